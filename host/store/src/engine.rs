@@ -1,0 +1,333 @@
+//! The boundary between what must be kept and how it is kept.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use types::Timestamp;
+
+/// A log, named by the number that its creator chose for it. A number is used once: the log of a
+/// deleted stream never comes back under another name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LogId(pub u64);
+
+/// A table. Tables need not be created; an absent table is an empty one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TableId(pub u64);
+
+/// A frame's place in its log. The first is [`Position::FIRST`]; later frames have greater
+/// positions, not necessarily the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Position(pub u64);
+
+impl Position {
+    /// The place of a log's first frame, and the horizon of a log that was never trimmed.
+    pub const FIRST: Self = Self(0);
+
+    /// The least position after this one.
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// When a table's row was last written: greater than that of every earlier write to the row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Version(pub u64);
+
+/// The key of a row.
+pub type Key = Bytes;
+
+/// Records that are kept, read and checked together: the unit of a log. The body is laid out by
+/// [`crate::BodyBuilder`]; an engine looks at it only to checksum it.
+#[derive(Clone, Debug)]
+pub struct NewFrame {
+    /// How many records the body holds, 1 to 65,535.
+    pub count: u16,
+    /// When they arrived. A frame never reads as older than the one before it in its log: the
+    /// engine raises a time that runs backwards.
+    pub arrival: Timestamp,
+    /// The records, at most [`Capabilities::frame_bytes_max`] bytes.
+    pub body: Bytes,
+}
+
+/// A frame as it was kept.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// Its place in the log.
+    pub position: Position,
+    /// When its records arrived.
+    pub arrival: Timestamp,
+    /// How many records it holds.
+    pub count: u16,
+    /// The records, shared with every other reader.
+    pub body: Bytes,
+}
+
+/// Changes that become durable together or not at all.
+#[derive(Clone, Debug, Default)]
+pub struct Transaction {
+    /// Frames to append. Two frames for one log are appended in this order.
+    pub appends: Vec<Append>,
+    /// Rows to write. A row appears at most once.
+    pub writes: Vec<TableWrite>,
+}
+
+/// One frame for one log.
+#[derive(Clone, Debug)]
+pub struct Append {
+    /// Where to.
+    pub log: LogId,
+    /// What.
+    pub frame: NewFrame,
+}
+
+/// One row of one table.
+#[derive(Clone, Debug)]
+pub struct TableWrite {
+    /// Which table.
+    pub table: TableId,
+    /// Which row, 1 to 1,024 bytes.
+    pub key: Key,
+    /// The new value, at most 1 MiB; `None` removes the row.
+    pub value: Option<Bytes>,
+    /// What the row must be for the transaction to go through.
+    pub expect: Expect,
+}
+
+/// A condition on a row, checked at the moment of the commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expect {
+    /// Whatever is there.
+    Any,
+    /// There is no such row.
+    Absent,
+    /// The row was last written by the transaction that got this version.
+    Version(Version),
+}
+
+/// What a transaction became.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// The place of each frame, in the order of [`Transaction::appends`].
+    pub positions: Vec<Position>,
+    /// The version of every row that was written.
+    pub version: Version,
+}
+
+/// A row as it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Versioned {
+    /// The value.
+    pub value: Bytes,
+    /// Its version, for [`Expect::Version`].
+    pub version: Version,
+}
+
+/// A stretch of a log.
+#[derive(Clone, Debug)]
+pub struct ReadBatch {
+    /// Frames in order of position, none before the position asked for.
+    pub frames: Vec<Frame>,
+    /// Where to read on: after the last frame, or where the log now begins if that is later.
+    pub next: Position,
+    /// The position that the next frame appended will have at least: `next == tip` is the end.
+    pub tip: Position,
+    /// No frame will ever be appended: at `next == tip` the log is read to its end.
+    pub sealed: bool,
+}
+
+/// How sure an engine is of what it acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// On this machine's disk, flushed past the operating system's cache.
+    LocalDisk,
+    /// On a quorum of machines.
+    Replicated,
+}
+
+/// What the engine at hand offers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// What an acknowledgement means.
+    pub durability: Durability,
+    /// Bytes that a frame's body may have.
+    pub frame_bytes_max: usize,
+    /// Bytes of all frames and rows that one transaction may have.
+    pub transaction_bytes_max: usize,
+}
+
+/// Why a transaction did not go through. Except for [`CommitError::Unknown`], nothing of it is or
+/// will be visible.
+#[derive(Clone, Debug)]
+pub enum CommitError {
+    /// A log to append to is sealed.
+    Sealed(LogId),
+    /// A log to append to does not exist.
+    NoLog(LogId),
+    /// A row was not as expected.
+    Conflict {
+        /// The table of the row.
+        table: TableId,
+        /// The row.
+        key: Key,
+    },
+    /// More waits to be written than memory allows; try again in a moment.
+    Busy,
+    /// The disk has no room that may be used for new data; try again when there is.
+    DiskFull,
+    /// A frame, key, value or the transaction is larger than the engine takes, or has no records.
+    TooLarge(String),
+    /// The engine accepts no writes any more: it is closing, or its disk failed twice.
+    ReadOnly(String),
+    /// The disk failed while the transaction was being made durable. It may or may not be
+    /// there: resolve by reading.
+    Unknown(String),
+    /// The engine could not look at what the transaction depends on.
+    Store(StoreError),
+}
+
+impl fmt::Display for CommitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sealed(log) => write!(f, "log {} is sealed", log.0),
+            Self::NoLog(log) => write!(f, "log {} does not exist", log.0),
+            Self::Conflict { table, .. } => {
+                write!(f, "a row of table {} is not as expected", table.0)
+            }
+            Self::Busy => f.write_str("too many bytes wait to be written"),
+            Self::DiskFull => f.write_str("the disk is full"),
+            Self::TooLarge(what) => f.write_str(what),
+            Self::ReadOnly(why) => write!(f, "the store takes no writes: {why}"),
+            Self::Unknown(why) => write!(f, "the outcome of a commit is unknown: {why}"),
+            Self::Store(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for CommitError {}
+
+/// Why something kept could not be read or changed.
+#[derive(Clone, Debug)]
+pub enum StoreError {
+    /// There is no such log.
+    NoLog(LogId),
+    /// Bytes on disk are not what was written. The file's name and the offset say where.
+    Corrupt {
+        /// The file, relative to the data directory.
+        file: String,
+        /// Bytes from its start.
+        offset: u64,
+        /// What is wrong there.
+        what: String,
+    },
+    /// Another process has the data directory open.
+    Locked(String),
+    /// The operating system refused.
+    Io {
+        /// What was being done, to which thing.
+        doing: String,
+        /// What it said.
+        source: Arc<std::io::Error>,
+    },
+    /// A change to a log's life (create, seal, trim, delete) did not go through.
+    Commit(Box<CommitError>),
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoLog(log) => write!(f, "log {} does not exist", log.0),
+            Self::Corrupt { file, offset, what } => write!(f, "{file} at byte {offset}: {what}"),
+            Self::Locked(what) => f.write_str(what),
+            Self::Io { doing, source } => write!(f, "{doing}: {source}"),
+            Self::Commit(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+/// Durable, ordered logs, tables, and transactions over both.
+///
+/// What every engine promises, and the contract suite checks:
+///
+/// 1. A commit that was answered `Ok` survives any crash. A commit that was refused, other than
+///    with [`CommitError::Unknown`], never becomes visible.
+/// 2. Nothing is readable before it is durable, and what was once read is read again until it is
+///    trimmed or its log deleted.
+/// 3. A log's frames keep one order for ever; no position is used twice, not even after a crash.
+/// 4. All of a transaction is visible, or nothing of it, also after a crash.
+/// 5. Bytes that a disk has changed are reported, never returned.
+///
+/// Dropping a future of a change loses the answer, not the change. Nothing here assumes one
+/// process, one disk, dense positions or that a log's data is local.
+#[async_trait]
+pub trait Engine: Send + Sync {
+    /// What this engine offers.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Makes empty logs; one that exists already is left as it is.
+    async fn create_logs(&self, logs: &[LogId]) -> Result<(), StoreError>;
+
+    /// Makes a transaction durable, then visible, then answers.
+    async fn commit(&self, transaction: Transaction) -> Result<Committed, CommitError>;
+
+    /// Reads frames from the first at or after `from` on: at least one if there is any, and no
+    /// more once their bodies reach `bytes_max`. Never waits for an append.
+    async fn read(
+        &self,
+        log: LogId,
+        from: Position,
+        bytes_max: usize,
+    ) -> Result<ReadBatch, StoreError>;
+
+    /// The oldest position that may still be read.
+    fn horizon(&self, log: LogId) -> Result<Position, StoreError>;
+
+    /// The position that the next frame will have at least.
+    fn tip(&self, log: LogId) -> Result<Position, StoreError>;
+
+    /// Returns when the log's tip is beyond `position`, or the log is sealed or deleted.
+    async fn wait_beyond(&self, log: LogId, position: Position) -> Result<(), StoreError>;
+
+    /// The position of the first frame that arrived at or after `at`; the tip if there is none.
+    async fn seek_time(&self, log: LogId, at: Timestamp) -> Result<Position, StoreError>;
+
+    /// Ends a log: no append to it will ever go through again. Returns its tip. Sealing a sealed
+    /// log changes nothing.
+    async fn seal(&self, log: LogId) -> Result<Position, StoreError>;
+
+    /// Forgets all frames before `before`, durably. Reads then begin there; the space may come
+    /// back later. A position past the tip means the tip; one before the horizon changes nothing.
+    async fn trim(&self, log: LogId, before: Position) -> Result<(), StoreError>;
+
+    /// Forgets logs and all that is in them. One that does not exist is left so.
+    async fn delete_logs(&self, logs: &[LogId]) -> Result<(), StoreError>;
+
+    /// One row; `None` if there is none.
+    async fn get(&self, table: TableId, key: &[u8]) -> Result<Option<Versioned>, StoreError>;
+
+    /// Rows in order of their keys, from the first whose key is at or after `from` and before
+    /// `to` (`None`: to the end), at most `limit`.
+    async fn scan(
+        &self,
+        table: TableId,
+        from: Key,
+        to: Option<Key>,
+        limit: usize,
+    ) -> Result<Vec<(Key, Versioned)>, StoreError>;
+
+    /// What an operator must know: `Ok` while all is well, else why the engine is in a poorer
+    /// state (read-only, disk full, a corrupt file).
+    fn health(&self) -> Result<(), String>;
+
+    /// Finishes what is under way, refuses what comes after, and releases the disk.
+    async fn close(&self) -> Result<(), StoreError>;
+}

@@ -1,0 +1,17 @@
+//! Durable, ordered logs and the tables made of them. The only crate that touches the disk for
+//! data.
+//!
+//! [`Engine`] is the boundary: everything above sees logs, tables and transactions, whatever
+//! keeps them. [`embedded`] keeps them on one machine's disk; `contract` is the suite that every
+//! engine must pass. FORMAT.md describes every byte that is written.
+
+pub mod disk;
+mod engine;
+mod records;
+
+pub use engine::{
+    Append, Capabilities, CommitError, Committed, Durability, Engine, Expect, Frame, Key, LogId,
+    NewFrame, Position, ReadBatch, StoreError, TableId, TableWrite, Transaction, Version,
+    Versioned,
+};
+pub use records::{BodyBuilder, Records, StoredRecord};

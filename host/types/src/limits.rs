@@ -1,0 +1,67 @@
+//! Every documented limit, once, with its source. "Model" is the public service model of
+//! `kinesis-2013-12-02`; "limits page" is
+//! <https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html>.
+
+use std::time::Duration;
+
+/// Digits of an account id (AWS general reference, account identifiers).
+pub const ACCOUNT_ID_DIGITS: usize = 12;
+/// Characters of a region name; ours, so that keys stay short.
+pub const REGION_CHARS_MAX: usize = 64;
+
+/// Characters of a stream's name (model, StreamName).
+pub const STREAM_NAME_CHARS_MAX: usize = 128;
+/// Characters of a partition key (model, PartitionKey).
+pub const PARTITION_KEY_CHARS_MAX: usize = 256;
+/// Bytes of a record's data and partition key together in a stream that does not ask for more
+/// (CreateStream, MaxRecordSizeInKiB).
+pub const RECORD_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of a record's data that the shape itself allows (model, Data).
+pub const DATA_BYTES_MAX: usize = 10_485_760;
+/// Records of one PutRecords call (model, PutRecordsRequestEntryList).
+pub const PUT_RECORDS_COUNT_MAX: usize = 500;
+/// Bytes of data and partition keys of one PutRecords call (PutRecords).
+pub const PUT_RECORDS_BYTES_MAX: usize = 10 * 1024 * 1024;
+
+/// Records that a shard takes in one second (PutRecord).
+pub const SHARD_WRITE_RECORDS_PER_SECOND: u32 = 1_000;
+/// Bytes that a shard takes in one second (PutRecord).
+pub const SHARD_WRITE_BYTES_PER_SECOND: u32 = 1024 * 1024;
+/// Bytes that a shard gives in one second to all polling readers (GetRecords).
+pub const SHARD_READ_BYTES_PER_SECOND: u32 = 2 * 1024 * 1024;
+/// GetRecords calls that a shard answers in one second (GetRecords).
+pub const SHARD_READS_PER_SECOND: u32 = 5;
+/// GetShardIterator calls that a shard answers in one second (GetShardIterator).
+pub const SHARD_ITERATORS_PER_SECOND: u32 = 5;
+
+/// Records of one GetRecords answer, and its default (model, GetRecordsInputLimit).
+pub const GET_RECORDS_COUNT_MAX: usize = 10_000;
+/// Bytes of data and partition keys of one GetRecords answer (GetRecords).
+pub const GET_RECORDS_BYTES_MAX: usize = 10 * 1024 * 1024;
+/// How long a shard iterator can be used (GetShardIterator).
+pub const ITERATOR_LIFETIME: Duration = Duration::from_secs(300);
+/// Characters of a shard iterator (model, ShardIterator).
+pub const ITERATOR_CHARS_MAX: usize = 512;
+/// How long a pagination token can be used (ListShards, ListStreams).
+pub const PAGE_TOKEN_LIFETIME: Duration = Duration::from_secs(300);
+
+/// Hours that records are kept in a new stream (CreateStream).
+pub const RETENTION_HOURS_DEFAULT: u32 = 24;
+/// Hours that records can be kept at least (DecreaseStreamRetentionPeriod).
+pub const RETENTION_HOURS_MIN: u32 = 24;
+/// Hours that records can be kept at most (IncreaseStreamRetentionPeriod).
+pub const RETENTION_HOURS_MAX: u32 = 8_760;
+
+/// Shards of one account in one region, as AWS grants in its largest regions (limits page).
+pub const SHARDS_PER_ACCOUNT_MAX: u32 = 20_000;
+/// Streams of one account that may be in CREATING at the same time (CreateStream).
+pub const STREAMS_CREATING_MAX: usize = 5;
+/// Shards that DescribeStream gives in one answer by default (DescribeStream).
+pub const DESCRIBE_STREAM_SHARDS_DEFAULT: usize = 100;
+/// Shards that ListShards gives in one answer by default (ListShards).
+pub const LIST_SHARDS_DEFAULT: usize = 1_000;
+/// Streams that ListStreams gives in one answer by default (ListStreams).
+pub const LIST_STREAMS_DEFAULT: usize = 100;
+
+/// Tags of one resource (AddTagsToStream).
+pub const TAGS_PER_RESOURCE_MAX: usize = 50;
