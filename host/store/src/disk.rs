@@ -1,6 +1,8 @@
 //! The disk below the engine: the few calls that the engine makes, so that a test can stand in
 //! for the operating system with a disk that loses, tears, fails and fills up.
 
+pub mod real;
+
 use std::io;
 use std::io::IoSlice;
 use std::path::Path;
@@ -70,6 +72,10 @@ pub trait DiskFile: Send + Sync {
 
     /// Cuts the file or fills it up with zeros.
     fn set_length(&self, bytes: u64) -> io::Result<()>;
+
+    /// Grows the file to at least `bytes` and takes the room for it on the disk now, so that
+    /// writing there later does not find the disk full. What was not written reads as zeros.
+    fn reserve(&self, bytes: u64) -> io::Result<()>;
 
     /// Makes the file's bytes and length durable (fdatasync). After an error, what was written
     /// since the last success may be anything.
