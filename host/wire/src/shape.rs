@@ -1,0 +1,155 @@
+//! The model's constraints as data, and what AWS answers when one is broken.
+//!
+//! An operation declares a rule for each member of its input, once, in the order in which AWS
+//! reports them:
+//!
+//! ```ignore
+//! const STREAM_NAME: TextRule = TextRule::chars(1, 128).matching(pattern::NAME);
+//! const SHARD_COUNT: NumberRule = NumberRule::at_least(1);
+//!
+//! impl Shape for Input<'_> {
+//!     fn check(&self, check: &mut Check) {
+//!         check.required("StreamName", &self.stream_name, STREAM_NAME);
+//!         check.optional("ShardCount", &self.shard_count, SHARD_COUNT);
+//!     }
+//! }
+//! ```
+
+pub mod pattern;
+mod rules;
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+use crate::ApiError;
+
+pub use rules::{Anything, BlobRule, Fields, ListRule, MapRule, NumberRule, TextRule};
+
+/// Violations that one answer names; AWS stops counting there.
+pub const VIOLATIONS_MAX: usize = 10;
+/// Characters of a client's value that an answer repeats. AWS repeats the whole value; a megabyte
+/// of it helps nobody.
+pub const VALUE_CHARS_MAX: usize = 4_096;
+
+/// A structure of the model: the list of its members with their rules, and nothing else.
+pub trait Shape {
+    /// Names each constrained member with its value and its rule.
+    fn check(&self, check: &mut Check);
+}
+
+/// What a member may hold. A rule reports to the [`Check`]; it decides nothing else.
+pub trait Rule<V> {
+    /// Reports each way in which `value` breaks the rule.
+    fn check(&self, value: &V, check: &mut Check);
+}
+
+/// Collects the violations of one input.
+#[derive(Debug, Default)]
+pub struct Check {
+    path: Vec<Step>,
+    violations: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Member(&'static str),
+    Element(usize),
+}
+
+impl Check {
+    /// A check that has found nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A member that must be there. `name` is as in the model: `StreamName`.
+    pub fn required<V, R: Rule<V>>(&mut self, name: &'static str, value: &Option<V>, rule: R) {
+        self.path.push(Step::Member(name));
+        match value {
+            Some(value) => rule.check(value, self),
+            None => self.violation(None, "Member must not be null"),
+        }
+        self.path.pop();
+    }
+
+    /// A member that may be absent.
+    pub fn optional<V, R: Rule<V>>(&mut self, name: &'static str, value: &Option<V>, rule: R) {
+        if let Some(value) = value {
+            self.path.push(Step::Member(name));
+            rule.check(value, self);
+            self.path.pop();
+        }
+    }
+
+    /// The answer to the input: nothing, or one ValidationException with everything that was found.
+    ///
+    /// # Errors
+    /// ValidationException, when a rule was broken.
+    pub fn finish(self) -> Result<(), ApiError> {
+        let count = self.violations.len();
+        if count == 0 {
+            return Ok(());
+        }
+        let plural = if count == 1 { "" } else { "s" };
+        Err(ApiError::validation(format!(
+            "{count} validation error{plural} detected: {}",
+            self.violations.join("; ")
+        )))
+    }
+
+    /// An element of the list that is being checked; `index` counts from 0.
+    fn element(&mut self, index: usize, check: impl FnOnce(&mut Self)) {
+        self.path.push(Step::Element(index));
+        check(self);
+        self.path.pop();
+    }
+
+    /// Reports that the member being checked holds `value` and should satisfy `constraint`.
+    fn violation(&mut self, value: Option<&str>, constraint: &str) {
+        if self.is_full() {
+            return;
+        }
+        let value = match value {
+            Some(value) => format!("'{}'", bounded(value)),
+            None => "null".to_owned(),
+        };
+        self.violations.push(format!(
+            "Value {value} at '{}' failed to satisfy constraint: {constraint}",
+            self.path_text()
+        ));
+    }
+
+    fn is_full(&self) -> bool {
+        self.violations.len() >= VIOLATIONS_MAX
+    }
+
+    /// `records.1.member.partitionKey`: members in lower camel case, elements counted from 1.
+    fn path_text(&self) -> String {
+        let mut text = String::new();
+        for step in &self.path {
+            if !text.is_empty() {
+                text.push('.');
+            }
+            match step {
+                Step::Member(name) => {
+                    let mut letters = name.chars();
+                    text.extend(letters.next().map(|first| first.to_ascii_lowercase()));
+                    text.push_str(letters.as_str());
+                }
+                Step::Element(index) => {
+                    // Writing to a string cannot fail.
+                    let _ = write!(text, "{}.member", index + 1);
+                }
+            }
+        }
+        text
+    }
+}
+
+/// At most [`VALUE_CHARS_MAX`] characters of `text`, with a sign that there were more.
+pub(crate) fn bounded(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(VALUE_CHARS_MAX) {
+        None => Cow::Borrowed(text),
+        Some((end, _)) => Cow::Owned(format!("{}...", text.get(..end).unwrap_or_default())),
+    }
+}

@@ -1,0 +1,123 @@
+//! The model's patterns: the text that clients see, beside a function that decides exactly what
+//! that text matches. There are few and they do not change, so an engine for regular expressions
+//! would be more to read and slower; all of these take linear time.
+
+use std::fmt;
+
+/// A regular expression of the model, which must match the whole text.
+#[derive(Clone, Copy)]
+pub struct Pattern {
+    text: &'static str,
+    matches: fn(&str) -> bool,
+}
+
+impl Pattern {
+    /// The expression as the model writes it.
+    pub const fn text(&self) -> &'static str {
+        self.text
+    }
+
+    /// Whether the expression matches all of `text`.
+    pub fn matches(&self, text: &str) -> bool {
+        (self.matches)(text)
+    }
+}
+
+impl fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text)
+    }
+}
+
+/// Names of streams, shards and consumers.
+pub const NAME: Pattern = Pattern {
+    text: "[a-zA-Z0-9_.-]+",
+    matches: |text| !text.is_empty() && text.bytes().all(is_name_byte),
+};
+
+/// ARNs of streams.
+pub const STREAM_ARN: Pattern = Pattern {
+    text: r"arn:aws.*:kinesis:.*:\d{12}:stream/\S+",
+    matches: is_stream_arn,
+};
+
+/// Ids of streams.
+pub const STREAM_ID: Pattern = Pattern {
+    text: "[a-z0-9]{20}-[a-z0-9]{3}",
+    matches: |text| {
+        let bytes = text.as_bytes();
+        let fits = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+        bytes.len() == 24
+            && bytes.iter().enumerate().all(|(at, b)| match at {
+                20 => *b == b'-',
+                _ => fits(b),
+            })
+    },
+};
+
+/// Hash keys: a decimal of at most 39 digits without leading zeros.
+pub const HASH_KEY: Pattern = Pattern {
+    text: r"0|([1-9]\d{0,38})",
+    matches: |text| is_decimal(text, 39),
+};
+
+/// Sequence numbers: a decimal of at most 129 digits without leading zeros.
+pub const SEQUENCE_NUMBER: Pattern = Pattern {
+    text: r"0|([1-9]\d{0,128})",
+    matches: |text| is_decimal(text, 129),
+};
+
+fn is_name_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-')
+}
+
+fn is_decimal(text: &str, digits_max: usize) -> bool {
+    let canonical = text == "0" || !text.starts_with('0');
+    canonical
+        && (1..=digits_max).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The first `:kinesis:` is as good as any: what follows it may hold another.
+fn is_stream_arn(text: &str) -> bool {
+    let Some((partition, rest)) = text
+        .strip_prefix("arn:aws")
+        .and_then(|rest| rest.split_once(":kinesis:"))
+    else {
+        return false;
+    };
+    // `.` stops at a line's end and `\S` at white space; each is looked for once, so that a text
+    // with many candidates costs no more than one with few.
+    let line_end = rest.find(is_line_end).unwrap_or(rest.len());
+    let name_start = rest.rfind(is_java_space).map_or(0, |at| at + 1);
+    !partition.contains(is_line_end)
+        && rest.match_indices(STREAM_PART).any(|(at, _)| {
+            let name = at + STREAM_PART.len();
+            at.checked_sub(ACCOUNT_PART_LEN).is_some_and(|account| {
+                account <= line_end
+                    && name_start <= name
+                    && name < rest.len()
+                    && rest.as_bytes().get(account..at).is_some_and(is_account)
+            })
+        })
+}
+
+/// What comes before the name in the ARN of a stream.
+const STREAM_PART: &str = ":stream/";
+/// A colon and the 12 digits of an account.
+const ACCOUNT_PART_LEN: usize = 13;
+
+fn is_account(bytes: &[u8]) -> bool {
+    matches!(bytes, [b':', digits @ ..]
+        if digits.len() == ACCOUNT_PART_LEN - 1 && digits.iter().all(u8::is_ascii_digit))
+}
+
+/// What Java's `.` does not match.
+fn is_line_end(c: char) -> bool {
+    matches!(c, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
+}
+
+/// What Java's `\s` matches.
+fn is_java_space(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\n' | '\u{b}' | '\u{c}' | '\r')
+}
