@@ -1,1 +1,12 @@
-//! streams
+//! Data Streams: streams of shards on the logs of `store`, behind AWS's operations.
+//!
+//! An operation is one file of [`ops`]. What they share: the catalog of streams, a stream's map
+//! of shards, the limits of a shard, sealed tokens, and the [`pump`] that everything which moves
+//! records is made of. Nothing here knows HTTP; nothing here keeps records anywhere but in logs.
+
+mod metrics;
+pub mod ops;
+mod streams;
+
+pub use metrics::Metrics;
+pub use streams::{OpenError, Options, Streams};

@@ -1,0 +1,10 @@
+//! delete_stream
+
+use wire::{Answer, ApiError, Call};
+
+use crate::Streams;
+
+/// Answers delete_stream.
+pub async fn handle(_streams: &Streams, _call: Call) -> Result<Answer, ApiError> {
+    Err(ApiError::internal("Internal service failure."))
+}

@@ -1,0 +1,10 @@
+//! get_records
+
+use wire::{Answer, ApiError, Call};
+
+use crate::Streams;
+
+/// Answers get_records.
+pub async fn handle(_streams: &Streams, _call: Call) -> Result<Answer, ApiError> {
+    Err(ApiError::internal("Internal service failure."))
+}

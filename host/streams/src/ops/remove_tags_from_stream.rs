@@ -1,0 +1,10 @@
+//! remove_tags_from_stream
+
+use wire::{Answer, ApiError, Call};
+
+use crate::Streams;
+
+/// Answers remove_tags_from_stream.
+pub async fn handle(_streams: &Streams, _call: Call) -> Result<Answer, ApiError> {
+    Err(ApiError::internal("Internal service failure."))
+}
