@@ -1,2 +1,54 @@
-//! placeholder
-fn main() {}
+//! `cargo xtask`: the commands of this repository. Each does its own set-up on a fresh machine.
+#![expect(clippy::print_stdout, reason = "what it prints is what it is for")]
+
+mod conformance;
+mod process;
+mod report;
+mod test;
+mod tools;
+mod workspace;
+
+use std::process::{Command, ExitCode};
+
+use crate::workspace::Workspace;
+
+const USAGE: &str = "\
+usage: cargo xtask <command> [arguments]
+
+  demo   builds millrace and runs `millrace demo` with the arguments
+  test   format, clippy, every test, the conformance clients, licences
+  bench  builds the benchmarks and runs them with the arguments";
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let command = arguments.next().unwrap_or_default();
+    let rest: Vec<String> = arguments.collect();
+    let done = Workspace::find().and_then(|workspace| match command.as_str() {
+        "demo" => demo(&workspace, &rest),
+        "test" => test::run(&workspace),
+        "bench" => bench(&workspace, &rest),
+        _ => Err(USAGE.to_owned()),
+    });
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(text) => {
+            println!("{text}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn demo(workspace: &Workspace, arguments: &[String]) -> Result<bool, String> {
+    process::must(&mut workspace.cargo(&["build", "--release", "--bin", "millrace"]))?;
+    process::succeeds(
+        Command::new(workspace.binary("release"))
+            .arg("demo")
+            .args(arguments),
+    )
+}
+
+fn bench(workspace: &Workspace, arguments: &[String]) -> Result<bool, String> {
+    let mut run = workspace.cargo(&["run", "--release", "--package", "bench", "--"]);
+    process::succeeds(run.args(arguments))
+}

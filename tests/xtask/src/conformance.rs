@@ -1,0 +1,67 @@
+//! The clients we did not write: boto3 and the AWS CLI from PyPI, the JS SDK from npm, against
+//! the built server.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::process;
+use crate::report::{self, Outcome, Step};
+use crate::tools;
+use crate::workspace::Workspace;
+
+const PYTHON: &str = "boto3 and AWS CLI";
+const NODE: &str = "JS SDK";
+
+/// Builds the server, installs the clients and runs both suites.
+pub fn run(workspace: &Workspace) -> Vec<Step> {
+    let built = process::must(&mut workspace.cargo(&["build", "--bin", "millrace"]));
+    let python = built.clone().and_then(|()| python(workspace));
+    let node = built.and_then(|()| node(workspace));
+    let failed = |name| move |why| Step::plain(name, Outcome::Failed(why));
+    vec![
+        python.unwrap_or_else(failed(PYTHON)),
+        node.unwrap_or_else(failed(NODE)),
+    ]
+}
+
+fn python(workspace: &Workspace) -> Result<Step, String> {
+    let programs = tools::python(workspace)?;
+    let mut suite = Command::new(programs.join("python"));
+    suite
+        .args([
+            "-m",
+            "unittest",
+            "discover",
+            "--start-directory",
+            ".",
+            "--pattern",
+            "*_tests.py",
+        ])
+        .current_dir(workspace.conformance())
+        .env("PYTHONDONTWRITEBYTECODE", "1");
+    let mut suite = tools::with_path(suite, Some(&programs));
+    let ended = process::watched(server_for(&mut suite, workspace))?;
+    Ok(Step::of_tests(
+        PYTHON,
+        &ended,
+        report::of_unittest(&ended.text),
+    ))
+}
+
+fn node(workspace: &Workspace) -> Result<Step, String> {
+    let programs: Option<PathBuf> = tools::node(workspace)?;
+    let programs: Option<&Path> = programs.as_deref();
+    let home = tools::npm(workspace, programs)?;
+    let mut suite = tools::with_path(Command::new("node"), programs);
+    suite
+        .args(["--test", "--test-reporter=tap"])
+        .arg("sdk.test.mjs")
+        .current_dir(home);
+    let ended = process::watched(server_for(&mut suite, workspace))?;
+    Ok(Step::of_tests(NODE, &ended, report::of_node(&ended.text)))
+}
+
+/// Tells a suite which server to start.
+fn server_for<'a>(suite: &'a mut Command, workspace: &Workspace) -> &'a mut Command {
+    suite.env("MILLRACE", workspace.binary("debug"))
+}

