@@ -2,6 +2,7 @@
 //! for the operating system with a disk that loses, tears, fails and fills up.
 
 pub mod real;
+pub mod simulated;
 
 use std::io;
 use std::io::IoSlice;
