@@ -1,1 +1,23 @@
-//! server
+//! The only crate that listens: HTTP/1.1 and cleartext HTTP/2 on one port, the way of a request
+//! from the socket to its operation and back, and what is told about it.
+//!
+//! A request goes `listen` -> `connection` -> `route` -> `auth` -> `operations`. What it may cost
+//! is in `limits`.
+
+mod answer;
+mod auth;
+mod body;
+mod config;
+mod connection;
+mod limits;
+mod listen;
+mod operations;
+mod request_id;
+mod route;
+mod shutdown;
+mod start;
+mod telemetry;
+
+pub use config::{Config, ConfigError, Credential, PORT_DEFAULT, Secret};
+pub use limits::Limits;
+pub use start::{Running, StartError, start};

@@ -1,0 +1,121 @@
+//! What the operator decides: the configuration file, and the defaults without one.
+//!
+//! The file is read by hand from its syntax tree, not through serde: every error names the line
+//! and the key, and none ever quotes a value, because it might be a secret.
+
+mod file;
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use types::AccountId;
+
+use crate::limits::Limits;
+
+/// The port of a server that is not told another.
+pub const PORT_DEFAULT: u16 = 4567;
+/// Minutes that a signature's time may be off the server's clock, as real Kinesis has it.
+const CLOCK_SKEW_MINUTES_DEFAULT: u64 = 5;
+
+/// What a server is started with.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where to listen; port 0 takes any free one.
+    pub listen: SocketAddr,
+    /// The directory of everything that the server keeps.
+    pub data: PathBuf,
+    /// The directory of plugins, if there is one.
+    pub plugins: Option<PathBuf>,
+    /// Enforce AWS's limits per shard.
+    pub throttle: bool,
+    /// Who may call. Empty: anybody, and the server listens on loopback only.
+    pub credentials: Vec<Credential>,
+    /// How far a signature's time may be off.
+    pub clock_skew_max: Duration,
+    /// Sizes, counts and deadlines.
+    pub limits: Limits,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), PORT_DEFAULT),
+            data: PathBuf::from("millrace-data"),
+            plugins: None,
+            throttle: true,
+            credentials: Vec::new(),
+            clock_skew_max: Duration::from_secs(CLOCK_SKEW_MINUTES_DEFAULT * 60),
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl Config {
+    /// Reads a configuration file. Blocks. What the file does not say keeps its default.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let in_file = |line, what| ConfigError {
+            file: path.to_owned(),
+            line,
+            what,
+        };
+        let text = std::fs::read_to_string(path).map_err(|e| in_file(None, e.to_string()))?;
+        file::parse(&text).map_err(|wrong| in_file(Some(wrong.line), wrong.what))
+    }
+}
+
+/// A caller's key, and the account that it acts for.
+#[derive(Clone, Debug)]
+pub struct Credential {
+    /// The public half, sent with every request.
+    pub access_key_id: String,
+    /// The half that only signs.
+    pub secret_access_key: Secret,
+    /// Whose streams the caller sees.
+    pub account: AccountId,
+}
+
+/// Text that is never printed.
+#[derive(Clone)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Keeps `text`.
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text, for the signature only.
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+/// Why a configuration file was not accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// The file.
+    pub file: PathBuf,
+    /// The line, from 1; `None` if the file could not be read at all.
+    pub line: Option<usize>,
+    /// What is wrong, without any value of the file.
+    pub what: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "{} line {line}: {}", self.file.display(), self.what),
+            None => write!(f, "{}: {}", self.file.display(), self.what),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {}

@@ -1,0 +1,253 @@
+//! One connection: which protocol it speaks, what it is doing, and when it has taken too long.
+//!
+//! hyper's own timers are not used for HTTP/1.1: its header deadline also runs while a connection
+//! is idle, and it arms a timer for every request. Here a connection notes in [`Activity`] what
+//! it does, which costs a few atomic writes, and one slow tick per connection looks at the notes.
+//! A deadline is therefore noticed up to an eighth of it late.
+
+mod activity;
+mod watched;
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::{Interval, MissedTickBehavior, interval, sleep, timeout};
+
+pub(crate) use activity::Activity;
+use activity::Verdict;
+use watched::Watched;
+
+use crate::answer::AnswerBody;
+use crate::limits::{
+    H2_CONNECTION_WINDOW_BYTES, H2_FRAME_BYTES_MAX, H2_PENDING_RESETS_MAX, H2_STREAM_WINDOW_BYTES,
+    H2_STREAMS_MAX, HEAD_BYTES_MAX, HEADERS_MAX, Limits, READ_BYTES_MAX,
+};
+use crate::route::Router;
+use crate::shutdown::Stage;
+
+/// How an HTTP/2 connection begins; no method of HTTP/1.1 that we serve does.
+const H2_PREFACE_START: &[u8; 3] = b"PRI";
+/// Between two looks at a client that has sent only part of [`H2_PREFACE_START`].
+const PREFACE_PAUSE: Duration = Duration::from_millis(5);
+/// How often a deadline is looked at before it is due.
+const TICKS_PER_DEADLINE: u32 = 8;
+/// Between two pings to an HTTP/2 client.
+const H2_PING_INTERVAL: Duration = Duration::from_secs(30);
+/// How long an HTTP/2 client may take to answer a ping.
+const H2_PING_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long we go on reading from a client that was answered before it had sent all of its
+/// request; if we closed at once, it might never see the answer.
+const LINGER: Duration = Duration::from_secs(2);
+/// Bytes that we go on reading in that time.
+const LINGER_BYTES_MAX: usize = 64 * 1024 * 1024;
+const LINGER_READ_BYTES: usize = 64 * 1024;
+
+/// An accepted connection, shared by the requests that came over it.
+pub(crate) struct Connection {
+    pub(crate) router: Arc<Router>,
+    pub(crate) activity: Activity,
+    stage: watch::Receiver<Stage>,
+}
+
+/// What the outside wants of a connection.
+enum End {
+    /// Answer what was taken, then end.
+    Ask,
+    /// End now.
+    Cut(&'static str),
+}
+
+impl Connection {
+    pub(crate) fn new(router: Arc<Router>, stage: watch::Receiver<Stage>) -> Self {
+        Self {
+            router,
+            activity: Activity::new(),
+            stage,
+        }
+    }
+
+    /// Serves until either side ends the connection.
+    pub(crate) async fn serve(self, stream: TcpStream) {
+        let mut stage = self.stage.clone();
+        let first_byte = timeout(self.limits().first_byte, speaks_h2(&stream));
+        let is_h2 = tokio::select! {
+            biased;
+            first_byte = first_byte => first_byte,
+            _ = stage.wait_for(|stage| *stage != Stage::Running) => return,
+        };
+        let connection = Arc::new(self);
+        let ended = match is_h2 {
+            Ok(Ok(true)) => connection.serve_h2(stream).await,
+            Ok(Ok(false)) => connection.serve_h1(stream).await,
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err("it sent nothing in time".to_owned()),
+        };
+        if let Err(reason) = ended {
+            tracing::debug!(reason, "a connection was ended");
+        }
+    }
+
+    async fn serve_h1(self: Arc<Self>, stream: TcpStream) -> Result<(), String> {
+        let io = TokioIo::new(Watched::h1(stream, Arc::clone(&self)));
+        let mut overseer = Overseer::new(&self);
+        let shared = Arc::clone(&self);
+        let service = service_fn(move |request| answer(Arc::clone(&shared), request));
+        let mut http = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(None)
+            .max_headers(HEADERS_MAX)
+            .max_header_size(HEAD_BYTES_MAX)
+            .max_buf_size(READ_BYTES_MAX)
+            .serve_connection(io, service);
+        let ended = loop {
+            tokio::select! {
+                biased;
+                ended = poll_fn(|cx| Pin::new(&mut http).poll(cx)) => break ended,
+                end = overseer.next() => match end {
+                    End::Ask => Pin::new(&mut http).graceful_shutdown(),
+                    End::Cut(reason) => return Err(reason.to_owned()),
+                }
+            }
+        };
+        linger(http.into_parts().io.into_inner().into_inner()).await;
+        ended.map_err(|error| error.to_string())
+    }
+
+    async fn serve_h2(self: Arc<Self>, stream: TcpStream) -> Result<(), String> {
+        let io = TokioIo::new(Watched::h2(stream, Arc::clone(&self)));
+        let mut overseer = Overseer::new(&self);
+        let shared = Arc::clone(&self);
+        let service = service_fn(move |request| answer(Arc::clone(&shared), request));
+        let http = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .keep_alive_interval(H2_PING_INTERVAL)
+            .keep_alive_timeout(H2_PING_TIMEOUT)
+            .max_concurrent_streams(H2_STREAMS_MAX)
+            .max_pending_accept_reset_streams(H2_PENDING_RESETS_MAX)
+            .max_header_list_size(u32::try_from(HEAD_BYTES_MAX).unwrap_or(u32::MAX))
+            .initial_stream_window_size(H2_STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(H2_CONNECTION_WINDOW_BYTES)
+            .max_frame_size(H2_FRAME_BYTES_MAX)
+            .serve_connection(io, service);
+        let mut http = pin!(http);
+        loop {
+            tokio::select! {
+                biased;
+                ended = http.as_mut() => return ended.map_err(|error| error.to_string()),
+                end = overseer.next() => match end {
+                    End::Ask => http.as_mut().graceful_shutdown(),
+                    End::Cut(reason) => return Err(reason.to_owned()),
+                }
+            }
+        }
+    }
+
+    fn limits(&self) -> &Limits {
+        self.router.limits()
+    }
+}
+
+async fn answer(
+    connection: Arc<Connection>,
+    request: Request<Incoming>,
+) -> Result<Response<AnswerBody>, Infallible> {
+    let _serving = connection.activity.serves();
+    let response = connection.router.dispatch(request).await;
+    Ok(response.map(|body| body.noted_by(&connection)))
+}
+
+/// Looks at the first bytes without taking them.
+async fn speaks_h2(stream: &TcpStream) -> io::Result<bool> {
+    let mut start = [0; H2_PREFACE_START.len()];
+    loop {
+        let count = stream.peek(&mut start).await?;
+        if count == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if count == start.len() || !H2_PREFACE_START.starts_with(&start[..count]) {
+            return Ok(start == *H2_PREFACE_START);
+        }
+        // What came stays readable, so the next look would not wait by itself.
+        sleep(PREFACE_PAUSE).await;
+    }
+}
+
+/// Reads on until the client ends its side, too. Our side is shut down already.
+async fn linger(mut stream: TcpStream) {
+    let mut dropped = vec![0; LINGER_READ_BYTES];
+    let mut left = LINGER_BYTES_MAX;
+    let read_on = async {
+        while let Ok(count @ 1..) = stream.read(&mut dropped).await {
+            left = left.saturating_sub(count);
+            if left == 0 {
+                return;
+            }
+        }
+    };
+    // Over the time is as good as done: the connection is dropped either way.
+    let _ = timeout(LINGER, read_on).await;
+}
+
+/// Tells when a connection is to end.
+struct Overseer {
+    connection: Arc<Connection>,
+    stage: watch::Receiver<Stage>,
+    ticks: Interval,
+    asked: bool,
+}
+
+impl Overseer {
+    fn new(connection: &Arc<Connection>) -> Self {
+        let limits = connection.limits();
+        let shortest = limits.head.min(limits.idle).min(limits.answer_stall);
+        // An interval of zero is not one.
+        let period = (shortest / TICKS_PER_DEADLINE).max(Duration::from_millis(1));
+        let mut ticks = interval(period);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self {
+            connection: Arc::clone(connection),
+            stage: connection.stage.clone(),
+            ticks,
+            asked: false,
+        }
+    }
+
+    /// Loses nothing when it is dropped and called again.
+    async fn next(&mut self) -> End {
+        loop {
+            tokio::select! {
+                _ = self.ticks.tick() => {
+                    let limits = self.connection.limits();
+                    match self.connection.activity.verdict(limits) {
+                        Verdict::GoOn => {}
+                        Verdict::Idle if self.asked => return End::Cut("it had nothing to do"),
+                        Verdict::Idle => {
+                            self.asked = true;
+                            return End::Ask;
+                        }
+                        Verdict::Late(reason) => return End::Cut(reason),
+                    }
+                }
+                changed = self.stage.changed() => {
+                    let stage = *self.stage.borrow_and_update();
+                    match changed {
+                        Ok(()) if stage != Stage::Stopped => return End::Ask,
+                        _ => return End::Cut("the server stops"),
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! What a connection is doing, and whether it has taken too long: told the time, never waiting.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::limits::Limits;
+
+/// The value of a time that has not come.
+const NEVER: u64 = u64::MAX;
+
+/// What a connection is doing. Times are milliseconds since it was accepted.
+pub(crate) struct Activity {
+    accepted: Instant,
+    /// When the first bytes of a request came whose headers are not complete.
+    head_since: AtomicU64,
+    /// When something last moved: a request came, a part of an answer was taken.
+    moved: AtomicU64,
+    /// Requests that are received or handled.
+    serving: AtomicUsize,
+    /// Answers that are being sent.
+    answering: AtomicUsize,
+}
+
+/// What is to be done with a connection.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Nothing.
+    GoOn,
+    /// It has nothing to do: ask it to end.
+    Idle,
+    /// It has taken too long: cut it off.
+    Late(&'static str),
+}
+
+/// A request is received or handled as long as this lives.
+pub(crate) struct Serving<'a>(&'a Activity);
+
+impl Activity {
+    pub(crate) fn new() -> Self {
+        Self {
+            accepted: Instant::now(),
+            head_since: AtomicU64::new(NEVER),
+            moved: AtomicU64::new(0),
+            serving: AtomicUsize::new(0),
+            answering: AtomicUsize::new(0),
+        }
+    }
+
+    /// A request's headers are complete.
+    pub(crate) fn serves(&self) -> Serving<'_> {
+        self.serving.fetch_add(1, Ordering::Relaxed);
+        self.head_since.store(NEVER, Ordering::Relaxed);
+        Serving(self)
+    }
+
+    /// An answer is about to be sent.
+    pub(crate) fn answer_begins(&self) {
+        self.answering.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// An answer was sent, or given up.
+    pub(crate) fn answer_ends(&self) {
+        self.answering.fetch_sub(1, Ordering::Relaxed);
+        self.moves();
+    }
+
+    /// Something went forward.
+    pub(crate) fn moves(&self) {
+        self.moved.store(self.now(), Ordering::Relaxed);
+    }
+
+    /// Bytes came over a connection of HTTP/1.1.
+    pub(super) fn bytes_came(&self) {
+        let begins = self.serving.load(Ordering::Relaxed) == 0
+            && self.answering.load(Ordering::Relaxed) == 0
+            && self.head_since.load(Ordering::Relaxed) == NEVER;
+        if begins {
+            self.head_since.store(self.now(), Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn verdict(&self, limits: &Limits) -> Verdict {
+        self.verdict_at(self.now(), limits)
+    }
+
+    fn verdict_at(&self, now: u64, limits: &Limits) -> Verdict {
+        let passed = |since: u64, limit: Duration| {
+            u128::from(now.saturating_sub(since)) >= limit.as_millis()
+        };
+        let head_since = self.head_since.load(Ordering::Relaxed);
+        let moved = self.moved.load(Ordering::Relaxed);
+        if self.serving.load(Ordering::Relaxed) > 0 {
+            return Verdict::GoOn; // A body has deadlines of its own.
+        }
+        if self.answering.load(Ordering::Relaxed) > 0 {
+            return match passed(moved, limits.answer_stall) {
+                true => Verdict::Late("the client does not take its answer"),
+                false => Verdict::GoOn,
+            };
+        }
+        if head_since != NEVER && passed(head_since, limits.head) {
+            return Verdict::Late("the headers of a request are not complete in time");
+        }
+        match passed(moved, limits.idle) {
+            true => Verdict::Idle,
+            false => Verdict::GoOn,
+        }
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.accepted.elapsed().as_millis()).unwrap_or(NEVER - 1)
+    }
+}
+
+impl Drop for Serving<'_> {
+    fn drop(&mut self) {
+        self.0.moves();
+        self.0.serving.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64, activity: &Activity) -> Verdict {
+        activity.verdict_at(seconds * 1000, &Limits::default())
+    }
+
+    #[test]
+    fn a_connection_without_requests_is_idle_after_a_while() {
+        let activity = Activity::new();
+        assert_eq!(at(74, &activity), Verdict::GoOn);
+        assert_eq!(at(75, &activity), Verdict::Idle);
+    }
+
+    #[test]
+    fn headers_have_a_deadline_from_their_first_byte() {
+        let activity = Activity::new();
+        activity.bytes_came();
+        activity.bytes_came();
+        assert_eq!(at(9, &activity), Verdict::GoOn);
+        assert!(matches!(at(11, &activity), Verdict::Late(_)));
+        drop(activity.serves());
+        assert_eq!(at(11, &activity), Verdict::GoOn);
+    }
+
+    #[test]
+    fn a_request_being_handled_is_not_hurried() {
+        let activity = Activity::new();
+        let serving = activity.serves();
+        activity.bytes_came();
+        assert_eq!(at(10_000, &activity), Verdict::GoOn);
+        drop(serving);
+        assert_eq!(at(10_000, &activity), Verdict::Idle);
+    }
+
+    #[test]
+    fn an_answer_that_is_not_taken_is_given_up() {
+        let activity = Activity::new();
+        activity.answer_begins();
+        assert_eq!(at(59, &activity), Verdict::GoOn);
+        assert!(matches!(at(61, &activity), Verdict::Late(_)));
+        activity.answer_ends();
+        assert_eq!(at(61, &activity), Verdict::GoOn);
+    }
+}

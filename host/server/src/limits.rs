@@ -1,0 +1,75 @@
+//! What the server takes before it says no: sizes, counts and deadlines of its network side.
+
+use std::time::Duration;
+
+/// Headers of one request.
+pub(crate) const HEADERS_MAX: usize = 64;
+/// Bytes of a request's line and headers together.
+pub(crate) const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// Requests that one HTTP/2 connection may have open; the client waits with the next.
+pub(crate) const H2_STREAMS_MAX: u32 = 256;
+/// Streams that an HTTP/2 client may reset before we looked at them; then it is told to calm
+/// down and the connection ends.
+pub(crate) const H2_PENDING_RESETS_MAX: usize = 20;
+/// Bytes of a request that an HTTP/2 client may send ahead of us reading them.
+pub(crate) const H2_STREAM_WINDOW_BYTES: u32 = 4 * 1024 * 1024;
+/// Bytes of all requests of an HTTP/2 connection that may be sent ahead of us reading them.
+pub(crate) const H2_CONNECTION_WINDOW_BYTES: u32 = 16 * 1024 * 1024;
+/// Bytes of one HTTP/2 frame that we accept.
+pub(crate) const H2_FRAME_BYTES_MAX: u32 = 64 * 1024;
+
+/// What a connection reads at once, and so what one that sends slowly can make us hold.
+pub(crate) const READ_BYTES_MAX: usize = 256 * 1024;
+
+/// Sizes, counts and deadlines that a test or an operator may want otherwise.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Connections in all. One more is closed at once.
+    pub connections_max: usize,
+    /// Connections of one address; loopback addresses are exempt, because there every client of
+    /// the machine has the same one. One more is closed at once.
+    pub connections_per_address_max: usize,
+    /// Bytes of one request's body. A larger one is refused with status 413, by its
+    /// `Content-Length` before a byte of it is read.
+    pub request_bytes_max: usize,
+    /// Bytes of all requests that are being received or handled. A request that would go over it
+    /// is refused with status 503; clients of AWS try again.
+    pub in_flight_bytes_max: usize,
+    /// From the accepted connection to its first byte.
+    pub first_byte: Duration,
+    /// From a request's first byte to the end of its headers (HTTP/1.1).
+    pub head: Duration,
+    /// How long a connection may have nothing to do.
+    pub idle: Duration,
+    /// From a request's headers to the last byte of its body.
+    pub body: Duration,
+    /// How long a body may be slower than [`Limits::body_bytes_per_second_min`].
+    pub body_grace: Duration,
+    /// What a client must send of a body on average once the grace is over.
+    pub body_bytes_per_second_min: u64,
+    /// How long a client may take nothing of an answer that waits for it.
+    pub answer_stall: Duration,
+    /// How long requests under way may go on after the server was told to stop.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections_max: 10_000,
+            connections_per_address_max: 256,
+            // 10 MiB of data in base64, 500 partition keys of 256 characters that are all
+            // escaped, and what JSON puts around them.
+            request_bytes_max: 16 * 1024 * 1024,
+            in_flight_bytes_max: 256 * 1024 * 1024,
+            first_byte: Duration::from_secs(5),
+            head: Duration::from_secs(10),
+            idle: Duration::from_secs(75),
+            body: Duration::from_secs(60),
+            body_grace: Duration::from_secs(10),
+            body_bytes_per_second_min: 1024,
+            answer_stall: Duration::from_secs(60),
+            drain: Duration::from_secs(10),
+        }
+    }
+}

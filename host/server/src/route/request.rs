@@ -1,0 +1,87 @@
+//! What a request's headers must be before anything is done for it.
+
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, Version};
+use wire::ApiError;
+
+use crate::operations;
+
+const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
+/// What bodies may call themselves.
+const CONTENT_TYPES: [&str; 2] = ["application/x-amz-json-1.1", "application/json"];
+/// Java's SDK speaks this where it is not told otherwise.
+const CBOR: &str = "application/x-amz-cbor-1.1";
+
+/// A request must say once which host it is for; its signature covers that.
+pub(super) fn check_host(parts: &Parts) -> Result<(), ApiError> {
+    let mut hosts = parts.headers.get_all(HOST).iter();
+    let host = hosts.next();
+    if hosts.next().is_some() {
+        return Err(malformed("The request has more than one Host header."));
+    }
+    if host.is_none() && parts.version == Version::HTTP_11 {
+        return Err(malformed("The request has no Host header."));
+    }
+    if parts.headers.contains_key(TRANSFER_ENCODING) && parts.headers.contains_key(CONTENT_LENGTH) {
+        let what = "The request has both a Content-Length and a Transfer-Encoding header.";
+        return Err(malformed(what));
+    }
+    Ok(())
+}
+
+/// The place of the operation that the request names in the table.
+pub(super) fn operation(parts: &Parts) -> Result<usize, ApiError> {
+    let headers = &parts.headers;
+    if headers.contains_key(CONTENT_ENCODING) {
+        return Err(malformed("A Content-Encoding is not accepted."));
+    }
+    check_content_type(headers)?;
+    let Some(target) = headers.get(TARGET) else {
+        return Err(ApiError::unknown_operation(
+            "The request has no X-Amz-Target header.",
+        ));
+    };
+    let target = target.to_str().unwrap_or_default();
+    operations::lookup(target).ok_or_else(|| {
+        ApiError::unknown_operation(format!("Unknown operation: '{}'", shown(target)))
+    })
+}
+
+fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
+    let header = headers.get(CONTENT_TYPE).map(|v| v.to_str());
+    let Some(Ok(whole)) = header else {
+        let what = "The request has no Content-Type header: send application/x-amz-json-1.1.";
+        return Err(ApiError::unknown_operation(what).with_status(404));
+    };
+    let kind = whole.split(';').next().unwrap_or_default().trim();
+    if CONTENT_TYPES
+        .iter()
+        .any(|known| kind.eq_ignore_ascii_case(known))
+    {
+        return Ok(());
+    }
+    let hint = match kind.eq_ignore_ascii_case(CBOR) {
+        true => " In the Java SDK, set the system property aws.cborEnabled to false.",
+        false => "",
+    };
+    let what = format!(
+        "Content type '{}' is not application/x-amz-json-1.1.{hint}",
+        shown(kind)
+    );
+    Err(ApiError::unknown_operation(what).with_status(404))
+}
+
+/// The request is wrong as HTTP.
+pub(super) fn malformed(what: impl Into<String>) -> ApiError {
+    ApiError::new("MalformedHttpRequestException", what)
+}
+
+/// As much of a client's text as an error repeats.
+fn shown(text: &str) -> &str {
+    const CHARS_MAX: usize = 128;
+    match text.char_indices().nth(CHARS_MAX) {
+        Some((end, _)) => text.get(..end).unwrap_or_default(),
+        None => text,
+    }
+}

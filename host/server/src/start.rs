@@ -1,0 +1,141 @@
+//! The server's life from start to stop.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use store::Engine;
+use streams::{OpenError, Options, Streams};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use types::Clock;
+
+use crate::auth::Authenticator;
+use crate::body::InFlight;
+use crate::config::Config;
+use crate::listen::Listener;
+use crate::request_id::RequestIds;
+use crate::route::Router;
+use crate::shutdown::Stage;
+use crate::telemetry::Telemetry;
+
+/// How long connections that were cut off may take to let go of what they hold.
+const CUT_OFF: Duration = Duration::from_secs(1);
+
+/// Why the server did not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// Without credentials anybody may call, so only this machine may reach it.
+    Unprotected(SocketAddr),
+    /// The address could not be listened on.
+    Listen(SocketAddr, io::Error),
+    /// The machine gave no random numbers.
+    Random(String),
+    /// The streams could not be opened.
+    Streams(OpenError),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unprotected(address) => write!(
+                f,
+                "listen on {address}: without [[credentials]] in the configuration anybody who \
+                 reaches the server may use it, so it listens on loopback addresses only"
+            ),
+            Self::Listen(address, error) => write!(f, "listen on {address}: {error}"),
+            Self::Random(why) => write!(f, "draw a random number: {why}"),
+            Self::Streams(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// A server that takes requests.
+pub struct Running {
+    address: SocketAddr,
+    router: Arc<Router>,
+    stage: watch::Sender<Stage>,
+    listener: JoinHandle<()>,
+    connections: mpsc::Receiver<()>,
+}
+
+/// Opens the streams that `engine` keeps and listens. The server owns the engine from now on and
+/// closes it when it is shut down.
+pub async fn start(
+    config: Config,
+    engine: Arc<dyn Engine>,
+    clock: Arc<dyn Clock>,
+) -> Result<Running, StartError> {
+    let wanted = config.listen;
+    if config.credentials.is_empty() && !wanted.ip().to_canonical().is_loopback() {
+        return Err(StartError::Unprotected(wanted));
+    }
+    let refused = |error| StartError::Listen(wanted, error);
+    let socket = TcpListener::bind(wanted).await.map_err(refused)?;
+    let address = socket.local_addr().map_err(refused)?;
+    let process = getrandom::u64().map_err(|error| StartError::Random(error.to_string()))?;
+    let options = Options {
+        throttle: config.throttle,
+    };
+    let streams = Streams::open(Arc::clone(&engine), Arc::clone(&clock), options)
+        .await
+        .map_err(StartError::Streams)?;
+    let router = Arc::new(Router {
+        streams,
+        engine,
+        clock,
+        authenticator: Authenticator::new(config.credentials, config.clock_skew_max),
+        telemetry: Telemetry::new(),
+        in_flight: InFlight::new(config.limits.in_flight_bytes_max),
+        limits: config.limits,
+        ids: RequestIds::new(process),
+    });
+    let (stage, stages) = watch::channel(Stage::Running);
+    let (open, connections) = mpsc::channel(1);
+    let listener = Listener {
+        socket,
+        router: Arc::clone(&router),
+        stage: stages,
+        open,
+    };
+    Ok(Running {
+        address,
+        router,
+        stage,
+        listener: tokio::spawn(listener.run()),
+        connections,
+    })
+}
+
+impl Running {
+    /// Where it listens, with the port that it got.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Takes no more requests, answers those under way within [`crate::Limits::drain`], and
+    /// closes the streams and the engine. An error is what the engine said while it closed;
+    /// nothing that was acknowledged depends on it.
+    pub async fn shut_down(mut self) -> Result<(), store::StoreError> {
+        self.stage.send_replace(Stage::Draining);
+        if let Err(error) = self.listener.await {
+            tracing::error!(%error, "the listener did not end well");
+        }
+        let drain = self.router.limits().drain;
+        if timeout(drain, self.connections.recv()).await.is_err() {
+            tracing::warn!("requests were not answered in time and are cut off");
+            self.stage.send_replace(Stage::Stopped);
+            if timeout(CUT_OFF, self.connections.recv()).await.is_err() {
+                tracing::warn!("connections hang");
+            }
+        }
+        self.router.streams.close().await;
+        self.router.engine.close().await
+    }
+}

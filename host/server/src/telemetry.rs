@@ -1,0 +1,146 @@
+//! What is counted, for `/metrics`. Counting takes no lock and no memory; reading may.
+
+mod render;
+
+pub(crate) use render::Surroundings;
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use crate::operations::OPERATIONS;
+
+/// Upper ends of the latency histogram's buckets, in microseconds. One more bucket takes the rest.
+const LATENCY_BUCKETS_US: [u64; 16] = [
+    50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000,
+    1_000_000, 2_500_000, 10_000_000,
+];
+/// The code of a good answer.
+const OK: &str = "OK";
+/// Codes that are counted by name, sorted. Others are counted together as the last one.
+const CODES: [&str; 23] = [
+    "AccessDeniedException",
+    "ExpiredIteratorException",
+    "ExpiredNextTokenException",
+    "IncompleteSignatureException",
+    "InternalFailure",
+    "InvalidArgumentException",
+    "InvalidSignatureException",
+    "LimitExceededException",
+    "MalformedHttpRequestException",
+    "MissingAuthenticationTokenException",
+    OK,
+    "ProvisionedThroughputExceededException",
+    "RequestEntityTooLargeException",
+    "RequestTimeoutException",
+    "ResourceInUseException",
+    "ResourceNotFoundException",
+    "SerializationException",
+    "ServiceUnavailable",
+    "ThrottlingException",
+    "UnknownOperationException",
+    "UnrecognizedClientException",
+    "ValidationException",
+    "other",
+];
+
+/// Everything that the server counts.
+pub(crate) struct Telemetry {
+    /// In the order of [`OPERATIONS`]; the last is for requests that name none.
+    operations: [OperationCounts; OPERATIONS.len() + 1],
+    connections_open: AtomicUsize,
+    connections_accepted: AtomicU64,
+    connections_refused: AtomicU64,
+    bytes_in: AtomicU64,
+    bytes_out: AtomicU64,
+}
+
+/// Requests of one operation.
+struct OperationCounts {
+    by_code: [AtomicU64; CODES.len()],
+    by_latency: [AtomicU64; LATENCY_BUCKETS_US.len() + 1],
+    latency_us: AtomicU64,
+}
+
+impl OperationCounts {
+    fn new() -> Self {
+        Self {
+            by_code: [const { AtomicU64::new(0) }; CODES.len()],
+            by_latency: [const { AtomicU64::new(0) }; LATENCY_BUCKETS_US.len() + 1],
+            latency_us: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Telemetry {
+    pub(crate) fn new() -> Self {
+        Self {
+            operations: std::array::from_fn(|_| OperationCounts::new()),
+            connections_open: AtomicUsize::new(0),
+            connections_accepted: AtomicU64::new(0),
+            connections_refused: AtomicU64::new(0),
+            bytes_in: AtomicU64::new(0),
+            bytes_out: AtomicU64::new(0),
+        }
+    }
+
+    /// A request was answered: the place of its operation if it named one, the code of its error
+    /// if it was one, and the time from its headers to its answer.
+    pub(crate) fn answered(
+        &self,
+        operation: Option<usize>,
+        error: Option<&'static str>,
+        took: Duration,
+    ) {
+        let place = operation.unwrap_or(OPERATIONS.len());
+        let Some(counts) = self.operations.get(place) else {
+            return;
+        };
+        let code = CODES.binary_search(&error.unwrap_or(OK));
+        let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let bucket = LATENCY_BUCKETS_US.partition_point(|end| *end < took_us);
+        add(counts.by_code.get(code.unwrap_or(CODES.len() - 1)), 1);
+        add(counts.by_latency.get(bucket), 1);
+        add(Some(&counts.latency_us), took_us);
+    }
+
+    pub(crate) fn bytes_in(&self, bytes: usize) {
+        add(Some(&self.bytes_in), u64::try_from(bytes).unwrap_or(0));
+    }
+
+    pub(crate) fn bytes_out(&self, bytes: usize) {
+        add(Some(&self.bytes_out), u64::try_from(bytes).unwrap_or(0));
+    }
+
+    /// A connection was taken; returns how many there are with it.
+    pub(crate) fn connection_opened(&self) -> usize {
+        add(Some(&self.connections_accepted), 1);
+        self.connections_open.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    pub(crate) fn connection_closed(&self) {
+        self.connections_open.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn connection_refused(&self) {
+        add(Some(&self.connections_refused), 1);
+    }
+}
+
+/// Nothing is read because of a count, so nothing needs to be ordered by it.
+fn add(count: Option<&AtomicU64>, by: u64) {
+    if let Some(count) = count {
+        count.fetch_add(by, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_sorted_so_that_they_are_found() {
+        let named = &CODES[..CODES.len() - 1];
+        assert!(named.is_sorted());
+        assert!(CODES.is_sorted(), "binary search covers the last one, too");
+    }
+}

@@ -1,0 +1,234 @@
+//! The counts as text, in the format of Prometheus
+//! (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
+
+use std::fmt::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::{CODES, LATENCY_BUCKETS_US, OperationCounts, Telemetry};
+use crate::operations::OPERATIONS;
+
+/// The operation label of requests that name none.
+const NO_OPERATION: &str = "none";
+
+/// What the server's other parts say at the moment of the call.
+pub(crate) struct Surroundings<'a> {
+    /// The counters of the streams, by their CloudWatch names.
+    pub(crate) streams: &'a [(&'static str, u64)],
+    /// Bytes of requests in flight.
+    pub(crate) in_flight_bytes: usize,
+    /// Whether the store is well.
+    pub(crate) healthy: bool,
+}
+
+impl Telemetry {
+    /// All metrics as text.
+    pub(crate) fn render(&self, surroundings: &Surroundings<'_>) -> String {
+        let mut out = String::with_capacity(16 * 1024);
+        self.requests(&mut out);
+        self.latencies(&mut out);
+        let open = self.connections_open.load(Ordering::Relaxed);
+        gauge(&mut out, "connections", "Connections that are open.", open);
+        let accepted = load(&self.connections_accepted);
+        counter(
+            &mut out,
+            "connections_accepted_total",
+            "Connections that were taken.",
+            accepted,
+        );
+        let refused = load(&self.connections_refused);
+        counter(
+            &mut out,
+            "connections_refused_total",
+            "Connections over a limit.",
+            refused,
+        );
+        let bytes = load(&self.bytes_in);
+        counter(
+            &mut out,
+            "received_bytes_total",
+            "Bytes read from clients.",
+            bytes,
+        );
+        let bytes = load(&self.bytes_out);
+        counter(
+            &mut out,
+            "sent_bytes_total",
+            "Bytes written to clients.",
+            bytes,
+        );
+        let bytes = surroundings.in_flight_bytes;
+        gauge(
+            &mut out,
+            "in_flight_bytes",
+            "Bytes of requests in flight.",
+            bytes,
+        );
+        for (name, value) in surroundings.streams {
+            let name = format!("{}_total", snake_case(name));
+            counter(
+                &mut out,
+                &name,
+                "Over all streams; CloudWatch's metric of this name.",
+                *value,
+            );
+        }
+        let healthy = usize::from(surroundings.healthy);
+        gauge(
+            &mut out,
+            "store_healthy",
+            "1 while the store is well, else 0.",
+            healthy,
+        );
+        out
+    }
+
+    fn by_operation(&self) -> impl Iterator<Item = (&'static str, &OperationCounts)> {
+        let names = OPERATIONS.iter().map(|operation| operation.name);
+        names.chain([NO_OPERATION]).zip(&self.operations)
+    }
+
+    fn requests(&self, out: &mut String) {
+        head(
+            out,
+            "requests_total",
+            "counter",
+            "Requests that were answered.",
+        );
+        for (operation, counts) in self.by_operation() {
+            for (code, count) in CODES.iter().zip(&counts.by_code) {
+                let count = load(count);
+                if count > 0 {
+                    line(
+                        out,
+                        format_args!(
+                            "requests_total{{operation=\"{operation}\",code=\"{code}\"}} {count}"
+                        ),
+                    );
+                }
+            }
+        }
+    }
+
+    fn latencies(&self, out: &mut String) {
+        let help = "Time from a request's headers to its answer.";
+        head(out, "request_seconds", "histogram", help);
+        for (operation, counts) in self.by_operation() {
+            let total: u64 = counts.by_latency.iter().map(load).sum();
+            if total == 0 {
+                continue;
+            }
+            let label = format!("operation=\"{operation}\"");
+            let mut below = 0;
+            for (end_us, count) in LATENCY_BUCKETS_US.iter().zip(&counts.by_latency) {
+                below += load(count);
+                let end = Seconds(*end_us);
+                line(
+                    out,
+                    format_args!("request_seconds_bucket{{{label},le=\"{end}\"}} {below}"),
+                );
+            }
+            line(
+                out,
+                format_args!("request_seconds_bucket{{{label},le=\"+Inf\"}} {total}"),
+            );
+            let sum = Seconds(load(&counts.latency_us));
+            line(out, format_args!("request_seconds_sum{{{label}}} {sum}"));
+            line(
+                out,
+                format_args!("request_seconds_count{{{label}}} {total}"),
+            );
+        }
+    }
+}
+
+/// Microseconds, printed as seconds.
+struct Seconds(u64);
+
+impl std::fmt::Display for Seconds {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{:06}", self.0 / 1_000_000, self.0 % 1_000_000)
+    }
+}
+
+fn counter(out: &mut String, name: &str, help: &str, value: u64) {
+    head(out, name, "counter", help);
+    line(out, format_args!("{name} {value}"));
+}
+
+fn gauge(out: &mut String, name: &str, help: &str, value: usize) {
+    head(out, name, "gauge", help);
+    line(out, format_args!("{name} {value}"));
+}
+
+fn head(out: &mut String, name: &str, kind: &str, help: &str) {
+    out.push_str("# HELP ");
+    line(out, format_args!("{name} {help}"));
+    out.push_str("# TYPE ");
+    line(out, format_args!("{name} {kind}"));
+}
+
+fn line(out: &mut String, what: std::fmt::Arguments<'_>) {
+    // Writing to a String does not fail.
+    let _ = writeln!(out, "millrace_{what}");
+}
+
+fn load(count: &AtomicU64) -> u64 {
+    count.load(Ordering::Relaxed)
+}
+
+/// `IncomingBytes` as `incoming_bytes`.
+fn snake_case(name: &str) -> String {
+    let mut out = String::with_capacity(name.len() + 4);
+    for character in name.chars() {
+        if character.is_ascii_uppercase() && !out.is_empty() {
+            out.push('_');
+        }
+        out.push(character.to_ascii_lowercase());
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn requests_are_rendered_by_operation_code_and_latency() {
+        let telemetry = Telemetry::new();
+        let put_record = OPERATIONS.iter().position(|o| o.name == "PutRecord");
+        telemetry.answered(put_record, None, Duration::from_micros(50));
+        telemetry.answered(put_record, None, Duration::from_micros(51));
+        telemetry.answered(put_record, None, Duration::from_secs(99));
+        telemetry.answered(None, Some("UnknownOperationException"), Duration::ZERO);
+        telemetry.answered(None, Some("NeverHeardOf"), Duration::ZERO);
+        telemetry.bytes_in(7);
+        let text = telemetry.render(&Surroundings {
+            streams: &[("IncomingBytes", 42)],
+            in_flight_bytes: 3,
+            healthy: false,
+        });
+        for expected in [
+            "# TYPE millrace_requests_total counter",
+            "millrace_requests_total{operation=\"PutRecord\",code=\"OK\"} 3",
+            "millrace_requests_total{operation=\"none\",code=\"UnknownOperationException\"} 1",
+            "millrace_requests_total{operation=\"none\",code=\"other\"} 1",
+            "millrace_request_seconds_bucket{operation=\"PutRecord\",le=\"0.000050\"} 1",
+            "millrace_request_seconds_bucket{operation=\"PutRecord\",le=\"0.000100\"} 2",
+            "millrace_request_seconds_bucket{operation=\"PutRecord\",le=\"10.000000\"} 2",
+            "millrace_request_seconds_bucket{operation=\"PutRecord\",le=\"+Inf\"} 3",
+            "millrace_request_seconds_sum{operation=\"PutRecord\"} 99.000101",
+            "millrace_request_seconds_count{operation=\"PutRecord\"} 3",
+            "millrace_incoming_bytes_total 42",
+            "millrace_received_bytes_total 7",
+            "millrace_in_flight_bytes 3",
+            "millrace_store_healthy 0",
+        ] {
+            assert!(
+                text.lines().any(|line| line == expected),
+                "{expected}\n{text}"
+            );
+        }
+    }
+}
