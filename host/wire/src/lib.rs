@@ -6,6 +6,7 @@ mod answer;
 mod error;
 pub mod json;
 pub mod shape;
+pub mod sigv4;
 
 pub use answer::{Answer, Call, Chunks};
 pub use error::ApiError;

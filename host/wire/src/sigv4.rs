@@ -1,0 +1,81 @@
+//! AWS Signature Version 4, the form with an `Authorization` header: verifying it for the server,
+//! making it for clients.
+//!
+//! A server reads the header first ([`Authorization::parse`]), looks up the secret of the access
+//! key id that it names, and then has the signature checked ([`Verifier::verify`]). The rules are
+//! those of <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>;
+//! presigned URLs are not read.
+
+mod authorization;
+mod canonical;
+mod keys;
+mod moment;
+mod sign;
+mod verify;
+
+use std::fmt;
+
+use http::HeaderMap;
+use serde::Deserialize;
+use subtle::ConstantTimeEq;
+
+pub use authorization::Authorization;
+pub use sign::Signer;
+pub use verify::Verifier;
+
+const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+const TERMINATOR: &str = "aws4_request";
+const X_AMZ_DATE: &str = "x-amz-date";
+const X_AMZ_TARGET: &str = "x-amz-target";
+const X_AMZ_CONTENT_SHA256: &str = "x-amz-content-sha256";
+const X_AMZ_SECURITY_TOKEN: &str = "x-amz-security-token";
+
+/// A secret access key. It prints as nothing, so that it cannot slip into a log.
+#[derive(Clone, Deserialize)]
+#[serde(transparent)]
+pub struct SecretKey(String);
+
+impl SecretKey {
+    /// Takes the key as it stands in a credentials file.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    fn is(&self, other: &Self) -> bool {
+        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+    }
+}
+
+impl fmt::Debug for SecretKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretKey")
+    }
+}
+
+/// A request as it came in, in the parts that a signature covers.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The service that the operation belongs to; a signature for another one does not count.
+    pub service: &'a str,
+    /// The HTTP method, in upper case.
+    pub method: &'a str,
+    /// The path as sent, still percent-encoded.
+    pub path: &'a str,
+    /// What follows `?`, as sent; empty without one.
+    pub query: &'a str,
+    /// The `:authority` of HTTP/2, which stands for an absent `Host` header.
+    pub authority: Option<&'a str>,
+    /// All headers.
+    pub headers: &'a HeaderMap,
+    /// The whole body.
+    pub body: &'a [u8],
+}
+
+/// How a service reads paths before they are signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Paths {
+    /// Without `.`, `..` and repeated slashes: every service but S3.
+    Normalized,
+    /// As sent: S3, where `a//b` is a name.
+    AsSent,
+}

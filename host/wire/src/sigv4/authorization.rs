@@ -1,0 +1,223 @@
+//! Reading the `Authorization` header.
+
+use http::HeaderMap;
+use http::header::{AUTHORIZATION, DATE};
+use sha2::{Digest, Sha256};
+
+use super::moment::Moment;
+use super::{ALGORITHM, TERMINATOR, X_AMZ_DATE, X_AMZ_SECURITY_TOKEN};
+use crate::ApiError;
+use crate::json::write_base64;
+
+/// Headers that a signature may cover. As many as the server takes in one request.
+const SIGNED_HEADERS_MAX: usize = 64;
+
+/// The parts of a header
+/// `AWS4-HMAC-SHA256 Credential=<id>/<date>/<region>/<service>/aws4_request,
+/// SignedHeaders=<a;b>, Signature=<64 hex digits>`, and the moment of signing. Well formed, but
+/// not yet verified.
+#[derive(Clone, Copy, Debug)]
+pub struct Authorization<'a> {
+    /// Who claims to have signed.
+    pub key_id: &'a str,
+    /// The region that the request is for.
+    pub region: &'a str,
+    /// The service that the request is for, such as `kinesis`.
+    pub service: &'a str,
+    /// The session token of temporary credentials.
+    pub session_token: Option<&'a str>,
+    /// `<id>/<date>/<region>/<service>/aws4_request`.
+    pub(super) credential: &'a str,
+    /// The credential without the id.
+    pub(super) scope: &'a str,
+    /// The scope's day, `20150830`.
+    pub(super) date: &'a str,
+    pub(super) signed_headers: &'a str,
+    pub(super) signature: &'a str,
+    pub(super) signed_at: Moment,
+    /// The header that `signed_at` is from.
+    pub(super) date_header: &'static str,
+}
+
+impl<'a> Authorization<'a> {
+    /// Reads the header; `None` when there is none.
+    ///
+    /// # Errors
+    /// IncompleteSignatureException when a part is missing or malformed; InvalidSignatureException
+    /// when the credential's scope is not one of this day.
+    pub fn parse(headers: &'a HeaderMap) -> Result<Option<Self>, ApiError> {
+        let Some(header) = headers.get(AUTHORIZATION) else {
+            return Ok(None);
+        };
+        let header = header.to_str().unwrap_or_default();
+        let parameters = Parameters::split(header);
+        let date = date_of(headers);
+        let (Some(credential), Some(signature), Some(signed_headers), Some((date, date_header))) = (
+            parameters.credential,
+            parameters.signature,
+            parameters.signed_headers,
+            date,
+        ) else {
+            return Err(parameters.incomplete(header, date.is_some()));
+        };
+        if parameters.algorithm != ALGORITHM {
+            return Err(ApiError::incomplete_signature(format!(
+                "Unsupported AWS 'algorithm': use '{ALGORITHM}'."
+            )));
+        }
+        if SIGNED_HEADERS_MAX < signed_headers.split(';').count() {
+            return Err(ApiError::incomplete_signature(format!(
+                "No more than {SIGNED_HEADERS_MAX} headers can be signed."
+            )));
+        }
+        let signed_at = parse_date(date)?;
+        let session_token = headers.get(X_AMZ_SECURITY_TOKEN);
+        let authorization = Self {
+            session_token: session_token.and_then(|token| token.to_str().ok()),
+            signed_headers,
+            signature,
+            signed_at,
+            date_header,
+            ..Self::of_credential(credential, signed_at)?
+        };
+        authorization.check_scope_date()?;
+        Ok(Some(authorization))
+    }
+
+    /// The parts of the credential; the others are empty.
+    fn of_credential(credential: &'a str, signed_at: Moment) -> Result<Self, ApiError> {
+        let mut parts = credential.split('/');
+        let mut next = || parts.next().filter(|part| !part.is_empty());
+        let (Some(key_id), Some(date), Some(region), Some(service), Some(terminator), None) =
+            (next(), next(), next(), next(), next(), parts.next())
+        else {
+            // AWS repeats the credential. It may be a secret in the wrong place, and messages are
+            // logged.
+            return Err(ApiError::incomplete_signature(
+                "Credential must have exactly 5 slash-delimited elements, e.g. \
+                 keyid/date/region/service/term",
+            ));
+        };
+        if terminator != TERMINATOR {
+            return Err(ApiError::invalid_signature(format!(
+                "Credential should be scoped with a valid terminator: '{TERMINATOR}'."
+            )));
+        }
+        Ok(Self {
+            key_id,
+            region,
+            service,
+            session_token: None,
+            credential,
+            scope: credential.get(key_id.len() + 1..).unwrap_or_default(),
+            date,
+            signed_headers: "",
+            signature: "",
+            signed_at,
+            date_header: X_AMZ_DATE,
+        })
+    }
+
+    fn check_scope_date(&self) -> Result<(), ApiError> {
+        let signed_at = self.signed_at.to_string();
+        let day = signed_at.get(..8).unwrap_or_default();
+        match self.date == day {
+            true => Ok(()),
+            false => Err(ApiError::invalid_signature(format!(
+                "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date \
+                 from HTTP: '{}' != '{day}', from '{signed_at}'.",
+                self.date
+            ))),
+        }
+    }
+
+    /// Whether the signature covers the header `name`, which is in lower case.
+    pub(super) fn covers(&self, name: &str) -> bool {
+        self.signed_headers.split(';').any(|signed| signed == name)
+    }
+}
+
+/// The text of `X-Amz-Date` or else of `Date`, and the name of the header it is from.
+fn date_of(headers: &HeaderMap) -> Option<(&str, &'static str)> {
+    let text = |name: &str| {
+        headers
+            .get(name)
+            .map(|date| date.to_str().unwrap_or_default())
+    };
+    match text(X_AMZ_DATE) {
+        Some(date) => Some((date, X_AMZ_DATE)),
+        None => text(DATE.as_str()).map(|date| (date, "date")),
+    }
+}
+
+fn parse_date(text: &str) -> Result<Moment, ApiError> {
+    Moment::parse_basic(text)
+        .or_else(|| Moment::parse_http(text))
+        .ok_or_else(|| {
+            ApiError::incomplete_signature(format!(
+                "Date must be in ISO-8601 'basic format'. Got '{}'. See \
+                 http://en.wikipedia.org/wiki/ISO_8601",
+                crate::shape::bounded(text)
+            ))
+        })
+}
+
+/// What the header holds, before anything is required of it.
+struct Parameters<'a> {
+    algorithm: &'a str,
+    credential: Option<&'a str>,
+    signature: Option<&'a str>,
+    signed_headers: Option<&'a str>,
+}
+
+impl<'a> Parameters<'a> {
+    /// Parameters are separated by a comma, a space or both.
+    fn split(header: &'a str) -> Self {
+        let (algorithm, rest) = header.split_once(' ').unwrap_or((header, ""));
+        let mut parameters = Self {
+            algorithm,
+            credential: None,
+            signature: None,
+            signed_headers: None,
+        };
+        for parameter in rest.split([',', ' ']) {
+            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+            let value = Some(value).filter(|value| !value.is_empty());
+            match name {
+                "Credential" => parameters.credential = value,
+                "Signature" => parameters.signature = value,
+                "SignedHeaders" => parameters.signed_headers = value,
+                _ => {}
+            }
+        }
+        parameters
+    }
+
+    /// Names everything that is missing, as AWS does.
+    fn incomplete(&self, header: &str, has_date: bool) -> ApiError {
+        let mut text = String::new();
+        for (name, value) in [
+            ("Credential", self.credential),
+            ("Signature", self.signature),
+            ("SignedHeaders", self.signed_headers),
+        ] {
+            if value.is_none() {
+                text.push_str(&format!(
+                    "Authorization header requires '{name}' parameter. "
+                ));
+            }
+        }
+        if !has_date {
+            text.push_str(
+                "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' \
+                 header. ",
+            );
+        }
+        // So does AWS: the header can be recognised, but not read, in a log.
+        text.push_str("(Hashed with SHA-256 and encoded with Base64) Authorization=");
+        let mut digest = Vec::new();
+        write_base64(&mut digest, &Sha256::digest(header.as_bytes()));
+        text.push_str(&String::from_utf8_lossy(&digest));
+        ApiError::incomplete_signature(text)
+    }
+}

@@ -1,0 +1,159 @@
+//! Whether a signature is the one of its request.
+
+use std::fmt;
+use std::time::Duration;
+
+use http::HeaderMap;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use types::Timestamp;
+
+use super::canonical::{HexDigest, hex, request_hash};
+use super::keys::{KeyCache, SigningKey};
+use super::moment::Moment;
+use super::{Authorization, Paths, Request, SecretKey, X_AMZ_CONTENT_SHA256, X_AMZ_TARGET};
+use crate::ApiError;
+
+const MISMATCH: &str = "The request signature we calculated does not match the signature you \
+    provided. Check your AWS Secret Access Key and signing method. Consult the service \
+    documentation for details.";
+
+/// Checks signatures; keeps the signing keys that it derived. One for the whole server.
+pub struct Verifier {
+    skew: Duration,
+    paths: Paths,
+    keys: KeyCache,
+    stranger: SecretKey,
+}
+
+impl Verifier {
+    /// How far a client's clock may be off, either way. AWS documents 15 minutes; Kinesis answers
+    /// with five (awslabs/amazon-kinesis-producer#222).
+    pub const SKEW_DEFAULT: Duration = Duration::from_secs(5 * 60);
+
+    /// A verifier that takes requests signed within `skew` of the time they come in.
+    pub fn new(skew: Duration, paths: Paths) -> Self {
+        Self {
+            skew,
+            paths,
+            keys: KeyCache::default(),
+            stranger: SecretKey::new("no one has this secret"),
+        }
+    }
+
+    /// Checks that `request` was signed with `secret`, which belongs to the key id of
+    /// `authorization`; `None` says that there is no such id, and costs as much time as a wrong
+    /// signature.
+    ///
+    /// # Errors
+    /// UnrecognizedClientException without a secret; InvalidSignatureException when the time of
+    /// signing is too far from `now`, when what must be signed is not, or when the signature is
+    /// not the request's. No message says what would have been right.
+    pub fn verify(
+        &self,
+        authorization: &Authorization<'_>,
+        request: &Request<'_>,
+        secret: Option<&SecretKey>,
+        now: Timestamp,
+    ) -> Result<(), ApiError> {
+        self.check_time(authorization.signed_at, now)?;
+        if authorization.service != request.service {
+            return Err(ApiError::invalid_signature(format!(
+                "Credential should be scoped to correct service: '{}'. ",
+                request.service
+            )));
+        }
+        check_coverage(authorization, request.headers)?;
+        let body_hash = hex(&Sha256::digest(request.body).into());
+        check_body_hash(request.headers, &body_hash)?;
+        let hash = request_hash(
+            request,
+            self.paths,
+            authorization.signed_headers,
+            &body_hash,
+        )
+        .ok_or_else(|| ApiError::invalid_signature(MISMATCH))?;
+        let secret_used = secret.unwrap_or(&self.stranger);
+        let Authorization {
+            credential,
+            date,
+            region,
+            service,
+            ..
+        } = *authorization;
+        let key = self.keys.key(credential, secret_used, || {
+            SigningKey::derive(secret_used, date, region, service)
+        });
+        let expected = key.sign(&authorization.signed_at.basic(), authorization.scope, &hash);
+        let right: bool = expected.ct_eq(authorization.signature.as_bytes()).into();
+        match (secret, right) {
+            (None, _) => Err(ApiError::unrecognized_client()),
+            (Some(_), false) => Err(ApiError::invalid_signature(MISMATCH)),
+            (Some(_), true) => Ok(()),
+        }
+    }
+
+    fn check_time(&self, signed_at: Moment, now: Timestamp) -> Result<(), ApiError> {
+        let minutes = self.skew.as_secs() / 60;
+        let (earliest, latest) = (
+            Moment::of(now.before(self.skew)),
+            Moment::of(now.after(self.skew)),
+        );
+        let now = Moment::of(now);
+        if signed_at < earliest {
+            return Err(ApiError::invalid_signature(format!(
+                "Signature expired: {signed_at} is now earlier than {earliest} ({now} - {minutes} \
+                 min.)"
+            )));
+        }
+        if latest < signed_at {
+            return Err(ApiError::invalid_signature(format!(
+                "Signature not yet current: {signed_at} is still later than {latest} ({now} + \
+                 {minutes} min.)"
+            )));
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verifier")
+            .field("skew", &self.skew)
+            .field("paths", &self.paths)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The host, the date and the operation must be covered: else they could be changed on the way.
+fn check_coverage(authorization: &Authorization<'_>, headers: &HeaderMap) -> Result<(), ApiError> {
+    if !authorization.covers("host") {
+        return Err(ApiError::invalid_signature(
+            "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.",
+        ));
+    }
+    let target = headers.contains_key(X_AMZ_TARGET).then_some(X_AMZ_TARGET);
+    for name in [Some(authorization.date_header), target]
+        .into_iter()
+        .flatten()
+    {
+        if !authorization.covers(name) {
+            return Err(ApiError::invalid_signature(format!(
+                "'{name}' must be a 'SignedHeader' in the AWS Authorization."
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// A client that names the body's hash must name the right one; the forms that leave the body
+/// unsigned are for other services.
+fn check_body_hash(headers: &HeaderMap, body_hash: &HexDigest) -> Result<(), ApiError> {
+    let mut claims = headers.get_all(X_AMZ_CONTENT_SHA256).iter();
+    match claims.all(|claim| claim.as_bytes() == body_hash) {
+        true => Ok(()),
+        false => Err(ApiError::invalid_signature(
+            "The value of 'x-amz-content-sha256' is not the SHA-256 of the body.",
+        )),
+    }
+}
