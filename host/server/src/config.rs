@@ -11,13 +11,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use types::AccountId;
+use wire::sigv4::{SecretKey, Verifier};
 
 use crate::limits::Limits;
 
 /// The port of a server that is not told another.
 pub const PORT_DEFAULT: u16 = 4567;
-/// Minutes that a signature's time may be off the server's clock, as real Kinesis has it.
-const CLOCK_SKEW_MINUTES_DEFAULT: u64 = 5;
 
 /// What a server is started with.
 #[derive(Clone, Debug)]
@@ -46,7 +45,7 @@ impl Default for Config {
             plugins: None,
             throttle: true,
             credentials: Vec::new(),
-            clock_skew_max: Duration::from_secs(CLOCK_SKEW_MINUTES_DEFAULT * 60),
+            clock_skew_max: Verifier::SKEW_DEFAULT,
             limits: Limits::default(),
         }
     }
@@ -71,31 +70,9 @@ pub struct Credential {
     /// The public half, sent with every request.
     pub access_key_id: String,
     /// The half that only signs.
-    pub secret_access_key: Secret,
+    pub secret_access_key: SecretKey,
     /// Whose streams the caller sees.
     pub account: AccountId,
-}
-
-/// Text that is never printed.
-#[derive(Clone)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Keeps `text`.
-    pub fn new(text: String) -> Self {
-        Self(text)
-    }
-
-    /// The text, for the signature only.
-    pub(crate) fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(..)")
-    }
 }
 
 /// Why a configuration file was not accepted.

@@ -9,7 +9,6 @@ mod activity;
 mod watched;
 
 use std::convert::Infallible;
-use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -112,13 +111,14 @@ impl Connection {
             .max_buf_size(READ_BYTES_MAX)
             .serve_connection(io, service);
         let ended = loop {
-            tokio::select! {
+            let end = tokio::select! {
                 biased;
-                ended = poll_fn(|cx| Pin::new(&mut http).poll(cx)) => break ended,
-                end = overseer.next() => match end {
-                    End::Ask => Pin::new(&mut http).graceful_shutdown(),
-                    End::Cut(reason) => return Err(reason.to_owned()),
-                }
+                ended = &mut http => break ended,
+                end = overseer.next() => end,
+            };
+            match end {
+                End::Ask => Pin::new(&mut http).graceful_shutdown(),
+                End::Cut(reason) => return Err(reason.to_owned()),
             }
         };
         linger(http.into_parts().io.into_inner().into_inner()).await;
