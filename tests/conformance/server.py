@@ -1,0 +1,116 @@
+"""The built server on a port of its own, and clients for it."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import tempfile
+import urllib.parse
+from http.client import HTTPConnection
+from pathlib import Path
+
+import boto3
+import botocore.session
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.config import Config
+from botocore.credentials import Credentials
+
+REGION = "eu-central-1"
+ACCOUNT = "000000000000"
+KEY_ID, SECRET = "AKIDEXAMPLE", "secret"
+REPOSITORY = Path(__file__).resolve().parents[2]
+TARGET = "Kinesis_20131202"
+
+
+class Server:
+    """`millrace serve` on a free port, with a data directory that goes with it."""
+
+    def __init__(self, *flags, arguments=("serve",)):
+        self.directory = tempfile.TemporaryDirectory(prefix="millrace-conformance-")
+        program = os.environ.get("MILLRACE", REPOSITORY / "target/debug/millrace")
+        command = [str(program), *arguments, "--listen", "127.0.0.1:0", *flags]
+        if "--data" not in command:
+            command += ["--data", os.path.join(self.directory.name, "data")]
+        self.log = open(os.path.join(self.directory.name, "log"), "w+")
+        self.process = subprocess.Popen(
+            command,
+            cwd=self.directory.name,
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            text=True,
+        )
+        self.endpoint = self._endpoint()
+
+    def _endpoint(self):
+        printed = ""
+        for line in self.process.stdout:
+            printed += line
+            found = re.search(r"http://[\d.]+:\d+", line)
+            if found:
+                return found.group(0)
+        self.process.wait()
+        self.log.seek(0)
+        raise RuntimeError(f"the server named no endpoint: {printed}{self.log.read()}")
+
+    def stop(self):
+        """Ends the server as an operator would; its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        # What it still prints must not fill the pipe.
+        self.process.communicate(timeout=30)
+        self.log.close()
+        self.directory.cleanup()
+        return self.process.returncode
+
+    def kinesis(self, key_id=KEY_ID, secret=SECRET, region=REGION, attempts=1):
+        """boto3's client, validating what it sends and what it gets."""
+        return boto3.client(
+            "kinesis",
+            endpoint_url=self.endpoint,
+            region_name=region,
+            aws_access_key_id=key_id,
+            aws_secret_access_key=secret,
+            config=Config(retries={"total_max_attempts": attempts, "mode": "standard"}),
+        )
+
+    def environment(self):
+        """What a program needs to find the server."""
+        return {
+            **os.environ,
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": KEY_ID,
+            "AWS_SECRET_ACCESS_KEY": SECRET,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_REGION": REGION,
+            "AWS_CONFIG_FILE": os.path.join(self.directory.name, "no-config"),
+            "AWS_SHARED_CREDENTIALS_FILE": os.path.join(self.directory.name, "no-credentials"),
+            "AWS_PAGER": "",
+        }
+
+    def raw(self, operation, body, key_id=KEY_ID, secret=SECRET):
+        """Sends any body, signed, past every check of a client: (status, JSON or None)."""
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        request = AWSRequest(
+            method="POST",
+            url=self.endpoint + "/",
+            data=data,
+            headers={
+                "Content-Type": "application/x-amz-json-1.1",
+                "X-Amz-Target": f"{TARGET}.{operation}",
+            },
+        )
+        SigV4Auth(Credentials(key_id, secret), "kinesis", REGION).add_auth(request)
+        connection = HTTPConnection(urllib.parse.urlsplit(self.endpoint).netloc, timeout=60)
+        try:
+            connection.request("POST", "/", data, dict(request.headers.items()))
+            answer = connection.getresponse()
+            text = answer.read()
+        finally:
+            connection.close()
+        return answer.status, json.loads(text) if text else None
+
+
+def model():
+    """The public service model that boto3 itself uses."""
+    return botocore.session.get_session().get_service_model("kinesis")

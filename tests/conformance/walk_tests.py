@@ -1,0 +1,259 @@
+"""boto3 from the creation of a stream to its end. botocore validates every input that it sends
+and parses every answer with the service model."""
+
+import hashlib
+import unittest
+from datetime import datetime, timedelta, timezone
+
+from server import ACCOUNT, REGION, Server, model
+
+HASH_KEYS = 2**128
+
+
+class Walk(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server("--no-throttle")
+        cls.addClassCleanup(cls.server.stop)
+        cls.kinesis = cls.server.kinesis()
+
+    def stream(self, shards=1):
+        """A stream of this test's own, ACTIVE."""
+        name = self.id().split(".")[-1][:128]
+        self.kinesis.create_stream(StreamName=name, ShardCount=shards)
+        self.kinesis.get_waiter("stream_exists").wait(
+            StreamName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30}
+        )
+        return name
+
+    def shards(self, name):
+        return self.kinesis.list_shards(StreamName=name)["Shards"]
+
+    def read(self, name, shard="shardId-000000000000", **start):
+        start = start or {"ShardIteratorType": "TRIM_HORIZON"}
+        iterator = self.kinesis.get_shard_iterator(StreamName=name, ShardId=shard, **start)
+        return self.kinesis.get_records(ShardIterator=iterator["ShardIterator"])
+
+    def data(self, *arguments, **start):
+        return [record["Data"] for record in self.read(*arguments, **start)["Records"]]
+
+    def assert_valid(self, operation, answer):
+        """Every member is one of the model, has its type, and the required ones are there."""
+        shape = model().operation_model(operation).output_shape
+        self.assert_shape(shape, {k: v for k, v in answer.items() if k != "ResponseMetadata"})
+
+    def assert_shape(self, shape, value):
+        types = {
+            "string": str, "integer": int, "long": int, "boolean": bool, "blob": bytes,
+            "timestamp": datetime, "list": list, "map": dict, "structure": dict,
+        }
+        self.assertIsInstance(value, types[shape.type_name], shape.name)
+        if shape.type_name == "structure":
+            self.assertLessEqual(set(shape.required_members), set(value), shape.name)
+            for name, member in value.items():
+                self.assert_shape(shape.members[name], member)
+        elif shape.type_name == "list":
+            for member in value:
+                self.assert_shape(shape.member, member)
+        elif shape.type_name == "string" and shape.enum:
+            self.assertIn(value, shape.enum)
+
+    def test_a_new_stream_is_described_in_all_its_parts(self):
+        name = self.stream(shards=3)
+        answer = self.kinesis.describe_stream(StreamName=name)
+        self.assert_valid("DescribeStream", answer)
+        stream = answer["StreamDescription"]
+        arn = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{name}"
+        self.assertEqual(stream["StreamARN"], arn)
+        self.assertEqual(stream["StreamStatus"], "ACTIVE")
+        self.assertEqual(stream["RetentionPeriodHours"], 24)
+        self.assertEqual(stream["EncryptionType"], "NONE")
+        self.assertFalse(stream["HasMoreShards"])
+        now = datetime.now(timezone.utc)
+        self.assertLess(abs(now - stream["StreamCreationTimestamp"]), timedelta(minutes=1))
+        ranges = [shard["HashKeyRange"] for shard in stream["Shards"]]
+        starts = [int(part["StartingHashKey"]) for part in ranges]
+        ends = [int(part["EndingHashKey"]) for part in ranges]
+        self.assertEqual(starts, [0] + [end + 1 for end in ends[:-1]])
+        self.assertEqual(ends[-1], HASH_KEYS - 1)
+        for shard in stream["Shards"]:
+            self.assertNotIn("EndingSequenceNumber", shard["SequenceNumberRange"])
+            self.assertNotIn("ParentShardId", shard)
+
+        summary = self.kinesis.describe_stream_summary(StreamARN=arn)
+        self.assert_valid("DescribeStreamSummary", summary)
+        self.assertEqual(summary["StreamDescriptionSummary"]["OpenShardCount"], 3)
+        self.assertEqual(summary["StreamDescriptionSummary"]["StreamName"], name)
+
+    def test_a_record_comes_back_as_it_was_put(self):
+        name = self.stream(shards=2)
+        data = bytes(range(256)) * 4
+        put = self.kinesis.put_record(StreamName=name, Data=data, PartitionKey="ключ")
+        self.assert_valid("PutRecord", put)
+        answer = self.read(name, put["ShardId"])
+        self.assert_valid("GetRecords", answer)
+        [record] = answer["Records"]
+        self.assertEqual(record["Data"], data)
+        self.assertEqual(record["PartitionKey"], "ключ")
+        self.assertEqual(record["SequenceNumber"], put["SequenceNumber"])
+        arrival = record["ApproximateArrivalTimestamp"]
+        self.assertLess(abs(datetime.now(timezone.utc) - arrival), timedelta(minutes=1))
+        self.assertEqual(answer["MillisBehindLatest"], 0)
+
+    def test_a_partition_key_goes_to_the_shard_of_its_md5(self):
+        name = self.stream(shards=4)
+        shards = self.shards(name)
+        for number in range(40):
+            key = f"key-{number}"
+            put = self.kinesis.put_record(StreamName=name, Data=b"x", PartitionKey=key)
+            hash_key = int(hashlib.md5(key.encode()).hexdigest(), 16)
+            self.assertEqual(put["ShardId"], self.shard_of(shards, hash_key))
+        for hash_key in [0, HASH_KEYS // 2, HASH_KEYS - 1]:
+            put = self.kinesis.put_record(
+                StreamName=name, Data=b"x", PartitionKey="a", ExplicitHashKey=str(hash_key)
+            )
+            self.assertEqual(put["ShardId"], self.shard_of(shards, hash_key))
+
+    def shard_of(self, shards, hash_key):
+        for shard in shards:
+            ends = shard["HashKeyRange"]
+            if int(ends["StartingHashKey"]) <= hash_key <= int(ends["EndingHashKey"]):
+                return shard["ShardId"]
+        return None
+
+    def test_put_records_answers_each_record_in_its_place(self):
+        name = self.stream(shards=2)
+        records = [{"Data": b"%d" % n, "PartitionKey": f"key-{n}"} for n in range(500)]
+        answer = self.kinesis.put_records(StreamName=name, Records=records)
+        self.assert_valid("PutRecords", answer)
+        self.assertEqual(answer["FailedRecordCount"], 0)
+        places = {}
+        for record, placed in zip(records, answer["Records"]):
+            self.assertNotIn("ErrorCode", placed)
+            places.setdefault(placed["ShardId"], []).append((placed["SequenceNumber"], record))
+        self.assertEqual(sum(map(len, places.values())), 500)
+        for shard, placed in places.items():
+            got = self.read(name, shard)["Records"]
+            self.assertEqual([r["Data"] for r in got], [r["Data"] for _, r in placed])
+            self.assertEqual([r["SequenceNumber"] for r in got], [number for number, _ in placed])
+            numbers = [int(record["SequenceNumber"]) for record in got]
+            self.assertEqual(numbers, sorted(set(numbers)))
+
+    def test_all_five_kinds_of_iterator_start_where_they_say(self):
+        name = self.stream()
+        put = [
+            self.kinesis.put_record(StreamName=name, Data=data, PartitionKey="a")
+            for data in (b"one", b"two", b"three")
+        ]
+        second = put[1]["SequenceNumber"]
+        self.assertEqual(self.data(name), [b"one", b"two", b"three"])
+        at = {"ShardIteratorType": "AT_SEQUENCE_NUMBER", "StartingSequenceNumber": second}
+        self.assertEqual(self.data(name, **at), [b"two", b"three"])
+        after = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": second}
+        self.assertEqual(self.data(name, **after), [b"three"])
+        first = self.read(name)["Records"][0]["ApproximateArrivalTimestamp"]
+        time = {"ShardIteratorType": "AT_TIMESTAMP", "Timestamp": first - timedelta(hours=1)}
+        self.assertEqual(self.data(name, **time), [b"one", b"two", b"three"])
+        time["Timestamp"] = first
+        self.assertEqual(self.data(name, **time), [b"one", b"two", b"three"])
+
+        latest = self.kinesis.get_shard_iterator(
+            StreamName=name, ShardId="shardId-000000000000", ShardIteratorType="LATEST"
+        )
+        self.kinesis.put_record(StreamName=name, Data=b"four", PartitionKey="a")
+        answer = self.kinesis.get_records(ShardIterator=latest["ShardIterator"])
+        self.assertEqual([record["Data"] for record in answer["Records"]], [b"four"])
+
+    def test_reading_goes_on_with_the_next_iterator_without_gap_or_repeat(self):
+        name = self.stream()
+        records = [{"Data": b"%d" % n, "PartitionKey": "a"} for n in range(250)]
+        self.kinesis.put_records(StreamName=name, Records=records)
+        iterator = self.kinesis.get_shard_iterator(
+            StreamName=name, ShardId="shardId-000000000000", ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+        got = []
+        while len(got) < 250:
+            answer = self.kinesis.get_records(ShardIterator=iterator, Limit=33)
+            self.assertTrue(0 < len(answer["Records"]) <= 33)
+            got += [record["Data"] for record in answer["Records"]]
+            iterator = answer["NextShardIterator"]
+        self.assertEqual(got, [record["Data"] for record in records])
+        answer = self.kinesis.get_records(ShardIterator=iterator)
+        self.assertEqual(answer["Records"], [])
+        self.assertIn("NextShardIterator", answer)
+
+    def test_streams_and_shards_are_listed_page_by_page(self):
+        name = self.stream(shards=5)
+        others = [f"{name[:100]}-{number}" for number in range(4)]
+        for other in others:
+            self.kinesis.create_stream(StreamName=other, ShardCount=1)
+        answer = self.kinesis.list_streams(Limit=2)
+        self.assert_valid("ListStreams", answer)
+        self.assertTrue(answer["HasMoreStreams"])
+        pages = self.kinesis.get_paginator("list_streams").paginate(PaginationConfig={"PageSize": 2})
+        listed = [stream for page in pages for stream in page["StreamNames"]]
+        self.assertEqual(listed, sorted(set(listed)))
+        self.assertLessEqual({name, *others}, set(listed))
+
+        page = self.kinesis.list_shards(StreamName=name, MaxResults=2)
+        self.assert_valid("ListShards", page)
+        ids = [shard["ShardId"] for shard in page["Shards"]]
+        while "NextToken" in page:
+            page = self.kinesis.list_shards(NextToken=page["NextToken"], MaxResults=2)
+            ids += [shard["ShardId"] for shard in page["Shards"]]
+        self.assertEqual(ids, [f"shardId-{number:012}" for number in range(5)])
+        pages = self.kinesis.get_paginator("describe_stream").paginate(
+            StreamName=name, PaginationConfig={"PageSize": 2}
+        )
+        pages = [page["StreamDescription"]["Shards"] for page in pages]
+        self.assertEqual([len(page) for page in pages], [2, 2, 1])
+
+    def test_tags_are_added_listed_replaced_and_removed(self):
+        name = self.stream()
+        self.kinesis.add_tags_to_stream(StreamName=name, Tags={"a": "1", "b": "2", "c": ""})
+        self.kinesis.add_tags_to_stream(StreamName=name, Tags={"a": "3"})
+        answer = self.kinesis.list_tags_for_stream(StreamName=name)
+        self.assert_valid("ListTagsForStream", answer)
+        tags = {tag["Key"]: tag["Value"] for tag in answer["Tags"]}
+        self.assertEqual(tags, {"a": "3", "b": "2", "c": ""})
+        page = self.kinesis.list_tags_for_stream(StreamName=name, Limit=1)
+        self.assertTrue(page["HasMoreTags"])
+        self.kinesis.remove_tags_from_stream(StreamName=name, TagKeys=["a", "c"])
+        answer = self.kinesis.list_tags_for_stream(StreamName=name)
+        self.assertEqual(answer["Tags"], [{"Key": "b", "Value": "2"}])
+        self.assertFalse(answer["HasMoreTags"])
+
+    def test_retention_goes_up_and_down_again(self):
+        name = self.stream()
+        for change, hours in [("increase", 8760), ("increase", 8760), ("decrease", 24)]:
+            call = getattr(self.kinesis, f"{change}_stream_retention_period")
+            call(StreamName=name, RetentionPeriodHours=hours)
+            summary = self.kinesis.describe_stream_summary(StreamName=name)
+            kept = summary["StreamDescriptionSummary"]["RetentionPeriodHours"]
+            self.assertEqual(kept, hours)
+
+    def test_a_deleted_stream_is_gone_and_its_name_is_free_and_empty(self):
+        name = self.stream()
+        self.kinesis.put_record(StreamName=name, Data=b"old", PartitionKey="a")
+        self.kinesis.delete_stream(StreamName=name)
+        self.kinesis.get_waiter("stream_not_exists").wait(
+            StreamName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30}
+        )
+        self.stream()
+        self.assertEqual(self.data(name), [])
+
+    def test_every_answer_carries_a_request_id_of_its_own(self):
+        answers = [self.kinesis.list_streams()["ResponseMetadata"] for _ in range(2)]
+        ids = [answer["HTTPHeaders"]["x-amzn-requestid"] for answer in answers]
+        self.assertEqual(len(set(ids)), 2)
+        self.assertIn("x-amz-id-2", answers[0]["HTTPHeaders"])
+        self.assertIn("date", answers[0]["HTTPHeaders"])
+
+    def test_a_server_that_is_told_to_end_ends_well(self):
+        server = Server()
+        server.kinesis().create_stream(StreamName="kept", ShardCount=1)
+        self.assertEqual(server.stop(), 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
