@@ -1,2 +1,112 @@
-//! placeholder
-fn main() {}
+//! Measures millrace and, in the same run, what the machine and a server that stores nothing can
+//! do. Never part of the tests: numbers depend on the machine and on what else it does.
+
+mod bare;
+mod bench;
+mod calls;
+mod ceiling;
+mod child;
+mod generator;
+mod http;
+mod latency;
+mod machine;
+mod options;
+mod puts;
+mod random;
+mod reader;
+mod report;
+mod requests;
+mod responder;
+mod rows;
+mod usage;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::bench::Bench;
+use crate::options::Options;
+use crate::report::{Entry, Failed, Line, Report};
+use crate::rows::{ROWS, Row};
+
+// As the server, so that the rows that run in this process are comparable.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Why a row gave no number, in words for the person who runs it.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+fn main() -> ExitCode {
+    match run(Options::parse()) {
+        Ok(code) => code,
+        Err(failure) => {
+            eprintln!("bench: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: Options) -> Result<ExitCode, Failure> {
+    let mut out = std::io::stdout().lock();
+    if options.list {
+        for row in ROWS {
+            writeln!(out, "{:<18} {}", row.name, row.about)?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    options.refuse_nonsense()?;
+    let rows = chosen(&options.rows)?;
+    let bench = Bench::new(options)?;
+    let report = measure(&bench, &rows);
+    write!(out, "{}", report.table())?;
+    report.save(&bench.options.json)?;
+    writeln!(out, "\nwritten to {}", bench.options.json.display())?;
+    Ok(if report.failed.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn chosen(names: &[String]) -> Result<Vec<&'static Row>, Failure> {
+    for name in names {
+        if !ROWS.iter().any(|row| row.name.contains(name.as_str())) {
+            return Err(format!("no row is named {name}; see --list").into());
+        }
+    }
+    let wanted = |row: &&Row| names.is_empty() || names.iter().any(|n| row.name.contains(&**n));
+    Ok(ROWS.iter().filter(wanted).collect())
+}
+
+fn measure(bench: &Bench, rows: &[&'static Row]) -> Report {
+    let mut report = Report {
+        processors: bench.processors.clone(),
+        seconds: bench.options.seconds,
+        connections: bench.options.connections,
+        entries: Vec::new(),
+        failed: Vec::new(),
+    };
+    for row in rows {
+        let repetitions = if row.once { 1 } else { bench.options.repeat };
+        let mut by_line: Vec<Vec<Line>> = Vec::new();
+        for repetition in 1..=repetitions {
+            eprintln!("{} {repetition}/{repetitions}", row.name);
+            match (row.run)(bench) {
+                Ok(lines) => {
+                    by_line.resize_with(by_line.len().max(lines.len()), Vec::new);
+                    for (all, line) in by_line.iter_mut().zip(lines) {
+                        all.push(line);
+                    }
+                }
+                Err(failure) => report.failed.push(Failed {
+                    row: row.name,
+                    why: failure.to_string(),
+                }),
+            }
+        }
+        let entries = by_line.into_iter().filter_map(Entry::from_repetitions);
+        report.entries.extend(entries);
+    }
+    report
+}

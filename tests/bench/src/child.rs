@@ -1,0 +1,121 @@
+//! The real server as a child process, with credentials, so that every signature is verified.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use crate::Failure;
+use crate::bench::Bench;
+use crate::requests::{ACCESS_KEY_ID, ACCOUNT, SECRET_ACCESS_KEY};
+use crate::usage::{self, Resident};
+
+/// A server that is not ready by then never will be.
+const READY_MAX: Duration = Duration::from_secs(120);
+const LOG_SHOWN_BYTES: usize = 1_000;
+
+/// A server that is running. It is killed when this is dropped.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// From its start to the line that names its endpoint.
+    pub ready_after: Duration,
+}
+
+impl Server {
+    /// Starts the server on `dir`, which keeps its data, its configuration and its log.
+    pub fn start(bench: &Bench, dir: &Path) -> Result<Self, Failure> {
+        let config = dir.join("millrace.toml");
+        std::fs::write(
+            &config,
+            format!(
+                "[[credentials]]\naccess_key_id = \"{ACCESS_KEY_ID}\"\n\
+                 secret_access_key = \"{SECRET_ACCESS_KEY}\"\naccount = \"{ACCOUNT}\"\n"
+            ),
+        )?;
+        let log = dir.join("server.log");
+        let start = Instant::now();
+        let mut child = Command::new(bench.server_program()?)
+            .args(["serve", "--no-throttle", "--listen", "127.0.0.1:0"])
+            .arg("--config")
+            .arg(&config)
+            .arg("--data")
+            .arg(dir.join("data"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(File::create(&log)?)
+            .spawn()?;
+        let endpoint = child.stdout.take().map(endpoint).unwrap_or_default();
+        let mut server = Self {
+            child,
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            ready_after: start.elapsed(),
+        };
+        server.address = endpoint.ok_or_else(|| {
+            let log = std::fs::read_to_string(&log).unwrap_or_default();
+            let tail: Vec<_> = log.chars().rev().take(LOG_SHOWN_BYTES).collect();
+            let tail: String = tail.into_iter().rev().collect();
+            format!("the server is not ready: {tail}")
+        })?;
+        Ok(server)
+    }
+
+    /// Its processor time so far.
+    pub fn cpu(&self) -> Result<Duration, Failure> {
+        usage::cpu_of(self.child.id())
+    }
+
+    /// Its memory.
+    pub fn resident(&self) -> Result<Resident, Failure> {
+        usage::resident_of(self.child.id())
+    }
+}
+
+impl Drop for Server {
+    /// SIGKILL, as the restart rows need it; the data of the others is thrown away.
+    fn drop(&mut self) {
+        if let Err(error) = self.child.kill().and_then(|()| self.child.wait().map(drop)) {
+            eprintln!("bench: end the server: {error}");
+        }
+    }
+}
+
+/// The first address in the form `http://ip:port` that the server prints. What it prints later is
+/// thrown away, so that it never waits for a reader.
+fn endpoint(stdout: ChildStdout) -> Option<SocketAddr> {
+    let (found, endpoint) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            if let Some(address) = address_in(&line) {
+                // Later ones have no receiver any more.
+                let _ = found.send(address);
+            }
+        }
+    });
+    endpoint.recv_timeout(READY_MAX).ok()
+}
+
+fn address_in(line: &str) -> Option<SocketAddr> {
+    let rest = line.split_once("http://")?.1;
+    let end = rest
+        .find(|c: char| !(c.is_ascii_hexdigit() || ".:[]".contains(c)))
+        .unwrap_or(rest.len());
+    rest[..end].parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_is_found_in_a_line_for_people() {
+        let found = address_in("millrace listens on http://127.0.0.1:4567 (us-east-1)");
+        assert_eq!(found, Some(SocketAddr::from(([127, 0, 0, 1], 4567))));
+        assert_eq!(address_in("nothing here"), None);
+    }
+}

@@ -1,0 +1,414 @@
+//! The load: requests made beforehand, sent over kept-alive connections, and answers looked at
+//! just enough to know that they are good.
+//!
+//! One thread waits for all connections with epoll, edge-triggered: against a server on the same
+//! processors it takes fewer switches between threads than a thread a connection.
+
+use std::collections::VecDeque;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use rustix::event::{Timespec, epoll};
+
+use crate::Failure;
+use crate::latency::{Latencies, Percentiles};
+use crate::usage::thread_cpu;
+
+/// An answer longer than this is refused.
+const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
+const ANSWER_BYTES_FIRST: usize = 64 * 1024;
+const HEAD_BYTES_MAX: usize = 8 * 1024;
+/// How long the last answers may take after the time is up.
+const DRAIN: Duration = Duration::from_secs(10);
+/// Where the count of refused records is looked for at both ends of an answer.
+const FAILED_COUNT_WITHIN: usize = 128;
+const REFUSED_CHARS: usize = 160;
+const WAIT_MAX: Duration = Duration::from_millis(100);
+
+/// What came of a load.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Answers 200 without a refused record, within the time.
+    pub good: u64,
+    /// All other answers.
+    pub refused: u64,
+    /// The first of those.
+    pub first_refused: Option<String>,
+    /// In which the good ones came.
+    pub took: Duration,
+    /// From when a request was due to its answer.
+    pub latency: Percentiles,
+    /// Processor time of the generator.
+    pub cpu: Duration,
+}
+
+impl Outcome {
+    /// Good answers in a second; an error if there are none.
+    pub fn per_second(&self) -> Result<f64, Failure> {
+        match &self.first_refused {
+            Some(answer) if self.good == 0 => Err(format!("refused: {answer}").into()),
+            _ => Ok(self.good as f64 / self.took.as_secs_f64()),
+        }
+    }
+
+    /// What there is to say of answers that do not count.
+    pub fn note(&self) -> String {
+        match &self.first_refused {
+            Some(answer) => {
+                let body = answer.rsplit('\n').next().unwrap_or_default();
+                let body: String = body.chars().take(REFUSED_CHARS).collect();
+                format!("{} refused, first: {body}", self.refused)
+            }
+            None => String::new(),
+        }
+    }
+}
+
+/// How fast to send.
+#[derive(Clone, Copy, Debug)]
+pub enum Pace {
+    /// The next request as soon as a connection is free.
+    Flat,
+    /// So many requests a second, due at even intervals however slow the answers are.
+    PerSecond(f64),
+}
+
+/// What to send.
+#[derive(Clone, Copy, Debug)]
+pub struct Load<'a> {
+    /// Requests, sent in turn.
+    pub requests: &'a [Vec<u8>],
+    /// How fast.
+    pub pace: Pace,
+    /// How long at most.
+    pub duration: Duration,
+    /// How many good answers are enough.
+    pub enough: u64,
+}
+
+impl<'a> Load<'a> {
+    /// As fast as answers come, for so long.
+    pub fn flat(requests: &'a [Vec<u8>], duration: Duration) -> Self {
+        Self {
+            requests,
+            pace: Pace::Flat,
+            duration,
+            enough: u64::MAX,
+        }
+    }
+}
+
+/// Connections to one server.
+#[derive(Debug)]
+pub struct Generator {
+    epoll: OwnedFd,
+    connections: Vec<Connection>,
+}
+
+impl Generator {
+    /// Connects.
+    pub fn connect(address: SocketAddr, connections: usize) -> Result<Self, Failure> {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let connections = (0..connections)
+            .map(|index| {
+                let connection = Connection::open(address)?;
+                let flags = epoll::EventFlags::IN | epoll::EventFlags::OUT | epoll::EventFlags::ET;
+                let data = epoll::EventData::new_u64(index as u64);
+                epoll::add(&epoll, &connection.socket, data, flags)?;
+                Ok(connection)
+            })
+            .collect::<Result<_, Failure>>()?;
+        Ok(Self { epoll, connections })
+    }
+
+    /// Sends a load, then waits for the answers still out.
+    pub fn run(&mut self, load: &Load<'_>) -> Result<Outcome, Failure> {
+        let cpu_before = thread_cpu();
+        let mut run = Run::new(load, self.connections.len())?;
+        let mut events = Vec::with_capacity(self.connections.len());
+        run.send_due(&mut self.connections)?;
+        while run.goes_on()? {
+            events.clear();
+            let timeout = run.wait();
+            let buffer = rustix::buffer::spare_capacity(&mut events);
+            match epoll::wait(&self.epoll, buffer, Some(&timeout)) {
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+            for event in &events {
+                let index = usize::try_from(event.data.u64())?;
+                if self.connections[index].advance(load.requests)? {
+                    run.answered(index, &self.connections[index])?;
+                    self.connections[index].answer.clear();
+                }
+            }
+            run.send_due(&mut self.connections)?;
+        }
+        Ok(run.finish(thread_cpu().saturating_sub(cpu_before)))
+    }
+}
+
+/// One run: what is due, what is idle, and what was counted.
+struct Run<'a> {
+    load: &'a Load<'a>,
+    begin: Instant,
+    end: Instant,
+    sent: u64,
+    idle: VecDeque<usize>,
+    connections: usize,
+    good: u64,
+    refused: u64,
+    first_refused: Option<String>,
+    latencies: Latencies,
+    last_answer: Instant,
+}
+
+impl<'a> Run<'a> {
+    fn new(load: &'a Load<'a>, connections: usize) -> Result<Self, Failure> {
+        let begin = Instant::now();
+        Ok(Self {
+            load,
+            begin,
+            end: begin + load.duration,
+            sent: 0,
+            idle: (0..connections).collect(),
+            connections,
+            good: 0,
+            refused: 0,
+            first_refused: None,
+            latencies: Latencies::new()?,
+            last_answer: begin,
+        })
+    }
+
+    /// When the next request is due; `None` if no more is to be sent.
+    fn next_due(&self) -> Option<Instant> {
+        let out = self.connections - self.idle.len();
+        if self.good + out as u64 >= self.load.enough {
+            return None;
+        }
+        let due = match self.load.pace {
+            Pace::Flat => Instant::now(),
+            Pace::PerSecond(rate) => self.begin + Duration::from_secs_f64(self.sent as f64 / rate),
+        };
+        (due < self.end).then_some(due)
+    }
+
+    fn goes_on(&self) -> Result<bool, Failure> {
+        let now = Instant::now();
+        if now > self.end + DRAIN {
+            return Err("answers are missing long after the last request".into());
+        }
+        let all_idle = self.idle.len() == self.connections;
+        Ok(!(all_idle && self.next_due().is_none()))
+    }
+
+    fn wait(&self) -> Timespec {
+        let until_due = match (self.load.pace, self.next_due()) {
+            (Pace::PerSecond(_), Some(due)) if !self.idle.is_empty() => {
+                due.saturating_duration_since(Instant::now()).min(WAIT_MAX)
+            }
+            _ => WAIT_MAX,
+        };
+        Timespec {
+            tv_sec: 0,
+            tv_nsec: i64::from(until_due.subsec_nanos()),
+        }
+    }
+
+    fn send_due(&mut self, connections: &mut [Connection]) -> Result<(), Failure> {
+        while let Some(index) = self.idle.front().copied() {
+            let Some(due) = self.next_due() else {
+                return Ok(());
+            };
+            if due > Instant::now() {
+                return Ok(());
+            }
+            self.idle.pop_front();
+            let request = usize::try_from(self.sent)? % self.load.requests.len();
+            self.sent += 1;
+            connections[index].begin(request, due);
+            connections[index].send(self.load.requests)?;
+        }
+        Ok(())
+    }
+
+    fn answered(&mut self, index: usize, connection: &Connection) -> Result<(), Failure> {
+        let now = Instant::now();
+        self.idle.push_back(index);
+        if !connection.answer.is_good() {
+            self.refused += 1;
+            self.first_refused
+                .get_or_insert_with(|| connection.answer.excerpt());
+        } else if now <= self.end || matches!(self.load.pace, Pace::PerSecond(_)) {
+            self.good += 1;
+            self.last_answer = now;
+            self.latencies.add(now.duration_since(connection.due));
+        }
+        Ok(())
+    }
+
+    fn finish(self, cpu: Duration) -> Outcome {
+        Outcome {
+            good: self.good,
+            refused: self.refused,
+            first_refused: self.first_refused,
+            took: match self.load.pace {
+                Pace::Flat if self.good < self.load.enough => self.load.duration,
+                _ => self.last_answer.duration_since(self.begin),
+            },
+            latency: self.latencies.percentiles(),
+            cpu,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Connection {
+    socket: TcpStream,
+    request: usize,
+    sent: usize,
+    due: Instant,
+    answer: Answer,
+}
+
+impl Connection {
+    fn open(address: SocketAddr) -> Result<Self, Failure> {
+        let socket = TcpStream::connect(address)?;
+        socket.set_nodelay(true)?;
+        socket.set_nonblocking(true)?;
+        Ok(Self {
+            socket,
+            request: 0,
+            sent: usize::MAX,
+            due: Instant::now(),
+            answer: Answer::default(),
+        })
+    }
+
+    fn begin(&mut self, request: usize, due: Instant) {
+        self.request = request;
+        self.sent = 0;
+        self.due = due;
+    }
+
+    /// Sends what the socket takes.
+    fn send(&mut self, requests: &[Vec<u8>]) -> Result<(), Failure> {
+        let request = &requests[self.request];
+        while self.sent < request.len() {
+            match self.socket.write(&request[self.sent..]) {
+                Ok(count) => self.sent += count,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(format!("send a request: {error}").into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Does what the socket is ready for; true when an answer is complete.
+    fn advance(&mut self, requests: &[Vec<u8>]) -> Result<bool, Failure> {
+        if self.sent == usize::MAX {
+            return Ok(false);
+        }
+        self.send(requests)?;
+        loop {
+            match self.socket.read(self.answer.room()?) {
+                Ok(0) => return Err("the server closed a connection".into()),
+                Ok(count) => {
+                    if self.answer.grew(count)? {
+                        self.sent = usize::MAX;
+                        return Ok(true);
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => return Err(format!("read an answer: {error}").into()),
+            }
+        }
+    }
+}
+
+/// An answer as far as it has come.
+#[derive(Debug, Default)]
+struct Answer {
+    buffer: Vec<u8>,
+    filled: usize,
+    body_start: usize,
+    length: Option<usize>,
+}
+
+impl Answer {
+    fn room(&mut self) -> Result<&mut [u8], Failure> {
+        let wanted = self.length.unwrap_or(ANSWER_BYTES_FIRST);
+        if self.buffer.len() < wanted {
+            self.buffer.resize(wanted, 0);
+        }
+        if self.filled == self.buffer.len() {
+            return Err("more bytes came than the answer has".into());
+        }
+        Ok(&mut self.buffer[self.filled..])
+    }
+
+    /// True when the answer is complete.
+    fn grew(&mut self, count: usize) -> Result<bool, Failure> {
+        self.filled += count;
+        if self.length.is_none() {
+            self.length = self.find_length()?;
+        }
+        Ok(self.length == Some(self.filled))
+    }
+
+    fn find_length(&mut self) -> Result<Option<usize>, Failure> {
+        let head = &self.buffer[..self.filled];
+        let Some(head_length) = memchr::memmem::find(head, b"\r\n\r\n") else {
+            if self.filled > HEAD_BYTES_MAX {
+                return Err("an answer's head does not end".into());
+            }
+            return Ok(None);
+        };
+        self.body_start = head_length + 4;
+        let length = self.body_start + content_length(&head[..head_length])?;
+        if length > ANSWER_BYTES_MAX {
+            return Err(format!("an answer has {length} bytes").into());
+        }
+        Ok(Some(length))
+    }
+
+    /// 200, and no record in it refused.
+    fn is_good(&self) -> bool {
+        const FAILED: &[u8] = b"\"FailedRecordCount\":";
+        if !self.buffer[..self.filled].starts_with(b"HTTP/1.1 200") {
+            return false;
+        }
+        let body = &self.buffer[self.body_start..self.filled];
+        let ends = [
+            &body[..body.len().min(FAILED_COUNT_WITHIN)],
+            &body[body.len().saturating_sub(FAILED_COUNT_WITHIN)..],
+        ];
+        ends.iter().all(|end| {
+            let count = memchr::memmem::find(end, FAILED).map(|at| &end[at + FAILED.len()..]);
+            count.is_none_or(|count| count.starts_with(b"0"))
+        })
+    }
+
+    fn excerpt(&self) -> String {
+        let shown = self.filled.min(600);
+        String::from_utf8_lossy(&self.buffer[..shown]).into_owned()
+    }
+
+    fn clear(&mut self) {
+        self.filled = 0;
+        self.length = None;
+    }
+}
+
+/// The body's length that an answer's head announces.
+pub fn content_length(head: &[u8]) -> Result<usize, Failure> {
+    const NAME: &[u8] = b"content-length:";
+    let line = head
+        .split(|byte| *byte == b'\n')
+        .find(|line| line.len() > NAME.len() && line[..NAME.len()].eq_ignore_ascii_case(NAME))
+        .ok_or("an answer has no Content-Length")?;
+    Ok(std::str::from_utf8(&line[NAME.len()..])?.trim().parse()?)
+}

@@ -1,0 +1,68 @@
+//! Puts to the real server, every signature verified, every record synced to disk.
+
+use crate::Failure;
+use crate::bench::Bench;
+use crate::calls;
+use crate::child::Server;
+use crate::puts::{self, Target};
+use crate::report::{Goal, Line};
+use crate::requests::Batch;
+
+const STREAM: &str = "bench";
+const SHARDS: usize = 16;
+/// What the project set out to reach, in the batch's unit.
+const PUT_RECORD_GOAL: f64 = 60_000.0;
+const PUT_RECORDS_LARGE_GOAL: f64 = 700.0;
+const PUT_RECORDS_SMALL_GOAL: f64 = 1_500_000.0;
+const RESIDENT_AFTER_PUT_GOAL_MB: f64 = 120.0;
+const RESIDENT_PUT_BYTES: u64 = 200_000_000;
+
+/// PutRecord of 1 KiB.
+pub fn put_record(bench: &Bench) -> Result<Vec<Line>, Failure> {
+    put(bench, &Batch::ONE, PUT_RECORD_GOAL)
+}
+
+/// PutRecords of 500 times 1 KiB.
+pub fn put_records_large(bench: &Bench) -> Result<Vec<Line>, Failure> {
+    put(bench, &Batch::LARGE, PUT_RECORDS_LARGE_GOAL)
+}
+
+/// PutRecords of 100 times 100 bytes.
+pub fn put_records_small(bench: &Bench) -> Result<Vec<Line>, Failure> {
+    put(bench, &Batch::SMALL, PUT_RECORDS_SMALL_GOAL)
+}
+
+fn put(bench: &Bench, batch: &Batch, goal: f64) -> Result<Vec<Line>, Failure> {
+    let dir = bench.fresh_dir()?;
+    let server = Server::start(bench, dir.path())?;
+    calls::create_stream(server.address, STREAM, SHARDS)?;
+    let target = Target {
+        name: batch.name,
+        address: server.address,
+        stream: STREAM,
+        cpu: &|| server.cpu(),
+    };
+    let line = puts::measure(bench, &target, batch)?;
+    Ok(vec![Line {
+        goal: Some(Goal::AtLeast(goal)),
+        ..line
+    }])
+}
+
+/// What the server keeps in memory before and after it was given data.
+pub fn memory(bench: &Bench) -> Result<Vec<Line>, Failure> {
+    let dir = bench.fresh_dir()?;
+    let server = Server::start(bench, dir.path())?;
+    let idle = server.resident()?;
+    calls::create_stream(server.address, STREAM, SHARDS)?;
+    let put = calls::fill(&server, STREAM, RESIDENT_PUT_BYTES)?;
+    let after = server.resident()?;
+    Ok(vec![
+        Line::new("memory/idle", idle.now_mb, "MB"),
+        Line {
+            goal: Some(Goal::AtMost(RESIDENT_AFTER_PUT_GOAL_MB)),
+            note: format!("after {} MB, peak {:.0} MB", put / 1_000_000, after.peak_mb),
+            ..Line::new("memory/after_put", after.now_mb, "MB")
+        },
+    ])
+}

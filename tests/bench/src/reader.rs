@@ -1,0 +1,235 @@
+//! GetRecords from the oldest record of every shard on, over and over, by several connections.
+//!
+//! Answers have megabytes: they pass through a small buffer in which the records are counted, so
+//! that the reader costs little more than the system calls.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Barrier;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::Failure;
+use crate::bench::Bench;
+use crate::calls;
+use crate::child::Server;
+use crate::generator::content_length;
+use crate::latency::Latencies;
+use crate::report::{Goal, Line};
+use crate::requests::{Batch, Signer};
+use crate::usage::thread_cpu;
+
+const STREAM: &str = "bench";
+const SHARDS: usize = 16;
+const STORED_BYTES: u64 = 1_000_000_000;
+const GOAL_MB_PER_SECOND: f64 = 900.0;
+const BUFFER_BYTES: usize = 256 * 1024;
+/// Kept of one part of an answer when the next is read: longer than anything looked for.
+const CARRY_BYTES: usize = 1_024;
+const READ_MAX: Duration = Duration::from_secs(30);
+const RECORD: &[u8] = b"\"Data\":\"";
+const NEXT: &[u8] = b"\"NextShardIterator\":\"";
+
+/// GetRecords as clients send it, and with at most 1,000 records an answer.
+pub fn get_records(bench: &Bench) -> Result<Vec<Line>, Failure> {
+    let dir = bench.fresh_dir()?;
+    let server = Server::start(bench, dir.path())?;
+    calls::create_stream(server.address, STREAM, SHARDS)?;
+    calls::fill(&server, STREAM, STORED_BYTES)?;
+    let full = walk(bench, &server, None)?;
+    let short = walk(bench, &server, Some(1_000))?;
+    let resident = server.resident()?;
+    Ok(vec![
+        Line {
+            goal: Some(Goal::AtLeast(GOAL_MB_PER_SECOND)),
+            note: format!("server's memory at most {:.0} MB", resident.peak_mb),
+            ..full.line("get_records/10mib")
+        },
+        short.line("get_records/1000"),
+    ])
+}
+
+/// What all readers together have read.
+struct Walked {
+    records: u64,
+    answers: Latencies,
+    took: Duration,
+    server: Duration,
+    client: Duration,
+}
+
+impl Walked {
+    fn line(&self, name: &str) -> Line {
+        let bytes = self.records as f64 * Batch::LARGE.record_bytes as f64;
+        let us_each = |time: Duration| Some(time.as_secs_f64() * 1e6 / self.answers.count() as f64);
+        Line {
+            latency: Some(self.answers.percentiles()),
+            server_us: us_each(self.server),
+            client_us: us_each(self.client),
+            ..Line::new(name, bytes / 1e6 / self.took.as_secs_f64(), "MB/s")
+        }
+    }
+}
+
+fn walk(bench: &Bench, server: &Server, limit: Option<usize>) -> Result<Walked, Failure> {
+    let iterators = calls::oldest_iterators(server.address, STREAM)?;
+    let readers = bench.options.connections.min(iterators.len());
+    let signer = Signer::new(server.address)?;
+    let begin = Barrier::new(readers + 1);
+    let duration = bench.options.duration();
+    std::thread::scope(|scope| {
+        let mut threads = Vec::new();
+        for reader in 0..readers {
+            let own = iterators.iter().skip(reader).step_by(readers).cloned();
+            let mut reader = Reader {
+                signer: &signer,
+                limit,
+                oldest: own.collect(),
+                buffer: vec![0; BUFFER_BYTES],
+                records: 0,
+                answers: Latencies::new()?,
+            };
+            let (begin, address) = (&begin, server.address);
+            threads.push(scope.spawn(move || {
+                begin.wait();
+                let outcome = reader.run(address, Instant::now() + duration);
+                outcome.map(|()| (reader.records, reader.answers, thread_cpu()))
+            }));
+        }
+        let cpu_before = server.cpu()?;
+        begin.wait();
+        let mut walked = Walked {
+            records: 0,
+            answers: Latencies::new()?,
+            took: duration,
+            server: Duration::ZERO,
+            client: Duration::ZERO,
+        };
+        for thread in threads {
+            let (records, answers, cpu) = thread.join().map_err(|_| "a reader panicked")??;
+            walked.records += records;
+            walked.answers.merge(&answers)?;
+            walked.client += cpu;
+        }
+        walked.server = server.cpu()?.saturating_sub(cpu_before);
+        Ok(walked)
+    })
+}
+
+/// One connection, and the shards that it reads.
+struct Reader<'a> {
+    signer: &'a Signer,
+    limit: Option<usize>,
+    oldest: Vec<String>,
+    buffer: Vec<u8>,
+    records: u64,
+    answers: Latencies,
+}
+
+impl Reader<'_> {
+    fn run(&mut self, address: SocketAddr, end: Instant) -> Result<(), Failure> {
+        let mut socket = TcpStream::connect(address)?;
+        socket.set_nodelay(true)?;
+        socket.set_read_timeout(Some(READ_MAX))?;
+        let oldest = self.oldest.clone();
+        for start in oldest.iter().cycle() {
+            let mut iterator = start.clone();
+            loop {
+                let begin = Instant::now();
+                let (records, next) = self.call(&mut socket, &iterator)?;
+                if Instant::now() >= end {
+                    return Ok(());
+                }
+                self.records += records;
+                self.answers.add(begin.elapsed());
+                match next {
+                    Some(next) if records > 0 => iterator = next,
+                    _ => break,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn call(
+        &mut self,
+        socket: &mut TcpStream,
+        iterator: &str,
+    ) -> Result<(u64, Option<String>), Failure> {
+        let input = match self.limit {
+            Some(limit) => json!({"ShardIterator": iterator, "Limit": limit}),
+            None => json!({"ShardIterator": iterator}),
+        };
+        let body = serde_json::to_vec(&input)?;
+        socket.write_all(&self.signer.request("GetRecords", &body)?)?;
+        self.answer(socket)
+    }
+
+    /// How many records an answer has, and the iterator after them.
+    fn answer(&mut self, socket: &mut TcpStream) -> Result<(u64, Option<String>), Failure> {
+        let (mut filled, head) = self.head(socket)?;
+        let mut missing = (head + content_length(&self.buffer[..head])?)
+            .checked_sub(filled)
+            .ok_or("more bytes came than the answer has")?;
+        let (mut from, mut records, mut next) = (head, 0, None);
+        loop {
+            let part = &self.buffer[from..filled];
+            // Text that crosses into the next part is found there, in what is carried over.
+            let last = missing == 0;
+            let settled = if last {
+                part.len()
+            } else {
+                part.len().saturating_sub(CARRY_BYTES)
+            };
+            records += memchr::memmem::find_iter(part, RECORD)
+                .take_while(|at| *at < settled)
+                .count() as u64;
+            next = next.or_else(|| next_iterator(part));
+            if last {
+                return Ok((records, next));
+            }
+            self.buffer.copy_within(from + settled..filled, 0);
+            filled -= from + settled;
+            from = 0;
+            let room = missing.min(self.buffer.len() - filled);
+            let count = socket.read(&mut self.buffer[filled..filled + room])?;
+            if count == 0 {
+                return Err("the server closed a connection".into());
+            }
+            filled += count;
+            missing -= count;
+        }
+    }
+
+    /// Reads until the head is complete: how much was read, and where the head ends.
+    fn head(&mut self, socket: &mut TcpStream) -> Result<(usize, usize), Failure> {
+        let mut filled = 0;
+        loop {
+            let count = socket.read(&mut self.buffer[filled..])?;
+            filled += count;
+            let head = memchr::memmem::find(&self.buffer[..filled], b"\r\n\r\n");
+            if let Some(head) = head {
+                if !self.buffer.starts_with(b"HTTP/1.1 200") {
+                    let text = String::from_utf8_lossy(&self.buffer[..filled]);
+                    return Err(format!("GetRecords: {text}").into());
+                }
+                return Ok((filled, head + 4));
+            }
+            if count == 0 || filled == self.buffer.len() {
+                return Err("an answer's head does not end".into());
+            }
+        }
+    }
+}
+
+fn next_iterator(part: &[u8]) -> Option<String> {
+    // It is the answer's first or last member; records between are not searched.
+    let end = part.len().saturating_sub(2 * CARRY_BYTES);
+    let candidates = [&part[..part.len().min(CARRY_BYTES)], &part[end..]];
+    candidates.into_iter().find_map(|text| {
+        let start = memchr::memmem::find(text, NEXT)? + NEXT.len();
+        let length = memchr::memchr(b'"', &text[start..])?;
+        Some(String::from_utf8_lossy(&text[start..start + length]).into_owned())
+    })
+}

@@ -1,0 +1,244 @@
+//! Requests as they go over the wire, signed beforehand.
+
+use std::net::SocketAddr;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use base64_simd::STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256};
+
+use crate::Failure;
+use crate::random::Random;
+
+/// The key that the servers under measurement know.
+pub const ACCESS_KEY_ID: &str = "AKIDBENCH";
+/// Its secret.
+pub const SECRET_ACCESS_KEY: &str = "bench-secret";
+/// Its account.
+pub const ACCOUNT: &str = "000000000000";
+/// The region that requests are signed for.
+pub const REGION: &str = "us-east-1";
+
+const SECONDS_PER_DAY: u64 = 86_400;
+
+/// Signs with AWS Signature Version 4
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>).
+/// Good for the five minutes after it was made that the service allows.
+#[derive(Clone, Debug)]
+pub struct Signer {
+    host: String,
+    date_time: String,
+    scope: String,
+    key: Vec<u8>,
+}
+
+impl Signer {
+    /// Signs for the server at `address`, now.
+    pub fn new(address: SocketAddr) -> Result<Self, Failure> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+        let (year, month, day) = civil(now / SECONDS_PER_DAY);
+        let date = format!("{year:04}{month:02}{day:02}");
+        let second = now % SECONDS_PER_DAY;
+        let (hour, minute) = (second / 3_600, second / 60 % 60);
+        let mut key = format!("AWS4{SECRET_ACCESS_KEY}").into_bytes();
+        for part in [date.as_str(), REGION, "kinesis", "aws4_request"] {
+            key = hmac(&key, part.as_bytes())?;
+        }
+        Ok(Self {
+            host: address.to_string(),
+            date_time: format!("{date}T{hour:02}{minute:02}{:02}Z", second % 60),
+            scope: format!("{date}/{REGION}/kinesis/aws4_request"),
+            key,
+        })
+    }
+
+    /// A whole request for one operation.
+    pub fn request(&self, operation: &str, body: &[u8]) -> Result<Vec<u8>, Failure> {
+        const SIGNED: &str = "content-type;host;x-amz-date;x-amz-target";
+        let Self {
+            host, date_time, ..
+        } = self;
+        let headers = format!(
+            "content-type:application/x-amz-json-1.1\nhost:{host}\nx-amz-date:{date_time}\n\
+             x-amz-target:Kinesis_20131202.{operation}\n"
+        );
+        let canonical = format!(
+            "POST\n/\n\n{headers}\n{SIGNED}\n{}",
+            hex(&Sha256::digest(body))
+        );
+        let to_sign = format!(
+            "AWS4-HMAC-SHA256\n{date_time}\n{}\n{}",
+            self.scope,
+            hex(&Sha256::digest(canonical.as_bytes()))
+        );
+        let signature = hex(&hmac(&self.key, to_sign.as_bytes())?);
+        let head = format!(
+            "POST / HTTP/1.1\r\nHost: {host}\r\nX-Amz-Target: Kinesis_20131202.{operation}\r\n\
+             Content-Type: application/x-amz-json-1.1\r\nX-Amz-Date: {date_time}\r\n\
+             Authorization: AWS4-HMAC-SHA256 Credential={ACCESS_KEY_ID}/{}, \
+             SignedHeaders={SIGNED}, Signature={signature}\r\nContent-Length: {}\r\n\r\n",
+            self.scope,
+            body.len()
+        );
+        let mut request = Vec::with_capacity(head.len() + body.len());
+        request.extend_from_slice(head.as_bytes());
+        request.extend_from_slice(body);
+        Ok(request)
+    }
+}
+
+/// Records of one kind, in one request.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch {
+    /// What the tables call it.
+    pub name: &'static str,
+    /// Records of one request.
+    pub records: usize,
+    /// Bytes of data of one record.
+    pub record_bytes: usize,
+    /// PutRecord instead of PutRecords.
+    pub single: bool,
+    /// In what its rate is given: `MB/s` of data or `records/s`.
+    pub unit: &'static str,
+}
+
+impl Batch {
+    /// PutRecord of 1 KiB.
+    pub const ONE: Self = Self {
+        name: "put_record",
+        records: 1,
+        record_bytes: 1024,
+        single: true,
+        unit: "records/s",
+    };
+    /// PutRecords of 500 times 1 KiB.
+    pub const LARGE: Self = Self {
+        name: "put_records_500x1k",
+        records: 500,
+        record_bytes: 1024,
+        single: false,
+        unit: "MB/s",
+    };
+    /// PutRecords of 100 times 100 bytes.
+    pub const SMALL: Self = Self {
+        name: "put_records_100x100",
+        records: 100,
+        record_bytes: 100,
+        single: false,
+        unit: "records/s",
+    };
+    /// The kinds that have goals.
+    pub const ALL: [Self; 3] = [Self::ONE, Self::LARGE, Self::SMALL];
+
+    /// A rate of requests in the batch's unit.
+    pub fn rate(&self, requests_per_second: f64) -> f64 {
+        if self.unit == "MB/s" {
+            requests_per_second * self.data_bytes() as f64 / 1e6
+        } else {
+            requests_per_second * self.records as f64
+        }
+    }
+
+    /// The operation that takes it.
+    pub fn operation(&self) -> &'static str {
+        if self.single {
+            "PutRecord"
+        } else {
+            "PutRecords"
+        }
+    }
+
+    /// Bytes of data in one request.
+    pub fn data_bytes(&self) -> usize {
+        self.records * self.record_bytes
+    }
+
+    /// `variants` bodies of equal length, each with data and partition keys of its own.
+    pub fn bodies(&self, stream: &str, variants: usize) -> Vec<Vec<u8>> {
+        (0..variants)
+            .map(|variant| self.body(stream, &mut Random::new(variant as u64)))
+            .collect()
+    }
+
+    fn body(&self, stream: &str, random: &mut Random) -> Vec<u8> {
+        let mut record = || {
+            let data = STANDARD.encode_to_string(random.bytes(self.record_bytes));
+            let key = random.number();
+            format!(r#""Data":"{data}","PartitionKey":"key-{key:016x}""#)
+        };
+        let text = if self.single {
+            format!(r#"{{"StreamName":"{stream}",{}}}"#, record())
+        } else {
+            let records: Vec<_> = (0..self.records)
+                .map(|_| format!("{{{}}}", record()))
+                .collect();
+            let records = records.join(",");
+            format!(r#"{{"Records":[{records}],"StreamName":"{stream}"}}"#)
+        };
+        text.into_bytes()
+    }
+}
+
+/// An answer such as the service gives to a batch, with made-up places.
+pub fn canned_answer(batch: &Batch) -> Vec<u8> {
+    const PLACE: &str = r#""ShardId":"shardId-000000000000","SequenceNumber":"170141183460469231731687303715884105728""#;
+    if batch.single {
+        return format!("{{{PLACE}}}").into_bytes();
+    }
+    let places = vec![format!("{{{PLACE}}}"); batch.records].join(",");
+    format!(r#"{{"FailedRecordCount":0,"Records":[{places}]}}"#).into_bytes()
+}
+
+fn hmac(key: &[u8], data: &[u8]) -> Result<Vec<u8>, Failure> {
+    let mut hmac = Hmac::<Sha256>::new_from_slice(key)?;
+    hmac.update(data);
+    Ok(hmac.finalize().into_bytes().to_vec())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Year, month and day of a day since 1970-01-01, by Howard Hinnant's `civil_from_days`
+/// (<https://howardhinnant.github.io/date_algorithms.html>): years that begin in March put the
+/// leap day last.
+fn civil(day: u64) -> (u64, u64, u64) {
+    let from_march_0000 = day + 719_468;
+    let era = from_march_0000 / 146_097;
+    let day_of_era = from_march_0000 % 146_097;
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day_of_month = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
+    (
+        year_of_era + era * 400 + u64::from(month <= 2),
+        month,
+        day_of_month,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_have_the_dates_of_the_calendar() {
+        assert_eq!(civil(0), (1970, 1, 1));
+        assert_eq!(civil(19_782), (2024, 2, 29));
+        assert_eq!(civil(19_783), (2024, 3, 1));
+        assert_eq!(civil(20_453), (2025, 12, 31));
+    }
+
+    #[test]
+    fn bodies_of_one_batch_are_equally_long_and_differ() {
+        let bodies = Batch::SMALL.bodies("s", 3);
+        assert!(bodies.iter().all(|body| body.len() == bodies[0].len()));
+        assert_ne!(bodies[0], bodies[1]);
+    }
+}
