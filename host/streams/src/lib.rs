@@ -4,9 +4,19 @@
 //! of shards, the limits of a shard, sealed tokens, and the [`pump`] that everything which moves
 //! records is made of. Nothing here knows HTTP; nothing here keeps records anywhere but in logs.
 
+mod catalog;
+mod codec;
+mod directory;
 mod metrics;
 pub mod ops;
+mod rate;
+mod retention;
+mod rows;
+mod seal;
+mod shard;
+mod stream;
 mod streams;
+mod tables;
 
-pub use metrics::Metrics;
+pub use metrics::{Counter, Metrics};
 pub use streams::{OpenError, Options, Streams};

@@ -1,12 +1,21 @@
 //! The service: what all operations work on.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use store::Engine;
-use types::Clock;
+use bytes::Bytes;
+use store::{Engine, Expect, StoreError, TableWrite, Transaction};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use types::{Clock, Timestamp};
 
 use crate::Metrics;
+use crate::catalog::{Catalog, CatalogTask};
+use crate::directory::Directory;
+use crate::retention;
+use crate::rows;
+use crate::seal::SealingKey;
+use crate::tables::{SEALING_KEY, SETTINGS};
 
 /// How the service behaves where that is the host's choice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,36 +27,80 @@ pub struct Options {
 /// Why the service did not start.
 #[derive(Clone, Debug)]
 pub enum OpenError {
-    /// The catalog could not be read or rolled forward.
-    Store(String),
+    /// The catalog could not be read.
+    Store(StoreError),
+    /// The key that seals tokens could not be made or kept.
+    SealingKey(String),
 }
 
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Store(why) => write!(f, "open the catalog of streams: {why}"),
+            Self::Store(error) => write!(f, "load the catalog of streams: {error}"),
+            Self::SealingKey(why) => write!(f, "make the key that seals iterators: {why}"),
         }
     }
 }
 
 impl std::error::Error for OpenError {}
 
+impl From<StoreError> for OpenError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
 /// All streams of one server.
 pub struct Streams {
-    metrics: Metrics,
+    pub(crate) engine: Arc<dyn Engine>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) catalog: Catalog,
+    pub(crate) sealing_key: SealingKey,
+    pub(crate) options: Options,
+    metrics: Arc<Metrics>,
+    stop: watch::Sender<bool>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Streams {
     /// Loads the catalog, brings streams that were being created or deleted to their end, and
     /// starts the task that forgets what retention no longer keeps.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read, or on a new data directory the sealing key not be kept. A
+    /// stream that cannot be brought to its end is no error: it is tried again.
     pub async fn open(
-        _engine: Arc<dyn Engine>,
-        _clock: Arc<dyn Clock>,
-        _options: Options,
+        engine: Arc<dyn Engine>,
+        clock: Arc<dyn Clock>,
+        options: Options,
     ) -> Result<Arc<Self>, OpenError> {
-        Ok(Arc::new(Self {
-            metrics: Metrics::default(),
-        }))
+        let sealing_key = sealing_key(&*engine).await?;
+        let loaded = rows::load(&*engine).await?;
+        let directory = Arc::new(Directory::default());
+        let (catalog, mut task) =
+            CatalogTask::new(engine.clone(), clock.clone(), directory.clone(), loaded);
+        task.roll_forward().await;
+        let (stop, stopped) = watch::channel(false);
+        let streams = Arc::new(Self {
+            engine,
+            clock,
+            directory,
+            catalog,
+            sealing_key,
+            options,
+            metrics: Arc::new(Metrics::default()),
+            stop,
+            tasks: Mutex::new(Vec::new()),
+        });
+        // The task holds the service weakly, so that dropping the service ends the task.
+        let weak = Arc::downgrade(&streams);
+        let tasks = vec![
+            tokio::spawn(task.run()),
+            tokio::spawn(retention::run(weak, stopped)),
+        ];
+        *streams.tasks.lock().unwrap_or_else(PoisonError::into_inner) = tasks;
+        Ok(streams)
     }
 
     /// What was counted since the start.
@@ -55,7 +108,59 @@ impl Streams {
         &self.metrics
     }
 
-    /// Ends the background tasks. Operations that come later are refused where they change
-    /// something.
-    pub async fn close(&self) {}
+    /// Ends the background tasks after what they have begun. Operations that come later and would
+    /// change a stream are refused.
+    pub async fn close(&self) {
+        self.stop.send_replace(true);
+        self.catalog.stop().await;
+        let tasks = {
+            let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut *tasks)
+        };
+        for task in tasks {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "a background task of the streams ended badly");
+            }
+        }
+    }
+
+    /// What the clock says.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The counters, for answers that go on counting after their operation has returned.
+    pub(crate) fn shared_metrics(&self) -> Arc<Metrics> {
+        self.metrics.clone()
+    }
+}
+
+/// Reads the key that seals tokens, or makes one on a new data directory.
+async fn sealing_key(engine: &dyn Engine) -> Result<SealingKey, OpenError> {
+    if let Some(row) = engine.get(SETTINGS, SEALING_KEY).await? {
+        return match <[u8; SealingKey::BYTES]>::try_from(&row.value[..]) {
+            Ok(key) => Ok(SealingKey::new(key)),
+            Err(_) => Err(OpenError::SealingKey(format!(
+                "the kept key has {} bytes, not {}",
+                row.value.len(),
+                SealingKey::BYTES
+            ))),
+        };
+    }
+    let mut key = [0; SealingKey::BYTES];
+    getrandom::fill(&mut key).map_err(|error| OpenError::SealingKey(error.to_string()))?;
+    let write = TableWrite {
+        table: SETTINGS,
+        key: Bytes::from_static(SEALING_KEY),
+        value: Some(Bytes::copy_from_slice(&key)),
+        expect: Expect::Absent,
+    };
+    let transaction = Transaction {
+        appends: Vec::new(),
+        writes: vec![write],
+    };
+    match engine.commit(transaction).await {
+        Ok(_) => Ok(SealingKey::new(key)),
+        Err(error) => Err(OpenError::SealingKey(error.to_string())),
+    }
 }

@@ -1,5 +1,6 @@
 //! The name of a stream within its account and region.
 
+use std::borrow::Borrow;
 use std::fmt;
 
 use crate::Invalid;
@@ -27,6 +28,13 @@ impl StreamName {
 
     /// The name as text.
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Names in a map are looked up by text, without making a name first.
+impl Borrow<str> for StreamName {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }

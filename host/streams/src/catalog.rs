@@ -1,0 +1,422 @@
+//! The one task that changes the catalog. Tables first, then memory: what a reader sees in the
+//! [`Directory`] is durable.
+//!
+//! ```text
+//! create:  row CREATING + shards + numbers  ->  answer  ->  logs made     ->  row ACTIVE
+//! delete:  row DELETING                     ->  answer  ->  logs deleted  ->  rows removed
+//! ```
+//!
+//! A crash between two steps is rolled forward when the server starts again; a step that fails is
+//! tried again every [`ROLL_FORWARD_PERIOD`].
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use store::{CommitError, Engine, Expect, LogId, StoreError, TableWrite, Transaction, Version};
+use tokio::sync::{mpsc, oneshot};
+use types::limits::{
+    RETENTION_HOURS_DEFAULT, SHARDS_PER_ACCOUNT_MAX, STREAMS_CREATING_MAX, TAGS_PER_RESOURCE_MAX,
+};
+use types::{Caller, Clock, Generation, HashKeyRange, ShardId, StreamArn};
+
+use crate::directory::Directory;
+use crate::rows::{self, Loaded, Numbers};
+use crate::shard::ShardFacts;
+use crate::stream::{Mode, ShardMap, Status, Stream, StreamId};
+
+/// Changes that wait for their turn. One more waits where it is sent.
+const CHANGES_WAITING_MAX: usize = 1_000;
+/// How long the task waits before it tries an unfinished creation or deletion again.
+const ROLL_FORWARD_PERIOD: Duration = Duration::from_secs(1);
+
+/// What CreateStream asks for.
+#[derive(Clone, Debug)]
+pub struct NewStream {
+    /// Where the stream shall be.
+    pub arn: StreamArn,
+    /// Who decides how many shards there are.
+    pub mode: Mode,
+    /// How many there are at first.
+    pub shard_count: u32,
+    /// Bytes that a record's data and partition key may have together.
+    pub record_bytes_max: usize,
+    /// The owner's labels.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A change to a stream that exists.
+#[derive(Clone, Debug)]
+pub enum Edit {
+    /// Keeps records for more hours, or as many as now.
+    IncreaseRetention(u32),
+    /// Keeps records for fewer hours, or as many as now.
+    DecreaseRetention(u32),
+    /// Adds labels or replaces their values.
+    AddTags(BTreeMap<String, String>),
+    /// Removes labels; those that are not there stay so.
+    RemoveTags(Vec<String>),
+}
+
+/// Why the catalog was not changed.
+#[derive(Clone, Debug)]
+pub enum ChangeError {
+    /// There is a stream of that name.
+    Exists,
+    /// There is no stream of that name.
+    NotFound,
+    /// The stream is not ACTIVE.
+    NotActive(Status),
+    /// The account would have more shards than it may.
+    OverShards {
+        /// How many it has.
+        current: usize,
+    },
+    /// The account creates as many streams as it may at a time.
+    OverCreating,
+    /// The stream keeps its records for longer than was asked for, as this many hours.
+    RetentionIsLonger(u32),
+    /// The stream keeps its records for less than was asked for, as this many hours.
+    RetentionIsShorter(u32),
+    /// The stream would have more labels than it may.
+    OverTags,
+    /// The change was not kept.
+    Commit(CommitError),
+    /// The server is shutting down.
+    Closing,
+}
+
+impl From<StoreError> for ChangeError {
+    fn from(error: StoreError) -> Self {
+        Self::Commit(CommitError::Store(error))
+    }
+}
+
+enum Change {
+    Create(NewStream, oneshot::Sender<Result<(), ChangeError>>),
+    Delete(StreamArn, oneshot::Sender<Result<(), ChangeError>>),
+    Edit(StreamArn, Edit, oneshot::Sender<Result<(), ChangeError>>),
+    Stop,
+}
+
+/// The way to the catalog's task.
+#[derive(Clone)]
+pub struct Catalog(mpsc::Sender<Change>);
+
+impl Catalog {
+    /// Makes a stream. Answers when it is durable as CREATING.
+    pub async fn create(&self, stream: NewStream) -> Result<(), ChangeError> {
+        self.ask(|answer| Change::Create(stream, answer)).await
+    }
+
+    /// Deletes a stream. Answers when it is durable as DELETING.
+    pub async fn delete(&self, arn: StreamArn) -> Result<(), ChangeError> {
+        self.ask(|answer| Change::Delete(arn, answer)).await
+    }
+
+    /// Changes a stream. Answers when the change is durable.
+    pub async fn edit(&self, arn: StreamArn, edit: Edit) -> Result<(), ChangeError> {
+        self.ask(|answer| Change::Edit(arn, edit, answer)).await
+    }
+
+    /// Ends the task after the changes that were sent before.
+    pub async fn stop(&self) {
+        // A task that has ended needs no stopping.
+        let _ = self.0.send(Change::Stop).await;
+    }
+
+    async fn ask(
+        &self,
+        change: impl FnOnce(oneshot::Sender<Result<(), ChangeError>>) -> Change,
+    ) -> Result<(), ChangeError> {
+        let (sender, answer) = oneshot::channel();
+        let sent = self.0.send(change(sender)).await;
+        sent.map_err(|_| ChangeError::Closing)?;
+        answer.await.unwrap_or(Err(ChangeError::Closing))
+    }
+}
+
+/// The owner of all changes.
+pub struct CatalogTask {
+    engine: Arc<dyn Engine>,
+    clock: Arc<dyn Clock>,
+    directory: Arc<Directory>,
+    inbox: mpsc::Receiver<Change>,
+    numbers: Numbers,
+    numbers_version: Option<Version>,
+    /// Streams that are on their way to ACTIVE or to their end.
+    unfinished: VecDeque<StreamArn>,
+}
+
+impl fmt::Debug for CatalogTask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CatalogTask").finish_non_exhaustive()
+    }
+}
+
+impl CatalogTask {
+    /// A task over what was loaded, and the way to it.
+    pub fn new(
+        engine: Arc<dyn Engine>,
+        clock: Arc<dyn Clock>,
+        directory: Arc<Directory>,
+        loaded: Loaded,
+    ) -> (Catalog, Self) {
+        let (sender, inbox) = mpsc::channel(CHANGES_WAITING_MAX);
+        let mut unfinished = VecDeque::new();
+        for stream in loaded.streams {
+            if stream.status != Status::Active {
+                unfinished.push_back(stream.arn.clone());
+            }
+            directory.put(stream);
+        }
+        let task = Self {
+            engine,
+            clock,
+            directory,
+            inbox,
+            numbers: loaded.numbers,
+            numbers_version: loaded.numbers_version,
+            unfinished,
+        };
+        (Catalog(sender), task)
+    }
+
+    /// Does what it is asked, until it is told to stop.
+    pub async fn run(mut self) {
+        loop {
+            let waiting = !self.unfinished.is_empty();
+            tokio::select! {
+                change = self.inbox.recv() => match change {
+                    Some(change @ (Change::Create(..) | Change::Delete(..) | Change::Edit(..))) => {
+                        self.apply(change).await;
+                    }
+                    Some(Change::Stop) | None => return,
+                },
+                () = tokio::time::sleep(ROLL_FORWARD_PERIOD), if waiting => {
+                    self.roll_forward().await;
+                }
+            }
+        }
+    }
+
+    async fn apply(&mut self, change: Change) {
+        // A caller who has gone away does not hear how his change went; it is done all the same.
+        match change {
+            Change::Create(stream, answer) => {
+                let arn = stream.arn.clone();
+                let made = self.create(stream).await;
+                self.answer_and_finish(made, arn, answer).await;
+            }
+            Change::Delete(arn, answer) => {
+                let marked = self.mark_deleting(&arn).await;
+                self.answer_and_finish(marked, arn, answer).await;
+            }
+            Change::Edit(arn, edit, answer) => {
+                let _ = answer.send(self.edit(&arn, edit).await);
+            }
+            Change::Stop => {}
+        }
+    }
+
+    async fn answer_and_finish(
+        &mut self,
+        begun: Result<(), ChangeError>,
+        arn: StreamArn,
+        answer: oneshot::Sender<Result<(), ChangeError>>,
+    ) {
+        let go_on = begun.is_ok();
+        let _ = answer.send(begun);
+        if go_on {
+            self.unfinished.push_back(arn);
+            self.roll_forward().await;
+        }
+    }
+
+    /// Brings each unfinished stream to its end, or leaves it for later.
+    pub async fn roll_forward(&mut self) {
+        for _ in 0..self.unfinished.len() {
+            let Some(arn) = self.unfinished.pop_front() else {
+                return;
+            };
+            if let Err(error) = self.finish(&arn).await {
+                tracing::warn!(stream = %arn, ?error, "a stream is not finished yet");
+                self.unfinished.push_back(arn);
+            }
+        }
+    }
+
+    async fn finish(&mut self, arn: &StreamArn) -> Result<(), ChangeError> {
+        let Some(stream) = self.directory.at(arn) else {
+            return Ok(());
+        };
+        let logs: Vec<_> = stream
+            .shards
+            .all()
+            .iter()
+            .map(|shard| shard.facts().log)
+            .collect();
+        match stream.status {
+            Status::Active => {}
+            Status::Creating => {
+                self.engine.create_logs(&logs).await?;
+                let mut active = Stream::clone(&stream);
+                active.status = Status::Active;
+                self.replace(active, Vec::new()).await?;
+            }
+            Status::Deleting => {
+                self.engine.delete_logs(&logs).await?;
+                let mut writes = rows::shard_removals(&stream);
+                writes.push(rows::stream_removal(&stream));
+                self.commit(writes).await?;
+                self.directory.remove(arn);
+            }
+        }
+        tracing::info!(stream = %arn, from = stream.status.as_str(), "a stream changed its state");
+        Ok(())
+    }
+
+    async fn create(&mut self, new: NewStream) -> Result<(), ChangeError> {
+        if self.directory.at(&new.arn).is_some() {
+            return Err(ChangeError::Exists);
+        }
+        let owner = Caller {
+            account: new.arn.account,
+            region: new.arn.region.clone(),
+        };
+        let (shards, creating) = self.directory.usage(&owner);
+        let wanted = usize::try_from(new.shard_count).unwrap_or(usize::MAX);
+        let allowed = usize::try_from(SHARDS_PER_ACCOUNT_MAX).unwrap_or(usize::MAX);
+        if allowed < shards.saturating_add(wanted) {
+            return Err(ChangeError::OverShards { current: shards });
+        }
+        if STREAMS_CREATING_MAX <= creating {
+            return Err(ChangeError::OverCreating);
+        }
+        if TAGS_PER_RESOURCE_MAX < new.tags.len() {
+            return Err(ChangeError::OverTags);
+        }
+        let numbers = Numbers {
+            stream: self.numbers.stream + 1,
+            log: self.numbers.log + u64::from(new.shard_count),
+        };
+        let stream = self.new_stream(new);
+        let mut writes = rows::shard_writes(&stream)?;
+        writes.push(rows::numbers_write(numbers, self.numbers_version)?);
+        let version = self.replace_expecting(stream, Expect::Absent, writes);
+        self.numbers_version = Some(version.await?);
+        self.numbers = numbers;
+        Ok(())
+    }
+
+    fn new_stream(&self, new: NewStream) -> Stream {
+        let now = self.clock.now();
+        let ranges = HashKeyRange::split_evenly(new.shard_count);
+        let shards = (0..).zip(ranges).map(|(number, range)| ShardFacts {
+            id: ShardId(number),
+            range,
+            log: LogId(self.numbers.log + u64::from(number)),
+            parent: None,
+            adjacent_parent: None,
+            generation: Generation::FIRST,
+            opened_at: now,
+            closed: None,
+        });
+        Stream {
+            id: StreamId(self.numbers.stream),
+            status: Status::Creating,
+            mode: new.mode,
+            created_at: now,
+            retention_hours: RETENTION_HOURS_DEFAULT,
+            record_bytes_max: new.record_bytes_max,
+            tags: new.tags,
+            shards: Arc::new(ShardMap::of_facts(shards)),
+            arn: new.arn,
+            // Replaced by what the commit gives.
+            version: Version(0),
+        }
+    }
+
+    async fn mark_deleting(&mut self, arn: &StreamArn) -> Result<(), ChangeError> {
+        let stream = self.directory.at(arn).ok_or(ChangeError::NotFound)?;
+        if stream.status == Status::Deleting {
+            return Err(ChangeError::NotActive(Status::Deleting));
+        }
+        let mut deleting = Stream::clone(&stream);
+        deleting.status = Status::Deleting;
+        self.replace(deleting, Vec::new()).await
+    }
+
+    async fn edit(&mut self, arn: &StreamArn, edit: Edit) -> Result<(), ChangeError> {
+        let stream = self.directory.at(arn).ok_or(ChangeError::NotFound)?;
+        if stream.status != Status::Active {
+            return Err(ChangeError::NotActive(stream.status));
+        }
+        let edited = edited(&stream, edit)?;
+        self.replace(edited, Vec::new()).await
+    }
+
+    /// Writes a stream's row in the place of the one it was read from, then shows it.
+    async fn replace(&self, stream: Stream, with: Vec<TableWrite>) -> Result<(), ChangeError> {
+        let expect = Expect::Version(stream.version);
+        self.replace_expecting(stream, expect, with).await?;
+        Ok(())
+    }
+
+    async fn replace_expecting(
+        &self,
+        mut stream: Stream,
+        expect: Expect,
+        mut writes: Vec<TableWrite>,
+    ) -> Result<Version, ChangeError> {
+        writes.push(rows::stream_write(&stream, expect)?);
+        let version = self.commit(writes).await?;
+        stream.version = version;
+        self.directory.put(stream);
+        Ok(version)
+    }
+
+    /// Commits writes of which the last is that of a stream's row. An unknown outcome is looked up
+    /// by that row.
+    async fn commit(&self, writes: Vec<TableWrite>) -> Result<Version, ChangeError> {
+        let last = writes.last().cloned();
+        let transaction = Transaction {
+            appends: Vec::new(),
+            writes,
+        };
+        match (self.engine.commit(transaction).await, last) {
+            (Ok(committed), _) => Ok(committed.version),
+            (Err(error @ CommitError::Unknown(_)), Some(write)) => {
+                let row = self.engine.get(write.table, &write.key).await?;
+                let there = row.as_ref().map(|row| &row.value) == write.value.as_ref();
+                match there {
+                    true => Ok(row.map_or(Version(0), |row| row.version)),
+                    false => Err(ChangeError::Commit(error)),
+                }
+            }
+            (Err(error), _) => Err(ChangeError::Commit(error)),
+        }
+    }
+}
+
+fn edited(stream: &Stream, edit: Edit) -> Result<Stream, ChangeError> {
+    let mut edited = stream.clone();
+    match edit {
+        Edit::IncreaseRetention(hours) if hours < stream.retention_hours => {
+            return Err(ChangeError::RetentionIsLonger(stream.retention_hours));
+        }
+        Edit::DecreaseRetention(hours) if stream.retention_hours < hours => {
+            return Err(ChangeError::RetentionIsShorter(stream.retention_hours));
+        }
+        Edit::IncreaseRetention(hours) | Edit::DecreaseRetention(hours) => {
+            edited.retention_hours = hours;
+        }
+        Edit::AddTags(tags) => edited.tags.extend(tags),
+        Edit::RemoveTags(keys) => edited.tags.retain(|key, _| !keys.contains(key)),
+    }
+    match edited.tags.len() <= TAGS_PER_RESOURCE_MAX {
+        true => Ok(edited),
+        false => Err(ChangeError::OverTags),
+    }
+}

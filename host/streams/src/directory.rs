@@ -1,0 +1,102 @@
+//! The streams in memory: what every operation looks its stream up in.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use types::{Caller, StreamArn, StreamName};
+
+use crate::stream::{Status, Stream};
+
+type Names = BTreeMap<StreamName, Arc<Stream>>;
+
+/// Streams by account, region and name. Only the catalog's task writes here, after the tables; a
+/// reader holds the lock for one lookup.
+#[derive(Default)]
+pub struct Directory(RwLock<HashMap<Caller, Names>>);
+
+impl Directory {
+    /// The stream of that name of this caller.
+    pub fn find(&self, caller: &Caller, name: &str) -> Option<Arc<Stream>> {
+        self.read().get(caller)?.get(name).cloned()
+    }
+
+    /// The stream at an address.
+    pub fn at(&self, arn: &StreamArn) -> Option<Arc<Stream>> {
+        self.find(&owner(arn), arn.name.as_str())
+    }
+
+    /// At most `limit` streams of a caller in order of their names, after `after`.
+    pub fn page(&self, caller: &Caller, after: Option<&str>, limit: usize) -> Vec<Arc<Stream>> {
+        let streams = self.read();
+        let Some(names) = streams.get(caller) else {
+            return Vec::new();
+        };
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        names
+            .range::<str, _>((from, Bound::Unbounded))
+            .take(limit)
+            .map(|(_, stream)| stream.clone())
+            .collect()
+    }
+
+    /// All streams of all callers.
+    pub fn all(&self) -> Vec<Arc<Stream>> {
+        let streams = self.read();
+        streams
+            .values()
+            .flat_map(|names| names.values().cloned())
+            .collect()
+    }
+
+    /// How many shards are open, and how many streams are being created, of one caller.
+    pub fn usage(&self, caller: &Caller) -> (usize, usize) {
+        let streams = self.read();
+        let Some(names) = streams.get(caller) else {
+            return (0, 0);
+        };
+        let shards = names.values().map(|stream| stream.shards.open_count());
+        let creating = names
+            .values()
+            .filter(|stream| stream.status == Status::Creating);
+        (shards.sum(), creating.count())
+    }
+
+    /// Puts a stream in the place of what had its address.
+    pub fn put(&self, stream: Stream) -> Arc<Stream> {
+        let stream = Arc::new(stream);
+        self.write()
+            .entry(owner(&stream.arn))
+            .or_default()
+            .insert(stream.arn.name.clone(), stream.clone());
+        stream
+    }
+
+    /// Forgets the stream at an address.
+    pub fn remove(&self, arn: &StreamArn) {
+        let mut streams = self.write();
+        let owner = owner(arn);
+        if let Some(names) = streams.get_mut(&owner) {
+            names.remove(arn.name.as_str());
+            if names.is_empty() {
+                streams.remove(&owner);
+            }
+        }
+    }
+
+    // Each statement under the lock leaves the maps whole, so a panic elsewhere spoils nothing.
+    fn read(&self) -> RwLockReadGuard<'_, HashMap<Caller, Names>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, HashMap<Caller, Names>> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn owner(arn: &StreamArn) -> Caller {
+    Caller {
+        account: arn.account,
+        region: arn.region.clone(),
+    }
+}

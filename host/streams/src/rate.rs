@@ -1,0 +1,198 @@
+//! How much a shard takes and gives in a second. Pure: the caller says what time it is.
+
+use types::Timestamp;
+use types::limits::{
+    SHARD_ITERATORS_PER_SECOND, SHARD_READ_BYTES_PER_SECOND, SHARD_READS_PER_SECOND,
+    SHARD_WRITE_BYTES_PER_SECOND, SHARD_WRITE_RECORDS_PER_SECOND,
+};
+
+/// Tokens are counted in thousandths, so that a rate per second is a whole number of them in each
+/// millisecond.
+const PARTS: i64 = 1_000;
+
+/// A bucket that holds what one second allows and fills at that rate.
+#[derive(Clone, Debug)]
+pub struct Bucket {
+    per_second: i64,
+    parts: i64,
+    filled_at: Timestamp,
+}
+
+impl Bucket {
+    /// A full bucket.
+    fn new(per_second: u32) -> Self {
+        let per_second = i64::from(per_second);
+        Self {
+            per_second,
+            parts: per_second * PARTS,
+            filled_at: Timestamp(0),
+        }
+    }
+
+    /// Adds what has come since the last call. A clock that goes back adds nothing until it has
+    /// caught up.
+    fn fill(&mut self, now: Timestamp) {
+        let elapsed = i64::try_from(now.since(self.filled_at).as_millis()).unwrap_or(i64::MAX);
+        let full = self.per_second * PARTS;
+        self.parts = full.min(
+            elapsed
+                .saturating_mul(self.per_second)
+                .saturating_add(self.parts),
+        );
+        self.filled_at = self.filled_at.max(now);
+    }
+
+    /// Whether `cost` is there; what costs more than a second allows needs a full bucket.
+    fn has(&self, cost: i64) -> bool {
+        cost.min(self.per_second) * PARTS <= self.parts
+    }
+
+    /// Takes `cost`, into debt if need be. Above what a second allows the whole cost becomes
+    /// debt: a read of 10 MiB at 2 MiB/s is paid for after 5 seconds, not after 4.
+    fn take(&mut self, cost: i64) {
+        if self.per_second < cost {
+            self.parts = self.parts.min(0);
+        }
+        self.parts = self.parts.saturating_sub(cost.saturating_mul(PARTS));
+    }
+}
+
+/// A shard's limits: 1,000 records and 1 MiB in, 2 MiB and 5 calls out, 5 iterators, each per
+/// second (AWS: "Quotas and limits" of Data Streams).
+#[derive(Clone, Debug)]
+pub struct ShardRates {
+    records_in: Bucket,
+    bytes_in: Bucket,
+    reads: Bucket,
+    bytes_out: Bucket,
+    iterators: Bucket,
+}
+
+impl ShardRates {
+    /// A shard that was idle.
+    pub fn new() -> Self {
+        Self {
+            records_in: Bucket::new(SHARD_WRITE_RECORDS_PER_SECOND),
+            bytes_in: Bucket::new(SHARD_WRITE_BYTES_PER_SECOND),
+            reads: Bucket::new(SHARD_READS_PER_SECOND),
+            bytes_out: Bucket::new(SHARD_READ_BYTES_PER_SECOND),
+            iterators: Bucket::new(SHARD_ITERATORS_PER_SECOND),
+        }
+    }
+
+    /// Takes a record of `bytes` in, or refuses it and changes nothing.
+    pub fn write(&mut self, bytes: usize, now: Timestamp) -> bool {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.records_in.fill(now);
+        self.bytes_in.fill(now);
+        let fits = self.records_in.has(1) && self.bytes_in.has(bytes);
+        if fits {
+            self.records_in.take(1);
+            self.bytes_in.take(bytes);
+        }
+        fits
+    }
+
+    /// Lets a GetRecords call begin, or refuses it. What it gives out is told afterwards.
+    pub fn begin_read(&mut self, now: Timestamp) -> bool {
+        self.reads.fill(now);
+        self.bytes_out.fill(now);
+        let fits = self.reads.has(1) && self.bytes_out.has(0);
+        if fits {
+            self.reads.take(1);
+        }
+        fits
+    }
+
+    /// Counts what a GetRecords call gave out.
+    pub fn end_read(&mut self, bytes: usize) {
+        self.bytes_out
+            .take(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
+    /// Lets a GetShardIterator call through, or refuses it.
+    pub fn iterator(&mut self, now: Timestamp) -> bool {
+        self.iterators.fill(now);
+        let fits = self.iterators.has(1);
+        if fits {
+            self.iterators.take(1);
+        }
+        fits
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOON: Timestamp = Timestamp(43_200_000);
+    const MIB: usize = 1024 * 1024;
+
+    fn at(millis: u64) -> Timestamp {
+        Timestamp(NOON.0 + millis)
+    }
+
+    #[test]
+    fn a_shard_takes_a_thousand_records_in_a_second_and_one_more_each_millisecond() {
+        let mut rates = ShardRates::new();
+        assert!((0..1_000).all(|_| rates.write(100, NOON)));
+        assert!(!rates.write(100, NOON));
+        assert!(rates.write(100, at(1)));
+        assert!(!rates.write(100, at(1)));
+    }
+
+    #[test]
+    fn a_shard_takes_a_mebibyte_in_a_second() {
+        let mut rates = ShardRates::new();
+        assert!(rates.write(MIB, NOON));
+        assert!(!rates.write(1, NOON));
+        assert!(rates.write(1_000, at(1)));
+        assert!(!rates.write(MIB, at(900)));
+        assert!(rates.write(MIB, at(1_001)));
+    }
+
+    #[test]
+    fn a_record_larger_than_a_second_allows_is_paid_for_afterwards() {
+        let mut rates = ShardRates::new();
+        assert!(rates.write(4 * MIB, NOON));
+        assert!(!rates.write(1, at(4_000)));
+        assert!(rates.write(1, at(4_001)));
+    }
+
+    #[test]
+    fn a_refused_record_costs_nothing() {
+        let mut rates = ShardRates::new();
+        assert!(rates.write(MIB - 10, NOON));
+        assert!((0..5_000).all(|_| !rates.write(11, NOON)));
+        assert!(rates.write(10, NOON));
+    }
+
+    #[test]
+    fn an_answer_of_ten_mebibytes_stops_reading_for_five_seconds() {
+        let mut rates = ShardRates::new();
+        assert!(rates.begin_read(NOON));
+        rates.end_read(10 * MIB);
+        assert!(!rates.begin_read(at(4_999)));
+        assert!(rates.begin_read(at(5_000)));
+    }
+
+    #[test]
+    fn a_shard_is_read_five_times_in_a_second() {
+        let mut rates = ShardRates::new();
+        assert!((0..5).all(|_| rates.begin_read(NOON)));
+        assert!(!rates.begin_read(at(199)));
+        assert!(rates.begin_read(at(200)));
+        assert!((0..5).all(|_| rates.iterator(NOON)));
+        assert!(!rates.iterator(at(199)));
+        assert!(rates.iterator(at(200)));
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_neither_fills_a_bucket_nor_breaks_it() {
+        let mut rates = ShardRates::new();
+        assert!((0..1_000).all(|_| rates.write(1, NOON)));
+        assert!(!rates.write(1, Timestamp(0)));
+        assert!(!rates.write(1, NOON));
+        assert!(rates.write(1, at(1)));
+    }
+}

@@ -1,0 +1,69 @@
+//! Forgetting what retention no longer keeps.
+//!
+//! Reads skip expired frames by themselves, to the millisecond (see `reader`); what happens here
+//! gives the space back and moves the horizon.
+
+use std::sync::Weak;
+use std::time::Duration;
+
+use store::StoreError;
+use tokio::sync::watch;
+
+use crate::Streams;
+use crate::stream::{Status, Stream};
+
+/// How often expired frames are looked for. Space comes back this much later than it might.
+const TRIM_PERIOD: Duration = Duration::from_secs(60);
+
+/// Trims every [`TRIM_PERIOD`] until it is told to stop.
+pub async fn run(streams: Weak<Streams>, mut stopped: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            _ = stopped.wait_for(|stopped| *stopped) => return,
+            () = tokio::time::sleep(TRIM_PERIOD) => {}
+        }
+        let Some(streams) = streams.upgrade() else {
+            return;
+        };
+        tokio::select! {
+            // Between two logs is as good a place to stop as any.
+            _ = stopped.wait_for(|stopped| *stopped) => return,
+            () = streams.trim_expired() => {}
+        }
+    }
+}
+
+impl Streams {
+    /// Trims each shard's log to the oldest frame that retention still keeps. A log that cannot
+    /// be trimmed is left for the next time.
+    pub async fn trim_expired(&self) {
+        for stream in self.directory.all() {
+            if stream.status == Status::Active {
+                self.trim_stream(&stream).await;
+            }
+        }
+    }
+
+    async fn trim_stream(&self, stream: &Stream) {
+        let cutoff = stream.cutoff(self.now());
+        for shard in stream.shards.all() {
+            let log = shard.facts().log;
+            let trimmed = async {
+                let keep_from = self.engine.seek_time(log, cutoff).await?;
+                if self.engine.horizon(log)? < keep_from {
+                    self.engine.trim(log, keep_from).await?;
+                    self.metrics().trims.add(1);
+                }
+                Ok::<_, StoreError>(())
+            };
+            match trimmed.await {
+                // A stream that is deleted meanwhile takes its logs with it.
+                Ok(()) | Err(StoreError::NoLog(_)) => {}
+                Err(error) => tracing::warn!(
+                    stream = %stream.arn, shard = shard.id_text(), %error,
+                    "trim a shard to its retention"
+                ),
+            }
+        }
+    }
+}

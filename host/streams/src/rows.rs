@@ -1,0 +1,287 @@
+//! The catalog's rows: what a stream and its shards look like in the tables.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bincode::{Decode, Encode};
+use bytes::Bytes;
+use store::{Engine, Expect, LogId, StoreError, TableWrite, Version};
+use types::{
+    Generation, HashKey, HashKeyRange, SequenceNumber, ShardId, StreamArn, Timestamp,
+};
+
+use crate::codec;
+use crate::shard::{Closed, ShardFacts};
+use crate::stream::{Mode, ShardMap, Status, Stream, StreamId};
+use crate::tables::{self, NUMBERS, SETTINGS, SHARDS, STREAMS};
+
+/// Shards in one row: some 20 KiB, so that closing one shard does not write all of them again,
+/// and 10,000 shards are 40 rows.
+const SHARDS_PER_ROW: usize = 256;
+/// Rows that are read at once while the catalog is loaded.
+const ROWS_PER_SCAN: usize = 256;
+
+#[derive(Encode, Decode)]
+struct StreamRow {
+    id: u64,
+    status: u8,
+    mode: u8,
+    created_at_ms: u64,
+    retention_hours: u32,
+    record_bytes_max: u32,
+    tags: Vec<(String, String)>,
+}
+
+#[derive(Encode, Decode)]
+struct ShardRow {
+    id: u32,
+    first: u128,
+    last: u128,
+    log: u64,
+    parent: Option<u32>,
+    adjacent_parent: Option<u32>,
+    generation: u32,
+    opened_at_ms: u64,
+    closed: Option<ClosedRow>,
+}
+
+#[derive(Encode, Decode)]
+struct ClosedRow {
+    at_ms: u64,
+    last_position: u64,
+    last_index: u16,
+}
+
+/// The numbers that were not given yet. A number is given once, so that the log of a deleted
+/// stream never comes back under another name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct Numbers {
+    /// For the next stream.
+    pub stream: u64,
+    /// For the next log.
+    pub log: u64,
+}
+
+/// What the tables held when the server started.
+pub struct Loaded {
+    /// All streams, also those that are being created or deleted.
+    pub streams: Vec<Stream>,
+    /// The numbers to go on with.
+    pub numbers: Numbers,
+    /// The version of their row, if there is one.
+    pub numbers_version: Option<Version>,
+}
+
+/// Reads the whole catalog.
+pub async fn load(engine: &dyn Engine) -> Result<Loaded, StoreError> {
+    let mut shards = load_shards(engine).await?;
+    let mut streams = Vec::new();
+    let mut from = Bytes::new();
+    loop {
+        let rows = engine.scan(STREAMS, from, None, ROWS_PER_SCAN).await?;
+        let Some((last, _)) = rows.last() else {
+            break;
+        };
+        from = after(last);
+        for (key, row) in &rows {
+            let arn = tables::parse_stream_key(key).ok_or_else(|| damaged("a stream's key"))?;
+            let stream: StreamRow = codec::decode("streams", &row.value)?;
+            let shards = shards.remove(&stream.id).unwrap_or_default();
+            streams.push(read_stream(arn, stream, shards, row.version)?);
+        }
+    }
+    let numbers = engine.get(SETTINGS, NUMBERS).await?;
+    Ok(Loaded {
+        streams,
+        numbers_version: numbers.as_ref().map(|row| row.version),
+        numbers: match numbers {
+            Some(row) => codec::decode("settings", &row.value)?,
+            None => Numbers::default(),
+        },
+    })
+}
+
+async fn load_shards(engine: &dyn Engine) -> Result<HashMap<u64, Vec<ShardFacts>>, StoreError> {
+    let mut shards: HashMap<u64, Vec<ShardFacts>> = HashMap::new();
+    let mut from = Bytes::new();
+    loop {
+        let rows = engine.scan(SHARDS, from, None, ROWS_PER_SCAN).await?;
+        let Some((last, _)) = rows.last() else {
+            return Ok(shards);
+        };
+        from = after(last);
+        for (key, row) in &rows {
+            let (stream, _) = key
+                .split_first_chunk::<8>()
+                .ok_or_else(|| damaged("a key of shards"))?;
+            let of_stream = shards.entry(u64::from_be_bytes(*stream)).or_default();
+            for shard in codec::decode::<Vec<ShardRow>>("shards", &row.value)? {
+                of_stream.push(read_shard(shard)?);
+            }
+        }
+    }
+}
+
+/// The least key after `key`.
+fn after(key: &Bytes) -> Bytes {
+    Bytes::from([&key[..], &[0]].concat())
+}
+
+fn read_stream(
+    arn: StreamArn,
+    row: StreamRow,
+    shards: Vec<ShardFacts>,
+    version: Version,
+) -> Result<Stream, StoreError> {
+    Ok(Stream {
+        id: StreamId(row.id),
+        arn,
+        status: match row.status {
+            0 => Status::Creating,
+            1 => Status::Active,
+            2 => Status::Deleting,
+            _ => return Err(damaged("a stream's status")),
+        },
+        mode: match row.mode {
+            0 => Mode::Provisioned,
+            1 => Mode::OnDemand,
+            _ => return Err(damaged("a stream's mode")),
+        },
+        created_at: Timestamp(row.created_at_ms),
+        retention_hours: row.retention_hours,
+        record_bytes_max: usize::try_from(row.record_bytes_max)
+            .map_err(|_| damaged("a stream's record size"))?,
+        tags: row.tags.into_iter().collect(),
+        shards: Arc::new(ShardMap::of_facts(shards)),
+        version,
+    })
+}
+
+fn read_shard(row: ShardRow) -> Result<ShardFacts, StoreError> {
+    let generation =
+        Generation::new(row.generation).ok_or_else(|| damaged("a shard's generation"))?;
+    Ok(ShardFacts {
+        id: ShardId(row.id),
+        range: HashKeyRange {
+            first: HashKey(row.first),
+            last: HashKey(row.last),
+        },
+        log: LogId(row.log),
+        parent: row.parent.map(ShardId),
+        adjacent_parent: row.adjacent_parent.map(ShardId),
+        generation,
+        opened_at: Timestamp(row.opened_at_ms),
+        closed: row.closed.map(|closed| Closed {
+            at: Timestamp(closed.at_ms),
+            ending: SequenceNumber::new(generation, closed.last_position, closed.last_index),
+        }),
+    })
+}
+
+fn damaged(what: &str) -> StoreError {
+    StoreError::Corrupt {
+        file: "tables".to_owned(),
+        offset: 0,
+        what: format!("{what} cannot be read"),
+    }
+}
+
+/// The write of a stream's row.
+pub fn stream_write(stream: &Stream, expect: Expect) -> Result<TableWrite, StoreError> {
+    let row = StreamRow {
+        id: stream.id.0,
+        status: match stream.status {
+            Status::Creating => 0,
+            Status::Active => 1,
+            Status::Deleting => 2,
+        },
+        mode: match stream.mode {
+            Mode::Provisioned => 0,
+            Mode::OnDemand => 1,
+        },
+        created_at_ms: stream.created_at.0,
+        retention_hours: stream.retention_hours,
+        record_bytes_max: u32::try_from(stream.record_bytes_max)
+            .map_err(|_| damaged("a stream's record size"))?,
+        tags: stream.tags.clone().into_iter().collect(),
+    };
+    Ok(TableWrite {
+        table: STREAMS,
+        key: tables::stream_key(&stream.arn),
+        value: Some(codec::encode(&row)?),
+        expect,
+    })
+}
+
+/// The removal of a stream's row.
+pub fn stream_removal(stream: &Stream) -> TableWrite {
+    TableWrite {
+        table: STREAMS,
+        key: tables::stream_key(&stream.arn),
+        value: None,
+        expect: Expect::Version(stream.version),
+    }
+}
+
+/// The writes of all rows of a stream's shards.
+pub fn shard_writes(stream: &Stream) -> Result<Vec<TableWrite>, StoreError> {
+    (0..)
+        .zip(stream.shards.all().chunks(SHARDS_PER_ROW))
+        .map(|(number, shards)| {
+            let rows: Vec<_> = shards
+                .iter()
+                .map(|shard| shard_row(shard.facts()))
+                .collect();
+            Ok(TableWrite {
+                table: SHARDS,
+                key: tables::shards_key(stream.id.0, number),
+                value: Some(codec::encode(&rows)?),
+                expect: Expect::Any,
+            })
+        })
+        .collect()
+}
+
+/// The removals of all rows of a stream's shards.
+pub fn shard_removals(stream: &Stream) -> Vec<TableWrite> {
+    (0..)
+        .zip(stream.shards.all().chunks(SHARDS_PER_ROW))
+        .map(|(number, _)| TableWrite {
+            table: SHARDS,
+            key: tables::shards_key(stream.id.0, number),
+            value: None,
+            expect: Expect::Any,
+        })
+        .collect()
+}
+
+fn shard_row(facts: &ShardFacts) -> ShardRow {
+    ShardRow {
+        id: facts.id.0,
+        first: facts.range.first.0,
+        last: facts.range.last.0,
+        log: facts.log.0,
+        parent: facts.parent.map(|id| id.0),
+        adjacent_parent: facts.adjacent_parent.map(|id| id.0),
+        generation: facts.generation.number(),
+        opened_at_ms: facts.opened_at.0,
+        closed: facts.closed.map(|closed| ClosedRow {
+            at_ms: closed.at.0,
+            last_position: closed.ending.position(),
+            last_index: closed.ending.index(),
+        }),
+    }
+}
+
+/// The write of the numbers that were not given yet.
+pub fn numbers_write(
+    numbers: Numbers,
+    version: Option<Version>,
+) -> Result<TableWrite, StoreError> {
+    Ok(TableWrite {
+        table: SETTINGS,
+        key: Bytes::from_static(NUMBERS),
+        value: Some(codec::encode(&numbers)?),
+        expect: version.map_or(Expect::Absent, Expect::Version),
+    })
+}

@@ -1,0 +1,221 @@
+//! One stream: what it is called, what it promises, and which shard takes which key.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use store::Version;
+use types::{HashKey, ShardId, StreamArn, Timestamp};
+
+use crate::shard::{Shard, ShardFacts};
+
+/// A stream's number, never used again: a stream that is deleted and made anew under its old name
+/// is another stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StreamId(pub u64);
+
+/// Where a stream is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Its logs are being made.
+    Creating,
+    /// It takes and gives records.
+    Active,
+    /// Its logs are being deleted.
+    Deleting,
+}
+
+impl Status {
+    /// The model's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Creating => "CREATING",
+            Self::Active => "ACTIVE",
+            Self::Deleting => "DELETING",
+        }
+    }
+}
+
+/// Who decides how many shards there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// The owner.
+    Provisioned,
+    /// The service, by the traffic.
+    OnDemand,
+}
+
+impl Mode {
+    /// The model's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Provisioned => "PROVISIONED",
+            Self::OnDemand => "ON_DEMAND",
+        }
+    }
+}
+
+/// A stream as the catalog knew it at one moment. A change makes a new one, which shares the
+/// shards that did not change.
+#[derive(Clone, Debug)]
+pub struct Stream {
+    /// Its number.
+    pub id: StreamId,
+    /// Account, region and name.
+    pub arn: StreamArn,
+    /// Where it is in its life.
+    pub status: Status,
+    /// Who decides how many shards there are.
+    pub mode: Mode,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// How long records are kept.
+    pub retention_hours: u32,
+    /// Bytes that a record's data and partition key may have together.
+    pub record_bytes_max: usize,
+    /// The owner's labels.
+    pub tags: BTreeMap<String, String>,
+    /// Its shards.
+    pub shards: Arc<ShardMap>,
+    /// The version of its row.
+    pub version: Version,
+}
+
+impl Stream {
+    /// Records that arrived before this are no longer kept.
+    pub fn cutoff(&self, now: Timestamp) -> Timestamp {
+        const SECONDS_PER_HOUR: u64 = 3_600;
+        now.before(Duration::from_secs(
+            u64::from(self.retention_hours) * SECONDS_PER_HOUR,
+        ))
+    }
+}
+
+/// All shards of a stream that are still listed, and which of the open ones takes a hash key.
+#[derive(Debug)]
+pub struct ShardMap {
+    /// In order of their names.
+    all: Vec<Arc<Shard>>,
+    /// Places in `all` of the open shards, in order of their first hash keys.
+    open: Vec<usize>,
+}
+
+impl ShardMap {
+    /// A map of `all`; two open shards must not share a hash key.
+    pub fn new(mut all: Vec<Arc<Shard>>) -> Self {
+        all.sort_by_key(|shard| shard.facts().id);
+        let mut open: Vec<_> = all
+            .iter()
+            .enumerate()
+            .filter(|(_, shard)| shard.facts().closed.is_none())
+            .map(|(place, shard)| (shard.facts().range.first, place))
+            .collect();
+        open.sort_unstable();
+        Self {
+            all,
+            open: open.into_iter().map(|(_, place)| place).collect(),
+        }
+    }
+
+    /// A map of shards that were idle so far.
+    pub fn of_facts(facts: impl IntoIterator<Item = ShardFacts>) -> Self {
+        Self::new(
+            facts
+                .into_iter()
+                .map(|facts| Arc::new(Shard::new(facts)))
+                .collect(),
+        )
+    }
+
+    /// All shards in order of their names.
+    pub fn all(&self) -> &[Arc<Shard>] {
+        &self.all
+    }
+
+    /// How many shards take records.
+    pub fn open_count(&self) -> usize {
+        self.open.len()
+    }
+
+    /// The shard of that name.
+    pub fn find(&self, id: ShardId) -> Option<&Arc<Shard>> {
+        let place = self
+            .all
+            .binary_search_by_key(&id, |shard| shard.facts().id)
+            .ok()?;
+        self.all.get(place)
+    }
+
+    /// The place in [`ShardMap::all`] of the open shard that takes `key`.
+    pub fn place(&self, key: HashKey) -> Option<usize> {
+        let after = self.open.partition_point(|&place| {
+            self.all
+                .get(place)
+                .is_some_and(|shard| shard.facts().range.first <= key)
+        });
+        let place = *self.open.get(after.checked_sub(1)?)?;
+        let shard = self.all.get(place)?;
+        shard.facts().range.contains(key).then_some(place)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use store::LogId;
+    use types::{Generation, HashKeyRange, SequenceNumber};
+
+    use super::*;
+    use crate::shard::Closed;
+
+    fn facts(id: u32, range: HashKeyRange) -> ShardFacts {
+        ShardFacts {
+            id: ShardId(id),
+            range,
+            log: LogId(u64::from(id)),
+            parent: None,
+            adjacent_parent: None,
+            generation: Generation::FIRST,
+            opened_at: Timestamp(0),
+            closed: None,
+        }
+    }
+
+    #[test]
+    fn every_hash_key_lies_in_exactly_the_shard_whose_range_holds_it() {
+        let ranges = HashKeyRange::split_evenly(7);
+        let map = ShardMap::of_facts((0..).zip(&ranges).map(|(id, range)| facts(id, *range)));
+        for (place, range) in ranges.iter().enumerate() {
+            assert_eq!(map.place(range.first), Some(place));
+            assert_eq!(map.place(range.last), Some(place));
+        }
+        assert_eq!(map.open_count(), 7);
+    }
+
+    #[test]
+    fn a_closed_shard_is_listed_and_takes_nothing() {
+        let [low, high] = HashKeyRange::split_evenly(2)[..] else {
+            panic!("two ranges");
+        };
+        let whole = HashKeyRange {
+            first: low.first,
+            last: high.last,
+        };
+        let mut parent = facts(0, whole);
+        parent.closed = Some(Closed {
+            at: Timestamp(5),
+            ending: SequenceNumber::new(Generation::FIRST, 0, 0),
+        });
+        let map = ShardMap::of_facts([facts(2, low), facts(1, high), parent]);
+        assert_eq!(map.place(HashKey(0)), Some(2));
+        assert_eq!(map.place(HashKey::MAX), Some(1));
+        assert_eq!(map.all().len(), 3);
+        assert_eq!(map.open_count(), 2);
+        assert_eq!(map.find(ShardId(1)).map(|s| s.facts().range), Some(high));
+        assert!(map.find(ShardId(3)).is_none());
+    }
+
+    #[test]
+    fn a_stream_without_shards_takes_nothing() {
+        assert_eq!(ShardMap::of_facts([]).place(HashKey(0)), None);
+    }
+}

@@ -1,0 +1,73 @@
+//! The tables of this crate and the keys of their rows. Numbers 1 to 15 are its own; a number is
+//! never used for anything else.
+
+use bytes::Bytes;
+use store::TableId;
+use types::{AccountId, Region, StreamArn, StreamName};
+
+/// Single values of the whole server, by name.
+pub const SETTINGS: TableId = TableId(1);
+/// One row for each stream, by address: see [`stream_key`].
+pub const STREAMS: TableId = TableId(2);
+/// The shards of a stream, some hundreds in a row: see [`shards_key`].
+pub const SHARDS: TableId = TableId(3);
+/// How far each pump has come, by the pump's name.
+pub const PUMPS: TableId = TableId(4);
+
+/// The row of [`SETTINGS`] with the next numbers for streams and logs.
+pub const NUMBERS: &[u8] = b"numbers";
+/// The row of [`SETTINGS`] with the key that seals tokens.
+pub const SEALING_KEY: &[u8] = b"sealing key";
+
+/// `account u64 BE | region | 0 | name`: streams lie together by caller, in order of their names.
+pub fn stream_key(arn: &StreamArn) -> Bytes {
+    let mut key = arn.account.number().to_be_bytes().to_vec();
+    key.extend_from_slice(arn.region.as_str().as_bytes());
+    key.push(0);
+    key.extend_from_slice(arn.name.as_str().as_bytes());
+    Bytes::from(key)
+}
+
+/// The address that [`stream_key`] was made of.
+pub fn parse_stream_key(key: &[u8]) -> Option<StreamArn> {
+    let (account, rest) = key.split_first_chunk::<8>()?;
+    let account = format!("{:012}", u64::from_be_bytes(*account));
+    let end = rest.iter().position(|&byte| byte == 0)?;
+    let (region, name) = (rest.get(..end)?, rest.get(end + 1..)?);
+    Some(StreamArn {
+        account: AccountId::parse(&account).ok()?,
+        region: Region::parse(std::str::from_utf8(region).ok()?).ok()?,
+        name: StreamName::parse(std::str::from_utf8(name).ok()?).ok()?,
+    })
+}
+
+/// `stream id u64 BE | row number u32 BE`.
+pub fn shards_key(stream: u64, row: u32) -> Bytes {
+    Bytes::from([&stream.to_be_bytes()[..], &row.to_be_bytes()[..]].concat())
+}
+
+/// The first key after all rows of a stream's shards.
+pub fn shards_key_end(stream: u64) -> Bytes {
+    Bytes::copy_from_slice(&stream.saturating_add(1).to_be_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_streams_key_reads_back_and_keeps_names_in_order() {
+        let arn = |name: &str| {
+            StreamArn::parse(&format!(
+                "arn:aws:kinesis:eu-west-1:000000000042:stream/{name}"
+            ))
+            .unwrap()
+        };
+        let key = stream_key(&arn("clicks"));
+        assert_eq!(parse_stream_key(&key), Some(arn("clicks")));
+        assert!(key < stream_key(&arn("clicks-2")));
+        for length in 0..key.len() - "clicks".len() + 1 {
+            assert_eq!(parse_stream_key(&key[..length]), None);
+        }
+    }
+}
