@@ -96,6 +96,11 @@ impl<'a> Records<'a> {
     pub fn new(body: &'a [u8]) -> Self {
         Self { rest: body }
     }
+
+    /// The bytes that were not read yet: they go on with a whole record.
+    pub fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
 }
 
 impl<'a> Iterator for Records<'a> {
