@@ -22,8 +22,10 @@
 //! }
 //! ```
 
+mod blob;
+mod collections;
 mod mismatch;
-mod values;
+mod scalars;
 mod write;
 
 use bytes::Bytes;
@@ -32,8 +34,9 @@ use serde::{Deserialize, Serialize};
 use crate::shape::{Check, Shape};
 use crate::{Answer, ApiError};
 
-pub use values::{Blob, Boolean, EpochSeconds, Integer, List, Map, Structure, Text};
-pub use values::{LIST_MEMBERS_KEPT, MAP_ENTRIES_KEPT};
+pub use blob::Blob;
+pub use collections::{LIST_MEMBERS_KEPT, List, MAP_ENTRIES_KEPT, Map, Structure};
+pub use scalars::{Boolean, EpochSeconds, Integer, Text};
 pub use write::{base64_len, escaped_len, write_base64, write_epoch_seconds, write_string};
 
 /// Reads an input and checks its constraints. An empty body is an input without members.

@@ -1,5 +1,7 @@
 //! The rules of a signature beyond its arithmetic, with requests that our own signer makes.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Request as HttpRequest};

@@ -1,6 +1,8 @@
 //! AWS's own test suite: every signed request is accepted, and no request that means anything
 //! else is.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -256,13 +258,13 @@ fn mutations(text: &str) -> Vec<String> {
         out
     };
     let mut out = Vec::new();
-    for at in 0..chars.len() {
+    for (at, &here) in chars.iter().enumerate() {
         out.push(rebuilt(at, None, 1));
-        let case_changed = match chars[at].is_ascii_lowercase() {
-            true => chars[at].to_ascii_uppercase(),
-            false => chars[at].to_ascii_lowercase(),
+        let case_changed = match here.is_ascii_lowercase() {
+            true => here.to_ascii_uppercase(),
+            false => here.to_ascii_lowercase(),
         };
-        let next = char::from_u32(u32::from(chars[at]) ^ 1).unwrap();
+        let next = char::from_u32(u32::from(here) ^ 1).unwrap();
         for with in REPLACEMENTS.into_iter().chain([case_changed, next]) {
             out.push(rebuilt(at, Some(with), 1));
         }

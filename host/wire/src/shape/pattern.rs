@@ -121,3 +121,99 @@ fn is_line_end(c: char) -> bool {
 fn is_java_space(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\n' | '\u{b}' | '\u{c}' | '\r')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn expect(pattern: Pattern, matching: &[&str], others: &[&str]) {
+        for text in matching {
+            assert!(pattern.matches(text), "{pattern:?} matches {text:?}");
+        }
+        for text in others {
+            assert!(
+                !pattern.matches(text),
+                "{pattern:?} does not match {text:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn names_are_plain_and_not_empty() {
+        expect(
+            NAME,
+            &["a", "A-z_0.9", &"x".repeat(1000)],
+            &["", "a b", "a/b", "é", "a\n", "٣"],
+        );
+    }
+
+    #[test]
+    fn decimals_have_no_leading_zero_and_a_limit() {
+        let (long, longer) = ("1".repeat(39), "1".repeat(40));
+        expect(
+            HASH_KEY,
+            &["0", "1", "10", &long],
+            &["", "00", "01", "-1", "+1", "1 ", "1a", "٣", &longer],
+        );
+        let (long, longer) = ("9".repeat(129), "9".repeat(130));
+        expect(SEQUENCE_NUMBER, &["0", &long], &["", "0x", "01", &longer]);
+    }
+
+    #[test]
+    fn ids_of_streams_have_a_fixed_form() {
+        expect(
+            STREAM_ID,
+            &["abcdefghij0123456789-xyz"],
+            &[
+                "",
+                "abcdefghij0123456789_xyz",
+                "abcdefghij0123456789-xy",
+                "abcdefghij0123456789-xyzz",
+                "Abcdefghij0123456789-xyz",
+                "abcdefghij012345678é-xyz",
+            ],
+        );
+    }
+
+    #[test]
+    fn arns_of_streams_match_as_the_expression_does() {
+        expect(
+            STREAM_ARN,
+            &[
+                "arn:aws:kinesis:eu-central-1:000000000000:stream/clicks",
+                "arn:aws-cn:kinesis:eu-central-1:000000000000:stream/clicks",
+                "arn:aws:kinesis::000000000000:stream/é",
+                "arn:aws:x:kinesis:a:kinesis:b:000000000000:stream/c",
+                "arn:aws:kinesis:kinesis:r:000000000000:stream/c",
+                "arn:aws:kinesis:r:1:stream/x:000000000000:stream/c",
+                "arn:aws:kinesis:r:000000000000:stream/c:stream/",
+                "arn:aws:kinesis:a b:000000000000:stream/c",
+            ],
+            &[
+                "",
+                "arn:aws:kinesis:r:000000000000:stream/",
+                "arn:aws:kinesis:r:00000000000:stream/c",
+                "arn:aws:kinesis:r:0000000000000:stream/c",
+                "arn:aws:kinesis:000000000000:stream/c",
+                "arn:aws:kinesis:r:000000000000:stream/a b",
+                "arn:aws:kinesis:r:000000000000:stream/c\n",
+                "arn:aws:kinesis:r\n:000000000000:stream/c",
+                "arn:aws\u{2028}:kinesis:r:000000000000:stream/c",
+                "arn:aws:firehose:r:000000000000:stream/c",
+                "arn:aws:kinesis:r:00000000000٣:stream/c",
+                ":arn:aws:kinesis:r:000000000000:stream/c",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_long_text_of_candidates_takes_no_longer_than_any_other() {
+        // With a search for each candidate this would be 10^12 steps.
+        let text = format!(
+            "arn:aws:kinesis:{} ",
+            ":000000000000:stream/".repeat(100_000)
+        );
+        assert!(!STREAM_ARN.matches(&text));
+    }
+}
