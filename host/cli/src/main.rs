@@ -1,2 +1,44 @@
-//! The binary.
-fn main() {}
+//! The binary `millrace`: the server, and commands for a terminal that speak to one.
+
+mod client;
+mod commands;
+mod failure;
+mod open;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use mimalloc::MiMalloc;
+
+use crate::commands::Command;
+
+/// Memory stays steady under many small frames that live for a long and a short time.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
+/// Amazon Kinesis that runs anywhere, in one binary.
+#[derive(Parser)]
+#[command(name = "millrace", version, propagate_version = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+fn main() -> ExitCode {
+    let command = Arguments::parse().command;
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return failure::report(&format!("start threads: {error}").into()),
+    };
+    let done = runtime.block_on(command.run());
+    // A thread may wait for a terminal that nobody types in any more.
+    runtime.shutdown_background();
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure::report(&failure),
+    }
+}

@@ -1,0 +1,235 @@
+//! A client of the API: one connection, one request at a time.
+
+mod target;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::header::CONTENT_TYPE;
+use hyper::http::request::Parts;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use types::{Clock, SystemClock};
+use wire::sigv4::Signer;
+
+pub(crate) use target::{Target, TargetArgs};
+
+/// How long a request may take.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+/// Bytes of an answer; the API's largest, GetRecords, is 10 MiB of data in base64.
+const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// How often a request is sent anew because its connection had been closed in the meantime.
+const ATTEMPTS: usize = 2;
+
+/// Speaks to one endpoint.
+pub(crate) struct Client {
+    target: Arc<Target>,
+    connection: Option<SendRequest<Full<Bytes>>>,
+}
+
+/// Why a call failed.
+#[derive(Debug)]
+pub(crate) enum CallError {
+    /// The server said no.
+    Refused {
+        /// AWS's code.
+        code: String,
+        /// AWS's text.
+        message: String,
+        /// What the server's log calls the request.
+        request_id: String,
+    },
+    /// There was no answer, or one that is none.
+    Broken(String),
+}
+
+impl CallError {
+    /// Whether the same call may go through a moment later.
+    pub(crate) fn passes(&self) -> bool {
+        match self {
+            Self::Refused { code, .. } => matches!(
+                code.as_str(),
+                "ProvisionedThroughputExceededException"
+                    | "LimitExceededException"
+                    | "ServiceUnavailable"
+            ),
+            Self::Broken(_) => false,
+        }
+    }
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused {
+                code,
+                message,
+                request_id,
+            } => write!(f, "{code}: {message} (request {request_id})"),
+            Self::Broken(what) => f.write_str(what),
+        }
+    }
+}
+
+/// The body of an error.
+#[derive(Deserialize)]
+struct Refusal {
+    #[serde(rename = "__type", default)]
+    code: String,
+    #[serde(default)]
+    message: String,
+}
+
+impl Client {
+    pub(crate) fn new(target: &Arc<Target>) -> Self {
+        Self {
+            target: Arc::clone(target),
+            connection: None,
+        }
+    }
+
+    /// Calls an operation.
+    pub(crate) async fn call<O: DeserializeOwned>(
+        &mut self,
+        operation: &str,
+        input: &impl Serialize,
+    ) -> Result<O, CallError> {
+        let input = serde_json::to_vec(input)
+            .map_err(|error| CallError::Broken(format!("write a request: {error}")))?;
+        let exchange = self.exchange(operation, Bytes::from(input));
+        let (head, body) = timeout(REQUEST_TIMEOUT, exchange)
+            .await
+            .unwrap_or_else(|_| Err("it took too long".to_owned()))
+            .map_err(|what| self.broken(operation, &what))?;
+        if !head.status.is_success() {
+            return Err(refusal(&head, &body));
+        }
+        // An operation without output answers with no body at all.
+        let body: &[u8] = if body.is_empty() { b"null" } else { &body };
+        serde_json::from_slice(body).map_err(|error| self.broken(operation, &error.to_string()))
+    }
+
+    fn broken(&self, operation: &str, what: &str) -> CallError {
+        CallError::Broken(format!("{operation} at {}: {what}", self.target.endpoint()))
+    }
+
+    async fn exchange(
+        &mut self,
+        operation: &str,
+        body: Bytes,
+    ) -> Result<(hyper::http::response::Parts, Bytes), String> {
+        let mut request = self.request(operation, body)?;
+        for attempt in 1.. {
+            let mut connection = match self.connection.take() {
+                Some(open) => open,
+                None => self.connect().await?,
+            };
+            if connection.ready().await.is_err() && attempt < ATTEMPTS {
+                continue;
+            }
+            match connection.try_send_request(request).await {
+                Ok(response) => {
+                    let received = receive(response).await?;
+                    self.connection = Some(connection);
+                    return Ok(received);
+                }
+                Err(mut error) => match error.take_message() {
+                    Some(unsent) if attempt < ATTEMPTS => request = unsent,
+                    _ => return Err(causes(&error.into_error())),
+                },
+            }
+        }
+        Err("it could not be sent".to_owned())
+    }
+
+    async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, String> {
+        let stream = TcpStream::connect(self.target.authority())
+            .await
+            .map_err(|error| format!("connect: {error}"))?;
+        stream
+            .set_nodelay(true)
+            .map_err(|error| error.to_string())?;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| causes(&error))?;
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection ended");
+            }
+        });
+        Ok(sender)
+    }
+
+    fn request(&self, operation: &str, body: Bytes) -> Result<Request<Full<Bytes>>, String> {
+        let target = &self.target;
+        let (mut parts, ()) = Request::post(format!("{}/", target.endpoint()))
+            .header(CONTENT_TYPE, "application/x-amz-json-1.1")
+            .header("x-amz-target", format!("Kinesis_20131202.{operation}"))
+            .body(())
+            .map_err(|error| error.to_string())?
+            .into_parts();
+        sign(&mut parts, target, &body)?;
+        // Over HTTP/1.1 a server is asked for a path; whom is in the Host header.
+        parts.uri = hyper::Uri::from_static("/");
+        Ok(Request::from_parts(parts, Full::new(body)))
+    }
+}
+
+fn sign(parts: &mut Parts, target: &Target, body: &[u8]) -> Result<(), String> {
+    let credentials = target.credentials();
+    let signer = Signer {
+        key_id: &credentials.key_id,
+        secret: &credentials.secret,
+        session_token: credentials.session_token.as_deref(),
+        region: target.region(),
+        service: "kinesis",
+    };
+    signer
+        .sign(parts, body, SystemClock.now())
+        .map_err(|error| error.to_string())
+}
+
+async fn receive(
+    response: Response<Incoming>,
+) -> Result<(hyper::http::response::Parts, Bytes), String> {
+    let (head, body) = response.into_parts();
+    let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
+    let body = body.map_err(|error| error.to_string())?;
+    Ok((head, body.to_bytes()))
+}
+
+fn refusal(head: &hyper::http::response::Parts, body: &[u8]) -> CallError {
+    let request_id = head.headers.get("x-amzn-requestid");
+    let request_id = request_id.and_then(|id| id.to_str().ok()).unwrap_or("none");
+    let refusal: Refusal = serde_json::from_slice(body).unwrap_or_else(|_| Refusal {
+        code: head.status.to_string(),
+        message: "the answer is not one of this API".to_owned(),
+    });
+    // Some servers put a namespace before the code: `com.amazonaws.kinesis#Code`.
+    let code = refusal.code.rsplit('#').next().unwrap_or_default();
+    CallError::Refused {
+        code: code.to_owned(),
+        message: refusal.message,
+        request_id: request_id.to_owned(),
+    }
+}
+
+/// An error with what caused it; hyper's own text does not say.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
+}

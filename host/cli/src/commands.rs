@@ -1,0 +1,35 @@
+//! The commands: one file each.
+
+mod demo;
+mod serve;
+mod stream;
+mod version;
+
+use clap::Subcommand;
+
+use crate::failure::Failure;
+
+/// What millrace can be asked.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Run the server
+    Serve(serve::ServeArgs),
+    /// Work with the streams of a server
+    #[command(subcommand)]
+    Stream(stream::StreamCommand),
+    /// Show a live click stream going in and coming out, on a data directory of its own
+    Demo(demo::DemoArgs),
+    /// Say which version this is
+    Version(version::VersionArgs),
+}
+
+impl Command {
+    pub(crate) async fn run(self) -> Result<(), Failure> {
+        match self {
+            Self::Serve(args) => serve::run(args).await,
+            Self::Stream(command) => command.run().await,
+            Self::Demo(args) => demo::run(args).await,
+            Self::Version(args) => version::run(&args),
+        }
+    }
+}

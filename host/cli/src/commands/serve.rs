@@ -1,0 +1,164 @@
+//! `millrace serve`.
+
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use server::Config;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+use types::SystemClock;
+
+use crate::failure::Failure;
+use crate::{open, output};
+
+/// What is logged unless MILLRACE_LOG says otherwise.
+const LOG_DEFAULT: &str = "info";
+const LOG_VARIABLE: &str = "MILLRACE_LOG";
+
+#[derive(Args)]
+pub(crate) struct ServeArgs {
+    /// The directory of everything that the server keeps [default: ./millrace-data]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Where to listen; port 0 takes any free one [default: 127.0.0.1:4567]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// The directory of plugins
+    #[arg(long, value_name = "DIR")]
+    plugins: Option<PathBuf>,
+    /// The configuration file
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Take and give more per shard and second than AWS does
+    #[arg(long)]
+    no_throttle: bool,
+    /// How log lines look; they go to standard error. MILLRACE_LOG filters them, as in
+    /// `debug` or `info,server=trace`
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum LogFormat {
+    /// For people
+    Text,
+    /// For programs, an object per line
+    Json,
+}
+
+pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
+    start_log(args.log_format)?;
+    let config = configure(args)?;
+    check_plugins(&config)?;
+    raise_open_files();
+    let mut terminate = signal(SignalKind::terminate()).map_err(no_signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
+    let data = config.data.clone();
+    let anybody = config.credentials.is_empty();
+    let engine = open::engine(&data).await?;
+    let running = server::start(config, engine, Arc::new(SystemClock))
+        .await
+        .map_err(|error| error.to_string())?;
+    announce(running.address(), &data.display().to_string(), anybody)?;
+    tokio::select! {
+        _ = terminate.recv() => tracing::info!("SIGTERM: no more requests are taken"),
+        _ = interrupt.recv() => tracing::info!("interrupted: no more requests are taken"),
+    }
+    running
+        .shut_down()
+        .await
+        .map_err(|error| format!("close the data directory: {error}"))?;
+    tracing::info!("closed");
+    Ok(())
+}
+
+/// The configuration file, and over it what the flags say.
+fn configure(args: ServeArgs) -> Result<Config, String> {
+    let mut config = match &args.config {
+        Some(path) => Config::load(path).map_err(|error| error.to_string())?,
+        None => Config::default(),
+    };
+    if let Some(data) = args.data {
+        config.data = data;
+    }
+    if let Some(listen) = args.listen {
+        config.listen = listen;
+    }
+    if args.plugins.is_some() {
+        config.plugins = args.plugins;
+    }
+    if args.no_throttle {
+        config.throttle = false;
+    }
+    Ok(config)
+}
+
+fn check_plugins(config: &Config) -> Result<(), String> {
+    let Some(plugins) = &config.plugins else {
+        return Ok(());
+    };
+    if !plugins.is_dir() {
+        return Err(format!("plugins: {} is not a directory", plugins.display()));
+    }
+    tracing::warn!(plugins = %plugins.display(), "this version does not load plugins yet");
+    Ok(())
+}
+
+fn announce(address: SocketAddr, data: &str, anybody: bool) -> Result<(), Failure> {
+    let endpoint = format!("http://{address}");
+    let (access, keys) = match anybody {
+        true => (
+            "any credentials, because the configuration has none; loopback only",
+            "AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any AWS_DEFAULT_REGION=us-east-1 ",
+        ),
+        false => (
+            "requests signed with [[credentials]] of the configuration",
+            "",
+        ),
+    };
+    let version = env!("CARGO_PKG_VERSION");
+    output::lines(&format!(
+        "millrace {version}\n  \
+         endpoint  {endpoint}\n  \
+         data      {data}\n  \
+         access    {access}\n  \
+         try       {keys}AWS_ENDPOINT_URL={endpoint} aws kinesis list-streams\n\
+         ready {endpoint}"
+    ))?;
+    Ok(())
+}
+
+fn start_log(format: LogFormat) -> Result<(), String> {
+    let wanted = std::env::var(LOG_VARIABLE).unwrap_or_else(|_| LOG_DEFAULT.to_owned());
+    let filter = EnvFilter::try_new(&wanted)
+        .map_err(|error| format!("{LOG_VARIABLE} is '{wanted}': {error}"))?;
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
+    Ok(())
+}
+
+/// A shell often allows 1,024 open files, which 10,000 connections do not fit in.
+fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
+}
+
+fn no_signals(error: std::io::Error) -> String {
+    format!("listen for signals: {error}")
+}

@@ -1,0 +1,43 @@
+//! `millrace stream …`: streams of a server, from a terminal.
+
+mod create;
+mod describe;
+mod list;
+mod put;
+pub(crate) mod shapes;
+mod tail;
+
+use clap::Subcommand;
+
+pub(crate) use create::create;
+pub(crate) use describe::shards;
+pub(crate) use put::{Batch, Waiting};
+pub(crate) use tail::{Come, follow};
+
+use crate::failure::Failure;
+
+#[derive(Subcommand)]
+pub(crate) enum StreamCommand {
+    /// List the streams
+    List(list::ListArgs),
+    /// Create a stream
+    Create(create::CreateArgs),
+    /// Show a stream and its shards
+    Describe(describe::DescribeArgs),
+    /// Put a record, or one for every line of standard input
+    Put(put::PutArgs),
+    /// Print the records of all shards as they come
+    Tail(tail::TailArgs),
+}
+
+impl StreamCommand {
+    pub(crate) async fn run(self) -> Result<(), Failure> {
+        match self {
+            Self::List(args) => list::run(&args).await,
+            Self::Create(args) => create::run(&args).await,
+            Self::Describe(args) => describe::run(&args).await,
+            Self::Put(args) => put::run(&args).await,
+            Self::Tail(args) => tail::run(&args).await,
+        }
+    }
+}

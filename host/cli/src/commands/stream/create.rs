@@ -1,0 +1,56 @@
+//! `millrace stream create`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use tokio::time::sleep;
+
+use super::describe::{Description, summary};
+use super::shapes::CreateStream;
+use crate::client::{Client, Target, TargetArgs};
+use crate::failure::Failure;
+use crate::output;
+
+/// How often, and how far apart, we look whether the stream is there.
+const LOOKS_MAX: u32 = 150;
+const LOOK_PAUSE: Duration = Duration::from_millis(200);
+
+#[derive(Args)]
+pub(crate) struct CreateArgs {
+    /// The stream's name
+    name: String,
+    /// How many shards it has
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    shards: u32,
+    #[command(flatten)]
+    target: TargetArgs,
+}
+
+pub(crate) async fn run(args: &CreateArgs) -> Result<(), Failure> {
+    let target = Arc::new(args.target.target()?);
+    let description = create(&target, &args.name, args.shards).await?;
+    Ok(output::lines(&description.stream_arn)?)
+}
+
+/// Creates a stream and waits until it takes records.
+pub(crate) async fn create(
+    target: &Arc<Target>,
+    name: &str,
+    shards: u32,
+) -> Result<Description, Failure> {
+    let mut client = Client::new(target);
+    let input = CreateStream {
+        stream_name: name,
+        shard_count: shards,
+    };
+    let _: Option<()> = client.call("CreateStream", &input).await?;
+    for _ in 0..LOOKS_MAX {
+        let description = summary(&mut client, name).await?;
+        if description.stream_status == "ACTIVE" {
+            return Ok(description);
+        }
+        sleep(LOOK_PAUSE).await;
+    }
+    Err(format!("stream '{name}' was created but is not ACTIVE yet").into())
+}

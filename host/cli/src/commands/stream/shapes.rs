@@ -1,0 +1,134 @@
+//! What the operations say, as far as the commands use it. Names are the API's.
+
+use serde::{Deserialize, Serialize};
+
+/// An input that is the name of a stream.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct OfStream<'a> {
+    pub(crate) stream_name: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct CreateStream<'a> {
+    pub(crate) stream_name: &'a str,
+    pub(crate) shard_count: u32,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct ListShards<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) stream_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) next_token: Option<&'a str>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Shards {
+    pub(crate) shards: Vec<Shard>,
+    pub(crate) next_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Shard {
+    pub(crate) shard_id: String,
+    pub(crate) hash_key_range: HashKeyRange,
+    pub(crate) sequence_number_range: SequenceNumberRange,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct HashKeyRange {
+    pub(crate) starting_hash_key: String,
+    pub(crate) ending_hash_key: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct SequenceNumberRange {
+    pub(crate) ending_sequence_number: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct NewRecord<'a> {
+    /// Base64.
+    pub(crate) data: String,
+    pub(crate) partition_key: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct PutRecord<'a> {
+    pub(crate) stream_name: &'a str,
+    #[serde(flatten)]
+    pub(crate) record: NewRecord<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct PutRecords<'a> {
+    pub(crate) stream_name: &'a str,
+    pub(crate) records: Vec<NewRecord<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct PutRecordsAnswer {
+    pub(crate) records: Vec<Placement>,
+}
+
+/// Where a record landed, or why it did not.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Placement {
+    pub(crate) shard_id: Option<String>,
+    pub(crate) sequence_number: Option<String>,
+    pub(crate) error_code: Option<String>,
+    pub(crate) error_message: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct GetShardIterator<'a> {
+    pub(crate) stream_name: &'a str,
+    pub(crate) shard_id: &'a str,
+    pub(crate) shard_iterator_type: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) starting_sequence_number: Option<&'a str>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct ShardIterator {
+    pub(crate) shard_iterator: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct GetRecords<'a> {
+    pub(crate) shard_iterator: &'a str,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Records {
+    pub(crate) records: Vec<Record>,
+    /// Absent at the end of a closed shard.
+    pub(crate) next_shard_iterator: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Record {
+    pub(crate) sequence_number: String,
+    pub(crate) partition_key: String,
+    /// Base64.
+    pub(crate) data: String,
+    /// Seconds since 1970.
+    pub(crate) approximate_arrival_timestamp: f64,
+}

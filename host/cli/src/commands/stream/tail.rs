@@ -1,0 +1,106 @@
+//! `millrace stream tail`: all shards of a stream, merged as their records come.
+
+mod follow;
+mod line;
+
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+use tokio::sync::mpsc;
+
+pub(crate) use follow::{Come, follow};
+
+use super::describe::shards;
+use crate::client::{Client, TargetArgs};
+use crate::failure::Failure;
+use crate::output;
+
+/// Shards that are read at the same time, over a connection each; more take turns on them.
+const CONNECTIONS_MAX: usize = 16;
+/// Answers with records that wait to be printed. While there are that many, no more are read.
+const COME_MAX: usize = 16;
+
+#[derive(Args)]
+pub(crate) struct TailArgs {
+    /// The stream's name
+    name: String,
+    /// Where to begin in every shard
+    #[arg(long, value_enum, default_value_t = From::Latest)]
+    from: From,
+    /// What a record is printed as
+    #[arg(long, value_enum, default_value_t = Format::Raw)]
+    format: Format,
+    /// End after so many records
+    #[arg(short = 'n', value_name = "COUNT")]
+    count: Option<u64>,
+    #[command(flatten)]
+    target: TargetArgs,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum From {
+    /// The oldest record that is kept
+    TrimHorizon,
+    /// After the newest record
+    Latest,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    /// The data, and a line feed
+    Raw,
+    /// An object per line: shard, sequence number, arrival, partition key, data
+    Json,
+}
+
+pub(crate) async fn run(args: &TailArgs) -> Result<(), Failure> {
+    let target = Arc::new(args.target.target()?);
+    let shards = shards(&mut Client::new(&target), &args.name).await?;
+    let (come, mut comes) = mpsc::channel(COME_MAX);
+    let readers = shards.len().clamp(1, CONNECTIONS_MAX);
+    let mut parts = vec![Vec::new(); readers];
+    for (place, shard) in shards.into_iter().enumerate() {
+        parts[place % readers].push(shard.shard_id);
+    }
+    let kind = match args.from {
+        From::TrimHorizon => "TRIM_HORIZON",
+        From::Latest => "LATEST",
+    };
+    for shards in parts {
+        let client = Client::new(&target);
+        tokio::spawn(follow(
+            client,
+            args.name.clone(),
+            shards,
+            kind,
+            come.clone(),
+        ));
+    }
+    drop(come);
+    tokio::select! {
+        printed = print(args, &mut comes) => printed,
+        _ = tokio::signal::ctrl_c() => Ok(()),
+    }
+}
+
+async fn print(args: &TailArgs, comes: &mut mpsc::Receiver<Come>) -> Result<(), Failure> {
+    let mut left = args.count.unwrap_or(u64::MAX);
+    while left > 0 {
+        let Some(come) = comes.recv().await else {
+            return Ok(()); // Every shard was read to its end.
+        };
+        let (shard, records) = come?;
+        for record in &records {
+            if left == 0 {
+                break;
+            }
+            left -= 1;
+            output::raw(&match args.format {
+                Format::Raw => line::raw(record)?,
+                Format::Json => line::json(&shard, record)?,
+            })?;
+        }
+        output::flush()?;
+    }
+    Ok(())
+}
