@@ -240,6 +240,24 @@ pub enum StoreError {
     Commit(Box<CommitError>),
 }
 
+impl StoreError {
+    /// The operating system refused `doing`.
+    pub(crate) fn io(doing: impl Into<String>, source: std::io::Error) -> Self {
+        Self::Io {
+            doing: doing.into(),
+            source: Arc::new(source),
+        }
+    }
+
+    pub(crate) fn corrupt(file: impl Into<String>, offset: u64, what: impl Into<String>) -> Self {
+        Self::Corrupt {
+            file: file.into(),
+            offset,
+            what: what.into(),
+        }
+    }
+}
+
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

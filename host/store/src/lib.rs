@@ -5,7 +5,10 @@
 //! keeps them. [`embedded`] keeps them on one machine's disk; `contract` is the suite that every
 //! engine must pass. FORMAT.md describes every byte that is written.
 
+#[cfg(test)]
+mod contract;
 pub mod disk;
+pub mod embedded;
 mod engine;
 mod records;
 

@@ -66,7 +66,6 @@ impl SequenceNumber {
 
     /// The generation of the shard that the record is in.
     pub fn generation(self) -> Generation {
-        #[expect(clippy::cast_possible_truncation, reason = "masked to 24 bits")]
         Generation((self.0 >> 100) as u32 & Generation::MAX)
     }
 
@@ -88,10 +87,6 @@ impl SequenceNumber {
     pub fn digits(self) -> [u8; Self::DIGITS] {
         const CHUNK: u128 = 10_000_000_000_000_000_000; // 10^19, the largest power in a u64
         let mut out = [0; Self::DIGITS];
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "remainders of 10^19 fit a u64"
-        )]
         let (mut low, mut middle) = ((self.0 % CHUNK) as u64, (self.0 / CHUNK % CHUNK) as u64);
         for place in out[20..].iter_mut().rev() {
             *place = b'0' + u8::try_from(low % 10).unwrap_or(0);

@@ -1,0 +1,420 @@
+//! What must be known of logs and segments without reading them, kept in redb beside the tables'
+//! rows and changed in the same transactions.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use bytes::{Buf, BufMut};
+use redb::{
+    Database, ReadTransaction, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition,
+    WriteTransaction,
+};
+use types::Timestamp;
+
+use crate::disk::{Disk, DiskFile};
+use crate::embedded::logs::{Cursor, LogState, Segment};
+use crate::embedded::wal::{read_full, write_all};
+use crate::engine::{LogId, Position, StoreError};
+
+/// The file of tables and catalog.
+pub const CATALOG_FILE: &str = "tables.redb";
+const CATALOG_FILE_NEW: &str = "tables.redb.new";
+/// The version of everything in the data directory, as FORMAT.md describes it.
+const FORMAT: u64 = 1;
+
+const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
+const LOGS: TableDefinition<u64, &[u8]> = TableDefinition::new("logs");
+const SEGMENTS: TableDefinition<(u64, u64), &[u8]> = TableDefinition::new("segments");
+const GARBAGE: TableDefinition<&str, ()> = TableDefinition::new("garbage");
+const ROW_VERSION: u8 = 1;
+
+/// Names a failure of redb: a damaged file, or a disk that refuses.
+pub fn failed<E: Into<redb::Error>>(doing: &'static str) -> impl FnOnce(E) -> StoreError {
+    move |error| match error.into() {
+        redb::Error::Io(source) => StoreError::io(format!("{doing} in {CATALOG_FILE}"), source),
+        other => StoreError::corrupt(CATALOG_FILE, 0, format!("{doing}: {other}")),
+    }
+}
+
+/// The open catalog.
+pub struct Catalog {
+    disk: Arc<dyn Disk>,
+    cache_bytes: usize,
+    database: RwLock<Database>,
+}
+
+/// What every start needs.
+#[derive(Clone, Copy, Debug)]
+pub struct Meta {
+    /// The data directory's own number.
+    pub store: u64,
+    /// How many times it was opened.
+    pub epoch: u64,
+    /// The last block of which everything is in segments and redb.
+    pub flushed_block: u64,
+}
+
+/// A log as the catalog knows it.
+pub struct KnownLog {
+    /// Its number.
+    pub id: LogId,
+    /// Its state as of the last flush.
+    pub state: LogState,
+}
+
+impl Catalog {
+    /// Opens the catalog, or makes it with `new_store` as the directory's number.
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        cache_bytes: usize,
+        new_store: u64,
+    ) -> Result<Self, StoreError> {
+        let opening = |source| StoreError::io(format!("open {CATALOG_FILE}"), source);
+        let file = match disk.open(CATALOG_FILE.as_ref()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                make(&disk, cache_bytes, new_store)?;
+                disk.open(CATALOG_FILE.as_ref()).map_err(opening)?
+            }
+            other => other.map_err(opening)?,
+        };
+        let database = RwLock::new(open_database(file, cache_bytes)?);
+        Ok(Self {
+            disk,
+            cache_bytes,
+            database,
+        })
+    }
+
+    /// Opens the file anew after an error: redb refuses to go on with the old one.
+    pub fn reopen(&self) -> Result<(), StoreError> {
+        let opening = |source| StoreError::io(format!("open {CATALOG_FILE}"), source);
+        let mut database = self
+            .database
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let file = self.disk.open(CATALOG_FILE.as_ref()).map_err(opening)?;
+        *database = open_database(file, self.cache_bytes)?;
+        Ok(())
+    }
+
+    /// A consistent view of all that is committed.
+    pub fn begin_read(&self) -> Result<ReadTransaction, StoreError> {
+        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        database.begin_read().map_err(failed("begin to read"))
+    }
+
+    /// Changes what `change` changes, durably and all at once.
+    pub fn write<T>(
+        &self,
+        change: impl FnOnce(&WriteTransaction) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        let mut writing = database.begin_write().map_err(failed("begin to write"))?;
+        // Without it, opening after a crash walks the whole file.
+        writing.set_quick_repair(true);
+        let changed = change(&writing)?;
+        writing.commit().map_err(failed("commit"))?;
+        Ok(changed)
+    }
+
+    /// Counts one more start, durably, and says what every start needs.
+    pub fn begin_epoch(&self) -> Result<Meta, StoreError> {
+        self.write(|writing| {
+            let mut meta = writing.open_table(META).map_err(failed("open meta"))?;
+            let read = |key| -> Result<u64, StoreError> {
+                let value = meta.get(key).map_err(failed("read meta"))?;
+                let value = value.ok_or_else(|| {
+                    StoreError::corrupt(CATALOG_FILE, 0, format!("{key} is missing"))
+                })?;
+                Ok(value.value())
+            };
+            let format = read("format")?;
+            if format != FORMAT {
+                let what = format!("format {format}; this version reads format {FORMAT}");
+                return Err(StoreError::corrupt(CATALOG_FILE, 0, what));
+            }
+            let (store, epoch) = (read("store")?, read("epoch")? + 1);
+            let flushed_block = read("flushed_block")?;
+            meta.insert("epoch", epoch).map_err(failed("write meta"))?;
+            Ok(Meta {
+                store,
+                epoch,
+                flushed_block,
+            })
+        })
+    }
+
+    /// Every log with its segments.
+    pub fn logs(&self) -> Result<Vec<KnownLog>, StoreError> {
+        let reading = self.begin_read()?;
+        let rows = reading.open_table(LOGS).map_err(failed("open the logs"))?;
+        let segments = reading
+            .open_table(SEGMENTS)
+            .map_err(failed("open the segments"))?;
+        let mut segments = segments.iter().map_err(failed("read segments"))?.peekable();
+        let mut logs = Vec::new();
+        for row in rows.iter().map_err(failed("read logs"))? {
+            let (id, value) = row.map_err(failed("read logs"))?;
+            let id = id.value();
+            let mut state = decode_log(value.value())
+                .ok_or_else(|| corrupt(format!("the row of log {id} cannot be read")))?;
+            while let Some(next) = segments.peek() {
+                let Ok((key, value)) = next else { break };
+                let (log, base) = key.value();
+                if id < log {
+                    break;
+                }
+                if log == id {
+                    let segment = decode_segment(Position(base), value.value());
+                    let what = || corrupt(format!("segment {base} of log {id} cannot be read"));
+                    state.segments.push(segment.ok_or_else(what)?);
+                }
+                segments.next();
+            }
+            if let Some(Err(_)) = segments.peek() {
+                segments
+                    .next()
+                    .transpose()
+                    .map_err(failed("read segments"))?;
+            }
+            logs.push(KnownLog {
+                id: LogId(id),
+                state,
+            });
+        }
+        Ok(logs)
+    }
+
+    /// Files and directories that may be removed: no log refers to them.
+    pub fn garbage(&self) -> Result<Vec<String>, StoreError> {
+        let reading = self.begin_read()?;
+        let rows = reading
+            .open_table(GARBAGE)
+            .map_err(failed("open the garbage"))?;
+        let rows = rows.iter().map_err(failed("read the garbage"))?;
+        let path = |row: Result<(redb::AccessGuard<'_, &str>, _), redb::StorageError>| {
+            row.map(|(path, ())| path.value().to_owned())
+                .map_err(failed("read the garbage"))
+        };
+        rows.map(|row| path(row.map(|(key, _)| (key, ()))))
+            .collect()
+    }
+}
+
+fn corrupt(what: String) -> StoreError {
+    StoreError::corrupt(CATALOG_FILE, 0, what)
+}
+
+/// Notes that all blocks up to `block` are flushed.
+pub fn put_flushed_block(writing: &WriteTransaction, block: u64) -> Result<(), StoreError> {
+    let mut meta = writing.open_table(META).map_err(failed("open meta"))?;
+    meta.insert("flushed_block", block)
+        .map_err(failed("write meta"))?;
+    Ok(())
+}
+
+/// Notes a log's state, and which of its segments changed or are gone.
+pub fn put_log(
+    writing: &WriteTransaction,
+    log: LogId,
+    state: &LogRow,
+    changed: &[Segment],
+    gone: &[Position],
+) -> Result<(), StoreError> {
+    let mut logs = writing.open_table(LOGS).map_err(failed("open the logs"))?;
+    logs.insert(log.0, &encode_log(state)[..])
+        .map_err(failed("write a log"))?;
+    let mut segments = writing
+        .open_table(SEGMENTS)
+        .map_err(failed("open the segments"))?;
+    for segment in changed {
+        let key = (log.0, segment.base.0);
+        segments
+            .insert(key, &encode_segment(segment)[..])
+            .map_err(failed("write a segment"))?;
+    }
+    for base in gone {
+        segments
+            .remove((log.0, base.0))
+            .map_err(failed("remove a segment"))?;
+    }
+    Ok(())
+}
+
+/// Forgets a log and its segments.
+pub fn remove_log(writing: &WriteTransaction, log: LogId) -> Result<(), StoreError> {
+    let mut logs = writing.open_table(LOGS).map_err(failed("open the logs"))?;
+    logs.remove(log.0).map_err(failed("remove a log"))?;
+    let mut segments = writing
+        .open_table(SEGMENTS)
+        .map_err(failed("open the segments"))?;
+    segments
+        .retain_in((log.0, 0)..=(log.0, u64::MAX), |_, _| false)
+        .map_err(failed("remove segments"))?;
+    Ok(())
+}
+
+/// Notes a file or directory that is to be removed.
+pub fn put_garbage(writing: &WriteTransaction, path: &str) -> Result<(), StoreError> {
+    let mut garbage = writing
+        .open_table(GARBAGE)
+        .map_err(failed("open the garbage"))?;
+    garbage.insert(path, ()).map_err(failed("write garbage"))?;
+    Ok(())
+}
+
+/// Forgets files and directories that were removed.
+pub fn forget_garbage(writing: &WriteTransaction, paths: &[String]) -> Result<(), StoreError> {
+    let mut garbage = writing
+        .open_table(GARBAGE)
+        .map_err(failed("open the garbage"))?;
+    for path in paths {
+        garbage
+            .remove(path.as_str())
+            .map_err(failed("forget garbage"))?;
+    }
+    Ok(())
+}
+
+fn make(disk: &Arc<dyn Disk>, cache_bytes: usize, store: u64) -> Result<(), StoreError> {
+    let making = |source| StoreError::io(format!("make {CATALOG_FILE}"), source);
+    let file = disk.create(CATALOG_FILE_NEW.as_ref()).map_err(making)?;
+    let database = open_database(file, cache_bytes)?;
+    let writing = database.begin_write().map_err(failed("begin to write"))?;
+    {
+        let mut meta = writing.open_table(META).map_err(failed("open meta"))?;
+        for (key, value) in [
+            ("format", FORMAT),
+            ("store", store),
+            ("epoch", 0),
+            ("flushed_block", 0),
+        ] {
+            meta.insert(key, value).map_err(failed("write meta"))?;
+        }
+        writing.open_table(LOGS).map_err(failed("open the logs"))?;
+        writing
+            .open_table(SEGMENTS)
+            .map_err(failed("open the segments"))?;
+        writing
+            .open_table(GARBAGE)
+            .map_err(failed("open the garbage"))?;
+    }
+    writing.commit().map_err(failed("commit"))?;
+    drop(database);
+    disk.rename(CATALOG_FILE_NEW.as_ref(), CATALOG_FILE.as_ref())
+        .map_err(making)?;
+    disk.sync_dir(Path::new("")).map_err(making)
+}
+
+fn open_database(file: Arc<dyn DiskFile>, cache_bytes: usize) -> Result<Database, StoreError> {
+    let mut builder = Database::builder();
+    builder.set_cache_size(cache_bytes);
+    builder
+        .create_with_backend(Backend(file))
+        .map_err(failed("open"))
+}
+
+/// A log's row: what cannot be read from its segments.
+#[derive(Clone, Copy, Debug)]
+pub struct LogRow {
+    pub horizon: Position,
+    pub flushed: Cursor,
+    pub sealed: bool,
+    /// A frame of the log was found damaged.
+    pub damaged: bool,
+}
+
+fn encode_log(row: &LogRow) -> Vec<u8> {
+    let mut out = Vec::with_capacity(32);
+    out.put_u8(ROW_VERSION);
+    out.put_u64_le(row.horizon.0);
+    out.put_u64_le(row.flushed.next.0);
+    out.put_u32_le(row.flushed.chain);
+    out.put_u64_le(row.flushed.arrival.0);
+    out.put_u8(u8::from(row.sealed));
+    out.put_u8(u8::from(row.damaged));
+    out
+}
+
+fn decode_log(mut row: &[u8]) -> Option<LogState> {
+    let version = row.try_get_u8().ok()?;
+    let horizon = Position(row.try_get_u64_le().ok()?);
+    let flushed = Cursor {
+        next: Position(row.try_get_u64_le().ok()?),
+        chain: row.try_get_u32_le().ok()?,
+        arrival: Timestamp(row.try_get_u64_le().ok()?),
+        sealed: false,
+    };
+    let sealed = row.try_get_u8().ok()? != 0;
+    let damaged = row.try_get_u8().ok()? != 0;
+    let now = Cursor { sealed, ..flushed };
+    let state = LogState {
+        horizon,
+        flushed,
+        durable: now,
+        assigned: now,
+        damage: damaged.then(|| "a frame of this log was found damaged".to_owned()),
+        ..LogState::default()
+    };
+    (version == ROW_VERSION).then_some(state)
+}
+
+fn encode_segment(segment: &Segment) -> Vec<u8> {
+    let mut out = Vec::with_capacity(40);
+    out.put_u8(ROW_VERSION);
+    out.put_u64_le(segment.end.0);
+    out.put_u64_le(segment.bytes);
+    out.put_u64_le(segment.first_arrival.0);
+    out.put_u64_le(segment.last_arrival.0);
+    out.put_u8(u8::from(segment.closed));
+    out
+}
+
+fn decode_segment(base: Position, mut row: &[u8]) -> Option<Segment> {
+    let version = row.try_get_u8().ok()?;
+    let segment = Segment {
+        base,
+        end: Position(row.try_get_u64_le().ok()?),
+        bytes: row.try_get_u64_le().ok()?,
+        first_arrival: Timestamp(row.try_get_u64_le().ok()?),
+        last_arrival: Timestamp(row.try_get_u64_le().ok()?),
+        closed: row.try_get_u8().ok()? != 0,
+    };
+    (version == ROW_VERSION).then_some(segment)
+}
+
+/// redb's view of a file of ours.
+struct Backend(Arc<dyn DiskFile>);
+
+impl fmt::Debug for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(CATALOG_FILE)
+    }
+}
+
+impl StorageBackend for Backend {
+    fn len(&self) -> io::Result<u64> {
+        self.0.length()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        match read_full(self.0.as_ref(), out, offset)? == out.len() {
+            true => Ok(()),
+            false => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.set_length(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.0.sync()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        write_all(self.0.as_ref(), &mut [io::IoSlice::new(data)], offset)
+    }
+}

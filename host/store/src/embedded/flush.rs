@@ -1,0 +1,406 @@
+//! The one thread that moves what is durable in the write-ahead log to where it stays: frames to
+//! segments, rows and the state of logs to redb; then the write-ahead files are free again.
+//!
+//! ```text
+//! segments written -> segments synced -> redb committed -> memory updated -> slots freed
+//! ```
+//!
+//! A crash between any two of these leaves the write-ahead log in charge: what the catalog does
+//! not know of is written again, to the same places.
+
+use std::io;
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::embedded::catalog::{self, LogRow};
+use crate::embedded::health::Topic;
+use crate::embedded::logs::{Cursor, Log, Segment, WalFrame};
+use crate::embedded::segment::{LOGS_DIR, SegmentFile, log_dir, segment_path};
+use crate::embedded::segment_writer::SegmentWriter;
+use crate::embedded::shared::Shared;
+use crate::engine::{LogId, Position, StoreError};
+
+/// How often the flusher looks whether there is something to do.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// How long it waits after a failure.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// With more segments written than this, the whole disk is synced at once.
+const SYNCED_ONE_BY_ONE_MAX: usize = 16;
+/// The file that holds space back.
+pub const BALLAST_FILE: &str = "ballast";
+
+/// How others tell the flusher what to do.
+#[derive(Default)]
+pub struct FlushControl {
+    state: Mutex<ControlState>,
+    woken: Condvar,
+}
+
+#[derive(Default)]
+struct ControlState {
+    dirty: Vec<Arc<Log>>,
+    asked_by: Vec<oneshot::Sender<Result<(), StoreError>>>,
+    everything: bool,
+    stop: bool,
+}
+
+/// What one turn is to do.
+enum Turn {
+    Stop,
+    Look,
+    FlushFor(Vec<oneshot::Sender<Result<(), StoreError>>>),
+}
+
+impl FlushControl {
+    fn state(&self) -> MutexGuard<'_, ControlState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes a log that changed. Its state says that it is noted, so it is noted once.
+    pub fn note_dirty(&self, log: Arc<Log>) {
+        self.state().dirty.push(log);
+    }
+
+    /// Has the flusher look at once.
+    pub fn wake(&self) {
+        self.woken.notify_one();
+    }
+
+    /// Asks for a flush of everything, soon.
+    pub fn request_all(&self) {
+        self.state().everything = true;
+        self.wake();
+    }
+
+    /// Asks for a flush of everything and for its outcome.
+    pub fn request(&self) -> oneshot::Receiver<Result<(), StoreError>> {
+        let (reply, outcome) = oneshot::channel();
+        self.state().asked_by.push(reply);
+        self.wake();
+        outcome
+    }
+
+    /// Ends the flusher after what it is doing.
+    pub fn stop(&self) {
+        self.state().stop = true;
+        self.woken.notify_all();
+    }
+
+    fn wait(&self, at_most: Duration) -> Turn {
+        let mut state = self.state();
+        if !state.stop && !state.everything && state.asked_by.is_empty() {
+            state = self
+                .woken
+                .wait_timeout(state, at_most)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+        if std::mem::take(&mut state.everything) || !state.asked_by.is_empty() {
+            return Turn::FlushFor(std::mem::take(&mut state.asked_by));
+        }
+        if state.stop { Turn::Stop } else { Turn::Look }
+    }
+}
+
+/// What was written for one log, to be noted in the catalog and then in memory.
+struct Flushed {
+    log: Arc<Log>,
+    deleted: bool,
+    /// Segments that are new, grew or were closed.
+    changed: Vec<Segment>,
+    /// Segments that hold nothing readable any more.
+    gone: Vec<Position>,
+    cursor: Cursor,
+    horizon: Position,
+    sealed: bool,
+    damaged: bool,
+}
+
+/// A segment that was written and is to be synced.
+pub struct Touched {
+    pub file: Arc<SegmentFile>,
+    pub log: LogId,
+    pub is_new: bool,
+}
+
+/// Flushes until it is stopped.
+pub fn run(shared: &Arc<Shared>) {
+    let mut wait = LOOK_EVERY;
+    loop {
+        let asked_by = match shared.flush.wait(wait) {
+            Turn::Stop => return,
+            Turn::FlushFor(asked_by) => asked_by,
+            Turn::Look => {
+                prepare_slot(shared);
+                if !is_due(shared) {
+                    continue;
+                }
+                Vec::new()
+            }
+        };
+        let outcome = flush(shared);
+        wait = if outcome.is_ok() {
+            LOOK_EVERY
+        } else {
+            RETRY_AFTER
+        };
+        for reply in asked_by {
+            // Who asked may have gone.
+            let _ = reply.send(outcome.clone());
+        }
+    }
+}
+
+fn is_due(shared: &Shared) -> bool {
+    let options = &shared.options;
+    let backlog = shared
+        .wal
+        .backlog(shared.flushed_block.load(Ordering::Acquire));
+    backlog.pressing && backlog.bytes != 0
+        || options.flush_bytes <= backlog.bytes
+        || options.flush_age <= backlog.age
+        || options.flush_row_bytes <= shared.tables.fresh_bytes()
+}
+
+fn prepare_slot(shared: &Shared) {
+    if shared.wal.wants_slot()
+        && let Err(error) = shared.wal.make_slot(true)
+    {
+        tracing::warn!(%error, "no write-ahead file was made ahead of time");
+    }
+}
+
+/// Moves everything up to the last durable block. After an error nothing is lost or in doubt;
+/// the next turn does it again.
+fn flush(shared: &Shared) -> Result<(), StoreError> {
+    if let Some(damage) = &shared.wal_damage {
+        return Err(damage.clone());
+    }
+    let block = shared.durable_block.load(Ordering::Acquire);
+    let dirty = std::mem::take(&mut shared.flush.state().dirty);
+    let outcome = move_frames(shared, &dirty, block);
+    match &outcome {
+        Ok(()) => shared.health.clear(Topic::Flush),
+        Err(error) => {
+            let is_full = matches!(error, StoreError::Io { source, .. }
+                if source.kind() == io::ErrorKind::StorageFull);
+            if is_full && shared.disk.remove(BALLAST_FILE.as_ref()).is_ok() {
+                tracing::warn!("the ballast was given up to flush to a full disk");
+            }
+            shared.health.set(Topic::Flush, format!("flush: {error}"));
+            shared.flush.state().dirty.extend(dirty);
+        }
+    }
+    outcome
+}
+
+fn move_frames(shared: &Shared, dirty: &[Arc<Log>], block: u64) -> Result<(), StoreError> {
+    let mut touched = Vec::new();
+    let mut flushed = Vec::with_capacity(dirty.len());
+    for log in dirty {
+        flushed.push(flush_log(shared, log, &mut touched)?);
+    }
+    if let Err(error) = sync(shared, &touched) {
+        // What a failed sync leaves in an open segment cannot be relied on: go on in new ones.
+        close_open_segments(&flushed);
+        return Err(error);
+    }
+    let rows = shared.catalog.write(|writing| {
+        for flushed in &flushed {
+            note(writing, flushed)?;
+        }
+        catalog::put_flushed_block(writing, block)?;
+        shared.tables.flush_into(writing)
+    });
+    let rows = match rows {
+        Ok(rows) => rows,
+        Err(error) => {
+            shared.catalog.reopen()?;
+            return Err(error);
+        }
+    };
+    for flushed in flushed {
+        settle(shared, flushed);
+    }
+    shared.tables.flushed(rows);
+    shared.flushed_block.store(block, Ordering::Release);
+    shared.wal.flushed(block);
+    remove_garbage(shared)
+}
+
+fn flush_log(
+    shared: &Shared,
+    log: &Arc<Log>,
+    touched: &mut Vec<Touched>,
+) -> Result<Flushed, StoreError> {
+    let (mut flushed, frames, last) = snapshot(log);
+    if !flushed.deleted && !frames.is_empty() {
+        let open = last.filter(|segment| !segment.closed);
+        let mut writer = SegmentWriter::new(shared, log.id, open, touched);
+        for frame in &frames {
+            writer.append(frame)?;
+        }
+        flushed.changed = writer.finish()?;
+    }
+    Ok(flushed)
+}
+
+/// What is to be flushed of a log now. From here on a change notes the log again.
+fn snapshot(log: &Arc<Log>) -> (Flushed, Vec<WalFrame>, Option<Segment>) {
+    let mut state = log.state();
+    state.dirty = false;
+    let gone = |segment: &&Segment| segment.end <= state.horizon;
+    let gone: Vec<_> = state
+        .segments
+        .iter()
+        .filter(gone)
+        .map(|segment| segment.base)
+        .collect();
+    let last = state
+        .segments
+        .last()
+        .filter(|last| state.horizon < last.end)
+        .copied();
+    let flushed = Flushed {
+        log: log.clone(),
+        deleted: state.deleted,
+        changed: Vec::new(),
+        gone,
+        cursor: state.durable,
+        horizon: state.horizon,
+        sealed: state.durable.sealed,
+        damaged: state.damage.is_some(),
+    };
+    (flushed, state.unflushed.iter().copied().collect(), last)
+}
+
+fn sync(shared: &Shared, touched: &[Touched]) -> Result<(), StoreError> {
+    if SYNCED_ONE_BY_ONE_MAX < touched.len() {
+        let failed = |source| StoreError::io("sync all segments", source);
+        return shared.disk.sync_all().map_err(failed);
+    }
+    let sync_dir = |dir: &str| {
+        let failed = |source| StoreError::io(format!("sync the directory {dir}"), source);
+        shared.disk.sync_dir(dir.as_ref()).map_err(failed)
+    };
+    for touched in touched {
+        touched.file.sync()?;
+        if touched.is_new {
+            sync_dir(&log_dir(touched.log))?;
+        }
+    }
+    if touched.iter().any(|touched| touched.is_new) {
+        sync_dir(LOGS_DIR)?;
+    }
+    Ok(())
+}
+
+fn close_open_segments(flushed: &[Flushed]) {
+    for flushed in flushed.iter().filter(|flushed| !flushed.changed.is_empty()) {
+        if let Some(last) = flushed.log.state().segments.last_mut() {
+            last.closed = true;
+        }
+    }
+}
+
+fn note(writing: &redb::WriteTransaction, flushed: &Flushed) -> Result<(), StoreError> {
+    let id = flushed.log.id;
+    if flushed.deleted {
+        catalog::put_garbage(writing, &log_dir(id))?;
+        return catalog::remove_log(writing, id);
+    }
+    for base in &flushed.gone {
+        catalog::put_garbage(writing, &segment_path(id, *base))?;
+    }
+    let Flushed {
+        horizon,
+        cursor,
+        sealed,
+        damaged,
+        ..
+    } = *flushed;
+    let row = LogRow {
+        horizon,
+        flushed: cursor,
+        sealed,
+        damaged,
+    };
+    catalog::put_log(writing, id, &row, &flushed.changed, &flushed.gone)
+}
+
+/// Brings memory in line with what is now in segments.
+fn settle(shared: &Shared, flushed: Flushed) {
+    let Flushed {
+        log,
+        changed,
+        gone,
+        cursor,
+        ..
+    } = flushed;
+    let mut state = log.state();
+    for segment in changed {
+        match state.segments.last_mut() {
+            Some(last) if last.base == segment.base => *last = segment,
+            _ => state.segments.push(segment),
+        }
+    }
+    state
+        .segments
+        .retain(|segment| !gone.contains(&segment.base));
+    state.flushed = cursor;
+    while state
+        .unflushed
+        .front()
+        .is_some_and(|frame| frame.position < cursor.next)
+    {
+        state.unflushed.pop_front();
+    }
+    let kept = state.unflushed.len();
+    state.unflushed.shrink_to(kept * 2);
+    drop(state);
+    for base in gone {
+        shared.segments.forget(log.id, base);
+    }
+}
+
+/// Removes files that the catalog no longer refers to, also those an earlier run left.
+pub fn remove_garbage(shared: &Shared) -> Result<(), StoreError> {
+    let paths = shared.catalog.garbage()?;
+    if paths.is_empty() {
+        return Ok(());
+    }
+    for path in &paths {
+        let removed = match path.ends_with(".seg") {
+            true => shared.disk.remove(path.as_ref()),
+            false => shared.disk.remove_dir(path.as_ref()),
+        };
+        match removed {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(StoreError::io(format!("remove {path}"), error));
+            }
+            _ => {}
+        }
+    }
+    // Gone for good before the catalog forgets them.
+    let mut dirs: Vec<_> = paths
+        .iter()
+        .filter_map(|path| Path::new(path).parent())
+        .collect();
+    dirs.sort_unstable();
+    dirs.dedup();
+    for dir in dirs {
+        match shared.disk.sync_dir(dir) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(StoreError::io(format!("sync {}", dir.display()), error));
+            }
+            _ => {}
+        }
+    }
+    shared
+        .catalog
+        .write(|writing| catalog::forget_garbage(writing, &paths))
+}

@@ -1,0 +1,419 @@
+//! The engine on one machine's disk: a write-ahead log shared by all logs and tables, synced
+//! before every acknowledgement; segments per log, written later; tables in redb.
+//!
+//! One commit: [`Embedded::commit`] checks sizes and queues; `writer` gathers a block, writes and
+//! syncs it, makes it visible and answers; `flush` moves it to segments and redb and frees the
+//! write-ahead files. `recovery` reads what a crash left. FORMAT.md describes the bytes.
+
+mod block;
+mod cache;
+mod catalog;
+mod flush;
+pub mod format;
+mod health;
+mod logs;
+mod options;
+mod queue;
+mod reader;
+mod recovery;
+mod segment;
+mod segment_writer;
+mod shared;
+mod tables;
+mod wal;
+mod writer;
+
+use std::hash::{BuildHasher, Hasher};
+use std::io;
+use std::path::Path;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use async_trait::async_trait;
+use tokio::sync::oneshot;
+use types::Timestamp;
+
+use crate::disk::Disk;
+use crate::embedded::catalog::Catalog;
+use crate::embedded::flush::{BALLAST_FILE, FlushControl};
+use crate::embedded::format::{
+    FRAME_HEADER_BYTES, LogChange, ROW_KEY_BYTES_MAX, ROW_VALUE_BYTES_MAX, RowEntry,
+};
+use crate::embedded::health::{Health, Topic};
+use crate::embedded::logs::{Log, Logs};
+pub use crate::embedded::options::Options;
+use crate::embedded::options::TRANSACTION_BYTES_MAX;
+use crate::embedded::queue::{Queue, Request, ResolvedAppend};
+use crate::embedded::segment::{LOGS_DIR, Segments};
+use crate::embedded::shared::Shared;
+use crate::embedded::tables::Tables;
+use crate::embedded::wal::{WAL_DIR, Wal};
+use crate::embedded::writer::Writer;
+use crate::engine::{
+    Capabilities, CommitError, Committed, Durability, Engine, Key, LogId, Position, ReadBatch,
+    StoreError, TableId, Transaction, Versioned,
+};
+
+/// Log changes that go into one request: creating thousands of logs takes a few blocks.
+const CHANGES_PER_REQUEST: usize = 4096;
+
+/// An open data directory.
+pub struct Embedded {
+    shared: Arc<Shared>,
+    threads: Mutex<Threads>,
+}
+
+#[derive(Default)]
+struct Threads {
+    writer: Option<JoinHandle<()>>,
+    flusher: Option<JoinHandle<()>>,
+    /// Keeps every other process out.
+    lock: Option<Box<dyn Send + Sync>>,
+}
+
+impl Embedded {
+    /// Opens the data directory on `disk`, or makes one, and recovers what a crash left. Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] if another process has it open; [`StoreError::Corrupt`] if the
+    /// catalog cannot be read. Damage to logs is no error here: it is reported by
+    /// [`Engine::health`] and by reads.
+    pub fn open(disk: Arc<dyn Disk>, options: Options) -> Result<Arc<Self>, StoreError> {
+        let lock = disk.lock().map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => {
+                StoreError::Locked("another process has the data directory open".to_owned())
+            }
+            _ => StoreError::io("lock the data directory", error),
+        })?;
+        for dir in [WAL_DIR, LOGS_DIR] {
+            let failed = |source| StoreError::io(format!("make the directory {dir}"), source);
+            disk.create_dir(dir.as_ref()).map_err(failed)?;
+        }
+        let failed = |source| StoreError::io("sync the data directory", source);
+        disk.sync_dir(Path::new("")).map_err(failed)?;
+        let (shared, cursor) = recover(disk, options)?;
+        flush::remove_garbage(&shared)?;
+        hold_ballast(&shared);
+        let shared = Arc::new(shared);
+        let (writing, flushing) = (Writer::new(shared.clone(), cursor), shared.clone());
+        let threads = Threads {
+            writer: Some(spawn("store-writer", move || writing.run())?),
+            flusher: Some(spawn("store-flusher", move || flush::run(&flushing))?),
+            lock: Some(lock),
+        };
+        Ok(Arc::new(Self {
+            shared,
+            threads: Mutex::new(threads),
+        }))
+    }
+
+    /// Moves all that is durable to segments and redb, and returns when it is there.
+    pub async fn flush(&self) -> Result<(), StoreError> {
+        let stopped = |_| StoreError::io("flush", io::Error::other("the engine is closed"));
+        self.shared.flush.request().await.map_err(stopped)?
+    }
+
+    async fn push(&self, request: Parts) -> Result<Committed, CommitError> {
+        let (reply, answer) = oneshot::channel();
+        let Parts {
+            appends,
+            writes,
+            changes,
+            bytes,
+        } = request;
+        self.shared.queue.push(Request {
+            appends,
+            writes,
+            changes,
+            bytes,
+            reply,
+        })?;
+        let ended = |_| CommitError::Unknown("the writer ended".to_owned());
+        answer.await.map_err(ended)?
+    }
+
+    async fn change(&self, changes: Vec<LogChange>) -> Result<(), StoreError> {
+        for changes in changes.chunks(CHANGES_PER_REQUEST) {
+            let bytes = changes.len() * LogChange::ENCODED_BYTES;
+            let changes = changes.to_vec();
+            self.push(Parts {
+                changes,
+                bytes,
+                ..Parts::default()
+            })
+            .await
+            .map_err(|error| StoreError::Commit(Box::new(error)))?;
+        }
+        Ok(())
+    }
+
+    fn resolve(&self, transaction: Transaction) -> Result<Parts, CommitError> {
+        let mut parts = Parts::default();
+        for append in transaction.appends {
+            let log = self.shared.logs.find(append.log);
+            let log = log.map_err(|_| CommitError::NoLog(append.log))?;
+            if append.frame.count == 0 {
+                return Err(CommitError::TooLarge("a frame has no records".to_owned()));
+            }
+            parts.bytes += FRAME_HEADER_BYTES + append.frame.body.len();
+            let body_crc = block::body_crc(&append.frame.body);
+            parts.appends.push(ResolvedAppend {
+                log,
+                frame: append.frame,
+                body_crc,
+            });
+        }
+        for write in transaction.writes {
+            let (key, value) = (write.key.len(), write.value.as_ref().map_or(0, |v| v.len()));
+            if !(1..=ROW_KEY_BYTES_MAX).contains(&key) || ROW_VALUE_BYTES_MAX < value {
+                let what = format!("a row has a key of {key} and a value of {value} bytes");
+                return Err(CommitError::TooLarge(what));
+            }
+            parts.bytes += RowEntry::encoded_bytes(key, value);
+            parts.writes.push(write);
+        }
+        match parts.bytes <= TRANSACTION_BYTES_MAX {
+            true => Ok(parts),
+            false => {
+                let what = format!("a transaction has {} bytes", parts.bytes);
+                Err(CommitError::TooLarge(what))
+            }
+        }
+    }
+
+    /// Ends the threads: the writer after what it has accepted, the flusher after its turn.
+    fn end_writer(&self) -> Option<JoinHandle<()>> {
+        self.shared.queue.close("the store is closed");
+        self.threads
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .writer
+            .take()
+    }
+
+    fn end_flusher(&self) -> Option<JoinHandle<()>> {
+        self.shared.flush.stop();
+        self.threads
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .flusher
+            .take()
+    }
+}
+
+/// What a request consists of, before somebody waits for it.
+#[derive(Default)]
+struct Parts {
+    appends: Vec<ResolvedAppend>,
+    writes: Vec<crate::engine::TableWrite>,
+    changes: Vec<LogChange>,
+    bytes: usize,
+}
+
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        for thread in [self.end_writer(), self.end_flusher()]
+            .into_iter()
+            .flatten()
+        {
+            // A thread that panicked has said so.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StoreError> {
+    let failed = |source| StoreError::io(format!("start the thread {name}"), source);
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(work)
+        .map_err(failed)
+}
+
+/// Reads catalog and write-ahead log.
+fn recover(disk: Arc<dyn Disk>, options: Options) -> Result<(Shared, writer::Cursor), StoreError> {
+    // Seeded by the operating system, so that no two directories share a number.
+    let new_store = std::collections::hash_map::RandomState::new()
+        .build_hasher()
+        .finish();
+    let catalog = Arc::new(Catalog::open(
+        disk.clone(),
+        options.table_cache_bytes,
+        new_store,
+    )?);
+    let meta = catalog.begin_epoch()?;
+    let logs = Logs::default();
+    for known in catalog.logs()? {
+        logs.add(Log::new(known.id, known.state));
+    }
+    let tables = Tables::new(catalog.clone());
+    let found = recovery::recover(&disk, meta.store, meta.flushed_block, &logs, &tables)?;
+    let sizes = (options.wal_file_bytes, options.wal_files_max);
+    let shared = Shared {
+        store: meta.store,
+        epoch: meta.epoch,
+        logs,
+        queue: Queue::new(options.queue_bytes_max),
+        wal: Wal::new(disk.clone(), sizes, found.files, found.live),
+        segments: Segments::new(disk.clone()),
+        catalog,
+        tables,
+        flush: FlushControl::default(),
+        health: Health::default(),
+        wal_damage: found.damage,
+        durable_block: AtomicU64::new(found.cursor.number - 1),
+        flushed_block: AtomicU64::new(meta.flushed_block),
+        disk,
+        options,
+    };
+    for log in found.dirty {
+        if let Some(damage) = &log.state().damage {
+            shared.health.set(
+                Topic::Damage,
+                format!("log {} is damaged: {damage}", log.id.0),
+            );
+        }
+        shared.flush.note_dirty(log);
+    }
+    if let Some(damage) = &shared.wal_damage {
+        let reason = format!("the write-ahead log is damaged: {damage}");
+        shared.queue.close(&reason);
+        shared.health.set(Topic::ReadOnly, reason);
+    }
+    Ok((shared, found.cursor))
+}
+
+/// Takes room on the disk that a flush can fall back on. Without it all works as long as the
+/// disk has space, so a failure is no error.
+fn hold_ballast(shared: &Shared) {
+    let ballast = shared.options.ballast_bytes;
+    let room = shared.disk.space().map_or(0, |space| space.free_bytes);
+    if ballast == 0 || room < ballast.saturating_add(shared.options.free_bytes_min) {
+        return;
+    }
+    let held = match shared.disk.open(BALLAST_FILE.as_ref()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => shared
+            .disk
+            .create(BALLAST_FILE.as_ref())
+            .and_then(|file| file.reserve(ballast).and_then(|()| file.sync())),
+        other => other.map(|_| ()),
+    };
+    if let Err(error) = held {
+        tracing::warn!(%error, "no ballast is held on the disk");
+    }
+}
+
+#[async_trait]
+impl Engine for Embedded {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            durability: Durability::LocalDisk,
+            frame_bytes_max: TRANSACTION_BYTES_MAX - FRAME_HEADER_BYTES,
+            transaction_bytes_max: TRANSACTION_BYTES_MAX,
+        }
+    }
+
+    async fn create_logs(&self, logs: &[LogId]) -> Result<(), StoreError> {
+        self.change(logs.iter().map(|log| LogChange::Create(*log)).collect())
+            .await
+    }
+
+    async fn commit(&self, transaction: Transaction) -> Result<Committed, CommitError> {
+        self.push(self.resolve(transaction)?).await
+    }
+
+    async fn read(
+        &self,
+        log: LogId,
+        from: Position,
+        bytes_max: usize,
+    ) -> Result<ReadBatch, StoreError> {
+        reader::read(&self.shared, &self.shared.logs.find(log)?, from, bytes_max).await
+    }
+
+    fn horizon(&self, log: LogId) -> Result<Position, StoreError> {
+        Ok(self.shared.logs.find(log)?.state().horizon)
+    }
+
+    fn tip(&self, log: LogId) -> Result<Position, StoreError> {
+        Ok(self.shared.logs.find(log)?.tip())
+    }
+
+    async fn wait_beyond(&self, log: LogId, position: Position) -> Result<(), StoreError> {
+        self.shared.logs.find(log)?.wait_beyond(position).await;
+        Ok(())
+    }
+
+    async fn seek_time(&self, log: LogId, at: Timestamp) -> Result<Position, StoreError> {
+        reader::seek_time(&self.shared, &self.shared.logs.find(log)?, at).await
+    }
+
+    async fn seal(&self, log: LogId) -> Result<Position, StoreError> {
+        let sealed = self.shared.logs.find(log)?;
+        self.change(vec![LogChange::Seal(log)]).await?;
+        Ok(sealed.tip())
+    }
+
+    async fn trim(&self, log: LogId, before: Position) -> Result<(), StoreError> {
+        let trimmed = self.shared.logs.find(log)?;
+        let forgets = trimmed.state().horizon < before.min(trimmed.tip());
+        match forgets {
+            true => self.change(vec![LogChange::Trim(log, before)]).await,
+            false => Ok(()),
+        }
+    }
+
+    async fn delete_logs(&self, logs: &[LogId]) -> Result<(), StoreError> {
+        self.change(logs.iter().map(|log| LogChange::Delete(*log)).collect())
+            .await
+    }
+
+    async fn get(&self, table: TableId, key: &[u8]) -> Result<Option<Versioned>, StoreError> {
+        if let Some(found) = self.shared.tables.get_fresh(table, key) {
+            return Ok(found);
+        }
+        let (shared, key) = (self.shared.clone(), key.to_vec());
+        reader::run_blocking(move || shared.tables.get(table, &key)).await
+    }
+
+    async fn scan(
+        &self,
+        table: TableId,
+        from: Key,
+        to: Option<Key>,
+        limit: usize,
+    ) -> Result<Vec<(Key, Versioned)>, StoreError> {
+        let shared = self.shared.clone();
+        reader::run_blocking(move || shared.tables.scan(table, &from, to.as_ref(), limit)).await
+    }
+
+    fn health(&self) -> Result<(), String> {
+        self.shared.health.check()
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        let join = |thread: Option<JoinHandle<()>>| {
+            run_joined(move || thread.map_or(Ok(()), JoinHandle::join))
+        };
+        join(self.end_writer()).await?;
+        let damaged = self.shared.wal_damage.is_some();
+        let flushed = match damaged {
+            true => Ok(()),
+            false => self.flush().await,
+        };
+        join(self.end_flusher()).await?;
+        self.threads
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .lock = None;
+        flushed
+    }
+}
+
+async fn run_joined(
+    join: impl FnOnce() -> std::thread::Result<()> + Send + 'static,
+) -> Result<(), StoreError> {
+    let panicked = || StoreError::io("close the store", io::Error::other("a thread panicked"));
+    reader::run_blocking(move || join().map_err(|_| panicked())).await
+}

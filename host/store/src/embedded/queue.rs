@@ -1,0 +1,117 @@
+//! What waits to be written, between the many who commit and the one thread that writes.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::oneshot;
+
+use crate::embedded::format::LogChange;
+use crate::embedded::logs::Log;
+use crate::engine::{CommitError, Committed, NewFrame, TableWrite};
+
+/// A frame and the log that it is for.
+pub struct ResolvedAppend {
+    pub log: Arc<Log>,
+    pub frame: NewFrame,
+    pub body_crc: u32,
+}
+
+/// A transaction, or steps in the lives of logs, and who waits for it.
+pub struct Request {
+    pub appends: Vec<ResolvedAppend>,
+    pub writes: Vec<TableWrite>,
+    pub changes: Vec<LogChange>,
+    /// Bytes that it takes in a block.
+    pub bytes: usize,
+    pub reply: oneshot::Sender<Result<Committed, CommitError>>,
+}
+
+/// The queue: bounded in bytes, first come first written.
+pub struct Queue {
+    bytes_max: usize,
+    state: Mutex<State>,
+    filled: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: Vec<Request>,
+    /// Of those waiting and of those being written.
+    bytes: usize,
+    writer_waits: bool,
+    /// Why nothing is accepted any more.
+    closed: Option<String>,
+}
+
+impl Queue {
+    /// An empty queue.
+    pub fn new(bytes_max: usize) -> Self {
+        Self {
+            bytes_max,
+            state: Mutex::default(),
+            filled: Condvar::new(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a request, or says why not: busy, or closed.
+    pub fn push(&self, request: Request) -> Result<(), CommitError> {
+        let mut state = self.state();
+        if let Some(why) = &state.closed {
+            return Err(CommitError::ReadOnly(why.clone()));
+        }
+        if self.bytes_max < state.bytes.saturating_add(request.bytes) && state.bytes != 0 {
+            return Err(CommitError::Busy);
+        }
+        state.bytes += request.bytes;
+        state.waiting.push(request);
+        let wake = std::mem::take(&mut state.writer_waits);
+        drop(state);
+        if wake {
+            self.filled.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Waits for requests and moves those that came first into `group`, as many as fit
+    /// `group_bytes` but at least one. False when the queue is closed and empty.
+    pub fn take(&self, group: &mut Vec<Request>, group_bytes: usize) -> bool {
+        let mut state = self.state();
+        while state.waiting.is_empty() {
+            if state.closed.is_some() {
+                return false;
+            }
+            state.writer_waits = true;
+            state = self
+                .filled
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        let mut bytes = 0;
+        let fitting = state.waiting.iter().take_while(|request| {
+            bytes += request.bytes;
+            bytes <= group_bytes
+        });
+        let count = fitting.count().max(1);
+        if count == state.waiting.len() {
+            std::mem::swap(&mut state.waiting, group);
+        } else {
+            group.extend(state.waiting.drain(..count));
+        }
+        true
+    }
+
+    /// Gives back the room of requests that were answered.
+    pub fn release(&self, bytes: usize) {
+        let mut state = self.state();
+        state.bytes = state.bytes.saturating_sub(bytes);
+    }
+
+    /// Accepts nothing from now on; what waits is still written.
+    pub fn close(&self, why: &str) {
+        self.state().closed.get_or_insert_with(|| why.to_owned());
+        self.filled.notify_all();
+    }
+}

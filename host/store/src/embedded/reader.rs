@@ -1,0 +1,213 @@
+//! Reading a log: from memory if it is recent, else from its segments and the write-ahead log.
+
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use types::Timestamp;
+
+use crate::embedded::format::{FRAME_HEADER_BYTES, FrameHeader};
+use crate::embedded::logs::{Log, LogState, Segment, WalFrame};
+use crate::embedded::shared::Shared;
+use crate::embedded::wal::{read_full, slot_path};
+use crate::engine::{Frame, Position, ReadBatch, StoreError};
+
+/// How often a read that found its place written anew is planned again: frames move from the
+/// write-ahead log to segments at any time, but only once.
+const ATTEMPTS_MAX: usize = 3;
+
+/// Where the frames wanted are.
+struct Plan {
+    from: Position,
+    segments: Vec<Segment>,
+    wal: Vec<WalFrame>,
+}
+
+/// Reads frames as [`crate::Engine::read`] promises.
+pub async fn read(
+    shared: &Arc<Shared>,
+    log: &Arc<Log>,
+    from: Position,
+    bytes_max: usize,
+) -> Result<ReadBatch, StoreError> {
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        let (plan, sealed, tip) = {
+            let state = log.state();
+            let from = from.max(state.horizon);
+            let (sealed, tip) = (state.durable.sealed, state.durable.next);
+            if let Some(frames) = cached(&state, from, bytes_max) {
+                return Ok(batch(frames, from, tip, sealed));
+            }
+            (plan(&state, from, bytes_max), sealed, tip)
+        };
+        let from = plan.from;
+        let (shared, log) = (shared.clone(), log.clone());
+        let reading = move || execute(&shared, &log, plan, bytes_max);
+        match run_blocking(reading).await {
+            Err(StoreError::Corrupt { .. } | StoreError::Io { .. }) if attempt < ATTEMPTS_MAX => {}
+            Err(error) => return Err(error),
+            Ok(frames) => return Ok(batch(frames, from, tip, sealed)),
+        }
+    }
+}
+
+/// Runs what may wait for the disk where waiting harms nobody.
+pub async fn run_blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => Err(StoreError::io("read", std::io::Error::other(error))),
+    }
+}
+
+fn batch(frames: Vec<Frame>, from: Position, tip: Position, sealed: bool) -> ReadBatch {
+    let next = frames.last().map_or(from, |last| last.position.next());
+    ReadBatch {
+        frames,
+        next,
+        tip,
+        sealed,
+    }
+}
+
+/// The frames wanted, if they are all in memory or there are none.
+fn cached(state: &LogState, from: Position, bytes_max: usize) -> Option<Vec<Frame>> {
+    if state.durable.next <= from {
+        return Some(Vec::new());
+    }
+    if from < state.cached.front()?.position {
+        return None;
+    }
+    let start = state.cached.partition_point(|frame| frame.position < from);
+    let mut bytes = 0;
+    let mut frames = Vec::new();
+    for frame in state.cached.range(start..) {
+        frames.push(frame.clone());
+        bytes += frame.body.len();
+        if bytes_max <= bytes {
+            break;
+        }
+    }
+    Some(frames)
+}
+
+fn plan(state: &LogState, from: Position, bytes_max: usize) -> Plan {
+    let segments = state.segments.iter().filter(|segment| from < segment.end);
+    let start = state
+        .unflushed
+        .partition_point(|frame| frame.position < from);
+    let mut bytes = 0;
+    let wal = state.unflushed.range(start..).take_while(|frame| {
+        let before = bytes;
+        bytes += frame.length as usize;
+        before < bytes_max
+    });
+    Plan {
+        from,
+        segments: segments.copied().collect(),
+        wal: wal.copied().collect(),
+    }
+}
+
+fn execute(
+    shared: &Shared,
+    log: &Log,
+    plan: Plan,
+    bytes_max: usize,
+) -> Result<Vec<Frame>, StoreError> {
+    let mut frames = Vec::new();
+    let mut bytes = 0;
+    for segment in &plan.segments {
+        let file = match shared.segments.open(log.id, segment.base) {
+            Err(_) if !frames.is_empty() => return Ok(frames),
+            other => other?,
+        };
+        bytes += file.read(segment, plan.from, bytes_max - bytes, &mut frames)?;
+        let whole = frames
+            .last()
+            .is_some_and(|last| segment.end <= last.position.next());
+        if bytes_max <= bytes || !whole {
+            return Ok(frames);
+        }
+    }
+    for in_wal in &plan.wal {
+        if bytes_max <= bytes {
+            break;
+        }
+        match read_wal(shared, log, in_wal) {
+            Ok(frame) => {
+                bytes += frame.body.len();
+                frames.push(frame);
+            }
+            Err(_) if !frames.is_empty() => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(frames)
+}
+
+fn read_wal(shared: &Shared, log: &Log, in_wal: &WalFrame) -> Result<Frame, StoreError> {
+    let name = || slot_path(in_wal.slot).display().to_string();
+    let corrupt = |what: &str| StoreError::corrupt(name(), in_wal.offset, what);
+    let file = shared
+        .wal
+        .file(in_wal.slot)
+        .ok_or_else(|| corrupt("the file is not there"))?;
+    let mut bytes = BytesMut::zeroed(in_wal.length as usize);
+    let read = read_full(file.as_ref(), &mut bytes, in_wal.offset)
+        .map_err(|source| StoreError::io(format!("read {}", name()), source))?;
+    bytes.truncate(read);
+    let bytes = bytes.freeze();
+    let header = FrameHeader::decode(&bytes).map(|(header, _)| header);
+    let header = header.filter(|h| h.log == log.id && h.position == in_wal.position);
+    let Some(header) = header.filter(|header| header.frame_bytes() <= bytes.len()) else {
+        return Err(corrupt("this is not the header of the frame"));
+    };
+    let body = bytes.slice(FRAME_HEADER_BYTES..header.frame_bytes());
+    if crc32c::crc32c(&body) != header.body_crc {
+        return Err(corrupt("the frame's body has a wrong checksum"));
+    }
+    let FrameHeader {
+        position,
+        arrival,
+        count,
+        ..
+    } = header;
+    Ok(Frame {
+        position,
+        arrival,
+        count,
+        body,
+    })
+}
+
+/// The position of the first frame that arrived at or after `at`.
+pub async fn seek_time(
+    shared: &Arc<Shared>,
+    log: &Arc<Log>,
+    at: Timestamp,
+) -> Result<Position, StoreError> {
+    let (segment, horizon) = {
+        let state = log.state();
+        let horizon = state.horizon;
+        let live = |segment: &&Segment| horizon < segment.end && at <= segment.last_arrival;
+        match state.segments.iter().find(live) {
+            Some(segment) => (*segment, horizon),
+            None => {
+                let after = state.unflushed.partition_point(|frame| frame.arrival < at);
+                let found = state.unflushed.get(after).map(|frame| frame.position);
+                return Ok(found.unwrap_or(state.durable.next).max(horizon));
+            }
+        }
+    };
+    let (shared, log) = (shared.clone(), log.clone());
+    let found = run_blocking(move || {
+        shared
+            .segments
+            .open(log.id, segment.base)?
+            .seek_time(&segment, at)
+    });
+    Ok(found.await?.max(horizon))
+}

@@ -1,0 +1,388 @@
+//! Reading the write-ahead log at the start: what was acknowledged and is in no segment yet.
+//!
+//! The blocks that matter have numbers after the last flushed one, without a gap, spread over
+//! files of which each carries the number of its use. A file begun later takes over from the
+//! number of its first block: a block with that number or a greater one in an earlier file was
+//! never acknowledged.
+//!
+//! A bad block with nothing valid after it is the torn tail of a crash: it was never
+//! acknowledged, because a block is written only when the one before is durable. A bad block with
+//! a valid one after it was acknowledged: that is damage, and is said loudly.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::disk::{Disk, DiskFile};
+use crate::embedded::format::{
+    BLOCK_ALIGNMENT, BLOCK_HEADER_BYTES, BlockCheck, BlockHeader, Entry, FRAME_HEADER_BYTES,
+    FrameHeader, check_block, padded_block_bytes,
+};
+use crate::embedded::logs::{Log, LogState, Logs, WalFrame};
+use crate::embedded::tables::Tables;
+use crate::embedded::wal::{WAL_DIR, read_full, slot_path};
+use crate::embedded::writer;
+use crate::engine::StoreError;
+
+/// What the write-ahead log holds, applied to logs and tables.
+pub struct Recovered {
+    /// Every write-ahead file.
+    pub files: BTreeMap<u32, Arc<dyn DiskFile>>,
+    /// Those with blocks to be flushed: slot, last block, bytes; in the order of their blocks.
+    pub live: Vec<(u32, u64, u64)>,
+    /// Where the writer goes on.
+    pub cursor: writer::Cursor,
+    /// Logs that have something to be flushed.
+    pub dirty: Vec<Arc<Log>>,
+    /// Acknowledged blocks that cannot be read.
+    pub damage: Option<StoreError>,
+}
+
+/// Reads all files of the write-ahead log and applies the blocks after `flushed_block`.
+pub fn recover(
+    disk: &Arc<dyn Disk>,
+    store: u64,
+    flushed_block: u64,
+    logs: &Logs,
+    tables: &Tables,
+) -> Result<Recovered, StoreError> {
+    let files = open_files(disk)?;
+    let mut uses = Vec::new();
+    for (slot, file) in &files {
+        uses.extend(FileUse::identify(*slot, file.clone(), store)?);
+    }
+    uses.sort_by_key(|file| file.number);
+    let recovered = Recovered {
+        files,
+        live: Vec::new(),
+        cursor: writer::Cursor {
+            number: flushed_block + 1,
+            previous: 0,
+            file_use: uses.last().map_or(0, |file| file.number),
+        },
+        dirty: Vec::new(),
+        damage: None,
+    };
+    let mut replay = Replay {
+        flushed_block,
+        logs,
+        tables,
+        recovered,
+        torn: None,
+    };
+    for (n, file) in uses.iter().enumerate() {
+        let later = uses[n + 1..].iter().map(|later| later.first_block).min();
+        replay.file(file, later.unwrap_or(u64::MAX))?;
+    }
+    Ok(replay.finish())
+}
+
+fn open_files(disk: &Arc<dyn Disk>) -> Result<BTreeMap<u32, Arc<dyn DiskFile>>, StoreError> {
+    let listing = |source| StoreError::io(format!("list {WAL_DIR}"), source);
+    let mut files = BTreeMap::new();
+    for name in disk.list(WAL_DIR.as_ref()).map_err(listing)? {
+        // Names that are not ours are left alone.
+        let Some(Ok(slot)) = name.strip_suffix(".wal").map(str::parse) else {
+            continue;
+        };
+        let path = slot_path(slot);
+        let opening = |source| StoreError::io(format!("open {}", path.display()), source);
+        files.insert(slot, disk.open(&path).map_err(opening)?);
+    }
+    Ok(files)
+}
+
+/// A file, as far as its last use goes.
+struct FileUse {
+    slot: u32,
+    file: Arc<dyn DiskFile>,
+    store: u64,
+    number: u64,
+    /// The number of the first block that can be read.
+    first_block: u64,
+    length: u64,
+}
+
+impl FileUse {
+    /// The last use of the file; `None` if it was never used.
+    fn identify(
+        slot: u32,
+        file: Arc<dyn DiskFile>,
+        store: u64,
+    ) -> Result<Option<Self>, StoreError> {
+        let sizing = |source| StoreError::io(format!("read {}", slot_path(slot).display()), source);
+        let length = file.length().map_err(sizing)?;
+        let mut this = Self {
+            slot,
+            file,
+            store,
+            number: 0,
+            first_block: 0,
+            length,
+        };
+        let mut newest: Option<BlockHeader> = None;
+        let mut offset = 0;
+        while offset < length {
+            let header = this.header(offset)?.map(|(header, _)| header);
+            newest = match (newest, header) {
+                (Some(newest), Some(header)) if header.file <= newest.file => Some(newest),
+                (newest, header) => header.or(newest),
+            };
+            // A use always begins at the start: only a damaged start makes looking on worth it.
+            if offset == 0 && newest.is_some() {
+                break;
+            }
+            offset += BLOCK_ALIGNMENT as u64;
+        }
+        Ok(newest.map(|header| {
+            this.number = header.file;
+            this.first_block = header.number;
+            this
+        }))
+    }
+
+    /// The header at `offset`, if there is one of this data directory.
+    fn header(&self, offset: u64) -> Result<Option<(BlockHeader, u32)>, StoreError> {
+        let mut bytes = [0; BLOCK_HEADER_BYTES];
+        self.read(&mut bytes, offset)?;
+        Ok(BlockHeader::decode(&bytes).filter(|(header, _)| header.store == self.store))
+    }
+
+    /// The offset of the first header after `offset` that belongs to this use and has a number
+    /// of at least `number`.
+    fn next_header(&self, offset: u64, number: u64) -> Result<Option<u64>, StoreError> {
+        let mut at = offset + BLOCK_ALIGNMENT as u64;
+        while at < self.length {
+            if let Some((header, _)) = self.header(at)?
+                && header.file == self.number
+                && number <= header.number
+            {
+                return Ok(Some(at));
+            }
+            at += BLOCK_ALIGNMENT as u64;
+        }
+        Ok(None)
+    }
+
+    fn entries(&self, header: &BlockHeader, offset: u64) -> Result<Bytes, StoreError> {
+        let mut bytes = BytesMut::zeroed(header.length as usize);
+        let read = self.read(&mut bytes, offset + BLOCK_HEADER_BYTES as u64)?;
+        bytes.truncate(read);
+        Ok(bytes.freeze())
+    }
+
+    fn read(&self, into: &mut [u8], offset: u64) -> Result<usize, StoreError> {
+        let failed = |source| StoreError::io(format!("read {}", self.name()), source);
+        read_full(self.file.as_ref(), into, offset).map_err(failed)
+    }
+
+    fn name(&self) -> String {
+        slot_path(self.slot).display().to_string()
+    }
+}
+
+/// Where a block stands.
+struct Place<'a> {
+    file: &'a FileUse,
+    offset: u64,
+    /// A file begun later has blocks that come after it.
+    is_followed: bool,
+}
+
+impl Place<'_> {
+    fn corrupt(&self, what: String) -> StoreError {
+        StoreError::corrupt(self.file.name(), self.offset, what)
+    }
+}
+
+struct Replay<'a> {
+    flushed_block: u64,
+    logs: &'a Logs,
+    tables: &'a Tables,
+    recovered: Recovered,
+    /// A bad block that nothing has followed so far.
+    torn: Option<StoreError>,
+}
+
+impl Replay<'_> {
+    /// Applies the blocks of one file whose numbers are below `limit`.
+    fn file(&mut self, file: &FileUse, limit: u64) -> Result<(), StoreError> {
+        let mut offset = 0;
+        while offset < file.length {
+            let header = file
+                .header(offset)?
+                .filter(|(header, _)| header.file == file.number);
+            let Some((header, crc)) = header else {
+                let next = file.next_header(offset, self.recovered.cursor.number)?;
+                let Some(next) = next else { return Ok(()) };
+                let what = "this is not the header of a block, though blocks follow";
+                self.damaged(StoreError::corrupt(file.name(), offset, what));
+                offset = next;
+                continue;
+            };
+            if limit <= header.number {
+                return Ok(());
+            }
+            let bytes = padded_block_bytes(header.length as usize) as u64;
+            if self.flushed_block < header.number {
+                let is_followed = limit != u64::MAX;
+                self.block(
+                    &Place {
+                        file,
+                        offset,
+                        is_followed,
+                    },
+                    &header,
+                    crc,
+                )?;
+            } else {
+                self.recovered.cursor.previous = crc;
+            }
+            offset += bytes;
+        }
+        Ok(())
+    }
+
+    fn block(&mut self, at: &Place<'_>, header: &BlockHeader, crc: u32) -> Result<(), StoreError> {
+        // Whatever came before is now known to have been acknowledged.
+        if let Some(damage) = self.torn.take() {
+            self.damaged(damage);
+        }
+        let expected = self.recovered.cursor.number;
+        if header.number < expected {
+            self.damaged(at.corrupt(format!("block {} comes twice", header.number)));
+            return Ok(());
+        }
+        if expected < header.number {
+            let what = format!("block {} follows, {expected} is missing", header.number);
+            self.damaged(at.corrupt(what));
+        }
+        match check_block(header, at.file.entries(header, at.offset)?) {
+            BlockCheck::Sound(entries) => self.apply(at, entries),
+            BlockCheck::Damaged(entries) => {
+                self.bad_block(at, header, entries)?;
+                if self.torn.is_some() {
+                    return Ok(());
+                }
+            }
+        }
+        self.recovered.cursor.number = header.number + 1;
+        self.recovered.cursor.previous = crc;
+        let (slot, end) = (
+            at.file.slot,
+            at.offset + padded_block_bytes(header.length as usize) as u64,
+        );
+        match self.recovered.live.last_mut() {
+            Some((live, last, bytes)) if *live == slot => (*last, *bytes) = (header.number, end),
+            _ => self.recovered.live.push((slot, header.number, end)),
+        }
+        Ok(())
+    }
+
+    /// A block whose header is sound and whose entries are not. If no block follows it is the
+    /// torn tail; else as much of it is taken as can be told.
+    fn bad_block(
+        &mut self,
+        at: &Place<'_>,
+        header: &BlockHeader,
+        entries: Vec<Entry>,
+    ) -> Result<(), StoreError> {
+        let damage = at.corrupt(format!("block {} has a wrong checksum", header.number));
+        if !at.is_followed && at.file.next_header(at.offset, header.number + 1)?.is_none() {
+            self.torn = Some(damage);
+            return Ok(());
+        }
+        let is_complete = u32::try_from(entries.len()) == Ok(header.entries);
+        let bodies_only = is_complete
+            && entries.iter().all(|entry| match entry {
+                Entry::Frame { .. } => true,
+                Entry::Row(_) | Entry::Change(_) => false,
+            });
+        self.apply(at, entries);
+        if !bodies_only {
+            self.damaged(damage);
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, at: &Place<'_>, entries: Vec<Entry>) {
+        for entry in entries {
+            match entry {
+                Entry::Frame {
+                    header,
+                    header_crc,
+                    offset,
+                    body,
+                } => {
+                    let Ok(log) = self.logs.find(header.log) else {
+                        continue;
+                    };
+                    let in_wal = WalFrame {
+                        position: header.position,
+                        arrival: header.arrival,
+                        slot: at.file.slot,
+                        offset: at.offset + (BLOCK_HEADER_BYTES + offset) as u64,
+                        length: u32::try_from(FRAME_HEADER_BYTES + body.len()).unwrap_or(u32::MAX),
+                    };
+                    let sound = crc32c::crc32c(&body) == header.body_crc;
+                    let damage = (!sound).then(|| {
+                        let what = "the frame's body has a wrong checksum";
+                        StoreError::corrupt(at.file.name(), in_wal.offset, what).to_string()
+                    });
+                    self.dirty(&log, |state| {
+                        take(state, &header, header_crc, in_wal, damage)
+                    });
+                }
+                Entry::Row(row) => self.tables.publish([row]),
+                Entry::Change(change) => {
+                    self.recovered.dirty.extend(self.logs.apply(change));
+                }
+            }
+        }
+    }
+
+    fn dirty(&mut self, log: &Arc<Log>, change: impl FnOnce(&mut LogState)) {
+        let mut state = log.state();
+        change(&mut state);
+        let noted = std::mem::replace(&mut state.dirty, true);
+        log.publish(state);
+        if !noted {
+            self.recovered.dirty.push(log.clone());
+        }
+    }
+
+    fn damaged(&mut self, damage: StoreError) {
+        tracing::error!(%damage, "the write-ahead log is damaged");
+        self.recovered.damage.get_or_insert(damage);
+    }
+
+    fn finish(self) -> Recovered {
+        if let Some(torn) = self.torn {
+            tracing::warn!(%torn, "dropped the last block, which was never acknowledged");
+        }
+        self.recovered
+    }
+}
+
+/// Adds a frame that is in no segment yet.
+fn take(
+    state: &mut LogState,
+    header: &FrameHeader,
+    chain: u32,
+    in_wal: WalFrame,
+    damage: Option<String>,
+) {
+    if header.position < state.durable.next {
+        return;
+    }
+    if let Some(damage) = damage {
+        tracing::error!(%damage, "a log is damaged and takes no more records");
+        state.damage = Some(damage);
+    }
+    state.durable.next = header.position.next();
+    state.durable.chain = chain;
+    state.durable.arrival = header.arrival;
+    state.assigned = state.durable;
+    state.unflushed.push_back(in_wal);
+}

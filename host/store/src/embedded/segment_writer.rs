@@ -1,0 +1,144 @@
+//! Copies one log's frames from the write-ahead log into its segments.
+
+use bytes::BytesMut;
+use std::sync::Arc;
+
+use crate::embedded::flush::Touched;
+use crate::embedded::format::FrameHeader;
+use crate::embedded::health::Topic;
+use crate::embedded::logs::{Segment, WalFrame};
+use crate::embedded::options::CHUNK_BYTES;
+use crate::embedded::segment::SegmentFile;
+use crate::embedded::shared::Shared;
+use crate::embedded::wal::{read_full, slot_path};
+use crate::engine::{LogId, StoreError};
+
+/// Appends frames, beginning and closing segments as they fill.
+pub struct SegmentWriter<'a> {
+    shared: &'a Shared,
+    log: LogId,
+    /// The segment that takes the next frame; `None` before the first.
+    open: Option<(Segment, Arc<SegmentFile>)>,
+    /// An open segment that was there before.
+    resume: Option<Segment>,
+    changed: Vec<Segment>,
+    touched: &'a mut Vec<Touched>,
+    /// Bytes that are part of `open` but not written yet.
+    buffer: BytesMut,
+}
+
+impl<'a> SegmentWriter<'a> {
+    /// A writer that goes on in `resume` if it has room.
+    pub fn new(
+        shared: &'a Shared,
+        log: LogId,
+        resume: Option<Segment>,
+        touched: &'a mut Vec<Touched>,
+    ) -> Self {
+        let (open, changed) = (None, Vec::new());
+        Self {
+            shared,
+            log,
+            open,
+            resume,
+            changed,
+            touched,
+            buffer: BytesMut::new(),
+        }
+    }
+
+    /// Copies one frame as it is. One whose checksum is wrong is copied too: reading it says so,
+    /// and its neighbours stay readable.
+    pub fn append(&mut self, frame: &WalFrame) -> Result<(), StoreError> {
+        self.begin_segment_for(frame)?;
+        let start = self.buffer.len();
+        self.buffer.resize(start + frame.length as usize, 0);
+        let file = self.shared.wal.file(frame.slot);
+        let slot = || slot_path(frame.slot).display().to_string();
+        let gone = || StoreError::corrupt(slot(), frame.offset, "the file is not there");
+        let file = file.ok_or_else(gone)?;
+        let read = read_full(file.as_ref(), &mut self.buffer[start..], frame.offset)
+            .map_err(|source| StoreError::io(format!("read {}", slot()), source))?;
+        let sound = FrameHeader::decode(&self.buffer[start..start + read])
+            .is_some_and(|(header, _)| header.log == self.log && header.position == frame.position);
+        if !sound {
+            let what = "the frame is not there any more";
+            let error = StoreError::corrupt(slot(), frame.offset, what);
+            self.shared.health.set(Topic::Damage, error.to_string());
+            return Err(error);
+        }
+        if let Some((segment, _)) = &mut self.open {
+            segment.end = frame.position.next();
+            segment.last_arrival = frame.arrival;
+            segment.bytes += u64::from(frame.length);
+        }
+        match self.buffer.len() < CHUNK_BYTES {
+            true => Ok(()),
+            false => self.write_out(),
+        }
+    }
+
+    fn begin_segment_for(&mut self, frame: &WalFrame) -> Result<(), StoreError> {
+        if let Some(segment) = self.resume.take() {
+            let file = self.shared.segments.open(self.log, segment.base)?;
+            self.touched.push(Touched {
+                file: file.clone(),
+                log: self.log,
+                is_new: false,
+            });
+            self.open = Some((segment, file));
+        }
+        let options = &self.shared.options;
+        if self.open.as_ref().is_some_and(|(segment, _)| {
+            segment.bytes + u64::from(frame.length) <= options.segment_bytes_max
+                && frame.arrival.since(segment.first_arrival) < options.segment_age_max
+        }) {
+            return Ok(());
+        }
+        self.close_segment()?;
+        let file = self.shared.segments.create(self.log, frame.position)?;
+        self.touched.push(Touched {
+            file: file.clone(),
+            log: self.log,
+            is_new: true,
+        });
+        let segment = Segment {
+            base: frame.position,
+            end: frame.position,
+            bytes: 0,
+            first_arrival: frame.arrival,
+            last_arrival: frame.arrival,
+            closed: false,
+        };
+        self.open = Some((segment, file));
+        Ok(())
+    }
+
+    fn close_segment(&mut self) -> Result<(), StoreError> {
+        self.write_out()?;
+        if let Some((mut segment, file)) = self.open.take() {
+            file.write_footer(&segment)?;
+            segment.closed = true;
+            self.changed.push(segment);
+        }
+        Ok(())
+    }
+
+    fn write_out(&mut self) -> Result<(), StoreError> {
+        if let Some((segment, file)) = &self.open
+            && !self.buffer.is_empty()
+        {
+            file.write(&self.buffer, segment.bytes - self.buffer.len() as u64)?;
+            self.buffer.clear();
+        }
+        Ok(())
+    }
+
+    /// Writes what is left; returns every segment that is new or changed, in order.
+    pub fn finish(mut self) -> Result<Vec<Segment>, StoreError> {
+        self.write_out()?;
+        self.changed
+            .extend(self.open.take().map(|(segment, _)| segment));
+        Ok(self.changed)
+    }
+}

@@ -1,0 +1,51 @@
+//! What the writer, the flusher and readers have in common.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use crate::disk::Disk;
+use crate::embedded::catalog::Catalog;
+use crate::embedded::flush::FlushControl;
+use crate::embedded::format::LogChange;
+use crate::embedded::health::Health;
+use crate::embedded::logs::Logs;
+use crate::embedded::options::Options;
+use crate::embedded::queue::Queue;
+use crate::embedded::segment::Segments;
+use crate::embedded::tables::Tables;
+use crate::embedded::wal::Wal;
+use crate::engine::StoreError;
+
+/// One open data directory.
+pub struct Shared {
+    pub disk: Arc<dyn Disk>,
+    pub options: Options,
+    /// The directory's own number.
+    pub store: u64,
+    /// How many times it was opened.
+    pub epoch: u64,
+    pub logs: Logs,
+    pub queue: Queue,
+    pub wal: Wal,
+    pub segments: Segments,
+    pub catalog: Arc<Catalog>,
+    pub tables: Tables,
+    pub flush: FlushControl,
+    pub health: Health,
+    /// Blocks that were acknowledged cannot be read, and nobody can say what was in them:
+    /// nothing is written or moved until an operator has looked.
+    pub wal_damage: Option<StoreError>,
+    /// The last block that is durable and visible.
+    pub durable_block: AtomicU64,
+    /// The last block of which everything is in segments and redb.
+    pub flushed_block: AtomicU64,
+}
+
+impl Shared {
+    /// Makes a durable step in a log's life visible. Steps of logs that are gone do nothing.
+    pub fn apply(&self, change: LogChange) {
+        if let Some(log) = self.logs.apply(change) {
+            self.flush.note_dirty(log);
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! Rows of tables: the newest in memory, all that were flushed in redb. The write-ahead log is
+//! the truth; what is here can be made again from it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use bytes::Bytes;
+use redb::TableDefinition;
+
+use crate::embedded::catalog::{Catalog, failed};
+use crate::embedded::format::RowEntry;
+use crate::engine::{Key, StoreError, TableId, Version, Versioned};
+
+const ROWS: TableDefinition<(u64, &[u8]), &[u8]> = TableDefinition::new("rows");
+/// Version and checksum in front of a value.
+const VALUE_HEADER_BYTES: usize = 12;
+
+/// The rows of all tables.
+pub struct Tables {
+    catalog: Arc<Catalog>,
+    fresh: RwLock<Fresh>,
+}
+
+/// Rows that are durable in the write-ahead log but not in redb yet.
+#[derive(Default)]
+struct Fresh {
+    rows: BTreeMap<(TableId, Key), (Version, Option<Bytes>)>,
+    bytes: usize,
+}
+
+impl Tables {
+    /// The tables kept in `catalog`.
+    pub fn new(catalog: Arc<Catalog>) -> Self {
+        Self {
+            catalog,
+            fresh: RwLock::default(),
+        }
+    }
+
+    /// Makes durable rows visible.
+    pub fn publish(&self, rows: impl IntoIterator<Item = RowEntry>) {
+        let mut fresh = self.fresh.write().unwrap_or_else(PoisonError::into_inner);
+        for row in rows {
+            fresh.bytes += row.key.len() + row.value.as_ref().map_or(0, Bytes::len);
+            fresh
+                .rows
+                .insert((row.table, row.key), (row.version, row.value));
+        }
+    }
+
+    /// Bytes of rows that wait to be flushed.
+    pub fn fresh_bytes(&self) -> usize {
+        self.fresh
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .bytes
+    }
+
+    /// One row. Blocks while redb reads from the disk.
+    pub fn get(&self, table: TableId, key: &[u8]) -> Result<Option<Versioned>, StoreError> {
+        match self.get_fresh(table, key) {
+            Some(found) => Ok(found),
+            None => self.get_flushed(table, key),
+        }
+    }
+
+    /// The row as it is in memory: `None` if only redb knows, `Some(None)` if it was removed.
+    pub fn get_fresh(&self, table: TableId, key: &[u8]) -> Option<Option<Versioned>> {
+        let fresh = self.fresh.read().unwrap_or_else(PoisonError::into_inner);
+        let (version, value) = fresh.rows.get(&(table, Bytes::copy_from_slice(key)))?;
+        Some(value.clone().map(|value| Versioned {
+            value,
+            version: *version,
+        }))
+    }
+
+    fn get_flushed(&self, table: TableId, key: &[u8]) -> Result<Option<Versioned>, StoreError> {
+        let reading = self.catalog.begin_read()?;
+        let rows = match reading.open_table(ROWS) {
+            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
+            other => other.map_err(failed("open the rows"))?,
+        };
+        let found = rows.get((table.0, key)).map_err(failed("read a row"))?;
+        found.map(|value| decode(table, value.value())).transpose()
+    }
+
+    /// Rows of a table in order of their keys, from `from` on and before `to`, at most `limit`.
+    /// Blocks while redb reads from the disk.
+    pub fn scan(
+        &self,
+        table: TableId,
+        from: &Key,
+        to: Option<&Key>,
+        limit: usize,
+    ) -> Result<Vec<(Key, Versioned)>, StoreError> {
+        if to.is_some_and(|to| to <= from) {
+            return Ok(Vec::new());
+        }
+        // Fresh rows first: one that is flushed in between is then seen twice, not missed.
+        let fresh = self.scan_fresh(table, from, to);
+        // Each fresh removal may hide one flushed row, so that many more are needed.
+        let mut rows = self.scan_flushed(table, from, to, limit.saturating_add(fresh.len()))?;
+        for (key, (version, value)) in fresh {
+            match (rows.get(&key), value) {
+                (Some(row), _) if version < row.version => {}
+                (_, Some(value)) => {
+                    rows.insert(key, Versioned { value, version });
+                }
+                (_, None) => {
+                    rows.remove(&key);
+                }
+            }
+        }
+        Ok(rows.into_iter().take(limit).collect())
+    }
+
+    fn scan_fresh(
+        &self,
+        table: TableId,
+        from: &Key,
+        to: Option<&Key>,
+    ) -> HashMap<Key, (Version, Option<Bytes>)> {
+        let end = match to {
+            Some(to) => Bound::Excluded((table, to.clone())),
+            None => Bound::Excluded((TableId(table.0.saturating_add(1)), Key::new())),
+        };
+        let fresh = self.fresh.read().unwrap_or_else(PoisonError::into_inner);
+        let range = fresh
+            .rows
+            .range((Bound::Included((table, from.clone())), end));
+        range
+            .map(|((_, key), row)| (key.clone(), row.clone()))
+            .collect()
+    }
+
+    fn scan_flushed(
+        &self,
+        table: TableId,
+        from: &Key,
+        to: Option<&Key>,
+        limit: usize,
+    ) -> Result<BTreeMap<Key, Versioned>, StoreError> {
+        let reading = self.catalog.begin_read()?;
+        let rows = match reading.open_table(ROWS) {
+            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(BTreeMap::new()),
+            other => other.map_err(failed("open the rows"))?,
+        };
+        let end: (u64, &[u8]) = match to {
+            Some(to) => (table.0, to),
+            None => (table.0.saturating_add(1), &[]),
+        };
+        let range = rows
+            .range((table.0, &from[..])..end)
+            .map_err(failed("read rows"))?;
+        let mut found = BTreeMap::new();
+        for row in range.take(limit) {
+            let (key, value) = row.map_err(failed("read rows"))?;
+            found.insert(
+                Bytes::copy_from_slice(key.value().1),
+                decode(table, value.value())?,
+            );
+        }
+        Ok(found)
+    }
+
+    /// Writes every fresh row into `writing` and returns what to forget once that is durable.
+    pub fn flush_into(
+        &self,
+        writing: &redb::WriteTransaction,
+    ) -> Result<Vec<(TableId, Key, Version)>, StoreError> {
+        let fresh: Vec<_> = {
+            let fresh = self.fresh.read().unwrap_or_else(PoisonError::into_inner);
+            fresh
+                .rows
+                .iter()
+                .map(|(key, row)| (key.clone(), row.clone()))
+                .collect()
+        };
+        let mut rows = writing.open_table(ROWS).map_err(failed("open the rows"))?;
+        let mut flushed = Vec::with_capacity(fresh.len());
+        for ((table, key), (version, value)) in fresh {
+            let place = (table.0, &key[..]);
+            match value {
+                Some(value) => {
+                    let value = encode(version, &value);
+                    rows.insert(place, &value[..])
+                        .map_err(failed("write a row"))?;
+                }
+                None => {
+                    rows.remove(place).map_err(failed("remove a row"))?;
+                }
+            }
+            flushed.push((table, key, version));
+        }
+        Ok(flushed)
+    }
+
+    /// Forgets in memory what redb now has, except rows that were written again since.
+    pub fn flushed(&self, rows: Vec<(TableId, Key, Version)>) {
+        let mut fresh = self.fresh.write().unwrap_or_else(PoisonError::into_inner);
+        for (table, key, version) in rows {
+            let place = (table, key);
+            if fresh
+                .rows
+                .get(&place)
+                .is_some_and(|(newest, _)| *newest == version)
+            {
+                fresh.rows.remove(&place);
+            }
+        }
+        let bytes = |(key, (_, value)): (&(TableId, Key), &(Version, Option<Bytes>))| {
+            key.1.len() + value.as_ref().map_or(0, Bytes::len)
+        };
+        fresh.bytes = fresh.rows.iter().map(bytes).sum();
+    }
+}
+
+fn encode(version: Version, value: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(VALUE_HEADER_BYTES + value.len());
+    out.extend_from_slice(&version.0.to_le_bytes());
+    let crc = crc32c::crc32c_append(crc32c::crc32c(&out), value);
+    out.extend_from_slice(&crc.to_le_bytes());
+    out.extend_from_slice(value);
+    out
+}
+
+fn decode(table: TableId, stored: &[u8]) -> Result<Versioned, StoreError> {
+    let corrupt = || {
+        let what = format!("a row of table {} has a wrong checksum", table.0);
+        StoreError::corrupt(crate::embedded::catalog::CATALOG_FILE, 0, what)
+    };
+    let (header, value) = stored
+        .split_at_checked(VALUE_HEADER_BYTES)
+        .ok_or_else(corrupt)?;
+    let (version, crc) = header.split_at(8);
+    let stored_crc = crc
+        .try_into()
+        .map(u32::from_le_bytes)
+        .map_err(|_| corrupt())?;
+    if crc32c::crc32c_append(crc32c::crc32c(version), value) != stored_crc {
+        return Err(corrupt());
+    }
+    let version = version
+        .try_into()
+        .map(u64::from_le_bytes)
+        .map_err(|_| corrupt())?;
+    Ok(Versioned {
+        value: Bytes::copy_from_slice(value),
+        version: Version(version),
+    })
+}

@@ -1,0 +1,411 @@
+//! The one thread that writes the write-ahead log: takes what waits, gives every frame its place,
+//! writes one block, syncs it, makes it visible, answers.
+//!
+//! There is no timer: while one block is synced the next one gathers.
+
+use std::collections::HashMap;
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use crate::disk::DiskFile;
+use crate::embedded::block::{Block, row_version};
+use crate::embedded::cache::TailCache;
+use crate::embedded::format::{BLOCK_HEADER_BYTES, BlockHeader, LogChange, RowEntry};
+use crate::embedded::health::Topic;
+use crate::embedded::logs::{Log, LogState};
+use crate::embedded::options::GROUP_BYTES;
+use crate::embedded::queue::Request;
+use crate::embedded::shared::Shared;
+use crate::embedded::wal::write_all;
+use crate::engine::{
+    CommitError, Committed, Expect, Key, StoreError, TableId, TableWrite, Version,
+};
+
+/// How often the disk is asked for its free space while there is something to write.
+const SPACE_CHECK_EVERY: Duration = Duration::from_millis(200);
+
+/// Where the next block goes.
+pub struct Cursor {
+    /// The number of the next block.
+    pub number: u64,
+    /// The header checksum of the last block.
+    pub previous: u32,
+    /// The last use of a slot that was begun.
+    pub file_use: u64,
+}
+
+struct Slot {
+    number: u32,
+    file: Arc<dyn DiskFile>,
+    offset: u64,
+}
+
+/// The writer's own state.
+pub struct Writer {
+    shared: Arc<Shared>,
+    cursor: Cursor,
+    slot: Option<Slot>,
+    cache: TailCache,
+    block: Block,
+    space_checked: Option<Instant>,
+    disk_full: bool,
+    /// The last block could not be made durable: one more such failure ends writing.
+    failed_before: bool,
+}
+
+/// A request that is part of the block, and what it will be answered.
+struct Accepted {
+    reply: oneshot::Sender<Result<Committed, CommitError>>,
+    answer: Committed,
+}
+
+/// Why a block was not made durable.
+enum WriteFailure {
+    /// Nothing of it can ever be read: refuse with this.
+    Refused(CommitError),
+    /// It may be on the disk or not.
+    Unknown(String),
+}
+
+impl Writer {
+    /// A writer that goes on at `cursor`.
+    pub fn new(shared: Arc<Shared>, cursor: Cursor) -> Self {
+        let cache = TailCache::new(shared.options.tail_cache_bytes);
+        Self {
+            shared,
+            cursor,
+            slot: None,
+            cache,
+            block: Block::default(),
+            space_checked: None,
+            disk_full: false,
+            failed_before: false,
+        }
+    }
+
+    /// Writes until the queue is closed and empty.
+    pub fn run(mut self) {
+        let mut group = Vec::new();
+        while self.shared.queue.take(&mut group, GROUP_BYTES) {
+            let bytes = group.iter().map(|request| request.bytes).sum();
+            self.commit_group(&mut group);
+            self.shared.queue.release(bytes);
+        }
+    }
+
+    fn commit_group(&mut self, group: &mut Vec<Request>) {
+        let full = self.is_disk_full();
+        let mut staged = HashMap::new();
+        let mut accepted = Vec::with_capacity(group.len());
+        for request in group.drain(..) {
+            let admitted = match full && adds_data(&request) {
+                true => Err(CommitError::DiskFull),
+                false => self.admit(&request, &mut staged),
+            };
+            match admitted {
+                Ok(()) => accepted.push(self.place(request, &mut staged)),
+                Err(error) => answer(request.reply, Err(error)),
+            }
+        }
+        if !self.block.is_empty() {
+            match self.write_block() {
+                Ok(()) => self.publish(),
+                Err(failure) => {
+                    self.take_back();
+                    let error = self.fail(failure);
+                    for accepted in accepted.drain(..) {
+                        answer(accepted.reply, Err(error.clone()));
+                    }
+                }
+            }
+            self.block.clear();
+        }
+        for accepted in accepted {
+            answer(accepted.reply, Ok(accepted.answer));
+        }
+        self.cache.shrink();
+    }
+
+    /// Whether everything that the request depends on is as it must be.
+    fn admit(
+        &self,
+        request: &Request,
+        staged: &mut HashMap<(TableId, Key), Option<Version>>,
+    ) -> Result<(), CommitError> {
+        for append in &request.appends {
+            let state = append.log.state();
+            if state.deleted {
+                return Err(CommitError::NoLog(append.log.id));
+            }
+            if state.assigned.sealed {
+                return Err(CommitError::Sealed(append.log.id));
+            }
+            if let Some(damage) = &state.damage {
+                return Err(CommitError::ReadOnly(damage.clone()));
+            }
+        }
+        for write in request
+            .writes
+            .iter()
+            .filter(|write| write.expect != Expect::Any)
+        {
+            let now = match staged.get(&(write.table, write.key.clone())) {
+                Some(version) => *version,
+                None => self.version(write).map_err(CommitError::Store)?,
+            };
+            let expected = match write.expect {
+                Expect::Any => continue,
+                Expect::Absent => None,
+                Expect::Version(version) => Some(version),
+            };
+            if now != expected {
+                return Err(CommitError::Conflict {
+                    table: write.table,
+                    key: write.key.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn version(&self, write: &TableWrite) -> Result<Option<Version>, StoreError> {
+        let row = self.shared.tables.get(write.table, &write.key)?;
+        Ok(row.map(|row| row.version))
+    }
+
+    /// Makes the request part of the block.
+    fn place(
+        &mut self,
+        request: Request,
+        staged: &mut HashMap<(TableId, Key), Option<Version>>,
+    ) -> Accepted {
+        let version = row_version(self.cursor.number, self.block.rows.len());
+        let epoch = self.shared.epoch;
+        let mut positions = Vec::with_capacity(request.appends.len());
+        for append in request.appends {
+            positions.push(self.block.append(append, epoch));
+        }
+        for TableWrite {
+            table, key, value, ..
+        } in request.writes
+        {
+            staged.insert((table, key.clone()), value.is_some().then_some(version));
+            self.block.write(RowEntry {
+                table,
+                version,
+                key,
+                value,
+            });
+        }
+        for change in request.changes {
+            if let LogChange::Seal(id) = change
+                && let Ok(log) = self.shared.logs.find(id)
+            {
+                log.state().assigned.sealed = true;
+            }
+            self.block.change(change);
+        }
+        Accepted {
+            reply: request.reply,
+            answer: Committed { positions, version },
+        }
+    }
+
+    fn write_block(&mut self) -> Result<(), WriteFailure> {
+        let bytes = self.block.padded_bytes();
+        let file_bytes = self.shared.options.wal_file_bytes;
+        let fits = |slot: &Slot| slot.offset == 0 || slot.offset + bytes <= file_bytes;
+        if !self.slot.as_ref().is_some_and(fits) {
+            self.begin_slot()?;
+        }
+        let Some(slot) = &mut self.slot else {
+            return Err(WriteFailure::Refused(CommitError::Busy));
+        };
+        let header = self.block.header(BlockHeader {
+            store: self.shared.store,
+            epoch: self.shared.epoch,
+            file: self.cursor.file_use,
+            number: self.cursor.number,
+            previous: self.cursor.previous,
+            entries: 0,
+            length: 0,
+            entries_crc: 0,
+        });
+        let (header, crc) = header.encode();
+        let mut slices = self.block.slices(&header);
+        match write_all(slot.file.as_ref(), &mut slices, slot.offset) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+                return Err(void(slot));
+            }
+            Err(error) => return Err(WriteFailure::Unknown(format!("write: {error}"))),
+        }
+        if let Err(error) = slot.file.sync() {
+            return Err(WriteFailure::Unknown(format!("sync: {error}")));
+        }
+        slot.offset += bytes;
+        self.shared.wal.wrote(self.cursor.number, slot.offset);
+        self.cursor.previous = crc;
+        Ok(())
+    }
+
+    fn begin_slot(&mut self) -> Result<(), WriteFailure> {
+        self.shared.flush.wake();
+        match self.shared.wal.begin_slot() {
+            Ok(Some((number, file))) => {
+                self.cursor.file_use += 1;
+                self.slot = Some(Slot {
+                    number,
+                    file,
+                    offset: 0,
+                });
+                Ok(())
+            }
+            Ok(None) => Err(WriteFailure::Refused(CommitError::Busy)),
+            Err(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::StorageFull => {
+                Err(WriteFailure::Refused(CommitError::DiskFull))
+            }
+            Err(error) => Err(WriteFailure::Refused(CommitError::Store(error))),
+        }
+    }
+
+    /// Makes the block visible: it is durable.
+    fn publish(&mut self) {
+        let Some(slot) = &self.slot else { return };
+        let block_offset = slot.offset - self.block.padded_bytes();
+        self.shared.tables.publish(self.block.rows.drain(..));
+        for placed in self.block.frames.drain(..) {
+            let in_wal = placed.in_wal(slot.number, block_offset);
+            let mut state = placed.log.state();
+            state.durable.next = placed.frame.position.next();
+            state.durable.chain = placed.chain;
+            state.durable.arrival = placed.frame.arrival;
+            state.unflushed.push_back(in_wal);
+            let (position, bytes) = (placed.frame.position, placed.frame.body.len());
+            state.cached.push_back(placed.frame);
+            let dirty = std::mem::replace(&mut state.dirty, true);
+            placed.log.publish(state);
+            self.cache.added(&placed.log, position, bytes);
+            if !dirty {
+                self.shared.flush.note_dirty(placed.log);
+            }
+        }
+        for change in self.block.changes.drain(..) {
+            self.shared.apply(change);
+        }
+        self.shared
+            .durable_block
+            .store(self.cursor.number, Ordering::Release);
+        self.cursor.number += 1;
+        self.failed_before = false;
+    }
+
+    /// Gives back the places of a block that did not become durable.
+    fn take_back(&mut self) {
+        let back = |log: &Log| {
+            let mut state = log.state();
+            let LogState {
+                assigned, durable, ..
+            } = &mut *state;
+            *assigned = *durable;
+        };
+        for placed in &self.block.frames {
+            back(&placed.log);
+        }
+        for change in &self.block.changes {
+            if let LogChange::Seal(id) = change
+                && let Ok(log) = self.shared.logs.find(*id)
+            {
+                back(&log);
+            }
+        }
+    }
+
+    /// What to answer those whose block failed. The file that a write or sync failed on is never
+    /// written again: what the system keeps of it in memory may not be what is on the disk. The
+    /// next block takes this one's number in another file, which makes this one void.
+    fn fail(&mut self, failure: WriteFailure) -> CommitError {
+        let why = match failure {
+            WriteFailure::Refused(error) => {
+                if matches!(error, CommitError::DiskFull) {
+                    self.space_checked = None;
+                }
+                tracing::warn!(%error, "a block was refused");
+                return error;
+            }
+            WriteFailure::Unknown(why) => why,
+        };
+        tracing::error!(%why, "the disk failed to keep a block; going on in another file");
+        self.shared.wal.abandon();
+        self.slot = None;
+        self.shared.flush.request_all();
+        let twice = std::mem::replace(&mut self.failed_before, true);
+        if twice {
+            let reason = format!("the disk failed twice to keep what was written: {why}");
+            self.shared.health.set(Topic::ReadOnly, reason.clone());
+            self.shared.queue.close(&reason);
+        }
+        CommitError::Unknown(why)
+    }
+
+    /// Whether new data must be refused to leave the disk room for what was accepted.
+    fn is_disk_full(&mut self) -> bool {
+        if self
+            .space_checked
+            .is_some_and(|at| at.elapsed() < SPACE_CHECK_EVERY)
+        {
+            return self.disk_full;
+        }
+        self.space_checked = Some(Instant::now());
+        let Ok(space) = self.shared.disk.space() else {
+            return self.disk_full;
+        };
+        let needed = self
+            .shared
+            .options
+            .free_bytes_min
+            .min(space.total_bytes / 10);
+        let full = space.free_bytes < needed;
+        if full != self.disk_full {
+            match full {
+                true => self.shared.health.set(
+                    Topic::DiskFull,
+                    format!(
+                        "the disk has {} bytes free, {needed} are needed",
+                        space.free_bytes
+                    ),
+                ),
+                false => self.shared.health.clear(Topic::DiskFull),
+            }
+        }
+        self.disk_full = full;
+        full
+    }
+}
+
+/// Makes sure that no start takes what a full disk has of a block for the block.
+fn void(slot: &Slot) -> WriteFailure {
+    let zeros = [0; BLOCK_HEADER_BYTES];
+    let voided = write_all(slot.file.as_ref(), &mut [IoSlice::new(&zeros)], slot.offset)
+        .and_then(|()| slot.file.sync());
+    match voided {
+        Ok(()) => WriteFailure::Refused(CommitError::DiskFull),
+        Err(error) => WriteFailure::Unknown(format!("take back a block: {error}")),
+    }
+}
+
+fn adds_data(request: &Request) -> bool {
+    !request.appends.is_empty() || request.writes.iter().any(|write| write.value.is_some())
+}
+
+fn answer(
+    reply: oneshot::Sender<Result<Committed, CommitError>>,
+    answer: Result<Committed, CommitError>,
+) {
+    // Who dropped the future does not want the answer.
+    let _ = reply.send(answer);
+}
