@@ -1,1 +1,14 @@
-//! End-to-end tests over HTTP.
+//! What the end-to-end tests stand on: a whole server in the process, on a real engine in a
+//! temporary directory, with a clock that is moved by hand, and a client that signs and speaks
+//! HTTP. The tests mirror the operations: `tests/<service>/<operation>.rs`.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test's ground that gives way fails the test"
+)]
+
+mod client;
+mod service;
+
+pub use client::{Client, Refusal};
+pub use service::{ACCOUNT, OTHER_ACCOUNT, REGION, Service, shard_id};

@@ -1,0 +1,122 @@
+//! A client that checks nothing: it signs what it is given and reads what it gets.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::TcpStream;
+use types::{Clock, ManualClock};
+use wire::sigv4::{SecretKey, Signer};
+
+/// An error as the client sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The HTTP status.
+    pub status: u16,
+    /// `__type`.
+    pub code: String,
+    /// `message`.
+    pub message: String,
+}
+
+/// Calls operations in one account and region.
+#[derive(Clone)]
+pub struct Client {
+    pub(crate) address: SocketAddr,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) key_id: &'static str,
+    pub(crate) secret: SecretKey,
+    pub(crate) region: &'static str,
+}
+
+impl Client {
+    /// The same caller, elsewhere.
+    pub fn in_region(&self, region: &'static str) -> Self {
+        Self {
+            region,
+            ..self.clone()
+        }
+    }
+
+    /// The answer of an operation that must succeed; `Null` when it has no body.
+    pub async fn call(&self, operation: &str, input: Value) -> Value {
+        let response = self.send(operation, input.to_string().into()).await;
+        let (status, body) = (response.status(), response.into_body());
+        assert_eq!(
+            status,
+            200,
+            "{operation}: {}",
+            String::from_utf8_lossy(&body)
+        );
+        match body.is_empty() {
+            true => Value::Null,
+            false => serde_json::from_slice(&body).expect("the answer is JSON"),
+        }
+    }
+
+    /// The error of an operation that must be refused.
+    pub async fn refusal(&self, operation: &str, input: Value) -> Refusal {
+        refusal_of(self.send(operation, input.to_string().into()).await)
+    }
+
+    /// The code of the error of an operation that must be refused with status 400.
+    pub async fn code(&self, operation: &str, input: Value) -> String {
+        let refusal = self.refusal(operation, input).await;
+        assert_eq!(refusal.status, 400, "{refusal:?}");
+        refusal.code
+    }
+
+    /// Sends any bytes as the signed body of an operation.
+    pub async fn send(&self, operation: &str, body: Bytes) -> Response<Bytes> {
+        let request = Request::post(format!("http://{}/", self.address))
+            .header("content-type", "application/x-amz-json-1.1")
+            .header("x-amz-target", format!("Kinesis_20131202.{operation}"))
+            .body(())
+            .unwrap();
+        let (mut parts, ()) = request.into_parts();
+        let signer = Signer {
+            key_id: self.key_id,
+            secret: &self.secret,
+            session_token: None,
+            region: self.region,
+            service: "kinesis",
+        };
+        signer.sign(&mut parts, &body, self.clock.now()).unwrap();
+        parts.uri = "/".parse().unwrap();
+        let request = Request::from_parts(parts, Full::new(body));
+
+        let socket = TcpStream::connect(self.address).await.unwrap();
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(socket))
+            .await
+            .unwrap();
+        let connection = tokio::spawn(connection);
+        let response = sender.send_request(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        drop(sender);
+        connection.await.unwrap().unwrap();
+        Response::from_parts(parts, body)
+    }
+}
+
+/// Reads an answer that must be an error.
+fn refusal_of(response: Response<Bytes>) -> Refusal {
+    let text = String::from_utf8_lossy(response.body());
+    assert!(400 <= response.status().as_u16(), "not refused: {text}");
+    let body: Value = serde_json::from_slice(response.body()).expect("an error is JSON");
+    let member = |name: &str| {
+        body[name]
+            .as_str()
+            .expect("an error has its members")
+            .to_owned()
+    };
+    Refusal {
+        status: response.status().as_u16(),
+        code: member("__type"),
+        message: member("message"),
+    }
+}

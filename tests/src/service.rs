@@ -1,0 +1,217 @@
+//! A server in the process.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use server::{Config, Credential, Running};
+use store::disk::real::RealDisk;
+use store::embedded::{Embedded, Options};
+use tempfile::TempDir;
+use types::{AccountId, ManualClock, Timestamp};
+use wire::sigv4::SecretKey;
+
+use crate::Client;
+
+/// The account of [`Service::client`].
+pub const ACCOUNT: &str = "000000000000";
+/// The account of [`Service::other_client`].
+pub const OTHER_ACCOUNT: &str = "111111111111";
+/// The region of the clients.
+pub const REGION: &str = "eu-central-1";
+
+const KEYS: [(&str, &str, &str); 2] = [
+    ("AKIDEXAMPLE", "secret", ACCOUNT),
+    ("AKIDOTHER", "other secret", OTHER_ACCOUNT),
+];
+
+/// When every test begins.
+const START: Timestamp = Timestamp(1_700_000_000_000);
+/// Questions whether a stream has changed its status, at most.
+const QUESTIONS_MAX: usize = 10_000;
+
+/// A server with its data directory and its clock.
+pub struct Service {
+    running: Running,
+    clock: Arc<ManualClock>,
+    directory: TempDir,
+    throttle: bool,
+}
+
+impl Service {
+    /// A server that enforces no limits per shard.
+    pub async fn start() -> Self {
+        Self::open(
+            tempfile::tempdir().unwrap(),
+            Arc::new(ManualClock::new(START)),
+            false,
+        )
+        .await
+    }
+
+    /// A server that enforces AWS's limits per shard.
+    pub async fn start_throttled() -> Self {
+        Self::open(
+            tempfile::tempdir().unwrap(),
+            Arc::new(ManualClock::new(START)),
+            true,
+        )
+        .await
+    }
+
+    /// Stops the server and starts another on what it kept.
+    pub async fn restart(self) -> Self {
+        self.running.shut_down().await.unwrap();
+        Self::open(self.directory, self.clock, self.throttle).await
+    }
+
+    /// Stops the server; fails when it does not stop well.
+    pub async fn stop(self) {
+        self.running.shut_down().await.unwrap();
+    }
+
+    async fn open(directory: TempDir, clock: Arc<ManualClock>, throttle: bool) -> Self {
+        let path = directory.path().to_owned();
+        let opened = tokio::task::spawn_blocking(move || {
+            let disk = RealDisk::new(&path).unwrap();
+            Embedded::open(Arc::new(disk), small()).unwrap()
+        });
+        let credentials = KEYS.iter().map(|(key_id, secret, account)| Credential {
+            access_key_id: (*key_id).to_owned(),
+            secret_access_key: SecretKey::new(*secret),
+            account: AccountId::parse(account).unwrap(),
+        });
+        let config = Config {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            throttle,
+            credentials: credentials.collect(),
+            ..Config::default()
+        };
+        let engine = opened.await.unwrap();
+        let running = server::start(config, engine, clock.clone()).await.unwrap();
+        Self {
+            running,
+            clock,
+            directory,
+            throttle,
+        }
+    }
+
+    /// The caller of most tests.
+    pub fn client(&self) -> Client {
+        self.client_of(KEYS[0])
+    }
+
+    /// A caller of another account.
+    pub fn other_client(&self) -> Client {
+        self.client_of(KEYS[1])
+    }
+
+    fn client_of(&self, (key_id, secret, _): (&'static str, &str, &str)) -> Client {
+        Client {
+            address: self.running.address(),
+            clock: self.clock.clone(),
+            key_id,
+            secret: SecretKey::new(secret),
+            region: REGION,
+        }
+    }
+
+    /// Lets time pass.
+    pub fn pass(&self, time: Duration) {
+        self.clock.advance(time);
+    }
+}
+
+impl Client {
+    /// Creates a stream and waits until it is ACTIVE.
+    pub async fn create(&self, name: &str, shards: u32) {
+        self.call(
+            "CreateStream",
+            json!({"StreamName": name, "ShardCount": shards}),
+        )
+        .await;
+        for _ in 0..QUESTIONS_MAX {
+            if self.summary(name).await["StreamStatus"] == "ACTIVE" {
+                return;
+            }
+        }
+        panic!("{name} does not become ACTIVE");
+    }
+
+    /// Deletes a stream and waits until it is gone.
+    pub async fn delete(&self, name: &str) {
+        self.call("DeleteStream", json!({"StreamName": name})).await;
+        for _ in 0..QUESTIONS_MAX {
+            let names = self.call("ListStreams", json!({})).await;
+            if !names["StreamNames"]
+                .as_array()
+                .unwrap()
+                .contains(&json!(name))
+            {
+                return;
+            }
+        }
+        panic!("{name} does not go");
+    }
+
+    /// DescribeStreamSummary's description.
+    pub async fn summary(&self, name: &str) -> Value {
+        let answer = self
+            .call("DescribeStreamSummary", json!({"StreamName": name}))
+            .await;
+        answer["StreamDescriptionSummary"].clone()
+    }
+
+    /// Puts one record of this data (base64) with the partition key `a`; where it landed.
+    pub async fn put(&self, name: &str, data: &str) -> Value {
+        let input = json!({"StreamName": name, "Data": data, "PartitionKey": "a"});
+        self.call("PutRecord", input).await
+    }
+
+    /// An iterator of the stream's first shard; `start` holds the members that say where.
+    pub async fn iterator(&self, name: &str, start: Value) -> String {
+        let mut input = json!({"StreamName": name, "ShardId": shard_id(0)});
+        input
+            .as_object_mut()
+            .unwrap()
+            .extend(start.as_object().unwrap().clone());
+        let answer = self.call("GetShardIterator", input).await;
+        answer["ShardIterator"].as_str().unwrap().to_owned()
+    }
+
+    /// GetRecords of the stream's first shard from its oldest record on.
+    pub async fn read(&self, name: &str) -> Value {
+        let oldest = json!({"ShardIteratorType": "TRIM_HORIZON"});
+        let iterator = self.iterator(name, oldest).await;
+        self.call("GetRecords", json!({"ShardIterator": iterator}))
+            .await
+    }
+
+    /// The data (base64) of the records that [`Client::read`] gives.
+    pub async fn data(&self, name: &str) -> Vec<String> {
+        let answer = self.read(name).await;
+        let records = answer["Records"].as_array().unwrap();
+        let data = records
+            .iter()
+            .map(|record| record["Data"].as_str().unwrap().to_owned());
+        data.collect()
+    }
+}
+
+/// The id of the stream's shard number `index`.
+pub fn shard_id(index: u32) -> String {
+    format!("shardId-{index:012}")
+}
+
+/// Small files, so that a server starts at once and a few megabytes reach the segments.
+fn small() -> Options {
+    Options {
+        wal_file_bytes: 8 * 1024 * 1024,
+        flush_bytes: 4 * 1024 * 1024,
+        free_bytes_min: 0,
+        ballast_bytes: 0,
+        ..Options::default()
+    }
+}

@@ -1,0 +1,23 @@
+//! Every operation of Data Streams over HTTP, one file each, as in `host/streams/src/ops`.
+
+mod add_tags_to_stream;
+mod create_stream;
+mod decrease_stream_retention_period;
+mod delete_stream;
+mod describe_stream;
+mod describe_stream_summary;
+mod get_records;
+mod get_shard_iterator;
+mod increase_stream_retention_period;
+mod list_shards;
+mod list_streams;
+mod list_tags_for_stream;
+mod naming;
+mod put_record;
+mod put_records;
+mod remove_tags_from_stream;
+
+/// One hour and a little.
+const OVER_AN_HOUR: std::time::Duration = std::time::Duration::from_secs(3_601);
+/// A little more than a token or an iterator lives.
+const OVER_FIVE_MINUTES: std::time::Duration = std::time::Duration::from_secs(301);

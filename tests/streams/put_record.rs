@@ -1,0 +1,191 @@
+//! PutRecord.
+
+use std::time::Duration;
+
+use millrace_tests::{ACCOUNT, Service, shard_id};
+use serde_json::{Value, json};
+use types::limits::{RECORD_BYTES_MAX, SHARD_WRITE_RECORDS_PER_SECOND};
+
+/// Base64 of `bytes` zero bytes, `bytes` divisible by 3.
+fn zeros(bytes: usize) -> String {
+    assert_eq!(bytes % 3, 0);
+    "AAAA".repeat(bytes / 3)
+}
+
+#[tokio::test]
+async fn a_record_is_read_as_it_was_put() {
+    let service = Service::start().await;
+    let client = service.client();
+    client.create("orders", 1).await;
+    let put = client.put("orders", "aGVsbG8=").await;
+    assert_eq!(put["ShardId"], shard_id(0));
+    assert_eq!(put["EncryptionType"], "NONE");
+    let answer = client.read("orders").await;
+    let wanted = json!([{
+        "ApproximateArrivalTimestamp": answer["Records"][0]["ApproximateArrivalTimestamp"],
+        "Data": "aGVsbG8=",
+        "EncryptionType": "NONE",
+        "PartitionKey": "a",
+        "SequenceNumber": put["SequenceNumber"],
+    }]);
+    let mut found = answer["Records"].clone();
+    for record in found.as_array_mut().unwrap() {
+        // AWS leaves the member out for streams without encryption, or says NONE.
+        record["EncryptionType"] = json!("NONE");
+    }
+    assert_eq!(found, wanted);
+    let arrival = answer["Records"][0]["ApproximateArrivalTimestamp"].as_f64();
+    assert_eq!(arrival, Some(1_700_000_000.0));
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn sequence_numbers_of_a_shard_rise() {
+    let service = Service::start().await;
+    let client = service.client();
+    client.create("orders", 1).await;
+    let mut last = 0_u128;
+    for _ in 0..20 {
+        let put = client.put("orders", "eA==").await;
+        let number: u128 = put["SequenceNumber"].as_str().unwrap().parse().unwrap();
+        assert!(last < number);
+        last = number;
+    }
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn an_explicit_hash_key_goes_before_the_partition_key() {
+    let service = Service::start().await;
+    let client = service.client();
+    client.create("orders", 2).await;
+    for (hash_key, shard) in [
+        (0, 0),
+        (u128::MAX / 2, 0),
+        (u128::MAX / 2 + 1, 1),
+        (u128::MAX, 1),
+    ] {
+        let input = json!({
+            "StreamName": "orders", "Data": "eA==", "PartitionKey": "a",
+            "ExplicitHashKey": hash_key.to_string(),
+        });
+        assert_eq!(
+            client.call("PutRecord", input).await["ShardId"],
+            shard_id(shard)
+        );
+    }
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_hash_key_of_more_than_128_bits_is_refused() {
+    let service = Service::start().await;
+    let client = service.client();
+    client.create("orders", 1).await;
+    let input = json!({
+        "StreamName": "orders", "Data": "eA==", "PartitionKey": "a",
+        "ExplicitHashKey": "340282366920938463463374607431768211456",
+    });
+    assert_eq!(
+        client.code("PutRecord", input).await,
+        "InvalidArgumentException"
+    );
+    assert!(client.data("orders").await.is_empty());
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn data_and_partition_key_together_may_have_1_mib() {
+    let service = Service::start().await;
+    let client = service.client();
+    client.create("orders", 1).await;
+    let put = |data: usize, key: usize| json!({"StreamName": "orders", "Data": zeros(data), "PartitionKey": "k".repeat(key)});
+    let data = RECORD_BYTES_MAX - 1;
+    client.call("PutRecord", put(data, 1)).await;
+    let code = client.code("PutRecord", put(data, 2)).await;
+    assert_eq!(code, "InvalidArgumentException");
+    assert_eq!(client.data("orders").await.len(), 1);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn data_that_is_no_base64_is_refused() {
+    let service = Service::start().await;
+    let client = service.client();
+    client.create("orders", 1).await;
+    for data in [
+        "a",
+        "a===",
+        "aGVsbG8",
+        "aGVs bG8=",
+        "aGVsbG9=",
+        "-_-_",
+        "aGVsbG8=\n",
+    ] {
+        let input = json!({"StreamName": "orders", "Data": data, "PartitionKey": "a"});
+        assert_eq!(
+            client.code("PutRecord", input).await,
+            "SerializationException",
+            "{data}"
+        );
+    }
+    assert!(client.data("orders").await.is_empty());
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_dry_run_puts_nothing() {
+    let service = Service::start().await;
+    let client = service.client();
+    client.create("orders", 1).await;
+    let input = json!({
+        "StreamName": "orders", "Data": "eA==", "PartitionKey": "a", "DryRun": true,
+    });
+    assert_eq!(
+        client.code("PutRecord", input).await,
+        "DryRunOperationException"
+    );
+    assert!(client.data("orders").await.is_empty());
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_shard_takes_1000_records_a_second_and_the_next_second_again() {
+    let service = Service::start_throttled().await;
+    let client = service.client();
+    client.create("orders", 1).await;
+    let record = json!({"Data": "eA==", "PartitionKey": "a"});
+    let half = SHARD_WRITE_RECORDS_PER_SECOND as usize / 2;
+    let records: Vec<Value> = vec![record; half];
+    let input = json!({"StreamName": "orders", "Records": records});
+    for _ in 0..2 {
+        let answer = client.call("PutRecords", input.clone()).await;
+        assert_eq!(answer["FailedRecordCount"], 0);
+    }
+    let one = json!({"StreamName": "orders", "Data": "eA==", "PartitionKey": "a"});
+    let refusal = client.refusal("PutRecord", one.clone()).await;
+    assert_eq!(refusal.code, "ProvisionedThroughputExceededException");
+    let place = format!(
+        "shard {} in stream orders under account {ACCOUNT}",
+        shard_id(0)
+    );
+    assert_eq!(refusal.message, format!("Rate exceeded for {place}."));
+    service.pass(Duration::from_secs(1));
+    client.call("PutRecord", one).await;
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_shard_takes_1_mib_a_second() {
+    let service = Service::start_throttled().await;
+    let client = service.client();
+    client.create("orders", 1).await;
+    let input = json!({"StreamName": "orders", "Data": zeros(600_000), "PartitionKey": "a"});
+    client.call("PutRecord", input.clone()).await;
+    let code = client.code("PutRecord", input.clone()).await;
+    assert_eq!(code, "ProvisionedThroughputExceededException");
+    service.pass(Duration::from_secs(1));
+    client.call("PutRecord", input).await;
+    assert_eq!(client.data("orders").await.len(), 2);
+    service.stop().await;
+}
