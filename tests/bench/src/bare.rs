@@ -36,12 +36,22 @@ const RECORDS: ListRule<Fields> = ListRule::of(1, limits::PUT_RECORDS_COUNT_MAX,
 /// As the product's: what a connection reads at once.
 const READ_BYTES_MAX: usize = 256 * 1024;
 
-/// The three kinds of put.
-pub fn run(bench: &Bench) -> Result<Vec<Line>, Failure> {
-    Batch::ALL.iter().map(|batch| one(bench, batch)).collect()
+/// PutRecord of 1 KiB.
+pub fn put_record(bench: &Bench) -> Result<Vec<Line>, Failure> {
+    put(bench, &Batch::ONE)
 }
 
-fn one(bench: &Bench, batch: &Batch) -> Result<Line, Failure> {
+/// PutRecords of 500 times 1 KiB.
+pub fn put_records_large(bench: &Bench) -> Result<Vec<Line>, Failure> {
+    put(bench, &Batch::LARGE)
+}
+
+/// PutRecords of 100 times 100 bytes.
+pub fn put_records_small(bench: &Bench) -> Result<Vec<Line>, Failure> {
+    put(bench, &Batch::SMALL)
+}
+
+fn put(bench: &Bench, batch: &Batch) -> Result<Vec<Line>, Failure> {
     let runtime = bench.runtime()?;
     let bare = Arc::new(Bare {
         verifier: Verifier::new(Verifier::SKEW_DEFAULT, Paths::Normalized),
@@ -52,7 +62,7 @@ fn one(bench: &Bench, batch: &Batch) -> Result<Line, Failure> {
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
     let address: SocketAddr = listener.local_addr()?;
     runtime.spawn(listen(listener, bare));
-    let name = format!("bare/{}", batch.name);
+    let name = format!("bare_{}", batch.name);
     let target = Target {
         name: &name,
         address,
@@ -60,7 +70,7 @@ fn one(bench: &Bench, batch: &Batch) -> Result<Line, Failure> {
         // The load generator is this thread.
         cpu: &|| Ok(own_cpu().saturating_sub(thread_cpu())),
     };
-    puts::measure(bench, &target, batch)
+    Ok(vec![puts::measure(bench, &target, batch)?])
 }
 
 struct Bare {

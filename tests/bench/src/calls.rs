@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::Failure;
+use crate::answer::content_length;
 use crate::child::Server;
-use crate::generator::{Generator, Load, Pace, content_length};
+use crate::generator::{Generator, Load, Pace};
 use crate::puts;
 use crate::requests::{Batch, Signer};
 

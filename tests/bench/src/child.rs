@@ -85,7 +85,7 @@ impl Drop for Server {
     }
 }
 
-/// The first address in the form `http://ip:port` that the server prints. What it prints later is
+/// The address in the line `ready http://ip:port` that the server prints. What it prints later is
 /// thrown away, so that it never waits for a reader.
 fn endpoint(stdout: ChildStdout) -> Option<SocketAddr> {
     let (found, endpoint) = mpsc::channel();
@@ -101,11 +101,7 @@ fn endpoint(stdout: ChildStdout) -> Option<SocketAddr> {
 }
 
 fn address_in(line: &str) -> Option<SocketAddr> {
-    let rest = line.split_once("http://")?.1;
-    let end = rest
-        .find(|c: char| !(c.is_ascii_hexdigit() || ".:[]".contains(c)))
-        .unwrap_or(rest.len());
-    rest[..end].parse().ok()
+    line.strip_prefix("ready http://")?.parse().ok()
 }
 
 #[cfg(test)]
@@ -113,9 +109,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_endpoint_is_found_in_a_line_for_people() {
-        let found = address_in("millrace listens on http://127.0.0.1:4567 (us-east-1)");
+    fn an_endpoint_is_found_in_the_line_that_says_ready() {
+        let found = address_in("ready http://127.0.0.1:4567");
         assert_eq!(found, Some(SocketAddr::from(([127, 0, 0, 1], 4567))));
-        assert_eq!(address_in("nothing here"), None);
+        assert_eq!(address_in("  endpoint  http://127.0.0.1:4567"), None);
     }
 }

@@ -13,17 +13,12 @@ use std::time::{Duration, Instant};
 use rustix::event::{Timespec, epoll};
 
 use crate::Failure;
+use crate::answer::Answer;
 use crate::latency::{Latencies, Percentiles};
 use crate::usage::thread_cpu;
 
-/// An answer longer than this is refused.
-const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
-const ANSWER_BYTES_FIRST: usize = 64 * 1024;
-const HEAD_BYTES_MAX: usize = 8 * 1024;
 /// How long the last answers may take after the time is up.
 const DRAIN: Duration = Duration::from_secs(10);
-/// Where the count of refused records is looked for at both ends of an answer.
-const FAILED_COUNT_WITHIN: usize = 128;
 const REFUSED_CHARS: usize = 160;
 const WAIT_MAX: Duration = Duration::from_millis(100);
 
@@ -327,88 +322,4 @@ impl Connection {
             }
         }
     }
-}
-
-/// An answer as far as it has come.
-#[derive(Debug, Default)]
-struct Answer {
-    buffer: Vec<u8>,
-    filled: usize,
-    body_start: usize,
-    length: Option<usize>,
-}
-
-impl Answer {
-    fn room(&mut self) -> Result<&mut [u8], Failure> {
-        let wanted = self.length.unwrap_or(ANSWER_BYTES_FIRST);
-        if self.buffer.len() < wanted {
-            self.buffer.resize(wanted, 0);
-        }
-        if self.filled == self.buffer.len() {
-            return Err("more bytes came than the answer has".into());
-        }
-        Ok(&mut self.buffer[self.filled..])
-    }
-
-    /// True when the answer is complete.
-    fn grew(&mut self, count: usize) -> Result<bool, Failure> {
-        self.filled += count;
-        if self.length.is_none() {
-            self.length = self.find_length()?;
-        }
-        Ok(self.length == Some(self.filled))
-    }
-
-    fn find_length(&mut self) -> Result<Option<usize>, Failure> {
-        let head = &self.buffer[..self.filled];
-        let Some(head_length) = memchr::memmem::find(head, b"\r\n\r\n") else {
-            if self.filled > HEAD_BYTES_MAX {
-                return Err("an answer's head does not end".into());
-            }
-            return Ok(None);
-        };
-        self.body_start = head_length + 4;
-        let length = self.body_start + content_length(&head[..head_length])?;
-        if length > ANSWER_BYTES_MAX {
-            return Err(format!("an answer has {length} bytes").into());
-        }
-        Ok(Some(length))
-    }
-
-    /// 200, and no record in it refused.
-    fn is_good(&self) -> bool {
-        const FAILED: &[u8] = b"\"FailedRecordCount\":";
-        if !self.buffer[..self.filled].starts_with(b"HTTP/1.1 200") {
-            return false;
-        }
-        let body = &self.buffer[self.body_start..self.filled];
-        let ends = [
-            &body[..body.len().min(FAILED_COUNT_WITHIN)],
-            &body[body.len().saturating_sub(FAILED_COUNT_WITHIN)..],
-        ];
-        ends.iter().all(|end| {
-            let count = memchr::memmem::find(end, FAILED).map(|at| &end[at + FAILED.len()..]);
-            count.is_none_or(|count| count.starts_with(b"0"))
-        })
-    }
-
-    fn excerpt(&self) -> String {
-        let shown = self.filled.min(600);
-        String::from_utf8_lossy(&self.buffer[..shown]).into_owned()
-    }
-
-    fn clear(&mut self) {
-        self.filled = 0;
-        self.length = None;
-    }
-}
-
-/// The body's length that an answer's head announces.
-pub fn content_length(head: &[u8]) -> Result<usize, Failure> {
-    const NAME: &[u8] = b"content-length:";
-    let line = head
-        .split(|byte| *byte == b'\n')
-        .find(|line| line.len() > NAME.len() && line[..NAME.len()].eq_ignore_ascii_case(NAME))
-        .ok_or("an answer has no Content-Length")?;
-    Ok(std::str::from_utf8(&line[NAME.len()..])?.trim().parse()?)
 }

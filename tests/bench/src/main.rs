@@ -1,11 +1,15 @@
 //! Measures millrace and, in the same run, what the machine and a server that stores nothing can
 //! do. Never part of the tests: numbers depend on the machine and on what else it does.
 
+mod answer;
 mod bare;
 mod bench;
 mod calls;
 mod ceiling;
 mod child;
+mod counting;
+mod engine;
+mod engine_reads;
 mod generator;
 mod http;
 mod latency;
@@ -17,7 +21,9 @@ mod reader;
 mod report;
 mod requests;
 mod responder;
+mod restart;
 mod rows;
+mod shards;
 mod usage;
 
 use std::io::Write;
@@ -69,14 +75,18 @@ fn run(options: Options) -> Result<ExitCode, Failure> {
     })
 }
 
+/// A name chooses the row of that name, or all rows that it is part of.
 fn chosen(names: &[String]) -> Result<Vec<&'static Row>, Failure> {
+    let chosen_by = |row: &Row, name: &str| {
+        row.name == name || ROWS.iter().all(|r| r.name != name) && row.name.contains(name)
+    };
     for name in names {
-        if !ROWS.iter().any(|row| row.name.contains(name.as_str())) {
+        if !ROWS.iter().any(|row| chosen_by(row, name)) {
             return Err(format!("no row is named {name}; see --list").into());
         }
     }
-    let wanted = |row: &&Row| names.is_empty() || names.iter().any(|n| row.name.contains(&**n));
-    Ok(ROWS.iter().filter(wanted).collect())
+    let chosen = |row: &&Row| names.is_empty() || names.iter().any(|name| chosen_by(row, name));
+    Ok(ROWS.iter().filter(chosen).collect())
 }
 
 fn measure(bench: &Bench, rows: &[&'static Row]) -> Report {

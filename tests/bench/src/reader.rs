@@ -3,7 +3,7 @@
 //! Answers have megabytes: they pass through a small buffer in which the records are counted, so
 //! that the reader costs little more than the system calls.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use crate::Failure;
 use crate::bench::Bench;
 use crate::calls;
 use crate::child::Server;
-use crate::generator::content_length;
+use crate::counting;
 use crate::latency::Latencies;
 use crate::report::{Goal, Line};
 use crate::requests::{Batch, Signer};
@@ -25,11 +25,7 @@ const SHARDS: usize = 16;
 const STORED_BYTES: u64 = 1_000_000_000;
 const GOAL_MB_PER_SECOND: f64 = 900.0;
 const BUFFER_BYTES: usize = 256 * 1024;
-/// Kept of one part of an answer when the next is read: longer than anything looked for.
-const CARRY_BYTES: usize = 1_024;
 const READ_MAX: Duration = Duration::from_secs(30);
-const RECORD: &[u8] = b"\"Data\":\"";
-const NEXT: &[u8] = b"\"NextShardIterator\":\"";
 
 /// GetRecords as clients send it, and with at most 1,000 records an answer.
 pub fn get_records(bench: &Bench) -> Result<Vec<Line>, Failure> {
@@ -163,73 +159,6 @@ impl Reader<'_> {
         };
         let body = serde_json::to_vec(&input)?;
         socket.write_all(&self.signer.request("GetRecords", &body)?)?;
-        self.answer(socket)
+        counting::records(&mut self.buffer, socket)
     }
-
-    /// How many records an answer has, and the iterator after them.
-    fn answer(&mut self, socket: &mut TcpStream) -> Result<(u64, Option<String>), Failure> {
-        let (mut filled, head) = self.head(socket)?;
-        let mut missing = (head + content_length(&self.buffer[..head])?)
-            .checked_sub(filled)
-            .ok_or("more bytes came than the answer has")?;
-        let (mut from, mut records, mut next) = (head, 0, None);
-        loop {
-            let part = &self.buffer[from..filled];
-            // Text that crosses into the next part is found there, in what is carried over.
-            let last = missing == 0;
-            let settled = if last {
-                part.len()
-            } else {
-                part.len().saturating_sub(CARRY_BYTES)
-            };
-            records += memchr::memmem::find_iter(part, RECORD)
-                .take_while(|at| *at < settled)
-                .count() as u64;
-            next = next.or_else(|| next_iterator(part));
-            if last {
-                return Ok((records, next));
-            }
-            self.buffer.copy_within(from + settled..filled, 0);
-            filled -= from + settled;
-            from = 0;
-            let room = missing.min(self.buffer.len() - filled);
-            let count = socket.read(&mut self.buffer[filled..filled + room])?;
-            if count == 0 {
-                return Err("the server closed a connection".into());
-            }
-            filled += count;
-            missing -= count;
-        }
-    }
-
-    /// Reads until the head is complete: how much was read, and where the head ends.
-    fn head(&mut self, socket: &mut TcpStream) -> Result<(usize, usize), Failure> {
-        let mut filled = 0;
-        loop {
-            let count = socket.read(&mut self.buffer[filled..])?;
-            filled += count;
-            let head = memchr::memmem::find(&self.buffer[..filled], b"\r\n\r\n");
-            if let Some(head) = head {
-                if !self.buffer.starts_with(b"HTTP/1.1 200") {
-                    let text = String::from_utf8_lossy(&self.buffer[..filled]);
-                    return Err(format!("GetRecords: {text}").into());
-                }
-                return Ok((filled, head + 4));
-            }
-            if count == 0 || filled == self.buffer.len() {
-                return Err("an answer's head does not end".into());
-            }
-        }
-    }
-}
-
-fn next_iterator(part: &[u8]) -> Option<String> {
-    // It is the answer's first or last member; records between are not searched.
-    let end = part.len().saturating_sub(2 * CARRY_BYTES);
-    let candidates = [&part[..part.len().min(CARRY_BYTES)], &part[end..]];
-    candidates.into_iter().find_map(|text| {
-        let start = memchr::memmem::find(text, NEXT)? + NEXT.len();
-        let length = memchr::memchr(b'"', &text[start..])?;
-        Some(String::from_utf8_lossy(&text[start..start + length]).into_owned())
-    })
 }

@@ -2,7 +2,7 @@
 
 use crate::bench::Bench;
 use crate::report::Line;
-use crate::{Failure, bare, ceiling, http, machine, reader};
+use crate::{Failure, bare, ceiling, engine, engine_reads, http, machine, reader, restart, shards};
 
 /// Something to measure.
 #[derive(Debug)]
@@ -49,29 +49,84 @@ pub const ROWS: &[Row] = &[
         ceiling::run,
     ),
     row(
-        "bare",
-        "HTTP, signature, JSON and base64, nothing kept",
-        bare::run,
+        "bare_put_record",
+        "nothing kept: PutRecord of 1 KiB",
+        bare::put_record,
+    ),
+    row(
+        "bare_put_records_500x1k",
+        "nothing kept: PutRecords",
+        bare::put_records_large,
+    ),
+    row(
+        "bare_put_records_100x100",
+        "nothing kept: PutRecords",
+        bare::put_records_small,
+    ),
+    row(
+        "engine_1",
+        "the engine alone, 1 commit at a time",
+        engine::one,
+    ),
+    row(
+        "engine_64",
+        "the engine alone, 64 at a time",
+        engine::sixty_four,
+    ),
+    row(
+        "engine_500",
+        "the engine alone, 500 at a time",
+        engine::five_hundred,
     ),
     row("put_record", "PutRecord of 1 KiB", http::put_record),
     row(
-        "put_records_500",
+        "put_records_500x1k",
         "PutRecords of 500 x 1 KiB",
         http::put_records_large,
     ),
     row(
-        "put_records_100",
+        "put_records_100x100",
         "PutRecords of 100 x 100 B",
         http::put_records_small,
     ),
     row(
         "get_records",
-        "GetRecords of a whole stream, again and again",
+        "GetRecords of a whole stream",
         reader::get_records,
     ),
     row(
         "memory",
-        "resident memory before and after 200 MB put",
+        "resident before and after 200 MB put",
         http::memory,
     ),
+    row(
+        "shards_engine",
+        "10,000 logs, 10 commits/s each",
+        shards::engine,
+    ),
+    row(
+        "shards_http",
+        "10,000 shards, 10 records/s each",
+        shards::http,
+    ),
+    row(
+        "tail_readers",
+        "20 readers at the tip of one log",
+        engine_reads::tail,
+    ),
+    row("cold_read", "logs read from the disk", engine_reads::cold),
+    row("start", "an empty server, start to ready", restart::empty),
+    row(
+        "restart_logs",
+        "ready again after kill -9, 10,000 logs",
+        restart::logs,
+    ),
+    Row {
+        once: true,
+        ..row(
+            "restart_data",
+            "ready again after kill -9, much data",
+            restart::data,
+        )
+    },
 ];

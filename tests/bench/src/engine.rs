@@ -1,0 +1,177 @@
+//! The log engine alone, on the real disk, every commit synced.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use store::disk::real::RealDisk;
+use store::embedded::{Embedded, Options};
+use store::{Append, BodyBuilder, CommitError, Engine, LogId, NewFrame, Transaction};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use types::{Clock, SystemClock};
+
+use crate::Failure;
+use crate::bench::Bench;
+use crate::latency::Latencies;
+use crate::random::Random;
+use crate::report::{Goal, Line};
+use crate::usage::own_cpu;
+
+const RECORD_BYTES: usize = 1024;
+const LOGS: u64 = 16;
+const WARM_UP: Duration = Duration::from_millis(300);
+/// Records a second, by commits under way at the same time.
+const GOAL_AT_64: f64 = 400_000.0;
+const GOAL_AT_500: f64 = 1_500_000.0;
+
+/// An engine in a directory of its own.
+pub struct Opened {
+    /// The engine.
+    pub engine: Arc<Embedded>,
+    /// Where it runs.
+    pub runtime: Runtime,
+    dir: TempDir,
+}
+
+impl Opened {
+    /// A new engine with so many empty logs, numbered from 0.
+    pub fn new(bench: &Bench, logs: u64) -> Result<Self, Failure> {
+        let dir = bench.fresh_dir()?;
+        let runtime = bench.runtime()?;
+        let opened = Self {
+            engine: open(&dir)?,
+            runtime,
+            dir,
+        };
+        let logs: Vec<LogId> = (0..logs).map(LogId).collect();
+        opened.runtime.block_on(opened.engine.create_logs(&logs))?;
+        Ok(opened)
+    }
+
+    /// Closes the engine, forgets what the operating system cached of its files, and opens it
+    /// again. Returns how long the opening took.
+    pub fn reopen_cold(&mut self) -> Result<Duration, Failure> {
+        self.runtime.block_on(self.engine.close())?;
+        forget_cached(self.dir.path())?;
+        let start = Instant::now();
+        self.engine = open(&self.dir)?;
+        Ok(start.elapsed())
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        if let Err(error) = self.runtime.block_on(self.engine.close()) {
+            eprintln!("bench: close the engine: {error}");
+        }
+    }
+}
+
+fn open(dir: &TempDir) -> Result<Arc<Embedded>, Failure> {
+    let disk = RealDisk::new(dir.path().to_owned())?;
+    Ok(Embedded::open(Arc::new(disk), Options::default())?)
+}
+
+/// Drops every file below `dir` from the page cache.
+fn forget_cached(dir: &std::path::Path) -> Result<(), Failure> {
+    for entry in std::fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            forget_cached(&entry.path())?;
+            continue;
+        }
+        let file = std::fs::File::open(entry.path())?;
+        file.sync_all()?;
+        rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed)?;
+    }
+    Ok(())
+}
+
+/// A body of so many records of so many bytes.
+pub fn body(records: usize, record_bytes: usize) -> Result<(Bytes, u16), Failure> {
+    let mut body = BodyBuilder::with_capacity(records, records * (record_bytes + 32));
+    let data = Random::new(5).bytes(record_bytes);
+    for record in 0..records {
+        body.push(&format!("key-{record:016x}"), &data)
+            .ok_or("the record does not fit a frame")?;
+    }
+    Ok(body.finish())
+}
+
+/// Appends one frame.
+pub async fn append(
+    engine: &Embedded,
+    log: LogId,
+    (body, count): &(Bytes, u16),
+) -> Result<(), CommitError> {
+    let frame = NewFrame {
+        count: *count,
+        arrival: SystemClock.now(),
+        body: body.clone(),
+    };
+    let transaction = Transaction {
+        appends: vec![Append { log, frame }],
+        writes: Vec::new(),
+    };
+    engine.commit(transaction).await.map(drop)
+}
+
+/// One commit after the other.
+pub fn one(bench: &Bench) -> Result<Vec<Line>, Failure> {
+    commits(bench, 1, None)
+}
+
+/// 64 commits at the same time.
+pub fn sixty_four(bench: &Bench) -> Result<Vec<Line>, Failure> {
+    commits(bench, 64, Some(GOAL_AT_64))
+}
+
+/// 500 commits at the same time.
+pub fn five_hundred(bench: &Bench) -> Result<Vec<Line>, Failure> {
+    commits(bench, 500, Some(GOAL_AT_500))
+}
+
+fn commits(bench: &Bench, outstanding: usize, goal: Option<f64>) -> Result<Vec<Line>, Failure> {
+    let opened = Opened::new(bench, LOGS)?;
+    flat_out(&opened, outstanding, WARM_UP)?;
+    let cpu_before = own_cpu();
+    let latencies = flat_out(&opened, outstanding, bench.options.duration())?;
+    let cpu = own_cpu().saturating_sub(cpu_before);
+    let records = latencies.count() as f64;
+    let per_second = records / bench.options.seconds;
+    Ok(vec![Line {
+        goal: goal.map(Goal::AtLeast),
+        latency: Some(latencies.percentiles()),
+        server_us: Some(cpu.as_secs_f64() * 1e6 / records),
+        note: "one record of 1 KiB a commit".to_owned(),
+        ..Line::new(format!("engine_{outstanding}"), per_second, "records/s")
+    }])
+}
+
+fn flat_out(opened: &Opened, outstanding: usize, duration: Duration) -> Result<Latencies, Failure> {
+    let record = body(1, RECORD_BYTES)?;
+    let end = Instant::now() + duration;
+    let committers: Vec<_> = (0..outstanding as u64)
+        .map(|committer| {
+            let (engine, record) = (Arc::clone(&opened.engine), record.clone());
+            opened.runtime.spawn(async move {
+                let mut latencies = Latencies::new()?;
+                loop {
+                    let start = Instant::now();
+                    append(&engine, LogId(committer % LOGS), &record).await?;
+                    let now = Instant::now();
+                    if now > end {
+                        return Ok::<_, Failure>(latencies);
+                    }
+                    latencies.add(now - start);
+                }
+            })
+        })
+        .collect();
+    let mut all = Latencies::new()?;
+    for committer in committers {
+        all.merge(&opened.runtime.block_on(committer)??)?;
+    }
+    Ok(all)
+}
