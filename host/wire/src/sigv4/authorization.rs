@@ -11,6 +11,8 @@ use crate::json::write_base64;
 
 /// Headers that a signature may cover. As many as the server takes in one request.
 const SIGNED_HEADERS_MAX: usize = 64;
+/// Characters of a day, `20150830`.
+const DAY_LEN: usize = 8;
 
 /// The parts of a header
 /// `AWS4-HMAC-SHA256 Credential=<id>/<date>/<region>/<service>/aws4_request,
@@ -119,14 +121,13 @@ impl<'a> Authorization<'a> {
     }
 
     fn check_scope_date(&self) -> Result<(), ApiError> {
-        let signed_at = self.signed_at.to_string();
-        let day = signed_at.get(..8).unwrap_or_default();
-        match self.date == day {
+        let signed_at = self.signed_at.basic();
+        match self.date.as_bytes() == &signed_at[..DAY_LEN] {
             true => Ok(()),
             false => Err(ApiError::invalid_signature(format!(
                 "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date \
-                 from HTTP: '{}' != '{day}', from '{signed_at}'.",
-                self.date
+                 from HTTP: '{}' != '{:.DAY_LEN$}', from '{}'.",
+                self.date, self.signed_at, self.signed_at
             ))),
         }
     }
@@ -180,7 +181,7 @@ impl<'a> Parameters<'a> {
             signature: None,
             signed_headers: None,
         };
-        for parameter in rest.split([',', ' ']) {
+        for parameter in rest.split(',').flat_map(|part| part.split(' ')) {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
             let value = Some(value).filter(|value| !value.is_empty());
             match name {

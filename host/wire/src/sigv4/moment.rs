@@ -124,7 +124,7 @@ impl Moment {
 
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(std::str::from_utf8(&self.basic()).unwrap_or_default())
+        f.pad(std::str::from_utf8(&self.basic()).unwrap_or_default())
     }
 }
 
