@@ -119,6 +119,11 @@ impl Running {
         self.address
     }
 
+    /// Connections that are open now.
+    pub fn connections(&self) -> usize {
+        self.router.telemetry().connections()
+    }
+
     /// Takes no more requests, answers those under way within [`crate::Limits::drain`], and
     /// closes the streams and the engine. An error is what the engine said while it closed;
     /// nothing that was acknowledged depends on it.

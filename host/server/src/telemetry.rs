@@ -117,6 +117,11 @@ impl Telemetry {
         self.connections_open.fetch_add(1, Ordering::Relaxed) + 1
     }
 
+    /// Connections that are open now.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections_open.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn connection_closed(&self) {
         self.connections_open.fetch_sub(1, Ordering::Relaxed);
     }

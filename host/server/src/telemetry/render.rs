@@ -26,7 +26,7 @@ impl Telemetry {
         let mut out = String::with_capacity(16 * 1024);
         self.requests(&mut out);
         self.latencies(&mut out);
-        let open = self.connections_open.load(Ordering::Relaxed);
+        let open = self.connections();
         gauge(&mut out, "connections", "Connections that are open.", open);
         let accepted = load(&self.connections_accepted);
         counter(

@@ -1,0 +1,150 @@
+//! A server in the process, and a socket that says what it is told.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use millrace_server::{Config, Limits, Running, StartError};
+use store::Engine;
+use store::disk::simulated::SimulatedDisk;
+use store::embedded::{Embedded, Options};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use types::{ManualClock, Timestamp};
+
+/// The server's time, always.
+pub const NOW: Timestamp = Timestamp(1_700_000_000_000);
+/// How long a test waits for what must come; only a failing one ever does.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Headers of a good request for an operation, without the line's end after the last.
+pub const LIST_STREAMS: &str = "POST / HTTP/1.1\r\nHost: localhost\r\n\
+    Content-Type: application/x-amz-json-1.1\r\nX-Amz-Target: Kinesis_20131202.ListStreams\r\n";
+
+/// Starts a server on a disk in memory.
+pub async fn try_start(config: Config) -> Result<Running, StartError> {
+    let open = || Embedded::open(Arc::new(SimulatedDisk::new(1)), Options::default());
+    let engine: Arc<dyn Engine> = tokio::task::spawn_blocking(open).await.unwrap().unwrap();
+    millrace_server::start(config, engine, Arc::new(ManualClock::new(NOW))).await
+}
+
+/// Starts a server with limits of its own on a free port.
+pub async fn start(change: impl FnOnce(&mut Limits)) -> Running {
+    let mut config = config();
+    change(&mut config.limits);
+    try_start(config).await.unwrap()
+}
+
+/// The default on a free port.
+pub fn config() -> Config {
+    Config {
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        ..Config::default()
+    }
+}
+
+/// A client that writes bytes and reads answers.
+pub struct Socket(TcpStream);
+
+/// An answer of HTTP/1.1.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub head: String,
+    pub body: String,
+}
+
+impl Answer {
+    /// The code of an error.
+    pub fn code(&self) -> String {
+        let body: serde_json::Value = serde_json::from_str(&self.body).unwrap();
+        body["__type"].as_str().unwrap().to_owned()
+    }
+
+    /// The value of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        let mut values = lines.filter(|(key, _)| key.eq_ignore_ascii_case(name));
+        values.next().map(|(_, value)| value)
+    }
+}
+
+impl Socket {
+    pub async fn connect(server: &Running) -> Self {
+        Self(TcpStream::connect(server.address()).await.unwrap())
+    }
+
+    pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.0.write_all(bytes.as_ref()).await.unwrap();
+    }
+
+    /// Sends as much as the server takes: it may have closed already.
+    pub async fn offer(&mut self, bytes: &[u8]) {
+        let _ = self.0.write_all(bytes).await;
+    }
+
+    /// Reads one answer that has a Content-Length.
+    pub async fn answer(&mut self) -> Answer {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(timeout(PATIENCE, self.0.read_u8()).await.unwrap().unwrap());
+        }
+        let head = String::from_utf8(head).unwrap();
+        let mut answer = Answer {
+            status: head.split(' ').nth(1).unwrap().parse().unwrap(),
+            head,
+            body: String::new(),
+        };
+        let length = answer.header("content-length").unwrap().parse().unwrap();
+        let mut body = vec![0; length];
+        timeout(PATIENCE, self.0.read_exact(&mut body))
+            .await
+            .unwrap()
+            .unwrap();
+        answer.body = String::from_utf8(body).unwrap();
+        answer
+    }
+
+    /// Waits until the server has closed; what it still said is lost.
+    pub async fn closed(&mut self) -> Vec<u8> {
+        let mut rest = Vec::new();
+        // A reset is as closed as an end.
+        let _ = timeout(PATIENCE, self.0.read_to_end(&mut rest))
+            .await
+            .unwrap();
+        rest
+    }
+}
+
+/// Connects, sends, and reads one answer.
+pub async fn ask(server: &Running, request: &str) -> Answer {
+    let mut socket = Socket::connect(server).await;
+    socket.send(request).await;
+    socket.answer().await
+}
+
+impl Socket {
+    /// Reads that the server has taken the headers and wants the body.
+    pub async fn continues(&mut self) {
+        let expected = b"HTTP/1.1 100 Continue\r\n\r\n";
+        let mut said = vec![0; expected.len()];
+        timeout(PATIENCE, self.0.read_exact(&mut said))
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(said, expected);
+    }
+}
+
+impl Socket {
+    /// The type of the first frame of HTTP/2 that the server sends.
+    pub async fn frame_kind(&mut self) -> u8 {
+        let mut head = [0; 9];
+        timeout(PATIENCE, self.0.read_exact(&mut head))
+            .await
+            .unwrap()
+            .unwrap();
+        head[3]
+    }
+}

@@ -1,0 +1,180 @@
+use std::collections::HashSet;
+
+use crate::fixture::{LIST_STREAMS, Socket, ask, start};
+
+/// A request with these headers and the body `{}`.
+fn post(headers: &str) -> String {
+    format!("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n{headers}\r\n{{}}")
+}
+
+const JSON: &str = "Content-Type: application/x-amz-json-1.1\r\n";
+
+#[tokio::test]
+async fn an_operation_is_answered_with_a_request_id_and_a_date() {
+    let server = start(|_| {}).await;
+    let mut ids = HashSet::new();
+    for kind in [
+        "application/x-amz-json-1.1",
+        "application/json",
+        "Application/JSON; charset=UTF-8",
+    ] {
+        let request = post(&format!(
+            "Content-Type: {kind}\r\nX-Amz-Target: Kinesis_20131202.ListStreams\r\n"
+        ));
+        let answer = ask(&server, &request).await;
+        assert_eq!(answer.status, 200, "{kind}: {}", answer.body);
+        assert_eq!(
+            answer.header("content-type"),
+            Some("application/x-amz-json-1.1")
+        );
+        assert!(answer.header("date").is_some() && answer.header("x-amz-id-2").is_some());
+        let id = answer.header("x-amzn-requestid").unwrap();
+        assert_eq!(id.len(), 36);
+        assert!(ids.insert(id.to_owned()), "an id is used once");
+    }
+}
+
+#[tokio::test]
+async fn a_target_that_is_no_operation_is_refused_as_unknown() {
+    let server = start(|_| {}).await;
+    for target in [
+        "",
+        "X-Amz-Target: Kinesis_20131202.Fly\r\n",
+        "X-Amz-Target: \u{e9}\r\n",
+    ] {
+        let answer = ask(&server, &post(&format!("{JSON}{target}"))).await;
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (400, "UnknownOperationException")
+        );
+        assert!(answer.header("x-amzn-requestid").is_some());
+    }
+}
+
+#[tokio::test]
+async fn a_content_type_that_is_not_json_is_refused() {
+    let server = start(|_| {}).await;
+    for kind in [
+        "",
+        "Content-Type: text/xml\r\n",
+        "Content-Type: application/x-amz-cbor-1.1\r\n",
+    ] {
+        let request = post(&format!(
+            "{kind}X-Amz-Target: Kinesis_20131202.ListStreams\r\n"
+        ));
+        let answer = ask(&server, &request).await;
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (404, "UnknownOperationException")
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_compressed_body_is_refused() {
+    let server = start(|_| {}).await;
+    let headers = "X-Amz-Target: Kinesis_20131202.ListStreams\r\nContent-Encoding: gzip\r\n";
+    let answer = ask(&server, &post(&format!("{JSON}{headers}"))).await;
+    assert_eq!(
+        (answer.status, answer.code().as_str()),
+        (400, "MalformedHttpRequestException")
+    );
+}
+
+#[tokio::test]
+async fn a_request_says_once_for_which_host_it_is() {
+    let server = start(|_| {}).await;
+    for hosts in ["", "Host: a\r\nHost: b\r\n"] {
+        let answer = ask(&server, &format!("GET /healthz HTTP/1.1\r\n{hosts}\r\n")).await;
+        let code = answer.code();
+        assert_eq!(
+            (answer.status, code.as_str()),
+            (400, "MalformedHttpRequestException")
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_request_hidden_behind_two_lengths_is_not_run() {
+    let server = start(|_| {}).await;
+    let mut socket = Socket::connect(&server).await;
+    let hidden = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+    let lengths = "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n";
+    socket
+        .send(format!("{LIST_STREAMS}{lengths}\r\n0\r\n\r\n{hidden}"))
+        .await;
+    socket.answer().await;
+    assert_eq!(socket.closed().await, b"");
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_not_found() {
+    let server = start(|_| {}).await;
+    for (line, status, allow) in [
+        ("GET /nothing", 404, None),
+        ("POST /healthz/", 404, None),
+        ("GET /", 405, Some("POST")),
+        ("OPTIONS /", 405, Some("POST")),
+        ("POST /healthz", 405, Some("GET, HEAD")),
+        ("DELETE /metrics", 405, Some("GET, HEAD")),
+    ] {
+        let answer = ask(&server, &format!("{line} HTTP/1.1\r\nHost: x\r\n\r\n")).await;
+        assert_eq!(
+            (answer.status, answer.header("allow")),
+            (status, allow),
+            "{line}"
+        );
+        assert!(!answer.body.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_http_is_refused() {
+    let server = start(|_| {}).await;
+    for request in [
+        "\u{16}\u{3}\u{1}\u{2}\r\n\r\n",
+        "POST / HTTP/9.9\r\n\r\n",
+        "PUT\r\n\r\n",
+    ] {
+        let mut socket = Socket::connect(&server).await;
+        socket.send(request).await;
+        let said = socket.closed().await;
+        assert!(said.starts_with(b"HTTP/1.1 400 "), "{request:?}");
+    }
+}
+
+#[tokio::test]
+async fn pipelined_requests_are_answered_in_their_order() {
+    let server = start(|_| {}).await;
+    let mut socket = Socket::connect(&server).await;
+    let pair = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /nothing HTTP/1.1\r\nHost: x\r\n\r\n";
+    socket.send(pair.repeat(50)).await;
+    for _ in 0..50 {
+        assert_eq!(socket.answer().await.status, 200);
+        assert_eq!(socket.answer().await.status, 404);
+    }
+}
+
+#[tokio::test]
+async fn health_and_metrics_are_told() {
+    let server = start(|_| {}).await;
+    let health = ask(&server, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    assert_eq!((health.status, health.body.as_str()), (200, "ok\n"));
+    ask(
+        &server,
+        &format!("{LIST_STREAMS}Content-Length: 2\r\n\r\n{{}}"),
+    )
+    .await;
+    let metrics = ask(&server, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    for expected in [
+        "millrace_requests_total{operation=\"ListStreams\",code=\"OK\"} 1",
+        "millrace_incoming_records_total 0",
+        "millrace_store_healthy 1",
+    ] {
+        assert!(
+            metrics.body.lines().any(|line| line == expected),
+            "{}",
+            metrics.body
+        );
+    }
+}
