@@ -167,9 +167,7 @@ fn is_due(shared: &Shared) -> bool {
 }
 
 fn prepare_slot(shared: &Shared) {
-    if shared.wal.wants_slot()
-        && let Err(error) = shared.wal.make_slot(true)
-    {
+    if let Err(error) = shared.wal.prepare() {
         tracing::warn!(%error, "no write-ahead file was made ahead of time");
     }
 }

@@ -35,8 +35,10 @@ pub struct Wal {
 #[derive(Default)]
 struct Slots {
     files: BTreeMap<u32, Arc<dyn DiskFile>>,
-    /// May be written from their start. Those prewritten or used before come first.
-    free: VecDeque<u32>,
+    /// May be written from their start, and have their full length.
+    ready: VecDeque<u32>,
+    /// May be written from their start, but grow with that.
+    growing: VecDeque<u32>,
     /// Are being made.
     making: BTreeSet<u32>,
     /// Hold blocks that are not flushed; the last is being written.
@@ -51,17 +53,28 @@ struct LiveSlot {
     since: Instant,
     /// The disk failed to keep what was written last: never to be written again.
     abandoned: bool,
+    /// It had its full length from the start.
+    is_ready: bool,
 }
 
 impl LiveSlot {
     fn new(slot: u32, last_block: u64, bytes: u64) -> Self {
-        Self {
-            slot,
-            last_block,
-            bytes,
-            since: Instant::now(),
-            abandoned: false,
+        let since = Instant::now();
+        Self { slot, last_block, bytes, since, abandoned: false, is_ready: false }
+    }
+}
+
+impl Slots {
+    fn free(&mut self, slot: u32, is_ready: bool) {
+        match is_ready {
+            true => self.ready.push_back(slot),
+            false => self.growing.push_back(slot),
         }
+    }
+
+    fn take_free(&mut self) -> Option<(u32, bool)> {
+        let ready = self.ready.pop_front().map(|slot| (slot, true));
+        ready.or_else(|| self.growing.pop_front().map(|slot| (slot, false)))
     }
 }
 
@@ -89,26 +102,24 @@ impl Wal {
         live: Vec<(u32, u64, u64)>,
     ) -> Self {
         let is_live = |slot: &u32| live.iter().any(|(used, ..)| used == slot);
-        let free = files
-            .keys()
-            .copied()
-            .filter(|slot| !is_live(slot))
-            .collect();
+        let mut slots = Slots::default();
+        for (slot, file) in &files {
+            // A file whose length cannot be told is written to like a new one.
+            let is_ready = file.length().is_ok_and(|length| file_bytes <= length);
+            if !is_live(slot) {
+                slots.free(*slot, is_ready);
+            }
+        }
+        slots.files = files;
         let live = live
             .into_iter()
             .map(|(slot, last, bytes)| LiveSlot::new(slot, last, bytes));
-        let slots = Slots {
-            files,
-            free,
-            live: live.collect(),
-            making: BTreeSet::new(),
-        };
-        let slots = Mutex::new(slots);
+        slots.live = live.collect();
         Self {
             disk,
             file_bytes,
             files_max,
-            slots,
+            slots: Mutex::new(slots),
             freed: Condvar::new(),
         }
     }
@@ -122,21 +133,24 @@ impl Wal {
         self.slots().files.get(&slot).cloned()
     }
 
-    /// A slot to write from its start. Waits a while if none is free and no more may be made;
-    /// `None` if that did not help.
+    /// A slot to write from its start, one that is ready if there is one. Waits a while if none
+    /// is free and no more may be made; `None` if that did not help.
     pub fn begin_slot(&self) -> Result<Option<BegunSlot>, StoreError> {
         let deadline = Instant::now() + SLOT_WAIT;
         let mut slots = self.slots();
         loop {
-            if let Some(slot) = slots.free.pop_front()
+            if let Some((slot, is_ready)) = slots.take_free()
                 && let Some(file) = slots.files.get(&slot).cloned()
             {
-                slots.live.push_back(LiveSlot::new(slot, 0, 0));
+                slots.live.push_back(LiveSlot {
+                    is_ready,
+                    ..LiveSlot::new(slot, 0, 0)
+                });
                 return Ok(Some((slot, file)));
             }
             if slots.files.len() + slots.making.len() < self.files_max {
                 drop(slots);
-                self.make_slot(false)?;
+                self.make_slot()?;
                 slots = self.slots();
                 continue;
             }
@@ -152,10 +166,15 @@ impl Wal {
         }
     }
 
-    /// Makes one more slot, free to be used, unless there are as many as may be. A prewritten
-    /// one is faster to sync later (the file system has nothing left to note but the data), a
-    /// reserved one is there at once.
-    pub fn make_slot(&self, prewritten: bool) -> Result<(), StoreError> {
+    /// Whether it pays to leave the slot being written for another: syncing a file that still
+    /// grows takes many times as long, because the file system must note its growth each time.
+    pub fn has_better_slot(&self) -> bool {
+        let slots = self.slots();
+        !slots.ready.is_empty() && slots.live.back().is_some_and(|live| !live.is_ready)
+    }
+
+    /// Makes one more slot, empty and free to be used, unless there are as many as may be.
+    fn make_slot(&self) -> Result<(), StoreError> {
         let slot = {
             let mut slots = self.slots();
             if self.files_max <= slots.files.len() + slots.making.len() {
@@ -166,41 +185,48 @@ impl Wal {
             slots.making.insert(slot);
             slot
         };
-        let made = self.make_file(slot, prewritten);
+        let made = self.disk.create(&slot_path(slot)).and_then(|file| {
+            self.disk.sync_dir(WAL_DIR.as_ref())?;
+            Ok(file)
+        });
         let mut slots = self.slots();
         slots.making.remove(&slot);
-        let path = slot_path(slot);
-        let file = made.map_err(|e| StoreError::io(format!("make {}", path.display()), e))?;
-        slots.files.insert(slot, file);
-        slots.free.push_back(slot);
+        slots
+            .files
+            .insert(slot, made.map_err(|source| failed("make", slot, source))?);
+        slots.free(slot, false);
         Ok(())
     }
 
-    fn make_file(&self, slot: u32, prewritten: bool) -> io::Result<Arc<dyn DiskFile>> {
-        let file = self.disk.create(&slot_path(slot))?;
-        file.reserve(self.file_bytes)?;
-        if prewritten {
-            let zeros = vec![0; CHUNK_BYTES];
-            let mut at = 0;
-            while at < self.file_bytes {
-                let left = usize::try_from(self.file_bytes - at).unwrap_or(usize::MAX);
-                let zeros = &zeros[..left.min(CHUNK_BYTES)];
-                write_all(file.as_ref(), &mut [IoSlice::new(zeros)], at)?;
-                at += zeros.len() as u64;
+    /// Makes sure that a slot is ready when the writer needs the next one.
+    pub fn prepare(&self) -> Result<(), StoreError> {
+        {
+            let slots = self.slots();
+            let Some(live) = slots.live.back() else {
+                return Ok(());
+            };
+            let soon = !live.is_ready || self.file_bytes / 4 <= live.bytes;
+            if !soon || !slots.ready.is_empty() {
+                return Ok(());
             }
         }
-        file.sync()?;
-        self.disk.sync_dir(WAL_DIR.as_ref())?;
-        Ok(file)
-    }
-
-    /// Whether the writer will need a slot soon and there is none.
-    pub fn wants_slot(&self) -> bool {
-        let slots = self.slots();
-        let written = slots.live.back().map_or(0, |live| live.bytes);
-        slots.free.is_empty()
-            && slots.files.len() < self.files_max
-            && self.file_bytes / 4 <= written
+        if self.slots().growing.is_empty() {
+            self.make_slot()?;
+        }
+        let (slot, file) = {
+            let mut slots = self.slots();
+            let Some(slot) = slots.growing.pop_front() else {
+                return Ok(());
+            };
+            let Some(file) = slots.files.get(&slot).cloned() else {
+                return Ok(());
+            };
+            (slot, file)
+        };
+        let filled = fill(file.as_ref(), self.file_bytes);
+        self.slots().free(slot, filled.is_ok());
+        self.freed.notify_all();
+        filled.map_err(|source| failed("prepare", slot, source))
     }
 
     /// Notes that the slot being written now ends with `block` and has `bytes`.
@@ -222,9 +248,7 @@ impl Wal {
     pub fn flushed(&self, block: u64) {
         let mut abandoned = Vec::new();
         let mut slots = self.slots();
-        let Slots {
-            files, free, live, ..
-        } = &mut *slots;
+        let Slots { files, ready, growing, live, .. } = &mut *slots;
         let writing = live.back().map(|live| live.slot);
         live.retain(|live| {
             if Some(live.slot) == writing || block < live.last_block {
@@ -232,7 +256,10 @@ impl Wal {
             }
             match live.abandoned {
                 true => abandoned.push(live.slot),
-                false => free.push_front(live.slot),
+                false if live.is_ready || self.file_bytes <= live.bytes => {
+                    ready.push_back(live.slot);
+                }
+                false => growing.push_back(live.slot),
             }
             false
         });
@@ -260,13 +287,32 @@ impl Wal {
             .map(|live| live.since.elapsed())
             .max()
             .unwrap_or_default();
-        let unused = self.files_max - slots.files.len() + slots.free.len();
+        let free = slots.ready.len() + slots.growing.len();
+        let unused = (self.files_max + free).saturating_sub(slots.files.len());
         Backlog {
             bytes,
             age,
             pressing: unused <= self.files_max / 4,
         }
     }
+}
+
+fn failed(doing: &str, slot: u32, source: io::Error) -> StoreError {
+    StoreError::io(format!("{doing} {}", slot_path(slot).display()), source)
+}
+
+/// Fills a file up with zeros behind what it has, so that writing there later only writes data.
+fn fill(file: &dyn DiskFile, bytes: u64) -> io::Result<()> {
+    let zeros = vec![0; CHUNK_BYTES];
+    let mut at = file.length()?;
+    file.reserve(bytes)?;
+    while at < bytes {
+        let left = usize::try_from(bytes - at).unwrap_or(usize::MAX);
+        let zeros = &zeros[..left.min(CHUNK_BYTES)];
+        write_all(file, &mut [IoSlice::new(zeros)], at)?;
+        at += zeros.len() as u64;
+    }
+    file.sync()
 }
 
 /// Writes all of `slices` at `offset`, however few bytes the disk takes at once.

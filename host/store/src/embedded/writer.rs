@@ -219,7 +219,7 @@ impl Writer {
         let bytes = self.block.padded_bytes();
         let file_bytes = self.shared.options.wal_file_bytes;
         let fits = |slot: &Slot| slot.offset == 0 || slot.offset + bytes <= file_bytes;
-        if !self.slot.as_ref().is_some_and(fits) {
+        if !self.slot.as_ref().is_some_and(fits) || self.shared.wal.has_better_slot() {
             self.begin_slot()?;
         }
         let Some(slot) = &mut self.slot else {
