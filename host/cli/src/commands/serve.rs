@@ -37,7 +37,7 @@ pub(crate) struct ServeArgs {
     #[arg(long)]
     no_throttle: bool,
     /// How log lines look; they go to standard error. MILLRACE_LOG filters them, as in
-    /// `debug` or `info,server=trace`
+    /// `debug` or `info,millrace_server=trace`
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     log_format: LogFormat,
 }

@@ -1,0 +1,128 @@
+//! The binary, and a server made of it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// The binary, with nothing of our environment that it would listen to.
+pub fn millrace(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_millrace"));
+    command.args(arguments);
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy().into_owned();
+        if name.starts_with("AWS_") || name.starts_with("MILLRACE_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// Runs the binary to its end.
+pub fn run(arguments: &[&str]) -> Output {
+    millrace(arguments).output().unwrap()
+}
+
+/// What a command printed, which must have gone well.
+pub fn printed(output: Output) -> String {
+    let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{complaint}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// What a command complained about, which must have ended with `code`.
+pub fn complaint(output: Output, code: i32) -> String {
+    let complaint = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{complaint}");
+    complaint
+}
+
+/// `millrace serve`, killed when the test is over.
+pub struct Server {
+    child: Child,
+    /// What it prints after it is ready.
+    stdout: BufReader<ChildStdout>,
+    /// All that it printed until then.
+    pub announced: String,
+    pub endpoint: String,
+}
+
+impl Server {
+    /// Waits until the server says that it is ready.
+    pub fn start(data: &Path, more: &[&str]) -> Self {
+        Self::with(
+            millrace(&["serve", "--listen", "127.0.0.1:0"]).args(more),
+            data,
+        )
+    }
+
+    pub fn with(command: &mut Command, data: &Path) -> Self {
+        let command = command.arg("--data").arg(data);
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut announced = String::new();
+        loop {
+            let from = announced.len();
+            let count = stdout.read_line(&mut announced).unwrap();
+            assert!(count > 0, "the server ended: {announced}");
+            if let Some(endpoint) = announced[from..].strip_prefix("ready ") {
+                let endpoint = endpoint.trim_end().to_owned();
+                return Self {
+                    child,
+                    stdout,
+                    announced,
+                    endpoint,
+                };
+            }
+        }
+    }
+
+    /// Runs `millrace stream …` against it.
+    pub fn stream(&self, arguments: &[&str]) -> Output {
+        self.stream_command(arguments).output().unwrap()
+    }
+
+    pub fn stream_command(&self, arguments: &[&str]) -> Command {
+        let mut command = millrace(&["stream"]);
+        command.args(arguments).args(["--endpoint", &self.endpoint]);
+        command
+    }
+
+    /// Sends SIGTERM; returns the exit code and what was logged.
+    pub fn terminate(mut self) -> (Option<i32>, String) {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        let status = self.child.wait().unwrap();
+        let mut log = String::new();
+        let mut rest = String::new();
+        self.stdout.read_to_string(&mut rest).unwrap();
+        assert_eq!(rest, "", "nothing is printed after the server is ready");
+        let mut stderr = self.child.stderr.take().unwrap();
+        stderr.read_to_string(&mut log).unwrap();
+        (status.code(), log)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // One that has ended already cannot be killed, which is just as well.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs a command with `input` as its standard input.
+pub fn feed(mut command: Command, input: &[u8]) -> Output {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input).unwrap();
+    child.wait_with_output().unwrap()
+}

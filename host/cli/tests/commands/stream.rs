@@ -1,0 +1,130 @@
+use std::collections::BTreeSet;
+use std::process::Stdio;
+
+use tempfile::tempdir;
+
+use crate::fixture::{Server, complaint, feed, millrace, printed};
+
+#[test]
+fn what_is_put_is_tailed() {
+    let dir = tempdir().unwrap();
+    let server = Server::start(dir.path(), &[]);
+    let arn = printed(server.stream(&["create", "clicks", "--shards", "2"]));
+    assert_eq!(
+        arn,
+        "arn:aws:kinesis:us-east-1:000000000000:stream/clicks\n"
+    );
+    let put = printed(server.stream(&["put", "clicks", "--partition-key", "k", "hello"]));
+    assert!(put.starts_with("shardId-00000000000"), "{put}");
+    let tail = ["tail", "clicks", "--from", "trim-horizon", "-n", "1"];
+    assert_eq!(printed(server.stream(&tail)), "hello\n");
+    let line = printed(server.stream(&[&tail[..], &["--format", "json"]].concat()));
+    let record: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(record["data"], "hello");
+    assert_eq!(record["partition_key"], "k");
+    assert!(put.contains(record["shard"].as_str().unwrap()));
+    assert!(put.contains(record["sequence_number"].as_str().unwrap()));
+}
+
+#[test]
+fn every_line_of_the_input_becomes_a_record_of_some_shard() {
+    let dir = tempdir().unwrap();
+    // The limits of two shards would stretch 3,000 records over more than a second.
+    let server = Server::start(dir.path(), &["--no-throttle"]);
+    printed(server.stream(&["create", "lines", "--shards", "2"]));
+    let lines: BTreeSet<String> = (0..3_000).map(|n| format!("line {n}")).collect();
+    let text: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let put = feed(
+        server.stream_command(&["put", "lines"]),
+        text.join("\n").as_bytes(),
+    );
+    assert_eq!(printed(put), "3,000 records put\n");
+    let tail = ["tail", "lines", "--from", "trim-horizon", "-n", "3000"];
+    let tailed = printed(server.stream(&tail));
+    let tailed: BTreeSet<String> = tailed.lines().map(str::to_owned).collect();
+    assert_eq!(tailed, lines);
+}
+
+#[test]
+fn throttled_records_are_put_again_until_they_are_in() {
+    let dir = tempdir().unwrap();
+    let server = Server::start(dir.path(), &[]);
+    printed(server.stream(&["create", "narrow"]));
+    let text = "x\n".repeat(1_500);
+    let put = server.stream_command(&["put", "narrow", "--partition-key", "k"]);
+    assert_eq!(printed(feed(put, text.as_bytes())), "1,500 records put\n");
+    let tail = ["tail", "narrow", "--from", "trim-horizon", "-n", "1500"];
+    assert_eq!(printed(server.stream(&tail)), text);
+}
+
+#[test]
+fn a_stream_is_described() {
+    let dir = tempdir().unwrap();
+    let server = Server::start(dir.path(), &[]);
+    printed(server.stream(&["create", "wide", "--shards", "3"]));
+    let text = printed(server.stream(&["describe", "wide"]));
+    for expected in [
+        "status      ACTIVE",
+        "open shards 3",
+        "shardId-000000000002  open",
+    ] {
+        assert!(text.contains(expected), "{text}");
+    }
+}
+
+#[test]
+fn an_error_is_told_with_its_code_and_request() {
+    let dir = tempdir().unwrap();
+    let server = Server::start(dir.path(), &[]);
+    for arguments in [
+        &["describe", "absent"][..],
+        &["tail", "absent"],
+        &["put", "absent", "x"],
+    ] {
+        let complaint = complaint(server.stream(arguments), 1);
+        assert!(
+            complaint.contains("ResourceNotFoundException: "),
+            "{complaint}"
+        );
+        assert!(complaint.contains("(request "), "{complaint}");
+    }
+    complaint(server.stream(&["create"]), 2);
+}
+
+#[test]
+fn a_server_that_is_not_there_is_named() {
+    let unreachable = ["stream", "list", "--endpoint", "http://127.0.0.1:1"];
+    let complaint = complaint(millrace(&unreachable).output().unwrap(), 1);
+    assert!(
+        complaint.contains("http://127.0.0.1:1: connect: "),
+        "{complaint}"
+    );
+}
+
+#[test]
+fn the_endpoint_comes_from_the_environment() {
+    let dir = tempdir().unwrap();
+    let server = Server::start(dir.path(), &[]);
+    for variable in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_KINESIS"] {
+        let mut command = millrace(&["stream", "list"]);
+        printed(command.env(variable, &server.endpoint).output().unwrap());
+    }
+}
+
+#[test]
+fn a_tail_whose_reader_has_gone_ends_quietly() {
+    let dir = tempdir().unwrap();
+    let server = Server::start(dir.path(), &[]);
+    printed(server.stream(&["create", "clicks"]));
+    printed(server.stream(&["put", "clicks", "hello"]));
+    let mut tail = server.stream_command(&["tail", "clicks", "--from", "trim-horizon"]);
+    let mut tail = tail
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(tail.stdout.take());
+    let output = tail.wait_with_output().unwrap();
+    assert!(output.status.success());
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+}
