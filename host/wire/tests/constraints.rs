@@ -166,7 +166,10 @@ fn only_the_first_letter_of_a_member_is_lowered() {
         one(
             "'clicks'",
             "streamARN",
-            r"Member must satisfy regular expression pattern: arn:aws.*:kinesis:.*:\d{12}:stream/\S+"
+            &format!(
+                "Member must satisfy regular expression pattern: {}",
+                r"arn:aws.*:kinesis:.*:\d{12}:stream/\S+"
+            )
         )
     );
 }

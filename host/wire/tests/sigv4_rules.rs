@@ -295,11 +295,11 @@ fn host_date_and_target_must_be_signed() {
         ),
         (
             "x-amz-date",
-            "'x-amz-date' must be a 'SignedHeader' in the AWS Authorization.",
+            "'X-Amz-Date' or 'Date' must be a 'SignedHeader' in the AWS Authorization.",
         ),
         (
             "x-amz-target",
-            "'x-amz-target' must be a 'SignedHeader' in the AWS Authorization.",
+            "'X-Amz-Target' must be a 'SignedHeader' in the AWS Authorization.",
         ),
     ] {
         let headers = changed("authorization", |text| text.replace(name, "user-agent"));
@@ -312,16 +312,39 @@ fn host_date_and_target_must_be_signed() {
 
 #[test]
 fn the_date_header_serves_when_there_is_no_other() {
+    // The request of AWS's first suite, of 2011.
+    let mut headers = HeaderMap::new();
+    for (name, value) in [
+        ("host", "host.foo.com"),
+        ("date", "Mon, 09 Sep 2011 23:36:00 GMT"),
+        (
+            "authorization",
+            "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20110909/us-east-1/host/aws4_request, \
+             SignedHeaders=date;host, \
+             Signature=b27ccfbfa7df52a200ff74193ca6e32d4b48b8856fab7ebf1c595d0670a7e470",
+        ),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    let first = Request {
+        service: "host",
+        method: "GET",
+        body: b"",
+        ..request(&headers)
+    };
+    let then = Timestamp(1_315_611_360_000);
+    assert_eq!(verify_with(&first, Some(&secret()), then), Ok(()));
+    assert!(verify_with(&first, Some(&secret()), NOW).is_err());
+
     let mut headers = signed();
     headers.remove("x-amz-date");
     headers.insert(
         "date",
         HeaderValue::from_static("Tue, 24 Nov 2026 12:00:00 GMT"),
     );
-    // Signed for the other header: well formed, and not covered.
     assert_eq!(
         refusal(verify(&headers)).1,
-        "'date' must be a 'SignedHeader' in the AWS Authorization."
+        "'X-Amz-Date' or 'Date' must be a 'SignedHeader' in the AWS Authorization."
     );
 }
 

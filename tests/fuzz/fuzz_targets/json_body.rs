@@ -1,3 +1,5 @@
+//! Lets libFuzzer look for bodies that are not handled.
+
 #![no_main]
 
 #[path = "../targets/json_body.rs"]

@@ -1,3 +1,5 @@
+//! Lets libFuzzer look for signed headers that are not handled.
+
 #![no_main]
 
 #[path = "../targets/sigv4_header.rs"]

@@ -1,13 +1,14 @@
 //! Reading the `Authorization` header.
 
 use http::HeaderMap;
-use http::header::{AUTHORIZATION, DATE};
+use http::header::{AUTHORIZATION, DATE, HOST};
 use sha2::{Digest, Sha256};
 
 use super::moment::Moment;
-use super::{ALGORITHM, TERMINATOR, X_AMZ_DATE, X_AMZ_SECURITY_TOKEN};
+use super::{ALGORITHM, TERMINATOR, X_AMZ_DATE, X_AMZ_SECURITY_TOKEN, X_AMZ_TARGET};
 use crate::ApiError;
 use crate::json::write_base64;
+use crate::shape::bounded;
 
 /// Headers that a signature may cover. As many as the server takes in one request.
 const SIGNED_HEADERS_MAX: usize = 64;
@@ -26,7 +27,9 @@ pub struct Authorization<'a> {
     pub region: &'a str,
     /// The service that the request is for, such as `kinesis`.
     pub service: &'a str,
-    /// The session token of temporary credentials.
+    /// The session token of temporary credentials, if the request has one. AWS's suite has
+    /// requests whose signature does not cover it, so it is not to be trusted before it is
+    /// matched with the key id.
     pub session_token: Option<&'a str>,
     /// `<id>/<date>/<region>/<service>/aws4_request`.
     pub(super) credential: &'a str,
@@ -35,10 +38,37 @@ pub struct Authorization<'a> {
     /// The scope's day, `20150830`.
     pub(super) date: &'a str,
     pub(super) signed_headers: &'a str,
+    pub(super) covered: Covered,
     pub(super) signature: &'a str,
     pub(super) signed_at: Moment,
-    /// The header that `signed_at` is from.
-    pub(super) date_header: &'static str,
+    /// `20150830T123600Z`.
+    pub(super) signed_at_text: [u8; 16],
+}
+
+/// Which of the headers that must be signed are.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Covered {
+    pub(super) host: bool,
+    /// The header that says when the request was signed.
+    pub(super) date: bool,
+    pub(super) target: bool,
+}
+
+impl Covered {
+    fn by(signed_headers: &str, date_header: &str) -> Result<Self, ApiError> {
+        let mut covered = Self::default();
+        for (index, name) in signed_headers.split(';').enumerate() {
+            if SIGNED_HEADERS_MAX <= index {
+                return Err(ApiError::incomplete_signature(format!(
+                    "No more than {SIGNED_HEADERS_MAX} headers can be signed."
+                )));
+            }
+            covered.host |= name == HOST.as_str();
+            covered.date |= name == date_header;
+            covered.target |= name == X_AMZ_TARGET;
+        }
+        Ok(covered)
+    }
 }
 
 impl<'a> Authorization<'a> {
@@ -67,19 +97,16 @@ impl<'a> Authorization<'a> {
                 "Unsupported AWS 'algorithm': use '{ALGORITHM}'."
             )));
         }
-        if SIGNED_HEADERS_MAX < signed_headers.split(';').count() {
-            return Err(ApiError::incomplete_signature(format!(
-                "No more than {SIGNED_HEADERS_MAX} headers can be signed."
-            )));
-        }
-        let signed_at = parse_date(date)?;
+        let (signed_at, signed_at_text) = parse_date(date)?;
         let session_token = headers.get(X_AMZ_SECURITY_TOKEN);
         let authorization = Self {
-            session_token: session_token.and_then(|token| token.to_str().ok()),
+            // A token that is no text is still a token, and nobody's.
+            session_token: session_token.map(|token| token.to_str().unwrap_or_default()),
             signed_headers,
+            covered: Covered::by(signed_headers, date_header)?,
             signature,
             signed_at,
-            date_header,
+            signed_at_text,
             ..Self::of_credential(credential, signed_at)?
         };
         authorization.check_scope_date()?;
@@ -114,15 +141,15 @@ impl<'a> Authorization<'a> {
             scope: credential.get(key_id.len() + 1..).unwrap_or_default(),
             date,
             signed_headers: "",
+            covered: Covered::default(),
             signature: "",
             signed_at,
-            date_header: X_AMZ_DATE,
+            signed_at_text: [0; 16],
         })
     }
 
     fn check_scope_date(&self) -> Result<(), ApiError> {
-        let signed_at = self.signed_at.basic();
-        match self.date.as_bytes() == &signed_at[..DAY_LEN] {
+        match self.date.as_bytes() == &self.signed_at_text[..DAY_LEN] {
             true => Ok(()),
             false => Err(ApiError::invalid_signature(format!(
                 "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date \
@@ -130,11 +157,6 @@ impl<'a> Authorization<'a> {
                 self.date, self.signed_at, self.signed_at
             ))),
         }
-    }
-
-    /// Whether the signature covers the header `name`, which is in lower case.
-    pub(super) fn covers(&self, name: &str) -> bool {
-        self.signed_headers.split(';').any(|signed| signed == name)
     }
 }
 
@@ -151,16 +173,20 @@ fn date_of(headers: &HeaderMap) -> Option<(&str, &'static str)> {
     }
 }
 
-fn parse_date(text: &str) -> Result<Moment, ApiError> {
-    Moment::parse_basic(text)
-        .or_else(|| Moment::parse_http(text))
-        .ok_or_else(|| {
-            ApiError::incomplete_signature(format!(
-                "Date must be in ISO-8601 'basic format'. Got '{}'. See \
-                 http://en.wikipedia.org/wiki/ISO_8601",
-                crate::shape::bounded(text)
-            ))
-        })
+/// The moment and its text in ISO 8601's basic format, which is what is signed.
+fn parse_date(text: &str) -> Result<(Moment, [u8; 16]), ApiError> {
+    // Nearly every client sends the basic format: then the text is there already.
+    if let (Some(moment), Ok(basic)) = (Moment::parse_basic(text), text.as_bytes().try_into()) {
+        return Ok((moment, basic));
+    }
+    match Moment::parse_http(text) {
+        Some(moment) => Ok((moment, moment.basic())),
+        None => Err(ApiError::incomplete_signature(format!(
+            "Date must be in ISO-8601 'basic format'. Got '{}'. See \
+             http://en.wikipedia.org/wiki/ISO_8601",
+            bounded(text)
+        ))),
+    }
 }
 
 /// What the header holds, before anything is required of it.
