@@ -76,10 +76,15 @@ impl FlushControl {
         self.wake();
     }
 
-    /// Asks for a flush of everything and for its outcome.
+    /// Asks for a flush of everything and for its outcome. Once the flusher is told to stop there
+    /// is none: the sender is dropped.
     pub fn request(&self) -> oneshot::Receiver<Result<(), StoreError>> {
         let (reply, outcome) = oneshot::channel();
-        self.state().asked_by.push(reply);
+        let mut state = self.state();
+        if !state.stop {
+            state.asked_by.push(reply);
+        }
+        drop(state);
         self.wake();
         outcome
     }

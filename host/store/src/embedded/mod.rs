@@ -397,8 +397,13 @@ impl Engine for Embedded {
             run_joined(move || thread.map_or(Ok(()), JoinHandle::join))
         };
         join(self.end_writer()).await?;
-        let damaged = self.shared.wal_damage.is_some();
-        let flushed = match damaged {
+        let is_closed = self
+            .threads
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .flusher
+            .is_none();
+        let flushed = match is_closed || self.shared.wal_damage.is_some() {
             true => Ok(()),
             false => self.flush().await,
         };

@@ -123,7 +123,10 @@ impl Tables {
     ) -> HashMap<Key, (Version, Option<Bytes>)> {
         let end = match to {
             Some(to) => Bound::Excluded((table, to.clone())),
-            None => Bound::Excluded((TableId(table.0.saturating_add(1)), Key::new())),
+            None => match table.0.checked_add(1) {
+                Some(next) => Bound::Excluded((TableId(next), Key::new())),
+                None => Bound::Unbounded,
+            },
         };
         let fresh = self.fresh.read().unwrap_or_else(PoisonError::into_inner);
         let range = fresh
@@ -146,12 +149,13 @@ impl Tables {
             Err(redb::TableError::TableDoesNotExist(_)) => return Ok(BTreeMap::new()),
             other => other.map_err(failed("open the rows"))?,
         };
-        let end: (u64, &[u8]) = match to {
-            Some(to) => (table.0, to),
-            None => (table.0.saturating_add(1), &[]),
+        let end: Bound<(u64, &[u8])> = match (to, table.0.checked_add(1)) {
+            (Some(to), _) => Bound::Excluded((table.0, to)),
+            (None, Some(next)) => Bound::Excluded((next, &[])),
+            (None, None) => Bound::Unbounded,
         };
         let range = rows
-            .range((table.0, &from[..])..end)
+            .range((Bound::Included((table.0, &from[..])), end))
             .map_err(failed("read rows"))?;
         let mut found = BTreeMap::new();
         for row in range.take(limit) {

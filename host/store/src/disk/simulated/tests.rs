@@ -1,3 +1,5 @@
+//! What the simulated disk promises to the tests that use it.
+
 use std::io::IoSlice;
 
 use super::*;

@@ -1,0 +1,254 @@
+//! What a log is, from its creation to its end.
+
+use super::*;
+
+pub async fn a_new_log_is_empty(opener: &dyn Opener) {
+    let engine = open(opener).await;
+    let batch = engine.read(LOG, Position::FIRST, 100).await.unwrap();
+    assert!(batch.frames.is_empty() && !batch.sealed);
+    assert_eq!((batch.next, batch.tip), (Position::FIRST, Position::FIRST));
+    assert_eq!(engine.tip(LOG).unwrap(), Position::FIRST);
+    assert_eq!(engine.horizon(LOG).unwrap(), Position::FIRST);
+    assert_eq!(
+        engine.seek_time(LOG, Timestamp(0)).await.unwrap(),
+        Position::FIRST
+    );
+    engine.health().unwrap();
+}
+
+pub async fn creating_a_log_again_leaves_it_as_it_is(opener: &dyn Opener) {
+    let engine = open(opener).await;
+    commit_text(&engine, LOG, "a").await;
+    engine
+        .create_logs(&[LOG, LogId(9), LogId(9)])
+        .await
+        .unwrap();
+    engine.create_logs(&[]).await.unwrap();
+    assert_eq!(texts(&engine, LOG).await, ["a"]);
+    assert_eq!(texts(&engine, LogId(9)).await, [""; 0]);
+}
+
+pub async fn a_log_that_does_not_exist_is_named_so(opener: &dyn Opener) {
+    let engine = open(opener).await;
+    let gone = LogId(99);
+    assert!(is_no_log(&engine.read(gone, Position::FIRST, 1).await));
+    assert!(is_no_log(&engine.horizon(gone)));
+    assert!(is_no_log(&engine.tip(gone)));
+    assert!(is_no_log(&engine.wait_beyond(gone, Position::FIRST).await));
+    assert!(is_no_log(&engine.seek_time(gone, Timestamp(0)).await));
+    assert!(is_no_log(&engine.seal(gone).await));
+    assert!(is_no_log(&engine.trim(gone, Position::FIRST).await));
+    engine.delete_logs(&[gone]).await.unwrap();
+}
+
+pub async fn a_read_stops_when_the_bytes_are_reached_but_gives_one_frame(opener: &dyn Opener) {
+    let engine = open(opener).await;
+    for number in 0..20 {
+        commit_text(&engine, LOG, &format!("{number:91}")).await;
+    }
+    for (bytes_max, most) in [(0, 1), (1, 1), (100, 1), (101, 2), (350, 4), (100_000, 20)] {
+        let batch = engine.read(LOG, Position::FIRST, bytes_max).await.unwrap();
+        let bytes: Vec<usize> = batch.frames.iter().map(|frame| frame.body.len()).collect();
+        assert!(bytes.iter().all(|&bytes| bytes == 100));
+        assert!(
+            (1..=most).contains(&bytes.len()),
+            "{} for {bytes_max}",
+            bytes.len()
+        );
+    }
+}
+
+pub async fn a_read_begins_at_the_first_frame_at_or_after_the_position(opener: &dyn Opener) {
+    let engine = open(opener).await;
+    let mut positions = Vec::new();
+    for number in 0..10 {
+        positions.push(commit_text(&engine, LOG, &number.to_string()).await);
+    }
+    for (index, &position) in positions.iter().enumerate() {
+        let batch = engine.read(LOG, position, 1).await.unwrap();
+        assert_eq!(batch.frames[0].position, position);
+        assert!(position < batch.next && batch.next <= batch.tip);
+        let after = engine.read(LOG, position.next(), 1).await.unwrap();
+        let following = after.frames.first().map(|frame| frame.position);
+        assert_eq!(following, positions.get(index + 1).copied());
+    }
+    let tip = engine.tip(LOG).unwrap();
+    assert!(positions[9] < tip);
+    for from in [tip, Position(tip.0 + 1_000)] {
+        let batch = engine.read(LOG, from, 100).await.unwrap();
+        assert!(batch.frames.is_empty() && batch.tip == tip);
+    }
+}
+
+pub async fn a_waiter_wakes_when_something_is_appended(opener: &dyn Opener) {
+    let engine = open(opener).await;
+    let position = commit_text(&engine, LOG, "a").await;
+    // The tip is beyond the last frame already.
+    engine.wait_beyond(LOG, position).await.unwrap();
+    let tip = engine.tip(LOG).unwrap();
+    let mut waiting = std::pin::pin!(engine.wait_beyond(LOG, tip));
+    let polled = std::future::poll_fn(|context| {
+        std::task::Poll::Ready(waiting.as_mut().poll(context).is_pending())
+    });
+    assert!(polled.await, "there is nothing beyond the tip yet");
+    commit_text(&engine, OTHER, "not this one").await;
+    commit_text(&engine, LOG, "b").await;
+    tokio::time::timeout(PATIENCE, waiting)
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(tip < engine.tip(LOG).unwrap());
+}
+
+pub async fn a_waiter_wakes_when_its_log_ends(opener: &dyn Opener) {
+    let engine = open(opener).await;
+    let waiters = [LOG, OTHER].map(|log| {
+        let engine = engine.clone();
+        tokio::spawn(async move { engine.wait_beyond(log, Position::FIRST).await })
+    });
+    tokio::task::yield_now().await;
+    engine.seal(LOG).await.unwrap();
+    engine.delete_logs(&[OTHER]).await.unwrap();
+    let [sealed, deleted] = waiters;
+    tokio::time::timeout(PATIENCE, sealed)
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap();
+    let deleted = tokio::time::timeout(PATIENCE, deleted)
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(deleted.is_ok() || is_no_log(&deleted));
+    // A log that is sealed keeps nobody waiting.
+    engine.wait_beyond(LOG, Position::FIRST).await.unwrap();
+}
+
+pub async fn a_sealed_log_is_read_to_its_end(opener: &dyn Opener) {
+    let engine = open(opener).await;
+    commit_text(&engine, LOG, "a").await;
+    let tip = engine.tip(LOG).unwrap();
+    assert_eq!(engine.seal(LOG).await.unwrap(), tip);
+    assert_eq!(engine.seal(LOG).await.unwrap(), tip);
+    let batch = engine.read(LOG, Position::FIRST, 100).await.unwrap();
+    assert!(batch.sealed && batch.frames.len() == 1);
+    assert_eq!((batch.next, batch.tip), (tip, tip));
+    let end = engine.read(LOG, tip, 100).await.unwrap();
+    assert!(end.sealed && end.frames.is_empty());
+    assert_eq!((end.next, end.tip), (tip, tip));
+    assert!(!engine.read(OTHER, Position::FIRST, 1).await.unwrap().sealed);
+}
+
+pub async fn a_trimmed_log_begins_later(opener: &dyn Opener) {
+    let engine = open(opener).await;
+    let mut positions = Vec::new();
+    for number in 0..10 {
+        positions.push(commit_text(&engine, LOG, &number.to_string()).await);
+    }
+    engine.trim(LOG, positions[3]).await.unwrap();
+    assert_eq!(engine.horizon(LOG).unwrap(), positions[3]);
+    let batch = engine.read(LOG, Position::FIRST, 1).await.unwrap();
+    assert_eq!(batch.frames[0].position, positions[3]);
+    assert_eq!(texts(&engine, LOG).await.len(), 7);
+    engine.trim(LOG, positions[1]).await.unwrap();
+    assert_eq!(engine.horizon(LOG).unwrap(), positions[3]);
+    let tip = engine.tip(LOG).unwrap();
+    engine.trim(LOG, Position(tip.0 + 1_000)).await.unwrap();
+    assert_eq!(engine.horizon(LOG).unwrap(), tip);
+    assert_eq!(engine.tip(LOG).unwrap(), tip);
+    let empty = engine.read(LOG, Position::FIRST, 1).await.unwrap();
+    assert!(empty.frames.is_empty());
+    assert_eq!((empty.next, empty.tip), (tip, tip));
+    assert!(positions[9] < commit_text(&engine, LOG, "new").await);
+    assert_eq!(texts(&engine, LOG).await, ["new"]);
+}
+
+pub async fn a_deleted_log_is_gone_and_its_neighbours_are_not(opener: &dyn Opener) {
+    let engine = open(opener).await;
+    commit_text(&engine, LOG, "a").await;
+    commit_text(&engine, OTHER, "b").await;
+    engine.delete_logs(&[LOG, LogId(99)]).await.unwrap();
+    assert!(is_no_log(&engine.read(LOG, Position::FIRST, 1).await));
+    let refused = engine.commit(append(LOG, "c")).await;
+    assert!(
+        matches!(refused, Err(CommitError::NoLog(LOG))),
+        "{refused:?}"
+    );
+    assert_eq!(texts(&engine, OTHER).await, ["b"]);
+    engine.delete_logs(&[]).await.unwrap();
+}
+
+pub async fn a_time_is_found_in_a_log(opener: &dyn Opener) {
+    let engine = open(opener).await;
+    let mut positions = Vec::new();
+    for number in 1..=10 {
+        let transaction = append_at(LOG, "x", number * 100);
+        positions.push(engine.commit(transaction).await.unwrap().positions[0]);
+    }
+    let tip = engine.tip(LOG).unwrap();
+    let seek = |at| engine.seek_time(LOG, Timestamp(at));
+    assert_eq!(seek(0).await.unwrap(), positions[0]);
+    assert_eq!(seek(100).await.unwrap(), positions[0]);
+    assert_eq!(seek(101).await.unwrap(), positions[1]);
+    assert_eq!(seek(550).await.unwrap(), positions[5]);
+    assert_eq!(seek(1_000).await.unwrap(), positions[9]);
+    assert_eq!(seek(1_001).await.unwrap(), tip);
+    engine.trim(LOG, positions[4]).await.unwrap();
+    assert_eq!(seek(100).await.unwrap(), positions[4]);
+    assert_eq!(seek(550).await.unwrap(), positions[5]);
+}
+
+pub async fn of_frames_that_arrived_together_the_first_is_found(opener: &dyn Opener) {
+    let engine = open(opener).await;
+    let first = engine
+        .commit(append_at(LOG, "a", 100))
+        .await
+        .unwrap()
+        .positions[0];
+    for _ in 0..5 {
+        engine.commit(append_at(LOG, "b", 100)).await.unwrap();
+    }
+    assert_eq!(engine.seek_time(LOG, Timestamp(100)).await.unwrap(), first);
+}
+
+pub async fn a_clock_that_jumps_back_makes_no_frame_older(opener: &dyn Opener) {
+    let engine = open(opener).await;
+    for arrival in [100, 50, 300, 200] {
+        engine.commit(append_at(LOG, "x", arrival)).await.unwrap();
+    }
+    engine.commit(append_at(OTHER, "x", 50)).await.unwrap();
+    let frames = frames_from(&engine, LOG, Position::FIRST).await;
+    let arrivals: Vec<u64> = frames.iter().map(|frame| frame.arrival.0).collect();
+    assert_eq!(arrivals, [100, 100, 300, 300]);
+    assert_eq!(
+        frames_from(&engine, OTHER, Position::FIRST).await[0].arrival,
+        Timestamp(50)
+    );
+}
+
+pub async fn a_log_longer_than_memory_is_read_whole(opener: &dyn Opener) {
+    let engine = open(opener).await;
+    let mut positions = Vec::new();
+    for number in 0..400 {
+        let transaction = append_at(LOG, &format!("{number:1000}"), 1_000 + number);
+        positions.push(engine.commit(transaction).await.unwrap().positions[0]);
+        commit_text(&engine, OTHER, &format!("{number:100}")).await;
+    }
+    let expected: Vec<String> = (0..400).map(|number| format!("{number:1000}")).collect();
+    assert!(
+        texts(&engine, LOG).await == expected,
+        "the log came out otherwise"
+    );
+    assert_eq!(texts(&engine, OTHER).await.len(), 400);
+    for (index, &position) in positions.iter().enumerate().step_by(37) {
+        let batch = engine.read(LOG, position, 1).await.unwrap();
+        assert_eq!(batch.frames[0].position, position);
+        let at = Timestamp(1_000 + index as u64);
+        assert_eq!(engine.seek_time(LOG, at).await.unwrap(), position);
+    }
+    engine.trim(LOG, positions[250]).await.unwrap();
+    assert!(
+        texts(&engine, LOG).await == expected[250..],
+        "the log came out otherwise"
+    );
+}
