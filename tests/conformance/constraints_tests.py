@@ -44,7 +44,7 @@ VALID = {
         "ShardIteratorType": "LATEST",
     },
     "IncreaseStreamRetentionPeriod": {**NAME, "RetentionPeriodHours": 48},
-    "ListShards": NAME,
+    "ListShards": {**NAME, "ShardFilter": {"Type": "AT_LATEST"}},
     "ListStreams": {},
     "ListTagsForStream": NAME,
     "PutRecord": {**NAME, "Data": DATA, "PartitionKey": "key"},
@@ -247,7 +247,8 @@ class Constraints(unittest.TestCase):
         parts = re.split(r"; (?=Value )", rest)
         told = set()
         for part in parts:
-            shown, _, text = part.partition(f" at '{path_text(path)}' failed to satisfy constraint: ")
+            told_path = f" at '{path_text(path)}' failed to satisfy constraint: "
+            shown, _, text = part.partition(told_path)
             self.assertTrue(text, f"{part!r} does not name {path_text(path)}")
             self.check_shown(shown, value)
             told.add(re.sub(r"enum value set: \[.+\]", "enum value set: [...]", text))
@@ -320,7 +321,9 @@ def add_tests():
                     lambda self, o=operation, b=body:
                         self.refused(o, b, "SerializationException"),
                 )
-        for number, body in enumerate([b"{", b"{]", b'{"a":1}x', b"\xff\xfe", b'{"a":"\xff"}']):
+        text = next(n for n, m in shape.members.items() if m.type_name == "string").encode()
+        broken_json = [b"{", b"{]", b'{"a":1}x', b"\xff\xfe", b'{"%s":"\xff"}' % text]
+        for number, body in enumerate(broken_json):
             add(
                 f"test_{operation}_broken_json_{number}",
                 lambda self, o=operation, b=body: self.refused(o, b, "SerializationException"),

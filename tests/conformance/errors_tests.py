@@ -61,7 +61,8 @@ class Errors(unittest.TestCase):
 
     def test_a_name_is_given_once(self):
         self.stream()
-        text = self.fails("ResourceInUseException", "create_stream", StreamName=self.name, ShardCount=1)
+        again = {"StreamName": self.name, "ShardCount": 1}
+        text = self.fails("ResourceInUseException", "create_stream", **again)
         self.assertIn(f"Stream {self.name} under account {ACCOUNT} already exists.", text)
 
     def test_a_shard_that_is_not_there_has_no_iterator(self):
@@ -117,7 +118,7 @@ class Errors(unittest.TestCase):
     def test_a_record_larger_than_the_stream_takes_is_refused(self):
         self.stream()
         self.fails(
-            "InvalidArgumentException", "put_record", StreamName=self.name,
+            "ValidationException", "put_record", StreamName=self.name,
             Data=bytes(1024 * 1024), PartitionKey="a",
         )
 
@@ -141,7 +142,8 @@ class Errors(unittest.TestCase):
         self.assertIn(code, ("LimitExceededException", "InvalidArgumentException"))
 
     def test_more_shards_than_the_account_may_have_are_refused(self):
-        self.fails("LimitExceededException", "create_stream", StreamName=self.name, ShardCount=10**6)
+        vast = {"StreamName": self.name, "ShardCount": 10**6}
+        self.fails("LimitExceededException", "create_stream", **vast)
 
     def test_more_bytes_than_a_shard_takes_in_a_second_are_throttled(self):
         self.stream()
@@ -152,8 +154,8 @@ class Errors(unittest.TestCase):
         self.assertEqual(len(failed), answer["FailedRecordCount"])
         for record in failed:
             self.assertEqual(record["ErrorCode"], "ProvisionedThroughputExceededException")
-            wanted = f"Rate exceeded for shard {SHARD} in stream {self.name} under account {ACCOUNT}."
-            self.assertEqual(record["ErrorMessage"], wanted)
+            place = f"shard {SHARD} in stream {self.name} under account {ACCOUNT}"
+            self.assertEqual(record["ErrorMessage"], f"Rate exceeded for {place}.")
 
     def test_the_sixth_read_of_a_shard_within_a_second_is_throttled(self):
         self.stream()

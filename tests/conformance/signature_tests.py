@@ -51,10 +51,8 @@ class Signatures(unittest.TestCase):
         one.create_stream(StreamName="mine", ShardCount=1)
         self.assertNotIn("mine", other.list_streams()["StreamNames"])
         other.create_stream(StreamName="mine", ShardCount=1)
-        arns = [
-            client.describe_stream_summary(StreamName="mine")["StreamDescriptionSummary"]["StreamARN"]
-            for client in (one, other)
-        ]
+        summaries = [client.describe_stream_summary(StreamName="mine") for client in (one, other)]
+        arns = [answer["StreamDescriptionSummary"]["StreamARN"] for answer in summaries]
         self.assertIn(":000000000000:", arns[0])
         self.assertIn(":111111111111:", arns[1])
 

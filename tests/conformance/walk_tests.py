@@ -190,7 +190,8 @@ class Walk(unittest.TestCase):
         answer = self.kinesis.list_streams(Limit=2)
         self.assert_valid("ListStreams", answer)
         self.assertTrue(answer["HasMoreStreams"])
-        pages = self.kinesis.get_paginator("list_streams").paginate(PaginationConfig={"PageSize": 2})
+        paginator = self.kinesis.get_paginator("list_streams")
+        pages = paginator.paginate(PaginationConfig={"PageSize": 2})
         listed = [stream for page in pages for stream in page["StreamNames"]]
         self.assertEqual(listed, sorted(set(listed)))
         self.assertLessEqual({name, *others}, set(listed))

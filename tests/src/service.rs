@@ -74,7 +74,7 @@ impl Service {
     async fn open(directory: TempDir, clock: Arc<ManualClock>, throttle: bool) -> Self {
         let path = directory.path().to_owned();
         let opened = tokio::task::spawn_blocking(move || {
-            let disk = RealDisk::new(&path).unwrap();
+            let disk = RealDisk::new(path).unwrap();
             Embedded::open(Arc::new(disk), small()).unwrap()
         });
         let credentials = KEYS.iter().map(|(key_id, secret, account)| Credential {

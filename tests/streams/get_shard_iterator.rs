@@ -106,6 +106,7 @@ async fn the_first_sequence_number_of_the_shard_is_a_place_to_start() {
 async fn what_does_not_fit_the_kind_is_refused() {
     let (service, places) = with_three_records().await;
     let number = &places[0]["SequenceNumber"];
+    let foreign = "49590338271490256608559692538361571095921575989136588898";
     let future = 1_700_000_000 + 3_600;
     for start in [
         json!({"ShardIteratorType": "AT_SEQUENCE_NUMBER"}),
@@ -115,7 +116,7 @@ async fn what_does_not_fit_the_kind_is_refused() {
         json!({"ShardIteratorType": "LATEST", "StartingSequenceNumber": number}),
         json!({"ShardIteratorType": "TRIM_HORIZON", "StartingSequenceNumber": number}),
         json!({"ShardIteratorType": "AT_SEQUENCE_NUMBER", "StartingSequenceNumber": "0"}),
-        json!({"ShardIteratorType": "AT_SEQUENCE_NUMBER", "StartingSequenceNumber": "7".repeat(60)}),
+        json!({"ShardIteratorType": "AT_SEQUENCE_NUMBER", "StartingSequenceNumber": foreign}),
     ] {
         let mut input = json!({"StreamName": "orders", "ShardId": shard_id(0)});
         input
@@ -131,15 +132,24 @@ async fn what_does_not_fit_the_kind_is_refused() {
 #[tokio::test]
 async fn a_shard_that_is_not_there_is_named() {
     let (service, _) = with_three_records().await;
-    for shard in [shard_id(1), "no-shard".to_owned()] {
+    let place = format!("in stream orders under account {ACCOUNT}");
+    let cases = [
+        (
+            shard_id(1),
+            format!("Shard {} {place} does not exist", shard_id(1)),
+        ),
+        (
+            "no-shard".to_owned(),
+            format!("Could not find shard no-shard {place}."),
+        ),
+    ];
+    for (shard, text) in cases {
         let input = json!({
             "StreamName": "orders", "ShardId": shard, "ShardIteratorType": "LATEST",
         });
         let refusal = service.client().refusal("GetShardIterator", input).await;
         assert_eq!(refusal.code, "ResourceNotFoundException");
-        let wanted =
-            format!("Shard {shard} in stream orders under account {ACCOUNT} does not exist");
-        assert_eq!(refusal.message, wanted);
+        assert_eq!(refusal.message, text);
     }
     service.stop().await;
 }

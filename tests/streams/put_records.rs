@@ -120,7 +120,7 @@ async fn one_record_that_cannot_be_refuses_the_request_before_any_is_put() {
             json!({"Data": "eA==", "PartitionKey": ""}),
             "ValidationException",
         ),
-        (large, "InvalidArgumentException"),
+        (large, "ValidationException"),
     ];
     for (bad, code) in cases {
         let input = input(vec![good.clone(), bad]);

@@ -115,7 +115,11 @@ fn magic(line: &str) -> Option<String> {
     if !name.contains("MAGIC") {
         return None;
     }
-    let text = value.split('"').nth(1);
+    // What escapes write, a version or padding, stands apart in the description.
+    let text = value
+        .split('"')
+        .nth(1)
+        .and_then(|text| text.split('\\').next());
     Some(
         text.unwrap_or(value.trim().trim_end_matches(';'))
             .replace('_', ""),
@@ -189,7 +193,8 @@ mod tests {
     #[test]
     fn every_magic_constant_is_described() {
         holds(undescribed_magic);
-        let code = "const WAL_MAGIC: u32 = 0x4d52_574c;\npub const MAGIC: [u8; 4] = *b\"MRSG\";\n";
+        let code =
+            "const WAL_MAGIC: u32 = 0x4d52_574c;\npub const MAGIC: [u8; 4] = *b\"MRSG\\0\\x01\";\n";
         let code = ("host/store/src/a.rs", code);
         finds(undescribed_magic, 2, &[code, (FORMAT, "nothing\n")]);
         finds(

@@ -105,7 +105,7 @@ pub fn trespasses(repository: &Repository) -> Vec<String> {
 
 /// Manifests below `host/` that name what another crate owns.
 pub fn owned_packages(repository: &Repository) -> Vec<String> {
-    let owners = [("wasmtime", "wasm"), ("redb", "store"), ("rustix", "store")];
+    let owners = [("wasmtime", "wasm"), ("redb", "store")];
     let manifests = repository
         .files()
         .iter()

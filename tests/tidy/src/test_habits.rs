@@ -58,7 +58,8 @@ pub fn short_names(repository: &Repository) -> Vec<String> {
                 continue;
             };
             let name = name.split('(').next().unwrap_or_default();
-            if name.split('_').count() < 3 {
+            // A macro that writes tests takes their names from elsewhere.
+            if name.split('_').count() < 3 && !name.starts_with('$') {
                 found.push(format!(
                     "{}:{}: `{name}` is no sentence",
                     file.path, pair[1].0
