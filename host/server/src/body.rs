@@ -14,6 +14,9 @@ use crate::limits::Limits;
 /// Bytes that a client must have sent before room for all that it announced is made.
 const EARNEST_BYTES: usize = 64 * 1024;
 
+/// Bytes that a request counts for besides its body, so that many small ones are bounded, too.
+pub(crate) const REQUEST_BYTES: usize = 4 * 1024;
+
 /// Bytes of requests that are being received or handled, and how many there may be.
 pub(crate) struct InFlight {
     bytes: AtomicUsize,
@@ -100,9 +103,10 @@ pub(crate) async fn receive<'a>(
         in_flight,
         bytes: 0,
     };
-    let mut whole = Vec::new();
+    held.more(REQUEST_BYTES)?;
+    let (mut whole, mut received) = (Vec::new(), 0);
     while !body.is_end_stream() {
-        let due = started + time_for(held.bytes, limits);
+        let due = started + time_for(received, limits);
         let frame = match timeout_at(due.into(), body.frame()).await {
             Err(_) => return Err(BodyError::TooSlow),
             Ok(None) => break,
@@ -112,10 +116,11 @@ pub(crate) async fn receive<'a>(
             continue; // Trailers mean nothing to us.
         };
         held.more(bytes.len())?;
-        if held.bytes > limits.request_bytes_max {
+        received += bytes.len();
+        if received > limits.request_bytes_max {
             return Err(BodyError::TooLarge);
         }
-        if held.bytes == bytes.len() && announced == Some(bytes.len()) {
+        if received == bytes.len() && announced == Some(received) {
             return Ok(Received { bytes, _held: held }); // It came in one piece: no copy.
         }
         make_room(&mut whole, bytes.len(), announced);

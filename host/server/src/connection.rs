@@ -14,6 +14,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::header::CONNECTION;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -121,7 +122,9 @@ impl Connection {
                 End::Cut(reason) => return Err(reason.to_owned()),
             }
         };
-        linger(http.into_parts().io.into_inner().into_inner()).await;
+        if ended.is_err() || self.activity.has_unread() {
+            linger(http.into_parts().io.into_inner().into_inner()).await;
+        }
         ended.map_err(|error| error.to_string())
     }
 
@@ -165,6 +168,9 @@ async fn answer(
 ) -> Result<Response<AnswerBody>, Infallible> {
     let _serving = connection.activity.serves();
     let response = connection.router.dispatch(request).await;
+    if response.headers().contains_key(CONNECTION) {
+        connection.activity.leaves_unread();
+    }
     Ok(response.map(|body| body.noted_by(&connection)))
 }
 

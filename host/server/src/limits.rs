@@ -32,7 +32,8 @@ pub struct Limits {
     /// Bytes of one request's body. A larger one is refused with status 413, by its
     /// `Content-Length` before a byte of it is read.
     pub request_bytes_max: usize,
-    /// Bytes of all requests that are being received or handled. A request that would go over it
+    /// Bytes of all requests that are being received or handled, 4 KiB and its body for each. A
+    /// request that would go over it
     /// is refused with status 503; clients of AWS try again.
     pub in_flight_bytes_max: usize,
     /// From the accepted connection to its first byte.

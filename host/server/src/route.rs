@@ -128,14 +128,17 @@ impl Router {
             Ok(answer) => (StatusCode::OK, answer),
             Err(error) => (status(&error), Answer::whole(error.body())),
         };
+        // What is left of a request that was not read to its end cannot be told from the next.
+        let unread = matches!(
+            status,
+            StatusCode::PAYLOAD_TOO_LARGE
+                | StatusCode::REQUEST_TIMEOUT
+                | StatusCode::SERVICE_UNAVAILABLE
+        );
         let mut headers = HeaderMap::with_capacity(ANSWER_HEADERS);
         headers.insert(REQUEST_ID, id.header());
         headers.insert(HOST_ID, self.ids.host());
         headers.insert(CONTENT_TYPE, JSON);
-        let unread = matches!(
-            status,
-            StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT
-        );
         if unread && parts.version < Version::HTTP_2 {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }

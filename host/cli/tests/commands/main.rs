@@ -1,4 +1,5 @@
 //! The binary as it is used: from outside.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod demo;
 mod fixture;

@@ -1,6 +1,6 @@
 //! What a connection is doing, and whether it has taken too long: told the time, never waiting.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::limits::Limits;
@@ -19,6 +19,8 @@ pub(crate) struct Activity {
     serving: AtomicUsize,
     /// Answers that are being sent.
     answering: AtomicUsize,
+    /// A request was answered without being read to its end.
+    unread: AtomicBool,
 }
 
 /// What is to be done with a connection.
@@ -43,6 +45,7 @@ impl Activity {
             moved: AtomicU64::new(0),
             serving: AtomicUsize::new(0),
             answering: AtomicUsize::new(0),
+            unread: AtomicBool::new(false),
         }
     }
 
@@ -62,6 +65,16 @@ impl Activity {
     pub(crate) fn answer_ends(&self) {
         self.answering.fetch_sub(1, Ordering::Relaxed);
         self.moves();
+    }
+
+    /// The request at hand is answered without being read to its end.
+    pub(crate) fn leaves_unread(&self) {
+        self.unread.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether bytes of a request may still come that nobody wants.
+    pub(super) fn has_unread(&self) -> bool {
+        self.unread.load(Ordering::Relaxed)
     }
 
     /// Something went forward.

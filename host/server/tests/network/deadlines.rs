@@ -1,6 +1,8 @@
 use std::time::Duration;
 
-use crate::fixture::{LIST_STREAMS, Socket, ask, start};
+use serde_json::json;
+
+use crate::fixture::{LIST_STREAMS, PATIENCE, Socket, ask, call, start};
 
 const SOON: Duration = Duration::from_millis(100);
 
@@ -68,4 +70,47 @@ async fn a_body_has_a_deadline_however_fast_it_comes() {
     let half = "x".repeat(100_000);
     let request = format!("{LIST_STREAMS}Content-Length: 200000\r\n\r\n{half}");
     assert_eq!(ask(&server, &request).await.status, 408);
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_takes_is_given_up() {
+    let server = start(|limits| limits.answer_stall = SOON).await;
+    call(
+        &server,
+        "CreateStream",
+        json!({"StreamName": "s", "ShardCount": 1}),
+    )
+    .await;
+    let active = async {
+        let summary = json!({"StreamName": "s"});
+        while call(&server, "DescribeStreamSummary", summary.clone()).await["StreamDescriptionSummary"]
+            ["StreamStatus"]
+            != "ACTIVE"
+        {}
+    };
+    tokio::time::timeout(PATIENCE, active).await.unwrap();
+    let data = "A".repeat(1_000_000);
+    for _ in 0..12 {
+        let record = json!({"StreamName": "s", "PartitionKey": "k", "Data": data});
+        call(&server, "PutRecord", record).await;
+    }
+    let iterator = json!({
+        "StreamName": "s",
+        "ShardId": "shardId-000000000000",
+        "ShardIteratorType": "TRIM_HORIZON",
+    });
+    let answer = call(&server, "GetShardIterator", iterator).await;
+    let mut deaf = Socket::connect_with_little_room(&server).await;
+    let body = json!({"ShardIterator": answer["ShardIterator"]}).to_string();
+    let head = LIST_STREAMS.replace("ListStreams", "GetRecords");
+    let length = body.len();
+    deaf.send(format!("{head}Content-Length: {length}\r\n\r\n{body}"))
+        .await;
+    let gone = async {
+        // The others are closed by their clients.
+        while server.connections() > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, gone).await.unwrap();
 }

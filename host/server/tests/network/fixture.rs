@@ -9,7 +9,7 @@ use store::Engine;
 use store::disk::simulated::SimulatedDisk;
 use store::embedded::{Embedded, Options};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use types::{ManualClock, Timestamp};
 
@@ -40,6 +40,7 @@ pub async fn start(change: impl FnOnce(&mut Limits)) -> Running {
 pub fn config() -> Config {
     Config {
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        throttle: false,
         ..Config::default()
     }
 }
@@ -73,6 +74,13 @@ impl Answer {
 impl Socket {
     pub async fn connect(server: &Running) -> Self {
         Self(TcpStream::connect(server.address()).await.unwrap())
+    }
+
+    /// Connects with so small a buffer that a large answer does not fit in.
+    pub async fn connect_with_little_room(server: &Running) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        Self(socket.connect(server.address()).await.unwrap())
     }
 
     pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
@@ -115,6 +123,24 @@ impl Socket {
             .unwrap();
         rest
     }
+}
+
+/// Calls an operation, which must go well.
+pub async fn call(
+    server: &Running,
+    operation: &str,
+    input: serde_json::Value,
+) -> serde_json::Value {
+    let head = LIST_STREAMS.replace("ListStreams", operation);
+    let body = input.to_string();
+    let length = body.len();
+    let answer = ask(
+        server,
+        &format!("{head}Content-Length: {length}\r\n\r\n{body}"),
+    )
+    .await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    serde_json::from_str(&answer.body).unwrap_or_default()
 }
 
 /// Connects, sends, and reads one answer.

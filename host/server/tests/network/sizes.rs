@@ -58,7 +58,7 @@ async fn a_chunk_that_is_none_is_refused() {
 
 #[tokio::test]
 async fn bytes_in_flight_are_bounded_over_all_requests() {
-    let server = start(|limits| limits.in_flight_bytes_max = 10).await;
+    let server = start(|limits| limits.in_flight_bytes_max = 4096 + 10).await;
     let refused = format!("{LIST_STREAMS}Content-Length: 11\r\n\r\n{{}}         ");
     let answer = ask(&server, &refused).await;
     assert_eq!(answer.status, 503);
