@@ -124,6 +124,7 @@ fn wrong_types_are_named_in_awss_words() {
     let number = "class com.amazon.coral.value.json.numbers.TruncatingBigNumber";
     let list = "Start of list found where not expected".to_owned();
     let map = "Start of structure or map found where not expected.".to_owned();
+    let null = "Null found where not expected".to_owned();
     let convert = |class: &str, to: &str| format!("{class} can not be converted to {to}");
     let cases = [
         (
@@ -170,7 +171,9 @@ fn wrong_types_are_named_in_awss_words() {
         ("Names", "23", "Expected list or null".to_owned()),
         ("Names", "{}", map.clone()),
         ("Names", "[1]", convert(number, "an String")),
-        ("Names", "[null]", convert("null", "an String")),
+        ("Names", "[null]", null.clone()),
+        ("Entries", "[null]", null.clone()),
+        ("Tags", r#"{"a":null}"#, null),
         ("Tags", r#""23""#, "Expected map or null".to_owned()),
         ("Tags", "34.56", "Expected map or null".to_owned()),
         ("Tags", "[]", list.clone()),
@@ -187,8 +190,14 @@ fn wrong_types_are_named_in_awss_words() {
         let body = format!(r#"{{"{member}":{value}}}"#);
         assert_eq!(refusal(&body), message, "{body}");
     }
-    assert_eq!(refusal("[]"), list);
+}
+
+#[test]
+fn a_body_that_is_no_object_is_refused() {
+    assert_eq!(refusal("[]"), "Start of list found where not expected");
     assert_eq!(refusal("1"), "Expected null");
+    assert_eq!(refusal("null"), "Null found where not expected");
+    assert_eq!(refusal("hello"), "expected value at line 1 column 1");
 }
 
 #[test]

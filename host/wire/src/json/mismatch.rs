@@ -33,7 +33,8 @@ fn wrong_type(mismatch: &str) -> String {
     let class = match found {
         "sequence" => return "Start of list found where not expected".to_owned(),
         "map" => return "Start of structure or map found where not expected.".to_owned(),
-        "null" => "null",
+        // Absent members may be null, members of lists and maps may not.
+        "null" => return "Null found where not expected".to_owned(),
         "boolean" => "class java.lang.Boolean",
         "string" => "class java.lang.String",
         _ => "class com.amazon.coral.value.json.numbers.TruncatingBigNumber",
