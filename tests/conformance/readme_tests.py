@@ -5,7 +5,9 @@ import re
 import shlex
 import subprocess
 import sys
+import tempfile
 import unittest
+from pathlib import Path
 
 from server import REPOSITORY, Server
 
@@ -29,8 +31,10 @@ class Readme(unittest.TestCase):
         address = server.endpoint.removeprefix("http://")
         environment = server.environment()
         # The walk sets these itself.
-        for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            del environment[name]
+        for name in list(environment):
+            if name.startswith(("AWS_ENDPOINT", "AWS_ACCESS", "AWS_SECRET", "AWS_REGION")):
+                del environment[name]
+        environment.pop("AWS_DEFAULT_REGION", None)
 
         exports, outputs = "", []
         for language, text in rest:
@@ -55,6 +59,16 @@ class Readme(unittest.TestCase):
             lines = text.splitlines(keepends=True)
             exports += "".join(line for line in lines if line.startswith("export "))
         self.assertLessEqual(2, len(outputs))
+
+    def test_the_configuration_is_one_that_the_server_takes(self):
+        text = (REPOSITORY / "README.md").read_text()
+        [configuration] = re.findall(r"^```toml\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+        with tempfile.TemporaryDirectory(prefix="millrace-conformance-") as directory:
+            path = Path(directory, "millrace.toml")
+            path.write_text(configuration)
+            server = Server("--config", str(path))
+            self.addCleanup(server.stop)
+        server.kinesis().list_streams()
 
     def test_both_kinds_of_client_are_in_the_walk(self):
         languages = [language for language, _ in blocks()]

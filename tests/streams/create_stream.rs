@@ -104,3 +104,56 @@ async fn of_many_creations_of_one_name_at_the_same_time_one_succeeds() {
     );
     service.stop().await;
 }
+
+#[tokio::test]
+async fn a_provisioned_stream_says_how_many_shards_and_an_on_demand_one_does_not() {
+    let service = Service::start().await;
+    let client = service.client();
+    let on_demand = json!({"StreamMode": "ON_DEMAND"});
+    for wrong in [
+        json!({"StreamName": "orders"}),
+        json!({"StreamName": "orders", "StreamModeDetails": {"StreamMode": "PROVISIONED"}}),
+        json!({"StreamName": "orders", "StreamModeDetails": on_demand, "ShardCount": 2}),
+    ] {
+        assert_eq!(
+            client.code("CreateStream", wrong).await,
+            "InvalidArgumentException"
+        );
+    }
+    let input = json!({"StreamName": "orders", "StreamModeDetails": on_demand});
+    client.call("CreateStream", input).await;
+    let stream = client.summary("orders").await;
+    assert_eq!(stream["StreamModeDetails"], on_demand);
+    assert_eq!(stream["OpenShardCount"], 4);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_stream_takes_records_as_large_as_it_was_made_for() {
+    let service = Service::start().await;
+    let client = service.client();
+    let input = json!({"StreamName": "large", "ShardCount": 1, "MaxRecordSizeInKiB": 2048});
+    client.call("CreateStream", input).await;
+    client.create("usual", 1).await;
+    let data = "AAAA".repeat(2 * 1024 * 1024 / 3);
+    client.put("large", &data).await;
+    let input = json!({"StreamName": "usual", "Data": data, "PartitionKey": "a"});
+    assert_eq!(client.code("PutRecord", input).await, "ValidationException");
+    assert_eq!(client.data("large").await, [data]);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_not_served_is_refused_and_not_ignored() {
+    let service = Service::start().await;
+    for (member, value) in [
+        ("WarmThroughputMiBps", json!(10)),
+        ("RecordDistributionStrategy", json!("AUTO")),
+    ] {
+        let mut input = json!({"StreamName": "orders", "ShardCount": 1});
+        input[member] = value;
+        let code = service.client().code("CreateStream", input).await;
+        assert_eq!(code, "InvalidArgumentException", "{member}");
+    }
+    service.stop().await;
+}
