@@ -32,8 +32,8 @@ pub fn untested_operations(repository: &Repository) -> Vec<String> {
     found
 }
 
-/// Fuzz targets without a corpus; an absence of fuzz targets.
-pub fn fuzz_targets_without_corpus(repository: &Repository) -> Vec<String> {
+/// Fuzz targets without a corpus, or whose corpus no test replays; an absence of fuzz targets.
+pub fn idle_fuzz_targets(repository: &Repository) -> Vec<String> {
     let targets = repository
         .rust()
         .filter(|file| file.path.starts_with("tests/fuzz/fuzz_targets/"));
@@ -41,11 +41,22 @@ pub fn fuzz_targets_without_corpus(repository: &Repository) -> Vec<String> {
     if names.is_empty() {
         return vec!["tests/fuzz/fuzz_targets: holds no target".to_owned()];
     }
-    let bare = names
-        .into_iter()
-        .filter(|name| !repository.has_under(&format!("tests/fuzz/corpus/{name}/")));
-    bare.map(|name| format!("tests/fuzz/corpus/{name}: is missing"))
-        .collect()
+    let mut found = Vec::new();
+    for name in names {
+        if !repository.has_under(&format!("tests/fuzz/corpus/{name}/")) {
+            found.push(format!("tests/fuzz/corpus/{name}: is missing"));
+        }
+        let target = format!("fuzz/targets/{name}.rs");
+        let mut hosts = repository
+            .rust()
+            .filter(|file| file.path.starts_with("host/"));
+        if !hosts.any(|file| file.text.contains(&target)) {
+            found.push(format!(
+                "tests/{target}: no test of the workspace includes it"
+            ));
+        }
+    }
+    found
 }
 
 /// Limits without a comment that names where they come from.
@@ -170,16 +181,18 @@ mod tests {
     }
 
     #[test]
-    fn every_fuzz_target_has_a_corpus() {
-        holds(fuzz_targets_without_corpus);
+    fn every_fuzz_target_has_a_corpus_that_a_test_replays() {
+        holds(idle_fuzz_targets);
         let target = ("tests/fuzz/fuzz_targets/json.rs", "\n");
-        finds(fuzz_targets_without_corpus, 1, &[target]);
-        finds(fuzz_targets_without_corpus, 1, &[]);
-        finds(
-            fuzz_targets_without_corpus,
-            0,
-            &[target, ("tests/fuzz/corpus/json/a", "x")],
+        let corpus = ("tests/fuzz/corpus/json/a", "x");
+        let replay = (
+            "host/a/tests/b.rs",
+            "#[path = \"../../fuzz/targets/json.rs\"]\n",
         );
+        finds(idle_fuzz_targets, 0, &[target, corpus, replay]);
+        finds(idle_fuzz_targets, 1, &[target, replay]);
+        finds(idle_fuzz_targets, 1, &[target, corpus]);
+        finds(idle_fuzz_targets, 1, &[]);
     }
 
     #[test]
