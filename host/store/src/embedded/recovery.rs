@@ -75,7 +75,21 @@ pub fn recover(
         let later = uses[n + 1..].iter().map(|later| later.first_block).min();
         replay.file(file, later.unwrap_or(u64::MAX))?;
     }
-    Ok(replay.finish())
+    let recovered = replay.finish();
+    make_durable(disk, &recovered)?;
+    Ok(recovered)
+}
+
+/// Syncs what was read. A process that was killed before its sync leaves blocks that are read
+/// here and are still not on the disk; from now on they count as acknowledged.
+fn make_durable(disk: &Arc<dyn Disk>, recovered: &Recovered) -> Result<(), StoreError> {
+    let failed = |source| StoreError::io(format!("sync {WAL_DIR}"), source);
+    for (slot, ..) in &recovered.live {
+        if let Some(file) = recovered.files.get(slot) {
+            file.sync().map_err(failed)?;
+        }
+    }
+    disk.sync_dir(WAL_DIR.as_ref()).map_err(failed)
 }
 
 fn open_files(disk: &Arc<dyn Disk>) -> Result<BTreeMap<u32, Arc<dyn DiskFile>>, StoreError> {

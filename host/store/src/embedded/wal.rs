@@ -18,6 +18,9 @@ pub const WAL_DIR: &str = "wal";
 /// How long the writer waits for a slot to be flushed before it refuses what it has as busy.
 const SLOT_WAIT: Duration = Duration::from_secs(2);
 
+/// A slot that is filled in less time than this is followed by one that was not written ahead.
+const SLOT_FILLED_MS_MIN: u64 = 2_000;
+
 /// The path of a slot.
 pub fn slot_path(slot: u32) -> PathBuf {
     PathBuf::from(format!("{WAL_DIR}/{slot:04}.wal"))
@@ -51,6 +54,7 @@ struct LiveSlot {
     last_block: u64,
     bytes: u64,
     since: Instant,
+    begun: Instant,
     /// The disk failed to keep what was written last: never to be written again.
     abandoned: bool,
     /// It had its full length from the start.
@@ -59,8 +63,17 @@ struct LiveSlot {
 
 impl LiveSlot {
     fn new(slot: u32, last_block: u64, bytes: u64) -> Self {
-        let since = Instant::now();
-        Self { slot, last_block, bytes, since, abandoned: false, is_ready: false }
+        let now = Instant::now();
+        let (since, begun) = (now, now);
+        Self {
+            slot,
+            last_block,
+            bytes,
+            since,
+            begun,
+            abandoned: false,
+            is_ready: false,
+        }
     }
 }
 
@@ -198,6 +211,14 @@ impl Wal {
         Ok(())
     }
 
+    /// Whether so much is written that writing a slot beforehand would cost more than it saves:
+    /// large blocks are synced at the disk's own speed, whatever file they go to.
+    fn is_hurried(&self, live: &LiveSlot) -> bool {
+        let filled_by_now =
+            self.file_bytes.saturating_mul(elapsed_ms(live.begun)) / SLOT_FILLED_MS_MIN;
+        (self.file_bytes / 16).max(filled_by_now) < live.bytes
+    }
+
     /// Makes sure that a slot is ready when the writer needs the next one.
     pub fn prepare(&self) -> Result<(), StoreError> {
         {
@@ -206,7 +227,7 @@ impl Wal {
                 return Ok(());
             };
             let soon = !live.is_ready || self.file_bytes / 4 <= live.bytes;
-            if !soon || !slots.ready.is_empty() {
+            if !soon || !slots.ready.is_empty() || self.is_hurried(live) {
                 return Ok(());
             }
         }
@@ -248,7 +269,13 @@ impl Wal {
     pub fn flushed(&self, block: u64) {
         let mut abandoned = Vec::new();
         let mut slots = self.slots();
-        let Slots { files, ready, growing, live, .. } = &mut *slots;
+        let Slots {
+            files,
+            ready,
+            growing,
+            live,
+            ..
+        } = &mut *slots;
         let writing = live.back().map(|live| live.slot);
         live.retain(|live| {
             if Some(live.slot) == writing || block < live.last_block {
@@ -295,6 +322,10 @@ impl Wal {
             pressing: unused <= self.files_max / 4,
         }
     }
+}
+
+fn elapsed_ms(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 fn failed(doing: &str, slot: u32, source: io::Error) -> StoreError {
