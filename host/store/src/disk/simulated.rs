@@ -215,6 +215,11 @@ impl Replay {
         true
     }
 
+    /// What the next process finds when this one is killed after the changes made so far.
+    pub fn after_kill(&self, random: &mut Random) -> SimulatedDisk {
+        SimulatedDisk::with_state(self.state.without_handles(), random.number())
+    }
+
     /// What a power cut leaves after the changes made so far.
     pub fn after_power_cut(&self, random: &mut Random, survival: Survival) -> SimulatedDisk {
         let state = self.state.after_power_cut(random, survival);
