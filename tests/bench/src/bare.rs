@@ -67,6 +67,7 @@ fn put(bench: &Bench, batch: &Batch) -> Result<Vec<Line>, Failure> {
         name: &name,
         address,
         stream: STREAM,
+        connections: bench.options.connections,
         // The load generator is this thread.
         cpu: &|| Ok(own_cpu().saturating_sub(thread_cpu())),
     };

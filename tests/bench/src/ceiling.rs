@@ -33,6 +33,7 @@ fn against_canned_bytes(bench: &Bench, batch: &Batch) -> Result<Line, Failure> {
         name: &name,
         address,
         stream: STREAM,
+        connections,
         cpu: &|| Ok(Duration::ZERO),
     };
     let line = puts::measure(bench, &target, batch)?;

@@ -23,6 +23,8 @@ pub struct Target<'a> {
     pub address: SocketAddr,
     /// A stream that it has.
     pub stream: &'a str,
+    /// How many connections, each with one request at a time.
+    pub connections: usize,
     /// Processor time of the server so far.
     pub cpu: &'a dyn Fn() -> Result<Duration, Failure>,
 }
@@ -51,7 +53,7 @@ pub fn signed(
 /// Puts as fast as the server answers.
 pub fn measure(bench: &Bench, target: &Target<'_>, batch: &Batch) -> Result<Line, Failure> {
     let requests = requests(target.address, target.stream, batch)?;
-    let mut generator = Generator::connect(target.address, bench.options.connections)?;
+    let mut generator = Generator::connect(target.address, target.connections)?;
     generator
         .run(&Load::flat(&requests, WARM_UP))?
         .per_second()?;
