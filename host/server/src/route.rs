@@ -79,15 +79,15 @@ impl Router {
     async fn call(&self, parts: &Parts, body: Incoming) -> Response<AnswerBody> {
         let started = Instant::now();
         let id = self.ids.next();
-        let mut operation = None;
-        let answer = self.handle(parts, body, started, &mut operation).await;
+        let mut progress = Progress::default();
+        let answer = self.handle(parts, body, started, &mut progress).await;
         let took = started.elapsed();
         let code = answer.as_ref().err().map(ApiError::code);
-        self.telemetry.answered(operation, code, took);
-        let name = operation.and_then(|place| OPERATIONS.get(place));
+        self.telemetry.answered(progress.operation, code, took);
+        let name = progress.operation.and_then(|place| OPERATIONS.get(place));
         let operation = name.map_or("none", |operation| operation.name);
         log(&id, operation, answer.as_ref().err());
-        self.respond(parts, &id, answer)
+        self.respond(parts, &id, answer, progress.is_read)
     }
 
     async fn handle(
@@ -95,13 +95,14 @@ impl Router {
         parts: &Parts,
         body: Incoming,
         started: Instant,
-        operation: &mut Option<usize>,
+        progress: &mut Progress,
     ) -> Result<Answer, ApiError> {
         let received = body::receive(body, started, &self.limits, &self.in_flight)
             .await
             .map_err(|error| body_error(&error))?;
+        progress.is_read = true;
         let place = request::operation(parts)?;
-        *operation = Some(place);
+        progress.operation = Some(place);
         let body = received.bytes.clone();
         let caller = self
             .authenticator
@@ -115,7 +116,7 @@ impl Router {
     fn refuse(&self, parts: &Parts, error: &ApiError) -> Response<AnswerBody> {
         let id = self.ids.next();
         log(&id, "none", Some(error));
-        self.respond(parts, &id, Err(error.clone()))
+        self.respond(parts, &id, Err(error.clone()), false)
     }
 
     fn respond(
@@ -123,23 +124,18 @@ impl Router {
         parts: &Parts,
         id: &RequestId,
         answer: Result<Answer, ApiError>,
+        is_read: bool,
     ) -> Response<AnswerBody> {
         let (status, answer) = match answer {
             Ok(answer) => (StatusCode::OK, answer),
             Err(error) => (status(&error), Answer::whole(error.body())),
         };
-        // What is left of a request that was not read to its end cannot be told from the next.
-        let unread = matches!(
-            status,
-            StatusCode::PAYLOAD_TOO_LARGE
-                | StatusCode::REQUEST_TIMEOUT
-                | StatusCode::SERVICE_UNAVAILABLE
-        );
         let mut headers = HeaderMap::with_capacity(ANSWER_HEADERS);
         headers.insert(REQUEST_ID, id.header());
         headers.insert(HOST_ID, self.ids.host());
         headers.insert(CONTENT_TYPE, JSON);
-        if unread && parts.version < Version::HTTP_2 {
+        // What is left of a request cannot be told from the next one.
+        if !is_read && parts.version < Version::HTTP_2 {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         let mut response = Response::new(AnswerBody::from(answer));
@@ -162,6 +158,15 @@ impl Router {
             healthy: self.engine.health().is_ok(),
         })
     }
+}
+
+/// How far a request has come, whatever became of it.
+#[derive(Default)]
+struct Progress {
+    /// Its body was read to its end.
+    is_read: bool,
+    /// The place of its operation in the table.
+    operation: Option<usize>,
 }
 
 /// The codes of AWS's "common error types" for what is wrong with a request as HTTP.

@@ -64,22 +64,23 @@ impl Server {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let mut announced = String::new();
-        loop {
-            let from = announced.len();
-            let count = stdout.read_line(&mut announced).unwrap();
-            assert!(count > 0, "the server ended: {announced}");
-            if let Some(endpoint) = announced[from..].strip_prefix("ready ") {
-                let endpoint = endpoint.trim_end().to_owned();
-                return Self {
-                    child,
-                    stdout,
-                    announced,
-                    endpoint,
-                };
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut server = Self {
+            child,
+            stdout,
+            announced: String::new(),
+            endpoint: String::new(),
+        };
+        while server.endpoint.is_empty() {
+            let mut line = String::new();
+            server.stdout.read_line(&mut line).unwrap();
+            assert!(!line.is_empty(), "the server ended: {}", server.announced);
+            if let Some(endpoint) = line.strip_prefix("ready ") {
+                server.endpoint = endpoint.trim_end().to_owned();
             }
+            server.announced.push_str(&line);
         }
+        server
     }
 
     /// Runs `millrace stream …` against it.

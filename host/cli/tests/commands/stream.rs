@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
 use tempfile::tempdir;
@@ -55,6 +56,22 @@ fn throttled_records_are_put_again_until_they_are_in() {
     assert_eq!(printed(feed(put, text.as_bytes())), "1,500 records put\n");
     let tail = ["tail", "narrow", "--from", "trim-horizon", "-n", "1500"];
     assert_eq!(printed(server.stream(&tail)), text);
+}
+
+#[test]
+fn a_tail_goes_on_with_what_is_put_later() {
+    let dir = tempdir().unwrap();
+    let server = Server::start(dir.path(), &[]);
+    printed(server.stream(&["create", "clicks", "--shards", "2"]));
+    printed(server.stream(&["put", "clicks", "--partition-key", "k", "one"]));
+    let mut tail = server.stream_command(&["tail", "clicks", "--from", "trim-horizon", "-n", "2"]);
+    let mut tail = tail.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(tail.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), "one");
+    printed(server.stream(&["put", "clicks", "--partition-key", "k", "two"]));
+    assert_eq!(lines.next().unwrap().unwrap(), "two");
+    assert!(lines.next().is_none());
+    assert!(tail.wait().unwrap().success());
 }
 
 #[test]
