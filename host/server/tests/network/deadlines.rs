@@ -82,11 +82,13 @@ async fn an_answer_that_nobody_takes_is_given_up() {
     )
     .await;
     let active = async {
-        let summary = json!({"StreamName": "s"});
-        while call(&server, "DescribeStreamSummary", summary.clone()).await["StreamDescriptionSummary"]
-            ["StreamStatus"]
-            != "ACTIVE"
-        {}
+        let stream = json!({"StreamName": "s"});
+        loop {
+            let answer = call(&server, "DescribeStreamSummary", stream.clone()).await;
+            if answer["StreamDescriptionSummary"]["StreamStatus"] == "ACTIVE" {
+                return;
+            }
+        }
     };
     tokio::time::timeout(PATIENCE, active).await.unwrap();
     let data = "A".repeat(1_000_000);
