@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use server::{Config, Credential, Running};
+use store::disk::Disk;
 use store::disk::real::RealDisk;
+use store::disk::simulated::SimulatedDisk;
 use store::embedded::{Embedded, Options};
 use tempfile::TempDir;
 use types::{AccountId, ManualClock, Timestamp};
@@ -31,39 +33,40 @@ const START: Timestamp = Timestamp(1_700_000_000_000);
 /// Questions whether a stream has changed its status, at most.
 const QUESTIONS_MAX: usize = 10_000;
 
-/// A server with its data directory and its clock.
+/// What the data lies on.
+enum Ground {
+    Directory(TempDir),
+    Simulated(SimulatedDisk),
+}
+
+/// A server with its disk and its clock.
 pub struct Service {
     running: Running,
     clock: Arc<ManualClock>,
-    directory: TempDir,
+    ground: Ground,
     throttle: bool,
 }
 
 impl Service {
     /// A server that enforces no limits per shard.
     pub async fn start() -> Self {
-        Self::open(
-            tempfile::tempdir().unwrap(),
-            Arc::new(ManualClock::new(START)),
-            false,
-        )
-        .await
+        Self::open(directory(), clock(), false).await
     }
 
     /// A server that enforces AWS's limits per shard.
     pub async fn start_throttled() -> Self {
-        Self::open(
-            tempfile::tempdir().unwrap(),
-            Arc::new(ManualClock::new(START)),
-            true,
-        )
-        .await
+        Self::open(directory(), clock(), true).await
+    }
+
+    /// A server on what a simulated disk holds, without limits per shard.
+    pub async fn start_on(disk: SimulatedDisk) -> Self {
+        Self::open(Ground::Simulated(disk), clock(), false).await
     }
 
     /// Stops the server and starts another on what it kept.
     pub async fn restart(self) -> Self {
         self.running.shut_down().await.unwrap();
-        Self::open(self.directory, self.clock, self.throttle).await
+        Self::open(self.ground, self.clock, self.throttle).await
     }
 
     /// Stops the server; fails when it does not stop well.
@@ -71,12 +74,12 @@ impl Service {
         self.running.shut_down().await.unwrap();
     }
 
-    async fn open(directory: TempDir, clock: Arc<ManualClock>, throttle: bool) -> Self {
-        let path = directory.path().to_owned();
-        let opened = tokio::task::spawn_blocking(move || {
-            let disk = RealDisk::new(path).unwrap();
-            Embedded::open(Arc::new(disk), small()).unwrap()
-        });
+    async fn open(ground: Ground, clock: Arc<ManualClock>, throttle: bool) -> Self {
+        let disk: Arc<dyn Disk> = match &ground {
+            Ground::Directory(path) => Arc::new(RealDisk::new(path.path().to_owned()).unwrap()),
+            Ground::Simulated(disk) => Arc::new(disk.clone()),
+        };
+        let opened = tokio::task::spawn_blocking(move || Embedded::open(disk, small()).unwrap());
         let credentials = KEYS.iter().map(|(key_id, secret, account)| Credential {
             access_key_id: (*key_id).to_owned(),
             secret_access_key: SecretKey::new(*secret),
@@ -93,7 +96,7 @@ impl Service {
         Self {
             running,
             clock,
-            directory,
+            ground,
             throttle,
         }
     }
@@ -205,12 +208,20 @@ pub fn shard_id(index: u32) -> String {
     format!("shardId-{index:012}")
 }
 
+fn directory() -> Ground {
+    Ground::Directory(tempfile::tempdir().unwrap())
+}
+
+fn clock() -> Arc<ManualClock> {
+    Arc::new(ManualClock::new(START))
+}
+
 /// Small files, so that a server starts at once and a few megabytes reach the segments.
 fn small() -> Options {
     Options {
         wal_file_bytes: 8 * 1024 * 1024,
         flush_bytes: 4 * 1024 * 1024,
-        free_bytes_min: 0,
+        free_bytes_min: 1024 * 1024,
         ballast_bytes: 0,
         ..Options::default()
     }

@@ -1,0 +1,136 @@
+//! The whole server on a simulated disk that is cut off, fails and fills up.
+
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use millrace_tests::{Client, Service};
+use serde_json::json;
+use store::disk::simulated::{Call, Failure, Fault, Random, SimulatedDisk, Survival};
+
+const SEED: u64 = 7;
+/// Puts until something must have happened.
+const PUTS_MAX: u32 = 10_000;
+
+/// Whether one record of this number was acknowledged. What is refused must be an error of the
+/// server that clients retry.
+async fn put(client: &Client, number: u32) -> bool {
+    let input = json!({"StreamName": "orders", "Data": data(number), "PartitionKey": "a"});
+    let response = client
+        .send("PutRecord", Bytes::from(input.to_string()))
+        .await;
+    let status = response.status().as_u16();
+    let text = String::from_utf8_lossy(response.body());
+    assert!(
+        status == 200 || text.contains("InternalFailure"),
+        "{status}: {text}"
+    );
+    status == 200
+}
+
+/// Eight digits are base64 that decodes and encodes to itself.
+fn data(number: u32) -> String {
+    format!("{number:08}")
+}
+
+async fn with_stream(disk: &SimulatedDisk) -> (Service, Client) {
+    let service = Service::start_on(disk.clone()).await;
+    let client = service.client();
+    client.create("orders", 1).await;
+    (service, client)
+}
+
+#[tokio::test]
+async fn a_power_cut_at_any_moment_leaves_what_was_acknowledged_and_nothing_torn() {
+    let disk = SimulatedDisk::new(SEED);
+    let (service, client) = with_stream(&disk).await;
+    let mut random = Random::new(SEED);
+    for round in 0..8 {
+        let last = (round + 1) * 5;
+        for number in round * 5..last {
+            assert!(put(&client, number).await);
+        }
+        for survival in [Survival::Nothing, Survival::Random, Survival::Everything] {
+            let left = disk.after_power_cut(&mut random, survival);
+            let survivor = Service::start_on(left).await;
+            let wanted: Vec<String> = (0..last).map(data).collect();
+            assert_eq!(
+                survivor.client().data("orders").await,
+                wanted,
+                "{survival:?}"
+            );
+            assert!(put(&survivor.client(), last).await);
+            survivor.stop().await;
+        }
+    }
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_puts_and_goes_on_reading_and_takes_them_again_when_there_is_room() {
+    let disk = SimulatedDisk::new(SEED);
+    let (service, client) = with_stream(&disk).await;
+    let mut kept = Vec::new();
+    disk.set_capacity(disk.used_bytes());
+    let refused = {
+        let mut refused = None;
+        for number in 0..PUTS_MAX {
+            match put(&client, number).await {
+                true => kept.push(data(number)),
+                false => refused = Some(number),
+            }
+            if refused.is_some() {
+                break;
+            }
+        }
+        refused.unwrap()
+    };
+    assert_eq!(client.data("orders").await, kept);
+
+    disk.set_capacity(1 << 40);
+    let mut taken = false;
+    for number in refused + 1..PUTS_MAX {
+        if put(&client, number).await {
+            kept.push(data(number));
+            taken = true;
+            break;
+        }
+    }
+    assert!(taken, "there is room and nothing is taken");
+    assert_eq!(client.data("orders").await, kept);
+    let service = service.restart().await;
+    assert_eq!(service.client().data("orders").await, kept);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_put_whose_sync_failed_is_not_acknowledged_and_those_before_and_after_it_are_kept() {
+    let disk = SimulatedDisk::new(SEED);
+    let (service, client) = with_stream(&disk).await;
+    let mut kept = Vec::new();
+    let mut failed = 0;
+    for number in 0..40 {
+        if number == 20 {
+            disk.plan(Fault {
+                call: Some(Call::Sync),
+                under: PathBuf::from("wal"),
+                nth: 1,
+                times: 1,
+                failure: Failure::Io,
+            });
+        }
+        match put(&client, number).await {
+            true => kept.push(data(number)),
+            false => failed += 1,
+        }
+    }
+    assert_eq!(disk.faults_hit(), 1);
+    assert!(failed <= 1, "{failed} puts failed of one failed sync");
+    assert!(39 <= kept.len());
+    let left = disk.after_power_cut(&mut Random::new(SEED), Survival::Nothing);
+    for survivor in [service.restart().await, Service::start_on(left).await] {
+        let found = survivor.client().data("orders").await;
+        let missing: Vec<&String> = kept.iter().filter(|data| !found.contains(data)).collect();
+        assert!(missing.is_empty(), "{missing:?} were acknowledged");
+        survivor.stop().await;
+    }
+}
