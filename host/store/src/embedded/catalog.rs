@@ -42,7 +42,8 @@ pub fn failed<E: Into<redb::Error>>(doing: &'static str) -> impl FnOnce(E) -> St
 pub struct Catalog {
     disk: Arc<dyn Disk>,
     cache_bytes: usize,
-    database: RwLock<Database>,
+    /// `None` when closed. Never two of one file: a database writes when it is dropped.
+    database: RwLock<Option<Database>>,
 }
 
 /// What every start needs.
@@ -79,7 +80,7 @@ impl Catalog {
             }
             other => other.map_err(opening)?,
         };
-        let database = RwLock::new(open_database(file, cache_bytes)?);
+        let database = RwLock::new(Some(open_database(file, cache_bytes)?));
         Ok(Self {
             disk,
             cache_bytes,
@@ -95,13 +96,24 @@ impl Catalog {
             .write()
             .unwrap_or_else(PoisonError::into_inner);
         let file = self.disk.open(CATALOG_FILE.as_ref()).map_err(opening)?;
-        *database = open_database(file, self.cache_bytes)?;
+        *database = None;
+        *database = Some(open_database(file, self.cache_bytes)?);
         Ok(())
+    }
+
+    /// Ends all use of the file.
+    pub fn close(&self) {
+        let mut database = self
+            .database
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *database = None;
     }
 
     /// A consistent view of all that is committed.
     pub fn begin_read(&self) -> Result<ReadTransaction, StoreError> {
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        let database = database.as_ref().ok_or_else(closed)?;
         database.begin_read().map_err(failed("begin to read"))
     }
 
@@ -111,6 +123,7 @@ impl Catalog {
         change: impl FnOnce(&WriteTransaction) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        let database = database.as_ref().ok_or_else(closed)?;
         let mut writing = database.begin_write().map_err(failed("begin to write"))?;
         // Without it, opening after a crash walks the whole file.
         writing.set_quick_repair(true);
@@ -306,6 +319,13 @@ fn make(disk: &Arc<dyn Disk>, cache_bytes: usize, store: u64) -> Result<(), Stor
     disk.rename(CATALOG_FILE_NEW.as_ref(), CATALOG_FILE.as_ref())
         .map_err(making)?;
     disk.sync_dir(Path::new("")).map_err(making)
+}
+
+fn closed() -> StoreError {
+    StoreError::io(
+        format!("use {CATALOG_FILE}"),
+        io::Error::other("the store is closed"),
+    )
 }
 
 fn open_database(file: Arc<dyn DiskFile>, cache_bytes: usize) -> Result<Database, StoreError> {

@@ -220,6 +220,8 @@ impl Drop for Embedded {
             // A thread that panicked has said so.
             let _ = thread.join();
         }
+        // Before the lock goes, whoever else still holds the rest.
+        self.shared.catalog.close();
     }
 }
 
@@ -408,6 +410,12 @@ impl Engine for Embedded {
             false => self.flush().await,
         };
         join(self.end_flusher()).await?;
+        let shared = self.shared.clone();
+        run_joined(move || {
+            shared.catalog.close();
+            Ok(())
+        })
+        .await?;
         self.threads
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
