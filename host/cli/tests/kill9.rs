@@ -310,11 +310,8 @@ impl Server {
         Connection(BufReader::new(socket))
     }
 
-    /// SIGKILL: the process has no chance to do anything more.
-    fn kill(mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-    }
+    /// SIGKILL, by dropping it: the process has no chance to do anything more.
+    fn kill(self) {}
 
     /// SIGTERM, as an operator ends it.
     fn stop(mut self) {
@@ -324,6 +321,16 @@ impl Server {
             self.process.wait().unwrap().success(),
             "it ends with exit code 0"
         );
+    }
+}
+
+impl Drop for Server {
+    /// No server outlives its test, however the test ends. One that has ended is left alone.
+    fn drop(&mut self) {
+        if let Ok(None) = self.process.try_wait() {
+            self.process.kill().unwrap();
+            self.process.wait().unwrap();
+        }
     }
 }
 

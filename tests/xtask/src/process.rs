@@ -1,7 +1,17 @@
 //! Running other programs.
 
 use std::io::{self, BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Lines that were read and not yet printed; the program waits when there are more.
+const LINES_WAITING_MAX: usize = 1_000;
+/// How often it is looked whether a silent program has ended.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How long after a program's end what it printed may still come in.
+const LAST_LINES: Duration = Duration::from_secs(2);
 
 /// What a program printed, and whether it ended well.
 pub struct Ended {
@@ -28,7 +38,8 @@ pub fn must(command: &mut Command) -> Result<(), String> {
     }
 }
 
-/// Runs the program, prints what it prints as it comes, and keeps it.
+/// Runs the program, prints what it prints as it comes, and keeps it. A process that it leaves
+/// behind may hold its outputs open; they are read for [`LAST_LINES`] after its end.
 pub fn watched(command: &mut Command) -> Result<Ended, String> {
     println!("$ {}", shown(command));
     let failed = |e: io::Error| format!("run: {e}");
@@ -42,15 +53,42 @@ pub fn watched(command: &mut Command) -> Result<Ended, String> {
         .map_err(|e| format!("run {}: {e}", shown(command)))?;
     // The command keeps the pipe's writing ends; only without them does the reading end.
     command.stdout(Stdio::null()).stderr(Stdio::null());
+    let (sender, lines) = sync_channel(LINES_WAITING_MAX);
+    thread::spawn(move || {
+        for line in BufReader::new(reader).split(b'\n').map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
     let mut text = String::new();
-    for line in BufReader::new(reader).split(b'\n') {
-        let line = line.map_err(failed)?;
-        let line = String::from_utf8_lossy(&line);
-        println!("{line}");
-        text.push_str(&line);
-        text.push('\n');
+    let mut ended: Option<(ExitStatus, Instant)> = None;
+    loop {
+        match lines.recv_timeout(LOOK_EVERY) {
+            Ok(line) => {
+                let line = String::from_utf8_lossy(&line);
+                println!("{line}");
+                text.push_str(&line);
+                text.push('\n');
+            }
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        match ended {
+            None => {
+                ended = child
+                    .try_wait()
+                    .map_err(failed)?
+                    .map(|s| (s, Instant::now()))
+            }
+            Some((_, at)) if LAST_LINES < at.elapsed() => break,
+            Some(_) => {}
+        }
     }
-    let status = child.wait().map_err(failed)?;
+    let status = match ended {
+        Some((status, _)) => status,
+        None => child.wait().map_err(failed)?,
+    };
     Ok(Ended {
         text,
         well: status.success(),
@@ -76,4 +114,29 @@ fn shown(command: &Command) -> String {
             .map(|argument| argument.to_string_lossy()),
     );
     words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Ended {
+        watched(Command::new("sh").args(["-c", script])).unwrap()
+    }
+
+    #[test]
+    fn both_outputs_and_the_end_of_a_program_are_seen() {
+        let ended = shell("echo a; echo b >&2; exit 3");
+        assert_eq!((ended.text.as_str(), ended.well), ("a\nb\n", false));
+        assert!(shell("true").well);
+    }
+
+    #[test]
+    fn a_process_that_is_left_behind_does_not_hold_up_the_end() {
+        let start = Instant::now();
+        let ended = shell("sleep 60 & echo $!");
+        assert!(ended.well && start.elapsed() < Duration::from_secs(30));
+        // It was ours; it goes.
+        assert!(succeeds(Command::new("kill").arg(ended.text.trim())).unwrap());
+    }
 }
