@@ -64,6 +64,16 @@ pub trait DiskFile: Send + Sync {
     /// Fills as much of `into` as there are bytes at `offset`; 0 at the end. May be short.
     fn read_at(&self, into: &mut [u8], offset: u64) -> io::Result<usize>;
 
+    /// Reads at most `bytes` at `offset` onto the end of `into`; returns how many, 0 at the end.
+    /// May be short. An implementation may save what zeroing the room first costs.
+    fn read_onto(&self, into: &mut Vec<u8>, bytes: usize, offset: u64) -> io::Result<usize> {
+        let start = into.len();
+        into.resize(start + bytes, 0);
+        let read = self.read_at(&mut into[start..], offset);
+        into.truncate(start + *read.as_ref().unwrap_or(&0));
+        read
+    }
+
     /// Writes from the front of `from`, in order, at `offset`, growing the file as needed.
     /// Returns how many bytes were written, which may be fewer than there are.
     fn write_at(&self, from: &[IoSlice<'_>], offset: u64) -> io::Result<usize>;

@@ -85,19 +85,15 @@ impl SequenceNumber {
 
     /// The 39 digits, without a heap allocation: answers hold thousands of them.
     pub fn digits(self) -> [u8; Self::DIGITS] {
-        const CHUNK: u128 = 10_000_000_000_000_000_000; // 10^19, the largest power in a u64
-        let mut out = [0; Self::DIGITS];
-        let (mut low, mut middle) = ((self.0 % CHUNK) as u64, (self.0 / CHUNK % CHUNK) as u64);
-        for place in out[20..].iter_mut().rev() {
-            *place = b'0' + u8::try_from(low % 10).unwrap_or(0);
-            low /= 10;
+        let mut digits = [b'0'; Self::DIGITS];
+        // The top bit is set, so there are always exactly as many.
+        for (place, digit) in digits
+            .iter_mut()
+            .zip(itoa::Buffer::new().format(self.0).bytes())
+        {
+            *place = digit;
         }
-        for place in out[1..20].iter_mut().rev() {
-            *place = b'0' + u8::try_from(middle % 10).unwrap_or(0);
-            middle /= 10;
-        }
-        out[0] = b'0' + u8::try_from(self.0 / CHUNK / CHUNK).unwrap_or(0);
-        out
+        digits
     }
 }
 

@@ -28,6 +28,38 @@ impl Timestamp {
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
+
+    /// `Thu Jan 22 01:22:02 UTC 2015`, as AWS writes times in the text of errors.
+    pub fn utc_text(self) -> String {
+        const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+        const MONTHS: [&str; 12] = [
+            "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+        ];
+        let name = |names: &[&'static str], at: u64| {
+            let at = usize::try_from(at).unwrap_or(usize::MAX);
+            names.get(at).copied().unwrap_or("???")
+        };
+        let seconds = self.0 / 1000;
+        let (days, second) = (seconds / 86_400, seconds % 86_400);
+        // Years counted from March, so that the leap day is a year's last; 400 of them make an
+        // era of 146,097 days, and 1970-01-01 is day 719,468 from the year 0.
+        let day = days + 719_468;
+        let (era, day) = (day / 146_097, day % 146_097);
+        let year_of_era = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+        let day = day - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let from_march = (5 * day + 2) / 153;
+        let day = day - (153 * from_march + 2) / 5 + 1;
+        let month = (from_march + 2) % 12;
+        let year = era * 400 + year_of_era + u64::from(month < 2);
+        format!(
+            "{} {} {day:02} {:02}:{:02}:{:02} UTC {year}",
+            name(&WEEKDAYS, days % 7),
+            name(&MONTHS, month),
+            second / 3_600,
+            second / 60 % 60,
+            second % 60
+        )
+    }
 }
 
 /// Tells the time. The server has one; tests set theirs by hand.
@@ -70,5 +102,25 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         Timestamp(self.0.load(Ordering::SeqCst))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_reads_as_aws_writes_it() {
+        for (seconds, text) in [
+            (0, "Thu Jan 01 00:00:00 UTC 1970"),
+            (951_782_399, "Mon Feb 28 23:59:59 UTC 2000"),
+            (951_782_400, "Tue Feb 29 00:00:00 UTC 2000"),
+            (951_868_800, "Wed Mar 01 00:00:00 UTC 2000"),
+            (1_421_889_722, "Thu Jan 22 01:22:02 UTC 2015"),
+            (4_107_542_399, "Sun Feb 28 23:59:59 UTC 2100"),
+            (4_107_542_400, "Mon Mar 01 00:00:00 UTC 2100"),
+        ] {
+            assert_eq!(Timestamp(seconds * 1000).utc_text(), text);
+        }
     }
 }

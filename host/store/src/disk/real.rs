@@ -157,6 +157,14 @@ impl DiskFile for RealFile {
         self.file.read_at(into, offset)
     }
 
+    fn read_onto(&self, into: &mut Vec<u8>, bytes: usize, offset: u64) -> io::Result<usize> {
+        into.reserve(bytes);
+        let start = into.len();
+        rustix::io::pread(&self.file, rustix::buffer::spare_capacity(into), offset)?;
+        into.truncate(start + bytes);
+        Ok(into.len() - start)
+    }
+
     fn write_at(&self, from: &[IoSlice<'_>], offset: u64) -> io::Result<usize> {
         // Empty slices in front could fill a whole call, and 0 would look like a refusal.
         let filled = from.iter().position(|slice| !slice.is_empty());

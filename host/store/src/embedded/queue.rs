@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use std::time::{Duration, Instant};
+
 use tokio::sync::oneshot;
 
 use crate::embedded::format::LogChange;
@@ -77,7 +79,15 @@ impl Queue {
 
     /// Waits for requests and moves those that came first into `group`, as many as fit
     /// `group_bytes` but at least one. False when the queue is closed and empty.
-    pub fn take(&self, group: &mut Vec<Request>, group_bytes: usize) -> bool {
+    ///
+    /// Once there is one, waits at most `linger` for as many as `expected`: those that were just
+    /// answered come back in a moment, and would else wait for two syncs instead of one.
+    pub fn take(
+        &self,
+        group: &mut Vec<Request>,
+        group_bytes: usize,
+        (expected, linger): (usize, Duration),
+    ) -> bool {
         let mut state = self.state();
         while state.waiting.is_empty() {
             if state.closed.is_some() {
@@ -88,6 +98,14 @@ impl Queue {
                 .filled
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
+        }
+        if state.waiting.len() < expected && !linger.is_zero() {
+            let until = Instant::now() + linger;
+            while state.waiting.len() < expected && Instant::now() < until {
+                drop(state);
+                std::thread::yield_now();
+                state = self.state();
+            }
         }
         let mut bytes = 0;
         let fitting = state.waiting.iter().take_while(|request| {

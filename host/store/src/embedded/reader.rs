@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use bytes::BytesMut;
+use bytes::Bytes;
 use types::Timestamp;
 
 use crate::embedded::format::{FRAME_HEADER_BYTES, FrameHeader};
 use crate::embedded::logs::{Log, LogState, Segment, WalFrame};
 use crate::embedded::shared::Shared;
-use crate::embedded::wal::{read_full, slot_path};
+use crate::embedded::wal::{read_onto, slot_path};
 use crate::engine::{Frame, Position, ReadBatch, StoreError};
 
 /// How often a read that found its place written anew is planned again: frames move from the
@@ -155,11 +155,15 @@ fn read_wal(shared: &Shared, log: &Log, in_wal: &WalFrame) -> Result<Frame, Stor
         .wal
         .file(in_wal.slot)
         .ok_or_else(|| corrupt("the file is not there"))?;
-    let mut bytes = BytesMut::zeroed(in_wal.length as usize);
-    let read = read_full(file.as_ref(), &mut bytes, in_wal.offset)
-        .map_err(|source| StoreError::io(format!("read {}", name()), source))?;
-    bytes.truncate(read);
-    let bytes = bytes.freeze();
+    let mut bytes = Vec::new();
+    read_onto(
+        file.as_ref(),
+        &mut bytes,
+        in_wal.length as usize,
+        in_wal.offset,
+    )
+    .map_err(|source| StoreError::io(format!("read {}", name()), source))?;
+    let bytes = Bytes::from(bytes);
     let header = FrameHeader::decode(&bytes).map(|(header, _)| header);
     let header = header.filter(|h| h.log == log.id && h.position == in_wal.position);
     let Some(header) = header.filter(|header| header.frame_bytes() <= bytes.len()) else {

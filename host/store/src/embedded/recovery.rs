@@ -12,7 +12,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use crate::disk::{Disk, DiskFile};
 use crate::embedded::format::{
@@ -21,7 +21,7 @@ use crate::embedded::format::{
 };
 use crate::embedded::logs::{Log, LogState, Logs, WalFrame};
 use crate::embedded::tables::Tables;
-use crate::embedded::wal::{WAL_DIR, read_full, slot_path};
+use crate::embedded::wal::{WAL_DIR, read_full, read_onto, slot_path};
 use crate::embedded::writer;
 use crate::engine::StoreError;
 
@@ -180,10 +180,11 @@ impl FileUse {
     }
 
     fn entries(&self, header: &BlockHeader, offset: u64) -> Result<Bytes, StoreError> {
-        let mut bytes = BytesMut::zeroed(header.length as usize);
-        let read = self.read(&mut bytes, offset + BLOCK_HEADER_BYTES as u64)?;
-        bytes.truncate(read);
-        Ok(bytes.freeze())
+        let (length, at) = (header.length as usize, offset + BLOCK_HEADER_BYTES as u64);
+        let mut bytes = Vec::new();
+        read_onto(self.file.as_ref(), &mut bytes, length, at)
+            .map_err(|source| StoreError::io(format!("read {}", self.name()), source))?;
+        Ok(Bytes::from(bytes))
     }
 
     fn read(&self, into: &mut [u8], offset: u64) -> Result<usize, StoreError> {

@@ -5,14 +5,14 @@ use std::collections::HashMap;
 use std::io::IoSlice;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes};
 use types::Timestamp;
 
 use crate::disk::{Disk, DiskFile};
 use crate::embedded::format::{FRAME_HEADER_BYTES, FrameHeader};
 use crate::embedded::logs::Segment;
 use crate::embedded::options::{CHUNK_BYTES, INDEX_EVERY_BYTES, SEGMENTS_OPEN_MAX};
-use crate::embedded::wal::{read_full, write_all};
+use crate::embedded::wal::{read_full, read_onto, write_all};
 use crate::engine::{Frame, LogId, Position, StoreError};
 
 /// The directory of all logs' directories.
@@ -177,12 +177,11 @@ impl SegmentFile {
     }
 
     fn read_at(&self, offset: u64, bytes: usize) -> Result<Bytes, StoreError> {
-        let mut chunk = BytesMut::zeroed(bytes);
+        let mut chunk = Vec::new();
         let at = SEGMENT_HEADER_BYTES as u64 + offset;
-        let read = read_full(self.file.as_ref(), &mut chunk, at)
+        read_onto(self.file.as_ref(), &mut chunk, bytes, at)
             .map_err(|source| StoreError::io(format!("read {}", self.path), source))?;
-        chunk.truncate(read);
-        Ok(chunk.freeze())
+        Ok(Bytes::from(chunk))
     }
 
     /// The position of the first frame that arrived at or after `at`.

@@ -1,6 +1,5 @@
 //! Copies one log's frames from the write-ahead log into its segments.
 
-use bytes::BytesMut;
 use std::sync::Arc;
 
 use crate::embedded::flush::Touched;
@@ -10,7 +9,7 @@ use crate::embedded::logs::{Segment, WalFrame};
 use crate::embedded::options::CHUNK_BYTES;
 use crate::embedded::segment::SegmentFile;
 use crate::embedded::shared::Shared;
-use crate::embedded::wal::{read_full, slot_path};
+use crate::embedded::wal::{read_onto, slot_path};
 use crate::engine::{LogId, StoreError};
 
 /// Appends frames, beginning and closing segments as they fill.
@@ -24,7 +23,7 @@ pub struct SegmentWriter<'a> {
     changed: Vec<Segment>,
     touched: &'a mut Vec<Touched>,
     /// Bytes that are part of `open` but not written yet.
-    buffer: BytesMut,
+    buffer: Vec<u8>,
 }
 
 impl<'a> SegmentWriter<'a> {
@@ -43,7 +42,7 @@ impl<'a> SegmentWriter<'a> {
             resume,
             changed,
             touched,
-            buffer: BytesMut::new(),
+            buffer: Vec::new(),
         }
     }
 
@@ -52,14 +51,14 @@ impl<'a> SegmentWriter<'a> {
     pub fn append(&mut self, frame: &WalFrame) -> Result<(), StoreError> {
         self.begin_segment_for(frame)?;
         let start = self.buffer.len();
-        self.buffer.resize(start + frame.length as usize, 0);
         let file = self.shared.wal.file(frame.slot);
         let slot = || slot_path(frame.slot).display().to_string();
         let gone = || StoreError::corrupt(slot(), frame.offset, "the file is not there");
         let file = file.ok_or_else(gone)?;
-        let read = read_full(file.as_ref(), &mut self.buffer[start..], frame.offset)
+        let length = frame.length as usize;
+        read_onto(file.as_ref(), &mut self.buffer, length, frame.offset)
             .map_err(|source| StoreError::io(format!("read {}", slot()), source))?;
-        let sound = FrameHeader::decode(&self.buffer[start..start + read])
+        let sound = FrameHeader::decode(&self.buffer[start..])
             .is_some_and(|(header, _)| header.log == self.log && header.position == frame.position);
         if !sound {
             let what = "the frame is not there any more";

@@ -380,3 +380,23 @@ pub fn read_full(file: &dyn DiskFile, into: &mut [u8], offset: u64) -> io::Resul
     }
     Ok(filled)
 }
+
+/// Reads `bytes` from `offset`, or as many as the file has, onto the end of `into`; returns how
+/// many.
+pub fn read_onto(
+    file: &dyn DiskFile,
+    into: &mut Vec<u8>,
+    bytes: usize,
+    offset: u64,
+) -> io::Result<usize> {
+    let mut total = 0;
+    while total < bytes {
+        match file.read_onto(into, bytes - total, offset + total as u64) {
+            Ok(0) => break,
+            Ok(read) => total += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(total)
+}

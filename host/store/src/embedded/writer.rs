@@ -44,6 +44,10 @@ struct Slot {
     offset: u64,
 }
 
+/// Never waits longer than this for those who were just answered, and never longer than a
+/// quarter of the time that the last block took.
+const LINGER_MAX: Duration = Duration::from_micros(100);
+
 /// The writer's own state.
 pub struct Writer {
     shared: Arc<Shared>,
@@ -90,9 +94,13 @@ impl Writer {
     /// Writes until the queue is closed and empty.
     pub fn run(mut self) {
         let mut group = Vec::new();
-        while self.shared.queue.take(&mut group, GROUP_BYTES) {
+        let mut expected = (0, Duration::ZERO);
+        while self.shared.queue.take(&mut group, GROUP_BYTES, expected) {
             let bytes = group.iter().map(|request| request.bytes).sum();
+            let count = group.len();
+            let begun = Instant::now();
             self.commit_group(&mut group);
+            expected = (count, (begun.elapsed() / 4).min(LINGER_MAX));
             self.shared.queue.release(bytes);
         }
     }
