@@ -50,15 +50,18 @@ class Server:
             found = re.search(r"http://[\d.]+:\d+", line)
             if found:
                 return found.group(0)
-        self.process.wait()
+        self.process.communicate()
         self.log.seek(0)
-        raise RuntimeError(f"the server named no endpoint: {printed}{self.log.read()}")
+        printed += self.log.read()
+        self.stop()
+        raise RuntimeError(f"the server named no endpoint: {printed}")
 
     def stop(self):
-        """Ends the server as an operator would; its exit code."""
-        self.process.send_signal(signal.SIGTERM)
-        # What it still prints must not fill the pipe.
-        self.process.communicate(timeout=30)
+        """Ends the server as an operator would, if it runs; its exit code."""
+        if self.process.returncode is None:
+            self.process.send_signal(signal.SIGTERM)
+            # What it still prints must not fill the pipe.
+            self.process.communicate(timeout=30)
         self.log.close()
         self.directory.cleanup()
         return self.process.returncode

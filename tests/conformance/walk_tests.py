@@ -252,6 +252,7 @@ class Walk(unittest.TestCase):
 
     def test_a_server_that_is_told_to_end_ends_well(self):
         server = Server()
+        self.addCleanup(server.stop)
         server.kinesis().create_stream(StreamName="kept", ShardCount=1)
         self.assertEqual(server.stop(), 0)
 
