@@ -34,6 +34,10 @@ const ROW_VERSION: u8 = 1;
 pub fn failed<E: Into<redb::Error>>(doing: &'static str) -> impl FnOnce(E) -> StoreError {
     move |error| match error.into() {
         redb::Error::Io(source) => StoreError::io(format!("{doing} in {CATALOG_FILE}"), source),
+        error @ redb::Error::PreviousIo => StoreError::io(
+            format!("{doing} in {CATALOG_FILE}"),
+            io::Error::other(error),
+        ),
         other => StoreError::corrupt(CATALOG_FILE, 0, format!("{doing}: {other}")),
     }
 }

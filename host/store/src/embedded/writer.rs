@@ -397,13 +397,23 @@ impl Writer {
 
 /// Makes sure that no start takes what a full disk has of a block for the block.
 fn void(slot: &Slot) -> WriteFailure {
-    let zeros = [0; BLOCK_HEADER_BYTES];
-    let voided = write_all(slot.file.as_ref(), &mut [IoSlice::new(&zeros)], slot.offset)
-        .and_then(|()| slot.file.sync());
-    match voided {
+    match overwrite_header(slot) {
         Ok(()) => WriteFailure::Refused(CommitError::DiskFull),
         Err(error) => WriteFailure::Unknown(format!("take back a block: {error}")),
     }
+}
+
+/// Zeros the block's header as far as the file has it: a full disk has no room for more.
+fn overwrite_header(slot: &Slot) -> io::Result<()> {
+    let written = slot.file.length()?.saturating_sub(slot.offset);
+    let written = usize::try_from(written).unwrap_or(usize::MAX);
+    if written == 0 {
+        return Ok(());
+    }
+    let zeros = [0; BLOCK_HEADER_BYTES];
+    let zeros = &zeros[..written.min(BLOCK_HEADER_BYTES)];
+    write_all(slot.file.as_ref(), &mut [IoSlice::new(zeros)], slot.offset)?;
+    slot.file.sync()
 }
 
 fn adds_data(request: &Request) -> bool {
