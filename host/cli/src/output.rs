@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
 /// Writes whole lines, at once.
 pub(crate) fn lines(text: &str) -> io::Result<()> {
     raw(text.as_bytes())?;
@@ -17,6 +19,17 @@ pub(crate) fn raw(bytes: &[u8]) -> io::Result<()> {
 /// Sends out what is in the buffer.
 pub(crate) fn flush() -> io::Result<()> {
     io::stdout().lock().flush()
+}
+
+/// Fails if the reader of our output has gone, which otherwise only the next write would tell.
+pub(crate) fn check_reader() -> io::Result<()> {
+    let stdout = io::stdout();
+    let mut output = [PollFd::new(&stdout, PollFlags::empty())];
+    poll(&mut output, Some(&Timespec::default()))?;
+    match output[0].revents().contains(PollFlags::ERR) {
+        true => Err(io::ErrorKind::BrokenPipe.into()),
+        false => Ok(()),
+    }
 }
 
 /// Writes to standard error.

@@ -129,19 +129,23 @@ fn the_endpoint_comes_from_the_environment() {
 }
 
 #[test]
-fn a_tail_whose_reader_has_gone_ends_quietly() {
+fn a_tail_whose_reader_has_gone_ends_quietly_with_records_to_print_or_without() {
     let dir = tempdir().unwrap();
     let server = Server::start(dir.path(), &[]);
-    printed(server.stream(&["create", "clicks"]));
-    printed(server.stream(&["put", "clicks", "hello"]));
-    let mut tail = server.stream_command(&["tail", "clicks", "--from", "trim-horizon"]);
-    let mut tail = tail
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    drop(tail.stdout.take());
-    let output = tail.wait_with_output().unwrap();
-    assert!(output.status.success());
-    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+    for stream in ["empty", "full"] {
+        printed(server.stream(&["create", stream]));
+    }
+    printed(server.stream(&["put", "full", "hello"]));
+    for stream in ["empty", "full"] {
+        let mut tail = server.stream_command(&["tail", stream, "--from", "trim-horizon"]);
+        let mut tail = tail
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(tail.stdout.take());
+        let output = tail.wait_with_output().unwrap();
+        assert!(output.status.success());
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+    }
 }

@@ -4,9 +4,11 @@ mod follow;
 mod line;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 pub(crate) use follow::{Come, follow};
 
@@ -19,6 +21,8 @@ use crate::output;
 const CONNECTIONS_MAX: usize = 16;
 /// Answers with records that wait to be printed. While there are that many, no more are read.
 const COME_MAX: usize = 16;
+/// How often we look whether anybody still reads while there is nothing to print.
+const READER_CHECK: Duration = Duration::from_millis(500);
 
 #[derive(Args)]
 pub(crate) struct TailArgs {
@@ -86,7 +90,11 @@ pub(crate) async fn run(args: &TailArgs) -> Result<(), Failure> {
 async fn print(args: &TailArgs, comes: &mut mpsc::Receiver<Come>) -> Result<(), Failure> {
     let mut left = args.count.unwrap_or(u64::MAX);
     while left > 0 {
-        let Some(come) = comes.recv().await else {
+        let Ok(come) = timeout(READER_CHECK, comes.recv()).await else {
+            output::check_reader()?;
+            continue;
+        };
+        let Some(come) = come else {
             return Ok(()); // Every shard was read to its end.
         };
         let (shard, records) = come?;
