@@ -1,0 +1,319 @@
+//! A disk that changes bytes: each byte of a small segment and of a small write-ahead log is
+//! flipped, and the store opened on what is left.
+//!
+//! A flip may be harmless (padding, a derived index that is made again), it may be reported: by
+//! the read, with file and offset, or by the store's health. It may never change what is read,
+//! take something away in silence, or touch a log that has nothing at that place.
+//!
+//! One case looks the same as a crash: a flip in the very last block of the write-ahead log. Any
+//! block that is followed by another was synced, because a block is written only when the one
+//! before it is durable; of the last one nobody can tell whether its write was torn before the
+//! sync or changed after it. It is dropped as a whole, as after a crash, and nothing else is.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
+mod oracle;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use oracle::body;
+use oracle::session::open;
+use store::disk::simulated::SimulatedDisk;
+use store::embedded::Options;
+use store::{
+    Append, Engine, Expect, LogId, Position, StoreError, TableId, TableWrite, Transaction,
+};
+use types::Timestamp;
+
+const LOG: LogId = LogId(1);
+const NEIGHBOURS: [LogId; 2] = [LogId(2), LogId(3)];
+const TABLE: TableId = TableId(1);
+/// Transactions in the segment that is flipped, and in the write-ahead log.
+const IN_SEGMENT: usize = 8;
+const IN_WAL: usize = 4;
+
+type Frames = BTreeMap<Position, Bytes>;
+
+/// What a store held before the flip.
+struct Expected {
+    logs: BTreeMap<LogId, Frames>,
+    rows: usize,
+}
+
+fn options() -> Options {
+    Options {
+        wal_file_bytes: 1 << 20,
+        free_bytes_min: 0,
+        ballast_bytes: 0,
+        ..Options::default()
+    }
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(future)
+}
+
+/// A store that was killed after a few transactions, each a block of its own with a frame for
+/// every log and a row.
+async fn written(transactions: usize, flushed: bool) -> (SimulatedDisk, Expected) {
+    let disk = SimulatedDisk::new(1);
+    let store = open(&disk, options()).await.unwrap();
+    let all = [LOG, NEIGHBOURS[0], NEIGHBOURS[1]];
+    store.create_logs(&all).await.unwrap();
+    let mut logs: BTreeMap<LogId, Frames> = BTreeMap::new();
+    for number in 0..transactions {
+        let frames = all.map(|log| {
+            let index = usize::try_from(log.0).unwrap();
+            Append {
+                log,
+                frame: body(number, index, 40 + 31 * number),
+            }
+        });
+        let key = Bytes::from(vec![u8::try_from(number).unwrap()]);
+        let value = Some(Bytes::from_static(b"value"));
+        let writes = vec![TableWrite {
+            table: TABLE,
+            key,
+            value,
+            expect: Expect::Any,
+        }];
+        let transaction = Transaction {
+            appends: frames.to_vec(),
+            writes,
+        };
+        let committed = store.commit(transaction).await.unwrap();
+        for (append, position) in frames.iter().zip(committed.positions) {
+            logs.entry(append.log)
+                .or_default()
+                .insert(position, append.frame.body.clone());
+        }
+    }
+    if flushed {
+        store.flush().await.unwrap();
+    }
+    let killed = disk.after_kill();
+    store.close().await.unwrap();
+    (
+        killed,
+        Expected {
+            logs,
+            rows: transactions,
+        },
+    )
+}
+
+/// The frames of a log as far as they can be read, and why not further.
+async fn read(store: &Arc<dyn Engine>, log: LogId) -> (Frames, Option<StoreError>) {
+    let mut frames = Frames::new();
+    let mut next = Position::FIRST;
+    loop {
+        match store.read(log, next, 300).await {
+            Ok(batch) if batch.frames.is_empty() => return (frames, None),
+            Ok(batch) => {
+                next = batch.next;
+                frames.extend(
+                    batch
+                        .frames
+                        .into_iter()
+                        .map(|frame| (frame.position, frame.body)),
+                );
+            }
+            Err(error) => return (frames, Some(error)),
+        }
+    }
+}
+
+/// Flips one bit of every byte of a file, in turn, and looks at what each flip does.
+fn flip_each(
+    disk: &SimulatedDisk,
+    path: &Path,
+    bytes: u64,
+    look: impl Fn(SimulatedDisk, u64) + Sync,
+) {
+    let next = AtomicU64::new(0);
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let offset = next.fetch_add(1, Ordering::Relaxed);
+                    if bytes <= offset {
+                        return;
+                    }
+                    let _flipping = Flipping(offset);
+                    let flipped = disk.after_kill();
+                    assert!(flipped.flip(path, offset, 1 << (offset % 8)));
+                    look(flipped, offset);
+                }
+            });
+        }
+    });
+}
+
+/// Says which byte was flipped when something fails.
+struct Flipping(u64);
+
+impl Drop for Flipping {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("with byte {} flipped", self.0);
+        }
+    }
+}
+
+fn assert_all_as_written(frames: &Frames, expected: &Frames) {
+    for (position, body) in frames {
+        assert!(
+            expected.get(position) == Some(body),
+            "a wrong frame at {position}"
+        );
+    }
+}
+
+fn assert_names(error: &StoreError, path: &Path) {
+    match error {
+        StoreError::Corrupt { file, what, .. } => {
+            assert!(path.ends_with(file) && !what.is_empty(), "{error}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_flipped_byte_of_a_segment_is_reported_with_file_and_offset_and_never_served() {
+    let (disk, expected) = block_on(written(IN_SEGMENT, true));
+    let prefix = PathBuf::from("logs");
+    let segments: Vec<_> = disk
+        .files()
+        .into_iter()
+        .filter(|(path, _)| path.starts_with(&prefix))
+        .collect();
+    assert_eq!(segments.len(), 3, "one for each log: {segments:?}");
+    let (path, bytes) = segments[0].clone();
+    let reported = AtomicUsize::new(0);
+    flip_each(&disk, &path, bytes, |flipped, offset| {
+        block_on(async {
+            let store = open(&flipped, options()).await.unwrap();
+            let engine: Arc<dyn Engine> = store.clone();
+            let (frames, error) = read(&engine, LOG).await;
+            assert_all_as_written(&frames, &expected.logs[&LOG]);
+            match error {
+                Some(error) => {
+                    assert_names(&error, &path);
+                    reported.fetch_add(1, Ordering::Relaxed);
+                    let StoreError::Corrupt { offset: at, .. } = error else {
+                        unreachable!()
+                    };
+                    assert!(at <= offset, "byte {offset} is reported at {at}");
+                }
+                None => assert_eq!(frames, expected.logs[&LOG], "frames vanished in silence"),
+            }
+            for log in NEIGHBOURS {
+                let (frames, error) = read(&engine, log).await;
+                assert!(
+                    error.is_none() && frames == expected.logs[&log],
+                    "{error:?}"
+                );
+                let sought = engine.seek_time(log, Timestamp(0)).await.unwrap();
+                assert_eq!(sought, Position::FIRST);
+                let frame = body(99, 0, 10);
+                let appends = vec![Append { log, frame }];
+                engine
+                    .commit(Transaction {
+                        appends,
+                        writes: vec![],
+                    })
+                    .await
+                    .unwrap();
+            }
+            let sought = engine.seek_time(LOG, Timestamp(1_000 + 3)).await;
+            let third = expected.logs[&LOG].keys().nth(3).copied();
+            assert!(sought.is_err() || sought.ok() == third);
+            // The end may report the damage as well.
+            let _ = engine.close().await;
+        });
+    });
+    // Every byte of every frame; what is left are the file's own header and derived data.
+    let bodies: usize = expected.logs[&LOG].values().map(Bytes::len).sum();
+    let of_frames = bodies + IN_SEGMENT * store::embedded::format::FRAME_HEADER_BYTES;
+    let reported = reported.into_inner();
+    assert!(
+        of_frames <= reported,
+        "{reported} of {of_frames} bytes of frames"
+    );
+}
+
+#[test]
+fn a_flipped_byte_of_the_write_ahead_log_is_reported_and_never_served() {
+    let (disk, expected) = block_on(written(IN_WAL, false));
+    let path = PathBuf::from("wal/0000.wal");
+    let used = used_bytes(&disk, &path);
+    let silent = AtomicUsize::new(0);
+    flip_each(&disk, &path, used, |flipped, offset| {
+        block_on(async {
+            let store = match open(&flipped, options()).await {
+                Ok(store) => store,
+                Err(error) => return assert_names(&error, &path),
+            };
+            let engine: Arc<dyn Engine> = store.clone();
+            let mut is_reported = engine.health().is_err();
+            let mut lost = 0;
+            for (log, expected) in &expected.logs {
+                let (frames, error) = read(&engine, *log).await;
+                assert_all_as_written(&frames, expected);
+                match error {
+                    None => {}
+                    // The block that made the logs is gone: the health must say why.
+                    Some(StoreError::NoLog(_)) => assert!(is_reported),
+                    Some(error) => {
+                        assert_names(&error, &path);
+                        is_reported = true;
+                    }
+                }
+                lost += expected.len() - frames.len();
+            }
+            let rows = engine.scan(TABLE, Bytes::new(), None, 100).await.unwrap();
+            let lost_rows = expected.rows - rows.len();
+            if !is_reported && (lost, lost_rows) != (0, 0) {
+                silent.fetch_add(1, Ordering::Relaxed);
+                let last_block = used - 4_096..used;
+                assert!(
+                    last_block.contains(&offset),
+                    "{lost} frames vanished in silence"
+                );
+                assert_eq!(
+                    (lost, lost_rows),
+                    (3, 1),
+                    "the last block was dropped in part"
+                );
+            }
+            let _ = engine.close().await;
+        });
+    });
+    assert!(
+        0 < silent.into_inner(),
+        "the last block cannot be told from a torn one"
+    );
+}
+
+/// Up to the end of the last block.
+fn used_bytes(disk: &SimulatedDisk, path: &Path) -> u64 {
+    use store::disk::Disk;
+    let file = disk.open(path).unwrap();
+    let mut bytes = vec![0; usize::try_from(file.length().unwrap()).unwrap()];
+    file.read_at(&mut bytes, 0).unwrap();
+    let last = bytes.iter().rposition(|&byte| byte != 0).unwrap();
+    (last as u64 + 1).next_multiple_of(4_096)
+}
