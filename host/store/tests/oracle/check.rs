@@ -313,7 +313,7 @@ fn check_positions(history: &History, at: At, contents: &Contents) -> Result<(),
     for (id, commit) in history.commits.iter().enumerate() {
         for (index, (&log, known)) in commit.logs.iter().zip(&commit.positions).enumerate() {
             let found = contents.positions.get(&(id, index));
-            // Of one that is not sure only what is there counts: what was lost gives its place back.
+            // Of one that is not sure only what is there counts: what is lost frees its place.
             let place = known.filter(|_| commit.fate.is_sure(at)).or(found.copied());
             let Some(place) = place else { continue };
             let other = taken.insert((log, place), id);
