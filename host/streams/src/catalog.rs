@@ -72,13 +72,25 @@ pub enum ChangeError {
     OverShards {
         /// How many it has.
         current: usize,
+        /// How many more were asked for.
+        wanted: u32,
     },
     /// The account creates as many streams as it may at a time.
     OverCreating,
-    /// The stream keeps its records for longer than was asked for, as this many hours.
-    RetentionIsLonger(u32),
-    /// The stream keeps its records for less than was asked for, as this many hours.
-    RetentionIsShorter(u32),
+    /// The stream keeps its records for longer than what an increase asked for.
+    RetentionIsLonger {
+        /// For how many hours.
+        current: u32,
+        /// For how many it shall keep them.
+        wanted: u32,
+    },
+    /// The stream keeps its records for less than what a decrease asked for.
+    RetentionIsShorter {
+        /// For how many hours.
+        current: u32,
+        /// For how many it shall keep them.
+        wanted: u32,
+    },
     /// The stream would have more labels than it may.
     OverTags,
     /// The change was not kept.
@@ -289,7 +301,10 @@ impl CatalogTask {
         let wanted = usize::try_from(new.shard_count).unwrap_or(usize::MAX);
         let allowed = usize::try_from(SHARDS_PER_ACCOUNT_MAX).unwrap_or(usize::MAX);
         if allowed < shards.saturating_add(wanted) {
-            return Err(ChangeError::OverShards { current: shards });
+            return Err(ChangeError::OverShards {
+                current: shards,
+                wanted: new.shard_count,
+            });
         }
         if STREAMS_CREATING_MAX <= creating {
             return Err(ChangeError::OverCreating);
@@ -402,12 +417,13 @@ impl CatalogTask {
 
 fn edited(stream: &Stream, edit: Edit) -> Result<Stream, ChangeError> {
     let mut edited = stream.clone();
+    let current = stream.retention_hours;
     match edit {
-        Edit::IncreaseRetention(hours) if hours < stream.retention_hours => {
-            return Err(ChangeError::RetentionIsLonger(stream.retention_hours));
+        Edit::IncreaseRetention(wanted) if wanted < current => {
+            return Err(ChangeError::RetentionIsLonger { current, wanted });
         }
-        Edit::DecreaseRetention(hours) if stream.retention_hours < hours => {
-            return Err(ChangeError::RetentionIsShorter(stream.retention_hours));
+        Edit::DecreaseRetention(wanted) if current < wanted => {
+            return Err(ChangeError::RetentionIsShorter { current, wanted });
         }
         Edit::IncreaseRetention(hours) | Edit::DecreaseRetention(hours) => {
             edited.retention_hours = hours;

@@ -7,9 +7,13 @@
 mod catalog;
 mod codec;
 mod directory;
+pub mod iterator;
 mod metrics;
 pub mod ops;
+mod page;
+mod put;
 mod rate;
+mod reader;
 mod retention;
 mod rows;
 mod seal;
@@ -19,4 +23,6 @@ mod streams;
 mod tables;
 
 pub use metrics::{Counter, Metrics};
+pub use seal::SealingKey;
+pub use stream::StreamId;
 pub use streams::{OpenError, Options, Streams};

@@ -1,4 +1,5 @@
-//! The operations: one file each, with its shape, its checks, its work and its answer.
+//! The operations: one file each, with its shape, its checks, its work and its answer. What they
+//! share: [`shapes`] and [`address`] on the way in, [`describe`] and [`error`] on the way out.
 
 pub mod add_tags_to_stream;
 pub mod create_stream;
@@ -15,3 +16,19 @@ pub mod list_tags_for_stream;
 pub mod put_record;
 pub mod put_records;
 pub mod remove_tags_from_stream;
+
+mod address;
+mod describe;
+mod error;
+mod retention_hours;
+mod shapes;
+mod tags;
+
+use wire::json::Integer;
+
+/// How many members an answer may have: what the client asks for, within the model's range.
+fn page_size(asked: Option<Integer>, default: usize) -> usize {
+    asked.map_or(default, |Integer(asked)| {
+        usize::try_from(asked).unwrap_or(default)
+    })
+}

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use bincode::{Decode, Encode};
 use bytes::Bytes;
 use store::{Engine, Expect, LogId, StoreError, TableWrite, Version};
-use types::{
-    Generation, HashKey, HashKeyRange, SequenceNumber, ShardId, StreamArn, Timestamp,
-};
+use types::{Generation, HashKey, HashKeyRange, SequenceNumber, ShardId, StreamArn, Timestamp};
 
 use crate::codec;
 use crate::shard::{Closed, ShardFacts};
@@ -274,10 +272,7 @@ fn shard_row(facts: &ShardFacts) -> ShardRow {
 }
 
 /// The write of the numbers that were not given yet.
-pub fn numbers_write(
-    numbers: Numbers,
-    version: Option<Version>,
-) -> Result<TableWrite, StoreError> {
+pub fn numbers_write(numbers: Numbers, version: Option<Version>) -> Result<TableWrite, StoreError> {
     Ok(TableWrite {
         table: SETTINGS,
         key: Bytes::from_static(NUMBERS),

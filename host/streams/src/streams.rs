@@ -58,7 +58,7 @@ pub struct Streams {
     pub(crate) catalog: Catalog,
     pub(crate) sealing_key: SealingKey,
     pub(crate) options: Options,
-    metrics: Arc<Metrics>,
+    metrics: Metrics,
     stop: watch::Sender<bool>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -89,7 +89,7 @@ impl Streams {
             catalog,
             sealing_key,
             options,
-            metrics: Arc::new(Metrics::default()),
+            metrics: Metrics::default(),
             stop,
             tasks: Mutex::new(Vec::new()),
         });
@@ -127,11 +127,6 @@ impl Streams {
     /// What the clock says.
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
-    }
-
-    /// The counters, for answers that go on counting after their operation has returned.
-    pub(crate) fn shared_metrics(&self) -> Arc<Metrics> {
-        self.metrics.clone()
     }
 }
 

@@ -46,11 +46,6 @@ pub fn shards_key(stream: u64, row: u32) -> Bytes {
     Bytes::from([&stream.to_be_bytes()[..], &row.to_be_bytes()[..]].concat())
 }
 
-/// The first key after all rows of a stream's shards.
-pub fn shards_key_end(stream: u64) -> Bytes {
-    Bytes::copy_from_slice(&stream.saturating_add(1).to_be_bytes())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

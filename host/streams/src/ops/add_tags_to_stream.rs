@@ -1,10 +1,53 @@
-//! add_tags_to_stream
+//! AddTagsToStream.
 
+use serde::Deserialize;
+use wire::json::{self, Map, Text};
+use wire::shape::{Check, Shape};
 use wire::{Answer, ApiError, Call};
 
+use super::shapes::{StreamMembers, TAGS};
+use super::{error, tags};
 use crate::Streams;
+use crate::catalog::Edit;
 
-/// Answers add_tags_to_stream.
-pub async fn handle(_streams: &Streams, _call: Call) -> Result<Answer, ApiError> {
-    Err(ApiError::internal("Internal service failure."))
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Input<'a> {
+    #[serde(borrow)]
+    stream_name: Option<Text<'a>>,
+    #[serde(borrow)]
+    tags: Option<Map<'a>>,
+    #[serde(borrow, rename = "StreamARN")]
+    stream_arn: Option<Text<'a>>,
+    #[serde(borrow)]
+    stream_id: Option<Text<'a>>,
+}
+
+impl Input<'_> {
+    fn stream(&self) -> StreamMembers<'_> {
+        StreamMembers {
+            name: &self.stream_name,
+            arn: &self.stream_arn,
+            id: &self.stream_id,
+        }
+    }
+}
+
+impl Shape for Input<'_> {
+    fn check(&self, check: &mut Check) {
+        check.required("Tags", &self.tags, TAGS);
+        self.stream().check(check);
+    }
+}
+
+/// Gives a stream labels, at most 50, and new values to those that it has.
+pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
+    let input: Input<'_> = json::parse(&call.body)?;
+    let stream = input.stream().find(streams, &call.caller)?;
+    if let Some(tags) = &input.tags {
+        let edit = Edit::AddTags(tags::parse(tags, &stream.arn)?);
+        let edited = streams.catalog.edit(stream.arn.clone(), edit).await;
+        edited.map_err(|error| error::change(error, &stream.arn))?;
+    }
+    Ok(Answer::empty())
 }

@@ -1,10 +1,56 @@
-//! decrease_stream_retention_period
+//! DecreaseStreamRetentionPeriod.
 
+use serde::Deserialize;
+use wire::json::{self, Integer, Text};
+use wire::shape::{Check, Shape};
 use wire::{Answer, ApiError, Call};
 
+use super::shapes::{RETENTION_HOURS, StreamMembers};
+use super::{error, retention_hours};
 use crate::Streams;
+use crate::catalog::Edit;
 
-/// Answers decrease_stream_retention_period.
-pub async fn handle(_streams: &Streams, _call: Call) -> Result<Answer, ApiError> {
-    Err(ApiError::internal("Internal service failure."))
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Input<'a> {
+    #[serde(borrow)]
+    stream_name: Option<Text<'a>>,
+    retention_period_hours: Option<Integer>,
+    #[serde(borrow, rename = "StreamARN")]
+    stream_arn: Option<Text<'a>>,
+    #[serde(borrow)]
+    stream_id: Option<Text<'a>>,
+}
+
+impl Input<'_> {
+    fn stream(&self) -> StreamMembers<'_> {
+        StreamMembers {
+            name: &self.stream_name,
+            arn: &self.stream_arn,
+            id: &self.stream_id,
+        }
+    }
+}
+
+impl Shape for Input<'_> {
+    fn check(&self, check: &mut Check) {
+        check.required(
+            "RetentionPeriodHours",
+            &self.retention_period_hours,
+            RETENTION_HOURS,
+        );
+        self.stream().check(check);
+    }
+}
+
+/// Keeps a stream's records for less time, or for as long as now. What is older than that
+/// can no longer be read from the moment this answers.
+pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
+    let input: Input<'_> = json::parse(&call.body)?;
+    let stream = input.stream().find(streams, &call.caller)?;
+    let hours = retention_hours::parse(input.retention_period_hours)?;
+    let edit = Edit::DecreaseRetention(hours);
+    let edited = streams.catalog.edit(stream.arn.clone(), edit).await;
+    edited.map_err(|error| error::change(error, &stream.arn))?;
+    Ok(Answer::empty())
 }

@@ -1,10 +1,50 @@
-//! delete_stream
+//! DeleteStream.
 
+use serde::Deserialize;
+use wire::json::{self, Boolean, Text};
+use wire::shape::{Check, Shape};
 use wire::{Answer, ApiError, Call};
 
+use super::error;
+use super::shapes::StreamMembers;
 use crate::Streams;
 
-/// Answers delete_stream.
-pub async fn handle(_streams: &Streams, _call: Call) -> Result<Answer, ApiError> {
-    Err(ApiError::internal("Internal service failure."))
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Input<'a> {
+    #[serde(borrow)]
+    stream_name: Option<Text<'a>>,
+    /// Taken for its type: a stream has no registered consumers that could hold it back.
+    #[expect(dead_code, reason = "checked while it is parsed, and of no effect")]
+    enforce_consumer_deletion: Option<Boolean>,
+    #[serde(borrow, rename = "StreamARN")]
+    stream_arn: Option<Text<'a>>,
+    #[serde(borrow)]
+    stream_id: Option<Text<'a>>,
+}
+
+impl Input<'_> {
+    fn stream(&self) -> StreamMembers<'_> {
+        StreamMembers {
+            name: &self.stream_name,
+            arn: &self.stream_arn,
+            id: &self.stream_id,
+        }
+    }
+}
+
+impl Shape for Input<'_> {
+    fn check(&self, check: &mut Check) {
+        self.stream().check(check);
+    }
+}
+
+/// Deletes a stream with all that is in it. It is durable as DELETING when this answers, and gone
+/// a moment later.
+pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
+    let input: Input<'_> = json::parse(&call.body)?;
+    let arn = input.stream().address(&call.caller)?;
+    let deleted = streams.catalog.delete(arn.clone()).await;
+    deleted.map_err(|error| error::change(error, &arn))?;
+    Ok(Answer::empty())
 }

@@ -1,10 +1,165 @@
-//! get_records
+//! GetRecords.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use types::limits::GET_RECORDS_COUNT_MAX;
+use wire::json::{self, Boolean, Integer, Text, write_string};
+use wire::shape::{Check, NumberRule, Shape};
 use wire::{Answer, ApiError, Call};
 
+use super::describe::HashKeyRangeView;
+use super::shapes::{SHARD_ITERATOR, STREAM_ARN, STREAM_ID};
+use super::{error, page_size};
 use crate::Streams;
+use crate::iterator::ShardIterator;
+use crate::reader::Selection;
+use crate::shard::Shard;
+use crate::stream::{Status, Stream};
 
-/// Answers get_records.
-pub async fn handle(_streams: &Streams, _call: Call) -> Result<Answer, ApiError> {
-    Err(ApiError::internal("Internal service failure."))
+const LIMIT: NumberRule = NumberRule::within(1, 10_000);
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Input<'a> {
+    #[serde(borrow)]
+    shard_iterator: Option<Text<'a>>,
+    limit: Option<Integer>,
+    dry_run: Option<Boolean>,
+    #[serde(borrow, rename = "StreamARN")]
+    stream_arn: Option<Text<'a>>,
+    #[serde(borrow)]
+    stream_id: Option<Text<'a>>,
+}
+
+impl Shape for Input<'_> {
+    fn check(&self, check: &mut Check) {
+        check.optional("Limit", &self.limit, LIMIT);
+        check.required("ShardIterator", &self.shard_iterator, SHARD_ITERATOR);
+        check.optional("StreamARN", &self.stream_arn, STREAM_ARN);
+        check.optional("StreamId", &self.stream_id, STREAM_ID);
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ChildShard<'a> {
+    shard_id: &'a str,
+    parent_shards: Vec<String>,
+    hash_key_range: HashKeyRangeView,
+}
+
+/// Gives the records of a shard from an iterator on: up to 10,000 of up to 10 MiB together.
+pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
+    let input: Input<'_> = json::parse(&call.body)?;
+    let (stream, iterator) = open(streams, &call, &input)?;
+    let shard = stream.shards.find(iterator.shard);
+    let shard = shard.ok_or_else(|| error::shard_not_found(&stream.arn, iterator.shard))?;
+    if matches!(input.dry_run, Some(Boolean(true))) {
+        return Err(error::dry_run_refused());
+    }
+    if streams.options.throttle && !shard.rates().begin_read(streams.now()) {
+        streams
+            .metrics()
+            .read_provisioned_throughput_exceeded
+            .add(1);
+        return Err(error::over_rate(&stream.arn, shard));
+    }
+    let limit = page_size(input.limit, GET_RECORDS_COUNT_MAX);
+    let selection = streams.select(&stream, shard, iterator.start, limit).await;
+    let selection = selection.map_err(|e| error::store("read", &stream.arn, shard, &e))?;
+    if streams.options.throttle {
+        shard.rates().end_read(selection.bytes);
+    }
+    let metrics = streams.metrics();
+    metrics.outgoing_records.add(selection.count as u64);
+    metrics.outgoing_bytes.add(selection.bytes as u64);
+    answer(streams, iterator, &stream, shard, selection)
+}
+
+/// The iterator, if it is still good, and its stream.
+fn open(
+    streams: &Streams,
+    call: &Call,
+    input: &Input<'_>,
+) -> Result<(Arc<Stream>, ShardIterator), ApiError> {
+    let token = input.shard_iterator.as_ref().map_or("", Text::as_str);
+    let iterator = ShardIterator::open(&streams.sealing_key, token)
+        .filter(|iterator| iterator.account == call.caller.account)
+        .ok_or_else(error::invalid_iterator)?;
+    let now = streams.now();
+    if iterator.is_expired(now) {
+        streams.metrics().expired_iterators.add(1);
+        return Err(error::expired_iterator(iterator.issued_at, now));
+    }
+    let stream = streams
+        .directory
+        .find(&call.caller, iterator.name.as_str())
+        .filter(|stream| stream.id == iterator.stream && stream.status == Status::Active)
+        .ok_or_else(|| error::iterator_without_stream(&call.caller, &iterator))?;
+    match &input.stream_arn {
+        Some(arn) if arn.as_str() != stream.arn.to_string() => {
+            Err(error::invalid_argument(format!(
+                "StreamARN {} is not the stream of the ShardIterator.",
+                arn.as_str()
+            )))
+        }
+        _ => Ok((stream, iterator)),
+    }
+}
+
+/// The answer is made while it is sent; what comes before and after the records is made here.
+fn answer(
+    streams: &Streams,
+    iterator: ShardIterator,
+    stream: &Stream,
+    shard: &Shard,
+    selection: Selection,
+) -> Result<Answer, ApiError> {
+    let now = streams.now();
+    let behind = selection
+        .next_arrival
+        .map_or(0, |arrival| now.since(arrival).as_millis());
+    let mut head = format!("{{\"MillisBehindLatest\":{behind}").into_bytes();
+    // A shard that was closed has no more to come; one whose log was sealed a moment ago will be
+    // closed before its reader comes back.
+    if selection.at_end && shard.facts().closed.is_some() {
+        let children = children(stream, shard);
+        let children = serde_json::to_vec(&children)
+            .map_err(|e| error::internal("write the children of a shard", &e))?;
+        head.extend_from_slice(b",\"ChildShards\":");
+        head.extend_from_slice(&children);
+    } else {
+        let next = ShardIterator {
+            start: selection.next,
+            issued_at: now,
+            ..iterator
+        };
+        head.extend_from_slice(b",\"NextShardIterator\":");
+        write_string(&mut head, &next.seal(&streams.sealing_key));
+    }
+    head.extend_from_slice(b",\"Records\":[");
+    let tail = Bytes::from_static(b"]}");
+    let length = head.len() + selection.text_bytes() + tail.len();
+    let chunks = std::iter::once(Bytes::from(head))
+        .chain(selection.into_text())
+        .chain(std::iter::once(tail));
+    let length = u64::try_from(length).unwrap_or(u64::MAX);
+    Ok(Answer::chunks(length, Box::new(chunks)))
+}
+
+fn children<'a>(stream: &'a Stream, shard: &Shard) -> Vec<ChildShard<'a>> {
+    let all = stream.shards.all().iter();
+    all.filter(|child| child.is_child_of(shard.facts().id))
+        .map(|child| {
+            let facts = child.facts();
+            let parents = facts.parent.into_iter().chain(facts.adjacent_parent);
+            ChildShard {
+                shard_id: child.id_text(),
+                parent_shards: parents.map(|id| id.to_string()).collect(),
+                hash_key_range: HashKeyRangeView::of(child),
+            }
+        })
+        .collect()
 }

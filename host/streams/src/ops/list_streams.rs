@@ -1,10 +1,110 @@
-//! list_streams
+//! ListStreams.
 
+use bincode::{Decode, Encode};
+use serde::{Deserialize, Serialize};
+use types::limits::LIST_STREAMS_DEFAULT;
+use wire::json::{self, EpochSeconds, Integer, Text};
+use wire::shape::{Check, Shape};
 use wire::{Answer, ApiError, Call};
 
+use super::describe::StreamModeDetails;
+use super::shapes::{LIST_LIMIT, NEXT_TOKEN, STREAM_NAME};
+use super::{error, page_size};
 use crate::Streams;
+use crate::page;
+use crate::seal::Purpose;
 
-/// Answers list_streams.
-pub async fn handle(_streams: &Streams, _call: Call) -> Result<Answer, ApiError> {
-    Err(ApiError::internal("Internal service failure."))
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Input<'a> {
+    limit: Option<Integer>,
+    #[serde(borrow)]
+    exclusive_start_stream_name: Option<Text<'a>>,
+    #[serde(borrow)]
+    next_token: Option<Text<'a>>,
+}
+
+impl Shape for Input<'_> {
+    fn check(&self, check: &mut Check) {
+        check.optional("Limit", &self.limit, LIST_LIMIT);
+        check.optional(
+            "ExclusiveStartStreamName",
+            &self.exclusive_start_stream_name,
+            STREAM_NAME,
+        );
+        check.optional("NextToken", &self.next_token, NEXT_TOKEN);
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Output<'a> {
+    stream_names: Vec<&'a str>,
+    has_more_streams: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_token: Option<String>,
+    stream_summaries: Vec<Summary<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Summary<'a> {
+    stream_name: &'a str,
+    #[serde(rename = "StreamARN")]
+    stream_arn: String,
+    stream_status: &'static str,
+    stream_mode_details: StreamModeDetails,
+    stream_creation_timestamp: EpochSeconds,
+}
+
+/// Where the list goes on.
+#[derive(Encode, Decode)]
+struct Page {
+    account: u64,
+    after: String,
+}
+
+/// Gives the names of the caller's streams in the region, in order.
+pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
+    let input: Input<'_> = json::parse(&call.body)?;
+    let (key, now) = (&streams.sealing_key, streams.now());
+    let account = call.caller.account.number();
+    let after = match (&input.next_token, &input.exclusive_start_stream_name) {
+        (Some(token), _) => {
+            let page = page::open::<Page>(key, Purpose::Streams, token, now);
+            let page = page.map_err(|error| error::page(error, now))?;
+            if page.account != account {
+                return Err(error::page(page::PageError::Invalid, now));
+            }
+            Some(page.after)
+        }
+        (None, Some(name)) => Some(name.as_str().to_owned()),
+        (None, None) => None,
+    };
+    let limit = page_size(input.limit, LIST_STREAMS_DEFAULT);
+    // One more than fits tells whether there are more.
+    let mut found = streams
+        .directory
+        .page(&call.caller, after.as_deref(), limit + 1);
+    let has_more_streams = limit < found.len();
+    found.truncate(limit);
+    let stream_names: Vec<_> = found.iter().map(|s| s.arn.name.as_str()).collect();
+    let next_token = stream_names.last().filter(|_| has_more_streams);
+    let next_token = next_token.and_then(|last| {
+        let after = (*last).to_owned();
+        page::seal(key, Purpose::Streams, &Page { account, after }, now)
+    });
+    let stream_summaries = found.iter().map(|stream| Summary {
+        stream_name: stream.arn.name.as_str(),
+        stream_arn: stream.arn.to_string(),
+        stream_status: stream.status.as_str(),
+        stream_mode_details: StreamModeDetails::of(stream),
+        stream_creation_timestamp: EpochSeconds(stream.created_at),
+    });
+    json::answer(&Output {
+        stream_names,
+        has_more_streams,
+        next_token,
+        stream_summaries: stream_summaries.collect(),
+    })
 }

@@ -1,10 +1,81 @@
-//! list_tags_for_stream
+//! ListTagsForStream.
 
+use std::ops::Bound;
+
+use serde::{Deserialize, Serialize};
+use types::limits::TAGS_PER_RESOURCE_MAX;
+use wire::json::{self, Integer, Text};
+use wire::shape::{Check, NumberRule, Shape};
 use wire::{Answer, ApiError, Call};
 
+use super::page_size;
+use super::shapes::{StreamMembers, TAG_KEY};
 use crate::Streams;
 
-/// Answers list_tags_for_stream.
-pub async fn handle(_streams: &Streams, _call: Call) -> Result<Answer, ApiError> {
-    Err(ApiError::internal("Internal service failure."))
+const LIMIT: NumberRule = NumberRule::within(1, 50);
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Input<'a> {
+    #[serde(borrow)]
+    stream_name: Option<Text<'a>>,
+    #[serde(borrow)]
+    exclusive_start_tag_key: Option<Text<'a>>,
+    limit: Option<Integer>,
+    #[serde(borrow, rename = "StreamARN")]
+    stream_arn: Option<Text<'a>>,
+    #[serde(borrow)]
+    stream_id: Option<Text<'a>>,
+}
+
+impl Input<'_> {
+    fn stream(&self) -> StreamMembers<'_> {
+        StreamMembers {
+            name: &self.stream_name,
+            arn: &self.stream_arn,
+            id: &self.stream_id,
+        }
+    }
+}
+
+impl Shape for Input<'_> {
+    fn check(&self, check: &mut Check) {
+        check.optional("Limit", &self.limit, LIMIT);
+        check.optional(
+            "ExclusiveStartTagKey",
+            &self.exclusive_start_tag_key,
+            TAG_KEY,
+        );
+        self.stream().check(check);
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Output<'a> {
+    tags: Vec<Tag<'a>>,
+    has_more_tags: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Tag<'a> {
+    key: &'a str,
+    value: &'a str,
+}
+
+/// Gives a stream's labels in order of their keys.
+pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
+    let input: Input<'_> = json::parse(&call.body)?;
+    let stream = input.stream().find(streams, &call.caller)?;
+    let limit = page_size(input.limit, TAGS_PER_RESOURCE_MAX);
+    let after = input.exclusive_start_tag_key.as_ref().map(Text::as_str);
+    let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+    let mut left = stream.tags.range::<str, _>((from, Bound::Unbounded));
+    let tags = left.by_ref().take(limit);
+    let tags = tags.map(|(key, value)| Tag { key, value }).collect();
+    json::answer(&Output {
+        tags,
+        has_more_tags: left.next().is_some(),
+    })
 }

@@ -1,10 +1,165 @@
-//! put_records
+//! PutRecords.
 
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use serde::Deserialize;
+use types::StreamArn;
+use types::limits::{PUT_RECORDS_BYTES_MAX, PUT_RECORDS_COUNT_MAX};
+use wire::json::{self, Blob, List, Structure, Text, write_string};
+use wire::shape::{Check, Fields, ListRule, Shape};
 use wire::{Answer, ApiError, Call};
 
+use super::error;
+use super::shapes::{DATA, HASH_KEY, PARTITION_KEY, StreamMembers};
 use crate::Streams;
+use crate::put::{NewRecord, Outcome, Put};
+use crate::stream::Stream;
 
-/// Answers put_records.
-pub async fn handle(_streams: &Streams, _call: Call) -> Result<Answer, ApiError> {
-    Err(ApiError::internal("Internal service failure."))
+const RECORDS: ListRule<Fields> = ListRule::of(1, PUT_RECORDS_COUNT_MAX, Fields);
+/// Bytes of a record's part of the answer, when it landed.
+const LANDED_BYTES: usize = 96;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Input<'a> {
+    #[serde(borrow)]
+    stream_name: Option<Text<'a>>,
+    #[serde(borrow)]
+    records: Option<List<Structure<Entry<'a>>>>,
+    #[serde(borrow, rename = "StreamARN")]
+    stream_arn: Option<Text<'a>>,
+    #[serde(borrow)]
+    stream_id: Option<Text<'a>>,
+}
+
+impl Input<'_> {
+    fn stream(&self) -> StreamMembers<'_> {
+        StreamMembers {
+            name: &self.stream_name,
+            arn: &self.stream_arn,
+            id: &self.stream_id,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Entry<'a> {
+    #[serde(borrow)]
+    data: Option<Blob<'a>>,
+    #[serde(borrow)]
+    explicit_hash_key: Option<Text<'a>>,
+    #[serde(borrow)]
+    partition_key: Option<Text<'a>>,
+}
+
+impl Shape for Input<'_> {
+    fn check(&self, check: &mut Check) {
+        check.required("Records", &self.records, RECORDS);
+        self.stream().check(check);
+    }
+}
+
+impl Shape for Entry<'_> {
+    fn check(&self, check: &mut Check) {
+        check.required("PartitionKey", &self.partition_key, PARTITION_KEY);
+        check.optional("ExplicitHashKey", &self.explicit_hash_key, HASH_KEY);
+        check.required("Data", &self.data, DATA);
+    }
+}
+
+/// Writes up to 500 records and answers where each landed or why it did not, after those that
+/// landed are durable.
+pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
+    let input: Input<'_> = json::parse(&call.body)?;
+    let stream = input.stream().find_active(streams, &call.caller)?;
+    let records = parse(input.records.as_deref().unwrap_or_default(), &stream)?;
+    let arn = stream.arn.clone();
+    let put = streams.put(stream, &records).await;
+    let put = put.map_err(|error| error::put(error, &arn))?;
+    if let Some(error) = put.error() {
+        error::log_not_kept(&arn, error);
+    }
+    Ok(answer(&put, &arn, records.len()))
+}
+
+fn parse<'a>(
+    entries: &'a [Structure<Entry<'a>>],
+    stream: &Stream,
+) -> Result<Vec<NewRecord<'a>>, ApiError> {
+    let mut records = Vec::with_capacity(entries.len());
+    let mut bytes = 0;
+    for (number, entry) in (1..).zip(entries) {
+        // The shape requires both.
+        let (Some(key), Some(data)) = (&entry.partition_key, &entry.data) else {
+            continue;
+        };
+        let record = NewRecord::parse(key, data, entry.explicit_hash_key.as_ref())?;
+        if stream.record_bytes_max < record.bytes() {
+            let path = format!("records.{number}.member.data");
+            return Err(error::record_too_large(stream, &path));
+        }
+        bytes += record.bytes();
+        records.push(record);
+    }
+    match bytes <= PUT_RECORDS_BYTES_MAX {
+        true => Ok(records),
+        false => Err(error::invalid_argument("Records size exceeds 10 MB limit")),
+    }
+}
+
+fn answer(put: &Put, stream: &StreamArn, count: usize) -> Answer {
+    let mut records = Vec::with_capacity(count * LANDED_BYTES);
+    let mut failed: usize = 0;
+    // Of hundreds of records over the rate of one shard each has the same text.
+    let mut rate_texts: HashMap<&str, String> = HashMap::new();
+    for outcome in put.outcomes() {
+        if !records.is_empty() {
+            records.push(b',');
+        }
+        match outcome {
+            Outcome::Landed { shard, number } => {
+                records.extend_from_slice(b"{\"SequenceNumber\":\"");
+                records.extend_from_slice(&number.digits());
+                records.extend_from_slice(b"\",\"ShardId\":\"");
+                records.extend_from_slice(shard.id_text().as_bytes());
+                records.extend_from_slice(b"\"}");
+            }
+            Outcome::OverRate(shard) => {
+                failed += 1;
+                let text = rate_texts
+                    .entry(shard.id_text())
+                    .or_insert_with(|| error::rate_text(stream, shard.id_text()));
+                write_failure(&mut records, "ProvisionedThroughputExceededException", text);
+            }
+            Outcome::Failed => {
+                failed += 1;
+                write_failure(
+                    &mut records,
+                    "InternalFailure",
+                    error::INTERNAL_FAILURE_TEXT,
+                );
+            }
+        }
+    }
+    let head = format!("{{\"FailedRecordCount\":{failed},\"Records\":[");
+    let length = head.len() + records.len() + 2;
+    let parts = [
+        Bytes::from(head),
+        Bytes::from(records),
+        Bytes::from_static(b"]}"),
+    ];
+    Answer::chunks(
+        u64::try_from(length).unwrap_or(u64::MAX),
+        Box::new(parts.into_iter()),
+    )
+}
+
+fn write_failure(out: &mut Vec<u8>, code: &str, message: &str) {
+    out.extend_from_slice(b"{\"ErrorCode\":");
+    write_string(out, code);
+    out.extend_from_slice(b",\"ErrorMessage\":");
+    write_string(out, message);
+    out.push(b'}');
 }

@@ -1,10 +1,60 @@
-//! remove_tags_from_stream
+//! RemoveTagsFromStream.
 
+use serde::Deserialize;
+use types::limits::TAGS_PER_RESOURCE_MAX;
+use wire::json::{self, List, Text};
+use wire::shape::{Check, ListRule, Shape, TextRule};
 use wire::{Answer, ApiError, Call};
 
+use super::shapes::{StreamMembers, TAG_KEY};
+use super::{error, tags};
 use crate::Streams;
+use crate::catalog::Edit;
 
-/// Answers remove_tags_from_stream.
-pub async fn handle(_streams: &Streams, _call: Call) -> Result<Answer, ApiError> {
-    Err(ApiError::internal("Internal service failure."))
+const TAG_KEYS: ListRule<TextRule> = ListRule::of(1, TAGS_PER_RESOURCE_MAX, TAG_KEY);
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Input<'a> {
+    #[serde(borrow)]
+    stream_name: Option<Text<'a>>,
+    #[serde(borrow)]
+    tag_keys: Option<List<Text<'a>>>,
+    #[serde(borrow, rename = "StreamARN")]
+    stream_arn: Option<Text<'a>>,
+    #[serde(borrow)]
+    stream_id: Option<Text<'a>>,
+}
+
+impl Input<'_> {
+    fn stream(&self) -> StreamMembers<'_> {
+        StreamMembers {
+            name: &self.stream_name,
+            arn: &self.stream_arn,
+            id: &self.stream_id,
+        }
+    }
+}
+
+impl Shape for Input<'_> {
+    fn check(&self, check: &mut Check) {
+        check.required("TagKeys", &self.tag_keys, TAG_KEYS);
+        self.stream().check(check);
+    }
+}
+
+/// Takes labels off a stream; those that it does not have are passed over.
+pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
+    let input: Input<'_> = json::parse(&call.body)?;
+    let stream = input.stream().find(streams, &call.caller)?;
+    if let Some(keys) = &input.tag_keys {
+        tags::check(keys.iter().map(Text::as_str), "remove", &stream.arn)?;
+        let keys = keys.iter().map(|key| key.as_str().to_owned()).collect();
+        let edited = streams
+            .catalog
+            .edit(stream.arn.clone(), Edit::RemoveTags(keys))
+            .await;
+        edited.map_err(|error| error::change(error, &stream.arn))?;
+    }
+    Ok(Answer::empty())
 }

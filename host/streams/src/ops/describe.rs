@@ -1,0 +1,103 @@
+//! How streams and shards look in the answers of several operations.
+
+use serde::Serialize;
+use types::Timestamp;
+
+use crate::shard::Shard;
+use crate::stream::{Status, Stream};
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct StreamModeDetails {
+    stream_mode: &'static str,
+}
+
+impl StreamModeDetails {
+    pub fn of(stream: &Stream) -> Self {
+        Self {
+            stream_mode: stream.mode.as_str(),
+        }
+    }
+}
+
+/// Which metrics a stream publishes for each of its shards.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct EnhancedMetrics {
+    shard_level_metrics: [&'static str; 0],
+}
+
+impl EnhancedMetrics {
+    /// No stream publishes any.
+    pub const NONE: Self = Self {
+        shard_level_metrics: [],
+    };
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ShardView<'a> {
+    shard_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent_shard_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    adjacent_parent_shard_id: Option<String>,
+    hash_key_range: HashKeyRangeView,
+    sequence_number_range: SequenceNumberRange,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct HashKeyRangeView {
+    starting_hash_key: String,
+    ending_hash_key: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct SequenceNumberRange {
+    starting_sequence_number: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ending_sequence_number: Option<String>,
+}
+
+impl<'a> ShardView<'a> {
+    pub fn of(shard: &'a Shard) -> Self {
+        let facts = shard.facts();
+        Self {
+            shard_id: shard.id_text(),
+            parent_shard_id: facts.parent.map(|id| id.to_string()),
+            adjacent_parent_shard_id: facts.adjacent_parent.map(|id| id.to_string()),
+            hash_key_range: HashKeyRangeView::of(shard),
+            sequence_number_range: SequenceNumberRange {
+                starting_sequence_number: shard.starting_number().to_string(),
+                ending_sequence_number: facts.closed.map(|closed| closed.ending.to_string()),
+            },
+        }
+    }
+}
+
+impl HashKeyRangeView {
+    pub fn of(shard: &Shard) -> Self {
+        let range = shard.facts().range;
+        Self {
+            starting_hash_key: range.first.to_string(),
+            ending_hash_key: range.last.to_string(),
+        }
+    }
+}
+
+/// The shards that are shown: none while a stream is being created, and no closed one whose
+/// records have all expired.
+pub fn listed(stream: &Stream, now: Timestamp) -> impl Iterator<Item = &Shard> {
+    let cutoff = stream.cutoff(now);
+    let shown = stream.status != Status::Creating;
+    let shards = stream.shards.all().iter().map(|shard| &**shard);
+    shards.filter(move |shard| {
+        shown
+            && shard
+                .facts()
+                .closed
+                .is_none_or(|closed| cutoff <= closed.at)
+    })
+}

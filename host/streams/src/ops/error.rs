@@ -1,0 +1,274 @@
+//! What clients are told: AWS's codes and texts. The one place where the errors of this crate
+//! meet them.
+
+use store::{CommitError, StoreError};
+use types::limits::{SHARDS_PER_ACCOUNT_MAX, STREAMS_CREATING_MAX};
+use types::{Caller, ShardId, StreamArn, Timestamp};
+use wire::ApiError;
+
+use crate::catalog::ChangeError;
+use crate::iterator::ShardIterator;
+use crate::page::PageError;
+use crate::put::PutError;
+use crate::shard::Shard;
+use crate::stream::Stream;
+
+const RESOURCE_NOT_FOUND: &str = "ResourceNotFoundException";
+const RESOURCE_IN_USE: &str = "ResourceInUseException";
+const LIMIT_EXCEEDED: &str = "LimitExceededException";
+/// The text of every fault that is not the client's, also within an answer of PutRecords.
+pub const INTERNAL_FAILURE_TEXT: &str = "Internal service failure.";
+
+/// A value that the model's constraints allow and the operation does not.
+pub fn invalid_argument(message: impl Into<String>) -> ApiError {
+    ApiError::new("InvalidArgumentException", message)
+}
+
+/// A fault of ours or of the disk, logged where it is turned into an answer.
+pub fn internal(doing: &str, error: &dyn std::fmt::Display) -> ApiError {
+    tracing::error!(%error, "{doing}");
+    ApiError::internal(INTERNAL_FAILURE_TEXT)
+}
+
+pub fn stream_not_found(caller: &Caller, name: &str) -> ApiError {
+    let account = caller.account;
+    ApiError::new(
+        RESOURCE_NOT_FOUND,
+        format!("Stream {name} under account {account} not found."),
+    )
+}
+
+pub fn shard_not_found(stream: &StreamArn, shard: ShardId) -> ApiError {
+    let StreamArn { account, name, .. } = stream;
+    ApiError::new(
+        RESOURCE_NOT_FOUND,
+        format!("Shard {shard} in stream {name} under account {account} does not exist"),
+    )
+}
+
+/// Text that no shard is called.
+pub fn no_shard_named(stream: &StreamArn, text: &str) -> ApiError {
+    let StreamArn { account, name, .. } = stream;
+    ApiError::new(
+        RESOURCE_NOT_FOUND,
+        format!("Could not find shard {text} in stream {name} under account {account}."),
+    )
+}
+
+pub fn no_stream_named() -> ApiError {
+    invalid_argument("Either StreamARN or StreamName should be provided.")
+}
+
+pub fn bad_arn(arn: &str) -> ApiError {
+    invalid_argument(format!("Invalid StreamARN: {arn}"))
+}
+
+pub fn name_and_arn_disagree(arn: &StreamArn) -> ApiError {
+    invalid_argument(format!(
+        "StreamName and StreamARN must name the same stream. StreamARN specified: {arn}"
+    ))
+}
+
+/// Streams of other accounts are out of reach: there are no resource policies.
+pub fn foreign_account(caller: &Caller, arn: &StreamArn) -> ApiError {
+    let account = caller.account;
+    ApiError::access_denied(format!(
+        "User: arn:aws:iam::{account}:root is not authorized to access the resource: {arn}"
+    ))
+}
+
+pub fn rate_text(stream: &StreamArn, shard: &str) -> String {
+    let StreamArn { account, name, .. } = stream;
+    format!("Rate exceeded for shard {shard} in stream {name} under account {account}.")
+}
+
+pub fn over_rate(stream: &StreamArn, shard: &Shard) -> ApiError {
+    ApiError::new(
+        "ProvisionedThroughputExceededException",
+        rate_text(stream, shard.id_text()),
+    )
+}
+
+/// A record is larger than its stream takes. AWS reports it as a broken constraint of the member
+/// at `path`.
+pub fn record_too_large(stream: &Stream, path: &str) -> ApiError {
+    let max = stream.record_bytes_max;
+    ApiError::validation(format!(
+        "1 validation error detected: Value at '{path}' failed to satisfy constraint: \
+         Member must have length less than or equal to {max}"
+    ))
+}
+
+pub fn dry_run_refused() -> ApiError {
+    invalid_argument("DryRun is not supported.")
+}
+
+pub fn invalid_iterator() -> ApiError {
+    invalid_argument("Invalid ShardIterator.")
+}
+
+pub fn expired_iterator(issued_at: Timestamp, now: Timestamp) -> ApiError {
+    ApiError::new(
+        "ExpiredIteratorException",
+        format!("Iterator expired. The iterator {}", too_old(issued_at, now)),
+    )
+}
+
+/// `created at time Thu Jan 22 01:22:02 UTC 2015 while right now it is …`.
+fn too_old(issued_at: Timestamp, now: Timestamp) -> String {
+    format!(
+        "was created at time {} while right now it is {} which is further in the future than the \
+         tolerated delay of 300000 milliseconds.",
+        issued_at.utc_text(),
+        now.utc_text()
+    )
+}
+
+pub fn page(error: PageError, now: Timestamp) -> ApiError {
+    match error {
+        PageError::Invalid => invalid_argument("Invalid NextToken."),
+        PageError::Expired { issued_at } => ApiError::new(
+            "ExpiredNextTokenException",
+            format!("NextToken expired. The token {}", too_old(issued_at, now)),
+        ),
+    }
+}
+
+pub fn store(doing: &str, stream: &StreamArn, shard: &Shard, error: &StoreError) -> ApiError {
+    match error {
+        // The stream was deleted while it was read.
+        StoreError::NoLog(_) => shard_not_found(stream, shard.facts().id),
+        StoreError::Corrupt { .. }
+        | StoreError::Locked(_)
+        | StoreError::Io { .. }
+        | StoreError::Commit(_) => {
+            let shard = shard.id_text();
+            internal(&format!("{doing} {shard} of {stream}"), error)
+        }
+    }
+}
+
+pub fn put(error: PutError, stream: &StreamArn) -> ApiError {
+    match error {
+        PutError::StreamGone => {
+            let owner = Caller {
+                account: stream.account,
+                region: stream.region.clone(),
+            };
+            stream_not_found(&owner, stream.name.as_str())
+        }
+        PutError::Blob(error) => error,
+        PutError::NoShard => internal(
+            &format!("place a record in {stream}"),
+            &"no open shard takes its hash key",
+        ),
+    }
+}
+
+/// The stream of an iterator is gone, or another one has its name.
+pub fn iterator_without_stream(caller: &Caller, iterator: &ShardIterator) -> ApiError {
+    let arn = StreamArn {
+        region: caller.region.clone(),
+        account: caller.account,
+        name: iterator.name.clone(),
+    };
+    shard_not_found(&arn, iterator.shard)
+}
+
+/// The store did not keep a record, or does not know whether it did. Clients send it again.
+pub fn not_kept(stream: &StreamArn, error: Option<&CommitError>) -> ApiError {
+    if let Some(error) = error {
+        log_not_kept(stream, error);
+    }
+    ApiError::internal(INTERNAL_FAILURE_TEXT)
+}
+
+/// Says once for a call why its records were not kept.
+pub fn log_not_kept(stream: &StreamArn, error: &CommitError) {
+    match error {
+        // The client is told to slow down, which is all that needs doing.
+        CommitError::Busy => {}
+        CommitError::Sealed(_) | CommitError::NoLog(_) | CommitError::DiskFull => {
+            tracing::warn!(%stream, %error, "records were not kept");
+        }
+        CommitError::Conflict { .. }
+        | CommitError::TooLarge(_)
+        | CommitError::ReadOnly(_)
+        | CommitError::Unknown(_)
+        | CommitError::Store(_) => tracing::error!(%stream, %error, "records were not kept"),
+    }
+}
+
+/// A change of the stream at `arn` that was refused.
+pub fn change(error: ChangeError, arn: &StreamArn) -> ApiError {
+    let StreamArn {
+        account,
+        region,
+        name,
+    } = arn;
+    match error {
+        ChangeError::NotFound => ApiError::new(
+            RESOURCE_NOT_FOUND,
+            format!("Stream {name} under account {account} not found."),
+        ),
+        ChangeError::Exists => ApiError::new(
+            RESOURCE_IN_USE,
+            format!("Stream {name} under account {account} already exists."),
+        ),
+        ChangeError::NotActive(status) => ApiError::new(
+            RESOURCE_IN_USE,
+            format!(
+                "Stream {name} under account {account} not ACTIVE, instead in state {}",
+                status.as_str()
+            ),
+        ),
+        ChangeError::OverShards { current, wanted } => ApiError::new(
+            LIMIT_EXCEEDED,
+            format!(
+                "This request would exceed the shard limit for the account {account} in {region}. \
+                 Current shard count for the account: {current}. Limit: {SHARDS_PER_ACCOUNT_MAX}. \
+                 Number of additional shards that would have resulted from this request: {wanted}. \
+                 Refer to the AWS Service Limits page \
+                 (http://docs.aws.amazon.com/general/latest/gr/aws_service_limits.html) for \
+                 current limits and how to request higher limits."
+            ),
+        ),
+        ChangeError::OverCreating => ApiError::new(
+            LIMIT_EXCEEDED,
+            format!(
+                "Account {account} has {STREAMS_CREATING_MAX} streams in CREATING, which is the \
+                 most at a time."
+            ),
+        ),
+        ChangeError::RetentionIsLonger { current, wanted } => invalid_argument(format!(
+            "Requested retention period ({wanted} hours) for stream {name} can not be \
+             shorter than existing retention period ({current} hours). Use DecreaseRetentionPeriod \
+             API."
+        )),
+        ChangeError::RetentionIsShorter { current, wanted } => invalid_argument(format!(
+            "Requested retention period ({wanted} hours) for stream {name} can not be \
+             longer than existing retention period ({current} hours). Use IncreaseRetentionPeriod \
+             API."
+        )),
+        ChangeError::OverTags => invalid_argument(format!(
+            "Failed to add tags to stream {name} under account {account} because a given stream \
+             cannot have more than 50 tags associated with it."
+        )),
+        ChangeError::Commit(error) => commit(arn, &error),
+        ChangeError::Closing => ApiError::unavailable("The server is shutting down."),
+    }
+}
+
+fn commit(arn: &StreamArn, error: &CommitError) -> ApiError {
+    match error {
+        CommitError::Busy => ApiError::new(LIMIT_EXCEEDED, "Rate exceeded."),
+        CommitError::Sealed(_)
+        | CommitError::NoLog(_)
+        | CommitError::Conflict { .. }
+        | CommitError::DiskFull
+        | CommitError::TooLarge(_)
+        | CommitError::ReadOnly(_)
+        | CommitError::Unknown(_)
+        | CommitError::Store(_) => internal(&format!("change {arn}"), error),
+    }
+}
