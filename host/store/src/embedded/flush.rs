@@ -140,7 +140,6 @@ pub fn run(shared: &Arc<Shared>) {
             Turn::Stop => return,
             Turn::FlushFor(asked_by) => asked_by,
             Turn::Look => {
-                prepare_slot(shared);
                 if !is_due(shared) {
                     continue;
                 }
@@ -169,12 +168,6 @@ fn is_due(shared: &Shared) -> bool {
         || options.flush_bytes <= backlog.bytes
         || options.flush_age <= backlog.age
         || options.flush_row_bytes <= shared.tables.fresh_bytes()
-}
-
-fn prepare_slot(shared: &Shared) {
-    if let Err(error) = shared.wal.prepare() {
-        tracing::warn!(%error, "no write-ahead file was made ahead of time");
-    }
 }
 
 /// Moves everything up to the last durable block. After an error nothing is lost or in doubt;

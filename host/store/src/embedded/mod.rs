@@ -27,7 +27,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use async_trait::async_trait;
@@ -68,6 +68,7 @@ pub struct Embedded {
 struct Threads {
     writer: Option<JoinHandle<()>>,
     flusher: Option<JoinHandle<()>>,
+    preparer: Option<JoinHandle<()>>,
     /// Keeps every other process out.
     lock: Option<Box<dyn Send + Sync>>,
 }
@@ -96,10 +97,13 @@ impl Embedded {
         flush::remove_garbage(&shared)?;
         hold_ballast(&shared);
         let shared = Arc::new(shared);
-        let (writing, flushing) = (Writer::new(shared.clone(), cursor), shared.clone());
+        let (flushing, preparing) = (shared.clone(), shared.clone());
+        let writing = Writer::new(shared.clone(), cursor);
+        let prepare = move || preparing.wal.prepare_until_stopped();
         let threads = Threads {
             writer: Some(spawn("store-writer", move || writing.run())?),
             flusher: Some(spawn("store-flusher", move || flush::run(&flushing))?),
+            preparer: Some(spawn("store-preparer", prepare)?),
             lock: Some(lock),
         };
         Ok(Arc::new(Self {
@@ -182,23 +186,22 @@ impl Embedded {
         }
     }
 
-    /// Ends the threads: the writer after what it has accepted, the flusher after its turn.
-    fn end_writer(&self) -> Option<JoinHandle<()>> {
-        self.shared.queue.close("the store is closed");
-        self.threads
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .writer
-            .take()
+    fn threads(&self) -> MutexGuard<'_, Threads> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Ends the writer after what it has accepted, and the preparer, which nobody needs then.
+    fn end_writing(&self) -> [Option<JoinHandle<()>>; 2] {
+        self.shared.queue.close("the store is closed");
+        self.shared.wal.stop_preparing();
+        let mut threads = self.threads();
+        [threads.writer.take(), threads.preparer.take()]
+    }
+
+    /// Ends the flusher after its turn.
     fn end_flusher(&self) -> Option<JoinHandle<()>> {
         self.shared.flush.stop();
-        self.threads
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .flusher
-            .take()
+        self.threads().flusher.take()
     }
 }
 
@@ -213,10 +216,8 @@ struct Parts {
 
 impl Drop for Embedded {
     fn drop(&mut self) {
-        for thread in [self.end_writer(), self.end_flusher()]
-            .into_iter()
-            .flatten()
-        {
+        let writing = self.end_writing();
+        for thread in writing.into_iter().chain([self.end_flusher()]).flatten() {
             // A thread that panicked has said so.
             let _ = thread.join();
         }
@@ -398,13 +399,10 @@ impl Engine for Embedded {
         let join = |thread: Option<JoinHandle<()>>| {
             run_joined(move || thread.map_or(Ok(()), JoinHandle::join))
         };
-        join(self.end_writer()).await?;
-        let is_closed = self
-            .threads
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .flusher
-            .is_none();
+        for thread in self.end_writing() {
+            join(thread).await?;
+        }
+        let is_closed = self.threads().flusher.is_none();
         let flushed = match is_closed || self.shared.wal_damage.is_some() {
             true => Ok(()),
             false => self.flush().await,
@@ -416,10 +414,7 @@ impl Engine for Embedded {
             Ok(())
         })
         .await?;
-        self.threads
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .lock = None;
+        self.threads().lock = None;
         flushed
     }
 }

@@ -18,8 +18,10 @@ pub const WAL_DIR: &str = "wal";
 /// How long the writer waits for a slot to be flushed before it refuses what it has as busy.
 const SLOT_WAIT: Duration = Duration::from_secs(2);
 
-/// A slot that is filled in less time than this is followed by one that was not written ahead.
-const SLOT_FILLED_MS_MIN: u64 = 2_000;
+/// Slots that are made ready ahead of the writer, once it has filled one.
+const READY_AHEAD_MAX: usize = 2;
+/// How long preparing waits after a failure.
+const PREPARE_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// The path of a slot.
 pub fn slot_path(slot: u32) -> PathBuf {
@@ -33,6 +35,8 @@ pub struct Wal {
     files_max: usize,
     slots: Mutex<Slots>,
     freed: Condvar,
+    /// Rung when the writer has begun a slot.
+    wanted: Condvar,
 }
 
 #[derive(Default)]
@@ -46,6 +50,7 @@ struct Slots {
     making: BTreeSet<u32>,
     /// Hold blocks that are not flushed; the last is being written.
     live: VecDeque<LiveSlot>,
+    is_stopping: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +59,6 @@ struct LiveSlot {
     last_block: u64,
     bytes: u64,
     since: Instant,
-    begun: Instant,
     /// The disk failed to keep what was written last: never to be written again.
     abandoned: bool,
     /// It had its full length from the start.
@@ -63,14 +67,12 @@ struct LiveSlot {
 
 impl LiveSlot {
     fn new(slot: u32, last_block: u64, bytes: u64) -> Self {
-        let now = Instant::now();
-        let (since, begun) = (now, now);
+        let since = Instant::now();
         Self {
             slot,
             last_block,
             bytes,
             since,
-            begun,
             abandoned: false,
             is_ready: false,
         }
@@ -134,6 +136,7 @@ impl Wal {
             files_max,
             slots: Mutex::new(slots),
             freed: Condvar::new(),
+            wanted: Condvar::new(),
         }
     }
 
@@ -159,6 +162,7 @@ impl Wal {
                     is_ready,
                     ..LiveSlot::new(slot, 0, 0)
                 });
+                self.wanted.notify_all();
                 return Ok(Some((slot, file)));
             }
             if slots.files.len() + slots.making.len() < self.files_max {
@@ -211,26 +215,52 @@ impl Wal {
         Ok(())
     }
 
-    /// Whether so much is written that writing a slot beforehand would cost more than it saves:
-    /// large blocks are synced at the disk's own speed, whatever file they go to.
-    fn is_hurried(&self, live: &LiveSlot) -> bool {
-        let filled_by_now =
-            self.file_bytes.saturating_mul(elapsed_ms(live.begun)) / SLOT_FILLED_MS_MIN;
-        (self.file_bytes / 16).max(filled_by_now) < live.bytes
-    }
-
-    /// Makes sure that a slot is ready when the writer needs the next one.
-    pub fn prepare(&self) -> Result<(), StoreError> {
-        {
-            let slots = self.slots();
-            let Some(live) = slots.live.back() else {
-                return Ok(());
-            };
-            let soon = !live.is_ready || self.file_bytes / 4 <= live.bytes;
-            if !soon || !slots.ready.is_empty() || self.is_hurried(live) {
-                return Ok(());
+    /// Makes slots ready ahead of the writer until [`Wal::stop_preparing`] is called.
+    pub fn prepare_until_stopped(&self) {
+        loop {
+            let mut slots = self.slots();
+            while !slots.is_stopping && !self.wants_ready(&slots) {
+                slots = self
+                    .wanted
+                    .wait(slots)
+                    .unwrap_or_else(PoisonError::into_inner);
+            }
+            if slots.is_stopping {
+                return;
+            }
+            drop(slots);
+            if let Err(error) = self.prepare() {
+                tracing::warn!(%error, "no write-ahead file was made ready");
+                let slots = self.slots();
+                let pause = |slots: &mut Slots| !slots.is_stopping;
+                // Woken or not, it looks again.
+                drop(
+                    self.wanted
+                        .wait_timeout_while(slots, PREPARE_AGAIN_AFTER, pause),
+                );
             }
         }
+    }
+
+    /// Ends [`Wal::prepare_until_stopped`] after what it is doing.
+    pub fn stop_preparing(&self) {
+        self.slots().is_stopping = true;
+        self.wanted.notify_all();
+    }
+
+    fn wants_ready(&self, slots: &Slots) -> bool {
+        let can_make = slots.files.len() + slots.making.len() < self.files_max;
+        let ahead = if slots.live.len() < 2 {
+            1
+        } else {
+            READY_AHEAD_MAX
+        };
+        slots.ready.len() < ahead
+            && !slots.live.is_empty()
+            && (can_make || !slots.growing.is_empty())
+    }
+
+    fn prepare(&self) -> Result<(), StoreError> {
         if self.slots().growing.is_empty() {
             self.make_slot()?;
         }
@@ -244,10 +274,32 @@ impl Wal {
             };
             (slot, file)
         };
-        let filled = fill(file.as_ref(), self.file_bytes);
-        self.slots().free(slot, filled.is_ok());
+        let filled = self.fill(file.as_ref());
+        self.slots().free(slot, *filled.as_ref().unwrap_or(&false));
         self.freed.notify_all();
-        filled.map_err(|source| failed("prepare", slot, source))
+        filled
+            .map(|_| ())
+            .map_err(|source| failed("prepare", slot, source))
+    }
+
+    /// Fills a file up with zeros behind what it has, so that writing there later only writes
+    /// data. Returns whether it came to the end.
+    fn fill(&self, file: &dyn DiskFile) -> io::Result<bool> {
+        let zeros = vec![0; CHUNK_BYTES];
+        let mut at = file.length()?;
+        file.reserve(self.file_bytes)?;
+        while at < self.file_bytes {
+            if self.slots().is_stopping {
+                file.set_length(at)?;
+                return Ok(false);
+            }
+            let left = usize::try_from(self.file_bytes - at).unwrap_or(usize::MAX);
+            let zeros = &zeros[..left.min(CHUNK_BYTES)];
+            write_all(file, &mut [IoSlice::new(zeros)], at)?;
+            at += zeros.len() as u64;
+        }
+        file.sync()?;
+        Ok(true)
     }
 
     /// Notes that the slot being written now ends with `block` and has `bytes`.
@@ -324,26 +376,8 @@ impl Wal {
     }
 }
 
-fn elapsed_ms(since: Instant) -> u64 {
-    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
-}
-
 fn failed(doing: &str, slot: u32, source: io::Error) -> StoreError {
     StoreError::io(format!("{doing} {}", slot_path(slot).display()), source)
-}
-
-/// Fills a file up with zeros behind what it has, so that writing there later only writes data.
-fn fill(file: &dyn DiskFile, bytes: u64) -> io::Result<()> {
-    let zeros = vec![0; CHUNK_BYTES];
-    let mut at = file.length()?;
-    file.reserve(bytes)?;
-    while at < bytes {
-        let left = usize::try_from(bytes - at).unwrap_or(usize::MAX);
-        let zeros = &zeros[..left.min(CHUNK_BYTES)];
-        write_all(file, &mut [IoSlice::new(zeros)], at)?;
-        at += zeros.len() as u64;
-    }
-    file.sync()
 }
 
 /// Writes all of `slices` at `offset`, however few bytes the disk takes at once.
