@@ -11,6 +11,7 @@ pub mod iterator;
 mod metrics;
 pub mod ops;
 mod page;
+pub mod pump;
 mod put;
 mod rate;
 mod reader;

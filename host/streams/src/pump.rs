@@ -1,0 +1,420 @@
+//! The pump: read from a position, do one step, commit the step's effects and the position, all or
+//! nothing. Consumers, delivery and SQL give it a [`Step`]; none writes its own loop.
+//!
+//! ```text
+//! claim the row -> read -> step(batch, effects) -> commit(effects + position) -> read -> …
+//!                             |  failed: the step says whether and when to try again
+//! ```
+//!
+//! The position lives in one row together with a number that its pump chose when it claimed the
+//! row. Every commit expects the row as the pump last wrote it, so of two pumps of one name only
+//! the one that claimed last goes on, and an effect is never repeated: what a pump does not know
+//! (an answer lost, an outcome unknown) it reads from the row. Its task may be aborted and the
+//! process killed anywhere.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bincode::{Decode, Encode};
+use bytes::Bytes;
+use store::{
+    CommitError, Engine, Expect, Frame, LogId, Position, StoreError, TableWrite, Transaction,
+    Version,
+};
+use tokio::sync::watch;
+
+use crate::codec;
+use crate::tables::PUMPS;
+
+/// Bytes that are read at once unless the owner asks for less or more.
+pub const BATCH_BYTES: usize = 1024 * 1024;
+/// How often a commit is tried that the store has no room for or whose outcome is unknown. After
+/// that the pump ends with an error, at its position; its owner may start it again.
+const COMMIT_TRIES_MAX: u32 = 30;
+/// How often a step is tried unless it decides otherwise.
+const STEP_TRIES_MAX: u32 = 10;
+/// The first pause between two tries; each is twice the one before, up to [`PAUSE_MAX`].
+const PAUSE_FIRST: Duration = Duration::from_millis(50);
+const PAUSE_MAX: Duration = Duration::from_secs(10);
+
+/// A stretch of the log that one step works on.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// The frames in order, at least one. [`store::Records`] gives their records.
+    pub frames: Vec<Frame>,
+    /// Where the pump will stand once the step's effects are durable.
+    pub next: Position,
+    /// The position that the log's next frame will have at least: `next == tip` is the end.
+    pub tip: Position,
+}
+
+/// Why a step was not done.
+#[derive(Clone, Debug)]
+pub enum StepError {
+    /// The step could not be done; the text is for an operator.
+    Failed(String),
+    /// The store refused the effects: a log is sealed or gone, a row not as expected, or they are
+    /// too large.
+    Refused(CommitError),
+}
+
+impl fmt::Display for StepError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(why) => f.write_str(why),
+            Self::Refused(error) => write!(f, "the effects were refused: {error}"),
+        }
+    }
+}
+
+/// What comes after a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// Try the same batch again after this pause.
+    After(Duration),
+    /// End the pump at its position.
+    GiveUp,
+}
+
+impl Retry {
+    /// A pause that doubles with each failure, from 50 ms to 10 s; `attempt` counts from 1.
+    pub fn backoff(attempt: u32) -> Self {
+        Self::After(pause(attempt))
+    }
+}
+
+fn pause(attempt: u32) -> Duration {
+    let doubled = attempt.saturating_sub(1).min(16);
+    PAUSE_MAX.min(PAUSE_FIRST.saturating_mul(1 << doubled))
+}
+
+/// One turn of work on a batch.
+#[async_trait]
+pub trait Step: Send {
+    /// Puts what shall become of `batch` into `effects`, and changes nothing that lasts by any
+    /// other way: the pump makes the effects durable together with its position. May be called
+    /// again with the same batch, or with one that begins at the same place.
+    async fn step(&mut self, batch: &Batch, effects: &mut Transaction) -> Result<(), StepError>;
+
+    /// Decides what comes after the `attempt`-th failure of a batch, counted from 1. Unless a step
+    /// says otherwise it is tried 10 times with growing pauses.
+    fn after_failure(&mut self, error: &StepError, attempt: u32) -> Retry {
+        let _ = error;
+        match attempt < STEP_TRIES_MAX {
+            true => Retry::backoff(attempt),
+            false => Retry::GiveUp,
+        }
+    }
+}
+
+/// Why a pump ended though nothing went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It was told to stop.
+    Stopped,
+    /// The log is sealed and all of it is done.
+    LogEnd,
+}
+
+/// Why a pump ended before it was told to. It stays at its position and can be run again.
+#[derive(Clone, Debug)]
+pub enum PumpError {
+    /// Another pump has claimed the row. This one must not go on.
+    Fenced,
+    /// The step gave up.
+    Step {
+        /// What it failed with last.
+        error: StepError,
+        /// How often it was tried.
+        attempts: u32,
+    },
+    /// The log or the row cannot be read.
+    Store(StoreError),
+    /// The store takes no commits.
+    Commit(CommitError),
+}
+
+impl fmt::Display for PumpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fenced => f.write_str("another pump has taken over"),
+            Self::Step { error, attempts } => write!(f, "gave up after {attempts} tries: {error}"),
+            Self::Store(error) => error.fmt(f),
+            Self::Commit(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for PumpError {}
+
+impl From<StoreError> for PumpError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// The row of a pump.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+struct Row {
+    position: u64,
+    /// Chosen by chance when the row is claimed: says whose the row is.
+    owner: u64,
+}
+
+/// A claimed place in a log.
+pub struct Pump {
+    engine: Arc<dyn Engine>,
+    log: LogId,
+    name: Bytes,
+    batch_bytes: usize,
+    owner: u64,
+    position: Position,
+    version: Version,
+}
+
+/// What became of a try to commit.
+enum Outcome {
+    Done,
+    /// The row is ours but not as we left it: an earlier commit went through whose answer was
+    /// lost. The pump now stands where the row says; this commit was refused.
+    Moved,
+    Refused(CommitError),
+    Stopped,
+}
+
+impl Pump {
+    /// Claims the pump called `name`, 1 to 1,024 bytes, on `log`: from where its row says, or from
+    /// `start` if there is none. A pump that claimed it before is fenced off.
+    ///
+    /// # Errors
+    /// [`PumpError::Fenced`] when another claims it at the same moment.
+    pub async fn claim(
+        engine: Arc<dyn Engine>,
+        log: LogId,
+        name: &str,
+        start: Position,
+    ) -> Result<Self, PumpError> {
+        let name = Bytes::copy_from_slice(name.as_bytes());
+        let owner = random()?;
+        let row = engine.get(PUMPS, &name).await?;
+        let position = match &row {
+            Some(row) => Position(codec::decode::<Row>("pumps", &row.value)?.position),
+            None => start,
+        };
+        let mut pump = Self {
+            engine,
+            log,
+            name,
+            batch_bytes: BATCH_BYTES,
+            owner,
+            position,
+            // Replaced by what the commit gives.
+            version: Version(0),
+        };
+        let expect = row.map_or(Expect::Absent, |row| Expect::Version(row.version));
+        let write = pump.row_write(position, expect)?;
+        let transaction = Transaction {
+            appends: Vec::new(),
+            writes: vec![write],
+        };
+        match pump.engine.commit(transaction).await {
+            Ok(committed) => pump.version = committed.version,
+            Err(error @ (CommitError::Unknown(_) | CommitError::Conflict { .. })) => {
+                match (pump.read_row().await?, error) {
+                    (Some((row, version)), _) if row.owner == owner => pump.version = version,
+                    (_, CommitError::Conflict { .. }) => return Err(PumpError::Fenced),
+                    (_, error) => return Err(PumpError::Commit(error)),
+                }
+            }
+            Err(error) => return Err(PumpError::Commit(error)),
+        }
+        Ok(pump)
+    }
+
+    /// Reads about this many bytes at once.
+    pub fn set_batch_bytes(&mut self, bytes: usize) {
+        self.batch_bytes = bytes.max(1);
+    }
+
+    /// Where the pump stands: all before it is done and durable.
+    pub fn position(&self) -> Position {
+        self.position
+    }
+
+    /// Pumps until `stop` holds `true` or its sender is gone, or the log is sealed and done. A
+    /// step that is under way when the stop comes is finished and committed.
+    pub async fn run(
+        &mut self,
+        step: &mut dyn Step,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Result<Ended, PumpError> {
+        while !is_stopped(stop) {
+            let read = self
+                .engine
+                .read(self.log, self.position, self.batch_bytes)
+                .await?;
+            if read.frames.is_empty() {
+                if self.position < read.next {
+                    // What retention has taken from before us is passed over.
+                    self.position = read.next;
+                    continue;
+                }
+                if read.sealed {
+                    return Ok(Ended::LogEnd);
+                }
+                tokio::select! {
+                    waited = self.engine.wait_beyond(self.log, read.tip) => waited?,
+                    _ = stop.wait_for(|stop| *stop) => {}
+                }
+                continue;
+            }
+            let batch = Batch {
+                frames: read.frames,
+                next: read.next,
+                tip: read.tip,
+            };
+            self.work(step, &batch, stop).await?;
+        }
+        Ok(Ended::Stopped)
+    }
+
+    /// Tries one batch until its effects are durable, the step gives up, or the stop comes between
+    /// two tries.
+    async fn work(
+        &mut self,
+        step: &mut dyn Step,
+        batch: &Batch,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Result<(), PumpError> {
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let mut effects = Transaction::default();
+            let error = match step.step(batch, &mut effects).await {
+                Ok(()) => match self.commit(effects, batch.next, stop).await? {
+                    Outcome::Done | Outcome::Moved | Outcome::Stopped => return Ok(()),
+                    Outcome::Refused(error) => StepError::Refused(error),
+                },
+                Err(error) => error,
+            };
+            match step.after_failure(&error, attempts) {
+                Retry::GiveUp => return Err(PumpError::Step { error, attempts }),
+                Retry::After(pause) => {
+                    if stopped_within(pause, stop).await {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Makes effects and position durable together.
+    async fn commit(
+        &mut self,
+        mut effects: Transaction,
+        to: Position,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Result<Outcome, PumpError> {
+        let row = self.row_write(to, Expect::Version(self.version))?;
+        effects.writes.push(row);
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let error = match self.engine.commit(effects.clone()).await {
+                Ok(committed) => {
+                    (self.position, self.version) = (to, committed.version);
+                    return Ok(Outcome::Done);
+                }
+                Err(error) => error,
+            };
+            match error {
+                CommitError::Conflict { table, ref key } if table == PUMPS && *key == self.name => {
+                    let outcome = self.look_up(to).await?;
+                    return outcome.ok_or(PumpError::Commit(error));
+                }
+                CommitError::Unknown(_) => {
+                    if let Some(outcome) = self.look_up(to).await? {
+                        return Ok(outcome);
+                    }
+                }
+                CommitError::Busy | CommitError::DiskFull | CommitError::Store(_) => {}
+                CommitError::ReadOnly(_) => return Err(PumpError::Commit(error)),
+                CommitError::Sealed(_)
+                | CommitError::NoLog(_)
+                | CommitError::Conflict { .. }
+                | CommitError::TooLarge(_) => return Ok(Outcome::Refused(error)),
+            }
+            if COMMIT_TRIES_MAX <= attempt {
+                return Err(PumpError::Commit(error));
+            }
+            if stopped_within(pause(attempt), stop).await {
+                return Ok(Outcome::Stopped);
+            }
+        }
+    }
+
+    /// Finds out from the row what became of a commit that should have moved it to `to`; `None` if
+    /// the row is as we left it.
+    async fn look_up(&mut self, to: Position) -> Result<Option<Outcome>, PumpError> {
+        let Some((row, version)) = self.read_row().await? else {
+            return Err(PumpError::Fenced);
+        };
+        if row.owner != self.owner {
+            return Err(PumpError::Fenced);
+        }
+        if version == self.version {
+            return Ok(None);
+        }
+        (self.position, self.version) = (Position(row.position), version);
+        Ok(Some(match self.position == to {
+            true => Outcome::Done,
+            false => Outcome::Moved,
+        }))
+    }
+
+    async fn read_row(&self) -> Result<Option<(Row, Version)>, PumpError> {
+        let Some(row) = self.engine.get(PUMPS, &self.name).await? else {
+            return Ok(None);
+        };
+        Ok(Some((codec::decode("pumps", &row.value)?, row.version)))
+    }
+
+    fn row_write(&self, position: Position, expect: Expect) -> Result<TableWrite, StoreError> {
+        let row = Row {
+            position: position.0,
+            owner: self.owner,
+        };
+        Ok(TableWrite {
+            table: PUMPS,
+            key: self.name.clone(),
+            value: Some(codec::encode(&row)?),
+            expect,
+        })
+    }
+}
+
+/// Whether the pump was told to stop. Nobody left to tell it means the same.
+fn is_stopped(stop: &watch::Receiver<bool>) -> bool {
+    *stop.borrow() || stop.has_changed().is_err()
+}
+
+/// Pauses; returns early with `true` when the stop comes.
+async fn stopped_within(pause: Duration, stop: &mut watch::Receiver<bool>) -> bool {
+    tokio::select! {
+        _ = stop.wait_for(|stop| *stop) => true,
+        () = tokio::time::sleep(pause) => false,
+    }
+}
+
+fn random() -> Result<u64, PumpError> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).map_err(|error| {
+        PumpError::Store(StoreError::Io {
+            doing: "choose a number for a pump".to_owned(),
+            source: Arc::new(std::io::Error::other(error.to_string())),
+        })
+    })?;
+    Ok(u64::from_ne_bytes(bytes))
+}
