@@ -160,6 +160,13 @@ impl DiskFile for RealFile {
     fn read_onto(&self, into: &mut Vec<u8>, bytes: usize, offset: u64) -> io::Result<usize> {
         into.reserve(bytes);
         let start = into.len();
+        // The system fills all the room there is, wanted or not.
+        if bytes < (into.capacity() - start) / 2 {
+            into.resize(start + bytes, 0);
+            let read = self.read_at(&mut into[start..], offset);
+            into.truncate(start + *read.as_ref().unwrap_or(&0));
+            return read;
+        }
         rustix::io::pread(&self.file, rustix::buffer::spare_capacity(into), offset)?;
         into.truncate(start + bytes);
         Ok(into.len() - start)

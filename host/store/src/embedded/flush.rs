@@ -237,9 +237,7 @@ fn flush_log(
     if !flushed.deleted && !frames.is_empty() {
         let open = last.filter(|segment| !segment.closed);
         let mut writer = SegmentWriter::new(shared, log.id, open, touched);
-        for frame in &frames {
-            writer.append(frame)?;
-        }
+        writer.append(&frames)?;
         flushed.changed = writer.finish()?;
     }
     Ok(flushed)

@@ -5,6 +5,7 @@
 //! syncs it, makes it visible and answers; `flush` moves it to segments and redb and frees the
 //! write-ahead files. `recovery` reads what a crash left. FORMAT.md describes the bytes.
 
+mod answers;
 mod block;
 mod cache;
 mod catalog;

@@ -46,35 +46,75 @@ impl<'a> SegmentWriter<'a> {
         }
     }
 
-    /// Copies one frame as it is. One whose checksum is wrong is copied too: reading it says so,
+    /// Copies frames as they are. One whose checksum is wrong is copied too: reading it says so,
     /// and its neighbours stay readable.
-    pub fn append(&mut self, frame: &WalFrame) -> Result<(), StoreError> {
-        self.begin_segment_for(frame)?;
-        let start = self.buffer.len();
-        let file = self.shared.wal.file(frame.slot);
-        let slot = || slot_path(frame.slot).display().to_string();
-        let gone = || StoreError::corrupt(slot(), frame.offset, "the file is not there");
-        let file = file.ok_or_else(gone)?;
-        let length = frame.length as usize;
-        read_onto(file.as_ref(), &mut self.buffer, length, frame.offset)
-            .map_err(|source| StoreError::io(format!("read {}", slot()), source))?;
-        let sound = FrameHeader::decode(&self.buffer[start..])
-            .is_some_and(|(header, _)| header.log == self.log && header.position == frame.position);
-        if !sound {
-            let what = "the frame is not there any more";
-            let error = StoreError::corrupt(slot(), frame.offset, what);
-            self.shared.health.set(Topic::Damage, error.to_string());
-            return Err(error);
+    pub fn append(&mut self, frames: &[WalFrame]) -> Result<(), StoreError> {
+        let mut rest = frames;
+        while let Some(first) = rest.first() {
+            self.begin_segment_for(first)?;
+            let (run, others) = rest.split_at(self.run_length(rest));
+            self.copy(run)?;
+            rest = others;
         }
-        if let Some((segment, _)) = &mut self.open {
-            segment.end = frame.position.next();
-            segment.last_arrival = frame.arrival;
-            segment.bytes += u64::from(frame.length);
+        Ok(())
+    }
+
+    /// How many of `frames`, one at least, lie back to back and fit the open segment.
+    fn run_length(&self, frames: &[WalFrame]) -> usize {
+        let mut segment = self.open.as_ref().map(|(segment, _)| *segment);
+        let mut bytes = 0;
+        let follows = |pair: &&[WalFrame]| {
+            let (before, next) = (&pair[0], &pair[1]);
+            if let Some(segment) = &mut segment {
+                segment.bytes += u64::from(before.length);
+            }
+            bytes += before.length as usize;
+            before.slot == next.slot
+                && before.offset + u64::from(before.length) == next.offset
+                && bytes + (next.length as usize) <= CHUNK_BYTES
+                && segment.is_some_and(|segment| self.has_room(&segment, next))
+        };
+        1 + frames.windows(2).take_while(follows).count()
+    }
+
+    /// Copies frames that lie back to back in one slot into the open segment.
+    fn copy(&mut self, run: &[WalFrame]) -> Result<(), StoreError> {
+        let [first, ..] = run else { return Ok(()) };
+        let slot = || slot_path(first.slot).display().to_string();
+        let corrupt = |offset, what: &str| StoreError::corrupt(slot(), offset, what);
+        let file = self.shared.wal.file(first.slot);
+        let file = file.ok_or_else(|| corrupt(first.offset, "the file is not there"))?;
+        let mut at = self.buffer.len();
+        let bytes = run.iter().map(|frame| frame.length as usize).sum();
+        read_onto(file.as_ref(), &mut self.buffer, bytes, first.offset)
+            .map_err(|source| StoreError::io(format!("read {}", slot()), source))?;
+        for frame in run {
+            let header = self.buffer.get(at..).and_then(FrameHeader::decode);
+            let is_it = |(header, _): &(FrameHeader, u32)| {
+                header.log == self.log && header.position == frame.position
+            };
+            if !header.as_ref().is_some_and(is_it) {
+                let error = corrupt(frame.offset, "the frame is not there any more");
+                self.shared.health.set(Topic::Damage, error.to_string());
+                return Err(error);
+            }
+            at += frame.length as usize;
+            if let Some((segment, _)) = &mut self.open {
+                segment.end = frame.position.next();
+                segment.last_arrival = frame.arrival;
+                segment.bytes += u64::from(frame.length);
+            }
         }
         match self.buffer.len() < CHUNK_BYTES {
             true => Ok(()),
             false => self.write_out(),
         }
+    }
+
+    fn has_room(&self, segment: &Segment, frame: &WalFrame) -> bool {
+        let options = &self.shared.options;
+        segment.bytes + u64::from(frame.length) <= options.segment_bytes_max
+            && frame.arrival.since(segment.first_arrival) < options.segment_age_max
     }
 
     fn begin_segment_for(&mut self, frame: &WalFrame) -> Result<(), StoreError> {
@@ -87,11 +127,8 @@ impl<'a> SegmentWriter<'a> {
             });
             self.open = Some((segment, file));
         }
-        let options = &self.shared.options;
-        if self.open.as_ref().is_some_and(|(segment, _)| {
-            segment.bytes + u64::from(frame.length) <= options.segment_bytes_max
-                && frame.arrival.since(segment.first_arrival) < options.segment_age_max
-        }) {
+        let open = self.open.as_ref();
+        if open.is_some_and(|(segment, _)| self.has_room(segment, frame)) {
             return Ok(());
         }
         self.close_segment()?;

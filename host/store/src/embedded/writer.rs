@@ -9,9 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
-
 use crate::disk::DiskFile;
+use crate::embedded::answers::{Answer, Answers};
 use crate::embedded::block::{Block, row_version};
 use crate::embedded::cache::TailCache;
 use crate::embedded::format::{BLOCK_HEADER_BYTES, BlockHeader, LogChange, RowEntry};
@@ -54,17 +53,12 @@ pub struct Writer {
     cursor: Cursor,
     slot: Option<Slot>,
     cache: TailCache,
+    answers: Answers,
     block: Block,
     space_checked: Option<Instant>,
     disk_full: bool,
     /// The last block could not be made durable: one more such failure ends writing.
     failed_before: bool,
-}
-
-/// A request that is part of the block, and what it will be answered.
-struct Accepted {
-    reply: oneshot::Sender<Result<Committed, CommitError>>,
-    answer: Committed,
 }
 
 /// Why a block was not made durable.
@@ -84,6 +78,7 @@ impl Writer {
             cursor,
             slot: None,
             cache,
+            answers: Answers::new(),
             block: Block::default(),
             space_checked: None,
             disk_full: false,
@@ -108,16 +103,16 @@ impl Writer {
     fn commit_group(&mut self, group: &mut Vec<Request>) {
         let full = self.is_disk_full();
         let mut staged = HashMap::new();
-        let mut accepted = Vec::with_capacity(group.len());
+        let mut answers = Vec::with_capacity(group.len());
         for request in group.drain(..) {
             let admitted = match full && adds_data(&request) {
                 true => Err(CommitError::DiskFull),
                 false => self.admit(&request, &mut staged),
             };
-            match admitted {
-                Ok(()) => accepted.push(self.place(request, &mut staged)),
-                Err(error) => answer(request.reply, Err(error)),
-            }
+            answers.push(match admitted {
+                Ok(()) => self.place(request, &mut staged),
+                Err(error) => (request.reply, Err(error)),
+            });
         }
         if !self.block.is_empty() {
             match self.write_block() {
@@ -125,16 +120,14 @@ impl Writer {
                 Err(failure) => {
                     self.take_back();
                     let error = self.fail(failure);
-                    for accepted in accepted.drain(..) {
-                        answer(accepted.reply, Err(error.clone()));
+                    for (_, outcome) in answers.iter_mut().filter(|(_, outcome)| outcome.is_ok()) {
+                        *outcome = Err(error.clone());
                     }
                 }
             }
             self.block.clear();
         }
-        for accepted in accepted {
-            answer(accepted.reply, Ok(accepted.answer));
-        }
+        self.answers.give(answers);
         self.cache.shrink();
     }
 
@@ -190,7 +183,7 @@ impl Writer {
         &mut self,
         request: Request,
         staged: &mut HashMap<(TableId, Key), Option<Version>>,
-    ) -> Accepted {
+    ) -> Answer {
         let version = row_version(self.cursor.number, self.block.rows.len());
         let epoch = self.shared.epoch;
         let mut positions = Vec::with_capacity(request.appends.len());
@@ -217,10 +210,7 @@ impl Writer {
             }
             self.block.change(change);
         }
-        Accepted {
-            reply: request.reply,
-            answer: Committed { positions, version },
-        }
+        (request.reply, Ok(Committed { positions, version }))
     }
 
     fn write_block(&mut self) -> Result<(), WriteFailure> {
@@ -418,12 +408,4 @@ fn overwrite_header(slot: &Slot) -> io::Result<()> {
 
 fn adds_data(request: &Request) -> bool {
     !request.appends.is_empty() || request.writes.iter().any(|write| write.value.is_some())
-}
-
-fn answer(
-    reply: oneshot::Sender<Result<Committed, CommitError>>,
-    answer: Result<Committed, CommitError>,
-) {
-    // Who dropped the future does not want the answer.
-    let _ = reply.send(answer);
 }
