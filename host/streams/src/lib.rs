@@ -15,6 +15,8 @@ pub mod pump;
 mod put;
 mod rate;
 mod reader;
+#[cfg(test)]
+mod resharded_tests;
 mod retention;
 mod rows;
 mod seal;

@@ -1,8 +1,7 @@
 //! The pump neither loses nor repeats an effect, whatever happens to its step, its task, its
 //! process or its disk.
-#![allow(missing_docs, reason = "tests")]
+#![allow(missing_docs, clippy::unwrap_used, reason = "a test may panic")]
 
-#[allow(unused_macros, reason = "for the tests of operations")]
 mod support;
 
 use std::future::Future;
@@ -13,12 +12,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use streams::pump::{Batch, Ended, Pump, PumpError, Retry, Step, StepError};
 use store::disk::simulated::{Call, Failure, Fault, Random, SimulatedDisk, Survival};
 use store::{
     Append, BodyBuilder, CommitError, Engine, Expect, LogId, NewFrame, Position, Records, TableId,
     TableWrite, Transaction,
 };
+use streams::pump::{Batch, Ended, Pump, PumpError, Retry, Step, StepError};
 use support::{NOON, engine};
 use tokio::sync::{Notify, watch};
 
@@ -334,6 +333,7 @@ async fn a_power_cut_at_any_moment_leaves_effects_and_position_together() {
 
 #[tokio::test]
 async fn a_commit_whose_outcome_is_unknown_is_looked_up_and_not_repeated() {
+    let mut faults_hit = 0;
     for nth in 1..20 {
         let disk = SimulatedDisk::new(8);
         let before = fresh(&disk).await;
@@ -347,6 +347,7 @@ async fn a_commit_whose_outcome_is_unknown_is_looked_up_and_not_repeated() {
             ..Fault::at(nth, Failure::Io)
         });
         let ended = pump.run(&mut step, &mut stop).await;
+        faults_hit += disk.faults_hit();
         disk.forget_faults();
         // A store that takes no writes any more ends the pump; the next process goes on.
         assert!(
@@ -358,6 +359,7 @@ async fn a_commit_whose_outcome_is_unknown_is_looked_up_and_not_repeated() {
         finish(&after).await;
         assert_exactly_once(&*after, 12).await;
     }
+    assert!(faults_hit > 5, "{faults_hit} syncs failed");
 }
 
 #[tokio::test]

@@ -186,7 +186,8 @@ fn parse_number(
         ))
     };
     let number = SequenceNumber::parse(text).map_err(|_| refused(""))?;
-    let given = number.position() < tip.0 || (number.position(), number.index()) == (tip.0, 0);
+    // The number that an empty shard begins with is known from its description.
+    let given = number.position() < tip.0 || number == shard.starting_number();
     match given && number.generation() == shard.facts().generation {
         true => Ok(number),
         false => Err(refused(" because it did not come from this stream")),

@@ -1,7 +1,7 @@
 //! An engine in memory and the streams on it, driven as the server drives them.
 
-#![allow(dead_code, reason = "each test file uses its part")]
-#![allow(missing_docs, reason = "tests")]
+#![allow(dead_code, unused_macros, reason = "each test file uses its part")]
+#![allow(missing_docs, clippy::unwrap_used, reason = "a test may panic")]
 
 /// Calls an operation that succeeds and gives its answer.
 macro_rules! ok {
@@ -27,11 +27,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use streams::{Options, Streams};
 use serde_json::Value;
 use store::Engine;
 use store::disk::simulated::SimulatedDisk;
 use store::embedded::{Embedded, Options as EngineOptions};
+use streams::{Options, Streams};
 use types::{AccountId, Caller, ManualClock, Region, Timestamp};
 use wire::{Answer, ApiError, Call};
 
