@@ -276,7 +276,10 @@ async fn each_kind_of_iterator_begins_where_it_says() {
 
     assert_eq!(keys(&world.read(&before).await), ["a", "b", "c", "d"]);
     let b = &put["Records"][1]["SequenceNumber"];
-    let at = |kind: &str, number: &Value| json!({"ShardIteratorType": kind, "StartingSequenceNumber": number});
+    let at = |kind: &str, number: &Value| {
+        let (kind, number) = (json!(kind), json!(number));
+        json!({"ShardIteratorType": kind, "StartingSequenceNumber": number})
+    };
     for (start, expected) in [
         (at("AT_SEQUENCE_NUMBER", b), &["b", "c", "d"][..]),
         (at("AFTER_SEQUENCE_NUMBER", b), &["c", "d"]),
