@@ -9,13 +9,8 @@ mod output;
 use std::process::ExitCode;
 
 use clap::Parser;
-use mimalloc::MiMalloc;
 
 use crate::commands::Command;
-
-/// Memory stays steady under many small frames that live for a long and a short time.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Amazon Kinesis that runs anywhere, in one binary.
 #[derive(Parser)]

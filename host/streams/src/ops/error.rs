@@ -99,8 +99,12 @@ pub fn record_too_large(stream: &Stream, path: &str) -> ApiError {
     ))
 }
 
-pub fn dry_run_refused() -> ApiError {
-    invalid_argument("DryRun is not supported.")
+/// What a request becomes that would go through but for asking only whether it would.
+pub fn dry_run() -> ApiError {
+    ApiError::new(
+        "DryRunOperationException",
+        "The request was rejected because the DryRun parameter was specified.",
+    )
 }
 
 pub fn invalid_iterator() -> ApiError {

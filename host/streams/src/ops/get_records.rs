@@ -57,7 +57,7 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let shard = stream.shards.find(iterator.shard);
     let shard = shard.ok_or_else(|| error::shard_not_found(&stream.arn, iterator.shard))?;
     if matches!(input.dry_run, Some(Boolean(true))) {
-        return Err(error::dry_run_refused());
+        return Err(error::dry_run());
     }
     if streams.options.throttle && !shard.rates().begin_read(streams.now()) {
         streams

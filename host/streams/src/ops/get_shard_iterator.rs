@@ -87,7 +87,7 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
         .filter(|_| stream.status == Status::Active);
     let shard = shard.ok_or_else(|| error::shard_not_found(&stream.arn, id))?;
     if matches!(input.dry_run, Some(Boolean(true))) {
-        return Err(error::dry_run_refused());
+        return Err(error::dry_run());
     }
     let start = start(streams, &input, &stream, shard)?;
     let now = streams.now();

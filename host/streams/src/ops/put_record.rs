@@ -70,7 +70,7 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
         return Err(error::record_too_large(&stream, "data"));
     }
     if matches!(input.dry_run, Some(Boolean(true))) {
-        return Err(error::dry_run_refused());
+        return Err(error::dry_run());
     }
     let arn = stream.arn.clone();
     let put = streams.put(stream, &[record]).await;

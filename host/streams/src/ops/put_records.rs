@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use types::StreamArn;
 use types::limits::{PUT_RECORDS_BYTES_MAX, PUT_RECORDS_COUNT_MAX};
-use wire::json::{self, Blob, List, Structure, Text, write_string};
+use wire::json::{self, Blob, Boolean, List, Structure, Text, write_string};
 use wire::shape::{Check, Fields, ListRule, Shape};
 use wire::{Answer, ApiError, Call};
 
@@ -27,6 +27,7 @@ struct Input<'a> {
     stream_name: Option<Text<'a>>,
     #[serde(borrow)]
     records: Option<List<Structure<Entry<'a>>>>,
+    dry_run: Option<Boolean>,
     #[serde(borrow, rename = "StreamARN")]
     stream_arn: Option<Text<'a>>,
     #[serde(borrow)]
@@ -75,6 +76,9 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = json::parse(&call.body)?;
     let stream = input.stream().find_active(streams, &call.caller)?;
     let records = parse(input.records.as_deref().unwrap_or_default(), &stream)?;
+    if matches!(input.dry_run, Some(Boolean(true))) {
+        return Err(error::dry_run());
+    }
     let arn = stream.arn.clone();
     let put = streams.put(stream, &records).await;
     let put = put.map_err(|error| error::put(error, &arn))?;
