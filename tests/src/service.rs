@@ -219,6 +219,8 @@ fn clock() -> Arc<ManualClock> {
 /// Small files, so that a server starts at once and a few megabytes reach the segments.
 fn small() -> Options {
     Options {
+        // Failures that a test plans are meant for the writer's syncs, not for another thread's.
+        wal_files_ahead: 0,
         wal_file_bytes: 8 * 1024 * 1024,
         flush_bytes: 4 * 1024 * 1024,
         free_bytes_min: 1024 * 1024,

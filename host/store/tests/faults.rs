@@ -88,6 +88,14 @@ fn options() -> Options {
     }
 }
 
+/// No file is made ready by another thread, whose syncs would take the failures meant for blocks.
+fn none_ahead() -> Options {
+    Options {
+        wal_files_ahead: 0,
+        ..options()
+    }
+}
+
 /// The same life every time: whatever fails, the oracle notes what was answered.
 async fn live(session: &Session, seed: u64) {
     let mut random = Random::new(seed);
@@ -316,7 +324,7 @@ async fn read_log(embedded: &Embedded) -> usize {
 #[test]
 fn after_a_failed_sync_the_waiting_are_told_so_and_the_store_goes_on_in_another_file() {
     block_on(async {
-        let session = open_with_log(options()).await;
+        let session = open_with_log(none_ahead()).await;
         session.disk.plan(wal_syncs(1, 1));
         let refused = session.commit(one_frame(LOG)).await.unwrap_err();
         assert!(matches!(refused, CommitError::Unknown(_)), "{refused:?}");
@@ -337,7 +345,7 @@ fn after_a_failed_sync_the_waiting_are_told_so_and_the_store_goes_on_in_another_
 #[test]
 fn after_two_failed_syncs_the_store_is_read_only_and_says_so() {
     block_on(async {
-        let session = open_with_log(options()).await;
+        let session = open_with_log(none_ahead()).await;
         session.disk.plan(wal_syncs(1, 2));
         for _ in 0..2 {
             let refused = session.commit(one_frame(LOG)).await.unwrap_err();

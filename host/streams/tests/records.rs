@@ -138,7 +138,7 @@ async fn bad_records_are_refused_with_the_services_texts() {
         (record("Data", json!("A")), "SerializationException"),
         (record("Data", json!("A===")), "SerializationException"),
         (record("PartitionKey", json!("")), "ValidationException"),
-        (record("DryRun", json!(true)), "InvalidArgumentException"),
+        (record("DryRun", json!(true)), "DryRunOperationException"),
         (
             json!({"StreamName": "s", "PartitionKey": "k"}),
             "ValidationException",

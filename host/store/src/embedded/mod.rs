@@ -253,13 +253,12 @@ fn recover(disk: Arc<dyn Disk>, options: Options) -> Result<(Shared, writer::Cur
     }
     let tables = Tables::new(catalog.clone());
     let found = recovery::recover(&disk, meta.store, meta.flushed_block, &logs, &tables)?;
-    let sizes = (options.wal_file_bytes, options.wal_files_max);
     let shared = Shared {
         store: meta.store,
         epoch: meta.epoch,
         logs,
         queue: Queue::new(options.queue_bytes_max),
-        wal: Wal::new(disk.clone(), sizes, found.files, found.live),
+        wal: Wal::new(disk.clone(), &options, found.files, found.live),
         segments: Segments::new(disk.clone()),
         catalog,
         tables,

@@ -25,6 +25,9 @@ pub struct Options {
     /// Write-ahead files at most. When all wait to be flushed, commits wait and then are refused
     /// as busy.
     pub wal_files_max: usize,
+    /// Write-ahead files that are made ready before the writer needs them. With none, it writes to
+    /// files that grow, which are slower to sync.
+    pub wal_files_ahead: usize,
     /// Flush when this many bytes of the write-ahead log are in no segment yet.
     pub flush_bytes: u64,
     /// Flush what is older than this.
@@ -55,6 +58,7 @@ impl Default for Options {
         Self {
             wal_file_bytes: 64 * MIB,
             wal_files_max: 64,
+            wal_files_ahead: 2,
             flush_bytes: 512 * MIB,
             flush_age: Duration::from_secs(30),
             flush_row_bytes: 16 * 1024 * 1024,

@@ -10,7 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::disk::{Disk, DiskFile};
-use crate::embedded::options::CHUNK_BYTES;
+use crate::embedded::options::{CHUNK_BYTES, Options};
 use crate::engine::StoreError;
 
 /// The directory of the write-ahead files.
@@ -18,8 +18,6 @@ pub const WAL_DIR: &str = "wal";
 /// How long the writer waits for a slot to be flushed before it refuses what it has as busy.
 const SLOT_WAIT: Duration = Duration::from_secs(2);
 
-/// Slots that are made ready ahead of the writer, once it has filled one.
-const READY_AHEAD_MAX: usize = 2;
 /// How long preparing waits after a failure.
 const PREPARE_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
@@ -33,6 +31,7 @@ pub struct Wal {
     disk: Arc<dyn Disk>,
     file_bytes: u64,
     files_max: usize,
+    files_ahead: usize,
     slots: Mutex<Slots>,
     freed: Condvar,
     /// Rung when the writer has begun a slot.
@@ -112,7 +111,7 @@ impl Wal {
     /// to the numbers given, in the order of their blocks.
     pub fn new(
         disk: Arc<dyn Disk>,
-        (file_bytes, files_max): (u64, usize),
+        options: &Options,
         files: BTreeMap<u32, Arc<dyn DiskFile>>,
         live: Vec<(u32, u64, u64)>,
     ) -> Self {
@@ -120,7 +119,9 @@ impl Wal {
         let mut slots = Slots::default();
         for (slot, file) in &files {
             // A file whose length cannot be told is written to like a new one.
-            let is_ready = file.length().is_ok_and(|length| file_bytes <= length);
+            let is_ready = file
+                .length()
+                .is_ok_and(|length| options.wal_file_bytes <= length);
             if !is_live(slot) {
                 slots.free(*slot, is_ready);
             }
@@ -132,8 +133,9 @@ impl Wal {
         slots.live = live.collect();
         Self {
             disk,
-            file_bytes,
-            files_max,
+            file_bytes: options.wal_file_bytes,
+            files_max: options.wal_files_max,
+            files_ahead: options.wal_files_ahead,
             slots: Mutex::new(slots),
             freed: Condvar::new(),
             wanted: Condvar::new(),
@@ -250,10 +252,11 @@ impl Wal {
 
     fn wants_ready(&self, slots: &Slots) -> bool {
         let can_make = slots.files.len() + slots.making.len() < self.files_max;
+        // Until the first slot is full, nobody knows that more than one more is needed.
         let ahead = if slots.live.len() < 2 {
-            1
+            self.files_ahead.min(1)
         } else {
-            READY_AHEAD_MAX
+            self.files_ahead
         };
         slots.ready.len() < ahead
             && !slots.live.is_empty()
