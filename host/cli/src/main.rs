@@ -9,8 +9,14 @@ mod output;
 use std::process::ExitCode;
 
 use clap::Parser;
+use tikv_jemallocator::Jemalloc;
 
 use crate::commands::Command;
+
+/// Frames are taken by one thread and given up by another, large and small ones at once. Of three
+/// allocators this one was the fastest at it, most evenly, and in a third of the memory.
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 /// Amazon Kinesis that runs anywhere, in one binary.
 #[derive(Parser)]

@@ -36,6 +36,10 @@ use crate::options::Options;
 use crate::report::{Entry, Failed, Line, Report};
 use crate::rows::{ROWS, Row};
 
+// As the server, so that the rows that run in this process are comparable.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Why a row gave no number, in words for the person who runs it.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 

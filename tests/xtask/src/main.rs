@@ -24,9 +24,9 @@ fn main() -> ExitCode {
     let command = arguments.next().unwrap_or_default();
     let rest: Vec<String> = arguments.collect();
     let done = Workspace::find().and_then(|workspace| match command.as_str() {
-        "demo" => demo(&workspace, &rest),
-        "test" => test::run(&workspace),
-        "bench" => bench(&workspace, &rest),
+        "demo" => tools::make().and_then(|()| demo(&workspace, &rest)),
+        "test" => tools::make().and_then(|()| test::run(&workspace)),
+        "bench" => tools::make().and_then(|()| bench(&workspace, &rest)),
         _ => Err(USAGE.to_owned()),
     });
     match done {

