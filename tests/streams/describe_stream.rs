@@ -65,15 +65,18 @@ async fn shards_come_in_pages() {
 }
 
 #[tokio::test]
-async fn a_page_holds_100_shards_by_default() {
+async fn a_page_holds_100_shards_whatever_is_asked_for() {
     let service = Service::start().await;
     let client = service.client();
     client.create("wide", 101).await;
-    let answer = client
-        .call("DescribeStream", json!({"StreamName": "wide"}))
-        .await;
-    let stream = &answer["StreamDescription"];
-    assert_eq!(stream["Shards"].as_array().unwrap().len(), 100);
-    assert_eq!(stream["HasMoreShards"], true);
+    for input in [
+        json!({"StreamName": "wide"}),
+        json!({"StreamName": "wide", "Limit": 10_000}),
+    ] {
+        let answer = client.call("DescribeStream", input).await;
+        let stream = &answer["StreamDescription"];
+        assert_eq!(stream["Shards"].as_array().unwrap().len(), 100);
+        assert_eq!(stream["HasMoreShards"], true);
+    }
     service.stop().await;
 }

@@ -48,6 +48,19 @@ async fn pages_follow_by_token_and_by_name() {
 }
 
 #[tokio::test]
+async fn a_page_holds_100_streams_whatever_is_asked_for() {
+    let names: Vec<String> = (0..101).map(|n| format!("stream-{n:03}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let service = with_streams(&names).await;
+    for input in [json!({}), json!({"Limit": 10_000})] {
+        let answer = service.client().call("ListStreams", input).await;
+        assert_eq!(answer["StreamNames"].as_array().unwrap().len(), 100);
+        assert_eq!(answer["HasMoreStreams"], true);
+    }
+    service.stop().await;
+}
+
+#[tokio::test]
 async fn a_token_expires_after_five_minutes() {
     let service = with_streams(&["a", "b"]).await;
     let client = service.client();

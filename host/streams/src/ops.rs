@@ -26,9 +26,10 @@ mod tags;
 
 use wire::json::Integer;
 
-/// How many members an answer may have: what the client asks for, within the model's range.
-fn page_size(asked: Option<Integer>, default: usize) -> usize {
-    asked.map_or(default, |Integer(asked)| {
-        usize::try_from(asked).unwrap_or(default)
+/// How many members an answer may have: what the client asks for, and `most` by default. The
+/// model lets a client ask for more than `most`; it is not given more.
+fn page_size(asked: Option<Integer>, most: usize) -> usize {
+    asked.map_or(most, |Integer(asked)| {
+        usize::try_from(asked).map_or(most, |asked| asked.min(most))
     })
 }

@@ -56,12 +56,12 @@ pub const RETENTION_HOURS_MAX: u32 = 8_760;
 pub const SHARDS_PER_ACCOUNT_MAX: u32 = 20_000;
 /// Streams of one account that may be in CREATING at the same time (CreateStream).
 pub const STREAMS_CREATING_MAX: usize = 5;
-/// Shards that DescribeStream gives in one answer by default (DescribeStream).
-pub const DESCRIBE_STREAM_SHARDS_DEFAULT: usize = 100;
-/// Shards that ListShards gives in one answer by default (ListShards).
-pub const LIST_SHARDS_DEFAULT: usize = 1_000;
-/// Streams that ListStreams gives in one answer by default (ListStreams).
-pub const LIST_STREAMS_DEFAULT: usize = 100;
+/// Shards of one DescribeStream answer, and its default (model, DescribeStream, Limit).
+pub const DESCRIBE_STREAM_SHARDS_MAX: usize = 100;
+/// Shards of one ListShards answer, and its default (model, ListShards, MaxResults).
+pub const LIST_SHARDS_COUNT_MAX: usize = 1_000;
+/// Streams of one ListStreams answer, and its default (model, ListStreams, Limit).
+pub const LIST_STREAMS_COUNT_MAX: usize = 100;
 
 /// Tags of one resource (AddTagsToStream).
 pub const TAGS_PER_RESOURCE_MAX: usize = 50;

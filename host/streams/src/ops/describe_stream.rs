@@ -1,7 +1,7 @@
 //! DescribeStream.
 
 use serde::{Deserialize, Serialize};
-use types::limits::DESCRIBE_STREAM_SHARDS_DEFAULT;
+use types::limits::DESCRIBE_STREAM_SHARDS_MAX;
 use wire::json::{self, EpochSeconds, Integer, Text};
 use wire::shape::{Check, Shape};
 use wire::{Answer, ApiError, Call};
@@ -73,7 +73,7 @@ struct Description<'a> {
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = json::parse(&call.body)?;
     let stream = input.stream().find(streams, &call.caller)?;
-    let limit = page_size(input.limit, DESCRIBE_STREAM_SHARDS_DEFAULT);
+    let limit = page_size(input.limit, DESCRIBE_STREAM_SHARDS_MAX);
     let after = input.exclusive_start_shard_id.as_ref().map(Text::as_str);
     let mut left = listed(&stream, streams.now())
         .filter(|shard| after.is_none_or(|after| after < shard.id_text()));

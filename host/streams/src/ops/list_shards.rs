@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
-use types::limits::LIST_SHARDS_DEFAULT;
+use types::limits::LIST_SHARDS_COUNT_MAX;
 use types::{Caller, Timestamp};
 use wire::json::{self, EpochSeconds, Integer, Structure, Text};
 use wire::shape::{Check, Fields, Shape, TextRule};
@@ -119,8 +119,7 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
         Some(token) => go_on(streams, &call.caller, &input, token)?,
         None => begin(streams, &call.caller, &input)?,
     };
-    // More than the default is taken and not given (ListShards, MaxResults).
-    let limit = page_size(input.max_results, LIST_SHARDS_DEFAULT).min(LIST_SHARDS_DEFAULT);
+    let limit = page_size(input.max_results, LIST_SHARDS_COUNT_MAX);
     let mut left = listed(&stream, now).filter(|shard| page.has(shard));
     let found: Vec<_> = left.by_ref().take(limit).collect();
     let more = left.next().is_some();

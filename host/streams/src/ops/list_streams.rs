@@ -2,7 +2,7 @@
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
-use types::limits::LIST_STREAMS_DEFAULT;
+use types::limits::LIST_STREAMS_COUNT_MAX;
 use wire::json::{self, EpochSeconds, Integer, Text};
 use wire::shape::{Check, Shape};
 use wire::{Answer, ApiError, Call};
@@ -81,7 +81,7 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
         (None, Some(name)) => Some(name.as_str().to_owned()),
         (None, None) => None,
     };
-    let limit = page_size(input.limit, LIST_STREAMS_DEFAULT);
+    let limit = page_size(input.limit, LIST_STREAMS_COUNT_MAX);
     // One more than fits tells whether there are more.
     let mut found = streams
         .directory
