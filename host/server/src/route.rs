@@ -56,7 +56,11 @@ impl Router {
     /// Answers one request, whatever it is.
     pub(crate) async fn dispatch(&self, request: Request<Incoming>) -> Response<AnswerBody> {
         let (parts, body) = request.into_parts();
-        if let Err(error) = request::check_host(&parts) {
+        let mut checked = request::check_host(&parts);
+        if checked.is_ok() && self.authenticator.takes_anybody() {
+            checked = request::check_host_is_local(&parts);
+        }
+        if let Err(error) = checked {
             return self.refuse(&parts, &error);
         }
         match (parts.method.clone(), parts.uri.path()) {

@@ -1,7 +1,10 @@
 //! What a request's headers must be before anything is done for it.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING};
 use http::request::Parts;
+use http::uri::Authority;
 use http::{HeaderMap, HeaderName, Version};
 use wire::ApiError;
 
@@ -28,6 +31,37 @@ pub(super) fn check_host(parts: &Parts) -> Result<(), ApiError> {
         return Err(malformed(what));
     }
     Ok(())
+}
+
+/// A server that takes anybody must not be called by another name than `localhost` or an address.
+/// A web page can point a name of its own at 127.0.0.1 and then call whatever listens there as if
+/// it were its own server (DNS rebinding); the browser names the page's host all the same.
+pub(super) fn check_host_is_local(parts: &Parts) -> Result<(), ApiError> {
+    let authority = match parts.headers.get(HOST) {
+        Some(host) => Authority::try_from(host.as_bytes()).ok(),
+        None => match (parts.uri.authority(), parts.version) {
+            (Some(authority), _) => Some(authority.clone()),
+            (None, Version::HTTP_09 | Version::HTTP_10) => return Ok(()), // No browser.
+            (None, _) => None,
+        },
+    };
+    match authority.is_some_and(|authority| is_local(authority.host())) {
+        true => Ok(()),
+        false => Err(ApiError::access_denied(
+            "Without [[credentials]] in its configuration this server is called as localhost or \
+             by its IP address, and by no other name.",
+        )),
+    }
+}
+
+fn is_local(host: &str) -> bool {
+    let bracketed = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
+    if let Some(address) = bracketed {
+        return address.parse::<Ipv6Addr>().is_ok();
+    }
+    let name = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+    // RFC 6761: names under localhost never leave the machine.
+    name == "localhost" || name.ends_with(".localhost") || host.parse::<Ipv4Addr>().is_ok()
 }
 
 /// The place of the operation that the request names in the table.

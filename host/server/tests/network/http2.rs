@@ -43,6 +43,18 @@ async fn http_2_is_spoken_from_the_first_byte() {
 }
 
 #[tokio::test]
+async fn a_server_that_takes_anybody_refuses_the_authority_of_a_web_page() {
+    let server = start(|_| {}).await;
+    let mut client = connect(&server).await;
+    let mut request = list_streams("{}".into());
+    *request.uri_mut() = "http://evil.example:4567/".parse().unwrap();
+    let response = client.send_request(request).await.unwrap();
+    assert_eq!(response.status(), 400);
+    let body = body(response).await;
+    assert!(body.starts_with(b"{\"__type\":\"AccessDeniedException\""));
+}
+
+#[tokio::test]
 async fn requests_share_a_connection() {
     let server = start(|_| {}).await;
     let client = connect(&server).await;

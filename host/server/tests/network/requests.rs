@@ -4,7 +4,7 @@ use crate::fixture::{LIST_STREAMS, Socket, ask, start};
 
 /// A request with these headers and the body `{}`.
 fn post(headers: &str) -> String {
-    format!("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n{headers}\r\n{{}}")
+    format!("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n{headers}\r\n{{}}")
 }
 
 const JSON: &str = "Content-Type: application/x-amz-json-1.1\r\n";
@@ -94,11 +94,40 @@ async fn a_request_says_once_for_which_host_it_is() {
     }
 }
 
+/// A web page whose name was pointed at this machine could otherwise read and write every stream.
+#[tokio::test]
+async fn a_server_that_takes_anybody_is_called_by_no_name_but_localhost() {
+    let server = start(|_| {}).await;
+    let port = server.address().port();
+    for (host, status) in [
+        ("localhost", 200),
+        ("LOCALHOST.", 200),
+        ("kinesis.localhost:4567", 200),
+        (&format!("127.0.0.1:{port}"), 200),
+        ("[::1]:4567", 200),
+        ("evil.example", 400),
+        ("evil.example:4567", 400),
+        ("localhost.evil.example", 400),
+        ("notlocalhost", 400),
+        ("127.0.0.1.evil.example", 400),
+        ("[evil.example]", 400),
+        ("", 400),
+    ] {
+        let request = LIST_STREAMS.replace("Host: localhost", &format!("Host: {host}"));
+        let request = format!("{request}Content-Length: 2\r\n\r\n{{}}");
+        let answer = ask(&server, &request).await;
+        assert_eq!(answer.status, status, "{host}: {}", answer.body);
+        if status == 400 {
+            assert_eq!(answer.code(), "AccessDeniedException", "{host}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_request_hidden_behind_two_lengths_is_not_run() {
     let server = start(|_| {}).await;
     let mut socket = Socket::connect(&server).await;
-    let hidden = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+    let hidden = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let lengths = "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n";
     socket
         .send(format!("{LIST_STREAMS}{lengths}\r\n0\r\n\r\n{hidden}"))
@@ -118,7 +147,11 @@ async fn what_is_not_there_is_not_found() {
         ("POST /healthz", 405, Some("GET, HEAD")),
         ("DELETE /metrics", 405, Some("GET, HEAD")),
     ] {
-        let answer = ask(&server, &format!("{line} HTTP/1.1\r\nHost: x\r\n\r\n")).await;
+        let answer = ask(
+            &server,
+            &format!("{line} HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+        )
+        .await;
         assert_eq!(
             (answer.status, answer.header("allow")),
             (status, allow),
@@ -147,7 +180,7 @@ async fn what_is_not_http_is_refused() {
 async fn pipelined_requests_are_answered_in_their_order() {
     let server = start(|_| {}).await;
     let mut socket = Socket::connect(&server).await;
-    let pair = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /nothing HTTP/1.1\r\nHost: x\r\n\r\n";
+    let pair = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n";
     socket.send(pair.repeat(50)).await;
     for _ in 0..50 {
         assert_eq!(socket.answer().await.status, 200);
@@ -158,14 +191,14 @@ async fn pipelined_requests_are_answered_in_their_order() {
 #[tokio::test]
 async fn health_and_metrics_are_told() {
     let server = start(|_| {}).await;
-    let health = ask(&server, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    let health = ask(&server, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
     assert_eq!((health.status, health.body.as_str()), (200, "ok\n"));
     ask(
         &server,
         &format!("{LIST_STREAMS}Content-Length: 2\r\n\r\n{{}}"),
     )
     .await;
-    let metrics = ask(&server, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    let metrics = ask(&server, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
     for expected in [
         "millrace_requests_total{operation=\"ListStreams\",code=\"OK\"} 1",
         "millrace_incoming_records_total 0",
