@@ -10,6 +10,7 @@
 //! a valid one after it was acknowledged: that is damage, and is said loudly.
 
 use std::collections::BTreeMap;
+use std::io::{self, IoSlice};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -21,7 +22,7 @@ use crate::embedded::format::{
 };
 use crate::embedded::logs::{Log, LogState, Logs, WalFrame};
 use crate::embedded::tables::Tables;
-use crate::embedded::wal::{WAL_DIR, read_full, read_onto, slot_path};
+use crate::embedded::wal::{WAL_DIR, read_full, read_onto, slot_path, write_all};
 use crate::embedded::writer;
 use crate::engine::StoreError;
 
@@ -31,6 +32,8 @@ pub struct Recovered {
     pub files: BTreeMap<u32, Arc<dyn DiskFile>>,
     /// Those with blocks to be flushed: slot, last block, bytes; in the order of their blocks.
     pub live: Vec<(u32, u64, u64)>,
+    /// The last of those blocks.
+    pub last: Option<LastBlock>,
     /// Where the writer goes on.
     pub cursor: writer::Cursor,
     /// Logs that have something to be flushed.
@@ -56,6 +59,7 @@ pub fn recover(
     let recovered = Recovered {
         files,
         live: Vec::new(),
+        last: None,
         cursor: writer::Cursor {
             number: flushed_block + 1,
             previous: 0,
@@ -80,10 +84,16 @@ pub fn recover(
     Ok(recovered)
 }
 
-/// Syncs what was read. A process that was killed before its sync leaves blocks that are read
-/// here and are still not on the disk; from now on they count as acknowledged.
+/// Makes durable what was read: from now on it counts as acknowledged. A process that was killed
+/// before its sync leaves a last block that is read here and is still not on the disk. If its
+/// sync had failed, another one alone would not bring the block there: the system may take what
+/// it reads from memory for clean. So the block is written once more. Those before it were
+/// durable when it was written.
 fn make_durable(disk: &Arc<dyn Disk>, recovered: &Recovered) -> Result<(), StoreError> {
     let failed = |source| StoreError::io(format!("sync {WAL_DIR}"), source);
+    if let Some(last) = &recovered.last {
+        last.write_again().map_err(failed)?;
+    }
     for (slot, ..) in &recovered.live {
         if let Some(file) = recovered.files.get(slot) {
             file.sync().map_err(failed)?;
@@ -197,6 +207,22 @@ impl FileUse {
     }
 }
 
+/// The block that nothing follows.
+pub struct LastBlock {
+    file: Arc<dyn DiskFile>,
+    offset: u64,
+    bytes: usize,
+}
+
+impl LastBlock {
+    /// Writes the block's bytes as they read to where they are.
+    fn write_again(&self) -> io::Result<()> {
+        let mut block = Vec::new();
+        read_onto(self.file.as_ref(), &mut block, self.bytes, self.offset)?;
+        write_all(self.file.as_ref(), &mut [IoSlice::new(&block)], self.offset)
+    }
+}
+
 /// Where a block stands.
 struct Place<'a> {
     file: &'a FileUse,
@@ -284,10 +310,13 @@ impl Replay<'_> {
         }
         self.recovered.cursor.number = header.number + 1;
         self.recovered.cursor.previous = crc;
-        let (slot, end) = (
-            at.file.slot,
-            at.offset + padded_block_bytes(header.length as usize) as u64,
-        );
+        let bytes = padded_block_bytes(header.length as usize);
+        self.recovered.last = Some(LastBlock {
+            file: at.file.file.clone(),
+            offset: at.offset,
+            bytes,
+        });
+        let (slot, end) = (at.file.slot, at.offset + bytes as u64);
         match self.recovered.live.last_mut() {
             Some((live, last, bytes)) if *live == slot => (*last, *bytes) = (header.number, end),
             _ => self.recovered.live.push((slot, header.number, end)),

@@ -1,0 +1,79 @@
+//! What goes on, and what is read, after something went wrong once.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
+mod oracle;
+
+use std::path::PathBuf;
+
+use oracle::History;
+use oracle::check::check;
+use oracle::session::{Plan, Session, open, small_options};
+use store::disk::simulated::{Call, Failure, Fault, Random, SimulatedDisk, Survival};
+use store::embedded::Options;
+use store::{CommitError, Engine, LogId, Position};
+
+const LOG: LogId = LogId(1);
+
+/// Nothing is read from memory, made ready, or flushed unasked.
+fn options() -> Options {
+    Options {
+        segment_bytes_max: 8 << 10,
+        tail_cache_bytes: 0,
+        wal_file_bytes: 1 << 20,
+        wal_files_ahead: 0,
+        flush_bytes: 1 << 30,
+        ..small_options()
+    }
+}
+
+async fn session(disk: SimulatedDisk, history: History) -> Session {
+    let embedded = open(&disk, options()).await.unwrap();
+    Session::new(embedded, disk, history)
+}
+
+fn frames(log: LogId, count: usize) -> Plan {
+    Plan {
+        logs: vec![log; count],
+        sizes: vec![1_000; count],
+        has_row: false,
+        shared: vec![],
+    }
+}
+
+fn failing_syncs(under: &str) -> Fault {
+    Fault {
+        call: Some(Call::Sync),
+        under: PathBuf::from(under),
+        ..Fault::at(1, Failure::Io)
+    }
+}
+
+/// The sync of a block fails and the process is killed. The next one reads the block from the
+/// system's memory, where it counts as clean: a sync succeeds and writes nothing. So what was
+/// read then was lost in a power cut.
+#[tokio::test]
+async fn a_block_whose_sync_failed_is_durable_once_the_next_start_has_read_it() {
+    for seed in 0..20 {
+        let first = session(SimulatedDisk::new(seed), History::default()).await;
+        first.create(LOG).await.unwrap();
+        first.disk.plan(failing_syncs("wal"));
+        let refused = first.commit(frames(LOG, 3)).await.unwrap_err();
+        assert!(matches!(refused, CommitError::Unknown(_)), "{refused:?}");
+        let (history, killed) = first.kill();
+        let second = session(killed, history).await;
+        second.observe(LOG, Position::FIRST).await.unwrap();
+        let random = &mut Random::new(seed);
+        let (history, cut) = second.cut_power(random, Survival::Nothing);
+        let third = session(cut, history.clone()).await;
+        third.embedded.health().unwrap();
+        check(&history, &third.engine(), usize::MAX).await.unwrap();
+        for session in [first, second, third] {
+            session.close().await;
+        }
+    }
+}
