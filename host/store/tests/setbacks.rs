@@ -45,6 +45,12 @@ fn frames(log: LogId, count: usize) -> Plan {
     }
 }
 
+async fn positions(session: &Session, log: LogId) -> Vec<Position> {
+    let batch = session.embedded.read(log, Position::FIRST, 1 << 20).await;
+    let frames = batch.unwrap().frames;
+    frames.iter().map(|frame| frame.position).collect()
+}
+
 fn failing_syncs(under: &str) -> Fault {
     Fault {
         call: Some(Call::Sync),
@@ -76,4 +82,20 @@ async fn a_block_whose_sync_failed_is_durable_once_the_next_start_has_read_it() 
             session.close().await;
         }
     }
+}
+
+/// A log that changed after a failed flush was flushed twice by the next one, and when that began
+/// a segment, the frames were in two places and read twice.
+#[tokio::test]
+async fn frames_are_read_once_after_a_flush_that_failed() {
+    let session = session(SimulatedDisk::new(1), History::default()).await;
+    session.create(LOG).await.unwrap();
+    session.commit(frames(LOG, 20)).await.unwrap();
+    session.disk.plan(failing_syncs("tables.redb"));
+    session.embedded.flush().await.unwrap_err();
+    session.commit(frames(LOG, 1)).await.unwrap();
+    session.embedded.flush().await.unwrap();
+    let expected: Vec<Position> = (0..21).map(Position).collect();
+    assert_eq!(positions(&session, LOG).await, expected);
+    session.close().await;
 }

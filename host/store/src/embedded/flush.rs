@@ -178,6 +178,10 @@ fn flush(shared: &Shared) -> Result<(), StoreError> {
     }
     let block = shared.durable_block.load(Ordering::Acquire);
     let dirty = std::mem::take(&mut shared.flush.state().dirty);
+    // From here on a change notes the log again.
+    for log in &dirty {
+        log.state().dirty = false;
+    }
     let outcome = move_frames(shared, &dirty, block);
     match &outcome {
         Ok(()) => shared.health.clear(Topic::Flush),
@@ -188,7 +192,13 @@ fn flush(shared: &Shared) -> Result<(), StoreError> {
                 tracing::warn!("the ballast was given up to flush to a full disk");
             }
             shared.health.set(Topic::Flush, format!("flush: {error}"));
-            shared.flush.state().dirty.extend(dirty);
+            for log in dirty {
+                // A log that changed in the meantime is noted already; it must not be twice.
+                let noted = std::mem::replace(&mut log.state().dirty, true);
+                if !noted {
+                    shared.flush.note_dirty(log);
+                }
+            }
         }
     }
     outcome
@@ -243,10 +253,9 @@ fn flush_log(
     Ok(flushed)
 }
 
-/// What is to be flushed of a log now. From here on a change notes the log again.
+/// What is to be flushed of a log now.
 fn snapshot(log: &Arc<Log>) -> (Flushed, Vec<WalFrame>, Option<Segment>) {
-    let mut state = log.state();
-    state.dirty = false;
+    let state = log.state();
     let gone = |segment: &&Segment| segment.end <= state.horizon;
     let gone: Vec<_> = state
         .segments
