@@ -13,8 +13,10 @@ use std::path::PathBuf;
 use oracle::History;
 use oracle::check::check;
 use oracle::session::{Plan, Session, open, small_options};
+use store::disk::Disk;
 use store::disk::simulated::{Call, Failure, Fault, Random, SimulatedDisk, Survival};
 use store::embedded::Options;
+use store::embedded::format::{BlockCheck, Entry, LogChange, decode_block};
 use store::{CommitError, Engine, LogId, Position};
 
 const LOG: LogId = LogId(1);
@@ -97,5 +99,34 @@ async fn frames_are_read_once_after_a_flush_that_failed() {
     session.embedded.flush().await.unwrap();
     let expected: Vec<Position> = (0..21).map(Position).collect();
     assert_eq!(positions(&session, LOG).await, expected);
+    session.close().await;
+}
+
+/// A start may read a trim beside a catalog that has later frames already. One that said no more
+/// than "all" took those along.
+#[tokio::test]
+async fn a_trim_of_all_names_the_place_that_was_the_tip() {
+    let session = session(SimulatedDisk::new(1), History::default()).await;
+    session.create(LOG).await.unwrap();
+    session.commit(frames(LOG, 3)).await.unwrap();
+    session.trim(LOG, Position(u64::MAX)).await.unwrap();
+    let mut trims = Vec::new();
+    for (path, length) in session.disk.files() {
+        if !path.starts_with("wal") {
+            continue;
+        }
+        let mut bytes = vec![0; usize::try_from(length).unwrap()];
+        let file = session.disk.open(&path).unwrap();
+        file.read_at(&mut bytes, 0).unwrap();
+        for at in (0..bytes.len()).step_by(4_096) {
+            if let Some((_, BlockCheck::Sound(entries))) = decode_block(&bytes[at..]) {
+                trims.extend(entries.into_iter().filter_map(|entry| match entry {
+                    Entry::Change(LogChange::Trim(LOG, before)) => Some(before),
+                    _ => None,
+                }));
+            }
+        }
+    }
+    assert_eq!(trims, [Position(3)]);
     session.close().await;
 }

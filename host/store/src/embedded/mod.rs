@@ -360,7 +360,9 @@ impl Engine for Embedded {
 
     async fn trim(&self, log: LogId, before: Position) -> Result<(), StoreError> {
         let trimmed = self.shared.logs.find(log)?;
-        let forgets = trimmed.state().horizon < before.min(trimmed.tip());
+        // What is written must mean the same place when it is read again beside later frames.
+        let before = before.min(trimmed.tip());
+        let forgets = trimmed.state().horizon < before;
         match forgets {
             true => self.change(vec![LogChange::Trim(log, before)]).await,
             false => Ok(()),
