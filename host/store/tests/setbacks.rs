@@ -8,7 +8,7 @@
 
 mod oracle;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use oracle::History;
 use oracle::check::check;
@@ -20,6 +20,7 @@ use store::embedded::format::{BlockCheck, Entry, LogChange, decode_block};
 use store::{CommitError, Engine, LogId, Position};
 
 const LOG: LogId = LogId(1);
+const OTHER: LogId = LogId(2);
 
 /// Nothing is read from memory, made ready, or flushed unasked.
 fn options() -> Options {
@@ -129,4 +130,36 @@ async fn a_trim_of_all_names_the_place_that_was_the_tip() {
     }
     assert_eq!(trims, [Position(3)]);
     session.close().await;
+}
+
+/// One file that an operator removed, or one damaged sector, kept every log from being flushed,
+/// until no write-ahead file was left.
+#[tokio::test]
+async fn a_segment_that_is_lost_keeps_no_log_from_being_flushed() {
+    for is_removed in [true, false] {
+        let first = session(SimulatedDisk::new(1), History::default()).await;
+        for log in [LOG, OTHER] {
+            first.create(log).await.unwrap();
+            first.commit(frames(log, 2)).await.unwrap();
+        }
+        first.embedded.close().await.unwrap();
+        let path = Path::new("logs/0000000000000001/00000000000000000000.seg");
+        match is_removed {
+            true => first.disk.remove(path).unwrap(),
+            false => assert!(first.disk.flip(path, 20, 1)),
+        }
+        let (history, disk) = first.kill();
+        let second = session(disk, history).await;
+        for log in [LOG, OTHER] {
+            second.commit(frames(log, 2)).await.unwrap();
+        }
+        second.embedded.flush().await.unwrap();
+        assert!(second.embedded.health().is_err());
+        assert_eq!(positions(&second, OTHER).await.len(), 4);
+        let lost = second.embedded.read(LOG, Position::FIRST, 1).await;
+        assert!(lost.is_err(), "{lost:?}");
+        let rest = second.embedded.read(LOG, Position(2), 1 << 20).await;
+        assert_eq!(rest.unwrap().frames.len(), 2);
+        second.close().await;
+    }
 }

@@ -1,5 +1,6 @@
 //! Copies one log's frames from the write-ahead log into its segments.
 
+use std::io;
 use std::sync::Arc;
 
 use crate::embedded::flush::Touched;
@@ -118,15 +119,7 @@ impl<'a> SegmentWriter<'a> {
     }
 
     fn begin_segment_for(&mut self, frame: &WalFrame) -> Result<(), StoreError> {
-        if let Some(segment) = self.resume.take() {
-            let file = self.shared.segments.open(self.log, segment.base)?;
-            self.touched.push(Touched {
-                file: file.clone(),
-                log: self.log,
-                is_new: false,
-            });
-            self.open = Some((segment, file));
-        }
+        self.resume()?;
         let open = self.open.as_ref();
         if open.is_some_and(|(segment, _)| self.has_room(segment, frame)) {
             return Ok(());
@@ -146,6 +139,31 @@ impl<'a> SegmentWriter<'a> {
             last_arrival: frame.arrival,
             closed: false,
         };
+        self.open = Some((segment, file));
+        Ok(())
+    }
+
+    /// Opens the segment that was there before. One that is gone or damaged is left as it is:
+    /// reading it says so, and the frames of this log and of all others still find their place.
+    fn resume(&mut self) -> Result<(), StoreError> {
+        let Some(segment) = self.resume.take() else {
+            return Ok(());
+        };
+        let file = match self.shared.segments.open(self.log, segment.base) {
+            Ok(file) => file,
+            Err(error) if is_lost(&error) => {
+                self.shared.health.set(Topic::Damage, error.to_string());
+                let closed = true;
+                self.changed.push(Segment { closed, ..segment });
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        self.touched.push(Touched {
+            file: file.clone(),
+            log: self.log,
+            is_new: false,
+        });
         self.open = Some((segment, file));
         Ok(())
     }
@@ -176,5 +194,14 @@ impl<'a> SegmentWriter<'a> {
         self.changed
             .extend(self.open.take().map(|(segment, _)| segment));
         Ok(self.changed)
+    }
+}
+
+/// Whether trying again would meet the same.
+fn is_lost(error: &StoreError) -> bool {
+    match error {
+        StoreError::Corrupt { .. } => true,
+        StoreError::Io { source, .. } => source.kind() == io::ErrorKind::NotFound,
+        _ => false,
     }
 }
