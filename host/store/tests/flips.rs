@@ -53,6 +53,7 @@ fn options() -> Options {
         wal_file_bytes: 1 << 20,
         free_bytes_min: 0,
         ballast_bytes: 0,
+        wal_files_ahead: 0,
         ..Options::default()
     }
 }
