@@ -28,7 +28,8 @@ pub(crate) struct PutArgs {
     /// What picks the shard; without it, records are spread over all shards
     #[arg(long, value_name = "KEY")]
     partition_key: Option<String>,
-    /// The record's data; '-' puts one record for every line of standard input
+    /// The record's data; '-' puts one record for every line of standard input. A record that its
+    /// shard refuses for a moment is put again, and may then come after later lines
     #[arg(default_value = STANDARD_INPUT)]
     data: String,
     #[command(flatten)]

@@ -1,6 +1,7 @@
 //! What the operations say, as far as the commands use it. Names are the API's.
 
 use serde::{Deserialize, Serialize};
+use wire::json::EpochSeconds;
 
 /// An input that is the name of a stream.
 #[derive(Serialize)]
@@ -100,6 +101,8 @@ pub(crate) struct GetShardIterator<'a> {
     pub(crate) shard_iterator_type: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) starting_sequence_number: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) timestamp: Option<EpochSeconds>,
 }
 
 #[derive(Deserialize)]

@@ -10,6 +10,7 @@ use clap::{Args, ValueEnum};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use follow::LATEST;
 pub(crate) use follow::{Come, follow};
 
 use super::describe::shards;
@@ -68,7 +69,7 @@ pub(crate) async fn run(args: &TailArgs) -> Result<(), Failure> {
     }
     let kind = match args.from {
         From::TrimHorizon => "TRIM_HORIZON",
-        From::Latest => "LATEST",
+        From::Latest => LATEST,
     };
     for shards in parts {
         let client = Client::new(&target);

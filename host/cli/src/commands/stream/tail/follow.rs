@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
+use types::{Clock, SystemClock, Timestamp};
+
+use wire::json::EpochSeconds;
 
 use crate::client::{CallError, Client};
 use crate::commands::stream::shapes::{
@@ -13,6 +16,9 @@ use crate::commands::stream::shapes::{
 
 /// Between two reads of one shard: AWS allows five in a second, for all its readers.
 const READ_PAUSE: Duration = Duration::from_millis(250);
+
+/// Where a tail begins that is to print only what comes from now on.
+pub(crate) const LATEST: &str = "LATEST";
 
 /// Records of a shard, or why there are no more.
 pub(crate) type Come = Result<(String, Vec<Record>), CallError>;
@@ -24,6 +30,8 @@ struct Cursor {
     iterator: Option<String>,
     /// The last record that was read.
     read_to: Option<String>,
+    /// When the first iterator was asked for.
+    begun_at: Option<Timestamp>,
     due: Instant,
 }
 
@@ -40,6 +48,7 @@ pub(crate) async fn follow(
         shard,
         iterator: None,
         read_to: None,
+        begun_at: None,
         due: Instant::now(),
     };
     let mut cursors: VecDeque<Cursor> = shards.into_iter().map(begin).collect();
@@ -79,7 +88,7 @@ async fn read(
 ) -> Result<(Vec<Record>, bool), CallError> {
     let iterator = match cursor.iterator.clone() {
         Some(iterator) => iterator,
-        None => first_iterator(client, stream, cursor, kind).await?,
+        None => new_iterator(client, stream, cursor, kind).await?,
     };
     cursor.iterator = Some(iterator.clone());
     let input = GetRecords {
@@ -100,19 +109,89 @@ async fn read(
     Ok((answer.records, ended))
 }
 
-async fn first_iterator(
+/// The first iterator, or one that goes on where an expired one stood: after the last record. If
+/// there was none, LATEST would now skip what came meanwhile, so the time of the first LATEST
+/// stands for it, by the clock of this machine.
+async fn new_iterator(
     client: &mut Client,
     stream: &str,
-    cursor: &Cursor,
+    cursor: &mut Cursor,
     kind: &str,
 ) -> Result<String, CallError> {
+    let now = SystemClock.now();
     let after = cursor.read_to.as_deref();
+    let (kind, at) = match (after, cursor.begun_at) {
+        (Some(_), _) => ("AFTER_SEQUENCE_NUMBER", None),
+        (None, Some(begun_at)) if kind == LATEST => ("AT_TIMESTAMP", Some(begun_at)),
+        (None, _) => (kind, None),
+    };
     let input = GetShardIterator {
         stream_name: stream,
         shard_id: &cursor.shard,
-        shard_iterator_type: after.map_or(kind, |_| "AFTER_SEQUENCE_NUMBER"),
+        shard_iterator_type: kind,
         starting_sequence_number: after,
+        timestamp: at.map(EpochSeconds),
     };
     let answer: ShardIterator = client.call("GetShardIterator", &input).await?;
+    cursor.begun_at.get_or_insert(now);
     Ok(answer.shard_iterator)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::{Value, json};
+    use server::Config;
+    use store::Engine;
+    use store::disk::simulated::SimulatedDisk;
+    use store::embedded::{Embedded, Options};
+    use types::ManualClock;
+
+    use super::*;
+    use crate::client::Target;
+
+    const OVER_FIVE_MINUTES: Duration = Duration::from_secs(301);
+
+    async fn data(client: &mut Client, cursor: &mut Cursor) -> Vec<String> {
+        let (records, _) = read(client, "clicks", cursor, LATEST).await.unwrap();
+        records.into_iter().map(|record| record.data).collect()
+    }
+
+    /// A tail from LATEST whose iterator expired began at LATEST again, and never printed what had
+    /// come since it began.
+    #[tokio::test]
+    async fn a_tail_that_was_held_up_for_long_goes_on_where_it_stood() {
+        let open = || Embedded::open(Arc::new(SimulatedDisk::new(1)), Options::default());
+        let engine: Arc<dyn Engine> = tokio::task::spawn_blocking(open).await.unwrap().unwrap();
+        let clock = Arc::new(ManualClock::new(SystemClock.now()));
+        let mut config = Config::default();
+        config.listen.set_port(0);
+        config.throttle = false;
+        let server = server::start(config, engine, clock.clone()).await.unwrap();
+        let target = Arc::new(Target::local(server.address()).unwrap());
+        crate::commands::stream::create(&target, "clicks", 1)
+            .await
+            .unwrap();
+        let mut client = Client::new(&target);
+        let mut cursor = Cursor {
+            shard: "shardId-000000000000".to_owned(),
+            iterator: None,
+            read_to: None,
+            begun_at: None,
+            due: Instant::now(),
+        };
+        assert!(data(&mut client, &mut cursor).await.is_empty());
+        // Nothing was read before the first expiry; before the second, a record was.
+        for expected in ["b25l", "dHdv"] {
+            clock.advance(Duration::from_secs(1));
+            let record = json!({"StreamName": "clicks", "PartitionKey": "k", "Data": expected});
+            let _: Value = client.call("PutRecord", &record).await.unwrap();
+            clock.advance(OVER_FIVE_MINUTES);
+            let expired = data(&mut client, &mut cursor).await;
+            assert!(expired.is_empty() && cursor.iterator.is_none());
+            assert_eq!(data(&mut client, &mut cursor).await, [expected]);
+        }
+        server.shut_down().await.unwrap();
+    }
 }
