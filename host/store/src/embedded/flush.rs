@@ -12,7 +12,7 @@ use std::io;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
@@ -27,7 +27,7 @@ use crate::engine::{LogId, Position, StoreError};
 /// How often the flusher looks whether there is something to do.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// How long it waits after a failure.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
+const RETRY_AFTER: Duration = Duration::from_secs(2);
 /// With more segments written than this, the whole disk is synced at once.
 const SYNCED_ONE_BY_ONE_MAX: usize = 16;
 /// The file that holds space back.
@@ -134,24 +134,21 @@ pub struct Touched {
 
 /// Flushes until it is stopped.
 pub fn run(shared: &Arc<Shared>) {
-    let mut wait = LOOK_EVERY;
+    let mut retry_at: Option<Instant> = None;
     loop {
-        let asked_by = match shared.flush.wait(wait) {
+        let asked_by = match shared.flush.wait(LOOK_EVERY) {
             Turn::Stop => return,
             Turn::FlushFor(asked_by) => asked_by,
             Turn::Look => {
-                if !is_due(shared) {
+                // A writer that finds no slot wakes the flusher, however often a flush fails.
+                if retry_at.is_some_and(|at| Instant::now() < at) || !is_due(shared) {
                     continue;
                 }
                 Vec::new()
             }
         };
         let outcome = flush(shared);
-        wait = if outcome.is_ok() {
-            LOOK_EVERY
-        } else {
-            RETRY_AFTER
-        };
+        retry_at = outcome.is_err().then(|| Instant::now() + RETRY_AFTER);
         for reply in asked_by {
             // Who asked may have gone.
             let _ = reply.send(outcome.clone());

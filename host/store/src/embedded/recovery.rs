@@ -378,7 +378,12 @@ impl Replay<'_> {
                         take(state, &header, header_crc, in_wal, damage)
                     });
                 }
-                Entry::Row(row) => self.tables.publish([row]),
+                // A copy: a slice would keep its whole block in memory until the first flush.
+                Entry::Row(mut row) => {
+                    row.key = Bytes::copy_from_slice(&row.key);
+                    row.value = row.value.map(|value| Bytes::copy_from_slice(&value));
+                    self.tables.publish([row]);
+                }
                 Entry::Change(change) => {
                     self.recovered.dirty.extend(self.logs.apply(change));
                 }

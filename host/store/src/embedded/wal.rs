@@ -219,6 +219,7 @@ impl Wal {
 
     /// Makes slots ready ahead of the writer until [`Wal::stop_preparing`] is called.
     pub fn prepare_until_stopped(&self) {
+        let mut has_failed = false;
         loop {
             let mut slots = self.slots();
             while !slots.is_stopping && !self.wants_ready(&slots) {
@@ -231,8 +232,12 @@ impl Wal {
                 return;
             }
             drop(slots);
-            if let Err(error) = self.prepare() {
-                tracing::warn!(%error, "no write-ahead file was made ready");
+            let prepared = self.prepare();
+            let failed_before = std::mem::replace(&mut has_failed, prepared.is_err());
+            if let Err(error) = prepared {
+                if !failed_before {
+                    tracing::warn!(%error, "no write-ahead file was made ready");
+                }
                 let slots = self.slots();
                 let pause = |slots: &mut Slots| !slots.is_stopping;
                 // Woken or not, it looks again.
