@@ -180,7 +180,8 @@ async fn what_is_not_http_is_refused() {
 async fn pipelined_requests_are_answered_in_their_order() {
     let server = start(|_| {}).await;
     let mut socket = Socket::connect(&server).await;
-    let pair = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let get = |path| format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let pair = get("/healthz") + &get("/nothing");
     socket.send(pair.repeat(50)).await;
     for _ in 0..50 {
         assert_eq!(socket.answer().await.status, 200);
