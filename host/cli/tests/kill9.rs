@@ -342,7 +342,7 @@ impl Connection {
     fn call(&mut self, operation: &str, input: &Value) -> Option<Value> {
         let body = input.to_string();
         let head = format!(
-            "POST / HTTP/1.1\r\nhost: millrace\r\ncontent-type: application/x-amz-json-1.1\r\n\
+            "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/x-amz-json-1.1\r\n\
              x-amz-target: Kinesis_20131202.{operation}\r\ncontent-length: {}\r\n\r\n",
             body.len()
         );
