@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, reason = "what it prints is what it is for")]
 
 mod conformance;
+mod plugins;
 mod process;
 mod report;
 mod test;
@@ -15,9 +16,10 @@ use crate::workspace::Workspace;
 const USAGE: &str = "\
 usage: cargo xtask <command> [arguments]
 
-  demo   builds millrace and runs `millrace demo` with the arguments
-  test   format, clippy, every test, the conformance clients, licences
-  bench  builds the benchmarks and runs them with the arguments";
+  demo     builds the plugins and millrace, and runs `millrace demo` with the arguments
+  test     the plugins, format, clippy, every test, the conformance clients, licences
+  plugins  builds the plugins and puts each beside its manifest
+  bench    builds the benchmarks and runs them with the arguments";
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
     let done = Workspace::find().and_then(|workspace| match command.as_str() {
         "demo" => tools::make().and_then(|()| demo(&workspace, &rest)),
         "test" => tools::make().and_then(|()| test::run(&workspace)),
+        "plugins" => plugins::build(&workspace).map(|()| true),
         "bench" => tools::make().and_then(|()| bench(&workspace, &rest)),
         _ => Err(USAGE.to_owned()),
     });
@@ -40,12 +43,16 @@ fn main() -> ExitCode {
 }
 
 fn demo(workspace: &Workspace, arguments: &[String]) -> Result<bool, String> {
+    plugins::build(workspace)?;
+    let changed = plugins::build_for_demo(workspace)?;
     process::must(&mut workspace.cargo(&["build", "--release", "--bin", "millrace"]))?;
-    process::succeeds(
-        Command::new(workspace.binary("release"))
-            .arg("demo")
-            .args(arguments),
-    )
+    let mut demo = Command::new(workspace.binary("release"));
+    demo.arg("demo")
+        .arg("--plugins")
+        .arg(workspace.plugins())
+        .arg("--swap")
+        .arg(changed);
+    process::succeeds(demo.args(arguments))
 }
 
 fn bench(workspace: &Workspace, arguments: &[String]) -> Result<bool, String> {

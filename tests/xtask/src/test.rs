@@ -1,6 +1,7 @@
 //! The one test command: every step is run though an earlier one failed, and all are summed up.
 
 use crate::conformance;
+use crate::plugins;
 use crate::process;
 use crate::report::{self, Outcome, Step};
 use crate::tools;
@@ -9,6 +10,7 @@ use crate::workspace::Workspace;
 /// Runs everything; whether nothing failed. The last line printed is `N passed, N failed`.
 pub fn run(workspace: &Workspace) -> Result<bool, String> {
     let mut steps = vec![
+        plugins(workspace),
         plain(workspace, "format", &["fmt", "--all", "--", "--check"]),
         plain(
             workspace,
@@ -40,6 +42,15 @@ fn plain(workspace: &Workspace, name: &'static str, arguments: &[&str]) -> Step 
         Err(why) => Outcome::Failed(why),
     };
     Step::plain(name, outcome)
+}
+
+/// Tests find the plugins beside their manifests.
+fn plugins(workspace: &Workspace) -> Step {
+    let outcome = match plugins::build(workspace) {
+        Ok(()) => Outcome::Well,
+        Err(why) => Outcome::Failed(why),
+    };
+    Step::plain("plugins", outcome)
 }
 
 fn rust_tests(workspace: &Workspace) -> Step {

@@ -39,6 +39,11 @@ impl Workspace {
         self.target.join("conformance")
     }
 
+    /// The plugins, each in a folder of its name.
+    pub fn plugins(&self) -> PathBuf {
+        self.root.join("plugins")
+    }
+
     /// The sources of the conformance tests.
     pub fn conformance(&self) -> PathBuf {
         self.root.join("tests/conformance")

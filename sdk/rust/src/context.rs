@@ -1,0 +1,68 @@
+//! What the host offers a plugin.
+
+#[cfg(target_arch = "wasm32")]
+use crate::bindings::millrace::plugin::context as host;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::native as host;
+
+/// The value of `key` in the table `[config]` of the plugin's manifest. It does not change while
+/// an instance lives: read it in the `init` function.
+///
+/// In a native test it is what [`testing::with_config`](crate::testing::with_config) says, and
+/// nothing outside of that.
+pub fn config(key: &str) -> Option<String> {
+    host::config(key)
+}
+
+/// Adds `by` to a counter of the plugin's own, which the host publishes among its metrics. A name
+/// is 1 to 64 of `a-z`, `0-9` and `_`; others, and names beyond the first 64, are left out. Each
+/// call crosses to the host, which allows a batch 10,000 calls unless it is told otherwise.
+///
+/// In a native test [`testing::counted`](crate::testing::counted) shows the counters.
+pub fn counter(name: &str, by: u64) {
+    host::counter(name, by);
+}
+
+/// Milliseconds since 1970. Stands still while one batch is worked on, so that the same records
+/// give the same output when they are worked on again.
+///
+/// In a native test it is what [`testing::at_ms`](crate::testing::at_ms) says, and the machine's
+/// clock outside of that.
+pub fn now_ms() -> u64 {
+    host::now_ms()
+}
+
+/// Lines of the host's log, under the plugin's name. The host cuts long lines, and counts and
+/// leaves out those beyond the plugin's share. A line must not hold a record's data: logs are
+/// read by others than records are.
+///
+/// In a native test a line is printed to standard error.
+pub mod log {
+    use super::host;
+    use crate::bindings::millrace::plugin::context::Level;
+
+    /// What each record does.
+    pub fn trace(message: impl AsRef<str>) {
+        host::log(Level::Trace, message.as_ref());
+    }
+
+    /// What helps to find a mistake in the plugin.
+    pub fn debug(message: impl AsRef<str>) {
+        host::log(Level::Debug, message.as_ref());
+    }
+
+    /// What an operator may want to know.
+    pub fn info(message: impl AsRef<str>) {
+        host::log(Level::Info, message.as_ref());
+    }
+
+    /// The plugin goes on in a poorer way.
+    pub fn warn(message: impl AsRef<str>) {
+        host::log(Level::Warn, message.as_ref());
+    }
+
+    /// Someone must look.
+    pub fn error(message: impl AsRef<str>) {
+        host::log(Level::Error, message.as_ref());
+    }
+}

@@ -1,0 +1,160 @@
+//! Running a plugin natively, in its own tests. Nothing of this is part of a component.
+
+use std::collections::BTreeMap;
+
+use crate::bindings::exports::millrace::plugin::transform::BatchOut;
+use crate::bindings::millrace::plugin::types::{Slab, Status};
+use crate::native::{CONFIG, COUNTERS, NOW_MS};
+use crate::{Error, Output, Record, batch};
+
+/// What the host sees of one record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// These records go on in its place, one or more. A kept record is itself.
+    Delivered(Vec<Vec<u8>>),
+    /// It is left out on purpose.
+    Dropped,
+    /// It could not be worked on, for this reason.
+    Failed(String),
+}
+
+impl Outcome {
+    /// One record that goes on.
+    pub fn one(bytes: impl Into<Vec<u8>>) -> Self {
+        Self::Delivered(vec![bytes.into()])
+    }
+}
+
+/// Works on all records as one batch and answers what the host sees of each, in their order. A
+/// plugin with an `init` function is given as a closure: `|record| transform(&settings, record)`.
+///
+/// ```
+/// use millrace_sdk::testing::{Outcome, run};
+/// use millrace_sdk::{Output, Record};
+///
+/// let not_empty = |record: Record<'_>| match record.data() {
+///     [] => Ok(Output::Drop),
+///     _ => Ok(Output::Keep),
+/// };
+/// assert_eq!(run(not_empty, ["a", ""]), [Outcome::one("a"), Outcome::Dropped]);
+/// ```
+///
+/// # Panics
+/// When the plugin panics, and with records or outputs of more than 4 GiB.
+pub fn run<Data: AsRef<[u8]>>(
+    transform: impl Fn(Record<'_>) -> Result<Output, Error>,
+    records: impl IntoIterator<Item = Data>,
+) -> Vec<Outcome> {
+    let mut slab = Slab {
+        bytes: Vec::new(),
+        ends: Vec::new(),
+    };
+    for record in records {
+        slab.bytes.extend_from_slice(record.as_ref());
+        let Ok(end) = u32::try_from(slab.bytes.len()) else {
+            panic!("records of more than 4 GiB");
+        };
+        slab.ends.push(end);
+    }
+    let count = slab.ends.len();
+    match batch::work_on(slab, transform) {
+        Ok(answer) => outcomes(count, &answer),
+        Err(fault) => panic!("the batch failed: {fault:?}"),
+    }
+}
+
+/// Does `work` with this table `[config]`, and with the former one again after it.
+pub fn with_config<T>(config: &[(&str, &str)], work: impl FnOnce() -> T) -> T {
+    let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+    let before = CONFIG.replace(config.iter().map(owned).collect());
+    let done = work();
+    CONFIG.set(before);
+    done
+}
+
+/// Does `work` at this time, in milliseconds since 1970.
+pub fn at_ms<T>(now_ms: u64, work: impl FnOnce() -> T) -> T {
+    let before = NOW_MS.replace(Some(now_ms));
+    let done = work();
+    NOW_MS.set(before);
+    done
+}
+
+/// Does `work`, and answers its counters beside what it gives.
+pub fn counted<T>(work: impl FnOnce() -> T) -> (T, BTreeMap<String, u64>) {
+    let before = COUNTERS.take();
+    let done = work();
+    (done, COUNTERS.replace(before))
+}
+
+/// Reads an answer by the rules of the interface: sources in order, each named by one or more
+/// `ok` or by exactly one `dropped` or `failed`.
+fn outcomes(count: usize, answer: &BatchOut) -> Vec<Outcome> {
+    let mut outcomes: Vec<Outcome> = Vec::with_capacity(count);
+    let mut start = 0;
+    for (output, end) in answer.outputs.iter().zip(&answer.data.ends) {
+        let end = *end as usize;
+        let bytes = answer.data.bytes[start..end].to_vec();
+        start = end;
+        let is_new = output.source as usize == outcomes.len();
+        match (output.status, outcomes.last_mut()) {
+            (Status::Ok, Some(Outcome::Delivered(parts))) if !is_new => parts.push(bytes),
+            (Status::Ok, _) => outcomes.push(Outcome::one(bytes)),
+            (Status::Dropped, _) => outcomes.push(Outcome::Dropped),
+            (Status::Failed, _) => {
+                let reason = String::from_utf8_lossy(&bytes).into_owned();
+                outcomes.push(Outcome::Failed(reason));
+            }
+        }
+    }
+    assert!(outcomes.len() == count, "an outcome for each record");
+    outcomes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{config, counter, now_ms};
+
+    #[test]
+    fn a_batch_is_seen_record_by_record() {
+        let transform = |record: Record<'_>| {
+            Ok(match record.text()? {
+                "keep" => Output::Keep,
+                "drop" => Output::Drop,
+                text => Output::Split(text.split(' ').collect()),
+            })
+        };
+        let records: [&[u8]; 5] = [b"a b", b"keep", b"drop", b"\xff", b"c"];
+        let wanted = [
+            Outcome::Delivered(vec![b"a".to_vec(), b"b".to_vec()]),
+            Outcome::one("keep"),
+            Outcome::Dropped,
+            Outcome::Failed("byte 1 is not UTF-8".to_owned()),
+            Outcome::one("c"),
+        ];
+        assert_eq!(run(transform, records), wanted);
+    }
+
+    #[test]
+    fn what_a_test_says_of_the_host_holds_while_its_work_is_done() {
+        let seen = with_config(&[("mask", "#")], || config("mask"));
+        assert_eq!((seen.as_deref(), config("mask")), (Some("#"), None));
+        assert_eq!(at_ms(7, now_ms), 7);
+        assert!(7 < now_ms());
+    }
+
+    #[test]
+    fn counters_are_summed_up_by_name() {
+        let ((), counters) = counted(|| {
+            counter("a", 1);
+            counter("b", 2);
+            counter("a", 3);
+        });
+        assert_eq!(
+            counters.into_iter().collect::<Vec<_>>(),
+            [("a".into(), 4), ("b".into(), 2)]
+        );
+        assert!(counted(|| ()).1.is_empty());
+    }
+}
