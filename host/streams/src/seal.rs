@@ -7,6 +7,8 @@ use subtle::ConstantTimeEq;
 
 /// Bytes of the authentication code at a token's end: half of an HMAC-SHA256, as RFC 2104 allows.
 const CODE_BYTES: usize = 16;
+/// Bytes of a block of SHA-256.
+const BLOCK_BYTES: usize = 64;
 /// Characters that are looked at; no token that we made is longer.
 const TOKEN_CHARS_MAX: usize = types::limits::ITERATOR_CHARS_MAX;
 
@@ -53,16 +55,26 @@ impl SealingKey {
         bool::from(code.ct_eq(&ours)).then_some(payload)
     }
 
+    /// Another key, for `purpose` and from this one. No token has it: those of tokens begin with a
+    /// number of their own.
+    pub(crate) fn derive(&self, purpose: &str) -> [u8; Self::BYTES] {
+        self.hmac(&[0], purpose.as_bytes())
+    }
+
     fn code(&self, purpose: Purpose, payload: &[u8]) -> [u8; CODE_BYTES] {
         let mut code = [0; CODE_BYTES];
-        // HMAC takes a key of any length, so this always goes on.
-        if let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.0) {
-            mac.update(&[purpose as u8]);
-            mac.update(payload);
-            let full = mac.finalize().into_bytes();
-            code.copy_from_slice(&full[..CODE_BYTES]);
-        }
+        code.copy_from_slice(&self.hmac(&[purpose as u8], payload)[..CODE_BYTES]);
         code
+    }
+
+    fn hmac(&self, kind: &[u8], payload: &[u8]) -> [u8; Self::BYTES] {
+        // HMAC's own rule for keys shorter than a block: zeros behind them.
+        let mut block = [0; BLOCK_BYTES];
+        block[..Self::BYTES].copy_from_slice(&self.0);
+        let mut mac = Hmac::<Sha256>::new(&block.into());
+        mac.update(kind);
+        mac.update(payload);
+        mac.finalize().into_bytes().into()
     }
 }
 

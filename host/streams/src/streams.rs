@@ -124,6 +124,12 @@ impl Streams {
         }
     }
 
+    /// A key for another part of the server, made from the one that seals tokens and kept nowhere:
+    /// the same for the same purpose for as long as the data directory lives.
+    pub fn derived_key(&self, purpose: &str) -> [u8; SealingKey::BYTES] {
+        self.sealing_key.derive(purpose)
+    }
+
     /// What the clock says.
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()

@@ -1,0 +1,216 @@
+//! What a component must be before it is compiled. A compiler's time and memory can grow much
+//! faster than its input, so everything that can be counted in one pass over the file is counted
+//! first, and what a plugin may not import is refused by name.
+
+use wasmparser::{Encoding, FunctionBody, Operator, Parser, Payload, TypeRef};
+use wasmtime::Engine;
+
+/// Modules and components within a component, itself included.
+const PARTS_MAX: u64 = 64;
+/// How deep they may lie in each other.
+const DEPTH_MAX: usize = 4;
+/// Functions of all parts together.
+const FUNCTIONS_MAX: u64 = 20_000;
+/// Types of all parts together.
+const TYPES_MAX: u64 = 10_000;
+/// Imports, and exports, of all parts together.
+const IMPORTS_MAX: u64 = 1_000;
+const EXPORTS_MAX: u64 = 1_000;
+/// Globals, data segments and element segments of all parts together, each.
+const SEGMENTS_MAX: u64 = 10_000;
+/// Instances and aliases that a component declares.
+const INSTANCES_MAX: u64 = 10_000;
+/// Bytes of one function's body.
+const BODY_BYTES_MAX: usize = 1024 * 1024;
+/// Locals of one function.
+const LOCALS_MAX: u64 = 10_000;
+/// Blocks, loops and conditions that may lie in each other.
+const NESTING_MAX: u32 = 256;
+/// Targets of one branch table.
+const BRANCH_TARGETS_MAX: u32 = 10_000;
+
+/// Interfaces that a plugin may import, without their versions, and the versions that there are.
+const IMPORTS: [(&str, &str); 5] = [
+    ("millrace:plugin/", "0.1."),
+    ("wasi:io/", "0.2."),
+    ("wasi:cli/", "0.2."),
+    ("wasi:clocks/", "0.2."),
+    ("wasi:random/", "0.2."),
+];
+
+/// Refuses a file that is no component of a reasonable size and shape.
+///
+/// # Errors
+/// A sentence about what it is, or what there is too much of.
+pub(crate) fn admit(file: &[u8]) -> Result<(), String> {
+    if Engine::detect_precompiled(file).is_some() {
+        return Err("it is compiled code; a plugin is a component as it was built".to_owned());
+    }
+    let mut counts = Counts::default();
+    let mut open = Vec::new();
+    for payload in Parser::new(0).parse_all(file) {
+        let payload =
+            payload.map_err(|error| format!("byte {}: {}", error.offset(), error.message()))?;
+        match &payload {
+            Payload::Version { encoding, .. } => {
+                if open.is_empty() && *encoding == Encoding::Module {
+                    return Err(
+                        "it is a core module, not a component: build it for wasm32-wasip2"
+                            .to_owned(),
+                    );
+                }
+                open.push(*encoding);
+                up_to(open.len() as u64, DEPTH_MAX as u64, "levels of parts")?;
+                counts.parts += 1;
+                up_to(counts.parts, PARTS_MAX, "modules and components")?;
+            }
+            Payload::End(_) => {
+                open.pop();
+            }
+            _ => counts.add(&payload, open.len() == 1)?,
+        }
+    }
+    match open.is_empty() {
+        true => Ok(()),
+        false => Err("it ends before its end".to_owned()),
+    }
+}
+
+#[derive(Default)]
+struct Counts {
+    parts: u64,
+    functions: u64,
+    types: u64,
+    imports: u64,
+    exports: u64,
+    globals: u64,
+    data: u64,
+    elements: u64,
+    instances: u64,
+}
+
+impl Counts {
+    /// Counts what a section holds; `is_outermost` when it is one of the component itself.
+    fn add(&mut self, payload: &Payload<'_>, is_outermost: bool) -> Result<(), String> {
+        let (count, more, max, what) = match payload {
+            Payload::TypeSection(s) => (&mut self.types, s.count(), TYPES_MAX, "types"),
+            Payload::ComponentTypeSection(s) => (&mut self.types, s.count(), TYPES_MAX, "types"),
+            Payload::CoreTypeSection(s) => (&mut self.types, s.count(), TYPES_MAX, "types"),
+            Payload::FunctionSection(s) => {
+                (&mut self.functions, s.count(), FUNCTIONS_MAX, "functions")
+            }
+            Payload::ComponentCanonicalSection(s) => {
+                (&mut self.functions, s.count(), FUNCTIONS_MAX, "functions")
+            }
+            Payload::ImportSection(s) => {
+                for import in s.clone().into_imports() {
+                    let import = import.map_err(malformed)?;
+                    if matches!(import.ty, TypeRef::Memory(memory) if memory.shared) {
+                        return Err("it shares its memory between threads".to_owned());
+                    }
+                }
+                (&mut self.imports, s.count(), IMPORTS_MAX, "imports")
+            }
+            Payload::ComponentImportSection(s) => {
+                if is_outermost {
+                    for import in s.clone() {
+                        let import = import.map_err(malformed)?;
+                        check_import(import.name.name)?;
+                    }
+                }
+                (&mut self.imports, s.count(), IMPORTS_MAX, "imports")
+            }
+            Payload::ExportSection(s) => (&mut self.exports, s.count(), EXPORTS_MAX, "exports"),
+            Payload::ComponentExportSection(s) => {
+                (&mut self.exports, s.count(), EXPORTS_MAX, "exports")
+            }
+            Payload::GlobalSection(s) => (&mut self.globals, s.count(), SEGMENTS_MAX, "globals"),
+            Payload::DataSection(s) => (&mut self.data, s.count(), SEGMENTS_MAX, "data segments"),
+            Payload::ElementSection(s) => (
+                &mut self.elements,
+                s.count(),
+                SEGMENTS_MAX,
+                "element segments",
+            ),
+            Payload::InstanceSection(s) => {
+                (&mut self.instances, s.count(), INSTANCES_MAX, "instances")
+            }
+            Payload::ComponentInstanceSection(s) => {
+                (&mut self.instances, s.count(), INSTANCES_MAX, "instances")
+            }
+            Payload::ComponentAliasSection(s) => {
+                (&mut self.instances, s.count(), INSTANCES_MAX, "aliases")
+            }
+            Payload::CodeSectionEntry(body) => return check_body(body),
+            _ => return Ok(()),
+        };
+        *count += u64::from(more);
+        up_to(*count, max, what)
+    }
+}
+
+fn check_import(name: &str) -> Result<(), String> {
+    let (interface, version) = name.split_once('@').unwrap_or((name, ""));
+    let known = IMPORTS
+        .iter()
+        .find(|(prefix, _)| interface.starts_with(prefix));
+    match known {
+        Some((_, versions)) if version.starts_with(versions) => Ok(()),
+        Some((_, versions)) => Err(format!(
+            "it imports {}, and the host has {interface}@{versions}x",
+            name.escape_default()
+        )),
+        None => Err(format!(
+            "it imports {}, which no plugin may have",
+            name.escape_default()
+        )),
+    }
+}
+
+fn check_body(body: &FunctionBody<'_>) -> Result<(), String> {
+    let length = body.range().len();
+    if BODY_BYTES_MAX < length {
+        return Err(format!(
+            "a function of {length} bytes, more than {BODY_BYTES_MAX}"
+        ));
+    }
+    let mut locals = 0;
+    for group in body.get_locals_reader().map_err(malformed)? {
+        locals += u64::from(group.map_err(malformed)?.0);
+        up_to(locals, LOCALS_MAX, "locals in one function")?;
+    }
+    let mut nesting = 0_u32;
+    for operator in body.get_operators_reader().map_err(malformed)? {
+        match operator.map_err(malformed)? {
+            Operator::Block { .. }
+            | Operator::Loop { .. }
+            | Operator::If { .. }
+            | Operator::TryTable { .. } => {
+                nesting += 1;
+                up_to(
+                    u64::from(nesting),
+                    u64::from(NESTING_MAX),
+                    "blocks in each other",
+                )?;
+            }
+            Operator::End => nesting = nesting.saturating_sub(1),
+            Operator::BrTable { targets } => {
+                let most = u64::from(BRANCH_TARGETS_MAX);
+                up_to(u64::from(targets.len()), most, "targets of a branch")?;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn up_to(count: u64, max: u64, what: &str) -> Result<(), String> {
+    match count <= max {
+        true => Ok(()),
+        false => Err(format!("it has more than {max} {what}")),
+    }
+}
+
+fn malformed(error: wasmparser::BinaryReaderError) -> String {
+    format!("byte {}: {}", error.offset(), error.message())
+}

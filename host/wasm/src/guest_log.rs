@@ -1,0 +1,174 @@
+//! What a plugin says: lines of the host's log and counters among its metrics, both bounded.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use crate::bindings::context::Level;
+use crate::limits::{COUNTER_NAME_CHARS_MAX, COUNTERS_MAX, Limits};
+use crate::name::PluginName;
+
+/// Where a version's lines and counts go. All instances of the version share it.
+#[derive(Debug)]
+pub(crate) struct GuestLog {
+    name: PluginName,
+    line_bytes_max: usize,
+    bytes_per_second_max: u32,
+    budget: Mutex<Budget>,
+    lines_left_out: AtomicU64,
+    counters: Mutex<BTreeMap<String, u64>>,
+}
+
+/// Bytes that may still be logged.
+#[derive(Debug)]
+struct Budget {
+    bytes: u32,
+    filled_at: Instant,
+}
+
+impl GuestLog {
+    pub(crate) fn new(name: PluginName, limits: &Limits) -> Self {
+        Self {
+            name,
+            line_bytes_max: limits.log_line_bytes_max,
+            bytes_per_second_max: limits.log_bytes_per_second_max,
+            budget: Mutex::new(Budget {
+                bytes: limits.log_bytes_per_second_max,
+                filled_at: Instant::now(),
+            }),
+            lines_left_out: AtomicU64::new(0),
+            counters: Mutex::default(),
+        }
+    }
+
+    /// Writes one line, cut and without control characters: a line of a plugin must not look like
+    /// several, or move a terminal's cursor.
+    pub(crate) fn line(&self, level: Level, text: &str) {
+        let text = printable(text, self.line_bytes_max);
+        if !self.afford(text.len()) {
+            self.lines_left_out.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        let plugin = self.name.as_str();
+        match level {
+            Level::Trace => tracing::trace!(target: "plugin", plugin, "{text}"),
+            Level::Debug => tracing::debug!(target: "plugin", plugin, "{text}"),
+            Level::Info => tracing::info!(target: "plugin", plugin, "{text}"),
+            Level::Warn => tracing::warn!(target: "plugin", plugin, "{text}"),
+            Level::Error => tracing::error!(target: "plugin", plugin, "{text}"),
+        }
+    }
+
+    /// Adds to a counter; a bad name, or one too many, is left out.
+    pub(crate) fn count(&self, name: &str, by: u64) {
+        let fits = (1..=COUNTER_NAME_CHARS_MAX).contains(&name.len());
+        let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+        if !fits || !name.bytes().all(allowed) {
+            return;
+        }
+        let mut counters = lock(&self.counters);
+        let is_full = COUNTERS_MAX <= counters.len();
+        match counters.get_mut(name) {
+            Some(count) => *count = count.saturating_add(by),
+            None if is_full => {}
+            None => {
+                counters.insert(name.to_owned(), by);
+            }
+        }
+    }
+
+    pub(crate) fn counters(&self) -> BTreeMap<String, u64> {
+        lock(&self.counters).clone()
+    }
+
+    pub(crate) fn lines_left_out(&self) -> u64 {
+        self.lines_left_out.load(Ordering::Relaxed)
+    }
+
+    fn afford(&self, bytes: usize) -> bool {
+        let mut budget = lock(&self.budget);
+        let passed = budget.filled_at.elapsed().as_secs();
+        if 0 < passed {
+            *budget = Budget {
+                bytes: self.bytes_per_second_max,
+                filled_at: Instant::now(),
+            };
+        }
+        let left = u32::try_from(bytes)
+            .ok()
+            .and_then(|b| budget.bytes.checked_sub(b));
+        if let Some(left) = left {
+            budget.bytes = left;
+        }
+        left.is_some()
+    }
+}
+
+/// Every statement under these locks leaves their values whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// At most `bytes_max` bytes of `text`, with control characters written as escapes.
+pub(crate) fn printable(text: &str, bytes_max: usize) -> String {
+    let mut out = String::with_capacity(text.len().min(bytes_max));
+    for character in text.chars() {
+        let before = out.len();
+        match character.is_control() {
+            true => out.extend(character.escape_default()),
+            false => out.push(character),
+        }
+        if bytes_max < out.len() {
+            out.truncate(before);
+            out.push('…');
+            break;
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log() -> GuestLog {
+        let limits = Limits {
+            log_bytes_per_second_max: 100,
+            ..Limits::default()
+        };
+        GuestLog::new(PluginName::parse("a").unwrap(), &limits)
+    }
+
+    #[test]
+    fn a_flood_of_lines_is_cut_off_and_counted() {
+        let log = log();
+        for _ in 0..1_000 {
+            log.line(Level::Info, "ten bytes.");
+        }
+        // A second may pass on a slow machine, hardly fifty.
+        assert!((500..=990).contains(&log.lines_left_out()));
+    }
+
+    #[test]
+    fn counters_have_plain_names_and_a_limit() {
+        let log = log();
+        for bad in ["", "A", "a b", &"x".repeat(65)] {
+            log.count(bad, 1);
+        }
+        assert!(log.counters().is_empty());
+        for number in 0..1_000 {
+            log.count(&format!("c{number}"), 1);
+        }
+        log.count("c0", u64::MAX);
+        assert_eq!(log.counters().len(), COUNTERS_MAX);
+        assert_eq!(log.counters()["c0"], u64::MAX);
+    }
+
+    #[test]
+    fn a_line_cannot_move_a_cursor_or_be_longer_than_allowed() {
+        assert_eq!(printable("a\x1b[2Jb\n", 100), "a\\u{1b}[2Jb\\n");
+        assert_eq!(printable("éééé", 5), "éé…");
+        assert_eq!(printable("", 0), "");
+    }
+}

@@ -1,0 +1,203 @@
+//! One running copy of a version: a store with its memory, called batch by batch.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use wasmtime::{AsContextMut, Store, StoreContextMut};
+
+use crate::bindings::transformer::exports::millrace::plugin::transform::Fault as WitFault;
+use crate::bindings::transformer_simple::exports::millrace::plugin::transform_simple::InRecord;
+use crate::bindings::{transformer, transformer_simple};
+use crate::fault::Fault;
+use crate::guest_log::printable;
+use crate::limits::{HANDLES_MAX, REASON_BYTES_MAX};
+use crate::outputs::Outputs;
+use crate::runtime::Runtime;
+use crate::slab::Slab;
+use crate::state::{Moment, State};
+use crate::version::{Version, World};
+
+/// A copy of a version. Whatever a guest keeps in its memory lives as long as this.
+pub struct Instance {
+    version: Arc<Version>,
+    store: Store<State>,
+    exports: Exports,
+}
+
+enum Exports {
+    Slabs(transformer::Transformer),
+    Records(transformer_simple::TransformerSimple),
+}
+
+impl Instance {
+    /// Makes an instance and lets the plugin prepare it. Blocks for as long as the guest may take.
+    ///
+    /// # Errors
+    /// [`Fault::NoInstance`] when there are as many as there can be, or the guest did not begin.
+    pub fn start(version: &Arc<Version>, moment: Moment) -> Result<Self, Fault> {
+        let limits = &version.manifest().limits;
+        let runtime = version.runtime();
+        let mut store = Store::new(
+            &runtime.engine,
+            State::new(version.shared_manifest(), version.log(), moment),
+        );
+        store.limiter(|state| &mut state.limits);
+        store.set_hostcall_fuel(limits.output_bytes_max);
+        store
+            .as_context_mut()
+            .set_max_component_handles(HANDLES_MAX);
+        store.set_epoch_deadline(Runtime::ticks(limits.batch_time_max));
+        let ticking = runtime.ticking();
+        let started = begin(version, &mut store);
+        drop(ticking);
+        let exports = started.map_err(|why| {
+            version.counters().starts_failed.add(1);
+            let time = limits.batch_time_max;
+            let fault = match why {
+                Begun::Trapped(error) => Fault::of(&error, time, &store.data().last_words()),
+                Begun::Refused(text) => Fault::Trap(format!("init: {text}")),
+            };
+            Fault::NoInstance(fault.to_string())
+        })?;
+        Ok(Self {
+            version: Arc::clone(version),
+            store,
+            exports,
+        })
+    }
+
+    /// The version that this is a copy of.
+    pub fn version(&self) -> &Arc<Version> {
+        &self.version
+    }
+
+    /// What the plugin says that it is called, and its version, where its world has words for it.
+    pub(crate) fn describe(&mut self) -> Result<Option<(String, String)>, Fault> {
+        let Exports::Slabs(world) = &self.exports else {
+            return Ok(None);
+        };
+        let limits = self.version.manifest().limits;
+        self.store
+            .set_epoch_deadline(Runtime::ticks(limits.batch_time_max));
+        let ticking = self.version.runtime().ticking();
+        let described = world
+            .millrace_plugin_lifecycle()
+            .call_describe(&mut self.store);
+        drop(ticking);
+        match described {
+            Ok(said) => Ok(Some((
+                printable(&said.name, REASON_BYTES_MAX),
+                printable(&said.version, REASON_BYTES_MAX),
+            ))),
+            Err(error) => {
+                let last_words = self.store.data().last_words();
+                Err(Fault::of(&error, limits.batch_time_max, &last_words))
+            }
+        }
+    }
+
+    /// Works on one batch. Blocks for as long as a batch may take.
+    ///
+    /// # Errors
+    /// When the plugin gave no answer that keeps the rules. The instance must not be used again
+    /// after a fault other than one that the plugin itself told.
+    pub fn transform(&mut self, batch: &Slab) -> Result<Outputs, Fault> {
+        let started = Instant::now();
+        let limits = self.version.manifest().limits;
+        self.store.data_mut().begin_batch();
+        self.store
+            .set_epoch_deadline(Runtime::ticks(limits.batch_time_max));
+        let ticking = self.version.runtime().ticking();
+        let store = self.store.as_context_mut();
+        let called = match &self.exports {
+            Exports::Slabs(world) => call_with_slab(world, store, batch),
+            Exports::Records(world) => call_with_records(world, store, batch),
+        };
+        drop(ticking);
+        let outputs = called.unwrap_or_else(|error| {
+            let last_words = self.store.data().last_words();
+            Err(Fault::of(&error, limits.batch_time_max, &last_words))
+        });
+        let outputs = outputs.and_then(|outputs| match outputs.fault(batch.len()) {
+            None => Ok(outputs),
+            Some(fault) => Err(Fault::Answer(fault)),
+        });
+        self.version
+            .counters()
+            .called(batch, &outputs, started.elapsed());
+        outputs
+    }
+}
+
+enum Begun {
+    Trapped(wasmtime::Error),
+    Refused(String),
+}
+
+impl From<wasmtime::Error> for Begun {
+    fn from(error: wasmtime::Error) -> Self {
+        Self::Trapped(error)
+    }
+}
+
+fn begin(version: &Version, store: &mut Store<State>) -> Result<Exports, Begun> {
+    match version.world() {
+        World::Slabs(pre) => {
+            let world = pre.instantiate(&mut *store)?;
+            let begun = world.millrace_plugin_lifecycle().call_init(&mut *store)?;
+            begun.map_err(|text| Begun::Refused(printable(&text, REASON_BYTES_MAX)))?;
+            Ok(Exports::Slabs(world))
+        }
+        World::Records(pre) => Ok(Exports::Records(pre.instantiate(&mut *store)?)),
+    }
+}
+
+type Called = wasmtime::Result<Result<Outputs, Fault>>;
+
+fn call_with_slab(
+    world: &transformer::Transformer,
+    store: StoreContextMut<'_, State>,
+    batch: &Slab,
+) -> Called {
+    let told = |text: String| printable(&text, REASON_BYTES_MAX);
+    let answer = world
+        .millrace_plugin_transform()
+        .call_transform(store, batch.raw())?;
+    Ok(match answer {
+        Ok(out) => Ok(Outputs {
+            heads: out
+                .outputs
+                .into_iter()
+                .map(|output| (output.source, output.status.into()))
+                .collect(),
+            data: Slab::from_raw(out.data),
+        }),
+        Err(WitFault::Retryable(text)) => Err(Fault::Retryable(told(text))),
+        Err(WitFault::Permanent(text)) => Err(Fault::Permanent(told(text))),
+    })
+}
+
+fn call_with_records(
+    world: &transformer_simple::TransformerSimple,
+    store: StoreContextMut<'_, State>,
+    batch: &Slab,
+) -> Called {
+    let records: Vec<_> = (0..)
+        .zip(batch.iter())
+        .map(|(index, data)| InRecord {
+            index,
+            data: data.to_vec(),
+        })
+        .collect();
+    let answer = world
+        .millrace_plugin_transform_simple()
+        .call_transform(store, &records)?;
+    let mut outputs = Outputs::default();
+    for output in answer {
+        outputs.heads.push((output.index, output.status.into()));
+        if !outputs.data.push(&output.data) {
+            return Ok(Err(Fault::Answer("more than 4 GiB".to_owned())));
+        }
+    }
+    Ok(Ok(outputs))
+}

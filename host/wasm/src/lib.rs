@@ -1,0 +1,44 @@
+//! Plugins: WASM components that an operator puts into a directory, and everything that stands
+//! between their code and the rest of the process. The only crate that names wasmtime.
+//!
+//! A version goes `watcher` -> `directory` -> `loader` (`admission`, `code_cache`, `version`,
+//! `kept`) -> `plugins`, where it is in force. Whoever works with it makes an [`Instance`] and
+//! hands it batches. What it may use is in `limits`; what it is offered is in `state` and `sealed`.
+//!
+//! Calls into guests block. They are for threads that may be blocked, never for a task of the
+//! runtime.
+
+mod admission;
+mod bindings;
+mod code_cache;
+mod counters;
+mod directory;
+mod fault;
+mod files;
+mod guest_log;
+mod instance;
+mod kept;
+mod limits;
+mod loader;
+mod manifest;
+mod name;
+mod outputs;
+mod plugins;
+mod runtime;
+mod sealed;
+mod slab;
+mod state;
+mod version;
+mod watcher;
+
+pub use counters::{BATCH_TIME_BUCKETS_US, Count, Counters};
+pub use fault::Fault;
+pub use instance::Instance;
+pub use limits::Limits;
+pub use manifest::Manifest;
+pub use name::PluginName;
+pub use outputs::{Output, Outputs, Status};
+pub use plugins::{OpenError, Options, Plugin, Plugins, Refused};
+pub use slab::Slab;
+pub use state::Moment;
+pub use version::{ContentHash, Facts, Version};

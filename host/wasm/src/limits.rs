@@ -1,0 +1,66 @@
+//! What a plugin may use. Every number is the operator's to change; a manifest may ask for less of
+//! some, and never gets more.
+
+use std::time::Duration;
+
+/// How often the clock that interrupts plugins ticks: one that runs on is stopped this much later
+/// than its time at most.
+pub(crate) const TICK: Duration = Duration::from_millis(5);
+/// Instances that can exist at once, in the whole process. The memory of each is only reserved
+/// until it is used. One more is refused; the batch that needed it is tried again.
+pub(crate) const INSTANCES_MAX: u32 = 256;
+/// Core instances of one component: the guest's own modules and the shims between them.
+pub(crate) const CORE_INSTANCES_PER_COMPONENT_MAX: u32 = 64;
+/// Bytes of the pool's slots: no plugin gets more memory, whatever the operator says.
+pub(crate) const MEMORY_SLOT_BYTES: usize = 256 * 1024 * 1024;
+/// Bytes of a guest's stack; one that calls itself without end traps there.
+pub(crate) const STACK_BYTES: usize = 512 * 1024;
+/// Elements of a table: enough for an interpreter of a large language.
+pub(crate) const TABLE_ELEMENTS_MAX: usize = 20_000;
+/// Resources that a component may hold at a time, streams and pollables of WASI among them.
+pub(crate) const HANDLES_MAX: usize = 1_000;
+/// Random bytes that may be asked for in one call.
+pub(crate) const RANDOM_BYTES_MAX: u64 = 64 * 1024;
+/// Names of counters that a plugin may have; counts under further names are left out.
+pub(crate) const COUNTERS_MAX: usize = 64;
+/// Characters of a counter's name.
+pub(crate) const COUNTER_NAME_CHARS_MAX: usize = 64;
+/// Bytes of a manifest; a longer one is refused.
+pub(crate) const MANIFEST_BYTES_MAX: u64 = 64 * 1024;
+/// Bytes of the text of one failed record or call that are kept.
+pub(crate) const REASON_BYTES_MAX: usize = 1024;
+
+/// What every plugin may use, unless its manifest asks for less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a component's file. A larger one is refused before it is read.
+    pub component_bytes_max: u64,
+    /// Bytes of linear memory of one instance. A guest that wants more traps.
+    pub memory_bytes_max: usize,
+    /// How long one batch may take. A guest that takes longer traps.
+    pub batch_time_max: Duration,
+    /// Bytes that the host takes out of the guest for one batch, whatever they are: outputs, log
+    /// lines. A guest that gives more traps.
+    pub output_bytes_max: usize,
+    /// Calls to the host during one batch. One more traps.
+    pub host_calls_max: u32,
+    /// Bytes of a log line; the rest is cut off.
+    pub log_line_bytes_max: usize,
+    /// Bytes of log lines a second, over all instances of a version. Lines beyond are counted and
+    /// left out.
+    pub log_bytes_per_second_max: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            component_bytes_max: 8 * 1024 * 1024,
+            memory_bytes_max: 64 * 1024 * 1024,
+            batch_time_max: Duration::from_secs(1),
+            output_bytes_max: 16 * 1024 * 1024,
+            host_calls_max: 10_000,
+            log_line_bytes_max: 1024,
+            log_bytes_per_second_max: 64 * 1024,
+        }
+    }
+}

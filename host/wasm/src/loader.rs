@@ -1,0 +1,87 @@
+//! From files to a version that can be put in force: admitted, compiled, linked, kept, and tried
+//! once.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use types::Timestamp;
+
+use crate::admission;
+use crate::code_cache::CodeCache;
+use crate::instance::Instance;
+use crate::kept::{Kept, Source};
+use crate::limits::Limits;
+use crate::manifest::Manifest;
+use crate::name::PluginName;
+use crate::runtime::Runtime;
+use crate::state::Moment;
+use crate::version::{Facts, Version, World};
+
+/// What loading needs.
+pub(crate) struct Loader {
+    pub(crate) runtime: Arc<Runtime>,
+    pub(crate) kept: Kept,
+    pub(crate) code: CodeCache,
+    pub(crate) limits: Limits,
+}
+
+impl Loader {
+    /// Makes a version of what was found. It is kept durably before this answers, so that a
+    /// delivery may rely on it.
+    ///
+    /// # Errors
+    /// A sentence that says at which step, and why.
+    pub(crate) fn load(
+        &self,
+        name: &PluginName,
+        source: &Source,
+        now: Timestamp,
+    ) -> Result<Version, String> {
+        let manifest = match &source.manifest {
+            Some(text) => Manifest::parse(text, name, self.limits).map_err(|e| e.to_string())?,
+            None => Manifest::bare(name.clone(), self.limits),
+        };
+        admission::admit(&source.component)?;
+        let started = Instant::now();
+        let engine = &self.runtime.engine;
+        let compiled = self.code.component(engine, &source.component);
+        let (component, from_cache) = compiled.map_err(|why| format!("compile: {why}"))?;
+        let facts = Facts {
+            hash: source.hash(),
+            component_bytes: source.component.len(),
+            loaded_at: now,
+            compile_time: started.elapsed(),
+            from_cache,
+            described: None,
+        };
+        if component
+            .resources_required()
+            .is_some_and(|r| r.num_memories > 1)
+        {
+            return Err("it has more than one memory".to_owned());
+        }
+        let world = World::link(&self.runtime, &component)?;
+        let version = Version::new(manifest, world, Arc::clone(&self.runtime), facts);
+        let version = try_once(version, now)?;
+        self.kept
+            .save(source)
+            .map_err(|error| format!("keep it: {error}"))?;
+        Ok(version)
+    }
+}
+
+/// Makes an instance and asks it what it is.
+fn try_once(version: Version, now: Timestamp) -> Result<Version, String> {
+    let version = Arc::new(version);
+    let mut instance =
+        Instance::start(&version, Moment { now, seed: 0 }).map_err(|fault| fault.to_string())?;
+    let described = instance
+        .describe()
+        .map_err(|fault| format!("describe: {fault}"))?;
+    drop(instance);
+    match Arc::try_unwrap(version) {
+        Ok(version) => Ok(version.with_description(described)),
+        // The instance held the only other handle.
+        Err(version) => Err(format!("{version:?} is still held")),
+    }
+}

@@ -1,0 +1,141 @@
+//! What a plugin made of a batch, once it is known to keep the rules of its interface.
+
+use crate::bindings::types::Status as WitStatus;
+use crate::slab::Slab;
+
+/// What became of one record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// The bytes are a record to deliver.
+    Ok,
+    /// The source is left out on purpose.
+    Dropped,
+    /// The source could not be worked on; the bytes say why, as text.
+    Failed,
+}
+
+impl From<WitStatus> for Status {
+    fn from(status: WitStatus) -> Self {
+        match status {
+            WitStatus::Ok => Self::Ok,
+            WitStatus::Dropped => Self::Dropped,
+            WitStatus::Failed => Self::Failed,
+        }
+    }
+}
+
+/// One output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Output<'a> {
+    /// Which record of the batch it stems from, from 0.
+    pub source: usize,
+    /// What became of the source.
+    pub status: Status,
+    /// A record, or the reason.
+    pub data: &'a [u8],
+}
+
+/// The outputs of a batch in order of their sources. Each source has one or more [`Status::Ok`],
+/// or exactly one [`Status::Dropped`] or [`Status::Failed`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outputs {
+    pub(crate) heads: Vec<(u32, Status)>,
+    pub(crate) data: Slab,
+}
+
+impl Outputs {
+    /// All outputs in order.
+    pub fn iter(&self) -> impl Iterator<Item = Output<'_>> {
+        self.heads
+            .iter()
+            .zip(self.data.iter())
+            .map(|((source, status), data)| Output {
+                source: usize::try_from(*source).unwrap_or(usize::MAX),
+                status: *status,
+                data,
+            })
+    }
+
+    /// Why these are no outputs of a batch of `sources` records.
+    pub(crate) fn fault(&self, sources: usize) -> Option<String> {
+        if let Some(fault) = self.data.fault(self.heads.len()) {
+            return Some(fault);
+        }
+        let mut last: Option<(u32, Status)> = None;
+        for (source, status) in &self.heads {
+            let wanted = match last {
+                None => 0,
+                Some((last, Status::Ok)) if last == *source && *status == Status::Ok => last,
+                Some((last, _)) => last.saturating_add(1),
+            };
+            if usize::try_from(*source).is_ok_and(|source| sources <= source) {
+                return Some(format!("an output of record {source} of {sources}"));
+            }
+            if *source < wanted {
+                return Some(format!("record {source} out of order or more than once"));
+            }
+            if wanted < *source {
+                return Some(format!("no output of record {wanted}"));
+            }
+            last = Some((*source, *status));
+        }
+        let named = last.map_or(0, |(last, _)| u64::from(last) + 1);
+        match usize::try_from(named) == Ok(sources) {
+            true => None,
+            false => Some(format!("no output of record {named}")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(heads: &[(u32, Status)], sources: usize) -> Option<String> {
+        let mut data = Slab::default();
+        for _ in heads {
+            assert!(data.push(b"x"));
+        }
+        let heads = heads.to_vec();
+        Outputs { heads, data }.fault(sources)
+    }
+
+    #[test]
+    fn every_source_is_named_in_order_and_only_ok_more_than_once() {
+        use Status::{Dropped, Failed, Ok};
+        for good in [
+            &[(0, Ok), (1, Dropped), (2, Failed)][..],
+            &[(0, Ok), (0, Ok), (1, Ok), (2, Ok)],
+            &[(0, Failed), (1, Ok), (1, Ok), (2, Dropped)],
+        ] {
+            assert_eq!(fault(good, 3), None, "{good:?}");
+        }
+        for (bad, what) in [
+            (&[][..], "no output of record 0"),
+            (&[(0, Ok), (1, Ok)], "no output of record 2"),
+            (&[(0, Ok), (2, Ok)], "no output of record 1"),
+            (&[(1, Ok)], "no output of record 0"),
+            (&[(0, Ok), (1, Ok), (2, Ok), (3, Ok)], "record 3 of 3"),
+            (
+                &[(0, Ok), (0, Dropped)],
+                "record 0 out of order or more than once",
+            ),
+            (
+                &[(0, Failed), (0, Ok)],
+                "record 0 out of order or more than once",
+            ),
+            (
+                &[(0, Dropped), (0, Dropped)],
+                "record 0 out of order or more than once",
+            ),
+            (
+                &[(0, Ok), (1, Ok), (0, Ok)],
+                "record 0 out of order or more than once",
+            ),
+            (&[(u32::MAX, Ok)], "of 3"),
+        ] {
+            let told = fault(bad, 3).unwrap();
+            assert!(told.contains(what), "{bad:?}: {told}");
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! The plugins in force: which version each plugin has, and why a version was refused.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+
+use tokio::sync::watch;
+use types::{Clock, Timestamp};
+
+use crate::code_cache::CodeCache;
+use crate::kept::Kept;
+use crate::limits::Limits;
+use crate::loader::Loader;
+use crate::name::PluginName;
+use crate::runtime::Runtime;
+use crate::version::{ContentHash, Version};
+use crate::watcher::Watcher;
+
+/// Where plugins come from, and what they may use.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The directory that operators put plugins into; `None`: there are none.
+    pub directory: Option<PathBuf>,
+    /// A directory of the host's own: versions that were in force, and compiled code.
+    pub keep: PathBuf,
+    /// What every plugin may use.
+    pub limits: Limits,
+    /// What compiled code on disk is signed with.
+    pub cache_key: [u8; 32],
+}
+
+/// Why plugins cannot be had at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenError(pub(crate) String);
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for OpenError {}
+
+/// A version that is not in force, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// What was wrong with it.
+    pub why: String,
+    /// When it was refused.
+    pub at: Timestamp,
+}
+
+/// One plugin as it is at the moment.
+#[derive(Clone, Debug)]
+pub struct Plugin {
+    /// What it is called.
+    pub name: PluginName,
+    /// The version in force.
+    pub version: Option<Arc<Version>>,
+    /// The version that was put there last, if it could not be taken.
+    pub refused: Option<Refused>,
+    /// How often a version took the place of another since the start.
+    pub swaps: u64,
+}
+
+#[derive(Default)]
+struct Entry {
+    version: Option<Arc<Version>>,
+    refused: Option<Refused>,
+    swaps: u64,
+}
+
+/// What the watcher's thread and everybody else share.
+pub(crate) struct Registry {
+    entries: RwLock<BTreeMap<PluginName, Entry>>,
+    /// How often anything changed.
+    changes: watch::Sender<u64>,
+    clock: Arc<dyn Clock>,
+}
+
+/// All plugins of a server. Dropping it ends the watching.
+pub struct Plugins {
+    registry: Arc<Registry>,
+    loader: Arc<Loader>,
+    /// Versions that somebody may still hold, whether or not they are in force.
+    loaded: Mutex<HashMap<ContentHash, Weak<Version>>>,
+    watcher: Mutex<Option<Watcher>>,
+}
+
+impl Plugins {
+    /// Takes every plugin that lies complete in the directory, and watches it from then on. Blocks
+    /// for as long as compiling takes.
+    ///
+    /// # Errors
+    /// When the directory cannot be read or the host's own not be written. A plugin that is refused
+    /// is no error: see [`Plugins::list`].
+    pub fn open(options: Options, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        let failed = |what: &str, why: &dyn fmt::Display| OpenError(format!("{what}: {why}"));
+        let runtime = Runtime::new();
+        let runtime = runtime.map_err(|e| failed("start the runtime of plugins", &e))?;
+        let kept = Kept::open(&options.keep.join("versions"));
+        let code = CodeCache::open(&options.keep.join("compiled"), options.cache_key);
+        let loader = Arc::new(Loader {
+            runtime: Arc::new(runtime),
+            kept: kept.map_err(|e| failed("keep versions of plugins", &e))?,
+            code: code.map_err(|e| failed("keep compiled plugins", &e))?,
+            limits: options.limits,
+        });
+        let registry = Arc::new(Registry {
+            entries: RwLock::default(),
+            changes: watch::channel(0).0,
+            clock,
+        });
+        let watcher = match options.directory {
+            Some(directory) => Some(
+                Watcher::start(directory, Arc::clone(&registry), Arc::clone(&loader))
+                    .map_err(|why| failed("watch the plugins directory", &why))?,
+            ),
+            None => None,
+        };
+        Ok(Self {
+            registry,
+            loader,
+            loaded: Mutex::default(),
+            watcher: Mutex::new(watcher),
+        })
+    }
+
+    /// The version of a plugin that is in force.
+    pub fn current(&self, name: &PluginName) -> Option<Arc<Version>> {
+        let version = self.registry.read(name, |entry| entry.version.clone())??;
+        self.loaded()
+            .insert(version.hash(), Arc::downgrade(&version));
+        Some(version)
+    }
+
+    /// A version that is or was in force, to finish what was begun with it. Blocks when it has to
+    /// be loaded.
+    ///
+    /// # Errors
+    /// When it was not kept, or not as it was.
+    pub fn version(&self, name: &PluginName, hash: ContentHash) -> Result<Arc<Version>, String> {
+        if let Some(version) = self.loaded_version(name, hash) {
+            return Ok(version);
+        }
+        let source = self.loader.kept.load(hash)?;
+        let version = Arc::new(self.loader.load(name, &source, self.registry.now())?);
+        let mut loaded = self.loaded();
+        loaded.retain(|_, version| version.strong_count() > 0);
+        loaded.insert(hash, Arc::downgrade(&version));
+        Ok(version)
+    }
+
+    /// A version, if it is in force or somebody still holds it.
+    pub fn loaded_version(&self, name: &PluginName, hash: ContentHash) -> Option<Arc<Version>> {
+        let current = self.current(name).filter(|version| version.hash() == hash);
+        current.or_else(|| self.loaded().get(&hash).and_then(Weak::upgrade))
+    }
+
+    /// A number that changes whenever a version comes into force, is refused or goes.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.registry.changes.subscribe()
+    }
+
+    /// All plugins, in order of their names.
+    pub fn list(&self) -> Vec<Plugin> {
+        let entries = self.registry.lock_read();
+        entries
+            .iter()
+            .map(|(name, entry)| entry.plugin(name))
+            .collect()
+    }
+
+    /// One plugin.
+    pub fn find(&self, name: &PluginName) -> Option<Plugin> {
+        self.registry.read(name, |entry| entry.plugin(name))
+    }
+
+    /// Forgets old versions, but none of `needed`. Blocks.
+    pub fn prune(&self, needed: &[ContentHash]) {
+        if let Err(error) = self.loader.kept.prune(needed) {
+            tracing::warn!(%error, "forget old versions of plugins");
+        }
+    }
+
+    /// Ends the watching. Blocks until the version that is being loaded, if any, is.
+    pub fn close(&self) {
+        let watcher = self
+            .watcher
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        drop(watcher);
+    }
+
+    fn loaded(&self) -> MutexGuard<'_, HashMap<ContentHash, Weak<Version>>> {
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entry {
+    fn plugin(&self, name: &PluginName) -> Plugin {
+        Plugin {
+            name: name.clone(),
+            version: self.version.clone(),
+            refused: self.refused.clone(),
+            swaps: self.swaps,
+        }
+    }
+}
+
+impl Registry {
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The version of a plugin that is in force.
+    pub(crate) fn hash(&self, name: &PluginName) -> Option<ContentHash> {
+        self.read(name, |entry| {
+            entry.version.as_ref().map(|version| version.hash())
+        })?
+    }
+
+    /// Puts a version in force, in the place of the one before.
+    pub(crate) fn take(&self, version: Version) {
+        let facts = version.facts().clone();
+        let name = version.name().clone();
+        self.change(&name, |entry| {
+            entry.refused = None;
+            entry.swaps += u64::from(entry.version.is_some());
+            entry.version = Some(Arc::new(version));
+        });
+        tracing::info!(
+            plugin = %name,
+            version = ?facts.hash,
+            from_cache = facts.from_cache,
+            compile_ms = facts.compile_time.as_millis(),
+            "a version of a plugin is in force"
+        );
+    }
+
+    /// Notes why a version was not taken. The one before goes on.
+    pub(crate) fn refuse(&self, name: &PluginName, why: String) {
+        tracing::warn!(plugin = %name, why, "a version of a plugin was refused");
+        let at = self.now();
+        self.change(name, |entry| entry.refused = Some(Refused { why, at }));
+    }
+
+    /// Forgets that a version was refused: the one in force lies there again.
+    pub(crate) fn forgive(&self, name: &PluginName) {
+        if self.read(name, |entry| entry.refused.is_some()) == Some(true) {
+            self.change(name, |entry| entry.refused = None);
+        }
+    }
+
+    /// Takes a plugin out of force. What is under way with it is finished.
+    pub(crate) fn remove(&self, name: &PluginName) {
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        if entries.remove(name).is_some() {
+            drop(entries);
+            tracing::info!(plugin = %name, "a plugin was taken away");
+            self.changes.send_modify(|changes| *changes += 1);
+        }
+    }
+
+    /// The names of all plugins.
+    pub(crate) fn names(&self) -> Vec<PluginName> {
+        self.lock_read().keys().cloned().collect()
+    }
+
+    fn read<T>(&self, name: &PluginName, look: impl FnOnce(&Entry) -> T) -> Option<T> {
+        self.lock_read().get(name).map(look)
+    }
+
+    fn change(&self, name: &PluginName, change: impl FnOnce(&mut Entry)) {
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        change(entries.entry(name.clone()).or_default());
+        drop(entries);
+        self.changes.send_modify(|changes| *changes += 1);
+    }
+
+    fn lock_read(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<PluginName, Entry>> {
+        // Each change under the lock leaves the map whole.
+        self.entries.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}

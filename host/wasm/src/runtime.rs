@@ -1,0 +1,139 @@
+//! The one wasmtime engine of the process, what it allows, and the clock that interrupts guests.
+
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use wasmtime::component::{HasSelf, Linker};
+use wasmtime::{
+    Config, Engine, EngineWeak, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig,
+};
+
+use crate::bindings::{context, types as wit_types};
+use crate::limits::{
+    CORE_INSTANCES_PER_COMPONENT_MAX, INSTANCES_MAX, MEMORY_SLOT_BYTES, STACK_BYTES,
+    TABLE_ELEMENTS_MAX, TICK,
+};
+use crate::sealed;
+use crate::state::State;
+
+/// Bytes of an instance's own bookkeeping.
+const INSTANCE_BYTES_MAX: usize = 1024 * 1024;
+/// Memory and table bytes of a slot that stay resident when it is given back: a new instance in it
+/// is then cleared by writing and not by the kernel.
+const MEMORY_KEPT_BYTES: usize = 1024 * 1024;
+const TABLE_KEPT_BYTES: usize = 64 * 1024;
+
+/// The engine with everything that guests may import linked.
+pub(crate) struct Runtime {
+    pub(crate) engine: Engine,
+    pub(crate) linker: Linker<State>,
+    ticker: Arc<Ticker>,
+}
+
+impl Runtime {
+    pub(crate) fn new() -> wasmtime::Result<Self> {
+        let engine = Engine::new(&config())?;
+        let mut linker = Linker::new(&engine);
+        wit_types::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
+        context::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
+        sealed::add_to_linker(&mut linker)?;
+        let ticker = Arc::new(Ticker::default());
+        let (clock, weak) = (Arc::clone(&ticker), engine.weak());
+        thread::Builder::new()
+            .name("millrace-tick".to_owned())
+            .spawn(move || clock.run(&weak))?;
+        Ok(Self {
+            engine,
+            linker,
+            ticker,
+        })
+    }
+
+    /// Ticks for as long as the answer lives.
+    pub(crate) fn ticking(&self) -> Ticking<'_> {
+        *self.ticker.lock() += 1;
+        self.ticker.wake.notify_one();
+        Ticking(&self.ticker)
+    }
+
+    /// The number of ticks after which `time` has passed for certain.
+    pub(crate) fn ticks(time: Duration) -> u64 {
+        let ticks = time.as_nanos().div_ceil(TICK.as_nanos());
+        u64::try_from(ticks).unwrap_or(u64::MAX).saturating_add(1)
+    }
+}
+
+fn config() -> Config {
+    let mut pool = PoolingAllocationConfig::new();
+    let core_instances = INSTANCES_MAX * 8;
+    pool.total_component_instances(INSTANCES_MAX)
+        .max_component_instance_size(INSTANCE_BYTES_MAX)
+        .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT_MAX)
+        .total_core_instances(core_instances)
+        .max_core_instance_size(INSTANCE_BYTES_MAX)
+        .total_memories(INSTANCES_MAX)
+        .max_memories_per_component(1)
+        .max_memory_size(MEMORY_SLOT_BYTES)
+        .linear_memory_keep_resident(MEMORY_KEPT_BYTES)
+        .total_tables(core_instances)
+        .max_tables_per_component(CORE_INSTANCES_PER_COMPONENT_MAX)
+        .table_elements(TABLE_ELEMENTS_MAX)
+        .table_keep_resident(TABLE_KEPT_BYTES);
+    let mut config = Config::new();
+    config
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
+        .epoch_interruption(true)
+        .max_wasm_stack(STACK_BYTES)
+        .cranelift_opt_level(OptLevel::Speed)
+        // The same records give the same output, to the bit.
+        .cranelift_nan_canonicalization(true)
+        .relaxed_simd_deterministic(true)
+        // Not needed by any plugin, and each has had faults of its own.
+        .wasm_memory64(false)
+        .wasm_multi_memory(false)
+        .concurrency_support(false);
+    config
+}
+
+/// Moves the engine's epoch while guests run, and sleeps while none does.
+#[derive(Default)]
+struct Ticker {
+    running: Mutex<usize>,
+    wake: Condvar,
+}
+
+impl Ticker {
+    fn run(&self, engine: &EngineWeak) {
+        loop {
+            let mut running = self.lock();
+            while *running == 0 {
+                // An engine that is gone has nobody to wake us: look again in a while.
+                let waited = self.wake.wait_timeout(running, Duration::from_secs(1));
+                running = waited.unwrap_or_else(PoisonError::into_inner).0;
+                if engine.upgrade().is_none() {
+                    return;
+                }
+            }
+            drop(running);
+            thread::sleep(TICK);
+            match engine.upgrade() {
+                Some(engine) => engine.increment_epoch(),
+                None => return,
+            }
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, usize> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A guest runs.
+pub(crate) struct Ticking<'a>(&'a Ticker);
+
+impl Drop for Ticking<'_> {
+    fn drop(&mut self) {
+        *self.0.lock() -= 1;
+    }
+}

@@ -1,0 +1,216 @@
+//! One content of a plugin: its component, compiled and linked, and its manifest.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use types::Timestamp;
+use wasmtime::component::{Component, InstancePre};
+
+use crate::bindings::transformer::TransformerPre;
+use crate::bindings::transformer_simple::TransformerSimplePre;
+use crate::counters::Counters;
+use crate::guest_log::GuestLog;
+use crate::manifest::Manifest;
+use crate::name::PluginName;
+use crate::runtime::Runtime;
+use crate::state::State;
+
+/// Hexadecimal digits that tell versions apart for a person.
+const SHORT_DIGITS: usize = 12;
+
+/// SHA-256 of a plugin's manifest and component: what tells versions apart.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ContentHash(pub [u8; 32]);
+
+impl ContentHash {
+    /// The hash of a component with its manifest's text, or without a manifest.
+    pub fn of(manifest: Option<&str>, component: &[u8]) -> Self {
+        let mut hasher = Sha256::new();
+        let manifest = manifest.unwrap_or_default();
+        let length = u64::try_from(manifest.len()).unwrap_or(u64::MAX);
+        hasher.update(length.to_be_bytes());
+        hasher.update(manifest);
+        hasher.update(component);
+        Self(hasher.finalize().into())
+    }
+
+    /// The first 12 digits.
+    pub fn short(&self) -> String {
+        let mut text = self.to_string();
+        text.truncate(SHORT_DIGITS);
+        text
+    }
+}
+
+impl fmt::Display for ContentHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for ContentHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.short())
+    }
+}
+
+/// What a version exports, linked and checked.
+pub(crate) enum World {
+    /// `transformer`.
+    Slabs(TransformerPre<State>),
+    /// `transformer-simple`.
+    Records(TransformerSimplePre<State>),
+}
+
+impl World {
+    /// Links a component and finds out which world it is of.
+    pub(crate) fn link(runtime: &Runtime, component: &Component) -> Result<Self, String> {
+        let linked = runtime.linker.instantiate_pre(component);
+        let linked: InstancePre<State> = linked.map_err(|error| format!("{error:#}"))?;
+        match TransformerPre::new(linked.clone()) {
+            Ok(pre) => Ok(Self::Slabs(pre)),
+            Err(slabs) => match TransformerSimplePre::new(linked) {
+                Ok(pre) => Ok(Self::Records(pre)),
+                Err(records) => Err(format!(
+                    "it is of no world of millrace:plugin@0.1.0: for transformer, {slabs:#}; for \
+                     transformer-simple, {records:#}"
+                )),
+            },
+        }
+    }
+
+    /// Its name in `wit/`.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Slabs(_) => "transformer",
+            Self::Records(_) => "transformer-simple",
+        }
+    }
+}
+
+/// What became known of a version while it was loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// Tells it apart.
+    pub hash: ContentHash,
+    /// Bytes of its component.
+    pub component_bytes: usize,
+    /// When it was loaded.
+    pub loaded_at: Timestamp,
+    /// How long it took to compile, or to load compiled code.
+    pub compile_time: Duration,
+    /// Whether the code had been compiled before.
+    pub from_cache: bool,
+    /// What the plugin says that it is called, and its version.
+    pub described: Option<(String, String)>,
+}
+
+/// A version that was loaded. It can be instantiated for as long as it is held.
+pub struct Version {
+    manifest: Arc<Manifest>,
+    world: World,
+    runtime: Arc<Runtime>,
+    log: Arc<GuestLog>,
+    counters: Counters,
+    facts: Facts,
+}
+
+impl Version {
+    pub(crate) fn new(
+        manifest: Manifest,
+        world: World,
+        runtime: Arc<Runtime>,
+        facts: Facts,
+    ) -> Self {
+        Self {
+            log: Arc::new(GuestLog::new(manifest.name.clone(), &manifest.limits)),
+            manifest: Arc::new(manifest),
+            world,
+            runtime,
+            counters: Counters::default(),
+            facts,
+        }
+    }
+
+    pub(crate) fn with_description(mut self, described: Option<(String, String)>) -> Self {
+        self.facts.described = described;
+        self
+    }
+
+    /// The plugin that this is a version of.
+    pub fn name(&self) -> &PluginName {
+        &self.manifest.name
+    }
+
+    /// What tells it apart.
+    pub fn hash(&self) -> ContentHash {
+        self.facts.hash
+    }
+
+    /// What became known of it while it was loaded.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// What its author says, and what it may use.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The name of its world.
+    pub fn world_name(&self) -> &'static str {
+        self.world.name()
+    }
+
+    /// What its instances have done so far.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// The author's version for people: the manifest's, or what the component says.
+    pub fn label(&self) -> &str {
+        let said = self
+            .facts
+            .described
+            .as_ref()
+            .map(|(_, version)| version.as_str());
+        match self.manifest.version.as_str() {
+            "" => said.unwrap_or_default(),
+            version => version,
+        }
+    }
+
+    /// The counters that the plugin itself keeps, by name.
+    pub fn own_counters(&self) -> std::collections::BTreeMap<String, u64> {
+        self.log.counters()
+    }
+
+    /// Lines of its log that were left out because it said too much.
+    pub fn log_lines_left_out(&self) -> u64 {
+        self.log.lines_left_out()
+    }
+
+    pub(crate) fn shared_manifest(&self) -> &Arc<Manifest> {
+        &self.manifest
+    }
+
+    pub(crate) fn world(&self) -> &World {
+        &self.world
+    }
+
+    pub(crate) fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    pub(crate) fn log(&self) -> &Arc<GuestLog> {
+        &self.log
+    }
+}
+
+impl fmt::Debug for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:?}", self.name(), self.hash())
+    }
+}
