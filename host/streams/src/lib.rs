@@ -5,7 +5,7 @@
 //! records is made of. Nothing here knows HTTP; nothing here keeps records anywhere but in logs.
 
 mod catalog;
-mod codec;
+pub mod codec;
 mod directory;
 pub mod iterator;
 mod metrics;
@@ -21,11 +21,13 @@ mod retention;
 mod rows;
 mod seal;
 mod shard;
+mod source;
 mod stream;
 mod streams;
 mod tables;
 
 pub use metrics::{Counter, Metrics};
 pub use seal::SealingKey;
+pub use source::{Source, SourceShard};
 pub use stream::StreamId;
 pub use streams::{OpenError, Options, Streams};

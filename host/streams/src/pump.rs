@@ -93,10 +93,22 @@ fn pause(attempt: u32) -> Duration {
 /// One turn of work on a batch.
 #[async_trait]
 pub trait Step: Send {
-    /// Puts what shall become of `batch` into `effects`, and changes nothing that lasts by any
-    /// other way: the pump makes the effects durable together with its position. May be called
-    /// again with the same batch, or with one that begins at the same place.
-    async fn step(&mut self, batch: &Batch, effects: &mut Transaction) -> Result<(), StepError>;
+    /// Puts what shall become of `batch` into `effects`, which the pump makes durable together with
+    /// its position. Answers where the pump stands once they are: [`Batch::next`], or further if
+    /// the step has read on by itself, or the batch's own first position if nothing is to be done
+    /// before the pump was asked to stop.
+    ///
+    /// What a step does outside of the effects must come to the same when it is done again: the
+    /// step may be called again with the same batch, or with one that begins at the same place,
+    /// in this process or the next.
+    async fn step(
+        &mut self,
+        batch: &Batch,
+        effects: &mut Transaction,
+    ) -> Result<Position, StepError>;
+
+    /// The effects of the last step are durable, and the pump stands where the step said.
+    fn committed(&mut self) {}
 
     /// Decides what comes after the `attempt`-th failure of a batch, counted from 1. Unless a step
     /// says otherwise it is tried 10 times with growing pauses.
@@ -161,6 +173,17 @@ struct Row {
     position: u64,
     /// Chosen by chance when the row is claimed: says whose the row is.
     owner: u64,
+}
+
+/// The removal of the row of the pump called `name`, for whoever takes away what it worked on. A
+/// pump that still runs is fenced off by it.
+pub fn row_removal(name: &str) -> TableWrite {
+    TableWrite {
+        table: PUMPS,
+        key: Bytes::copy_from_slice(name.as_bytes()),
+        value: None,
+        expect: Expect::Any,
+    }
 }
 
 /// A claimed place in a log.
@@ -293,8 +316,13 @@ impl Pump {
             attempts += 1;
             let mut effects = Transaction::default();
             let error = match step.step(batch, &mut effects).await {
-                Ok(()) => match self.commit(effects, batch.next, stop).await? {
-                    Outcome::Done | Outcome::Moved | Outcome::Stopped => return Ok(()),
+                Ok(to) if to <= self.position => return Ok(()),
+                Ok(to) => match self.commit(effects, to, stop).await? {
+                    Outcome::Done => {
+                        step.committed();
+                        return Ok(());
+                    }
+                    Outcome::Moved | Outcome::Stopped => return Ok(()),
                     Outcome::Refused(error) => StepError::Refused(error),
                 },
                 Err(error) => error,

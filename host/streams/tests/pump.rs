@@ -102,7 +102,11 @@ impl Copy {
 
 #[async_trait]
 impl Step for Copy {
-    async fn step(&mut self, batch: &Batch, effects: &mut Transaction) -> Result<(), StepError> {
+    async fn step(
+        &mut self,
+        batch: &Batch,
+        effects: &mut Transaction,
+    ) -> Result<Position, StepError> {
         if self.failed < self.failures && self.failed.is_multiple_of(2) {
             self.failed += 1;
             return Err(StepError::Failed("at the start".to_owned()));
@@ -122,7 +126,7 @@ impl Step for Copy {
             value: Some(Bytes::copy_from_slice(&count.to_be_bytes())),
             expect: Expect::Any,
         });
-        Ok(())
+        Ok(batch.next)
     }
 
     fn after_failure(&mut self, _error: &StepError, _attempt: u32) -> Retry {
@@ -391,7 +395,11 @@ struct Slow {
 
 #[async_trait]
 impl Step for Slow {
-    async fn step(&mut self, batch: &Batch, effects: &mut Transaction) -> Result<(), StepError> {
+    async fn step(
+        &mut self,
+        batch: &Batch,
+        effects: &mut Transaction,
+    ) -> Result<Position, StepError> {
         self.begun.notify_one();
         self.go_on.notified().await;
         self.inner.step(batch, effects).await
@@ -434,4 +442,63 @@ async fn what_retention_has_taken_is_passed_over() {
     let ended = pump.run(&mut Copy::new(&engine), &mut stop).await;
     assert_eq!(ended.unwrap(), Ended::LogEnd);
     assert_eq!(pump.position(), tip);
+}
+
+/// Works on the rest of the log, whatever batch it is shown, unless it is to hold back.
+struct Onward {
+    inner: Copy,
+    holds_back: bool,
+    tell: watch::Sender<bool>,
+}
+
+#[async_trait]
+impl Step for Onward {
+    async fn step(
+        &mut self,
+        batch: &Batch,
+        effects: &mut Transaction,
+    ) -> Result<Position, StepError> {
+        if self.holds_back {
+            self.tell.send_replace(true);
+            return Ok(batch.frames[0].position);
+        }
+        let from = batch.frames[0].position;
+        let all = self.inner.engine.read(SOURCE, from, usize::MAX).await;
+        let all = all.unwrap();
+        let whole = Batch {
+            frames: all.frames,
+            next: all.next,
+            tip: all.tip,
+        };
+        self.inner.step(&whole, effects).await
+    }
+}
+
+#[tokio::test]
+async fn a_step_may_read_on_or_hold_back_and_the_pump_stands_where_it_says() {
+    let engine = fresh(&SimulatedDisk::new(11)).await;
+    feed(&*engine, 0..6).await;
+    let (tell, mut stop) = watch::channel(false);
+    let mut step = Onward {
+        inner: Copy::new(&engine),
+        holds_back: true,
+        tell: tell.clone(),
+    };
+    let mut pump = Pump::claim(engine.clone(), SOURCE, NAME, Position::FIRST)
+        .await
+        .unwrap();
+    pump.set_batch_bytes(1);
+    assert_eq!(
+        pump.run(&mut step, &mut stop).await.unwrap(),
+        Ended::Stopped
+    );
+    assert_eq!(pump.position(), Position::FIRST);
+    assert_eq!(counted(&*engine).await, 0);
+
+    tell.send_replace(false);
+    step.holds_back = false;
+    engine.seal(SOURCE).await.unwrap();
+    assert_eq!(pump.run(&mut step, &mut stop).await.unwrap(), Ended::LogEnd);
+    assert_eq!(pump.position(), engine.tip(SOURCE).unwrap());
+    assert_eq!(counted(&*engine).await, 6);
 }

@@ -1,0 +1,63 @@
+//! A stream as other parts of the server read it: the logs of its shards, past the operations and
+//! their limits.
+
+use std::time::Duration;
+
+use store::LogId;
+use types::{ShardId, StreamArn, Timestamp};
+
+use crate::Streams;
+use crate::stream::{Status, StreamId};
+
+/// A stream that can be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// Its number: another stream under the same name has another.
+    pub id: StreamId,
+    /// How long its records are kept.
+    pub retention: Duration,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Its shards that are still listed, in order of their names.
+    pub shards: Vec<SourceShard>,
+}
+
+/// One shard of a stream that can be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceShard {
+    /// Its name.
+    pub id: ShardId,
+    /// The log of its records.
+    pub log: LogId,
+    /// The shards that it came from by a split or a merge, whose records come before its own.
+    pub parents: Vec<ShardId>,
+}
+
+impl Streams {
+    /// The stream at an address, if it is there and ACTIVE.
+    pub fn source(&self, arn: &StreamArn) -> Option<Source> {
+        const SECONDS_PER_HOUR: u64 = 3_600;
+        let stream = self.directory.at(arn)?;
+        if stream.status != Status::Active {
+            return None;
+        }
+        let shards = stream.shards.all().iter().map(|shard| {
+            let facts = shard.facts();
+            SourceShard {
+                id: facts.id,
+                log: facts.log,
+                parents: facts
+                    .parent
+                    .into_iter()
+                    .chain(facts.adjacent_parent)
+                    .collect(),
+            }
+        });
+        Some(Source {
+            id: stream.id,
+            retention: Duration::from_secs(u64::from(stream.retention_hours) * SECONDS_PER_HOUR),
+            created_at: stream.created_at,
+            shards: shards.collect(),
+        })
+    }
+}
