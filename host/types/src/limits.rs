@@ -65,3 +65,19 @@ pub const LIST_STREAMS_COUNT_MAX: usize = 100;
 
 /// Tags of one resource (AddTagsToStream).
 pub const TAGS_PER_RESOURCE_MAX: usize = 50;
+
+/// Bytes of a record put to a delivery stream (Firehose model, Data).
+pub const DELIVERY_RECORD_BYTES_MAX: usize = 1_024_000;
+/// Records of one PutRecordBatch call (Firehose model, PutRecordBatchRequestEntryList).
+pub const PUT_RECORD_BATCH_COUNT_MAX: usize = 500;
+/// Bytes of the records of one PutRecordBatch call (Firehose, PutRecordBatch).
+pub const PUT_RECORD_BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// How long records that were put directly are kept for a destination that does not take them
+/// (Firehose developer guide, data delivery failure handling).
+pub const DIRECT_PUT_RETENTION: Duration = Duration::from_secs(24 * 3_600);
+/// Delivery streams of one account in one region, as AWS grants in its largest regions (Firehose
+/// quotas).
+pub const DELIVERY_STREAMS_MAX: usize = 5_000;
+/// Delivery streams of one ListDeliveryStreams answer, by default (Firehose,
+/// ListDeliveryStreams).
+pub const LIST_DELIVERY_STREAMS_COUNT: usize = 10;

@@ -1,0 +1,390 @@
+//! The owner of all changes to delivery streams: one task, so that the tables and the directory
+//! always agree.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use store::{CommitError, Expect, LogId, StoreError, TableWrite, Transaction, Version};
+use streams::{Streams, pump};
+use tokio::sync::{mpsc, oneshot};
+use types::limits::{DELIVERY_STREAMS_MAX, TAGS_PER_RESOURCE_MAX};
+use types::{Invalid, StreamArn};
+
+use crate::arn::DeliveryStreamArn;
+use crate::delivery_stream::{DeliveryStream, DeliveryStreamId, Destination, Origin, Status};
+use crate::directory::Directory;
+use crate::lane::Tools;
+use crate::rows::{self, Loaded};
+use crate::running::{self, Running};
+use crate::tables::LOGS_FIRST;
+
+/// Changes that wait for their turn. One more waits where it is sent.
+const CHANGES_WAITING_MAX: usize = 1_000;
+/// How long the task waits before it tries an unfinished creation or deletion again.
+const ROLL_FORWARD_PERIOD: Duration = Duration::from_secs(1);
+
+/// What CreateDeliveryStream asks for.
+#[derive(Clone, Debug)]
+pub struct NewDeliveryStream {
+    /// Where it shall be.
+    pub arn: DeliveryStreamArn,
+    /// The stream to read, and the role that was given for it; `None` for direct puts.
+    pub source: Option<(StreamArn, String)>,
+    /// Where records go.
+    pub destination: Destination,
+    /// The owner's labels.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A change to a delivery stream that exists.
+#[derive(Clone, Debug)]
+pub enum Edit {
+    /// Another destination in the place of that of this version.
+    Destination {
+        /// The version that the change was made from.
+        of_version: u64,
+        /// What it becomes.
+        destination: Box<Destination>,
+    },
+    /// Adds labels or replaces their values.
+    AddTags(BTreeMap<String, String>),
+    /// Removes labels; those that are not there stay so.
+    RemoveTags(Vec<String>),
+}
+
+/// Why nothing was changed.
+#[derive(Clone, Debug)]
+pub enum ChangeError {
+    /// There is a delivery stream of that name.
+    Exists,
+    /// There is none of that name.
+    NotFound,
+    /// It is not ACTIVE.
+    NotActive(Status),
+    /// It is being deleted or made; try again in a moment.
+    Busy(Status),
+    /// The account has as many as it may.
+    TooMany,
+    /// It would have more labels than it may.
+    OverTags,
+    /// The version that the change was made from is not the one in force.
+    OtherVersion,
+    /// The destination cannot be.
+    Invalid(Invalid),
+    /// The change was not kept.
+    Commit(CommitError),
+    /// The server is shutting down.
+    Closing,
+}
+
+impl From<StoreError> for ChangeError {
+    fn from(error: StoreError) -> Self {
+        Self::Commit(CommitError::Store(error))
+    }
+}
+
+type Answer = oneshot::Sender<Result<(), ChangeError>>;
+
+enum Change {
+    Create(Box<NewDeliveryStream>, Answer),
+    Delete(DeliveryStreamArn, Answer),
+    Edit(DeliveryStreamArn, Edit, Answer),
+    Stop,
+}
+
+/// The way to the catalog's task.
+#[derive(Clone)]
+pub struct Catalog(mpsc::Sender<Change>);
+
+impl Catalog {
+    /// Makes a delivery stream. Answers when it is durable as CREATING.
+    pub async fn create(&self, new: NewDeliveryStream) -> Result<(), ChangeError> {
+        self.ask(|answer| Change::Create(Box::new(new), answer))
+            .await
+    }
+
+    /// Deletes a delivery stream. Answers when it is durable as DELETING.
+    pub async fn delete(&self, arn: DeliveryStreamArn) -> Result<(), ChangeError> {
+        self.ask(|answer| Change::Delete(arn, answer)).await
+    }
+
+    /// Changes a delivery stream. Answers when the change is durable.
+    pub async fn edit(&self, arn: DeliveryStreamArn, edit: Edit) -> Result<(), ChangeError> {
+        self.ask(|answer| Change::Edit(arn, edit, answer)).await
+    }
+
+    /// Ends the task after the changes that were sent before.
+    pub async fn stop(&self) {
+        // A task that has ended needs no stopping.
+        let _ = self.0.send(Change::Stop).await;
+    }
+
+    async fn ask(&self, change: impl FnOnce(Answer) -> Change) -> Result<(), ChangeError> {
+        let (sender, answer) = oneshot::channel();
+        let sent = self.0.send(change(sender)).await;
+        sent.map_err(|_| ChangeError::Closing)?;
+        answer.await.unwrap_or(Err(ChangeError::Closing))
+    }
+}
+
+/// The owner of all changes.
+pub struct CatalogTask {
+    tools: Arc<Tools>,
+    streams: Arc<Streams>,
+    directory: Arc<Directory>,
+    inbox: mpsc::Receiver<Change>,
+    next_id: u64,
+    next_id_version: Option<Version>,
+    /// Delivery streams that are on their way to ACTIVE or to their end.
+    unfinished: VecDeque<DeliveryStreamArn>,
+}
+
+impl CatalogTask {
+    /// A task over what was loaded, and the way to it. Delivery streams that are ACTIVE begin to
+    /// work.
+    pub async fn new(
+        tools: Arc<Tools>,
+        streams: Arc<Streams>,
+        directory: Arc<Directory>,
+        loaded: Loaded,
+    ) -> Result<(Catalog, Self), StoreError> {
+        let (sender, inbox) = mpsc::channel(CHANGES_WAITING_MAX);
+        let mut unfinished = VecDeque::new();
+        for stream in loaded.streams {
+            let (arn, status) = (stream.arn.clone(), stream.status);
+            let running = Running::new(stream);
+            running::show_kept_lanes(&running, &tools).await?;
+            match status {
+                Status::Active => running.start(&tools, &streams),
+                Status::Creating | Status::Deleting => unfinished.push_back(arn),
+            }
+            directory.put(running);
+        }
+        let task = Self {
+            tools,
+            streams,
+            directory,
+            inbox,
+            next_id: loaded.next_id,
+            next_id_version: loaded.next_id_version,
+            unfinished,
+        };
+        Ok((Catalog(sender), task))
+    }
+
+    /// Does what it is asked, until it is told to stop.
+    pub async fn run(mut self) {
+        self.roll_forward().await;
+        loop {
+            let waiting = !self.unfinished.is_empty();
+            tokio::select! {
+                change = self.inbox.recv() => match change {
+                    Some(Change::Stop) | None => return,
+                    Some(change) => self.apply(change).await,
+                },
+                () = tokio::time::sleep(ROLL_FORWARD_PERIOD), if waiting => {
+                    self.roll_forward().await;
+                }
+            }
+        }
+    }
+
+    async fn apply(&mut self, change: Change) {
+        // A caller who has gone away does not hear how his change went; it is done all the same.
+        let (begun, arn, answer) = match change {
+            Change::Create(new, answer) => {
+                let arn = new.arn.clone();
+                (self.create(*new).await, arn, answer)
+            }
+            Change::Delete(arn, answer) => (self.mark_deleting(&arn).await, arn, answer),
+            Change::Edit(arn, edit, answer) => {
+                let _ = answer.send(self.edit(&arn, edit).await);
+                return;
+            }
+            Change::Stop => return,
+        };
+        let go_on = begun.is_ok();
+        let _ = answer.send(begun);
+        if go_on {
+            self.unfinished.push_back(arn);
+            self.roll_forward().await;
+        }
+    }
+
+    /// Brings each unfinished delivery stream to its end, or leaves it for later.
+    async fn roll_forward(&mut self) {
+        for _ in 0..self.unfinished.len() {
+            let Some(arn) = self.unfinished.pop_front() else {
+                return;
+            };
+            if let Err(error) = self.finish(&arn).await {
+                tracing::warn!(stream = %arn, ?error, "a delivery stream is not finished yet");
+                self.unfinished.push_back(arn);
+            }
+        }
+    }
+
+    async fn finish(&mut self, arn: &DeliveryStreamArn) -> Result<(), ChangeError> {
+        let Some(running) = self.directory.find(arn) else {
+            return Ok(());
+        };
+        let stream = running.stream();
+        match stream.status {
+            Status::Active => return Ok(()),
+            Status::Creating => {
+                if let Origin::DirectPut { log } = stream.origin {
+                    self.tools.engine.create_logs(&[log]).await?;
+                }
+                let mut active = DeliveryStream::clone(&stream);
+                active.status = Status::Active;
+                self.replace(&running, active).await?;
+                running.start(&self.tools, &self.streams);
+            }
+            Status::Deleting => {
+                running.stop().await;
+                self.forget(&stream).await?;
+            }
+        }
+        let from = stream.status.as_str();
+        tracing::info!(stream = %arn, from, "a delivery stream changed its state");
+        Ok(())
+    }
+
+    /// Takes away everything that a delivery stream kept.
+    async fn forget(&mut self, stream: &DeliveryStream) -> Result<(), ChangeError> {
+        if let Origin::DirectPut { log } = stream.origin {
+            self.tools.engine.delete_logs(&[log]).await?;
+        }
+        let lanes = rows::load_lanes(&*self.tools.engine, Some(stream.id)).await?;
+        let mut writes: Vec<TableWrite> = Vec::new();
+        for (key, _) in lanes {
+            writes.push(rows::lane_removal(key));
+            writes.push(pump::row_removal(&key.pump_name()));
+        }
+        writes.push(rows::stream_removal(stream));
+        self.commit(writes).await?;
+        self.directory.remove(&stream.arn);
+        Ok(())
+    }
+
+    async fn create(&mut self, new: NewDeliveryStream) -> Result<(), ChangeError> {
+        if let Some(there) = self.directory.find(&new.arn) {
+            return Err(match there.stream().status {
+                Status::Deleting => ChangeError::Busy(Status::Deleting),
+                Status::Creating | Status::Active => ChangeError::Exists,
+            });
+        }
+        if DELIVERY_STREAMS_MAX <= self.directory.count(&new.arn.owner) {
+            return Err(ChangeError::TooMany);
+        }
+        if TAGS_PER_RESOURCE_MAX < new.tags.len() {
+            return Err(ChangeError::OverTags);
+        }
+        let id = self.next_id;
+        let mut stream = DeliveryStream {
+            id: DeliveryStreamId(id),
+            status: Status::Creating,
+            created_at: self.tools.clock.now(),
+            updated_at: None,
+            version_id: 1,
+            origin: match new.source {
+                Some((arn, role_arn)) => Origin::Stream { arn, role_arn },
+                None => Origin::DirectPut {
+                    log: LogId(LOGS_FIRST + id),
+                },
+            },
+            plan: new.destination.plan().map_err(ChangeError::Invalid)?,
+            destination: new.destination,
+            tags: new.tags,
+            arn: new.arn,
+            // Replaced by what the commit gives.
+            row_version: Version(0),
+        };
+        let writes = vec![
+            rows::next_id_write(id + 1, self.next_id_version)?,
+            rows::stream_write(&stream, Expect::Absent)?,
+        ];
+        let version = self.commit(writes).await?;
+        self.next_id = id + 1;
+        self.next_id_version = Some(version);
+        stream.row_version = version;
+        self.directory.put(Running::new(stream));
+        Ok(())
+    }
+
+    async fn mark_deleting(&mut self, arn: &DeliveryStreamArn) -> Result<(), ChangeError> {
+        let running = self.directory.find(arn).ok_or(ChangeError::NotFound)?;
+        let stream = running.stream();
+        if stream.status != Status::Active {
+            return Err(ChangeError::Busy(stream.status));
+        }
+        let mut deleting = DeliveryStream::clone(&stream);
+        deleting.status = Status::Deleting;
+        self.replace(&running, deleting).await
+    }
+
+    async fn edit(&mut self, arn: &DeliveryStreamArn, edit: Edit) -> Result<(), ChangeError> {
+        let running = self.directory.find(arn).ok_or(ChangeError::NotFound)?;
+        let stream = running.stream();
+        if stream.status != Status::Active {
+            return Err(ChangeError::NotActive(stream.status));
+        }
+        let mut edited = DeliveryStream::clone(&stream);
+        match edit {
+            Edit::Destination {
+                of_version,
+                destination,
+            } => {
+                if of_version != stream.version_id {
+                    return Err(ChangeError::OtherVersion);
+                }
+                edited.plan = destination.plan().map_err(ChangeError::Invalid)?;
+                edited.destination = *destination;
+                edited.version_id += 1;
+                edited.updated_at = Some(self.tools.clock.now());
+            }
+            Edit::AddTags(tags) => edited.tags.extend(tags),
+            Edit::RemoveTags(keys) => edited.tags.retain(|key, _| !keys.contains(key)),
+        }
+        if TAGS_PER_RESOURCE_MAX < edited.tags.len() {
+            return Err(ChangeError::OverTags);
+        }
+        self.replace(&running, edited).await
+    }
+
+    /// Writes a delivery stream's row in the place of the one it was read from, then shows it.
+    async fn replace(
+        &self,
+        running: &Running,
+        mut stream: DeliveryStream,
+    ) -> Result<(), ChangeError> {
+        let expect = Expect::Version(stream.row_version);
+        stream.row_version = self
+            .commit(vec![rows::stream_write(&stream, expect)?])
+            .await?;
+        running.set(stream);
+        Ok(())
+    }
+
+    /// Commits writes of which the last is that of a delivery stream's row. An unknown outcome is
+    /// looked up by that row.
+    async fn commit(&self, writes: Vec<TableWrite>) -> Result<Version, ChangeError> {
+        let last = writes.last().cloned();
+        let transaction = Transaction {
+            appends: Vec::new(),
+            writes,
+        };
+        match (self.tools.engine.commit(transaction).await, last) {
+            (Ok(committed), _) => Ok(committed.version),
+            (Err(error @ CommitError::Unknown(_)), Some(write)) => {
+                let row = self.tools.engine.get(write.table, &write.key).await?;
+                match row.as_ref().map(|row| &row.value) == write.value.as_ref() {
+                    true => Ok(row.map_or(Version(0), |row| row.version)),
+                    false => Err(ChangeError::Commit(error)),
+                }
+            }
+            (Err(error), _) => Err(ChangeError::Commit(error)),
+        }
+    }
+}

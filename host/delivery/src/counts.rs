@@ -1,0 +1,103 @@
+//! What became of records.
+
+use bincode::{Decode, Encode};
+
+/// Numbers of a cut, or of all cuts of a lane together. Records are counted as they came in, so
+/// `records_in = delivered + dropped + failed`, however many records a transform makes of one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct Counts {
+    /// Records that were taken into cuts that are done.
+    pub records_in: u64,
+    /// Bytes of their data.
+    pub bytes_in: u64,
+    /// Records that are in delivered objects.
+    pub delivered: u64,
+    /// Bytes of what was delivered, before it was packed.
+    pub bytes_delivered: u64,
+    /// Records that a transform left out.
+    pub dropped: u64,
+    /// Records that are in objects below the error prefix.
+    pub failed: u64,
+    /// Objects of delivered records.
+    pub objects: u64,
+    /// Objects of failed records.
+    pub failed_objects: u64,
+}
+
+impl Counts {
+    /// The sum.
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            records_in: self.records_in + other.records_in,
+            bytes_in: self.bytes_in + other.bytes_in,
+            delivered: self.delivered + other.delivered,
+            bytes_delivered: self.bytes_delivered + other.bytes_delivered,
+            dropped: self.dropped + other.dropped,
+            failed: self.failed + other.failed,
+            objects: self.objects + other.objects,
+            failed_objects: self.failed_objects + other.failed_objects,
+        }
+    }
+}
+
+/// What one version of a plugin did with records.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct VersionCounts {
+    /// The plugin.
+    pub plugin: String,
+    /// The version's hash, in hexadecimal.
+    pub hash: String,
+    /// The author's word for the version.
+    pub label: String,
+    /// What it did.
+    pub counts: Counts,
+}
+
+/// Versions whose counts are kept apart; those of older ones are added to the oldest kept.
+pub const VERSIONS_KEPT_MAX: usize = 8;
+
+/// Adds a cut's counts to those of the version that it went through.
+pub fn add_by_version(all: &mut Vec<VersionCounts>, new: VersionCounts) {
+    if let Some(known) = all.iter_mut().find(|known| known.hash == new.hash) {
+        known.counts = known.counts.and(new.counts);
+        return;
+    }
+    all.push(new);
+    while VERSIONS_KEPT_MAX < all.len() {
+        let oldest = all.remove(0);
+        if let Some(next) = all.first_mut() {
+            next.counts = next.counts.and(oldest.counts);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_counted_apart_and_none_is_lost() {
+        let mut all = Vec::new();
+        for number in 0..20_u64 {
+            let counts = Counts {
+                delivered: number,
+                ..Counts::default()
+            };
+            for _ in 0..2 {
+                add_by_version(
+                    &mut all,
+                    VersionCounts {
+                        plugin: "a".to_owned(),
+                        hash: number.to_string(),
+                        label: String::new(),
+                        counts,
+                    },
+                );
+            }
+        }
+        assert_eq!(all.len(), VERSIONS_KEPT_MAX);
+        let sum: u64 = all.iter().map(|version| version.counts.delivered).sum();
+        assert_eq!(sum, 2 * (0..20).sum::<u64>());
+        assert_eq!(all.last().unwrap().counts.delivered, 38);
+    }
+}

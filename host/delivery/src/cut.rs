@@ -1,0 +1,140 @@
+//! Which records go together. Pure: told the time, it reads no clock and does no I/O.
+//!
+//! A cut is a stretch of one lane's log, decided once and kept before a byte of it leaves. What
+//! comes after is a function of the cut and the log: the same objects with the same names, however
+//! often it is done.
+
+use std::time::Duration;
+
+use store::{Frame, Position};
+use types::Timestamp;
+use wasm::ContentHash;
+
+/// A decision to deliver a stretch of a lane's log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// Its number in the lane, from 0.
+    pub number: u64,
+    /// Its first frame.
+    pub from: Position,
+    /// The first frame after it.
+    pub to: Position,
+    /// The arrival of its oldest record.
+    pub oldest: Timestamp,
+    /// When it was decided.
+    pub decided_at: Timestamp,
+    /// Records in it.
+    pub records: u64,
+    /// Bytes of their data.
+    pub bytes: u64,
+    /// The version of the delivery stream's configuration that it is delivered by.
+    pub version_id: u64,
+    /// The version of the plugin that its records go through.
+    pub plugin: Option<ContentHash>,
+}
+
+/// When a cut is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hints {
+    /// Once it has so many bytes.
+    pub size_bytes: u64,
+    /// Once its oldest record has waited for so long.
+    pub interval: Duration,
+}
+
+/// Frames that wait to be cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gathering {
+    /// The first frame.
+    pub from: Position,
+    /// The first frame that was not looked at.
+    pub to: Position,
+    /// The arrival of the first record; `None` while there is none.
+    pub oldest: Option<Timestamp>,
+    /// Records so far.
+    pub records: u64,
+    /// Bytes of their frames.
+    pub bytes: u64,
+}
+
+impl Gathering {
+    /// Nothing yet, from `from` on.
+    pub fn new(from: Position) -> Self {
+        Self {
+            from,
+            to: from,
+            oldest: None,
+            records: 0,
+            bytes: 0,
+        }
+    }
+
+    /// Adds the frame that comes next. A frame is never divided, so that a cut may be larger than
+    /// its hint by the rest of one.
+    pub fn add(&mut self, frame: &Frame) {
+        if self.oldest.is_none() {
+            self.from = frame.position;
+        }
+        self.oldest.get_or_insert(frame.arrival);
+        self.to = frame.position.next();
+        self.records += u64::from(frame.count);
+        self.bytes += u64::try_from(frame.body.len()).unwrap_or(u64::MAX);
+    }
+
+    /// Whether there is as much as goes together.
+    pub fn is_full(&self, hints: Hints) -> bool {
+        self.oldest.is_some() && hints.size_bytes <= self.bytes
+    }
+
+    /// How long the oldest record may still wait; `None` while there is none.
+    pub fn left(&self, hints: Hints, now: Timestamp) -> Option<Duration> {
+        let oldest = self.oldest?;
+        Some(oldest.after(hints.interval).since(now))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    const HINTS: Hints = Hints {
+        size_bytes: 100,
+        interval: Duration::from_secs(60),
+    };
+
+    fn frame(position: u64, arrival: u64, bytes: usize) -> Frame {
+        Frame {
+            position: Position(position),
+            arrival: Timestamp(arrival),
+            count: 2,
+            body: Bytes::from(vec![0; bytes]),
+        }
+    }
+
+    #[test]
+    fn a_cut_is_full_when_its_size_is_reached() {
+        let mut gathering = Gathering::new(Position(3));
+        assert!(!gathering.is_full(HINTS));
+        gathering.add(&frame(5, 1_000, 99));
+        assert!(!gathering.is_full(HINTS));
+        gathering.add(&frame(6, 2_000, 1));
+        assert!(gathering.is_full(HINTS));
+        assert_eq!((gathering.from, gathering.to), (Position(5), Position(7)));
+        assert_eq!((gathering.records, gathering.bytes), (4, 100));
+    }
+
+    #[test]
+    fn a_cut_waits_from_the_arrival_of_its_oldest_record() {
+        let mut gathering = Gathering::new(Position(0));
+        assert_eq!(gathering.left(HINTS, Timestamp(0)), None);
+        gathering.add(&frame(0, 1_000, 1));
+        gathering.add(&frame(1, 50_000, 1));
+        let left = |now| gathering.left(HINTS, Timestamp(now)).unwrap();
+        assert_eq!(left(1_000), Duration::from_secs(60));
+        assert_eq!(left(31_000), Duration::from_secs(30));
+        assert_eq!(left(61_000), Duration::ZERO);
+        assert_eq!(left(99_000), Duration::ZERO);
+    }
+}

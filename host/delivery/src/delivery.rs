@@ -1,0 +1,265 @@
+//! The service: what all operations work on.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use store::{Append, BodyBuilder, CommitError, Engine, NewFrame, StoreError, Transaction};
+use streams::{Counter, Streams};
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use types::{Caller, Clock, Timestamp};
+use wasm::Plugins;
+
+use crate::arn::{DeliveryStreamArn, DeliveryStreamName};
+use crate::catalog::{Catalog, CatalogTask};
+use crate::delivery_stream::{DeliveryStream, Origin, Status};
+use crate::directory::Directory;
+use crate::lane::{Tools, WORK_MIB_MAX};
+use crate::object_name::NamingKey;
+use crate::objects::Objects;
+use crate::rows;
+use crate::status::DeliveryStatus;
+
+/// How long a flush waits until everything is delivered.
+pub const FLUSH_TIME_MAX: Duration = Duration::from_secs(45);
+
+/// Why the service did not start.
+#[derive(Clone, Debug)]
+pub struct OpenError(StoreError);
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "load the delivery streams: {}", self.0)
+    }
+}
+
+impl std::error::Error for OpenError {}
+
+impl From<StoreError> for OpenError {
+    fn from(error: StoreError) -> Self {
+        Self(error)
+    }
+}
+
+/// What delivery stands on.
+pub struct Foundations {
+    /// Logs and tables.
+    pub engine: Arc<dyn Engine>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Streams that can be read.
+    pub streams: Arc<Streams>,
+    /// Components that records go through.
+    pub plugins: Arc<Plugins>,
+    /// Where objects go.
+    pub objects: Arc<dyn Objects>,
+    /// What objects are named with; the same for as long as the data directory lives.
+    pub naming_key: [u8; 32],
+}
+
+/// What is counted over all delivery streams, from the server's start.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    /// Records that were put directly and acknowledged.
+    pub incoming_records: Counter,
+    /// Bytes of their data.
+    pub incoming_bytes: Counter,
+}
+
+/// All delivery streams of one server.
+pub struct Delivery {
+    pub(crate) tools: Arc<Tools>,
+    pub(crate) streams: Arc<Streams>,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) catalog: Catalog,
+    metrics: Metrics,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// Why records were not put.
+#[derive(Debug)]
+pub enum PutError {
+    /// The delivery stream reads a stream, and takes no puts.
+    NotDirect,
+    /// The store did not keep them, or does not know.
+    Commit(CommitError),
+}
+
+impl Delivery {
+    /// Loads all delivery streams and lets those that are ACTIVE go on with what they had begun.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn open(foundations: Foundations) -> Result<Arc<Self>, OpenError> {
+        let Foundations {
+            engine,
+            clock,
+            streams,
+            plugins,
+            objects,
+            naming_key,
+        } = foundations;
+        let loaded = rows::load(&*engine).await?;
+        let needed = rows::load_lanes(&*engine, None).await?;
+        let needed: Vec<_> = needed
+            .iter()
+            .filter_map(|(_, lane)| lane.open.as_ref()?.0.plugin)
+            .collect();
+        let pruning = Arc::clone(&plugins);
+        if let Err(error) = tokio::task::spawn_blocking(move || pruning.prune(&needed)).await {
+            tracing::warn!(%error, "forget old versions of plugins");
+        }
+        let tools = Arc::new(Tools {
+            engine,
+            clock,
+            plugins,
+            objects,
+            naming: NamingKey(naming_key),
+            work: Semaphore::new(usize::try_from(WORK_MIB_MAX).unwrap_or(1)),
+        });
+        let directory = Arc::new(Directory::default());
+        let (catalog, task) = CatalogTask::new(
+            Arc::clone(&tools),
+            Arc::clone(&streams),
+            Arc::clone(&directory),
+            loaded,
+        )
+        .await?;
+        Ok(Arc::new(Self {
+            tools,
+            streams,
+            directory,
+            catalog,
+            metrics: Metrics::default(),
+            task: Mutex::new(Some(tokio::spawn(task.run()))),
+        }))
+    }
+
+    /// Ends all lanes after what they have begun. What waits is delivered after the next start.
+    pub async fn close(&self) {
+        self.catalog.stop().await;
+        let task = self
+            .task
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(task) = task
+            && let Err(error) = task.await
+        {
+            tracing::error!(%error, "the catalog of delivery streams ended badly");
+        }
+        let mut stopping = tokio::task::JoinSet::new();
+        for running in self.directory.all() {
+            stopping.spawn(async move { running.stop().await });
+        }
+        while stopping.join_next().await.is_some() {}
+    }
+
+    /// What was counted since the start.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// How all delivery streams of a caller are, in order of their names; of all callers without
+    /// one.
+    pub fn statuses(&self, caller: Option<&Caller>) -> Vec<DeliveryStatus> {
+        let all = match caller {
+            Some(caller) => self.directory.of(caller, None),
+            None => self.directory.all(),
+        };
+        let mut all: Vec<_> = all
+            .iter()
+            .map(|running| DeliveryStatus::of(running))
+            .collect();
+        all.sort_by(|a, b| a.arn.cmp(&b.arn));
+        all
+    }
+
+    /// How one delivery stream is.
+    pub fn status(&self, caller: &Caller, name: &str) -> Option<DeliveryStatus> {
+        let running = self.find(caller, name)?;
+        Some(DeliveryStatus::of(&running))
+    }
+
+    /// Delivers everything that waits in a delivery stream without waiting for more. Whether all
+    /// of it is delivered; `None` if there is no such delivery stream.
+    pub async fn flush(&self, caller: &Caller, name: &str) -> Result<Option<bool>, StoreError> {
+        let Some(running) = self.find(caller, name) else {
+            return Ok(None);
+        };
+        running.flush(&self.tools, FLUSH_TIME_MAX).await.map(Some)
+    }
+
+    pub(crate) fn find(&self, caller: &Caller, name: &str) -> Option<Arc<crate::running::Running>> {
+        let name = DeliveryStreamName::parse(name).ok()?;
+        self.directory.find(&DeliveryStreamArn {
+            owner: caller.clone(),
+            name,
+        })
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.tools.clock.now()
+    }
+
+    /// Keeps records of a delivery stream that is put to directly, all or none.
+    pub(crate) async fn put(
+        &self,
+        stream: &DeliveryStream,
+        records: &[Vec<u8>],
+    ) -> Result<(), PutError> {
+        let (Origin::DirectPut { log }, Status::Active) = (&stream.origin, stream.status) else {
+            return Err(PutError::NotDirect);
+        };
+        let bytes_max = self.tools.engine.capabilities().frame_bytes_max;
+        let arrival = self.now();
+        let mut appends = Vec::new();
+        let mut close = |body: BodyBuilder| {
+            let (body, count) = body.finish();
+            let frame = NewFrame {
+                count,
+                arrival,
+                body,
+            };
+            appends.push(Append { log: *log, frame });
+        };
+        let bytes = records.iter().map(Vec::len).sum::<usize>();
+        let mut body = BodyBuilder::with_capacity(records.len(), bytes.min(bytes_max));
+        let mut body_bytes = 0;
+        for record in records {
+            if 0 < body.count() && bytes_max < body_bytes + record.len() + RECORD_LAYOUT_BYTES {
+                close(std::mem::take(&mut body));
+                body_bytes = 0;
+            }
+            // The constraints keep a record and a call far below what the layout holds.
+            let _ = body.push("", record);
+            body_bytes += record.len() + RECORD_LAYOUT_BYTES;
+        }
+        close(body);
+        let transaction = Transaction {
+            appends,
+            writes: Vec::new(),
+        };
+        let committed = self.tools.engine.commit(transaction).await;
+        committed.map_err(PutError::Commit)?;
+        self.metrics
+            .incoming_records
+            .add(u64::try_from(records.len()).unwrap_or(0));
+        self.metrics
+            .incoming_bytes
+            .add(u64::try_from(bytes).unwrap_or(0));
+        Ok(())
+    }
+}
+
+/// No less than a frame's layout adds to the bytes of a record.
+const RECORD_LAYOUT_BYTES: usize = 8;
+
+/// The id of a record that was acknowledged: nothing can be made of it.
+pub(crate) fn record_id() -> Result<String, getrandom::Error> {
+    let mut id = [0; 64];
+    getrandom::fill(&mut id)?;
+    Ok(base64_simd::STANDARD.encode_to_string(&Bytes::copy_from_slice(&id)[..]))
+}

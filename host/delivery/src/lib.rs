@@ -1,0 +1,32 @@
+//! Delivery streams (Data Firehose): records go from a stream, or from direct puts, through a
+//! component into objects of S3, each exactly once.
+//!
+//! A delivery stream has a lane for each shard that it reads. A lane gathers records into cuts
+//! (`cut`), keeps each decision, and delivers it: `worker` makes objects of records, `transform`
+//! hands them to a plugin, `objects` puts them. `ops` are AWS's operations. Nothing here knows
+//! HTTP but the client in `objects`; nothing keeps records anywhere but in logs.
+
+pub mod arn;
+mod catalog;
+mod counts;
+mod cut;
+mod delivery;
+mod delivery_stream;
+mod directory;
+mod encoder;
+mod failed_record;
+mod lane;
+mod lane_state;
+mod object_name;
+pub mod objects;
+pub mod ops;
+mod prefix;
+mod rows;
+mod running;
+mod status;
+mod tables;
+mod transform;
+mod worker;
+
+pub use delivery::{Delivery, FLUSH_TIME_MAX, Foundations, Metrics, OpenError};
+pub use status::{DeliveryStatus, VersionStatus};

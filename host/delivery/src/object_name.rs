@@ -1,0 +1,196 @@
+//! How objects are called: the same records always the same, so that an object that was put and
+//! not acknowledged is recognised when it is put again.
+//!
+//! ```text
+//! <prefix><stream>-<version>-yyyy-MM-dd-HH-mm-ss-<uuid><extension>
+//! uuid = version 8:  cut number 48 bits | part 12 bits | keyed hash of stream, lane, cut, part 62
+//! ```
+//!
+//! The time is that of the oldest record. Within a lane it never runs backwards and the cut's
+//! number rises, so names in their order are objects in the order of their records.
+
+use chrono::{DateTime, Utc};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use types::Timestamp;
+
+use crate::prefix::{Moment, Prefix};
+
+/// Objects that one cut may become: as many as a part number has bits for.
+pub const PARTS_PER_CUT_MAX: u16 = 4_095;
+
+/// What names are made with, so that two data directories never give the same name.
+#[derive(Clone)]
+pub struct NamingKey(pub [u8; 32]);
+
+/// What tells an object of one delivery stream from all others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The delivery stream's number.
+    pub delivery_stream: u64,
+    /// The lane's own number in it.
+    pub lane: (u64, u32),
+    /// The cut's number in its lane.
+    pub cut: u64,
+    /// The object's number in its cut.
+    pub part: u16,
+    /// Whether it holds failed records.
+    pub is_failed: bool,
+}
+
+/// What a name says besides its place.
+#[derive(Clone, Copy, Debug)]
+pub struct Label<'a> {
+    /// The delivery stream's name.
+    pub stream: &'a str,
+    /// The version of its configuration.
+    pub version: u64,
+    /// The arrival of the oldest record of the cut.
+    pub oldest: Timestamp,
+    /// `.gz`, or whatever the configuration asks for.
+    pub extension: &'a str,
+}
+
+impl NamingKey {
+    /// The key of an object below its bucket.
+    pub fn object_key(&self, prefix: &Prefix, place: Place, label: Label<'_>) -> String {
+        let hash = self.hash(place);
+        let moment = Moment {
+            oldest: label.oldest,
+            random: &hash,
+        };
+        let millis = i64::try_from(label.oldest.0).unwrap_or(i64::MAX);
+        let time: DateTime<Utc> = DateTime::from_timestamp_millis(millis).unwrap_or_default();
+        format!(
+            "{}{}-{}-{}-{}{}",
+            prefix.evaluate(moment),
+            label.stream,
+            label.version,
+            time.format("%Y-%m-%d-%H-%M-%S"),
+            uuid(place, &hash),
+            label.extension
+        )
+    }
+
+    /// A number that is the same for the same cut and looks random.
+    pub fn seed(&self, place: Place) -> u64 {
+        let hash = self.hash(Place {
+            part: u16::MAX,
+            ..place
+        });
+        hash.iter()
+            .take(8)
+            .fold(0, |seed, byte| seed << 8 | u64::from(*byte))
+    }
+
+    fn hash(&self, place: Place) -> [u8; 32] {
+        // HMAC's own rule for keys shorter than a block: zeros behind them.
+        let mut block = [0; 64];
+        block[..32].copy_from_slice(&self.0);
+        let mut mac = Hmac::<Sha256>::new(&block.into());
+        mac.update(&place.delivery_stream.to_be_bytes());
+        mac.update(&place.lane.0.to_be_bytes());
+        mac.update(&place.lane.1.to_be_bytes());
+        mac.update(&place.cut.to_be_bytes());
+        mac.update(&place.part.to_be_bytes());
+        mac.update(&[u8::from(place.is_failed)]);
+        mac.finalize().into_bytes().into()
+    }
+}
+
+/// RFC 9562, version 8.
+fn uuid(place: Place, hash: &[u8; 32]) -> String {
+    let cut = place.cut & 0xffff_ffff_ffff;
+    let part = u64::from(place.part & 0xfff);
+    let tail = hash[24..]
+        .iter()
+        .fold(0_u64, |tail, byte| tail << 8 | u64::from(*byte));
+    let tail = tail >> 2 | 0x8000_0000_0000_0000;
+    format!(
+        "{:08x}-{:04x}-8{part:03x}-{:04x}-{:012x}",
+        cut >> 16,
+        cut & 0xffff,
+        tail >> 48,
+        tail & 0xffff_ffff_ffff
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prefix::Prefixes;
+
+    fn name(place: Place, oldest: u64) -> String {
+        let prefixes = Prefixes::parse(Some("a/"), None).unwrap();
+        let label = Label {
+            stream: "clicks",
+            version: 3,
+            oldest: Timestamp(oldest),
+            extension: ".gz",
+        };
+        NamingKey([7; 32]).object_key(&prefixes.delivered, place, label)
+    }
+
+    const PLACE: Place = Place {
+        delivery_stream: 1,
+        lane: (2, 3),
+        cut: 4,
+        part: 5,
+        is_failed: false,
+    };
+
+    #[test]
+    fn a_name_has_awss_form_and_is_always_the_same() {
+        let first = name(PLACE, 1_535_365_805_678);
+        assert_eq!(first, name(PLACE, 1_535_365_805_678));
+        let start = "a/2018/08/27/10/clicks-3-2018-08-27-10-30-05-00000000-0004-8005-";
+        assert!(first.starts_with(start), "{first}");
+        assert!(first.ends_with(".gz"));
+        let uuid = &first[first.len() - 39..first.len() - 3];
+        assert!(
+            matches!(uuid.as_bytes()[19], b'8' | b'9' | b'a' | b'b'),
+            "{uuid}"
+        );
+        assert_eq!(uuid.len(), 36);
+    }
+
+    #[test]
+    fn each_place_has_a_name_of_its_own() {
+        let others = [
+            Place {
+                delivery_stream: 2,
+                ..PLACE
+            },
+            Place {
+                lane: (3, 3),
+                ..PLACE
+            },
+            Place {
+                lane: (2, 4),
+                ..PLACE
+            },
+            Place { cut: 5, ..PLACE },
+            Place { part: 6, ..PLACE },
+            Place {
+                is_failed: true,
+                ..PLACE
+            },
+        ];
+        for other in others {
+            assert_ne!(name(other, 5), name(PLACE, 5));
+        }
+    }
+
+    #[test]
+    fn names_sort_as_the_records_do() {
+        let names: Vec<String> = [
+            (0, 0, 5_000),
+            (1, 0, 5_000),
+            (1, 1, 5_000),
+            (70_000, 0, 6_000),
+        ]
+        .map(|(cut, part, oldest)| name(Place { cut, part, ..PLACE }, oldest))
+        .to_vec();
+        assert!(names.is_sorted(), "{names:?}");
+    }
+}

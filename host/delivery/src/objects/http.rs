@@ -1,0 +1,101 @@
+//! How the S3 client reaches its endpoint: hyper, with TLS where the endpoint asks for it. The only
+//! place that opens outbound connections.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use http_body_util::BodyExt;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector as TcpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use object_store::ClientOptions;
+use object_store::client::{
+    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpRequestBody,
+    HttpResponse, HttpResponseBody, HttpService,
+};
+
+/// How long a connection may take to be made.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a request may take, whatever its size, and how much longer for each mebibyte.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
+const REQUEST_TIMEOUT_PER_MIB: Duration = Duration::from_secs(1);
+/// Connections that are kept open though nothing goes over them, per endpoint.
+const IDLE_CONNECTIONS_MAX: usize = 32;
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+const BYTES_PER_MIB: u64 = 1024 * 1024;
+
+type Inner = Client<HttpsConnector<TcpConnector>, HttpRequestBody>;
+
+/// Makes the client.
+#[derive(Debug)]
+pub struct Connector {
+    client: Inner,
+}
+
+impl Connector {
+    /// A connector that trusts the certificates that the operating system trusts.
+    pub fn new() -> std::io::Result<Self> {
+        let mut tcp = TcpConnector::new();
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        tcp.enforce_http(false);
+        let connector = HttpsConnectorBuilder::new()
+            .with_native_roots()?
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(tcp);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
+            .build(connector);
+        Ok(Self { client })
+    }
+}
+
+impl HttpConnector for Connector {
+    fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
+        Ok(HttpClient::new(Service(self.client.clone())))
+    }
+}
+
+#[derive(Debug)]
+struct Service(Inner);
+
+#[async_trait]
+impl HttpService for Service {
+    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let mebibytes = u64::try_from(request.body().content_length())
+            .unwrap_or(u64::MAX)
+            .div_ceil(BYTES_PER_MIB);
+        let extra =
+            REQUEST_TIMEOUT_PER_MIB.saturating_mul(u32::try_from(mebibytes).unwrap_or(u32::MAX));
+        let exchange = async {
+            let response = self.0.request(request).await.map_err(sent)?;
+            let (parts, body) = response.into_parts();
+            // Answers to puts are small; one that breaks off is an error here and not later.
+            let body = body.collect().await.map_err(received)?.to_bytes();
+            Ok(HttpResponse::from_parts(
+                parts,
+                HttpResponseBody::from(body),
+            ))
+        };
+        match tokio::time::timeout(REQUEST_TIMEOUT.saturating_add(extra), exchange).await {
+            Ok(answer) => answer,
+            Err(elapsed) => Err(HttpError::new(HttpErrorKind::Timeout, elapsed)),
+        }
+    }
+}
+
+fn sent(error: hyper_util::client::legacy::Error) -> HttpError {
+    let kind = match error.is_connect() {
+        true => HttpErrorKind::Connect,
+        false => HttpErrorKind::Request,
+    };
+    HttpError::new(kind, error)
+}
+
+fn received(error: hyper::Error) -> HttpError {
+    HttpError::new(HttpErrorKind::Interrupted, error)
+}

@@ -1,0 +1,163 @@
+//! Buckets of an S3 endpoint. Objects are put with `If-None-Match: *`, so that of two puts of one
+//! object the first counts.
+
+use std::collections::HashMap;
+use std::error::Error as _;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use object_store::aws::{AmazonS3, AmazonS3Builder, S3ConditionalPut};
+use object_store::path::Path;
+use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, RetryConfig};
+
+use super::http::Connector;
+use super::{Created, ObjectError, Objects};
+use crate::arn::BucketName;
+
+/// Buckets whose clients are kept; one more begins anew with all.
+const BUCKETS_KEPT_MAX: usize = 1_000;
+/// Characters of an endpoint's answer that an error repeats.
+const ERROR_CHARS_MAX: usize = 500;
+
+/// How the endpoint is reached.
+#[derive(Clone)]
+pub struct S3Config {
+    /// Its URL; `None` is AWS's own for the region.
+    pub endpoint: Option<String>,
+    /// The region that requests are signed for.
+    pub region: String,
+    /// The public half of the key.
+    pub access_key_id: String,
+    /// The half that signs.
+    pub secret_access_key: String,
+    /// Buckets are named in the path and not in the host.
+    pub path_style: bool,
+}
+
+impl std::fmt::Debug for S3Config {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("S3Config")
+            .field("endpoint", &self.endpoint)
+            .field("region", &self.region)
+            .field("path_style", &self.path_style)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The buckets of an endpoint.
+pub struct S3Objects {
+    config: S3Config,
+    connector: Arc<Connector>,
+    buckets: Mutex<HashMap<BucketName, AmazonS3>>,
+}
+
+impl S3Objects {
+    /// A client; nothing is asked of the endpoint yet.
+    pub fn new(config: S3Config) -> Result<Self, ObjectError> {
+        let connector = Connector::new()
+            .map_err(|error| ObjectError::Failed(format!("trusted certificates: {error}")))?;
+        Ok(Self {
+            config,
+            connector: Arc::new(connector),
+            buckets: Mutex::default(),
+        })
+    }
+
+    fn bucket(&self, name: &BucketName) -> Result<AmazonS3, ObjectError> {
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bucket) = buckets.get(name) {
+            return Ok(bucket.clone());
+        }
+        let config = &self.config;
+        let mut builder = AmazonS3Builder::new()
+            .with_bucket_name(name.as_str())
+            .with_region(&config.region)
+            .with_access_key_id(&config.access_key_id)
+            .with_secret_access_key(&config.secret_access_key)
+            .with_virtual_hosted_style_request(!config.path_style)
+            .with_allow_http(true)
+            .with_conditional_put(S3ConditionalPut::ETagMatch)
+            // The pump tries again; it knows what else there is to do meanwhile.
+            .with_retry(RetryConfig {
+                max_retries: 0,
+                ..RetryConfig::default()
+            })
+            .with_http_connector(SharedConnector(Arc::clone(&self.connector)));
+        if let Some(endpoint) = &config.endpoint {
+            builder = builder.with_endpoint(endpoint);
+        }
+        let bucket = builder.build().map_err(failed)?;
+        if BUCKETS_KEPT_MAX <= buckets.len() {
+            buckets.clear();
+        }
+        buckets.insert(name.clone(), bucket.clone());
+        Ok(bucket)
+    }
+}
+
+#[derive(Debug)]
+struct SharedConnector(Arc<Connector>);
+
+impl object_store::client::HttpConnector for SharedConnector {
+    fn connect(
+        &self,
+        options: &object_store::ClientOptions,
+    ) -> object_store::Result<object_store::client::HttpClient> {
+        self.0.connect(options)
+    }
+}
+
+#[async_trait]
+impl Objects for S3Objects {
+    async fn create(
+        &self,
+        bucket: &BucketName,
+        key: &str,
+        content: Bytes,
+    ) -> Result<Created, ObjectError> {
+        let store = self.bucket(bucket)?;
+        let path = Path::from(key);
+        let length = content.len();
+        let options = PutOptions::from(PutMode::Create);
+        match store.put_opts(&path, content.into(), options).await {
+            Ok(_) => Ok(Created::New),
+            Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => {
+                let found = store.head(&path).await.map_err(failed)?;
+                match usize::try_from(found.size) == Ok(length) {
+                    true => Ok(Created::There),
+                    false => Ok(Created::Different),
+                }
+            }
+            Err(error) => Err(failed(error)),
+        }
+    }
+}
+
+fn failed(error: Error) -> ObjectError {
+    let text = told(&error);
+    match error {
+        Error::NotFound { .. }
+        | Error::PermissionDenied { .. }
+        | Error::Unauthenticated { .. }
+        | Error::NotImplemented { .. }
+        | Error::InvalidPath { .. } => ObjectError::Refused(text),
+        _ => ObjectError::Failed(text),
+    }
+}
+
+/// What happened, with what caused it, on one line.
+fn told(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = error.source();
+    }
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    line.chars().take(ERROR_CHARS_MAX).collect()
+}

@@ -1,0 +1,148 @@
+//! From the members of an S3 destination to the destination that is kept.
+
+use types::{Caller, Invalid};
+use wire::ApiError;
+use wire::json::{Boolean, Integer, Structure, Text};
+
+use super::error::invalid_argument;
+use super::processing::{self, Processed};
+use super::s3_shapes::{ExtendedS3, Members, S3};
+use crate::Delivery;
+use crate::delivery_stream::{
+    Compression, Destination, INTERVAL_SECONDS_DEFAULT, SIZE_MIB_DEFAULT,
+};
+
+/// What a destination is before anything is said of it.
+fn blank(is_extended: bool) -> Destination {
+    Destination {
+        is_extended,
+        role_arn: String::new(),
+        bucket_arn: String::new(),
+        prefix: None,
+        error_output_prefix: None,
+        size_mib: SIZE_MIB_DEFAULT,
+        interval_seconds: INTERVAL_SECONDS_DEFAULT,
+        compression: Compression::Uncompressed,
+        file_extension: None,
+        logging: None,
+        processing: None,
+        transform: None,
+        delimiter: None,
+    }
+}
+
+/// A destination as `S3DestinationConfiguration` or `S3DestinationUpdate` says, over `before`.
+pub fn s3(before: Option<&Destination>, said: &S3<'_>) -> Result<Destination, ApiError> {
+    let mut destination = before.cloned().unwrap_or_else(|| blank(false));
+    basic(&mut destination, &said.members())?;
+    checked(destination)
+}
+
+/// A destination as `ExtendedS3DestinationConfiguration` or `ExtendedS3DestinationUpdate` says,
+/// over `before`.
+pub fn extended_s3(
+    delivery: &Delivery,
+    caller: &Caller,
+    before: Option<&Destination>,
+    said: &ExtendedS3<'_>,
+) -> Result<Destination, ApiError> {
+    let mut destination = before.cloned().unwrap_or_else(|| blank(true));
+    destination.is_extended = true;
+    basic(&mut destination, &said.members())?;
+    refuse_what_is_not_served(said)?;
+    if let Some(extension) = &said.file_extension {
+        let extension = extension.as_str();
+        destination.file_extension = (!extension.is_empty()).then(|| extension.to_owned());
+    }
+    if let Some(Structure(configuration)) = &said.processing_configuration {
+        let Processed {
+            kept,
+            transform,
+            delimiter,
+        } = processing::processed(delivery, caller, configuration)?;
+        destination.processing = kept;
+        destination.transform = transform;
+        destination.delimiter = delimiter;
+    }
+    checked(destination)
+}
+
+fn basic(destination: &mut Destination, said: &Members<'_, '_>) -> Result<(), ApiError> {
+    let owned = |text: &Text<'_>| text.as_str().to_owned();
+    if let Some(arn) = said.role_arn {
+        destination.role_arn = owned(arn);
+    }
+    if let Some(arn) = said.bucket_arn {
+        destination.bucket_arn = owned(arn);
+    }
+    if let Some(prefix) = said.prefix {
+        destination.prefix = Some(owned(prefix));
+    }
+    if let Some(prefix) = said.error_output_prefix {
+        // Empty is as good as none, as in what AWS's console sends.
+        destination.error_output_prefix = Some(owned(prefix)).filter(|prefix| !prefix.is_empty());
+    }
+    if let Some(Structure(hints)) = said.buffering_hints {
+        let number = |hint: Option<Integer>, default| {
+            hint.map_or(default, |Integer(hint)| {
+                u32::try_from(hint).unwrap_or(default)
+            })
+        };
+        destination.size_mib = number(hints.size, SIZE_MIB_DEFAULT);
+        destination.interval_seconds = number(hints.interval, INTERVAL_SECONDS_DEFAULT);
+    }
+    if let Some(format) = said.compression_format {
+        destination.compression = match format.as_str() {
+            "UNCOMPRESSED" => Compression::Uncompressed,
+            "GZIP" => Compression::Gzip,
+            other => {
+                let what = format!("CompressionFormat {other} is not supported.");
+                return Err(invalid_argument(what));
+            }
+        };
+    }
+    if let Some(Structure(encryption)) = said.encryption_configuration
+        && encryption.kms.is_some()
+    {
+        return Err(invalid_argument("KMSEncryptionConfig is not supported."));
+    }
+    if let Some(Structure(logging)) = said.cloud_watch_logging_options {
+        let enabled = matches!(logging.enabled, Some(Boolean(true)));
+        let group = logging.log_group_name.as_ref().map(owned);
+        let stream = logging.log_stream_name.as_ref().map(owned);
+        destination.logging = Some((enabled, group, stream));
+    }
+    Ok(())
+}
+
+/// What the model knows and this server does not do is refused, not taken and ignored.
+fn refuse_what_is_not_served(said: &ExtendedS3<'_>) -> Result<(), ApiError> {
+    let refuse = |what: &str| Err(invalid_argument(format!("{what} is not supported.")));
+    if said
+        .s3_backup_mode
+        .as_ref()
+        .is_some_and(|mode| mode.as_str() == "Enabled")
+    {
+        return refuse("S3BackupMode Enabled");
+    }
+    // It is in force unless it says otherwise (model, DataFormatConversionConfiguration).
+    let conversion = said.data_format_conversion_configuration.as_ref();
+    if conversion.is_some_and(|Structure(c)| !matches!(c.enabled, Some(Boolean(false)))) {
+        return refuse("DataFormatConversionConfiguration");
+    }
+    let partitioning = said.dynamic_partitioning_configuration.as_ref();
+    if partitioning.is_some_and(|Structure(p)| matches!(p.enabled, Some(Boolean(true)))) {
+        return refuse("DynamicPartitioningConfiguration");
+    }
+    match said.custom_time_zone.as_ref().map(Text::as_str) {
+        None | Some("" | "UTC") => Ok(()),
+        Some(zone) => refuse(&format!("CustomTimeZone {zone}")),
+    }
+}
+
+fn checked(destination: Destination) -> Result<Destination, ApiError> {
+    match destination.plan() {
+        Ok(_) => Ok(destination),
+        Err(Invalid(why)) => Err(invalid_argument(format!("{why}."))),
+    }
+}

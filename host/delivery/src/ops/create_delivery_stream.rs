@@ -1,0 +1,227 @@
+//! CreateDeliveryStream.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use types::{Caller, StreamArn};
+use wire::json::{self, Integer, List, Structure, Text};
+use wire::shape::pattern::firehose as pattern;
+use wire::shape::{Check, Fields, NumberRule, Shape, TextRule};
+use wire::{Answer, ApiError, Call};
+
+use super::s3_shapes::{ExtendedS3, Made, S3};
+use super::shapes::{self, NAME, TAGS, TYPE, Tag, Unserved};
+use super::{configure, error};
+use crate::Delivery;
+use crate::arn::{DeliveryStreamArn, DeliveryStreamName};
+use crate::catalog::NewDeliveryStream;
+use crate::delivery_stream::Destination;
+
+const STREAM_ARN: TextRule = TextRule::chars(1, 512).matching(pattern::KINESIS_STREAM_ARN);
+const ROLE_ARN: TextRule = TextRule::chars(1, 512).matching(pattern::ROLE_ARN);
+const THROUGHPUT: NumberRule = NumberRule::within(1, 100);
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Input<'a> {
+    #[serde(borrow)]
+    delivery_stream_name: Option<Text<'a>>,
+    #[serde(borrow)]
+    delivery_stream_type: Option<Text<'a>>,
+    direct_put_source_configuration: Option<Structure<DirectPut>>,
+    #[serde(borrow)]
+    kinesis_stream_source_configuration: Option<Structure<Source<'a>>>,
+    delivery_stream_encryption_configuration_input: Option<Unserved>,
+    #[serde(borrow, rename = "S3DestinationConfiguration")]
+    s3: Option<Structure<Made<S3<'a>>>>,
+    #[serde(borrow, rename = "ExtendedS3DestinationConfiguration")]
+    extended_s3: Option<Structure<Made<ExtendedS3<'a>>>>,
+    redshift_destination_configuration: Option<Unserved>,
+    elasticsearch_destination_configuration: Option<Unserved>,
+    amazonopensearchservice_destination_configuration: Option<Unserved>,
+    splunk_destination_configuration: Option<Unserved>,
+    http_endpoint_destination_configuration: Option<Unserved>,
+    #[serde(borrow)]
+    tags: Option<List<Structure<Tag<'a>>>>,
+    amazon_open_search_serverless_destination_configuration: Option<Unserved>,
+    #[serde(rename = "MSKSourceConfiguration")]
+    msk_source_configuration: Option<Unserved>,
+    snowflake_destination_configuration: Option<Unserved>,
+    iceberg_destination_configuration: Option<Unserved>,
+    database_source_configuration: Option<Unserved>,
+}
+
+#[derive(Deserialize)]
+struct DirectPut {
+    #[serde(rename = "ThroughputHintInMBs")]
+    throughput_hint: Option<Integer>,
+}
+
+#[derive(Deserialize)]
+struct Source<'a> {
+    #[serde(borrow, rename = "KinesisStreamARN")]
+    stream_arn: Option<Text<'a>>,
+    #[serde(borrow, rename = "RoleARN")]
+    role_arn: Option<Text<'a>>,
+}
+
+impl Shape for DirectPut {
+    fn check(&self, check: &mut Check) {
+        check.required("ThroughputHintInMBs", &self.throughput_hint, THROUGHPUT);
+    }
+}
+
+impl Shape for Source<'_> {
+    fn check(&self, check: &mut Check) {
+        check.required("KinesisStreamARN", &self.stream_arn, STREAM_ARN);
+        check.required("RoleARN", &self.role_arn, ROLE_ARN);
+    }
+}
+
+impl Shape for Input<'_> {
+    fn check(&self, check: &mut Check) {
+        check.required("DeliveryStreamName", &self.delivery_stream_name, NAME);
+        check.optional("DeliveryStreamType", &self.delivery_stream_type, TYPE);
+        let direct_put = &self.direct_put_source_configuration;
+        check.optional("DirectPutSourceConfiguration", direct_put, Fields);
+        let source = &self.kinesis_stream_source_configuration;
+        check.optional("KinesisStreamSourceConfiguration", source, Fields);
+        check.optional("S3DestinationConfiguration", &self.s3, Fields);
+        check.optional(
+            "ExtendedS3DestinationConfiguration",
+            &self.extended_s3,
+            Fields,
+        );
+        check.optional("Tags", &self.tags, TAGS);
+    }
+}
+
+#[derive(Serialize)]
+struct Output {
+    #[serde(rename = "DeliveryStreamARN")]
+    delivery_stream_arn: String,
+}
+
+/// Makes a delivery stream. It is durable as CREATING when this answers, and ACTIVE a moment later.
+/// One that reads a stream delivers what arrives there from now on.
+pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError> {
+    let input: Input<'_> = json::parse(&call.body)?;
+    refuse_what_is_not_served(&input)?;
+    let name = input.delivery_stream_name.as_ref().map_or("", Text::as_str);
+    let arn = DeliveryStreamArn {
+        owner: call.caller.clone(),
+        name: DeliveryStreamName::parse(name).map_err(|e| ApiError::validation(e.to_string()))?,
+    };
+    let new = NewDeliveryStream {
+        source: source(delivery, &call.caller, &input)?,
+        destination: destination(delivery, &call.caller, &input)?,
+        tags: input.tags.as_ref().map_or_else(BTreeMap::new, shapes::tags),
+        arn: arn.clone(),
+    };
+    let made = delivery.catalog.create(new).await;
+    made.map_err(|error| error::change(error, &arn))?;
+    json::answer(&Output {
+        delivery_stream_arn: arn.to_string(),
+    })
+}
+
+/// The stream to read, and the role that was given for it; `None` for direct puts.
+fn source(
+    delivery: &Delivery,
+    caller: &Caller,
+    input: &Input<'_>,
+) -> Result<Option<(StreamArn, String)>, ApiError> {
+    let kind = input
+        .delivery_stream_type
+        .as_ref()
+        .map_or("DirectPut", Text::as_str);
+    let said = input.kinesis_stream_source_configuration.as_ref();
+    match (kind, said) {
+        ("DirectPut", None) => Ok(None),
+        ("DirectPut", Some(_)) => Err(error::invalid_argument(
+            "KinesisStreamSourceConfiguration must not be provided when DeliveryStreamType is \
+             DirectPut.",
+        )),
+        ("KinesisStreamAsSource", None) => Err(error::invalid_argument(
+            "KinesisStreamSourceConfiguration must be provided when DeliveryStreamType is \
+             KinesisStreamAsSource.",
+        )),
+        ("KinesisStreamAsSource", Some(Structure(said))) => {
+            let text = said.stream_arn.as_ref().map_or("", Text::as_str);
+            let arn = StreamArn::parse(text).map_err(|_| error::no_source(text))?;
+            let is_own = arn.account == caller.account && arn.region == caller.region;
+            if !is_own || delivery.streams.source(&arn).is_none() {
+                return Err(error::no_source(text));
+            }
+            let role = said.role_arn.as_ref().map_or("", Text::as_str);
+            Ok(Some((arn, role.to_owned())))
+        }
+        (other, _) => Err(error::invalid_argument(format!(
+            "DeliveryStreamType {other} is not supported."
+        ))),
+    }
+}
+
+fn destination(
+    delivery: &Delivery,
+    caller: &Caller,
+    input: &Input<'_>,
+) -> Result<Destination, ApiError> {
+    match (&input.s3, &input.extended_s3) {
+        (Some(Structure(Made(s3))), None) => configure::s3(None, s3),
+        (None, Some(Structure(Made(extended)))) => {
+            configure::extended_s3(delivery, caller, None, extended)
+        }
+        _ => Err(error::invalid_argument(
+            "Exactly one destination configuration is supported for a Firehose",
+        )),
+    }
+}
+
+/// What the model knows and this server does not do is refused, not taken and ignored.
+fn refuse_what_is_not_served(input: &Input<'_>) -> Result<(), ApiError> {
+    let unserved = [
+        (
+            &input.delivery_stream_encryption_configuration_input,
+            "DeliveryStreamEncryptionConfigurationInput",
+        ),
+        (
+            &input.redshift_destination_configuration,
+            "A Redshift destination",
+        ),
+        (
+            &input.elasticsearch_destination_configuration,
+            "An Elasticsearch destination",
+        ),
+        (
+            &input.amazonopensearchservice_destination_configuration,
+            "An OpenSearch Service destination",
+        ),
+        (
+            &input.splunk_destination_configuration,
+            "A Splunk destination",
+        ),
+        (
+            &input.http_endpoint_destination_configuration,
+            "An HTTP endpoint destination",
+        ),
+        (
+            &input.amazon_open_search_serverless_destination_configuration,
+            "An OpenSearch Serverless destination",
+        ),
+        (&input.msk_source_configuration, "An MSK source"),
+        (
+            &input.snowflake_destination_configuration,
+            "A Snowflake destination",
+        ),
+        (
+            &input.iceberg_destination_configuration,
+            "An Iceberg destination",
+        ),
+        (&input.database_source_configuration, "A database source"),
+    ];
+    match unserved.into_iter().find(|(member, _)| member.is_some()) {
+        Some((_, what)) => Err(error::invalid_argument(format!("{what} is not supported."))),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,37 @@
+//! DeleteDeliveryStream.
+
+use serde::Deserialize;
+use wire::json::{self, Boolean, Text};
+use wire::shape::{Anything, Check, Shape};
+use wire::{Answer, ApiError, Call};
+
+use super::shapes::NAME;
+use super::{error, find};
+use crate::Delivery;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Input<'a> {
+    #[serde(borrow)]
+    delivery_stream_name: Option<Text<'a>>,
+    /// There are no grants of keys that could stand in the way.
+    allow_force_delete: Option<Boolean>,
+}
+
+impl Shape for Input<'_> {
+    fn check(&self, check: &mut Check) {
+        check.required("DeliveryStreamName", &self.delivery_stream_name, NAME);
+        check.optional("AllowForceDelete", &self.allow_force_delete, Anything);
+    }
+}
+
+/// Deletes a delivery stream and what it has not delivered. It is durable as DELETING when this
+/// answers, and gone a moment later.
+pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError> {
+    let input: Input<'_> = json::parse(&call.body)?;
+    let name = input.delivery_stream_name.as_ref().map_or("", Text::as_str);
+    let arn = find(delivery, &call.caller, name)?.arn.clone();
+    let deleted = delivery.catalog.delete(arn.clone()).await;
+    deleted.map_err(|error| error::change(error, &arn))?;
+    json::answer(&serde_json::Map::new())
+}

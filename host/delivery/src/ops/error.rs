@@ -1,0 +1,112 @@
+//! What clients are told: AWS's codes and texts. The one place where the errors of this crate
+//! meet them.
+
+use store::CommitError;
+use types::limits::{DELIVERY_STREAMS_MAX, TAGS_PER_RESOURCE_MAX};
+use types::{Caller, Invalid};
+use wire::ApiError;
+
+use crate::arn::DeliveryStreamArn;
+use crate::catalog::ChangeError;
+use crate::delivery::PutError;
+
+const RESOURCE_IN_USE: &str = "ResourceInUseException";
+const LIMIT_EXCEEDED: &str = "LimitExceededException";
+
+/// A value that the model's constraints allow and the operation does not.
+pub fn invalid_argument(message: impl Into<String>) -> ApiError {
+    ApiError::new("InvalidArgumentException", message)
+}
+
+/// A fault of ours or of the disk, logged where it is turned into an answer.
+fn internal(doing: &str, error: &dyn std::fmt::Display) -> ApiError {
+    tracing::error!(%error, "{doing}");
+    ApiError::internal("Internal service failure.")
+}
+
+pub fn not_found(caller: &Caller, name: &str) -> ApiError {
+    let account = caller.account;
+    ApiError::new(
+        "ResourceNotFoundException",
+        format!("Firehose {name} under account {account} not found."),
+    )
+}
+
+/// The source of a new delivery stream is not there.
+pub fn no_source(arn: &str) -> ApiError {
+    invalid_argument(format!(
+        "Kinesis stream {arn} does not exist or is not ACTIVE."
+    ))
+}
+
+/// A put to a delivery stream that reads a stream.
+fn not_direct() -> ApiError {
+    invalid_argument(
+        "This operation is not permitted on KinesisStreamAsSource delivery stream type.",
+    )
+}
+
+fn unavailable(message: &str) -> ApiError {
+    ApiError::new("ServiceUnavailableException", message).with_status(503)
+}
+
+/// Why records were not put into `stream`.
+pub fn put(error: PutError, stream: &DeliveryStreamArn) -> ApiError {
+    match error {
+        PutError::NotDirect => not_direct(),
+        PutError::Commit(CommitError::Busy | CommitError::DiskFull) => unavailable("Slow down."),
+        // The delivery stream was deleted meanwhile.
+        PutError::Commit(CommitError::NoLog(_) | CommitError::Sealed(_)) => {
+            not_found(&stream.owner, stream.name.as_str())
+        }
+        PutError::Commit(
+            error @ (CommitError::Conflict { .. }
+            | CommitError::TooLarge(_)
+            | CommitError::ReadOnly(_)
+            | CommitError::Unknown(_)
+            | CommitError::Store(_)),
+        ) => internal(&format!("put into {stream}"), &error),
+    }
+}
+
+/// A change of the delivery stream at `arn` that was refused.
+pub fn change(error: ChangeError, arn: &DeliveryStreamArn) -> ApiError {
+    let DeliveryStreamArn { owner, name } = arn;
+    let account = owner.account;
+    match error {
+        ChangeError::NotFound => not_found(owner, name.as_str()),
+        ChangeError::Exists => ApiError::new(
+            RESOURCE_IN_USE,
+            format!("Firehose {name} under accountId {account} already exists"),
+        ),
+        ChangeError::NotActive(status) | ChangeError::Busy(status) => ApiError::new(
+            RESOURCE_IN_USE,
+            format!(
+                "Firehose {name} under accountId {account} is not ACTIVE, instead in state {}. \
+                 Please retry after some time.",
+                status.as_str()
+            ),
+        ),
+        ChangeError::TooMany => ApiError::new(
+            LIMIT_EXCEEDED,
+            format!(
+                "You have already consumed your firehose quota of {DELIVERY_STREAMS_MAX} hoses."
+            ),
+        ),
+        ChangeError::OverTags => ApiError::new(
+            LIMIT_EXCEEDED,
+            format!("A delivery stream cannot have more than {TAGS_PER_RESOURCE_MAX} tags."),
+        ),
+        ChangeError::OtherVersion => ApiError::new(
+            "ConcurrentModificationException",
+            format!(
+                "Cannot update firehose: {name} since the current version id and the specified \
+                 version id do not match"
+            ),
+        ),
+        ChangeError::Invalid(Invalid(why)) => invalid_argument(format!("{why}.")),
+        ChangeError::Commit(CommitError::Busy | CommitError::DiskFull) => unavailable("Slow down."),
+        ChangeError::Commit(error) => internal(&format!("change {arn}"), &error),
+        ChangeError::Closing => ApiError::unavailable("The server is shutting down."),
+    }
+}

@@ -1,0 +1,51 @@
+//! PutRecord.
+
+use serde::{Deserialize, Serialize};
+use wire::json::{self, Structure, Text};
+use wire::shape::{Check, Fields, Shape};
+use wire::{Answer, ApiError, Call};
+
+use super::shapes::{NAME, Record};
+use super::{error, find};
+use crate::Delivery;
+use crate::delivery::record_id;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Input<'a> {
+    #[serde(borrow)]
+    delivery_stream_name: Option<Text<'a>>,
+    #[serde(borrow)]
+    record: Option<Structure<Record<'a>>>,
+}
+
+impl Shape for Input<'_> {
+    fn check(&self, check: &mut Check) {
+        check.required("DeliveryStreamName", &self.delivery_stream_name, NAME);
+        check.required("Record", &self.record, Fields);
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Output {
+    record_id: String,
+    encrypted: bool,
+}
+
+/// Takes one record for delivery, and answers after it is durable.
+pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError> {
+    let input: Input<'_> = json::parse(&call.body)?;
+    let name = input.delivery_stream_name.as_ref().map_or("", Text::as_str);
+    let stream = find(delivery, &call.caller, name)?;
+    let data = match &input.record {
+        Some(Structure(record)) => record.data()?,
+        None => Vec::new(),
+    };
+    let put = delivery.put(&stream, &[data]).await;
+    put.map_err(|error| error::put(error, &stream.arn))?;
+    json::answer(&Output {
+        record_id: record_id().map_err(|error| ApiError::internal(error.to_string()))?,
+        encrypted: false,
+    })
+}

@@ -1,0 +1,41 @@
+//! TagDeliveryStream.
+
+use serde::Deserialize;
+use wire::json::{self, List, Structure, Text};
+use wire::shape::{Check, Shape};
+use wire::{Answer, ApiError, Call};
+
+use super::shapes::{self, NAME, TAGS, Tag};
+use super::{error, find};
+use crate::Delivery;
+use crate::catalog::Edit;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Input<'a> {
+    #[serde(borrow)]
+    delivery_stream_name: Option<Text<'a>>,
+    #[serde(borrow)]
+    tags: Option<List<Structure<Tag<'a>>>>,
+}
+
+impl Shape for Input<'_> {
+    fn check(&self, check: &mut Check) {
+        check.required("DeliveryStreamName", &self.delivery_stream_name, NAME);
+        check.required("Tags", &self.tags, TAGS);
+    }
+}
+
+/// Gives a delivery stream labels, at most 50, and new values to those that it has.
+pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError> {
+    let input: Input<'_> = json::parse(&call.body)?;
+    let name = input.delivery_stream_name.as_ref().map_or("", Text::as_str);
+    let arn = find(delivery, &call.caller, name)?.arn.clone();
+    let tags = input.tags.as_ref().map(shapes::tags).unwrap_or_default();
+    let edited = delivery
+        .catalog
+        .edit(arn.clone(), Edit::AddTags(tags))
+        .await;
+    edited.map_err(|error| error::change(error, &arn))?;
+    json::answer(&serde_json::Map::new())
+}

@@ -1,0 +1,44 @@
+//! UntagDeliveryStream.
+
+use serde::Deserialize;
+use wire::json::{self, List, Text};
+use wire::shape::{Check, ListRule, Shape, TextRule};
+use wire::{Answer, ApiError, Call};
+
+use super::shapes::{NAME, TAG_KEY};
+use super::{error, find};
+use crate::Delivery;
+use crate::catalog::Edit;
+
+const TAG_KEYS: ListRule<TextRule> = ListRule::of(1, 50, TAG_KEY);
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Input<'a> {
+    #[serde(borrow)]
+    delivery_stream_name: Option<Text<'a>>,
+    #[serde(borrow)]
+    tag_keys: Option<List<Text<'a>>>,
+}
+
+impl Shape for Input<'_> {
+    fn check(&self, check: &mut Check) {
+        check.required("DeliveryStreamName", &self.delivery_stream_name, NAME);
+        check.required("TagKeys", &self.tag_keys, TAG_KEYS);
+    }
+}
+
+/// Takes labels from a delivery stream; those that it does not have are no error.
+pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError> {
+    let input: Input<'_> = json::parse(&call.body)?;
+    let name = input.delivery_stream_name.as_ref().map_or("", Text::as_str);
+    let arn = find(delivery, &call.caller, name)?.arn.clone();
+    let keys = input.tag_keys.iter().flat_map(|keys| keys.iter());
+    let keys = keys.map(|key| key.as_str().to_owned()).collect();
+    let edited = delivery
+        .catalog
+        .edit(arn.clone(), Edit::RemoveTags(keys))
+        .await;
+    edited.map_err(|error| error::change(error, &arn))?;
+    json::answer(&serde_json::Map::new())
+}

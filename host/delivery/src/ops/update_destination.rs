@@ -1,0 +1,114 @@
+//! UpdateDestination.
+
+use serde::Deserialize;
+use types::Caller;
+use wire::json::{self, Structure, Text};
+use wire::shape::pattern::firehose as pattern;
+use wire::shape::{Check, Fields, Shape, TextRule};
+use wire::{Answer, ApiError, Call};
+
+use super::describe_delivery_stream::DESTINATION;
+use super::s3_shapes::{Changed, ExtendedS3, S3};
+use super::shapes::{NAME, Unserved};
+use super::{configure, error, find};
+use crate::Delivery;
+use crate::catalog::Edit;
+use crate::delivery_stream::Destination;
+
+const VERSION_ID: TextRule = TextRule::chars(1, 50).matching(pattern::VERSION_ID);
+const DESTINATION_ID: TextRule = TextRule::chars(1, 100).matching(pattern::DESTINATION_ID);
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Input<'a> {
+    #[serde(borrow)]
+    delivery_stream_name: Option<Text<'a>>,
+    #[serde(borrow)]
+    current_delivery_stream_version_id: Option<Text<'a>>,
+    #[serde(borrow)]
+    destination_id: Option<Text<'a>>,
+    #[serde(borrow, rename = "S3DestinationUpdate")]
+    s3: Option<Structure<Changed<S3<'a>>>>,
+    #[serde(borrow, rename = "ExtendedS3DestinationUpdate")]
+    extended_s3: Option<Structure<Changed<ExtendedS3<'a>>>>,
+    redshift_destination_update: Option<Unserved>,
+    elasticsearch_destination_update: Option<Unserved>,
+    amazonopensearchservice_destination_update: Option<Unserved>,
+    splunk_destination_update: Option<Unserved>,
+    http_endpoint_destination_update: Option<Unserved>,
+    amazon_open_search_serverless_destination_update: Option<Unserved>,
+    snowflake_destination_update: Option<Unserved>,
+    iceberg_destination_update: Option<Unserved>,
+}
+
+impl Shape for Input<'_> {
+    fn check(&self, check: &mut Check) {
+        check.required("DeliveryStreamName", &self.delivery_stream_name, NAME);
+        let version = &self.current_delivery_stream_version_id;
+        check.required("CurrentDeliveryStreamVersionId", version, VERSION_ID);
+        check.required("DestinationId", &self.destination_id, DESTINATION_ID);
+        check.optional("S3DestinationUpdate", &self.s3, Fields);
+        check.optional("ExtendedS3DestinationUpdate", &self.extended_s3, Fields);
+    }
+}
+
+impl Input<'_> {
+    fn is_served(&self) -> bool {
+        [
+            &self.redshift_destination_update,
+            &self.elasticsearch_destination_update,
+            &self.amazonopensearchservice_destination_update,
+            &self.splunk_destination_update,
+            &self.http_endpoint_destination_update,
+            &self.amazon_open_search_serverless_destination_update,
+            &self.snowflake_destination_update,
+            &self.iceberg_destination_update,
+        ]
+        .into_iter()
+        .all(Option::is_none)
+    }
+}
+
+/// Changes a delivery stream's destination; what is not said stays as it is. What was gathered
+/// until then is delivered by the configuration before.
+pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError> {
+    let input: Input<'_> = json::parse(&call.body)?;
+    let name = input.delivery_stream_name.as_ref().map_or("", Text::as_str);
+    let stream = find(delivery, &call.caller, name)?;
+    let id = input.destination_id.as_ref().map_or("", Text::as_str);
+    if id != DESTINATION {
+        return Err(error::invalid_argument(format!(
+            "Destination Id {id} not found"
+        )));
+    }
+    let destination = changed(delivery, &call.caller, &input, &stream.destination)?;
+    let of_version = input.current_delivery_stream_version_id.as_ref();
+    let edit = Edit::Destination {
+        // A version beyond what there can be is another one.
+        of_version: of_version.map_or(0, |id| id.parse().unwrap_or(u64::MAX)),
+        destination: Box::new(destination),
+    };
+    let edited = delivery.catalog.edit(stream.arn.clone(), edit).await;
+    edited.map_err(|error| error::change(error, &stream.arn))?;
+    json::answer(&serde_json::Map::new())
+}
+
+fn changed(
+    delivery: &Delivery,
+    caller: &Caller,
+    input: &Input<'_>,
+    before: &Destination,
+) -> Result<Destination, ApiError> {
+    match (&input.s3, &input.extended_s3, input.is_served()) {
+        (Some(Structure(Changed(s3))), None, true) => configure::s3(Some(before), s3),
+        (None, Some(Structure(Changed(extended))), true) => {
+            configure::extended_s3(delivery, caller, Some(before), extended)
+        }
+        (_, _, false) => Err(error::invalid_argument(
+            "Only S3 and extended S3 destinations are supported.",
+        )),
+        _ => Err(error::invalid_argument(
+            "Exactly one destination configuration is supported for a Firehose",
+        )),
+    }
+}

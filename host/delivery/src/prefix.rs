@@ -1,0 +1,393 @@
+//! What stands before an object's name: text with expressions `!{namespace:value}`, evaluated for
+//! each object (developer guide, "Custom Prefixes for Amazon S3 Objects"). Pure: the moment is an
+//! argument.
+
+use std::fmt::Write;
+
+use chrono::{DateTime, Datelike, Timelike, Utc};
+use types::{Invalid, Timestamp};
+
+/// Characters of a prefix once it is evaluated (developer guide, "Semantic rules").
+pub const EVALUATED_CHARS_MAX: usize = 512;
+/// What is appended to a prefix that says nothing of the time.
+const TIME_DEFAULT: &str = "yyyy/MM/dd/HH/";
+/// Characters of a random string.
+const RANDOM_CHARS: usize = 11;
+/// Letters of a pattern that may stand in a row.
+const RUN_MAX: usize = 9;
+
+/// What kind of objects a prefix is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Delivered records: `Prefix`.
+    Delivered,
+    /// Records that could not be: `ErrorOutputPrefix`.
+    Failed,
+}
+
+/// What a prefix is evaluated with. The same gives the same name.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment<'a> {
+    /// The arrival of the oldest record in the object.
+    pub oldest: Timestamp,
+    /// Bytes that look random, for `!{firehose:random-string}`.
+    pub random: &'a [u8],
+}
+
+/// A prefix whose expressions are known to be right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prefix(Vec<Part>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    Text(String),
+    Time(Vec<Field>),
+    Random,
+    ErrorType,
+}
+
+/// A piece of a time pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Field {
+    Text(String),
+    Letters(char, usize),
+}
+
+/// What failed records are filed under.
+pub const PROCESSING_FAILED: &str = "processing-failed";
+
+/// `Prefix` and `ErrorOutputPrefix` of one destination.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prefixes {
+    /// For delivered records.
+    pub delivered: Prefix,
+    /// For failed ones.
+    pub failed: Prefix,
+}
+
+impl Prefixes {
+    /// Reads both by the rules that tie them together.
+    ///
+    /// # Errors
+    /// A sentence that names the expression or the rule.
+    pub fn parse(prefix: Option<&str>, error_prefix: Option<&str>) -> Result<Self, Invalid> {
+        let text = prefix.unwrap_or_default();
+        let mut delivered = Prefix::parse(text, Kind::Delivered)?;
+        let mut failed = match error_prefix {
+            Some(error) => Prefix::parse(error, Kind::Failed)?,
+            None if delivered.has_expressions() => {
+                return Err(Invalid(
+                    "ErrorOutputPrefix cannot be null when Prefix contains expressions".to_owned(),
+                ));
+            }
+            None => Prefix::parse(text, Kind::Delivered)?,
+        };
+        let names_the_error = failed.0.contains(&Part::ErrorType);
+        if failed.has_expressions() && !names_the_error {
+            return Err(Invalid(
+                "ErrorOutputPrefix contains expressions and must include at least one instance of \
+                 !{firehose:error-output-type}"
+                    .to_owned(),
+            ));
+        }
+        if !names_the_error {
+            failed
+                .0
+                .extend([Part::ErrorType, Part::Text("/".to_owned())]);
+        }
+        delivered.add_time_if_none();
+        failed.add_time_if_none();
+        Ok(Self { delivered, failed })
+    }
+}
+
+impl Prefix {
+    fn parse(text: &str, kind: Kind) -> Result<Self, Invalid> {
+        let mut parts = Vec::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once("!{") {
+            push_text(&mut parts, before);
+            let (expression, after) = after
+                .split_once('}')
+                .ok_or_else(|| Invalid(format!("'!{{{after}' in a prefix has no end")))?;
+            parts.push(Part::parse(expression, kind)?);
+            rest = after;
+        }
+        push_text(&mut parts, rest);
+        Ok(Self(parts))
+    }
+
+    fn has_expressions(&self) -> bool {
+        self.0.iter().any(|part| !matches!(part, Part::Text(_)))
+    }
+
+    fn add_time_if_none(&mut self) {
+        if !self.0.iter().any(|part| matches!(part, Part::Time(_))) {
+            // The pattern has no quotes and only letters that are known.
+            self.0.extend(pattern(TIME_DEFAULT).map(Part::Time));
+        }
+    }
+
+    /// The prefix of one object; its first 512 characters if it is longer.
+    pub fn evaluate(&self, moment: Moment<'_>) -> String {
+        let mut out = String::new();
+        let mut random = moment.random.chunks(RANDOM_CHARS).cycle();
+        for part in &self.0 {
+            match part {
+                Part::Text(text) => out.push_str(text),
+                Part::Time(fields) => write_time(&mut out, fields, moment.oldest),
+                Part::ErrorType => out.push_str(PROCESSING_FAILED),
+                Part::Random => {
+                    let bytes = random.next().unwrap_or_default();
+                    for byte in bytes.iter().take(RANDOM_CHARS) {
+                        const DIGITS: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
+                        out.push(char::from(DIGITS[usize::from(byte & 31)]));
+                    }
+                }
+            }
+        }
+        match out.char_indices().nth(EVALUATED_CHARS_MAX) {
+            Some((end, _)) => out[..end].to_owned(),
+            None => out,
+        }
+    }
+}
+
+impl Part {
+    fn parse(expression: &str, kind: Kind) -> Result<Self, Invalid> {
+        let wrong = |why: &str| Invalid(format!("'!{{{expression}}}' in a prefix {why}"));
+        let Some((namespace, value)) = expression.split_once(':') else {
+            return Err(wrong("is not of the form !{namespace:value}"));
+        };
+        match (namespace, value) {
+            ("timestamp", value) => match pattern(value) {
+                Some(fields) if !value.is_empty() => Ok(Self::Time(fields)),
+                _ => Err(wrong("is not a pattern of a time that is known here")),
+            },
+            ("firehose", "random-string") => Ok(Self::Random),
+            ("firehose", "error-output-type") if kind == Kind::Failed => Ok(Self::ErrorType),
+            ("firehose", "error-output-type") => {
+                Err(wrong("can be used in ErrorOutputPrefix only"))
+            }
+            ("partitionKeyFromQuery" | "partitionKeyFromLambda", _) => {
+                Err(wrong("needs dynamic partitioning, which is not supported"))
+            }
+            _ => Err(wrong("names nothing")),
+        }
+    }
+}
+
+fn push_text(parts: &mut Vec<Part>, text: &str) {
+    if !text.is_empty() {
+        parts.push(Part::Text(text.to_owned()));
+    }
+}
+
+/// The fields of a pattern of Java's DateTimeFormatter; `None` for one with letters that are not
+/// known here. What stands in single quotes is text, and two of them are one.
+fn pattern(text: &str) -> Option<Vec<Field>> {
+    let mut fields = Vec::new();
+    let mut chars = text.chars().peekable();
+    while let Some(first) = chars.next() {
+        if first == '\'' {
+            let mut quoted = String::new();
+            if chars.next_if_eq(&'\'').is_some() {
+                quoted.push('\'');
+            } else {
+                loop {
+                    match chars.next()? {
+                        '\'' if chars.next_if_eq(&'\'').is_some() => quoted.push('\''),
+                        '\'' => break,
+                        other => quoted.push(other),
+                    }
+                }
+            }
+            fields.push(Field::Text(quoted));
+        } else if first.is_ascii_alphabetic() {
+            let mut run = 1;
+            while chars.next_if_eq(&first).is_some() {
+                run += 1;
+            }
+            if !is_known(first, run) {
+                return None;
+            }
+            fields.push(Field::Letters(first, run));
+        } else if matches!(first, '{' | '}' | '[' | ']' | '#') {
+            return None;
+        } else {
+            fields.push(Field::Text(first.to_string()));
+        }
+    }
+    Some(fields)
+}
+
+fn is_known(letter: char, run: usize) -> bool {
+    match letter {
+        'y' | 'u' | 'S' => run <= RUN_MAX,
+        'M' | 'L' | 'E' => run <= 4,
+        'd' | 'H' | 'h' | 'K' | 'k' | 'm' | 's' => run <= 2,
+        'D' => run <= 3,
+        'a' => run == 1,
+        _ => false,
+    }
+}
+
+fn write_time(out: &mut String, fields: &[Field], at: Timestamp) {
+    let millis = i64::try_from(at.0).unwrap_or(i64::MAX);
+    let time: DateTime<Utc> = DateTime::from_timestamp_millis(millis).unwrap_or_default();
+    for field in fields {
+        match field {
+            Field::Text(text) => out.push_str(text),
+            Field::Letters(letter, run) => write_field(out, *letter, *run, time),
+        }
+    }
+}
+
+fn write_field(out: &mut String, letter: char, run: usize, time: DateTime<Utc>) {
+    let hour = time.hour();
+    let number = match letter {
+        'y' | 'u' if run == 2 => time.year().rem_euclid(100).unsigned_abs(),
+        'y' | 'u' => time.year().unsigned_abs(),
+        'M' | 'L' if run == 3 => return out.push_str(&time.format("%b").to_string()),
+        'M' | 'L' if run == 4 => return out.push_str(&time.format("%B").to_string()),
+        'M' | 'L' => time.month(),
+        'E' if run == 4 => return out.push_str(&time.format("%A").to_string()),
+        'E' => return out.push_str(&time.format("%a").to_string()),
+        'a' => return out.push_str(if hour < 12 { "AM" } else { "PM" }),
+        'd' => time.day(),
+        'D' => time.ordinal(),
+        'H' => hour,
+        'k' => (hour + 23) % 24 + 1,
+        'K' => hour % 12,
+        'h' => (hour + 11) % 12 + 1,
+        'm' => time.minute(),
+        's' => time.second(),
+        // A fraction: its first digits.
+        _ => {
+            let nanos = format!("{:09}", time.nanosecond());
+            return out.push_str(nanos.get(..run).unwrap_or(&nanos));
+        }
+    };
+    // Writing to a string does not fail.
+    let _ = write!(out, "{number:0run$}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 2018-08-27 10:30:05.678 UTC, a Monday.
+    const AT: Timestamp = Timestamp(1_535_365_805_678);
+
+    fn evaluate(prefix: Option<&str>, error: Option<&str>) -> (String, String) {
+        let prefixes = Prefixes::parse(prefix, error).unwrap();
+        let random: Vec<u8> = (0..64).collect();
+        let moment = Moment {
+            oldest: AT,
+            random: &random,
+        };
+        (
+            prefixes.delivered.evaluate(moment),
+            prefixes.failed.evaluate(moment),
+        )
+    }
+
+    #[test]
+    fn prefixes_evaluate_as_the_developer_guide_shows() {
+        for (prefix, error, delivered, failed) in [
+            (
+                None,
+                None,
+                "2018/08/27/10/",
+                "processing-failed/2018/08/27/10/",
+            ),
+            (
+                Some("logs/"),
+                None,
+                "logs/2018/08/27/10/",
+                "logs/processing-failed/2018/08/27/10/",
+            ),
+            (
+                None,
+                Some("bad/!{firehose:error-output-type}/"),
+                "2018/08/27/10/",
+                "bad/processing-failed/2018/08/27/10/",
+            ),
+            (
+                Some("a/year=!{timestamp:yyyy}/rand=!{firehose:random-string}"),
+                Some("b/!{firehose:error-output-type}/!{timestamp:yyyy}/any/!{timestamp:dd}"),
+                "a/year=2018/rand=0123456789a",
+                "b/processing-failed/2018/any/27",
+            ),
+            (
+                Some("a/!{timestamp:'year='yyyy'/month='MM'/day='dd'/hour='HH}/"),
+                Some("bad/"),
+                "a/year=2018/month=08/day=27/hour=10/",
+                "bad/processing-failed/2018/08/27/10/",
+            ),
+        ] {
+            let evaluated = evaluate(prefix, error);
+            assert_eq!(evaluated, (delivered.to_owned(), failed.to_owned()));
+        }
+    }
+
+    #[test]
+    fn every_letter_of_a_pattern_is_javas() {
+        let pattern = "yy MMM MMMM E EEEE D DDD d h hh K k a m s SSS ''";
+        let prefix = format!("!{{timestamp:{pattern}}}");
+        let (text, _) = evaluate(Some(&prefix), Some("e/"));
+        assert_eq!(
+            text,
+            "18 Aug August Mon Monday 239 239 27 10 10 10 10 AM 30 5 678 '"
+        );
+    }
+
+    #[test]
+    fn each_random_string_is_another() {
+        let twice = "!{firehose:random-string}-!{firehose:random-string}/";
+        let (text, _) = evaluate(Some(twice), Some("e/"));
+        assert!(text.starts_with("0123456789a-bcdefghijkl/"), "{text}");
+    }
+
+    #[test]
+    fn what_names_nothing_is_refused_by_name() {
+        for (prefix, error, what) in [
+            (
+                "!{nothing:x}",
+                None,
+                "'!{nothing:x}' in a prefix names nothing",
+            ),
+            ("!{timestamp:}", None, "not a pattern"),
+            ("!{timestamp:qq}", None, "not a pattern"),
+            ("!{timestamp:'open}", None, "not a pattern"),
+            ("!{timestamp:yyyy", None, "has no end"),
+            (
+                "!{firehose:error-output-type}",
+                None,
+                "in ErrorOutputPrefix only",
+            ),
+            ("!{firehose:x}", None, "names nothing"),
+            (
+                "!{partitionKeyFromQuery:a}",
+                None,
+                "needs dynamic partitioning",
+            ),
+            ("!{timestamp}", None, "not of the form"),
+            (
+                "!{timestamp:yyyy}",
+                None,
+                "ErrorOutputPrefix cannot be null",
+            ),
+            ("", Some("!{timestamp:yyyy}/"), "at least one instance"),
+        ] {
+            let Invalid(told) = Prefixes::parse(Some(prefix), error).unwrap_err();
+            assert!(told.contains(what), "{prefix}: {told}");
+        }
+    }
+
+    #[test]
+    fn an_evaluated_prefix_ends_at_512_characters() {
+        let (text, _) = evaluate(Some(&"é".repeat(600)), None);
+        assert_eq!(text.chars().count(), EVALUATED_CHARS_MAX);
+    }
+}

@@ -1,0 +1,301 @@
+//! What delivery streams and lanes look like in the tables.
+
+use bincode::{Decode, Encode};
+use bytes::Bytes;
+use store::{Engine, Expect, LogId, Position, StoreError, TableWrite, Version};
+use streams::codec;
+use types::{Invalid, StreamArn, Timestamp};
+use wasm::ContentHash;
+
+use crate::counts::{Counts, VersionCounts};
+use crate::cut::Cut;
+use crate::delivery_stream::{DeliveryStream, DeliveryStreamId, Destination, Origin, Status};
+use crate::tables::{self, DELIVERY_STREAMS, LANES, LaneKey, NUMBERS, SETTINGS};
+
+/// Rows that are read at once.
+const ROWS_PER_SCAN: usize = 256;
+
+#[derive(Encode, Decode)]
+struct StreamRow {
+    id: u64,
+    status: u8,
+    created_at_ms: u64,
+    updated_at_ms: Option<u64>,
+    version_id: u64,
+    origin: OriginRow,
+    destination: Destination,
+    tags: Vec<(String, String)>,
+}
+
+#[derive(Encode, Decode)]
+enum OriginRow {
+    DirectPut { log: u64 },
+    Stream { arn: String, role_arn: String },
+}
+
+/// What is kept of a lane.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lane {
+    /// The number of the next cut.
+    pub next_cut: u64,
+    /// The cut that was decided and is not done, and how it is delivered: by the configuration of
+    /// its time, so that its objects have the same names when it is done again.
+    pub open: Option<(Cut, Destination)>,
+    /// What became of the records of all cuts that are done.
+    pub counts: Counts,
+    /// The same by version of the transform.
+    pub by_version: Vec<VersionCounts>,
+}
+
+#[derive(Encode, Decode)]
+struct LaneRow {
+    next_cut: u64,
+    open: Option<CutRow>,
+    counts: Counts,
+    by_version: Vec<VersionCounts>,
+}
+
+#[derive(Encode, Decode)]
+struct CutRow {
+    number: u64,
+    from: u64,
+    to: u64,
+    oldest_ms: u64,
+    decided_at_ms: u64,
+    records: u64,
+    bytes: u64,
+    version_id: u64,
+    plugin: Option<[u8; 32]>,
+    destination: Destination,
+}
+
+/// What the tables held when the server started.
+pub struct Loaded {
+    /// All delivery streams, also those that are being created or deleted.
+    pub streams: Vec<DeliveryStream>,
+    /// The number of the next delivery stream.
+    pub next_id: u64,
+    /// The version of its row, if there is one.
+    pub next_id_version: Option<Version>,
+}
+
+/// Reads all delivery streams.
+pub async fn load(engine: &dyn Engine) -> Result<Loaded, StoreError> {
+    let mut streams = Vec::new();
+    for (key, row) in scan(engine, DELIVERY_STREAMS, Bytes::new(), None).await? {
+        let arn = tables::parse_stream_key(&key).ok_or_else(|| damaged("a key"))?;
+        let row_version = row.version;
+        let row: StreamRow = codec::decode("delivery streams", &row.value)?;
+        let plan = row
+            .destination
+            .plan()
+            .map_err(|Invalid(what)| damaged(&what))?;
+        streams.push(DeliveryStream {
+            id: DeliveryStreamId(row.id),
+            arn,
+            status: match row.status {
+                0 => Status::Creating,
+                1 => Status::Active,
+                2 => Status::Deleting,
+                _ => return Err(damaged("a status")),
+            },
+            created_at: Timestamp(row.created_at_ms),
+            updated_at: row.updated_at_ms.map(Timestamp),
+            version_id: row.version_id,
+            origin: match row.origin {
+                OriginRow::DirectPut { log } => Origin::DirectPut { log: LogId(log) },
+                OriginRow::Stream { arn, role_arn } => Origin::Stream {
+                    arn: StreamArn::parse(&arn).map_err(|Invalid(what)| damaged(&what))?,
+                    role_arn,
+                },
+            },
+            plan,
+            destination: row.destination,
+            tags: row.tags.into_iter().collect(),
+            row_version,
+        });
+    }
+    let next = engine.get(SETTINGS, NUMBERS).await?;
+    Ok(Loaded {
+        streams,
+        next_id_version: next.as_ref().map(|row| row.version),
+        next_id: match next {
+            Some(row) => codec::decode("delivery settings", &row.value)?,
+            None => 0,
+        },
+    })
+}
+
+/// All rows of a table from `from` to before `to`.
+async fn scan(
+    engine: &dyn Engine,
+    table: store::TableId,
+    mut from: Bytes,
+    to: Option<Bytes>,
+) -> Result<Vec<(Bytes, store::Versioned)>, StoreError> {
+    let mut all = Vec::new();
+    loop {
+        let rows = engine.scan(table, from, to.clone(), ROWS_PER_SCAN).await?;
+        let Some((last, _)) = rows.last() else {
+            return Ok(all);
+        };
+        // The least key after the last.
+        from = Bytes::from([&last[..], &[0]].concat());
+        all.extend(rows);
+    }
+}
+
+fn damaged(what: &str) -> StoreError {
+    StoreError::Corrupt {
+        file: "tables".to_owned(),
+        offset: 0,
+        what: format!("a delivery stream cannot be read: {what}"),
+    }
+}
+
+/// The write of a delivery stream's row.
+pub fn stream_write(stream: &DeliveryStream, expect: Expect) -> Result<TableWrite, StoreError> {
+    let row = StreamRow {
+        id: stream.id.0,
+        status: match stream.status {
+            Status::Creating => 0,
+            Status::Active => 1,
+            Status::Deleting => 2,
+        },
+        created_at_ms: stream.created_at.0,
+        updated_at_ms: stream.updated_at.map(|at| at.0),
+        version_id: stream.version_id,
+        origin: match &stream.origin {
+            Origin::DirectPut { log } => OriginRow::DirectPut { log: log.0 },
+            Origin::Stream { arn, role_arn } => OriginRow::Stream {
+                arn: arn.to_string(),
+                role_arn: role_arn.clone(),
+            },
+        },
+        destination: stream.destination.clone(),
+        tags: stream.tags.clone().into_iter().collect(),
+    };
+    Ok(TableWrite {
+        table: DELIVERY_STREAMS,
+        key: tables::stream_key(&stream.arn),
+        value: Some(codec::encode(&row)?),
+        expect,
+    })
+}
+
+/// The removal of a delivery stream's row.
+pub fn stream_removal(stream: &DeliveryStream) -> TableWrite {
+    TableWrite {
+        table: DELIVERY_STREAMS,
+        key: tables::stream_key(&stream.arn),
+        value: None,
+        expect: Expect::Version(stream.row_version),
+    }
+}
+
+/// The write of the next number.
+pub fn next_id_write(next: u64, version: Option<Version>) -> Result<TableWrite, StoreError> {
+    Ok(TableWrite {
+        table: SETTINGS,
+        key: Bytes::from_static(NUMBERS),
+        value: Some(codec::encode(&next)?),
+        expect: version.map_or(Expect::Absent, Expect::Version),
+    })
+}
+
+/// Reads what is kept of a lane; nothing was done yet if there is nothing.
+pub async fn load_lane(engine: &dyn Engine, key: LaneKey) -> Result<Lane, StoreError> {
+    match engine.get(LANES, &key.row()).await? {
+        Some(row) => read_lane(&row.value),
+        None => Ok(Lane::default()),
+    }
+}
+
+/// What is kept of all lanes of a delivery stream, or of all delivery streams.
+pub async fn load_lanes(
+    engine: &dyn Engine,
+    of: Option<DeliveryStreamId>,
+) -> Result<Vec<(LaneKey, Lane)>, StoreError> {
+    let (from, to) = match of {
+        Some(id) => {
+            let (from, to) = LaneKey::rows_of(id);
+            (from, Some(to))
+        }
+        None => (Bytes::new(), None),
+    };
+    let rows = scan(engine, LANES, from, to).await?;
+    rows.into_iter()
+        .map(|(key, row)| {
+            let key = LaneKey::parse_row(&key).ok_or_else(|| damaged("a lane's key"))?;
+            Ok((key, read_lane(&row.value)?))
+        })
+        .collect()
+}
+
+fn read_lane(row: &[u8]) -> Result<Lane, StoreError> {
+    let row: LaneRow = codec::decode("lanes", row)?;
+    Ok(Lane {
+        next_cut: row.next_cut,
+        open: row.open.map(CutRow::read),
+        counts: row.counts,
+        by_version: row.by_version,
+    })
+}
+
+impl CutRow {
+    fn of((cut, destination): &(Cut, Destination)) -> Self {
+        Self {
+            number: cut.number,
+            from: cut.from.0,
+            to: cut.to.0,
+            oldest_ms: cut.oldest.0,
+            decided_at_ms: cut.decided_at.0,
+            records: cut.records,
+            bytes: cut.bytes,
+            version_id: cut.version_id,
+            plugin: cut.plugin.map(|hash| hash.0),
+            destination: destination.clone(),
+        }
+    }
+
+    fn read(self) -> (Cut, Destination) {
+        let cut = Cut {
+            number: self.number,
+            from: Position(self.from),
+            to: Position(self.to),
+            oldest: Timestamp(self.oldest_ms),
+            decided_at: Timestamp(self.decided_at_ms),
+            records: self.records,
+            bytes: self.bytes,
+            version_id: self.version_id,
+            plugin: self.plugin.map(ContentHash),
+        };
+        (cut, self.destination)
+    }
+}
+
+/// The write of a lane's row. Only its pump writes it, and one pump runs at a time.
+pub fn lane_write(key: LaneKey, lane: &Lane) -> Result<TableWrite, StoreError> {
+    let row = LaneRow {
+        next_cut: lane.next_cut,
+        open: lane.open.as_ref().map(CutRow::of),
+        counts: lane.counts,
+        by_version: lane.by_version.clone(),
+    };
+    Ok(TableWrite {
+        table: LANES,
+        key: key.row(),
+        value: Some(codec::encode(&row)?),
+        expect: Expect::Any,
+    })
+}
+
+/// The removal of a lane's row.
+pub fn lane_removal(key: LaneKey) -> TableWrite {
+    TableWrite {
+        table: LANES,
+        key: key.row(),
+        value: None,
+        expect: Expect::Any,
+    }
+}

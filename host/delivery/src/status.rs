@@ -1,0 +1,126 @@
+//! How a delivery stream is, in numbers.
+
+use serde::Serialize;
+
+use crate::counts::Counts;
+use crate::delivery_stream::Status;
+use crate::running::Running;
+
+/// A delivery stream as it is at the moment.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeliveryStatus {
+    /// Its name.
+    pub name: String,
+    /// Its address.
+    pub arn: String,
+    /// Where it is in its life, in the model's word.
+    pub status: &'static str,
+    /// The version of its configuration.
+    pub version_id: u64,
+    /// Records of cuts that are done: delivered, dropped and failed together.
+    pub records_in: u64,
+    /// Records in delivered objects.
+    pub delivered: u64,
+    /// Records that the transform left out.
+    pub dropped: u64,
+    /// Records in objects below the error prefix.
+    pub failed: u64,
+    /// Records that are known to wait.
+    pub waiting_records: u64,
+    /// Bytes of their frames.
+    pub waiting_bytes: u64,
+    /// When the oldest of them arrived, in milliseconds since 1970.
+    pub waiting_since_ms: Option<u64>,
+    /// Objects of delivered records.
+    pub objects: u64,
+    /// Objects of failed records.
+    pub failed_objects: u64,
+    /// Bytes of delivered records before they were packed.
+    pub bytes_delivered: u64,
+    /// Deliveries that failed and were tried again, since the start.
+    pub retries: u64,
+    /// Why it does not get on, if it does not.
+    pub trouble: Option<String>,
+    /// The name of the object that was put last, since the start.
+    pub last_object: Option<String>,
+    /// What each version of the transform did.
+    pub versions: Vec<VersionStatus>,
+}
+
+/// What a version of a transform did.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VersionStatus {
+    /// The plugin.
+    pub plugin: String,
+    /// The author's word for the version.
+    pub version: String,
+    /// The version's hash, in hexadecimal.
+    pub hash: String,
+    /// Records that it made something of.
+    pub delivered: u64,
+    /// Records that it left out.
+    pub dropped: u64,
+    /// Records that it could not work on.
+    pub failed: u64,
+}
+
+impl DeliveryStatus {
+    pub(crate) fn of(running: &Running) -> Self {
+        let stream = running.stream();
+        let lanes = running.lanes();
+        let counts = lanes
+            .iter()
+            .fold(Counts::default(), |sum, (_, lane)| sum.and(lane.counts));
+        let sum = |of: fn(&crate::lane_state::LaneStatus) -> u64| {
+            lanes.iter().map(|(_, lane)| of(lane)).sum()
+        };
+        let mut versions: Vec<VersionStatus> = Vec::new();
+        for version in lanes.iter().flat_map(|(_, lane)| &lane.by_version) {
+            let known = versions.iter().position(|known| known.hash == version.hash);
+            let place = known.unwrap_or_else(|| {
+                versions.push(VersionStatus {
+                    plugin: version.plugin.clone(),
+                    version: version.label.clone(),
+                    hash: version.hash.clone(),
+                    delivered: 0,
+                    dropped: 0,
+                    failed: 0,
+                });
+                versions.len() - 1
+            });
+            if let Some(known) = versions.get_mut(place) {
+                known.delivered += version.counts.delivered;
+                known.dropped += version.counts.dropped;
+                known.failed += version.counts.failed;
+            }
+        }
+        Self {
+            name: stream.arn.name.as_str().to_owned(),
+            arn: stream.arn.to_string(),
+            status: Status::as_str(stream.status),
+            version_id: stream.version_id,
+            records_in: counts.records_in,
+            delivered: counts.delivered,
+            dropped: counts.dropped,
+            failed: counts.failed,
+            waiting_records: sum(|lane| lane.waiting_records),
+            waiting_bytes: sum(|lane| lane.waiting_bytes),
+            waiting_since_ms: lanes
+                .iter()
+                .filter_map(|(_, lane)| lane.waiting_since.map(|at| at.0))
+                .min(),
+            objects: counts.objects,
+            failed_objects: counts.failed_objects,
+            bytes_delivered: counts.bytes_delivered,
+            retries: sum(|lane| lane.retries),
+            trouble: lanes.iter().find_map(|(_, lane)| lane.trouble.clone()),
+            last_object: lanes
+                .iter()
+                .filter_map(|(_, lane)| lane.last_object.clone())
+                .max(),
+            versions,
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! The tables of this crate and the keys of their rows. Numbers 16 to 31 are its own; a number is
+//! never used for anything else. So are the numbers of logs from [`LOGS_FIRST`] on.
+
+use bytes::Bytes;
+use store::TableId;
+use types::{AccountId, Caller, Region};
+
+use crate::arn::{DeliveryStreamArn, DeliveryStreamName};
+use crate::delivery_stream::DeliveryStreamId;
+
+/// Single values, by name.
+pub const SETTINGS: TableId = TableId(16);
+/// One row for each delivery stream, by address: see [`stream_key`].
+pub const DELIVERY_STREAMS: TableId = TableId(17);
+/// One row for each lane: see [`LaneKey`].
+pub const LANES: TableId = TableId(18);
+
+/// The row of [`SETTINGS`] with the next number.
+pub const NUMBERS: &[u8] = b"numbers";
+
+/// The logs of delivery streams that are put to directly have the numbers from here on, by the
+/// number of their delivery stream; those below belong to streams.
+pub const LOGS_FIRST: u64 = 1 << 48;
+
+/// `account u64 BE | region | 0 | name`: delivery streams lie together by caller, in order of
+/// their names.
+pub fn stream_key(arn: &DeliveryStreamArn) -> Bytes {
+    let mut key = arn.owner.account.number().to_be_bytes().to_vec();
+    key.extend_from_slice(arn.owner.region.as_str().as_bytes());
+    key.push(0);
+    key.extend_from_slice(arn.name.as_str().as_bytes());
+    Bytes::from(key)
+}
+
+/// The address that [`stream_key`] was made of.
+pub fn parse_stream_key(key: &[u8]) -> Option<DeliveryStreamArn> {
+    let (account, rest) = key.split_first_chunk::<8>()?;
+    let account = format!("{:012}", u64::from_be_bytes(*account));
+    let end = rest.iter().position(|&byte| byte == 0)?;
+    let (region, name) = (rest.get(..end)?, rest.get(end + 1..)?);
+    Some(DeliveryStreamArn {
+        owner: Caller {
+            account: AccountId::parse(&account).ok()?,
+            region: Region::parse(std::str::from_utf8(region).ok()?).ok()?,
+        },
+        name: DeliveryStreamName::parse(std::str::from_utf8(name).ok()?).ok()?,
+    })
+}
+
+/// What tells a lane from all others: its delivery stream, and the shard that it reads. The log of
+/// a delivery stream that is put to directly is the only shard of no stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LaneKey {
+    /// The delivery stream.
+    pub delivery_stream: DeliveryStreamId,
+    /// The stream that it reads, by its number; [`LaneKey::NO_STREAM`] for none.
+    pub stream: u64,
+    /// The shard's number.
+    pub shard: u32,
+}
+
+impl LaneKey {
+    /// In the place of a stream's number.
+    pub const NO_STREAM: u64 = u64::MAX;
+
+    /// The key of its row: `delivery stream u64 BE | stream u64 BE | shard u32 BE`.
+    pub fn row(&self) -> Bytes {
+        let mut key = self.delivery_stream.0.to_be_bytes().to_vec();
+        key.extend_from_slice(&self.stream.to_be_bytes());
+        key.extend_from_slice(&self.shard.to_be_bytes());
+        Bytes::from(key)
+    }
+
+    /// The lane that [`LaneKey::row`] was made of.
+    pub fn parse_row(key: &[u8]) -> Option<Self> {
+        let (delivery_stream, rest) = key.split_first_chunk::<8>()?;
+        let (stream, shard) = rest.split_first_chunk::<8>()?;
+        Some(Self {
+            delivery_stream: DeliveryStreamId(u64::from_be_bytes(*delivery_stream)),
+            stream: u64::from_be_bytes(*stream),
+            shard: u32::from_be_bytes(shard.try_into().ok()?),
+        })
+    }
+
+    /// The rows of all lanes of a delivery stream: from this key to before the next.
+    pub fn rows_of(id: DeliveryStreamId) -> (Bytes, Bytes) {
+        let key = |number: u64| Bytes::copy_from_slice(&number.to_be_bytes());
+        (key(id.0), key(id.0.saturating_add(1)))
+    }
+
+    /// The name of its pump.
+    pub fn pump_name(&self) -> String {
+        format!(
+            "delivery/{}/{}/{}",
+            self.delivery_stream.0, self.stream, self.shard
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_read_back_and_keep_their_order() {
+        let arn = |name: &str| DeliveryStreamArn {
+            owner: Caller {
+                account: AccountId::parse("000000000042").unwrap(),
+                region: Region::parse("eu-west-1").unwrap(),
+            },
+            name: DeliveryStreamName::parse(name).unwrap(),
+        };
+        let key = stream_key(&arn("logs"));
+        assert_eq!(parse_stream_key(&key), Some(arn("logs")));
+        assert!(key < stream_key(&arn("logs-2")));
+        for length in 0..key.len() - "logs".len() + 1 {
+            assert_eq!(parse_stream_key(&key[..length]), None);
+        }
+        let lane = LaneKey {
+            delivery_stream: DeliveryStreamId(7),
+            stream: LaneKey::NO_STREAM,
+            shard: 3,
+        };
+        assert_eq!(LaneKey::parse_row(&lane.row()), Some(lane));
+        assert_eq!(LaneKey::parse_row(&lane.row()[1..]), None);
+        let (from, to) = LaneKey::rows_of(DeliveryStreamId(7));
+        assert!(from < lane.row() && lane.row() < to);
+    }
+}
