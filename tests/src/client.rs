@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
@@ -70,23 +70,49 @@ impl Client {
         refusal.code
     }
 
-    /// Sends any bytes as the signed body of an operation.
+    /// Sends any bytes as the signed body of an operation. A name that begins with `Firehose.` is
+    /// one of Data Firehose, any other of Data Streams.
     pub async fn send(&self, operation: &str, body: Bytes) -> Response<Bytes> {
+        let (service, target) = match operation.strip_prefix("Firehose.") {
+            Some(operation) => ("firehose", format!("Firehose_20150804.{operation}")),
+            None => ("kinesis", format!("Kinesis_20131202.{operation}")),
+        };
         let request = Request::post(format!("http://{}/", self.address))
             .header("content-type", "application/x-amz-json-1.1")
-            .header("x-amz-target", format!("Kinesis_20131202.{operation}"))
+            .header("x-amz-target", target)
             .body(())
             .unwrap();
+        self.exchange(request, service, "/", body).await
+    }
+
+    /// Asks for a page of the server itself, below `/_millrace/`.
+    pub async fn page(&self, method: Method, page: &str) -> Response<Bytes> {
+        let path = format!("/_millrace/{page}");
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("http://{}{path}", self.address))
+            .body(())
+            .unwrap();
+        self.exchange(request, "kinesis", &path, Bytes::new()).await
+    }
+
+    async fn exchange(
+        &self,
+        request: Request<()>,
+        service: &str,
+        path: &str,
+        body: Bytes,
+    ) -> Response<Bytes> {
         let (mut parts, ()) = request.into_parts();
         let signer = Signer {
             key_id: self.key_id,
             secret: &self.secret,
             session_token: None,
             region: self.region,
-            service: "kinesis",
+            service,
         };
         signer.sign(&mut parts, &body, self.clock.now()).unwrap();
-        parts.uri = "/".parse().unwrap();
+        parts.uri = path.parse().unwrap();
         let request = Request::from_parts(parts, Full::new(body));
 
         let socket = TcpStream::connect(self.address).await.unwrap();

@@ -11,4 +11,4 @@ mod client;
 mod service;
 
 pub use client::{Client, Refusal};
-pub use service::{ACCOUNT, OTHER_ACCOUNT, REGION, Service, shard_id};
+pub use service::{ACCOUNT, OTHER_ACCOUNT, REGION, Service, Setting, shard_id};

@@ -1,6 +1,7 @@
 //! A server in the process.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,29 +45,59 @@ pub struct Service {
     running: Running,
     clock: Arc<ManualClock>,
     ground: Ground,
-    throttle: bool,
+    setting: Setting,
+    /// Where versions of plugins and buckets lie.
+    data: TempDir,
+}
+
+/// How a server is set up; the default is one without limits per shard and without plugins.
+#[derive(Clone, Default)]
+pub struct Setting {
+    /// Enforce AWS's limits per shard.
+    pub throttle: bool,
+    /// The plugins directory.
+    pub plugins: Option<PathBuf>,
+    /// What every plugin may use.
+    pub plugin_limits: wasm::Limits,
+    /// The endpoint that objects go to; `None`: a directory, see [`Service::buckets`].
+    pub s3: Option<delivery::objects::S3Config>,
 }
 
 impl Service {
     /// A server that enforces no limits per shard.
     pub async fn start() -> Self {
-        Self::open(directory(), clock(), false).await
+        Self::start_with(Setting::default()).await
     }
 
     /// A server that enforces AWS's limits per shard.
     pub async fn start_throttled() -> Self {
-        Self::open(directory(), clock(), true).await
+        Self::start_with(Setting {
+            throttle: true,
+            ..Setting::default()
+        })
+        .await
+    }
+
+    /// A server that is set up otherwise.
+    pub async fn start_with(setting: Setting) -> Self {
+        Self::open(directory(), clock(), setting, tempfile::tempdir().unwrap()).await
     }
 
     /// A server on what a simulated disk holds, without limits per shard.
     pub async fn start_on(disk: SimulatedDisk) -> Self {
-        Self::open(Ground::Simulated(disk), clock(), false).await
+        let data = tempfile::tempdir().unwrap();
+        Self::open(Ground::Simulated(disk), clock(), Setting::default(), data).await
     }
 
     /// Stops the server and starts another on what it kept.
     pub async fn restart(self) -> Self {
         self.running.shut_down().await.unwrap();
-        Self::open(self.ground, self.clock, self.throttle).await
+        Self::open(self.ground, self.clock, self.setting, self.data).await
+    }
+
+    /// The directory of buckets, where no S3 endpoint was named.
+    pub fn buckets(&self) -> PathBuf {
+        self.data.path().join("s3")
     }
 
     /// Stops the server; fails when it does not stop well.
@@ -74,7 +105,12 @@ impl Service {
         self.running.shut_down().await.unwrap();
     }
 
-    async fn open(ground: Ground, clock: Arc<ManualClock>, throttle: bool) -> Self {
+    async fn open(
+        ground: Ground,
+        clock: Arc<ManualClock>,
+        setting: Setting,
+        data: TempDir,
+    ) -> Self {
         let disk: Arc<dyn Disk> = match &ground {
             Ground::Directory(path) => Arc::new(RealDisk::new(path.path().to_owned()).unwrap()),
             Ground::Simulated(disk) => Arc::new(disk.clone()),
@@ -87,7 +123,11 @@ impl Service {
         });
         let config = Config {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            throttle,
+            data: data.path().to_owned(),
+            throttle: setting.throttle,
+            plugins: setting.plugins.clone(),
+            plugin_limits: setting.plugin_limits,
+            s3: setting.s3.clone(),
             credentials: credentials.collect(),
             ..Config::default()
         };
@@ -97,7 +137,8 @@ impl Service {
             running,
             clock,
             ground,
-            throttle,
+            setting,
+            data,
         }
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
+pub(crate) use hyper::Method;
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::CONTENT_TYPE;
@@ -97,15 +98,65 @@ impl Client {
         }
     }
 
-    /// Calls an operation.
+    /// Calls an operation of Data Streams.
     pub(crate) async fn call<O: DeserializeOwned>(
         &mut self,
         operation: &str,
         input: &impl Serialize,
     ) -> Result<O, CallError> {
+        let target = format!("Kinesis_20131202.{operation}");
+        self.operate(("kinesis", operation, &target), input).await
+    }
+
+    /// Calls an operation of Data Firehose.
+    pub(crate) async fn call_firehose<O: DeserializeOwned>(
+        &mut self,
+        operation: &str,
+        input: &impl Serialize,
+    ) -> Result<O, CallError> {
+        let target = format!("Firehose_20150804.{operation}");
+        self.operate(("firehose", operation, &target), input).await
+    }
+
+    /// Asks for a page of the server itself, below `/_millrace/`.
+    pub(crate) async fn page<O: DeserializeOwned>(
+        &mut self,
+        method: Method,
+        page: &str,
+    ) -> Result<O, CallError> {
+        let path = format!("/_millrace/{page}");
+        let asked = Asked {
+            service: "kinesis",
+            method,
+            path: &path,
+            target: None,
+        };
+        self.ask(page, asked, Bytes::new()).await
+    }
+
+    async fn operate<O: DeserializeOwned>(
+        &mut self,
+        (service, operation, target): (&str, &str, &str),
+        input: &impl Serialize,
+    ) -> Result<O, CallError> {
         let input = serde_json::to_vec(input)
             .map_err(|error| CallError::Broken(format!("write a request: {error}")))?;
-        let exchange = self.exchange(operation, Bytes::from(input));
+        let asked = Asked {
+            service,
+            method: Method::POST,
+            path: "/",
+            target: Some(target),
+        };
+        self.ask(operation, asked, Bytes::from(input)).await
+    }
+
+    async fn ask<O: DeserializeOwned>(
+        &mut self,
+        operation: &str,
+        asked: Asked<'_>,
+        input: Bytes,
+    ) -> Result<O, CallError> {
+        let exchange = self.exchange(asked, input);
         let (head, body) = timeout(REQUEST_TIMEOUT, exchange)
             .await
             .unwrap_or_else(|_| Err("it took too long".to_owned()))
@@ -124,10 +175,10 @@ impl Client {
 
     async fn exchange(
         &mut self,
-        operation: &str,
+        asked: Asked<'_>,
         body: Bytes,
     ) -> Result<(hyper::http::response::Parts, Bytes), String> {
-        let mut request = self.request(operation, body)?;
+        let mut request = self.request(asked, body)?;
         for attempt in 1.. {
             let mut connection = match self.connection.take() {
                 Some(open) => open,
@@ -169,29 +220,48 @@ impl Client {
         Ok(sender)
     }
 
-    fn request(&self, operation: &str, body: Bytes) -> Result<Request<Full<Bytes>>, String> {
+    fn request(&self, asked: Asked<'_>, body: Bytes) -> Result<Request<Full<Bytes>>, String> {
         let target = &self.target;
-        let (mut parts, ()) = Request::post(format!("{}/", target.endpoint()))
-            .header(CONTENT_TYPE, "application/x-amz-json-1.1")
-            .header("x-amz-target", format!("Kinesis_20131202.{operation}"))
-            .body(())
-            .map_err(|error| error.to_string())?
-            .into_parts();
-        sign(&mut parts, target, &body)?;
+        let mut request = Request::builder().method(asked.method).uri(format!(
+            "{}{}",
+            target.endpoint(),
+            asked.path
+        ));
+        if let Some(target) = asked.target {
+            request = request
+                .header(CONTENT_TYPE, "application/x-amz-json-1.1")
+                .header("x-amz-target", target);
+        }
+        let request = request.body(()).map_err(|error| error.to_string())?;
+        let (mut parts, ()) = request.into_parts();
+        sign(&mut parts, target, asked.service, &body)?;
         // Over HTTP/1.1 a server is asked for a path; whom is in the Host header.
-        parts.uri = hyper::Uri::from_static("/");
+        parts.uri = asked
+            .path
+            .parse()
+            .map_err(|_| "the path is no path".to_owned())?;
         Ok(Request::from_parts(parts, Full::new(body)))
     }
 }
 
-fn sign(parts: &mut Parts, target: &Target, body: &[u8]) -> Result<(), String> {
+/// What a request is for.
+struct Asked<'a> {
+    /// The service that it is signed for.
+    service: &'a str,
+    method: Method,
+    path: &'a str,
+    /// `X-Amz-Target`, for operations.
+    target: Option<&'a str>,
+}
+
+fn sign(parts: &mut Parts, target: &Target, service: &str, body: &[u8]) -> Result<(), String> {
     let credentials = target.credentials();
     let signer = Signer {
         key_id: &credentials.key_id,
         secret: &credentials.secret,
         session_token: credentials.session_token.as_deref(),
         region: target.region(),
-        service: "kinesis",
+        service,
     };
     signer
         .sign(parts, body, SystemClock.now())

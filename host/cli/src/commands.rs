@@ -1,6 +1,8 @@
 //! The commands: one file each.
 
+mod delivery;
 mod demo;
+mod plugin;
 mod serve;
 mod stream;
 mod version;
@@ -17,7 +19,13 @@ pub(crate) enum Command {
     /// Work with the streams of a server
     #[command(subcommand)]
     Stream(stream::StreamCommand),
-    /// Show a live click stream going in and coming out, on a data directory of its own
+    /// Look at the plugins of a server
+    #[command(subcommand)]
+    Plugin(plugin::PluginCommand),
+    /// Look at the delivery streams of a server
+    #[command(subcommand)]
+    Delivery(delivery::DeliveryCommand),
+    /// Show live records going through a component into objects, on a data directory of its own
     Demo(demo::DemoArgs),
     /// Say which version this is
     Version(version::VersionArgs),
@@ -28,6 +36,8 @@ impl Command {
         match self {
             Self::Serve(args) => serve::run(args).await,
             Self::Stream(command) => command.run().await,
+            Self::Plugin(command) => command.run().await,
+            Self::Delivery(command) => command.run().await,
             Self::Demo(args) => demo::run(args).await,
             Self::Version(args) => version::run(&args),
         }

@@ -11,8 +11,6 @@ use wire::sigv4::{Authorization, Paths, Request, Verifier};
 
 use crate::config::Credential;
 
-/// The service that requests must be signed for.
-const SERVICE: &str = "kinesis";
 /// The region of a request that names none.
 const REGION_DEFAULT: &str = "us-east-1";
 
@@ -37,10 +35,11 @@ impl Authenticator {
         self.credentials.is_empty()
     }
 
-    /// In whose name a request is made, once its signature was found to be right.
+    /// In whose name a request is made, once its signature for `service` was found to be right.
     pub(crate) fn authenticate(
         &self,
         parts: &Parts,
+        service: &str,
         body: &[u8],
         now: Timestamp,
     ) -> Result<Caller, ApiError> {
@@ -50,7 +49,7 @@ impl Authenticator {
         let authorization = Authorization::parse(&parts.headers)?
             .ok_or_else(ApiError::missing_authentication_token)?;
         let request = Request {
-            service: SERVICE,
+            service,
             method: parts.method.as_str(),
             path: parts.uri.path(),
             query: parts.uri.query().unwrap_or_default(),

@@ -4,12 +4,14 @@
 //! and the key, and none ever quotes a value, because it might be a secret.
 
 mod file;
+mod sections;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use delivery::objects::S3Config;
 use types::AccountId;
 use wire::sigv4::{SecretKey, Verifier};
 
@@ -27,6 +29,10 @@ pub struct Config {
     pub data: PathBuf,
     /// The directory of plugins, if there is one.
     pub plugins: Option<PathBuf>,
+    /// What every plugin may use.
+    pub plugin_limits: wasm::Limits,
+    /// Where delivered objects go; `None`: into buckets below the data directory.
+    pub s3: Option<S3Config>,
     /// Enforce AWS's limits per shard.
     pub throttle: bool,
     /// Who may call. Empty: anybody, and the server listens on loopback only.
@@ -43,6 +49,8 @@ impl Default for Config {
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), PORT_DEFAULT),
             data: PathBuf::from("millrace-data"),
             plugins: None,
+            plugin_limits: wasm::Limits::default(),
+            s3: None,
             throttle: true,
             credentials: Vec::new(),
             clock_skew_max: Verifier::SKEW_DEFAULT,

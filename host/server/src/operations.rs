@@ -1,79 +1,150 @@
 //! The one table of operations. A new operation is one line here and one file in its service.
 
 use std::pin::Pin;
+use std::sync::Arc;
 
-use streams::{Streams, ops};
+use delivery::Delivery;
+use streams::Streams;
 use wire::{Answer, ApiError, Call};
 
 type Handled<'a> = Pin<Box<dyn Future<Output = Result<Answer, ApiError>> + Send + 'a>>;
 
-/// What `X-Amz-Target` can name.
-pub(crate) struct Operation {
-    /// The name after the service's prefix.
-    pub(crate) name: &'static str,
-    /// What it does.
-    pub(crate) handle: fn(&Streams, Call) -> Handled<'_>,
+/// What operations work on.
+pub(crate) struct Services {
+    pub(crate) streams: Arc<Streams>,
+    pub(crate) delivery: Arc<Delivery>,
 }
 
-/// What `X-Amz-Target` begins with (model, targetPrefix).
-const TARGET_PREFIX: &str = "Kinesis_20131202.";
+/// What `X-Amz-Target` can name.
+pub(crate) struct Operation {
+    /// The whole of `X-Amz-Target`.
+    target: &'static str,
+    /// The service that requests are signed for.
+    pub(crate) service: &'static str,
+    handle: Handle,
+}
 
-/// Sorted by name.
-pub(crate) static OPERATIONS: [Operation; 15] = [
-    operation("AddTagsToStream", |s, c| {
-        Box::pin(ops::add_tags_to_stream::handle(s, c))
+enum Handle {
+    Streams(fn(&Streams, Call) -> Handled<'_>),
+    Delivery(fn(&Delivery, Call) -> Handled<'_>),
+}
+
+impl Operation {
+    /// The name after the service's prefix.
+    pub(crate) fn name(&self) -> &'static str {
+        self.target
+            .split_once('.')
+            .map_or(self.target, |(_, name)| name)
+    }
+
+    /// Does what it does.
+    pub(crate) fn handle<'a>(&self, services: &'a Services, call: Call) -> Handled<'a> {
+        match self.handle {
+            Handle::Streams(handle) => handle(&services.streams, call),
+            Handle::Delivery(handle) => handle(&services.delivery, call),
+        }
+    }
+}
+
+/// Sorted by target.
+pub(crate) static OPERATIONS: [Operation; 25] = [
+    firehose("Firehose_20150804.CreateDeliveryStream", |s, c| {
+        Box::pin(delivery::ops::create_delivery_stream::handle(s, c))
     }),
-    operation("CreateStream", |s, c| {
-        Box::pin(ops::create_stream::handle(s, c))
+    firehose("Firehose_20150804.DeleteDeliveryStream", |s, c| {
+        Box::pin(delivery::ops::delete_delivery_stream::handle(s, c))
     }),
-    operation("DecreaseStreamRetentionPeriod", |s, c| {
-        Box::pin(ops::decrease_stream_retention_period::handle(s, c))
+    firehose("Firehose_20150804.DescribeDeliveryStream", |s, c| {
+        Box::pin(delivery::ops::describe_delivery_stream::handle(s, c))
     }),
-    operation("DeleteStream", |s, c| {
-        Box::pin(ops::delete_stream::handle(s, c))
+    firehose("Firehose_20150804.ListDeliveryStreams", |s, c| {
+        Box::pin(delivery::ops::list_delivery_streams::handle(s, c))
     }),
-    operation("DescribeStream", |s, c| {
-        Box::pin(ops::describe_stream::handle(s, c))
+    firehose("Firehose_20150804.ListTagsForDeliveryStream", |s, c| {
+        Box::pin(delivery::ops::list_tags_for_delivery_stream::handle(s, c))
     }),
-    operation("DescribeStreamSummary", |s, c| {
-        Box::pin(ops::describe_stream_summary::handle(s, c))
+    firehose("Firehose_20150804.PutRecord", |s, c| {
+        Box::pin(delivery::ops::put_record::handle(s, c))
     }),
-    operation("GetRecords", |s, c| {
-        Box::pin(ops::get_records::handle(s, c))
+    firehose("Firehose_20150804.PutRecordBatch", |s, c| {
+        Box::pin(delivery::ops::put_record_batch::handle(s, c))
     }),
-    operation("GetShardIterator", |s, c| {
-        Box::pin(ops::get_shard_iterator::handle(s, c))
+    firehose("Firehose_20150804.TagDeliveryStream", |s, c| {
+        Box::pin(delivery::ops::tag_delivery_stream::handle(s, c))
     }),
-    operation("IncreaseStreamRetentionPeriod", |s, c| {
-        Box::pin(ops::increase_stream_retention_period::handle(s, c))
+    firehose("Firehose_20150804.UntagDeliveryStream", |s, c| {
+        Box::pin(delivery::ops::untag_delivery_stream::handle(s, c))
     }),
-    operation("ListShards", |s, c| {
-        Box::pin(ops::list_shards::handle(s, c))
+    firehose("Firehose_20150804.UpdateDestination", |s, c| {
+        Box::pin(delivery::ops::update_destination::handle(s, c))
     }),
-    operation("ListStreams", |s, c| {
-        Box::pin(ops::list_streams::handle(s, c))
+    kinesis("Kinesis_20131202.AddTagsToStream", |s, c| {
+        Box::pin(streams::ops::add_tags_to_stream::handle(s, c))
     }),
-    operation("ListTagsForStream", |s, c| {
-        Box::pin(ops::list_tags_for_stream::handle(s, c))
+    kinesis("Kinesis_20131202.CreateStream", |s, c| {
+        Box::pin(streams::ops::create_stream::handle(s, c))
     }),
-    operation("PutRecord", |s, c| Box::pin(ops::put_record::handle(s, c))),
-    operation("PutRecords", |s, c| {
-        Box::pin(ops::put_records::handle(s, c))
+    kinesis("Kinesis_20131202.DecreaseStreamRetentionPeriod", |s, c| {
+        Box::pin(streams::ops::decrease_stream_retention_period::handle(s, c))
     }),
-    operation("RemoveTagsFromStream", |s, c| {
-        Box::pin(ops::remove_tags_from_stream::handle(s, c))
+    kinesis("Kinesis_20131202.DeleteStream", |s, c| {
+        Box::pin(streams::ops::delete_stream::handle(s, c))
+    }),
+    kinesis("Kinesis_20131202.DescribeStream", |s, c| {
+        Box::pin(streams::ops::describe_stream::handle(s, c))
+    }),
+    kinesis("Kinesis_20131202.DescribeStreamSummary", |s, c| {
+        Box::pin(streams::ops::describe_stream_summary::handle(s, c))
+    }),
+    kinesis("Kinesis_20131202.GetRecords", |s, c| {
+        Box::pin(streams::ops::get_records::handle(s, c))
+    }),
+    kinesis("Kinesis_20131202.GetShardIterator", |s, c| {
+        Box::pin(streams::ops::get_shard_iterator::handle(s, c))
+    }),
+    kinesis("Kinesis_20131202.IncreaseStreamRetentionPeriod", |s, c| {
+        Box::pin(streams::ops::increase_stream_retention_period::handle(s, c))
+    }),
+    kinesis("Kinesis_20131202.ListShards", |s, c| {
+        Box::pin(streams::ops::list_shards::handle(s, c))
+    }),
+    kinesis("Kinesis_20131202.ListStreams", |s, c| {
+        Box::pin(streams::ops::list_streams::handle(s, c))
+    }),
+    kinesis("Kinesis_20131202.ListTagsForStream", |s, c| {
+        Box::pin(streams::ops::list_tags_for_stream::handle(s, c))
+    }),
+    kinesis("Kinesis_20131202.PutRecord", |s, c| {
+        Box::pin(streams::ops::put_record::handle(s, c))
+    }),
+    kinesis("Kinesis_20131202.PutRecords", |s, c| {
+        Box::pin(streams::ops::put_records::handle(s, c))
+    }),
+    kinesis("Kinesis_20131202.RemoveTagsFromStream", |s, c| {
+        Box::pin(streams::ops::remove_tags_from_stream::handle(s, c))
     }),
 ];
 
-const fn operation(name: &'static str, handle: fn(&Streams, Call) -> Handled<'_>) -> Operation {
-    Operation { name, handle }
+const fn kinesis(target: &'static str, handle: fn(&Streams, Call) -> Handled<'_>) -> Operation {
+    Operation {
+        target,
+        service: "kinesis",
+        handle: Handle::Streams(handle),
+    }
+}
+
+const fn firehose(target: &'static str, handle: fn(&Delivery, Call) -> Handled<'_>) -> Operation {
+    Operation {
+        target,
+        service: "firehose",
+        handle: Handle::Delivery(handle),
+    }
 }
 
 /// The place in [`OPERATIONS`] of what `target` names.
 pub(crate) fn lookup(target: &str) -> Option<usize> {
-    let name = target.strip_prefix(TARGET_PREFIX)?;
     OPERATIONS
-        .binary_search_by(|operation| operation.name.cmp(name))
+        .binary_search_by(|operation| operation.target.cmp(target))
         .ok()
 }
 
@@ -83,16 +154,17 @@ mod tests {
 
     #[test]
     fn every_operation_is_found_by_its_target_and_nothing_else_is() {
-        assert!(OPERATIONS.is_sorted_by(|a, b| a.name < b.name));
+        assert!(OPERATIONS.is_sorted_by(|a, b| a.target < b.target));
         for (place, operation) in OPERATIONS.iter().enumerate() {
-            let target = format!("Kinesis_20131202.{}", operation.name);
-            assert_eq!(lookup(&target), Some(place));
-            assert_eq!(lookup(operation.name), None);
+            assert_eq!(lookup(operation.target), Some(place));
+            assert_eq!(lookup(operation.name()), None);
         }
         for unknown in [
             "",
             "Kinesis_20131202.",
             "Kinesis_20131202.putRecord",
+            "Kinesis_20131202.PutRecordBatch",
+            "Firehose_20150804.PutRecords",
             "X.PutRecord",
         ] {
             assert_eq!(lookup(unknown), None, "{unknown}");

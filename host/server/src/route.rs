@@ -1,5 +1,6 @@
 //! The only place where HTTP meets an operation.
 
+mod api;
 mod request;
 
 use std::sync::Arc;
@@ -12,15 +13,15 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 use store::Engine;
-use streams::Streams;
 use types::Clock;
+use wasm::Plugins;
 use wire::{Answer, ApiError, Call};
 
 use crate::answer::AnswerBody;
 use crate::auth::Authenticator;
 use crate::body::{self, BodyError, InFlight};
 use crate::limits::Limits;
-use crate::operations::OPERATIONS;
+use crate::operations::{OPERATIONS, Services};
 use crate::request_id::{RequestId, RequestIds};
 use crate::telemetry::{Surroundings, Telemetry};
 
@@ -34,7 +35,8 @@ const ANSWER_HEADERS: usize = 6;
 
 /// Everything that a request needs.
 pub(crate) struct Router {
-    pub(crate) streams: Arc<Streams>,
+    pub(crate) services: Services,
+    pub(crate) plugins: Arc<Plugins>,
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) authenticator: Authenticator,
@@ -69,11 +71,12 @@ impl Router {
             (Method::GET | Method::HEAD, "/metrics") => {
                 text(StatusCode::OK, METRICS, self.metrics())
             }
+            (_, path) if path.starts_with(api::ROOT) => self.api(&parts, body).await,
             (_, "/") => not_allowed("POST"),
             (_, "/healthz" | "/metrics") => not_allowed("GET, HEAD"),
             _ => {
                 let what = "There is nothing here. Operations are POST /; \
-                            see also /healthz and /metrics.\n";
+                            see also /healthz, /metrics and /_millrace/.\n";
                 text(StatusCode::NOT_FOUND, TEXT, what.to_owned())
             }
         }
@@ -89,7 +92,7 @@ impl Router {
         let code = answer.as_ref().err().map(ApiError::code);
         self.telemetry.answered(progress.operation, code, took);
         let name = progress.operation.and_then(|place| OPERATIONS.get(place));
-        let operation = name.map_or("none", |operation| operation.name);
+        let operation = name.map_or("none", |operation| operation.name());
         log(&id, operation, answer.as_ref().err());
         self.respond(parts, &id, answer, progress.is_read)
     }
@@ -107,14 +110,41 @@ impl Router {
         progress.is_read = true;
         let place = request::operation(parts)?;
         progress.operation = Some(place);
+        let Some(operation) = OPERATIONS.get(place) else {
+            return Err(ApiError::internal("an operation is not in the table"));
+        };
         let body = received.bytes.clone();
+        let caller =
+            self.authenticator
+                .authenticate(parts, operation.service, &body, self.clock.now())?;
+        let call = Call { caller, body };
+        operation.handle(&self.services, call).await
+    }
+
+    /// Answers a request for a page of the server itself.
+    async fn api(&self, parts: &Parts, body: Incoming) -> Response<AnswerBody> {
+        let id = self.ids.next();
+        let mut progress = Progress::default();
+        let answer = self.handle_api(parts, body, &mut progress).await;
+        log(&id, "api", answer.as_ref().err());
+        self.respond(parts, &id, answer, progress.is_read)
+    }
+
+    async fn handle_api(
+        &self,
+        parts: &Parts,
+        body: Incoming,
+        progress: &mut Progress,
+    ) -> Result<Answer, ApiError> {
+        let received = body::receive(body, Instant::now(), &self.limits, &self.in_flight)
+            .await
+            .map_err(|error| body_error(&error))?;
+        progress.is_read = true;
+        let now = self.clock.now();
         let caller = self
             .authenticator
-            .authenticate(parts, &body, self.clock.now())?;
-        match OPERATIONS.get(place) {
-            Some(operation) => (operation.handle)(&self.streams, Call { caller, body }).await,
-            None => Err(ApiError::internal("an operation is not in the table")),
-        }
+            .authenticate(parts, api::SERVICE, &received.bytes, now)?;
+        api::answer(self, &caller, &parts.method, parts.uri.path()).await
     }
 
     fn refuse(&self, parts: &Parts, error: &ApiError) -> Response<AnswerBody> {
@@ -157,7 +187,11 @@ impl Router {
 
     fn metrics(&self) -> String {
         self.telemetry.render(&Surroundings {
-            streams: &self.streams.metrics().counters(),
+            streams: &self.services.streams.metrics().counters(),
+            plugins: &self.plugins.list(),
+            deliveries: &self.services.delivery.statuses(None),
+            put: self.services.delivery.metrics(),
+            now: self.clock.now(),
             in_flight_bytes: self.in_flight.bytes(),
             healthy: self.engine.health().is_ok(),
         })

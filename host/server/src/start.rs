@@ -6,18 +6,22 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use delivery::objects::{LocalObjects, ObjectError, Objects, S3Objects};
+use delivery::{Delivery, Foundations};
 use store::Engine;
 use streams::{OpenError, Options, Streams};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 use types::Clock;
+use wasm::Plugins;
 
 use crate::auth::Authenticator;
 use crate::body::InFlight;
 use crate::config::Config;
 use crate::listen::Listener;
+use crate::operations::Services;
 use crate::request_id::RequestIds;
 use crate::route::Router;
 use crate::shutdown::Stage;
@@ -25,6 +29,9 @@ use crate::telemetry::Telemetry;
 
 /// How long connections that were cut off may take to let go of what they hold.
 const CUT_OFF: Duration = Duration::from_secs(1);
+/// Below the data directory: versions of plugins and their compiled code, and buckets.
+const PLUGINS: &str = "plugins";
+const BUCKETS: &str = "s3";
 
 /// Why the server did not start.
 #[derive(Debug)]
@@ -37,6 +44,14 @@ pub enum StartError {
     Random(String),
     /// The streams could not be opened.
     Streams(OpenError),
+    /// Plugins, or what they are kept in, could not be opened.
+    Plugins(wasm::OpenError),
+    /// Where objects go could not be opened.
+    Objects(ObjectError),
+    /// The delivery streams could not be opened.
+    Delivery(delivery::OpenError),
+    /// A task ended that should not have.
+    Task(String),
 }
 
 impl fmt::Display for StartError {
@@ -50,6 +65,10 @@ impl fmt::Display for StartError {
             Self::Listen(address, error) => write!(f, "listen on {address}: {error}"),
             Self::Random(why) => write!(f, "draw a random number: {why}"),
             Self::Streams(error) => error.fmt(f),
+            Self::Plugins(error) => error.fmt(f),
+            Self::Objects(error) => error.fmt(f),
+            Self::Delivery(error) => error.fmt(f),
+            Self::Task(why) => f.write_str(why),
         }
     }
 }
@@ -86,8 +105,22 @@ pub async fn start(
     let streams = Streams::open(Arc::clone(&engine), Arc::clone(&clock), options)
         .await
         .map_err(StartError::Streams)?;
+    let plugins = open_plugins(&config, &streams, &clock).await?;
+    let foundations = Foundations {
+        engine: Arc::clone(&engine),
+        clock: Arc::clone(&clock),
+        streams: Arc::clone(&streams),
+        plugins: Arc::clone(&plugins),
+        objects: open_objects(&config).await?,
+        naming_key: streams.derived_key("names of objects"),
+    };
+    let delivery = Delivery::open(foundations).await;
     let router = Arc::new(Router {
-        streams,
+        services: Services {
+            streams,
+            delivery: delivery.map_err(StartError::Delivery)?,
+        },
+        plugins,
         engine,
         clock,
         authenticator: Authenticator::new(config.credentials, config.clock_skew_max),
@@ -111,6 +144,36 @@ pub async fn start(
         listener: tokio::spawn(listener.run()),
         connections,
     })
+}
+
+/// Takes the plugins that lie in their directory, and watches it.
+async fn open_plugins(
+    config: &Config,
+    streams: &Streams,
+    clock: &Arc<dyn Clock>,
+) -> Result<Arc<Plugins>, StartError> {
+    let options = wasm::Options {
+        directory: config.plugins.clone(),
+        keep: config.data.join(PLUGINS),
+        limits: config.plugin_limits,
+        cache_key: streams.derived_key("compiled plugins"),
+    };
+    let clock = Arc::clone(clock);
+    let opened = spawn_blocking(move || Plugins::open(options, clock)).await;
+    let opened = opened.map_err(|error| StartError::Task(error.to_string()))?;
+    opened.map(Arc::new).map_err(StartError::Plugins)
+}
+
+/// The S3 endpoint of the configuration, or else a directory of buckets.
+async fn open_objects(config: &Config) -> Result<Arc<dyn Objects>, StartError> {
+    if let Some(s3) = &config.s3 {
+        let objects = S3Objects::new(s3.clone()).map_err(StartError::Objects)?;
+        return Ok(Arc::new(objects));
+    }
+    let root = config.data.join(BUCKETS);
+    let opened = spawn_blocking(move || LocalObjects::open(&root)).await;
+    let opened = opened.map_err(|error| StartError::Task(error.to_string()))?;
+    Ok(Arc::new(opened.map_err(StartError::Objects)?))
 }
 
 impl Running {
@@ -140,7 +203,12 @@ impl Running {
                 tracing::warn!("connections hang");
             }
         }
-        self.router.streams.close().await;
+        self.router.services.delivery.close().await;
+        let plugins = Arc::clone(&self.router.plugins);
+        if let Err(error) = spawn_blocking(move || plugins.close()).await {
+            tracing::error!(%error, "the plugins did not end well");
+        }
+        self.router.services.streams.close().await;
         self.router.engine.close().await
     }
 }

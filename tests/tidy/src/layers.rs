@@ -6,13 +6,15 @@ use toml::{Table, Value};
 use crate::repository::{File, Repository};
 
 /// The directories below `host/` with their layers, lowest first. A new crate is a line here.
-const LAYERS: [(&str, u8); 6] = [
+const LAYERS: [(&str, u8); 8] = [
     ("types", 0),
     ("wire", 1),
     ("store", 1),
+    ("wasm", 1),
     ("streams", 2),
-    ("server", 3),
-    ("cli", 4),
+    ("delivery", 3),
+    ("server", 4),
+    ("cli", 5),
 ];
 
 /// What the package in `host/<directory>` may be called in a manifest.

@@ -104,7 +104,6 @@ fn check_plugins(config: &Config) -> Result<(), String> {
     if !plugins.is_dir() {
         return Err(format!("plugins: {} is not a directory", plugins.display()));
     }
-    tracing::warn!(plugins = %plugins.display(), "this version does not load plugins yet");
     Ok(())
 }
 

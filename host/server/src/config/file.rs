@@ -9,15 +9,15 @@ use toml::de::{DeTable, DeValue};
 use types::AccountId;
 use wire::sigv4::SecretKey;
 
-use super::{Config, Credential};
+use super::{Config, Credential, sections};
 
 /// Characters of an access key id (IAM, AccessKey).
 const ACCESS_KEY_ID_CHARS_MAX: usize = 128;
 /// Minutes of clock skew that can be asked for: what AWS's generic rule allows.
 const CLOCK_SKEW_MINUTES_MAX: u64 = 15;
 
-const KEYS: &str =
-    "listen, data, plugins, throttle, clock_skew_minutes, [limits] and [[credentials]]";
+const KEYS: &str = "listen, data, plugins, throttle, clock_skew_minutes, [limits], \
+                    [plugin_limits], [s3] and [[credentials]]";
 const LIMIT_KEYS: &str =
     "connections_max, connections_per_address_max, request_bytes_max and in_flight_bytes_max";
 const CREDENTIAL_KEYS: &str = "access_key_id, secret_access_key and account";
@@ -30,9 +30,9 @@ pub(super) struct Wrong {
 }
 
 /// A value with the name that it goes by in messages and the text that it came from.
-struct Entry<'a> {
+pub(super) struct Entry<'a> {
     text: &'a str,
-    key: &'a str,
+    pub(super) key: &'a str,
     value: &'a Spanned<DeValue<'a>>,
 }
 
@@ -63,6 +63,8 @@ pub(super) fn parse(text: &str) -> Result<Config, Wrong> {
                 config.clock_skew_max = Duration::from_secs(minutes * 60);
             }
             "limits" => limits(&entry, &mut config)?,
+            "plugin_limits" => config.plugin_limits = sections::plugin_limits(&entry)?,
+            "s3" => config.s3 = Some(sections::s3(&entry)?),
             "credentials" => config.credentials = credentials(&entry)?,
             _ => return Err(unknown(text, key, "", KEYS)),
         }
@@ -164,24 +166,41 @@ fn secret_access_key(entry: &Entry<'_>) -> Result<SecretKey, Wrong> {
 }
 
 impl<'a> Entry<'a> {
-    fn string(&self) -> Result<&'a str, Wrong> {
+    pub(super) fn string(&self) -> Result<&'a str, Wrong> {
         let value = self.value.get_ref();
         value.as_str().ok_or_else(|| self.wrong("is not a string"))
     }
 
-    fn boolean(&self) -> Result<bool, Wrong> {
+    pub(super) fn boolean(&self) -> Result<bool, Wrong> {
         let value = self.value.get_ref();
         value
             .as_bool()
             .ok_or_else(|| self.wrong("is not true or false"))
     }
 
-    fn number(&self, min: u64, max: u64) -> Result<u64, Wrong> {
+    pub(super) fn number(&self, min: u64, max: u64) -> Result<u64, Wrong> {
         let integer = self.value.get_ref().as_integer();
         let number = integer.and_then(|i| u64::from_str_radix(i.as_str(), i.radix()).ok());
         number
             .filter(|n| (min..=max).contains(n))
             .ok_or_else(|| self.wrong(&format!("is not a whole number from {min} to {max}")))
+    }
+
+    /// The entries of a section of which all keys are among `keys`.
+    pub(super) fn entries(&self, section: &str, keys: &str) -> Result<Vec<Self>, Wrong> {
+        let known = keys.split([',', ' ']).filter(|word| *word != "and");
+        let mut entries = Vec::new();
+        for (key, value) in self.table(section)? {
+            if !known.clone().any(|known| known == key.get_ref().as_ref()) {
+                return Err(unknown(self.text, key, &format!(" in {section}"), keys));
+            }
+            entries.push(Entry {
+                text: self.text,
+                key: key.get_ref(),
+                value,
+            });
+        }
+        Ok(entries)
     }
 
     fn table(&self, section: &str) -> Result<&'a DeTable<'a>, Wrong> {
@@ -191,7 +210,7 @@ impl<'a> Entry<'a> {
             .ok_or_else(|| self.wrong(&format!("is not a section: write {section}")))
     }
 
-    fn wrong(&self, what: &str) -> Wrong {
+    pub(super) fn wrong(&self, what: &str) -> Wrong {
         Wrong {
             line: line_of(self.text, self.value.span()),
             what: format!("'{}' {what}", self.key),

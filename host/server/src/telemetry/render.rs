@@ -1,8 +1,14 @@
 //! The counts as text, in the format of Prometheus
 //! (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
 
+mod components;
+
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use delivery::DeliveryStatus;
+use types::Timestamp;
+use wasm::Plugin;
 
 use super::{CODES, LATENCY_BUCKETS_US, OperationCounts, Telemetry};
 use crate::operations::OPERATIONS;
@@ -14,6 +20,14 @@ const NO_OPERATION: &str = "none";
 pub(crate) struct Surroundings<'a> {
     /// The counters of the streams, by their CloudWatch names.
     pub(crate) streams: &'a [(&'static str, u64)],
+    /// All plugins.
+    pub(crate) plugins: &'a [Plugin],
+    /// All delivery streams.
+    pub(crate) deliveries: &'a [DeliveryStatus],
+    /// What was put to delivery streams directly.
+    pub(crate) put: &'a delivery::Metrics,
+    /// The time.
+    pub(crate) now: Timestamp,
     /// Bytes of requests in flight.
     pub(crate) in_flight_bytes: usize,
     /// Whether the store is well.
@@ -72,6 +86,8 @@ impl Telemetry {
                 *value,
             );
         }
+        components::plugins(&mut out, surroundings.plugins);
+        components::delivery_streams(&mut out, surroundings);
         let healthy = usize::from(surroundings.healthy);
         gauge(
             &mut out,
@@ -82,9 +98,13 @@ impl Telemetry {
         out
     }
 
-    fn by_operation(&self) -> impl Iterator<Item = (&'static str, &OperationCounts)> {
-        let names = OPERATIONS.iter().map(|operation| operation.name);
-        names.chain([NO_OPERATION]).zip(&self.operations)
+    /// The labels of each operation, and its counts.
+    fn by_operation(&self) -> impl Iterator<Item = (String, &OperationCounts)> {
+        let named = OPERATIONS.iter().map(|o| (o.service, o.name()));
+        let labels = named.chain([(NO_OPERATION, NO_OPERATION)]);
+        let labels =
+            labels.map(|(service, name)| format!("service=\"{service}\",operation=\"{name}\""));
+        labels.zip(&self.operations)
     }
 
     fn requests(&self, out: &mut String) {
@@ -94,15 +114,13 @@ impl Telemetry {
             "counter",
             "Requests that were answered.",
         );
-        for (operation, counts) in self.by_operation() {
+        for (labels, counts) in self.by_operation() {
             for (code, count) in CODES.iter().zip(&counts.by_code) {
                 let count = load(count);
                 if count > 0 {
                     line(
                         out,
-                        format_args!(
-                            "requests_total{{operation=\"{operation}\",code=\"{code}\"}} {count}"
-                        ),
+                        format_args!("requests_total{{{labels},code=\"{code}\"}} {count}"),
                     );
                 }
             }
@@ -112,12 +130,11 @@ impl Telemetry {
     fn latencies(&self, out: &mut String) {
         let help = "Time from a request's headers to its answer.";
         head(out, "request_seconds", "histogram", help);
-        for (operation, counts) in self.by_operation() {
+        for (label, counts) in self.by_operation() {
             let total: u64 = counts.by_latency.iter().map(load).sum();
             if total == 0 {
                 continue;
             }
-            let label = format!("operation=\"{operation}\"");
             let mut below = 0;
             for (end_us, count) in LATENCY_BUCKETS_US.iter().zip(&counts.by_latency) {
                 below += load(count);
@@ -142,7 +159,7 @@ impl Telemetry {
 }
 
 /// Microseconds, printed as seconds.
-struct Seconds(u64);
+pub(super) struct Seconds(pub(super) u64);
 
 impl std::fmt::Display for Seconds {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -150,7 +167,7 @@ impl std::fmt::Display for Seconds {
     }
 }
 
-fn counter(out: &mut String, name: &str, help: &str, value: u64) {
+pub(super) fn counter(out: &mut String, name: &str, help: &str, value: u64) {
     head(out, name, "counter", help);
     line(out, format_args!("{name} {value}"));
 }
@@ -160,14 +177,14 @@ fn gauge(out: &mut String, name: &str, help: &str, value: usize) {
     line(out, format_args!("{name} {value}"));
 }
 
-fn head(out: &mut String, name: &str, kind: &str, help: &str) {
+pub(super) fn head(out: &mut String, name: &str, kind: &str, help: &str) {
     out.push_str("# HELP ");
     line(out, format_args!("{name} {help}"));
     out.push_str("# TYPE ");
     line(out, format_args!("{name} {kind}"));
 }
 
-fn line(out: &mut String, what: std::fmt::Arguments<'_>) {
+pub(super) fn line(out: &mut String, what: std::fmt::Arguments<'_>) {
     // Writing to a String does not fail.
     let _ = writeln!(out, "millrace_{what}");
 }
@@ -197,7 +214,9 @@ mod tests {
     #[test]
     fn requests_are_rendered_by_operation_code_and_latency() {
         let telemetry = Telemetry::new();
-        let put_record = OPERATIONS.iter().position(|o| o.name == "PutRecord");
+        let put_record = OPERATIONS
+            .iter()
+            .position(|o| o.service == "kinesis" && o.name() == "PutRecord");
         telemetry.answered(put_record, None, Duration::from_micros(50));
         telemetry.answered(put_record, None, Duration::from_micros(51));
         telemetry.answered(put_record, None, Duration::from_secs(99));
@@ -206,20 +225,24 @@ mod tests {
         telemetry.bytes_in(7);
         let text = telemetry.render(&Surroundings {
             streams: &[("IncomingBytes", 42)],
+            plugins: &[],
+            deliveries: &[],
+            put: &delivery::Metrics::default(),
+            now: Timestamp(0),
             in_flight_bytes: 3,
             healthy: false,
         });
         for expected in [
             "# TYPE millrace_requests_total counter",
-            "millrace_requests_total{operation=\"PutRecord\",code=\"OK\"} 3",
-            "millrace_requests_total{operation=\"none\",code=\"UnknownOperationException\"} 1",
-            "millrace_requests_total{operation=\"none\",code=\"other\"} 1",
-            "millrace_request_seconds_bucket{operation=\"PutRecord\",le=\"0.000050\"} 1",
-            "millrace_request_seconds_bucket{operation=\"PutRecord\",le=\"0.000100\"} 2",
-            "millrace_request_seconds_bucket{operation=\"PutRecord\",le=\"10.000000\"} 2",
-            "millrace_request_seconds_bucket{operation=\"PutRecord\",le=\"+Inf\"} 3",
-            "millrace_request_seconds_sum{operation=\"PutRecord\"} 99.000101",
-            "millrace_request_seconds_count{operation=\"PutRecord\"} 3",
+            "millrace_requests_total{service=\"kinesis\",operation=\"PutRecord\",code=\"OK\"} 3",
+            "millrace_requests_total{service=\"none\",operation=\"none\",code=\"UnknownOperationException\"} 1",
+            "millrace_requests_total{service=\"none\",operation=\"none\",code=\"other\"} 1",
+            "millrace_request_seconds_bucket{service=\"kinesis\",operation=\"PutRecord\",le=\"0.000050\"} 1",
+            "millrace_request_seconds_bucket{service=\"kinesis\",operation=\"PutRecord\",le=\"0.000100\"} 2",
+            "millrace_request_seconds_bucket{service=\"kinesis\",operation=\"PutRecord\",le=\"10.000000\"} 2",
+            "millrace_request_seconds_bucket{service=\"kinesis\",operation=\"PutRecord\",le=\"+Inf\"} 3",
+            "millrace_request_seconds_sum{service=\"kinesis\",operation=\"PutRecord\"} 99.000101",
+            "millrace_request_seconds_count{service=\"kinesis\",operation=\"PutRecord\"} 3",
             "millrace_incoming_bytes_total 42",
             "millrace_received_bytes_total 7",
             "millrace_in_flight_bytes 3",

@@ -1,0 +1,78 @@
+//! `millrace plugin inspect`.
+
+use clap::Args;
+
+use super::Plugin;
+use crate::client::{Client, Method, TargetArgs};
+use crate::failure::Failure;
+use crate::output;
+
+#[derive(Args)]
+pub(crate) struct InspectArgs {
+    /// The plugin's name
+    name: String,
+    #[command(flatten)]
+    target: TargetArgs,
+}
+
+pub(crate) async fn run(args: &InspectArgs) -> Result<(), Failure> {
+    let mut client = Client::new(&args.target.target()?.into());
+    let page = format!("plugins/{}", args.name);
+    let plugin: Plugin = client.page(Method::GET, &page).await?;
+    let mut rows = vec![
+        ("plugin", plugin.name.clone()),
+        ("state", plugin.state.clone()),
+    ];
+    if let Some(hash) = &plugin.hash {
+        let number = |number: Option<u64>| output::count(number.unwrap_or(0));
+        let from = match plugin.from_cache {
+            Some(true) => "loaded from the cache",
+            _ => "compiled",
+        };
+        rows.extend([
+            ("version", plugin.version.clone().unwrap_or_default()),
+            ("hash", hash.clone()),
+            ("world", plugin.world.clone().unwrap_or_default()),
+            (
+                "loaded at",
+                format!("{} ms since 1970", plugin.loaded_at_ms.unwrap_or(0)),
+            ),
+            (
+                "component",
+                format!("{} bytes", number(plugin.component_bytes)),
+            ),
+            (
+                "code",
+                format!("{from} in {} us", number(plugin.compile_us)),
+            ),
+            (
+                "memory at most",
+                format!("{} bytes", number(plugin.memory_bytes_max)),
+            ),
+            (
+                "batch at most",
+                format!("{} ms", number(plugin.batch_ms_max)),
+            ),
+            ("batches", number(plugin.calls)),
+            ("records", number(plugin.records)),
+            ("time of batches", format!("{} us", number(plugin.batch_us))),
+            ("traps", number(plugin.traps)),
+            ("deadlines", number(plugin.deadlines)),
+            ("refused batches", number(plugin.refused_batches)),
+            ("log lines left out", number(plugin.log_lines_left_out)),
+        ]);
+    }
+    rows.push(("swaps", output::count(plugin.swaps)));
+    if let Some(why) = &plugin.refused {
+        let at = plugin.refused_at_ms.unwrap_or(0);
+        rows.push(("refused", why.clone()));
+        rows.push(("refused at", format!("{at} ms since 1970")));
+    }
+    for (name, value) in plugin.counters.iter().flatten() {
+        output::lines(&format!("  counter {name:<14} {}", output::count(*value)))?;
+    }
+    for (name, value) in rows {
+        output::lines(&format!("  {name:<20} {value}"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,51 @@
+//! The pages about plugins.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+pub(crate) struct Plugins {
+    pub(crate) plugins: Vec<Plugin>,
+}
+
+/// One plugin; what is said of a version is not there while none is in force.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Plugin {
+    pub(crate) name: String,
+    pub(crate) state: String,
+    pub(crate) version: Option<String>,
+    pub(crate) hash: Option<String>,
+    pub(crate) world: Option<String>,
+    pub(crate) loaded_at_ms: Option<u64>,
+    pub(crate) component_bytes: Option<u64>,
+    pub(crate) compile_us: Option<u64>,
+    pub(crate) from_cache: Option<bool>,
+    pub(crate) memory_bytes_max: Option<u64>,
+    pub(crate) batch_ms_max: Option<u64>,
+    pub(crate) calls: Option<u64>,
+    pub(crate) records: Option<u64>,
+    pub(crate) traps: Option<u64>,
+    pub(crate) deadlines: Option<u64>,
+    pub(crate) refused_batches: Option<u64>,
+    pub(crate) batch_us: Option<u64>,
+    pub(crate) log_lines_left_out: Option<u64>,
+    pub(crate) counters: Option<BTreeMap<String, u64>>,
+    pub(crate) refused: Option<String>,
+    pub(crate) refused_at_ms: Option<u64>,
+    pub(crate) swaps: u64,
+}
+
+impl Plugin {
+    /// The version in force, as a person tells it from others.
+    pub(crate) fn version_text(&self) -> String {
+        let version = self.version.as_deref().unwrap_or_default();
+        let hash = self
+            .hash
+            .as_deref()
+            .and_then(|hash| hash.get(..12))
+            .unwrap_or("-");
+        format!("{version} {hash}").trim().to_owned()
+    }
+}

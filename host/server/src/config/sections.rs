@@ -1,0 +1,85 @@
+//! The sections of the configuration file about plugins and objects.
+
+use std::time::Duration;
+
+use delivery::objects::S3Config;
+
+use super::file::{Entry, Wrong};
+
+const PLUGIN_LIMIT_KEYS: &str = "component_mib, memory_mib, batch_ms, output_mib, host_calls, \
+                                 log_line_bytes and log_bytes_per_second";
+const S3_KEYS: &str = "endpoint, region, access_key_id, secret_access_key and path_style";
+const REGION_DEFAULT: &str = "us-east-1";
+const MEBIBYTE: u64 = 1024 * 1024;
+/// Mebibytes of memory that a plugin can get: the pool's slots are as large.
+const MEMORY_MIB_MAX: u64 = 256;
+/// Milliseconds that a batch can get (Lambda's longest transform takes five minutes).
+const BATCH_MS_MAX: u64 = 300_000;
+
+/// `[plugin_limits]`.
+pub(super) fn plugin_limits(section: &Entry<'_>) -> Result<wasm::Limits, Wrong> {
+    let mut limits = wasm::Limits::default();
+    for entry in section.entries("[plugin_limits]", PLUGIN_LIMIT_KEYS)? {
+        let size = |max: u64| {
+            let number = entry.number(1, max)?;
+            usize::try_from(number).map_err(|_| entry.wrong("is too large"))
+        };
+        let number32 = || {
+            let number = entry.number(1, u64::from(u32::MAX))?;
+            u32::try_from(number).map_err(|_| entry.wrong("is too large"))
+        };
+        let mebibyte = usize::try_from(MEBIBYTE).unwrap_or(1);
+        match entry.key {
+            "component_mib" => limits.component_bytes_max = entry.number(1, 256)? * MEBIBYTE,
+            "memory_mib" => limits.memory_bytes_max = size(MEMORY_MIB_MAX)? * mebibyte,
+            "batch_ms" => {
+                limits.batch_time_max = Duration::from_millis(entry.number(1, BATCH_MS_MAX)?);
+            }
+            "output_mib" => limits.output_bytes_max = size(256)? * mebibyte,
+            "host_calls" => limits.host_calls_max = number32()?,
+            "log_line_bytes" => limits.log_line_bytes_max = size(64 * 1024)?,
+            _ => limits.log_bytes_per_second_max = number32()?,
+        }
+    }
+    Ok(limits)
+}
+
+/// `[s3]`.
+pub(super) fn s3(section: &Entry<'_>) -> Result<S3Config, Wrong> {
+    let (mut endpoint, mut region) = (None, REGION_DEFAULT.to_owned());
+    let (mut key_id, mut secret, mut path_style) = (None, None, None);
+    for entry in section.entries("[s3]", S3_KEYS)? {
+        let text = || match entry.string()? {
+            "" => Err(entry.wrong("is empty")),
+            text => Ok(text.to_owned()),
+        };
+        match entry.key {
+            "endpoint" => endpoint = Some(url(&entry)?),
+            "region" => region = text()?,
+            "access_key_id" => key_id = Some(text()?),
+            "secret_access_key" => secret = Some(text()?),
+            _ => path_style = Some(entry.boolean()?),
+        }
+    }
+    let missing = |key: &str| section.wrong(&format!("has no {key}"));
+    Ok(S3Config {
+        // AWS names buckets in the host; what stands in its place mostly cannot.
+        path_style: path_style.unwrap_or(endpoint.is_some()),
+        endpoint,
+        region,
+        access_key_id: key_id.ok_or_else(|| missing("access_key_id"))?,
+        secret_access_key: secret.ok_or_else(|| missing("secret_access_key"))?,
+    })
+}
+
+fn url(entry: &Entry<'_>) -> Result<String, Wrong> {
+    let text = entry.string()?;
+    let is_url = ["http://", "https://"].iter().any(|scheme| {
+        text.strip_prefix(scheme)
+            .is_some_and(|host| !host.is_empty())
+    });
+    match is_url {
+        true => Ok(text.trim_end_matches('/').to_owned()),
+        false => Err(entry.wrong("is not a URL that begins with http:// or https://")),
+    }
+}

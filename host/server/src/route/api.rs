@@ -1,0 +1,177 @@
+//! The pages of the server itself, as JSON: what AWS has no operation for. They are described in
+//! the README; programs may rely on them.
+//!
+//! | request | answer |
+//! |---|---|
+//! | `GET /_millrace/plugins` | `{"plugins": [...]}`, in order of their names |
+//! | `GET /_millrace/plugins/NAME` | one of them |
+//! | `GET /_millrace/delivery-streams` | `{"deliveryStreams": [...]}`, the caller's |
+//! | `GET /_millrace/delivery-streams/NAME` | one of them |
+//! | `POST /_millrace/delivery-streams/NAME/flush` | `{"delivered": true}` once all is delivered |
+//!
+//! Where credentials are configured, requests are signed for the service `kinesis`.
+
+use delivery::{DeliveryStatus, FLUSH_TIME_MAX};
+use http::Method;
+use serde::Serialize;
+use types::Caller;
+use wasm::{Plugin, PluginName};
+use wire::{Answer, ApiError, json};
+
+use super::Router;
+
+/// What all paths of the pages begin with.
+pub(super) const ROOT: &str = "/_millrace/";
+/// The service that requests are signed for.
+pub(super) const SERVICE: &str = "kinesis";
+
+#[derive(Serialize)]
+struct PluginList {
+    plugins: Vec<PluginPage>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DeliveryStreamList {
+    delivery_streams: Vec<DeliveryStatus>,
+}
+
+#[derive(Serialize)]
+struct Flushed {
+    delivered: bool,
+}
+
+/// One plugin.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PluginPage {
+    name: String,
+    /// `running`: a version is in force. `refused`: none is, because of `refused`.
+    state: &'static str,
+    #[serde(flatten)]
+    version: Option<VersionPage>,
+    /// Why the files that lie there now are not in force.
+    refused: Option<String>,
+    refused_at_ms: Option<u64>,
+    /// How often a version took the place of another since the start.
+    swaps: u64,
+}
+
+/// The version in force.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct VersionPage {
+    version: String,
+    hash: String,
+    world: &'static str,
+    loaded_at_ms: u64,
+    component_bytes: usize,
+    compile_us: u128,
+    from_cache: bool,
+    memory_bytes_max: usize,
+    batch_ms_max: u128,
+    calls: u64,
+    records: u64,
+    traps: u64,
+    deadlines: u64,
+    refused_batches: u64,
+    batch_us: u64,
+    log_lines_left_out: u64,
+    counters: std::collections::BTreeMap<String, u64>,
+}
+
+impl PluginPage {
+    fn of(plugin: &Plugin) -> Self {
+        Self {
+            name: plugin.name.as_str().to_owned(),
+            state: match plugin.version {
+                Some(_) => "running",
+                None => "refused",
+            },
+            version: plugin.version.as_deref().map(VersionPage::of),
+            refused: plugin.refused.as_ref().map(|refused| refused.why.clone()),
+            refused_at_ms: plugin.refused.as_ref().map(|refused| refused.at.0),
+            swaps: plugin.swaps,
+        }
+    }
+}
+
+impl VersionPage {
+    fn of(version: &wasm::Version) -> Self {
+        let (facts, counters) = (version.facts(), version.counters());
+        let limits = version.manifest().limits;
+        Self {
+            version: version.label().to_owned(),
+            hash: version.hash().to_string(),
+            world: version.world_name(),
+            loaded_at_ms: facts.loaded_at.0,
+            component_bytes: facts.component_bytes,
+            compile_us: facts.compile_time.as_micros(),
+            from_cache: facts.from_cache,
+            memory_bytes_max: limits.memory_bytes_max,
+            batch_ms_max: limits.batch_time_max.as_millis(),
+            calls: counters.calls.value(),
+            records: counters.records.value(),
+            traps: counters.traps.value(),
+            deadlines: counters.deadlines.value(),
+            refused_batches: counters.refused.value(),
+            batch_us: counters.batch_time_us.value(),
+            log_lines_left_out: version.log_lines_left_out(),
+            counters: version.own_counters(),
+        }
+    }
+}
+
+/// Answers a request for the page at `path`.
+pub(super) async fn answer(
+    router: &Router,
+    caller: &Caller,
+    method: &Method,
+    path: &str,
+) -> Result<Answer, ApiError> {
+    let delivery = &router.services.delivery;
+    let parts: Vec<&str> = path.strip_prefix(ROOT).unwrap_or(path).split('/').collect();
+    let is_read = method == Method::GET || method == Method::HEAD;
+    match (&parts[..], is_read) {
+        (["plugins"], true) => json::answer(&PluginList {
+            plugins: router.plugins.list().iter().map(PluginPage::of).collect(),
+        }),
+        (["plugins", name], true) => {
+            let found = PluginName::parse(name).ok();
+            let found = found.and_then(|name| router.plugins.find(&name));
+            let plugin = found.ok_or_else(|| not_found(&format!("plugin {name}")))?;
+            json::answer(&PluginPage::of(&plugin))
+        }
+        (["delivery-streams"], true) => json::answer(&DeliveryStreamList {
+            delivery_streams: delivery.statuses(Some(caller)),
+        }),
+        (["delivery-streams", name], true) => {
+            let found = delivery.status(caller, name);
+            json::answer(&found.ok_or_else(|| not_found(&format!("delivery stream {name}")))?)
+        }
+        (["delivery-streams", name, "flush"], false) if method == Method::POST => {
+            match delivery.flush(caller, name).await {
+                Ok(Some(delivered)) => json::answer(&Flushed { delivered }),
+                Ok(None) => Err(not_found(&format!("delivery stream {name}"))),
+                Err(error) => {
+                    tracing::error!(%error, "flush a delivery stream");
+                    Err(ApiError::internal("Internal service failure."))
+                }
+            }
+        }
+        (["plugins" | "delivery-streams", ..], _) => Err(ApiError::new(
+            "MethodNotAllowedException",
+            format!("{method} {path} is nothing that can be done."),
+        )
+        .with_status(405)),
+        _ => Err(not_found("page")),
+    }
+}
+
+fn not_found(what: &str) -> ApiError {
+    let what = format!("There is no such {what}.");
+    ApiError::new("ResourceNotFoundException", what).with_status(404)
+}
+
+// A flush is answered while its connection is still waited for.
+const _: () = assert!(FLUSH_TIME_MAX.as_secs() <= 60);

@@ -1,0 +1,243 @@
+//! Counts of plugins and of delivery streams, each under its own name.
+
+use delivery::DeliveryStatus;
+use wasm::{BATCH_TIME_BUCKETS_US, Plugin, Version};
+
+use super::{Seconds, Surroundings, counter, head, line};
+
+/// One metric of a version: its name, what it says, and where it is read.
+type OfVersion = (&'static str, &'static str, fn(&Version) -> u64);
+
+const OF_VERSIONS: [OfVersion; 6] = [
+    (
+        "plugin_calls_total",
+        "Batches handed to the version in force.",
+        |v| v.counters().calls.value(),
+    ),
+    ("plugin_records_total", "Records in them.", |v| {
+        v.counters().records.value()
+    }),
+    ("plugin_traps_total", "Batches that it trapped on.", |v| {
+        v.counters().traps.value()
+    }),
+    (
+        "plugin_deadlines_total",
+        "Batches that took longer than their time.",
+        |v| v.counters().deadlines.value(),
+    ),
+    (
+        "plugin_refused_batches_total",
+        "Batches without a good answer.",
+        |v| v.counters().refused.value(),
+    ),
+    (
+        "plugin_log_lines_left_out_total",
+        "Log lines over its share.",
+        |v| v.log_lines_left_out(),
+    ),
+];
+
+pub(super) fn plugins(out: &mut String, plugins: &[Plugin]) {
+    if plugins.is_empty() {
+        return;
+    }
+    head(
+        out,
+        "plugin_swaps_total",
+        "counter",
+        "Versions that took the place of another.",
+    );
+    for plugin in plugins {
+        let (name, swaps) = (&plugin.name, plugin.swaps);
+        line(
+            out,
+            format_args!("plugin_swaps_total{{plugin=\"{name}\"}} {swaps}"),
+        );
+    }
+    head(
+        out,
+        "plugin_running",
+        "gauge",
+        "1 while a version is in force, else 0.",
+    );
+    for plugin in plugins {
+        let (name, running) = (&plugin.name, u8::from(plugin.version.is_some()));
+        line(
+            out,
+            format_args!("plugin_running{{plugin=\"{name}\"}} {running}"),
+        );
+    }
+    let versions: Vec<&Version> = plugins
+        .iter()
+        .filter_map(|p| p.version.as_deref())
+        .collect();
+    for (metric, help, value) in OF_VERSIONS {
+        head(out, metric, "counter", help);
+        for version in &versions {
+            let (labels, value) = (labels(version), value(version));
+            line(out, format_args!("{metric}{{{labels}}} {value}"));
+        }
+    }
+    batch_seconds(out, &versions);
+    head(
+        out,
+        "plugin_counter_total",
+        "counter",
+        "A counter of the plugin's own.",
+    );
+    for version in &versions {
+        for (counter, value) in version.own_counters() {
+            let labels = labels(version);
+            line(
+                out,
+                format_args!("plugin_counter_total{{{labels},counter=\"{counter}\"}} {value}"),
+            );
+        }
+    }
+}
+
+fn batch_seconds(out: &mut String, versions: &[&Version]) {
+    head(out, "plugin_batch_seconds", "histogram", "Time of a batch.");
+    for version in versions {
+        let (labels, counters) = (labels(version), version.counters());
+        let mut below = 0;
+        for (end_us, count) in BATCH_TIME_BUCKETS_US.iter().zip(&counters.by_batch_time) {
+            below += count.value();
+            let end = Seconds(*end_us);
+            line(
+                out,
+                format_args!("plugin_batch_seconds_bucket{{{labels},le=\"{end}\"}} {below}"),
+            );
+        }
+        let total = counters.calls.value();
+        line(
+            out,
+            format_args!("plugin_batch_seconds_bucket{{{labels},le=\"+Inf\"}} {total}"),
+        );
+        let sum = Seconds(counters.batch_time_us.value());
+        line(
+            out,
+            format_args!("plugin_batch_seconds_sum{{{labels}}} {sum}"),
+        );
+        line(
+            out,
+            format_args!("plugin_batch_seconds_count{{{labels}}} {total}"),
+        );
+    }
+}
+
+fn labels(version: &Version) -> String {
+    format!(
+        "plugin=\"{}\",version=\"{}\"",
+        version.name(),
+        version.hash().short()
+    )
+}
+
+/// One metric of a delivery stream, as [`OfVersion`].
+type OfDelivery = (
+    &'static str,
+    &'static str,
+    &'static str,
+    fn(&DeliveryStatus) -> u64,
+);
+
+const OF_DELIVERIES: [OfDelivery; 9] = [
+    (
+        "delivery_records_total",
+        "counter",
+        "Records of deliveries that are done.",
+        |d| d.records_in,
+    ),
+    (
+        "delivery_delivered_total",
+        "counter",
+        "Records in delivered objects.",
+        |d| d.delivered,
+    ),
+    (
+        "delivery_dropped_total",
+        "counter",
+        "Records that the transform left out.",
+        |d| d.dropped,
+    ),
+    (
+        "delivery_failed_total",
+        "counter",
+        "Records below the error prefix.",
+        |d| d.failed,
+    ),
+    (
+        "delivery_objects_total",
+        "counter",
+        "Objects of delivered records.",
+        |d| d.objects,
+    ),
+    (
+        "delivery_bytes_total",
+        "counter",
+        "Bytes delivered, before packing.",
+        |d| d.bytes_delivered,
+    ),
+    (
+        "delivery_retries_total",
+        "counter",
+        "Deliveries that were tried again.",
+        |d| d.retries,
+    ),
+    (
+        "delivery_waiting_records",
+        "gauge",
+        "Records that wait.",
+        |d| d.waiting_records,
+    ),
+    ("delivery_waiting_bytes", "gauge", "Bytes that wait.", |d| {
+        d.waiting_bytes
+    }),
+];
+
+pub(super) fn delivery_streams(out: &mut String, surroundings: &Surroundings<'_>) {
+    let put = surroundings.put;
+    counter(
+        out,
+        "delivery_put_records_total",
+        "Records put directly and acknowledged.",
+        put.incoming_records.value(),
+    );
+    counter(
+        out,
+        "delivery_put_bytes_total",
+        "Bytes put directly and acknowledged.",
+        put.incoming_bytes.value(),
+    );
+    let all = surroundings.deliveries;
+    if all.is_empty() {
+        return;
+    }
+    for (metric, kind, help, value) in OF_DELIVERIES {
+        head(out, metric, kind, help);
+        for status in all {
+            let (arn, value) = (&status.arn, value(status));
+            line(out, format_args!("{metric}{{stream=\"{arn}\"}} {value}"));
+        }
+    }
+    let freshness = "delivery_data_freshness_seconds";
+    head(
+        out,
+        freshness,
+        "gauge",
+        "Age of the oldest record that waits.",
+    );
+    for status in all {
+        let since = status.waiting_since_ms.unwrap_or(surroundings.now.0);
+        let age = Seconds(
+            surroundings
+                .now
+                .0
+                .saturating_sub(since)
+                .saturating_mul(1_000),
+        );
+        let arn = &status.arn;
+        line(out, format_args!("{freshness}{{stream=\"{arn}\"}} {age}"));
+    }
+}

@@ -1,0 +1,1 @@
+//! Components that mean harm, each with a victim beside it.
