@@ -4,15 +4,14 @@ mod create;
 mod describe;
 mod list;
 mod put;
-pub(crate) mod shapes;
+mod shapes;
 mod tail;
 
 use clap::Subcommand;
 
 pub(crate) use create::create;
-pub(crate) use describe::shards;
 pub(crate) use put::{Batch, Waiting};
-pub(crate) use tail::{Come, follow};
+pub(crate) use shapes::Placement;
 
 use crate::failure::Failure;
 

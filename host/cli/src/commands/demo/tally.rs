@@ -1,167 +1,95 @@
-//! What went in and what came out, shard by shard.
+//! What went in, and what became of it.
 
 use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
-use crate::commands::stream::Waiting;
-use crate::commands::stream::shapes::{Placement, Record};
+use super::objects::Found;
+use crate::commands::delivery::DeliveryStream;
+use crate::commands::stream::{Placement, Waiting};
 use crate::output;
 
-/// The counts of a stream.
+/// The records that were put, by shard.
 #[derive(Default)]
 pub(super) struct Tally {
-    shards: BTreeMap<String, Shard>,
-}
-
-#[derive(Default)]
-struct Shard {
-    went_in: Side,
-    came_out: Side,
-    /// The sequence number that came out last.
-    last: String,
-}
-
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-struct Side {
-    records: u64,
-    bytes: u64,
-    /// The sum of a hash of every record, so that another record in its place would show.
-    sum: u64,
-}
-
-impl Side {
-    fn count(&mut self, sequence_number: &str, partition_key: &str, data: &[u8]) {
-        let mut hasher = DefaultHasher::new();
-        (sequence_number, partition_key, data).hash(&mut hasher);
-        let bytes = data.len() + partition_key.len();
-        self.records += 1;
-        self.bytes += u64::try_from(bytes).unwrap_or_default();
-        self.sum = self.sum.wrapping_add(hasher.finish());
-    }
-
-    fn and(self, other: Self) -> Self {
-        Self {
-            records: self.records + other.records,
-            bytes: self.bytes + other.bytes,
-            sum: self.sum.wrapping_add(other.sum),
-        }
-    }
+    shards: BTreeMap<String, u64>,
 }
 
 impl Tally {
-    pub(super) fn new(shards: impl Iterator<Item = String>) -> Self {
-        Self {
-            shards: shards.map(|shard| (shard, Shard::default())).collect(),
-        }
-    }
-
-    pub(super) fn shards(&self) -> Vec<String> {
-        self.shards.keys().cloned().collect()
-    }
-
     /// Counts records that were acknowledged.
     pub(super) fn went_in(&mut self, gone: &[(Waiting, Placement)]) {
-        for (record, placement) in gone {
+        for (_, placement) in gone {
             let shard = placement.shard_id.clone().unwrap_or_default();
-            let number = placement.sequence_number.as_deref().unwrap_or_default();
-            let side = &mut self.shards.entry(shard).or_default().went_in;
-            side.count(number, &record.partition_key, &record.data);
+            *self.shards.entry(shard).or_default() += 1;
         }
     }
 
-    /// Counts records that were read; fails when one is not after the one before it.
-    pub(super) fn came_out(&mut self, shard: &str, records: &[Record]) -> Result<(), String> {
-        let counts = self.shards.entry(shard.to_owned()).or_default();
-        for record in records {
-            // All have the same number of digits, so their order as text is their order.
-            if record.sequence_number <= counts.last {
-                let number = &record.sequence_number;
-                return Err(format!(
-                    "{shard}: record {number} came out of order or twice"
-                ));
-            }
-            counts.last.clone_from(&record.sequence_number);
-            let data = base64_simd::STANDARD
-                .decode_to_vec(&record.data)
-                .map_err(|_| format!("{shard}: the data of a record is not base64"))?;
-            let side = &mut counts.came_out;
-            side.count(&record.sequence_number, &record.partition_key, &data);
-        }
-        Ok(())
-    }
-
-    /// Whether as much came out as went in.
-    pub(super) fn is_even(&self) -> bool {
-        let mut shards = self.shards.values();
-        shards.all(|shard| shard.went_in.records == shard.came_out.records)
+    fn total(&self) -> u64 {
+        self.shards.values().sum()
     }
 
     /// How far it is, on one line.
-    pub(super) fn progress(&self, elapsed: Duration) -> String {
-        let (went_in, came_out) = self.totals();
+    pub(super) fn progress(&self, elapsed: Duration, status: &DeliveryStream) -> String {
         format!(
-            "{:>4} s   in {:>9} clicks   out {:>9} clicks",
+            "{:>4} s   in {:>8}   delivered {:>8}   dropped {:>6}   failed {:>4}   objects {:>4}",
             elapsed.as_secs(),
-            output::count(went_in.records),
-            output::count(came_out.records)
+            output::count(self.total()),
+            output::count(status.delivered),
+            output::count(status.dropped),
+            output::count(status.failed),
+            output::count(status.objects)
         )
     }
 
-    /// What went in and came out in `took`.
-    pub(super) fn table(&self, took: Duration) -> String {
-        let head = [
-            "shard",
-            "in records",
-            "in bytes",
-            "out records",
-            "out bytes",
-            "records/s",
-        ];
-        let mut rows = vec![head.map(str::to_owned).to_vec()];
-        for (name, shard) in &self.shards {
-            rows.push(row(name, shard.went_in, shard.came_out, took));
+    /// What went into each shard, and what each version of the component made of it.
+    pub(super) fn table(&self, status: &DeliveryStream) -> String {
+        let mut rows = vec![vec!["in".to_owned(), "records".to_owned()]];
+        for (shard, records) in &self.shards {
+            rows.push(vec![shard.clone(), output::count(*records)]);
         }
-        let (went_in, came_out) = self.totals();
-        rows.push(row("total", went_in, came_out, took));
-        output::table(&rows)
+        rows.push(vec!["total".to_owned(), output::count(self.total())]);
+        let head = ["out, by version", "delivered", "dropped", "failed"];
+        let mut out = vec![head.map(str::to_owned).to_vec()];
+        for version in &status.versions {
+            let counts = [version.delivered, version.dropped, version.failed];
+            out.push(row(version.text(), counts));
+        }
+        let total = [status.delivered, status.dropped, status.failed];
+        out.push(row("total".to_owned(), total));
+        format!("{}\n{}", output::table(&rows), output::table(&out))
     }
 
-    /// Fails unless exactly what went in came out, shard by shard.
-    pub(super) fn verdict(&self) -> Result<(), String> {
-        let uneven = self
-            .shards
-            .iter()
-            .find(|(_, shard)| shard.went_in != shard.came_out);
-        let (went_in, _) = self.totals();
-        match uneven {
-            Some((name, _)) => Err(format!("{name}: what came out is not what went in")),
-            None if went_in.records == 0 => Err("no click went in".to_owned()),
-            None => Ok(()),
+    /// Fails unless every record that went in is delivered, dropped or failed, the objects hold
+    /// what was counted, and both versions were at work if there were two.
+    pub(super) fn verdict(
+        &self,
+        status: &DeliveryStream,
+        found: &Found,
+        was_swapped: bool,
+    ) -> Result<(), String> {
+        let came_out = status.delivered + status.dropped + status.failed;
+        let went_in = self.total();
+        if went_in == 0 {
+            return Err("no record went in".to_owned());
         }
-    }
-
-    fn totals(&self) -> (Side, Side) {
-        let zero = (Side::default(), Side::default());
-        self.shards
-            .values()
-            .fold(zero, |(went_in, came_out), shard| {
-                (went_in.and(shard.went_in), came_out.and(shard.came_out))
-            })
+        if went_in != came_out || went_in != status.records_in {
+            return Err(format!("{went_in} records went in and {came_out} came out"));
+        }
+        if (found.delivered, found.failed) != (status.delivered, status.failed) {
+            return Err(format!(
+                "the objects hold {} delivered and {} failed records, not {} and {}",
+                found.delivered, found.failed, status.delivered, status.failed
+            ));
+        }
+        let versions = status.versions.len();
+        match was_swapped && versions != 2 {
+            true => Err(format!("{versions} versions were at work, not 2")),
+            false => Ok(()),
+        }
     }
 }
 
-fn row(name: &str, went_in: Side, came_out: Side, took: Duration) -> Vec<String> {
-    let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX).max(1);
-    let per_second = went_in.records.saturating_mul(1000) / took_ms;
-    let counts = [
-        went_in.records,
-        went_in.bytes,
-        came_out.records,
-        came_out.bytes,
-        per_second,
-    ];
-    let mut row = vec![name.to_owned()];
+fn row(name: String, counts: [u64; 3]) -> Vec<String> {
+    let mut row = vec![name];
     row.extend(counts.map(output::count));
     row
 }
@@ -170,46 +98,55 @@ fn row(name: &str, went_in: Side, came_out: Side, took: Duration) -> Vec<String>
 mod tests {
     use super::*;
 
-    fn record(number: &str, data: &str) -> Record {
-        Record {
-            sequence_number: number.into(),
-            partition_key: "k".into(),
-            data: data.into(),
-            approximate_arrival_timestamp: 0.0,
+    fn status(records_in: u64, delivered: u64, failed: u64) -> DeliveryStream {
+        serde_json::from_value(serde_json::json!({
+            "name": "n", "arn": "a", "status": "ACTIVE", "versionId": 1,
+            "recordsIn": records_in, "delivered": delivered, "dropped": 0, "failed": failed,
+            "waitingRecords": 0, "waitingBytes": 0, "objects": 1, "failedObjects": 0,
+            "bytesDelivered": 0, "retries": 0, "trouble": null, "lastObject": null,
+            "versions": [],
+        }))
+        .unwrap()
+    }
+
+    fn put(tally: &mut Tally, records: usize) {
+        for _ in 0..records {
+            let record = Waiting {
+                partition_key: "k".into(),
+                data: Vec::new(),
+            };
+            let placement = Placement {
+                shard_id: Some("s".into()),
+                sequence_number: Some("1".into()),
+                error_code: None,
+                error_message: None,
+            };
+            tally.went_in(&[(record, placement)]);
         }
     }
 
-    fn put(tally: &mut Tally, number: &str, data: &[u8]) {
-        let record = Waiting {
-            partition_key: "k".into(),
-            data: data.into(),
-        };
-        let placement = Placement {
-            shard_id: Some("s".into()),
-            sequence_number: Some(number.into()),
-            error_code: None,
-            error_message: None,
-        };
-        tally.went_in(&[(record, placement)]);
+    #[test]
+    fn what_went_in_must_have_come_out_and_lie_in_the_objects() {
+        let mut tally = Tally::default();
+        let found = objects(1, 1);
+        assert!(tally.verdict(&status(0, 0, 0), &found, false).is_err());
+        put(&mut tally, 2);
+        assert!(tally.verdict(&status(2, 1, 1), &found, false).is_ok());
+        assert!(
+            tally.verdict(&status(2, 1, 1), &found, true).is_err(),
+            "one version"
+        );
+        assert!(
+            tally.verdict(&status(2, 2, 0), &found, false).is_err(),
+            "other objects"
+        );
+        assert!(
+            tally.verdict(&status(1, 1, 0), &found, false).is_err(),
+            "one is missing"
+        );
     }
 
-    #[test]
-    fn what_came_out_must_be_what_went_in() {
-        let mut tally = Tally::new(["s".to_owned()].into_iter());
-        assert!(tally.verdict().is_err(), "nothing went in");
-        put(&mut tally, "1", b"hi");
-        assert!(!tally.is_even() && tally.verdict().is_err());
-        tally.came_out("s", &[record("1", "aGk=")]).unwrap();
-        assert!(tally.is_even() && tally.verdict().is_ok());
-        put(&mut tally, "2", b"hi");
-        tally.came_out("s", &[record("2", "aGo=")]).unwrap();
-        assert!(tally.is_even() && tally.verdict().is_err(), "other data");
-    }
-
-    #[test]
-    fn a_record_that_comes_twice_is_noticed() {
-        let mut tally = Tally::new(["s".to_owned()].into_iter());
-        tally.came_out("s", &[record("1", "")]).unwrap();
-        assert!(tally.came_out("s", &[record("1", "")]).is_err());
+    fn objects(delivered: u64, failed: u64) -> Found {
+        Found::counting(delivered, failed)
     }
 }
