@@ -20,7 +20,7 @@ pub struct Encoder {
 
 enum Open {
     Plain(Vec<u8>),
-    Gzip(GzEncoder<Vec<u8>>),
+    Gzip(Box<GzEncoder<Vec<u8>>>),
 }
 
 impl Encoder {
@@ -38,7 +38,10 @@ impl Encoder {
             Compression::Uncompressed => Open::Plain(Vec::with_capacity(CHUNK_BYTES)),
             Compression::Gzip => {
                 let level = flate2::Compression::new(GZIP_LEVEL);
-                Open::Gzip(GzEncoder::new(Vec::with_capacity(CHUNK_BYTES), level))
+                Open::Gzip(Box::new(GzEncoder::new(
+                    Vec::with_capacity(CHUNK_BYTES),
+                    level,
+                )))
             }
         });
         match open {

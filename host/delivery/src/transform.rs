@@ -41,6 +41,8 @@ pub struct Transformer {
     moment: Moment,
     retries: u32,
     instance: Option<Instance>,
+    /// What failed calls for the batch that is divided have cost so far.
+    cost: u32,
 }
 
 /// Why a cut cannot go on at the moment, for no fault of its records.
@@ -56,6 +58,7 @@ impl Transformer {
             moment,
             retries: retries.min(RETRIES_MAX),
             instance: None,
+            cost: 0,
         }
     }
 
@@ -82,8 +85,8 @@ impl Transformer {
                 Err(fault) => break fault,
             }
         };
-        let mut cost = 0;
-        self.divide(batch, 0..batch.len(), (fault, attempts), &mut cost, sink)
+        self.cost = 0;
+        self.divide(batch, 0..batch.len(), (fault, attempts), sink)
     }
 
     fn tries(&self, fault: &Fault) -> u32 {
@@ -103,15 +106,14 @@ impl Transformer {
         batch: &Slab,
         range: Range<usize>,
         told: (Fault, u32),
-        cost: &mut u32,
         sink: &mut impl Sink,
     ) -> Result<(), Stopped> {
         let (fault, attempts) = told;
-        *cost += match fault {
+        self.cost += match fault {
             Fault::Deadline(_) => DEADLINE_COST,
             _ => TRAP_COST,
         };
-        if range.len() <= 1 || FAILED_CALLS_COST_MAX < *cost {
+        if range.len() <= 1 || FAILED_CALLS_COST_MAX < self.cost {
             fail_all(range, &fault, attempts, sink);
             return Ok(());
         }
@@ -120,7 +122,7 @@ impl Transformer {
             match self.call(&batch.part(half.clone()))? {
                 Ok(outputs) => give(outputs.iter(), half.start, sink),
                 Err(fault) => {
-                    self.divide(batch, half, (fault, attempts + 1), cost, sink)?;
+                    self.divide(batch, half, (fault, attempts + 1), sink)?;
                 }
             }
         }

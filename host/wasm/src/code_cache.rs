@@ -98,7 +98,7 @@ impl CodeCache {
         let mut all = Vec::new();
         for entry in fs::read_dir(&self.folder)? {
             let entry = entry?;
-            all.push((entry.metadata()?.modified().ok(), entry.path()));
+            all.push((files::changed_at(&entry.metadata()?), entry.path()));
         }
         all.sort();
         let surplus = all.len().saturating_sub(FILES_MAX);

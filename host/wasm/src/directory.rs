@@ -97,15 +97,6 @@ impl Found {
         self.component.is_some() || self.manifest.is_some() || self.oddity.is_some()
     }
 
-    /// Whether all its files have been left alone for `time`.
-    pub(crate) fn is_older_than(&self, time: std::time::Duration) -> bool {
-        let files = [&self.component, &self.manifest];
-        files
-            .into_iter()
-            .flatten()
-            .all(|(_, stamp)| stamp.age().is_some_and(|age| time <= age))
-    }
-
     /// Reads the files.
     pub(crate) fn read(&self, name: &PluginName, bytes_max: u64) -> Result<Source, String> {
         if let Some(oddity) = &self.oddity {

@@ -2,8 +2,8 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::time::SystemTime as FileTime;
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 
@@ -11,23 +11,25 @@ use rustix::fs::{CWD, Mode, OFlags, openat};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stamp {
     length: u64,
-    changed_at: Option<FileTime>,
+    changed_at: ChangedAt,
     inode: u64,
+}
+
+/// When a file changed: seconds and nanoseconds since 1970.
+pub(crate) type ChangedAt = (i64, i64);
+
+/// When the file changed.
+pub(crate) fn changed_at(metadata: &std::fs::Metadata) -> ChangedAt {
+    (metadata.mtime(), metadata.mtime_nsec())
 }
 
 impl Stamp {
     pub(crate) fn of(metadata: &std::fs::Metadata) -> Self {
-        use std::os::unix::fs::MetadataExt;
         Self {
             length: metadata.len(),
-            changed_at: metadata.modified().ok(),
+            changed_at: changed_at(metadata),
             inode: metadata.ino(),
         }
-    }
-
-    /// How long ago the file changed, if that can be told.
-    pub(crate) fn age(&self) -> Option<std::time::Duration> {
-        self.changed_at?.elapsed().ok()
     }
 }
 

@@ -9,7 +9,6 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime as FileTime;
 
 use crate::files;
 use crate::version::ContentHash;
@@ -81,12 +80,12 @@ impl Kept {
     /// Forgets the oldest versions beyond those that may be spare and those in `needed`.
     pub(crate) fn prune(&self, needed: &[ContentHash]) -> io::Result<()> {
         let needed: Vec<PathBuf> = needed.iter().map(|hash| self.component(*hash)).collect();
-        let mut spare: Vec<(Option<FileTime>, PathBuf)> = Vec::new();
+        let mut spare: Vec<(Option<files::ChangedAt>, PathBuf)> = Vec::new();
         for entry in fs::read_dir(&self.folder)? {
             let path = entry?.path();
             if path.extension().is_some_and(|e| e == "wasm") && !needed.contains(&path) {
-                let changed_at = fs::metadata(&path).and_then(|m| m.modified()).ok();
-                spare.push((changed_at, path));
+                let metadata = fs::metadata(&path).ok();
+                spare.push((metadata.as_ref().map(files::changed_at), path));
             }
         }
         spare.sort();

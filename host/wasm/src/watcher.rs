@@ -24,8 +24,6 @@ const SETTLE: Duration = Duration::from_millis(250);
 const SETTLE_LOOK: Duration = Duration::from_millis(50);
 /// How often the directory is looked at though no event came: some file systems send none.
 const LOOK: Duration = Duration::from_secs(2);
-/// How often files that change all the time are waited for when the server starts.
-const STARTING_LOOKS_MAX: u32 = 20;
 
 /// A running thread; dropping it ends the thread.
 pub(crate) struct Watcher {
@@ -55,16 +53,11 @@ impl Watcher {
             loader,
             handled: BTreeMap::new(),
             settling: BTreeMap::new(),
+            is_starting: true,
         };
         let events = events(&watch.directory, &bell);
         watch.look()?;
-        for _ in 0..STARTING_LOOKS_MAX {
-            if watch.settling.is_empty() {
-                break;
-            }
-            thread::sleep(SETTLE_LOOK);
-            watch.look()?;
-        }
+        watch.is_starting = false;
         let thread = thread::Builder::new()
             .name("millrace-plugins".to_owned())
             .spawn(move || watch.run(&rings))
@@ -120,6 +113,8 @@ struct Watch {
     handled: BTreeMap<PluginName, Found>,
     /// What has changed since, and when that was seen first.
     settling: BTreeMap<PluginName, (Found, Instant)>,
+    /// The first look, before the server takes requests.
+    is_starting: bool,
 }
 
 impl Watch {
@@ -166,8 +161,9 @@ impl Watch {
     fn has_settled(&mut self, name: &PluginName, found: &Found) -> bool {
         match self.settling.get(name) {
             Some((seen, since)) if seen == found => SETTLE <= since.elapsed(),
-            // A file may carry any time; one of long ago was not written just now.
-            None if !self.handled.contains_key(name) && found.is_older_than(SETTLE) => true,
+            // What is there at the start is taken as it is; if it was still being written, its
+            // next change is looked at like any other.
+            None if self.is_starting => true,
             _ => {
                 let now = Instant::now();
                 self.settling.insert(name.clone(), (found.clone(), now));

@@ -92,7 +92,11 @@ impl Found {
     pub(super) fn list(&self) -> String {
         let head = ["object", "bytes", "lines"];
         let mut rows = vec![head.map(str::to_owned).to_vec()];
-        for object in self.objects.iter().take(SHOWN_MAX) {
+        let (failed, delivered): (Vec<_>, Vec<_>) = self
+            .objects
+            .iter()
+            .partition(|object| object.name.starts_with(ERROR_PREFIX));
+        for object in delivered.into_iter().chain(failed).take(SHOWN_MAX) {
             let bytes = u64::try_from(object.bytes).unwrap_or(u64::MAX);
             rows.push(vec![
                 object.name.clone(),
