@@ -24,6 +24,9 @@ const CHANGES_WAITING_MAX: usize = 1_000;
 /// How long the task waits before it tries an unfinished creation or deletion again.
 const ROLL_FORWARD_PERIOD: Duration = Duration::from_secs(1);
 
+/// How long the end of a deleted delivery stream's lanes is waited for at a time.
+const STOP_WAIT: Duration = Duration::from_millis(200);
+
 /// What CreateDeliveryStream asks for.
 #[derive(Clone, Debug)]
 pub struct NewDeliveryStream {
@@ -242,7 +245,10 @@ impl CatalogTask {
                 running.start(&self.tools, &self.streams);
             }
             Status::Deleting => {
-                running.stop().await;
+                // Others wait for this task, so it does not wait for a put that hangs.
+                if !running.stop(STOP_WAIT).await {
+                    return Err(ChangeError::Busy(Status::Deleting));
+                }
                 self.forget(&stream).await?;
             }
         }

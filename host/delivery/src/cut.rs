@@ -81,6 +81,11 @@ impl Gathering {
         self.bytes += u64::try_from(frame.body.len()).unwrap_or(u64::MAX);
     }
 
+    /// Everything before `next` was looked at, whether or not there was a frame.
+    pub fn reaches(&mut self, next: Position) {
+        self.to = self.to.max(next);
+    }
+
     /// Whether there is as much as goes together.
     pub fn is_full(&self, hints: Hints) -> bool {
         self.oldest.is_some() && hints.size_bytes <= self.bytes

@@ -25,6 +25,10 @@ use crate::status::DeliveryStatus;
 /// How long a flush waits until everything is delivered.
 pub const FLUSH_TIME_MAX: Duration = Duration::from_secs(45);
 
+/// How long the lanes of all delivery streams may take to end: what they have begun they give up
+/// before.
+const STOP_TIME_MAX: Duration = Duration::from_secs(10);
+
 /// Why the service did not start.
 #[derive(Clone, Debug)]
 pub struct OpenError(StoreError);
@@ -81,6 +85,8 @@ pub struct Delivery {
 /// Why records were not put.
 #[derive(Debug)]
 pub enum PutError {
+    /// It does not work yet, or not any more.
+    NotActive,
     /// The delivery stream reads a stream, and takes no puts.
     NotDirect,
     /// The store did not keep them, or does not know.
@@ -152,7 +158,7 @@ impl Delivery {
         }
         let mut stopping = tokio::task::JoinSet::new();
         for running in self.directory.all() {
-            stopping.spawn(async move { running.stop().await });
+            stopping.spawn(async move { running.stop(STOP_TIME_MAX).await });
         }
         while stopping.join_next().await.is_some() {}
     }
@@ -210,9 +216,12 @@ impl Delivery {
         stream: &DeliveryStream,
         records: &[Vec<u8>],
     ) -> Result<(), PutError> {
-        let (Origin::DirectPut { log }, Status::Active) = (&stream.origin, stream.status) else {
+        let Origin::DirectPut { log } = &stream.origin else {
             return Err(PutError::NotDirect);
         };
+        if stream.status != Status::Active {
+            return Err(PutError::NotActive);
+        }
         let bytes_max = self.tools.engine.capabilities().frame_bytes_max;
         let arrival = self.now();
         let mut appends = Vec::new();

@@ -30,6 +30,8 @@ pub struct Running {
     stream: watch::Sender<Arc<DeliveryStream>>,
     flush: watch::Sender<u64>,
     stop: watch::Sender<bool>,
+    /// Whether it was looked once which lanes there are.
+    has_lanes: watch::Sender<bool>,
     lanes: Mutex<BTreeMap<LaneKey, Lane>>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
@@ -57,6 +59,7 @@ impl Running {
             stream: watch::channel(Arc::new(stream)).0,
             flush: watch::channel(0).0,
             stop: watch::channel(false).0,
+            has_lanes: watch::channel(false).0,
             lanes: Mutex::default(),
             task: Mutex::default(),
         })
@@ -83,22 +86,31 @@ impl Running {
             lanes: JoinSet::new(),
         };
         let task = tokio::spawn(supervisor.run());
-        *self.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
+        *self.lock_task() = Some(task);
     }
 
-    /// Ends all lanes after what they have begun.
-    pub async fn stop(&self) {
+    /// Ends all lanes after what they have begun. Whether they have within `time`; if not, it can
+    /// be asked again.
+    pub async fn stop(&self, time: Duration) -> bool {
         self.stop.send_replace(true);
-        let task = self
-            .task
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(task) = task
-            && let Err(error) = task.await
-        {
-            tracing::error!(%error, "a delivery stream ended badly");
+        let Some(mut task) = self.lock_task().take() else {
+            return true;
+        };
+        match tokio::time::timeout(time, &mut task).await {
+            Ok(Ok(())) => true,
+            Ok(Err(error)) => {
+                tracing::error!(%error, "a delivery stream ended badly");
+                true
+            }
+            Err(_) => {
+                *self.lock_task() = Some(task);
+                false
+            }
         }
+    }
+
+    fn lock_task(&self) -> MutexGuard<'_, Option<JoinHandle<()>>> {
+        self.task.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How each lane is.
@@ -113,22 +125,41 @@ impl Running {
     /// Lets everything that waits go, and returns when it is delivered. Whether it was within
     /// `time`.
     pub async fn flush(&self, tools: &Tools, time: Duration) -> Result<bool, StoreError> {
-        let mut goals = Vec::new();
-        for lane in self.lock().values() {
-            match lane.log.map(|log| tools.engine.tip(log)) {
-                Some(Ok(tip)) => goals.push((tip, Arc::clone(&lane.state))),
-                // A lane whose log is gone has nothing to let go.
-                Some(Err(StoreError::NoLog(_))) | None => {}
-                Some(Err(error)) => return Err(error),
-            }
-        }
-        self.flush.send_modify(|flushes| *flushes += 1);
-        let all_through = async {
+        let flushed = async {
+            // A delivery stream that was made just now looks for its lanes first.
+            let mut has_lanes = self.has_lanes.subscribe();
+            let _ = has_lanes.wait_for(|has_lanes| *has_lanes).await;
+            let goals = self.goals(tools).await?;
+            self.flush.send_modify(|flushes| *flushes += 1);
             while goals.iter().any(|(tip, state)| state.position() < *tip) {
                 tokio::time::sleep(FLUSH_LOOK).await;
             }
+            Ok::<_, StoreError>(())
         };
-        Ok(tokio::time::timeout(time, all_through).await.is_ok())
+        match tokio::time::timeout(time, flushed).await {
+            Ok(flushed) => flushed.map(|()| true),
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// Where each lane must stand so that what waits now is delivered.
+    async fn goals(&self, tools: &Tools) -> Result<Vec<(Position, Arc<LaneState>)>, StoreError> {
+        let mut lanes = Vec::new();
+        for lane in self.lock().values() {
+            lanes.extend(lane.log.map(|log| (log, Arc::clone(&lane.state))));
+        }
+        let mut goals = Vec::new();
+        for (log, state) in lanes {
+            match tools.engine.read(log, state.position(), 1).await {
+                // What retention took was waiting for nobody.
+                Ok(read) if read.frames.is_empty() => {}
+                Ok(read) => goals.push((read.tip, state)),
+                // A lane whose log is gone has nothing to let go.
+                Err(StoreError::NoLog(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(goals)
     }
 
     fn ears(&self, tools: &Tools) -> Ears {
@@ -169,6 +200,7 @@ impl Supervisor {
         let mut looks: u32 = 0;
         while !*stop.borrow() {
             self.start_lanes();
+            self.running.has_lanes.send_replace(true);
             if looks.is_multiple_of(LOOKS_PER_TRIM) {
                 self.trim_expired().await;
             }

@@ -182,6 +182,16 @@ impl Running {
         self.address
     }
 
+    /// How many plugins have a version in force, and how many have none.
+    pub fn plugins(&self) -> (usize, usize) {
+        let plugins = self.router.plugins.list();
+        let running = plugins
+            .iter()
+            .filter(|plugin| plugin.version.is_some())
+            .count();
+        (running, plugins.len() - running)
+    }
+
     /// Connections that are open now.
     pub fn connections(&self) -> usize {
         self.router.telemetry().connections()

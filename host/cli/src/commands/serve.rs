@@ -58,12 +58,25 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     let mut terminate = signal(SignalKind::terminate()).map_err(no_signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
     let data = config.data.clone();
+    let plugins = config.plugins.clone();
     let anybody = config.credentials.is_empty();
     let engine = open::engine(&data).await?;
     let running = server::start(config, engine, Arc::new(SystemClock))
         .await
         .map_err(|error| error.to_string())?;
-    announce(running.address(), &data.display().to_string(), anybody)?;
+    let plugins = plugins.map(|directory| {
+        let (in_force, refused) = running.plugins();
+        format!(
+            "{}: {in_force} in force, {refused} refused",
+            directory.display()
+        )
+    });
+    announce(
+        running.address(),
+        &data.display().to_string(),
+        plugins.as_deref().unwrap_or("none; see --plugins"),
+        anybody,
+    )?;
     tokio::select! {
         _ = terminate.recv() => tracing::info!("SIGTERM: no more requests are taken"),
         _ = interrupt.recv() => tracing::info!("interrupted: no more requests are taken"),
@@ -107,7 +120,7 @@ fn check_plugins(config: &Config) -> Result<(), String> {
     Ok(())
 }
 
-fn announce(address: SocketAddr, data: &str, anybody: bool) -> Result<(), Failure> {
+fn announce(address: SocketAddr, data: &str, plugins: &str, anybody: bool) -> Result<(), Failure> {
     let endpoint = format!("http://{address}");
     let (access, keys) = match anybody {
         true => (
@@ -124,6 +137,7 @@ fn announce(address: SocketAddr, data: &str, anybody: bool) -> Result<(), Failur
         "millrace {version}\n  \
          endpoint  {endpoint}\n  \
          data      {data}\n  \
+         plugins   {plugins}\n  \
          access    {access}\n  \
          try       {keys}AWS_ENDPOINT_URL={endpoint} aws kinesis list-streams\n\
          ready {endpoint}"

@@ -131,6 +131,7 @@ impl LaneStep {
                     return Ok(Looked::UntilFull);
                 }
             }
+            gathering.reaches(next);
             match tip <= next {
                 true if sealed => return Ok(Looked::UpToEnd),
                 true => return Ok(Looked::UpToTip),

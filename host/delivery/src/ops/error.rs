@@ -54,6 +54,7 @@ fn unavailable(message: &str) -> ApiError {
 pub fn put(error: PutError, stream: &DeliveryStreamArn) -> ApiError {
     match error {
         PutError::NotDirect => not_direct(),
+        PutError::NotActive => not_found(&stream.owner, stream.name.as_str()),
         PutError::Commit(CommitError::Busy | CommitError::DiskFull) => unavailable("Slow down."),
         // The delivery stream was deleted meanwhile.
         PutError::Commit(CommitError::NoLog(_) | CommitError::Sealed(_)) => {

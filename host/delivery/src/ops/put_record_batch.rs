@@ -51,8 +51,9 @@ pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError>
     let records = input.records.as_deref().unwrap_or_default();
     let bytes: usize = records.iter().map(|Structure(record)| record.bytes()).sum();
     if PUT_RECORD_BATCH_BYTES_MAX < bytes {
+        let mebibytes = PUT_RECORD_BATCH_BYTES_MAX / (1024 * 1024);
         return Err(error::invalid_argument(format!(
-            "Records size exceeds {PUT_RECORD_BATCH_BYTES_MAX} bytes limit"
+            "Records size exceeds {mebibytes} MB limit"
         )));
     }
     let data: Vec<Vec<u8>> = records

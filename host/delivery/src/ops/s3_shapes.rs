@@ -197,8 +197,11 @@ pub struct ExtendedS3<'a> {
     pub processing_configuration: Option<Structure<Processing<'a>>>,
     #[serde(borrow)]
     pub s3_backup_mode: Option<Text<'a>>,
+    /// Of one that is made; one that is changed has the other.
     #[serde(borrow)]
     pub s3_backup_configuration: Option<Structure<Made<S3<'a>>>>,
+    #[serde(borrow)]
+    pub s3_backup_update: Option<Structure<Changed<S3<'a>>>>,
     pub data_format_conversion_configuration: Option<Structure<Switch>>,
     pub dynamic_partitioning_configuration: Option<Structure<Switch>>,
     #[serde(borrow)]
@@ -252,8 +255,6 @@ impl<'a> ExtendedS3<'a> {
         let processing = &self.processing_configuration;
         check.optional("ProcessingConfiguration", processing, Fields);
         check.optional("S3BackupMode", &self.s3_backup_mode, BACKUP_MODE);
-        let backup = &self.s3_backup_configuration;
-        check.optional("S3BackupConfiguration", backup, Fields);
         check.optional("FileExtension", &self.file_extension, FILE_EXTENSION);
         check.optional("CustomTimeZone", &self.custom_time_zone, TIME_ZONE);
     }
@@ -314,6 +315,8 @@ impl Shape for Made<ExtendedS3<'_>> {
     fn check(&self, check: &mut Check) {
         self.0.members().check(check, true);
         self.0.check_more(check);
+        let backup = &self.0.s3_backup_configuration;
+        check.optional("S3BackupConfiguration", backup, Fields);
     }
 }
 
@@ -321,5 +324,7 @@ impl Shape for Changed<ExtendedS3<'_>> {
     fn check(&self, check: &mut Check) {
         self.0.members().check(check, false);
         self.0.check_more(check);
+        let backup = &self.0.s3_backup_update;
+        check.optional("S3BackupUpdate", backup, Fields);
     }
 }

@@ -131,6 +131,8 @@ fn after_account<'a>(text: &'a str, mark: &str) -> Option<&'a str> {
     rest.strip_prefix(mark).filter(|_| digits)
 }
 
+/// More than the expression by the marks that count as letters in some scripts (Unicode's
+/// Alphabetic), such as the vowels of Hindi: they are not in `\p{L}`.
 fn is_tag_char(c: char) -> bool {
     let is_separator = matches!(
         c,
