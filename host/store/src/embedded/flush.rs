@@ -129,6 +129,7 @@ struct Flushed {
 pub struct Touched {
     pub file: Arc<SegmentFile>,
     pub log: LogId,
+    pub base: Position,
     pub is_new: bool,
 }
 
@@ -179,7 +180,8 @@ fn flush(shared: &Shared) -> Result<(), StoreError> {
     for log in &dirty {
         log.state().dirty = false;
     }
-    let outcome = move_frames(shared, &dirty, block);
+    let mut touched = Vec::new();
+    let outcome = move_frames(shared, &dirty, block, &mut touched);
     match &outcome {
         Ok(()) => shared.health.clear(Topic::Flush),
         Err(error) => {
@@ -189,6 +191,10 @@ fn flush(shared: &Shared) -> Result<(), StoreError> {
                 tracing::warn!("the ballast was given up to flush to a full disk");
             }
             shared.health.set(Topic::Flush, format!("flush: {error}"));
+            // Other frames may be written where these were: what was noted of them is void.
+            for touched in touched {
+                shared.segments.forget(touched.log, touched.base);
+            }
             for log in dirty {
                 // A log that changed in the meantime is noted already; it must not be twice.
                 let noted = std::mem::replace(&mut log.state().dirty, true);
@@ -201,13 +207,17 @@ fn flush(shared: &Shared) -> Result<(), StoreError> {
     outcome
 }
 
-fn move_frames(shared: &Shared, dirty: &[Arc<Log>], block: u64) -> Result<(), StoreError> {
-    let mut touched = Vec::new();
+fn move_frames(
+    shared: &Shared,
+    dirty: &[Arc<Log>],
+    block: u64,
+    touched: &mut Vec<Touched>,
+) -> Result<(), StoreError> {
     let mut flushed = Vec::with_capacity(dirty.len());
     for log in dirty {
-        flushed.push(flush_log(shared, log, &mut touched)?);
+        flushed.push(flush_log(shared, log, touched)?);
     }
-    if let Err(error) = sync(shared, &touched) {
+    if let Err(error) = sync(shared, touched) {
         // What a failed sync leaves in an open segment cannot be relied on: go on in new ones.
         close_open_segments(&flushed);
         return Err(error);

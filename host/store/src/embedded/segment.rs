@@ -10,7 +10,7 @@ use types::Timestamp;
 
 use crate::disk::{Disk, DiskFile};
 use crate::embedded::format::{FRAME_HEADER_BYTES, FrameHeader};
-use crate::embedded::logs::Segment;
+use crate::embedded::logs::{Segment, WalFrame};
 use crate::embedded::options::{CHUNK_BYTES, INDEX_EVERY_BYTES, SEGMENTS_OPEN_MAX};
 use crate::embedded::wal::{read_full, read_onto, write_all};
 use crate::engine::{Frame, LogId, Position, StoreError};
@@ -60,6 +60,22 @@ struct Index {
     entries: Vec<IndexEntry>,
     /// Bytes of frames that the entries speak of.
     covered: u64,
+}
+
+impl Index {
+    /// Goes on with the frame that follows what is covered.
+    fn add(&mut self, position: Position, arrival: Timestamp, bytes: u64) {
+        let offset = self.covered;
+        let last = self.entries.last();
+        if last.is_none_or(|last| last.offset + INDEX_EVERY_BYTES <= offset) {
+            self.entries.push(IndexEntry {
+                position,
+                arrival,
+                offset,
+            });
+        }
+        self.covered += bytes;
+    }
 }
 
 /// A stretch of a segment in memory.
@@ -239,21 +255,21 @@ impl SegmentFile {
                 }
             };
             let Some((header, _)) = header else { break };
-            let due = index
-                .entries
-                .last()
-                .is_none_or(|e| e.offset + INDEX_EVERY_BYTES <= offset);
-            if due {
-                let (position, arrival) = (header.position, header.arrival);
-                index.entries.push(IndexEntry {
-                    position,
-                    arrival,
-                    offset,
-                });
-            }
-            index.covered += header.frame_bytes() as u64;
+            let bytes = header.frame_bytes() as u64;
+            index.add(header.position, header.arrival, bytes);
         }
         Ok(index)
+    }
+
+    /// Goes on in the index with frames that are being written from `offset` on, so that they need
+    /// not be read again when the segment is closed. Leaves an index that does not reach there.
+    pub fn note_written(&self, offset: u64, frames: &[WalFrame]) {
+        let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+        if index.covered == offset {
+            for frame in frames {
+                index.add(frame.position, frame.arrival, u64::from(frame.length));
+            }
+        }
     }
 
     /// The index as the file's footer has it; `None` if there is none to be relied on.
@@ -424,5 +440,62 @@ impl Segments {
         let now = open.uses;
         open.files.insert((log, base), (segment.clone(), now));
         segment
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::simulated::SimulatedDisk;
+
+    #[test]
+    fn an_index_noted_while_writing_is_the_one_that_reading_finds() {
+        let disk = SimulatedDisk::new(1);
+        disk.create_dir(LOGS_DIR.as_ref()).unwrap();
+        let segments = Segments::new(Arc::new(disk));
+        let (log, base) = (LogId(7), Position(3));
+        let written = segments.create(log, base).unwrap();
+        let (mut bytes, mut frames) = (Vec::new(), Vec::new());
+        for n in 0..40 {
+            let header = FrameHeader {
+                log,
+                position: Position(base.0 + n),
+                epoch: 1,
+                arrival: Timestamp(1_000 + n),
+                count: 1,
+                length: 9_000,
+                body_crc: crc32c::crc32c(&[1; 9_000]),
+                previous: 0,
+            };
+            frames.push(WalFrame {
+                position: header.position,
+                arrival: header.arrival,
+                slot: 0,
+                offset: bytes.len() as u64,
+                length: u32::try_from(header.frame_bytes()).unwrap(),
+            });
+            bytes.extend_from_slice(&header.encode().0);
+            bytes.extend_from_slice(&[1; 9_000]);
+        }
+        let segment = Segment {
+            base,
+            end: Position(base.0 + 40),
+            bytes: bytes.len() as u64,
+            first_arrival: Timestamp(1_000),
+            last_arrival: Timestamp(1_039),
+            closed: false,
+        };
+        let half = frames[20].offset;
+        written.note_written(0, &frames[..20]);
+        written.note_written(half, &frames[20..]);
+        written.note_written(half, &frames[20..]);
+        written.write(&bytes, 0).unwrap();
+        segments.forget(log, base);
+        let read = segments.open(log, base).unwrap();
+        let (noted, found) = (written.index(&segment), read.index(&segment));
+        let (noted, found) = (noted.unwrap(), found.unwrap());
+        assert_eq!(noted.entries, found.entries);
+        assert_eq!(noted.covered, segment.bytes);
+        assert!(noted.entries.len() > 4);
     }
 }

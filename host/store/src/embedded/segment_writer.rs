@@ -100,7 +100,10 @@ impl<'a> SegmentWriter<'a> {
                 return Err(error);
             }
             at += frame.length as usize;
-            if let Some((segment, _)) = &mut self.open {
+        }
+        if let Some((segment, file)) = &mut self.open {
+            file.note_written(segment.bytes, run);
+            for frame in run {
                 segment.end = frame.position.next();
                 segment.last_arrival = frame.arrival;
                 segment.bytes += u64::from(frame.length);
@@ -129,6 +132,7 @@ impl<'a> SegmentWriter<'a> {
         self.touched.push(Touched {
             file: file.clone(),
             log: self.log,
+            base: frame.position,
             is_new: true,
         });
         let segment = Segment {
@@ -162,6 +166,7 @@ impl<'a> SegmentWriter<'a> {
         self.touched.push(Touched {
             file: file.clone(),
             log: self.log,
+            base: segment.base,
             is_new: false,
         });
         self.open = Some((segment, file));
