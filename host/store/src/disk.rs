@@ -1,6 +1,7 @@
 //! The disk below the engine: the few calls that the engine makes, so that a test can stand in
 //! for the operating system with a disk that loses, tears, fails and fills up.
 
+mod direct;
 pub mod real;
 pub mod simulated;
 
@@ -77,6 +78,12 @@ pub trait DiskFile: Send + Sync {
     /// Writes from the front of `from`, in order, at `offset`, growing the file as needed.
     /// Returns how many bytes were written, which may be fewer than there are.
     fn write_at(&self, from: &[IoSlice<'_>], offset: u64) -> io::Result<usize>;
+
+    /// Writes like [`DiskFile::write_at`] what will hardly be read soon: an implementation may
+    /// keep it out of the operating system's cache.
+    fn write_past_cache(&self, from: &[u8], offset: u64) -> io::Result<usize> {
+        self.write_at(&[IoSlice::new(from)], offset)
+    }
 
     /// Bytes from start to end.
     fn length(&self) -> io::Result<u64>;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
 
+use super::direct::{self, Way};
 use super::{Disk, DiskFile, Space};
 
 /// The file whose lock says that a process has the data directory.
@@ -180,6 +181,17 @@ impl DiskFile for RealFile {
         Ok(rustix::io::pwritev(&self.file, slices, offset)?)
     }
 
+    fn write_past_cache(&self, from: &[u8], offset: u64) -> io::Result<usize> {
+        let count = match Way::of(from.len(), offset) {
+            Way::Cached(count) => count,
+            Way::Direct(count) => match direct::write(&self.file, &from[..count], offset)? {
+                Some(written) => return Ok(written),
+                None => count,
+            },
+        };
+        self.file.write_at(&from[..count], offset)
+    }
+
     fn length(&self) -> io::Result<u64> {
         Ok(self.file.metadata()?.len())
     }
@@ -238,6 +250,24 @@ mod tests {
         assert_eq!(file.read_at(&mut into, 0).unwrap(), 7);
         assert_eq!(&into, b"\0\0\0abcd\x09\x09\x09");
         assert_eq!(file.read_at(&mut into, 7).unwrap(), 0);
+    }
+
+    #[test]
+    fn what_is_written_past_the_cache_joins_what_lies_beside_it() {
+        let (_dir, disk) = disk();
+        let file = disk.create(Path::new("f")).unwrap();
+        let bytes: Vec<u8> = (0..3_000_000_u32).map(|n| (n % 251) as u8).collect();
+        let mut at = 0;
+        for length in [64, 1_500_000, 5, 200_000, 131_072, 1_168_859] {
+            let end = at + length;
+            while at < end {
+                at += file.write_past_cache(&bytes[at..end], at as u64).unwrap();
+            }
+        }
+        file.sync().unwrap();
+        let mut into = vec![0; bytes.len() + 1];
+        assert_eq!(file.read_at(&mut into, 0).unwrap(), bytes.len());
+        assert!(into[..bytes.len()] == bytes);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::disk::{Disk, DiskFile};
 use crate::embedded::format::{FRAME_HEADER_BYTES, FrameHeader};
 use crate::embedded::logs::{Segment, WalFrame};
 use crate::embedded::options::{CHUNK_BYTES, INDEX_EVERY_BYTES, SEGMENTS_OPEN_MAX};
-use crate::embedded::wal::{read_full, read_onto, write_all};
+use crate::embedded::wal::{read_full, read_onto, write_all, write_past_cache};
 use crate::engine::{Frame, LogId, Position, StoreError};
 
 /// The directory of all logs' directories.
@@ -320,7 +320,7 @@ impl SegmentFile {
     /// Writes at `offset` from the start of the first frame.
     pub fn write(&self, bytes: &[u8], offset: u64) -> Result<(), StoreError> {
         let at = SEGMENT_HEADER_BYTES as u64 + offset;
-        write_all(self.file.as_ref(), &mut [IoSlice::new(bytes)], at)
+        write_past_cache(self.file.as_ref(), bytes, at)
             .map_err(|source| StoreError::io(format!("write {}", self.path), source))
     }
 

@@ -409,6 +409,22 @@ pub fn write_all(
     Ok(())
 }
 
+/// Writes all of `bytes` at `offset`, which will hardly be read soon.
+pub fn write_past_cache(file: &dyn DiskFile, mut bytes: &[u8], mut offset: u64) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match file.write_past_cache(bytes, offset) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => {
+                offset += written as u64;
+                bytes = bytes.get(written..).unwrap_or_default();
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
 /// Fills `into` from `offset`, or as much of it as the file has; returns how much.
 pub fn read_full(file: &dyn DiskFile, into: &mut [u8], offset: u64) -> io::Result<usize> {
     let mut filled = 0;
