@@ -12,6 +12,7 @@ mod catalog;
 mod flush;
 pub mod format;
 mod health;
+mod linger;
 mod logs;
 mod options;
 mod queue;

@@ -2,11 +2,12 @@
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::oneshot;
 
 use crate::embedded::format::LogChange;
+use crate::embedded::linger::{Lingered, Wait};
 use crate::embedded::logs::Log;
 use crate::engine::{CommitError, Committed, NewFrame, TableWrite};
 
@@ -78,20 +79,19 @@ impl Queue {
     }
 
     /// Waits for requests and moves those that came first into `group`, as many as fit
-    /// `group_bytes` but at least one. False when the queue is closed and empty.
+    /// `group_bytes` but at least one. `None` when the queue is closed and empty.
     ///
-    /// Once there is one, waits at most `linger` for as many as `expected`: those that were just
-    /// answered come back in a moment, and would else wait for two syncs instead of one.
+    /// Once there is one, waits for more as `wait` says.
     pub fn take(
         &self,
         group: &mut Vec<Request>,
         group_bytes: usize,
-        (expected, linger): (usize, Duration),
-    ) -> bool {
+        wait: Wait,
+    ) -> Option<Lingered> {
         let mut state = self.state();
         while state.waiting.is_empty() {
             if state.closed.is_some() {
-                return false;
+                return None;
             }
             state.writer_waits = true;
             state = self
@@ -99,13 +99,18 @@ impl Queue {
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        if state.waiting.len() < expected && !linger.is_zero() {
-            let until = Instant::now() + linger;
-            while state.waiting.len() < expected && Instant::now() < until {
+        let mut lingered = Lingered::default();
+        if state.waiting.len() < wait.requests && !wait.at_most.is_zero() {
+            let (before, until) = (state.waiting.len(), Instant::now() + wait.at_most);
+            while state.waiting.len() < wait.requests && Instant::now() < until {
                 drop(state);
                 std::thread::yield_now();
                 state = self.state();
             }
+            lingered = Lingered {
+                missing: wait.requests - before,
+                came: state.waiting.len() - before,
+            };
         }
         let mut bytes = 0;
         let fitting = state.waiting.iter().take_while(|request| {
@@ -118,13 +123,14 @@ impl Queue {
         } else {
             group.extend(state.waiting.drain(..count));
         }
-        true
+        Some(lingered)
     }
 
-    /// Gives back the room of requests that were answered.
-    pub fn release(&self, bytes: usize) {
+    /// Gives back the room of requests that were answered. Returns how many wait now.
+    pub fn release(&self, bytes: usize) -> usize {
         let mut state = self.state();
         state.bytes = state.bytes.saturating_sub(bytes);
+        state.waiting.len()
     }
 
     /// Accepts nothing from now on; what waits is still written.

@@ -15,6 +15,7 @@ use crate::embedded::block::{Block, row_version};
 use crate::embedded::cache::TailCache;
 use crate::embedded::format::{BLOCK_HEADER_BYTES, BlockHeader, LogChange, RowEntry};
 use crate::embedded::health::Topic;
+use crate::embedded::linger::{Linger, Wait};
 use crate::embedded::logs::{Log, LogState};
 use crate::embedded::options::GROUP_BYTES;
 use crate::embedded::queue::Request;
@@ -42,10 +43,6 @@ struct Slot {
     file: Arc<dyn DiskFile>,
     offset: u64,
 }
-
-/// Never waits longer than this for those who were just answered, and never longer than a
-/// quarter of the time that the last block took.
-const LINGER_MAX: Duration = Duration::from_micros(100);
 
 /// The writer's own state.
 pub struct Writer {
@@ -89,14 +86,14 @@ impl Writer {
     /// Writes until the queue is closed and empty.
     pub fn run(mut self) {
         let mut group = Vec::new();
-        let mut expected = (0, Duration::ZERO);
-        while self.shared.queue.take(&mut group, GROUP_BYTES, expected) {
+        let (mut linger, mut wait) = (Linger::default(), Wait::default());
+        while let Some(lingered) = self.shared.queue.take(&mut group, GROUP_BYTES, wait) {
             let bytes = group.iter().map(|request| request.bytes).sum();
-            let count = group.len();
+            let answered = group.len();
             let begun = Instant::now();
             self.commit_group(&mut group);
-            expected = (count, (begun.elapsed() / 4).min(LINGER_MAX));
-            self.shared.queue.release(bytes);
+            let waiting = self.shared.queue.release(bytes);
+            wait = linger.next(lingered, begun.elapsed(), answered + waiting);
         }
     }
 
