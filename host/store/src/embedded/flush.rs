@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 use crate::embedded::catalog::{self, LogRow};
 use crate::embedded::health::Topic;
 use crate::embedded::logs::{Cursor, Log, Segment, WalFrame};
+use crate::embedded::options::{CHUNK_BYTES, FLUSH_BYTES_MIN, Options};
 use crate::embedded::segment::{LOGS_DIR, SegmentFile, log_dir, segment_path};
 use crate::embedded::segment_writer::SegmentWriter;
 use crate::embedded::shared::Shared;
@@ -63,6 +64,11 @@ impl FlushControl {
     /// Notes a log that changed. Its state says that it is noted, so it is noted once.
     pub fn note_dirty(&self, log: Arc<Log>) {
         self.state().dirty.push(log);
+    }
+
+    /// How many logs are noted.
+    fn dirty(&self) -> usize {
+        self.state().dirty.len()
     }
 
     /// Has the flusher look at once.
@@ -163,9 +169,16 @@ fn is_due(shared: &Shared) -> bool {
         .wal
         .backlog(shared.flushed_block.load(Ordering::Acquire));
     backlog.pressing && backlog.bytes != 0
-        || options.flush_bytes <= backlog.bytes
+        || enough_bytes(options, shared.flush.dirty()) <= backlog.bytes
         || options.flush_age <= backlog.age
         || options.flush_row_bytes <= shared.tables.fresh_bytes()
+}
+
+/// How many bytes are to be flushed though none of them is old, when so many logs have some.
+/// With a chunk for each of them, waiting would make no write larger.
+fn enough_bytes(options: &Options, logs: usize) -> u64 {
+    let chunks = (logs as u64).saturating_mul(CHUNK_BYTES as u64);
+    chunks.max(FLUSH_BYTES_MIN).min(options.flush_bytes)
 }
 
 /// Moves everything up to the last durable block. After an error nothing is lost or in doubt;
@@ -413,4 +426,22 @@ pub fn remove_garbage(shared: &Shared) -> Result<(), StoreError> {
     shared
         .catalog
         .write(|writing| catalog::forget_garbage(writing, &paths))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_logs_are_flushed_sooner_than_many() {
+        let options = Options::default();
+        let mib = |logs| enough_bytes(&options, logs) >> 20;
+        assert_eq!((mib(0), mib(16), mib(200)), (128, 128, 200));
+        assert_eq!((mib(512), mib(10_000)), (512, 512));
+        let small = Options {
+            flush_bytes: 1,
+            ..Options::default()
+        };
+        assert_eq!(enough_bytes(&small, 16), 1);
+    }
 }

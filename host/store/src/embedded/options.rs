@@ -14,6 +14,9 @@ pub const GROUP_BYTES: usize = 4 * 1024 * 1024;
 pub const INDEX_EVERY_BYTES: u64 = 64 * KIB;
 /// Bytes that a read or a flush takes from a file at once.
 pub const CHUNK_BYTES: usize = 1024 * 1024;
+/// Fewer bytes are not flushed for their number alone. More are kept waiting only while that makes
+/// the writes to segments larger: they take room on the disk and in the system's cache.
+pub const FLUSH_BYTES_MIN: u64 = 128 * MIB;
 /// Segments that are kept open, with their indexes in memory. The one used longest ago is closed.
 pub const SEGMENTS_OPEN_MAX: usize = 256;
 
@@ -28,7 +31,8 @@ pub struct Options {
     /// Write-ahead files that are made ready before the writer needs them. With none, it writes to
     /// files that grow, which are slower to sync.
     pub wal_files_ahead: usize,
-    /// Flush when this many bytes of the write-ahead log are in no segment yet.
+    /// Flush when this many bytes of the write-ahead log are in no segment yet; from 128 MiB on as
+    /// soon as there is a mebibyte for each log on average.
     pub flush_bytes: u64,
     /// Flush what is older than this.
     pub flush_age: Duration,
