@@ -1,41 +1,31 @@
-"""The AWS CLI puts and gets."""
+"""The AWS CLI puts, gets and delivers."""
 
 import base64
 import json
-import subprocess
 import unittest
 
-from server import Server
+from deliveries import Deliveries, extended_s3, wait_until
 
 
-class CommandLine(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.server = Server()
-        cls.addClassCleanup(cls.server.stop)
-
-    def aws(self, *arguments):
-        ended = subprocess.run(
-            ["aws", "kinesis", *arguments, "--output", "json"],
-            env=self.server.environment(),
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+class CommandLine(Deliveries, unittest.TestCase):
+    def aws(self, service, *arguments):
+        ended = self.server.run("aws", service, *arguments, "--output", "json")
         self.assertEqual(ended.returncode, 0, ended.stderr)
         return json.loads(ended.stdout) if ended.stdout.strip() else {}
 
     def test_a_record_put_on_the_command_line_is_read_there(self):
-        self.aws("create-stream", "--stream-name", "cli", "--shard-count", "1")
-        self.aws("wait", "stream-exists", "--stream-name", "cli")
+        self.aws("kinesis", "create-stream", "--stream-name", "cli", "--shard-count", "1")
+        self.aws("kinesis", "wait", "stream-exists", "--stream-name", "cli")
         put = self.aws(
-            "put-record", "--stream-name", "cli", "--partition-key", "a", "--data", "hello"
+            "kinesis", "put-record", "--stream-name", "cli", "--partition-key", "a",
+            "--data", "hello",
         )
         iterator = self.aws(
-            "get-shard-iterator", "--stream-name", "cli", "--shard-id", put["ShardId"],
+            "kinesis", "get-shard-iterator", "--stream-name", "cli", "--shard-id", put["ShardId"],
             "--shard-iterator-type", "TRIM_HORIZON",
         )
-        got = self.aws("get-records", "--shard-iterator", iterator["ShardIterator"])
+        start = iterator["ShardIterator"]
+        got = self.aws("kinesis", "get-records", "--shard-iterator", start)
         [record] = got["Records"]
         self.assertEqual(base64.b64decode(record["Data"]), b"hello")
         self.assertEqual(record["SequenceNumber"], put["SequenceNumber"])
@@ -43,9 +33,38 @@ class CommandLine(unittest.TestCase):
     def test_streams_are_listed_by_its_paginator(self):
         for number in range(3):
             name = f"paged-{number}"
-            self.aws("create-stream", "--stream-name", name, "--shard-count", "1")
-        listed = self.aws("list-streams", "--page-size", "1")["StreamNames"]
+            self.aws("kinesis", "create-stream", "--stream-name", name, "--shard-count", "1")
+        listed = self.aws("kinesis", "list-streams", "--page-size", "1")["StreamNames"]
         self.assertLessEqual({f"paged-{number}" for number in range(3)}, set(listed))
+
+    def test_a_record_put_on_the_command_line_is_delivered(self):
+        self.name = "cli-delivery"
+        name = ("--delivery-stream-name", self.name)
+        destination = json.dumps(extended_s3(self.bucket, Prefix="cli/"))
+        made = self.aws(
+            "firehose", "create-delivery-stream", *name,
+            "--extended-s3-destination-configuration", destination,
+        )
+        self.assertTrue(made["DeliveryStreamARN"].endswith(":deliverystream/cli-delivery"))
+
+        def described():
+            answer = self.aws("firehose", "describe-delivery-stream", *name)
+            description = answer["DeliveryStreamDescription"]
+            return description["DeliveryStreamStatus"] == "ACTIVE" and description
+
+        stream = wait_until(described, "it is ACTIVE")
+        self.assertEqual(stream["DeliveryStreamARN"], made["DeliveryStreamARN"])
+        self.assertEqual(stream["Destinations"][0]["DestinationId"], "destinationId-000000000001")
+        put = self.aws("firehose", "put-record", *name, "--record", '{"Data": "hello"}')
+        self.assertTrue(put["RecordId"])
+        batch = '[{"Data": "one"}, {"Data": "two"}]'
+        put = self.aws("firehose", "put-record-batch", *name, "--records", batch)
+        self.assertEqual((put["FailedPutCount"], len(put["RequestResponses"])), (0, 2))
+        self.flush()
+        self.assertEqual([content for _, content in self.objects("cli/")], [b"helloonetwo"])
+        listed = self.aws("firehose", "list-delivery-streams")
+        self.assertEqual(listed["DeliveryStreamNames"], ["cli-delivery"])
+        self.aws("firehose", "delete-delivery-stream", *name)
 
 
 if __name__ == "__main__":

@@ -185,9 +185,18 @@ class Errors(unittest.TestCase):
         self.assertIn(code, ("AccessDeniedException", "ResourceNotFoundException"))
 
     def test_an_operation_that_is_not_there_is_named_unknown(self):
-        status, answer = self.server.raw("NoSuchOperation", {})
-        self.assertEqual(status, 400)
-        self.assertEqual(answer["__type"].split("#")[-1], "UnknownOperationException")
+        for service, operation in [
+            ("kinesis", "NoSuchOperation"),
+            ("kinesis", "PutRecordBatch"),
+            ("firehose", "NoSuchOperation"),
+            ("firehose", "PutRecords"),
+            ("firehose", "StartDeliveryStreamEncryption"),
+        ]:
+            with self.subTest(service, operation=operation):
+                status, answer = self.server.raw(operation, {}, service)
+                self.assertEqual(status, 400)
+                self.assertEqual(answer["__type"].split("#")[-1], "UnknownOperationException")
+                self.assertIn(f".{operation}'", answer["message"])
 
 
 if __name__ == "__main__":

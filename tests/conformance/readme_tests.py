@@ -1,5 +1,5 @@
-"""The README's walk, executed as it is written. Only the port is another one, so that a server on
-the usual port is no hindrance."""
+"""The README's walks, executed as they are written. Only the port is another one, so that a server
+on the usual port is no hindrance."""
 
 import re
 import shlex
@@ -12,53 +12,73 @@ from pathlib import Path
 from server import REPOSITORY, Server
 
 PORT = "127.0.0.1:4567"
-SECTION = "## Five minutes"
+STREAMS = "## Five minutes"
+DELIVERY = "## Into objects, through a component"
 
 
-def blocks():
-    """(language, text) of the fenced blocks of the walk."""
+def blocks(heading):
+    """(language, text) of the fenced blocks of a section."""
     text = (REPOSITORY / "README.md").read_text()
-    section = text.split(f"\n{SECTION}", 1)[1].split("\n## ", 1)[0]
+    section = text.split(f"\n{heading}\n", 1)[1].split("\n## ", 1)[0]
     return re.findall(r"^```(\w+)\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
 
 
+def exports(text):
+    lines = text.splitlines(keepends=True)
+    return "".join(line for line in lines if line.startswith("export "))
+
+
 class Readme(unittest.TestCase):
-    def test_the_walk_does_what_it_says(self):
-        (_, start), *rest = blocks()
-        [serve] = re.findall(r"^\S*millrace (serve.*)$", start, re.MULTILINE)
-        server = Server(arguments=shlex.split(serve))
+    def start(self, text):
+        """The server of a section's first block."""
+        [serve] = re.findall(r"^\S*millrace (serve.*)$", text, re.MULTILINE)
+        # The walk begins in the repository, the server does not.
+        plugins = str(REPOSITORY / "plugins")
+        words = [plugins if word == "plugins" else word for word in shlex.split(serve)]
+        server = Server(arguments=words)
         self.addCleanup(server.stop)
-        address = server.endpoint.removeprefix("http://")
+        return server
+
+    def run_block(self, server, language, text, before):
         environment = server.environment()
         # The walk sets these itself.
         for name in list(environment):
             if name.startswith(("AWS_ENDPOINT", "AWS_ACCESS", "AWS_SECRET", "AWS_REGION")):
                 del environment[name]
         environment.pop("AWS_DEFAULT_REGION", None)
+        if language == "python":
+            text = f"{shlex.quote(sys.executable)} - <<'PYTHON'\n{text}PYTHON\n"
+        text = (before + text).replace(PORT, server.endpoint.removeprefix("http://"))
+        ended = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", text],
+            env=environment,
+            cwd=server.directory.name,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        self.assertEqual(ended.returncode, 0, f"{text}\n{ended.stdout}{ended.stderr}")
+        return ended.stdout
 
-        exports, outputs = "", []
+    def walk(self, heading, before=""):
+        (_, start), *rest = blocks(heading)
+        server = self.start(start)
+        printed = None
         for language, text in rest:
             self.assertIn(language, ("sh", "python", "text"))
             if language == "text":
                 for line in text.splitlines():
-                    self.assertIn(line, outputs[-1], "the walk does not print what it says")
+                    self.assertIn(line, printed, "the walk does not print what it says")
                 continue
-            text = text.replace(PORT, address)
-            if language == "python":
-                text = f"{shlex.quote(sys.executable)} - <<'PYTHON'\n{text}PYTHON\n"
-            ended = subprocess.run(
-                ["bash", "-euo", "pipefail", "-c", exports + text],
-                env=environment,
-                cwd=server.directory.name,
-                capture_output=True,
-                text=True,
-                timeout=120,
-            )
-            self.assertEqual(ended.returncode, 0, f"{text}\n{ended.stdout}{ended.stderr}")
-            outputs.append(ended.stdout)
-            lines = text.splitlines(keepends=True)
-            exports += "".join(line for line in lines if line.startswith("export "))
-        self.assertLessEqual(2, len(outputs))
+            printed = self.run_block(server, language, text, before)
+            before += exports(text)
+        self.assertIsNotNone(printed)
+
+    def test_the_walk_through_streams_does_what_it_says(self):
+        self.walk(STREAMS)
+
+    def test_the_walk_into_objects_does_what_it_says(self):
+        self.walk(DELIVERY, exports("".join(text for _, text in blocks(STREAMS))))
 
     def test_the_configuration_is_one_that_the_server_takes(self):
         text = (REPOSITORY / "README.md").read_text()
@@ -71,8 +91,8 @@ class Readme(unittest.TestCase):
         server.kinesis().list_streams()
 
     def test_both_kinds_of_client_are_in_the_walk(self):
-        languages = [language for language, _ in blocks()]
-        text = "".join(text for _, text in blocks())
+        languages = [language for language, _ in blocks(STREAMS)]
+        text = "".join(text for _, text in blocks(STREAMS))
         self.assertIn("python", languages)
         self.assertIn("aws kinesis put-record", text)
 

@@ -1,5 +1,6 @@
 """The built server on a port of its own, and clients for it."""
 
+import functools
 import json
 import os
 import re
@@ -21,7 +22,8 @@ REGION = "eu-central-1"
 ACCOUNT = "000000000000"
 KEY_ID, SECRET = "AKIDEXAMPLE", "secret"
 REPOSITORY = Path(__file__).resolve().parents[2]
-TARGET = "Kinesis_20131202"
+PROGRAM = os.environ.get("MILLRACE", REPOSITORY / "target/debug/millrace")
+TARGETS = {"kinesis": "Kinesis_20131202", "firehose": "Firehose_20150804"}
 
 
 class Server:
@@ -29,10 +31,10 @@ class Server:
 
     def __init__(self, *flags, arguments=("serve",)):
         self.directory = tempfile.TemporaryDirectory(prefix="millrace-conformance-")
-        program = os.environ.get("MILLRACE", REPOSITORY / "target/debug/millrace")
-        command = [str(program), *arguments, "--listen", "127.0.0.1:0", *flags]
+        command = [str(PROGRAM), *arguments, "--listen", "127.0.0.1:0", *flags]
         if "--data" not in command:
             command += ["--data", os.path.join(self.directory.name, "data")]
+        self.data = Path(self.directory.name, command[command.index("--data") + 1])
         self.log = open(os.path.join(self.directory.name, "log"), "w+")
         self.process = subprocess.Popen(
             command,
@@ -66,10 +68,18 @@ class Server:
         self.directory.cleanup()
         return self.process.returncode
 
-    def kinesis(self, key_id=KEY_ID, secret=SECRET, region=REGION, attempts=1):
+    def kinesis(self, key_id=KEY_ID, secret=SECRET, **options):
+        """boto3's client of Data Streams."""
+        return self._client("kinesis", key_id, secret, **options)
+
+    def firehose(self, key_id=KEY_ID, secret=SECRET, **options):
+        """boto3's client of Data Firehose."""
+        return self._client("firehose", key_id, secret, **options)
+
+    def _client(self, service, key_id, secret, region=REGION, attempts=1):
         """boto3's client, validating what it sends and what it gets."""
         return boto3.client(
-            "kinesis",
+            service,
             endpoint_url=self.endpoint,
             region_name=region,
             aws_access_key_id=key_id,
@@ -91,22 +101,35 @@ class Server:
             "AWS_PAGER": "",
         }
 
-    def raw(self, operation, body, key_id=KEY_ID, secret=SECRET):
+    def run(self, *command):
+        """A program that finds the server by its environment; how it ended."""
+        return subprocess.run(
+            [str(part) for part in command],
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    def raw(self, operation, body, service="kinesis", signed_for=None, **credentials):
         """Sends any body, signed, past every check of a client: (status, JSON or None)."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        request = AWSRequest(
-            method="POST",
-            url=self.endpoint + "/",
-            data=data,
-            headers={
-                "Content-Type": "application/x-amz-json-1.1",
-                "X-Amz-Target": f"{TARGET}.{operation}",
-            },
-        )
-        SigV4Auth(Credentials(key_id, secret), "kinesis", REGION).add_auth(request)
+        headers = {
+            "Content-Type": "application/x-amz-json-1.1",
+            "X-Amz-Target": f"{TARGETS[service]}.{operation}",
+        }
+        return self._send("POST", "/", data, headers, signed_for or service, **credentials)
+
+    def page(self, path, method="GET", **credentials):
+        """Asks for one of the server's own pages: (status, JSON or None)."""
+        return self._send(method, f"/_millrace/{path}", b"", {}, "kinesis", **credentials)
+
+    def _send(self, method, path, data, headers, service, key_id=KEY_ID, secret=SECRET):
+        request = AWSRequest(method=method, url=self.endpoint + path, data=data, headers=headers)
+        SigV4Auth(Credentials(key_id, secret), service, REGION).add_auth(request)
         connection = HTTPConnection(urllib.parse.urlsplit(self.endpoint).netloc, timeout=60)
         try:
-            connection.request("POST", "/", data, dict(request.headers.items()))
+            connection.request(method, path, data, dict(request.headers.items()))
             answer = connection.getresponse()
             text = answer.read()
         finally:
@@ -114,6 +137,7 @@ class Server:
         return answer.status, json.loads(text) if text else None
 
 
-def model():
+@functools.cache
+def model(service="kinesis"):
     """The public service model that boto3 itself uses."""
-    return botocore.session.get_session().get_service_model("kinesis")
+    return botocore.session.get_session().get_service_model(service)

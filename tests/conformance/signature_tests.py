@@ -1,4 +1,4 @@
-"""A server with credentials: every request must be signed with one of them."""
+"""A server with credentials: every request must be signed with one of them, for its service."""
 
 import os
 import tempfile
@@ -6,6 +6,7 @@ import unittest
 
 from botocore.exceptions import ClientError
 
+from deliveries import extended_s3
 from server import Server
 
 CONFIGURATION = """
@@ -45,6 +46,43 @@ class Signatures(unittest.TestCase):
 
     def test_a_wrong_secret_is_not(self):
         self.assertEqual(self.code("AKIDEXAMPLE", "wrong"), "InvalidSignatureException")
+
+    def test_an_operation_is_signed_for_its_own_service_and_no_other(self):
+        operations = {"kinesis": "ListStreams", "firehose": "ListDeliveryStreams"}
+        for service, operation in operations.items():
+            status, answer = self.server.raw(operation, {}, service)
+            self.assertEqual(status, 200, answer)
+            for other in [*operations.keys() - {service}, "s3"]:
+                status, answer = self.server.raw(operation, {}, service, signed_for=other)
+                self.assertEqual(status, 400, answer)
+                self.assertEqual(answer["__type"].split("#")[-1], "InvalidSignatureException")
+                scoped = f"Credential should be scoped to correct service: '{service}'. "
+                self.assertEqual(answer["message"], scoped)
+
+    def test_the_servers_own_pages_are_signed_like_everything(self):
+        for page in ["plugins", "delivery-streams"]:
+            self.assertEqual(self.server.page(page)[0], 200)
+            status, answer = self.server.page(page, secret="wrong")
+            self.assertEqual((status, answer["__type"]), (400, "InvalidSignatureException"))
+            status, answer = self.server.page(page, key_id="AKIDUNKNOWN")
+            self.assertEqual((status, answer["__type"]), (400, "UnrecognizedClientException"))
+
+    def test_two_accounts_do_not_see_each_others_delivery_streams(self):
+        one = self.server.firehose()
+        other_key = {"key_id": "AKIDOTHER", "secret": "other secret"}
+        other = self.server.firehose(**other_key)
+        for client in (one, other):
+            self.assertNotIn("mine", client.list_delivery_streams()["DeliveryStreamNames"])
+            client.create_delivery_stream(
+                DeliveryStreamName="mine",
+                ExtendedS3DestinationConfiguration=extended_s3("bucket"),
+            )
+        one.delete_delivery_stream(DeliveryStreamName="mine")
+        answer = other.describe_delivery_stream(DeliveryStreamName="mine")
+        arn = answer["DeliveryStreamDescription"]["DeliveryStreamARN"]
+        self.assertIn(":111111111111:", arn)
+        _, page = self.server.page("delivery-streams", **other_key)
+        self.assertEqual([stream["arn"] for stream in page["deliveryStreams"]], [arn])
 
     def test_two_accounts_do_not_see_each_other(self):
         one, other = self.server.kinesis(), self.server.kinesis("AKIDOTHER", "other secret")

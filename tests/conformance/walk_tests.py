@@ -5,12 +5,13 @@ import hashlib
 import unittest
 from datetime import datetime, timedelta, timezone
 
-from server import ACCOUNT, REGION, Server, model
+from server import ACCOUNT, REGION, Server
+from valid_answers import ValidAnswers
 
 HASH_KEYS = 2**128
 
 
-class Walk(unittest.TestCase):
+class Walk(ValidAnswers, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.server = Server("--no-throttle")
@@ -36,27 +37,6 @@ class Walk(unittest.TestCase):
 
     def data(self, *arguments, **start):
         return [record["Data"] for record in self.read(*arguments, **start)["Records"]]
-
-    def assert_valid(self, operation, answer):
-        """Every member is one of the model, has its type, and the required ones are there."""
-        shape = model().operation_model(operation).output_shape
-        self.assert_shape(shape, {k: v for k, v in answer.items() if k != "ResponseMetadata"})
-
-    def assert_shape(self, shape, value):
-        types = {
-            "string": str, "integer": int, "long": int, "boolean": bool, "blob": bytes,
-            "timestamp": datetime, "list": list, "map": dict, "structure": dict,
-        }
-        self.assertIsInstance(value, types[shape.type_name], shape.name)
-        if shape.type_name == "structure":
-            self.assertLessEqual(set(shape.required_members), set(value), shape.name)
-            for name, member in value.items():
-                self.assert_shape(shape.members[name], member)
-        elif shape.type_name == "list":
-            for member in value:
-                self.assert_shape(shape.member, member)
-        elif shape.type_name == "string" and shape.enum:
-            self.assertIn(value, shape.enum)
 
     def test_a_new_stream_is_described_in_all_its_parts(self):
         name = self.stream(shards=3)

@@ -1,0 +1,164 @@
+"""What tests of delivery streams and plugins share: a plugins directory, the objects that were
+delivered, and waiting for what happens by itself."""
+
+import gzip
+import os
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from server import ACCOUNT, REGION, REPOSITORY, Server
+from valid_answers import ValidAnswers
+
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/delivery"
+WAIT_SECONDS_MAX = 30
+
+
+def wait_until(is_so, what):
+    """Asks again and again; the last answer that is not false."""
+    deadline = time.monotonic() + WAIT_SECONDS_MAX
+    pause = threading.Event()
+    while True:
+        found = is_so()
+        if found:
+            return found
+        if deadline < time.monotonic():
+            raise AssertionError(f"waited for {WAIT_SECONDS_MAX} s: {what}")
+        pause.wait(0.02)
+
+
+def function_arn(plugin):
+    return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{plugin}"
+
+
+def lambda_processor(plugin):
+    return {
+        "Type": "Lambda",
+        "Parameters": [{"ParameterName": "LambdaArn", "ParameterValue": function_arn(plugin)}],
+    }
+
+
+def extended_s3(bucket, *processors, **members):
+    """A destination whose records go together for a minute unless something sends them off."""
+    destination = {
+        "RoleARN": ROLE,
+        "BucketARN": f"arn:aws:s3:::{bucket}",
+        "BufferingHints": {"SizeInMBs": 5, "IntervalInSeconds": 60},
+        **members,
+    }
+    if processors:
+        enabled = {"Enabled": True, "Processors": list(processors)}
+        destination["ProcessingConfiguration"] = enabled
+    return destination
+
+
+class PluginsDirectory:
+    """Plugins of this repository, as `cargo xtask plugins` builds them, in a directory of the
+    test's own. Each file is put there whole, as `mv` does it."""
+
+    def __init__(self, *names):
+        self.directory = tempfile.TemporaryDirectory(prefix="millrace-conformance-")
+        self.path = Path(self.directory.name)
+        for name in names:
+            (self.path / name).mkdir()
+            self.restore(name)
+
+    def restore(self, name):
+        """Puts the plugin there as the repository has it."""
+        for file in (f"{name}.wasm", "plugin.toml"):
+            self.write(name, file, (REPOSITORY / "plugins" / name / file).read_bytes())
+
+    def write(self, name, file, content):
+        with tempfile.NamedTemporaryFile(dir=self.path, delete=False) as staged:
+            staged.write(content)
+        os.replace(staged.name, self.path / name / file)
+
+    def configure(self, name, version, **config):
+        """Another manifest beside the same component."""
+        lines = [f"name = '{name}'", f"version = '{version}'", "[config]"]
+        lines += [f"{key} = '{value}'" for key, value in config.items()]
+        self.write(name, "plugin.toml", "\n".join(lines).encode())
+
+
+class Deliveries(ValidAnswers):
+    """Mixed into a test: a server with plugins, and what its delivery streams are asked for."""
+
+    service = "firehose"
+    plugins_used = ()
+
+    @classmethod
+    def setUpClass(cls):
+        cls.plugins = PluginsDirectory(*cls.plugins_used)
+        cls.addClassCleanup(cls.plugins.directory.cleanup)
+        cls.server = Server("--no-throttle", "--plugins", str(cls.plugins.path))
+        cls.addClassCleanup(cls.server.stop)
+        cls.firehose = cls.server.firehose()
+        cls.kinesis = cls.server.kinesis()
+
+    def setUp(self):
+        test = self.id().split(".")[-1].removeprefix("test_")
+        self.name = test[:64]
+        self.bucket = test.replace("_", "-")[:60] + "-s3"
+
+    def create(self, destination, **members):
+        """A delivery stream of this test's own, ACTIVE."""
+        answer = self.firehose.create_delivery_stream(
+            DeliveryStreamName=self.name,
+            ExtendedS3DestinationConfiguration=destination,
+            **members,
+        )
+        self.wait_until_active()
+        return answer
+
+    def wait_until_active(self):
+        def is_active():
+            return self.describe()["DeliveryStreamStatus"] == "ACTIVE"
+
+        wait_until(is_active, f"{self.name} is ACTIVE")
+
+    def describe(self):
+        answer = self.firehose.describe_delivery_stream(DeliveryStreamName=self.name)
+        return answer["DeliveryStreamDescription"]
+
+    def put(self, *data):
+        """Puts records in calls of at most 500."""
+        for start in range(0, len(data), 500):
+            records = [{"Data": one} for one in data[start : start + 500]]
+            answer = self.firehose.put_record_batch(
+                DeliveryStreamName=self.name, Records=records
+            )
+            self.assertEqual(answer["FailedPutCount"], 0)
+
+    def flush(self):
+        answer = self.server.page(f"delivery-streams/{self.name}/flush", "POST")
+        self.assertEqual(answer, (200, {"delivered": True}))
+
+    def status(self):
+        """The server's own page of the delivery stream."""
+        status, page = self.server.page(f"delivery-streams/{self.name}")
+        self.assertEqual(status, 200, page)
+        return page
+
+    def plugin(self, name):
+        """The server's own page of a plugin."""
+        status, page = self.server.page(f"plugins/{name}")
+        self.assertEqual(status, 200, page)
+        return page
+
+    def objects(self, prefix=""):
+        """(key, content) of the bucket's objects below `prefix`, in order of their keys."""
+        root = self.server.data / "s3" / self.bucket
+        files = sorted(path for path in root.rglob("*") if path.is_file())
+        named = ((path.relative_to(root).as_posix(), path.read_bytes()) for path in files)
+        return [(key, content) for key, content in named if key.startswith(prefix)]
+
+    def lines(self, prefix=""):
+        """All lines of the objects below `prefix`, unpacked."""
+        return [line for _, content in self.objects(prefix) for line in unpacked(content)]
+
+
+def unpacked(content):
+    """The lines of an object, whether or not it is packed."""
+    packed = content.startswith(b"\x1f\x8b")
+    return (gzip.decompress(content) if packed else content).splitlines()
