@@ -1,7 +1,7 @@
 //! The owner of all changes to delivery streams: one task, so that the tables and the directory
 //! always agree.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -72,7 +72,12 @@ pub enum ChangeError {
     /// It would have more labels than it may.
     OverTags,
     /// The version that the change was made from is not the one in force.
-    OtherVersion,
+    OtherVersion {
+        /// The one in force.
+        current: u64,
+        /// The one that the change was made from.
+        said: u64,
+    },
     /// The destination cannot be.
     Invalid(Invalid),
     /// The change was not kept.
@@ -249,7 +254,7 @@ impl CatalogTask {
                 if !running.stop(STOP_WAIT).await {
                     return Err(ChangeError::Busy(Status::Deleting));
                 }
-                self.forget(&stream).await?;
+                self.forget(&running).await?;
             }
         }
         let from = stream.status.as_str();
@@ -258,13 +263,17 @@ impl CatalogTask {
     }
 
     /// Takes away everything that a delivery stream kept.
-    async fn forget(&mut self, stream: &DeliveryStream) -> Result<(), ChangeError> {
+    async fn forget(&mut self, running: &Running) -> Result<(), ChangeError> {
+        let stream = &*running.stream();
         if let Origin::DirectPut { log } = stream.origin {
             self.tools.engine.delete_logs(&[log]).await?;
         }
-        let lanes = rows::load_lanes(&*self.tools.engine, Some(stream.id)).await?;
+        let kept = rows::load_lanes(&*self.tools.engine, Some(stream.id)).await?;
+        // A lane that never delivered anything has a pump all the same.
+        let mut lanes: BTreeSet<_> = kept.into_iter().map(|(key, _)| key).collect();
+        lanes.extend(running.lanes().into_iter().map(|(key, _)| key));
         let mut writes: Vec<TableWrite> = Vec::new();
-        for (key, _) in lanes {
+        for key in lanes {
             writes.push(rows::lane_removal(key));
             writes.push(pump::row_removal(&key.pump_name()));
         }
@@ -343,7 +352,10 @@ impl CatalogTask {
                 destination,
             } => {
                 if of_version != stream.version_id {
-                    return Err(ChangeError::OtherVersion);
+                    return Err(ChangeError::OtherVersion {
+                        current: stream.version_id,
+                        said: of_version,
+                    });
                 }
                 edited.plan = destination.plan().map_err(ChangeError::Invalid)?;
                 edited.destination = *destination;

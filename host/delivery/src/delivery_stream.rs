@@ -142,6 +142,8 @@ pub struct Destination {
     pub compression: Compression,
     /// What names end in.
     pub file_extension: Option<String>,
+    /// The time zone of prefixes, kept and given back: it is UTC whatever stands here.
+    pub custom_time_zone: Option<String>,
     /// `CloudWatchLoggingOptions`: enabled, group, stream. Kept and given back.
     pub logging: Option<(bool, Option<String>, Option<String>)>,
     /// `ProcessingConfiguration`: enabled, and its processors.

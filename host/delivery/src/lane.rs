@@ -18,7 +18,7 @@ use store::{CommitError, Engine, LogId, Position, StoreError, Transaction};
 use streams::pump::{Batch, Retry, Step, StepError};
 use tokio::sync::{Semaphore, watch};
 use types::{Clock, Invalid};
-use wasm::{Moment, Plugins, Version};
+use wasm::{Moment, Plugins};
 
 use crate::counts::{self, Counts, VersionCounts};
 use crate::cut::Cut;
@@ -75,7 +75,13 @@ pub struct LaneStep {
     lane: Lane,
     /// What the lane is once the pump has committed the cut that was delivered last.
     after: Option<Lane>,
-    /// The store refused the open cut's first object for good.
+    /// What the author calls the version that the open cut goes through. Another one may be in
+    /// force by the time it is done.
+    label: String,
+    /// Nothing of the open cut can be anywhere: it was decided here, and all that was put of it
+    /// was refused.
+    untouched: bool,
+    /// The store refused the object that was put last.
     refused: bool,
     /// The log is gone: nothing will ever come.
     gone: bool,
@@ -101,16 +107,19 @@ impl LaneStep {
             state,
             lane,
             after: None,
+            label: String::new(),
+            untouched: false,
             refused: false,
             gone: false,
             flushes: 0,
         })
     }
 
-    /// Keeps what was decided, before anything is done about it.
-    async fn keep(&mut self, cut: Cut, destination: Destination) -> Result<(), StepError> {
+    /// Keeps what was decided, before anything is done about it, or that all of it was refused.
+    async fn keep(&mut self, open: (Cut, Destination), is_refused: bool) -> Result<(), StepError> {
         let mut lane = self.lane.clone();
-        lane.open = Some((cut, destination));
+        lane.open = Some(open);
+        lane.is_refused = is_refused;
         let write = rows::lane_write(self.key, &lane).map_err(|error| self.store(&error))?;
         let transaction = Transaction {
             appends: Vec::new(),
@@ -119,20 +128,18 @@ impl LaneStep {
         match self.tools.engine.commit(transaction).await {
             // Nothing of the cut was done yet, so that it does not matter which of two decisions
             // is the one that was kept: the next start reads it.
-            Ok(_) => {
-                self.lane = lane;
-                Ok(())
-            }
+            Ok(_) => self.lane = lane,
             Err(error @ CommitError::Unknown(_)) => {
                 let kept = rows::load_lane(&*self.tools.engine, self.key).await;
                 self.lane = kept.map_err(|error| self.store(&error))?;
-                match self.lane == lane {
-                    true => Ok(()),
-                    false => Err(StepError::Refused(error)),
+                if self.lane != lane {
+                    return Err(StepError::Refused(error));
                 }
             }
-            Err(error) => Err(StepError::Refused(error)),
+            Err(error) => return Err(StepError::Refused(error)),
         }
+        self.untouched = true;
+        Ok(())
     }
 
     /// Does everything that the open cut comes to, and says what became of its records.
@@ -145,12 +152,12 @@ impl LaneStep {
         let tools = Arc::clone(&self.tools);
         let _permit = tools.work.acquire_many(permits).await;
         let mut worker = self.worker(cut, destination).await?;
-        let mut putting = Putting {
+        let putting = Putting {
             cut,
             destination,
             plan: &plan,
-            created: 0,
         };
+        self.refused = false;
         let engine = &tools.engine;
         let mut read = self.read(cut.from).await?;
         loop {
@@ -166,7 +173,7 @@ impl LaneStep {
                 }
             });
             worker = flatten(worked)?;
-            self.put_all(worker.take_ready(), &mut putting).await?;
+            self.put_all(worker.take_ready(), &putting).await?;
             match next {
                 Some(next) => read = next.map_err(|error| self.store(&error))?,
                 None => break,
@@ -174,11 +181,11 @@ impl LaneStep {
         }
         let finished = tokio::task::spawn_blocking(move || worker.finish().map(|()| worker));
         let mut worker = flatten(finished.await)?;
-        self.put_all(worker.take_ready(), &mut putting).await?;
+        self.put_all(worker.take_ready(), &putting).await?;
         Ok(worker.counts())
     }
 
-    async fn worker(&self, cut: &Cut, destination: &Destination) -> Result<Worker, StepError> {
+    async fn worker(&mut self, cut: &Cut, destination: &Destination) -> Result<Worker, StepError> {
         let transform = destination.transform.clone();
         let task = Task {
             delimiter: destination
@@ -209,6 +216,7 @@ impl LaneStep {
             })?,
             Err(error) => return Err(StepError::Failed(error.to_string())),
         };
+        version.label().clone_into(&mut self.label);
         let moment = Moment {
             now: cut.decided_at,
             seed: self.tools.naming.seed(self.place(cut, 0, false)),
@@ -220,7 +228,7 @@ impl LaneStep {
     async fn put_all(
         &mut self,
         objects: Vec<Object>,
-        putting: &mut Putting<'_>,
+        putting: &Putting<'_>,
     ) -> Result<(), StepError> {
         for object in objects {
             if PARTS_PER_CUT_MAX < object.part {
@@ -233,12 +241,11 @@ impl LaneStep {
         Ok(())
     }
 
-    async fn put(&mut self, object: Object, putting: &mut Putting<'_>) -> Result<(), StepError> {
+    async fn put(&mut self, object: Object, putting: &Putting<'_>) -> Result<(), StepError> {
         let Putting {
             cut,
             destination,
             plan,
-            ..
         } = *putting;
         let (prefix, extension) = match object.is_failed {
             true => (&plan.prefixes.failed, ""),
@@ -266,12 +273,13 @@ impl LaneStep {
                         "an object of another length has this name and is left as it is"
                     );
                 }
-                putting.created += 1;
+                self.untouched = false;
                 self.state.put(key);
                 Ok(())
             }
             Err(error) => {
-                self.refused = putting.created == 0 && matches!(error, ObjectError::Refused(_));
+                self.refused = matches!(error, ObjectError::Refused(_));
+                self.untouched &= self.refused;
                 Err(StepError::Failed(format!(
                     "put {key} into {}: {error}",
                     plan.bucket
@@ -304,14 +312,14 @@ impl LaneStep {
     fn after(&self, cut: &Cut, destination: &Destination, done: Counts) -> Lane {
         let mut lane = self.lane.clone();
         lane.open = None;
+        lane.is_refused = false;
         lane.next_cut = cut.number + 1;
         lane.counts = lane.counts.and(done);
         if let (Some(hash), Some(transform)) = (cut.plugin, &destination.transform) {
-            let version = self.known_version(hash);
             let of_version = VersionCounts {
                 plugin: transform.plugin.clone(),
                 hash: hash.to_string(),
-                label: version.map_or_else(String::new, |v| v.label().to_owned()),
+                label: self.label.clone(),
                 counts: done,
             };
             counts::add_by_version(&mut lane.by_version, of_version);
@@ -319,37 +327,50 @@ impl LaneStep {
         lane
     }
 
-    fn known_version(&self, hash: wasm::ContentHash) -> Option<Arc<Version>> {
-        let stream = self.ears.stream.borrow();
-        let name = stream.destination.transform.as_ref()?.plugin().ok()?;
-        drop(stream);
-        self.tools.plugins.loaded_version(&name, hash)
+    /// An open cut that was refused is tried again, by the configuration that was made since:
+    /// nothing of it is anywhere. Whether the lane goes on.
+    async fn try_refused(&mut self) -> Result<bool, StepError> {
+        let Some((mut cut, mut destination)) = self.lane.open.clone() else {
+            return Ok(true);
+        };
+        if cut.version_id != self.ears.stream.borrow().version_id {
+            let Some((stream, plugin)) = self.ready().await else {
+                return Ok(false);
+            };
+            cut.version_id = stream.version_id;
+            cut.plugin = plugin.map(|version| version.hash());
+            destination = stream.destination.clone();
+        }
+        // Once an object is on its way it is too late to say that there is none.
+        self.keep((cut, destination), false).await?;
+        Ok(true)
     }
 
-    /// An open cut whose first object the store refuses for good goes by the configuration that
-    /// was made since: nothing of it is anywhere.
-    async fn reconfigure(&mut self) -> Result<(), StepError> {
-        let stream = Arc::clone(&self.ears.stream.borrow());
-        if let Some((cut, _)) = self.lane.open.clone()
-            && cut.version_id != stream.version_id
-        {
-            let cut = Cut {
-                version_id: stream.version_id,
-                ..cut
-            };
-            self.keep(cut, stream.destination.clone()).await?;
+    /// The open cut ends before the place where the pump stands.
+    async fn pass_over(&mut self, from: Position) -> Result<(), StepError> {
+        let kept = rows::load_lane(&*self.tools.engine, self.key).await;
+        self.lane = kept.map_err(|error| self.store(&error))?;
+        match &self.lane.open {
+            // Retention has taken all that it was about. Objects of its number may be there.
+            Some((cut, _)) if cut.to <= from => {
+                self.lane.next_cut = cut.number + 1;
+                self.lane.open = None;
+                self.lane.is_refused = false;
+            }
+            // The commit went through though nobody said so.
+            _ => {}
         }
-        self.refused = false;
+        self.state
+            .done(self.lane.counts, self.lane.by_version.clone());
         Ok(())
     }
 }
 
-/// What stays the same for all objects of a cut, and how many of them are there.
+/// What stays the same for all objects of a cut.
 struct Putting<'a> {
     cut: &'a Cut,
     destination: &'a Destination,
     plan: &'a Plan,
-    created: u32,
 }
 
 /// Returns once the lane should have ended for so long.
@@ -388,17 +409,20 @@ impl Step for LaneStep {
             .as_ref()
             .is_some_and(|(cut, _)| cut.to <= from)
         {
-            // The commit went through though nobody said so.
-            let kept = rows::load_lane(&*self.tools.engine, self.key).await;
-            self.lane = kept.map_err(|error| self.store(&error))?;
+            self.pass_over(from).await?;
         }
-        if self.refused {
-            self.reconfigure().await?;
+        if self.lane.is_refused && !self.try_refused().await? {
+            return Ok(from);
         }
         if self.lane.open.is_none() {
-            match self.gather(from).await? {
-                Some((cut, destination)) => self.keep(cut, destination).await?,
-                None => return Ok(from),
+            let flushes = self.flushes;
+            let Some(open) = self.gather(from).await? else {
+                return Ok(from);
+            };
+            if let Err(error) = self.keep(open, false).await {
+                // A flush that closed the cut closes the one that is gathered instead.
+                self.flushes = flushes;
+                return Err(error);
             }
         }
         let Some((cut, destination)) = self.lane.open.clone() else {
@@ -406,10 +430,18 @@ impl Step for LaneStep {
         };
         let stop = self.ears.stop.clone();
         let done = tokio::select! {
-            done = self.deliver(&cut, &destination) => done?,
+            done = self.deliver(&cut, &destination) => done,
             // What is begun is done again after the next start.
             () = stopped_for(stop, STOP_GRACE) => return Ok(from),
         };
+        if done.is_err()
+            && self.refused
+            && self.untouched
+            && let Err(error) = self.keep((cut.clone(), destination.clone()), true).await
+        {
+            tracing::debug!(%error, "keep that a cut was refused");
+        }
+        let done = done?;
         let after = self.after(&cut, &destination, done);
         let write = rows::lane_write(self.key, &after).map_err(|error| self.store(&error))?;
         effects.writes.push(write);

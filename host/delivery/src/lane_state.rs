@@ -33,7 +33,8 @@ pub struct LaneStatus {
 #[derive(Debug, Default)]
 pub(crate) struct LaneState {
     status: Mutex<LaneStatus>,
-    position: Mutex<Position>,
+    /// `None` until the lane has looked where it was.
+    position: Mutex<Option<Position>>,
 }
 
 impl LaneState {
@@ -41,13 +42,13 @@ impl LaneState {
         self.lock().clone()
     }
 
-    /// Everything before this is delivered and durable.
-    pub(crate) fn position(&self) -> Position {
+    /// Everything before this is delivered and durable; `None` while that is not known.
+    pub(crate) fn position(&self) -> Option<Position> {
         *self.position.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn stands_at(&self, position: Position) {
-        *self.position.lock().unwrap_or_else(PoisonError::into_inner) = position;
+        *self.position.lock().unwrap_or_else(PoisonError::into_inner) = Some(position);
     }
 
     pub(crate) fn waits(&self, gathering: &Gathering) {

@@ -41,6 +41,8 @@ pub struct Lane {
     /// The cut that was decided and is not done, and how it is delivered: by the configuration of
     /// its time, so that its objects have the same names when it is done again.
     pub open: Option<(Cut, Destination)>,
+    /// Nothing of the open cut is anywhere: the store refused all that was put of it.
+    pub is_refused: bool,
     /// What became of the records of all cuts that are done.
     pub counts: Counts,
     /// The same by version of the transform.
@@ -51,6 +53,7 @@ pub struct Lane {
 struct LaneRow {
     next_cut: u64,
     open: Option<CutRow>,
+    is_refused: bool,
     counts: Counts,
     by_version: Vec<VersionCounts>,
 }
@@ -237,6 +240,7 @@ fn read_lane(row: &[u8]) -> Result<Lane, StoreError> {
     Ok(Lane {
         next_cut: row.next_cut,
         open: row.open.map(CutRow::read),
+        is_refused: row.is_refused,
         counts: row.counts,
         by_version: row.by_version,
     })
@@ -279,6 +283,7 @@ pub fn lane_write(key: LaneKey, lane: &Lane) -> Result<TableWrite, StoreError> {
     let row = LaneRow {
         next_cut: lane.next_cut,
         open: lane.open.as_ref().map(CutRow::of),
+        is_refused: lane.is_refused,
         counts: lane.counts,
         by_version: lane.by_version.clone(),
     };

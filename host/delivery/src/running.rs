@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinHandle, JoinSet};
 use types::limits::DIRECT_PUT_RETENTION;
 
+use crate::cut::Gathering;
 use crate::delivery_stream::{DeliveryStream, Origin};
 use crate::lane::{Ears, LaneStep, Tools};
 use crate::lane_state::{LaneState, LaneStatus};
@@ -50,6 +51,24 @@ struct Wanted {
     log: LogId,
     /// Lanes that must have come to their end before.
     parents: Vec<LaneKey>,
+}
+
+/// Where a lane must stand for a flush to be over.
+struct Goal {
+    log: LogId,
+    tip: Position,
+    state: Arc<LaneState>,
+}
+
+impl Goal {
+    fn is_reached(&self, tools: &Tools) -> bool {
+        match tools.engine.horizon(self.log) {
+            // What retention has taken since is not waited for.
+            Ok(horizon) => Some(self.tip) <= self.state.position().max(Some(horizon)),
+            // Nor is a log that is gone.
+            Err(_) => true,
+        }
+    }
 }
 
 impl Running {
@@ -131,7 +150,7 @@ impl Running {
             let _ = has_lanes.wait_for(|has_lanes| *has_lanes).await;
             let goals = self.goals(tools).await?;
             self.flush.send_modify(|flushes| *flushes += 1);
-            while goals.iter().any(|(tip, state)| state.position() < *tip) {
+            while goals.iter().any(|goal| !goal.is_reached(tools)) {
                 tokio::time::sleep(FLUSH_LOOK).await;
             }
             Ok::<_, StoreError>(())
@@ -143,17 +162,22 @@ impl Running {
     }
 
     /// Where each lane must stand so that what waits now is delivered.
-    async fn goals(&self, tools: &Tools) -> Result<Vec<(Position, Arc<LaneState>)>, StoreError> {
+    async fn goals(&self, tools: &Tools) -> Result<Vec<Goal>, StoreError> {
         let mut lanes = Vec::new();
         for lane in self.lock().values() {
             lanes.extend(lane.log.map(|log| (log, Arc::clone(&lane.state))));
         }
         let mut goals = Vec::new();
         for (log, state) in lanes {
-            match tools.engine.read(log, state.position(), 1).await {
+            let from = state.position().unwrap_or_default();
+            match tools.engine.read(log, from, 1).await {
                 // What retention took was waiting for nobody.
                 Ok(read) if read.frames.is_empty() => {}
-                Ok(read) => goals.push((read.tip, state)),
+                Ok(read) => goals.push(Goal {
+                    log,
+                    tip: read.tip,
+                    state,
+                }),
                 // A lane whose log is gone has nothing to let go.
                 Err(StoreError::NoLog(_)) => {}
                 Err(error) => return Err(error),
@@ -197,14 +221,14 @@ struct Supervisor {
 impl Supervisor {
     async fn run(mut self) {
         let mut stop = self.running.stop.subscribe();
-        let mut looks: u32 = 0;
+        let mut looks_to_trim: u32 = 0;
         while !*stop.borrow() {
             self.start_lanes();
             self.running.has_lanes.send_replace(true);
-            if looks.is_multiple_of(LOOKS_PER_TRIM) {
-                self.trim_expired().await;
+            if looks_to_trim == 0 && self.trim_expired().await {
+                looks_to_trim = LOOKS_PER_TRIM;
             }
-            looks = looks.wrapping_add(1);
+            looks_to_trim = looks_to_trim.saturating_sub(1);
             tokio::select! {
                 _ = stop.wait_for(|stop| *stop) => {}
                 () = tokio::time::sleep(LOOK) => {}
@@ -297,17 +321,20 @@ impl Supervisor {
     }
 
     /// What was put directly and could not be delivered for as long as it is kept is lost, as the
-    /// service loses it, and said so.
-    async fn trim_expired(&self) {
+    /// service loses it, and said so. Whether it is known how far the lane has come: before that
+    /// nothing can be said to be lost.
+    async fn trim_expired(&self) -> bool {
         let stream = self.running.stream();
         let Origin::DirectPut { log } = stream.origin else {
-            return;
+            return true;
+        };
+        let Some(delivered) = self.running.lane_position(LaneKey::NO_STREAM) else {
+            return false;
         };
         let cutoff = self.tools.clock.now().before(DIRECT_PUT_RETENTION);
         let engine = &self.tools.engine;
         let trimmed = async {
             let keep_from = engine.seek_time(log, cutoff).await?;
-            let delivered = self.running.lane_position(LaneKey::NO_STREAM);
             if delivered < keep_from && engine.horizon(log)? < keep_from {
                 engine.trim(log, keep_from).await?;
                 tracing::error!(
@@ -320,14 +347,15 @@ impl Supervisor {
         if let Err(error) = trimmed.await {
             tracing::warn!(stream = %stream.arn, %error, "trim what is too old to be delivered");
         }
+        true
     }
 }
 
 impl Running {
-    fn lane_position(&self, of: u64) -> Position {
+    fn lane_position(&self, of: u64) -> Option<Position> {
         let lanes = self.lock();
         let lane = lanes.iter().find(|(key, _)| key.stream == of);
-        lane.map_or(Position::FIRST, |(_, lane)| lane.state.position())
+        lane.and_then(|(_, lane)| lane.state.position())
     }
 }
 
@@ -345,13 +373,22 @@ async fn work(
         Origin::DirectPut { .. } => Position::FIRST,
         Origin::Stream { .. } => engine.seek_time(log, stream.created_at).await?,
     };
-    let mut pump = Pump::claim(engine, log, &key.pump_name(), start).await?;
+    let mut pump = Pump::claim(Arc::clone(&engine), log, &key.pump_name(), start).await?;
     state.stands_at(pump.position());
     // The step reads on by itself; all it needs is a place to begin.
     pump.set_batch_bytes(1);
     let mut stop = ears.stop.clone();
-    let mut step = LaneStep::open(tools, (key, log), ears, state).await?;
-    pump.run(&mut step, &mut stop).await
+    let mut step = LaneStep::open(tools, (key, log), ears, Arc::clone(&state)).await?;
+    let ended = pump.run(&mut step, &mut stop).await;
+    match engine.tip(log) {
+        Err(error @ StoreError::NoLog(_)) => {
+            // What was not delivered is gone with its stream.
+            state.waits(&Gathering::new(pump.position()));
+            state.has_trouble(None);
+            Err(PumpError::Store(error))
+        }
+        _ => ended,
+    }
 }
 
 /// Shows what lanes did that are not at work any more.

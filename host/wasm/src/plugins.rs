@@ -153,7 +153,7 @@ impl Plugins {
     }
 
     /// A version, if it is in force or somebody still holds it.
-    pub fn loaded_version(&self, name: &PluginName, hash: ContentHash) -> Option<Arc<Version>> {
+    fn loaded_version(&self, name: &PluginName, hash: ContentHash) -> Option<Arc<Version>> {
         let current = self.current(name).filter(|version| version.hash() == hash);
         current.or_else(|| self.loaded().get(&hash).and_then(Weak::upgrade))
     }

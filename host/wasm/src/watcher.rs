@@ -11,7 +11,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
+use notify::event::{AccessKind, AccessMode};
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
 use crate::directory::{self, Found};
 use crate::loader::Loader;
@@ -84,10 +85,13 @@ impl Drop for Watcher {
     }
 }
 
-/// Rings the bell at every event below `directory`.
+/// Rings the bell at every change below `directory`.
 fn events(directory: &Path, bell: &SyncSender<Ring>) -> Option<RecommendedWatcher> {
     let bell = bell.clone();
-    let watcher = notify::recommended_watcher(move |_| {
+    let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        if event.is_ok_and(|event| !may_have_changed(event.kind)) {
+            return;
+        }
         // A bell that is ringing already need not ring twice.
         let _ = bell.try_send(Ring::Event);
     });
@@ -102,6 +106,15 @@ fn events(directory: &Path, bell: &SyncSender<Ring>) -> Option<RecommendedWatche
             tracing::warn!(%error, "no events of the plugins directory: looking every {every} s");
             None
         }
+    }
+}
+
+/// Whether something may lie there otherwise than before. Opening a directory is an event, too:
+/// ringing at that, each look would cause the next.
+fn may_have_changed(kind: EventKind) -> bool {
+    match kind {
+        EventKind::Access(access) => access == AccessKind::Close(AccessMode::Write),
+        _ => true,
     }
 }
 
@@ -183,6 +196,38 @@ impl Watch {
         match self.loader.load(name, &source, self.registry.now()) {
             Ok(version) => self.registry.take(version),
             Err(why) => self.registry.refuse(name, why),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use notify::event::{CreateKind, DataChange, ModifyKind, RemoveKind, RenameMode};
+
+    use super::*;
+
+    /// Each look opened the directory, which rang the bell, which made the thread look: it ran all
+    /// the time.
+    #[test]
+    fn looking_at_the_directory_is_no_reason_to_look_again() {
+        for kind in [
+            AccessKind::Open(AccessMode::Any),
+            AccessKind::Open(AccessMode::Read),
+            AccessKind::Read,
+            AccessKind::Close(AccessMode::Read),
+        ] {
+            assert!(!may_have_changed(EventKind::Access(kind)), "{kind:?}");
+        }
+        for kind in [
+            EventKind::Any,
+            EventKind::Other,
+            EventKind::Access(AccessKind::Close(AccessMode::Write)),
+            EventKind::Create(CreateKind::File),
+            EventKind::Modify(ModifyKind::Data(DataChange::Any)),
+            EventKind::Modify(ModifyKind::Name(RenameMode::To)),
+            EventKind::Remove(RemoveKind::Folder),
+        ] {
+            assert!(may_have_changed(kind), "{kind:?}");
         }
     }
 }

@@ -52,12 +52,14 @@ impl LaneStep {
         };
         let mut gathering = Gathering::new(from);
         loop {
+            // Asked before looking: one that comes meanwhile may be about what was not seen.
+            let flushes = *self.ears.flush.borrow();
             let looked = self.look(&mut gathering, hints).await?;
             self.state.waits(&gathering);
             let now = self.tools.clock.now();
             let left = gathering.left(hints, now);
             let is_due = looked != Looked::UpToTip || left == Some(Duration::ZERO);
-            let is_due = self.is_flushed(looked) || is_due;
+            let is_due = self.is_flushed(flushes, looked) || is_due;
             let woken = match is_due && gathering.oldest.is_some() {
                 true => Woken::Close,
                 false => self.wait(&gathering, left, (&stream, &plugin)).await?,
@@ -85,7 +87,7 @@ impl LaneStep {
 
     /// The configuration, and the version of its plugin. Waits for a plugin that is not there;
     /// `None` when the lane shall end.
-    async fn ready(&mut self) -> Option<(Arc<DeliveryStream>, Option<Arc<Version>>)> {
+    pub(super) async fn ready(&mut self) -> Option<(Arc<DeliveryStream>, Option<Arc<Version>>)> {
         loop {
             if *self.ears.stop.borrow() {
                 return None;
@@ -111,8 +113,7 @@ impl LaneStep {
     }
 
     /// Whether what waits shall go at once. A flush is over once everything up to the tip goes.
-    fn is_flushed(&mut self, looked: Looked) -> bool {
-        let flushes = *self.ears.flush.borrow();
+    fn is_flushed(&mut self, flushes: u64, looked: Looked) -> bool {
         let is_flushed = flushes != self.flushes;
         if looked != Looked::UntilFull {
             self.flushes = flushes;

@@ -132,8 +132,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().join("s3");
         let objects = LocalObjects::open(&root).unwrap();
-        let bucket = BucketName::parse("logs").unwrap();
-        for key in [
+        let keys = [
             "../../x",
             "/x",
             "a//../../../x",
@@ -141,14 +140,20 @@ mod tests {
             "a\\..\\x",
             "\0",
             "x\ny",
-        ] {
+        ];
+        for (number, key) in keys.iter().enumerate() {
+            let bucket = BucketName::parse(&format!("logs-{number}")).unwrap();
             let made = objects.create(&bucket, key, Bytes::from_static(b"x")).await;
             assert!(made.is_ok(), "{key:?}: {made:?}");
         }
         let outside = std::fs::read_dir(dir.path()).unwrap().count();
         assert_eq!(outside, 1, "nothing lies beside the buckets");
         let names = std::fs::read_dir(&root).unwrap().count();
-        assert_eq!(names, 2, "one bucket and the staging directory");
+        assert_eq!(
+            names,
+            keys.len() + 1,
+            "a bucket for each and the staging directory"
+        );
     }
 
     #[tokio::test]

@@ -117,13 +117,16 @@ impl Objects for S3Objects {
         content: Bytes,
     ) -> Result<Created, ObjectError> {
         let store = self.bucket(bucket)?;
-        let path = Path::from(key);
+        // As it is, where that is a path at all: the other way puts letters into percents.
+        let path = Path::parse(key).unwrap_or_else(|_| Path::from(key));
         let length = content.len();
         let options = PutOptions::from(PutMode::Create);
         match store.put_opts(&path, content.into(), options).await {
             Ok(_) => Ok(Created::New),
             Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => {
-                let found = store.head(&path).await.map_err(failed)?;
+                // Whoever may not look at it is not refused: it is there.
+                let found = store.head(&path).await;
+                let found = found.map_err(|error| ObjectError::Failed(told(&error)))?;
                 match usize::try_from(found.size) == Ok(length) {
                     true => Ok(Created::There),
                     false => Ok(Created::Different),

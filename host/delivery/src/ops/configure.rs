@@ -24,6 +24,7 @@ fn blank(is_extended: bool) -> Destination {
         interval_seconds: INTERVAL_SECONDS_DEFAULT,
         compression: Compression::Uncompressed,
         file_extension: None,
+        custom_time_zone: None,
         logging: None,
         processing: None,
         transform: None,
@@ -53,6 +54,9 @@ pub fn extended_s3(
     if let Some(extension) = &said.file_extension {
         let extension = extension.as_str();
         destination.file_extension = (!extension.is_empty()).then(|| extension.to_owned());
+    }
+    if let Some(zone) = &said.custom_time_zone {
+        destination.custom_time_zone = Some(zone.as_str().to_owned());
     }
     if let Some(Structure(configuration)) = &said.processing_configuration {
         let Processed {

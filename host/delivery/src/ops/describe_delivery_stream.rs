@@ -112,6 +112,8 @@ struct ExtendedS3Description {
     s3_backup_mode: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     file_extension: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    custom_time_zone: Option<String>,
 }
 
 #[derive(Clone, Copy, Serialize)]
@@ -226,6 +228,7 @@ fn destination(destination: &Destination) -> DestinationDescription {
         processing_configuration: destination.processing.as_ref().map(processing),
         s3_backup_mode: "Disabled",
         file_extension: destination.file_extension.clone(),
+        custom_time_zone: destination.custom_time_zone.clone(),
     });
     DestinationDescription {
         destination_id: DESTINATION,

@@ -98,11 +98,11 @@ pub fn change(error: ChangeError, arn: &DeliveryStreamArn) -> ApiError {
             LIMIT_EXCEEDED,
             format!("A delivery stream cannot have more than {TAGS_PER_RESOURCE_MAX} tags."),
         ),
-        ChangeError::OtherVersion => ApiError::new(
+        ChangeError::OtherVersion { current, said } => ApiError::new(
             "ConcurrentModificationException",
             format!(
-                "Cannot update firehose: {name} since the current version id and the specified \
-                 version id do not match"
+                "Cannot update firehose: {name} since the current version id: {current} and \
+                 specified version id: {said} do not match"
             ),
         ),
         ChangeError::Invalid(Invalid(why)) => invalid_argument(format!("{why}.")),

@@ -1,1 +1,0 @@
-//! The life of plugins, from files in a directory to versions in force, and what they are given.
