@@ -1,0 +1,191 @@
+//! Holds what lies in the buckets, and what the service says, against what producers were told.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::Read;
+
+use delivery::DeliveryStatus;
+
+use crate::buckets::{Buckets, Name};
+use crate::ledger::{Entry, Id, Kind, Ledger, id_in};
+use crate::world::NAME;
+
+/// Which plugins records went through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Through {
+    /// None: everything is delivered.
+    Nothing,
+    /// `parse-access-log`: what is no line fails.
+    Parser,
+    /// `drop-bots`: lines of bots are dropped.
+    Filter,
+    /// Now one, now the other.
+    Any,
+}
+
+/// Where records were found.
+#[derive(Default)]
+pub struct Found {
+    pub delivered: Vec<Id>,
+    pub failed: Vec<Id>,
+    objects: u64,
+    failed_objects: u64,
+}
+
+/// Everything that a delivery stream promises, once it has nothing left to do.
+pub fn check(ledger: &Ledger, buckets: &Buckets, status: &DeliveryStatus, through: Through) {
+    assert_eq!(
+        buckets.clashes(),
+        [],
+        "an object was made twice, differently"
+    );
+    let entries = ledger.entries();
+    let found = found(&entries, buckets);
+    check_fates(&entries, &found, through);
+    check_counts(&entries, &found, status);
+    assert_eq!(status.trouble, None);
+    assert_eq!((status.waiting_records, status.waiting_since_ms), (0, None));
+}
+
+/// All records in the buckets. Those of a lane are in order.
+pub fn found(entries: &BTreeMap<Id, Entry>, buckets: &Buckets) -> Found {
+    let mut found = Found::default();
+    let mut delivered: HashMap<u32, Vec<Id>> = HashMap::new();
+    let mut failed: HashMap<u32, Vec<Id>> = HashMap::new();
+    let mut objects: Vec<_> = buckets.objects().into_iter().collect();
+    objects.sort_by_key(|(name, _)| order(name));
+    for ((bucket, key), content) in objects {
+        let text = unpacked(&key, &content);
+        let is_failed = key.contains("processing-failed/");
+        let ids: Vec<Id> = text
+            .lines()
+            .map(|line| match is_failed {
+                true => id_in(&raw_data(line)),
+                false => id_in(line),
+            })
+            .collect();
+        let lane = entries[ids.first().expect("no object is empty")].lane;
+        let strange = ids.iter().find(|id| entries[*id].lane != lane);
+        assert_eq!(strange, None, "{bucket}/{key} holds records of two lanes");
+        match is_failed {
+            true => {
+                found.failed_objects += 1;
+                failed.entry(lane).or_default().extend(ids);
+            }
+            false => {
+                found.objects += 1;
+                delivered.entry(lane).or_default().extend(ids);
+            }
+        }
+    }
+    for (lanes, all) in [
+        (delivered, &mut found.delivered),
+        (failed, &mut found.failed),
+    ] {
+        for ids in lanes.values() {
+            check_order(entries, ids);
+            all.extend(ids);
+        }
+    }
+    found
+}
+
+fn unpacked(key: &str, content: &[u8]) -> String {
+    let mut text = String::new();
+    match key.ends_with(".gz") {
+        true => flate2::read::GzDecoder::new(content).read_to_string(&mut text),
+        false => (&content[..]).read_to_string(&mut text),
+    }
+    .unwrap();
+    text
+}
+
+/// Objects in the order of their records: by version, then by name. What stands before names is
+/// the same for all objects of a version.
+fn order((_, key): &Name) -> (u64, String) {
+    let (_, file) = key.rsplit_once('/').unwrap_or(("", key));
+    let rest = file
+        .strip_prefix(NAME)
+        .and_then(|rest| rest.strip_prefix('-'));
+    let (version, rest) = rest.and_then(|rest| rest.split_once('-')).unwrap();
+    (version.parse().unwrap(), rest.to_owned())
+}
+
+fn raw_data(line: &str) -> String {
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    let raw = line["rawData"].as_str().unwrap();
+    let data = base64_simd::STANDARD.decode_to_vec(raw).unwrap();
+    String::from_utf8(data).unwrap()
+}
+
+/// Records stand as they lie in their shard. Where sequence numbers do not say how that is, what
+/// was acknowledged before another was sent lies before it.
+fn check_order(entries: &BTreeMap<Id, Entry>, ids: &[Id]) {
+    let mut last_sequence = "";
+    let mut begun_max = (0, 0);
+    for id in ids {
+        let entry = &entries[id];
+        if let Some(sequence) = &entry.sequence {
+            assert!(last_sequence < sequence.as_str(), "{id} is out of order");
+            last_sequence = sequence;
+        }
+        if let Some((acknowledged, _)) = entry.acknowledged {
+            let (begun, other) = begun_max;
+            assert!(
+                begun < acknowledged,
+                "{other} stands before {id} and was sent after it was acknowledged"
+            );
+        }
+        begun_max = begun_max.max((entry.begun, *id));
+    }
+}
+
+/// Each record was seen once at most, and each that was acknowledged became what it should.
+fn check_fates(entries: &BTreeMap<Id, Entry>, found: &Found, through: Through) {
+    let mut seen: HashMap<Id, &str> = HashMap::new();
+    for (ids, fate) in [(&found.delivered, "delivered"), (&found.failed, "failed")] {
+        for id in ids {
+            let before = seen.insert(*id, fate);
+            assert_eq!(before, None, "record {id} is there twice");
+        }
+    }
+    for (id, entry) in entries {
+        let fate = seen.get(id).copied();
+        let allowed: &[Option<&str>] = match (entry.kind, through) {
+            (Kind::Bad, Through::Parser) => &[Some("failed")],
+            (Kind::Bot, Through::Filter) => &[None],
+            (Kind::Bad, Through::Any) => &[Some("failed"), Some("delivered")],
+            (Kind::Bot, Through::Any) => &[None, Some("delivered")],
+            _ => &[Some("delivered")],
+        };
+        let is_sure = entry.acknowledged.is_some();
+        assert!(
+            allowed.contains(&fate) || (!is_sure && fate.is_none()),
+            "record {id}, {entry:?}, is {fate:?}"
+        );
+    }
+}
+
+/// The service's numbers are those that can be counted.
+fn check_counts(entries: &BTreeMap<Id, Entry>, found: &Found, status: &DeliveryStatus) {
+    assert_eq!(
+        status.records_in,
+        status.delivered + status.dropped + status.failed,
+        "{status:?}"
+    );
+    let counted = (status.delivered, status.failed);
+    let seen = (found.delivered.len() as u64, found.failed.len() as u64);
+    assert_eq!(counted, seen, "{status:?}");
+    let objects = (status.objects, status.failed_objects);
+    assert_eq!(objects, (found.objects, found.failed_objects), "{status:?}");
+    let absent = |is_sure: bool| {
+        let absent = entries.iter().filter(|(id, entry)| {
+            let may_be = entry.kind == Kind::Bot && (!is_sure || entry.acknowledged.is_some());
+            may_be && !found.delivered.contains(id)
+        });
+        absent.count() as u64
+    };
+    assert!(
+        (absent(true)..=absent(false)).contains(&status.dropped),
+        "{status:?}"
+    );
+}

@@ -1,0 +1,397 @@
+//! The service on a real engine over a disk in memory, driven as the server drives it. What is
+//! below it outlives it: the disk, the buckets, the plugins and the clock.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use delivery::{Delivery, DeliveryStatus, Foundations};
+use serde_json::{Value, json};
+use store::Engine;
+use store::disk::simulated::SimulatedDisk;
+use store::embedded::{Embedded, Options as EngineOptions};
+use streams::{Options as StreamsOptions, Streams};
+use tempfile::TempDir;
+use types::{AccountId, Caller, ManualClock, Region, Timestamp};
+use wasm::Plugins;
+use wire::{Answer, ApiError, Call};
+
+use crate::buckets::Buckets;
+use crate::ledger::{Id, Kind, Ledger};
+
+const NOON: Timestamp = Timestamp(1_700_000_000_000);
+/// Questions whether something has come to be, at most.
+const QUESTIONS_MAX: usize = 1_000_000;
+/// How long anything may take that is waited for.
+const TIME_MAX: Duration = Duration::from_secs(60);
+/// The delivery stream and the stream that it may read.
+pub const NAME: &str = "hose";
+pub const SOURCE: &str = "source";
+/// Shards of the stream.
+pub const SHARDS: u32 = 2;
+
+/// Where records come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    Direct,
+    Stream,
+}
+
+/// What outlives the process.
+#[derive(Clone)]
+pub struct Ground {
+    pub disk: SimulatedDisk,
+    pub buckets: Buckets,
+    pub plugins: Arc<Plugins>,
+    pub clock: Arc<ManualClock>,
+}
+
+/// Plugins of a test, and where they lie.
+pub struct Components {
+    pub plugins: Arc<Plugins>,
+    _directories: TempDir,
+}
+
+/// The process.
+pub struct World {
+    pub ground: Ground,
+    pub engine: Arc<dyn Engine>,
+    pub streams: Arc<Streams>,
+    pub delivery: Arc<Delivery>,
+}
+
+impl Components {
+    pub fn none() -> Self {
+        Self::of(&[])
+    }
+
+    /// The plugins of these names, as `cargo xtask plugins` builds them.
+    pub fn of(names: &[&str]) -> Self {
+        let directories = tempfile::tempdir().unwrap();
+        let directory = directories.path().join("plugins");
+        std::fs::create_dir(&directory).unwrap();
+        for name in names {
+            let built = Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join(format!("../../plugins/{name}/{name}.wasm"));
+            let copied = std::fs::copy(built, directory.join(format!("{name}.wasm")));
+            copied.expect("`cargo xtask plugins` was run");
+        }
+        let options = wasm::Options {
+            directory: Some(directory),
+            keep: directories.path().join("keep"),
+            limits: wasm::Limits::default(),
+            cache_key: [7; 32],
+        };
+        let plugins = Plugins::open(options, Arc::new(ManualClock::new(NOON))).unwrap();
+        Self {
+            plugins: Arc::new(plugins),
+            _directories: directories,
+        }
+    }
+
+    /// An empty disk and empty buckets, with these plugins.
+    pub fn ground(&self, seed: u64) -> Ground {
+        Ground {
+            disk: SimulatedDisk::new(seed),
+            buckets: Buckets::new(),
+            plugins: Arc::clone(&self.plugins),
+            clock: Arc::new(ManualClock::new(NOON)),
+        }
+    }
+}
+
+/// Sizes so small that everything happens in a short run.
+fn small() -> EngineOptions {
+    EngineOptions {
+        wal_file_bytes: 512 << 10,
+        wal_files_max: 8,
+        wal_files_ahead: 0,
+        flush_bytes: 48 << 10,
+        segment_bytes_max: 32 << 10,
+        tail_cache_bytes: 16 << 10,
+        free_bytes_min: 0,
+        ballast_bytes: 0,
+        ..EngineOptions::default()
+    }
+}
+
+pub fn caller() -> Caller {
+    Caller {
+        account: AccountId::parse("000000000000").unwrap(),
+        region: Region::parse("eu-west-1").unwrap(),
+    }
+}
+
+/// The engine alone on a disk.
+pub async fn engine(disk: &SimulatedDisk) -> Arc<dyn Engine> {
+    let disk = Arc::new(disk.clone());
+    let opening = tokio::task::spawn_blocking(move || Embedded::open(disk, small()));
+    opening.await.unwrap().unwrap()
+}
+
+/// What `wait` comes to; fails if that takes too long.
+pub async fn in_time<T>(what: &str, wait: impl Future<Output = T>) -> T {
+    let waited = tokio::time::timeout(TIME_MAX, wait).await;
+    waited.unwrap_or_else(|_| panic!("{what} takes too long"))
+}
+
+/// A destination in `bucket` that waits for nobody, unless it is told to.
+pub fn destination(bucket: &str, prefix: &str) -> Value {
+    json!({
+        "RoleARN": "arn:aws:iam::000000000000:role/any",
+        "BucketARN": format!("arn:aws:s3:::{bucket}"),
+        "Prefix": prefix,
+        "BufferingHints": {"SizeInMBs": 1, "IntervalInSeconds": 0},
+        "ProcessingConfiguration": processing(None),
+    })
+}
+
+/// Records become lines, after they went through a plugin if there is one.
+pub fn processing(plugin: Option<&str>) -> Value {
+    let mut processors = vec![json!({"Type": "AppendDelimiterToRecord"})];
+    if let Some(plugin) = plugin {
+        let arn = format!("arn:aws:lambda:eu-west-1:000000000000:function:{plugin}");
+        let parameter = json!({"ParameterName": "LambdaArn", "ParameterValue": arn});
+        processors.push(json!({"Type": "Lambda", "Parameters": [parameter]}));
+    }
+    json!({"Enabled": true, "Processors": processors})
+}
+
+impl World {
+    pub async fn open(ground: Ground) -> Self {
+        let engine = engine(&ground.disk).await;
+        let options = StreamsOptions { throttle: false };
+        let opened = Streams::open(engine.clone(), ground.clock.clone(), options).await;
+        let streams = opened.unwrap();
+        let foundations = Foundations {
+            engine: engine.clone(),
+            clock: ground.clock.clone(),
+            streams: streams.clone(),
+            plugins: ground.plugins.clone(),
+            objects: Arc::new(ground.buckets.clone()),
+            naming_key: streams.derived_key("names of objects"),
+        };
+        let delivery = Delivery::open(foundations).await.unwrap();
+        Self {
+            ground,
+            engine,
+            streams,
+            delivery,
+        }
+    }
+
+    /// Ends as a server that is told to.
+    pub async fn close(self) -> Ground {
+        in_time("to close", self.delivery.close()).await;
+        self.streams.close().await;
+        self.engine.close().await.unwrap();
+        self.ground
+    }
+
+    /// Ends while its successor lives on an image of its disk: nobody is interested any more.
+    pub async fn give_up(self) {
+        self.ground.disk.forget_faults();
+        self.ground.buckets.release();
+        self.close().await;
+    }
+
+    /// The same after the server was shut down and started again.
+    pub async fn reopened(self) -> Self {
+        let ground = self.close().await;
+        let disk = ground.disk.after_kill();
+        Self::open(Ground { disk, ..ground }).await
+    }
+
+    pub async fn source(&self) {
+        let input = json!({"StreamName": SOURCE, "ShardCount": SHARDS});
+        let created = streams::ops::create_stream::handle(&self.streams, call(&input)).await;
+        created.unwrap();
+        let name = json!({"StreamName": SOURCE});
+        for _ in 0..QUESTIONS_MAX {
+            let asked =
+                streams::ops::describe_stream_summary::handle(&self.streams, call(&name)).await;
+            if json(asked.unwrap())["StreamDescriptionSummary"]["StreamStatus"] == "ACTIVE" {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+        panic!("the source does not become ACTIVE");
+    }
+
+    /// Makes the delivery stream, and its source if it reads one, and waits until it is ACTIVE.
+    pub async fn create(&self, origin: Origin, destination: &Value) {
+        let mut input = json!({
+            "DeliveryStreamName": NAME, "ExtendedS3DestinationConfiguration": destination,
+        });
+        if origin == Origin::Stream {
+            self.source().await;
+            input["DeliveryStreamType"] = json!("KinesisStreamAsSource");
+            input["KinesisStreamSourceConfiguration"] = json!({
+                "KinesisStreamARN": format!("arn:aws:kinesis:eu-west-1:000000000000:stream/{SOURCE}"),
+                "RoleARN": "arn:aws:iam::000000000000:role/any",
+            });
+        }
+        let created = delivery::ops::create_delivery_stream::handle(&self.delivery, call(&input));
+        created.await.unwrap();
+        self.until_status("ACTIVE").await;
+    }
+
+    /// Changes members of the destination; what is not said stays.
+    pub async fn update(&self, version: u64, changes: &Value) -> Result<(), ApiError> {
+        let input = json!({
+            "DeliveryStreamName": NAME,
+            "CurrentDeliveryStreamVersionId": version.to_string(),
+            "DestinationId": "destinationId-000000000001",
+            "ExtendedS3DestinationUpdate": changes,
+        });
+        let updated = delivery::ops::update_destination::handle(&self.delivery, call(&input)).await;
+        updated.map(|_| ())
+    }
+
+    /// Deletes the delivery stream and waits until it is gone.
+    pub async fn delete(&self) {
+        let input = json!({"DeliveryStreamName": NAME});
+        let deleted = delivery::ops::delete_delivery_stream::handle(&self.delivery, call(&input));
+        deleted.await.unwrap();
+        self.until(|status| status.is_none()).await;
+    }
+
+    /// Deletes the stream and waits until it is gone.
+    pub async fn delete_source(&self) {
+        let input = json!({"StreamName": SOURCE});
+        let deleted = streams::ops::delete_stream::handle(&self.streams, call(&input)).await;
+        deleted.unwrap();
+        for _ in 0..QUESTIONS_MAX {
+            let asked =
+                streams::ops::describe_stream_summary::handle(&self.streams, call(&input)).await;
+            if asked.is_err() {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+        panic!("the source does not go");
+    }
+
+    pub fn status(&self) -> Option<DeliveryStatus> {
+        self.delivery.status(&caller(), NAME)
+    }
+
+    pub async fn until_status(&self, wanted: &str) {
+        self.until(|status| status.is_some_and(|status| status.status == wanted))
+            .await;
+    }
+
+    /// Asks until the delivery stream is as it should be.
+    pub async fn until(&self, is_so: impl Fn(Option<DeliveryStatus>) -> bool) {
+        let asking = async {
+            while !is_so(self.status()) {
+                tokio::task::yield_now().await;
+            }
+        };
+        let asked = tokio::time::timeout(TIME_MAX, asking).await;
+        assert!(asked.is_ok(), "it does not come to be: {:?}", self.status());
+    }
+
+    /// Whether everything that waits is delivered.
+    pub async fn flush(&self) -> bool {
+        let flushed = self.delivery.flush(&caller(), NAME).await;
+        flushed.unwrap().expect("the delivery stream is there")
+    }
+
+    /// Puts records in one call to where the delivery stream takes them from; whether they were
+    /// acknowledged.
+    pub async fn put(&self, ledger: &Ledger, origin: Origin, kinds: &[Kind], lane: u32) -> bool {
+        // What is put directly has one log.
+        let lane = match origin {
+            Origin::Direct => 0,
+            Origin::Stream => lane,
+        };
+        // Three calls of the largest are more than goes together.
+        let padding = match kinds.len() {
+            11.. => 36_000,
+            count => 40 * count,
+        };
+        let records: Vec<(Id, Vec<u8>)> = kinds
+            .iter()
+            .map(|kind| ledger.begin(*kind, lane, padding))
+            .collect();
+        match origin {
+            Origin::Direct => self.put_directly(ledger, &records).await,
+            Origin::Stream => self.put_to_source(ledger, &records, lane).await,
+        }
+    }
+
+    async fn put_directly(&self, ledger: &Ledger, records: &[(Id, Vec<u8>)]) -> bool {
+        let list: Vec<Value> = records
+            .iter()
+            .map(|(_, data)| json!({"Data": base64(data)}))
+            .collect();
+        let delivery = &self.delivery;
+        let answer = match &list[..] {
+            [record] => {
+                let input = json!({"DeliveryStreamName": NAME, "Record": record});
+                delivery::ops::put_record::handle(delivery, call(&input)).await
+            }
+            _ => {
+                let input = json!({"DeliveryStreamName": NAME, "Records": list});
+                delivery::ops::put_record_batch::handle(delivery, call(&input)).await
+            }
+        };
+        if answer.is_ok() {
+            let at = self.ground.disk.recorded();
+            for (id, _) in records {
+                ledger.acknowledge(*id, None, at);
+            }
+        }
+        answer.is_ok()
+    }
+
+    async fn put_to_source(&self, ledger: &Ledger, records: &[(Id, Vec<u8>)], lane: u32) -> bool {
+        // Lanes beyond are those of another stream of the same name.
+        let shard = lane % SHARDS;
+        let hash_key = (u128::MAX / u128::from(SHARDS)) * u128::from(shard) + (1 << 100);
+        let list: Vec<Value> = records
+            .iter()
+            .map(|(_, data)| {
+                json!({
+                    "Data": base64(data), "PartitionKey": "a",
+                    "ExplicitHashKey": hash_key.to_string(),
+                })
+            })
+            .collect();
+        let input = json!({"StreamName": SOURCE, "Records": list});
+        let answer = streams::ops::put_records::handle(&self.streams, call(&input)).await;
+        let Ok(answer) = answer.map(json) else {
+            return false;
+        };
+        let at = self.ground.disk.recorded();
+        let places = answer["Records"].as_array().unwrap();
+        for ((id, _), place) in records.iter().zip(places) {
+            if let Some(number) = place["SequenceNumber"].as_str() {
+                assert_eq!(place["ShardId"], format!("shardId-{shard:012}"));
+                ledger.acknowledge(*id, Some(number.to_owned()), at);
+            }
+        }
+        answer["FailedRecordCount"] == 0
+    }
+}
+
+fn base64(data: &[u8]) -> String {
+    base64_simd::STANDARD.encode_to_string(data)
+}
+
+fn call(body: &Value) -> Call {
+    Call {
+        caller: caller(),
+        body: Bytes::from(body.to_string()),
+    }
+}
+
+fn json(answer: Answer) -> Value {
+    let body: Vec<u8> = answer.into_chunks().flat_map(|c| c.to_vec()).collect();
+    match body.is_empty() {
+        true => Value::Null,
+        false => serde_json::from_slice(&body).unwrap(),
+    }
+}
