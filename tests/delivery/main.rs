@@ -1,2 +1,50 @@
 //! Every operation of Data Firehose over HTTP, one file each, as in `host/delivery/src/ops`, and
-//! what becomes of the records.
+//! what becomes of the records: `deliver` and `deliver_stream` without a transform, `transform` and
+//! `swap` with one.
+#![expect(
+    clippy::unwrap_used,
+    reason = "an answer without its members fails the test"
+)]
+
+mod create_delivery_stream;
+mod delete_delivery_stream;
+mod deliver;
+mod deliver_stream;
+mod describe_delivery_stream;
+mod list_delivery_streams;
+mod list_tags_for_delivery_stream;
+mod naming;
+mod pages;
+mod plugin_files;
+mod put_record;
+mod put_record_batch;
+mod refused_settings;
+mod swap;
+mod tag_delivery_stream;
+mod transform;
+mod untag_delivery_stream;
+mod update_destination;
+
+use millrace_tests::{ACCOUNT, REGION};
+use serde_json::{Value, json};
+
+/// The ARN of a function: the plugin of that name.
+fn function(name: &str) -> String {
+    format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}")
+}
+
+/// A `ProcessingConfiguration` that is in force, of processors of a type with their parameters.
+fn processing(processors: &[(&str, &[(&str, &str)])]) -> Value {
+    let processors = processors.iter().map(|(kind, parameters)| {
+        let parameters = parameters
+            .iter()
+            .map(|(name, value)| json!({"ParameterName": name, "ParameterValue": value}));
+        json!({"Type": kind, "Parameters": parameters.collect::<Vec<_>>()})
+    });
+    json!({"Enabled": true, "Processors": processors.collect::<Vec<_>>()})
+}
+
+/// The `ProcessingConfiguration` that hands records to this plugin and does nothing else.
+fn through(plugin: &str) -> Value {
+    processing(&[("Lambda", &[("LambdaArn", &function(plugin))])])
+}

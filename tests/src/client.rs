@@ -96,6 +96,17 @@ impl Client {
         self.exchange(request, "kinesis", &path, Bytes::new()).await
     }
 
+    /// Asks for a page of the server itself without a signature.
+    pub async fn unsigned_page(&self, method: Method, page: &str) -> Response<Bytes> {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("/_millrace/{page}"))
+            .header("host", self.address.to_string())
+            .body(Full::default())
+            .unwrap();
+        self.carry(request).await
+    }
+
     async fn exchange(
         &self,
         request: Request<()>,
@@ -113,8 +124,11 @@ impl Client {
         };
         signer.sign(&mut parts, &body, self.clock.now()).unwrap();
         parts.uri = path.parse().unwrap();
-        let request = Request::from_parts(parts, Full::new(body));
+        self.carry(Request::from_parts(parts, Full::new(body)))
+            .await
+    }
 
+    async fn carry(&self, request: Request<Full<Bytes>>) -> Response<Bytes> {
         let socket = TcpStream::connect(self.address).await.unwrap();
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(socket))
             .await

@@ -8,7 +8,9 @@
 )]
 
 mod client;
+mod delivery_streams;
 mod service;
 
 pub use client::{Client, Refusal};
+pub use delivery_streams::{BUCKET, Object, ROLE, base64, destination, over};
 pub use service::{ACCOUNT, OTHER_ACCOUNT, REGION, Service, Setting, shard_id};
