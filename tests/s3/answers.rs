@@ -1,0 +1,109 @@
+//! What the S3 client makes of the endpoint's answers, by itself.
+
+use bytes::Bytes;
+use delivery::arn::BucketName;
+use delivery::objects::{Created, ObjectError, Objects, S3Objects};
+use http::Method;
+
+use crate::endpoint::{Does, Endpoint, SECRET};
+
+fn bucket(name: &str) -> BucketName {
+    BucketName::parse_arn(&format!("arn:aws:s3:::{name}")).unwrap()
+}
+
+async fn create(objects: &S3Objects, key: &str, content: &str) -> Result<Created, ObjectError> {
+    let content = Bytes::copy_from_slice(content.as_bytes());
+    objects.create(&bucket("logs"), key, content).await
+}
+
+#[tokio::test]
+async fn an_object_is_made_once_and_stays_as_it_is() {
+    let endpoint = Endpoint::start(&["logs"]).await;
+    let objects = S3Objects::new(endpoint.config(SECRET)).unwrap();
+    assert_eq!(create(&objects, "a/b", "one").await, Ok(Created::New));
+    assert_eq!(create(&objects, "a/b", "two").await, Ok(Created::There));
+    assert_eq!(
+        create(&objects, "a/b", "three").await,
+        Ok(Created::Different)
+    );
+    let [object] = &endpoint.objects("logs")[..] else {
+        panic!("{:?}", endpoint.objects("logs"))
+    };
+    assert_eq!((object.key.as_str(), object.text()), ("a/b", "one"));
+}
+
+/// Characters that are no part of a URL, or that the client would rather not see, were put in
+/// percents, and the object had another name than the one that the page said.
+#[tokio::test]
+async fn a_key_is_that_of_the_object_whatever_letters_it_has() {
+    let endpoint = Endpoint::start(&["logs"]).await;
+    let objects = S3Objects::new(endpoint.config(SECRET)).unwrap();
+    let keys = [
+        "day=2023-11-14/x",
+        "a b/c+d&e=f/x",
+        "50%/~x",
+        "[a]{b}^`<c>|#*?/x",
+        "\u{e9}t\u{e9}/\u{65e5}\u{672c}/x",
+    ];
+    for key in keys {
+        assert_eq!(create(&objects, key, "x").await, Ok(Created::New), "{key}");
+        assert_eq!(
+            create(&objects, key, "x").await,
+            Ok(Created::There),
+            "{key}"
+        );
+    }
+    let mut wanted = keys.to_vec();
+    wanted.sort_unstable();
+    let found = endpoint.objects("logs");
+    let found: Vec<&str> = found.iter().map(|object| object.key.as_str()).collect();
+    assert_eq!(found, wanted);
+}
+
+#[tokio::test]
+async fn what_the_store_says_cannot_be_is_refused_and_anything_else_failed() {
+    let endpoint = Endpoint::start(&["logs"]).await;
+    let objects = S3Objects::new(endpoint.config(SECRET)).unwrap();
+    for (status, is_refused) in [
+        (400, false),
+        (401, true),
+        (403, true),
+        (404, true),
+        (409, false),
+        (429, false),
+        (500, false),
+        (503, false),
+    ] {
+        endpoint.rule(move |_, _| Does::Answer(status));
+        let error = create(&objects, "a", "x").await.unwrap_err();
+        assert_eq!(
+            matches!(error, ObjectError::Refused(_)),
+            is_refused,
+            "{status}: {error:?}"
+        );
+        assert_eq!(endpoint.requests(), 1, "{status} is not tried again here");
+    }
+    endpoint.rule(|_, _| Does::Well);
+    let nowhere = Bytes::from_static(b"x");
+    let error = objects.create(&bucket("other"), "a", nowhere).await;
+    let error = error.unwrap_err();
+    assert!(matches!(error, ObjectError::Refused(_)), "{error:?}");
+    assert!(error.to_string().contains("NoSuchBucket"), "{error}");
+}
+
+/// It was taken for a refusal, after which a delivery stream may be led to another bucket: the
+/// records would have been in both.
+#[tokio::test]
+async fn an_object_that_is_there_and_may_not_be_looked_at_is_not_refused() {
+    let endpoint = Endpoint::start(&["logs"]).await;
+    let objects = S3Objects::new(endpoint.config(SECRET)).unwrap();
+    assert_eq!(create(&objects, "a", "x").await, Ok(Created::New));
+    for status in [403, 404] {
+        endpoint.rule(move |_, method| match *method {
+            Method::HEAD => Does::Answer(status),
+            _ => Does::Well,
+        });
+        let error = create(&objects, "a", "x").await.unwrap_err();
+        assert!(matches!(error, ObjectError::Failed(_)), "{error:?}");
+    }
+}
