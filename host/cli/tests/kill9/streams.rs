@@ -1,20 +1,13 @@
 //! The real server under load, killed with SIGKILL again and again: nothing that it acknowledged
 //! is lost, no sequence number is used twice, and nothing that was read vanishes.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test fails where it stands, and says what it saw"
-)]
 
 use std::collections::{BTreeMap, HashMap};
-use std::io::{BufRead, BufReader, Lines, Read, Write};
-use std::net::TcpStream;
-use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
 use serde_json::{Value, json};
+
+use crate::server::{Connection, Server, text};
 
 const CYCLES: u32 = 20;
 const SHARDS: u32 = 4;
@@ -48,7 +41,7 @@ fn a_server_that_is_killed_under_load_keeps_its_word() {
     let directory = tempfile::tempdir().unwrap();
     let mut oracle = Oracle::default();
     for cycle in 0..CYCLES {
-        let server = Server::start(directory.path());
+        let server = Server::start(directory.path(), None);
         match cycle {
             0 => create(&server),
             _ => oracle.check(&server),
@@ -65,7 +58,7 @@ fn a_server_that_is_killed_under_load_keeps_its_word() {
             client.join().unwrap();
         }
     }
-    let server = Server::start(directory.path());
+    let server = Server::start(directory.path(), None);
     oracle.check(&server);
     println!(
         "{CYCLES} kills: {} records acknowledged, {} read, {} kept though unanswered; none lost",
@@ -111,7 +104,7 @@ impl Oracle {
         let mut kept = HashMap::new();
         for shard in (0..SHARDS).map(shard_id) {
             let mut last = String::new();
-            for (number, data) in read_all(&mut connection, &shard) {
+            for (number, data) in read_all(&mut connection, STREAM, &shard) {
                 assert!(last < number, "{number} after {last} in {shard}");
                 last.clone_from(&number);
                 kept.insert((shard.clone(), number), data);
@@ -130,18 +123,22 @@ impl Oracle {
 }
 
 fn create(server: &Server) {
-    let mut connection = server.connect();
-    let input = json!({"StreamName": STREAM, "ShardCount": SHARDS});
+    create_stream(&mut server.connect(), STREAM, SHARDS);
+}
+
+/// Creates a stream and waits until it is ACTIVE.
+pub fn create_stream(connection: &mut Connection, stream: &str, shards: u32) {
+    let input = json!({"StreamName": stream, "ShardCount": shards});
     connection
-        .call("CreateStream", &input)
+        .kinesis("CreateStream", &input)
         .expect("the stream is created");
-    let name = json!({"StreamName": STREAM});
+    let name = json!({"StreamName": stream});
     let is_active = |connection: &mut Connection| {
-        let answer = connection.call("DescribeStreamSummary", &name).unwrap();
+        let answer = connection.kinesis("DescribeStreamSummary", &name).unwrap();
         answer["StreamDescriptionSummary"]["StreamStatus"] == "ACTIVE"
     };
     assert!(
-        (0..10_000).any(|_| is_active(&mut connection)),
+        (0..10_000).any(|_| is_active(connection)),
         "it becomes ACTIVE"
     );
 }
@@ -183,7 +180,7 @@ fn write(mut connection: Connection, cycle: u32, writer: u32, learned: &Sender<L
                 json!({"StreamName": STREAM, "Records": records}),
             ),
         };
-        let Some(answer) = connection.call(operation, &input) else {
+        let Some(answer) = connection.kinesis(operation, &input) else {
             return;
         };
         let alone = [answer.clone()];
@@ -205,7 +202,7 @@ fn write(mut connection: Connection, cycle: u32, writer: u32, learned: &Sender<L
 fn read(mut connection: Connection, learned: &Sender<Learned>) {
     let mut iterators = BTreeMap::new();
     for shard in (0..SHARDS).map(shard_id) {
-        let Some(iterator) = oldest(&mut connection, &shard) else {
+        let Some(iterator) = oldest(&mut connection, STREAM, &shard) else {
             return;
         };
         iterators.insert(shard, iterator);
@@ -213,7 +210,7 @@ fn read(mut connection: Connection, learned: &Sender<Learned>) {
     loop {
         for (shard, iterator) in &mut iterators {
             let input = json!({"ShardIterator": iterator});
-            let Some(answer) = connection.call("GetRecords", &input) else {
+            let Some(answer) = connection.kinesis("GetRecords", &input) else {
                 return;
             };
             for record in answer["Records"].as_array().unwrap() {
@@ -227,14 +224,14 @@ fn read(mut connection: Connection, learned: &Sender<Learned>) {
     }
 }
 
-/// Everything that a shard holds.
-fn read_all(connection: &mut Connection, shard: &str) -> Vec<(String, String)> {
-    let mut iterator = oldest(connection, shard).expect("the server answers");
+/// Everything that a shard of a stream holds.
+pub fn read_all(connection: &mut Connection, stream: &str, shard: &str) -> Vec<(String, String)> {
+    let mut iterator = oldest(connection, stream, shard).expect("the server answers");
     let mut records = Vec::new();
     loop {
         let input = json!({"ShardIterator": iterator});
         let answer = connection
-            .call("GetRecords", &input)
+            .kinesis("GetRecords", &input)
             .expect("the server answers");
         let page = answer["Records"].as_array().unwrap();
         records.extend(
@@ -248,9 +245,13 @@ fn read_all(connection: &mut Connection, shard: &str) -> Vec<(String, String)> {
     }
 }
 
-fn oldest(connection: &mut Connection, shard: &str) -> Option<String> {
-    let start = json!({"ShardId": shard, "ShardIteratorType": "TRIM_HORIZON"});
-    let answer = connection.call("GetShardIterator", &with_stream(&start))?;
+fn oldest(connection: &mut Connection, stream: &str, shard: &str) -> Option<String> {
+    let start = json!({
+        "StreamName": stream,
+        "ShardId": shard,
+        "ShardIteratorType": "TRIM_HORIZON",
+    });
+    let answer = connection.kinesis("GetShardIterator", &start)?;
     Some(text(&answer["ShardIterator"]))
 }
 
@@ -260,118 +261,6 @@ fn with_stream(input: &Value) -> Value {
     input
 }
 
-fn shard_id(index: u32) -> String {
+pub fn shard_id(index: u32) -> String {
     format!("shardId-{index:012}")
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().expect("the member is text").to_owned()
-}
-
-/// `millrace serve` as a process.
-struct Server {
-    process: Child,
-    address: String,
-    /// A server whose standard output was closed could not print.
-    _printed: Lines<BufReader<ChildStdout>>,
-}
-
-impl Server {
-    fn start(data: &Path) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_millrace"))
-            .args([
-                "serve",
-                "--listen",
-                "127.0.0.1:0",
-                "--no-throttle",
-                "--data",
-            ])
-            .arg(data)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .unwrap();
-        let mut printed = BufReader::new(process.stdout.take().unwrap()).lines();
-        let address = printed
-            .by_ref()
-            .map_while(Result::ok)
-            .find_map(|line| line.strip_prefix("ready http://").map(str::to_owned))
-            .expect("the server says where it listens");
-        Self {
-            process,
-            address,
-            _printed: printed,
-        }
-    }
-
-    fn connect(&self) -> Connection {
-        let socket = TcpStream::connect(&self.address).unwrap();
-        socket.set_nodelay(true).unwrap();
-        Connection(BufReader::new(socket))
-    }
-
-    /// SIGKILL, by dropping it: the process has no chance to do anything more.
-    fn kill(self) {}
-
-    /// SIGTERM, as an operator ends it.
-    fn stop(mut self) {
-        let id = self.process.id().to_string();
-        assert!(Command::new("kill").arg(id).status().unwrap().success());
-        assert!(
-            self.process.wait().unwrap().success(),
-            "it ends with exit code 0"
-        );
-    }
-}
-
-impl Drop for Server {
-    /// No server outlives its test, however the test ends. One that has ended is left alone.
-    fn drop(&mut self) {
-        if let Ok(None) = self.process.try_wait() {
-            self.process.kill().unwrap();
-            self.process.wait().unwrap();
-        }
-    }
-}
-
-/// One connection, HTTP/1.1 with keep-alive.
-struct Connection(BufReader<TcpStream>);
-
-impl Connection {
-    /// The answer; none once the server is gone. An answer that is an error fails the test.
-    fn call(&mut self, operation: &str, input: &Value) -> Option<Value> {
-        let body = input.to_string();
-        let head = format!(
-            "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/x-amz-json-1.1\r\n\
-             x-amz-target: Kinesis_20131202.{operation}\r\ncontent-length: {}\r\n\r\n",
-            body.len()
-        );
-        self.0.get_mut().write_all((head + &body).as_bytes()).ok()?;
-        let mut status = String::new();
-        self.0.read_line(&mut status).ok()?;
-        let mut length = 0;
-        loop {
-            let mut line = String::new();
-            if self.0.read_line(&mut line).ok()? == 0 {
-                return None;
-            }
-            if line == "\r\n" {
-                break;
-            }
-            if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-                length = value.trim().parse().unwrap();
-            }
-        }
-        let mut body = vec![0; length];
-        self.0.read_exact(&mut body).ok()?;
-        let shown = String::from_utf8_lossy(&body);
-        assert!(
-            status.starts_with("HTTP/1.1 200"),
-            "{operation}: {status}{shown}"
-        );
-        match body.is_empty() {
-            true => Some(Value::Null),
-            false => Some(serde_json::from_slice(&body).unwrap()),
-        }
-    }
 }

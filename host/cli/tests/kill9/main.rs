@@ -1,0 +1,11 @@
+//! The real server under load, killed with SIGKILL again and again: what it has acknowledged is
+//! kept, and delivered once.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails where it stands, and says what it saw"
+)]
+
+mod deliveries;
+mod server;
+mod streams;

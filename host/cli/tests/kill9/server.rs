@@ -1,0 +1,143 @@
+//! The server as a process of its own, and a client that says when it is gone.
+
+use std::io::{BufRead, BufReader, Lines, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use serde_json::Value;
+
+/// A member that is text.
+pub fn text(value: &Value) -> String {
+    value.as_str().expect("the member is text").to_owned()
+}
+
+/// `millrace serve` as a process.
+pub struct Server {
+    process: Child,
+    address: String,
+    /// A server whose standard output was closed could not print.
+    _printed: Lines<BufReader<ChildStdout>>,
+}
+
+impl Server {
+    /// Starts on a data directory, with a directory of plugins if one is named.
+    pub fn start(data: &Path, plugins: Option<&Path>) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_millrace"));
+        command.args([
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--no-throttle",
+            "--data",
+        ]);
+        command.arg(data);
+        if let Some(plugins) = plugins {
+            command.arg("--plugins").arg(plugins);
+        }
+        let mut process = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .unwrap();
+        let mut printed = BufReader::new(process.stdout.take().unwrap()).lines();
+        let address = printed
+            .by_ref()
+            .map_while(Result::ok)
+            .find_map(|line| line.strip_prefix("ready http://").map(str::to_owned))
+            .expect("the server says where it listens");
+        Self {
+            process,
+            address,
+            _printed: printed,
+        }
+    }
+
+    /// A connection of its own.
+    pub fn connect(&self) -> Connection {
+        let socket = TcpStream::connect(&self.address).unwrap();
+        socket.set_nodelay(true).unwrap();
+        Connection(BufReader::new(socket))
+    }
+
+    /// SIGKILL, by dropping it: the process has no chance to do anything more.
+    pub fn kill(self) {}
+
+    /// SIGTERM, as an operator ends it.
+    pub fn stop(mut self) {
+        let id = self.process.id().to_string();
+        assert!(Command::new("kill").arg(id).status().unwrap().success());
+        assert!(
+            self.process.wait().unwrap().success(),
+            "it ends with exit code 0"
+        );
+    }
+}
+
+impl Drop for Server {
+    /// No server outlives its test, however the test ends. One that has ended is left alone.
+    fn drop(&mut self) {
+        if let Ok(None) = self.process.try_wait() {
+            self.process.kill().unwrap();
+            self.process.wait().unwrap();
+        }
+    }
+}
+
+/// One connection, HTTP/1.1 with keep-alive.
+pub struct Connection(BufReader<TcpStream>);
+
+impl Connection {
+    /// The answer of an operation of Data Streams; none once the server is gone. An answer that is
+    /// an error fails the test.
+    pub fn kinesis(&mut self, operation: &str, input: &Value) -> Option<Value> {
+        self.post("/", &format!("Kinesis_20131202.{operation}"), input)
+    }
+
+    /// As [`Self::kinesis`], of Data Firehose.
+    pub fn firehose(&mut self, operation: &str, input: &Value) -> Option<Value> {
+        self.post("/", &format!("Firehose_20150804.{operation}"), input)
+    }
+
+    /// Has everything that waits delivered.
+    pub fn flush(&mut self, delivery_stream: &str) -> Option<Value> {
+        let path = format!("/_millrace/delivery-streams/{delivery_stream}/flush");
+        self.post(&path, "none", &Value::Null)
+    }
+
+    fn post(&mut self, path: &str, target: &str, input: &Value) -> Option<Value> {
+        let body = input.to_string();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/x-amz-json-1.1\r\n\
+             x-amz-target: {target}\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        self.0.get_mut().write_all((head + &body).as_bytes()).ok()?;
+        let mut status = String::new();
+        self.0.read_line(&mut status).ok()?;
+        let mut length = 0;
+        loop {
+            let mut line = String::new();
+            if self.0.read_line(&mut line).ok()? == 0 {
+                return None;
+            }
+            if line == "\r\n" {
+                break;
+            }
+            if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                length = value.trim().parse().unwrap();
+            }
+        }
+        let mut body = vec![0; length];
+        self.0.read_exact(&mut body).ok()?;
+        let shown = String::from_utf8_lossy(&body);
+        assert!(
+            status.starts_with("HTTP/1.1 200"),
+            "{path} {target}: {status}{shown}"
+        );
+        match body.is_empty() {
+            true => Some(Value::Null),
+            false => Some(serde_json::from_slice(&body).unwrap()),
+        }
+    }
+}
