@@ -11,7 +11,7 @@ use crate::answer::content_length;
 use crate::child::Server;
 use crate::generator::{Generator, Load, Pace};
 use crate::puts;
-use crate::requests::{Batch, Signer};
+use crate::requests::{Batch, Service, Signer};
 
 const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
 const CALL_MAX: Duration = Duration::from_secs(120);
@@ -20,12 +20,33 @@ const ACTIVE_MAX: Duration = Duration::from_secs(60);
 const ACTIVE_PAUSE: Duration = Duration::from_millis(10);
 const FILL_MAX: Duration = Duration::from_secs(240);
 
-/// One call over a connection of its own; an error unless the answer is 200.
+/// One call of Data Streams over a connection of its own; an error unless the answer is 200.
 pub fn call(address: SocketAddr, operation: &str, input: &Value) -> Result<Value, Failure> {
-    let request = Signer::new(address)?.request(operation, &serde_json::to_vec(input)?)?;
+    call_of(Service::STREAMS, address, operation, input)
+}
+
+/// One call of any service.
+pub fn call_of(
+    service: Service,
+    address: SocketAddr,
+    operation: &str,
+    input: &Value,
+) -> Result<Value, Failure> {
+    let signer = Signer::new(address, service)?;
+    let request = signer.request(operation, &serde_json::to_vec(input)?)?;
+    exchange(address, operation, &request)
+}
+
+/// A page of the server.
+pub fn page(address: SocketAddr, path: &str) -> Result<Value, Failure> {
+    let signer = Signer::new(address, Service::STREAMS)?;
+    exchange(address, path, &signer.page(path)?)
+}
+
+fn exchange(address: SocketAddr, what: &str, request: &[u8]) -> Result<Value, Failure> {
     let mut socket = TcpStream::connect(address)?;
     socket.set_read_timeout(Some(CALL_MAX))?;
-    socket.write_all(&request)?;
+    socket.write_all(request)?;
     let mut answer = Vec::new();
     let mut chunk = vec![0; 64 * 1024];
     loop {
@@ -34,19 +55,19 @@ pub fn call(address: SocketAddr, operation: &str, input: &Value) -> Result<Value
         let head = memchr::memmem::find(&answer, b"\r\n\r\n");
         let Some(head) = head.filter(|_| answer.len() <= ANSWER_BYTES_MAX) else {
             if count == 0 || answer.len() > ANSWER_BYTES_MAX {
-                return Err(format!("{operation}: no answer").into());
+                return Err(format!("{what}: no answer").into());
             }
             continue;
         };
         let body = &answer[head + 4..];
         if body.len() < content_length(&answer[..head])? {
             if count == 0 {
-                return Err(format!("{operation}: the answer is cut short").into());
+                return Err(format!("{what}: the answer is cut short").into());
             }
             continue;
         }
         if !answer.starts_with(b"HTTP/1.1 200") {
-            return Err(format!("{operation}: {}", String::from_utf8_lossy(body)).into());
+            return Err(format!("{what}: {}", String::from_utf8_lossy(body)).into());
         }
         return Ok(match body {
             [] => Value::Null,

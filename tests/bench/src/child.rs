@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -15,6 +15,8 @@ use crate::usage::{self, Resident};
 
 /// A server that is not ready by then never will be.
 const READY_MAX: Duration = Duration::from_secs(120);
+/// Below the directory of a server.
+const DATA: &str = "data";
 const LOG_SHOWN_BYTES: usize = 1_000;
 
 /// A server that is running. It is killed when this is dropped.
@@ -30,6 +32,11 @@ pub struct Server {
 impl Server {
     /// Starts the server on `dir`, which keeps its data, its configuration and its log.
     pub fn start(bench: &Bench, dir: &Path) -> Result<Self, Failure> {
+        Self::start_with(bench, dir, None)
+    }
+
+    /// The same with a plugins directory.
+    pub fn start_with(bench: &Bench, dir: &Path, plugins: Option<&Path>) -> Result<Self, Failure> {
         let config = dir.join("millrace.toml");
         std::fs::write(
             &config,
@@ -45,7 +52,13 @@ impl Server {
             .arg("--config")
             .arg(&config)
             .arg("--data")
-            .arg(dir.join("data"))
+            .arg(dir.join(DATA))
+            .args(
+                plugins
+                    .map(|plugins| [Path::new("--plugins"), plugins])
+                    .iter()
+                    .flatten(),
+            )
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(File::create(&log)?)
@@ -74,6 +87,11 @@ impl Server {
     pub fn resident(&self) -> Result<Resident, Failure> {
         usage::resident_of(self.child.id())
     }
+}
+
+/// The directory of buckets of a server that was started on `dir`.
+pub fn buckets(dir: &Path) -> PathBuf {
+    dir.join(DATA).join("s3")
 }
 
 impl Drop for Server {

@@ -1,20 +1,32 @@
 //! Measures millrace and, in the same run, what the machine and a server that stores nothing can
 //! do. Never part of the tests: numbers depend on the machine and on what else it does.
 
+mod alone;
 mod answer;
+mod arrivals;
+mod assembled;
 mod bare;
 mod bench;
 mod calls;
 mod ceiling;
 mod child;
+mod components;
 mod counting;
+mod deliveries;
+mod delivering;
+mod destination;
+mod echo;
+mod end_to_end;
 mod engine;
 mod engine_reads;
+mod events;
 mod generator;
 mod http;
 mod latency;
 mod machine;
+mod native;
 mod options;
+mod paced;
 mod puts;
 mod random;
 mod reader;
@@ -24,7 +36,10 @@ mod responder;
 mod restart;
 mod rows;
 mod shards;
+mod swap;
+mod transforms;
 mod usage;
+mod versions;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -57,7 +72,7 @@ fn run(options: Options) -> Result<ExitCode, Failure> {
     let mut out = std::io::stdout().lock();
     if options.list {
         for row in ROWS {
-            writeln!(out, "{:<18} {}", row.name, row.about)?;
+            writeln!(out, "{:<24} {}", row.name, row.about)?;
         }
         return Ok(ExitCode::SUCCESS);
     }

@@ -10,6 +10,7 @@ use crate::Failure;
 /// A signature is good for five minutes and made once before a timed run, so a run is shorter.
 const SECONDS_MAX: f64 = 120.0;
 const RESTART_GIB_MAX: u64 = 1_024;
+const PLUGINS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../plugins");
 
 /// Measures millrace and the machine below it, and prints one table.
 #[derive(Clone, Debug, Parser)]
@@ -41,6 +42,9 @@ pub struct Options {
     /// The server to measure [default: `millrace` beside this program].
     #[arg(long, env = "MILLRACE_BIN")]
     pub server: Option<PathBuf>,
+    /// The plugins to measure, built [default: the repository's].
+    #[arg(long, default_value = PLUGINS, hide_default_value = true)]
+    pub plugins: PathBuf,
     /// Where the numbers go as JSON.
     #[arg(long, default_value = "bench-results.json")]
     pub json: PathBuf,

@@ -7,7 +7,7 @@ use crate::Failure;
 use crate::bench::Bench;
 use crate::generator::{Generator, Load, Outcome};
 use crate::report::Line;
-use crate::requests::{Batch, Signer};
+use crate::requests::{Batch, Service, Signer};
 
 /// Before the clock starts: connections, caches and log files become warm.
 const WARM_UP: Duration = Duration::from_millis(500);
@@ -42,7 +42,7 @@ pub fn signed(
     batch: &Batch,
     variants: usize,
 ) -> Result<Vec<Vec<u8>>, Failure> {
-    let signer = Signer::new(address)?;
+    let signer = Signer::new(address, Service::STREAMS)?;
     batch
         .bodies(stream, variants)
         .iter()

@@ -17,7 +17,7 @@ use crate::child::Server;
 use crate::counting;
 use crate::latency::Latencies;
 use crate::report::{Goal, Line};
-use crate::requests::{Batch, Signer};
+use crate::requests::{Batch, Service, Signer};
 use crate::usage::thread_cpu;
 
 const STREAM: &str = "bench";
@@ -71,7 +71,7 @@ impl Walked {
 fn walk(bench: &Bench, server: &Server, limit: Option<usize>) -> Result<Walked, Failure> {
     let iterators = calls::oldest_iterators(server.address, STREAM)?;
     let readers = bench.options.connections.min(iterators.len());
-    let signer = Signer::new(server.address)?;
+    let signer = Signer::new(server.address, Service::STREAMS)?;
     let begin = Barrier::new(readers + 1);
     let duration = bench.options.duration();
     std::thread::scope(|scope| {

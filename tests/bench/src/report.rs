@@ -83,6 +83,8 @@ impl Entry {
         Some(Self {
             of_goal: line.goal.map(|goal| match goal {
                 Goal::AtLeast(goal) => line.value / goal,
+                // None at all is as good as it gets.
+                Goal::AtMost(_) if line.value <= 0.0 => 1.0,
                 Goal::AtMost(goal) => goal / line.value,
             }),
             name: line.name,

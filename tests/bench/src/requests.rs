@@ -21,11 +21,32 @@ pub const REGION: &str = "us-east-1";
 
 const SECONDS_PER_DAY: u64 = 86_400;
 
+/// What requests are signed for, and how its operations are named.
+#[derive(Clone, Copy, Debug)]
+pub struct Service {
+    name: &'static str,
+    target: &'static str,
+}
+
+impl Service {
+    /// Data Streams, and the pages of the server itself.
+    pub const STREAMS: Self = Self {
+        name: "kinesis",
+        target: "Kinesis_20131202",
+    };
+    /// Data Firehose.
+    pub const DELIVERY: Self = Self {
+        name: "firehose",
+        target: "Firehose_20150804",
+    };
+}
+
 /// Signs with AWS Signature Version 4
 /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>).
 /// Good for the five minutes after it was made that the service allows.
 #[derive(Clone, Debug)]
 pub struct Signer {
+    service: Service,
     host: String,
     date_time: String,
     scope: String,
@@ -34,49 +55,72 @@ pub struct Signer {
 
 impl Signer {
     /// Signs for the server at `address`, now.
-    pub fn new(address: SocketAddr) -> Result<Self, Failure> {
+    pub fn new(address: SocketAddr, service: Service) -> Result<Self, Failure> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
         let (year, month, day) = civil(now / SECONDS_PER_DAY);
         let date = format!("{year:04}{month:02}{day:02}");
         let second = now % SECONDS_PER_DAY;
         let (hour, minute) = (second / 3_600, second / 60 % 60);
         let mut key = format!("AWS4{SECRET_ACCESS_KEY}").into_bytes();
-        for part in [date.as_str(), REGION, "kinesis", "aws4_request"] {
+        for part in [date.as_str(), REGION, service.name, "aws4_request"] {
             key = hmac(&key, part.as_bytes())?;
         }
         Ok(Self {
+            service,
             host: address.to_string(),
             date_time: format!("{date}T{hour:02}{minute:02}{:02}Z", second % 60),
-            scope: format!("{date}/{REGION}/kinesis/aws4_request"),
+            scope: format!("{date}/{REGION}/{}/aws4_request", service.name),
             key,
         })
     }
 
     /// A whole request for one operation.
     pub fn request(&self, operation: &str, body: &[u8]) -> Result<Vec<u8>, Failure> {
-        const SIGNED: &str = "content-type;host;x-amz-date;x-amz-target";
-        let Self {
-            host, date_time, ..
-        } = self;
-        let headers = format!(
-            "content-type:application/x-amz-json-1.1\nhost:{host}\nx-amz-date:{date_time}\n\
-             x-amz-target:Kinesis_20131202.{operation}\n"
-        );
-        let canonical = format!(
-            "POST\n/\n\n{headers}\n{SIGNED}\n{}",
-            hex(&Sha256::digest(body))
-        );
+        let target = format!("{}.{operation}", self.service.target);
+        let headers = [
+            ("content-type", "application/x-amz-json-1.1"),
+            ("host", &self.host),
+            ("x-amz-date", &self.date_time),
+            ("x-amz-target", &target),
+        ];
+        self.signed("POST /", &headers, body)
+    }
+
+    /// A whole request for a page of the server.
+    pub fn page(&self, path: &str) -> Result<Vec<u8>, Failure> {
+        let headers = [
+            ("host", self.host.as_str()),
+            ("x-amz-date", &self.date_time),
+        ];
+        self.signed(&format!("GET {path}"), &headers, b"")
+    }
+
+    /// A request with these headers in order of their names, all of them signed.
+    fn signed(
+        &self,
+        method_and_path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<Vec<u8>, Failure> {
+        let names: Vec<&str> = headers.iter().map(|(name, _)| *name).collect();
+        let names = names.join(";");
+        let mut canonical = method_and_path.replace(' ', "\n") + "\n\n";
+        let mut head = format!("{method_and_path} HTTP/1.1\r\n");
+        for (name, value) in headers {
+            canonical += &format!("{name}:{value}\n");
+            head += &format!("{name}: {value}\r\n");
+        }
+        canonical += &format!("\n{names}\n{}", hex(&Sha256::digest(body)));
         let to_sign = format!(
-            "AWS4-HMAC-SHA256\n{date_time}\n{}\n{}",
+            "AWS4-HMAC-SHA256\n{}\n{}\n{}",
+            self.date_time,
             self.scope,
             hex(&Sha256::digest(canonical.as_bytes()))
         );
         let signature = hex(&hmac(&self.key, to_sign.as_bytes())?);
-        let head = format!(
-            "POST / HTTP/1.1\r\nHost: {host}\r\nX-Amz-Target: Kinesis_20131202.{operation}\r\n\
-             Content-Type: application/x-amz-json-1.1\r\nX-Amz-Date: {date_time}\r\n\
-             Authorization: AWS4-HMAC-SHA256 Credential={ACCESS_KEY_ID}/{}, \
-             SignedHeaders={SIGNED}, Signature={signature}\r\nContent-Length: {}\r\n\r\n",
+        head += &format!(
+            "authorization: AWS4-HMAC-SHA256 Credential={ACCESS_KEY_ID}/{}, \
+             SignedHeaders={names}, Signature={signature}\r\ncontent-length: {}\r\n\r\n",
             self.scope,
             body.len()
         );

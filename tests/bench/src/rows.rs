@@ -2,7 +2,10 @@
 
 use crate::bench::Bench;
 use crate::report::Line;
-use crate::{Failure, bare, ceiling, engine, engine_reads, http, machine, reader, restart, shards};
+use crate::{
+    Failure, bare, ceiling, deliveries, end_to_end, engine, engine_reads, http, machine, reader,
+    restart, shards, swap, transforms, versions,
+};
 
 /// Something to measure.
 #[derive(Debug)]
@@ -115,6 +118,61 @@ pub const ROWS: &[Row] = &[
         engine_reads::tail,
     ),
     row("cold_read", "logs read from the disk", engine_reads::cold),
+    row(
+        "transform_1",
+        "components, 1 record of 100 B a batch",
+        transforms::one,
+    ),
+    row(
+        "transform_100",
+        "components, 100 records a batch",
+        transforms::hundred,
+    ),
+    row(
+        "transform_1000",
+        "components, 1,000 records a batch",
+        transforms::thousand,
+    ),
+    row(
+        "instantiate",
+        "a new instance, ready for a batch",
+        versions::instantiate,
+    ),
+    row(
+        "compile_cold",
+        "a component never seen before",
+        versions::compile_cold,
+    ),
+    row(
+        "compile_cached",
+        "a component compiled before",
+        versions::compile_cached,
+    ),
+    row(
+        "delivery_uncompressed",
+        "a backlog into objects",
+        deliveries::uncompressed,
+    ),
+    row(
+        "delivery_gzip",
+        "a backlog into compressed objects",
+        deliveries::gzip,
+    ),
+    row(
+        "delivery_transform_gzip",
+        "a backlog through a plugin into compressed objects",
+        deliveries::transform_gzip,
+    ),
+    row(
+        "end_to_end",
+        "PutRecords through a plugin into objects",
+        end_to_end::run,
+    ),
+    row(
+        "swap_under_load",
+        "a component replaced at 10,000 records/s",
+        swap::run,
+    ),
     row("start", "an empty server, start to ready", restart::empty),
     row(
         "restart_logs",

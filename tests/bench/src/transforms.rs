@@ -1,0 +1,206 @@
+//! Batches of records of 100 bytes through components, beside the same work done natively.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use millrace_sdk::export::Slab as NativeSlab;
+use types::Timestamp;
+use wasm::{Instance, Moment, Slab, Status};
+
+use crate::Failure;
+use crate::bench::Bench;
+use crate::components::{self, Folder};
+use crate::echo;
+use crate::native::{self, Native};
+use crate::report::{Goal, Line};
+use crate::usage::thread_cpu;
+
+/// What the host may add to each record.
+const OVERHEAD_GOAL_NS: f64 = 40.0;
+/// In batches of so many.
+const GOAL_FROM_RECORDS: usize = 100;
+const RECORD_BYTES: usize = 100;
+/// Records between two looks at the clock.
+const ROUND_RECORDS: usize = 2_000;
+/// Components that share the time of a run, each beside its native code.
+const MEASURED: u32 = 5;
+/// What every instance is told of the time.
+pub const MOMENT: Moment = Moment {
+    now: Timestamp(1_700_000_000_000),
+    seed: 1,
+};
+
+/// A plugin, a record that it does its usual work on, and the same code natively.
+struct Kind {
+    what: &'static str,
+    plugin: &'static str,
+    record: fn(usize) -> String,
+    native: Native,
+}
+
+const KINDS: [Kind; 2] = [
+    Kind {
+        what: "keep",
+        plugin: "drop-bots",
+        record: visit,
+        native: native::DROP_BOTS,
+    },
+    Kind {
+        what: "replace",
+        plugin: "redact-card-numbers",
+        record: payment,
+        native: native::REDACT_CARD_NUMBERS,
+    },
+];
+
+/// One record a batch.
+pub fn one(bench: &Bench) -> Result<Vec<Line>, Failure> {
+    batches_of(bench, 1)
+}
+
+/// 100 records a batch.
+pub fn hundred(bench: &Bench) -> Result<Vec<Line>, Failure> {
+    batches_of(bench, 100)
+}
+
+/// 1,000 records a batch, the most that delivery makes.
+pub fn thousand(bench: &Bench) -> Result<Vec<Line>, Failure> {
+    batches_of(bench, 1_000)
+}
+
+fn batches_of(bench: &Bench, records: usize) -> Result<Vec<Line>, Failure> {
+    let goal = (GOAL_FROM_RECORDS <= records).then_some(Goal::AtMost(OVERHEAD_GOAL_NS));
+    let row = format!("transform_{records}");
+    let mut lines = vec![boundary(bench, &row, records, goal)?];
+    for kind in &KINDS {
+        let component = components::built(bench, kind.plugin)?;
+        let batch = batch(records, kind.record)?;
+        let wasm_ns = through_component(bench, kind.plugin, &component, &batch)?;
+        let native_ns = natively(bench, kind.native, &batch)?;
+        let Kind { what, plugin, .. } = kind;
+        lines.push(Line {
+            note: format!("{plugin}: {wasm_ns:.0} ns a record, natively {native_ns:.0}"),
+            ..Line::new(format!("{row}/{what}"), 1e9 / wasm_ns, "records/s")
+        });
+        lines.push(Line {
+            goal,
+            note: "more than natively, for each record".to_owned(),
+            ..Line::new(format!("{row}/{what}_overhead"), wasm_ns - native_ns, "ns")
+        });
+    }
+    Ok(lines)
+}
+
+/// A component that answers with what it was given: all that is left is the host's part.
+fn boundary(bench: &Bench, row: &str, records: usize, goal: Option<Goal>) -> Result<Line, Failure> {
+    let batch = batch(records, visit)?;
+    let ns = through_component(bench, "echo", &echo::component()?, &batch)?;
+    Ok(Line {
+        goal,
+        note: format!("a guest that does nothing, {:.1} M records/s", 1e3 / ns),
+        ..Line::new(format!("{row}/boundary"), ns, "ns")
+    })
+}
+
+/// Nanoseconds of this thread for each record.
+fn through_component(
+    bench: &Bench,
+    name: &str,
+    component: &[u8],
+    batch: &Slab,
+) -> Result<f64, Failure> {
+    let folder = Folder::with(bench, name, component)?;
+    let (_plugins, version) = folder.version(name)?;
+    let mut instance = Instance::start(&version, MOMENT).map_err(|fault| fault.to_string())?;
+    let mut call = || instance.transform(batch).map_err(|fault| fault.to_string());
+    let all_ok = call()?.iter().all(|output| output.status == Status::Ok);
+    if !all_ok {
+        return Err(format!("{name} does something else with these records").into());
+    }
+    let calls = ROUND_RECORDS.div_ceil(batch.len());
+    let (mut spent, mut records) = (Duration::ZERO, 0);
+    while spent < bench.options.duration() / MEASURED {
+        let begin = thread_cpu();
+        for _ in 0..calls {
+            black_box(call()?);
+        }
+        spent += thread_cpu().saturating_sub(begin);
+        records += calls * batch.len();
+    }
+    Ok(spent.as_secs_f64() * 1e9 / records as f64)
+}
+
+/// Nanoseconds of this thread for each record. The batches are made ready before: to hand them
+/// over is the boundary's part.
+fn natively(bench: &Bench, native: Native, batch: &Slab) -> Result<f64, Failure> {
+    (native.prepare)()?;
+    let mut slab = NativeSlab {
+        bytes: Vec::new(),
+        ends: Vec::new(),
+    };
+    for record in batch.iter() {
+        slab.bytes.extend_from_slice(record);
+        slab.ends.push(u32::try_from(slab.bytes.len())?);
+    }
+    let calls = ROUND_RECORDS.div_ceil(batch.len());
+    let (mut spent, mut records) = (Duration::ZERO, 0);
+    while spent < bench.options.duration() / MEASURED {
+        let slabs = vec![slab.clone(); calls];
+        let begin = thread_cpu();
+        for slab in slabs {
+            let answer = (native.work)(black_box(slab));
+            black_box(answer).map_err(|fault| format!("{fault:?}"))?;
+        }
+        spent += thread_cpu().saturating_sub(begin);
+        records += calls * batch.len();
+    }
+    Ok(spent.as_secs_f64() * 1e9 / records as f64)
+}
+
+fn batch(records: usize, record: fn(usize) -> String) -> Result<Slab, Failure> {
+    let mut batch = Slab::default();
+    for number in 0..records {
+        let text = record(number);
+        if text.len() != RECORD_BYTES || !batch.push(text.as_bytes()) {
+            return Err(format!("a record of {} bytes", text.len()).into());
+        }
+    }
+    Ok(batch)
+}
+
+/// A line of an access log.
+fn visit(number: usize) -> String {
+    format!(
+        "203.0.113.5 - - [17/May/2024:10:05:03 +0000] \"GET /{number:04} HTTP/1.1\" 200 51200 \
+         \"-\" \"Mozilla/5.0 (X11)\"\n"
+    )
+}
+
+/// A payment with a card number to mask.
+fn payment(number: usize) -> String {
+    format!(
+        "2024-05-17 10:00:01 order {number:04} paid 112.50 EUR with 4111 1111 1111 1111, thank you \
+         and see you soon\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_are_as_long_as_the_rows_say_and_worked_on_as_they_say() {
+        for kind in &KINDS {
+            let batch = batch(3, kind.record).unwrap();
+            (kind.native.prepare)().unwrap();
+            let raw = NativeSlab {
+                bytes: batch.iter().flatten().copied().collect(),
+                ends: vec![100, 200, 300],
+            };
+            let answer = (kind.native.work)(raw.clone()).unwrap();
+            let is_kept = answer.data.bytes == raw.bytes;
+            assert_eq!(is_kept, kind.what == "keep");
+            assert_eq!(answer.outputs.len(), 3);
+        }
+    }
+}
