@@ -1,1 +1,16 @@
 //! Components that mean harm, each with a victim beside it.
+#![expect(clippy::unwrap_used, reason = "a ground that gives way fails the test")]
+
+mod answers;
+mod arena;
+mod bombs;
+mod determinism;
+mod files;
+mod ground;
+mod guest;
+mod host_calls;
+mod malformed;
+mod memory;
+mod simple;
+mod time;
+mod traps;

@@ -1,0 +1,236 @@
+//! Files that are no component of ours, or not quite.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use store::disk::simulated::Random;
+use types::{ManualClock, Timestamp};
+use wasm::{Limits, Options, Plugins};
+
+use crate::arena::{self, is_refused};
+use crate::guest::{Guest, wrap};
+use crate::simple;
+
+const SEED: u64 = 11;
+
+/// Opens a directory of components as a server does when it starts; how many are in force, and
+/// why each of the others is not.
+fn open(components: impl Iterator<Item = Vec<u8>>) -> (usize, Vec<String>) {
+    let dir = tempfile::tempdir().unwrap();
+    let plugins = dir.path().join("plugins");
+    fs::create_dir(&plugins).unwrap();
+    fs::write(plugins.join("victim.wasm"), Guest::default().component()).unwrap();
+    let mut count = 0;
+    for component in components {
+        fs::write(plugins.join(format!("a{count}.wasm")), component).unwrap();
+        count += 1;
+    }
+    let options = Options {
+        directory: Some(plugins),
+        keep: dir.path().join("keep"),
+        limits: Limits {
+            batch_time_max: Duration::from_millis(20),
+            ..Limits::default()
+        },
+        cache_key: [7; 32],
+    };
+    let opened = Plugins::open(options, Arc::new(ManualClock::new(Timestamp(0)))).unwrap();
+    let mut list = opened.list();
+    let victim = list.pop().unwrap();
+    assert_eq!((victim.name.as_str(), list.len()), ("victim", count));
+    assert!(victim.version.is_some());
+    let whys = list.iter().filter_map(|plugin| plugin.refused.as_ref());
+    let whys: Vec<String> = whys.map(|refused| refused.why.clone()).collect();
+    let running = list
+        .iter()
+        .filter(|plugin| plugin.version.is_some())
+        .count();
+    assert_eq!(running + whys.len(), count, "each is in force or refused");
+    (running, whys)
+}
+
+#[test]
+fn a_component_that_ends_too_early_is_refused_wherever_it_ends() {
+    let whole = Guest::default().component();
+    let cut_off = (0..whole.len()).map(|end| whole[..end].to_vec());
+    let (running, whys) = open(cut_off);
+    // At the end of a section at the end it is still one, without its names or its producers.
+    assert!(running < 8, "{running} of {} run", whole.len());
+    assert!(whys.iter().all(|why| !why.is_empty()));
+}
+
+#[test]
+fn a_component_with_a_flipped_bit_is_refused_or_runs_and_harms_nobody() {
+    let whole = Guest::default().component();
+    let mut random = Random::new(SEED);
+    let mut random = |below: usize| random.below(below as u64) as usize;
+    let flipped = (0..whole.len()).step_by(8).map(|place| {
+        let mut flipped = whole.clone();
+        flipped[place] ^= 1 << random(8);
+        flipped
+    });
+    let (running, whys) = open(flipped);
+    assert!(
+        0 < running && running < whys.len(),
+        "seed {SEED}: {running} run"
+    );
+}
+
+#[test]
+fn a_component_with_bytes_of_another_place_is_refused_or_runs_and_harms_nobody() {
+    let whole = Guest::default().component();
+    let mut random = Random::new(SEED);
+    let mut random = |below: usize| random.below(below as u64) as usize;
+    let shuffled = (0..400).map(|_| {
+        let mut shuffled = whole.clone();
+        let length = 1 + random(16);
+        let (from, to) = (random(whole.len() - length), random(whole.len() - length));
+        shuffled.copy_within(from..from + length, to);
+        shuffled
+    });
+    let (_, whys) = open(shuffled);
+    assert!(200 < whys.len(), "seed {SEED}: {} are refused", whys.len());
+}
+
+#[tokio::test]
+async fn a_core_module_is_refused_with_what_to_build_instead() {
+    let module = wat::parse_str("(module (memory 1))").unwrap();
+    is_refused(&module, &["core module, not a component", "wasm32-wasip2"]).await;
+}
+
+#[tokio::test]
+async fn compiled_code_is_refused() {
+    let ground = arena::arena(&Guest::default().component()).await;
+    let compiled = ground
+        .service
+        .buckets()
+        .parent()
+        .unwrap()
+        .join("plugins/compiled");
+    let file = fs::read_dir(compiled)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    // Behind the 32 bytes that say whose it is.
+    let code = fs::read(file).unwrap().split_off(32);
+    is_refused(&code, &["it is compiled code"]).await;
+}
+
+#[tokio::test]
+async fn what_is_no_component_at_all_is_refused() {
+    for file in [&b""[..], b"#!/bin/sh\n", b"\x1f\x8b\x08\x00\x00", b"\0asm"] {
+        is_refused(file, &["byte "]).await;
+    }
+}
+
+#[tokio::test]
+async fn an_import_of_files_is_refused_by_its_name() {
+    let guest = Guest {
+        imports: r#"(import "wasi:filesystem/preopens@0.2.6" "get-directories"
+            (func $open (param i32)))"#
+            .to_owned(),
+        ..Guest::default()
+    };
+    is_refused(
+        &guest.component(),
+        &["wasi:filesystem/", "which no plugin may have"],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn an_import_of_the_network_is_refused_by_its_name() {
+    let guest = Guest {
+        imports: r#"(import "wasi:sockets/instance-network@0.2.6" "instance-network"
+            (func $dial (result i32)))"#
+            .to_owned(),
+        ..Guest::default()
+    };
+    is_refused(
+        &guest.component(),
+        &["wasi:sockets/", "which no plugin may have"],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn an_import_that_nobody_knows_is_refused_by_its_name() {
+    let guest = Guest {
+        imports: r#"(import "acme:vault/secrets@1.0.0" "open" (func $open (result i32)))"#
+            .to_owned(),
+        ..Guest::default()
+    };
+    let whys = ["it imports acme:vault/secrets@1.0.0, which no plugin may have"];
+    is_refused(&guest.component(), &whys).await;
+}
+
+#[tokio::test]
+async fn a_component_of_another_version_of_the_interfaces_is_told_which_the_host_has() {
+    let guest = Guest {
+        wit_version: "0.2.0",
+        ..Guest::default()
+    };
+    let whys = [
+        "it imports millrace:plugin/context@0.2.0",
+        "the host has",
+        "@0.1.",
+    ];
+    is_refused(&guest.component(), &whys).await;
+}
+
+#[tokio::test]
+async fn a_component_of_another_world_is_told_which_there_are() {
+    let component = wat::parse_str("(component (core module))").unwrap();
+    let whys = [
+        "of no world of millrace:plugin@0.1.0",
+        "transformer",
+        "transformer-simple",
+    ];
+    is_refused(&component, &whys).await;
+}
+
+#[tokio::test]
+async fn a_component_that_lacks_one_interface_of_its_world_is_told_which() {
+    let whole = Guest::default().component();
+    let text = b"millrace:plugin/lifecycle@0.1.0";
+    let mut without = whole.clone();
+    for place in 0..whole.len() - text.len() {
+        if whole[place..].starts_with(text) {
+            without[place..place + text.len()].copy_from_slice(b"millrace:plugin/lifecyclo@0.1.0");
+        }
+    }
+    is_refused(&without, &["of no world", "lifecycle"]).await;
+}
+
+#[tokio::test]
+async fn a_component_that_needs_what_it_does_not_have_is_refused() {
+    let module = r#"(module (import "nowhere" "nothing" (func)))"#;
+    assert!(std::panic::catch_unwind(|| wrap(module, "transformer")).is_err());
+    let text = r#"(component (core module $m (import "nowhere" "nothing" (func)))
+        (core instance (instantiate $m)))"#;
+    let text = wat::parse_str(text).unwrap();
+    is_refused(&text, &["nowhere"]).await;
+}
+
+/// The plugins of this repository, where they are built, are as good as those from text.
+#[test]
+fn built_components_with_flipped_bits_are_refused_or_run_and_harm_nobody() {
+    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../plugins"));
+    let built = fs::read(root.join("drop-bots/drop-bots.wasm"));
+    let whole = built.unwrap_or_else(|_| simple::component(""));
+    let mut random = Random::new(SEED);
+    let mut random = |below: usize| random.below(below as u64) as usize;
+    let flipped = (0..60).map(|_| {
+        let mut flipped = whole.clone();
+        for _ in 0..8 {
+            flipped[random(whole.len())] ^= 1 << random(8);
+        }
+        flipped
+    });
+    let (running, whys) = open(flipped);
+    assert!(running < whys.len(), "seed {SEED}: {running} run");
+}

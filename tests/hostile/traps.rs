@@ -1,0 +1,141 @@
+//! Guests that trap: how many records it costs, and how many calls.
+
+use millrace_tests::base64;
+use serde_json::Value;
+
+use crate::arena::{arena, attack, goes_on, replace};
+use crate::ground::{Ground, accounts_for};
+use crate::guest::Guest;
+use std::time::Duration;
+
+/// Records of one batch.
+const RECORDS: usize = 500;
+
+/// Hands a batch whose records of these places are marked to a guest that traps on them; the
+/// ground afterwards.
+async fn trapped_by(marked: impl Fn(usize) -> bool) -> Ground {
+    let ground = arena(&Guest::attacking("(unreachable)").component()).await;
+    let records: Vec<String> = (0..RECORDS)
+        .map(|place| match marked(place) {
+            true => format!("{place}!"),
+            false => place.to_string(),
+        })
+        .collect();
+    let records: Vec<&str> = records.iter().map(String::as_str).collect();
+    attack(&ground, &records).await;
+    ground
+}
+
+/// Exactly the record at `place` fails, all others are delivered in their order.
+async fn only_this_one_fails(place: usize) {
+    let ground = trapped_by(|other| other == place).await;
+    let failed = ground.failed("attacker");
+    assert_eq!(failed.len(), 1, "{failed:?}");
+    assert_eq!(failed[0]["rawData"], base64(format!("{place}!")));
+    let message = failed[0]["errorMessage"].as_str().unwrap();
+    assert!(message.contains("unreachable"), "{message}");
+    let others = (0..RECORDS).filter(|other| *other != place);
+    let others: Vec<String> = others.map(|other| other.to_string()).collect();
+    assert_eq!(ground.delivered("attacker"), others);
+    // The batch twice, then two halves nine times.
+    let page = ground.plugin("attacker").await;
+    let calls = page["calls"].as_u64().unwrap();
+    assert!(calls <= 20, "{calls} calls");
+    assert!(page["traps"].as_u64().unwrap() <= 11, "{page}");
+}
+
+#[tokio::test]
+async fn a_trap_on_the_first_record_costs_that_record() {
+    only_this_one_fails(0).await;
+}
+
+#[tokio::test]
+async fn a_trap_on_a_record_in_the_middle_costs_that_record() {
+    only_this_one_fails(RECORDS / 2).await;
+}
+
+#[tokio::test]
+async fn a_trap_on_the_last_record_costs_that_record() {
+    only_this_one_fails(RECORDS - 1).await;
+}
+
+#[tokio::test]
+async fn traps_on_two_records_far_apart_cost_these_two() {
+    let ground = trapped_by(|place| place == 3 || place == 490).await;
+    let failed = ground.failed("attacker");
+    let failed: Vec<&Value> = failed.iter().map(|line| &line["rawData"]).collect();
+    assert_eq!(failed, [&base64("3!"), &base64("490!")]);
+    assert_eq!(ground.delivered("attacker").len(), RECORDS - 2);
+}
+
+#[tokio::test]
+async fn a_guest_that_traps_on_every_record_costs_a_few_calls_and_its_stream_goes_on() {
+    let ground = trapped_by(|_| true).await;
+    assert_eq!(ground.failed("attacker").len(), RECORDS);
+    let calls = ground.plugin("attacker").await["calls"].clone();
+    assert!(calls.as_u64().unwrap() <= 60, "{calls} calls");
+    goes_on(&ground).await;
+}
+
+#[tokio::test]
+async fn a_guest_that_never_comes_to_an_end_costs_a_few_deadlines_for_a_whole_batch() {
+    let guest = Guest::attacking("(loop $for_ever (br $for_ever))");
+    let ground = arena(&guest.component()).await;
+    attack(&ground, &["!"; RECORDS]).await;
+    assert_eq!(ground.failed("attacker").len(), RECORDS);
+    let deadlines = ground.plugin("attacker").await["deadlines"].clone();
+    assert!(deadlines.as_u64().unwrap() <= 30, "{deadlines} deadlines");
+}
+
+#[tokio::test]
+async fn what_a_guest_left_in_its_memory_is_gone_after_a_trap() {
+    // A marked record leaves a trace at 256 and traps. Who finds the trace answers with nothing.
+    let guest = Guest {
+        fields: "(global $trace (mut i32) (i32.const 0))".to_owned(),
+        init: "(if (i32.load (i32.const 256)) (then (unreachable)))
+            (if (global.get $trace) (then (unreachable)))"
+            .to_owned(),
+        ..Guest::attacking(
+            "(i32.store (i32.const 256) (i32.const 1))
+            (global.set $trace (i32.const 1))
+            (unreachable)",
+        )
+    };
+    let ground = arena(&guest.component()).await;
+    for _ in 0..5 {
+        tokio::join!(
+            ground.deliver("attacker", &["a", "!", "b"]),
+            ground.victim_works()
+        );
+    }
+    assert_eq!(ground.delivered("attacker"), ["a", "b"].repeat(5));
+    assert_eq!(ground.failed("attacker").len(), 5);
+    accounts_for(&ground.client.delivery("attacker").await, 15);
+}
+
+#[tokio::test]
+async fn a_guest_that_comes_to_life_for_the_loader_only_holds_up_its_own_stream() {
+    let guest = Guest {
+        init: "(if (i64.ne (call $now_ms) (i64.const 1700000000000)) (then (unreachable)))"
+            .to_owned(),
+        ..Guest::default()
+    };
+    let ground = arena(&guest.component()).await;
+    ground.service.pass(Duration::from_secs(1));
+    ground.client.put_delivery("attacker", &["a"]).await;
+    ground.service.pass(Duration::from_secs(1000));
+    let status = ground
+        .client
+        .delivery_until("attacker", |s| s["trouble"].is_string())
+        .await;
+    println!("{status}");
+    ground.victim_works().await;
+    replace(&ground, &Guest::numbered(1).component());
+    ground.plugin_when("attacker", |p| p["swaps"] == 1).await;
+    for _ in 0..200 {
+        ground.victim_works().await;
+        ground.service.pass(Duration::from_secs(10));
+    }
+    println!("{}", ground.client.delivery("attacker").await);
+    panic!();
+}
