@@ -8,12 +8,12 @@ use crate::guest::Guest;
 
 async fn lie(attack: &str, reason: &'static str) {
     let guest = Guest::attacking(attack);
-    Attack::that_lies(&guest, reason).is_endured().await;
+    Attack::that_lies(&guest, reason).endured().await;
 }
 
 async fn trap(attack: &str, reason: &'static str) {
     let guest = Guest::attacking(attack);
-    Attack::that_traps(&guest, reason).is_endured().await;
+    Attack::that_traps(&guest, reason).endured().await;
 }
 
 #[tokio::test]
@@ -179,7 +179,7 @@ async fn a_fault_that_is_not_text_traps() {
             (i32.store offset=12 (local.get $answer) (i32.const 2))",
         )
     };
-    Attack::that_traps(&guest, "utf-8").is_endured().await;
+    Attack::that_traps(&guest, "utf-8").endured().await;
 }
 
 #[tokio::test]

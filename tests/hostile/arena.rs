@@ -53,7 +53,7 @@ impl Attack {
 
     /// The marked record fails alone and with a reason, those beside it are delivered, the stream
     /// goes on, and the victim notices nothing.
-    pub async fn is_endured(self) {
+    pub async fn endured(self) {
         let ground = arena(&self.component).await;
         attack(&ground, &["before", "!", "after"]).await;
         assert_eq!(ground.delivered("attacker"), ["before", "after"]);

@@ -44,7 +44,7 @@ async fn a_flood_of_counts_ends_at_the_limit_of_calls() {
         (call $counter (i32.const 128) (i32.const 3) (i64.const 1))
         (br $again))";
     Attack::that_traps(&Guest::attacking(attack), TOO_MANY)
-        .is_endured()
+        .endured()
         .await;
 }
 
@@ -52,7 +52,7 @@ async fn a_flood_of_counts_ends_at_the_limit_of_calls() {
 async fn a_flood_of_questions_for_the_time_ends_at_the_limit_of_calls() {
     let attack = "(loop $again (drop (call $now_ms)) (br $again))";
     Attack::that_traps(&Guest::attacking(attack), TOO_MANY)
-        .is_endured()
+        .endured()
         .await;
 }
 
@@ -62,7 +62,7 @@ async fn a_flood_of_questions_for_configuration_ends_at_the_limit_of_calls() {
         (call $config (i32.const 128) (i32.const 3) (i32.const 300))
         (br $again))";
     Attack::that_traps(&Guest::attacking(attack), TOO_MANY)
-        .is_endured()
+        .endured()
         .await;
 }
 
@@ -73,7 +73,7 @@ async fn a_flood_of_printed_lines_ends_at_the_limit_of_calls() {
           (call $print (local.get $i) (i32.const 256) (i32.const 7) (i32.const 300))
           (br $again))";
     Attack::that_traps(&with_wasi(attack), TOO_MANY)
-        .is_endured()
+        .endured()
         .await;
 }
 
@@ -87,14 +87,14 @@ async fn a_flood_of_random_bytes_ends_with_the_time_of_the_batch() {
         realloc: realloc.to_owned(),
         ..with_wasi(attack)
     };
-    Attack::that_takes_too_long(&guest).is_endured().await;
+    Attack::that_takes_too_long(&guest).endured().await;
 }
 
 #[tokio::test]
 async fn random_bytes_by_the_gigabyte_are_not_given() {
     let attack = "(call $random (i64.const 1073741824) (i32.const 300))";
     Attack::that_traps(&with_wasi(attack), "exceeds limit 65536")
-        .is_endured()
+        .endured()
         .await;
 }
 
@@ -102,7 +102,7 @@ async fn random_bytes_by_the_gigabyte_are_not_given() {
 async fn handles_that_are_never_given_back_run_out() {
     let attack = "(loop $again (drop (call $stdout)) (br $again))";
     Attack::that_traps(&with_wasi(attack), "handle")
-        .is_endured()
+        .endured()
         .await;
 }
 
@@ -110,7 +110,7 @@ async fn handles_that_are_never_given_back_run_out() {
 async fn a_handle_that_was_never_given_traps() {
     let attack = "(call $drop (i32.const 1234))";
     Attack::that_traps(&with_wasi(attack), "unknown handle index 1234")
-        .is_endured()
+        .endured()
         .await;
 }
 
@@ -120,7 +120,7 @@ async fn a_handle_that_was_given_back_traps() {
         (call $drop (local.get $i))
         (call $print (local.get $i) (i32.const 256) (i32.const 7) (i32.const 300))";
     Attack::that_traps(&with_wasi(attack), "unknown handle index")
-        .is_endured()
+        .endured()
         .await;
 }
 
@@ -128,7 +128,7 @@ async fn a_handle_that_was_given_back_traps() {
 async fn a_guest_that_ends_itself_ends_only_its_call() {
     let attack = "(call $exit (i32.const 1))";
     Attack::that_traps(&with_wasi(attack), "exit")
-        .is_endured()
+        .endured()
         .await;
 }
 
@@ -137,7 +137,7 @@ async fn what_a_guest_printed_last_is_told_with_its_trap() {
     let attack = "(call $print (call $stderr) (i32.const 256) (i32.const 7) (i32.const 300))
         (unreachable)";
     Attack::that_traps(&with_wasi(attack), ": a line")
-        .is_endured()
+        .endured()
         .await;
 }
 
@@ -145,7 +145,7 @@ async fn what_a_guest_printed_last_is_told_with_its_trap() {
 async fn a_line_that_lies_outside_of_memory_traps() {
     let attack = "(call $log (i32.const 2) (i32.const 0) (i32.const -1))";
     Attack::that_traps(&Guest::attacking(attack), "out of bounds")
-        .is_endured()
+        .endured()
         .await;
 }
 
@@ -154,7 +154,7 @@ async fn a_line_of_more_than_a_batch_may_give_traps() {
     let attack = "(drop (memory.grow (i32.const 1000)))
         (call $log (i32.const 2) (i32.const 4096) (i32.const 64000000))";
     Attack::that_traps(&Guest::attacking(attack), "fuel")
-        .is_endured()
+        .endured()
         .await;
 }
 
@@ -166,7 +166,7 @@ async fn a_guest_that_calls_the_host_from_within_a_call_of_the_host_traps() {
         ..with_wasi("(call $random (i64.const 777) (i32.const 300))")
     };
     Attack::that_traps(&guest, "cannot leave component instance")
-        .is_endured()
+        .endured()
         .await;
 }
 
@@ -176,14 +176,14 @@ async fn a_line_that_is_not_text_traps() {
         fields: r#"(data (i32.const 256) "\ff\fe")"#.to_owned(),
         ..Guest::attacking("(call $log (i32.const 2) (i32.const 256) (i32.const 2))")
     };
-    Attack::that_traps(&guest, "utf-8").is_endured().await;
+    Attack::that_traps(&guest, "utf-8").endured().await;
 }
 
 #[tokio::test]
 async fn a_level_that_there_is_not_traps() {
     let attack = "(call $log (i32.const 99) (i32.const 128) (i32.const 3))";
     Attack::that_traps(&Guest::attacking(attack), "discriminant")
-        .is_endured()
+        .endured()
         .await;
 }
 

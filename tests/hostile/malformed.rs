@@ -51,6 +51,11 @@ fn open(components: impl Iterator<Item = Vec<u8>>) -> (usize, Vec<String>) {
     (running, whys)
 }
 
+/// A number below `limit`.
+fn below_of(random: &mut Random, limit: usize) -> usize {
+    usize::try_from(random.below(limit as u64)).unwrap()
+}
+
 #[test]
 fn a_component_that_ends_too_early_is_refused_wherever_it_ends() {
     let whole = Guest::default().component();
@@ -65,7 +70,7 @@ fn a_component_that_ends_too_early_is_refused_wherever_it_ends() {
 fn a_component_with_a_flipped_bit_is_refused_or_runs_and_harms_nobody() {
     let whole = Guest::default().component();
     let mut random = Random::new(SEED);
-    let mut random = |below: usize| random.below(below as u64) as usize;
+    let mut random = |below| below_of(&mut random, below);
     let flipped = (0..whole.len()).step_by(8).map(|place| {
         let mut flipped = whole.clone();
         flipped[place] ^= 1 << random(8);
@@ -82,7 +87,7 @@ fn a_component_with_a_flipped_bit_is_refused_or_runs_and_harms_nobody() {
 fn a_component_with_bytes_of_another_place_is_refused_or_runs_and_harms_nobody() {
     let whole = Guest::default().component();
     let mut random = Random::new(SEED);
-    let mut random = |below: usize| random.below(below as u64) as usize;
+    let mut random = |below| below_of(&mut random, below);
     let shuffled = (0..400).map(|_| {
         let mut shuffled = whole.clone();
         let length = 1 + random(16);
@@ -223,7 +228,7 @@ fn built_components_with_flipped_bits_are_refused_or_run_and_harm_nobody() {
     let built = fs::read(root.join("drop-bots/drop-bots.wasm"));
     let whole = built.unwrap_or_else(|_| simple::component(""));
     let mut random = Random::new(SEED);
-    let mut random = |below: usize| random.below(below as u64) as usize;
+    let mut random = |below| below_of(&mut random, below);
     let flipped = (0..60).map(|_| {
         let mut flipped = whole.clone();
         for _ in 0..8 {

@@ -8,7 +8,7 @@ use crate::simple;
 async fn memory_that_grows_without_end_traps_at_the_limit() {
     let attack = "(loop $more (drop (memory.grow (i32.const 16))) (br $more))";
     let guest = Guest::attacking(attack);
-    Attack::that_traps(&guest, "memory").is_endured().await;
+    Attack::that_traps(&guest, "memory").endured().await;
 }
 
 #[tokio::test]
@@ -20,7 +20,7 @@ async fn a_table_that_grows_without_end_traps_at_the_limit() {
         fields: "(table $all 0 funcref)".to_owned(),
         ..Guest::attacking(attack)
     };
-    Attack::that_traps(&guest, "table").is_endured().await;
+    Attack::that_traps(&guest, "table").endured().await;
 }
 
 #[tokio::test]
@@ -68,7 +68,7 @@ async fn an_answer_with_millions_of_outputs_is_not_taken() {
         (i32.store offset=4 (local.get $answer) (i32.const 65536))
         (i32.store offset=8 (local.get $answer) (i32.const 7000000))",
     );
-    Attack::that_traps(&guest, "fuel").is_endured().await;
+    Attack::that_traps(&guest, "fuel").endured().await;
 }
 
 #[tokio::test]
@@ -78,7 +78,7 @@ async fn an_answer_with_many_megabytes_is_not_taken() {
         (i32.store offset=12 (local.get $answer) (i32.const 65536))
         (i32.store offset=16 (local.get $answer) (i32.const 64000000))",
     );
-    Attack::that_traps(&guest, "fuel").is_endured().await;
+    Attack::that_traps(&guest, "fuel").endured().await;
 }
 
 #[tokio::test]
@@ -102,5 +102,5 @@ async fn a_megabyte_that_is_answered_a_hundred_times_counts_each_time() {
         code: "Lambda.FunctionError",
         reason: "fuel",
     };
-    attack.is_endured().await;
+    attack.endured().await;
 }

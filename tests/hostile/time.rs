@@ -8,7 +8,7 @@ const ENDLESS: &str = "(loop $for_ever (br $for_ever))";
 #[tokio::test]
 async fn an_endless_loop_costs_the_record_that_starts_it() {
     let guest = Guest::attacking(ENDLESS);
-    Attack::that_takes_too_long(&guest).is_endured().await;
+    Attack::that_takes_too_long(&guest).endured().await;
 }
 
 #[tokio::test]
@@ -18,7 +18,7 @@ async fn an_endless_loop_after_the_answer_is_stopped_like_one_before_it() {
         after: format!("(if (global.get $wild) (then {ENDLESS}))"),
         ..Guest::attacking("(global.set $wild (i32.const 1))")
     };
-    Attack::that_takes_too_long(&guest).is_endured().await;
+    Attack::that_takes_too_long(&guest).endured().await;
 }
 
 #[tokio::test]
@@ -28,7 +28,7 @@ async fn endless_recursion_ends_with_the_stack() {
         ..Guest::attacking("(call $deeper)")
     };
     Attack::that_traps(&guest, "call stack exhausted")
-        .is_endured()
+        .endured()
         .await;
 }
 
@@ -42,7 +42,7 @@ async fn recursion_through_a_table_ends_with_the_stack() {
         ..Guest::attacking("(call $there)")
     };
     Attack::that_traps(&guest, "call stack exhausted")
-        .is_endured()
+        .endured()
         .await;
 }
 
@@ -54,7 +54,7 @@ async fn filling_all_memory_again_and_again_is_stopped_between_two_fills() {
           (memory.fill (i32.const 65536) (i32.const 7) (i32.const 65000000))
           (br $again))",
     );
-    Attack::that_takes_too_long(&guest).is_endured().await;
+    Attack::that_takes_too_long(&guest).endured().await;
 }
 
 #[tokio::test]
@@ -65,7 +65,7 @@ async fn copying_all_memory_again_and_again_is_stopped_between_two_copies() {
           (memory.copy (i32.const 65536) (i32.const 65537) (i32.const 65000000))
           (br $again))",
     );
-    Attack::that_takes_too_long(&guest).is_endured().await;
+    Attack::that_takes_too_long(&guest).endured().await;
 }
 
 #[tokio::test]
@@ -77,7 +77,7 @@ async fn a_guest_that_wants_to_sleep_traps_at_once() {
         ..Guest::attacking("(drop (call $wait (i64.const 3600000000000)))")
     };
     Attack::that_traps(&guest, "a plugin cannot sleep")
-        .is_endured()
+        .endured()
         .await;
 }
 

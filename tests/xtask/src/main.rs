@@ -56,6 +56,7 @@ fn demo(workspace: &Workspace, arguments: &[String]) -> Result<bool, String> {
 }
 
 fn bench(workspace: &Workspace, arguments: &[String]) -> Result<bool, String> {
+    plugins::build(workspace)?;
     process::must(&mut workspace.cargo(&["build", "--release", "--bin", "millrace"]))?;
     let mut run = workspace.cargo(&["run", "--release", "--package", "bench", "--"]);
     process::succeeds(run.args(arguments))
