@@ -121,7 +121,7 @@ fn plugins_and_json_logs_are_accepted() {
         let line: serde_json::Value = serde_json::from_str(line).unwrap();
         assert!(line["level"].is_string());
     }
-    assert!(log.contains("does not load plugins yet"), "{log}");
+    assert!(log.contains("no more requests are taken"), "{log}");
 }
 
 #[test]

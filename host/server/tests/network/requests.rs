@@ -201,7 +201,7 @@ async fn health_and_metrics_are_told() {
     .await;
     let metrics = ask(&server, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
     for expected in [
-        "millrace_requests_total{operation=\"ListStreams\",code=\"OK\"} 1",
+        "millrace_requests_total{service=\"kinesis\",operation=\"ListStreams\",code=\"OK\"} 1",
         "millrace_incoming_records_total 0",
         "millrace_store_healthy 1",
     ] {

@@ -29,16 +29,17 @@ pub(super) async fn create(client: &mut Client, has_plugin: bool) -> Result<(), 
         "BufferingHints": {"SizeInMBs": 1, "IntervalInSeconds": 2},
         "CompressionFormat": "GZIP",
     });
+    // A component need not end its records with a line feed; the objects are read line by line.
+    let mut processors = vec![json!({"Type": "AppendDelimiterToRecord"})];
     if has_plugin {
         let function = format!(
             "arn:aws:lambda:{REGION}:{ACCOUNT}:function:{}",
             plugin::NAME
         );
         let parameter = json!({"ParameterName": "LambdaArn", "ParameterValue": function});
-        let processor = json!({"Type": "Lambda", "Parameters": [parameter]});
-        destination["ProcessingConfiguration"] =
-            json!({"Enabled": true, "Processors": [processor]});
+        processors.push(json!({"Type": "Lambda", "Parameters": [parameter]}));
     }
+    destination["ProcessingConfiguration"] = json!({"Enabled": true, "Processors": processors});
     let input = json!({
         "DeliveryStreamName": NAME,
         "DeliveryStreamType": "KinesisStreamAsSource",
