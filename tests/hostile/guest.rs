@@ -10,7 +10,7 @@ use wit_parser::{Resolve, WorldId};
 const WIT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../wit/0.1");
 
 /// What every core module has. Memory: 8 the answer of `init`, 32 that of `describe` with its texts
-/// at 128, 256 to 4095 for the tests' data, 4096 and more taken by `$alloc` until the batch is over.
+/// at 128, 256 to 4095 for the tests' data, 4096 and more taken by `$alloc` until a batch is over.
 pub const FOUNDATION: &str = r#"
   (global $free (mut i32) (i32.const 4096))
   (data (i32.const 32) "\80\00\00\00\03\00\00\00\84\00\00\00\01\00\00\00")
@@ -170,6 +170,8 @@ pub struct Guest {
     pub realloc: String,
     /// What it does when the host has taken the answer of `transform`.
     pub after: String,
+    /// Locals of `transform` besides those of the kit.
+    pub locals: String,
     /// What `transform` does with a batch that holds a marked record, after it has kept all in
     /// `$answer`. It has the locals `$i` and `$long`, and its parameters `$bytes`, `$length`,
     /// `$ends` and `$count`.
@@ -187,6 +189,7 @@ impl Default for Guest {
             describe: String::new(),
             realloc: String::new(),
             after: String::new(),
+            locals: String::new(),
             attack: String::new(),
         }
     }
@@ -241,6 +244,7 @@ impl Guest {
             describe,
             realloc,
             after,
+            locals,
             attack,
             ..
         } = self;
@@ -259,7 +263,7 @@ impl Guest {
               (func (export "millrace:plugin/transform@VERSION#transform")
                 (param $bytes i32) (param $length i32) (param $ends i32) (param $count i32)
                 (result i32)
-                (local $answer i32) (local $i i32) (local $long i64)
+                (local $answer i32) (local $i i32) (local $long i64) {locals}
                 (local.set $answer (call $keep
                   (local.get $bytes) (local.get $length) (local.get $ends) (local.get $count)))
                 (if (call $is_marked (local.get $bytes) (local.get $length))

@@ -108,8 +108,9 @@ impl Connection {
     fn post(&mut self, path: &str, target: &str, input: &Value) -> Option<Value> {
         let body = input.to_string();
         let head = format!(
-            "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/x-amz-json-1.1\r\n\
-             x-amz-target: {target}\r\ncontent-length: {}\r\n\r\n",
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\n\
+             content-type: application/x-amz-json-1.1\r\nx-amz-target: {target}\r\n\
+             content-length: {}\r\n\r\n",
             body.len()
         );
         self.0.get_mut().write_all((head + &body).as_bytes()).ok()?;

@@ -227,8 +227,9 @@ impl World {
         if origin == Origin::Stream {
             self.source().await;
             input["DeliveryStreamType"] = json!("KinesisStreamAsSource");
+            let arn = format!("arn:aws:kinesis:eu-west-1:000000000000:stream/{SOURCE}");
             input["KinesisStreamSourceConfiguration"] = json!({
-                "KinesisStreamARN": format!("arn:aws:kinesis:eu-west-1:000000000000:stream/{SOURCE}"),
+                "KinesisStreamARN": arn,
                 "RoleARN": "arn:aws:iam::000000000000:role/any",
             });
         }
