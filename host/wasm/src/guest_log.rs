@@ -130,7 +130,51 @@ pub(crate) fn printable(text: &str, bytes_max: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::{Debug, Write};
+    use std::sync::Arc;
+
+    use tracing::field::{Field, Visit};
+    use tracing::span::{Attributes, Id, Record};
+    use tracing::{Event, Metadata, Subscriber};
+
     use super::*;
+
+    /// Takes every event's fields as text.
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<String>>>);
+
+    struct Line(String);
+
+    impl Visit for Line {
+        fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+            write!(self.0, "{field}={value:?} ").unwrap();
+        }
+    }
+
+    impl Subscriber for Lines {
+        fn enabled(&self, _: &Metadata<'_>) -> bool {
+            true
+        }
+
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(1)
+        }
+
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+        fn event(&self, event: &Event<'_>) {
+            let metadata = event.metadata();
+            let mut line = Line(format!("{} {} ", metadata.level(), metadata.target()));
+            event.record(&mut line);
+            lock(&self.0).push(line.0);
+        }
+
+        fn enter(&self, _: &Id) {}
+
+        fn exit(&self, _: &Id) {}
+    }
 
     fn log() -> GuestLog {
         let limits = Limits {
@@ -170,5 +214,25 @@ mod tests {
         assert_eq!(printable("a\x1b[2Jb\n", 100), "a\\u{1b}[2Jb\\n");
         assert_eq!(printable("éééé", 5), "éé…");
         assert_eq!(printable("", 0), "");
+    }
+    #[test]
+    fn a_line_stands_in_the_log_once_cut_under_its_plugin_and_cannot_look_like_another() {
+        let lines = Lines::default();
+        let log = GuestLog::new(PluginName::parse("a").unwrap(), &Limits::default());
+        tracing::subscriber::with_default(lines.clone(), || {
+            log.line(
+                Level::Info,
+                "one\n2026-01-01 ERROR another\r\x1b[2J\u{9b}31m\0",
+            );
+            log.line(Level::Error, &"x".repeat(1024 * 1024));
+        });
+        let lines = lock(&lines.0).clone();
+        assert_eq!(lines.len(), 2);
+        assert!(lines[0].starts_with("INFO plugin "), "{}", lines[0]);
+        assert!(lines[0].contains("plugin=\"a\""), "{}", lines[0]);
+        assert!(!lines[0].contains(char::is_control), "{}", lines[0]);
+        assert!(lines[0].contains("one\\n2026-01-01"), "{}", lines[0]);
+        assert!(lines[1].starts_with("ERROR plugin "));
+        assert!(lines[1].len() < 1_200, "{} bytes", lines[1].len());
     }
 }

@@ -39,8 +39,8 @@ pub struct Limits {
     pub memory_bytes_max: usize,
     /// How long one batch may take. A guest that takes longer traps.
     pub batch_time_max: Duration,
-    /// Bytes that the host takes out of the guest for one batch, whatever they are: outputs, log
-    /// lines. A guest that gives more traps.
+    /// Bytes that the host takes out of the guest at once: the outputs of a batch, or a log line. A
+    /// guest that gives more traps.
     pub output_bytes_max: usize,
     /// Calls to the host during one batch. One more traps.
     pub host_calls_max: u32,

@@ -1,6 +1,7 @@
 //! What a plugin made of a batch, once it is known to keep the rules of its interface.
 
 use crate::bindings::types::Status as WitStatus;
+use crate::limits::REASON_BYTES_MAX;
 use crate::slab::Slab;
 
 /// What became of one record.
@@ -31,7 +32,7 @@ pub struct Output<'a> {
     pub source: usize,
     /// What became of the source.
     pub status: Status,
-    /// A record, or the reason.
+    /// A record, or the reason, which is cut where it is longer than anybody reads.
     pub data: &'a [u8],
 }
 
@@ -52,7 +53,10 @@ impl Outputs {
             .map(|((source, status), data)| Output {
                 source: usize::try_from(*source).unwrap_or(usize::MAX),
                 status: *status,
-                data,
+                data: match status {
+                    Status::Failed => cut(data),
+                    Status::Ok | Status::Dropped => data,
+                },
             })
     }
 
@@ -85,6 +89,11 @@ impl Outputs {
             false => Some(format!("no output of record {named}")),
         }
     }
+}
+
+/// The beginning of a reason.
+fn cut(reason: &[u8]) -> &[u8] {
+    reason.get(..REASON_BYTES_MAX).unwrap_or(reason)
 }
 
 #[cfg(test)]
@@ -137,5 +146,16 @@ mod tests {
             let told = fault(bad, 3).unwrap();
             assert!(told.contains(what), "{bad:?}: {told}");
         }
+    }
+    /// A guest could have a megabyte of anything written beside each record that it fails.
+    #[test]
+    fn a_reason_is_cut_and_a_record_is_not() {
+        let mut data = Slab::default();
+        let long = [b'x'; REASON_BYTES_MAX + 1];
+        assert!(data.push(&long) && data.push(&long) && data.push(b"short"));
+        let heads = vec![(0, Status::Ok), (1, Status::Failed), (2, Status::Failed)];
+        let outputs = Outputs { heads, data };
+        let lengths: Vec<usize> = outputs.iter().map(|output| output.data.len()).collect();
+        assert_eq!(lengths, [REASON_BYTES_MAX + 1, REASON_BYTES_MAX, 5]);
     }
 }

@@ -6,9 +6,12 @@
 //! durable, each of its objects is made, the store has answered, the commit is durable.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde_json::json;
-use store::disk::simulated::{Random, Replay, SimulatedDisk, Survival};
+use store::disk::simulated::{
+    AfterFailedSync, Call, Failure, Fault, Random, Replay, SimulatedDisk, Survival,
+};
 use tokio::task::JoinSet;
 
 use crate::buckets::{Buckets, Put};
@@ -18,12 +21,43 @@ use crate::world::{Components, Ground, Origin, World, destination, processing};
 
 /// Puts and flushes of a run at the same time, so many times.
 const ROUNDS: u32 = 6;
-const PRODUCERS: u32 = 3;
+/// The same of a run in which a sync fails.
+const ROUNDS_WITH_A_FAILURE: u32 = 3;
 /// Crashed processes that are brought to their end at the same time.
 const SURVIVORS_MAX: usize = 8;
 
+/// What is recorded.
+#[derive(Clone, Copy)]
+struct Case {
+    origin: Origin,
+    plugin: Option<&'static str>,
+    /// The sync that fails, counted from when the delivery stream is ACTIVE, and what becomes of
+    /// what it should have synced.
+    failing_sync: Option<(u64, AfterFailedSync)>,
+}
+
+impl Case {
+    fn of(origin: Origin, plugin: Option<&'static str>) -> Self {
+        Self {
+            origin,
+            plugin,
+            failing_sync: None,
+        }
+    }
+
+    fn through(self) -> Through {
+        match self.plugin {
+            None => Through::Nothing,
+            Some("parse-access-log") => Through::Parser,
+            Some(_) => Through::Filter,
+        }
+    }
+}
+
 /// What was recorded.
 struct Run {
+    /// Crashes before this change of the disk are those of other runs.
+    from: usize,
     ledger: Ledger,
     ground: Ground,
     puts: Vec<Put>,
@@ -31,61 +65,69 @@ struct Run {
 
 /// Records a run in which several producers put while cuts are made, with another destination
 /// half way.
-async fn record(ground: Ground, origin: Origin, plugin: Option<&str>) -> Run {
+async fn record(ground: Ground, case: Case) -> Run {
     let ledger = Ledger::default();
     ground.disk.record();
     ground.buckets.note_changes_of(&ground.disk);
     let world = World::open(ground.clone()).await;
     let mut first = destination("first", "a/");
-    first["ProcessingConfiguration"] = processing(plugin);
-    world.create(origin, &first).await;
-    for round in 0..ROUNDS {
-        if round == ROUNDS / 2 {
+    first["ProcessingConfiguration"] = processing(case.plugin);
+    world.create(case.origin, &first).await;
+    let from = case.failing_sync.map_or(0, |_| ground.disk.recorded());
+    let rounds = plan_failure(&ground, case);
+    for round in 0..rounds {
+        if round == rounds / 2 {
             let second = json!({
                 "Prefix": "b/", "CompressionFormat": "UNCOMPRESSED",
                 "BufferingHints": {"SizeInMBs": 1, "IntervalInSeconds": 900},
             });
-            world.update(1, &second).await.unwrap();
+            let updated = world.update(1, &second).await;
+            assert!(updated.is_ok() || case.failing_sync.is_some());
         }
         let producer = async |number: u32| {
             let mut random = Random::new(u64::from(round * 100 + number));
             for _ in 0..2 {
                 let count = 1 + random.below(6);
                 let kinds: Vec<Kind> = (0..count).map(|_| any_kind(&mut random)).collect();
-                assert!(world.put(&ledger, origin, &kinds, number % 2).await);
+                let put = world.put(&ledger, case.origin, &kinds, number % 2).await;
+                assert!(put || case.failing_sync.is_some());
             }
         };
         let (_, _, _, flushed) = tokio::join!(producer(0), producer(1), producer(2), world.flush());
         assert!(flushed);
     }
-    const { assert!(PRODUCERS == 3) };
     assert!(world.flush().await);
-    let through = through(plugin);
-    check(&ledger, &ground.buckets, &world.status().unwrap(), through);
+    let status = world.status().unwrap();
+    check(&ledger, &ground.buckets, &status, case.through());
     world.close().await;
     let puts = ground.buckets.made();
     Run {
+        from,
         ledger,
         ground,
         puts,
     }
 }
 
-fn through(plugin: Option<&str>) -> Through {
-    match plugin {
-        None => Through::Nothing,
-        Some("parse-access-log") => Through::Parser,
-        Some(_) => Through::Filter,
-    }
+/// Lets a sync fail if one should; how many rounds the run has.
+fn plan_failure(ground: &Ground, case: Case) -> u32 {
+    let Some((nth, after)) = case.failing_sync else {
+        return ROUNDS;
+    };
+    ground.disk.set_after_failed_sync(after);
+    ground.disk.plan(Fault {
+        call: Some(Call::Sync),
+        under: PathBuf::from("wal"),
+        nth,
+        times: 1,
+        failure: Failure::Io,
+    });
+    ROUNDS_WITH_A_FAILURE
 }
 
 /// Crashes after every change of the disk and after every object; says how often.
-async fn crash_everywhere(
-    components: &Components,
-    origin: Origin,
-    plugin: Option<&'static str>,
-) -> String {
-    let run = record(components.ground(1), origin, plugin).await;
+async fn crash_everywhere(components: &Components, case: Case) -> String {
+    let run = record(components.ground(1), case).await;
     let mut random = Random::new(2);
     let mut replay = run.ground.disk.trace().unwrap().replay();
     let mut puts = run.puts.iter().peekable();
@@ -100,6 +142,9 @@ async fn crash_everywhere(
                 objects.insert(put.name.clone(), put.content.clone());
             }
             is_first = false;
+            if changes < run.from {
+                continue;
+            }
             for (disk, how) in images(&replay, &mut random) {
                 let ground = Ground {
                     disk,
@@ -108,7 +153,7 @@ async fn crash_everywhere(
                 };
                 let ledger = run.ledger.by(changes);
                 let place = (changes, objects.len(), how);
-                survivors.spawn(finish(ground, ledger, (origin, through(plugin)), place));
+                survivors.spawn(finish(ground, ledger, case, place));
                 crashes += 1;
                 if SURVIVORS_MAX <= survivors.len() {
                     survivors.join_next().await.unwrap().unwrap();
@@ -125,6 +170,7 @@ async fn crash_everywhere(
     }
     assert_eq!(puts.next().map(|put| put.at), None, "all objects were seen");
     let made = objects.len();
+    let Case { origin, plugin, .. } = case;
     format!("{origin:?} through {plugin:?}: {changes} changes, {made} objects, {crashes} crashes")
 }
 
@@ -159,12 +205,7 @@ impl Drop for Looking {
 }
 
 /// Opens what a crash left, lets it finish, and checks it.
-async fn finish(
-    ground: Ground,
-    ledger: Ledger,
-    (origin, through): (Origin, Through),
-    place: (usize, usize, &'static str),
-) {
+async fn finish(ground: Ground, ledger: Ledger, case: Case, place: (usize, usize, &'static str)) {
     let _looking = Looking(place.0, place.1, place.2);
     let buckets = ground.buckets.clone();
     let world = World::open(ground).await;
@@ -177,46 +218,49 @@ async fn finish(
     }
     world.until_status("ACTIVE").await;
     // It goes on as if nothing had been.
-    assert!(world.put(&ledger, origin, &[Kind::Line], 0).await);
+    assert!(world.put(&ledger, case.origin, &[Kind::Line], 0).await);
     assert!(world.flush().await);
-    check(&ledger, &buckets, &world.status().unwrap(), through);
+    let status = world.status().unwrap();
+    check(&ledger, &buckets, &status, case.through());
     world.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crash_anywhere_neither_loses_nor_repeats_a_record_that_was_put_directly() {
-    let components = Components::none();
-    println!(
-        "{}",
-        crash_everywhere(&components, Origin::Direct, None).await
-    );
+    let case = Case::of(Origin::Direct, None);
+    println!("{}", crash_everywhere(&Components::none(), case).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crash_anywhere_neither_loses_nor_repeats_a_record_of_a_stream() {
-    let components = Components::none();
-    println!(
-        "{}",
-        crash_everywhere(&components, Origin::Stream, None).await
-    );
+    let case = Case::of(Origin::Stream, None);
+    println!("{}", crash_everywhere(&Components::none(), case).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crash_between_an_object_and_that_of_its_failed_records_repeats_neither() {
     let components = Components::of(&["parse-access-log"]);
-    let parser = Some("parse-access-log");
-    println!(
-        "{}",
-        crash_everywhere(&components, Origin::Direct, parser).await
-    );
+    let case = Case::of(Origin::Direct, Some("parse-access-log"));
+    println!("{}", crash_everywhere(&components, case).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crash_anywhere_counts_a_dropped_record_once() {
     let components = Components::of(&["drop-bots"]);
-    let filter = Some("drop-bots");
-    println!(
-        "{}",
-        crash_everywhere(&components, Origin::Stream, filter).await
-    );
+    let case = Case::of(Origin::Stream, Some("drop-bots"));
+    println!("{}", crash_everywhere(&components, case).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_after_a_commit_of_unknown_outcome_neither_loses_nor_repeats_a_record() {
+    let components = Components::none();
+    let afters = [AfterFailedSync::CleanButLost, AfterFailedSync::Reverted];
+    for (nth, after) in (2..40).step_by(3).zip(afters.into_iter().cycle()) {
+        let case = Case {
+            failing_sync: Some((nth, after)),
+            ..Case::of(Origin::Direct, None)
+        };
+        let crashed = crash_everywhere(&components, case).await;
+        println!("sync {nth} fails: {crashed}");
+    }
 }

@@ -1,0 +1,14 @@
+//! Plugins as their authors see them: one file for each interface of `wit/`.
+#![expect(clippy::unwrap_used, reason = "a ground that gives way fails the test")]
+
+mod context;
+#[path = "../hostile/ground.rs"]
+mod ground;
+#[path = "../hostile/guest.rs"]
+#[expect(dead_code, reason = "the attacks need more of it")]
+mod guest;
+mod lifecycle;
+#[path = "../hostile/simple.rs"]
+mod simple;
+mod transform;
+mod transform_simple;

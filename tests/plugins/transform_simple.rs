@@ -1,0 +1,89 @@
+//! `transform-simple`: the same meaning as `transform`, in lists of records.
+
+use std::fs;
+
+use millrace_tests::base64;
+
+use crate::ground::{Ground, accounts_for};
+use crate::simple;
+
+/// A server with a component that does this to each marked record, behind a delivery stream.
+async fn ground_with(to_marked: &str) -> Ground {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(
+        directory.path().join("own.wasm"),
+        simple::component(to_marked),
+    )
+    .unwrap();
+    let ground = Ground::start(directory).await;
+    ground.stream("own").await;
+    ground
+}
+
+#[tokio::test]
+async fn records_come_and_go_one_by_one() {
+    let ground = ground_with("").await;
+    ground.deliver("own", &["a", "a longer one!", "b"]).await;
+    assert_eq!(ground.delivered("own"), ["a", "a longer one!", "b"]);
+    let page = ground.plugin("own").await;
+    assert_eq!(page["world"], "transformer-simple");
+    assert_eq!(page["version"], "", "nobody says which");
+    assert_eq!((&page["calls"], &page["records"]), (&1.into(), &3.into()));
+}
+
+#[tokio::test]
+async fn a_record_is_changed_by_answering_other_bytes() {
+    let shorter = "(local.set $length (i32.sub (local.get $length) (i32.const 1)))";
+    let ground = ground_with(shorter).await;
+    ground.deliver("own", &["a", "b!", "c"]).await;
+    assert_eq!(ground.delivered("own"), ["a", "b", "c"]);
+}
+
+#[tokio::test]
+async fn a_record_can_be_dropped() {
+    let ground = ground_with("(local.set $status (i32.const 1))").await;
+    ground.deliver("own", &["a", "b!", "c"]).await;
+    assert_eq!(ground.delivered("own"), ["a", "c"]);
+    let status = ground.client.delivery("own").await;
+    accounts_for(&status, 3);
+    assert_eq!(status["dropped"], 1);
+}
+
+#[tokio::test]
+async fn a_record_can_fail_with_its_reason_as_data() {
+    let ground = ground_with("(local.set $status (i32.const 2))").await;
+    ground.deliver("own", &["a", "bad!", "c"]).await;
+    assert_eq!(ground.delivered("own"), ["a", "c"]);
+    let failed = ground.failed("own");
+    assert_eq!(failed[0]["errorMessage"], "bad!");
+    assert_eq!(failed[0]["rawData"], base64("bad!"));
+}
+
+#[tokio::test]
+async fn a_record_that_traps_fails_alone() {
+    let ground = ground_with("(unreachable)").await;
+    ground.deliver("own", &["a", "b!", "c", "d"]).await;
+    assert_eq!(ground.delivered("own"), ["a", "c", "d"]);
+    assert_eq!(ground.failed("own").len(), 1);
+    accounts_for(&ground.client.delivery("own").await, 4);
+}
+
+#[tokio::test]
+async fn an_index_that_did_not_come_in_is_not_taken() {
+    let ground = ground_with("(i32.store (local.get $record) (i32.const 7))").await;
+    ground.deliver("own", &["a", "b!", "c"]).await;
+    assert_eq!(ground.delivered("own"), ["a", "c"]);
+    let failed = ground.failed("own");
+    assert_eq!(failed[0]["errorCode"], "Lambda.MissingRecordId");
+    let why = "its answer has an output of record 7 of 1";
+    assert_eq!(failed[0]["errorMessage"], why);
+}
+
+#[tokio::test]
+async fn a_record_that_is_not_answered_for_is_not_taken_as_dropped() {
+    let ground = ground_with("(local.set $count (i32.const 0))").await;
+    ground.deliver("own", &["b!"]).await;
+    let why = "its answer has no output of record 0";
+    assert_eq!(ground.failed("own")[0]["errorMessage"], why);
+    accounts_for(&ground.client.delivery("own").await, 1);
+}
