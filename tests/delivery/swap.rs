@@ -70,6 +70,17 @@ async fn a_swap_closes_the_cut_and_what_comes_after_goes_through_the_new_version
     service.stop().await;
 }
 
+/// The cut that a swap closes is the last that holds the version: its label was gone with it.
+#[tokio::test]
+async fn a_version_that_was_swapped_out_keeps_its_label() {
+    let (service, client, files) = with_transform().await;
+    put_and_gather(&client, CARD).await;
+    files.mask_with(&client, '#').await;
+    let page = until_delivered(&client, 1).await;
+    assert_eq!(page["versions"][0]["version"], "0.1.0");
+    service.stop().await;
+}
+
 #[tokio::test]
 async fn no_object_mixes_two_versions_though_records_keep_coming() {
     let (service, client, files) = with_transform().await;

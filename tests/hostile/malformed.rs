@@ -31,7 +31,7 @@ fn open(components: impl Iterator<Item = Vec<u8>>) -> (usize, Vec<String>) {
         directory: Some(plugins),
         keep: dir.path().join("keep"),
         limits: Limits {
-            batch_time_max: Duration::from_millis(20),
+            batch_time_max: Duration::from_millis(200),
             ..Limits::default()
         },
         cache_key: [7; 32],

@@ -87,13 +87,13 @@ async fn a_component_whose_init_does_not_return_is_refused() {
         init: ENDLESS.to_owned(),
         ..Guest::default()
     };
-    arena::is_refused(&guest.component(), &["it took longer than 50 ms"]).await;
+    arena::is_refused(&guest.component(), &["it took longer than 200 ms"]).await;
 }
 
 #[tokio::test]
 async fn a_component_whose_start_function_does_not_return_is_refused() {
     let guest = Guest::with_fields(&format!("(start $begin) (func $begin {ENDLESS})"));
-    arena::is_refused(&guest.component(), &["it took longer than 50 ms"]).await;
+    arena::is_refused(&guest.component(), &["it took longer than 200 ms"]).await;
 }
 
 #[tokio::test]
@@ -102,6 +102,6 @@ async fn a_component_whose_description_does_not_return_is_refused() {
         describe: ENDLESS.to_owned(),
         ..Guest::default()
     };
-    let whys = ["describe: it took longer than 50 ms"];
+    let whys = ["describe: it took longer than 200 ms"];
     arena::is_refused(&guest.component(), &whys).await;
 }

@@ -25,7 +25,10 @@ const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// Locals of one function.
 const LOCALS_MAX: u64 = 10_000;
 /// Blocks, loops and conditions that may lie in each other.
-const NESTING_MAX: u32 = 256;
+const NESTING_MAX: u64 = 256;
+/// Loops that may lie in each other, which no author writes: the time that registers take to be
+/// chosen grows with the cube of it, to seconds for a kilobyte of code.
+const LOOPS_MAX: u64 = 32;
 /// Targets of one branch table.
 const BRANCH_TARGETS_MAX: u32 = 10_000;
 
@@ -179,21 +182,23 @@ fn check_body(body: &FunctionBody<'_>) -> Result<(), String> {
         locals += u64::from(group.map_err(malformed)?.0);
         up_to(locals, LOCALS_MAX, "locals in one function")?;
     }
-    let mut nesting = 0_u32;
+    // Whether each block that is open is a loop.
+    let mut open = Vec::new();
+    let mut loops = 0;
     for operator in body.get_operators_reader().map_err(malformed)? {
-        match operator.map_err(malformed)? {
+        let operator = operator.map_err(malformed)?;
+        match &operator {
             Operator::Block { .. }
             | Operator::Loop { .. }
             | Operator::If { .. }
             | Operator::TryTable { .. } => {
-                nesting += 1;
-                up_to(
-                    u64::from(nesting),
-                    u64::from(NESTING_MAX),
-                    "blocks in each other",
-                )?;
+                let is_loop = matches!(operator, Operator::Loop { .. });
+                open.push(is_loop);
+                loops += u64::from(is_loop);
+                up_to(open.len() as u64, NESTING_MAX, "blocks in each other")?;
+                up_to(loops, LOOPS_MAX, "loops in each other")?;
             }
-            Operator::End => nesting = nesting.saturating_sub(1),
+            Operator::End => loops -= u64::from(open.pop() == Some(true)),
             Operator::BrTable { targets } => {
                 let most = u64::from(BRANCH_TARGETS_MAX);
                 up_to(u64::from(targets.len()), most, "targets of a branch")?;

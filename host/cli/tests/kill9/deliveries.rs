@@ -1,6 +1,6 @@
-//! The real server while it delivers, killed with SIGKILL again and again: every record of the
-//! stream is in one object once, delivered or failed, in the order of its shard, and an object that
-//! was seen once never changes.
+//! The real server while two delivery streams read one stream, killed with SIGKILL again and again:
+//! every record of the stream is in one object of each once, delivered or failed, in the order of
+//! its shard, an object that was seen once never changes, and the pages count what there is.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::Read;
@@ -20,9 +20,31 @@ const WRITERS: u32 = 4;
 /// Every so many records is one that does not parse.
 const BROKEN_EVERY: u32 = 7;
 const STREAM: &str = "lines";
-const DELIVERY_STREAM: &str = "parsed";
-const BUCKET: &str = "logs";
 const FAILED: &str = "bad/";
+
+/// A delivery stream that reads the stream.
+struct Way {
+    name: &'static str,
+    bucket: &'static str,
+    compression: &'static str,
+    interval_seconds: u32,
+}
+
+/// One that is flushed all the time, and one that is left to its hints.
+const WAYS: [Way; 2] = [
+    Way {
+        name: "flushed",
+        bucket: "flushed-logs",
+        compression: "GZIP",
+        interval_seconds: 60,
+    },
+    Way {
+        name: "hinted",
+        bucket: "hinted-logs",
+        compression: "UNCOMPRESSED",
+        interval_seconds: 0,
+    },
+];
 
 /// The objects of the bucket by their keys.
 type Objects = BTreeMap<String, Vec<u8>>;
@@ -31,10 +53,10 @@ type Objects = BTreeMap<String, Vec<u8>>;
 fn a_server_that_is_killed_while_it_delivers_delivers_every_record_once() {
     let data = tempfile::tempdir().unwrap();
     let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins");
-    let bucket = data.path().join("s3").join(BUCKET);
+    let objects = |way: &Way| objects(&data.path().join("s3").join(way.bucket));
     let mut acknowledged = HashSet::new();
-    let mut seen = Objects::new();
-    let mut cycles_with_objects = 0;
+    let mut seen = WAYS.each_ref().map(|_| Objects::new());
+    let mut cycles_with_objects = [0_u32; WAYS.len()];
     for cycle in 0..CYCLES {
         let server = Server::start(data.path(), Some(&plugins));
         if cycle == 0 {
@@ -50,43 +72,53 @@ fn a_server_that_is_killed_while_it_delivers_delivers_every_record_once() {
         for client in clients {
             client.join().unwrap();
         }
-        let objects = objects(&bucket);
-        cycles_with_objects += u32::from(seen.len() < objects.len());
-        assert_unchanged(&seen, &objects);
-        seen = objects;
+        for (number, way) in WAYS.iter().enumerate() {
+            let objects = objects(way);
+            cycles_with_objects[number] += u32::from(seen[number].len() < objects.len());
+            assert_unchanged(&seen[number], &objects);
+            seen[number] = objects;
+        }
     }
     let server = Server::start(data.path(), Some(&plugins));
     let mut connection = server.connect();
-    connection.flush(DELIVERY_STREAM).expect("all is delivered");
-    let objects = objects(&bucket);
-    assert_unchanged(&seen, &objects);
     let kept = kept(&mut connection);
     assert!(acknowledged.iter().all(|id| kept.contains_key(id)));
-    check(&kept, &objects);
-    println!(
-        "{CYCLES} kills, {cycles_with_objects} of them after new objects: {} records, {} objects",
-        kept.len(),
-        objects.len()
-    );
     assert!(
         CYCLES as usize * 300 < kept.len(),
         "there was hardly any load"
     );
-    assert!(
-        CYCLES / 2 < cycles_with_objects,
-        "nothing was delivered between kills"
-    );
+    for (number, way) in WAYS.iter().enumerate() {
+        let flushed = connection.flush(way.name).unwrap();
+        assert_eq!(flushed, json!({"delivered": true}), "{}", way.name);
+        let objects = objects(way);
+        assert_unchanged(&seen[number], &objects);
+        check(&kept, &objects);
+        check_page(&connection.page(way.name).unwrap(), &kept, &objects);
+        let (name, cycles) = (way.name, cycles_with_objects[number]);
+        println!(
+            "{name}: {CYCLES} kills, {cycles} of them after new objects: {} records, {} objects",
+            kept.len(),
+            objects.len()
+        );
+        assert!(CYCLES / 2 < cycles, "nothing was delivered between kills");
+    }
     server.stop();
 }
 
 fn create(server: &Server) {
     let mut connection = server.connect();
     create_stream(&mut connection, STREAM, SHARDS);
+    for way in &WAYS {
+        create_delivery_stream(&mut connection, way);
+    }
+}
+
+fn create_delivery_stream(connection: &mut Connection, way: &Way) {
     let function = "arn:aws:lambda:us-east-1:000000000000:function:parse-access-log";
     let parameter = json!({"ParameterName": "LambdaArn", "ParameterValue": function});
     let role = "arn:aws:iam::000000000000:role/delivery";
     let input = json!({
-        "DeliveryStreamName": DELIVERY_STREAM,
+        "DeliveryStreamName": way.name,
         "DeliveryStreamType": "KinesisStreamAsSource",
         "KinesisStreamSourceConfiguration": {
             "KinesisStreamARN": format!("arn:aws:kinesis:us-east-1:000000000000:stream/{STREAM}"),
@@ -94,11 +126,11 @@ fn create(server: &Server) {
         },
         "ExtendedS3DestinationConfiguration": {
             "RoleARN": role,
-            "BucketARN": format!("arn:aws:s3:::{BUCKET}"),
+            "BucketARN": format!("arn:aws:s3:::{}", way.bucket),
             "Prefix": "good/",
             "ErrorOutputPrefix": FAILED,
-            "CompressionFormat": "GZIP",
-            "BufferingHints": {"SizeInMBs": 1, "IntervalInSeconds": 60},
+            "CompressionFormat": way.compression,
+            "BufferingHints": {"SizeInMBs": 1, "IntervalInSeconds": way.interval_seconds},
             "ProcessingConfiguration": {
                 "Enabled": true,
                 "Processors": [{"Type": "Lambda", "Parameters": [parameter]}],
@@ -108,7 +140,7 @@ fn create(server: &Server) {
     connection
         .firehose("CreateDeliveryStream", &input)
         .expect("the delivery stream is created");
-    let name = json!({"DeliveryStreamName": DELIVERY_STREAM});
+    let name = json!({"DeliveryStreamName": way.name});
     let is_active = |connection: &mut Connection| {
         let answer = connection
             .firehose("DescribeDeliveryStream", &name)
@@ -116,7 +148,7 @@ fn create(server: &Server) {
         answer["DeliveryStreamDescription"]["DeliveryStreamStatus"] == "ACTIVE"
     };
     assert!(
-        (0..10_000).any(|_| is_active(&mut connection)),
+        (0..10_000).any(|_| is_active(connection)),
         "it becomes ACTIVE"
     );
 }
@@ -133,10 +165,9 @@ fn start_clients(
             write(connection, cycle, writer, &learned)
         }));
     }
-    // Cuts are made and delivered all the time.
     let mut connection = server.connect();
     clients.push(thread::spawn(move || {
-        while connection.flush(DELIVERY_STREAM).is_some() {}
+        while connection.flush(WAYS[0].name).is_some() {}
     }));
     clients
 }
@@ -218,7 +249,7 @@ fn check(kept: &HashMap<String, Kept>, objects: &Objects) {
     let mut last: HashMap<(u32, bool), usize> = HashMap::new();
     for (key, content) in objects {
         let is_failed = key.starts_with(FAILED);
-        for id in ids_of(content, is_failed) {
+        for id in ids_of(key, content, is_failed) {
             let record = &kept[&id];
             assert_eq!(record.is_broken, is_failed, "{id} in {key}");
             let before = last.insert((record.shard, is_failed), record.place);
@@ -229,15 +260,32 @@ fn check(kept: &HashMap<String, Kept>, objects: &Objects) {
     assert_eq!(found.len(), kept.len(), "records are lost");
 }
 
-/// The records of an object, in their order.
-fn ids_of(content: &[u8], is_failed: bool) -> Vec<String> {
-    let mut lines = String::new();
-    if is_failed {
-        lines = String::from_utf8(content.to_vec()).unwrap();
-    } else {
-        let mut decoder = flate2::read::MultiGzDecoder::new(content);
-        decoder.read_to_string(&mut lines).unwrap();
+/// The page's numbers are those of the objects.
+fn check_page(page: &Value, kept: &HashMap<String, Kept>, objects: &Objects) {
+    let broken = kept.values().filter(|record| record.is_broken).count();
+    let failed_objects = objects.keys().filter(|key| key.starts_with(FAILED)).count();
+    for (member, wanted) in [
+        ("recordsIn", kept.len()),
+        ("delivered", kept.len() - broken),
+        ("failed", broken),
+        ("dropped", 0),
+        ("waitingRecords", 0),
+        ("objects", objects.len() - failed_objects),
+        ("failedObjects", failed_objects),
+    ] {
+        assert_eq!(page[member], wanted, "{member}: {page}");
     }
+    assert_eq!(page["trouble"], Value::Null);
+}
+
+/// The records of an object, in their order.
+fn ids_of(key: &str, content: &[u8], is_failed: bool) -> Vec<String> {
+    let mut lines = String::new();
+    let read = match key.ends_with(".gz") {
+        true => flate2::read::MultiGzDecoder::new(content).read_to_string(&mut lines),
+        false => (&content[..]).read_to_string(&mut lines),
+    };
+    read.unwrap();
     let ids = lines.lines().map(|line| {
         let line: Value = serde_json::from_str(line).unwrap();
         match is_failed {

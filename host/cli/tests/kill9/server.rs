@@ -105,6 +105,13 @@ impl Connection {
         self.post(&path, "none", &Value::Null)
     }
 
+    /// How a delivery stream is.
+    pub fn page(&mut self, delivery_stream: &str) -> Option<Value> {
+        let path = format!("/_millrace/delivery-streams/{delivery_stream}");
+        let head = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
+        self.exchange(&head, &path)
+    }
+
     fn post(&mut self, path: &str, target: &str, input: &Value) -> Option<Value> {
         let body = input.to_string();
         let head = format!(
@@ -113,7 +120,12 @@ impl Connection {
              content-length: {}\r\n\r\n",
             body.len()
         );
-        self.0.get_mut().write_all((head + &body).as_bytes()).ok()?;
+        self.exchange(&(head + &body), &format!("{path} {target}"))
+    }
+
+    /// Sends a request that does `what`; its answer.
+    fn exchange(&mut self, request: &str, what: &str) -> Option<Value> {
+        self.0.get_mut().write_all(request.as_bytes()).ok()?;
         let mut status = String::new();
         self.0.read_line(&mut status).ok()?;
         let mut length = 0;
@@ -134,7 +146,7 @@ impl Connection {
         let shown = String::from_utf8_lossy(&body);
         assert!(
             status.starts_with("HTTP/1.1 200"),
-            "{path} {target}: {status}{shown}"
+            "{what}: {status}{shown}"
         );
         match body.is_empty() {
             true => Some(Value::Null),

@@ -8,7 +8,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::json;
-use store::disk::simulated::{Call, Failure, Fault, Random, SimulatedDisk, Survival};
+use store::disk::simulated::{
+    AfterFailedSync, Call, Failure, Fault, Random, SimulatedDisk, Survival,
+};
 use tokio::task::JoinSet;
 
 use crate::buckets::Does;
@@ -219,6 +221,13 @@ impl Life {
         // A second one makes the engine take no more writes.
         if !self.fails {
             self.fails = true;
+            let afters = [
+                AfterFailedSync::StillDirty,
+                AfterFailedSync::CleanButLost,
+                AfterFailedSync::Reverted,
+            ];
+            let after = self.random.pick(&afters).copied().unwrap();
+            world.ground.disk.set_after_failed_sync(after);
             world.ground.disk.plan(Fault {
                 call: Some(Call::Sync),
                 under: PathBuf::from("wal"),

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use serde_json::json;
 use store::disk::simulated::{AfterFailedSync, Call, Failure, Fault, Random, Survival};
 use tokio::task::JoinSet;
 
@@ -19,7 +20,10 @@ const RUNS_MAX: usize = 8;
 async fn run(ground: Ground, origin: Origin, fault: Fault) -> bool {
     let (disk, buckets) = (ground.disk.clone(), ground.buckets.clone());
     let world = World::open(ground).await;
-    world.create(origin, &destination("first", "a/")).await;
+    // Only a flush makes a cut, so that none may be forgotten with a cut that was not kept.
+    let mut patient = destination("first", "a/");
+    patient["BufferingHints"]["IntervalInSeconds"] = json!(900);
+    world.create(origin, &patient).await;
     let ledger = Ledger::default();
     disk.plan(fault);
     for round in 0..ROUNDS {
