@@ -12,15 +12,16 @@ pub const BATCH_RECORDS_MAX: usize = 1_000;
 /// Bytes of the records of one batch; a larger record goes alone.
 pub const BATCH_BYTES_MAX: usize = 1024 * 1024;
 /// What failed calls may cost while one batch is divided, over all its parts: enough to find one
-/// record among a thousand that takes for ever, or two that trap. After that all records that were
-/// not worked on yet fail: a plugin that runs into its deadline with every record must not hold up
-/// its delivery stream for a thousand deadlines.
-const FAILED_CALLS_COST_MAX: u32 = 24;
+/// record among a thousand that takes for ever, or two dozen that trap. After that all records that
+/// were not worked on yet fail: a plugin that runs into its deadline with every record must not
+/// hold up its delivery stream for a thousand deadlines.
+const FAILED_CALLS_COST_MAX: u32 = 300;
 /// What a failed call costs, by how long it took.
 const TRAP_COST: u32 = 1;
-const DEADLINE_COST: u32 = 2;
-/// Calls for a batch that a plugin traps on: the second is on a fresh instance.
-const TRIES_AFTER_TRAP: u32 = 2;
+const DEADLINE_COST: u32 = 25;
+/// Calls for a batch, or for a record of one that stands alone, before it is given up: the second
+/// is on a fresh instance. One that missed its deadline may have waited for a busy machine.
+const TRIES_AFTER_FAULT: u32 = 2;
 /// Calls that a plugin may ask to be tried again for, one after the other (model,
 /// NumberOfRetries).
 const RETRIES_MAX: u32 = 300;
@@ -44,6 +45,9 @@ pub struct Transformer {
     /// What failed calls for the batch that is divided have cost so far.
     cost: u32,
 }
+
+/// What came of one call.
+type Called = Result<wasm::Outputs, Fault>;
 
 /// Why a cut cannot go on at the moment, for no fault of its records.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,7 +100,7 @@ impl Transformer {
             | Fault::Trap(_)
             | Fault::Answer(_)
             | Fault::Permanent(_)
-            | Fault::NoInstance(_) => TRIES_AFTER_TRAP,
+            | Fault::NoInstance(_) => TRIES_AFTER_FAULT,
         }
     }
 
@@ -109,33 +113,55 @@ impl Transformer {
         sink: &mut impl Sink,
     ) -> Result<(), Stopped> {
         let (fault, attempts) = told;
-        self.cost += match fault {
-            Fault::Deadline(_) => DEADLINE_COST,
-            _ => TRAP_COST,
-        };
+        self.pay(&fault);
         if range.len() <= 1 || FAILED_CALLS_COST_MAX < self.cost {
             fail_all(range, &fault, attempts, sink);
             return Ok(());
         }
         let middle = range.start + range.len() / 2;
         for half in [range.start..middle, middle..range.end] {
-            match self.call(&batch.part(half.clone()))? {
+            let (called, tries) = self.call_part(&batch.part(half.clone()))?;
+            match called {
                 Ok(outputs) => give(outputs.iter(), half.start, sink),
-                Err(fault) => {
-                    self.divide(batch, half, (fault, attempts + 1), sink)?;
-                }
+                Err(fault) => self.divide(batch, half, (fault, attempts + tries), sink)?,
             }
         }
         Ok(())
     }
 
-    fn call(&mut self, batch: &Slab) -> Result<Result<wasm::Outputs, Fault>, Stopped> {
+    /// Calls for a part of a batch that is divided, and how often: a record that stands alone is
+    /// tried as often as a batch.
+    fn call_part(&mut self, part: &Slab) -> Result<(Called, u32), Stopped> {
+        let tries_max = match part.len() {
+            1 => TRIES_AFTER_FAULT,
+            _ => 1,
+        };
+        let mut tries = 1;
+        loop {
+            match self.call(part)? {
+                Err(fault) if tries < tries_max => self.pay(&fault),
+                called => return Ok((called, tries)),
+            }
+            tries += 1;
+        }
+    }
+
+    fn pay(&mut self, fault: &Fault) {
+        self.cost += match fault {
+            Fault::Deadline(_) => DEADLINE_COST,
+            _ => TRAP_COST,
+        };
+    }
+
+    fn call(&mut self, batch: &Slab) -> Result<Called, Stopped> {
         let instance = match &mut self.instance {
             Some(instance) => instance,
-            empty => {
-                let started = Instance::start(&self.version, self.moment);
-                empty.insert(started.map_err(|fault| Stopped(fault.to_string()))?)
-            }
+            empty => match Instance::start(&self.version, self.moment) {
+                Ok(started) => empty.insert(started),
+                Err(full @ Fault::NoInstance(_)) => return Err(Stopped(full.to_string())),
+                // A guest that does not begin does not take this batch.
+                Err(fault) => return Ok(Err(fault)),
+            },
         };
         let outcome = instance.transform(batch);
         if outcome.is_err() {

@@ -20,7 +20,7 @@ pub enum Fault {
     Retryable(String),
     /// It says that the batch never will.
     Permanent(String),
-    /// No instance could be made, for no fault of the batch's.
+    /// There are as many instances as there can be, for no fault of the batch's.
     NoInstance(String),
 }
 

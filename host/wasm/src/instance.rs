@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use wasmtime::{AsContextMut, Store, StoreContextMut};
+use wasmtime::{AsContextMut, PoolConcurrencyLimitError, Store, StoreContextMut};
 
 use crate::bindings::transformer::exports::millrace::plugin::transform::Fault as WitFault;
 use crate::bindings::transformer_simple::exports::millrace::plugin::transform_simple::InRecord;
@@ -33,7 +33,8 @@ impl Instance {
     /// Makes an instance and lets the plugin prepare it. Blocks for as long as the guest may take.
     ///
     /// # Errors
-    /// [`Fault::NoInstance`] when there are as many as there can be, or the guest did not begin.
+    /// [`Fault::NoInstance`] when there are as many as there can be; any other when the guest did
+    /// not begin.
     pub fn start(version: &Arc<Version>, moment: Moment) -> Result<Self, Fault> {
         let limits = &version.manifest().limits;
         let runtime = version.runtime();
@@ -53,11 +54,13 @@ impl Instance {
         let exports = started.map_err(|why| {
             version.counters().starts_failed.add(1);
             let time = limits.batch_time_max;
-            let fault = match why {
+            match why {
+                Begun::Trapped(error) if error.is::<PoolConcurrencyLimitError>() => {
+                    Fault::NoInstance(error.to_string())
+                }
                 Begun::Trapped(error) => Fault::of(&error, time, &store.data().last_words()),
                 Begun::Refused(text) => Fault::Trap(format!("init: {text}")),
-            };
-            Fault::NoInstance(fault.to_string())
+            }
         })?;
         Ok(Self {
             version: Arc::clone(version),

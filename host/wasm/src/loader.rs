@@ -15,7 +15,7 @@ use crate::manifest::Manifest;
 use crate::name::PluginName;
 use crate::runtime::Runtime;
 use crate::state::Moment;
-use crate::version::{Facts, Version, World};
+use crate::version::{ContentHash, Facts, Version, World};
 
 /// What loading needs.
 pub(crate) struct Loader {
@@ -26,8 +26,8 @@ pub(crate) struct Loader {
 }
 
 impl Loader {
-    /// Makes a version of what was found. It is kept durably before this answers, so that a
-    /// delivery may rely on it.
+    /// Makes a version of what was found, if it comes to life. It is kept durably before this
+    /// answers, so that a delivery may rely on it.
     ///
     /// # Errors
     /// A sentence that says at which step, and why.
@@ -37,6 +37,32 @@ impl Loader {
         source: &Source,
         now: Timestamp,
     ) -> Result<Version, String> {
+        let version = self.link(name, source, now)?;
+        let (version, described) = try_once(version, now)?;
+        let described = described?;
+        self.kept
+            .save(source)
+            .map_err(|error| format!("keep it: {error}"))?;
+        Ok(version.with_description(described))
+    }
+
+    /// Makes a version again that was kept. What it does now is the delivery's that it was begun
+    /// with to deal with: one that does not come to life any more is a version all the same.
+    ///
+    /// # Errors
+    /// When it was not kept, or not as it was.
+    pub(crate) fn load_kept(
+        &self,
+        name: &PluginName,
+        hash: ContentHash,
+        now: Timestamp,
+    ) -> Result<Version, String> {
+        let source = self.kept.load(hash)?;
+        let (version, described) = try_once(self.link(name, &source, now)?, now)?;
+        Ok(version.with_description(described.unwrap_or_default()))
+    }
+
+    fn link(&self, name: &PluginName, source: &Source, now: Timestamp) -> Result<Version, String> {
         let manifest = match &source.manifest {
             Some(text) => Manifest::parse(text, name, self.limits).map_err(|e| e.to_string())?,
             None => Manifest::bare(name.clone(), self.limits),
@@ -61,27 +87,28 @@ impl Loader {
             return Err("it has more than one memory".to_owned());
         }
         let world = World::link(&self.runtime, &component)?;
-        let version = Version::new(manifest, world, Arc::clone(&self.runtime), facts);
-        let version = try_once(version, now)?;
-        self.kept
-            .save(source)
-            .map_err(|error| format!("keep it: {error}"))?;
-        Ok(version)
+        let runtime = Arc::clone(&self.runtime);
+        Ok(Version::new(manifest, world, runtime, facts))
     }
 }
 
+/// What a plugin says that it is called, and its version; or why it does not.
+type Described = Result<Option<(String, String)>, String>;
+
 /// Makes an instance and asks it what it is.
-fn try_once(version: Version, now: Timestamp) -> Result<Version, String> {
+fn try_once(version: Version, now: Timestamp) -> Result<(Version, Described), String> {
     let version = Arc::new(version);
-    let mut instance =
-        Instance::start(&version, Moment { now, seed: 0 }).map_err(|fault| fault.to_string())?;
-    let described = instance
-        .describe()
-        .map_err(|fault| format!("describe: {fault}"))?;
-    drop(instance);
+    let described = describe(&version, now);
     match Arc::try_unwrap(version) {
-        Ok(version) => Ok(version.with_description(described)),
+        Ok(version) => Ok((version, described)),
         // The instance held the only other handle.
         Err(version) => Err(format!("{version:?} is still held")),
     }
+}
+
+fn describe(version: &Arc<Version>, now: Timestamp) -> Described {
+    let started = Instance::start(version, Moment { now, seed: 0 });
+    let mut instance = started.map_err(|fault| fault.to_string())?;
+    let described = instance.describe();
+    described.map_err(|fault| format!("describe: {fault}"))
 }

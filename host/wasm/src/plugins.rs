@@ -144,8 +144,8 @@ impl Plugins {
         if let Some(version) = self.loaded_version(name, hash) {
             return Ok(version);
         }
-        let source = self.loader.kept.load(hash)?;
-        let version = Arc::new(self.loader.load(name, &source, self.registry.now())?);
+        let version = self.loader.load_kept(name, hash, self.registry.now())?;
+        let version = Arc::new(version);
         let mut loaded = self.loaded();
         loaded.retain(|_, version| version.strong_count() > 0);
         loaded.insert(hash, Arc::downgrade(&version));
