@@ -275,6 +275,12 @@ async fn a_bucket_that_cannot_be_written_to_is_tried_until_it_can() {
     );
     assert_eq!(page["delivered"], 0);
     client.put_delivery("clicks", &["and more"]).await;
+    let service = service.restart().await;
+    let client = service.client();
+    let page = client
+        .delivery_until("clicks", |page| page["trouble"].is_string())
+        .await;
+    assert_eq!(page["waitingRecords"], 1, "what is cut, {page}");
     std::fs::remove_file(&obstacle).unwrap();
     client.flush("clicks").await;
     let page = client.delivery("clicks").await;
@@ -300,5 +306,31 @@ async fn delivery_streams_do_not_touch_each_other() {
     client.flush("a").await;
     client.flush("c").await;
     assert_eq!(service.delivered(), ["of a", "of b", "of c"]);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn an_object_has_the_name_that_its_prefix_says_letter_by_letter() {
+    let prefix = r#"a~b #c*d|e%20f[g]h<i>j^k?l`m\n"o'p{q}r=s&t+u/日é/"#;
+    let more = json!({"Prefix": prefix, "ErrorOutputPrefix": "bad/"});
+    let (service, client) = with_delivery_stream(more).await;
+    client.put_delivery("clicks", &["x"]).await;
+    client.flush("clicks").await;
+    let keys = keys(&service);
+    assert!(keys[0].starts_with(prefix), "{keys:?}");
+    assert_eq!(client.delivery("clicks").await["lastObject"], keys[0]);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_flush_that_finds_nothing_does_not_concern_what_comes_later() {
+    let (service, client) = with_delivery_stream(json!({})).await;
+    client.flush("clicks").await;
+    client.put_delivery("clicks", &["one "]).await;
+    let is_known = |page: &Value| page["waitingRecords"] == 1 || page["recordsIn"] == 1;
+    client.delivery_until("clicks", is_known).await;
+    client.put_delivery("clicks", &["two"]).await;
+    client.flush("clicks").await;
+    assert_eq!(service.delivered(), ["one two"]);
     service.stop().await;
 }

@@ -208,9 +208,29 @@ async fn a_method_that_means_nothing_is_not_allowed() {
         (Method::PUT, "delivery-streams/clicks"),
         (Method::GET, "delivery-streams/clicks/flush"),
         (Method::PUT, "delivery-streams/clicks/flush"),
-        (Method::POST, "delivery-streams/clicks/stop"),
     ] {
-        is_refused(&client, method, page, 405, "MethodNotAllowedException").await;
+        is_refused(
+            &client,
+            method.clone(),
+            page,
+            405,
+            "MethodNotAllowedException",
+        )
+        .await;
+        let answer = client.page(method, page).await;
+        let wanted = match page.ends_with("/flush") {
+            true => "POST",
+            false => "GET, HEAD",
+        };
+        assert_eq!(answer.headers()["allow"], wanted, "{page}");
+    }
+    for page in [
+        "delivery-streams/clicks/stop",
+        "plugins/drop-bots/flush",
+        "nothing",
+    ] {
+        let code = "ResourceNotFoundException";
+        is_refused(&client, Method::POST, page, 404, code).await;
     }
     let head = client.page(Method::HEAD, "delivery-streams/clicks").await;
     assert_eq!(head.status(), 200);

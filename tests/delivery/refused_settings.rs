@@ -132,6 +132,12 @@ async fn prefixes_that_name_nothing_are_refused() {
             json!({"Prefix": "!{timestamp:yyyy}/"}),
             "ErrorOutputPrefix cannot be null when Prefix contains expressions.",
         ),
+        (
+            both("/a/", "e/"),
+            "the prefix '/a/1970/01/01/00/' begins with '/' or has '//'",
+        ),
+        (both("a/", "e//"), "begins with '/' or has '//'"),
+        (both("a/../", "e/"), "has a folder '.' or '..'"),
     ] {
         are_refused(&client, more, "InvalidArgumentException", told).await;
     }

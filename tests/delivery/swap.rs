@@ -195,12 +195,13 @@ async fn without_its_plugin_a_delivery_stream_loses_nothing_waits_and_says_so() 
     let wanted = "the plugin redact-card-numbers is not there";
     assert_eq!(page["trouble"], wanted);
     client.put_delivery("clicks", &[format!("3: {CARD}")]).await;
+    let both_wait = |page: &Value| page["waitingRecords"] == 2;
+    let page = client.delivery_until("clicks", both_wait).await;
+    assert_eq!(page["trouble"], wanted);
 
     let service = service.restart().await;
     let client = service.client();
-    let page = client
-        .delivery_until("clicks", |page| !page["trouble"].is_null())
-        .await;
+    let page = client.delivery_until("clicks", both_wait).await;
     assert_eq!(page["trouble"], wanted);
     assert_eq!(page["delivered"], 1);
     files.add(PLUGIN);

@@ -129,7 +129,7 @@ async fn a_change_from_another_version_than_the_current_is_refused() {
     client
         .call(UPDATE, from_version("1", extended(json!({"Prefix": "b/"}))))
         .await;
-    for version in ["1", "3", "0"] {
+    for version in ["1", "3", "0", &"9".repeat(50)] {
         let input = from_version(version, extended(json!({"Prefix": "c/"})));
         let refusal = client.refusal(UPDATE, input).await;
         assert_eq!(refusal.status, 400, "{version}");
@@ -140,9 +140,6 @@ async fn a_change_from_another_version_than_the_current_is_refused() {
         );
         assert_eq!(refusal.message, wanted);
     }
-    let beyond = from_version(&"9".repeat(50), extended(json!({"Prefix": "c/"})));
-    let code = client.code(UPDATE, beyond).await;
-    assert_eq!(code, "ConcurrentModificationException");
     for version in ["", "v2", "-1", &"9".repeat(51)] {
         let input = from_version(version, extended(json!({"Prefix": "c/"})));
         let code = client.code(UPDATE, input).await;

@@ -45,8 +45,8 @@ pub struct NewDeliveryStream {
 pub enum Edit {
     /// Another destination in the place of that of this version.
     Destination {
-        /// The version that the change was made from.
-        of_version: u64,
+        /// The version that the change was made from, as it was said.
+        of_version: String,
         /// What it becomes.
         destination: Box<Destination>,
     },
@@ -75,8 +75,8 @@ pub enum ChangeError {
     OtherVersion {
         /// The one in force.
         current: u64,
-        /// The one that the change was made from.
-        said: u64,
+        /// The one that the change was made from, as it was said.
+        said: String,
     },
     /// The destination cannot be.
     Invalid(Invalid),
@@ -351,7 +351,7 @@ impl CatalogTask {
                 of_version,
                 destination,
             } => {
-                if of_version != stream.version_id {
+                if of_version.parse() != Ok(stream.version_id) {
                     return Err(ChangeError::OtherVersion {
                         current: stream.version_id,
                         said: of_version,

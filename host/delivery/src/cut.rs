@@ -33,6 +33,19 @@ pub struct Cut {
     pub plugin: Option<ContentHash>,
 }
 
+impl Cut {
+    /// What the cut was gathered as.
+    pub fn gathering(&self) -> Gathering {
+        Gathering {
+            from: self.from,
+            to: self.to,
+            oldest: Some(self.oldest),
+            records: self.records,
+            bytes: self.bytes,
+        }
+    }
+}
+
 /// When a cut is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hints {
@@ -84,6 +97,14 @@ impl Gathering {
     /// Everything before `next` was looked at, whether or not there was a frame.
     pub fn reaches(&mut self, next: Position) {
         self.to = self.to.max(next);
+    }
+
+    /// Whether what was gathered, or what is looked at next, lies before a place.
+    pub fn is_before(&self, place: Position) -> bool {
+        match self.oldest {
+            Some(_) => self.from < place,
+            None => self.to < place,
+        }
     }
 
     /// Whether there is as much as goes together.

@@ -57,8 +57,8 @@ pub struct Tools {
 pub struct Ears {
     /// The delivery stream as it is configured.
     pub stream: watch::Receiver<Arc<DeliveryStream>>,
-    /// Changes when everything that waits shall go.
-    pub flush: watch::Receiver<u64>,
+    /// What lies before this shall go at once.
+    pub flush: watch::Receiver<Position>,
     /// Turns true when the lane shall end.
     pub stop: watch::Receiver<bool>,
     /// Changes when a plugin does.
@@ -85,8 +85,6 @@ pub struct LaneStep {
     refused: bool,
     /// The log is gone: nothing will ever come.
     gone: bool,
-    /// The flush that was done last.
-    flushes: u64,
 }
 
 impl LaneStep {
@@ -99,6 +97,9 @@ impl LaneStep {
     ) -> Result<Self, StoreError> {
         let lane = rows::load_lane(&*tools.engine, key).await?;
         state.done(lane.counts, lane.by_version.clone());
+        if let Some((cut, _)) = &lane.open {
+            state.waits(&cut.gathering());
+        }
         Ok(Self {
             tools,
             key,
@@ -111,7 +112,6 @@ impl LaneStep {
             untouched: false,
             refused: false,
             gone: false,
-            flushes: 0,
         })
     }
 
@@ -334,7 +334,7 @@ impl LaneStep {
             return Ok(true);
         };
         if cut.version_id != self.ears.stream.borrow().version_id {
-            let Some((stream, plugin)) = self.ready().await else {
+            let Some((stream, plugin)) = self.ready(None).await? else {
                 return Ok(false);
             };
             cut.version_id = stream.version_id;
@@ -415,15 +415,10 @@ impl Step for LaneStep {
             return Ok(from);
         }
         if self.lane.open.is_none() {
-            let flushes = self.flushes;
             let Some(open) = self.gather(from).await? else {
                 return Ok(from);
             };
-            if let Err(error) = self.keep(open, false).await {
-                // A flush that closed the cut closes the one that is gathered instead.
-                self.flushes = flushes;
-                return Err(error);
-            }
+            self.keep(open, false).await?;
         }
         let Some((cut, destination)) = self.lane.open.clone() else {
             return Ok(from);

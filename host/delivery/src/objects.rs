@@ -8,6 +8,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use object_store::path::Path;
 
 use crate::arn::BucketName;
 
@@ -44,6 +45,12 @@ impl fmt::Display for ObjectError {
 }
 
 impl std::error::Error for ObjectError {}
+
+/// The path of an object: its key letter by letter. One that is none, which no prefix gives, has
+/// letters in percents.
+fn path(key: &str) -> Path {
+    Path::parse(key).unwrap_or_else(|_| Path::from(key))
+}
 
 /// Buckets that objects can be put into.
 #[async_trait]

@@ -97,6 +97,8 @@ impl Prefixes {
         }
         delivered.add_time_if_none();
         failed.add_time_if_none();
+        delivered.check_path()?;
+        failed.check_path()?;
         Ok(Self { delivered, failed })
     }
 }
@@ -126,6 +128,29 @@ impl Prefix {
             // The pattern has no quotes and only letters that are known.
             self.0.extend(pattern(TIME_DEFAULT).map(Part::Time));
         }
+    }
+
+    /// Names of objects are paths here, since they may be those of files: each part between two `/`
+    /// must be one. The same text comes out of an expression at any moment, as far as this goes.
+    fn check_path(&self) -> Result<(), Invalid> {
+        let moment = Moment {
+            oldest: Timestamp(0),
+            random: &[0; RANDOM_CHARS],
+        };
+        let text = self.evaluate(moment);
+        let wrong = |why: &str| Err(Invalid(format!("the prefix '{text}' {why}")));
+        if text.chars().any(char::is_control) {
+            return wrong("has a control character");
+        }
+        let folders = text.rsplit_once('/').map(|(folders, _)| folders.split('/'));
+        for folder in folders.into_iter().flatten() {
+            match folder {
+                "" => return wrong("begins with '/' or has '//', which no object's name can here"),
+                "." | ".." => return wrong("has a folder '.' or '..', which no object's name can"),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// The prefix of one object; its first 512 characters if it is longer.
@@ -379,6 +404,14 @@ mod tests {
                 "ErrorOutputPrefix cannot be null",
             ),
             ("", Some("!{timestamp:yyyy}/"), "at least one instance"),
+            ("/logs/", None, "begins with '/'"),
+            ("/", None, "begins with '/'"),
+            ("logs//", None, "has '//'"),
+            ("", Some("bad//x/"), "has '//'"),
+            ("!{timestamp:yyyy'//'MM}/", Some("bad/"), "has '//'"),
+            ("a/../b/", None, "has a folder '.' or '..'"),
+            ("./", None, "has a folder '.' or '..'"),
+            ("a\u{7}/", None, "has a control character"),
         ] {
             let Invalid(told) = Prefixes::parse(Some(prefix), error).unwrap_err();
             assert!(told.contains(what), "{prefix}: {told}");

@@ -29,7 +29,6 @@ const FLUSH_LOOK: Duration = Duration::from_millis(20);
 /// A delivery stream and its lanes.
 pub struct Running {
     stream: watch::Sender<Arc<DeliveryStream>>,
-    flush: watch::Sender<u64>,
     stop: watch::Sender<bool>,
     /// Whether it was looked once which lanes there are.
     has_lanes: watch::Sender<bool>,
@@ -43,6 +42,8 @@ struct Lane {
     /// Set once it works in this process.
     log: Option<LogId>,
     state: Arc<LaneState>,
+    /// What lies before this shall go at once.
+    flush: watch::Sender<Position>,
 }
 
 /// A lane that could run.
@@ -58,6 +59,7 @@ struct Goal {
     log: LogId,
     tip: Position,
     state: Arc<LaneState>,
+    flush: watch::Sender<Position>,
 }
 
 impl Goal {
@@ -76,7 +78,6 @@ impl Running {
     pub fn new(stream: DeliveryStream) -> Arc<Self> {
         Arc::new(Self {
             stream: watch::channel(Arc::new(stream)).0,
-            flush: watch::channel(0).0,
             stop: watch::channel(false).0,
             has_lanes: watch::channel(false).0,
             lanes: Mutex::default(),
@@ -149,7 +150,9 @@ impl Running {
             let mut has_lanes = self.has_lanes.subscribe();
             let _ = has_lanes.wait_for(|has_lanes| *has_lanes).await;
             let goals = self.goals(tools).await?;
-            self.flush.send_modify(|flushes| *flushes += 1);
+            for goal in &goals {
+                goal.flush.send_modify(|to| *to = goal.tip.max(*to));
+            }
             while goals.iter().any(|goal| !goal.is_reached(tools)) {
                 tokio::time::sleep(FLUSH_LOOK).await;
             }
@@ -165,10 +168,11 @@ impl Running {
     async fn goals(&self, tools: &Tools) -> Result<Vec<Goal>, StoreError> {
         let mut lanes = Vec::new();
         for lane in self.lock().values() {
-            lanes.extend(lane.log.map(|log| (log, Arc::clone(&lane.state))));
+            let log = lane.log;
+            lanes.extend(log.map(|log| (log, Arc::clone(&lane.state), lane.flush.clone())));
         }
         let mut goals = Vec::new();
-        for (log, state) in lanes {
+        for (log, state, flush) in lanes {
             let from = state.position().unwrap_or_default();
             match tools.engine.read(log, from, 1).await {
                 // What retention took was waiting for nobody.
@@ -177,6 +181,7 @@ impl Running {
                     log,
                     tip: read.tip,
                     state,
+                    flush,
                 }),
                 // A lane whose log is gone has nothing to let go.
                 Err(StoreError::NoLog(_)) => {}
@@ -186,20 +191,18 @@ impl Running {
         Ok(goals)
     }
 
-    fn ears(&self, tools: &Tools) -> Ears {
-        Ears {
-            stream: self.stream.subscribe(),
-            flush: self.flush.subscribe(),
-            stop: self.stop.subscribe(),
-            plugins: tools.plugins.changes(),
-        }
-    }
-
-    fn lane(&self, key: LaneKey, log: LogId) -> Arc<LaneState> {
+    /// The place where a lane shows how it is, and what it listens to.
+    fn lane(&self, key: LaneKey, log: LogId, tools: &Tools) -> (Arc<LaneState>, Ears) {
         let mut lanes = self.lock();
         let lane = lanes.entry(key).or_default();
         lane.log = Some(log);
-        Arc::clone(&lane.state)
+        let ears = Ears {
+            stream: self.stream.subscribe(),
+            flush: lane.flush.subscribe(),
+            stop: self.stop.subscribe(),
+            plugins: tools.plugins.changes(),
+        };
+        (Arc::clone(&lane.state), ears)
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<LaneKey, Lane>> {
@@ -251,8 +254,7 @@ impl Supervisor {
             if !is_ready || is_at_work || self.ended.contains(&wanted.key) {
                 continue;
             }
-            let state = self.running.lane(wanted.key, wanted.log);
-            let ears = self.running.ears(&self.tools);
+            let (state, ears) = self.running.lane(wanted.key, wanted.log, &self.tools);
             let (tools, stream) = (Arc::clone(&self.tools), self.running.stream());
             let lane = (wanted.key, wanted.log);
             let task = self

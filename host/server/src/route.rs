@@ -127,7 +127,12 @@ impl Router {
         let mut progress = Progress::default();
         let answer = self.handle_api(parts, body, &mut progress).await;
         log(&id, "api", answer.as_ref().err());
-        self.respond(parts, &id, answer, progress.is_read)
+        let mut response = self.respond(parts, &id, answer, progress.is_read);
+        if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+            let methods = HeaderValue::from_static(api::methods(parts.uri.path()));
+            response.headers_mut().insert(ALLOW, methods);
+        }
+        response
     }
 
     async fn handle_api(

@@ -36,6 +36,16 @@ enum Looked {
     UpToEnd,
 }
 
+/// A configuration with the version of its plugin, if it has one.
+type Ready = Option<(Arc<DeliveryStream>, Option<Arc<Version>>)>;
+
+fn hints(stream: &DeliveryStream) -> Hints {
+    Hints {
+        size_bytes: stream.plan.size_bytes,
+        interval: stream.plan.interval,
+    }
+}
+
 impl LaneStep {
     /// Gathers records from `from` on until they go together: there are enough, the oldest has
     /// waited long enough, or something changed around them. `None` when the lane shall end.
@@ -43,23 +53,18 @@ impl LaneStep {
         &mut self,
         from: Position,
     ) -> Result<Option<(Cut, Destination)>, StepError> {
-        let Some((stream, plugin)) = self.ready().await else {
+        let Some((stream, plugin)) = self.ready(Some(from)).await? else {
             return Ok(None);
         };
-        let hints = Hints {
-            size_bytes: stream.plan.size_bytes,
-            interval: stream.plan.interval,
-        };
+        let hints = hints(&stream);
         let mut gathering = Gathering::new(from);
         loop {
-            // Asked before looking: one that comes meanwhile may be about what was not seen.
-            let flushes = *self.ears.flush.borrow();
             let looked = self.look(&mut gathering, hints).await?;
             self.state.waits(&gathering);
             let now = self.tools.clock.now();
             let left = gathering.left(hints, now);
-            let is_due = looked != Looked::UpToTip || left == Some(Duration::ZERO);
-            let is_due = self.is_flushed(flushes, looked) || is_due;
+            let is_flushed = gathering.is_before(*self.ears.flush.borrow());
+            let is_due = is_flushed || looked != Looked::UpToTip || left == Some(Duration::ZERO);
             let woken = match is_due && gathering.oldest.is_some() {
                 true => Woken::Close,
                 false => self.wait(&gathering, left, (&stream, &plugin)).await?,
@@ -85,40 +90,61 @@ impl LaneStep {
         }
     }
 
-    /// The configuration, and the version of its plugin. Waits for a plugin that is not there;
-    /// `None` when the lane shall end.
-    pub(super) async fn ready(&mut self) -> Option<(Arc<DeliveryStream>, Option<Arc<Version>>)> {
-        loop {
-            if *self.ears.stop.borrow() {
-                return None;
-            }
+    /// The configuration, and the version of its plugin. Waits for a plugin that is not there, and
+    /// shows meanwhile what waits from a position on; `None` when the lane shall end.
+    pub(super) async fn ready(&mut self, from: Option<Position>) -> Result<Ready, StepError> {
+        let mut gathering = from.map(Gathering::new);
+        let mut has_waited = false;
+        while !*self.ears.stop.borrow() {
             let stream = Arc::clone(&self.ears.stream.borrow_and_update());
             self.ears.plugins.borrow_and_update();
-            let Some(transform) = &stream.destination.transform else {
-                return Some((stream, None));
-            };
-            let name = transform.plugin().ok();
-            if let Some(version) = name.and_then(|name| self.tools.plugins.current(&name)) {
-                return Some((stream, Some(version)));
+            let transform = stream.destination.transform.as_ref();
+            let name = transform.and_then(|transform| transform.plugin().ok());
+            let version = name.and_then(|name| self.tools.plugins.current(&name));
+            if let (Some(transform), None) = (transform, &version) {
+                let why = format!("the plugin {} is not there", transform.plugin);
+                self.state.has_trouble(Some(why));
+                has_waited = true;
+                self.wait_for_plugin(&mut gathering, hints(&stream)).await?;
+                continue;
             }
-            let why = format!("the plugin {} is not there", transform.plugin);
-            self.state.has_trouble(Some(why));
-            tokio::select! {
-                changed = self.ears.plugins.changed() => changed.ok()?,
-                changed = self.ears.stream.changed() => changed.ok()?,
-                _ = self.ears.stop.wait_for(|stop| *stop) => return None,
+            if has_waited {
+                self.state.has_trouble(None);
             }
-            self.state.has_trouble(None);
+            return Ok(Some((stream, version)));
         }
+        Ok(None)
     }
 
-    /// Whether what waits shall go at once. A flush is over once everything up to the tip goes.
-    fn is_flushed(&mut self, flushes: u64, looked: Looked) -> bool {
-        let is_flushed = flushes != self.flushes;
-        if looked != Looked::UntilFull {
-            self.flushes = flushes;
+    /// Returns when something changed around the lane.
+    async fn wait_for_plugin(
+        &mut self,
+        gathering: &mut Option<Gathering>,
+        hints: Hints,
+    ) -> Result<(), StepError> {
+        let mut beyond = None;
+        if let Some(gathering) = gathering {
+            if self.look(gathering, hints).await? == Looked::UpToTip {
+                beyond = Some(gathering.to);
+            }
+            self.state.waits(gathering);
         }
-        is_flushed
+        let (engine, log) = (Arc::clone(&self.tools.engine), self.log);
+        let more = async {
+            match beyond {
+                Some(to) => engine.wait_beyond(log, to).await,
+                None => std::future::pending().await,
+            }
+        };
+        let ears = &mut self.ears;
+        let waited = tokio::select! {
+            waited = more => waited,
+            // Nobody left to change anything: neither ends before the lanes do.
+            _ = ears.plugins.changed() => Ok(()),
+            _ = ears.stream.changed() => Ok(()),
+            _ = ears.stop.wait_for(|stop| *stop) => Ok(()),
+        };
+        waited.map_err(|error| self.store(&error))
     }
 
     /// Takes in frames until there are enough or no more.
@@ -154,7 +180,7 @@ impl LaneStep {
             waited = engine.wait_beyond(self.log, gathering.to) => waited,
             () = tokio::time::sleep(sleep) => Ok(()),
             _ = ears.stop.wait_for(|stop| *stop) => return Ok(Woken::Stop),
-            _ = ears.flush.wait_for(|now| *now != self.flushes) => Ok(()),
+            _ = ears.flush.wait_for(|to| gathering.is_before(*to)) => Ok(()),
             _ = ears.stream.wait_for(|now| now.version_id != stream.version_id) => {
                 return Ok(Woken::Close);
             }

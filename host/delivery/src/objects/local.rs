@@ -11,7 +11,7 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{CopyMode, CopyOptions, Error, ObjectStore, ObjectStoreExt, PutOptions};
 
-use super::{Created, ObjectError, Objects};
+use super::{Created, ObjectError, Objects, path};
 use crate::arn::BucketName;
 
 /// Not the name of any bucket.
@@ -67,7 +67,7 @@ impl Objects for LocalObjects {
         key: &str,
         content: Bytes,
     ) -> Result<Created, ObjectError> {
-        let target = Path::from(format!("{bucket}/{key}"));
+        let target = path(&format!("{bucket}/{key}"));
         let length = content.len();
         // Before the work of writing it: a delivery that is done again finds most of its objects.
         match self.store.head(&target).await {

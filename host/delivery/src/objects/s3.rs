@@ -8,11 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use bytes::Bytes;
 use object_store::aws::{AmazonS3, AmazonS3Builder, S3ConditionalPut};
-use object_store::path::Path;
 use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, RetryConfig};
 
 use super::http::Connector;
-use super::{Created, ObjectError, Objects};
+use super::{Created, ObjectError, Objects, path};
 use crate::arn::BucketName;
 
 /// Buckets whose clients are kept; one more begins anew with all.
@@ -117,8 +116,7 @@ impl Objects for S3Objects {
         content: Bytes,
     ) -> Result<Created, ObjectError> {
         let store = self.bucket(bucket)?;
-        // As it is, where that is a path at all: the other way puts letters into percents.
-        let path = Path::parse(key).unwrap_or_else(|_| Path::from(key));
+        let path = path(key);
         let length = content.len();
         let options = PutOptions::from(PutMode::Create);
         match store.put_opts(&path, content.into(), options).await {

@@ -84,8 +84,7 @@ pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError>
     let destination = changed(delivery, &call.caller, &input, &stream.destination)?;
     let of_version = input.current_delivery_stream_version_id.as_ref();
     let edit = Edit::Destination {
-        // A version beyond what there can be is another one.
-        of_version: of_version.map_or(0, |id| id.parse().unwrap_or(u64::MAX)),
+        of_version: of_version.map_or_else(String::new, |id| id.as_str().to_owned()),
         destination: Box::new(destination),
     };
     let edited = delivery.catalog.edit(stream.arn.clone(), edit).await;

@@ -122,6 +122,42 @@ impl VersionPage {
     }
 }
 
+/// Which page a path names.
+enum Page<'a> {
+    Plugins,
+    Plugin(&'a str),
+    DeliveryStreams,
+    DeliveryStream(&'a str),
+    Flush(&'a str),
+}
+
+impl<'a> Page<'a> {
+    fn at(path: &'a str) -> Option<Self> {
+        let below = path.strip_prefix(ROOT)?;
+        let parts: Vec<&str> = below.split('/').collect();
+        match parts[..] {
+            ["plugins"] => Some(Self::Plugins),
+            ["plugins", name] => Some(Self::Plugin(name)),
+            ["delivery-streams"] => Some(Self::DeliveryStreams),
+            ["delivery-streams", name] => Some(Self::DeliveryStream(name)),
+            ["delivery-streams", name, "flush"] => Some(Self::Flush(name)),
+            _ => None,
+        }
+    }
+
+    fn methods(&self) -> &'static str {
+        match self {
+            Self::Flush(_) => "POST",
+            _ => "GET, HEAD",
+        }
+    }
+}
+
+/// The methods that the page at `path` answers.
+pub(super) fn methods(path: &str) -> &'static str {
+    Page::at(path).map_or("", |page| page.methods())
+}
+
 /// Answers a request for the page at `path`.
 pub(super) async fn answer(
     router: &Router,
@@ -129,42 +165,38 @@ pub(super) async fn answer(
     method: &Method,
     path: &str,
 ) -> Result<Answer, ApiError> {
+    let page = Page::at(path).ok_or_else(|| not_found("page"))?;
+    let mut methods = page.methods().split(", ");
+    if !methods.any(|allowed| allowed == method.as_str()) {
+        let what = format!("{method} {path} is nothing that can be done.");
+        return Err(ApiError::new("MethodNotAllowedException", what).with_status(405));
+    }
     let delivery = &router.services.delivery;
-    let parts: Vec<&str> = path.strip_prefix(ROOT).unwrap_or(path).split('/').collect();
-    let is_read = method == Method::GET || method == Method::HEAD;
-    match (&parts[..], is_read) {
-        (["plugins"], true) => json::answer(&PluginList {
+    match page {
+        Page::Plugins => json::answer(&PluginList {
             plugins: router.plugins.list().iter().map(PluginPage::of).collect(),
         }),
-        (["plugins", name], true) => {
+        Page::Plugin(name) => {
             let found = PluginName::parse(name).ok();
             let found = found.and_then(|name| router.plugins.find(&name));
             let plugin = found.ok_or_else(|| not_found(&format!("plugin {name}")))?;
             json::answer(&PluginPage::of(&plugin))
         }
-        (["delivery-streams"], true) => json::answer(&DeliveryStreamList {
+        Page::DeliveryStreams => json::answer(&DeliveryStreamList {
             delivery_streams: delivery.statuses(Some(caller)),
         }),
-        (["delivery-streams", name], true) => {
+        Page::DeliveryStream(name) => {
             let found = delivery.status(caller, name);
             json::answer(&found.ok_or_else(|| not_found(&format!("delivery stream {name}")))?)
         }
-        (["delivery-streams", name, "flush"], false) if method == Method::POST => {
-            match delivery.flush(caller, name).await {
-                Ok(Some(delivered)) => json::answer(&Flushed { delivered }),
-                Ok(None) => Err(not_found(&format!("delivery stream {name}"))),
-                Err(error) => {
-                    tracing::error!(%error, "flush a delivery stream");
-                    Err(ApiError::internal("Internal service failure."))
-                }
+        Page::Flush(name) => match delivery.flush(caller, name).await {
+            Ok(Some(delivered)) => json::answer(&Flushed { delivered }),
+            Ok(None) => Err(not_found(&format!("delivery stream {name}"))),
+            Err(error) => {
+                tracing::error!(%error, "flush a delivery stream");
+                Err(ApiError::internal("Internal service failure."))
             }
-        }
-        (["plugins" | "delivery-streams", ..], _) => Err(ApiError::new(
-            "MethodNotAllowedException",
-            format!("{method} {path} is nothing that can be done."),
-        )
-        .with_status(405)),
-        _ => Err(not_found("page")),
+        },
     }
 }
 
