@@ -111,6 +111,23 @@ class Deliveries(ValidAnswers):
         self.wait_until_active()
         return answer
 
+    def stream(self, shards):
+        """A stream of this test's own, ACTIVE; its ARN."""
+        self.kinesis.create_stream(StreamName=self.name, ShardCount=shards)
+        self.kinesis.get_waiter("stream_exists").wait(
+            StreamName=self.name, WaiterConfig={"Delay": 1, "MaxAttempts": 30}
+        )
+        return f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{self.name}"
+
+    def create_reading(self, stream_arn, destination):
+        """A delivery stream that reads a stream, ACTIVE."""
+        source = {"KinesisStreamARN": stream_arn, "RoleARN": ROLE}
+        self.create(
+            destination,
+            DeliveryStreamType="KinesisStreamAsSource",
+            KinesisStreamSourceConfiguration=source,
+        )
+
     def wait_until_active(self):
         def is_active():
             return self.describe()["DeliveryStreamStatus"] == "ACTIVE"

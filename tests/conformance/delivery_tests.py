@@ -23,22 +23,6 @@ def example(plugin, file):
 class DeliveryStreams(Deliveries, unittest.TestCase):
     plugins_used = ("drop-bots", "parse-access-log", "redact-card-numbers")
 
-    def stream(self, shards):
-        """A stream of this test's own, ACTIVE; its ARN."""
-        self.kinesis.create_stream(StreamName=self.name, ShardCount=shards)
-        self.kinesis.get_waiter("stream_exists").wait(
-            StreamName=self.name, WaiterConfig={"Delay": 1, "MaxAttempts": 30}
-        )
-        return f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{self.name}"
-
-    def create_reading(self, stream_arn, destination):
-        source = {"KinesisStreamARN": stream_arn, "RoleARN": ROLE}
-        self.create(
-            destination,
-            DeliveryStreamType="KinesisStreamAsSource",
-            KinesisStreamSourceConfiguration=source,
-        )
-
     def test_records_go_through_a_component_into_a_packed_object(self):
         processor = lambda_processor("redact-card-numbers")
         packed = {"CompressionFormat": "GZIP", "Prefix": "paid/"}
