@@ -109,3 +109,26 @@ async fn an_object_that_is_there_and_may_not_be_looked_at_is_not_refused() {
         assert!(matches!(error, ObjectError::Failed(_)), "{error:?}");
     }
 }
+
+/// The name stood three times before the reason, which was cut off with all after 500 characters.
+#[tokio::test]
+async fn the_reason_of_a_refusal_is_told_however_long_the_name_is() {
+    let endpoint = Endpoint::start(&[]).await;
+    let objects = S3Objects::new(endpoint.config(SECRET)).unwrap();
+    for folder in ["a", "\u{65e5}"] {
+        let key = format!("{folder}/").repeat(1000 / (folder.len() + 1)) + "x";
+        let error = create(&objects, &key, "x").await.unwrap_err();
+        let ObjectError::Refused(text) = &error else {
+            panic!("{error:?}")
+        };
+        for part in ["404", "NoSuchBucket"] {
+            assert!(text.contains(part), "{text}");
+        }
+        assert!(text.chars().count() <= 500, "{text}");
+    }
+    endpoint.rule(|_, _| Does::Close);
+    let key = "a/".repeat(500) + "x";
+    let text = create(&objects, &key, "x").await.unwrap_err().to_string();
+    assert!(text.contains("connection closed"), "{text}");
+    assert!(text.contains("http://127.0.0.1:"), "{text}");
+}

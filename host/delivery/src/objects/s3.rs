@@ -147,17 +147,22 @@ fn failed(error: Error) -> ObjectError {
     }
 }
 
-/// What happened, with what caused it, on one line.
+/// What happened, with what caused it, on one line. Of a long one the first cause stands first:
+/// before it come the object's names, which alone may be longer than what is repeated.
 fn told(error: &Error) -> String {
     let mut text = error.to_string();
+    let mut last = text.clone();
     let mut cause = error.source();
     while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
+        last = error.to_string();
+        if !text.contains(&last) {
             text.push_str(": ");
-            text.push_str(&more);
+            text.push_str(&last);
         }
         cause = error.source();
+    }
+    if ERROR_CHARS_MAX < text.chars().count() {
+        text = format!("{last}: {text}");
     }
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     line.chars().take(ERROR_CHARS_MAX).collect()
