@@ -68,6 +68,11 @@ class Server:
         self.directory.cleanup()
         return self.process.returncode
 
+    def kill(self):
+        """Ends the server in the middle of what it does."""
+        self.process.kill()
+        self.process.communicate()
+
     def kinesis(self, key_id=KEY_ID, secret=SECRET, **options):
         """boto3's client of Data Streams."""
         return self._client("kinesis", key_id, secret, **options)

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
@@ -19,13 +18,13 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use millrace_tests::{Object, Setting};
 use s3s::auth::{S3Auth, SecretKey, SimpleAuth};
-use s3s::dto::{HeadObjectInput, HeadObjectOutput, PutObjectInput, PutObjectOutput};
-use s3s::service::{S3Service, S3ServiceBuilder};
-use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
-use s3s_fs::FileSystem;
+use s3s::service::S3Service;
+use s3s::{S3Result, s3_error};
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+
+use crate::buckets::service;
 
 /// The key that the endpoint knows.
 pub const KEY_ID: &str = "AKIDSTORE";
@@ -74,12 +73,7 @@ impl Endpoint {
         let root = tempfile::tempdir().unwrap();
         let keys = Keys::default();
         keys.know(SECRET);
-        let mut builder = S3ServiceBuilder::new(Buckets {
-            files: FileSystem::new(root.path()).unwrap(),
-            root: root.path().to_owned(),
-        });
-        builder.set_auth(keys.clone());
-        let service = builder.build();
+        let service = service(root.path(), keys.clone());
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let gate = Arc::new(Gate {
@@ -188,32 +182,6 @@ impl S3Auth for Keys {
     async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
         let known = self.0.lock().unwrap().lookup(access_key).cloned();
         known.ok_or_else(|| s3_error!(InvalidAccessKeyId))
-    }
-}
-
-/// The two operations that delivery calls.
-struct Buckets {
-    files: FileSystem,
-    root: PathBuf,
-}
-
-#[async_trait]
-impl S3 for Buckets {
-    async fn put_object(
-        &self,
-        request: S3Request<PutObjectInput>,
-    ) -> S3Result<S3Response<PutObjectOutput>> {
-        match self.root.join(&request.input.bucket).is_dir() {
-            true => self.files.put_object(request).await,
-            false => Err(s3_error!(NoSuchBucket)),
-        }
-    }
-
-    async fn head_object(
-        &self,
-        request: S3Request<HeadObjectInput>,
-    ) -> S3Result<S3Response<HeadObjectOutput>> {
-        self.files.head_object(request).await
     }
 }
 

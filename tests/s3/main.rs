@@ -1,10 +1,6 @@
-//! The whole server delivers to a real S3 server on loopback: s3s with the buckets of s3s-fs in a
-//! directory, which verifies every signature. `endpoint` is that server, with a gate before it
-//! that answers badly when it is told to.
-//!
-//! s3s-fs honours `If-None-Match: *` of PutObject by itself: it answers 412. It makes a bucket
-//! that is not there, which S3 does not; the endpoint answers 404 instead. The version is the last
-//! one that the toolchain of this repository builds.
+//! The whole server delivers to a real S3 server on loopback. `buckets` is that server, `endpoint`
+//! a gate before it that answers badly when it is told to, and `serve.rs` makes it a program of its
+//! own, from which the conformance tests read with boto3.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -12,6 +8,7 @@
 )]
 
 mod answers;
+mod buckets;
 mod deliver;
 mod endpoint;
 mod trouble;

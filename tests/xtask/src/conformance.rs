@@ -1,5 +1,5 @@
 //! The clients we did not write: boto3 and the AWS CLI from PyPI, the JS SDK from npm, against
-//! the built server.
+//! the built server, and the S3 server that it delivers to.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,9 +12,19 @@ use crate::workspace::Workspace;
 const PYTHON: &str = "boto3 and AWS CLI";
 const NODE: &str = "JS SDK";
 
-/// Builds the server, installs the clients and runs both suites.
+/// What the suites start, selected so that all below it is built as for `cargo test --workspace`.
+const BUILD: [&str; 6] = [
+    "build",
+    "--workspace",
+    "--bin",
+    "millrace",
+    "--example",
+    "s3-server",
+];
+
+/// Builds the servers, installs the clients and runs both suites.
 pub fn run(workspace: &Workspace) -> Vec<Step> {
-    let built = process::must(&mut workspace.cargo(&["build", "--bin", "millrace"]));
+    let built = process::must(&mut workspace.cargo(&BUILD));
     let python = built.clone().and_then(|()| python(workspace));
     let node = built.and_then(|()| node(workspace));
     let failed = |name| move |why| Step::plain(name, Outcome::Failed(why));
@@ -38,7 +48,8 @@ fn python(workspace: &Workspace) -> Result<Step, String> {
             "*_tests.py",
         ])
         .current_dir(workspace.conformance())
-        .env("PYTHONDONTWRITEBYTECODE", "1");
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("S3_SERVER", workspace.example("debug", "s3-server"));
     let mut suite = tools::with_path(suite, Some(&programs));
     let ended = process::watched(server_for(&mut suite, workspace))?;
     Ok(Step::of_tests(

@@ -34,6 +34,11 @@ impl Workspace {
         self.target.join(profile).join("millrace")
     }
 
+    /// A program of the tests as built with this profile's directory name.
+    pub fn example(&self, profile: &str, name: &str) -> PathBuf {
+        self.target.join(profile).join("examples").join(name)
+    }
+
     /// Where what the conformance clients need is installed.
     pub fn clients(&self) -> PathBuf {
         self.target.join("conformance")
