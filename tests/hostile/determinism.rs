@@ -32,6 +32,7 @@ fn version(guest: &Guest) -> (tempfile::TempDir, Arc<Version>) {
         keep: dir.path().join("keep"),
         limits: Limits::default(),
         cache_key: [7; 32],
+        compiler: None,
     };
     let clock = Arc::new(ManualClock::new(Timestamp(0)));
     let version = Plugins::open(options, clock)

@@ -35,6 +35,7 @@ fn open(components: impl Iterator<Item = Vec<u8>>) -> (usize, Vec<String>) {
             ..Limits::default()
         },
         cache_key: [7; 32],
+        compiler: None,
     };
     let opened = Plugins::open(options, Arc::new(ManualClock::new(Timestamp(0)))).unwrap();
     let mut list = opened.list();

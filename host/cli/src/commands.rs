@@ -1,11 +1,14 @@
 //! The commands: one file each.
 
+mod compile_worker;
 mod delivery;
 mod demo;
 mod plugin;
 mod serve;
 mod stream;
 mod version;
+
+use std::future::Future;
 
 use clap::Subcommand;
 
@@ -29,17 +32,33 @@ pub(crate) enum Command {
     Demo(demo::DemoArgs),
     /// Say which version this is
     Version(version::VersionArgs),
+    /// Compile a component from standard input, for the server
+    #[command(hide = true)]
+    CompileWorker(compile_worker::CompileWorkerArgs),
 }
 
 impl Command {
-    pub(crate) async fn run(self) -> Result<(), Failure> {
+    pub(crate) fn run(self) -> Result<(), Failure> {
         match self {
-            Self::Serve(args) => serve::run(args).await,
-            Self::Stream(command) => command.run().await,
-            Self::Plugin(command) => command.run().await,
-            Self::Delivery(command) => command.run().await,
-            Self::Demo(args) => demo::run(args).await,
+            Self::Serve(args) => in_runtime(serve::run(args)),
+            Self::Stream(command) => in_runtime(command.run()),
+            Self::Plugin(command) => in_runtime(command.run()),
+            Self::Delivery(command) => in_runtime(command.run()),
+            Self::Demo(args) => in_runtime(demo::run(args)),
             Self::Version(args) => version::run(&args),
+            // No thread of ours beside it: each would take from its memory.
+            Self::CompileWorker(args) => compile_worker::run(&args),
         }
     }
+}
+
+fn in_runtime(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("start threads: {error}"))?;
+    let done = runtime.block_on(command);
+    // A thread may wait for a terminal that nobody types in any more.
+    runtime.shutdown_background();
+    done
 }

@@ -10,6 +10,8 @@ use crate::client::CallError;
 pub(crate) enum Failure {
     /// Something a person should read.
     Text(String),
+    /// Something that another program reads: it stands alone, without our name in front.
+    Bare(String),
     /// Whoever read our output has gone, as `head` does when it has enough: no failure of ours.
     ReaderGone,
 }
@@ -42,6 +44,10 @@ pub(crate) fn report(failure: &Failure) -> ExitCode {
         Failure::ReaderGone => ExitCode::SUCCESS,
         Failure::Text(text) => {
             // Without a standard error the exit code must do.
+            let _ = crate::output::complain(&format!("millrace: {text}"));
+            ExitCode::FAILURE
+        }
+        Failure::Bare(text) => {
             let _ = crate::output::complain(text);
             ExitCode::FAILURE
         }

@@ -27,18 +27,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    let command = Arguments::parse().command;
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-    {
-        Ok(runtime) => runtime,
-        Err(error) => return failure::report(&format!("start threads: {error}").into()),
-    };
-    let done = runtime.block_on(command.run());
-    // A thread may wait for a terminal that nobody types in any more.
-    runtime.shutdown_background();
-    match done {
+    match Arguments::parse().command.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure::report(&failure),
     }

@@ -32,9 +32,9 @@ pub(crate) fn check_reader() -> io::Result<()> {
     }
 }
 
-/// Writes to standard error.
-pub(crate) fn complain(text: &str) -> io::Result<()> {
-    writeln!(io::stderr().lock(), "millrace: {text}")
+/// Writes a line to standard error.
+pub(crate) fn complain(line: &str) -> io::Result<()> {
+    writeln!(io::stderr().lock(), "{line}")
 }
 
 /// Rows of cells in columns as wide as they need to be. Numbers stand to the right.

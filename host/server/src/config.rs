@@ -31,6 +31,9 @@ pub struct Config {
     pub plugins: Option<PathBuf>,
     /// What every plugin may use.
     pub plugin_limits: wasm::Limits,
+    /// The program that compiles plugins, `millrace` of this very build; `None`: this process does.
+    /// Not in the file: it is for whoever starts the server.
+    pub compiler: Option<PathBuf>,
     /// Where delivered objects go; `None`: into buckets below the data directory.
     pub s3: Option<S3Config>,
     /// Enforce AWS's limits per shard.
@@ -50,6 +53,7 @@ impl Default for Config {
             data: PathBuf::from("millrace-data"),
             plugins: None,
             plugin_limits: wasm::Limits::default(),
+            compiler: None,
             s3: None,
             throttle: true,
             credentials: Vec::new(),

@@ -157,6 +157,7 @@ async fn open_plugins(
         keep: config.data.join(PLUGINS),
         limits: config.plugin_limits,
         cache_key: streams.derived_key("compiled plugins"),
+        compiler: config.compiler.clone(),
     };
     let clock = Arc::clone(clock);
     let opened = spawn_blocking(move || Plugins::open(options, clock)).await;
@@ -213,11 +214,12 @@ impl Running {
                 tracing::warn!("connections hang");
             }
         }
-        self.router.services.delivery.close().await;
+        // First, so that a delivery does not wait for a version that is being compiled.
         let plugins = Arc::clone(&self.router.plugins);
         if let Err(error) = spawn_blocking(move || plugins.close()).await {
             tracing::error!(%error, "the plugins did not end well");
         }
+        self.router.services.delivery.close().await;
         self.router.services.streams.close().await;
         self.router.engine.close().await
     }

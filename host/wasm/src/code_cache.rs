@@ -16,13 +16,15 @@ use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use crate::compiler::Compiler;
 use crate::files;
+use crate::limits::COMPILED_BYTES_MAX;
 use crate::version::ContentHash;
 
 /// Bytes of the code in front of an image.
 const CODE_BYTES: usize = 32;
 /// Bytes of a compiled file; a larger one is not ours.
-const FILE_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+const FILE_BYTES_MAX: u64 = CODE_BYTES as u64 + COMPILED_BYTES_MAX as u64;
 /// Files that are kept, the newest ones.
 const FILES_MAX: usize = 64;
 
@@ -43,19 +45,18 @@ impl CodeCache {
         Ok(cache)
     }
 
-    /// The code of a component that was admitted, and whether it was there.
+    /// The code of a component that was admitted, and whether it was there. If not, it is compiled.
     pub(crate) fn component(
         &self,
         engine: &Engine,
+        compiler: &Compiler,
         wasm: &[u8],
     ) -> Result<(Component, bool), String> {
         let path = self.path(engine, wasm);
         if let Some(component) = self.load(engine, &path) {
             return Ok((component, true));
         }
-        let image = engine
-            .precompile_component(wasm)
-            .map_err(|error| format!("{error:#}"))?;
+        let image = compiler.compile(engine, wasm)?;
         let code = self.code(&path, &image).finalize().into_bytes();
         if let Err(error) = files::write_whole(&path, &[&code, &image]) {
             // The next start compiles again.
@@ -123,7 +124,8 @@ fn new_hmac(key: &[u8; 32]) -> Hmac<Sha256> {
     reason = "wasmtime cannot check machine code; the caller did"
 )]
 fn deserialize(engine: &Engine, image: &[u8]) -> wasmtime::Result<Component> {
-    // SAFETY: the image comes from `precompile_component` of this process, or from a file whose
-    // HMAC says that a process with the same key wrote it from the same.
+    // SAFETY: the image comes from `precompile_component`, called by this process or by the program
+    // that it was told to compile with, or from a file whose HMAC says that a process with the same
+    // key wrote it from the same.
     unsafe { Component::deserialize(engine, image) }
 }

@@ -1,16 +1,20 @@
 //! Plugins: WASM components that an operator puts into a directory, and everything that stands
 //! between their code and the rest of the process. The only crate that names wasmtime.
 //!
-//! A version goes `watcher` -> `directory` -> `loader` (`admission`, `code_cache`, `version`,
-//! `kept`) -> `plugins`, where it is in force. Whoever works with it makes an [`Instance`] and
-//! hands it batches. What it may use is in `limits`; what it is offered is in `state` and `sealed`.
+//! A version goes `watcher` -> `directory` -> `loader` (`admission`, `code_cache` with `compiler`,
+//! `version`, `kept`) -> `plugins`, where it is in force. Whoever works with it makes an
+//! [`Instance`] and hands it batches. What it may use is in `limits`; what it is offered is in
+//! `state` and `sealed`.
 //!
 //! Calls into guests block. They are for threads that may be blocked, never for a task of the
 //! runtime.
 
 mod admission;
 mod bindings;
+mod child;
 mod code_cache;
+mod compile_worker;
+mod compiler;
 mod counters;
 mod directory;
 mod fault;
@@ -31,6 +35,7 @@ mod state;
 mod version;
 mod watcher;
 
+pub use compile_worker::compile_worker;
 pub use counters::{BATCH_TIME_BUCKETS_US, Count, Counters};
 pub use fault::Fault;
 pub use instance::Instance;

@@ -29,12 +29,34 @@ pub(crate) const COUNTER_NAME_CHARS_MAX: usize = 64;
 pub(crate) const MANIFEST_BYTES_MAX: u64 = 64 * 1024;
 /// Bytes of the text of one failed record or call that are kept.
 pub(crate) const REASON_BYTES_MAX: usize = 1024;
+/// Seconds of the clock that a compiler may be there for each second of processor time that it may
+/// use: beside a busy server it waits for a processor longer than it works. Then it is ended.
+pub(crate) const COMPILER_WALL_FACTOR: u64 = 12;
+/// How much a compiler steps back behind the server (`nice`): to a quarter of a processor that both
+/// want.
+pub(crate) const COMPILER_NICENESS: i32 = 5;
+/// Threads of a compiler, each of which takes memory. More functions wait for their turn.
+pub(crate) const COMPILER_THREADS_MAX: usize = 4;
+/// Files that a compiler may have open: its three pipes, and what the operating system is asked
+/// while a process starts. It cannot open more.
+pub(crate) const COMPILER_FILES_MAX: u64 = 16;
+/// Bytes of the compiled code of a component, some thirty times the largest one by default. A
+/// compiler that gives more is ended, and a larger file in the cache is not ours.
+pub(crate) const COMPILED_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Bytes that are kept of what a compiler says of its failure; the rest is left out.
+pub(crate) const COMPLAINT_BYTES_MAX: usize = 64 * 1024;
 
 /// What every plugin may use, unless its manifest asks for less.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of a component's file. A larger one is refused before it is read.
     pub component_bytes_max: u64,
+    /// Seconds of processor time that compiling a component may take. One that takes longer is
+    /// refused. This and the next limit hold where another process compiles.
+    pub compile_seconds_max: u64,
+    /// Bytes of address space that the compiler may have. A component for which that is too little
+    /// is refused.
+    pub compile_bytes_max: u64,
     /// Bytes of linear memory of one instance. A guest that wants more traps.
     pub memory_bytes_max: usize,
     /// How long one batch may take. A guest that takes longer traps.
@@ -55,6 +77,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             component_bytes_max: 8 * 1024 * 1024,
+            compile_seconds_max: 10,
+            compile_bytes_max: 2 * 1024 * 1024 * 1024,
             memory_bytes_max: 64 * 1024 * 1024,
             batch_time_max: Duration::from_secs(1),
             output_bytes_max: 16 * 1024 * 1024,

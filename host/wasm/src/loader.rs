@@ -8,6 +8,7 @@ use types::Timestamp;
 
 use crate::admission;
 use crate::code_cache::CodeCache;
+use crate::compiler::Compiler;
 use crate::instance::Instance;
 use crate::kept::{Kept, Source};
 use crate::limits::Limits;
@@ -22,6 +23,7 @@ pub(crate) struct Loader {
     pub(crate) runtime: Arc<Runtime>,
     pub(crate) kept: Kept,
     pub(crate) code: CodeCache,
+    pub(crate) compiler: Compiler,
     pub(crate) limits: Limits,
 }
 
@@ -70,8 +72,10 @@ impl Loader {
         admission::admit(&source.component)?;
         let started = Instant::now();
         let engine = &self.runtime.engine;
-        let compiled = self.code.component(engine, &source.component);
-        let (component, from_cache) = compiled.map_err(|why| format!("compile: {why}"))?;
+        let code = self
+            .code
+            .component(engine, &self.compiler, &source.component);
+        let (component, from_cache) = code.map_err(|why| format!("compile: {why}"))?;
         let facts = Facts {
             hash: source.hash(),
             component_bytes: source.component.len(),

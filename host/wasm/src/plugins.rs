@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use types::{Clock, Timestamp};
 
 use crate::code_cache::CodeCache;
+use crate::compiler::Compiler;
 use crate::kept::Kept;
 use crate::limits::Limits;
 use crate::loader::Loader;
@@ -28,6 +29,10 @@ pub struct Options {
     pub limits: Limits,
     /// What compiled code on disk is signed with.
     pub cache_key: [u8; 32],
+    /// The program that compiles, started as `millrace compile-worker` is: it calls
+    /// [`crate::compile_worker`], and must be of the same build as this process. `None`: components
+    /// are compiled in this process, whatever time and memory that takes.
+    pub compiler: Option<PathBuf>,
 }
 
 /// Why plugins cannot be had at all.
@@ -101,10 +106,12 @@ impl Plugins {
         let runtime = runtime.map_err(|e| failed("start the runtime of plugins", &e))?;
         let kept = Kept::open(&options.keep.join("versions"));
         let code = CodeCache::open(&options.keep.join("compiled"), options.cache_key);
+        let compiler = Compiler::new(options.compiler, options.limits);
         let loader = Arc::new(Loader {
             runtime: Arc::new(runtime),
             kept: kept.map_err(|e| failed("keep versions of plugins", &e))?,
             code: code.map_err(|e| failed("keep compiled plugins", &e))?,
+            compiler: compiler.map_err(|e| failed("prepare to compile plugins", &e))?,
             limits: options.limits,
         });
         let registry = Arc::new(Registry {
@@ -184,8 +191,10 @@ impl Plugins {
         }
     }
 
-    /// Ends the watching. Blocks until the version that is being loaded, if any, is.
+    /// Ends the watching, and a process that compiles; a version whose code is not kept cannot be
+    /// loaded any more. Blocks until the version that is being loaded is or cannot be.
     pub fn close(&self) {
+        self.loader.compiler.close();
         let watcher = self
             .watcher
             .lock()
@@ -196,6 +205,12 @@ impl Plugins {
 
     fn loaded(&self) -> MutexGuard<'_, HashMap<ContentHash, Weak<Version>>> {
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Plugins {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 

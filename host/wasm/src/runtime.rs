@@ -33,7 +33,7 @@ pub(crate) struct Runtime {
 
 impl Runtime {
     pub(crate) fn new() -> wasmtime::Result<Self> {
-        let engine = Engine::new(&config())?;
+        let engine = Engine::new(&running_config())?;
         let mut linker = Linker::new(&engine);
         wit_types::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
         context::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
@@ -64,7 +64,14 @@ impl Runtime {
     }
 }
 
-fn config() -> Config {
+/// An engine whose code every [`Runtime`] takes, and that runs nothing: it does without the pool,
+/// whose reservation of address space is far above what a compiler may have.
+pub(crate) fn compiling_engine() -> wasmtime::Result<Engine> {
+    Engine::new(&code_config())
+}
+
+/// What instances are made of, beside what decides how code is made.
+fn running_config() -> Config {
     let mut pool = PoolingAllocationConfig::new();
     let core_instances = INSTANCES_MAX * 8;
     pool.total_component_instances(INSTANCES_MAX)
@@ -80,9 +87,15 @@ fn config() -> Config {
         .max_tables_per_component(CORE_INSTANCES_PER_COMPONENT_MAX)
         .table_elements(TABLE_ELEMENTS_MAX)
         .table_keep_resident(TABLE_KEPT_BYTES);
+    let mut config = code_config();
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    config
+}
+
+/// What decides how code is made.
+fn code_config() -> Config {
     let mut config = Config::new();
     config
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
         .epoch_interruption(true)
         .max_wasm_stack(STACK_BYTES)
         .cranelift_opt_level(OptLevel::Speed)
@@ -135,5 +148,25 @@ pub(crate) struct Ticking<'a>(&'a Ticker);
 impl Drop for Ticking<'_> {
     fn drop(&mut self) {
         *self.0.lock() -= 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+
+    use super::*;
+
+    fn compatibility(engine: &Engine) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        hasher.finish()
+    }
+
+    #[test]
+    fn what_compiles_makes_the_code_that_what_runs_takes() {
+        let running = Engine::new(&running_config()).unwrap();
+        let compiling = compiling_engine().unwrap();
+        assert_eq!(compatibility(&running), compatibility(&compiling));
     }
 }

@@ -158,6 +158,9 @@ impl Watch {
         self.handled.retain(|name, _| found.contains_key(name));
         self.settling.retain(|name, _| found.contains_key(name));
         for (name, found) in found {
+            if self.loader.compiler.is_closed() {
+                return Ok(());
+            }
             if self.handled.get(&name) == Some(&found) {
                 self.settling.remove(&name);
                 continue;
@@ -195,6 +198,8 @@ impl Watch {
         }
         match self.loader.load(name, &source, self.registry.now()) {
             Ok(version) => self.registry.take(version),
+            // It was cut off, which says nothing of the plugin.
+            Err(_) if self.loader.compiler.is_closed() => {}
             Err(why) => self.registry.refuse(name, why),
         }
     }

@@ -78,6 +78,7 @@ pub fn open(directory: Option<PathBuf>, keep: &Path) -> Result<Plugins, Failure>
         keep: keep.to_owned(),
         limits: Limits::default(),
         cache_key: CACHE_KEY,
+        compiler: None,
     };
     Ok(Plugins::open(options, Arc::new(SystemClock))?)
 }

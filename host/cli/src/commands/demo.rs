@@ -18,6 +18,7 @@ use tokio::time::{Instant, interval_at};
 use types::SystemClock;
 
 use crate::client::{Client, Target};
+use crate::commands::compile_worker;
 use crate::commands::stream::create;
 use crate::failure::Failure;
 use crate::{open, output};
@@ -79,6 +80,7 @@ impl Stage {
             .transpose()?;
         let config = Config {
             data: dir.path().join("data"),
+            compiler: compile_worker::program(),
             plugins: plugin.as_ref().map(|plugin| plugin.directory().to_owned()),
             ..Config::default()
         };

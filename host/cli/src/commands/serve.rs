@@ -12,6 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use types::SystemClock;
 
+use crate::commands::compile_worker;
 use crate::failure::Failure;
 use crate::{open, output};
 
@@ -95,6 +96,7 @@ fn configure(args: ServeArgs) -> Result<Config, String> {
         Some(path) => Config::load(path).map_err(|error| error.to_string())?,
         None => Config::default(),
     };
+    config.compiler = compile_worker::program();
     if let Some(data) = args.data {
         config.data = data;
     }

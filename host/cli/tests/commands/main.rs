@@ -1,6 +1,7 @@
 //! The binary as it is used: from outside.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod compile_worker;
 mod demo;
 mod fixture;
 mod serve;

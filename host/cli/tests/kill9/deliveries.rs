@@ -93,7 +93,8 @@ fn a_server_that_is_killed_while_it_delivers_delivers_every_record_once() {
         let objects = objects(way);
         assert_unchanged(&seen[number], &objects);
         check(&kept, &objects);
-        check_page(&connection.page(way.name).unwrap(), &kept, &objects);
+        let page = connection.page(&format!("delivery-streams/{}", way.name));
+        check_page(&page.unwrap(), &kept, &objects);
         let (name, cycles) = (way.name, cycles_with_objects[number]);
         println!(
             "{name}: {CYCLES} kills, {cycles} of them after new objects: {} records, {} objects",
@@ -140,7 +141,12 @@ fn create_delivery_stream(connection: &mut Connection, way: &Way) {
     connection
         .firehose("CreateDeliveryStream", &input)
         .expect("the delivery stream is created");
-    let name = json!({"DeliveryStreamName": way.name});
+    wait_until_active(connection, way.name);
+}
+
+/// Waits until a delivery stream takes records.
+pub fn wait_until_active(connection: &mut Connection, name: &str) {
+    let name = json!({"DeliveryStreamName": name});
     let is_active = |connection: &mut Connection| {
         let answer = connection
             .firehose("DescribeDeliveryStream", &name)

@@ -23,7 +23,17 @@ pub struct Server {
 impl Server {
     /// Starts on a data directory, with a directory of plugins if one is named.
     pub fn start(data: &Path, plugins: Option<&Path>) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_millrace"));
+        Self::start_as(
+            Path::new(env!("CARGO_BIN_EXE_millrace")),
+            data,
+            plugins,
+            &[],
+        )
+    }
+
+    /// As [`Self::start`], of a program that lies elsewhere, with further arguments.
+    pub fn start_as(program: &Path, data: &Path, plugins: Option<&Path>, more: &[&str]) -> Self {
+        let mut command = Command::new(program);
         command.args([
             "serve",
             "--listen",
@@ -31,7 +41,7 @@ impl Server {
             "--no-throttle",
             "--data",
         ]);
-        command.arg(data);
+        command.arg(data).args(more);
         if let Some(plugins) = plugins {
             command.arg("--plugins").arg(plugins);
         }
@@ -51,6 +61,11 @@ impl Server {
             address,
             _printed: printed,
         }
+    }
+
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
     }
 
     /// A connection of its own.
@@ -105,9 +120,9 @@ impl Connection {
         self.post(&path, "none", &Value::Null)
     }
 
-    /// How a delivery stream is.
-    pub fn page(&mut self, delivery_stream: &str) -> Option<Value> {
-        let path = format!("/_millrace/delivery-streams/{delivery_stream}");
+    /// One of the pages about what AWS has no operation for.
+    pub fn page(&mut self, name: &str) -> Option<Value> {
+        let path = format!("/_millrace/{name}");
         let head = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
         self.exchange(&head, &path)
     }

@@ -82,6 +82,7 @@ impl Components {
             keep: directories.path().join("keep"),
             limits: wasm::Limits::default(),
             cache_key: [7; 32],
+            compiler: None,
         };
         let plugins = Plugins::open(options, Arc::new(ManualClock::new(NOON))).unwrap();
         Self {

@@ -6,8 +6,9 @@ use delivery::objects::S3Config;
 
 use super::file::{Entry, Wrong};
 
-const PLUGIN_LIMIT_KEYS: &str = "component_mib, memory_mib, batch_ms, output_mib, host_calls, \
-                                 log_line_bytes and log_bytes_per_second";
+const PLUGIN_LIMIT_KEYS: &str = "component_mib, compile_seconds, compile_mib, memory_mib, \
+                                 batch_ms, output_mib, host_calls, log_line_bytes and \
+                                 log_bytes_per_second";
 const S3_KEYS: &str = "endpoint, region, access_key_id, secret_access_key and path_style";
 const REGION_DEFAULT: &str = "us-east-1";
 const MEBIBYTE: u64 = 1024 * 1024;
@@ -15,6 +16,12 @@ const MEBIBYTE: u64 = 1024 * 1024;
 const MEMORY_MIB_MAX: u64 = 256;
 /// Milliseconds that a batch can get (Lambda's longest transform takes five minutes).
 const BATCH_MS_MAX: u64 = 300_000;
+/// Seconds of processor time that compiling can get: while one component is compiled, no other is
+/// taken.
+const COMPILE_SECONDS_MAX: u64 = 600;
+/// Mebibytes of address space that compiling can get: no compiler starts with less than the fewest.
+const COMPILE_MIB_MIN: u64 = 64;
+const COMPILE_MIB_MAX: u64 = 64 * 1024;
 
 /// `[plugin_limits]`.
 pub(super) fn plugin_limits(section: &Entry<'_>) -> Result<wasm::Limits, Wrong> {
@@ -31,6 +38,13 @@ pub(super) fn plugin_limits(section: &Entry<'_>) -> Result<wasm::Limits, Wrong> 
         let mebibyte = usize::try_from(MEBIBYTE).unwrap_or(1);
         match entry.key {
             "component_mib" => limits.component_bytes_max = entry.number(1, 256)? * MEBIBYTE,
+            "compile_seconds" => {
+                limits.compile_seconds_max = entry.number(1, COMPILE_SECONDS_MAX)?;
+            }
+            "compile_mib" => {
+                limits.compile_bytes_max =
+                    entry.number(COMPILE_MIB_MIN, COMPILE_MIB_MAX)? * MEBIBYTE;
+            }
             "memory_mib" => limits.memory_bytes_max = size(MEMORY_MIB_MAX)? * mebibyte,
             "batch_ms" => {
                 limits.batch_time_max = Duration::from_millis(entry.number(1, BATCH_MS_MAX)?);
