@@ -80,7 +80,8 @@ pub trait DiskFile: Send + Sync {
     fn write_at(&self, from: &[IoSlice<'_>], offset: u64) -> io::Result<usize>;
 
     /// Writes like [`DiskFile::write_at`] what will hardly be read soon: an implementation may
-    /// keep it out of the operating system's cache.
+    /// keep it out of the operating system's cache, and begin to write it to the disk, so that the
+    /// next sync has little to wait for.
     fn write_past_cache(&self, from: &[u8], offset: u64) -> io::Result<usize> {
         self.write_at(&[IoSlice::new(from)], offset)
     }

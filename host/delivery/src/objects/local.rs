@@ -19,7 +19,10 @@ const STAGING: &str = ".staging";
 
 /// The directory of buckets. They need not be made; a bucket is there once an object is.
 pub struct LocalObjects {
+    /// Makes names durable.
     store: LocalFileSystem,
+    /// Does not: whatever is staged when the machine stops is taken away.
+    staging: LocalFileSystem,
     root: PathBuf,
 }
 
@@ -38,9 +41,12 @@ impl LocalObjects {
             _ => {}
         }
         std::fs::create_dir_all(&staging).map_err(|error| failed(&error))?;
-        let store = LocalFileSystem::new_with_prefix(root).map_err(|error| failed(&error))?;
+        let below = |folder: &FilePath| {
+            LocalFileSystem::new_with_prefix(folder).map_err(|error| failed(&error))
+        };
         Ok(Self {
-            store: store.with_fsync(true),
+            store: below(root)?.with_fsync(true),
+            staging: below(root)?,
             root: root.to_owned(),
         })
     }
@@ -48,6 +54,16 @@ impl LocalObjects {
     /// The directory.
     pub fn root(&self) -> &FilePath {
         &self.root
+    }
+
+    async fn sync_staged(&self, name: &str) -> Result<(), ObjectError> {
+        let path = self.root.join(STAGING).join(name);
+        let synced = tokio::task::spawn_blocking(move || std::fs::File::open(path)?.sync_all());
+        let failed = |error: &dyn std::fmt::Display| {
+            ObjectError::Failed(format!("sync a staged object: {error}"))
+        };
+        let synced = synced.await.map_err(|error| failed(&error))?;
+        synced.map_err(|error| failed(&error))
     }
 
     async fn there(&self, target: &Path, length: usize) -> Result<Created, ObjectError> {
@@ -78,10 +94,11 @@ impl Objects for LocalObjects {
         let name = random_name()?;
         let staged = Path::from(format!("{STAGING}/{name}"));
         let put = self
-            .store
+            .staging
             .put_opts(&staged, content.into(), PutOptions::default())
             .await;
         put.map_err(failed)?;
+        self.sync_staged(&name).await?;
         let options = CopyOptions::new().with_mode(CopyMode::Create);
         let linked = self.store.copy_opts(&staged, &target, options).await;
         if let Err(error) = self.store.delete(&staged).await {

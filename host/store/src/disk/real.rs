@@ -3,11 +3,12 @@
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::io::IoSlice;
+use std::num::NonZeroU64;
 use std::os::unix::fs::{DirBuilderExt, FileExt};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::FallocateFlags;
+use rustix::fs::{Advice, FallocateFlags};
 use rustix::io::Errno;
 
 use super::direct::{self, Way};
@@ -189,7 +190,11 @@ impl DiskFile for RealFile {
                 None => count,
             },
         };
-        self.file.write_at(&from[..count], offset)
+        let written = self.file.write_at(&from[..count], offset)?;
+        // Advice that has the system begin to write.
+        let length = NonZeroU64::new(written as u64);
+        let _ = rustix::fs::fadvise(&self.file, offset, length, Advice::DontNeed);
+        Ok(written)
     }
 
     fn length(&self) -> io::Result<u64> {

@@ -19,10 +19,13 @@ use tokio::sync::oneshot;
 use crate::embedded::catalog::{self, LogRow};
 use crate::embedded::health::Topic;
 use crate::embedded::logs::{Cursor, Log, Segment, WalFrame};
-use crate::embedded::options::{CHUNK_BYTES, FLUSH_BYTES_MIN, Options};
+use crate::embedded::options::{
+    CHUNK_BYTES, FLUSH_BUFFER_BYTES, FLUSH_BYTES_MIN, FLUSHED_TOGETHER_MAX, Options,
+};
 use crate::embedded::segment::{LOGS_DIR, SegmentFile, log_dir, segment_path};
 use crate::embedded::segment_writer::SegmentWriter;
 use crate::embedded::shared::Shared;
+use crate::embedded::wal_copy::{self, Copy};
 use crate::engine::{LogId, Position, StoreError};
 
 /// How often the flusher looks whether there is something to do.
@@ -227,8 +230,8 @@ fn move_frames(
     touched: &mut Vec<Touched>,
 ) -> Result<(), StoreError> {
     let mut flushed = Vec::with_capacity(dirty.len());
-    for log in dirty {
-        flushed.push(flush_log(shared, log, touched)?);
+    for logs in dirty.chunks(FLUSHED_TOGETHER_MAX) {
+        flushed.extend(flush_logs(shared, logs, touched)?);
     }
     if let Err(error) = sync(shared, touched) {
         // What a failed sync leaves in an open segment cannot be relied on: go on in new ones.
@@ -258,19 +261,31 @@ fn move_frames(
     remove_garbage(shared)
 }
 
-fn flush_log(
+fn flush_logs(
     shared: &Shared,
-    log: &Arc<Log>,
+    logs: &[Arc<Log>],
     touched: &mut Vec<Touched>,
-) -> Result<Flushed, StoreError> {
-    let (mut flushed, frames, last) = snapshot(log);
-    if !flushed.deleted && !frames.is_empty() {
-        let open = last.filter(|segment| !segment.closed);
-        let mut writer = SegmentWriter::new(shared, log.id, open, touched);
-        writer.append(&frames)?;
-        flushed.changed = writer.finish()?;
+) -> Result<Vec<Flushed>, StoreError> {
+    let buffer_max = (FLUSH_BUFFER_BYTES / logs.len().max(1)).min(CHUNK_BYTES);
+    let (mut all, mut places, mut copies) = (Vec::new(), Vec::new(), Vec::new());
+    for log in logs {
+        let (flushed, frames, last) = snapshot(log);
+        if !flushed.deleted && !frames.is_empty() {
+            let open = last.filter(|segment| !segment.closed);
+            let to = SegmentWriter::new(shared, log.id, open, buffer_max);
+            copies.push(Copy { frames, to });
+            places.push(all.len());
+        }
+        all.push(flushed);
     }
-    Ok(flushed)
+    let outcome = wal_copy::copy(shared, &mut copies);
+    for (place, copy) in places.into_iter().zip(copies) {
+        touched.extend(copy.to.touched);
+        if let Some(flushed) = all.get_mut::<usize>(place) {
+            flushed.changed = copy.to.changed;
+        }
+    }
+    outcome.map(|()| all)
 }
 
 /// What is to be flushed of a log now.

@@ -23,6 +23,7 @@ mod segment_writer;
 mod shared;
 mod tables;
 mod wal;
+mod wal_copy;
 mod writer;
 
 use std::hash::{BuildHasher, Hasher};

@@ -261,14 +261,12 @@ impl SegmentFile {
         Ok(index)
     }
 
-    /// Goes on in the index with frames that are being written from `offset` on, so that they need
-    /// not be read again when the segment is closed. Leaves an index that does not reach there.
-    pub fn note_written(&self, offset: u64, frames: &[WalFrame]) {
+    /// Goes on in the index with a frame that is being written at `offset`, so that it need not be
+    /// read again when the segment is closed. Leaves an index that does not reach there.
+    pub fn note_written(&self, offset: u64, frame: &WalFrame) {
         let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
         if index.covered == offset {
-            for frame in frames {
-                index.add(frame.position, frame.arrival, u64::from(frame.length));
-            }
+            index.add(frame.position, frame.arrival, u64::from(frame.length));
         }
     }
 
@@ -485,10 +483,9 @@ mod tests {
             last_arrival: Timestamp(1_039),
             closed: false,
         };
-        let half = frames[20].offset;
-        written.note_written(0, &frames[..20]);
-        written.note_written(half, &frames[20..]);
-        written.note_written(half, &frames[20..]);
+        for frame in frames.iter().chain(&frames[20..]) {
+            written.note_written(frame.offset, frame);
+        }
         written.write(&bytes, 0).unwrap();
         segments.forget(log, base);
         let read = segments.open(log, base).unwrap();

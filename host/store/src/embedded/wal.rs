@@ -3,7 +3,7 @@
 //! A slot's name says nothing about its content: each block carries the number of the use of the
 //! slot that it was written in, so a recycled slot needs neither a new name nor zeros.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::io::{self, IoSlice};
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -151,6 +151,13 @@ impl Wal {
         self.slots().files.get(&slot).cloned()
     }
 
+    /// In which order the slots that are not flushed were written, from 0.
+    pub fn ages(&self) -> HashMap<u32, usize> {
+        let slots = self.slots();
+        let live = slots.live.iter().enumerate();
+        live.map(|(age, live)| (live.slot, age)).collect()
+    }
+
     /// A slot to write from its start, one that is ready if there is one. Waits a while if none
     /// is free and no more may be made; `None` if that did not help.
     pub fn begin_slot(&self) -> Result<Option<BegunSlot>, StoreError> {
@@ -291,7 +298,8 @@ impl Wal {
     }
 
     /// Fills a file up with zeros behind what it has, so that writing there later only writes
-    /// data. Returns whether it came to the end.
+    /// data. Returns whether it came to the end. Past the cache, because what gathers there goes to
+    /// the disk at once in the end, and every sync of the writer's waits for it.
     fn fill(&self, file: &dyn DiskFile) -> io::Result<bool> {
         let zeros = vec![0; CHUNK_BYTES];
         let mut at = file.length()?;
@@ -303,7 +311,7 @@ impl Wal {
             }
             let left = usize::try_from(self.file_bytes - at).unwrap_or(usize::MAX);
             let zeros = &zeros[..left.min(CHUNK_BYTES)];
-            write_all(file, &mut [IoSlice::new(zeros)], at)?;
+            write_past_cache(file, zeros, at)?;
             at += zeros.len() as u64;
         }
         file.sync()?;

@@ -1,0 +1,99 @@
+//! Copies frames of several logs from the write-ahead log into their segments. Frames of all logs
+//! lie mixed there: it is read once for all of these, in its own order, and what lies together at
+//! once.
+
+use crate::embedded::format::FrameHeader;
+use crate::embedded::health::Topic;
+use crate::embedded::logs::WalFrame;
+use crate::embedded::options::CHUNK_BYTES;
+use crate::embedded::segment_writer::SegmentWriter;
+use crate::embedded::shared::Shared;
+use crate::embedded::wal::{read_onto, slot_path};
+use crate::engine::StoreError;
+
+/// Bytes between two frames that are read with them: the header and the padding of a block.
+const GAP_BYTES_MAX: u64 = 8 * 1024;
+
+/// Frames of one log, in its order, and where they go.
+pub struct Copy<'a> {
+    pub frames: Vec<WalFrame>,
+    pub to: SegmentWriter<'a>,
+}
+
+/// A frame, and the place of its log among the copies.
+type Mixed = (usize, WalFrame);
+
+/// Copies all frames, and writes all that was gathered. One whose checksum is wrong is copied too:
+/// reading it says so, and its neighbours stay readable.
+pub fn copy(shared: &Shared, copies: &mut [Copy<'_>]) -> Result<(), StoreError> {
+    let mut frames: Vec<Mixed> = Vec::new();
+    for (place, copy) in copies.iter_mut().enumerate() {
+        frames.extend(copy.frames.drain(..).map(|frame| (place, frame)));
+    }
+    let ages = shared.wal.ages();
+    frames.sort_by_key(|(_, frame)| (ages.get(&frame.slot), frame.offset));
+    let mut bytes = Vec::new();
+    let mut rest = &frames[..];
+    while !rest.is_empty() {
+        let (run, others) = rest.split_at(run_length(rest));
+        copy_run(shared, run, &mut bytes, copies)?;
+        rest = others;
+    }
+    copies.iter_mut().try_for_each(|copy| copy.to.finish())
+}
+
+/// How many of `frames`, one at least, lie close enough to each other to be read together.
+fn run_length(frames: &[Mixed]) -> usize {
+    let start = frames.first().map_or(0, |(_, frame)| frame.offset);
+    let follows = |pair: &&[Mixed]| {
+        let ((_, before), (_, next)) = (&pair[0], &pair[1]);
+        let end = before.offset + u64::from(before.length);
+        before.slot == next.slot
+            && next.offset <= end + GAP_BYTES_MAX
+            && next.offset + u64::from(next.length) <= start + CHUNK_BYTES as u64
+    };
+    1 + frames.windows(2).take_while(follows).count()
+}
+
+fn copy_run(
+    shared: &Shared,
+    run: &[Mixed],
+    bytes: &mut Vec<u8>,
+    copies: &mut [Copy<'_>],
+) -> Result<(), StoreError> {
+    let ([(_, first), ..], [.., (_, last)]) = (run, run) else {
+        return Ok(());
+    };
+    let slot = || slot_path(first.slot).display().to_string();
+    let corrupt = |offset, what: &str| StoreError::corrupt(slot(), offset, what);
+    let file = shared.wal.file(first.slot);
+    let file = file.ok_or_else(|| corrupt(first.offset, "the file is not there"))?;
+    let span = last.offset + u64::from(last.length) - first.offset;
+    bytes.clear();
+    read_onto(
+        file.as_ref(),
+        bytes,
+        usize::try_from(span).unwrap_or(usize::MAX),
+        first.offset,
+    )
+    .map_err(|source| StoreError::io(format!("read {}", slot()), source))?;
+    for (place, frame) in run {
+        let Some(copy) = copies.get_mut(*place) else {
+            continue;
+        };
+        let at = usize::try_from(frame.offset - first.offset).unwrap_or(usize::MAX);
+        let found = bytes.get(at..at.saturating_add(frame.length as usize));
+        let is_it = |bytes: &&[u8]| {
+            FrameHeader::decode(bytes).is_some_and(|(header, _)| {
+                header.log == copy.to.log && header.position == frame.position
+            })
+        };
+        let Some(found) = found.filter(is_it) else {
+            let error = corrupt(frame.offset, "the frame is not there any more");
+            shared.health.set(Topic::Damage, error.to_string());
+            return Err(error);
+        };
+        copy.to.append(frame, found)?;
+    }
+    Ok(())
+}
