@@ -123,7 +123,7 @@ impl Delivery {
             plugins,
             objects,
             naming: NamingKey(naming_key),
-            work: Semaphore::new(usize::try_from(WORK_MIB_MAX).unwrap_or(1)),
+            work: Arc::new(Semaphore::new(usize::try_from(WORK_MIB_MAX).unwrap_or(1))),
         });
         let directory = Arc::new(Directory::default());
         let (catalog, task) = CatalogTask::new(

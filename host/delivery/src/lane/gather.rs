@@ -7,7 +7,8 @@ use store::{Position, StoreError};
 use streams::pump::StepError;
 use wasm::Version;
 
-use super::LaneStep;
+use super::work::Looked;
+use super::{LaneStep, failed};
 use crate::cut::{Cut, Gathering, Hints};
 use crate::delivery_stream::{DeliveryStream, Destination};
 use crate::tables::LaneKey;
@@ -25,21 +26,10 @@ enum Woken {
     Stop,
 }
 
-/// How far the log was looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Looked {
-    /// There is as much as goes together.
-    UntilFull,
-    /// There is no more at the moment.
-    UpToTip,
-    /// There is no more and never will be.
-    UpToEnd,
-}
-
 /// A configuration with the version of its plugin, if it has one.
 type Ready = Option<(Arc<DeliveryStream>, Option<Arc<Version>>)>;
 
-fn hints(stream: &DeliveryStream) -> Hints {
+pub(super) fn hints(stream: &DeliveryStream) -> Hints {
     Hints {
         size_bytes: stream.plan.size_bytes,
         interval: stream.plan.interval,
@@ -53,15 +43,18 @@ impl LaneStep {
         &mut self,
         from: Position,
     ) -> Result<Option<(Cut, Destination)>, StepError> {
+        if let Some(open) = self.decided_ahead(from).await {
+            return Ok(Some(open));
+        }
         let Some((stream, plugin)) = self.ready(Some(from)).await? else {
             return Ok(None);
         };
         let hints = hints(&stream);
         let mut gathering = Gathering::new(from);
         loop {
-            let looked = self.look(&mut gathering, hints).await?;
+            let looked = self.work.look(&mut gathering, hints).await?;
             self.state.waits(&gathering);
-            let now = self.tools.clock.now();
+            let now = self.work.tools.clock.now();
             let left = gathering.left(hints, now);
             let is_flushed = gathering.is_before(*self.ears.flush.borrow());
             let is_due = is_flushed || looked != Looked::UpToTip || left == Some(Duration::ZERO);
@@ -98,22 +91,34 @@ impl LaneStep {
         while !*self.ears.stop.borrow() {
             let stream = Arc::clone(&self.ears.stream.borrow_and_update());
             self.ears.plugins.borrow_and_update();
-            let transform = stream.destination.transform.as_ref();
-            let name = transform.and_then(|transform| transform.plugin().ok());
-            let version = name.and_then(|name| self.tools.plugins.current(&name));
-            if let (Some(transform), None) = (transform, &version) {
-                let why = format!("the plugin {} is not there", transform.plugin);
-                self.state.has_trouble(Some(why));
-                has_waited = true;
-                self.wait_for_plugin(&mut gathering, hints(&stream)).await?;
-                continue;
+            match self.plugin(&stream) {
+                Ok(plugin) => {
+                    if has_waited {
+                        self.state.has_trouble(None);
+                    }
+                    return Ok(Some((stream, plugin)));
+                }
+                Err(why) => {
+                    self.state.has_trouble(Some(why));
+                    has_waited = true;
+                    self.wait_for_plugin(&mut gathering, hints(&stream)).await?;
+                }
             }
-            if has_waited {
-                self.state.has_trouble(None);
-            }
-            return Ok(Some((stream, version)));
         }
         Ok(None)
+    }
+
+    /// The version in force of the plugin that records go through, if they go through one.
+    pub(super) fn plugin(&self, stream: &DeliveryStream) -> Result<Option<Arc<Version>>, String> {
+        let Some(transform) = &stream.destination.transform else {
+            return Ok(None);
+        };
+        let name = transform.plugin().ok();
+        let version = name.and_then(|name| self.work.tools.plugins.current(&name));
+        match version {
+            Some(version) => Ok(Some(version)),
+            None => Err(format!("the plugin {} is not there", transform.plugin)),
+        }
     }
 
     /// Returns when something changed around the lane.
@@ -124,12 +129,12 @@ impl LaneStep {
     ) -> Result<(), StepError> {
         let mut beyond = None;
         if let Some(gathering) = gathering {
-            if self.look(gathering, hints).await? == Looked::UpToTip {
+            if self.work.look(gathering, hints).await? == Looked::UpToTip {
                 beyond = Some(gathering.to);
             }
             self.state.waits(gathering);
         }
-        let (engine, log) = (Arc::clone(&self.tools.engine), self.log);
+        let (engine, log) = (Arc::clone(&self.work.tools.engine), self.work.log);
         let more = async {
             match beyond {
                 Some(to) => engine.wait_beyond(log, to).await,
@@ -144,27 +149,7 @@ impl LaneStep {
             _ = ears.stream.changed() => Ok(()),
             _ = ears.stop.wait_for(|stop| *stop) => Ok(()),
         };
-        waited.map_err(|error| self.store(&error))
-    }
-
-    /// Takes in frames until there are enough or no more.
-    async fn look(&mut self, gathering: &mut Gathering, hints: Hints) -> Result<Looked, StepError> {
-        loop {
-            let read = self.read(gathering.to).await?;
-            let (next, tip, sealed) = (read.next, read.tip, read.sealed);
-            for frame in &read.frames {
-                gathering.add(frame);
-                if gathering.is_full(hints) {
-                    return Ok(Looked::UntilFull);
-                }
-            }
-            gathering.reaches(next);
-            match tip <= next {
-                true if sealed => return Ok(Looked::UpToEnd),
-                true => return Ok(Looked::UpToTip),
-                false => {}
-            }
-        }
+        waited.map_err(|error| failed(&error))
     }
 
     async fn wait(
@@ -174,10 +159,10 @@ impl LaneStep {
         (stream, plugin): (&Arc<DeliveryStream>, &Option<Arc<Version>>),
     ) -> Result<Woken, StepError> {
         let sleep = left.unwrap_or(SLEEP_MAX).min(SLEEP_MAX);
-        let engine = Arc::clone(&self.tools.engine);
+        let engine = Arc::clone(&self.work.tools.engine);
         let ears = &mut self.ears;
         let waited = tokio::select! {
-            waited = engine.wait_beyond(self.log, gathering.to) => waited,
+            waited = engine.wait_beyond(self.work.log, gathering.to) => waited,
             () = tokio::time::sleep(sleep) => Ok(()),
             _ = ears.stop.wait_for(|stop| *stop) => return Ok(Woken::Stop),
             _ = ears.flush.wait_for(|to| gathering.is_before(*to)) => Ok(()),
@@ -186,7 +171,7 @@ impl LaneStep {
             }
             _ = ears.plugins.changed() => Ok(()),
         };
-        waited.map_err(|error| self.store(&error))?;
+        waited.map_err(|error| failed(&error))?;
         match self.has_another(stream, plugin) {
             true => Ok(Woken::Close),
             false => Ok(Woken::Look),
@@ -194,22 +179,25 @@ impl LaneStep {
     }
 
     /// Whether another version of the plugin is in force, or none any more.
-    fn has_another(&self, stream: &DeliveryStream, plugin: &Option<Arc<Version>>) -> bool {
-        let transform = stream.destination.transform.as_ref();
-        let name = transform.and_then(|transform| transform.plugin().ok());
-        let now = name.and_then(|name| self.tools.plugins.current(&name));
-        now.map(|version| version.hash()) != plugin.as_ref().map(|version| version.hash())
+    pub(super) fn has_another(
+        &self,
+        stream: &DeliveryStream,
+        plugin: &Option<Arc<Version>>,
+    ) -> bool {
+        let hash = |version: &Arc<Version>| version.hash();
+        let now = self.plugin(stream).unwrap_or_default();
+        now.as_ref().map(hash) != plugin.as_ref().map(hash)
     }
 
     /// Gives back the space of what is delivered, where the log is the delivery stream's own. Done
     /// before the next cut, since only then the pump has made its position durable.
     pub(super) async fn trim_before(&self, position: Position) {
-        if self.key.stream != LaneKey::NO_STREAM {
+        if self.work.key.stream != LaneKey::NO_STREAM {
             return;
         }
         let trimmed = async {
-            if self.tools.engine.horizon(self.log)? < position {
-                self.tools.engine.trim(self.log, position).await?;
+            if self.work.tools.engine.horizon(self.work.log)? < position {
+                self.work.tools.engine.trim(self.work.log, position).await?;
             }
             Ok::<_, StoreError>(())
         };

@@ -1,0 +1,136 @@
+//! Putting what a cut becomes.
+
+use streams::pump::StepError;
+use types::Invalid;
+
+use super::LaneStep;
+use super::work::Outlet;
+use crate::counts::Counts;
+use crate::cut::Cut;
+use crate::delivery_stream::{Destination, Plan};
+use crate::object_name::{Label, PARTS_PER_CUT_MAX};
+use crate::objects::{Created, ObjectError};
+use crate::worker::Object;
+
+/// What became of the puts of the open cut.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Puts {
+    /// Nothing of the cut can be anywhere: it was decided here, and all that was put of it was
+    /// refused.
+    pub(super) untouched: bool,
+    /// The store refused the object that was put last.
+    pub(super) refused: bool,
+}
+
+/// What stays the same for all objects of a cut.
+struct Putting<'a> {
+    lane: &'a LaneStep,
+    cut: &'a Cut,
+    destination: &'a Destination,
+    plan: &'a Plan,
+    puts: Puts,
+}
+
+impl LaneStep {
+    /// Does everything that the open cut comes to, and says what became of its records.
+    pub(super) async fn deliver(
+        &mut self,
+        cut: &Cut,
+        destination: &Destination,
+    ) -> Result<Counts, StepError> {
+        let plan = destination
+            .plan()
+            .map_err(|Invalid(why)| StepError::Failed(why))?;
+        let made = self.take_made(cut);
+        let mut putting = Putting {
+            lane: self,
+            cut,
+            destination,
+            plan: &plan,
+            puts: Puts {
+                refused: false,
+                ..self.puts
+            },
+        };
+        let outcome = async {
+            let (done, permit) = match made {
+                Some((done, permit)) => (done, Some(permit)),
+                None => {
+                    let permit = self.work.permit(cut).await;
+                    let done = self.work.run(cut, destination, &mut putting).await?;
+                    (done, permit)
+                }
+            };
+            let ahead = self.begin_ahead(cut);
+            putting.take(done.objects).await?;
+            drop(permit);
+            Ok((done.counts, done.label, ahead))
+        }
+        .await;
+        let puts = putting.puts;
+        self.puts = puts;
+        let (counts, label, ahead) = outcome?;
+        self.label = label;
+        self.ahead = ahead;
+        Ok(counts)
+    }
+}
+
+impl Outlet for Putting<'_> {
+    async fn take(&mut self, objects: Vec<Object>) -> Result<(), StepError> {
+        for object in objects {
+            if PARTS_PER_CUT_MAX < object.part {
+                return Err(StepError::Failed(format!(
+                    "a cut became more than {PARTS_PER_CUT_MAX} objects"
+                )));
+            }
+            self.put(object).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Putting<'_> {
+    async fn put(&mut self, object: Object) -> Result<(), StepError> {
+        let (lane, bucket) = (self.lane, &self.plan.bucket);
+        let key = self.key(&object);
+        let tools = &lane.work.tools;
+        match tools.objects.create(bucket, &key, object.content).await {
+            Ok(created) => {
+                if created == Created::Different {
+                    tracing::warn!(
+                        %bucket, key,
+                        "an object of another length has this name and is left as it is"
+                    );
+                }
+                self.puts.untouched = false;
+                lane.state.put(key);
+                Ok(())
+            }
+            Err(error) => {
+                self.puts.refused = matches!(error, ObjectError::Refused(_));
+                self.puts.untouched &= self.puts.refused;
+                Err(StepError::Failed(format!(
+                    "put {key} into {bucket}: {error}"
+                )))
+            }
+        }
+    }
+
+    fn key(&self, object: &Object) -> String {
+        let (lane, destination) = (self.lane, self.destination);
+        let (prefix, extension) = match object.is_failed {
+            true => (&self.plan.prefixes.failed, ""),
+            false => (&self.plan.prefixes.delivered, destination.extension()),
+        };
+        let arn = lane.ears.stream.borrow().arn.clone();
+        let label = Label {
+            stream: arn.name.as_str(),
+            version: self.cut.version_id,
+            oldest: self.cut.oldest,
+            extension,
+        };
+        let place = lane.work.place(self.cut, object.part, object.is_failed);
+        lane.work.tools.naming.object_key(prefix, place, label)
+    }
+}

@@ -1,0 +1,205 @@
+//! What a cut becomes: its records read, transformed and packed. Nothing of it leaves here, so that
+//! it can be done before the cut is kept.
+
+use std::sync::Arc;
+
+use store::{Position, ReadBatch, StoreError};
+use streams::pump::StepError;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::JoinError;
+use types::Invalid;
+use wasm::Moment;
+
+use super::{BYTES_PER_MIB, Tools, WORK_MIB_MAX, failed};
+use crate::counts::Counts;
+use crate::cut::{Cut, Gathering, Hints};
+use crate::delivery_stream::Destination;
+use crate::encoder::Encoder;
+use crate::object_name::Place;
+use crate::tables::LaneKey;
+use crate::transform::{Stopped, Transformer};
+use crate::worker::{Object, Task, Worker};
+
+/// Bytes that are read of a log at once.
+const READ_BYTES: usize = 1024 * 1024;
+
+/// A lane's log, and what it takes to work on it.
+#[derive(Clone)]
+pub(super) struct Work {
+    pub(super) tools: Arc<Tools>,
+    pub(super) key: LaneKey,
+    pub(super) log: store::LogId,
+}
+
+/// How far the log was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Looked {
+    /// There is as much as goes together.
+    UntilFull,
+    /// There is no more at the moment.
+    UpToTip,
+    /// There is no more and never will be.
+    UpToEnd,
+}
+
+/// What a cut became.
+pub(super) struct Done {
+    /// The objects that became ready last.
+    pub(super) objects: Vec<Object>,
+    /// What became of its records.
+    pub(super) counts: Counts,
+    /// What the author calls the version that they went through.
+    pub(super) label: String,
+}
+
+/// Where objects go that are ready before the last ones are.
+pub(super) trait Outlet: Send {
+    fn take(&mut self, objects: Vec<Object>) -> impl Future<Output = Result<(), StepError>> + Send;
+}
+
+impl Work {
+    /// Works on a whole cut.
+    pub(super) async fn run(
+        &self,
+        cut: &Cut,
+        destination: &Destination,
+        outlet: &mut impl Outlet,
+    ) -> Result<Done, StepError> {
+        let (mut worker, label) = self.worker(cut, destination).await?;
+        let mut read = self.read(cut.from).await?;
+        loop {
+            read.frames.retain(|frame| frame.position < cut.to);
+            let (frames, at) = (read.frames, read.next);
+            let is_last = frames.is_empty() || cut.to <= at;
+            let working = tokio::task::spawn_blocking(move || worker.add(&frames).map(|()| worker));
+            // The next stretch is read while this one is worked on.
+            let (worked, next) = tokio::join!(working, async {
+                match is_last {
+                    true => Ok(None),
+                    false => self.read(at).await.map(Some),
+                }
+            });
+            worker = flatten(worked)?;
+            outlet.take(worker.take_ready()).await?;
+            match next? {
+                Some(next) => read = next,
+                None => break,
+            }
+        }
+        let finished = tokio::task::spawn_blocking(move || worker.finish().map(|()| worker));
+        let mut worker = flatten(finished.await)?;
+        Ok(Done {
+            objects: worker.take_ready(),
+            counts: worker.counts(),
+            label,
+        })
+    }
+
+    async fn worker(
+        &self,
+        cut: &Cut,
+        destination: &Destination,
+    ) -> Result<(Worker, String), StepError> {
+        let transform = destination.transform.clone();
+        let delimiter = destination.delimiter.clone().unwrap_or_default();
+        let arn = transform.as_ref().map(|transform| transform.arn.clone());
+        let task = Task {
+            delimiter: delimiter.into_bytes(),
+            function_arn: arn.unwrap_or_default(),
+            decided_at: cut.decided_at,
+        };
+        let encoder = Encoder::new(destination.compression);
+        let (Some(hash), Some(transform)) = (cut.plugin, transform) else {
+            return Ok((Worker::new(task, encoder, None), String::new()));
+        };
+        let name = transform
+            .plugin()
+            .map_err(|Invalid(why)| StepError::Failed(why))?;
+        let plugins = Arc::clone(&self.tools.plugins);
+        let loading = tokio::task::spawn_blocking(move || plugins.version(&name, hash));
+        let loaded = loading
+            .await
+            .map_err(|error| StepError::Failed(error.to_string()))?;
+        let version = loaded.map_err(|why| {
+            let plugin = &transform.plugin;
+            StepError::Failed(format!("load version {hash:?} of {plugin}: {why}"))
+        })?;
+        let label = version.label().to_owned();
+        let moment = Moment {
+            now: cut.decided_at,
+            seed: self.tools.naming.seed(self.place(cut, 0, false)),
+        };
+        let transformer = Transformer::new(version, moment, transform.retries);
+        Ok((Worker::new(task, encoder, Some(transformer)), label))
+    }
+
+    /// Takes in frames until there are enough or no more.
+    pub(super) async fn look(
+        &self,
+        gathering: &mut Gathering,
+        hints: Hints,
+    ) -> Result<Looked, StepError> {
+        loop {
+            let read = self.read(gathering.to).await?;
+            let (next, tip, sealed) = (read.next, read.tip, read.sealed);
+            for frame in &read.frames {
+                gathering.add(frame);
+                if gathering.is_full(hints) {
+                    return Ok(Looked::UntilFull);
+                }
+            }
+            gathering.reaches(next);
+            match tip <= next {
+                true if sealed => return Ok(Looked::UpToEnd),
+                true => return Ok(Looked::UpToTip),
+                false => {}
+            }
+        }
+    }
+
+    /// Waits until a cut may be at work.
+    pub(super) async fn permit(&self, cut: &Cut) -> Option<OwnedSemaphorePermit> {
+        let work = Arc::clone(&self.tools.work);
+        work.acquire_many_owned(permits(cut)).await.ok()
+    }
+
+    /// The same if it need not wait.
+    pub(super) fn permit_at_once(&self, cut: &Cut) -> Option<OwnedSemaphorePermit> {
+        let work = Arc::clone(&self.tools.work);
+        work.try_acquire_many_owned(permits(cut)).ok()
+    }
+
+    /// Where an object of a cut stands among all.
+    pub(super) fn place(&self, cut: &Cut, part: u16, is_failed: bool) -> Place {
+        Place {
+            delivery_stream: self.key.delivery_stream.0,
+            lane: (self.key.stream, self.key.shard),
+            cut: cut.number,
+            part,
+            is_failed,
+        }
+    }
+
+    /// The place that the next frame of the log will have at least.
+    pub(super) fn tip(&self) -> Result<Position, StoreError> {
+        self.tools.engine.tip(self.log)
+    }
+
+    async fn read(&self, from: Position) -> Result<ReadBatch, StepError> {
+        let read = self.tools.engine.read(self.log, from, READ_BYTES).await;
+        read.map_err(|error| failed(&error))
+    }
+}
+
+fn permits(cut: &Cut) -> u32 {
+    let mebibytes = u32::try_from(cut.bytes.div_ceil(BYTES_PER_MIB)).unwrap_or(u32::MAX);
+    mebibytes.clamp(1, WORK_MIB_MAX)
+}
+
+fn flatten(worked: Result<Result<Worker, Stopped>, JoinError>) -> Result<Worker, StepError> {
+    match worked {
+        Ok(Ok(worker)) => Ok(worker),
+        Ok(Err(Stopped(why))) => Err(StepError::Failed(why)),
+        Err(error) => Err(StepError::Failed(error.to_string())),
+    }
+}
