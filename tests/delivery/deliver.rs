@@ -334,3 +334,33 @@ async fn a_flush_that_finds_nothing_does_not_concern_what_comes_later() {
     assert_eq!(service.delivered(), ["one two"]);
     service.stop().await;
 }
+
+#[tokio::test]
+async fn cuts_of_a_backlog_follow_each_other_however_large_they_are() {
+    const CALLS: usize = 11;
+    const RECORDS_PER_CALL: usize = 8;
+    const MIB: usize = 1024 * 1024;
+    let hints = json!({"SizeInMBs": 17, "IntervalInSeconds": 900});
+    let (service, client) = with_delivery_stream(json!({"BufferingHints": hints})).await;
+    // A file stands where the bucket should be.
+    let obstacle = service.buckets().join(BUCKET);
+    std::fs::write(&obstacle, "").unwrap();
+    let mut wanted = String::new();
+    for call in 0..CALLS {
+        let records: Vec<String> = (0..RECORDS_PER_CALL)
+            .map(|record| format!("{:08}", call * RECORDS_PER_CALL + record).repeat(62_500))
+            .collect();
+        client.put_delivery("clicks", &records).await;
+        wanted.extend(records);
+    }
+    std::fs::remove_file(&obstacle).unwrap();
+    client.flush("clicks").await;
+    let delivered = service.delivered();
+    let sizes: Vec<usize> = delivered.iter().map(|object| object.len() / MIB).collect();
+    assert_eq!(sizes, [19, 19, 3]);
+    assert!(
+        delivered.concat() == wanted,
+        "other records, or in another order"
+    );
+    service.stop().await;
+}

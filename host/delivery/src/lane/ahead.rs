@@ -4,20 +4,18 @@
 use std::sync::Arc;
 
 use store::Position;
-use streams::pump::StepError;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::task::JoinHandle;
 use wasm::Version;
 
 use super::gather::hints;
-use super::work::{Done, Looked, Outlet, Work};
+use super::work::{Done, Looked, Work};
 use super::{BYTES_PER_MIB, LaneStep};
 use crate::cut::{Cut, Gathering};
 use crate::delivery_stream::{DeliveryStream, Destination};
-use crate::worker::Object;
 
-/// Bytes of a cut that is worked on ahead. All that it becomes is in memory until it is put, and
-/// beside the work on a larger one its puts are little.
+/// Bytes of a cut that is worked on ahead: its frames, and then all that they become, are in memory.
+/// A larger one is only decided.
 const AHEAD_BYTES_MAX: u64 = 16 * BYTES_PER_MIB;
 
 /// A cut that may come next, at work.
@@ -33,19 +31,18 @@ impl Drop for Ahead {
     }
 }
 
-/// A cut and what it became.
+/// A cut, and what it became if it was worked on.
 pub(super) struct Made {
     cut: Cut,
-    done: Done,
-    permit: OwnedSemaphorePermit,
+    done: Option<(Done, OwnedSemaphorePermit)>,
 }
 
 impl LaneStep {
-    /// Begins to work on what comes after a cut, if as much waits there as goes together.
-    pub(super) fn begin_ahead(&self, after: &Cut) -> Option<Ahead> {
+    /// Looks whether as much waits after a cut as goes together, and works on that once it is told
+    /// to begin.
+    pub(super) fn begin_ahead(&self, after: &Cut) -> Option<(Ahead, oneshot::Sender<()>)> {
         let stream = Arc::clone(&self.ears.stream.borrow());
-        let is_other = stream.version_id != after.version_id;
-        if is_other || AHEAD_BYTES_MAX < stream.plan.size_bytes || *self.ears.stop.borrow() {
+        if stream.version_id != after.version_id || *self.ears.stop.borrow() {
             return None;
         }
         let plugin = self.plugin(&stream).ok()?;
@@ -55,15 +52,17 @@ impl LaneStep {
             plugin: plugin.as_ref().map(|version| version.hash()),
             ..after.clone()
         };
-        let task = tokio::spawn(make(self.work.clone(), Arc::clone(&stream), next));
-        Some(Ahead {
+        let (tell, begin) = oneshot::channel();
+        let made = make(self.work.clone(), Arc::clone(&stream), next, begin);
+        let ahead = Ahead {
             stream,
             plugin,
-            task,
-        })
+            task: tokio::spawn(made),
+        };
+        Some((ahead, tell))
     }
 
-    /// The cut that begins at `from`, if it was worked on ahead and nothing changed around it.
+    /// The cut that begins at `from`, if it was decided ahead and nothing changed around it.
     pub(super) async fn decided_ahead(&mut self, from: Position) -> Option<(Cut, Destination)> {
         let mut ahead = self.ahead.take()?;
         let version_id = self.ears.stream.borrow().version_id;
@@ -86,15 +85,30 @@ impl LaneStep {
 
     /// What the open cut became, if it was worked on ahead.
     pub(super) fn take_made(&mut self, cut: &Cut) -> Option<(Done, OwnedSemaphorePermit)> {
-        let made = self.made.take().filter(|made| made.cut == *cut)?;
-        Some((made.done, made.permit))
+        self.made.take().filter(|made| made.cut == *cut)?.done
     }
 }
 
 /// Decides the cut that begins where `next` does and works on it; `None` if there is not enough.
-async fn make(work: Work, stream: Arc<DeliveryStream>, next: Cut) -> Option<Made> {
-    let mut gathering = Gathering::new(next.from);
-    let looked = work.look(&mut gathering, hints(&stream)).await.ok()?;
+async fn make(
+    work: Work,
+    stream: Arc<DeliveryStream>,
+    next: Cut,
+    begin: oneshot::Receiver<()>,
+) -> Option<Made> {
+    let hints = hints(&stream);
+    // What others wait for is not taken ahead of them.
+    let permit = match hints.size_bytes {
+        ..=AHEAD_BYTES_MAX => Some(work.permit_at_once(hints.size_bytes)?),
+        _ => None,
+    };
+    let (mut gathering, mut frames) = (Gathering::new(next.from), Vec::new());
+    let looking = work.look(&mut gathering, hints, |frame| {
+        if permit.is_some() {
+            frames.push(frame.clone());
+        }
+    });
+    let looked = looking.await.ok()?;
     let oldest = gathering.oldest.filter(|_| looked == Looked::UntilFull)?;
     let cut = Cut {
         from: gathering.from,
@@ -105,22 +119,13 @@ async fn make(work: Work, stream: Arc<DeliveryStream>, next: Cut) -> Option<Made
         bytes: gathering.bytes,
         ..next
     };
-    // What others wait for is not taken ahead of them.
-    let permit = work.permit_at_once(&cut)?;
-    let mut objects = Vec::new();
-    let mut done = work
-        .run(&cut, &stream.destination, &mut objects)
-        .await
-        .ok()?;
-    objects.append(&mut done.objects);
-    done.objects = objects;
-    Some(Made { cut, done, permit })
-}
-
-/// Objects that must not be put yet.
-impl Outlet for Vec<Object> {
-    async fn take(&mut self, mut objects: Vec<Object>) -> Result<(), StepError> {
-        self.append(&mut objects);
-        Ok(())
-    }
+    let Some(permit) = permit else {
+        return Some(Made { cut, done: None });
+    };
+    begin.await.ok()?;
+    let done = work.run_on(frames, &cut, &stream.destination).await.ok()?;
+    Some(Made {
+        cut,
+        done: Some((done, permit)),
+    })
 }

@@ -4,7 +4,6 @@ use streams::pump::StepError;
 use types::Invalid;
 
 use super::LaneStep;
-use super::work::Outlet;
 use crate::counts::Counts;
 use crate::cut::Cut;
 use crate::delivery_stream::{Destination, Plan};
@@ -22,8 +21,8 @@ pub(super) struct Puts {
     pub(super) refused: bool,
 }
 
-/// What stays the same for all objects of a cut.
-struct Putting<'a> {
+/// What stays the same for all objects of a cut, and what became of those so far.
+pub(super) struct Putting<'a> {
     lane: &'a LaneStep,
     cut: &'a Cut,
     destination: &'a Destination,
@@ -53,16 +52,20 @@ impl LaneStep {
             },
         };
         let outcome = async {
+            let (ahead, begin) = self.begin_ahead(cut).unzip();
             let (done, permit) = match made {
                 Some((done, permit)) => (done, Some(permit)),
                 None => {
-                    let permit = self.work.permit(cut).await;
+                    let permit = self.work.permit(cut.bytes).await;
                     let done = self.work.run(cut, destination, &mut putting).await?;
                     (done, permit)
                 }
             };
-            let ahead = self.begin_ahead(cut);
-            putting.take(done.objects).await?;
+            if let Some(begin) = begin {
+                // Nobody listens where there is not enough.
+                let _ = begin.send(());
+            }
+            putting.put_all(done.objects).await?;
             drop(permit);
             Ok((done.counts, done.label, ahead))
         }
@@ -76,8 +79,9 @@ impl LaneStep {
     }
 }
 
-impl Outlet for Putting<'_> {
-    async fn take(&mut self, objects: Vec<Object>) -> Result<(), StepError> {
+impl Putting<'_> {
+    /// Puts objects one after the other.
+    pub(super) async fn put_all(&mut self, objects: Vec<Object>) -> Result<(), StepError> {
         for object in objects {
             if PARTS_PER_CUT_MAX < object.part {
                 return Err(StepError::Failed(format!(
@@ -88,9 +92,7 @@ impl Outlet for Putting<'_> {
         }
         Ok(())
     }
-}
 
-impl Putting<'_> {
     async fn put(&mut self, object: Object) -> Result<(), StepError> {
         let (lane, bucket) = (self.lane, &self.plan.bucket);
         let key = self.key(&object);

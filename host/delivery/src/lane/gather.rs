@@ -52,7 +52,7 @@ impl LaneStep {
         let hints = hints(&stream);
         let mut gathering = Gathering::new(from);
         loop {
-            let looked = self.work.look(&mut gathering, hints).await?;
+            let looked = self.work.look(&mut gathering, hints, |_| {}).await?;
             self.state.waits(&gathering);
             let now = self.work.tools.clock.now();
             let left = gathering.left(hints, now);
@@ -129,7 +129,7 @@ impl LaneStep {
     ) -> Result<(), StepError> {
         let mut beyond = None;
         if let Some(gathering) = gathering {
-            if self.work.look(gathering, hints).await? == Looked::UpToTip {
+            if self.work.look(gathering, hints, |_| {}).await? == Looked::UpToTip {
                 beyond = Some(gathering.to);
             }
             self.state.waits(gathering);

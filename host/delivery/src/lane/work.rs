@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use store::{Position, ReadBatch, StoreError};
+use store::{Frame, Position, ReadBatch, StoreError};
 use streams::pump::StepError;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::task::JoinError;
 use types::Invalid;
 use wasm::Moment;
 
+use super::deliver::Putting;
 use super::{BYTES_PER_MIB, Tools, WORK_MIB_MAX, failed};
 use crate::counts::Counts;
 use crate::cut::{Cut, Gathering, Hints};
@@ -22,6 +22,16 @@ use crate::worker::{Object, Task, Worker};
 
 /// Bytes that are read of a log at once.
 const READ_BYTES: usize = 1024 * 1024;
+
+impl Done {
+    fn of(mut worker: Worker, label: String) -> Self {
+        Self {
+            objects: worker.take_ready(),
+            counts: worker.counts(),
+            label,
+        }
+    }
+}
 
 /// A lane's log, and what it takes to work on it.
 #[derive(Clone)]
@@ -52,18 +62,13 @@ pub(super) struct Done {
     pub(super) label: String,
 }
 
-/// Where objects go that are ready before the last ones are.
-pub(super) trait Outlet: Send {
-    fn take(&mut self, objects: Vec<Object>) -> impl Future<Output = Result<(), StepError>> + Send;
-}
-
 impl Work {
-    /// Works on a whole cut.
+    /// Works on a whole cut, and puts what is ready before the last objects are.
     pub(super) async fn run(
         &self,
         cut: &Cut,
         destination: &Destination,
-        outlet: &mut impl Outlet,
+        putting: &mut Putting<'_>,
     ) -> Result<Done, StepError> {
         let (mut worker, label) = self.worker(cut, destination).await?;
         let mut read = self.read(cut.from).await?;
@@ -71,7 +76,7 @@ impl Work {
             read.frames.retain(|frame| frame.position < cut.to);
             let (frames, at) = (read.frames, read.next);
             let is_last = frames.is_empty() || cut.to <= at;
-            let working = tokio::task::spawn_blocking(move || worker.add(&frames).map(|()| worker));
+            let working = blocking(worker, move |worker| worker.add(&frames));
             // The next stretch is read while this one is worked on.
             let (worked, next) = tokio::join!(working, async {
                 match is_last {
@@ -79,20 +84,29 @@ impl Work {
                     false => self.read(at).await.map(Some),
                 }
             });
-            worker = flatten(worked)?;
-            outlet.take(worker.take_ready()).await?;
+            worker = worked?;
+            putting.put_all(worker.take_ready()).await?;
             match next? {
                 Some(next) => read = next,
                 None => break,
             }
         }
-        let finished = tokio::task::spawn_blocking(move || worker.finish().map(|()| worker));
-        let mut worker = flatten(finished.await)?;
-        Ok(Done {
-            objects: worker.take_ready(),
-            counts: worker.counts(),
-            label,
-        })
+        Ok(Done::of(blocking(worker, Worker::finish).await?, label))
+    }
+
+    /// Works on a whole cut whose frames were read before.
+    pub(super) async fn run_on(
+        &self,
+        frames: Vec<Frame>,
+        cut: &Cut,
+        destination: &Destination,
+    ) -> Result<Done, StepError> {
+        let (worker, label) = self.worker(cut, destination).await?;
+        let worked = blocking(worker, move |worker| {
+            worker.add(&frames)?;
+            worker.finish()
+        });
+        Ok(Done::of(worked.await?, label))
     }
 
     async fn worker(
@@ -133,17 +147,19 @@ impl Work {
         Ok((Worker::new(task, encoder, Some(transformer)), label))
     }
 
-    /// Takes in frames until there are enough or no more.
+    /// Takes in frames until there are enough or no more, and shows each that was to `see`.
     pub(super) async fn look(
         &self,
         gathering: &mut Gathering,
         hints: Hints,
+        mut see: impl FnMut(&Frame),
     ) -> Result<Looked, StepError> {
         loop {
             let read = self.read(gathering.to).await?;
             let (next, tip, sealed) = (read.next, read.tip, read.sealed);
             for frame in &read.frames {
                 gathering.add(frame);
+                see(frame);
                 if gathering.is_full(hints) {
                     return Ok(Looked::UntilFull);
                 }
@@ -157,16 +173,16 @@ impl Work {
         }
     }
 
-    /// Waits until a cut may be at work.
-    pub(super) async fn permit(&self, cut: &Cut) -> Option<OwnedSemaphorePermit> {
+    /// Waits until so many bytes may be at work.
+    pub(super) async fn permit(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
         let work = Arc::clone(&self.tools.work);
-        work.acquire_many_owned(permits(cut)).await.ok()
+        work.acquire_many_owned(permits(bytes)).await.ok()
     }
 
     /// The same if it need not wait.
-    pub(super) fn permit_at_once(&self, cut: &Cut) -> Option<OwnedSemaphorePermit> {
+    pub(super) fn permit_at_once(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
         let work = Arc::clone(&self.tools.work);
-        work.try_acquire_many_owned(permits(cut)).ok()
+        work.try_acquire_many_owned(permits(bytes)).ok()
     }
 
     /// Where an object of a cut stands among all.
@@ -191,13 +207,18 @@ impl Work {
     }
 }
 
-fn permits(cut: &Cut) -> u32 {
-    let mebibytes = u32::try_from(cut.bytes.div_ceil(BYTES_PER_MIB)).unwrap_or(u32::MAX);
+fn permits(bytes: u64) -> u32 {
+    let mebibytes = u32::try_from(bytes.div_ceil(BYTES_PER_MIB)).unwrap_or(u32::MAX);
     mebibytes.clamp(1, WORK_MIB_MAX)
 }
 
-fn flatten(worked: Result<Result<Worker, Stopped>, JoinError>) -> Result<Worker, StepError> {
-    match worked {
+/// Lets the worker do something on a thread that may be blocked.
+async fn blocking(
+    mut worker: Worker,
+    what: impl FnOnce(&mut Worker) -> Result<(), Stopped> + Send + 'static,
+) -> Result<Worker, StepError> {
+    let working = tokio::task::spawn_blocking(move || what(&mut worker).map(|()| worker));
+    match working.await {
         Ok(Ok(worker)) => Ok(worker),
         Ok(Err(Stopped(why))) => Err(StepError::Failed(why)),
         Err(error) => Err(StepError::Failed(error.to_string())),

@@ -50,7 +50,7 @@ pub struct Ground {
 /// Plugins of a test, and where they lie.
 pub struct Components {
     pub plugins: Arc<Plugins>,
-    _directories: TempDir,
+    directories: TempDir,
 }
 
 /// The process.
@@ -72,10 +72,7 @@ impl Components {
         let directory = directories.path().join("plugins");
         std::fs::create_dir(&directory).unwrap();
         for name in names {
-            let built = Path::new(env!("CARGO_MANIFEST_DIR"))
-                .join(format!("../../plugins/{name}/{name}.wasm"));
-            let copied = std::fs::copy(built, directory.join(format!("{name}.wasm")));
-            copied.expect("`cargo xtask plugins` was run");
+            add(name, &directory);
         }
         let options = wasm::Options {
             directory: Some(directory),
@@ -87,8 +84,28 @@ impl Components {
         let plugins = Plugins::open(options, Arc::new(ManualClock::new(NOON))).unwrap();
         Self {
             plugins: Arc::new(plugins),
-            _directories: directories,
+            directories,
         }
+    }
+
+    /// Takes the plugin out of force.
+    pub async fn remove(&self, name: &str) {
+        let directory = self.directories.path().join("plugins");
+        std::fs::remove_file(directory.join(format!("{name}.wasm"))).unwrap();
+        self.until(|plugins| plugins.list().is_empty()).await;
+    }
+
+    /// Puts the plugin in force.
+    pub async fn add(&self, name: &str) {
+        add(name, &self.directories.path().join("plugins"));
+        self.until(|plugins| plugins.list().iter().any(|plugin| plugin.version.is_some()))
+            .await;
+    }
+
+    async fn until(&self, is_so: impl Fn(&Plugins) -> bool) {
+        let mut changes = self.plugins.changes();
+        let changed = changes.wait_for(|_| is_so(&self.plugins));
+        in_time("plugins change", changed).await.unwrap();
     }
 
     /// An empty disk and empty buckets, with these plugins.
@@ -100,6 +117,13 @@ impl Components {
             clock: Arc::new(ManualClock::new(NOON)),
         }
     }
+}
+
+fn add(name: &str, directory: &Path) {
+    let built =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../plugins/{name}/{name}.wasm"));
+    let copied = std::fs::copy(built, directory.join(format!("{name}.wasm")));
+    copied.expect("`cargo xtask plugins` was run");
 }
 
 /// Sizes so small that everything happens in a short run.
