@@ -19,6 +19,8 @@ pub struct Bench {
     /// Where this process and its children run.
     pub processors: Vec<usize>,
     dir: PathBuf,
+    /// Removed with the value.
+    attic: TempDir,
 }
 
 impl Bench {
@@ -30,18 +32,26 @@ impl Bench {
             None => beside_this_program()?,
         };
         std::fs::create_dir_all(&dir)?;
+        let attic = data_dir().tempdir_in(&dir)?;
         Ok(Self {
             options,
             processors,
             dir,
+            attic,
         })
     }
 
     /// An empty directory on the disk to measure, removed with the value.
     pub fn fresh_dir(&self) -> Result<TempDir, Failure> {
-        Ok(tempfile::Builder::new()
-            .prefix("bench-data-")
-            .tempdir_in(&self.dir)?)
+        Ok(data_dir().tempdir_in(&self.dir)?)
+    }
+
+    /// One that is removed at the end of the whole run, for rows that make tens of thousands of
+    /// files: ext4 passes over those that were removed minutes ago one by one when it makes others,
+    /// which made the next repetition's several times as slow.
+    pub fn lasting_dir(&self) -> Result<TempDir, Failure> {
+        let mut dir = data_dir();
+        Ok(dir.disable_cleanup(true).tempdir_in(self.attic.path())?)
     }
 
     /// Bytes free on the disk to measure.
@@ -70,6 +80,12 @@ impl Bench {
             .enable_all()
             .build()?)
     }
+}
+
+fn data_dir() -> tempfile::Builder<'static, 'static> {
+    let mut dir = tempfile::Builder::new();
+    dir.prefix("bench-data-");
+    dir
 }
 
 fn beside_this_program() -> Result<PathBuf, Failure> {

@@ -37,7 +37,11 @@ pub struct Opened {
 impl Opened {
     /// A new engine with so many empty logs, numbered from 0.
     pub fn new(bench: &Bench, logs: u64) -> Result<Self, Failure> {
-        let dir = bench.fresh_dir()?;
+        Self::within(bench.fresh_dir()?, bench, logs)
+    }
+
+    /// The same in a directory that is empty.
+    pub fn within(dir: TempDir, bench: &Bench, logs: u64) -> Result<Self, Failure> {
         let runtime = bench.runtime()?;
         let opened = Self {
             engine: open(&dir)?,

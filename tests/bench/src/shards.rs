@@ -27,13 +27,20 @@ const STREAM: &str = "bench";
 const BATCH_RECORDS: usize = 500;
 const BATCH_VARIANTS: usize = 40;
 
+/// So long that all shards are flushed twice on the way.
+const DURATION_MIN: Duration = Duration::from_secs(12);
+
+fn duration(bench: &Bench) -> Duration {
+    bench.options.duration().max(DURATION_MIN)
+}
+
 /// The engine alone: each record a commit of its own.
 pub fn engine(bench: &Bench) -> Result<Vec<Line>, Failure> {
     const INTERVAL: Duration = Duration::from_millis(1_000 / RECORDS_PER_SHARD_SECOND as u64);
-    let opened = Opened::new(bench, SHARDS as u64)?;
+    let opened = Opened::within(bench.lasting_dir()?, bench, SHARDS as u64)?;
     let record = body(1, RECORD_BYTES)?;
     let begin = Instant::now();
-    let end = begin + bench.options.duration();
+    let end = begin + duration(bench);
     let appenders: Vec<_> = (0..SHARDS as u64)
         .map(|log| {
             let (engine, record) = (Arc::clone(&opened.engine), record.clone());
@@ -70,11 +77,11 @@ pub fn engine(bench: &Bench) -> Result<Vec<Line>, Failure> {
 
 /// Over HTTP: PutRecords of 500 records that scatter over all shards, due at even intervals.
 pub fn http(bench: &Bench) -> Result<Vec<Line>, Failure> {
-    let dir = bench.fresh_dir()?;
+    let dir = bench.lasting_dir()?;
     let server = Server::start(bench, dir.path())?;
     calls::create_stream(server.address, STREAM, SHARDS)?;
     let before = server.cpu()?;
-    let outcome = scatter(bench, &server, bench.options.duration())?;
+    let outcome = scatter(bench, &server, duration(bench))?;
     let cpu = server.cpu()?.saturating_sub(before);
     let resident = server.resident()?;
     let rate = outcome.per_second()? * BATCH_RECORDS as f64;
