@@ -60,6 +60,8 @@ use crate::engine::{
 
 /// Log changes that go into one request: creating thousands of logs takes a few blocks.
 const CHANGES_PER_REQUEST: usize = 4096;
+/// How much less of the processors those threads ask for that nobody waits for.
+const BEHIND_BY: i32 = 5;
 
 /// An open data directory.
 pub struct Embedded {
@@ -105,8 +107,10 @@ impl Embedded {
         let prepare = move || preparing.wal.prepare_until_stopped();
         let threads = Threads {
             writer: Some(spawn("store-writer", move || writing.run())?),
-            flusher: Some(spawn("store-flusher", move || flush::run(&flushing))?),
-            preparer: Some(spawn("store-preparer", prepare)?),
+            flusher: Some(spawn_behind("store-flusher", move || {
+                flush::run(&flushing)
+            })?),
+            preparer: Some(spawn_behind("store-preparer", prepare)?),
             lock: Some(lock),
         };
         Ok(Arc::new(Self {
@@ -235,6 +239,19 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
         .name(name.to_owned())
         .spawn(work)
         .map_err(failed)
+}
+
+/// A thread that gives way to those whom commits wait for. While it holds them up, they leave it
+/// the processors.
+fn spawn_behind(
+    name: &str,
+    work: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle<()>, StoreError> {
+    spawn(name, || {
+        // Refused, it works like any other.
+        let _ = rustix::process::nice(BEHIND_BY);
+        work();
+    })
 }
 
 /// Reads catalog and write-ahead log.

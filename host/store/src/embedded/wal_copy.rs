@@ -20,18 +20,28 @@ pub struct Copy<'a> {
     pub to: SegmentWriter<'a>,
 }
 
-/// A frame, and the place of its log among the copies.
-type Mixed = (usize, WalFrame);
+/// A frame of any log.
+struct Mixed {
+    /// How many files were begun before its.
+    age: usize,
+    /// The place of its log among the copies.
+    copy: usize,
+    frame: WalFrame,
+}
 
 /// Copies all frames, and writes all that was gathered. One whose checksum is wrong is copied too:
 /// reading it says so, and its neighbours stay readable.
 pub fn copy(shared: &Shared, copies: &mut [Copy<'_>]) -> Result<(), StoreError> {
-    let mut frames: Vec<Mixed> = Vec::new();
-    for (place, copy) in copies.iter_mut().enumerate() {
-        frames.extend(copy.frames.drain(..).map(|frame| (place, frame)));
-    }
     let ages = shared.wal.ages();
-    frames.sort_by_key(|(_, frame)| (ages.get(&frame.slot), frame.offset));
+    let mut frames = Vec::new();
+    for (place, copy) in copies.iter_mut().enumerate() {
+        frames.extend(copy.frames.drain(..).map(|frame| Mixed {
+            age: ages.get(&frame.slot).copied().unwrap_or_default(),
+            copy: place,
+            frame,
+        }));
+    }
+    frames.sort_unstable_by_key(|mixed| (mixed.age, mixed.frame.offset));
     let mut bytes = Vec::new();
     let mut rest = &frames[..];
     while !rest.is_empty() {
@@ -44,9 +54,9 @@ pub fn copy(shared: &Shared, copies: &mut [Copy<'_>]) -> Result<(), StoreError> 
 
 /// How many of `frames`, one at least, lie close enough to each other to be read together.
 fn run_length(frames: &[Mixed]) -> usize {
-    let start = frames.first().map_or(0, |(_, frame)| frame.offset);
+    let start = frames.first().map_or(0, |mixed| mixed.frame.offset);
     let follows = |pair: &&[Mixed]| {
-        let ((_, before), (_, next)) = (&pair[0], &pair[1]);
+        let (before, next) = (&pair[0].frame, &pair[1].frame);
         let end = before.offset + u64::from(before.length);
         before.slot == next.slot
             && next.offset <= end + GAP_BYTES_MAX
@@ -61,9 +71,10 @@ fn copy_run(
     bytes: &mut Vec<u8>,
     copies: &mut [Copy<'_>],
 ) -> Result<(), StoreError> {
-    let ([(_, first), ..], [.., (_, last)]) = (run, run) else {
+    let ([first, ..], [.., last]) = (run, run) else {
         return Ok(());
     };
+    let (first, last) = (&first.frame, &last.frame);
     let slot = || slot_path(first.slot).display().to_string();
     let corrupt = |offset, what: &str| StoreError::corrupt(slot(), offset, what);
     let file = shared.wal.file(first.slot);
@@ -77,8 +88,8 @@ fn copy_run(
         first.offset,
     )
     .map_err(|source| StoreError::io(format!("read {}", slot()), source))?;
-    for (place, frame) in run {
-        let Some(copy) = copies.get_mut(*place) else {
+    for Mixed { copy, frame, .. } in run {
+        let Some(copy) = copies.get_mut(*copy) else {
             continue;
         };
         let at = usize::try_from(frame.offset - first.offset).unwrap_or(usize::MAX);
