@@ -1,6 +1,14 @@
 //! Guests that do not come to an end, and what stops them.
 
+use std::fs;
+use std::time::Duration;
+
+use millrace_tests::base64;
+use serde_json::Value;
+use wasm::Limits;
+
 use crate::arena::{self, Attack};
+use crate::ground::{Ground, accounts_for};
 use crate::guest::Guest;
 
 const ENDLESS: &str = "(loop $for_ever (br $for_ever))";
@@ -104,4 +112,54 @@ async fn a_component_whose_description_does_not_return_is_refused() {
     };
     let whys = ["describe: it took longer than 200 ms"];
     arena::is_refused(&guest.component(), &whys).await;
+}
+
+fn within(time: Duration) -> Limits {
+    Limits {
+        batch_time_max: time,
+        ..Limits::default()
+    }
+}
+
+#[tokio::test]
+async fn a_record_that_was_too_slow_once_is_not_delivered_by_a_later_try() {
+    // The record takes a second, which is too long before a restart and not after it.
+    let (before, after) = (Duration::from_millis(100), Duration::from_secs(60));
+    let directory = tempfile::tempdir().unwrap();
+    let slow = Guest {
+        fields: "(global $turns (mut i32) (i32.const 0))".to_owned(),
+        ..Guest::attacking(
+            "(global.set $turns (i32.const 1000000000))
+            (loop $on
+              (global.set $turns (i32.sub (global.get $turns) (i32.const 1)))
+              (br_if $on (global.get $turns)))",
+        )
+    };
+    fs::write(directory.path().join("attacker.wasm"), slow.component()).unwrap();
+    let ground = Ground::start_within(directory, within(before)).await;
+    ground.stream("attacker").await;
+    let bucket = ground.service.buckets().join("attacker");
+    fs::create_dir(&bucket).unwrap();
+    for obstacle in ["failed", "delivered"] {
+        fs::write(bucket.join(obstacle), "").unwrap();
+    }
+    let records = ["one", "!", "two"];
+    ground.client.put_delivery("attacker", &records).await;
+    ground.service.pass(Duration::from_secs(1_000));
+    let in_trouble = |page: &Value| page["trouble"].is_string();
+    ground.client.delivery_until("attacker", in_trouble).await;
+    // Delivered records go first. Those that failed still cannot.
+    fs::remove_file(bucket.join("delivered")).unwrap();
+    let in_second = |page: &Value| page["lastObject"].is_string() || page["delivered"] == 3;
+    ground.client.delivery_until("attacker", in_second).await;
+    let ground = ground.restart_within(within(after)).await;
+    fs::remove_file(bucket.join("failed")).unwrap();
+    let is_done = |page: &Value| page["recordsIn"] == 3;
+    let page = ground.client.delivery_until("attacker", is_done).await;
+    accounts_for(&page, records.len());
+    assert_eq!(ground.delivered("attacker"), ["one", "two"], "{page}");
+    let failed = ground.failed("attacker");
+    assert_eq!(failed.len(), 1, "{failed:?}");
+    assert_eq!(failed[0]["rawData"], base64("!"));
+    assert_eq!(failed[0]["errorCode"], "Lambda.FunctionTimedOut");
 }

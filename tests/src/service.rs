@@ -95,6 +95,12 @@ impl Service {
         Self::open(self.ground, self.clock, self.setting, self.data).await
     }
 
+    /// The same with another limit of what every plugin may use.
+    pub async fn restart_within(mut self, plugin_limits: wasm::Limits) -> Self {
+        self.setting.plugin_limits = plugin_limits;
+        self.restart().await
+    }
+
     /// The directory of buckets, where no S3 endpoint was named.
     pub fn buckets(&self) -> PathBuf {
         self.data.path().join("s3")

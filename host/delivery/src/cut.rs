@@ -25,7 +25,7 @@ pub struct Cut {
     pub decided_at: Timestamp,
     /// Records in it.
     pub records: u64,
-    /// Bytes of their data.
+    /// Bytes of their frames.
     pub bytes: u64,
     /// The version of the delivery stream's configuration that it is delivered by.
     pub version_id: u64,

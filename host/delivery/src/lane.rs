@@ -2,11 +2,12 @@
 //! and leaves it to the pump to make that durable together with the position.
 //!
 //! ```text
-//! gather -> decide -> keep the cut -> (read -> transform -> pack -> put)* -> counts and position
-//!              |          durable                                               durable
+//! gather, decide -> keep it -> (read -> transform -> pack -> settle -> put)* -> counts, place
+//!                    durable                                  durable             durable
 //! ```
 //!
-//! A crash before the cut is kept forgets it; one after it does it again, to the same objects.
+//! A crash before the cut is kept forgets it; one after it does it again, to the same objects. What
+//! lies between deciding and putting may be done ahead, before the cut is kept: nothing has left.
 
 mod ahead;
 mod deliver;
@@ -33,6 +34,7 @@ use crate::lane_state::LaneState;
 use crate::object_name::NamingKey;
 use crate::objects::Objects;
 use crate::rows::{self, Lane};
+use crate::settled::Settled;
 use crate::tables::LaneKey;
 
 /// Mebibytes of cuts that may be at work at once, over all delivery streams. A cut that does not
@@ -110,19 +112,40 @@ impl LaneStep {
         })
     }
 
-    /// Keeps what was decided, before anything is done about it, or that all of it was refused.
+    /// Keeps what was decided, before anything of it leaves, or that all of it was refused.
     async fn keep(&mut self, open: (Cut, Destination), is_refused: bool) -> Result<(), StepError> {
-        let mut lane = self.lane.clone();
-        lane.open = Some(open);
-        lane.is_refused = is_refused;
+        self.write(Lane {
+            open: Some(open),
+            is_refused,
+            settled: Settled::default(),
+            ..self.lane.clone()
+        })
+        .await?;
+        self.puts.untouched = true;
+        Ok(())
+    }
+
+    /// Keeps what is settled of the open cut, before it leaves.
+    async fn settle(&mut self, settled: &Settled) -> Result<(), StepError> {
+        if settled.to <= self.lane.settled.to {
+            return Ok(());
+        }
+        self.write(Lane {
+            settled: settled.clone(),
+            ..self.lane.clone()
+        })
+        .await
+    }
+
+    async fn write(&mut self, lane: Lane) -> Result<(), StepError> {
         let write = rows::lane_write(self.work.key, &lane).map_err(|error| failed(&error))?;
         let transaction = Transaction {
             appends: Vec::new(),
             writes: vec![write],
         };
         match self.work.tools.engine.commit(transaction).await {
-            // Nothing of the cut was done yet, so that it does not matter which of two decisions
-            // is the one that was kept: the next start reads it.
+            // Nothing that hangs on it has left yet, so that it does not matter which of two is the
+            // one that was kept: the next start reads it.
             Ok(_) => self.lane = lane,
             Err(error @ CommitError::Unknown(_)) => {
                 let kept = rows::load_lane(&*self.work.tools.engine, self.work.key).await;
@@ -133,7 +156,6 @@ impl LaneStep {
             }
             Err(error) => return Err(StepError::Refused(error)),
         }
-        self.puts.untouched = true;
         Ok(())
     }
 
@@ -142,6 +164,7 @@ impl LaneStep {
         let mut lane = self.lane.clone();
         lane.open = None;
         lane.is_refused = false;
+        lane.settled = Settled::default();
         lane.next_cut = cut.number + 1;
         lane.counts = lane.counts.and(done);
         if let (Some(hash), Some(transform)) = (cut.plugin, &destination.transform) {
@@ -185,6 +208,7 @@ impl LaneStep {
                 self.lane.next_cut = cut.number + 1;
                 self.lane.open = None;
                 self.lane.is_refused = false;
+                self.lane.settled = Settled::default();
             }
             // The commit went through though nobody said so.
             _ => {}

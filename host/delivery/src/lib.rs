@@ -23,6 +23,7 @@ pub mod ops;
 mod prefix;
 mod rows;
 mod running;
+mod settled;
 mod status;
 mod tables;
 mod transform;

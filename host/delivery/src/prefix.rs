@@ -97,9 +97,16 @@ impl Prefixes {
         }
         delivered.add_time_if_none();
         failed.add_time_if_none();
-        delivered.check_path()?;
-        failed.check_path()?;
         Ok(Self { delivered, failed })
+    }
+
+    /// Whether objects can have the names that both give.
+    ///
+    /// # Errors
+    /// A sentence that names the prefix and what is wrong with it.
+    pub fn check_paths(&self) -> Result<(), Invalid> {
+        self.delivered.check_path()?;
+        self.failed.check_path()
     }
 }
 
@@ -137,7 +144,7 @@ impl Prefix {
             oldest: Timestamp(0),
             random: &[0; RANDOM_CHARS],
         };
-        let text = self.evaluate(moment);
+        let text = self.evaluate_whole(moment);
         let wrong = |why: &str| Err(Invalid(format!("the prefix '{text}' {why}")));
         if text.chars().any(char::is_control) {
             return wrong("has a control character");
@@ -155,6 +162,14 @@ impl Prefix {
 
     /// The prefix of one object; its first 512 characters if it is longer.
     pub fn evaluate(&self, moment: Moment<'_>) -> String {
+        let text = self.evaluate_whole(moment);
+        match text.char_indices().nth(EVALUATED_CHARS_MAX) {
+            Some((end, _)) => text[..end].to_owned(),
+            None => text,
+        }
+    }
+
+    fn evaluate_whole(&self, moment: Moment<'_>) -> String {
         let mut out = String::new();
         let mut random = moment.random.chunks(RANDOM_CHARS).cycle();
         for part in &self.0 {
@@ -171,10 +186,7 @@ impl Prefix {
                 }
             }
         }
-        match out.char_indices().nth(EVALUATED_CHARS_MAX) {
-            Some((end, _)) => out[..end].to_owned(),
-            None => out,
-        }
+        out
     }
 }
 
@@ -413,7 +425,9 @@ mod tests {
             ("./", None, "has a folder '.' or '..'"),
             ("a\u{7}/", None, "has a control character"),
         ] {
-            let Invalid(told) = Prefixes::parse(Some(prefix), error).unwrap_err();
+            let parsed = Prefixes::parse(Some(prefix), error);
+            let checked = parsed.and_then(|prefixes| prefixes.check_paths());
+            let Invalid(told) = checked.unwrap_err();
             assert!(told.contains(what), "{prefix}: {told}");
         }
     }

@@ -10,6 +10,7 @@ use wasm::ContentHash;
 use crate::counts::{Counts, VersionCounts};
 use crate::cut::Cut;
 use crate::delivery_stream::{DeliveryStream, DeliveryStreamId, Destination, Origin, Status};
+use crate::settled::Settled;
 use crate::tables::{self, DELIVERY_STREAMS, LANES, LaneKey, NUMBERS, SETTINGS};
 
 /// Rows that are read at once.
@@ -43,6 +44,8 @@ pub struct Lane {
     pub open: Option<(Cut, Destination)>,
     /// Nothing of the open cut is anywhere: the store refused all that was put of it.
     pub is_refused: bool,
+    /// What of the open cut may have left.
+    pub settled: Settled,
     /// What became of the records of all cuts that are done.
     pub counts: Counts,
     /// The same by version of the transform.
@@ -54,6 +57,7 @@ struct LaneRow {
     next_cut: u64,
     open: Option<CutRow>,
     is_refused: bool,
+    settled: Settled,
     counts: Counts,
     by_version: Vec<VersionCounts>,
 }
@@ -241,6 +245,7 @@ fn read_lane(row: &[u8]) -> Result<Lane, StoreError> {
         next_cut: row.next_cut,
         open: row.open.map(CutRow::read),
         is_refused: row.is_refused,
+        settled: row.settled,
         counts: row.counts,
         by_version: row.by_version,
     })
@@ -284,6 +289,7 @@ pub fn lane_write(key: LaneKey, lane: &Lane) -> Result<TableWrite, StoreError> {
         next_cut: lane.next_cut,
         open: lane.open.as_ref().map(CutRow::of),
         is_refused: lane.is_refused,
+        settled: lane.settled.clone(),
         counts: lane.counts,
         by_version: lane.by_version.clone(),
     };

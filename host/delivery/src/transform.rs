@@ -5,6 +5,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::settled::Settled;
 use wasm::{Fault, Instance, Moment, Output, Slab, Status, Version};
 
 /// Records of one batch.
@@ -12,8 +13,8 @@ pub const BATCH_RECORDS_MAX: usize = 1_000;
 /// Bytes of the records of one batch; a larger record goes alone.
 pub const BATCH_BYTES_MAX: usize = 1024 * 1024;
 /// What failed calls may cost while one batch is divided, over all its parts: enough to find one
-/// record among a thousand that takes for ever, or two dozen that trap. After that all records that
-/// were not worked on yet fail: a plugin that runs into its deadline with every record must not
+/// record among a thousand that takes for ever, or two dozen that trap. After that a part that
+/// fails is not divided any more: a plugin that runs into its deadline with every record must not
 /// hold up its delivery stream for a thousand deadlines.
 const FAILED_CALLS_COST_MAX: u32 = 300;
 /// What a failed call costs, by how long it took.
@@ -42,7 +43,15 @@ pub struct Transformer {
     moment: Moment,
     retries: u32,
     instance: Option<Instance>,
-    /// What failed calls for the batch that is divided have cost so far.
+    /// Records of the cut before the batch.
+    before: u64,
+    /// What no try may change, and what this one adds.
+    settled: Settled,
+    /// How many records were settled before this try.
+    settled_before: u64,
+    /// A deadline was missed with the part of a batch that is worked on.
+    is_late: bool,
+    /// What failed calls for the part that is divided have cost so far.
     cost: u32,
 }
 
@@ -55,32 +64,78 @@ pub struct Stopped(pub String);
 
 impl Transformer {
     /// A version at work at one moment. A batch that it asks to be tried again for is, `retries`
-    /// times.
-    pub fn new(version: Arc<Version>, moment: Moment, retries: u32) -> Self {
+    /// times. An earlier try may have settled some of the records.
+    pub fn new(version: Arc<Version>, moment: Moment, retries: u32, settled: Settled) -> Self {
         Self {
             version,
             moment,
             retries: retries.min(RETRIES_MAX),
             instance: None,
+            before: 0,
+            settled_before: settled.to,
+            settled,
+            is_late: false,
             cost: 0,
         }
     }
 
-    /// Hands `batch` to the plugin and what became of it to `sink`, in order. Blocks.
+    /// What is settled once the records so far have left.
+    pub fn settled(&self) -> &Settled {
+        &self.settled
+    }
+
+    /// Hands `batch`, the cut's next, to the plugin and what became of it to `sink`, in order.
+    /// Blocks.
     ///
     /// # Errors
-    /// When no instance could be made: nothing is wrong with the batch, which can be tried again.
+    /// When no instance could be made, or a deadline was missed with what is settled: nothing is
+    /// wrong with the batch, which can be tried again.
     pub fn work(&mut self, batch: &Slab, sink: &mut impl Sink) -> Result<(), Stopped> {
+        let end = self.before + u64::try_from(batch.len()).unwrap_or(u64::MAX);
+        let place = |record: u64| usize::try_from(record - self.before).unwrap_or(usize::MAX);
+        let parts = self.settled.parts(self.before..end).into_iter();
+        let parts: Vec<_> = parts
+            .map(|(part, is_late)| (place(part.start)..place(part.end), is_late))
+            .collect();
+        for (part, is_late) in parts {
+            match is_late {
+                true => {
+                    let fault = Fault::Deadline(self.version.manifest().limits.batch_time_max);
+                    fail_all(part, &fault, TRIES_AFTER_FAULT, sink);
+                }
+                false => self.work_on(batch, part, sink)?,
+            }
+        }
+        self.before = end;
+        self.settled.to = self.settled.to.max(end);
+        Ok(())
+    }
+
+    fn work_on(
+        &mut self,
+        batch: &Slab,
+        range: Range<usize>,
+        sink: &mut impl Sink,
+    ) -> Result<(), Stopped> {
+        let part;
+        let records = match range.len() == batch.len() {
+            true => batch,
+            false => {
+                part = batch.part(range.clone());
+                &part
+            }
+        };
+        (self.is_late, self.cost) = (false, 0);
         let mut attempts = 0;
         let fault = loop {
             attempts += 1;
-            match self.call(batch)? {
+            match self.call(records)? {
                 Ok(outputs) => {
-                    give(outputs.iter(), 0, sink);
+                    give(outputs.iter(), range.start, sink);
                     return Ok(());
                 }
                 Err(Fault::Permanent(text)) => {
-                    fail_all(0..batch.len(), &Fault::Permanent(text), attempts, sink);
+                    fail_all(range, &Fault::Permanent(text), attempts, sink);
                     return Ok(());
                 }
                 Err(fault) if attempts < self.tries(&fault) => {
@@ -89,8 +144,7 @@ impl Transformer {
                 Err(fault) => break fault,
             }
         };
-        self.cost = 0;
-        self.divide(batch, 0..batch.len(), (fault, attempts), sink)
+        self.divide(batch, range, (fault, attempts), sink)
     }
 
     fn tries(&self, fault: &Fault) -> u32 {
@@ -115,8 +169,7 @@ impl Transformer {
         let (fault, attempts) = told;
         self.pay(&fault);
         if range.len() <= 1 || FAILED_CALLS_COST_MAX < self.cost {
-            fail_all(range, &fault, attempts, sink);
-            return Ok(());
+            return self.fail(range, (fault, attempts), sink);
         }
         let middle = range.start + range.len() / 2;
         for half in [range.start..middle, middle..range.end] {
@@ -146,6 +199,25 @@ impl Transformer {
         }
     }
 
+    /// Fails records for good.
+    fn fail(
+        &mut self,
+        range: Range<usize>,
+        (fault, attempts): (Fault, u32),
+        sink: &mut impl Sink,
+    ) -> Result<(), Stopped> {
+        let place = |record: usize| self.before + u64::try_from(record).unwrap_or(u64::MAX);
+        let records = place(range.start)..place(range.end);
+        if self.is_late && records.end <= self.settled_before {
+            return Err(Stopped(format!("what came out in time before: {fault}")));
+        }
+        if self.is_late {
+            self.settled.add_late(records);
+        }
+        fail_all(range, &fault, attempts, sink);
+        Ok(())
+    }
+
     fn pay(&mut self, fault: &Fault) {
         self.cost += match fault {
             Fault::Deadline(_) => DEADLINE_COST,
@@ -160,10 +232,14 @@ impl Transformer {
                 Ok(started) => empty.insert(started),
                 Err(full @ Fault::NoInstance(_)) => return Err(Stopped(full.to_string())),
                 // A guest that does not begin does not take this batch.
-                Err(fault) => return Ok(Err(fault)),
+                Err(fault) => {
+                    self.is_late |= matches!(fault, Fault::Deadline(_));
+                    return Ok(Err(fault));
+                }
             },
         };
         let outcome = instance.transform(batch);
+        self.is_late |= matches!(outcome, Err(Fault::Deadline(_)));
         if outcome.is_err() {
             // Whatever state it is in, the next call does not see it.
             self.instance = None;

@@ -9,6 +9,7 @@ use wasm::Slab;
 use crate::counts::Counts;
 use crate::encoder::Encoder;
 use crate::failed_record::{self, Failure};
+use crate::settled::Settled;
 use crate::transform::{BATCH_BYTES_MAX, BATCH_RECORDS_MAX, Sink, Stopped, Transformer};
 
 /// Packed bytes of an object. A cut that becomes more becomes several objects.
@@ -113,6 +114,18 @@ impl Worker {
     /// The objects that became ready since the last call.
     pub fn take_ready(&mut self) -> Vec<Object> {
         std::mem::take(&mut self.packing.ready)
+    }
+
+    /// Bytes of objects that are ready or begun.
+    pub fn held_bytes(&self) -> usize {
+        let ready = self.packing.ready.iter();
+        let ready: usize = ready.map(|object| object.content.len()).sum();
+        ready + self.packing.delivered.packed_bytes() + self.packing.failed.len()
+    }
+
+    /// What is settled once the records so far have left, if they went through a plugin.
+    pub fn settled(&self) -> Option<&Settled> {
+        self.transformer.as_ref().map(Transformer::settled)
     }
 
     /// What became of the records so far.

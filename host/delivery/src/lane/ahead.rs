@@ -2,9 +2,10 @@
 //! its objects are put, in its turn; until then nobody knows of it, and it can be forgotten.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use store::Position;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 use tokio::task::JoinHandle;
 use wasm::Version;
 
@@ -14,19 +15,24 @@ use super::{BYTES_PER_MIB, LaneStep};
 use crate::cut::{Cut, Gathering};
 use crate::delivery_stream::{DeliveryStream, Destination};
 
-/// Bytes of a cut that is worked on ahead: its frames, and then all that they become, are in memory.
-/// A larger one is only decided.
+/// Bytes of a cut that is worked on ahead: its frames, and then all that they become, are in
+/// memory. A larger one is only decided.
 const AHEAD_BYTES_MAX: u64 = 16 * BYTES_PER_MIB;
 
 /// A cut that may come next, at work.
 pub(super) struct Ahead {
     stream: Arc<DeliveryStream>,
     plugin: Option<Arc<Version>>,
+    /// What goes together, once that is known.
+    gathering: watch::Receiver<Option<Gathering>>,
+    /// Ends what blocks, which the task alone cannot.
+    stop: Arc<AtomicBool>,
     task: JoinHandle<Option<Made>>,
 }
 
 impl Drop for Ahead {
     fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
         self.task.abort();
     }
 }
@@ -53,11 +59,21 @@ impl LaneStep {
             ..after.clone()
         };
         let (tell, begin) = oneshot::channel();
-        let made = make(self.work.clone(), Arc::clone(&stream), next, begin);
+        let (show, gathering) = watch::channel(None);
+        let stop = Arc::new(AtomicBool::new(false));
+        let making = Making {
+            work: self.work.clone(),
+            stream: Arc::clone(&stream),
+            show,
+            begin,
+            stop: Arc::clone(&stop),
+        };
         let ahead = Ahead {
             stream,
             plugin,
-            task: tokio::spawn(made),
+            gathering,
+            stop,
+            task: tokio::spawn(making.make(next)),
         };
         Some((ahead, tell))
     }
@@ -65,14 +81,22 @@ impl LaneStep {
     /// The cut that begins at `from`, if it was decided ahead and nothing changed around it.
     pub(super) async fn decided_ahead(&mut self, from: Position) -> Option<(Cut, Destination)> {
         let mut ahead = self.ahead.take()?;
-        let version_id = self.ears.stream.borrow().version_id;
-        let is_other = version_id != ahead.stream.version_id;
-        if is_other || self.has_another(&ahead.stream, &ahead.plugin) {
-            return None;
+        if let Some(gathering) = &*ahead.gathering.borrow() {
+            self.state.waits(gathering);
         }
-        let made = tokio::select! {
-            made = &mut ahead.task => made.ok().flatten()?,
-            _ = self.ears.stop.wait_for(|stop| *stop) => return None,
+        let made = loop {
+            let version_id = self.ears.stream.borrow_and_update().version_id;
+            self.ears.plugins.borrow_and_update();
+            let is_other = version_id != ahead.stream.version_id;
+            if is_other || self.has_another(&ahead.stream, &ahead.plugin) {
+                return None;
+            }
+            tokio::select! {
+                made = &mut ahead.task => break made.ok().flatten()?,
+                _ = self.ears.stream.changed() => {}
+                _ = self.ears.plugins.changed() => {}
+                _ = self.ears.stop.wait_for(|stop| *stop) => return None,
+            }
         };
         if made.cut.from != from || made.cut.number != self.lane.next_cut {
             return None;
@@ -89,43 +113,50 @@ impl LaneStep {
     }
 }
 
-/// Decides the cut that begins where `next` does and works on it; `None` if there is not enough.
-async fn make(
+/// What it takes to work ahead.
+struct Making {
     work: Work,
     stream: Arc<DeliveryStream>,
-    next: Cut,
+    show: watch::Sender<Option<Gathering>>,
     begin: oneshot::Receiver<()>,
-) -> Option<Made> {
-    let hints = hints(&stream);
-    // What others wait for is not taken ahead of them.
-    let permit = match hints.size_bytes {
-        ..=AHEAD_BYTES_MAX => Some(work.permit_at_once(hints.size_bytes)?),
-        _ => None,
-    };
-    let (mut gathering, mut frames) = (Gathering::new(next.from), Vec::new());
-    let looking = work.look(&mut gathering, hints, |frame| {
-        if permit.is_some() {
-            frames.push(frame.clone());
-        }
-    });
-    let looked = looking.await.ok()?;
-    let oldest = gathering.oldest.filter(|_| looked == Looked::UntilFull)?;
-    let cut = Cut {
-        from: gathering.from,
-        to: gathering.to,
-        oldest,
-        decided_at: work.tools.clock.now(),
-        records: gathering.records,
-        bytes: gathering.bytes,
-        ..next
-    };
-    let Some(permit) = permit else {
-        return Some(Made { cut, done: None });
-    };
-    begin.await.ok()?;
-    let done = work.run_on(frames, &cut, &stream.destination).await.ok()?;
-    Some(Made {
-        cut,
-        done: Some((done, permit)),
-    })
+    stop: Arc<AtomicBool>,
+}
+
+impl Making {
+    /// Decides the cut that begins where `next` does and works on it; `None` if there is not
+    /// enough.
+    async fn make(self, next: Cut) -> Option<Made> {
+        let hints = hints(&self.stream);
+        // What others wait for is not taken ahead of them.
+        let permit = match hints.size_bytes {
+            ..=AHEAD_BYTES_MAX => Some(self.work.permit_at_once(hints.size_bytes)?),
+            _ => None,
+        };
+        let (mut gathering, mut frames) = (Gathering::new(next.from), Vec::new());
+        let looking = self.work.look(&mut gathering, hints, |frame| {
+            if permit.is_some() {
+                frames.push(frame.clone());
+            }
+        });
+        let looked = looking.await.ok()?;
+        let oldest = gathering.oldest.filter(|_| looked == Looked::UntilFull)?;
+        self.show.send_replace(Some(gathering));
+        let cut = Cut {
+            from: gathering.from,
+            to: gathering.to,
+            oldest,
+            decided_at: self.work.tools.clock.now(),
+            records: gathering.records,
+            bytes: gathering.bytes,
+            ..next
+        };
+        let Some(permit) = permit else {
+            return Some(Made { cut, done: None });
+        };
+        self.begin.await.ok()?;
+        let open = (&cut, &self.stream.destination);
+        let working = self.work.run_on(frames, open, permit, self.stop);
+        let done = working.await.ok()?;
+        Some(Made { cut, done })
+    }
 }

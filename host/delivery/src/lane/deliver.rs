@@ -1,5 +1,7 @@
 //! Putting what a cut becomes.
 
+use std::sync::Arc;
+
 use streams::pump::StepError;
 use types::Invalid;
 
@@ -9,6 +11,7 @@ use crate::cut::Cut;
 use crate::delivery_stream::{Destination, Plan};
 use crate::object_name::{Label, PARTS_PER_CUT_MAX};
 use crate::objects::{Created, ObjectError};
+use crate::settled::Settled;
 use crate::worker::Object;
 
 /// What became of the puts of the open cut.
@@ -21,13 +24,12 @@ pub(super) struct Puts {
     pub(super) refused: bool,
 }
 
-/// What stays the same for all objects of a cut, and what became of those so far.
+/// What stays the same for all objects of a cut.
 pub(super) struct Putting<'a> {
-    lane: &'a LaneStep,
+    lane: &'a mut LaneStep,
     cut: &'a Cut,
     destination: &'a Destination,
     plan: &'a Plan,
-    puts: Puts,
 }
 
 impl LaneStep {
@@ -40,48 +42,46 @@ impl LaneStep {
         let plan = destination
             .plan()
             .map_err(|Invalid(why)| StepError::Failed(why))?;
-        let made = self.take_made(cut);
+        self.puts.refused = false;
+        let work = self.work.clone();
+        let (made, _permit) = match self.take_made(cut) {
+            Some((done, permit)) => (Some(done), Some(permit)),
+            None => (None, work.permit(cut.bytes).await),
+        };
+        // What is worked on ahead takes no room before this has its own.
+        let (ahead, begin) = self.begin_ahead(cut).unzip();
+        let settled = self.lane.settled.clone();
         let mut putting = Putting {
             lane: self,
             cut,
             destination,
             plan: &plan,
-            puts: Puts {
-                refused: false,
-                ..self.puts
-            },
         };
-        let outcome = async {
-            let (ahead, begin) = self.begin_ahead(cut).unzip();
-            let (done, permit) = match made {
-                Some((done, permit)) => (done, Some(permit)),
-                None => {
-                    let permit = self.work.permit(cut.bytes).await;
-                    let done = self.work.run(cut, destination, &mut putting).await?;
-                    (done, permit)
-                }
-            };
-            if let Some(begin) = begin {
-                // Nobody listens where there is not enough.
-                let _ = begin.send(());
-            }
-            putting.put_all(done.objects).await?;
-            drop(permit);
-            Ok((done.counts, done.label, ahead))
+        let done = match made {
+            Some(done) => done,
+            None => work.run((cut, destination), settled, &mut putting).await?,
+        };
+        if let Some(begin) = begin {
+            // Nobody listens where there is not enough.
+            let _ = begin.send(());
         }
-        .await;
-        let puts = putting.puts;
-        self.puts = puts;
-        let (counts, label, ahead) = outcome?;
-        self.label = label;
+        putting.put_all(done.objects, done.settled.as_ref()).await?;
+        self.label = done.label;
         self.ahead = ahead;
-        Ok(counts)
+        Ok(done.counts)
     }
 }
 
 impl Putting<'_> {
-    /// Puts objects one after the other.
-    pub(super) async fn put_all(&mut self, objects: Vec<Object>) -> Result<(), StepError> {
+    /// Puts objects one after the other, once what is settled with them is kept.
+    pub(super) async fn put_all(
+        &mut self,
+        objects: Vec<Object>,
+        settled: Option<&Settled>,
+    ) -> Result<(), StepError> {
+        if let Some(settled) = settled.filter(|_| !objects.is_empty()) {
+            self.lane.settle(settled).await?;
+        }
         for object in objects {
             if PARTS_PER_CUT_MAX < object.part {
                 return Err(StepError::Failed(format!(
@@ -94,9 +94,9 @@ impl Putting<'_> {
     }
 
     async fn put(&mut self, object: Object) -> Result<(), StepError> {
-        let (lane, bucket) = (self.lane, &self.plan.bucket);
-        let key = self.key(&object);
-        let tools = &lane.work.tools;
+        let (key, bucket) = (self.key(&object), &self.plan.bucket);
+        let lane = &mut *self.lane;
+        let tools = Arc::clone(&lane.work.tools);
         match tools.objects.create(bucket, &key, object.content).await {
             Ok(created) => {
                 if created == Created::Different {
@@ -105,13 +105,13 @@ impl Putting<'_> {
                         "an object of another length has this name and is left as it is"
                     );
                 }
-                self.puts.untouched = false;
+                lane.puts.untouched = false;
                 lane.state.put(key);
                 Ok(())
             }
             Err(error) => {
-                self.puts.refused = matches!(error, ObjectError::Refused(_));
-                self.puts.untouched &= self.puts.refused;
+                lane.puts.refused = matches!(error, ObjectError::Refused(_));
+                lane.puts.untouched &= lane.puts.refused;
                 Err(StepError::Failed(format!(
                     "put {key} into {bucket}: {error}"
                 )))
@@ -120,7 +120,7 @@ impl Putting<'_> {
     }
 
     fn key(&self, object: &Object) -> String {
-        let (lane, destination) = (self.lane, self.destination);
+        let (lane, destination) = (&*self.lane, self.destination);
         let (prefix, extension) = match object.is_failed {
             true => (&self.plan.prefixes.failed, ""),
             false => (&self.plan.prefixes.delivered, destination.extension()),

@@ -54,6 +54,10 @@ impl LaneStep {
         loop {
             let looked = self.work.look(&mut gathering, hints, |_| {}).await?;
             self.state.waits(&gathering);
+            if looked == Looked::UpToEnd && gathering.oldest.is_none() {
+                // Retention has taken the rest of a log that has ended.
+                return Ok(None);
+            }
             let now = self.work.tools.clock.now();
             let left = gathering.left(hints, now);
             let is_flushed = gathering.is_before(*self.ears.flush.borrow());
@@ -148,6 +152,8 @@ impl LaneStep {
             _ = ears.plugins.changed() => Ok(()),
             _ = ears.stream.changed() => Ok(()),
             _ = ears.stop.wait_for(|stop| *stop) => Ok(()),
+            // The log may be gone.
+            () = tokio::time::sleep(SLEEP_MAX) => self.work.tip().map(|_| ()),
         };
         waited.map_err(|error| failed(&error))
     }

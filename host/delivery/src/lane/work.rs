@@ -2,10 +2,12 @@
 //! it can be done before the cut is kept.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use store::{Frame, Position, ReadBatch, StoreError};
 use streams::pump::StepError;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::JoinError;
 use types::Invalid;
 use wasm::Moment;
 
@@ -16,18 +18,22 @@ use crate::cut::{Cut, Gathering, Hints};
 use crate::delivery_stream::Destination;
 use crate::encoder::Encoder;
 use crate::object_name::Place;
+use crate::settled::Settled;
 use crate::tables::LaneKey;
 use crate::transform::{Stopped, Transformer};
 use crate::worker::{Object, Task, Worker};
 
 /// Bytes that are read of a log at once.
 const READ_BYTES: usize = 1024 * 1024;
+/// Bytes of what a cut becomes that are held before it is its turn.
+const HELD_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 impl Done {
     fn of(mut worker: Worker, label: String) -> Self {
         Self {
             objects: worker.take_ready(),
             counts: worker.counts(),
+            settled: worker.settled().cloned(),
             label,
         }
     }
@@ -58,7 +64,9 @@ pub(super) struct Done {
     pub(super) objects: Vec<Object>,
     /// What became of its records.
     pub(super) counts: Counts,
-    /// What the author calls the version that they went through.
+    /// What is settled once they have left, if they went through a plugin.
+    pub(super) settled: Option<Settled>,
+    /// What the author calls the version of it.
     pub(super) label: String,
 }
 
@@ -66,11 +74,11 @@ impl Work {
     /// Works on a whole cut, and puts what is ready before the last objects are.
     pub(super) async fn run(
         &self,
-        cut: &Cut,
-        destination: &Destination,
+        (cut, destination): (&Cut, &Destination),
+        settled: Settled,
         putting: &mut Putting<'_>,
     ) -> Result<Done, StepError> {
-        let (mut worker, label) = self.worker(cut, destination).await?;
+        let (mut worker, label) = self.worker(cut, destination, settled).await?;
         let mut read = self.read(cut.from).await?;
         loop {
             read.frames.retain(|frame| frame.position < cut.to);
@@ -85,7 +93,8 @@ impl Work {
                 }
             });
             worker = worked?;
-            putting.put_all(worker.take_ready()).await?;
+            let ready = worker.take_ready();
+            putting.put_all(ready, worker.settled()).await?;
             match next? {
                 Some(next) => read = next,
                 None => break,
@@ -94,25 +103,36 @@ impl Work {
         Ok(Done::of(blocking(worker, Worker::finish).await?, label))
     }
 
-    /// Works on a whole cut whose frames were read before.
+    /// Works on a whole cut whose frames were read before, until it is told to stop. The permit is
+    /// held for as long as that takes. `None` if it becomes more than may be held.
     pub(super) async fn run_on(
         &self,
         frames: Vec<Frame>,
-        cut: &Cut,
-        destination: &Destination,
-    ) -> Result<Done, StepError> {
-        let (worker, label) = self.worker(cut, destination).await?;
-        let worked = blocking(worker, move |worker| {
-            worker.add(&frames)?;
-            worker.finish()
+        (cut, destination): (&Cut, &Destination),
+        permit: OwnedSemaphorePermit,
+        stop: Arc<AtomicBool>,
+    ) -> Result<Option<(Done, OwnedSemaphorePermit)>, StepError> {
+        let settled = Settled::default();
+        let (mut worker, label) = self.worker(cut, destination, settled).await?;
+        let working = tokio::task::spawn_blocking(move || {
+            for frame in &frames {
+                // Nobody can end this from without.
+                if stop.load(Ordering::Relaxed) || HELD_BYTES_MAX < worker.held_bytes() {
+                    return Ok(None);
+                }
+                worker.add(std::slice::from_ref(frame))?;
+            }
+            worker.finish()?;
+            Ok(Some((Done::of(worker, label), permit)))
         });
-        Ok(Done::of(worked.await?, label))
+        flatten(working.await)
     }
 
     async fn worker(
         &self,
         cut: &Cut,
         destination: &Destination,
+        settled: Settled,
     ) -> Result<(Worker, String), StepError> {
         let transform = destination.transform.clone();
         let delimiter = destination.delimiter.clone().unwrap_or_default();
@@ -143,7 +163,7 @@ impl Work {
             now: cut.decided_at,
             seed: self.tools.naming.seed(self.place(cut, 0, false)),
         };
-        let transformer = Transformer::new(version, moment, transform.retries);
+        let transformer = Transformer::new(version, moment, transform.retries, settled);
         Ok((Worker::new(task, encoder, Some(transformer)), label))
     }
 
@@ -218,8 +238,12 @@ async fn blocking(
     what: impl FnOnce(&mut Worker) -> Result<(), Stopped> + Send + 'static,
 ) -> Result<Worker, StepError> {
     let working = tokio::task::spawn_blocking(move || what(&mut worker).map(|()| worker));
-    match working.await {
-        Ok(Ok(worker)) => Ok(worker),
+    flatten(working.await)
+}
+
+fn flatten<T>(worked: Result<Result<T, Stopped>, JoinError>) -> Result<T, StepError> {
+    match worked {
+        Ok(Ok(worked)) => Ok(worked),
         Ok(Err(Stopped(why))) => Err(StepError::Failed(why)),
         Err(error) => Err(StepError::Failed(error.to_string())),
     }

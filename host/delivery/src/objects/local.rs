@@ -66,7 +66,24 @@ impl LocalObjects {
         synced.map_err(|error| failed(&error))
     }
 
+    /// Whoever made it may have been stopped before its name was durable.
+    async fn sync_folders(&self, target: &Path) -> Result<(), ObjectError> {
+        let (root, path) = (self.root.clone(), self.root.join(target.as_ref()));
+        let synced = tokio::task::spawn_blocking(move || {
+            let folders = path.ancestors().skip(1);
+            folders
+                .take_while(|folder| folder.starts_with(&root))
+                .try_for_each(|folder| std::fs::File::open(folder)?.sync_all())
+        });
+        let failed = |error: &dyn std::fmt::Display| {
+            ObjectError::Failed(format!("sync the folder of an object: {error}"))
+        };
+        let synced = synced.await.map_err(|error| failed(&error))?;
+        synced.map_err(|error| failed(&error))
+    }
+
     async fn there(&self, target: &Path, length: usize) -> Result<Created, ObjectError> {
+        self.sync_folders(target).await?;
         let found = self.store.head(target).await.map_err(failed)?;
         match usize::try_from(found.size) == Ok(length) {
             true => Ok(Created::There),

@@ -145,8 +145,10 @@ fn refuse_what_is_not_served(said: &ExtendedS3<'_>) -> Result<(), ApiError> {
 }
 
 fn checked(destination: Destination) -> Result<Destination, ApiError> {
-    match destination.plan() {
-        Ok(_) => Ok(destination),
+    // Only here: what was kept before a rule is kept.
+    let planned = destination.plan();
+    match planned.and_then(|plan| plan.prefixes.check_paths()) {
+        Ok(()) => Ok(destination),
         Err(Invalid(why)) => Err(invalid_argument(format!("{why}."))),
     }
 }

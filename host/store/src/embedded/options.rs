@@ -12,10 +12,10 @@ pub const TRANSACTION_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub const GROUP_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes between two entries of a segment's index.
 pub const INDEX_EVERY_BYTES: u64 = 64 * KIB;
-/// Bytes that a read takes from a file at once, and a flush writes to one.
+/// Bytes that a read takes from a file at once, and a flush writes to one at most.
 pub const CHUNK_BYTES: usize = 1024 * 1024;
 /// Logs that are flushed together: the write-ahead log is read once for all of them.
-pub const FLUSHED_TOGETHER_MAX: usize = 128;
+pub const FLUSHED_TOGETHER_MAX: usize = 64;
 /// Bytes that a flush gathers of the logs that are flushed together.
 pub const FLUSH_BUFFER_BYTES: usize = 16 * 1024 * 1024;
 /// Fewer bytes are not flushed for their number alone. More are kept waiting only while that makes

@@ -46,7 +46,17 @@ impl<'a> SegmentWriter<'a> {
     /// Appends a frame as it is.
     pub fn append(&mut self, frame: &WalFrame, bytes: &[u8]) -> Result<(), StoreError> {
         self.begin_segment_for(frame)?;
-        self.buffer.extend_from_slice(bytes);
+        // A large frame need not be gathered, and would keep its room in the buffer.
+        let is_large = self.buffer_max <= bytes.len();
+        match &self.open {
+            Some((segment, file)) if is_large => {
+                let at = segment.bytes;
+                let file = Arc::clone(file);
+                self.write_out()?;
+                file.write(bytes, at)?;
+            }
+            _ => self.buffer.extend_from_slice(bytes),
+        }
         if let Some((segment, file)) = &mut self.open {
             file.note_written(segment.bytes, frame);
             segment.end = frame.position.next();

@@ -35,7 +35,8 @@ pub fn copy(shared: &Shared, copies: &mut [Copy<'_>]) -> Result<(), StoreError> 
     let ages = shared.wal.ages();
     let mut frames = Vec::new();
     for (place, copy) in copies.iter_mut().enumerate() {
-        frames.extend(copy.frames.drain(..).map(|frame| Mixed {
+        let of_log = std::mem::take(&mut copy.frames);
+        frames.extend(of_log.into_iter().map(|frame| Mixed {
             age: ages.get(&frame.slot).copied().unwrap_or_default(),
             copy: place,
             frame,
@@ -90,7 +91,7 @@ fn copy_run(
     .map_err(|source| StoreError::io(format!("read {}", slot()), source))?;
     for Mixed { copy, frame, .. } in run {
         let Some(copy) = copies.get_mut(*copy) else {
-            continue;
+            return Err(corrupt(frame.offset, "the frame is of no log"));
         };
         let at = usize::try_from(frame.offset - first.offset).unwrap_or(usize::MAX);
         let found = bytes.get(at..at.saturating_add(frame.length as usize));
