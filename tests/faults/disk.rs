@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use bytes::Bytes;
-use millrace_tests::{Client, Service};
+use millrace_tests::{Client, Service, base64};
 use serde_json::json;
 use store::disk::simulated::{Call, Failure, Fault, Random, SimulatedDisk, Survival};
 
@@ -133,4 +133,41 @@ async fn a_put_whose_sync_failed_is_not_acknowledged_and_those_before_and_after_
         assert!(missing.is_empty(), "{missing:?} were acknowledged");
         survivor.stop().await;
     }
+}
+
+#[tokio::test]
+async fn a_full_disk_makes_a_delivery_stream_unavailable_and_what_it_took_is_delivered() {
+    let disk = SimulatedDisk::new(SEED);
+    let service = Service::start_on(disk.clone()).await;
+    let client = service.client();
+    client.create_delivery("orders", json!({})).await;
+    disk.set_capacity(disk.used_bytes());
+    let mut kept = String::new();
+    let mut refused = None;
+    for number in 0..PUTS_MAX {
+        let text = data(number);
+        let record = json!({"Data": base64(&text)});
+        let one = json!({"DeliveryStreamName": "orders", "Record": record});
+        let several = json!({"DeliveryStreamName": "orders", "Records": [record, record]});
+        let (operation, input, count) = match number % 2 {
+            0 => ("Firehose.PutRecord", one, 1),
+            _ => ("Firehose.PutRecordBatch", several, 2),
+        };
+        let answer = client.send(operation, Bytes::from(input.to_string())).await;
+        let body = String::from_utf8_lossy(answer.body()).into_owned();
+        match answer.status().as_u16() {
+            200 if body.contains(r#""FailedPutCount":2"#) => refused = Some(body),
+            200 => kept.extend(std::iter::repeat_n(text, count)),
+            _ => refused = Some(body),
+        }
+        if refused.is_some() {
+            break;
+        }
+    }
+    let refused = refused.expect("the disk is full");
+    assert!(refused.contains("ServiceUnavailableException"), "{refused}");
+    disk.set_capacity(1 << 40);
+    client.flush("orders").await;
+    assert_eq!(service.delivered().concat(), kept);
+    service.stop().await;
 }
