@@ -215,6 +215,7 @@ impl Running {
             }
         }
         // First, so that a delivery does not wait for a version that is being compiled.
+        self.router.plugins.stop_compiling();
         let plugins = Arc::clone(&self.router.plugins);
         if let Err(error) = spawn_blocking(move || plugins.close()).await {
             tracing::error!(%error, "the plugins did not end well");

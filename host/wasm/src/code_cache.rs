@@ -45,7 +45,8 @@ impl CodeCache {
         Ok(cache)
     }
 
-    /// The code of a component that was admitted, and whether it was there. If not, it is compiled.
+    /// The code of a component that was admitted, and whether it was there. If not, it is compiled:
+    /// one at a time, and once for all who want the same.
     pub(crate) fn component(
         &self,
         engine: &Engine,
@@ -56,26 +57,31 @@ impl CodeCache {
         if let Some(component) = self.load(engine, &path) {
             return Ok((component, true));
         }
-        let image = compiler.compile(engine, wasm)?;
+        let turn = compiler.turn()?;
+        // Who had the turn before may have compiled the same.
+        if let Some(component) = self.load(engine, &path) {
+            return Ok((component, true));
+        }
+        if path.exists() {
+            tracing::warn!(
+                file = %files::file_name(&path),
+                "compiled code was changed on disk and is made anew"
+            );
+        }
+        let image = turn.compile(engine, wasm)?;
+        let component = deserialize(engine, &image).map_err(|error| format!("{error:#}"))?;
         let code = self.code(&path, &image).finalize().into_bytes();
         if let Err(error) = files::write_whole(&path, &[&code, &image]) {
             // The next start compiles again.
             tracing::warn!(file = %files::file_name(&path), %error, "keep compiled code");
         }
-        let component = deserialize(engine, &image).map_err(|error| format!("{error:#}"))?;
         Ok((component, false))
     }
 
     fn load(&self, engine: &Engine, path: &Path) -> Option<Component> {
         let file = files::read_whole(path, FILE_BYTES_MAX).ok()?;
         let (code, image) = file.split_at_checked(CODE_BYTES)?;
-        if self.code(path, image).verify_slice(code).is_err() {
-            tracing::warn!(
-                file = %files::file_name(path),
-                "compiled code was changed on disk and is made anew"
-            );
-            return None;
-        }
+        self.code(path, image).verify_slice(code).ok()?;
         deserialize(engine, image).ok()
     }
 

@@ -2,13 +2,16 @@
 //!
 //! A compiler's time and memory depend on what somebody else wrote, and nothing can interrupt it,
 //! so it works where it can be limited and ended. The other side is `compile_worker`.
+//!
+//! Whoever compiles has the turn: a process takes the memory and the threads that one may have, and
+//! after an upgrade every lane may want one at the same moment.
 
 use std::io::{PipeReader, PipeWriter, pipe};
 use std::num::NonZero;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
@@ -31,14 +34,28 @@ const OUT_OF_MEMORY: [&str; 3] = [
 /// What the compiler's threads are counted by.
 const THREADS_VARIABLE: &str = "RAYON_NUM_THREADS";
 
-/// Compiles until it is closed.
+/// What is said to who would compile when the compiler is closed.
+const CLOSED: &str = "the server closes";
+
+/// Compiles one component at a time, until it is closed.
 pub(crate) struct Compiler {
     program: Option<PathBuf>,
     limits: Limits,
-    /// At its end as soon as `open` is dropped: what waits for a child hears of it.
+    /// At its end as soon as `State::open` is dropped: what waits for a child hears of it.
     closed: PipeReader,
-    open: Mutex<Option<PipeWriter>>,
+    state: Mutex<State>,
+    /// Rings when the turn is given back, and when the compiler is closed.
+    changed: Condvar,
 }
+
+struct State {
+    open: Option<PipeWriter>,
+    /// Somebody has the turn.
+    is_taken: bool,
+}
+
+/// The right to compile, of one at a time; dropping it gives it back.
+pub(crate) struct Turn<'a>(&'a Compiler);
 
 impl Compiler {
     pub(crate) fn new(program: Option<PathBuf>, limits: Limits) -> std::io::Result<Self> {
@@ -47,35 +64,44 @@ impl Compiler {
             program,
             limits,
             closed,
-            open: Mutex::new(Some(open)),
+            state: Mutex::new(State {
+                open: Some(open),
+                is_taken: false,
+            }),
+            changed: Condvar::new(),
         })
     }
 
-    /// The code of a component that was admitted, for engines like this one. Blocks.
+    /// Waits for the turn. Blocks for as long as those who have it before compile, each of whom is
+    /// bounded; none waits when the compiler is closed.
     ///
     /// # Errors
-    /// What is wrong with the component, or which limit compiling it passed.
-    pub(crate) fn compile(&self, engine: &Engine, wasm: &[u8]) -> Result<Vec<u8>, String> {
-        let Some(program) = &self.program else {
-            let compiled = engine.precompile_component(wasm);
-            return compiled.map_err(|error| format!("{error:#}"));
-        };
-        let bounds = child::Bounds {
-            output_bytes_max: COMPILED_BYTES_MAX,
-            wall: self.wall(),
-        };
-        let ended = child::run(&mut self.command(program), wasm, &bounds, &self.closed);
-        self.judge(ended)
+    /// When the compiler is closed.
+    pub(crate) fn turn(&self) -> Result<Turn<'_>, String> {
+        let must_wait = |state: &mut State| state.is_taken && state.open.is_some();
+        let waited = self.changed.wait_while(self.state(), must_wait);
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner);
+        match state.open {
+            Some(_) => state.is_taken = true,
+            None => return Err(CLOSED.to_owned()),
+        }
+        Ok(Turn(self))
     }
 
-    /// Ends what is being compiled by another process, and every later attempt at once.
+    /// Ends what is being compiled by another process, lets go of those who wait for their turn,
+    /// and ends every later attempt at once. Does not block.
     pub(crate) fn close(&self) {
-        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.state().open = None;
+        self.changed.notify_all();
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.is_none()
+        self.state().open.is_none()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Each change under the lock is one assignment.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn command(&self, program: &Path) -> Command {
@@ -107,7 +133,7 @@ impl Compiler {
     fn judge(&self, ended: Result<Ended, Cut>) -> Result<Vec<u8>, String> {
         let ended = match ended {
             Ok(ended) => ended,
-            Err(Cut::Stopped) => return Err("the server closes".to_owned()),
+            Err(Cut::Stopped) => return Err(CLOSED.to_owned()),
             Err(Cut::Late) => {
                 return Err(format!("it took longer than {} s", self.wall().as_secs()));
             }
@@ -139,6 +165,33 @@ impl Compiler {
     }
 }
 
+impl Turn<'_> {
+    /// The code of a component that was admitted, for engines like this one. Blocks.
+    ///
+    /// # Errors
+    /// What is wrong with the component, or which limit compiling it passed.
+    pub(crate) fn compile(&self, engine: &Engine, wasm: &[u8]) -> Result<Vec<u8>, String> {
+        let Self(compiler) = self;
+        let Some(program) = &compiler.program else {
+            let compiled = engine.precompile_component(wasm);
+            return compiled.map_err(|error| format!("{error:#}"));
+        };
+        let bounds = child::Bounds {
+            output_bytes_max: COMPILED_BYTES_MAX,
+            wall: compiler.wall(),
+        };
+        let mut command = compiler.command(program);
+        compiler.judge(child::run(&mut command, wasm, &bounds, &compiler.closed))
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.state().is_taken = false;
+        self.0.changed.notify_one();
+    }
+}
+
 /// Threads of a compiler: on a machine with many processors it would need the more memory, and
 /// whether a component is refused should not depend on the machine.
 fn threads() -> usize {
@@ -155,6 +208,10 @@ fn size(bytes: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Barrier;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::thread;
+
     use super::*;
 
     /// What is said of a compiler that behaves like this script.
@@ -197,11 +254,43 @@ mod tests {
     #[test]
     fn a_closed_compiler_starts_nothing_that_lasts() {
         let compiler = Compiler::new(Some("/bin/cat".into()), Limits::default()).unwrap();
+        let turn = compiler.turn().unwrap();
         assert!(!compiler.is_closed());
         compiler.close();
         assert!(compiler.is_closed());
         let engine = crate::runtime::compiling_engine().unwrap();
-        let told = compiler.compile(&engine, b"");
+        let told = turn.compile(&engine, b"");
         assert_eq!(told, Err("the server closes".to_owned()));
+    }
+
+    #[test]
+    fn the_turn_is_of_one_until_it_is_given_back() {
+        let compiler = Compiler::new(None, Limits::default()).unwrap();
+        let at_once = AtomicUsize::new(0);
+        let ready = Barrier::new(8);
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    ready.wait();
+                    let turn = compiler.turn().unwrap();
+                    assert_eq!(at_once.fetch_add(1, Ordering::SeqCst), 0);
+                    thread::yield_now();
+                    assert_eq!(at_once.fetch_sub(1, Ordering::SeqCst), 1);
+                    drop(turn);
+                });
+            }
+        });
+    }
+
+    #[test]
+    fn who_waits_for_the_turn_is_let_go_when_the_compiler_is_closed() {
+        let compiler = Compiler::new(None, Limits::default()).unwrap();
+        let turn = compiler.turn().unwrap();
+        thread::scope(|scope| {
+            let waits = scope.spawn(|| compiler.turn().err());
+            compiler.close();
+            assert_eq!(waits.join().unwrap().as_deref(), Some("the server closes"));
+        });
+        drop(turn);
     }
 }

@@ -23,6 +23,7 @@ mod guest_log;
 mod instance;
 mod kept;
 mod limits;
+mod loaded;
 mod loader;
 mod manifest;
 mod name;

@@ -1,9 +1,9 @@
 //! The plugins in force: which version each plugin has, and why a version was refused.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use tokio::sync::watch;
 use types::{Clock, Timestamp};
@@ -12,6 +12,7 @@ use crate::code_cache::CodeCache;
 use crate::compiler::Compiler;
 use crate::kept::Kept;
 use crate::limits::Limits;
+use crate::loaded::Loaded;
 use crate::loader::Loader;
 use crate::name::PluginName;
 use crate::runtime::Runtime;
@@ -88,8 +89,7 @@ pub(crate) struct Registry {
 pub struct Plugins {
     registry: Arc<Registry>,
     loader: Arc<Loader>,
-    /// Versions that somebody may still hold, whether or not they are in force.
-    loaded: Mutex<HashMap<ContentHash, Weak<Version>>>,
+    loaded: Loaded,
     watcher: Mutex<Option<Watcher>>,
 }
 
@@ -129,7 +129,7 @@ impl Plugins {
         Ok(Self {
             registry,
             loader,
-            loaded: Mutex::default(),
+            loaded: Loaded::default(),
             watcher: Mutex::new(watcher),
         })
     }
@@ -137,32 +137,22 @@ impl Plugins {
     /// The version of a plugin that is in force.
     pub fn current(&self, name: &PluginName) -> Option<Arc<Version>> {
         let version = self.registry.read(name, |entry| entry.version.clone())??;
-        self.loaded()
-            .insert(version.hash(), Arc::downgrade(&version));
+        self.loaded.note(&version);
         Some(version)
     }
 
     /// A version that is or was in force, to finish what was begun with it. Blocks when it has to
-    /// be loaded.
+    /// be loaded, which is done once for all who ask meanwhile.
     ///
     /// # Errors
-    /// When it was not kept, or not as it was.
+    /// When it was not kept, or not as it was, or cannot be compiled before the plugins are closed.
     pub fn version(&self, name: &PluginName, hash: ContentHash) -> Result<Arc<Version>, String> {
-        if let Some(version) = self.loaded_version(name, hash) {
+        if let Some(version) = self.current(name).filter(|version| version.hash() == hash) {
             return Ok(version);
         }
-        let version = self.loader.load_kept(name, hash, self.registry.now())?;
-        let version = Arc::new(version);
-        let mut loaded = self.loaded();
-        loaded.retain(|_, version| version.strong_count() > 0);
-        loaded.insert(hash, Arc::downgrade(&version));
-        Ok(version)
-    }
-
-    /// A version, if it is in force or somebody still holds it.
-    fn loaded_version(&self, name: &PluginName, hash: ContentHash) -> Option<Arc<Version>> {
-        let current = self.current(name).filter(|version| version.hash() == hash);
-        current.or_else(|| self.loaded().get(&hash).and_then(Weak::upgrade))
+        self.loaded.find_or_load(hash, || {
+            self.loader.load_kept(name, hash, self.registry.now())
+        })
     }
 
     /// A number that changes whenever a version comes into force, is refused or goes.
@@ -191,20 +181,23 @@ impl Plugins {
         }
     }
 
-    /// Ends the watching, and a process that compiles; a version whose code is not kept cannot be
-    /// loaded any more. Blocks until the version that is being loaded is or cannot be.
-    pub fn close(&self) {
+    /// Ends a process that compiles and lets go of those who wait for one; a version whose code is
+    /// not kept cannot be loaded any more. Does not block, and so needs no thread that may: those
+    /// who wait may have all of these.
+    pub fn stop_compiling(&self) {
         self.loader.compiler.close();
+    }
+
+    /// Ends the watching, after [`Plugins::stop_compiling`]. Blocks until the version that is being
+    /// loaded is or cannot be.
+    pub fn close(&self) {
+        self.stop_compiling();
         let watcher = self
             .watcher
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         drop(watcher);
-    }
-
-    fn loaded(&self) -> MutexGuard<'_, HashMap<ContentHash, Weak<Version>>> {
-        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
