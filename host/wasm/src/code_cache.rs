@@ -19,6 +19,7 @@ use wasmtime::component::Component;
 use crate::compiler::Compiler;
 use crate::files;
 use crate::limits::COMPILED_BYTES_MAX;
+use crate::refusal::Refusal;
 use crate::version::ContentHash;
 
 /// Bytes of the code in front of an image.
@@ -52,7 +53,7 @@ impl CodeCache {
         engine: &Engine,
         compiler: &Compiler,
         wasm: &[u8],
-    ) -> Result<(Component, bool), String> {
+    ) -> Result<(Component, bool), Refusal> {
         let path = self.path(engine, wasm);
         if let Some(component) = self.load(engine, &path) {
             return Ok((component, true));
@@ -69,7 +70,9 @@ impl CodeCache {
             );
         }
         let image = turn.compile(engine, wasm)?;
-        let component = deserialize(engine, &image).map_err(|error| format!("{error:#}"))?;
+        // It says more of who compiled than of the component.
+        let component =
+            deserialize(engine, &image).map_err(|error| Refusal::ForNow(format!("{error:#}")))?;
         let code = self.code(&path, &image).finalize().into_bytes();
         if let Err(error) = files::write_whole(&path, &[&code, &image]) {
             // The next start compiles again.

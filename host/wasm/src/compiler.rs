@@ -23,6 +23,7 @@ use crate::guest_log::printable;
 use crate::limits::{
     COMPILED_BYTES_MAX, COMPILER_THREADS_MAX, COMPILER_WALL_FACTOR, Limits, REASON_BYTES_MAX,
 };
+use crate::refusal::Refusal;
 
 const MEBIBYTE: u64 = 1024 * 1024;
 /// How the standard library, the compiler and the operating system say that memory is out.
@@ -31,6 +32,19 @@ const OUT_OF_MEMORY: [&str; 3] = [
     "out of memory",
     "Cannot allocate memory",
 ];
+/// How the compiler says that the machine did not give it what every component needs.
+const OUT_OF_MACHINE: [&str; 5] = [
+    "limit the compiler: ",
+    "read the component: ",
+    "write the code: ",
+    "Resource temporarily unavailable",
+    "Too many open files",
+];
+/// How somebody ends a process from outside, the kernel among them when memory is out.
+const ENDED_FROM_OUTSIDE: [Signal; 4] = [Signal::KILL, Signal::TERM, Signal::INT, Signal::HUP];
+/// What a process ends with that says what was wrong, and one that panicked.
+const CODE_OF_FAILURE: i32 = 1;
+const CODE_OF_PANIC: i32 = 101;
 /// What the compiler's threads are counted by.
 const THREADS_VARIABLE: &str = "RAYON_NUM_THREADS";
 
@@ -77,13 +91,13 @@ impl Compiler {
     ///
     /// # Errors
     /// When the compiler is closed.
-    pub(crate) fn turn(&self) -> Result<Turn<'_>, String> {
+    pub(crate) fn turn(&self) -> Result<Turn<'_>, Refusal> {
         let must_wait = |state: &mut State| state.is_taken && state.open.is_some();
         let waited = self.changed.wait_while(self.state(), must_wait);
         let mut state = waited.unwrap_or_else(PoisonError::into_inner);
         match state.open {
             Some(_) => state.is_taken = true,
-            None => return Err(CLOSED.to_owned()),
+            None => return Err(Refusal::ForNow(CLOSED.to_owned())),
         }
         Ok(Turn(self))
     }
@@ -130,37 +144,62 @@ impl Compiler {
     }
 
     /// What came out, or in words why nothing did.
-    fn judge(&self, ended: Result<Ended, Cut>) -> Result<Vec<u8>, String> {
-        let ended = match ended {
-            Ok(ended) => ended,
-            Err(Cut::Stopped) => return Err(CLOSED.to_owned()),
+    fn judge(&self, ended: Result<Ended, Cut>) -> Result<Vec<u8>, Refusal> {
+        match ended {
+            Ok(ended) => self.judge_end(ended),
+            Err(Cut::Stopped) => Err(Refusal::ForNow(CLOSED.to_owned())),
+            // Its processor time was not over, so that it did not get enough of it.
             Err(Cut::Late) => {
-                return Err(format!("it took longer than {} s", self.wall().as_secs()));
+                let most = self.wall().as_secs();
+                Err(Refusal::ForNow(format!("it took longer than {most} s")))
             }
             Err(Cut::TooMuch) => {
-                return Err(format!("its code has more than {COMPILED_BYTES_MAX} bytes"));
+                let why = format!("its code has more than {COMPILED_BYTES_MAX} bytes");
+                Err(Refusal::ForGood(why))
             }
-            Err(Cut::World(error)) => return Err(format!("run the compiler: {error}")),
-        };
+            Err(Cut::World(error)) => Err(Refusal::ForNow(format!("run the compiler: {error}"))),
+        }
+    }
+
+    /// What came out of a compiler that ended by itself, or was ended by somebody else.
+    fn judge_end(&self, ended: Ended) -> Result<Vec<u8>, Refusal> {
         let complaint = String::from_utf8_lossy(&ended.complaint);
         let complaint: Vec<&str> = complaint.split_whitespace().collect();
         let complaint = printable(&complaint.join(" "), REASON_BYTES_MAX);
         if !ended.status.success() && OUT_OF_MEMORY.iter().any(|it| complaint.contains(it)) {
             let most = size(self.limits.compile_bytes_max);
-            return Err(format!("it needed more than {most} of memory"));
+            return Err(Refusal::ForGood(format!(
+                "it needed more than {most} of memory"
+            )));
         }
+        let refusal = match OUT_OF_MACHINE.iter().any(|it| complaint.contains(it)) {
+            true => Refusal::ForNow,
+            false => Refusal::ForGood,
+        };
         match (ended.status.code(), ended.status.signal()) {
             (Some(0), _) => Ok(ended.output),
-            (Some(1), _) if !complaint.is_empty() => Err(complaint),
+            (Some(CODE_OF_FAILURE), _) if !complaint.is_empty() => Err(refusal(complaint)),
             (_, Some(signal)) if signal == Signal::XCPU.as_raw() => {
                 let most = self.limits.compile_seconds_max;
-                Err(format!("it took longer than {most} s of processor time"))
+                let why = format!("it took longer than {most} s of processor time");
+                Err(Refusal::ForGood(why))
             }
-            (_, Some(signal)) => Err(format!("the compiler ended with signal {signal}")),
-            (code, None) => Err(format!(
-                "the compiler ended with code {}: {complaint}",
-                code.unwrap_or_default()
-            )),
+            (_, Some(signal)) => {
+                let why = format!("the compiler ended with signal {signal}");
+                match ENDED_FROM_OUTSIDE.iter().any(|it| it.as_raw() == signal) {
+                    true => Err(Refusal::ForNow(why)),
+                    false => Err(Refusal::ForGood(why)),
+                }
+            }
+            (code, None) => {
+                let code = code.unwrap_or_default();
+                let why = format!("the compiler ended with code {code}: {complaint}");
+                match code {
+                    CODE_OF_PANIC => Err(refusal(why)),
+                    // It did not come to the component.
+                    _ => Err(Refusal::ForNow(why)),
+                }
+            }
         }
     }
 }
@@ -170,11 +209,11 @@ impl Turn<'_> {
     ///
     /// # Errors
     /// What is wrong with the component, or which limit compiling it passed.
-    pub(crate) fn compile(&self, engine: &Engine, wasm: &[u8]) -> Result<Vec<u8>, String> {
+    pub(crate) fn compile(&self, engine: &Engine, wasm: &[u8]) -> Result<Vec<u8>, Refusal> {
         let Self(compiler) = self;
         let Some(program) = &compiler.program else {
             let compiled = engine.precompile_component(wasm);
-            return compiled.map_err(|error| format!("{error:#}"));
+            return compiled.map_err(|error| Refusal::ForGood(format!("{error:#}")));
         };
         let bounds = child::Bounds {
             output_bytes_max: COMPILED_BYTES_MAX,
@@ -215,13 +254,17 @@ mod tests {
     use super::*;
 
     /// What is said of a compiler that behaves like this script.
-    fn told(script: &str) -> Result<Vec<u8>, String> {
+    fn told(script: &str) -> Result<Vec<u8>, Refusal> {
+        told_within(script, Duration::from_secs(600))
+    }
+
+    fn told_within(script: &str, wall: Duration) -> Result<Vec<u8>, Refusal> {
         let compiler = Compiler::new(None, Limits::default()).unwrap();
         let mut command = Command::new("sh");
         command.args(["-c", &format!("ulimit -c 0; {script}")]);
         let bounds = child::Bounds {
             output_bytes_max: 8,
-            wall: Duration::from_secs(600),
+            wall,
         };
         compiler.judge(child::run(&mut command, b"", &bounds, &compiler.closed))
     }
@@ -243,12 +286,40 @@ mod tests {
                 "echo 'assertion failed' >&2; exit 101",
                 "the compiler ended with code 101: assertion failed",
             ),
-            ("exit 1", "the compiler ended with code 1: "),
             ("echo 123456789", "its code has more than 268435456 bytes"),
         ] {
-            assert_eq!(told(script), Err(words.to_owned()), "{script}");
+            let refusal = Refusal::ForGood(words.to_owned());
+            assert_eq!(told(script), Err(refusal), "{script}");
         }
         assert_eq!(told("echo code; echo warning >&2"), Ok(b"code\n".to_vec()));
+    }
+
+    /// Each of these left a plugin out of force until somebody touched its file.
+    #[test]
+    fn what_the_machine_does_to_a_compiler_says_nothing_for_good() {
+        for (script, words) in [
+            ("kill -KILL $$", "the compiler ended with signal 9"),
+            ("kill -TERM $$", "the compiler ended with signal 15"),
+            ("exit 1", "the compiler ended with code 1: "),
+            (
+                "echo 'no library: Too many open files' >&2; exit 127",
+                "the compiler ended with code 127: no library: Too many open files",
+            ),
+            (
+                "echo 'Resource temporarily unavailable' >&2; exit 101",
+                "the compiler ended with code 101: Resource temporarily unavailable",
+            ),
+            (
+                "echo 'read the component: I/O error' >&2; exit 1",
+                "read the component: I/O error",
+            ),
+        ] {
+            let refusal = Refusal::ForNow(words.to_owned());
+            assert_eq!(told(script), Err(refusal), "{script}");
+        }
+        let late = told_within("exec sleep 600", Duration::from_millis(50));
+        let refusal = Refusal::ForNow("it took longer than 120 s".to_owned());
+        assert_eq!(late, Err(refusal));
     }
 
     #[test]
@@ -260,7 +331,8 @@ mod tests {
         assert!(compiler.is_closed());
         let engine = crate::runtime::compiling_engine().unwrap();
         let told = turn.compile(&engine, b"");
-        assert_eq!(told, Err("the server closes".to_owned()));
+        let refusal = Refusal::ForNow("the server closes".to_owned());
+        assert_eq!(told, Err(refusal));
     }
 
     #[test]
@@ -289,7 +361,8 @@ mod tests {
         thread::scope(|scope| {
             let waits = scope.spawn(|| compiler.turn().err());
             compiler.close();
-            assert_eq!(waits.join().unwrap().as_deref(), Some("the server closes"));
+            let refusal = Refusal::ForNow("the server closes".to_owned());
+            assert_eq!(waits.join().unwrap(), Some(refusal));
         });
         drop(turn);
     }

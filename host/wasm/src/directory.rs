@@ -3,6 +3,7 @@
 //! plugins directory, too.
 
 use std::collections::BTreeMap;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use walkdir::{DirEntry, WalkDir};
@@ -11,6 +12,7 @@ use crate::files::{self, Stamp};
 use crate::kept::Source;
 use crate::limits::MANIFEST_BYTES_MAX;
 use crate::name::PluginName;
+use crate::refusal::Refusal;
 
 /// Entries that are looked at. What comes after so many, in the order of names, is passed over.
 const ENTRIES_MAX: usize = 10_000;
@@ -37,13 +39,23 @@ pub(crate) fn scan(dir: &Path) -> Result<BTreeMap<PluginName, Found>, String> {
     for entry in walk.into_iter().take(ENTRIES_MAX) {
         match entry {
             Ok(entry) => note(&mut all, &entry),
-            // A file that went away meanwhile is as good as one that was never there.
-            Err(error) if error.depth() > 0 => {}
+            Err(error) if error.depth() > 0 && is_passed_over(error.io_error()) => {}
             Err(error) => return Err(error.to_string()),
         }
     }
     all.retain(|_, found| found.is_plugin());
     Ok(all)
+}
+
+/// A file that went away meanwhile is as good as one that was never there, and what we may not look
+/// at is somebody else's. But what could not be looked at for want of anything is not gone.
+fn is_passed_over(error: Option<&io::Error>) -> bool {
+    error.is_none_or(|error| {
+        matches!(
+            error.kind(),
+            ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::PermissionDenied
+        )
+    })
 }
 
 fn note(all: &mut BTreeMap<PluginName, Found>, entry: &DirEntry) {
@@ -98,15 +110,15 @@ impl Found {
     }
 
     /// Reads the files.
-    pub(crate) fn read(&self, name: &PluginName, bytes_max: u64) -> Result<Source, String> {
+    pub(crate) fn read(&self, name: &PluginName, bytes_max: u64) -> Result<Source, Refusal> {
         if let Some(oddity) = &self.oddity {
-            return Err(oddity.clone());
+            return Err(Refusal::ForGood(oddity.clone()));
         }
         let Some((component, _)) = &self.component else {
-            return Err(format!("{name}.wasm is not there: it is not built yet"));
+            return Err(format!("{name}.wasm is not there: it is not built yet").into());
         };
         let manifest = match &self.manifest {
-            None if self.in_folder => return Err(format!("{MANIFEST} is not there")),
+            None if self.in_folder => return Err(format!("{MANIFEST} is not there").into()),
             None => None,
             Some((path, _)) => {
                 let bytes = files::read_whole(path, MANIFEST_BYTES_MAX)?;
@@ -170,7 +182,21 @@ mod tests {
             ("not-built", "not built yet"),
             ("twice", "there is twice.wasm and twice/twice.wasm"),
         ] {
-            assert!(read(bad).unwrap_err().contains(why), "{bad}");
+            let refusal = read(bad).unwrap_err().to_string();
+            assert!(refusal.contains(why), "{bad}: {refusal}");
+        }
+    }
+
+    /// While there were too many open files, plugins in folders were taken out of force.
+    #[test]
+    fn a_folder_that_cannot_be_looked_at_for_want_of_anything_is_not_taken_for_empty() {
+        use rustix::io::Errno;
+        let is_passed_over = |errno: Errno| is_passed_over(Some(&errno.into()));
+        for errno in [Errno::NOENT, Errno::NOTDIR, Errno::ACCESS] {
+            assert!(is_passed_over(errno), "{errno}");
+        }
+        for errno in [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::IO] {
+            assert!(!is_passed_over(errno), "{errno}");
         }
     }
 

@@ -7,6 +7,8 @@ use std::path::Path;
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 
+use crate::refusal::Refusal;
+
 /// What tells whether a file has changed: its length, its time of change and its place on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stamp {
@@ -35,19 +37,20 @@ impl Stamp {
 
 /// The whole of a regular file of at most `bytes_max` bytes that does not change meanwhile. No
 /// link is followed, and nothing that would block is opened.
-pub(crate) fn read_whole(path: &Path, bytes_max: u64) -> Result<Vec<u8>, String> {
-    let what = |why: String| format!("{}: {why}", file_name(path));
+pub(crate) fn read_whole(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Refusal> {
+    let odd = |why: String| Refusal::ForGood(why).at(&file_name(path));
+    let what = |why: String| Refusal::ForNow(why).at(&file_name(path));
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let opened = openat(CWD, path, flags, Mode::empty());
     let mut file = File::from(opened.map_err(|error| what(error.to_string()))?);
     let metadata = |file: &File| file.metadata().map_err(|error| what(error.to_string()));
     let before = metadata(&file)?;
     if !before.is_file() {
-        return Err(what("is not a regular file".to_owned()));
+        return Err(odd("is not a regular file".to_owned()));
     }
     if bytes_max < before.len() {
         let length = before.len();
-        return Err(what(format!("has {length} bytes, more than {bytes_max}")));
+        return Err(odd(format!("has {length} bytes, more than {bytes_max}")));
     }
     let mut bytes = Vec::new();
     let limit = bytes_max.saturating_add(1);
@@ -91,6 +94,7 @@ mod tests {
         assert!(
             read_whole(&path, 2)
                 .unwrap_err()
+                .to_string()
                 .contains("has 3 bytes, more than 2")
         );
         let link = dir.path().join("link.wasm");
@@ -99,6 +103,7 @@ mod tests {
         assert!(
             read_whole(dir.path(), 9)
                 .unwrap_err()
+                .to_string()
                 .contains("not a regular file")
         );
         assert!(read_whole(&dir.path().join("none"), 9).is_err());

@@ -58,7 +58,9 @@ impl Kept {
 
     /// A version that was kept, if its files are still what they were.
     pub(crate) fn load(&self, hash: ContentHash) -> Result<Source, String> {
-        let read = |path: PathBuf| files::read_whole(&path, u64::from(u32::MAX));
+        let read = |path: PathBuf| {
+            files::read_whole(&path, u64::from(u32::MAX)).map_err(|refusal| refusal.to_string())
+        };
         let component = read(self.component(hash))?;
         let manifest = match self.manifest(hash) {
             path if path.exists() => Some(

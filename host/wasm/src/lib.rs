@@ -29,6 +29,7 @@ mod manifest;
 mod name;
 mod outputs;
 mod plugins;
+mod refusal;
 mod runtime;
 mod sealed;
 mod slab;

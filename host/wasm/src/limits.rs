@@ -46,6 +46,12 @@ pub(crate) const COMPILED_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Bytes that are kept of what a compiler says of its failure; the rest is left out.
 pub(crate) const COMPLAINT_BYTES_MAX: usize = 64 * 1024;
 
+/// How long files that were refused for now are left alone before they are tried again; twice as
+/// long after each further attempt, up to the longest pause. They are tried for as long as they lie
+/// there: one attempt costs as much as a compiler may take.
+pub(crate) const RETRY_PAUSE: Duration = Duration::from_secs(10);
+pub(crate) const RETRY_PAUSE_MAX: Duration = Duration::from_secs(600);
+
 /// What every plugin may use, unless its manifest asks for less.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {

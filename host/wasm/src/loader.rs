@@ -1,6 +1,7 @@
 //! From files to a version that can be put in force: admitted, compiled, linked, kept, and tried
 //! once.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,11 +10,14 @@ use types::Timestamp;
 use crate::admission;
 use crate::code_cache::CodeCache;
 use crate::compiler::Compiler;
+use crate::fault::Fault;
 use crate::instance::Instance;
 use crate::kept::{Kept, Source};
 use crate::limits::Limits;
 use crate::manifest::Manifest;
 use crate::name::PluginName;
+use crate::plugins::{OpenError, Options};
+use crate::refusal::Refusal;
 use crate::runtime::Runtime;
 use crate::state::Moment;
 use crate::version::{ContentHash, Facts, Version, World};
@@ -28,23 +32,43 @@ pub(crate) struct Loader {
 }
 
 impl Loader {
+    /// With what is kept where the options say.
+    ///
+    /// # Errors
+    /// When that cannot be written, or the machine does not give what plugins need.
+    pub(crate) fn open(options: &Options) -> Result<Self, OpenError> {
+        let failed = |what: &str, why: &dyn fmt::Display| OpenError(format!("{what}: {why}"));
+        let runtime = Runtime::new();
+        let runtime = runtime.map_err(|e| failed("start the runtime of plugins", &e))?;
+        let kept = Kept::open(&options.keep.join("versions"));
+        let code = CodeCache::open(&options.keep.join("compiled"), options.cache_key);
+        let compiler = Compiler::new(options.compiler.clone(), options.limits);
+        Ok(Self {
+            runtime: Arc::new(runtime),
+            kept: kept.map_err(|e| failed("keep versions of plugins", &e))?,
+            code: code.map_err(|e| failed("keep compiled plugins", &e))?,
+            compiler: compiler.map_err(|e| failed("prepare to compile plugins", &e))?,
+            limits: options.limits,
+        })
+    }
+
     /// Makes a version of what was found, if it comes to life. It is kept durably before this
     /// answers, so that a delivery may rely on it.
     ///
     /// # Errors
-    /// A sentence that says at which step, and why.
+    /// A sentence that says at which step, and why; and whether that is for good.
     pub(crate) fn load(
         &self,
         name: &PluginName,
         source: &Source,
         now: Timestamp,
-    ) -> Result<Version, String> {
+    ) -> Result<Version, Refusal> {
         let version = self.link(name, source, now)?;
         let (version, described) = try_once(version, now)?;
         let described = described?;
         self.kept
             .save(source)
-            .map_err(|error| format!("keep it: {error}"))?;
+            .map_err(|error| Refusal::ForNow(format!("keep it: {error}")))?;
         Ok(version.with_description(described))
     }
 
@@ -60,11 +84,13 @@ impl Loader {
         now: Timestamp,
     ) -> Result<Version, String> {
         let source = self.kept.load(hash)?;
-        let (version, described) = try_once(self.link(name, &source, now)?, now)?;
+        let linked = self.link(name, &source, now);
+        let linked = linked.map_err(|refusal| refusal.to_string())?;
+        let (version, described) = try_once(linked, now)?;
         Ok(version.with_description(described.unwrap_or_default()))
     }
 
-    fn link(&self, name: &PluginName, source: &Source, now: Timestamp) -> Result<Version, String> {
+    fn link(&self, name: &PluginName, source: &Source, now: Timestamp) -> Result<Version, Refusal> {
         let manifest = match &source.manifest {
             Some(text) => Manifest::parse(text, name, self.limits).map_err(|e| e.to_string())?,
             None => Manifest::bare(name.clone(), self.limits),
@@ -75,7 +101,7 @@ impl Loader {
         let code = self
             .code
             .component(engine, &self.compiler, &source.component);
-        let (component, from_cache) = code.map_err(|why| format!("compile: {why}"))?;
+        let (component, from_cache) = code.map_err(|refusal| refusal.at("compile"))?;
         let facts = Facts {
             hash: source.hash(),
             component_bytes: source.component.len(),
@@ -88,7 +114,8 @@ impl Loader {
             .resources_required()
             .is_some_and(|r| r.num_memories > 1)
         {
-            return Err("it has more than one memory".to_owned());
+            let why = "it has more than one memory";
+            return Err(Refusal::ForGood(why.to_owned()));
         }
         let world = World::link(&self.runtime, &component)?;
         let runtime = Arc::clone(&self.runtime);
@@ -97,7 +124,7 @@ impl Loader {
 }
 
 /// What a plugin says that it is called, and its version; or why it does not.
-type Described = Result<Option<(String, String)>, String>;
+type Described = Result<Option<(String, String)>, Refusal>;
 
 /// Makes an instance and asks it what it is.
 fn try_once(version: Version, now: Timestamp) -> Result<(Version, Described), String> {
@@ -112,7 +139,17 @@ fn try_once(version: Version, now: Timestamp) -> Result<(Version, Described), St
 
 fn describe(version: &Arc<Version>, now: Timestamp) -> Described {
     let started = Instance::start(version, Moment { now, seed: 0 });
-    let mut instance = started.map_err(|fault| fault.to_string())?;
+    let mut instance = started.map_err(|fault| refusal(&fault))?;
     let described = instance.describe();
-    described.map_err(|fault| format!("describe: {fault}"))
+    described.map_err(|fault| refusal(&fault).at("describe"))
+}
+
+fn refusal(fault: &Fault) -> Refusal {
+    match fault {
+        // On a busy machine an innocent one may miss a deadline.
+        Fault::Deadline(_) | Fault::NoInstance(_) => Refusal::ForNow(fault.to_string()),
+        Fault::Trap(_) | Fault::Answer(_) | Fault::Retryable(_) | Fault::Permanent(_) => {
+            Refusal::ForGood(fault.to_string())
+        }
+    }
 }

@@ -8,16 +8,16 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::sync::watch;
 use types::{Clock, Timestamp};
 
-use crate::code_cache::CodeCache;
-use crate::compiler::Compiler;
-use crate::kept::Kept;
 use crate::limits::Limits;
 use crate::loaded::Loaded;
 use crate::loader::Loader;
 use crate::name::PluginName;
-use crate::runtime::Runtime;
+use crate::refusal::Refusal;
 use crate::version::{ContentHash, Version};
 use crate::watcher::Watcher;
+
+/// What follows the reason of a refusal that may pass.
+const TRIED_AGAIN: &str = "; it will be tried again";
 
 /// Where plugins come from, and what they may use.
 #[derive(Clone, Debug)]
@@ -51,9 +51,9 @@ impl std::error::Error for OpenError {}
 /// A version that is not in force, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
-    /// What was wrong with it.
+    /// What was wrong with it, and whether it will be tried again as it is.
     pub why: String,
-    /// When it was refused.
+    /// When it was refused for this first.
     pub at: Timestamp,
 }
 
@@ -101,28 +101,12 @@ impl Plugins {
     /// When the directory cannot be read or the host's own not be written. A plugin that is refused
     /// is no error: see [`Plugins::list`].
     pub fn open(options: Options, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
-        let failed = |what: &str, why: &dyn fmt::Display| OpenError(format!("{what}: {why}"));
-        let runtime = Runtime::new();
-        let runtime = runtime.map_err(|e| failed("start the runtime of plugins", &e))?;
-        let kept = Kept::open(&options.keep.join("versions"));
-        let code = CodeCache::open(&options.keep.join("compiled"), options.cache_key);
-        let compiler = Compiler::new(options.compiler, options.limits);
-        let loader = Arc::new(Loader {
-            runtime: Arc::new(runtime),
-            kept: kept.map_err(|e| failed("keep versions of plugins", &e))?,
-            code: code.map_err(|e| failed("keep compiled plugins", &e))?,
-            compiler: compiler.map_err(|e| failed("prepare to compile plugins", &e))?,
-            limits: options.limits,
-        });
-        let registry = Arc::new(Registry {
-            entries: RwLock::default(),
-            changes: watch::channel(0).0,
-            clock,
-        });
+        let loader = Arc::new(Loader::open(&options)?);
+        let registry = Arc::new(Registry::new(clock));
         let watcher = match options.directory {
             Some(directory) => Some(
                 Watcher::start(directory, Arc::clone(&registry), Arc::clone(&loader))
-                    .map_err(|why| failed("watch the plugins directory", &why))?,
+                    .map_err(|why| OpenError(format!("watch the plugins directory: {why}")))?,
             ),
             None => None,
         };
@@ -157,7 +141,7 @@ impl Plugins {
 
     /// A number that changes whenever a version comes into force, is refused or goes.
     pub fn changes(&self) -> watch::Receiver<u64> {
-        self.registry.changes.subscribe()
+        self.registry.changes()
     }
 
     /// All plugins, in order of their names.
@@ -219,8 +203,21 @@ impl Entry {
 }
 
 impl Registry {
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            entries: RwLock::default(),
+            changes: watch::channel(0).0,
+            clock,
+        }
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// A number that changes whenever anything does.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 
     /// The version of a plugin that is in force.
@@ -249,10 +246,23 @@ impl Registry {
     }
 
     /// Notes why a version was not taken. The one before goes on.
-    pub(crate) fn refuse(&self, name: &PluginName, why: String) {
+    pub(crate) fn refuse(&self, name: &PluginName, refusal: &Refusal) {
+        let mut why = refusal.to_string();
+        if refusal.is_for_now() {
+            why.push_str(TRIED_AGAIN);
+            if self.refused(name).is_some_and(|refused| refused.why == why) {
+                // It was tried again, to no avail. That was told.
+                return;
+            }
+        }
         tracing::warn!(plugin = %name, why, "a version of a plugin was refused");
         let at = self.now();
         self.change(name, |entry| entry.refused = Some(Refused { why, at }));
+    }
+
+    /// Why the version of a plugin that was put there last is not in force.
+    pub(crate) fn refused(&self, name: &PluginName) -> Option<Refused> {
+        self.read(name, |entry| entry.refused.clone())?
     }
 
     /// Forgets that a version was refused: the one in force lies there again.
