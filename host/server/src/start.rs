@@ -1,6 +1,7 @@
 //! The server's life from start to stop.
 
 use std::fmt;
+use std::future::{Future, pending};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -52,6 +53,8 @@ pub enum StartError {
     Delivery(delivery::OpenError),
     /// A task ended that should not have.
     Task(String),
+    /// It was told to stop before it had started. Everything that was opened is closed.
+    Stopped,
 }
 
 impl fmt::Display for StartError {
@@ -69,6 +72,7 @@ impl fmt::Display for StartError {
             Self::Objects(error) => error.fmt(f),
             Self::Delivery(error) => error.fmt(f),
             Self::Task(why) => f.write_str(why),
+            Self::Stopped => f.write_str("it was told to stop"),
         }
     }
 }
@@ -91,6 +95,17 @@ pub async fn start(
     engine: Arc<dyn Engine>,
     clock: Arc<dyn Clock>,
 ) -> Result<Running, StartError> {
+    start_unless(pending(), config, engine, clock).await
+}
+
+/// As [`start`], but gives up what may take long, which is compiling plugins, as soon as `stopped`
+/// is ready. Then, too, the engine is closed.
+pub async fn start_unless(
+    stopped: impl Future<Output = ()>,
+    config: Config,
+    engine: Arc<dyn Engine>,
+    clock: Arc<dyn Clock>,
+) -> Result<Running, StartError> {
     let wanted = config.listen;
     if config.credentials.is_empty() && !wanted.ip().to_canonical().is_loopback() {
         return Err(StartError::Unprotected(wanted));
@@ -105,7 +120,15 @@ pub async fn start(
     let streams = Streams::open(Arc::clone(&engine), Arc::clone(&clock), options)
         .await
         .map_err(StartError::Streams)?;
-    let plugins = open_plugins(&config, &streams, &clock).await?;
+    let plugins = prepare_plugins(&config, &streams, &clock).await?;
+    if !watch_plugins(&plugins, stopped).await? {
+        streams.close().await;
+        if let Err(error) = engine.close().await {
+            // As little depends on it as when a server that runs is shut down.
+            tracing::warn!(%error, "close the engine of a server that did not start");
+        }
+        return Err(StartError::Stopped);
+    }
     let foundations = Foundations {
         engine: Arc::clone(&engine),
         clock: Arc::clone(&clock),
@@ -146,8 +169,8 @@ pub async fn start(
     })
 }
 
-/// Takes the plugins that lie in their directory, and watches it.
-async fn open_plugins(
+/// Opens what plugins are kept in.
+async fn prepare_plugins(
     config: &Config,
     streams: &Streams,
     clock: &Arc<dyn Clock>,
@@ -160,9 +183,43 @@ async fn open_plugins(
         compiler: config.compiler.clone(),
     };
     let clock = Arc::clone(clock);
-    let opened = spawn_blocking(move || Plugins::open(options, clock)).await;
+    let opened = spawn_blocking(move || Plugins::prepare(options, clock)).await;
     let opened = opened.map_err(|error| StartError::Task(error.to_string()))?;
     opened.map(Arc::new).map_err(StartError::Plugins)
+}
+
+/// Takes the plugins that lie in their directory, and watches it; `false` if that was `stopped`,
+/// after which no thread of theirs is left.
+async fn watch_plugins(
+    plugins: &Arc<Plugins>,
+    stopped: impl Future<Output = ()>,
+) -> Result<bool, StartError> {
+    let watched = Arc::clone(plugins);
+    let mut watching = spawn_blocking(move || watched.watch());
+    let ended = tokio::select! {
+        ended = &mut watching => Some(ended),
+        () = stopped => None,
+    };
+    let Some(ended) = ended else {
+        plugins.stop_compiling();
+        if let Err(error) = watching.await {
+            tracing::error!(%error, "the plugins did not end well");
+        }
+        close_plugins(plugins).await;
+        return Ok(false);
+    };
+    let watched = ended.map_err(|error| StartError::Task(error.to_string()))?;
+    watched.map_err(StartError::Plugins)?;
+    Ok(true)
+}
+
+async fn close_plugins(plugins: &Arc<Plugins>) {
+    // At once: there may be no thread for the rest before those who wait are let go.
+    plugins.stop_compiling();
+    let plugins = Arc::clone(plugins);
+    if let Err(error) = spawn_blocking(move || plugins.close()).await {
+        tracing::error!(%error, "the plugins did not end well");
+    }
 }
 
 /// The S3 endpoint of the configuration, or else a directory of buckets.
@@ -215,11 +272,7 @@ impl Running {
             }
         }
         // First, so that a delivery does not wait for a version that is being compiled.
-        self.router.plugins.stop_compiling();
-        let plugins = Arc::clone(&self.router.plugins);
-        if let Err(error) = spawn_blocking(move || plugins.close()).await {
-            tracing::error!(%error, "the plugins did not end well");
-        }
+        close_plugins(&self.router.plugins).await;
         self.router.services.delivery.close().await;
         self.router.services.streams.close().await;
         self.router.engine.close().await

@@ -90,32 +90,51 @@ pub struct Plugins {
     registry: Arc<Registry>,
     loader: Arc<Loader>,
     loaded: Loaded,
+    directory: Option<PathBuf>,
     watcher: Mutex<Option<Watcher>>,
 }
 
 impl Plugins {
-    /// Takes every plugin that lies complete in the directory, and watches it from then on. Blocks
-    /// for as long as compiling takes.
+    /// [`Plugins::prepare`] and [`Plugins::watch`], for who has no reason to stop between them.
     ///
     /// # Errors
-    /// When the directory cannot be read or the host's own not be written. A plugin that is refused
-    /// is no error: see [`Plugins::list`].
+    /// Those of either.
     pub fn open(options: Options, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
-        let loader = Arc::new(Loader::open(&options)?);
-        let registry = Arc::new(Registry::new(clock));
-        let watcher = match options.directory {
-            Some(directory) => Some(
-                Watcher::start(directory, Arc::clone(&registry), Arc::clone(&loader))
-                    .map_err(|why| OpenError(format!("watch the plugins directory: {why}")))?,
-            ),
-            None => None,
-        };
+        let plugins = Self::prepare(options, clock)?;
+        plugins.watch()?;
+        Ok(plugins)
+    }
+
+    /// Opens the host's own directory; no plugin is in force yet. Blocks, but not for long.
+    ///
+    /// # Errors
+    /// When the host's own directory cannot be written.
+    pub fn prepare(options: Options, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         Ok(Self {
-            registry,
-            loader,
+            registry: Arc::new(Registry::new(clock)),
+            loader: Arc::new(Loader::open(&options)?),
             loaded: Loaded::default(),
-            watcher: Mutex::new(watcher),
+            directory: options.directory,
+            watcher: Mutex::default(),
         })
+    }
+
+    /// Takes every plugin that lies complete in the directory, and watches it from then on. Blocks
+    /// for as long as compiling takes, or until [`Plugins::stop_compiling`] is called meanwhile.
+    /// Called once.
+    ///
+    /// # Errors
+    /// When the directory cannot be read. A plugin that is refused is no error: see
+    /// [`Plugins::list`].
+    pub fn watch(&self) -> Result<(), OpenError> {
+        let Some(directory) = self.directory.clone() else {
+            return Ok(());
+        };
+        let (registry, loader) = (Arc::clone(&self.registry), Arc::clone(&self.loader));
+        let watcher = Watcher::start(directory, registry, loader)
+            .map_err(|why| OpenError(format!("watch the plugins directory: {why}")))?;
+        *self.watcher.lock().unwrap_or_else(PoisonError::into_inner) = Some(watcher);
+        Ok(())
     }
 
     /// The version of a plugin that is in force.

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use server::Config;
-use tokio::signal::unix::{SignalKind, signal};
+use server::{Config, StartError};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use types::SystemClock;
 
@@ -56,15 +56,24 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     let config = configure(args)?;
     check_plugins(&config)?;
     raise_open_files();
-    let mut terminate = signal(SignalKind::terminate()).map_err(no_signals)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
+    let mut signals = Signals::new().map_err(no_signals)?;
     let data = config.data.clone();
     let plugins = config.plugins.clone();
     let anybody = config.credentials.is_empty();
-    let engine = open::engine(&data).await?;
-    let running = server::start(config, engine, Arc::new(SystemClock))
-        .await
-        .map_err(|error| error.to_string())?;
+    let engine = tokio::select! {
+        engine = open::engine(&data) => engine?,
+        // What is being read anew after a crash is cut off as by another: nothing depends on it.
+        () = signals.stop() => return Ok(()),
+    };
+    let started = server::start_unless(signals.stop(), config, engine, Arc::new(SystemClock));
+    let running = match started.await {
+        Ok(running) => running,
+        Err(StartError::Stopped) => {
+            tracing::info!("closed before it had started");
+            return Ok(());
+        }
+        Err(error) => return Err(error.to_string().into()),
+    };
     let plugins = plugins.map(|directory| {
         let (in_force, refused) = running.plugins();
         format!(
@@ -78,16 +87,36 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
         plugins.as_deref().unwrap_or("none; see --plugins"),
         anybody,
     )?;
-    tokio::select! {
-        _ = terminate.recv() => tracing::info!("SIGTERM: no more requests are taken"),
-        _ = interrupt.recv() => tracing::info!("interrupted: no more requests are taken"),
-    }
+    signals.stop().await;
     running
         .shut_down()
         .await
         .map_err(|error| format!("close the data directory: {error}"))?;
     tracing::info!("closed");
     Ok(())
+}
+
+/// What an operator or a terminal ends the server with, from the beginning.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Waits for one of them. One that comes while nobody waits is not lost.
+    async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => tracing::info!("SIGTERM: no more requests are taken"),
+            _ = self.interrupt.recv() => tracing::info!("interrupted: no more requests are taken"),
+        }
+    }
 }
 
 /// The configuration file, and over it what the flags say.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use base64_simd::STANDARD;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -57,6 +57,14 @@ impl Ground {
         let config = self.config();
         let more = ["--config", config.to_str().unwrap()];
         Server::start_as(program, &self.data(), Some(&self.plugins()), &more)
+    }
+
+    /// Starts a server and does not wait for it.
+    fn begin(&self) -> Server {
+        let config = self.config();
+        let more = ["--config", config.to_str().unwrap()];
+        let program = Path::new(MILLRACE);
+        Server::begin(program, &self.data(), Some(&self.plugins()), &more)
     }
 
     /// Puts a component there, whole at once.
@@ -129,8 +137,15 @@ fn is_compiler_of(server: &Server, id: i32) -> bool {
 /// The process that compiles, as soon as it does. It is told apart from any that comes after it.
 fn compiler_at_work(server: &Server) -> OwnedFd {
     let mut connection = server.connect();
-    let mut turns = (0..TURNS_MAX).filter_map(|_| {
+    compiler_while(server, || {
         connection.page("plugins").unwrap();
+    })
+}
+
+/// The same, while something else is done again and again.
+fn compiler_while(server: &Server, mut what: impl FnMut()) -> OwnedFd {
+    let mut turns = (0..TURNS_MAX).filter_map(|_| {
+        what();
         pidfd_open(compiler(server)?, PidfdFlags::empty()).ok()
     });
     turns.next().unwrap()
@@ -214,6 +229,41 @@ fn a_server_that_is_stopped_ends_the_compiler_and_not_after_it() {
     server.stop();
     assert!(ends_within(&compiler, END_SECONDS));
     assert_eq!(ground.compiled(), 0, "it was waited for");
+}
+
+/// The server heard of it only when all plugins were compiled: in minutes.
+#[test]
+fn a_server_that_is_stopped_while_it_starts_ends_the_compiler_and_starts_again_later() {
+    let ground = Ground::new("compile_seconds = 600");
+    ground.put_example(VICTIM);
+    let server = ground.start();
+    create_delivery_stream(&mut server.connect());
+    server.stop();
+    ground.put("bomb", &bomb(16));
+    let server = ground.begin();
+    let compiler = compiler_while(&server, || {});
+    server.stop();
+    assert!(ends_within(&compiler, 0), "it outlives the server");
+    assert_eq!(ground.compiled(), 1, "it was waited for");
+    fs::remove_file(ground.plugins().join("bomb.wasm")).unwrap();
+    let server = ground.start();
+    deliver(&mut server.connect());
+    server.stop();
+}
+
+/// A machine without memory ends processes like this, and the plugin was refused for good.
+#[test]
+fn a_compiler_that_is_killed_is_started_again_after_a_pause() {
+    let ground = Ground::new("compile_seconds = 600");
+    let server = ground.start();
+    ground.put("bomb", &bomb(16));
+    let compiler = compiler_at_work(&server);
+    pidfd_send_signal(&compiler, Signal::KILL).unwrap();
+    let page = plugin_when_tried(&mut server.connect(), "bomb");
+    let words = "compile: the compiler ended with signal 9; it will be tried again";
+    assert_eq!(page["refused"], words, "{page}");
+    compiler_at_work(&server);
+    server.stop();
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub struct Server {
     process: Child,
     address: String,
     /// A server whose standard output was closed could not print.
-    _printed: Lines<BufReader<ChildStdout>>,
+    printed: Lines<BufReader<ChildStdout>>,
 }
 
 impl Server {
@@ -33,6 +33,18 @@ impl Server {
 
     /// As [`Self::start`], of a program that lies elsewhere, with further arguments.
     pub fn start_as(program: &Path, data: &Path, plugins: Option<&Path>, more: &[&str]) -> Self {
+        let mut server = Self::begin(program, data, plugins, more);
+        server.address = server
+            .printed
+            .by_ref()
+            .map_while(Result::ok)
+            .find_map(|line| line.strip_prefix("ready http://").map(str::to_owned))
+            .expect("the server says where it listens");
+        server
+    }
+
+    /// As [`Self::start_as`], but does not wait until it listens: it has no address.
+    pub fn begin(program: &Path, data: &Path, plugins: Option<&Path>, more: &[&str]) -> Self {
         let mut command = Command::new(program);
         command.args([
             "serve",
@@ -50,16 +62,11 @@ impl Server {
             .stderr(Stdio::inherit())
             .spawn()
             .unwrap();
-        let mut printed = BufReader::new(process.stdout.take().unwrap()).lines();
-        let address = printed
-            .by_ref()
-            .map_while(Result::ok)
-            .find_map(|line| line.strip_prefix("ready http://").map(str::to_owned))
-            .expect("the server says where it listens");
+        let printed = BufReader::new(process.stdout.take().unwrap()).lines();
         Self {
             process,
-            address,
-            _printed: printed,
+            address: String::new(),
+            printed,
         }
     }
 
