@@ -127,7 +127,9 @@ fn new_hmac(key: &[u8; 32]) -> Hmac<Sha256> {
     Hmac::new(&block.into())
 }
 
-/// The one place where machine code is taken from outside of the compiler.
+/// The one place where bytes become machine code: each time what another process gave, a compiler
+/// just now or a server that kept what one gave. That process is trusted like this one; its limits
+/// are for what it costs.
 #[expect(
     unsafe_code,
     reason = "wasmtime cannot check machine code; the caller did"
