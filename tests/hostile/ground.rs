@@ -57,16 +57,6 @@ impl Ground {
         }
     }
 
-    /// The same with other limits.
-    pub async fn restart_within(self, plugin_limits: Limits) -> Self {
-        let service = self.service.restart_within(plugin_limits).await;
-        Self {
-            client: service.client(),
-            service,
-            directory: self.directory,
-        }
-    }
-
     /// Makes a delivery stream whose records go through the plugin of its name, one a line.
     pub async fn stream(&self, name: &str) {
         let function = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}");

@@ -152,7 +152,12 @@ async fn a_record_that_was_too_slow_once_is_not_delivered_by_a_later_try() {
     fs::remove_file(bucket.join("delivered")).unwrap();
     let in_second = |page: &Value| page["lastObject"].is_string() || page["delivered"] == 3;
     ground.client.delivery_until("attacker", in_second).await;
-    let ground = ground.restart_within(within(after)).await;
+    let service = ground.service.restart_within(within(after)).await;
+    let ground = Ground {
+        client: service.client(),
+        service,
+        directory: ground.directory,
+    };
     fs::remove_file(bucket.join("failed")).unwrap();
     let is_done = |page: &Value| page["recordsIn"] == 3;
     let page = ground.client.delivery_until("attacker", is_done).await;
