@@ -24,7 +24,7 @@ use tokio::sync::{Semaphore, watch};
 use types::Clock;
 use wasm::Plugins;
 
-use self::ahead::{Ahead, Made};
+use self::ahead::{Ahead, Held, Made};
 use self::deliver::Puts;
 use self::work::Work;
 use crate::counts::{self, Counts, VersionCounts};
@@ -84,6 +84,8 @@ pub struct LaneStep {
     ahead: Option<Ahead>,
     /// What the open cut became, if it was worked on ahead.
     made: Option<Made>,
+    /// What was read of the one after it.
+    held: Option<Held>,
 }
 
 impl LaneStep {
@@ -109,6 +111,7 @@ impl LaneStep {
             puts: Puts::default(),
             ahead: None,
             made: None,
+            held: None,
         })
     }
 
@@ -299,7 +302,7 @@ impl Step for LaneStep {
     /// in the log and nobody waits for them.
     fn after_failure(&mut self, error: &StepError, attempt: u32) -> Retry {
         // What it holds others may need, and what it was may not come.
-        (self.ahead, self.made) = (None, None);
+        (self.ahead, self.made, self.held) = (None, None, None);
         if matches!(self.work.tip(), Err(StoreError::NoLog(_))) {
             return Retry::GiveUp;
         }

@@ -4,15 +4,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use store::Position;
+use store::{Frame, Position};
 use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 use tokio::task::JoinHandle;
+use types::Timestamp;
 use wasm::Version;
 
 use super::gather::hints;
 use super::work::{Done, Looked, Work};
 use super::{BYTES_PER_MIB, LaneStep};
-use crate::cut::{Cut, Gathering};
+use crate::cut::{Cut, Gathering, Hints};
 use crate::delivery_stream::{DeliveryStream, Destination};
 
 /// Bytes of a cut that is worked on ahead: its frames, and then all that they become, are in
@@ -41,12 +42,25 @@ impl Drop for Ahead {
 pub(super) struct Made {
     cut: Cut,
     done: Option<(Done, OwnedSemaphorePermit)>,
+    /// What comes after it, if that much waits.
+    held: Option<Held>,
+}
+
+/// Frames that go together, read before it is known whether they will.
+pub(super) struct Held {
+    /// Where they were looked for.
+    from: Position,
+    gathering: Gathering,
+    oldest: Timestamp,
+    frames: Vec<Frame>,
+    permit: OwnedSemaphorePermit,
 }
 
 impl LaneStep {
     /// Looks whether as much waits after a cut as goes together, and works on that once it is told
     /// to begin.
-    pub(super) fn begin_ahead(&self, after: &Cut) -> Option<(Ahead, oneshot::Sender<()>)> {
+    pub(super) fn begin_ahead(&mut self, after: &Cut) -> Option<(Ahead, oneshot::Sender<()>)> {
+        let held = self.held.take().filter(|held| held.from == after.to);
         let stream = Arc::clone(&self.ears.stream.borrow());
         if stream.version_id != after.version_id || *self.ears.stop.borrow() {
             return None;
@@ -73,7 +87,7 @@ impl LaneStep {
             plugin,
             gathering,
             stop,
-            task: tokio::spawn(making.make(next)),
+            task: tokio::spawn(making.make(next, held)),
         };
         Some((ahead, tell))
     }
@@ -109,7 +123,9 @@ impl LaneStep {
 
     /// What the open cut became, if it was worked on ahead.
     pub(super) fn take_made(&mut self, cut: &Cut) -> Option<(Done, OwnedSemaphorePermit)> {
-        self.made.take().filter(|made| made.cut == *cut)?.done
+        let made = self.made.take().filter(|made| made.cut == *cut)?;
+        self.held = made.held;
+        made.done
     }
 }
 
@@ -125,23 +141,33 @@ struct Making {
 impl Making {
     /// Decides the cut that begins where `next` does and works on it; `None` if there is not
     /// enough.
-    async fn make(self, next: Cut) -> Option<Made> {
+    async fn make(self, next: Cut, held: Option<Held>) -> Option<Made> {
         let hints = hints(&self.stream);
-        // What others wait for is not taken ahead of them.
-        let permit = match hints.size_bytes {
-            ..=AHEAD_BYTES_MAX => Some(self.work.permit_at_once(hints.size_bytes)?),
-            _ => None,
+        if AHEAD_BYTES_MAX < hints.size_bytes {
+            let mut gathering = Gathering::new(next.from);
+            let looked = self.work.look(&mut gathering, hints, |_| {}).await.ok()?;
+            let oldest = gathering.oldest.filter(|_| looked == Looked::UntilFull)?;
+            let cut = self.decide(next, gathering, oldest);
+            let (done, held) = (None, None);
+            return Some(Made { cut, done, held });
+        }
+        let held = match held {
+            Some(held) => held,
+            None => hold(&self.work, next.from, hints).await?,
         };
-        let (mut gathering, mut frames) = (Gathering::new(next.from), Vec::new());
-        let looking = self.work.look(&mut gathering, hints, |frame| {
-            if permit.is_some() {
-                frames.push(frame.clone());
-            }
-        });
-        let looked = looking.await.ok()?;
-        let oldest = gathering.oldest.filter(|_| looked == Looked::UntilFull)?;
+        let cut = self.decide(next, held.gathering, held.oldest);
+        self.begin.await.ok()?;
+        let open = (&cut, &self.stream.destination);
+        let working = self.work.run_on(held.frames, open, held.permit, self.stop);
+        // What is read meanwhile need not be waited for the next time.
+        let (done, held) = tokio::join!(working, hold(&self.work, cut.to, hints));
+        let done = done.ok()?;
+        Some(Made { cut, done, held })
+    }
+
+    fn decide(&self, next: Cut, gathering: Gathering, oldest: Timestamp) -> Cut {
         self.show.send_replace(Some(gathering));
-        let cut = Cut {
+        Cut {
             from: gathering.from,
             to: gathering.to,
             oldest,
@@ -149,14 +175,22 @@ impl Making {
             records: gathering.records,
             bytes: gathering.bytes,
             ..next
-        };
-        let Some(permit) = permit else {
-            return Some(Made { cut, done: None });
-        };
-        self.begin.await.ok()?;
-        let open = (&cut, &self.stream.destination);
-        let working = self.work.run_on(frames, open, permit, self.stop);
-        let done = working.await.ok()?;
-        Some(Made { cut, done })
+        }
     }
+}
+
+/// Reads as much as goes together, if that much waits and others do not wait for the room.
+async fn hold(work: &Work, from: Position, hints: Hints) -> Option<Held> {
+    let permit = work.permit_at_once(hints.size_bytes)?;
+    let (mut gathering, mut frames) = (Gathering::new(from), Vec::new());
+    let looking = work.look(&mut gathering, hints, |frame| frames.push(frame.clone()));
+    let looked = looking.await.ok()?;
+    let oldest = gathering.oldest.filter(|_| looked == Looked::UntilFull)?;
+    Some(Held {
+        from,
+        gathering,
+        oldest,
+        frames,
+        permit,
+    })
 }
