@@ -22,11 +22,11 @@ use crate::embedded::logs::{Cursor, Log, Segment, WalFrame};
 use crate::embedded::options::{
     CHUNK_BYTES, FLUSH_BUFFER_BYTES, FLUSH_BYTES_MIN, FLUSHED_TOGETHER_MAX, Options,
 };
-use crate::embedded::segment::{LOGS_DIR, SegmentFile, log_dir, segment_path};
-use crate::embedded::segment_writer::SegmentWriter;
+use crate::embedded::segment::{LOGS_DIR, log_dir, segment_path};
+use crate::embedded::segment_writer::{SegmentWriter, Touched};
 use crate::embedded::shared::Shared;
 use crate::embedded::wal_copy::{self, Copy};
-use crate::engine::{LogId, Position, StoreError};
+use crate::engine::{Position, StoreError};
 
 /// How often the flusher looks whether there is something to do.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -132,14 +132,6 @@ struct Flushed {
     horizon: Position,
     sealed: bool,
     damaged: bool,
-}
-
-/// A segment that was written and is to be synced.
-pub struct Touched {
-    pub file: Arc<SegmentFile>,
-    pub log: LogId,
-    pub base: Position,
-    pub is_new: bool,
 }
 
 /// Flushes until it is stopped.

@@ -3,12 +3,19 @@
 use std::io;
 use std::sync::Arc;
 
-use crate::embedded::flush::Touched;
 use crate::embedded::health::Topic;
 use crate::embedded::logs::{Segment, WalFrame};
 use crate::embedded::segment::SegmentFile;
 use crate::embedded::shared::Shared;
-use crate::engine::{LogId, StoreError};
+use crate::engine::{LogId, Position, StoreError};
+
+/// A segment that was written and is to be synced.
+pub struct Touched {
+    pub file: Arc<SegmentFile>,
+    pub log: LogId,
+    pub base: Position,
+    pub is_new: bool,
+}
 
 /// Appends frames, beginning and closing segments as they fill.
 pub struct SegmentWriter<'a> {
