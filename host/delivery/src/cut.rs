@@ -15,9 +15,9 @@ use wasm::ContentHash;
 pub struct Cut {
     /// Its number in the lane, from 0.
     pub number: u64,
-    /// Its first frame.
+    /// Its first record.
     pub from: Position,
-    /// The first frame after it.
+    /// The first record after it.
     pub to: Position,
     /// The arrival of its oldest record.
     pub oldest: Timestamp,
@@ -58,9 +58,9 @@ pub struct Hints {
 /// Frames that wait to be cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gathering {
-    /// The first frame.
+    /// The first record.
     pub from: Position,
-    /// The first frame that was not looked at.
+    /// The first record that was not looked at.
     pub to: Position,
     /// The arrival of the first record; `None` while there is none.
     pub oldest: Option<Timestamp>,
@@ -89,7 +89,7 @@ impl Gathering {
             self.from = frame.position;
         }
         self.oldest.get_or_insert(frame.arrival);
-        self.to = frame.position.next();
+        self.to = frame.end();
         self.records += u64::from(frame.count);
         self.bytes += u64::try_from(frame.body.len()).unwrap_or(u64::MAX);
     }
@@ -145,9 +145,9 @@ mod tests {
         assert!(!gathering.is_full(HINTS));
         gathering.add(&frame(5, 1_000, 99));
         assert!(!gathering.is_full(HINTS));
-        gathering.add(&frame(6, 2_000, 1));
+        gathering.add(&frame(7, 2_000, 1));
         assert!(gathering.is_full(HINTS));
-        assert_eq!((gathering.from, gathering.to), (Position(5), Position(7)));
+        assert_eq!((gathering.from, gathering.to), (Position(5), Position(9)));
         assert_eq!((gathering.records, gathering.bytes), (4, 100));
     }
 

@@ -72,6 +72,25 @@ fn append_at(log: LogId, text: &str, arrival: u64) -> Transaction {
     }
 }
 
+/// A frame of so many records.
+fn append_many(log: LogId, count: u16) -> Transaction {
+    let mut body = BodyBuilder::default();
+    for number in 0..count {
+        body.push("key", number.to_string().as_bytes()).unwrap();
+    }
+    let (body, count) = body.finish();
+    let arrival = Timestamp(1_000);
+    let frame = NewFrame {
+        count,
+        arrival,
+        body,
+    };
+    Transaction {
+        appends: vec![Append { log, frame }],
+        writes: Vec::new(),
+    }
+}
+
 fn write(key: &'static str, value: Option<&'static str>, expect: Expect) -> TableWrite {
     let value = value.map(|value| Bytes::from_static(value.as_bytes()));
     TableWrite {
@@ -105,11 +124,10 @@ async fn frames_from(engine: &Arc<dyn Engine>, log: LogId, from: Position) -> Ve
     loop {
         let batch = engine.read(log, next, 1 << 20).await.unwrap();
         for frame in &batch.frames {
-            assert!(
-                next <= frame.position,
-                "{} is before {next}",
-                frame.position
-            );
+            assert!(next < frame.end(), "{} ends before {next}", frame.position);
+        }
+        for pair in batch.frames.windows(2) {
+            assert_eq!(pair[0].end(), pair[1].position);
         }
         assert!(next <= batch.next);
         next = batch.next;

@@ -16,18 +16,20 @@ pub struct LogId(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TableId(pub u64);
 
-/// A frame's place in its log. The first is [`Position::FIRST`]; later frames have greater
-/// positions, not necessarily the next.
+/// A record's place in its log: how many records were appended before it. A frame is named by the
+/// position of its first record, and its records have the positions that follow. A log's tip is
+/// the number of records that it ever took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Position(pub u64);
 
 impl Position {
-    /// The place of a log's first frame, and the horizon of a log that was never trimmed.
+    /// The place of a log's first record, and the horizon of a log that was never trimmed.
     pub const FIRST: Self = Self(0);
 
-    /// The least position after this one.
-    pub fn next(self) -> Self {
-        Self(self.0.saturating_add(1))
+    /// The place that comes `records` after this one. No log has as many records as there are
+    /// positions: frames that say otherwise are refused where they are decoded.
+    pub fn after(self, records: u16) -> Self {
+        Self(self.0.saturating_add(u64::from(records)))
     }
 }
 
@@ -60,7 +62,7 @@ pub struct NewFrame {
 /// A frame as it was kept.
 #[derive(Clone, Debug)]
 pub struct Frame {
-    /// Its place in the log.
+    /// The place of its first record.
     pub position: Position,
     /// When its records arrived.
     pub arrival: Timestamp,
@@ -68,6 +70,13 @@ pub struct Frame {
     pub count: u16,
     /// The records, shared with every other reader.
     pub body: Bytes,
+}
+
+impl Frame {
+    /// The place of what comes after its last record.
+    pub fn end(&self) -> Position {
+        self.position.after(self.count)
+    }
 }
 
 /// Changes that become durable together or not at all.
@@ -115,7 +124,7 @@ pub enum Expect {
 /// What a transaction became.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Committed {
-    /// The place of each frame, in the order of [`Transaction::appends`].
+    /// The place of each frame's first record, in the order of [`Transaction::appends`].
     pub positions: Vec<Position>,
     /// The version of every row that was written.
     pub version: Version,
@@ -133,11 +142,13 @@ pub struct Versioned {
 /// A stretch of a log.
 #[derive(Clone, Debug)]
 pub struct ReadBatch {
-    /// Frames in order of position, none before the position asked for.
+    /// Frames in order of position. The first holds the position asked for, or begins later; it
+    /// may have records before that position.
     pub frames: Vec<Frame>,
-    /// Where to read on: after the last frame, or where the log now begins if that is later.
+    /// Where to read on: after the last frame; without one, the position asked for, or where the
+    /// log now begins if that is later.
     pub next: Position,
-    /// The position that the next frame appended will have at least: `next == tip` is the end.
+    /// The position of the next record to be appended: `next == tip` is the end.
     pub tip: Position,
     /// No frame will ever be appended: at `next == tip` the log is read to its end.
     pub sealed: bool,
@@ -284,8 +295,11 @@ impl std::error::Error for StoreError {}
 /// 4. All of a transaction is visible, or nothing of it, also after a crash.
 /// 5. Bytes that a disk has changed are reported, never returned.
 ///
+/// Positions count records: a log's frames follow each other without a gap, each begins where the
+/// one before ends, and what retention took before a reader came is a plain difference.
+///
 /// Dropping a future of a change loses the answer, not the change. Nothing here assumes one
-/// process, one disk, dense positions or that a log's data is local.
+/// process, one disk or that a log's data is local.
 #[async_trait]
 pub trait Engine: Send + Sync {
     /// What this engine offers.
@@ -297,8 +311,10 @@ pub trait Engine: Send + Sync {
     /// Makes a transaction durable, then visible, then answers.
     async fn commit(&self, transaction: Transaction) -> Result<Committed, CommitError>;
 
-    /// Reads frames from the first at or after `from` on: at least one if there is any, and no
-    /// more once their bodies reach `bytes_max`. Never waits for an append.
+    /// Reads frames from the one that holds the record at `from` on, whole, wherever in the frame
+    /// that record is; from the oldest that is kept if `from` lies before the horizon. At least one
+    /// frame if there is any, and no more once their bodies reach `bytes_max`. Never waits for an
+    /// append.
     async fn read(
         &self,
         log: LogId,
@@ -306,10 +322,10 @@ pub trait Engine: Send + Sync {
         bytes_max: usize,
     ) -> Result<ReadBatch, StoreError>;
 
-    /// The oldest position that may still be read.
+    /// The oldest record that may still be read.
     fn horizon(&self, log: LogId) -> Result<Position, StoreError>;
 
-    /// The position that the next frame will have at least.
+    /// The position of the next record to be appended: how many there ever were.
     fn tip(&self, log: LogId) -> Result<Position, StoreError>;
 
     /// Returns when the log's tip is beyond `position`, or the log is sealed or deleted.
@@ -322,8 +338,9 @@ pub trait Engine: Send + Sync {
     /// log changes nothing.
     async fn seal(&self, log: LogId) -> Result<Position, StoreError>;
 
-    /// Forgets all frames before `before`, durably. Reads then begin there; the space may come
-    /// back later. A position past the tip means the tip; one before the horizon changes nothing.
+    /// Forgets all records before `before`, durably. Reads then begin there, with the whole frame
+    /// that holds it; the space may come back later. A position past the tip means the tip; one
+    /// before the horizon changes nothing.
     async fn trim(&self, log: LogId, before: Position) -> Result<(), StoreError>;
 
     /// Forgets logs and all that is in them. One that does not exist is left so.

@@ -175,7 +175,8 @@ fn row_only() -> Plan {
 fn one_frame(log: LogId) -> Plan {
     Plan {
         logs: vec![log],
-        sizes: vec![100],
+        // One record.
+        sizes: vec![99],
         has_row: true,
         shared: vec![],
     }
@@ -434,7 +435,7 @@ fn new_data_is_refused_before_the_disk_is_full() {
         let acknowledged = fill(&session).await;
         assert!(session.embedded.health().is_err());
         // What frees room is not refused.
-        session.trim(LOG, Position::FIRST.next()).await.unwrap();
+        session.trim(LOG, Position::FIRST.after(1)).await.unwrap();
         session.embedded.flush().await.unwrap();
         recovers_with_room(session, acknowledged - 1).await;
     });

@@ -21,6 +21,8 @@ use store::{CommitError, Engine, LogId, Position};
 
 const LOG: LogId = LogId(1);
 const OTHER: LogId = LogId(2);
+/// A body of one record, so that positions count frames.
+const ONE_RECORD_BYTES: usize = 999;
 
 /// Nothing is read from memory, made ready, or flushed unasked.
 fn options() -> Options {
@@ -42,7 +44,7 @@ async fn session(disk: SimulatedDisk, history: History) -> Session {
 fn frames(log: LogId, count: usize) -> Plan {
     Plan {
         logs: vec![log; count],
-        sizes: vec![1_000; count],
+        sizes: vec![ONE_RECORD_BYTES; count],
         has_row: false,
         shared: vec![],
     }

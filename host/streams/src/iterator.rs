@@ -21,11 +21,11 @@ const AT_TIME: u8 = 2;
 /// Where reading goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
-    /// At a record: the `index`-th of the frame at `position`, or the first after that.
+    /// At a record: the `index`-th after the one at `position`, or the first that is kept later.
     Place {
-        /// The frame.
+        /// The first record of the frame that it was found in.
         position: Position,
-        /// The record within it; of no meaning for another frame.
+        /// How many records of the log lie between.
         index: u16,
     },
     /// At the first record that arrived at or after this.
@@ -39,12 +39,20 @@ impl Start {
         index: 0,
     };
 
+    /// The place of its record in the log; of a time nobody knows it yet.
+    pub fn place(self) -> Option<Position> {
+        match self {
+            Self::Place { position, index } => Some(position.after(index)),
+            Self::Time(_) => None,
+        }
+    }
+
     /// The record after the `index`-th of the frame at `position`.
     pub fn after(position: Position, index: u16) -> Self {
         match index.checked_add(1) {
             Some(index) => Self::Place { position, index },
             None => Self::Place {
-                position: position.next(),
+                position: position.after(index).after(1),
                 index: 0,
             },
         }
@@ -165,11 +173,11 @@ mod tests {
     }
 
     #[test]
-    fn after_the_last_index_of_a_frame_comes_the_next_frame() {
+    fn after_the_last_index_comes_the_next_record() {
         assert_eq!(
             Start::after(Position(4), u16::MAX),
             Start::Place {
-                position: Position(5),
+                position: Position(4 + 65_535 + 1),
                 index: 0
             }
         );

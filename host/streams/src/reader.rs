@@ -68,7 +68,7 @@ impl Streams {
         let log = shard.facts().log;
         let cutoff = stream.cutoff(self.now());
         let mut from = match start {
-            Start::Place { position, .. } => position,
+            Start::Place { position, index } => position.after(index),
             Start::Time(at) => self.engine.seek_time(log, at.max(cutoff)).await?,
         };
         let mut selection = Selection::new(shard.facts().generation, start, from, limit);
@@ -134,21 +134,16 @@ impl Selection {
         }
     }
 
-    /// Goes on at `position` unless it stands within or behind that frame already.
+    /// Goes on at `position` unless it stands there or later already.
     fn skip_to(&mut self, position: Position) {
-        if let Start::Place { position: at, .. } = self.next
-            && at < position
-        {
+        if self.next.place().is_some_and(|place| place < position) {
             self.next = beginning(position);
         }
     }
 
     /// Takes the records of `frame` from where the selection stands. Returns whether it is full.
     fn take(&mut self, frame: &Frame) -> bool {
-        let first_index = match self.next {
-            Start::Place { position, index } if position == frame.position => index,
-            Start::Place { .. } | Start::Time(_) => 0,
-        };
+        let first_index = self.first_index(frame);
         let mut records = Records::new(&frame.body);
         if let Some(before) = first_index.checked_sub(1) {
             records.nth(usize::from(before));
@@ -160,7 +155,7 @@ impl Selection {
             let rest = records.rest();
             let Some(record) = records.next() else {
                 self.close(slice);
-                self.next = beginning(frame.position.next());
+                self.next = beginning(frame.end());
                 return self.is_full();
             };
             let bytes = record.data.len() + record.partition_key.len();
@@ -184,6 +179,15 @@ impl Selection {
             self.bytes += bytes;
             index = index.saturating_add(1);
         }
+    }
+
+    /// The first record of `frame` that the selection has not passed.
+    fn first_index(&self, frame: &Frame) -> u16 {
+        let place = self.next.place().unwrap_or(frame.position);
+        let passed = place.0.saturating_sub(frame.position.0);
+        u16::try_from(passed)
+            .unwrap_or(frame.count)
+            .min(frame.count)
     }
 
     fn is_full(&self) -> bool {
@@ -344,22 +348,23 @@ mod tests {
         let mut selection = selection(10_000, 0);
         let odd = "a \"quote\", a \\, a \n and a ключ";
         assert!(!selection.take(&frame(4, &[(odd, 0), ("b", 1), ("c", 2)])));
-        assert!(!selection.take(&frame(5, &[("d", 3), ("e", 1_000_000)])));
-        assert_eq!(selection.next, beginning(Position(6)));
+        assert!(!selection.take(&frame(7, &[("d", 3), ("e", 1_000_000)])));
+        assert_eq!(selection.next, beginning(Position(9)));
         let (_, records, _) = text(selection);
         assert_eq!(records.len(), 5);
         assert_eq!(records[0]["PartitionKey"], odd);
         assert_eq!(records[2]["Data"], "Bwc=");
         assert_eq!(records[3]["ApproximateArrivalTimestamp"], 1_700_000_000.123);
-        let number = SequenceNumber::new(Generation::FIRST, 5, 1).to_string();
+        let number = SequenceNumber::new(Generation::FIRST, 7, 1).to_string();
         assert_eq!(records[4]["SequenceNumber"], number);
     }
 
     #[test]
     fn many_records_become_chunks_of_a_bounded_size() {
         let mut selection = selection(10_000, 0);
-        for position in 4..14 {
-            assert!(!selection.take(&frame(position, &[("key", 1024); 500])));
+        for number in 0..10 {
+            let frame = frame(4 + 500 * number, &[("key", 1024); 500]);
+            assert!(!selection.take(&frame));
         }
         let (chunks, records, largest) = text(selection);
         assert_eq!(records.len(), 5_000);
@@ -386,14 +391,14 @@ mod tests {
 
         let mut all = selection(3, 1);
         assert!(all.take(&frame));
-        assert_eq!((all.next, all.next_arrival), (beginning(Position(5)), None));
+        assert_eq!((all.next, all.next_arrival), (beginning(Position(8)), None));
     }
 
     #[test]
     fn a_place_behind_a_frames_last_record_is_the_next_frame() {
         let mut selection = selection(10, 2);
         assert!(!selection.take(&frame(4, &[("a", 1), ("b", 1)])));
-        assert_eq!(selection.next, beginning(Position(5)));
+        assert_eq!(selection.next, beginning(Position(6)));
         assert_eq!(text(selection).1.len(), 0);
     }
 
@@ -402,7 +407,7 @@ mod tests {
         let mut selection = selection(10_000, 0);
         let mebibyte = 1024 * 1024 - 1;
         assert!(!selection.take(&frame(4, &[("k", mebibyte); 10])));
-        assert!(selection.take(&frame(5, &[("k", 0)])));
+        assert!(selection.take(&frame(14, &[("k", 0)])));
         assert_eq!(selection.count, 10);
 
         let mut alone = Selection::new(Generation::FIRST, beginning(Position(4)), Position(4), 9);

@@ -109,7 +109,9 @@ macro_rules! hold_to_all {
                 creating_a_log_again_leaves_it_as_it_is
                 a_log_that_does_not_exist_is_named_so
                 a_read_stops_when_the_bytes_are_reached_but_gives_one_frame
-                a_read_begins_at_the_first_frame_at_or_after_the_position
+                positions_count_records
+                a_read_begins_with_the_frame_that_holds_the_position
+                a_log_trimmed_within_a_frame_keeps_the_whole_frame
                 a_waiter_wakes_when_something_is_appended
                 a_waiter_wakes_when_its_log_ends
                 a_sealed_log_is_read_to_its_end

@@ -58,26 +58,88 @@ pub async fn a_read_stops_when_the_bytes_are_reached_but_gives_one_frame(opener:
     }
 }
 
-pub async fn a_read_begins_at_the_first_frame_at_or_after_the_position(opener: &dyn Opener) {
+pub async fn positions_count_records(opener: &dyn Opener) {
+    let mut engine = open(opener).await;
+    let mut taken = 0;
+    for count in [1, 3, 2, 1, 500, 1] {
+        let committed = engine.commit(append_many(LOG, count)).await.unwrap();
+        assert_eq!(committed.positions, [Position(taken)]);
+        taken += u64::from(count);
+        assert_eq!(engine.tip(LOG).unwrap(), Position(taken));
+        commit_text(&engine, OTHER, "not this one").await;
+        engine = reopen(opener, engine).await;
+    }
+    // Two frames of one transaction.
+    let mut transaction = append_many(LOG, 4);
+    transaction.appends.extend(append_many(LOG, 2).appends);
+    let committed = engine.commit(transaction).await.unwrap();
+    let places = [taken, taken + 4].map(Position);
+    assert_eq!(committed.positions, places);
+    assert_eq!(engine.seal(LOG).await.unwrap(), Position(taken + 6));
+}
+
+pub async fn a_read_begins_with_the_frame_that_holds_the_position(opener: &dyn Opener) {
+    let mut engine = open(opener).await;
+    // Each record's place: the frame that holds it.
+    let mut holders = Vec::new();
+    let mut frames = 0;
+    // Rounds leave the oldest frames in segments, some in the write-ahead log, some in memory.
+    for round in 0..3 {
+        for count in [1, 2, 7, 1, 40, 3] {
+            let position = engine
+                .commit(append_many(LOG, count))
+                .await
+                .unwrap()
+                .positions[0];
+            holders.extend(std::iter::repeat_n(position, usize::from(count)));
+            frames += 1;
+        }
+        let tip = engine.tip(LOG).unwrap();
+        assert_eq!(tip.0, holders.len() as u64);
+        for (from, &holder) in (0..).zip(&holders) {
+            let batch = engine.read(LOG, Position(from), 1).await.unwrap();
+            assert_eq!(
+                batch.frames[0].position, holder,
+                "from {from} in round {round}"
+            );
+            assert!(Position(from) < batch.next && batch.next <= batch.tip);
+            assert_eq!(batch.next, batch.frames.last().unwrap().end());
+        }
+        assert_eq!(
+            frames_from(&engine, LOG, Position::FIRST).await.len(),
+            frames
+        );
+        for from in [tip, Position(tip.0 + 1_000)] {
+            let batch = engine.read(LOG, from, 100).await.unwrap();
+            assert!(batch.frames.is_empty() && batch.tip == tip);
+        }
+        if round != 1 {
+            engine = reopen(opener, engine).await;
+        }
+    }
+}
+
+pub async fn a_log_trimmed_within_a_frame_keeps_the_whole_frame(opener: &dyn Opener) {
     let engine = open(opener).await;
-    let mut positions = Vec::new();
-    for number in 0..10 {
-        positions.push(commit_text(&engine, LOG, &number.to_string()).await);
+    for _ in 0..3 {
+        engine.commit(append_many(LOG, 5)).await.unwrap();
     }
-    for (index, &position) in positions.iter().enumerate() {
-        let batch = engine.read(LOG, position, 1).await.unwrap();
-        assert_eq!(batch.frames[0].position, position);
-        assert!(position < batch.next && batch.next <= batch.tip);
-        let after = engine.read(LOG, position.next(), 1).await.unwrap();
-        let following = after.frames.first().map(|frame| frame.position);
-        assert_eq!(following, positions.get(index + 1).copied());
-    }
-    let tip = engine.tip(LOG).unwrap();
-    assert!(positions[9] < tip);
-    for from in [tip, Position(tip.0 + 1_000)] {
-        let batch = engine.read(LOG, from, 100).await.unwrap();
-        assert!(batch.frames.is_empty() && batch.tip == tip);
-    }
+    engine.trim(LOG, Position(7)).await.unwrap();
+    let check = async |engine: &Arc<dyn Engine>| {
+        assert_eq!(engine.horizon(LOG).unwrap(), Position(7));
+        for from in 0..10 {
+            let batch = engine.read(LOG, Position(from), 1).await.unwrap();
+            assert_eq!(batch.frames[0].position, Position(5));
+            assert_eq!(batch.next, Position(10));
+        }
+        assert_eq!(frames_from(engine, LOG, Position::FIRST).await.len(), 2);
+    };
+    check(&engine).await;
+    let engine = reopen(opener, engine).await;
+    check(&engine).await;
+    engine.trim(LOG, Position(10)).await.unwrap();
+    let batch = engine.read(LOG, Position(7), 1).await.unwrap();
+    assert_eq!(batch.frames[0].position, Position(10));
 }
 
 pub async fn a_waiter_wakes_when_something_is_appended(opener: &dyn Opener) {

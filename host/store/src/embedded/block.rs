@@ -32,6 +32,7 @@ impl PlacedFrame {
         let length = FRAME_HEADER_BYTES + self.frame.body.len();
         WalFrame {
             position: self.frame.position,
+            end: self.frame.end(),
             arrival: self.frame.arrival,
             slot,
             offset: block_offset + BLOCK_HEADER_BYTES as u64 + self.offset,
@@ -61,7 +62,7 @@ impl Block {
         self.entries == 0
     }
 
-    /// Gives a frame the next place in its log and adds it.
+    /// Gives a frame the next places in its log and adds it.
     pub fn append(&mut self, append: ResolvedAppend, epoch: u64) -> Position {
         let ResolvedAppend {
             log,
@@ -83,7 +84,7 @@ impl Block {
             previous: assigned.chain,
         };
         let (bytes, chain) = header.encode();
-        (assigned.next, assigned.chain, assigned.arrival) = (position.next(), chain, arrival);
+        (assigned.next, assigned.chain, assigned.arrival) = (header.end(), chain, arrival);
         drop(state);
         let offset = self.length as u64;
         self.meta_grew(&bytes);

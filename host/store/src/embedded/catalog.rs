@@ -22,7 +22,7 @@ use crate::engine::{LogId, Position, StoreError};
 pub const CATALOG_FILE: &str = "tables.redb";
 const CATALOG_FILE_NEW: &str = "tables.redb.new";
 /// The version of everything in the data directory, as FORMAT.md describes it.
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
 
 const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
 const LOGS: TableDefinition<u64, &[u8]> = TableDefinition::new("logs");

@@ -103,13 +103,13 @@ pub fn padded_block_bytes(entries: usize) -> usize {
 pub struct FrameHeader {
     /// The log that the frame belongs to.
     pub log: LogId,
-    /// Its place there.
+    /// The place of its first record there.
     pub position: Position,
     /// The start of the server that wrote it.
     pub epoch: u64,
     /// When its records arrived.
     pub arrival: Timestamp,
-    /// How many records the body holds.
+    /// How many records the body holds, one at least.
     pub count: u16,
     /// Bytes of the body.
     pub length: u32,
@@ -153,12 +153,14 @@ impl FrameHeader {
         let raw_length = fields.get_u32_le();
         let count = fields.get_u16_le();
         let codec_and_cipher = fields.get_u16_le();
-        if codec_and_cipher != 0 || raw_length != length {
+        if codec_and_cipher != 0 || raw_length != length || count == 0 {
             return None;
         }
         let body_crc = fields.get_u32_le();
         let log = LogId(fields.get_u64_le());
         let position = Position(fields.get_u64_le());
+        // No log comes to its last position: a frame that says so is none.
+        position.0.checked_add(u64::from(count))?;
         let epoch = fields.get_u64_le();
         let arrival = Timestamp(fields.get_u64_le());
         fields.advance(8);
@@ -176,6 +178,11 @@ impl FrameHeader {
             },
             crc,
         ))
+    }
+
+    /// The place of what comes after its last record.
+    pub fn end(&self) -> Position {
+        self.position.after(self.count)
     }
 
     /// Bytes of header and body.

@@ -22,7 +22,7 @@ pub struct Log {
 /// Where the next frame goes and what it must follow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cursor {
-    /// The next frame's position.
+    /// The next record's position.
     pub next: Position,
     /// The header checksum of the last frame.
     pub chain: u32,
@@ -35,7 +35,10 @@ pub struct Cursor {
 /// A frame that is only in the write-ahead log as yet.
 #[derive(Clone, Copy, Debug)]
 pub struct WalFrame {
+    /// The place of its first record.
     pub position: Position,
+    /// The place of what comes after its last record.
+    pub end: Position,
     pub arrival: Timestamp,
     /// The write-ahead file.
     pub slot: u32,
@@ -48,9 +51,9 @@ pub struct WalFrame {
 /// A file of frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Segment {
-    /// The position of the first frame; names the file.
+    /// The place of its first record; names the file.
     pub base: Position,
-    /// One past the position of the last frame.
+    /// The place of what comes after its last record.
     pub end: Position,
     /// Bytes of frames, without the file's header.
     pub bytes: u64,
@@ -90,14 +93,14 @@ impl LogState {
         while self
             .cached
             .front()
-            .is_some_and(|frame| frame.position < self.horizon)
+            .is_some_and(|frame| frame.end() <= self.horizon)
         {
             self.cached.pop_front();
         }
         while self
             .unflushed
             .front()
-            .is_some_and(|frame| frame.position < self.horizon)
+            .is_some_and(|frame| frame.end <= self.horizon)
         {
             self.unflushed.pop_front();
         }
@@ -121,7 +124,7 @@ impl Log {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The position after the last durable frame.
+    /// The position after the last durable record.
     pub fn tip(&self) -> Position {
         Position(self.tip.load(Ordering::Acquire))
     }

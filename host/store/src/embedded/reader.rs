@@ -63,7 +63,7 @@ pub async fn run_blocking<T: Send + 'static>(
 }
 
 fn batch(frames: Vec<Frame>, from: Position, tip: Position, sealed: bool) -> ReadBatch {
-    let next = frames.last().map_or(from, |last| last.position.next());
+    let next = frames.last().map_or(from, Frame::end);
     ReadBatch {
         frames,
         next,
@@ -80,7 +80,7 @@ fn cached(state: &LogState, from: Position, bytes_max: usize) -> Option<Vec<Fram
     if from < state.cached.front()?.position {
         return None;
     }
-    let start = state.cached.partition_point(|frame| frame.position < from);
+    let start = state.cached.partition_point(|frame| frame.end() <= from);
     let mut bytes = 0;
     let mut frames = Vec::new();
     for frame in state.cached.range(start..) {
@@ -95,9 +95,7 @@ fn cached(state: &LogState, from: Position, bytes_max: usize) -> Option<Vec<Fram
 
 fn plan(state: &LogState, from: Position, bytes_max: usize) -> Plan {
     let segments = state.segments.iter().filter(|segment| from < segment.end);
-    let start = state
-        .unflushed
-        .partition_point(|frame| frame.position < from);
+    let start = state.unflushed.partition_point(|frame| frame.end <= from);
     let mut bytes = 0;
     let wal = state.unflushed.range(start..).take_while(|frame| {
         let before = bytes;
@@ -125,9 +123,7 @@ fn execute(
             other => other?,
         };
         bytes += file.read(segment, plan.from, bytes_max - bytes, &mut frames)?;
-        let whole = frames
-            .last()
-            .is_some_and(|last| segment.end <= last.position.next());
+        let whole = frames.last().is_some_and(|last| segment.end <= last.end());
         if bytes_max <= bytes || !whole {
             return Ok(frames);
         }

@@ -364,6 +364,7 @@ impl Replay<'_> {
                     };
                     let in_wal = WalFrame {
                         position: header.position,
+                        end: header.end(),
                         arrival: header.arrival,
                         slot: at.file.slot,
                         offset: at.offset + (BLOCK_HEADER_BYTES + offset) as u64,
@@ -429,7 +430,7 @@ fn take(
         tracing::error!(%damage, "a log is damaged and takes no more records");
         state.damage = Some(damage);
     }
-    state.durable.next = header.position.next();
+    state.durable.next = header.end();
     state.durable.chain = chain;
     state.durable.arrival = header.arrival;
     state.assigned = state.durable;

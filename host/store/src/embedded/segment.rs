@@ -94,7 +94,7 @@ pub struct SegmentFile {
 }
 
 impl SegmentFile {
-    /// Reads frames from the first at or after `from` on, until their bodies reach `bytes_max`
+    /// Reads frames from the one that holds the record at `from` on, until their bodies reach `bytes_max`
     /// or the segment ends. What was read before a damaged place is returned; a read that begins
     /// there says what is wrong.
     pub fn read(
@@ -137,7 +137,7 @@ impl SegmentFile {
     }
 
     /// The frame at `at` in `chunk`, and its length; `None` if the chunk ends within it. A frame
-    /// before `from` is passed over unread.
+    /// that ends before `from` is passed over unread.
     fn parse(
         &self,
         chunk: &Chunk,
@@ -162,7 +162,7 @@ impl SegmentFile {
             return Err(self.corrupt(place, "the frame does not follow the one before it"));
         }
         *chain = Some(crc);
-        if header.position < from {
+        if header.end() <= from {
             return Ok(Some((header.frame_bytes(), None)));
         }
         let body = chunk.slice(at + FRAME_HEADER_BYTES..at + header.frame_bytes());
@@ -467,6 +467,7 @@ mod tests {
             };
             frames.push(WalFrame {
                 position: header.position,
+                end: header.end(),
                 arrival: header.arrival,
                 slot: 0,
                 offset: bytes.len() as u64,

@@ -66,7 +66,7 @@ impl<'a> SegmentWriter<'a> {
         }
         if let Some((segment, file)) = &mut self.open {
             file.note_written(segment.bytes, frame);
-            segment.end = frame.position.next();
+            segment.end = frame.end;
             segment.last_arrival = frame.arrival;
             segment.bytes += u64::from(frame.length);
         }

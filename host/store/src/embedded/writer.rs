@@ -276,7 +276,7 @@ impl Writer {
         for placed in self.block.frames.drain(..) {
             let in_wal = placed.in_wal(slot.number, block_offset);
             let mut state = placed.log.state();
-            state.durable.next = placed.frame.position.next();
+            state.durable.next = placed.frame.end();
             state.durable.chain = placed.chain;
             state.durable.arrival = placed.frame.arrival;
             state.unflushed.push_back(in_wal);

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use store::{CommitError, Engine, LogId, Position, StoreError, Version, Versioned};
 
-use super::{At, Commit, Fate, History, Life, OWN_ROWS, SHARED_ROWS, SharedWrite, author, body};
+use super::{
+    At, Commit, Fate, History, Life, OWN_ROWS, SHARED_ROWS, SharedWrite, author, body, records,
+};
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -115,7 +117,8 @@ fn check_horizon(life: &Life, at: At, horizon: Position, tip: Position) -> Resul
     )
 }
 
-/// Reads a log from its beginning to its end; whether it is sealed, and its last position.
+/// Reads a log from its beginning to its end; whether it is sealed, and its last position. Its
+/// frames must follow each other without a gap, from the one that holds the horizon to the tip.
 async fn read_frames(
     history: &History,
     engine: &Arc<dyn Engine>,
@@ -124,6 +127,7 @@ async fn read_frames(
 ) -> Result<(bool, Option<Position>), String> {
     let mut last = None;
     let mut next = Position::FIRST;
+    let mut follows = None;
     let mut arrival = types::Timestamp(0);
     loop {
         let batch = engine
@@ -135,10 +139,12 @@ async fn read_frames(
         })?;
         for frame in &batch.frames {
             let place = frame.position;
-            ensure(next <= place && horizon <= place && place < tip, || {
+            let end = Position(place.0 + u64::from(frame.count));
+            let fits = follows.map_or(place <= horizon && horizon < end, |next| place == next);
+            ensure(fits && end <= tip, || {
                 format!("a frame at {place}, read from {next} in {horizon} to {tip}")
             })?;
-            next = place.next();
+            follows = Some(end);
             last = Some(place);
             ensure(arrival <= frame.arrival, || {
                 format!("an older frame at {place}")
@@ -151,7 +157,9 @@ async fn read_frames(
                 .ok_or(format!("a strange frame at {place}"))?;
             let sent = commit.logs.get(index) == Some(&log)
                 && body(id, index, commit.sizes[index]).body == frame.body;
-            ensure(sent, || format!("at {place} is not what commit {id} sent"))?;
+            ensure(sent && frame.count == records(commit.sizes[index]), || {
+                format!("at {place} is not what commit {id} sent")
+            })?;
             let known = commit.positions[index];
             ensure(known.is_none_or(|known| known == place), || {
                 format!("frame {index} of commit {id} is at {place}, not at {known:?}")
@@ -164,8 +172,8 @@ async fn read_frames(
         }
         next = batch.next;
         if batch.frames.is_empty() {
-            ensure(tip <= next, || {
-                format!("ends at {next} before its tip {tip}")
+            ensure(tip == next && follows.is_none_or(|end| end == tip), || {
+                format!("ends at {next}, and its tip is {tip}")
             })?;
             return Ok((batch.sealed, last));
         }
@@ -243,7 +251,7 @@ fn check_commit(commit: &Commit, id: usize, at: At, contents: &Contents) -> Resu
         };
         let horizon = log_contents.horizon;
         let kept = match commit.positions[index] {
-            Some(position) => horizon <= position,
+            Some(position) => horizon < position.after(records(commit.sizes[index])),
             None => horizon == Position::FIRST,
         };
         let found = contents.positions.contains_key(&(id, index));

@@ -48,7 +48,7 @@ pub struct Commit {
     pub sent_at: At,
     /// One frame for each.
     pub logs: Vec<LogId>,
-    /// How many bytes its frames carry each.
+    /// How many bytes the first record of each frame has; how many records there are follows.
     pub sizes: Vec<usize>,
     /// Whether it wrote a row of its own.
     pub has_row: bool,
@@ -153,6 +153,11 @@ impl History {
     }
 }
 
+/// How many records the body of so many bytes has.
+pub fn records(size: usize) -> u16 {
+    u16::try_from(1 + size % 3).unwrap()
+}
+
 /// The body of a transaction's frame: made of its numbers alone, so that a reader knows it.
 pub fn body(commit: usize, index: usize, size: usize) -> NewFrame {
     let mut random = Random::new((commit as u64) << 8 | index as u64);
@@ -161,6 +166,9 @@ pub fn body(commit: usize, index: usize, size: usize) -> NewFrame {
         .collect();
     let mut body = BodyBuilder::default();
     body.push(&format!("{commit}.{index}"), &data).unwrap();
+    for _ in 1..records(size) {
+        body.push("beside it", b"").unwrap();
+    }
     let (body, count) = body.finish();
     NewFrame {
         count,
