@@ -15,6 +15,8 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use rustix::io::Errno;
+
 use self::faults::Faults;
 pub use self::faults::{AfterFailedSync, Call, Failure, Fault};
 use self::file::SimulatedFile;
@@ -50,6 +52,10 @@ struct Machine {
     faults: Faults,
     after_failed_sync: AfterFailedSync,
     capacity_bytes: u64,
+    /// Files that are open, and how many may be.
+    open_files: u64,
+    open_files_max: u64,
+    bytes_read: u64,
     locked: bool,
     trace: Option<Trace>,
 }
@@ -75,6 +81,9 @@ impl SimulatedDisk {
             faults: Faults::default(),
             after_failed_sync: AfterFailedSync::CleanButLost,
             capacity_bytes: UNLIMITED_BYTES,
+            open_files: 0,
+            open_files_max: u64::MAX,
+            bytes_read: 0,
             locked: false,
             trace: None,
         };
@@ -131,6 +140,16 @@ impl SimulatedDisk {
     /// How many bytes the disk holds. Growth past it is refused with ENOSPC.
     pub fn set_capacity(&self, bytes: u64) {
         self.machine().capacity_bytes = bytes;
+    }
+
+    /// How many files the process may have open. One more is refused with EMFILE.
+    pub fn set_open_files_max(&self, files: u64) {
+        self.machine().open_files_max = files;
+    }
+
+    /// How many bytes were read from files so far.
+    pub fn bytes_read(&self) -> u64 {
+        self.machine().bytes_read
     }
 
     /// Bytes of all files.
@@ -244,6 +263,14 @@ impl Machine {
         }
     }
 
+    fn check_open_files(&self) -> io::Result<()> {
+        if self.open_files < self.open_files_max {
+            Ok(())
+        } else {
+            Err(Errno::MFILE.into())
+        }
+    }
+
     fn free_bytes(&self) -> u64 {
         self.capacity_bytes.saturating_sub(self.state.used_bytes())
     }
@@ -290,6 +317,7 @@ impl Drop for Lock {
 
 impl SimulatedDisk {
     fn handle(&self, machine: &mut Machine, path: PathBuf, file: FileId) -> Arc<dyn DiskFile> {
+        machine.open_files += 1;
         machine.state.opened(file);
         let disk = self.clone();
         Arc::new(SimulatedFile { disk, path, file })
@@ -312,6 +340,7 @@ impl Disk for SimulatedDisk {
         let path = plain(path)?;
         let mut machine = self.machine();
         machine.enter(Call::Open, &path)?;
+        machine.check_open_files()?;
         let file = machine.file(&path)?;
         Ok(self.handle(&mut machine, path, file))
     }
@@ -320,6 +349,7 @@ impl Disk for SimulatedDisk {
         let path = plain(path)?;
         let mut machine = self.machine();
         machine.enter(Call::Create, &path)?;
+        machine.check_open_files()?;
         machine.check_parent(&path)?;
         let file = match machine.file(&path) {
             Ok(file) => {

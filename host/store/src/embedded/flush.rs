@@ -10,21 +10,21 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
-
 use crate::embedded::catalog::{self, LogRow};
+use crate::embedded::flush_control::Turn;
 use crate::embedded::health::Topic;
 use crate::embedded::logs::{Cursor, Log, Segment, WalFrame};
 use crate::embedded::options::{
     CHUNK_BYTES, FLUSH_BUFFER_BYTES, FLUSH_BYTES_MIN, FLUSHED_TOGETHER_MAX, Options,
 };
-use crate::embedded::segment::{LOGS_DIR, log_dir, segment_path};
-use crate::embedded::segment_writer::{SegmentWriter, Touched};
+use crate::embedded::segment::{log_dir, segment_path};
+use crate::embedded::segment_writer::SegmentWriter;
 use crate::embedded::shared::Shared;
+use crate::embedded::touched::Touched;
 use crate::embedded::wal_copy::{self, Copy};
 use crate::engine::{Position, StoreError};
 
@@ -32,93 +32,8 @@ use crate::engine::{Position, StoreError};
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// How long it waits after a failure.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
-/// With more segments written than this, the whole disk is synced at once.
-const SYNCED_ONE_BY_ONE_MAX: usize = 16;
 /// The file that holds space back.
 pub const BALLAST_FILE: &str = "ballast";
-
-/// How others tell the flusher what to do.
-#[derive(Default)]
-pub struct FlushControl {
-    state: Mutex<ControlState>,
-    woken: Condvar,
-}
-
-#[derive(Default)]
-struct ControlState {
-    dirty: Vec<Arc<Log>>,
-    asked_by: Vec<oneshot::Sender<Result<(), StoreError>>>,
-    everything: bool,
-    stop: bool,
-}
-
-/// What one turn is to do.
-enum Turn {
-    Stop,
-    Look,
-    FlushFor(Vec<oneshot::Sender<Result<(), StoreError>>>),
-}
-
-impl FlushControl {
-    fn state(&self) -> MutexGuard<'_, ControlState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Notes a log that changed. Its state says that it is noted, so it is noted once.
-    pub fn note_dirty(&self, log: Arc<Log>) {
-        self.state().dirty.push(log);
-    }
-
-    /// How many logs are noted.
-    fn dirty(&self) -> usize {
-        self.state().dirty.len()
-    }
-
-    /// Has the flusher look at once.
-    pub fn wake(&self) {
-        self.woken.notify_one();
-    }
-
-    /// Asks for a flush of everything, soon.
-    pub fn request_all(&self) {
-        self.state().everything = true;
-        self.wake();
-    }
-
-    /// Asks for a flush of everything and for its outcome. Once the flusher is told to stop there
-    /// is none: the sender is dropped.
-    pub fn request(&self) -> oneshot::Receiver<Result<(), StoreError>> {
-        let (reply, outcome) = oneshot::channel();
-        let mut state = self.state();
-        if !state.stop {
-            state.asked_by.push(reply);
-        }
-        drop(state);
-        self.wake();
-        outcome
-    }
-
-    /// Ends the flusher after what it is doing.
-    pub fn stop(&self) {
-        self.state().stop = true;
-        self.woken.notify_all();
-    }
-
-    fn wait(&self, at_most: Duration) -> Turn {
-        let mut state = self.state();
-        if !state.stop && !state.everything && state.asked_by.is_empty() {
-            state = self
-                .woken
-                .wait_timeout(state, at_most)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
-        }
-        if std::mem::take(&mut state.everything) || !state.asked_by.is_empty() {
-            return Turn::FlushFor(std::mem::take(&mut state.asked_by));
-        }
-        if state.stop { Turn::Stop } else { Turn::Look }
-    }
-}
 
 /// What was written for one log, to be noted in the catalog and then in memory.
 struct Flushed {
@@ -183,12 +98,12 @@ fn flush(shared: &Shared) -> Result<(), StoreError> {
         return Err(damage.clone());
     }
     let block = shared.durable_block.load(Ordering::Acquire);
-    let dirty = std::mem::take(&mut shared.flush.state().dirty);
+    let dirty = shared.flush.take_dirty();
     // From here on a change notes the log again.
     for log in &dirty {
         log.state().dirty = false;
     }
-    let mut touched = Vec::new();
+    let mut touched = Touched::none();
     let outcome = move_frames(shared, &dirty, block, &mut touched);
     match &outcome {
         Ok(()) => shared.health.clear(Topic::Flush),
@@ -200,8 +115,8 @@ fn flush(shared: &Shared) -> Result<(), StoreError> {
             }
             shared.health.set(Topic::Flush, format!("flush: {error}"));
             // Other frames may be written where these were: what was noted of them is void.
-            for touched in touched {
-                shared.segments.forget(touched.log, touched.base);
+            for (log, base) in touched.into_names() {
+                shared.segments.forget(log, base);
             }
             for log in dirty {
                 // A log that changed in the meantime is noted already; it must not be twice.
@@ -219,13 +134,13 @@ fn move_frames(
     shared: &Shared,
     dirty: &[Arc<Log>],
     block: u64,
-    touched: &mut Vec<Touched>,
+    touched: &mut Touched,
 ) -> Result<(), StoreError> {
     let mut flushed = Vec::with_capacity(dirty.len());
     for logs in dirty.chunks(FLUSHED_TOGETHER_MAX) {
         flushed.extend(flush_logs(shared, logs, touched)?);
     }
-    if let Err(error) = sync(shared, touched) {
+    if let Err(error) = touched.sync(shared.disk.as_ref()) {
         // What a failed sync leaves in an open segment cannot be relied on: go on in new ones.
         close_open_segments(&flushed);
         return Err(error);
@@ -256,14 +171,16 @@ fn move_frames(
 fn flush_logs(
     shared: &Shared,
     logs: &[Arc<Log>],
-    touched: &mut Vec<Touched>,
+    touched: &mut Touched,
 ) -> Result<Vec<Flushed>, StoreError> {
     let buffer_max = (FLUSH_BUFFER_BYTES / logs.len().max(1)).min(CHUNK_BYTES);
     let (mut all, mut places, mut copies) = (Vec::new(), Vec::new(), Vec::new());
     for log in logs {
         let (flushed, frames, last) = snapshot(log);
-        if !flushed.deleted && !frames.is_empty() {
-            let open = last.filter(|segment| !segment.closed);
+        let open = last.filter(|segment| !segment.closed);
+        // Retention has come to a segment that nothing was added to for as long.
+        let is_idle = frames.is_empty() && open.is_some_and(|open| flushed.horizon > open.base);
+        if !flushed.deleted && (is_idle || !frames.is_empty()) {
             let to = SegmentWriter::new(shared, log.id, open, buffer_max);
             copies.push(Copy { frames, to });
             places.push(all.len());
@@ -306,27 +223,6 @@ fn snapshot(log: &Arc<Log>) -> (Flushed, Vec<WalFrame>, Option<Segment>) {
         damaged: state.damage.is_some(),
     };
     (flushed, state.unflushed.iter().copied().collect(), last)
-}
-
-fn sync(shared: &Shared, touched: &[Touched]) -> Result<(), StoreError> {
-    if SYNCED_ONE_BY_ONE_MAX < touched.len() {
-        let failed = |source| StoreError::io("sync all segments", source);
-        return shared.disk.sync_all().map_err(failed);
-    }
-    let sync_dir = |dir: &str| {
-        let failed = |source| StoreError::io(format!("sync the directory {dir}"), source);
-        shared.disk.sync_dir(dir.as_ref()).map_err(failed)
-    };
-    for touched in touched {
-        touched.file.sync()?;
-        if touched.is_new {
-            sync_dir(&log_dir(touched.log))?;
-        }
-    }
-    if touched.iter().any(|touched| touched.is_new) {
-        sync_dir(LOGS_DIR)?;
-    }
-    Ok(())
 }
 
 fn close_open_segments(flushed: &[Flushed]) {

@@ -63,10 +63,23 @@ pub struct Segment {
     pub closed: bool,
 }
 
+/// A frame in a segment, as far as looking for a time needs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sought {
+    /// The place of its first record.
+    pub position: Position,
+    /// The place of what comes after its last record.
+    pub end: Position,
+    pub arrival: Timestamp,
+}
+
 #[derive(Debug, Default)]
 pub struct LogState {
     /// The oldest position that may be read.
     pub horizon: Position,
+    /// The frame that was found last when a time was looked for. Once the log is trimmed to it,
+    /// whether more has expired is told without reading anything.
+    pub sought: Option<Sought>,
     /// As of the last durable block.
     pub durable: Cursor,
     /// As of the block that is being made durable. Goes back to `durable` if that fails.
@@ -88,6 +101,12 @@ pub struct LogState {
 }
 
 impl LogState {
+    /// When the frame at the horizon arrived, if that was found out.
+    pub fn oldest_arrival(&self) -> Option<Timestamp> {
+        let holds = |found: &Sought| found.position <= self.horizon && self.horizon < found.end;
+        self.sought.filter(holds).map(|found| found.arrival)
+    }
+
     fn trim(&mut self, before: Position) {
         self.horizon = self.horizon.max(before.min(self.durable.next));
         while self

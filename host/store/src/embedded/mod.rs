@@ -10,6 +10,7 @@ mod block;
 mod cache;
 mod catalog;
 mod flush;
+mod flush_control;
 pub mod format;
 mod health;
 mod linger;
@@ -20,8 +21,10 @@ mod reader;
 mod recovery;
 mod segment;
 mod segment_writer;
+mod segments;
 mod shared;
 mod tables;
+mod touched;
 mod wal;
 mod wal_copy;
 mod writer;
@@ -39,7 +42,8 @@ use types::Timestamp;
 
 use crate::disk::Disk;
 use crate::embedded::catalog::Catalog;
-use crate::embedded::flush::{BALLAST_FILE, FlushControl};
+use crate::embedded::flush::BALLAST_FILE;
+use crate::embedded::flush_control::FlushControl;
 use crate::embedded::format::{
     FRAME_HEADER_BYTES, LogChange, ROW_KEY_BYTES_MAX, ROW_VALUE_BYTES_MAX, RowEntry,
 };
@@ -48,7 +52,8 @@ use crate::embedded::logs::{Log, Logs};
 pub use crate::embedded::options::Options;
 use crate::embedded::options::TRANSACTION_BYTES_MAX;
 use crate::embedded::queue::{Queue, Request, ResolvedAppend};
-use crate::embedded::segment::{LOGS_DIR, Segments};
+use crate::embedded::segment::LOGS_DIR;
+use crate::embedded::segments::Segments;
 use crate::embedded::shared::Shared;
 use crate::embedded::tables::Tables;
 use crate::embedded::wal::{WAL_DIR, Wal};

@@ -183,7 +183,9 @@ fn read_wal(shared: &Shared, log: &Log, in_wal: &WalFrame) -> Result<Frame, Stor
     })
 }
 
-/// The position of the first frame that arrived at or after `at`.
+/// The position of the first frame that arrived at or after `at`. Reads only if that frame lies
+/// within a segment: retention asks every log for its oldest time again and again, and mostly
+/// nothing has expired.
 pub async fn seek_time(
     shared: &Arc<Shared>,
     log: &Arc<Log>,
@@ -192,8 +194,14 @@ pub async fn seek_time(
     let (segment, horizon) = {
         let state = log.state();
         let horizon = state.horizon;
+        if state.oldest_arrival().is_some_and(|oldest| oldest >= at) {
+            return Ok(horizon);
+        }
         let live = |segment: &&Segment| horizon < segment.end && at <= segment.last_arrival;
         match state.segments.iter().find(live) {
+            Some(segment) if segment.first_arrival >= at => {
+                return Ok(segment.base.max(horizon));
+            }
             Some(segment) => (*segment, horizon),
             None => {
                 let after = state.unflushed.partition_point(|frame| frame.arrival < at);
@@ -202,12 +210,14 @@ pub async fn seek_time(
             }
         }
     };
-    let (shared, log) = (shared.clone(), log.clone());
+    let (reading, id) = (shared.clone(), log.id);
     let found = run_blocking(move || {
-        shared
-            .segments
-            .open(log.id, segment.base)?
-            .seek_time(&segment, at)
+        let file = reading.segments.open(id, segment.base)?;
+        file.seek_time(&segment, at, horizon)
     });
-    Ok(found.await?.max(horizon))
+    let Some(found) = found.await? else {
+        return Ok(segment.end.max(horizon));
+    };
+    log.state().sought = Some(found);
+    Ok(found.position.max(horizon))
 }

@@ -1,7 +1,6 @@
 //! Files of one log's frames. A segment can always be read from its frames alone; its index is
 //! made from them, or taken from the file's footer.
 
-use std::collections::HashMap;
 use std::io::IoSlice;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,8 +9,8 @@ use types::Timestamp;
 
 use crate::disk::{Disk, DiskFile};
 use crate::embedded::format::{FRAME_HEADER_BYTES, FrameHeader};
-use crate::embedded::logs::{Segment, WalFrame};
-use crate::embedded::options::{CHUNK_BYTES, INDEX_EVERY_BYTES, SEGMENTS_OPEN_MAX};
+use crate::embedded::logs::{Segment, Sought, WalFrame};
+use crate::embedded::options::{CHUNK_BYTES, INDEX_EVERY_BYTES};
 use crate::embedded::wal::{read_full, read_onto, write_all, write_past_cache};
 use crate::engine::{Frame, LogId, Position, StoreError};
 
@@ -25,6 +24,8 @@ const FOOTER_TAIL_BYTES: usize = 16;
 const INDEX_ENTRY_BYTES: usize = 24;
 /// A read begins with this much and goes on with `CHUNK_BYTES`: most readers want little.
 const FIRST_CHUNK_BYTES: usize = 256 * 1024;
+/// What looking for a time reads at once: as much as lies between two entries of the index.
+const SEEK_BYTES: usize = 64 * 1024;
 
 /// The directory of a log's segments.
 pub fn log_dir(log: LogId) -> String {
@@ -94,6 +95,40 @@ pub struct SegmentFile {
 }
 
 impl SegmentFile {
+    /// Opens the segment of `log` that begins at `base`.
+    pub fn open(disk: &dyn Disk, log: LogId, base: Position) -> Result<Self, StoreError> {
+        let path = segment_path(log, base);
+        let opening = |source| StoreError::io(format!("open {path}"), source);
+        let file = disk.open(path.as_ref()).map_err(opening)?;
+        let mut header = [0; SEGMENT_HEADER_BYTES];
+        read_full(file.as_ref(), &mut header, 0).map_err(opening)?;
+        if header != encode_header(log, base) {
+            let what = "this is not the header of the segment";
+            return Err(StoreError::corrupt(path, 0, what));
+        }
+        Ok(Self::new(log, path, file))
+    }
+
+    /// Makes an empty segment, or empties what an unfinished flush has left.
+    pub fn create(disk: &dyn Disk, log: LogId, base: Position) -> Result<Self, StoreError> {
+        let path = segment_path(log, base);
+        let making = |source| StoreError::io(format!("make {path}"), source);
+        disk.create_dir(log_dir(log).as_ref()).map_err(making)?;
+        let file = disk.create(path.as_ref()).map_err(making)?;
+        let header = encode_header(log, base);
+        write_all(file.as_ref(), &mut [IoSlice::new(&header)], 0).map_err(making)?;
+        Ok(Self::new(log, path, file))
+    }
+
+    fn new(log: LogId, path: String, file: Arc<dyn DiskFile>) -> Self {
+        Self {
+            log,
+            path,
+            file,
+            index: Mutex::default(),
+        }
+    }
+
     /// Reads frames from the one that holds the record at `from` on, until their bodies reach `bytes_max`
     /// or the segment ends. What was read before a damaged place is returned; a read that begins
     /// there says what is wrong.
@@ -200,27 +235,35 @@ impl SegmentFile {
         Ok(Bytes::from(chunk))
     }
 
-    /// The position of the first frame that arrived at or after `at`.
-    pub fn seek_time(&self, segment: &Segment, at: Timestamp) -> Result<Position, StoreError> {
+    /// The first frame that arrived at or after `at` and ends after `from`.
+    pub fn seek_time(
+        &self,
+        segment: &Segment,
+        at: Timestamp,
+        from: Position,
+    ) -> Result<Option<Sought>, StoreError> {
         let mut offset = {
             let index = self.index(segment)?;
-            let after = index.entries.partition_point(|entry| entry.arrival < at);
-            index
-                .entries
-                .get(after.saturating_sub(1))
-                .map_or(0, |entry| entry.offset)
+            let is_before = |entry: &IndexEntry| entry.arrival < at || entry.position <= from;
+            let after = index.entries.partition_point(is_before);
+            let last = after.checked_sub(1).and_then(|n| index.entries.get(n));
+            last.map_or(0, |entry| entry.offset)
         };
+        let mut headers = Headers::new(self, SEEK_BYTES);
         while offset < segment.bytes {
-            let chunk = self.read_at(offset, FRAME_HEADER_BYTES)?;
-            let Some((header, _)) = FrameHeader::decode(&chunk) else {
+            let Some(header) = headers.at(offset)? else {
                 return Err(self.corrupt(offset, "this is not the header of a frame"));
             };
-            if at <= header.arrival {
-                return Ok(header.position);
+            if header.arrival >= at && header.end() > from {
+                return Ok(Some(Sought {
+                    position: header.position,
+                    end: header.end(),
+                    arrival: header.arrival,
+                }));
             }
             offset += header.frame_bytes() as u64;
         }
-        Ok(segment.end)
+        Ok(None)
     }
 
     fn offset_before(&self, segment: &Segment, position: Position) -> Result<u64, StoreError> {
@@ -240,23 +283,12 @@ impl SegmentFile {
         if index.covered == 0 && segment.closed {
             *index = self.footer(segment).unwrap_or_default();
         }
-        let mut chunk = (0, Bytes::new());
+        let mut headers = Headers::new(self, CHUNK_BYTES);
         while index.covered < segment.bytes {
-            let offset = index.covered;
-            let within = usize::try_from(offset - chunk.0).unwrap_or(usize::MAX);
-            let header = match chunk
-                .1
-                .get(within..within.saturating_add(FRAME_HEADER_BYTES))
-            {
-                Some(bytes) => FrameHeader::decode(bytes),
-                None => {
-                    chunk = (offset, self.read_at(offset, CHUNK_BYTES)?);
-                    FrameHeader::decode(&chunk.1)
-                }
+            let Some(header) = headers.at(index.covered)? else {
+                break;
             };
-            let Some((header, _)) = header else { break };
-            let bytes = header.frame_bytes() as u64;
-            index.add(header.position, header.arrival, bytes);
+            index.add(header.position, header.arrival, header.frame_bytes() as u64);
         }
         Ok(index)
     }
@@ -337,107 +369,40 @@ impl SegmentFile {
     }
 }
 
-/// The segments that are open, the one used longest ago closed first.
-pub struct Segments {
-    disk: Arc<dyn Disk>,
-    open: Mutex<OpenSegments>,
+/// Reads headers of frames one after the other, a stretch of the file at a time.
+struct Headers<'a> {
+    segment: &'a SegmentFile,
+    /// Bytes that are read at once.
+    stretch_bytes: usize,
+    /// From the start of the first frame.
+    start: u64,
+    stretch: Bytes,
 }
 
-#[derive(Default)]
-struct OpenSegments {
-    files: HashMap<(LogId, Position), (Arc<SegmentFile>, u64)>,
-    uses: u64,
-}
-
-impl Segments {
-    /// Nothing open yet.
-    pub fn new(disk: Arc<dyn Disk>) -> Self {
+impl<'a> Headers<'a> {
+    fn new(segment: &'a SegmentFile, stretch_bytes: usize) -> Self {
         Self {
-            disk,
-            open: Mutex::default(),
+            segment,
+            stretch_bytes,
+            start: 0,
+            stretch: Bytes::new(),
         }
     }
 
-    /// The segment of `log` that begins at `base`. Blocks while the file is opened.
-    pub fn open(&self, log: LogId, base: Position) -> Result<Arc<SegmentFile>, StoreError> {
-        if let Some(found) = self.find(log, base) {
-            return Ok(found);
+    /// The header at `offset`, which never lies before the last one; `None` if there is none.
+    fn at(&mut self, offset: u64) -> Result<Option<FrameHeader>, StoreError> {
+        if let Some(bytes) = self.known(offset) {
+            return Ok(FrameHeader::decode(bytes).map(|(header, _)| header));
         }
-        let path = segment_path(log, base);
-        let opening = |source| StoreError::io(format!("open {path}"), source);
-        let file = self.disk.open(path.as_ref()).map_err(opening)?;
-        let mut header = [0; SEGMENT_HEADER_BYTES];
-        read_full(file.as_ref(), &mut header, 0).map_err(opening)?;
-        if header != encode_header(log, base) {
-            return Err(StoreError::corrupt(
-                path,
-                0,
-                "this is not the header of the segment",
-            ));
-        }
-        Ok(self.keep(
-            log,
-            base,
-            SegmentFile {
-                log,
-                path,
-                file,
-                index: Mutex::default(),
-            },
-        ))
+        self.stretch = self.segment.read_at(offset, self.stretch_bytes)?;
+        self.start = offset;
+        Ok(FrameHeader::decode(&self.stretch).map(|(header, _)| header))
     }
 
-    /// Makes an empty segment, or empties what an unfinished flush has left.
-    pub fn create(&self, log: LogId, base: Position) -> Result<Arc<SegmentFile>, StoreError> {
-        self.forget(log, base);
-        let path = segment_path(log, base);
-        let making = |source| StoreError::io(format!("make {path}"), source);
-        self.disk
-            .create_dir(log_dir(log).as_ref())
-            .map_err(making)?;
-        let file = self.disk.create(path.as_ref()).map_err(making)?;
-        let header = encode_header(log, base);
-        write_all(file.as_ref(), &mut [IoSlice::new(&header)], 0).map_err(making)?;
-        Ok(self.keep(
-            log,
-            base,
-            SegmentFile {
-                log,
-                path,
-                file,
-                index: Mutex::default(),
-            },
-        ))
-    }
-
-    /// Closes a segment if it is open.
-    pub fn forget(&self, log: LogId, base: Position) {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.files.remove(&(log, base));
-    }
-
-    fn find(&self, log: LogId, base: Position) -> Option<Arc<SegmentFile>> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.uses += 1;
-        let now = open.uses;
-        let (file, used) = open.files.get_mut(&(log, base))?;
-        *used = now;
-        Some(file.clone())
-    }
-
-    fn keep(&self, log: LogId, base: Position, segment: SegmentFile) -> Arc<SegmentFile> {
-        let segment = Arc::new(segment);
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if SEGMENTS_OPEN_MAX <= open.files.len() {
-            let oldest = open.files.iter().min_by_key(|(_, (_, used))| *used);
-            if let Some(oldest) = oldest.map(|(key, _)| *key) {
-                open.files.remove(&oldest);
-            }
-        }
-        open.uses += 1;
-        let now = open.uses;
-        open.files.insert((log, base), (segment.clone(), now));
-        segment
+    fn known(&self, offset: u64) -> Option<&[u8]> {
+        let within = usize::try_from(offset.checked_sub(self.start)?).ok()?;
+        self.stretch
+            .get(within..within.checked_add(FRAME_HEADER_BYTES)?)
     }
 }
 
@@ -450,9 +415,8 @@ mod tests {
     fn an_index_noted_while_writing_is_the_one_that_reading_finds() {
         let disk = SimulatedDisk::new(1);
         disk.create_dir(LOGS_DIR.as_ref()).unwrap();
-        let segments = Segments::new(Arc::new(disk));
         let (log, base) = (LogId(7), Position(3));
-        let written = segments.create(log, base).unwrap();
+        let written = SegmentFile::create(&disk, log, base).unwrap();
         let (mut bytes, mut frames) = (Vec::new(), Vec::new());
         for n in 0..40 {
             let header = FrameHeader {
@@ -488,8 +452,7 @@ mod tests {
             written.note_written(frame.offset, frame);
         }
         written.write(&bytes, 0).unwrap();
-        segments.forget(log, base);
-        let read = segments.open(log, base).unwrap();
+        let read = SegmentFile::open(&disk, log, base).unwrap();
         let (noted, found) = (written.index(&segment), read.index(&segment));
         let (noted, found) = (noted.unwrap(), found.unwrap());
         assert_eq!(noted.entries, found.entries);

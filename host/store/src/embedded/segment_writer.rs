@@ -7,15 +7,8 @@ use crate::embedded::health::Topic;
 use crate::embedded::logs::{Segment, WalFrame};
 use crate::embedded::segment::SegmentFile;
 use crate::embedded::shared::Shared;
-use crate::engine::{LogId, Position, StoreError};
-
-/// A segment that was written and is to be synced.
-pub struct Touched {
-    pub file: Arc<SegmentFile>,
-    pub log: LogId,
-    pub base: Position,
-    pub is_new: bool,
-}
+use crate::embedded::touched::TouchedSegment;
+use crate::engine::{LogId, StoreError};
 
 /// Appends frames, beginning and closing segments as they fill.
 pub struct SegmentWriter<'a> {
@@ -28,7 +21,7 @@ pub struct SegmentWriter<'a> {
     /// Every segment that is new or changed, in order, once all is finished.
     pub changed: Vec<Segment>,
     /// Every segment that was written to.
-    pub touched: Vec<Touched>,
+    pub touched: Vec<TouchedSegment>,
     /// Bytes that are part of `open` but not written yet.
     buffer: Vec<u8>,
     buffer_max: usize,
@@ -54,7 +47,7 @@ impl<'a> SegmentWriter<'a> {
     pub fn append(&mut self, frame: &WalFrame, bytes: &[u8]) -> Result<(), StoreError> {
         self.begin_segment_for(frame)?;
         // A large frame need not be gathered, and would keep its room in the buffer.
-        let is_large = self.buffer_max <= bytes.len();
+        let is_large = bytes.len() >= self.buffer_max;
         match &self.open {
             Some((segment, file)) if is_large => {
                 let at = segment.bytes;
@@ -70,10 +63,10 @@ impl<'a> SegmentWriter<'a> {
             segment.last_arrival = frame.arrival;
             segment.bytes += u64::from(frame.length);
         }
-        match self.buffer.len() < self.buffer_max {
-            true => Ok(()),
-            false => self.write_out(),
+        if self.buffer.len() >= self.buffer_max {
+            self.write_out()?;
         }
+        Ok(())
     }
 
     fn has_room(&self, segment: &Segment, frame: &WalFrame) -> bool {
@@ -90,7 +83,7 @@ impl<'a> SegmentWriter<'a> {
         }
         self.close_segment()?;
         let file = self.shared.segments.create(self.log, frame.position)?;
-        self.touched.push(Touched {
+        self.touched.push(TouchedSegment {
             file: file.clone(),
             log: self.log,
             base: frame.position,
@@ -124,7 +117,7 @@ impl<'a> SegmentWriter<'a> {
             }
             Err(error) => return Err(error),
         };
-        self.touched.push(Touched {
+        self.touched.push(TouchedSegment {
             file: file.clone(),
             log: self.log,
             base: segment.base,
@@ -132,6 +125,13 @@ impl<'a> SegmentWriter<'a> {
         });
         self.open = Some((segment, file));
         Ok(())
+    }
+
+    /// Closes the segment that was there before, without adding to it: its index is then in its
+    /// footer, and a time is found in it without reading all of it.
+    pub fn close_idle(&mut self) -> Result<(), StoreError> {
+        self.resume()?;
+        self.close_segment()
     }
 
     fn close_segment(&mut self) -> Result<(), StoreError> {

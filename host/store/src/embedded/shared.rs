@@ -5,13 +5,13 @@ use std::sync::atomic::AtomicU64;
 
 use crate::disk::Disk;
 use crate::embedded::catalog::Catalog;
-use crate::embedded::flush::FlushControl;
+use crate::embedded::flush_control::FlushControl;
 use crate::embedded::format::LogChange;
 use crate::embedded::health::Health;
 use crate::embedded::logs::Logs;
 use crate::embedded::options::Options;
 use crate::embedded::queue::Queue;
-use crate::embedded::segment::Segments;
+use crate::embedded::segments::Segments;
 use crate::embedded::tables::Tables;
 use crate::embedded::wal::Wal;
 use crate::engine::StoreError;

@@ -14,7 +14,8 @@ use crate::engine::StoreError;
 /// Bytes between two frames that are read with them: the header and the padding of a block.
 const GAP_BYTES_MAX: u64 = 8 * 1024;
 
-/// Frames of one log, in its order, and where they go.
+/// Frames of one log, in its order, and where they go. Without any, the segment that is open is
+/// closed.
 pub struct Copy<'a> {
     pub frames: Vec<WalFrame>,
     pub to: SegmentWriter<'a>,
@@ -36,6 +37,9 @@ pub fn copy(shared: &Shared, copies: &mut [Copy<'_>]) -> Result<(), StoreError> 
     let mut frames = Vec::new();
     for (place, copy) in copies.iter_mut().enumerate() {
         let of_log = std::mem::take(&mut copy.frames);
+        if of_log.is_empty() {
+            copy.to.close_idle()?;
+        }
         frames.extend(of_log.into_iter().map(|frame| Mixed {
             age: ages.get(&frame.slot).copied().unwrap_or_default(),
             copy: place,

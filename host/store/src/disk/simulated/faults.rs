@@ -36,8 +36,12 @@ pub enum Failure {
     Io,
     /// ENOSPC. The call has no effect.
     NoSpace,
+    /// EDQUOT. The call has no effect.
+    OverQuota,
     /// A read or write moves about half of its bytes. Other calls succeed.
     Short,
+    /// The call panics, as code of ours does in which an invariant is broken.
+    Panic,
 }
 
 /// What a failed sync does to what was written since the last one.
@@ -142,7 +146,9 @@ impl Failure {
         match self {
             Self::Io => Some(Errno::IO.into()),
             Self::NoSpace => Some(Errno::NOSPC.into()),
+            Self::OverQuota => Some(Errno::DQUOT.into()),
             Self::Short => None,
+            Self::Panic => panic!("the simulated disk was told to panic here"),
         }
     }
 }

@@ -19,7 +19,9 @@ pub(super) struct SimulatedFile {
 
 impl Drop for SimulatedFile {
     fn drop(&mut self) {
-        self.disk.machine().state.closed(self.file);
+        let mut machine = self.disk.machine();
+        machine.open_files -= 1;
+        machine.state.closed(self.file);
     }
 }
 
@@ -49,7 +51,9 @@ impl DiskFile for SimulatedFile {
         let mut machine = self.disk.machine();
         let failure = machine.enter(Call::ReadAt, &self.path)?;
         let bytes = moved(into.len(), failure);
-        Ok(machine.state.read_at(self.file, &mut into[..bytes], offset))
+        let read = machine.state.read_at(self.file, &mut into[..bytes], offset);
+        machine.bytes_read += read as u64;
+        Ok(read)
     }
 
     fn write_at(&self, from: &[IoSlice<'_>], offset: u64) -> io::Result<usize> {
