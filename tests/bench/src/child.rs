@@ -83,6 +83,11 @@ impl Server {
         usage::cpu_of(self.child.id())
     }
 
+    /// Bytes that it has read so far, wherever they came from.
+    pub fn bytes_read(&self) -> Result<u64, Failure> {
+        usage::bytes_read_by(self.child.id())
+    }
+
     /// Its memory.
     pub fn resident(&self) -> Result<Resident, Failure> {
         usage::resident_of(self.child.id())

@@ -22,6 +22,7 @@ mod engine_reads;
 mod events;
 mod generator;
 mod http;
+mod idle;
 mod latency;
 mod machine;
 mod native;

@@ -3,8 +3,8 @@
 use crate::bench::Bench;
 use crate::report::Line;
 use crate::{
-    Failure, bare, ceiling, deliveries, end_to_end, engine, engine_reads, http, machine, reader,
-    restart, shards, swap, transforms, versions,
+    Failure, bare, ceiling, deliveries, end_to_end, engine, engine_reads, http, idle, machine,
+    reader, restart, shards, swap, transforms, versions,
 };
 
 /// Something to measure.
@@ -112,6 +112,14 @@ pub const ROWS: &[Row] = &[
         "10,000 shards, 10 records/s each",
         shards::http,
     ),
+    Row {
+        once: true,
+        ..row(
+            "idle_shards",
+            "10,000 shards with records, nobody doing anything",
+            idle::run,
+        )
+    },
     row(
         "tail_readers",
         "20 readers at the tip of one log",

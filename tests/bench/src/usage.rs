@@ -52,6 +52,13 @@ pub fn cpu_of(process: u32) -> Result<Duration, Failure> {
     ))
 }
 
+/// Bytes that another process has read, from disks, the system's cache and elsewhere.
+pub fn bytes_read_by(process: u32) -> Result<u64, Failure> {
+    let io = std::fs::read_to_string(format!("/proc/{process}/io"))?;
+    let read = io.lines().find_map(|line| line.strip_prefix("rchar: "));
+    Ok(read.ok_or("no rchar in io")?.parse()?)
+}
+
 /// Memory of another process.
 pub fn resident_of(process: u32) -> Result<Resident, Failure> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
