@@ -10,6 +10,14 @@ use std::io::IoSlice;
 use std::path::Path;
 use std::sync::Arc;
 
+/// Whether the system refused for want of room: of the disk's, or of what a quota allows.
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
+}
+
 /// A data directory. Paths are relative to it and use `/`.
 ///
 /// What a crash may undo, and so what the engine must sync: bytes written are durable after

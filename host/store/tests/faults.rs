@@ -440,3 +440,51 @@ fn new_data_is_refused_before_the_disk_is_full() {
         recovers_with_room(session, acknowledged - 1).await;
     });
 }
+
+/// A quota that is used up was taken for a broken disk: two such blocks made the store read-only
+/// for good.
+#[test]
+fn a_quota_that_is_used_up_is_a_full_disk() {
+    block_on(async {
+        let session = open_with_log(none_ahead()).await;
+        session.disk.plan(Fault {
+            call: Some(Call::WriteAt),
+            under: PathBuf::from("wal"),
+            nth: 1,
+            times: 3,
+            failure: Failure::OverQuota,
+        });
+        for _ in 0..3 {
+            let refused = session.commit(one_frame(LOG)).await.unwrap_err();
+            assert!(matches!(refused, CommitError::DiskFull), "{refused:?}");
+            let why = session.embedded.health().unwrap_err();
+            assert!(why.contains("full"), "{why}");
+        }
+        recovers_with_room(session, 1).await;
+    });
+}
+
+/// Nobody writes any more once all are refused, and only a commit looked whether there was room.
+#[test]
+fn a_full_disk_is_healthy_again_once_there_is_room_though_nobody_writes() {
+    block_on(async {
+        // Full by its free space, and full by what it says to a write.
+        for free_bytes_min in [1 << 30, 0] {
+            let options = Options {
+                free_bytes_min,
+                ..none_ahead()
+            };
+            let session = open_with_log(options).await;
+            session.disk.set_capacity(session.disk.used_bytes());
+            fill(&session).await;
+            session.embedded.health().unwrap_err();
+            session.disk.set_capacity(1 << 40);
+            let started = Instant::now();
+            while let Err(why) = session.embedded.health() {
+                assert!(started.elapsed() < PATIENCE, "{why}");
+                tokio::task::yield_now().await;
+            }
+            session.embedded.close().await.unwrap();
+        }
+    });
+}

@@ -47,6 +47,8 @@ pub struct Block {
     pub frames: Vec<PlacedFrame>,
     pub rows: Vec<RowEntry>,
     pub changes: Vec<LogChange>,
+    /// A transaction in it has several parts, which must become visible together.
+    pub is_compound: bool,
     /// Headers, rows and changes; bodies lie between them.
     meta: Vec<u8>,
     /// The end of the part of `meta` that comes before the body of each frame.
@@ -172,6 +174,7 @@ impl Block {
         self.changes.clear();
         self.meta.clear();
         self.meta_ends.clear();
+        self.is_compound = false;
         (self.entries, self.length, self.crc) = (0, 0, 0);
     }
 }

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use crate::disk::is_full;
 use crate::embedded::catalog::{self, LogRow};
 use crate::embedded::flush_control::Turn;
 use crate::embedded::health::Topic;
@@ -53,6 +54,7 @@ struct Flushed {
 pub fn run(shared: &Arc<Shared>) {
     let mut retry_at: Option<Instant> = None;
     loop {
+        shared.room.look_again(&shared.health);
         let asked_by = match shared.flush.wait(LOOK_EVERY) {
             Turn::Stop => return,
             Turn::FlushFor(asked_by) => asked_by,
@@ -108,8 +110,7 @@ fn flush(shared: &Shared) -> Result<(), StoreError> {
     match &outcome {
         Ok(()) => shared.health.clear(Topic::Flush),
         Err(error) => {
-            let is_full = matches!(error, StoreError::Io { source, .. }
-                if source.kind() == io::ErrorKind::StorageFull);
+            let is_full = matches!(error, StoreError::Io { source, .. } if is_full(source));
             if is_full && shared.disk.remove(BALLAST_FILE.as_ref()).is_ok() {
                 tracing::warn!("the ballast was given up to flush to a full disk");
             }

@@ -77,6 +77,16 @@ impl FlushControl {
         outcome
     }
 
+    /// Ends the flusher without what it was asked for: who asked hears that there is none.
+    pub fn stop_at_once(&self) {
+        let mut state = self.state();
+        state.stop = true;
+        state.everything = false;
+        state.asked_by.clear();
+        drop(state);
+        self.woken.notify_all();
+    }
+
     /// Ends the flusher after what it is doing.
     pub fn stop(&self) {
         self.state().stop = true;

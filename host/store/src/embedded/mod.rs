@@ -16,13 +16,16 @@ mod health;
 mod linger;
 mod logs;
 mod options;
+mod publication;
 mod queue;
 mod reader;
 mod recovery;
+mod room;
 mod segment;
 mod segment_writer;
 mod segments;
 mod shared;
+mod supervise;
 mod tables;
 mod touched;
 mod wal;
@@ -51,10 +54,13 @@ use crate::embedded::health::{Health, Topic};
 use crate::embedded::logs::{Log, Logs};
 pub use crate::embedded::options::Options;
 use crate::embedded::options::TRANSACTION_BYTES_MAX;
+use crate::embedded::publication::Publication;
 use crate::embedded::queue::{Queue, Request, ResolvedAppend};
+use crate::embedded::room::Room;
 use crate::embedded::segment::LOGS_DIR;
 use crate::embedded::segments::Segments;
 use crate::embedded::shared::Shared;
+use crate::embedded::supervise::Role;
 use crate::embedded::tables::Tables;
 use crate::embedded::wal::{WAL_DIR, Wal};
 use crate::embedded::writer::Writer;
@@ -65,8 +71,6 @@ use crate::engine::{
 
 /// Log changes that go into one request: creating thousands of logs takes a few blocks.
 const CHANGES_PER_REQUEST: usize = 4096;
-/// How much less of the processors those threads ask for that nobody waits for.
-const BEHIND_BY: i32 = 5;
 
 /// An open data directory.
 pub struct Embedded {
@@ -109,13 +113,13 @@ impl Embedded {
         let shared = Arc::new(shared);
         let (flushing, preparing) = (shared.clone(), shared.clone());
         let writing = Writer::new(shared.clone(), cursor);
+        let write = move || writing.run();
+        let flush = move || flush::run(&flushing);
         let prepare = move || preparing.wal.prepare_until_stopped();
         let threads = Threads {
-            writer: Some(spawn("store-writer", move || writing.run())?),
-            flusher: Some(spawn_behind("store-flusher", move || {
-                flush::run(&flushing)
-            })?),
-            preparer: Some(spawn_behind("store-preparer", prepare)?),
+            writer: Some(supervise::spawn(Role::Writer, shared.clone(), write)?),
+            flusher: Some(supervise::spawn(Role::Flusher, shared.clone(), flush)?),
+            preparer: Some(supervise::spawn(Role::Preparer, shared.clone(), prepare)?),
             lock: Some(lock),
         };
         Ok(Arc::new(Self {
@@ -238,27 +242,6 @@ impl Drop for Embedded {
     }
 }
 
-fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StoreError> {
-    let failed = |source| StoreError::io(format!("start the thread {name}"), source);
-    std::thread::Builder::new()
-        .name(name.to_owned())
-        .spawn(work)
-        .map_err(failed)
-}
-
-/// A thread that gives way to those whom commits wait for. While it holds them up, they leave it
-/// the processors.
-fn spawn_behind(
-    name: &str,
-    work: impl FnOnce() + Send + 'static,
-) -> Result<JoinHandle<()>, StoreError> {
-    spawn(name, || {
-        // Refused, it works like any other.
-        let _ = rustix::process::nice(BEHIND_BY);
-        work();
-    })
-}
-
 /// Reads catalog and write-ahead log.
 fn recover(disk: Arc<dyn Disk>, options: Options) -> Result<(Shared, writer::Cursor), StoreError> {
     // Seeded by the operating system, so that no two directories share a number.
@@ -288,6 +271,8 @@ fn recover(disk: Arc<dyn Disk>, options: Options) -> Result<(Shared, writer::Cur
         tables,
         flush: FlushControl::default(),
         health: Health::default(),
+        room: Room::new(disk.clone(), options.free_bytes_min),
+        publication: Publication::default(),
         wal_damage: found.damage,
         durable_block: AtomicU64::new(found.cursor.number - 1),
         flushed_block: AtomicU64::new(meta.flushed_block),
@@ -356,14 +341,17 @@ impl Engine for Embedded {
         from: Position,
         bytes_max: usize,
     ) -> Result<ReadBatch, StoreError> {
+        self.shared.publication.settled();
         reader::read(&self.shared, &self.shared.logs.find(log)?, from, bytes_max).await
     }
 
     fn horizon(&self, log: LogId) -> Result<Position, StoreError> {
+        self.shared.publication.settled();
         Ok(self.shared.logs.find(log)?.state().horizon)
     }
 
     fn tip(&self, log: LogId) -> Result<Position, StoreError> {
+        self.shared.publication.settled();
         Ok(self.shared.logs.find(log)?.tip())
     }
 
@@ -373,6 +361,7 @@ impl Engine for Embedded {
     }
 
     async fn seek_time(&self, log: LogId, at: Timestamp) -> Result<Position, StoreError> {
+        self.shared.publication.settled();
         reader::seek_time(&self.shared, &self.shared.logs.find(log)?, at).await
     }
 
@@ -399,6 +388,7 @@ impl Engine for Embedded {
     }
 
     async fn get(&self, table: TableId, key: &[u8]) -> Result<Option<Versioned>, StoreError> {
+        self.shared.publication.settled();
         if let Some(found) = self.shared.tables.get_fresh(table, key) {
             return Ok(found);
         }
@@ -413,6 +403,7 @@ impl Engine for Embedded {
         to: Option<Key>,
         limit: usize,
     ) -> Result<Vec<(Key, Versioned)>, StoreError> {
+        self.shared.publication.settled();
         let shared = self.shared.clone();
         reader::run_blocking(move || shared.tables.scan(table, &from, to.as_ref(), limit)).await
     }

@@ -133,6 +133,21 @@ impl Queue {
         state.waiting.len()
     }
 
+    /// Accepts nothing from now on and refuses what waits: nobody is left to write it.
+    pub fn fail(&self, why: &str) {
+        let mut state = self.state();
+        state.closed.get_or_insert_with(|| why.to_owned());
+        let waiting = std::mem::take(&mut state.waiting);
+        drop(state);
+        for request in waiting {
+            // Who dropped the future does not want the answer.
+            let _ = request
+                .reply
+                .send(Err(CommitError::ReadOnly(why.to_owned())));
+        }
+        self.filled.notify_all();
+    }
+
     /// Accepts nothing from now on; what waits is still written.
     pub fn close(&self, why: &str) {
         self.state().closed.get_or_insert_with(|| why.to_owned());

@@ -74,6 +74,7 @@ pub fn recover(
         tables,
         recovered,
         torn: None,
+        seen: None,
     };
     for (n, file) in uses.iter().enumerate() {
         let later = uses[n + 1..].iter().map(|later| later.first_block).min();
@@ -244,6 +245,8 @@ struct Replay<'a> {
     recovered: Recovered,
     /// A bad block that nothing has followed so far.
     torn: Option<StoreError>,
+    /// Number and header checksum of the block that was seen last, flushed or not.
+    seen: Option<(u64, u32)>,
 }
 
 impl Replay<'_> {
@@ -279,6 +282,7 @@ impl Replay<'_> {
                 )?;
             } else {
                 self.recovered.cursor.previous = crc;
+                self.seen = Some((header.number, crc));
             }
             offset += bytes;
         }
@@ -299,6 +303,14 @@ impl Replay<'_> {
             let what = format!("block {} follows, {expected} is missing", header.number);
             self.damaged(at.corrupt(what));
         }
+        // After a gap, or if the block before was written over, there is nothing to compare with.
+        if let Some((number, crc)) = self.seen
+            && number + 1 == header.number
+            && crc != header.previous
+        {
+            let what = format!("block {} does not follow block {number}", header.number);
+            self.damaged(at.corrupt(what));
+        }
         match check_block(header, at.file.entries(header, at.offset)?) {
             BlockCheck::Sound(entries) => self.apply(at, entries),
             BlockCheck::Damaged(entries) => {
@@ -310,6 +322,7 @@ impl Replay<'_> {
         }
         self.recovered.cursor.number = header.number + 1;
         self.recovered.cursor.previous = crc;
+        self.seen = Some((header.number, crc));
         let bytes = padded_block_bytes(header.length as usize);
         self.recovered.last = Some(LastBlock {
             file: at.file.file.clone(),

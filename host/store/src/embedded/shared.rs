@@ -10,7 +10,9 @@ use crate::embedded::format::LogChange;
 use crate::embedded::health::Health;
 use crate::embedded::logs::Logs;
 use crate::embedded::options::Options;
+use crate::embedded::publication::Publication;
 use crate::embedded::queue::Queue;
+use crate::embedded::room::Room;
 use crate::embedded::segments::Segments;
 use crate::embedded::tables::Tables;
 use crate::embedded::wal::Wal;
@@ -32,6 +34,8 @@ pub struct Shared {
     pub tables: Tables,
     pub flush: FlushControl,
     pub health: Health,
+    pub room: Room,
+    pub publication: Publication,
     /// Blocks that were acknowledged cannot be read, and nobody can say what was in them:
     /// nothing is written or moved until an operator has looked.
     pub wal_damage: Option<StoreError>,

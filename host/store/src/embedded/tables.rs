@@ -6,7 +6,7 @@ use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
-use redb::TableDefinition;
+use redb::{ReadTransaction, TableDefinition};
 
 use crate::embedded::catalog::{Catalog, failed};
 use crate::embedded::format::RowEntry;
@@ -27,6 +27,36 @@ pub struct Tables {
 struct Fresh {
     rows: BTreeMap<(TableId, Key), (Version, Option<Bytes>)>,
     bytes: usize,
+}
+
+impl Fresh {
+    /// `None` if only redb knows, `Some(None)` if the row was removed.
+    fn row(&self, table: TableId, key: &[u8]) -> Option<Option<Versioned>> {
+        let (version, value) = self.rows.get(&(table, Bytes::copy_from_slice(key)))?;
+        Some(value.clone().map(|value| Versioned {
+            value,
+            version: *version,
+        }))
+    }
+
+    fn scan(
+        &self,
+        table: TableId,
+        from: &Key,
+        to: Option<&Key>,
+    ) -> HashMap<Key, (Version, Option<Bytes>)> {
+        let end = match (to, table.0.checked_add(1)) {
+            (Some(to), _) => Bound::Excluded((table, to.clone())),
+            (None, Some(next)) => Bound::Excluded((TableId(next), Key::new())),
+            (None, None) => Bound::Unbounded,
+        };
+        let range = self
+            .rows
+            .range((Bound::Included((table, from.clone())), end));
+        range
+            .map(|((_, key), row)| (key.clone(), row.clone()))
+            .collect()
+    }
 }
 
 impl Tables {
@@ -59,30 +89,20 @@ impl Tables {
 
     /// One row. Blocks while redb reads from the disk.
     pub fn get(&self, table: TableId, key: &[u8]) -> Result<Option<Versioned>, StoreError> {
-        match self.get_fresh(table, key) {
-            Some(found) => Ok(found),
-            None => self.get_flushed(table, key),
-        }
+        let reading = {
+            let fresh = self.fresh.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some(found) = fresh.row(table, key) {
+                return Ok(found);
+            }
+            self.catalog.begin_read()?
+        };
+        get_flushed(&reading, table, key)
     }
 
     /// The row as it is in memory: `None` if only redb knows, `Some(None)` if it was removed.
     pub fn get_fresh(&self, table: TableId, key: &[u8]) -> Option<Option<Versioned>> {
         let fresh = self.fresh.read().unwrap_or_else(PoisonError::into_inner);
-        let (version, value) = fresh.rows.get(&(table, Bytes::copy_from_slice(key)))?;
-        Some(value.clone().map(|value| Versioned {
-            value,
-            version: *version,
-        }))
-    }
-
-    fn get_flushed(&self, table: TableId, key: &[u8]) -> Result<Option<Versioned>, StoreError> {
-        let reading = self.catalog.begin_read()?;
-        let rows = match reading.open_table(ROWS) {
-            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
-            other => other.map_err(failed("open the rows"))?,
-        };
-        let found = rows.get((table.0, key)).map_err(failed("read a row"))?;
-        found.map(|value| decode(table, value.value())).transpose()
+        fresh.row(table, key)
     }
 
     /// Rows of a table in order of their keys, from `from` on and before `to`, at most `limit`.
@@ -97,10 +117,15 @@ impl Tables {
         if to.is_some_and(|to| to <= from) {
             return Ok(Vec::new());
         }
-        // Fresh rows first: one that is flushed in between is then seen twice, not missed.
-        let fresh = self.scan_fresh(table, from, to);
+        // Both as of one moment: what is flushed is forgotten in memory only after redb has it,
+        // and not while it is looked at.
+        let (fresh, reading) = {
+            let fresh = self.fresh.read().unwrap_or_else(PoisonError::into_inner);
+            (fresh.scan(table, from, to), self.catalog.begin_read()?)
+        };
         // Each fresh removal may hide one flushed row, so that many more are needed.
-        let mut rows = self.scan_flushed(table, from, to, limit.saturating_add(fresh.len()))?;
+        let limit_flushed = limit.saturating_add(fresh.len());
+        let mut rows = scan_flushed(&reading, table, (from, to), limit_flushed)?;
         for (key, (version, value)) in fresh {
             match (rows.get(&key), value) {
                 (Some(row), _) if version < row.version => {}
@@ -113,59 +138,6 @@ impl Tables {
             }
         }
         Ok(rows.into_iter().take(limit).collect())
-    }
-
-    fn scan_fresh(
-        &self,
-        table: TableId,
-        from: &Key,
-        to: Option<&Key>,
-    ) -> HashMap<Key, (Version, Option<Bytes>)> {
-        let end = match to {
-            Some(to) => Bound::Excluded((table, to.clone())),
-            None => match table.0.checked_add(1) {
-                Some(next) => Bound::Excluded((TableId(next), Key::new())),
-                None => Bound::Unbounded,
-            },
-        };
-        let fresh = self.fresh.read().unwrap_or_else(PoisonError::into_inner);
-        let range = fresh
-            .rows
-            .range((Bound::Included((table, from.clone())), end));
-        range
-            .map(|((_, key), row)| (key.clone(), row.clone()))
-            .collect()
-    }
-
-    fn scan_flushed(
-        &self,
-        table: TableId,
-        from: &Key,
-        to: Option<&Key>,
-        limit: usize,
-    ) -> Result<BTreeMap<Key, Versioned>, StoreError> {
-        let reading = self.catalog.begin_read()?;
-        let rows = match reading.open_table(ROWS) {
-            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(BTreeMap::new()),
-            other => other.map_err(failed("open the rows"))?,
-        };
-        let end: Bound<(u64, &[u8])> = match (to, table.0.checked_add(1)) {
-            (Some(to), _) => Bound::Excluded((table.0, to)),
-            (None, Some(next)) => Bound::Excluded((next, &[])),
-            (None, None) => Bound::Unbounded,
-        };
-        let range = rows
-            .range((Bound::Included((table.0, &from[..])), end))
-            .map_err(failed("read rows"))?;
-        let mut found = BTreeMap::new();
-        for row in range.take(limit) {
-            let (key, value) = row.map_err(failed("read rows"))?;
-            found.insert(
-                Bytes::copy_from_slice(key.value().1),
-                decode(table, value.value())?,
-            );
-        }
-        Ok(found)
     }
 
     /// Writes every fresh row into `writing` and returns what to forget once that is durable.
@@ -218,6 +190,48 @@ impl Tables {
         };
         fresh.bytes = fresh.rows.iter().map(bytes).sum();
     }
+}
+
+fn get_flushed(
+    reading: &ReadTransaction,
+    table: TableId,
+    key: &[u8],
+) -> Result<Option<Versioned>, StoreError> {
+    let rows = match reading.open_table(ROWS) {
+        Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
+        other => other.map_err(failed("open the rows"))?,
+    };
+    let found = rows.get((table.0, key)).map_err(failed("read a row"))?;
+    found.map(|value| decode(table, value.value())).transpose()
+}
+
+fn scan_flushed(
+    reading: &ReadTransaction,
+    table: TableId,
+    (from, to): (&Key, Option<&Key>),
+    limit: usize,
+) -> Result<BTreeMap<Key, Versioned>, StoreError> {
+    let rows = match reading.open_table(ROWS) {
+        Err(redb::TableError::TableDoesNotExist(_)) => return Ok(BTreeMap::new()),
+        other => other.map_err(failed("open the rows"))?,
+    };
+    let end: Bound<(u64, &[u8])> = match (to, table.0.checked_add(1)) {
+        (Some(to), _) => Bound::Excluded((table.0, to)),
+        (None, Some(next)) => Bound::Excluded((next, &[])),
+        (None, None) => Bound::Unbounded,
+    };
+    let range = rows
+        .range((Bound::Included((table.0, &from[..])), end))
+        .map_err(failed("read rows"))?;
+    let mut found = BTreeMap::new();
+    for row in range.take(limit) {
+        let (key, value) = row.map_err(failed("read rows"))?;
+        found.insert(
+            Bytes::copy_from_slice(key.value().1),
+            decode(table, value.value())?,
+        );
+    }
+    Ok(found)
 }
 
 fn encode(version: Version, value: &[u8]) -> Vec<u8> {

@@ -7,9 +7,9 @@ use std::collections::HashMap;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use crate::disk::DiskFile;
+use crate::disk::{DiskFile, is_full};
 use crate::embedded::answers::{Answer, Answers};
 use crate::embedded::block::{Block, row_version};
 use crate::embedded::cache::TailCache;
@@ -22,11 +22,8 @@ use crate::embedded::queue::Request;
 use crate::embedded::shared::Shared;
 use crate::embedded::wal::write_all;
 use crate::engine::{
-    CommitError, Committed, Expect, Key, StoreError, TableId, TableWrite, Version,
+    CommitError, Committed, Expect, Key, LogId, StoreError, TableId, TableWrite, Version,
 };
-
-/// How often the disk is asked for its free space while there is something to write.
-const SPACE_CHECK_EVERY: Duration = Duration::from_millis(200);
 
 /// Where the next block goes.
 pub struct Cursor {
@@ -52,8 +49,6 @@ pub struct Writer {
     cache: TailCache,
     answers: Answers,
     block: Block,
-    space_checked: Option<Instant>,
-    disk_full: bool,
     /// The last block could not be made durable: one more such failure ends writing.
     failed_before: bool,
 }
@@ -77,8 +72,6 @@ impl Writer {
             cache,
             answers: Answers::new(),
             block: Block::default(),
-            space_checked: None,
-            disk_full: false,
             failed_before: false,
         }
     }
@@ -98,13 +91,14 @@ impl Writer {
     }
 
     fn commit_group(&mut self, group: &mut Vec<Request>) {
-        let full = self.is_disk_full();
+        let is_full = self.shared.room.is_too_little(&self.shared.health);
         let mut staged = HashMap::new();
         let mut answers = Vec::with_capacity(group.len());
         for request in group.drain(..) {
-            let admitted = match full && adds_data(&request) {
-                true => Err(CommitError::DiskFull),
-                false => self.admit(&request, &mut staged),
+            let admitted = if is_full && adds_data(&request) {
+                Err(CommitError::DiskFull)
+            } else {
+                self.admit(&request, &mut staged)
             };
             answers.push(match admitted {
                 Ok(()) => self.place(request, &mut staged),
@@ -113,7 +107,10 @@ impl Writer {
         }
         if !self.block.is_empty() {
             match self.write_block() {
-                Ok(()) => self.publish(),
+                Ok(()) => {
+                    self.shared.room.taken(&self.shared.health);
+                    self.publish();
+                }
                 Err(failure) => {
                     self.take_back();
                     let error = self.fail(failure);
@@ -134,6 +131,7 @@ impl Writer {
         request: &Request,
         staged: &mut HashMap<(TableId, Key), Option<Version>>,
     ) -> Result<(), CommitError> {
+        let mut damaged: Option<(Vec<LogId>, String)> = None;
         for append in &request.appends {
             let state = append.log.state();
             if state.deleted {
@@ -143,8 +141,14 @@ impl Writer {
                 return Err(CommitError::Sealed(append.log.id));
             }
             if let Some(damage) = &state.damage {
-                return Err(CommitError::ReadOnly(damage.clone()));
+                let (logs, _) = damaged.get_or_insert_with(|| (Vec::new(), damage.clone()));
+                if !logs.contains(&append.log.id) {
+                    logs.push(append.log.id);
+                }
             }
+        }
+        if let Some((logs, what)) = damaged {
+            return Err(CommitError::Damaged { logs, what });
         }
         for write in request
             .writes
@@ -182,6 +186,8 @@ impl Writer {
         staged: &mut HashMap<(TableId, Key), Option<Version>>,
     ) -> Answer {
         let version = row_version(self.cursor.number, self.block.rows.len());
+        let parts = request.appends.len() + request.writes.len() + request.changes.len();
+        self.block.is_compound |= parts > 1;
         let epoch = self.shared.epoch;
         let mut positions = Vec::with_capacity(request.appends.len());
         for append in request.appends {
@@ -234,9 +240,7 @@ impl Writer {
         let mut slices = self.block.slices(&header);
         match write_all(slot.file.as_ref(), &mut slices, slot.offset) {
             Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::StorageFull => {
-                return Err(void(slot));
-            }
+            Err(error) if is_full(&error) => return Err(void(slot)),
             Err(error) => return Err(WriteFailure::Unknown(format!("write: {error}"))),
         }
         if let Err(error) = slot.file.sync() {
@@ -261,7 +265,7 @@ impl Writer {
                 Ok(())
             }
             Ok(None) => Err(WriteFailure::Refused(CommitError::Busy)),
-            Err(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::StorageFull => {
+            Err(StoreError::Io { source, .. }) if is_full(&source) => {
                 Err(WriteFailure::Refused(CommitError::DiskFull))
             }
             Err(error) => Err(WriteFailure::Refused(CommitError::Store(error))),
@@ -272,6 +276,10 @@ impl Writer {
     fn publish(&mut self) {
         let Some(slot) = &self.slot else { return };
         let block_offset = slot.offset - self.block.padded_bytes();
+        let publishing = self
+            .block
+            .is_compound
+            .then(|| self.shared.publication.begin());
         self.shared.tables.publish(self.block.rows.drain(..));
         for placed in self.block.frames.drain(..) {
             let in_wal = placed.in_wal(slot.number, block_offset);
@@ -292,6 +300,7 @@ impl Writer {
         for change in self.block.changes.drain(..) {
             self.shared.apply(change);
         }
+        drop(publishing);
         self.shared
             .durable_block
             .store(self.cursor.number, Ordering::Release);
@@ -327,7 +336,7 @@ impl Writer {
         let why = match failure {
             WriteFailure::Refused(error) => {
                 if matches!(error, CommitError::DiskFull) {
-                    self.space_checked = None;
+                    self.shared.room.refused(&self.shared.health);
                 }
                 tracing::warn!(%error, "a block was refused");
                 return error;
@@ -346,43 +355,10 @@ impl Writer {
         }
         CommitError::Unknown(why)
     }
-
-    /// Whether new data must be refused to leave the disk room for what was accepted.
-    fn is_disk_full(&mut self) -> bool {
-        if self
-            .space_checked
-            .is_some_and(|at| at.elapsed() < SPACE_CHECK_EVERY)
-        {
-            return self.disk_full;
-        }
-        self.space_checked = Some(Instant::now());
-        let Ok(space) = self.shared.disk.space() else {
-            return self.disk_full;
-        };
-        let needed = self
-            .shared
-            .options
-            .free_bytes_min
-            .min(space.total_bytes / 10);
-        let full = space.free_bytes < needed;
-        if full != self.disk_full {
-            match full {
-                true => self.shared.health.set(
-                    Topic::DiskFull,
-                    format!(
-                        "the disk has {} bytes free, {needed} are needed",
-                        space.free_bytes
-                    ),
-                ),
-                false => self.shared.health.clear(Topic::DiskFull),
-            }
-        }
-        self.disk_full = full;
-        full
-    }
 }
 
-/// Makes sure that no start takes what a full disk has of a block for the block.
+/// Zeros the header of a partly written block, so that recovery does not take the block for a
+/// complete one.
 fn void(slot: &Slot) -> WriteFailure {
     match overwrite_header(slot) {
         Ok(()) => WriteFailure::Refused(CommitError::DiskFull),
