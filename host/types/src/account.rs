@@ -36,6 +36,17 @@ impl fmt::Display for AccountId {
     }
 }
 
+/// How the regions of each partition but `aws` begin (botocore, `partitions.json`).
+const PARTITIONS: [(&str, &str); 7] = [
+    ("cn-", "aws-cn"),
+    ("eusc-", "aws-eusc"),
+    ("us-gov-", "aws-us-gov"),
+    ("us-iso-", "aws-iso"),
+    ("us-isob-", "aws-iso-b"),
+    ("eu-isoe-", "aws-iso-e"),
+    ("us-isof-", "aws-iso-f"),
+];
+
 /// The region of a request's credential scope. Any name will do; resources of two regions are
 /// kept apart.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -48,12 +59,22 @@ impl Region {
         let allowed = text
             .bytes()
             .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-        match fits && allowed {
-            true => Ok(Self(text.to_owned())),
-            false => Err(Invalid(format!(
+        if fits && allowed {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(Invalid(format!(
                 "region '{text}' is not 1 to {REGION_CHARS_MAX} characters of a-z, 0-9 and '-'"
-            ))),
+            )))
         }
+    }
+
+    /// The partition that ARNs of this region's resources name. A region that AWS does not have is
+    /// in `aws`, unless its name begins as those of another partition do.
+    pub fn partition(&self) -> &'static str {
+        let of_prefix = PARTITIONS
+            .iter()
+            .find(|(prefix, _)| self.0.starts_with(prefix));
+        of_prefix.map_or("aws", |(_, partition)| *partition)
     }
 
     /// The name as text.
@@ -101,6 +122,26 @@ mod tests {
         );
         for bad in ["", "EU", "eu/west", "eu west", &"x".repeat(65)] {
             assert!(Region::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_region_lies_in_the_partition_that_aws_puts_it_in() {
+        for (region, partition) in [
+            ("eu-central-1", "aws"),
+            ("us-east-1", "aws"),
+            ("us-gov-west-1", "aws-us-gov"),
+            ("cn-north-1", "aws-cn"),
+            ("us-iso-east-1", "aws-iso"),
+            ("us-isob-east-1", "aws-iso-b"),
+            ("eu-isoe-west-1", "aws-iso-e"),
+            ("us-isof-south-1", "aws-iso-f"),
+            ("eusc-de-east-1", "aws-eusc"),
+            ("mars-north-1", "aws"),
+            ("cn", "aws"),
+            ("us-isolde-1", "aws"),
+        ] {
+            assert_eq!(Region::parse(region).unwrap().partition(), partition);
         }
     }
 }
