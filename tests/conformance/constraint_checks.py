@@ -18,8 +18,9 @@ class ConstraintChecks:
         status, answer = self.answer(operation, body)
         self.assertEqual(status, 400, answer)
         self.assertEqual(answer["__type"].split("#")[-1], code, answer)
-        self.assertTrue(answer["message"], "an error without a text")
-        return answer["message"]
+        text = answer["Message" if code == "SerializationException" else "message"]
+        self.assertTrue(text, "an error without a text")
+        return text
 
     def allowed(self, operation, body):
         """Whatever becomes of the input, it is not for its form that it is refused."""

@@ -19,7 +19,7 @@ pub struct Refusal {
     pub status: u16,
     /// `__type`.
     pub code: String,
-    /// `message`.
+    /// `message`, or `Message` of a SerializationException; empty if there is none.
     pub message: String,
 }
 
@@ -52,10 +52,10 @@ impl Client {
             "{operation}: {}",
             String::from_utf8_lossy(&body)
         );
-        match body.is_empty() {
-            true => Value::Null,
-            false => serde_json::from_slice(&body).expect("the answer is JSON"),
+        if body.is_empty() {
+            return Value::Null;
         }
+        serde_json::from_slice(&body).expect("the answer is JSON")
     }
 
     /// The error of an operation that must be refused.
@@ -148,15 +148,15 @@ fn refusal_of(response: Response<Bytes>) -> Refusal {
     let text = String::from_utf8_lossy(response.body());
     assert!(400 <= response.status().as_u16(), "not refused: {text}");
     let body: Value = serde_json::from_slice(response.body()).expect("an error is JSON");
-    let member = |name: &str| {
-        body[name]
-            .as_str()
-            .expect("an error has its members")
-            .to_owned()
+    let code = body["__type"].as_str().expect("an error has a code");
+    let member = if code == "SerializationException" {
+        "Message"
+    } else {
+        "message"
     };
     Refusal {
         status: response.status().as_u16(),
-        code: member("__type"),
-        message: member("message"),
+        code: code.to_owned(),
+        message: body[member].as_str().unwrap_or_default().to_owned(),
     }
 }

@@ -75,6 +75,11 @@ impl fmt::Display for CallError {
                 code,
                 message,
                 request_id,
+            } if message.is_empty() => write!(f, "{code} (request {request_id})"),
+            Self::Refused {
+                code,
+                message,
+                request_id,
             } => write!(f, "{code}: {message} (request {request_id})"),
             Self::Broken(what) => f.write_str(what),
         }
@@ -86,7 +91,7 @@ impl fmt::Display for CallError {
 struct Refusal {
     #[serde(rename = "__type", default)]
     code: String,
-    #[serde(default)]
+    #[serde(default, alias = "Message")]
     message: String,
 }
 

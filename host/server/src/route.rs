@@ -25,7 +25,7 @@ use crate::operations::{OPERATIONS, Services};
 use crate::request_id::{RequestId, RequestIds};
 use crate::telemetry::{Surroundings, Telemetry};
 
-const JSON: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.1");
+const JSON: &str = "application/x-amz-json-1.1";
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const METRICS: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
@@ -66,19 +66,15 @@ impl Router {
             return self.refuse(&parts, &error);
         }
         match (parts.method.clone(), parts.uri.path()) {
-            (Method::POST, "/") => self.call(&parts, body).await,
             (Method::GET | Method::HEAD, "/healthz") => self.health(),
             (Method::GET | Method::HEAD, "/metrics") => {
                 text(StatusCode::OK, METRICS, self.metrics())
             }
             (_, path) if path.starts_with(api::ROOT) => self.api(&parts, body).await,
-            (_, "/") => not_allowed("POST"),
             (_, "/healthz" | "/metrics") => not_allowed("GET, HEAD"),
-            _ => {
-                let what = "There is nothing here. Operations are POST /; \
-                            see also /healthz, /metrics and /_millrace/.\n";
-                text(StatusCode::NOT_FOUND, TEXT, what.to_owned())
-            }
+            // As AWS: the operation is named by a header, whatever the path.
+            (Method::POST, _) => self.call(&parts, body).await,
+            _ => self.refuse(&parts, &ApiError::no_operation_named()),
         }
     }
 
@@ -165,14 +161,17 @@ impl Router {
         answer: Result<Answer, ApiError>,
         is_read: bool,
     ) -> Response<AnswerBody> {
-        let (status, answer) = match answer {
-            Ok(answer) => (StatusCode::OK, answer),
-            Err(error) => (status(&error), Answer::whole(error.body())),
+        let (status, kind, answer) = match answer {
+            Ok(answer) => (StatusCode::OK, JSON, answer),
+            Err(error) => {
+                let body = Answer::whole(error.body());
+                (status(&error), error.content_type(), body)
+            }
         };
         let mut headers = HeaderMap::with_capacity(ANSWER_HEADERS);
         headers.insert(REQUEST_ID, id.header());
         headers.insert(HOST_ID, self.ids.host());
-        headers.insert(CONTENT_TYPE, JSON);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
         // What is left of a request cannot be told from the next one.
         if !is_read && parts.version < Version::HTTP_2 {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));

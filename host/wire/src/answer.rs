@@ -42,7 +42,7 @@ impl Answer {
     /// A body that is ready.
     pub fn whole(body: Bytes) -> Self {
         Self {
-            length: u64::try_from(body.len()).unwrap_or(u64::MAX),
+            length: body.len() as u64,
             chunks: Chunks(Source::Whole(Some(body))),
         }
     }

@@ -6,13 +6,31 @@ use bytes::Bytes;
 
 use crate::json::write_string;
 
+/// The content type of every answer in AWS JSON.
+const JSON: &str = "application/x-amz-json-1.1";
+/// The content type of an error that comes before the protocol of the request is known.
+const XML: &str = "text/xml";
+/// The one code whose text is in `Message` and not in `message`.
+const SERIALIZATION: &str = "SerializationException";
+
 /// An error as a client sees it. The code is the part that programs act on; the message is AWS's
-/// text where AWS documents one.
+/// text where AWS documents one, and empty where AWS gives none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiError {
     status: u16,
     code: &'static str,
     message: String,
+    form: Form,
+}
+
+/// How the body of an error is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// `{"__type":"…","message":"…"}`.
+    Json,
+    /// `<Code><Message>…</Message></Code>`: what AWS answers when it cannot tell which service,
+    /// and so which protocol, a request is for.
+    Xml,
 }
 
 impl ApiError {
@@ -22,6 +40,7 @@ impl ApiError {
             status: 400,
             code,
             message: message.into(),
+            form: Form::Json,
         }
     }
 
@@ -37,12 +56,31 @@ impl ApiError {
 
     /// The body is not JSON, or a member has another JSON type than its shape.
     pub fn serialization(message: impl Into<String>) -> Self {
-        Self::new("SerializationException", message)
+        Self::new(SERIALIZATION, message)
     }
 
-    /// `X-Amz-Target` names no operation of this server.
-    pub fn unknown_operation(message: impl Into<String>) -> Self {
-        Self::new("UnknownOperationException", message)
+    /// `X-Amz-Target` names no operation of this server. AWS says no more than that.
+    pub fn unknown_operation() -> Self {
+        Self::new("UnknownOperationException", "")
+    }
+
+    /// Status 404: an operation is named, and the body is of a type that none takes.
+    pub fn unknown_content_type() -> Self {
+        let unknown = Self::unknown_operation().with_status(404);
+        Self {
+            form: Form::Xml,
+            ..unknown
+        }
+    }
+
+    /// Status 403: nothing in the request says what it asks for, as in one that is no POST.
+    pub fn no_operation_named() -> Self {
+        let text = "Unable to determine service/operation name to be authorized";
+        let denied = Self::access_denied(text).with_status(403);
+        Self {
+            form: Form::Xml,
+            ..denied
+        }
     }
 
     /// The caller is known and may not do this.
@@ -102,15 +140,48 @@ impl ApiError {
         &self.message
     }
 
-    /// `{"__type":"…","message":"…"}`.
+    /// The type of [`ApiError::body`], for the `Content-Type` header.
+    pub fn content_type(&self) -> &'static str {
+        match self.form {
+            Form::Json => JSON,
+            Form::Xml => XML,
+        }
+    }
+
+    /// The code and, if there is one, the message, as a body.
     pub fn body(&self) -> Bytes {
+        match self.form {
+            Form::Json => self.json(),
+            Form::Xml => self.xml(),
+        }
+    }
+
+    fn json(&self) -> Bytes {
         let mut out = Vec::with_capacity(self.message.len() + 64);
         out.extend_from_slice(b"{\"__type\":");
         write_string(&mut out, self.code);
-        out.extend_from_slice(b",\"message\":");
-        write_string(&mut out, &self.message);
+        if !self.message.is_empty() {
+            let name: &[u8] = if self.code == SERIALIZATION {
+                b",\"Message\":"
+            } else {
+                b",\"message\":"
+            };
+            out.extend_from_slice(name);
+            write_string(&mut out, &self.message);
+        }
         out.push(b'}');
         Bytes::from(out)
+    }
+
+    /// The messages of these errors are our own and need no escapes.
+    fn xml(&self) -> Bytes {
+        let Self { code, message, .. } = self;
+        let text = if message.is_empty() {
+            format!("<{code}/>")
+        } else {
+            format!("<{code}><Message>{message}</Message></{code}>")
+        };
+        Bytes::from(text)
     }
 }
 
@@ -124,15 +195,50 @@ impl std::error::Error for ApiError {}
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    fn json(error: &ApiError) -> serde_json::Value {
+        assert_eq!(error.content_type(), "application/x-amz-json-1.1");
+        serde_json::from_slice(&error.body()).unwrap()
+    }
 
     #[test]
     fn the_body_of_an_error_is_json_whatever_the_message_holds() {
-        let error = ApiError::validation("a \"quote\", a \\ and a \n");
-        let body: serde_json::Value = serde_json::from_slice(&error.body()).unwrap();
-        assert_eq!(body["__type"], "ValidationException");
-        assert_eq!(body["message"], "a \"quote\", a \\ and a \n");
-        assert_eq!(body.as_object().unwrap().len(), 2);
+        let message = "a \"quote\", a \\ and a \n";
+        assert_eq!(
+            json(&ApiError::validation(message)),
+            json!({"__type": "ValidationException", "message": message})
+        );
+    }
+
+    #[test]
+    fn a_serialization_exception_has_its_text_in_another_member() {
+        assert_eq!(
+            json(&ApiError::serialization("Expected list or null")),
+            json!({"__type": "SerializationException", "Message": "Expected list or null"})
+        );
+    }
+
+    #[test]
+    fn an_unknown_operation_has_no_text() {
+        assert_eq!(
+            json(&ApiError::unknown_operation()),
+            json!({"__type": "UnknownOperationException"})
+        );
+        let error = ApiError::unknown_content_type();
+        assert_eq!(&error.body()[..], b"<UnknownOperationException/>");
+        assert_eq!(error.status(), 404);
+    }
+
+    #[test]
+    fn a_request_for_nothing_is_told_so_in_xml() {
+        let error = ApiError::no_operation_named();
+        let text = "<AccessDeniedException><Message>Unable to determine service/operation name to \
+                    be authorized</Message></AccessDeniedException>";
+        assert_eq!(error.body(), text);
+        assert_eq!((error.status(), error.content_type()), (403, "text/xml"));
     }
 
     #[test]

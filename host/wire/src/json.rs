@@ -53,8 +53,21 @@ where
         serde_json::from_slice::<Structure<T>>(body).map_err(|error| mismatch::answer(&error))?;
     let mut check = Check::new();
     input.check(&mut check);
-    check.finish()?;
-    Ok(input)
+    match check.finish() {
+        Ok(()) => Ok(input),
+        Err(error) => Err(refusal(&input, error)),
+    }
+}
+
+/// The answer to an input that is refused with `error`. A blob that is not base64 goes first: AWS
+/// decodes all blobs before it checks anything. Here they are decoded to where they are kept, after
+/// all checks, which costs nothing while all is well.
+pub fn refusal<T: Shape>(input: &T, error: ApiError) -> ApiError {
+    let mut check = Check::of_encoding();
+    input.check(&mut check);
+    check
+        .wrong_encoding()
+        .map_or(error, ApiError::serialization)
 }
 
 /// Writes an output as a whole body. Outputs skip absent members

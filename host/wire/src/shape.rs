@@ -22,6 +22,7 @@ use std::borrow::Cow;
 use std::fmt::Write;
 
 use crate::ApiError;
+use crate::json::Blob;
 
 pub use rules::{Anything, BlobRule, Fields, ListRule, MapRule, NumberRule, TextRule};
 
@@ -48,6 +49,17 @@ pub trait Rule<V> {
 pub struct Check {
     path: Vec<Step>,
     violations: Vec<String>,
+    blobs: Blobs,
+}
+
+/// What a [`Check`] looks for in blobs.
+#[derive(Debug, Default)]
+enum Blobs {
+    /// Their size. Whether they are base64 is found out when they are decoded.
+    #[default]
+    Sizes,
+    /// The first that is not base64, and what is wrong with it. Nothing else is reported then.
+    Encoding(Option<String>),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +72,22 @@ impl Check {
     /// A check that has found nothing.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A check that finds a blob that is not base64, and nothing else.
+    pub(crate) fn of_encoding() -> Self {
+        Self {
+            blobs: Blobs::Encoding(None),
+            ..Self::default()
+        }
+    }
+
+    /// What is wrong with the first blob that is not base64, after a check of the encoding.
+    pub(crate) fn wrong_encoding(self) -> Option<String> {
+        match self.blobs {
+            Blobs::Sizes => None,
+            Blobs::Encoding(wrong) => wrong,
+        }
     }
 
     /// A member that must be there. `name` is as in the model: `StreamName`.
@@ -106,7 +134,7 @@ impl Check {
 
     /// Reports that the member being checked holds `value` and should satisfy `constraint`.
     fn violation(&mut self, value: Option<&str>, constraint: &str) {
-        if self.is_full() {
+        if self.is_full() || matches!(self.blobs, Blobs::Encoding(_)) {
             return;
         }
         let value = match value {
@@ -117,6 +145,13 @@ impl Check {
             "Value {value} at '{}' failed to satisfy constraint: {constraint}",
             self.path_text()
         ));
+    }
+
+    /// Looks at the encoding of a blob, if this check is for that.
+    fn encoding(&mut self, blob: &Blob<'_>) {
+        if let Blobs::Encoding(wrong @ None) = &mut self.blobs {
+            *wrong = blob.wrong_encoding();
+        }
     }
 
     fn is_full(&self) -> bool {
@@ -150,6 +185,6 @@ impl Check {
 pub(crate) fn bounded(text: &str) -> Cow<'_, str> {
     match text.char_indices().nth(VALUE_CHARS_MAX) {
         None => Cow::Borrowed(text),
-        Some((end, _)) => Cow::Owned(format!("{}...", text.get(..end).unwrap_or_default())),
+        Some((end, _)) => Cow::Owned(format!("{}...", &text[..end])),
     }
 }

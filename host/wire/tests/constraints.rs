@@ -260,6 +260,43 @@ fn a_list_has_a_size() {
 }
 
 #[test]
+fn a_list_or_map_that_is_too_long_is_reported_without_its_members() {
+    let records = vec!["{}"; 501].join(",");
+    assert_eq!(
+        refusal::<Records<'_>>(&format!(r#"{{"Records":[{records}]}}"#)),
+        one(
+            "'[501 members]'",
+            "records",
+            "Member must have length less than or equal to 500"
+        )
+    );
+    assert_eq!(
+        refusal::<TagKeys<'_>>(r#"{"TagKeys":["","2","3","4"]}"#),
+        one(
+            "'[, 2, 3, 4]'",
+            "tagKeys",
+            "Member must have length less than or equal to 3"
+        )
+    );
+    let tags: Vec<_> = (0..3).map(|n| format!(r#""{n}":"""#)).collect();
+    let text = refusal::<Tags<'_>>(&format!(r#"{{"Tags":{{"":"",{}}}}}"#, tags.join(",")));
+    assert!(text.starts_with("1 validation error detected: "), "{text}");
+    assert!(text.ends_with("Member must have length less than or equal to 3"));
+}
+
+#[test]
+fn a_blob_that_is_not_base64_is_found_before_any_broken_constraint() {
+    let body = r#"{"Records":[{"Data":"AA==","PartitionKey":""},{"Data":"AA=A"}]}"#;
+    let error = parse::<Records<'_>>(body.as_bytes()).unwrap_err();
+    assert_eq!(error.code(), "SerializationException");
+    assert!(
+        error
+            .message()
+            .starts_with("'AA=A' can not be converted to a Blob")
+    );
+}
+
+#[test]
 fn the_texts_of_a_list_are_judged_together() {
     let long = "k".repeat(129);
     assert_eq!(

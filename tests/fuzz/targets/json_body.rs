@@ -82,7 +82,11 @@ pub fn json_body(data: &[u8]) {
             ));
             assert!(error.message().len() <= MESSAGE_BYTES_MAX);
             let body: serde_json::Value = serde_json::from_slice(&error.body()).unwrap();
-            assert_eq!(body["message"], error.message());
+            let member = match error.code() {
+                "SerializationException" => "Message",
+                _ => "message",
+            };
+            assert_eq!(body[member], error.message());
         }
     }
 }

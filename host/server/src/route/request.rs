@@ -70,52 +70,41 @@ pub(super) fn operation(parts: &Parts) -> Result<usize, ApiError> {
     if headers.contains_key(CONTENT_ENCODING) {
         return Err(malformed("A Content-Encoding is not accepted."));
     }
-    check_content_type(headers)?;
-    let Some(target) = headers.get(TARGET) else {
-        return Err(ApiError::unknown_operation(
-            "The request has no X-Amz-Target header.",
-        ));
-    };
-    let target = target.to_str().unwrap_or_default();
-    operations::lookup(target).ok_or_else(|| {
-        ApiError::unknown_operation(format!("Unknown operation: '{}'", shown(target)))
-    })
+    let target = headers.get(TARGET).and_then(|target| target.to_str().ok());
+    check_content_type(headers, target)?;
+    target
+        .and_then(operations::lookup)
+        .ok_or_else(ApiError::unknown_operation)
 }
 
-fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
-    let header = headers.get(CONTENT_TYPE).map(|v| v.to_str());
-    let Some(Ok(whole)) = header else {
-        let what = "The request has no Content-Type header: send application/x-amz-json-1.1.";
-        return Err(ApiError::unknown_operation(what).with_status(404));
-    };
-    let kind = whole.split(';').next().unwrap_or_default().trim();
-    if CONTENT_TYPES
-        .iter()
-        .any(|known| kind.eq_ignore_ascii_case(known))
-    {
+fn check_content_type(headers: &HeaderMap, target: Option<&str>) -> Result<(), ApiError> {
+    let whole = headers
+        .get(CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok());
+    let kind = whole
+        .and_then(|whole| whole.split(';').next())
+        .map(str::trim);
+    let is = |known: &str| kind.is_some_and(|kind| kind.eq_ignore_ascii_case(known));
+    if CONTENT_TYPES.into_iter().any(is) {
         return Ok(());
     }
-    let hint = match kind.eq_ignore_ascii_case(CBOR) {
-        true => " In the Java SDK, set the system property aws.cborEnabled to false.",
-        false => "",
-    };
-    let what = format!(
-        "Content type '{}' is not application/x-amz-json-1.1.{hint}",
-        shown(kind)
-    );
-    Err(ApiError::unknown_operation(what).with_status(404))
+    // AWS would take it. The text is for whoever looks for the reason.
+    if is(CBOR) {
+        let hint = "This server speaks no CBOR. In the Java SDK, set the system property \
+                    aws.cborEnabled to false.";
+        return Err(ApiError::new("UnknownOperationException", hint).with_status(404));
+    }
+    let names_operation = target
+        .and_then(|target| target.split_once('.'))
+        .is_some_and(|(service, operation)| !service.is_empty() && !operation.is_empty());
+    if names_operation {
+        Err(ApiError::unknown_content_type())
+    } else {
+        Err(ApiError::no_operation_named())
+    }
 }
 
 /// The request is wrong as HTTP.
 pub(super) fn malformed(what: impl Into<String>) -> ApiError {
     ApiError::new("MalformedHttpRequestException", what)
-}
-
-/// As much of a client's text as an error repeats.
-fn shown(text: &str) -> &str {
-    const CHARS_MAX: usize = 128;
-    match text.char_indices().nth(CHARS_MAX) {
-        Some((end, _)) => text.get(..end).unwrap_or_default(),
-        None => text,
-    }
 }

@@ -7,6 +7,10 @@ fn post(headers: &str) -> String {
     format!("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n{headers}\r\n{{}}")
 }
 
+/// What AWS says to a request from which no operation can be told.
+const NOTHING_NAMED: &str = "<AccessDeniedException><Message>Unable to determine \
+    service/operation name to be authorized</Message></AccessDeniedException>";
+
 const JSON: &str = "Content-Type: application/x-amz-json-1.1\r\n";
 
 #[tokio::test]
@@ -48,26 +52,26 @@ async fn a_target_that_is_no_operation_is_refused_as_unknown() {
             (400, "UnknownOperationException")
         );
         assert!(answer.header("x-amzn-requestid").is_some());
+        assert_eq!(answer.body, "{\"__type\":\"UnknownOperationException\"}");
     }
 }
 
 #[tokio::test]
 async fn a_content_type_that_is_not_json_is_refused() {
     let server = start(|_| {}).await;
-    for kind in [
-        "",
-        "Content-Type: text/xml\r\n",
-        "Content-Type: application/x-amz-cbor-1.1\r\n",
-    ] {
-        let request = post(&format!(
-            "{kind}X-Amz-Target: Kinesis_20131202.ListStreams\r\n"
-        ));
-        let answer = ask(&server, &request).await;
-        assert_eq!(
-            (answer.status, answer.code().as_str()),
-            (404, "UnknownOperationException")
-        );
+    let target = "X-Amz-Target: Kinesis_20131202.ListStreams\r\n";
+    for kind in ["", "Content-Type: text/xml\r\n"] {
+        let answer = ask(&server, &post(&format!("{kind}{target}"))).await;
+        assert_eq!(answer.status, 404);
+        assert_eq!(answer.body, "<UnknownOperationException/>");
+        let answer = ask(&server, &post(kind)).await;
+        assert_eq!((answer.status, answer.body.as_str()), (403, NOTHING_NAMED));
     }
+    let cbor = "Content-Type: application/x-amz-cbor-1.1\r\n";
+    let answer = ask(&server, &post(&format!("{cbor}{target}"))).await;
+    assert_eq!(answer.status, 404);
+    assert_eq!(answer.code(), "UnknownOperationException");
+    assert!(answer.body.contains("aws.cborEnabled"), "{}", answer.body);
 }
 
 #[tokio::test]
@@ -137,24 +141,41 @@ async fn a_request_hidden_behind_two_lengths_is_not_run() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_not_found() {
+async fn a_request_that_is_no_post_names_no_operation() {
     let server = start(|_| {}).await;
-    for (line, status, allow) in [
-        ("GET /nothing", 404, None),
-        ("POST /healthz/", 404, None),
-        ("GET /", 405, Some("POST")),
-        ("OPTIONS /", 405, Some("POST")),
-        ("POST /healthz", 405, Some("GET, HEAD")),
-        ("DELETE /metrics", 405, Some("GET, HEAD")),
-    ] {
-        let answer = ask(
-            &server,
-            &format!("{line} HTTP/1.1\r\nHost: localhost\r\n\r\n"),
-        )
-        .await;
+    for line in ["GET /", "GET /nothing", "PUT /", "DELETE /stream"] {
+        for target in ["", "X-Amz-Target: Kinesis_20131202.ListStreams\r\n"] {
+            let request = format!("{line} HTTP/1.1\r\nHost: localhost\r\n{target}\r\n");
+            let answer = ask(&server, &request).await;
+            assert_eq!(
+                (answer.status, answer.body.as_str()),
+                (403, NOTHING_NAMED),
+                "{line}"
+            );
+            assert!(answer.header("x-amzn-requestid").is_some());
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_operation_is_reached_by_any_path() {
+    let server = start(|_| {}).await;
+    for path in ["/", "/stream", "/a/b/?c=d", "/healthz/"] {
+        let head = LIST_STREAMS.replacen("POST /", &format!("POST {path}"), 1);
+        let answer = ask(&server, &format!("{head}Content-Length: 2\r\n\r\n{{}}")).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_the_server_is_only_read() {
+    let server = start(|_| {}).await;
+    for line in ["POST /healthz", "DELETE /metrics"] {
+        let request = format!("{line} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        let answer = ask(&server, &request).await;
         assert_eq!(
             (answer.status, answer.header("allow")),
-            (status, allow),
+            (405, Some("GET, HEAD")),
             "{line}"
         );
         assert!(!answer.body.is_empty());
@@ -185,7 +206,7 @@ async fn pipelined_requests_are_answered_in_their_order() {
     socket.send(pair.repeat(50)).await;
     for _ in 0..50 {
         assert_eq!(socket.answer().await.status, 200);
-        assert_eq!(socket.answer().await.status, 404);
+        assert_eq!(socket.answer().await.status, 403);
     }
 }
 

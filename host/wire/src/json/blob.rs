@@ -35,12 +35,18 @@ impl Blob<'_> {
             Ok(()) => Ok(()),
             Err(_) => {
                 out.truncate(start);
-                Err(ApiError::serialization(self.wrong_encoding()))
+                Err(ApiError::serialization(self.encoding_text()))
             }
         }
     }
 
-    fn wrong_encoding(&self) -> String {
+    /// What is wrong with the encoding, if anything is.
+    pub(crate) fn wrong_encoding(&self) -> Option<String> {
+        let is_right = STANDARD.check(&self.0).is_ok();
+        (!is_right).then(|| self.encoding_text())
+    }
+
+    fn encoding_text(&self) -> String {
         let text = String::from_utf8_lossy(&self.0);
         let digits = text.trim_end_matches('=');
         // More than two signs of padding are padding where a digit belongs.

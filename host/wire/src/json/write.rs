@@ -73,7 +73,12 @@ pub fn write_epoch_seconds(out: &mut Vec<u8>, moment: Timestamp) {
             digits[start] = b'.';
             continue;
         }
-        digits[start] = b'0' + u8::try_from(left % 10).unwrap_or(0);
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a decimal digit is below 10"
+        )]
+        let digit = (left % 10) as u8;
+        digits[start] = b'0' + digit;
         left /= 10;
     }
     out.extend_from_slice(&digits[start..]);

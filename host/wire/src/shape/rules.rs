@@ -60,14 +60,14 @@ impl TextRule {
         }
         // A text has at most one character a byte: only a long or an empty one needs counting.
         let bytes = text.len();
-        let chars = match bytes <= self.chars_max && self.chars_min <= bytes / 4 {
-            true => return,
-            false => text.chars().count(),
-        };
+        if bytes <= self.chars_max && bytes / 4 >= self.chars_min {
+            return;
+        }
+        let chars = text.chars().count();
         if chars < self.chars_min {
             broken(length_min_text(self.chars_min));
         }
-        if self.chars_max < chars {
+        if chars > self.chars_max {
             broken(length_max_text(self.chars_max));
         }
     }
@@ -140,7 +140,7 @@ impl Rule<Integer> for NumberRule {
             );
             check.violation(Some(&number.to_string()), &constraint);
         }
-        if self.max < number {
+        if number > self.max {
             let constraint = format!("Member must have value less than or equal to {}", self.max);
             check.violation(Some(&number.to_string()), &constraint);
         }
@@ -162,15 +162,17 @@ impl BlobRule {
 
 impl Rule<Blob<'_>> for BlobRule {
     fn check(&self, value: &Blob<'_>, check: &mut Check) {
+        check.encoding(value);
         let bytes = value.decoded_len();
-        if self.bytes_max < bytes {
+        if bytes > self.bytes_max {
             let shown = format!("java.nio.HeapByteBuffer[pos=0 lim={bytes} cap={bytes}]");
             check.violation(Some(&shown), &length_max_text(self.bytes_max));
         }
     }
 }
 
-/// The size of a list and the rule of each member: a [`TextRule`] or [`Fields`].
+/// The size of a list and the rule of each member: a [`TextRule`] or [`Fields`]. A list that is too
+/// long is reported alone, without its members.
 #[derive(Clone, Copy, Debug)]
 pub struct ListRule<R> {
     min: usize,
@@ -189,11 +191,11 @@ impl<R: Copy> ListRule<R> {
 impl Rule<List<Text<'_>>> for ListRule<TextRule> {
     fn check(&self, list: &List<Text<'_>>, check: &mut Check) {
         let shown = || format!("[{}]", joined(list.iter().map(|text| text.as_str())));
-        if !list.iter().all(|text| self.each.allows(text)) {
+        check.size(list.count(), (self.min, self.max), shown);
+        if list.count() <= self.max && !list.iter().all(|text| self.each.allows(text)) {
             let constraint = format!("Member must satisfy constraint: [{}]", self.each.summary());
             check.violation(Some(&shown()), &constraint);
         }
-        check.size(list.count(), (self.min, self.max), shown);
     }
 }
 
@@ -204,7 +206,13 @@ impl<T: Shape> Rule<List<Structure<T>>> for ListRule<Fields> {
             0 => "[]".to_owned(),
             count => format!("[{count} members]"),
         });
-        for (index, Structure(member)) in list.iter().enumerate() {
+        // Nothing is said of the members of a list that is too long.
+        let members = if list.count() <= self.max {
+            &**list
+        } else {
+            &[]
+        };
+        for (index, Structure(member)) in members.iter().enumerate() {
             if check.is_full() {
                 return;
             }
@@ -213,7 +221,8 @@ impl<T: Shape> Rule<List<Structure<T>>> for ListRule<Fields> {
     }
 }
 
-/// The size of a map from text to text, and the rules of its keys and values.
+/// The size of a map from text to text, and the rules of its keys and values. A map that is too
+/// large is reported alone.
 #[derive(Clone, Copy, Debug)]
 pub struct MapRule {
     min: usize,
@@ -243,6 +252,10 @@ impl Rule<Map<'_>> for MapRule {
                 .map(|(k, v)| format!("{}={}", bounded(k), bounded(v)));
             format!("{{{}}}", joined(entries))
         };
+        check.size(map.count(), (self.min, self.max), shown);
+        if map.count() > self.max {
+            return;
+        }
         if !map.keys().all(|key| self.key.allows(key)) {
             let constraint = format!("Map keys must satisfy constraint: [{}]", self.key.summary());
             check.violation(Some(&shown()), &constraint);
@@ -254,7 +267,6 @@ impl Rule<Map<'_>> for MapRule {
             );
             check.violation(Some(&shown()), &constraint);
         }
-        check.size(map.count(), (self.min, self.max), shown);
     }
 }
 
@@ -286,7 +298,7 @@ impl Check {
         if count < min {
             self.violation(Some(&shown()), &length_min_text(min));
         }
-        if max < count {
+        if count > max {
             self.violation(Some(&shown()), &length_max_text(max));
         }
     }
@@ -311,10 +323,10 @@ fn pattern_text(pattern: Pattern) -> String {
 fn joined<T: AsRef<str>>(items: impl Iterator<Item = T>) -> String {
     let mut text = String::new();
     for (index, item) in items.enumerate() {
-        if VALUE_CHARS_MAX < text.len() {
+        if text.len() > VALUE_CHARS_MAX {
             break;
         }
-        if 0 < index {
+        if index > 0 {
             text.push_str(", ");
         }
         text.push_str(&bounded(item.as_ref()));
