@@ -126,6 +126,9 @@ pub enum Expect {
 pub struct Committed {
     /// The place of each frame's first record, in the order of [`Transaction::appends`].
     pub positions: Vec<Position>,
+    /// When each frame reads as having arrived, in the same order: not before what is kept already
+    /// in its log.
+    pub arrivals: Vec<Timestamp>,
     /// The version of every row that was written.
     pub version: Version,
 }
@@ -345,6 +348,10 @@ pub trait Engine: Send + Sync {
 
     /// The position of the first frame that arrived at or after `at`; the tip if there is none.
     async fn seek_time(&self, log: LogId, at: Timestamp) -> Result<Position, StoreError>;
+
+    /// When the newest frame of all logs arrived; `None` if no log ever had one. Of logs that were
+    /// deleted nothing is known.
+    fn newest_arrival(&self) -> Option<Timestamp>;
 
     /// Ends a log: no append to it will ever go through again. Returns its tip. Sealing a sealed
     /// log changes nothing.

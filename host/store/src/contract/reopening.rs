@@ -81,12 +81,18 @@ pub async fn positions_versions_and_times_go_on_after_reopening(opener: &dyn Ope
     let mut engine = open(opener).await;
     let mut positions = Vec::new();
     let mut versions = Vec::new();
+    assert_eq!(engine.newest_arrival(), None);
     for round in 0..4 {
         let transaction = append_at(LOG, &round.to_string(), 1_000 - round);
-        positions.push(engine.commit(transaction).await.unwrap().positions[0]);
+        let committed = engine.commit(transaction).await.unwrap();
+        assert_eq!(committed.arrivals, [Timestamp(1_000)]);
+        positions.push(committed.positions[0]);
         versions.push(put(&engine, "a", "x").await.version);
         engine = reopen(opener, engine).await;
+        assert_eq!(engine.newest_arrival(), Some(Timestamp(1_000)));
     }
+    engine.commit(append_at(OTHER, "x", 2_000)).await.unwrap();
+    assert_eq!(engine.newest_arrival(), Some(Timestamp(2_000)));
     assert!(positions.is_sorted_by(|a, b| a < b), "{positions:?}");
     assert!(versions.is_sorted_by(|a, b| a < b), "{versions:?}");
     let frames = frames_from(&engine, LOG, Position::FIRST).await;

@@ -4,6 +4,7 @@ use std::io::IoSlice;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use types::Timestamp;
 
 use crate::embedded::format::{
     BLOCK_HEADER_BYTES, BlockHeader, FRAME_HEADER_BYTES, FrameHeader, LogChange, RowEntry,
@@ -64,8 +65,9 @@ impl Block {
         self.entries == 0
     }
 
-    /// Gives a frame the next places in its log and adds it.
-    pub fn append(&mut self, append: ResolvedAppend, epoch: u64) -> Position {
+    /// Gives a frame the next places in its log and adds it. Returns the first of them, and when
+    /// the frame reads as having arrived.
+    pub fn append(&mut self, append: ResolvedAppend, epoch: u64) -> (Position, Timestamp) {
         let ResolvedAppend {
             log,
             frame,
@@ -104,7 +106,7 @@ impl Block {
             chain,
             offset,
         });
-        position
+        (position, arrival)
     }
 
     /// Adds a row.

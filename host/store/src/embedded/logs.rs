@@ -188,6 +188,15 @@ impl Logs {
         by_id.get(&id).cloned().ok_or(StoreError::NoLog(id))
     }
 
+    /// When the newest durable frame of all logs arrived.
+    pub fn newest_arrival(&self) -> Option<Timestamp> {
+        let by_id = self.by_id.read().unwrap_or_else(PoisonError::into_inner);
+        let last = by_id.values().map(|log| log.state().durable);
+        last.filter(|last| last.next > Position::FIRST)
+            .map(|last| last.arrival)
+            .max()
+    }
+
     /// Adds a log unless there is one with its number; returns the one that is there then.
     pub fn add(&self, log: Log) -> Arc<Log> {
         let mut by_id = self.by_id.write().unwrap_or_else(PoisonError::into_inner);

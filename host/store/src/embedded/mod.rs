@@ -365,6 +365,10 @@ impl Engine for Embedded {
         reader::seek_time(&self.shared, &self.shared.logs.find(log)?, at).await
     }
 
+    fn newest_arrival(&self) -> Option<Timestamp> {
+        self.shared.logs.newest_arrival()
+    }
+
     async fn seal(&self, log: LogId) -> Result<Position, StoreError> {
         let sealed = self.shared.logs.find(log)?;
         self.change(vec![LogChange::Seal(log)]).await?;

@@ -189,10 +189,9 @@ impl Writer {
         let parts = request.appends.len() + request.writes.len() + request.changes.len();
         self.block.is_compound |= parts > 1;
         let epoch = self.shared.epoch;
-        let mut positions = Vec::with_capacity(request.appends.len());
-        for append in request.appends {
-            positions.push(self.block.append(append, epoch));
-        }
+        let appended = request.appends.into_iter();
+        let appended = appended.map(|append| self.block.append(append, epoch));
+        let (positions, arrivals) = appended.unzip();
         for TableWrite {
             table, key, value, ..
         } in request.writes
@@ -213,7 +212,12 @@ impl Writer {
             }
             self.block.change(change);
         }
-        (request.reply, Ok(Committed { positions, version }))
+        let committed = Committed {
+            positions,
+            arrivals,
+            version,
+        };
+        (request.reply, Ok(committed))
     }
 
     fn write_block(&mut self) -> Result<(), WriteFailure> {
