@@ -52,12 +52,13 @@ class Errors(unittest.TestCase):
             "put_records": {"Records": [{"Data": b"x", "PartitionKey": "a"}]},
             "remove_tags_from_stream": {"TagKeys": ["a"]},
         }
-        wanted = f"Stream {self.name} under account {ACCOUNT} not found."
+        stream = f"Stream {self.name} under account {ACCOUNT} not found."
+        shard = f"Shard {SHARD} in stream {self.name} under account {ACCOUNT} does not exist"
         for operation, members in calls.items():
             with self.subTest(operation):
                 code = "ResourceNotFoundException"
                 text = self.fails(code, operation, StreamName=self.name, **members)
-                self.assertEqual(text, wanted)
+                self.assertEqual(text, shard if operation == "get_shard_iterator" else stream)
 
     def test_a_name_is_given_once(self):
         self.stream()
@@ -195,8 +196,7 @@ class Errors(unittest.TestCase):
             with self.subTest(service, operation=operation):
                 status, answer = self.server.raw(operation, {}, service)
                 self.assertEqual(status, 400)
-                self.assertEqual(answer["__type"].split("#")[-1], "UnknownOperationException")
-                self.assertIn(f".{operation}'", answer["message"])
+                self.assertEqual(answer, {"__type": "UnknownOperationException"})
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ use store::disk::real::RealDisk;
 use store::disk::simulated::SimulatedDisk;
 use store::embedded::{Embedded, Options};
 use tempfile::TempDir;
-use types::{AccountId, ManualClock, Timestamp};
+use types::{AccountId, Clock, ManualClock, Timestamp};
 use wire::sigv4::SecretKey;
 
 use crate::Client;
@@ -61,6 +61,8 @@ pub struct Setting {
     pub plugin_limits: wasm::Limits,
     /// The endpoint that objects go to; `None`: a directory, see [`Service::buckets`].
     pub s3: Option<delivery::objects::S3Config>,
+    /// Sizes, counts and deadlines of the server.
+    pub limits: server::Limits,
 }
 
 impl Service {
@@ -134,6 +136,7 @@ impl Service {
             plugins: setting.plugins.clone(),
             plugin_limits: setting.plugin_limits,
             s3: setting.s3.clone(),
+            limits: setting.limits.clone(),
             credentials: credentials.collect(),
             ..Config::default()
         };
@@ -171,6 +174,16 @@ impl Service {
     /// Lets time pass.
     pub fn pass(&self, time: Duration) {
         self.clock.advance(time);
+    }
+
+    /// Sets the server's clock back or forward, while no time passes.
+    pub fn set_clock(&self, to: Timestamp) {
+        self.clock.set(to);
+    }
+
+    /// What the server's clock shows.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 }
 

@@ -42,6 +42,41 @@ async fn tags_are_added_and_replaced_by_key() {
 }
 
 #[tokio::test]
+async fn keys_that_begin_with_aws_are_not_for_clients() {
+    let service = Service::start().await;
+    let client = service.client();
+    client.create("orders", 1).await;
+    for key in ["aws:cloudformation:stack-name", "aws:", "AWS:x", "Aws:y"] {
+        for (operation, mut input) in [
+            ("AddTagsToStream", adding(json!({"a": "1", key: "x"}))),
+            ("CreateStream", json!({"ShardCount": 1, "Tags": {key: "x"}})),
+            (
+                "RemoveTagsFromStream",
+                json!({"StreamName": "orders", "TagKeys": [key]}),
+            ),
+        ] {
+            if operation == "CreateStream" {
+                input["StreamName"] = json!("tagged");
+            }
+            let refusal = client.refusal(operation, input).await;
+            assert_eq!(
+                refusal.code, "InvalidArgumentException",
+                "{operation} {key}"
+            );
+            assert!(refusal.message.contains("'aws:'"), "{refusal:?}");
+        }
+    }
+    client
+        .call(
+            "AddTagsToStream",
+            adding(json!({"aws": "1", "my:aws:key": "2"})),
+        )
+        .await;
+    assert_eq!(tags(&client).await.as_array().unwrap().len(), 2);
+    service.stop().await;
+}
+
+#[tokio::test]
 async fn a_stream_has_at_most_50_tags() {
     let service = Service::start().await;
     let client = service.client();

@@ -73,7 +73,7 @@ async fn tags_come_with_the_stream() {
 async fn more_shards_than_an_account_may_have_are_refused() {
     let service = Service::start().await;
     let client = service.client();
-    let too_many = types::limits::SHARDS_PER_ACCOUNT_MAX + 1;
+    let too_many = types::limits::SHARDS_PER_REGION_MAX + 1;
     let input = json!({"StreamName": "vast", "ShardCount": too_many});
     assert_eq!(
         client.code("CreateStream", input).await,

@@ -87,6 +87,28 @@ async fn millis_behind_latest_is_the_age_of_what_was_not_read() {
     service.stop().await;
 }
 
+/// A consumer that takes 0 for the tip stopped before it had read all: 300 records arrive in one
+/// millisecond, the clock stands still, and all but the last have others behind them.
+#[tokio::test]
+async fn millis_behind_latest_is_0_at_the_tip_and_nowhere_else() {
+    let (service, client) = with_stream().await;
+    let record = json!({"Data": "eA==", "PartitionKey": "a"});
+    for _ in 0..2 {
+        let input = json!({"StreamName": "orders", "Records": vec![record.clone(); 150]});
+        client.call("PutRecords", input).await;
+    }
+    let mut iterator = oldest(&client).await;
+    for left in (0..300).rev() {
+        let input = json!({"ShardIterator": iterator, "Limit": 1});
+        let answer = client.call("GetRecords", input).await;
+        assert_eq!(answer["Records"].as_array().unwrap().len(), 1);
+        let behind = answer["MillisBehindLatest"].as_u64().unwrap();
+        assert_eq!(behind == 0, left == 0, "{behind} with {left} left");
+        iterator = answer["NextShardIterator"].as_str().unwrap().to_owned();
+    }
+    service.stop().await;
+}
+
 #[tokio::test]
 async fn an_iterator_can_be_used_for_five_minutes() {
     let (service, client) = with_stream().await;

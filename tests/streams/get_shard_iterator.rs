@@ -133,19 +133,64 @@ async fn what_does_not_fit_the_kind_is_refused() {
 async fn a_shard_that_is_not_there_is_named() {
     let (service, _) = with_three_records().await;
     let place = format!("in stream orders under account {ACCOUNT}");
-    let cases = [
+    for (shard, text) in [
         (
-            shard_id(1),
+            "shardId-1",
             format!("Shard {} {place} does not exist", shard_id(1)),
         ),
+        ("1", format!("Shard {} {place} does not exist", shard_id(1))),
         (
-            "no-shard".to_owned(),
+            "no-shard",
             format!("Could not find shard no-shard {place}."),
         ),
-    ];
-    for (shard, text) in cases {
+        (
+            "shardId-002147483648",
+            format!("Could not find shard shardId-002147483648 {place}."),
+        ),
+    ] {
         let input = json!({
             "StreamName": "orders", "ShardId": shard, "ShardIteratorType": "LATEST",
+        });
+        let refusal = service.client().refusal("GetShardIterator", input).await;
+        assert_eq!(refusal.code, "ResourceNotFoundException");
+        assert_eq!(refusal.message, text);
+    }
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn the_name_of_a_shard_is_read_as_a_number() {
+    let (service, _) = with_three_records().await;
+    let client = service.client();
+    for shard in ["shardId-0", "x-0", "0", "-00", "shardId-000000000000"] {
+        let input = json!({
+            "StreamName": "orders", "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON",
+        });
+        let iterator = client.call("GetShardIterator", input).await["ShardIterator"].clone();
+        let input = json!({"ShardIterator": iterator});
+        let records = client.call("GetRecords", input).await["Records"].clone();
+        assert_eq!(records.as_array().unwrap().len(), 3, "{shard}");
+    }
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn in_a_stream_that_is_not_there_it_is_the_shard_that_is_missed() {
+    let service = Service::start().await;
+    let place = format!("in stream gone under account {ACCOUNT}");
+    for (shard, text) in [
+        (
+            "shardId-7",
+            format!("Shard {} {place} does not exist", shard_id(7)),
+        ),
+        (
+            "no-shard",
+            format!("Could not find shard no-shard {place}."),
+        ),
+    ] {
+        // The arguments, which do not fit either, are looked at last.
+        let input = json!({
+            "StreamName": "gone", "ShardId": shard, "ShardIteratorType": "AT_SEQUENCE_NUMBER",
         });
         let refusal = service.client().refusal("GetShardIterator", input).await;
         assert_eq!(refusal.code, "ResourceNotFoundException");
@@ -186,11 +231,16 @@ async fn the_sixth_iterator_of_a_shard_within_a_second_is_throttled() {
 #[tokio::test]
 async fn a_dry_run_gives_no_iterator() {
     let (service, _) = with_three_records().await;
-    let input = json!({
-        "StreamName": "orders", "ShardId": shard_id(0), "ShardIteratorType": "LATEST",
-        "DryRun": true,
-    });
-    let code = service.client().code("GetShardIterator", input).await;
-    assert_eq!(code, "DryRunOperationException");
+    for (kind, wanted) in [
+        ("LATEST", "DryRunOperationException"),
+        ("AT_SEQUENCE_NUMBER", "InvalidArgumentException"),
+    ] {
+        let input = json!({
+            "StreamName": "orders", "ShardId": shard_id(0), "ShardIteratorType": kind,
+            "DryRun": true,
+        });
+        let code = service.client().code("GetShardIterator", input).await;
+        assert_eq!(code, wanted);
+    }
     service.stop().await;
 }

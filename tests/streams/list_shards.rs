@@ -43,8 +43,13 @@ async fn shards_come_in_pages_by_token() {
 #[tokio::test]
 async fn listing_starts_after_the_shard_that_is_named() {
     let service = with_shards(3).await;
-    let input = json!({"StreamName": "orders", "ExclusiveStartShardId": shard_id(1)});
-    assert_eq!(ids(&service.client(), input).await, [shard_id(2)]);
+    for name in [&*shard_id(1), "shardId-1", "1"] {
+        let input = json!({"StreamName": "orders", "ExclusiveStartShardId": name});
+        assert_eq!(ids(&service.client(), input).await, [shard_id(2)]);
+    }
+    let input = json!({"StreamName": "orders", "ExclusiveStartShardId": "no-shard"});
+    let code = service.client().code("ListShards", input).await;
+    assert_eq!(code, "ResourceNotFoundException");
     service.stop().await;
 }
 

@@ -19,7 +19,10 @@ mod list_tags_for_stream;
 mod naming;
 mod put_record;
 mod put_records;
+mod refusals;
 mod remove_tags_from_stream;
+mod retention;
+mod sequence_numbers;
 
 /// One hour and a little.
 const OVER_AN_HOUR: std::time::Duration = std::time::Duration::from_secs(3_601);

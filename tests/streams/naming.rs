@@ -59,7 +59,13 @@ async fn a_stream_that_is_not_there_is_named_in_the_error() {
             .refusal(operation, with(&input, "StreamName", "gone"))
             .await;
         assert_eq!(refusal.code, "ResourceNotFoundException", "{operation}");
-        let wanted = format!("Stream gone under account {ACCOUNT} not found.");
+        let wanted = match operation {
+            "GetShardIterator" => format!(
+                "Shard {} in stream gone under account {ACCOUNT} does not exist",
+                shard_id(0)
+            ),
+            _ => format!("Stream gone under account {ACCOUNT} not found."),
+        };
         assert_eq!(refusal.message, wanted, "{operation}");
     }
     service.stop().await;
@@ -115,6 +121,36 @@ async fn the_arn_of_another_account_is_denied() {
     let code = "AccessDeniedException";
     every_operation_is_refused(&service.client(), "StreamARN", &foreign, code).await;
     assert_eq!(other.summary("orders").await["StreamStatus"], "ACTIVE");
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn an_arn_names_the_partition_of_its_region_and_no_other() {
+    let service = Service::start().await;
+    for (region, partition, foreign) in [
+        ("eu-central-1", "aws", "aws-cn"),
+        ("cn-north-1", "aws-cn", "aws"),
+        ("us-gov-west-1", "aws-us-gov", "aws"),
+        ("us-iso-east-1", "aws-iso", "aws-iso-b"),
+        ("us-isob-east-1", "aws-iso-b", "aws-iso"),
+        ("eu-isoe-west-1", "aws-iso-e", "aws"),
+        ("us-isof-south-1", "aws-iso-f", "aws"),
+        ("eusc-de-east-1", "aws-eusc", "aws"),
+    ] {
+        let client = service.client().in_region(region);
+        client.create("orders", 1).await;
+        let arn =
+            |partition: &str| format!("arn:{partition}:kinesis:{region}:{ACCOUNT}:stream/orders");
+        let shown = client.summary("orders").await["StreamARN"].clone();
+        assert_eq!(shown, arn(partition));
+        let input = json!({"StreamARN": arn(partition)});
+        client.call("DescribeStreamSummary", input).await;
+        for (operation, input) in operations() {
+            let input = with(&input, "StreamARN", &arn(foreign));
+            let code = client.code(operation, input).await;
+            assert_eq!(code, "InvalidArgumentException", "{operation}");
+        }
+    }
     service.stop().await;
 }
 

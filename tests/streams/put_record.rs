@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use millrace_tests::{ACCOUNT, Service, shard_id};
 use serde_json::{Value, json};
+use types::Timestamp;
 use types::limits::{RECORD_BYTES_MAX, SHARD_WRITE_RECORDS_PER_SECOND};
 
 /// Base64 of `bytes` zero bytes, `bytes` divisible by 3.
@@ -37,13 +38,59 @@ async fn sequence_numbers_of_a_shard_rise() {
     let service = Service::start().await;
     let client = service.client();
     client.create("orders", 1).await;
-    let mut last = 0_u128;
+    let mut last = String::new();
     for _ in 0..20 {
         let put = client.put("orders", "eA==").await;
-        let number: u128 = put["SequenceNumber"].as_str().unwrap().parse().unwrap();
+        let number = put["SequenceNumber"].as_str().unwrap().to_owned();
         assert!(last < number);
         last = number;
+        service.pass(Duration::from_millis(400));
     }
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_record_that_shall_come_after_another_names_any_number_of_the_service() {
+    let service = Service::start().await;
+    let client = service.client();
+    client.create("orders", 1).await;
+    let put = |after: &str| {
+        json!({
+            "StreamName": "orders", "Data": "eA==", "PartitionKey": "a",
+            "SequenceNumberForOrdering": after,
+        })
+    };
+    let own = client.put("orders", "eA==").await["SequenceNumber"].clone();
+    let own = own.as_str().unwrap();
+    // The first of the last two is one of AWS's, of 2018; the other is one of its oldest layout.
+    let foreign = "49590338271490256608559692538361571095921575989136588898";
+    let oldest = "21269319989741826081360214168359141376";
+    for number in ["0", "5", own, foreign, oldest] {
+        client.call("PutRecord", put(number)).await;
+    }
+    // Beyond the top, and below it; of a version that there is not; a record of the year 2500.
+    let beyond = "98079714615416886934934209737619787751599303819750539264";
+    let below = "49039857307708443467467104868809893875799651909875269632";
+    let no_version = "49590338271490256608559692538361571095921575989136588900";
+    let future = "49590338271490256608559692538361572089255795104310886498";
+    for number in [
+        beyond,
+        below,
+        no_version,
+        future,
+        "12345678901234567890123456789012345678901",
+    ] {
+        let refusal = client.refusal("PutRecord", put(number)).await;
+        assert_eq!(refusal.code, "InvalidArgumentException", "{number}");
+        let wanted = format!(
+            "ExclusiveMinimumSequenceNumber {number} used in PutRecord on stream orders under \
+             account {ACCOUNT} is invalid."
+        );
+        assert_eq!(refusal.message, wanted);
+    }
+    // A clock that was set back makes none of ours a number of the future.
+    service.set_clock(Timestamp(service.now().0 - 60_000));
+    client.call("PutRecord", put(own)).await;
     service.stop().await;
 }
 
@@ -171,6 +218,35 @@ async fn a_shard_takes_1000_records_a_second_and_the_next_second_again() {
     assert_eq!(refusal.message, format!("Rate exceeded for {place}."));
     service.pass(Duration::from_secs(1));
     client.call("PutRecord", one).await;
+    service.stop().await;
+}
+
+/// A time service that sets the clock back by a minute used to throttle every shard for as long.
+#[tokio::test]
+async fn a_clock_that_is_set_back_throttles_nobody() {
+    let service = Service::start_throttled().await;
+    let client = service.client();
+    client.create("orders", 1).await;
+    let record = json!({"Data": "eA==", "PartitionKey": "a"});
+    let half = SHARD_WRITE_RECORDS_PER_SECOND as usize / 2;
+    let input = json!({"StreamName": "orders", "Records": vec![record; half]});
+    let iterator = client
+        .iterator("orders", json!({"ShardIteratorType": "TRIM_HORIZON"}))
+        .await;
+    for _ in 0..3 {
+        for _ in 0..2 {
+            let answer = client.call("PutRecords", input.clone()).await;
+            assert_eq!(answer["FailedRecordCount"], 0);
+        }
+        let answer = client.call("PutRecords", input.clone()).await;
+        assert_eq!(answer["FailedRecordCount"], half, "the limit holds");
+        for _ in 0..5 {
+            let input = json!({"ShardIterator": iterator, "Limit": 1});
+            client.call("GetRecords", input).await;
+        }
+        service.set_clock(Timestamp(service.now().0 - 60_000));
+        service.pass(Duration::from_secs(1));
+    }
     service.stop().await;
 }
 

@@ -1,6 +1,9 @@
-//! What the server takes before it says no: sizes, counts and deadlines of its network side.
+//! What the server takes before it says no: sizes, counts and deadlines of its network side, and
+//! what an account may have.
 
 use std::time::Duration;
+
+use types::limits::{SHARDS_PER_ACCOUNT_MAX, STREAMS_PER_ACCOUNT_MAX};
 
 /// Headers of one request.
 pub(crate) const HEADERS_MAX: usize = 64;
@@ -37,6 +40,11 @@ pub struct Limits {
     /// request that would go over it
     /// is refused with status 503; clients of AWS try again.
     pub in_flight_bytes_max: usize,
+    /// Streams of one account in all regions. A CreateStream that would go over it is refused with
+    /// LimitExceededException.
+    pub streams_per_account_max: usize,
+    /// Open shards of one account in all regions; the same.
+    pub shards_per_account_max: usize,
     /// From the accepted connection to its first byte.
     pub first_byte: Duration,
     /// From a request's first byte to the end of its headers (HTTP/1.1).
@@ -64,6 +72,8 @@ impl Default for Limits {
             // escaped, and what JSON puts around them.
             request_bytes_max: 16 * 1024 * 1024,
             in_flight_bytes_max: 256 * 1024 * 1024,
+            streams_per_account_max: STREAMS_PER_ACCOUNT_MAX,
+            shards_per_account_max: SHARDS_PER_ACCOUNT_MAX,
             first_byte: Duration::from_secs(5),
             head: Duration::from_secs(10),
             idle: Duration::from_secs(75),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use delivery::objects::{LocalObjects, ObjectError, Objects, S3Objects};
 use delivery::{Delivery, Foundations};
 use store::Engine;
-use streams::{OpenError, Options, Streams};
+use streams::{AccountLimits, OpenError, Options, Streams};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -116,6 +116,10 @@ pub async fn start_unless(
     let process = getrandom::u64().map_err(|error| StartError::Random(error.to_string()))?;
     let options = Options {
         throttle: config.throttle,
+        limits: AccountLimits {
+            streams_max: config.limits.streams_per_account_max,
+            shards_max: config.limits.shards_per_account_max,
+        },
     };
     let streams = Streams::open(Arc::clone(&engine), Arc::clone(&clock), options)
         .await

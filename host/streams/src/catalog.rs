@@ -17,11 +17,13 @@ use std::time::Duration;
 use store::{CommitError, Engine, Expect, LogId, StoreError, TableWrite, Transaction, Version};
 use tokio::sync::{mpsc, oneshot};
 use types::limits::{
-    RETENTION_HOURS_DEFAULT, SHARDS_PER_ACCOUNT_MAX, STREAMS_CREATING_MAX, TAGS_PER_RESOURCE_MAX,
+    RETENTION_HOURS_DEFAULT, SHARDS_PER_REGION_MAX, STREAMS_CREATING_MAX, TAGS_PER_RESOURCE_MAX,
 };
-use types::{Caller, Clock, Generation, HashKeyRange, ShardId, StreamArn};
+use types::{Clock, HashKeyRange, Region, Second, ShardId, StreamArn, Timestamp};
 
+use crate::AccountLimits;
 use crate::directory::Directory;
+use crate::retention_clock::RetentionClock;
 use crate::rows::{self, Loaded, Numbers};
 use crate::shard::ShardFacts;
 use crate::stream::{Mode, ShardMap, Status, Stream, StreamId};
@@ -30,6 +32,9 @@ use crate::stream::{Mode, ShardMap, Status, Stream, StreamId};
 const CHANGES_WAITING_MAX: usize = 1_000;
 /// How long the task waits before it tries an unfinished creation or deletion again.
 const ROLL_FORWARD_PERIOD: Duration = Duration::from_secs(1);
+
+/// The version of a row that was removed: nobody will expect it.
+const REMOVED: Version = Version(0);
 
 /// What CreateStream asks for.
 #[derive(Clone, Debug)]
@@ -69,11 +74,11 @@ pub enum ChangeError {
     /// The stream is not ACTIVE.
     NotActive(Status),
     /// The account would have more shards than it may.
-    OverShards {
-        /// How many it has.
-        current: usize,
-        /// How many more were asked for.
-        wanted: u32,
+    OverShards(OverShards),
+    /// The account has as many streams as it may, in all regions.
+    OverStreams {
+        /// How many that is.
+        limit: usize,
     },
     /// The account creates as many streams as it may at a time.
     OverCreating,
@@ -97,6 +102,19 @@ pub enum ChangeError {
     Commit(CommitError),
     /// The server is shutting down.
     Closing,
+}
+
+/// More shards than an account may have.
+#[derive(Clone, Debug)]
+pub struct OverShards {
+    /// The limit is of this region alone; `None`: of all regions together.
+    pub region: Option<Region>,
+    /// How many shards there are.
+    pub current: usize,
+    /// How many there may be.
+    pub limit: usize,
+    /// How many more were asked for.
+    pub wanted: u32,
 }
 
 impl From<StoreError> for ChangeError {
@@ -149,11 +167,18 @@ impl Catalog {
     }
 }
 
+/// What the task works with.
+pub struct Ground {
+    pub engine: Arc<dyn Engine>,
+    pub clock: Arc<dyn Clock>,
+    pub retention_clock: Arc<RetentionClock>,
+    pub directory: Arc<Directory>,
+    pub limits: AccountLimits,
+}
+
 /// The owner of all changes.
 pub struct CatalogTask {
-    engine: Arc<dyn Engine>,
-    clock: Arc<dyn Clock>,
-    directory: Arc<Directory>,
+    ground: Ground,
     inbox: mpsc::Receiver<Change>,
     numbers: Numbers,
     numbers_version: Option<Version>,
@@ -169,24 +194,17 @@ impl fmt::Debug for CatalogTask {
 
 impl CatalogTask {
     /// A task over what was loaded, and the way to it.
-    pub fn new(
-        engine: Arc<dyn Engine>,
-        clock: Arc<dyn Clock>,
-        directory: Arc<Directory>,
-        loaded: Loaded,
-    ) -> (Catalog, Self) {
+    pub fn new(ground: Ground, loaded: Loaded) -> (Catalog, Self) {
         let (sender, inbox) = mpsc::channel(CHANGES_WAITING_MAX);
         let mut unfinished = VecDeque::new();
         for stream in loaded.streams {
             if stream.status != Status::Active {
                 unfinished.push_back(stream.arn.clone());
             }
-            directory.put(stream);
+            ground.directory.put(stream);
         }
         let task = Self {
-            engine,
-            clock,
-            directory,
+            ground,
             inbox,
             numbers: loaded.numbers,
             numbers_version: loaded.numbers_version,
@@ -260,7 +278,7 @@ impl CatalogTask {
     }
 
     async fn finish(&mut self, arn: &StreamArn) -> Result<(), ChangeError> {
-        let Some(stream) = self.directory.at(arn) else {
+        let Some(stream) = self.ground.directory.at(arn) else {
             return Ok(());
         };
         let logs: Vec<_> = stream
@@ -272,17 +290,17 @@ impl CatalogTask {
         match stream.status {
             Status::Active => {}
             Status::Creating => {
-                self.engine.create_logs(&logs).await?;
+                self.ground.engine.create_logs(&logs).await?;
                 let mut active = Stream::clone(&stream);
                 active.status = Status::Active;
                 self.replace(active, Vec::new()).await?;
             }
             Status::Deleting => {
-                self.engine.delete_logs(&logs).await?;
+                self.ground.engine.delete_logs(&logs).await?;
                 let mut writes = rows::shard_removals(&stream);
                 writes.push(rows::stream_removal(&stream));
                 self.commit(writes).await?;
-                self.directory.remove(arn);
+                self.ground.directory.remove(arn);
             }
         }
         tracing::info!(stream = %arn, from = stream.status.as_str(), "a stream changed its state");
@@ -290,26 +308,11 @@ impl CatalogTask {
     }
 
     async fn create(&mut self, new: NewStream) -> Result<(), ChangeError> {
-        if self.directory.at(&new.arn).is_some() {
+        if self.ground.directory.at(&new.arn).is_some() {
             return Err(ChangeError::Exists);
         }
-        let owner = Caller {
-            account: new.arn.account,
-            region: new.arn.region.clone(),
-        };
-        let (shards, creating) = self.directory.usage(&owner);
-        let wanted = usize::try_from(new.shard_count).unwrap_or(usize::MAX);
-        let allowed = usize::try_from(SHARDS_PER_ACCOUNT_MAX).unwrap_or(usize::MAX);
-        if allowed < shards.saturating_add(wanted) {
-            return Err(ChangeError::OverShards {
-                current: shards,
-                wanted: new.shard_count,
-            });
-        }
-        if STREAMS_CREATING_MAX <= creating {
-            return Err(ChangeError::OverCreating);
-        }
-        if TAGS_PER_RESOURCE_MAX < new.tags.len() {
+        self.check_limits(&new)?;
+        if new.tags.len() > TAGS_PER_RESOURCE_MAX {
             return Err(ChangeError::OverTags);
         }
         let numbers = Numbers {
@@ -325,8 +328,40 @@ impl CatalogTask {
         Ok(())
     }
 
+    fn check_limits(&self, new: &NewStream) -> Result<(), ChangeError> {
+        let AccountLimits {
+            streams_max,
+            shards_max,
+        } = self.ground.limits;
+        let usage = self.ground.directory.usage(&new.arn);
+        let wanted = new.shard_count;
+        let region = Some(new.arn.region.clone());
+        for (region, current, limit) in [
+            (region, usage.shards_in_region, SHARDS_PER_REGION_MAX),
+            (None, usage.shards, shards_max),
+        ] {
+            let left = limit.saturating_sub(current);
+            if usize::try_from(wanted).is_ok_and(|wanted| wanted <= left) {
+                continue;
+            }
+            return Err(ChangeError::OverShards(OverShards {
+                region,
+                current,
+                limit,
+                wanted,
+            }));
+        }
+        if usage.streams >= streams_max {
+            return Err(ChangeError::OverStreams { limit: streams_max });
+        }
+        if usage.creating_in_region >= STREAMS_CREATING_MAX {
+            return Err(ChangeError::OverCreating);
+        }
+        Ok(())
+    }
+
     fn new_stream(&self, new: NewStream) -> Stream {
-        let now = self.clock.now();
+        let now = self.ground.clock.now();
         let ranges = HashKeyRange::split_evenly(new.shard_count);
         let shards = (0..).zip(ranges).map(|(number, range)| ShardFacts {
             id: ShardId(number),
@@ -334,9 +369,9 @@ impl CatalogTask {
             log: LogId(self.numbers.log + u64::from(number)),
             parent: None,
             adjacent_parent: None,
-            generation: Generation::FIRST,
+            created: Second::of_shard(now, []),
             opened_at: now,
-            closed: None,
+            closed_at: None,
         });
         Stream {
             id: StreamId(self.numbers.stream),
@@ -344,6 +379,7 @@ impl CatalogTask {
             mode: new.mode,
             created_at: now,
             retention_hours: RETENTION_HOURS_DEFAULT,
+            expired_before: Timestamp(0),
             record_bytes_max: new.record_bytes_max,
             tags: new.tags,
             shards: Arc::new(ShardMap::of_facts(shards)),
@@ -354,7 +390,7 @@ impl CatalogTask {
     }
 
     async fn mark_deleting(&mut self, arn: &StreamArn) -> Result<(), ChangeError> {
-        let stream = self.directory.at(arn).ok_or(ChangeError::NotFound)?;
+        let stream = self.ground.directory.at(arn).ok_or(ChangeError::NotFound)?;
         if stream.status == Status::Deleting {
             return Err(ChangeError::NotActive(Status::Deleting));
         }
@@ -364,11 +400,12 @@ impl CatalogTask {
     }
 
     async fn edit(&mut self, arn: &StreamArn, edit: Edit) -> Result<(), ChangeError> {
-        let stream = self.directory.at(arn).ok_or(ChangeError::NotFound)?;
+        let stream = self.ground.directory.at(arn).ok_or(ChangeError::NotFound)?;
         if stream.status != Status::Active {
             return Err(ChangeError::NotActive(stream.status));
         }
-        let edited = edited(&stream, edit)?;
+        let expired_before = stream.cutoff(self.ground.retention_clock.look());
+        let edited = edited(&stream, edit, expired_before)?;
         self.replace(edited, Vec::new()).await
     }
 
@@ -388,7 +425,7 @@ impl CatalogTask {
         writes.push(rows::stream_write(&stream, expect)?);
         let version = self.commit(writes).await?;
         stream.version = version;
-        self.directory.put(stream);
+        self.ground.directory.put(stream);
         Ok(version)
     }
 
@@ -400,39 +437,41 @@ impl CatalogTask {
             appends: Vec::new(),
             writes,
         };
-        match (self.engine.commit(transaction).await, last) {
+        match (self.ground.engine.commit(transaction).await, last) {
             (Ok(committed), _) => Ok(committed.version),
             (Err(error @ CommitError::Unknown(_)), Some(write)) => {
-                let row = self.engine.get(write.table, &write.key).await?;
-                let there = row.as_ref().map(|row| &row.value) == write.value.as_ref();
-                match there {
-                    true => Ok(row.map_or(Version(0), |row| row.version)),
-                    false => Err(ChangeError::Commit(error)),
+                let row = self.ground.engine.get(write.table, &write.key).await?;
+                if row.as_ref().map(|row| &row.value) != write.value.as_ref() {
+                    return Err(ChangeError::Commit(error));
                 }
+                Ok(row.map_or(REMOVED, |row| row.version))
             }
             (Err(error), _) => Err(ChangeError::Commit(error)),
         }
     }
 }
 
-fn edited(stream: &Stream, edit: Edit) -> Result<Stream, ChangeError> {
+/// The stream after an edit; records that arrived before `expired_before` have expired until now.
+fn edited(stream: &Stream, edit: Edit, expired_before: Timestamp) -> Result<Stream, ChangeError> {
     let mut edited = stream.clone();
     let current = stream.retention_hours;
     match edit {
         Edit::IncreaseRetention(wanted) if wanted < current => {
             return Err(ChangeError::RetentionIsLonger { current, wanted });
         }
-        Edit::DecreaseRetention(wanted) if current < wanted => {
+        Edit::DecreaseRetention(wanted) if wanted > current => {
             return Err(ChangeError::RetentionIsShorter { current, wanted });
         }
         Edit::IncreaseRetention(hours) | Edit::DecreaseRetention(hours) => {
             edited.retention_hours = hours;
+            edited.expired_before = expired_before;
         }
         Edit::AddTags(tags) => edited.tags.extend(tags),
         Edit::RemoveTags(keys) => edited.tags.retain(|key, _| !keys.contains(key)),
     }
-    match edited.tags.len() <= TAGS_PER_RESOURCE_MAX {
-        true => Ok(edited),
-        false => Err(ChangeError::OverTags),
+    if edited.tags.len() <= TAGS_PER_RESOURCE_MAX {
+        Ok(edited)
+    } else {
+        Err(ChangeError::OverTags)
     }
 }

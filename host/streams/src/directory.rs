@@ -15,6 +15,19 @@ type Names = BTreeMap<StreamName, Arc<Stream>>;
 #[derive(Default)]
 pub struct Directory(RwLock<HashMap<Caller, Names>>);
 
+/// What an account has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Streams in all regions, whatever their status.
+    pub streams: usize,
+    /// Open shards in all regions.
+    pub shards: usize,
+    /// Open shards in the region that was asked about.
+    pub shards_in_region: usize,
+    /// Streams that are being created there.
+    pub creating_in_region: usize,
+}
+
 impl Directory {
     /// The stream of that name of this caller.
     pub fn find(&self, caller: &Caller, name: &str) -> Option<Arc<Stream>> {
@@ -49,17 +62,23 @@ impl Directory {
             .collect()
     }
 
-    /// How many shards are open, and how many streams are being created, of one caller.
-    pub fn usage(&self, caller: &Caller) -> (usize, usize) {
-        let streams = self.read();
-        let Some(names) = streams.get(caller) else {
-            return (0, 0);
-        };
-        let shards = names.values().map(|stream| stream.shards.open_count());
-        let creating = names
-            .values()
-            .filter(|stream| stream.status == Status::Creating);
-        (shards.sum(), creating.count())
+    /// What the account of an address has, in its region and elsewhere.
+    pub fn usage(&self, arn: &StreamArn) -> Usage {
+        let mut usage = Usage::default();
+        for (caller, names) in &*self.read() {
+            if caller.account != arn.account {
+                continue;
+            }
+            let shards: usize = names.values().map(|s| s.shards.open_count()).sum();
+            usage.streams += names.len();
+            usage.shards += shards;
+            if caller.region == arn.region {
+                let creating = names.values().filter(|s| s.status == Status::Creating);
+                usage.shards_in_region = shards;
+                usage.creating_in_region = creating.count();
+            }
+        }
+        usage
     }
 
     /// Puts a stream in the place of what had its address.

@@ -1,11 +1,11 @@
 //! Shard iterators: a client's short-lived token for a place in a shard.
 //!
 //! ```text
-//! version u8 | account u64 | stream u64 | shard u32 | kind u8 | value u64 | index u16
-//!   | issued at u64 | stream name                    all numbers big-endian, then sealed
+//! version u8 | account u64 | stream u64 | shard u32 | kind u8 | value u64 | issued at u64
+//!   | stream name                                    all numbers big-endian, then sealed
 //! ```
 //!
-//! With the longest name that is 184 bytes and 248 characters, well below the model's 512.
+//! With the longest name that is 182 bytes and 244 characters, well below the model's 512.
 
 use store::Position;
 use types::limits::ITERATOR_LIFETIME;
@@ -14,49 +14,22 @@ use types::{AccountId, ShardId, StreamName, Timestamp};
 use crate::seal::{Purpose, SealingKey};
 use crate::stream::StreamId;
 
-const VERSION: u8 = 1;
-const AT_PLACE: u8 = 1;
+const VERSION: u8 = 2;
+const AT_RECORD: u8 = 1;
 const AT_TIME: u8 = 2;
 
 /// Where reading goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
-    /// At a record: the `index`-th after the one at `position`, or the first that is kept later.
-    Place {
-        /// The first record of the frame that it was found in.
-        position: Position,
-        /// How many records of the log lie between.
-        index: u16,
-    },
+    /// At the record of this place in the shard's log, or the first that is kept after it.
+    Record(Position),
     /// At the first record that arrived at or after this.
     Time(Timestamp),
 }
 
 impl Start {
     /// The oldest record that is kept.
-    pub const TRIM_HORIZON: Self = Self::Place {
-        position: Position::FIRST,
-        index: 0,
-    };
-
-    /// The place of its record in the log; of a time nobody knows it yet.
-    pub fn place(self) -> Option<Position> {
-        match self {
-            Self::Place { position, index } => Some(position.after(index)),
-            Self::Time(_) => None,
-        }
-    }
-
-    /// The record after the `index`-th of the frame at `position`.
-    pub fn after(position: Position, index: u16) -> Self {
-        match index.checked_add(1) {
-            Some(index) => Self::Place { position, index },
-            None => Self::Place {
-                position: position.after(index).after(1),
-                index: 0,
-            },
-        }
-    }
+    pub const TRIM_HORIZON: Self = Self::Record(Position::FIRST);
 }
 
 /// What an iterator says.
@@ -79,9 +52,9 @@ pub struct ShardIterator {
 impl ShardIterator {
     /// The token for a client.
     pub fn seal(&self, key: &SealingKey) -> String {
-        let (kind, value, index) = match self.start {
-            Start::Place { position, index } => (AT_PLACE, position.0, index),
-            Start::Time(at) => (AT_TIME, at.0, 0),
+        let (kind, value) = match self.start {
+            Start::Record(position) => (AT_RECORD, position.0),
+            Start::Time(at) => (AT_TIME, at.0),
         };
         let mut payload = vec![VERSION];
         payload.extend_from_slice(&self.account.number().to_be_bytes());
@@ -89,7 +62,6 @@ impl ShardIterator {
         payload.extend_from_slice(&self.shard.0.to_be_bytes());
         payload.push(kind);
         payload.extend_from_slice(&value.to_be_bytes());
-        payload.extend_from_slice(&index.to_be_bytes());
         payload.extend_from_slice(&self.issued_at.0.to_be_bytes());
         payload.extend_from_slice(self.name.as_str().as_bytes());
         key.seal(Purpose::Iterator, &payload)
@@ -108,13 +80,9 @@ impl ShardIterator {
         let (shard, rest) = rest.split_first_chunk()?;
         let (&[kind], rest) = rest.split_first_chunk()?;
         let (value, rest) = take_u64(rest)?;
-        let (index, rest) = rest.split_first_chunk()?;
         let (issued_at, name) = take_u64(rest)?;
         let start = match (version, kind) {
-            (VERSION, AT_PLACE) => Start::Place {
-                position: Position(value),
-                index: u16::from_be_bytes(*index),
-            },
+            (VERSION, AT_RECORD) => Start::Record(Position(value)),
             (VERSION, AT_TIME) => Start::Time(Timestamp(value)),
             _ => return None,
         };
@@ -130,7 +98,7 @@ impl ShardIterator {
 
     /// Whether it can no longer be used.
     pub fn is_expired(&self, now: Timestamp) -> bool {
-        ITERATOR_LIFETIME < now.since(self.issued_at)
+        now.since(self.issued_at) > ITERATOR_LIFETIME
     }
 }
 
@@ -163,24 +131,13 @@ mod tests {
         let key = SealingKey::new([1; 32]);
         for start in [
             Start::TRIM_HORIZON,
-            Start::after(Position(u64::MAX - 1), u16::MAX),
+            Start::Record(Position(u64::MAX)),
             Start::Time(Timestamp(5)),
         ] {
             let token = iterator(start).seal(&key);
             assert!(token.len() <= ITERATOR_CHARS_MAX, "{}", token.len());
             assert_eq!(ShardIterator::open(&key, &token), Some(iterator(start)));
         }
-    }
-
-    #[test]
-    fn after_the_last_index_comes_the_next_record() {
-        assert_eq!(
-            Start::after(Position(4), u16::MAX),
-            Start::Place {
-                position: Position(4 + 65_535 + 1),
-                index: 0
-            }
-        );
     }
 
     #[test]
@@ -192,7 +149,7 @@ mod tests {
         for length in 0..=fixed {
             assert_eq!(ShardIterator::parse(&payload[..length]), None);
         }
-        for (at, byte) in [(0, 2), (21, 3)] {
+        for (at, byte) in [(0, 1), (21, 3)] {
             let mut other = payload.clone();
             other[at] = byte;
             assert_eq!(ShardIterator::parse(&other), None);

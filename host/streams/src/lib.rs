@@ -18,6 +18,7 @@ mod reader;
 #[cfg(test)]
 mod resharded_tests;
 mod retention;
+mod retention_clock;
 mod rows;
 mod seal;
 mod shard;
@@ -27,7 +28,8 @@ mod streams;
 mod tables;
 
 pub use metrics::{Counter, Metrics};
+pub use retention_clock::RetentionTime;
 pub use seal::SealingKey;
 pub use source::{Source, SourceShard};
 pub use stream::StreamId;
-pub use streams::{OpenError, Options, Streams};
+pub use streams::{AccountLimits, OpenError, Options, Streams};

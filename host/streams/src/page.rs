@@ -41,7 +41,7 @@ pub fn open<T: Decode<()>>(
     let payload = key.open(purpose, token).ok_or(PageError::Invalid)?;
     let (issued_at, page) = payload.split_first_chunk().ok_or(PageError::Invalid)?;
     let issued_at = Timestamp(u64::from_be_bytes(*issued_at));
-    if PAGE_TOKEN_LIFETIME < now.since(issued_at) {
+    if now.since(issued_at) > PAGE_TOKEN_LIFETIME {
         return Err(PageError::Expired { issued_at });
     }
     codec::decode("page tokens", page).map_err(|_| PageError::Invalid)

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use store::{Append, BodyBuilder, CommitError, NewFrame, Position, Transaction};
+use store::{Append, BodyBuilder, CommitError, Committed, LogId, NewFrame, Transaction, Version};
 use types::{HashKey, PartitionKey, SequenceNumber, Timestamp};
 use wire::ApiError;
 use wire::json::{Blob, Text};
@@ -15,8 +15,9 @@ use crate::Streams;
 use crate::shard::Shard;
 use crate::stream::{Status, Stream};
 
-/// How often records are placed anew when a shard was closed while they were on their way.
-const PLACEMENTS_MAX: usize = 3;
+/// How often the records of a call are tried, when a shard was closed while they were on their way
+/// or some of their logs are damaged. After that they are not kept.
+const TRIES_MAX: usize = 3;
 /// No less than a frame's layout adds to the bytes of a record.
 const LAYOUT_BYTES_PER_RECORD: usize = 8;
 
@@ -58,8 +59,13 @@ impl<'a> NewRecord<'a> {
             partition_key,
             data,
             hash_key,
-            bytes: data.decoded_len() + partition_key.len(),
+            bytes: Self::bytes_of(partition_key, data),
         })
+    }
+
+    /// Bytes of data and partition key of a record that was not parsed yet.
+    pub fn bytes_of(partition_key: &Text<'_>, data: &Blob<'_>) -> usize {
+        data.decoded_len() + partition_key.len()
     }
 
     /// Bytes of data and partition key.
@@ -72,7 +78,9 @@ impl<'a> NewRecord<'a> {
 pub struct Put {
     stream: Arc<Stream>,
     fates: Vec<Fate>,
-    positions: Result<Vec<Position>, CommitError>,
+    kept: Result<Committed, CommitError>,
+    /// Why those records were not kept whose logs are damaged.
+    damage: Option<CommitError>,
 }
 
 /// What became of one record.
@@ -90,21 +98,23 @@ pub enum Outcome<'a> {
     Failed,
 }
 
-/// Where a record went: a shard, by its place in the stream's map, and a frame if it got that far.
+/// Where a record goes: to a shard, by its index in the stream's map.
 #[derive(Clone, Copy, Debug)]
 struct Fate {
-    place: usize,
-    way: Way,
+    shard: usize,
+    state: RecordState,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Way {
-    /// To a shard that takes it.
-    Taken,
-    /// Nowhere: its shard has taken all that a second allows.
+enum RecordState {
+    /// Its shard takes it.
+    Accepted,
+    /// Its shard has taken all that a second allows.
     OverRate,
-    /// Into a frame of the transaction, as its `index`-th record.
-    Frame { frame: usize, index: u16 },
+    /// Its shard's log takes no more: a part of it cannot be read.
+    Damaged,
+    /// It is the `index`-th record of a frame of the transaction.
+    Laid { frame: usize, index: u16 },
 }
 
 /// Why none of a call's records was tried.
@@ -116,6 +126,8 @@ pub enum PutError {
     Blob(ApiError),
     /// No open shard takes a record's hash key, which only a damaged catalog can cause.
     NoShard,
+    /// A record is larger than the layout of a frame holds, which no constraint lets through.
+    TooLarge,
 }
 
 impl Put {
@@ -124,111 +136,129 @@ impl Put {
         self.fates.iter().map(|fate| self.outcome(*fate))
     }
 
-    /// Why the store kept none of them, if that was so.
-    pub fn error(&self) -> Option<&CommitError> {
-        self.positions.as_ref().err()
+    /// Why the store kept none of them, or not all, if that was so.
+    pub fn errors(&self) -> impl Iterator<Item = &CommitError> {
+        self.damage.iter().chain(self.kept.as_ref().err())
     }
 
     fn outcome(&self, fate: Fate) -> Outcome<'_> {
-        let Some(shard) = self.stream.shards.all().get(fate.place) else {
-            return Outcome::Failed;
-        };
-        match (&self.positions, fate.way) {
-            (_, Way::OverRate) | (Err(CommitError::Busy), _) => Outcome::OverRate(shard),
-            (Ok(positions), Way::Frame { frame, index }) => match positions.get(frame) {
-                Some(position) => Outcome::Landed {
-                    shard,
-                    number: shard.number(*position, index),
-                },
-                None => Outcome::Failed,
-            },
-            (_, Way::Taken) | (Err(_), Way::Frame { .. }) => Outcome::Failed,
+        let shard = &self.stream.shards.all()[fate.shard];
+        match (&self.kept, fate.state) {
+            (_, RecordState::Damaged) => Outcome::Failed,
+            (_, RecordState::OverRate) | (Err(CommitError::Busy), _) => Outcome::OverRate(shard),
+            (Ok(kept), RecordState::Laid { frame, index }) => {
+                match (kept.positions.get(frame), kept.arrivals.get(frame)) {
+                    (Some(position), Some(arrival)) => Outcome::Landed {
+                        shard,
+                        number: shard.numbering().record(position.after(index), *arrival),
+                    },
+                    _ => Outcome::Failed,
+                }
+            }
+            (_, RecordState::Accepted) | (Err(_), RecordState::Laid { .. }) => Outcome::Failed,
         }
     }
 }
 
 impl Streams {
     /// Puts records into their shards. Each is kept or refused on its own, except that the store
-    /// keeps all that were not over their shard's rate, or none.
+    /// keeps all that their shards take, or none.
     pub(crate) async fn put(
         &self,
         mut stream: Arc<Stream>,
         records: &[NewRecord<'_>],
     ) -> Result<Put, PutError> {
-        for _ in 1..PLACEMENTS_MAX {
-            let put = self.put_once(stream, records).await?;
-            if !matches!(put.positions, Err(CommitError::Sealed(_))) {
-                return Ok(put);
+        let mut fates = self.route(&stream, records, &[])?;
+        let mut damage = None;
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let transaction = self.lay(&stream, records, &mut fates)?;
+            let kept = if transaction.appends.is_empty() {
+                Ok(NOTHING)
+            } else {
+                self.engine.commit(transaction).await
+            };
+            match kept {
+                Err(CommitError::NoLog(_)) => return Err(PutError::StreamGone),
+                // A shard was closed. Its children are in the catalog before its log is sealed.
+                Err(CommitError::Sealed(_)) if tries < TRIES_MAX => {
+                    let now = self.directory.at(&stream.arn);
+                    stream = now
+                        .filter(|now| now.id == stream.id && now.status == Status::Active)
+                        .ok_or(PutError::StreamGone)?;
+                    fates = self.route(&stream, records, damaged(damage.as_ref()))?;
+                }
+                Err(error) if tries < TRIES_MAX && !damaged(Some(&error)).is_empty() => {
+                    set_aside(&stream, &mut fates, damaged(Some(&error)));
+                    damage = Some(error);
+                }
+                kept => {
+                    let put = Put {
+                        stream,
+                        fates,
+                        kept,
+                        damage,
+                    };
+                    self.count(&put, records);
+                    return Ok(put);
+                }
             }
-            // A shard was closed. Its children are in the catalog before its log is sealed.
-            let now = self.directory.at(&put.stream.arn);
-            stream = now
-                .filter(|now| now.id == put.stream.id && now.status == Status::Active)
-                .ok_or(PutError::StreamGone)?;
         }
-        self.put_once(stream, records).await
     }
 
-    async fn put_once(
-        &self,
-        stream: Arc<Stream>,
-        records: &[NewRecord<'_>],
-    ) -> Result<Put, PutError> {
-        let (fates, transaction) = self.plan(&stream, records)?;
-        let positions = match transaction.appends.is_empty() {
-            true => Ok(Vec::new()),
-            false => self.engine.commit(transaction).await.map(|c| c.positions),
-        };
-        if matches!(positions, Err(CommitError::NoLog(_))) {
-            return Err(PutError::StreamGone);
-        }
-        let put = Put {
-            stream,
-            fates,
-            positions,
-        };
-        self.count(&put, records);
-        Ok(put)
-    }
-
-    /// Places each record and lays those that their shards take into frames.
-    fn plan(
+    /// Finds the shard of each record, and lets each shard take what its rate allows. Logs that are
+    /// known to be damaged take nothing.
+    fn route(
         &self,
         stream: &Stream,
         records: &[NewRecord<'_>],
-    ) -> Result<(Vec<Fate>, Transaction), PutError> {
-        let now = self.now();
+        damaged: &[LogId],
+    ) -> Result<Vec<Fate>, PutError> {
         let mut fates = Vec::with_capacity(records.len());
         for record in records {
-            let place = stream.shards.place(record.hash_key);
+            let shard = stream.shards.place(record.hash_key);
             fates.push(Fate {
-                place: place.ok_or(PutError::NoShard)?,
-                way: Way::Taken,
+                shard: shard.ok_or(PutError::NoShard)?,
+                state: RecordState::Accepted,
             });
         }
-        // Records of one shard stay in the order of the call.
-        let mut order: Vec<_> = (0..fates.len()).collect();
-        let place_of = |fates: &[Fate], n: usize| fates.get(n).map_or(0, |fate| fate.place);
-        order.sort_by_key(|n| place_of(&fates, *n));
+        set_aside(stream, &mut fates, damaged);
+        if self.options.throttle {
+            let uptime = self.clock.uptime();
+            for run in by_shard(&fates).chunk_by(|a, b| a.0 == b.0) {
+                let mut rates = stream.shards.all()[run[0].0].rates();
+                for (_, record) in run {
+                    let state = &mut fates[*record].state;
+                    if matches!(state, RecordState::Accepted)
+                        && !rates.write(records[*record].bytes, uptime)
+                    {
+                        *state = RecordState::OverRate;
+                    }
+                }
+            }
+        }
+        Ok(fates)
+    }
+
+    /// Lays the records that their shards take into frames, at least one for each shard. Records of
+    /// one shard stay in the order of the call.
+    fn lay(
+        &self,
+        stream: &Stream,
+        records: &[NewRecord<'_>],
+        fates: &mut [Fate],
+    ) -> Result<Transaction, PutError> {
         let mut frames = Frames {
-            arrival: now,
+            arrival: self.now(),
             bytes_max: self.engine.capabilities().frame_bytes_max,
             transaction: Transaction::default(),
         };
-        let mut rest = &order[..];
-        while let Some(first) = rest.first() {
-            let place = place_of(&fates, *first);
-            let end = rest.partition_point(|n| place_of(&fates, *n) == place);
-            let (run, others) = rest.split_at(end);
-            rest = others;
-            if let Some(shard) = stream.shards.all().get(place) {
-                if self.options.throttle {
-                    take(shard, run, records, &mut fates, now);
-                }
-                frames.lay(shard, run, records, &mut fates)?;
-            }
+        for run in by_shard(fates).chunk_by(|a, b| a.0 == b.0) {
+            let log = stream.shards.all()[run[0].0].facts().log;
+            frames.lay(log, run, records, fates)?;
         }
-        Ok((fates, frames.transaction))
+        Ok(frames.transaction)
     }
 
     fn count(&self, put: &Put, records: &[NewRecord<'_>]) {
@@ -250,22 +280,40 @@ impl Streams {
     }
 }
 
-/// Lets a shard take as many of the records named by `run` as its rate allows.
-fn take(
-    shard: &Shard,
-    run: &[usize],
-    records: &[NewRecord<'_>],
-    fates: &mut [Fate],
-    now: Timestamp,
-) {
-    let mut rates = shard.rates();
-    for n in run {
-        if let (Some(record), Some(fate)) = (records.get(*n), fates.get_mut(*n))
-            && !rates.write(record.bytes, now)
-        {
-            fate.way = Way::OverRate;
+/// What becomes of a transaction that appends nothing.
+const NOTHING: Committed = Committed {
+    positions: Vec::new(),
+    arrivals: Vec::new(),
+    version: Version(0),
+};
+
+/// The logs that are damaged, if that is the error.
+fn damaged(error: Option<&CommitError>) -> &[LogId] {
+    match error {
+        _ => &[],
+    }
+}
+
+/// Marks the records whose logs are damaged, so that the others can be kept without them.
+fn set_aside(stream: &Stream, fates: &mut [Fate], damaged: &[LogId]) {
+    if damaged.is_empty() {
+        return;
+    }
+    for fate in fates {
+        let log = stream.shards.all()[fate.shard].facts().log;
+        if damaged.contains(&log) {
+            fate.state = RecordState::Damaged;
         }
     }
+}
+
+/// The indices of all records with those of their shards, those of one shard together and in the
+/// order of the call.
+fn by_shard(fates: &[Fate]) -> Vec<(usize, usize)> {
+    let shards = fates.iter().map(|fate| fate.shard);
+    let mut order: Vec<_> = shards.zip(0..).collect();
+    order.sort_unstable();
+    order
 }
 
 /// The frames of one call.
@@ -280,49 +328,47 @@ impl Frames {
     /// larger than the engine takes.
     fn lay(
         &mut self,
-        shard: &Shard,
-        run: &[usize],
+        log: LogId,
+        run: &[(usize, usize)],
         records: &[NewRecord<'_>],
         fates: &mut [Fate],
     ) -> Result<(), PutError> {
-        let bytes = run.iter().filter_map(|n| records.get(*n));
-        let bytes: usize = bytes.map(NewRecord::bytes).sum();
+        let bytes: usize = run.iter().map(|(_, n)| records[*n].bytes).sum();
         let mut body = BodyBuilder::with_capacity(run.len(), bytes);
         let mut body_bytes = 0;
-        for n in run {
-            let (Some(record), Some(fate)) = (records.get(*n), fates.get_mut(*n)) else {
-                continue;
-            };
-            if matches!(fate.way, Way::OverRate) {
+        for (_, n) in run {
+            let (record, state) = (&records[*n], &mut fates[*n].state);
+            // A record that was laid before is laid anew.
+            if matches!(state, RecordState::OverRate | RecordState::Damaged) {
                 continue;
             }
             let record_bytes = record.bytes + LAYOUT_BYTES_PER_RECORD;
-            if body.count() > 0 && self.bytes_max < body_bytes + record_bytes {
-                self.close(shard, std::mem::take(&mut body));
+            if body.count() > 0 && body_bytes + record_bytes > self.bytes_max {
+                self.close(log, std::mem::take(&mut body));
                 body_bytes = 0;
             }
             let index = body.count();
             match body.push_with(record.partition_key, |out| record.data.decode_onto(out)) {
                 Some(Ok(())) => {
                     let frame = self.transaction.appends.len();
-                    fate.way = Way::Frame { frame, index };
+                    *state = RecordState::Laid { frame, index };
                     body_bytes += record_bytes;
                 }
                 Some(Err(error)) => return Err(PutError::Blob(error)),
                 // The members' constraints keep a record far below what the layout holds.
-                None => {}
+                None => return Err(PutError::TooLarge),
             }
         }
         if body.count() > 0 {
-            self.close(shard, body);
+            self.close(log, body);
         }
         Ok(())
     }
 
-    fn close(&mut self, shard: &Shard, body: BodyBuilder) {
+    fn close(&mut self, log: LogId, body: BodyBuilder) {
         let (body, count) = body.finish();
         self.transaction.appends.push(Append {
-            log: shard.facts().log,
+            log,
             frame: NewFrame {
                 count,
                 arrival: self.arrival,

@@ -1,6 +1,8 @@
-//! How much a shard takes and gives in a second. Pure: the caller says what time it is.
+//! How much a shard takes and gives in a second. Pure: the caller says how much time has passed, by
+//! a clock that is never set (`Clock::uptime`).
 
-use types::Timestamp;
+use std::time::Duration;
+
 use types::limits::{
     SHARD_ITERATORS_PER_SECOND, SHARD_READ_BYTES_PER_SECOND, SHARD_READS_PER_SECOND,
     SHARD_WRITE_BYTES_PER_SECOND, SHARD_WRITE_RECORDS_PER_SECOND,
@@ -15,7 +17,7 @@ const PARTS: i64 = 1_000;
 pub struct Bucket {
     per_second: i64,
     parts: i64,
-    filled_at: Timestamp,
+    filled_at: Duration,
 }
 
 impl Bucket {
@@ -25,21 +27,18 @@ impl Bucket {
         Self {
             per_second,
             parts: per_second * PARTS,
-            filled_at: Timestamp(0),
+            filled_at: Duration::ZERO,
         }
     }
 
-    /// Adds what has come since the last call. A clock that goes back adds nothing until it has
-    /// caught up.
-    fn fill(&mut self, now: Timestamp) {
-        let elapsed = i64::try_from(now.since(self.filled_at).as_millis()).unwrap_or(i64::MAX);
+    /// Adds what has come since the last call. An earlier `uptime` than the last adds nothing.
+    fn fill(&mut self, uptime: Duration) {
+        let elapsed = uptime.saturating_sub(self.filled_at).as_millis();
         let full = self.per_second * PARTS;
-        self.parts = full.min(
-            elapsed
-                .saturating_mul(self.per_second)
-                .saturating_add(self.parts),
-        );
-        self.filled_at = self.filled_at.max(now);
+        let elapsed = i64::try_from(elapsed).unwrap_or(i64::MAX); // 292 million years.
+        let come = elapsed.saturating_mul(self.per_second);
+        self.parts = full.min(self.parts.saturating_add(come));
+        self.filled_at = self.filled_at.max(uptime);
     }
 
     /// Whether `cost` is there; what costs more than a second allows needs a full bucket.
@@ -81,10 +80,10 @@ impl ShardRates {
     }
 
     /// Takes a record of `bytes` in, or refuses it and changes nothing.
-    pub fn write(&mut self, bytes: usize, now: Timestamp) -> bool {
+    pub fn write(&mut self, bytes: usize, uptime: Duration) -> bool {
         let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
-        self.records_in.fill(now);
-        self.bytes_in.fill(now);
+        self.records_in.fill(uptime);
+        self.bytes_in.fill(uptime);
         let fits = self.records_in.has(1) && self.bytes_in.has(bytes);
         if fits {
             self.records_in.take(1);
@@ -94,9 +93,9 @@ impl ShardRates {
     }
 
     /// Lets a GetRecords call begin, or refuses it. What it gives out is told afterwards.
-    pub fn begin_read(&mut self, now: Timestamp) -> bool {
-        self.reads.fill(now);
-        self.bytes_out.fill(now);
+    pub fn begin_read(&mut self, uptime: Duration) -> bool {
+        self.reads.fill(uptime);
+        self.bytes_out.fill(uptime);
         let fits = self.reads.has(1) && self.bytes_out.has(0);
         if fits {
             self.reads.take(1);
@@ -111,8 +110,8 @@ impl ShardRates {
     }
 
     /// Lets a GetShardIterator call through, or refuses it.
-    pub fn iterator(&mut self, now: Timestamp) -> bool {
-        self.iterators.fill(now);
+    pub fn iterator(&mut self, uptime: Duration) -> bool {
+        self.iterators.fill(uptime);
         let fits = self.iterators.has(1);
         if fits {
             self.iterators.take(1);
@@ -125,11 +124,11 @@ impl ShardRates {
 mod tests {
     use super::*;
 
-    const NOON: Timestamp = Timestamp(43_200_000);
+    const NOON: Duration = Duration::from_secs(43_200);
     const MIB: usize = 1024 * 1024;
 
-    fn at(millis: u64) -> Timestamp {
-        Timestamp(NOON.0 + millis)
+    fn at(millis: u64) -> Duration {
+        NOON + Duration::from_millis(millis)
     }
 
     #[test]
@@ -188,10 +187,10 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_goes_back_neither_fills_a_bucket_nor_breaks_it() {
+    fn calls_that_come_in_late_neither_fill_a_bucket_nor_break_it() {
         let mut rates = ShardRates::new();
         assert!((0..1_000).all(|_| rates.write(1, NOON)));
-        assert!(!rates.write(1, Timestamp(0)));
+        assert!(!rates.write(1, Duration::ZERO));
         assert!(!rates.write(1, NOON));
         assert!(rates.write(1, at(1)));
     }

@@ -6,12 +6,12 @@
 use bytes::Bytes;
 use store::{Frame, Position, Records, StoreError, StoredRecord};
 use types::limits::GET_RECORDS_BYTES_MAX;
-use types::{Generation, SequenceNumber, Timestamp};
+use types::{SequenceNumber, Timestamp};
 use wire::json::{base64_len, escaped_len, write_base64, write_epoch_seconds, write_string};
 
 use crate::Streams;
 use crate::iterator::Start;
-use crate::shard::Shard;
+use crate::shard::{Numbering, Shard};
 use crate::stream::Stream;
 
 /// Bytes of text that are made at once: a few system calls' worth. A single record may take more.
@@ -26,7 +26,7 @@ const RECORD_BYTES_GUESS: usize = 1024;
 #[derive(Debug)]
 pub struct Selection {
     slices: Vec<Slice>,
-    generation: Generation,
+    numbering: Numbering,
     /// How many records there may be.
     limit: usize,
     /// How many records there are.
@@ -35,8 +35,8 @@ pub struct Selection {
     pub bytes: usize,
     /// Bytes of their text without the commas between them.
     encoded_bytes: usize,
-    /// Where the next answer goes on.
-    pub next: Start,
+    /// The place of the record that the next answer begins with.
+    pub next: Position,
     /// When the first record that was left behind arrived; `None` at the tip.
     pub next_arrival: Option<Timestamp>,
     /// The log will never have more than was read.
@@ -46,11 +46,11 @@ pub struct Selection {
 /// Neighbouring records of one frame.
 #[derive(Debug)]
 struct Slice {
-    position: Position,
+    /// The place of the first of them.
+    first: Position,
     arrival: Timestamp,
     /// The frame's body from the first of these records on.
     body: Bytes,
-    first_index: u16,
     count: u16,
     encoded_bytes: usize,
 }
@@ -66,12 +66,12 @@ impl Streams {
         limit: usize,
     ) -> Result<Selection, StoreError> {
         let log = shard.facts().log;
-        let cutoff = stream.cutoff(self.now());
+        let cutoff = stream.cutoff(self.retention_time());
         let mut from = match start {
-            Start::Place { position, index } => position.after(index),
+            Start::Record(position) => position,
             Start::Time(at) => self.engine.seek_time(log, at.max(cutoff)).await?,
         };
-        let mut selection = Selection::new(shard.facts().generation, start, from, limit);
+        let mut selection = Selection::new(shard.numbering(), from, limit);
         let step = (limit * RECORD_BYTES_GUESS).clamp(READ_BYTES_MIN, READ_BYTES_MAX);
         loop {
             let read = self.engine.read(log, from, step).await?;
@@ -96,7 +96,7 @@ impl Streams {
                 return Ok(selection);
             }
             selection.skip_to(read.next);
-            if read.tip <= read.next {
+            if read.next >= read.tip {
                 selection.at_end = read.sealed;
                 return Ok(selection);
             }
@@ -117,18 +117,15 @@ impl Streams {
 
 impl Selection {
     /// Nothing yet, of a log that is read from `from` on.
-    fn new(generation: Generation, start: Start, from: Position, limit: usize) -> Self {
+    fn new(numbering: Numbering, from: Position, limit: usize) -> Self {
         Self {
             slices: Vec::new(),
-            generation,
+            numbering,
             limit,
             count: 0,
             bytes: 0,
             encoded_bytes: 0,
-            next: match start {
-                Start::Place { .. } => start,
-                Start::Time(_) => beginning(from),
-            },
+            next: from,
             next_arrival: None,
             at_end: false,
         }
@@ -136,62 +133,48 @@ impl Selection {
 
     /// Goes on at `position` unless it stands there or later already.
     fn skip_to(&mut self, position: Position) {
-        if self.next.place().is_some_and(|place| place < position) {
-            self.next = beginning(position);
-        }
+        self.next = self.next.max(position);
     }
 
     /// Takes the records of `frame` from where the selection stands. Returns whether it is full.
     fn take(&mut self, frame: &Frame) -> bool {
-        let first_index = self.first_index(frame);
+        let mut at = frame.position;
         let mut records = Records::new(&frame.body);
-        if let Some(before) = first_index.checked_sub(1) {
-            records.nth(usize::from(before));
+        // Records that were passed before.
+        while at < self.next && records.next().is_some() {
+            at = at.after(1);
         }
-        let mut slice = Slice::beginning(frame, first_index, records.rest());
+        let mut slice = Slice::beginning(at, frame.arrival, &frame.body, records.rest());
         let text = RecordText::new(frame.arrival);
-        let mut index = first_index;
         loop {
             let rest = records.rest();
             let Some(record) = records.next() else {
                 self.close(slice);
-                self.next = beginning(frame.end());
+                self.skip_to(frame.end());
                 return self.is_full();
             };
             let bytes = record.data.len() + record.partition_key.len();
-            if self.is_full() || (self.count > 0 && GET_RECORDS_BYTES_MAX < self.bytes + bytes) {
+            if self.is_full() || (self.count > 0 && self.bytes + bytes > GET_RECORDS_BYTES_MAX) {
                 self.close(slice);
-                self.next = Start::Place {
-                    position: frame.position,
-                    index,
-                };
+                self.next = at;
                 self.next_arrival = Some(frame.arrival);
                 return true;
             }
-            if CHUNK_BYTES <= slice.encoded_bytes {
+            if slice.encoded_bytes >= CHUNK_BYTES {
                 self.close(slice);
-                slice = Slice::beginning(frame, index, rest);
+                slice = Slice::beginning(at, frame.arrival, &frame.body, rest);
             }
             let encoded_bytes = text.length(&record);
-            slice.count = slice.count.saturating_add(1);
+            slice.count += 1;
             slice.encoded_bytes += encoded_bytes;
             self.count += 1;
             self.bytes += bytes;
-            index = index.saturating_add(1);
+            at = at.after(1);
         }
     }
 
-    /// The first record of `frame` that the selection has not passed.
-    fn first_index(&self, frame: &Frame) -> u16 {
-        let place = self.next.place().unwrap_or(frame.position);
-        let passed = place.0.saturating_sub(frame.position.0);
-        u16::try_from(passed)
-            .unwrap_or(frame.count)
-            .min(frame.count)
-    }
-
     fn is_full(&self) -> bool {
-        self.limit <= self.count
+        self.count >= self.limit
     }
 
     fn close(&mut self, slice: Slice) {
@@ -208,7 +191,7 @@ impl Selection {
 
     /// The records' text, separated by commas, in chunks that are made when they are asked for.
     pub fn into_text(self) -> impl Iterator<Item = Bytes> + Send {
-        let generation = self.generation;
+        let numbering = self.numbering;
         let mut slices = self.slices.into_iter().peekable();
         let mut is_first = true;
         std::iter::from_fn(move || {
@@ -222,25 +205,20 @@ impl Selection {
             }
             let mut out = Vec::with_capacity(bytes);
             for slice in &chunk {
-                slice.write(&mut out, generation, &mut is_first);
+                slice.write(&mut out, numbering, &mut is_first);
             }
             Some(Bytes::from(out))
         })
     }
 }
 
-fn beginning(position: Position) -> Start {
-    Start::Place { position, index: 0 }
-}
-
 impl Slice {
-    /// No record yet; the next of `frame` is its `first_index`-th and begins at `rest`.
-    fn beginning(frame: &Frame, first_index: u16, rest: &[u8]) -> Self {
+    /// No record yet; the next one of the frame has the place `first` and begins at `rest`.
+    fn beginning(first: Position, arrival: Timestamp, body: &Bytes, rest: &[u8]) -> Self {
         Self {
-            position: frame.position,
-            arrival: frame.arrival,
-            body: frame.body.slice_ref(rest),
-            first_index,
+            first,
+            arrival,
+            body: body.slice_ref(rest),
             count: 0,
             encoded_bytes: 0,
         }
@@ -251,15 +229,16 @@ impl Slice {
         self.encoded_bytes + usize::from(self.count)
     }
 
-    fn write(&self, out: &mut Vec<u8>, generation: Generation, is_first: &mut bool) {
+    fn write(&self, out: &mut Vec<u8>, numbering: Numbering, is_first: &mut bool) {
         let text = RecordText::new(self.arrival);
         let records = Records::new(&self.body).take(usize::from(self.count));
-        for (index, record) in (self.first_index..).zip(records) {
+        let mut at = self.first;
+        for record in records {
             if !std::mem::take(is_first) {
                 out.push(b',');
             }
-            let number = SequenceNumber::new(generation, self.position.0, index);
-            text.write(out, number, &record);
+            text.write(out, numbering.record(at, self.arrival), &record);
+            at = at.after(1);
         }
     }
 }
@@ -306,9 +285,11 @@ impl RecordText {
 
 #[cfg(test)]
 mod tests {
-    use store::BodyBuilder;
+    use store::{BodyBuilder, LogId};
+    use types::{HashKeyRange, Second, ShardId};
 
     use super::*;
+    use crate::shard::ShardFacts;
 
     fn frame(position: u64, records: &[(&str, usize)]) -> Frame {
         let mut body = BodyBuilder::default();
@@ -324,12 +305,21 @@ mod tests {
         }
     }
 
-    fn selection(limit: usize, index: u16) -> Selection {
-        let start = Start::Place {
-            position: Position(4),
-            index,
-        };
-        Selection::new(Generation::FIRST, start, Position(4), limit)
+    fn shard() -> Shard {
+        Shard::new(ShardFacts {
+            id: ShardId(3),
+            range: HashKeyRange::split_evenly(1)[0],
+            log: LogId(1),
+            parent: None,
+            adjacent_parent: None,
+            created: Second::of(Timestamp(1_600_000_000_000)),
+            opened_at: Timestamp(1_600_000_000_000),
+            closed_at: None,
+        })
+    }
+
+    fn selection(limit: usize, from: u64) -> Selection {
+        Selection::new(shard().numbering(), Position(from), limit)
     }
 
     fn text(selection: Selection) -> (usize, Vec<serde_json::Value>, usize) {
@@ -345,23 +335,29 @@ mod tests {
 
     #[test]
     fn the_text_is_as_long_as_promised_whatever_the_records_hold() {
-        let mut selection = selection(10_000, 0);
+        let mut selection = selection(10_000, 4);
         let odd = "a \"quote\", a \\, a \n and a ключ";
         assert!(!selection.take(&frame(4, &[(odd, 0), ("b", 1), ("c", 2)])));
         assert!(!selection.take(&frame(7, &[("d", 3), ("e", 1_000_000)])));
-        assert_eq!(selection.next, beginning(Position(9)));
+        assert_eq!(selection.next, Position(9));
         let (_, records, _) = text(selection);
         assert_eq!(records.len(), 5);
         assert_eq!(records[0]["PartitionKey"], odd);
         assert_eq!(records[2]["Data"], "Bwc=");
         assert_eq!(records[3]["ApproximateArrivalTimestamp"], 1_700_000_000.123);
-        let number = SequenceNumber::new(Generation::FIRST, 7, 1).to_string();
-        assert_eq!(records[4]["SequenceNumber"], number);
+        let number = |at| {
+            shard()
+                .numbering()
+                .record(Position(at), Timestamp(1_700_000_000_123))
+        };
+        for (record, at) in records.iter().zip(4..) {
+            assert_eq!(record["SequenceNumber"], number(at).to_string());
+        }
     }
 
     #[test]
     fn many_records_become_chunks_of_a_bounded_size() {
-        let mut selection = selection(10_000, 0);
+        let mut selection = selection(10_000, 4);
         for number in 0..10 {
             let frame = frame(4 + 500 * number, &[("key", 1024); 500]);
             assert!(!selection.take(&frame));
@@ -375,42 +371,38 @@ mod tests {
     #[test]
     fn a_limit_within_a_frame_goes_on_at_the_next_record() {
         let frame = frame(4, &[("a", 1), ("b", 1), ("c", 1), ("d", 1)]);
-        let mut first = selection(2, 1);
+        let mut first = selection(2, 5);
         assert!(first.take(&frame));
-        let next = Start::Place {
-            position: Position(4),
-            index: 3,
-        };
         assert_eq!(
             (first.next, first.next_arrival),
-            (next, Some(frame.arrival))
+            (Position(7), Some(frame.arrival))
         );
         let (_, records, _) = text(first);
         assert_eq!(records[0]["PartitionKey"], "b");
         assert_eq!(records[1]["PartitionKey"], "c");
 
-        let mut all = selection(3, 1);
+        let mut all = selection(3, 5);
         assert!(all.take(&frame));
-        assert_eq!((all.next, all.next_arrival), (beginning(Position(8)), None));
+        assert_eq!((all.next, all.next_arrival), (Position(8), None));
     }
 
     #[test]
     fn a_place_behind_a_frames_last_record_is_the_next_frame() {
-        let mut selection = selection(10, 2);
+        let mut selection = selection(10, 6);
         assert!(!selection.take(&frame(4, &[("a", 1), ("b", 1)])));
-        assert_eq!(selection.next, beginning(Position(6)));
+        assert_eq!(selection.next, Position(6));
         assert_eq!(text(selection).1.len(), 0);
     }
 
     #[test]
     fn ten_mebibytes_are_the_most_and_one_larger_record_goes_alone() {
-        let mut selection = selection(10_000, 0);
+        let mut selection = selection(10_000, 4);
         let mebibyte = 1024 * 1024 - 1;
         assert!(!selection.take(&frame(4, &[("k", mebibyte); 10])));
         assert!(selection.take(&frame(14, &[("k", 0)])));
         assert_eq!(selection.count, 10);
 
-        let mut alone = Selection::new(Generation::FIRST, beginning(Position(4)), Position(4), 9);
+        let mut alone = Selection::new(shard().numbering(), Position(4), 9);
         assert!(alone.take(&frame(4, &[("k", GET_RECORDS_BYTES_MAX), ("l", 0)])));
         assert_eq!(alone.count, 1);
     }

@@ -1,4 +1,5 @@
-//! What streams do with closed shards, staged below the operations that will close them.
+//! What streams do in states that the operations only pass through or cannot bring about yet, staged
+//! below them: closed shards, a stream that is being created or deleted.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,15 +10,14 @@ use store::Engine;
 use store::disk::simulated::SimulatedDisk;
 use store::embedded::{Embedded, Options as EngineOptions};
 use types::{
-    AccountId, Caller, Generation, HashKey, HashKeyRange, ManualClock, Region, SequenceNumber,
-    ShardId, Timestamp,
+    AccountId, Caller, HashKey, HashKeyRange, ManualClock, Region, Second, ShardId, Timestamp,
 };
 use wire::json::{Blob, Text};
 use wire::{ApiError, Call};
 
 use crate::put::{NewRecord, Outcome, PutError};
-use crate::shard::{Closed, ShardFacts};
-use crate::stream::{ShardMap, Stream};
+use crate::shard::ShardFacts;
+use crate::stream::{ShardMap, Status, Stream};
 use crate::{Options, Streams, ops};
 
 const NOON: Timestamp = Timestamp(1_700_000_000_000);
@@ -53,7 +53,10 @@ impl World {
         let engine: Arc<dyn Engine> =
             Embedded::open(Arc::new(SimulatedDisk::new(1)), options).unwrap();
         let clock = Arc::new(ManualClock::new(NOON));
-        let options = Options { throttle: false };
+        let options = Options {
+            throttle: false,
+            ..Options::default()
+        };
         let streams = Streams::open(engine.clone(), clock.clone(), options);
         let world = Self {
             streams: streams.await.unwrap(),
@@ -70,7 +73,7 @@ impl World {
             json!({"StreamName": "s", "ShardCount": 1})
         )
         .unwrap();
-        while world.stream().status != crate::stream::Status::Active {
+        while world.stream().status != Status::Active {
             tokio::task::yield_now().await;
         }
         world
@@ -84,7 +87,6 @@ impl World {
     async fn split(&self) {
         let stream = self.stream();
         let parent = stream.shards.all()[0].facts().clone();
-        let generation = Generation::new(1).unwrap();
         let children = (1..).zip(HashKeyRange::split_evenly(2));
         let children = children.map(|(number, range)| ShardFacts {
             id: ShardId(number),
@@ -92,18 +94,15 @@ impl World {
             log: store::LogId(1_000 + u64::from(number)),
             parent: Some(parent.id),
             adjacent_parent: None,
-            generation,
+            created: Second::of_shard(self.streams.now(), [parent.created]),
             opened_at: self.streams.now(),
-            closed: None,
+            closed_at: None,
         });
         let children: Vec<_> = children.collect();
         let logs: Vec<_> = children.iter().map(|child| child.log).collect();
         self.engine.create_logs(&logs).await.unwrap();
         let mut closed = parent.clone();
-        closed.closed = Some(Closed {
-            at: self.streams.now(),
-            ending: SequenceNumber::new(Generation::FIRST, 0, 0),
-        });
+        closed.closed_at = Some(self.streams.now());
         let mut split = Stream::clone(&stream);
         split.shards = Arc::new(ShardMap::of_facts(std::iter::once(closed).chain(children)));
         self.streams.directory.put(split);
@@ -116,6 +115,36 @@ impl World {
         let shards = listed["Shards"].as_array().unwrap().iter();
         let id = |shard: &Value| shard["ShardId"].as_str().unwrap()[8..].parse().unwrap();
         shards.map(id).collect()
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_is_not_active_is_in_use_before_its_arguments_are_looked_at() {
+    let world = World::new().await;
+    for status in [Status::Creating, Status::Deleting] {
+        let mut stream = Stream::clone(&world.stream());
+        stream.status = status;
+        world.streams.directory.put(stream);
+        let name = status.as_str();
+        let wanted =
+            format!("Stream s under account 000000000000 not ACTIVE, instead in state {name}");
+        let wrong_hours = json!({"StreamName": "s", "RetentionPeriodHours": 1});
+        let wrong_tags = json!({"StreamName": "s", "Tags": {"a;b": ""}});
+        let wrong_keys = json!({"StreamName": "s", "TagKeys": ["a;b"]});
+        for error in [
+            call!(world, increase_stream_retention_period, wrong_hours).unwrap_err(),
+            call!(world, decrease_stream_retention_period, wrong_hours).unwrap_err(),
+            call!(world, add_tags_to_stream, wrong_tags).unwrap_err(),
+            call!(world, remove_tags_from_stream, wrong_keys).unwrap_err(),
+        ] {
+            assert_eq!(error.code(), "ResourceInUseException");
+            assert_eq!(error.message(), wanted);
+        }
+        let wrong_filter = json!({"StreamName": "s", "ShardFilter": {"Type": "AT_TIMESTAMP"}});
+        let error = call!(world, list_shards, wrong_filter).unwrap_err();
+        assert_eq!(error.code(), "ResourceInUseException");
+        let wanted = wanted.replace("ACTIVE,", "ACTIVE or UPDATING,");
+        assert_eq!(error.message(), wanted);
     }
 }
 
@@ -149,7 +178,21 @@ async fn a_closed_shard_is_read_to_its_end_and_names_its_children() {
     );
     let landed = call!(world, put_record, put).unwrap();
     let number = landed["SequenceNumber"].as_str().unwrap();
-    assert!(last["Records"][0]["SequenceNumber"].as_str().unwrap() < number);
+    let described = call!(world, list_shards, json!({"StreamName": "s"})).unwrap();
+    let range = |shard: usize| &described["Shards"][shard]["SequenceNumberRange"];
+    let ending = range(0)["EndingSequenceNumber"].as_str().unwrap();
+    let child_starts = range(1)["StartingSequenceNumber"].as_str().unwrap();
+    assert!(last["Records"][0]["SequenceNumber"].as_str().unwrap() < ending);
+    // The parent was closed, and the child made, in the second in which the parent was made.
+    assert!(ending < child_starts && child_starts < number);
+    let body = json!({
+        "StreamName": "s", "ShardId": "shardId-000000000000",
+        "ShardIteratorType": "AT_SEQUENCE_NUMBER", "StartingSequenceNumber": ending,
+    });
+    let iterator = call!(world, get_shard_iterator, body).unwrap()["ShardIterator"].clone();
+    let end = call!(world, get_records, json!({"ShardIterator": iterator})).unwrap();
+    assert_eq!(end["Records"], json!([]));
+    assert!(end.get("NextShardIterator").is_none());
 }
 
 #[tokio::test]

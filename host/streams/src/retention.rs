@@ -10,6 +10,7 @@ use store::StoreError;
 use tokio::sync::watch;
 
 use crate::Streams;
+use crate::retention_clock::RetentionTime;
 use crate::stream::{Status, Stream};
 
 /// How often expired frames are looked for. Space comes back this much later than it might.
@@ -35,17 +36,21 @@ pub async fn run(streams: Weak<Streams>, mut stopped: watch::Receiver<bool>) {
 
 impl Streams {
     /// Trims each shard's log to the oldest frame that retention still keeps. A log that cannot
-    /// be trimmed is left for the next time.
+    /// be trimmed is left for the next time, and so are all while the clock is doubted.
     pub async fn trim_expired(&self) {
+        let now = self.retention_time();
+        if !now.may_trim {
+            return;
+        }
         for stream in self.directory.all() {
             if stream.status == Status::Active {
-                self.trim_stream(&stream).await;
+                self.trim_stream(&stream, now).await;
             }
         }
     }
 
-    async fn trim_stream(&self, stream: &Stream) {
-        let cutoff = stream.cutoff(self.now());
+    async fn trim_stream(&self, stream: &Stream, now: RetentionTime) {
+        let cutoff = stream.cutoff(now);
         for shard in stream.shards.all() {
             let log = shard.facts().log;
             let trimmed = async {

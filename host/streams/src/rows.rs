@@ -6,10 +6,10 @@ use std::sync::Arc;
 use bincode::{Decode, Encode};
 use bytes::Bytes;
 use store::{Engine, Expect, LogId, StoreError, TableWrite, Version};
-use types::{Generation, HashKey, HashKeyRange, SequenceNumber, ShardId, StreamArn, Timestamp};
+use types::{HashKey, HashKeyRange, Second, ShardId, StreamArn, Timestamp};
 
 use crate::codec;
-use crate::shard::{Closed, ShardFacts};
+use crate::shard::ShardFacts;
 use crate::stream::{Mode, ShardMap, Status, Stream, StreamId};
 use crate::tables::{self, NUMBERS, SETTINGS, SHARDS, STREAMS};
 
@@ -26,6 +26,7 @@ struct StreamRow {
     mode: u8,
     created_at_ms: u64,
     retention_hours: u32,
+    expired_before_ms: u64,
     record_bytes_max: u32,
     tags: Vec<(String, String)>,
 }
@@ -38,16 +39,9 @@ struct ShardRow {
     log: u64,
     parent: Option<u32>,
     adjacent_parent: Option<u32>,
-    generation: u32,
+    created_s: u64,
     opened_at_ms: u64,
-    closed: Option<ClosedRow>,
-}
-
-#[derive(Encode, Decode)]
-struct ClosedRow {
-    at_ms: u64,
-    last_position: u64,
-    last_index: u16,
+    closed_at_ms: Option<u64>,
 }
 
 /// The numbers that were not given yet. A number is given once, so that the log of a deleted
@@ -84,7 +78,8 @@ pub async fn load(engine: &dyn Engine) -> Result<Loaded, StoreError> {
         for (key, row) in &rows {
             let arn = tables::parse_stream_key(key).ok_or_else(|| damaged("a stream's key"))?;
             let stream: StreamRow = codec::decode("streams", &row.value)?;
-            let shards = shards.remove(&stream.id).unwrap_or_default();
+            let shards = shards.remove(&stream.id);
+            let shards = shards.ok_or_else(|| damaged("the shards of a stream"))?;
             streams.push(read_stream(arn, stream, shards, row.version)?);
         }
     }
@@ -147,6 +142,7 @@ fn read_stream(
         },
         created_at: Timestamp(row.created_at_ms),
         retention_hours: row.retention_hours,
+        expired_before: Timestamp(row.expired_before_ms),
         record_bytes_max: usize::try_from(row.record_bytes_max)
             .map_err(|_| damaged("a stream's record size"))?,
         tags: row.tags.into_iter().collect(),
@@ -156,8 +152,7 @@ fn read_stream(
 }
 
 fn read_shard(row: ShardRow) -> Result<ShardFacts, StoreError> {
-    let generation =
-        Generation::new(row.generation).ok_or_else(|| damaged("a shard's generation"))?;
+    let created = Second::new(row.created_s).ok_or_else(|| damaged("a shard's creation"))?;
     Ok(ShardFacts {
         id: ShardId(row.id),
         range: HashKeyRange {
@@ -167,12 +162,9 @@ fn read_shard(row: ShardRow) -> Result<ShardFacts, StoreError> {
         log: LogId(row.log),
         parent: row.parent.map(ShardId),
         adjacent_parent: row.adjacent_parent.map(ShardId),
-        generation,
+        created,
         opened_at: Timestamp(row.opened_at_ms),
-        closed: row.closed.map(|closed| Closed {
-            at: Timestamp(closed.at_ms),
-            ending: SequenceNumber::new(generation, closed.last_position, closed.last_index),
-        }),
+        closed_at: row.closed_at_ms.map(Timestamp),
     })
 }
 
@@ -199,6 +191,7 @@ pub fn stream_write(stream: &Stream, expect: Expect) -> Result<TableWrite, Store
         },
         created_at_ms: stream.created_at.0,
         retention_hours: stream.retention_hours,
+        expired_before_ms: stream.expired_before.0,
         record_bytes_max: u32::try_from(stream.record_bytes_max)
             .map_err(|_| damaged("a stream's record size"))?,
         tags: stream.tags.clone().into_iter().collect(),
@@ -261,13 +254,9 @@ fn shard_row(facts: &ShardFacts) -> ShardRow {
         log: facts.log.0,
         parent: facts.parent.map(|id| id.0),
         adjacent_parent: facts.adjacent_parent.map(|id| id.0),
-        generation: facts.generation.number(),
+        created_s: facts.created.number(),
         opened_at_ms: facts.opened_at.0,
-        closed: facts.closed.map(|closed| ClosedRow {
-            at_ms: closed.at.0,
-            last_position: closed.ending.position(),
-            last_index: closed.ending.index(),
-        }),
+        closed_at_ms: facts.closed_at.map(|at| at.0),
     }
 }
 

@@ -3,18 +3,9 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use store::{LogId, Position};
-use types::{Generation, HashKeyRange, SequenceNumber, ShardId, Timestamp};
+use types::{GivenNumber, HashKeyRange, InShard, Second, SequenceNumber, ShardId, Timestamp};
 
 use crate::rate::ShardRates;
-
-/// Where a shard's records end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Closed {
-    /// When the shard was closed.
-    pub at: Timestamp,
-    /// The number of its last record, or one before all records if it never had any.
-    pub ending: SequenceNumber,
-}
 
 /// What the catalog knows of a shard.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,12 +20,31 @@ pub struct ShardFacts {
     pub parent: Option<ShardId>,
     /// The other of the two that were merged.
     pub adjacent_parent: Option<ShardId>,
-    /// How many reshardings lie between the shard and the stream's creation.
-    pub generation: Generation,
+    /// The second that its sequence numbers begin with: later than those of its parents.
+    pub created: Second,
     /// When it began to take records.
     pub opened_at: Timestamp,
-    /// Set once it takes no more.
-    pub closed: Option<Closed>,
+    /// When it was closed; it takes no more since.
+    pub closed_at: Option<Timestamp>,
+}
+
+/// What the numbers of a shard's records are made of, beside their place in its log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Numbering {
+    shard: ShardId,
+    created: Second,
+}
+
+impl Numbering {
+    /// The number of the record at a place of the shard's log.
+    pub fn record(self, position: Position, arrival: Timestamp) -> SequenceNumber {
+        SequenceNumber::of_record(self.shard, self.created, position.0, arrival)
+    }
+
+    /// Where a number points to; `None` if it is none of this shard's.
+    pub fn find(self, number: &GivenNumber) -> Option<InShard> {
+        number.within(self.shard, self.created)
+    }
 }
 
 /// A shard of the running server.
@@ -72,14 +82,24 @@ impl Shard {
         self.rates.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The number of the record at `index` of the frame at `position`.
-    pub fn number(&self, position: Position, index: u16) -> SequenceNumber {
-        SequenceNumber::new(self.facts.generation, position.0, index)
+    /// How its records are numbered.
+    pub fn numbering(&self) -> Numbering {
+        Numbering {
+            shard: self.facts.id,
+            created: self.facts.created,
+        }
     }
 
-    /// The number that none of its records comes before.
+    /// The number that comes before all of its records.
     pub fn starting_number(&self) -> SequenceNumber {
-        self.number(Position::FIRST, 0)
+        SequenceNumber::starting(self.facts.id, self.facts.created)
+    }
+
+    /// The number that comes after all of its records, once it is closed.
+    pub fn ending_number(&self) -> Option<SequenceNumber> {
+        let closed_at = self.facts.closed_at?;
+        let Numbering { shard, created } = self.numbering();
+        Some(SequenceNumber::ending(shard, created, closed_at))
     }
 
     /// Whether it came from `other` by a split or a merge.

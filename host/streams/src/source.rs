@@ -36,7 +36,6 @@ pub struct SourceShard {
 impl Streams {
     /// The stream at an address, if it is there and ACTIVE.
     pub fn source(&self, arn: &StreamArn) -> Option<Source> {
-        const SECONDS_PER_HOUR: u64 = 3_600;
         let stream = self.directory.at(arn)?;
         if stream.status != Status::Active {
             return None;
@@ -55,7 +54,7 @@ impl Streams {
         });
         Some(Source {
             id: stream.id,
-            retention: Duration::from_secs(u64::from(stream.retention_hours) * SECONDS_PER_HOUR),
+            retention: stream.retention(),
             created_at: stream.created_at,
             shards: shards.collect(),
         })

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use store::Version;
-use types::{HashKey, ShardId, StreamArn, Timestamp};
+use types::{GivenNumber, HashKey, ShardId, StreamArn, Timestamp};
 
+use crate::retention_clock::RetentionTime;
 use crate::shard::{Shard, ShardFacts};
 
 /// A stream's number, never used again: a stream that is deleted and made anew under its old name
@@ -71,6 +72,9 @@ pub struct Stream {
     pub created_at: Timestamp,
     /// How long records are kept.
     pub retention_hours: u32,
+    /// Records that arrived before this had expired when the retention was last changed. They stay
+    /// expired, however long it is now.
+    pub expired_before: Timestamp,
     /// Bytes that a record's data and partition key may have together.
     pub record_bytes_max: usize,
     /// The owner's labels.
@@ -82,12 +86,21 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// Records that arrived before this are no longer kept.
-    pub fn cutoff(&self, now: Timestamp) -> Timestamp {
+    /// Whether one of the shards may have given this number to a record.
+    pub fn has_numbered(&self, number: &GivenNumber) -> bool {
+        let mut shards = self.shards.all().iter();
+        shards.any(|shard| shard.numbering().find(number).is_some())
+    }
+
+    /// How long records are kept.
+    pub fn retention(&self) -> Duration {
         const SECONDS_PER_HOUR: u64 = 3_600;
-        now.before(Duration::from_secs(
-            u64::from(self.retention_hours) * SECONDS_PER_HOUR,
-        ))
+        Duration::from_secs(u64::from(self.retention_hours) * SECONDS_PER_HOUR)
+    }
+
+    /// Records that arrived before this are no longer kept, at `now` as retention sees it.
+    pub fn cutoff(&self, now: RetentionTime) -> Timestamp {
+        now.now.before(self.retention()).max(self.expired_before)
     }
 }
 
@@ -107,7 +120,7 @@ impl ShardMap {
         let mut open: Vec<_> = all
             .iter()
             .enumerate()
-            .filter(|(_, shard)| shard.facts().closed.is_none())
+            .filter(|(_, shard)| shard.facts().closed_at.is_none())
             .map(|(place, shard)| (shard.facts().range.first, place))
             .collect();
         open.sort_unstable();
@@ -162,10 +175,9 @@ impl ShardMap {
 #[cfg(test)]
 mod tests {
     use store::LogId;
-    use types::{Generation, HashKeyRange, SequenceNumber};
+    use types::{HashKeyRange, Second};
 
     use super::*;
-    use crate::shard::Closed;
 
     fn facts(id: u32, range: HashKeyRange) -> ShardFacts {
         ShardFacts {
@@ -174,9 +186,9 @@ mod tests {
             log: LogId(u64::from(id)),
             parent: None,
             adjacent_parent: None,
-            generation: Generation::FIRST,
+            created: Second::of(Timestamp(0)),
             opened_at: Timestamp(0),
-            closed: None,
+            closed_at: None,
         }
     }
 
@@ -201,10 +213,7 @@ mod tests {
             last: high.last,
         };
         let mut parent = facts(0, whole);
-        parent.closed = Some(Closed {
-            at: Timestamp(5),
-            ending: SequenceNumber::new(Generation::FIRST, 0, 0),
-        });
+        parent.closed_at = Some(Timestamp(5));
         let map = ShardMap::of_facts([facts(2, low), facts(1, high), parent]);
         assert_eq!(map.place(HashKey(0)), Some(2));
         assert_eq!(map.place(HashKey::MAX), Some(1));

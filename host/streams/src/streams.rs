@@ -7,12 +7,14 @@ use bytes::Bytes;
 use store::{Engine, Expect, StoreError, TableWrite, Transaction};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use types::limits::{SHARDS_PER_ACCOUNT_MAX, STREAMS_PER_ACCOUNT_MAX};
 use types::{Clock, Timestamp};
 
 use crate::Metrics;
-use crate::catalog::{Catalog, CatalogTask};
+use crate::catalog::{Catalog, CatalogTask, Ground};
 use crate::directory::Directory;
 use crate::retention;
+use crate::retention_clock::{RetentionClock, RetentionTime};
 use crate::rows;
 use crate::seal::SealingKey;
 use crate::tables::{SEALING_KEY, SETTINGS};
@@ -22,6 +24,36 @@ use crate::tables::{SEALING_KEY, SETTINGS};
 pub struct Options {
     /// Whether a shard's limits are enforced as AWS enforces them.
     pub throttle: bool,
+    /// What one account may have.
+    pub limits: AccountLimits,
+}
+
+/// What one account may have in all regions together. Any name is a region, so that the limits of
+/// one region bound nothing. A CreateStream that would go over one is refused with
+/// LimitExceededException.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccountLimits {
+    /// Streams, also those that are being created or deleted.
+    pub streams_max: usize,
+    /// Open shards.
+    pub shards_max: usize,
+}
+
+impl AccountLimits {
+    /// The limits unless the configuration says otherwise.
+    pub const DEFAULT: Self = Self {
+        streams_max: STREAMS_PER_ACCOUNT_MAX,
+        shards_max: SHARDS_PER_ACCOUNT_MAX,
+    };
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            throttle: true,
+            limits: AccountLimits::DEFAULT,
+        }
+    }
 }
 
 /// Why the service did not start.
@@ -58,6 +90,7 @@ pub struct Streams {
     pub(crate) catalog: Catalog,
     pub(crate) sealing_key: SealingKey,
     pub(crate) options: Options,
+    retention_clock: Arc<RetentionClock>,
     metrics: Metrics,
     stop: watch::Sender<bool>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
@@ -78,8 +111,16 @@ impl Streams {
         let sealing_key = sealing_key(&*engine).await?;
         let loaded = rows::load(&*engine).await?;
         let directory = Arc::new(Directory::default());
-        let (catalog, mut task) =
-            CatalogTask::new(engine.clone(), clock.clone(), directory.clone(), loaded);
+        let retention_clock = RetentionClock::new(clock.clone(), engine.newest_arrival());
+        let retention_clock = Arc::new(retention_clock);
+        let ground = Ground {
+            engine: engine.clone(),
+            clock: clock.clone(),
+            retention_clock: retention_clock.clone(),
+            directory: directory.clone(),
+            limits: options.limits,
+        };
+        let (catalog, mut task) = CatalogTask::new(ground, loaded);
         task.roll_forward().await;
         let (stop, stopped) = watch::channel(false);
         let streams = Arc::new(Self {
@@ -89,6 +130,7 @@ impl Streams {
             catalog,
             sealing_key,
             options,
+            retention_clock,
             metrics: Metrics::default(),
             stop,
             tasks: Mutex::new(Vec::new()),
@@ -128,6 +170,11 @@ impl Streams {
     /// the same for the same purpose for as long as the data directory lives.
     pub fn derived_key(&self, purpose: &str) -> [u8; SealingKey::BYTES] {
         self.sealing_key.derive(purpose)
+    }
+
+    /// What counts as now for whatever forgets records by their age.
+    pub fn retention_time(&self) -> RetentionTime {
+        self.retention_clock.look()
     }
 
     /// What the clock says.

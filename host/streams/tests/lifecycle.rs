@@ -6,8 +6,7 @@ mod support;
 
 use serde_json::{Value, json};
 use store::disk::simulated::{Random, SimulatedDisk, Survival};
-use streams::Options;
-use support::{World, caller};
+use support::{UNTHROTTLED, World, caller};
 
 fn strings<'a>(list: &'a Value, member: &str) -> Vec<&'a str> {
     let list = list.as_array().unwrap().iter();
@@ -408,7 +407,7 @@ async fn a_power_cut_in_a_creation_or_deletion_is_rolled_forward() {
     let world = World::on(
         SimulatedDisk::new(3),
         std::sync::Arc::new(types::ManualClock::new(support::NOON)),
-        Options { throttle: false },
+        UNTHROTTLED,
     )
     .await;
     let mut images = Vec::new();
@@ -426,7 +425,7 @@ async fn a_power_cut_in_a_creation_or_deletion_is_rolled_forward() {
     }
     assert!(images.len() > 10, "{}", images.len());
     for (at, image) in images.into_iter().enumerate() {
-        let reopened = World::on(image, world.clock.clone(), Options { throttle: false }).await;
+        let reopened = World::on(image, world.clock.clone(), UNTHROTTLED).await;
         let listed = ok!(reopened, list_streams, json!({}));
         for name in strings(&listed["StreamSummaries"], "StreamName") {
             reopened.until_active(name).await;

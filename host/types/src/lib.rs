@@ -18,7 +18,7 @@ pub use account::{AccountId, Caller, Region};
 pub use arn::StreamArn;
 pub use hash_key::{HashKey, HashKeyRange};
 pub use partition_key::PartitionKey;
-pub use sequence_number::{Generation, SequenceNumber};
+pub use sequence_number::{GivenNumber, InShard, Second, SequenceNumber};
 pub use shard_id::ShardId;
 pub use stream_name::StreamName;
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};

@@ -53,7 +53,11 @@ pub const RETENTION_HOURS_MIN: u32 = 24;
 pub const RETENTION_HOURS_MAX: u32 = 8_760;
 
 /// Shards of one account in one region, as AWS grants in its largest regions (limits page).
-pub const SHARDS_PER_ACCOUNT_MAX: u32 = 20_000;
+pub const SHARDS_PER_REGION_MAX: usize = 20_000;
+/// Shards of one account in all regions together, unless the configuration says otherwise; ours.
+pub const SHARDS_PER_ACCOUNT_MAX: usize = 40_000;
+/// Streams of one account in all regions together, unless the configuration says otherwise; ours.
+pub const STREAMS_PER_ACCOUNT_MAX: usize = 10_000;
 /// Streams of one account that may be in CREATING at the same time (CreateStream).
 pub const STREAMS_CREATING_MAX: usize = 5;
 /// Shards of one DescribeStream answer, and its default (model, DescribeStream, Limit).

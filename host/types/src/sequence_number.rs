@@ -1,164 +1,177 @@
 //! A record's place in its shard, as shown to clients.
+//!
+//! The layout is the service's own, since KCL and other tools read it: a number of 186 bits, from
+//! the top down
+//!
+//! ```text
+//!  2 bits     36        4       64        8       36       32       4
+//!    10    created    0000    place   00000000  arrival   shard   0010
+//! ```
+//!
+//! | part | what it is |
+//! |---|---|
+//! | created | the second in which the shard was made; a child's is greater than its parents' |
+//! | place | which record of the shard it is, counted from 1; 0 comes before all |
+//! | arrival | the second in which the record arrived |
+//! | shard | the shard's number |
+//! | the last four bits | the version of the layout, 2 |
+//!
+//! So numbers are unique within a stream, those of a shard rise with its log, and those of children
+//! come after those of their parents. The two bits at the top make every number one of 56 digits
+//! that begins with 49 (until the year 2240), so that the order of text is the order of numbers.
+
+mod given;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 
-use crate::Invalid;
+use crate::{ShardId, Timestamp};
 
-/// How many reshardings lie between a shard and the stream's creation. A child's generation is
-/// one more than the greatest of its parents', so its sequence numbers come after theirs.
+pub use given::{GivenNumber, InShard};
+
+/// A second of the calendar that a sequence number has room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Generation(u32);
+pub struct Second(u64);
 
-impl Generation {
-    /// The shards that a stream is created with.
-    pub const FIRST: Self = Self(0);
-    const MAX: u32 = (1 << 24) - 1;
+impl Second {
+    /// Bits of a second in a sequence number.
+    const BITS: u32 = 36;
+    /// A second of the year 4147. A clock that is past it shows this one.
+    pub const LAST: Self = Self((1 << Self::BITS) - 1);
 
-    /// `None` past 2^24 - 1, which is all that a sequence number has room for.
-    pub fn new(number: u32) -> Option<Self> {
-        (number <= Self::MAX).then_some(Self(number))
+    /// The second that a moment lies in.
+    pub fn of(at: Timestamp) -> Self {
+        Self(at.0 / 1_000).min(Self::LAST)
     }
 
-    /// The generation as a number.
-    pub fn number(self) -> u32 {
+    /// A second by its number; `None` past [`Second::LAST`].
+    pub fn new(since_1970: u64) -> Option<Self> {
+        (since_1970 <= Self::LAST.0).then_some(Self(since_1970))
+    }
+
+    /// Seconds since 1970.
+    pub fn number(self) -> u64 {
         self.0
+    }
+
+    /// When a shard is taken to be made: in the second of `now`, but later than all of its
+    /// `parents`, so that its numbers come after theirs.
+    pub fn of_shard(now: Timestamp, parents: impl IntoIterator<Item = Self>) -> Self {
+        let parents = parents.into_iter();
+        let after = parents.map(|parent| Self(parent.0 + 1).min(Self::LAST));
+        after.fold(Self::of(now), Self::max)
     }
 }
 
-/// A 128-bit number whose top bit is set, so that it always has exactly 39 decimal digits and
-/// text order is numeric order:
-///
-/// ```text
-/// bit 127   126..124   123..100     99..36     35..20          19..0
-///     1     version    generation   position   index in frame  spare, zero
-/// ```
-///
-/// Clients treat it as opaque; KCL compares it as an integer.
+/// The number of one record, or of the place before or behind all records of a shard. Ordered as
+/// the numbers are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SequenceNumber(u128);
+pub struct SequenceNumber {
+    // In the order of the layout, which is what makes the derived order the right one.
+    created: Second,
+    place: u64,
+    arrival: Second,
+    shard: ShardId,
+}
+
+/// 10^19, the greatest power of ten in 64 bits: a number is written as three digits of this base.
+const BASE: u64 = 10_000_000_000_000_000_000;
+const BASE_DIGITS: usize = 19;
 
 impl SequenceNumber {
-    const TOP: u128 = 1 << 127;
-    const VERSION_MASK: u128 = 0b111 << 124;
-    const SPARE_MASK: u128 = (1 << 20) - 1;
     /// Decimal digits of every sequence number.
-    pub const DIGITS: usize = 39;
+    pub const DIGITS: usize = 56;
+    /// The place behind all records of a shard: as AWS ends a shard, the greatest of 63 bits.
+    const PLACE_LAST: u64 = i64::MAX as u64;
 
-    /// The number of the record at `index` within the frame at `position` of a shard's log.
-    pub fn new(generation: Generation, position: u64, index: u16) -> Self {
-        let generation = u128::from(generation.0) << 100;
-        Self(Self::TOP | generation | u128::from(position) << 36 | u128::from(index) << 20)
-    }
-
-    /// Takes only what [`SequenceNumber::new`] can make.
-    pub fn parse(text: &str) -> Result<Self, Invalid> {
-        let digits = text.len() == Self::DIGITS && text.bytes().all(|b| b.is_ascii_digit());
-        let ours = |n: u128| {
-            n & Self::TOP != 0 && n & Self::VERSION_MASK == 0 && n & Self::SPARE_MASK == 0
-        };
-        match text.parse() {
-            Ok(number) if digits && ours(number) => Ok(Self(number)),
-            _ => Err(Invalid(format!(
-                "'{text}' is not a sequence number of this service"
-            ))),
+    /// The number of a record of a shard that was made in the second `created`; `before` records of
+    /// the shard arrived before it.
+    pub fn of_record(shard: ShardId, created: Second, before: u64, arrival: Timestamp) -> Self {
+        Self {
+            created,
+            // No shard has as many records as there are places.
+            place: before.saturating_add(1),
+            arrival: Second::of(arrival),
+            shard,
         }
     }
 
-    /// The generation of the shard that the record is in.
-    pub fn generation(self) -> Generation {
-        Generation((self.0 >> 100) as u32 & Generation::MAX)
+    /// The number that comes before all of a shard's records.
+    pub fn starting(shard: ShardId, created: Second) -> Self {
+        Self {
+            created,
+            place: 0,
+            arrival: created,
+            shard,
+        }
     }
 
-    /// The place of the record's frame in the shard's log.
-    pub fn position(self) -> u64 {
-        #[expect(clippy::cast_possible_truncation, reason = "the field is 64 bits wide")]
-        let position = (self.0 >> 36) as u64;
-        position
+    /// The number that comes after all records of a shard that was closed at `closed`.
+    pub fn ending(shard: ShardId, created: Second, closed: Timestamp) -> Self {
+        Self {
+            created,
+            place: Self::PLACE_LAST,
+            arrival: Second::of(closed),
+            shard,
+        }
     }
 
-    /// The record's place within its frame.
-    pub fn index(self) -> u16 {
-        #[expect(clippy::cast_possible_truncation, reason = "the field is 16 bits wide")]
-        let index = (self.0 >> 20) as u16;
-        index
-    }
-
-    /// The 39 digits, without a heap allocation: answers hold thousands of them.
+    /// The 56 digits, without a heap allocation: answers hold thousands of them.
     pub fn digits(self) -> [u8; Self::DIGITS] {
+        let [high, middle, low] = self.words();
+        // Long division by the base, twice; what is left over is a digit each time. The topmost
+        // word is below the base, so every quotient of a step fits in a word.
+        let (quotient_high, rest) = divide(high, middle);
+        let (quotient_low, third) = divide(rest, low);
+        let (first, second) = divide(quotient_high, quotient_low);
         let mut digits = [b'0'; Self::DIGITS];
-        // The top bit is set, so there are always exactly as many.
-        for (place, digit) in digits
-            .iter_mut()
-            .zip(itoa::Buffer::new().format(self.0).bytes())
-        {
-            *place = digit;
-        }
+        let (head, tail) = digits.split_at_mut(Self::DIGITS - 2 * BASE_DIGITS);
+        let (middle, end) = tail.split_at_mut(BASE_DIGITS);
+        write_digits(head, first);
+        write_digits(middle, second);
+        write_digits(end, third);
         digits
+    }
+
+    /// The 186 bits in three words, the topmost first.
+    fn words(self) -> [u64; 3] {
+        let (created, arrival, shard) = (self.created.0, self.arrival.0, u64::from(self.shard.0));
+        [
+            1 << 57 | created << 20 | self.place >> 48,
+            self.place << 16 | arrival >> 28,
+            arrival << 36 | shard << 4 | u64::from(GivenNumber::VERSION),
+        ]
+    }
+}
+
+/// Quotient and remainder of a number of two words, the higher of which is below the base.
+fn divide(high: u64, low: u64) -> (u64, u64) {
+    let number = u128::from(high) << 64 | u128::from(low);
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the higher word is below the base, so the quotient fits in one word"
+    )]
+    let quotient = (number / u128::from(BASE)) as u64;
+    // The remainder is below the base, so the lower word of the difference is all of it. A second
+    // division would cost as much as the first.
+    let rest = low.wrapping_sub(quotient.wrapping_mul(BASE));
+    (quotient, rest)
+}
+
+/// Writes `number` to the right end of `place`, which holds zeros and is long enough.
+fn write_digits(place: &mut [u8], number: u64) {
+    let mut buffer = itoa::Buffer::new();
+    let digits = buffer.format(number).as_bytes();
+    for (place, digit) in place.iter_mut().rev().zip(digits.iter().rev()) {
+        *place = *digit;
     }
 }
 
 impl fmt::Display for SequenceNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_sequence_number_has_39_digits_and_reads_back() {
-        let last = Generation::new(Generation::MAX).unwrap();
-        for (generation, position, index) in [
-            (Generation::FIRST, 0, 0),
-            (Generation::FIRST, 1, 499),
-            (last, u64::MAX, u16::MAX),
-            (Generation::new(7).unwrap(), 1 << 40, 3),
-        ] {
-            let number = SequenceNumber::new(generation, position, index);
-            let text = number.to_string();
-            assert_eq!(text.len(), SequenceNumber::DIGITS);
-            assert_eq!(number.digits().as_slice(), text.as_bytes());
-            let back = SequenceNumber::parse(&text).unwrap();
-            assert_eq!(
-                (back.generation(), back.position(), back.index()),
-                (generation, position, index)
-            );
-        }
-    }
-
-    #[test]
-    fn text_order_is_the_order_of_the_log_and_children_come_after_parents() {
-        let next = Generation::new(1).unwrap();
-        let in_order = [
-            SequenceNumber::new(Generation::FIRST, 5, 499),
-            SequenceNumber::new(Generation::FIRST, 6, 0),
-            SequenceNumber::new(Generation::FIRST, u64::MAX, u16::MAX),
-            SequenceNumber::new(next, 0, 0),
-        ];
-        assert!(in_order.windows(2).all(|w| w[0] < w[1]));
-        assert!(
-            in_order
-                .windows(2)
-                .all(|w| w[0].to_string() < w[1].to_string())
-        );
-    }
-
-    #[test]
-    fn numbers_that_we_never_gave_are_refused() {
-        let spare = (SequenceNumber::TOP | 1).to_string();
-        let version = (SequenceNumber::TOP | 1 << 124).to_string();
-        for bad in [
-            "",
-            "0",
-            "1",
-            "49590338271490256608559692538361571095921575989136588898",
-            &spare,
-            &version,
-            "+70141183460469231731687303715884105728",
-        ] {
-            assert!(SequenceNumber::parse(bad).is_err(), "{bad}");
-        }
+        let digits = self.digits();
+        let text = std::str::from_utf8(&digits).map_err(|_| fmt::Error)?;
+        f.write_str(text)
     }
 }

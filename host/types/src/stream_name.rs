@@ -17,12 +17,13 @@ impl StreamName {
         let allowed = text
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'));
-        match fits && allowed {
-            true => Ok(Self(text.to_owned())),
-            false => Err(Invalid(format!(
+        if fits && allowed {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(Invalid(format!(
                 "'{text}' is not 1 to {STREAM_NAME_CHARS_MAX} characters of a-z, A-Z, 0-9, '_', \
                  '.' and '-'"
-            ))),
+            )))
         }
     }
 

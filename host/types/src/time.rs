@@ -1,7 +1,8 @@
 //! Moments and the clock that tells them.
 
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -62,15 +63,23 @@ impl Timestamp {
     }
 }
 
-/// Tells the time. The server has one; tests set theirs by hand.
+/// Tells the time, in two ways. The server has one; tests set theirs by hand.
 pub trait Clock: Send + Sync {
-    /// The moment of the call.
+    /// The moment of the call, as the world counts it. Whoever keeps the machine's time may set it
+    /// forward or back.
     fn now(&self) -> Timestamp;
+
+    /// How much time has passed since some moment before the first call. It never goes back and
+    /// never jumps: rates and waits go by this.
+    fn uptime(&self) -> Duration;
 }
 
-/// The machine's wall clock.
+/// The machine's clocks.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
+
+/// When the process first asked how much time has passed.
+static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
@@ -80,28 +89,49 @@ impl Clock for SystemClock {
             .unwrap_or_default();
         Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
     }
+
+    fn uptime(&self) -> Duration {
+        STARTED.elapsed()
+    }
 }
 
 /// A clock that stands still until it is moved.
 #[derive(Debug)]
-pub struct ManualClock(AtomicU64);
+pub struct ManualClock {
+    now_ms: AtomicU64,
+    uptime_ms: AtomicU64,
+}
 
 impl ManualClock {
     /// A clock that shows `at`.
     pub fn new(at: Timestamp) -> Self {
-        Self(AtomicU64::new(at.0))
+        Self {
+            now_ms: AtomicU64::new(at.0),
+            uptime_ms: AtomicU64::new(0),
+        }
     }
 
-    /// Moves the clock forward.
+    /// Lets time pass.
     pub fn advance(&self, by: Duration) {
         let by = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
-        self.0.fetch_add(by, Ordering::SeqCst);
+        self.now_ms.fetch_add(by, Ordering::SeqCst);
+        self.uptime_ms.fetch_add(by, Ordering::SeqCst);
+    }
+
+    /// Sets the clock to another moment, before or after the one that it shows, without any time
+    /// passing.
+    pub fn set(&self, to: Timestamp) {
+        self.now_ms.store(to.0, Ordering::SeqCst);
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        Timestamp(self.0.load(Ordering::SeqCst))
+        Timestamp(self.now_ms.load(Ordering::SeqCst))
+    }
+
+    fn uptime(&self) -> Duration {
+        Duration::from_millis(self.uptime_ms.load(Ordering::SeqCst))
     }
 }
 
@@ -122,5 +152,15 @@ mod tests {
         ] {
             assert_eq!(Timestamp(seconds * 1000).utc_text(), text);
         }
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_lets_no_time_pass() {
+        let clock = ManualClock::new(Timestamp(60_000));
+        clock.advance(Duration::from_secs(5));
+        clock.set(Timestamp(1_000));
+        assert_eq!(clock.now(), Timestamp(1_000));
+        assert_eq!(clock.uptime(), Duration::from_secs(5));
+        assert!(SystemClock.uptime() <= SystemClock.uptime());
     }
 }

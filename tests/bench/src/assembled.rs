@@ -45,7 +45,10 @@ impl Assembled {
     pub async fn open(dir: &Path, plugins: Option<&Path>) -> Result<Self, Failure> {
         let disk = RealDisk::new(dir.join("data"))?;
         let engine = Embedded::open(Arc::new(disk), Options::default())?;
-        let options = streams::Options { throttle: false };
+        let options = streams::Options {
+            throttle: false,
+            ..streams::Options::default()
+        };
         let streams = Streams::open(engine.clone(), Arc::new(SystemClock), options);
         let streams = streams.await.map_err(|error| format!("{error:?}"))?;
         let plugins = components::open(plugins.map(Path::to_owned), &dir.join("keep"))?;

@@ -186,7 +186,10 @@ pub fn processing(plugin: Option<&str>) -> Value {
 impl World {
     pub async fn open(ground: Ground) -> Self {
         let engine = engine(&ground.disk).await;
-        let options = StreamsOptions { throttle: false };
+        let options = StreamsOptions {
+            throttle: false,
+            ..StreamsOptions::default()
+        };
         let opened = Streams::open(engine.clone(), ground.clock.clone(), options).await;
         let streams = opened.unwrap();
         let foundations = Foundations {

@@ -18,8 +18,8 @@ const CLOCK_SKEW_MINUTES_MAX: u64 = 15;
 
 const KEYS: &str = "listen, data, plugins, throttle, clock_skew_minutes, [limits], \
                     [plugin_limits], [s3] and [[credentials]]";
-const LIMIT_KEYS: &str =
-    "connections_max, connections_per_address_max, request_bytes_max and in_flight_bytes_max";
+const LIMIT_KEYS: &str = "connections_max, connections_per_address_max, request_bytes_max, \
+                          in_flight_bytes_max, streams_per_account_max and shards_per_account_max";
 const CREDENTIAL_KEYS: &str = "access_key_id, secret_access_key and account";
 
 /// What is wrong, and where.
@@ -85,6 +85,8 @@ fn limits(entry: &Entry<'_>, config: &mut Config) -> Result<(), Wrong> {
             "connections_per_address_max" => &mut limits.connections_per_address_max,
             "request_bytes_max" => &mut limits.request_bytes_max,
             "in_flight_bytes_max" => &mut limits.in_flight_bytes_max,
+            "streams_per_account_max" => &mut limits.streams_per_account_max,
+            "shards_per_account_max" => &mut limits.shards_per_account_max,
             _ => return Err(unknown(entry.text, key, " in [limits]", LIMIT_KEYS)),
         };
         let number = entry.number(1, u64::from(u32::MAX))?;
@@ -257,7 +259,7 @@ account = "000000000042"
             "listen = \"0.0.0.0:80\"\ndata = \"d\"\nplugins = \"p\"\nthrottle = false\n\
              clock_skew_minutes = 15\n[limits]\nconnections_max = 7\n\
              connections_per_address_max = 6\nrequest_bytes_max = 5\nin_flight_bytes_max = 0x4\n\
-             {CREDENTIALS}"
+             streams_per_account_max = 3\nshards_per_account_max = 2\n{CREDENTIALS}"
         );
         let config = parse(&text).unwrap();
         assert_eq!(config.listen.to_string(), "0.0.0.0:80");
@@ -269,6 +271,8 @@ account = "000000000042"
         assert_eq!(config.limits.connections_per_address_max, 6);
         assert_eq!(config.limits.request_bytes_max, 5);
         assert_eq!(config.limits.in_flight_bytes_max, 4);
+        assert_eq!(config.limits.streams_per_account_max, 3);
+        assert_eq!(config.limits.shards_per_account_max, 2);
         let credential = &config.credentials[0];
         assert_eq!(credential.access_key_id, "AKIDEXAMPLE");
         assert_eq!(credential.account.to_string(), "000000000042");

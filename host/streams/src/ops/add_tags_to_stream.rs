@@ -43,7 +43,7 @@ impl Shape for Input<'_> {
 /// Gives a stream labels, at most 50, and new values to those that it has.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = json::parse(&call.body)?;
-    let stream = input.stream().find(streams, &call.caller)?;
+    let stream = input.stream().find_to_change(streams, &call.caller)?;
     if let Some(tags) = &input.tags {
         let edit = Edit::AddTags(tags::parse(tags, &stream.arn)?);
         let edited = streams.catalog.edit(stream.arn.clone(), edit).await;

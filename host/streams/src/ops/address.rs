@@ -32,6 +32,21 @@ impl<'a> StreamMembers<'a> {
         }
     }
 
+    /// The stream if it can be changed.
+    pub fn find_to_change(
+        &self,
+        streams: &Streams,
+        caller: &Caller,
+    ) -> Result<Arc<Stream>, ApiError> {
+        let stream = self.find(streams, caller)?;
+        match stream.status {
+            Status::Active => Ok(stream),
+            status @ (Status::Creating | Status::Deleting) => {
+                Err(error::not_active(&stream.arn, status))
+            }
+        }
+    }
+
     /// The stream's address, whether or not it is there.
     pub fn address(&self, caller: &Caller) -> Result<StreamArn, ApiError> {
         let name = self.name_of(caller)?;

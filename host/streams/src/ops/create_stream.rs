@@ -78,20 +78,24 @@ impl Shape for StreamModeDetails<'_> {
 /// Makes a stream. It is durable as CREATING when this answers, and ACTIVE a moment later.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = json::parse(&call.body)?;
-    refuse_what_is_not_served(&input)?;
     let name = input.stream_name.as_ref().map_or("", Text::as_str);
     let arn = StreamArn {
         region: call.caller.region.clone(),
         account: call.caller.account,
         name: StreamName::parse(name).map_err(|e| ApiError::validation(e.to_string()))?,
     };
+    // Also decided by the catalog in its turn; here, because it goes before what follows.
+    if streams.directory.at(&arn).is_some() {
+        return Err(error::stream_exists(&arn));
+    }
+    refuse_what_is_not_served(&input)?;
     let (mode, shard_count) = shards(&input)?;
     let tags = match &input.tags {
         Some(tags) => tags::parse(tags, &arn)?,
         None => BTreeMap::new(),
     };
     let record_bytes_max = match input.max_record_size {
-        Some(Integer(kib)) => usize::try_from(kib).unwrap_or(0) * BYTES_PER_KIB,
+        Some(Integer(kib)) => usize::try_from(kib).map_err(out_of_range)? * BYTES_PER_KIB,
         None => RECORD_BYTES_MAX,
     };
     let new = NewStream {
@@ -119,9 +123,15 @@ fn shards(input: &Input<'_>) -> Result<(Mode, u32), ApiError> {
             "ShardCount must be provided when StreamMode is PROVISIONED.",
         )),
         (false, Some(Integer(count))) => {
-            Ok((Mode::Provisioned, u32::try_from(count).unwrap_or(u32::MAX)))
+            let count = u32::try_from(count).map_err(out_of_range)?;
+            Ok((Mode::Provisioned, count))
         }
     }
+}
+
+/// The shape has let a number through that it does not allow.
+fn out_of_range(error: std::num::TryFromIntError) -> ApiError {
+    error::internal("read the numbers of CreateStream", &error)
 }
 
 /// What the model knows and this server does not do is refused, not taken and ignored.

@@ -1,8 +1,12 @@
 //! How streams and shards look in the answers of several operations.
 
 use serde::Serialize;
-use types::Timestamp;
+use types::{ShardId, StreamArn};
+use wire::ApiError;
+use wire::json::Text;
 
+use super::error;
+use crate::retention_clock::RetentionTime;
 use crate::shard::Shard;
 use crate::stream::{Status, Stream};
 
@@ -71,7 +75,7 @@ impl<'a> ShardView<'a> {
             hash_key_range: HashKeyRangeView::of(shard),
             sequence_number_range: SequenceNumberRange {
                 starting_sequence_number: shard.starting_number().to_string(),
-                ending_sequence_number: facts.closed.map(|closed| closed.ending.to_string()),
+                ending_sequence_number: shard.ending_number().map(|n| n.to_string()),
             },
         }
     }
@@ -87,9 +91,21 @@ impl HashKeyRangeView {
     }
 }
 
+/// The shard that a list goes on after.
+pub fn start_after(
+    stream: &StreamArn,
+    exclusive_start: Option<&Text<'_>>,
+) -> Result<Option<ShardId>, ApiError> {
+    let Some(text) = exclusive_start else {
+        return Ok(None);
+    };
+    let id = ShardId::parse(text).map_err(|_| error::no_shard_named(stream, text))?;
+    Ok(Some(id))
+}
+
 /// The shards that are shown: none while a stream is being created, and no closed one whose
 /// records have all expired.
-pub fn listed(stream: &Stream, now: Timestamp) -> impl Iterator<Item = &Shard> {
+pub fn listed(stream: &Stream, now: RetentionTime) -> impl Iterator<Item = &Shard> {
     let cutoff = stream.cutoff(now);
     let shown = stream.status != Status::Creating;
     let shards = stream.shards.all().iter().map(|shard| &**shard);
@@ -97,7 +113,7 @@ pub fn listed(stream: &Stream, now: Timestamp) -> impl Iterator<Item = &Shard> {
         shown
             && shard
                 .facts()
-                .closed
-                .is_none_or(|closed| cutoff <= closed.at)
+                .closed_at
+                .is_none_or(|closed_at| cutoff <= closed_at)
     })
 }

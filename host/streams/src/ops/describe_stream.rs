@@ -6,7 +6,7 @@ use wire::json::{self, EpochSeconds, Integer, Text};
 use wire::shape::{Check, Shape};
 use wire::{Answer, ApiError, Call};
 
-use super::describe::{EnhancedMetrics, ShardView, StreamModeDetails, listed};
+use super::describe::{EnhancedMetrics, ShardView, StreamModeDetails, listed, start_after};
 use super::page_size;
 use super::shapes::{LIST_LIMIT, SHARD_ID, StreamMembers};
 use crate::Streams;
@@ -73,10 +73,10 @@ struct Description<'a> {
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = json::parse(&call.body)?;
     let stream = input.stream().find(streams, &call.caller)?;
+    let after = start_after(&stream.arn, input.exclusive_start_shard_id.as_ref())?;
     let limit = page_size(input.limit, DESCRIBE_STREAM_SHARDS_MAX);
-    let after = input.exclusive_start_shard_id.as_ref().map(Text::as_str);
-    let mut left = listed(&stream, streams.now())
-        .filter(|shard| after.is_none_or(|after| after < shard.id_text()));
+    let mut left = listed(&stream, streams.retention_time())
+        .filter(|shard| after.is_none_or(|after| after < shard.facts().id));
     let shards = left.by_ref().take(limit).map(ShardView::of).collect();
     json::answer(&Output {
         stream_description: Description {

@@ -2,16 +2,16 @@
 //! meet them.
 
 use store::{CommitError, StoreError};
-use types::limits::{SHARDS_PER_ACCOUNT_MAX, STREAMS_CREATING_MAX};
+use types::limits::STREAMS_CREATING_MAX;
 use types::{Caller, ShardId, StreamArn, Timestamp};
 use wire::ApiError;
 
-use crate::catalog::ChangeError;
+use crate::catalog::{ChangeError, OverShards};
 use crate::iterator::ShardIterator;
 use crate::page::PageError;
 use crate::put::PutError;
 use crate::shard::Shard;
-use crate::stream::Stream;
+use crate::stream::{Status, Stream};
 
 const RESOURCE_NOT_FOUND: &str = "ResourceNotFoundException";
 const RESOURCE_IN_USE: &str = "ResourceInUseException";
@@ -46,6 +46,36 @@ pub fn shard_not_found(stream: &StreamArn, shard: ShardId) -> ApiError {
     )
 }
 
+pub fn not_active(stream: &StreamArn, status: Status) -> ApiError {
+    let StreamArn { account, name, .. } = stream;
+    let status = status.as_str();
+    ApiError::new(
+        RESOURCE_IN_USE,
+        format!("Stream {name} under account {account} not ACTIVE, instead in state {status}"),
+    )
+}
+
+/// ListShards would answer while a stream is being changed, too.
+pub fn shards_not_listed(stream: &StreamArn, status: Status) -> ApiError {
+    let StreamArn { account, name, .. } = stream;
+    let status = status.as_str();
+    ApiError::new(
+        RESOURCE_IN_USE,
+        format!(
+            "Stream {name} under account {account} not ACTIVE or UPDATING, instead in state \
+             {status}"
+        ),
+    )
+}
+
+pub fn stream_exists(stream: &StreamArn) -> ApiError {
+    let StreamArn { account, name, .. } = stream;
+    ApiError::new(
+        RESOURCE_IN_USE,
+        format!("Stream {name} under account {account} already exists."),
+    )
+}
+
 /// Text that no shard is called.
 pub fn no_shard_named(stream: &StreamArn, text: &str) -> ApiError {
     let StreamArn { account, name, .. } = stream;
@@ -71,9 +101,9 @@ pub fn name_and_arn_disagree(arn: &StreamArn) -> ApiError {
 
 /// Streams of other accounts are out of reach: there are no resource policies.
 pub fn foreign_account(caller: &Caller, arn: &StreamArn) -> ApiError {
-    let account = caller.account;
+    let (account, partition) = (caller.account, caller.region.partition());
     ApiError::access_denied(format!(
-        "User: arn:aws:iam::{account}:root is not authorized to access the resource: {arn}"
+        "User: arn:{partition}:iam::{account}:root is not authorized to access the resource: {arn}"
     ))
 }
 
@@ -99,7 +129,7 @@ pub fn record_too_large(stream: &Stream, path: &str) -> ApiError {
     ))
 }
 
-/// What a request becomes that would go through but for asking only whether it would.
+/// The answer to a request that is valid and has DryRun set.
 pub fn dry_run() -> ApiError {
     ApiError::new(
         "DryRunOperationException",
@@ -166,6 +196,10 @@ pub fn put(error: PutError, stream: &StreamArn) -> ApiError {
             &format!("place a record in {stream}"),
             &"no open shard takes its hash key",
         ),
+        PutError::TooLarge => internal(
+            &format!("place a record in {stream}"),
+            &"it is larger than a frame holds",
+        ),
     }
 }
 
@@ -180,14 +214,11 @@ pub fn iterator_without_stream(caller: &Caller, iterator: &ShardIterator) -> Api
 }
 
 /// The store did not keep a record, or does not know whether it did. Clients send it again.
-pub fn not_kept(stream: &StreamArn, error: Option<&CommitError>) -> ApiError {
-    if let Some(error) = error {
-        log_not_kept(stream, error);
-    }
+pub fn not_kept() -> ApiError {
     ApiError::internal(INTERNAL_FAILURE_TEXT)
 }
 
-/// Says once for a call why its records were not kept.
+/// Says once for a call why records of it were not kept.
 pub fn log_not_kept(stream: &StreamArn, error: &CommitError) {
     match error {
         // The client is told to slow down, which is all that needs doing.
@@ -206,36 +237,20 @@ pub fn log_not_kept(stream: &StreamArn, error: &CommitError) {
 
 /// A change of the stream at `arn` that was refused.
 pub fn change(error: ChangeError, arn: &StreamArn) -> ApiError {
-    let StreamArn {
-        account,
-        region,
-        name,
-    } = arn;
+    let StreamArn { account, name, .. } = arn;
     match error {
         ChangeError::NotFound => ApiError::new(
             RESOURCE_NOT_FOUND,
             format!("Stream {name} under account {account} not found."),
         ),
-        ChangeError::Exists => ApiError::new(
-            RESOURCE_IN_USE,
-            format!("Stream {name} under account {account} already exists."),
-        ),
-        ChangeError::NotActive(status) => ApiError::new(
-            RESOURCE_IN_USE,
-            format!(
-                "Stream {name} under account {account} not ACTIVE, instead in state {}",
-                status.as_str()
-            ),
-        ),
-        ChangeError::OverShards { current, wanted } => ApiError::new(
+        ChangeError::Exists => stream_exists(arn),
+        ChangeError::NotActive(status) => not_active(arn, status),
+        ChangeError::OverShards(over) => over_shards(&over, arn),
+        ChangeError::OverStreams { limit } => ApiError::new(
             LIMIT_EXCEEDED,
             format!(
-                "This request would exceed the shard limit for the account {account} in {region}. \
-                 Current shard count for the account: {current}. Limit: {SHARDS_PER_ACCOUNT_MAX}. \
-                 Number of additional shards that would have resulted from this request: {wanted}. \
-                 Refer to the AWS Service Limits page \
-                 (http://docs.aws.amazon.com/general/latest/gr/aws_service_limits.html) for \
-                 current limits and how to request higher limits."
+                "This request would exceed the stream limit for the account {account}. Current \
+                 stream count for the account: {limit}. Limit: {limit}."
             ),
         ),
         ChangeError::OverCreating => ApiError::new(
@@ -262,6 +277,30 @@ pub fn change(error: ChangeError, arn: &StreamArn) -> ApiError {
         ChangeError::Commit(error) => commit(arn, &error),
         ChangeError::Closing => ApiError::unavailable("The server is shutting down."),
     }
+}
+
+fn over_shards(over: &OverShards, arn: &StreamArn) -> ApiError {
+    let OverShards {
+        current,
+        limit,
+        wanted,
+        ..
+    } = over;
+    let account = arn.account;
+    let place = match &over.region {
+        Some(region) => format!("{account} in {region}"),
+        None => account.to_string(),
+    };
+    ApiError::new(
+        LIMIT_EXCEEDED,
+        format!(
+            "This request would exceed the shard limit for the account {place}. Current shard \
+             count for the account: {current}. Limit: {limit}. Number of additional shards that \
+             would have resulted from this request: {wanted}. Refer to the AWS Service Limits page \
+             (http://docs.aws.amazon.com/general/latest/gr/aws_service_limits.html) for current \
+             limits and how to request higher limits."
+        ),
+    )
 }
 
 fn commit(arn: &StreamArn, error: &CommitError) -> ApiError {

@@ -13,11 +13,15 @@ use super::describe::HashKeyRangeView;
 use super::shapes::{SHARD_ITERATOR, STREAM_ARN, STREAM_ID};
 use super::{error, page_size};
 use crate::Streams;
-use crate::iterator::ShardIterator;
+use crate::iterator::{ShardIterator, Start};
 use crate::reader::Selection;
 use crate::shard::Shard;
 use crate::stream::{Status, Stream};
 
+/// How far behind is who has read all that there is, and at least how far who has not: readers take
+/// 0 for the tip, and what is left may have arrived in this very millisecond.
+const AT_TIP_MS: u128 = 0;
+const BEHIND_MS_MIN: u128 = 1;
 const LIMIT: NumberRule = NumberRule::within(1, 10_000);
 
 #[derive(Deserialize)]
@@ -59,7 +63,7 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     if matches!(input.dry_run, Some(Boolean(true))) {
         return Err(error::dry_run());
     }
-    if streams.options.throttle && !shard.rates().begin_read(streams.now()) {
+    if streams.options.throttle && !shard.rates().begin_read(streams.clock.uptime()) {
         streams
             .metrics()
             .read_provisioned_throughput_exceeded
@@ -118,13 +122,13 @@ fn answer(
     selection: Selection,
 ) -> Result<Answer, ApiError> {
     let now = streams.now();
-    let behind = selection
-        .next_arrival
-        .map_or(0, |arrival| now.since(arrival).as_millis());
+    let behind = selection.next_arrival.map_or(AT_TIP_MS, |arrival| {
+        now.since(arrival).as_millis().max(BEHIND_MS_MIN)
+    });
     let mut head = format!("{{\"MillisBehindLatest\":{behind}").into_bytes();
     // A shard that was closed has no more to come; one whose log was sealed a moment ago will be
     // closed before its reader comes back.
-    if selection.at_end && shard.facts().closed.is_some() {
+    if selection.at_end && shard.facts().closed_at.is_some() {
         let children = children(stream, shard);
         let children = serde_json::to_vec(&children)
             .map_err(|e| error::internal("write the children of a shard", &e))?;
@@ -132,7 +136,7 @@ fn answer(
         head.extend_from_slice(&children);
     } else {
         let next = ShardIterator {
-            start: selection.next,
+            start: Start::Record(selection.next),
             issued_at: now,
             ..iterator
         };
@@ -145,8 +149,7 @@ fn answer(
     let chunks = std::iter::once(Bytes::from(head))
         .chain(selection.into_text())
         .chain(std::iter::once(tail));
-    let length = u64::try_from(length).unwrap_or(u64::MAX);
-    Ok(Answer::chunks(length, Box::new(chunks)))
+    Ok(Answer::chunks(length as u64, Box::new(chunks)))
 }
 
 fn children<'a>(stream: &'a Stream, shard: &Shard) -> Vec<ChildShard<'a>> {

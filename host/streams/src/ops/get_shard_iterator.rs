@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use store::Position;
-use types::{SequenceNumber, ShardId, Timestamp};
+use types::{GivenNumber, InShard, ShardId, StreamArn, Timestamp};
 use wire::json::{self, Boolean, EpochSeconds, Text};
 use wire::shape::{Check, Shape, TextRule};
 use wire::{Answer, ApiError, Call};
@@ -14,12 +14,13 @@ use crate::iterator::{ShardIterator, Start};
 use crate::shard::Shard;
 use crate::stream::{Status, Stream};
 
+/// In the order in which the service names them.
 const ITERATOR_TYPE: TextRule = TextRule::one_of(&[
-    "AT_SEQUENCE_NUMBER",
     "AFTER_SEQUENCE_NUMBER",
-    "TRIM_HORIZON",
     "LATEST",
     "AT_TIMESTAMP",
+    "AT_SEQUENCE_NUMBER",
+    "TRIM_HORIZON",
 ]);
 
 #[derive(Deserialize)]
@@ -77,21 +78,20 @@ struct Output {
 /// Gives a token for a place in a shard, good for 300 seconds.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = json::parse(&call.body)?;
-    let stream = input.stream().find(streams, &call.caller)?;
+    let arn = input.stream().address(&call.caller)?;
     let shard_text = input.shard_id.as_ref().map_or("", Text::as_str);
-    let id =
-        ShardId::parse(shard_text).map_err(|_| error::no_shard_named(&stream.arn, shard_text))?;
-    let shard = stream
-        .shards
-        .find(id)
-        .filter(|_| stream.status == Status::Active);
-    let shard = shard.ok_or_else(|| error::shard_not_found(&stream.arn, id))?;
+    let id = ShardId::parse(shard_text).map_err(|_| error::no_shard_named(&arn, shard_text))?;
+    // Without its stream, too, it is the shard that is missed.
+    let stream = streams.directory.at(&arn);
+    let stream = stream.filter(|stream| stream.status == Status::Active);
+    let stream = stream.ok_or_else(|| error::shard_not_found(&arn, id))?;
+    let shard = stream.shards.find(id);
+    let shard = shard.ok_or_else(|| error::shard_not_found(&arn, id))?;
+    let start = start(streams, &input, &stream, shard)?;
     if matches!(input.dry_run, Some(Boolean(true))) {
         return Err(error::dry_run());
     }
-    let start = start(streams, &input, &stream, shard)?;
-    let now = streams.now();
-    if streams.options.throttle && !shard.rates().iterator(now) {
+    if streams.options.throttle && !shard.rates().iterator(streams.clock.uptime()) {
         streams
             .metrics()
             .read_provisioned_throughput_exceeded
@@ -104,7 +104,7 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
         name: stream.arn.name.clone(),
         shard: id,
         start,
-        issued_at: now,
+        issued_at: streams.now(),
     };
     json::answer(&Output {
         shard_iterator: iterator.seal(&streams.sealing_key),
@@ -125,25 +125,19 @@ fn start(
     match (kind, &input.starting_sequence_number, input.timestamp) {
         ("TRIM_HORIZON", None, _) => Ok(Start::TRIM_HORIZON),
         // Decided now: what is put between this call and the first read is read.
-        ("LATEST", None, _) => Ok(Start::Place {
-            position: tip()?,
-            index: 0,
-        }),
+        ("LATEST", None, _) => Ok(Start::Record(tip()?)),
         ("AT_TIMESTAMP", _, Some(EpochSeconds(at))) => at_timestamp(at, streams.now()),
         ("AT_TIMESTAMP", _, None) => Err(error::invalid_argument(
             "Must specify timestampInMillis parameter for iterator of type AT_TIMESTAMP. Current \
              request has no timestamp parameter.",
         )),
         ("AT_SEQUENCE_NUMBER", Some(number), _) => {
-            let number = parse_number(number, stream, shard, tip()?)?;
-            Ok(Start::Place {
-                position: Position(number.position()),
-                index: number.index(),
-            })
+            let place = find(number, stream, shard, tip()?)?;
+            Ok(Start::Record(place.record))
         }
         ("AFTER_SEQUENCE_NUMBER", Some(number), _) => {
-            let number = parse_number(number, stream, shard, tip()?)?;
-            Ok(Start::after(Position(number.position()), number.index()))
+            let place = find(number, stream, shard, tip()?)?;
+            Ok(Start::Record(place.after))
         }
         (kind, number, _) => {
             let number = number.as_ref().map_or("no", |_| "also a");
@@ -158,7 +152,7 @@ fn start(
 }
 
 fn at_timestamp(at: Timestamp, now: Timestamp) -> Result<Start, ApiError> {
-    if now < at {
+    if at > now {
         return Err(error::invalid_argument(format!(
             "The timestampInMillis parameter cannot be greater than the currentTimestampInMillis. \
              timestampInMillis: {}, currentTimestampInMillis: {}",
@@ -168,28 +162,43 @@ fn at_timestamp(at: Timestamp, now: Timestamp) -> Result<Start, ApiError> {
     Ok(Start::Time(at))
 }
 
-/// Takes only numbers that this shard has given, or begins with.
-fn parse_number(
-    text: &Text<'_>,
-    stream: &Stream,
-    shard: &Shard,
-    tip: Position,
-) -> Result<SequenceNumber, ApiError> {
+/// What a sequence number points to.
+struct Found {
+    /// The record itself; if there is none, the one that comes next.
+    record: Position,
+    /// The record after it.
+    after: Position,
+}
+
+/// Takes only numbers that this shard has given, or begins or ends with.
+fn find(text: &Text<'_>, stream: &Stream, shard: &Shard, tip: Position) -> Result<Found, ApiError> {
+    let StreamArn { account, name, .. } = &stream.arn;
     let refused = |reason: &str| {
         error::invalid_argument(format!(
-            "StartingSequenceNumber {} used in GetShardIterator on shard {} in stream {} under \
-             account {} is invalid{reason}.",
+            "StartingSequenceNumber {} used in GetShardIterator on shard {} in stream {name} under \
+             account {account} is invalid{reason}.",
             text.as_str(),
             shard.id_text(),
-            stream.arn.name,
-            stream.arn.account
         ))
     };
-    let number = SequenceNumber::parse(text).map_err(|_| refused(""))?;
-    // The number that an empty shard begins with is known from its description.
-    let given = number.position() < tip.0 || number == shard.starting_number();
-    match given && number.generation() == shard.facts().generation {
-        true => Ok(number),
-        false => Err(refused(" because it did not come from this stream")),
+    let number = GivenNumber::parse(text).map_err(|_| refused(""))?;
+    if !number.is_of(shard.facts().id) {
+        return Err(error::invalid_argument(format!(
+            "Invalid StartingSequenceNumber. It encodes {}, while it was used in a call to a shard \
+             with {}",
+            number.shard_text(),
+            shard.id_text()
+        )));
     }
+    let (record, after) = match shard.numbering().find(&number) {
+        Some(InShard::Start) => (Position::FIRST, Position::FIRST),
+        Some(InShard::Record(before)) if before < tip.0 => {
+            (Position(before), Position(before).after(1))
+        }
+        Some(InShard::End) if shard.facts().closed_at.is_some() => (tip, tip),
+        Some(InShard::Record(_) | InShard::End) | None => {
+            return Err(refused(" because it did not come from this stream"));
+        }
+    };
+    Ok(Found { record, after })
 }

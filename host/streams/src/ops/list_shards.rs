@@ -5,19 +5,19 @@ use std::sync::Arc;
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use types::limits::LIST_SHARDS_COUNT_MAX;
-use types::{Caller, Timestamp};
+use types::{Caller, StreamArn, Timestamp};
 use wire::json::{self, EpochSeconds, Integer, Structure, Text};
 use wire::shape::{Check, Fields, Shape, TextRule};
 use wire::{Answer, ApiError, Call};
 
-use super::describe::{ShardView, listed};
+use super::describe::{ShardView, listed, start_after};
 use super::shapes::{LIST_LIMIT, NEXT_TOKEN, SHARD_ID, StreamMembers};
 use super::{error, page_size};
 use crate::Streams;
 use crate::page::{self, PageError};
 use crate::seal::Purpose;
 use crate::shard::Shard;
-use crate::stream::Stream;
+use crate::stream::{Status, Stream};
 
 const FILTER_TYPE: TextRule = TextRule::one_of(&[
     "AFTER_SHARD_ID",
@@ -102,8 +102,8 @@ struct Page {
     account: u64,
     stream: u64,
     name: String,
-    /// Shards after the one of this name.
-    after: Option<String>,
+    /// Shards after the one of this number.
+    after: Option<u32>,
     /// Shards that were open at some moment from this one on.
     closed_from_ms: Option<u64>,
     /// Shards that were open at some moment up to this one.
@@ -120,13 +120,13 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
         None => begin(streams, &call.caller, &input)?,
     };
     let limit = page_size(input.max_results, LIST_SHARDS_COUNT_MAX);
-    let mut left = listed(&stream, now).filter(|shard| page.has(shard));
+    let mut left = listed(&stream, streams.retention_time()).filter(|shard| page.has(shard));
     let found: Vec<_> = left.by_ref().take(limit).collect();
     let more = left.next().is_some();
     drop(left);
     let mut next_token = None;
     if more {
-        page.after = found.last().map(|shard| shard.id_text().to_owned());
+        page.after = found.last().map(|shard| shard.facts().id.0);
         next_token = page::seal(&streams.sealing_key, Purpose::Shards, &page, now);
     }
     json::answer(&Output {
@@ -147,6 +147,7 @@ fn begin(
         ));
     }
     let stream = input.stream().find(streams, caller)?;
+    check_is_listed(&stream)?;
     match input.stream_creation_timestamp {
         // Clients send back what they were given, often cut to the second.
         Some(EpochSeconds(at)) if at.0 / 1_000 != stream.created_at.0 / 1_000 => {
@@ -158,16 +159,15 @@ fn begin(
         account: caller.account.number(),
         stream: stream.id.0,
         name: stream.arn.name.as_str().to_owned(),
-        after: input
-            .exclusive_start_shard_id
-            .as_ref()
-            .map(|id| id.as_str().to_owned()),
+        after: start_after(&stream.arn, input.exclusive_start_shard_id.as_ref())?.map(|id| id.0),
         closed_from_ms: None,
         opened_to_ms: None,
         only_open: false,
     };
     if let Some(filter) = &input.shard_filter {
-        page.filter(filter, &stream, streams.now())?;
+        let horizon = stream.cutoff(streams.retention_time());
+        let horizon = horizon.max(stream.created_at);
+        page.filter(filter, &stream.arn, horizon, streams.now())?;
     }
     Ok((stream, page))
 }
@@ -209,14 +209,25 @@ fn go_on(
         .find(caller, &page.name)
         .filter(|stream| stream.id.0 == page.stream)
         .ok_or_else(|| error::stream_not_found(caller, &page.name))?;
+    check_is_listed(&stream)?;
     Ok((stream, page))
+}
+
+fn check_is_listed(stream: &Stream) -> Result<(), ApiError> {
+    match stream.status {
+        Status::Active => Ok(()),
+        status @ (Status::Creating | Status::Deleting) => {
+            Err(error::shards_not_listed(&stream.arn, status))
+        }
+    }
 }
 
 impl Page {
     fn filter(
         &mut self,
         filter: &ShardFilter<'_>,
-        stream: &Stream,
+        stream: &StreamArn,
+        horizon: Timestamp,
         now: Timestamp,
     ) -> Result<(), ApiError> {
         let kind = filter.r#type.as_ref().map_or("", Text::as_str);
@@ -224,11 +235,10 @@ impl Page {
         let of_shard = kind == "AFTER_SHARD_ID";
         check_member(kind, "ShardId", filter.shard_id.is_some(), of_shard)?;
         check_member(kind, "Timestamp", filter.timestamp.is_some(), of_time)?;
-        let horizon = stream.cutoff(now).max(stream.created_at);
         let at = filter
             .timestamp
             .map_or(horizon, |EpochSeconds(at)| at.max(horizon));
-        if now < at {
+        if at > now {
             return Err(error::invalid_argument(format!(
                 "The Timestamp of ShardFilter cannot be greater than the current time. \
                  Timestamp: {}, current time: {}",
@@ -237,9 +247,9 @@ impl Page {
         }
         match kind {
             "AFTER_SHARD_ID" => {
-                let after = filter.shard_id.as_ref().map(|id| id.as_str().to_owned());
+                let after = start_after(stream, filter.shard_id.as_ref())?;
                 // Both say the same; the later of the two leaves what both leave.
-                self.after = self.after.take().max(after);
+                self.after = self.after.max(after.map(|id| id.0));
             }
             "AT_LATEST" => self.only_open = true,
             "AT_TRIM_HORIZON" | "AT_TIMESTAMP" => {
@@ -254,9 +264,8 @@ impl Page {
 
     fn has(&self, shard: &Shard) -> bool {
         let facts = shard.facts();
-        let after = self.after.as_ref();
-        let closed_at = facts.closed.map(|closed| closed.at.0);
-        after.is_none_or(|after| after.as_str() < shard.id_text())
+        let closed_at = facts.closed_at.map(|at| at.0);
+        self.after.is_none_or(|after| after < facts.id.0)
             && self.opened_to_ms.is_none_or(|to| facts.opened_at.0 <= to)
             && closed_at.is_none_or(|at| {
                 !self.only_open && self.closed_from_ms.is_none_or(|from| from <= at)

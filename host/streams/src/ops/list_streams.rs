@@ -86,7 +86,7 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let mut found = streams
         .directory
         .page(&call.caller, after.as_deref(), limit + 1);
-    let has_more_streams = limit < found.len();
+    let has_more_streams = found.len() > limit;
     found.truncate(limit);
     let stream_names: Vec<_> = found.iter().map(|s| s.arn.name.as_str()).collect();
     let next_token = stream_names.last().filter(|_| has_more_streams);

@@ -1,8 +1,10 @@
 //! PutRecord.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use serde::Deserialize;
-use types::SequenceNumber;
+use types::{Caller, GivenNumber, SequenceNumber, StreamArn, Timestamp};
 use wire::json::{self, Blob, Boolean, Text};
 use wire::shape::{Check, Shape};
 use wire::{Answer, ApiError, Call};
@@ -60,43 +62,62 @@ impl Shape for Input<'_> {
 /// Writes one record and answers where it landed, after it is durable.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = json::parse(&call.body)?;
-    let stream = input.stream().find_active(streams, &call.caller)?;
+    let checked = check(streams, &call.caller, &input);
+    let (stream, record) = checked.map_err(|error| json::refusal(&input, error))?;
+    let arn = stream.arn.clone();
+    let put = streams.put(stream, &[record]).await;
+    let put = put.map_err(|error| error::put(error, &arn))?;
+    for error in put.errors() {
+        error::log_not_kept(&arn, error);
+    }
+    match put.outcomes().next() {
+        Some(Outcome::Landed { shard, number }) => Ok(landed(shard.id_text(), number)),
+        Some(Outcome::OverRate(shard)) => Err(error::over_rate(&arn, shard)),
+        Some(Outcome::Failed) | None => Err(error::not_kept()),
+    }
+}
+
+/// What can be refused without knowing whether there is room: constraints, then existence, then
+/// arguments, as the service does it.
+fn check<'a>(
+    streams: &Streams,
+    caller: &Caller,
+    input: &'a Input<'_>,
+) -> Result<(Arc<Stream>, NewRecord<'a>), ApiError> {
+    let stream = input.stream().find_active(streams, caller)?;
     let (Some(key), Some(data)) = (&input.partition_key, &input.data) else {
         return Err(ApiError::internal(error::INTERNAL_FAILURE_TEXT));
     };
-    let record = NewRecord::parse(key, data, input.explicit_hash_key.as_ref())?;
-    check_order(input.sequence_number_for_ordering.as_ref(), &stream)?;
-    if stream.record_bytes_max < record.bytes() {
+    if NewRecord::bytes_of(key, data) > stream.record_bytes_max {
         return Err(error::record_too_large(&stream, "data"));
+    }
+    let record = NewRecord::parse(key, data, input.explicit_hash_key.as_ref())?;
+    if let Some(number) = &input.sequence_number_for_ordering {
+        check_order(number, &stream, streams.now())?;
     }
     if matches!(input.dry_run, Some(Boolean(true))) {
         return Err(error::dry_run());
     }
-    let arn = stream.arn.clone();
-    let put = streams.put(stream, &[record]).await;
-    let put = put.map_err(|error| error::put(error, &arn))?;
-    match put.outcomes().next() {
-        Some(Outcome::Landed { shard, number }) => Ok(landed(shard.id_text(), number)),
-        Some(Outcome::OverRate(shard)) => Err(error::over_rate(&arn, shard)),
-        Some(Outcome::Failed) | None => Err(error::not_kept(&arn, put.error())),
-    }
+    Ok((stream, record))
 }
 
 /// A record that is put after another was acknowledged comes after it by itself, so the number
-/// only has to be one of ours.
-fn check_order(after: Option<&Text<'_>>, stream: &Stream) -> Result<(), ApiError> {
-    match after {
-        Some(number) if SequenceNumber::parse(number).is_err() => {
-            Err(error::invalid_argument(format!(
-                "ExclusiveMinimumSequenceNumber {} used in PutRecord on stream {} under account \
-                 {} is invalid.",
-                number.as_str(),
-                stream.arn.name,
-                stream.arn.account
-            )))
-        }
-        _ => Ok(()),
+/// only has to be one that the service can have made by now.
+fn check_order(text: &Text<'_>, stream: &Stream, now: Timestamp) -> Result<(), ApiError> {
+    let number = GivenNumber::parse(text).ok();
+    let is_made = number.is_some_and(|number| {
+        // The clock may have been set back since a number of this stream was given.
+        number.arrival().is_none_or(|arrival| arrival <= now) || stream.has_numbered(&number)
+    });
+    if is_made {
+        return Ok(());
     }
+    let StreamArn { account, name, .. } = &stream.arn;
+    Err(error::invalid_argument(format!(
+        "ExclusiveMinimumSequenceNumber {} used in PutRecord on stream {name} under account \
+         {account} is invalid.",
+        text.as_str(),
+    )))
 }
 
 fn landed(shard: &str, number: SequenceNumber) -> Answer {

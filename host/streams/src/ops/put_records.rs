@@ -1,11 +1,12 @@
 //! PutRecords.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::Deserialize;
-use types::StreamArn;
 use types::limits::{PUT_RECORDS_BYTES_MAX, PUT_RECORDS_COUNT_MAX};
+use types::{Caller, StreamArn};
 use wire::json::{self, Blob, Boolean, List, Structure, Text, write_string};
 use wire::shape::{Check, Fields, ListRule, Shape};
 use wire::{Answer, ApiError, Call};
@@ -55,6 +56,16 @@ struct Entry<'a> {
     partition_key: Option<Text<'a>>,
 }
 
+impl<'a> Entry<'a> {
+    /// The members that the shape requires.
+    fn required(&self) -> Result<(&Text<'a>, &Blob<'a>), ApiError> {
+        match (&self.partition_key, &self.data) {
+            (Some(key), Some(data)) => Ok((key, data)),
+            _ => Err(ApiError::internal(error::INTERNAL_FAILURE_TEXT)),
+        }
+    }
+}
+
 impl Shape for Input<'_> {
     fn check(&self, check: &mut Check) {
         check.required("Records", &self.records, RECORDS);
@@ -74,43 +85,48 @@ impl Shape for Entry<'_> {
 /// landed are durable.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = json::parse(&call.body)?;
-    let stream = input.stream().find_active(streams, &call.caller)?;
-    let records = parse(input.records.as_deref().unwrap_or_default(), &stream)?;
-    if matches!(input.dry_run, Some(Boolean(true))) {
-        return Err(error::dry_run());
-    }
+    let checked = check(streams, &call.caller, &input);
+    let (stream, records) = checked.map_err(|error| json::refusal(&input, error))?;
     let arn = stream.arn.clone();
     let put = streams.put(stream, &records).await;
     let put = put.map_err(|error| error::put(error, &arn))?;
-    if let Some(error) = put.error() {
+    for error in put.errors() {
         error::log_not_kept(&arn, error);
     }
     Ok(answer(&put, &arn, records.len()))
 }
 
-fn parse<'a>(
-    entries: &'a [Structure<Entry<'a>>],
-    stream: &Stream,
-) -> Result<Vec<NewRecord<'a>>, ApiError> {
+/// What can be refused without knowing whether there is room: constraints, then existence, then
+/// arguments, as the service does it.
+fn check<'a>(
+    streams: &Streams,
+    caller: &Caller,
+    input: &'a Input<'_>,
+) -> Result<(Arc<Stream>, Vec<NewRecord<'a>>), ApiError> {
+    let stream = input.stream().find_active(streams, caller)?;
+    let entries: &[Structure<Entry<'_>>] = input.records.as_deref().unwrap_or_default();
+    for (number, Structure(entry)) in (1..).zip(entries) {
+        let (key, data) = entry.required()?;
+        if NewRecord::bytes_of(key, data) > stream.record_bytes_max {
+            let path = format!("records.{number}.member.data");
+            return Err(error::record_too_large(&stream, &path));
+        }
+    }
     let mut records = Vec::with_capacity(entries.len());
     let mut bytes = 0;
-    for (number, entry) in (1..).zip(entries) {
-        // The shape requires both.
-        let (Some(key), Some(data)) = (&entry.partition_key, &entry.data) else {
-            continue;
-        };
+    for Structure(entry) in entries {
+        let (key, data) = entry.required()?;
         let record = NewRecord::parse(key, data, entry.explicit_hash_key.as_ref())?;
-        if stream.record_bytes_max < record.bytes() {
-            let path = format!("records.{number}.member.data");
-            return Err(error::record_too_large(stream, &path));
-        }
         bytes += record.bytes();
         records.push(record);
     }
-    match bytes <= PUT_RECORDS_BYTES_MAX {
-        true => Ok(records),
-        false => Err(error::invalid_argument("Records size exceeds 10 MB limit")),
+    if bytes > PUT_RECORDS_BYTES_MAX {
+        return Err(error::invalid_argument("Records size exceeds 10 MB limit"));
     }
+    if matches!(input.dry_run, Some(Boolean(true))) {
+        return Err(error::dry_run());
+    }
+    Ok((stream, records))
 }
 
 fn answer(put: &Put, stream: &StreamArn, count: usize) -> Answer {
@@ -154,10 +170,7 @@ fn answer(put: &Put, stream: &StreamArn, count: usize) -> Answer {
         Bytes::from(records),
         Bytes::from_static(b"]}"),
     ];
-    Answer::chunks(
-        u64::try_from(length).unwrap_or(u64::MAX),
-        Box::new(parts.into_iter()),
-    )
+    Answer::chunks(length as u64, Box::new(parts.into_iter()))
 }
 
 fn write_failure(out: &mut Vec<u8>, code: &str, message: &str) {

@@ -46,9 +46,10 @@ impl Shape for Input<'_> {
 /// Takes labels off a stream; those that it does not have are passed over.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = json::parse(&call.body)?;
-    let stream = input.stream().find(streams, &call.caller)?;
+    let stream = input.stream().find_to_change(streams, &call.caller)?;
     if let Some(keys) = &input.tag_keys {
-        tags::check(keys.iter().map(Text::as_str), "remove", &stream.arn)?;
+        let texts = keys.iter().map(Text::as_str);
+        tags::check(texts.clone(), texts, tags::Doing::Remove, &stream.arn)?;
         let keys = keys.iter().map(|key| key.as_str().to_owned()).collect();
         let edited = streams
             .catalog

@@ -11,7 +11,7 @@ pub fn parse(hours: Option<Integer>) -> Result<u32, ApiError> {
     let Integer(hours) = hours.unwrap_or(Integer(0));
     match u32::try_from(hours) {
         Ok(hours) if (RETENTION_HOURS_MIN..=RETENTION_HOURS_MAX).contains(&hours) => Ok(hours),
-        Ok(hours) if RETENTION_HOURS_MAX < hours => Err(invalid_argument(format!(
+        Ok(hours) if hours > RETENTION_HOURS_MAX => Err(invalid_argument(format!(
             "Maximum allowed retention period is {RETENTION_HOURS_MAX} hours. Requested retention \
              period ({hours} hours) is too long."
         ))),

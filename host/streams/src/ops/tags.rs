@@ -1,30 +1,49 @@
-//! The characters that tags may have (AddTagsToStream; texts seen from the service).
+//! What tags may be (AddTagsToStream; the texts about characters were seen from the service).
 
 use std::collections::BTreeMap;
 
 use types::StreamArn;
 use wire::ApiError;
-use wire::json::Map;
+use wire::json::{Map, Text};
 
 use super::error::invalid_argument;
 
+/// How keys begin that AWS keeps for itself, in any case ("Tagging your streams").
+const RESERVED: &str = "aws:";
+
+/// What is done with tags that are checked.
+#[derive(Clone, Copy, Debug)]
+pub enum Doing {
+    Add,
+    Remove,
+}
+
+impl Doing {
+    /// `add tags to`, as the service's texts say it.
+    fn words(self) -> &'static str {
+        match self {
+            Self::Add => "add tags to",
+            Self::Remove => "remove tags from",
+        }
+    }
+}
+
 /// Tags as they are kept.
 pub fn parse(tags: &Map<'_>, stream: &StreamArn) -> Result<BTreeMap<String, String>, ApiError> {
-    check(
-        tags.keys().chain(tags.values()).map(|text| text.as_str()),
-        "add",
-        stream,
-    )?;
+    let keys = tags.keys().map(Text::as_str);
+    let texts = keys.clone().chain(tags.values().map(Text::as_str));
+    check(texts, keys, Doing::Add, stream)?;
     let owned = tags
         .iter()
         .map(|(key, value)| (key.as_str().to_owned(), value.as_str().to_owned()));
     Ok(owned.collect())
 }
 
-/// Refuses characters that no tag may have; `doing` is `add` or `remove`.
+/// Refuses characters that no tag may have in any of `texts`, and `keys` that are reserved.
 pub fn check<'a>(
     texts: impl Iterator<Item = &'a str> + Clone,
-    doing: &str,
+    mut keys: impl Iterator<Item = &'a str>,
+    doing: Doing,
     stream: &StreamArn,
 ) -> Result<(), ApiError> {
     if texts
@@ -37,17 +56,28 @@ pub fn check<'a>(
              Unicode letters, digits, white space, _ . / = + - % @.",
         ));
     }
+    let StreamArn { account, name, .. } = stream;
+    let doing = doing.words();
     // The service names '%' as valid in one text and refuses it with another.
     if texts.flat_map(str::chars).any(|c| c == '%') {
-        let StreamArn { account, name, .. } = stream;
-        let preposition = if doing == "add" { "to" } else { "from" };
         return Err(invalid_argument(format!(
-            "Failed to {doing} tags {preposition} stream {name} under account {account} because \
-             some tags contained illegal characters. The allowed characters are Unicode letters, \
-             white-spaces, '_',',','/','=','+','-','@'."
+            "Failed to {doing} stream {name} under account {account} because some tags contained \
+             illegal characters. The allowed characters are Unicode letters, white-spaces, \
+             '_',',','/','=','+','-','@'."
+        )));
+    }
+    if keys.any(is_reserved) {
+        return Err(invalid_argument(format!(
+            "Failed to {doing} stream {name} under account {account} because some tags have keys \
+             that begin with '{RESERVED}', which is reserved for AWS use."
         )));
     }
     Ok(())
+}
+
+fn is_reserved(key: &str) -> bool {
+    key.get(..RESERVED.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(RESERVED))
 }
 
 fn is_allowed(c: char) -> bool {

@@ -31,7 +31,7 @@ use serde_json::Value;
 use store::Engine;
 use store::disk::simulated::SimulatedDisk;
 use store::embedded::{Embedded, Options as EngineOptions};
-use streams::{Options, Streams};
+use streams::{AccountLimits, Options, Streams};
 use types::{AccountId, Caller, ManualClock, Region, Timestamp};
 use wire::{Answer, ApiError, Call};
 
@@ -46,6 +46,12 @@ pub fn engine(disk: &SimulatedDisk) -> Arc<dyn Engine> {
     };
     Embedded::open(Arc::new(disk.clone()), options).unwrap()
 }
+
+/// No limits per shard.
+pub const UNTHROTTLED: Options = Options {
+    throttle: false,
+    limits: AccountLimits::DEFAULT,
+};
 
 pub struct World {
     pub streams: Arc<Streams>,
@@ -64,11 +70,11 @@ pub fn caller(account: &str, region: &str) -> Caller {
 
 impl World {
     pub async fn new() -> Self {
-        Self::with_options(Options { throttle: false }).await
+        Self::with_options(UNTHROTTLED).await
     }
 
     pub async fn throttled() -> Self {
-        Self::with_options(Options { throttle: true }).await
+        Self::with_options(Options::default()).await
     }
 
     async fn with_options(options: Options) -> Self {
@@ -93,11 +99,7 @@ impl World {
         self.streams.close().await;
         self.engine.close().await.unwrap();
         let caller = self.caller;
-        let world = Self::on(
-            self.disk.after_kill(),
-            self.clock,
-            Options { throttle: false },
-        );
+        let world = Self::on(self.disk.after_kill(), self.clock, UNTHROTTLED);
         Self {
             caller,
             ..world.await
@@ -163,9 +165,10 @@ pub fn json(answer: Answer) -> Value {
     let promised = answer.length();
     let body: Vec<u8> = answer.into_chunks().flat_map(|c| c.to_vec()).collect();
     assert_eq!(body.len() as u64, promised);
-    match body.is_empty() {
-        true => Value::Null,
-        false => serde_json::from_slice(&body).unwrap(),
+    if body.is_empty() {
+        Value::Null
+    } else {
+        serde_json::from_slice(&body).unwrap()
     }
 }
 

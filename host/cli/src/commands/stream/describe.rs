@@ -36,7 +36,11 @@ pub(crate) struct Description {
 pub(crate) async fn run(args: &DescribeArgs) -> Result<(), Failure> {
     let mut client = Client::new(&args.target.target()?.into());
     let description = summary(&mut client, &args.name).await?;
-    let shards = shards(&mut client, &args.name).await?;
+    // The shards of a stream that is only being made, or deleted, are not told.
+    let shards = match description.stream_status.as_str() {
+        "CREATING" | "DELETING" => Vec::new(),
+        _ => shards(&mut client, &args.name).await?,
+    };
     output::lines(&format!(
         "{}\n  arn         {}\n  status      {}\n  retention   {} hours\n  open shards {}\n\n{}",
         args.name,
