@@ -107,16 +107,39 @@ pub trait Step: Send {
         effects: &mut Transaction,
     ) -> Result<Position, StepError>;
 
-    /// The effects of the last step are durable, and the pump stands where the step said.
+    /// Records from `from` to before `to` are gone: retention took them before this pump came to
+    /// them. Puts what is to be kept of that into `effects`, which the pump makes durable together
+    /// with its new position, `to`.
+    ///
+    /// # Errors
+    /// The pump ends at `from`, and its owner may start it again.
+    async fn passed_over(
+        &mut self,
+        from: Position,
+        to: Position,
+        effects: &mut Transaction,
+    ) -> Result<(), StepError> {
+        let _ = (from, to, effects);
+        Ok(())
+    }
+
+    /// The effects of the last step are durable, and the pump stands where the step said. The same
+    /// after records were passed over.
     fn committed(&mut self) {}
+
+    /// Waits between two tries of a batch. A step that can be told to try at once returns earlier.
+    async fn pause(&mut self, pause: Duration) {
+        tokio::time::sleep(pause).await;
+    }
 
     /// Decides what comes after the `attempt`-th failure of a batch, counted from 1. Unless a step
     /// says otherwise it is tried 10 times with growing pauses.
     fn after_failure(&mut self, error: &StepError, attempt: u32) -> Retry {
         let _ = error;
-        match attempt < STEP_TRIES_MAX {
-            true => Retry::backoff(attempt),
-            false => Retry::GiveUp,
+        if attempt < STEP_TRIES_MAX {
+            Retry::backoff(attempt)
+        } else {
+            Retry::GiveUp
         }
     }
 }
@@ -173,6 +196,18 @@ struct Row {
     position: u64,
     /// Chosen by chance when the row is claimed: says whose the row is.
     owner: u64,
+}
+
+/// Where the pump called `name` stands; `None` if none of that name was ever claimed.
+///
+/// # Errors
+/// When its row cannot be read.
+pub async fn position_of(engine: &dyn Engine, name: &str) -> Result<Option<Position>, StoreError> {
+    let Some(row) = engine.get(PUMPS, name.as_bytes()).await? else {
+        return Ok(None);
+    };
+    let row: Row = codec::decode("pumps", &row.value)?;
+    Ok(Some(Position(row.position)))
 }
 
 /// The removal of the row of the pump called `name`, for whoever takes away what it worked on. A
@@ -278,12 +313,13 @@ impl Pump {
                 .engine
                 .read(self.log, self.position, self.batch_bytes)
                 .await?;
+            let first = read.frames.first();
+            let begins = first.map_or(read.next, |frame| frame.position);
+            if begins > self.position {
+                self.pass_over(step, begins, stop).await?;
+                continue;
+            }
             if read.frames.is_empty() {
-                if self.position < read.next {
-                    // What retention has taken from before us is passed over.
-                    self.position = read.next;
-                    continue;
-                }
                 if read.sealed {
                     return Ok(Ended::LogEnd);
                 }
@@ -301,6 +337,26 @@ impl Pump {
             self.work(step, &batch, stop).await?;
         }
         Ok(Ended::Stopped)
+    }
+
+    /// Tells the step what retention took from before it, and stands behind that.
+    async fn pass_over(
+        &mut self,
+        step: &mut dyn Step,
+        to: Position,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Result<(), PumpError> {
+        let gave_up = |error| PumpError::Step { error, attempts: 1 };
+        let mut effects = Transaction::default();
+        let told = step.passed_over(self.position, to, &mut effects).await;
+        told.map_err(gave_up)?;
+        match self.commit(effects, to, stop).await? {
+            Outcome::Done => step.committed(),
+            // Where the pump stands then, it looks again.
+            Outcome::Moved | Outcome::Stopped => {}
+            Outcome::Refused(error) => return Err(gave_up(StepError::Refused(error))),
+        }
+        Ok(())
     }
 
     /// Tries one batch until its effects are durable, the step gives up, or the stop comes between
@@ -329,11 +385,10 @@ impl Pump {
             };
             match step.after_failure(&error, attempts) {
                 Retry::GiveUp => return Err(PumpError::Step { error, attempts }),
-                Retry::After(pause) => {
-                    if stopped_within(pause, stop).await {
-                        return Ok(());
-                    }
-                }
+                Retry::After(pause) => tokio::select! {
+                    _ = stop.wait_for(|stop| *stop) => return Ok(()),
+                    () = step.pause(pause) => {}
+                },
             }
         }
     }
@@ -397,9 +452,10 @@ impl Pump {
             return Ok(None);
         }
         (self.position, self.version) = (Position(row.position), version);
-        Ok(Some(match self.position == to {
-            true => Outcome::Done,
-            false => Outcome::Moved,
+        Ok(Some(if self.position == to {
+            Outcome::Done
+        } else {
+            Outcome::Moved
         }))
     }
 

@@ -502,3 +502,75 @@ async fn a_step_may_read_on_or_hold_back_and_the_pump_stands_where_it_says() {
     assert_eq!(pump.position(), engine.tip(SOURCE).unwrap());
     assert_eq!(counted(&*engine).await, 6);
 }
+
+/// Notes in its table which records were passed over.
+struct Noting(Copy);
+
+const PASSED: &[u8] = b"passed over";
+
+#[async_trait]
+impl Step for Noting {
+    async fn step(
+        &mut self,
+        batch: &Batch,
+        effects: &mut Transaction,
+    ) -> Result<Position, StepError> {
+        self.0.step(batch, effects).await
+    }
+
+    async fn passed_over(
+        &mut self,
+        from: Position,
+        to: Position,
+        effects: &mut Transaction,
+    ) -> Result<(), StepError> {
+        let before = self.0.engine.get(COUNTS, PASSED).await.unwrap();
+        let before = before.map_or_else(String::new, |row| {
+            String::from_utf8(row.value.to_vec()).unwrap()
+        });
+        effects.writes.push(TableWrite {
+            table: COUNTS,
+            key: Bytes::from_static(PASSED),
+            value: Some(Bytes::from(format!("{before}{from}..{to} "))),
+            expect: Expect::Any,
+        });
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_step_is_told_once_what_retention_took_and_keeps_it_together_with_the_position() {
+    let engine = fresh(&SimulatedDisk::new(11)).await;
+    let (_running, mut stop) = watch::channel(false);
+    let mut step = Noting(Copy::new(&engine));
+    feed(&*engine, 0..6).await;
+    engine.trim(SOURCE, Position(4)).await.unwrap();
+    for _ in 0..2 {
+        // Another pump of the same name goes on where this one stood.
+        let mut pump = claim(&engine).await;
+        let tip = engine.tip(SOURCE).unwrap();
+        let running = pump.run(&mut step, &mut stop);
+        let worked = async {
+            while counted(&*engine).await < 2 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            ended = running => panic!("{ended:?}"),
+            () = worked => {}
+        }
+        let told = engine.get(COUNTS, PASSED).await.unwrap().unwrap().value;
+        assert_eq!(told, "0..4 ");
+        assert_eq!(contents(&*engine, OUTPUT).await, [4, 5]);
+        assert_eq!(tip, Position(6));
+    }
+    feed(&*engine, 6..9).await;
+    engine.trim(SOURCE, Position(9)).await.unwrap();
+    engine.seal(SOURCE).await.unwrap();
+    let mut pump = claim(&engine).await;
+    assert_eq!(pump.run(&mut step, &mut stop).await.unwrap(), Ended::LogEnd);
+    let told = engine.get(COUNTS, PASSED).await.unwrap().unwrap().value;
+    assert_eq!(told, "0..4 6..9 ");
+    let position = streams::pump::position_of(&*engine, NAME).await.unwrap();
+    assert_eq!(position, Some(Position(9)));
+}
