@@ -60,30 +60,50 @@ async fn a_key_is_that_of_the_object_whatever_letters_it_has() {
     assert_eq!(found, wanted);
 }
 
+/// What kind of error it is.
+fn kind(error: &ObjectError) -> &'static str {
+    match error {
+        ObjectError::Impossible(_) => "impossible",
+        ObjectError::Refused(_) => "refused",
+        ObjectError::Failed(_) => "failed",
+    }
+}
+
 #[tokio::test]
-async fn what_the_store_says_cannot_be_is_refused_and_anything_else_failed() {
+async fn what_the_store_never_takes_is_told_from_what_it_refuses_and_from_what_may_pass() {
     let endpoint = Endpoint::start(&["logs"]).await;
     let objects = S3Objects::new(endpoint.config(SECRET)).unwrap();
-    for (status, is_refused) in [
-        (400, false),
-        (401, true),
-        (403, true),
-        (404, true),
-        (409, false),
-        (429, false),
-        (500, false),
-        (503, false),
+    for (does, wanted) in [
+        (Does::Refuse(400, "KeyTooLongError"), "impossible"),
+        (Does::Refuse(301, "PermanentRedirect"), "impossible"),
+        (
+            Does::Refuse(400, "AuthorizationHeaderMalformed"),
+            "impossible",
+        ),
+        (Does::Refuse(403, "AccessDenied"), "refused"),
+        (Does::Refuse(404, "NoSuchBucket"), "refused"),
+        (Does::Refuse(400, "RequestTimeout"), "failed"),
+        (Does::Refuse(503, "SlowDown"), "failed"),
+        (Does::Answer(301), "impossible"),
+        (Does::Answer(400), "failed"),
+        (Does::Answer(401), "refused"),
+        (Does::Answer(403), "refused"),
+        (Does::Answer(404), "refused"),
+        (Does::Answer(409), "failed"),
+        (Does::Answer(429), "failed"),
+        (Does::Answer(500), "failed"),
+        (Does::Answer(503), "failed"),
     ] {
-        endpoint.rule(move |_, _| Does::Answer(status));
+        endpoint.rule(move |_, _| does);
         let error = create(&objects, "a", "x").await.unwrap_err();
-        assert_eq!(
-            matches!(error, ObjectError::Refused(_)),
-            is_refused,
-            "{status}: {error:?}"
-        );
+        assert_eq!(kind(&error), wanted, "{does:?}: {error:?}");
+        if let Does::Refuse(status, code) = does {
+            let told = error.to_string();
+            assert_eq!(told, format!("the endpoint answered {status} {code}: No."));
+        }
         // A conflict may mean that the object is there: it is looked for.
-        let requests = if status == 409 { 2 } else { 1 };
-        assert_eq!(endpoint.requests(), requests, "{status}: not tried again");
+        let requests = if does == Does::Answer(409) { 2 } else { 1 };
+        assert_eq!(endpoint.requests(), requests, "{does:?}: not tried again");
     }
     endpoint.rule(|_, _| Does::Well);
     let nowhere = Bytes::from_static(b"x");

@@ -43,6 +43,8 @@ pub enum Does {
     Well,
     /// It is not looked at, and answered with this status.
     Answer(u16),
+    /// The same with an S3 error of this code.
+    Refuse(u16, &'static str),
     /// It is not looked at, and the connection is closed.
     Close,
     /// It is done, and the connection is closed half way through the answer.
@@ -51,8 +53,8 @@ pub enum Does {
     StaySilent,
 }
 
-/// Decides by the number of the request, counted from 1, and by its method.
-type Rule = Arc<dyn Fn(u64, &Method) -> Does + Send + Sync>;
+/// Decides by the number of the request, counted from 1, by its method and by its bucket.
+type Rule = Arc<dyn Fn(u64, &Method, &str) -> Does + Send + Sync>;
 
 struct Gate {
     rule: Mutex<(Rule, u64)>,
@@ -77,7 +79,7 @@ impl Endpoint {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let gate = Arc::new(Gate {
-            rule: Mutex::new((Arc::new(|_, _| Does::Well), 0)),
+            rule: Mutex::new((Arc::new(|_, _, _| Does::Well), 0)),
             begun: watch::channel(0).0,
         });
         tokio::spawn(listen(listener, service, Arc::clone(&gate)));
@@ -104,8 +106,17 @@ impl Endpoint {
 
     /// From now on requests end as `rule` says, counted from 1 again.
     pub fn rule(&self, rule: impl Fn(u64, &Method) -> Does + Send + Sync + 'static) {
+        self.set_rule(Arc::new(move |number, method, _| rule(number, method)));
+    }
+
+    /// The same by bucket.
+    pub fn rule_by_bucket(&self, rule: impl Fn(u64, &str) -> Does + Send + Sync + 'static) {
+        self.set_rule(Arc::new(move |number, _, bucket| rule(number, bucket)));
+    }
+
+    fn set_rule(&self, rule: Rule) {
         let mut gate = self.gate.rule.lock().unwrap();
-        *gate = (Arc::new(rule), 0);
+        *gate = (rule, 0);
         self.gate.begun.send_replace(0);
     }
 
@@ -205,12 +216,20 @@ async fn answer(
     gate: &Gate,
     request: http::Request<Incoming>,
 ) -> Result<Answer, Error> {
-    match gate.pass(request.method()) {
+    let bucket = request.uri().path().split('/').nth(1).unwrap_or_default();
+    match gate.pass(request.method(), bucket) {
         Does::Well => through(service, request).await,
         Does::Answer(status) => {
             let empty = http_body_util::Empty::new().map_err(|never| match never {});
             let answer = Response::builder().status(status);
             Ok(answer.body(empty.boxed_unsync())?)
+        }
+        Does::Refuse(status, code) => {
+            let error = format!("<Error><Code>{code}</Code><Message>No.</Message></Error>");
+            let full = http_body_util::Full::from(error).map_err(|never| match never {});
+            Ok(Response::builder()
+                .status(status)
+                .body(full.boxed_unsync())?)
         }
         Does::Close => Err("the connection is closed".into()),
         Does::BreakOff => {
@@ -229,10 +248,10 @@ async fn through(service: &S3Service, request: http::Request<Incoming>) -> Resul
 }
 
 impl Gate {
-    fn pass(&self, method: &Method) -> Does {
+    fn pass(&self, method: &Method, bucket: &str) -> Does {
         let mut gate = self.rule.lock().unwrap();
         gate.1 += 1;
-        let does = gate.0(gate.1, method);
+        let does = gate.0(gate.1, method, bucket);
         self.begun.send_replace(gate.1);
         does
     }

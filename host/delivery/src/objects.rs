@@ -2,13 +2,16 @@
 
 mod http;
 mod local;
+mod refusal;
 mod s3;
 
+use std::error::Error;
 use std::fmt;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use object_store::path::Path;
+use types::Invalid;
 
 use crate::arn::BucketName;
 
@@ -27,10 +30,14 @@ pub enum Created {
     Different,
 }
 
-/// Why an object was not put. It may be there all the same, unless the store refused it.
+/// Why an object was not put. It may be there all the same if the put failed; if it was refused or
+/// is impossible, this put did not make it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ObjectError {
-    /// The store says that this cannot be: no such bucket, no right to it.
+    /// The store never takes it, whatever anybody does about the store: its name is too long, its
+    /// bucket is in another region.
+    Impossible(String),
+    /// The store does not take it until somebody does something: no such bucket, no right to it.
     Refused(String),
     /// It did not answer, or not well: the same put may go through later.
     Failed(String),
@@ -39,12 +46,24 @@ pub enum ObjectError {
 impl fmt::Display for ObjectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused(why) | Self::Failed(why) => f.write_str(why),
+            Self::Impossible(why) | Self::Refused(why) | Self::Failed(why) => f.write_str(why),
         }
     }
 }
 
-impl std::error::Error for ObjectError {}
+impl Error for ObjectError {}
+
+/// The first error of a kind among an error and its causes.
+fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    let mut error = Some(error);
+    while let Some(this) = error {
+        if let Some(found) = this.downcast_ref() {
+            return Some(found);
+        }
+        error = this.source();
+    }
+    None
+}
 
 /// The path of an object: its key letter by letter. One that is none, which no prefix gives, has
 /// letters in percents.
@@ -63,4 +82,13 @@ pub trait Objects: Send + Sync {
         key: &str,
         content: Bytes,
     ) -> Result<Created, ObjectError>;
+
+    /// Whether an object could have this key, as far as that can be known before it is put.
+    ///
+    /// # Errors
+    /// A sentence that says why it could not.
+    async fn can_hold(&self, bucket: &BucketName, key: &str) -> Result<(), Invalid> {
+        let _ = (bucket, key);
+        Ok(())
+    }
 }

@@ -15,6 +15,7 @@ pub mod update_destination;
 
 mod configure;
 mod error;
+mod object_names;
 mod processing;
 mod s3_shapes;
 mod shapes;

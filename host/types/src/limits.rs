@@ -76,6 +76,8 @@ pub const DELIVERY_RECORD_BYTES_MAX: usize = 1_024_000;
 pub const PUT_RECORD_BATCH_COUNT_MAX: usize = 500;
 /// Bytes of the records of one PutRecordBatch call (Firehose, PutRecordBatch).
 pub const PUT_RECORD_BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Bytes of an object's key (S3 user guide, "Naming Amazon S3 objects").
+pub const OBJECT_KEY_BYTES_MAX: usize = 1_024;
 /// How long records that were put directly are kept for a destination that does not take them
 /// (Firehose developer guide, data delivery failure handling).
 pub const DIRECT_PUT_RETENTION: Duration = Duration::from_secs(24 * 3_600);

@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+
 use http_body_util::BodyExt;
+use hyper::{Method, StatusCode};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector as TcpConnector;
@@ -14,6 +16,8 @@ use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpRequestBody,
     HttpResponse, HttpResponseBody, HttpService,
 };
+
+use super::refusal::Refusal;
 
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -71,11 +75,21 @@ impl HttpService for Service {
             .div_ceil(BYTES_PER_MIB);
         let extra =
             REQUEST_TIMEOUT_PER_MIB.saturating_mul(u32::try_from(mebibytes).unwrap_or(u32::MAX));
+        let is_put = request.method() == Method::PUT;
         let exchange = async {
             let response = self.0.request(request).await.map_err(sent)?;
             let (parts, body) = response.into_parts();
             // Answers to puts are small; one that breaks off is an error here and not later.
             let body = body.collect().await.map_err(received)?.to_bytes();
+            // That an object is there already is what the client itself makes of these two.
+            let is_about_what_is_there = matches!(
+                parts.status,
+                StatusCode::CONFLICT | StatusCode::PRECONDITION_FAILED
+            );
+            if is_put && !parts.status.is_success() && !is_about_what_is_there {
+                let refusal = Refusal::read(parts.status, &body);
+                return Err(HttpError::new(HttpErrorKind::Unknown, refusal));
+            }
             Ok(HttpResponse::from_parts(
                 parts,
                 HttpResponseBody::from(body),
@@ -89,9 +103,10 @@ impl HttpService for Service {
 }
 
 fn sent(error: hyper_util::client::legacy::Error) -> HttpError {
-    let kind = match error.is_connect() {
-        true => HttpErrorKind::Connect,
-        false => HttpErrorKind::Request,
+    let kind = if error.is_connect() {
+        HttpErrorKind::Connect
+    } else {
+        HttpErrorKind::Request
     };
     HttpError::new(kind, error)
 }

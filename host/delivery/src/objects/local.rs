@@ -3,6 +3,7 @@
 //! An object is written below `<root>/.staging` and synced there, then linked to its name: the
 //! link is made once, by whoever comes first, and what it names is whole.
 
+use std::io::{self, ErrorKind};
 use std::path::{Path as FilePath, PathBuf};
 
 use async_trait::async_trait;
@@ -10,10 +11,14 @@ use bytes::Bytes;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{CopyMode, CopyOptions, Error, ObjectStore, ObjectStoreExt, PutOptions};
+use types::Invalid;
 
-use super::{Created, ObjectError, Objects, path};
+use super::{Created, ObjectError, Objects, cause, path};
 use crate::arn::BucketName;
 
+/// Bytes of a file's name on every file system that matters (Linux, NAME_MAX). A longer one is
+/// refused when it is configured.
+const FILE_NAME_BYTES_MAX: usize = 255;
 /// Not the name of any bucket.
 const STAGING: &str = ".staging";
 
@@ -35,7 +40,7 @@ impl LocalObjects {
         };
         let staging = root.join(STAGING);
         match std::fs::remove_dir_all(&staging) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
                 return Err(failed(&error));
             }
             _ => {}
@@ -84,11 +89,20 @@ impl LocalObjects {
 
     async fn there(&self, target: &Path, length: usize) -> Result<Created, ObjectError> {
         self.sync_folders(target).await?;
-        let found = self.store.head(target).await.map_err(failed)?;
-        match usize::try_from(found.size) == Ok(length) {
-            true => Ok(Created::There),
-            false => Ok(Created::Different),
-        }
+        let found = match self.store.head(target).await {
+            Ok(found) => found,
+            // Something has the name, and it is no object.
+            Err(Error::NotFound { .. }) => {
+                let why = format!("a folder lies where {target} should be");
+                return Err(ObjectError::Impossible(why));
+            }
+            Err(error) => return Err(failed(&error)),
+        };
+        Ok(if usize::try_from(found.size) == Ok(length) {
+            Created::There
+        } else {
+            Created::Different
+        })
     }
 }
 
@@ -106,7 +120,7 @@ impl Objects for LocalObjects {
         match self.store.head(&target).await {
             Ok(_) => return self.there(&target, length).await,
             Err(Error::NotFound { .. }) => {}
-            Err(error) => return Err(failed(error)),
+            Err(error) => return Err(failed(&error)),
         }
         let name = random_name()?;
         let staged = Path::from(format!("{STAGING}/{name}"));
@@ -114,7 +128,7 @@ impl Objects for LocalObjects {
             .staging
             .put_opts(&staged, content.into(), PutOptions::default())
             .await;
-        put.map_err(failed)?;
+        put.map_err(|error| failed(&error))?;
         self.sync_staged(&name).await?;
         let options = CopyOptions::new().with_mode(CopyMode::Create);
         let linked = self.store.copy_opts(&staged, &target, options).await;
@@ -125,9 +139,52 @@ impl Objects for LocalObjects {
         match linked {
             Ok(()) => Ok(Created::New),
             Err(Error::AlreadyExists { .. }) => self.there(&target, length).await,
-            Err(error) => Err(failed(error)),
+            // It has its name, and only that this is durable is not sure.
+            Err(error) if self.store.head(&target).await.is_ok() => {
+                Err(ObjectError::Failed(error.to_string()))
+            }
+            Err(error) => Err(failed(&error)),
         }
     }
+
+    async fn can_hold(&self, bucket: &BucketName, key: &str) -> Result<(), Invalid> {
+        let (bucket, target) = (self.root.join(bucket.as_str()), path(key));
+        let looking = tokio::task::spawn_blocking(move || check_name(&bucket, &target));
+        let looked = looking.await;
+        looked.map_err(|error| Invalid(format!("look at the bucket: {error}")))?
+    }
+}
+
+/// Whether the file system can have a file of this name: each part of it is short enough, and no
+/// file lies where a folder has to be, nor a folder where the file has to be. Blocks.
+fn check_name(bucket: &FilePath, target: &Path) -> Result<(), Invalid> {
+    let mut path = bucket.to_owned();
+    let mut parts = target.parts().peekable();
+    while let Some(part) = parts.next() {
+        let part = part.as_ref();
+        let bytes = part.len();
+        if bytes > FILE_NAME_BYTES_MAX {
+            return Err(Invalid(format!(
+                "'{part}' has {bytes} bytes, and objects are files here: each part of a name \
+                 between two '/' can have {FILE_NAME_BYTES_MAX}"
+            )));
+        }
+        path.push(part);
+        let is_folder = parts.peek().is_some();
+        if let Ok(there) = std::fs::metadata(&path)
+            && there.is_dir() != is_folder
+        {
+            let (lies, should) = if is_folder {
+                ("an object", "a folder")
+            } else {
+                ("a folder", "an object")
+            };
+            return Err(Invalid(format!(
+                "{lies} lies at '{part}' where {should} would have to be"
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn random_name() -> Result<String, ObjectError> {
@@ -135,8 +192,24 @@ fn random_name() -> Result<String, ObjectError> {
     Ok(format!("{number:016x}"))
 }
 
-fn failed(error: Error) -> ObjectError {
-    ObjectError::Failed(error.to_string())
+fn failed(error: &Error) -> ObjectError {
+    let text = error.to_string();
+    let Some(kind) = cause::<io::Error>(error).map(io::Error::kind) else {
+        return match error {
+            Error::InvalidPath { .. } => ObjectError::Impossible(text),
+            _ => ObjectError::Failed(text),
+        };
+    };
+    match kind {
+        // The name is too long, or a file lies where a folder should be, or the other way round.
+        ErrorKind::InvalidFilename
+        | ErrorKind::InvalidInput
+        | ErrorKind::NotADirectory
+        | ErrorKind::IsADirectory => ObjectError::Impossible(text),
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => ObjectError::Refused(text),
+        // A full disk, a broken one, a network file system that is away.
+        _ => ObjectError::Failed(text),
+    }
 }
 
 #[cfg(test)]
@@ -188,6 +261,38 @@ mod tests {
             keys.len() + 1,
             "a bucket for each and the staging directory"
         );
+    }
+
+    #[tokio::test]
+    async fn a_name_that_cannot_be_is_told_from_a_folder_that_nobody_may_write_to() {
+        let dir = tempfile::tempdir().unwrap();
+        let objects = LocalObjects::open(dir.path()).unwrap();
+        let bucket = BucketName::parse("logs").unwrap();
+        let create = async |key: &str| {
+            let content = Bytes::from_static(b"x");
+            objects.create(&bucket, key, content).await
+        };
+        assert_eq!(create("a/b").await, Ok(Created::New));
+        let long = "x".repeat(256);
+        for key in [&long, &format!("{long}/x"), "a/b/c", "a/b/c/d", "a"] {
+            let error = create(key).await.unwrap_err();
+            assert!(matches!(error, ObjectError::Impossible(_)), "{error:?}");
+        }
+        assert_eq!(create(&long[1..]).await, Ok(Created::New));
+        let kinds = [
+            ErrorKind::PermissionDenied,
+            ErrorKind::ReadOnlyFilesystem,
+            ErrorKind::StorageFull,
+            ErrorKind::Other,
+        ];
+        let refused = kinds.map(|kind| {
+            let error = Error::Generic {
+                store: "a store",
+                source: Box::new(io::Error::from(kind)),
+            };
+            matches!(failed(&error), ObjectError::Refused(_))
+        });
+        assert_eq!(refused, [true, true, false, false]);
     }
 
     #[tokio::test]

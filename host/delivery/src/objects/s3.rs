@@ -11,7 +11,8 @@ use object_store::aws::{AmazonS3, AmazonS3Builder, S3ConditionalPut};
 use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, RetryConfig};
 
 use super::http::Connector;
-use super::{Created, ObjectError, Objects, path};
+use super::refusal::Refusal;
+use super::{Created, ObjectError, Objects, cause, path};
 use crate::arn::BucketName;
 
 /// Buckets whose clients are kept; one more begins anew with all.
@@ -87,7 +88,7 @@ impl S3Objects {
             builder = builder.with_endpoint(endpoint);
         }
         let bucket = builder.build().map_err(failed)?;
-        if BUCKETS_KEPT_MAX <= buckets.len() {
+        if buckets.len() >= BUCKETS_KEPT_MAX {
             buckets.clear();
         }
         buckets.insert(name.clone(), bucket.clone());
@@ -125,10 +126,11 @@ impl Objects for S3Objects {
                 // Whoever may not look at it is not refused: it is there.
                 let found = store.head(&path).await;
                 let found = found.map_err(|error| ObjectError::Failed(told(&error)))?;
-                match usize::try_from(found.size) == Ok(length) {
-                    true => Ok(Created::There),
-                    false => Ok(Created::Different),
-                }
+                Ok(if usize::try_from(found.size) == Ok(length) {
+                    Created::There
+                } else {
+                    Created::Different
+                })
             }
             Err(error) => Err(failed(error)),
         }
@@ -136,13 +138,19 @@ impl Objects for S3Objects {
 }
 
 fn failed(error: Error) -> ObjectError {
+    if let Some(refusal) = cause::<Refusal>(&error) {
+        return refusal.error();
+    }
     let text = told(&error);
     match error {
+        Error::NotImplemented { .. } | Error::NotSupported { .. } | Error::InvalidPath { .. } => {
+            ObjectError::Impossible(text)
+        }
         Error::NotFound { .. }
         | Error::PermissionDenied { .. }
         | Error::Unauthenticated { .. }
-        | Error::NotImplemented { .. }
-        | Error::InvalidPath { .. } => ObjectError::Refused(text),
+        | Error::UnknownConfigurationKey { .. } => ObjectError::Refused(text),
+        // No answer, or none that can be understood.
         _ => ObjectError::Failed(text),
     }
 }
@@ -161,7 +169,7 @@ fn told(error: &Error) -> String {
         }
         cause = error.source();
     }
-    if ERROR_CHARS_MAX < text.chars().count() {
+    if text.chars().count() > ERROR_CHARS_MAX {
         text = format!("{last}: {text}");
     }
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");

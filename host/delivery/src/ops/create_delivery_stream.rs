@@ -11,7 +11,7 @@ use wire::{Answer, ApiError, Call};
 
 use super::s3_shapes::{ExtendedS3, Made, S3};
 use super::shapes::{self, NAME, TAGS, TYPE, Tag, Unserved};
-use super::{configure, error};
+use super::{configure, error, object_names};
 use crate::Delivery;
 use crate::arn::{DeliveryStreamArn, DeliveryStreamName};
 use crate::catalog::NewDeliveryStream;
@@ -118,6 +118,7 @@ pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError>
         tags: input.tags.as_ref().map_or_else(BTreeMap::new, shapes::tags),
         arn: arn.clone(),
     };
+    object_names::check(delivery, &arn.name, &new.destination).await?;
     let made = delivery.catalog.create(new).await;
     made.map_err(|error| error::change(error, &arn))?;
     json::answer(&Output {

@@ -10,7 +10,7 @@ use wire::{Answer, ApiError, Call};
 use super::describe_delivery_stream::DESTINATION;
 use super::s3_shapes::{Changed, ExtendedS3, S3};
 use super::shapes::{NAME, Unserved};
-use super::{configure, error, find};
+use super::{configure, error, find, object_names};
 use crate::Delivery;
 use crate::catalog::Edit;
 use crate::delivery_stream::Destination;
@@ -69,8 +69,8 @@ impl Input<'_> {
     }
 }
 
-/// Changes a delivery stream's destination; what is not said stays as it is. What was gathered
-/// until then is delivered by the configuration before.
+/// Changes a delivery stream's destination; what is not said stays as it is. What waits is
+/// delivered by the new configuration.
 pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = json::parse(&call.body)?;
     let name = input.delivery_stream_name.as_ref().map_or("", Text::as_str);
@@ -82,6 +82,7 @@ pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError>
         )));
     }
     let destination = changed(delivery, &call.caller, &input, &stream.destination)?;
+    object_names::check(delivery, &stream.arn.name, &destination).await?;
     let of_version = input.current_delivery_stream_version_id.as_ref();
     let edit = Edit::Destination {
         of_version: of_version.map_or_else(String::new, |id| id.as_str().to_owned()),
