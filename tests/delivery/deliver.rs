@@ -194,11 +194,17 @@ async fn records_go_when_the_oldest_has_waited_for_the_interval() {
     let hints = json!({"SizeInMBs": 128, "IntervalInSeconds": 60});
     let (service, client) = with_delivery_stream(json!({"BufferingHints": hints})).await;
     client.put_delivery("clicks", &["first "]).await;
+    let page = client
+        .delivery_until("clicks", |page| page["waitingBytes"] != 0)
+        .await;
+    let bytes_of_first = page["waitingBytes"].as_u64();
     service.pass(Duration::from_secs(59));
     client.put_delivery("clicks", &["second "]).await;
     // The lane has looked at the clock and at both records, and lets them wait.
     let page = client
-        .delivery_until("clicks", |page| page["waitingRecords"] == 2)
+        .delivery_until("clicks", |page| {
+            page["waitingBytes"].as_u64() > bytes_of_first
+        })
         .await;
     assert_eq!(page["waitingSinceMs"], 1_700_000_000_000_u64);
     assert!(service.delivered().is_empty());
@@ -280,7 +286,7 @@ async fn a_bucket_that_cannot_be_written_to_is_tried_until_it_can() {
     let page = client
         .delivery_until("clicks", |page| page["trouble"].is_string())
         .await;
-    assert_eq!(page["waitingRecords"], 1, "what is cut, {page}");
+    assert_eq!(page["waitingRecords"], 2);
     std::fs::remove_file(&obstacle).unwrap();
     client.flush("clicks").await;
     let page = client.delivery("clicks").await;
@@ -288,7 +294,8 @@ async fn a_bucket_that_cannot_be_written_to_is_tried_until_it_can() {
         (&page["delivered"], &page["trouble"]),
         (&json!(2), &Value::Null)
     );
-    assert_eq!(service.delivered(), ["kept", "and more"]);
+    // Nothing had left of the first, so that it waited with the second.
+    assert_eq!(service.delivered(), ["keptand more"]);
     service.stop().await;
 }
 

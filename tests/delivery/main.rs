@@ -6,6 +6,7 @@
     reason = "an answer without its members fails the test"
 )]
 
+mod counted;
 mod create_delivery_stream;
 mod delete_delivery_stream;
 mod deliver;
@@ -14,6 +15,7 @@ mod describe_delivery_stream;
 mod list_delivery_streams;
 mod list_tags_for_delivery_stream;
 mod naming;
+mod object_names;
 mod pages;
 mod plugin_files;
 mod put_record;

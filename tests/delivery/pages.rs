@@ -104,6 +104,8 @@ async fn the_page_of_a_delivery_stream_says_how_it_is() {
         "delivered": 0,
         "dropped": 0,
         "failed": 0,
+        "lost": 0,
+        "leftOut": 0,
         "waitingRecords": 0,
         "waitingBytes": 0,
         "waitingSinceMs": null,
@@ -112,6 +114,7 @@ async fn the_page_of_a_delivery_stream_says_how_it_is() {
         "bytesDelivered": 0,
         "retries": 0,
         "trouble": null,
+        "stuck": [],
         "lastObject": null,
         "versions": [],
     });
@@ -119,8 +122,12 @@ async fn the_page_of_a_delivery_stream_says_how_it_is() {
 
     client.put_delivery("clicks", &["one", "two!"]).await;
     let page = client
-        .delivery_until("clicks", |page| page["waitingRecords"] == 2)
+        .delivery_until("clicks", |page| page["waitingBytes"] != 0)
         .await;
+    assert_eq!(
+        (&page["recordsIn"], &page["waitingRecords"]),
+        (&json!(2), &json!(2))
+    );
     assert!(7 <= page["waitingBytes"].as_u64().unwrap(), "{page}");
     assert_eq!(page["waitingSinceMs"], 1_700_000_000_000_u64);
 

@@ -1,5 +1,7 @@
 //! UpdateDestination. What a destination may not say is in `refused_settings`.
 
+use std::time::Duration;
+
 use millrace_tests::{Client, ROLE, Service, over};
 use serde_json::{Value, json};
 
@@ -221,37 +223,88 @@ async fn exactly_one_served_destination_is_changed() {
 }
 
 #[tokio::test]
-async fn what_was_gathered_goes_by_the_configuration_before() {
+async fn what_waits_during_an_update_is_delivered_later_by_the_new_configuration() {
     let (service, client) = with_delivery_stream(json!({"Prefix": "before/"})).await;
-    client.put_delivery("clicks", &["one ", "two"]).await;
+    client.put_delivery("clicks", &["one ", "two "]).await;
     client
-        .delivery_until("clicks", |page| page["waitingRecords"] == 2)
+        .delivery_until("clicks", |page| page["waitingBytes"] != 0)
         .await;
     let change = json!({"Prefix": "after/", "BucketARN": "arn:aws:s3:::other"});
     client
         .call(UPDATE, from_version("1", extended(change)))
         .await;
-    client
-        .delivery_until("clicks", |page| page["delivered"] == 2)
-        .await;
     client.put_delivery("clicks", &["three"]).await;
+    let page = client
+        .delivery_until("clicks", |page| page["waitingRecords"] == 3)
+        .await;
+    assert_eq!(page["delivered"], 0, "an update closes nothing: {page}");
     client.flush("clicks").await;
-    for (bucket, start, content) in [
-        (
-            "logs",
-            "before/2023/11/14/22/clicks-1-2023-11-14-22-13-20-",
-            "one two",
-        ),
-        (
-            "other",
-            "after/2023/11/14/22/clicks-2-2023-11-14-22-13-20-",
-            "three",
-        ),
-    ] {
-        let objects = service.objects(bucket);
-        assert_eq!(objects.len(), 1, "{objects:?}");
-        assert!(objects[0].key.starts_with(start), "{objects:?}");
-        assert_eq!(objects[0].text(), content);
+    assert_eq!(service.objects("logs"), []);
+    let objects = service.objects("other");
+    let start = "after/2023/11/14/22/clicks-2-2023-11-14-22-13-20-";
+    assert!(objects[0].key.starts_with(start), "{objects:?}");
+    assert_eq!(objects[0].text(), "one two three");
+    assert_eq!(objects.len(), 1);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn what_waits_during_an_update_goes_once_the_new_hints_are_reached() {
+    let (service, client) = with_delivery_stream(json!({"Prefix": "before/"})).await;
+    client.put_delivery("clicks", &["one"]).await;
+    let waits = |page: &Value| page["waitingBytes"] != 0;
+    client.delivery_until("clicks", waits).await;
+    service.pass(Duration::from_secs(100));
+    for (version, seconds) in [("1", 300), ("2", 101)] {
+        let hints = json!({"SizeInMBs": 128, "IntervalInSeconds": seconds});
+        let change = json!({"Prefix": format!("{seconds}/"), "BufferingHints": hints});
+        let input = from_version(version, extended(change));
+        client.call(UPDATE, input).await;
+        assert_eq!(client.delivery("clicks").await["delivered"], 0, "{seconds}");
     }
+    service.pass(Duration::from_secs(1));
+    let delivered = |page: &Value| page["delivered"] == 1;
+    client.delivery_until("clicks", delivered).await;
+
+    let large = vec!["x".repeat(1_000_000); 3];
+    client.put_delivery("clicks", &large).await;
+    let waits = |page: &Value| page["waitingBytes"].as_u64().unwrap() >= 3_000_000;
+    client.delivery_until("clicks", waits).await;
+    let hints = json!({"SizeInMBs": 1, "IntervalInSeconds": 900});
+    let change = json!({"Prefix": "small/", "BufferingHints": hints});
+    client
+        .call(UPDATE, from_version("3", extended(change)))
+        .await;
+    let delivered = |page: &Value| page["delivered"] == 4;
+    client.delivery_until("clicks", delivered).await;
+    let objects = service.objects("logs");
+    let keys: Vec<&str> = objects.iter().map(|object| &object.key[..4]).collect();
+    assert!(keys[0] == "101/", "{keys:?}");
+    assert!(keys[1..].iter().all(|key| *key == "smal"), "{keys:?}");
+    service.stop().await;
+}
+
+/// A cut was kept when it was decided, and then stayed with its configuration though nothing of it
+/// had left.
+#[tokio::test]
+async fn a_cut_that_could_not_begin_to_leave_goes_by_the_new_configuration() {
+    let (service, client) = with_delivery_stream(json!({"Prefix": "a/b/"})).await;
+    // A file where a folder should be.
+    std::fs::create_dir_all(service.buckets().join("logs")).unwrap();
+    std::fs::write(service.buckets().join("logs/a"), "").unwrap();
+    client.put_delivery("clicks", &["one"]).await;
+    service.pass(Duration::from_secs(900));
+    let stuck = |page: &Value| page["trouble"].is_string();
+    client.delivery_until("clicks", stuck).await;
+    let service = service.restart().await;
+    let client = service.client();
+    client.delivery_until("clicks", stuck).await;
+    let change = extended(json!({"Prefix": "c/"}));
+    client.call(UPDATE, from_version("1", change)).await;
+    let delivered = |page: &Value| page["delivered"] == 1;
+    let page = client.delivery_until("clicks", delivered).await;
+    assert_eq!(page["trouble"], Value::Null);
+    let objects = service.objects("logs");
+    assert!(objects[1].key.starts_with("c/2023/11/14/22/clicks-2-"));
     service.stop().await;
 }

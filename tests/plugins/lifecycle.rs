@@ -158,7 +158,7 @@ async fn what_waits_when_a_version_comes_into_force_goes_through_the_one_before(
           (i32.sub (local.get $length) (i32.const 1)))";
     let ground = ground_with(&Guest::default()).await;
     ground.client.put_delivery("own", &["old!"]).await;
-    let waits = |page: &Value| page["waitingRecords"] == 1;
+    let waits = |page: &Value| page["waitingBytes"] != 0;
     ground.client.delivery_until("own", waits).await;
     put(ground.directory.path(), &Guest::attacking(cut));
     ground.plugin_when("own", |page| page["swaps"] == 1).await;

@@ -11,4 +11,5 @@ mod answers;
 mod buckets;
 mod deliver;
 mod endpoint;
+mod stuck;
 mod trouble;

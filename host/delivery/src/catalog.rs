@@ -16,7 +16,7 @@ use crate::delivery_stream::{DeliveryStream, DeliveryStreamId, Destination, Orig
 use crate::directory::Directory;
 use crate::lane::Tools;
 use crate::rows::{self, Loaded};
-use crate::running::{self, Running};
+use crate::running::Running;
 use crate::tables::LOGS_FIRST;
 
 /// Changes that wait for their turn. One more waits where it is sent.
@@ -162,7 +162,7 @@ impl CatalogTask {
         for stream in loaded.streams {
             let (arn, status) = (stream.arn.clone(), stream.status);
             let running = Running::new(stream);
-            running::show_kept_lanes(&running, &tools).await?;
+            running.show_lanes(&tools, &streams).await?;
             match status {
                 Status::Active => running.start(&tools, &streams),
                 Status::Creating | Status::Deleting => unfinished.push_back(arn),
@@ -246,6 +246,8 @@ impl CatalogTask {
                 }
                 let mut active = DeliveryStream::clone(&stream);
                 active.status = Status::Active;
+                // Whoever sees that it is ACTIVE sees what waits in it.
+                running.show_lanes(&self.tools, &self.streams).await?;
                 self.replace(&running, active).await?;
                 running.start(&self.tools, &self.streams);
             }
@@ -271,7 +273,7 @@ impl CatalogTask {
         let kept = rows::load_lanes(&*self.tools.engine, Some(stream.id)).await?;
         // A lane that never delivered anything has a pump all the same.
         let mut lanes: BTreeSet<_> = kept.into_iter().map(|(key, _)| key).collect();
-        lanes.extend(running.lanes().into_iter().map(|(key, _)| key));
+        lanes.extend(running.lane_keys());
         let mut writes: Vec<TableWrite> = Vec::new();
         for key in lanes {
             writes.push(rows::lane_removal(key));

@@ -3,7 +3,8 @@
 use bincode::{Decode, Encode};
 
 /// Numbers of a cut, or of all cuts of a lane together. Records are counted as they came in, so
-/// `records_in = delivered + dropped + failed`, however many records a transform makes of one.
+/// `records_in = delivered + dropped + failed`, however many records a transform makes of one. With
+/// `lost` that is every record that the lane has passed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct Counts {
     /// Records that were taken into cuts that are done.
@@ -18,6 +19,11 @@ pub struct Counts {
     pub dropped: u64,
     /// Records that are in objects below the error prefix.
     pub failed: u64,
+    /// Records that came to nothing: retention took them before they were delivered, or an operator
+    /// left them out.
+    pub lost: u64,
+    /// Those of the lost that an operator left out.
+    pub left_out: u64,
     /// Objects of delivered records.
     pub objects: u64,
     /// Objects of failed records.
@@ -34,6 +40,8 @@ impl Counts {
             bytes_delivered: self.bytes_delivered + other.bytes_delivered,
             dropped: self.dropped + other.dropped,
             failed: self.failed + other.failed,
+            lost: self.lost + other.lost,
+            left_out: self.left_out + other.left_out,
             objects: self.objects + other.objects,
             failed_objects: self.failed_objects + other.failed_objects,
         }
@@ -63,7 +71,7 @@ pub fn add_by_version(all: &mut Vec<VersionCounts>, new: VersionCounts) {
         return;
     }
     all.push(new);
-    while VERSIONS_KEPT_MAX < all.len() {
+    while all.len() > VERSIONS_KEPT_MAX {
         let oldest = all.remove(0);
         if let Some(next) = all.first_mut() {
             next.counts = next.counts.and(oldest.counts);

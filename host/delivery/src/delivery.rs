@@ -19,11 +19,15 @@ use crate::directory::Directory;
 use crate::lane::{Tools, WORK_MIB_MAX};
 use crate::object_name::NamingKey;
 use crate::objects::Objects;
+use crate::orders::{LaneAnswer, Order};
 use crate::rows;
 use crate::status::DeliveryStatus;
 
 /// How long a flush waits until everything is delivered.
 pub const FLUSH_TIME_MAX: Duration = Duration::from_secs(45);
+
+/// How long it is waited until a lane obeys: as long as it may take it to try a put.
+pub const ORDER_TIME_MAX: Duration = FLUSH_TIME_MAX;
 
 /// How long the lanes of all delivery streams may take to end: what they have begun they give up
 /// before.
@@ -111,7 +115,7 @@ impl Delivery {
         let needed = rows::load_lanes(&*engine, None).await?;
         let needed: Vec<_> = needed
             .iter()
-            .filter_map(|(_, lane)| lane.open.as_ref()?.0.plugin)
+            .filter_map(|(_, lane)| lane.open.as_ref()?.cut.plugin)
             .collect();
         let pruning = Arc::clone(&plugins);
         if let Err(error) = tokio::task::spawn_blocking(move || pruning.prune(&needed)).await {
@@ -177,7 +181,7 @@ impl Delivery {
         };
         let mut all: Vec<_> = all
             .iter()
-            .map(|running| DeliveryStatus::of(running))
+            .map(|running| DeliveryStatus::of(running, &*self.tools.engine))
             .collect();
         all.sort_by(|a, b| a.arn.cmp(&b.arn));
         all
@@ -186,7 +190,7 @@ impl Delivery {
     /// How one delivery stream is.
     pub fn status(&self, caller: &Caller, name: &str) -> Option<DeliveryStatus> {
         let running = self.find(caller, name)?;
-        Some(DeliveryStatus::of(&running))
+        Some(DeliveryStatus::of(&running, &*self.tools.engine))
     }
 
     /// Delivers everything that waits in a delivery stream without waiting for more. Whether all
@@ -196,6 +200,21 @@ impl Delivery {
             return Ok(None);
         };
         running.flush(&self.tools, FLUSH_TIME_MAX).await.map(Some)
+    }
+
+    /// Tells the lanes of a delivery stream that do not get on, or the one of this name, what to do
+    /// about it; what they answered, or `None` if there is no such delivery stream or lane.
+    pub async fn order(
+        &self,
+        caller: &Caller,
+        name: &str,
+        order: Order,
+        lane: Option<&str>,
+    ) -> Option<Vec<LaneAnswer>> {
+        let running = self.find(caller, name)?;
+        running
+            .order(&self.tools, (order, lane), ORDER_TIME_MAX)
+            .await
     }
 
     pub(crate) fn find(&self, caller: &Caller, name: &str) -> Option<Arc<crate::running::Running>> {

@@ -2,25 +2,30 @@
 //! and leaves it to the pump to make that durable together with the position.
 //!
 //! ```text
-//! gather, decide -> keep it -> (read -> transform -> pack -> settle -> put)* -> counts, place
-//!                    durable                                  durable             durable
+//! gather, decide -> (read -> transform -> pack -> keep the cut and what is settled -> put)*
+//!                                                 durable
+//!                -> counts, position
+//!                   durable
 //! ```
 //!
-//! A crash before the cut is kept forgets it; one after it does it again, to the same objects. What
-//! lies between deciding and putting may be done ahead, before the cut is kept: nothing has left.
+//! A cut is kept right before its first object is put. Until then it is forgotten by a crash, by
+//! another configuration and by a store that refuses all of it, and what it was about is decided
+//! anew. A crash after that does the cut again, to the same objects.
 
 mod ahead;
 mod deliver;
 mod gather;
+mod obey;
+mod skip;
 mod work;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use store::{CommitError, Engine, LogId, Position, StoreError, Transaction};
+use store::{CommitError, Engine, LogId, Position, StoreError, TableWrite, Transaction};
 use streams::pump::{Batch, Retry, Step, StepError};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use types::Clock;
 use wasm::Plugins;
 
@@ -28,11 +33,12 @@ use self::ahead::{Ahead, Held, Made};
 use self::deliver::Puts;
 use self::work::Work;
 use crate::counts::{self, Counts, VersionCounts};
-use crate::cut::Cut;
-use crate::delivery_stream::{DeliveryStream, Destination};
-use crate::lane_state::LaneState;
+use crate::delivery_stream::DeliveryStream;
+use crate::lane_state::{LaneState, StuckCut};
 use crate::object_name::NamingKey;
 use crate::objects::Objects;
+use crate::open_cut::{OpenCut, Way};
+use crate::orders::Asked;
 use crate::rows::{self, Lane};
 use crate::settled::Settled;
 use crate::tables::LaneKey;
@@ -42,6 +48,7 @@ use crate::tables::LaneKey;
 pub const WORK_MIB_MAX: u32 = 512;
 /// How long a cut that is at work when the lane shall end may take to its end.
 const STOP_GRACE: Duration = Duration::from_secs(5);
+const RETENTION_TOOK_THEM: &str = "retention took them before they were delivered";
 const BYTES_PER_MIB: u64 = 1024 * 1024;
 
 /// What all lanes share.
@@ -55,9 +62,22 @@ pub struct Tools {
     pub work: Arc<Semaphore>,
 }
 
+/// Why a cut was not delivered.
+enum Undone {
+    /// The configuration changed before anything of it left.
+    Changed,
+    /// It is to be tried again.
+    Failed(StepError),
+}
+
+impl From<StepError> for Undone {
+    fn from(error: StepError) -> Self {
+        Self::Failed(error)
+    }
+}
+
 /// How a lane is told what goes on around it.
-#[derive(Clone)]
-pub struct Ears {
+pub struct LaneSignals {
     /// The delivery stream as it is configured.
     pub stream: watch::Receiver<Arc<DeliveryStream>>,
     /// What lies before this shall go at once.
@@ -66,16 +86,35 @@ pub struct Ears {
     pub stop: watch::Receiver<bool>,
     /// Changes when a plugin does.
     pub plugins: watch::Receiver<u64>,
+    /// What an operator wants of it.
+    pub orders: mpsc::Receiver<Asked>,
+}
+
+/// What a lane becomes with the commit that comes next.
+struct After {
+    lane: Lane,
+    /// Where it stands then.
+    position: Position,
+    /// Why records come to nothing with it, if any do.
+    loss: &'static str,
 }
 
 /// One lane at work.
 pub struct LaneStep {
     work: Work,
-    ears: Ears,
+    signals: LaneSignals,
     state: Arc<LaneState>,
     lane: Lane,
-    /// What the lane is once the pump has committed the cut that was delivered last.
-    after: Option<Lane>,
+    /// Where the pump stood when the lane was so; `None` before the first step.
+    stands_at: Option<Position>,
+    /// What the lane is once the pump has committed that.
+    after: Option<After>,
+    /// The cut that was tried last and of which nothing has left.
+    decided: Option<OpenCut>,
+    /// An order that came while the lane waited.
+    asked: Option<Asked>,
+    /// The open cut is left out: an operator said so.
+    leaves_out: bool,
     /// What the author calls the version that the open cut goes through. Another one may be in
     /// force by the time it is done.
     label: String,
@@ -89,67 +128,99 @@ pub struct LaneStep {
 }
 
 impl LaneStep {
-    /// A lane as it was left.
+    /// A lane as it was left, with its pump at this position.
     pub async fn open(
         tools: Arc<Tools>,
         (key, log): (LaneKey, LogId),
-        ears: Ears,
+        (signals, at): (LaneSignals, Position),
         state: Arc<LaneState>,
     ) -> Result<Self, StoreError> {
         let lane = rows::load_lane(&*tools.engine, key).await?;
-        state.done(lane.counts, lane.by_version.clone());
-        if let Some((cut, _)) = &lane.open {
-            state.waits(&cut.gathering());
+        state.is_well();
+        if let Some(open) = &lane.open {
+            state.waits(&open.cut.gathering());
         }
-        Ok(Self {
+        let mut step = Self {
             work: Work { tools, key, log },
-            ears,
+            signals,
             state,
             lane,
+            stands_at: None,
             after: None,
+            decided: None,
+            asked: None,
+            leaves_out: false,
             label: String::new(),
             puts: Puts::default(),
             ahead: None,
             made: None,
             held: None,
-        })
+        };
+        step.shows(at);
+        Ok(step)
     }
 
-    /// Keeps what was decided, before anything of it leaves, or that all of it was refused.
-    async fn keep(&mut self, open: (Cut, Destination), is_refused: bool) -> Result<(), StepError> {
-        self.write(Lane {
-            open: Some(open),
-            is_refused,
-            settled: Settled::default(),
-            ..self.lane.clone()
-        })
-        .await?;
-        self.puts.untouched = true;
+    /// Keeps the open cut, and what is settled of it, before so many objects of it have been handed
+    /// over to be put.
+    async fn leave(
+        &mut self,
+        open: &OpenCut,
+        objects: u32,
+        settled: Option<&Settled>,
+    ) -> Result<(), Undone> {
+        let kept = self.lane.open.as_ref();
+        let is_first = kept.is_none();
+        if is_first && open.cut.version_id != self.signals.stream.borrow().version_id {
+            return Err(Undone::Changed);
+        }
+        let objects = kept.map_or(objects, |kept| objects.max(kept.objects));
+        let settled = settled.filter(|settled| settled.to > self.lane.settled.to);
+        if settled.is_none() && kept.is_some_and(|kept| kept.objects == objects) {
+            return Ok(());
+        }
+        let mut lane = self.lane.clone();
+        lane.open = Some(OpenCut {
+            objects,
+            ..open.clone()
+        });
+        if let Some(settled) = settled {
+            lane.settled = settled.clone();
+        }
+        self.write(lane).await?;
+        if is_first {
+            self.puts.untouched = true;
+        }
         Ok(())
     }
 
-    /// Keeps what is settled of the open cut, before it leaves.
-    async fn settle(&mut self, settled: &Settled) -> Result<(), StepError> {
-        if settled.to <= self.lane.settled.to {
-            return Ok(());
-        }
-        self.write(Lane {
-            settled: settled.clone(),
+    /// The store refused all that was put of the open cut: nothing of it is anywhere, so that what
+    /// it was about is decided anew.
+    async fn take_back(&mut self) {
+        let lane = Lane {
+            open: None,
+            settled: Settled::default(),
             ..self.lane.clone()
-        })
-        .await
+        };
+        if let Err(error) = self.write(lane).await {
+            // Then it is tried again as it is.
+            tracing::debug!(%error, "take back a cut that was refused");
+        }
+    }
+
+    fn write_of(&self, lane: &Lane) -> Result<TableWrite, StepError> {
+        rows::lane_write(self.work.key, lane).map_err(|error| failed(&error))
     }
 
     async fn write(&mut self, lane: Lane) -> Result<(), StepError> {
-        let write = rows::lane_write(self.work.key, &lane).map_err(|error| failed(&error))?;
+        let write = self.write_of(&lane)?;
         let transaction = Transaction {
             appends: Vec::new(),
             writes: vec![write],
         };
         match self.work.tools.engine.commit(transaction).await {
-            // Nothing that hangs on it has left yet, so that it does not matter which of two is the
-            // one that was kept: the next start reads it.
             Ok(_) => self.lane = lane,
+            // Nothing that hangs on it has left yet, so that it does not matter which of two is the
+            // one that was kept.
             Err(error @ CommitError::Unknown(_)) => {
                 let kept = rows::load_lane(&*self.work.tools.engine, self.work.key).await;
                 self.lane = kept.map_err(|error| failed(&error))?;
@@ -162,15 +233,24 @@ impl LaneStep {
         Ok(())
     }
 
-    /// The lane once a cut is done.
-    fn after(&self, cut: &Cut, destination: &Destination, done: Counts) -> Lane {
+    /// The lane once a cut is done. Records of it that were not there to be worked on any more have
+    /// been taken by retention meanwhile.
+    fn after(&self, from: Position, open: &OpenCut, mut done: Counts) -> Result<After, StepError> {
+        let cut = &open.cut;
+        let passed = cut.to.0.checked_sub(from.0);
+        let missing = passed.and_then(|all| all.checked_sub(done.records_in + done.lost));
+        done.lost += missing.ok_or_else(|| {
+            StepError::Failed(format!(
+                "{} records came of a cut from {from} to {}",
+                done.records_in, cut.to
+            ))
+        })?;
         let mut lane = self.lane.clone();
         lane.open = None;
-        lane.is_refused = false;
         lane.settled = Settled::default();
         lane.next_cut = cut.number + 1;
         lane.counts = lane.counts.and(done);
-        if let (Some(hash), Some(transform)) = (cut.plugin, &destination.transform) {
+        if let (Some(hash), Some(transform)) = (cut.plugin, &open.destination.transform) {
             let of_version = VersionCounts {
                 plugin: transform.plugin.clone(),
                 hash: hash.to_string(),
@@ -179,46 +259,80 @@ impl LaneStep {
             };
             counts::add_by_version(&mut lane.by_version, of_version);
         }
-        lane
-    }
-
-    /// An open cut that was refused is tried again, by the configuration that was made since:
-    /// nothing of it is anywhere. Whether the lane goes on.
-    async fn try_refused(&mut self) -> Result<bool, StepError> {
-        let Some((mut cut, mut destination)) = self.lane.open.clone() else {
-            return Ok(true);
+        let loss = if done.left_out > 0 {
+            "an operator had them left out"
+        } else {
+            RETENTION_TOOK_THEM
         };
-        if cut.version_id != self.ears.stream.borrow().version_id {
-            let Some((stream, plugin)) = self.ready(None).await? else {
-                return Ok(false);
-            };
-            cut.version_id = stream.version_id;
-            cut.plugin = plugin.map(|version| version.hash());
-            destination = stream.destination.clone();
-        }
-        // Once an object is on its way it is too late to say that there is none.
-        self.keep((cut, destination), false).await?;
-        Ok(true)
+        Ok(After {
+            lane,
+            position: cut.to,
+            loss,
+        })
     }
 
-    /// The open cut ends before the place where the pump stands.
-    async fn pass_over(&mut self, from: Position) -> Result<(), StepError> {
+    /// What is known of the lane is what was known before the pump came to `from`: a commit went
+    /// through though nobody said so.
+    async fn catch_up(&mut self, from: Position) -> Result<(), StepError> {
         let kept = rows::load_lane(&*self.work.tools.engine, self.work.key).await;
         self.lane = kept.map_err(|error| failed(&error))?;
+        self.shows(from);
         match &self.lane.open {
-            // Retention has taken all that it was about. Objects of its number may be there.
-            Some((cut, _)) if cut.to <= from => {
-                self.lane.next_cut = cut.number + 1;
-                self.lane.open = None;
-                self.lane.is_refused = false;
-                self.lane.settled = Settled::default();
-            }
-            // The commit went through though nobody said so.
-            _ => {}
+            Some(open) if open.cut.to <= from => Err(StepError::Failed(format!(
+                "the open cut ends at {}, and the lane stands at {from}",
+                open.cut.to
+            ))),
+            _ => Ok(()),
         }
-        self.state
-            .done(self.lane.counts, self.lane.by_version.clone());
-        Ok(())
+    }
+
+    /// Nothing failed that is tried again.
+    fn gets_on(&mut self) {
+        self.decided = None;
+        self.state.gets_on();
+    }
+
+    /// The lane stands at `position`, durably.
+    fn shows(&mut self, position: Position) {
+        self.stands_at = Some(position);
+        let by_version = self.lane.by_version.clone();
+        self.state.stands_at(position, self.lane.counts, by_version);
+    }
+
+    /// Delivers the cut that begins at `from`, which may have to be decided first; `None` when the
+    /// lane shall end.
+    async fn deliver_next(
+        &mut self,
+        from: Position,
+    ) -> Result<Option<(OpenCut, Counts)>, StepError> {
+        loop {
+            let open = match self.lane.open.clone() {
+                Some(open) => open,
+                None => match self.gather(from).await? {
+                    Some(open) => open,
+                    None => return Ok(None),
+                },
+            };
+            self.decided = Some(open.clone());
+            let stop = self.signals.stop.clone();
+            let done = tokio::select! {
+                done = self.deliver(&open) => done,
+                // What is begun is done again after the next start.
+                () = stopped_for(stop, STOP_GRACE) => return Ok(None),
+            };
+            match done {
+                Ok(done) => return Ok(Some((open, done))),
+                Err(Undone::Changed) => {}
+                Err(Undone::Failed(error)) => {
+                    let nothing_is_put = self.puts.refused && self.puts.untouched;
+                    let kept = self.lane.open.as_ref();
+                    if nothing_is_put && kept.is_some_and(|open| open.way == Way::Deliver) {
+                        self.take_back().await;
+                    }
+                    return Err(error);
+                }
+            }
+        }
     }
 }
 
@@ -240,61 +354,84 @@ impl Step for LaneStep {
         batch: &Batch,
         effects: &mut Transaction,
     ) -> Result<Position, StepError> {
-        let from = batch
-            .frames
-            .first()
-            .map_or(batch.next, |frame| frame.position);
+        self.state.saw_tip(batch.tip);
+        let Some(first) = batch.frames.first() else {
+            return Err(StepError::Failed(
+                "there is no frame to begin at".to_owned(),
+            ));
+        };
+        let from = first.position;
         self.trim_before(from).await;
-        if self
-            .lane
-            .open
-            .as_ref()
-            .is_some_and(|(cut, _)| cut.to <= from)
-        {
-            self.pass_over(from).await?;
-        }
-        self.state.stands_at(from);
-        if self.lane.is_refused && !self.try_refused().await? {
+        if self.work.horizon().map_err(|error| failed(&error))? >= first.end() {
+            // Retention has taken it meanwhile: the pump sees that, and passes it over.
             return Ok(from);
         }
-        if self.lane.open.is_none() {
-            let Some(open) = self.gather(from).await? else {
-                return Ok(from);
-            };
-            self.keep(open, false).await?;
+        if self.stands_at != Some(from) {
+            self.catch_up(from).await?;
         }
-        let Some((cut, destination)) = self.lane.open.clone() else {
+        self.obey().await?;
+        let delivered = match self.take_left_out(from) {
+            Some(left_out) => Some(left_out),
+            None => self.deliver_next(from).await?,
+        };
+        let Some((open, done)) = delivered else {
             return Ok(from);
         };
-        let stop = self.ears.stop.clone();
-        let done = tokio::select! {
-            done = self.deliver(&cut, &destination) => done,
-            // What is begun is done again after the next start.
-            () = stopped_for(stop, STOP_GRACE) => return Ok(from),
-        };
-        if done.is_err()
-            && self.puts.refused
-            && self.puts.untouched
-            && let Err(error) = self.keep((cut.clone(), destination.clone()), true).await
-        {
-            tracing::debug!(%error, "keep that a cut was refused");
-        }
-        let done = done?;
-        let after = self.after(&cut, &destination, done);
-        let write = rows::lane_write(self.work.key, &after).map_err(|error| failed(&error))?;
-        effects.writes.push(write);
+        let after = self.after(from, &open, done)?;
+        effects.writes.push(self.write_of(&after.lane)?);
         self.after = Some(after);
-        Ok(cut.to)
+        Ok(open.cut.to)
+    }
+
+    async fn passed_over(
+        &mut self,
+        from: Position,
+        to: Position,
+        effects: &mut Transaction,
+    ) -> Result<(), StepError> {
+        if self.stands_at != Some(from) {
+            self.catch_up(from).await?;
+        }
+        let mut lane = self.lane.clone();
+        lane.counts.lost += to.0 - from.0;
+        if let Some(open) = lane.open.take() {
+            // What is left of it is another cut: objects of this number may be there, and hold
+            // records that are gone.
+            lane.next_cut = open.cut.number + 1;
+            lane.settled = Settled::default();
+        }
+        effects.writes.push(self.write_of(&lane)?);
+        self.after = Some(After {
+            lane,
+            position: to,
+            loss: RETENTION_TOOK_THEM,
+        });
+        Ok(())
     }
 
     fn committed(&mut self) {
         if let Some(after) = self.after.take() {
-            self.state.done(after.counts, after.by_version.clone());
-            // Last: whoever waits for the place reads the counts then.
-            if let Some((cut, _)) = &self.lane.open {
-                self.state.stands_at(cut.to);
+            let lost = after.lane.counts.lost - self.lane.counts.lost;
+            self.lane = after.lane;
+            self.shows(after.position);
+            self.state.is_well();
+            (self.decided, self.leaves_out) = (None, false);
+            self.puts = Puts::default();
+            if lost > 0 {
+                let stream = self.signals.stream.borrow().arn.to_string();
+                let (shard, why) = (self.work.key.shard, after.loss);
+                tracing::warn!(stream, shard, lost, why, "records are lost");
             }
-            self.lane = after;
+        }
+    }
+
+    async fn pause(&mut self, pause: Duration) {
+        let version_id = self.signals.stream.borrow_and_update().version_id;
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            // Another configuration may be all that was missing.
+            _ = self.signals.stream.wait_for(|now| now.version_id != version_id) => {}
+            Some(asked) = self.signals.orders.recv() => self.asked = Some(asked),
         }
     }
 
@@ -308,7 +445,7 @@ impl Step for LaneStep {
         }
         let why = error.to_string();
         if attempt.is_power_of_two() {
-            let stream = self.ears.stream.borrow().arn.to_string();
+            let stream = self.signals.stream.borrow().arn.to_string();
             tracing::warn!(
                 stream,
                 shard = self.work.key.shard,
@@ -317,8 +454,8 @@ impl Step for LaneStep {
                 "a delivery failed"
             );
         }
-        self.state.has_trouble(Some(why));
-        self.state.retries();
+        let stuck = self.lane.open.as_ref().or(self.decided.as_ref());
+        self.state.retries(why, stuck.map(StuckCut::of));
         Retry::backoff(attempt)
     }
 }

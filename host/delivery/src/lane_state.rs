@@ -2,86 +2,163 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use store::Position;
+use store::{Engine, LogId, Position};
 use types::Timestamp;
 
 use crate::counts::{Counts, VersionCounts};
 use crate::cut::Gathering;
+use crate::open_cut::OpenCut;
 
 /// A lane as it is at the moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LaneStatus {
-    /// What became of the records of all cuts that are done.
+    /// What became of all records before the lane's position.
     pub counts: Counts,
     /// The same by version of the transform.
     pub by_version: Vec<VersionCounts>,
-    /// Records that are known to wait or to be on their way.
+    /// Records from the position on: as many as the log holds at the moment.
     pub waiting_records: u64,
-    /// Bytes of their frames.
+    /// Bytes of the frames of those that were looked at.
     pub waiting_bytes: u64,
     /// When the oldest of them arrived.
     pub waiting_since: Option<Timestamp>,
     /// Why the lane does not get on, if it does not.
     pub trouble: Option<String>,
+    /// The cut that it does not get rid of, if there is one.
+    pub stuck: Option<StuckCut>,
     /// Deliveries that failed and were tried again, since the start.
     pub retries: u64,
     /// The name of the object that was put last, since the start.
     pub last_object: Option<String>,
 }
 
+/// A cut whose delivery failed the last time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StuckCut {
+    /// Its number in the lane.
+    pub number: u64,
+    /// Records in it.
+    pub records: u64,
+    /// Objects of it that may exist.
+    pub objects: u32,
+}
+
+impl StuckCut {
+    pub(crate) fn of(open: &OpenCut) -> Self {
+        Self {
+            number: open.cut.number,
+            records: open.cut.records,
+            objects: open.objects,
+        }
+    }
+}
+
 /// The place where a lane writes how it is.
 #[derive(Debug, Default)]
-pub(crate) struct LaneState {
-    status: Mutex<LaneStatus>,
-    /// `None` until the lane has looked where it was.
-    position: Mutex<Option<Position>>,
+pub(crate) struct LaneState(Mutex<Shown>);
+
+#[derive(Debug, Default)]
+struct Shown {
+    status: LaneStatus,
+    /// Everything before this is counted and durable; `None` until the lane has looked where it
+    /// was.
+    position: Option<Position>,
+    /// The furthest tip of the log that was seen.
+    tip: Position,
 }
 
 impl LaneState {
-    pub(crate) fn status(&self) -> LaneStatus {
-        self.lock().clone()
+    /// How the lane is, with what waits in its log at this moment.
+    pub(crate) fn status(&self, engine: &dyn Engine, log: Option<LogId>) -> LaneStatus {
+        let mut shown = self.lock();
+        // After the position was read the tip can only be later. A log that is gone has the tip
+        // that was seen last, until the lane has counted what was in it.
+        if let Some(tip) = log.and_then(|log| engine.tip(log).ok()) {
+            shown.tip = shown.tip.max(tip);
+        }
+        let mut status = shown.status.clone();
+        let waiting = shown.position.map(|at| shown.tip.0.saturating_sub(at.0));
+        status.waiting_records = waiting.unwrap_or(0);
+        status
     }
 
     /// Everything before this is delivered and durable; `None` while that is not known.
     pub(crate) fn position(&self) -> Option<Position> {
-        *self.position.lock().unwrap_or_else(PoisonError::into_inner)
+        self.lock().position
     }
 
-    pub(crate) fn stands_at(&self, position: Position) {
-        *self.position.lock().unwrap_or_else(PoisonError::into_inner) = Some(position);
+    /// The furthest tip of the log that was seen.
+    pub(crate) fn tip(&self) -> Position {
+        self.lock().tip
+    }
+
+    /// The log reaches as far as this.
+    pub(crate) fn saw_tip(&self, tip: Position) {
+        let mut shown = self.lock();
+        shown.tip = shown.tip.max(tip);
+    }
+
+    /// The lane stands at a position, and these became of the records before it.
+    pub(crate) fn stands_at(&self, at: Position, counts: Counts, by_version: Vec<VersionCounts>) {
+        let mut shown = self.lock();
+        shown.position = Some(at);
+        shown.tip = shown.tip.max(at);
+        shown.status.counts = counts;
+        shown.status.by_version = by_version;
+    }
+
+    /// The same of a lane that is not at work, and whose position is not known.
+    pub(crate) fn was_left_with(&self, counts: Counts, by_version: Vec<VersionCounts>) {
+        let mut shown = self.lock();
+        shown.status.counts = counts;
+        shown.status.by_version = by_version;
     }
 
     pub(crate) fn waits(&self, gathering: &Gathering) {
-        let mut status = self.lock();
-        status.waiting_records = gathering.records;
-        status.waiting_bytes = gathering.bytes;
-        status.waiting_since = gathering.oldest;
+        let mut shown = self.lock();
+        shown.status.waiting_bytes = gathering.bytes;
+        shown.status.waiting_since = gathering.oldest;
     }
 
-    pub(crate) fn done(&self, counts: Counts, by_version: Vec<VersionCounts>) {
-        let mut status = self.lock();
-        status.counts = counts;
-        status.by_version = by_version;
-        status.waiting_records = 0;
+    /// Nothing waits that was looked at, and nothing stands in the way.
+    pub(crate) fn is_well(&self) {
+        let status = &mut self.lock().status;
         status.waiting_bytes = 0;
         status.waiting_since = None;
         status.trouble = None;
+        status.stuck = None;
+    }
+
+    /// Nothing stands in the way of what waits.
+    pub(crate) fn gets_on(&self) {
+        let status = &mut self.lock().status;
+        status.trouble = None;
+        status.stuck = None;
+    }
+
+    /// Why the lane does not get on, if it does not.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        self.lock().status.trouble.clone()
     }
 
     pub(crate) fn put(&self, object: String) {
-        self.lock().last_object = Some(object);
+        self.lock().status.last_object = Some(object);
     }
 
     pub(crate) fn has_trouble(&self, why: Option<String>) {
-        self.lock().trouble = why;
+        self.lock().status.trouble = why;
     }
 
-    pub(crate) fn retries(&self) {
-        self.lock().retries += 1;
+    /// A delivery failed and is tried again.
+    pub(crate) fn retries(&self, why: String, stuck: Option<StuckCut>) {
+        let status = &mut self.lock().status;
+        status.trouble = Some(why);
+        status.stuck = stuck;
+        status.retries += 1;
     }
 
-    fn lock(&self) -> MutexGuard<'_, LaneStatus> {
-        // Each statement under the lock leaves the status whole.
-        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Shown> {
+        // Each statement under the lock leaves it whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -10,6 +10,7 @@ use wasm::ContentHash;
 use crate::counts::{Counts, VersionCounts};
 use crate::cut::Cut;
 use crate::delivery_stream::{DeliveryStream, DeliveryStreamId, Destination, Origin, Status};
+use crate::open_cut::{OpenCut, Way};
 use crate::settled::Settled;
 use crate::tables::{self, DELIVERY_STREAMS, LANES, LaneKey, NUMBERS, SETTINGS};
 
@@ -39,11 +40,8 @@ enum OriginRow {
 pub struct Lane {
     /// The number of the next cut.
     pub next_cut: u64,
-    /// The cut that was decided and is not done, and how it is delivered: by the configuration of
-    /// its time, so that its objects have the same names when it is done again.
-    pub open: Option<(Cut, Destination)>,
-    /// Nothing of the open cut is anywhere: the store refused all that was put of it.
-    pub is_refused: bool,
+    /// The cut of which something may have left, and that is not done.
+    pub open: Option<OpenCut>,
     /// What of the open cut may have left.
     pub settled: Settled,
     /// What became of the records of all cuts that are done.
@@ -56,7 +54,6 @@ pub struct Lane {
 struct LaneRow {
     next_cut: u64,
     open: Option<CutRow>,
-    is_refused: bool,
     settled: Settled,
     counts: Counts,
     by_version: Vec<VersionCounts>,
@@ -74,6 +71,8 @@ struct CutRow {
     version_id: u64,
     plugin: Option<[u8; 32]>,
     destination: Destination,
+    way: Way,
+    objects: u32,
 }
 
 /// What the tables held when the server started.
@@ -244,7 +243,6 @@ fn read_lane(row: &[u8]) -> Result<Lane, StoreError> {
     Ok(Lane {
         next_cut: row.next_cut,
         open: row.open.map(CutRow::read),
-        is_refused: row.is_refused,
         settled: row.settled,
         counts: row.counts,
         by_version: row.by_version,
@@ -252,7 +250,8 @@ fn read_lane(row: &[u8]) -> Result<Lane, StoreError> {
 }
 
 impl CutRow {
-    fn of((cut, destination): &(Cut, Destination)) -> Self {
+    fn of(open: &OpenCut) -> Self {
+        let cut = &open.cut;
         Self {
             number: cut.number,
             from: cut.from.0,
@@ -263,11 +262,13 @@ impl CutRow {
             bytes: cut.bytes,
             version_id: cut.version_id,
             plugin: cut.plugin.map(|hash| hash.0),
-            destination: destination.clone(),
+            destination: open.destination.clone(),
+            way: open.way.clone(),
+            objects: open.objects,
         }
     }
 
-    fn read(self) -> (Cut, Destination) {
+    fn read(self) -> OpenCut {
         let cut = Cut {
             number: self.number,
             from: Position(self.from),
@@ -279,7 +280,12 @@ impl CutRow {
             version_id: self.version_id,
             plugin: self.plugin.map(ContentHash),
         };
-        (cut, self.destination)
+        OpenCut {
+            cut,
+            destination: self.destination,
+            way: self.way,
+            objects: self.objects,
+        }
     }
 }
 
@@ -288,7 +294,6 @@ pub fn lane_write(key: LaneKey, lane: &Lane) -> Result<TableWrite, StoreError> {
     let row = LaneRow {
         next_cut: lane.next_cut,
         open: lane.open.as_ref().map(CutRow::of),
-        is_refused: lane.is_refused,
         settled: lane.settled.clone(),
         counts: lane.counts,
         by_version: lane.by_version.clone(),

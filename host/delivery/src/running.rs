@@ -1,37 +1,33 @@
-//! A delivery stream that runs: its configuration as everybody sees it, its lanes, and the task
-//! that starts and ends them.
+//! A delivery stream that runs: its configuration as everybody sees it, and its lanes as they are.
+//! `supervisor` starts and ends them.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use store::{LogId, Position, StoreError};
+use store::{Engine, LogId, Position, StoreError};
 use streams::Streams;
-use streams::pump::{Ended, Pump, PumpError};
-use tokio::sync::watch;
-use tokio::task::{Id, JoinError, JoinHandle, JoinSet};
-use types::limits::DIRECT_PUT_RETENTION;
+use streams::pump;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
 
-use crate::cut::Gathering;
 use crate::delivery_stream::{DeliveryStream, Origin};
-use crate::lane::{Ears, LaneStep, Tools};
+use crate::lane::{LaneSignals, Tools};
 use crate::lane_state::{LaneState, LaneStatus};
+use crate::orders::{Asked, LaneAnswer, ORDERS_WAITING_MAX, Obeyed, Order, Outcome};
 use crate::rows;
+use crate::supervisor::Supervisor;
 use crate::tables::LaneKey;
 
-/// How often it is looked for shards that are new, and for lanes that failed and begin again.
-const LOOK: Duration = Duration::from_secs(1);
-/// Looks between two that give back space of records that are too old to be delivered.
-const LOOKS_PER_TRIM: u32 = 60;
 /// How often it is looked whether a flush is through.
 const FLUSH_LOOK: Duration = Duration::from_millis(20);
 
 /// A delivery stream and its lanes.
 pub struct Running {
     stream: watch::Sender<Arc<DeliveryStream>>,
-    stop: watch::Sender<bool>,
+    pub(crate) stop: watch::Sender<bool>,
     /// Whether it was looked once which lanes there are.
-    has_lanes: watch::Sender<bool>,
+    pub(crate) has_lanes: watch::Sender<bool>,
     lanes: Mutex<BTreeMap<LaneKey, Lane>>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
@@ -39,19 +35,21 @@ pub struct Running {
 /// A lane that was ever at work.
 #[derive(Default)]
 struct Lane {
-    /// Set once it works in this process.
+    /// Set if it can work in this process.
     log: Option<LogId>,
     state: Arc<LaneState>,
     /// What lies before this shall go at once.
     flush: watch::Sender<Position>,
+    /// The way to the lane, if it is at work.
+    orders: Option<mpsc::Sender<Asked>>,
 }
 
 /// A lane that could run.
-struct Wanted {
-    key: LaneKey,
-    log: LogId,
+pub(crate) struct Wanted {
+    pub(crate) key: LaneKey,
+    pub(crate) log: LogId,
     /// Lanes that must have come to their end before.
-    parents: Vec<LaneKey>,
+    pub(crate) parents: Vec<LaneKey>,
 }
 
 /// Where a lane must stand for a flush to be over.
@@ -90,21 +88,14 @@ impl Running {
         Arc::clone(&self.stream.borrow())
     }
 
-    /// Puts another configuration in force; a cut that is being gathered is closed by it.
+    /// Puts another configuration in force, also for what waits.
     pub fn set(&self, stream: DeliveryStream) {
         self.stream.send_replace(Arc::new(stream));
     }
 
     /// Begins to deliver.
     pub fn start(self: &Arc<Self>, tools: &Arc<Tools>, streams: &Arc<Streams>) {
-        let supervisor = Supervisor {
-            running: Arc::clone(self),
-            tools: Arc::clone(tools),
-            streams: Arc::clone(streams),
-            at_work: HashMap::new(),
-            ended: HashSet::new(),
-            lanes: JoinSet::new(),
-        };
+        let supervisor = Supervisor::new(Arc::clone(self), Arc::clone(tools), Arc::clone(streams));
         let task = tokio::spawn(supervisor.run());
         *self.lock_task() = Some(task);
     }
@@ -134,12 +125,90 @@ impl Running {
     }
 
     /// How each lane is.
-    pub fn lanes(&self) -> Vec<(LaneKey, LaneStatus)> {
+    pub fn lanes(&self, engine: &dyn Engine) -> Vec<(LaneKey, LaneStatus)> {
         let lanes = self.lock();
         lanes
             .iter()
-            .map(|(key, lane)| (*key, lane.state.status()))
+            .map(|(key, lane)| (*key, lane.state.status(engine, lane.log)))
             .collect()
+    }
+
+    /// All lanes that were ever at work.
+    pub fn lane_keys(&self) -> Vec<LaneKey> {
+        self.lock().keys().copied().collect()
+    }
+
+    /// The lanes whose logs are known, with the places where they write how they are.
+    pub(crate) fn known_lanes(&self) -> Vec<(LaneKey, LogId, Arc<LaneState>)> {
+        let lanes = self.lock();
+        lanes
+            .iter()
+            .filter_map(|(key, lane)| Some((*key, lane.log?, Arc::clone(&lane.state))))
+            .collect()
+    }
+
+    /// Tells the lanes that do not get on, or the one of this name, what to do about it, and waits
+    /// at most so long for their answers. `None` if there is no lane of the name.
+    pub async fn order(
+        &self,
+        tools: &Tools,
+        (order, name): (Order, Option<&str>),
+        time: Duration,
+    ) -> Option<Vec<LaneAnswer>> {
+        let asked = self.ask(&*tools.engine, order, name)?;
+        let deadline = tokio::time::Instant::now() + time;
+        let mut answers = Vec::new();
+        for (lane, answer) in asked {
+            let obeyed = match answer {
+                Ok(answer) => match tokio::time::timeout_at(deadline, answer).await {
+                    Ok(Ok(obeyed)) => obeyed,
+                    // The lane has ended.
+                    Ok(Err(_)) => Obeyed::not(Outcome::NotTaken),
+                    Err(_) => Obeyed::not(Outcome::Later),
+                },
+                Err(outcome) => Obeyed::not(outcome),
+            };
+            answers.push(LaneAnswer {
+                lane,
+                outcome: obeyed.outcome,
+                records: obeyed.records,
+                objects_that_may_exist: obeyed.objects,
+            });
+        }
+        Some(answers)
+    }
+
+    /// Sends an order to the lanes that it is for.
+    fn ask(&self, engine: &dyn Engine, order: Order, name: Option<&str>) -> Option<Vec<OnItsWay>> {
+        let lanes = self.lock();
+        let mut asked = Vec::new();
+        let mut is_known = name.is_none();
+        for (key, lane) in lanes.iter() {
+            let lane_name = key.lane_name();
+            if name.is_some_and(|name| name != lane_name) {
+                continue;
+            }
+            is_known = true;
+            let status = lane.state.status(engine, lane.log);
+            let sent = match (status.stuck, &lane.orders) {
+                (Some(stuck), Some(orders)) => {
+                    let (answer, obeyed) = oneshot::channel();
+                    let asked = Asked {
+                        order,
+                        cut: stuck.number,
+                        answer,
+                    };
+                    let sent = orders.try_send(asked);
+                    sent.map(|()| obeyed).map_err(|_| Outcome::NotTaken)
+                }
+                (Some(_), None) => Err(Outcome::NotTaken),
+                // Whoever names no lane means those that do not get on.
+                (None, _) if status.trouble.is_none() && name.is_none() => continue,
+                (None, _) => Err(Outcome::NothingStuck),
+            };
+            asked.push((lane_name, sent));
+        }
+        is_known.then_some(asked)
     }
 
     /// Lets everything that waits go, and returns when it is delivered. Whether it was within
@@ -192,17 +261,25 @@ impl Running {
     }
 
     /// The place where a lane shows how it is, and what it listens to.
-    fn lane(&self, key: LaneKey, log: LogId, tools: &Tools) -> (Arc<LaneState>, Ears) {
+    pub(crate) fn lane(
+        &self,
+        key: LaneKey,
+        log: LogId,
+        tools: &Tools,
+    ) -> (Arc<LaneState>, LaneSignals) {
         let mut lanes = self.lock();
         let lane = lanes.entry(key).or_default();
         lane.log = Some(log);
-        let ears = Ears {
+        let (orders, inbox) = mpsc::channel(ORDERS_WAITING_MAX);
+        lane.orders = Some(orders);
+        let signals = LaneSignals {
             stream: self.stream.subscribe(),
             flush: lane.flush.subscribe(),
             stop: self.stop.subscribe(),
             plugins: tools.plugins.changes(),
+            orders: inbox,
         };
-        (Arc::clone(&lane.state), ears)
+        (Arc::clone(&lane.state), signals)
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<LaneKey, Lane>> {
@@ -211,61 +288,13 @@ impl Running {
     }
 }
 
-struct Supervisor {
-    running: Arc<Running>,
-    tools: Arc<Tools>,
-    streams: Arc<Streams>,
-    /// By the task that works on it.
-    at_work: HashMap<Id, LaneKey>,
-    ended: HashSet<LaneKey>,
-    lanes: JoinSet<Result<Ended, PumpError>>,
-}
+/// An order that a lane has got, or why it has not.
+type OnItsWay = (String, Result<oneshot::Receiver<Obeyed>, Outcome>);
 
-impl Supervisor {
-    async fn run(mut self) {
-        let mut stop = self.running.stop.subscribe();
-        let mut looks_to_trim: u32 = 0;
-        while !*stop.borrow() {
-            self.start_lanes();
-            self.running.has_lanes.send_replace(true);
-            if looks_to_trim == 0 && self.trim_expired().await {
-                looks_to_trim = LOOKS_PER_TRIM;
-            }
-            looks_to_trim = looks_to_trim.saturating_sub(1);
-            tokio::select! {
-                _ = stop.wait_for(|stop| *stop) => {}
-                () = tokio::time::sleep(LOOK) => {}
-                Some(ended) = self.lanes.join_next_with_id() => self.note_end(ended),
-            }
-        }
-        while let Some(ended) = self.lanes.join_next_with_id().await {
-            self.note_end(ended);
-        }
-    }
-
-    /// Starts every lane that has something to do and whose parents have not.
-    fn start_lanes(&mut self) {
-        for wanted in self.wanted() {
-            let is_ready = wanted
-                .parents
-                .iter()
-                .all(|parent| self.ended.contains(parent));
-            let is_at_work = self.at_work.values().any(|key| *key == wanted.key);
-            if !is_ready || is_at_work || self.ended.contains(&wanted.key) {
-                continue;
-            }
-            let (state, ears) = self.running.lane(wanted.key, wanted.log, &self.tools);
-            let (tools, stream) = (Arc::clone(&self.tools), self.running.stream());
-            let lane = (wanted.key, wanted.log);
-            let task = self
-                .lanes
-                .spawn(async move { work(tools, &stream, lane, ears, state).await });
-            self.at_work.insert(task.id(), wanted.key);
-        }
-    }
-
-    fn wanted(&self) -> Vec<Wanted> {
-        let stream = self.running.stream();
+impl Running {
+    /// The lanes that could run, as far as their source has them at the moment.
+    pub(crate) fn wanted(&self, streams: &Streams) -> Vec<Wanted> {
+        let stream = self.stream();
         let key = |of: u64, shard: u32| LaneKey {
             delivery_stream: stream.id,
             stream: of,
@@ -278,18 +307,19 @@ impl Supervisor {
                 parents: Vec::new(),
             }],
             Origin::Stream { arn, .. } => {
-                let Some(source) = self.streams.source(arn) else {
+                let Some(source) = streams.source(arn) else {
                     return Vec::new();
                 };
                 // A parent that is not listed any more has nothing left to deliver.
-                let listed: HashSet<_> = source.shards.iter().map(|shard| shard.id).collect();
+                let is_listed =
+                    |parent: &&_| source.shards.iter().any(|shard| shard.id == **parent);
                 let shards = source.shards.iter().map(|shard| Wanted {
                     key: key(source.id.0, shard.id.0),
                     log: shard.log,
                     parents: shard
                         .parents
                         .iter()
-                        .filter(|parent| listed.contains(parent))
+                        .filter(is_listed)
                         .map(|parent| key(source.id.0, parent.0))
                         .collect(),
                 });
@@ -298,108 +328,48 @@ impl Supervisor {
         }
     }
 
-    fn note_end(&mut self, ended: Result<(Id, Result<Ended, PumpError>), JoinError>) {
-        let (id, outcome) = match ended {
-            Ok((id, outcome)) => (id, Ok(outcome)),
-            Err(error) => (error.id(), Err(error)),
-        };
-        let Some(key) = self.at_work.remove(&id) else {
-            return;
-        };
-        let stream = self.running.stream();
-        let arn = &stream.arn;
-        match outcome {
-            Ok(Ok(Ended::LogEnd) | Err(PumpError::Store(StoreError::NoLog(_)))) => {
-                self.ended.insert(key);
-            }
-            Ok(Ok(Ended::Stopped)) => {}
-            Ok(Err(error)) => {
-                tracing::error!(stream = %arn, shard = key.shard, %error, "a lane begins again");
-            }
-            Err(error) => {
-                tracing::error!(stream = %arn, shard = key.shard, %error, "a lane ended badly");
-            }
+    /// Shows what lanes did that are not at work, and what waits for those that will be.
+    pub(crate) async fn show_lanes(
+        &self,
+        tools: &Tools,
+        streams: &Streams,
+    ) -> Result<(), StoreError> {
+        let (engine, stream) = (&*tools.engine, self.stream());
+        for (key, lane) in rows::load_lanes(engine, Some(stream.id)).await? {
+            let mut lanes = self.lock();
+            let shown = lanes.entry(key).or_default();
+            shown.state.was_left_with(lane.counts, lane.by_version);
         }
-    }
-
-    /// What was put directly and could not be delivered for as long as it is kept is lost, as the
-    /// service loses it, and said so. Whether it is known how far the lane has come: before that
-    /// nothing can be said to be lost.
-    async fn trim_expired(&self) -> bool {
-        let stream = self.running.stream();
-        let Origin::DirectPut { log } = stream.origin else {
-            return true;
-        };
-        let Some(delivered) = self.running.lane_position(LaneKey::NO_STREAM) else {
-            return false;
-        };
-        let cutoff = self.tools.clock.now().before(DIRECT_PUT_RETENTION);
-        let engine = &self.tools.engine;
-        let trimmed = async {
-            let keep_from = engine.seek_time(log, cutoff).await?;
-            if delivered < keep_from && engine.horizon(log)? < keep_from {
-                engine.trim(log, keep_from).await?;
-                tracing::error!(
-                    stream = %stream.arn,
-                    "records that could not be delivered within a day are lost"
-                );
-            }
-            Ok::<_, StoreError>(())
-        };
-        if let Err(error) = trimmed.await {
-            tracing::warn!(stream = %stream.arn, %error, "trim what is too old to be delivered");
+        for Wanted { key, log, .. } in self.wanted(streams) {
+            let position = match pump::position_of(engine, &key.pump_name()).await? {
+                Some(position) => position,
+                None => match first_position(engine, &stream, log).await {
+                    Ok(position) => position,
+                    // It is being deleted.
+                    Err(StoreError::NoLog(_)) => continue,
+                    Err(error) => return Err(error),
+                },
+            };
+            let lane = rows::load_lane(engine, key).await?;
+            let mut lanes = self.lock();
+            let shown = lanes.entry(key).or_default();
+            shown.log = Some(log);
+            shown
+                .state
+                .stands_at(position, lane.counts, lane.by_version);
         }
-        true
+        Ok(())
     }
 }
 
-impl Running {
-    fn lane_position(&self, of: u64) -> Option<Position> {
-        let lanes = self.lock();
-        let lane = lanes.iter().find(|(key, _)| key.stream == of);
-        lane.and_then(|(_, lane)| lane.state.position())
-    }
-}
-
-/// Works on one lane until it is told to stop or its log ends.
-async fn work(
-    tools: Arc<Tools>,
+/// Where a lane begins that has not begun: what a stream held before is not delivered.
+pub(crate) async fn first_position(
+    engine: &dyn Engine,
     stream: &DeliveryStream,
-    (key, log): (LaneKey, LogId),
-    ears: Ears,
-    state: Arc<LaneState>,
-) -> Result<Ended, PumpError> {
-    let engine = Arc::clone(&tools.engine);
-    // What a stream held before is not delivered.
-    let start = match stream.origin {
-        Origin::DirectPut { .. } => Position::FIRST,
-        Origin::Stream { .. } => engine.seek_time(log, stream.created_at).await?,
-    };
-    let mut pump = Pump::claim(Arc::clone(&engine), log, &key.pump_name(), start).await?;
-    state.stands_at(pump.position());
-    // The step reads on by itself; all it needs is a place to begin.
-    pump.set_batch_bytes(1);
-    let mut stop = ears.stop.clone();
-    let mut step = LaneStep::open(tools, (key, log), ears, Arc::clone(&state)).await?;
-    let ended = pump.run(&mut step, &mut stop).await;
-    match engine.tip(log) {
-        Err(error @ StoreError::NoLog(_)) => {
-            // What was not delivered is gone with its stream.
-            state.waits(&Gathering::new(pump.position()));
-            state.has_trouble(None);
-            Err(PumpError::Store(error))
-        }
-        _ => ended,
+    log: LogId,
+) -> Result<Position, StoreError> {
+    match stream.origin {
+        Origin::DirectPut { .. } => Ok(Position::FIRST),
+        Origin::Stream { .. } => engine.seek_time(log, stream.created_at).await,
     }
-}
-
-/// Shows what lanes did that are not at work any more.
-pub async fn show_kept_lanes(running: &Running, tools: &Tools) -> Result<(), StoreError> {
-    let id = running.stream().id;
-    for (key, lane) in rows::load_lanes(&*tools.engine, Some(id)).await? {
-        let mut lanes = running.lock();
-        let shown = lanes.entry(key).or_default();
-        shown.state.done(lane.counts, lane.by_version);
-    }
-    Ok(())
 }

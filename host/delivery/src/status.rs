@@ -1,6 +1,7 @@
 //! How a delivery stream is, in numbers.
 
 use serde::Serialize;
+use store::Engine;
 
 use crate::counts::Counts;
 use crate::delivery_stream::Status;
@@ -18,7 +19,7 @@ pub struct DeliveryStatus {
     pub status: &'static str,
     /// The version of its configuration.
     pub version_id: u64,
-    /// Records of cuts that are done: delivered, dropped and failed together.
+    /// Records that came in: delivered, dropped, failed, lost and waiting together.
     pub records_in: u64,
     /// Records in delivered objects.
     pub delivered: u64,
@@ -26,9 +27,14 @@ pub struct DeliveryStatus {
     pub dropped: u64,
     /// Records in objects below the error prefix.
     pub failed: u64,
-    /// Records that are known to wait.
+    /// Records that came to nothing: retention took them before they were delivered, their stream
+    /// was deleted, or an operator left them out.
+    pub lost: u64,
+    /// Those of the lost that an operator left out.
+    pub left_out: u64,
+    /// Records that wait or are on their way.
     pub waiting_records: u64,
-    /// Bytes of their frames.
+    /// Bytes of the frames of those that were looked at: at most as much as goes together.
     pub waiting_bytes: u64,
     /// When the oldest of them arrived, in milliseconds since 1970.
     pub waiting_since_ms: Option<u64>,
@@ -42,10 +48,26 @@ pub struct DeliveryStatus {
     pub retries: u64,
     /// Why it does not get on, if it does not.
     pub trouble: Option<String>,
+    /// Every lane that does not get on.
+    pub stuck: Vec<StuckLane>,
     /// The name of the object that was put last, since the start.
     pub last_object: Option<String>,
     /// What each version of the transform did.
     pub versions: Vec<VersionStatus>,
+}
+
+/// A lane that does not get on.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StuckLane {
+    /// The lane: the id of the shard that it reads, or `direct`.
+    pub lane: String,
+    /// Why.
+    pub why: String,
+    /// Records of the cut that it does not get rid of; 0 if that is not what it waits for.
+    pub records: u64,
+    /// Objects of these records that may exist already.
+    pub objects_that_may_exist: u32,
 }
 
 /// What a version of a transform did.
@@ -67,9 +89,9 @@ pub struct VersionStatus {
 }
 
 impl DeliveryStatus {
-    pub(crate) fn of(running: &Running) -> Self {
+    pub(crate) fn of(running: &Running, engine: &dyn Engine) -> Self {
         let stream = running.stream();
-        let lanes = running.lanes();
+        let lanes = running.lanes(engine);
         let counts = lanes
             .iter()
             .fold(Counts::default(), |sum, (_, lane)| sum.and(lane.counts));
@@ -96,16 +118,27 @@ impl DeliveryStatus {
                 known.failed += version.counts.failed;
             }
         }
+        let waiting_records: u64 = sum(|lane| lane.waiting_records);
+        let stuck = lanes.iter().filter_map(|(key, lane)| {
+            Some(StuckLane {
+                lane: key.lane_name(),
+                why: lane.trouble.clone()?,
+                records: lane.stuck.map_or(0, |cut| cut.records),
+                objects_that_may_exist: lane.stuck.map_or(0, |cut| cut.objects),
+            })
+        });
         Self {
             name: stream.arn.name.as_str().to_owned(),
             arn: stream.arn.to_string(),
             status: Status::as_str(stream.status),
             version_id: stream.version_id,
-            records_in: counts.records_in,
+            records_in: counts.records_in + counts.lost + waiting_records,
             delivered: counts.delivered,
             dropped: counts.dropped,
             failed: counts.failed,
-            waiting_records: sum(|lane| lane.waiting_records),
+            lost: counts.lost,
+            left_out: counts.left_out,
+            waiting_records,
             waiting_bytes: sum(|lane| lane.waiting_bytes),
             waiting_since_ms: lanes
                 .iter()
@@ -115,6 +148,7 @@ impl DeliveryStatus {
             failed_objects: counts.failed_objects,
             bytes_delivered: counts.bytes_delivered,
             retries: sum(|lane| lane.retries),
+            stuck: stuck.collect(),
             trouble: lanes.iter().find_map(|(_, lane)| lane.trouble.clone()),
             last_object: lanes
                 .iter()

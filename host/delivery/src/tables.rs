@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use store::TableId;
-use types::{AccountId, Caller, Region};
+use types::{AccountId, Caller, Region, ShardId};
 
 use crate::arn::{DeliveryStreamArn, DeliveryStreamName};
 use crate::delivery_stream::DeliveryStreamId;
@@ -86,6 +86,15 @@ impl LaneKey {
     pub fn rows_of(id: DeliveryStreamId) -> (Bytes, Bytes) {
         let key = |number: u64| Bytes::copy_from_slice(&number.to_be_bytes());
         (key(id.0), key(id.0.saturating_add(1)))
+    }
+
+    /// What an operator calls it: the id of the shard that it reads, or `direct`.
+    pub fn lane_name(&self) -> String {
+        if self.stream == Self::NO_STREAM {
+            "direct".to_owned()
+        } else {
+            ShardId(self.shard).to_string()
+        }
     }
 
     /// The name of its pump.

@@ -3,6 +3,7 @@
 mod describe;
 mod flush;
 mod list;
+mod order;
 mod shapes;
 
 use clap::Subcommand;
@@ -19,6 +20,18 @@ pub(crate) enum DeliveryCommand {
     Describe(describe::DescribeArgs),
     /// Deliver everything that waits, and return when it is delivered
     Flush(flush::FlushArgs),
+    /// Try at once what a lane does not get rid of
+    Retry(order::LaneArgs),
+    /// Deliver what a lane does not get rid of by the configuration in force
+    ///
+    /// Objects of it that exist already by the configuration of before stay, and their records are
+    /// delivered again: the answer says how many there may be.
+    Move(order::LaneArgs),
+    /// Put what a lane does not get rid of below the error prefix, as failed records
+    ///
+    /// Objects of it that exist already stay: the answer says how many there may be. Where the error
+    /// prefix is refused for good too, the records are left out and counted as lost.
+    Skip(order::SkipArgs),
 }
 
 impl DeliveryCommand {
@@ -27,6 +40,9 @@ impl DeliveryCommand {
             Self::List(args) => list::run(&args).await,
             Self::Describe(args) => describe::run(&args).await,
             Self::Flush(args) => flush::run(&args).await,
+            Self::Retry(args) => order::run("retry", &args).await,
+            Self::Move(args) => order::run("move", &args).await,
+            Self::Skip(args) => order::skip(&args).await,
         }
     }
 }

@@ -14,7 +14,8 @@ use super::gather::hints;
 use super::work::{Done, Looked, Work};
 use super::{BYTES_PER_MIB, LaneStep};
 use crate::cut::{Cut, Gathering, Hints};
-use crate::delivery_stream::{DeliveryStream, Destination};
+use crate::delivery_stream::DeliveryStream;
+use crate::open_cut::OpenCut;
 
 /// Bytes of a cut that is worked on ahead: its frames, and then all that they become, are in
 /// memory. A larger one is only decided.
@@ -61,8 +62,8 @@ impl LaneStep {
     /// to begin.
     pub(super) fn begin_ahead(&mut self, after: &Cut) -> Option<(Ahead, oneshot::Sender<()>)> {
         let held = self.held.take().filter(|held| held.from == after.to);
-        let stream = Arc::clone(&self.ears.stream.borrow());
-        if stream.version_id != after.version_id || *self.ears.stop.borrow() {
+        let stream = Arc::clone(&self.signals.stream.borrow());
+        if stream.version_id != after.version_id || *self.signals.stop.borrow() {
             return None;
         }
         let plugin = self.plugin(&stream).ok()?;
@@ -93,30 +94,30 @@ impl LaneStep {
     }
 
     /// The cut that begins at `from`, if it was decided ahead and nothing changed around it.
-    pub(super) async fn decided_ahead(&mut self, from: Position) -> Option<(Cut, Destination)> {
+    pub(super) async fn decided_ahead(&mut self, from: Position) -> Option<OpenCut> {
         let mut ahead = self.ahead.take()?;
         if let Some(gathering) = &*ahead.gathering.borrow() {
             self.state.waits(gathering);
         }
         let made = loop {
-            let version_id = self.ears.stream.borrow_and_update().version_id;
-            self.ears.plugins.borrow_and_update();
+            let version_id = self.signals.stream.borrow_and_update().version_id;
+            self.signals.plugins.borrow_and_update();
             let is_other = version_id != ahead.stream.version_id;
-            if is_other || self.has_another(&ahead.stream, &ahead.plugin) {
+            if is_other || self.has_another(&ahead.stream, ahead.plugin.as_ref()) {
                 return None;
             }
             tokio::select! {
                 made = &mut ahead.task => break made.ok().flatten()?,
-                _ = self.ears.stream.changed() => {}
-                _ = self.ears.plugins.changed() => {}
-                _ = self.ears.stop.wait_for(|stop| *stop) => return None,
+                _ = self.signals.stream.changed() => {}
+                _ = self.signals.plugins.changed() => {}
+                _ = self.signals.stop.wait_for(|stop| *stop) => return None,
             }
         };
         if made.cut.from != from || made.cut.number != self.lane.next_cut {
             return None;
         }
         self.state.waits(&made.cut.gathering());
-        let open = (made.cut.clone(), ahead.stream.destination.clone());
+        let open = OpenCut::decided(made.cut.clone(), ahead.stream.destination.clone());
         self.made = Some(made);
         Some(open)
     }

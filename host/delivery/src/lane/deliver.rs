@@ -5,44 +5,49 @@ use std::sync::Arc;
 use streams::pump::StepError;
 use types::Invalid;
 
-use super::LaneStep;
+use super::{LaneStep, Undone};
 use crate::counts::Counts;
-use crate::cut::Cut;
-use crate::delivery_stream::{Destination, Plan};
+use crate::delivery_stream::Plan;
 use crate::object_name::{Label, PARTS_PER_CUT_MAX};
 use crate::objects::{Created, ObjectError};
+use crate::open_cut::{OpenCut, Way};
 use crate::settled::Settled;
 use crate::worker::Object;
 
 /// What became of the puts of the open cut.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Puts {
-    /// Nothing of the cut can be anywhere: it was decided here, and all that was put of it was
+    /// Nothing of the cut can be anywhere: it was kept here, and all that was put of it was
     /// refused.
     pub(super) untouched: bool,
     /// The store refused the object that was put last.
     pub(super) refused: bool,
+    /// It never takes it.
+    pub(super) impossible: bool,
 }
 
 /// What stays the same for all objects of a cut.
 pub(super) struct Putting<'a> {
     lane: &'a mut LaneStep,
-    cut: &'a Cut,
-    destination: &'a Destination,
+    open: &'a OpenCut,
     plan: &'a Plan,
+    /// Objects that were handed over so far.
+    handed: u32,
 }
 
 impl LaneStep {
     /// Does everything that the open cut comes to, and says what became of its records.
-    pub(super) async fn deliver(
-        &mut self,
-        cut: &Cut,
-        destination: &Destination,
-    ) -> Result<Counts, StepError> {
+    pub(super) async fn deliver(&mut self, open: &OpenCut) -> Result<Counts, Undone> {
+        (self.puts.refused, self.puts.impossible) = (false, false);
+        if let Way::Skip { why } = &open.way {
+            return self.skip(open, why).await;
+        }
+        let OpenCut {
+            cut, destination, ..
+        } = open;
         let plan = destination
             .plan()
             .map_err(|Invalid(why)| StepError::Failed(why))?;
-        self.puts.refused = false;
         let work = self.work.clone();
         let (made, _permit) = match self.take_made(cut) {
             Some((done, permit)) => (Some(done), Some(permit)),
@@ -51,12 +56,7 @@ impl LaneStep {
         // What is worked on ahead takes no room before this has its own.
         let (ahead, begin) = self.begin_ahead(cut).unzip();
         let settled = self.lane.settled.clone();
-        let mut putting = Putting {
-            lane: self,
-            cut,
-            destination,
-            plan: &plan,
-        };
+        let mut putting = Putting::new(self, open, &plan);
         let done = match made {
             Some(done) => done,
             None => work.run((cut, destination), settled, &mut putting).await?,
@@ -72,21 +72,40 @@ impl LaneStep {
     }
 }
 
-impl Putting<'_> {
-    /// Puts objects one after the other, once what is settled with them is kept.
+impl<'a> Putting<'a> {
+    pub(super) fn new(lane: &'a mut LaneStep, open: &'a OpenCut, plan: &'a Plan) -> Self {
+        Self {
+            lane,
+            open,
+            plan,
+            handed: 0,
+        }
+    }
+
+    /// The store never takes the object that was put last.
+    pub(super) fn is_impossible(&self) -> bool {
+        self.lane.puts.impossible
+    }
+
+    /// Puts objects one after the other, once the cut and what is settled with them is kept.
     pub(super) async fn put_all(
         &mut self,
         objects: Vec<Object>,
         settled: Option<&Settled>,
-    ) -> Result<(), StepError> {
-        if let Some(settled) = settled.filter(|_| !objects.is_empty()) {
-            self.lane.settle(settled).await?;
+    ) -> Result<(), Undone> {
+        if objects.is_empty() {
+            return Ok(());
         }
+        let too_many = || {
+            let why = format!("a cut became more than {PARTS_PER_CUT_MAX} objects");
+            Undone::Failed(StepError::Failed(why))
+        };
+        let count = u32::try_from(objects.len()).map_err(|_| too_many())?;
+        self.handed += count;
+        self.lane.leave(self.open, self.handed, settled).await?;
         for object in objects {
-            if PARTS_PER_CUT_MAX < object.part {
-                return Err(StepError::Failed(format!(
-                    "a cut became more than {PARTS_PER_CUT_MAX} objects"
-                )));
+            if object.part > PARTS_PER_CUT_MAX {
+                return Err(too_many());
             }
             self.put(object).await?;
         }
@@ -110,29 +129,37 @@ impl Putting<'_> {
                 Ok(())
             }
             Err(error) => {
-                lane.puts.refused = matches!(error, ObjectError::Refused(_));
+                let refused = match error {
+                    ObjectError::Impossible(_) => " is refused for good",
+                    ObjectError::Refused(_) => " is refused",
+                    ObjectError::Failed(_) => "",
+                };
+                lane.puts.impossible = matches!(error, ObjectError::Impossible(_));
+                lane.puts.refused = !refused.is_empty();
                 lane.puts.untouched &= lane.puts.refused;
                 Err(StepError::Failed(format!(
-                    "put {key} into {bucket}: {error}"
+                    "put {key} into {bucket}{refused}: {error}"
                 )))
             }
         }
     }
 
     fn key(&self, object: &Object) -> String {
-        let (lane, destination) = (&*self.lane, self.destination);
-        let (prefix, extension) = match object.is_failed {
-            true => (&self.plan.prefixes.failed, ""),
-            false => (&self.plan.prefixes.delivered, destination.extension()),
+        let (lane, cut) = (&*self.lane, &self.open.cut);
+        let (prefix, extension) = if object.is_failed {
+            (&self.plan.prefixes.failed, "")
+        } else {
+            let extension = self.open.destination.extension();
+            (&self.plan.prefixes.delivered, extension)
         };
-        let arn = lane.ears.stream.borrow().arn.clone();
+        let arn = lane.signals.stream.borrow().arn.clone();
         let label = Label {
             stream: arn.name.as_str(),
-            version: self.cut.version_id,
-            oldest: self.cut.oldest,
+            version: cut.version_id,
+            oldest: cut.oldest,
             extension,
         };
-        let place = lane.work.place(self.cut, object.part, object.is_failed);
+        let place = lane.work.place(cut, object.part, object.is_failed);
         lane.work.tools.naming.object_key(prefix, place, label)
     }
 }

@@ -10,7 +10,8 @@ use wasm::Version;
 use super::work::Looked;
 use super::{LaneStep, failed};
 use crate::cut::{Cut, Gathering, Hints};
-use crate::delivery_stream::{DeliveryStream, Destination};
+use crate::delivery_stream::DeliveryStream;
+use crate::open_cut::OpenCut;
 use crate::tables::LaneKey;
 
 /// How long a waiting lane sleeps at most, so that it notices a clock that was set.
@@ -20,10 +21,22 @@ const SLEEP_MAX: Duration = Duration::from_secs(1);
 enum Woken {
     /// There may be more to gather, or time has passed.
     Look,
-    /// What was gathered goes, by the configuration and with the plugin of until now.
+    /// Another version of the plugin is in force: what was gathered goes by that of until now.
     Close,
-    /// The lane ends.
+    /// Another configuration is in force.
+    Reconfigured,
+    /// The lane ends, or has an order to obey before.
     Stop,
+}
+
+/// What came of gathering by one configuration.
+enum Gathered {
+    /// Records that go together.
+    Cut(Cut),
+    /// Another configuration is in force, by which they are gathered anew.
+    Reconfigured,
+    /// There is nothing to gather any more, or the lane ends.
+    Nothing,
 }
 
 /// A configuration with the version of its plugin, if it has one.
@@ -38,38 +51,55 @@ pub(super) fn hints(stream: &DeliveryStream) -> Hints {
 
 impl LaneStep {
     /// Gathers records from `from` on until they go together: there are enough, the oldest has
-    /// waited long enough, or something changed around them. `None` when the lane shall end.
-    pub(super) async fn gather(
-        &mut self,
-        from: Position,
-    ) -> Result<Option<(Cut, Destination)>, StepError> {
+    /// waited long enough, or another version of their plugin is in force. `None` when the lane
+    /// shall end. Another configuration begins anew, by its hints.
+    pub(super) async fn gather(&mut self, from: Position) -> Result<Option<OpenCut>, StepError> {
         if let Some(open) = self.decided_ahead(from).await {
             return Ok(Some(open));
         }
-        let Some((stream, plugin)) = self.ready(Some(from)).await? else {
-            return Ok(None);
-        };
-        let hints = hints(&stream);
+        while let Some((stream, plugin)) = self.ready(Some(from)).await? {
+            let plugin = plugin.as_ref();
+            match self.gather_by(from, (&stream, plugin)).await? {
+                Gathered::Cut(cut) => {
+                    return Ok(Some(OpenCut::decided(cut, stream.destination.clone())));
+                }
+                Gathered::Nothing => return Ok(None),
+                Gathered::Reconfigured => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// The same by one configuration and with one version of its plugin.
+    async fn gather_by(
+        &mut self,
+        from: Position,
+        (stream, plugin): (&DeliveryStream, Option<&Arc<Version>>),
+    ) -> Result<Gathered, StepError> {
+        let hints = hints(stream);
         let mut gathering = Gathering::new(from);
         loop {
             let looked = self.work.look(&mut gathering, hints, |_| {}).await?;
             self.state.waits(&gathering);
             if looked == Looked::UpToEnd && gathering.oldest.is_none() {
                 // Retention has taken the rest of a log that has ended.
-                return Ok(None);
+                return Ok(Gathered::Nothing);
             }
             let now = self.work.tools.clock.now();
             let left = gathering.left(hints, now);
-            let is_flushed = gathering.is_before(*self.ears.flush.borrow());
+            let is_flushed = gathering.is_before(*self.signals.flush.borrow());
             let is_due = is_flushed || looked != Looked::UpToTip || left == Some(Duration::ZERO);
-            let woken = match is_due && gathering.oldest.is_some() {
-                true => Woken::Close,
-                false => self.wait(&gathering, left, (&stream, &plugin)).await?,
+            let woken = if is_due && gathering.oldest.is_some() {
+                Woken::Close
+            } else {
+                self.gets_on();
+                self.wait(&gathering, left, (stream, plugin)).await?
             };
             match (woken, gathering.oldest) {
-                (Woken::Stop, _) => return Ok(None),
+                (Woken::Stop, _) => return Ok(Gathered::Nothing),
+                (Woken::Reconfigured, _) => return Ok(Gathered::Reconfigured),
                 (Woken::Close, Some(oldest)) => {
-                    let cut = Cut {
+                    return Ok(Gathered::Cut(Cut {
                         number: self.lane.next_cut,
                         from: gathering.from,
                         to: gathering.to,
@@ -79,10 +109,11 @@ impl LaneStep {
                         bytes: gathering.bytes,
                         version_id: stream.version_id,
                         plugin: plugin.map(|version| version.hash()),
-                    };
-                    return Ok(Some((cut, stream.destination.clone())));
+                    }));
                 }
-                (Woken::Look | Woken::Close, _) => {}
+                // Nothing waits that could go by the version before.
+                (Woken::Close, None) => return Ok(Gathered::Reconfigured),
+                (Woken::Look, _) => {}
             }
         }
     }
@@ -92,9 +123,10 @@ impl LaneStep {
     pub(super) async fn ready(&mut self, from: Option<Position>) -> Result<Ready, StepError> {
         let mut gathering = from.map(Gathering::new);
         let mut has_waited = false;
-        while !*self.ears.stop.borrow() {
-            let stream = Arc::clone(&self.ears.stream.borrow_and_update());
-            self.ears.plugins.borrow_and_update();
+        // An order is obeyed between two steps.
+        while !*self.signals.stop.borrow() && self.asked.is_none() {
+            let stream = Arc::clone(&self.signals.stream.borrow_and_update());
+            self.signals.plugins.borrow_and_update();
             match self.plugin(&stream) {
                 Ok(plugin) => {
                     if has_waited {
@@ -145,13 +177,17 @@ impl LaneStep {
                 None => std::future::pending().await,
             }
         };
-        let ears = &mut self.ears;
+        let signals = &mut self.signals;
         let waited = tokio::select! {
             waited = more => waited,
+            Some(asked) = signals.orders.recv() => {
+                self.asked = Some(asked);
+                Ok(())
+            }
             // Nobody left to change anything: neither ends before the lanes do.
-            _ = ears.plugins.changed() => Ok(()),
-            _ = ears.stream.changed() => Ok(()),
-            _ = ears.stop.wait_for(|stop| *stop) => Ok(()),
+            _ = signals.plugins.changed() => Ok(()),
+            _ = signals.stream.changed() => Ok(()),
+            _ = signals.stop.wait_for(|stop| *stop) => Ok(()),
             // The log may be gone.
             () = tokio::time::sleep(SLEEP_MAX) => self.work.tip().map(|_| ()),
         };
@@ -162,37 +198,44 @@ impl LaneStep {
         &mut self,
         gathering: &Gathering,
         left: Option<Duration>,
-        (stream, plugin): (&Arc<DeliveryStream>, &Option<Arc<Version>>),
+        (stream, plugin): (&DeliveryStream, Option<&Arc<Version>>),
     ) -> Result<Woken, StepError> {
         let sleep = left.unwrap_or(SLEEP_MAX).min(SLEEP_MAX);
         let engine = Arc::clone(&self.work.tools.engine);
-        let ears = &mut self.ears;
+        let signals = &mut self.signals;
         let waited = tokio::select! {
             waited = engine.wait_beyond(self.work.log, gathering.to) => waited,
             () = tokio::time::sleep(sleep) => Ok(()),
-            _ = ears.stop.wait_for(|stop| *stop) => return Ok(Woken::Stop),
-            _ = ears.flush.wait_for(|to| gathering.is_before(*to)) => Ok(()),
-            _ = ears.stream.wait_for(|now| now.version_id != stream.version_id) => {
-                return Ok(Woken::Close);
+            _ = signals.stop.wait_for(|stop| *stop) => return Ok(Woken::Stop),
+            Some(asked) = signals.orders.recv() => {
+                self.asked = Some(asked);
+                return Ok(Woken::Stop);
             }
-            _ = ears.plugins.changed() => Ok(()),
+            _ = signals.flush.wait_for(|to| gathering.is_before(*to)) => Ok(()),
+            _ = signals.stream.wait_for(|now| now.version_id != stream.version_id) => {
+                return Ok(Woken::Reconfigured);
+            }
+            _ = signals.plugins.changed() => Ok(()),
         };
         waited.map_err(|error| failed(&error))?;
-        match self.has_another(stream, plugin) {
-            true => Ok(Woken::Close),
-            false => Ok(Woken::Look),
-        }
+        Ok(if self.has_another(stream, plugin) {
+            Woken::Close
+        } else {
+            Woken::Look
+        })
     }
 
     /// Whether another version of the plugin is in force, or none any more.
     pub(super) fn has_another(
         &self,
         stream: &DeliveryStream,
-        plugin: &Option<Arc<Version>>,
+        plugin: Option<&Arc<Version>>,
     ) -> bool {
-        let hash = |version: &Arc<Version>| version.hash();
-        let now = self.plugin(stream).unwrap_or_default();
-        now.as_ref().map(hash) != plugin.as_ref().map(hash)
+        let hash = plugin.map(|version| version.hash());
+        match self.plugin(stream) {
+            Ok(now) => now.map(|version| version.hash()) != hash,
+            Err(_) => hash.is_some(),
+        }
     }
 
     /// Gives back the space of what is delivered, where the log is the delivery stream's own. Done

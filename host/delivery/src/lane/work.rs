@@ -12,7 +12,7 @@ use types::Invalid;
 use wasm::Moment;
 
 use super::deliver::Putting;
-use super::{BYTES_PER_MIB, Tools, WORK_MIB_MAX, failed};
+use super::{BYTES_PER_MIB, Tools, Undone, WORK_MIB_MAX, failed};
 use crate::counts::Counts;
 use crate::cut::{Cut, Gathering, Hints};
 use crate::delivery_stream::Destination;
@@ -77,9 +77,9 @@ impl Work {
         (cut, destination): (&Cut, &Destination),
         settled: Settled,
         putting: &mut Putting<'_>,
-    ) -> Result<Done, StepError> {
+    ) -> Result<Done, Undone> {
         let (mut worker, label) = self.worker(cut, destination, settled).await?;
-        let mut read = self.read(cut.from).await?;
+        let mut read = self.read_on(cut.from).await?;
         loop {
             read.frames.retain(|frame| frame.position < cut.to);
             let (frames, at) = (read.frames, read.next);
@@ -87,9 +87,10 @@ impl Work {
             let working = blocking(worker, move |worker| worker.add(&frames));
             // The next stretch is read while this one is worked on.
             let (worked, next) = tokio::join!(working, async {
-                match is_last {
-                    true => Ok(None),
-                    false => self.read(at).await.map(Some),
+                if is_last {
+                    Ok(None)
+                } else {
+                    self.read_on(at).await.map(Some)
                 }
             });
             worker = worked?;
@@ -216,12 +217,32 @@ impl Work {
         }
     }
 
+    /// Where the log begins: what lay before is delivered, or was taken by retention.
+    pub(super) fn horizon(&self) -> Result<Position, StoreError> {
+        self.tools.engine.horizon(self.log)
+    }
+
     /// The place that the next frame of the log will have at least.
     pub(super) fn tip(&self) -> Result<Position, StoreError> {
         self.tools.engine.tip(self.log)
     }
 
-    async fn read(&self, from: Position) -> Result<ReadBatch, StepError> {
+    /// Reads what begins at `from`, where a cut is at work. What is settled of it counts records
+    /// from its first, so that none may be missing.
+    async fn read_on(&self, from: Position) -> Result<ReadBatch, StepError> {
+        let read = self.read(from).await?;
+        let begins = read
+            .frames
+            .first()
+            .map_or(read.next, |frame| frame.position);
+        if begins > from {
+            let why = format!("retention took records of an open cut, from {from} to {begins}");
+            return Err(StepError::Failed(why));
+        }
+        Ok(read)
+    }
+
+    pub(super) async fn read(&self, from: Position) -> Result<ReadBatch, StepError> {
         let read = self.tools.engine.read(self.log, from, READ_BYTES).await;
         read.map_err(|error| failed(&error))
     }

@@ -8,16 +8,17 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use delivery::{LaneAnswer, Order, Outcome};
 use serde_json::json;
 use store::disk::simulated::{
     AfterFailedSync, Call, Failure, Fault, Random, Replay, SimulatedDisk, Survival,
 };
 use tokio::task::JoinSet;
 
-use crate::buckets::{Buckets, Put};
+use crate::buckets::{Buckets, Does, Put};
 use crate::check::{Through, check};
 use crate::ledger::{Kind, Ledger, any_kind};
-use crate::world::{Components, Ground, Origin, World, destination, processing};
+use crate::world::{Components, Ground, NAME, Origin, World, caller, destination, processing};
 
 /// Puts and flushes of a run at the same time, so many times.
 const ROUNDS: u32 = 6;
@@ -31,6 +32,8 @@ const SURVIVORS_MAX: usize = 8;
 struct Case {
     origin: Origin,
     plugin: Option<&'static str>,
+    /// What an operator says when the first cut is refused, if it is.
+    order: Option<Order>,
     /// The sync that fails, counted from when the delivery stream is ACTIVE, and what becomes of
     /// what it should have synced.
     failing_sync: Option<(u64, AfterFailedSync)>,
@@ -41,12 +44,14 @@ impl Case {
         Self {
             origin,
             plugin,
+            order: None,
             failing_sync: None,
         }
     }
 
     fn through(self) -> Through {
         match self.plugin {
+            None if self.order == Some(Order::Skip) => Through::Skipped,
             None => Through::Nothing,
             Some("parse-access-log") => Through::Parser,
             Some(_) => Through::Filter,
@@ -109,6 +114,57 @@ async fn record(ground: Ground, case: Case) -> Run {
     }
 }
 
+/// Records a run in which the first put fails, so that its object may be there, and its bucket takes
+/// nothing after that: an operator decides what becomes of the cut.
+async fn record_order(ground: Ground, case: Case, order: Order) -> Run {
+    let ledger = Ledger::default();
+    ground.disk.record();
+    ground.buckets.note_changes_of(&ground.disk);
+    ground.buckets.rule(|call, bucket| match (call, bucket) {
+        (_, "second") => Does::Well,
+        (1, _) => Does::FailBefore,
+        _ => Does::Refuse,
+    });
+    let world = World::open(ground.clone()).await;
+    world.create(case.origin, &destination("first", "a/")).await;
+    assert!(world.put(&ledger, case.origin, &[Kind::Line; 3], 0).await);
+    world
+        .until(|status| {
+            let trouble = status.and_then(|status| status.trouble);
+            trouble.is_some_and(|trouble| trouble.contains("no access"))
+        })
+        .await;
+    let second = json!({"BucketARN": "arn:aws:s3:::second", "Prefix": "b/"});
+    world.update(1, &second).await.unwrap();
+    assert!(world.put(&ledger, case.origin, &[Kind::Line; 2], 0).await);
+    let answers = world.delivery.order(&caller(), NAME, order, None).await;
+    let answers = answers.unwrap();
+    assert_eq!(answers.len(), 1, "{answers:?}");
+    let LaneAnswer {
+        outcome,
+        records,
+        objects_that_may_exist,
+        ..
+    } = answers[0];
+    assert_eq!(
+        (outcome, records, objects_that_may_exist),
+        (Outcome::Done, 3, 1)
+    );
+    assert!(world.flush().await, "{:?}", world.status());
+    let status = world.status().unwrap();
+    check(&ledger, &ground.buckets, &status, case.through());
+    let skipped = if order == Order::Skip { 3 } else { 0 };
+    assert_eq!((status.failed, status.delivered), (skipped, 5 - skipped));
+    world.close().await;
+    let puts = ground.buckets.made();
+    Run {
+        from: 0,
+        ledger,
+        ground,
+        puts,
+    }
+}
+
 /// Lets a sync fail if one should; how many rounds the run has.
 fn plan_failure(ground: &Ground, case: Case) -> u32 {
     let Some((nth, after)) = case.failing_sync else {
@@ -127,7 +183,10 @@ fn plan_failure(ground: &Ground, case: Case) -> u32 {
 
 /// Crashes after every change of the disk and after every object; says how often.
 async fn crash_everywhere(components: &Components, case: Case) -> String {
-    let run = record(components.ground(1), case).await;
+    let run = match case.order {
+        Some(order) => record_order(components.ground(1), case, order).await,
+        None => record(components.ground(1), case).await,
+    };
     let mut random = Random::new(2);
     let mut replay = run.ground.disk.trace().unwrap().replay();
     let mut puts = run.puts.iter().peekable();
@@ -249,6 +308,20 @@ async fn a_crash_anywhere_counts_a_dropped_record_once() {
     let components = Components::of(&["drop-bots"]);
     let case = Case::of(Origin::Stream, Some("drop-bots"));
     println!("{}", crash_everywhere(&components, case).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_while_an_operator_decides_neither_loses_nor_repeats_a_record() {
+    for order in [Order::Move, Order::Skip] {
+        for origin in [Origin::Direct, Origin::Stream] {
+            let case = Case {
+                order: Some(order),
+                ..Case::of(origin, None)
+            };
+            let crashed = crash_everywhere(&Components::none(), case).await;
+            println!("{order:?}: {crashed}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use store::{LogId, StoreError, TableId, Versioned};
+use store::{Engine, LogId, Position, StoreError, TableId, Versioned};
 
 use crate::buckets::{Buckets, Does};
 use crate::check::{Through, check, found};
@@ -49,9 +49,21 @@ impl Told {
     }
 
     fn errors(&self) -> Vec<String> {
+        self.lines("ERROR")
+    }
+
+    fn warnings_of_loss(&self) -> usize {
+        let warnings = self.lines("WARN");
+        let of_loss = warnings
+            .iter()
+            .filter(|line| line.contains("records are lost"));
+        of_loss.count()
+    }
+
+    fn lines(&self, level: &str) -> Vec<String> {
         let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-        let errors = text.lines().filter(|line| line.contains("ERROR"));
-        errors.map(str::to_owned).collect()
+        let lines = text.lines().filter(|line| line.contains(level));
+        lines.map(str::to_owned).collect()
     }
 }
 
@@ -95,7 +107,8 @@ async fn what_could_not_be_delivered_within_a_day_is_given_up_and_it_is_said() {
     assert!(world.flush().await, "{:?}", world.status());
     assert_eq!(delivered(&ledger, &buckets), [2]);
     let status = world.status().unwrap();
-    assert_eq!((status.records_in, status.delivered), (1, 1));
+    let counts = (status.records_in, status.delivered, status.lost);
+    assert_eq!(counts, (3, 1, 2));
     assert_eq!((status.trouble, status.waiting_records), (None, 0));
     world.close().await;
     let [error] = &told.errors()[..] else {
@@ -106,6 +119,8 @@ async fn what_could_not_be_delivered_within_a_day_is_given_up_and_it_is_said() {
         "{error}"
     );
     assert!(error.contains("deliverystream/hose"), "{error}");
+    assert!(error.contains("lost=2"), "{error}");
+    assert_eq!(told.warnings_of_loss(), 1);
 }
 
 /// What was delivered last lay in the log until the next cut. A server that was started a day
@@ -157,8 +172,52 @@ async fn an_open_cut_of_which_nothing_is_left_does_not_hold_up_what_comes_later(
         // The first two were put, and their answer was an error.
         assert_eq!(delivered(&ledger, &buckets), [0, 1, 2, 3]);
         assert_eq!(buckets.clashes(), []);
+        let status = world.status().unwrap();
+        let counts = (status.records_in, status.delivered, status.lost);
+        assert_eq!(counts, (4, 2, 2));
         world.close().await;
     }
+}
+
+/// What was left of the open cut was put again under the cut's own name, which its object had.
+#[tokio::test]
+async fn what_retention_left_of_an_open_cut_is_delivered_and_what_it_took_is_counted() {
+    for origin in [Origin::Direct, Origin::Stream] {
+        let components = Components::none();
+        let world = World::open(components.ground(1)).await;
+        let mut patient = destination("first", "a/");
+        patient["BufferingHints"]["IntervalInSeconds"] = serde_json::json!(900);
+        world.create(origin, &patient).await;
+        let (ledger, buckets) = (Ledger::default(), world.ground.buckets.clone());
+        buckets.rule(|_, _| Does::FailBefore);
+        for _ in 0..3 {
+            assert!(world.put(&ledger, origin, &[Kind::Line; 2], 0).await);
+        }
+        world.ground.clock.advance(Duration::from_secs(900));
+        buckets.until_ended(1).await;
+        let ground = world.close().await;
+        let engine = world::engine(&ground.disk).await;
+        let log = match origin {
+            Origin::Direct => LOG,
+            Origin::Stream => log_with_records(&*engine),
+        };
+        engine.trim(log, Position(2)).await.unwrap();
+        engine.close().await.unwrap();
+        buckets.rule(|_, _| Does::Well);
+        let world = World::open(ground).await;
+        assert!(world.flush().await, "{:?}", world.status());
+        assert_eq!(delivered(&ledger, &buckets), [2, 3, 4, 5]);
+        let status = world.status().unwrap();
+        let counts = (status.records_in, status.delivered, status.lost);
+        assert_eq!(counts, (6, 4, 2));
+        world.close().await;
+    }
+}
+
+fn log_with_records(engine: &dyn Engine) -> LogId {
+    let logs = (0..10).map(LogId);
+    let mut with_records = logs.filter(|log| engine.tip(*log).is_ok_and(|tip| tip.0 > 0));
+    with_records.next().unwrap()
 }
 
 /// Trims all logs to their ends; what the pump of lane 0 kept.
@@ -230,7 +289,11 @@ async fn what_a_streams_retention_took_is_passed_over_and_the_rest_is_delivered(
     all.sort_unstable();
     assert_eq!(all, [3, 4]);
     let status = world.status().unwrap();
+    let counts = (status.records_in, status.delivered, status.lost);
+    assert_eq!(counts, (5, 2, 3));
     assert_eq!((status.trouble, status.waiting_records), (None, 0));
+    let world = world.reopened().await;
+    assert_eq!(world.status().unwrap().lost, 3);
     world.close().await;
 }
 
@@ -254,7 +317,9 @@ async fn a_source_that_is_deleted_ends_its_lanes_and_one_of_its_name_begins_new_
     world
         .until(|status| status.is_some_and(|status| status.waiting_records == 0))
         .await;
-    assert_eq!(world.status().unwrap().trouble, None);
+    let status = world.status().unwrap();
+    let counts = (status.records_in, status.delivered, status.lost);
+    assert_eq!((counts, status.trouble), ((5, 1, 4), None));
 
     buckets.rule(|_, _| Does::Well);
     world.source().await;
@@ -272,6 +337,9 @@ async fn a_source_that_is_deleted_ends_its_lanes_and_one_of_its_name_begins_new_
     all.sort_unstable();
     assert_eq!(all, [0, 5, 6]);
     assert_eq!(world.status().unwrap().delivered, 3);
+    let world = world.reopened().await;
+    let status = world.status().unwrap();
+    assert_eq!((status.records_in, status.lost), (7, 4));
     world.close().await;
 }
 

@@ -17,6 +17,7 @@ mod endings;
 mod ledger;
 mod lives;
 mod moved;
+mod names;
 mod outcomes;
 mod stores;
 mod world;

@@ -18,6 +18,7 @@ use wasm::Plugins;
 use wire::{Answer, ApiError, Call};
 
 use crate::buckets::Buckets;
+use crate::check::assert_everything_is_counted;
 use crate::ledger::{Id, Kind, Ledger};
 
 const NOON: Timestamp = Timestamp(1_700_000_000_000);
@@ -302,8 +303,11 @@ impl World {
         panic!("the source does not go");
     }
 
+    /// How the delivery stream is. At every moment what came in is somewhere.
     pub fn status(&self) -> Option<DeliveryStatus> {
-        self.delivery.status(&caller(), NAME)
+        let status = self.delivery.status(&caller(), NAME)?;
+        assert_everything_is_counted(&status);
+        Some(status)
     }
 
     pub async fn until_status(&self, wanted: &str) {

@@ -8,10 +8,14 @@
 //! | `GET /_millrace/delivery-streams` | `{"deliveryStreams": [...]}`, the caller's |
 //! | `GET /_millrace/delivery-streams/NAME` | one of them |
 //! | `POST /_millrace/delivery-streams/NAME/flush` | `{"delivered": true}` once all is delivered |
+//! | `POST /_millrace/delivery-streams/NAME/ORDER` | `{"lanes": [...]}`: what each lane that does not get on did |
+//! | `POST /_millrace/delivery-streams/NAME/ORDER/LANE` | the same of one lane |
+//!
+//! An order is `retry`, `skip`, `leave-out` or `move`.
 //!
 //! Where credentials are configured, requests are signed for the service `kinesis`.
 
-use delivery::{DeliveryStatus, FLUSH_TIME_MAX};
+use delivery::{DeliveryStatus, FLUSH_TIME_MAX, LaneAnswer, ORDER_TIME_MAX, Order};
 use http::Method;
 use serde::Serialize;
 use types::Caller;
@@ -39,6 +43,11 @@ struct DeliveryStreamList {
 #[derive(Serialize)]
 struct Flushed {
     delivered: bool,
+}
+
+#[derive(Serialize)]
+struct Obeyed {
+    lanes: Vec<LaneAnswer>,
 }
 
 /// One plugin.
@@ -129,6 +138,7 @@ enum Page<'a> {
     DeliveryStreams,
     DeliveryStream(&'a str),
     Flush(&'a str),
+    Order(&'a str, Order, Option<&'a str>),
 }
 
 impl<'a> Page<'a> {
@@ -141,15 +151,30 @@ impl<'a> Page<'a> {
             ["delivery-streams"] => Some(Self::DeliveryStreams),
             ["delivery-streams", name] => Some(Self::DeliveryStream(name)),
             ["delivery-streams", name, "flush"] => Some(Self::Flush(name)),
+            ["delivery-streams", name, what] => Some(Self::Order(name, order(what)?, None)),
+            ["delivery-streams", name, what, lane] => {
+                Some(Self::Order(name, order(what)?, Some(lane)))
+            }
             _ => None,
         }
     }
 
     fn methods(&self) -> &'static str {
         match self {
-            Self::Flush(_) => "POST",
+            Self::Flush(_) | Self::Order(..) => "POST",
             _ => "GET, HEAD",
         }
+    }
+}
+
+/// The order of that name.
+fn order(name: &str) -> Option<Order> {
+    match name {
+        "retry" => Some(Order::Retry),
+        "skip" => Some(Order::Skip),
+        "leave-out" => Some(Order::LeaveOut),
+        "move" => Some(Order::Move),
+        _ => None,
     }
 }
 
@@ -189,6 +214,13 @@ pub(super) async fn answer(
             let found = delivery.status(caller, name);
             json::answer(&found.ok_or_else(|| not_found(&format!("delivery stream {name}")))?)
         }
+        Page::Order(name, order, lane) => match delivery.order(caller, name, order, lane).await {
+            Some(lanes) => json::answer(&Obeyed { lanes }),
+            None => Err(not_found(&match lane {
+                Some(lane) => format!("delivery stream {name} with a lane {lane}"),
+                None => format!("delivery stream {name}"),
+            })),
+        },
         Page::Flush(name) => match delivery.flush(caller, name).await {
             Ok(Some(delivered)) => json::answer(&Flushed { delivered }),
             Ok(None) => Err(not_found(&format!("delivery stream {name}"))),
@@ -205,5 +237,5 @@ fn not_found(what: &str) -> ApiError {
     ApiError::new("ResourceNotFoundException", what).with_status(404)
 }
 
-// A flush is answered while its connection is still waited for.
-const _: () = assert!(FLUSH_TIME_MAX.as_secs() <= 60);
+// A flush and an order are answered while their connection is still waited for.
+const _: () = assert!(FLUSH_TIME_MAX.as_secs() <= 60 && ORDER_TIME_MAX.as_secs() <= 60);

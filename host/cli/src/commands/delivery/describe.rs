@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::DeliveryStream;
+use super::shapes::StuckLane;
 use crate::client::{Client, Method, TargetArgs};
 use crate::failure::Failure;
 use crate::output;
@@ -29,6 +30,7 @@ pub(crate) async fn run(args: &DescribeArgs) -> Result<(), Failure> {
         ("delivered", number(stream.delivered)),
         ("dropped", number(stream.dropped)),
         ("failed", number(stream.failed)),
+        ("lost", lost(&stream)),
         (
             "waiting",
             format!(
@@ -64,8 +66,27 @@ pub(crate) async fn run(args: &DescribeArgs) -> Result<(), Failure> {
             number(version.failed)
         ))?;
     }
-    if let Some(why) = &stream.trouble {
-        output::lines(&format!("  does not get on: {why}"))?;
+    for stuck in &stream.stuck {
+        let StuckLane { lane, why, .. } = stuck;
+        output::lines(&format!("  lane {lane} does not get on: {why}"))?;
+        if stuck.records > 0 {
+            output::lines(&format!(
+                "    {} records are on their way, and {} objects of them may exist; see `millrace \
+                 delivery retry --help`, `move` and `skip`",
+                number(stuck.records),
+                stuck.objects_that_may_exist
+            ))?;
+        }
     }
     Ok(())
+}
+
+fn lost(stream: &DeliveryStream) -> String {
+    let lost = output::count(stream.lost);
+    if stream.left_out == 0 {
+        lost
+    } else {
+        let left_out = output::count(stream.left_out);
+        format!("{lost}, of which an operator left out {left_out}")
+    }
 }

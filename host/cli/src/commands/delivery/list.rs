@@ -26,6 +26,7 @@ pub(crate) async fn run(args: &ListArgs) -> Result<(), Failure> {
         "delivered",
         "dropped",
         "failed",
+        "lost",
         "waiting",
     ];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
@@ -35,6 +36,7 @@ pub(crate) async fn run(args: &ListArgs) -> Result<(), Failure> {
             stream.delivered,
             stream.dropped,
             stream.failed,
+            stream.lost,
             stream.waiting_records,
         ];
         let mut row = vec![stream.name.clone(), stream.status.clone()];

@@ -20,6 +20,8 @@ pub(crate) struct DeliveryStream {
     pub(crate) delivered: u64,
     pub(crate) dropped: u64,
     pub(crate) failed: u64,
+    pub(crate) lost: u64,
+    pub(crate) left_out: u64,
     pub(crate) waiting_records: u64,
     pub(crate) waiting_bytes: u64,
     pub(crate) objects: u64,
@@ -27,8 +29,19 @@ pub(crate) struct DeliveryStream {
     pub(crate) bytes_delivered: u64,
     pub(crate) retries: u64,
     pub(crate) trouble: Option<String>,
+    pub(crate) stuck: Vec<StuckLane>,
     pub(crate) last_object: Option<String>,
     pub(crate) versions: Vec<VersionCounts>,
+}
+
+/// A lane that does not get on.
+#[derive(Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct StuckLane {
+    pub(crate) lane: String,
+    pub(crate) why: String,
+    pub(crate) records: u64,
+    pub(crate) objects_that_may_exist: u32,
 }
 
 /// What a version of its transform did.

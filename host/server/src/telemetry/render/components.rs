@@ -142,11 +142,11 @@ type OfDelivery = (
     fn(&DeliveryStatus) -> u64,
 );
 
-const OF_DELIVERIES: [OfDelivery; 9] = [
+const OF_DELIVERIES: [OfDelivery; 11] = [
     (
         "delivery_records_total",
         "counter",
-        "Records of deliveries that are done.",
+        "Records that came in.",
         |d| d.records_in,
     ),
     (
@@ -166,6 +166,18 @@ const OF_DELIVERIES: [OfDelivery; 9] = [
         "counter",
         "Records below the error prefix.",
         |d| d.failed,
+    ),
+    (
+        "delivery_lost_total",
+        "counter",
+        "Records that came to nothing.",
+        |d| d.lost,
+    ),
+    (
+        "delivery_left_out_total",
+        "counter",
+        "Those of them that an operator left out.",
+        |d| d.left_out,
     ),
     (
         "delivery_objects_total",

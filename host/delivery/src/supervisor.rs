@@ -1,0 +1,234 @@
+//! The task that starts and ends the lanes of a delivery stream.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use store::{CommitError, LogId, StoreError, Transaction};
+use streams::Streams;
+use streams::pump::{Ended, Pump, PumpError};
+use tokio::task::{Id, JoinError, JoinSet};
+use types::limits::DIRECT_PUT_RETENTION;
+
+use crate::delivery_stream::{DeliveryStream, Origin};
+use crate::lane::{LaneSignals, LaneStep, Tools};
+use crate::lane_state::LaneState;
+use crate::rows;
+use crate::running::{Running, first_position};
+use crate::settled::Settled;
+use crate::tables::LaneKey;
+
+/// How often it is looked for shards that are new, and for lanes that failed and begin again.
+const LOOK: Duration = Duration::from_secs(1);
+/// Looks between two that give back space of records that are too old to be delivered.
+const LOOKS_PER_TRIM: u32 = 60;
+
+pub(crate) struct Supervisor {
+    running: Arc<Running>,
+    tools: Arc<Tools>,
+    streams: Arc<Streams>,
+    /// By the task that works on it.
+    at_work: HashMap<Id, LaneKey>,
+    ended: HashSet<LaneKey>,
+    lanes: JoinSet<Result<Ended, PumpError>>,
+}
+
+impl Supervisor {
+    pub(crate) fn new(running: Arc<Running>, tools: Arc<Tools>, streams: Arc<Streams>) -> Self {
+        Self {
+            running,
+            tools,
+            streams,
+            at_work: HashMap::new(),
+            ended: HashSet::new(),
+            lanes: JoinSet::new(),
+        }
+    }
+
+    /// Keeps the lanes at work until the delivery stream is told to stop, and ends them then.
+    pub(crate) async fn run(mut self) {
+        let mut stop = self.running.stop.subscribe();
+        let mut looks_to_trim: u32 = 0;
+        while !*stop.borrow() {
+            self.start_lanes();
+            self.look_at_logs().await;
+            self.running.has_lanes.send_replace(true);
+            if looks_to_trim == 0 && self.trim_expired().await {
+                looks_to_trim = LOOKS_PER_TRIM;
+            }
+            looks_to_trim = looks_to_trim.saturating_sub(1);
+            tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => {}
+                () = tokio::time::sleep(LOOK) => {}
+                Some(ended) = self.lanes.join_next_with_id() => self.note_end(ended),
+            }
+        }
+        while let Some(ended) = self.lanes.join_next_with_id().await {
+            self.note_end(ended);
+        }
+    }
+
+    /// Starts every lane that has something to do and whose parents have not.
+    fn start_lanes(&mut self) {
+        for wanted in self.running.wanted(&self.streams) {
+            let is_ready = wanted
+                .parents
+                .iter()
+                .all(|parent| self.ended.contains(parent));
+            let is_at_work = self.at_work.values().any(|key| *key == wanted.key);
+            let is_gone = matches!(self.tools.engine.tip(wanted.log), Err(StoreError::NoLog(_)));
+            if !is_ready || is_at_work || is_gone || self.ended.contains(&wanted.key) {
+                continue;
+            }
+            let (state, signals) = self.running.lane(wanted.key, wanted.log, &self.tools);
+            let (tools, stream) = (Arc::clone(&self.tools), self.running.stream());
+            let lane = (wanted.key, wanted.log);
+            let task = self
+                .lanes
+                .spawn(async move { work(tools, &stream, lane, signals, state).await });
+            self.at_work.insert(task.id(), wanted.key);
+        }
+    }
+
+    /// Sees how far the logs reach, so that it is known what was in one that is deleted. A lane
+    /// whose log is gone has lost what was left of it.
+    async fn look_at_logs(&mut self) {
+        for (key, log, state) in self.running.known_lanes() {
+            let is_at_work = self.at_work.values().any(|other| *other == key);
+            match self.tools.engine.tip(log) {
+                Ok(tip) => state.saw_tip(tip),
+                Err(StoreError::NoLog(_)) if !is_at_work && !self.ended.contains(&key) => {
+                    let stream = self.running.stream();
+                    match count_gone(&self.tools, &stream, key, &state).await {
+                        Ok(()) => drop(self.ended.insert(key)),
+                        Err(error) => {
+                            tracing::warn!(stream = %stream.arn, %error, "count what is lost");
+                        }
+                    }
+                }
+                // Its own task says what is wrong with it.
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn note_end(&mut self, ended: Result<(Id, Result<Ended, PumpError>), JoinError>) {
+        let (id, outcome) = match ended {
+            Ok((id, outcome)) => (id, Ok(outcome)),
+            Err(error) => (error.id(), Err(error)),
+        };
+        let Some(key) = self.at_work.remove(&id) else {
+            return;
+        };
+        let stream = self.running.stream();
+        let arn = &stream.arn;
+        match outcome {
+            Ok(Ok(Ended::LogEnd)) => {
+                self.ended.insert(key);
+            }
+            // What was in it is counted at the next look.
+            Ok(Err(PumpError::Store(StoreError::NoLog(_)))) => {}
+            Ok(Ok(Ended::Stopped)) => {}
+            Ok(Err(error)) => {
+                tracing::error!(stream = %arn, shard = key.shard, %error, "a lane begins again");
+            }
+            Err(error) => {
+                tracing::error!(stream = %arn, shard = key.shard, %error, "a lane ended badly");
+            }
+        }
+    }
+
+    /// What was put directly and could not be delivered for as long as it is kept is lost, as the
+    /// service loses it, and said so. Whether it is known how far the lane has come: before that
+    /// nothing can be said to be lost.
+    async fn trim_expired(&self) -> bool {
+        let stream = self.running.stream();
+        let Origin::DirectPut { log } = stream.origin else {
+            return true;
+        };
+        let lanes = self.running.known_lanes();
+        let delivered = lanes.first().and_then(|(_, _, state)| state.position());
+        let Some(delivered) = delivered else {
+            return false;
+        };
+        let cutoff = self.tools.clock.now().before(DIRECT_PUT_RETENTION);
+        let engine = &self.tools.engine;
+        let trimmed = async {
+            let keep_from = engine.seek_time(log, cutoff).await?;
+            if delivered < keep_from && engine.horizon(log)? < keep_from {
+                engine.trim(log, keep_from).await?;
+                tracing::error!(
+                    stream = %stream.arn,
+                    lost = keep_from.0 - delivered.0,
+                    "records that could not be delivered within a day are lost"
+                );
+            }
+            Ok::<_, StoreError>(())
+        };
+        if let Err(error) = trimmed.await {
+            tracing::warn!(stream = %stream.arn, %error, "trim what is too old to be delivered");
+        }
+        true
+    }
+}
+
+/// Works on one lane until it is told to stop or its log ends.
+async fn work(
+    tools: Arc<Tools>,
+    stream: &DeliveryStream,
+    (key, log): (LaneKey, LogId),
+    signals: LaneSignals,
+    state: Arc<LaneState>,
+) -> Result<Ended, PumpError> {
+    let engine = Arc::clone(&tools.engine);
+    let start = first_position(&*engine, stream, log).await?;
+    let mut pump = Pump::claim(Arc::clone(&engine), log, &key.pump_name(), start).await?;
+    // The step reads on by itself; all it needs is a place to begin.
+    pump.set_batch_bytes(1);
+    let mut stop = signals.stop.clone();
+    let at = pump.position();
+    let mut step = LaneStep::open(tools, (key, log), (signals, at), Arc::clone(&state)).await?;
+    let ended = pump.run(&mut step, &mut stop).await;
+    match (&ended, engine.tip(log)) {
+        (_, Err(error @ StoreError::NoLog(_))) => Err(PumpError::Store(error)),
+        (Err(error), _) => {
+            state.has_trouble(Some(error.to_string()));
+            ended
+        }
+        (Ok(_), _) => ended,
+    }
+}
+
+/// What was in a log that is gone and was not delivered is lost.
+async fn count_gone(
+    tools: &Tools,
+    stream: &DeliveryStream,
+    key: LaneKey,
+    state: &LaneState,
+) -> Result<(), CommitError> {
+    let Some(position) = state.position() else {
+        return Ok(());
+    };
+    let mut lane = rows::load_lane(&*tools.engine, key)
+        .await
+        .map_err(CommitError::Store)?;
+    let tip = state.tip();
+    let lost = tip.0.saturating_sub(position.0);
+    if lost > 0 || lane.open.is_some() {
+        lane.counts.lost += lost;
+        if let Some(open) = lane.open.take() {
+            lane.next_cut = open.cut.number + 1;
+            lane.settled = Settled::default();
+        }
+        let transaction = Transaction {
+            appends: Vec::new(),
+            writes: vec![rows::lane_write(key, &lane).map_err(CommitError::Store)?],
+        };
+        tools.engine.commit(transaction).await?;
+        let (stream, shard) = (&stream.arn, key.shard);
+        tracing::warn!(%stream, shard, lost, "records are lost with their deleted stream");
+    }
+    state.stands_at(tip, lane.counts, lane.by_version);
+    state.is_well();
+    Ok(())
+}
