@@ -7,7 +7,8 @@
 //! ```
 //!
 //! The time is that of the oldest record. Within a lane it never runs backwards and the cut's
-//! number rises, so names in their order are objects in the order of their records.
+//! number rises, so that names with one prefix text and one version, sorted as text, are objects in
+//! the order of their records. Versions are numbers: 10 stands before 9 where they are text.
 
 use chrono::{DateTime, Utc};
 use hmac::{Hmac, KeyInit, Mac};
