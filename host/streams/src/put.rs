@@ -189,7 +189,7 @@ impl Streams {
                         .ok_or(PutError::StreamGone)?;
                     fates = self.route(&stream, records, damaged(damage.as_ref()))?;
                 }
-                Err(error) if tries < TRIES_MAX && !damaged(Some(&error)).is_empty() => {
+                Err(error @ CommitError::Damaged { .. }) if tries < TRIES_MAX => {
                     set_aside(&stream, &mut fates, damaged(Some(&error)));
                     damage = Some(error);
                 }
@@ -290,6 +290,7 @@ const NOTHING: Committed = Committed {
 /// The logs that are damaged, if that is the error.
 fn damaged(error: Option<&CommitError>) -> &[LogId] {
     match error {
+        Some(CommitError::Damaged { logs, .. }) => logs,
         _ => &[],
     }
 }

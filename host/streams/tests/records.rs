@@ -5,7 +5,10 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::{NOON, World, caller};
+use store::disk::Disk;
+use store::disk::simulated::SimulatedDisk;
+use support::{NOON, UNTHROTTLED, World, caller};
+use types::{Second, SequenceNumber, ShardId, Timestamp};
 
 const SECOND: u64 = 1_000;
 
@@ -113,11 +116,12 @@ async fn bad_records_are_refused_with_the_services_texts() {
             ),
         ),
         (
-            record("SequenceNumberForOrdering", json!("5")),
+            record("SequenceNumberForOrdering", json!(over)),
             "InvalidArgumentException",
-            "ExclusiveMinimumSequenceNumber 5 used in PutRecord on stream s under account \
-             000000000000 is invalid."
-                .to_owned(),
+            format!(
+                "ExclusiveMinimumSequenceNumber {over} used in PutRecord on stream s under account \
+                 000000000000 is invalid."
+            ),
         ),
         (
             record("Data", json!(zeros(1024 * 1024))),
@@ -463,13 +467,20 @@ async fn an_iterator_at_a_number_that_the_shard_never_gave_is_refused() {
     let world = World::new().await;
     world.stream("s", 1).await;
     let put = world.put("s", "k", "").await;
-    let number: u128 = put["SequenceNumber"].as_str().unwrap().parse().unwrap();
-    let next_frame = (number + (1 << 36)).to_string();
-    let of_a_child = (number + (1 << 100)).to_string();
+    let number =
+        |created, before| SequenceNumber::of_record(ShardId(0), created, before, NOON).to_string();
+    let created = Second::of(NOON);
+    assert_eq!(put["SequenceNumber"], number(created, 0));
+    let ending = SequenceNumber::ending(ShardId(0), created, NOON).to_string();
+    // Beyond the number's version there is nothing that the service could have made.
+    let no_number = "49590338271490256608559692538361571095921575989136588900";
+    let foreign = " because it did not come from this stream";
     for (number, reason) in [
-        ("5", ""),
-        (&*next_frame, " because it did not come from this stream"),
-        (&*of_a_child, " because it did not come from this stream"),
+        (no_number, ""),
+        ("0", foreign),
+        (&number(created, 1), foreign),
+        (&number(Second::of(Timestamp(NOON.0 + 1_000)), 0), foreign),
+        (&ending, foreign),
     ] {
         for kind in ["AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"] {
             let rest = json!({"ShardIteratorType": kind, "StartingSequenceNumber": number});
@@ -546,4 +557,68 @@ async fn a_full_disk_fails_puts_that_clients_try_again_and_reads_go_on() {
     assert_eq!(err!(world, put_record, single).0, "InternalFailure");
     let read = from(&world, json!({"ShardIteratorType": "TRIM_HORIZON"})).await;
     assert_eq!(keys(&read)[0], "kept");
+}
+
+/// Flips a bit of the first place in the disk's files that holds `text`.
+fn spoil(disk: &SimulatedDisk, text: &[u8]) {
+    for (path, bytes) in disk.files() {
+        let mut content = vec![0; usize::try_from(bytes).unwrap()];
+        let file = disk.open(&path).unwrap();
+        let read = file.read_at(&mut content, 0).unwrap();
+        let mut windows = content[..read].windows(text.len());
+        if let Some(at) = windows.position(|window| window == text) {
+            assert!(disk.flip(&path, at as u64, 1));
+            return;
+        }
+    }
+    panic!("no file holds the text");
+}
+
+/// A producer that writes to all shards used to have every record of a call refused, for as long
+/// as one of ten logs was damaged.
+#[tokio::test]
+async fn of_ten_shards_a_damaged_one_fails_its_own_records_and_no_others() {
+    let world = World::new().await;
+    world.stream("s", 10).await;
+    let width = u128::MAX / 10;
+    let call = |key: &str| {
+        let records = (0..10).map(|shard: u128| {
+            let hash_key = (shard * width + 9).to_string();
+            json!({"PartitionKey": format!("{key}{shard}"), "Data": "", "ExplicitHashKey": hash_key})
+        });
+        json!({"StreamName": "s", "Records": records.collect::<Vec<_>>()})
+    };
+    for key in ["first-of-", "second-of-", "third-of-"] {
+        let put = ok!(world, put_records, call(key));
+        assert_eq!(put["FailedRecordCount"], 0);
+    }
+    let image = world.disk.after_kill();
+    spoil(&image, b"first-of-3");
+    let world = World::on(image, world.clock.clone(), UNTHROTTLED).await;
+
+    for round in 0..2 {
+        let put = ok!(world, put_records, call("later-of-"));
+        assert_eq!(put["FailedRecordCount"], 1, "{put}");
+        for (shard, record) in put["Records"].as_array().unwrap().iter().enumerate() {
+            if shard == 3 {
+                assert_eq!(record["ErrorCode"], "InternalFailure");
+                assert_eq!(record["ErrorMessage"], "Internal service failure.");
+                assert!(record.get("SequenceNumber").is_none());
+            } else {
+                assert_eq!(record["ShardId"], format!("shardId-{shard:012}"));
+            }
+        }
+        let counted = world.streams.metrics();
+        assert_eq!(counted.incoming_records.value(), 9 * (round + 1));
+    }
+    for shard in (0..10).filter(|shard| *shard != 3) {
+        let horizon = json!({"ShardIteratorType": "TRIM_HORIZON"});
+        let read = world.read(&world.iterator("s", shard, horizon).await).await;
+        assert_eq!(keys(&read).len(), 5);
+    }
+    let hash_key = (3 * width + 9).to_string();
+    let alone = json!({
+        "StreamName": "s", "PartitionKey": "k", "Data": "", "ExplicitHashKey": hash_key,
+    });
+    assert_eq!(err!(world, put_record, alone).0, "InternalFailure");
 }
