@@ -139,8 +139,8 @@ impl Supervisor {
     }
 
     /// What was put directly and could not be delivered for as long as it is kept is lost, as the
-    /// service loses it, and said so. Whether it is known how far the lane has come: before that
-    /// nothing can be said to be lost.
+    /// service loses it, and said so. Whether it is known how far the lane has come and what time it
+    /// is: before that nothing can be said to be lost.
     async fn trim_expired(&self) -> bool {
         let stream = self.running.stream();
         let Origin::DirectPut { log } = stream.origin else {
@@ -151,7 +151,11 @@ impl Supervisor {
         let Some(delivered) = delivered else {
             return false;
         };
-        let cutoff = self.tools.clock.now().before(DIRECT_PUT_RETENTION);
+        let time = self.streams.retention_time();
+        if !time.may_trim {
+            return false;
+        }
+        let cutoff = time.now.before(DIRECT_PUT_RETENTION);
         let engine = &self.tools.engine;
         let trimmed = async {
             let keep_from = engine.seek_time(log, cutoff).await?;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use store::{Engine, LogId, Position, StoreError, TableId, Versioned};
+use types::Clock;
 
 use crate::buckets::{Buckets, Does};
 use crate::check::{Through, check, found};
@@ -15,6 +16,8 @@ use crate::world::{self, Components, Ground, Origin, World, destination};
 
 /// Past what direct puts and streams are kept for.
 const A_DAY: Duration = Duration::from_secs(25 * 3_600);
+/// What a clock that is more than a day ahead must go on for until it is believed.
+const AN_HOUR: Duration = Duration::from_secs(3_600);
 /// The log of the first delivery stream that is put to directly.
 const LOG: LogId = LogId(1 << 48);
 /// The table of the positions of pumps.
@@ -93,6 +96,8 @@ async fn what_could_not_be_delivered_within_a_day_is_given_up_and_it_is_said() {
     assert_eq!(told.errors(), [""; 0]);
     ground.clock.advance(A_DAY);
     let world = World::open(ground).await;
+    // So far ahead of the newest record the clock is not believed at once.
+    world.ground.clock.advance(AN_HOUR);
     // A flush is over though nothing was delivered: nothing waits any more.
     world::in_time("to give up", async {
         while told.errors().is_empty() {
@@ -121,6 +126,31 @@ async fn what_could_not_be_delivered_within_a_day_is_given_up_and_it_is_said() {
     assert!(error.contains("deliverystream/hose"), "{error}");
     assert!(error.contains("lost=2"), "{error}");
     assert_eq!(told.warnings_of_loss(), 1);
+}
+
+/// A machine that starts in another year, until its time service has set its clock.
+#[tokio::test]
+async fn a_clock_that_is_years_ahead_at_the_start_gives_nothing_up() {
+    let (told, _listening) = Told::listen();
+    let components = Components::none();
+    let (world, ledger, buckets) = world(&components, Origin::Direct).await;
+    buckets.rule(|_, _| Does::FailBefore);
+    assert!(
+        world
+            .put(&ledger, Origin::Direct, &[Kind::Line; 2], 0)
+            .await
+    );
+    buckets.until_ended(1).await;
+    let ground = world.close().await;
+    ground.clock.set(ground.clock.now().after(900 * A_DAY));
+    let world = World::open(ground).await;
+    buckets.until_ended(2).await;
+    buckets.release();
+    assert!(world.flush().await, "{:?}", world.status());
+    assert_eq!(delivered(&ledger, &buckets), [0, 1]);
+    assert_eq!(world.status().unwrap().lost, 0);
+    assert_eq!(told.errors(), [""; 0]);
+    world.close().await;
 }
 
 /// What was delivered last lay in the log until the next cut. A server that was started a day
