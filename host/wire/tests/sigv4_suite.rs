@@ -52,17 +52,14 @@ impl Case {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let mut headers: Vec<(String, String)> = Vec::new();
         for line in lines {
-            match line.starts_with(' ') {
+            if line.starts_with(' ') {
                 // A folded line, as servers join it to the one before.
-                true => {
-                    let (_, value) = headers.last_mut().unwrap();
-                    value.push(' ');
-                    value.push_str(line.trim());
-                }
-                false => {
-                    let (name, value) = line.split_once(':').unwrap();
-                    headers.push((name.to_owned(), value.to_owned()));
-                }
+                let (_, value) = headers.last_mut().unwrap();
+                value.push(' ');
+                value.push_str(line.trim());
+            } else {
+                let (name, value) = line.split_once(':').unwrap();
+                headers.push((name.to_owned(), value.to_owned()));
             }
         }
         let has_body = headers
@@ -70,9 +67,10 @@ impl Case {
             .any(|(name, _)| name.eq_ignore_ascii_case("content-length"));
         Self {
             name: directory.file_name().unwrap().to_str().unwrap().to_owned(),
-            paths: match context["normalize"].as_bool().unwrap() {
-                true => Paths::Normalized,
-                false => Paths::AsSent,
+            paths: if context["normalize"].as_bool().unwrap() {
+                Paths::Normalized
+            } else {
+                Paths::AsSent
             },
             method: method.to_owned(),
             path: path.to_owned(),
@@ -149,9 +147,10 @@ impl Case {
         let mut headers: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (name, value) in &self.headers {
             let words: Vec<&str> = value.split([' ', '\t']).filter(|w| !w.is_empty()).collect();
-            let value = match name.eq_ignore_ascii_case("authorization") {
-                true => value.clone(),
-                false => words.join(" "),
+            let value = if name.eq_ignore_ascii_case("authorization") {
+                value.clone()
+            } else {
+                words.join(" ")
             };
             headers
                 .entry(name.to_ascii_lowercase())
@@ -260,9 +259,10 @@ fn mutations(text: &str) -> Vec<String> {
     let mut out = Vec::new();
     for (at, &here) in chars.iter().enumerate() {
         out.push(rebuilt(at, None, 1));
-        let case_changed = match here.is_ascii_lowercase() {
-            true => here.to_ascii_uppercase(),
-            false => here.to_ascii_lowercase(),
+        let case_changed = if here.is_ascii_lowercase() {
+            here.to_ascii_uppercase()
+        } else {
+            here.to_ascii_lowercase()
         };
         let next = char::from_u32(u32::from(here) ^ 1).unwrap();
         for with in REPLACEMENTS.into_iter().chain([case_changed, next]) {
@@ -369,9 +369,10 @@ fn count_mutations(cases: &[Case]) -> (usize, usize) {
             }
             let means_the_same = comparable.meaning() == meaning;
             assert_eq!(answer.is_ok(), means_the_same, "{changed:?}: {answer:?}");
-            match means_the_same {
-                true => same += 1,
-                false => refused += 1,
+            if means_the_same {
+                same += 1;
+            } else {
+                refused += 1;
             }
         }
     }

@@ -149,14 +149,14 @@ impl<'a> Authorization<'a> {
     }
 
     fn check_scope_date(&self) -> Result<(), ApiError> {
-        match self.date.as_bytes() == &self.signed_at_text[..DAY_LEN] {
-            true => Ok(()),
-            false => Err(ApiError::invalid_signature(format!(
-                "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date \
-                 from HTTP: '{}' != '{:.DAY_LEN$}', from '{}'.",
-                self.date, self.signed_at, self.signed_at
-            ))),
+        if self.date.as_bytes() == &self.signed_at_text[..DAY_LEN] {
+            return Ok(());
         }
+        Err(ApiError::invalid_signature(format!(
+            "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from \
+             HTTP: '{}' != '{:.DAY_LEN$}', from '{}'.",
+            self.date, self.signed_at, self.signed_at
+        )))
     }
 }
 

@@ -170,13 +170,14 @@ fn nibble(digit: u8) -> u8 {
 fn write_encoded(out: &mut Vec<u8>, bytes: impl Iterator<Item = u8>, also: fn(u8) -> bool) {
     for byte in bytes {
         let unreserved = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
-        match unreserved || also(byte) {
-            true => out.push(byte),
-            false => out.extend_from_slice(&[
+        if unreserved || also(byte) {
+            out.push(byte);
+        } else {
+            out.extend_from_slice(&[
                 b'%',
                 HEX_UPPER[usize::from(byte >> 4)],
                 HEX_UPPER[usize::from(byte & 0xf)],
-            ]),
+            ]);
         }
     }
 }

@@ -114,7 +114,9 @@ impl Moment {
         ] {
             let mut left = value;
             for place in out.iter_mut().skip(at).take(digits).rev() {
-                *place = b'0' + u8::try_from(left % 10).unwrap_or(0);
+                #[expect(clippy::cast_possible_truncation, reason = "a digit is below 10")]
+                let digit = (left % 10) as u8;
+                *place = b'0' + digit;
                 left /= 10;
             }
         }
@@ -124,15 +126,18 @@ impl Moment {
 
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(std::str::from_utf8(&self.basic()).unwrap_or_default())
+        let basic = self.basic();
+        f.pad(std::str::from_utf8(&basic).map_err(|_| fmt::Error)?)
     }
 }
 
 fn number(text: &str, from: usize, to: usize) -> Option<u64> {
     let digits = text.get(from..to)?;
-    match digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        true => digits.parse().ok(),
-        false => None,
+    // `parse` alone would take a sign.
+    if digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        digits.parse().ok()
+    } else {
+        None
     }
 }
 
