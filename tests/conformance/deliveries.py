@@ -15,16 +15,16 @@ ROLE = f"arn:aws:iam::{ACCOUNT}:role/delivery"
 WAIT_SECONDS_MAX = 30
 
 
-def wait_until(is_so, what):
+def wait_until(is_so, what, seconds_max=WAIT_SECONDS_MAX):
     """Asks again and again; the last answer that is not false."""
-    deadline = time.monotonic() + WAIT_SECONDS_MAX
+    deadline = time.monotonic() + seconds_max
     pause = threading.Event()
     while True:
         found = is_so()
         if found:
             return found
         if deadline < time.monotonic():
-            raise AssertionError(f"waited for {WAIT_SECONDS_MAX} s: {what}")
+            raise AssertionError(f"waited for {seconds_max} s: {what}")
         pause.wait(0.02)
 
 
@@ -93,8 +93,19 @@ class Deliveries(ValidAnswers):
         cls.addClassCleanup(cls.plugins.directory.cleanup)
         cls.server = Server("--no-throttle", "--plugins", str(cls.plugins.path))
         cls.addClassCleanup(cls.server.stop)
+        cls.wait_until_loaded()
         cls.firehose = cls.server.firehose()
         cls.kinesis = cls.server.kinesis()
+
+    @classmethod
+    def wait_until_loaded(cls):
+        """The server answers while it loads plugins."""
+
+        def are_loaded():
+            _, page = cls.server.page("plugins")
+            return all(plugin["state"] != "loading" for plugin in page["plugins"])
+
+        wait_until(are_loaded, "all plugins are loaded")
 
     def setUp(self):
         test = self.id().split(".")[-1].removeprefix("test_")

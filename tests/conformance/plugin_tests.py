@@ -10,6 +10,7 @@ from server import PROGRAM, REPOSITORY, Server
 
 REDACT = "redact-card-numbers"
 CARD = b"4111111111111111"
+TIME = r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d\d\dZ"
 
 
 def paid(number):
@@ -44,6 +45,12 @@ class Plugins(Deliveries, unittest.TestCase):
         ended = self.server.run(PROGRAM, *arguments, "--endpoint", self.server.endpoint)
         self.assertEqual(ended.returncode, code, f"{ended.stdout}{ended.stderr}")
         return ended.stdout if code == 0 else ended.stderr
+
+    def refused(self, *arguments):
+        """What the command line printed to its output and failed with, as a plugin is refused."""
+        ended = self.server.run(PROGRAM, *arguments, "--endpoint", self.server.endpoint)
+        self.assertEqual(ended.returncode, 1, f"{ended.stdout}{ended.stderr}")
+        return ended.stdout, ended.stderr
 
     def put_some(self, count=100):
         numbers = range(self.put_so_far, self.put_so_far + count)
@@ -110,15 +117,16 @@ class Plugins(Deliveries, unittest.TestCase):
             with self.subTest(why):
                 self.plugins.write(REDACT, f"{REDACT}.wasm", content)
 
-                def told():
-                    listed = self.millrace("plugin", "list")
-                    refused = f"  {REDACT}: the version that lies there was refused: "
-                    told = [line for line in listed.splitlines() if line.startswith(refused)]
-                    return any(why in line for line in told) and listed
+                def is_refused():
+                    return why in (self.plugin(REDACT)["refused"] or "")
 
-                listed = wait_until(told, f"{REDACT} is refused")
+                wait_until(is_refused, f"{REDACT} is refused")
+                listed, complaint = self.refused("plugin", "list")
+                self.assertEqual(complaint, f"millrace: refused: {REDACT}\n")
+                refused = rf"(?m)^  {REDACT}: what lies there was refused at {TIME}: .*{why}"
+                self.assertRegex(listed, refused)
                 running = rf"(?m)^  {REDACT} +running +{self.version} {before['hash'][:12]} "
-                self.assertRegex(listed, running)
+                self.assertRegex(listed, rf"{running}+transformer +{TIME} ")
                 self.put_some()
                 self.flush()
         self.assert_delivered_once("*")
@@ -142,8 +150,10 @@ class Plugins(Deliveries, unittest.TestCase):
         manifest = f"name = '{REDACT}'\nversion = '1'\n\n[limit]\nmemory_mib = 1\n"
         self.plugins.write(REDACT, "plugin.toml", manifest.encode())
         wait_until(lambda: self.plugin(REDACT)["refused"], "it is refused")
-        inspected = self.millrace("plugin", "inspect", REDACT)
+        inspected, complaint = self.refused("plugin", "inspect", REDACT)
         self.assertRegex(inspected, r"(?m)^  refused +plugin\.toml line 4: unknown field `limit`")
+        self.assertRegex(inspected, rf"(?m)^  refused at +{TIME}$")
+        self.assertIn("plugin.toml line 4: unknown field `limit`", complaint)
 
     def test_a_plugin_that_is_taken_away_stops_its_deliveries_until_it_is_back(self):
         self.create(extended_s3(self.bucket, lambda_processor(REDACT)))
@@ -154,6 +164,9 @@ class Plugins(Deliveries, unittest.TestCase):
         trouble = wait_until(lambda: self.status()["trouble"], "the delivery says why it waits")
         self.assertEqual(trouble, f"the plugin {REDACT} is not there")
         self.assertIn(trouble, self.millrace("delivery", "list"))
+        [warning] = self.server.logged("a delivery waits for its plugin")
+        self.assertIn("WARN", warning)
+        self.assertIn(trouble, warning)
         self.restore(REDACT)
         self.flush()
         self.assert_delivered_once("*")
@@ -171,6 +184,7 @@ class Plugins(Deliveries, unittest.TestCase):
         listed = self.millrace("plugin", "list")
         names = [line.split()[0] for line in listed.splitlines()]
         self.assertEqual(names, ["plugin", *sorted(self.plugins_used)])
+        self.assertEqual(len(re.findall(TIME, listed)), len(self.plugins_used))
         inspected = self.millrace("plugin", "inspect", REDACT)
         rows = dict(re.findall(r"(?m)^  (\S.*?)  +(.*)$", inspected))
         self.assertEqual((rows["plugin"], rows["state"]), (REDACT, "running"))
@@ -185,6 +199,18 @@ class Plugins(Deliveries, unittest.TestCase):
         described = self.millrace("delivery", "describe", self.name)
         [(key, _)] = self.objects()
         self.assertRegex(described, rf"(?m)^  last object +{re.escape(key)}$")
+
+    def test_what_lies_there_and_can_be_no_plugin_is_listed_with_the_reason(self):
+        files = ["-v.wasm", "two words.wasm", "v1.2.wasm"]
+        for file in files:
+            (self.plugins.path / file).write_bytes(b"")
+            self.addCleanup((self.plugins.path / file).unlink)
+
+        def listed():
+            listed = self.millrace("plugin", "list")
+            return all(f"  {file}: ignored: a plugin's name " in listed for file in files)
+
+        wait_until(listed, "they are listed")
 
     def test_the_command_line_fails_with_1_for_what_is_not_there(self):
         for arguments, what in [

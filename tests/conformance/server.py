@@ -73,6 +73,11 @@ class Server:
         self.process.kill()
         self.process.communicate()
 
+    def logged(self, text):
+        """Lines of its log so far that hold a text."""
+        with open(self.log.name) as log:
+            return [line for line in log if text in line]
+
     def kinesis(self, key_id=KEY_ID, secret=SECRET, **options):
         """boto3's client of Data Streams."""
         return self._client("kinesis", key_id, secret, **options)

@@ -1,6 +1,6 @@
 //! Every operation of Data Firehose over HTTP, one file each, as in `host/delivery/src/ops`, and
-//! what becomes of the records: `deliver` and `deliver_stream` without a transform, `transform` and
-//! `swap` with one.
+//! what becomes of the records: `deliver` and `deliver_stream` without a transform, `transform`,
+//! `swap` and `restart` with one.
 #![expect(
     clippy::unwrap_used,
     reason = "an answer without its members fails the test"
@@ -21,6 +21,7 @@ mod plugin_files;
 mod put_record;
 mod put_record_batch;
 mod refused_settings;
+mod restart;
 mod swap;
 mod tag_delivery_stream;
 mod transform;

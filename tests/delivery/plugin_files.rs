@@ -20,6 +20,11 @@ impl PluginFiles {
         files
     }
 
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
     /// A server with this directory.
     pub async fn start(&self) -> Service {
         self.start_within(wasm::Limits::default()).await

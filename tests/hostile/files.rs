@@ -1,5 +1,6 @@
 //! What lies in the plugins directory and is no file as it should be, or changes all the time.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
@@ -18,16 +19,16 @@ fn is_running(hash: ContentHash) -> impl Fn(&Value) -> bool {
 }
 
 #[tokio::test]
-async fn links_pipes_sockets_and_folders_in_the_place_of_components_are_refused() {
+async fn devices_pipes_sockets_and_folders_in_the_place_of_components_are_refused() {
     let ground = arena(&Guest::default().component()).await;
     let root = ground.directory.path();
-    symlink(root.join("victim.wasm"), root.join("link.wasm")).unwrap();
+    symlink("/dev/zero", root.join("device.wasm")).unwrap();
     let made = Command::new("mkfifo").arg(root.join("pipe.wasm")).status();
     assert!(made.unwrap().success());
     let _socket = UnixListener::bind(root.join("socket.wasm")).unwrap();
     fs::create_dir_all(root.join("folder/folder.wasm")).unwrap();
     fs::create_dir(root.join("nothing.wasm")).unwrap();
-    for name in ["link", "pipe", "socket", "folder"] {
+    for name in ["device", "pipe", "socket", "folder"] {
         let page = ground.plugin_when_refused(name).await;
         assert_eq!(page["state"], "refused");
         let why = format!("{name}.wasm is not a regular file");
@@ -102,9 +103,9 @@ async fn a_storm_of_new_versions_ends_with_the_last_of_them_after_few_swaps() {
 async fn a_file_over_the_limit_is_refused_by_its_size() {
     let ground = arena(&Guest::default().component()).await;
     let before = ground.plugin("attacker").await;
-    replace(&ground, &vec![0; 8 * 1024 * 1024 + 1]);
+    replace(&ground, &vec![0; 32 * 1024 * 1024 + 1]);
     let page = ground.plugin_when_refused("attacker").await;
-    let why = "attacker.wasm: has 8388609 bytes, more than 8388608";
+    let why = "attacker.wasm: has 33554433 bytes, more than 33554432 (component_mib = 32)";
     assert_eq!(
         (&page["refused"], &page["hash"]),
         (&why.into(), &before["hash"])
@@ -163,7 +164,7 @@ async fn manifests_that_are_none_are_refused_when_the_server_starts() {
 }
 
 #[tokio::test]
-async fn names_that_look_like_another_plugins_are_passed_over() {
+async fn names_that_no_plugin_can_have_are_passed_over_and_listed() {
     let ground = arena(&Guest::default().component()).await;
     let before = ground.plugin("victim").await;
     let root = ground.directory.path();
@@ -173,16 +174,17 @@ async fn names_that_look_like_another_plugins_are_passed_over() {
     };
     let trapping = trapping.component();
     let long = format!("{}.wasm", "x".repeat(65));
-    // The third begins with a Cyrillic letter.
-    let names = [
-        "Victim.wasm",
-        "victim.WASM",
+    // The first begins with a Cyrillic letter.
+    let names_given = [
         "\u{443}victim.wasm",
+        "-victim.wasm",
         ".wasm",
-        "a_b.wasm",
+        "vic tim.wasm",
+        "victim.2.wasm",
         &long,
     ];
-    for name in names {
+    fs::write(root.join("victim.WASM"), &trapping).unwrap();
+    for name in names_given {
         fs::write(root.join(name), &trapping).unwrap();
     }
     fs::write(root.join("new.wasm"), &trapping).unwrap();
@@ -197,6 +199,9 @@ async fn names_that_look_like_another_plugins_are_passed_over() {
     let names: Vec<&Value> = list["plugins"].as_array().unwrap().iter().collect();
     let names: Vec<&Value> = names.iter().map(|plugin| &plugin["name"]).collect();
     assert_eq!(names, ["attacker", "new", "victim"]);
+    let ignored = list["ignored"].as_array().unwrap().iter();
+    let ignored: BTreeSet<&str> = ignored.map(|it| it["file"].as_str().unwrap()).collect();
+    assert_eq!(ignored, names_given.into_iter().collect());
     ground.victim_works().await;
 }
 

@@ -93,7 +93,11 @@ world more {
   import wasi:clocks/monotonic-clock@0.2.6;
   import wasi:random/random@0.2.6;
   import wasi:filesystem/preopens@0.2.6;
+  import wasi:sockets/network@0.2.6;
   import wasi:sockets/instance-network@0.2.6;
+  import wasi:sockets/tcp-create-socket@0.2.6;
+  import wasi:http/types@0.2.6;
+  import wasi:http/outgoing-handler@0.2.6;
   import acme:vault/secrets@1.0.0;
 }
 
@@ -140,10 +144,34 @@ package wasi:filesystem@0.2.6 {
   }
 }
 package wasi:sockets@0.2.6 {
-  interface network { resource network; }
+  interface network {
+    resource network;
+    enum error-code { unknown, access-denied, not-supported }
+    enum ip-address-family { ipv4, ipv6 }
+  }
   interface instance-network {
     use network.{network};
     instance-network: func() -> network;
+  }
+  interface tcp { resource tcp-socket; }
+  interface tcp-create-socket {
+    use network.{error-code, ip-address-family};
+    use tcp.{tcp-socket};
+    create-tcp-socket: func(family: ip-address-family) -> result<tcp-socket, error-code>;
+  }
+}
+package wasi:http@0.2.6 {
+  interface types {
+    use wasi:io/error@0.2.6.{error as io-error};
+    resource fields { constructor(); }
+    resource outgoing-request { constructor(headers: fields); }
+    resource future-incoming-response;
+    variant error-code { DNS-timeout, HTTP-request-denied, internal-error(option<string>) }
+    http-error-code: func(err: borrow<io-error>) -> option<error-code>;
+  }
+  interface outgoing-handler {
+    use types.{outgoing-request, future-incoming-response, error-code};
+    handle: func(request: outgoing-request) -> result<future-incoming-response, error-code>;
   }
 }
 package acme:vault@1.0.0 {

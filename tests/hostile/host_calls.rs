@@ -106,6 +106,62 @@ async fn handles_that_are_never_given_back_run_out() {
         .await;
 }
 
+/// What libraries of other languages import of the network and of files.
+const DENIED: &str = r#"
+    (import "wasi:filesystem/preopens@0.2.6" "get-directories" (func $directories (param i32)))
+    (import "wasi:sockets/instance-network@0.2.6" "instance-network" (func $network (result i32)))
+    (import "wasi:sockets/network@0.2.6" "[resource-drop]network" (func $drop (param i32)))
+    (import "wasi:sockets/tcp-create-socket@0.2.6" "create-tcp-socket"
+      (func $socket (param i32 i32)))
+    (import "wasi:http/types@0.2.6" "[constructor]fields" (func $fields (result i32)))
+    (import "wasi:http/types@0.2.6" "[constructor]outgoing-request"
+      (func $request (param i32) (result i32)))
+    (import "wasi:http/outgoing-handler@0.2.6" "handle" (func $handle (param i32 i32)))
+"#;
+
+fn with_denied(attack: &str) -> Guest {
+    Guest {
+        imports: DENIED.to_owned(),
+        ..Guest::attacking(attack)
+    }
+}
+
+#[tokio::test]
+async fn files_sockets_and_http_are_answered_with_their_own_errors_and_the_guest_goes_on() {
+    // An answer that is not the error number 1, which is the one for what is not allowed.
+    let check = "(if (i32.ne (i32.load8_u (i32.const 300)) (i32.const 1)) (then (unreachable)))
+        (if (i32.ne (i32.load8_u (i32.const 304)) (i32.const 1)) (then (unreachable)))";
+    let attack = format!(
+        "(call $directories (i32.const 300))
+        (if (i32.load (i32.const 304)) (then (unreachable)))
+        (call $drop (call $network))
+        (call $socket (i32.const 0) (i32.const 300))
+        {check}
+        (call $handle (call $request (call $fields)) (i32.const 300))
+        {check}"
+    );
+    let ground = arena(&with_denied(&attack).component()).await;
+    crate::arena::attack(&ground, &["a", "!", "b"]).await;
+    assert_eq!(ground.delivered("attacker"), ["a", "!", "b"]);
+    goes_on(&ground).await;
+}
+
+#[tokio::test]
+async fn a_flood_of_questions_for_directories_ends_at_the_limit_of_calls() {
+    let attack = "(loop $again (call $directories (i32.const 300)) (br $again))";
+    Attack::that_traps(&with_denied(attack), TOO_MANY)
+        .endured()
+        .await;
+}
+
+#[tokio::test]
+async fn requests_that_are_never_given_back_run_out() {
+    let attack = "(loop $again (drop (call $fields)) (br $again))";
+    Attack::that_traps(&with_denied(attack), "handle")
+        .endured()
+        .await;
+}
+
 #[tokio::test]
 async fn a_handle_that_was_never_given_traps() {
     let attack = "(call $drop (i32.const 1234))";

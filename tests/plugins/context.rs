@@ -184,6 +184,7 @@ async fn counters_stand_among_the_metrics_under_the_plugin_and_its_version() {
     let clock = Arc::new(ManualClock::new(Timestamp(0)));
     let engine = opened.await.unwrap();
     let running = server::start(config, engine, clock).await.unwrap();
+    running.plugins_started().await;
     let mut socket = TcpStream::connect(running.address()).await.unwrap();
     let request = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     socket.write_all(request).await.unwrap();

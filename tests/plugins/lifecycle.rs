@@ -1,6 +1,7 @@
 //! `lifecycle`: from a file that appears to a version in force, and out of force again.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -9,11 +10,29 @@ use wasm::{ContentHash, Limits};
 use crate::ground::{Ground, accounts_for};
 use crate::guest::Guest;
 
+/// More versions than are kept where nothing needs them.
+const REDEPLOYS: u32 = 36;
+
 /// Puts a bare component called `own` into a directory, whole at once.
 fn put(directory: &Path, guest: &Guest) {
+    put_as(directory, "own", guest);
+}
+
+/// The same under another name.
+fn put_as(directory: &Path, name: &str, guest: &Guest) {
     let staged = directory.join("staged");
     fs::write(&staged, guest.component()).unwrap();
-    fs::rename(staged, directory.join("own.wasm")).unwrap();
+    fs::rename(staged, directory.join(format!("{name}.wasm"))).unwrap();
+}
+
+/// Waits until a version of a plugin is in force.
+async fn until_in_force(ground: &Ground, name: &str, guest: &Guest) {
+    let hash = ContentHash::of(None, &guest.component()).to_string();
+    let page = format!("plugins/{name}");
+    ground
+        .client
+        .page_until(&page, |page| page["hash"] == hash.as_str())
+        .await;
 }
 
 /// A directory with the folder `own` in it.
@@ -228,15 +247,20 @@ async fn without_limits_in_the_manifest_those_of_the_operator_hold() {
 #[tokio::test]
 async fn a_limit_of_the_manifest_above_the_operators_is_refused() {
     for (limit, why) in [
-        ("memory_mib = 65", "limits.memory_mib is 65, not 1 to 64"),
-        ("batch_ms = 1001", "limits.batch_ms is 1001, not 1 to 1000"),
+        (
+            "memory_mib = 65",
+            "limits.memory_mib is 65, not 1 to 64, which the operator allows (memory_mib = 64)",
+        ),
+        (
+            "batch_ms = 1001",
+            "limits.batch_ms is 1001, not 1 to 1000, which the operator allows (batch_ms = 1000)",
+        ),
     ] {
         let manifest = format!("name = 'own'\nversion = '1'\n[limits]\n{limit}\n");
         let ground = Ground::start(with_folder(&manifest, &Guest::default())).await;
         let page = ground.plugin("own").await;
         assert_eq!(page["state"], "refused");
-        let why = format!("plugin.toml: {why}, which the operator allows");
-        assert_eq!(page["refused"], why);
+        assert_eq!(page["refused"], format!("plugin.toml: {why}"));
     }
 }
 
@@ -254,4 +278,84 @@ async fn a_restart_takes_the_same_version_from_compiled_code() {
     );
     ground.deliver("own", &["b"]).await;
     assert_eq!(ground.delivered("own"), ["a", "b"]);
+}
+
+/// The version at work was the oldest of all that were kept, and deleted: its cut was tried for ever.
+#[tokio::test]
+async fn a_version_at_work_is_kept_however_often_another_plugin_is_deployed_anew() {
+    let directory = tempfile::tempdir().unwrap();
+    put_as(directory.path(), "other", &Guest::numbered(0));
+    put(directory.path(), &Guest::default());
+    let ground = Ground::start(directory).await;
+    ground.stream("own").await;
+    for number in 1..=REDEPLOYS {
+        let next = Guest::numbered(number);
+        put_as(ground.directory.path(), "other", &next);
+        until_in_force(&ground, "other", &next).await;
+    }
+    let ground = ground.restart().await;
+    ground.client.put_delivery("own", &["begun before"]).await;
+    let waits = |page: &Value| page["waitingRecords"] == 1;
+    ground.client.delivery_until("own", waits).await;
+    put(ground.directory.path(), &Guest::numbered(1_000));
+    let is_through = |page: &Value| page["delivered"] == 1 || !page["trouble"].is_null();
+    let status = ground.client.delivery_until("own", is_through).await;
+    assert_eq!(status["trouble"], Value::Null);
+    assert_eq!(ground.delivered("own"), ["begun before"]);
+    let first = ContentHash::of(None, &Guest::default().component());
+    assert_eq!(status["versions"][0]["hash"], first.to_string());
+}
+
+/// As `kubectl` changes a ConfigMap: the files are links through `..data`, which is replaced.
+#[tokio::test]
+async fn a_version_behind_a_link_is_swapped_when_the_link_leads_elsewhere() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path();
+    let versions = [Guest::numbered(1), Guest::numbered(2)];
+    for (number, version) in versions.iter().enumerate() {
+        let folder = root.join(format!("..{number}"));
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("own.wasm"), version.component()).unwrap();
+    }
+    symlink("..0", root.join("..data")).unwrap();
+    symlink("..data/own.wasm", root.join("own.wasm")).unwrap();
+    let ground = Ground::start(directory).await;
+    until_in_force(&ground, "own", &versions[0]).await;
+    let root = ground.directory.path();
+    symlink("..1", root.join("..new")).unwrap();
+    fs::rename(root.join("..new"), root.join("..data")).unwrap();
+    until_in_force(&ground, "own", &versions[1]).await;
+    fs::remove_dir_all(root.join("..0")).unwrap();
+    let page = ground.plugin("own").await;
+    assert_eq!(
+        (&page["swaps"], &page["refused"]),
+        (&json!(1), &Value::Null)
+    );
+    ground.stream("own").await;
+    ground.deliver("own", &["a"]).await;
+    assert_eq!(ground.delivered("own"), ["a"]);
+}
+
+/// `cp -p` of a file of equal length was never seen.
+#[tokio::test]
+async fn a_file_of_the_same_length_and_time_is_another_version_all_the_same() {
+    let ground = ground_with(&Guest::numbered(1)).await;
+    let file = ground.directory.path().join("own.wasm");
+    let before = fs::metadata(&file).unwrap();
+    let next = Guest::numbered(2);
+    assert_eq!(next.component().len() as u64, before.len());
+    fs::write(&file, next.component()).unwrap();
+    let written = fs::File::options().write(true).open(&file).unwrap();
+    written.set_modified(before.modified().unwrap()).unwrap();
+    until_in_force(&ground, "own", &next).await;
+}
+
+#[tokio::test]
+async fn a_file_that_is_deleted_and_put_there_again_is_a_swap() {
+    let ground = ground_with(&Guest::numbered(1)).await;
+    fs::remove_file(ground.directory.path().join("own.wasm")).unwrap();
+    let next = Guest::numbered(2);
+    put(ground.directory.path(), &next);
+    until_in_force(&ground, "own", &next).await;
+    assert_eq!(ground.plugin("own").await["swaps"], 1, "it was never gone");
 }

@@ -5,7 +5,6 @@ mod context;
 #[path = "../hostile/ground.rs"]
 mod ground;
 #[path = "../hostile/guest.rs"]
-#[expect(dead_code, reason = "the attacks need more of it")]
 mod guest;
 mod lifecycle;
 #[path = "../hostile/simple.rs"]

@@ -96,6 +96,14 @@ impl Client {
         self.exchange(request, "kinesis", &path, Bytes::new()).await
     }
 
+    /// What the server measures, as text.
+    pub async fn metrics(&self) -> String {
+        let request = Request::get(format!("http://{}/metrics", self.address));
+        let request = request.body(()).unwrap();
+        let answer = self.exchange(request, "kinesis", "/metrics", Bytes::new());
+        String::from_utf8(answer.await.body().to_vec()).unwrap()
+    }
+
     /// Asks for a page of the server itself without a signature.
     pub async fn unsigned_page(&self, method: Method, page: &str) -> Response<Bytes> {
         let request = Request::builder()

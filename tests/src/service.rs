@@ -59,6 +59,8 @@ pub struct Setting {
     pub plugins: Option<PathBuf>,
     /// What every plugin may use.
     pub plugin_limits: wasm::Limits,
+    /// The program that compiles plugins; `None`: the server itself.
+    pub compiler: Option<PathBuf>,
     /// The endpoint that objects go to; `None`: a directory, see [`Service::buckets`].
     pub s3: Option<delivery::objects::S3Config>,
     /// Sizes, counts and deadlines of the server.
@@ -82,6 +84,13 @@ impl Service {
 
     /// A server that is set up otherwise.
     pub async fn start_with(setting: Setting) -> Self {
+        let service = Self::start_at_once(setting).await;
+        service.running.plugins_started().await;
+        service
+    }
+
+    /// The same, as soon as it answers: its plugins may be being loaded.
+    pub async fn start_at_once(setting: Setting) -> Self {
         Self::open(directory(), clock(), setting, tempfile::tempdir().unwrap()).await
     }
 
@@ -93,14 +102,27 @@ impl Service {
 
     /// Stops the server and starts another on what it kept.
     pub async fn restart(self) -> Self {
+        self.restart_after(|| {}).await
+    }
+
+    /// The same after something was done while there was none.
+    pub async fn restart_after(self, meanwhile: impl FnOnce()) -> Self {
         self.running.shut_down().await.unwrap();
-        Self::open(self.ground, self.clock, self.setting, self.data).await
+        meanwhile();
+        let service = Self::open(self.ground, self.clock, self.setting, self.data).await;
+        service.running.plugins_started().await;
+        service
     }
 
     /// The same with another limit of what every plugin may use.
     pub async fn restart_within(mut self, plugin_limits: wasm::Limits) -> Self {
         self.setting.plugin_limits = plugin_limits;
         self.restart().await
+    }
+
+    /// The directory of what the server keeps of plugins.
+    pub fn kept_plugins(&self) -> PathBuf {
+        self.data.path().join("plugins")
     }
 
     /// The directory of buckets, where no S3 endpoint was named.
@@ -135,6 +157,7 @@ impl Service {
             throttle: setting.throttle,
             plugins: setting.plugins.clone(),
             plugin_limits: setting.plugin_limits,
+            compiler: setting.compiler.clone(),
             s3: setting.s3.clone(),
             limits: setting.limits.clone(),
             credentials: credentials.collect(),

@@ -76,6 +76,28 @@ pub(crate) fn count(number: u64) -> String {
     out
 }
 
+/// A moment in UTC as RFC 3339 writes it.
+pub(crate) fn time(ms_since_1970: u64) -> String {
+    let (seconds, ms) = (ms_since_1970 / 1000, ms_since_1970 % 1000);
+    let (days, second) = (seconds / 86_400, seconds % 86_400);
+    // Years begin with March, so that a leap day is the last of its year: 1970-01-01 is the day
+    // 719,468 of such years from the year 0 on, in eras of 400 years with 146,097 days each.
+    let day = days + 719_468;
+    let (era, day_of_era) = (day / 146_097, day % 146_097);
+    let leap_days = day_of_era / 1_460 + day_of_era / 146_096 - day_of_era / 36_524;
+    let year_of_era = (day_of_era - leap_days) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day_of_month = day_of_year - (153 * month + 2) / 5 + 1;
+    let (year, month) = if month < 10 {
+        (400 * era + year_of_era, month + 3)
+    } else {
+        (400 * era + year_of_era + 1, month - 9)
+    };
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day_of_month:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,6 +109,21 @@ mod tests {
             vec!["a".into(), "12".into()],
         ];
         assert_eq!(table(&rows), "  shard  records\n  a           12\n");
+    }
+
+    #[test]
+    fn a_time_is_written_as_people_write_times() {
+        for (ms, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_399_999, "2000-02-28T23:59:59.999Z"),
+            (951_782_400_000, "2000-02-29T00:00:00.000Z"),
+            (951_868_800_000, "2000-03-01T00:00:00.000Z"),
+            (1_700_000_000_000, "2023-11-14T22:13:20.000Z"),
+            (4_107_542_399_000, "2100-02-28T23:59:59.000Z"),
+            (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
+        ] {
+            assert_eq!(time(ms), text);
+        }
     }
 
     #[test]

@@ -20,6 +20,7 @@ use crate::lane::{Tools, WORK_MIB_MAX};
 use crate::object_name::NamingKey;
 use crate::objects::Objects;
 use crate::orders::{LaneAnswer, Order};
+use crate::pruning;
 use crate::rows;
 use crate::status::DeliveryStatus;
 
@@ -84,6 +85,8 @@ pub struct Delivery {
     pub(crate) catalog: Catalog,
     metrics: Metrics,
     task: Mutex<Option<JoinHandle<()>>>,
+    /// Deletes old versions of plugins.
+    pruning: JoinHandle<()>,
 }
 
 /// Why records were not put.
@@ -112,15 +115,7 @@ impl Delivery {
             naming_key,
         } = foundations;
         let loaded = rows::load(&*engine).await?;
-        let needed = rows::load_lanes(&*engine, None).await?;
-        let needed: Vec<_> = needed
-            .iter()
-            .filter_map(|(_, lane)| lane.open.as_ref()?.cut.plugin)
-            .collect();
-        let pruning = Arc::clone(&plugins);
-        if let Err(error) = tokio::task::spawn_blocking(move || pruning.prune(&needed)).await {
-            tracing::warn!(%error, "forget old versions of plugins");
-        }
+        let pruning = tokio::spawn(pruning::run(Arc::clone(&engine), Arc::clone(&plugins)));
         let tools = Arc::new(Tools {
             engine,
             clock,
@@ -144,11 +139,13 @@ impl Delivery {
             catalog,
             metrics: Metrics::default(),
             task: Mutex::new(Some(tokio::spawn(task.run()))),
+            pruning,
         }))
     }
 
     /// Ends all lanes after what they have begun. What waits is delivered after the next start.
     pub async fn close(&self) {
+        self.pruning.abort();
         self.catalog.stop().await;
         let task = self
             .task

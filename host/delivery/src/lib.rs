@@ -23,6 +23,7 @@ mod open_cut;
 pub mod ops;
 mod orders;
 mod prefix;
+mod pruning;
 mod rows;
 mod running;
 mod settled;

@@ -20,4 +20,4 @@ mod telemetry;
 
 pub use config::{Config, ConfigError, Credential, PORT_DEFAULT};
 pub use limits::Limits;
-pub use start::{Running, StartError, start, start_unless};
+pub use start::{Running, StartError, start};

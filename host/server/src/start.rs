@@ -1,7 +1,6 @@
 //! The server's life from start to stop.
 
 use std::fmt;
-use std::future::{Future, pending};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -53,8 +52,6 @@ pub enum StartError {
     Delivery(delivery::OpenError),
     /// A task ended that should not have.
     Task(String),
-    /// It was told to stop before it had started. Everything that was opened is closed.
-    Stopped,
 }
 
 impl fmt::Display for StartError {
@@ -72,7 +69,6 @@ impl fmt::Display for StartError {
             Self::Objects(error) => error.fmt(f),
             Self::Delivery(error) => error.fmt(f),
             Self::Task(why) => f.write_str(why),
-            Self::Stopped => f.write_str("it was told to stop"),
         }
     }
 }
@@ -88,20 +84,10 @@ pub struct Running {
     connections: mpsc::Receiver<()>,
 }
 
-/// Opens the streams that `engine` keeps and listens. The server owns the engine from now on and
-/// closes it when it is shut down.
+/// Opens the streams that `engine` keeps and listens. Plugins are loaded meanwhile: see
+/// [`Running::plugins_started`]. The server owns the engine from now on and closes it when it is
+/// shut down.
 pub async fn start(
-    config: Config,
-    engine: Arc<dyn Engine>,
-    clock: Arc<dyn Clock>,
-) -> Result<Running, StartError> {
-    start_unless(pending(), config, engine, clock).await
-}
-
-/// As [`start`], but gives up what may take long, which is compiling plugins, as soon as `stopped`
-/// is ready. Then, too, the engine is closed.
-pub async fn start_unless(
-    stopped: impl Future<Output = ()>,
     config: Config,
     engine: Arc<dyn Engine>,
     clock: Arc<dyn Clock>,
@@ -124,15 +110,7 @@ pub async fn start_unless(
     let streams = Streams::open(Arc::clone(&engine), Arc::clone(&clock), options)
         .await
         .map_err(StartError::Streams)?;
-    let plugins = prepare_plugins(&config, &streams, &clock).await?;
-    if !watch_plugins(&plugins, stopped).await? {
-        streams.close().await;
-        if let Err(error) = engine.close().await {
-            // As little depends on it as when a server that runs is shut down.
-            tracing::warn!(%error, "close the engine of a server that did not start");
-        }
-        return Err(StartError::Stopped);
-    }
+    let plugins = open_plugins(&config, &streams, &clock).await?;
     let foundations = Foundations {
         engine: Arc::clone(&engine),
         clock: Arc::clone(&clock),
@@ -173,8 +151,8 @@ pub async fn start_unless(
     })
 }
 
-/// Opens what plugins are kept in.
-async fn prepare_plugins(
+/// Opens what plugins are kept in, begins to load those that lie in their directory, and watches it.
+async fn open_plugins(
     config: &Config,
     streams: &Streams,
     clock: &Arc<dyn Clock>,
@@ -187,34 +165,14 @@ async fn prepare_plugins(
         compiler: config.compiler.clone(),
     };
     let clock = Arc::clone(clock);
-    let opened = spawn_blocking(move || Plugins::prepare(options, clock)).await;
+    let opened = spawn_blocking(move || {
+        let plugins = Plugins::prepare(options, clock)?;
+        plugins.watch()?;
+        Ok(Arc::new(plugins))
+    });
+    let opened = opened.await;
     let opened = opened.map_err(|error| StartError::Task(error.to_string()))?;
-    opened.map(Arc::new).map_err(StartError::Plugins)
-}
-
-/// Takes the plugins that lie in their directory, and watches it; `false` if that was `stopped`,
-/// after which no thread of theirs is left.
-async fn watch_plugins(
-    plugins: &Arc<Plugins>,
-    stopped: impl Future<Output = ()>,
-) -> Result<bool, StartError> {
-    let watched = Arc::clone(plugins);
-    let mut watching = spawn_blocking(move || watched.watch());
-    let ended = tokio::select! {
-        ended = &mut watching => Some(ended),
-        () = stopped => None,
-    };
-    let Some(ended) = ended else {
-        plugins.stop_compiling();
-        if let Err(error) = watching.await {
-            tracing::error!(%error, "the plugins did not end well");
-        }
-        close_plugins(plugins).await;
-        return Ok(false);
-    };
-    let watched = ended.map_err(|error| StartError::Task(error.to_string()))?;
-    watched.map_err(StartError::Plugins)?;
-    Ok(true)
+    opened.map_err(StartError::Plugins)
 }
 
 async fn close_plugins(plugins: &Arc<Plugins>) {
@@ -244,14 +202,17 @@ impl Running {
         self.address
     }
 
-    /// How many plugins have a version in force, and how many have none.
-    pub fn plugins(&self) -> (usize, usize) {
-        let plugins = self.router.plugins.list();
-        let running = plugins
-            .iter()
-            .filter(|plugin| plugin.version.is_some())
-            .count();
-        (running, plugins.len() - running)
+    /// All plugins.
+    pub fn plugins(&self) -> Vec<wasm::Plugin> {
+        self.router.plugins.list()
+    }
+
+    /// Waits until every plugin that lay there at the start is in force or refused. Requests are
+    /// answered before.
+    pub async fn plugins_started(&self) {
+        let mut started = self.router.plugins.started();
+        // Its other end lives as long as the plugins.
+        let _ = started.wait_for(|started| *started).await;
     }
 
     /// Connections that are open now.

@@ -5,6 +5,8 @@
 use wasmparser::{Encoding, FunctionBody, Operator, Parser, Payload, TypeRef};
 use wasmtime::Engine;
 
+use crate::imports::Forbidden;
+
 /// Modules and components within a component, itself included.
 const PARTS_MAX: u64 = 64;
 /// How deep they may lie in each other.
@@ -14,8 +16,8 @@ const FUNCTIONS_MAX: u64 = 20_000;
 /// Types of all parts together.
 const TYPES_MAX: u64 = 10_000;
 /// Imports, and exports, of all parts together.
-const IMPORTS_MAX: u64 = 1_000;
-const EXPORTS_MAX: u64 = 1_000;
+const IMPORTS_MAX: u64 = 8_192;
+const EXPORTS_MAX: u64 = 8_192;
 /// Globals, data segments and element segments of all parts together, each.
 const SEGMENTS_MAX: u64 = 10_000;
 /// Instances and aliases that a component declares.
@@ -25,21 +27,12 @@ const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// Locals of one function.
 const LOCALS_MAX: u64 = 10_000;
 /// Blocks, loops and conditions that may lie in each other.
-const NESTING_MAX: u64 = 256;
+const NESTING_MAX: u64 = 1_024;
 /// Loops that may lie in each other, which no author writes: the time that registers take to be
 /// chosen grows with the cube of it, to seconds for a kilobyte of code.
 const LOOPS_MAX: u64 = 32;
 /// Targets of one branch table.
 const BRANCH_TARGETS_MAX: u32 = 10_000;
-
-/// Interfaces that a plugin may import, without their versions, and the versions that there are.
-const IMPORTS: [(&str, &str); 5] = [
-    ("millrace:plugin/", "0.1."),
-    ("wasi:io/", "0.2."),
-    ("wasi:cli/", "0.2."),
-    ("wasi:clocks/", "0.2."),
-    ("wasi:random/", "0.2."),
-];
 
 /// Refuses a file that is no component of a reasonable size and shape.
 ///
@@ -73,10 +66,10 @@ pub(crate) fn admit(file: &[u8]) -> Result<(), String> {
             _ => counts.add(&payload, open.len() == 1)?,
         }
     }
-    match open.is_empty() {
-        true => Ok(()),
-        false => Err("it ends before its end".to_owned()),
+    if !open.is_empty() {
+        return Err("it ends before its end".to_owned());
     }
+    counts.forbidden.verdict()
 }
 
 #[derive(Default)]
@@ -90,6 +83,8 @@ struct Counts {
     data: u64,
     elements: u64,
     instances: u64,
+    /// What the component itself imports and may not.
+    forbidden: Forbidden,
 }
 
 impl Counts {
@@ -118,7 +113,7 @@ impl Counts {
                 if is_outermost {
                     for import in s.clone() {
                         let import = import.map_err(malformed)?;
-                        check_import(import.name.name)?;
+                        self.forbidden.look(import.name.name);
                     }
                 }
                 (&mut self.imports, s.count(), IMPORTS_MAX, "imports")
@@ -152,27 +147,9 @@ impl Counts {
     }
 }
 
-fn check_import(name: &str) -> Result<(), String> {
-    let (interface, version) = name.split_once('@').unwrap_or((name, ""));
-    let known = IMPORTS
-        .iter()
-        .find(|(prefix, _)| interface.starts_with(prefix));
-    match known {
-        Some((_, versions)) if version.starts_with(versions) => Ok(()),
-        Some((_, versions)) => Err(format!(
-            "it imports {}, and the host has {interface}@{versions}x",
-            name.escape_default()
-        )),
-        None => Err(format!(
-            "it imports {}, which no plugin may have",
-            name.escape_default()
-        )),
-    }
-}
-
 fn check_body(body: &FunctionBody<'_>) -> Result<(), String> {
     let length = body.range().len();
-    if BODY_BYTES_MAX < length {
+    if length > BODY_BYTES_MAX {
         return Err(format!(
             "a function of {length} bytes, more than {BODY_BYTES_MAX}"
         ));
@@ -210,10 +187,10 @@ fn check_body(body: &FunctionBody<'_>) -> Result<(), String> {
 }
 
 fn up_to(count: u64, max: u64, what: &str) -> Result<(), String> {
-    match count <= max {
-        true => Ok(()),
-        false => Err(format!("it has more than {max} {what}")),
+    if count > max {
+        return Err(format!("it has more than {max} {what}"));
     }
+    Ok(())
 }
 
 fn malformed(error: wasmparser::BinaryReaderError) -> String {

@@ -1,49 +1,56 @@
 //! Compiled code, kept by the content that it was compiled from, in a folder that only the host
-//! writes. Whoever loads machine code trusts it: each file carries a code (HMAC-SHA256) made with
-//! a key that lies in the store, and a file whose code is not right is compiled anew.
+//! writes. Whoever loads machine code trusts it: each file carries a tag (HMAC-SHA256) made with
+//! a key that lies in the store, and a file whose tag is not right is compiled anew.
 //!
 //! ```text
-//! <folder>/<sha-256 of the component>-<compiler>.cwasm     code, 32 bytes | wasmtime's image
+//! <folder>/<sha-256 of the component>-<compiler>.cwasm     tag, 32 bytes | wasmtime's image
 //! ```
 
+use std::collections::HashSet;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use hmac::{Hmac, KeyInit, Mac};
-use sha2::{Digest, Sha256};
+use sha2::Sha256;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use crate::compiler::Compiler;
 use crate::files;
+use crate::hash::ContentHash;
 use crate::limits::COMPILED_BYTES_MAX;
 use crate::refusal::Refusal;
-use crate::version::ContentHash;
 
-/// Bytes of the code in front of an image.
-const CODE_BYTES: usize = 32;
+/// Bytes of the tag in front of an image.
+const TAG_BYTES: usize = 32;
 /// Bytes of a compiled file; a larger one is not ours.
-const FILE_BYTES_MAX: u64 = CODE_BYTES as u64 + COMPILED_BYTES_MAX as u64;
-/// Files that are kept, the newest ones.
-const FILES_MAX: usize = 64;
+const FILE_BYTES_MAX: u64 = TAG_BYTES as u64 + COMPILED_BYTES_MAX as u64;
+/// Files that are kept though no version in force needs them, those that were used last. Others are
+/// deleted, and made anew when they are needed.
+const SPARE_FILES_MAX: usize = 64;
 
 /// The folder of compiled code.
 pub(crate) struct CodeCache {
     folder: PathBuf,
     key: [u8; 32],
+    /// Tells compilers apart whose code is not the same.
+    compiler: u64,
 }
 
 impl CodeCache {
-    pub(crate) fn open(folder: &Path, key: [u8; 32]) -> io::Result<Self> {
+    /// For the code of engines like this one.
+    pub(crate) fn open(folder: &Path, key: [u8; 32], engine: &Engine) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
-        let cache = Self {
+        files::delete_staged(folder)?;
+        let mut compiler = DefaultHasher::new();
+        engine.precompile_compatibility_hash().hash(&mut compiler);
+        Ok(Self {
             folder: folder.to_owned(),
             key,
-        };
-        cache.prune()?;
-        Ok(cache)
+            compiler: compiler.finish(),
+        })
     }
 
     /// The code of a component that was admitted, and whether it was there. If not, it is compiled:
@@ -54,7 +61,7 @@ impl CodeCache {
         compiler: &Compiler,
         wasm: &[u8],
     ) -> Result<(Component, bool), Refusal> {
-        let path = self.path(engine, wasm);
+        let path = self.path(ContentHash::of_component(wasm));
         if let Some(component) = self.load(engine, &path) {
             return Ok((component, true));
         }
@@ -73,8 +80,8 @@ impl CodeCache {
         // It says more of who compiled than of the component.
         let component =
             deserialize(engine, &image).map_err(|error| Refusal::ForNow(format!("{error:#}")))?;
-        let code = self.code(&path, &image).finalize().into_bytes();
-        if let Err(error) = files::write_whole(&path, &[&code, &image]) {
+        let tag = self.tag(&path, &image).finalize().into_bytes();
+        if let Err(error) = files::write_whole(&path, &[&tag, &image]) {
             // The next start compiles again.
             tracing::warn!(file = %files::file_name(&path), %error, "keep compiled code");
         }
@@ -82,39 +89,60 @@ impl CodeCache {
     }
 
     fn load(&self, engine: &Engine, path: &Path) -> Option<Component> {
-        let file = files::read_whole(path, FILE_BYTES_MAX).ok()?;
-        let (code, image) = file.split_at_checked(CODE_BYTES)?;
-        self.code(path, image).verify_slice(code).ok()?;
-        deserialize(engine, image).ok()
-    }
-
-    /// The code of an image in the file of this name.
-    fn code(&self, path: &Path, image: &[u8]) -> Hmac<Sha256> {
-        let mut code = new_hmac(&self.key);
-        code.update(files::file_name(path).as_bytes());
-        code.update(image);
-        code
-    }
-
-    fn path(&self, engine: &Engine, wasm: &[u8]) -> PathBuf {
-        let content = ContentHash(Sha256::digest(wasm).into());
-        let mut compiler = DefaultHasher::new();
-        engine.precompile_compatibility_hash().hash(&mut compiler);
-        let compiler = compiler.finish();
-        self.folder.join(format!("{content}-{compiler:016x}.cwasm"))
-    }
-
-    fn prune(&self) -> io::Result<()> {
-        let mut all = Vec::new();
-        for entry in fs::read_dir(&self.folder)? {
-            let entry = entry?;
-            all.push((files::changed_at(&entry.metadata()?), entry.path()));
+        let file = files::read_own(path, FILE_BYTES_MAX).ok()?;
+        let (tag, image) = file.split_at_checked(TAG_BYTES)?;
+        self.tag(path, image).verify_slice(tag).ok()?;
+        let component = deserialize(engine, image).ok()?;
+        if let Err(error) = files::touch(path) {
+            tracing::warn!(file = %files::file_name(path), %error, "note that code was used");
         }
-        all.sort();
-        let surplus = all.len().saturating_sub(FILES_MAX);
-        all.into_iter()
+        Some(component)
+    }
+
+    /// The tag of an image in the file of this name.
+    fn tag(&self, path: &Path, image: &[u8]) -> Hmac<Sha256> {
+        let mut tag = new_hmac(&self.key);
+        tag.update(files::file_name(path).as_bytes());
+        tag.update(image);
+        tag
+    }
+
+    fn path(&self, component: ContentHash) -> PathBuf {
+        let compiler = self.compiler;
+        self.folder
+            .join(format!("{component}-{compiler:016x}.cwasm"))
+    }
+
+    /// Whether some files are to be deleted if nothing needs them.
+    pub(crate) fn has_surplus(&self) -> io::Result<bool> {
+        let spare = self.spare(&HashSet::new())?;
+        Ok(spare.len() > SPARE_FILES_MAX)
+    }
+
+    /// Deletes code beyond what may be spare, but none of the `needed` components.
+    pub(crate) fn prune(&self, needed: &HashSet<ContentHash>) -> io::Result<()> {
+        let mut spare = self.spare(needed)?;
+        spare.sort();
+        let surplus = spare.len().saturating_sub(SPARE_FILES_MAX);
+        spare
+            .into_iter()
             .take(surplus)
             .try_for_each(|(_, path)| fs::remove_file(path))
+    }
+
+    /// The files of all components that are not needed, with the times when they were used.
+    fn spare(&self, needed: &HashSet<ContentHash>) -> io::Result<Vec<((i64, i64), PathBuf)>> {
+        let needed: HashSet<PathBuf> = needed.iter().map(|hash| self.path(*hash)).collect();
+        let mut spare = Vec::new();
+        for entry in fs::read_dir(&self.folder)? {
+            let entry = entry?;
+            // One that is being written has another ending.
+            let is_code = entry.path().extension().is_some_and(|e| e == "cwasm");
+            if is_code && !needed.contains(&entry.path()) {
+                spare.push((files::used_at(&entry.metadata()?), entry.path()));
+            }
+        }
+        Ok(spare)
     }
 }
 
@@ -139,4 +167,32 @@ fn deserialize(engine: &Engine, image: &[u8]) -> wasmtime::Result<Component> {
     // that it was told to compile with, or from a file whose HMAC says that a process with the same
     // key wrote it from the same.
     unsafe { Component::deserialize(engine, image) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+    use crate::runtime::compiling_engine;
+
+    /// Code of a version in force was deleted after others had been compiled often enough.
+    #[test]
+    fn code_that_is_needed_stays_and_of_the_rest_what_was_used_last() {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = compiling_engine().unwrap();
+        let cache = CodeCache::open(dir.path(), [7; 32], &engine).unwrap();
+        let component = |number: usize| ContentHash::of_component(&number.to_be_bytes());
+        let count = SPARE_FILES_MAX + 3;
+        for number in 0..count {
+            let file = fs::File::create(cache.path(component(number))).unwrap();
+            let used = SystemTime::UNIX_EPOCH + Duration::from_secs(number as u64);
+            file.set_modified(used).unwrap();
+        }
+        assert!(cache.has_surplus().unwrap());
+        cache.prune(&HashSet::from([component(0)])).unwrap();
+        let gone = |number: &usize| !cache.path(component(*number)).exists();
+        let gone: Vec<usize> = (0..count).filter(gone).collect();
+        assert_eq!(gone, [1, 2]);
+    }
 }

@@ -167,28 +167,31 @@ impl Compiler {
         let complaint: Vec<&str> = complaint.split_whitespace().collect();
         let complaint = printable(&complaint.join(" "), REASON_BYTES_MAX);
         if !ended.status.success() && OUT_OF_MEMORY.iter().any(|it| complaint.contains(it)) {
-            let most = size(self.limits.compile_bytes_max);
-            return Err(Refusal::ForGood(format!(
-                "it needed more than {most} of memory"
-            )));
+            let most = self.limits.compile_bytes_max / MEBIBYTE;
+            let why = format!("it needed more than {most} MiB of memory (compile_mib = {most})");
+            return Err(Refusal::ForGood(why));
         }
-        let refusal = match OUT_OF_MACHINE.iter().any(|it| complaint.contains(it)) {
-            true => Refusal::ForNow,
-            false => Refusal::ForGood,
+        let refusal = if OUT_OF_MACHINE.iter().any(|it| complaint.contains(it)) {
+            Refusal::ForNow
+        } else {
+            Refusal::ForGood
         };
         match (ended.status.code(), ended.status.signal()) {
             (Some(0), _) => Ok(ended.output),
             (Some(CODE_OF_FAILURE), _) if !complaint.is_empty() => Err(refusal(complaint)),
             (_, Some(signal)) if signal == Signal::XCPU.as_raw() => {
                 let most = self.limits.compile_seconds_max;
-                let why = format!("it took longer than {most} s of processor time");
+                let why = format!(
+                    "it took longer than {most} s of processor time (compile_seconds = {most})"
+                );
                 Err(Refusal::ForGood(why))
             }
             (_, Some(signal)) => {
                 let why = format!("the compiler ended with signal {signal}");
-                match ENDED_FROM_OUTSIDE.iter().any(|it| it.as_raw() == signal) {
-                    true => Err(Refusal::ForNow(why)),
-                    false => Err(Refusal::ForGood(why)),
+                if ENDED_FROM_OUTSIDE.iter().any(|it| it.as_raw() == signal) {
+                    Err(Refusal::ForNow(why))
+                } else {
+                    Err(Refusal::ForGood(why))
                 }
             }
             (code, None) => {
@@ -238,13 +241,6 @@ fn threads() -> usize {
     processors.min(COMPILER_THREADS_MAX)
 }
 
-fn size(bytes: u64) -> String {
-    match bytes / MEBIBYTE {
-        mebibytes if mebibytes.is_multiple_of(1024) => format!("{} GiB", mebibytes / 1024),
-        mebibytes => format!("{mebibytes} MiB"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Barrier;
@@ -274,12 +270,12 @@ mod tests {
         for (script, words) in [
             (
                 "kill -XCPU $$",
-                "it took longer than 10 s of processor time",
+                "it took longer than 30 s of processor time (compile_seconds = 30)",
             ),
             ("kill -SEGV $$", "the compiler ended with signal 11"),
             (
                 "echo 'memory allocation of 9 bytes failed' >&2; kill -ABRT $$",
-                "it needed more than 2 GiB of memory",
+                "it needed more than 2048 MiB of memory (compile_mib = 2048)",
             ),
             ("echo 'wrong\n byte' >&2; exit 1", "wrong byte"),
             (
@@ -318,7 +314,7 @@ mod tests {
             assert_eq!(told(script), Err(refusal), "{script}");
         }
         let late = told_within("exec sleep 600", Duration::from_millis(50));
-        let refusal = Refusal::ForNow("it took longer than 120 s".to_owned());
+        let refusal = Refusal::ForNow("it took longer than 360 s".to_owned());
         assert_eq!(late, Err(refusal));
     }
 

@@ -1,141 +1,254 @@
 //! What lies in the plugins directory: `<dir>/<name>/plugin.toml` with `<name>.wasm` beside it, or
 //! a bare `<dir>/<name>.wasm`. Anything else is passed over: the directory of a source tree is a
 //! plugins directory, too.
+//!
+//! Each of these may be a link, and a link may lead anywhere: a ConfigMap of Kubernetes and git-sync
+//! put links to the files of a version. As only these paths are looked at, there is no way to go
+//! round in a circle.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, DirEntry, Metadata};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use walkdir::{DirEntry, WalkDir};
-
 use crate::files::{self, Stamp};
+use crate::guest_log::printable;
 use crate::kept::Source;
 use crate::limits::MANIFEST_BYTES_MAX;
 use crate::name::PluginName;
 use crate::refusal::Refusal;
+use crate::registry::Ignored;
 
-/// Entries that are looked at. What comes after so many, in the order of names, is passed over.
-const ENTRIES_MAX: usize = 10_000;
+/// Entries of the directory itself that are looked at. Where there are more, plugins may not be
+/// seen, which is told; none that was seen before is taken away for it.
+const ENTRIES_MAX: usize = 100_000;
+/// Entries that are shown as ignored. More are ignored all the same.
+const IGNORED_MAX: usize = 100;
+/// Bytes of a file's name that are shown.
+const NAME_BYTES_MAX: usize = 255;
 const MANIFEST: &str = "plugin.toml";
+const COMPONENT: &str = ".wasm";
+
+/// What a look at the directory found.
+#[derive(Debug, Default)]
+pub(crate) struct Scan {
+    /// Every plugin that is there, by name.
+    pub(crate) plugins: BTreeMap<PluginName, Found>,
+    /// Those that may be there or not: why they could not be looked at.
+    pub(crate) unreadable: BTreeMap<PluginName, String>,
+    /// What looks like a plugin and cannot be one.
+    pub(crate) ignored: BTreeSet<Ignored>,
+    /// Not all entries were looked at: what was not found may be there.
+    pub(crate) is_cut_off: bool,
+}
 
 /// The files of one plugin.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Found {
-    pub(crate) component: Option<(PathBuf, Stamp)>,
-    pub(crate) manifest: Option<(PathBuf, Stamp)>,
+    component: Option<(PathBuf, Stamp)>,
+    manifest: Option<(PathBuf, Stamp)>,
     /// It lies in a folder, so it must have a manifest.
     in_folder: bool,
     /// Why it cannot be a plugin, whatever its files hold.
-    pub(crate) oddity: Option<String>,
+    oddity: Option<String>,
 }
 
-/// Every plugin that the directory holds, by name.
-pub(crate) fn scan(dir: &Path) -> Result<BTreeMap<PluginName, Found>, String> {
-    let mut all: BTreeMap<PluginName, Found> = BTreeMap::new();
-    let walk = WalkDir::new(dir)
-        .min_depth(1)
-        .max_depth(2)
-        .sort_by_file_name();
-    for entry in walk.into_iter().take(ENTRIES_MAX) {
-        match entry {
-            Ok(entry) => note(&mut all, &entry),
-            Err(error) if error.depth() > 0 && is_passed_over(error.io_error()) => {}
-            Err(error) => return Err(error.to_string()),
+/// Looks at the whole directory.
+///
+/// # Errors
+/// When it cannot be read.
+pub(crate) fn scan(dir: &Path) -> Result<Scan, String> {
+    scan_up_to(dir, ENTRIES_MAX)
+}
+
+fn scan_up_to(dir: &Path, entries_max: usize) -> Result<Scan, String> {
+    let failed = |error: io::Error| format!("{}: {error}", dir.display());
+    let mut scan = Scan::default();
+    let mut entries = fs::read_dir(dir).map_err(failed)?;
+    for entry in entries.by_ref().take(entries_max) {
+        scan.note(&entry.map_err(failed)?);
+    }
+    if entries.next().is_some() {
+        scan.is_cut_off = true;
+        let what = dir.file_name().unwrap_or(dir.as_os_str());
+        let why = format!("it has more than {entries_max} entries, of which some were not seen");
+        scan.ignore(&what.to_string_lossy(), why);
+    }
+    Ok(scan)
+}
+
+/// Looks at one plugin of the directory.
+pub(crate) fn look_at(dir: &Path, name: &PluginName) -> Result<Option<Found>, String> {
+    let mut scan = Scan::default();
+    scan.note_file(&dir.join(format!("{name}{COMPONENT}")), name);
+    scan.note_folder(&dir.join(name.as_str()), name);
+    match scan.unreadable.remove(name) {
+        Some(why) => Err(why),
+        None => Ok(scan.plugins.remove(name)),
+    }
+}
+
+impl Scan {
+    /// Whether a plugin that was not found is certainly not there.
+    pub(crate) fn is_without(&self, name: &PluginName) -> bool {
+        !self.is_cut_off && !self.plugins.contains_key(name) && !self.unreadable.contains_key(name)
+    }
+
+    /// Why a plugin that was not found may be there all the same.
+    pub(crate) fn doubt(&self, name: &PluginName) -> Option<&str> {
+        if self.plugins.contains_key(name) {
+            return None;
+        }
+        let unreadable = self.unreadable.get(name).map(String::as_str);
+        let cut_off = "the plugins directory has too many entries";
+        unreadable.or_else(|| self.is_cut_off.then_some(cut_off))
+    }
+
+    fn note(&mut self, entry: &DirEntry) {
+        let file = entry.file_name();
+        let file = file.to_string_lossy();
+        let path = entry.path();
+        let is_component = file.ends_with(COMPONENT);
+        if !is_component && entry.file_type().is_ok_and(|kind| kind.is_file()) {
+            return;
+        }
+        // A link is asked for what it leads to.
+        let is_folder = fs::metadata(&path).is_ok_and(|it| it.is_dir());
+        match file.strip_suffix(COMPONENT) {
+            Some(name) if !is_folder => match PluginName::parse(name) {
+                Ok(name) => self.note_file(&path, &name),
+                Err(why) => self.ignore(&file, why.to_string()),
+            },
+            // What is hidden is nobody's plugin: `..data`, `.git`.
+            _ if file.starts_with('.') => {}
+            _ => match PluginName::parse(&file) {
+                Ok(name) => self.note_folder(&path, &name),
+                Err(why) if is_folder && path.join(MANIFEST).exists() => {
+                    self.ignore(&file, why.to_string());
+                }
+                Err(_) => {}
+            },
         }
     }
-    all.retain(|_, found| found.is_plugin());
-    Ok(all)
-}
 
-/// A file that went away meanwhile is as good as one that was never there, and what we may not look
-/// at is somebody else's. But what could not be looked at for want of anything is not gone.
-fn is_passed_over(error: Option<&io::Error>) -> bool {
-    error.is_none_or(|error| {
-        matches!(
-            error.kind(),
-            ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::PermissionDenied
-        )
-    })
-}
-
-fn note(all: &mut BTreeMap<PluginName, Found>, entry: &DirEntry) {
-    let file = entry.file_name().to_string_lossy();
-    let (name, in_folder) = match entry.depth() {
-        1 if entry.file_type().is_dir() => return,
-        1 => (
-            file.strip_suffix(".wasm").unwrap_or_default().to_owned(),
-            false,
-        ),
-        _ => {
-            let folder = entry.path().parent().and_then(Path::file_name);
-            (
-                folder.unwrap_or_default().to_string_lossy().into_owned(),
-                true,
-            )
+    /// A bare component.
+    fn note_file(&mut self, path: &Path, name: &PluginName) {
+        match stat(path) {
+            Ok(None) => {}
+            // A folder of this name may hold a plugin of another.
+            Ok(Some(it)) if it.is_dir() => {}
+            Ok(Some(metadata)) => self.add_component(path, name, &metadata, false),
+            Err(error) => self.cannot_read(path, name, &error),
         }
-    };
-    let Ok(name) = PluginName::parse(&name) else {
-        return;
-    };
-    let is_component = file == format!("{name}.wasm");
-    let is_manifest = in_folder && file == MANIFEST;
-    if !is_component && !is_manifest {
-        return;
     }
-    let found = all.entry(name.clone()).or_default();
-    if !entry.file_type().is_file() {
-        found.oddity = Some(format!("{file} is not a regular file"));
-        return;
+
+    /// A folder with a manifest and a component.
+    fn note_folder(&mut self, folder: &Path, name: &PluginName) {
+        let component = folder.join(format!("{name}{COMPONENT}"));
+        match stat(&component) {
+            Ok(None) => {}
+            Ok(Some(metadata)) => self.add_component(&component, name, &metadata, true),
+            Err(error) => self.cannot_read(&component, name, &error),
+        }
+        let manifest = folder.join(MANIFEST);
+        match stat(&manifest) {
+            Ok(None) => {}
+            Ok(Some(metadata)) => {
+                let found = self.plugins.entry(name.clone()).or_default();
+                found.in_folder = true;
+                if metadata.is_file() {
+                    found.manifest = Some((manifest, Stamp::of(&metadata)));
+                } else {
+                    found.oddity = Some(format!("{MANIFEST} is not a regular file"));
+                }
+            }
+            Err(error) => self.cannot_read(&manifest, name, &error),
+        }
     }
-    let Ok(metadata) = entry.metadata() else {
-        return;
-    };
-    let file = (entry.path().to_owned(), Stamp::of(&metadata));
-    if is_manifest {
-        found.in_folder = true;
-        found.manifest = Some(file);
-        return;
+
+    fn add_component(
+        &mut self,
+        path: &Path,
+        name: &PluginName,
+        metadata: &Metadata,
+        in_folder: bool,
+    ) {
+        let found = self.plugins.entry(name.clone()).or_default();
+        found.in_folder |= in_folder;
+        if !metadata.is_file() {
+            found.oddity = Some(format!("{name}{COMPONENT} is not a regular file"));
+        } else if found.component.is_some() {
+            let both = format!("there is {name}{COMPONENT} and {name}/{name}{COMPONENT}");
+            found.oddity = Some(both);
+        } else {
+            found.component = Some((path.to_owned(), Stamp::of(metadata)));
+        }
     }
-    if found.component.is_some() {
-        found.oddity = Some(format!("there is {name}.wasm and {name}/{name}.wasm"));
+
+    fn cannot_read(&mut self, path: &Path, name: &PluginName, error: &io::Error) {
+        let why = format!("{}: {error}", files::file_name(path));
+        self.unreadable.insert(name.clone(), why);
     }
-    found.in_folder |= in_folder;
-    found.component = Some(file);
+
+    fn ignore(&mut self, file: &str, why: String) {
+        if self.ignored.len() < IGNORED_MAX {
+            let file = printable(file, NAME_BYTES_MAX);
+            self.ignored.insert(Ignored { file, why });
+        }
+    }
+}
+
+/// What lies at a path, links followed; `None` when nothing does.
+fn stat(path: &Path) -> io::Result<Option<Metadata>> {
+    match fs::metadata(path) {
+        Ok(metadata) => Ok(Some(metadata)),
+        Err(error) => match error.kind() {
+            ErrorKind::NotFound | ErrorKind::NotADirectory => Ok(None),
+            _ => Err(error),
+        },
+    }
 }
 
 impl Found {
-    /// A folder that holds neither is somebody else's.
-    fn is_plugin(&self) -> bool {
-        self.component.is_some() || self.manifest.is_some() || self.oddity.is_some()
+    /// Whether nothing is left of what was there before, so that no part of the change is still to
+    /// come.
+    pub(crate) fn is_other_than(&self, before: Option<&Self>) -> bool {
+        let Some(before) = before else {
+            return self.component.is_some() && (self.manifest.is_some() || !self.in_folder);
+        };
+        self.component.is_some()
+            && self.component != before.component
+            && (!self.in_folder || self.manifest != before.manifest)
     }
 
     /// Reads the files.
-    pub(crate) fn read(&self, name: &PluginName, bytes_max: u64) -> Result<Source, Refusal> {
+    pub(crate) fn read(&self, name: &PluginName, component_max: u64) -> Result<Source, Refusal> {
         if let Some(oddity) = &self.oddity {
             return Err(Refusal::ForGood(oddity.clone()));
         }
         let Some((component, _)) = &self.component else {
-            return Err(format!("{name}.wasm is not there: it is not built yet").into());
+            return Err(format!("{name}{COMPONENT} is not there: it is not built yet").into());
         };
         let manifest = match &self.manifest {
             None if self.in_folder => return Err(format!("{MANIFEST} is not there").into()),
             None => None,
             Some((path, _)) => {
-                let bytes = files::read_whole(path, MANIFEST_BYTES_MAX)?;
+                let bytes = files::read_operators(path, MANIFEST_BYTES_MAX, "")?;
                 let text = String::from_utf8(bytes);
                 Some(text.map_err(|_| format!("{MANIFEST} is not text"))?)
             }
         };
+        let limit = format!(" (component_mib = {})", component_max / (1024 * 1024));
         Ok(Source {
             manifest,
-            component: files::read_whole(component, bytes_max)?,
+            component: files::read_operators(component, component_max, &limit)?,
         })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::os::unix::fs::symlink;
 
     use super::*;
 
@@ -143,13 +256,20 @@ mod tests {
         PluginName::parse(text).unwrap()
     }
 
+    fn names(scan: &Scan) -> Vec<&str> {
+        scan.plugins.keys().map(PluginName::as_str).collect()
+    }
+
+    fn put(path: impl AsRef<Path>, content: &str) {
+        fs::create_dir_all(path.as_ref().parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+
     #[test]
     fn folders_with_manifests_and_bare_components_are_found_and_nothing_else() {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path();
-        for folder in ["good/src", "no-manifest", "not-built", "other/x", "Bad"] {
-            fs::create_dir_all(root.join(folder)).unwrap();
-        }
+        fs::create_dir_all(root.join("other/x")).unwrap();
         for file in [
             "good/plugin.toml",
             "good/good.wasm",
@@ -157,27 +277,29 @@ mod tests {
             "no-manifest/no-manifest.wasm",
             "not-built/plugin.toml",
             "other/good.wasm",
-            "Bad/plugin.toml",
+            "Capital_1/plugin.toml",
             "bare.wasm",
             "README.md",
             "twice.wasm",
+            "twice/twice.wasm",
         ] {
-            fs::write(root.join(file), file).unwrap();
+            put(root.join(file), file);
         }
-        fs::create_dir(root.join("twice")).unwrap();
-        fs::write(root.join("twice/twice.wasm"), "x").unwrap();
-        std::os::unix::fs::symlink(root.join("bare.wasm"), root.join("link.wasm")).unwrap();
-        let found = scan(root).unwrap();
-        let names: Vec<_> = found.keys().map(PluginName::as_str).collect();
-        assert_eq!(
-            names,
-            ["bare", "good", "link", "no-manifest", "not-built", "twice"]
-        );
-        let read = |text: &str| found[&name(text)].read(&name(text), 100);
+        let scan = scan(root).unwrap();
+        let wanted = [
+            "Capital_1",
+            "bare",
+            "good",
+            "no-manifest",
+            "not-built",
+            "twice",
+        ];
+        assert_eq!(names(&scan), wanted);
+        assert!(scan.ignored.is_empty() && !scan.is_cut_off);
+        let read = |text: &str| scan.plugins[&name(text)].read(&name(text), 100);
         assert_eq!(read("good").unwrap().manifest.unwrap(), "good/plugin.toml");
         assert_eq!(read("bare").unwrap().component, b"bare.wasm");
         for (bad, why) in [
-            ("link", "not a regular file"),
             ("no-manifest", "plugin.toml is not there"),
             ("not-built", "not built yet"),
             ("twice", "there is twice.wasm and twice/twice.wasm"),
@@ -187,17 +309,119 @@ mod tests {
         }
     }
 
-    /// While there were too many open files, plugins in folders were taken out of force.
     #[test]
-    fn a_folder_that_cannot_be_looked_at_for_want_of_anything_is_not_taken_for_empty() {
-        use rustix::io::Errno;
-        let is_passed_over = |errno: Errno| is_passed_over(Some(&errno.into()));
-        for errno in [Errno::NOENT, Errno::NOTDIR, Errno::ACCESS] {
-            assert!(is_passed_over(errno), "{errno}");
+    fn what_looks_like_a_plugin_and_has_no_name_for_one_is_listed() {
+        let dir = tempfile::tempdir().unwrap();
+        let ignored = [
+            "-v.wasm",
+            "a b.wasm",
+            "a.b.wasm",
+            ".wasm",
+            "é.wasm",
+            "x.y/plugin.toml",
+        ];
+        for file in ignored
+            .iter()
+            .chain(&["notes.txt", ".git/plugin.toml", "x.z/a.wasm"])
+        {
+            put(dir.path().join(file), "");
         }
-        for errno in [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::IO] {
-            assert!(!is_passed_over(errno), "{errno}");
+        let scan = scan(dir.path()).unwrap();
+        assert!(scan.plugins.is_empty());
+        let listed: BTreeSet<&str> = scan.ignored.iter().map(|it| it.file.as_str()).collect();
+        let wanted = ["-v.wasm", ".wasm", "a b.wasm", "a.b.wasm", "x.y", "é.wasm"];
+        assert_eq!(listed, BTreeSet::from(wanted));
+        assert!(
+            scan.ignored
+                .iter()
+                .all(|it| it.why.contains("a plugin's name"))
+        );
+    }
+
+    /// As a ConfigMap is mounted: all links go through `..data`, which is replaced at once.
+    #[test]
+    fn links_to_files_and_to_folders_are_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path();
+        for version in ["1", "2"] {
+            put(root.join(format!("..{version}/bare.wasm")), version);
+            put(root.join(format!("..{version}/plugin.toml")), version);
+            put(root.join(format!("..{version}/kept.wasm")), "the same");
         }
+        symlink("..1", root.join("..data")).unwrap();
+        symlink("..data/bare.wasm", root.join("bare.wasm")).unwrap();
+        symlink("..data", root.join("kept")).unwrap();
+        let before = scan(root).unwrap();
+        assert_eq!(names(&before), ["bare", "kept"]);
+        symlink("..2", root.join("..new")).unwrap();
+        fs::rename(root.join("..new"), root.join("..data")).unwrap();
+        let after = scan(root).unwrap();
+        for (plugin, content) in [("bare", "2"), ("kept", "the same")] {
+            let plugin = name(plugin);
+            let found = &after.plugins[&plugin];
+            assert!(found.is_other_than(before.plugins.get(&plugin)));
+            let source = found.read(&plugin, 100).unwrap();
+            assert_eq!(source.component, content.as_bytes());
+        }
+    }
+
+    #[test]
+    fn links_in_a_circle_lead_nowhere_and_take_nothing_away() {
+        let dir = tempfile::tempdir().unwrap();
+        for file in ["round", "bare.wasm"] {
+            symlink(file, dir.path().join(file)).unwrap();
+        }
+        symlink(".", dir.path().join("self")).unwrap();
+        let scan = scan(dir.path()).unwrap();
+        assert!(scan.plugins.is_empty());
+        for plugin in ["round", "bare"] {
+            assert!(!scan.is_without(&name(plugin)));
+            let why = scan.doubt(&name(plugin)).unwrap();
+            assert!(why.contains("ymbolic links"), "{why}");
+            assert!(look_at(dir.path(), &name(plugin)).is_err());
+        }
+        assert!(scan.is_without(&name("self")));
+    }
+
+    /// Ten thousand foreign files hid a plugin, which was taken out of force for it.
+    #[test]
+    fn what_was_not_seen_among_too_many_entries_is_not_taken_for_gone() {
+        let dir = tempfile::tempdir().unwrap();
+        for number in 0..20 {
+            put(dir.path().join(format!("{number}.txt")), "");
+        }
+        put(dir.path().join("plugin.wasm"), "");
+        let scan = scan_up_to(dir.path(), 20).unwrap();
+        assert!(scan.is_cut_off && !scan.is_without(&name("gone")));
+        assert!(
+            scan.doubt(&name("gone"))
+                .unwrap()
+                .contains("too many entries")
+        );
+        assert_eq!(scan.ignored.len(), 1);
+        assert!(!scan_up_to(dir.path(), 21).unwrap().is_cut_off);
+        assert!(look_at(dir.path(), &name("plugin")).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_change_of_one_file_of_two_may_be_half_of_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let found = |plugin: &str| look_at(dir.path(), &name(plugin)).unwrap().unwrap();
+        put(dir.path().join("bare.wasm"), "1");
+        assert!(found("bare").is_other_than(None));
+        put(dir.path().join("pair/pair.wasm"), "1");
+        assert!(!found("pair").is_other_than(None));
+        put(dir.path().join("pair/plugin.toml"), "1");
+        assert!(found("pair").is_other_than(None));
+        let (bare, pair) = (found("bare"), found("pair"));
+        put(dir.path().join("bare.wasm"), "22");
+        assert!(found("bare").is_other_than(Some(&bare)));
+        put(dir.path().join("pair/plugin.toml"), "22");
+        assert!(!found("pair").is_other_than(Some(&pair)));
+        put(dir.path().join("pair/pair.wasm"), "22");
+        assert!(found("pair").is_other_than(Some(&pair)));
+        fs::remove_file(dir.path().join("pair/pair.wasm")).unwrap();
+        assert!(!found("pair").is_other_than(Some(&pair)));
     }
 
     #[test]

@@ -115,9 +115,10 @@ pub(crate) fn printable(text: &str, bytes_max: usize) -> String {
     let mut out = String::with_capacity(text.len().min(bytes_max));
     for character in text.chars() {
         let before = out.len();
-        match character.is_control() {
-            true => out.extend(character.escape_default()),
-            false => out.push(character),
+        if character.is_control() {
+            out.extend(character.escape_default());
+        } else {
+            out.push(character);
         }
         if bytes_max < out.len() {
             out.truncate(before);
@@ -129,21 +130,31 @@ pub(crate) fn printable(text: &str, bytes_max: usize) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) use lines::Lines;
+
+#[cfg(test)]
+mod lines {
     use std::fmt::{Debug, Write};
-    use std::sync::Arc;
+    use std::sync::{Arc, Mutex};
 
     use tracing::field::{Field, Visit};
     use tracing::span::{Attributes, Id, Record};
     use tracing::{Event, Metadata, Subscriber};
 
-    use super::*;
+    use super::lock;
 
     /// Takes every event's fields as text.
     #[derive(Clone, Default)]
-    struct Lines(Arc<Mutex<Vec<String>>>);
+    pub(crate) struct Lines(Arc<Mutex<Vec<String>>>);
 
     struct Line(String);
+
+    impl Lines {
+        /// The lines so far.
+        pub(crate) fn taken(&self) -> Vec<String> {
+            lock(&self.0).clone()
+        }
+    }
 
     impl Visit for Line {
         fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
@@ -175,6 +186,11 @@ mod tests {
 
         fn exit(&self, _: &Id) {}
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
 
     fn log() -> GuestLog {
         let limits = Limits {
@@ -226,7 +242,7 @@ mod tests {
             );
             log.line(Level::Error, &"x".repeat(1024 * 1024));
         });
-        let lines = lock(&lines.0).clone();
+        let lines = lines.taken();
         assert_eq!(lines.len(), 2);
         assert!(lines[0].starts_with("INFO plugin "), "{}", lines[0]);
         assert!(lines[0].contains("plugin=\"a\""), "{}", lines[0]);

@@ -1,19 +1,20 @@
-//! The versions that were ever in force, in a folder that only the host writes. A delivery that
-//! was begun with a version is finished with it, whatever has become of the plugins directory.
+//! The versions that were in force, in a folder that only the host writes. A delivery that was
+//! begun with a version is finished with it, whatever has become of the plugins directory.
 //!
 //! ```text
-//! <folder>/<hash>.wasm     the component
+//! <folder>/<hash>.wasm     the component; its time of change is when the version was used last
 //! <folder>/<hash>.toml     its manifest, if it has one
 //! ```
 
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::files;
-use crate::version::ContentHash;
+use crate::hash::ContentHash;
 
-/// Versions that are kept though nothing needs them, the newest ones.
+/// Versions that are kept though nothing needs them, those that were used last. Others are deleted.
 const SPARE_VERSIONS_MAX: usize = 32;
 
 /// A component with its manifest's text, as they were found.
@@ -38,16 +39,17 @@ pub(crate) struct Kept {
 impl Kept {
     pub(crate) fn open(folder: &Path) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
+        files::delete_staged(folder)?;
         Ok(Self {
             folder: folder.to_owned(),
         })
     }
 
-    /// Keeps a version, durably, unless it is there.
+    /// Keeps a version, durably, unless it is there. It is used by that.
     pub(crate) fn save(&self, source: &Source) -> io::Result<()> {
         let hash = source.hash();
         if self.component(hash).exists() {
-            return Ok(());
+            return self.touch(hash);
         }
         if let Some(manifest) = &source.manifest {
             files::write_whole(&self.manifest(hash), &[manifest.as_bytes()])?;
@@ -59,7 +61,7 @@ impl Kept {
     /// A version that was kept, if its files are still what they were.
     pub(crate) fn load(&self, hash: ContentHash) -> Result<Source, String> {
         let read = |path: PathBuf| {
-            files::read_whole(&path, u64::from(u32::MAX)).map_err(|refusal| refusal.to_string())
+            files::read_own(&path, u64::from(u32::MAX)).map_err(|refusal| refusal.to_string())
         };
         let component = read(self.component(hash))?;
         let manifest = match self.manifest(hash) {
@@ -73,23 +75,35 @@ impl Kept {
             manifest,
             component,
         };
-        match source.hash() == hash {
-            true => Ok(source),
-            false => Err(format!("the kept files of {hash:?} were changed")),
+        if source.hash() != hash {
+            return Err(format!("the kept files of {hash:?} were changed"));
+        }
+        self.used(hash);
+        Ok(source)
+    }
+
+    /// Notes that a version was used until now. Failing that, it may be deleted too early, but not
+    /// while it is needed.
+    pub(crate) fn used(&self, hash: ContentHash) {
+        if let Err(error) = self.touch(hash) {
+            tracing::warn!(version = ?hash, %error, "note that a kept version was used");
         }
     }
 
-    /// Forgets the oldest versions beyond those that may be spare and those in `needed`.
-    pub(crate) fn prune(&self, needed: &[ContentHash]) -> io::Result<()> {
-        let needed: Vec<PathBuf> = needed.iter().map(|hash| self.component(*hash)).collect();
-        let mut spare: Vec<(Option<files::ChangedAt>, PathBuf)> = Vec::new();
-        for entry in fs::read_dir(&self.folder)? {
-            let path = entry?.path();
-            if path.extension().is_some_and(|e| e == "wasm") && !needed.contains(&path) {
-                let metadata = fs::metadata(&path).ok();
-                spare.push((metadata.as_ref().map(files::changed_at), path));
-            }
-        }
+    fn touch(&self, hash: ContentHash) -> io::Result<()> {
+        files::touch(&self.component(hash))
+    }
+
+    /// Whether some are to be deleted if nothing needs them.
+    pub(crate) fn has_surplus(&self) -> io::Result<bool> {
+        let spare = self.spare(&HashSet::new())?;
+        Ok(spare.len() > SPARE_VERSIONS_MAX)
+    }
+
+    /// Deletes versions that are not `needed` beyond those that may be spare, those first that were
+    /// used longest ago.
+    pub(crate) fn prune(&self, needed: &HashSet<ContentHash>) -> io::Result<()> {
+        let mut spare = self.spare(needed)?;
         spare.sort();
         let surplus = spare.len().saturating_sub(SPARE_VERSIONS_MAX);
         for (_, path) in spare.into_iter().take(surplus) {
@@ -100,6 +114,20 @@ impl Kept {
             }
         }
         Ok(())
+    }
+
+    /// The components of all versions that are not needed, with the times when they were used.
+    fn spare(&self, needed: &HashSet<ContentHash>) -> io::Result<Vec<((i64, i64), PathBuf)>> {
+        let needed: HashSet<PathBuf> = needed.iter().map(|hash| self.component(*hash)).collect();
+        let mut spare = Vec::new();
+        for entry in fs::read_dir(&self.folder)? {
+            let entry = entry?;
+            let path = entry.path();
+            if path.extension().is_some_and(|e| e == "wasm") && !needed.contains(&path) {
+                spare.push((files::used_at(&entry.metadata()?), path));
+            }
+        }
+        Ok(spare)
     }
 
     fn component(&self, hash: ContentHash) -> PathBuf {
@@ -113,6 +141,8 @@ impl Kept {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, SystemTime};
+
     use super::*;
 
     fn source(text: &str) -> Source {
@@ -142,22 +172,28 @@ mod tests {
     }
 
     #[test]
-    fn what_a_delivery_needs_is_not_forgotten() {
+    fn what_is_needed_stays_and_of_the_rest_what_was_used_last() {
         let dir = tempfile::tempdir().unwrap();
         let kept = Kept::open(dir.path()).unwrap();
         let sources: Vec<Source> = (0..SPARE_VERSIONS_MAX + 5)
             .map(|number| source(&number.to_string()))
             .collect();
-        for source in &sources {
+        for (number, source) in sources.iter().enumerate() {
             kept.save(source).unwrap();
+            // The oldest first, whatever the clock of the file system resolves.
+            let used = SystemTime::UNIX_EPOCH + Duration::from_secs(number as u64);
+            let file = fs::File::options()
+                .write(true)
+                .open(kept.component(source.hash()));
+            file.unwrap().set_modified(used).unwrap();
         }
-        let needed: Vec<_> = sources.iter().take(3).map(Source::hash).collect();
+        assert!(kept.has_surplus().unwrap());
+        let needed: HashSet<_> = sources.iter().take(3).map(Source::hash).collect();
+        kept.used(sources[3].hash());
         kept.prune(&needed).unwrap();
-        let left = sources
-            .iter()
-            .filter(|s| kept.load(s.hash()).is_ok())
-            .count();
-        assert_eq!(left, SPARE_VERSIONS_MAX + needed.len());
-        assert!(needed.iter().all(|hash| kept.load(*hash).is_ok()));
+        let gone: Vec<usize> = (0..sources.len())
+            .filter(|number| !kept.component(sources[*number].hash()).exists())
+            .collect();
+        assert_eq!(gone, [4, 5], "{} are spare", SPARE_VERSIONS_MAX);
     }
 }

@@ -2,9 +2,9 @@
 //! between their code and the rest of the process. The only crate that names wasmtime.
 //!
 //! A version goes `watcher` -> `directory` -> `loader` (`admission`, `code_cache` with `compiler`,
-//! `version`, `kept`) -> `plugins`, where it is in force. Whoever works with it makes an
-//! [`Instance`] and hands it batches. What it may use is in `limits`; what it is offered is in
-//! `state` and `sealed`.
+//! `version`, `kept`, `in_force`) -> `registry`, where it is in force. Whoever works with it asks
+//! [`Plugins`] for it, makes an [`Instance`] and hands it batches. What it may use is in `limits`;
+//! what it is offered is in `state` and `sealed`, and what it is denied in `denied`.
 //!
 //! Calls into guests block. They are for threads that may be blocked, never for a task of the
 //! runtime.
@@ -16,10 +16,14 @@ mod code_cache;
 mod compile_worker;
 mod compiler;
 mod counters;
+mod denied;
 mod directory;
 mod fault;
 mod files;
 mod guest_log;
+mod hash;
+mod imports;
+mod in_force;
 mod instance;
 mod kept;
 mod limits;
@@ -27,9 +31,11 @@ mod loaded;
 mod loader;
 mod manifest;
 mod name;
+mod options;
 mod outputs;
 mod plugins;
 mod refusal;
+mod registry;
 mod runtime;
 mod sealed;
 mod slab;
@@ -40,12 +46,15 @@ mod watcher;
 pub use compile_worker::compile_worker;
 pub use counters::{BATCH_TIME_BUCKETS_US, Count, Counters};
 pub use fault::Fault;
+pub use hash::ContentHash;
 pub use instance::Instance;
 pub use limits::Limits;
 pub use manifest::Manifest;
 pub use name::PluginName;
+pub use options::{OpenError, Options};
 pub use outputs::{Output, Outputs, Status};
-pub use plugins::{OpenError, Options, Plugin, Plugins, Refused};
+pub use plugins::{Absence, Plugins};
+pub use registry::{Ignored, Plugin, Refused};
 pub use slab::Slab;
 pub use state::Moment;
-pub use version::{ContentHash, Facts, Version};
+pub use version::{Facts, Version};

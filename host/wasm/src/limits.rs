@@ -82,8 +82,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            component_bytes_max: 8 * 1024 * 1024,
-            compile_seconds_max: 10,
+            component_bytes_max: 32 * 1024 * 1024,
+            compile_seconds_max: 30,
             compile_bytes_max: 2 * 1024 * 1024 * 1024,
             memory_bytes_max: 64 * 1024 * 1024,
             batch_time_max: Duration::from_secs(1),

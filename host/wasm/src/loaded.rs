@@ -4,7 +4,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
-use crate::version::{ContentHash, Version};
+use crate::hash::ContentHash;
+use crate::version::Version;
 
 /// What came of loading a version, once it is known.
 type Loading = OnceLock<Result<Arc<Version>, String>>;
@@ -20,7 +21,7 @@ pub(crate) struct Loaded {
 impl Loaded {
     /// Remembers a version for as long as somebody holds it.
     pub(crate) fn note(&self, version: &Arc<Version>) {
-        let mut held = self.held();
+        let mut held = self.lock_held();
         held.retain(|_, version| version.strong_count() > 0);
         held.insert(version.hash(), Arc::downgrade(version));
     }
@@ -53,11 +54,20 @@ impl Loaded {
         loaded
     }
 
-    fn find(&self, hash: ContentHash) -> Option<Arc<Version>> {
-        self.held().get(&hash).and_then(Weak::upgrade)
+    /// The versions that somebody holds.
+    pub(crate) fn held(&self) -> Vec<ContentHash> {
+        let held = self.lock_held();
+        let held = held
+            .iter()
+            .filter(|(_, version)| version.strong_count() > 0);
+        held.map(|(hash, _)| *hash).collect()
     }
 
-    fn held(&self) -> MutexGuard<'_, HashMap<ContentHash, Weak<Version>>> {
+    fn find(&self, hash: ContentHash) -> Option<Arc<Version>> {
+        self.lock_held().get(&hash).and_then(Weak::upgrade)
+    }
+
+    fn lock_held(&self) -> MutexGuard<'_, HashMap<ContentHash, Weak<Version>>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -6,26 +6,35 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use types::Timestamp;
+use wasmtime::component::Component;
 
 use crate::admission;
 use crate::code_cache::CodeCache;
 use crate::compiler::Compiler;
 use crate::fault::Fault;
+use crate::hash::ContentHash;
+use crate::in_force::{InForce, Noted};
 use crate::instance::Instance;
 use crate::kept::{Kept, Source};
 use crate::limits::Limits;
 use crate::manifest::Manifest;
 use crate::name::PluginName;
-use crate::plugins::{OpenError, Options};
+use crate::options::{OpenError, Options};
 use crate::refusal::Refusal;
 use crate::runtime::Runtime;
 use crate::state::Moment;
-use crate::version::{ContentHash, Facts, Version, World};
+use crate::version::{Facts, Version, World};
+
+const MEBIBYTE: u64 = 1024 * 1024;
+/// Bytes of a page of a component's memory.
+const PAGE_BYTES: u64 = 64 * 1024;
+const PAGES_PER_MIB: u64 = MEBIBYTE / PAGE_BYTES;
 
 /// What loading needs.
 pub(crate) struct Loader {
     pub(crate) runtime: Arc<Runtime>,
     pub(crate) kept: Kept,
+    pub(crate) in_force: InForce,
     pub(crate) code: CodeCache,
     pub(crate) compiler: Compiler,
     pub(crate) limits: Limits,
@@ -41,11 +50,14 @@ impl Loader {
         let runtime = Runtime::new();
         let runtime = runtime.map_err(|e| failed("start the runtime of plugins", &e))?;
         let kept = Kept::open(&options.keep.join("versions"));
-        let code = CodeCache::open(&options.keep.join("compiled"), options.cache_key);
+        let in_force = InForce::open(&options.keep.join("in-force"));
+        let compiled = options.keep.join("compiled");
+        let code = CodeCache::open(&compiled, options.cache_key, &runtime.engine);
         let compiler = Compiler::new(options.compiler.clone(), options.limits);
         Ok(Self {
             runtime: Arc::new(runtime),
             kept: kept.map_err(|e| failed("keep versions of plugins", &e))?,
+            in_force: in_force.map_err(|e| failed("keep which versions are in force", &e))?,
             code: code.map_err(|e| failed("keep compiled plugins", &e))?,
             compiler: compiler.map_err(|e| failed("prepare to compile plugins", &e))?,
             limits: options.limits,
@@ -70,6 +82,35 @@ impl Loader {
             .save(source)
             .map_err(|error| Refusal::ForNow(format!("keep it: {error}")))?;
         Ok(version.with_description(described))
+    }
+
+    /// Makes the version of a plugin again that was in force last, as [`Loader::load`] made it;
+    /// `None` if there was none.
+    ///
+    /// # Errors
+    /// Why it cannot be in force again.
+    pub(crate) fn load_last(
+        &self,
+        name: &PluginName,
+        now: Timestamp,
+    ) -> Option<Result<Version, Refusal>> {
+        let Noted { version, .. } = self.in_force.of(name)?;
+        let source = self.kept.load(version).map_err(Refusal::ForNow);
+        Some(source.and_then(|source| self.load(name, &source, now)))
+    }
+
+    /// Notes durably that a version comes into force, before anybody is told.
+    ///
+    /// # Errors
+    /// When that cannot be kept: it may pass.
+    pub(crate) fn note(&self, version: &Version) -> Result<(), Refusal> {
+        let facts = version.facts();
+        let noted = Noted {
+            version: facts.hash,
+            component: facts.component_hash,
+        };
+        let kept = self.in_force.note(version.name(), noted);
+        kept.map_err(|error| Refusal::ForNow(format!("keep that it is in force: {error}")))
     }
 
     /// Makes a version again that was kept. What it does now is the delivery's that it was begun
@@ -104,22 +145,37 @@ impl Loader {
         let (component, from_cache) = code.map_err(|refusal| refusal.at("compile"))?;
         let facts = Facts {
             hash: source.hash(),
+            component_hash: ContentHash::of_component(&source.component),
             component_bytes: source.component.len(),
             loaded_at: now,
             compile_time: started.elapsed(),
             from_cache,
             described: None,
         };
-        if component
-            .resources_required()
-            .is_some_and(|r| r.num_memories > 1)
-        {
-            let why = "it has more than one memory";
-            return Err(Refusal::ForGood(why.to_owned()));
-        }
+        check_memory(&component, &manifest)?;
         let world = World::link(&self.runtime, &component)?;
         let runtime = Arc::clone(&self.runtime);
         Ok(Version::new(manifest, world, runtime, facts))
+    }
+}
+
+fn check_memory(component: &Component, manifest: &Manifest) -> Result<(), String> {
+    let Some(needed) = component.resources_required() else {
+        // It takes its modules from elsewhere, which no world has.
+        return Err("its modules are not its own".to_owned());
+    };
+    if needed.num_memories > 1 {
+        return Err("it has more than one memory".to_owned());
+    }
+    let most = manifest.limits.memory_bytes_max as u64;
+    match needed.max_initial_memory_size {
+        Some(pages) if pages.saturating_mul(PAGE_BYTES) > most => {
+            let (first, most) = (pages.div_ceil(PAGES_PER_MIB), most / MEBIBYTE);
+            Err(format!(
+                "it begins with {first} MiB of memory, more than {most} (memory_mib = {most})"
+            ))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -81,21 +81,21 @@ impl Asked {
     fn within(&self, mut limits: Limits) -> Result<Limits, Invalid> {
         if let Some(mebibytes) = self.memory_mib {
             let bytes = mebibytes.saturating_mul(MEBIBYTE);
-            if bytes == 0 || limits.memory_bytes_max < bytes {
+            if bytes == 0 || bytes > limits.memory_bytes_max {
                 let most = limits.memory_bytes_max / MEBIBYTE;
                 return Err(Invalid(format!(
                     "plugin.toml: limits.memory_mib is {mebibytes}, not 1 to {most}, which the \
-                     operator allows"
+                     operator allows (memory_mib = {most})"
                 )));
             }
             limits.memory_bytes_max = bytes;
         }
         if let Some(millis) = self.batch_ms {
             let most = limits.batch_time_max.as_millis();
-            if millis == 0 || most < u128::from(millis) {
+            if millis == 0 || u128::from(millis) > most {
                 return Err(Invalid(format!(
                     "plugin.toml: limits.batch_ms is {millis}, not 1 to {most}, which the \
-                     operator allows"
+                     operator allows (batch_ms = {most})"
                 )));
             }
             limits.batch_time_max = Duration::from_millis(millis);

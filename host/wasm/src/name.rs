@@ -4,6 +4,8 @@ use std::fmt;
 
 use types::Invalid;
 
+use crate::guest_log::printable;
+
 /// Characters of a plugin's name. A transform names its plugin as the function of a Lambda ARN,
 /// which has as many (Lambda, CreateFunction, FunctionName).
 pub const NAME_CHARS_MAX: usize = 64;
@@ -13,17 +15,23 @@ pub const NAME_CHARS_MAX: usize = 64;
 pub struct PluginName(String);
 
 impl PluginName {
-    /// 1 to 64 characters of `[a-z0-9-]`: no two names look alike, and none is a path.
+    /// 1 to 64 letters, digits, `-` and `_`, as Lambda names functions: none is a path. None begins
+    /// with a `-`, as a command would take that for an option.
+    ///
+    /// # Errors
+    /// A sentence that says which of these rules is not kept.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
-        let fits = (1..=NAME_CHARS_MAX).contains(&text.len());
-        let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-        match fits && text.bytes().all(allowed) {
-            true => Ok(Self(text.to_owned())),
-            false => Err(Invalid(format!(
-                "plugin name '{}' is not 1 to {NAME_CHARS_MAX} characters of a-z, 0-9 and '-'",
-                text.escape_default()
-            ))),
-        }
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+        let fits = (1..=NAME_CHARS_MAX).contains(&text.len()) && text.bytes().all(allowed);
+        let rule = if text.starts_with('-') {
+            "a plugin's name does not begin with '-'".to_owned()
+        } else if fits {
+            return Ok(Self(text.to_owned()));
+        } else {
+            format!("a plugin's name is 1 to {NAME_CHARS_MAX} letters, digits, '-' and '_'")
+        };
+        let shown = printable(text, NAME_CHARS_MAX);
+        Err(Invalid(format!("{rule}, and '{shown}' is none")))
     }
 
     /// The name as text.
@@ -43,22 +51,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_lower_case_and_no_path() {
-        for good in ["a", "parse-access-log", "v2", &"x".repeat(64)] {
+    fn a_name_is_one_that_lambda_takes_and_no_path() {
+        for good in [
+            "a",
+            "parse-access-log",
+            "v2",
+            "Parse_Log",
+            "_",
+            &"x".repeat(64),
+        ] {
             assert_eq!(PluginName::parse(good).unwrap().as_str(), good);
         }
-        for bad in [
-            "",
-            "A",
-            "a_b",
-            "a/b",
-            "..",
-            "a.b",
-            "é",
-            "a\n",
-            &"x".repeat(65),
-        ] {
-            assert!(PluginName::parse(bad).is_err(), "{bad}");
+        for bad in ["", "a b", "a/b", "..", "a.b", "é", "a\n", &"x".repeat(65)] {
+            let Invalid(why) = PluginName::parse(bad).unwrap_err();
+            assert!(
+                why.contains("1 to 64 letters, digits, '-' and '_'"),
+                "{why}"
+            );
+            assert!(!why.contains('\n'), "{why}");
         }
+        let Invalid(why) = PluginName::parse("-v").unwrap_err();
+        assert_eq!(
+            why,
+            "a plugin's name does not begin with '-', and '-v' is none"
+        );
     }
 }

@@ -1,89 +1,21 @@
-//! The plugins in force: which version each plugin has, and why a version was refused.
+//! All plugins of a server: what the rest of the program asks of this crate.
 
-use std::collections::BTreeMap;
+use std::collections::HashSet;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use tokio::sync::watch;
-use types::{Clock, Timestamp};
+use types::Clock;
 
-use crate::limits::Limits;
+use crate::hash::ContentHash;
 use crate::loaded::Loaded;
 use crate::loader::Loader;
 use crate::name::PluginName;
-use crate::refusal::Refusal;
-use crate::version::{ContentHash, Version};
+use crate::options::{OpenError, Options};
+use crate::registry::{Ignored, Plugin, Registry};
+use crate::version::Version;
 use crate::watcher::Watcher;
-
-/// What follows the reason of a refusal that may pass.
-const TRIED_AGAIN: &str = "; it will be tried again";
-
-/// Where plugins come from, and what they may use.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// The directory that operators put plugins into; `None`: there are none.
-    pub directory: Option<PathBuf>,
-    /// A directory of the host's own: versions that were in force, and compiled code.
-    pub keep: PathBuf,
-    /// What every plugin may use.
-    pub limits: Limits,
-    /// What compiled code on disk is signed with.
-    pub cache_key: [u8; 32],
-    /// The program that compiles, started as `millrace compile-worker` is: it calls
-    /// [`crate::compile_worker`], and must be of the same build as this process. `None`: components
-    /// are compiled in this process, whatever time and memory that takes.
-    pub compiler: Option<PathBuf>,
-}
-
-/// Why plugins cannot be had at all.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OpenError(pub(crate) String);
-
-impl fmt::Display for OpenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for OpenError {}
-
-/// A version that is not in force, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused {
-    /// What was wrong with it, and whether it will be tried again as it is.
-    pub why: String,
-    /// When it was refused for this first.
-    pub at: Timestamp,
-}
-
-/// One plugin as it is at the moment.
-#[derive(Clone, Debug)]
-pub struct Plugin {
-    /// What it is called.
-    pub name: PluginName,
-    /// The version in force.
-    pub version: Option<Arc<Version>>,
-    /// The version that was put there last, if it could not be taken.
-    pub refused: Option<Refused>,
-    /// How often a version took the place of another since the start.
-    pub swaps: u64,
-}
-
-#[derive(Default)]
-struct Entry {
-    version: Option<Arc<Version>>,
-    refused: Option<Refused>,
-    swaps: u64,
-}
-
-/// What the watcher's thread and everybody else share.
-pub(crate) struct Registry {
-    entries: RwLock<BTreeMap<PluginName, Entry>>,
-    /// How often anything changed.
-    changes: watch::Sender<u64>,
-    clock: Arc<dyn Clock>,
-}
 
 /// All plugins of a server. Dropping it ends the watching.
 pub struct Plugins {
@@ -92,16 +24,46 @@ pub struct Plugins {
     loaded: Loaded,
     directory: Option<PathBuf>,
     watcher: Mutex<Option<Watcher>>,
+    /// Whether all that lay in the directory at the start was tried.
+    started: Arc<watch::Sender<bool>>,
+}
+
+/// Why a plugin has no version in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Absence {
+    /// Nothing of its name lies in the plugins directory.
+    NotThere,
+    /// It was found and is being loaded.
+    Loading,
+    /// What lies there was refused, for this reason.
+    Refused(String),
+}
+
+impl fmt::Display for Absence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotThere => f.write_str("is not there"),
+            Self::Loading => f.write_str("is being loaded"),
+            Self::Refused(why) => write!(f, "was refused: {why}"),
+        }
+    }
 }
 
 impl Plugins {
-    /// [`Plugins::prepare`] and [`Plugins::watch`], for who has no reason to stop between them.
+    /// [`Plugins::prepare`] and [`Plugins::watch`]; blocks until all that lies in the directory was
+    /// tried.
     ///
     /// # Errors
     /// Those of either.
     pub fn open(options: Options, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let plugins = Self::prepare(options, clock)?;
-        plugins.watch()?;
+        let (tried, all_tried) = mpsc::sync_channel(1);
+        plugins.watch_and(move || {
+            // The one who asks waits below.
+            let _ = tried.send(());
+        })?;
+        let ended = |_| OpenError("the thread that watches plugins ended".to_owned());
+        all_tried.recv().map_err(ended)?;
         Ok(plugins)
     }
 
@@ -116,32 +78,60 @@ impl Plugins {
             loaded: Loaded::default(),
             directory: options.directory,
             watcher: Mutex::default(),
+            started: Arc::new(watch::channel(false).0),
         })
     }
 
-    /// Takes every plugin that lies complete in the directory, and watches it from then on. Blocks
-    /// for as long as compiling takes, or until [`Plugins::stop_compiling`] is called meanwhile.
-    /// Called once.
+    /// Looks at what lies in the directory, begins to load it, and watches the directory from then
+    /// on. Blocks for that one look and not for compiling: see [`Plugins::started`]. Called once.
     ///
     /// # Errors
     /// When the directory cannot be read. A plugin that is refused is no error: see
     /// [`Plugins::list`].
     pub fn watch(&self) -> Result<(), OpenError> {
+        self.watch_and(|| {})
+    }
+
+    fn watch_and(&self, then: impl FnOnce() + Send + 'static) -> Result<(), OpenError> {
+        let started = Arc::clone(&self.started);
+        let tried = move || {
+            started.send_replace(true);
+            then();
+        };
         let Some(directory) = self.directory.clone() else {
+            tried();
             return Ok(());
         };
         let (registry, loader) = (Arc::clone(&self.registry), Arc::clone(&self.loader));
-        let watcher = Watcher::start(directory, registry, loader)
+        let watcher = Watcher::start(directory, registry, loader, tried)
             .map_err(|why| OpenError(format!("watch the plugins directory: {why}")))?;
         *self.watcher.lock().unwrap_or_else(PoisonError::into_inner) = Some(watcher);
         Ok(())
     }
 
+    /// Turns true once all that lay in the directory at the start is in force or refused. Until
+    /// then, what is not is being loaded.
+    pub fn started(&self) -> watch::Receiver<bool> {
+        self.started.subscribe()
+    }
+
     /// The version of a plugin that is in force.
     pub fn current(&self, name: &PluginName) -> Option<Arc<Version>> {
-        let version = self.registry.read(name, |entry| entry.version.clone())??;
+        let version = self.registry.current(name)?;
         self.loaded.note(&version);
         Some(version)
+    }
+
+    /// Why a plugin has no version in force, if it has none.
+    pub fn absence(&self, name: &PluginName) -> Option<Absence> {
+        let Some(plugin) = self.registry.find(name) else {
+            return Some(Absence::NotThere);
+        };
+        match (plugin.version, plugin.refused) {
+            (Some(_), _) => None,
+            (None, Some(refused)) => Some(Absence::Refused(refused.why)),
+            (None, None) => Some(Absence::Loading),
+        }
     }
 
     /// A version that is or was in force, to finish what was begun with it. Blocks when it has to
@@ -165,22 +155,56 @@ impl Plugins {
 
     /// All plugins, in order of their names.
     pub fn list(&self) -> Vec<Plugin> {
-        let entries = self.registry.lock_read();
-        entries
-            .iter()
-            .map(|(name, entry)| entry.plugin(name))
-            .collect()
+        self.registry.list()
     }
 
     /// One plugin.
     pub fn find(&self, name: &PluginName) -> Option<Plugin> {
-        self.registry.read(name, |entry| entry.plugin(name))
+        self.registry.find(name)
     }
 
-    /// Forgets old versions, but none of `needed`. Blocks.
-    pub fn prune(&self, needed: &[ContentHash]) {
-        if let Err(error) = self.loader.kept.prune(needed) {
-            tracing::warn!(%error, "forget old versions of plugins");
+    /// What lies in the plugins directory, looks like a plugin and cannot be one.
+    pub fn ignored(&self) -> Vec<Ignored> {
+        self.registry.ignored()
+    }
+
+    /// The plugins that nothing can go through because what lies there was refused and no version
+    /// was in force before: the server works in a poorer way than its operator wants.
+    pub fn without_version(&self) -> Vec<PluginName> {
+        let all = self.registry.list().into_iter();
+        let refused = all.filter(|plugin| plugin.version.is_none() && plugin.refused.is_some());
+        refused.map(|plugin| plugin.name).collect()
+    }
+
+    /// Whether [`Plugins::prune`] may have something to do. Blocks.
+    pub fn has_surplus(&self) -> bool {
+        let surplus = || Ok(self.loader.kept.has_surplus()? || self.loader.code.has_surplus()?);
+        surplus().unwrap_or_else(|error: std::io::Error| {
+            tracing::warn!(%error, "look for old versions of plugins");
+            false
+        })
+    }
+
+    /// Deletes versions and code that were not used for long, but nothing that is or was last in
+    /// force, is held by somebody, or is among `pinned`: what deliveries were begun with. Blocks.
+    pub fn prune(&self, pinned: &[ContentHash]) {
+        let mut versions: HashSet<ContentHash> = pinned.iter().copied().collect();
+        let mut components = HashSet::new();
+        // Before those in force: one that comes into force meanwhile was noted before.
+        versions.extend(self.loaded.held());
+        for version in self.registry.list().into_iter().filter_map(|it| it.version) {
+            versions.insert(version.hash());
+            components.insert(version.facts().component_hash);
+        }
+        for noted in self.loader.in_force.all().into_values() {
+            versions.insert(noted.version);
+            components.insert(noted.component);
+        }
+        if let Err(error) = self.loader.kept.prune(&versions) {
+            tracing::warn!(%error, "delete old versions of plugins");
+        }
+        if let Err(error) = self.loader.code.prune(&components) {
+            tracing::warn!(%error, "delete old compiled code");
         }
     }
 
@@ -207,118 +231,5 @@ impl Plugins {
 impl Drop for Plugins {
     fn drop(&mut self) {
         self.close();
-    }
-}
-
-impl Entry {
-    fn plugin(&self, name: &PluginName) -> Plugin {
-        Plugin {
-            name: name.clone(),
-            version: self.version.clone(),
-            refused: self.refused.clone(),
-            swaps: self.swaps,
-        }
-    }
-}
-
-impl Registry {
-    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self {
-            entries: RwLock::default(),
-            changes: watch::channel(0).0,
-            clock,
-        }
-    }
-
-    pub(crate) fn now(&self) -> Timestamp {
-        self.clock.now()
-    }
-
-    /// A number that changes whenever anything does.
-    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
-        self.changes.subscribe()
-    }
-
-    /// The version of a plugin that is in force.
-    pub(crate) fn hash(&self, name: &PluginName) -> Option<ContentHash> {
-        self.read(name, |entry| {
-            entry.version.as_ref().map(|version| version.hash())
-        })?
-    }
-
-    /// Puts a version in force, in the place of the one before.
-    pub(crate) fn take(&self, version: Version) {
-        let facts = version.facts().clone();
-        let name = version.name().clone();
-        self.change(&name, |entry| {
-            entry.refused = None;
-            entry.swaps += u64::from(entry.version.is_some());
-            entry.version = Some(Arc::new(version));
-        });
-        tracing::info!(
-            plugin = %name,
-            version = ?facts.hash,
-            from_cache = facts.from_cache,
-            compile_ms = facts.compile_time.as_millis(),
-            "a version of a plugin is in force"
-        );
-    }
-
-    /// Notes why a version was not taken. The one before goes on.
-    pub(crate) fn refuse(&self, name: &PluginName, refusal: &Refusal) {
-        let mut why = refusal.to_string();
-        if refusal.is_for_now() {
-            why.push_str(TRIED_AGAIN);
-            if self.refused(name).is_some_and(|refused| refused.why == why) {
-                // It was tried again, to no avail. That was told.
-                return;
-            }
-        }
-        tracing::warn!(plugin = %name, why, "a version of a plugin was refused");
-        let at = self.now();
-        self.change(name, |entry| entry.refused = Some(Refused { why, at }));
-    }
-
-    /// Why the version of a plugin that was put there last is not in force.
-    pub(crate) fn refused(&self, name: &PluginName) -> Option<Refused> {
-        self.read(name, |entry| entry.refused.clone())?
-    }
-
-    /// Forgets that a version was refused: the one in force lies there again.
-    pub(crate) fn forgive(&self, name: &PluginName) {
-        if self.read(name, |entry| entry.refused.is_some()) == Some(true) {
-            self.change(name, |entry| entry.refused = None);
-        }
-    }
-
-    /// Takes a plugin out of force. What is under way with it is finished.
-    pub(crate) fn remove(&self, name: &PluginName) {
-        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
-        if entries.remove(name).is_some() {
-            drop(entries);
-            tracing::info!(plugin = %name, "a plugin was taken away");
-            self.changes.send_modify(|changes| *changes += 1);
-        }
-    }
-
-    /// The names of all plugins.
-    pub(crate) fn names(&self) -> Vec<PluginName> {
-        self.lock_read().keys().cloned().collect()
-    }
-
-    fn read<T>(&self, name: &PluginName, look: impl FnOnce(&Entry) -> T) -> Option<T> {
-        self.lock_read().get(name).map(look)
-    }
-
-    fn change(&self, name: &PluginName, change: impl FnOnce(&mut Entry)) {
-        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
-        change(entries.entry(name.clone()).or_default());
-        drop(entries);
-        self.changes.send_modify(|changes| *changes += 1);
-    }
-
-    fn lock_read(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<PluginName, Entry>> {
-        // Each change under the lock leaves the map whole.
-        self.entries.read().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -22,7 +22,7 @@ use wasmtime_wasi::random::{WasiRandom, WasiRandomView};
 use wasmtime_wasi::{WasiCtx, WasiView};
 
 use crate::bindings::context::Level;
-use crate::guest_log::GuestLog;
+use crate::guest_log::{GuestLog, printable};
 use crate::limits::{RANDOM_BYTES_MAX, REASON_BYTES_MAX};
 use crate::state::{Moment, State, too_many_calls};
 
@@ -64,11 +64,10 @@ pub(crate) fn context(
     writes_max: u32,
 ) -> WasiCtx {
     last_words.begin_batch(writes_max);
-    let printed = |level, last_words: Option<&LastWords>| Printed {
-        level,
-        log: Arc::clone(log),
-        shared: last_words.cloned().unwrap_or_default(),
-        writes_max,
+    let printed = |level, last_words: Option<&LastWords>| {
+        let shared = last_words.cloned().unwrap_or_default();
+        shared.lock().log = Some((level, Arc::clone(log)));
+        Printed { shared, writes_max }
     };
     let random = |stream: u64| StdRng::seed_from_u64(moment.seed.wrapping_add(stream));
     let stdout = printed(Level::Info, None);
@@ -127,6 +126,8 @@ pub(crate) struct LastWords(Arc<Mutex<Words>>);
 
 #[derive(Default)]
 struct Words {
+    /// Where lines go.
+    log: Option<(Level, Arc<GuestLog>)>,
     line: Vec<u8>,
     last: String,
     writes_left: u32,
@@ -135,14 +136,17 @@ struct Words {
 impl LastWords {
     pub(crate) fn text(&self) -> String {
         let words = self.lock();
-        match words.line.is_empty() {
-            true => words.last.clone(),
-            false => String::from_utf8_lossy(&words.line).into_owned(),
+        if words.line.is_empty() {
+            words.last.clone()
+        } else {
+            String::from_utf8_lossy(&words.line).into_owned()
         }
     }
 
     pub(crate) fn begin_batch(&self, writes_max: u32) {
-        self.lock().writes_left = writes_max;
+        let mut words = self.lock();
+        words.end_line();
+        words.writes_left = writes_max;
     }
 
     fn lock(&self) -> MutexGuard<'_, Words> {
@@ -151,11 +155,33 @@ impl LastWords {
     }
 }
 
+impl Words {
+    /// What was printed since the last line is one, whether or not its end was printed.
+    fn end_line(&mut self) {
+        if self.line.is_empty() {
+            return;
+        }
+        let line = std::mem::take(&mut self.line);
+        let line = String::from_utf8_lossy(&line);
+        if let Some((level, log)) = &self.log {
+            log.line(*level, &line);
+        }
+        if !line.trim().is_empty() && !line.starts_with("note: ") {
+            self.last = printable(&line, REASON_BYTES_MAX);
+        }
+    }
+}
+
+impl Drop for Words {
+    /// The instance is gone: nothing ends the line any more.
+    fn drop(&mut self) {
+        self.end_line();
+    }
+}
+
 /// A standard output whose lines go to the log.
 #[derive(Clone)]
 struct Printed {
-    level: Level,
-    log: Arc<GuestLog>,
     shared: LastWords,
     writes_max: u32,
 }
@@ -167,16 +193,13 @@ impl Printed {
         words.writes_left =
             left.ok_or_else(|| StreamError::Trap(too_many_calls(self.writes_max)))?;
         for byte in bytes {
-            if *byte != b'\n' {
-                words.line.push(*byte);
+            if *byte == b'\n' {
+                words.end_line();
+                continue;
             }
-            if *byte == b'\n' || LINE_BYTES_MAX <= words.line.len() {
-                let line = std::mem::take(&mut words.line);
-                let line = String::from_utf8_lossy(&line);
-                self.log.line(self.level, &line);
-                if !line.trim().is_empty() && !line.starts_with("note: ") {
-                    words.last = crate::guest_log::printable(&line, REASON_BYTES_MAX);
-                }
+            words.line.push(*byte);
+            if words.line.len() >= LINE_BYTES_MAX {
+                words.end_line();
             }
         }
         Ok(())
@@ -216,5 +239,45 @@ impl OutputStream for Printed {
 
     fn check_write(&mut self) -> StreamResult<usize> {
         Ok(PRINT_BYTES_MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::guest_log::Lines;
+    use crate::limits::Limits;
+    use crate::name::PluginName;
+
+    /// What `eprint!` wrote without an end of line was in no log.
+    #[test]
+    fn what_is_printed_without_an_end_of_line_is_a_line_when_the_batch_ends() {
+        let lines = Lines::default();
+        tracing::subscriber::with_default(lines.clone(), || {
+            let name = PluginName::parse("a").unwrap();
+            let log = Arc::new(GuestLog::new(name, &Limits::default()));
+            let words = LastWords::default();
+            words.lock().log = Some((Level::Warn, log));
+            words.begin_batch(100);
+            let printed = Printed {
+                shared: words.clone(),
+                writes_max: 100,
+            };
+            for text in ["one\n", "t", "wo\n\n", "three"] {
+                printed.print(text.as_bytes()).unwrap();
+            }
+            assert_eq!(words.text(), "three");
+            words.begin_batch(100);
+            printed.print(b"four").unwrap();
+        });
+        let lines = lines.taken();
+        let said: Vec<&str> = lines
+            .iter()
+            .filter_map(|line| line.split("message=").nth(1))
+            .collect();
+        assert_eq!(said.len(), 4, "{lines:?}");
+        for (said, wanted) in said.iter().zip(["one", "two", "three", "four"]) {
+            assert!(said.starts_with(wanted), "{said}");
+        }
     }
 }

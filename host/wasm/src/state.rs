@@ -69,7 +69,7 @@ impl State {
         self.last_words.text()
     }
 
-    fn host_call(&mut self) -> wasmtime::Result<()> {
+    pub(crate) fn host_call(&mut self) -> wasmtime::Result<()> {
         match self.host_calls_left.checked_sub(1) {
             Some(left) => {
                 self.host_calls_left = left;

@@ -4,57 +4,19 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
 use types::Timestamp;
 use wasmtime::component::{Component, InstancePre};
 
 use crate::bindings::transformer::TransformerPre;
 use crate::bindings::transformer_simple::TransformerSimplePre;
 use crate::counters::Counters;
+use crate::denied;
 use crate::guest_log::GuestLog;
+use crate::hash::ContentHash;
 use crate::manifest::Manifest;
 use crate::name::PluginName;
 use crate::runtime::Runtime;
 use crate::state::State;
-
-/// Hexadecimal digits that tell versions apart for a person.
-const SHORT_DIGITS: usize = 12;
-
-/// SHA-256 of a plugin's manifest and component: what tells versions apart.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ContentHash(pub [u8; 32]);
-
-impl ContentHash {
-    /// The hash of a component with its manifest's text, or without a manifest.
-    pub fn of(manifest: Option<&str>, component: &[u8]) -> Self {
-        let mut hasher = Sha256::new();
-        let manifest = manifest.unwrap_or_default();
-        let length = u64::try_from(manifest.len()).unwrap_or(u64::MAX);
-        hasher.update(length.to_be_bytes());
-        hasher.update(manifest);
-        hasher.update(component);
-        Self(hasher.finalize().into())
-    }
-
-    /// The first 12 digits.
-    pub fn short(&self) -> String {
-        let mut text = self.to_string();
-        text.truncate(SHORT_DIGITS);
-        text
-    }
-}
-
-impl fmt::Display for ContentHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for ContentHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.short())
-    }
-}
 
 /// What a version exports, linked and checked.
 pub(crate) enum World {
@@ -67,7 +29,8 @@ pub(crate) enum World {
 impl World {
     /// Links a component and finds out which world it is of.
     pub(crate) fn link(runtime: &Runtime, component: &Component) -> Result<Self, String> {
-        let linked = runtime.linker.instantiate_pre(component);
+        let linker = denied::linker(runtime, component);
+        let linked = linker.and_then(|linker| linker.instantiate_pre(component));
         let linked: InstancePre<State> = linked.map_err(|error| format!("{error:#}"))?;
         match TransformerPre::new(linked.clone()) {
             Ok(pre) => Ok(Self::Slabs(pre)),
@@ -95,6 +58,8 @@ impl World {
 pub struct Facts {
     /// Tells it apart.
     pub hash: ContentHash,
+    /// Tells its component apart, whatever its manifest says.
+    pub component_hash: ContentHash,
     /// Bytes of its component.
     pub component_bytes: usize,
     /// When it was loaded.

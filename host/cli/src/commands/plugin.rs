@@ -8,7 +8,7 @@ use clap::Subcommand;
 
 use crate::failure::Failure;
 
-pub(crate) use shapes::{Plugin, Plugins};
+pub(crate) use shapes::{Ignored, Plugin, Plugins};
 
 #[derive(Subcommand)]
 pub(crate) enum PluginCommand {

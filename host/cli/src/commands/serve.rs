@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use server::{Config, StartError};
+use server::Config;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use types::SystemClock;
@@ -65,21 +65,11 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
         // What is being read anew after a crash is cut off as by another: nothing depends on it.
         () = signals.stop() => return Ok(()),
     };
-    let started = server::start_unless(signals.stop(), config, engine, Arc::new(SystemClock));
-    let running = match started.await {
-        Ok(running) => running,
-        Err(StartError::Stopped) => {
-            tracing::info!("closed before it had started");
-            return Ok(());
-        }
-        Err(error) => return Err(error.to_string().into()),
-    };
+    let started = server::start(config, engine, Arc::new(SystemClock));
+    let running = started.await.map_err(|error| error.to_string())?;
     let plugins = plugins.map(|directory| {
-        let (in_force, refused) = running.plugins();
-        format!(
-            "{}: {in_force} in force, {refused} refused",
-            directory.display()
-        )
+        let all = running.plugins();
+        format!("{}: {}", directory.display(), plugins_text(&all))
     });
     announce(
         running.address(),
@@ -149,6 +139,18 @@ fn check_plugins(config: &Config) -> Result<(), String> {
         return Err(format!("plugins: {} is not a directory", plugins.display()));
     }
     Ok(())
+}
+
+/// What is known of the plugins when the server begins to answer.
+fn plugins_text(all: &[wasm::Plugin]) -> String {
+    let in_force = all.iter().filter(|plugin| plugin.version.is_some()).count();
+    let loading = all.iter().filter(|plugin| plugin.is_loading()).count();
+    let refused = all.len() - in_force - loading;
+    let mut text = format!("{in_force} in force, {refused} refused");
+    if loading > 0 {
+        text.push_str(&format!(", {loading} being loaded"));
+    }
+    text
 }
 
 fn announce(address: SocketAddr, data: &str, plugins: &str, anybody: bool) -> Result<(), Failure> {

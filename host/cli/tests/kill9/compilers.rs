@@ -53,10 +53,17 @@ impl Ground {
         self.start_as(Path::new(MILLRACE))
     }
 
+    /// Starts a server and waits until what lies in the plugins directory was tried.
     fn start_as(&self, program: &Path) -> Server {
         let config = self.config();
         let more = ["--config", config.to_str().unwrap()];
-        Server::start_as(program, &self.data(), Some(&self.plugins()), &more)
+        let server = Server::start_as(program, &self.data(), Some(&self.plugins()), &more);
+        let mut connection = server.connect();
+        let is_loading = |plugin: &Value| plugin["state"] == "loading";
+        let mut pages = (0..TURNS_MAX).map(|_| connection.page("plugins").unwrap());
+        let tried = pages.any(|page| !page["plugins"].as_array().unwrap().iter().any(is_loading));
+        assert!(tried, "plugins are loaded for ever");
+        server
     }
 
     /// Starts a server and does not wait for it.
@@ -211,7 +218,7 @@ fn a_component_that_costs_a_compiler_too_much_is_refused_while_another_delivers(
             break text(&bomb["refused"]);
         }
     };
-    let words = "compile: it took longer than 3 s of processor time";
+    let words = "compile: it took longer than 3 s of processor time (compile_seconds = 3)";
     assert_eq!(refused, words);
     let page = connection.page(&format!("delivery-streams/{VICTIM}"));
     let page = page.unwrap();
@@ -282,7 +289,7 @@ fn a_component_for_which_the_compiler_has_too_little_memory_is_refused() {
     ground.put("bomb", &bomb(1));
     let server = ground.start();
     let page = plugin(&mut server.connect(), "bomb");
-    let words = "compile: it needed more than 128 MiB of memory";
+    let words = "compile: it needed more than 128 MiB of memory (compile_mib = 128)";
     assert_eq!(page["refused"], words, "{page}");
     server.stop();
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use store::{Position, StoreError};
 use streams::pump::StepError;
-use wasm::Version;
+use wasm::{Absence, Version};
 
 use super::work::Looked;
 use super::{LaneStep, failed};
@@ -122,21 +122,25 @@ impl LaneStep {
     /// shows meanwhile what waits from a position on; `None` when the lane shall end.
     pub(super) async fn ready(&mut self, from: Option<Position>) -> Result<Ready, StepError> {
         let mut gathering = from.map(Gathering::new);
-        let mut has_waited = false;
+        let mut told = None;
         // An order is obeyed between two steps.
         while !*self.signals.stop.borrow() && self.asked.is_none() {
             let stream = Arc::clone(&self.signals.stream.borrow_and_update());
             self.signals.plugins.borrow_and_update();
             match self.plugin(&stream) {
                 Ok(plugin) => {
-                    if has_waited {
+                    if told.is_some() {
                         self.state.has_trouble(None);
                     }
                     return Ok(Some((stream, plugin)));
                 }
                 Err(why) => {
-                    self.state.has_trouble(Some(why));
-                    has_waited = true;
+                    if told.as_ref() != Some(&why) {
+                        let (stream, shard) = (stream.arn.to_string(), self.work.key.shard);
+                        tracing::warn!(stream, shard, why, "a delivery waits for its plugin");
+                    }
+                    self.state.has_trouble(Some(why.clone()));
+                    told = Some(why);
                     self.wait_for_plugin(&mut gathering, hints(&stream)).await?;
                 }
             }
@@ -149,12 +153,14 @@ impl LaneStep {
         let Some(transform) = &stream.destination.transform else {
             return Ok(None);
         };
-        let name = transform.plugin().ok();
-        let version = name.and_then(|name| self.work.tools.plugins.current(&name));
-        match version {
-            Some(version) => Ok(Some(version)),
-            None => Err(format!("the plugin {} is not there", transform.plugin)),
+        let plugins = &self.work.tools.plugins;
+        let name = transform.plugin().map_err(|error| error.to_string())?;
+        if let Some(version) = plugins.current(&name) {
+            return Ok(Some(version));
         }
+        // One that came meanwhile rings the bell that the lane waits for.
+        let absence = plugins.absence(&name).unwrap_or(Absence::Loading);
+        Err(format!("the plugin {name} {absence}"))
     }
 
     /// Returns when something changed around the lane.

@@ -2,6 +2,7 @@
 //! delivered record ends with.
 
 use types::Caller;
+use wasm::Absence;
 use wire::ApiError;
 use wire::json::{Boolean, Structure, Text};
 
@@ -112,23 +113,21 @@ fn transform(
 ) -> Result<Transform, ApiError> {
     let plugin = parse_function_arn(arn, caller)
         .map_err(|invalid| invalid_argument(format!("Invalid LambdaArn: {invalid}.")))?;
-    let found = delivery.tools.plugins.find(&plugin);
-    match found.as_ref().and_then(|plugin| plugin.version.as_ref()) {
-        Some(_) => Ok(Transform {
-            arn: arn.to_owned(),
-            plugin: plugin.as_str().to_owned(),
-            retries,
-        }),
-        None => {
-            let why = match found.and_then(|plugin| plugin.refused) {
-                Some(refused) => format!(" Its component was refused: {}.", refused.why),
-                None => " There is no plugin of that name.".to_owned(),
-            };
-            Err(invalid_argument(format!(
-                "Lambda function {arn} does not exist.{why}"
-            )))
+    let why = match delivery.tools.plugins.absence(&plugin) {
+        // Deliveries wait for one that is being loaded.
+        None | Some(Absence::Loading) => {
+            return Ok(Transform {
+                arn: arn.to_owned(),
+                plugin: plugin.as_str().to_owned(),
+                retries,
+            });
         }
-    }
+        Some(Absence::Refused(why)) => format!("Its component was refused: {why}."),
+        Some(Absence::NotThere) => "There is no plugin of that name.".to_owned(),
+    };
+    Err(invalid_argument(format!(
+        "Lambda function {arn} does not exist. {why}"
+    )))
 }
 
 /// What a record ends with: a line feed unless the processor says otherwise. A backslash before

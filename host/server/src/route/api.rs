@@ -3,7 +3,7 @@
 //!
 //! | request | answer |
 //! |---|---|
-//! | `GET /_millrace/plugins` | `{"plugins": [...]}`, in order of their names |
+//! | `GET /_millrace/plugins` | `{"plugins": [...], "ignored": [...]}`, in order of their names |
 //! | `GET /_millrace/plugins/NAME` | one of them |
 //! | `GET /_millrace/delivery-streams` | `{"deliveryStreams": [...]}`, the caller's |
 //! | `GET /_millrace/delivery-streams/NAME` | one of them |
@@ -32,6 +32,16 @@ pub(super) const SERVICE: &str = "kinesis";
 #[derive(Serialize)]
 struct PluginList {
     plugins: Vec<PluginPage>,
+    /// Not there when there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    ignored: Vec<IgnoredPage>,
+}
+
+/// What looks like a plugin and cannot be one.
+#[derive(Serialize)]
+struct IgnoredPage {
+    file: String,
+    why: String,
 }
 
 #[derive(Serialize)]
@@ -55,7 +65,8 @@ struct Obeyed {
 #[serde(rename_all = "camelCase")]
 struct PluginPage {
     name: String,
-    /// `running`: a version is in force. `refused`: none is, because of `refused`.
+    /// `running`: a version is in force. `loading`: none is yet. `refused`: none is, because of
+    /// `refused`.
     state: &'static str,
     #[serde(flatten)]
     version: Option<VersionPage>,
@@ -93,14 +104,24 @@ impl PluginPage {
     fn of(plugin: &Plugin) -> Self {
         Self {
             name: plugin.name.as_str().to_owned(),
-            state: match plugin.version {
-                Some(_) => "running",
-                None => "refused",
+            state: match (&plugin.version, &plugin.refused) {
+                (Some(_), _) => "running",
+                (None, Some(_)) => "refused",
+                (None, None) => "loading",
             },
             version: plugin.version.as_deref().map(VersionPage::of),
             refused: plugin.refused.as_ref().map(|refused| refused.why.clone()),
             refused_at_ms: plugin.refused.as_ref().map(|refused| refused.at.0),
             swaps: plugin.swaps,
+        }
+    }
+}
+
+impl IgnoredPage {
+    fn of(ignored: wasm::Ignored) -> Self {
+        Self {
+            file: ignored.file,
+            why: ignored.why,
         }
     }
 }
@@ -200,6 +221,12 @@ pub(super) async fn answer(
     match page {
         Page::Plugins => json::answer(&PluginList {
             plugins: router.plugins.list().iter().map(PluginPage::of).collect(),
+            ignored: router
+                .plugins
+                .ignored()
+                .into_iter()
+                .map(IgnoredPage::of)
+                .collect(),
         }),
         Page::Plugin(name) => {
             let found = PluginName::parse(name).ok();

@@ -35,7 +35,7 @@ pub(crate) async fn run(args: &InspectArgs) -> Result<(), Failure> {
             ("world", plugin.world.clone().unwrap_or_default()),
             (
                 "loaded at",
-                format!("{} ms since 1970", plugin.loaded_at_ms.unwrap_or(0)),
+                plugin.loaded_at_ms.map(output::time).unwrap_or_default(),
             ),
             (
                 "component",
@@ -64,9 +64,9 @@ pub(crate) async fn run(args: &InspectArgs) -> Result<(), Failure> {
     }
     rows.push(("swaps", output::count(plugin.swaps)));
     if let Some(why) = &plugin.refused {
-        let at = plugin.refused_at_ms.unwrap_or(0);
         rows.push(("refused", why.clone()));
-        rows.push(("refused at", format!("{at} ms since 1970")));
+        let at = plugin.refused_at_ms.map(output::time).unwrap_or_default();
+        rows.push(("refused at", at));
     }
     for (name, value) in plugin.counters.iter().flatten() {
         output::lines(&format!("  counter {name:<14} {}", output::count(*value)))?;
@@ -74,5 +74,8 @@ pub(crate) async fn run(args: &InspectArgs) -> Result<(), Failure> {
     for (name, value) in rows {
         output::lines(&format!("  {name:<20} {value}"))?;
     }
-    Ok(())
+    match plugin.refusal() {
+        Some(refusal) => Err(Failure::Text(refusal)),
+        None => Ok(()),
+    }
 }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{Plugin, Plugins};
+use super::{Ignored, Plugin, Plugins};
 use crate::client::{Client, Method, TargetArgs};
 use crate::failure::Failure;
 use crate::output;
@@ -15,36 +15,53 @@ pub(crate) struct ListArgs {
 
 pub(crate) async fn run(args: &ListArgs) -> Result<(), Failure> {
     let mut client = Client::new(&args.target.target()?.into());
-    let Plugins { plugins } = client.page(Method::GET, "plugins").await?;
+    let Plugins { plugins, ignored } = client.page(Method::GET, "plugins").await?;
     if plugins.is_empty() {
-        return Ok(output::lines("no plugins")?);
+        output::lines("no plugins")?;
+    } else {
+        let head = [
+            "plugin",
+            "state",
+            "version",
+            "world",
+            "loaded at",
+            "calls",
+            "traps",
+            "swaps",
+        ];
+        let mut rows = vec![head.map(str::to_owned).to_vec()];
+        rows.extend(plugins.iter().map(row));
+        output::raw(output::table(&rows).as_bytes())?;
     }
-    let head = [
-        "plugin", "state", "version", "world", "calls", "traps", "swaps",
-    ];
-    let mut rows = vec![head.map(str::to_owned).to_vec()];
-    rows.extend(plugins.iter().map(row));
-    output::raw(output::table(&rows).as_bytes())?;
+    let mut refused = Vec::new();
     for plugin in &plugins {
-        if let Some(why) = &plugin.refused {
-            let name = &plugin.name;
-            output::lines(&format!(
-                "  {name}: the version that lies there was refused: {why}"
-            ))?;
+        if let Some(refusal) = plugin.refusal() {
+            output::lines(&format!("  {refusal}"))?;
+            refused.push(plugin.name.as_str());
         }
     }
-    Ok(output::flush()?)
+    for Ignored { file, why } in &ignored {
+        output::lines(&format!("  {file}: ignored: {why}"))?;
+    }
+    output::flush()?;
+    if refused.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::Text(format!("refused: {}", refused.join(", "))))
 }
 
 fn row(plugin: &Plugin) -> Vec<String> {
-    let traps = plugin.traps.unwrap_or(0) + plugin.deadlines.unwrap_or(0);
+    let count = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), output::count);
+    let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    let traps = plugin.traps.zip(plugin.deadlines);
     vec![
         plugin.name.clone(),
         plugin.state.clone(),
         plugin.version_text(),
-        plugin.world.clone().unwrap_or_else(|| "-".to_owned()),
-        output::count(plugin.calls.unwrap_or(0)),
-        output::count(traps),
+        or_none(plugin.world.clone()),
+        or_none(plugin.loaded_at_ms.map(output::time)),
+        count(plugin.calls),
+        count(traps.map(|(traps, deadlines)| traps + deadlines)),
         output::count(plugin.swaps),
     ]
 }

@@ -4,9 +4,20 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::output;
+
 #[derive(Deserialize)]
 pub(crate) struct Plugins {
     pub(crate) plugins: Vec<Plugin>,
+    #[serde(default)]
+    pub(crate) ignored: Vec<Ignored>,
+}
+
+/// What looks like a plugin and cannot be one.
+#[derive(Deserialize)]
+pub(crate) struct Ignored {
+    pub(crate) file: String,
+    pub(crate) why: String,
 }
 
 /// One plugin; what is said of a version is not there while none is in force.
@@ -38,6 +49,17 @@ pub(crate) struct Plugin {
 }
 
 impl Plugin {
+    /// Why what lies in the plugins directory is not in force, and since when that is known.
+    pub(crate) fn refusal(&self) -> Option<String> {
+        let why = self.refused.as_deref()?;
+        let at = self.refused_at_ms.map(output::time);
+        let at = at.map_or_else(String::new, |at| format!(" at {at}"));
+        Some(format!(
+            "{}: what lies there was refused{at}: {why}",
+            self.name
+        ))
+    }
+
     /// The version in force, as a person tells it from others.
     pub(crate) fn version_text(&self) -> String {
         let version = self.version.as_deref().unwrap_or_default();

@@ -67,6 +67,19 @@ pub(super) fn plugins(out: &mut String, plugins: &[Plugin]) {
             format_args!("plugin_running{{plugin=\"{name}\"}} {running}"),
         );
     }
+    head(
+        out,
+        "plugin_refused",
+        "gauge",
+        "1 while what lies in the plugins directory was refused, else 0.",
+    );
+    for plugin in plugins {
+        let (name, refused) = (&plugin.name, u8::from(plugin.refused.is_some()));
+        line(
+            out,
+            format_args!("plugin_refused{{plugin=\"{name}\"}} {refused}"),
+        );
+    }
     let versions: Vec<&Version> = plugins
         .iter()
         .filter_map(|p| p.version.as_deref())

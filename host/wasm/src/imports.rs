@@ -1,0 +1,95 @@
+//! Which interfaces a plugin may import, and what is said of those that it may not.
+
+use crate::guest_log::printable;
+
+/// Interfaces that a plugin may import, without their versions, and the versions that there are.
+/// Some are denied, but there: see `denied`.
+const ALLOWED: [(&str, &str); 8] = [
+    ("millrace:plugin/", "0.1."),
+    ("wasi:io/", "0.2."),
+    ("wasi:cli/", "0.2."),
+    ("wasi:clocks/", "0.2."),
+    ("wasi:random/", "0.2."),
+    ("wasi:filesystem/", "0.2."),
+    ("wasi:sockets/", "0.2."),
+    ("wasi:http/", "0.2."),
+];
+/// Forbidden imports that are named in a refusal, and bytes of each name. Further ones are counted.
+const NAMED_MAX: usize = 32;
+const NAME_BYTES_MAX: usize = 128;
+
+/// The imports of a component that the host does not have.
+#[derive(Debug, Default)]
+pub(crate) struct Forbidden {
+    names: Vec<String>,
+    /// How many there are beyond those that are named.
+    more: u64,
+}
+
+impl Forbidden {
+    /// Notes an import of the component unless it may have it.
+    pub(crate) fn look(&mut self, import: &str) {
+        let (interface, version) = import.split_once('@').unwrap_or((import, ""));
+        let known = ALLOWED
+            .iter()
+            .find(|(prefix, _)| interface.starts_with(prefix));
+        let name = printable(import, NAME_BYTES_MAX);
+        let name = match known {
+            Some((_, versions)) if version.starts_with(versions) => return,
+            Some((_, versions)) => format!("{name} (the host has version {versions}x)"),
+            None => name,
+        };
+        if self.names.len() < NAMED_MAX {
+            self.names.push(name);
+        } else {
+            self.more += 1;
+        }
+    }
+
+    /// # Errors
+    /// A sentence that names what was noted.
+    pub(crate) fn verdict(&self) -> Result<(), String> {
+        if self.names.is_empty() {
+            return Ok(());
+        }
+        let mut names = self.names.join(", ");
+        if self.more > 0 {
+            names.push_str(&format!(" and {} more", self.more));
+        }
+        Err(format!("it imports {names}, which no plugin may have"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(imports: &[&str]) -> Result<(), String> {
+        let mut forbidden = Forbidden::default();
+        imports.iter().for_each(|import| forbidden.look(import));
+        forbidden.verdict()
+    }
+
+    #[test]
+    fn every_forbidden_import_is_named() {
+        let imports = [
+            "millrace:plugin/context@0.1.0",
+            "acme:vault/secrets@1.0.0",
+            "wasi:filesystem/types@0.2.9",
+            "wasi:io/poll@0.3.0",
+            "env",
+        ];
+        let why = "it imports acme:vault/secrets@1.0.0, wasi:io/poll@0.3.0 (the host has version \
+                   0.2.x), env, which no plugin may have";
+        assert_eq!(verdict(&imports), Err(why.to_owned()));
+        assert_eq!(verdict(&imports[..1]), Ok(()));
+    }
+
+    #[test]
+    fn thousands_of_forbidden_imports_make_no_page() {
+        let long = "x".repeat(100_000);
+        let why = verdict(&vec![long.as_str(); 5_000]).unwrap_err();
+        assert!(why.contains(" and 4968 more, which"), "{why}");
+        assert!(why.len() < 6_000);
+    }
+}

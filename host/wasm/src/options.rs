@@ -1,0 +1,36 @@
+//! Where plugins come from and what they may use, and why they cannot be had.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::limits::Limits;
+
+/// Where plugins come from, and what they may use.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The directory that operators put plugins into; `None`: there are none.
+    pub directory: Option<PathBuf>,
+    /// A directory of the host's own: versions that were in force, which ones are, and compiled
+    /// code.
+    pub keep: PathBuf,
+    /// What every plugin may use.
+    pub limits: Limits,
+    /// What compiled code on disk is signed with.
+    pub cache_key: [u8; 32],
+    /// The program that compiles, started as `millrace compile-worker` is: it calls
+    /// [`crate::compile_worker`], and must be of the same build as this process. `None`: components
+    /// are compiled in this process, whatever time and memory that takes.
+    pub compiler: Option<PathBuf>,
+}
+
+/// Why plugins cannot be had at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenError(pub(crate) String);
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for OpenError {}
