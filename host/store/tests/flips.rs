@@ -39,6 +39,8 @@ const TABLE: TableId = TableId(1);
 /// Transactions in the segment that is flipped, and in the write-ahead log.
 const IN_SEGMENT: usize = 8;
 const IN_WAL: usize = 4;
+/// redb's page.
+const PAGE_BYTES: u64 = 4_096;
 
 type Frames = BTreeMap<Position, Bytes>;
 
@@ -317,4 +319,133 @@ fn used_bytes(disk: &SimulatedDisk, path: &Path) -> u64 {
     file.read_at(&mut bytes, 0).unwrap();
     let last = bytes.iter().rposition(|&byte| byte != 0).unwrap();
     (last as u64 + 1).next_multiple_of(4_096)
+}
+
+/// What a start makes of a flip in the tables' file.
+#[derive(Default)]
+struct Starts {
+    /// All is as it was written, and the store is healthy.
+    whole: AtomicUsize,
+    /// The start says which file is damaged, and where.
+    refused: AtomicUsize,
+    /// Of those, how many named the very page.
+    exact: AtomicUsize,
+}
+
+/// Opens a store whose tables' file was flipped: it holds everything, or says what is wrong.
+async fn start(flipped: &SimulatedDisk, expected: &Expected, offset: u64, starts: &Starts) {
+    let path = PathBuf::from("tables.redb");
+    let store = match open(flipped, options()).await {
+        Ok(store) => store,
+        Err(error) => {
+            assert_names(&error, &path);
+            starts.refused.fetch_add(1, Ordering::Relaxed);
+            if let StoreError::Corrupt { offset: at, .. } = error
+                && at / PAGE_BYTES == offset / PAGE_BYTES
+            {
+                starts.exact.fetch_add(1, Ordering::Relaxed);
+            }
+            return;
+        }
+    };
+    store.health().unwrap();
+    let engine: Arc<dyn Engine> = store.clone();
+    for (log, expected) in &expected.logs {
+        let (frames, error) = read(&engine, *log).await;
+        assert!(error.is_none(), "log {}: {error:?}", log.0);
+        assert_eq!(&frames, expected, "log {}", log.0);
+    }
+    let rows = engine.scan(TABLE, Bytes::new(), None, 100).await.unwrap();
+    assert_eq!(rows.len(), expected.rows);
+    // It goes on like any other.
+    let frame = body(99, 0, 10);
+    let appends = vec![Append { log: LOG, frame }];
+    let transaction = Transaction {
+        appends,
+        writes: vec![],
+    };
+    engine.commit(transaction).await.unwrap();
+    engine.close().await.unwrap();
+    starts.whole.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Flips some bits of every page of the tables' file, and of the first, which redb reads before
+/// all others, one bit of every byte that is not zero.
+fn flip_tables(disk: &SimulatedDisk, expected: &Expected) -> Starts {
+    use store::disk::Disk;
+    let path = PathBuf::from("tables.redb");
+    let file = disk.open(&path).unwrap();
+    let mut bytes = vec![0; usize::try_from(file.length().unwrap()).unwrap()];
+    assert_eq!(file.read_at(&mut bytes, 0).unwrap(), bytes.len());
+    let pages = bytes.len() as u64 / PAGE_BYTES;
+    let of_page = |page| {
+        let first = page * PAGE_BYTES;
+        let here = first..first + PAGE_BYTES;
+        here.filter(move |at| at % PAGE_BYTES < 64 || at % 509 == 0)
+    };
+    let offsets: Vec<u64> = (0..pages)
+        .flat_map(of_page)
+        .filter(|at| bytes[usize::try_from(*at).unwrap()] != 0 || at % 509 == 0)
+        .chain((64..512).filter(|at| bytes[*at as usize] != 0))
+        .collect();
+    let starts = Starts::default();
+    let next = AtomicUsize::new(0);
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some(&offset) = offsets.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let _flipping = Flipping(offset);
+                    let flipped = disk.after_kill();
+                    assert!(flipped.flip(&path, offset, 1 << (offset % 8)));
+                    block_on(start(&flipped, expected, offset, &starts));
+                }
+            });
+        }
+    });
+    starts
+}
+
+/// Eight of seventeen pages ended the start with a panic.
+#[test]
+fn a_flip_anywhere_in_the_tables_file_is_mended_while_the_log_holds_everything() {
+    let (disk, expected) = block_on(written(IN_SEGMENT, true));
+    let starts = flip_tables(&disk, &expected);
+    assert_eq!(starts.refused.into_inner(), 0);
+    assert!(starts.whole.into_inner() > 100);
+}
+
+#[test]
+fn a_flip_anywhere_in_the_tables_file_is_reported_once_the_log_was_written_over() {
+    let (disk, expected) = block_on(written(IN_SEGMENT, true));
+    // As if another block had been written over the first.
+    assert!(disk.flip(Path::new("wal/0000.wal"), 0, 1));
+    let starts = flip_tables(&disk, &expected);
+    let (refused, exact) = (starts.refused.into_inner(), starts.exact.into_inner());
+    assert!(refused > 20, "{refused} flips were found");
+    assert!(
+        exact * 10 >= refused * 8,
+        "{exact} of {refused} named the page"
+    );
+    // Most of the file is free.
+    assert!(starts.whole.into_inner() > 20);
+}
+
+#[test]
+fn a_tables_file_that_is_gone_or_cut_is_made_anew_from_the_log() {
+    use store::disk::Disk;
+    let (disk, expected) = block_on(written(IN_SEGMENT, true));
+    let path = Path::new("tables.redb");
+    for cut_to in [None, Some(0), Some(100), Some(5_000)] {
+        let damaged = disk.after_kill();
+        match cut_to {
+            None => damaged.remove(path).unwrap(),
+            Some(bytes) => damaged.open(path).unwrap().set_length(bytes).unwrap(),
+        }
+        let starts = Starts::default();
+        block_on(start(&damaged, &expected, 0, &starts));
+        assert_eq!(starts.whole.into_inner(), 1, "cut to {cut_to:?}");
+        let kept = damaged.open(Path::new("tables.redb.damaged"));
+        assert_eq!(kept.is_ok(), cut_to.is_some());
+    }
 }

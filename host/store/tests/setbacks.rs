@@ -16,7 +16,7 @@ use oracle::session::{Plan, Session, open, small_options};
 use store::disk::Disk;
 use store::disk::simulated::{Call, Failure, Fault, Random, SimulatedDisk, Survival};
 use store::embedded::Options;
-use store::embedded::format::{BlockCheck, Entry, LogChange, decode_block};
+use store::embedded::format::{BLOCK_HEADER_BYTES, BlockCheck, Entry, LogChange, decode_block};
 use store::{CommitError, Engine, LogId, Position};
 
 const LOG: LogId = LogId(1);
@@ -163,5 +163,77 @@ async fn a_segment_that_is_lost_keeps_no_log_from_being_flushed() {
         let rest = second.embedded.read(LOG, Position(2), 1 << 20).await;
         assert_eq!(rest.unwrap().frames.len(), 2);
         second.close().await;
+    }
+}
+
+/// Each block names the checksum of the one before it, and nobody compared the two: a block of
+/// another course of events was taken for the next.
+#[tokio::test]
+async fn a_block_that_does_not_follow_the_one_before_it_is_reported() {
+    let first = session(SimulatedDisk::new(1), History::default()).await;
+    first.create(LOG).await.unwrap();
+    for _ in 0..3 {
+        first.commit(frames(LOG, 1)).await.unwrap();
+    }
+    let (history, disk) = first.kill();
+    let file = disk.open(Path::new("wal/0000.wal")).unwrap();
+    // The third block, with another checksum of the second, and sound in itself.
+    let at = 2 * 4_096;
+    let mut bytes = vec![0; 4_096];
+    file.read_at(&mut bytes, at).unwrap();
+    let (mut header, _) = decode_block(&bytes).unwrap();
+    header.previous ^= 1;
+    bytes[..BLOCK_HEADER_BYTES].copy_from_slice(&header.encode().0);
+    let written = file.write_at(&[std::io::IoSlice::new(&bytes)], at);
+    assert_eq!(written.unwrap(), bytes.len());
+    let second = session(disk, history).await;
+    let why = second.embedded.health().unwrap_err();
+    assert!(why.contains("wal/0000.wal at byte 8192"), "{why}");
+    assert!(why.contains("does not follow block"), "{why}");
+    let refused = second.commit(frames(LOG, 1)).await;
+    assert!(matches!(refused, Err(CommitError::ReadOnly(_))));
+    for session in [first, second] {
+        session.close().await;
+    }
+}
+
+/// One damaged log of ten kept the records of the nine others from being kept.
+#[tokio::test]
+async fn a_commit_is_told_which_of_its_logs_are_damaged_and_the_rest_goes_through_without_them() {
+    let all: Vec<LogId> = (1..=10).map(LogId).collect();
+    let damaged = [LogId(3), LogId(8)];
+    let plan = |logs: Vec<LogId>| Plan {
+        sizes: vec![ONE_RECORD_BYTES; logs.len()],
+        logs,
+        has_row: true,
+        shared: vec![],
+    };
+    let first = session(SimulatedDisk::new(1), History::default()).await;
+    for &log in &all {
+        first.create(log).await.unwrap();
+    }
+    for log in damaged {
+        first.commit(frames(log, 1)).await.unwrap();
+    }
+    // Only what a later block follows is known to have been acknowledged.
+    first.commit(plan(vec![LogId(1)])).await.unwrap();
+    let (history, disk) = first.kill();
+    for block in [10, 11] {
+        assert!(disk.flip(Path::new("wal/0000.wal"), block * 4_096 + 200, 1));
+    }
+    let second = session(disk, history).await;
+    match second.commit(plan(all.clone())).await {
+        Err(CommitError::Damaged { logs, what }) => {
+            assert_eq!(logs, damaged);
+            assert!(what.contains("wal/0000.wal"), "{what}");
+        }
+        other => panic!("{other:?}"),
+    }
+    let sound = all.into_iter().filter(|log| !damaged.contains(log));
+    second.commit(plan(sound.collect())).await.unwrap();
+    assert_eq!(positions(&second, LogId(2)).await, [Position(0)]);
+    assert_eq!(positions(&second, LogId(1)).await.len(), 2);
+    for session in [first, second] {
+        session.close().await;
     }
 }

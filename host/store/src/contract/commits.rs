@@ -193,6 +193,66 @@ pub async fn commits_at_the_same_time_each_get_their_own_place(opener: &dyn Open
     assert_eq!(frames.len(), 320);
 }
 
+/// A number that is written to a row and to many logs with each commit: whoever sees it in one
+/// place sees it, or a later one, in any other.
+pub async fn what_a_transaction_wrote_is_seen_together(opener: &dyn Opener) {
+    const LOGS: u64 = 100;
+    const COMMITS: u64 = 60;
+    let engine = open(opener).await;
+    let logs: Vec<LogId> = (100..100 + LOGS).map(LogId).collect();
+    engine.create_logs(&logs).await.unwrap();
+    let key = Bytes::from_static(b"number");
+    let reading = {
+        let (engine, logs, key) = (engine.clone(), logs.clone(), key.clone());
+        // A thread of its own, so that it reads at the very moment at which a commit is published.
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .build()
+                .unwrap();
+            let row = || {
+                let row = runtime.block_on(engine.get(TABLE, &key)).unwrap();
+                row.map_or(0, |row| {
+                    u64::from_be_bytes(row.value[..].try_into().unwrap())
+                })
+            };
+            let tip = |at: usize| engine.tip(logs[at]).unwrap().0;
+            let (first, last) = (0, logs.len() - 1);
+            loop {
+                let in_row = row();
+                assert!(tip(last) >= in_row, "a row without its records");
+                let in_log = tip(first);
+                assert!(row() >= in_log, "records without their row");
+                let in_log = tip(first);
+                assert!(tip(last) >= in_log, "one log without the other");
+                let read = runtime.block_on(engine.read(logs[last], Position(in_log), 1));
+                assert!(read.unwrap().tip.0 >= in_log, "one log without the other");
+                if in_row == COMMITS {
+                    return;
+                }
+            }
+        })
+    };
+    for number in 1..=COMMITS {
+        let appends = logs.iter().map(|&log| Append {
+            log,
+            frame: frame("x", 5),
+        });
+        let write = TableWrite {
+            table: TABLE,
+            key: key.clone(),
+            value: Some(Bytes::from(number.to_be_bytes().to_vec())),
+            expect: Expect::Any,
+        };
+        let transaction = Transaction {
+            appends: appends.collect(),
+            writes: vec![write],
+        };
+        engine.commit(transaction).await.unwrap();
+    }
+    let joined = tokio::task::spawn_blocking(move || reading.join()).await;
+    assert!(joined.unwrap().is_ok(), "the reader saw a part");
+}
+
 pub async fn an_append_to_a_log_that_does_not_exist_is_refused(opener: &dyn Opener) {
     let engine = open(opener).await;
     let gone = LogId(99);

@@ -99,6 +99,7 @@ macro_rules! hold_to_all {
                 a_condition_is_checked_against_what_the_row_is
                 of_commits_that_expect_the_same_version_one_goes_through
                 commits_at_the_same_time_each_get_their_own_place
+                what_a_transaction_wrote_is_seen_together
                 an_append_to_a_log_that_does_not_exist_is_refused
                 an_append_to_a_sealed_log_is_refused
                 what_is_as_large_as_the_limits_goes_through

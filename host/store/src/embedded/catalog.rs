@@ -1,25 +1,23 @@
 //! What must be known of logs and segments without reading them, kept in redb beside the tables'
 //! rows and changed in the same transactions.
 
-use std::fmt;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::{Buf, BufMut};
+use redb::backends::InMemoryBackend;
 use redb::{
-    Database, ReadTransaction, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition,
-    WriteTransaction,
+    Database, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction,
 };
 use types::Timestamp;
 
-use crate::disk::{Disk, DiskFile};
+use crate::disk::Disk;
 use crate::embedded::logs::{Cursor, LogState, Segment};
-use crate::embedded::wal::{read_full, write_all};
+use crate::embedded::redb_file::{CATALOG_FILE, ReadMark, failed, open_database};
 use crate::engine::{LogId, Position, StoreError};
 
-/// The file of tables and catalog.
-pub const CATALOG_FILE: &str = "tables.redb";
+/// What the file is made as, before it gets its name.
 const CATALOG_FILE_NEW: &str = "tables.redb.new";
 /// The version of everything in the data directory, as FORMAT.md describes it.
 const FORMAT: u64 = 2;
@@ -30,22 +28,11 @@ const SEGMENTS: TableDefinition<(u64, u64), &[u8]> = TableDefinition::new("segme
 const GARBAGE: TableDefinition<&str, ()> = TableDefinition::new("garbage");
 const ROW_VERSION: u8 = 1;
 
-/// Names a failure of redb: a damaged file, or a disk that refuses.
-pub fn failed<E: Into<redb::Error>>(doing: &'static str) -> impl FnOnce(E) -> StoreError {
-    move |error| match error.into() {
-        redb::Error::Io(source) => StoreError::io(format!("{doing} in {CATALOG_FILE}"), source),
-        error @ redb::Error::PreviousIo => StoreError::io(
-            format!("{doing} in {CATALOG_FILE}"),
-            io::Error::other(error),
-        ),
-        other => StoreError::corrupt(CATALOG_FILE, 0, format!("{doing}: {other}")),
-    }
-}
-
 /// The open catalog.
 pub struct Catalog {
     disk: Arc<dyn Disk>,
     cache_bytes: usize,
+    mark: ReadMark,
     /// `None` when closed. Never two of one file: a database writes when it is dropped.
     database: RwLock<Option<Database>>,
 }
@@ -70,26 +57,33 @@ pub struct KnownLog {
 }
 
 impl Catalog {
-    /// Opens the catalog, or makes it with `new_store` as the directory's number.
-    pub fn open(
-        disk: Arc<dyn Disk>,
-        cache_bytes: usize,
-        new_store: u64,
-    ) -> Result<Self, StoreError> {
+    /// Opens the catalog; `None` if there is none.
+    pub fn open(disk: Arc<dyn Disk>, cache_bytes: usize) -> Result<Option<Self>, StoreError> {
         let opening = |source| StoreError::io(format!("open {CATALOG_FILE}"), source);
         let file = match disk.open(CATALOG_FILE.as_ref()) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                make(&disk, cache_bytes, new_store)?;
-                disk.open(CATALOG_FILE.as_ref()).map_err(opening)?
-            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             other => other.map_err(opening)?,
         };
-        let database = RwLock::new(Some(open_database(file, cache_bytes)?));
-        Ok(Self {
+        let mark = ReadMark::default();
+        let database = open_database(file, &mark, cache_bytes)?;
+        Ok(Some(Self::new(disk, cache_bytes, database, mark)))
+    }
+
+    /// An empty catalog that is kept nowhere.
+    pub fn in_memory(disk: Arc<dyn Disk>, cache_bytes: usize) -> Result<Self, StoreError> {
+        let database = Database::builder()
+            .create_with_backend(InMemoryBackend::new())
+            .map_err(failed("make a database in memory"))?;
+        Ok(Self::new(disk, cache_bytes, database, ReadMark::default()))
+    }
+
+    fn new(disk: Arc<dyn Disk>, cache_bytes: usize, database: Database, mark: ReadMark) -> Self {
+        Self {
             disk,
             cache_bytes,
-            database,
-        })
+            mark,
+            database: RwLock::new(Some(database)),
+        }
     }
 
     /// Opens the file anew after an error: redb refuses to go on with the old one.
@@ -100,8 +94,8 @@ impl Catalog {
             .write()
             .unwrap_or_else(PoisonError::into_inner);
         let file = self.disk.open(CATALOG_FILE.as_ref()).map_err(opening)?;
-        *database = None;
-        *database = Some(open_database(file, self.cache_bytes)?);
+        self.end(database.take());
+        *database = Some(open_database(file, &self.mark, self.cache_bytes)?);
         Ok(())
     }
 
@@ -111,7 +105,22 @@ impl Catalog {
             .database
             .write()
             .unwrap_or_else(PoisonError::into_inner);
-        *database = None;
+        self.end(database.take());
+    }
+
+    fn end(&self, database: Option<Database>) {
+        let ended = self.mark.guard(|| {
+            drop(database);
+            Ok(())
+        });
+        if let Err(error) = ended {
+            tracing::warn!(%error, "the tables' file was not closed cleanly");
+        }
+    }
+
+    /// Does what needs redb, whose panics become errors.
+    pub fn guard<T>(&self, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.mark.guard(work)
     }
 
     /// A consistent view of all that is committed.
@@ -128,12 +137,14 @@ impl Catalog {
     ) -> Result<T, StoreError> {
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
         let database = database.as_ref().ok_or_else(closed)?;
-        let mut writing = database.begin_write().map_err(failed("begin to write"))?;
-        // Without it, opening after a crash walks the whole file.
-        writing.set_quick_repair(true);
-        let changed = change(&writing)?;
-        writing.commit().map_err(failed("commit"))?;
-        Ok(changed)
+        self.guard(|| {
+            let mut writing = database.begin_write().map_err(failed("begin to write"))?;
+            // A damaged page is then told from a commit that a crash has cut off.
+            writing.set_quick_repair(true);
+            let changed = change(&writing)?;
+            writing.commit().map_err(failed("commit"))?;
+            Ok(changed)
+        })
     }
 
     /// Counts one more start, durably, and says what every start needs.
@@ -149,8 +160,9 @@ impl Catalog {
             };
             let format = read("format")?;
             if format != FORMAT {
-                let what = format!("format {format}; this version reads format {FORMAT}");
-                return Err(StoreError::corrupt(CATALOG_FILE, 0, what));
+                let what = format!("it has format {format}; this version reads format {FORMAT}");
+                let unsupported = io::Error::new(io::ErrorKind::Unsupported, what);
+                return Err(StoreError::io("open the data directory", unsupported));
             }
             let (store, epoch) = (read("store")?, read("epoch")? + 1);
             let flushed_block = read("flushed_block")?;
@@ -165,6 +177,10 @@ impl Catalog {
 
     /// Every log with its segments.
     pub fn logs(&self) -> Result<Vec<KnownLog>, StoreError> {
+        self.guard(|| self.read_logs())
+    }
+
+    fn read_logs(&self) -> Result<Vec<KnownLog>, StoreError> {
         let reading = self.begin_read()?;
         let rows = reading.open_table(LOGS).map_err(failed("open the logs"))?;
         let segments = reading
@@ -206,6 +222,10 @@ impl Catalog {
 
     /// Files and directories that may be removed: no log refers to them.
     pub fn garbage(&self) -> Result<Vec<String>, StoreError> {
+        self.guard(|| self.read_garbage())
+    }
+
+    fn read_garbage(&self) -> Result<Vec<String>, StoreError> {
         let reading = self.begin_read()?;
         let rows = reading
             .open_table(GARBAGE)
@@ -295,17 +315,23 @@ pub fn forget_garbage(writing: &WriteTransaction, paths: &[String]) -> Result<()
     Ok(())
 }
 
-fn make(disk: &Arc<dyn Disk>, cache_bytes: usize, store: u64) -> Result<(), StoreError> {
+/// Makes a catalog without logs, in place of any that is there: for the directory whose number is
+/// `store`, which was opened `epoch` times.
+pub fn make(
+    disk: &Arc<dyn Disk>,
+    cache_bytes: usize,
+    (store, epoch): (u64, u64),
+) -> Result<(), StoreError> {
     let making = |source| StoreError::io(format!("make {CATALOG_FILE}"), source);
     let file = disk.create(CATALOG_FILE_NEW.as_ref()).map_err(making)?;
-    let database = open_database(file, cache_bytes)?;
+    let database = open_database(file, &ReadMark::default(), cache_bytes)?;
     let writing = database.begin_write().map_err(failed("begin to write"))?;
     {
         let mut meta = writing.open_table(META).map_err(failed("open meta"))?;
         for (key, value) in [
             ("format", FORMAT),
             ("store", store),
-            ("epoch", 0),
+            ("epoch", epoch),
             ("flushed_block", 0),
         ] {
             meta.insert(key, value).map_err(failed("write meta"))?;
@@ -330,14 +356,6 @@ fn closed() -> StoreError {
         format!("use {CATALOG_FILE}"),
         io::Error::other("the store is closed"),
     )
-}
-
-fn open_database(file: Arc<dyn DiskFile>, cache_bytes: usize) -> Result<Database, StoreError> {
-    let mut builder = Database::builder();
-    builder.set_cache_size(cache_bytes);
-    builder
-        .create_with_backend(Backend(file))
-        .map_err(failed("open"))
 }
 
 /// A log's row: what cannot be read from its segments.
@@ -407,38 +425,4 @@ fn decode_segment(base: Position, mut row: &[u8]) -> Option<Segment> {
         closed: row.try_get_u8().ok()? != 0,
     };
     (version == ROW_VERSION).then_some(segment)
-}
-
-/// redb's view of a file of ours.
-struct Backend(Arc<dyn DiskFile>);
-
-impl fmt::Debug for Backend {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(CATALOG_FILE)
-    }
-}
-
-impl StorageBackend for Backend {
-    fn len(&self) -> io::Result<u64> {
-        self.0.length()
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        match read_full(self.0.as_ref(), out, offset)? == out.len() {
-            true => Ok(()),
-            false => Err(io::ErrorKind::UnexpectedEof.into()),
-        }
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.0.set_length(len)
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        self.0.sync()
-    }
-
-    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        write_all(self.0.as_ref(), &mut [io::IoSlice::new(data)], offset)
-    }
 }

@@ -15,11 +15,14 @@ pub mod format;
 mod health;
 mod linger;
 mod logs;
+mod opening;
 mod options;
+mod panics;
 mod publication;
 mod queue;
 mod reader;
 mod recovery;
+mod redb_file;
 mod room;
 mod segment;
 mod segment_writer;
@@ -32,10 +35,8 @@ mod wal;
 mod wal_copy;
 mod writer;
 
-use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::path::Path;
-use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
@@ -44,25 +45,16 @@ use tokio::sync::oneshot;
 use types::Timestamp;
 
 use crate::disk::Disk;
-use crate::embedded::catalog::Catalog;
-use crate::embedded::flush::BALLAST_FILE;
-use crate::embedded::flush_control::FlushControl;
 use crate::embedded::format::{
     FRAME_HEADER_BYTES, LogChange, ROW_KEY_BYTES_MAX, ROW_VALUE_BYTES_MAX, RowEntry,
 };
-use crate::embedded::health::{Health, Topic};
-use crate::embedded::logs::{Log, Logs};
 pub use crate::embedded::options::Options;
 use crate::embedded::options::TRANSACTION_BYTES_MAX;
-use crate::embedded::publication::Publication;
-use crate::embedded::queue::{Queue, Request, ResolvedAppend};
-use crate::embedded::room::Room;
+use crate::embedded::queue::{Request, ResolvedAppend};
 use crate::embedded::segment::LOGS_DIR;
-use crate::embedded::segments::Segments;
 use crate::embedded::shared::Shared;
 use crate::embedded::supervise::Role;
-use crate::embedded::tables::Tables;
-use crate::embedded::wal::{WAL_DIR, Wal};
+use crate::embedded::wal::WAL_DIR;
 use crate::embedded::writer::Writer;
 use crate::engine::{
     Capabilities, CommitError, Committed, Durability, Engine, Key, LogId, Position, ReadBatch,
@@ -107,9 +99,8 @@ impl Embedded {
         }
         let failed = |source| StoreError::io("sync the data directory", source);
         disk.sync_dir(Path::new("")).map_err(failed)?;
-        let (shared, cursor) = recover(disk, options)?;
+        let (shared, cursor) = opening::recover(disk, options)?;
         flush::remove_garbage(&shared)?;
-        hold_ballast(&shared);
         let shared = Arc::new(shared);
         let (flushing, preparing) = (shared.clone(), shared.clone());
         let writing = Writer::new(shared.clone(), cursor);
@@ -239,80 +230,6 @@ impl Drop for Embedded {
         }
         // Before the lock goes, whoever else still holds the rest.
         self.shared.catalog.close();
-    }
-}
-
-/// Reads catalog and write-ahead log.
-fn recover(disk: Arc<dyn Disk>, options: Options) -> Result<(Shared, writer::Cursor), StoreError> {
-    // Seeded by the operating system, so that no two directories share a number.
-    let new_store = std::collections::hash_map::RandomState::new()
-        .build_hasher()
-        .finish();
-    let catalog = Arc::new(Catalog::open(
-        disk.clone(),
-        options.table_cache_bytes,
-        new_store,
-    )?);
-    let meta = catalog.begin_epoch()?;
-    let logs = Logs::default();
-    for known in catalog.logs()? {
-        logs.add(Log::new(known.id, known.state));
-    }
-    let tables = Tables::new(catalog.clone());
-    let found = recovery::recover(&disk, meta.store, meta.flushed_block, &logs, &tables)?;
-    let shared = Shared {
-        store: meta.store,
-        epoch: meta.epoch,
-        logs,
-        queue: Queue::new(options.queue_bytes_max),
-        wal: Wal::new(disk.clone(), &options, found.files, found.live),
-        segments: Segments::new(disk.clone()),
-        catalog,
-        tables,
-        flush: FlushControl::default(),
-        health: Health::default(),
-        room: Room::new(disk.clone(), options.free_bytes_min),
-        publication: Publication::default(),
-        wal_damage: found.damage,
-        durable_block: AtomicU64::new(found.cursor.number - 1),
-        flushed_block: AtomicU64::new(meta.flushed_block),
-        disk,
-        options,
-    };
-    for log in found.dirty {
-        if let Some(damage) = &log.state().damage {
-            shared.health.set(
-                Topic::Damage,
-                format!("log {} is damaged: {damage}", log.id.0),
-            );
-        }
-        shared.flush.note_dirty(log);
-    }
-    if let Some(damage) = &shared.wal_damage {
-        let reason = format!("the write-ahead log is damaged: {damage}");
-        shared.queue.close(&reason);
-        shared.health.set(Topic::ReadOnly, reason);
-    }
-    Ok((shared, found.cursor))
-}
-
-/// Takes room on the disk that a flush can fall back on. Without it all works as long as the
-/// disk has space, so a failure is no error.
-fn hold_ballast(shared: &Shared) {
-    let ballast = shared.options.ballast_bytes;
-    let room = shared.disk.space().map_or(0, |space| space.free_bytes);
-    if ballast == 0 || room < ballast.saturating_add(shared.options.free_bytes_min) {
-        return;
-    }
-    let held = match shared.disk.open(BALLAST_FILE.as_ref()) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => shared
-            .disk
-            .create(BALLAST_FILE.as_ref())
-            .and_then(|file| file.reserve(ballast).and_then(|()| file.sync())),
-        other => other.map(|_| ()),
-    };
-    if let Err(error) = held {
-        tracing::warn!(%error, "no ballast is held on the disk");
     }
 }
 

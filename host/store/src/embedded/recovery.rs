@@ -36,6 +36,8 @@ pub struct Recovered {
     pub last: Option<LastBlock>,
     /// Where the writer goes on.
     pub cursor: writer::Cursor,
+    /// The last start that wrote one of the blocks.
+    pub epoch: u64,
     /// Logs that have something to be flushed.
     pub dirty: Vec<Arc<Log>>,
     /// Acknowledged blocks that cannot be read.
@@ -65,6 +67,7 @@ pub fn recover(
             previous: 0,
             file_use: uses.last().map_or(0, |file| file.number),
         },
+        epoch: 0,
         dirty: Vec::new(),
         damage: None,
     };
@@ -83,6 +86,24 @@ pub fn recover(
     let recovered = replay.finish();
     make_durable(disk, &recovered)?;
     Ok(recovered)
+}
+
+/// The numbers of all data directories that blocks were written for: one, or none before the first
+/// block.
+pub fn stores(disk: &Arc<dyn Disk>) -> Result<Vec<u64>, StoreError> {
+    let mut stores = Vec::new();
+    for (slot, file) in open_files(disk)? {
+        let mut bytes = [0; BLOCK_HEADER_BYTES];
+        read_full(file.as_ref(), &mut bytes, 0).map_err(|source| {
+            StoreError::io(format!("read {}", slot_path(slot).display()), source)
+        })?;
+        if let Some((header, _)) = BlockHeader::decode(&bytes)
+            && !stores.contains(&header.store)
+        {
+            stores.push(header.store);
+        }
+    }
+    Ok(stores)
 }
 
 /// Makes durable what was read: from now on it counts as acknowledged. A process that was killed
@@ -323,6 +344,7 @@ impl Replay<'_> {
         self.recovered.cursor.number = header.number + 1;
         self.recovered.cursor.previous = crc;
         self.seen = Some((header.number, crc));
+        self.recovered.epoch = self.recovered.epoch.max(header.epoch);
         let bytes = padded_block_bytes(header.length as usize);
         self.recovered.last = Some(LastBlock {
             file: at.file.file.clone(),

@@ -1,11 +1,11 @@
 //! The threads of an open store, and what becomes of it when one of them dies.
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use crate::embedded::health::Topic;
+use crate::embedded::panics::text_of;
 use crate::embedded::shared::Shared;
 use crate::engine::StoreError;
 
@@ -74,11 +74,4 @@ fn end_writing(shared: &Shared, role: Role, panic: &str) {
     if role == Role::Flusher {
         shared.flush.stop_at_once();
     }
-}
-
-/// What a panic says.
-pub fn text_of(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("it does not say why")
 }

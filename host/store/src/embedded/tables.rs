@@ -8,8 +8,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use bytes::Bytes;
 use redb::{ReadTransaction, TableDefinition};
 
-use crate::embedded::catalog::{Catalog, failed};
+use crate::embedded::catalog::Catalog;
 use crate::embedded::format::RowEntry;
+use crate::embedded::redb_file::{CATALOG_FILE, failed};
 use crate::engine::{Key, StoreError, TableId, Version, Versioned};
 
 const ROWS: TableDefinition<(u64, &[u8]), &[u8]> = TableDefinition::new("rows");
@@ -89,14 +90,16 @@ impl Tables {
 
     /// One row. Blocks while redb reads from the disk.
     pub fn get(&self, table: TableId, key: &[u8]) -> Result<Option<Versioned>, StoreError> {
-        let reading = {
-            let fresh = self.fresh.read().unwrap_or_else(PoisonError::into_inner);
-            if let Some(found) = fresh.row(table, key) {
-                return Ok(found);
-            }
-            self.catalog.begin_read()?
-        };
-        get_flushed(&reading, table, key)
+        self.catalog.guard(|| {
+            let reading = {
+                let fresh = self.fresh.read().unwrap_or_else(PoisonError::into_inner);
+                if let Some(found) = fresh.row(table, key) {
+                    return Ok(found);
+                }
+                self.catalog.begin_read()?
+            };
+            get_flushed(&reading, table, key)
+        })
     }
 
     /// The row as it is in memory: `None` if only redb knows, `Some(None)` if it was removed.
@@ -117,15 +120,18 @@ impl Tables {
         if to.is_some_and(|to| to <= from) {
             return Ok(Vec::new());
         }
-        // Both as of one moment: what is flushed is forgotten in memory only after redb has it,
-        // and not while it is looked at.
-        let (fresh, reading) = {
-            let fresh = self.fresh.read().unwrap_or_else(PoisonError::into_inner);
-            (fresh.scan(table, from, to), self.catalog.begin_read()?)
-        };
-        // Each fresh removal may hide one flushed row, so that many more are needed.
-        let limit_flushed = limit.saturating_add(fresh.len());
-        let mut rows = scan_flushed(&reading, table, (from, to), limit_flushed)?;
+        let (fresh, mut rows) = self.catalog.guard(|| {
+            // Both as of one moment: what is flushed is forgotten in memory only after redb has
+            // it, and not while it is looked at.
+            let (fresh, reading) = {
+                let fresh = self.fresh.read().unwrap_or_else(PoisonError::into_inner);
+                (fresh.scan(table, from, to), self.catalog.begin_read()?)
+            };
+            // Each fresh removal may hide one flushed row, so that many more are needed.
+            let limit = limit.saturating_add(fresh.len());
+            let rows = scan_flushed(&reading, table, (from, to), limit)?;
+            Ok((fresh, rows))
+        })?;
         for (key, (version, value)) in fresh {
             match (rows.get(&key), value) {
                 (Some(row), _) if version < row.version => {}
@@ -246,7 +252,7 @@ fn encode(version: Version, value: &[u8]) -> Vec<u8> {
 fn decode(table: TableId, stored: &[u8]) -> Result<Versioned, StoreError> {
     let corrupt = || {
         let what = format!("a row of table {} has a wrong checksum", table.0);
-        StoreError::corrupt(crate::embedded::catalog::CATALOG_FILE, 0, what)
+        StoreError::corrupt(CATALOG_FILE, 0, what)
     };
     let (header, value) = stored
         .split_at_checked(VALUE_HEADER_BYTES)

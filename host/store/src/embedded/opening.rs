@@ -1,0 +1,207 @@
+//! Reading what a data directory holds: the catalog, then the write-ahead log; and making the
+//! catalog anew from the log where its file is damaged or gone.
+
+use std::hash::{BuildHasher, Hasher};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use crate::disk::Disk;
+use crate::embedded::catalog::{self, Catalog, Meta};
+use crate::embedded::flush::BALLAST_FILE;
+use crate::embedded::flush_control::FlushControl;
+use crate::embedded::health::{Health, Topic};
+use crate::embedded::logs::{Log, Logs};
+use crate::embedded::options::{CHUNK_BYTES, Options};
+use crate::embedded::publication::Publication;
+use crate::embedded::queue::Queue;
+use crate::embedded::recovery;
+use crate::embedded::redb_file::CATALOG_FILE;
+use crate::embedded::room::Room;
+use crate::embedded::segments::Segments;
+use crate::embedded::shared::Shared;
+use crate::embedded::tables::Tables;
+use crate::embedded::wal::{Wal, read_onto, write_past_cache};
+use crate::embedded::writer;
+use crate::engine::StoreError;
+
+/// Where a damaged catalog is kept after it was made anew, for whoever wants to look at it.
+const DAMAGED_FILE: &str = "tables.redb.damaged";
+
+/// Reads catalog and write-ahead log.
+pub fn recover(
+    disk: Arc<dyn Disk>,
+    options: Options,
+) -> Result<(Shared, writer::Cursor), StoreError> {
+    let Known {
+        catalog,
+        meta,
+        logs,
+    } = open_catalog(&disk, options.table_cache_bytes)?;
+    let tables = Tables::new(catalog.clone());
+    let found = recovery::recover(&disk, meta.store, meta.flushed_block, &logs, &tables)?;
+    let shared = Shared {
+        store: meta.store,
+        epoch: meta.epoch,
+        logs,
+        queue: Queue::new(options.queue_bytes_max),
+        wal: Wal::new(disk.clone(), &options, found.files, found.live),
+        segments: Segments::new(disk.clone()),
+        catalog,
+        tables,
+        flush: FlushControl::default(),
+        health: Health::default(),
+        room: Room::new(disk.clone(), options.free_bytes_min),
+        publication: Publication::default(),
+        wal_damage: found.damage,
+        durable_block: AtomicU64::new(found.cursor.number - 1),
+        flushed_block: AtomicU64::new(meta.flushed_block),
+        disk,
+        options,
+    };
+    for log in found.dirty {
+        if let Some(damage) = &log.state().damage {
+            shared.health.set(
+                Topic::Damage,
+                format!("log {} is damaged: {damage}", log.id.0),
+            );
+        }
+        shared.flush.note_dirty(log);
+    }
+    if let Some(damage) = &shared.wal_damage {
+        let reason = format!("the write-ahead log is damaged: {damage}");
+        shared.queue.close(&reason);
+        shared.health.set(Topic::ReadOnly, reason);
+    }
+    hold_ballast(&shared);
+    Ok((shared, found.cursor))
+}
+
+/// What a catalog says.
+struct Known {
+    catalog: Arc<Catalog>,
+    meta: Meta,
+    logs: Logs,
+}
+
+fn open_catalog(disk: &Arc<dyn Disk>, cache_bytes: usize) -> Result<Known, StoreError> {
+    let damage = match read_catalog(disk, cache_bytes) {
+        Ok(Some(known)) => return Ok(known),
+        Ok(None) if recovery::stores(disk)?.is_empty() => {
+            // Seeded by the operating system, so that no two directories share a number.
+            let store = std::collections::hash_map::RandomState::new()
+                .build_hasher()
+                .finish();
+            catalog::make(disk, cache_bytes, (store, 0))?;
+            return reopened(disk, cache_bytes);
+        }
+        Ok(None) => StoreError::corrupt(CATALOG_FILE, 0, "the file is not there"),
+        Err(error @ StoreError::Corrupt { .. }) => error,
+        Err(error) => return Err(error),
+    };
+    make_anew(disk, cache_bytes, damage)?;
+    reopened(disk, cache_bytes)
+}
+
+fn read_catalog(disk: &Arc<dyn Disk>, cache_bytes: usize) -> Result<Option<Known>, StoreError> {
+    let Some(catalog) = Catalog::open(disk.clone(), cache_bytes)? else {
+        return Ok(None);
+    };
+    let meta = catalog.begin_epoch()?;
+    let logs = Logs::default();
+    for known in catalog.logs()? {
+        logs.add(Log::new(known.id, known.state));
+    }
+    Ok(Some(Known {
+        catalog: Arc::new(catalog),
+        meta,
+        logs,
+    }))
+}
+
+/// The catalog that was just made.
+fn reopened(disk: &Arc<dyn Disk>, cache_bytes: usize) -> Result<Known, StoreError> {
+    read_catalog(disk, cache_bytes)?
+        .ok_or_else(|| StoreError::corrupt(CATALOG_FILE, 0, "the file is gone again"))
+}
+
+/// Makes a damaged catalog anew if the write-ahead log still holds all that was ever written: all
+/// blocks from the first on, and all of them sound. Then nothing is missing in a catalog that
+/// knows of no log and no flushed block. Else the damage is what there is to say.
+fn make_anew(
+    disk: &Arc<dyn Disk>,
+    cache_bytes: usize,
+    damage: StoreError,
+) -> Result<(), StoreError> {
+    let stores = recovery::stores(disk)?;
+    let [store] = stores[..] else {
+        return Err(hopeless(damage));
+    };
+    let logs = Logs::default();
+    let catalog = Catalog::in_memory(disk.clone(), cache_bytes)?;
+    let tables = Tables::new(Arc::new(catalog));
+    let found = recovery::recover(disk, store, 0, &logs, &tables)?;
+    let is_whole = found.damage.is_none() && found.last.is_some();
+    if !is_whole || found.dirty.iter().any(|log| log.state().damage.is_some()) {
+        return Err(hopeless(damage));
+    }
+    tracing::warn!(
+        %damage, kept_as = DAMAGED_FILE,
+        "the tables' file is made anew from the write-ahead log, which holds everything"
+    );
+    keep_damaged(disk).map_err(|source| StoreError::io(format!("make {DAMAGED_FILE}"), source))?;
+    catalog::make(disk, cache_bytes, (store, found.epoch))
+}
+
+/// The damage, and that nothing can be done about it here.
+fn hopeless(damage: StoreError) -> StoreError {
+    match damage {
+        StoreError::Corrupt { file, offset, what } => {
+            let what = format!(
+                "{what}; the write-ahead log no longer holds all that is needed to make the file anew"
+            );
+            StoreError::corrupt(file, offset, what)
+        }
+        other => other,
+    }
+}
+
+fn keep_damaged(disk: &Arc<dyn Disk>) -> io::Result<()> {
+    let from = match disk.open(CATALOG_FILE.as_ref()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other?,
+    };
+    let to = disk.create(DAMAGED_FILE.as_ref())?;
+    let (mut chunk, mut at) = (Vec::new(), 0);
+    loop {
+        chunk.clear();
+        let read = read_onto(from.as_ref(), &mut chunk, CHUNK_BYTES, at)?;
+        if read == 0 {
+            to.sync()?;
+            return disk.sync_dir(Path::new(""));
+        }
+        write_past_cache(to.as_ref(), &chunk, at)?;
+        at += read as u64;
+    }
+}
+
+/// Takes room on the disk that a flush can fall back on. Without it all works as long as the
+/// disk has space, so a failure is no error.
+fn hold_ballast(shared: &Shared) {
+    let ballast = shared.options.ballast_bytes;
+    let room = shared.disk.space().map_or(0, |space| space.free_bytes);
+    if ballast == 0 || room < ballast.saturating_add(shared.options.free_bytes_min) {
+        return;
+    }
+    let held = match shared.disk.open(BALLAST_FILE.as_ref()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => shared
+            .disk
+            .create(BALLAST_FILE.as_ref())
+            .and_then(|file| file.reserve(ballast).and_then(|()| file.sync())),
+        other => other.map(|_| ()),
+    };
+    if let Err(error) = held {
+        tracing::warn!(%error, "no ballast is held on the disk");
+    }
+}
