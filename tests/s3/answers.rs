@@ -1,8 +1,12 @@
 //! What the S3 client makes of the endpoint's answers, by itself.
 
+use std::io::Write;
+
 use bytes::Bytes;
 use delivery::arn::BucketName;
 use delivery::objects::{Created, ObjectError, Objects, S3Objects};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use http::Method;
 
 use crate::endpoint::{Does, Endpoint, SECRET};
@@ -21,15 +25,40 @@ async fn an_object_is_made_once_and_stays_as_it_is() {
     let endpoint = Endpoint::start(&["logs"]).await;
     let objects = S3Objects::new(endpoint.config(SECRET)).unwrap();
     assert_eq!(create(&objects, "a/b", "one").await, Ok(Created::New));
-    assert_eq!(create(&objects, "a/b", "two").await, Ok(Created::There));
-    assert_eq!(
-        create(&objects, "a/b", "three").await,
-        Ok(Created::Different)
-    );
+    assert_eq!(create(&objects, "a/b", "one").await, Ok(Created::There));
+    for other in ["two", "three", "on", ""] {
+        let created = create(&objects, "a/b", other).await;
+        assert_eq!(created, Ok(Created::Different), "{other}");
+    }
     let [object] = &endpoint.objects("logs")[..] else {
         panic!("{:?}", endpoint.objects("logs"))
     };
     assert_eq!((object.key.as_str(), object.text()), ("a/b", "one"));
+}
+
+/// Lines packed with gzip: more than is looked at at once, unless they are few.
+fn packed(level: u32, lines: u32) -> Bytes {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::new(level));
+    for line in 0..lines {
+        let number = u64::from(line).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        writeln!(gzip, "line {number:x}").unwrap();
+    }
+    Bytes::from(gzip.finish().unwrap())
+}
+
+#[tokio::test]
+async fn an_object_that_another_build_packed_otherwise_is_the_same_if_it_holds_the_same() {
+    let endpoint = Endpoint::start(&["logs"]).await;
+    let objects = S3Objects::new(endpoint.config(SECRET)).unwrap();
+    let create = async |content: Bytes| objects.create(&bucket("logs"), "a.gz", content).await;
+    let there = packed(9, 600_000);
+    assert!(there.len() > 4 << 20, "{} bytes", there.len());
+    assert_eq!(create(there.clone()).await, Ok(Created::New));
+    let ours = packed(3, 600_000);
+    assert_ne!(ours, there);
+    assert_eq!(create(ours).await, Ok(Created::There));
+    assert_eq!(create(packed(3, 599_999)).await, Ok(Created::Different));
+    assert_eq!(create(packed(9, 600_001)).await, Ok(Created::Different));
 }
 
 /// Characters that are no part of a URL, or that the client would rather not see, were put in

@@ -1,5 +1,6 @@
 //! Where objects go: the boundary between delivery and whatever keeps buckets.
 
+mod comparison;
 mod http;
 mod local;
 mod refusal;
@@ -23,10 +24,10 @@ pub use s3::{S3Config, S3Objects};
 pub enum Created {
     /// The object was made.
     New,
-    /// An object of that name and length was there already: an earlier put went through whose
-    /// answer was lost.
+    /// An object of that name that holds the same was there already: an earlier put went through
+    /// whose answer was lost.
     There,
-    /// An object of that name and another length was there. It was left as it is.
+    /// An object of that name that holds something else was there. It was left as it is.
     Different,
 }
 
@@ -75,7 +76,8 @@ fn path(key: &str) -> Path {
 #[async_trait]
 pub trait Objects: Send + Sync {
     /// Makes an object that is not there yet. It is whole and durable when this answers well, and
-    /// nobody sees a part of it before. May be called again for the same object.
+    /// nobody sees a part of it before. May be called again for the same object: one that is there
+    /// is held against it, byte by byte or, if both are packed with gzip, by what they hold.
     async fn create(
         &self,
         bucket: &BucketName,

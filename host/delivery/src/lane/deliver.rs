@@ -117,16 +117,20 @@ impl<'a> Putting<'a> {
         let lane = &mut *self.lane;
         let tools = Arc::clone(&lane.work.tools);
         match tools.objects.create(bucket, &key, object.content).await {
-            Ok(created) => {
-                if created == Created::Different {
-                    tracing::warn!(
-                        %bucket, key,
-                        "an object of another length has this name and is left as it is"
-                    );
-                }
+            Ok(Created::New | Created::There) => {
                 lane.puts.untouched = false;
                 lane.state.put(key);
                 Ok(())
+            }
+            Ok(Created::Different) => {
+                // Whoever made it: nobody can say any more that nothing of the cut is anywhere.
+                lane.puts.untouched = false;
+                Err(StepError::Failed(format!(
+                    "put {key} into {bucket}: an object of this name is there that holds something \
+                     else. It is left as it is, and nothing after it is delivered. Take it away if \
+                     it is not ours, or decide what becomes of the delivery (millrace delivery \
+                     --help)"
+                )))
             }
             Err(error) => {
                 let refused = match error {

@@ -3,7 +3,7 @@
 //! An object is written below `<root>/.staging` and synced there, then linked to its name: the
 //! link is made once, by whoever comes first, and what it names is whole.
 
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path as FilePath, PathBuf};
 
 use async_trait::async_trait;
@@ -13,6 +13,7 @@ use object_store::path::Path;
 use object_store::{CopyMode, CopyOptions, Error, ObjectStore, ObjectStoreExt, PutOptions};
 use types::Invalid;
 
+use super::comparison::Comparison;
 use super::{Created, ObjectError, Objects, cause, path};
 use crate::arn::BucketName;
 
@@ -21,6 +22,8 @@ use crate::arn::BucketName;
 const FILE_NAME_BYTES_MAX: usize = 255;
 /// Not the name of any bucket.
 const STAGING: &str = ".staging";
+/// Bytes of an object that is there that are looked at at once.
+const CHUNK_BYTES: usize = 256 * 1024;
 
 /// The directory of buckets. They need not be made; a bucket is there once an object is.
 pub struct LocalObjects {
@@ -87,22 +90,28 @@ impl LocalObjects {
         synced.map_err(|error| failed(&error))
     }
 
-    async fn there(&self, target: &Path, length: usize) -> Result<Created, ObjectError> {
+    async fn there(&self, target: &Path, content: Bytes) -> Result<Created, ObjectError> {
         self.sync_folders(target).await?;
-        let found = match self.store.head(target).await {
-            Ok(found) => found,
+        match self.store.head(target).await {
+            Ok(_) => {}
             // Something has the name, and it is no object.
             Err(Error::NotFound { .. }) => {
                 let why = format!("a folder lies where {target} should be");
                 return Err(ObjectError::Impossible(why));
             }
             Err(error) => return Err(failed(&error)),
+        }
+        let path = self.root.join(target.as_ref());
+        let compared = tokio::task::spawn_blocking(move || holds(&path, content));
+        let failed = |error: &dyn std::fmt::Display| {
+            ObjectError::Failed(format!("look at an object that is there: {error}"))
         };
-        Ok(if usize::try_from(found.size) == Ok(length) {
-            Created::There
+        let compared = compared.await.map_err(|error| failed(&error))?;
+        if compared.map_err(|error| failed(&error))? {
+            Ok(Created::There)
         } else {
-            Created::Different
-        })
+            Ok(Created::Different)
+        }
     }
 }
 
@@ -115,10 +124,9 @@ impl Objects for LocalObjects {
         content: Bytes,
     ) -> Result<Created, ObjectError> {
         let target = path(&format!("{bucket}/{key}"));
-        let length = content.len();
         // Before the work of writing it: a delivery that is done again finds most of its objects.
         match self.store.head(&target).await {
-            Ok(_) => return self.there(&target, length).await,
+            Ok(_) => return self.there(&target, content).await,
             Err(Error::NotFound { .. }) => {}
             Err(error) => return Err(failed(&error)),
         }
@@ -126,7 +134,7 @@ impl Objects for LocalObjects {
         let staged = Path::from(format!("{STAGING}/{name}"));
         let put = self
             .staging
-            .put_opts(&staged, content.into(), PutOptions::default())
+            .put_opts(&staged, content.clone().into(), PutOptions::default())
             .await;
         put.map_err(|error| failed(&error))?;
         self.sync_staged(&name).await?;
@@ -138,7 +146,7 @@ impl Objects for LocalObjects {
         }
         match linked {
             Ok(()) => Ok(Created::New),
-            Err(Error::AlreadyExists { .. }) => self.there(&target, length).await,
+            Err(Error::AlreadyExists { .. }) => self.there(&target, content).await,
             // It has its name, and only that this is durable is not sure.
             Err(error) if self.store.head(&target).await.is_ok() => {
                 Err(ObjectError::Failed(error.to_string()))
@@ -187,6 +195,21 @@ fn check_name(bucket: &FilePath, target: &Path) -> Result<(), Invalid> {
     Ok(())
 }
 
+/// Whether the file holds this. Blocks.
+fn holds(path: &FilePath, content: Bytes) -> std::io::Result<bool> {
+    let mut file = std::fs::File::open(path)?;
+    let mut comparison = Comparison::with(content);
+    let mut chunk = vec![0; CHUNK_BYTES];
+    loop {
+        let read = file.read(&mut chunk)?;
+        match chunk.get(..read) {
+            Some([]) | None => return Ok(comparison.is_same()),
+            Some(more) if comparison.add(more) => {}
+            Some(_) => return Ok(false),
+        }
+    }
+}
+
 fn random_name() -> Result<String, ObjectError> {
     let number = getrandom::u64().map_err(|error| ObjectError::Failed(error.to_string()))?;
     Ok(format!("{number:016x}"))
@@ -226,8 +249,10 @@ mod tests {
             objects.create(&bucket, key, content).await.unwrap()
         };
         assert_eq!(create("a/b", "one").await, Created::New);
-        assert_eq!(create("a/b", "two").await, Created::There);
-        assert_eq!(create("a/b", "three").await, Created::Different);
+        assert_eq!(create("a/b", "one").await, Created::There);
+        for other in ["two", "three", "on", ""] {
+            assert_eq!(create("a/b", other).await, Created::Different);
+        }
         let read = |path: &str| std::fs::read_to_string(dir.path().join(path)).unwrap();
         assert_eq!(read("logs/a/b"), "one");
         let staged = std::fs::read_dir(dir.path().join(STAGING)).unwrap();

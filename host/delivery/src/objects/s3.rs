@@ -7,9 +7,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use md5::{Digest, Md5};
 use object_store::aws::{AmazonS3, AmazonS3Builder, S3ConditionalPut};
-use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, RetryConfig};
+use object_store::path::Path;
+use object_store::{
+    Error, GetOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions, RetryConfig,
+};
 
+use super::comparison::Comparison;
 use super::http::Connector;
 use super::refusal::Refusal;
 use super::{Created, ObjectError, Objects, cause, path};
@@ -17,6 +22,8 @@ use crate::arn::BucketName;
 
 /// Buckets whose clients are kept; one more begins anew with all.
 const BUCKETS_KEPT_MAX: usize = 1_000;
+/// Bytes of an object that is there that are read at once.
+const CHUNK_BYTES: u64 = 4 * 1024 * 1024;
 /// Characters of an endpoint's answer that an error repeats.
 const ERROR_CHARS_MAX: usize = 500;
 
@@ -118,23 +125,63 @@ impl Objects for S3Objects {
     ) -> Result<Created, ObjectError> {
         let store = self.bucket(bucket)?;
         let path = path(key);
-        let length = content.len();
         let options = PutOptions::from(PutMode::Create);
-        match store.put_opts(&path, content.into(), options).await {
+        match store.put_opts(&path, content.clone().into(), options).await {
             Ok(_) => Ok(Created::New),
             Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => {
                 // Whoever may not look at it is not refused: it is there.
-                let found = store.head(&path).await;
-                let found = found.map_err(|error| ObjectError::Failed(told(&error)))?;
-                Ok(if usize::try_from(found.size) == Ok(length) {
-                    Created::There
+                let is_same = holds(&store, &path, content).await;
+                if is_same.map_err(|error| ObjectError::Failed(told(&error)))? {
+                    Ok(Created::There)
                 } else {
-                    Created::Different
-                })
+                    Ok(Created::Different)
+                }
             }
             Err(error) => Err(failed(error)),
         }
     }
+}
+
+/// Whether the object that is there holds this. Its ETag says so where it is the MD5 of what was put
+/// at once; else it is read.
+async fn holds(store: &AmazonS3, path: &Path, content: Bytes) -> Result<bool, Error> {
+    let found = store.head(path).await?;
+    if let Some(tag) = &found.e_tag
+        && is_tag_of(tag, content.clone()).await?
+    {
+        return Ok(true);
+    }
+    let mut comparison = Comparison::with(content);
+    let mut at = 0;
+    while at < found.size {
+        let end = found.size.min(at + CHUNK_BYTES);
+        let options = GetOptions {
+            range: Some((at..end).into()),
+            // It is the same object all the time.
+            if_match: found.e_tag.clone(),
+            ..GetOptions::default()
+        };
+        let chunk = store.get_opts(path, options).await?.bytes().await?;
+        let compared = tokio::task::spawn_blocking(move || {
+            let may_be = comparison.add(&chunk);
+            (comparison, may_be)
+        });
+        let (so_far, may_be) = compared.await?;
+        if !may_be {
+            return Ok(false);
+        }
+        comparison = so_far;
+        at = end;
+    }
+    Ok(tokio::task::spawn_blocking(move || comparison.is_same()).await?)
+}
+
+async fn is_tag_of(tag: &str, content: Bytes) -> Result<bool, Error> {
+    let tag = tag.trim_matches('"').to_ascii_lowercase();
+    let hashed = tokio::task::spawn_blocking(move || Md5::digest(&content));
+    let hash = hashed.await?;
+    let digits: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(digits == tag)
 }
 
 fn failed(error: Error) -> ObjectError {

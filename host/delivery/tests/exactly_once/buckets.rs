@@ -137,6 +137,13 @@ impl Buckets {
         self.lock().clashes.clone()
     }
 
+    /// Deletes an object that was in the way, as if it had never been there.
+    pub fn take_away(&self, name: &Name) {
+        let mut state = self.lock();
+        state.objects.remove(name);
+        state.clashes.retain(|clash| clash != name);
+    }
+
     pub fn calls(&self) -> u64 {
         self.lock().calls
     }
@@ -160,15 +167,11 @@ impl Buckets {
     fn make(&self, name: Name, content: Bytes) -> Created {
         let mut state = self.lock();
         if let Some(there) = state.objects.get(&name) {
-            let is_the_same = *there == content;
-            let created = match there.len() == content.len() {
-                true => Created::There,
-                false => Created::Different,
-            };
-            if !is_the_same {
-                state.clashes.push(name);
+            if *there == content {
+                return Created::There;
             }
-            return created;
+            state.clashes.push(name);
+            return Created::Different;
         }
         let at = state.disk.as_ref().map_or(0, SimulatedDisk::recorded);
         let put = Put {
