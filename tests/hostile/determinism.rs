@@ -53,9 +53,11 @@ fn answers(guest: &Guest, moments: &[(u64, u64)]) -> Vec<Vec<u8>> {
             now: Timestamp(*now),
             seed: *seed,
         };
-        let mut instance = Instance::start(&version, moment).unwrap();
+        let mut instance = Instance::start(&version, moment, version.call_limits()).unwrap();
         for _ in 0..2 {
-            let outputs = instance.transform(&batch).unwrap();
+            let outputs = instance
+                .transform(&batch, version.call_limits().batch_time_max)
+                .unwrap();
             answers.push(outputs.iter().next().unwrap().data.to_vec());
         }
     }

@@ -1,13 +1,17 @@
 //! Plugins from text: a core module that implements the canonical ABI by hand, wrapped into a
 //! component of a world. An honest one keeps every record; each test changes the part that harms.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::{Resolve, WorldId};
 
-/// Where the interfaces lie.
-const WIT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../wit/0.1");
+/// Where the interfaces lie, seen from whichever crate this is built in.
+fn wit() -> PathBuf {
+    let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    let mut folders = above.map(|folder| folder.join("wit/0.1"));
+    folders.find(|folder| folder.is_dir()).unwrap()
+}
 
 /// What every core module has. Memory: 8 the answer of `init`, 32 that of `describe` with its texts
 /// at 128, 256 to 4095 for the tests' data, 4096 and more taken by `$alloc` until a batch is over.
@@ -249,7 +253,7 @@ impl Guest {
     pub fn component(&self) -> Vec<u8> {
         let mut resolve = Resolve::default();
         let package = match self.wit_version {
-            "0.1.0" => resolve.push_dir(WIT).unwrap().0,
+            "0.1.0" => resolve.push_dir(wit()).unwrap().0,
             other => resolve.push_source("wit", &wit_of(other)).unwrap(),
         };
         let world = match self.imports.is_empty() {
@@ -308,7 +312,7 @@ impl Guest {
 /// A component of a world of this repository.
 pub fn wrap(module: &str, world: &str) -> Vec<u8> {
     let mut resolve = Resolve::default();
-    let (package, _) = resolve.push_dir(WIT).unwrap();
+    let (package, _) = resolve.push_dir(wit()).unwrap();
     let world = resolve.select_world(&[package], Some(world)).unwrap();
     encode(module, &resolve, world)
 }
@@ -324,7 +328,7 @@ fn encode(module: &str, resolve: &Resolve, world: WorldId) -> Vec<u8> {
 /// The interfaces of this repository under another version.
 fn wit_of(version: &str) -> String {
     let mut all = format!("package millrace:plugin@{version};\n");
-    for file in std::fs::read_dir(Path::new(WIT)).unwrap() {
+    for file in std::fs::read_dir(wit()).unwrap() {
         let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
         all.push_str(text.split_once(';').unwrap().1);
     }

@@ -1,6 +1,6 @@
 //! A plugin of the world `transformer-simple` from text.
 
-use crate::guest::{FOUNDATION, wrap};
+use super::guest::{FOUNDATION, wrap};
 
 /// Writes the output number `$number` of a list.
 const PUT_OUTPUT: &str = r#"

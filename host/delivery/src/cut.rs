@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use store::{Frame, Position};
 use types::Timestamp;
-use wasm::ContentHash;
+
+use crate::pins::Pins;
 
 /// A decision to deliver a stretch of a lane's log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,8 +30,8 @@ pub struct Cut {
     pub bytes: u64,
     /// The version of the delivery stream's configuration that it is delivered by.
     pub version_id: u64,
-    /// The version of the plugin that its records go through.
-    pub plugin: Option<ContentHash>,
+    /// The version of the plugin that its records go through, if they go through one.
+    pub plugin: Option<Pins>,
 }
 
 impl Cut {

@@ -174,7 +174,7 @@ impl LaneStep {
             return Err(Undone::Changed);
         }
         let objects = kept.map_or(objects, |kept| objects.max(kept.objects));
-        let settled = settled.filter(|settled| settled.to > self.lane.settled.to);
+        let settled = settled.filter(|settled| **settled != self.lane.settled);
         if settled.is_none() && kept.is_some_and(|kept| kept.objects == objects) {
             return Ok(());
         }
@@ -250,10 +250,10 @@ impl LaneStep {
         lane.settled = Settled::default();
         lane.next_cut = cut.number + 1;
         lane.counts = lane.counts.and(done);
-        if let (Some(hash), Some(transform)) = (cut.plugin, &open.destination.transform) {
+        if let (Some(pins), Some(transform)) = (&cut.plugin, &open.destination.transform) {
             let of_version = VersionCounts {
                 plugin: transform.plugin.clone(),
-                hash: hash.to_string(),
+                hash: pins.hash.to_string(),
                 label: self.label.clone(),
                 counts: done,
             };

@@ -22,6 +22,7 @@ pub mod objects;
 mod open_cut;
 pub mod ops;
 mod orders;
+mod pins;
 mod prefix;
 mod pruning;
 mod rows;

@@ -40,5 +40,7 @@ async fn prune(engine: &dyn Engine, plugins: &Arc<Plugins>) -> Result<(), String
 async fn pinned(engine: &dyn Engine) -> Result<Vec<ContentHash>, StoreError> {
     let lanes = rows::load_lanes(engine, None).await?;
     let open = lanes.iter().filter_map(|(_, lane)| lane.open.as_ref());
-    Ok(open.filter_map(|open| open.cut.plugin).collect())
+    Ok(open
+        .filter_map(|open| Some(open.cut.plugin?.hash))
+        .collect())
 }

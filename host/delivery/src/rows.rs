@@ -5,12 +5,12 @@ use bytes::Bytes;
 use store::{Engine, Expect, LogId, Position, StoreError, TableWrite, Version};
 use streams::codec;
 use types::{Invalid, StreamArn, Timestamp};
-use wasm::ContentHash;
 
 use crate::counts::{Counts, VersionCounts};
 use crate::cut::Cut;
 use crate::delivery_stream::{DeliveryStream, DeliveryStreamId, Destination, Origin, Status};
 use crate::open_cut::{OpenCut, Way};
+use crate::pins::PinsRow;
 use crate::settled::Settled;
 use crate::tables::{self, DELIVERY_STREAMS, LANES, LaneKey, NUMBERS, SETTINGS};
 
@@ -69,7 +69,7 @@ struct CutRow {
     records: u64,
     bytes: u64,
     version_id: u64,
-    plugin: Option<[u8; 32]>,
+    plugin: Option<PinsRow>,
     destination: Destination,
     way: Way,
     objects: u32,
@@ -242,7 +242,7 @@ fn read_lane(row: &[u8]) -> Result<Lane, StoreError> {
     let row: LaneRow = codec::decode("lanes", row)?;
     Ok(Lane {
         next_cut: row.next_cut,
-        open: row.open.map(CutRow::read),
+        open: row.open.map(CutRow::read).transpose()?,
         settled: row.settled,
         counts: row.counts,
         by_version: row.by_version,
@@ -250,9 +250,10 @@ fn read_lane(row: &[u8]) -> Result<Lane, StoreError> {
 }
 
 impl CutRow {
-    fn of(open: &OpenCut) -> Self {
+    fn of(open: &OpenCut) -> Result<Self, StoreError> {
         let cut = &open.cut;
-        Self {
+        let pins = cut.plugin.as_ref().map(PinsRow::of).transpose();
+        Ok(Self {
             number: cut.number,
             from: cut.from.0,
             to: cut.to.0,
@@ -261,14 +262,15 @@ impl CutRow {
             records: cut.records,
             bytes: cut.bytes,
             version_id: cut.version_id,
-            plugin: cut.plugin.map(|hash| hash.0),
+            plugin: pins.map_err(|error| damaged(&format!("a limit: {error}")))?,
             destination: open.destination.clone(),
             way: open.way.clone(),
             objects: open.objects,
-        }
+        })
     }
 
-    fn read(self) -> OpenCut {
+    fn read(self) -> Result<OpenCut, StoreError> {
+        let pins = self.plugin.map(PinsRow::read).transpose();
         let cut = Cut {
             number: self.number,
             from: Position(self.from),
@@ -278,14 +280,14 @@ impl CutRow {
             records: self.records,
             bytes: self.bytes,
             version_id: self.version_id,
-            plugin: self.plugin.map(ContentHash),
+            plugin: pins.map_err(|error| damaged(&format!("a limit: {error}")))?,
         };
-        OpenCut {
+        Ok(OpenCut {
             cut,
             destination: self.destination,
             way: self.way,
             objects: self.objects,
-        }
+        })
     }
 }
 
@@ -293,7 +295,7 @@ impl CutRow {
 pub fn lane_write(key: LaneKey, lane: &Lane) -> Result<TableWrite, StoreError> {
     let row = LaneRow {
         next_cut: lane.next_cut,
-        open: lane.open.as_ref().map(CutRow::of),
+        open: lane.open.as_ref().map(CutRow::of).transpose()?,
         settled: lane.settled.clone(),
         counts: lane.counts,
         by_version: lane.by_version.clone(),

@@ -1,28 +1,30 @@
-//! A batch goes through a plugin. A batch that the plugin does not take is tried again on a fresh
-//! instance; one that it takes never is divided, until what it cannot take stands alone: one bad
-//! record costs one record.
+//! A batch goes through a plugin, and one bad record costs one record.
+//!
+//! ```text
+//! the batch, on the instance of the one before          -> it comes out
+//!   fails, and the guest says with which record         -> what is before it, it, what is after it
+//!   fails                                                -> its records one by one
+//! ```
+//!
+//! A part of a batch that failed has a fresh instance, and so has what comes after a record that
+//! failed: what a plugin keeps in its memory is a function of the records and of what is
+//! [`Settled`]. Nothing in here is decided twice: a later try follows what was noted.
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::settled::Settled;
-use wasm::{Fault, Instance, Moment, Output, Slab, Status, Version};
+use wasm::{Fault, Instance, Moment, Output, Outputs, Slab, Status, Version};
 
-/// Records of one batch.
-pub const BATCH_RECORDS_MAX: usize = 1_000;
-/// Bytes of the records of one batch; a larger record goes alone.
-pub const BATCH_BYTES_MAX: usize = 1024 * 1024;
-/// What failed calls may cost while one batch is divided, over all its parts: enough to find one
-/// record among a thousand that takes for ever, or two dozen that trap. After that a part that
-/// fails is not divided any more: a plugin that runs into its deadline with every record must not
-/// hold up its delivery stream for a thousand deadlines.
-const FAILED_CALLS_COST_MAX: u32 = 300;
-/// What a failed call costs, by how long it took.
-const TRAP_COST: u32 = 1;
-const DEADLINE_COST: u32 = 25;
-/// Calls for a batch, or for a record of one that stands alone, before it is given up: the second
-/// is on a fresh instance. One that missed its deadline may have waited for a busy machine.
+use crate::failed_record::Failure;
+use crate::pins::Pins;
+use crate::settled::{Digest, Noted, Settled, Words};
+
+/// Calls for a batch or a record that fails on an instance that worked before, or for which no
+/// instance could be made: the second is on a fresh one.
 const TRIES_AFTER_FAULT: u32 = 2;
+/// Calls for a record whose deadline was missed while its thread waited for a processor most of the
+/// time. The last decides.
+const TRIES_ON_A_BUSY_MACHINE: u32 = 4;
 /// Calls that a plugin may ask to be tried again for, one after the other (model,
 /// NumberOfRetries).
 const RETRIES_MAX: u32 = 300;
@@ -34,49 +36,81 @@ pub trait Sink {
     /// The `source`-th record is left out on purpose.
     fn drop_record(&mut self, source: usize);
     /// The `source`-th record could not be worked on.
-    fn fail(&mut self, source: usize, code: &str, message: &str, attempts: u32);
+    fn fail(&mut self, source: usize, failure: Failure<'_>);
 }
 
 /// A plugin at work on one cut.
 pub struct Transformer {
     version: Arc<Version>,
     moment: Moment,
+    pins: Pins,
     retries: u32,
     instance: Option<Instance>,
     /// Records of the cut before the batch.
-    before: u64,
+    before: u32,
+    /// Of what came out so far.
+    digest: Digest,
     /// What no try may change, and what this one adds.
     settled: Settled,
     /// How many records were settled before this try.
-    settled_before: u64,
-    /// A deadline was missed with the part of a batch that is worked on.
-    is_late: bool,
-    /// What failed calls for the part that is divided have cost so far.
-    cost: u32,
+    settled_before: u32,
 }
-
-/// What came of one call.
-type Called = Result<wasm::Outputs, Fault>;
 
 /// Why a cut cannot go on at the moment, for no fault of its records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stopped(pub String);
 
+/// What came of one call.
+type Called = Result<Outputs, Failed>;
+
+/// A call that failed.
+struct Failed {
+    fault: Fault,
+    /// The instance that it failed on had worked before, so that what that kept may be the cause.
+    was_used: bool,
+    /// No instance came to life.
+    not_begun: bool,
+}
+
+/// A stretch of a batch whose records are called one by one.
+struct Stretch {
+    /// The first record that is not noted yet.
+    from: usize,
+    end: usize,
+    /// Calls that were made for all of them before.
+    attempts: u32,
+    /// All that becomes of it is noted, and not only what a deadline decided.
+    notes_all: bool,
+    /// A deadline decided something, so that the rest is noted too.
+    is_late: bool,
+}
+
 impl Transformer {
     /// A version at work at one moment. A batch that it asks to be tried again for is, `retries`
     /// times. An earlier try may have settled some of the records.
-    pub fn new(version: Arc<Version>, moment: Moment, retries: u32, settled: Settled) -> Self {
+    pub fn new(
+        version: Arc<Version>,
+        pins: Pins,
+        moment: Moment,
+        retries: u32,
+        settled: Settled,
+    ) -> Self {
         Self {
             version,
             moment,
+            pins,
             retries: retries.min(RETRIES_MAX),
             instance: None,
             before: 0,
+            digest: Digest::default(),
             settled_before: settled.to,
             settled,
-            is_late: false,
-            cost: 0,
         }
+    }
+
+    /// What its batches are made by.
+    pub fn pins(&self) -> &Pins {
+        &self.pins
     }
 
     /// What is settled once the records so far have left.
@@ -88,164 +122,400 @@ impl Transformer {
     /// Blocks.
     ///
     /// # Errors
-    /// When no instance could be made, or a deadline was missed with what is settled: nothing is
+    /// When no instance could be made, or what is settled did not come out as it was: nothing is
     /// wrong with the batch, which can be tried again.
     pub fn work(&mut self, batch: &Slab, sink: &mut impl Sink) -> Result<(), Stopped> {
-        let end = self.before + u64::try_from(batch.len()).unwrap_or(u64::MAX);
-        let place = |record: u64| usize::try_from(record - self.before).unwrap_or(usize::MAX);
-        let parts = self.settled.parts(self.before..end).into_iter();
-        let parts: Vec<_> = parts
-            .map(|(part, is_late)| (place(part.start)..place(part.end), is_late))
-            .collect();
-        for (part, is_late) in parts {
-            match is_late {
-                true => {
-                    let fault = Fault::Deadline(self.version.manifest().limits.batch_time_max);
-                    fail_all(part, &fault, TRIES_AFTER_FAULT, sink);
-                }
-                false => self.work_on(batch, part, sink)?,
-            }
+        let count = u32::try_from(batch.len()).ok();
+        let end = count.and_then(|count| self.before.checked_add(count));
+        let end = end.ok_or_else(|| Stopped("a cut of more than 4 Gi records".to_owned()))?;
+        let before = self.before;
+        let notes = self.settled.notes_of(before..end);
+        if notes.is_empty() {
+            self.work_on_new(batch, sink)?;
+        } else {
+            let own = |(range, noted): (Range<u32>, Noted<'_>)| {
+                let place = |record: u32| usize::try_from(record - before).ok();
+                let range = place(range.start)?..place(range.end)?;
+                Some((range, Note::of(noted)))
+            };
+            let notes: Vec<_> = notes.into_iter().filter_map(own).collect();
+            self.follow(batch, notes, sink)?;
         }
         self.before = end;
         self.settled.to = self.settled.to.max(end);
-        Ok(())
-    }
-
-    fn work_on(
-        &mut self,
-        batch: &Slab,
-        range: Range<usize>,
-        sink: &mut impl Sink,
-    ) -> Result<(), Stopped> {
-        let part;
-        let records = match range.len() == batch.len() {
-            true => batch,
-            false => {
-                part = batch.part(range.clone());
-                &part
-            }
-        };
-        (self.is_late, self.cost) = (false, 0);
-        let mut attempts = 0;
-        let fault = loop {
-            attempts += 1;
-            match self.call(records)? {
-                Ok(outputs) => {
-                    give(outputs.iter(), range.start, sink);
-                    return Ok(());
-                }
-                Err(Fault::Permanent(text)) => {
-                    fail_all(range, &Fault::Permanent(text), attempts, sink);
-                    return Ok(());
-                }
-                Err(fault) if attempts < self.tries(&fault) => {
-                    tracing::debug!(version = ?self.version, %fault, "a batch is tried again");
-                }
-                Err(fault) => break fault,
-            }
-        };
-        self.divide(batch, range, (fault, attempts), sink)
-    }
-
-    fn tries(&self, fault: &Fault) -> u32 {
-        match fault {
-            Fault::Retryable(_) => self.retries + 1,
-            Fault::Deadline(_)
-            | Fault::Trap(_)
-            | Fault::Answer(_)
-            | Fault::Permanent(_)
-            | Fault::NoInstance(_) => TRIES_AFTER_FAULT,
+        match self.settled.digest_at(end) {
+            Some(kept) if kept != self.digest.value() => Err(self.changed()),
+            _ => Ok(()),
         }
     }
 
-    /// Works on the records of `range`, which failed together with `told`.
+    /// An object ended with the batch that was worked on last: what came out so far leaves.
+    ///
+    /// # Errors
+    /// When none ended here in an earlier try of which something has left.
+    pub fn mark(&mut self) -> Result<(), Stopped> {
+        // An equal digest was found when the batch was done.
+        if self.settled.digest_at(self.before).is_some() {
+            return Ok(());
+        }
+        if self.before < self.settled.marked_to() {
+            return Err(self.changed());
+        }
+        self.settled.mark(self.before, self.digest.value());
+        Ok(())
+    }
+
+    fn changed(&self) -> Stopped {
+        Stopped(format!(
+            "the first {} records of this delivery do not come out as they did before, and some of \
+             them may have left: either {:?} gives something else each time, or another build of \
+             millrace is at work. Nothing is put. Start the build that began the delivery, or \
+             decide what becomes of it (millrace delivery --help)",
+            self.before, self.version,
+        ))
+    }
+
+    /// Whether the batch was worked on before, and something of it may have left.
+    fn is_settled(&self) -> bool {
+        self.before < self.settled_before
+    }
+
+    fn work_on_new(&mut self, batch: &Slab, sink: &mut impl Sink) -> Result<(), Stopped> {
+        let all = 0..batch.len();
+        let mut attempts = 0;
+        let failed = loop {
+            attempts += 1;
+            match self.call(batch)? {
+                Ok(outputs) => {
+                    if attempts > 1 && self.settled.has_room(batch.len()) {
+                        self.note_part(all.clone(), false);
+                    }
+                    self.give(&outputs, all.start, sink);
+                    return Ok(());
+                }
+                Err(failed) if attempts < self.tries_of_batch(&failed) => {}
+                Err(failed) => break failed,
+            }
+        };
+        tracing::debug!(version = ?self.version, fault = %failed.fault, "a batch is divided");
+        let is_late = matches!(failed.fault, Fault::Deadline(_));
+        if failed.not_begun || matches!(failed.fault, Fault::Permanent(_)) {
+            let notes = is_late || self.settled.has_room(batch.len());
+            self.fail(all, (&failed.fault, attempts), notes, sink);
+            return Ok(());
+        }
+        self.divide(batch, (failed.fault, attempts), sink)
+    }
+
+    fn tries_of_batch(&self, failed: &Failed) -> u32 {
+        match &failed.fault {
+            Fault::Retryable(_) => self.retries + 1,
+            _ if failed.not_begun => TRIES_AFTER_FAULT,
+            _ => 1,
+        }
+    }
+
+    /// Works on a batch that failed after so many calls.
     fn divide(
         &mut self,
         batch: &Slab,
-        range: Range<usize>,
-        told: (Fault, u32),
+        (mut fault, attempts): (Fault, u32),
         sink: &mut impl Sink,
     ) -> Result<(), Stopped> {
-        let (fault, attempts) = told;
-        self.pay(&fault);
-        if range.len() <= 1 || FAILED_CALLS_COST_MAX < self.cost {
-            return self.fail(range, (fault, attempts), sink);
-        }
-        let middle = range.start + range.len() / 2;
-        for half in [range.start..middle, middle..range.end] {
-            let (called, tries) = self.call_part(&batch.part(half.clone()))?;
-            match called {
-                Ok(outputs) => give(outputs.iter(), half.start, sink),
-                Err(fault) => self.divide(batch, half, (fault, attempts + tries), sink)?,
+        let notes_all = self.settled.has_room(batch.len());
+        let mut from = 0;
+        while let Some(named) = named(&fault, batch.len() - from).filter(|_| notes_all) {
+            let named = from + named;
+            if from < named && self.call_together(batch, from..named, sink)?.is_err() {
+                let stretch = Stretch::new(from..named, attempts + 1, notes_all, false);
+                self.call_one_by_one(batch, stretch, sink)?;
             }
+            self.fail(named..named + 1, (&fault, attempts), true, sink);
+            from = named + 1;
+            if from == batch.len() {
+                return Ok(());
+            }
+            match self.call_together(batch, from..batch.len(), sink)? {
+                Ok(()) => return Ok(()),
+                Err(failed) => fault = failed.fault,
+            }
+        }
+        // A later try that only knows that they were called one by one says 1.
+        let attempts = if notes_all { attempts } else { 1 };
+        let is_late = matches!(fault, Fault::Deadline(_));
+        let stretch = Stretch::new(from..batch.len(), attempts, notes_all, is_late);
+        self.call_one_by_one(batch, stretch, sink)
+    }
+
+    /// Calls for a part of a batch on a fresh instance.
+    fn call_together(
+        &mut self,
+        batch: &Slab,
+        range: Range<usize>,
+        sink: &mut impl Sink,
+    ) -> Result<Result<(), Failed>, Stopped> {
+        self.instance = None;
+        match self.call(&batch.part(range.clone()))? {
+            Ok(outputs) => {
+                self.note_part(range.clone(), false);
+                self.give(&outputs, range.start, sink);
+                Ok(Ok(()))
+            }
+            Err(failed) => Ok(Err(failed)),
+        }
+    }
+
+    /// Calls for the records of a stretch, one after the other, first on a fresh instance.
+    fn call_one_by_one(
+        &mut self,
+        batch: &Slab,
+        mut stretch: Stretch,
+        sink: &mut impl Sink,
+    ) -> Result<(), Stopped> {
+        self.instance = None;
+        for record in stretch.from..stretch.end {
+            let alone = batch.part(record..record + 1);
+            let (called, tries, was_late) = self.call_alone(&alone)?;
+            let is_noted = stretch.notes_all || was_late;
+            stretch.is_late |= was_late;
+            match called {
+                Ok(outputs) => {
+                    if tries > 1 && is_noted {
+                        // What was called before it is on another instance.
+                        self.note_part(stretch.from..record, true);
+                        stretch.from = record;
+                    }
+                    self.give(&outputs, record, sink);
+                }
+                Err(failed) => {
+                    let end = if failed.not_begun || (was_late && self.settled.is_full()) {
+                        stretch.end
+                    } else {
+                        record + 1
+                    };
+                    if is_noted {
+                        self.note_part(stretch.from..record, true);
+                        stretch.from = end;
+                    }
+                    let told = (&failed.fault, stretch.attempts + tries);
+                    self.fail(record..end, told, is_noted, sink);
+                    if end == stretch.end {
+                        break;
+                    }
+                }
+            }
+        }
+        if stretch.notes_all || stretch.is_late {
+            self.note_part(stretch.from..stretch.end, true);
         }
         Ok(())
     }
 
-    /// Calls for a part of a batch that is divided, and how often: a record that stands alone is
-    /// tried as often as a batch.
-    fn call_part(&mut self, part: &Slab) -> Result<(Called, u32), Stopped> {
-        let tries_max = match part.len() {
-            1 => TRIES_AFTER_FAULT,
-            _ => 1,
-        };
-        let mut tries = 1;
+    /// Calls for one record until it is known what becomes of it: that, how often it was called
+    /// for, and whether a deadline was missed meanwhile.
+    fn call_alone(&mut self, record: &Slab) -> Result<(Called, u32, bool), Stopped> {
+        let (mut tries, mut was_late) = (0, false);
         loop {
-            match self.call(part)? {
-                Err(fault) if tries < tries_max => self.pay(&fault),
-                called => return Ok((called, tries)),
-            }
             tries += 1;
+            let failed = match self.call(record)? {
+                Ok(outputs) => return Ok((Ok(outputs), tries, was_late)),
+                Err(failed) => failed,
+            };
+            was_late |= matches!(failed.fault, Fault::Deadline(_));
+            if tries >= self.tries_of_record(&failed) {
+                if matches!(failed.fault, Fault::Deadline(_)) {
+                    self.version.record_missed_its_deadline();
+                }
+                return Ok((Err(failed), tries, was_late));
+            }
         }
+    }
+
+    fn tries_of_record(&self, failed: &Failed) -> u32 {
+        match &failed.fault {
+            // It named itself, or the plugin says so.
+            Fault::Panicked(_) | Fault::Permanent(_) => 1,
+            Fault::Retryable(_) => self.retries + 1,
+            Fault::Deadline(late) if late.waited_for_a_processor() => TRIES_ON_A_BUSY_MACHINE,
+            _ if failed.was_used || failed.not_begun => TRIES_AFTER_FAULT,
+            _ => 1,
+        }
+    }
+
+    /// Does with a batch what an earlier try did.
+    fn follow(
+        &mut self,
+        batch: &Slab,
+        notes: Vec<(Range<usize>, Note)>,
+        sink: &mut impl Sink,
+    ) -> Result<(), Stopped> {
+        let mut at = 0;
+        for (range, note) in notes {
+            if range.start != at {
+                break;
+            }
+            at = range.end;
+            match note {
+                Note::Together => {
+                    if let Err(failed) = self.call_together(batch, range, sink)? {
+                        tracing::debug!(fault = %failed.fault, "a batch that came out before fails");
+                        return Err(self.changed());
+                    }
+                }
+                Note::OneByOne => {
+                    // Records that fail on their own account may not be noted.
+                    let stretch = Stretch::new(range, 1, false, false);
+                    self.call_one_by_one(batch, stretch, sink)?;
+                }
+                Note::Failed(words) => self.give_failed(range, &words, sink),
+            }
+        }
+        if at == batch.len() {
+            Ok(())
+        } else {
+            // Other records than those that were noted make up this batch.
+            Err(self.changed())
+        }
+    }
+
+    fn call(&mut self, batch: &Slab) -> Result<Called, Stopped> {
+        let was_used = self.instance.is_some();
+        let time = self.pins.limits.batch_time_max;
+        let time = if self.is_settled() {
+            // It came out within this before, or within less.
+            time
+        } else {
+            self.version.time_for(batch.len(), time)
+        };
+        let instance = match &mut self.instance {
+            Some(instance) => instance,
+            empty => match Instance::start(&self.version, self.moment, self.pins.limits) {
+                Ok(started) => empty.insert(started),
+                Err(none @ Fault::NoInstance(_)) => return Err(Stopped(none.to_string())),
+                // A guest that does not begin does not take this batch.
+                Err(fault) => {
+                    return self.failed(Failed {
+                        fault,
+                        was_used,
+                        not_begun: true,
+                    });
+                }
+            },
+        };
+        match instance.transform(batch, time) {
+            Ok(outputs) => Ok(Ok(outputs)),
+            Err(fault) => {
+                // Whatever state it is in, the next call does not see it.
+                self.instance = None;
+                self.failed(Failed {
+                    fault,
+                    was_used,
+                    not_begun: false,
+                })
+            }
+        }
+    }
+
+    /// What was settled came out in time, so that it waits for a machine that is faster again.
+    fn failed(&self, failed: Failed) -> Result<Called, Stopped> {
+        if self.is_settled() && matches!(failed.fault, Fault::Deadline(_)) {
+            let fault = failed.fault;
+            return Err(Stopped(format!("what came out in time before: {fault}")));
+        }
+        Ok(Err(failed))
     }
 
     /// Fails records for good.
     fn fail(
         &mut self,
         range: Range<usize>,
-        (fault, attempts): (Fault, u32),
+        (fault, attempts): (&Fault, u32),
+        is_noted: bool,
         sink: &mut impl Sink,
-    ) -> Result<(), Stopped> {
-        let place = |record: usize| self.before + u64::try_from(record).unwrap_or(u64::MAX);
-        let records = place(range.start)..place(range.end);
-        if self.is_late && records.end <= self.settled_before {
-            return Err(Stopped(format!("what came out in time before: {fault}")));
+    ) {
+        let mut words = Words {
+            code: code(fault).to_owned(),
+            message: fault.to_string(),
+            attempts,
+        };
+        if is_noted && !self.is_settled() {
+            words = self.settled.note_failed(self.places(&range), words);
         }
-        if self.is_late {
-            self.settled.add_late(records);
-        }
-        fail_all(range, &fault, attempts, sink);
-        Ok(())
+        self.give_failed(range, &words, sink);
     }
 
-    fn pay(&mut self, fault: &Fault) {
-        self.cost += match fault {
-            Fault::Deadline(_) => DEADLINE_COST,
-            _ => TRAP_COST,
-        };
+    fn note_part(&mut self, range: Range<usize>, one_by_one: bool) {
+        if !self.is_settled() {
+            self.settled.note_part(self.places(&range), one_by_one);
+        }
     }
 
-    fn call(&mut self, batch: &Slab) -> Result<Called, Stopped> {
-        let instance = match &mut self.instance {
-            Some(instance) => instance,
-            empty => match Instance::start(&self.version, self.moment) {
-                Ok(started) => empty.insert(started),
-                Err(full @ Fault::NoInstance(_)) => return Err(Stopped(full.to_string())),
-                // A guest that does not begin does not take this batch.
-                Err(fault) => {
-                    self.is_late |= matches!(fault, Fault::Deadline(_));
-                    return Ok(Err(fault));
-                }
-            },
-        };
-        let outcome = instance.transform(batch);
-        self.is_late |= matches!(outcome, Err(Fault::Deadline(_)));
-        if outcome.is_err() {
-            // Whatever state it is in, the next call does not see it.
-            self.instance = None;
-        }
-        Ok(outcome)
+    fn give(&mut self, outputs: &Outputs, first: usize, sink: &mut impl Sink) {
+        let places = self.places(&(first..first));
+        self.digest.add_outputs(places.start, outputs);
+        give(outputs.iter(), first, sink);
     }
+
+    fn give_failed(&mut self, range: Range<usize>, words: &Words, sink: &mut impl Sink) {
+        // What comes after has an instance of its own.
+        self.instance = None;
+        self.digest.add_failed(&self.places(&range), words);
+        let failure = Failure {
+            code: &words.code,
+            message: &words.message,
+            attempts: words.attempts,
+        };
+        for source in range {
+            sink.fail(source, failure);
+        }
+    }
+
+    /// Places in the cut of records of the batch, which are counted before they are worked on.
+    fn places(&self, range: &Range<usize>) -> Range<u32> {
+        let place = |record: usize| {
+            let record = u32::try_from(record).ok();
+            record.map_or(u32::MAX, |record| self.before + record)
+        };
+        place(range.start)..place(range.end)
+    }
+}
+
+impl Stretch {
+    fn new(range: Range<usize>, attempts: u32, notes_all: bool, is_late: bool) -> Self {
+        Self {
+            from: range.start,
+            end: range.end,
+            attempts,
+            notes_all,
+            is_late,
+        }
+    }
+}
+
+/// [`Noted`], on its own.
+enum Note {
+    Together,
+    OneByOne,
+    Failed(Words),
+}
+
+impl Note {
+    fn of(noted: Noted<'_>) -> Self {
+        match noted {
+            Noted::Together => Self::Together,
+            Noted::OneByOne => Self::OneByOne,
+            Noted::Failed(words) => Self::Failed(words.clone()),
+        }
+    }
+}
+
+/// Which of so many records the guest says that it panicked with.
+fn named(fault: &Fault, records: usize) -> Option<usize> {
+    let Fault::Panicked(panic) = fault else {
+        return None;
+    };
+    let record = usize::try_from(panic.record?).ok()?;
+    Some(record).filter(|record| *record < records)
 }
 
 fn give<'a>(outputs: impl Iterator<Item = Output<'a>>, first: usize, sink: &mut impl Sink) {
@@ -256,16 +526,14 @@ fn give<'a>(outputs: impl Iterator<Item = Output<'a>>, first: usize, sink: &mut 
             Status::Dropped => sink.drop_record(source),
             Status::Failed => {
                 let message = String::from_utf8_lossy(output.data);
-                sink.fail(source, FUNCTION_ERROR, &message, 1);
+                let failure = Failure {
+                    code: FUNCTION_ERROR,
+                    message: &message,
+                    attempts: 1,
+                };
+                sink.fail(source, failure);
             }
         }
-    }
-}
-
-fn fail_all(range: Range<usize>, fault: &Fault, attempts: u32, sink: &mut impl Sink) {
-    let message = fault.to_string();
-    for source in range {
-        sink.fail(source, code(fault), &message, attempts);
     }
 }
 
@@ -276,8 +544,13 @@ fn code(fault: &Fault) -> &'static str {
     match fault {
         Fault::Deadline(_) => "Lambda.FunctionTimedOut",
         Fault::Answer(_) => "Lambda.MissingRecordId",
-        Fault::Trap(_) | Fault::Retryable(_) | Fault::Permanent(_) | Fault::NoInstance(_) => {
-            FUNCTION_ERROR
-        }
+        Fault::Panicked(_)
+        | Fault::Trap(_)
+        | Fault::Retryable(_)
+        | Fault::Permanent(_)
+        | Fault::NoInstance(_) => FUNCTION_ERROR,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,8 +9,9 @@ use wasm::Slab;
 use crate::counts::Counts;
 use crate::encoder::Encoder;
 use crate::failed_record::{self, Failure};
+use crate::pins::Pins;
 use crate::settled::Settled;
-use crate::transform::{BATCH_BYTES_MAX, BATCH_RECORDS_MAX, Sink, Stopped, Transformer};
+use crate::transform::{Sink, Stopped, Transformer};
 
 /// Packed bytes of an object. A cut that becomes more becomes several objects.
 pub const OBJECT_BYTES_MAX: usize = 128 * 1024 * 1024;
@@ -57,6 +58,8 @@ struct Packing {
     last_source: Option<usize>,
     counts: Counts,
     ready: Vec<Object>,
+    /// An object has become ready since that was noted.
+    has_ended: bool,
 }
 
 impl Worker {
@@ -75,6 +78,7 @@ impl Worker {
                 last_source: None,
                 counts: Counts::default(),
                 ready: Vec::new(),
+                has_ended: false,
             },
         }
     }
@@ -86,12 +90,12 @@ impl Worker {
                 self.packing.counts.records_in += 1;
                 self.packing.counts.bytes_in +=
                     u64::try_from(record.data.len()).unwrap_or(u64::MAX);
-                if self.transformer.is_none() {
+                let Some(transformer) = &self.transformer else {
                     self.packing.deliver_data(record.data);
                     self.packing.counts.delivered += 1;
                     continue;
-                }
-                if !self.fits(record.data.len()) {
+                };
+                if !fits(&self.batch, record.data.len(), transformer.pins()) {
                     self.work()?;
                 }
                 // A batch is far below what a slab holds.
@@ -108,7 +112,7 @@ impl Worker {
         self.work()?;
         self.packing.end_delivered();
         self.packing.end_failed();
-        Ok(())
+        self.mark()
     }
 
     /// The objects that became ready since the last call.
@@ -133,12 +137,6 @@ impl Worker {
         self.packing.counts
     }
 
-    fn fits(&self, bytes: usize) -> bool {
-        self.batch.is_empty()
-            || (self.batch.len() < BATCH_RECORDS_MAX
-                && self.batch.bytes() + bytes <= BATCH_BYTES_MAX)
-    }
-
     fn work(&mut self) -> Result<(), Stopped> {
         let Some(transformer) = self.transformer.as_mut().filter(|_| !self.batch.is_empty()) else {
             return Ok(());
@@ -152,8 +150,25 @@ impl Worker {
         transformer.work(&self.batch, &mut sink)?;
         self.batch.clear();
         self.arrivals.clear();
-        Ok(())
+        self.mark()
     }
+
+    /// Notes that what came out so far leaves, if an object has become ready.
+    fn mark(&mut self) -> Result<(), Stopped> {
+        match &mut self.transformer {
+            Some(transformer) if self.packing.has_ended => {
+                self.packing.has_ended = false;
+                transformer.mark()
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether a record of so many bytes goes with those of a batch.
+fn fits(batch: &Slab, bytes: usize, pins: &Pins) -> bool {
+    batch.is_empty()
+        || (batch.len() < pins.batch_records_max && batch.bytes() + bytes <= pins.batch_bytes_max)
 }
 
 struct BatchSink<'a> {
@@ -175,12 +190,7 @@ impl Sink for BatchSink<'_> {
         self.packing.counts.dropped += 1;
     }
 
-    fn fail(&mut self, source: usize, code: &str, message: &str, attempts: u32) {
-        let failure = Failure {
-            code,
-            message,
-            attempts,
-        };
+    fn fail(&mut self, source: usize, failure: Failure<'_>) {
         let data = self.batch.get(source).unwrap_or_default();
         let arrival = self.arrivals.get(source).copied().unwrap_or_default();
         self.packing.fail((data, arrival), failure);
@@ -222,6 +232,7 @@ impl Packing {
                 content,
             });
             self.parts = self.parts.saturating_add(1);
+            self.has_ended = true;
         }
     }
 
@@ -234,6 +245,7 @@ impl Packing {
                 content: Bytes::from(std::mem::take(&mut self.failed)),
             });
             self.failed_parts = self.failed_parts.saturating_add(1);
+            self.has_ended = true;
         }
     }
 }

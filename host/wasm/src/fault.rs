@@ -11,8 +11,11 @@ use crate::limits::REASON_BYTES_MAX;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The plugin took longer than its time and was stopped.
-    Deadline(Duration),
-    /// It trapped: a panic, a wild access, more memory, output or host calls than it may use.
+    Deadline(Late),
+    /// It panicked, and told so before it trapped.
+    Panicked(Panic),
+    /// It trapped: a wild access, more memory, output or host calls than it may use, a panic that
+    /// it did not tell of.
     Trap(String),
     /// Its answer breaks the rules of its interface.
     Answer(String),
@@ -20,15 +23,46 @@ pub enum Fault {
     Retryable(String),
     /// It says that the batch never will.
     Permanent(String),
-    /// There are as many instances as there can be, for no fault of the batch's.
+    /// There are as many instances as there can be, or this build gives none so much, for no fault
+    /// of the batch's.
     NoInstance(String),
 }
 
+/// A call that took too long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Late {
+    /// What it might have taken.
+    pub time: Duration,
+    /// How long its thread had a processor meanwhile.
+    pub worked: Duration,
+}
+
+impl Late {
+    /// Whether the machine was busy with others for most of the time.
+    pub fn waited_for_a_processor(&self) -> bool {
+        self.worked < self.time / 2
+    }
+}
+
+/// What a guest says of its panic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Panic {
+    /// The record of the batch that it was working on, from 0; `None` when it was none.
+    pub record: Option<u32>,
+    /// Where, and in which words. Bounded, and without control characters.
+    pub text: String,
+}
+
 impl Fault {
-    /// What wasmtime says, with what the guest said last where it ended itself.
-    pub(crate) fn of(error: &wasmtime::Error, time: Duration, last_words: &str) -> Self {
+    /// What came of a call that ended with an error: that it was late, that it panicked, or what
+    /// wasmtime says with what the guest said last where it ended itself.
+    pub(crate) fn of(error: &wasmtime::Error, late: Late, told: Told) -> Self {
         if let Some(wasmtime::Trap::Interrupt) = error.downcast_ref::<wasmtime::Trap>() {
-            return Self::Deadline(time);
+            return Self::Deadline(late);
+        }
+        let Told { panic, last_words } = told;
+        if let Some(panic) = panic {
+            return Self::Panicked(panic);
         }
         let cause = error.root_cause().to_string();
         let text = match last_words.is_empty() {
@@ -39,10 +73,21 @@ impl Fault {
     }
 }
 
+/// What a guest said before its call ended.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Told {
+    pub(crate) panic: Option<Panic>,
+    /// What it wrote last to its standard error; empty if nothing.
+    pub(crate) last_words: String,
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Deadline(time) => write!(f, "it took longer than {} ms", time.as_millis()),
+            Self::Deadline(late) => {
+                write!(f, "it took longer than {} ms", late.time.as_millis())
+            }
+            Self::Panicked(panic) => write!(f, "it panicked {}", panic.text),
             Self::Trap(what) => write!(f, "it trapped: {what}"),
             Self::Answer(what) => write!(f, "its answer has {what}"),
             Self::Retryable(what) | Self::Permanent(what) => f.write_str(what),

@@ -1,16 +1,17 @@
 //! One running copy of a version: a store with its memory, called batch by batch.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use rustix::time::{ClockId, clock_gettime};
 use wasmtime::{AsContextMut, PoolConcurrencyLimitError, Store, StoreContextMut};
 
 use crate::bindings::transformer::exports::millrace::plugin::transform::Fault as WitFault;
 use crate::bindings::transformer_simple::exports::millrace::plugin::transform_simple::InRecord;
 use crate::bindings::{transformer, transformer_simple};
-use crate::fault::Fault;
+use crate::fault::{Fault, Late};
 use crate::guest_log::printable;
-use crate::limits::{HANDLES_MAX, REASON_BYTES_MAX};
+use crate::limits::{CallLimits, REASON_BYTES_MAX};
 use crate::outputs::Outputs;
 use crate::runtime::Runtime;
 use crate::slab::Slab;
@@ -20,6 +21,7 @@ use crate::version::{Version, World};
 /// A copy of a version. Whatever a guest keeps in its memory lives as long as this.
 pub struct Instance {
     version: Arc<Version>,
+    limits: CallLimits,
     store: Store<State>,
     exports: Exports,
 }
@@ -30,40 +32,48 @@ enum Exports {
 }
 
 impl Instance {
-    /// Makes an instance and lets the plugin prepare it. Blocks for as long as the guest may take.
+    /// Makes an instance that may use so much, whatever is configured now, and lets the plugin
+    /// prepare it. Blocks for as long as the guest may take.
     ///
     /// # Errors
-    /// [`Fault::NoInstance`] when there are as many as there can be; any other when the guest did
-    /// not begin.
-    pub fn start(version: &Arc<Version>, moment: Moment) -> Result<Self, Fault> {
-        let limits = &version.manifest().limits;
+    /// [`Fault::NoInstance`] when there are as many as there can be, or this build gives none so
+    /// much; any other when the guest did not begin.
+    pub fn start(
+        version: &Arc<Version>,
+        moment: Moment,
+        limits: CallLimits,
+    ) -> Result<Self, Fault> {
+        if let Some(excess) = limits.excess() {
+            return Err(Fault::NoInstance(format!("it was begun with {excess}")));
+        }
         let runtime = version.runtime();
         let mut store = Store::new(
             &runtime.engine,
-            State::new(version.shared_manifest(), version.log(), moment),
+            State::new(version.shared_manifest(), version.log(), moment, limits),
         );
-        store.limiter(|state| &mut state.limits);
+        store.limiter(|state| &mut state.store_limits);
         store.set_hostcall_fuel(limits.output_bytes_max);
         store
             .as_context_mut()
-            .set_max_component_handles(HANDLES_MAX);
-        store.set_epoch_deadline(Runtime::ticks(limits.batch_time_max));
+            .set_max_component_handles(limits.handles_max);
+        let watch = Watch::start(limits.batch_time_max);
+        store.set_epoch_deadline(Runtime::ticks(watch.time));
         let ticking = runtime.ticking();
         let started = begin(version, &mut store);
         drop(ticking);
         let exports = started.map_err(|why| {
             version.counters().starts_failed.add(1);
-            let time = limits.batch_time_max;
             match why {
                 Begun::Trapped(error) if error.is::<PoolConcurrencyLimitError>() => {
                     Fault::NoInstance(error.to_string())
                 }
-                Begun::Trapped(error) => Fault::of(&error, time, &store.data().last_words()),
+                Begun::Trapped(error) => Fault::of(&error, watch.late(), store.data_mut().told()),
                 Begun::Refused(text) => Fault::Trap(format!("init: {text}")),
             }
         })?;
         Ok(Self {
             version: Arc::clone(version),
+            limits,
             store,
             exports,
         })
@@ -79,9 +89,8 @@ impl Instance {
         let Exports::Slabs(world) = &self.exports else {
             return Ok(None);
         };
-        let limits = self.version.manifest().limits;
-        self.store
-            .set_epoch_deadline(Runtime::ticks(limits.batch_time_max));
+        let watch = Watch::start(self.limits.batch_time_max);
+        self.store.set_epoch_deadline(Runtime::ticks(watch.time));
         let ticking = self.version.runtime().ticking();
         let described = world
             .millrace_plugin_lifecycle()
@@ -93,23 +102,21 @@ impl Instance {
                 printable(&said.version, REASON_BYTES_MAX),
             ))),
             Err(error) => {
-                let last_words = self.store.data().last_words();
-                Err(Fault::of(&error, limits.batch_time_max, &last_words))
+                let told = self.store.data_mut().told();
+                Err(Fault::of(&error, watch.late(), told))
             }
         }
     }
 
-    /// Works on one batch. Blocks for as long as a batch may take.
+    /// Works on one batch. Blocks for as long as it may take.
     ///
     /// # Errors
     /// When the plugin gave no answer that keeps the rules. The instance must not be used again
     /// after a fault other than one that the plugin itself told.
-    pub fn transform(&mut self, batch: &Slab) -> Result<Outputs, Fault> {
-        let started = Instant::now();
-        let limits = self.version.manifest().limits;
+    pub fn transform(&mut self, batch: &Slab, time: Duration) -> Result<Outputs, Fault> {
+        let watch = Watch::start(time);
         self.store.data_mut().begin_batch();
-        self.store
-            .set_epoch_deadline(Runtime::ticks(limits.batch_time_max));
+        self.store.set_epoch_deadline(Runtime::ticks(time));
         let ticking = self.version.runtime().ticking();
         let store = self.store.as_context_mut();
         let called = match &self.exports {
@@ -118,18 +125,55 @@ impl Instance {
         };
         drop(ticking);
         let outputs = called.unwrap_or_else(|error| {
-            let last_words = self.store.data().last_words();
-            Err(Fault::of(&error, limits.batch_time_max, &last_words))
+            let told = self.store.data_mut().told();
+            Err(Fault::of(&error, watch.late(), told))
         });
         let outputs = outputs.and_then(|outputs| match outputs.fault(batch.len()) {
             None => Ok(outputs),
             Some(fault) => Err(Fault::Answer(fault)),
         });
-        self.version
-            .counters()
-            .called(batch, &outputs, started.elapsed());
+        let took = watch.started.elapsed();
+        if outputs.is_ok() {
+            self.version.patience().came_out(batch.len(), took);
+        }
+        self.version.counters().called(batch, &outputs, took);
         outputs
     }
+}
+
+/// Measures one call.
+struct Watch {
+    /// What it may take.
+    time: Duration,
+    started: Instant,
+    /// How long the thread had had a processor before.
+    worked_before: Duration,
+}
+
+impl Watch {
+    fn start(time: Duration) -> Self {
+        Self {
+            time,
+            started: Instant::now(),
+            worked_before: thread_time(),
+        }
+    }
+
+    fn late(&self) -> Late {
+        Late {
+            time: self.time,
+            worked: thread_time().saturating_sub(self.worked_before),
+        }
+    }
+}
+
+/// How long this thread has had a processor.
+fn thread_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    // It begins with 0 and does not run backwards.
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    let nanos = u32::try_from(time.tv_nsec).unwrap_or(0);
+    Duration::new(seconds, nanos)
 }
 
 enum Begun {

@@ -52,6 +52,46 @@ pub(crate) const COMPLAINT_BYTES_MAX: usize = 64 * 1024;
 pub(crate) const RETRY_PAUSE: Duration = Duration::from_secs(10);
 pub(crate) const RETRY_PAUSE_MAX: Duration = Duration::from_secs(600);
 
+/// What a call into a guest may use, as far as the guest can notice: what it makes of a batch
+/// depends on this. A delivery is finished with what it was begun with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallLimits {
+    /// Bytes of linear memory of the instance.
+    pub memory_bytes_max: usize,
+    /// Elements of each of its tables.
+    pub table_elements_max: usize,
+    /// Resources that it may hold at a time.
+    pub handles_max: usize,
+    /// Bytes that the host takes out of the guest at once.
+    pub output_bytes_max: usize,
+    /// Calls to the host during one batch.
+    pub host_calls_max: u32,
+    /// Random bytes that may be asked for in one call.
+    pub random_bytes_max: u64,
+    /// How long one batch may take, unless the caller says otherwise.
+    pub batch_time_max: Duration,
+}
+
+impl CallLimits {
+    /// Why no instance of this build can have so much. The pool's slots are as large as any
+    /// configuration allows, so that this is about other builds only.
+    pub(crate) fn excess(&self) -> Option<String> {
+        if self.memory_bytes_max > MEMORY_SLOT_BYTES {
+            let wanted = self.memory_bytes_max;
+            return Some(format!(
+                "{wanted} bytes of memory, not at most {MEMORY_SLOT_BYTES}"
+            ));
+        }
+        if self.table_elements_max > TABLE_ELEMENTS_MAX {
+            let wanted = self.table_elements_max;
+            return Some(format!(
+                "tables of {wanted} elements, not at most {TABLE_ELEMENTS_MAX}"
+            ));
+        }
+        None
+    }
+}
+
 /// What every plugin may use, unless its manifest asks for less.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -77,6 +117,21 @@ pub struct Limits {
     /// Bytes of log lines a second, over all instances of a version. Lines beyond are counted and
     /// left out.
     pub log_bytes_per_second_max: u32,
+}
+
+impl Limits {
+    /// What a call may use.
+    pub(crate) fn of_call(&self) -> CallLimits {
+        CallLimits {
+            memory_bytes_max: self.memory_bytes_max,
+            table_elements_max: TABLE_ELEMENTS_MAX,
+            handles_max: HANDLES_MAX,
+            output_bytes_max: self.output_bytes_max,
+            host_calls_max: self.host_calls_max,
+            random_bytes_max: RANDOM_BYTES_MAX,
+            batch_time_max: self.batch_time_max,
+        }
+    }
 }
 
 impl Default for Limits {

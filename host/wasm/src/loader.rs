@@ -75,7 +75,11 @@ impl Loader {
         source: &Source,
         now: Timestamp,
     ) -> Result<Version, Refusal> {
-        let version = self.link(name, source, now)?;
+        let manifest = match &source.manifest {
+            Some(text) => Manifest::parse(text, name, self.limits).map_err(|e| e.to_string())?,
+            None => Manifest::bare(name.clone(), self.limits),
+        };
+        let version = self.link(manifest, source, now)?;
         let (version, described) = try_once(version, now)?;
         let described = described?;
         self.kept
@@ -125,17 +129,24 @@ impl Loader {
         now: Timestamp,
     ) -> Result<Version, String> {
         let source = self.kept.load(hash)?;
-        let linked = self.link(name, &source, now);
+        let manifest = match &source.manifest {
+            Some(text) => {
+                Manifest::parse_kept(text, name, self.limits).map_err(|e| e.to_string())?
+            }
+            None => Manifest::bare(name.clone(), self.limits),
+        };
+        let linked = self.link(manifest, &source, now);
         let linked = linked.map_err(|refusal| refusal.to_string())?;
         let (version, described) = try_once(linked, now)?;
         Ok(version.with_description(described.unwrap_or_default()))
     }
 
-    fn link(&self, name: &PluginName, source: &Source, now: Timestamp) -> Result<Version, Refusal> {
-        let manifest = match &source.manifest {
-            Some(text) => Manifest::parse(text, name, self.limits).map_err(|e| e.to_string())?,
-            None => Manifest::bare(name.clone(), self.limits),
-        };
+    fn link(
+        &self,
+        manifest: Manifest,
+        source: &Source,
+        now: Timestamp,
+    ) -> Result<Version, Refusal> {
         admission::admit(&source.component)?;
         let started = Instant::now();
         let engine = &self.runtime.engine;
@@ -194,7 +205,7 @@ fn try_once(version: Version, now: Timestamp) -> Result<(Version, Described), St
 }
 
 fn describe(version: &Arc<Version>, now: Timestamp) -> Described {
-    let started = Instance::start(version, Moment { now, seed: 0 });
+    let started = Instance::start(version, Moment { now, seed: 0 }, version.call_limits());
     let mut instance = started.map_err(|fault| refusal(&fault))?;
     let described = instance.describe();
     described.map_err(|fault| refusal(&fault).at("describe"))
@@ -204,8 +215,10 @@ fn refusal(fault: &Fault) -> Refusal {
     match fault {
         // On a busy machine an innocent one may miss a deadline.
         Fault::Deadline(_) | Fault::NoInstance(_) => Refusal::ForNow(fault.to_string()),
-        Fault::Trap(_) | Fault::Answer(_) | Fault::Retryable(_) | Fault::Permanent(_) => {
-            Refusal::ForGood(fault.to_string())
-        }
+        Fault::Panicked(_)
+        | Fault::Trap(_)
+        | Fault::Answer(_)
+        | Fault::Retryable(_)
+        | Fault::Permanent(_) => Refusal::ForGood(fault.to_string()),
     }
 }

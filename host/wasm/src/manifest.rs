@@ -58,6 +58,27 @@ impl Manifest {
     /// # Errors
     /// A sentence that names the line and the key.
     pub fn parse(text: &str, name: &PluginName, limits: Limits) -> Result<Self, Invalid> {
+        Self::read(text, name, |asked| asked.within(limits))
+    }
+
+    /// Reads the manifest of a version that was taken once. It may ask for more than the operator
+    /// allows by now: then it has what the operator allows.
+    ///
+    /// # Errors
+    /// As [`Manifest::parse`].
+    pub(crate) fn parse_kept(
+        text: &str,
+        name: &PluginName,
+        limits: Limits,
+    ) -> Result<Self, Invalid> {
+        Self::read(text, name, |asked| Ok(asked.as_far_as(limits)))
+    }
+
+    fn read(
+        text: &str,
+        name: &PluginName,
+        limits: impl FnOnce(&Asked) -> Result<Limits, Invalid>,
+    ) -> Result<Self, Invalid> {
         let manifest: Text = toml::from_str(text).map_err(|error| {
             let line = error.span().map_or(1, |span| line_of(text, span.start));
             Invalid(format!("plugin.toml line {line}: {}", error.message()))
@@ -72,7 +93,7 @@ impl Manifest {
             name: name.clone(),
             version: manifest.version,
             config: manifest.config,
-            limits: manifest.limits.within(limits)?,
+            limits: limits(&manifest.limits)?,
         })
     }
 }
@@ -102,6 +123,17 @@ impl Asked {
         }
         Ok(limits)
     }
+
+    fn as_far_as(&self, mut limits: Limits) -> Limits {
+        if let Some(mebibytes) = self.memory_mib {
+            let bytes = mebibytes.saturating_mul(MEBIBYTE);
+            limits.memory_bytes_max = limits.memory_bytes_max.min(bytes);
+        }
+        if let Some(millis) = self.batch_ms {
+            limits.batch_time_max = limits.batch_time_max.min(Duration::from_millis(millis));
+        }
+        limits
+    }
 }
 
 fn line_of(text: &str, at: usize) -> usize {
@@ -126,6 +158,16 @@ mod tests {
         assert_eq!(manifest.version, "1");
         assert_eq!(manifest.config["mask"], "*");
         assert_eq!(manifest.limits.memory_bytes_max, 8 * MEBIBYTE);
+        assert_eq!(manifest.limits.batch_time_max, Duration::from_millis(50));
+    }
+
+    #[test]
+    fn a_kept_version_has_what_it_asks_for_as_far_as_that_is_allowed_by_now() {
+        let name = PluginName::parse("a").unwrap();
+        let text = "name = 'a'\nversion = '1'\n[limits]\nmemory_mib = 65\nbatch_ms = 50\n";
+        assert!(parse(text).is_err());
+        let manifest = Manifest::parse_kept(text, &name, Limits::default()).unwrap();
+        assert_eq!(manifest.limits.memory_bytes_max, 64 * MEBIBYTE);
         assert_eq!(manifest.limits.batch_time_max, Duration::from_millis(50));
     }
 

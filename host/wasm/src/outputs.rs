@@ -60,6 +60,11 @@ impl Outputs {
             })
     }
 
+    /// The bytes of all outputs back to back.
+    pub fn bytes(&self) -> &[u8] {
+        &self.data.raw().bytes
+    }
+
     /// Why these are no outputs of a batch of `sources` records.
     pub(crate) fn fault(&self, sources: usize) -> Option<String> {
         if let Some(fault) = self.data.fault(self.heads.len()) {

@@ -23,7 +23,7 @@ use wasmtime_wasi::{WasiCtx, WasiView};
 
 use crate::bindings::context::Level;
 use crate::guest_log::{GuestLog, printable};
-use crate::limits::{RANDOM_BYTES_MAX, REASON_BYTES_MAX};
+use crate::limits::{CallLimits, REASON_BYTES_MAX};
 use crate::state::{Moment, State, too_many_calls};
 
 /// Bytes that may be printed at once; a guest prints more in several turns.
@@ -61,8 +61,9 @@ pub(crate) fn context(
     moment: Moment,
     log: &Arc<GuestLog>,
     last_words: &LastWords,
-    writes_max: u32,
+    limits: CallLimits,
 ) -> WasiCtx {
+    let writes_max = limits.host_calls_max;
     last_words.begin_batch(writes_max);
     let printed = |level, last_words: Option<&LastWords>| {
         let shared = last_words.cloned().unwrap_or_default();
@@ -79,7 +80,7 @@ pub(crate) fn context(
         .secure_random(random(0))
         .insecure_random(random(1))
         .insecure_random_seed(u128::from(moment.seed))
-        .max_random_size(RANDOM_BYTES_MAX)
+        .max_random_size(limits.random_bytes_max)
         .build()
 }
 

@@ -8,8 +8,9 @@ use wasmtime::{StoreLimits, StoreLimitsBuilder};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use crate::bindings::{context, types as wit_types};
-use crate::guest_log::GuestLog;
-use crate::limits::{CORE_INSTANCES_PER_COMPONENT_MAX, TABLE_ELEMENTS_MAX};
+use crate::fault::{Panic, Told};
+use crate::guest_log::{GuestLog, printable};
+use crate::limits::{CORE_INSTANCES_PER_COMPONENT_MAX, CallLimits, REASON_BYTES_MAX};
 use crate::manifest::Manifest;
 use crate::sealed::{self, LastWords};
 
@@ -24,49 +25,61 @@ pub struct Moment {
 
 /// The data of a store.
 pub(crate) struct State {
-    pub(crate) limits: StoreLimits,
+    pub(crate) store_limits: StoreLimits,
+    limits: CallLimits,
     wasi: WasiCtx,
     table: ResourceTable,
     log: Arc<GuestLog>,
     manifest: Arc<Manifest>,
     now: Timestamp,
     last_words: LastWords,
+    panic: Option<Panic>,
     host_calls_left: u32,
 }
 
 impl State {
-    pub(crate) fn new(manifest: &Arc<Manifest>, log: &Arc<GuestLog>, moment: Moment) -> Self {
+    pub(crate) fn new(
+        manifest: &Arc<Manifest>,
+        log: &Arc<GuestLog>,
+        moment: Moment,
+        limits: CallLimits,
+    ) -> Self {
         let last_words = LastWords::default();
-        let core_instances = usize::try_from(CORE_INSTANCES_PER_COMPONENT_MAX).unwrap_or(0);
+        let core_instances = CORE_INSTANCES_PER_COMPONENT_MAX as usize;
         Self {
-            limits: StoreLimitsBuilder::new()
-                .memory_size(manifest.limits.memory_bytes_max)
-                .table_elements(TABLE_ELEMENTS_MAX)
+            store_limits: StoreLimitsBuilder::new()
+                .memory_size(limits.memory_bytes_max)
+                .table_elements(limits.table_elements_max)
                 .instances(core_instances)
                 .tables(core_instances)
                 .memories(core_instances)
                 .trap_on_grow_failure(true)
                 .build(),
-            wasi: sealed::context(moment, log, &last_words, manifest.limits.host_calls_max),
+            limits,
+            wasi: sealed::context(moment, log, &last_words, limits),
             table: ResourceTable::new(),
             log: Arc::clone(log),
             manifest: Arc::clone(manifest),
             now: moment.now,
             last_words,
-            host_calls_left: manifest.limits.host_calls_max,
+            panic: None,
+            host_calls_left: limits.host_calls_max,
         }
     }
 
     /// A new batch may call the host anew.
     pub(crate) fn begin_batch(&mut self) {
-        self.host_calls_left = self.manifest.limits.host_calls_max;
-        self.last_words
-            .begin_batch(self.manifest.limits.host_calls_max);
+        self.host_calls_left = self.limits.host_calls_max;
+        self.panic = None;
+        self.last_words.begin_batch(self.limits.host_calls_max);
     }
 
-    /// What the guest wrote last to its standard error, as a panic does; empty if nothing.
-    pub(crate) fn last_words(&self) -> String {
-        self.last_words.text()
+    /// What the guest said of its end, once its call has ended with an error.
+    pub(crate) fn told(&mut self) -> Told {
+        Told {
+            panic: self.panic.take(),
+            last_words: self.last_words.text(),
+        }
     }
 
     pub(crate) fn host_call(&mut self) -> wasmtime::Result<()> {
@@ -75,7 +88,7 @@ impl State {
                 self.host_calls_left = left;
                 Ok(())
             }
-            None => Err(too_many_calls(self.manifest.limits.host_calls_max)),
+            None => Err(too_many_calls(self.limits.host_calls_max)),
         }
     }
 }
@@ -105,6 +118,27 @@ impl context::Host for State {
     fn now_ms(&mut self) -> wasmtime::Result<u64> {
         self.host_call()?;
         Ok(self.now.0)
+    }
+
+    fn panicked(
+        &mut self,
+        record: Option<u32>,
+        message: String,
+        location: String,
+    ) -> wasmtime::Result<()> {
+        // The first is not counted: a panic with the last call is told all the same.
+        if self.panic.is_some() {
+            self.host_call()?;
+        }
+        let text = match location.as_str() {
+            "" => format!("with: {message}"),
+            place => format!("at {place}: {message}"),
+        };
+        let text = printable(&text, REASON_BYTES_MAX);
+        self.log
+            .line(context::Level::Error, &format!("panicked {text}"));
+        self.panic = Some(Panic { record, text });
+        Ok(())
     }
 }
 

@@ -13,8 +13,10 @@ use crate::counters::Counters;
 use crate::denied;
 use crate::guest_log::GuestLog;
 use crate::hash::ContentHash;
+use crate::limits::CallLimits;
 use crate::manifest::Manifest;
 use crate::name::PluginName;
+use crate::patience::Patience;
 use crate::runtime::Runtime;
 use crate::state::State;
 
@@ -79,6 +81,7 @@ pub struct Version {
     runtime: Arc<Runtime>,
     log: Arc<GuestLog>,
     counters: Counters,
+    patience: Patience,
     facts: Facts,
 }
 
@@ -95,6 +98,7 @@ impl Version {
             world,
             runtime,
             counters: Counters::default(),
+            patience: Patience::default(),
             facts,
         }
     }
@@ -122,6 +126,32 @@ impl Version {
     /// What its author says, and what it may use.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// What a call into it may use, as it is configured now.
+    pub fn call_limits(&self) -> CallLimits {
+        self.manifest.limits.of_call()
+    }
+
+    /// How long a call with so many records may take at the moment that may take `most`: less,
+    /// once records alone keep missing their deadline.
+    pub fn time_for(&self, records: usize, most: Duration) -> Duration {
+        self.patience.time(records, most)
+    }
+
+    /// Notes that a record alone missed its deadline, and not because the machine was busy.
+    pub fn record_missed_its_deadline(&self) {
+        if self.patience.record_missed() {
+            tracing::warn!(
+                plugin = %self.name(),
+                version = ?self.hash(),
+                "records keep missing their deadline; they get less time for now"
+            );
+        }
+    }
+
+    pub(crate) fn patience(&self) -> &Patience {
+        &self.patience
     }
 
     /// The name of its world.

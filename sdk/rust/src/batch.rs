@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::bindings::exports::millrace::plugin::transform::{BatchOut, Output as Named};
 use crate::bindings::millrace::plugin::types::{Fault, Slab, Status};
-use crate::{Error, Output, Parts, Record, spare};
+use crate::{Error, Output, Parts, Record, panic, spare};
 
 /// Gives every record to `transform` and answers what became of each.
 ///
@@ -23,6 +23,7 @@ pub(crate) fn work_on(
         let Some(data) = records.bytes.get(place.clone()) else {
             return Err(permanent("a record ends outside of its batch"));
         };
+        panic::works_on(Some(index));
         match transform(Record::new(index, data)) {
             Ok(Output::Keep) => answer.keep(index, place),
             Ok(Output::Replace(bytes)) => answer.replace(index, bytes),
@@ -31,6 +32,7 @@ pub(crate) fn work_on(
             Err(error) => answer.fail(index, &error),
         }
     }
+    panic::works_on(None);
     let (outputs, ends, changed) = answer.finish();
     let bytes = changed.unwrap_or(records.bytes);
     match u32::try_from(bytes.len()) {

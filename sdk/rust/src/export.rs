@@ -8,7 +8,7 @@ use crate::bindings::exports::millrace::plugin::transform::BatchOut;
 pub use crate::bindings::exports::millrace::plugin::transform::Guest as Transform;
 use crate::bindings::millrace::plugin::types::Fault;
 pub use crate::bindings::millrace::plugin::types::Slab;
-use crate::{Error, Output, Record, batch};
+use crate::{Error, Output, Record, batch, panic};
 
 /// What becomes of a batch.
 pub type BatchResult = Result<BatchOut, Fault>;
@@ -26,13 +26,14 @@ pub fn describe(name: &str, version: &str) -> Manifest {
     }
 }
 
-/// Answers `lifecycle.init`: keeps what the author's function makes.
+/// Answers `lifecycle.init`: keeps what the author's function makes. Panics are told from here on.
 ///
 /// # Errors
 /// The author's reason.
 pub fn init<Settings: 'static>(
     init: impl FnOnce() -> Result<Settings, Error>,
 ) -> Result<(), String> {
+    panic::tell_host();
     let settings = init().map_err(|error| error.reason().to_owned())?;
     SETTINGS.set(Some(Box::new(settings)));
     Ok(())

@@ -16,8 +16,8 @@
 //!
 //! - A record is [kept, replaced, dropped or split](Output), or it fails with an [`Error`], whose
 //!   reason is kept beside it. The other records of its batch go on.
-//! - A panic ends the instance. The host looks for the record that caused it, which fails with
-//!   the panic's message, and goes on with a new instance.
+//! - A panic ends the instance. The record that was worked on fails with the panic's message and
+//!   its place; the host works on the others on a new instance.
 //! - The host offers [`config`], [`counter`], [`log`] and [`now_ms`]; there are no files, no
 //!   sockets and no environment.
 //! - `cargo test` runs the function natively; [`testing`] shows what becomes of a whole batch.
@@ -34,6 +34,7 @@ pub mod export;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
 mod output;
+mod panic;
 mod record;
 mod spare;
 #[cfg(not(target_arch = "wasm32"))]

@@ -89,10 +89,11 @@ pub fn transform_and_compress(
     bytes: usize,
     object_bytes: usize,
 ) -> Result<Took, Failure> {
-    let mut instance = Instance::start(version, MOMENT).map_err(|fault| fault.to_string())?;
+    let mut instance = Instance::start(version, MOMENT, version.call_limits())
+        .map_err(|fault| fault.to_string())?;
     let mut through = |batch: &mut Slab, objects: &mut Objects| -> Result<(), Failure> {
         let outputs = instance
-            .transform(batch)
+            .transform(batch, version.call_limits().batch_time_max)
             .map_err(|fault| fault.to_string())?;
         batch.clear();
         for output in outputs.iter() {

@@ -111,8 +111,14 @@ fn through_component(
 ) -> Result<f64, Failure> {
     let folder = Folder::with(bench, name, component)?;
     let (_plugins, version) = folder.version(name)?;
-    let mut instance = Instance::start(&version, MOMENT).map_err(|fault| fault.to_string())?;
-    let mut call = || instance.transform(batch).map_err(|fault| fault.to_string());
+    let mut instance = Instance::start(&version, MOMENT, version.call_limits())
+        .map_err(|fault| fault.to_string())?;
+    let time = version.call_limits().batch_time_max;
+    let mut call = || {
+        instance
+            .transform(batch, time)
+            .map_err(|fault| fault.to_string())
+    };
     let all_ok = call()?.iter().all(|output| output.status == Status::Ok);
     if !all_ok {
         return Err(format!("{name} does something else with these records").into());

@@ -24,7 +24,8 @@ pub fn instantiate(bench: &Bench) -> Result<Vec<Line>, Failure> {
     let end = Instant::now() + bench.options.duration();
     while Instant::now() < end {
         let begin = Instant::now();
-        let instance = Instance::start(&version, MOMENT).map_err(|fault| fault.to_string())?;
+        let instance = Instance::start(&version, MOMENT, version.call_limits())
+            .map_err(|fault| fault.to_string())?;
         let took = begin.elapsed();
         drop(instance);
         starts.add(took);

@@ -16,6 +16,7 @@ use super::{BYTES_PER_MIB, LaneStep};
 use crate::cut::{Cut, Gathering, Hints};
 use crate::delivery_stream::DeliveryStream;
 use crate::open_cut::OpenCut;
+use crate::pins::Pins;
 
 /// Bytes of a cut that is worked on ahead: its frames, and then all that they become, are in
 /// memory. A larger one is only decided.
@@ -70,7 +71,7 @@ impl LaneStep {
         let next = Cut {
             number: after.number + 1,
             from: after.to,
-            plugin: plugin.as_ref().map(|version| version.hash()),
+            plugin: plugin.as_ref().map(|version| Pins::of(version)),
             ..after.clone()
         };
         let (tell, begin) = oneshot::channel();

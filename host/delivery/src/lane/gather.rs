@@ -12,6 +12,7 @@ use super::{LaneStep, failed};
 use crate::cut::{Cut, Gathering, Hints};
 use crate::delivery_stream::DeliveryStream;
 use crate::open_cut::OpenCut;
+use crate::pins::Pins;
 use crate::tables::LaneKey;
 
 /// How long a waiting lane sleeps at most, so that it notices a clock that was set.
@@ -108,7 +109,7 @@ impl LaneStep {
                         records: gathering.records,
                         bytes: gathering.bytes,
                         version_id: stream.version_id,
-                        plugin: plugin.map(|version| version.hash()),
+                        plugin: plugin.map(|version| Pins::of(&version)),
                     }));
                 }
                 // Nothing waits that could go by the version before.

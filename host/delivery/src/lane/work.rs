@@ -144,13 +144,14 @@ impl Work {
             decided_at: cut.decided_at,
         };
         let encoder = Encoder::new(destination.compression);
-        let (Some(hash), Some(transform)) = (cut.plugin, transform) else {
+        let (Some(pins), Some(transform)) = (cut.plugin, transform) else {
             return Ok((Worker::new(task, encoder, None), String::new()));
         };
         let name = transform
             .plugin()
             .map_err(|Invalid(why)| StepError::Failed(why))?;
         let plugins = Arc::clone(&self.tools.plugins);
+        let hash = pins.hash;
         let loading = tokio::task::spawn_blocking(move || plugins.version(&name, hash));
         let loaded = loading
             .await
@@ -164,7 +165,7 @@ impl Work {
             now: cut.decided_at,
             seed: self.tools.naming.seed(self.place(cut, 0, false)),
         };
-        let transformer = Transformer::new(version, moment, transform.retries, settled);
+        let transformer = Transformer::new(version, pins, moment, transform.retries, settled);
         Ok((Worker::new(task, encoder, Some(transformer)), label))
     }
 

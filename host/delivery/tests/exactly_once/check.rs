@@ -18,6 +18,8 @@ pub enum Through {
     Parser,
     /// `drop-bots`: lines of bots are dropped.
     Filter,
+    /// One whose limits decide whether heavy records come out.
+    Limited,
     /// Now one, now the other.
     Any,
     /// None, and some are failed by an operator.
@@ -155,6 +157,7 @@ fn check_fates(entries: &BTreeMap<Id, Entry>, found: &Found, through: Through) {
         let allowed: &[Option<&str>] = match (entry.kind, through) {
             (Kind::Bad, Through::Parser) => &[Some("failed")],
             (Kind::Bot, Through::Filter) => &[None],
+            (Kind::Heavy, Through::Limited) => &[Some("failed"), Some("delivered")],
             (Kind::Bad, Through::Any) => &[Some("failed"), Some("delivered")],
             (Kind::Bot, Through::Any) => &[None, Some("delivered")],
             (_, Through::Skipped) => &[Some("delivered"), Some("failed")],

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use delivery::{LaneAnswer, Order, Outcome};
 use serde_json::json;
@@ -17,19 +18,21 @@ use tokio::task::JoinSet;
 
 use crate::buckets::{Buckets, Does, Put};
 use crate::check::{Through, check};
-use crate::ledger::{Kind, Ledger, any_kind};
+use crate::ledger::{Kind, Ledger, any_kind, any_weight};
 use crate::world::{Components, Ground, NAME, Origin, World, caller, destination, processing};
 
 /// Puts and flushes of a run at the same time, so many times.
 const ROUNDS: u32 = 6;
 /// The same of a run in which a sync fails.
 const ROUNDS_WITH_A_FAILURE: u32 = 3;
+/// The same of a run with heavy records.
+const ROUNDS_HEAVY: u32 = 2;
 /// Crashed processes that are brought to their end at the same time.
 const SURVIVORS_MAX: usize = 8;
 
 /// What is recorded.
 #[derive(Clone, Copy)]
-struct Case {
+pub struct Case {
     origin: Origin,
     plugin: Option<&'static str>,
     /// What an operator says when the first cut is refused, if it is.
@@ -37,6 +40,8 @@ struct Case {
     /// The sync that fails, counted from when the delivery stream is ACTIVE, and what becomes of
     /// what it should have synced.
     failing_sync: Option<(u64, AfterFailedSync)>,
+    /// Records are lines and heavy ones.
+    is_heavy: bool,
 }
 
 impl Case {
@@ -46,6 +51,23 @@ impl Case {
             plugin,
             order: None,
             failing_sync: None,
+            is_heavy: false,
+        }
+    }
+
+    /// Records that are put directly, and go through a plugin that some are too heavy for.
+    pub fn heavy(plugin: &'static str) -> Self {
+        Self {
+            is_heavy: true,
+            ..Self::of(Origin::Direct, Some(plugin))
+        }
+    }
+
+    fn kind(self, random: &mut Random) -> Kind {
+        if self.is_heavy {
+            any_weight(random)
+        } else {
+            any_kind(random)
         }
     }
 
@@ -53,6 +75,7 @@ impl Case {
         match self.plugin {
             None if self.order == Some(Order::Skip) => Through::Skipped,
             None => Through::Nothing,
+            Some(_) if self.is_heavy => Through::Limited,
             Some("parse-access-log") => Through::Parser,
             Some(_) => Through::Filter,
         }
@@ -93,7 +116,7 @@ async fn record(ground: Ground, case: Case) -> Run {
             let mut random = Random::new(u64::from(round * 100 + number));
             for _ in 0..2 {
                 let count = 1 + random.below(6);
-                let kinds: Vec<Kind> = (0..count).map(|_| any_kind(&mut random)).collect();
+                let kinds: Vec<Kind> = (0..count).map(|_| case.kind(&mut random)).collect();
                 let put = world.put(&ledger, case.origin, &kinds, number % 2).await;
                 assert!(put || case.failing_sync.is_some());
             }
@@ -168,7 +191,7 @@ async fn record_order(ground: Ground, case: Case, order: Order) -> Run {
 /// Lets a sync fail if one should; how many rounds the run has.
 fn plan_failure(ground: &Ground, case: Case) -> u32 {
     let Some((nth, after)) = case.failing_sync else {
-        return ROUNDS;
+        return if case.is_heavy { ROUNDS_HEAVY } else { ROUNDS };
     };
     ground.disk.set_after_failed_sync(after);
     ground.disk.plan(Fault {
@@ -183,6 +206,11 @@ fn plan_failure(ground: &Ground, case: Case) -> u32 {
 
 /// Crashes after every change of the disk and after every object; says how often.
 async fn crash_everywhere(components: &Components, case: Case) -> String {
+    crash_between(components, components, case).await
+}
+
+/// The same, and what comes after the crash has other limits.
+pub async fn crash_between(components: &Components, then: &Components, case: Case) -> String {
     let run = match case.order {
         Some(order) => record_order(components.ground(1), case, order).await,
         None => record(components.ground(1), case).await,
@@ -208,6 +236,7 @@ async fn crash_everywhere(components: &Components, case: Case) -> String {
                 let ground = Ground {
                     disk,
                     buckets: Buckets::holding(objects.clone()),
+                    plugins: Arc::clone(&then.plugins),
                     ..run.ground.clone()
                 };
                 let ledger = run.ledger.by(changes);

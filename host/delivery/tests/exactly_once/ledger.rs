@@ -17,6 +17,8 @@ pub enum Kind {
     Bot,
     /// No line at all.
     Bad,
+    /// One that takes much of the plugin that it goes through.
+    Heavy,
 }
 
 /// Everything that is known of one record.
@@ -118,11 +120,21 @@ pub fn any_kind(random: &mut Random) -> Kind {
     }
 }
 
+/// Lines, and some that take much of a plugin.
+pub fn any_weight(random: &mut Random) -> Kind {
+    if random.one_in(3) {
+        Kind::Heavy
+    } else {
+        Kind::Line
+    }
+}
+
 fn data(id: Id, kind: Kind, padding: usize) -> Vec<u8> {
     let agent = match kind {
         Kind::Line => "Mozilla/5.0",
         Kind::Bot => "ExampleBot/1.0",
         Kind::Bad => return format!("id={id:08}/ is no line").into_bytes(),
+        Kind::Heavy => return format!("id={id:08}/ is heavy!").into_bytes(),
     };
     let time = "10/Oct/2000:13:55:36 -0700";
     let padding = "x".repeat(padding);

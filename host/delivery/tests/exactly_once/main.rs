@@ -14,10 +14,16 @@ mod buckets;
 mod check;
 mod crashes;
 mod endings;
+#[path = "../../../../tests/hostile/guest.rs"]
+#[expect(dead_code, reason = "the attacks need more of it")]
+mod guest;
 mod ledger;
+mod limits;
 mod lives;
 mod moved;
 mod names;
 mod outcomes;
+#[path = "../../../../tests/hostile/simple.rs"]
+mod simple;
 mod stores;
 mod world;

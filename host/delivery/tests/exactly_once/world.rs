@@ -51,7 +51,7 @@ pub struct Ground {
 /// Plugins of a test, and where they lie.
 pub struct Components {
     pub plugins: Arc<Plugins>,
-    directories: TempDir,
+    directories: Arc<TempDir>,
 }
 
 /// The process.
@@ -69,16 +69,31 @@ impl Components {
 
     /// The plugins of these names, as `cargo xtask plugins` builds them.
     pub fn of(names: &[&str]) -> Self {
-        let directories = tempfile::tempdir().unwrap();
-        let directory = directories.path().join("plugins");
-        std::fs::create_dir(&directory).unwrap();
+        let directories = directories();
         for name in names {
-            add(name, &directory);
+            add(name, &directories.path().join("plugins"));
         }
+        Self::open(Arc::new(directories), wasm::Limits::default())
+    }
+
+    /// A component of the tests, as a plugin that may use so much.
+    pub fn one(name: &str, component: &[u8], limits: wasm::Limits) -> Self {
+        let directories = directories();
+        let file = directories.path().join(format!("plugins/{name}.wasm"));
+        std::fs::write(file, component).unwrap();
+        Self::open(Arc::new(directories), limits)
+    }
+
+    /// The same plugins within other limits.
+    pub fn within(&self, limits: wasm::Limits) -> Self {
+        Self::open(Arc::clone(&self.directories), limits)
+    }
+
+    fn open(directories: Arc<TempDir>, limits: wasm::Limits) -> Self {
         let options = wasm::Options {
-            directory: Some(directory),
+            directory: Some(directories.path().join("plugins")),
             keep: directories.path().join("keep"),
-            limits: wasm::Limits::default(),
+            limits,
             cache_key: [7; 32],
             compiler: None,
         };
@@ -118,6 +133,12 @@ impl Components {
             clock: Arc::new(ManualClock::new(NOON)),
         }
     }
+}
+
+fn directories() -> TempDir {
+    let directories = tempfile::tempdir().unwrap();
+    std::fs::create_dir(directories.path().join("plugins")).unwrap();
+    directories
 }
 
 fn add(name: &str, directory: &Path) {
