@@ -1,5 +1,5 @@
-"""Sequence numbers as boto3 gets them, read as the Kinesis Client Library reads them, and the errors
-about them."""
+"""Sequence numbers as boto3 gets them, read as the Kinesis Client Library reads them, and the
+errors about them."""
 
 import unittest
 

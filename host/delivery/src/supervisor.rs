@@ -139,8 +139,8 @@ impl Supervisor {
     }
 
     /// What was put directly and could not be delivered for as long as it is kept is lost, as the
-    /// service loses it, and said so. Whether it is known how far the lane has come and what time it
-    /// is: before that nothing can be said to be lost.
+    /// service loses it, and said so. Whether it is known how far the lane has come and what time
+    /// it is: before that nothing can be said to be lost.
     async fn trim_expired(&self) -> bool {
         let stream = self.running.stream();
         let Origin::DirectPut { log } = stream.origin else {

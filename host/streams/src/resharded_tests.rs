@@ -1,5 +1,5 @@
-//! What streams do in states that the operations only pass through or cannot bring about yet, staged
-//! below them: closed shards, a stream that is being created or deleted.
+//! What streams do in states that the operations only pass through or cannot bring about yet,
+//! staged below them: closed shards, a stream that is being created or deleted.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -583,8 +583,8 @@ async fn of_ten_shards_a_damaged_one_fails_its_own_records_and_no_others() {
     let width = u128::MAX / 10;
     let call = |key: &str| {
         let records = (0..10).map(|shard: u128| {
-            let hash_key = (shard * width + 9).to_string();
-            json!({"PartitionKey": format!("{key}{shard}"), "Data": "", "ExplicitHashKey": hash_key})
+            let (key, hash_key) = (format!("{key}{shard}"), (shard * width + 9).to_string());
+            json!({"PartitionKey": key, "Data": "", "ExplicitHashKey": hash_key})
         });
         json!({"StreamName": "s", "Records": records.collect::<Vec<_>>()})
     };

@@ -159,13 +159,28 @@ fn divide(high: u64, low: u64) -> (u64, u64) {
     (quotient, rest)
 }
 
-/// Writes `number` to the right end of `place`, which holds zeros and is long enough.
+/// Fills `place`, of 16 to 24 bytes, with the digits of `number` and zeros before them.
 fn write_digits(place: &mut [u8], number: u64) {
-    let mut buffer = itoa::Buffer::new();
-    let digits = buffer.format(number).as_bytes();
-    for (place, digit) in place.iter_mut().rev().zip(digits.iter().rev()) {
-        *place = *digit;
-    }
+    const EIGHT: u64 = 100_000_000;
+    let (head, tail) = place.split_at_mut(place.len() - 16);
+    let (middle, end) = tail.split_at_mut(8);
+    let first = eight_digits(number / EIGHT / EIGHT);
+    head.copy_from_slice(&first[8 - head.len()..]);
+    middle.copy_from_slice(&eight_digits(number / EIGHT % EIGHT));
+    end.copy_from_slice(&eight_digits(number % EIGHT));
+}
+
+/// The digits of a number below 10^8. All are found in one word: it is cut into halves of four
+/// digits, those into quarters of two, those into digits. Dividing by 100 and by 10 is multiplying
+/// and shifting, which is exact for numbers as small as these. Digit by digit it takes three times
+/// as long, and an answer holds thousands of numbers.
+fn eight_digits(number: u64) -> [u8; 8] {
+    let halves = (number / 10_000) | ((number % 10_000) << 32);
+    let hundreds = ((halves * 10_486) >> 20) & 0x0000_007f_0000_007f;
+    let quarters = hundreds | ((halves - 100 * hundreds) << 16);
+    let tens = ((quarters * 103) >> 10) & 0x000f_000f_000f_000f;
+    let digits = tens | ((quarters - 10 * tens) << 8);
+    (digits | 0x3030_3030_3030_3030).to_le_bytes()
 }
 
 impl fmt::Display for SequenceNumber {
