@@ -132,9 +132,9 @@ enum Change {
 
 /// The way to the catalog's task.
 #[derive(Clone)]
-pub struct Catalog(mpsc::Sender<Change>);
+pub struct CatalogHandle(mpsc::Sender<Change>);
 
-impl Catalog {
+impl CatalogHandle {
     /// Makes a stream. Answers when it is durable as CREATING.
     pub async fn create(&self, stream: NewStream) -> Result<(), ChangeError> {
         self.ask(|answer| Change::Create(stream, answer)).await
@@ -194,7 +194,7 @@ impl fmt::Debug for CatalogTask {
 
 impl CatalogTask {
     /// A task over what was loaded, and the way to it.
-    pub fn new(ground: Ground, loaded: Loaded) -> (Catalog, Self) {
+    pub fn new(ground: Ground, loaded: Loaded) -> (CatalogHandle, Self) {
         let (sender, inbox) = mpsc::channel(CHANGES_WAITING_MAX);
         let mut unfinished = VecDeque::new();
         for stream in loaded.streams {
@@ -210,7 +210,7 @@ impl CatalogTask {
             numbers_version: loaded.numbers_version,
             unfinished,
         };
-        (Catalog(sender), task)
+        (CatalogHandle(sender), task)
     }
 
     /// Does what it is asked, until it is told to stop.

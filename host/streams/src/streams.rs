@@ -11,7 +11,7 @@ use types::limits::{SHARDS_PER_ACCOUNT_MAX, STREAMS_PER_ACCOUNT_MAX};
 use types::{Clock, Timestamp};
 
 use crate::Metrics;
-use crate::catalog::{Catalog, CatalogTask, Ground};
+use crate::catalog::{CatalogHandle, CatalogTask, Ground};
 use crate::directory::Directory;
 use crate::retention;
 use crate::retention_clock::{RetentionClock, RetentionTime};
@@ -87,7 +87,7 @@ pub struct Streams {
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) directory: Arc<Directory>,
-    pub(crate) catalog: Catalog,
+    pub(crate) catalog: CatalogHandle,
     pub(crate) sealing_key: SealingKey,
     pub(crate) options: Options,
     retention_clock: Arc<RetentionClock>,
