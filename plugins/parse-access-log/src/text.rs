@@ -74,35 +74,46 @@ impl<'a> Text<'a> {
         (self.raw != b"-").then_some(self)
     }
 
-    /// Writes what it says as a JSON string. Bytes that are no UTF-8 become U+FFFD.
+    /// Writes what it says as a JSON string. What is no UTF-8 stays as it was written: `\xe4` is
+    /// these four characters in the string too, and a bare byte is written like that.
     pub fn write_json(self, out: &mut Vec<u8>) {
         out.push(b'"');
         if self.plain {
             out.extend_from_slice(self.raw);
         } else {
-            for chunk in unescaped(self.raw).utf8_chunks() {
-                for byte in chunk.valid().bytes() {
-                    push_escaped(byte, out);
-                }
-                if !chunk.invalid().is_empty() {
-                    out.extend_from_slice("\u{fffd}".as_bytes());
-                }
-            }
+            write_unescaped(self.raw, out);
         }
         out.push(b'"');
     }
 }
 
-/// The bytes that were logged: Apache writes `\"`, `\\`, `\b`, `\n`, `\r`, `\t`, `\v`, and `\xhh`
-/// for others that cannot be printed. Any other backslash stands for itself.
-fn unescaped(raw: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(raw.len());
-    let mut rest = raw;
-    while let Some((&byte, after)) = rest.split_first() {
-        let (byte, length) = match (byte, after) {
+fn write_unescaped(raw: &[u8], out: &mut Vec<u8>) {
+    let bytes: Vec<u8> = Characters(raw).map(|(byte, _)| byte).collect();
+    let mut written = Characters(raw).map(|(_, written)| written);
+    for chunk in bytes.utf8_chunks() {
+        for (byte, _) in chunk.valid().bytes().zip(written.by_ref()) {
+            push_escaped(byte, out);
+        }
+        for (_, written) in chunk.invalid().iter().zip(written.by_ref()) {
+            push_as_written(written, out);
+        }
+    }
+}
+
+/// The bytes that were logged, each with what stands for it in the log: Apache writes `\"`, `\\`,
+/// `\b`, `\n`, `\r`, `\t`, `\v`, and `\xhh` for others that cannot be printed. Any other backslash
+/// stands for itself.
+struct Characters<'a>(&'a [u8]);
+
+impl<'a> Iterator for Characters<'a> {
+    type Item = (u8, &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (&first, after) = self.0.split_first()?;
+        let (byte, length) = match (first, after) {
             (b'\\', [b'x', high, low, ..]) => match hex(*high).zip(hex(*low)) {
                 Some((high, low)) => (high << 4 | low, 4),
-                None => (byte, 1),
+                None => (first, 1),
             },
             (b'\\', [b'"', ..]) => (b'"', 2),
             (b'\\', [b'\\', ..]) => (b'\\', 2),
@@ -111,12 +122,12 @@ fn unescaped(raw: &[u8]) -> Vec<u8> {
             (b'\\', [b'r', ..]) => (b'\r', 2),
             (b'\\', [b't', ..]) => (b'\t', 2),
             (b'\\', [b'v', ..]) => (0x0b, 2),
-            _ => (byte, 1),
+            _ => (first, 1),
         };
-        bytes.push(byte);
-        rest = &rest[length..];
+        let (written, rest) = self.0.split_at(length);
+        self.0 = rest;
+        Some((byte, written))
     }
-    bytes
 }
 
 fn hex(digit: u8) -> Option<u8> {
@@ -128,9 +139,24 @@ fn hex(digit: u8) -> Option<u8> {
     }
 }
 
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
+/// Writes what stands in the log for a byte that is no part of UTF-8 into a JSON string: an escape,
+/// or the byte itself, of which the same escape is made.
+fn push_as_written(written: &[u8], out: &mut Vec<u8>) {
+    for byte in written {
+        if byte.is_ascii() {
+            push_escaped(*byte, out);
+        } else {
+            let digits = [byte >> 4, byte & 15].map(|digit| DIGITS[usize::from(digit)]);
+            out.extend_from_slice(br"\\x");
+            out.extend_from_slice(&digits);
+        }
+    }
+}
+
 /// Writes one byte of valid UTF-8 into a JSON string.
 fn push_escaped(byte: u8, out: &mut Vec<u8>) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let short = match byte {
         b'"' | b'\\' => byte,
         0x08 => b'b',
@@ -177,15 +203,35 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_utf_8_stay_and_others_become_replacement_characters() {
+    fn bytes_that_are_utf_8_are_text_and_others_stay_as_they_were_written() {
         for (raw, wanted) in [
             ("Jörg".as_bytes(), "\"Jörg\""),
             (br"J\xc3\xb6rg", "\"Jörg\""),
-            (b"J\xf6rg", "\"J\u{fffd}rg\""),
-            (br"\xe4\xe5-\xff", "\"\u{fffd}\u{fffd}-\u{fffd}\""),
-            (br"\xe2\x82", "\"\u{fffd}\""),
+            (b"J\\xc3\xb6rg", "\"Jörg\""),
+            (br"J\xf6rg", r#""J\\xf6rg""#),
+            (b"J\xf6rg", r#""J\\xf6rg""#),
+            (br"\xe4\xe5-\xff", r#""\\xe4\\xe5-\\xff""#),
+            (br"\xE4\xEF\x", r#""\\xE4\\xEF\\x""#),
+            (b"\\xe2\x82", r#""\\xe2\\x82""#),
+            (br"\xe2\x82\n\xac\t", r#""\\xe2\\x82\n\\xac\t""#),
+            (br"\xed\xa0\x80", r#""\\xed\\xa0\\x80""#),
+            (br"\xc3\\xb6", r#""\\xc3\\xb6""#),
+            (br"\xe4\xc3\xb6", "\"\\\\xe4ö\""),
         ] {
-            assert_eq!(json(raw), wanted);
+            assert_eq!(json(raw), wanted, "{}", raw.escape_ascii());
+        }
+    }
+
+    /// Whatever is no UTF-8: nothing is replaced, and nothing that was UTF-8 is touched.
+    #[test]
+    fn no_two_bytes_that_are_not_text_come_out_alike() {
+        let mut seen = std::collections::HashSet::new();
+        for byte in 0x80..=0xff_u8 {
+            let escape = format!(r"\x{byte:02x}");
+            let wanted = format!(r#""a\\x{byte:02x}b""#);
+            assert_eq!(json(format!("a{escape}b").as_bytes()), wanted);
+            assert_eq!(json(&[b'a', byte, b'b']), wanted);
+            assert!(seen.insert(wanted));
         }
     }
 
