@@ -17,7 +17,7 @@ fn bucket(name: &str) -> BucketName {
 
 async fn create(objects: &S3Objects, key: &str, content: &str) -> Result<Created, ObjectError> {
     let content = Bytes::copy_from_slice(content.as_bytes());
-    objects.create(&bucket("logs"), key, content).await
+    objects.create(&bucket("logs"), key, content, None).await
 }
 
 #[tokio::test]
@@ -136,7 +136,7 @@ async fn what_the_store_never_takes_is_told_from_what_it_refuses_and_from_what_m
     }
     endpoint.rule(|_, _| Does::Well);
     let nowhere = Bytes::from_static(b"x");
-    let error = objects.create(&bucket("other"), "a", nowhere).await;
+    let error = objects.create(&bucket("other"), "a", nowhere, None).await;
     let error = error.unwrap_err();
     assert!(matches!(error, ObjectError::Refused(_)), "{error:?}");
     assert!(error.to_string().contains("NoSuchBucket"), "{error}");

@@ -165,3 +165,40 @@ async fn an_object_whose_answers_break_off_again_and_again_is_there_once() {
     );
     service.stop().await;
 }
+
+/// What the endpoint was told of the objects below a path: their type and their encoding.
+fn told(endpoint: &Endpoint, path: &str) -> Vec<(String, Option<String>)> {
+    let text = |value: &http::HeaderValue| value.to_str().unwrap().to_owned();
+    let puts = endpoint.puts().into_iter();
+    puts.filter(|(key, _)| key.starts_with(&format!("/{BUCKET}/{path}")))
+        .map(|(_, headers)| {
+            let kind = text(&headers["content-type"]);
+            (kind, headers.get("content-encoding").map(text))
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn objects_are_put_with_what_their_content_is_packed_with() {
+    let endpoint = Endpoint::start(&[BUCKET]).await;
+    let service = Service::start_with(endpoint.setting()).await;
+    let client = service.client();
+    let bytes = "application/octet-stream".to_owned();
+    for (compression, encoding) in [("GZIP", Some("gzip".to_owned())), ("UNCOMPRESSED", None)] {
+        let more = json!({
+            "CompressionFormat": compression,
+            "Prefix": format!("{compression}/"),
+        });
+        client.create_delivery(compression, more).await;
+        client.put_delivery(compression, &["x"]).await;
+        client.flush(compression).await;
+        assert_eq!(told(&endpoint, compression), [(bytes.clone(), encoding)]);
+    }
+    let objects = endpoint.objects(BUCKET);
+    let mut unpacked = String::new();
+    GzDecoder::new(&objects[0].content[..])
+        .read_to_string(&mut unpacked)
+        .unwrap();
+    assert_eq!(unpacked, "x");
+    service.stop().await;
+}

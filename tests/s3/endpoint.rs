@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use delivery::objects::S3Config;
-use http::{Method, Response};
+use http::{HeaderMap, Method, Response};
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::{Body, Frame, Incoming};
@@ -58,6 +58,8 @@ type Rule = Arc<dyn Fn(u64, &Method, &str) -> Does + Send + Sync>;
 
 struct Gate {
     rule: Mutex<(Rule, u64)>,
+    /// The path and the headers of every PUT that came.
+    puts: Mutex<Vec<(String, HeaderMap)>>,
     begun: watch::Sender<u64>,
 }
 
@@ -80,6 +82,7 @@ impl Endpoint {
         let address = listener.local_addr().unwrap();
         let gate = Arc::new(Gate {
             rule: Mutex::new((Arc::new(|_, _, _| Does::Well), 0)),
+            puts: Mutex::default(),
             begun: watch::channel(0).0,
         });
         tokio::spawn(listen(listener, service, Arc::clone(&gate)));
@@ -131,6 +134,11 @@ impl Endpoint {
         let wait = begun.wait_for(|begun| requests <= *begun);
         let waited = tokio::time::timeout(TIME_MAX, wait).await;
         waited.expect("requests come").unwrap();
+    }
+
+    /// The path and the headers of every PUT that came.
+    pub fn puts(&self) -> Vec<(String, HeaderMap)> {
+        self.gate.puts.lock().unwrap().clone()
     }
 
     /// The objects of a bucket in order of their names.
@@ -216,6 +224,11 @@ async fn answer(
     gate: &Gate,
     request: http::Request<Incoming>,
 ) -> Result<Answer, Error> {
+    if request.method() == Method::PUT {
+        let path = request.uri().path().to_owned();
+        let mut puts = gate.puts.lock().unwrap();
+        puts.push((path, request.headers().clone()));
+    }
     let bucket = request.uri().path().split('/').nth(1).unwrap_or_default();
     match gate.pass(request.method(), bucket) {
         Does::Well => through(service, request).await,

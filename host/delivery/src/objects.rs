@@ -75,14 +75,16 @@ fn path(key: &str) -> Path {
 /// Buckets that objects can be put into.
 #[async_trait]
 pub trait Objects: Send + Sync {
-    /// Makes an object that is not there yet. It is whole and durable when this answers well, and
-    /// nobody sees a part of it before. May be called again for the same object: one that is there
+    /// Makes an object that is not there yet; `encoding` is HTTP's word for what its content is
+    /// packed with, which is kept where the store has a place for it. The object is whole and
+    /// durable when this answers well, and nobody sees a part of it before. May be called again for the same object: one that is there
     /// is held against it, byte by byte or, if both are packed with gzip, by what they hold.
     async fn create(
         &self,
         bucket: &BucketName,
         key: &str,
         content: Bytes,
+        encoding: Option<&'static str>,
     ) -> Result<Created, ObjectError>;
 
     /// Whether an object could have this key, as far as that can be known before it is put.

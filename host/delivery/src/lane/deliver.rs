@@ -116,7 +116,17 @@ impl<'a> Putting<'a> {
         let (key, bucket) = (self.key(&object), &self.plan.bucket);
         let lane = &mut *self.lane;
         let tools = Arc::clone(&lane.work.tools);
-        match tools.objects.create(bucket, &key, object.content).await {
+        // Failed records are not packed.
+        let encoding = if object.is_failed {
+            None
+        } else {
+            self.destination.compression.content_encoding()
+        };
+        let created = tools
+            .objects
+            .create(bucket, &key, object.content, encoding)
+            .await;
+        match created {
             Ok(Created::New | Created::There) => {
                 lane.puts.untouched = false;
                 lane.state.put(key);

@@ -122,6 +122,7 @@ impl Objects for LocalObjects {
         bucket: &BucketName,
         key: &str,
         content: Bytes,
+        _encoding: Option<&'static str>,
     ) -> Result<Created, ObjectError> {
         let target = path(&format!("{bucket}/{key}"));
         // Before the work of writing it: a delivery that is done again finds most of its objects.
@@ -246,7 +247,7 @@ mod tests {
         let bucket = BucketName::parse("logs").unwrap();
         let create = async |key: &str, content: &'static str| {
             let content = Bytes::from_static(content.as_bytes());
-            objects.create(&bucket, key, content).await.unwrap()
+            objects.create(&bucket, key, content, None).await.unwrap()
         };
         assert_eq!(create("a/b", "one").await, Created::New);
         assert_eq!(create("a/b", "one").await, Created::There);
@@ -275,7 +276,8 @@ mod tests {
         ];
         for (number, key) in keys.iter().enumerate() {
             let bucket = BucketName::parse(&format!("logs-{number}")).unwrap();
-            let made = objects.create(&bucket, key, Bytes::from_static(b"x")).await;
+            let content = Bytes::from_static(b"x");
+            let made = objects.create(&bucket, key, content, None).await;
             assert!(made.is_ok(), "{key:?}: {made:?}");
         }
         let outside = std::fs::read_dir(dir.path()).unwrap().count();

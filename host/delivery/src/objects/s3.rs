@@ -11,7 +11,8 @@ use md5::{Digest, Md5};
 use object_store::aws::{AmazonS3, AmazonS3Builder, S3ConditionalPut};
 use object_store::path::Path;
 use object_store::{
-    Error, GetOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions, RetryConfig,
+    Attribute, Attributes, Error, GetOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions,
+    RetryConfig,
 };
 
 use super::comparison::Comparison;
@@ -24,6 +25,8 @@ use crate::arn::BucketName;
 const BUCKETS_KEPT_MAX: usize = 1_000;
 /// Bytes of an object that is there that are read at once.
 const CHUNK_BYTES: u64 = 4 * 1024 * 1024;
+/// What the service says of every object: records are any bytes.
+const CONTENT_TYPE: &str = "application/octet-stream";
 /// Characters of an endpoint's answer that an error repeats.
 const ERROR_CHARS_MAX: usize = 500;
 
@@ -122,10 +125,15 @@ impl Objects for S3Objects {
         bucket: &BucketName,
         key: &str,
         content: Bytes,
+        encoding: Option<&'static str>,
     ) -> Result<Created, ObjectError> {
         let store = self.bucket(bucket)?;
         let path = path(key);
-        let options = PutOptions::from(PutMode::Create);
+        let options = PutOptions {
+            mode: PutMode::Create,
+            attributes: attributes(encoding),
+            ..PutOptions::default()
+        };
         match store.put_opts(&path, content.clone().into(), options).await {
             Ok(_) => Ok(Created::New),
             Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => {
@@ -140,6 +148,16 @@ impl Objects for S3Objects {
             Err(error) => Err(failed(error)),
         }
     }
+}
+
+/// What readers of an object are told about its content.
+fn attributes(encoding: Option<&'static str>) -> Attributes {
+    let mut attributes = Attributes::new();
+    attributes.insert(Attribute::ContentType, CONTENT_TYPE.into());
+    if let Some(encoding) = encoding {
+        attributes.insert(Attribute::ContentEncoding, encoding.into());
+    }
+    attributes
 }
 
 /// Whether the object that is there holds this. Its ETag says so where it is the MD5 of what was put

@@ -231,6 +231,7 @@ impl Objects for Buckets {
         bucket: &BucketName,
         key: &str,
         content: Bytes,
+        _encoding: Option<&'static str>,
     ) -> Result<Created, ObjectError> {
         let name = (bucket.as_str().to_owned(), key.to_owned());
         let answer = self.put(name, content).await;
