@@ -38,7 +38,7 @@ async fn a_record_that_is_not_answered_for_is_not_lost() {
 
 #[tokio::test]
 async fn a_record_that_is_dropped_twice_is_not_taken_as_dropped() {
-    lie(
+    let guest = Guest::attacking(
         "(local.set $i (call $alloc (i32.const 16)))
         (call $put_head (local.get $i) (i32.const 0) (i32.const 0) (i32.const 1))
         (call $put_head (local.get $i) (i32.const 1) (i32.const 0) (i32.const 1))
@@ -49,9 +49,10 @@ async fn a_record_that_is_dropped_twice_is_not_taken_as_dropped() {
         (i32.store offset=4 (local.get $i) (local.get $length))
         (i32.store offset=20 (local.get $answer) (local.get $i))
         (i32.store offset=24 (local.get $answer) (i32.const 2))",
-        "record 0 out of order or more than once",
-    )
-    .await;
+    );
+    let mut attack = Attack::that_lies(&guest, "record 0 more than once");
+    attack.code = "Lambda.DuplicatedRecordId";
+    attack.endured().await;
 }
 
 #[tokio::test]
@@ -199,8 +200,8 @@ async fn the_reason_of_a_failed_record_that_is_not_text_is_told_as_far_as_it_is(
     let failed = ground.failed("attacker");
     assert_eq!(failed.len(), 1, "{failed:?}");
     assert_eq!(failed[0]["rawData"], base64("!"));
-    let message = failed[0]["errorMessage"].as_str().unwrap();
-    assert!(message.starts_with("bad \u{fffd}"), "{message}");
+    let reason = failed[0]["reason"].as_str().unwrap();
+    assert!(reason.starts_with("bad \u{fffd}"), "{reason}");
     goes_on(&ground).await;
 }
 

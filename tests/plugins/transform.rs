@@ -91,8 +91,8 @@ async fn records_are_kept_dropped_split_and_failed_each_as_the_plugin_says() {
     assert_eq!(ground.delivered("own"), ["keep!", "s", "plit", "keep too"]);
     let failed = ground.failed("own");
     assert_eq!(failed.len(), 1, "{failed:?}");
-    assert_eq!(failed[0]["errorMessage"], "fail for this");
-    assert_eq!(failed[0]["errorCode"], "Lambda.FunctionError");
+    assert_eq!(failed[0]["reason"], "fail for this");
+    assert_eq!(failed[0]["errorCode"], "Lambda.ProcessingFailedStatus");
     assert_eq!(failed[0]["rawData"], base64("fail for this"));
     let status = ground.client.delivery("own").await;
     accounts_for(&status, records.len());
@@ -157,8 +157,8 @@ async fn the_reason_of_a_failed_record_is_cut_to_a_kilobyte() {
     let record = format!("f!{}", "\u{e9}".repeat(100_000));
     ground.deliver("own", &[&record]).await;
     let failed = ground.failed("own");
-    let message = failed[0]["errorMessage"].as_str().unwrap();
-    assert_eq!(message, format!("f!{}", "\u{e9}".repeat(511)));
+    let reason = failed[0]["reason"].as_str().unwrap();
+    assert_eq!(reason, format!("f!{}", "\u{e9}".repeat(511)));
     let whole = Value::String(base64(&record));
     assert_eq!(failed[0]["rawData"], whole, "the record is not cut");
 }

@@ -55,7 +55,12 @@ async fn a_record_can_fail_with_its_reason_as_data() {
     ground.deliver("own", &["a", "bad!", "c"]).await;
     assert_eq!(ground.delivered("own"), ["a", "c"]);
     let failed = ground.failed("own");
-    assert_eq!(failed[0]["errorMessage"], "bad!");
+    assert_eq!(failed[0]["errorCode"], "Lambda.ProcessingFailedStatus");
+    assert_eq!(
+        failed[0]["errorMessage"],
+        "ProcessingFailed status set for record"
+    );
+    assert_eq!(failed[0]["reason"], "bad!");
     assert_eq!(failed[0]["rawData"], base64("bad!"));
 }
 

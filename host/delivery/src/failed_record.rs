@@ -1,5 +1,6 @@
 //! A record that could not be worked on, as AWS writes it (developer guide, "Data Transformation
-//! Failure Handling"): one JSON object a line.
+//! Failure Handling"): one JSON object a line. The guide ends it with `lambdaArn`; what the service
+//! writes is `lambdaARN`.
 
 use types::Timestamp;
 use wire::json::{write_base64, write_string};
@@ -9,8 +10,10 @@ use wire::json::{write_base64, write_string};
 pub struct Failure<'a> {
     /// One of AWS's words.
     pub code: &'a str,
-    /// In words.
+    /// AWS's sentence for the code, or what happened in words.
     pub message: &'a str,
+    /// Why the plugin failed the record, where it said so: a member of ours.
+    pub reason: Option<&'a str>,
     /// How often it was tried.
     pub attempts: u32,
 }
@@ -35,7 +38,12 @@ pub fn write_line(
     out.extend_from_slice(format!(",\"attemptEndingTimestamp\":{}", ended_at.0).as_bytes());
     out.extend_from_slice(b",\"rawData\":\"");
     write_base64(out, data);
-    out.extend_from_slice(b"\",\"lambdaArn\":");
+    out.push(b'"');
+    if let Some(reason) = failure.reason {
+        out.extend_from_slice(b",\"reason\":");
+        write_string(out, reason);
+    }
+    out.extend_from_slice(b",\"lambdaARN\":");
     write_string(out, function_arn);
     out.extend_from_slice(b"}\n");
 }
@@ -50,6 +58,7 @@ mod tests {
         let failure = Failure {
             code: "Lambda.FunctionError",
             message: "a \"quote\"\nand a line",
+            reason: Some("because \"so\"\t"),
             attempts: 4,
         };
         write_line(
@@ -68,8 +77,10 @@ mod tests {
             "errorMessage": "a \"quote\"\nand a line",
             "attemptEndingTimestamp": 9,
             "rawData": "/3Jhdw==",
-            "lambdaArn": "arn:x",
+            "reason": "because \"so\"\t",
+            "lambdaARN": "arn:x",
         });
         assert_eq!(line, wanted);
+        assert!(out.ends_with(b",\"lambdaARN\":\"arn:x\"}\n"));
     }
 }

@@ -463,6 +463,7 @@ impl Transformer {
         let failure = Failure {
             code: &words.code,
             message: &words.message,
+            reason: None,
             attempts: words.attempts,
         };
         for source in range {
@@ -525,10 +526,11 @@ fn give<'a>(outputs: impl Iterator<Item = Output<'a>>, first: usize, sink: &mut 
             Status::Ok => sink.deliver(source, output.data),
             Status::Dropped => sink.drop_record(source),
             Status::Failed => {
-                let message = String::from_utf8_lossy(output.data);
+                let reason = String::from_utf8_lossy(output.data);
                 let failure = Failure {
-                    code: FUNCTION_ERROR,
-                    message: &message,
+                    code: FAILED_STATUS,
+                    message: FAILED_STATUS_MESSAGE,
+                    reason: Some(&reason),
                     attempts: 1,
                 };
                 sink.fail(source, failure);
@@ -537,6 +539,9 @@ fn give<'a>(outputs: impl Iterator<Item = Output<'a>>, first: usize, sink: &mut 
     }
 }
 
+/// What AWS says of a record that the function gave back as failed.
+const FAILED_STATUS: &str = "Lambda.ProcessingFailedStatus";
+const FAILED_STATUS_MESSAGE: &str = "ProcessingFailed status set for record";
 const FUNCTION_ERROR: &str = "Lambda.FunctionError";
 
 /// AWS's words for why a function did not do its work.
@@ -544,6 +549,7 @@ fn code(fault: &Fault) -> &'static str {
     match fault {
         Fault::Deadline(_) => "Lambda.FunctionTimedOut",
         Fault::Answer(_) => "Lambda.MissingRecordId",
+        Fault::Doubled(_) => "Lambda.DuplicatedRecordId",
         Fault::Panicked(_)
         | Fault::Trap(_)
         | Fault::Retryable(_)

@@ -57,9 +57,9 @@ impl Counters {
             Ok(_) => {}
             Err(Fault::Deadline(_)) => self.deadlines.add(1),
             Err(Fault::Panicked(_) | Fault::Trap(_) | Fault::NoInstance(_)) => self.traps.add(1),
-            Err(Fault::Answer(_) | Fault::Retryable(_) | Fault::Permanent(_)) => {
-                self.refused.add(1);
-            }
+            Err(
+                Fault::Answer(_) | Fault::Doubled(_) | Fault::Retryable(_) | Fault::Permanent(_),
+            ) => self.refused.add(1),
         }
         let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let bucket = BATCH_TIME_BUCKETS_US.partition_point(|end| *end < us);

@@ -19,6 +19,8 @@ pub enum Fault {
     Trap(String),
     /// Its answer breaks the rules of its interface.
     Answer(String),
+    /// Its answer names a record twice, of which not all are outputs to deliver.
+    Doubled(String),
     /// It says that the same batch may go through a moment later.
     Retryable(String),
     /// It says that the batch never will.
@@ -89,7 +91,7 @@ impl fmt::Display for Fault {
             }
             Self::Panicked(panic) => write!(f, "it panicked {}", panic.text),
             Self::Trap(what) => write!(f, "it trapped: {what}"),
-            Self::Answer(what) => write!(f, "its answer has {what}"),
+            Self::Answer(what) | Self::Doubled(what) => write!(f, "its answer has {what}"),
             Self::Retryable(what) | Self::Permanent(what) => f.write_str(what),
             Self::NoInstance(what) => write!(f, "no instance could be made: {what}"),
         }

@@ -130,7 +130,7 @@ impl Instance {
         });
         let outputs = outputs.and_then(|outputs| match outputs.fault(batch.len()) {
             None => Ok(outputs),
-            Some(fault) => Err(Fault::Answer(fault)),
+            Some(fault) => Err(fault),
         });
         let took = watch.started.elapsed();
         if outputs.is_ok() {

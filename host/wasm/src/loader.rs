@@ -218,6 +218,7 @@ fn refusal(fault: &Fault) -> Refusal {
         Fault::Panicked(_)
         | Fault::Trap(_)
         | Fault::Answer(_)
+        | Fault::Doubled(_)
         | Fault::Retryable(_)
         | Fault::Permanent(_) => Refusal::ForGood(fault.to_string()),
     }

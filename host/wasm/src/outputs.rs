@@ -1,6 +1,7 @@
 //! What a plugin made of a batch, once it is known to keep the rules of its interface.
 
 use crate::bindings::types::Status as WitStatus;
+use crate::fault::Fault;
 use crate::limits::REASON_BYTES_MAX;
 use crate::slab::Slab;
 
@@ -66,9 +67,9 @@ impl Outputs {
     }
 
     /// Why these are no outputs of a batch of `sources` records.
-    pub(crate) fn fault(&self, sources: usize) -> Option<String> {
+    pub(crate) fn fault(&self, sources: usize) -> Option<Fault> {
         if let Some(fault) = self.data.fault(self.heads.len()) {
-            return Some(fault);
+            return Some(Fault::Answer(fault));
         }
         let mut last: Option<(u32, Status)> = None;
         for (source, status) in &self.heads {
@@ -78,20 +79,23 @@ impl Outputs {
                 Some((last, _)) => last.saturating_add(1),
             };
             if usize::try_from(*source).is_ok_and(|source| sources <= source) {
-                return Some(format!("an output of record {source} of {sources}"));
+                let what = format!("an output of record {source} of {sources}");
+                return Some(Fault::Answer(what));
             }
+            // All before the one that is wanted were named already.
             if *source < wanted {
-                return Some(format!("record {source} out of order or more than once"));
+                return Some(Fault::Doubled(format!("record {source} more than once")));
             }
             if wanted < *source {
-                return Some(format!("no output of record {wanted}"));
+                return Some(Fault::Answer(format!("no output of record {wanted}")));
             }
             last = Some((*source, *status));
         }
         let named = last.map_or(0, |(last, _)| u64::from(last) + 1);
-        match usize::try_from(named) == Ok(sources) {
-            true => None,
-            false => Some(format!("no output of record {named}")),
+        if usize::try_from(named) == Ok(sources) {
+            None
+        } else {
+            Some(Fault::Answer(format!("no output of record {named}")))
         }
     }
 }
@@ -105,7 +109,7 @@ fn cut(reason: &[u8]) -> &[u8] {
 mod tests {
     use super::*;
 
-    fn fault(heads: &[(u32, Status)], sources: usize) -> Option<String> {
+    fn fault(heads: &[(u32, Status)], sources: usize) -> Option<Fault> {
         let mut data = Slab::default();
         for _ in heads {
             assert!(data.push(b"x"));
@@ -130,26 +134,16 @@ mod tests {
             (&[(0, Ok), (2, Ok)], "no output of record 1"),
             (&[(1, Ok)], "no output of record 0"),
             (&[(0, Ok), (1, Ok), (2, Ok), (3, Ok)], "record 3 of 3"),
-            (
-                &[(0, Ok), (0, Dropped)],
-                "record 0 out of order or more than once",
-            ),
-            (
-                &[(0, Failed), (0, Ok)],
-                "record 0 out of order or more than once",
-            ),
-            (
-                &[(0, Dropped), (0, Dropped)],
-                "record 0 out of order or more than once",
-            ),
-            (
-                &[(0, Ok), (1, Ok), (0, Ok)],
-                "record 0 out of order or more than once",
-            ),
+            (&[(0, Ok), (0, Dropped)], "record 0 more than once"),
+            (&[(0, Failed), (0, Ok)], "record 0 more than once"),
+            (&[(0, Dropped), (0, Dropped)], "record 0 more than once"),
+            (&[(0, Ok), (1, Ok), (0, Ok)], "record 0 more than once"),
             (&[(u32::MAX, Ok)], "of 3"),
         ] {
-            let told = fault(bad, 3).unwrap();
-            assert!(told.contains(what), "{bad:?}: {told}");
+            let fault = fault(bad, 3).unwrap();
+            assert!(fault.to_string().contains(what), "{bad:?}: {fault}");
+            let is_doubled = matches!(fault, Fault::Doubled(_));
+            assert_eq!(is_doubled, what.contains("more than once"), "{bad:?}");
         }
     }
     /// A guest could have a megabyte of anything written beside each record that it fails.
