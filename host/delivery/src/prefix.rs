@@ -9,10 +9,13 @@ use types::{Invalid, Timestamp};
 
 /// Characters of a prefix once it is evaluated (developer guide, "Semantic rules").
 pub const EVALUATED_CHARS_MAX: usize = 512;
-/// What is appended to a prefix that says nothing of the time.
+/// The pattern that is appended to a prefix without expressions.
 const TIME_DEFAULT: &str = "yyyy/MM/dd/HH/";
 /// Characters of a random string.
 const RANDOM_CHARS: usize = 11;
+/// Random bytes that are there for all random strings of a prefix. Each string begins where the one
+/// before ended, and after the last byte comes the first.
+pub const RANDOM_BYTES: usize = 32;
 /// Letters of a pattern that may stand in a row.
 const RUN_MAX: usize = 9;
 
@@ -31,7 +34,7 @@ pub struct Moment<'a> {
     /// The arrival of the oldest record in the object.
     pub oldest: Timestamp,
     /// Bytes that look random, for `!{firehose:random-string}`.
-    pub random: &'a [u8],
+    pub random: &'a [u8; RANDOM_BYTES],
 }
 
 /// A prefix whose expressions are known to be right.
@@ -66,37 +69,43 @@ pub struct Prefixes {
 }
 
 impl Prefixes {
-    /// Reads both by the rules that tie them together.
+    /// Reads both by the rules that tie them together. The hour is appended to a `Prefix` without
+    /// any expression, and to what is made of it for failed records where there is no
+    /// `ErrorOutputPrefix`; one that was given gets no time.
     ///
     /// # Errors
     /// A sentence that names the expression or the rule.
     pub fn parse(prefix: Option<&str>, error_prefix: Option<&str>) -> Result<Self, Invalid> {
         let text = prefix.unwrap_or_default();
         let mut delivered = Prefix::parse(text, Kind::Delivered)?;
-        let mut failed = match error_prefix {
-            Some(error) => Prefix::parse(error, Kind::Failed)?,
+        let failed = match error_prefix {
+            Some(error) => {
+                let mut failed = Prefix::parse(error, Kind::Failed)?;
+                if !failed.has_expressions() {
+                    failed.add_error_type();
+                } else if !failed.0.contains(&Part::ErrorType) {
+                    return Err(broken_constraint(
+                        "ErrorOutputPrefix must include at least one instance of \
+                         !{firehose:error-output-type} when it contains expressions",
+                    ));
+                }
+                failed
+            }
             None if delivered.has_expressions() => {
-                return Err(Invalid(
-                    "ErrorOutputPrefix cannot be null when Prefix contains expressions".to_owned(),
+                return Err(broken_constraint(
+                    "ErrorOutputPrefix cannot be null or empty when Prefix contains expressions",
                 ));
             }
-            None => Prefix::parse(text, Kind::Delivered)?,
+            None => {
+                let mut failed = delivered.clone();
+                failed.add_error_type();
+                failed.add_hour();
+                failed
+            }
         };
-        let names_the_error = failed.0.contains(&Part::ErrorType);
-        if failed.has_expressions() && !names_the_error {
-            return Err(Invalid(
-                "ErrorOutputPrefix contains expressions and must include at least one instance of \
-                 !{firehose:error-output-type}"
-                    .to_owned(),
-            ));
+        if !delivered.has_expressions() {
+            delivered.add_hour();
         }
-        if !names_the_error {
-            failed
-                .0
-                .extend([Part::ErrorType, Part::Text("/".to_owned())]);
-        }
-        delivered.add_time_if_none();
-        failed.add_time_if_none();
         Ok(Self { delivered, failed })
     }
 
@@ -130,11 +139,14 @@ impl Prefix {
         self.0.iter().any(|part| !matches!(part, Part::Text(_)))
     }
 
-    fn add_time_if_none(&mut self) {
-        if !self.0.iter().any(|part| matches!(part, Part::Time(_))) {
-            // The pattern has no quotes and only letters that are known.
-            self.0.extend(pattern(TIME_DEFAULT).map(Part::Time));
-        }
+    fn add_hour(&mut self) {
+        // The pattern has no quotes and only letters that are known.
+        self.0.extend(pattern(TIME_DEFAULT).map(Part::Time));
+    }
+
+    fn add_error_type(&mut self) {
+        let end = Part::Text("/".to_owned());
+        self.0.extend([Part::ErrorType, end]);
     }
 
     /// Names of objects are paths here, since they may be those of files: each part between two `/`
@@ -142,7 +154,7 @@ impl Prefix {
     fn check_path(&self) -> Result<(), Invalid> {
         let moment = Moment {
             oldest: Timestamp(0),
-            random: &[0; RANDOM_CHARS],
+            random: &[0; RANDOM_BYTES],
         };
         let text = self.evaluate_whole(moment);
         let wrong = |why: &str| Err(Invalid(format!("the prefix '{text}' {why}")));
@@ -171,15 +183,14 @@ impl Prefix {
 
     fn evaluate_whole(&self, moment: Moment<'_>) -> String {
         let mut out = String::new();
-        let mut random = moment.random.chunks(RANDOM_CHARS).cycle();
+        let mut random = moment.random.iter().cycle();
         for part in &self.0 {
             match part {
                 Part::Text(text) => out.push_str(text),
                 Part::Time(fields) => write_time(&mut out, fields, moment.oldest),
                 Part::ErrorType => out.push_str(PROCESSING_FAILED),
                 Part::Random => {
-                    let bytes = random.next().unwrap_or_default();
-                    for byte in bytes.iter().take(RANDOM_CHARS) {
+                    for byte in random.by_ref().take(RANDOM_CHARS) {
                         const DIGITS: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
                         out.push(char::from(DIGITS[usize::from(byte & 31)]));
                     }
@@ -188,6 +199,13 @@ impl Prefix {
         }
         out
     }
+}
+
+/// AWS's text for prefixes that break a rule, with its typo.
+fn broken_constraint(rule: &str) -> Invalid {
+    Invalid(format!(
+        "Ths supplied prefix(es) do not satisfy the following constraint: {rule}"
+    ))
 }
 
 impl Part {
@@ -318,7 +336,7 @@ mod tests {
 
     fn evaluate(prefix: Option<&str>, error: Option<&str>) -> (String, String) {
         let prefixes = Prefixes::parse(prefix, error).unwrap();
-        let random: Vec<u8> = (0..64).collect();
+        let random = std::array::from_fn(|place| u8::try_from(place).unwrap());
         let moment = Moment {
             oldest: AT,
             random: &random,
@@ -346,9 +364,21 @@ mod tests {
             ),
             (
                 None,
-                Some("bad/!{firehose:error-output-type}/"),
+                Some("myFirehoseFailures/!{firehose:error-output-type}/"),
                 "2018/08/27/10/",
-                "bad/processing-failed/2018/08/27/10/",
+                "myFirehoseFailures/processing-failed/",
+            ),
+            (
+                Some("!{firehose:random-string}/"),
+                Some("!{firehose:random-string}/!{firehose:error-output-type}"),
+                "0123456789a/",
+                "0123456789a/processing-failed",
+            ),
+            (
+                Some("logs"),
+                None,
+                "logs2018/08/27/10/",
+                "logsprocessing-failed/2018/08/27/10/",
             ),
             (
                 Some("a/year=!{timestamp:yyyy}/rand=!{firehose:random-string}"),
@@ -360,7 +390,7 @@ mod tests {
                 Some("a/!{timestamp:'year='yyyy'/month='MM'/day='dd'/hour='HH}/"),
                 Some("bad/"),
                 "a/year=2018/month=08/day=27/hour=10/",
-                "bad/processing-failed/2018/08/27/10/",
+                "bad/processing-failed/",
             ),
         ] {
             let evaluated = evaluate(prefix, error);
@@ -379,11 +409,17 @@ mod tests {
         );
     }
 
+    /// The third of a prefix had ten characters.
     #[test]
-    fn each_random_string_is_another() {
-        let twice = "!{firehose:random-string}-!{firehose:random-string}/";
-        let (text, _) = evaluate(Some(twice), Some("e/"));
-        assert!(text.starts_with("0123456789a-bcdefghijkl/"), "{text}");
+    fn each_random_string_is_another_and_has_11_characters() {
+        let (text, _) = evaluate(Some(&"!{firehose:random-string}-".repeat(5)), Some("e/"));
+        let strings: Vec<&str> = text.trim_end_matches('-').split('-').collect();
+        assert_eq!(strings[..2], ["0123456789a", "bcdefghijkl"]);
+        assert_eq!(strings.len(), 5);
+        for (number, string) in strings.iter().enumerate() {
+            assert_eq!(string.len(), RANDOM_CHARS, "{text}");
+            assert!(!strings[..number].contains(string), "{text}");
+        }
     }
 
     #[test]
@@ -413,7 +449,8 @@ mod tests {
             (
                 "!{timestamp:yyyy}",
                 None,
-                "ErrorOutputPrefix cannot be null",
+                "Ths supplied prefix(es) do not satisfy the following constraint: \
+                 ErrorOutputPrefix cannot be null or empty when Prefix contains expressions",
             ),
             ("", Some("!{timestamp:yyyy}/"), "at least one instance"),
             ("/logs/", None, "begins with '/'"),

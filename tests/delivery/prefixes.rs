@@ -1,0 +1,91 @@
+//! Where objects lie: what a Prefix and an ErrorOutputPrefix come to, as the developer guide's
+//! rules and examples have it ("Custom Prefixes for Amazon S3 Objects"). The clock stands at
+//! 2023-11-14 22:13:20 UTC.
+
+use serde_json::{Value, json};
+
+use crate::plugin_files::PluginFiles;
+use crate::through;
+
+const LINE: &str =
+    "203.0.113.5 - - [17/May/2024:10:05:03 +0000] \"GET / HTTP/1.1\" 200 5 \"-\" \"-\"";
+/// What a name is after its prefix.
+const NAME: &str = "clicks-1-2023-11-14-22-13-20-";
+
+/// What stands before the names of an object of delivered records and one of failed records.
+async fn evaluated(prefixes: Value) -> [String; 2] {
+    let files = PluginFiles::with(&["parse-access-log"]);
+    let service = files.start().await;
+    let client = service.client();
+    let mut more = prefixes;
+    more["ProcessingConfiguration"] = through("parse-access-log");
+    client.create_delivery("clicks", more).await;
+    client.put_delivery("clicks", &[LINE, "no line"]).await;
+    client.flush("clicks").await;
+    let (mut delivered, mut failed) = (Vec::new(), Vec::new());
+    for object in service.objects("logs") {
+        let (before, _) = object.key.split_once(NAME).unwrap();
+        if object.text().contains("errorCode") {
+            failed.push(before.to_owned());
+        } else {
+            delivered.push(before.to_owned());
+        }
+    }
+    service.stop().await;
+    assert_eq!((delivered.len(), failed.len()), (1, 1));
+    [delivered.remove(0), failed.remove(0)]
+}
+
+#[tokio::test]
+async fn an_error_output_prefix_gets_no_date() {
+    for (error, wanted) in [
+        (
+            "myFirehoseFailures/!{firehose:error-output-type}/",
+            "myFirehoseFailures/processing-failed/",
+        ),
+        ("!{firehose:error-output-type}", "processing-failed"),
+        (
+            "bad/!{firehose:error-output-type}/!{timestamp:yyyy}/anyMonth/!{timestamp:dd}",
+            "bad/processing-failed/2023/anyMonth/14",
+        ),
+        ("bad/", "bad/processing-failed/"),
+    ] {
+        let [delivered, failed] = evaluated(json!({"ErrorOutputPrefix": error})).await;
+        assert_eq!(failed, wanted, "{error}");
+        assert_eq!(delivered, "2023/11/14/22/", "{error}");
+    }
+}
+
+#[tokio::test]
+async fn without_an_error_output_prefix_failed_records_lie_beside_the_others_by_the_hour() {
+    for (prefix, delivered, failed) in [
+        ("", "2023/11/14/22/", "processing-failed/2023/11/14/22/"),
+        (
+            "a/",
+            "a/2023/11/14/22/",
+            "a/processing-failed/2023/11/14/22/",
+        ),
+        (
+            "a-",
+            "a-2023/11/14/22/",
+            "a-processing-failed/2023/11/14/22/",
+        ),
+    ] {
+        let found = evaluated(json!({"Prefix": prefix})).await;
+        assert_eq!(found, [delivered, failed]);
+    }
+}
+
+#[tokio::test]
+async fn a_prefix_with_any_expression_gets_no_date() {
+    let error = "bad/!{firehose:error-output-type}/";
+    let random = json!({"Prefix": "!{firehose:random-string}/", "ErrorOutputPrefix": error});
+    let [delivered, failed] = evaluated(random).await;
+    let name = delivered.strip_suffix('/').unwrap();
+    assert_eq!(name.len(), 11, "{delivered}");
+    assert!(name.chars().all(|c| c.is_ascii_alphanumeric()), "{name}");
+    assert_eq!(failed, "bad/processing-failed/");
+
+    let year = json!({"Prefix": "y=!{timestamp:yyyy}/", "ErrorOutputPrefix": error});
+    assert_eq!(evaluated(year).await[0], "y=2023/");
+}
