@@ -1,10 +1,11 @@
 //! PutRecord.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use millrace_tests::{Client, Service, base64};
 use serde_json::{Value, json};
-use types::limits::DELIVERY_RECORD_BYTES_MAX;
+use types::limits::{DELIVERY_RECORD_BYTES_MAX, DIRECT_PUT_CALLS_PER_SECOND};
 
 async fn with_delivery_stream() -> (Service, Client) {
     let service = Service::start().await;
@@ -127,5 +128,71 @@ async fn a_delivery_stream_that_reads_a_stream_takes_no_puts() {
             "This operation is not permitted on KinesisStreamAsSource delivery stream type.";
         assert_eq!(refusal.message, wanted, "{operation}");
     }
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_no_record_is_refused_before_a_delivery_stream_is_looked_for() {
+    let service = Service::start().await;
+    let client = service.client();
+    let records = json!([{"Data": "eA=="}, {"Data": "e==="}]);
+    for (operation, input) in [
+        ("Firehose.PutRecord", putting("e===")),
+        (
+            "Firehose.PutRecordBatch",
+            json!({"DeliveryStreamName": "clicks", "Records": records}),
+        ),
+    ] {
+        let code = client.code(operation, input).await;
+        assert_eq!(code, "SerializationException", "{operation}");
+    }
+    service.stop().await;
+}
+
+/// 1 MiB and 1,000 calls a second in this region, by every way in together.
+#[tokio::test]
+async fn a_delivery_stream_takes_as_much_in_a_second_as_aws_allows() {
+    let service = Service::start_throttled().await;
+    let client = service.client();
+    client.create_delivery("clicks", json!({})).await;
+    client.create_delivery("other", json!({})).await;
+    let most = putting(base64(vec![b'x'; DELIVERY_RECORD_BYTES_MAX]));
+    client.call("Firehose.PutRecord", most.clone()).await;
+    let refusal = client.refusal("Firehose.PutRecord", most.clone()).await;
+    assert_eq!(refusal.status, 503);
+    assert_eq!(refusal.code, "ServiceUnavailableException");
+    assert_eq!(refusal.message, "Slow down.");
+    // A record that there is room for is not held up by one that there was not.
+    client.call("Firehose.PutRecord", putting("eA==")).await;
+    let mut elsewhere = most.clone();
+    elsewhere["DeliveryStreamName"] = json!("other");
+    client.call("Firehose.PutRecord", elsewhere).await;
+    service.pass(Duration::from_secs(1));
+    client.call("Firehose.PutRecord", most).await;
+    client.flush("clicks").await;
+    let bytes = service.objects("logs")[0].content.len();
+    assert_eq!(bytes, 2 * DELIVERY_RECORD_BYTES_MAX + 1);
+    assert_eq!(client.delivery("clicks").await["recordsIn"], 3);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn calls_count_whatever_comes_of_their_records() {
+    let service = Service::start_throttled().await;
+    let client = service.client();
+    client.create_delivery("clicks", json!({})).await;
+    for _ in 0..DIRECT_PUT_CALLS_PER_SECOND {
+        client.call("Firehose.PutRecord", putting("")).await;
+    }
+    let one = json!({"DeliveryStreamName": "clicks", "Records": [{"Data": "eA=="}]});
+    for (operation, input) in [
+        ("Firehose.PutRecord", putting("eA==")),
+        ("Firehose.PutRecordBatch", one),
+    ] {
+        let refusal = client.refusal(operation, input).await;
+        assert_eq!(refusal.code, "ServiceUnavailableException", "{operation}");
+    }
+    service.pass(Duration::from_millis(1));
+    client.call("Firehose.PutRecord", putting("eA==")).await;
     service.stop().await;
 }

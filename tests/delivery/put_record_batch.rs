@@ -159,3 +159,49 @@ async fn many_that_put_at_the_same_time_lose_nothing() {
     }
     service.stop().await;
 }
+
+/// What a delivery stream does not take in this second is answered record by record; the others
+/// are delivered.
+#[tokio::test]
+async fn a_call_can_fail_in_part() {
+    const LARGE: usize = 400_000;
+    let service = Service::start_throttled().await;
+    let client = service.client();
+    client.create_delivery("clicks", json!({})).await;
+    let operation = "Firehose.PutRecordBatch";
+    let letters = ["a", "b", "c", "d"];
+    let large = letters.map(|letter| base64(letter.repeat(LARGE)));
+    let [a, b, c, d] = large;
+    let data = [a, b, c, base64("small"), d];
+    let answer = client.call(operation, putting(data)).await;
+    assert_eq!(answer["FailedPutCount"], 2, "{answer}");
+    let responses = answer["RequestResponses"].as_array().unwrap();
+    assert_eq!(responses.len(), 5);
+    let not_put = json!({
+        "ErrorCode": "ServiceUnavailableException",
+        "ErrorMessage": "Slow down.",
+    });
+    for (number, response) in responses.iter().enumerate() {
+        if number == 2 || number == 4 {
+            assert_eq!(*response, not_put, "{number}");
+        } else {
+            let members: Vec<&String> = response.as_object().unwrap().keys().collect();
+            assert_eq!(members, ["RecordId"], "{number}");
+        }
+    }
+    // Nothing of a call is a refusal of the call.
+    let refusal = client
+        .refusal(operation, putting(sized(&[LARGE, LARGE])))
+        .await;
+    assert_eq!(refusal.status, 503);
+    assert_eq!(refusal.code, "ServiceUnavailableException");
+    assert_eq!(refusal.message, "Slow down.");
+    client.flush("clicks").await;
+    let wanted = ["a".repeat(LARGE), "b".repeat(LARGE), "small".to_owned()].concat();
+    assert!(
+        service.delivered() == [wanted],
+        "other records, or in another order"
+    );
+    assert_eq!(client.delivery("clicks").await["recordsIn"], 3);
+    service.stop().await;
+}

@@ -4,8 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
-use store::{Append, BodyBuilder, CommitError, Engine, NewFrame, StoreError, Transaction};
+use store::{Engine, StoreError};
 use streams::{Counter, Streams};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -14,7 +13,6 @@ use wasm::Plugins;
 
 use crate::arn::{DeliveryStreamArn, DeliveryStreamName};
 use crate::catalog::{Catalog, CatalogTask};
-use crate::delivery_stream::{DeliveryStream, Origin, Status};
 use crate::directory::Directory;
 use crate::lane::{Tools, WORK_MIB_MAX};
 use crate::object_name::NamingKey;
@@ -64,6 +62,8 @@ pub struct Foundations {
     pub plugins: Arc<Plugins>,
     /// Where objects go.
     pub objects: Arc<dyn Objects>,
+    /// Whether direct puts are held to AWS's quotas.
+    pub throttle: bool,
     /// What objects are named with; the same for as long as the data directory lives.
     pub naming_key: [u8; 32],
 }
@@ -83,21 +83,12 @@ pub struct Delivery {
     pub(crate) streams: Arc<Streams>,
     pub(crate) directory: Arc<Directory>,
     pub(crate) catalog: Catalog,
+    /// Whether direct puts are held to AWS's quotas.
+    pub(crate) throttle: bool,
     metrics: Metrics,
     task: Mutex<Option<JoinHandle<()>>>,
     /// Deletes old versions of plugins.
     pruning: JoinHandle<()>,
-}
-
-/// Why records were not put.
-#[derive(Debug)]
-pub enum PutError {
-    /// It does not work yet, or not any more.
-    NotActive,
-    /// The delivery stream reads a stream, and takes no puts.
-    NotDirect,
-    /// The store did not keep them, or does not know.
-    Commit(CommitError),
 }
 
 impl Delivery {
@@ -112,6 +103,7 @@ impl Delivery {
             streams,
             plugins,
             objects,
+            throttle,
             naming_key,
         } = foundations;
         let loaded = rows::load(&*engine).await?;
@@ -137,6 +129,7 @@ impl Delivery {
             streams,
             directory,
             catalog,
+            throttle,
             metrics: Metrics::default(),
             task: Mutex::new(Some(tokio::spawn(task.run()))),
             pruning,
@@ -225,66 +218,11 @@ impl Delivery {
     pub(crate) fn now(&self) -> Timestamp {
         self.tools.clock.now()
     }
-
-    /// Keeps records of a delivery stream that is put to directly, all or none.
-    pub(crate) async fn put(
-        &self,
-        stream: &DeliveryStream,
-        records: &[Vec<u8>],
-    ) -> Result<(), PutError> {
-        let Origin::DirectPut { log } = &stream.origin else {
-            return Err(PutError::NotDirect);
-        };
-        if stream.status != Status::Active {
-            return Err(PutError::NotActive);
-        }
-        let bytes_max = self.tools.engine.capabilities().frame_bytes_max;
-        let arrival = self.now();
-        let mut appends = Vec::new();
-        let mut close = |body: BodyBuilder| {
-            let (body, count) = body.finish();
-            let frame = NewFrame {
-                count,
-                arrival,
-                body,
-            };
-            appends.push(Append { log: *log, frame });
-        };
-        let bytes = records.iter().map(Vec::len).sum::<usize>();
-        let mut body = BodyBuilder::with_capacity(records.len(), bytes.min(bytes_max));
-        let mut body_bytes = 0;
-        for record in records {
-            if 0 < body.count() && bytes_max < body_bytes + record.len() + RECORD_LAYOUT_BYTES {
-                close(std::mem::take(&mut body));
-                body_bytes = 0;
-            }
-            // The constraints keep a record and a call far below what the layout holds.
-            let _ = body.push("", record);
-            body_bytes += record.len() + RECORD_LAYOUT_BYTES;
-        }
-        close(body);
-        let transaction = Transaction {
-            appends,
-            writes: Vec::new(),
-        };
-        let committed = self.tools.engine.commit(transaction).await;
-        committed.map_err(PutError::Commit)?;
-        self.metrics
-            .incoming_records
-            .add(u64::try_from(records.len()).unwrap_or(0));
-        self.metrics
-            .incoming_bytes
-            .add(u64::try_from(bytes).unwrap_or(0));
-        Ok(())
-    }
 }
-
-/// No less than a frame's layout adds to the bytes of a record.
-const RECORD_LAYOUT_BYTES: usize = 8;
 
 /// The id of a record that was acknowledged: nothing can be made of it.
 pub(crate) fn record_id() -> Result<String, getrandom::Error> {
     let mut id = [0; 64];
     getrandom::fill(&mut id)?;
-    Ok(base64_simd::STANDARD.encode_to_string(&Bytes::copy_from_slice(&id)[..]))
+    Ok(base64_simd::STANDARD.encode_to_string(id))
 }

@@ -25,6 +25,8 @@ mod orders;
 mod pins;
 mod prefix;
 mod pruning;
+mod put;
+mod put_rates;
 mod rows;
 mod running;
 mod settled;

@@ -27,11 +27,18 @@ use wire::ApiError;
 
 use crate::Delivery;
 use crate::delivery_stream::DeliveryStream;
+use crate::running::Running;
 
-/// The delivery stream of that name of this caller, in any state of its life.
+/// The delivery stream of that name of this caller, in any state of its life, as it is configured.
 fn find(delivery: &Delivery, caller: &Caller, name: &str) -> Result<Arc<DeliveryStream>, ApiError> {
+    Ok(find_running(delivery, caller, name)?.stream())
+}
+
+fn find_running(
+    delivery: &Delivery,
+    caller: &Caller,
+    name: &str,
+) -> Result<Arc<Running>, ApiError> {
     let running = delivery.find(caller, name);
-    running
-        .map(|running| running.stream())
-        .ok_or_else(|| error::not_found(caller, name))
+    running.ok_or_else(|| error::not_found(caller, name))
 }

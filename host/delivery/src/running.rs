@@ -15,6 +15,7 @@ use crate::delivery_stream::{DeliveryStream, Origin};
 use crate::lane::{LaneSignals, Tools};
 use crate::lane_state::{LaneState, LaneStatus};
 use crate::orders::{Asked, LaneAnswer, ORDERS_WAITING_MAX, Obeyed, Order, Outcome};
+use crate::put_rates::PutRates;
 use crate::rows;
 use crate::supervisor::Supervisor;
 use crate::tables::LaneKey;
@@ -29,6 +30,7 @@ pub struct Running {
     /// Whether it was looked once which lanes there are.
     pub(crate) has_lanes: watch::Sender<bool>,
     lanes: Mutex<BTreeMap<LaneKey, Lane>>,
+    put_rates: Mutex<PutRates>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -74,11 +76,13 @@ impl Goal {
 impl Running {
     /// A delivery stream that does not work yet.
     pub fn new(stream: DeliveryStream) -> Arc<Self> {
+        let put_rates = PutRates::of(&stream.arn.owner.region);
         Arc::new(Self {
             stream: watch::channel(Arc::new(stream)).0,
             stop: watch::channel(false).0,
             has_lanes: watch::channel(false).0,
             lanes: Mutex::default(),
+            put_rates: Mutex::new(put_rates),
             task: Mutex::default(),
         })
     }
@@ -86,6 +90,14 @@ impl Running {
     /// The delivery stream as it is configured.
     pub fn stream(&self) -> Arc<DeliveryStream> {
         Arc::clone(&self.stream.borrow())
+    }
+
+    /// What is left of the limits of direct puts.
+    pub fn put_rates(&self) -> MutexGuard<'_, PutRates> {
+        // A bucket is whole after each statement.
+        self.put_rates
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Puts another configuration in force, also for what waits.

@@ -117,6 +117,7 @@ pub async fn start(
         streams: Arc::clone(&streams),
         plugins: Arc::clone(&plugins),
         objects: open_objects(&config).await?,
+        throttle: config.throttle,
         naming_key: streams.derived_key("names of objects"),
     };
     let delivery = Delivery::open(foundations).await;

@@ -13,7 +13,7 @@ pub mod ops;
 mod page;
 pub mod pump;
 mod put;
-mod rate;
+pub mod rate;
 mod reader;
 #[cfg(test)]
 mod resharded_tests;

@@ -22,7 +22,7 @@ pub struct Bucket {
 
 impl Bucket {
     /// A full bucket.
-    fn new(per_second: u32) -> Self {
+    pub fn new(per_second: u32) -> Self {
         let per_second = i64::from(per_second);
         Self {
             per_second,
@@ -32,7 +32,7 @@ impl Bucket {
     }
 
     /// Adds what has come since the last call. An earlier `uptime` than the last adds nothing.
-    fn fill(&mut self, uptime: Duration) {
+    pub fn fill(&mut self, uptime: Duration) {
         let elapsed = uptime.saturating_sub(self.filled_at).as_millis();
         let full = self.per_second * PARTS;
         let elapsed = i64::try_from(elapsed).unwrap_or(i64::MAX); // 292 million years.
@@ -42,13 +42,13 @@ impl Bucket {
     }
 
     /// Whether `cost` is there; what costs more than a second allows needs a full bucket.
-    fn has(&self, cost: i64) -> bool {
+    pub fn has(&self, cost: i64) -> bool {
         cost.min(self.per_second) * PARTS <= self.parts
     }
 
     /// Takes `cost`, into debt if need be. Above what a second allows the whole cost becomes
     /// debt: a read of 10 MiB at 2 MiB/s is paid for after 5 seconds, not after 4.
-    fn take(&mut self, cost: i64) {
+    pub fn take(&mut self, cost: i64) {
         if self.per_second < cost {
             self.parts = self.parts.min(0);
         }

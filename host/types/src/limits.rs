@@ -78,6 +78,21 @@ pub const PUT_RECORD_BATCH_COUNT_MAX: usize = 500;
 pub const PUT_RECORD_BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Bytes of an object's key (S3 user guide, "Naming Amazon S3 objects").
 pub const OBJECT_KEY_BYTES_MAX: usize = 1_024;
+/// Calls of PutRecord and PutRecordBatch together that a delivery stream takes in one second
+/// (Firehose quotas, Direct PUT, as they are before any raise).
+pub const DIRECT_PUT_CALLS_PER_SECOND: u32 = 1_000;
+/// Records that a delivery stream takes directly in one second (as above).
+pub const DIRECT_PUT_RECORDS_PER_SECOND: u32 = 100_000;
+/// Bytes that a delivery stream takes directly in one second (as above).
+pub const DIRECT_PUT_BYTES_PER_SECOND: u32 = 1024 * 1024;
+/// The regions where a delivery stream takes more (as above).
+pub const DIRECT_PUT_REGIONS_LARGE: [&str; 3] = ["us-east-1", "us-west-2", "eu-west-1"];
+/// Calls in one second there.
+pub const DIRECT_PUT_CALLS_PER_SECOND_LARGE: u32 = 2_000;
+/// Records in one second there.
+pub const DIRECT_PUT_RECORDS_PER_SECOND_LARGE: u32 = 500_000;
+/// Bytes in one second there.
+pub const DIRECT_PUT_BYTES_PER_SECOND_LARGE: u32 = 5 * 1024 * 1024;
 /// How long records that were put directly are kept for a destination that does not take them
 /// (Firehose developer guide, data delivery failure handling).
 pub const DIRECT_PUT_RETENTION: Duration = Duration::from_secs(24 * 3_600);

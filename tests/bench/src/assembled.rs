@@ -105,6 +105,7 @@ impl Assembled {
             streams: Arc::clone(&self.streams),
             plugins: Arc::clone(&self.plugins),
             objects: Arc::clone(&self.objects) as _,
+            throttle: false,
             naming_key: NAMING_KEY,
         };
         Ok(Delivery::open(foundations).await?)

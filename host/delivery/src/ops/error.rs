@@ -8,10 +8,14 @@ use wire::ApiError;
 
 use crate::arn::DeliveryStreamArn;
 use crate::catalog::ChangeError;
-use crate::delivery::PutError;
+use crate::put::PutError;
 
 const RESOURCE_IN_USE: &str = "ResourceInUseException";
 const LIMIT_EXCEEDED: &str = "LimitExceededException";
+/// More was put than a delivery stream takes, or than the server has room for: of a call, and of a
+/// record among others.
+pub const UNAVAILABLE: &str = "ServiceUnavailableException";
+pub const SLOW_DOWN: &str = "Slow down.";
 
 /// A value that the model's constraints allow and the operation does not.
 pub fn invalid_argument(message: impl Into<String>) -> ApiError {
@@ -47,7 +51,7 @@ fn not_direct() -> ApiError {
 }
 
 fn unavailable(message: &str) -> ApiError {
-    ApiError::new("ServiceUnavailableException", message).with_status(503)
+    ApiError::new(UNAVAILABLE, message).with_status(503)
 }
 
 /// Why records were not put into `stream`.
@@ -55,7 +59,9 @@ pub fn put(error: PutError, stream: &DeliveryStreamArn) -> ApiError {
     match error {
         PutError::NotDirect => not_direct(),
         PutError::NotActive => not_found(&stream.owner, stream.name.as_str()),
-        PutError::Commit(CommitError::Busy | CommitError::DiskFull) => unavailable("Slow down."),
+        PutError::OverRate | PutError::Commit(CommitError::Busy | CommitError::DiskFull) => {
+            unavailable(SLOW_DOWN)
+        }
         // The delivery stream was deleted meanwhile.
         PutError::Commit(CommitError::NoLog(_) | CommitError::Sealed(_)) => {
             not_found(&stream.owner, stream.name.as_str())
@@ -106,8 +112,8 @@ pub fn change(error: ChangeError, arn: &DeliveryStreamArn) -> ApiError {
                  specified version id: {said} do not match"
             ),
         ),
-        ChangeError::Invalid(Invalid(why)) => invalid_argument(format!("{why}.")),
-        ChangeError::Commit(CommitError::Busy | CommitError::DiskFull) => unavailable("Slow down."),
+        ChangeError::Invalid(Invalid(why)) => invalid_argument(why),
+        ChangeError::Commit(CommitError::Busy | CommitError::DiskFull) => unavailable(SLOW_DOWN),
         ChangeError::Commit(error) => internal(&format!("change {arn}"), &error),
         ChangeError::Closing => ApiError::unavailable("The server is shutting down."),
     }

@@ -5,8 +5,8 @@ use wire::json::{self, Structure, Text};
 use wire::shape::{Check, Fields, Shape};
 use wire::{Answer, ApiError, Call};
 
-use super::shapes::{NAME, Record};
-use super::{error, find};
+use super::shapes::{NAME, Record, required};
+use super::{error, find_running};
 use crate::Delivery;
 use crate::delivery::record_id;
 
@@ -36,14 +36,12 @@ struct Output {
 /// Takes one record for delivery, and answers after it is durable.
 pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = json::parse(&call.body)?;
-    let name = input.delivery_stream_name.as_ref().map_or("", Text::as_str);
-    let stream = find(delivery, &call.caller, name)?;
-    let data = match &input.record {
-        Some(Structure(record)) => record.data()?,
-        None => Vec::new(),
-    };
-    let put = delivery.put(&stream, &[data]).await;
-    put.map_err(|error| error::put(error, &stream.arn))?;
+    let Structure(record) = required(&input.record)?;
+    let data = record.data()?;
+    let name = required(&input.delivery_stream_name)?.as_str();
+    let running = find_running(delivery, &call.caller, name)?;
+    let put = delivery.put(&running, &[data]).await;
+    put.map_err(|error| error::put(error, &running.stream().arn))?;
     json::answer(&Output {
         record_id: record_id().map_err(|error| ApiError::internal(error.to_string()))?,
         encrypted: false,

@@ -6,8 +6,8 @@ use wire::json::{self, List, Structure, Text};
 use wire::shape::{Check, Fields, ListRule, Shape};
 use wire::{Answer, ApiError, Call};
 
-use super::shapes::{NAME, Record};
-use super::{error, find};
+use super::shapes::{NAME, Record, required};
+use super::{error, find_running};
 use crate::Delivery;
 use crate::delivery::record_id;
 
@@ -38,37 +38,55 @@ struct Output {
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Response {
-    record_id: String,
+#[serde(untagged)]
+enum Response {
+    Put {
+        #[serde(rename = "RecordId")]
+        record_id: String,
+    },
+    NotPut {
+        #[serde(rename = "ErrorCode")]
+        error_code: &'static str,
+        #[serde(rename = "ErrorMessage")]
+        error_message: &'static str,
+    },
 }
 
-/// Takes up to 500 records for delivery, all or none, and answers after they are durable.
+/// Takes up to 500 records for delivery, as far as there is room for them in this second, and
+/// answers after they are durable.
 pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = json::parse(&call.body)?;
-    let name = input.delivery_stream_name.as_ref().map_or("", Text::as_str);
-    let stream = find(delivery, &call.caller, name)?;
-    let records = input.records.as_deref().unwrap_or_default();
-    let bytes: usize = records.iter().map(|Structure(record)| record.bytes()).sum();
-    if PUT_RECORD_BATCH_BYTES_MAX < bytes {
+    let records = required(&input.records)?.iter();
+    let data: Vec<Vec<u8>> = records
+        .map(|Structure(record)| record.data())
+        .collect::<Result<_, _>>()?;
+    let name = required(&input.delivery_stream_name)?.as_str();
+    let running = find_running(delivery, &call.caller, name)?;
+    let bytes: usize = data.iter().map(Vec::len).sum();
+    if bytes > PUT_RECORD_BATCH_BYTES_MAX {
         let mebibytes = PUT_RECORD_BATCH_BYTES_MAX / (1024 * 1024);
         return Err(error::invalid_argument(format!(
             "Records size exceeds {mebibytes} MB limit"
         )));
     }
-    let data: Vec<Vec<u8>> = records
-        .iter()
-        .map(|Structure(record)| record.data())
-        .collect::<Result<_, _>>()?;
-    let put = delivery.put(&stream, &data).await;
-    put.map_err(|error| error::put(error, &stream.arn))?;
-    let responses = data.iter().map(|_| {
-        let record_id = record_id().map_err(|error| ApiError::internal(error.to_string()))?;
-        Ok(Response { record_id })
-    });
+    let put = delivery.put(&running, &data).await;
+    let put = put.map_err(|error| error::put(error, &running.stream().arn))?;
+    let responses = put.iter().map(|is_put| response(*is_put));
     json::answer(&Output {
-        failed_put_count: 0,
+        failed_put_count: put.iter().filter(|is_put| !**is_put).count(),
         encrypted: false,
         request_responses: responses.collect::<Result<_, ApiError>>()?,
     })
+}
+
+fn response(is_put: bool) -> Result<Response, ApiError> {
+    if is_put {
+        let record_id = record_id().map_err(|error| ApiError::internal(error.to_string()))?;
+        Ok(Response::Put { record_id })
+    } else {
+        Ok(Response::NotPut {
+            error_code: error::UNAVAILABLE,
+            error_message: error::SLOW_DOWN,
+        })
+    }
 }

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use types::limits::DELIVERY_RECORD_BYTES_MAX;
-use wire::json::{Blob, List, Structure, Text};
+use wire::ApiError;
+use wire::json::{Blob, Integer, List, Structure, Text};
 use wire::shape::pattern::firehose::{TAG_KEY as TAG_KEY_PATTERN, TAG_VALUE};
 use wire::shape::{BlobRule, Check, Fields, ListRule, Shape, TextRule, pattern};
 
@@ -44,12 +45,30 @@ impl Shape for Tag<'_> {
     }
 }
 
-/// Tags as they are kept; one without a value has an empty one.
-pub fn tags(list: &List<Structure<Tag<'_>>>) -> BTreeMap<String, String> {
-    let text = |text: &Option<Text<'_>>| text.as_ref().map_or("", Text::as_str).to_owned();
-    list.iter()
-        .map(|Structure(tag)| (text(&tag.key), text(&tag.value)))
-        .collect()
+/// A member that the shape requires, and whose absence its check has refused.
+pub fn required<T>(member: &Option<T>) -> Result<&T, ApiError> {
+    member
+        .as_ref()
+        .ok_or_else(|| ApiError::internal("A required member was not looked for."))
+}
+
+/// A number that the shape keeps within what `T` holds, or what stands for none.
+pub fn within<T: TryFrom<i64>>(member: Option<Integer>, default: T) -> Result<T, ApiError> {
+    match member {
+        None => Ok(default),
+        Some(Integer(number)) => T::try_from(number)
+            .map_err(|_| ApiError::internal("A number was not held to its constraint.")),
+    }
+}
+
+/// Tags as they are kept; one without a value has an empty one, and of two with one key the last
+/// counts.
+pub fn tags(list: &List<Structure<Tag<'_>>>) -> Result<BTreeMap<String, String>, ApiError> {
+    let tags = list.iter().map(|Structure(tag)| {
+        let value = tag.value.as_ref().map_or("", Text::as_str);
+        Ok((required(&tag.key)?.as_str().to_owned(), value.to_owned()))
+    });
+    tags.collect()
 }
 
 #[derive(Deserialize)]
@@ -66,17 +85,11 @@ impl Shape for Record<'_> {
 }
 
 impl Record<'_> {
-    /// Bytes of the data, before it is decoded.
-    pub fn bytes(&self) -> usize {
-        self.data.as_ref().map_or(0, Blob::decoded_len)
-    }
-
     /// The data itself.
-    pub fn data(&self) -> Result<Vec<u8>, wire::ApiError> {
-        let mut data = Vec::with_capacity(self.bytes());
-        if let Some(blob) = &self.data {
-            blob.decode_onto(&mut data)?;
-        }
+    pub fn data(&self) -> Result<Vec<u8>, ApiError> {
+        let blob = required(&self.data)?;
+        let mut data = Vec::with_capacity(blob.decoded_len());
+        blob.decode_onto(&mut data)?;
         Ok(data)
     }
 }

@@ -220,6 +220,7 @@ impl World {
             streams: streams.clone(),
             plugins: ground.plugins.clone(),
             objects: Arc::new(ground.buckets.clone()),
+            throttle: false,
             naming_key: streams.derived_key("names of objects"),
         };
         let delivery = Delivery::open(foundations).await.unwrap();
