@@ -86,12 +86,13 @@ class Deliveries(ValidAnswers):
 
     service = "firehose"
     plugins_used = ()
+    flags = ("--no-throttle",)
 
     @classmethod
     def setUpClass(cls):
         cls.plugins = PluginsDirectory(*cls.plugins_used)
         cls.addClassCleanup(cls.plugins.directory.cleanup)
-        cls.server = Server("--no-throttle", "--plugins", str(cls.plugins.path))
+        cls.server = Server(*cls.flags, "--plugins", str(cls.plugins.path))
         cls.addClassCleanup(cls.server.stop)
         cls.wait_until_loaded()
         cls.firehose = cls.server.firehose()

@@ -69,12 +69,15 @@ class DeliveryStreams(Deliveries, unittest.TestCase):
         wanted = example("parse-access-log", "access.json").splitlines()
         self.assertEqual(self.lines("log/"), wanted)
         [(key, content)] = self.objects("failed/")
-        self.assertRegex(key, r"^failed/processing-failed/\d{4}/\d\d/\d\d/\d\d/")
+        self.assertRegex(key, r"^failed/processing-failed/" + self.name + "-1-")
         # Failed records are not packed, as AWS does not pack them.
         failed = json.loads(content)
         self.assertEqual(base64.b64decode(failed["rawData"]), b"\xff no line of a log")
-        self.assertEqual(failed["lambdaArn"], function_arn("parse-access-log"))
-        self.assertRegex(failed["errorMessage"], r"^column \d+: expected ")
+        self.assertEqual(list(failed)[-1], "lambdaARN")
+        self.assertEqual(failed["lambdaARN"], function_arn("parse-access-log"))
+        self.assertEqual(failed["errorCode"], "Lambda.ProcessingFailedStatus")
+        self.assertEqual(failed["errorMessage"], "ProcessingFailed status set for record")
+        self.assertRegex(failed["reason"], r"^column \d+: expected ")
         now = datetime.now(timezone.utc).timestamp() * 1000
         self.assertLess(abs(now - failed["arrivalTimestamp"]), 60_000)
         status = self.status()

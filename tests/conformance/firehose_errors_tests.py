@@ -109,12 +109,18 @@ class FirehoseErrors(Deliveries, unittest.TestCase):
 
     def test_processors_that_say_too_little_or_too_much_are_refused(self):
         function = lambda_processor("none")["Parameters"][0]["ParameterValue"]
-        for parameters in [
-            {},
-            {"LambdaArn": "none"},
-            {"LambdaArn": function.replace(REGION, "mars-north-1")},
-            {"LambdaArn": function.replace(ACCOUNT, "111111111111")},
-            {"LambdaArn": function, "NumberOfRetries": "301"},
+        for parameters, wanted in [
+            ({}, "LambdaArn is required when Lambda processor is used."),
+            ({"LambdaArn": "none"}, "Invalid lambda ARN."),
+            (
+                {"LambdaArn": function, "BufferSizeInMBs": "1"},
+                "Both BufferSizeInMBs and BufferIntervalInSeconds are required to configure "
+                "buffering for lambda processor.",
+            ),
+            ({"LambdaArn": function.replace(REGION, "mars-north-1")}, None),
+            ({"LambdaArn": function.replace(ACCOUNT, "111111111111")}, None),
+            ({"LambdaArn": function + ":prod"}, None),
+            ({"LambdaArn": function, "NumberOfRetries": "301"}, None),
         ]:
             with self.subTest(**parameters):
                 listed = [
@@ -123,7 +129,27 @@ class FirehoseErrors(Deliveries, unittest.TestCase):
                 ]
                 processors = [{"Type": "Lambda", "Parameters": listed}]
                 enabled = {"Enabled": True, "Processors": processors}
-                self.not_made(ProcessingConfiguration=enabled)
+                text = self.not_made(ProcessingConfiguration=enabled)
+                if wanted:
+                    self.assertEqual(text, wanted)
+
+    def test_a_processor_says_each_parameter_once_and_there_is_one_lambda_processor(self):
+        processor = lambda_processor("none")
+        twice = {**processor, "Parameters": processor["Parameters"] * 2}
+        for processors, wanted in [
+            ([twice], "Duplicate ProcessorParameter passed to ProcessingConfiguration."),
+            ([processor, processor], "Cannot have more than 1 Lambda processor."),
+        ]:
+            enabled = {"Enabled": True, "Processors": processors}
+            self.assertEqual(self.not_made(ProcessingConfiguration=enabled), wanted)
+
+    def test_a_prefix_with_expressions_needs_an_error_output_prefix(self):
+        text = self.not_made(Prefix="!{firehose:random-string}/")
+        wanted = (
+            "Ths supplied prefix(es) do not satisfy the following constraint: "
+            "ErrorOutputPrefix cannot be null or empty when Prefix contains expressions"
+        )
+        self.assertEqual(text, wanted)
 
     def test_only_direct_puts_take_puts(self):
         self.kinesis.create_stream(StreamName=self.name, ShardCount=1)
@@ -192,3 +218,29 @@ class FirehoseErrors(Deliveries, unittest.TestCase):
 
 if __name__ == "__main__":
     unittest.main()
+
+
+class Throttled(Deliveries, unittest.TestCase):
+    """A server that holds direct puts to AWS's quotas: 1 MiB a second in this region."""
+
+    flags = ()
+
+    def test_a_call_fails_in_part_and_then_as_a_whole(self):
+        self.create(extended_s3(self.bucket))
+        records = [{"Data": letter * 500_000} for letter in (b"a", b"b", b"c", b"d")]
+        answer = self.firehose.put_record_batch(DeliveryStreamName=self.name, Records=records)
+        self.assert_valid("PutRecordBatch", answer)
+        responses = answer["RequestResponses"]
+        failed = [one for one in responses if "ErrorCode" in one]
+        self.assertTrue(0 < len(failed) < 4, answer)
+        self.assertEqual(answer["FailedPutCount"], len(failed))
+        for one in failed:
+            wanted = {"ErrorCode": "ServiceUnavailableException", "ErrorMessage": "Slow down."}
+            self.assertEqual(one, wanted)
+        largest = {"Data": bytes(1_024_000)}
+        with self.assertRaises(self.firehose.exceptions.ServiceUnavailableException) as raised:
+            for _ in range(100):
+                self.firehose.put_record(DeliveryStreamName=self.name, Record=largest)
+        answer = raised.exception.response
+        self.assertEqual(answer["Error"]["Message"], "Slow down.")
+        self.assertEqual(answer["ResponseMetadata"]["HTTPStatusCode"], 503)

@@ -262,3 +262,26 @@ async fn a_throughput_hint_is_a_number_from_1_to_100() {
     client.call(CREATE, hint(json!(100))).await;
     service.stop().await;
 }
+
+#[tokio::test]
+async fn a_name_that_is_taken_is_told_before_anything_that_is_asked_for() {
+    let service = Service::start().await;
+    let client = service.client();
+    client.create_delivery("clicks", json!({})).await;
+    let reads_nothing = json!({"DeliveryStreamType": "KinesisStreamAsSource"});
+    let unserved = json!({"SplunkDestinationConfiguration": {}});
+    let no_destination = json!({"DeliveryStreamName": "clicks"});
+    for input in [
+        creation("clicks", reads_nothing),
+        creation("clicks", unserved),
+        no_destination,
+    ] {
+        let code = client.code(CREATE, input).await;
+        assert_eq!(code, "ResourceInUseException");
+    }
+    // What the model forbids is told before.
+    let hint = json!({"DirectPutSourceConfiguration": {"ThroughputHintInMBs": 0}});
+    let code = client.code(CREATE, creation("clicks", hint)).await;
+    assert_eq!(code, "ValidationException");
+    service.stop().await;
+}

@@ -130,6 +130,11 @@ async fn one_that_is_being_deleted_can_only_be_looked_at() {
     assert_eq!(description["DeliveryStreamStatus"], "DELETING");
     assert_eq!(client.delivery("stuck").await["status"], "DELETING");
     changes_are_refused(&client).await;
+    // Asked for once more it is what it was, however often.
+    for _ in 0..3 {
+        let again = client.call("Firehose.DeleteDeliveryStream", named("stuck"));
+        assert_eq!(again.await, json!({}));
+    }
     puts_are_refused(&client).await;
     // Others go on meanwhile.
     client.create_delivery("other", json!({})).await;
@@ -148,7 +153,6 @@ async fn changes_are_refused(client: &Client) {
     let creation = json!({"ExtendedS3DestinationConfiguration": destination(json!({}))});
     for (operation, mut input) in [
         ("CreateDeliveryStream", creation),
-        ("DeleteDeliveryStream", json!({})),
         ("UpdateDestination", update),
         ("TagDeliveryStream", json!({"Tags": [{"Key": "a"}]})),
         ("UntagDeliveryStream", json!({"TagKeys": ["a"]})),

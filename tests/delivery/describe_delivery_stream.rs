@@ -5,7 +5,8 @@ use std::time::Duration;
 use millrace_tests::{ACCOUNT, Client, REGION, ROLE, Service, over};
 use serde_json::{Value, json};
 
-use crate::processing;
+use crate::plugin_files::PluginFiles;
+use crate::{function, processing, through};
 
 /// What every description has.
 fn description(name: &str, more: Value) -> Value {
@@ -14,6 +15,7 @@ fn description(name: &str, more: Value) -> Value {
         "DeliveryStreamARN":
             format!("arn:aws:firehose:{REGION}:{ACCOUNT}:deliverystream/{name}"),
         "DeliveryStreamStatus": "ACTIVE",
+        "DeliveryStreamEncryptionConfiguration": {"Status": "DISABLED"},
         "DeliveryStreamType": "DirectPut",
         "VersionId": "1",
         "CreateTimestamp": 1_700_000_000.0,
@@ -61,6 +63,7 @@ async fn a_plain_s3_destination_is_described_with_its_defaults() {
         json!({"Destinations": [{
             "DestinationId": "destinationId-000000000001",
             "S3DestinationDescription": s3(json!({})),
+            "ExtendedS3DestinationDescription": s3(json!({"S3BackupMode": "Disabled"})),
         }]}),
     );
     assert_eq!(client.describe_delivery("clicks").await, wanted);
@@ -128,6 +131,56 @@ async fn the_stream_that_is_read_is_described_with_the_moment_of_the_start() {
         "DeliveryStartTimestamp": 1_700_000_001.5,
     }});
     assert_eq!(description["Source"], wanted);
+    service.stop().await;
+}
+
+/// The parameters of the described Lambda processor, by name, in their order.
+fn parameters(description: &Value) -> Vec<(&str, &str)> {
+    let destination = &description["Destinations"][0]["ExtendedS3DestinationDescription"];
+    let processing = &destination["ProcessingConfiguration"];
+    let [processor] = &processing["Processors"].as_array().unwrap()[..] else {
+        panic!("{processing}");
+    };
+    assert_eq!(processor["Type"], "Lambda");
+    let parameters = processor["Parameters"].as_array().unwrap().iter();
+    parameters
+        .map(|parameter| {
+            let text = |member: &str| parameter[member].as_str().unwrap();
+            (text("ParameterName"), text("ParameterValue"))
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn a_lambda_processor_is_described_with_all_its_parameters_in_one_order() {
+    let files = PluginFiles::with(&["drop-bots"]);
+    let service = files.start().await;
+    let client = service.client();
+    let arn = function("drop-bots");
+    let few = json!({"ProcessingConfiguration": through("drop-bots")});
+    client.create_delivery("few", few).await;
+    let wanted = [
+        ("LambdaArn", &*arn),
+        ("NumberOfRetries", "3"),
+        ("RoleArn", ROLE),
+        ("BufferSizeInMBs", "1"),
+        ("BufferIntervalInSeconds", "60"),
+    ];
+    assert_eq!(parameters(&client.describe_delivery("few").await), wanted);
+
+    let role = format!("{ROLE}-of-the-processor");
+    let said = [
+        ("BufferIntervalInSeconds", "0"),
+        ("BufferSizeInMBs", "0.5"),
+        ("RoleArn", &*role),
+        ("NumberOfRetries", "0"),
+        ("LambdaArn", &*arn),
+    ];
+    let all = json!({"ProcessingConfiguration": processing(&[("Lambda", &said)])});
+    client.create_delivery("all", all).await;
+    let mut wanted = said.to_vec();
+    wanted.reverse();
+    assert_eq!(parameters(&client.describe_delivery("all").await), wanted);
     service.stop().await;
 }
 

@@ -1,6 +1,6 @@
 //! Every operation of Data Firehose over HTTP, one file each, as in `host/delivery/src/ops`, and
 //! what becomes of the records: `deliver` and `deliver_stream` without a transform, `transform`,
-//! `swap` and `restart` with one.
+//! `swap` and `restart` with one, `prefixes` where they lie.
 #![expect(
     clippy::unwrap_used,
     reason = "an answer without its members fails the test"
@@ -18,6 +18,7 @@ mod naming;
 mod object_names;
 mod pages;
 mod plugin_files;
+mod prefixes;
 mod put_record;
 mod put_record_batch;
 mod refused_settings;

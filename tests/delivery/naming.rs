@@ -195,3 +195,36 @@ async fn an_operation_that_is_not_served_is_unknown() {
     }
     service.stop().await;
 }
+
+#[tokio::test]
+async fn an_arn_names_the_partition_of_its_region() {
+    let service = Service::start().await;
+    for (region, partition) in [
+        ("eu-central-1", "aws"),
+        ("mars-north-1", "aws"),
+        ("cn-north-1", "aws-cn"),
+        ("us-gov-west-1", "aws-us-gov"),
+        ("us-iso-east-1", "aws-iso"),
+        ("us-isob-east-1", "aws-iso-b"),
+        ("eusc-de-east-1", "aws-eusc"),
+    ] {
+        let client = service.client().in_region(region);
+        let input = json!({
+            "DeliveryStreamName": "clicks",
+            "ExtendedS3DestinationConfiguration": destination(json!({})),
+        });
+        let answer = client.call("Firehose.CreateDeliveryStream", input).await;
+        let wanted = format!("arn:{partition}:firehose:{region}:{ACCOUNT}:deliverystream/clicks");
+        assert_eq!(answer["DeliveryStreamARN"], wanted);
+        let described = client.describe_delivery("clicks").await;
+        assert_eq!(described["DeliveryStreamARN"], wanted);
+        // A source and a function are found by the ARNs of that partition, and no other.
+        client.create("orders", 1).await;
+        client.create_delivery_of("copy", "orders", json!({})).await;
+        let source = &client.describe_delivery("copy").await["Source"];
+        let arn = &source["KinesisStreamSourceDescription"]["KinesisStreamARN"];
+        let wanted = format!("arn:{partition}:kinesis:{region}:{ACCOUNT}:stream/orders");
+        assert_eq!(*arn, wanted);
+    }
+    service.stop().await;
+}

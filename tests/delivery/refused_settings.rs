@@ -9,6 +9,9 @@ use crate::{function, processing, through};
 
 const CREATE: &str = "Firehose.CreateDeliveryStream";
 const UPDATE: &str = "Firehose.UpdateDestination";
+/// AWS's text, with its typo.
+const NO_ERROR_PREFIX: &str = "Ths supplied prefix(es) do not satisfy the following constraint: \
+    ErrorOutputPrefix cannot be null or empty when Prefix contains expressions";
 
 /// A creation and a change whose destinations say `more`.
 fn saying(more: &Value) -> [(&'static str, Value); 2] {
@@ -76,7 +79,7 @@ async fn roles_and_buckets_that_cannot_be_are_refused() {
     }
     for name in ["Logs", "ab", "a..b", "-logs", "logs.", "lo_gs"] {
         let arn = format!("arn:aws:s3:::{name}");
-        let told = format!("'{arn}' is not the ARN of a bucket.");
+        let told = format!("'{arn}' is not the ARN of a bucket");
         let more = json!({"BucketARN": arn});
         are_refused(&client, more, "InvalidArgumentException", &told).await;
     }
@@ -105,32 +108,35 @@ async fn prefixes_that_name_nothing_are_refused() {
     for (more, told) in [
         (
             both("!{what:ever}/", "e/"),
-            "'!{what:ever}' in a prefix names nothing.",
+            "'!{what:ever}' in a prefix names nothing",
         ),
         (
             both("!{timestamp:nope}/", "e/"),
-            "is not a pattern of a time that is known here.",
+            "is not a pattern of a time that is known here",
         ),
-        (both("!{timestamp:yyyy", "e/"), "has no end."),
+        (both("!{timestamp:yyyy", "e/"), "has no end"),
         (
             both("!{firehose:error-output-type}/", "e/"),
-            "can be used in ErrorOutputPrefix only.",
+            "can be used in ErrorOutputPrefix only",
         ),
         (
             both("!{partitionKeyFromQuery:customer}/", "e/"),
-            "needs dynamic partitioning, which is not supported.",
+            "needs dynamic partitioning, which is not supported",
         ),
         (
             both("a/", "!{what:ever}/"),
-            "'!{what:ever}' in a prefix names nothing.",
+            "'!{what:ever}' in a prefix names nothing",
         ),
         (
             both("a/", "!{timestamp:yyyy}/"),
-            "must include at least one instance of !{firehose:error-output-type}.",
+            "Ths supplied prefix(es) do not satisfy the following constraint: ErrorOutputPrefix \
+             must include at least one instance of !{firehose:error-output-type}",
         ),
+        (json!({"Prefix": "!{timestamp:yyyy}/"}), NO_ERROR_PREFIX),
+        (both("!{firehose:random-string}/", ""), NO_ERROR_PREFIX),
         (
-            json!({"Prefix": "!{timestamp:yyyy}/"}),
-            "ErrorOutputPrefix cannot be null when Prefix contains expressions.",
+            both("!{timestamp:yyyy}/", "!{firehose:random-string}/"),
+            "must include at least one instance of !{firehose:error-output-type}",
         ),
         (
             both("/a/", "e/"),
@@ -273,16 +279,25 @@ async fn a_function_that_is_no_plugin_here_is_refused() {
     for arn in [
         "gone".to_owned(),
         format!("arn:aws:lambda:{REGION}:{ACCOUNT}:layer:gone"),
+        format!("arn:aws-cn:lambda:{REGION}:{ACCOUNT}:function:gone"),
+        function("../gone"),
+        function("go ne"),
+        function("gone:"),
+        function("gone:a.b"),
+        function(&"x".repeat(65)),
+    ] {
+        let [creation, change] = refusals(&client, &lambda(&arn)).await;
+        assert_eq!(creation.message, "Invalid lambda ARN.", "{arn}");
+        assert_eq!(change, creation, "{arn}");
+        assert_eq!(change.code, "InvalidArgumentException", "{arn}");
+    }
+    for arn in [
         format!("arn:aws:lambda:{REGION}:{OTHER_ACCOUNT}:function:gone"),
         format!("arn:aws:lambda:mars-north-1:{ACCOUNT}:function:gone"),
-        function("../gone"),
     ] {
-        let told = "Invalid LambdaArn: ";
+        let told = "is not of the account and the region of the delivery stream";
         are_refused(&client, lambda(&arn), "InvalidArgumentException", told).await;
     }
-    let more = json!({"ProcessingConfiguration": processing(&[("Lambda", &[])])});
-    let told = "LambdaArn must be specified for a processor of type Lambda.";
-    are_refused(&client, more, "InvalidArgumentException", told).await;
     let more = json!({"ProcessingConfiguration": processing(&[("Lambda", &[("LambdaArn", " ")])])});
     are_refused(&client, more, "ValidationException", "parameterValue").await;
     end(service).await;
@@ -316,7 +331,7 @@ async fn processors_that_contradict_each_other_or_themselves_are_refused() {
     let arn = function("drop-bots");
     let lambda = [("LambdaArn", &*arn)];
     let twice = processing(&[("Lambda", &lambda), ("Lambda", &lambda)]);
-    let told = "Only one Lambda processor is allowed per delivery stream.";
+    let told = "Cannot have more than 1 Lambda processor.";
     let more = json!({"ProcessingConfiguration": twice});
     are_refused(&client, more, "InvalidArgumentException", told).await;
     for retries in ["301", "-1", "often"] {
@@ -334,6 +349,94 @@ async fn processors_that_contradict_each_other_or_themselves_are_refused() {
         let more = json!({"ProcessingConfiguration": delimited});
         are_refused(&client, more, "InvalidArgumentException", told).await;
     }
+    end(service).await;
+}
+
+/// AWS's texts, in the order in which it looks: what each processor says twice, how many there are,
+/// then what a Lambda processor says. They hold whether or not the processing is enabled.
+#[tokio::test]
+async fn a_lambda_processor_is_refused_in_awss_words() {
+    let files = PluginFiles::with(&["drop-bots"]);
+    let service = files.start().await;
+    let client = service.client();
+    client.create_delivery("old", json!({})).await;
+    let arn = function("drop-bots");
+    let duplicate = "Duplicate ProcessorParameter passed to ProcessingConfiguration.";
+    let no_arn = "LambdaArn is required when Lambda processor is used.";
+    let half = "Both BufferSizeInMBs and BufferIntervalInSeconds are required to configure \
+        buffering for lambda processor.";
+    let lambda: &[(&str, &str)] = &[("LambdaArn", &arn)];
+    let none: &[(&str, &str)] = &[];
+    let retries = ("NumberOfRetries", "2");
+    let size = ("BufferSizeInMBs", "2");
+    let interval = ("BufferIntervalInSeconds", "70");
+    for (processors, told) in [
+        (vec![("Lambda", none)], no_arn),
+        (vec![("Lambda", &[retries])], no_arn),
+        (vec![("Lambda", &[retries, retries])], duplicate),
+        (vec![("Lambda", &[lambda[0], lambda[0]])], duplicate),
+        (
+            vec![("Lambda", lambda), ("Lambda", &[size, size])],
+            duplicate,
+        ),
+        (
+            vec![("Lambda", none), ("Lambda", &[("LambdaArn", "x")])],
+            "Cannot have more than 1 Lambda processor.",
+        ),
+        (
+            vec![("Lambda", &[size, ("LambdaArn", "x")])],
+            "Invalid lambda ARN.",
+        ),
+        (vec![("Lambda", &[lambda[0], size])], half),
+        (vec![("Lambda", &[lambda[0], interval])], half),
+    ] {
+        for enabled in [true, false] {
+            let mut configuration = processing(&processors);
+            configuration["Enabled"] = json!(enabled);
+            let more = json!({"ProcessingConfiguration": configuration});
+            let [creation, change] = refusals(&client, &more).await;
+            assert_eq!(creation.code, "InvalidArgumentException", "{more}");
+            assert_eq!(creation.message, told, "{more}");
+            assert_eq!(change, creation, "{more}");
+        }
+    }
+    for (said, told) in [
+        (
+            vec![lambda[0], ("Delimiter", "|")],
+            "A processor of type Lambda has no parameter Delimiter.",
+        ),
+        (
+            vec![lambda[0], ("BufferSizeInMBs", "3.5"), interval],
+            "BufferSizeInMBs must be a number from 0.2 to 3.",
+        ),
+        (
+            vec![lambda[0], size, ("BufferIntervalInSeconds", "901")],
+            "BufferIntervalInSeconds must be a number from 0 to 900.",
+        ),
+    ] {
+        let more = json!({"ProcessingConfiguration": processing(&[("Lambda", &said)])});
+        are_refused(&client, more, "InvalidArgumentException", told).await;
+    }
+    end(service).await;
+}
+
+#[tokio::test]
+async fn a_qualifier_is_refused_until_it_means_something() {
+    let files = PluginFiles::with(&["drop-bots"]);
+    let service = files.start().await;
+    let client = service.client();
+    client.create_delivery("old", json!({})).await;
+    for qualifier in ["prod", "1"] {
+        let arn = function(&format!("drop-bots:{qualifier}"));
+        let parameters = [("LambdaArn", &*arn)];
+        let more = json!({"ProcessingConfiguration": processing(&[("Lambda", &parameters)])});
+        let told = format!("is named with the qualifier {qualifier}, which is not supported.");
+        are_refused(&client, more, "InvalidArgumentException", &told).await;
+    }
+    // The newest version is the one in force.
+    let more = json!({"ProcessingConfiguration": through("drop-bots:$LATEST")});
+    client.create_delivery("new", more).await;
+    client.delete_delivery("new").await;
     end(service).await;
 }
 

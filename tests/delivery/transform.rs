@@ -63,16 +63,17 @@ fn failed_lines(object: &Object) -> Vec<Value> {
         .collect()
 }
 
-/// The line of a record that failed alone at the first try.
-fn failure(data: &str, plugin: &str, message: &str) -> Value {
+/// The line of a record that the plugin gave back as failed.
+fn failure(data: &str, plugin: &str, reason: &str) -> Value {
     json!({
         "attemptsMade": 1,
         "arrivalTimestamp": NOW,
-        "errorCode": "Lambda.FunctionError",
-        "errorMessage": message,
+        "errorCode": "Lambda.ProcessingFailedStatus",
+        "errorMessage": "ProcessingFailed status set for record",
         "attemptEndingTimestamp": NOW,
         "rawData": base64(data),
-        "lambdaArn": function(plugin),
+        "reason": reason,
+        "lambdaARN": function(plugin),
     })
 }
 
@@ -150,10 +151,14 @@ async fn failed_records_lie_below_the_error_prefix_while_their_neighbours_are_de
 
     let start = "logs/processing-failed/2023/11/14/22/clicks-1-2023-11-14-22-13-20-";
     assert!(failed[0].key.starts_with(start), "{failed:?}");
+    for line in failed[0].text().lines() {
+        let end = format!(",\"lambdaARN\":\"{}\"}}", function("parse-access-log"));
+        assert!(line.ends_with(&end), "{line}");
+    }
     let lines = failed_lines(&failed[0]);
     let reason = "column 8: expected a space after the identity";
     assert_eq!(lines[0], failure(records[1], "parse-access-log", reason));
-    let reason = lines[1]["errorMessage"].as_str().unwrap();
+    let reason = lines[1]["reason"].as_str().unwrap();
     assert!(reason.starts_with("column "), "{reason}");
     assert_eq!(lines[1], failure(records[3], "parse-access-log", reason));
     assert_eq!((failed.len(), delivered.len(), lines.len()), (1, 1, 2));
@@ -163,6 +168,35 @@ async fn failed_records_lie_below_the_error_prefix_while_their_neighbours_are_de
         (&page["objects"], &page["failedObjects"]),
         (&json!(1), &json!(1))
     );
+    service.stop().await;
+}
+
+/// Apache writes `\xe4` for a byte that it cannot print. Such bytes came out as U+FFFD, all alike.
+#[tokio::test]
+async fn what_is_no_text_in_a_line_comes_out_as_it_was_written() {
+    let (service, client, _files) = with_transform("parse-access-log", json!({})).await;
+    let cases: [(&[u8], &str); 5] = [
+        (br"/\xe4\xe5", r"/\xe4\xe5"),
+        (b"/\xe4\xe5", r"/\xe4\xe5"),
+        (br"/caf\xc3\xa9", "/caf\u{e9}"),
+        (br"/\xe2\x82\xE2", r"/\xe2\x82\xE2"),
+        (br"/\x4\q", r"/\x4\q"),
+    ];
+    let records = cases.map(|(written, _)| {
+        let line = log_line("@", "Mozilla/5.0").into_bytes();
+        let place = line.iter().position(|byte| *byte == b'@').unwrap();
+        [&line[..place], written, &line[place + 1..]].concat()
+    });
+    client.put_delivery("clicks", &records).await;
+    client.flush("clicks").await;
+    let delivered = service.delivered().concat();
+    assert!(!delivered.contains('\u{fffd}'), "{delivered}");
+    let paths: Vec<Value> = delivered
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["path"].clone())
+        .collect();
+    assert_eq!(paths, cases.map(|(_, wanted)| wanted));
+    assert_counts(&client.delivery("clicks").await, [5, 0, 0]);
     service.stop().await;
 }
 

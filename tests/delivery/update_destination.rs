@@ -46,25 +46,24 @@ async fn what_is_not_said_stays_as_it_is() {
     .await;
     let mut wanted = settings(&client).await;
     for (version, change) in [
-        ("1", json!({})),
-        ("2", json!({"Prefix": "b/"})),
+        ("1", json!({"Prefix": "b/"})),
         (
-            "3",
+            "2",
             json!({"BufferingHints": {"SizeInMBs": 1, "IntervalInSeconds": 60}}),
         ),
-        ("4", json!({"BucketARN": "arn:aws:s3:::other"})),
+        ("3", json!({"BucketARN": "arn:aws:s3:::other"})),
         (
-            "5",
+            "4",
             json!({"CloudWatchLoggingOptions": {"Enabled": true, "LogGroupName": "g"}}),
         ),
-        ("6", json!({"ErrorOutputPrefix": "bad/"})),
-        ("7", json!({"RoleARN": format!("{ROLE}-2")})),
+        ("5", json!({"ErrorOutputPrefix": "bad/"})),
+        ("6", json!({"RoleARN": format!("{ROLE}-2")})),
         (
-            "8",
+            "7",
             json!({"CompressionFormat": "UNCOMPRESSED", "FileExtension": ".json"}),
         ),
         (
-            "9",
+            "8",
             json!({"ProcessingConfiguration": {"Enabled": false, "Processors": []}}),
         ),
     ] {
@@ -74,7 +73,57 @@ async fn what_is_not_said_stays_as_it_is() {
         assert_eq!(settings(&client).await, wanted);
     }
     let description = client.describe_delivery("clicks").await;
-    assert_eq!(description["VersionId"], "10");
+    assert_eq!(description["VersionId"], "9");
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_change_that_changes_nothing_is_no_new_version() {
+    let (service, client) = with_delivery_stream(json!({
+        "Prefix": "a/",
+        "ProcessingConfiguration": processing(&[("AppendDelimiterToRecord", &[])]),
+    }))
+    .await;
+    let before = client.describe_delivery("clicks").await;
+    service.pass(std::time::Duration::from_secs(5));
+    let hints = before["Destinations"][0]["S3DestinationDescription"]["BufferingHints"].clone();
+    for same in [
+        extended(json!({})),
+        extended(json!({"Prefix": "a/", "RoleARN": ROLE, "BufferingHints": hints})),
+        extended(json!({
+            "ProcessingConfiguration": processing(&[("AppendDelimiterToRecord", &[])]),
+        })),
+        json!({"S3DestinationUpdate": {"Prefix": "a/"}}),
+    ] {
+        client.call(UPDATE, from_version("1", same)).await;
+        assert_eq!(client.describe_delivery("clicks").await, before);
+    }
+    let stale = client.code(UPDATE, from_version("2", extended(json!({}))));
+    assert_eq!(stale.await, "ConcurrentModificationException");
+    client.put_delivery("clicks", &["x"]).await;
+    client.flush("clicks").await;
+    let objects = service.objects("logs");
+    assert!(objects[0].key.contains("/clicks-1-"), "{objects:?}");
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn whether_processing_is_enabled_stays_where_it_is_not_said() {
+    let (service, client) = with_delivery_stream(json!({
+        "ProcessingConfiguration": processing(&[("AppendDelimiterToRecord", &[])]),
+    }))
+    .await;
+    let mut unsaid = processing(&[("AppendDelimiterToRecord", &[("Delimiter", "|")])]);
+    unsaid.as_object_mut().unwrap().remove("Enabled");
+    let change = extended(json!({"ProcessingConfiguration": unsaid}));
+    client.call(UPDATE, from_version("1", change)).await;
+    assert_eq!(
+        settings(&client).await["ProcessingConfiguration"]["Enabled"],
+        true
+    );
+    client.put_delivery("clicks", &["a", "b"]).await;
+    client.flush("clicks").await;
+    assert_eq!(service.delivered(), ["a|b|"]);
     service.stop().await;
 }
 

@@ -86,6 +86,16 @@ pub enum ChangeError {
     Closing,
 }
 
+impl ChangeError {
+    /// A name that is asked for has a delivery stream that is so far in its life.
+    pub fn taken_by(status: Status) -> Self {
+        match status {
+            Status::Deleting => Self::Busy(Status::Deleting),
+            Status::Creating | Status::Active => Self::Exists,
+        }
+    }
+}
+
 impl From<StoreError> for ChangeError {
     fn from(error: StoreError) -> Self {
         Self::Commit(CommitError::Store(error))
@@ -212,9 +222,9 @@ impl CatalogTask {
             }
             Change::Stop => return,
         };
-        let go_on = begun.is_ok();
+        let is_begun = begun.is_ok();
         let _ = answer.send(begun);
-        if go_on {
+        if is_begun && !self.unfinished.contains(&arn) {
             self.unfinished.push_back(arn);
             self.roll_forward().await;
         }
@@ -287,10 +297,7 @@ impl CatalogTask {
 
     async fn create(&mut self, new: NewDeliveryStream) -> Result<(), ChangeError> {
         if let Some(there) = self.directory.find(&new.arn) {
-            return Err(match there.stream().status {
-                Status::Deleting => ChangeError::Busy(Status::Deleting),
-                Status::Creating | Status::Active => ChangeError::Exists,
-            });
+            return Err(ChangeError::taken_by(there.stream().status));
         }
         if DELIVERY_STREAMS_MAX <= self.directory.count(&new.arn.owner) {
             return Err(ChangeError::TooMany);
@@ -333,8 +340,11 @@ impl CatalogTask {
     async fn mark_deleting(&mut self, arn: &DeliveryStreamArn) -> Result<(), ChangeError> {
         let running = self.directory.find(arn).ok_or(ChangeError::NotFound)?;
         let stream = running.stream();
-        if stream.status != Status::Active {
-            return Err(ChangeError::Busy(stream.status));
+        match stream.status {
+            Status::Active => {}
+            Status::Creating => return Err(ChangeError::Busy(stream.status)),
+            // Asking twice asks for nothing more.
+            Status::Deleting => return Ok(()),
         }
         let mut deleting = DeliveryStream::clone(&stream);
         deleting.status = Status::Deleting;
@@ -344,7 +354,11 @@ impl CatalogTask {
     async fn edit(&mut self, arn: &DeliveryStreamArn, edit: Edit) -> Result<(), ChangeError> {
         let running = self.directory.find(arn).ok_or(ChangeError::NotFound)?;
         let stream = running.stream();
-        if stream.status != Status::Active {
+        let is_open = match edit {
+            Edit::Destination { .. } => stream.status == Status::Active,
+            Edit::AddTags(_) | Edit::RemoveTags(_) => stream.status != Status::Deleting,
+        };
+        if !is_open {
             return Err(ChangeError::NotActive(stream.status));
         }
         let mut edited = DeliveryStream::clone(&stream);
@@ -358,6 +372,10 @@ impl CatalogTask {
                         current: stream.version_id,
                         said: of_version,
                     });
+                }
+                // What changes nothing is no new version.
+                if *destination == edited.destination {
+                    return Ok(());
                 }
                 edited.plan = destination.plan().map_err(ChangeError::Invalid)?;
                 edited.destination = *destination;

@@ -90,6 +90,14 @@ impl Compression {
         }
     }
 
+    /// The HTTP word for it, where content that is packed has one.
+    pub fn content_encoding(self) -> Option<&'static str> {
+        match self {
+            Self::Uncompressed => None,
+            Self::Gzip => Some("gzip"),
+        }
+    }
+
     /// What names end in unless the configuration says otherwise.
     pub fn extension(self) -> &'static str {
         match self {
@@ -124,8 +132,6 @@ pub type Processor = (String, Vec<(String, String)>);
 /// gave it, since DescribeDeliveryStream gives it back; what is made of it is in [`Plan`].
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Destination {
-    /// Configured as ExtendedS3Destination, not as the older S3Destination.
-    pub is_extended: bool,
     /// Kept and given back; roles mean nothing here.
     pub role_arn: String,
     /// The bucket's ARN.

@@ -4,12 +4,12 @@
 use std::time::Duration;
 
 use streams::rate::Bucket;
+use types::Region;
 use types::limits::{
     DIRECT_PUT_BYTES_PER_SECOND, DIRECT_PUT_BYTES_PER_SECOND_LARGE, DIRECT_PUT_CALLS_PER_SECOND,
     DIRECT_PUT_CALLS_PER_SECOND_LARGE, DIRECT_PUT_RECORDS_PER_SECOND,
     DIRECT_PUT_RECORDS_PER_SECOND_LARGE, DIRECT_PUT_REGIONS_LARGE,
 };
-use types::Region;
 
 /// What is left of a delivery stream's limits: calls, records and bytes a second, of PutRecord and
 /// PutRecordBatch together.

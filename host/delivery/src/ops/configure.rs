@@ -2,20 +2,20 @@
 
 use types::{Caller, Invalid};
 use wire::ApiError;
-use wire::json::{Boolean, Integer, Structure, Text};
+use wire::json::{Boolean, Structure, Text};
 
 use super::error::invalid_argument;
 use super::processing::{self, Processed};
 use super::s3_shapes::{ExtendedS3, Members, S3};
+use super::shapes::within;
 use crate::Delivery;
 use crate::delivery_stream::{
     Compression, Destination, INTERVAL_SECONDS_DEFAULT, SIZE_MIB_DEFAULT,
 };
 
 /// What a destination is before anything is said of it.
-fn blank(is_extended: bool) -> Destination {
+fn blank() -> Destination {
     Destination {
-        is_extended,
         role_arn: String::new(),
         bucket_arn: String::new(),
         prefix: None,
@@ -34,7 +34,7 @@ fn blank(is_extended: bool) -> Destination {
 
 /// A destination as `S3DestinationConfiguration` or `S3DestinationUpdate` says, over `before`.
 pub fn s3(before: Option<&Destination>, said: &S3<'_>) -> Result<Destination, ApiError> {
-    let mut destination = before.cloned().unwrap_or_else(|| blank(false));
+    let mut destination = before.cloned().unwrap_or_else(blank);
     basic(&mut destination, &said.members())?;
     checked(destination)
 }
@@ -47,8 +47,7 @@ pub fn extended_s3(
     before: Option<&Destination>,
     said: &ExtendedS3<'_>,
 ) -> Result<Destination, ApiError> {
-    let mut destination = before.cloned().unwrap_or_else(|| blank(true));
-    destination.is_extended = true;
+    let mut destination = before.cloned().unwrap_or_else(blank);
     basic(&mut destination, &said.members())?;
     refuse_what_is_not_served(said)?;
     if let Some(extension) = &said.file_extension {
@@ -63,8 +62,8 @@ pub fn extended_s3(
             kept,
             transform,
             delimiter,
-        } = processing::processed(delivery, caller, configuration)?;
-        destination.processing = kept;
+        } = processing::processed(delivery, caller, &destination, configuration)?;
+        destination.processing = Some(kept);
         destination.transform = transform;
         destination.delimiter = delimiter;
     }
@@ -87,13 +86,8 @@ fn basic(destination: &mut Destination, said: &Members<'_, '_>) -> Result<(), Ap
         destination.error_output_prefix = Some(owned(prefix)).filter(|prefix| !prefix.is_empty());
     }
     if let Some(Structure(hints)) = said.buffering_hints {
-        let number = |hint: Option<Integer>, default| {
-            hint.map_or(default, |Integer(hint)| {
-                u32::try_from(hint).unwrap_or(default)
-            })
-        };
-        destination.size_mib = number(hints.size, SIZE_MIB_DEFAULT);
-        destination.interval_seconds = number(hints.interval, INTERVAL_SECONDS_DEFAULT);
+        destination.size_mib = within(hints.size, SIZE_MIB_DEFAULT)?;
+        destination.interval_seconds = within(hints.interval, INTERVAL_SECONDS_DEFAULT)?;
     }
     if let Some(format) = said.compression_format {
         destination.compression = match format.as_str() {
@@ -147,8 +141,7 @@ fn refuse_what_is_not_served(said: &ExtendedS3<'_>) -> Result<(), ApiError> {
 fn checked(destination: Destination) -> Result<Destination, ApiError> {
     // Only here: what was kept before a rule is kept.
     let planned = destination.plan();
-    match planned.and_then(|plan| plan.prefixes.check_paths()) {
-        Ok(()) => Ok(destination),
-        Err(Invalid(why)) => Err(invalid_argument(format!("{why}."))),
-    }
+    let checked = planned.and_then(|plan| plan.prefixes.check_paths());
+    checked.map_err(|Invalid(why)| invalid_argument(why))?;
+    Ok(destination)
 }

@@ -10,11 +10,11 @@ use wire::shape::{Check, Fields, NumberRule, Shape, TextRule};
 use wire::{Answer, ApiError, Call};
 
 use super::s3_shapes::{ExtendedS3, Made, S3};
-use super::shapes::{self, NAME, TAGS, TYPE, Tag, Unserved};
+use super::shapes::{self, NAME, TAGS, TYPE, Tag, Unserved, required};
 use super::{configure, error, object_names};
 use crate::Delivery;
 use crate::arn::{DeliveryStreamArn, DeliveryStreamName};
-use crate::catalog::NewDeliveryStream;
+use crate::catalog::{ChangeError, NewDeliveryStream};
 use crate::delivery_stream::Destination;
 
 const STREAM_ARN: TextRule = TextRule::chars(1, 512).matching(pattern::KINESIS_STREAM_ARN);
@@ -106,16 +106,24 @@ struct Output {
 /// One that reads a stream delivers what arrives there from now on.
 pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = json::parse(&call.body)?;
-    refuse_what_is_not_served(&input)?;
-    let name = input.delivery_stream_name.as_ref().map_or("", Text::as_str);
+    let name = required(&input.delivery_stream_name)?.as_str();
     let arn = DeliveryStreamArn {
         owner: call.caller.clone(),
         name: DeliveryStreamName::parse(name).map_err(|e| ApiError::validation(e.to_string()))?,
     };
+    // AWS looks whether there is one before it looks at what is asked for.
+    if let Some(there) = delivery.directory.find(&arn) {
+        let taken = ChangeError::taken_by(there.stream().status);
+        return Err(error::change(taken, &arn));
+    }
+    refuse_what_is_not_served(&input)?;
     let new = NewDeliveryStream {
         source: source(delivery, &call.caller, &input)?,
         destination: destination(delivery, &call.caller, &input)?,
-        tags: input.tags.as_ref().map_or_else(BTreeMap::new, shapes::tags),
+        tags: match &input.tags {
+            Some(tags) => shapes::tags(tags)?,
+            None => BTreeMap::new(),
+        },
         arn: arn.clone(),
     };
     object_names::check(delivery, &arn.name, &new.destination).await?;
@@ -148,13 +156,13 @@ fn source(
              KinesisStreamAsSource.",
         )),
         ("KinesisStreamAsSource", Some(Structure(said))) => {
-            let text = said.stream_arn.as_ref().map_or("", Text::as_str);
+            let text = required(&said.stream_arn)?.as_str();
             let arn = StreamArn::parse(text).map_err(|_| error::no_source(text))?;
             let is_own = arn.account == caller.account && arn.region == caller.region;
             if !is_own || delivery.streams.source(&arn).is_none() {
                 return Err(error::no_source(text));
             }
-            let role = said.role_arn.as_ref().map_or("", Text::as_str);
+            let role = required(&said.role_arn)?.as_str();
             Ok(Some((arn, role.to_owned())))
         }
         (other, _) => Err(error::invalid_argument(format!(

@@ -5,7 +5,7 @@ use wire::json::{self, Boolean, Text};
 use wire::shape::{Anything, Check, Shape};
 use wire::{Answer, ApiError, Call};
 
-use super::shapes::NAME;
+use super::shapes::{NAME, required};
 use super::{error, find};
 use crate::Delivery;
 
@@ -29,7 +29,7 @@ impl Shape for Input<'_> {
 /// answers, and gone a moment later.
 pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = json::parse(&call.body)?;
-    let name = input.delivery_stream_name.as_ref().map_or("", Text::as_str);
+    let name = required(&input.delivery_stream_name)?.as_str();
     let arn = find(delivery, &call.caller, name)?.arn.clone();
     let deleted = delivery.catalog.delete(arn.clone()).await;
     deleted.map_err(|error| error::change(error, &arn))?;

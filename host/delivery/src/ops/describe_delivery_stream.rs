@@ -7,7 +7,7 @@ use wire::shape::{Check, NumberRule, Shape, TextRule};
 use wire::{Answer, ApiError, Call};
 
 use super::find;
-use super::shapes::NAME;
+use super::shapes::{NAME, required};
 use crate::Delivery;
 use crate::delivery_stream::{DeliveryStream, Destination, Origin, Processor};
 
@@ -49,6 +49,7 @@ struct Description {
     #[serde(rename = "DeliveryStreamARN")]
     delivery_stream_arn: String,
     delivery_stream_status: &'static str,
+    delivery_stream_encryption_configuration: Encryption,
     delivery_stream_type: &'static str,
     version_id: String,
     create_timestamp: EpochSeconds,
@@ -58,6 +59,13 @@ struct Description {
     source: Option<Source>,
     destinations: Vec<DestinationDescription>,
     has_more_destinations: bool,
+}
+
+/// Of the records while they wait here.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Encryption {
+    status: &'static str,
 }
 
 #[derive(Serialize)]
@@ -81,8 +89,7 @@ struct KinesisSource {
 struct DestinationDescription {
     destination_id: &'static str,
     s3_destination_description: S3Description,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    extended_s3_destination_description: Option<ExtendedS3Description>,
+    extended_s3_destination_description: ExtendedS3Description,
 }
 
 #[derive(Clone, Serialize)]
@@ -165,7 +172,7 @@ struct Parameter {
 /// Says what a delivery stream is and how it is configured.
 pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = json::parse(&call.body)?;
-    let name = input.delivery_stream_name.as_ref().map_or("", Text::as_str);
+    let name = required(&input.delivery_stream_name)?.as_str();
     let stream = find(delivery, &call.caller, name)?;
     let mut description = describe(&stream);
     // There is one destination; after it come none.
@@ -192,6 +199,7 @@ fn describe(stream: &DeliveryStream) -> Description {
         delivery_stream_name: stream.arn.name.as_str().to_owned(),
         delivery_stream_arn: stream.arn.to_string(),
         delivery_stream_status: stream.status.as_str(),
+        delivery_stream_encryption_configuration: Encryption { status: "DISABLED" },
         delivery_stream_type: stream.origin.type_name(),
         version_id: stream.version_id.to_string(),
         create_timestamp: EpochSeconds(stream.created_at),
@@ -202,8 +210,10 @@ fn describe(stream: &DeliveryStream) -> Description {
     }
 }
 
+/// Both descriptions, as AWS gives them, however the destination was made.
 fn destination(destination: &Destination) -> DestinationDescription {
-    let (enabled, group, log_stream) = destination.logging.clone().unwrap_or_default();
+    let not_said = (false, None, None);
+    let (enabled, group, log_stream) = destination.logging.clone().unwrap_or(not_said);
     let basic = S3Description {
         role_arn: destination.role_arn.clone(),
         bucket_arn: destination.bucket_arn.clone(),
@@ -223,13 +233,13 @@ fn destination(destination: &Destination) -> DestinationDescription {
             log_stream_name: log_stream,
         },
     };
-    let extended = destination.is_extended.then(|| ExtendedS3Description {
+    let extended = ExtendedS3Description {
         basic: basic.clone(),
         processing_configuration: destination.processing.as_ref().map(processing),
         s3_backup_mode: "Disabled",
         file_extension: destination.file_extension.clone(),
         custom_time_zone: destination.custom_time_zone.clone(),
-    });
+    };
     DestinationDescription {
         destination_id: DESTINATION,
         s3_destination_description: basic,

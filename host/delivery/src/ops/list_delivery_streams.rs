@@ -6,7 +6,7 @@ use wire::json::{self, Integer, Text};
 use wire::shape::{Check, NumberRule, Shape};
 use wire::{Answer, ApiError, Call};
 
-use super::shapes::{NAME, TYPE};
+use super::shapes::{NAME, TYPE, within};
 use crate::Delivery;
 use crate::arn::DeliveryStreamName;
 
@@ -47,11 +47,7 @@ pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError>
             Some(DeliveryStreamName::parse(name).map_err(|e| ApiError::validation(e.to_string()))?)
         }
     };
-    let limit = input
-        .limit
-        .map_or(LIST_DELIVERY_STREAMS_COUNT, |Integer(limit)| {
-            usize::try_from(limit).unwrap_or(LIST_DELIVERY_STREAMS_COUNT)
-        });
+    let limit = within(input.limit, LIST_DELIVERY_STREAMS_COUNT)?;
     let kind = input.delivery_stream_type.as_ref().map(Text::as_str);
     let found = delivery.directory.of(&call.caller, after.as_ref());
     let mut names = found

@@ -9,7 +9,7 @@ use wire::shape::{Check, NumberRule, Shape};
 use wire::{Answer, ApiError, Call};
 
 use super::find;
-use super::shapes::{NAME, TAG_KEY};
+use super::shapes::{NAME, TAG_KEY, required, within};
 use crate::Delivery;
 
 const LIMIT: NumberRule = NumberRule::within(1, 50);
@@ -53,13 +53,11 @@ struct Tag<'a> {
 /// Gives a delivery stream's labels, in order of their keys.
 pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = json::parse(&call.body)?;
-    let name = input.delivery_stream_name.as_ref().map_or("", Text::as_str);
+    let name = required(&input.delivery_stream_name)?.as_str();
     let stream = find(delivery, &call.caller, name)?;
     let after = input.exclusive_start_tag_key.as_ref().map(Text::as_str);
     let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-    let limit = input.limit.map_or(TAGS_PER_RESOURCE_MAX, |Integer(limit)| {
-        usize::try_from(limit).unwrap_or(TAGS_PER_RESOURCE_MAX)
-    });
+    let limit = within(input.limit, TAGS_PER_RESOURCE_MAX)?;
     let mut found = stream.tags.range::<str, _>((from, Bound::Unbounded));
     let tags: Vec<_> = found
         .by_ref()

@@ -262,15 +262,12 @@ impl<'a> ExtendedS3<'a> {
 
 impl Members<'_, '_> {
     fn check(&self, check: &mut Check, is_made: bool) {
-        match is_made {
-            true => {
-                check.required("RoleARN", self.role_arn, ROLE_ARN);
-                check.required("BucketARN", self.bucket_arn, BUCKET_ARN);
-            }
-            false => {
-                check.optional("RoleARN", self.role_arn, ROLE_ARN);
-                check.optional("BucketARN", self.bucket_arn, BUCKET_ARN);
-            }
+        if is_made {
+            check.required("RoleARN", self.role_arn, ROLE_ARN);
+            check.required("BucketARN", self.bucket_arn, BUCKET_ARN);
+        } else {
+            check.optional("RoleARN", self.role_arn, ROLE_ARN);
+            check.optional("BucketARN", self.bucket_arn, BUCKET_ARN);
         }
         check.optional("Prefix", self.prefix, PREFIX);
         check.optional("ErrorOutputPrefix", self.error_output_prefix, PREFIX);

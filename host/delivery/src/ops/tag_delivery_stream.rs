@@ -5,7 +5,7 @@ use wire::json::{self, List, Structure, Text};
 use wire::shape::{Check, Shape};
 use wire::{Answer, ApiError, Call};
 
-use super::shapes::{self, NAME, TAGS, Tag};
+use super::shapes::{self, NAME, TAGS, Tag, required};
 use super::{error, find};
 use crate::Delivery;
 use crate::catalog::Edit;
@@ -29,9 +29,9 @@ impl Shape for Input<'_> {
 /// Gives a delivery stream labels, at most 50, and new values to those that it has.
 pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = json::parse(&call.body)?;
-    let name = input.delivery_stream_name.as_ref().map_or("", Text::as_str);
+    let name = required(&input.delivery_stream_name)?.as_str();
     let arn = find(delivery, &call.caller, name)?.arn.clone();
-    let tags = input.tags.as_ref().map(shapes::tags).unwrap_or_default();
+    let tags = shapes::tags(required(&input.tags)?)?;
     let edited = delivery
         .catalog
         .edit(arn.clone(), Edit::AddTags(tags))

@@ -5,7 +5,7 @@ use wire::json::{self, List, Text};
 use wire::shape::{Check, ListRule, Shape, TextRule};
 use wire::{Answer, ApiError, Call};
 
-use super::shapes::{NAME, TAG_KEY};
+use super::shapes::{NAME, TAG_KEY, required};
 use super::{error, find};
 use crate::Delivery;
 use crate::catalog::Edit;
@@ -31,9 +31,9 @@ impl Shape for Input<'_> {
 /// Takes labels from a delivery stream; those that it does not have are no error.
 pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = json::parse(&call.body)?;
-    let name = input.delivery_stream_name.as_ref().map_or("", Text::as_str);
+    let name = required(&input.delivery_stream_name)?.as_str();
     let arn = find(delivery, &call.caller, name)?.arn.clone();
-    let keys = input.tag_keys.iter().flat_map(|keys| keys.iter());
+    let keys = required(&input.tag_keys)?.iter();
     let keys = keys.map(|key| key.as_str().to_owned()).collect();
     let edited = delivery
         .catalog

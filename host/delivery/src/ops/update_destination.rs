@@ -9,7 +9,7 @@ use wire::{Answer, ApiError, Call};
 
 use super::describe_delivery_stream::DESTINATION;
 use super::s3_shapes::{Changed, ExtendedS3, S3};
-use super::shapes::{NAME, Unserved};
+use super::shapes::{NAME, Unserved, required};
 use super::{configure, error, find, object_names};
 use crate::Delivery;
 use crate::catalog::Edit;
@@ -73,9 +73,9 @@ impl Input<'_> {
 /// delivered by the new configuration.
 pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = json::parse(&call.body)?;
-    let name = input.delivery_stream_name.as_ref().map_or("", Text::as_str);
+    let name = required(&input.delivery_stream_name)?.as_str();
     let stream = find(delivery, &call.caller, name)?;
-    let id = input.destination_id.as_ref().map_or("", Text::as_str);
+    let id = required(&input.destination_id)?.as_str();
     if id != DESTINATION {
         return Err(error::invalid_argument(format!(
             "Destination Id {id} not found"
@@ -83,9 +83,9 @@ pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError>
     }
     let destination = changed(delivery, &call.caller, &input, &stream.destination)?;
     object_names::check(delivery, &stream.arn.name, &destination).await?;
-    let of_version = input.current_delivery_stream_version_id.as_ref();
+    let of_version = required(&input.current_delivery_stream_version_id)?;
     let edit = Edit::Destination {
-        of_version: of_version.map_or_else(String::new, |id| id.as_str().to_owned()),
+        of_version: of_version.as_str().to_owned(),
         destination: Box::new(destination),
     };
     let edited = delivery.catalog.edit(stream.arn.clone(), edit).await;
