@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use millrace_tests::{Client, Service, base64};
 use serde_json::{Value, json};
+use types::Timestamp;
 use types::limits::{DELIVERY_RECORD_BYTES_MAX, DIRECT_PUT_CALLS_PER_SECOND};
 
 async fn with_delivery_stream() -> (Service, Client) {
@@ -194,5 +195,18 @@ async fn calls_count_whatever_comes_of_their_records() {
     }
     service.pass(Duration::from_millis(1));
     client.call("Firehose.PutRecord", putting("eA==")).await;
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_throttles_no_puts() {
+    let service = Service::start_throttled().await;
+    let client = service.client();
+    client.create_delivery("clicks", json!({})).await;
+    let most = putting(base64(vec![b'x'; DELIVERY_RECORD_BYTES_MAX]));
+    client.call("Firehose.PutRecord", most.clone()).await;
+    service.set_clock(Timestamp(service.now().0 - 60_000));
+    service.pass(Duration::from_secs(1));
+    client.call("Firehose.PutRecord", most).await;
     service.stop().await;
 }
