@@ -50,7 +50,10 @@ fn packed(level: u32, lines: u32) -> Bytes {
 async fn an_object_that_another_build_packed_otherwise_is_the_same_if_it_holds_the_same() {
     let endpoint = Endpoint::start(&["logs"]).await;
     let objects = S3Objects::new(endpoint.config(SECRET)).unwrap();
-    let create = async |content: Bytes| objects.create(&bucket("logs"), "a.gz", content).await;
+    let create = async |content: Bytes| {
+        let logs = bucket("logs");
+        objects.create(&logs, "a.gz", content, Some("gzip")).await
+    };
     let there = packed(9, 600_000);
     assert!(there.len() > 4 << 20, "{} bytes", there.len());
     assert_eq!(create(there.clone()).await, Ok(Created::New));

@@ -120,7 +120,7 @@ impl<'a> Putting<'a> {
         let encoding = if object.is_failed {
             None
         } else {
-            self.destination.compression.content_encoding()
+            self.open.destination.compression.content_encoding()
         };
         let created = tools
             .objects

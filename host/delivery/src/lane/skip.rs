@@ -31,6 +31,7 @@ impl Skipping {
             let failure = Failure {
                 code: CODE,
                 message: &self.message,
+                reason: None,
                 attempts: 1,
             };
             let record = (record.data, frame.arrival);

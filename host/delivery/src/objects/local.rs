@@ -297,7 +297,7 @@ mod tests {
         let bucket = BucketName::parse("logs").unwrap();
         let create = async |key: &str| {
             let content = Bytes::from_static(b"x");
-            objects.create(&bucket, key, content).await
+            objects.create(&bucket, key, content, None).await
         };
         assert_eq!(create("a/b").await, Ok(Created::New));
         let long = "x".repeat(256);
