@@ -124,6 +124,8 @@ async fn direct_puts_that_are_given_up_after_a_day_are_counted_as_lost() {
     service.pass(A_DAY);
     let service = service.restart().await;
     let client = service.client();
+    // The clock is believed once an hour has passed.
+    service.pass(Duration::from_secs(3_600));
     let page = client
         .delivery_until("clicks", |page| page["lost"] == 3)
         .await;

@@ -173,7 +173,7 @@ async fn restarted(ground: Ground, time: Duration) -> Ground {
 /// The cut is put to its end: which records were delivered, and the code of each that failed.
 async fn finished(ground: &Ground, records: &[&str]) -> (Vec<String>, Vec<(Value, Value)>) {
     fs::remove_file(ground.service.buckets().join("attacker/failed")).unwrap();
-    let is_done = |page: &Value| page["recordsIn"] == records.len();
+    let is_done = |page: &Value| page["waitingRecords"] == 0;
     let page = ground.client.delivery_until("attacker", is_done).await;
     accounts_for(&page, records.len());
     let failed = ground.failed("attacker").into_iter();

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use store::{CommitError, Expect, LogId, StoreError, TableWrite, Transaction, Version};
-use streams::{Streams, pump};
+use streams::Streams;
+use streams::pump::row;
 use tokio::sync::{mpsc, oneshot};
 use types::limits::{DELIVERY_STREAMS_MAX, TAGS_PER_RESOURCE_MAX};
 use types::{Invalid, StreamArn};
@@ -287,7 +288,7 @@ impl CatalogTask {
         let mut writes: Vec<TableWrite> = Vec::new();
         for key in lanes {
             writes.push(rows::lane_removal(key));
-            writes.push(pump::row_removal(&key.pump_name()));
+            writes.push(row::removal(&key.pump_name()));
         }
         writes.push(rows::stream_removal(stream));
         self.commit(writes).await?;

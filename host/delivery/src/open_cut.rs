@@ -5,8 +5,8 @@ use bincode::{Decode, Encode};
 use crate::cut::Cut;
 use crate::delivery_stream::Destination;
 
-/// A cut on its way. It is kept before a byte of it leaves; until then it can be forgotten, and what
-/// it was about is decided anew.
+/// A cut on its way. It is kept before a byte of it leaves; until then it can be forgotten, and
+/// what it was about is decided anew.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenCut {
     /// The decision.

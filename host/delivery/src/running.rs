@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use store::{Engine, LogId, Position, StoreError};
 use streams::Streams;
-use streams::pump;
+use streams::pump::row;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -353,7 +353,7 @@ impl Running {
             shown.state.was_left_with(lane.counts, lane.by_version);
         }
         for Wanted { key, log, .. } in self.wanted(streams) {
-            let position = match pump::position_of(engine, &key.pump_name()).await? {
+            let position = match row::position_of(engine, &key.pump_name()).await? {
                 Some(position) => position,
                 None => match first_position(engine, &stream, log).await {
                     Ok(position) => position,

@@ -12,12 +12,13 @@
 //! (an answer lost, an outcome unknown) it reads from the row. Its task may be aborted and the
 //! process killed anywhere.
 
+pub mod row;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bincode::{Decode, Encode};
 use bytes::Bytes;
 use store::{
     CommitError, Engine, Expect, Frame, LogId, Position, StoreError, TableWrite, Transaction,
@@ -25,6 +26,7 @@ use store::{
 };
 use tokio::sync::watch;
 
+use self::row::Row;
 use crate::codec;
 use crate::tables::PUMPS;
 
@@ -187,37 +189,6 @@ impl std::error::Error for PumpError {}
 impl From<StoreError> for PumpError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
-    }
-}
-
-/// The row of a pump.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-struct Row {
-    position: u64,
-    /// Chosen by chance when the row is claimed: says whose the row is.
-    owner: u64,
-}
-
-/// Where the pump called `name` stands; `None` if none of that name was ever claimed.
-///
-/// # Errors
-/// When its row cannot be read.
-pub async fn position_of(engine: &dyn Engine, name: &str) -> Result<Option<Position>, StoreError> {
-    let Some(row) = engine.get(PUMPS, name.as_bytes()).await? else {
-        return Ok(None);
-    };
-    let row: Row = codec::decode("pumps", &row.value)?;
-    Ok(Some(Position(row.position)))
-}
-
-/// The removal of the row of the pump called `name`, for whoever takes away what it worked on. A
-/// pump that still runs is fenced off by it.
-pub fn row_removal(name: &str) -> TableWrite {
-    TableWrite {
-        table: PUMPS,
-        key: Bytes::copy_from_slice(name.as_bytes()),
-        value: None,
-        expect: Expect::Any,
     }
 }
 

@@ -17,7 +17,7 @@ use store::{
     Append, BodyBuilder, CommitError, Engine, Expect, LogId, NewFrame, Position, Records, TableId,
     TableWrite, Transaction,
 };
-use streams::pump::{Batch, Ended, Pump, PumpError, Retry, Step, StepError};
+use streams::pump::{Batch, Ended, Pump, PumpError, Retry, Step, StepError, row};
 use support::{NOON, engine};
 use tokio::sync::{Notify, watch};
 
@@ -571,6 +571,6 @@ async fn a_step_is_told_once_what_retention_took_and_keeps_it_together_with_the_
     assert_eq!(pump.run(&mut step, &mut stop).await.unwrap(), Ended::LogEnd);
     let told = engine.get(COUNTS, PASSED).await.unwrap().unwrap().value;
     assert_eq!(told, "0..4 6..9 ");
-    let position = streams::pump::position_of(&*engine, NAME).await.unwrap();
+    let position = row::position_of(&*engine, NAME).await.unwrap();
     assert_eq!(position, Some(Position(9)));
 }

@@ -136,7 +136,7 @@ pub async fn delivered(delivery: &Delivery, records: u64) -> Result<DeliveryStat
         let status = status(delivery)?;
         match status.trouble {
             Some(why) => Err(why.into()),
-            None => Ok(records <= status.records_in),
+            None => Ok(status.records_in - status.waiting_records >= records),
         }
     })
     .await?;

@@ -35,7 +35,7 @@ pub struct Delivering {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Progress {
     /// Of cuts that are done.
-    pub records_in: u64,
+    pub done: u64,
     /// In delivered objects.
     pub delivered: u64,
     /// Objects of delivered records.
@@ -76,13 +76,13 @@ impl Delivering {
             let page = self.page()?;
             let count = |name: &str| page[name].as_u64().unwrap_or_default();
             let progress = Progress {
-                records_in: count("recordsIn"),
+                done: count("recordsIn").saturating_sub(count("waitingRecords")),
                 delivered: count("delivered"),
                 objects: count("objects"),
             };
             match &page["trouble"] {
                 Value::String(why) => return Err(why.clone().into()),
-                _ if records <= progress.records_in => return Ok(progress),
+                _ if progress.done >= records => return Ok(progress),
                 _ if DELIVERED_MAX < begin.elapsed() => {
                     return Err(format!("{progress:?} of {records} records").into());
                 }

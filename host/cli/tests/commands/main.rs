@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod compile_worker;
+mod delivery;
 mod demo;
 mod fixture;
 mod serve;

@@ -91,7 +91,8 @@ impl LaneStep {
         .await
     }
 
-    /// Keeps that the records of a cut go to the error output in force, under a number of their own.
+    /// Keeps that the records of a cut go to the error output in force, under a number of their
+    /// own.
     async fn begin_to_skip(&mut self, open: &OpenCut) -> Result<(), StepError> {
         if matches!(open.way, Way::Skip { .. }) {
             return Ok(());

@@ -54,7 +54,8 @@ impl Skipping {
 }
 
 impl LaneStep {
-    /// Puts the records of a cut below the error prefix. Where that is impossible they are left out.
+    /// Puts the records of a cut below the error prefix. Where that is impossible they are left
+    /// out.
     pub(super) async fn skip(&mut self, open: &OpenCut, why: &str) -> Result<Counts, Undone> {
         let plan = open
             .destination

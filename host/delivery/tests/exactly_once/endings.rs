@@ -168,6 +168,7 @@ async fn what_was_delivered_is_not_said_to_be_lost_a_day_later() {
     assert!(world.flush().await);
     world.ground.clock.advance(A_DAY);
     let world = world.reopened().await;
+    world.ground.clock.advance(AN_HOUR);
     assert!(world.put(&ledger, Origin::Direct, &[Kind::Line], 0).await);
     assert!(world.flush().await);
     check(

@@ -8,10 +8,11 @@
 //! | `GET /_millrace/delivery-streams` | `{"deliveryStreams": [...]}`, the caller's |
 //! | `GET /_millrace/delivery-streams/NAME` | one of them |
 //! | `POST /_millrace/delivery-streams/NAME/flush` | `{"delivered": true}` once all is delivered |
-//! | `POST /_millrace/delivery-streams/NAME/ORDER` | `{"lanes": [...]}`: what each lane that does not get on did |
+//! | `POST /_millrace/delivery-streams/NAME/ORDER` | `{"lanes": [...]}`: what each did |
 //! | `POST /_millrace/delivery-streams/NAME/ORDER/LANE` | the same of one lane |
 //!
-//! An order is `retry`, `skip`, `leave-out` or `move`.
+//! An order is `retry`, `skip`, `leave-out` or `move`; without a lane it is for all that do not
+//! get on.
 //!
 //! Where credentials are configured, requests are signed for the service `kinesis`.
 

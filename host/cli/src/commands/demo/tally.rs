@@ -81,10 +81,10 @@ impl Tally {
             ));
         }
         let versions = status.versions.len();
-        match was_swapped && versions != 2 {
-            true => Err(format!("{versions} versions were at work, not 2")),
-            false => Ok(()),
+        if was_swapped && versions != 2 {
+            return Err(format!("{versions} versions were at work, not 2"));
         }
+        Ok(())
     }
 }
 
@@ -102,6 +102,7 @@ mod tests {
         serde_json::from_value(serde_json::json!({
             "name": "n", "arn": "a", "status": "ACTIVE", "versionId": 1,
             "recordsIn": records_in, "delivered": delivered, "dropped": 0, "failed": failed,
+            "lost": 0, "leftOut": 0, "stuck": [],
             "waitingRecords": 0, "waitingBytes": 0, "objects": 1, "failedObjects": 0,
             "bytesDelivered": 0, "retries": 0, "trouble": null, "lastObject": null,
             "versions": [],

@@ -1,0 +1,106 @@
+//! `millrace delivery`: what to do about a delivery that is stuck.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::Output;
+use std::time::Instant;
+
+use tempfile::tempdir;
+
+use crate::fixture::{Server, complaint, millrace, printed};
+
+/// Calls an operation of Data Firehose, for which there is no command.
+fn call(server: &Server, operation: &str, body: &str) -> String {
+    let address = server.endpoint.strip_prefix("http://").unwrap();
+    let mut socket = TcpStream::connect(address).unwrap();
+    let authorization = "AWS4-HMAC-SHA256 Credential=any/20260101/us-east-1/firehose/aws4_request, \
+                         SignedHeaders=host;x-amz-date, Signature=00";
+    let request = format!(
+        "POST / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
+         Content-Type: application/x-amz-json-1.1\r\nX-Amz-Date: 20260101T000000Z\r\n\
+         X-Amz-Target: Firehose_20150804.{operation}\r\nAuthorization: {authorization}\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    socket.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    answer
+}
+
+fn delivery(server: &Server, arguments: &[&str]) -> Output {
+    let mut command = millrace(&["delivery"]);
+    command
+        .args(arguments)
+        .args(["--endpoint", &server.endpoint]);
+    command.output().unwrap()
+}
+
+/// Describes the delivery stream until its description has this text.
+fn until_described(server: &Server, text: &str) -> String {
+    let begun = Instant::now();
+    loop {
+        let described = printed(delivery(server, &["describe", "logs"]));
+        if described.contains(text) {
+            return described;
+        }
+        assert!(begun.elapsed().as_secs() < 60, "{described}");
+    }
+}
+
+#[test]
+fn a_delivery_that_is_stuck_is_described_tried_again_and_skipped() {
+    let dir = tempdir().unwrap();
+    let server = Server::start(dir.path(), &[]);
+    call(
+        &server,
+        "CreateDeliveryStream",
+        r#"{"DeliveryStreamName": "logs", "ExtendedS3DestinationConfiguration": {
+            "RoleARN": "arn:aws:iam::000000000000:role/any", "BucketARN": "arn:aws:s3:::logs",
+            "BufferingHints": {"SizeInMBs": 1, "IntervalInSeconds": 0}}}"#,
+    );
+    until_described(&server, "ACTIVE");
+    assert_eq!(
+        printed(delivery(&server, &["retry", "logs"])),
+        "every lane gets on\n"
+    );
+    // A file lies where the bucket should be.
+    std::fs::write(dir.path().join("s3/logs"), "").unwrap();
+    let put = r#"{"DeliveryStreamName": "logs", "Record": {"Data": "eA=="}}"#;
+    call(&server, "PutRecord", put);
+    let described = until_described(&server, "lane direct does not get on: put ");
+    assert!(described.contains("is refused for good"), "{described}");
+    assert!(
+        described.contains("1 records are on their way, and 0 objects"),
+        "{described}"
+    );
+
+    let retried = printed(delivery(&server, &["retry", "logs", "--lane", "direct"]));
+    assert_eq!(retried, "direct: tries 1 records again\n");
+    let nowhere = delivery(&server, &["move", "logs", "--lane", "shardId-000000000000"]);
+    let told = complaint(nowhere, 1);
+    assert!(
+        told.contains("no such delivery stream logs with a lane"),
+        "{told}"
+    );
+
+    until_described(&server, "lane direct does not get on: put ");
+    let skipped = printed(delivery(&server, &["skip", "logs", "--leave-out"]));
+    assert_eq!(
+        skipped,
+        "direct: leave-out 1 records; objects of them that may exist already: 0\n"
+    );
+    let described = until_described(
+        &server,
+        "lost             1, of which an operator left out 1",
+    );
+    assert!(!described.contains("does not get on"), "{described}");
+    std::fs::remove_file(dir.path().join("s3/logs")).unwrap();
+    call(&server, "PutRecord", put);
+    assert_eq!(
+        printed(delivery(&server, &["flush", "logs"])),
+        "delivered\n"
+    );
+    until_described(&server, "in               2");
+}
