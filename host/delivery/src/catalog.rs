@@ -418,9 +418,11 @@ impl CatalogTask {
             (Ok(committed), _) => Ok(committed.version),
             (Err(error @ CommitError::Unknown(_)), Some(write)) => {
                 let row = self.tools.engine.get(write.table, &write.key).await?;
-                match row.as_ref().map(|row| &row.value) == write.value.as_ref() {
-                    true => Ok(row.map_or(Version(0), |row| row.version)),
-                    false => Err(ChangeError::Commit(error)),
+                if row.as_ref().map(|row| &row.value) == write.value.as_ref() {
+                    // A row that is removed has no version, and nobody asks for it.
+                    Ok(row.map_or(Version(0), |row| row.version))
+                } else {
+                    Err(ChangeError::Commit(error))
                 }
             }
             (Err(error), _) => Err(ChangeError::Commit(error)),

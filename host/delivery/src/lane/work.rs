@@ -187,10 +187,13 @@ impl Work {
                 }
             }
             gathering.reaches(next);
-            match tip <= next {
-                true if sealed => return Ok(Looked::UpToEnd),
-                true => return Ok(Looked::UpToTip),
-                false => {}
+            if next >= tip {
+                let end = if sealed {
+                    Looked::UpToEnd
+                } else {
+                    Looked::UpToTip
+                };
+                return Ok(end);
             }
         }
     }

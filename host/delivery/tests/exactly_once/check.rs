@@ -62,23 +62,23 @@ pub fn found(entries: &BTreeMap<Id, Entry>, buckets: &Buckets) -> Found {
         let is_failed = key.contains("processing-failed/");
         let ids: Vec<Id> = text
             .lines()
-            .map(|line| match is_failed {
-                true => id_in(&raw_data(line)),
-                false => id_in(line),
+            .map(|line| {
+                if is_failed {
+                    id_in(&raw_data(line))
+                } else {
+                    id_in(line)
+                }
             })
             .collect();
         let lane = entries[ids.first().expect("no object is empty")].lane;
         let strange = ids.iter().find(|id| entries[*id].lane != lane);
         assert_eq!(strange, None, "{bucket}/{key} holds records of two lanes");
-        match is_failed {
-            true => {
-                found.failed_objects += 1;
-                failed.entry(lane).or_default().extend(ids);
-            }
-            false => {
-                found.objects += 1;
-                delivered.entry(lane).or_default().extend(ids);
-            }
+        if is_failed {
+            found.failed_objects += 1;
+            failed.entry(lane).or_default().extend(ids);
+        } else {
+            found.objects += 1;
+            delivered.entry(lane).or_default().extend(ids);
         }
     }
     for (lanes, all) in [
@@ -95,11 +95,12 @@ pub fn found(entries: &BTreeMap<Id, Entry>, buckets: &Buckets) -> Found {
 
 fn unpacked(key: &str, content: &[u8]) -> String {
     let mut text = String::new();
-    match key.ends_with(".gz") {
-        true => flate2::read::GzDecoder::new(content).read_to_string(&mut text),
-        false => (&content[..]).read_to_string(&mut text),
-    }
-    .unwrap();
+    let read = if key.ends_with(".gz") {
+        flate2::read::GzDecoder::new(content).read_to_string(&mut text)
+    } else {
+        (&content[..]).read_to_string(&mut text)
+    };
+    read.unwrap();
     text
 }
 

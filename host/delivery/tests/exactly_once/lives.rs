@@ -72,9 +72,10 @@ struct Life {
 async fn live(ground: Ground, seed: u64) {
     let _playing = Playing(seed);
     let mut random = Random::new(seed);
-    let origin = match random.one_in(2) {
-        true => Origin::Direct,
-        false => Origin::Stream,
+    let origin = if random.one_in(2) {
+        Origin::Direct
+    } else {
+        Origin::Stream
     };
     let mut first = destination("first", "a/");
     first["ProcessingConfiguration"] = processing(plugin(&mut random));
@@ -97,10 +98,8 @@ async fn live(ground: Ground, seed: u64) {
 }
 
 fn plugin(random: &mut Random) -> Option<&'static str> {
-    match random.one_in(2) {
-        true => random.pick(&PLUGINS).copied(),
-        false => None,
-    }
+    let is_any = random.one_in(2);
+    random.pick(&PLUGINS).copied().filter(|_| is_any)
 }
 
 impl Life {
@@ -192,9 +191,10 @@ impl Life {
     }
 
     async fn hang(&mut self, world: &World) {
-        let does = match self.random.one_in(2) {
-            true => Does::HangBefore,
-            false => Does::HangAfter,
+        let does = if self.random.one_in(2) {
+            Does::HangBefore
+        } else {
+            Does::HangAfter
         };
         world.ground.buckets.rule(move |_, _| does);
         self.put(world).await;

@@ -74,30 +74,25 @@ async fn at_each_put(does: impl Fn(u64, u64) -> Does + Copy + Send + Sync + 'sta
     2 * puts
 }
 
+fn only_if(condition: bool, does: Does) -> Does {
+    if condition { does } else { Does::Well }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_put_that_fails_is_done_again_whichever_it_is() {
-    let points = at_each_put(|call, nth| match call == nth {
-        true => Does::FailBefore,
-        false => Does::Well,
-    });
+    let points = at_each_put(|call, nth| only_if(call == nth, Does::FailBefore));
     println!("{} puts failed", points.await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_object_that_was_made_though_the_answer_was_an_error_is_not_made_again() {
-    let points = at_each_put(|call, nth| match call == nth {
-        true => Does::FailAfter,
-        false => Does::Well,
-    });
+    let points = at_each_put(|call, nth| only_if(call == nth, Does::FailAfter));
     println!("{} answers were errors", points.await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_put_that_was_refused_is_done_once_it_is_accepted() {
-    let points = at_each_put(|call, nth| match (nth..nth + 3).contains(&call) {
-        true => Does::Refuse,
-        false => Does::Well,
-    });
+    let points = at_each_put(|call, nth| only_if((nth..nth + 3).contains(&call), Does::Refuse));
     println!("{} puts were refused three times", points.await);
 }
 

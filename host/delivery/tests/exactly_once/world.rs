@@ -445,8 +445,8 @@ fn call(body: &Value) -> Call {
 
 fn json(answer: Answer) -> Value {
     let body: Vec<u8> = answer.into_chunks().flat_map(|c| c.to_vec()).collect();
-    match body.is_empty() {
-        true => Value::Null,
-        false => serde_json::from_slice(&body).unwrap(),
+    if body.is_empty() {
+        return Value::Null;
     }
+    serde_json::from_slice(&body).unwrap()
 }

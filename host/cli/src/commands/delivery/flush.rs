@@ -24,11 +24,11 @@ pub(crate) async fn run(args: &FlushArgs) -> Result<(), Failure> {
     let mut client = Client::new(&args.target.target()?.into());
     let page = format!("delivery-streams/{}/flush", args.name);
     let flushed: Flushed = client.page(Method::POST, &page).await?;
-    match flushed.delivered {
-        true => Ok(output::lines("delivered")?),
-        false => Err(Failure::Text(format!(
+    if !flushed.delivered {
+        return Err(Failure::Text(format!(
             "not everything is delivered yet; see `millrace delivery describe {}`",
             args.name
-        ))),
+        )));
     }
+    Ok(output::lines("delivered")?)
 }
