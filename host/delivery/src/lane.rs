@@ -31,6 +31,7 @@ use wasm::Plugins;
 
 use self::ahead::{Ahead, Held, Made};
 use self::deliver::Puts;
+use self::obey::all_left_out;
 use self::work::Work;
 use crate::counts::{self, Counts, VersionCounts};
 use crate::delivery_stream::DeliveryStream;
@@ -99,6 +100,16 @@ struct After {
     loss: &'static str,
 }
 
+/// What the lane does about the records that come next.
+enum Phase {
+    /// They are gathered or on their way.
+    GetsOn,
+    /// The delivery of this cut failed the last time.
+    Stuck(OpenCut),
+    /// An operator had this cut left out.
+    LeavesOut(OpenCut),
+}
+
 /// One lane at work.
 pub struct LaneStep {
     work: Work,
@@ -109,12 +120,9 @@ pub struct LaneStep {
     stands_at: Option<Position>,
     /// What the lane is once the pump has committed that.
     after: Option<After>,
-    /// The cut that was tried last and of which nothing has left.
-    decided: Option<OpenCut>,
+    phase: Phase,
     /// An order that came while the lane waited.
     asked: Option<Asked>,
-    /// The open cut is left out: an operator said so.
-    leaves_out: bool,
     /// What the author calls the version that the open cut goes through. Another one may be in
     /// force by the time it is done.
     label: String,
@@ -147,9 +155,8 @@ impl LaneStep {
             lane,
             stands_at: None,
             after: None,
-            decided: None,
+            phase: Phase::GetsOn,
             asked: None,
-            leaves_out: false,
             label: String::new(),
             puts: Puts::default(),
             ahead: None,
@@ -288,7 +295,7 @@ impl LaneStep {
 
     /// Nothing failed that is tried again.
     fn gets_on(&mut self) {
-        self.decided = None;
+        self.phase = Phase::GetsOn;
         self.state.gets_on();
     }
 
@@ -313,7 +320,6 @@ impl LaneStep {
                     None => return Ok(None),
                 },
             };
-            self.decided = Some(open.clone());
             let stop = self.signals.stop.clone();
             let done = tokio::select! {
                 done = self.deliver(&open) => done,
@@ -329,6 +335,8 @@ impl LaneStep {
                     if nothing_is_put && kept.is_some_and(|open| open.way == Way::Deliver) {
                         self.take_back().await;
                     }
+                    let kept = self.lane.open.clone();
+                    self.phase = Phase::Stuck(kept.unwrap_or(open));
                     return Err(error);
                 }
             }
@@ -370,9 +378,9 @@ impl Step for LaneStep {
             self.catch_up(from).await?;
         }
         self.obey().await?;
-        let delivered = match self.take_left_out(from) {
-            Some(left_out) => Some(left_out),
-            None => self.deliver_next(from).await?,
+        let delivered = match &self.phase {
+            Phase::LeavesOut(open) => Some((open.clone(), all_left_out(from, open)?)),
+            Phase::GetsOn | Phase::Stuck(_) => self.deliver_next(from).await?,
         };
         let Some((open, done)) = delivered else {
             return Ok(from);
@@ -415,7 +423,7 @@ impl Step for LaneStep {
             self.lane = after.lane;
             self.shows(after.position);
             self.state.is_well();
-            (self.decided, self.leaves_out) = (None, false);
+            self.phase = Phase::GetsOn;
             self.puts = Puts::default();
             if lost > 0 {
                 let stream = self.signals.stream.borrow().arn.to_string();
@@ -454,8 +462,11 @@ impl Step for LaneStep {
                 "a delivery failed"
             );
         }
-        let stuck = self.lane.open.as_ref().or(self.decided.as_ref());
-        self.state.retries(why, stuck.map(StuckCut::of));
+        let stuck = match &self.phase {
+            Phase::Stuck(open) | Phase::LeavesOut(open) => Some(StuckCut::of(open)),
+            Phase::GetsOn => None,
+        };
+        self.state.retries(why, stuck);
         Retry::backoff(attempt)
     }
 }

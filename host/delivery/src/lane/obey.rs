@@ -3,8 +3,8 @@
 use store::Position;
 use streams::pump::StepError;
 
-use super::LaneStep;
 use super::deliver::Puts;
+use super::{LaneStep, Phase};
 use crate::counts::Counts;
 use crate::open_cut::{OpenCut, Way};
 use crate::orders::{Asked, Obeyed, Order, Outcome};
@@ -28,38 +28,24 @@ impl LaneStep {
         Ok(())
     }
 
-    /// The cut that shall be left out, and that all of it was.
-    pub(super) fn take_left_out(&mut self, from: Position) -> Option<(OpenCut, Counts)> {
-        let open = self.stuck_cut().filter(|_| self.leaves_out)?.clone();
-        let left_out = open.cut.to.0.checked_sub(from.0)?;
-        let counts = Counts {
-            lost: left_out,
-            left_out,
-            ..Counts::default()
-        };
-        Some((open, counts))
-    }
-
     fn next_order(&mut self) -> Option<Asked> {
         let asked = self.asked.take();
         asked.or_else(|| self.signals.orders.try_recv().ok())
     }
 
-    fn stuck_cut(&self) -> Option<&OpenCut> {
-        self.lane.open.as_ref().or(self.decided.as_ref())
-    }
-
     async fn obey_one(&mut self, order: Order, cut: u64) -> Result<Obeyed, StepError> {
-        let stuck = self.stuck_cut().filter(|open| open.cut.number == cut);
-        let Some(open) = stuck.cloned() else {
-            return Ok(Obeyed::not(Outcome::NothingStuck));
+        let open = match &self.phase {
+            Phase::Stuck(open) if open.cut.number == cut => open.clone(),
+            Phase::GetsOn | Phase::Stuck(_) | Phase::LeavesOut(_) => {
+                return Ok(Obeyed::not(Outcome::NothingStuck));
+            }
         };
         match order {
             Order::Retry => {}
             Order::Move => self.forget(&open).await?,
             Order::Skip => self.begin_to_skip(&open).await?,
             // Durable with the position behind it, or not done.
-            Order::LeaveOut => self.leaves_out = true,
+            Order::LeaveOut => self.phase = Phase::LeavesOut(open.clone()),
         }
         let stream = self.signals.stream.borrow().arn.to_string();
         let (shard, records, objects) = (self.work.key.shard, open.cut.records, open.objects);
@@ -81,7 +67,7 @@ impl LaneStep {
 
     /// Forgets a cut. Its number is not used again: objects of it may be there.
     async fn forget(&mut self, open: &OpenCut) -> Result<(), StepError> {
-        (self.decided, self.puts) = (None, Puts::default());
+        (self.phase, self.puts) = (Phase::GetsOn, Puts::default());
         self.write(Lane {
             next_cut: open.cut.number + 1,
             open: None,
@@ -110,7 +96,7 @@ impl LaneStep {
             way: Way::Skip { why },
             objects: 0,
         };
-        self.puts = Puts::default();
+        (self.phase, self.puts) = (Phase::GetsOn, Puts::default());
         self.write(Lane {
             open: Some(skipped),
             settled: Settled::default(),
@@ -118,4 +104,19 @@ impl LaneStep {
         })
         .await
     }
+}
+
+/// What becomes of a cut whose records are all left out.
+pub(super) fn all_left_out(from: Position, open: &OpenCut) -> Result<Counts, StepError> {
+    let to = open.cut.to;
+    let left_out = to.0.checked_sub(from.0).ok_or_else(|| {
+        StepError::Failed(format!(
+            "a cut ends at {to}, before the lane, which is at {from}"
+        ))
+    })?;
+    Ok(Counts {
+        lost: left_out,
+        left_out,
+        ..Counts::default()
+    })
 }
