@@ -191,10 +191,10 @@ class Plugins(Deliveries, unittest.TestCase):
         self.assertEqual((rows["version"], rows["hash"]), (self.version, page["hash"]))
         self.put_some(10)
         wait_until(lambda: self.status()["waitingRecords"] == 10, "the records wait")
-        line = rf"(?m)^  {self.name} +ACTIVE +0 +0 +0 +0 +10$"
+        line = rf"(?m)^  {self.name} +ACTIVE +10 +0 +0 +0 +0 +10$"
         self.assertRegex(self.millrace("delivery", "list"), line)
         self.assertEqual(self.millrace("delivery", "flush", self.name), "delivered\n")
-        line = rf"(?m)^  {self.name} +ACTIVE +10 +10 +0 +0 +0$"
+        line = rf"(?m)^  {self.name} +ACTIVE +10 +10 +0 +0 +0 +0$"
         self.assertRegex(self.millrace("delivery", "list"), line)
         described = self.millrace("delivery", "describe", self.name)
         [(key, _)] = self.objects()
