@@ -391,7 +391,9 @@ impl Transformer {
             Some(instance) => instance,
             empty => match Instance::start(&self.version, self.moment, self.pins.limits) {
                 Ok(started) => empty.insert(started),
-                Err(none @ Fault::NoInstance(_)) => return Err(Stopped(none.to_string())),
+                Err(none @ (Fault::NoInstance(_) | Fault::Stopped)) => {
+                    return Err(Stopped(none.to_string()));
+                }
                 // A guest that does not begin does not take this batch.
                 Err(fault) => {
                     return self.failed(Failed {
@@ -404,6 +406,7 @@ impl Transformer {
         };
         match instance.transform(batch, time) {
             Ok(outputs) => Ok(Ok(outputs)),
+            Err(fault @ Fault::Stopped) => Err(Stopped(fault.to_string())),
             Err(fault) => {
                 // Whatever state it is in, the next call does not see it.
                 self.instance = None;
@@ -554,7 +557,8 @@ fn code(fault: &Fault) -> &'static str {
         | Fault::Trap(_)
         | Fault::Retryable(_)
         | Fault::Permanent(_)
-        | Fault::NoInstance(_) => FUNCTION_ERROR,
+        | Fault::NoInstance(_)
+        | Fault::Stopped => FUNCTION_ERROR,
     }
 }
 

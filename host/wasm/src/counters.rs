@@ -54,7 +54,7 @@ impl Counters {
         self.calls.add(1);
         self.records.add(u64::try_from(batch.len()).unwrap_or(0));
         match outcome {
-            Ok(_) => {}
+            Ok(_) | Err(Fault::Stopped) => {}
             Err(Fault::Deadline(_)) => self.deadlines.add(1),
             Err(Fault::Panicked(_) | Fault::Trap(_) | Fault::NoInstance(_)) => self.traps.add(1),
             Err(

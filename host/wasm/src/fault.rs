@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::call_time::CallStopped;
 use crate::guest_log::printable;
 use crate::limits::REASON_BYTES_MAX;
 
@@ -28,6 +29,8 @@ pub enum Fault {
     /// There are as many instances as there can be, or this build gives none so much, for no fault
     /// of the batch's.
     NoInstance(String),
+    /// It was stopped, since nobody waits for its answer any more.
+    Stopped,
 }
 
 /// A call that took too long.
@@ -66,6 +69,9 @@ impl Fault {
         if let Some(panic) = panic {
             return Self::Panicked(panic);
         }
+        if error.is::<CallStopped>() {
+            return Self::Stopped;
+        }
         let cause = error.root_cause().to_string();
         let text = match last_words.is_empty() {
             true => cause,
@@ -94,6 +100,7 @@ impl fmt::Display for Fault {
             Self::Answer(what) | Self::Doubled(what) => write!(f, "its answer has {what}"),
             Self::Retryable(what) | Self::Permanent(what) => f.write_str(what),
             Self::NoInstance(what) => write!(f, "no instance could be made: {what}"),
+            Self::Stopped => CallStopped.fmt(f),
         }
     }
 }

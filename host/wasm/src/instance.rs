@@ -9,11 +9,11 @@ use wasmtime::{AsContextMut, PoolConcurrencyLimitError, Store, StoreContextMut};
 use crate::bindings::transformer::exports::millrace::plugin::transform::Fault as WitFault;
 use crate::bindings::transformer_simple::exports::millrace::plugin::transform_simple::InRecord;
 use crate::bindings::{transformer, transformer_simple};
+use crate::call_time::LOOK_TICKS;
 use crate::fault::{Fault, Late};
 use crate::guest_log::printable;
 use crate::limits::{CallLimits, REASON_BYTES_MAX};
 use crate::outputs::Outputs;
-use crate::runtime::Runtime;
 use crate::slab::Slab;
 use crate::state::{Moment, State};
 use crate::version::{Version, World};
@@ -56,8 +56,9 @@ impl Instance {
         store
             .as_context_mut()
             .set_max_component_handles(limits.handles_max);
+        store.epoch_deadline_callback(|mut store| store.data_mut().call_time.look());
         let watch = Watch::start(limits.batch_time_max);
-        store.set_epoch_deadline(Runtime::ticks(watch.time));
+        begin_call(&mut store, watch.time);
         let ticking = runtime.ticking();
         let started = begin(version, &mut store);
         drop(ticking);
@@ -90,7 +91,7 @@ impl Instance {
             return Ok(None);
         };
         let watch = Watch::start(self.limits.batch_time_max);
-        self.store.set_epoch_deadline(Runtime::ticks(watch.time));
+        begin_call(&mut self.store, watch.time);
         let ticking = self.version.runtime().ticking();
         let described = world
             .millrace_plugin_lifecycle()
@@ -116,7 +117,7 @@ impl Instance {
     pub fn transform(&mut self, batch: &Slab, time: Duration) -> Result<Outputs, Fault> {
         let watch = Watch::start(time);
         self.store.data_mut().begin_batch();
-        self.store.set_epoch_deadline(Runtime::ticks(time));
+        begin_call(&mut self.store, time);
         let ticking = self.version.runtime().ticking();
         let store = self.store.as_context_mut();
         let called = match &self.exports {
@@ -139,6 +140,12 @@ impl Instance {
         self.version.counters().called(batch, &outputs, took);
         outputs
     }
+}
+
+/// From now on the guest may take so long.
+fn begin_call(store: &mut Store<State>, time_max: Duration) {
+    store.data_mut().call_time.begin(time_max);
+    store.set_epoch_deadline(LOOK_TICKS);
 }
 
 /// Measures one call.

@@ -7,10 +7,11 @@
 //! what it is offered is in `state` and `sealed`, and what it is denied in `denied`.
 //!
 //! Calls into guests block. They are for threads that may be blocked, never for a task of the
-//! runtime.
+//! runtime: deliveries make them on the threads of `guest_threads`, in turns.
 
 mod admission;
 mod bindings;
+mod call_time;
 mod child;
 mod code_cache;
 mod compile_worker;
@@ -21,6 +22,7 @@ mod directory;
 mod fault;
 mod files;
 mod guest_log;
+mod guest_threads;
 mod hash;
 mod imports;
 mod in_force;
@@ -41,15 +43,17 @@ mod runtime;
 mod sealed;
 mod slab;
 mod state;
+mod turns;
 mod version;
 mod watcher;
 
 pub use compile_worker::compile_worker;
 pub use counters::{BATCH_TIME_BUCKETS_US, Count, Counters};
 pub use fault::{Fault, Late, Panic};
+pub use guest_threads::{GuestThreadCounts, GuestThreads, Turn, TurnLost, guest_threads_default};
 pub use hash::ContentHash;
 pub use instance::Instance;
-pub use limits::{CallLimits, Limits};
+pub use limits::{CallLimits, INSTANCES_MAX, Limits};
 pub use manifest::Manifest;
 pub use name::PluginName;
 pub use options::{OpenError, Options};
@@ -58,4 +62,5 @@ pub use plugins::{Absence, Plugins};
 pub use registry::{Ignored, Plugin, Refused};
 pub use slab::Slab;
 pub use state::Moment;
+pub use turns::Party;
 pub use version::{Facts, Version};

@@ -6,9 +6,32 @@ use std::time::Duration;
 /// How often the clock that interrupts plugins ticks: one that runs on is stopped this much later
 /// than its time at most.
 pub(crate) const TICK: Duration = Duration::from_millis(5);
+/// Threads that guests run on for each processor, unless the operator says otherwise, and the bounds
+/// of that. Half of them are for guests that were found slow. A batch waits for one of them.
+pub(crate) const GUEST_THREADS_PER_PROCESSOR: usize = 2;
+pub(crate) const GUEST_THREADS_MIN: usize = 4;
+pub(crate) const GUEST_THREADS_MAX: usize = 64;
+/// How much guests step back behind the threads that serve clients (`nice`), and how much the slow
+/// ones do, whose deadline is in processor time.
+pub(crate) const GUEST_NICENESS: i32 = 5;
+pub(crate) const SLOW_NICENESS: i32 = 15;
+/// How long a call may take on a quick thread. One that takes longer goes on on a slow thread, if
+/// one is free, and the next turns of its party wait for a slow one.
+pub(crate) const SLOW_CALL: Duration = Duration::from_millis(100);
+/// Quick turns after which a party that was slow is given quick threads again: one that is quick
+/// now and then only does not get them.
+pub(crate) const QUICK_TURNS_TO_BE_TRUSTED: u32 = 16;
+/// How long work goes on before it lets others have the thread, where it can.
+pub(crate) const TURN_TIME: Duration = Duration::from_millis(20);
+/// Parties that are remembered, most of them because they were slow. If there are more, those that
+/// have nothing to do are forgotten, and start as quick ones.
+pub(crate) const PARTIES_KEPT_MAX: usize = 10_000;
+/// How long after a thread could not be started that is tried again.
+pub(crate) const SPAWN_PAUSE: Duration = Duration::from_secs(1);
 /// Instances that can exist at once, in the whole process. The memory of each is only reserved
-/// until it is used. One more is refused; the batch that needed it is tried again.
-pub(crate) const INSTANCES_MAX: u32 = 256;
+/// until it is used. Delivery admits no more cuts at a time than there can be; one more is refused,
+/// and the batch that needed it is tried again.
+pub const INSTANCES_MAX: u32 = 96;
 /// Core instances of one component: the guest's own modules and the shims between them.
 pub(crate) const CORE_INSTANCES_PER_COMPONENT_MAX: u32 = 64;
 /// Bytes of the pool's slots: no plugin gets more memory, whatever the operator says.

@@ -214,7 +214,9 @@ fn describe(version: &Arc<Version>, now: Timestamp) -> Described {
 fn refusal(fault: &Fault) -> Refusal {
     match fault {
         // On a busy machine an innocent one may miss a deadline.
-        Fault::Deadline(_) | Fault::NoInstance(_) => Refusal::ForNow(fault.to_string()),
+        Fault::Deadline(_) | Fault::NoInstance(_) | Fault::Stopped => {
+            Refusal::ForNow(fault.to_string())
+        }
         Fault::Panicked(_)
         | Fault::Trap(_)
         | Fault::Answer(_)

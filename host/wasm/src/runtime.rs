@@ -56,12 +56,6 @@ impl Runtime {
         self.ticker.wake.notify_one();
         Ticking(&self.ticker)
     }
-
-    /// The number of ticks after which `time` has passed for certain.
-    pub(crate) fn ticks(time: Duration) -> u64 {
-        let ticks = time.as_nanos().div_ceil(TICK.as_nanos());
-        u64::try_from(ticks).unwrap_or(u64::MAX).saturating_add(1)
-    }
 }
 
 /// An engine whose code every [`Runtime`] takes, and that runs nothing: it does without the pool,
@@ -73,7 +67,8 @@ pub(crate) fn compiling_engine() -> wasmtime::Result<Engine> {
 /// What instances are made of, beside what decides how code is made.
 fn running_config() -> Config {
     let mut pool = PoolingAllocationConfig::new();
-    let core_instances = INSTANCES_MAX * 8;
+    // All of them may be of one component.
+    let core_instances = INSTANCES_MAX * CORE_INSTANCES_PER_COMPONENT_MAX;
     pool.total_component_instances(INSTANCES_MAX)
         .max_component_instance_size(INSTANCE_BYTES_MAX)
         .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT_MAX)

@@ -8,6 +8,7 @@ use wasmtime::{StoreLimits, StoreLimitsBuilder};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use crate::bindings::{context, types as wit_types};
+use crate::call_time::CallTime;
 use crate::fault::{Panic, Told};
 use crate::guest_log::{GuestLog, printable};
 use crate::limits::{CORE_INSTANCES_PER_COMPONENT_MAX, CallLimits, REASON_BYTES_MAX};
@@ -35,6 +36,7 @@ pub(crate) struct State {
     last_words: LastWords,
     panic: Option<Panic>,
     host_calls_left: u32,
+    pub(crate) call_time: CallTime,
 }
 
 impl State {
@@ -64,6 +66,7 @@ impl State {
             last_words,
             panic: None,
             host_calls_left: limits.host_calls_max,
+            call_time: CallTime::default(),
         }
     }
 

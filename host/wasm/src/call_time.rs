@@ -1,0 +1,78 @@
+//! How long one call into a guest may take, and what is looked at while it does: with every tick of
+//! the runtime's clock whether its time is up, and whether anybody still waits for it.
+//!
+//! Time is that of the thread's processor, since guests run below the priority of the rest of the
+//! server: on a busy machine they wait, and a record must not fail for that. A guest cannot sleep,
+//! so one that takes no processor time makes no call that lasts.
+
+use std::fmt;
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
+use wasmtime::UpdateDeadline;
+
+use crate::guest_threads::current_turn;
+use crate::limits::{SLOW_CALL, TICK};
+
+/// Ticks between two looks.
+pub(crate) const LOOK_TICKS: u64 = 1;
+
+/// Nobody waits any more for what the guest would answer.
+#[derive(Debug)]
+pub(crate) struct CallStopped;
+
+impl fmt::Display for CallStopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("it was stopped, for nobody waits for it any more")
+    }
+}
+
+impl std::error::Error for CallStopped {}
+
+/// The call that a store is in.
+#[derive(Debug, Default)]
+pub(crate) struct CallTime {
+    max: Duration,
+    /// What the thread's clock showed a tick before the first look: the shortest calls need not ask
+    /// for it.
+    from: Option<Duration>,
+    is_slow: bool,
+}
+
+impl CallTime {
+    /// A call begins that may take so long.
+    pub(crate) fn begin(&mut self, max: Duration) {
+        *self = Self {
+            max,
+            from: None,
+            is_slow: false,
+        };
+    }
+
+    /// Looks, on the thread of the call, whether it may go on.
+    pub(crate) fn look(&mut self) -> wasmtime::Result<UpdateDeadline> {
+        let turn = current_turn();
+        if turn.as_ref().is_some_and(|turn| turn.is_stopped()) {
+            return Err(wasmtime::Error::from(CallStopped));
+        }
+        let now = processor_time()?;
+        let from = *self.from.get_or_insert(now.saturating_sub(TICK));
+        let took = now.saturating_sub(from);
+        if self.max <= took {
+            return Ok(UpdateDeadline::Interrupt);
+        }
+        if SLOW_CALL <= took && !self.is_slow {
+            self.is_slow = true;
+            if let Some(turn) = turn {
+                turn.turn_slow();
+            }
+        }
+        Ok(UpdateDeadline::Continue(LOOK_TICKS))
+    }
+}
+
+/// How long the calling thread has had a processor.
+fn processor_time() -> wasmtime::Result<Duration> {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::try_from(time).map_err(|_| wasmtime::Error::msg("the thread's clock is not a time"))
+}

@@ -1,0 +1,380 @@
+//! The threads that guests run on, with all that is done with their records before and after: a
+//! fixed number, below the priority of the threads that serve clients, shared out in turns.
+//!
+//! A turn is a closure that blocks. It hears that it is not wanted any more, and so does a guest
+//! that it is in the middle of: see [`Turn`] and `call_time`.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Instant;
+
+use tokio::sync::oneshot;
+
+use crate::limits::{
+    GUEST_NICENESS, GUEST_THREADS_MAX, GUEST_THREADS_MIN, GUEST_THREADS_PER_PROCESSOR,
+    SLOW_NICENESS, SPAWN_PAUSE, TURN_TIME,
+};
+use crate::turns::{Next, Pace, Party, Turns};
+
+/// Why a turn came to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TurnLost {
+    /// The server stops, and no turn begins any more.
+    Closed,
+    /// The closure panicked.
+    Panicked,
+}
+
+impl fmt::Display for TurnLost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Closed => "the threads of plugins are closed",
+            Self::Panicked => "the work on a batch panicked",
+        })
+    }
+}
+
+impl std::error::Error for TurnLost {}
+
+/// What the threads do at the moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GuestThreadCounts {
+    /// Threads of which a turn takes one until it is found slow.
+    pub quick_max: usize,
+    /// Turns on them.
+    pub quick: usize,
+    /// Threads for those who were found slow.
+    pub slow_max: usize,
+    /// Turns on them.
+    pub slow: usize,
+    /// Turns that wait for a thread.
+    pub waiting: usize,
+}
+
+/// How many threads there are unless the operator says otherwise: enough for every processor, with
+/// as many again for guests that take long.
+pub fn guest_threads_default() -> usize {
+    // A machine that does not say how many processors it has is taken for a small one.
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    (processors * GUEST_THREADS_PER_PROCESSOR).clamp(GUEST_THREADS_MIN, GUEST_THREADS_MAX)
+}
+
+/// The threads. Dropping them ends them.
+pub struct GuestThreads(Arc<Shared>);
+
+struct Shared {
+    state: Mutex<State>,
+    /// A turn may begin, or the threads shall end.
+    wake: Condvar,
+    /// A thread has ended that another must take the place of, or all shall end.
+    wake_keeper: Condvar,
+    quick_max: usize,
+    slow_max: usize,
+}
+
+struct State {
+    turns: Turns<Job>,
+    is_closed: bool,
+    /// The turns that have a thread.
+    running: Vec<Arc<Turn>>,
+    /// Threads that have ended after a slow turn, and have no successor yet.
+    missing: usize,
+}
+
+struct Job {
+    turn: Arc<Turn>,
+    work: Box<dyn FnOnce(&Turn) + Send>,
+}
+
+/// One turn at work, as its closure sees it.
+pub struct Turn {
+    party: Party,
+    is_stopped: AtomicBool,
+    /// A call took long during it.
+    was_slow: AtomicBool,
+    begun: Mutex<Begun>,
+    shared: Arc<Shared>,
+}
+
+struct Begun {
+    at: Instant,
+    pace: Pace,
+}
+
+thread_local! {
+    /// The turn that this thread is given to: a guest is called deep inside of it.
+    static TURN: RefCell<Option<Arc<Turn>>> = const { RefCell::new(None) };
+}
+
+/// The turn that the calling thread is given to; `None` on any other thread.
+pub(crate) fn current_turn() -> Option<Arc<Turn>> {
+    TURN.with_borrow(Clone::clone)
+}
+
+impl Turn {
+    /// Whether nobody waits any more for what comes of it.
+    pub fn is_stopped(&self) -> bool {
+        self.is_stopped.load(Ordering::Relaxed)
+    }
+
+    /// Whether it has lasted as long as one should while others wait, or was stopped. Work that can
+    /// go on later ends here, and asks for another turn.
+    pub fn is_over(&self) -> bool {
+        self.is_stopped() || self.lock().at.elapsed() >= TURN_TIME
+    }
+
+    /// Called on its own thread, from within a call that takes long: leaves the quick threads, if
+    /// it can, and steps back behind all others.
+    pub(crate) fn turn_slow(&self) {
+        if self.was_slow.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        step_back(SLOW_NICENESS - GUEST_NICENESS);
+        let mut state = self.shared.lock();
+        let mut begun = self.lock();
+        if begun.pace == Pace::Slow {
+            state.turns.distrust(&self.party);
+        } else if state.turns.turn_slow(&self.party) {
+            begun.pace = Pace::Slow;
+            self.shared.wake.notify_one();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Begun> {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Stops a turn when nobody waits for it any more.
+struct StopWhenDropped(Arc<Turn>);
+
+impl Drop for StopWhenDropped {
+    fn drop(&mut self) {
+        self.0.is_stopped.store(true, Ordering::Relaxed);
+    }
+}
+
+impl GuestThreads {
+    /// Starts so many threads, half of them for those who were found slow.
+    ///
+    /// # Errors
+    /// When the machine gives no more threads.
+    pub fn start(count: usize) -> std::io::Result<Self> {
+        let slow_max = (count / 2).max(1);
+        let quick_max = count.saturating_sub(slow_max).max(1);
+        let threads = Self(Arc::new(Shared {
+            state: Mutex::new(State {
+                turns: Turns::new(quick_max, slow_max),
+                is_closed: false,
+                running: Vec::new(),
+                missing: 0,
+            }),
+            wake: Condvar::new(),
+            wake_keeper: Condvar::new(),
+            quick_max,
+            slow_max,
+        }));
+        for _ in 0..quick_max + slow_max {
+            spawn(&threads.0)?;
+        }
+        let shared = Arc::clone(&threads.0);
+        let keeper = thread::Builder::new().name("millrace-guests".to_owned());
+        keeper.spawn(move || shared.keep())?;
+        Ok(threads)
+    }
+
+    /// Does `work` on one of the threads once it is the party's turn. If this is dropped before
+    /// there is an answer, the turn is stopped, and with it a guest that is in the middle of a
+    /// call.
+    ///
+    /// # Errors
+    /// When the threads are closed, or the work panicked.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        party: &Party,
+        work: impl FnOnce(&Turn) -> T + Send + 'static,
+    ) -> Result<T, TurnLost> {
+        let (tell, told) = oneshot::channel();
+        let turn = Arc::new(Turn {
+            party: party.clone(),
+            is_stopped: AtomicBool::new(false),
+            was_slow: AtomicBool::new(false),
+            begun: Mutex::new(Begun {
+                at: Instant::now(),
+                pace: Pace::Quick,
+            }),
+            shared: Arc::clone(&self.0),
+        });
+        let job = Job {
+            turn: Arc::clone(&turn),
+            work: Box::new(move |turn| {
+                // Nobody waits for the answer of a turn that was stopped.
+                let _ = tell.send(work(turn));
+            }),
+        };
+        let _stop = StopWhenDropped(turn);
+        {
+            let mut state = self.0.lock();
+            if state.is_closed {
+                return Err(TurnLost::Closed);
+            }
+            state.turns.ask(party.clone(), job);
+        }
+        self.0.wake.notify_one();
+        told.await.map_err(|_| {
+            if self.0.lock().is_closed {
+                TurnLost::Closed
+            } else {
+                TurnLost::Panicked
+            }
+        })
+    }
+
+    /// Whether a party was found to be slow, and has not shown since that it is not.
+    pub fn is_slow(&self, party: &Party) -> bool {
+        self.0.lock().turns.is_slow(party)
+    }
+
+    /// Turns that a delivery stream has at the moment.
+    pub fn running_of(&self, delivery_stream: u64) -> usize {
+        self.0.lock().turns.running_of(delivery_stream)
+    }
+
+    /// What the threads do at the moment.
+    pub fn counts(&self) -> GuestThreadCounts {
+        let (quick, slow, waiting) = self.0.lock().turns.counts();
+        GuestThreadCounts {
+            quick_max: self.0.quick_max,
+            quick,
+            slow_max: self.0.slow_max,
+            slow,
+            waiting,
+        }
+    }
+
+    /// Stops every turn, those that wait and those under way; the threads end. Does not block.
+    pub fn close(&self) {
+        let mut state = self.0.lock();
+        state.is_closed = true;
+        for turn in &state.running {
+            turn.is_stopped.store(true, Ordering::Relaxed);
+        }
+        let waiting = state.turns.drain();
+        drop(state);
+        // Outside of the lock: whoever waits for one hears of it here.
+        drop(waiting);
+        self.0.wake.notify_all();
+        self.0.wake_keeper.notify_all();
+    }
+}
+
+impl Drop for GuestThreads {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Work is done outside of the lock, and what is done within it leaves the state whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next turn; `None` once the threads shall end.
+    fn next(&self) -> Option<Next<Job>> {
+        let mut state = self.lock();
+        loop {
+            if state.is_closed {
+                return None;
+            }
+            if let Some(next) = state.turns.begin() {
+                let turn = Arc::clone(&next.job.turn);
+                *turn.lock() = Begun {
+                    at: Instant::now(),
+                    pace: next.pace,
+                };
+                state.running.push(turn);
+                return Some(next);
+            }
+            let waited = self.wake.wait(state);
+            state = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Notes that a turn has ended. Whether its thread goes on: one that stepped back cannot step
+    /// forward again, so another takes its place.
+    fn end(&self, party: &Party, turn: &Arc<Turn>) -> bool {
+        let mut state = self.lock();
+        let begun = turn.lock();
+        let was_quick = !turn.was_slow.load(Ordering::Relaxed);
+        let (pace, took) = (begun.pace, begun.at.elapsed());
+        state.turns.end(party, pace, took, was_quick);
+        state.running.retain(|running| !Arc::ptr_eq(running, turn));
+        if !was_quick {
+            state.missing += 1;
+            self.wake_keeper.notify_one();
+        }
+        was_quick
+    }
+
+    /// Starts successors of threads that have ended, from a thread that never stepped back: threads
+    /// inherit the priority of the one that starts them.
+    fn keep(self: &Arc<Self>) {
+        let mut state = self.lock();
+        while !state.is_closed {
+            if state.missing == 0 {
+                let waited = self.wake_keeper.wait(state);
+                state = waited.unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            state.missing -= 1;
+            drop(state);
+            let spawned = spawn(self);
+            state = self.lock();
+            if let Err(error) = spawned {
+                tracing::warn!(%error, "start a thread of plugins; it will be tried again");
+                state.missing += 1;
+                let waited = self.wake_keeper.wait_timeout(state, SPAWN_PAUSE);
+                state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            }
+        }
+    }
+}
+
+fn spawn(shared: &Arc<Shared>) -> std::io::Result<()> {
+    let shared = Arc::clone(shared);
+    let thread = thread::Builder::new().name("millrace-guest".to_owned());
+    thread.spawn(move || {
+        step_back(GUEST_NICENESS);
+        while let Some(next) = shared.next() {
+            let Next { party, job, .. } = next;
+            let Job { turn, work } = job;
+            TURN.set(Some(Arc::clone(&turn)));
+            let worked = catch_unwind(AssertUnwindSafe(|| {
+                // Whoever asked for it may have gone while it waited.
+                if !turn.is_stopped() {
+                    work(&turn);
+                }
+            }));
+            TURN.set(None);
+            if worked.is_err() {
+                tracing::error!(?party, "the work on a batch panicked");
+            }
+            if !shared.end(&party, &turn) {
+                return;
+            }
+        }
+    })?;
+    Ok(())
+}
+
+/// Lowers the priority of the calling thread. Refused, it works like any other.
+fn step_back(by: i32) {
+    if let Err(error) = rustix::process::nice(by) {
+        tracing::debug!(%error, "lower the priority of a thread of plugins");
+    }
+}
