@@ -30,12 +30,20 @@ impl Ground {
 
     /// A server whose plugins may use this.
     pub async fn start_within(directory: TempDir, plugin_limits: Limits) -> Self {
+        let setting = Setting {
+            plugin_limits,
+            ..Setting::default()
+        };
+        Self::start_with(directory, setting).await
+    }
+
+    /// A server that is set up otherwise.
+    pub async fn start_with(directory: TempDir, setting: Setting) -> Self {
         let victim = Guest::default().component();
         fs::write(directory.path().join("victim.wasm"), victim).unwrap();
         let setting = Setting {
             plugins: Some(directory.path().to_owned()),
-            plugin_limits,
-            ..Setting::default()
+            ..setting
         };
         let service = Service::start_with(setting).await;
         let ground = Self {

@@ -12,6 +12,7 @@ mod guest;
 mod host_calls;
 mod malformed;
 mod memory;
+mod shares;
 mod simple;
 mod time;
 mod traps;

@@ -17,7 +17,9 @@ fn bucket(name: &str) -> BucketName {
 
 async fn create(objects: &S3Objects, key: &str, content: &str) -> Result<Created, ObjectError> {
     let content = Bytes::copy_from_slice(content.as_bytes());
-    objects.create(&bucket("logs"), key, content, None).await
+    objects
+        .create(&bucket("logs"), key, content.into(), None)
+        .await
 }
 
 #[tokio::test]
@@ -52,7 +54,9 @@ async fn an_object_that_another_build_packed_otherwise_is_the_same_if_it_holds_t
     let objects = S3Objects::new(endpoint.config(SECRET)).unwrap();
     let create = async |content: Bytes| {
         let logs = bucket("logs");
-        objects.create(&logs, "a.gz", content, Some("gzip")).await
+        objects
+            .create(&logs, "a.gz", content.into(), Some("gzip"))
+            .await
     };
     let there = packed(9, 600_000);
     assert!(there.len() > 4 << 20, "{} bytes", there.len());
@@ -139,7 +143,9 @@ async fn what_the_store_never_takes_is_told_from_what_it_refuses_and_from_what_m
     }
     endpoint.rule(|_, _| Does::Well);
     let nowhere = Bytes::from_static(b"x");
-    let error = objects.create(&bucket("other"), "a", nowhere, None).await;
+    let error = objects
+        .create(&bucket("other"), "a", nowhere.into(), None)
+        .await;
     let error = error.unwrap_err();
     assert!(matches!(error, ObjectError::Refused(_)), "{error:?}");
     assert!(error.to_string().contains("NoSuchBucket"), "{error}");

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use server::{Config, Credential, Running};
+use server::{Config, Credential, DeliveryLimits, Running};
 use store::disk::Disk;
 use store::disk::real::RealDisk;
 use store::disk::simulated::SimulatedDisk;
@@ -61,6 +61,8 @@ pub struct Setting {
     pub plugin_limits: wasm::Limits,
     /// The program that compiles plugins; `None`: the server itself.
     pub compiler: Option<PathBuf>,
+    /// What deliveries share.
+    pub delivery_limits: DeliveryLimits,
     /// The endpoint that objects go to; `None`: a directory, see [`Service::buckets`].
     pub s3: Option<delivery::objects::S3Config>,
     /// Sizes, counts and deadlines of the server.
@@ -158,6 +160,7 @@ impl Service {
             plugins: setting.plugins.clone(),
             plugin_limits: setting.plugin_limits,
             compiler: setting.compiler.clone(),
+            delivery_limits: setting.delivery_limits,
             s3: setting.s3.clone(),
             limits: setting.limits.clone(),
             credentials: credentials.collect(),

@@ -11,6 +11,13 @@ use types::Timestamp;
 
 use crate::pins::Pins;
 
+/// Bytes of an object at which another begins: those of the cut's frames so many times over, within
+/// these bounds. Where an object ends is a function of the cut, like its name, and never of what
+/// else is at work; most cuts become one object.
+const OBJECT_BYTES_PER_BYTE: u64 = 4;
+const OBJECT_BYTES_MIN: u64 = 16 * 1024 * 1024;
+pub const OBJECT_BYTES_MAX: u64 = 128 * 1024 * 1024;
+
 /// A decision to deliver a stretch of a lane's log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cut {
@@ -35,6 +42,12 @@ pub struct Cut {
 }
 
 impl Cut {
+    /// Packed bytes after which an object of delivered records ends.
+    pub fn object_bytes_max(&self) -> u64 {
+        let bytes = self.bytes.saturating_mul(OBJECT_BYTES_PER_BYTE);
+        bytes.clamp(OBJECT_BYTES_MIN, OBJECT_BYTES_MAX)
+    }
+
     /// What the cut was gathered as.
     pub fn gathering(&self) -> Gathering {
         Gathering {

@@ -6,20 +6,21 @@ use std::time::Duration;
 
 use store::{Engine, StoreError};
 use streams::{Counter, Streams};
-use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use types::{Caller, Clock, Timestamp};
-use wasm::Plugins;
+use wasm::{GuestThreadCounts, GuestThreads, Plugins};
 
 use crate::arn::{DeliveryStreamArn, DeliveryStreamName};
 use crate::catalog::{Catalog, CatalogTask};
 use crate::directory::Directory;
-use crate::lane::{Tools, WORK_MIB_MAX};
+use crate::lane::Tools;
+use crate::ledger::{Holding, WorkLimits};
 use crate::object_name::NamingKey;
 use crate::objects::Objects;
 use crate::orders::{LaneAnswer, Order};
 use crate::pruning;
 use crate::rows;
+use crate::shares::Shares;
 use crate::status::DeliveryStatus;
 
 /// How long a flush waits until everything is delivered.
@@ -60,6 +61,10 @@ pub struct Foundations {
     pub streams: Arc<Streams>,
     /// Components that records go through.
     pub plugins: Arc<Plugins>,
+    /// The threads that cuts are worked on with. They are closed with the service.
+    pub threads: GuestThreads,
+    /// Memory for cuts at work.
+    pub work_limits: WorkLimits,
     /// Where objects go.
     pub objects: Arc<dyn Objects>,
     /// Whether direct puts are held to AWS's quotas.
@@ -75,6 +80,21 @@ pub struct Metrics {
     pub incoming_records: Counter,
     /// Bytes of their data.
     pub incoming_bytes: Counter,
+}
+
+/// What the cuts of all delivery streams hold and do at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WorkStatus {
+    /// What they may hold.
+    pub limits: WorkLimits,
+    /// What they hold.
+    pub held: Holding,
+    /// The most bytes that they have held at a time.
+    pub bytes_peak: u64,
+    /// Cuts that wait until they may hold something.
+    pub waiting: usize,
+    /// What their threads do.
+    pub threads: GuestThreadCounts,
 }
 
 /// All delivery streams of one server.
@@ -102,6 +122,8 @@ impl Delivery {
             clock,
             streams,
             plugins,
+            threads,
+            work_limits,
             objects,
             throttle,
             naming_key,
@@ -114,7 +136,8 @@ impl Delivery {
             plugins,
             objects,
             naming: NamingKey(naming_key),
-            work: Arc::new(Semaphore::new(usize::try_from(WORK_MIB_MAX).unwrap_or(1))),
+            shares: Shares::new(work_limits),
+            threads: Arc::new(threads),
         });
         let directory = Arc::new(Directory::default());
         let (catalog, task) = CatalogTask::new(
@@ -155,6 +178,19 @@ impl Delivery {
             stopping.spawn(async move { running.stop(STOP_TIME_MAX).await });
         }
         while stopping.join_next().await.is_some() {}
+        self.tools.threads.close();
+    }
+
+    /// What cuts hold and do at the moment.
+    pub fn work(&self) -> WorkStatus {
+        let (held, bytes_peak, waiting) = self.tools.shares.held();
+        WorkStatus {
+            limits: self.tools.shares.limits(),
+            held,
+            bytes_peak,
+            waiting,
+            threads: self.tools.threads.counts(),
+        }
     }
 
     /// What was counted since the start.
@@ -171,7 +207,7 @@ impl Delivery {
         };
         let mut all: Vec<_> = all
             .iter()
-            .map(|running| DeliveryStatus::of(running, &*self.tools.engine))
+            .map(|running| DeliveryStatus::of(running, &self.tools))
             .collect();
         all.sort_by(|a, b| a.arn.cmp(&b.arn));
         all
@@ -180,7 +216,7 @@ impl Delivery {
     /// How one delivery stream is.
     pub fn status(&self, caller: &Caller, name: &str) -> Option<DeliveryStatus> {
         let running = self.find(caller, name)?;
-        Some(DeliveryStatus::of(&running, &*self.tools.engine))
+        Some(DeliveryStatus::of(&running, &self.tools))
     }
 
     /// Delivers everything that waits in a delivery stream without waiting for more. Whether all

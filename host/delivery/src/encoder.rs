@@ -2,15 +2,14 @@
 
 use std::io::Write;
 
-use bytes::Bytes;
 use flate2::write::GzEncoder;
+use object_store::PutPayload;
 
+use crate::content::Chunks;
 use crate::delivery_stream::Compression;
 
 /// The level of gzip: 2.8 times as fast as 6 for 7 % more bytes; AWS names none.
 const GZIP_LEVEL: u32 = 3;
-/// Bytes of an object that are allotted at once.
-const CHUNK_BYTES: usize = 1024 * 1024;
 
 /// Packs records into one object after another.
 pub struct Encoder {
@@ -19,8 +18,8 @@ pub struct Encoder {
 }
 
 enum Open {
-    Plain(Vec<u8>),
-    Gzip(Box<GzEncoder<Vec<u8>>>),
+    Plain(Chunks),
+    Gzip(Box<GzEncoder<Chunks>>),
 }
 
 impl Encoder {
@@ -35,17 +34,14 @@ impl Encoder {
     pub fn write(&mut self, bytes: &[u8]) {
         let compression = self.compression;
         let open = self.open.get_or_insert_with(|| match compression {
-            Compression::Uncompressed => Open::Plain(Vec::with_capacity(CHUNK_BYTES)),
+            Compression::Uncompressed => Open::Plain(Chunks::default()),
             Compression::Gzip => {
                 let level = flate2::Compression::new(GZIP_LEVEL);
-                Open::Gzip(Box::new(GzEncoder::new(
-                    Vec::with_capacity(CHUNK_BYTES),
-                    level,
-                )))
+                Open::Gzip(Box::new(GzEncoder::new(Chunks::default(), level)))
             }
         });
         match open {
-            Open::Plain(content) => content.extend_from_slice(bytes),
+            Open::Plain(content) => content.write(bytes),
             // Writing to memory does not fail.
             Open::Gzip(content) => {
                 let _ = content.write_all(bytes);
@@ -62,12 +58,26 @@ impl Encoder {
         }
     }
 
+    /// Bytes of memory that the open object takes.
+    pub fn held_bytes(&self) -> usize {
+        match &self.open {
+            None => 0,
+            Some(Open::Plain(content)) => content.held_bytes(),
+            Some(Open::Gzip(content)) => content.get_ref().held_bytes(),
+        }
+    }
+
+    /// Lets the open object go.
+    pub fn forget(&mut self) {
+        self.open = None;
+    }
+
     /// Ends the open object; `None` if nothing was written since the last end.
-    pub fn finish(&mut self) -> Option<Bytes> {
+    pub fn finish(&mut self) -> Option<PutPayload> {
         match self.open.take()? {
-            Open::Plain(content) => Some(Bytes::from(content)),
+            Open::Plain(content) => Some(content.finish()),
             // As above.
-            Open::Gzip(content) => Some(Bytes::from(content.finish().unwrap_or_default())),
+            Open::Gzip(content) => Some(content.finish().unwrap_or_default().finish()),
         }
     }
 }
@@ -76,21 +86,27 @@ impl Encoder {
 mod tests {
     use std::io::Read;
 
+    use bytes::Bytes;
+
     use super::*;
+
+    fn finish(encoder: &mut Encoder) -> Option<Bytes> {
+        encoder.finish().map(Bytes::from)
+    }
 
     #[test]
     fn what_was_written_is_what_an_object_holds() {
         let mut plain = Encoder::new(Compression::Uncompressed);
-        assert_eq!(plain.finish(), None);
+        assert_eq!(finish(&mut plain), None);
         plain.write(b"ab");
         plain.write(b"c");
-        assert_eq!(plain.finish().unwrap(), "abc");
-        assert_eq!(plain.finish(), None);
+        assert_eq!(finish(&mut plain).unwrap(), "abc");
+        assert_eq!(finish(&mut plain), None);
 
         let mut gzip = Encoder::new(Compression::Gzip);
         for text in ["one", "two"] {
             gzip.write(text.as_bytes());
-            let content = gzip.finish().unwrap();
+            let content = finish(&mut gzip).unwrap();
             let mut unpacked = String::new();
             flate2::read::GzDecoder::new(&content[..])
                 .read_to_string(&mut unpacked)
@@ -104,7 +120,7 @@ mod tests {
         let pack = || {
             let mut gzip = Encoder::new(Compression::Gzip);
             (0..1_000).for_each(|n| gzip.write(format!("record {n}\n").as_bytes()));
-            gzip.finish().unwrap()
+            finish(&mut gzip).unwrap()
         };
         assert_eq!(pack(), pack());
     }

@@ -20,14 +20,15 @@ mod skip;
 mod work;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use store::{CommitError, Engine, LogId, Position, StoreError, TableWrite, Transaction};
 use streams::pump::{Batch, Retry, Step, StepError};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use types::Clock;
-use wasm::Plugins;
+use wasm::{GuestThreads, Plugins};
 
 use self::ahead::{Ahead, Held, Made};
 use self::deliver::Puts;
@@ -42,13 +43,16 @@ use crate::open_cut::{OpenCut, Way};
 use crate::orders::Asked;
 use crate::rows::{self, Lane};
 use crate::settled::Settled;
+use crate::shares::Shares;
 use crate::tables::LaneKey;
 
-/// Mebibytes of cuts that may be at work at once, over all delivery streams. A cut that does not
-/// fit waits; one that is larger than all of them goes alone.
-pub const WORK_MIB_MAX: u32 = 512;
-/// How long a cut that is at work when the lane shall end may take to its end.
-const STOP_GRACE: Duration = Duration::from_secs(5);
+/// How long a cut may still be worked on when the lane shall end. A guest that is in the middle of
+/// a call then is stopped: what is begun is done again after the next start.
+const WORK_GRACE: Duration = Duration::from_millis(500);
+/// How long an object that is being put then may take.
+const PUT_GRACE: Duration = Duration::from_secs(5);
+/// Between two looks whether it is put.
+const PUT_LOOK: Duration = Duration::from_millis(20);
 const RETENTION_TOOK_THEM: &str = "retention took them before they were delivered";
 const BYTES_PER_MIB: u64 = 1024 * 1024;
 
@@ -59,8 +63,10 @@ pub struct Tools {
     pub plugins: Arc<Plugins>,
     pub objects: Arc<dyn Objects>,
     pub naming: NamingKey,
-    /// As many permits as mebibytes may be at work.
-    pub work: Arc<Semaphore>,
+    /// What cuts at work share.
+    pub shares: Arc<Shares>,
+    /// The threads that they are worked on with.
+    pub threads: Arc<GuestThreads>,
 }
 
 /// Why a cut was not delivered.
@@ -127,6 +133,8 @@ pub struct LaneStep {
     /// force by the time it is done.
     label: String,
     puts: Puts,
+    /// Whether an object is on its way.
+    is_putting: Arc<AtomicBool>,
     /// The cut that may come next, at work while the open one is put.
     ahead: Option<Ahead>,
     /// What the open cut became, if it was worked on ahead.
@@ -148,8 +156,15 @@ impl LaneStep {
         if let Some(open) = &lane.open {
             state.waits(&open.cut.gathering());
         }
+        let account = signals.stream.borrow().arn.owner.account;
+        let work = Work {
+            tools,
+            account,
+            key,
+            log,
+        };
         let mut step = Self {
-            work: Work { tools, key, log },
+            work,
             signals,
             state,
             lane,
@@ -159,6 +174,7 @@ impl LaneStep {
             asked: None,
             label: String::new(),
             puts: Puts::default(),
+            is_putting: Arc::default(),
             ahead: None,
             made: None,
             held: None,
@@ -321,10 +337,10 @@ impl LaneStep {
                 },
             };
             let stop = self.signals.stop.clone();
+            let is_putting = Arc::clone(&self.is_putting);
             let done = tokio::select! {
                 done = self.deliver(&open) => done,
-                // What is begun is done again after the next start.
-                () = stopped_for(stop, STOP_GRACE) => return Ok(None),
+                () = stopped_for_long(stop, is_putting) => return Ok(None),
             };
             match done {
                 Ok(done) => return Ok(Some((open, done))),
@@ -344,11 +360,16 @@ impl LaneStep {
     }
 }
 
-/// Returns once the lane should have ended for so long.
-async fn stopped_for(mut stop: watch::Receiver<bool>, grace: Duration) {
+/// Returns once the lane should have ended for longer than what it does may take.
+async fn stopped_for_long(mut stop: watch::Receiver<bool>, is_putting: Arc<AtomicBool>) {
     // Nobody left to tell it means the same.
     let _ = stop.wait_for(|stop| *stop).await;
-    tokio::time::sleep(grace).await;
+    tokio::time::sleep(WORK_GRACE).await;
+    let mut waited = WORK_GRACE;
+    while is_putting.load(Ordering::Relaxed) && waited < PUT_GRACE {
+        tokio::time::sleep(PUT_LOOK).await;
+        waited += PUT_LOOK;
+    }
 }
 
 fn failed(error: &StoreError) -> StepError {

@@ -8,6 +8,7 @@
 
 pub mod arn;
 mod catalog;
+mod content;
 mod counts;
 mod cut;
 mod delivery;
@@ -17,6 +18,8 @@ mod encoder;
 mod failed_record;
 mod lane;
 mod lane_state;
+mod ledger;
+mod need;
 mod object_name;
 pub mod objects;
 mod open_cut;
@@ -30,12 +33,17 @@ mod put_rates;
 mod rows;
 mod running;
 mod settled;
+mod shares;
 mod status;
 mod supervisor;
 mod tables;
 mod transform;
 mod worker;
 
-pub use delivery::{Delivery, FLUSH_TIME_MAX, Foundations, Metrics, ORDER_TIME_MAX, OpenError};
+pub use delivery::{
+    Delivery, FLUSH_TIME_MAX, Foundations, Metrics, ORDER_TIME_MAX, OpenError, WorkStatus,
+};
+pub use ledger::{Holding, WorkLimits};
+pub use need::stream_bytes_min;
 pub use orders::{LaneAnswer, Order, Outcome};
 pub use status::{DeliveryStatus, StuckLane, VersionStatus};

@@ -10,7 +10,7 @@ use std::error::Error;
 use std::fmt;
 
 use async_trait::async_trait;
-use bytes::Bytes;
+use object_store::PutPayload;
 use object_store::path::Path;
 use types::Invalid;
 
@@ -83,7 +83,7 @@ pub trait Objects: Send + Sync {
         &self,
         bucket: &BucketName,
         key: &str,
-        content: Bytes,
+        content: PutPayload,
         encoding: Option<&'static str>,
     ) -> Result<Created, ObjectError>;
 

@@ -1,10 +1,10 @@
 //! How a delivery stream is, in numbers.
 
 use serde::Serialize;
-use store::Engine;
 
 use crate::counts::Counts;
 use crate::delivery_stream::Status;
+use crate::lane::Tools;
 use crate::running::Running;
 
 /// A delivery stream as it is at the moment.
@@ -38,6 +38,15 @@ pub struct DeliveryStatus {
     pub waiting_bytes: u64,
     /// When the oldest of them arrived, in milliseconds since 1970.
     pub waiting_since_ms: Option<u64>,
+    /// Bytes that its cuts at work hold: records, what came of them, objects that are not put yet.
+    #[serde(skip)]
+    pub work_bytes: u64,
+    /// Its cuts that are worked on.
+    #[serde(skip)]
+    pub cuts_at_work: usize,
+    /// Threads that work for it.
+    #[serde(skip)]
+    pub threads: usize,
     /// Objects of delivered records.
     pub objects: u64,
     /// Objects of failed records.
@@ -89,9 +98,10 @@ pub struct VersionStatus {
 }
 
 impl DeliveryStatus {
-    pub(crate) fn of(running: &Running, engine: &dyn Engine) -> Self {
+    pub(crate) fn of(running: &Running, tools: &Tools) -> Self {
         let stream = running.stream();
-        let lanes = running.lanes(engine);
+        let held = tools.shares.held_by(stream.id.0);
+        let lanes = running.lanes(&*tools.engine);
         let counts = lanes
             .iter()
             .fold(Counts::default(), |sum, (_, lane)| sum.and(lane.counts));
@@ -144,6 +154,9 @@ impl DeliveryStatus {
                 .iter()
                 .filter_map(|(_, lane)| lane.waiting_since.map(|at| at.0))
                 .min(),
+            work_bytes: held.bytes,
+            cuts_at_work: held.cuts,
+            threads: tools.threads.running_of(stream.id.0),
             objects: counts.objects,
             failed_objects: counts.failed_objects,
             bytes_delivered: counts.bytes_delivered,

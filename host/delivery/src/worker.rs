@@ -1,30 +1,38 @@
 //! From frames to objects: what a cut's records become. Pure but for the plugin, and blocking: it
-//! runs on threads that may be blocked.
+//! runs on threads that may be blocked, a turn at a time.
+//!
+//! What came of the records is held in a room, which grows with it. Where an object ends does not
+//! depend on that; if there is no room for more, everything is given up and done again with more.
 
-use bytes::Bytes;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use object_store::PutPayload;
 use store::{Frame, Records};
 use types::Timestamp;
 use wasm::Slab;
 
+use crate::content::{CHUNK_BYTES, Chunks};
 use crate::counts::Counts;
 use crate::encoder::Encoder;
 use crate::failed_record::{self, Failure};
 use crate::pins::Pins;
 use crate::settled::Settled;
+use crate::shares::Room;
 use crate::transform::{Sink, Stopped, Transformer};
 
-/// Packed bytes of an object. A cut that becomes more becomes several objects.
-pub const OBJECT_BYTES_MAX: usize = 128 * 1024 * 1024;
+/// Bytes of an object of failed records at which another begins.
+pub const FAILED_OBJECT_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// An object that is ready to be put.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Object {
     /// Its number among the cut's objects of its kind.
     pub part: u16,
     /// Whether it holds failed records.
     pub is_failed: bool,
     /// What it holds.
-    pub content: Bytes,
+    pub content: PutPayload,
 }
 
 /// What a worker is told about its cut.
@@ -36,11 +44,40 @@ pub struct Task {
     pub function_arn: String,
     /// When the cut was decided.
     pub decided_at: Timestamp,
+    /// Packed bytes after which an object of delivered records ends.
+    pub object_bytes_max: usize,
+}
+
+/// The memory for what records become.
+pub struct Allowance {
+    /// What holds it.
+    pub room: Arc<Room>,
+    /// Bytes of the room that are for other things: the frames.
+    pub besides: u64,
+}
+
+/// Why a cut cannot go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Halted {
+    /// For no fault of its records.
+    Stopped(Stopped),
+    /// What its records become needs more room than it could have at once.
+    NoRoom,
+}
+
+impl From<Stopped> for Halted {
+    fn from(stopped: Stopped) -> Self {
+        Self::Stopped(stopped)
+    }
 }
 
 /// One cut at work.
 pub struct Worker {
     transformer: Option<Transformer>,
+    /// What was added and not worked on.
+    frames: VecDeque<Frame>,
+    /// Records of the first of them that were taken into the batch, or worked on.
+    taken: usize,
     batch: Slab,
     /// When each record of the batch arrived.
     arrivals: Vec<Timestamp>,
@@ -50,8 +87,15 @@ pub struct Worker {
 /// Where records go once it is known what becomes of them.
 struct Packing {
     task: Task,
+    allowance: Allowance,
+    /// Bytes that are known to fit into the room.
+    fits_bytes: usize,
+    /// The room was too small, so that nothing is kept any more.
+    has_no_room: bool,
     delivered: Encoder,
-    failed: Vec<u8>,
+    failed: Chunks,
+    /// The line of a failed record.
+    line: Vec<u8>,
     parts: u16,
     failed_parts: u16,
     /// The last record of the batch that was counted as delivered.
@@ -64,15 +108,26 @@ struct Packing {
 
 impl Worker {
     /// A worker for one cut; without a transformer every record is delivered as it is.
-    pub fn new(task: Task, encoder: Encoder, transformer: Option<Transformer>) -> Self {
+    pub fn new(
+        task: Task,
+        allowance: Allowance,
+        encoder: Encoder,
+        transformer: Option<Transformer>,
+    ) -> Self {
         Self {
             transformer,
+            frames: VecDeque::new(),
+            taken: 0,
             batch: Slab::default(),
             arrivals: Vec::new(),
             packing: Packing {
                 task,
+                allowance,
+                fits_bytes: 0,
+                has_no_room: false,
                 delivered: encoder,
-                failed: Vec::new(),
+                failed: Chunks::default(),
+                line: Vec::new(),
                 parts: 0,
                 failed_parts: 0,
                 last_source: None,
@@ -83,48 +138,49 @@ impl Worker {
         }
     }
 
-    /// Works on frames that come next. Blocks.
-    pub fn add(&mut self, frames: &[Frame]) -> Result<(), Stopped> {
-        for frame in frames {
-            for record in Records::new(&frame.body) {
-                self.packing.counts.records_in += 1;
-                self.packing.counts.bytes_in +=
-                    u64::try_from(record.data.len()).unwrap_or(u64::MAX);
-                let Some(transformer) = &self.transformer else {
-                    self.packing.deliver_data(record.data);
-                    self.packing.counts.delivered += 1;
-                    continue;
-                };
-                if !fits(&self.batch, record.data.len(), transformer.pins()) {
-                    self.work()?;
-                }
-                // A batch is far below what a slab holds.
-                if self.batch.push(record.data) {
-                    self.arrivals.push(frame.arrival);
-                }
+    /// Adds frames that come next.
+    pub fn add(&mut self, frames: Vec<Frame>) {
+        self.frames.extend(frames);
+    }
+
+    /// Whether there is something that was added and not worked on.
+    pub fn has_more(&self) -> bool {
+        !self.frames.is_empty()
+    }
+
+    /// Works on what was added: on all of it, or until `pauses`, which is asked after each batch.
+    /// Blocks.
+    pub fn work(&mut self, pauses: impl Fn(&Self) -> bool) -> Result<(), Halted> {
+        while let Some(frame) = self.frames.front().cloned() {
+            if self.take(&frame)? {
+                self.frames.pop_front();
+                self.taken = 0;
+            }
+            self.packing.check_room()?;
+            if pauses(self) {
+                break;
             }
         }
         Ok(())
     }
 
     /// Works on what is left and ends the objects that are open. Blocks.
-    pub fn finish(&mut self) -> Result<(), Stopped> {
-        self.work()?;
+    pub fn finish(&mut self) -> Result<(), Halted> {
+        self.work_on_batch()?;
         self.packing.end_delivered();
         self.packing.end_failed();
-        self.mark()
+        self.packing.check_room()?;
+        Ok(self.mark()?)
+    }
+
+    /// Whether objects became ready since the last call of [`Worker::take_ready`].
+    pub fn has_ready(&self) -> bool {
+        !self.packing.ready.is_empty()
     }
 
     /// The objects that became ready since the last call.
     pub fn take_ready(&mut self) -> Vec<Object> {
         std::mem::take(&mut self.packing.ready)
-    }
-
-    /// Bytes of objects that are ready or begun.
-    pub fn held_bytes(&self) -> usize {
-        let ready = self.packing.ready.iter();
-        let ready: usize = ready.map(|object| object.content.len()).sum();
-        ready + self.packing.delivered.packed_bytes() + self.packing.failed.len()
     }
 
     /// What is settled once the records so far have left, if they went through a plugin.
@@ -137,7 +193,30 @@ impl Worker {
         self.packing.counts
     }
 
-    fn work(&mut self) -> Result<(), Stopped> {
+    /// Takes records of the first frame until a batch is full and was worked on. Whether there are
+    /// no more.
+    fn take(&mut self, frame: &Frame) -> Result<bool, Stopped> {
+        for record in Records::new(&frame.body).skip(self.taken) {
+            let fits = |with: &Transformer| fits(&self.batch, record.data.len(), with.pins());
+            if !self.transformer.as_ref().is_none_or(fits) {
+                self.work_on_batch()?;
+                return Ok(false);
+            }
+            self.taken += 1;
+            self.packing.counts.records_in += 1;
+            self.packing.counts.bytes_in += record.data.len() as u64;
+            if self.transformer.is_none() {
+                self.packing.deliver_data(record.data);
+                self.packing.counts.delivered += 1;
+            } else if self.batch.push(record.data) {
+                // A batch is far below what a slab holds.
+                self.arrivals.push(frame.arrival);
+            }
+        }
+        Ok(true)
+    }
+
+    fn work_on_batch(&mut self) -> Result<(), Stopped> {
         let Some(transformer) = self.transformer.as_mut().filter(|_| !self.batch.is_empty()) else {
             return Ok(());
         };
@@ -199,28 +278,38 @@ impl Sink for BatchSink<'_> {
 
 impl Packing {
     fn deliver_data(&mut self, data: &[u8]) {
+        if self.has_no_room {
+            return;
+        }
         self.delivered.write(data);
         // A record that brings the delimiter along does not get it twice.
         if !data.ends_with(&self.task.delimiter) || self.task.delimiter.is_empty() {
             self.delivered.write(&self.task.delimiter);
         }
-        self.counts.bytes_delivered += u64::try_from(data.len()).unwrap_or(u64::MAX);
-        if OBJECT_BYTES_MAX <= self.delivered.packed_bytes() {
+        self.counts.bytes_delivered += data.len() as u64;
+        if self.delivered.packed_bytes() >= self.task.object_bytes_max {
             self.end_delivered();
         }
+        self.grow();
     }
 
     fn fail(&mut self, record: (&[u8], Timestamp), failure: Failure<'_>) {
+        if self.has_no_room {
+            return;
+        }
         let Task {
             function_arn,
             decided_at,
             ..
         } = &self.task;
-        failed_record::write_line(&mut self.failed, record, failure, *decided_at, function_arn);
+        self.line.clear();
+        failed_record::write_line(&mut self.line, record, failure, *decided_at, function_arn);
+        self.failed.write(&self.line);
         self.counts.failed += 1;
-        if OBJECT_BYTES_MAX <= self.failed.len() {
+        if self.failed.len() >= FAILED_OBJECT_BYTES_MAX {
             self.end_failed();
         }
+        self.grow();
     }
 
     fn end_delivered(&mut self) {
@@ -242,20 +331,62 @@ impl Packing {
             self.ready.push(Object {
                 part: self.failed_parts,
                 is_failed: true,
-                content: Bytes::from(std::mem::take(&mut self.failed)),
+                content: std::mem::take(&mut self.failed).finish(),
             });
             self.failed_parts = self.failed_parts.saturating_add(1);
             self.has_ended = true;
+        }
+    }
+
+    /// Bytes of objects that are ready or begun.
+    fn held_bytes(&self) -> usize {
+        let ready = self.ready.iter();
+        let ready: usize = ready.map(|object| object.content.content_length()).sum();
+        ready + self.delivered.held_bytes() + self.failed.held_bytes()
+    }
+
+    /// Makes the room as large as what is held. If it cannot be, all of that is let go: it will be
+    /// made again.
+    fn grow(&mut self) {
+        let held = self.held_bytes();
+        if held <= self.fits_bytes {
+            return;
+        }
+        let fits = held + CHUNK_BYTES;
+        if self
+            .allowance
+            .room
+            .grow(self.allowance.besides + fits as u64)
+        {
+            self.fits_bytes = fits;
+        } else {
+            self.has_no_room = true;
+            self.ready.clear();
+            self.failed = Chunks::default();
+            self.delivered.forget();
+        }
+    }
+
+    fn check_room(&self) -> Result<(), Halted> {
+        if self.has_no_room {
+            Err(Halted::NoRoom)
+        } else {
+            Ok(())
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
     use store::{BodyBuilder, Position};
+    use types::AccountId;
+    use wasm::Party;
 
     use super::*;
     use crate::delivery_stream::Compression;
+    use crate::ledger::{Asker, WorkLimits};
+    use crate::shares::Shares;
 
     fn frame(records: &[&[u8]]) -> Frame {
         let mut body = BodyBuilder::default();
@@ -271,23 +402,53 @@ mod tests {
         }
     }
 
-    fn content(delimiter: &str, records: &[&[u8]]) -> (Vec<Object>, Counts) {
+    /// A worker for a cut that may become objects of so many bytes, and has so much room.
+    fn worker(delimiter: &str, object_bytes_max: usize, room_bytes: u64) -> Worker {
         let task = Task {
             delimiter: delimiter.as_bytes().to_vec(),
             function_arn: String::new(),
             decided_at: Timestamp(6),
+            object_bytes_max,
         };
-        let mut worker = Worker::new(task, Encoder::new(Compression::Uncompressed), None);
-        worker.add(&[frame(records)]).unwrap();
+        let shares = Shares::new(WorkLimits::new(2 * room_bytes, room_bytes).unwrap());
+        let asker = Asker {
+            account: AccountId::parse("000000000000").unwrap(),
+            party: Party {
+                delivery_stream: 1,
+                plugin: None,
+            },
+            is_slow: false,
+        };
+        let allowance = Allowance {
+            room: Arc::new(shares.spare_room(asker, 0).unwrap()),
+            besides: 0,
+        };
+        Worker::new(
+            task,
+            allowance,
+            Encoder::new(Compression::Uncompressed),
+            None,
+        )
+    }
+
+    fn content(delimiter: &str, records: &[&[u8]]) -> (Vec<Bytes>, Counts) {
+        let mut worker = worker(delimiter, 1 << 20, 1 << 30);
+        worker.add(vec![frame(records)]);
+        worker.work(|_| false).unwrap();
         worker.finish().unwrap();
-        (worker.take_ready(), worker.counts())
+        (contents(&mut worker), worker.counts())
+    }
+
+    fn contents(worker: &mut Worker) -> Vec<Bytes> {
+        let ready = worker.take_ready().into_iter();
+        ready.map(|object| Bytes::from(object.content)).collect()
     }
 
     #[test]
     fn records_without_a_transform_are_delivered_as_they_are() {
         let (objects, counts) = content("", &[b"a", b"", b"bc"]);
         assert_eq!(objects.len(), 1);
-        assert_eq!(objects[0].content, "abc");
+        assert_eq!(objects[0], "abc");
         assert_eq!(
             (counts.records_in, counts.delivered, counts.bytes_in),
             (3, 3, 3)
@@ -297,12 +458,48 @@ mod tests {
     #[test]
     fn a_delimiter_ends_each_record_once() {
         let (objects, _) = content("\n", &[b"a", b"b\n", b"", b"c"]);
-        assert_eq!(objects[0].content, "a\nb\n\nc\n");
+        assert_eq!(objects[0], "a\nb\n\nc\n");
     }
 
     #[test]
     fn records_that_are_all_empty_make_an_empty_object_and_none_make_none() {
         let (objects, counts) = content("", &[b"", b""]);
-        assert_eq!((objects[0].content.len(), counts.delivered), (0, 2));
+        assert_eq!((objects[0].len(), counts.delivered), (0, 2));
+    }
+
+    #[test]
+    fn objects_end_at_the_same_records_however_often_the_work_pauses() {
+        let records: Vec<Vec<u8>> = (0..100_u8).map(|n| vec![n; usize::from(n)]).collect();
+        let of = |pauses: bool| {
+            let mut worker = worker("", 500, 1 << 30);
+            let mut all = Vec::new();
+            for records in records.chunks(7) {
+                let records: Vec<&[u8]> = records.iter().map(Vec::as_slice).collect();
+                worker.add(vec![frame(&records), frame(&records)]);
+                while worker.has_more() {
+                    worker.work(|_| pauses).unwrap();
+                    all.extend(contents(&mut worker));
+                }
+            }
+            worker.finish().unwrap();
+            all.extend(contents(&mut worker));
+            all
+        };
+        let whole = of(false);
+        assert!(10 < whole.len());
+        assert_eq!(whole, of(true));
+        assert_eq!(whole.concat().len(), 2 * (0..100).sum::<usize>());
+    }
+
+    #[test]
+    fn what_does_not_fit_into_its_room_is_let_go() {
+        let mut worker = worker("", 1 << 30, 3 << 20);
+        let record = vec![7; 1 << 20];
+        worker.add(vec![frame(&[&record]), frame(&[&record])]);
+        assert_eq!(worker.work(|_| false), Ok(()), "and a chunk more");
+        worker.add(vec![frame(&[&record]), frame(&[&record])]);
+        assert_eq!(worker.work(|_| false), Err(Halted::NoRoom));
+        assert_eq!(worker.finish(), Err(Halted::NoRoom));
+        assert_eq!(contents(&mut worker), Vec::<Bytes>::new());
     }
 }

@@ -3,6 +3,7 @@
 //! The file is read by hand from its syntax tree, not through serde: every error names the line
 //! and the key, and none ever quotes a value, because it might be a secret.
 
+mod delivery_limits;
 mod file;
 mod sections;
 
@@ -16,6 +17,8 @@ use types::AccountId;
 use wire::sigv4::{SecretKey, Verifier};
 
 use crate::limits::Limits;
+
+pub use delivery_limits::DeliveryLimits;
 
 /// The port of a server that is not told another.
 pub const PORT_DEFAULT: u16 = 4567;
@@ -31,6 +34,8 @@ pub struct Config {
     pub plugins: Option<PathBuf>,
     /// What every plugin may use.
     pub plugin_limits: wasm::Limits,
+    /// What deliveries share.
+    pub delivery_limits: DeliveryLimits,
     /// The program that compiles plugins, `millrace` of this very build; `None`: this process does.
     /// Not in the file: it is for whoever starts the server.
     pub compiler: Option<PathBuf>,
@@ -53,6 +58,7 @@ impl Default for Config {
             data: PathBuf::from("millrace-data"),
             plugins: None,
             plugin_limits: wasm::Limits::default(),
+            delivery_limits: DeliveryLimits::default(),
             compiler: None,
             s3: None,
             throttle: true,

@@ -18,6 +18,6 @@ mod shutdown;
 mod start;
 mod telemetry;
 
-pub use config::{Config, ConfigError, Credential, PORT_DEFAULT};
+pub use config::{Config, ConfigError, Credential, DeliveryLimits, PORT_DEFAULT};
 pub use limits::Limits;
 pub use start::{Running, StartError, start};

@@ -195,6 +195,7 @@ impl Router {
             plugins: &self.plugins.list(),
             deliveries: &self.services.delivery.statuses(None),
             put: self.services.delivery.metrics(),
+            work: self.services.delivery.work(),
             now: self.clock.now(),
             in_flight_bytes: self.in_flight.bytes(),
             healthy: self.engine.health().is_ok(),

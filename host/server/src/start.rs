@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 use types::Clock;
-use wasm::Plugins;
+use wasm::{GuestThreads, Plugins};
 
 use crate::auth::Authenticator;
 use crate::body::InFlight;
@@ -44,6 +44,8 @@ pub enum StartError {
     Random(String),
     /// The streams could not be opened.
     Streams(OpenError),
+    /// The machine gave no threads for deliveries.
+    Threads(io::Error),
     /// Plugins, or what they are kept in, could not be opened.
     Plugins(wasm::OpenError),
     /// Where objects go could not be opened.
@@ -63,6 +65,7 @@ impl fmt::Display for StartError {
                  reaches the server may use it, so it listens on loopback addresses only"
             ),
             Self::Listen(address, error) => write!(f, "listen on {address}: {error}"),
+            Self::Threads(error) => write!(f, "start the threads of deliveries: {error}"),
             Self::Random(why) => write!(f, "draw a random number: {why}"),
             Self::Streams(error) => error.fmt(f),
             Self::Plugins(error) => error.fmt(f),
@@ -111,7 +114,10 @@ pub async fn start(
         .await
         .map_err(StartError::Streams)?;
     let plugins = open_plugins(&config, &streams, &clock).await?;
+    let threads = GuestThreads::start(config.delivery_limits.threads);
     let foundations = Foundations {
+        threads: threads.map_err(StartError::Threads)?,
+        work_limits: config.delivery_limits.work,
         engine: Arc::clone(&engine),
         clock: Arc::clone(&clock),
         streams: Arc::clone(&streams),

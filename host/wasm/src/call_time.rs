@@ -17,13 +17,13 @@ use crate::limits::{SLOW_CALL, TICK};
 /// Ticks between two looks.
 pub(crate) const LOOK_TICKS: u64 = 1;
 
-/// Nobody waits any more for what the guest would answer.
+/// Nobody waits any more for what the guest would answer, or not here.
 #[derive(Debug)]
 pub(crate) struct CallStopped;
 
 impl fmt::Display for CallStopped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("it was stopped, for nobody waits for it any more")
+        f.write_str("it was stopped before it could answer")
     }
 }
 
@@ -63,8 +63,8 @@ impl CallTime {
         }
         if SLOW_CALL <= took && !self.is_slow {
             self.is_slow = true;
-            if let Some(turn) = turn {
-                turn.turn_slow();
+            if turn.is_some_and(|turn| !turn.turn_slow()) {
+                return Err(wasmtime::Error::from(CallStopped));
             }
         }
         Ok(UpdateDeadline::Continue(LOOK_TICKS))

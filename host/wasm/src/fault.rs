@@ -29,7 +29,8 @@ pub enum Fault {
     /// There are as many instances as there can be, or this build gives none so much, for no fault
     /// of the batch's.
     NoInstance(String),
-    /// It was stopped, since nobody waits for its answer any more.
+    /// It was stopped for no fault of its own: nobody waits for its answer any more, or it must
+    /// wait for another thread.
     Stopped,
 }
 

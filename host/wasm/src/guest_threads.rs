@@ -96,6 +96,9 @@ pub struct Turn {
     is_stopped: AtomicBool,
     /// A call took long during it.
     was_slow: AtomicBool,
+    /// It was ended in the middle of a call, since it had become slow and all slow threads were
+    /// taken.
+    was_cut_short: AtomicBool,
     begun: Mutex<Begun>,
     shared: Arc<Shared>,
 }
@@ -127,11 +130,18 @@ impl Turn {
         self.is_stopped() || self.lock().at.elapsed() >= TURN_TIME
     }
 
-    /// Called on its own thread, from within a call that takes long: leaves the quick threads, if
-    /// it can, and steps back behind all others.
-    pub(crate) fn turn_slow(&self) {
+    /// Whether a call of it was ended for no fault of its own: its party was found slow, and must
+    /// wait for a slow thread.
+    pub fn was_cut_short(&self) -> bool {
+        self.was_cut_short.load(Ordering::Relaxed)
+    }
+
+    /// Called on its own thread, from within a call that takes long: goes over to the slow threads
+    /// and steps back behind all others. Whether the call may go on: if all slow threads are taken
+    /// it may not, since those who are quick would soon have no thread left.
+    pub(crate) fn turn_slow(&self) -> bool {
         if self.was_slow.swap(true, Ordering::Relaxed) {
-            return;
+            return !self.was_cut_short();
         }
         step_back(SLOW_NICENESS - GUEST_NICENESS);
         let mut state = self.shared.lock();
@@ -141,7 +151,10 @@ impl Turn {
         } else if state.turns.turn_slow(&self.party) {
             begun.pace = Pace::Slow;
             self.shared.wake.notify_one();
+        } else {
+            self.was_cut_short.store(true, Ordering::Relaxed);
         }
+        !self.was_cut_short()
     }
 
     fn lock(&self) -> MutexGuard<'_, Begun> {
@@ -203,6 +216,7 @@ impl GuestThreads {
             party: party.clone(),
             is_stopped: AtomicBool::new(false),
             was_slow: AtomicBool::new(false),
+            was_cut_short: AtomicBool::new(false),
             begun: Mutex::new(Begun {
                 at: Instant::now(),
                 pace: Pace::Quick,

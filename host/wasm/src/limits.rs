@@ -6,8 +6,8 @@ use std::time::Duration;
 /// How often the clock that interrupts plugins ticks: one that runs on is stopped this much later
 /// than its time at most.
 pub(crate) const TICK: Duration = Duration::from_millis(5);
-/// Threads that guests run on for each processor, unless the operator says otherwise, and the bounds
-/// of that. Half of them are for guests that were found slow. A batch waits for one of them.
+/// Threads that guests run on for each processor, unless the operator says otherwise, and the
+/// bounds of that. Half of them are for guests that were found slow. A batch waits for one of them.
 pub(crate) const GUEST_THREADS_PER_PROCESSOR: usize = 2;
 pub(crate) const GUEST_THREADS_MIN: usize = 4;
 pub(crate) const GUEST_THREADS_MAX: usize = 64;
@@ -15,8 +15,9 @@ pub(crate) const GUEST_THREADS_MAX: usize = 64;
 /// ones do, whose deadline is in processor time.
 pub(crate) const GUEST_NICENESS: i32 = 5;
 pub(crate) const SLOW_NICENESS: i32 = 15;
-/// How long a call may take on a quick thread. One that takes longer goes on on a slow thread, if
-/// one is free, and the next turns of its party wait for a slow one.
+/// How long a call may take on a quick thread. One that takes longer counts for the slow threads
+/// from then on, or is stopped and done again if all of these are taken; the next turns of its
+/// party wait for a slow one.
 pub(crate) const SLOW_CALL: Duration = Duration::from_millis(100);
 /// Quick turns after which a party that was slow is given quick threads again: one that is quick
 /// now and then only does not get them.

@@ -131,7 +131,7 @@ impl<J> Turns<J> {
     }
 
     /// A quick turn has become slow. Whether it has gone over to the slow threads: if all of them
-    /// are taken it keeps the quick one until it ends.
+    /// are taken it has the quick one until it ends, which it should at once.
     pub(crate) fn turn_slow(&mut self, party: &Party) -> bool {
         self.distrust(party);
         if self.slow < self.slow_max {
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_keeps_its_quick_thread_when_it_becomes_slow_and_all_slow_ones_are_taken() {
+    fn a_turn_that_becomes_slow_while_all_slow_threads_are_taken_does_not_go_over() {
         let mut turns = Turns::new(1, 1);
         for (stream, goes_over) in [(1, true), (2, false)] {
             turns.ask(party(stream, "loops"), 0);

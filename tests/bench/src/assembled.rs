@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use delivery::objects::LocalObjects;
-use delivery::{Delivery, DeliveryStatus, Foundations};
+use delivery::{Delivery, DeliveryStatus, Foundations, WorkLimits};
 use serde_json::{Value, json};
 use store::disk::real::RealDisk;
 use store::embedded::{Embedded, Options};
 use store::{Engine, LogId};
 use streams::Streams;
 use types::{AccountId, Caller, Region, StreamArn, StreamName, SystemClock};
-use wasm::Plugins;
+use wasm::{GuestThreads, Plugins};
 use wire::Call;
 
 use crate::Failure;
@@ -104,6 +104,8 @@ impl Assembled {
             clock: Arc::new(SystemClock),
             streams: Arc::clone(&self.streams),
             plugins: Arc::clone(&self.plugins),
+            threads: GuestThreads::start(wasm::guest_threads_default())?,
+            work_limits: WorkLimits::default(),
             objects: Arc::clone(&self.objects) as _,
             throttle: false,
             naming_key: NAMING_KEY,

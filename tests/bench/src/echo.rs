@@ -51,9 +51,18 @@ const MODULE: &str = r#"(module
   (func (export "cabi_post_millrace:plugin/transform@0.1.0#transform") (param i32)
     (global.set $free (i32.const 1024))))"#;
 
+/// The end of `transform` in the module.
+const END: &str = "    (i32.const 64))\n  (func (export \"cabi_post";
+
 /// The component's bytes.
 pub fn component() -> Result<Vec<u8>, Failure> {
-    let mut module = wat::parse_str(MODULE)?;
+    component_with("")
+}
+
+/// One that does this besides, before it answers.
+pub fn component_with(besides: &str) -> Result<Vec<u8>, Failure> {
+    let module = MODULE.replacen(END, &format!("{besides}\n{END}"), 1);
+    let mut module = wat::parse_str(module)?;
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_path(Path::new(WIT))?;
     let world = resolve.select_world(&[package], Some(WORLD))?;

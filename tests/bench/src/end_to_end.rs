@@ -92,7 +92,7 @@ fn rate(bench: &Bench, delivering: &Delivering) -> Result<Line, Failure> {
 }
 
 /// From the answer to PutRecords until its records are in an object that is whole.
-fn latency(bench: &Bench, delivering: &Delivering) -> Result<Line, Failure> {
+pub fn latency(bench: &Bench, delivering: &Delivering) -> Result<Line, Failure> {
     let address = delivering.server.address;
     let first = Visits::FIRST;
     first.send(address, &first.signed(address)?)?;

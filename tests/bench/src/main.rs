@@ -21,6 +21,7 @@ mod engine;
 mod engine_reads;
 mod events;
 mod generator;
+mod hostile;
 mod http;
 mod idle;
 mod latency;

@@ -3,8 +3,8 @@
 use crate::bench::Bench;
 use crate::report::Line;
 use crate::{
-    Failure, bare, ceiling, deliveries, end_to_end, engine, engine_reads, http, idle, machine,
-    reader, restart, shards, swap, transforms, versions,
+    Failure, bare, ceiling, deliveries, end_to_end, engine, engine_reads, hostile, http, idle,
+    machine, reader, restart, shards, swap, transforms, versions,
 };
 
 /// Something to measure.
@@ -103,6 +103,11 @@ pub const ROWS: &[Row] = &[
         http::memory,
     ),
     row(
+        "memory_hostile",
+        "resident while a plugin makes 250 MB of 210 KB",
+        hostile::memory,
+    ),
+    row(
         "shards_engine",
         "10,000 logs, 10 commits/s each",
         shards::engine,
@@ -176,6 +181,14 @@ pub const ROWS: &[Row] = &[
         "PutRecords through a plugin into objects",
         end_to_end::run,
     ),
+    Row {
+        once: true,
+        ..row(
+            "fairness",
+            "a delivery beside four whose plugins loop for ever",
+            hostile::fairness,
+        )
+    },
     row(
         "swap_under_load",
         "a component replaced at 10,000 records/s",

@@ -2,21 +2,21 @@
 //! its objects are put, in its turn; until then nobody knows of it, and it can be forgotten.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use store::{Frame, Position};
-use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use types::Timestamp;
 use wasm::Version;
 
 use super::gather::hints;
-use super::work::{Done, Looked, Work};
+use super::work::{Done, Halt, Looked, Work};
 use super::{BYTES_PER_MIB, LaneStep};
 use crate::cut::{Cut, Gathering, Hints};
-use crate::delivery_stream::DeliveryStream;
+use crate::delivery_stream::{DeliveryStream, Destination};
 use crate::open_cut::OpenCut;
 use crate::pins::Pins;
+use crate::shares::Room;
 
 /// Bytes of a cut that is worked on ahead: its frames, and then all that they become, are in
 /// memory. A larger one is only decided.
@@ -28,14 +28,11 @@ pub(super) struct Ahead {
     plugin: Option<Arc<Version>>,
     /// What goes together, once that is known.
     gathering: watch::Receiver<Option<Gathering>>,
-    /// Ends what blocks, which the task alone cannot.
-    stop: Arc<AtomicBool>,
     task: JoinHandle<Option<Made>>,
 }
 
 impl Drop for Ahead {
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
         self.task.abort();
     }
 }
@@ -43,7 +40,7 @@ impl Drop for Ahead {
 /// A cut, and what it became if it was worked on.
 pub(super) struct Made {
     cut: Cut,
-    done: Option<(Done, OwnedSemaphorePermit)>,
+    done: Option<(Done, Arc<Room>)>,
     /// What comes after it, if that much waits.
     held: Option<Held>,
 }
@@ -55,7 +52,7 @@ pub(super) struct Held {
     gathering: Gathering,
     oldest: Timestamp,
     frames: Vec<Frame>,
-    permit: OwnedSemaphorePermit,
+    room: Arc<Room>,
 }
 
 impl LaneStep {
@@ -76,19 +73,16 @@ impl LaneStep {
         };
         let (tell, begin) = oneshot::channel();
         let (show, gathering) = watch::channel(None);
-        let stop = Arc::new(AtomicBool::new(false));
         let making = Making {
             work: self.work.clone(),
             stream: Arc::clone(&stream),
             show,
             begin,
-            stop: Arc::clone(&stop),
         };
         let ahead = Ahead {
             stream,
             plugin,
             gathering,
-            stop,
             task: tokio::spawn(making.make(next, held)),
         };
         Some((ahead, tell))
@@ -124,7 +118,7 @@ impl LaneStep {
     }
 
     /// What the open cut became, if it was worked on ahead.
-    pub(super) fn take_made(&mut self, cut: &Cut) -> Option<(Done, OwnedSemaphorePermit)> {
+    pub(super) fn take_made(&mut self, cut: &Cut) -> Option<(Done, Arc<Room>)> {
         let made = self.made.take().filter(|made| made.cut == *cut)?;
         self.held = made.held;
         made.done
@@ -137,7 +131,6 @@ struct Making {
     stream: Arc<DeliveryStream>,
     show: watch::Sender<Option<Gathering>>,
     begin: oneshot::Receiver<()>,
-    stop: Arc<AtomicBool>,
 }
 
 impl Making {
@@ -153,18 +146,33 @@ impl Making {
             let (done, held) = (None, None);
             return Some(Made { cut, done, held });
         }
+        let destination = &self.stream.destination;
         let held = match held {
             Some(held) => held,
-            None => hold(&self.work, next.from, hints).await?,
+            None => hold(&self.work, (&next, destination), hints).await?,
         };
         let cut = self.decide(next, held.gathering, held.oldest);
         self.begin.await.ok()?;
-        let open = (&cut, &self.stream.destination);
-        let working = self.work.run_on(held.frames, open, held.permit, self.stop);
+        let working = self
+            .work
+            .run_on(held.frames, (&cut, destination), &held.room);
         // What is read meanwhile need not be waited for the next time.
-        let (done, held) = tokio::join!(working, hold(&self.work, cut.to, hints));
-        let done = done.ok()?;
-        Some(Made { cut, done, held })
+        let after = Cut {
+            from: cut.to,
+            ..cut.clone()
+        };
+        let (done, after) = tokio::join!(working, hold(&self.work, (&after, destination), hints));
+        let done = match done {
+            Ok(done) => Some((done, held.room)),
+            // It is worked on in its turn, with as much room as it needs.
+            Err(Halt::NoRoom(_) | Halt::Slow) => None,
+            Err(Halt::Undone(_)) => return None,
+        };
+        Some(Made {
+            cut,
+            done,
+            held: after,
+        })
     }
 
     fn decide(&self, next: Cut, gathering: Gathering, oldest: Timestamp) -> Cut {
@@ -181,18 +189,27 @@ impl Making {
     }
 }
 
-/// Reads as much as goes together, if that much waits and others do not wait for the room.
-async fn hold(work: &Work, from: Position, hints: Hints) -> Option<Held> {
-    let permit = work.permit_at_once(hints.size_bytes)?;
-    let (mut gathering, mut frames) = (Gathering::new(from), Vec::new());
+/// Reads as much as goes together from where a cut begins, if that much waits and nobody waits for
+/// the room.
+async fn hold(
+    work: &Work,
+    (next, destination): (&Cut, &Destination),
+    hints: Hints,
+) -> Option<Held> {
+    let likely = Cut {
+        bytes: hints.size_bytes,
+        ..next.clone()
+    };
+    let room = work.spare_room(&likely, destination)?;
+    let (mut gathering, mut frames) = (Gathering::new(next.from), Vec::new());
     let looking = work.look(&mut gathering, hints, |frame| frames.push(frame.clone()));
     let looked = looking.await.ok()?;
     let oldest = gathering.oldest.filter(|_| looked == Looked::UntilFull)?;
     Some(Held {
-        from,
+        from: next.from,
         gathering,
         oldest,
         frames,
-        permit,
+        room,
     })
 }

@@ -1,17 +1,20 @@
 //! Putting what a cut becomes.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use streams::pump::StepError;
 use types::Invalid;
 
-use super::{LaneStep, Undone};
+use super::work::Halt;
+use super::{BYTES_PER_MIB, LaneStep, Undone};
 use crate::counts::Counts;
 use crate::delivery_stream::Plan;
 use crate::object_name::{Label, PARTS_PER_CUT_MAX};
 use crate::objects::{Created, ObjectError};
 use crate::open_cut::{OpenCut, Way};
 use crate::settled::Settled;
+use crate::shares::Room;
 use crate::worker::Object;
 
 /// What became of the puts of the open cut.
@@ -49,17 +52,36 @@ impl LaneStep {
             .plan()
             .map_err(|Invalid(why)| StepError::Failed(why))?;
         let work = self.work.clone();
-        let (made, _permit) = match self.take_made(cut) {
-            Some((done, permit)) => (Some(done), Some(permit)),
-            None => (None, work.permit(cut.bytes).await),
+        let (mut made, mut room) = match self.take_made(cut) {
+            Some((done, room)) => (Some(done), room),
+            None => (None, self.room(open, None).await?),
         };
         // What is worked on ahead takes no room before this has its own.
-        let (ahead, begin) = self.begin_ahead(cut).unzip();
-        let settled = self.lane.settled.clone();
-        let mut putting = Putting::new(self, open, &plan);
-        let done = match made {
-            Some(done) => done,
-            None => work.run((cut, destination), settled, &mut putting).await?,
+        let (mut ahead, mut begin) = self.begin_ahead(cut).unzip();
+        let mut asked = None;
+        let (done, mut putting) = loop {
+            let settled = self.lane.settled.clone();
+            let mut putting = Putting::new(self, open, &plan);
+            let worked = match made.take() {
+                Some(done) => Ok(done),
+                None => {
+                    work.run((cut, destination), settled, &room, &mut putting)
+                        .await
+                }
+            };
+            match worked {
+                Ok(done) => break (done, putting),
+                Err(Halt::Undone(undone)) => return Err(undone),
+                Err(Halt::NoRoom(most)) if asked == Some(most) => {
+                    return Err(too_small(most).into());
+                }
+                Err(Halt::NoRoom(most)) => asked = Some(most),
+                Err(Halt::Slow) => {}
+            }
+            // Nobody waits for room while it holds some.
+            (ahead, begin) = (None, None);
+            drop(room);
+            room = self.room(open, asked).await?;
         };
         if let Some(begin) = begin {
             // Nobody listens where there is not enough.
@@ -70,6 +92,27 @@ impl LaneStep {
         self.ahead = ahead;
         Ok(done.counts)
     }
+
+    /// Waits for room for the open cut, if there is none at once: so many bytes, or those that it
+    /// is likely to need.
+    pub(super) async fn room(
+        &mut self,
+        open: &OpenCut,
+        bytes: Option<u64>,
+    ) -> Result<Arc<Room>, StepError> {
+        // Nobody waits for room while it holds some.
+        self.held = None;
+        self.work.room((&open.cut, &open.destination), bytes).await
+    }
+}
+
+/// A cut does not fit into all the room that its delivery stream may have.
+fn too_small(needed: u64) -> StepError {
+    let mebibytes = needed.div_ceil(BYTES_PER_MIB);
+    StepError::Failed(format!(
+        "what the plugin makes of the records does not fit into the memory for one delivery \
+         stream; with stream_memory_mib = {mebibytes} in [delivery_limits] it does"
+    ))
 }
 
 impl<'a> Putting<'a> {
@@ -122,10 +165,12 @@ impl<'a> Putting<'a> {
         } else {
             self.open.destination.compression.content_encoding()
         };
+        lane.is_putting.store(true, Ordering::Relaxed);
         let created = tools
             .objects
             .create(bucket, &key, object.content, encoding)
             .await;
+        lane.is_putting.store(false, Ordering::Relaxed);
         match created {
             Ok(Created::New | Created::There) => {
                 lane.puts.untouched = false;

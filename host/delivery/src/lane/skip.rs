@@ -1,6 +1,6 @@
 //! A cut that an operator skips: its records become failed records, whatever they are.
 
-use bytes::Bytes;
+use object_store::PutPayload;
 use store::{Frame, Records};
 use streams::pump::StepError;
 use types::{Invalid, Timestamp};
@@ -9,8 +9,9 @@ use super::deliver::Putting;
 use super::{LaneStep, Undone};
 use crate::counts::Counts;
 use crate::failed_record::{self, Failure};
+use crate::need::Need;
 use crate::open_cut::OpenCut;
-use crate::worker::{OBJECT_BYTES_MAX, Object};
+use crate::worker::{FAILED_OBJECT_BYTES_MAX, Object};
 
 /// The error code of a skipped record.
 const CODE: &str = "Millrace.Skipped";
@@ -45,7 +46,7 @@ impl Skipping {
         let object = Object {
             part: self.parts,
             is_failed: true,
-            content: Bytes::from(std::mem::take(&mut self.lines)),
+            content: PutPayload::from(std::mem::take(&mut self.lines)),
         };
         self.parts = self.parts.saturating_add(1);
         self.counts.failed_objects += 1;
@@ -62,7 +63,7 @@ impl LaneStep {
             .plan()
             .map_err(|Invalid(why)| StepError::Failed(why))?;
         let work = self.work.clone();
-        let _permit = work.permit(open.cut.bytes).await;
+        let _room = self.room(open, Some(Need::skipped(&open.cut))).await?;
         let mut skipping = Skipping {
             message: format!("An operator skipped the delivery of this record: {why}"),
             skipped_at: open.cut.decided_at,
@@ -83,7 +84,7 @@ impl LaneStep {
                 read.next
             };
             skipping = add_all(skipping, read.frames).await?;
-            let is_due = at >= to || skipping.lines.len() >= OBJECT_BYTES_MAX;
+            let is_due = at >= to || skipping.lines.len() >= FAILED_OBJECT_BYTES_MAX;
             if is_due && !skipping.lines.is_empty() {
                 let object = skipping.end_object();
                 match putting.put_all(vec![object], None).await {

@@ -2,31 +2,26 @@
 //! it can be done before the cut is kept.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use store::{Frame, Position, ReadBatch, StoreError};
 use streams::pump::StepError;
-use tokio::sync::OwnedSemaphorePermit;
-use tokio::task::JoinError;
-use types::Invalid;
-use wasm::Moment;
+use types::{AccountId, Invalid};
+use wasm::{Moment, Party, Turn};
 
 use super::deliver::Putting;
-use super::{BYTES_PER_MIB, Tools, Undone, WORK_MIB_MAX, failed};
+use super::{Tools, Undone, failed};
 use crate::counts::Counts;
 use crate::cut::{Cut, Gathering, Hints};
 use crate::delivery_stream::Destination;
 use crate::encoder::Encoder;
+use crate::ledger::Asker;
+use crate::need::{Need, READ_BYTES};
 use crate::object_name::Place;
 use crate::settled::Settled;
+use crate::shares::Room;
 use crate::tables::LaneKey;
 use crate::transform::{Stopped, Transformer};
-use crate::worker::{Object, Task, Worker};
-
-/// Bytes that are read of a log at once.
-const READ_BYTES: usize = 1024 * 1024;
-/// Bytes of what a cut becomes that are held before it is its turn.
-const HELD_BYTES_MAX: usize = 64 * 1024 * 1024;
+use crate::worker::{Allowance, Halted, Object, Task, Worker};
 
 impl Done {
     fn of(mut worker: Worker, label: String) -> Self {
@@ -37,12 +32,21 @@ impl Done {
             label,
         }
     }
+
+    /// Bytes of the objects.
+    fn bytes(&self) -> u64 {
+        let objects = self.objects.iter();
+        objects
+            .map(|object| object.content.content_length() as u64)
+            .sum()
+    }
 }
 
 /// A lane's log, and what it takes to work on it.
 #[derive(Clone)]
 pub(super) struct Work {
     pub(super) tools: Arc<Tools>,
+    pub(super) account: AccountId,
     pub(super) key: LaneKey,
     pub(super) log: store::LogId,
 }
@@ -70,82 +74,178 @@ pub(super) struct Done {
     pub(super) label: String,
 }
 
+/// Why a cut was not worked on to its end.
+pub(super) enum Halt {
+    /// It needs more room than it could have at once; so many bytes are enough for certain.
+    NoRoom(u64),
+    /// Its party was found slow, and slow parties hold as much as they may: it must wait for room
+    /// as one of them.
+    Slow,
+    /// Anything else.
+    Undone(Undone),
+}
+
+impl From<Undone> for Halt {
+    fn from(undone: Undone) -> Self {
+        Self::Undone(undone)
+    }
+}
+
+impl From<StepError> for Halt {
+    fn from(error: StepError) -> Self {
+        Self::Undone(error.into())
+    }
+}
+
+/// A cut on its way from frames to objects.
+struct Working {
+    worker: Worker,
+    party: Party,
+    room: Arc<Room>,
+    /// The most that it can need.
+    most: u64,
+    label: String,
+}
+
 impl Work {
-    /// Works on a whole cut, and puts what is ready before the last objects are.
+    /// Works on a whole cut, and puts what is ready before the last objects are. In the end the
+    /// room is as large as these.
     pub(super) async fn run(
         &self,
-        (cut, destination): (&Cut, &Destination),
+        open: (&Cut, &Destination),
         settled: Settled,
+        room: &Arc<Room>,
         putting: &mut Putting<'_>,
-    ) -> Result<Done, Undone> {
-        let (mut worker, label) = self.worker(cut, destination, settled).await?;
+    ) -> Result<Done, Halt> {
+        let (cut, destination) = open;
+        let besides = Need::of(cut, destination).records;
+        let mut working = self.begin(open, settled, room, besides).await?;
         let mut read = self.read_on(cut.from).await?;
         loop {
             read.frames.retain(|frame| frame.position < cut.to);
             let (frames, at) = (read.frames, read.next);
             let is_last = frames.is_empty() || cut.to <= at;
-            let working = blocking(worker, move |worker| worker.add(&frames));
+            let worked = self.work_on(working, frames, putting);
             // The next stretch is read while this one is worked on.
-            let (worked, next) = tokio::join!(working, async {
+            let (worked, next) = tokio::join!(worked, async {
                 if is_last {
                     Ok(None)
                 } else {
                     self.read_on(at).await.map(Some)
                 }
             });
-            worker = worked?;
-            let ready = worker.take_ready();
-            putting.put_all(ready, worker.settled()).await?;
+            working = worked?;
             match next? {
                 Some(next) => read = next,
                 None => break,
             }
         }
-        Ok(Done::of(blocking(worker, Worker::finish).await?, label))
+        self.finish(working).await
     }
 
-    /// Works on a whole cut whose frames were read before, until it is told to stop. The permit is
-    /// held for as long as that takes. `None` if it becomes more than may be held.
+    /// Works on frames, in as many turns as it takes, and puts objects as they become ready.
+    async fn work_on(
+        &self,
+        mut working: Working,
+        frames: Vec<Frame>,
+        putting: &mut Putting<'_>,
+    ) -> Result<Working, Halt> {
+        working.worker.add(frames);
+        while working.worker.has_more() {
+            let until_ready = |worker: &mut Worker, turn: &Turn| {
+                worker.work(|worker| worker.has_ready() || turn.is_over())
+            };
+            working = self.turn(working, until_ready).await?;
+            let ready = working.worker.take_ready();
+            putting.put_all(ready, working.worker.settled()).await?;
+        }
+        Ok(working)
+    }
+
+    /// Works on a whole cut whose frames were read before, and puts nothing.
     pub(super) async fn run_on(
         &self,
         frames: Vec<Frame>,
-        (cut, destination): (&Cut, &Destination),
-        permit: OwnedSemaphorePermit,
-        stop: Arc<AtomicBool>,
-    ) -> Result<Option<(Done, OwnedSemaphorePermit)>, StepError> {
+        open: (&Cut, &Destination),
+        room: &Arc<Room>,
+    ) -> Result<Done, Halt> {
+        let besides = Need::of_held(open.0, open.1).records;
         let settled = Settled::default();
-        let (mut worker, label) = self.worker(cut, destination, settled).await?;
-        let working = tokio::task::spawn_blocking(move || {
-            for frame in &frames {
-                // Nobody can end this from without.
-                if stop.load(Ordering::Relaxed) || HELD_BYTES_MAX < worker.held_bytes() {
-                    return Ok(None);
-                }
-                worker.add(std::slice::from_ref(frame))?;
-            }
-            worker.finish()?;
-            Ok(Some((Done::of(worker, label), permit)))
-        });
-        flatten(working.await)
+        let mut working = self.begin(open, settled, room, besides).await?;
+        working.worker.add(frames);
+        while working.worker.has_more() {
+            let until_over = |worker: &mut Worker, turn: &Turn| worker.work(|_| turn.is_over());
+            working = self.turn(working, until_over).await?;
+        }
+        self.finish(working).await
     }
 
-    async fn worker(
+    async fn finish(&self, working: Working) -> Result<Done, Halt> {
+        let working = self.turn(working, |worker, _| worker.finish()).await?;
+        let room = working.room;
+        let done = Done::of(working.worker, working.label);
+        room.end_work(done.bytes());
+        Ok(done)
+    }
+
+    /// Lets the worker do something when it is its turn, on a thread that may be blocked.
+    async fn turn(
         &self,
-        cut: &Cut,
-        destination: &Destination,
+        mut working: Working,
+        what: impl FnOnce(&mut Worker, &Turn) -> Result<(), Halted> + Send + 'static,
+    ) -> Result<Working, Halt> {
+        let (threads, party) = (&self.tools.threads, working.party.clone());
+        let did = threads.run(&party, move |turn| {
+            let did = what(&mut working.worker, turn);
+            (working, did, turn.was_cut_short())
+        });
+        let did = did.await;
+        let (working, did, was_cut_short) =
+            did.map_err(|lost| StepError::Failed(lost.to_string()))?;
+        match did {
+            Err(Halted::Stopped(_)) if was_cut_short => Err(Halt::Slow),
+            // Slow parties have a part of all rooms.
+            Ok(()) if threads.is_slow(&party) && !working.room.turn_slow() => Err(Halt::Slow),
+            Ok(()) => Ok(working),
+            Err(Halted::NoRoom) => Err(Halt::NoRoom(working.most)),
+            Err(Halted::Stopped(Stopped(why))) => Err(StepError::Failed(why).into()),
+        }
+    }
+
+    async fn begin(
+        &self,
+        (cut, destination): (&Cut, &Destination),
         settled: Settled,
-    ) -> Result<(Worker, String), StepError> {
+        room: &Arc<Room>,
+        besides: u64,
+    ) -> Result<Working, StepError> {
         let transform = destination.transform.clone();
         let delimiter = destination.delimiter.clone().unwrap_or_default();
         let arn = transform.as_ref().map(|transform| transform.arn.clone());
+        let object_bytes_max = usize::try_from(cut.object_bytes_max());
         let task = Task {
             delimiter: delimiter.into_bytes(),
             function_arn: arn.unwrap_or_default(),
             decided_at: cut.decided_at,
+            object_bytes_max: object_bytes_max
+                .map_err(|error| StepError::Failed(error.to_string()))?,
+        };
+        let allowance = Allowance {
+            room: Arc::clone(room),
+            besides,
         };
         let encoder = Encoder::new(destination.compression);
+        let working = |transformer, most, label| -> Result<Working, StepError> {
+            Ok(Working {
+                worker: Worker::new(task, allowance, encoder, transformer),
+                party: self.party(destination)?,
+                room: Arc::clone(room),
+                most,
+                label,
+            })
+        };
         let (Some(pins), Some(transform)) = (cut.plugin, transform) else {
-            return Ok((Worker::new(task, encoder, None), String::new()));
+            return working(None, Need::most(cut, destination, None), String::new());
         };
         let name = transform
             .plugin()
@@ -161,12 +261,14 @@ impl Work {
             StepError::Failed(format!("load version {hash:?} of {plugin}: {why}"))
         })?;
         let label = version.label().to_owned();
+        let output = pins.limits.output_bytes_max;
         let moment = Moment {
             now: cut.decided_at,
             seed: self.tools.naming.seed(self.place(cut, 0, false)),
         };
         let transformer = Transformer::new(version, pins, moment, transform.retries, settled);
-        Ok((Worker::new(task, encoder, Some(transformer)), label))
+        let most = Need::most(cut, destination, Some(output));
+        working(Some(transformer), most, label)
     }
 
     /// Takes in frames until there are enough or no more, and shows each that was to `see`.
@@ -198,16 +300,44 @@ impl Work {
         }
     }
 
-    /// Waits until so many bytes may be at work.
-    pub(super) async fn permit(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
-        let work = Arc::clone(&self.tools.work);
-        work.acquire_many_owned(permits(bytes)).await.ok()
+    /// Waits for room for a cut: so many bytes, or those that it is likely to need. Nothing may be
+    /// held meanwhile.
+    pub(super) async fn room(
+        &self,
+        (cut, destination): (&Cut, &Destination),
+        bytes: Option<u64>,
+    ) -> Result<Arc<Room>, StepError> {
+        let asker = self.asker(destination)?;
+        let bytes = bytes.unwrap_or_else(|| Need::of(cut, destination).likely);
+        let room = self.tools.shares.room(asker, bytes).await;
+        let room = room.ok_or_else(|| StepError::Failed("no cut is worked on any more".to_owned()));
+        room.map(Arc::new)
     }
 
-    /// The same if it need not wait.
-    pub(super) fn permit_at_once(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
-        let work = Arc::clone(&self.tools.work);
-        work.try_acquire_many_owned(permits(bytes)).ok()
+    /// Room for a cut whose frames will be in memory, if nobody waits for it.
+    pub(super) fn spare_room(&self, cut: &Cut, destination: &Destination) -> Option<Arc<Room>> {
+        let asker = self.asker(destination).ok()?;
+        let bytes = Need::of_held(cut, destination).likely;
+        self.tools.shares.spare_room(asker, bytes).map(Arc::new)
+    }
+
+    fn asker(&self, destination: &Destination) -> Result<Asker, StepError> {
+        let party = self.party(destination)?;
+        Ok(Asker {
+            account: self.account,
+            is_slow: self.tools.threads.is_slow(&party),
+            party,
+        })
+    }
+
+    /// For whom the threads work here.
+    fn party(&self, destination: &Destination) -> Result<Party, StepError> {
+        let plugin = destination.transform.as_ref().map(|it| it.plugin());
+        let plugin = plugin.transpose();
+        Ok(Party {
+            delivery_stream: self.key.delivery_stream.0,
+            plugin: plugin.map_err(|Invalid(why)| StepError::Failed(why))?,
+        })
     }
 
     /// Where an object of a cut stands among all.
@@ -249,27 +379,5 @@ impl Work {
     pub(super) async fn read(&self, from: Position) -> Result<ReadBatch, StepError> {
         let read = self.tools.engine.read(self.log, from, READ_BYTES).await;
         read.map_err(|error| failed(&error))
-    }
-}
-
-fn permits(bytes: u64) -> u32 {
-    let mebibytes = u32::try_from(bytes.div_ceil(BYTES_PER_MIB)).unwrap_or(u32::MAX);
-    mebibytes.clamp(1, WORK_MIB_MAX)
-}
-
-/// Lets the worker do something on a thread that may be blocked.
-async fn blocking(
-    mut worker: Worker,
-    what: impl FnOnce(&mut Worker) -> Result<(), Stopped> + Send + 'static,
-) -> Result<Worker, StepError> {
-    let working = tokio::task::spawn_blocking(move || what(&mut worker).map(|()| worker));
-    flatten(working.await)
-}
-
-fn flatten<T>(worked: Result<Result<T, Stopped>, JoinError>) -> Result<T, StepError> {
-    match worked {
-        Ok(Ok(worked)) => Ok(worked),
-        Ok(Err(Stopped(why))) => Err(StepError::Failed(why)),
-        Err(error) => Err(StepError::Failed(error.to_string())),
     }
 }

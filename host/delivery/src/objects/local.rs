@@ -10,7 +10,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{CopyMode, CopyOptions, Error, ObjectStore, ObjectStoreExt, PutOptions};
+use object_store::{
+    CopyMode, CopyOptions, Error, ObjectStore, ObjectStoreExt, PutOptions, PutPayload,
+};
 use types::Invalid;
 
 use super::comparison::Comparison;
@@ -90,7 +92,7 @@ impl LocalObjects {
         synced.map_err(|error| failed(&error))
     }
 
-    async fn there(&self, target: &Path, content: Bytes) -> Result<Created, ObjectError> {
+    async fn there(&self, target: &Path, content: PutPayload) -> Result<Created, ObjectError> {
         self.sync_folders(target).await?;
         match self.store.head(target).await {
             Ok(_) => {}
@@ -102,7 +104,7 @@ impl LocalObjects {
             Err(error) => return Err(failed(&error)),
         }
         let path = self.root.join(target.as_ref());
-        let compared = tokio::task::spawn_blocking(move || holds(&path, content));
+        let compared = tokio::task::spawn_blocking(move || holds(&path, Bytes::from(content)));
         let failed = |error: &dyn std::fmt::Display| {
             ObjectError::Failed(format!("look at an object that is there: {error}"))
         };
@@ -121,7 +123,7 @@ impl Objects for LocalObjects {
         &self,
         bucket: &BucketName,
         key: &str,
-        content: Bytes,
+        content: PutPayload,
         _encoding: Option<&'static str>,
     ) -> Result<Created, ObjectError> {
         let target = path(&format!("{bucket}/{key}"));
@@ -135,7 +137,7 @@ impl Objects for LocalObjects {
         let staged = Path::from(format!("{STAGING}/{name}"));
         let put = self
             .staging
-            .put_opts(&staged, content.clone().into(), PutOptions::default())
+            .put_opts(&staged, content.clone(), PutOptions::default())
             .await;
         put.map_err(|error| failed(&error))?;
         self.sync_staged(&name).await?;
@@ -246,7 +248,7 @@ mod tests {
         let objects = LocalObjects::open(dir.path()).unwrap();
         let bucket = BucketName::parse("logs").unwrap();
         let create = async |key: &str, content: &'static str| {
-            let content = Bytes::from_static(content.as_bytes());
+            let content = PutPayload::from_static(content.as_bytes());
             objects.create(&bucket, key, content, None).await.unwrap()
         };
         assert_eq!(create("a/b", "one").await, Created::New);
@@ -276,7 +278,7 @@ mod tests {
         ];
         for (number, key) in keys.iter().enumerate() {
             let bucket = BucketName::parse(&format!("logs-{number}")).unwrap();
-            let content = Bytes::from_static(b"x");
+            let content = PutPayload::from_static(b"x");
             let made = objects.create(&bucket, key, content, None).await;
             assert!(made.is_ok(), "{key:?}: {made:?}");
         }
@@ -296,7 +298,7 @@ mod tests {
         let objects = LocalObjects::open(dir.path()).unwrap();
         let bucket = BucketName::parse("logs").unwrap();
         let create = async |key: &str| {
-            let content = Bytes::from_static(b"x");
+            let content = PutPayload::from_static(b"x");
             objects.create(&bucket, key, content, None).await
         };
         assert_eq!(create("a/b").await, Ok(Created::New));

@@ -12,7 +12,7 @@ use object_store::aws::{AmazonS3, AmazonS3Builder, S3ConditionalPut};
 use object_store::path::Path;
 use object_store::{
     Attribute, Attributes, Error, GetOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions,
-    RetryConfig,
+    PutPayload, RetryConfig,
 };
 
 use super::comparison::Comparison;
@@ -124,7 +124,7 @@ impl Objects for S3Objects {
         &self,
         bucket: &BucketName,
         key: &str,
-        content: Bytes,
+        content: PutPayload,
         encoding: Option<&'static str>,
     ) -> Result<Created, ObjectError> {
         let store = self.bucket(bucket)?;
@@ -134,11 +134,11 @@ impl Objects for S3Objects {
             attributes: attributes(encoding),
             ..PutOptions::default()
         };
-        match store.put_opts(&path, content.clone().into(), options).await {
+        match store.put_opts(&path, content.clone(), options).await {
             Ok(_) => Ok(Created::New),
             Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => {
                 // Whoever may not look at it is not refused: it is there.
-                let is_same = holds(&store, &path, content).await;
+                let is_same = holds(&store, &path, Bytes::from(content)).await;
                 if is_same.map_err(|error| ObjectError::Failed(told(&error)))? {
                     Ok(Created::There)
                 } else {

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use delivery::arn::BucketName;
 use delivery::objects::{Created, ObjectError, Objects};
+use object_store::PutPayload;
 use store::disk::simulated::SimulatedDisk;
 use tokio::sync::watch;
 
@@ -230,11 +231,11 @@ impl Objects for Buckets {
         &self,
         bucket: &BucketName,
         key: &str,
-        content: Bytes,
+        content: PutPayload,
         _encoding: Option<&'static str>,
     ) -> Result<Created, ObjectError> {
         let name = (bucket.as_str().to_owned(), key.to_owned());
-        let answer = self.put(name, content).await;
+        let answer = self.put(name, Bytes::from(content)).await;
         self.ended.send_modify(|ended| *ended += 1);
         answer
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use delivery::{Delivery, DeliveryStatus, Foundations};
+use delivery::{Delivery, DeliveryStatus, Foundations, WorkLimits};
 use serde_json::{Value, json};
 use store::Engine;
 use store::disk::simulated::SimulatedDisk;
@@ -14,7 +14,7 @@ use store::embedded::{Embedded, Options as EngineOptions};
 use streams::{Options as StreamsOptions, Streams};
 use tempfile::TempDir;
 use types::{AccountId, Caller, ManualClock, Region, Timestamp};
-use wasm::Plugins;
+use wasm::{GuestThreads, Plugins};
 use wire::{Answer, ApiError, Call};
 
 use crate::buckets::Buckets;
@@ -219,6 +219,8 @@ impl World {
             clock: ground.clock.clone(),
             streams: streams.clone(),
             plugins: ground.plugins.clone(),
+            threads: GuestThreads::start(wasm::guest_threads_default()).unwrap(),
+            work_limits: WorkLimits::default(),
             objects: Arc::new(ground.buckets.clone()),
             throttle: false,
             naming_key: streams.derived_key("names of objects"),

@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 use types::AccountId;
 use wire::sigv4::SecretKey;
 
-use super::{Config, Credential, sections};
+use super::{Config, Credential, delivery_limits, sections};
 
 /// Characters of an access key id (IAM, AccessKey).
 const ACCESS_KEY_ID_CHARS_MAX: usize = 128;
@@ -17,7 +17,7 @@ const ACCESS_KEY_ID_CHARS_MAX: usize = 128;
 const CLOCK_SKEW_MINUTES_MAX: u64 = 15;
 
 const KEYS: &str = "listen, data, plugins, throttle, clock_skew_minutes, [limits], \
-                    [plugin_limits], [s3] and [[credentials]]";
+                    [plugin_limits], [delivery_limits], [s3] and [[credentials]]";
 const LIMIT_KEYS: &str = "connections_max, connections_per_address_max, request_bytes_max, \
                           in_flight_bytes_max, streams_per_account_max and shards_per_account_max";
 const CREDENTIAL_KEYS: &str = "access_key_id, secret_access_key and account";
@@ -64,11 +64,17 @@ pub(super) fn parse(text: &str) -> Result<Config, Wrong> {
             }
             "limits" => limits(&entry, &mut config)?,
             "plugin_limits" => config.plugin_limits = sections::plugin_limits(&entry)?,
+            "delivery_limits" => {
+                config.delivery_limits = delivery_limits::delivery_limits(&entry)?;
+            }
             "s3" => config.s3 = Some(sections::s3(&entry)?),
             "credentials" => config.credentials = credentials(&entry)?,
             _ => return Err(unknown(text, key, "", KEYS)),
         }
     }
+    let checked = delivery_limits::check(&config.delivery_limits, &config.plugin_limits);
+    // It stands between sections, each of which may be missing.
+    checked.map_err(|what| Wrong { line: 1, what })?;
     Ok(config)
 }
 
@@ -300,6 +306,18 @@ account = "000000000042"
                 2,
                 "'connections_max' is not a whole number",
             ),
+            (
+                "[delivery_limits]\nmemory_mib = 600\nstream_memory_mib = 301",
+                1,
+                "half of the memory for deliveries at most",
+            ),
+            (
+                "[delivery_limits]\nmemory_mib = 100",
+                1,
+                "stream_memory_mib in [delivery_limits] is less than 238",
+            ),
+            ("[plugin_limits]\noutput_mib = 256", 1, "less than 498"),
+            ("[delivery_limits]\nthreads = 1", 2, "from 2 to 1024"),
             ("clock_skew_minutes = 16", 1, "from 1 to 15"),
             ("clock_skew_minutes = 1.5", 1, "from 1 to 15"),
             (

@@ -2,6 +2,7 @@
 //! (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
 
 mod components;
+mod work;
 
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,6 +27,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) deliveries: &'a [DeliveryStatus],
     /// What was put to delivery streams directly.
     pub(crate) put: &'a delivery::Metrics,
+    /// What deliveries hold and do.
+    pub(crate) work: delivery::WorkStatus,
     /// The time.
     pub(crate) now: Timestamp,
     /// Bytes of requests in flight.
@@ -88,6 +91,7 @@ impl Telemetry {
         }
         components::plugins(&mut out, surroundings.plugins);
         components::delivery_streams(&mut out, surroundings);
+        work::work(&mut out, surroundings);
         let healthy = usize::from(surroundings.healthy);
         gauge(
             &mut out,
@@ -172,7 +176,7 @@ pub(super) fn counter(out: &mut String, name: &str, help: &str, value: u64) {
     line(out, format_args!("{name} {value}"));
 }
 
-fn gauge(out: &mut String, name: &str, help: &str, value: usize) {
+pub(super) fn gauge(out: &mut String, name: &str, help: &str, value: impl std::fmt::Display) {
     head(out, name, "gauge", help);
     line(out, format_args!("{name} {value}"));
 }
@@ -228,6 +232,7 @@ mod tests {
             plugins: &[],
             deliveries: &[],
             put: &delivery::Metrics::default(),
+            work: delivery::WorkStatus::default(),
             now: Timestamp(0),
             in_flight_bytes: 3,
             healthy: false,

@@ -1,0 +1,98 @@
+//! How much memory a cut needs while it is worked on. Pure.
+
+use crate::content::CHUNK_BYTES;
+use crate::cut::Cut;
+use crate::delivery_stream::{Compression, Destination};
+use crate::worker::FAILED_OBJECT_BYTES_MAX;
+
+/// Bytes that are read of a log at once.
+pub const READ_BYTES: usize = 1024 * 1024;
+/// No less than a frame: what the store takes in one transaction.
+const FRAME_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// Frames that are worked on, and those that are read meanwhile.
+const FRAMES_BYTES_MAX: u64 = 2 * (READ_BYTES as u64 + FRAME_BYTES_MAX);
+/// What a compressor takes, and an object of each kind that has only begun.
+const BEGUN_BYTES: u64 = 2 * CHUNK_BYTES as u64 + 512 * 1024;
+/// No less than the lines of all records of a batch that fail, or of one large record: data in
+/// base64, and 10 KiB a record of a reason in which every character is escaped.
+const FAILED_BATCH_BYTES_MAX: u64 = 24 * 1024 * 1024;
+/// What the host is charged for an output of a plugin besides its bytes, at least: its source, its
+/// status and its end. So many outputs a batch can have, each of which gets a delimiter.
+const OUTPUT_HEAD_BYTES: u64 = 12;
+
+/// No less than the lines of all records of one read: most of a line is not the record.
+const SKIPPED_READ_BYTES_MAX: u64 = 48 * 1024 * 1024;
+
+/// Bytes that a cut needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Need {
+    /// Frames that were read, and the batch that is made of them.
+    pub records: u64,
+    /// All of it, if it becomes what most cuts become.
+    pub likely: u64,
+}
+
+impl Need {
+    /// What a cut needs that is read while it is worked on.
+    pub fn of(cut: &Cut, destination: &Destination) -> Self {
+        let frames = cut.bytes.min(FRAMES_BYTES_MAX);
+        Self::with_frames(frames, cut, destination)
+    }
+
+    /// What a cut needs whose frames are all in memory.
+    pub fn of_held(cut: &Cut, destination: &Destination) -> Self {
+        Self::with_frames(cut.bytes, cut, destination)
+    }
+
+    fn with_frames(frames: u64, cut: &Cut, destination: &Destination) -> Self {
+        let batch = cut.plugin.map_or(0, |pins| pins.batch_bytes_max as u64);
+        let batch = batch.min(cut.bytes);
+        let records = frames + batch;
+        let becomes = match destination.compression {
+            Compression::Uncompressed => cut.bytes + cut.bytes / 4,
+            Compression::Gzip => cut.bytes / 2,
+        };
+        Self {
+            records,
+            likely: records + BEGUN_BYTES + becomes.min(cut.object_bytes_max()),
+        }
+    }
+
+    /// What a cut needs whose records become failed records as they are.
+    pub fn skipped(cut: &Cut) -> u64 {
+        let object = FAILED_OBJECT_BYTES_MAX as u64;
+        cut.bytes.min(FRAMES_BYTES_MAX) + object + SKIPPED_READ_BYTES_MAX
+    }
+
+    /// The most that a cut can need, whatever a plugin makes of it that may give so many bytes for
+    /// a batch. A batch is packed as a whole before objects of it are put.
+    pub fn most(cut: &Cut, destination: &Destination, output_bytes_max: Option<usize>) -> u64 {
+        let frames = cut.bytes.min(FRAMES_BYTES_MAX);
+        let delimiter = destination.delimiter.as_deref().unwrap_or_default().len() as u64;
+        let batch = match output_bytes_max {
+            Some(output) => {
+                let outputs = output as u64 / OUTPUT_HEAD_BYTES;
+                let delivered = output as u64 + outputs * delimiter;
+                let failed = FAILED_OBJECT_BYTES_MAX as u64 + FAILED_BATCH_BYTES_MAX;
+                cut.bytes.min(FRAME_BYTES_MAX) + delivered + failed
+            }
+            // Each record and its delimiter, of one frame.
+            None => FRAME_BYTES_MAX + cut.records.min(FRAME_BYTES_MAX / 8) * delimiter,
+        };
+        frames + BEGUN_BYTES + cut.object_bytes_max() + batch
+    }
+}
+
+/// What the memory for one delivery stream must be at least, so that the most that one of its cuts
+/// can need with the usual delimiter always fits.
+pub fn stream_bytes_min(output_bytes_max: usize) -> u64 {
+    let output = output_bytes_max as u64;
+    FRAMES_BYTES_MAX
+        + BEGUN_BYTES
+        + crate::cut::OBJECT_BYTES_MAX
+        + FRAME_BYTES_MAX
+        + output
+        + output / OUTPUT_HEAD_BYTES
+        + FAILED_OBJECT_BYTES_MAX as u64
+        + FAILED_BATCH_BYTES_MAX
+}

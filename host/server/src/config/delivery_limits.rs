@@ -1,0 +1,66 @@
+//! The section of the configuration file about what deliveries share.
+
+use delivery::WorkLimits;
+use types::Invalid;
+
+use super::file::{Entry, Wrong};
+
+const KEYS: &str = "memory_mib, stream_memory_mib and threads";
+const MEBIBYTE: u64 = 1024 * 1024;
+/// A tebibyte: more than any machine that this is made for has.
+const MEMORY_MIB_MAX: u64 = 1024 * 1024;
+const THREADS_MAX: u64 = 1024;
+
+/// What deliveries share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeliveryLimits {
+    /// Memory for what is worked on.
+    pub work: WorkLimits,
+    /// Threads that it is worked on with, plugins and packing.
+    pub threads: usize,
+}
+
+impl Default for DeliveryLimits {
+    fn default() -> Self {
+        Self {
+            work: WorkLimits::default(),
+            threads: wasm::guest_threads_default(),
+        }
+    }
+}
+
+/// `[delivery_limits]`. What one delivery stream may have is half of all unless it says otherwise.
+pub(super) fn delivery_limits(section: &Entry<'_>) -> Result<DeliveryLimits, Wrong> {
+    let mut limits = DeliveryLimits::default();
+    let mut bytes_max = limits.work.bytes_max();
+    let mut stream_bytes_max = None;
+    for entry in section.entries("[delivery_limits]", KEYS)? {
+        match entry.key {
+            "memory_mib" => bytes_max = entry.number(1, MEMORY_MIB_MAX)? * MEBIBYTE,
+            "stream_memory_mib" => {
+                stream_bytes_max = Some(entry.number(1, MEMORY_MIB_MAX)? * MEBIBYTE);
+            }
+            _ => {
+                let threads = entry.number(2, THREADS_MAX)?;
+                limits.threads =
+                    usize::try_from(threads).map_err(|_| entry.wrong("is too large"))?;
+            }
+        }
+    }
+    let work = WorkLimits::new(bytes_max, stream_bytes_max.unwrap_or(bytes_max / 2));
+    limits.work = work.map_err(|Invalid(why)| section.wrong(&format!("is not possible: {why}")))?;
+    Ok(limits)
+}
+
+/// Whether everything that a plugin may make of a batch fits into what a delivery stream may have.
+pub(super) fn check(limits: &DeliveryLimits, plugins: &wasm::Limits) -> Result<(), String> {
+    let least = delivery::stream_bytes_min(plugins.output_bytes_max);
+    if limits.work.stream_bytes_max() < least {
+        return Err(format!(
+            "stream_memory_mib in [delivery_limits] is less than {}, and memory_mib less than \
+             twice that: what plugins may make of a batch (output_mib) would not fit",
+            least.div_ceil(MEBIBYTE)
+        ));
+    }
+    Ok(())
+}
