@@ -171,6 +171,14 @@ async fn what_a_deleted_stream_still_held_is_counted_as_lost() {
         (number(&page, "recordsIn"), number(&page, "waitingRecords")),
         (3, 0)
     );
+    let metrics = client.metrics().await;
+    for metric in ["delivery_records_total", "delivery_lost_total"] {
+        let of_stream = metrics
+            .lines()
+            .find(|line| line.starts_with(&format!("{metric}{{")));
+        let line = of_stream.unwrap();
+        assert!(line.contains("/clicks\"") && line.ends_with(" 3"), "{line}");
+    }
     let service = service.restart().await;
     let page = service.client().delivery("clicks").await;
     assert_eq!((number(&page, "recordsIn"), number(&page, "lost")), (3, 3));
