@@ -29,8 +29,8 @@ pub(crate) enum DeliveryCommand {
     Move(order::LaneArgs),
     /// Put what a lane does not get rid of below the error prefix, as failed records
     ///
-    /// Objects of it that exist already stay: the answer says how many there may be. Where the error
-    /// prefix is refused for good too, the records are left out and counted as lost.
+    /// Objects of it that exist already stay: the answer says how many there may be. Where the
+    /// error prefix is refused for good too, the records are left out and counted as lost.
     Skip(order::SkipArgs),
 }
 

@@ -137,8 +137,8 @@ async fn record(ground: Ground, case: Case) -> Run {
     }
 }
 
-/// Records a run in which the first put fails, so that its object may be there, and its bucket takes
-/// nothing after that: an operator decides what becomes of the cut.
+/// Records a run in which the first put fails, so that its object may be there, and its bucket
+/// takes nothing after that: an operator decides what becomes of the cut.
 async fn record_order(ground: Ground, case: Case, order: Order) -> Run {
     let ledger = Ledger::default();
     ground.disk.record();
