@@ -7,8 +7,8 @@ use std::time::Duration;
 use store::{Engine, StoreError};
 use streams::{Counter, Streams};
 use tokio::task::JoinHandle;
-use types::{Caller, Clock, Timestamp};
-use wasm::{GuestThreadCounts, GuestThreads, Plugins};
+use types::{AccountId, Caller, Clock, Timestamp};
+use wasm::{Absence, GuestThreadCounts, GuestThreads, Plugins};
 
 use crate::arn::{DeliveryStreamArn, DeliveryStreamName};
 use crate::catalog::{Catalog, CatalogTask};
@@ -20,6 +20,7 @@ use crate::objects::Objects;
 use crate::orders::{LaneAnswer, Order};
 use crate::pruning;
 use crate::rows;
+use crate::running::Running;
 use crate::shares::Shares;
 use crate::status::DeliveryStatus;
 
@@ -205,8 +206,31 @@ impl Delivery {
             Some(caller) => self.directory.of(caller, None),
             None => self.directory.all(),
         };
+        self.in_order(all.iter())
+    }
+
+    /// How all delivery streams of an account are, in all its regions.
+    pub fn statuses_of(&self, account: AccountId) -> Vec<DeliveryStatus> {
+        let all = self.directory.all();
+        let is_theirs = |running: &&Arc<Running>| running.stream().arn.owner.account == account;
+        self.in_order(all.iter().filter(is_theirs))
+    }
+
+    /// How many delivery streams stand still because no version of the plugin that they name can be
+    /// loaded. One that is being loaded is not among them.
+    pub fn without_plugin(&self) -> usize {
+        let lacks_it = |running: &&Arc<Running>| {
+            let stream = running.stream();
+            let transform = stream.destination.transform.as_ref();
+            let name = transform.and_then(|transform| transform.plugin().ok());
+            let absence = name.and_then(|name| self.tools.plugins.absence(&name));
+            absence.is_some_and(|absence| absence != Absence::Loading)
+        };
+        self.directory.all().iter().filter(lacks_it).count()
+    }
+
+    fn in_order<'a>(&self, all: impl Iterator<Item = &'a Arc<Running>>) -> Vec<DeliveryStatus> {
         let mut all: Vec<_> = all
-            .iter()
             .map(|running| DeliveryStatus::of(running, &self.tools))
             .collect();
         all.sort_by(|a, b| a.arn.cmp(&b.arn));

@@ -1,4 +1,7 @@
 //! Who calls: a request's signature becomes a [`Caller`], or the request is refused.
+//!
+//! Everything but the signature itself is checked as soon as the headers are there. Only who passes
+//! that is given room for a body, and the signature, which covers the body, is checked after it.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -7,10 +10,14 @@ use http::header::AUTHORIZATION;
 use http::request::Parts;
 use types::{AccountId, Caller, Invalid, Region, Timestamp};
 use wire::ApiError;
-use wire::sigv4::{Authorization, Paths, Request, Verifier};
+use wire::sigv4::{Authorization, Paths, Request, SecretKey, Verifier};
 
 use crate::config::Credential;
 
+/// The service that requests for the server's own pages are signed for.
+pub(crate) const OWN_SERVICE: &str = "kinesis";
+/// How a token is presented (RFC 6750).
+const BEARER: &str = "Bearer ";
 /// The region of a request that names none.
 const REGION_DEFAULT: &str = "us-east-1";
 
@@ -18,15 +25,44 @@ const REGION_DEFAULT: &str = "us-east-1";
 pub(crate) struct Authenticator {
     credentials: HashMap<String, Credential>,
     verifier: Verifier,
+    metrics_token: Option<SecretKey>,
+}
+
+/// A caller who has still to prove that they are the one.
+pub(crate) struct Claim<'a> {
+    caller: Caller,
+    /// `None`: anybody may call, so there is nothing to prove.
+    signed: Option<Signed<'a>>,
+}
+
+struct Signed<'a> {
+    verifier: &'a Verifier,
+    authorization: Authorization<'a>,
+    secret: &'a SecretKey,
+    parts: &'a Parts,
+    service: &'static str,
+}
+
+/// Whose counts a request for the metrics may see.
+pub(crate) enum MetricsReader {
+    /// The server's and those of all accounts.
+    Operator,
+    /// Those of one account.
+    Account(AccountId),
 }
 
 impl Authenticator {
     /// Without credentials anybody may call.
-    pub(crate) fn new(credentials: Vec<Credential>, clock_skew_max: Duration) -> Self {
+    pub(crate) fn new(
+        credentials: Vec<Credential>,
+        clock_skew_max: Duration,
+        metrics_token: Option<SecretKey>,
+    ) -> Self {
         let by_id = |credential: Credential| (credential.access_key_id.clone(), credential);
         Self {
             credentials: credentials.into_iter().map(by_id).collect(),
             verifier: Verifier::new(clock_skew_max, Paths::Normalized),
+            metrics_token,
         }
     }
 
@@ -35,40 +71,103 @@ impl Authenticator {
         self.credentials.is_empty()
     }
 
-    /// In whose name a request is made, once its signature for `service` was found to be right.
-    pub(crate) fn authenticate(
-        &self,
-        parts: &Parts,
-        service: &str,
-        body: &[u8],
+    /// In whose name a request for `service` says to be made, if its headers allow that.
+    pub(crate) fn claim<'a>(
+        &'a self,
+        parts: &'a Parts,
+        service: &'static str,
         now: Timestamp,
-    ) -> Result<Caller, ApiError> {
+    ) -> Result<Claim<'a>, ApiError> {
         if self.takes_anybody() {
-            return anybody(parts);
+            return Ok(Claim {
+                caller: anybody(parts)?,
+                signed: None,
+            });
         }
         let authorization = Authorization::parse(&parts.headers)?
             .ok_or_else(ApiError::missing_authentication_token)?;
-        let request = Request {
-            service,
-            method: parts.method.as_str(),
-            path: parts.uri.path(),
-            query: parts.uri.query().unwrap_or_default(),
-            authority: parts.uri.authority().map(|authority| authority.as_str()),
-            headers: &parts.headers,
-            body,
-        };
+        self.verifier
+            .check_head(&authorization, service, &parts.headers, now)?;
         let credential = self.credentials.get(authorization.key_id);
         // No temporary credentials are given out, so no session token is one of ours.
-        let credential = credential.filter(|_| authorization.session_token.is_none());
-        let secret = credential.map(|credential| &credential.secret_access_key);
-        self.verifier
-            .verify(&authorization, &request, secret, now)?;
-        let account = credential
-            .ok_or_else(ApiError::unrecognized_client)?
-            .account;
+        let credential = credential
+            .filter(|_| authorization.session_token.is_none())
+            .ok_or_else(ApiError::unrecognized_client)?;
         let region = Region::parse(authorization.region).map_err(bad_region)?;
-        Ok(Caller { account, region })
+        let caller = Caller {
+            account: credential.account,
+            region,
+        };
+        let signed = Signed {
+            verifier: &self.verifier,
+            authorization,
+            secret: &credential.secret_access_key,
+            parts,
+            service,
+        };
+        Ok(Claim {
+            caller,
+            signed: Some(signed),
+        })
     }
+
+    /// Who asks for the metrics. Without credentials only this machine reaches the server, and
+    /// anybody on it may; else the request is signed, or presents the token of the configuration.
+    pub(crate) fn reader_of_metrics(
+        &self,
+        parts: &Parts,
+        now: Timestamp,
+    ) -> Result<MetricsReader, ApiError> {
+        if self.takes_anybody() {
+            return Ok(MetricsReader::Operator);
+        }
+        let Some(presented) = bearer(parts) else {
+            let caller = self.claim(parts, OWN_SERVICE, now)?.prove(b"")?;
+            return Ok(MetricsReader::Account(caller.account));
+        };
+        match &self.metrics_token {
+            Some(token) if token.is_text(presented) => Ok(MetricsReader::Operator),
+            _ => Err(ApiError::unrecognized_client().with_status(401)),
+        }
+    }
+}
+
+impl Claim<'_> {
+    /// The public key id that the request was signed with.
+    pub(crate) fn key_id(&self) -> Option<&str> {
+        self.signed
+            .as_ref()
+            .map(|signed| signed.authorization.key_id)
+    }
+
+    /// The caller, once the signature was found to be the one of the request and its body.
+    pub(crate) fn prove(self, body: &[u8]) -> Result<Caller, ApiError> {
+        if let Some(signed) = self.signed {
+            let parts = signed.parts;
+            let request = Request {
+                service: signed.service,
+                method: parts.method.as_str(),
+                path: parts.uri.path(),
+                query: parts.uri.query().unwrap_or_default(),
+                authority: parts.uri.authority().map(|authority| authority.as_str()),
+                headers: &parts.headers,
+                body,
+            };
+            signed
+                .verifier
+                .check_signature(&signed.authorization, &request, signed.secret)?;
+        }
+        Ok(self.caller)
+    }
+}
+
+/// The token of a request that presents one.
+fn bearer(parts: &Parts) -> Option<&[u8]> {
+    let header = parts.headers.get(AUTHORIZATION)?.as_bytes();
+    let (scheme, token) = header.split_at_checked(BEARER.len())?;
+    scheme
+        .eq_ignore_ascii_case(BEARER.as_bytes())
+        .then_some(token)
 }
 
 /// The caller of a server without credentials: one account, in the region that the signature is

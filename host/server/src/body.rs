@@ -1,33 +1,27 @@
 //! Receiving a request's body: all of it in one piece, within size, pace and memory.
 
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::future::ready;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use http::header::EXPECT;
+use http::request::Parts;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
-use tokio::time::timeout_at;
+use tokio::time::{timeout, timeout_at};
 
+use crate::budget::{Held, NoRoom, Payer};
 use crate::limits::Limits;
+use crate::pace::Pace;
 
 /// Bytes that a client must have sent before room for all that it announced is made.
 const EARNEST_BYTES: usize = 64 * 1024;
-
-/// Bytes that a request counts for besides its body, so that many small ones are bounded, too.
-pub(crate) const REQUEST_BYTES: usize = 4 * 1024;
-
-/// Bytes of requests that are being received or handled, and how many there may be.
-pub(crate) struct InFlight {
-    bytes: AtomicUsize,
-    bytes_max: usize,
-}
-
-/// A body, counted as in flight as long as this lives.
-pub(crate) struct Received<'a> {
-    pub(crate) bytes: Bytes,
-    _held: Held<'a>,
-}
+/// Bytes of a refused request's body that are still taken, and dropped, so that its connection can
+/// go on. With more to come the connection ends.
+const DRAIN_BYTES_MAX: u64 = 64 * 1024;
+/// How long they are waited for. They mostly came with the headers.
+const DRAIN_TIME: Duration = Duration::from_millis(250);
 
 /// Why a body was not received.
 #[derive(Debug, PartialEq, Eq)]
@@ -53,81 +47,92 @@ impl fmt::Display for BodyError {
     }
 }
 
-impl InFlight {
-    pub(crate) fn new(bytes_max: usize) -> Self {
-        Self {
-            bytes: AtomicUsize::new(0),
-            bytes_max,
-        }
-    }
-
-    /// Bytes in flight now.
-    pub(crate) fn bytes(&self) -> usize {
-        self.bytes.load(Ordering::Relaxed)
+impl From<NoRoom> for BodyError {
+    fn from(_: NoRoom) -> Self {
+        Self::NoRoom
     }
 }
 
-struct Held<'a> {
-    in_flight: &'a InFlight,
-    bytes: usize,
-}
-
-impl Held<'_> {
-    fn more(&mut self, bytes: usize) -> Result<(), BodyError> {
-        self.bytes += bytes;
-        let before = self.in_flight.bytes.fetch_add(bytes, Ordering::Relaxed);
-        match before.saturating_add(bytes) <= self.in_flight.bytes_max {
-            true => Ok(()),
-            false => Err(BodyError::NoRoom),
-        }
-    }
-}
-
-impl Drop for Held<'_> {
-    fn drop(&mut self) {
-        self.in_flight
-            .bytes
-            .fetch_sub(self.bytes, Ordering::Relaxed);
-    }
-}
-
-/// Receives a body whose headers were complete at `started`.
-pub(crate) async fn receive<'a>(
-    mut body: Incoming,
+/// Receives a body whose headers were complete at `started`. Until it is whole, `payer` is charged
+/// for it.
+pub(crate) async fn receive(
+    body: &mut Incoming,
     started: Instant,
     limits: &Limits,
-    in_flight: &'a InFlight,
-) -> Result<Received<'a>, BodyError> {
-    let announced = announced(&body, limits)?;
-    let mut held = Held {
-        in_flight,
-        bytes: 0,
+    held: &Held,
+    payer: Payer,
+) -> Result<Bytes, BodyError> {
+    let announced = announced(body, limits)?;
+    let pace = Pace {
+        grace: limits.body_grace,
+        bytes_per_second_min: limits.body_bytes_per_second_min,
     };
-    held.more(REQUEST_BYTES)?;
-    let (mut whole, mut received) = (Vec::new(), 0);
+    let mut due = pace.begin(started);
+    let (mut whole, mut received, mut is_waited_for) = (Vec::new(), 0, false);
     while !body.is_end_stream() {
-        let due = started + time_for(received, limits);
-        let frame = match timeout_at(due.into(), body.frame()).await {
-            Err(_) => return Err(BodyError::TooSlow),
-            Ok(None) => break,
-            Ok(Some(frame)) => frame.map_err(|_| BodyError::Broken)?,
+        let at_once = tokio::select! {
+            biased;
+            frame = body.frame() => Some(frame),
+            () = ready(()) => None,
         };
-        let Ok(bytes) = frame.into_data() else {
+        let frame = match at_once {
+            Some(frame) => frame,
+            None => {
+                // Most bodies come with their headers and never wait.
+                if !is_waited_for {
+                    let bytes = announced.unwrap_or(limits.request_bytes_max);
+                    held.receives(payer, bytes)?;
+                    is_waited_for = true;
+                }
+                let late = due.0.min(started + limits.body);
+                tokio::select! {
+                    biased;
+                    () = held.ended() => return Err(BodyError::NoRoom),
+                    frame = timeout_at(late.into(), body.frame()) => {
+                        frame.map_err(|_| BodyError::TooSlow)?
+                    }
+                }
+            }
+        };
+        let Some(frame) = frame else { break };
+        let Ok(bytes) = frame.map_err(|_| BodyError::Broken)?.into_data() else {
             continue; // Trailers mean nothing to us.
         };
-        held.more(bytes.len())?;
+        held.came(bytes.len())?;
+        due = pace.earn(due, bytes.len(), Instant::now());
         received += bytes.len();
         if received > limits.request_bytes_max {
             return Err(BodyError::TooLarge);
         }
         if received == bytes.len() && announced == Some(received) {
-            return Ok(Received { bytes, _held: held }); // It came in one piece: no copy.
+            return Ok(bytes); // It came in one piece: no copy.
         }
         make_room(&mut whole, bytes.len(), announced);
         whole.extend_from_slice(&bytes);
     }
-    let bytes = Bytes::from(whole);
-    Ok(Received { bytes, _held: held })
+    Ok(Bytes::from(whole))
+}
+
+/// Takes and drops the body of a request that was refused by its headers, if it is small and comes
+/// soon. Returns whether its connection can go on.
+pub(crate) async fn drain(parts: &Parts, body: &mut Incoming) -> bool {
+    let is_small = body
+        .size_hint()
+        .upper()
+        .is_some_and(|most| most <= DRAIN_BYTES_MAX);
+    // Whoever asks before sending is told by the answer that nothing is wanted.
+    if !is_small || parts.headers.contains_key(EXPECT) {
+        return false;
+    }
+    let to_its_end = async {
+        while let Some(frame) = body.frame().await {
+            if frame.is_err() {
+                return false;
+            }
+        }
+        true
+    };
+    timeout(DRAIN_TIME, to_its_end).await == Ok(true)
 }
 
 fn announced(body: &Incoming, limits: &Limits) -> Result<Option<usize>, BodyError> {
@@ -150,41 +155,9 @@ fn make_room(whole: &mut Vec<u8>, more: usize, announced: Option<usize>) {
     }
 }
 
-/// How long after its headers a body may still wait for the next of its bytes.
-fn time_for(bytes: usize, limits: &Limits) -> Duration {
-    let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-    let earned_ms = bytes.saturating_mul(1000) / limits.body_bytes_per_second_min.max(1);
-    let paced = limits
-        .body_grace
-        .saturating_add(Duration::from_millis(earned_ms));
-    paced.min(limits.body)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn bytes_earn_time_up_to_the_deadline_of_the_whole() {
-        let limits = Limits::default();
-        assert_eq!(time_for(0, &limits), Duration::from_secs(10));
-        assert_eq!(time_for(5 * 1024, &limits), Duration::from_secs(15));
-        assert_eq!(time_for(usize::MAX, &limits), Duration::from_secs(60));
-    }
-
-    #[test]
-    fn bytes_in_flight_are_given_back() {
-        let in_flight = InFlight::new(10);
-        let mut held = Held {
-            in_flight: &in_flight,
-            bytes: 0,
-        };
-        assert_eq!(held.more(10), Ok(()));
-        assert_eq!(held.more(1), Err(BodyError::NoRoom));
-        assert_eq!(in_flight.bytes(), 11);
-        drop(held);
-        assert_eq!(in_flight.bytes(), 0);
-    }
 
     #[test]
     fn room_for_an_announced_body_is_made_once_some_of_it_has_come() {

@@ -4,12 +4,13 @@
 //! and the key, and none ever quotes a value, because it might be a secret.
 
 mod delivery_limits;
+mod entry;
 mod file;
 mod sections;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use delivery::objects::S3Config;
@@ -17,6 +18,7 @@ use types::AccountId;
 use wire::sigv4::{SecretKey, Verifier};
 
 use crate::limits::Limits;
+use crate::web_origin::WebOrigin;
 
 pub use delivery_limits::DeliveryLimits;
 
@@ -45,6 +47,10 @@ pub struct Config {
     pub throttle: bool,
     /// Who may call. Empty: anybody, and the server listens on loopback only.
     pub credentials: Vec<Credential>,
+    /// Web pages that may call. Those of any other origin are refused, whether or not they sign.
+    pub cors_origins: Vec<WebOrigin>,
+    /// Who presents it sees the metrics of all accounts.
+    pub metrics_token: Option<SecretKey>,
     /// How far a signature's time may be off.
     pub clock_skew_max: Duration,
     /// Sizes, counts and deadlines.
@@ -63,22 +69,11 @@ impl Default for Config {
             s3: None,
             throttle: true,
             credentials: Vec::new(),
+            cors_origins: Vec::new(),
+            metrics_token: None,
             clock_skew_max: Verifier::SKEW_DEFAULT,
             limits: Limits::default(),
         }
-    }
-}
-
-impl Config {
-    /// Reads a configuration file. Blocks. What the file does not say keeps its default.
-    pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let in_file = |line, what| ConfigError {
-            file: path.to_owned(),
-            line,
-            what,
-        };
-        let text = std::fs::read_to_string(path).map_err(|e| in_file(None, e.to_string()))?;
-        file::parse(&text).map_err(|wrong| in_file(Some(wrong.line), wrong.what))
     }
 }
 

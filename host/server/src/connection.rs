@@ -5,11 +5,12 @@
 //! it does, which costs a few atomic writes, and one slow tick per connection looks at the notes.
 //! A deadline is therefore noticed up to an eighth of it late.
 
-mod activity;
+mod stream_tasks;
 mod watched;
 
 use std::convert::Infallible;
 use std::io;
+use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,22 +20,23 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Interval, MissedTickBehavior, interval, sleep, timeout};
 
-pub(crate) use activity::Activity;
-use activity::Verdict;
+use stream_tasks::StreamTasks;
 use watched::Watched;
 
+use crate::activity::{Activity, Verdict};
 use crate::answer::AnswerBody;
+use crate::ending::{Ending, Lever};
 use crate::limits::{
     H2_CONNECTION_WINDOW_BYTES, H2_FRAME_BYTES_MAX, H2_PENDING_RESETS_MAX, H2_STREAM_WINDOW_BYTES,
     H2_STREAMS_MAX, HEAD_BYTES_MAX, HEADERS_MAX, Limits, READ_BYTES_MAX,
 };
-use crate::route::Router;
+use crate::route::{Router, Visitor};
 use crate::shutdown::Stage;
 
 /// How an HTTP/2 connection begins; no method of HTTP/1.1 that we serve does.
@@ -56,8 +58,10 @@ const LINGER_READ_BYTES: usize = 64 * 1024;
 
 /// An accepted connection, shared by the requests that came over it.
 pub(crate) struct Connection {
-    pub(crate) router: Arc<Router>,
-    pub(crate) activity: Activity,
+    router: Arc<Router>,
+    peer: IpAddr,
+    activity: Arc<Activity>,
+    ending: Arc<Ending>,
     stage: watch::Receiver<Stage>,
 }
 
@@ -70,10 +74,12 @@ enum End {
 }
 
 impl Connection {
-    pub(crate) fn new(router: Arc<Router>, stage: watch::Receiver<Stage>) -> Self {
+    pub(crate) fn new(router: Arc<Router>, peer: IpAddr, stage: watch::Receiver<Stage>) -> Self {
         Self {
             router,
-            activity: Activity::new(),
+            peer,
+            activity: Arc::new(Activity::new()),
+            ending: Arc::new(Ending::new()),
             stage,
         }
     }
@@ -100,7 +106,7 @@ impl Connection {
     }
 
     async fn serve_h1(self: Arc<Self>, stream: TcpStream) -> Result<(), String> {
-        let io = TokioIo::new(Watched::h1(stream, Arc::clone(&self)));
+        let io = TokioIo::new(self.watched(stream, true));
         let mut overseer = Overseer::new(&self);
         let shared = Arc::clone(&self);
         let service = service_fn(move |request| answer(Arc::clone(&shared), request));
@@ -129,11 +135,11 @@ impl Connection {
     }
 
     async fn serve_h2(self: Arc<Self>, stream: TcpStream) -> Result<(), String> {
-        let io = TokioIo::new(Watched::h2(stream, Arc::clone(&self)));
+        let io = TokioIo::new(self.watched(stream, false));
         let mut overseer = Overseer::new(&self);
         let shared = Arc::clone(&self);
         let service = service_fn(move |request| answer(Arc::clone(&shared), request));
-        let http = http2::Builder::new(TokioExecutor::new())
+        let http = http2::Builder::new(StreamTasks)
             .timer(TokioTimer::new())
             .keep_alive_interval(H2_PING_INTERVAL)
             .keep_alive_timeout(H2_PING_TIMEOUT)
@@ -157,6 +163,16 @@ impl Connection {
         }
     }
 
+    fn watched(&self, stream: TcpStream, signs_of_life: bool) -> Watched {
+        Watched {
+            stream,
+            router: Arc::clone(&self.router),
+            activity: Arc::clone(&self.activity),
+            ending: Arc::clone(&self.ending),
+            signs_of_life,
+        }
+    }
+
     fn limits(&self) -> &Limits {
         self.router.limits()
     }
@@ -167,11 +183,18 @@ async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<AnswerBody>, Infallible> {
     let _serving = connection.activity.serves();
-    let response = connection.router.dispatch(request).await;
+    let visitor = Visitor {
+        address: connection.peer,
+        lever: Lever {
+            connection: Arc::clone(&connection.ending),
+            stream: stream_tasks::current(),
+        },
+    };
+    let response = connection.router.dispatch(visitor, request).await;
     if response.headers().contains_key(CONNECTION) {
         connection.activity.leaves_unread();
     }
-    Ok(response.map(|body| body.noted_by(&connection)))
+    Ok(response.map(|body| body.noted_in(&connection.activity)))
 }
 
 /// Looks at the first bytes without taking them.
@@ -217,7 +240,7 @@ struct Overseer {
 impl Overseer {
     fn new(connection: &Arc<Connection>) -> Self {
         let limits = connection.limits();
-        let shortest = limits.head.min(limits.idle).min(limits.answer_stall);
+        let shortest = limits.head.min(limits.idle);
         // An interval of zero is not one.
         let period = (shortest / TICKS_PER_DEADLINE).max(Duration::from_millis(1));
         let mut ticks = interval(period);
@@ -234,6 +257,9 @@ impl Overseer {
     async fn next(&mut self) -> End {
         loop {
             tokio::select! {
+                () = self.connection.ending.asked() => {
+                    return End::Cut("the client does not take its answers");
+                }
                 _ = self.ticks.tick() => {
                     let limits = self.connection.limits();
                     match self.connection.activity.verdict(limits) {

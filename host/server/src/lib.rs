@@ -4,20 +4,27 @@
 //! A request goes `listen` -> `connection` -> `route` -> `auth` -> `operations`. What it may cost
 //! is in `limits`.
 
+mod activity;
 mod answer;
 mod auth;
 mod body;
+mod budget;
 mod config;
 mod connection;
+mod cors;
+mod ending;
 mod limits;
 mod listen;
 mod operations;
+mod pace;
 mod request_id;
 mod route;
 mod shutdown;
 mod start;
 mod telemetry;
+mod web_origin;
 
 pub use config::{Config, ConfigError, Credential, DeliveryLimits, PORT_DEFAULT};
 pub use limits::Limits;
 pub use start::{Running, StartError, start};
+pub use web_origin::WebOrigin;

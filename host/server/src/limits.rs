@@ -25,20 +25,26 @@ pub(crate) const H2_FRAME_BYTES_MAX: u32 = 64 * 1024;
 /// sixteen times as much made no difference to PutRecords of 700 KB.
 pub(crate) const READ_BYTES_MAX: usize = 64 * 1024;
 
+/// Calls of GetRecords that are at work at once; others wait for their turn, which no client can
+/// hold up. Each may read 10 MiB before its answer is charged for them.
+pub(crate) const READS_AT_ONCE_MAX: usize = 16;
+
 /// Sizes, counts and deadlines that a test or an operator may want otherwise.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Connections in all. One more is closed at once.
     pub connections_max: usize,
-    /// Connections of one address; loopback addresses are exempt, because there every client of
-    /// the machine has the same one. One more is closed at once.
+    /// Connections of one address, or of one IPv6 network of 64 bits; loopback addresses are
+    /// exempt, because there every client of the machine has the same one. One more is closed at
+    /// once.
     pub connections_per_address_max: usize,
     /// Bytes of one request's body. A larger one is refused with status 413, by its
     /// `Content-Length` before a byte of it is read.
     pub request_bytes_max: usize,
-    /// Bytes of all requests that are being received or handled, 4 KiB and its body for each. A
-    /// request that would go over it
-    /// is refused with status 503; clients of AWS try again.
+    /// Bytes of all requests and answers: 4 KiB for each, a body while it comes in and is worked
+    /// on, then an answer until the client has taken it. Half of it may be bodies that are coming
+    /// in, half of it answers. Over it, whoever holds most has to go; what then finds no room is
+    /// refused with status 503, and clients of AWS try again.
     pub in_flight_bytes_max: usize,
     /// Streams of one account in all regions. A CreateStream that would go over it is refused with
     /// LimitExceededException.
@@ -53,12 +59,14 @@ pub struct Limits {
     pub idle: Duration,
     /// From a request's headers to the last byte of its body.
     pub body: Duration,
-    /// How long a body may be slower than [`Limits::body_bytes_per_second_min`].
+    /// How far a body may be behind [`Limits::body_bytes_per_second_min`].
     pub body_grace: Duration,
-    /// What a client must send of a body on average once the grace is over.
+    /// What a client must send of a body on average. Bytes that came fast are not saved up.
     pub body_bytes_per_second_min: u64,
-    /// How long a client may take nothing of an answer that waits for it.
-    pub answer_stall: Duration,
+    /// How far a client may be behind [`Limits::answer_bytes_per_second_min`].
+    pub answer_grace: Duration,
+    /// What a client must take of each answer on average. One that takes less is cut off.
+    pub answer_bytes_per_second_min: u64,
     /// How long requests under way may go on after the server was told to stop.
     pub drain: Duration,
 }
@@ -80,7 +88,8 @@ impl Default for Limits {
             body: Duration::from_secs(60),
             body_grace: Duration::from_secs(10),
             body_bytes_per_second_min: 1024,
-            answer_stall: Duration::from_secs(60),
+            answer_grace: Duration::from_secs(20),
+            answer_bytes_per_second_min: 16 * 1024,
             drain: Duration::from_secs(10),
         }
     }

@@ -10,6 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
+use crate::budget::network_of;
 use crate::connection::Connection;
 use crate::route::Router;
 use crate::shutdown::Stage;
@@ -57,7 +58,7 @@ impl Listener {
             tracing::debug!(%error, %peer, "a connection broke at once");
             return;
         }
-        let connection = Connection::new(Arc::clone(&self.router), self.stage.clone());
+        let connection = Connection::new(Arc::clone(&self.router), peer.ip(), self.stage.clone());
         let open = self.open.clone();
         tokio::spawn(async move {
             connection.serve(stream).await;
@@ -78,10 +79,11 @@ impl Listener {
         if address.to_canonical().is_loopback() {
             return Some(place);
         }
-        if !addresses.add(address, limits.connections_per_address_max) {
+        let network = network_of(address);
+        if !addresses.add(network, limits.connections_per_address_max) {
             return None;
         }
-        place.counted = Some((Arc::clone(addresses), address));
+        place.counted = Some((Arc::clone(addresses), network));
         Some(place)
     }
 }

@@ -21,6 +21,8 @@ pub(crate) struct Operation {
     target: &'static str,
     /// The service that requests are signed for.
     pub(crate) service: &'static str,
+    /// It may read megabytes into memory before its answer can be charged for them.
+    pub(crate) reads_much: bool,
     handle: Handle,
 }
 
@@ -35,6 +37,13 @@ impl Operation {
         self.target
             .split_once('.')
             .map_or(self.target, |(_, name)| name)
+    }
+
+    const fn reading_much(self) -> Self {
+        Self {
+            reads_much: true,
+            ..self
+        }
     }
 
     /// Does what it does.
@@ -98,7 +107,8 @@ pub(crate) static OPERATIONS: [Operation; 25] = [
     }),
     kinesis("Kinesis_20131202.GetRecords", |s, c| {
         Box::pin(streams::ops::get_records::handle(s, c))
-    }),
+    })
+    .reading_much(),
     kinesis("Kinesis_20131202.GetShardIterator", |s, c| {
         Box::pin(streams::ops::get_shard_iterator::handle(s, c))
     }),
@@ -129,6 +139,7 @@ const fn kinesis(target: &'static str, handle: fn(&Streams, Call) -> Handled<'_>
     Operation {
         target,
         service: "kinesis",
+        reads_much: false,
         handle: Handle::Streams(handle),
     }
 }
@@ -137,6 +148,7 @@ const fn firehose(target: &'static str, handle: fn(&Delivery, Call) -> Handled<'
     Operation {
         target,
         service: "firehose",
+        reads_much: false,
         handle: Handle::Delivery(handle),
     }
 }

@@ -3,6 +3,7 @@
 mod api;
 mod request;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,20 +11,24 @@ use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::{Request, Response};
 use store::Engine;
+use tokio::sync::Semaphore;
 use types::Clock;
 use wasm::Plugins;
 use wire::{Answer, ApiError, Call};
 
 use crate::answer::AnswerBody;
-use crate::auth::Authenticator;
-use crate::body::{self, BodyError, InFlight};
+use crate::auth::{Authenticator, MetricsReader, OWN_SERVICE};
+use crate::body::{self, BodyError};
+use crate::budget::{Budget, Held, NoRoom, Payer};
+use crate::cors::{Cors, Page};
+use crate::ending::Lever;
 use crate::limits::Limits;
 use crate::operations::{OPERATIONS, Services};
 use crate::request_id::{RequestId, RequestIds};
-use crate::telemetry::{Surroundings, Telemetry};
+use crate::telemetry::{self, Surroundings, Telemetry};
 
 const JSON: &str = "application/x-amz-json-1.1";
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
@@ -40,10 +45,20 @@ pub(crate) struct Router {
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) authenticator: Authenticator,
+    pub(crate) cors: Cors,
     pub(crate) telemetry: Telemetry,
     pub(crate) limits: Limits,
-    pub(crate) in_flight: InFlight,
+    pub(crate) budget: Arc<Budget>,
+    /// Turns to read much.
+    pub(crate) reads: Semaphore,
     pub(crate) ids: RequestIds,
+}
+
+/// Where a request comes from.
+pub(crate) struct Visitor {
+    pub(crate) address: IpAddr,
+    /// Ends its answer.
+    pub(crate) lever: Lever,
 }
 
 impl Router {
@@ -56,74 +71,107 @@ impl Router {
     }
 
     /// Answers one request, whatever it is.
-    pub(crate) async fn dispatch(&self, request: Request<Incoming>) -> Response<AnswerBody> {
+    pub(crate) async fn dispatch(
+        &self,
+        visitor: Visitor,
+        request: Request<Incoming>,
+    ) -> Response<AnswerBody> {
         let (parts, body) = request.into_parts();
-        let mut checked = request::check_host(&parts);
-        if checked.is_ok() && self.authenticator.takes_anybody() {
-            checked = request::check_host_is_local(&parts);
+        let page = match self.admit(&parts) {
+            Ok(page) => page,
+            Err(error) => {
+                let mut response = self.refuse(&parts, &error, body.is_end_stream());
+                self.cors.tell(&Page::Own, response.headers_mut());
+                return response;
+            }
+        };
+        let mut response = match page.preflight(&parts) {
+            Some(headers) => preflight(headers),
+            None => self.answer(visitor, &parts, body).await,
+        };
+        self.cors.tell(&page, response.headers_mut());
+        response
+    }
+
+    /// Whether anything is done for a request at all; the page that it comes from.
+    fn admit(&self, parts: &Parts) -> Result<Page, ApiError> {
+        request::check_host(parts)?;
+        if self.authenticator.takes_anybody() {
+            request::check_host_is_local(parts)?;
         }
-        if let Err(error) = checked {
-            return self.refuse(&parts, &error);
-        }
+        self.cors.admit(parts)
+    }
+
+    async fn answer(
+        &self,
+        visitor: Visitor,
+        parts: &Parts,
+        body: Incoming,
+    ) -> Response<AnswerBody> {
         match (parts.method.clone(), parts.uri.path()) {
             (Method::GET | Method::HEAD, "/healthz") => self.health(),
-            (Method::GET | Method::HEAD, "/metrics") => {
-                text(StatusCode::OK, METRICS, self.metrics())
-            }
-            (_, path) if path.starts_with(api::ROOT) => self.api(&parts, body).await,
+            (Method::GET | Method::HEAD, "/metrics") => self.metrics(visitor, parts),
+            (_, path) if path.starts_with(api::ROOT) => self.api(visitor, parts, body).await,
             (_, "/healthz" | "/metrics") => not_allowed("GET, HEAD"),
             // As AWS: the operation is named by a header, whatever the path.
-            (Method::POST, _) => self.call(&parts, body).await,
-            _ => self.refuse(&parts, &ApiError::no_operation_named()),
+            (Method::POST, _) => self.call(visitor, parts, body).await,
+            _ => {
+                let error = ApiError::no_operation_named();
+                self.refuse(parts, &error, body.is_end_stream())
+            }
         }
     }
 
     /// Answers a request that is an operation's.
-    async fn call(&self, parts: &Parts, body: Incoming) -> Response<AnswerBody> {
-        let started = Instant::now();
-        let id = self.ids.next();
-        let mut progress = Progress::default();
-        let answer = self.handle(parts, body, started, &mut progress).await;
-        let took = started.elapsed();
+    async fn call(
+        &self,
+        visitor: Visitor,
+        parts: &Parts,
+        mut body: Incoming,
+    ) -> Response<AnswerBody> {
+        let mut exchange = Exchange::begin(self, visitor, parts);
+        let answer = self.handle(&mut exchange, &mut body).await;
         let code = answer.as_ref().err().map(ApiError::code);
-        self.telemetry.answered(progress.operation, code, took);
-        let name = progress.operation.and_then(|place| OPERATIONS.get(place));
-        let operation = name.map_or("none", |operation| operation.name());
-        log(&id, operation, answer.as_ref().err());
-        self.respond(parts, &id, answer, progress.is_read)
+        let took = exchange.started.elapsed();
+        self.telemetry.answered(exchange.operation, code, took);
+        let operation = exchange.operation.and_then(|place| OPERATIONS.get(place));
+        let operation = operation.map_or("none", |operation| operation.name());
+        self.finish(exchange, &mut body, operation, answer).await
     }
 
     async fn handle(
         &self,
-        parts: &Parts,
-        body: Incoming,
-        started: Instant,
-        progress: &mut Progress,
+        exchange: &mut Exchange<'_>,
+        body: &mut Incoming,
     ) -> Result<Answer, ApiError> {
-        let received = body::receive(body, started, &self.limits, &self.in_flight)
-            .await
-            .map_err(|error| body_error(&error))?;
-        progress.is_read = true;
-        let place = request::operation(parts)?;
-        progress.operation = Some(place);
+        let place = request::operation(exchange.parts)?;
+        exchange.operation = Some(place);
         let Some(operation) = OPERATIONS.get(place) else {
             return Err(ApiError::internal("an operation is not in the table"));
         };
-        let body = received.bytes.clone();
-        let caller =
-            self.authenticator
-                .authenticate(parts, operation.service, &body, self.clock.now())?;
-        let call = Call { caller, body };
-        operation.handle(&self.services, call).await
+        let call = self.receive(exchange, body, operation.service).await?;
+        let _turn = if operation.reads_much {
+            let turn = self.reads.acquire().await;
+            Some(turn.map_err(|_| ApiError::internal("the server reads no more"))?)
+        } else {
+            None
+        };
+        let answer = operation.handle(&self.services, call).await?;
+        // Before the next one's turn, so that what was read is charged by then.
+        exchange.hold(&answer)?;
+        Ok(answer)
     }
 
     /// Answers a request for a page of the server itself.
-    async fn api(&self, parts: &Parts, body: Incoming) -> Response<AnswerBody> {
-        let id = self.ids.next();
-        let mut progress = Progress::default();
-        let answer = self.handle_api(parts, body, &mut progress).await;
-        log(&id, "api", answer.as_ref().err());
-        let mut response = self.respond(parts, &id, answer, progress.is_read);
+    async fn api(
+        &self,
+        visitor: Visitor,
+        parts: &Parts,
+        mut body: Incoming,
+    ) -> Response<AnswerBody> {
+        let mut exchange = Exchange::begin(self, visitor, parts);
+        let answer = self.page(&mut exchange, &mut body).await;
+        let mut response = self.finish(exchange, &mut body, "api", answer).await;
         if response.status() == StatusCode::METHOD_NOT_ALLOWED {
             let methods = HeaderValue::from_static(api::methods(parts.uri.path()));
             response.headers_mut().insert(ALLOW, methods);
@@ -131,27 +179,72 @@ impl Router {
         response
     }
 
-    async fn handle_api(
+    async fn page(
         &self,
-        parts: &Parts,
-        body: Incoming,
-        progress: &mut Progress,
+        exchange: &mut Exchange<'_>,
+        body: &mut Incoming,
     ) -> Result<Answer, ApiError> {
-        let received = body::receive(body, Instant::now(), &self.limits, &self.in_flight)
-            .await
-            .map_err(|error| body_error(&error))?;
-        progress.is_read = true;
-        let now = self.clock.now();
-        let caller = self
-            .authenticator
-            .authenticate(parts, api::SERVICE, &received.bytes, now)?;
-        api::answer(self, &caller, &parts.method, parts.uri.path()).await
+        let call = self.receive(exchange, body, OWN_SERVICE).await?;
+        let (method, path) = (&exchange.parts.method, exchange.parts.uri.path());
+        let answer = api::answer(self, &call.caller, method, path).await?;
+        exchange.hold(&answer)?;
+        Ok(answer)
     }
 
-    fn refuse(&self, parts: &Parts, error: &ApiError) -> Response<AnswerBody> {
+    /// Who calls, and the whole body. What the headers can tell is checked before a byte of it is
+    /// taken; until its signature is checked, it is charged to whoever the headers name.
+    async fn receive(
+        &self,
+        exchange: &mut Exchange<'_>,
+        body: &mut Incoming,
+        service: &'static str,
+    ) -> Result<Call, ApiError> {
+        let claim = self
+            .authenticator
+            .claim(exchange.parts, service, self.clock.now())?;
+        let payer = self.budget.claimed(exchange.address, claim.key_id());
+        exchange.is_body_wanted = true;
+        let held = exchange.held.as_ref().map_err(no_room)?;
+        let bytes = body::receive(body, exchange.started, &self.limits, held, payer)
+            .await
+            .map_err(|error| body_error(&error))?;
+        exchange.is_read = true;
+        let caller = claim.prove(&bytes)?;
+        held.is_received(Payer::Account(caller.account));
+        Ok(Call {
+            caller,
+            body: bytes,
+        })
+    }
+
+    /// Sends what became of a request.
+    async fn finish(
+        &self,
+        mut exchange: Exchange<'_>,
+        body: &mut Incoming,
+        operation: &str,
+        answer: Result<Answer, ApiError>,
+    ) -> Response<AnswerBody> {
+        if !exchange.is_body_wanted {
+            exchange.is_read = body::drain(exchange.parts, body).await;
+        }
+        if answer.is_err()
+            && let Ok(held) = &exchange.held
+        {
+            held.refuses();
+        }
+        log(&exchange.id, operation, answer.as_ref().err());
+        let response = self.respond(exchange.parts, &exchange.id, answer, exchange.is_read);
+        match exchange.held {
+            Ok(held) => response.map(|body| body.held_by(held)),
+            Err(NoRoom) => response,
+        }
+    }
+
+    fn refuse(&self, parts: &Parts, error: &ApiError, is_read: bool) -> Response<AnswerBody> {
         let id = self.ids.next();
         log(&id, "none", Some(error));
-        self.respond(parts, &id, Err(error.clone()), false)
+        self.respond(parts, &id, Err(error.clone()), is_read)
     }
 
     fn respond(
@@ -184,32 +277,90 @@ impl Router {
 
     fn health(&self) -> Response<AnswerBody> {
         match self.engine.health() {
-            Ok(()) => text(StatusCode::OK, TEXT, "ok\n".to_owned()),
-            Err(why) => text(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("{why}\n")),
+            // The server is well, and no balancer should turn away from it for a plugin's sake.
+            Ok(()) => match self.services.delivery.without_plugin() {
+                0 => text(StatusCode::OK, TEXT, "ok\n".to_owned()),
+                count => {
+                    let what = format!("degraded: {count} delivery streams have no plugin\n");
+                    text(StatusCode::OK, TEXT, what)
+                }
+            },
+            Err(why) => {
+                let what = format!("degraded: {why}\n");
+                text(StatusCode::SERVICE_UNAVAILABLE, TEXT, what)
+            }
         }
     }
 
-    fn metrics(&self) -> String {
-        self.telemetry.render(&Surroundings {
-            streams: &self.services.streams.metrics().counters(),
-            plugins: &self.plugins.list(),
-            deliveries: &self.services.delivery.statuses(None),
-            put: self.services.delivery.metrics(),
-            work: self.services.delivery.work(),
-            now: self.clock.now(),
-            in_flight_bytes: self.in_flight.bytes(),
-            healthy: self.engine.health().is_ok(),
-        })
+    fn metrics(&self, visitor: Visitor, parts: &Parts) -> Response<AnswerBody> {
+        let now = self.clock.now();
+        let rendered = match self.authenticator.reader_of_metrics(parts, now) {
+            Ok(MetricsReader::Operator) => self.telemetry.render(&Surroundings {
+                streams: &self.services.streams.metrics().counters(),
+                plugins: &self.plugins.list(),
+                deliveries: &self.services.delivery.statuses(None),
+                put: self.services.delivery.metrics(),
+                work: self.services.delivery.work(),
+                now,
+                in_flight_bytes: self.budget.bytes(),
+                healthy: self.engine.health().is_ok(),
+            }),
+            Ok(MetricsReader::Account(account)) => {
+                telemetry::render_account(&self.services.delivery.statuses_of(account), now)
+            }
+            Err(error) => return self.refuse(parts, &error, false),
+        };
+        let payer = self.budget.claimed(visitor.address, None);
+        let held = self.budget.begin(payer, visitor.lever);
+        let answer = Answer::whole(Bytes::from(rendered));
+        let held = held.and_then(|held| held.answers(answer.length()).map(|()| held));
+        match held {
+            Ok(held) => plain(StatusCode::OK, METRICS, answer).map(|body| body.held_by(held)),
+            Err(error) => self.refuse(parts, &no_room(&error), false),
+        }
     }
 }
 
-/// How far a request has come, whatever became of it.
-#[derive(Default)]
-struct Progress {
+/// One request and how far it has come, whatever became of it.
+struct Exchange<'a> {
+    id: RequestId,
+    parts: &'a Parts,
+    address: IpAddr,
+    started: Instant,
+    held: Result<Held, NoRoom>,
+    /// Its headers were found to be good, and its body was asked for.
+    is_body_wanted: bool,
     /// Its body was read to its end.
     is_read: bool,
     /// The place of its operation in the table.
     operation: Option<usize>,
+}
+
+impl<'a> Exchange<'a> {
+    fn begin(router: &Router, visitor: Visitor, parts: &'a Parts) -> Self {
+        let payer = router.budget.claimed(visitor.address, None);
+        Self {
+            id: router.ids.next(),
+            parts,
+            address: visitor.address,
+            started: Instant::now(),
+            held: router.budget.begin(payer, visitor.lever),
+            is_body_wanted: false,
+            is_read: false,
+            operation: None,
+        }
+    }
+
+    /// Charges the answer in the place of the request.
+    fn hold(&self, answer: &Answer) -> Result<(), ApiError> {
+        let held = self.held.as_ref().map_err(no_room)?;
+        held.answers(answer.length())
+            .map_err(|error| no_room(&error))
+    }
+}
+
+fn no_room(_: &NoRoom) -> ApiError {
+    body_error(&BodyError::NoRoom)
 }
 
 /// The codes of AWS's "common error types" for what is wrong with a request as HTTP.
@@ -251,8 +402,18 @@ fn not_allowed(allowed: &'static str) -> Response<AnswerBody> {
     response
 }
 
+/// The answer to a browser that asks what a page may send.
+fn preflight(headers: HeaderMap) -> Response<AnswerBody> {
+    let mut response = Response::new(AnswerBody::from(Answer::empty()));
+    *response.headers_mut() = headers;
+    response
+}
+
 fn text(status: StatusCode, kind: HeaderValue, what: String) -> Response<AnswerBody> {
-    let answer = Answer::whole(Bytes::from(what));
+    plain(status, kind, Answer::whole(Bytes::from(what)))
+}
+
+fn plain(status: StatusCode, kind: HeaderValue, answer: Answer) -> Response<AnswerBody> {
     let mut response = Response::new(AnswerBody::from(answer));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, kind);

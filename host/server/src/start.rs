@@ -11,15 +11,17 @@ use delivery::{Delivery, Foundations};
 use store::Engine;
 use streams::{AccountLimits, OpenError, Options, Streams};
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::{JoinHandle, spawn_blocking};
-use tokio::time::timeout;
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use types::Clock;
 use wasm::{GuestThreads, Plugins};
 
 use crate::auth::Authenticator;
-use crate::body::InFlight;
+use crate::budget::Budget;
 use crate::config::Config;
+use crate::cors::Cors;
+use crate::limits::READS_AT_ONCE_MAX;
 use crate::listen::Listener;
 use crate::operations::Services;
 use crate::request_id::RequestIds;
@@ -29,6 +31,10 @@ use crate::telemetry::Telemetry;
 
 /// How long connections that were cut off may take to let go of what they hold.
 const CUT_OFF: Duration = Duration::from_secs(1);
+/// How often answers are looked at before one can be late, and how rarely at least: one that was
+/// ended and does not end is looked at again.
+const PACE_LOOKS: u32 = 8;
+const PACE_PERIOD_MAX: Duration = Duration::from_secs(1);
 /// Below the data directory: versions of plugins and their compiled code, and buckets.
 const PLUGINS: &str = "plugins";
 const BUCKETS: &str = "s3";
@@ -85,6 +91,7 @@ pub struct Running {
     stage: watch::Sender<Stage>,
     listener: JoinHandle<()>,
     connections: mpsc::Receiver<()>,
+    pacing: JoinHandle<()>,
 }
 
 /// Opens the streams that `engine` keeps and listens. Plugins are loaded meanwhile: see
@@ -127,6 +134,8 @@ pub async fn start(
         naming_key: streams.derived_key("names of objects"),
     };
     let delivery = Delivery::open(foundations).await;
+    let budget = Arc::new(Budget::new(&config.limits));
+    let pacing = tokio::spawn(keep_pace(Arc::clone(&budget), config.limits.answer_grace));
     let router = Arc::new(Router {
         services: Services {
             streams,
@@ -135,10 +144,16 @@ pub async fn start(
         plugins,
         engine,
         clock,
-        authenticator: Authenticator::new(config.credentials, config.clock_skew_max),
+        authenticator: Authenticator::new(
+            config.credentials,
+            config.clock_skew_max,
+            config.metrics_token,
+        ),
+        cors: Cors::new(config.cors_origins),
         telemetry: Telemetry::new(),
-        in_flight: InFlight::new(config.limits.in_flight_bytes_max),
+        budget: Arc::clone(&budget),
         limits: config.limits,
+        reads: Semaphore::new(READS_AT_ONCE_MAX),
         ids: RequestIds::new(process),
     });
     let (stage, stages) = watch::channel(Stage::Running);
@@ -155,7 +170,21 @@ pub async fn start(
         stage,
         listener: tokio::spawn(listener.run()),
         connections,
+        pacing,
     })
+}
+
+/// Ends answers whose clients are too slow, for ever. One is noticed up to an eighth of the grace
+/// late, or a second.
+async fn keep_pace(budget: Arc<Budget>, grace: Duration) {
+    // An interval of zero is not one.
+    let period = (grace / PACE_LOOKS).clamp(Duration::from_millis(1), PACE_PERIOD_MAX);
+    let mut looks = interval(period);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        looks.tick().await;
+        budget.end_late();
+    }
 }
 
 /// Opens what plugins are kept in, begins to load those that lie in their directory, and watches it.
@@ -227,6 +256,11 @@ impl Running {
         self.router.telemetry().connections()
     }
 
+    /// Bytes that requests and answers hold now.
+    pub fn in_flight_bytes(&self) -> usize {
+        self.router.budget.bytes()
+    }
+
     /// Takes no more requests, answers those under way within [`crate::Limits::drain`], and
     /// closes the streams and the engine. An error is what the engine said while it closed;
     /// nothing that was acknowledged depends on it.
@@ -243,6 +277,7 @@ impl Running {
                 tracing::warn!("connections hang");
             }
         }
+        self.pacing.abort();
         // First, so that a delivery does not wait for a version that is being compiled.
         close_plugins(&self.router.plugins).await;
         self.router.services.delivery.close().await;

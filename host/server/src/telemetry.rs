@@ -2,7 +2,7 @@
 
 mod render;
 
-pub(crate) use render::Surroundings;
+pub(crate) use render::{Surroundings, render_account};
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;

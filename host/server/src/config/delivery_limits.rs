@@ -3,7 +3,7 @@
 use delivery::WorkLimits;
 use types::Invalid;
 
-use super::file::{Entry, Wrong};
+use super::entry::{Entry, Wrong};
 
 const KEYS: &str = "memory_mib, stream_memory_mib and threads";
 const MEBIBYTE: u64 = 1024 * 1024;

@@ -1,53 +1,55 @@
 //! The configuration file's text.
 
-use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 use types::AccountId;
 use wire::sigv4::SecretKey;
 
-use super::{Config, Credential, delivery_limits, sections};
+use super::entry::{Entry, Wrong, line_of};
+use super::{Config, ConfigError, Credential, delivery_limits, sections};
+use crate::limits::Limits;
+use crate::web_origin::WebOrigin;
 
 /// Characters of an access key id (IAM, AccessKey).
 const ACCESS_KEY_ID_CHARS_MAX: usize = 128;
 /// Minutes of clock skew that can be asked for: what AWS's generic rule allows.
 const CLOCK_SKEW_MINUTES_MAX: u64 = 15;
+/// Characters of a token at least: a shorter one could be guessed.
+const TOKEN_CHARS_MIN: usize = 16;
+/// Requests of the largest size that must fit into the memory for all: half of it is for bodies,
+/// and one body alone must not fill that.
+const IN_FLIGHT_REQUESTS_MIN: usize = 4;
+/// Origins of web pages that can be named: each request that has an `Origin` is compared with all.
+const CORS_ORIGINS_MAX: usize = 64;
 
-const KEYS: &str = "listen, data, plugins, throttle, clock_skew_minutes, [limits], \
-                    [plugin_limits], [delivery_limits], [s3] and [[credentials]]";
+const KEYS: &str = "listen, data, plugins, throttle, clock_skew_minutes, cors_origins, [limits], \
+                    [plugin_limits], [delivery_limits], [metrics], [s3] and [[credentials]]";
 const LIMIT_KEYS: &str = "connections_max, connections_per_address_max, request_bytes_max, \
                           in_flight_bytes_max, streams_per_account_max and shards_per_account_max";
 const CREDENTIAL_KEYS: &str = "access_key_id, secret_access_key and account";
 
-/// What is wrong, and where.
-#[derive(Debug)]
-pub(super) struct Wrong {
-    pub(super) line: usize,
-    pub(super) what: String,
+impl Config {
+    /// Reads a configuration file. Blocks. What the file does not say keeps its default.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let in_file = |line, what| ConfigError {
+            file: path.to_owned(),
+            line,
+            what,
+        };
+        let text = std::fs::read_to_string(path).map_err(|e| in_file(None, e.to_string()))?;
+        parse(&text).map_err(|wrong| in_file(Some(wrong.line), wrong.what))
+    }
 }
 
-/// A value with the name that it goes by in messages and the text that it came from.
-pub(super) struct Entry<'a> {
-    text: &'a str,
-    pub(super) key: &'a str,
-    value: &'a Spanned<DeValue<'a>>,
-}
-
-pub(super) fn parse(text: &str) -> Result<Config, Wrong> {
+fn parse(text: &str) -> Result<Config, Wrong> {
     let root = DeTable::parse(text).map_err(|error| Wrong {
         line: line_of(text, error.span().unwrap_or_default()),
         what: error.message().to_owned(),
     })?;
     let mut config = Config::default();
-    for (key, value) in root.get_ref() {
-        let entry = Entry {
-            text,
-            key: key.get_ref(),
-            value,
-        };
+    for entry in Entry::of_file(text, root.get_ref(), KEYS)? {
         match entry.key {
             "listen" => {
                 config.listen = entry
@@ -62,14 +64,15 @@ pub(super) fn parse(text: &str) -> Result<Config, Wrong> {
                 let minutes = entry.number(1, CLOCK_SKEW_MINUTES_MAX)?;
                 config.clock_skew_max = Duration::from_secs(minutes * 60);
             }
-            "limits" => limits(&entry, &mut config)?,
+            "cors_origins" => config.cors_origins = cors_origins(&entry)?,
+            "limits" => limits(&entry, &mut config.limits)?,
             "plugin_limits" => config.plugin_limits = sections::plugin_limits(&entry)?,
             "delivery_limits" => {
                 config.delivery_limits = delivery_limits::delivery_limits(&entry)?;
             }
+            "metrics" => config.metrics_token = Some(metrics_token(&entry)?),
             "s3" => config.s3 = Some(sections::s3(&entry)?),
-            "credentials" => config.credentials = credentials(&entry)?,
-            _ => return Err(unknown(text, key, "", KEYS)),
+            _ => config.credentials = credentials(&entry)?,
         }
     }
     let checked = delivery_limits::check(&config.delivery_limits, &config.plugin_limits);
@@ -78,43 +81,60 @@ pub(super) fn parse(text: &str) -> Result<Config, Wrong> {
     Ok(config)
 }
 
-fn limits(entry: &Entry<'_>, config: &mut Config) -> Result<(), Wrong> {
-    let limits = &mut config.limits;
-    for (key, value) in entry.table("[limits]")? {
-        let entry = Entry {
-            text: entry.text,
-            key: key.get_ref(),
-            value,
-        };
+fn cors_origins(entry: &Entry<'_>) -> Result<Vec<WebOrigin>, Wrong> {
+    let list = entry.list("cors_origins = [\"https://app.example\"]")?;
+    if list.len() > CORS_ORIGINS_MAX {
+        return Err(entry.wrong(&format!("names more than {CORS_ORIGINS_MAX} origins")));
+    }
+    let origin = |element: &Entry<'_>| {
+        let origin = WebOrigin::parse(element.string()?);
+        origin.ok_or_else(|| {
+            element.wrong(
+                "has an element that is not an origin, such as https://app.example or \
+                 http://localhost:3000: a scheme, a host and a port, and nothing after them",
+            )
+        })
+    };
+    list.iter().map(origin).collect()
+}
+
+fn limits(section: &Entry<'_>, limits: &mut Limits) -> Result<(), Wrong> {
+    for entry in section.entries("[limits]", LIMIT_KEYS)? {
         let limit = match entry.key {
             "connections_max" => &mut limits.connections_max,
             "connections_per_address_max" => &mut limits.connections_per_address_max,
             "request_bytes_max" => &mut limits.request_bytes_max,
             "in_flight_bytes_max" => &mut limits.in_flight_bytes_max,
             "streams_per_account_max" => &mut limits.streams_per_account_max,
-            "shards_per_account_max" => &mut limits.shards_per_account_max,
-            _ => return Err(unknown(entry.text, key, " in [limits]", LIMIT_KEYS)),
+            _ => &mut limits.shards_per_account_max,
         };
         let number = entry.number(1, u64::from(u32::MAX))?;
         *limit = usize::try_from(number).map_err(|_| entry.wrong("is too large"))?;
     }
+    if limits.in_flight_bytes_max / IN_FLIGHT_REQUESTS_MIN < limits.request_bytes_max {
+        let what = "has an in_flight_bytes_max that is not four times its request_bytes_max";
+        return Err(section.wrong(what));
+    }
     Ok(())
 }
 
+fn metrics_token(section: &Entry<'_>) -> Result<SecretKey, Wrong> {
+    let mut token = None;
+    for entry in section.entries("[metrics]", "token")? {
+        let text = entry.string()?;
+        if text.len() < TOKEN_CHARS_MIN || !text.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(entry.wrong(&format!(
+                "is not at least {TOKEN_CHARS_MIN} characters of ASCII without spaces"
+            )));
+        }
+        token = Some(SecretKey::new(text));
+    }
+    token.ok_or_else(|| section.wrong("has no token"))
+}
+
 fn credentials(entry: &Entry<'_>) -> Result<Vec<Credential>, Wrong> {
-    let shape = "is not a list of sections: write [[credentials]]";
-    let sections = entry
-        .value
-        .get_ref()
-        .as_array()
-        .ok_or_else(|| entry.wrong(shape))?;
     let mut credentials: Vec<Credential> = Vec::new();
-    for section in sections {
-        let section = Entry {
-            text: entry.text,
-            key: entry.key,
-            value: section,
-        };
+    for section in entry.list("[[credentials]]")? {
         let new = credential(&section)?;
         let known = credentials
             .iter()
@@ -130,22 +150,13 @@ fn credentials(entry: &Entry<'_>) -> Result<Vec<Credential>, Wrong> {
 
 fn credential(section: &Entry<'_>) -> Result<Credential, Wrong> {
     let (mut id, mut secret, mut account) = (None, None, None);
-    for (key, value) in section.table("[[credentials]]")? {
-        let entry = Entry {
-            text: section.text,
-            key: key.get_ref(),
-            value,
-        };
+    for entry in section.entries("[[credentials]]", CREDENTIAL_KEYS)? {
         match entry.key {
             "access_key_id" => id = Some(access_key_id(&entry)?),
             "secret_access_key" => secret = Some(secret_access_key(&entry)?),
-            "account" => {
+            _ => {
                 let parsed = AccountId::parse(entry.string()?);
                 account = Some(parsed.map_err(|_| entry.wrong("is not 12 digits in quotes"))?);
-            }
-            _ => {
-                let place = " in [[credentials]]";
-                return Err(unknown(entry.text, key, place, CREDENTIAL_KEYS));
             }
         }
     }
@@ -160,9 +171,10 @@ fn credential(section: &Entry<'_>) -> Result<Credential, Wrong> {
 fn access_key_id(entry: &Entry<'_>) -> Result<String, Wrong> {
     let id = entry.string()?;
     let fits = (1..=ACCESS_KEY_ID_CHARS_MAX).contains(&id.len());
-    match fits && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
-        true => Ok(id.to_owned()),
-        false => Err(entry.wrong("is not 1 to 128 letters, digits and '_'")),
+    if fits && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+        Ok(id.to_owned())
+    } else {
+        Err(entry.wrong("is not 1 to 128 letters, digits and '_'"))
     }
 }
 
@@ -171,74 +183,6 @@ fn secret_access_key(entry: &Entry<'_>) -> Result<SecretKey, Wrong> {
         "" => Err(entry.wrong("is empty")),
         secret => Ok(SecretKey::new(secret)),
     }
-}
-
-impl<'a> Entry<'a> {
-    pub(super) fn string(&self) -> Result<&'a str, Wrong> {
-        let value = self.value.get_ref();
-        value.as_str().ok_or_else(|| self.wrong("is not a string"))
-    }
-
-    pub(super) fn boolean(&self) -> Result<bool, Wrong> {
-        let value = self.value.get_ref();
-        value
-            .as_bool()
-            .ok_or_else(|| self.wrong("is not true or false"))
-    }
-
-    pub(super) fn number(&self, min: u64, max: u64) -> Result<u64, Wrong> {
-        let integer = self.value.get_ref().as_integer();
-        let number = integer.and_then(|i| u64::from_str_radix(i.as_str(), i.radix()).ok());
-        number
-            .filter(|n| (min..=max).contains(n))
-            .ok_or_else(|| self.wrong(&format!("is not a whole number from {min} to {max}")))
-    }
-
-    /// The entries of a section of which all keys are among `keys`.
-    pub(super) fn entries(&self, section: &str, keys: &str) -> Result<Vec<Self>, Wrong> {
-        let known = keys.split([',', ' ']).filter(|word| *word != "and");
-        let mut entries = Vec::new();
-        for (key, value) in self.table(section)? {
-            if !known.clone().any(|known| known == key.get_ref().as_ref()) {
-                return Err(unknown(self.text, key, &format!(" in {section}"), keys));
-            }
-            entries.push(Entry {
-                text: self.text,
-                key: key.get_ref(),
-                value,
-            });
-        }
-        Ok(entries)
-    }
-
-    fn table(&self, section: &str) -> Result<&'a DeTable<'a>, Wrong> {
-        let value = self.value.get_ref();
-        value
-            .as_table()
-            .ok_or_else(|| self.wrong(&format!("is not a section: write {section}")))
-    }
-
-    pub(super) fn wrong(&self, what: &str) -> Wrong {
-        Wrong {
-            line: line_of(self.text, self.value.span()),
-            what: format!("'{}' {what}", self.key),
-        }
-    }
-}
-
-fn unknown(text: &str, key: &Spanned<impl AsRef<str>>, place: &str, known: &str) -> Wrong {
-    Wrong {
-        line: line_of(text, key.span()),
-        what: format!(
-            "unknown key '{}'{place}; known are {known}",
-            key.get_ref().as_ref()
-        ),
-    }
-}
-
-fn line_of(text: &str, span: Range<usize>) -> usize {
-    let before = text.as_bytes().iter().take(span.start);
-    before.filter(|b| **b == b'\n').count() + 1
 }
 
 #[cfg(test)]
@@ -263,9 +207,12 @@ account = "000000000042"
     fn every_key_is_read() {
         let text = format!(
             "listen = \"0.0.0.0:80\"\ndata = \"d\"\nplugins = \"p\"\nthrottle = false\n\
-             clock_skew_minutes = 15\n[limits]\nconnections_max = 7\n\
-             connections_per_address_max = 6\nrequest_bytes_max = 5\nin_flight_bytes_max = 0x4\n\
-             streams_per_account_max = 3\nshards_per_account_max = 2\n{CREDENTIALS}"
+             clock_skew_minutes = 15\n\
+             cors_origins = [\"https://App.example:443\", \"http://localhost:3000\"]\n\
+             [limits]\nconnections_max = 7\n\
+             connections_per_address_max = 6\nrequest_bytes_max = 5\nin_flight_bytes_max = 0x40\n\
+             streams_per_account_max = 3\nshards_per_account_max = 2\n\
+             [metrics]\ntoken = \"0123456789abcdef\"\n{CREDENTIALS}"
         );
         let config = parse(&text).unwrap();
         assert_eq!(config.listen.to_string(), "0.0.0.0:80");
@@ -276,7 +223,12 @@ account = "000000000042"
         assert_eq!(config.limits.connections_max, 7);
         assert_eq!(config.limits.connections_per_address_max, 6);
         assert_eq!(config.limits.request_bytes_max, 5);
-        assert_eq!(config.limits.in_flight_bytes_max, 4);
+        assert_eq!(config.limits.in_flight_bytes_max, 0x40);
+        assert_eq!(
+            config.cors_origins,
+            ["https://app.example", "http://localhost:3000"].map(|o| WebOrigin::parse(o).unwrap())
+        );
+        assert!(config.metrics_token.is_some());
         assert_eq!(config.limits.streams_per_account_max, 3);
         assert_eq!(config.limits.shards_per_account_max, 2);
         let credential = &config.credentials[0];
@@ -356,6 +308,33 @@ account = "000000000042"
                 1,
                 "has no access_key_id",
             ),
+            (
+                "cors_origins = \"https://a\"",
+                1,
+                "is not a list: write cors_origins",
+            ),
+            (
+                "cors_origins = [\n\"https://a\",\n\"*\"]",
+                3,
+                "not an origin",
+            ),
+            ("cors_origins = [\"https://a/\"]", 1, "not an origin"),
+            (
+                "[metrics]\ntoken = \"hush-hush\"",
+                2,
+                "'token' is not at least 16",
+            ),
+            (
+                "[metrics]\ntokens = \"hush-hush\"",
+                2,
+                "unknown key 'tokens' in [metrics]",
+            ),
+            ("[metrics]\n", 1, "has no token"),
+            (
+                "[limits]\nrequest_bytes_max = 1000\nin_flight_bytes_max = 3999",
+                1,
+                "not four times",
+            ),
             (&twice, 7, "an earlier [[credentials]] has"),
             ("throttle = true\nthrottle = true", 2, "duplicate key"),
             ("a = \"hush-hush", 1, ""),
@@ -371,7 +350,8 @@ account = "000000000042"
 
     #[test]
     fn a_secret_is_not_printed() {
-        let config = parse(CREDENTIALS).unwrap();
+        let token = "[metrics]\ntoken = \"hush-hush-hush-hush\"\n";
+        let config = parse(&format!("{token}{CREDENTIALS}")).unwrap();
         assert!(!format!("{config:?}").contains("hush-hush"));
     }
 }

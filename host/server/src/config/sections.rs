@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use delivery::objects::S3Config;
 
-use super::file::{Entry, Wrong};
+use super::entry::{Entry, Wrong};
 
 const PLUGIN_LIMIT_KEYS: &str = "component_mib, compile_seconds, compile_mib, memory_mib, \
                                  batch_ms, output_mib, host_calls, log_line_bytes and \
@@ -12,6 +12,8 @@ const PLUGIN_LIMIT_KEYS: &str = "component_mib, compile_seconds, compile_mib, me
 const S3_KEYS: &str = "endpoint, region, access_key_id, secret_access_key and path_style";
 const REGION_DEFAULT: &str = "us-east-1";
 const MEBIBYTE: u64 = 1024 * 1024;
+/// The same in the unit of memory.
+const MEBIBYTE_IN_MEMORY: usize = 1024 * 1024;
 /// Mebibytes of memory that a plugin can get: the pool's slots are as large.
 const MEMORY_MIB_MAX: u64 = 256;
 /// Milliseconds that a batch can get (Lambda's longest transform takes five minutes).
@@ -35,7 +37,6 @@ pub(super) fn plugin_limits(section: &Entry<'_>) -> Result<wasm::Limits, Wrong> 
             let number = entry.number(1, u64::from(u32::MAX))?;
             u32::try_from(number).map_err(|_| entry.wrong("is too large"))
         };
-        let mebibyte = usize::try_from(MEBIBYTE).unwrap_or(1);
         match entry.key {
             "component_mib" => limits.component_bytes_max = entry.number(1, 256)? * MEBIBYTE,
             "compile_seconds" => {
@@ -45,11 +46,11 @@ pub(super) fn plugin_limits(section: &Entry<'_>) -> Result<wasm::Limits, Wrong> 
                 limits.compile_bytes_max =
                     entry.number(COMPILE_MIB_MIN, COMPILE_MIB_MAX)? * MEBIBYTE;
             }
-            "memory_mib" => limits.memory_bytes_max = size(MEMORY_MIB_MAX)? * mebibyte,
+            "memory_mib" => limits.memory_bytes_max = size(MEMORY_MIB_MAX)? * MEBIBYTE_IN_MEMORY,
             "batch_ms" => {
                 limits.batch_time_max = Duration::from_millis(entry.number(1, BATCH_MS_MAX)?);
             }
-            "output_mib" => limits.output_bytes_max = size(256)? * mebibyte,
+            "output_mib" => limits.output_bytes_max = size(256)? * MEBIBYTE_IN_MEMORY,
             "host_calls" => limits.host_calls_max = number32()?,
             "log_line_bytes" => limits.log_line_bytes_max = size(64 * 1024)?,
             _ => limits.log_bytes_per_second_max = number32()?,
@@ -92,8 +93,9 @@ fn url(entry: &Entry<'_>) -> Result<String, Wrong> {
         text.strip_prefix(scheme)
             .is_some_and(|host| !host.is_empty())
     });
-    match is_url {
-        true => Ok(text.trim_end_matches('/').to_owned()),
-        false => Err(entry.wrong("is not a URL that begins with http:// or https://")),
+    if is_url {
+        Ok(text.trim_end_matches('/').to_owned())
+    } else {
+        Err(entry.wrong("is not a URL that begins with http:// or https://"))
     }
 }

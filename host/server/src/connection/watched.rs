@@ -8,43 +8,37 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::Connection;
+use crate::activity::Activity;
+use crate::ending::Ending;
+use crate::route::Router;
 
-/// Counts bytes for the metrics. Over HTTP/1.1 bytes are also signs of life; over HTTP/2 they are
-/// not, because pings and windows move them, too.
+/// Counts bytes for the metrics, and knows whether the client takes what is written.
 pub(super) struct Watched {
-    stream: TcpStream,
-    connection: Arc<Connection>,
-    signs_of_life: bool,
+    pub(super) stream: TcpStream,
+    pub(super) router: Arc<Router>,
+    pub(super) activity: Arc<Activity>,
+    pub(super) ending: Arc<Ending>,
+    /// Over HTTP/1.1 bytes are signs of life; over HTTP/2 they are not, because pings and windows
+    /// move them, too.
+    pub(super) signs_of_life: bool,
 }
 
 impl Watched {
-    pub(super) fn h1(stream: TcpStream, connection: Arc<Connection>) -> Self {
-        Self {
-            stream,
-            connection,
-            signs_of_life: true,
-        }
-    }
-
-    pub(super) fn h2(stream: TcpStream, connection: Arc<Connection>) -> Self {
-        Self {
-            stream,
-            connection,
-            signs_of_life: false,
-        }
-    }
-
     pub(super) fn into_inner(self) -> TcpStream {
         self.stream
     }
 
     fn note_written(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if let Poll::Ready(Ok(count)) = written {
-            self.connection.router.telemetry().bytes_out(count);
-            if self.signs_of_life {
-                self.connection.activity.moves();
+        match written {
+            Poll::Ready(Ok(count)) => {
+                self.router.telemetry().bytes_out(count);
+                self.ending.is_free();
+                if self.signs_of_life {
+                    self.activity.moves();
+                }
             }
+            Poll::Ready(Err(_)) => {}
+            Poll::Pending => self.ending.is_blocked(),
         }
         written
     }
@@ -60,9 +54,9 @@ impl AsyncRead for Watched {
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
         let count = buffer.filled().len() - before;
         if count > 0 {
-            self.connection.router.telemetry().bytes_in(count);
+            self.router.telemetry().bytes_in(count);
             if self.signs_of_life {
-                self.connection.activity.bytes_came();
+                self.activity.bytes_came();
             }
         }
         read

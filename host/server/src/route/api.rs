@@ -27,8 +27,6 @@ use super::Router;
 
 /// What all paths of the pages begin with.
 pub(super) const ROOT: &str = "/_millrace/";
-/// The service that requests are signed for.
-pub(super) const SERVICE: &str = "kinesis";
 
 #[derive(Serialize)]
 struct PluginList {

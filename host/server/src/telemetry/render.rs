@@ -90,7 +90,8 @@ impl Telemetry {
             );
         }
         components::plugins(&mut out, surroundings.plugins);
-        components::delivery_streams(&mut out, surroundings);
+        components::direct_puts(&mut out, surroundings.put);
+        components::delivery_streams(&mut out, surroundings.deliveries, surroundings.now);
         work::work(&mut out, surroundings);
         let healthy = usize::from(surroundings.healthy);
         gauge(
@@ -160,6 +161,14 @@ impl Telemetry {
             );
         }
     }
+}
+
+/// What an account may see: the metrics of its delivery streams. The others count the work of all
+/// accounts together.
+pub(crate) fn render_account(deliveries: &[DeliveryStatus], now: Timestamp) -> String {
+    let mut out = String::new();
+    components::delivery_streams(&mut out, deliveries, now);
+    out
 }
 
 /// Microseconds, printed as seconds.

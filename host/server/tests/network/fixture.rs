@@ -4,14 +4,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use millrace_server::{Config, Limits, Running, StartError};
+use http::request::Parts;
+use millrace_server::{Config, Credential, Limits, Running, StartError};
 use store::Engine;
 use store::disk::simulated::SimulatedDisk;
 use store::embedded::{Embedded, Options};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
-use types::{ManualClock, Timestamp};
+use types::{AccountId, ManualClock, Timestamp};
+use wire::sigv4::{SecretKey, Signer};
 
 /// The server's time, always.
 pub const NOW: Timestamp = Timestamp(1_700_000_000_000);
@@ -34,6 +36,125 @@ pub async fn start(change: impl FnOnce(&mut Limits)) -> Running {
     let mut config = config();
     change(&mut config.limits);
     try_start(config).await.unwrap()
+}
+
+/// Starts a server that takes requests signed with [`RIGHT`], of account 42, or [`NEIGHBOUR`].
+pub async fn protected(change: impl FnOnce(&mut Config)) -> Running {
+    let mut config = config();
+    for (signature, account) in [(&RIGHT, "000000000042"), (&NEIGHBOUR, "000000000043")] {
+        config.credentials.push(Credential {
+            access_key_id: signature.key_id.to_owned(),
+            secret_access_key: SecretKey::new(signature.secret),
+            account: AccountId::parse(account).unwrap(),
+        });
+    }
+    change(&mut config);
+    try_start(config).await.unwrap()
+}
+
+/// What a request is signed with.
+#[derive(Clone, Copy)]
+pub struct Signature {
+    pub key_id: &'static str,
+    pub secret: &'static str,
+    pub service: &'static str,
+    pub session_token: Option<&'static str>,
+    pub at: Timestamp,
+}
+
+/// A signature that a protected server takes.
+pub const RIGHT: Signature = Signature {
+    key_id: "AKIDEXAMPLE",
+    secret: "secret",
+    service: "kinesis",
+    session_token: None,
+    at: NOW,
+};
+
+/// Another one, of another account.
+pub const NEIGHBOUR: Signature = Signature {
+    key_id: "AKIDNEIGHBOUR",
+    secret: "another secret",
+    ..RIGHT
+};
+
+/// A public key id that is known, with a secret that is guessed.
+pub const GUESSED: Signature = Signature {
+    secret: "guess",
+    ..RIGHT
+};
+
+impl Signature {
+    /// The parts of a request for an operation, signed for `body`.
+    pub fn operation(&self, server: &Running, operation: &str, body: &[u8]) -> Parts {
+        let request = http::Request::post(format!("http://{}/", server.address()))
+            .header("content-type", "application/x-amz-json-1.1")
+            .header("x-amz-target", format!("Kinesis_20131202.{operation}"));
+        self.sign(request, server, body)
+    }
+
+    /// The parts of a request for an operation of Data Firehose, signed for `body`.
+    pub fn firehose(&self, server: &Running, operation: &str, body: &[u8]) -> Parts {
+        let request = http::Request::post(format!("http://{}/", server.address()))
+            .header("content-type", "application/x-amz-json-1.1")
+            .header("x-amz-target", format!("Firehose_20150804.{operation}"));
+        self.sign(request, server, body)
+    }
+
+    /// The parts of a request for a page.
+    pub fn get(&self, server: &Running, path: &str) -> Parts {
+        let request = http::Request::get(format!("http://{}{path}", server.address()));
+        self.sign(request, server, b"")
+    }
+
+    fn sign(&self, request: http::request::Builder, server: &Running, body: &[u8]) -> Parts {
+        let request = request.header("host", server.address().to_string());
+        let (mut parts, ()) = request.body(()).unwrap().into_parts();
+        let signer = Signer {
+            key_id: self.key_id,
+            secret: &SecretKey::new(self.secret),
+            session_token: self.session_token,
+            region: "eu-west-1",
+            service: self.service,
+        };
+        signer.sign(&mut parts, body, self.at).unwrap();
+        parts
+    }
+}
+
+/// The line and the headers of a request as HTTP/1.1 has them, without the line's end after the
+/// last.
+pub fn head(parts: &Parts) -> String {
+    let mut head = format!("{} {} HTTP/1.1\r\n", parts.method, parts.uri.path());
+    for (name, value) in &parts.headers {
+        head.push_str(&format!("{name}: {}\r\n", value.to_str().unwrap()));
+    }
+    head
+}
+
+/// Asks for an operation in the name of `signature`.
+pub async fn ask_signed(
+    server: &Running,
+    signature: &Signature,
+    operation: &str,
+    input: &serde_json::Value,
+) -> Answer {
+    let body = input.to_string();
+    let head = head(&signature.operation(server, operation, body.as_bytes()));
+    let length = body.len();
+    ask(
+        server,
+        &format!("{head}Content-Length: {length}\r\n\r\n{body}"),
+    )
+    .await
+}
+
+/// A metric of a server that tells it to anybody.
+pub async fn metric(server: &Running, name: &str) -> u64 {
+    let answer = ask(server, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    let mut lines = answer.body.lines();
+    let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    value.unwrap().parse().unwrap()
 }
 
 /// The default on a free port.

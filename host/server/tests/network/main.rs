@@ -1,11 +1,15 @@
 //! The network side of the server, door by door, over real sockets.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod answers;
 mod connections;
 mod deadlines;
 mod fixture;
 mod http2;
+mod metrics;
+mod origins;
 mod requests;
 mod shut_down;
 mod signatures;
 mod sizes;
+mod unverified;

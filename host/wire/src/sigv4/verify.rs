@@ -24,7 +24,6 @@ pub struct Verifier {
     skew: Duration,
     paths: Paths,
     keys: KeyCache,
-    stranger: SecretKey,
 }
 
 impl Verifier {
@@ -38,33 +37,41 @@ impl Verifier {
             skew,
             paths,
             keys: KeyCache::default(),
-            stranger: SecretKey::new("no one has this secret"),
         }
     }
 
-    /// Checks that `request` was signed with `secret`, which belongs to the key id of
-    /// `authorization`; `None` says that there is no such id, and costs as much time as a wrong
-    /// signature.
+    /// Checks all that can be checked before the body is there: that the time of signing is near
+    /// `now`, that the signature is for `service`, and that it covers what it must.
     ///
     /// # Errors
-    /// UnrecognizedClientException without a secret; InvalidSignatureException when the time of
-    /// signing is too far from `now`, when what must be signed is not, or when the signature is
-    /// not the request's. No message says what would have been right.
-    pub fn verify(
+    /// InvalidSignatureException.
+    pub fn check_head(
         &self,
         authorization: &Authorization<'_>,
-        request: &Request<'_>,
-        secret: Option<&SecretKey>,
+        service: &str,
+        headers: &HeaderMap,
         now: Timestamp,
     ) -> Result<(), ApiError> {
         self.check_time(authorization.signed_at, now)?;
-        if authorization.service != request.service {
+        if authorization.service != service {
             return Err(ApiError::invalid_signature(format!(
-                "Credential should be scoped to correct service: '{}'. ",
-                request.service
+                "Credential should be scoped to correct service: '{service}'. ",
             )));
         }
-        check_coverage(authorization, request.headers)?;
+        check_coverage(authorization, headers)
+    }
+
+    /// Checks that `request`, whose head was found good by [`Verifier::check_head`], was signed
+    /// with `secret`.
+    ///
+    /// # Errors
+    /// InvalidSignatureException. No message says what would have been right.
+    pub fn check_signature(
+        &self,
+        authorization: &Authorization<'_>,
+        request: &Request<'_>,
+        secret: &SecretKey,
+    ) -> Result<(), ApiError> {
         let body_hash = hex(&Sha256::digest(request.body).into());
         check_body_hash(request.headers, &body_hash)?;
         let hash = request_hash(
@@ -74,7 +81,6 @@ impl Verifier {
             &body_hash,
         )
         .ok_or_else(|| ApiError::invalid_signature(MISMATCH))?;
-        let secret_used = secret.unwrap_or(&self.stranger);
         let Authorization {
             credential,
             date,
@@ -82,16 +88,34 @@ impl Verifier {
             service,
             ..
         } = *authorization;
-        let key = self.keys.key(credential, secret_used, || {
-            SigningKey::derive(secret_used, date, region, service)
+        let key = self.keys.key(credential, secret, || {
+            SigningKey::derive(secret, date, region, service)
         });
         let expected = key.sign(&authorization.signed_at_text, authorization.scope, &hash);
-        let right: bool = expected.ct_eq(authorization.signature.as_bytes()).into();
-        match (secret, right) {
-            (None, _) => Err(ApiError::unrecognized_client()),
-            (Some(_), false) => Err(ApiError::invalid_signature(MISMATCH)),
-            (Some(_), true) => Ok(()),
+        let is_right: bool = expected.ct_eq(authorization.signature.as_bytes()).into();
+        if is_right {
+            Ok(())
+        } else {
+            Err(ApiError::invalid_signature(MISMATCH))
         }
+    }
+
+    /// Checks that `request` was signed with `secret`, which belongs to the key id of
+    /// `authorization`; `None` says that there is no such id.
+    ///
+    /// # Errors
+    /// UnrecognizedClientException without a secret, once the rest of the head is right; else as
+    /// [`Verifier::check_head`] and [`Verifier::check_signature`].
+    pub fn verify(
+        &self,
+        authorization: &Authorization<'_>,
+        request: &Request<'_>,
+        secret: Option<&SecretKey>,
+        now: Timestamp,
+    ) -> Result<(), ApiError> {
+        self.check_head(authorization, request.service, request.headers, now)?;
+        let secret = secret.ok_or_else(ApiError::unrecognized_client)?;
+        self.check_signature(authorization, request, secret)
     }
 
     fn check_time(&self, signed_at: Moment, now: Timestamp) -> Result<(), ApiError> {
@@ -143,10 +167,11 @@ fn check_coverage(authorization: &Authorization<'_>, headers: &HeaderMap) -> Res
 /// unsigned are for other services.
 fn check_body_hash(headers: &HeaderMap, body_hash: &HexDigest) -> Result<(), ApiError> {
     let mut claims = headers.get_all(X_AMZ_CONTENT_SHA256).iter();
-    match claims.all(|claim| claim.as_bytes() == body_hash) {
-        true => Ok(()),
-        false => Err(ApiError::invalid_signature(
+    if claims.all(|claim| claim.as_bytes() == body_hash) {
+        Ok(())
+    } else {
+        Err(ApiError::invalid_signature(
             "The value of 'x-amz-content-sha256' is not the SHA-256 of the body.",
-        )),
+        ))
     }
 }

@@ -1,9 +1,10 @@
 //! Counts of plugins and of delivery streams, each under its own name.
 
 use delivery::DeliveryStatus;
+use types::Timestamp;
 use wasm::{BATCH_TIME_BUCKETS_US, Plugin, Version};
 
-use super::{Seconds, Surroundings, counter, head, line};
+use super::{Seconds, counter, head, line};
 
 /// One metric of a version: its name, what it says, and where it is read.
 type OfVersion = (&'static str, &'static str, fn(&Version) -> u64);
@@ -221,8 +222,7 @@ const OF_DELIVERIES: [OfDelivery; 11] = [
     }),
 ];
 
-pub(super) fn delivery_streams(out: &mut String, surroundings: &Surroundings<'_>) {
-    let put = surroundings.put;
+pub(super) fn direct_puts(out: &mut String, put: &delivery::Metrics) {
     counter(
         out,
         "delivery_put_records_total",
@@ -235,7 +235,9 @@ pub(super) fn delivery_streams(out: &mut String, surroundings: &Surroundings<'_>
         "Bytes put directly and acknowledged.",
         put.incoming_bytes.value(),
     );
-    let all = surroundings.deliveries;
+}
+
+pub(super) fn delivery_streams(out: &mut String, all: &[DeliveryStatus], now: Timestamp) {
     if all.is_empty() {
         return;
     }
@@ -254,14 +256,8 @@ pub(super) fn delivery_streams(out: &mut String, surroundings: &Surroundings<'_>
         "Age of the oldest record that waits.",
     );
     for status in all {
-        let since = status.waiting_since_ms.unwrap_or(surroundings.now.0);
-        let age = Seconds(
-            surroundings
-                .now
-                .0
-                .saturating_sub(since)
-                .saturating_mul(1_000),
-        );
+        let since = status.waiting_since_ms.unwrap_or(now.0);
+        let age = Seconds(now.0.saturating_sub(since).saturating_mul(1_000));
         let arn = &status.arn;
         line(out, format_args!("{freshness}{{stream=\"{arn}\"}} {age}"));
     }

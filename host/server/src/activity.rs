@@ -1,5 +1,6 @@
 //! What a connection is doing, and whether it has taken too long: told the time, never waiting.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -25,7 +26,7 @@ pub(crate) struct Activity {
 
 /// What is to be done with a connection.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     /// Nothing.
     GoOn,
     /// It has nothing to do: ask it to end.
@@ -36,6 +37,9 @@ pub(super) enum Verdict {
 
 /// A request is received or handled as long as this lives.
 pub(crate) struct Serving<'a>(&'a Activity);
+
+/// An answer is made and sent as long as this lives.
+pub(crate) struct Answering(Arc<Activity>);
 
 impl Activity {
     pub(crate) fn new() -> Self {
@@ -57,14 +61,9 @@ impl Activity {
     }
 
     /// An answer is about to be sent.
-    pub(crate) fn answer_begins(&self) {
+    pub(crate) fn answers(self: &Arc<Self>) -> Answering {
         self.answering.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// An answer was sent, or given up.
-    pub(crate) fn answer_ends(&self) {
-        self.answering.fetch_sub(1, Ordering::Relaxed);
-        self.moves();
+        Answering(Arc::clone(self))
     }
 
     /// The request at hand is answered without being read to its end.
@@ -73,7 +72,7 @@ impl Activity {
     }
 
     /// Whether bytes of a request may still come that nobody wants.
-    pub(super) fn has_unread(&self) -> bool {
+    pub(crate) fn has_unread(&self) -> bool {
         self.unread.load(Ordering::Relaxed)
     }
 
@@ -83,7 +82,7 @@ impl Activity {
     }
 
     /// Bytes came over a connection of HTTP/1.1.
-    pub(super) fn bytes_came(&self) {
+    pub(crate) fn bytes_came(&self) {
         let begins = self.serving.load(Ordering::Relaxed) == 0
             && self.answering.load(Ordering::Relaxed) == 0
             && self.head_since.load(Ordering::Relaxed) == NEVER;
@@ -92,7 +91,7 @@ impl Activity {
         }
     }
 
-    pub(super) fn verdict(&self, limits: &Limits) -> Verdict {
+    pub(crate) fn verdict(&self, limits: &Limits) -> Verdict {
         self.verdict_at(self.now(), limits)
     }
 
@@ -106,17 +105,15 @@ impl Activity {
             return Verdict::GoOn; // A body has deadlines of its own.
         }
         if self.answering.load(Ordering::Relaxed) > 0 {
-            return match passed(moved, limits.answer_stall) {
-                true => Verdict::Late("the client does not take its answer"),
-                false => Verdict::GoOn,
-            };
+            return Verdict::GoOn; // So has an answer, in the budget.
         }
         if head_since != NEVER && passed(head_since, limits.head) {
             return Verdict::Late("the headers of a request are not complete in time");
         }
-        match passed(moved, limits.idle) {
-            true => Verdict::Idle,
-            false => Verdict::GoOn,
+        if passed(moved, limits.idle) {
+            Verdict::Idle
+        } else {
+            Verdict::GoOn
         }
     }
 
@@ -129,6 +126,13 @@ impl Drop for Serving<'_> {
     fn drop(&mut self) {
         self.0.moves();
         self.0.serving.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.0.answering.fetch_sub(1, Ordering::Relaxed);
+        self.0.moves();
     }
 }
 
@@ -169,12 +173,11 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_is_not_taken_is_given_up() {
-        let activity = Activity::new();
-        activity.answer_begins();
-        assert_eq!(at(59, &activity), Verdict::GoOn);
-        assert!(matches!(at(61, &activity), Verdict::Late(_)));
-        activity.answer_ends();
-        assert_eq!(at(61, &activity), Verdict::GoOn);
+    fn an_answer_under_way_is_left_to_its_own_pace() {
+        let activity = Arc::new(Activity::new());
+        let answering = activity.answers();
+        assert_eq!(at(10_000, &activity), Verdict::GoOn);
+        drop(answering);
+        assert_eq!(at(10_000, &activity), Verdict::Idle);
     }
 }
