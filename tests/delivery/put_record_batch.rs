@@ -79,6 +79,21 @@ async fn a_call_holds_500_records_at_most_and_one_at_least() {
 }
 
 #[tokio::test]
+async fn a_call_of_too_many_records_is_not_told_what_each_of_them_lacks() {
+    let (service, client) = with_delivery_stream().await;
+    let records = vec![json!({}); PUT_RECORD_BATCH_COUNT_MAX + 1];
+    let input = json!({"DeliveryStreamName": "clicks", "Records": records});
+    let refusal = client.refusal("Firehose.PutRecordBatch", input).await;
+    assert_eq!(refusal.code, "ValidationException");
+    let told = &refusal.message;
+    assert!(told.starts_with("1 validation error detected: "), "{told}");
+    let wanted = "at 'records' failed to satisfy constraint: \
+        Member must have length less than or equal to 500";
+    assert!(told.ends_with(wanted), "{told}");
+    service.stop().await;
+}
+
+#[tokio::test]
 async fn a_call_holds_4_mib_of_data_at_most() {
     let (service, client) = with_delivery_stream().await;
     let mut sizes = [DELIVERY_RECORD_BYTES_MAX; 5];

@@ -262,6 +262,21 @@ async fn many_batches_of_one_object_keep_their_order() {
 }
 
 #[tokio::test]
+async fn a_function_has_any_name_that_lambda_takes() {
+    let name = "Redact_Cards-2";
+    let files = PluginFiles::with(&[]);
+    files.add_redaction_as(name);
+    let service = files.start().await;
+    let client = service.client();
+    let more = json!({"ProcessingConfiguration": through(name)});
+    client.create_delivery("clicks", more).await;
+    client.put_delivery("clicks", &[CARD]).await;
+    client.flush("clicks").await;
+    assert_eq!(service.delivered(), [MASKED]);
+    service.stop().await;
+}
+
+#[tokio::test]
 async fn a_delimiter_comes_after_the_transform() {
     let files = PluginFiles::with(&["drop-bots"]);
     let service = files.start().await;
