@@ -225,9 +225,10 @@ async fn a_method_that_means_nothing_is_not_allowed() {
         )
         .await;
         let answer = client.page(method, page).await;
-        let wanted = match page.ends_with("/flush") {
-            true => "POST",
-            false => "GET, HEAD",
+        let wanted = if page.ends_with("/flush") {
+            "POST"
+        } else {
+            "GET, HEAD"
         };
         assert_eq!(answer.headers()["allow"], wanted, "{page}");
     }

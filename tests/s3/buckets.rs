@@ -38,9 +38,10 @@ impl S3 for Buckets {
         &self,
         request: S3Request<PutObjectInput>,
     ) -> S3Result<S3Response<PutObjectOutput>> {
-        match self.root.join(&request.input.bucket).is_dir() {
-            true => self.files.put_object(request).await,
-            false => Err(s3_error!(NoSuchBucket)),
+        if self.root.join(&request.input.bucket).is_dir() {
+            self.files.put_object(request).await
+        } else {
+            Err(s3_error!(NoSuchBucket))
         }
     }
 

@@ -106,10 +106,7 @@ async fn records_of_a_stream_arrive_packed_in_the_order_of_their_shards() {
 /// Delivers three objects, in which the `nth` request ends otherwise; how many requests it took.
 async fn with_a_bad_answer(nth: u64, does: Does) -> u64 {
     let (endpoint, service, client) = start(json!({})).await;
-    endpoint.rule(move |request, _| match request == nth {
-        true => does,
-        false => Does::Well,
-    });
+    endpoint.rule(move |request, _| if request == nth { does } else { Does::Well });
     let mut wanted = String::new();
     for round in 0..3 {
         let line = format!("{round}\n");

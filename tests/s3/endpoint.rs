@@ -148,18 +148,15 @@ impl Endpoint {
         while let Some(folder) = folders.pop() {
             for entry in std::fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
-                match path.is_dir() {
-                    true => folders.push(path),
-                    false => objects.push(Object {
-                        key: path
-                            .strip_prefix(&root)
-                            .unwrap()
-                            .to_str()
-                            .unwrap()
-                            .to_owned(),
-                        content: std::fs::read(&path).unwrap(),
-                    }),
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
                 }
+                let key = path.strip_prefix(&root).unwrap().to_str().unwrap();
+                objects.push(Object {
+                    key: key.to_owned(),
+                    content: std::fs::read(&path).unwrap(),
+                });
             }
         }
         objects.sort_by(|a, b| a.key.cmp(&b.key));
@@ -282,9 +279,10 @@ impl Body for Broken {
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let was_begun = std::mem::replace(&mut self.0, true);
-        Poll::Ready(Some(match was_begun {
-            false => Ok(Frame::data(Bytes::from_static(b"<half"))),
-            true => Err(io::Error::other("broken off").into()),
+        Poll::Ready(Some(if was_begun {
+            Err(io::Error::other("broken off").into())
+        } else {
+            Ok(Frame::data(Bytes::from_static(b"<half")))
         }))
     }
 }

@@ -26,9 +26,10 @@ impl Markers {
                 alike.push(marker.as_bytes().to_vec());
             }
         }
-        match by_first_byte.iter().all(Vec::is_empty) {
-            true => Err(Error::new("config markers: names none")),
-            false => Ok(Self { by_first_byte }),
+        if by_first_byte.iter().all(Vec::is_empty) {
+            Err(Error::new("config markers: names none"))
+        } else {
+            Ok(Self { by_first_byte })
         }
     }
 
