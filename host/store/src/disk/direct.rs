@@ -22,14 +22,14 @@ const WRITE_BYTES_MAX: usize = 1024 * 1024;
 
 /// How the first of `bytes` are to be written at an offset.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Way {
+pub(super) enum WritePath {
     /// So many through the cache.
     Cached(usize),
     /// So many past it.
     Direct(usize),
 }
 
-impl Way {
+impl WritePath {
     /// Up to the next multiple and from the last one on through the cache, what lies between past
     /// it.
     pub(super) fn of(bytes: usize, offset: u64) -> Self {
@@ -69,14 +69,20 @@ mod tests {
     #[test]
     fn only_whole_blocks_in_the_middle_of_much_go_past_the_cache() {
         let much = WORTH_BYTES_MIN + ALIGNMENT - 1;
-        assert_eq!(Way::of(0, 5), Way::Cached(0));
+        assert_eq!(WritePath::of(0, 5), WritePath::Cached(0));
         assert_eq!(
-            Way::of(WORTH_BYTES_MIN - 1, 0),
-            Way::Cached(WORTH_BYTES_MIN - 1)
+            WritePath::of(WORTH_BYTES_MIN - 1, 0),
+            WritePath::Cached(WORTH_BYTES_MIN - 1)
         );
-        assert_eq!(Way::of(much, 1), Way::Cached(ALIGNMENT - 1));
-        assert_eq!(Way::of(much - 1, 1), Way::Cached(much - 1));
-        assert_eq!(Way::of(much, 8192), Way::Direct(WORTH_BYTES_MIN));
-        assert_eq!(Way::of(usize::MAX, 0), Way::Direct(WRITE_BYTES_MAX));
+        assert_eq!(WritePath::of(much, 1), WritePath::Cached(ALIGNMENT - 1));
+        assert_eq!(WritePath::of(much - 1, 1), WritePath::Cached(much - 1));
+        assert_eq!(
+            WritePath::of(much, 8192),
+            WritePath::Direct(WORTH_BYTES_MIN)
+        );
+        assert_eq!(
+            WritePath::of(usize::MAX, 0),
+            WritePath::Direct(WRITE_BYTES_MAX)
+        );
     }
 }

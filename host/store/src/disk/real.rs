@@ -11,7 +11,7 @@ use std::sync::Arc;
 use rustix::fs::{Advice, FallocateFlags};
 use rustix::io::Errno;
 
-use super::direct::{self, Way};
+use super::direct::{self, WritePath};
 use super::{Disk, DiskFile, Space};
 
 /// The file whose lock says that a process has the data directory.
@@ -183,9 +183,9 @@ impl DiskFile for RealFile {
     }
 
     fn write_past_cache(&self, from: &[u8], offset: u64) -> io::Result<usize> {
-        let count = match Way::of(from.len(), offset) {
-            Way::Cached(count) => count,
-            Way::Direct(count) => match direct::write(&self.file, &from[..count], offset)? {
+        let count = match WritePath::of(from.len(), offset) {
+            WritePath::Cached(count) => count,
+            WritePath::Direct(count) => match direct::write(&self.file, &from[..count], offset)? {
                 Some(written) => return Ok(written),
                 None => count,
             },

@@ -13,7 +13,7 @@ use redb::{
 use types::Timestamp;
 
 use crate::disk::Disk;
-use crate::embedded::logs::{Cursor, LogState, Segment};
+use crate::embedded::logs::{LogState, NextFrame, Segment};
 use crate::embedded::redb_file::{CATALOG_FILE, ReadMark, failed, open_database};
 use crate::engine::{LogId, Position, StoreError};
 
@@ -362,7 +362,7 @@ fn closed() -> StoreError {
 #[derive(Clone, Copy, Debug)]
 pub struct LogRow {
     pub horizon: Position,
-    pub flushed: Cursor,
+    pub flushed: NextFrame,
     pub sealed: bool,
     /// A frame of the log was found damaged.
     pub damaged: bool,
@@ -383,7 +383,7 @@ fn encode_log(row: &LogRow) -> Vec<u8> {
 fn decode_log(mut row: &[u8]) -> Option<LogState> {
     let version = row.try_get_u8().ok()?;
     let horizon = Position(row.try_get_u64_le().ok()?);
-    let flushed = Cursor {
+    let flushed = NextFrame {
         next: Position(row.try_get_u64_le().ok()?),
         chain: row.try_get_u32_le().ok()?,
         arrival: Timestamp(row.try_get_u64_le().ok()?),
@@ -391,7 +391,7 @@ fn decode_log(mut row: &[u8]) -> Option<LogState> {
     };
     let sealed = row.try_get_u8().ok()? != 0;
     let damaged = row.try_get_u8().ok()? != 0;
-    let now = Cursor { sealed, ..flushed };
+    let now = NextFrame { sealed, ..flushed };
     let state = LogState {
         horizon,
         flushed,

@@ -18,7 +18,7 @@ use crate::disk::is_full;
 use crate::embedded::catalog::{self, LogRow};
 use crate::embedded::flush_control::Turn;
 use crate::embedded::health::Topic;
-use crate::embedded::logs::{Cursor, Log, Segment, WalFrame};
+use crate::embedded::logs::{Log, NextFrame, Segment, WalFrame};
 use crate::embedded::options::{
     CHUNK_BYTES, FLUSH_BUFFER_BYTES, FLUSH_BYTES_MIN, FLUSHED_TOGETHER_MAX, Options,
 };
@@ -44,7 +44,7 @@ struct Flushed {
     changed: Vec<Segment>,
     /// Segments that hold nothing readable any more.
     gone: Vec<Position>,
-    cursor: Cursor,
+    cursor: NextFrame,
     horizon: Position,
     sealed: bool,
     damaged: bool,
@@ -301,9 +301,10 @@ pub fn remove_garbage(shared: &Shared) -> Result<(), StoreError> {
         return Ok(());
     }
     for path in &paths {
-        let removed = match path.ends_with(".seg") {
-            true => shared.disk.remove(path.as_ref()),
-            false => shared.disk.remove_dir(path.as_ref()),
+        let removed = if path.ends_with(".seg") {
+            shared.disk.remove(path.as_ref())
+        } else {
+            shared.disk.remove_dir(path.as_ref())
         };
         match removed {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {

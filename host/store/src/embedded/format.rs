@@ -430,9 +430,10 @@ pub fn check_block(header: &BlockHeader, bytes: Bytes) -> BlockCheck {
     let complete = reading.consumed() == bytes.len()
         && u32::try_from(entries.len()) == Ok(header.entries)
         && crc == header.entries_crc;
-    match sound && complete {
-        true => BlockCheck::Sound(entries),
-        false => BlockCheck::Damaged(entries),
+    if sound && complete {
+        BlockCheck::Sound(entries)
+    } else {
+        BlockCheck::Damaged(entries)
     }
 }
 

@@ -43,9 +43,10 @@ impl Health {
     /// All reasons, or that all is well.
     pub fn check(&self) -> Result<(), String> {
         let reasons = self.reasons.lock().unwrap_or_else(PoisonError::into_inner);
-        match reasons.is_empty() {
-            true => Ok(()),
-            false => Err(reasons.values().cloned().collect::<Vec<_>>().join("; ")),
+        if reasons.is_empty() {
+            Ok(())
+        } else {
+            Err(reasons.values().cloned().collect::<Vec<_>>().join("; "))
         }
     }
 }

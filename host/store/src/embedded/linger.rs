@@ -48,11 +48,10 @@ impl Linger {
     /// wait already. `last` is what waiting for that block brought.
     pub fn next(&mut self, last: Lingered, took: Duration, requests: usize) -> Wait {
         if last.missing != 0 {
-            self.without_last = match last.missing <= 2 * last.came {
-                true => 0,
-                false => {
-                    (2 * self.without_last).clamp(*BLOCKS_WITHOUT.start(), *BLOCKS_WITHOUT.end())
-                }
+            self.without_last = if last.missing <= 2 * last.came {
+                0
+            } else {
+                (2 * self.without_last).clamp(*BLOCKS_WITHOUT.start(), *BLOCKS_WITHOUT.end())
             };
             self.without = self.without_last;
         }

@@ -21,7 +21,7 @@ pub struct Log {
 
 /// Where the next frame goes and what it must follow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Cursor {
+pub struct NextFrame {
     /// The next record's position.
     pub next: Position,
     /// The header checksum of the last frame.
@@ -81,11 +81,11 @@ pub struct LogState {
     /// whether more has expired is told without reading anything.
     pub sought: Option<Sought>,
     /// As of the last durable block.
-    pub durable: Cursor,
+    pub durable: NextFrame,
     /// As of the block that is being made durable. Goes back to `durable` if that fails.
-    pub assigned: Cursor,
+    pub assigned: NextFrame,
     /// As of the last frame that is in a segment.
-    pub flushed: Cursor,
+    pub flushed: NextFrame,
     /// In order; the last may be open.
     pub segments: Vec<Segment>,
     /// Frames from `flushed.next` on.

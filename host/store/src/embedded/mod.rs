@@ -50,7 +50,7 @@ use crate::embedded::format::{
 };
 pub use crate::embedded::options::Options;
 use crate::embedded::options::TRANSACTION_BYTES_MAX;
-use crate::embedded::queue::{Request, ResolvedAppend};
+use crate::embedded::queue::{QueuedCommit, ResolvedAppend};
 use crate::embedded::segment::LOGS_DIR;
 use crate::embedded::shared::Shared;
 use crate::embedded::supervise::Role;
@@ -133,7 +133,7 @@ impl Embedded {
             changes,
             bytes,
         } = request;
-        self.shared.queue.push(Request {
+        self.shared.queue.push(QueuedCommit {
             appends,
             writes,
             changes,
@@ -184,13 +184,11 @@ impl Embedded {
             parts.bytes += RowEntry::encoded_bytes(key, value);
             parts.writes.push(write);
         }
-        match parts.bytes <= TRANSACTION_BYTES_MAX {
-            true => Ok(parts),
-            false => {
-                let what = format!("a transaction has {} bytes", parts.bytes);
-                Err(CommitError::TooLarge(what))
-            }
+        if parts.bytes > TRANSACTION_BYTES_MAX {
+            let what = format!("a transaction has {} bytes", parts.bytes);
+            return Err(CommitError::TooLarge(what));
         }
+        Ok(parts)
     }
 
     fn threads(&self) -> MutexGuard<'_, Threads> {
@@ -296,11 +294,11 @@ impl Engine for Embedded {
         let trimmed = self.shared.logs.find(log)?;
         // What is written must mean the same place when it is read again beside later frames.
         let before = before.min(trimmed.tip());
-        let forgets = trimmed.state().horizon < before;
-        match forgets {
-            true => self.change(vec![LogChange::Trim(log, before)]).await,
-            false => Ok(()),
+        let horizon = trimmed.state().horizon;
+        if before > horizon {
+            self.change(vec![LogChange::Trim(log, before)]).await?;
         }
+        Ok(())
     }
 
     async fn delete_logs(&self, logs: &[LogId]) -> Result<(), StoreError> {
@@ -341,9 +339,10 @@ impl Engine for Embedded {
             join(thread).await?;
         }
         let is_closed = self.threads().flusher.is_none();
-        let flushed = match is_closed || self.shared.wal_damage.is_some() {
-            true => Ok(()),
-            false => self.flush().await,
+        let flushed = if is_closed || self.shared.wal_damage.is_some() {
+            Ok(())
+        } else {
+            self.flush().await
         };
         join(self.end_flusher()).await?;
         let shared = self.shared.clone();

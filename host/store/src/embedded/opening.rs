@@ -33,7 +33,7 @@ const DAMAGED_FILE: &str = "tables.redb.damaged";
 pub fn recover(
     disk: Arc<dyn Disk>,
     options: Options,
-) -> Result<(Shared, writer::Cursor), StoreError> {
+) -> Result<(Shared, writer::NextBlock), StoreError> {
     let Known {
         catalog,
         meta,

@@ -19,7 +19,7 @@ pub struct ResolvedAppend {
 }
 
 /// A transaction, or steps in the lives of logs, and who waits for it.
-pub struct Request {
+pub struct QueuedCommit {
     pub appends: Vec<ResolvedAppend>,
     pub writes: Vec<TableWrite>,
     pub changes: Vec<LogChange>,
@@ -37,7 +37,7 @@ pub struct Queue {
 
 #[derive(Default)]
 struct State {
-    waiting: Vec<Request>,
+    waiting: Vec<QueuedCommit>,
     /// Of those waiting and of those being written.
     bytes: usize,
     writer_waits: bool,
@@ -60,7 +60,7 @@ impl Queue {
     }
 
     /// Takes a request, or says why not: busy, or closed.
-    pub fn push(&self, request: Request) -> Result<(), CommitError> {
+    pub fn push(&self, request: QueuedCommit) -> Result<(), CommitError> {
         let mut state = self.state();
         if let Some(why) = &state.closed {
             return Err(CommitError::ReadOnly(why.clone()));
@@ -84,7 +84,7 @@ impl Queue {
     /// Once there is one, waits for more as `wait` says.
     pub fn take(
         &self,
-        group: &mut Vec<Request>,
+        group: &mut Vec<QueuedCommit>,
         group_bytes: usize,
         wait: Wait,
     ) -> Option<Lingered> {

@@ -35,7 +35,7 @@ pub struct Recovered {
     /// The last of those blocks.
     pub last: Option<LastBlock>,
     /// Where the writer goes on.
-    pub cursor: writer::Cursor,
+    pub cursor: writer::NextBlock,
     /// The last start that wrote one of the blocks.
     pub epoch: u64,
     /// Logs that have something to be flushed.
@@ -62,7 +62,7 @@ pub fn recover(
         files,
         live: Vec::new(),
         last: None,
-        cursor: writer::Cursor {
+        cursor: writer::NextBlock {
             number: flushed_block + 1,
             previous: 0,
             file_use: uses.last().map_or(0, |file| file.number),
@@ -81,7 +81,7 @@ pub fn recover(
     };
     for (n, file) in uses.iter().enumerate() {
         let later = uses[n + 1..].iter().map(|later| later.first_block).min();
-        replay.file(file, later.unwrap_or(u64::MAX))?;
+        replay.file(file, later)?;
     }
     let recovered = replay.finish();
     make_durable(disk, &recovered)?;
@@ -246,14 +246,14 @@ impl LastBlock {
 }
 
 /// Where a block stands.
-struct Place<'a> {
+struct BlockPlace<'a> {
     file: &'a FileUse,
     offset: u64,
     /// A file begun later has blocks that come after it.
     is_followed: bool,
 }
 
-impl Place<'_> {
+impl BlockPlace<'_> {
     fn corrupt(&self, what: String) -> StoreError {
         StoreError::corrupt(self.file.name(), self.offset, what)
     }
@@ -271,8 +271,8 @@ struct Replay<'a> {
 }
 
 impl Replay<'_> {
-    /// Applies the blocks of one file whose numbers are below `limit`.
-    fn file(&mut self, file: &FileUse, limit: u64) -> Result<(), StoreError> {
+    /// Applies the blocks of one file, those below the first number of a later file if there is one.
+    fn file(&mut self, file: &FileUse, limit: Option<u64>) -> Result<(), StoreError> {
         let mut offset = 0;
         while offset < file.length {
             let header = file
@@ -286,14 +286,14 @@ impl Replay<'_> {
                 offset = next;
                 continue;
             };
-            if limit <= header.number {
+            if limit.is_some_and(|limit| header.number >= limit) {
                 return Ok(());
             }
             let bytes = padded_block_bytes(header.length as usize) as u64;
             if self.flushed_block < header.number {
-                let is_followed = limit != u64::MAX;
+                let is_followed = limit.is_some();
                 self.block(
-                    &Place {
+                    &BlockPlace {
                         file,
                         offset,
                         is_followed,
@@ -310,7 +310,12 @@ impl Replay<'_> {
         Ok(())
     }
 
-    fn block(&mut self, at: &Place<'_>, header: &BlockHeader, crc: u32) -> Result<(), StoreError> {
+    fn block(
+        &mut self,
+        at: &BlockPlace<'_>,
+        header: &BlockHeader,
+        crc: u32,
+    ) -> Result<(), StoreError> {
         // Whatever came before is now known to have been acknowledged.
         if let Some(damage) = self.torn.take() {
             self.damaged(damage);
@@ -363,7 +368,7 @@ impl Replay<'_> {
     /// torn tail; else as much of it is taken as can be told.
     fn bad_block(
         &mut self,
-        at: &Place<'_>,
+        at: &BlockPlace<'_>,
         header: &BlockHeader,
         entries: Vec<Entry>,
     ) -> Result<(), StoreError> {
@@ -385,7 +390,7 @@ impl Replay<'_> {
         Ok(())
     }
 
-    fn apply(&mut self, at: &Place<'_>, entries: Vec<Entry>) {
+    fn apply(&mut self, at: &BlockPlace<'_>, entries: Vec<Entry>) {
         for entry in entries {
             match entry {
                 Entry::Frame {

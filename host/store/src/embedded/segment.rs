@@ -161,10 +161,10 @@ impl SegmentFile {
                 }
             }
             if at == 0 {
-                return match frames.is_empty() {
-                    true => Err(self.corrupt(offset, "a frame is longer than its segment")),
-                    false => Ok(total),
-                };
+                if frames.is_empty() {
+                    return Err(self.corrupt(offset, "a frame is longer than its segment"));
+                }
+                return Ok(total);
             }
             offset += at as u64;
         }

@@ -80,9 +80,10 @@ impl LiveSlot {
 
 impl Slots {
     fn free(&mut self, slot: u32, is_ready: bool) {
-        match is_ready {
-            true => self.ready.push_back(slot),
-            false => self.growing.push_back(slot),
+        if is_ready {
+            self.ready.push_back(slot);
+        } else {
+            self.growing.push_back(slot);
         }
     }
 
@@ -207,7 +208,10 @@ impl Wal {
                 return Ok(());
             }
             let taken = |slot: &u32| slots.files.contains_key(slot) || slots.making.contains(slot);
-            let slot = (0..).find(|slot| !taken(slot)).unwrap_or(u32::MAX);
+            // There are far fewer files than numbers.
+            let Some(slot) = (0..).find(|slot| !taken(slot)) else {
+                return Ok(());
+            };
             slots.making.insert(slot);
             slot
         };
@@ -349,12 +353,12 @@ impl Wal {
             if Some(live.slot) == writing || block < live.last_block {
                 return true;
             }
-            match live.abandoned {
-                true => abandoned.push(live.slot),
-                false if live.is_ready || self.file_bytes <= live.bytes => {
-                    ready.push_back(live.slot);
-                }
-                false => growing.push_back(live.slot),
+            if live.abandoned {
+                abandoned.push(live.slot);
+            } else if live.is_ready || live.bytes >= self.file_bytes {
+                ready.push_back(live.slot);
+            } else {
+                growing.push_back(live.slot);
             }
             false
         });

@@ -18,7 +18,7 @@ use crate::embedded::health::Topic;
 use crate::embedded::linger::{Linger, Wait};
 use crate::embedded::logs::{Log, LogState};
 use crate::embedded::options::GROUP_BYTES;
-use crate::embedded::queue::Request;
+use crate::embedded::queue::QueuedCommit;
 use crate::embedded::shared::Shared;
 use crate::embedded::wal::write_all;
 use crate::engine::{
@@ -26,7 +26,7 @@ use crate::engine::{
 };
 
 /// Where the next block goes.
-pub struct Cursor {
+pub struct NextBlock {
     /// The number of the next block.
     pub number: u64,
     /// The header checksum of the last block.
@@ -44,7 +44,7 @@ struct Slot {
 /// The writer's own state.
 pub struct Writer {
     shared: Arc<Shared>,
-    cursor: Cursor,
+    cursor: NextBlock,
     slot: Option<Slot>,
     cache: TailCache,
     answers: Answers,
@@ -63,7 +63,7 @@ enum WriteFailure {
 
 impl Writer {
     /// A writer that goes on at `cursor`.
-    pub fn new(shared: Arc<Shared>, cursor: Cursor) -> Self {
+    pub fn new(shared: Arc<Shared>, cursor: NextBlock) -> Self {
         let cache = TailCache::new(shared.options.tail_cache_bytes);
         Self {
             shared,
@@ -90,7 +90,7 @@ impl Writer {
         }
     }
 
-    fn commit_group(&mut self, group: &mut Vec<Request>) {
+    fn commit_group(&mut self, group: &mut Vec<QueuedCommit>) {
         let is_full = self.shared.room.is_too_little(&self.shared.health);
         let mut staged = HashMap::new();
         let mut answers = Vec::with_capacity(group.len());
@@ -128,7 +128,7 @@ impl Writer {
     /// Whether everything that the request depends on is as it must be.
     fn admit(
         &self,
-        request: &Request,
+        request: &QueuedCommit,
         staged: &mut HashMap<(TableId, Key), Option<Version>>,
     ) -> Result<(), CommitError> {
         let mut damaged: Option<(Vec<LogId>, String)> = None;
@@ -182,7 +182,7 @@ impl Writer {
     /// Makes the request part of the block.
     fn place(
         &mut self,
-        request: Request,
+        request: QueuedCommit,
         staged: &mut HashMap<(TableId, Key), Option<Version>>,
     ) -> Answer {
         let version = row_version(self.cursor.number, self.block.rows.len());
@@ -383,6 +383,6 @@ fn overwrite_header(slot: &Slot) -> io::Result<()> {
     slot.file.sync()
 }
 
-fn adds_data(request: &Request) -> bool {
+fn adds_data(request: &QueuedCommit) -> bool {
     !request.appends.is_empty() || request.writes.iter().any(|write| write.value.is_some())
 }
