@@ -207,12 +207,12 @@ async fn a_record_that_was_delivered_does_not_fail_though_it_would_be_too_slow_b
     assert_eq!(failed, [trapped]);
 }
 
-/// A server whose attacker loops with every marked record, and may take 10 ms.
+/// A server whose attacker loops with every marked record, and may take 5 ms.
 async fn looping() -> Ground {
     let guest = Guest::attacking(ENDLESS);
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("attacker.wasm"), guest.component()).unwrap();
-    let ground = Ground::start_within(directory, within(Duration::from_millis(10))).await;
+    let ground = Ground::start_within(directory, within(Duration::from_millis(5))).await;
     ground.stream("attacker").await;
     ground
 }

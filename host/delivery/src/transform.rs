@@ -22,9 +22,6 @@ use crate::settled::{Digest, Noted, Settled, Words};
 /// Calls for a batch or a record that fails on an instance that worked before, or for which no
 /// instance could be made: the second is on a fresh one.
 const TRIES_AFTER_FAULT: u32 = 2;
-/// Calls for a record whose deadline was missed while its thread waited for a processor most of the
-/// time. The last decides.
-const TRIES_ON_A_BUSY_MACHINE: u32 = 4;
 /// Calls that a plugin may ask to be tried again for, one after the other (model,
 /// NumberOfRetries).
 const RETRIES_MAX: u32 = 300;
@@ -199,7 +196,11 @@ impl Transformer {
         };
         tracing::debug!(version = ?self.version, fault = %failed.fault, "a batch is divided");
         let is_late = matches!(failed.fault, Fault::Deadline(_));
-        if failed.not_begun || matches!(failed.fault, Fault::Permanent(_)) {
+        let is_last = batch.len() == 1 && attempts >= self.tries_of_record(&failed);
+        if is_last && is_late {
+            self.version.record_missed_its_deadline();
+        }
+        if is_last || failed.not_begun || matches!(failed.fault, Fault::Permanent(_)) {
             let notes = is_late || self.settled.has_room(batch.len());
             self.fail(all, (&failed.fault, attempts), notes, sink);
             return Ok(());
@@ -336,7 +337,6 @@ impl Transformer {
             // It named itself, or the plugin says so.
             Fault::Panicked(_) | Fault::Permanent(_) => 1,
             Fault::Retryable(_) => self.retries + 1,
-            Fault::Deadline(late) if late.waited_for_a_processor() => TRIES_ON_A_BUSY_MACHINE,
             _ if failed.was_used || failed.not_begun => TRIES_AFTER_FAULT,
             _ => 1,
         }

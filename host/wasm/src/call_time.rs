@@ -37,6 +37,8 @@ pub(crate) struct CallTime {
     /// for it.
     from: Option<Duration>,
     is_slow: bool,
+    /// How long it had taken by the last look.
+    took: Duration,
 }
 
 impl CallTime {
@@ -46,7 +48,13 @@ impl CallTime {
             max,
             from: None,
             is_slow: false,
+            took: Duration::ZERO,
         };
+    }
+
+    /// How long the call took, to a tick.
+    pub(crate) fn took(&self) -> Duration {
+        self.took
     }
 
     /// Looks, on the thread of the call, whether it may go on.
@@ -58,6 +66,7 @@ impl CallTime {
         let now = processor_time()?;
         let from = *self.from.get_or_insert(now.saturating_sub(TICK));
         let took = now.saturating_sub(from);
+        self.took = took;
         if self.max <= took {
             return Ok(UpdateDeadline::Interrupt);
         }

@@ -12,7 +12,7 @@ use crate::limits::REASON_BYTES_MAX;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The plugin took longer than its time and was stopped.
-    Deadline(Late),
+    Deadline(Duration),
     /// It panicked, and told so before it trapped.
     Panicked(Panic),
     /// It trapped: a wild access, more memory, output or host calls than it may use, a panic that
@@ -34,22 +34,6 @@ pub enum Fault {
     Stopped,
 }
 
-/// A call that took too long.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Late {
-    /// What it might have taken.
-    pub time: Duration,
-    /// How long its thread had a processor meanwhile.
-    pub worked: Duration,
-}
-
-impl Late {
-    /// Whether the machine was busy with others for most of the time.
-    pub fn waited_for_a_processor(&self) -> bool {
-        self.worked < self.time / 2
-    }
-}
-
 /// What a guest says of its panic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Panic {
@@ -62,9 +46,9 @@ pub struct Panic {
 impl Fault {
     /// What came of a call that ended with an error: that it was late, that it panicked, or what
     /// wasmtime says with what the guest said last where it ended itself.
-    pub(crate) fn of(error: &wasmtime::Error, late: Late, told: Told) -> Self {
+    pub(crate) fn of(error: &wasmtime::Error, time: Duration, told: Told) -> Self {
         if let Some(wasmtime::Trap::Interrupt) = error.downcast_ref::<wasmtime::Trap>() {
-            return Self::Deadline(late);
+            return Self::Deadline(time);
         }
         let Told { panic, last_words } = told;
         if let Some(panic) = panic {
@@ -93,9 +77,7 @@ pub(crate) struct Told {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Deadline(late) => {
-                write!(f, "it took longer than {} ms", late.time.as_millis())
-            }
+            Self::Deadline(time) => write!(f, "it took longer than {} ms", time.as_millis()),
             Self::Panicked(panic) => write!(f, "it panicked {}", panic.text),
             Self::Trap(what) => write!(f, "it trapped: {what}"),
             Self::Answer(what) | Self::Doubled(what) => write!(f, "its answer has {what}"),

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustix::time::{ClockId, clock_gettime};
 use wasmtime::{AsContextMut, PoolConcurrencyLimitError, Store, StoreContextMut};
 
 use crate::bindings::transformer::exports::millrace::plugin::transform::Fault as WitFault;
 use crate::bindings::transformer_simple::exports::millrace::plugin::transform_simple::InRecord;
 use crate::bindings::{transformer, transformer_simple};
 use crate::call_time::LOOK_TICKS;
-use crate::fault::{Fault, Late};
+use crate::fault::Fault;
 use crate::guest_log::printable;
 use crate::limits::{CallLimits, REASON_BYTES_MAX};
 use crate::outputs::Outputs;
@@ -57,8 +56,8 @@ impl Instance {
             .as_context_mut()
             .set_max_component_handles(limits.handles_max);
         store.epoch_deadline_callback(|mut store| store.data_mut().call_time.look());
-        let watch = Watch::start(limits.batch_time_max);
-        begin_call(&mut store, watch.time);
+        let time = limits.batch_time_max;
+        begin_call(&mut store, time);
         let ticking = runtime.ticking();
         let started = begin(version, &mut store);
         drop(ticking);
@@ -68,7 +67,7 @@ impl Instance {
                 Begun::Trapped(error) if error.is::<PoolConcurrencyLimitError>() => {
                     Fault::NoInstance(error.to_string())
                 }
-                Begun::Trapped(error) => Fault::of(&error, watch.late(), store.data_mut().told()),
+                Begun::Trapped(error) => Fault::of(&error, time, store.data_mut().told()),
                 Begun::Refused(text) => Fault::Trap(format!("init: {text}")),
             }
         })?;
@@ -90,8 +89,8 @@ impl Instance {
         let Exports::Slabs(world) = &self.exports else {
             return Ok(None);
         };
-        let watch = Watch::start(self.limits.batch_time_max);
-        begin_call(&mut self.store, watch.time);
+        let time = self.limits.batch_time_max;
+        begin_call(&mut self.store, time);
         let ticking = self.version.runtime().ticking();
         let described = world
             .millrace_plugin_lifecycle()
@@ -104,7 +103,7 @@ impl Instance {
             ))),
             Err(error) => {
                 let told = self.store.data_mut().told();
-                Err(Fault::of(&error, watch.late(), told))
+                Err(Fault::of(&error, time, told))
             }
         }
     }
@@ -115,7 +114,7 @@ impl Instance {
     /// When the plugin gave no answer that keeps the rules. The instance must not be used again
     /// after a fault other than one that the plugin itself told.
     pub fn transform(&mut self, batch: &Slab, time: Duration) -> Result<Outputs, Fault> {
-        let watch = Watch::start(time);
+        let started = Instant::now();
         self.store.data_mut().begin_batch();
         begin_call(&mut self.store, time);
         let ticking = self.version.runtime().ticking();
@@ -127,17 +126,19 @@ impl Instance {
         drop(ticking);
         let outputs = called.unwrap_or_else(|error| {
             let told = self.store.data_mut().told();
-            Err(Fault::of(&error, watch.late(), told))
+            Err(Fault::of(&error, time, told))
         });
         let outputs = outputs.and_then(|outputs| match outputs.fault(batch.len()) {
             None => Ok(outputs),
             Some(fault) => Err(fault),
         });
-        let took = watch.started.elapsed();
         if outputs.is_ok() {
+            let took = self.store.data().call_time.took();
             self.version.patience().came_out(batch.len(), took);
         }
-        self.version.counters().called(batch, &outputs, took);
+        self.version
+            .counters()
+            .called(batch, &outputs, started.elapsed());
         outputs
     }
 }
@@ -146,41 +147,6 @@ impl Instance {
 fn begin_call(store: &mut Store<State>, time_max: Duration) {
     store.data_mut().call_time.begin(time_max);
     store.set_epoch_deadline(LOOK_TICKS);
-}
-
-/// Measures one call.
-struct Watch {
-    /// What it may take.
-    time: Duration,
-    started: Instant,
-    /// How long the thread had had a processor before.
-    worked_before: Duration,
-}
-
-impl Watch {
-    fn start(time: Duration) -> Self {
-        Self {
-            time,
-            started: Instant::now(),
-            worked_before: thread_time(),
-        }
-    }
-
-    fn late(&self) -> Late {
-        Late {
-            time: self.time,
-            worked: thread_time().saturating_sub(self.worked_before),
-        }
-    }
-}
-
-/// How long this thread has had a processor.
-fn thread_time() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    // It begins with 0 and does not run backwards.
-    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
-    let nanos = u32::try_from(time.tv_nsec).unwrap_or(0);
-    Duration::new(seconds, nanos)
 }
 
 enum Begun {

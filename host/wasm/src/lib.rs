@@ -49,7 +49,7 @@ mod watcher;
 
 pub use compile_worker::compile_worker;
 pub use counters::{BATCH_TIME_BUCKETS_US, Count, Counters};
-pub use fault::{Fault, Late, Panic};
+pub use fault::{Fault, Panic};
 pub use guest_threads::{GuestThreadCounts, GuestThreads, Turn, TurnLost, guest_threads_default};
 pub use hash::ContentHash;
 pub use instance::Instance;

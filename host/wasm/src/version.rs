@@ -139,7 +139,7 @@ impl Version {
         self.patience.time(records, most)
     }
 
-    /// Notes that a record alone missed its deadline, and not because the machine was busy.
+    /// Notes that a record alone missed its deadline for good.
     pub fn record_missed_its_deadline(&self) {
         if self.patience.record_missed() {
             tracing::warn!(
