@@ -87,12 +87,18 @@ class Deliveries(ValidAnswers):
     service = "firehose"
     plugins_used = ()
     flags = ("--no-throttle",)
+    # Lines of the configuration's [plugin_limits].
+    plugin_limits = ""
 
     @classmethod
     def setUpClass(cls):
         cls.plugins = PluginsDirectory(*cls.plugins_used)
         cls.addClassCleanup(cls.plugins.directory.cleanup)
-        cls.server = Server(*cls.flags, "--plugins", str(cls.plugins.path))
+        with tempfile.NamedTemporaryFile("w", suffix=".toml") as config:
+            config.write(f"[plugin_limits]\n{cls.plugin_limits}\n")
+            config.flush()
+            more = ["--config", config.name, "--plugins", str(cls.plugins.path)]
+            cls.server = Server(*cls.flags, *more)
         cls.addClassCleanup(cls.server.stop)
         cls.wait_until_loaded()
         cls.firehose = cls.server.firehose()

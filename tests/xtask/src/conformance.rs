@@ -1,9 +1,11 @@
 //! The clients we did not write: boto3 and the AWS CLI from PyPI, the JS SDK from npm, against
-//! the built server, and the S3 server that it delivers to.
+//! the built server, and the S3 server that it delivers to; and components that other languages'
+//! tools made, in the server.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::foreign;
 use crate::process;
 use crate::report::{self, Outcome, Step};
 use crate::tools;
@@ -36,6 +38,7 @@ pub fn run(workspace: &Workspace) -> Vec<Step> {
 
 fn python(workspace: &Workspace) -> Result<Step, String> {
     let programs = tools::python(workspace)?;
+    let components = foreign::build(workspace)?;
     let mut suite = Command::new(programs.join("python"));
     suite
         .args([
@@ -49,7 +52,8 @@ fn python(workspace: &Workspace) -> Result<Step, String> {
         ])
         .current_dir(workspace.conformance())
         .env("PYTHONDONTWRITEBYTECODE", "1")
-        .env("S3_SERVER", workspace.example("debug", "s3-server"));
+        .env("S3_SERVER", workspace.example("debug", "s3-server"))
+        .env("COMPONENTS", components);
     let mut suite = tools::with_path(suite, Some(&programs));
     let ended = process::watched(server_for(&mut suite, workspace))?;
     Ok(Step::of_tests(

@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, reason = "what it prints is what it is for")]
 
 mod conformance;
+mod foreign;
 mod plugins;
 mod process;
 mod report;

@@ -1,0 +1,16 @@
+// A transform that writes ASCII letters large and drops records that begin with a `#`. build.mjs
+// makes a component of it for the world transformer-simple.
+
+export const transformSimple = {
+  transform(records) {
+    return records.map(({ index, data }) =>
+      data[0] === 0x23
+        ? { index, status: "dropped", data: new Uint8Array() }
+        : { index, status: "ok", data: data.map(upper) },
+    );
+  },
+};
+
+function upper(byte) {
+  return byte >= 0x61 && byte <= 0x7a ? byte - 0x20 : byte;
+}
