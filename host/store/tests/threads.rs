@@ -17,6 +17,7 @@ use oracle::History;
 use oracle::check::check;
 use oracle::session::{Plan, Session, open, small_options};
 use store::disk::simulated::{Call, Failure, Fault, Random, SimulatedDisk, Survival};
+use store::embedded::Options;
 use store::{CommitError, Engine, LogId, Position};
 
 const LOG: LogId = LogId(1);
@@ -36,7 +37,12 @@ fn panics(call: Call, under: &str) -> Fault {
 
 async fn session() -> Session {
     let disk = SimulatedDisk::new(1);
-    let embedded = open(&disk, small_options()).await.unwrap();
+    // No file is made ready by another thread, whose calls would take the fault.
+    let options = Options {
+        wal_files_ahead: 0,
+        ..small_options()
+    };
+    let embedded = open(&disk, options).await.unwrap();
     let session = Session::new(embedded, disk, History::default());
     session.create(LOG).await.unwrap();
     session.commit(one_frame()).await.unwrap();
@@ -132,13 +138,15 @@ async fn the_death_of_the_thread_that_prepares_files_is_noticed() {
     disk.plan(panics(Call::Reserve, "wal"));
     let embedded = open(&disk, small_options()).await.unwrap();
     let session = Session::new(embedded, disk, History::default());
-    // It begins when the first block is written, and that may be done before it dies.
-    let started = Instant::now();
+    // It begins when the first block is written, which that block does not wait for.
     session.create(LOG).await.unwrap();
+    let started = Instant::now();
     while session.embedded.health().is_ok() {
         assert!(started.elapsed() < PATIENCE, "nobody has noticed");
-        let _ = session.commit(one_frame()).await;
+        std::thread::yield_now();
     }
+    let refused = session.commit(one_frame()).await;
+    assert!(matches!(refused, Err(CommitError::ReadOnly(_))));
     let why = session.embedded.health().unwrap_err();
     assert!(why.contains("store-preparer"), "{why}");
     assert_nothing_is_lost(session).await;
