@@ -42,7 +42,7 @@ async fn ground(guests: &[&str], guest: &Guest, limits: Limits, shared: Delivery
 
 /// The value of a metric without labels.
 async fn metric(ground: &Ground, name: &str) -> u64 {
-    let metrics = ground.client.metrics().await;
+    let metrics = ground.client.metrics_of_all().await;
     let mut lines = metrics.lines();
     let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     value.expect(name).parse().unwrap()
@@ -81,7 +81,7 @@ async fn what_plugins_make_of_their_records_stays_within_the_memory_for_deliveri
     ground.service.pass(LONG);
     let records = CALLS * RECORDS_PER_CALL;
     for name in names {
-        let is_done = |page: &Value| page["recordsIn"] == records;
+        let is_done = |page: &Value| page["delivered"] == records;
         let page = ground.client.delivery_until(name, is_done).await;
         accounts_for(&page, records);
         assert_eq!(page["failed"], 0, "{page}");
@@ -136,10 +136,7 @@ async fn a_victim_is_served_while_four_delivery_streams_have_guests_that_never_e
     }
     for name in names {
         let page = ground.client.delivery(name).await;
-        assert_eq!(
-            (&page["recordsIn"], &page["retries"]),
-            (&0.into(), &0.into())
-        );
+        assert_eq!((&page["failed"], &page["retries"]), (&0.into(), &0.into()));
     }
     // Those that loop hear that they shall stop: nothing else would end them for minutes. What they
     // had begun is done again, within another limit.
@@ -150,9 +147,9 @@ async fn a_victim_is_served_while_four_delivery_streams_have_guests_that_never_e
     let service = ground.service.restart_within(short).await;
     let client = service.client();
     for name in names {
-        let is_done = |page: &Value| page["recordsIn"] == 1;
+        let is_done = |page: &Value| page["failed"] == 1;
         let page = client.delivery_until(name, is_done).await;
-        assert_eq!(page["failed"], 1, "{page}");
+        assert_eq!(page["delivered"], 0, "{page}");
     }
 }
 

@@ -12,6 +12,9 @@ use tokio::net::TcpStream;
 use types::{Clock, ManualClock};
 use wire::sigv4::{SecretKey, Signer};
 
+/// What the operator presents to see all metrics.
+pub(crate) const METRICS_TOKEN: &str = "a token for the metrics of a test";
+
 /// An error as the client sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
@@ -94,6 +97,18 @@ impl Client {
             .body(())
             .unwrap();
         self.exchange(request, "kinesis", &path, Bytes::new()).await
+    }
+
+    /// What the server measures over all accounts, as its operator sees it.
+    pub async fn metrics_of_all(&self) -> String {
+        let request = Request::get("/metrics")
+            .header("host", self.address.to_string())
+            .header("authorization", format!("Bearer {METRICS_TOKEN}"))
+            .body(Full::default())
+            .unwrap();
+        let answer = self.carry(request).await;
+        assert_eq!(answer.status(), 200);
+        String::from_utf8(answer.body().to_vec()).unwrap()
     }
 
     /// What the server measures, as text.

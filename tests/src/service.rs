@@ -16,6 +16,7 @@ use types::{AccountId, Clock, ManualClock, Timestamp};
 use wire::sigv4::SecretKey;
 
 use crate::Client;
+use crate::client::METRICS_TOKEN;
 
 /// The account of [`Service::client`].
 pub const ACCOUNT: &str = "000000000000";
@@ -161,6 +162,7 @@ impl Service {
             plugin_limits: setting.plugin_limits,
             compiler: setting.compiler.clone(),
             delivery_limits: setting.delivery_limits,
+            metrics_token: Some(SecretKey::new(METRICS_TOKEN)),
             s3: setting.s3.clone(),
             limits: setting.limits.clone(),
             credentials: credentials.collect(),

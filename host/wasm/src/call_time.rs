@@ -12,7 +12,7 @@ use rustix::time::{ClockId, clock_gettime};
 use wasmtime::UpdateDeadline;
 
 use crate::guest_threads::current_turn;
-use crate::limits::{SLOW_CALL, TICK};
+use crate::limits::SLOW_CALL;
 
 /// Ticks between two looks.
 pub(crate) const LOOK_TICKS: u64 = 1;
@@ -33,8 +33,8 @@ impl std::error::Error for CallStopped {}
 #[derive(Debug, Default)]
 pub(crate) struct CallTime {
     max: Duration,
-    /// What the thread's clock showed a tick before the first look: the shortest calls need not ask
-    /// for it.
+    /// What the thread's clock showed at the first look: the shortest calls need not ask for it, and
+    /// none is stopped before its time.
     from: Option<Duration>,
     is_slow: bool,
     /// How long it had taken by the last look.
@@ -64,7 +64,7 @@ impl CallTime {
             return Err(wasmtime::Error::from(CallStopped));
         }
         let now = processor_time()?;
-        let from = *self.from.get_or_insert(now.saturating_sub(TICK));
+        let from = *self.from.get_or_insert(now);
         let took = now.saturating_sub(from);
         self.took = took;
         if self.max <= took {

@@ -65,7 +65,7 @@ pub fn memory(bench: &Bench) -> Result<Vec<Line>, Failure> {
         AMPLIFIED_RECORDS,
     )?;
     let page = until(server.address, ATTACKER, DELIVERED_MAX, |page| {
-        page["recordsIn"] == AMPLIFIED_RECORDS
+        page["delivered"] == AMPLIFIED_RECORDS
     })?;
     let after = server.resident()?;
     let out = page["bytesDelivered"].as_f64().unwrap_or_default() / 1e6;
@@ -129,7 +129,7 @@ fn victim(bench: &Bench, loops: usize) -> Result<Line, Failure> {
     }
     let line = end_to_end::latency(bench, &delivering)?;
     for name in &names {
-        if page(address, name)?["recordsIn"] != 0 {
+        if page(address, name)?["waitingRecords"] != LOOPED_RECORDS {
             return Err("a plugin that loops was given up before the end".into());
         }
     }
