@@ -62,6 +62,7 @@ fn a_server_that_is_killed_while_it_delivers_delivers_every_record_once() {
         if cycle == 0 {
             create(&server);
         }
+        wait_until_in_force(&mut server.connect());
         let (learned, lessons) = channel();
         let clients = start_clients(&server, cycle, &learned);
         drop(learned);
@@ -142,6 +143,18 @@ fn create_delivery_stream(connection: &mut Connection, way: &Way) {
         .firehose("CreateDeliveryStream", &input)
         .expect("the delivery stream is created");
     wait_until_active(connection, way.name);
+}
+
+/// Waits until the plugin is loaded: the server answers before that.
+fn wait_until_in_force(connection: &mut Connection) {
+    let is_in_force = |connection: &mut Connection| {
+        let page = connection.page("plugins/parse-access-log");
+        page.is_some_and(|page| page["hash"].is_string())
+    };
+    assert!(
+        (0..1_000_000).any(|_| is_in_force(connection)),
+        "the plugin comes into force"
+    );
 }
 
 /// Waits until a delivery stream takes records.
