@@ -13,7 +13,7 @@ use types::{Clock, ManualClock};
 use wire::sigv4::{SecretKey, Signer};
 
 /// What the operator presents to see all metrics.
-pub(crate) const METRICS_TOKEN: &str = "a token for the metrics of a test";
+pub(crate) const METRICS_TOKEN: &str = "token-for-the-metrics-of-a-test";
 
 /// An error as the client sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
