@@ -157,12 +157,15 @@ async fn one_connection_of_http_2_does_not_hold_it_all() {
 
 #[tokio::test]
 async fn a_stream_that_moves_does_not_keep_the_others_alive() {
-    let server = start(|limits| limits.answer_grace = SOON).await;
+    let server = start(|limits| limits.answer_grace = 4 * SOON).await;
     let input = fill(&server).await;
     let mut bodies = ask_over_http_2(&server, &input, 8).await;
     let mut moving = bodies.pop().unwrap();
     let mut taken = 0;
+    // Slower than the others are ended, and faster than it has to be.
+    let mut ticks = tokio::time::interval(Duration::from_millis(10));
     while server.in_flight_bytes() > 2 * ANSWER_BYTES {
+        ticks.tick().await;
         let frame = tokio::time::timeout(PATIENCE, moving.frame())
             .await
             .unwrap();
