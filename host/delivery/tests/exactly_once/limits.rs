@@ -81,7 +81,7 @@ fn by_time() -> Weighed {
             ..Limits::default()
         },
         narrow: Limits {
-            batch_time_max: Duration::from_millis(5),
+            batch_time_max: Duration::from_millis(20),
             ..Limits::default()
         },
     }
