@@ -119,7 +119,8 @@ async fn a_plugin_that_was_taken_away_while_the_server_was_down_is_gone() {
     service.stop().await;
 }
 
-/// A compiler that says that it has begun and then waits until it is ended or let go, when it fails.
+/// A compiler that says that it has begun and then waits until it is ended or let go, when it
+/// fails.
 fn slow_compiler(dir: &Path) -> PathBuf {
     let made = Command::new("mkfifo")
         .args([dir.join("begun"), dir.join("hang")])

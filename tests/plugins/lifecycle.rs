@@ -280,7 +280,8 @@ async fn a_restart_takes_the_same_version_from_compiled_code() {
     assert_eq!(ground.delivered("own"), ["a", "b"]);
 }
 
-/// The version at work was the oldest of all that were kept, and deleted: its cut was tried for ever.
+/// The version at work was the oldest of all that were kept, and deleted: its cut was tried for
+/// ever.
 #[tokio::test]
 async fn a_version_at_work_is_kept_however_often_another_plugin_is_deployed_anew() {
     let directory = tempfile::tempdir().unwrap();

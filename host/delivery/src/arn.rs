@@ -104,8 +104,8 @@ impl fmt::Display for BucketName {
     }
 }
 
-/// A function, named by `arn:<partition>:lambda:<region>:<account>:function:<name>`, with or without
-/// a version or alias behind it.
+/// A function, named by `arn:<partition>:lambda:<region>:<account>:function:<name>`, with or
+/// without a version or alias behind it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FunctionArn {
     /// The account and the region of the function.

@@ -77,8 +77,9 @@ fn path(key: &str) -> Path {
 pub trait Objects: Send + Sync {
     /// Makes an object that is not there yet; `encoding` is HTTP's word for what its content is
     /// packed with, which is kept where the store has a place for it. The object is whole and
-    /// durable when this answers well, and nobody sees a part of it before. May be called again for the same object: one that is there
-    /// is held against it, byte by byte or, if both are packed with gzip, by what they hold.
+    /// durable when this answers well, and nobody sees a part of it before. May be called again for
+    /// the same object: one that is there is held against it, byte by byte or, if both are packed
+    /// with gzip, by what they hold.
     async fn create(
         &self,
         bucket: &BucketName,

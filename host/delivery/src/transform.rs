@@ -10,11 +10,14 @@
 //! failed: what a plugin keeps in its memory is a function of the records and of what is
 //! [`Settled`]. Nothing in here is decided twice: a later try follows what was noted.
 
+mod follow;
+
 use std::ops::Range;
 use std::sync::Arc;
 
 use wasm::{Fault, Instance, Moment, Output, Outputs, Slab, Status, Version};
 
+use self::follow::Note;
 use crate::failed_record::Failure;
 use crate::pins::Pins;
 use crate::settled::{Digest, Noted, Settled, Words};
@@ -342,42 +345,6 @@ impl Transformer {
         }
     }
 
-    /// Does with a batch what an earlier try did.
-    fn follow(
-        &mut self,
-        batch: &Slab,
-        notes: Vec<(Range<usize>, Note)>,
-        sink: &mut impl Sink,
-    ) -> Result<(), Stopped> {
-        let mut at = 0;
-        for (range, note) in notes {
-            if range.start != at {
-                break;
-            }
-            at = range.end;
-            match note {
-                Note::Together => {
-                    if let Err(failed) = self.call_together(batch, range, sink)? {
-                        tracing::debug!(fault = %failed.fault, "a batch that came out before fails");
-                        return Err(self.changed());
-                    }
-                }
-                Note::OneByOne => {
-                    // Records that fail on their own account may not be noted.
-                    let stretch = Stretch::new(range, 1, false, false);
-                    self.call_one_by_one(batch, stretch, sink)?;
-                }
-                Note::Failed(words) => self.give_failed(range, &words, sink),
-            }
-        }
-        if at == batch.len() {
-            Ok(())
-        } else {
-            // Other records than those that were noted make up this batch.
-            Err(self.changed())
-        }
-    }
-
     fn call(&mut self, batch: &Slab) -> Result<Called, Stopped> {
         let was_used = self.instance.is_some();
         let time = self.pins.limits.batch_time_max;
@@ -492,23 +459,6 @@ impl Stretch {
             attempts,
             notes_all,
             is_late,
-        }
-    }
-}
-
-/// [`Noted`], on its own.
-enum Note {
-    Together,
-    OneByOne,
-    Failed(Words),
-}
-
-impl Note {
-    fn of(noted: Noted<'_>) -> Self {
-        match noted {
-            Noted::Together => Self::Together,
-            Noted::OneByOne => Self::OneByOne,
-            Noted::Failed(words) => Self::Failed(words.clone()),
         }
     }
 }

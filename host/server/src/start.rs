@@ -187,7 +187,8 @@ async fn keep_pace(budget: Arc<Budget>, grace: Duration) {
     }
 }
 
-/// Opens what plugins are kept in, begins to load those that lie in their directory, and watches it.
+/// Opens what plugins are kept in, begins to load those that lie in their directory, and watches
+/// it.
 async fn open_plugins(
     config: &Config,
     streams: &Streams,

@@ -87,11 +87,11 @@ pub const DIRECT_PUT_RECORDS_PER_SECOND: u32 = 100_000;
 pub const DIRECT_PUT_BYTES_PER_SECOND: u32 = 1024 * 1024;
 /// The regions where a delivery stream takes more (as above).
 pub const DIRECT_PUT_REGIONS_LARGE: [&str; 3] = ["us-east-1", "us-west-2", "eu-west-1"];
-/// Calls in one second there.
+/// Calls in one second there (as above).
 pub const DIRECT_PUT_CALLS_PER_SECOND_LARGE: u32 = 2_000;
-/// Records in one second there.
+/// Records in one second there (as above).
 pub const DIRECT_PUT_RECORDS_PER_SECOND_LARGE: u32 = 500_000;
-/// Bytes in one second there.
+/// Bytes in one second there (as above).
 pub const DIRECT_PUT_BYTES_PER_SECOND_LARGE: u32 = 5 * 1024 * 1024;
 /// How long records that were put directly are kept for a destination that does not take them
 /// (Firehose developer guide, data delivery failure handling).

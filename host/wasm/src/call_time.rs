@@ -33,8 +33,8 @@ impl std::error::Error for CallStopped {}
 #[derive(Debug, Default)]
 pub(crate) struct CallTime {
     max: Duration,
-    /// What the thread's clock showed at the first look: the shortest calls need not ask for it, and
-    /// none is stopped before its time.
+    /// What the thread's clock showed at the first look: the shortest calls need not ask for it,
+    /// and none is stopped before its time.
     from: Option<Duration>,
     is_slow: bool,
     /// How long it had taken by the last look.

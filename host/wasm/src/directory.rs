@@ -2,9 +2,9 @@
 //! a bare `<dir>/<name>.wasm`. Anything else is passed over: the directory of a source tree is a
 //! plugins directory, too.
 //!
-//! Each of these may be a link, and a link may lead anywhere: a ConfigMap of Kubernetes and git-sync
-//! put links to the files of a version. As only these paths are looked at, there is no way to go
-//! round in a circle.
+//! Each of these may be a link, and a link may lead anywhere: a ConfigMap of Kubernetes and
+//! git-sync put links to the files of a version. As only these paths are looked at, there is no way
+//! to go round in a circle.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, DirEntry, Metadata};

@@ -4,9 +4,10 @@ use std::fs::{File, Metadata};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::time::SystemTime;
 
-use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::fs::{
+    CWD, Mode, OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, futimens, openat,
+};
 
 use crate::refusal::Refusal;
 
@@ -33,10 +34,12 @@ pub(crate) fn used_at(metadata: &Metadata) -> (i64, i64) {
 
 /// Notes that a file of the host's own was used.
 pub(crate) fn touch(path: &Path) -> io::Result<()> {
-    File::options()
-        .write(true)
-        .open(path)?
-        .set_modified(SystemTime::now())
+    let at = |tv_nsec| Timespec { tv_sec: 0, tv_nsec };
+    let times = Timestamps {
+        last_access: at(UTIME_OMIT),
+        last_modification: at(UTIME_NOW),
+    };
+    Ok(futimens(File::open(path)?, &times)?)
 }
 
 impl Stamp {

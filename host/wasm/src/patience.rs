@@ -1,6 +1,6 @@
 //! How long a call into a version may take at the moment: less than it may, once records alone keep
-//! missing their deadline. A version that loops on one record in a thousand would otherwise cost its
-//! stream a whole deadline for each of them.
+//! missing their deadline. A version that loops on one record in a thousand would otherwise cost
+//! its stream a whole deadline for each of them.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

@@ -1,9 +1,9 @@
 //! The thread that keeps what is in force in step with what lies in the plugins directory.
 //!
 //! A file is looked at once it has settled: nothing of its plugin changed for a moment. It is read
-//! whole and hashed; what happens to the file afterwards is a new version. That a plugin is gone has
-//! to settle, too. Events of the file system only make the thread look sooner. What was refused for
-//! now is tried again after a pause.
+//! whole and hashed; what happens to the file afterwards is a new version. That a plugin is gone
+//! has to settle, too. Events of the file system only make the thread look sooner. What was refused
+//! for now is tried again after a pause.
 //!
 //! What lies there at the start is taken at once, by this thread. Where it has to be refused, the
 //! version that was in force last goes on.

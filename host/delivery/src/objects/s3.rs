@@ -160,8 +160,8 @@ fn attributes(encoding: Option<&'static str>) -> Attributes {
     attributes
 }
 
-/// Whether the object that is there holds this. Its ETag says so where it is the MD5 of what was put
-/// at once; else it is read.
+/// Whether the object that is there holds this. Its ETag says so where it is the MD5 of what was
+/// put at once; else it is read.
 async fn holds(store: &AmazonS3, path: &Path, content: Bytes) -> Result<bool, Error> {
     let found = store.head(path).await?;
     if let Some(tag) = &found.e_tag

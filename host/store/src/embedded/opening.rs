@@ -159,7 +159,7 @@ fn hopeless(damage: StoreError) -> StoreError {
     match damage {
         StoreError::Corrupt { file, offset, what } => {
             let what = format!(
-                "{what}; the write-ahead log no longer holds all that is needed to make the file anew"
+                "{what}; the write-ahead log no longer holds all that it takes to make the file anew"
             );
             StoreError::corrupt(file, offset, what)
         }

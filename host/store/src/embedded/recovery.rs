@@ -271,7 +271,8 @@ struct Replay<'a> {
 }
 
 impl Replay<'_> {
-    /// Applies the blocks of one file, those below the first number of a later file if there is one.
+    /// Applies the blocks of one file, those below the first number of a later file if there is
+    /// one.
     fn file(&mut self, file: &FileUse, limit: Option<u64>) -> Result<(), StoreError> {
         let mut offset = 0;
         while offset < file.length {

@@ -129,9 +129,9 @@ impl SegmentFile {
         }
     }
 
-    /// Reads frames from the one that holds the record at `from` on, until their bodies reach `bytes_max`
-    /// or the segment ends. What was read before a damaged place is returned; a read that begins
-    /// there says what is wrong.
+    /// Reads frames from the one that holds the record at `from` on, until their bodies reach
+    /// `bytes_max` or the segment ends. What was read before a damaged place is returned; a read
+    /// that begins there says what is wrong.
     pub fn read(
         &self,
         segment: &Segment,
