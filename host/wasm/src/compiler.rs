@@ -196,7 +196,8 @@ impl Compiler {
             }
             (code, None) => {
                 let code = code.unwrap_or_default();
-                let why = format!("the compiler ended with code {code}: {complaint}");
+                let said = said_in(&complaint);
+                let why = format!("the compiler ended with code {code}: {said}");
                 match code {
                     CODE_OF_PANIC => Err(refusal(why)),
                     // It did not come to the component.
@@ -232,6 +233,16 @@ impl Drop for Turn<'_> {
         self.0.state().is_taken = false;
         self.0.changed.notify_one();
     }
+}
+
+/// What a compiler that panicked says of it, without the place in its source and advice for those
+/// who build it.
+fn said_in(complaint: &str) -> &str {
+    let panic = complaint.split_once(" panicked at ");
+    let said = panic.and_then(|(_, rest)| rest.split_once(": "));
+    let said = said.map_or(complaint, |(_, said)| said);
+    said.split_once(" note: run with")
+        .map_or(said, |(said, _)| said)
 }
 
 /// Threads of a compiler: on a machine with many processors it would need the more memory, and
@@ -281,6 +292,11 @@ mod tests {
             (
                 "echo 'assertion failed' >&2; exit 101",
                 "the compiler ended with code 101: assertion failed",
+            ),
+            (
+                "echo \"thread 'main' (7) panicked at x/y.rs:1:2:\" >&2; echo 'no: way' >&2; \
+                 echo 'note: run with RUST_BACKTRACE=1' >&2; exit 101",
+                "the compiler ended with code 101: no: way",
             ),
             ("echo 123456789", "its code has more than 268435456 bytes"),
         ] {
