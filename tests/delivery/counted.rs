@@ -175,7 +175,7 @@ async fn what_a_deleted_stream_still_held_is_counted_as_lost() {
     for metric in ["delivery_records_total", "delivery_lost_total"] {
         let of_stream = metrics
             .lines()
-            .find(|line| line.starts_with(&format!("{metric}{{")));
+            .find(|line| line.starts_with(&format!("millrace_{metric}{{")));
         let line = of_stream.unwrap();
         assert!(line.contains("/clicks\"") && line.ends_with(" 3"), "{line}");
     }

@@ -88,7 +88,7 @@ async fn a_bad_deploy_while_the_server_was_down_leaves_the_version_that_was_in_f
         (&json!("running"), &good["hash"])
     );
     assert!(page["refused"].is_string(), "{page}");
-    let metrics = client.metrics().await;
+    let metrics = client.metrics_of_all().await;
     let refused = format!("millrace_plugin_refused{{plugin=\"{PLUGIN}\"}} 1\n");
     assert!(metrics.contains(&refused), "{metrics}");
     delivers(&service, &client).await;

@@ -45,7 +45,10 @@ async fn metric(ground: &Ground, name: &str) -> u64 {
     let metrics = ground.client.metrics_of_all().await;
     let mut lines = metrics.lines();
     let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    value.expect(name).parse().unwrap()
+    value
+        .unwrap_or_else(|| panic!("no metric {name}"))
+        .parse()
+        .unwrap()
 }
 
 #[tokio::test]

@@ -11,13 +11,15 @@
 //! [`Settled`]. Nothing in here is decided twice: a later try follows what was noted.
 
 mod follow;
+mod words;
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use wasm::{Fault, Instance, Moment, Output, Outputs, Slab, Status, Version};
+use wasm::{Fault, Instance, Moment, Outputs, Slab, Version};
 
 use self::follow::Note;
+use self::words::{code, give};
 use crate::failed_record::Failure;
 use crate::pins::Pins;
 use crate::settled::{Digest, Noted, Settled, Words};
@@ -470,46 +472,6 @@ fn named(fault: &Fault, records: usize) -> Option<usize> {
     };
     let record = usize::try_from(panic.record?).ok()?;
     Some(record).filter(|record| *record < records)
-}
-
-fn give<'a>(outputs: impl Iterator<Item = Output<'a>>, first: usize, sink: &mut impl Sink) {
-    for output in outputs {
-        let source = first + output.source;
-        match output.status {
-            Status::Ok => sink.deliver(source, output.data),
-            Status::Dropped => sink.drop_record(source),
-            Status::Failed => {
-                let reason = String::from_utf8_lossy(output.data);
-                let failure = Failure {
-                    code: FAILED_STATUS,
-                    message: FAILED_STATUS_MESSAGE,
-                    reason: Some(&reason),
-                    attempts: 1,
-                };
-                sink.fail(source, failure);
-            }
-        }
-    }
-}
-
-/// What AWS says of a record that the function gave back as failed.
-const FAILED_STATUS: &str = "Lambda.ProcessingFailedStatus";
-const FAILED_STATUS_MESSAGE: &str = "ProcessingFailed status set for record";
-const FUNCTION_ERROR: &str = "Lambda.FunctionError";
-
-/// AWS's words for why a function did not do its work.
-fn code(fault: &Fault) -> &'static str {
-    match fault {
-        Fault::Deadline(_) => "Lambda.FunctionTimedOut",
-        Fault::Answer(_) => "Lambda.MissingRecordId",
-        Fault::Doubled(_) => "Lambda.DuplicatedRecordId",
-        Fault::Panicked(_)
-        | Fault::Trap(_)
-        | Fault::Retryable(_)
-        | Fault::Permanent(_)
-        | Fault::NoInstance(_)
-        | Fault::Stopped => FUNCTION_ERROR,
-    }
 }
 
 #[cfg(test)]

@@ -102,13 +102,7 @@ pub async fn start(
     engine: Arc<dyn Engine>,
     clock: Arc<dyn Clock>,
 ) -> Result<Running, StartError> {
-    let wanted = config.listen;
-    if config.credentials.is_empty() && !wanted.ip().to_canonical().is_loopback() {
-        return Err(StartError::Unprotected(wanted));
-    }
-    let refused = |error| StartError::Listen(wanted, error);
-    let socket = TcpListener::bind(wanted).await.map_err(refused)?;
-    let address = socket.local_addr().map_err(refused)?;
+    let (socket, address) = bind(&config).await?;
     let process = getrandom::u64().map_err(|error| StartError::Random(error.to_string()))?;
     let options = Options {
         throttle: config.throttle,
@@ -172,6 +166,18 @@ pub async fn start(
         connections,
         pacing,
     })
+}
+
+/// The socket to listen on, and its address.
+async fn bind(config: &Config) -> Result<(TcpListener, SocketAddr), StartError> {
+    let wanted = config.listen;
+    if config.credentials.is_empty() && !wanted.ip().to_canonical().is_loopback() {
+        return Err(StartError::Unprotected(wanted));
+    }
+    let refused = |error| StartError::Listen(wanted, error);
+    let socket = TcpListener::bind(wanted).await.map_err(refused)?;
+    let address = socket.local_addr().map_err(refused)?;
+    Ok((socket, address))
 }
 
 /// Ends answers whose clients are too slow, for ever. One is noticed up to an eighth of the grace

@@ -386,7 +386,7 @@ fn flip_tables(disk: &SimulatedDisk, expected: &Expected) -> Starts {
     let offsets: Vec<u64> = (0..pages)
         .flat_map(of_page)
         .filter(|at| bytes[usize::try_from(*at).unwrap()] != 0 || at % 509 == 0)
-        .chain((64..512).filter(|at| bytes[*at as usize] != 0))
+        .chain((64..512).filter(|at| usize::try_from(*at).is_ok_and(|at| bytes[at] != 0)))
         .collect();
     let starts = Starts::default();
     let next = AtomicUsize::new(0);

@@ -59,7 +59,7 @@ impl Bucket {
 /// A shard's limits: 1,000 records and 1 MiB in, 2 MiB and 5 calls out, 5 iterators, each per
 /// second (AWS: "Quotas and limits" of Data Streams).
 #[derive(Clone, Debug)]
-pub struct ShardRates {
+pub(crate) struct ShardRates {
     records_in: Bucket,
     bytes_in: Bucket,
     reads: Bucket,

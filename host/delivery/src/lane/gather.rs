@@ -109,7 +109,7 @@ impl LaneStep {
                         records: gathering.records,
                         bytes: gathering.bytes,
                         version_id: stream.version_id,
-                        plugin: plugin.map(|version| Pins::of(&version)),
+                        plugin: plugin.map(|version| Pins::of(version)),
                     }));
                 }
                 // Nothing waits that could go by the version before.

@@ -48,10 +48,10 @@ impl Comparison {
     }
 
     /// Whether it is the same, now that there is no more of it.
-    pub(super) fn is_same(self) -> bool {
+    pub(super) fn holds_the_same(self) -> bool {
         match self.so_far {
             SoFar::Same(length) => length == self.ours.len(),
-            SoFar::HoldTheSame(unpack) => unpack.finish().is_ok_and(Against::is_at_end),
+            SoFar::HoldTheSame(unpack) => unpack.finish().is_ok_and(Against::has_ended),
             SoFar::Different => false,
         }
     }
@@ -91,7 +91,7 @@ struct Against {
 }
 
 impl Against {
-    fn is_at_end(mut self) -> bool {
+    fn has_ended(mut self) -> bool {
         let is_unpacked = self.ours.read(&mut [0]).is_ok_and(|more| more == 0);
         is_unpacked && !self.ours.get_ref().get_ref().has_remaining()
     }
@@ -133,14 +133,14 @@ mod tests {
         Bytes::from(gzip.finish().unwrap())
     }
 
-    fn is_same(ours: &Bytes, theirs: &Bytes) -> bool {
+    fn holds_the_same(ours: &Bytes, theirs: &Bytes) -> bool {
         let answers = [1, 7, 4_096, usize::MAX].map(|chunk_bytes| {
             let mut comparison = Comparison::with(ours.clone());
             let mut may_be = true;
             for chunk in theirs.chunks(chunk_bytes.min(theirs.len()).max(1)) {
                 may_be &= comparison.add(chunk);
             }
-            let is_same = comparison.is_same();
+            let is_same = comparison.holds_the_same();
             assert!(may_be || !is_same);
             is_same
         });
@@ -151,10 +151,10 @@ mod tests {
     #[test]
     fn the_same_bytes_are_the_same_and_others_are_not() {
         let of = |text: &'static str| Bytes::from_static(text.as_bytes());
-        assert!(is_same(&of("abc"), &of("abc")) && is_same(&of(""), &of("")));
+        assert!(holds_the_same(&of("abc"), &of("abc")) && holds_the_same(&of(""), &of("")));
         for other in ["abd", "ab", "abcd", "", "xbc"] {
-            assert!(!is_same(&of("abc"), &of(other)), "{other}");
-            assert!(!is_same(&of(other), &of("abc")), "{other}");
+            assert!(!holds_the_same(&of("abc"), &of(other)), "{other}");
+            assert!(!holds_the_same(&of(other), &of("abc")), "{other}");
         }
     }
 
@@ -163,7 +163,7 @@ mod tests {
         let ours = packed(3, 20_000, "");
         let theirs = packed(9, 20_000, "");
         assert_ne!(ours, theirs);
-        assert!(is_same(&ours, &theirs) && is_same(&theirs, &ours));
+        assert!(holds_the_same(&ours, &theirs) && holds_the_same(&theirs, &ours));
         for other in [
             packed(9, 20_000, "x"),
             packed(9, 19_999, ""),
@@ -174,8 +174,8 @@ mod tests {
             Bytes::from_static(b"record 0 of many"),
             Bytes::new(),
         ] {
-            assert!(!is_same(&ours, &other));
-            assert!(!is_same(&other, &ours));
+            assert!(!holds_the_same(&ours, &other));
+            assert!(!holds_the_same(&other, &ours));
         }
     }
 }

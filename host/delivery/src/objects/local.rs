@@ -206,7 +206,7 @@ fn holds(path: &FilePath, content: Bytes) -> std::io::Result<bool> {
     loop {
         let read = file.read(&mut chunk)?;
         match chunk.get(..read) {
-            Some([]) | None => return Ok(comparison.is_same()),
+            Some([]) | None => return Ok(comparison.holds_the_same()),
             Some(more) if comparison.add(more) => {}
             Some(_) => return Ok(false),
         }

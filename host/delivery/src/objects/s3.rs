@@ -191,7 +191,7 @@ async fn holds(store: &AmazonS3, path: &Path, content: Bytes) -> Result<bool, Er
         comparison = so_far;
         at = end;
     }
-    Ok(tokio::task::spawn_blocking(move || comparison.is_same()).await?)
+    Ok(tokio::task::spawn_blocking(move || comparison.holds_the_same()).await?)
 }
 
 async fn is_tag_of(tag: &str, content: Bytes) -> Result<bool, Error> {

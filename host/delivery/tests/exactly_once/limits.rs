@@ -88,32 +88,33 @@ fn by_time() -> Weighed {
 }
 
 /// Crashes everywhere, with limits that are raised, and with limits that are lowered meanwhile.
-async fn crash_between_limits(weighed: Weighed) {
+async fn crash_between_limits(weighed: Weighed) -> String {
     let wide = Components::one(PLUGIN, &weighed.component, weighed.wide);
     let narrow = wide.within(weighed.narrow);
     let case = Case::heavy(PLUGIN);
-    println!("raised: {}", crash_between(&narrow, &wide, case).await);
-    println!("lowered: {}", crash_between(&wide, &narrow, case).await);
+    let raised = crash_between(&narrow, &wide, case).await;
+    let lowered = crash_between(&wide, &narrow, case).await;
+    format!("raised: {raised}\nlowered: {lowered}")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crash_between_two_limits_of_memory_neither_loses_nor_repeats_a_record() {
-    crash_between_limits(by_memory()).await;
+    println!("{}", crash_between_limits(by_memory()).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crash_between_two_limits_of_output_neither_loses_nor_repeats_a_record() {
-    crash_between_limits(by_output()).await;
+    println!("{}", crash_between_limits(by_output()).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crash_between_two_limits_of_host_calls_neither_loses_nor_repeats_a_record() {
-    crash_between_limits(by_host_calls()).await;
+    println!("{}", crash_between_limits(by_host_calls()).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crash_between_two_deadlines_neither_loses_nor_repeats_a_record() {
-    crash_between_limits(by_time()).await;
+    println!("{}", crash_between_limits(by_time()).await);
 }
 
 /// The object of delivered records was put, that of the failed one was not. The limit was raised,

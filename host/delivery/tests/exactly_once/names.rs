@@ -27,8 +27,11 @@ fn parts(key: &str) -> (&str, u64, &str) {
     (prefix, version.parse().unwrap(), key)
 }
 
+/// An object's key, and the records that are in it.
+type Object = (String, Vec<Id>);
+
 /// Keys with the records of their objects, whatever version made them.
-async fn keys_and_records(origin: Origin, prefix: &str) -> (Vec<(String, Vec<Id>)>, Ledger) {
+async fn keys_and_records(origin: Origin, prefix: &str) -> (Vec<Object>, Ledger) {
     let components = Components::none();
     let world = World::open(components.ground(1)).await;
     let mut patient = destination("first", prefix);
@@ -63,7 +66,7 @@ async fn keys_and_records(origin: Origin, prefix: &str) -> (Vec<(String, Vec<Id>
 /// The first records of each lane that are not behind those before them.
 fn is_in_order<'a>(
     entries: &BTreeMap<Id, Entry>,
-    objects: impl Iterator<Item = &'a (String, Vec<Id>)>,
+    objects: impl Iterator<Item = &'a Object>,
 ) -> bool {
     let mut last: BTreeMap<u32, Id> = BTreeMap::new();
     let mut ids = objects.flat_map(|(_, ids)| ids);
@@ -81,7 +84,7 @@ async fn names_with_one_prefix_and_one_version_sort_as_the_records_of_each_lane(
             let (mut keys, ledger) = keys_and_records(origin, prefix).await;
             keys.sort_by(|a, b| a.0.cmp(&b.0));
             let entries = ledger.entries();
-            let mut groups: BTreeMap<(&str, u64), Vec<&(String, Vec<Id>)>> = BTreeMap::new();
+            let mut groups: BTreeMap<_, Vec<&Object>> = BTreeMap::new();
             for key in &keys {
                 let (prefix, version, _) = parts(&key.0);
                 groups.entry((prefix, version)).or_default().push(key);

@@ -236,111 +236,113 @@ account = "000000000042"
         assert_eq!(credential.account.to_string(), "000000000042");
     }
 
+    /// What is written, the line that is named, and words of what is said.
+    const WRONG: &[(&str, usize, &str)] = &[
+        ("a = 1", 1, "unknown key 'a'"),
+        ("\n\nthrotle = true", 3, "unknown key 'throtle'"),
+        ("[limit]\nx = 1", 1, "unknown key 'limit'"),
+        (
+            "[limits]\n\nconections = 1",
+            3,
+            "unknown key 'conections' in [limits]",
+        ),
+        (
+            "[limits]\nconnections_max = 0",
+            2,
+            "'connections_max' is not a whole number",
+        ),
+        (
+            "[limits]\nconnections_max = -1",
+            2,
+            "'connections_max' is not a whole number",
+        ),
+        (
+            "[delivery_limits]\nmemory_mib = 600\nstream_memory_mib = 301",
+            1,
+            "half of the memory for deliveries at most",
+        ),
+        (
+            "[delivery_limits]\nmemory_mib = 100",
+            1,
+            "stream_memory_mib in [delivery_limits] is less than 238",
+        ),
+        ("[plugin_limits]\noutput_mib = 256", 1, "less than 498"),
+        ("[delivery_limits]\nthreads = 1", 2, "from 2 to 1024"),
+        ("clock_skew_minutes = 16", 1, "from 1 to 15"),
+        ("clock_skew_minutes = 1.5", 1, "from 1 to 15"),
+        (
+            "listen = \"hush-hush\"",
+            1,
+            "'listen' is not an address with a port",
+        ),
+        ("listen = 4567", 1, "'listen' is not a string"),
+        ("throttle = \"no\"", 1, "'throttle' is not true or false"),
+        ("limits = 1", 1, "write [limits]"),
+        ("[credentials]\naccount = \"1\"", 1, "write [[credentials]]"),
+        ("credentials = [1]", 1, "write [[credentials]]"),
+        (
+            "[[credentials]]\nsecret = \"hush-hush\"",
+            2,
+            "unknown key 'secret'",
+        ),
+        (
+            "[[credentials]]\nsecret_access_key = 42",
+            2,
+            "is not a string",
+        ),
+        ("[[credentials]]\nsecret_access_key = \"\"", 2, "is empty"),
+        (
+            "[[credentials]]\naccess_key_id = \"a b\"",
+            2,
+            "'access_key_id' is not 1 to 128",
+        ),
+        (
+            "[[credentials]]\naccount = \"hush-hush\"",
+            2,
+            "'account' is not 12 digits",
+        ),
+        (
+            "[[credentials]]\naccount = \"000000000000\"",
+            1,
+            "has no access_key_id",
+        ),
+        (
+            "cors_origins = \"https://a\"",
+            1,
+            "is not a list: write cors_origins",
+        ),
+        (
+            "cors_origins = [\n\"https://a\",\n\"*\"]",
+            3,
+            "not an origin",
+        ),
+        ("cors_origins = [\"https://a/\"]", 1, "not an origin"),
+        (
+            "[metrics]\ntoken = \"hush-hush\"",
+            2,
+            "'token' is not at least 16",
+        ),
+        (
+            "[metrics]\ntokens = \"hush-hush\"",
+            2,
+            "unknown key 'tokens' in [metrics]",
+        ),
+        ("[metrics]\n", 1, "has no token"),
+        (
+            "[limits]\nrequest_bytes_max = 1000\nin_flight_bytes_max = 3999",
+            1,
+            "not four times",
+        ),
+        ("throttle = true\nthrottle = true", 2, "duplicate key"),
+        ("a = \"hush-hush", 1, ""),
+        ("throttle\n", 1, ""),
+    ];
+
     #[test]
     fn what_is_wrong_is_named_with_its_line_and_no_value() {
         let twice = format!("{CREDENTIALS}{CREDENTIALS}");
-        let cases = [
-            ("a = 1", 1, "unknown key 'a'"),
-            ("\n\nthrotle = true", 3, "unknown key 'throtle'"),
-            ("[limit]\nx = 1", 1, "unknown key 'limit'"),
-            (
-                "[limits]\n\nconections = 1",
-                3,
-                "unknown key 'conections' in [limits]",
-            ),
-            (
-                "[limits]\nconnections_max = 0",
-                2,
-                "'connections_max' is not a whole number",
-            ),
-            (
-                "[limits]\nconnections_max = -1",
-                2,
-                "'connections_max' is not a whole number",
-            ),
-            (
-                "[delivery_limits]\nmemory_mib = 600\nstream_memory_mib = 301",
-                1,
-                "half of the memory for deliveries at most",
-            ),
-            (
-                "[delivery_limits]\nmemory_mib = 100",
-                1,
-                "stream_memory_mib in [delivery_limits] is less than 238",
-            ),
-            ("[plugin_limits]\noutput_mib = 256", 1, "less than 498"),
-            ("[delivery_limits]\nthreads = 1", 2, "from 2 to 1024"),
-            ("clock_skew_minutes = 16", 1, "from 1 to 15"),
-            ("clock_skew_minutes = 1.5", 1, "from 1 to 15"),
-            (
-                "listen = \"hush-hush\"",
-                1,
-                "'listen' is not an address with a port",
-            ),
-            ("listen = 4567", 1, "'listen' is not a string"),
-            ("throttle = \"no\"", 1, "'throttle' is not true or false"),
-            ("limits = 1", 1, "write [limits]"),
-            ("[credentials]\naccount = \"1\"", 1, "write [[credentials]]"),
-            ("credentials = [1]", 1, "write [[credentials]]"),
-            (
-                "[[credentials]]\nsecret = \"hush-hush\"",
-                2,
-                "unknown key 'secret'",
-            ),
-            (
-                "[[credentials]]\nsecret_access_key = 42",
-                2,
-                "is not a string",
-            ),
-            ("[[credentials]]\nsecret_access_key = \"\"", 2, "is empty"),
-            (
-                "[[credentials]]\naccess_key_id = \"a b\"",
-                2,
-                "'access_key_id' is not 1 to 128",
-            ),
-            (
-                "[[credentials]]\naccount = \"hush-hush\"",
-                2,
-                "'account' is not 12 digits",
-            ),
-            (
-                "[[credentials]]\naccount = \"000000000000\"",
-                1,
-                "has no access_key_id",
-            ),
-            (
-                "cors_origins = \"https://a\"",
-                1,
-                "is not a list: write cors_origins",
-            ),
-            (
-                "cors_origins = [\n\"https://a\",\n\"*\"]",
-                3,
-                "not an origin",
-            ),
-            ("cors_origins = [\"https://a/\"]", 1, "not an origin"),
-            (
-                "[metrics]\ntoken = \"hush-hush\"",
-                2,
-                "'token' is not at least 16",
-            ),
-            (
-                "[metrics]\ntokens = \"hush-hush\"",
-                2,
-                "unknown key 'tokens' in [metrics]",
-            ),
-            ("[metrics]\n", 1, "has no token"),
-            (
-                "[limits]\nrequest_bytes_max = 1000\nin_flight_bytes_max = 3999",
-                1,
-                "not four times",
-            ),
-            (&twice, 7, "an earlier [[credentials]] has"),
-            ("throttle = true\nthrottle = true", 2, "duplicate key"),
-            ("a = \"hush-hush", 1, ""),
-            ("throttle\n", 1, ""),
-        ];
-        for (text, line, what) in cases {
+        let twice = (twice.as_str(), 7, "an earlier [[credentials]] has");
+        for (text, line, what) in WRONG.iter().copied().chain([twice]) {
             let wrong = parse(text).unwrap_err();
             assert_eq!(wrong.line, line, "{text}: {}", wrong.what);
             assert!(wrong.what.contains(what), "{text}: {}", wrong.what);

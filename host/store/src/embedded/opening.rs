@@ -158,9 +158,8 @@ fn make_anew(
 fn hopeless(damage: StoreError) -> StoreError {
     match damage {
         StoreError::Corrupt { file, offset, what } => {
-            let what = format!(
-                "{what}; the write-ahead log no longer holds all that it takes to make the file anew"
-            );
+            let what =
+                format!("{what}; the write-ahead log no longer holds all that the file held");
             StoreError::corrupt(file, offset, what)
         }
         other => other,

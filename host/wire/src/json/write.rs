@@ -73,10 +73,6 @@ pub fn write_epoch_seconds(out: &mut Vec<u8>, moment: Timestamp) {
             digits[start] = b'.';
             continue;
         }
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "a decimal digit is below 10"
-        )]
         let digit = (left % 10) as u8;
         digits[start] = b'0' + digit;
         left /= 10;

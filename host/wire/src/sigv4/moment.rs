@@ -114,7 +114,6 @@ impl Moment {
         ] {
             let mut left = value;
             for place in out.iter_mut().skip(at).take(digits).rev() {
-                #[expect(clippy::cast_possible_truncation, reason = "a digit is below 10")]
                 let digit = (left % 10) as u8;
                 *place = b'0' + digit;
                 left /= 10;
