@@ -39,6 +39,22 @@ def lambda_processor(plugin):
     }
 
 
+def with_defaults(processing):
+    """A transform's configuration as it is described: with what was not said."""
+    defaults = [
+        ("NumberOfRetries", "3"),
+        ("RoleArn", ROLE),
+        ("BufferSizeInMBs", "1"),
+        ("BufferIntervalInSeconds", "60"),
+    ]
+    said = [{"ParameterName": name, "ParameterValue": value} for name, value in defaults]
+    processors = [
+        {**processor, "Parameters": processor["Parameters"] + said}
+        for processor in processing["Processors"]
+    ]
+    return {**processing, "Processors": processors}
+
+
 def extended_s3(bucket, *processors, **members):
     """A destination whose records go together for a minute unless something sends them off."""
     destination = {

@@ -307,7 +307,9 @@ class Killed(S3Deliveries, unittest.TestCase):
         [(key, _)] = self.objects()
         self.s3.put_object(Bucket=self.bucket, Key=key, Body=b"someone else's")
         self.start(self.relay.address)
-        self.flush()
+        wait_until(lambda: self.status()["trouble"], "the delivery stops and says why")
+        self.assertIn(key, self.status()["trouble"])
+        self.assertEqual(self.status()["delivered"], 0)
         self.assertEqual(self.objects("log/"), [(key, b"someone else's")])
         self.assertEqual(self.relay.answered[0], (f"/{self.bucket}/{key}", "*", 412))
 
