@@ -1,6 +1,6 @@
 //! Records become the content of an object.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use flate2::write::GzEncoder;
 use object_store::PutPayload;
@@ -15,6 +15,8 @@ const GZIP_LEVEL: u32 = 3;
 pub struct Encoder {
     compression: Compression,
     open: Option<Open>,
+    /// Why something that was written is in no object.
+    broken: Option<io::Error>,
 }
 
 enum Open {
@@ -27,6 +29,7 @@ impl Encoder {
         Self {
             compression,
             open: None,
+            broken: None,
         }
     }
 
@@ -42,9 +45,10 @@ impl Encoder {
         });
         match open {
             Open::Plain(content) => content.write(bytes),
-            // Writing to memory does not fail.
             Open::Gzip(content) => {
-                let _ = content.write_all(bytes);
+                if let Err(error) = content.write_all(bytes) {
+                    self.broken = Some(error);
+                }
             }
         }
     }
@@ -76,8 +80,24 @@ impl Encoder {
     pub fn finish(&mut self) -> Option<PutPayload> {
         match self.open.take()? {
             Open::Plain(content) => Some(content.finish()),
-            // As above.
-            Open::Gzip(content) => Some(content.finish().unwrap_or_default().finish()),
+            Open::Gzip(content) => match content.finish() {
+                Ok(packed) => Some(packed.finish()),
+                Err(error) => {
+                    self.broken = Some(error);
+                    None
+                }
+            },
+        }
+    }
+
+    /// Whether all that was written is in the objects. Asked before any of them leaves.
+    ///
+    /// # Errors
+    /// When packing failed, which it does not in memory.
+    pub fn check(&self) -> Result<(), &io::Error> {
+        match &self.broken {
+            Some(error) => Err(error),
+            None => Ok(()),
         }
     }
 }

@@ -156,7 +156,7 @@ impl Worker {
                 self.frames.pop_front();
                 self.taken = 0;
             }
-            self.packing.check_room()?;
+            self.packing.check()?;
             if pauses(self) {
                 break;
             }
@@ -169,7 +169,7 @@ impl Worker {
         self.work_on_batch()?;
         self.packing.end_delivered();
         self.packing.end_failed();
-        self.packing.check_room()?;
+        self.packing.check()?;
         Ok(self.mark()?)
     }
 
@@ -209,8 +209,11 @@ impl Worker {
                 self.packing.deliver_data(record.data);
                 self.packing.counts.delivered += 1;
             } else if self.batch.push(record.data) {
-                // A batch is far below what a slab holds.
                 self.arrivals.push(frame.arrival);
+            } else {
+                // A batch is far below what a slab holds.
+                let bytes = record.data.len();
+                return Err(Stopped(format!("a record of {bytes} bytes is too large")));
             }
         }
         Ok(true)
@@ -367,12 +370,13 @@ impl Packing {
         }
     }
 
-    fn check_room(&self) -> Result<(), Halted> {
+    /// Whether all that came out so far is in the objects.
+    fn check(&self) -> Result<(), Halted> {
         if self.has_no_room {
-            Err(Halted::NoRoom)
-        } else {
-            Ok(())
+            return Err(Halted::NoRoom);
         }
+        let packed = self.delivered.check();
+        packed.map_err(|error| Halted::Stopped(Stopped(format!("pack records: {error}"))))
     }
 }
 
