@@ -442,8 +442,10 @@ impl Step for LaneStep {
         if let Some(after) = self.after.take() {
             let lost = after.lane.counts.lost - self.lane.counts.lost;
             self.lane = after.lane;
-            self.shows(after.position);
-            self.state.is_well();
+            self.stands_at = Some(after.position);
+            let by_version = self.lane.by_version.clone();
+            self.state
+                .got_to(after.position, self.lane.counts, by_version);
             self.phase = Phase::GetsOn;
             self.puts = Puts::default();
             if lost > 0 {

@@ -67,6 +67,28 @@ struct Shown {
     tip: Position,
 }
 
+impl LaneStatus {
+    fn is_well(&mut self) {
+        self.waiting_bytes = 0;
+        self.waiting_since = None;
+        self.gets_on();
+    }
+
+    fn gets_on(&mut self) {
+        self.trouble = None;
+        self.stuck = None;
+    }
+}
+
+impl Shown {
+    fn stands_at(&mut self, at: Position, counts: Counts, by_version: Vec<VersionCounts>) {
+        self.position = Some(at);
+        self.tip = self.tip.max(at);
+        self.status.counts = counts;
+        self.status.by_version = by_version;
+    }
+}
+
 impl LaneState {
     /// How the lane is, with what waits in its log at this moment.
     pub(crate) fn status(&self, engine: &dyn Engine, log: Option<LogId>) -> LaneStatus {
@@ -100,11 +122,15 @@ impl LaneState {
 
     /// The lane stands at a position, and these became of the records before it.
     pub(crate) fn stands_at(&self, at: Position, counts: Counts, by_version: Vec<VersionCounts>) {
+        self.lock().stands_at(at, counts, by_version);
+    }
+
+    /// The lane is done with all before a position: what it waited for is no more, and nothing
+    /// stands in the way. Whoever sees the position sees that too.
+    pub(crate) fn got_to(&self, at: Position, counts: Counts, by_version: Vec<VersionCounts>) {
         let mut shown = self.lock();
-        shown.position = Some(at);
-        shown.tip = shown.tip.max(at);
-        shown.status.counts = counts;
-        shown.status.by_version = by_version;
+        shown.stands_at(at, counts, by_version);
+        shown.status.is_well();
     }
 
     /// The same of a lane that is not at work, and whose position is not known.
@@ -122,18 +148,12 @@ impl LaneState {
 
     /// Nothing waits that was looked at, and nothing stands in the way.
     pub(crate) fn is_well(&self) {
-        let status = &mut self.lock().status;
-        status.waiting_bytes = 0;
-        status.waiting_since = None;
-        status.trouble = None;
-        status.stuck = None;
+        self.lock().status.is_well();
     }
 
     /// Nothing stands in the way of what waits.
     pub(crate) fn gets_on(&self) {
-        let status = &mut self.lock().status;
-        status.trouble = None;
-        status.stuck = None;
+        self.lock().status.gets_on();
     }
 
     /// Why the lane does not get on, if it does not.

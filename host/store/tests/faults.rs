@@ -454,6 +454,14 @@ fn a_quota_that_is_used_up_is_a_full_disk() {
             times: 3,
             failure: Failure::OverQuota,
         });
+        // Nor does it find room while it looks by itself.
+        session.disk.plan(Fault {
+            call: Some(Call::Reserve),
+            under: PathBuf::from("probe"),
+            nth: 1,
+            times: u64::MAX,
+            failure: Failure::OverQuota,
+        });
         for _ in 0..3 {
             let refused = session.commit(one_frame(LOG)).await.unwrap_err();
             assert!(matches!(refused, CommitError::DiskFull), "{refused:?}");

@@ -27,10 +27,14 @@ pub fn make() -> Result<(), String> {
 /// of its programs.
 pub fn python(workspace: &Workspace) -> Result<PathBuf, String> {
     let requirements = workspace.conformance().join("requirements.txt");
+    let failed = |e| format!("read {}: {e}", requirements.display());
+    let packages = fs::read_to_string(&requirements).map_err(failed)?;
     let home = workspace.clients().join("venv");
     let programs = home.join("bin");
     let stamp = home.join("requirements.installed");
-    if is_same(&requirements, &stamp) && programs.join("python").exists() {
+    // Its programs name the interpreter by its path: one that was moved does not run.
+    let installed = format!("{}\n{packages}", home.display());
+    if fs::read_to_string(&stamp).is_ok_and(|before| before == installed) {
         return Ok(programs);
     }
     fs::create_dir_all(workspace.clients())
@@ -46,7 +50,7 @@ pub fn python(workspace: &Workspace) -> Result<PathBuf, String> {
         .args(["-m", "pip", "install", "--quiet", "--requirement"])
         .arg(&requirements);
     process::must(&mut install)?;
-    fs::copy(&requirements, &stamp).map_err(|e| format!("write {}: {e}", stamp.display()))?;
+    fs::write(&stamp, installed).map_err(|e| format!("write {}: {e}", stamp.display()))?;
     Ok(programs)
 }
 

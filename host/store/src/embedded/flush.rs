@@ -55,23 +55,19 @@ pub fn run(shared: &Arc<Shared>) {
     let mut retry_at: Option<Instant> = None;
     loop {
         shared.room.look_again(&shared.health);
-        let asked_by = match shared.flush.wait(LOOK_EVERY) {
+        match shared.flush.wait(LOOK_EVERY) {
             Turn::Stop => return,
-            Turn::FlushFor(asked_by) => asked_by,
+            Turn::Flush => {}
             Turn::Look => {
                 // A writer that finds no slot wakes the flusher, however often a flush fails.
                 if retry_at.is_some_and(|at| Instant::now() < at) || !is_due(shared) {
                     continue;
                 }
-                Vec::new()
             }
-        };
+        }
         let outcome = flush(shared);
         retry_at = outcome.is_err().then(|| Instant::now() + RETRY_AFTER);
-        for reply in asked_by {
-            // Who asked may have gone.
-            let _ = reply.send(outcome.clone());
-        }
+        shared.flush.answer(&outcome);
     }
 }
 

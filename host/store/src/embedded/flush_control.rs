@@ -19,6 +19,8 @@ pub struct FlushControl {
 struct ControlState {
     dirty: Vec<Arc<Log>>,
     asked_by: Vec<oneshot::Sender<Result<(), StoreError>>>,
+    /// Those for whom the flusher is at work.
+    worked_for: Vec<oneshot::Sender<Result<(), StoreError>>>,
     everything: bool,
     stop: bool,
 }
@@ -29,8 +31,8 @@ pub enum Turn {
     Stop,
     /// See whether anything is due.
     Look,
-    /// Flush everything and answer these.
-    FlushFor(Vec<oneshot::Sender<Result<(), StoreError>>>),
+    /// Flush everything and answer who asked.
+    Flush,
 }
 
 impl FlushControl {
@@ -77,12 +79,14 @@ impl FlushControl {
         outcome
     }
 
-    /// Ends the flusher without what it was asked for: who asked hears that there is none.
+    /// Ends the flusher without what it was asked for: who asked hears that there is none, and not
+    /// before, so that what the store says of itself by then is what it says from then on.
     pub fn stop_at_once(&self) {
         let mut state = self.state();
         state.stop = true;
         state.everything = false;
         state.asked_by.clear();
+        state.worked_for.clear();
         drop(state);
         self.woken.notify_all();
     }
@@ -104,8 +108,18 @@ impl FlushControl {
                 .0;
         }
         if std::mem::take(&mut state.everything) || !state.asked_by.is_empty() {
-            return Turn::FlushFor(std::mem::take(&mut state.asked_by));
+            state.worked_for = std::mem::take(&mut state.asked_by);
+            return Turn::Flush;
         }
         if state.stop { Turn::Stop } else { Turn::Look }
+    }
+
+    /// Answers those for whom the flusher was at work.
+    pub fn answer(&self, outcome: &Result<(), StoreError>) {
+        let worked_for = std::mem::take(&mut self.state().worked_for);
+        for reply in worked_for {
+            // Who asked may have gone.
+            let _ = reply.send(outcome.clone());
+        }
     }
 }
