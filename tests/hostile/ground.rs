@@ -11,6 +11,8 @@ use wasm::Limits;
 
 use crate::guest::Guest;
 
+/// How often a failed call is made again unless a stream is told otherwise: as with AWS.
+pub const RETRIES: u32 = 3;
 /// Turns until a page has become what it should be, at most.
 const TURNS_MAX: usize = 3_000;
 
@@ -67,10 +69,16 @@ impl Ground {
 
     /// Makes a delivery stream whose records go through the plugin of its name, one a line.
     pub async fn stream(&self, name: &str) {
+        self.stream_that_retries(name, RETRIES).await;
+    }
+
+    /// The same, whose failed calls are made so many times again.
+    pub async fn stream_that_retries(&self, name: &str, retries: u32) {
         let function = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}");
         let processors = json!([
             {"Type": "Lambda", "Parameters": [
-                {"ParameterName": "LambdaArn", "ParameterValue": function}]},
+                {"ParameterName": "LambdaArn", "ParameterValue": function},
+                {"ParameterName": "NumberOfRetries", "ParameterValue": retries.to_string()}]},
             {"Type": "AppendDelimiterToRecord", "Parameters": [
                 {"ParameterName": "Delimiter", "ParameterValue": "\\n"}]},
         ]);

@@ -9,7 +9,7 @@ use serde_json::Value;
 use wasm::Limits;
 
 use crate::arena::{self, Attack};
-use crate::ground::{Ground, accounts_for};
+use crate::ground::{Ground, RETRIES, accounts_for};
 use crate::guest::Guest;
 
 /// Flushes until all is delivered, at most.
@@ -210,20 +210,20 @@ async fn a_record_that_was_delivered_does_not_fail_though_it_would_be_too_slow_b
     assert_eq!(failed, [trapped]);
 }
 
-/// A server whose attacker loops with every marked record, and may take 10 ms.
-async fn looping() -> Ground {
+/// A server whose attacker loops with every marked record, and may take 10 ms, so many times again.
+async fn looping(retries: u32) -> Ground {
     let guest = Guest::attacking(ENDLESS);
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("attacker.wasm"), guest.component()).unwrap();
     let ground = Ground::start_within(directory, within(Duration::from_millis(10))).await;
-    ground.stream("attacker").await;
+    ground.stream_that_retries("attacker", retries).await;
     ground
 }
 
 /// So many records of a thousand loop. All others were delivered, where two of them cost 249 others
 /// and three all.
-async fn only_those_that_loop_fail(is_marked: impl Fn(usize) -> bool) {
-    let ground = looping().await;
+async fn only_those_that_loop_fail(retries: u32, is_marked: impl Fn(usize) -> bool) {
+    let ground = looping(retries).await;
     let text = |place: usize| {
         if is_marked(place) {
             format!("{place}!")
@@ -254,21 +254,25 @@ async fn only_those_that_loop_fail(is_marked: impl Fn(usize) -> bool) {
     assert_eq!(raw, marked.iter().map(base64).collect::<Vec<_>>());
     for line in failed {
         assert_eq!(line["errorCode"], "Lambda.FunctionTimedOut", "{line}");
+        // The batch, and then alone: to be found, and again on an instance of its own.
+        let attempts = line["attemptsMade"].as_u64().unwrap();
+        assert!(attempts <= u64::from(retries.max(2) + 1), "{line}");
+        assert!(attempts >= u64::from(retries.max(1) + 1), "{line}");
     }
     ground.victim_works().await;
 }
 
 #[tokio::test]
 async fn two_records_of_a_thousand_that_loop_fail_and_no_others() {
-    only_those_that_loop_fail(|place| place == 250 || place == 750).await;
+    only_those_that_loop_fail(RETRIES, |place| place == 250 || place == 750).await;
 }
 
 #[tokio::test]
 async fn three_records_of_a_thousand_that_loop_fail_and_no_others() {
-    only_those_that_loop_fail(|place| [1, 500, 998].contains(&place)).await;
+    only_those_that_loop_fail(RETRIES, |place| [1, 500, 998].contains(&place)).await;
 }
 
 #[tokio::test]
 async fn most_records_of_a_thousand_may_loop_and_the_others_are_delivered() {
-    only_those_that_loop_fail(|place| place % 4 != 1 && place < 997).await;
+    only_those_that_loop_fail(0, |place| place % 4 != 1 && place < 997).await;
 }

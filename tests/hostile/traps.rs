@@ -7,7 +7,7 @@ use millrace_tests::base64;
 use serde_json::Value;
 
 use crate::arena::{arena, attack, goes_on, replace};
-use crate::ground::{Ground, accounts_for};
+use crate::ground::{Ground, RETRIES, accounts_for};
 use crate::guest::Guest;
 
 /// Records of one batch.
@@ -39,11 +39,11 @@ async fn only_this_one_fails(place: usize) {
     let others = (0..RECORDS).filter(|other| *other != place);
     let others: Vec<String> = others.map(|other| other.to_string()).collect();
     assert_eq!(ground.delivered("attacker"), others);
-    // The batch, each record, and this one once more on an instance of its own.
+    // The batch, each record, and this one as often as it is to be tried again.
+    assert_eq!(failed[0]["attemptsMade"], RETRIES + 1);
     let page = ground.plugin("attacker").await;
-    let calls = page["calls"].as_u64().unwrap();
-    assert!(calls <= 502, "{calls} calls");
-    assert!(page["traps"].as_u64().unwrap() <= 3, "{page}");
+    assert_eq!(page["calls"], RECORDS + RETRIES as usize, "{page}");
+    assert_eq!(page["traps"], RETRIES + 1, "{page}");
 }
 
 #[tokio::test]
@@ -80,11 +80,11 @@ async fn traps_on_twenty_records_cost_these_twenty() {
 }
 
 #[tokio::test]
-async fn a_guest_that_traps_on_every_record_costs_a_call_for_each_and_goes_on() {
+async fn a_guest_that_traps_on_every_record_costs_the_calls_for_each_and_goes_on() {
     let ground = trapped_by(|_| true).await;
     assert_eq!(ground.failed("attacker").len(), RECORDS);
     let calls = ground.plugin("attacker").await["calls"].clone();
-    assert!(calls.as_u64().unwrap() <= 501, "{calls} calls");
+    assert_eq!(calls, 1 + RECORDS * RETRIES as usize);
     goes_on(&ground).await;
 }
 
@@ -154,9 +154,11 @@ async fn fifty_records_of_a_thousand_that_panic_fail_and_no_others() {
     for line in &failed {
         let message = line["errorMessage"].as_str().unwrap();
         assert_eq!(message, "it panicked at lib.rs:1: no good");
+        assert_eq!(line["attemptsMade"], RETRIES + 1);
     }
     let page = ground.plugin("attacker").await;
-    assert_eq!(page["traps"], 50, "each told once which record it was");
+    let tries = 50 * (RETRIES + 1);
+    assert_eq!(page["traps"], tries, "one call found each of them");
     goes_on(&ground).await;
 }
 

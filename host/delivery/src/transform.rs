@@ -24,11 +24,10 @@ use crate::failed_record::Failure;
 use crate::pins::Pins;
 use crate::settled::{Digest, Noted, Settled, Words};
 
-/// Calls for a batch or a record that fails on an instance that worked before, or for which no
+/// Calls at least for a record that fails on an instance that worked before, or for which no
 /// instance could be made: the second is on a fresh one.
 const TRIES_AFTER_FAULT: u32 = 2;
-/// Calls that a plugin may ask to be tried again for, one after the other (model,
-/// NumberOfRetries).
+/// How often a record is called for again at most (model, NumberOfRetries).
 const RETRIES_MAX: u32 = 300;
 
 /// What becomes of each record of a batch.
@@ -88,8 +87,10 @@ struct Stretch {
 }
 
 impl Transformer {
-    /// A version at work at one moment. A batch that it asks to be tried again for is, `retries`
-    /// times. An earlier try may have settled some of the records.
+    /// A version at work at one moment. A record whose calls fail is called for `retries` times
+    /// again, counted from the first call that it was in; one that the plugin says will never do is
+    /// not. A batch is only tried again as a whole where the plugin asks for it. An earlier try may
+    /// have settled some of the records.
     pub fn new(
         version: Arc<Version>,
         pins: Pins,
@@ -201,7 +202,7 @@ impl Transformer {
         };
         tracing::debug!(version = ?self.version, fault = %failed.fault, "a batch is divided");
         let is_late = matches!(failed.fault, Fault::Deadline(_));
-        let is_last = batch.len() == 1 && attempts >= self.tries_of_record(&failed);
+        let is_last = batch.len() == 1 && attempts >= self.tries_of_record(&failed, 0);
         if is_last && is_late {
             self.version.record_missed_its_deadline();
         }
@@ -236,7 +237,7 @@ impl Transformer {
                 let stretch = Stretch::new(from..named, attempts + 1, notes_all, false);
                 self.call_one_by_one(batch, stretch, sink)?;
             }
-            self.fail(named..named + 1, (&fault, attempts), true, sink);
+            self.try_named(batch, named, (fault, attempts), sink)?;
             from = named + 1;
             if from == batch.len() {
                 return Ok(());
@@ -251,6 +252,33 @@ impl Transformer {
         let is_late = matches!(fault, Fault::Deadline(_));
         let stretch = Stretch::new(from..batch.len(), attempts, notes_all, is_late);
         self.call_one_by_one(batch, stretch, sink)
+    }
+
+    /// Calls again for a record that named itself after so many calls, on fresh instances.
+    fn try_named(
+        &mut self,
+        batch: &Slab,
+        named: usize,
+        (fault, attempts): (Fault, u32),
+        sink: &mut impl Sink,
+    ) -> Result<(), Stopped> {
+        let range = named..named + 1;
+        if attempts > self.retries {
+            self.fail(range, (&fault, attempts), true, sink);
+            return Ok(());
+        }
+        self.instance = None;
+        let (called, tries, _) = self.call_alone(&batch.part(range.clone()), attempts)?;
+        match called {
+            Ok(outputs) => {
+                self.note_part(range, false);
+                self.give(&outputs, named, sink);
+            }
+            Err(failed) => {
+                self.fail(range, (&failed.fault, attempts + tries), true, sink);
+            }
+        }
+        Ok(())
     }
 
     /// Calls for a part of a batch on a fresh instance.
@@ -281,7 +309,7 @@ impl Transformer {
         self.instance = None;
         for record in stretch.from..stretch.end {
             let alone = batch.part(record..record + 1);
-            let (called, tries, was_late) = self.call_alone(&alone)?;
+            let (called, tries, was_late) = self.call_alone(&alone, stretch.attempts)?;
             let is_noted = stretch.notes_all || was_late;
             stretch.is_late |= was_late;
             match called {
@@ -317,9 +345,9 @@ impl Transformer {
         Ok(())
     }
 
-    /// Calls for one record until it is known what becomes of it: that, how often it was called
-    /// for, and whether a deadline was missed meanwhile.
-    fn call_alone(&mut self, record: &Slab) -> Result<(Called, u32, bool), Stopped> {
+    /// Calls for one record that was in so many calls before until it is known what becomes of it:
+    /// that, how often it was called for alone, and whether a deadline was missed meanwhile.
+    fn call_alone(&mut self, record: &Slab, before: u32) -> Result<(Called, u32, bool), Stopped> {
         let (mut tries, mut was_late) = (0, false);
         loop {
             tries += 1;
@@ -328,7 +356,7 @@ impl Transformer {
                 Err(failed) => failed,
             };
             was_late |= matches!(failed.fault, Fault::Deadline(_));
-            if tries >= self.tries_of_record(&failed) {
+            if tries >= self.tries_of_record(&failed, before) {
                 if matches!(failed.fault, Fault::Deadline(_)) {
                     self.version.record_missed_its_deadline();
                 }
@@ -337,14 +365,17 @@ impl Transformer {
         }
     }
 
-    fn tries_of_record(&self, failed: &Failed) -> u32 {
-        match &failed.fault {
-            // It named itself, or the plugin says so.
-            Fault::Panicked(_) | Fault::Permanent(_) => 1,
-            Fault::Retryable(_) => self.retries + 1,
-            _ if failed.was_used || failed.not_begun => TRIES_AFTER_FAULT,
-            _ => 1,
+    /// How often a record is called for alone that was in so many calls before.
+    fn tries_of_record(&self, failed: &Failed, before: u32) -> u32 {
+        if matches!(failed.fault, Fault::Permanent(_)) {
+            return 1;
         }
+        let at_least = if failed.was_used || failed.not_begun {
+            TRIES_AFTER_FAULT
+        } else {
+            1
+        };
+        (self.retries + 1).saturating_sub(before).max(at_least)
     }
 
     fn call(&mut self, batch: &Slab) -> Result<Called, Stopped> {
@@ -405,6 +436,9 @@ impl Transformer {
         is_noted: bool,
         sink: &mut impl Sink,
     ) {
+        if let Fault::Panicked(panic) = fault {
+            self.version.log_panic(panic);
+        }
         let mut words = Words {
             code: code(fault).to_owned(),
             message: fault.to_string(),

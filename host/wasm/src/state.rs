@@ -138,8 +138,6 @@ impl context::Host for State {
             place => format!("at {place}: {message}"),
         };
         let text = printable(&text, REASON_BYTES_MAX);
-        self.log
-            .line(context::Level::Error, &format!("panicked {text}"));
         self.panic = Some(Panic { record, text });
         Ok(())
     }

@@ -7,10 +7,12 @@ use std::time::Duration;
 use types::Timestamp;
 use wasmtime::component::{Component, InstancePre};
 
+use crate::bindings::context;
 use crate::bindings::transformer::TransformerPre;
 use crate::bindings::transformer_simple::TransformerSimplePre;
 use crate::counters::Counters;
 use crate::denied;
+use crate::fault::Panic;
 use crate::guest_log::GuestLog;
 use crate::hash::ContentHash;
 use crate::limits::CallLimits;
@@ -137,6 +139,12 @@ impl Version {
     /// once records alone keep missing their deadline.
     pub fn time_for(&self, records: usize, most: Duration) -> Duration {
         self.patience.time(records, most)
+    }
+
+    /// Writes what it panicked with to its log. The calls that found that out do not.
+    pub fn log_panic(&self, panic: &Panic) {
+        self.log
+            .line(context::Level::Error, &format!("panicked {}", panic.text));
     }
 
     /// Notes that a record alone missed its deadline for good.

@@ -1,8 +1,6 @@
 //! What becomes of records that cannot be delivered in time, and of deliveries whose source or
 //! whose delivery stream is deleted under them.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,6 +10,7 @@ use types::Clock;
 use crate::buckets::{Buckets, Does};
 use crate::check::{Through, check, found};
 use crate::ledger::{Id, Kind, Ledger};
+use crate::told::Told;
 use crate::world::{self, Components, Ground, Origin, World, destination};
 
 /// Past what direct puts and streams are kept for.
@@ -25,49 +24,15 @@ const PUMPS: TableId = TableId(4);
 /// The tables that may say something of a delivery stream: also delivery streams and lanes.
 const TABLES: [TableId; 3] = [PUMPS, TableId(17), TableId(18)];
 
-/// What was logged on this thread.
-#[derive(Clone, Default)]
-struct Told(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Told {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
+fn errors(told: &Told) -> Vec<String> {
+    told.lines("ERROR")
 }
 
-impl Told {
-    /// Takes in what is logged from now on.
-    fn listen() -> (Self, tracing::subscriber::DefaultGuard) {
-        let told = Self::default();
-        let writer = told.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_ansi(false)
-            .with_writer(move || writer.clone())
-            .finish();
-        (told, tracing::subscriber::set_default(subscriber))
-    }
-
-    fn errors(&self) -> Vec<String> {
-        self.lines("ERROR")
-    }
-
-    fn warnings_of_loss(&self) -> usize {
-        let warnings = self.lines("WARN");
-        let of_loss = warnings
-            .iter()
-            .filter(|line| line.contains("records are lost"));
-        of_loss.count()
-    }
-
-    fn lines(&self, level: &str) -> Vec<String> {
-        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-        let lines = text.lines().filter(|line| line.contains(level));
-        lines.map(str::to_owned).collect()
-    }
+fn warnings_of_loss(told: &Told) -> usize {
+    let warnings = told.lines("WARN").into_iter();
+    warnings
+        .filter(|line| line.contains("records are lost"))
+        .count()
 }
 
 async fn world(components: &Components, origin: Origin) -> (World, Ledger, Buckets) {
@@ -84,7 +49,7 @@ fn delivered(ledger: &Ledger, buckets: &Buckets) -> Vec<Id> {
 
 #[tokio::test]
 async fn what_could_not_be_delivered_within_a_day_is_given_up_and_it_is_said() {
-    let (told, _listening) = Told::listen();
+    let told = Told::listen();
     let components = Components::none();
     let (world, ledger, buckets) = world(&components, Origin::Direct).await;
     buckets.rule(|_, _| Does::FailBefore);
@@ -93,14 +58,14 @@ async fn what_could_not_be_delivered_within_a_day_is_given_up_and_it_is_said() {
         buckets.until_ended(1).await;
     }
     let ground = world.close().await;
-    assert_eq!(told.errors(), [""; 0]);
+    assert_eq!(errors(&told), [""; 0]);
     ground.clock.advance(A_DAY);
     let world = World::open(ground).await;
     // So far ahead of the newest record the clock is not believed at once.
     world.ground.clock.advance(AN_HOUR);
     // A flush is over though nothing was delivered: nothing waits any more.
     world::in_time("to give up", async {
-        while told.errors().is_empty() {
+        while errors(&told).is_empty() {
             tokio::task::yield_now().await;
         }
     })
@@ -116,8 +81,8 @@ async fn what_could_not_be_delivered_within_a_day_is_given_up_and_it_is_said() {
     assert_eq!(counts, (3, 1, 2));
     assert_eq!((status.trouble, status.waiting_records), (None, 0));
     world.close().await;
-    let [error] = &told.errors()[..] else {
-        panic!("{:?}", told.errors())
+    let [error] = &errors(&told)[..] else {
+        panic!("{:?}", errors(&told))
     };
     assert!(
         error.contains("could not be delivered within a day"),
@@ -125,13 +90,13 @@ async fn what_could_not_be_delivered_within_a_day_is_given_up_and_it_is_said() {
     );
     assert!(error.contains("deliverystream/hose"), "{error}");
     assert!(error.contains("lost=2"), "{error}");
-    assert_eq!(told.warnings_of_loss(), 1);
+    assert_eq!(warnings_of_loss(&told), 1);
 }
 
 /// A machine that starts in another year, until its time service has set its clock.
 #[tokio::test]
 async fn a_clock_that_is_years_ahead_at_the_start_gives_nothing_up() {
-    let (told, _listening) = Told::listen();
+    let told = Told::listen();
     let components = Components::none();
     let (world, ledger, buckets) = world(&components, Origin::Direct).await;
     buckets.rule(|_, _| Does::FailBefore);
@@ -149,7 +114,7 @@ async fn a_clock_that_is_years_ahead_at_the_start_gives_nothing_up() {
     assert!(world.flush().await, "{:?}", world.status());
     assert_eq!(delivered(&ledger, &buckets), [0, 1]);
     assert_eq!(world.status().unwrap().lost, 0);
-    assert_eq!(told.errors(), [""; 0]);
+    assert_eq!(errors(&told), [""; 0]);
     world.close().await;
 }
 
@@ -157,7 +122,7 @@ async fn a_clock_that_is_years_ahead_at_the_start_gives_nothing_up() {
 /// later said that it was lost, before it had looked how far it had come.
 #[tokio::test]
 async fn what_was_delivered_is_not_said_to_be_lost_a_day_later() {
-    let (told, _listening) = Told::listen();
+    let told = Told::listen();
     let components = Components::none();
     let (world, ledger, buckets) = world(&components, Origin::Direct).await;
     assert!(
@@ -178,7 +143,7 @@ async fn what_was_delivered_is_not_said_to_be_lost_a_day_later() {
         Through::Nothing,
     );
     world.close().await;
-    assert_eq!(told.errors(), [""; 0]);
+    assert_eq!(errors(&told), [""; 0]);
 }
 
 /// Retention took all that an open cut was about while nobody looked. The cut ended where the pump

@@ -26,4 +26,5 @@ mod outcomes;
 #[path = "../../../../tests/hostile/simple.rs"]
 mod simple;
 mod stores;
+mod told;
 mod world;
