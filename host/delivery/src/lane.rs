@@ -262,9 +262,10 @@ impl LaneStep {
         let cut = &open.cut;
         let passed = cut.to.0.checked_sub(from.0);
         let missing = passed.and_then(|all| all.checked_sub(done.records_in + done.lost));
-        done.lost += missing.ok_or_else(|| {
+        let gone = self.gone_of(from, cut.to)?;
+        done.lost += missing.filter(|missing| *missing <= gone).ok_or_else(|| {
             StepError::Failed(format!(
-                "{} records came of a cut from {from} to {}",
+                "{} records came of a cut from {from} to {}, of which retention took {gone}",
                 done.records_in, cut.to
             ))
         })?;
@@ -292,6 +293,15 @@ impl LaneStep {
             position: cut.to,
             loss,
         })
+    }
+
+    /// How many of the records between two positions are not in the log any more.
+    fn gone_of(&self, from: Position, to: Position) -> Result<u64, StepError> {
+        match self.work.horizon() {
+            Ok(horizon) => Ok(horizon.min(to).0.saturating_sub(from.0)),
+            Err(StoreError::NoLog(_)) => Ok(to.0.saturating_sub(from.0)),
+            Err(error) => Err(failed(&error)),
+        }
     }
 
     /// What is known of the lane is what was known before the pump came to `from`: a commit went

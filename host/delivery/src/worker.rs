@@ -104,6 +104,8 @@ struct Packing {
     ready: Vec<Object>,
     /// An object has become ready since that was noted.
     has_ended: bool,
+    /// Why what came out is not what is in the objects, if it is not.
+    broken: Option<String>,
 }
 
 impl Worker {
@@ -134,6 +136,7 @@ impl Worker {
                 counts: Counts::default(),
                 ready: Vec::new(),
                 has_ended: false,
+                broken: None,
             },
         }
     }
@@ -273,9 +276,14 @@ impl Sink for BatchSink<'_> {
     }
 
     fn fail(&mut self, source: usize, failure: Failure<'_>) {
-        let data = self.batch.get(source).unwrap_or_default();
-        let arrival = self.arrivals.get(source).copied().unwrap_or_default();
-        self.packing.fail((data, arrival), failure);
+        match (self.batch.get(source), self.arrivals.get(source)) {
+            (Some(data), Some(arrival)) => self.packing.fail((data, *arrival), failure),
+            _ => {
+                let records = self.batch.len();
+                let why = format!("record {source} of a batch of {records} failed");
+                self.packing.broken = Some(why);
+            }
+        }
     }
 }
 
@@ -318,27 +326,37 @@ impl Packing {
     fn end_delivered(&mut self) {
         if let Some(content) = self.delivered.finish() {
             self.counts.objects += 1;
-            self.ready.push(Object {
-                part: self.parts,
-                is_failed: false,
-                content,
-            });
-            self.parts = self.parts.saturating_add(1);
-            self.has_ended = true;
+            let part = self.parts;
+            self.parts = self.after(part);
+            self.end(part, false, content);
         }
     }
 
     fn end_failed(&mut self) {
         if !self.failed.is_empty() {
             self.counts.failed_objects += 1;
-            self.ready.push(Object {
-                part: self.failed_parts,
-                is_failed: true,
-                content: std::mem::take(&mut self.failed).finish(),
-            });
-            self.failed_parts = self.failed_parts.saturating_add(1);
-            self.has_ended = true;
+            let part = self.failed_parts;
+            self.failed_parts = self.after(part);
+            let content = std::mem::take(&mut self.failed).finish();
+            self.end(part, true, content);
         }
+    }
+
+    fn end(&mut self, part: u16, is_failed: bool, content: PutPayload) {
+        self.ready.push(Object {
+            part,
+            is_failed,
+            content,
+        });
+        self.has_ended = true;
+    }
+
+    /// The number of the object that comes after this one. Two of one number would be one object.
+    fn after(&mut self, part: u16) -> u16 {
+        part.checked_add(1).unwrap_or_else(|| {
+            self.broken = Some(format!("a cut became more than {part} objects"));
+            part
+        })
     }
 
     /// Bytes of objects that are ready or begun.
@@ -374,6 +392,9 @@ impl Packing {
     fn check(&self) -> Result<(), Halted> {
         if self.has_no_room {
             return Err(Halted::NoRoom);
+        }
+        if let Some(why) = &self.broken {
+            return Err(Halted::Stopped(Stopped(why.clone())));
         }
         let packed = self.delivered.check();
         packed.map_err(|error| Halted::Stopped(Stopped(format!("pack records: {error}"))))
