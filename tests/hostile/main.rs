@@ -12,6 +12,7 @@ mod guest;
 mod host_calls;
 mod malformed;
 mod memory;
+mod open_cut;
 mod shares;
 mod simple;
 mod time;

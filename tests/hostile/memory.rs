@@ -1,7 +1,10 @@
 //! Guests that want more memory than they may have, of their own or of the host's.
 
+use wasm::Limits;
+
 use crate::arena::{self, Attack};
 use crate::guest::Guest;
+use crate::open_cut;
 use crate::simple;
 
 #[tokio::test]
@@ -30,6 +33,26 @@ async fn a_component_that_begins_with_all_memory_there_can_be_is_refused() {
         ..Guest::default()
     };
     arena::is_refused(&guest.component(), &["memory"]).await;
+}
+
+/// What may begin a cut may end it: the cut was refused its version for ever.
+#[tokio::test]
+async fn a_cut_is_finished_though_its_component_begins_with_more_memory_than_it_may_have_by_now() {
+    let guest = Guest {
+        // 32 MiB.
+        memory: r#"(memory (export "memory") 512)"#.to_owned(),
+        ..Guest::attacking("(unreachable)")
+    };
+    let records = ["one", "!", "two"];
+    let ground = open_cut::half_put(&guest.component(), Limits::default(), &records).await;
+    let less = Limits {
+        memory_bytes_max: 16 << 20,
+        ..Limits::default()
+    };
+    let ground = open_cut::restarted(ground, less).await;
+    open_cut::finished(&ground, &records).await;
+    assert_eq!(ground.delivered("attacker"), ["one", "two"]);
+    assert_eq!(ground.failed("attacker").len(), 1);
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ use wasm::Limits;
 use crate::arena::{self, Attack};
 use crate::ground::{Ground, RETRIES, accounts_for};
 use crate::guest::Guest;
+use crate::open_cut;
 
 /// Flushes until all is delivered, at most.
 const FLUSHES_MAX: u32 = 10;
@@ -146,39 +147,19 @@ fn slow() -> Vec<u8> {
     guest.component()
 }
 
-/// A cut of these records is half put: the object of delivered ones is there, that of failed ones
-/// still finds a file where its folder should be.
+/// A cut of these records is half put by a slow guest.
 async fn half_put(time: Duration, records: &[&str]) -> Ground {
-    let directory = tempfile::tempdir().unwrap();
-    fs::write(directory.path().join("attacker.wasm"), slow()).unwrap();
-    let ground = Ground::start_within(directory, within(time)).await;
-    ground.stream("attacker").await;
-    let bucket = ground.service.buckets().join("attacker");
-    fs::create_dir(&bucket).unwrap();
-    fs::write(bucket.join("failed"), "").unwrap();
-    ground.client.put_delivery("attacker", records).await;
-    ground.service.pass(Duration::from_secs(1_000));
-    let is_half = |page: &Value| page["lastObject"].is_string() && page["trouble"].is_string();
-    ground.client.delivery_until("attacker", is_half).await;
-    ground
+    open_cut::half_put(&slow(), within(time), records).await
 }
 
 /// The server anew, whose plugins may take as long as this.
 async fn restarted(ground: Ground, time: Duration) -> Ground {
-    let service = ground.service.restart_within(within(time)).await;
-    Ground {
-        client: service.client(),
-        service,
-        directory: ground.directory,
-    }
+    open_cut::restarted(ground, within(time)).await
 }
 
 /// The cut is put to its end: which records were delivered, and the code of each that failed.
 async fn finished(ground: &Ground, records: &[&str]) -> (Vec<String>, Vec<(Value, Value)>) {
-    fs::remove_file(ground.service.buckets().join("attacker/failed")).unwrap();
-    let is_done = |page: &Value| page["waitingRecords"] == 0;
-    let page = ground.client.delivery_until("attacker", is_done).await;
-    accounts_for(&page, records.len());
+    open_cut::finished(ground, records).await;
     let failed = ground.failed("attacker").into_iter();
     let failed = failed.map(|line| (line["rawData"].clone(), line["errorCode"].clone()));
     (ground.delivered("attacker"), failed.collect())

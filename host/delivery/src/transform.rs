@@ -9,20 +9,24 @@
 //! A part of a batch that failed has a fresh instance, and so has what comes after a record that
 //! failed: what a plugin keeps in its memory is a function of the records and of what is
 //! [`Settled`]. Nothing in here is decided twice: a later try follows what was noted.
+//!
+//! A batch is worked on call by call, so that whoever asks for it can wait between two of them, and
+//! can end a batch that was divided before its end.
 
-mod follow;
+mod division;
 mod words;
 
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
-use wasm::{Fault, Instance, Moment, Outputs, Slab, Version};
+use wasm::{Fault, Instance, Moment, Outputs, Patience, Slab, Version};
 
-use self::follow::Note;
+use self::division::Part;
 use self::words::{code, give};
 use crate::failed_record::Failure;
 use crate::pins::Pins;
-use crate::settled::{Digest, Noted, Settled, Words};
+use crate::settled::{Digest, Settled, Words};
 
 /// Calls at least for a record that fails on an instance that worked before, or for which no
 /// instance could be made: the second is on a fresh one.
@@ -40,15 +44,34 @@ pub trait Sink {
     fn fail(&mut self, source: usize, failure: Failure<'_>);
 }
 
+/// How a cut goes through a plugin.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// What its batches are made by.
+    pub pins: Pins,
+    /// When it was decided.
+    pub moment: Moment,
+    /// How often a record whose calls fail is called for again, counted from the first call that it
+    /// was in; one that the plugin says will never do is not. A batch is only tried again as a
+    /// whole where the plugin asks for it.
+    pub retries: u32,
+    /// The number of the delivery stream: how patient one has become with the plugin is no matter
+    /// of the others.
+    pub delivery_stream: u64,
+}
+
 /// A plugin at work on one cut.
 pub struct Transformer {
     version: Arc<Version>,
-    moment: Moment,
-    pins: Pins,
-    retries: u32,
+    terms: Terms,
+    patience: Arc<Patience>,
     instance: Option<Instance>,
     /// Records of the cut before the batch.
     before: u32,
+    /// What is left to be done of the batch, in order.
+    left: VecDeque<Part>,
+    /// Records of the batch that are done.
+    done: usize,
     /// Of what came out so far.
     digest: Digest,
     /// What no try may change, and what this one adds.
@@ -73,38 +96,20 @@ struct Failed {
     not_begun: bool,
 }
 
-/// A stretch of a batch whose records are called one by one.
-struct Stretch {
-    /// The first record that is not noted yet.
-    from: usize,
-    end: usize,
-    /// Calls that were made for all of them before.
-    attempts: u32,
-    /// All that becomes of it is noted, and not only what a deadline decided.
-    notes_all: bool,
-    /// A deadline decided something, so that the rest is noted too.
-    is_late: bool,
-}
-
 impl Transformer {
-    /// A version at work at one moment. A record whose calls fail is called for `retries` times
-    /// again, counted from the first call that it was in; one that the plugin says will never do is
-    /// not. A batch is only tried again as a whole where the plugin asks for it. An earlier try may
-    /// have settled some of the records.
-    pub fn new(
-        version: Arc<Version>,
-        pins: Pins,
-        moment: Moment,
-        retries: u32,
-        settled: Settled,
-    ) -> Self {
+    /// A version at work on these terms. An earlier try may have settled some of the records.
+    pub fn new(version: Arc<Version>, terms: Terms, settled: Settled) -> Self {
         Self {
+            patience: version.patience_with(terms.delivery_stream),
             version,
-            moment,
-            pins,
-            retries: retries.min(RETRIES_MAX),
+            terms: Terms {
+                retries: terms.retries.min(RETRIES_MAX),
+                ..terms
+            },
             instance: None,
             before: 0,
+            left: VecDeque::new(),
+            done: 0,
             digest: Digest::default(),
             settled_before: settled.to,
             settled,
@@ -113,7 +118,7 @@ impl Transformer {
 
     /// What its batches are made by.
     pub fn pins(&self) -> &Pins {
-        &self.pins
+        &self.terms.pins
     }
 
     /// What is settled once the records so far have left.
@@ -121,38 +126,59 @@ impl Transformer {
         &self.settled
     }
 
-    /// Hands `batch`, the cut's next, to the plugin and what became of it to `sink`, in order.
-    /// Blocks.
+    /// Begins with the cut's next batch, of so many records.
+    ///
+    /// # Errors
+    /// When the cut has more records than can be.
+    pub fn begin(&mut self, records: usize) -> Result<(), Stopped> {
+        let count = u32::try_from(records).ok();
+        let end = count.and_then(|count| self.before.checked_add(count));
+        let end = end.ok_or_else(|| Stopped("a cut of more than 4 Gi records".to_owned()))?;
+        self.done = 0;
+        let notes = self.settled.notes_of(self.before..end);
+        self.left = if notes.is_empty() {
+            VecDeque::from([Part::Whole { attempts: 0 }])
+        } else {
+            let own = |(range, noted)| Part::noted(self.before, range, noted);
+            notes.into_iter().filter_map(own).collect()
+        };
+        Ok(())
+    }
+
+    /// Makes the next call for the batch, which is the one that was begun, and hands what became of
+    /// records to `sink`, in order. How many of its records are done. Blocks.
     ///
     /// # Errors
     /// When no instance could be made, or what is settled did not come out as it was: nothing is
     /// wrong with the batch, which can be tried again.
-    pub fn work(&mut self, batch: &Slab, sink: &mut impl Sink) -> Result<(), Stopped> {
-        let count = u32::try_from(batch.len()).ok();
-        let end = count.and_then(|count| self.before.checked_add(count));
-        let end = end.ok_or_else(|| Stopped("a cut of more than 4 Gi records".to_owned()))?;
-        let before = self.before;
-        let notes = self.settled.notes_of(before..end);
-        if notes.is_empty() {
-            self.work_on_new(batch, sink)?;
-        } else {
-            let own = |(range, noted): (Range<u32>, Noted<'_>)| {
-                let place = |record: u32| usize::try_from(record - before).ok();
-                let range = place(range.start)?..place(range.end)?;
-                Some((range, Note::of(noted)))
-            };
-            let notes: Vec<_> = notes.into_iter().filter_map(own).collect();
-            self.follow(batch, notes, sink)?;
+    pub fn work(&mut self, batch: &Slab, sink: &mut impl Sink) -> Result<usize, Stopped> {
+        let Some(part) = self.left.pop_front() else {
+            // Other records than those that were noted make up this batch.
+            return Err(self.changed());
+        };
+        self.work_on(part, batch, sink)?;
+        Ok(self.done)
+    }
+
+    /// Ends the batch with the records that are done. What was left of it begins another.
+    ///
+    /// # Errors
+    /// When what came out is not what came out in an earlier try of which something has left.
+    pub fn end(&mut self) -> Result<(), Stopped> {
+        if let Some(Part::Alone(stretch)) = self.left.pop_front() {
+            self.note_stretch(&stretch, self.done);
         }
-        self.before = end;
-        self.settled.to = self.settled.to.max(end);
-        match self.settled.digest_at(end) {
+        self.left.clear();
+        self.before = self.place(self.done);
+        self.done = 0;
+        self.settled.to = self.settled.to.max(self.before);
+        match self.settled.digest_at(self.before) {
             Some(kept) if kept != self.digest.value() => Err(self.changed()),
             _ => Ok(()),
         }
     }
 
-    /// An object ended with the batch that was worked on last: what came out so far leaves.
+    /// An object ended with the batch that was ended last: what came out so far leaves.
     ///
     /// # Errors
     /// When none ended here in an earlier try of which something has left.
@@ -183,213 +209,21 @@ impl Transformer {
         self.before < self.settled_before
     }
 
-    fn work_on_new(&mut self, batch: &Slab, sink: &mut impl Sink) -> Result<(), Stopped> {
-        let all = 0..batch.len();
-        let mut attempts = 0;
-        let failed = loop {
-            attempts += 1;
-            match self.call(batch)? {
-                Ok(outputs) => {
-                    if attempts > 1 && self.settled.has_room(batch.len()) {
-                        self.note_part(all.clone(), false);
-                    }
-                    self.give(&outputs, all.start, sink);
-                    return Ok(());
-                }
-                Err(failed) if attempts < self.tries_of_batch(&failed) => {}
-                Err(failed) => break failed,
-            }
-        };
-        tracing::debug!(version = ?self.version, fault = %failed.fault, "a batch is divided");
-        let is_late = matches!(failed.fault, Fault::Deadline(_));
-        let is_last = batch.len() == 1 && attempts >= self.tries_of_record(&failed, 0);
-        if is_last && is_late {
-            self.version.record_missed_its_deadline();
-        }
-        if is_last || failed.not_begun || matches!(failed.fault, Fault::Permanent(_)) {
-            let notes = is_late || self.settled.has_room(batch.len());
-            self.fail(all, (&failed.fault, attempts), notes, sink);
-            return Ok(());
-        }
-        self.divide(batch, (failed.fault, attempts), sink)
-    }
-
-    fn tries_of_batch(&self, failed: &Failed) -> u32 {
-        match &failed.fault {
-            Fault::Retryable(_) => self.retries + 1,
-            _ if failed.not_begun => TRIES_AFTER_FAULT,
-            _ => 1,
-        }
-    }
-
-    /// Works on a batch that failed after so many calls.
-    fn divide(
-        &mut self,
-        batch: &Slab,
-        (mut fault, attempts): (Fault, u32),
-        sink: &mut impl Sink,
-    ) -> Result<(), Stopped> {
-        let notes_all = self.settled.has_room(batch.len());
-        let mut from = 0;
-        while let Some(named) = named(&fault, batch.len() - from).filter(|_| notes_all) {
-            let named = from + named;
-            if from < named && self.call_together(batch, from..named, sink)?.is_err() {
-                let stretch = Stretch::new(from..named, attempts + 1, notes_all, false);
-                self.call_one_by_one(batch, stretch, sink)?;
-            }
-            self.try_named(batch, named, (fault, attempts), sink)?;
-            from = named + 1;
-            if from == batch.len() {
-                return Ok(());
-            }
-            match self.call_together(batch, from..batch.len(), sink)? {
-                Ok(()) => return Ok(()),
-                Err(failed) => fault = failed.fault,
-            }
-        }
-        // A later try that only knows that they were called one by one says 1.
-        let attempts = if notes_all { attempts } else { 1 };
-        let is_late = matches!(fault, Fault::Deadline(_));
-        let stretch = Stretch::new(from..batch.len(), attempts, notes_all, is_late);
-        self.call_one_by_one(batch, stretch, sink)
-    }
-
-    /// Calls again for a record that named itself after so many calls, on fresh instances.
-    fn try_named(
-        &mut self,
-        batch: &Slab,
-        named: usize,
-        (fault, attempts): (Fault, u32),
-        sink: &mut impl Sink,
-    ) -> Result<(), Stopped> {
-        let range = named..named + 1;
-        if attempts > self.retries {
-            self.fail(range, (&fault, attempts), true, sink);
-            return Ok(());
-        }
-        self.instance = None;
-        let (called, tries, _) = self.call_alone(&batch.part(range.clone()), attempts)?;
-        match called {
-            Ok(outputs) => {
-                self.note_part(range, false);
-                self.give(&outputs, named, sink);
-            }
-            Err(failed) => {
-                self.fail(range, (&failed.fault, attempts + tries), true, sink);
-            }
-        }
-        Ok(())
-    }
-
-    /// Calls for a part of a batch on a fresh instance.
-    fn call_together(
-        &mut self,
-        batch: &Slab,
-        range: Range<usize>,
-        sink: &mut impl Sink,
-    ) -> Result<Result<(), Failed>, Stopped> {
-        self.instance = None;
-        match self.call(&batch.part(range.clone()))? {
-            Ok(outputs) => {
-                self.note_part(range.clone(), false);
-                self.give(&outputs, range.start, sink);
-                Ok(Ok(()))
-            }
-            Err(failed) => Ok(Err(failed)),
-        }
-    }
-
-    /// Calls for the records of a stretch, one after the other, first on a fresh instance.
-    fn call_one_by_one(
-        &mut self,
-        batch: &Slab,
-        mut stretch: Stretch,
-        sink: &mut impl Sink,
-    ) -> Result<(), Stopped> {
-        self.instance = None;
-        for record in stretch.from..stretch.end {
-            let alone = batch.part(record..record + 1);
-            let (called, tries, was_late) = self.call_alone(&alone, stretch.attempts)?;
-            let is_noted = stretch.notes_all || was_late;
-            stretch.is_late |= was_late;
-            match called {
-                Ok(outputs) => {
-                    if tries > 1 && is_noted {
-                        // What was called before it is on another instance.
-                        self.note_part(stretch.from..record, true);
-                        stretch.from = record;
-                    }
-                    self.give(&outputs, record, sink);
-                }
-                Err(failed) => {
-                    let end = if failed.not_begun || (was_late && self.settled.is_full()) {
-                        stretch.end
-                    } else {
-                        record + 1
-                    };
-                    if is_noted {
-                        self.note_part(stretch.from..record, true);
-                        stretch.from = end;
-                    }
-                    let told = (&failed.fault, stretch.attempts + tries);
-                    self.fail(record..end, told, is_noted, sink);
-                    if end == stretch.end {
-                        break;
-                    }
-                }
-            }
-        }
-        if stretch.notes_all || stretch.is_late {
-            self.note_part(stretch.from..stretch.end, true);
-        }
-        Ok(())
-    }
-
-    /// Calls for one record that was in so many calls before until it is known what becomes of it:
-    /// that, how often it was called for alone, and whether a deadline was missed meanwhile.
-    fn call_alone(&mut self, record: &Slab, before: u32) -> Result<(Called, u32, bool), Stopped> {
-        let (mut tries, mut was_late) = (0, false);
-        loop {
-            tries += 1;
-            let failed = match self.call(record)? {
-                Ok(outputs) => return Ok((Ok(outputs), tries, was_late)),
-                Err(failed) => failed,
-            };
-            was_late |= matches!(failed.fault, Fault::Deadline(_));
-            if tries >= self.tries_of_record(&failed, before) {
-                if matches!(failed.fault, Fault::Deadline(_)) {
-                    self.version.record_missed_its_deadline();
-                }
-                return Ok((Err(failed), tries, was_late));
-            }
-        }
-    }
-
-    /// How often a record is called for alone that was in so many calls before.
-    fn tries_of_record(&self, failed: &Failed, before: u32) -> u32 {
-        if matches!(failed.fault, Fault::Permanent(_)) {
-            return 1;
-        }
-        let at_least = if failed.was_used || failed.not_begun {
-            TRIES_AFTER_FAULT
-        } else {
-            1
-        };
-        (self.retries + 1).saturating_sub(before).max(at_least)
-    }
-
-    fn call(&mut self, batch: &Slab) -> Result<Called, Stopped> {
+    /// Makes one call, for records from the `first` of the batch on.
+    fn call(&mut self, records: &Slab, first: usize) -> Result<Called, Stopped> {
         let was_used = self.instance.is_some();
-        let time = self.pins.limits.batch_time_max;
+        let limits = self.terms.pins.limits;
         let time = if self.is_settled() {
             // It came out within this before, or within less.
-            time
+            limits.batch_time_max
         } else {
-            self.version.time_for(batch.len(), time)
+            self.patience.time(records.len(), limits.batch_time_max)
         };
+        // An instance of its own has random numbers of its own.
+        let moment = self.terms.moment.at(self.place(first).into());
         let instance = match &mut self.instance {
             Some(instance) => instance,
-            empty => match Instance::start(&self.version, self.moment, self.pins.limits) {
+            empty => match Instance::start(&self.version, moment, limits) {
                 Ok(started) => empty.insert(started),
                 Err(none @ (Fault::NoInstance(_) | Fault::Stopped)) => {
                     return Err(Stopped(none.to_string()));
@@ -404,8 +238,11 @@ impl Transformer {
                 }
             },
         };
-        match instance.transform(batch, time) {
-            Ok(outputs) => Ok(Ok(outputs)),
+        match instance.transform(records, time) {
+            Ok(outputs) => {
+                self.patience.came_out(records.len(), instance.took());
+                Ok(Ok(outputs))
+            }
             Err(fault @ Fault::Stopped) => Err(Stopped(fault.to_string())),
             Err(fault) => {
                 // Whatever state it is in, the next call does not see it.
@@ -456,10 +293,10 @@ impl Transformer {
         }
     }
 
-    fn give(&mut self, outputs: &Outputs, first: usize, sink: &mut impl Sink) {
-        let places = self.places(&(first..first));
-        self.digest.add_outputs(places.start, outputs);
-        give(outputs.iter(), first, sink);
+    fn give(&mut self, outputs: &Outputs, range: Range<usize>, sink: &mut impl Sink) {
+        self.digest.add_outputs(self.place(range.start), outputs);
+        give(outputs.iter(), range.start, sink);
+        self.done = range.end;
     }
 
     fn give_failed(&mut self, range: Range<usize>, words: &Words, sink: &mut impl Sink) {
@@ -472,40 +309,21 @@ impl Transformer {
             reason: None,
             attempts: words.attempts,
         };
+        self.done = range.end;
         for source in range {
             sink.fail(source, failure);
         }
     }
 
-    /// Places in the cut of records of the batch, which are counted before they are worked on.
     fn places(&self, range: &Range<usize>) -> Range<u32> {
-        let place = |record: usize| {
-            let record = u32::try_from(record).ok();
-            record.map_or(u32::MAX, |record| self.before + record)
-        };
-        place(range.start)..place(range.end)
+        self.place(range.start)..self.place(range.end)
     }
-}
 
-impl Stretch {
-    fn new(range: Range<usize>, attempts: u32, notes_all: bool, is_late: bool) -> Self {
-        Self {
-            from: range.start,
-            end: range.end,
-            attempts,
-            notes_all,
-            is_late,
-        }
+    /// The place in the cut of a record of the batch, all of which were counted when it was begun.
+    fn place(&self, record: usize) -> u32 {
+        let record = u32::try_from(record).ok();
+        record.map_or(u32::MAX, |record| self.before + record)
     }
-}
-
-/// Which of so many records the guest says that it panicked with.
-fn named(fault: &Fault, records: usize) -> Option<usize> {
-    let Fault::Panicked(panic) = fault else {
-        return None;
-    };
-    let record = usize::try_from(panic.record?).ok()?;
-    Some(record).filter(|record| *record < records)
 }
 
 #[cfg(test)]

@@ -76,11 +76,17 @@ pub struct Worker {
     transformer: Option<Transformer>,
     /// What was added and not worked on.
     frames: VecDeque<Frame>,
-    /// Records of the first of them that were taken into the batch, or worked on.
+    /// Nothing more will be added.
+    is_last: bool,
+    /// Records of the first frame that were taken into the batch, or worked on.
     taken: usize,
     batch: Slab,
     /// When each record of the batch arrived.
     arrivals: Vec<Timestamp>,
+    /// The batch has been begun with.
+    is_begun: bool,
+    /// All is done, and the objects that were open are ended.
+    is_over: bool,
     packing: Packing,
 }
 
@@ -119,9 +125,12 @@ impl Worker {
         Self {
             transformer,
             frames: VecDeque::new(),
+            is_last: false,
             taken: 0,
             batch: Slab::default(),
             arrivals: Vec::new(),
+            is_begun: false,
+            is_over: false,
             packing: Packing {
                 task,
                 allowance,
@@ -146,19 +155,21 @@ impl Worker {
         self.frames.extend(frames);
     }
 
-    /// Whether there is something that was added and not worked on.
-    pub fn has_more(&self) -> bool {
-        !self.frames.is_empty()
+    /// Nothing more is added: what is left goes too, and the objects that are open end.
+    pub fn add_no_more(&mut self) {
+        self.is_last = true;
     }
 
-    /// Works on what was added: on all of it, or until `pauses`, which is asked after each batch.
+    /// Whether there is something to do.
+    pub fn has_more(&self) -> bool {
+        self.is_begun || !self.frames.is_empty() || (self.is_last && !self.is_over)
+    }
+
+    /// Works on what was added: on all of it, or until `pauses`, which is asked after each call.
     /// Blocks.
     pub fn work(&mut self, pauses: impl Fn(&Self) -> bool) -> Result<(), Halted> {
-        while let Some(frame) = self.frames.front().cloned() {
-            if self.take(&frame)? {
-                self.frames.pop_front();
-                self.taken = 0;
-            }
+        while self.has_more() {
+            self.work_a_little()?;
             self.packing.check()?;
             if pauses(self) {
                 break;
@@ -167,13 +178,24 @@ impl Worker {
         Ok(())
     }
 
-    /// Works on what is left and ends the objects that are open. Blocks.
-    pub fn finish(&mut self) -> Result<(), Halted> {
-        self.work_on_batch()?;
+    fn work_a_little(&mut self) -> Result<(), Stopped> {
+        if self.is_begun {
+            return self.work_on_batch();
+        }
+        if let Some(frame) = self.frames.front().cloned() {
+            if self.take(&frame)? {
+                self.frames.pop_front();
+                self.taken = 0;
+            }
+            return Ok(());
+        }
+        if self.transformer.is_some() && !self.batch.is_empty() {
+            return self.begin_batch();
+        }
         self.packing.end_delivered();
         self.packing.end_failed();
-        self.packing.check()?;
-        Ok(self.mark()?)
+        self.is_over = true;
+        self.mark()
     }
 
     /// Whether objects became ready since the last call of [`Worker::take_ready`].
@@ -196,13 +218,12 @@ impl Worker {
         self.packing.counts
     }
 
-    /// Takes records of the first frame until a batch is full and was worked on. Whether there are
-    /// no more.
+    /// Takes records of the first frame until a batch is full. Whether there are no more.
     fn take(&mut self, frame: &Frame) -> Result<bool, Stopped> {
         for record in Records::new(&frame.body).skip(self.taken) {
             let fits = |with: &Transformer| fits(&self.batch, record.data.len(), with.pins());
             if !self.transformer.as_ref().is_none_or(fits) {
-                self.work_on_batch()?;
+                self.begin_batch()?;
                 return Ok(false);
             }
             self.taken += 1;
@@ -222,19 +243,40 @@ impl Worker {
         Ok(true)
     }
 
+    fn begin_batch(&mut self) -> Result<(), Stopped> {
+        self.packing.last_source = None;
+        self.is_begun = true;
+        match &mut self.transformer {
+            Some(transformer) => transformer.begin(self.batch.len()),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes one call for the batch. It ends with its last record, or where an object does: of a
+    /// batch that was divided each record may become as much as a whole batch may, and what is ready
+    /// must not wait for the rest.
     fn work_on_batch(&mut self) -> Result<(), Stopped> {
-        let Some(transformer) = self.transformer.as_mut().filter(|_| !self.batch.is_empty()) else {
+        let Some(transformer) = &mut self.transformer else {
             return Ok(());
         };
-        self.packing.last_source = None;
         let mut sink = BatchSink {
             batch: &self.batch,
             arrivals: &self.arrivals,
             packing: &mut self.packing,
         };
-        transformer.work(&self.batch, &mut sink)?;
-        self.batch.clear();
-        self.arrivals.clear();
+        let done = transformer.work(&self.batch, &mut sink)?;
+        if done < self.batch.len() && !self.packing.has_ended {
+            return Ok(());
+        }
+        transformer.end()?;
+        self.is_begun = false;
+        if done < self.batch.len() {
+            self.batch = self.batch.part(done..self.batch.len());
+            self.arrivals.drain(..done);
+        } else {
+            self.batch.clear();
+            self.arrivals.clear();
+        }
         self.mark()
     }
 
@@ -459,8 +501,8 @@ mod tests {
     fn content(delimiter: &str, records: &[&[u8]]) -> (Vec<Bytes>, Counts) {
         let mut worker = worker(delimiter, 1 << 20, 1 << 30);
         worker.add(vec![frame(records)]);
+        worker.add_no_more();
         worker.work(|_| false).unwrap();
-        worker.finish().unwrap();
         (contents(&mut worker), worker.counts())
     }
 
@@ -506,7 +548,8 @@ mod tests {
                     all.extend(contents(&mut worker));
                 }
             }
-            worker.finish().unwrap();
+            worker.add_no_more();
+            worker.work(|_| false).unwrap();
             all.extend(contents(&mut worker));
             all
         };
@@ -524,7 +567,8 @@ mod tests {
         assert_eq!(worker.work(|_| false), Ok(()), "and a chunk more");
         worker.add(vec![frame(&[&record]), frame(&[&record])]);
         assert_eq!(worker.work(|_| false), Err(Halted::NoRoom));
-        assert_eq!(worker.finish(), Err(Halted::NoRoom));
+        worker.add_no_more();
+        assert_eq!(worker.work(|_| false), Err(Halted::NoRoom));
         assert_eq!(contents(&mut worker), Vec::<Bytes>::new());
     }
 }

@@ -200,7 +200,8 @@ impl GuestThreads {
         Ok(threads)
     }
 
-    /// Does `work` on one of the threads once it is the party's turn. If this is dropped before
+    /// Does `work` on one of the threads once it is the party's turn; on a slow one if it was found
+    /// slow, or `is_slow`: a call of such a turn is not cut short. If this is dropped before
     /// there is an answer, the turn is stopped, and with it a guest that is in the middle of a
     /// call.
     ///
@@ -209,6 +210,7 @@ impl GuestThreads {
     pub async fn run<T: Send + 'static>(
         &self,
         party: &Party,
+        is_slow: bool,
         work: impl FnOnce(&Turn) -> T + Send + 'static,
     ) -> Result<T, TurnLost> {
         let (tell, told) = oneshot::channel();
@@ -236,7 +238,7 @@ impl GuestThreads {
             if state.is_closed {
                 return Err(TurnLost::Closed);
             }
-            state.turns.ask(party.clone(), job);
+            state.turns.ask(party.clone(), is_slow, job);
         }
         self.0.wake.notify_one();
         told.await.map_err(|_| {

@@ -84,6 +84,11 @@ impl Instance {
         &self.version
     }
 
+    /// How much of a processor's time the last call took, to a tick.
+    pub fn took(&self) -> Duration {
+        self.store.data().call_time.took()
+    }
+
     /// What the plugin says that it is called, and its version, where its world has words for it.
     pub(crate) fn describe(&mut self) -> Result<Option<(String, String)>, Fault> {
         let Exports::Slabs(world) = &self.exports else {
@@ -132,10 +137,6 @@ impl Instance {
             None => Ok(outputs),
             Some(fault) => Err(fault),
         });
-        if outputs.is_ok() {
-            let took = self.store.data().call_time.took();
-            self.version.patience().came_out(batch.len(), took);
-        }
         self.version
             .counters()
             .called(batch, &outputs, started.elapsed());

@@ -58,6 +58,7 @@ pub use manifest::Manifest;
 pub use name::PluginName;
 pub use options::{OpenError, Options};
 pub use outputs::{Output, Outputs, Status};
+pub use patience::Patience;
 pub use plugins::{Absence, Plugins};
 pub use registry::{Ignored, Plugin, Refused};
 pub use slab::Slab;

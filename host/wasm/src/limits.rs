@@ -24,8 +24,9 @@ pub(crate) const SLOW_CALL: Duration = Duration::from_millis(100);
 pub(crate) const QUICK_TURNS_TO_BE_TRUSTED: u32 = 16;
 /// How long work goes on before it lets others have the thread, where it can.
 pub(crate) const TURN_TIME: Duration = Duration::from_millis(20);
-/// Parties that are remembered, most of them because they were slow. If there are more, those that
-/// have nothing to do are forgotten, and start as quick ones.
+/// Parties that are remembered, most of them because they were slow, and delivery streams whose
+/// times a version remembers. If there are more, those that have nothing to do are forgotten, and
+/// start as quick ones.
 pub(crate) const PARTIES_KEPT_MAX: usize = 10_000;
 /// How long after a thread could not be started that is tried again.
 pub(crate) const SPAWN_PAUSE: Duration = Duration::from_secs(1);

@@ -1,6 +1,6 @@
-//! How long a call into a version may take at the moment: less than it may, once records alone keep
-//! missing their deadline. A version that loops on one record in a thousand would otherwise cost
-//! its stream a whole deadline for each of them.
+//! How long a call into a version may take at the moment: less than it may, once records of a
+//! delivery stream alone keep missing their deadline. A version that loops on one record in a
+//! thousand would otherwise cost that stream a whole deadline for each of them.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -17,9 +17,10 @@ const MISSES_TOLD: u32 = 3;
 /// whole time again.
 const RECORDS_TO_TRUST: u64 = 100_000;
 
-/// What is known of the time that a version takes. All its instances share it.
+/// What is known of the time that a version takes with the records of one delivery stream: what
+/// others hand to it is no matter of these. All instances at work for it share it.
 #[derive(Debug, Default)]
-pub(crate) struct Patience(Mutex<Seen>);
+pub struct Patience(Mutex<Seen>);
 
 #[derive(Debug, Default)]
 struct Seen {
@@ -30,8 +31,9 @@ struct Seen {
 }
 
 impl Patience {
-    /// How long a call with so many records may take that may take `most`.
-    pub(crate) fn time(&self, records: usize, most: Duration) -> Duration {
+    /// How long a call with so many records may take that may take `most`: less, once records alone
+    /// keep missing their deadline.
+    pub fn time(&self, records: usize, most: Duration) -> Duration {
         let seen = self.lock();
         if seen.misses == 0 {
             return most;
@@ -46,7 +48,7 @@ impl Patience {
     }
 
     /// Notes a call that came out.
-    pub(crate) fn came_out(&self, records: usize, took: Duration) {
+    pub fn came_out(&self, records: usize, took: Duration) {
         let mut seen = self.lock();
         if records == 1 {
             seen.longest_record = seen.longest_record.max(took);

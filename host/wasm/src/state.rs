@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 use types::Timestamp;
 use wasmtime::component::ResourceTable;
 use wasmtime::{StoreLimits, StoreLimitsBuilder};
@@ -22,6 +24,21 @@ pub struct Moment {
     pub now: Timestamp,
     /// What the guest's random numbers are made of.
     pub seed: u64,
+}
+
+impl Moment {
+    /// The same for an instance that begins at this place of the delivery: what it draws is not what
+    /// one that began elsewhere draws.
+    #[must_use]
+    pub fn at(self, place: u64) -> Self {
+        let mut random = StdRng::seed_from_u64(self.seed);
+        let key: u64 = random.random();
+        let mut random = StdRng::seed_from_u64(key.wrapping_add(place));
+        Self {
+            seed: random.random(),
+            ..self
+        }
+    }
 }
 
 /// The data of a store.

@@ -93,14 +93,17 @@ impl<J> Turns<J> {
         }
     }
 
-    /// Asks for a turn.
-    pub(crate) fn ask(&mut self, party: Party, job: J) {
+    /// Asks for a turn; a slow one if its party was found slow, or `is_slow`.
+    pub(crate) fn ask(&mut self, party: Party, is_slow: bool, job: J) {
         let served_last = self.served_last;
         let standing = self.parties.entry(party.clone()).or_default();
         if standing.is_idle() {
             standing.served = standing.served.max(served_last);
         }
         standing.waiting += 1;
+        if is_slow {
+            standing.distrust = QUICK_TURNS_TO_BE_TRUSTED;
+        }
         self.waiting.push_back((party, job));
     }
 
@@ -247,10 +250,10 @@ mod tests {
     fn parties_take_turns_however_much_one_of_them_asks() {
         let mut turns = Turns::new(1, 1);
         for job in 0..4 {
-            turns.ask(party(1, "a"), job);
+            turns.ask(party(1, "a"), false, job);
         }
-        turns.ask(party(2, "a"), 10);
-        turns.ask(party(2, "a"), 11);
+        turns.ask(party(2, "a"), false, 10);
+        turns.ask(party(2, "a"), false, 11);
         assert_eq!(one_after_the_other(&mut turns), [0, 10, 1, 11, 2, 3]);
     }
 
@@ -258,14 +261,14 @@ mod tests {
     fn who_comes_after_a_pause_has_saved_up_nothing() {
         let mut turns = Turns::new(1, 1);
         for job in 0..5 {
-            turns.ask(party(1, "a"), job);
+            turns.ask(party(1, "a"), false, job);
         }
         for _ in 0..3 {
             let Next { party, pace, .. } = turns.begin().unwrap();
             turns.end(&party, pace, MOMENT, true);
         }
         for job in 10..13 {
-            turns.ask(party(2, "a"), job);
+            turns.ask(party(2, "a"), false, job);
         }
         assert_eq!(one_after_the_other(&mut turns), [10, 3, 11, 4, 12]);
     }
@@ -274,9 +277,9 @@ mod tests {
     fn threads_are_shared_out_by_plugin_before_by_delivery_stream() {
         let mut turns = Turns::new(3, 1);
         for stream in 1..=3 {
-            turns.ask(party(stream, "many"), u32::try_from(stream).unwrap());
+            turns.ask(party(stream, "many"), false, u32::try_from(stream).unwrap());
         }
-        turns.ask(party(9, "one"), 9);
+        turns.ask(party(9, "one"), false, 9);
         assert_eq!(order(&mut turns), [1, 9, 2], "three threads");
     }
 
@@ -284,16 +287,16 @@ mod tests {
     fn slow_turns_leave_the_quick_threads_to_others() {
         let mut turns = Turns::new(2, 2);
         for stream in 1..=2 {
-            turns.ask(party(stream, "loops"), 0);
+            turns.ask(party(stream, "loops"), false, 0);
             let next = turns.begin().unwrap();
             assert_eq!(next.pace, Pace::Quick);
             assert!(turns.turn_slow(&next.party));
         }
         assert_eq!(turns.counts(), (0, 2, 0));
-        turns.ask(party(1, "loops"), 1);
-        turns.ask(party(2, "loops"), 2);
-        turns.ask(party(9, "victim"), 9);
-        turns.ask(party(9, "victim"), 10);
+        turns.ask(party(1, "loops"), false, 1);
+        turns.ask(party(2, "loops"), false, 2);
+        turns.ask(party(9, "victim"), false, 9);
+        turns.ask(party(9, "victim"), false, 10);
         assert_eq!(order(&mut turns), [9, 10], "both quick threads");
         assert_eq!(turns.counts(), (2, 2, 2));
         turns.end(&party(2, "loops"), Pace::Slow, MOMENT, false);
@@ -304,7 +307,7 @@ mod tests {
     fn a_turn_that_becomes_slow_while_all_slow_threads_are_taken_does_not_go_over() {
         let mut turns = Turns::new(1, 1);
         for (stream, goes_over) in [(1, true), (2, false)] {
-            turns.ask(party(stream, "loops"), 0);
+            turns.ask(party(stream, "loops"), false, 0);
             let next = turns.begin().unwrap();
             assert_eq!(turns.turn_slow(&next.party), goes_over);
         }
@@ -315,18 +318,18 @@ mod tests {
     fn who_was_slow_is_trusted_again_after_enough_quick_turns() {
         let mut turns = Turns::new(1, 1);
         let slow = party(1, "sometimes");
-        turns.ask(slow.clone(), 0);
+        turns.ask(slow.clone(), false, 0);
         turns.begin().unwrap();
         assert!(turns.turn_slow(&slow));
         turns.end(&slow, Pace::Slow, MOMENT, false);
         for turn in 0..QUICK_TURNS_TO_BE_TRUSTED {
             assert!(turns.is_slow(&slow));
-            turns.ask(slow.clone(), turn);
+            turns.ask(slow.clone(), false, turn);
             assert_eq!(turns.begin().unwrap().pace, Pace::Slow);
             turns.end(&slow, Pace::Slow, MOMENT, true);
         }
         assert!(!turns.is_slow(&slow));
-        turns.ask(slow, 0);
+        turns.ask(slow, false, 0);
         assert_eq!(turns.begin().unwrap().pace, Pace::Quick);
     }
 }

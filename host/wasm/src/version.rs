@@ -1,7 +1,8 @@
 //! One content of a plugin: its component, compiled and linked, and its manifest.
 
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use types::Timestamp;
@@ -15,7 +16,7 @@ use crate::denied;
 use crate::fault::Panic;
 use crate::guest_log::GuestLog;
 use crate::hash::ContentHash;
-use crate::limits::CallLimits;
+use crate::limits::{CallLimits, PARTIES_KEPT_MAX};
 use crate::manifest::Manifest;
 use crate::name::PluginName;
 use crate::patience::Patience;
@@ -83,7 +84,7 @@ pub struct Version {
     runtime: Arc<Runtime>,
     log: Arc<GuestLog>,
     counters: Counters,
-    patience: Patience,
+    patience: Mutex<HashMap<u64, Arc<Patience>>>,
     facts: Facts,
 }
 
@@ -100,7 +101,7 @@ impl Version {
             world,
             runtime,
             counters: Counters::default(),
-            patience: Patience::default(),
+            patience: Mutex::default(),
             facts,
         }
     }
@@ -135,10 +136,14 @@ impl Version {
         self.manifest.limits.of_call()
     }
 
-    /// How long a call with so many records may take at the moment that may take `most`: less,
-    /// once records alone keep missing their deadline.
-    pub fn time_for(&self, records: usize, most: Duration) -> Duration {
-        self.patience.time(records, most)
+    /// What is known of the time that it takes with the records of one delivery stream.
+    pub fn patience_with(&self, delivery_stream: u64) -> Arc<Patience> {
+        // Nothing under the lock can leave the map half changed.
+        let mut all = self.patience.lock().unwrap_or_else(PoisonError::into_inner);
+        if PARTIES_KEPT_MAX <= all.len() {
+            all.retain(|_, patience| 1 < Arc::strong_count(patience));
+        }
+        Arc::clone(all.entry(delivery_stream).or_default())
     }
 
     /// Writes what it panicked with to its log. The calls that found that out do not.
@@ -148,18 +153,14 @@ impl Version {
     }
 
     /// Notes that a record alone missed its deadline for good.
-    pub fn record_missed_its_deadline(&self) {
-        if self.patience.record_missed() {
+    pub fn record_missed_its_deadline(&self, patience: &Patience) {
+        if patience.record_missed() {
             tracing::warn!(
                 plugin = %self.name(),
                 version = ?self.hash(),
                 "records keep missing their deadline; they get less time for now"
             );
         }
-    }
-
-    pub(crate) fn patience(&self) -> &Patience {
-        &self.patience
     }
 
     /// The name of its world.

@@ -36,6 +36,8 @@ pub(super) struct Putting<'a> {
     plan: &'a Plan,
     /// Objects that were handed over so far.
     handed: u32,
+    /// A call of this cut was cut short before.
+    is_slow: bool,
 }
 
 impl LaneStep {
@@ -58,10 +60,11 @@ impl LaneStep {
         };
         // What is worked on ahead takes no room before this has its own.
         let (mut ahead, mut begin) = self.begin_ahead(cut).unzip();
-        let mut asked = None;
+        let (mut asked, mut is_slow) = (None, false);
         let (done, mut putting) = loop {
             let settled = self.lane.settled.clone();
             let mut putting = Putting::new(self, open, &plan);
+            putting.is_slow = is_slow;
             let worked = match made.take() {
                 Some(done) => Ok(done),
                 None => {
@@ -76,7 +79,7 @@ impl LaneStep {
                     return Err(too_small(most).into());
                 }
                 Err(Halt::NoRoom(most)) => asked = Some(most),
-                Err(Halt::Slow) => {}
+                Err(Halt::Slow) => is_slow = true,
             }
             // Nobody waits for room while it holds some.
             (ahead, begin) = (None, None);
@@ -122,7 +125,24 @@ impl<'a> Putting<'a> {
             open,
             plan,
             handed: 0,
+            is_slow: false,
         }
+    }
+
+    /// Whether a call of this cut was cut short before.
+    pub(super) fn is_slow(&self) -> bool {
+        self.is_slow
+    }
+
+    /// Whether what was decided still is what is to be done: another configuration means another
+    /// cut, for as long as nothing of this one is handed over.
+    pub(super) fn is_still_wanted(&self) -> Result<(), Undone> {
+        let lane = &*self.lane;
+        let version_id = lane.signals.stream.borrow().version_id;
+        if lane.lane.open.is_none() && self.open.cut.version_id != version_id {
+            return Err(Undone::Changed);
+        }
+        Ok(())
     }
 
     /// The store never takes the object that was put last.

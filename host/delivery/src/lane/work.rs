@@ -20,17 +20,21 @@ use crate::object_name::Place;
 use crate::settled::Settled;
 use crate::shares::Room;
 use crate::tables::LaneKey;
-use crate::transform::{Stopped, Transformer};
+use crate::transform::{Stopped, Terms, Transformer};
 use crate::worker::{Allowance, Halted, Object, Task, Worker};
 
 impl Done {
-    fn of(mut worker: Worker, label: String) -> Self {
-        Self {
+    /// What a cut became that is worked on to its end. The room is as large as what is left of it.
+    fn of(working: Working) -> Self {
+        let mut worker = working.worker;
+        let done = Self {
             objects: worker.take_ready(),
             counts: worker.counts(),
             settled: worker.settled().cloned(),
-            label,
-        }
+            label: working.label,
+        };
+        working.room.end_work(done.bytes());
+        done
     }
 
     /// Bytes of the objects.
@@ -105,6 +109,9 @@ struct Working {
     /// The most that it can need.
     most: u64,
     label: String,
+    /// A call of an earlier try of it was cut short, so that it waits for slow threads to its end:
+    /// however quick what comes before that call is, it must not come to it on a quick thread again.
+    is_slow: bool,
 }
 
 impl Work {
@@ -120,12 +127,17 @@ impl Work {
         let (cut, destination) = open;
         let besides = Need::of(cut, destination).records;
         let mut working = self.begin(open, settled, room, besides).await?;
+        working.is_slow = putting.is_slow();
         let mut read = self.read_on(cut.from).await?;
         loop {
             read.frames.retain(|frame| frame.position < cut.to);
             let (frames, at) = (read.frames, read.next);
             let is_last = frames.is_empty() || cut.to <= at;
-            let worked = self.work_on(working, frames, putting);
+            working.worker.add(frames);
+            if is_last {
+                working.worker.add_no_more();
+            }
+            let worked = self.work_on(working, putting);
             // The next stretch is read while this one is worked on.
             let (worked, next) = tokio::join!(worked, async {
                 if is_last {
@@ -140,24 +152,24 @@ impl Work {
                 None => break,
             }
         }
-        self.finish(working).await
+        Ok(Done::of(working))
     }
 
-    /// Works on frames, in as many turns as it takes, and puts objects as they become ready.
+    /// Works on what was added, in as many turns as it takes, and puts objects as they become ready,
+    /// but for those that are ready in the end.
     async fn work_on(
         &self,
         mut working: Working,
-        frames: Vec<Frame>,
         putting: &mut Putting<'_>,
     ) -> Result<Working, Halt> {
-        working.worker.add(frames);
         while working.worker.has_more() {
+            let ready = working.worker.take_ready();
+            putting.put_all(ready, working.worker.settled()).await?;
+            putting.is_still_wanted()?;
             let until_ready = |worker: &mut Worker, turn: &Turn| {
                 worker.work(|worker| worker.has_ready() || turn.is_over())
             };
             working = self.turn(working, until_ready).await?;
-            let ready = working.worker.take_ready();
-            putting.put_all(ready, working.worker.settled()).await?;
         }
         Ok(working)
     }
@@ -173,19 +185,12 @@ impl Work {
         let settled = Settled::default();
         let mut working = self.begin(open, settled, room, besides).await?;
         working.worker.add(frames);
+        working.worker.add_no_more();
         while working.worker.has_more() {
             let until_over = |worker: &mut Worker, turn: &Turn| worker.work(|_| turn.is_over());
             working = self.turn(working, until_over).await?;
         }
-        self.finish(working).await
-    }
-
-    async fn finish(&self, working: Working) -> Result<Done, Halt> {
-        let working = self.turn(working, |worker, _| worker.finish()).await?;
-        let room = working.room;
-        let done = Done::of(working.worker, working.label);
-        room.end_work(done.bytes());
-        Ok(done)
+        Ok(Done::of(working))
     }
 
     /// Lets the worker do something when it is its turn, on a thread that may be blocked.
@@ -195,7 +200,7 @@ impl Work {
         what: impl FnOnce(&mut Worker, &Turn) -> Result<(), Halted> + Send + 'static,
     ) -> Result<Working, Halt> {
         let (threads, party) = (&self.tools.threads, working.party.clone());
-        let did = threads.run(&party, move |turn| {
+        let did = threads.run(&party, working.is_slow, move |turn| {
             let did = what(&mut working.worker, turn);
             (working, did, turn.was_cut_short())
         });
@@ -242,6 +247,7 @@ impl Work {
                 room: Arc::clone(room),
                 most,
                 label,
+                is_slow: false,
             })
         };
         let (Some(pins), Some(transform)) = (cut.plugin, transform) else {
@@ -262,11 +268,16 @@ impl Work {
         })?;
         let label = version.label().to_owned();
         let output = pins.limits.output_bytes_max;
-        let moment = Moment {
-            now: cut.decided_at,
-            seed: self.tools.naming.seed(self.place(cut, 0, false)),
+        let terms = Terms {
+            pins,
+            moment: Moment {
+                now: cut.decided_at,
+                seed: self.tools.naming.seed(self.place(cut, 0, false)),
+            },
+            retries: transform.retries,
+            delivery_stream: self.key.delivery_stream.0,
         };
-        let transformer = Transformer::new(version, pins, moment, transform.retries, settled);
+        let transformer = Transformer::new(version, terms, settled);
         let most = Need::most(cut, destination, Some(output));
         working(Some(transformer), most, label)
     }

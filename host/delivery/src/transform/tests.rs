@@ -1,10 +1,17 @@
 use std::time::Duration;
 
-use types::{ManualClock, Timestamp};
-use wasm::{Limits, Options, PluginName, Plugins};
+use bytes::Bytes;
+use store::{BodyBuilder, Frame, Position};
+use types::{AccountId, ManualClock, Timestamp};
+use wasm::{Limits, Options, Party, PluginName, Plugins};
 
 use self::told::Told;
 use super::*;
+use crate::delivery_stream::Compression;
+use crate::encoder::Encoder;
+use crate::ledger::{Asker, WorkLimits};
+use crate::shares::Shares;
+use crate::worker::{Allowance, Task, Worker};
 
 #[path = "../../../../tests/hostile/guest.rs"]
 #[expect(dead_code, reason = "the attacks need more of it")]
@@ -57,13 +64,13 @@ impl Own {
 
     /// A try within such limits, after an earlier one that settled something.
     fn transformer(&self, pins: Pins, settled: &Settled) -> Transformer {
-        Transformer::new(
-            Arc::clone(&self.version),
+        let terms = Terms {
             pins,
-            MOMENT,
-            RETRIES,
-            settled.clone(),
-        )
+            moment: MOMENT,
+            retries: RETRIES,
+            delivery_stream: 7,
+        };
+        Transformer::new(Arc::clone(&self.version), terms, settled.clone())
     }
 
     fn calls(&self) -> u64 {
@@ -118,7 +125,9 @@ fn slab<Text: AsRef<str>>(records: impl IntoIterator<Item = Text>) -> Slab {
 fn work(transformer: &mut Transformer, batches: &[Slab]) -> Result<Fates, Stopped> {
     let mut told = Fates::default();
     for batch in batches {
-        transformer.work(batch, &mut told)?;
+        transformer.begin(batch.len())?;
+        while transformer.work(batch, &mut told)? < batch.len() {}
+        transformer.end()?;
         transformer.mark()?;
     }
     Ok(told)
@@ -362,4 +371,144 @@ fn a_panic_with_a_record_that_there_is_not_is_found_like_a_trap() {
     let told = work(&mut transformer, &[slab(["a", "b!", "c"])]).unwrap();
     assert_eq!(told.failed(), [1]);
     assert_eq!(told.0.len(), 3);
+}
+
+/// A marked record becomes 200,000 bytes.
+fn amplifying() -> Vec<u8> {
+    simple::component(
+        "(local.set $answer (i32.shl (memory.grow (i32.const 4)) (i32.const 16)))
+        (memory.copy (local.get $answer) (local.get $bytes) (local.get $length))
+        (local.set $bytes (local.get $answer))
+        (local.set $length (i32.const 200000))",
+    )
+}
+
+/// A worker whose plugin may give a record and a half at once, for objects of three records, in room
+/// for a few of these.
+fn worker(own: &Own, settled: &Settled) -> Worker {
+    let mut pins = own.pins(LONG);
+    pins.limits.output_bytes_max = 300_000;
+    let task = Task {
+        delimiter: Vec::new(),
+        function_arn: String::new(),
+        decided_at: MOMENT.now,
+        object_bytes_max: 500_000,
+    };
+    let room_bytes = 3_000_000;
+    let shares = Shares::new(WorkLimits::new(2 * room_bytes, room_bytes).unwrap());
+    let asker = Asker {
+        account: AccountId::parse("000000000000").unwrap(),
+        party: Party {
+            delivery_stream: 7,
+            plugin: None,
+        },
+        is_slow: false,
+    };
+    let allowance = Allowance {
+        room: Arc::new(shares.spare_room(asker, 0).unwrap()),
+        besides: 0,
+    };
+    let encoder = Encoder::new(Compression::Uncompressed);
+    let transformer = own.transformer(pins, settled);
+    Worker::new(task, allowance, encoder, Some(transformer))
+}
+
+/// What records become, object by object, and what was settled when each left.
+fn objects(mut worker: Worker, records: usize) -> Vec<(Bytes, Settled)> {
+    let mut body = BodyBuilder::default();
+    for record in 0..records {
+        body.push("key", format!("{record}!").as_bytes()).unwrap();
+    }
+    let (body, count) = body.finish();
+    worker.add(vec![Frame {
+        position: Position(0),
+        arrival: Timestamp(5),
+        count,
+        body,
+    }]);
+    worker.add_no_more();
+    let mut objects = Vec::new();
+    while worker.has_more() {
+        worker.work(Worker::has_ready).unwrap();
+        let settled = worker.settled().unwrap().clone();
+        let ready = worker.take_ready().into_iter();
+        objects.extend(ready.map(|object| (Bytes::from(object.content), settled.clone())));
+    }
+    objects
+}
+
+/// All of them were held until the last was done: what a whole batch may give was thought to be
+/// enough for all its records together.
+#[test]
+fn a_divided_batch_whose_records_each_give_much_leaves_object_by_object_and_again_the_same() {
+    let own = Own::of(&amplifying());
+    let all = objects(worker(&own, &Settled::default()), 40);
+    assert_eq!(all.len(), 14);
+    let lengths: Vec<usize> = all.iter().map(|(content, _)| content.len()).collect();
+    assert_eq!(lengths[..13], [600_000; 13]);
+    for (place, (content, _)) in all.iter().enumerate() {
+        let first = format!("{}!", 3 * place);
+        assert_eq!(content[..first.len()], *first.as_bytes());
+    }
+    // Whichever object left last before the process ended.
+    let contents = |all: &[(Bytes, Settled)]| -> Vec<Bytes> {
+        all.iter().map(|(content, _)| content.clone()).collect()
+    };
+    for (_, settled) in &all {
+        let again = objects(worker(&own, settled), 40);
+        assert_eq!(contents(&again), contents(&all));
+    }
+}
+
+#[test]
+fn what_one_delivery_stream_hands_to_a_plugin_takes_no_time_from_anothers_records() {
+    let own = Own::of(&guest::Guest::attacking("(loop $on (br $on))").component());
+    let patience = own.version.patience_with(7);
+    let mut transformer =
+        own.transformer(own.pins(Duration::from_millis(200)), &Settled::default());
+    let told = work(&mut transformer, &[slab(["!"]), slab(["!"])]).unwrap();
+    assert_eq!(told.failed(), [0, 0]);
+    assert!(patience.time(1, LONG) < LONG);
+    assert_eq!(own.version.patience_with(8).time(1, LONG), LONG);
+}
+
+/// A guest that answers with a random number for each record of eight bytes, and traps on those that
+/// ask for it.
+fn drawing() -> Vec<u8> {
+    let guest = guest::Guest {
+        imports: r#"(import "wasi:random/random@0.2.6" "get-random-u64"
+            (func $random (result i64)))"#
+            .to_owned(),
+        ..guest::Guest::attacking(
+            "(local.set $i (i32.const 0))
+            (loop $look
+              (if (i32.eq
+                    (i32.load8_u (i32.add (local.get $bytes) (local.get $i)))
+                    (i32.const 63))
+                (then (unreachable)))
+              (local.set $i (i32.add (local.get $i) (i32.const 1)))
+              (br_if $look (i32.lt_u (local.get $i) (local.get $length))))
+            (local.set $i (i32.const 0))
+            (loop $draw
+              (i64.store (i32.add (local.get $bytes) (local.get $i)) (call $random))
+              (local.set $i (i32.add (local.get $i) (i32.const 8)))
+              (br_if $draw (i32.lt_u (local.get $i) (local.get $length))))",
+        )
+    };
+    guest.component()
+}
+
+/// Each fresh instance drew what the first one had drawn.
+#[test]
+fn random_numbers_of_one_delivery_are_different_however_it_is_divided_and_the_same_again() {
+    let own = Own::of(&drawing());
+    let batch = slab((0..11).map(|place| if place == 5 { "_trap_!?" } else { "number_!" }));
+    let mut first = own.transformer(own.pins(LONG), &Settled::default());
+    let told = work(&mut first, std::slice::from_ref(&batch)).unwrap();
+    assert_eq!(told.failed(), [5]);
+    let drawn = told.0.iter().map(|line| line.split_once(' ').unwrap().1);
+    let different: std::collections::HashSet<&str> = drawn.collect();
+    assert_eq!(different.len(), 11, "{told:?}");
+    let mut second = own.transformer(own.pins(LONG), first.settled());
+    assert_eq!(work(&mut second, &[batch]), Ok(told));
 }
