@@ -12,6 +12,7 @@
 //! another configuration and by a store that refuses all of it, and what it was about is decided
 //! anew. A crash after that does the cut again, to the same objects.
 
+mod after;
 mod ahead;
 mod deliver;
 mod gather;
@@ -30,11 +31,12 @@ use tokio::sync::{mpsc, watch};
 use types::Clock;
 use wasm::{GuestThreads, Plugins};
 
+use self::after::{After, RETENTION_TOOK_THEM};
 use self::ahead::{Ahead, Held, Made};
 use self::deliver::Puts;
 use self::obey::all_left_out;
 use self::work::Work;
-use crate::counts::{self, Counts, VersionCounts};
+use crate::counts::Counts;
 use crate::delivery_stream::DeliveryStream;
 use crate::lane_state::{LaneState, StuckCut};
 use crate::object_name::NamingKey;
@@ -53,7 +55,6 @@ const WORK_GRACE: Duration = Duration::from_millis(500);
 const PUT_GRACE: Duration = Duration::from_secs(5);
 /// Between two looks whether it is put.
 const PUT_LOOK: Duration = Duration::from_millis(20);
-const RETENTION_TOOK_THEM: &str = "retention took them before they were delivered";
 const BYTES_PER_MIB: u64 = 1024 * 1024;
 
 /// What all lanes share.
@@ -95,15 +96,6 @@ pub struct LaneSignals {
     pub plugins: watch::Receiver<u64>,
     /// What an operator wants of it.
     pub orders: mpsc::Receiver<Asked>,
-}
-
-/// What a lane becomes with the commit that comes next.
-struct After {
-    lane: Lane,
-    /// Where it stands then.
-    position: Position,
-    /// Why records come to nothing with it, if any do.
-    loss: &'static str,
 }
 
 /// What the lane does about the records that come next.
@@ -254,54 +246,6 @@ impl LaneStep {
             Err(error) => return Err(StepError::Refused(error)),
         }
         Ok(())
-    }
-
-    /// The lane once a cut is done. Records of it that were not there to be worked on any more have
-    /// been taken by retention meanwhile.
-    fn after(&self, from: Position, open: &OpenCut, mut done: Counts) -> Result<After, StepError> {
-        let cut = &open.cut;
-        let passed = cut.to.0.checked_sub(from.0);
-        let missing = passed.and_then(|all| all.checked_sub(done.records_in + done.lost));
-        let gone = self.gone_of(from, cut.to)?;
-        done.lost += missing.filter(|missing| *missing <= gone).ok_or_else(|| {
-            StepError::Failed(format!(
-                "{} records came of a cut from {from} to {}, of which retention took {gone}",
-                done.records_in, cut.to
-            ))
-        })?;
-        let mut lane = self.lane.clone();
-        lane.open = None;
-        lane.settled = Settled::default();
-        lane.next_cut = cut.number + 1;
-        lane.counts = lane.counts.and(done);
-        if let (Some(pins), Some(transform)) = (&cut.plugin, &open.destination.transform) {
-            let of_version = VersionCounts {
-                plugin: transform.plugin.clone(),
-                hash: pins.hash.to_string(),
-                label: self.label.clone(),
-                counts: done,
-            };
-            counts::add_by_version(&mut lane.by_version, of_version);
-        }
-        let loss = if done.left_out > 0 {
-            "an operator had them left out"
-        } else {
-            RETENTION_TOOK_THEM
-        };
-        Ok(After {
-            lane,
-            position: cut.to,
-            loss,
-        })
-    }
-
-    /// How many of the records between two positions are not in the log any more.
-    fn gone_of(&self, from: Position, to: Position) -> Result<u64, StepError> {
-        match self.work.horizon() {
-            Ok(horizon) => Ok(horizon.min(to).0.saturating_sub(from.0)),
-            Err(StoreError::NoLog(_)) => Ok(to.0.saturating_sub(from.0)),
-            Err(error) => Err(failed(&error)),
-        }
     }
 
     /// What is known of the lane is what was known before the pump came to `from`: a commit went

@@ -253,8 +253,8 @@ impl Worker {
     }
 
     /// Makes one call for the batch. It ends with its last record, or where an object does: of a
-    /// batch that was divided each record may become as much as a whole batch may, and what is ready
-    /// must not wait for the rest.
+    /// batch that was divided each record may become as much as a whole batch may, and what is
+    /// ready must not wait for the rest.
     fn work_on_batch(&mut self) -> Result<(), Stopped> {
         let Some(transformer) = &mut self.transformer else {
             return Ok(());

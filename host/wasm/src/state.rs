@@ -27,8 +27,8 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// The same for an instance that begins at this place of the delivery: what it draws is not what
-    /// one that began elsewhere draws.
+    /// The same for an instance that begins at this place of the delivery: what it draws is not
+    /// what one that began elsewhere draws.
     #[must_use]
     pub fn at(self, place: u64) -> Self {
         let mut random = StdRng::seed_from_u64(self.seed);

@@ -110,7 +110,8 @@ struct Working {
     most: u64,
     label: String,
     /// A call of an earlier try of it was cut short, so that it waits for slow threads to its end:
-    /// however quick what comes before that call is, it must not come to it on a quick thread again.
+    /// however quick what comes before that call is, it must not come to it on a quick thread
+    /// again.
     is_slow: bool,
 }
 
@@ -155,8 +156,8 @@ impl Work {
         Ok(Done::of(working))
     }
 
-    /// Works on what was added, in as many turns as it takes, and puts objects as they become ready,
-    /// but for those that are ready in the end.
+    /// Works on what was added, in as many turns as it takes, and puts objects as they become
+    /// ready, but for those that are ready in the end.
     async fn work_on(
         &self,
         mut working: Working,

@@ -19,8 +19,8 @@ use crate::arn::FunctionArn;
 use crate::delivery_stream::{Destination, Processor, TRANSFORM_RETRIES_DEFAULT, Transform};
 
 const LAMBDA: &str = "Lambda";
-/// Times that a failed call may be made again (developer guide, NumberOfRetries); AWS does not say no
-/// to more.
+/// Times that a failed call may be made again (developer guide, NumberOfRetries); AWS does not say
+/// no to more.
 const RETRIES_MAX: u32 = 300;
 /// Characters of a delimiter; ours.
 const DELIMITER_CHARS_MAX: usize = 50;

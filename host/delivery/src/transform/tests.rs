@@ -383,8 +383,8 @@ fn amplifying() -> Vec<u8> {
     )
 }
 
-/// A worker whose plugin may give a record and a half at once, for objects of three records, in room
-/// for a few of these.
+/// A worker whose plugin may give a record and a half at once, for objects of three records, in
+/// room for a few of these.
 fn worker(own: &Own, settled: &Settled) -> Worker {
     let mut pins = own.pins(LONG);
     pins.limits.output_bytes_max = 300_000;
@@ -472,8 +472,8 @@ fn what_one_delivery_stream_hands_to_a_plugin_takes_no_time_from_anothers_record
     assert_eq!(own.version.patience_with(8).time(1, LONG), LONG);
 }
 
-/// A guest that answers with a random number for each record of eight bytes, and traps on those that
-/// ask for it.
+/// A guest that answers with a random number for each record of eight bytes, and traps on those
+/// that ask for it.
 fn drawing() -> Vec<u8> {
     let guest = guest::Guest {
         imports: r#"(import "wasi:random/random@0.2.6" "get-random-u64"

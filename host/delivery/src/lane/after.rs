@@ -1,0 +1,76 @@
+//! What a lane becomes once a cut is done.
+
+use store::{Position, StoreError};
+use streams::pump::StepError;
+
+use super::{LaneStep, failed};
+use crate::counts::{self, Counts, VersionCounts};
+use crate::open_cut::OpenCut;
+use crate::rows::Lane;
+use crate::settled::Settled;
+
+pub(super) const RETENTION_TOOK_THEM: &str = "retention took them before they were delivered";
+
+/// What a lane becomes with the commit that comes next.
+pub(super) struct After {
+    pub(super) lane: Lane,
+    /// Where it stands then.
+    pub(super) position: Position,
+    /// Why records come to nothing with it, if any do.
+    pub(super) loss: &'static str,
+}
+
+impl LaneStep {
+    /// The lane once a cut is done. Records of it that were not there to be worked on any more have
+    /// been taken by retention meanwhile.
+    pub(super) fn after(
+        &self,
+        from: Position,
+        open: &OpenCut,
+        mut done: Counts,
+    ) -> Result<After, StepError> {
+        let cut = &open.cut;
+        let passed = cut.to.0.checked_sub(from.0);
+        let missing = passed.and_then(|all| all.checked_sub(done.records_in + done.lost));
+        let gone = self.gone_of(from, cut.to)?;
+        done.lost += missing.filter(|missing| *missing <= gone).ok_or_else(|| {
+            StepError::Failed(format!(
+                "{} records came of a cut from {from} to {}, of which retention took {gone}",
+                done.records_in, cut.to
+            ))
+        })?;
+        let mut lane = self.lane.clone();
+        lane.open = None;
+        lane.settled = Settled::default();
+        lane.next_cut = cut.number + 1;
+        lane.counts = lane.counts.and(done);
+        if let (Some(pins), Some(transform)) = (&cut.plugin, &open.destination.transform) {
+            let of_version = VersionCounts {
+                plugin: transform.plugin.clone(),
+                hash: pins.hash.to_string(),
+                label: self.label.clone(),
+                counts: done,
+            };
+            counts::add_by_version(&mut lane.by_version, of_version);
+        }
+        let loss = if done.left_out > 0 {
+            "an operator had them left out"
+        } else {
+            RETENTION_TOOK_THEM
+        };
+        Ok(After {
+            lane,
+            position: cut.to,
+            loss,
+        })
+    }
+
+    /// How many of the records between two positions are not in the log any more.
+    fn gone_of(&self, from: Position, to: Position) -> Result<u64, StepError> {
+        match self.work.horizon() {
+            Ok(horizon) => Ok(horizon.min(to).0.saturating_sub(from.0)),
+            Err(StoreError::NoLog(_)) => Ok(to.0.saturating_sub(from.0)),
+            Err(error) => Err(failed(&error)),
+        }
+    }
+}
