@@ -48,6 +48,16 @@ impl Stuck {
         self.client.delivery_until("logs", is_refused).await
     }
 
+    /// The page once the error output has not taken what is skipped: it says what can be said.
+    async fn until_skipped_in_vain(&self) -> Value {
+        let is_shown = |page: &Value| {
+            let why = page["trouble"].as_str().unwrap_or_default();
+            why.contains("`millrace delivery skip logs --lane direct`")
+                && why.contains("`--leave-out`")
+        };
+        self.client.delivery_until("logs", is_shown).await
+    }
+
     async fn order(&self, order: &str) -> Value {
         let page = format!("delivery-streams/logs/{order}");
         let answer = self.client.page(Method::POST, &page).await;
@@ -203,14 +213,43 @@ async fn a_cut_that_is_skipped_lies_below_the_error_prefix_with_the_reason() {
     stuck.service.stop().await;
 }
 
+/// A redirect that passes, or a proxy's limit, was taken for a refusal for good, and all records
+/// were left out in the operator's name.
 #[tokio::test]
-async fn what_can_be_put_nowhere_is_left_out_when_it_is_skipped_and_counted_as_lost() {
-    for order in ["skip", "leave-out"] {
+async fn what_is_skipped_waits_for_an_error_output_that_does_not_take_it() {
+    for does in [
+        TOO_LONG,
+        Does::Refuse(307, "TemporaryRedirect"),
+        Does::Refuse(400, "AuthorizationHeaderMalformed"),
+        Does::Answer(413),
+    ] {
         let stuck = stuck().await;
-        assert_eq!(stuck.order(order).await, obeyed(2, 1));
+        stuck.endpoint.rule(move |_, _| does);
+        assert_eq!(stuck.order("skip").await, obeyed(2, 1));
+        let page = stuck.until_skipped_in_vain().await;
+        let counts = ["recordsIn", "waitingRecords", "failed", "lost"].map(|m| &page[m]);
+        assert_eq!(counts, [2, 2, 0, 0], "{does:?}");
+        stuck.endpoint.rule(|_, _| Does::Well);
+        let page = stuck.until_done().await;
+        let counts = ["failed", "failedObjects", "lost", "leftOut"].map(|m| &page[m]);
+        assert_eq!(counts, [2, 1, 0, 0], "{does:?}");
+        stuck.service.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn what_can_be_put_nowhere_is_left_out_when_an_operator_says_so_and_counted_as_lost() {
+    for is_skipped_before in [true, false] {
+        let stuck = stuck().await;
+        if is_skipped_before {
+            assert_eq!(stuck.order("skip").await, obeyed(2, 1));
+            stuck.until_skipped_in_vain().await;
+        }
+        let objects = u64::from(!is_skipped_before);
+        assert_eq!(stuck.order("leave-out").await, obeyed(2, objects));
         let page = stuck.until_done().await;
         let counts = ["recordsIn", "delivered", "failed", "lost", "leftOut"].map(|m| &page[m]);
-        assert_eq!(counts, [2, 0, 0, 2, 2], "{order}");
+        assert_eq!(counts, [2, 0, 0, 2, 2], "{is_skipped_before}");
         stuck.endpoint.rule(|_, _| Does::Well);
         stuck.client.put_delivery("logs", &["three\n"]).await;
         let page = stuck.until_done().await;

@@ -41,7 +41,7 @@ use crate::delivery_stream::DeliveryStream;
 use crate::lane_state::{LaneState, StuckCut};
 use crate::object_name::NamingKey;
 use crate::objects::Objects;
-use crate::open_cut::{OpenCut, Way};
+use crate::open_cut::OpenCut;
 use crate::orders::Asked;
 use crate::rows::{self, Lane};
 use crate::settled::Settled;
@@ -184,7 +184,8 @@ impl LaneStep {
         settled: Option<&Settled>,
     ) -> Result<(), Undone> {
         let kept = self.lane.open.as_ref();
-        let is_first = kept.is_none();
+        // A cut that is skipped is kept from when it is.
+        let is_first = kept.is_none_or(|kept| kept.objects == 0);
         if is_first && open.cut.version_id != self.signals.stream.borrow().version_id {
             return Err(Undone::Changed);
         }
@@ -209,10 +210,11 @@ impl LaneStep {
     }
 
     /// The store refused all that was put of the open cut: nothing of it is anywhere, so that what
-    /// it was about is decided anew.
+    /// it was about is decided anew. One that is skipped stays so.
     async fn take_back(&mut self) {
+        let open = self.lane.open.clone().filter(OpenCut::is_skipped);
         let lane = Lane {
-            open: None,
+            open: open.map(|open| OpenCut { objects: 0, ..open }),
             settled: Settled::default(),
             ..self.lane.clone()
         };
@@ -284,7 +286,7 @@ impl LaneStep {
     ) -> Result<Option<(OpenCut, Counts)>, StepError> {
         loop {
             let open = match self.lane.open.clone() {
-                Some(open) => open,
+                Some(open) => self.to_error_output_in_force(open),
                 None => match self.gather(from).await? {
                     Some(open) => open,
                     None => return Ok(None),
@@ -300,9 +302,7 @@ impl LaneStep {
                 Ok(done) => return Ok(Some((open, done))),
                 Err(Undone::Changed) => {}
                 Err(Undone::Failed(error)) => {
-                    let nothing_is_put = self.puts.refused && self.puts.untouched;
-                    let kept = self.lane.open.as_ref();
-                    if nothing_is_put && kept.is_some_and(|open| open.way == Way::Deliver) {
+                    if self.puts.refused && self.puts.untouched {
                         self.take_back().await;
                     }
                     let kept = self.lane.open.clone();

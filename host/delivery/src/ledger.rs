@@ -17,6 +17,8 @@ use std::collections::{BTreeMap, HashMap};
 use types::{AccountId, Invalid};
 use wasm::{Party, PluginName};
 
+use crate::worker::FAILED_OBJECT_BYTES_MAX;
+
 /// Cuts that are worked on at once, in all; one more waits. Each has at most one instance, and the
 /// pool has more of these, so that none is ever missing.
 const CUTS_MAX: usize = 64;
@@ -35,6 +37,7 @@ const PASSED_MAX: u32 = 64;
 pub struct WorkLimits {
     bytes_max: u64,
     stream_bytes_max: u64,
+    skipped_object_bytes_max: u64,
 }
 
 impl WorkLimits {
@@ -49,7 +52,16 @@ impl WorkLimits {
         Ok(Self {
             bytes_max,
             stream_bytes_max,
+            skipped_object_bytes_max: FAILED_OBJECT_BYTES_MAX as u64,
         })
+    }
+
+    /// The same with objects of skipped records that end at so many bytes.
+    pub fn with_skipped_objects_of(self, bytes: u64) -> Self {
+        Self {
+            skipped_object_bytes_max: bytes,
+            ..self
+        }
     }
 
     /// Bytes over all delivery streams.
@@ -61,6 +73,12 @@ impl WorkLimits {
     pub fn stream_bytes_max(&self) -> u64 {
         self.stream_bytes_max
     }
+
+    /// Bytes of an object of skipped records at which another begins, for cuts that are skipped
+    /// from now on.
+    pub fn skipped_object_bytes_max(&self) -> u64 {
+        self.skipped_object_bytes_max
+    }
 }
 
 impl Default for WorkLimits {
@@ -68,6 +86,7 @@ impl Default for WorkLimits {
         Self {
             bytes_max: 512 * 1024 * 1024,
             stream_bytes_max: 256 * 1024 * 1024,
+            skipped_object_bytes_max: FAILED_OBJECT_BYTES_MAX as u64,
         }
     }
 }

@@ -1,8 +1,11 @@
 //! How much memory a cut needs while it is worked on. Pure.
 
+use types::limits::DATA_BYTES_MAX;
+
 use crate::content::CHUNK_BYTES;
 use crate::cut::Cut;
 use crate::delivery_stream::{Compression, Destination};
+use crate::open_cut::WHY_CHARS_MAX;
 use crate::worker::FAILED_OBJECT_BYTES_MAX;
 
 /// Bytes that are read of a log at once.
@@ -20,8 +23,10 @@ const FAILED_BATCH_BYTES_MAX: u64 = 24 * 1024 * 1024;
 /// status and its end. So many outputs a batch can have, each of which gets a delimiter.
 const OUTPUT_HEAD_BYTES: u64 = 12;
 
-/// No less than the lines of all records of one read: most of a line is not the record.
-const SKIPPED_READ_BYTES_MAX: u64 = 48 * 1024 * 1024;
+/// No less than what a line of a skipped record has besides the record and the reason.
+const SKIPPED_LINE_BYTES: u64 = 512;
+/// No less than a character of the reason takes in a line, where it may be escaped.
+const WHY_CHAR_BYTES_MAX: u64 = 6;
 
 /// Bytes that a cut needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,10 +63,16 @@ impl Need {
         }
     }
 
-    /// What a cut needs whose records become failed records as they are.
-    pub fn skipped(cut: &Cut) -> u64 {
-        let object = FAILED_OBJECT_BYTES_MAX as u64;
-        cut.bytes.min(FRAMES_BYTES_MAX) + object + SKIPPED_READ_BYTES_MAX
+    /// The most that a cut can need whose records become failed records as they are: the frames of
+    /// one read, and one object with the line that ends it.
+    pub fn skipped(cut: &Cut, object_bytes_max: u64) -> u64 {
+        let frames = cut.bytes.min(READ_BYTES as u64 + FRAME_BYTES_MAX);
+        let record = cut.bytes.min(DATA_BYTES_MAX as u64);
+        let lines = cut.records.saturating_mul(skipped_line_bytes_max(0));
+        let lines = lines.saturating_add(base64_bytes(cut.bytes));
+        let chunk = CHUNK_BYTES as u64;
+        // The line is in the object, and in the place where it was written before.
+        frames + lines.min(object_bytes_max) + 2 * skipped_line_bytes_max(record) + chunk
     }
 
     /// The most that a cut can need, whatever a plugin makes of it that may give so many bytes for
@@ -81,6 +92,15 @@ impl Need {
         };
         frames + BEGUN_BYTES + cut.object_bytes_max() + batch
     }
+}
+
+/// No less than the line of a skipped record of so many bytes.
+pub fn skipped_line_bytes_max(data_bytes: u64) -> u64 {
+    SKIPPED_LINE_BYTES + WHY_CHAR_BYTES_MAX * WHY_CHARS_MAX as u64 + base64_bytes(data_bytes)
+}
+
+fn base64_bytes(bytes: u64) -> u64 {
+    bytes.div_ceil(3) * 4
 }
 
 /// What the memory for one delivery stream must be at least, so that the most that one of its cuts

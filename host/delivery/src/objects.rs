@@ -36,7 +36,7 @@ pub enum Created {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ObjectError {
     /// The store never takes it, whatever anybody does about the store: its name is too long, its
-    /// bucket is in another region.
+    /// bucket is at another endpoint.
     Impossible(String),
     /// The store does not take it until somebody does something: no such bucket, no right to it.
     Refused(String),

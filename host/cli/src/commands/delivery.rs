@@ -30,7 +30,8 @@ pub(crate) enum DeliveryCommand {
     /// Put what a lane does not get rid of below the error prefix, as failed records
     ///
     /// Objects of it that exist already stay: the answer says how many there may be. Where the
-    /// error prefix is refused for good too, the records are left out and counted as lost.
+    /// error prefix takes nothing either, the lane tries for as long as it takes; another skip
+    /// begins anew with the error prefix in force, and `--leave-out` puts the records nowhere.
     Skip(order::SkipArgs),
 }
 

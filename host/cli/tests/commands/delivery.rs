@@ -86,7 +86,17 @@ fn a_delivery_that_is_stuck_is_described_tried_again_and_skipped() {
     );
 
     until_described(&server, "lane direct does not get on: put ");
-    let skipped = printed(delivery(&server, &["skip", "logs", "--leave-out"]));
+    let skipped = printed(delivery(&server, &["skip", "logs"]));
+    assert_eq!(
+        skipped,
+        "direct: skip 1 records; objects of them that may exist already: 0\n"
+    );
+    // As the description says.
+    let told = "millrace delivery skip logs --lane direct";
+    let described = until_described(&server, told);
+    assert!(described.contains("lost             0"), "{described}");
+    let order = ["skip", "logs", "--lane", "direct", "--leave-out"];
+    let skipped = printed(delivery(&server, &order));
     assert_eq!(
         skipped,
         "direct: leave-out 1 records; objects of them that may exist already: 0\n"

@@ -25,8 +25,6 @@ pub(super) struct Puts {
     pub(super) untouched: bool,
     /// The store refused the object that was put last.
     pub(super) refused: bool,
-    /// It never takes it.
-    pub(super) impossible: bool,
 }
 
 /// What stays the same for all objects of a cut.
@@ -43,9 +41,9 @@ pub(super) struct Putting<'a> {
 impl LaneStep {
     /// Does everything that the open cut comes to, and says what became of its records.
     pub(super) async fn deliver(&mut self, open: &OpenCut) -> Result<Counts, Undone> {
-        (self.puts.refused, self.puts.impossible) = (false, false);
-        if let Way::Skip { why } = &open.way {
-            return self.skip(open, why).await;
+        self.puts.refused = false;
+        if let Way::Skip(skip) = &open.way {
+            return self.skip(open, skip).await;
         }
         let OpenCut {
             cut, destination, ..
@@ -145,11 +143,6 @@ impl<'a> Putting<'a> {
         Ok(())
     }
 
-    /// The store never takes the object that was put last.
-    pub(super) fn is_impossible(&self) -> bool {
-        self.lane.puts.impossible
-    }
-
     /// Puts objects one after the other, once the cut and what is settled with them is kept.
     pub(super) async fn put_all(
         &mut self,
@@ -213,7 +206,6 @@ impl<'a> Putting<'a> {
                     ObjectError::Refused(_) => " is refused",
                     ObjectError::Failed(_) => "",
                 };
-                lane.puts.impossible = matches!(error, ObjectError::Impossible(_));
                 lane.puts.refused = !refused.is_empty();
                 lane.puts.untouched &= lane.puts.refused;
                 Err(StepError::Failed(format!(

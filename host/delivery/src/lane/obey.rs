@@ -6,7 +6,7 @@ use streams::pump::StepError;
 use super::deliver::Puts;
 use super::{LaneStep, Phase};
 use crate::counts::Counts;
-use crate::open_cut::{OpenCut, Way};
+use crate::open_cut::{OpenCut, Skip, Way};
 use crate::orders::{Asked, Obeyed, Order, Outcome};
 use crate::rows::Lane;
 use crate::settled::Settled;
@@ -78,12 +78,16 @@ impl LaneStep {
     }
 
     /// Keeps that the records of a cut go to the error output in force, under a number of their
-    /// own.
+    /// own, also if they were on their way to the one of before.
     async fn begin_to_skip(&mut self, open: &OpenCut) -> Result<(), StepError> {
-        if matches!(open.way, Way::Skip { .. }) {
-            return Ok(());
-        }
-        let why = self.state.trouble().unwrap_or_default();
+        let trouble = self.state.trouble().unwrap_or_default();
+        let why = match &open.way {
+            Way::Deliver => &trouble,
+            // Why they were not delivered, and not why they could not be skipped.
+            Way::Skip(skip) => skip.why(),
+        };
+        let limits = self.work.tools.shares.limits();
+        let skip = Skip::new(why, limits.skipped_object_bytes_max());
         let stream = self.signals.stream.borrow().clone();
         let mut cut = open.cut.clone();
         cut.number += 1;
@@ -93,7 +97,7 @@ impl LaneStep {
         let skipped = OpenCut {
             cut,
             destination: stream.destination.clone(),
-            way: Way::Skip { why },
+            way: Way::Skip(skip),
             objects: 0,
         };
         (self.phase, self.puts) = (Phase::GetsOn, Puts::default());

@@ -1,123 +1,352 @@
 //! A cut that an operator skips: its records become failed records, whatever they are.
 
-use object_store::PutPayload;
+use std::collections::VecDeque;
+
 use store::{Frame, Records};
 use streams::pump::StepError;
 use types::{Invalid, Timestamp};
 
 use super::deliver::Putting;
 use super::{LaneStep, Undone};
+use crate::content::Chunks;
 use crate::counts::Counts;
 use crate::failed_record::{self, Failure};
-use crate::need::Need;
-use crate::open_cut::OpenCut;
-use crate::worker::{FAILED_OBJECT_BYTES_MAX, Object};
+use crate::need::{self, Need};
+use crate::open_cut::{OpenCut, Skip};
+use crate::worker::Object;
 
 /// The error code of a skipped record.
 const CODE: &str = "Millrace.Skipped";
 
-/// Records of a skipped cut as they become objects. Pure: the same whenever it is done again.
+/// Records of a skipped cut as they become objects, of which one is held at a time. Pure: what an
+/// object holds and where it ends follows from the cut, and never from how the log was read.
 struct Skipping {
     /// Why they were not delivered.
     message: String,
+    object_bytes_max: u64,
     skipped_at: Timestamp,
-    lines: Vec<u8>,
+    /// What was read and is not in an object.
+    frames: VecDeque<Frame>,
+    /// Records of the first of them that are in an object.
+    taken: usize,
+    /// The object that was begun.
+    lines: Chunks,
+    /// The line of a record.
+    line: Vec<u8>,
     counts: Counts,
-    parts: u16,
+    /// The number of the next object.
+    part: u16,
 }
 
 impl Skipping {
-    fn add(&mut self, frame: &Frame) {
-        for record in Records::new(&frame.body) {
-            let failure = Failure {
-                code: CODE,
-                message: &self.message,
-                reason: None,
-                attempts: 1,
-            };
-            let record = (record.data, frame.arrival);
-            failed_record::write_line(&mut self.lines, record, failure, self.skipped_at, "");
-            self.counts.records_in += 1;
-            self.counts.failed += 1;
+    fn new(open: &OpenCut, skip: &Skip) -> Self {
+        Self {
+            message: format!(
+                "An operator skipped the delivery of this record: {}",
+                skip.why()
+            ),
+            object_bytes_max: skip.object_bytes_max,
+            skipped_at: open.cut.decided_at,
+            frames: VecDeque::new(),
+            taken: 0,
+            lines: Chunks::default(),
+            line: Vec::new(),
+            counts: Counts::default(),
+            part: 0,
         }
     }
 
-    fn end_object(&mut self) -> Object {
-        let object = Object {
-            part: self.parts,
-            is_failed: true,
-            content: PutPayload::from(std::mem::take(&mut self.lines)),
+    /// Adds frames that come next.
+    fn add(&mut self, frames: Vec<Frame>) {
+        self.frames.extend(frames);
+    }
+
+    /// Works on what was added until an object is full; `None` if all of it is in one that is not.
+    fn next_full(&mut self) -> Result<Option<Object>, StepError> {
+        while let Some(frame) = self.frames.front().cloned() {
+            for record in Records::new(&frame.body).skip(self.taken) {
+                self.write((record.data, frame.arrival))?;
+                self.taken += 1;
+                if self.lines.len() as u64 >= self.object_bytes_max {
+                    return Ok(self.end_object());
+                }
+            }
+            self.frames.pop_front();
+            self.taken = 0;
+        }
+        Ok(None)
+    }
+
+    fn write(&mut self, record: (&[u8], Timestamp)) -> Result<(), StepError> {
+        let failure = Failure {
+            code: CODE,
+            message: &self.message,
+            reason: None,
+            attempts: 1,
         };
-        self.parts = self.parts.saturating_add(1);
+        let data_bytes = record.0.len() as u64;
+        let line_bytes = usize::try_from(need::skipped_line_bytes_max(data_bytes));
+        self.line.clear();
+        self.line
+            .reserve_exact(line_bytes.map_err(|error| StepError::Failed(error.to_string()))?);
+        failed_record::write_line(&mut self.line, record, failure, self.skipped_at, "");
+        self.lines.write(&self.line);
+        self.counts.records_in += 1;
+        self.counts.bytes_in += data_bytes;
+        self.counts.failed += 1;
+        Ok(())
+    }
+
+    /// Ends the object that was begun, if one was.
+    fn end_object(&mut self) -> Option<Object> {
+        if self.lines.is_empty() {
+            return None;
+        }
+        let object = Object {
+            part: self.part,
+            is_failed: true,
+            content: std::mem::take(&mut self.lines).finish(),
+        };
+        // Far more are never put.
+        self.part = self.part.saturating_add(1);
         self.counts.failed_objects += 1;
-        object
+        Some(object)
     }
 }
 
 impl LaneStep {
-    /// Puts the records of a cut below the error prefix. Where that is impossible they are left
-    /// out.
-    pub(super) async fn skip(&mut self, open: &OpenCut, why: &str) -> Result<Counts, Undone> {
+    /// Puts the records of a cut below the error prefix. Where that cannot be, it is tried for as
+    /// long as it takes, as any other delivery: only an operator leaves records out.
+    pub(super) async fn skip(&mut self, open: &OpenCut, skip: &Skip) -> Result<Counts, Undone> {
         let plan = open
             .destination
             .plan()
             .map_err(|Invalid(why)| StepError::Failed(why))?;
-        let work = self.work.clone();
-        let _room = self.room(open, Some(Need::skipped(&open.cut))).await?;
-        let mut skipping = Skipping {
-            message: format!("An operator skipped the delivery of this record: {why}"),
-            skipped_at: open.cut.decided_at,
-            lines: Vec::new(),
-            counts: Counts::default(),
-            parts: 0,
-        };
+        let (work, orders) = (self.work.clone(), self.orders_about_what_is_skipped());
+        let needed = Need::skipped(&open.cut, skip.object_bytes_max);
+        let _room = self.room(open, Some(needed)).await?;
+        let mut skipping = Skipping::new(open, skip);
         let mut putting = Putting::new(self, open, &plan);
-        // What became of the records whose objects are put.
-        let mut put = Counts::default();
         let (mut at, to) = (open.cut.from, open.cut.to);
         while at < to {
-            let mut read = work.read(at).await?;
+            let mut read = work.read_on(at).await?;
             read.frames.retain(|frame| frame.position < to);
             at = if read.frames.is_empty() {
                 to
             } else {
                 read.next
             };
-            skipping = add_all(skipping, read.frames).await?;
-            let is_due = at >= to || skipping.lines.len() >= FAILED_OBJECT_BYTES_MAX;
-            if is_due && !skipping.lines.is_empty() {
-                let object = skipping.end_object();
-                match putting.put_all(vec![object], None).await {
-                    Ok(()) => put = skipping.counts,
-                    Err(Undone::Failed(error)) if putting.is_impossible() => {
-                        tracing::error!(%error, "what is skipped cannot be put either");
-                        return Ok(left_out(open, put));
-                    }
-                    Err(undone) => return Err(undone),
-                }
+            skipping.add(read.frames);
+            let mut is_worked_on = false;
+            while !is_worked_on {
+                let object;
+                (skipping, object) = next_object(skipping, to <= at).await?;
+                is_worked_on = skipping.frames.is_empty();
+                let put = putting.put_all(object.into_iter().collect(), None).await;
+                put.map_err(|undone| with_orders(undone, &orders))?;
             }
         }
-        Ok(put)
+        Ok(skipping.counts)
+    }
+
+    /// The open cut with the configuration that it is tried by next: one that is skipped goes to
+    /// the error output in force for as long as nothing of it can be anywhere.
+    pub(super) fn to_error_output_in_force(&self, open: OpenCut) -> OpenCut {
+        if open.objects > 0 || !open.is_skipped() {
+            return open;
+        }
+        let stream = self.signals.stream.borrow();
+        let mut open = open;
+        open.cut.version_id = stream.version_id;
+        open.destination = stream.destination.clone();
+        open
+    }
+
+    /// What an operator can say about a cut that is skipped and does not get on.
+    fn orders_about_what_is_skipped(&self) -> String {
+        let arn = self.signals.stream.borrow().arn.clone();
+        let (name, lane) = (arn.name.as_str(), self.work.key.lane_name());
+        format!(
+            "these records are skipped; `millrace delivery skip {name} --lane {lane}` begins that \
+             anew with the error output in force, and with `--leave-out` it puts them nowhere and \
+             counts them as lost"
+        )
     }
 }
 
-/// All that was not put of a cut is left out.
-fn left_out(open: &OpenCut, mut put: Counts) -> Counts {
-    let rest = open.cut.records.saturating_sub(put.records_in);
-    put.lost += rest;
-    put.left_out += rest;
-    put
+fn with_orders(undone: Undone, orders: &str) -> Undone {
+    match undone {
+        Undone::Failed(StepError::Failed(why)) => {
+            StepError::Failed(format!("{why} ({orders})")).into()
+        }
+        Undone::Failed(StepError::Refused(_)) | Undone::Changed => undone,
+    }
 }
 
-/// Adds frames on a thread that may be blocked.
-async fn add_all(mut skipping: Skipping, frames: Vec<Frame>) -> Result<Skipping, StepError> {
-    let adding = tokio::task::spawn_blocking(move || {
-        for frame in &frames {
-            skipping.add(frame);
-        }
-        skipping
+/// The next object, on a thread that may be blocked; with the last frames also one that is not
+/// full.
+async fn next_object(
+    mut skipping: Skipping,
+    is_last: bool,
+) -> Result<(Skipping, Option<Object>), StepError> {
+    let working = tokio::task::spawn_blocking(move || {
+        let object = match skipping.next_full()? {
+            None if is_last => skipping.end_object(),
+            object => object,
+        };
+        Ok((skipping, object))
     });
-    adding
-        .await
-        .map_err(|error| StepError::Failed(format!("skip records: {error}")))
+    let worked = working.await;
+    worked.map_err(|error| StepError::Failed(format!("skip records: {error}")))?
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use store::{BodyBuilder, Position};
+    use types::limits::DATA_BYTES_MAX;
+
+    use super::*;
+    use crate::content::CHUNK_BYTES;
+    use crate::cut::Cut;
+    use crate::need::READ_BYTES;
+    use crate::open_cut::{WHY_CHARS_MAX, Way};
+    use crate::worker::FAILED_OBJECT_BYTES_MAX;
+
+    const LINE_BYTES_MAX: usize = 1_000;
+
+    fn frame(position: u64, records: impl IntoIterator<Item = Vec<u8>>) -> Frame {
+        let mut body = BodyBuilder::default();
+        for record in records {
+            body.push("", &record).unwrap();
+        }
+        let (body, count) = body.finish();
+        Frame {
+            position: Position(position),
+            arrival: Timestamp(5),
+            count,
+            body,
+        }
+    }
+
+    fn open(frames: &[Frame]) -> OpenCut {
+        let records = frames.iter().map(|frame| u64::from(frame.count)).sum();
+        let bytes = frames.iter().map(|frame| frame.body.len() as u64).sum();
+        let cut = Cut {
+            number: 0,
+            from: Position(0),
+            to: Position(records),
+            oldest: Timestamp(5),
+            decided_at: Timestamp(6),
+            records,
+            bytes,
+            version_id: 1,
+            plugin: None,
+        };
+        let destination = crate::delivery_stream::Destination {
+            role_arn: String::new(),
+            bucket_arn: String::new(),
+            prefix: None,
+            error_output_prefix: None,
+            size_mib: 1,
+            interval_seconds: 0,
+            compression: crate::delivery_stream::Compression::Gzip,
+            file_extension: None,
+            custom_time_zone: None,
+            logging: None,
+            processing: None,
+            transform: None,
+            delimiter: None,
+        };
+        OpenCut {
+            way: Way::Skip(Skip::new("", 1)),
+            ..OpenCut::decided(cut, destination)
+        }
+    }
+
+    /// The objects of a cut that is read in such pieces, and what became of its records. It never
+    /// holds more than it is given room for.
+    fn objects<'a>(
+        skip: &Skip,
+        reads: impl IntoIterator<Item = &'a [Frame]>,
+    ) -> (Vec<Bytes>, Counts) {
+        let reads: Vec<&[Frame]> = reads.into_iter().collect();
+        let open = open(&reads.concat());
+        let room = Need::skipped(&open.cut, skip.object_bytes_max);
+        let mut skipping = Skipping::new(&open, skip);
+        let mut objects = Vec::new();
+        for read in reads {
+            let read_bytes: usize = read.iter().map(|frame| frame.body.len()).sum();
+            skipping.add(read.to_vec());
+            loop {
+                let object = skipping.next_full().unwrap();
+                let object_bytes = object
+                    .as_ref()
+                    .map_or(0, |object| object.content.content_length());
+                let held = read_bytes
+                    + object_bytes
+                    + skipping.lines.held_bytes()
+                    + skipping.line.capacity();
+                assert!(held as u64 <= room, "{held} of {room} bytes");
+                match object {
+                    Some(object) => objects.push(object),
+                    None => break,
+                }
+            }
+        }
+        objects.extend(skipping.end_object());
+        for (part, object) in objects.iter().enumerate() {
+            assert_eq!((usize::from(object.part), object.is_failed), (part, true));
+        }
+        let contents = objects
+            .into_iter()
+            .map(|object| Bytes::from(object.content));
+        (contents.collect(), skipping.counts)
+    }
+
+    #[test]
+    fn objects_end_at_the_same_records_wherever_reads_of_the_log_end() {
+        let mut position = 0;
+        let frames: Vec<Frame> = (0..40_u8)
+            .map(|number| {
+                let records = (0..number % 7 + 1).map(|record| vec![number; usize::from(record)]);
+                let frame = frame(position, records);
+                position += u64::from(frame.count);
+                frame
+            })
+            .collect();
+        let skip = Skip::new("the store broke off", 3_000);
+        let (whole, counts) = objects(&skip, [&frames[..]]);
+        assert!(whole.len() > 5, "{}", whole.len());
+        for object in &whole {
+            assert!(object.len() < 3_000 + LINE_BYTES_MAX, "{}", object.len());
+            assert!(object.ends_with(b"}\n"));
+        }
+        for frames_of_a_read in 1..=8 {
+            let reads = frames.chunks(frames_of_a_read);
+            assert_eq!(objects(&skip, reads), (whole.clone(), counts));
+        }
+        let ends = (counts.records_in, counts.failed, counts.failed_objects);
+        assert_eq!(ends, (position, position, whole.len() as u64));
+        let lines = whole.concat();
+        let lines = lines.iter().filter(|byte| **byte == b'\n').count() as u64;
+        assert_eq!(lines, position);
+    }
+
+    /// The lines of one read were an object, however many they were, and nobody counted them.
+    #[test]
+    fn what_is_held_of_many_small_or_few_large_records_fits_into_its_room() {
+        let why = "\u{1}".repeat(WHY_CHARS_MAX);
+        let skip = Skip::new(&why, FAILED_OBJECT_BYTES_MAX as u64);
+        let empty = frame(0, (0..20_000).map(|_| Vec::new()));
+        let large = frame(0, [vec![7; DATA_BYTES_MAX]]);
+        let medium = frame(0, (0..3).map(|_| vec![7; READ_BYTES]));
+        for (frames, wanted) in [(vec![empty], 4), (vec![large], 1), (vec![medium], 1)] {
+            let (objects, _) = objects(&skip, [&frames[..]]);
+            assert_eq!(objects.len(), wanted);
+            for object in &objects[..wanted - 1] {
+                assert!(object.len() < FAILED_OBJECT_BYTES_MAX + CHUNK_BYTES);
+            }
+        }
+    }
 }

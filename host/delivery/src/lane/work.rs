@@ -375,7 +375,7 @@ impl Work {
 
     /// Reads what begins at `from`, where a cut is at work. What is settled of it counts records
     /// from its first, so that none may be missing.
-    async fn read_on(&self, from: Position) -> Result<ReadBatch, StepError> {
+    pub(super) async fn read_on(&self, from: Position) -> Result<ReadBatch, StepError> {
         let read = self.read(from).await?;
         let begins = read
             .frames

@@ -62,6 +62,8 @@ impl Refusal {
             | "InternalError"
             | "OperationAborted"
             | "ConditionalRequestConflict"
+            // The bucket's name is not known everywhere yet.
+            | "TemporaryRedirect"
             | "IncompleteBody"
             | "BadDigest"
             | "XAmzContentSHA256Mismatch" => return Verdict::MayPass,
@@ -69,6 +71,8 @@ impl Refusal {
             "AccessDenied"
             | "AccountProblem"
             | "AllAccessDisabled"
+            // The region that is configured is not the bucket's.
+            | "AuthorizationHeaderMalformed"
             | "ExpiredToken"
             | "InvalidAccessKeyId"
             | "InvalidAccessPoint"
@@ -84,8 +88,7 @@ impl Refusal {
             | "RequestTimeTooSkewed"
             | "SignatureDoesNotMatch" => return Verdict::Refused,
             // The key, the object or the place where it is sent is wrong, and stays so.
-            "AuthorizationHeaderMalformed"
-            | "EntityTooLarge"
+            "EntityTooLarge"
             | "IllegalLocationConstraintException"
             | "InvalidArgument"
             | "InvalidBucketName"
@@ -96,16 +99,16 @@ impl Refusal {
             | "NotImplemented"
             | "PermanentRedirect"
             | "Redirect"
-            | "TemporaryRedirect"
             | "XMinioInvalidObjectName" => return Verdict::Impossible,
             _ => {}
         }
         match self.status.as_u16() {
             // Something before the store did not understand it, perhaps since it was torn.
             400 if self.code.is_empty() => Verdict::MayPass,
-            408 | 409 | 425 | 429 => Verdict::MayPass,
-            401..=404 | 407 => Verdict::Refused,
-            300..=499 | 501 | 505 => Verdict::Impossible,
+            307 | 408 | 409 | 425 | 429 => Verdict::MayPass,
+            // A word that is not known here, or a proxy's answer such as 413: whoever gave it did
+            // not take the object, and can be told to.
+            300..=499 | 501 | 505 => Verdict::Refused,
             _ => Verdict::MayPass,
         }
     }
@@ -153,12 +156,17 @@ mod tests {
         for (status, code, wanted) in [
             (400, "KeyTooLongError", Verdict::Impossible),
             (301, "PermanentRedirect", Verdict::Impossible),
-            (307, "TemporaryRedirect", Verdict::Impossible),
-            (400, "AuthorizationHeaderMalformed", Verdict::Impossible),
             (400, "EntityTooLarge", Verdict::Impossible),
-            (400, "SomethingNew", Verdict::Impossible),
-            (405, "", Verdict::Impossible),
             (501, "NotImplemented", Verdict::Impossible),
+            (400, "AuthorizationHeaderMalformed", Verdict::Refused),
+            (400, "SomethingNew", Verdict::Refused),
+            (301, "", Verdict::Refused),
+            (302, "", Verdict::Refused),
+            (405, "", Verdict::Refused),
+            (413, "", Verdict::Refused),
+            (501, "", Verdict::Refused),
+            (307, "TemporaryRedirect", Verdict::MayPass),
+            (307, "", Verdict::MayPass),
             (404, "NoSuchBucket", Verdict::Refused),
             (403, "AccessDenied", Verdict::Refused),
             (403, "RequestTimeTooSkewed", Verdict::Refused),

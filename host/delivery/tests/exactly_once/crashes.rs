@@ -37,6 +37,8 @@ pub struct Case {
     plugin: Option<&'static str>,
     /// What an operator says when the first cut is refused, if it is.
     order: Option<Order>,
+    /// The error output that the cut is skipped to refuses it until another one is named.
+    is_refused_again: bool,
     /// The sync that fails, counted from when the delivery stream is ACTIVE, and what becomes of
     /// what it should have synced.
     failing_sync: Option<(u64, AfterFailedSync)>,
@@ -50,6 +52,7 @@ impl Case {
             origin,
             plugin,
             order: None,
+            is_refused_again: false,
             failing_sync: None,
             is_heavy: false,
         }
@@ -138,25 +141,25 @@ async fn record(ground: Ground, case: Case) -> Run {
 }
 
 /// Records a run in which the first put fails, so that its object may be there, and its bucket
-/// takes nothing after that: an operator decides what becomes of the cut.
-async fn record_order(ground: Ground, case: Case, order: Order) -> Run {
+/// takes nothing after that: an operator decides what becomes of the cut. What is skipped becomes
+/// an object for each record.
+async fn record_order(mut ground: Ground, case: Case, order: Order) -> Run {
     let ledger = Ledger::default();
+    ground.skipped_object_bytes_max = 1;
     ground.disk.record();
     ground.buckets.note_changes_of(&ground.disk);
-    ground.buckets.rule(|call, bucket| match (call, bucket) {
-        (_, "second") => Does::Well,
-        (1, _) => Does::FailBefore,
-        _ => Does::Refuse,
-    });
+    ground
+        .buckets
+        .rule(move |call, bucket| match (call, bucket) {
+            (_, "second") if case.is_refused_again => Does::Refuse,
+            (_, "second" | "third") => Does::Well,
+            (1, _) => Does::FailBefore,
+            _ => Does::Refuse,
+        });
     let world = World::open(ground.clone()).await;
     world.create(case.origin, &destination("first", "a/")).await;
     assert!(world.put(&ledger, case.origin, &[Kind::Line; 3], 0).await);
-    world
-        .until(|status| {
-            let trouble = status.and_then(|status| status.trouble);
-            trouble.is_some_and(|trouble| trouble.contains("no access"))
-        })
-        .await;
+    world.until_trouble("no access to bucket first").await;
     let second = json!({"BucketARN": "arn:aws:s3:::second", "Prefix": "b/"});
     world.update(1, &second).await.unwrap();
     assert!(world.put(&ledger, case.origin, &[Kind::Line; 2], 0).await);
@@ -173,11 +176,17 @@ async fn record_order(ground: Ground, case: Case, order: Order) -> Run {
         (outcome, records, objects_that_may_exist),
         (Outcome::Done, 3, 1)
     );
+    if case.is_refused_again {
+        world.until_trouble("no access to bucket second").await;
+        let third = json!({"BucketARN": "arn:aws:s3:::third", "ErrorOutputPrefix": "c/"});
+        world.update(2, &third).await.unwrap();
+    }
     assert!(world.flush().await, "{:?}", world.status());
     let status = world.status().unwrap();
     check(&ledger, &ground.buckets, &status, case.through());
     let skipped = if order == Order::Skip { 3 } else { 0 };
     assert_eq!((status.failed, status.delivered), (skipped, 5 - skipped));
+    assert_eq!(status.failed_objects, skipped);
     world.close().await;
     let puts = ground.buckets.made();
     Run {
@@ -237,6 +246,8 @@ pub async fn crash_between(components: &Components, then: &Components, case: Cas
                     disk,
                     buckets: Buckets::holding(objects.clone()),
                     plugins: Arc::clone(&then.plugins),
+                    // What was skipped before goes on as it was begun.
+                    skipped_object_bytes_max: 1 << 20,
                     ..run.ground.clone()
                 };
                 let ledger = run.ledger.by(changes);
@@ -351,6 +362,16 @@ async fn a_crash_while_an_operator_decides_neither_loses_nor_repeats_a_record() 
             println!("{order:?}: {crashed}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_while_what_is_skipped_goes_to_another_error_output_repeats_no_record() {
+    let case = Case {
+        order: Some(Order::Skip),
+        is_refused_again: true,
+        ..Case::of(Origin::Direct, None)
+    };
+    println!("{}", crash_everywhere(&Components::none(), case).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

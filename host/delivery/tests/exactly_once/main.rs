@@ -25,6 +25,7 @@ mod names;
 mod outcomes;
 #[path = "../../../../tests/hostile/simple.rs"]
 mod simple;
+mod skipped;
 mod stores;
 mod told;
 mod world;

@@ -46,6 +46,8 @@ pub struct Ground {
     pub buckets: Buckets,
     pub plugins: Arc<Plugins>,
     pub clock: Arc<ManualClock>,
+    /// What the process is told about objects of skipped records.
+    pub skipped_object_bytes_max: u64,
 }
 
 /// Plugins of a test, and where they lie.
@@ -131,6 +133,7 @@ impl Components {
             buckets: Buckets::new(),
             plugins: Arc::clone(&self.plugins),
             clock: Arc::new(ManualClock::new(NOON)),
+            skipped_object_bytes_max: WorkLimits::default().skipped_object_bytes_max(),
         }
     }
 }
@@ -224,7 +227,8 @@ impl World {
             streams: streams.clone(),
             plugins: ground.plugins.clone(),
             threads: GuestThreads::start(wasm::guest_threads_default()).unwrap(),
-            work_limits: WorkLimits::default(),
+            work_limits: WorkLimits::default()
+                .with_skipped_objects_of(ground.skipped_object_bytes_max),
             objects: Arc::new(ground.buckets.clone()),
             throttle: false,
             naming_key: streams.derived_key("names of objects"),
@@ -352,6 +356,15 @@ impl World {
         };
         let asked = tokio::time::timeout(TIME_MAX, asking).await;
         assert!(asked.is_ok(), "it does not come to be: {:?}", self.status());
+    }
+
+    /// Asks until the page says this of what stands in the way.
+    pub async fn until_trouble(&self, told: &str) {
+        self.until(|status| {
+            let trouble = status.and_then(|status| status.trouble);
+            trouble.is_some_and(|trouble| trouble.contains(told))
+        })
+        .await;
     }
 
     /// Whether everything that waits is delivered.
