@@ -23,7 +23,7 @@ use std::sync::Arc;
 use wasm::{Fault, Instance, Moment, Outputs, Patience, Slab, Version};
 
 use self::division::Part;
-use self::words::{code, give};
+use self::words::give;
 use crate::failed_record::Failure;
 use crate::pins::Pins;
 use crate::settled::{Digest, Settled, Words};
@@ -165,10 +165,11 @@ impl Transformer {
     /// # Errors
     /// When what came out is not what came out in an earlier try of which something has left.
     pub fn end(&mut self) -> Result<(), Stopped> {
-        if let Some(Part::Alone(stretch)) = self.left.pop_front() {
-            self.note_stretch(&stretch, self.done);
+        for part in std::mem::take(&mut self.left) {
+            if let Part::Alone(stretch) = part {
+                self.note_stretch(&stretch);
+            }
         }
-        self.left.clear();
         self.before = self.place(self.done);
         self.done = 0;
         self.settled.to = self.settled.to.max(self.before);
@@ -265,28 +266,6 @@ impl Transformer {
         Ok(Err(failed))
     }
 
-    /// Fails records for good.
-    fn fail(
-        &mut self,
-        range: Range<usize>,
-        (fault, attempts): (&Fault, u32),
-        is_noted: bool,
-        sink: &mut impl Sink,
-    ) {
-        if let Fault::Panicked(panic) = fault {
-            self.version.log_panic(panic);
-        }
-        let mut words = Words {
-            code: code(fault).to_owned(),
-            message: fault.to_string(),
-            attempts,
-        };
-        if is_noted && !self.is_settled() {
-            words = self.settled.note_failed(self.places(&range), words);
-        }
-        self.give_failed(range, &words, sink);
-    }
-
     fn note_part(&mut self, range: Range<usize>, one_by_one: bool) {
         if !self.is_settled() {
             self.settled.note_part(self.places(&range), one_by_one);
@@ -299,20 +278,19 @@ impl Transformer {
         self.done = range.end;
     }
 
-    fn give_failed(&mut self, range: Range<usize>, words: &Words, sink: &mut impl Sink) {
+    fn give_failed(&mut self, record: usize, words: &Words, sink: &mut impl Sink) {
         // What comes after has an instance of its own.
         self.instance = None;
-        self.digest.add_failed(&self.places(&range), words);
+        self.digest
+            .add_failed(&self.places(&(record..record + 1)), words);
         let failure = Failure {
             code: &words.code,
             message: &words.message,
             reason: None,
             attempts: words.attempts,
         };
-        self.done = range.end;
-        for source in range {
-            sink.fail(source, failure);
-        }
+        self.done = record + 1;
+        sink.fail(record, failure);
     }
 
     fn places(&self, range: &Range<usize>) -> Range<u32> {

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use wasm::{Fault, Slab};
 
+use super::words::code;
 use super::{Failed, Sink, Stopped, TRIES_AFTER_FAULT, Transformer};
 use crate::settled::{Noted, Words};
 
@@ -21,8 +22,16 @@ pub(super) enum Part {
     Alone(Stretch),
     /// Those that came out together of a fresh instance in an earlier try.
     Together { range: Range<usize> },
-    /// Those that failed in an earlier try.
-    Failed { range: Range<usize>, words: Words },
+    /// Those that failed for good.
+    Failed(Lost),
+}
+
+/// Records that failed for good.
+pub(super) struct Lost {
+    range: Range<usize>,
+    words: Words,
+    /// That they did is noted. Where an earlier try did, it is already.
+    is_noted: bool,
 }
 
 /// A record that the guest said it panicked with.
@@ -70,10 +79,11 @@ impl Part {
             Noted::Together => Self::Together { range },
             // Records that fail on their own account may not be noted.
             Noted::OneByOne => Self::Alone(Stretch::new(range, 1, false, false)),
-            Noted::Failed(words) => Self::Failed {
+            Noted::Failed(words) => Self::Failed(Lost {
                 range,
                 words: words.clone(),
-            },
+                is_noted: false,
+            }),
         })
     }
 
@@ -81,10 +91,10 @@ impl Part {
     fn begins(&self) -> usize {
         match self {
             Self::Whole { .. } => 0,
-            Self::Before { range, .. }
-            | Self::After { range, .. }
-            | Self::Together { range }
-            | Self::Failed { range, .. } => range.start,
+            Self::Before { range, .. } | Self::After { range, .. } | Self::Together { range } => {
+                range.start
+            }
+            Self::Failed(lost) => lost.range.start,
             Self::Named(named) => named.record,
             Self::Alone(stretch) => stretch.next,
         }
@@ -159,8 +169,8 @@ impl Transformer {
                     Err(self.changed())
                 }
             },
-            Part::Failed { range, words } => {
-                self.give_failed(range, &words, sink);
+            Part::Failed(lost) => {
+                self.lose_next(lost, sink);
                 Ok(())
             }
         }
@@ -196,7 +206,7 @@ impl Transformer {
         }
         let has_room = self.settled.has_room(batch.len());
         if is_last || failed.not_begun || matches!(failed.fault, Fault::Permanent(_)) {
-            self.fail(all, (&failed.fault, attempts), is_late || has_room, sink);
+            self.fail(all, (&failed.fault, attempts), is_late || has_room);
         } else {
             self.divide(Divided {
                 range: all,
@@ -280,7 +290,7 @@ impl Transformer {
         } = named;
         let range = record..record + 1;
         if attempts > self.terms.retries {
-            self.fail(range, (&fault, attempts), true, sink);
+            self.fail(range, (&fault, attempts), true);
             return Ok(());
         }
         self.instance = None;
@@ -290,7 +300,7 @@ impl Transformer {
                 self.give(&outputs, range, sink);
             }
             Err(failed) if matches!(failed.fault, Fault::Permanent(_)) => {
-                self.fail(range, (&failed.fault, attempts + 1), true, sink);
+                self.fail(range, (&failed.fault, attempts + 1), true);
             }
             Err(failed) => self.left.push_front(Part::Named(Named {
                 record,
@@ -301,18 +311,22 @@ impl Transformer {
         Ok(())
     }
 
-    /// Calls for the next record of a stretch.
+    /// Calls for the next record of a stretch, if there is one.
     fn call_alone(
         &mut self,
         batch: &Slab,
         mut stretch: Stretch,
         sink: &mut impl Sink,
     ) -> Result<(), Stopped> {
+        let record = stretch.next;
+        if record == stretch.end {
+            self.note_stretch(&stretch);
+            return Ok(());
+        }
         if !stretch.is_begun {
             stretch.is_begun = true;
             self.instance = None;
         }
-        let record = stretch.next;
         match self.call(&batch.part(record..record + 1), record)? {
             Ok(outputs) => {
                 if stretch.tries > 0 && stretch.notes_next() {
@@ -322,23 +336,20 @@ impl Transformer {
                 }
                 self.give(&outputs, record..record + 1, sink);
                 stretch.goes_on_at(record + 1);
+                self.left.push_front(Part::Alone(stretch));
             }
-            Err(failed) => self.failed_alone(&mut stretch, failed, sink),
-        }
-        if stretch.next < stretch.end {
-            self.left.push_front(Part::Alone(stretch));
-        } else {
-            self.note_stretch(&stretch, stretch.end);
+            Err(failed) => self.failed_alone(stretch, &failed),
         }
         Ok(())
     }
 
     /// The next record of a stretch failed alone: for good, unless it is to be tried again.
-    fn failed_alone(&mut self, stretch: &mut Stretch, failed: Failed, sink: &mut impl Sink) {
+    fn failed_alone(&mut self, mut stretch: Stretch, failed: &Failed) {
         let is_late = matches!(failed.fault, Fault::Deadline(_));
         stretch.tries += 1;
         stretch.was_late |= is_late;
-        if stretch.tries < self.tries_of_record(&failed, stretch.attempts) {
+        if stretch.tries < self.tries_of_record(failed, stretch.attempts) {
+            self.left.push_front(Part::Alone(stretch));
             return;
         }
         if is_late {
@@ -355,9 +366,42 @@ impl Transformer {
             self.note_part(stretch.from..record, true);
             stretch.from = end;
         }
-        let told = (&failed.fault, stretch.attempts + stretch.tries);
-        self.fail(record..end, told, is_noted, sink);
+        let attempts = stretch.attempts + stretch.tries;
         stretch.goes_on_at(end);
+        self.left.push_front(Part::Alone(stretch));
+        self.fail(record..end, (&failed.fault, attempts), is_noted);
+    }
+
+    /// Fails records for good, which come next.
+    fn fail(&mut self, range: Range<usize>, (fault, attempts): (&Fault, u32), is_noted: bool) {
+        if let Fault::Panicked(panic) = fault {
+            self.version.log_panic(panic);
+        }
+        let words = Words {
+            code: code(fault).to_owned(),
+            message: fault.to_string(),
+            attempts,
+        };
+        self.left.push_front(Part::Failed(Lost {
+            range,
+            words,
+            is_noted,
+        }));
+    }
+
+    /// The first of records that failed is done: one by one, so that a batch can end at any of them
+    /// in this try and in a later one.
+    fn lose_next(&mut self, mut lost: Lost, sink: &mut impl Sink) {
+        let record = lost.range.start;
+        lost.range.start += 1;
+        if lost.is_noted && !self.is_settled() {
+            let places = self.place(record)..self.place(record + 1);
+            lost.words = self.settled.note_failed(places, lost.words);
+        }
+        self.give_failed(record, &lost.words, sink);
+        if !lost.range.is_empty() {
+            self.left.push_front(Part::Failed(lost));
+        }
     }
 
     /// How often a record is called for alone that was in so many calls before.
@@ -375,10 +419,10 @@ impl Transformer {
             .max(at_least)
     }
 
-    /// Notes records of a stretch that came out, up to `end`, if they are to be noted.
-    pub(super) fn note_stretch(&mut self, stretch: &Stretch, end: usize) {
+    /// Notes records of a stretch that are done and came out, if they are to be noted.
+    pub(super) fn note_stretch(&mut self, stretch: &Stretch) {
         if stretch.notes_all || stretch.is_late {
-            self.note_part(stretch.from..end, true);
+            self.note_part(stretch.from..self.done, true);
         }
     }
 }

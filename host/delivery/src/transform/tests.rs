@@ -383,18 +383,16 @@ fn amplifying() -> Vec<u8> {
     )
 }
 
-/// A worker whose plugin may give a record and a half at once, for objects of three records, in
-/// room for a few of these.
-fn worker(own: &Own, settled: &Settled) -> Worker {
+/// A worker whose plugin may give so much at once, for objects of 500,000 bytes, in so much room.
+fn worker(own: &Own, (output, room_bytes): (usize, u64), settled: &Settled) -> Worker {
     let mut pins = own.pins(LONG);
-    pins.limits.output_bytes_max = 300_000;
+    pins.limits.output_bytes_max = output;
     let task = Task {
         delimiter: Vec::new(),
         function_arn: String::new(),
         decided_at: MOMENT.now,
         object_bytes_max: 500_000,
     };
-    let room_bytes = 3_000_000;
     let shares = Shares::new(WorkLimits::new(2 * room_bytes, room_bytes).unwrap());
     let asker = Asker {
         account: AccountId::parse("000000000000").unwrap(),
@@ -414,10 +412,10 @@ fn worker(own: &Own, settled: &Settled) -> Worker {
 }
 
 /// What records become, object by object, and what was settled when each left.
-fn objects(mut worker: Worker, records: usize) -> Vec<(Bytes, Settled)> {
+fn objects(mut worker: Worker, records: &[String]) -> Vec<(Bytes, Settled)> {
     let mut body = BodyBuilder::default();
-    for record in 0..records {
-        body.push("key", format!("{record}!").as_bytes()).unwrap();
+    for record in records {
+        body.push("key", record.as_bytes()).unwrap();
     }
     let (body, count) = body.finish();
     worker.add(vec![Frame {
@@ -442,22 +440,42 @@ fn objects(mut worker: Worker, records: usize) -> Vec<(Bytes, Settled)> {
 #[test]
 fn a_divided_batch_whose_records_each_give_much_leaves_object_by_object_and_again_the_same() {
     let own = Own::of(&amplifying());
-    let all = objects(worker(&own, &Settled::default()), 40);
+    let records: Vec<String> = (0..40).map(|record| format!("{record}!")).collect();
+    // A record and a half, and three objects and what a compressor takes.
+    let room = (300_000, 3_000_000);
+    let all = objects(worker(&own, room, &Settled::default()), &records);
     assert_eq!(all.len(), 14);
     let lengths: Vec<usize> = all.iter().map(|(content, _)| content.len()).collect();
     assert_eq!(lengths[..13], [600_000; 13]);
     for (place, (content, _)) in all.iter().enumerate() {
-        let first = format!("{}!", 3 * place);
-        assert_eq!(content[..first.len()], *first.as_bytes());
+        let first = records[3 * place].as_bytes();
+        assert_eq!(content[..first.len()], *first);
     }
-    // Whichever object left last before the process ended.
+    comes_out_again(&own, room, &records, &all);
+}
+
+/// Whichever object left last before the process ended, the same objects come out again.
+fn comes_out_again(own: &Own, room: (usize, u64), records: &[String], all: &[(Bytes, Settled)]) {
     let contents = |all: &[(Bytes, Settled)]| -> Vec<Bytes> {
         all.iter().map(|(content, _)| content.clone()).collect()
     };
-    for (_, settled) in &all {
-        let again = objects(worker(&own, settled), 40);
-        assert_eq!(contents(&again), contents(&all));
+    for (_, settled) in all {
+        let again = objects(worker(own, room, settled), records);
+        assert_eq!(contents(&again), contents(all));
     }
+}
+
+#[test]
+fn objects_of_failed_records_end_at_the_same_records_again() {
+    let own = Own::of(&guest::Guest::attacking("(unreachable)").component());
+    // Lines of so many end an object within a batch, and between records that failed alike.
+    let records: Vec<String> = (0..90)
+        .map(|record| format!("{record}!{}", "x".repeat(300_000)))
+        .collect();
+    let room = (1 << 20, 64 << 20);
+    let all = objects(worker(&own, room, &Settled::default()), &records);
+    assert_eq!(all.len(), 3);
+    comes_out_again(&own, room, &records, &all);
 }
 
 #[test]
