@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use millrace_tests::{BUCKET, Client, Service};
 use serde_json::{Value, json};
+use store::disk::simulated::SimulatedDisk;
 
 const A_DAY: Duration = Duration::from_secs(25 * 3_600);
 
@@ -182,5 +183,62 @@ async fn what_a_deleted_stream_still_held_is_counted_as_lost() {
     let service = service.restart().await;
     let page = service.client().delivery("clicks").await;
     assert_eq!((number(&page, "recordsIn"), number(&page, "lost")), (3, 3));
+    service.stop().await;
+}
+
+/// All that waited vanished from the page when the server was killed before a lane had noticed.
+#[tokio::test]
+async fn every_delivery_stream_of_a_deleted_stream_counts_what_it_lost_though_the_server_was_killed()
+ {
+    let disk = SimulatedDisk::new(1);
+    let service = Service::start_on(disk.clone()).await;
+    let client = service.client();
+    client.create("orders", 2).await;
+    client.put("orders", "eA==").await;
+    service.pass(Duration::from_millis(10));
+    client
+        .create_delivery_of("first", "orders", json!({}))
+        .await;
+    for _ in 0..3 {
+        client.put("orders", "eA==").await;
+    }
+    service.pass(Duration::from_millis(10));
+    client
+        .create_delivery_of("second", "orders", json!({}))
+        .await;
+    client.put("orders", "eA==").await;
+    client.flush("second").await;
+    client.put("orders", "eA==").await;
+    client.delete("orders").await;
+    let left = disk.after_kill();
+
+    let survivor = Service::start_on(left).await;
+    let client = survivor.client();
+    for (name, came_in, delivered) in [("first", 5, 0), ("second", 2, 1)] {
+        let page = client.delivery(name).await;
+        assert_all_is_counted(&page);
+        assert_eq!(number(&page, "recordsIn"), came_in, "{name}: {page}");
+        let lost = came_in - delivered;
+        let page = client
+            .delivery_until(name, |page| page["lost"] == lost)
+            .await;
+        assert_all_is_counted(&page);
+        assert_eq!(number(&page, "delivered"), delivered, "{name}: {page}");
+    }
+    // What is made later has lost nothing of what was before.
+    client.create("orders", 2).await;
+    client
+        .create_delivery_of("third", "orders", json!({}))
+        .await;
+    client.put("orders", "eA==").await;
+    for (name, came_in, lost) in [("first", 6, 5), ("second", 3, 1), ("third", 1, 0)] {
+        let page = client
+            .delivery_until(name, |page| page["recordsIn"] == came_in)
+            .await;
+        assert_all_is_counted(&page);
+        let counted = (number(&page, "lost"), number(&page, "waitingRecords"));
+        assert_eq!(counted, (lost, 1), "{name}: {page}");
+    }
+    survivor.stop().await;
     service.stop().await;
 }

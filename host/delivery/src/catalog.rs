@@ -258,6 +258,7 @@ impl CatalogTask {
                 let mut active = DeliveryStream::clone(&stream);
                 active.status = Status::Active;
                 // Whoever sees that it is ACTIVE sees what waits in it.
+                running.begin_lanes(&self.tools, &self.streams).await?;
                 running.show_lanes(&self.tools, &self.streams).await?;
                 self.replace(&running, active).await?;
                 running.start(&self.tools, &self.streams);
@@ -281,10 +282,11 @@ impl CatalogTask {
         if let Origin::DirectPut { log } = stream.origin {
             self.tools.engine.delete_logs(&[log]).await?;
         }
-        let kept = rows::load_lanes(&*self.tools.engine, Some(stream.id)).await?;
+        let engine = &*self.tools.engine;
+        let kept = rows::load_lanes(engine, Some(stream.id)).await?;
         // A lane that never delivered anything has a pump all the same.
-        let mut lanes: BTreeSet<_> = kept.into_iter().map(|(key, _)| key).collect();
-        lanes.extend(running.lane_keys());
+        let begun = rows::load_positions(engine, stream.id).await?.into_keys();
+        let lanes: BTreeSet<_> = kept.into_iter().map(|(key, _)| key).chain(begun).collect();
         let mut writes: Vec<TableWrite> = Vec::new();
         for key in lanes {
             writes.push(rows::lane_removal(key));

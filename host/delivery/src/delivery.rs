@@ -13,6 +13,7 @@ use wasm::{Absence, GuestThreadCounts, GuestThreads, Plugins};
 use crate::arn::{DeliveryStreamArn, DeliveryStreamName};
 use crate::catalog::{Catalog, CatalogTask};
 use crate::directory::Directory;
+use crate::gone;
 use crate::lane::Tools;
 use crate::ledger::{Holding, WorkLimits};
 use crate::object_name::NamingKey;
@@ -110,6 +111,8 @@ pub struct Delivery {
     task: Mutex<Option<JoinHandle<()>>>,
     /// Deletes old versions of plugins.
     pruning: JoinHandle<()>,
+    /// Forgets where deleted logs ended.
+    sweeping: JoinHandle<()>,
 }
 
 impl Delivery {
@@ -131,6 +134,7 @@ impl Delivery {
         } = foundations;
         let loaded = rows::load(&*engine).await?;
         let pruning = tokio::spawn(pruning::run(Arc::clone(&engine), Arc::clone(&plugins)));
+        let sweeping = tokio::spawn(gone::sweep(Arc::clone(&engine)));
         let tools = Arc::new(Tools {
             engine,
             clock,
@@ -157,12 +161,14 @@ impl Delivery {
             metrics: Metrics::default(),
             task: Mutex::new(Some(tokio::spawn(task.run()))),
             pruning,
+            sweeping,
         }))
     }
 
     /// Ends all lanes after what they have begun. What waits is delivered after the next start.
     pub async fn close(&self) {
         self.pruning.abort();
+        self.sweeping.abort();
         self.catalog.stop().await;
         let task = self
             .task

@@ -16,12 +16,13 @@ mod after;
 mod ahead;
 mod deliver;
 mod gather;
+mod grace;
 mod obey;
 mod skip;
 mod work;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -34,6 +35,7 @@ use wasm::{GuestThreads, Plugins};
 use self::after::{After, RETENTION_TOOK_THEM};
 use self::ahead::{Ahead, Held, Made};
 use self::deliver::Puts;
+use self::grace::{is_gone, stopped_for_long};
 use self::obey::all_left_out;
 use self::work::Work;
 use crate::counts::Counts;
@@ -48,13 +50,6 @@ use crate::settled::Settled;
 use crate::shares::Shares;
 use crate::tables::LaneKey;
 
-/// How long a cut may still be worked on when the lane shall end. A guest that is in the middle of
-/// a call then is stopped: what is begun is done again after the next start.
-const WORK_GRACE: Duration = Duration::from_millis(500);
-/// How long an object that is being put then may take.
-const PUT_GRACE: Duration = Duration::from_secs(5);
-/// Between two looks whether it is put.
-const PUT_LOOK: Duration = Duration::from_millis(20);
 const BYTES_PER_MIB: u64 = 1024 * 1024;
 
 /// What all lanes share.
@@ -314,18 +309,6 @@ impl LaneStep {
     }
 }
 
-/// Returns once the lane should have ended for longer than what it does may take.
-async fn stopped_for_long(mut stop: watch::Receiver<bool>, is_putting: Arc<AtomicBool>) {
-    // Nobody left to tell it means the same.
-    let _ = stop.wait_for(|stop| *stop).await;
-    tokio::time::sleep(WORK_GRACE).await;
-    let mut waited = WORK_GRACE;
-    while is_putting.load(Ordering::Relaxed) && waited < PUT_GRACE {
-        tokio::time::sleep(PUT_LOOK).await;
-        waited += PUT_LOOK;
-    }
-}
-
 fn failed(error: &StoreError) -> StepError {
     StepError::Failed(error.to_string())
 }
@@ -417,6 +400,7 @@ impl Step for LaneStep {
             // Another configuration may be all that was missing.
             _ = self.signals.stream.wait_for(|now| now.version_id != version_id) => {}
             Some(asked) = self.signals.orders.recv() => self.asked = Some(asked),
+            () = is_gone(&self.work) => {}
         }
     }
 

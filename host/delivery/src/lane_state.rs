@@ -61,7 +61,7 @@ pub(crate) struct LaneState(Mutex<Shown>);
 struct Shown {
     status: LaneStatus,
     /// Everything before this is counted and durable; `None` until the lane has looked where it
-    /// was.
+    /// was, and once its log is gone and counted.
     position: Option<Position>,
     /// The furthest tip of the log that was seen.
     tip: Position,
@@ -133,11 +133,13 @@ impl LaneState {
         shown.status.is_well();
     }
 
-    /// The same of a lane that is not at work, and whose position is not known.
-    pub(crate) fn was_left_with(&self, counts: Counts, by_version: Vec<VersionCounts>) {
+    /// The log is gone, and all of it is counted: nothing waits any more.
+    pub(crate) fn is_over(&self, counts: Counts, by_version: Vec<VersionCounts>) {
         let mut shown = self.lock();
+        shown.position = None;
         shown.status.counts = counts;
         shown.status.by_version = by_version;
+        shown.status.is_well();
     }
 
     pub(crate) fn waits(&self, gathering: &Gathering) {

@@ -16,6 +16,7 @@ mod delivery_stream;
 mod directory;
 mod encoder;
 mod failed_record;
+mod gone;
 mod lane;
 mod lane_state;
 mod ledger;

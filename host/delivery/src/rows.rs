@@ -1,9 +1,12 @@
 //! What delivery streams and lanes look like in the tables.
 
+use std::collections::BTreeMap;
+
 use bincode::{Decode, Encode};
 use bytes::Bytes;
 use store::{Engine, Expect, LogId, Position, StoreError, TableWrite, Version};
 use streams::codec;
+use streams::pump::row;
 use types::{Invalid, StreamArn, Timestamp};
 
 use crate::counts::{Counts, VersionCounts};
@@ -236,6 +239,19 @@ pub async fn load_lanes(
             Ok((key, read_lane(&row.value)?))
         })
         .collect()
+}
+
+/// Where the pumps of all lanes of a delivery stream stand, of those that have begun.
+pub async fn load_positions(
+    engine: &dyn Engine,
+    of: DeliveryStreamId,
+) -> Result<BTreeMap<LaneKey, Position>, StoreError> {
+    let pumps = row::positions_of(engine, &LaneKey::pumps_of(of)).await?;
+    let lanes = pumps.into_iter().map(|(name, position)| {
+        let key = LaneKey::parse_pump_name(&name).ok_or_else(|| damaged("a pump's name"))?;
+        Ok((key, position))
+    });
+    lanes.collect()
 }
 
 fn read_lane(row: &[u8]) -> Result<Lane, StoreError> {

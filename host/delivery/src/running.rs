@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use store::{Engine, LogId, Position, StoreError};
-use streams::Streams;
+use store::{Engine, LogId, Position, StoreError, Transaction};
 use streams::pump::row;
+use streams::{StreamId, Streams};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
+use types::ShardId;
 
 use crate::delivery_stream::{DeliveryStream, Origin};
+use crate::gone;
 use crate::lane::{LaneSignals, Tools};
 use crate::lane_state::{LaneState, LaneStatus};
 use crate::orders::{Asked, LaneAnswer, ORDERS_WAITING_MAX, Obeyed, Order, Outcome};
@@ -34,10 +36,10 @@ pub struct Running {
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// A lane that was ever at work.
+/// A lane that has begun.
 #[derive(Default)]
 struct Lane {
-    /// Set if it can work in this process.
+    /// Set if it was there in the life of this process.
     log: Option<LogId>,
     state: Arc<LaneState>,
     /// What lies before this shall go at once.
@@ -145,17 +147,13 @@ impl Running {
             .collect()
     }
 
-    /// All lanes that were ever at work.
-    pub fn lane_keys(&self) -> Vec<LaneKey> {
-        self.lock().keys().copied().collect()
-    }
-
-    /// The lanes whose logs are known, with the places where they write how they are.
-    pub(crate) fn known_lanes(&self) -> Vec<(LaneKey, LogId, Arc<LaneState>)> {
+    /// All lanes with their logs, if these may be there, and the places where they write how they
+    /// are.
+    pub(crate) fn known_lanes(&self) -> Vec<(LaneKey, Option<LogId>, Arc<LaneState>)> {
         let lanes = self.lock();
         lanes
             .iter()
-            .filter_map(|(key, lane)| Some((*key, lane.log?, Arc::clone(&lane.state))))
+            .map(|(key, lane)| (*key, lane.log, Arc::clone(&lane.state)))
             .collect()
     }
 
@@ -307,14 +305,9 @@ impl Running {
     /// The lanes that could run, as far as their source has them at the moment.
     pub(crate) fn wanted(&self, streams: &Streams) -> Vec<Wanted> {
         let stream = self.stream();
-        let key = |of: u64, shard: u32| LaneKey {
-            delivery_stream: stream.id,
-            stream: of,
-            shard,
-        };
         match &stream.origin {
             Origin::DirectPut { log } => vec![Wanted {
-                key: key(LaneKey::NO_STREAM, 0),
+                key: key_of(&stream, StreamId(LaneKey::NO_STREAM), ShardId(0)),
                 log: *log,
                 parents: Vec::new(),
             }],
@@ -326,13 +319,13 @@ impl Running {
                 let is_listed =
                     |parent: &&_| source.shards.iter().any(|shard| shard.id == **parent);
                 let shards = source.shards.iter().map(|shard| Wanted {
-                    key: key(source.id.0, shard.id.0),
+                    key: key_of(&stream, source.id, shard.id),
                     log: shard.log,
                     parents: shard
                         .parents
                         .iter()
                         .filter(is_listed)
-                        .map(|parent| key(source.id.0, parent.0))
+                        .map(|parent| key_of(&stream, source.id, *parent))
                         .collect(),
                 });
                 shards.collect()
@@ -340,42 +333,98 @@ impl Running {
         }
     }
 
-    /// Shows what lanes did that are not at work, and what waits for those that will be.
+    /// Shows what all lanes did that have begun, and what waits for them. They are not at work.
     pub(crate) async fn show_lanes(
         &self,
         tools: &Tools,
         streams: &Streams,
     ) -> Result<(), StoreError> {
         let (engine, stream) = (&*tools.engine, self.stream());
-        for (key, lane) in rows::load_lanes(engine, Some(stream.id)).await? {
-            let mut lanes = self.lock();
-            let shown = lanes.entry(key).or_default();
-            shown.state.was_left_with(lane.counts, lane.by_version);
+        let logs = self.logs(streams);
+        let positions = rows::load_positions(engine, stream.id).await?;
+        let kept = rows::load_lanes(engine, Some(stream.id)).await?;
+        let mut kept: BTreeMap<LaneKey, rows::Lane> = kept.into_iter().collect();
+        for (key, position) in positions {
+            let lane = kept.remove(&key).unwrap_or_default();
+            let log = logs.get(&key).copied();
+            let state = self.shown(key, log);
+            state.stands_at(position, lane.counts, lane.by_version);
+            if log.is_none() {
+                gone::show(engine, key, &state).await?;
+            }
         }
+        // Their logs are gone, and counted.
+        for (key, lane) in kept {
+            self.shown(key, None).is_over(lane.counts, lane.by_version);
+        }
+        Ok(())
+    }
+
+    /// Where a lane shows how it is that is not at work.
+    fn shown(&self, key: LaneKey, log: Option<LogId>) -> Arc<LaneState> {
+        let mut lanes = self.lock();
+        let shown = lanes.entry(key).or_default();
+        shown.log = log;
+        Arc::clone(&shown.state)
+    }
+
+    /// The logs of all lanes, also of a source that is being deleted.
+    fn logs(&self, streams: &Streams) -> BTreeMap<LaneKey, LogId> {
+        let stream = self.stream();
+        let wanted = self.wanted(streams).into_iter();
+        let mut logs: BTreeMap<_, _> = wanted.map(|wanted| (wanted.key, wanted.log)).collect();
+        if let Origin::Stream { arn, .. } = &stream.origin
+            && let Some(ending) = streams.ending_source(arn)
+        {
+            let shards = ending.shards.iter();
+            logs.extend(shards.map(|shard| (key_of(&stream, ending.id, shard.id), shard.log)));
+        }
+        logs
+    }
+
+    /// Keeps where the lanes begin of all shards that are there when the delivery stream becomes
+    /// ACTIVE: what a stream held before is not delivered. Whatever is shown of a lane hangs on
+    /// this row: what waits counts from there on, until it is delivered or counted as lost.
+    pub(crate) async fn begin_lanes(
+        &self,
+        tools: &Tools,
+        streams: &Streams,
+    ) -> Result<(), StoreError> {
+        let (engine, stream) = (&*tools.engine, self.stream());
+        let begun = rows::load_positions(engine, stream.id).await?;
+        let mut writes = Vec::new();
         for Wanted { key, log, .. } in self.wanted(streams) {
-            let position = match row::position_of(engine, &key.pump_name()).await? {
-                Some(position) => position,
-                None => match first_position(engine, &stream, log).await {
-                    Ok(position) => position,
-                    // It is being deleted.
-                    Err(StoreError::NoLog(_)) => continue,
-                    Err(error) => return Err(error),
-                },
+            if begun.contains_key(&key) {
+                continue;
+            }
+            match first_position(engine, &stream, log).await {
+                Ok(position) => writes.push(row::beginning(&key.pump_name(), position)?),
+                // It was deleted before anything waited in it.
+                Err(StoreError::NoLog(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if !writes.is_empty() {
+            let transaction = Transaction {
+                appends: Vec::new(),
+                writes,
             };
-            let lane = rows::load_lane(engine, key).await?;
-            let mut lanes = self.lock();
-            let shown = lanes.entry(key).or_default();
-            shown.log = Some(log);
-            shown
-                .state
-                .stands_at(position, lane.counts, lane.by_version);
+            engine.commit(transaction).await?;
         }
         Ok(())
     }
 }
 
-/// Where a lane begins that has not begun: what a stream held before is not delivered.
-pub(crate) async fn first_position(
+fn key_of(stream: &DeliveryStream, source: StreamId, shard: ShardId) -> LaneKey {
+    LaneKey {
+        delivery_stream: stream.id,
+        stream: source.0,
+        shard: shard.0,
+    }
+}
+
+/// Where a lane begins of a shard that was there before.
+async fn first_position(
     engine: &dyn Engine,
     stream: &DeliveryStream,
     log: LogId,

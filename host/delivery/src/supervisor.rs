@@ -4,18 +4,17 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use store::{CommitError, LogId, StoreError, Transaction};
+use store::{LogId, Position, StoreError};
 use streams::Streams;
 use streams::pump::{Ended, Pump, PumpError};
 use tokio::task::{Id, JoinError, JoinSet};
 use types::limits::DIRECT_PUT_RETENTION;
 
-use crate::delivery_stream::{DeliveryStream, Origin};
+use crate::delivery_stream::Origin;
+use crate::gone;
 use crate::lane::{LaneSignals, LaneStep, Tools};
 use crate::lane_state::LaneState;
-use crate::rows;
-use crate::running::{Running, first_position};
-use crate::settled::Settled;
+use crate::running::Running;
 use crate::tables::LaneKey;
 
 /// How often it is looked for shards that are new, and for lanes that failed and begin again.
@@ -29,7 +28,10 @@ pub(crate) struct Supervisor {
     streams: Arc<Streams>,
     /// By the task that works on it.
     at_work: HashMap<Id, LaneKey>,
+    /// They have come to the end of their logs.
     ended: HashSet<LaneKey>,
+    /// Those of the ended whose logs are gone, and that are counted.
+    counted: HashSet<LaneKey>,
     lanes: JoinSet<Result<Ended, PumpError>>,
 }
 
@@ -41,6 +43,7 @@ impl Supervisor {
             streams,
             at_work: HashMap::new(),
             ended: HashSet::new(),
+            counted: HashSet::new(),
             lanes: JoinSet::new(),
         }
     }
@@ -81,34 +84,46 @@ impl Supervisor {
                 continue;
             }
             let (state, signals) = self.running.lane(wanted.key, wanted.log, &self.tools);
-            let (tools, stream) = (Arc::clone(&self.tools), self.running.stream());
+            let tools = Arc::clone(&self.tools);
             let lane = (wanted.key, wanted.log);
-            let task = self
-                .lanes
-                .spawn(async move { work(tools, &stream, lane, signals, state).await });
+            let task = self.lanes.spawn(work(tools, lane, signals, state));
             self.at_work.insert(task.id(), wanted.key);
         }
     }
 
-    /// Sees how far the logs reach, so that it is known what was in one that is deleted. A lane
-    /// whose log is gone has lost what was left of it.
+    /// Sees how far the logs reach. A lane whose log is gone has lost what was left of it.
     async fn look_at_logs(&mut self) {
+        let at_work: HashSet<LaneKey> = self.at_work.values().copied().collect();
         for (key, log, state) in self.running.known_lanes() {
-            let is_at_work = self.at_work.values().any(|other| *other == key);
-            match self.tools.engine.tip(log) {
-                Ok(tip) => state.saw_tip(tip),
-                Err(StoreError::NoLog(_)) if !is_at_work && !self.ended.contains(&key) => {
-                    let stream = self.running.stream();
-                    match count_gone(&self.tools, &stream, key, &state).await {
-                        Ok(()) => drop(self.ended.insert(key)),
-                        Err(error) => {
-                            tracing::warn!(stream = %stream.arn, %error, "count what is lost");
-                        }
-                    }
+            if self.counted.contains(&key) {
+                continue;
+            }
+            match log.map(|log| self.tools.engine.tip(log)) {
+                Some(Ok(tip)) => state.saw_tip(tip),
+                None | Some(Err(StoreError::NoLog(_))) => {
+                    self.look_at_end(key, &state, at_work.contains(&key)).await;
                 }
                 // Its own task says what is wrong with it.
-                Err(_) => {}
+                Some(Err(_)) => {}
             }
+        }
+    }
+
+    /// Counts what was in a log that is gone, once its lane has given up what it was about.
+    async fn look_at_end(&mut self, key: LaneKey, state: &LaneState, is_at_work: bool) {
+        let (engine, stream) = (&*self.tools.engine, self.running.stream());
+        let looked = if is_at_work {
+            gone::show(engine, key, state).await
+        } else {
+            gone::count(engine, &stream, key, state).await
+        };
+        match looked {
+            Ok(()) if is_at_work => {}
+            Ok(()) => {
+                self.counted.insert(key);
+                self.ended.insert(key);
+            }
+            Err(error) => tracing::warn!(stream = %stream.arn, %error, "count what is lost"),
         }
     }
 
@@ -180,13 +195,14 @@ impl Supervisor {
 /// Works on one lane until it is told to stop or its log ends.
 async fn work(
     tools: Arc<Tools>,
-    stream: &DeliveryStream,
     (key, log): (LaneKey, LogId),
     signals: LaneSignals,
     state: Arc<LaneState>,
 ) -> Result<Ended, PumpError> {
     let engine = Arc::clone(&tools.engine);
-    let start = first_position(&*engine, stream, log).await?;
+    // All shards that were there before their delivery stream have begun where they should: any
+    // other is younger, and is read from its first record on.
+    let start = Position::FIRST;
     let mut pump = Pump::claim(Arc::clone(&engine), log, &key.pump_name(), start).await?;
     // The step reads on by itself; all it needs is a place to begin.
     pump.set_batch_bytes(1);
@@ -202,38 +218,4 @@ async fn work(
         }
         (Ok(_), _) => ended,
     }
-}
-
-/// What was in a log that is gone and was not delivered is lost.
-async fn count_gone(
-    tools: &Tools,
-    stream: &DeliveryStream,
-    key: LaneKey,
-    state: &LaneState,
-) -> Result<(), CommitError> {
-    let Some(position) = state.position() else {
-        return Ok(());
-    };
-    let mut lane = rows::load_lane(&*tools.engine, key)
-        .await
-        .map_err(CommitError::Store)?;
-    let tip = state.tip();
-    let lost = tip.0.saturating_sub(position.0);
-    if lost > 0 || lane.open.is_some() {
-        lane.counts.lost += lost;
-        if let Some(open) = lane.open.take() {
-            lane.next_cut = open.cut.number + 1;
-            lane.settled = Settled::default();
-        }
-        let transaction = Transaction {
-            appends: Vec::new(),
-            writes: vec![rows::lane_write(key, &lane).map_err(CommitError::Store)?],
-        };
-        tools.engine.commit(transaction).await?;
-        let (stream, shard) = (&stream.arn, key.shard);
-        tracing::warn!(%stream, shard, lost, "records are lost with their deleted stream");
-    }
-    state.stands_at(tip, lane.counts, lane.by_version);
-    state.is_well();
-    Ok(())
 }

@@ -3,6 +3,8 @@
 
 use bytes::Bytes;
 use store::TableId;
+use streams::StreamId;
+use streams::ends::EndedShard;
 use types::{AccountId, Caller, Region, ShardId};
 
 use crate::arn::{DeliveryStreamArn, DeliveryStreamName};
@@ -21,6 +23,9 @@ pub const NUMBERS: &[u8] = b"numbers";
 /// The logs of delivery streams that are put to directly have the numbers from here on, by the
 /// number of their delivery stream; those below belong to streams.
 pub const LOGS_FIRST: u64 = 1 << 48;
+
+/// What the names of the pumps of lanes begin with.
+pub const PUMPS_OF_LANES: &str = "delivery/";
 
 /// `account u64 BE | region | 0 | name`: delivery streams lie together by caller, in order of
 /// their names.
@@ -97,12 +102,32 @@ impl LaneKey {
         }
     }
 
+    /// The shard that it reads; `None` where records are put directly.
+    pub fn source(&self) -> Option<EndedShard> {
+        let shard = (StreamId(self.stream), ShardId(self.shard));
+        (self.stream != Self::NO_STREAM).then_some(shard)
+    }
+
     /// The name of its pump.
     pub fn pump_name(&self) -> String {
-        format!(
-            "delivery/{}/{}/{}",
-            self.delivery_stream.0, self.stream, self.shard
-        )
+        let pumps = Self::pumps_of(self.delivery_stream);
+        format!("{pumps}{}/{}", self.stream, self.shard)
+    }
+
+    /// What the names of all pumps of a delivery stream begin with.
+    pub fn pumps_of(id: DeliveryStreamId) -> String {
+        format!("{PUMPS_OF_LANES}{}/", id.0)
+    }
+
+    /// The lane that [`LaneKey::pump_name`] was made of.
+    pub fn parse_pump_name(name: &str) -> Option<Self> {
+        let mut numbers = name.strip_prefix(PUMPS_OF_LANES)?.split('/');
+        let key = Self {
+            delivery_stream: DeliveryStreamId(numbers.next()?.parse().ok()?),
+            stream: numbers.next()?.parse().ok()?,
+            shard: numbers.next()?.parse().ok()?,
+        };
+        numbers.next().is_none().then_some(key)
     }
 }
 
@@ -132,6 +157,11 @@ mod tests {
         };
         assert_eq!(LaneKey::parse_row(&lane.row()), Some(lane));
         assert_eq!(LaneKey::parse_row(&lane.row()[1..]), None);
+        let name = lane.pump_name();
+        assert_eq!(LaneKey::parse_pump_name(&name), Some(lane));
+        for wrong in ["", "delivery/7/1", &format!("{name}/1"), &name[1..]] {
+            assert_eq!(LaneKey::parse_pump_name(wrong), None, "{wrong}");
+        }
         let (from, to) = LaneKey::rows_of(DeliveryStreamId(7));
         assert!(from < lane.row() && lane.row() < to);
     }

@@ -17,8 +17,8 @@ use bytes::Bytes;
 use types::Timestamp;
 
 use crate::engine::{
-    Append, CommitError, Committed, Engine, Expect, Frame, LogId, NewFrame, Position, StoreError,
-    TableId, TableWrite, Transaction, Versioned,
+    Append, CommitError, Committed, Engine, Expect, Frame, LogEnd, LogId, NewFrame, Position,
+    StoreError, TableId, TableWrite, Transaction, Versioned,
 };
 use crate::records::{BodyBuilder, Records};
 

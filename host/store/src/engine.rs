@@ -121,6 +121,33 @@ pub enum Expect {
     Version(Version),
 }
 
+/// A log that is deleted, and the row that keeps where it ended.
+#[derive(Clone, Debug)]
+pub struct LogEnd {
+    /// Which log.
+    pub log: LogId,
+    /// The table of the row.
+    pub table: TableId,
+    /// Which row, 1 to 1,024 bytes. [`LogEnd::parse`] reads its value.
+    pub key: Key,
+}
+
+impl LogEnd {
+    /// Bytes of the row's value.
+    pub(crate) const VALUE_BYTES: usize = 8;
+
+    /// The value of the row: the tip, 8 bytes, little-endian.
+    pub(crate) fn value(tip: Position) -> Bytes {
+        Bytes::copy_from_slice(&tip.0.to_le_bytes())
+    }
+
+    /// The tip that the value of such a row says; `None` if it is none.
+    pub fn parse(value: &[u8]) -> Option<Position> {
+        let tip = value.try_into().ok()?;
+        Some(Position(u64::from_le_bytes(tip)))
+    }
+}
+
 /// What a transaction became.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Committed {
@@ -284,6 +311,12 @@ impl StoreError {
     }
 }
 
+impl From<CommitError> for StoreError {
+    fn from(error: CommitError) -> Self {
+        Self::Commit(Box::new(error))
+    }
+}
+
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -364,6 +397,11 @@ pub trait Engine: Send + Sync {
 
     /// Forgets logs and all that is in them. One that does not exist is left so.
     async fn delete_logs(&self, logs: &[LogId]) -> Result<(), StoreError>;
+
+    /// The same, and keeps where they ended: with each log that exists its row is written, in the
+    /// same moment and durable with it. Nothing is appended after what the row says. A log that
+    /// does not exist writes nothing, so that doing it again changes nothing.
+    async fn end_logs(&self, ends: &[LogEnd]) -> Result<(), StoreError>;
 
     /// One row; `None` if there is none.
     async fn get(&self, table: TableId, key: &[u8]) -> Result<Option<Versioned>, StoreError>;

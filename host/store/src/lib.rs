@@ -13,8 +13,8 @@ mod engine;
 mod records;
 
 pub use engine::{
-    Append, Capabilities, CommitError, Committed, Durability, Engine, Expect, Frame, Key, LogId,
-    NewFrame, Position, ReadBatch, StoreError, TableId, TableWrite, Transaction, Version,
+    Append, Capabilities, CommitError, Committed, Durability, Engine, Expect, Frame, Key, LogEnd,
+    LogId, NewFrame, Position, ReadBatch, StoreError, TableId, TableWrite, Transaction, Version,
     Versioned,
 };
 pub use records::{BodyBuilder, Records, StoredRecord};

@@ -4,6 +4,7 @@
 //! ```text
 //! create:  row CREATING + shards + numbers  ->  answer  ->  logs made     ->  row ACTIVE
 //! delete:  row DELETING                     ->  answer  ->  logs deleted  ->  rows removed
+//!                                                           + their ends
 //! ```
 //!
 //! A crash between two steps is rolled forward when the server starts again; a step that fails is
@@ -23,6 +24,7 @@ use types::{Clock, HashKeyRange, Region, Second, ShardId, StreamArn, Timestamp};
 
 use crate::AccountLimits;
 use crate::directory::Directory;
+use crate::ends;
 use crate::retention_clock::RetentionClock;
 use crate::rows::{self, Loaded, Numbers};
 use crate::shard::ShardFacts;
@@ -281,22 +283,19 @@ impl CatalogTask {
         let Some(stream) = self.ground.directory.at(arn) else {
             return Ok(());
         };
-        let logs: Vec<_> = stream
-            .shards
-            .all()
-            .iter()
-            .map(|shard| shard.facts().log)
-            .collect();
         match stream.status {
             Status::Active => {}
             Status::Creating => {
+                let shards = stream.shards.all().iter();
+                let logs: Vec<_> = shards.map(|shard| shard.facts().log).collect();
                 self.ground.engine.create_logs(&logs).await?;
                 let mut active = Stream::clone(&stream);
                 active.status = Status::Active;
                 self.replace(active, Vec::new()).await?;
             }
             Status::Deleting => {
-                self.ground.engine.delete_logs(&logs).await?;
+                // Whoever had not read all of them learns what was left.
+                self.ground.engine.end_logs(&ends::of(&stream)).await?;
                 let mut writes = rows::shard_removals(&stream);
                 writes.push(rows::stream_removal(&stream));
                 self.commit(writes).await?;

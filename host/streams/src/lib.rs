@@ -7,6 +7,7 @@
 mod catalog;
 pub mod codec;
 mod directory;
+pub mod ends;
 pub mod iterator;
 mod metrics;
 pub mod ops;

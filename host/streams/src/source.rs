@@ -36,8 +36,18 @@ pub struct SourceShard {
 impl Streams {
     /// The stream at an address, if it is there and ACTIVE.
     pub fn source(&self, arn: &StreamArn) -> Option<Source> {
+        self.source_that_is(arn, Status::Active)
+    }
+
+    /// The stream at an address, if it is there and its logs are being deleted: what they still
+    /// hold may be shown.
+    pub fn ending_source(&self, arn: &StreamArn) -> Option<Source> {
+        self.source_that_is(arn, Status::Deleting)
+    }
+
+    fn source_that_is(&self, arn: &StreamArn, status: Status) -> Option<Source> {
         let stream = self.directory.at(arn)?;
-        if stream.status != Status::Active {
+        if stream.status != status {
             return None;
         }
         let shards = stream.shards.all().iter().map(|shard| {

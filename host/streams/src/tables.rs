@@ -3,7 +3,9 @@
 
 use bytes::Bytes;
 use store::TableId;
-use types::{AccountId, Region, StreamArn, StreamName};
+use types::{AccountId, Region, ShardId, StreamArn, StreamName};
+
+use crate::stream::StreamId;
 
 /// Single values of the whole server, by name.
 pub const SETTINGS: TableId = TableId(1);
@@ -13,6 +15,8 @@ pub const STREAMS: TableId = TableId(2);
 pub const SHARDS: TableId = TableId(3);
 /// How far each pump has come, by the pump's name.
 pub const PUMPS: TableId = TableId(4);
+/// Where the logs of deleted streams ended, one row for each shard: see [`end_key`].
+pub const ENDS: TableId = TableId(5);
 
 /// The row of [`SETTINGS`] with the next numbers for streams and logs.
 pub const NUMBERS: &[u8] = b"numbers";
@@ -46,9 +50,30 @@ pub fn shards_key(stream: u64, row: u32) -> Bytes {
     Bytes::from([&stream.to_be_bytes()[..], &row.to_be_bytes()[..]].concat())
 }
 
+/// `stream id u64 BE | shard u32 BE`.
+pub fn end_key(stream: StreamId, shard: ShardId) -> Bytes {
+    Bytes::from([&stream.0.to_be_bytes()[..], &shard.0.to_be_bytes()[..]].concat())
+}
+
+/// The shard that [`end_key`] was made of.
+pub fn parse_end_key(key: &[u8]) -> Option<(StreamId, ShardId)> {
+    let (stream, shard) = key.split_first_chunk::<8>()?;
+    let shard = u32::from_be_bytes(shard.try_into().ok()?);
+    Some((StreamId(u64::from_be_bytes(*stream)), ShardId(shard)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_key_of_an_end_reads_back() {
+        let key = end_key(StreamId(7), ShardId(3));
+        assert_eq!(parse_end_key(&key), Some((StreamId(7), ShardId(3))));
+        for length in 0..key.len() {
+            assert_eq!(parse_end_key(&key[..length]), None);
+        }
+    }
 
     #[test]
     fn a_streams_key_reads_back_and_keeps_names_in_order() {

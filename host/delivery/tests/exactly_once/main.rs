@@ -13,6 +13,7 @@ mod backlog;
 mod buckets;
 mod check;
 mod crashes;
+mod deleted;
 mod endings;
 #[path = "../../../../tests/hostile/guest.rs"]
 #[expect(dead_code, reason = "the attacks need more of it")]

@@ -335,6 +335,13 @@ impl World {
         panic!("the source does not go");
     }
 
+    /// Whether the stream is there.
+    pub async fn has_source(&self) -> bool {
+        let name = json!({"StreamName": SOURCE});
+        let asked = streams::ops::describe_stream_summary::handle(&self.streams, call(&name)).await;
+        asked.is_ok()
+    }
+
     /// How the delivery stream is. At every moment what came in is somewhere.
     pub fn status(&self) -> Option<DeliveryStatus> {
         let status = self.delivery.status(&caller(), NAME)?;

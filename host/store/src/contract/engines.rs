@@ -118,6 +118,7 @@ macro_rules! hold_to_all {
                 a_sealed_log_is_read_to_its_end
                 a_trimmed_log_begins_later
                 a_deleted_log_is_gone_and_its_neighbours_are_not
+                a_log_that_is_ended_leaves_where_it_ended_in_its_row
                 a_time_is_found_in_a_log
                 of_frames_that_arrived_together_the_first_is_found
                 a_clock_that_jumps_back_makes_no_frame_older

@@ -240,6 +240,41 @@ pub async fn a_deleted_log_is_gone_and_its_neighbours_are_not(opener: &dyn Opene
     engine.delete_logs(&[]).await.unwrap();
 }
 
+/// What was acknowledged before a log ended is counted in its row, and what comes after is refused.
+pub async fn a_log_that_is_ended_leaves_where_it_ended_in_its_row(opener: &dyn Opener) {
+    let engine = open(opener).await;
+    let end = |log, key: &'static str| LogEnd {
+        log,
+        table: TABLE,
+        key: Bytes::from_static(key.as_bytes()),
+    };
+    let ends = [end(LOG, "end"), end(LogId(99), "none")];
+    let appending = async {
+        let mut appended = 0;
+        while engine.commit(append_many(LOG, 3)).await.is_ok() {
+            appended += 3;
+        }
+        appended
+    };
+    let ending = async {
+        while engine.tip(LOG).is_ok_and(|tip| tip < Position(30)) {
+            tokio::task::yield_now().await;
+        }
+        engine.end_logs(&ends).await.unwrap();
+    };
+    let (appended, (), other) = tokio::join!(appending, ending, engine.commit(append(OTHER, "a")));
+    assert!(other.is_ok() && is_no_log(&engine.tip(LOG)));
+    let refused = engine.commit(append(LOG, "late")).await;
+    assert!(matches!(refused, Err(CommitError::NoLog(LOG))));
+    // Ending them again leaves what was said.
+    engine.end_logs(&ends).await.unwrap();
+    let engine = reopen(opener, engine).await;
+    let row = engine.get(TABLE, b"end").await.unwrap().unwrap();
+    assert_eq!(LogEnd::parse(&row.value), Some(Position(appended)));
+    assert_eq!(engine.get(TABLE, b"none").await.unwrap(), None);
+    assert_eq!(texts(&engine, OTHER).await, ["a"]);
+}
+
 pub async fn a_time_is_found_in_a_log(opener: &dyn Opener) {
     let engine = open(opener).await;
     let mut positions = Vec::new();

@@ -57,8 +57,8 @@ use crate::embedded::supervise::Role;
 use crate::embedded::wal::WAL_DIR;
 use crate::embedded::writer::Writer;
 use crate::engine::{
-    Capabilities, CommitError, Committed, Durability, Engine, Key, LogId, Position, ReadBatch,
-    StoreError, TableId, Transaction, Versioned,
+    Capabilities, CommitError, Committed, Durability, Engine, Key, LogEnd, LogId, Position,
+    ReadBatch, StoreError, TableId, Transaction, Versioned,
 };
 
 /// Log changes that go into one request: creating thousands of logs takes a few blocks.
@@ -131,12 +131,14 @@ impl Embedded {
             appends,
             writes,
             changes,
+            ends,
             bytes,
         } = request;
         self.shared.queue.push(QueuedCommit {
             appends,
             writes,
             changes,
+            ends,
             bytes,
             reply,
         })?;
@@ -153,8 +155,7 @@ impl Embedded {
                 bytes,
                 ..Parts::default()
             })
-            .await
-            .map_err(|error| StoreError::Commit(Box::new(error)))?;
+            .await?;
         }
         Ok(())
     }
@@ -177,10 +178,7 @@ impl Embedded {
         }
         for write in transaction.writes {
             let (key, value) = (write.key.len(), write.value.as_ref().map_or(0, |v| v.len()));
-            if !(1..=ROW_KEY_BYTES_MAX).contains(&key) || ROW_VALUE_BYTES_MAX < value {
-                let what = format!("a row has a key of {key} and a value of {value} bytes");
-                return Err(CommitError::TooLarge(what));
-            }
+            check_row(key, value)?;
             parts.bytes += RowEntry::encoded_bytes(key, value);
             parts.writes.push(write);
         }
@@ -210,12 +208,21 @@ impl Embedded {
     }
 }
 
+fn check_row(key_bytes: usize, value_bytes: usize) -> Result<(), CommitError> {
+    if (1..=ROW_KEY_BYTES_MAX).contains(&key_bytes) && value_bytes <= ROW_VALUE_BYTES_MAX {
+        return Ok(());
+    }
+    let what = format!("a row has a key of {key_bytes} and a value of {value_bytes} bytes");
+    Err(CommitError::TooLarge(what))
+}
+
 /// What a request consists of, before somebody waits for it.
 #[derive(Default)]
 struct Parts {
     appends: Vec<ResolvedAppend>,
     writes: Vec<crate::engine::TableWrite>,
     changes: Vec<LogChange>,
+    ends: Vec<LogEnd>,
     bytes: usize,
 }
 
@@ -304,6 +311,21 @@ impl Engine for Embedded {
     async fn delete_logs(&self, logs: &[LogId]) -> Result<(), StoreError> {
         self.change(logs.iter().map(|log| LogChange::Delete(*log)).collect())
             .await
+    }
+
+    async fn end_logs(&self, ends: &[LogEnd]) -> Result<(), StoreError> {
+        for ends in ends.chunks(CHANGES_PER_REQUEST) {
+            let mut parts = Parts::default();
+            for end in ends {
+                check_row(end.key.len(), LogEnd::VALUE_BYTES)?;
+                parts.changes.push(LogChange::Delete(end.log));
+                parts.bytes += LogChange::ENCODED_BYTES;
+                parts.bytes += RowEntry::encoded_bytes(end.key.len(), LogEnd::VALUE_BYTES);
+            }
+            parts.ends = ends.to_vec();
+            self.push(parts).await?;
+        }
+        Ok(())
     }
 
     async fn get(&self, table: TableId, key: &[u8]) -> Result<Option<Versioned>, StoreError> {

@@ -3,7 +3,7 @@
 //!
 //! There is no timer: while one block is synced the next one gathers.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -22,7 +22,7 @@ use crate::embedded::queue::QueuedCommit;
 use crate::embedded::shared::Shared;
 use crate::embedded::wal::write_all;
 use crate::engine::{
-    CommitError, Committed, Expect, Key, LogId, StoreError, TableId, TableWrite, Version,
+    CommitError, Committed, Expect, Key, LogEnd, LogId, StoreError, TableId, TableWrite, Version,
 };
 
 /// Where the next block goes.
@@ -51,6 +51,13 @@ pub struct Writer {
     block: Block,
     /// The last block could not be made durable: one more such failure ends writing.
     failed_before: bool,
+}
+
+/// What the block under way changes that the rest of its requests depend on.
+#[derive(Default)]
+struct Staged {
+    rows: HashMap<(TableId, Key), Option<Version>>,
+    deleted: HashSet<LogId>,
 }
 
 /// Why a block was not made durable.
@@ -92,13 +99,13 @@ impl Writer {
 
     fn commit_group(&mut self, group: &mut Vec<QueuedCommit>) {
         let is_full = self.shared.room.is_too_little(&self.shared.health);
-        let mut staged = HashMap::new();
+        let mut staged = Staged::default();
         let mut answers = Vec::with_capacity(group.len());
         for request in group.drain(..) {
             let admitted = if is_full && adds_data(&request) {
                 Err(CommitError::DiskFull)
             } else {
-                self.admit(&request, &mut staged)
+                self.admit(&request, &staged)
             };
             answers.push(match admitted {
                 Ok(()) => self.place(request, &mut staged),
@@ -126,15 +133,11 @@ impl Writer {
     }
 
     /// Whether everything that the request depends on is as it must be.
-    fn admit(
-        &self,
-        request: &QueuedCommit,
-        staged: &mut HashMap<(TableId, Key), Option<Version>>,
-    ) -> Result<(), CommitError> {
+    fn admit(&self, request: &QueuedCommit, staged: &Staged) -> Result<(), CommitError> {
         let mut damaged: Option<(Vec<LogId>, String)> = None;
         for append in &request.appends {
             let state = append.log.state();
-            if state.deleted {
+            if state.deleted || staged.deleted.contains(&append.log.id) {
                 return Err(CommitError::NoLog(append.log.id));
             }
             if state.assigned.sealed {
@@ -155,7 +158,7 @@ impl Writer {
             .iter()
             .filter(|write| write.expect != Expect::Any)
         {
-            let now = match staged.get(&(write.table, write.key.clone())) {
+            let now = match staged.rows.get(&(write.table, write.key.clone())) {
                 Some(version) => *version,
                 None => self.version(write).map_err(CommitError::Store)?,
             };
@@ -180,13 +183,10 @@ impl Writer {
     }
 
     /// Makes the request part of the block.
-    fn place(
-        &mut self,
-        request: QueuedCommit,
-        staged: &mut HashMap<(TableId, Key), Option<Version>>,
-    ) -> Answer {
+    fn place(&mut self, request: QueuedCommit, staged: &mut Staged) -> Answer {
         let version = row_version(self.cursor.number, self.block.rows.len());
-        let parts = request.appends.len() + request.writes.len() + request.changes.len();
+        let writes = request.writes.len() + request.ends.len();
+        let parts = request.appends.len() + writes + request.changes.len();
         self.block.is_compound |= parts > 1;
         let epoch = self.shared.epoch;
         let appended = request.appends.into_iter();
@@ -196,7 +196,8 @@ impl Writer {
             table, key, value, ..
         } in request.writes
         {
-            staged.insert((table, key.clone()), value.is_some().then_some(version));
+            let row = (table, key.clone());
+            staged.rows.insert(row, value.is_some().then_some(version));
             self.block.write(RowEntry {
                 table,
                 version,
@@ -204,11 +205,31 @@ impl Writer {
                 value,
             });
         }
+        for LogEnd { log, table, key } in request.ends {
+            // One that was deleted before ended before.
+            let Ok(log) = self.shared.logs.find(log) else {
+                continue;
+            };
+            let tip = log.state().assigned.next;
+            staged.rows.insert((table, key.clone()), Some(version));
+            self.block.write(RowEntry {
+                table,
+                version,
+                key,
+                value: Some(LogEnd::value(tip)),
+            });
+        }
         for change in request.changes {
-            if let LogChange::Seal(id) = change
-                && let Ok(log) = self.shared.logs.find(id)
-            {
-                log.state().assigned.sealed = true;
+            match change {
+                LogChange::Seal(id) => {
+                    if let Ok(log) = self.shared.logs.find(id) {
+                        log.state().assigned.sealed = true;
+                    }
+                }
+                LogChange::Delete(id) => {
+                    staged.deleted.insert(id);
+                }
+                LogChange::Create(_) | LogChange::Trim(..) => {}
             }
             self.block.change(change);
         }

@@ -2,10 +2,15 @@
 
 use bincode::{Decode, Encode};
 use bytes::Bytes;
-use store::{Engine, Expect, Position, StoreError, TableWrite};
+use store::{Engine, Expect, Position, StoreError, TableWrite, Version};
 
 use crate::codec;
 use crate::tables::PUMPS;
+
+/// Rows that are read at once.
+const ROWS_PER_SCAN: usize = 256;
+/// The owner of a row that no pump has claimed.
+const NOBODY: u64 = 0;
 
 /// The row of a pump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
@@ -15,16 +20,73 @@ pub(super) struct Row {
     pub(super) owner: u64,
 }
 
-/// Where the pump called `name` stands; `None` if none of that name was ever claimed.
+/// Where the pump called `name` stands, and the version of its row; `None` if there is none.
 ///
 /// # Errors
 /// When its row cannot be read.
-pub async fn position_of(engine: &dyn Engine, name: &str) -> Result<Option<Position>, StoreError> {
-    let Some(row) = engine.get(PUMPS, name.as_bytes()).await? else {
+pub async fn position_of(
+    engine: &dyn Engine,
+    name: &str,
+) -> Result<Option<(Position, Version)>, StoreError> {
+    let Some(versioned) = engine.get(PUMPS, name.as_bytes()).await? else {
         return Ok(None);
     };
-    let row: Row = codec::decode("pumps", &row.value)?;
-    Ok(Some(Position(row.position)))
+    let row: Row = codec::decode("pumps", &versioned.value)?;
+    Ok(Some((Position(row.position), versioned.version)))
+}
+
+/// Where all pumps stand whose names begin so.
+///
+/// # Errors
+/// When a row cannot be read.
+pub async fn positions_of(
+    engine: &dyn Engine,
+    names: &str,
+) -> Result<Vec<(String, Position)>, StoreError> {
+    let mut all = Vec::new();
+    let mut from = Bytes::copy_from_slice(names.as_bytes());
+    loop {
+        let rows = engine.scan(PUMPS, from, None, ROWS_PER_SCAN).await?;
+        let Some((last, _)) = rows.last() else {
+            return Ok(all);
+        };
+        // The least key after the last.
+        from = Bytes::from([&last[..], &[0]].concat());
+        for (key, row) in rows {
+            if !key.starts_with(names.as_bytes()) {
+                return Ok(all);
+            }
+            let name = String::from_utf8(key.to_vec()).map_err(|_| damaged())?;
+            let row: Row = codec::decode("pumps", &row.value)?;
+            all.push((name, Position(row.position)));
+        }
+    }
+}
+
+fn damaged() -> StoreError {
+    StoreError::Corrupt {
+        file: "tables".to_owned(),
+        offset: 0,
+        what: "the name of a pump cannot be read".to_owned(),
+    }
+}
+
+/// The row of a pump called `name` that begins at a position, for whoever decides that before the
+/// pump is claimed. It goes through only if there is none.
+///
+/// # Errors
+/// When the row cannot be made.
+pub fn beginning(name: &str, position: Position) -> Result<TableWrite, StoreError> {
+    let row = Row {
+        position: position.0,
+        owner: NOBODY,
+    };
+    Ok(TableWrite {
+        table: PUMPS,
+        key: Bytes::copy_from_slice(name.as_bytes()),
+        value: Some(codec::encode(&row)?),
+        expect: Expect::Absent,
+    })
 }
 
 /// The removal of the row of the pump called `name`, for whoever takes away what it worked on. A
@@ -35,5 +97,13 @@ pub fn removal(name: &str) -> TableWrite {
         key: Bytes::copy_from_slice(name.as_bytes()),
         value: None,
         expect: Expect::Any,
+    }
+}
+
+/// The same if the pump stands at a position that was read before, and is not claimed since.
+pub fn removal_of(name: &str, version: Version) -> TableWrite {
+    TableWrite {
+        expect: Expect::Version(version),
+        ..removal(name)
     }
 }

@@ -1,0 +1,85 @@
+//! Where the shards of deleted streams ended, for whoever reads them and had not come to the end.
+//!
+//! A row is written together with the deletion of its shard's log. Nobody here knows who still
+//! needs it: the readers take rows away that none of them waits for (see `delivery`), so that
+//! there are no more than shards that were deleted a moment ago, and those that somebody still has
+//! to count.
+
+use bytes::Bytes;
+use store::{Engine, Expect, LogEnd, Position, StoreError, TableWrite};
+use types::ShardId;
+
+use crate::shard::ShardFacts;
+use crate::stream::{Stream, StreamId};
+use crate::tables::{self, ENDS};
+
+/// Rows that are read at once.
+const ROWS_PER_SCAN: usize = 1_000;
+
+/// A shard of a stream that may be gone.
+pub type EndedShard = (StreamId, ShardId);
+
+/// How many records a shard ever took whose stream is deleted; `None` if it is not, or if that was
+/// forgotten.
+///
+/// # Errors
+/// When its row cannot be read.
+pub async fn end_of(
+    engine: &dyn Engine,
+    (stream, shard): EndedShard,
+) -> Result<Option<Position>, StoreError> {
+    let Some(row) = engine.get(ENDS, &tables::end_key(stream, shard)).await? else {
+        return Ok(None);
+    };
+    let end = LogEnd::parse(&row.value).ok_or_else(|| damaged("where a log ended"))?;
+    Ok(Some(end))
+}
+
+/// All shards of deleted streams whose ends are kept.
+///
+/// # Errors
+/// When they cannot be read.
+pub async fn kept(engine: &dyn Engine) -> Result<Vec<EndedShard>, StoreError> {
+    let mut all = Vec::new();
+    let mut from = Bytes::new();
+    loop {
+        let rows = engine.scan(ENDS, from, None, ROWS_PER_SCAN).await?;
+        let Some((last, _)) = rows.last() else {
+            return Ok(all);
+        };
+        // The least key after the last.
+        from = Bytes::from([&last[..], &[0]].concat());
+        for (key, _) in &rows {
+            all.push(tables::parse_end_key(key).ok_or_else(|| damaged("the key of an end"))?);
+        }
+    }
+}
+
+/// The removal of what is kept of a shard's end.
+pub fn removal((stream, shard): EndedShard) -> TableWrite {
+    TableWrite {
+        table: ENDS,
+        key: tables::end_key(stream, shard),
+        value: None,
+        expect: Expect::Any,
+    }
+}
+
+/// The ends of all logs of a stream, when it is deleted.
+pub(crate) fn of(stream: &Stream) -> Vec<LogEnd> {
+    let shards = stream.shards.all().iter().map(|shard| shard.facts());
+    let end = |shard: &ShardFacts| LogEnd {
+        log: shard.log,
+        table: ENDS,
+        key: tables::end_key(stream.id, shard.id),
+    };
+    shards.map(end).collect()
+}
+
+fn damaged(what: &str) -> StoreError {
+    StoreError::Corrupt {
+        file: "tables".to_owned(),
+        offset: 0,
+        what: format!("{what} cannot be read"),
+    }
+}
