@@ -336,6 +336,9 @@ impl Step for LaneStep {
             self.catch_up(from).await?;
         }
         self.obey().await?;
+        if !matches!(self.phase, Phase::Stuck(_)) {
+            self.state.has_no_stuck_cut();
+        }
         let delivered = match &self.phase {
             Phase::LeavesOut(open) => Some((open.clone(), all_left_out(from, open)?)),
             Phase::GetsOn | Phase::Stuck(_) => self.deliver_next(from).await?,
@@ -424,8 +427,8 @@ impl Step for LaneStep {
             );
         }
         let stuck = match &self.phase {
-            Phase::Stuck(open) | Phase::LeavesOut(open) => Some(StuckCut::of(open)),
-            Phase::GetsOn => None,
+            Phase::Stuck(open) => Some(StuckCut::of(open)),
+            Phase::LeavesOut(_) | Phase::GetsOn => None,
         };
         self.state.retries(why, stuck);
         Retry::backoff(attempt)

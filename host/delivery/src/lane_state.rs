@@ -24,7 +24,7 @@ pub struct LaneStatus {
     pub waiting_since: Option<Timestamp>,
     /// Why the lane does not get on, if it does not.
     pub trouble: Option<String>,
-    /// The cut that it does not get rid of, if there is one.
+    /// The cut that it does not get rid of, while there is one that an order would reach.
     pub stuck: Option<StuckCut>,
     /// Deliveries that failed and were tried again, since the start.
     pub retries: u64,
@@ -167,8 +167,19 @@ impl LaneState {
         self.lock().status.last_object = Some(object);
     }
 
+    /// Something else than its destination stands in the way of a lane, or nothing any more.
     pub(crate) fn has_trouble(&self, why: Option<String>) {
-        self.lock().status.trouble = why;
+        let status = &mut self.lock().status;
+        status.trouble = why;
+        status.stuck = None;
+    }
+
+    /// No cut is there that an order would reach: if one was shown, an operator has decided.
+    pub(crate) fn has_no_stuck_cut(&self) {
+        let status = &mut self.lock().status;
+        if status.stuck.is_some() {
+            status.gets_on();
+        }
     }
 
     /// A delivery failed and is tried again.

@@ -29,4 +29,5 @@ mod simple;
 mod skipped;
 mod stores;
 mod told;
+mod waiting;
 mod world;

@@ -1,0 +1,69 @@
+//! What is shown of a lane that waits for its plugin, and what it is told.
+
+use delivery::{LaneAnswer, Order, Outcome};
+
+use crate::buckets::Does;
+use crate::check::{Through, check};
+use crate::ledger::{Kind, Ledger};
+use crate::world::{Components, NAME, Origin, World, caller, destination, processing};
+
+const PARSER: &str = "parse-access-log";
+
+async fn order(world: &World, order: Order) -> (Outcome, u64) {
+    let answers = world.delivery.order(&caller(), NAME, order, None).await;
+    let [
+        LaneAnswer {
+            outcome, records, ..
+        },
+    ] = &answers.unwrap()[..]
+    else {
+        panic!("one lane")
+    };
+    (*outcome, *records)
+}
+
+/// The page went on showing the cut that was forgotten, as if an order could still reach it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cut_that_was_moved_is_not_shown_as_stuck_while_its_records_wait_for_their_plugin() {
+    let components = Components::of(&[PARSER]);
+    let world = World::open(components.ground(1)).await;
+    let (ledger, buckets) = (Ledger::default(), world.ground.buckets.clone());
+    let mut first = destination("first", "a/");
+    first["ProcessingConfiguration"] = processing(Some(PARSER));
+    world.create(Origin::Direct, &first).await;
+    buckets.rule(|_, _| Does::FailBefore);
+    assert!(
+        world
+            .put(&ledger, Origin::Direct, &[Kind::Line; 2], 0)
+            .await
+    );
+    let of_cut = |records: u64| {
+        move |status: Option<delivery::DeliveryStatus>| {
+            let stuck = status.map(|status| status.stuck).unwrap_or_default();
+            stuck.first().is_some_and(|lane| lane.records == records)
+        }
+    };
+    world.until(of_cut(2)).await;
+    components.remove(PARSER).await;
+    assert_eq!(order(&world, Order::Move).await, (Outcome::Done, 2));
+    world.until(of_cut(0)).await;
+    let is_told = |status: Option<delivery::DeliveryStatus>| {
+        let trouble = status.and_then(|status| status.trouble);
+        trouble.is_some_and(|trouble| trouble.contains("is not there"))
+    };
+    world.until(is_told).await;
+    let status = world.status().unwrap();
+    let [lane] = &status.stuck[..] else {
+        panic!("{status:?}")
+    };
+    assert_eq!((lane.records, lane.objects_that_may_exist), (0, 0));
+    assert_eq!(
+        order(&world, Order::Retry).await,
+        (Outcome::NothingStuck, 0)
+    );
+    components.add(PARSER).await;
+    buckets.release();
+    assert!(world.flush().await, "{:?}", world.status());
+    check(&ledger, &buckets, &world.status().unwrap(), Through::Parser);
+    world.close().await;
+}
