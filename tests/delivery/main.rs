@@ -12,6 +12,7 @@ mod delete_delivery_stream;
 mod deliver;
 mod deliver_stream;
 mod describe_delivery_stream;
+mod health;
 mod list_delivery_streams;
 mod list_tags_for_delivery_stream;
 mod naming;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use http::Method;
-use millrace_tests::{Client, Service, Setting};
+use millrace_tests::{BUCKET, Client, Service, Setting};
 use serde_json::{Value, json};
 
 use crate::plugin_files::PluginFiles;
@@ -116,6 +116,81 @@ async fn a_plugin_that_was_taken_away_while_the_server_was_down_is_gone() {
         .await;
     client.flush("clicks").await;
     assert_eq!(service.delivered(), [MASKED]);
+    service.stop().await;
+}
+
+/// The cut was half put when the server stopped; only what was kept of its version can finish it.
+#[tokio::test]
+async fn an_open_cut_is_finished_by_its_version_though_that_was_taken_away_while_the_server_was_down()
+ {
+    const PARSER: &str = "parse-access-log";
+    let line = |path: &str| {
+        let time = "17/May/2024:10:05:03 +0000";
+        format!("203.0.113.5 - - [{time}] \"GET {path} HTTP/1.1\" 200 5120 \"-\" \"curl\"")
+    };
+    let files = PluginFiles::with(&[PARSER]);
+    let service = files.start().await;
+    let client = service.client();
+    let more = json!({
+        "Prefix": "good/", "ErrorOutputPrefix": "bad/",
+        "BufferingHints": {"SizeInMBs": 1, "IntervalInSeconds": 0},
+        "ProcessingConfiguration": through(PARSER),
+    });
+    client.create_delivery("clicks", more).await;
+    // A file lies where the failed records should.
+    let in_the_way = service.buckets().join(BUCKET).join("bad");
+    fs::create_dir_all(in_the_way.parent().unwrap()).unwrap();
+    fs::write(&in_the_way, "").unwrap();
+    let records = [line("/1"), "no line".to_owned(), line("/2")];
+    client.put_delivery("clicks", &records).await;
+    let page = client
+        .delivery_until("clicks", |page| page["trouble"].is_string())
+        .await;
+    assert_eq!(page["stuck"][0]["records"], 3, "{page}");
+    let below = |service: &Service, prefix: &str| -> Vec<String> {
+        let objects = service.objects(BUCKET).into_iter();
+        let objects = objects.filter(|object| object.key.starts_with(prefix));
+        objects.map(|object| object.text().to_owned()).collect()
+    };
+    let half = below(&service, "good/");
+    assert_eq!((half.len(), half[0].lines().count()), (1, 2));
+
+    let meanwhile = || {
+        files.remove(PARSER);
+        fs::remove_file(&in_the_way).unwrap();
+    };
+    let service = service.restart_after(meanwhile).await;
+    let client = service.client();
+    let is_done = |page: &Value| page["waitingRecords"] == 0;
+    let page = client.delivery_until("clicks", is_done).await;
+    for (member, wanted) in [
+        ("recordsIn", 3),
+        ("delivered", 2),
+        ("failed", 1),
+        ("objects", 1),
+        ("failedObjects", 1),
+    ] {
+        assert_eq!(page[member], wanted, "{member}: {page}");
+    }
+    assert_eq!(below(&service, "good/"), half);
+    let failed = below(&service, "bad/");
+    assert_eq!((failed.len(), failed[0].lines().count()), (1, 1));
+
+    // What comes later has no plugin.
+    client.put_delivery("clicks", &[line("/3")]).await;
+    let why = format!("the plugin {PARSER} is not there");
+    let page = client
+        .delivery_until("clicks", |page| page["trouble"] == why.as_str())
+        .await;
+    assert_eq!(
+        (&page["recordsIn"], &page["delivered"]),
+        (&json!(4), &json!(2))
+    );
+    files.add(PARSER);
+    client
+        .delivery_until("clicks", |page| page["delivered"] == 3)
+        .await;
+    assert_eq!(below(&service, "good/").len(), 2);
     service.stop().await;
 }
 

@@ -103,6 +103,61 @@ async fn a_full_disk_refuses_puts_and_goes_on_reading_and_takes_them_again_when_
 }
 
 #[tokio::test]
+async fn health_is_degraded_and_says_why_while_the_disk_is_full() {
+    let disk = SimulatedDisk::new(SEED);
+    let (service, client) = with_stream(&disk).await;
+    assert_eq!(client.health().await, (200, "ok\n".to_owned()));
+    disk.set_capacity(disk.used_bytes());
+    let mut numbers = 0..PUTS_MAX;
+    for number in numbers.by_ref() {
+        if !put(&client, number).await {
+            break;
+        }
+    }
+    let (status, text) = client.health().await;
+    assert_eq!(status, 503);
+    assert!(
+        text.starts_with("degraded: ") && text.contains("disk"),
+        "{text}"
+    );
+    disk.set_capacity(1 << 40);
+    for number in numbers {
+        if put(&client, number).await {
+            break;
+        }
+    }
+    assert_eq!(client.health().await, (200, "ok\n".to_owned()));
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn health_is_degraded_for_good_once_the_disk_has_failed_twice() {
+    let disk = SimulatedDisk::new(SEED);
+    let (service, client) = with_stream(&disk).await;
+    disk.plan(Fault {
+        call: Some(Call::Sync),
+        under: PathBuf::from("wal"),
+        nth: 1,
+        times: 2,
+        failure: Failure::Io,
+    });
+    for number in 0..2 {
+        assert!(!put(&client, number).await);
+    }
+    let (status, text) = client.health().await;
+    assert_eq!(status, 503);
+    assert!(
+        text.starts_with("degraded: the disk failed twice to keep what was written"),
+        "{text}"
+    );
+    let left = disk.after_kill();
+    let survivor = Service::start_on(left).await;
+    assert_eq!(survivor.client().health().await, (200, "ok\n".to_owned()));
+    survivor.stop().await;
+    drop(service);
+}
+
+#[tokio::test]
 async fn a_put_whose_sync_failed_is_not_acknowledged_and_those_before_and_after_it_are_kept() {
     let disk = SimulatedDisk::new(SEED);
     let (service, client) = with_stream(&disk).await;

@@ -99,6 +99,17 @@ impl Client {
         self.exchange(request, "kinesis", &path, Bytes::new()).await
     }
 
+    /// The status and the text of `/healthz`.
+    pub async fn health(&self) -> (u16, String) {
+        let request = Request::get("/healthz")
+            .header("host", self.address.to_string())
+            .body(Full::default())
+            .unwrap();
+        let answer = self.carry(request).await;
+        let text = String::from_utf8(answer.body().to_vec()).unwrap();
+        (answer.status().as_u16(), text)
+    }
+
     /// What the server measures over all accounts, as its operator sees it.
     pub async fn metrics_of_all(&self) -> String {
         let request = Request::get("/metrics")
