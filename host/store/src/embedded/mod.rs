@@ -9,6 +9,7 @@ mod answers;
 mod block;
 mod cache;
 mod catalog;
+mod file_use;
 mod flush;
 mod flush_control;
 pub mod format;
