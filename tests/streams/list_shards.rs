@@ -2,6 +2,7 @@
 
 use millrace_tests::{Client, Service, shard_id};
 use serde_json::{Value, json};
+use types::Timestamp;
 
 use crate::OVER_FIVE_MINUTES;
 
@@ -50,6 +51,31 @@ async fn listing_starts_after_the_shard_that_is_named() {
     let input = json!({"StreamName": "orders", "ExclusiveStartShardId": "no-shard"});
     let code = service.client().code("ListShards", input).await;
     assert_eq!(code, "ResourceNotFoundException");
+    service.stop().await;
+}
+
+/// A consumer asks with a filter when it begins, and did not begin before the clock had caught up.
+#[tokio::test]
+async fn filters_without_a_time_work_while_the_clock_is_behind_the_creation_of_the_stream() {
+    let service = with_shards(2).await;
+    service.set_clock(Timestamp(service.now().0 - 3_600_000));
+    let client = service.client();
+    let all: Vec<String> = (0..2).map(shard_id).collect();
+    for kind in ["AT_LATEST", "AT_TRIM_HORIZON", "FROM_TRIM_HORIZON"] {
+        let input = json!({"StreamName": "orders", "ShardFilter": {"Type": kind}});
+        assert_eq!(ids(&client, input).await, all, "{kind}");
+    }
+    let after = json!({"Type": "AFTER_SHARD_ID", "ShardId": shard_id(0)});
+    let input = json!({"StreamName": "orders", "ShardFilter": after});
+    assert_eq!(ids(&client, input).await, [shard_id(1)]);
+    // A time that was said may not lie in what is now the future.
+    for (seconds, is_refused) in [(0, false), (1, true)] {
+        let at = service.now().0 / 1_000 + seconds;
+        let filter = json!({"Type": "FROM_TIMESTAMP", "Timestamp": at});
+        let input = json!({"StreamName": "orders", "ShardFilter": filter});
+        let answer = client.send("ListShards", input.to_string().into()).await;
+        assert_eq!(answer.status() == 400, is_refused);
+    }
     service.stop().await;
 }
 

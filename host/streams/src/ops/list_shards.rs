@@ -235,16 +235,18 @@ impl Page {
         let of_shard = kind == "AFTER_SHARD_ID";
         check_member(kind, "ShardId", filter.shard_id.is_some(), of_shard)?;
         check_member(kind, "Timestamp", filter.timestamp.is_some(), of_time)?;
-        let at = filter
-            .timestamp
-            .map_or(horizon, |EpochSeconds(at)| at.max(horizon));
-        if at > now {
+        let wanted = filter.timestamp.map(|EpochSeconds(at)| at);
+        // Only what the caller says: a stream may have been made by a clock that was ahead of now.
+        if let Some(at) = wanted
+            && at > now
+        {
             return Err(error::invalid_argument(format!(
                 "The Timestamp of ShardFilter cannot be greater than the current time. \
                  Timestamp: {}, current time: {}",
                 at.0, now.0
             )));
         }
+        let at = wanted.map_or(horizon, |at| at.max(horizon));
         match kind {
             "AFTER_SHARD_ID" => {
                 let after = start_after(stream, filter.shard_id.as_ref())?;
