@@ -302,7 +302,7 @@ impl CatalogTask {
         if let Some(there) = self.directory.find(&new.arn) {
             return Err(ChangeError::taken_by(there.stream().status));
         }
-        if DELIVERY_STREAMS_MAX <= self.directory.count(&new.arn.owner) {
+        if self.directory.count(new.arn.owner.account) >= DELIVERY_STREAMS_MAX {
             return Err(ChangeError::TooMany);
         }
         if TAGS_PER_RESOURCE_MAX < new.tags.len() {

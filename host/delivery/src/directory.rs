@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use types::Caller;
+use types::{AccountId, Caller};
 
 use crate::arn::{DeliveryStreamArn, DeliveryStreamName};
 use crate::running::Running;
@@ -41,9 +41,12 @@ impl Directory {
             .collect()
     }
 
-    /// How many delivery streams a caller has.
-    pub fn count(&self, caller: &Caller) -> usize {
-        self.read().get(caller).map_or(0, BTreeMap::len)
+    /// How many delivery streams an account has in all regions. Any name is a region, so that a
+    /// count of one region would bound nothing.
+    pub fn count(&self, account: AccountId) -> usize {
+        let streams = self.read();
+        let of_account = streams.iter().filter(|(of, _)| of.account == account);
+        of_account.map(|(_, names)| names.len()).sum()
     }
 
     /// Adds a delivery stream.
@@ -73,5 +76,71 @@ impl Directory {
 
     fn write(&self) -> RwLockWriteGuard<'_, HashMap<Caller, Names>> {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use store::{LogId, Version};
+    use types::{Region, Timestamp};
+
+    use super::*;
+    use crate::delivery_stream::{
+        Compression, DeliveryStream, DeliveryStreamId, Destination, Origin, Status,
+    };
+
+    fn delivery_stream(account: &str, region: &str, name: &str) -> Arc<Running> {
+        let destination = Destination {
+            role_arn: String::new(),
+            bucket_arn: "arn:aws:s3:::bucket".to_owned(),
+            prefix: None,
+            error_output_prefix: None,
+            size_mib: 5,
+            interval_seconds: 300,
+            compression: Compression::Uncompressed,
+            file_extension: None,
+            custom_time_zone: None,
+            logging: None,
+            processing: None,
+            transform: None,
+            delimiter: None,
+        };
+        Running::new(DeliveryStream {
+            id: DeliveryStreamId(1),
+            arn: DeliveryStreamArn {
+                owner: Caller {
+                    account: AccountId::parse(account).unwrap(),
+                    region: Region::parse(region).unwrap(),
+                },
+                name: DeliveryStreamName::parse(name).unwrap(),
+            },
+            status: Status::Active,
+            created_at: Timestamp(0),
+            updated_at: None,
+            version_id: 1,
+            origin: Origin::DirectPut { log: LogId(1) },
+            plan: destination.plan().unwrap(),
+            destination,
+            tags: BTreeMap::new(),
+            row_version: Version(0),
+        })
+    }
+
+    /// Any name is a region, so an account had its limit as often as it had ideas for names.
+    #[test]
+    fn an_account_s_delivery_streams_are_counted_over_all_regions() {
+        let directory = Directory::default();
+        for (account, region, name) in [
+            ("000000000001", "eu-west-1", "a"),
+            ("000000000001", "eu-west-1", "b"),
+            ("000000000001", "made-up-1", "a"),
+            ("000000000002", "made-up-1", "a"),
+        ] {
+            directory.put(delivery_stream(account, region, name));
+        }
+        let count = |account| directory.count(AccountId::parse(account).unwrap());
+        assert_eq!(count("000000000001"), 3);
+        assert_eq!(count("000000000002"), 1);
+        assert_eq!(count("000000000003"), 0);
     }
 }

@@ -96,8 +96,8 @@ pub const DIRECT_PUT_BYTES_PER_SECOND_LARGE: u32 = 5 * 1024 * 1024;
 /// How long records that were put directly are kept for a destination that does not take them
 /// (Firehose developer guide, data delivery failure handling).
 pub const DIRECT_PUT_RETENTION: Duration = Duration::from_secs(24 * 3_600);
-/// Delivery streams of one account in one region, as AWS grants in its largest regions (Firehose
-/// quotas).
+/// Delivery streams of one account in all regions together, as many as AWS grants in one of its
+/// largest (Firehose quotas).
 pub const DELIVERY_STREAMS_MAX: usize = 5_000;
 /// Delivery streams of one ListDeliveryStreams answer, by default (Firehose,
 /// ListDeliveryStreams).
