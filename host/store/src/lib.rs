@@ -17,4 +17,4 @@ pub use engine::{
     LogId, NewFrame, Position, ReadBatch, StoreError, TableId, TableWrite, Transaction, Version,
     Versioned,
 };
-pub use records::{BodyBuilder, Records, StoredRecord};
+pub use records::{BodyBuilder, Records, StoredRecord, exact};

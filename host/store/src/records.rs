@@ -69,9 +69,20 @@ impl BodyBuilder {
         self.count
     }
 
-    /// The body, and how many records it holds.
+    /// The body, and how many records it holds. It takes no more memory than it has bytes, so that
+    /// whoever keeps it can count these.
     pub fn finish(self) -> (Bytes, u16) {
-        (Bytes::from(self.body), self.count)
+        (exact(self.body), self.count)
+    }
+}
+
+/// The same bytes without the room that a vector has left. Copied where that is much: an allocator
+/// that shrinks in place may keep half of what it gave.
+pub fn exact(bytes: Vec<u8>) -> Bytes {
+    if bytes.capacity() - bytes.len() > bytes.len() / 8 {
+        Bytes::copy_from_slice(&bytes)
+    } else {
+        Bytes::from(bytes.into_boxed_slice())
     }
 }
 
@@ -153,6 +164,17 @@ mod tests {
             }
         );
         assert_eq!(records[2].data.len(), 70_000);
+    }
+
+    /// The cache of recent frames counts the bytes of bodies, and held hundreds of times as many
+    /// where room had been made for records that were refused.
+    #[test]
+    fn a_body_holds_no_more_memory_than_it_has_bytes() {
+        let mut builder = BodyBuilder::with_capacity(500, 5_000_000);
+        builder.push("a", b"one").unwrap();
+        let (body, _) = builder.finish();
+        let length = body.len();
+        assert_eq!(Vec::from(body).capacity(), length);
     }
 
     #[test]

@@ -117,6 +117,16 @@ enum RecordState {
     Laid { frame: usize, index: u16 },
 }
 
+impl RecordState {
+    /// Whether the record goes to its shard's log.
+    fn is_kept(self) -> bool {
+        match self {
+            Self::Accepted | Self::Laid { .. } => true,
+            Self::OverRate | Self::Damaged => false,
+        }
+    }
+}
+
 /// Why none of a call's records was tried.
 #[derive(Debug)]
 pub enum PutError {
@@ -334,15 +344,15 @@ impl Frames {
         records: &[NewRecord<'_>],
         fates: &mut [Fate],
     ) -> Result<(), PutError> {
-        let bytes: usize = run.iter().map(|(_, n)| records[*n].bytes).sum();
-        let mut body = BodyBuilder::with_capacity(run.len(), bytes);
+        // Room for what is kept, and not for what is refused. A record that was laid before is laid
+        // anew.
+        let kept = run.iter().filter(|(_, n)| fates[*n].state.is_kept());
+        let kept: Vec<usize> = kept.map(|(_, n)| *n).collect();
+        let bytes: usize = kept.iter().map(|n| records[*n].bytes).sum();
+        let mut body = BodyBuilder::with_capacity(kept.len(), bytes.min(self.bytes_max));
         let mut body_bytes = 0;
-        for (_, n) in run {
-            let (record, state) = (&records[*n], &mut fates[*n].state);
-            // A record that was laid before is laid anew.
-            if matches!(state, RecordState::OverRate | RecordState::Damaged) {
-                continue;
-            }
+        for n in kept {
+            let (record, state) = (&records[n], &mut fates[n].state);
             let record_bytes = record.bytes + LAYOUT_BYTES_PER_RECORD;
             if body.count() > 0 && body_bytes + record_bytes > self.bytes_max {
                 self.close(log, std::mem::take(&mut body));
