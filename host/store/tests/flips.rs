@@ -449,3 +449,36 @@ fn a_tables_file_that_is_gone_or_cut_is_made_anew_from_the_log() {
         assert_eq!(kept.is_ok(), cut_to.is_some());
     }
 }
+
+/// The second start wrote over the first blocks, though there were files that had never been used.
+#[test]
+fn a_tables_file_is_mended_after_a_restart_while_there_were_unused_files() {
+    use store::disk::Disk;
+    block_on(async {
+        let (disk, mut expected) = written(IN_SEGMENT, true).await;
+        for slot in ["wal/0001.wal", "wal/0002.wal"] {
+            disk.create(Path::new(slot)).unwrap();
+        }
+        // Another start in each of the files that there are, the first one last.
+        for (start_number, mended) in [(1, true), (2, true), (3, false)] {
+            let store = open(&disk, options()).await.unwrap();
+            let frame = body(start_number, 0, 50);
+            let appends = vec![Append { log: LOG, frame }];
+            let kept = appends[0].frame.body.clone();
+            let transaction = Transaction {
+                appends,
+                writes: vec![],
+            };
+            let position = store.commit(transaction).await.unwrap().positions[0];
+            store.close().await.unwrap();
+            let frames = expected.logs.get_mut(&LOG).unwrap();
+            frames.insert(position, kept);
+            let damaged = disk.after_kill();
+            damaged.remove(Path::new("tables.redb")).unwrap();
+            let starts = Starts::default();
+            start(&damaged, &expected, 0, &starts).await;
+            let whole = starts.whole.into_inner();
+            assert_eq!(whole == 1, mended, "start {start_number}");
+        }
+    });
+}

@@ -16,7 +16,7 @@ use crate::embedded::logs::{Log, Logs};
 use crate::embedded::options::{CHUNK_BYTES, Options};
 use crate::embedded::publication::Publication;
 use crate::embedded::queue::Queue;
-use crate::embedded::recovery;
+use crate::embedded::recovery::{self, Wanted};
 use crate::embedded::redb_file::CATALOG_FILE;
 use crate::embedded::room::Room;
 use crate::embedded::segments::Segments;
@@ -40,13 +40,18 @@ pub fn recover(
         logs,
     } = open_catalog(&disk, options.table_cache_bytes)?;
     let tables = Tables::new(catalog.clone());
-    let found = recovery::recover(&disk, meta.store, meta.flushed_block, &logs, &tables)?;
+    let wanted = Wanted {
+        store: meta.store,
+        flushed_block: meta.flushed_block,
+        is_trial: false,
+    };
+    let found = recovery::recover(&disk, wanted, &logs, &tables)?;
     let shared = Shared {
         store: meta.store,
         epoch: meta.epoch,
         logs,
         queue: Queue::new(options.queue_bytes_max),
-        wal: Wal::new(disk.clone(), &options, found.files, found.live),
+        wal: Wal::new(disk.clone(), &options, found.files, found.live, &found.free),
         segments: Segments::new(disk.clone()),
         catalog,
         tables,
@@ -62,6 +67,11 @@ pub fn recover(
     };
     for log in found.dirty {
         if let Some(damage) = &log.state().damage {
+            tracing::error!(
+                log = log.id.0,
+                damage,
+                "a log is damaged and takes no more records"
+            );
             shared.health.set(
                 Topic::Damage,
                 format!("log {} is damaged: {damage}", log.id.0),
@@ -141,7 +151,12 @@ fn make_anew(
     let logs = Logs::default();
     let catalog = Catalog::in_memory(disk.clone(), cache_bytes)?;
     let tables = Tables::new(Arc::new(catalog));
-    let found = recovery::recover(disk, store, 0, &logs, &tables)?;
+    let wanted = Wanted {
+        store,
+        flushed_block: 0,
+        is_trial: true,
+    };
+    let found = recovery::recover(disk, wanted, &logs, &tables)?;
     let is_whole = found.damage.is_none() && found.last.is_some();
     if !is_whole || found.dirty.iter().any(|log| log.state().damage.is_some()) {
         return Err(hopeless(damage));

@@ -33,6 +33,9 @@ pub struct Recovered {
     pub files: BTreeMap<u32, Arc<dyn DiskFile>>,
     /// Those with blocks to be flushed: slot, last block, bytes; in the order of their blocks.
     pub live: Vec<(u32, u64, u64)>,
+    /// The others, in the order in which they may be written again: first what was never used, then
+    /// what was used longest ago, so that the blocks that are lost are the oldest.
+    pub free: Vec<u32>,
     /// The last of those blocks.
     pub last: Option<LastBlock>,
     /// Where the writer goes on.
@@ -45,23 +48,35 @@ pub struct Recovered {
     pub damage: Option<StoreError>,
 }
 
-/// Reads all files of the write-ahead log and applies the blocks after `flushed_block`.
+/// What is asked of the write-ahead log.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    /// The number of the data directory.
+    pub store: u64,
+    /// The last block that is not wanted any more.
+    pub flushed_block: u64,
+    /// Only to see what there is: nothing is written, and what is wrong is for the caller to tell.
+    pub is_trial: bool,
+}
+
+/// Reads all files of the write-ahead log and applies the blocks that are wanted.
 pub fn recover(
     disk: &Arc<dyn Disk>,
-    store: u64,
-    flushed_block: u64,
+    wanted: Wanted,
     logs: &Logs,
     tables: &Tables,
 ) -> Result<Recovered, StoreError> {
+    let flushed_block = wanted.flushed_block;
     let files = open_files(disk)?;
     let mut uses = Vec::new();
     for (slot, file) in &files {
-        uses.extend(FileUse::identify(*slot, file.clone(), store)?);
+        uses.extend(FileUse::identify(*slot, file.clone(), wanted.store)?);
     }
     uses.sort_by_key(|file| file.number);
     let recovered = Recovered {
         files,
         live: Vec::new(),
+        free: Vec::new(),
         last: None,
         cursor: writer::NextBlock {
             number: flushed_block + 1,
@@ -74,6 +89,7 @@ pub fn recover(
     };
     let mut replay = Replay {
         flushed_block,
+        is_trial: wanted.is_trial,
         logs,
         tables,
         recovered,
@@ -84,9 +100,25 @@ pub fn recover(
         let later = uses[n + 1..].iter().map(|later| later.first_block).min();
         replay.file(file, later)?;
     }
-    let recovered = replay.finish();
-    make_durable(disk, &recovered)?;
+    let mut recovered = replay.finish();
+    recovered.free = free_slots(&recovered, &uses);
+    if !wanted.is_trial {
+        make_durable(disk, &recovered)?;
+    }
     Ok(recovered)
+}
+
+/// The slots without a block to be flushed, in the order of [`Recovered::free`].
+fn free_slots(recovered: &Recovered, uses: &[FileUse]) -> Vec<u32> {
+    let is_used = |slot: &u32| uses.iter().any(|file| file.slot == *slot);
+    let is_live = |slot: &u32| recovered.live.iter().any(|(live, ..)| live == slot);
+    let unused = recovered
+        .files
+        .keys()
+        .copied()
+        .filter(|slot| !is_used(slot));
+    let by_age = uses.iter().map(|file| file.slot);
+    unused.chain(by_age).filter(|slot| !is_live(slot)).collect()
 }
 
 /// The numbers of all data directories that blocks were written for: one, or none before the first
@@ -157,6 +189,7 @@ impl BlockPlace<'_> {
 
 struct Replay<'a> {
     flushed_block: u64,
+    is_trial: bool,
     logs: &'a Logs,
     tables: &'a Tables,
     recovered: Recovered,
@@ -340,12 +373,16 @@ impl Replay<'_> {
     }
 
     fn damaged(&mut self, damage: StoreError) {
-        tracing::error!(%damage, "the write-ahead log is damaged");
+        if !self.is_trial {
+            tracing::error!(%damage, "the write-ahead log is damaged");
+        }
         self.recovered.damage.get_or_insert(damage);
     }
 
     fn finish(self) -> Recovered {
-        if let Some(torn) = self.torn {
+        if let Some(torn) = self.torn
+            && !self.is_trial
+        {
             tracing::warn!(%torn, "dropped the last block, which was never acknowledged");
         }
         self.recovered
@@ -363,9 +400,8 @@ fn take(
     if header.position < state.durable.next {
         return;
     }
-    if let Some(damage) = damage {
-        tracing::error!(%damage, "a log is damaged and takes no more records");
-        state.damage = Some(damage);
+    if damage.is_some() {
+        state.damage = damage;
     }
     state.durable.next = header.end();
     state.durable.chain = chain;

@@ -109,23 +109,21 @@ pub struct Backlog {
 
 impl Wal {
     /// A log over the slots that were found on the disk; `live` ones hold blocks to be flushed up
-    /// to the numbers given, in the order of their blocks.
+    /// to the numbers given, in the order of their blocks, and `free` ones are written from their
+    /// start in the order given.
     pub fn new(
         disk: Arc<dyn Disk>,
         options: &Options,
         files: BTreeMap<u32, Arc<dyn DiskFile>>,
         live: Vec<(u32, u64, u64)>,
+        free: &[u32],
     ) -> Self {
-        let is_live = |slot: &u32| live.iter().any(|(used, ..)| used == slot);
         let mut slots = Slots::default();
-        for (slot, file) in &files {
+        for slot in free {
             // A file whose length cannot be told is written to like a new one.
-            let is_ready = file
-                .length()
-                .is_ok_and(|length| options.wal_file_bytes <= length);
-            if !is_live(slot) {
-                slots.free(*slot, is_ready);
-            }
+            let length = files.get(slot).and_then(|file| file.length().ok());
+            let is_ready = length.is_some_and(|length| options.wal_file_bytes <= length);
+            slots.free(*slot, is_ready);
         }
         slots.files = files;
         let live = live
