@@ -362,13 +362,21 @@ pub trait Engine: Send + Sync {
     /// Reads frames from the one that holds the record at `from` on, whole, wherever in the frame
     /// that record is; from the oldest that is kept if `from` lies before the horizon. At least one
     /// frame if there is any, and no more once their bodies reach `bytes_max`. Never waits for an
-    /// append.
+    /// append. The frames of one answer keep some twice their bytes in memory at most.
     async fn read(
         &self,
         log: LogId,
         from: Position,
         bytes_max: usize,
     ) -> Result<ReadBatch, StoreError>;
+
+    /// What [`Engine::read`] would answer; `None` if that is not in memory.
+    fn read_from_memory(
+        &self,
+        log: LogId,
+        from: Position,
+        bytes_max: usize,
+    ) -> Result<Option<ReadBatch>, StoreError>;
 
     /// The oldest record that may still be read.
     fn horizon(&self, log: LogId) -> Result<Position, StoreError>;

@@ -164,3 +164,41 @@ async fn a_flush_of_thousands_of_logs_needs_few_open_files() {
     }
     store.close().await.unwrap();
 }
+
+/// The one frame that was wanted was a slice of what had been read with it, and kept all of that
+/// in memory for as long as its reader kept the frame.
+#[tokio::test]
+async fn a_frame_keeps_at_most_twice_its_bytes_in_memory() {
+    let (_disk, store) = filled(1, FRAMES, FRAME_BYTES).await;
+    for (from, bytes_max) in [(0, 1), (50, 1), (99, 1), (7, 3 * FRAME_BYTES)] {
+        let read = store.read(LogId(0), Position(from), bytes_max).await;
+        let bodies = read.unwrap().frames.into_iter().map(|frame| frame.body);
+        let bodies: Vec<_> = bodies.collect();
+        let bytes: usize = bodies.iter().map(|body| body.len()).sum();
+        assert!(bytes >= bytes_max.max(FRAME_BYTES));
+        // A vector takes over the memory that its bytes lie in, if nobody else has a part of it.
+        for body in bodies {
+            assert!(body.is_unique());
+            let kept = Vec::from(body).capacity();
+            assert!(kept <= 2 * bytes, "{bytes} bytes keep {kept}");
+        }
+    }
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn only_what_is_in_memory_is_read_from_there() {
+    let (disk, store) = filled(1, 3, 1_000).await;
+    let before = disk.bytes_read();
+    for from in 0..3 {
+        let read = store.read_from_memory(LogId(0), Position(from), 1 << 20);
+        assert!(read.unwrap().is_none());
+    }
+    // There is nothing beyond the tip, and no need to look for it.
+    let read = store.read_from_memory(LogId(0), Position(3), 1 << 20);
+    let read = read.unwrap().unwrap();
+    assert!(read.frames.is_empty());
+    assert_eq!((read.next, read.tip), (Position(3), Position(3)));
+    assert_eq!(disk.bytes_read(), before);
+    store.close().await.unwrap();
+}

@@ -1,10 +1,15 @@
 //! Reading records out of a shard's log: which ones, and how they are written for a client.
 //!
-//! Nothing is copied before it is sent: a [`Selection`] shares the frames' bodies and knows how
-//! long its text will be, and the text is made in chunks while the answer goes out.
+//! A record is written as text as soon as it is read, and nothing but the text is kept until the
+//! client has taken the answer: a frame, or what a file was read in, may be ten thousand times as
+//! large as the record that is wanted of it, and the server counts the bytes of answers.
+
+use std::io;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use store::{Frame, Position, Records, StoreError, StoredRecord};
+use store::{Engine, Frame, LogId, Position, ReadBatch, Records, StoreError, StoredRecord, exact};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use types::limits::GET_RECORDS_BYTES_MAX;
 use types::{SequenceNumber, Timestamp};
 use wire::json::{base64_len, escaped_len, write_base64, write_epoch_seconds, write_string};
@@ -14,18 +19,68 @@ use crate::iterator::Start;
 use crate::shard::{Numbering, Shard};
 use crate::stream::Stream;
 
-/// Bytes of text that are made at once: a few system calls' worth. A single record may take more.
+/// Bytes of text that are sent, and given back, at once. A single record may take more.
 const CHUNK_BYTES: usize = 128 * 1024;
 /// Bytes that are read from a log at once, at most and at least, and what a record is taken to
 /// have when only a few are wanted.
 const READ_BYTES_MAX: usize = 1024 * 1024;
 const READ_BYTES_MIN: usize = 64 * 1024;
 const RECORD_BYTES_GUESS: usize = 1024;
+/// Selections that read from the disk at the same time. Until its answer is counted each holds
+/// the text so far and what it reads, some 25 MiB if frames are as large as they may be. One more
+/// waits for its turn; what is in memory is read without one.
+const DISK_TURNS: usize = 4;
 
-/// Records that one answer gives out.
+/// Who may read from the disk.
+pub struct DiskTurns(Semaphore);
+
+impl Default for DiskTurns {
+    fn default() -> Self {
+        Self(Semaphore::new(DISK_TURNS))
+    }
+}
+
+/// A log as one selection reads it.
+struct Reading<'a> {
+    engine: &'a dyn Engine,
+    log: LogId,
+    turns: &'a DiskTurns,
+    /// Taken with the first read from the disk, and kept until the selection is made.
+    turn: Option<SemaphorePermit<'a>>,
+}
+
+impl Reading<'_> {
+    async fn read(&mut self, from: Position, bytes_max: usize) -> Result<ReadBatch, StoreError> {
+        let (engine, log) = (self.engine, self.log);
+        if let Some(batch) = engine.read_from_memory(log, from, bytes_max)? {
+            return Ok(batch);
+        }
+        if self.turn.is_none() {
+            let turn = self.turns.0.acquire().await;
+            self.turn = Some(turn.map_err(|closed| StoreError::Io {
+                doing: format!("wait to read log {}", log.0),
+                source: Arc::new(io::Error::other(closed)),
+            })?);
+        }
+        engine.read(log, from, bytes_max).await
+    }
+
+    /// When the first frame at or after `position` arrived, if there is one.
+    async fn arrival_at(&mut self, position: Position) -> Result<Option<Timestamp>, StoreError> {
+        let read = self.read(position, 1).await?;
+        Ok(read.frames.first().map(|frame| frame.arrival))
+    }
+}
+
+/// Records that one answer gives out, as text.
 #[derive(Debug)]
 pub struct Selection {
-    slices: Vec<Slice>,
+    /// The text so far in pieces of some [`CHUNK_BYTES`], with commas between the records.
+    chunks: Vec<Bytes>,
+    /// The piece that is being written.
+    chunk: Vec<u8>,
+    /// Bytes of the pieces that are written.
+    chunks_bytes: usize,
     numbering: Numbering,
     /// How many records there may be.
     limit: usize,
@@ -33,26 +88,12 @@ pub struct Selection {
     pub count: usize,
     /// Bytes of their data and partition keys.
     pub bytes: usize,
-    /// Bytes of their text without the commas between them.
-    encoded_bytes: usize,
     /// The place of the record that the next answer begins with.
     pub next: Position,
     /// When the first record that was left behind arrived; `None` at the tip.
     pub next_arrival: Option<Timestamp>,
     /// The log will never have more than was read.
     pub at_end: bool,
-}
-
-/// Neighbouring records of one frame.
-#[derive(Debug)]
-struct Slice {
-    /// The place of the first of them.
-    first: Position,
-    arrival: Timestamp,
-    /// The frame's body from the first of these records on.
-    body: Bytes,
-    count: u16,
-    encoded_bytes: usize,
 }
 
 impl Streams {
@@ -73,8 +114,14 @@ impl Streams {
         };
         let mut selection = Selection::new(shard.numbering(), from, limit);
         let step = (limit * RECORD_BYTES_GUESS).clamp(READ_BYTES_MIN, READ_BYTES_MAX);
+        let mut reading = Reading {
+            engine: &*self.engine,
+            log,
+            turns: &self.disk_turns,
+            turn: None,
+        };
         loop {
-            let read = self.engine.read(log, from, step).await?;
+            let read = reading.read(from, step).await?;
             if read.frames.first().is_some_and(|f| f.arrival < cutoff) {
                 let kept = self.engine.seek_time(log, cutoff).await?;
                 // Frames are in order of arrival: after this, all that follow are kept.
@@ -90,7 +137,7 @@ impl Streams {
                 if selection.next_arrival.is_none() {
                     selection.next_arrival = match frames.next() {
                         Some(frame) => Some(frame.arrival),
-                        None => self.arrival_at(shard, read.next).await?,
+                        None => reading.arrival_at(read.next).await?,
                     };
                 }
                 return Ok(selection);
@@ -103,28 +150,19 @@ impl Streams {
             from = read.next;
         }
     }
-
-    /// When the first frame at or after `position` arrived, if there is one.
-    async fn arrival_at(
-        &self,
-        shard: &Shard,
-        position: Position,
-    ) -> Result<Option<Timestamp>, StoreError> {
-        let read = self.engine.read(shard.facts().log, position, 1).await?;
-        Ok(read.frames.first().map(|frame| frame.arrival))
-    }
 }
 
 impl Selection {
     /// Nothing yet, of a log that is read from `from` on.
     fn new(numbering: Numbering, from: Position, limit: usize) -> Self {
         Self {
-            slices: Vec::new(),
+            chunks: Vec::new(),
+            chunk: Vec::new(),
+            chunks_bytes: 0,
             numbering,
             limit,
             count: 0,
             bytes: 0,
-            encoded_bytes: 0,
             next: from,
             next_arrival: None,
             at_end: false,
@@ -144,102 +182,58 @@ impl Selection {
         while at < self.next && records.next().is_some() {
             at = at.after(1);
         }
-        let mut slice = Slice::beginning(at, frame.arrival, &frame.body, records.rest());
         let text = RecordText::new(frame.arrival);
-        loop {
-            let rest = records.rest();
-            let Some(record) = records.next() else {
-                self.close(slice);
-                self.skip_to(frame.end());
-                return self.is_full();
-            };
+        for record in records {
             let bytes = record.data.len() + record.partition_key.len();
             if self.is_full() || (self.count > 0 && self.bytes + bytes > GET_RECORDS_BYTES_MAX) {
-                self.close(slice);
                 self.next = at;
                 self.next_arrival = Some(frame.arrival);
                 return true;
             }
-            if slice.encoded_bytes >= CHUNK_BYTES {
-                self.close(slice);
-                slice = Slice::beginning(at, frame.arrival, &frame.body, rest);
-            }
-            let encoded_bytes = text.length(&record);
-            slice.count += 1;
-            slice.encoded_bytes += encoded_bytes;
+            let number = self.numbering.record(at, frame.arrival);
+            self.write(&text, number, &record);
             self.count += 1;
             self.bytes += bytes;
             at = at.after(1);
         }
+        self.skip_to(frame.end());
+        self.is_full()
     }
 
     fn is_full(&self) -> bool {
         self.count >= self.limit
     }
 
-    fn close(&mut self, slice: Slice) {
-        if slice.count > 0 {
-            self.encoded_bytes += slice.encoded_bytes;
-            self.slices.push(slice);
+    fn write(&mut self, text: &RecordText, number: SequenceNumber, record: &StoredRecord<'_>) {
+        let is_first = self.count == 0;
+        let bytes = text.length(record) + usize::from(!is_first);
+        if self.chunk.len() + bytes > CHUNK_BYTES && !self.chunk.is_empty() {
+            self.close_chunk();
+            // Where there is one piece there are mostly more.
+            self.chunk.reserve_exact(bytes.max(CHUNK_BYTES));
         }
+        self.chunk.reserve(bytes);
+        if !is_first {
+            self.chunk.push(b',');
+        }
+        text.write(&mut self.chunk, number, record);
+    }
+
+    fn close_chunk(&mut self) {
+        let chunk = exact(std::mem::take(&mut self.chunk));
+        self.chunks_bytes += chunk.len();
+        self.chunks.push(chunk);
     }
 
     /// Bytes of the records' text with the commas between them.
     pub fn text_bytes(&self) -> usize {
-        self.encoded_bytes + self.count.saturating_sub(1)
+        self.chunks_bytes + self.chunk.len()
     }
 
-    /// The records' text, separated by commas, in chunks that are made when they are asked for.
-    pub fn into_text(self) -> impl Iterator<Item = Bytes> + Send {
-        let numbering = self.numbering;
-        let mut slices = self.slices.into_iter().peekable();
-        let mut is_first = true;
-        std::iter::from_fn(move || {
-            let mut chunk = vec![slices.next()?];
-            let mut bytes = chunk.iter().map(Slice::text_bytes_max).sum::<usize>();
-            while bytes < CHUNK_BYTES
-                && let Some(slice) = slices.next()
-            {
-                bytes += slice.text_bytes_max();
-                chunk.push(slice);
-            }
-            let mut out = Vec::with_capacity(bytes);
-            for slice in &chunk {
-                slice.write(&mut out, numbering, &mut is_first);
-            }
-            Some(Bytes::from(out))
-        })
-    }
-}
-
-impl Slice {
-    /// No record yet; the next one of the frame has the place `first` and begins at `rest`.
-    fn beginning(first: Position, arrival: Timestamp, body: &Bytes, rest: &[u8]) -> Self {
-        Self {
-            first,
-            arrival,
-            body: body.slice_ref(rest),
-            count: 0,
-            encoded_bytes: 0,
-        }
-    }
-
-    /// Bytes of the text with a comma before each record.
-    fn text_bytes_max(&self) -> usize {
-        self.encoded_bytes + usize::from(self.count)
-    }
-
-    fn write(&self, out: &mut Vec<u8>, numbering: Numbering, is_first: &mut bool) {
-        let text = RecordText::new(self.arrival);
-        let records = Records::new(&self.body).take(usize::from(self.count));
-        let mut at = self.first;
-        for record in records {
-            if !std::mem::take(is_first) {
-                out.push(b',');
-            }
-            text.write(out, numbering.record(at, self.arrival), &record);
-            at = at.after(1);
-        }
+    /// The records' text, separated by commas. Each piece is given back once it was taken.
+    pub fn into_text(mut self) -> impl Iterator<Item = Bytes> + Send {
+        self.close_chunk();
+        self.chunks.into_iter().filter(|chunk| !chunk.is_empty())
     }
 }
 
@@ -285,7 +279,12 @@ impl RecordText {
 
 #[cfg(test)]
 mod tests {
-    use store::{BodyBuilder, LogId};
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    use store::disk::simulated::SimulatedDisk;
+    use store::embedded::{Embedded, Options};
+    use store::{Append, BodyBuilder, NewFrame, Transaction};
     use types::{HashKeyRange, Second, ShardId};
 
     use super::*;
@@ -368,6 +367,18 @@ mod tests {
         assert!(largest < 3 * CHUNK_BYTES, "{largest}");
     }
 
+    /// 180 answers of one record each that nobody took held 180 frames of 5 MB.
+    #[test]
+    fn an_answer_that_waits_to_be_sent_keeps_no_frame_and_no_more_than_its_text() {
+        let frame = frame(4, &[("a", 1), ("b", 1_000_000), ("c", 1_000)]);
+        let mut selection = selection(1, 4);
+        assert!(selection.take(&frame));
+        assert!(frame.body.is_unique());
+        let promised = selection.text_bytes();
+        let held: usize = selection.into_text().map(|c| Vec::from(c).capacity()).sum();
+        assert_eq!(held, promised);
+    }
+
     #[test]
     fn a_limit_within_a_frame_goes_on_at_the_next_record() {
         let frame = frame(4, &[("a", 1), ("b", 1), ("c", 1), ("d", 1)]);
@@ -405,5 +416,64 @@ mod tests {
         let mut alone = Selection::new(shard().numbering(), Position(4), 9);
         assert!(alone.take(&frame(4, &[("k", GET_RECORDS_BYTES_MAX), ("l", 0)])));
         assert_eq!(alone.count, 1);
+    }
+
+    /// What is read before the answer is counted was bounded by nothing.
+    #[tokio::test]
+    async fn a_read_from_the_disk_waits_for_its_turn_and_one_from_memory_does_not() {
+        for (tail_cache_bytes, is_in_memory) in [(0, false), (1 << 20, true)] {
+            let options = Options {
+                tail_cache_bytes,
+                free_bytes_min: 0,
+                ballast_bytes: 0,
+                ..Options::default()
+            };
+            let disk = Arc::new(SimulatedDisk::new(1));
+            let engine = Embedded::open(disk, options).unwrap();
+            engine.create_logs(&[LogId(1)]).await.unwrap();
+            let Frame {
+                arrival,
+                count,
+                body,
+                ..
+            } = frame(0, &[("a", 1)]);
+            let frame = NewFrame {
+                count,
+                arrival,
+                body,
+            };
+            let append = Append {
+                log: LogId(1),
+                frame,
+            };
+            let transaction = Transaction {
+                appends: vec![append],
+                writes: Vec::new(),
+            };
+            engine.commit(transaction).await.unwrap();
+
+            let turns = DiskTurns::default();
+            let mut others = Vec::new();
+            while let Ok(turn) = turns.0.try_acquire() {
+                others.push(turn);
+            }
+            assert_eq!(others.len(), DISK_TURNS);
+            let mut reading = Reading {
+                engine: &*engine,
+                log: LogId(1),
+                turns: &turns,
+                turn: None,
+            };
+            {
+                let mut read = pin!(reading.read(Position(0), 1));
+                let polled = read.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+                assert_eq!(polled.is_ready(), is_in_memory);
+            }
+            others.pop();
+            let read = reading.read(Position(0), 1).await.unwrap();
+            assert_eq!(read.frames.len(), 1);
+            assert_eq!(reading.turn.is_some(), !is_in_memory);
+            engine.close().await.unwrap();
+        }
     }
 }

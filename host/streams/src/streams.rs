@@ -13,6 +13,7 @@ use types::{Clock, Timestamp};
 use crate::Metrics;
 use crate::catalog::{CatalogHandle, CatalogTask, Ground};
 use crate::directory::Directory;
+use crate::reader::DiskTurns;
 use crate::retention;
 use crate::retention_clock::{RetentionClock, RetentionTime};
 use crate::rows;
@@ -90,6 +91,7 @@ pub struct Streams {
     pub(crate) catalog: CatalogHandle,
     pub(crate) sealing_key: SealingKey,
     pub(crate) options: Options,
+    pub(crate) disk_turns: DiskTurns,
     retention_clock: Arc<RetentionClock>,
     metrics: Metrics,
     stop: watch::Sender<bool>,
@@ -130,6 +132,7 @@ impl Streams {
             catalog,
             sealing_key,
             options,
+            disk_turns: DiskTurns::default(),
             retention_clock,
             metrics: Metrics::default(),
             stop,

@@ -268,6 +268,18 @@ impl Engine for Embedded {
         reader::read(&self.shared, &self.shared.logs.find(log)?, from, bytes_max).await
     }
 
+    fn read_from_memory(
+        &self,
+        log: LogId,
+        from: Position,
+        bytes_max: usize,
+    ) -> Result<Option<ReadBatch>, StoreError> {
+        self.shared.publication.settled();
+        let log = self.shared.logs.find(log)?;
+        let batch = reader::in_memory(&log.state(), from, bytes_max);
+        Ok(batch)
+    }
+
     fn horizon(&self, log: LogId) -> Result<Position, StoreError> {
         self.shared.publication.settled();
         Ok(self.shared.logs.find(log)?.state().horizon)

@@ -34,11 +34,11 @@ pub async fn read(
         attempt += 1;
         let (plan, sealed, tip) = {
             let state = log.state();
+            if let Some(batch) = in_memory(&state, from, bytes_max) {
+                return Ok(batch);
+            }
             let from = from.max(state.horizon);
             let (sealed, tip) = (state.durable.sealed, state.durable.next);
-            if let Some(frames) = cached(&state, from, bytes_max) {
-                return Ok(batch(frames, from, tip, sealed));
-            }
             (plan(&state, from, bytes_max), sealed, tip)
         };
         let from = plan.from;
@@ -70,6 +70,14 @@ fn batch(frames: Vec<Frame>, from: Position, tip: Position, sealed: bool) -> Rea
         tip,
         sealed,
     }
+}
+
+/// What is wanted of a log, if that is in memory.
+pub fn in_memory(state: &LogState, from: Position, bytes_max: usize) -> Option<ReadBatch> {
+    let from = from.max(state.horizon);
+    let frames = cached(state, from, bytes_max)?;
+    let (tip, sealed) = (state.durable.next, state.durable.sealed);
+    Some(batch(frames, from, tip, sealed))
 }
 
 /// The frames wanted, if they are all in memory or there are none.

@@ -145,7 +145,7 @@ impl SegmentFile {
         while total < bytes_max && offset < segment.bytes {
             let chunk = self.chunk(segment, offset, chunk_bytes)?;
             chunk_bytes = CHUNK_BYTES;
-            let mut at = 0;
+            let (mut at, first, mut damage) = (0, frames.len(), None);
             while total < bytes_max {
                 match self.parse(&chunk, at, &mut chain, from) {
                     Ok(Some((length, frame))) => {
@@ -156,9 +156,17 @@ impl SegmentFile {
                         }
                     }
                     Ok(None) => break,
-                    Err(_) if !frames.is_empty() => return Ok(total),
-                    Err(error) => return Err(error),
+                    Err(error) => {
+                        damage = Some(error);
+                        break;
+                    }
                 }
+            }
+            let_go(&mut frames[first..], &chunk);
+            match damage {
+                Some(error) if frames.is_empty() => return Err(error),
+                Some(_) => return Ok(total),
+                None => {}
             }
             if at == 0 {
                 if frames.is_empty() {
@@ -366,6 +374,17 @@ impl SegmentFile {
             SEGMENT_HEADER_BYTES as u64 + offset,
             what,
         )
+    }
+}
+
+/// Copies the bodies of all frames that were found in a chunk if they are less than half of it:
+/// they are slices, and one of a few bytes would keep all of the chunk in memory.
+fn let_go(found: &mut [Frame], chunk: &Chunk) {
+    let bytes: usize = found.iter().map(|frame| frame.body.len()).sum();
+    if bytes < chunk.bytes.len() / 2 {
+        for frame in found {
+            frame.body = Bytes::copy_from_slice(&frame.body);
+        }
     }
 }
 

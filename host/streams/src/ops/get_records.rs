@@ -113,7 +113,7 @@ fn open(
     }
 }
 
-/// The answer is made while it is sent; what comes before and after the records is made here.
+/// What comes before and after the records is made here.
 fn answer(
     streams: &Streams,
     iterator: ShardIterator,
