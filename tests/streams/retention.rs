@@ -85,6 +85,28 @@ async fn a_clock_that_stays_years_ahead_is_believed_after_an_hour() {
     service.stop().await;
 }
 
+/// One record put while the clock was doubted was the newest of all, so the next start believed its
+/// clock and took all others from their readers.
+#[tokio::test]
+async fn a_record_put_while_the_clock_is_doubted_ends_no_doubt_at_the_next_start() {
+    let service = with_stream().await;
+    service.client().put("orders", "b2xk").await;
+    service.set_clock(service.now().after(900 * DAY));
+    let service = service.restart().await;
+    service.client().put("orders", "bmV3").await;
+    let mut service = service.restart().await;
+    // Not even when it starts again and again: the hour passes in one life.
+    for _ in 0..3 {
+        assert_eq!(service.client().data("orders").await, ["b2xk", "bmV3"]);
+        service.pass(HOUR - Duration::from_secs(1));
+        assert_eq!(service.client().data("orders").await, ["b2xk", "bmV3"]);
+        service = service.restart().await;
+    }
+    service.pass(HOUR);
+    assert_eq!(service.client().data("orders").await, ["bmV3"]);
+    service.stop().await;
+}
+
 #[tokio::test]
 async fn a_clock_that_leaps_while_the_server_runs_is_doubted_just_so() {
     let service = with_stream().await;

@@ -10,6 +10,7 @@ mod directory;
 pub mod ends;
 pub mod iterator;
 mod metrics;
+mod noted_time;
 pub mod ops;
 mod page;
 pub mod pump;

@@ -36,12 +36,14 @@ pub async fn run(streams: Weak<Streams>, mut stopped: watch::Receiver<bool>) {
 
 impl Streams {
     /// Trims each shard's log to the oldest frame that retention still keeps. A log that cannot
-    /// be trimmed is left for the next time, and so are all while the clock is doubted.
+    /// be trimmed is left for the next time, and so are all while the clock is doubted. Notes the
+    /// time, too, now and then.
     pub async fn trim_expired(&self) {
         let now = self.retention_time();
         if !now.may_trim {
             return;
         }
+        self.noted_time.follow(now.now).await;
         for stream in self.directory.all() {
             if stream.status == Status::Active {
                 self.trim_stream(&stream, now).await;

@@ -5,12 +5,15 @@
 //! [`AHEAD_MAX`], is not believed at first:
 //!
 //! ```text
-//! known at the start:  when the newest record in the store arrived
+//! known at the start:  what the clock said when it was last believed, as far as that was noted
 //! known later:         what the clock said when it was last believed, and the time since then
 //!
 //!   believed  -- more than a day ahead -->  doubted  -- an hour has passed -->  believed
 //!                                           doubted  -- set right ----------->  believed
 //! ```
+//!
+//! Each start begins with a doubt of its own, so that an hour passes in one life of the server.
+//! What arrives meanwhile is stamped by the clock that is doubted, and proves nothing.
 //!
 //! While it is doubted nothing is trimmed, and reads skip only what had expired by the time that is
 //! known. A reader that skipped more would have lost it for good, since it never comes back to what
@@ -43,9 +46,10 @@ pub struct RetentionTime {
 }
 
 impl RetentionClock {
-    /// A clock beside a store whose newest record arrived at `newest_arrival`. A doubt begins now.
-    pub fn new(clock: Arc<dyn Clock>, newest_arrival: Option<Timestamp>) -> Self {
-        let known = newest_arrival.unwrap_or_else(|| clock.now());
+    /// A clock that goes on from a time that is known; without one it is believed. A doubt begins
+    /// now.
+    pub fn new(clock: Arc<dyn Clock>, known: Option<Timestamp>) -> Self {
+        let known = known.unwrap_or_else(|| clock.now());
         let belief = Belief::new(known, clock.uptime());
         let new = Self {
             clock,
@@ -68,8 +72,8 @@ impl RetentionClock {
             tracing::warn!(
                 clock = now.utc_text(),
                 known = time.now.utc_text(),
-                "the clock is more than a day ahead of the newest record: nothing expires until \
-                 it is set right or an hour has passed"
+                "the clock is more than a day ahead of what is known of the time: nothing expires \
+                 until it is set right or an hour has passed"
             );
         }
         if was_doubted && !is_doubted {

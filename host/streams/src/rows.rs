@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use bincode::{Decode, Encode};
 use bytes::Bytes;
-use store::{Engine, Expect, LogId, StoreError, TableWrite, Version};
+use store::{CommitError, Engine, Expect, LogId, StoreError, TableWrite, Transaction, Version};
 use types::{HashKey, HashKeyRange, Second, ShardId, StreamArn, Timestamp};
 
 use crate::codec;
 use crate::shard::ShardFacts;
 use crate::stream::{Mode, ShardMap, Status, Stream, StreamId};
-use crate::tables::{self, NUMBERS, SETTINGS, SHARDS, STREAMS};
+use crate::tables::{self, NOTED_TIME, NUMBERS, SETTINGS, SHARDS, STREAMS};
 
 /// Shards in one row: some 20 KiB, so that closing one shard does not write all of them again,
 /// and 10,000 shards are 40 rows.
@@ -268,4 +268,31 @@ pub fn numbers_write(numbers: Numbers, version: Option<Version>) -> Result<Table
         value: Some(codec::encode(&numbers)?),
         expect: version.map_or(Expect::Absent, Expect::Version),
     })
+}
+
+/// The time that retention believed last, if it was noted.
+pub async fn load_noted_time(engine: &dyn Engine) -> Result<Option<Timestamp>, StoreError> {
+    let Some(row) = engine.get(SETTINGS, NOTED_TIME).await? else {
+        return Ok(None);
+    };
+    Ok(Some(Timestamp(codec::decode("settings", &row.value)?)))
+}
+
+/// The write of the time that retention believes.
+pub fn noted_time_write(at: Timestamp) -> Result<TableWrite, StoreError> {
+    Ok(TableWrite {
+        table: SETTINGS,
+        key: Bytes::from_static(NOTED_TIME),
+        value: Some(codec::encode(&at.0)?),
+        expect: Expect::Any,
+    })
+}
+
+/// Commits one write and nothing else.
+pub async fn write_alone(engine: &dyn Engine, write: TableWrite) -> Result<(), CommitError> {
+    let transaction = Transaction {
+        appends: Vec::new(),
+        writes: vec![write],
+    };
+    engine.commit(transaction).await.map(|_| ())
 }

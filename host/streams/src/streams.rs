@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use store::{Engine, Expect, StoreError, TableWrite, Transaction};
+use store::{Engine, Expect, StoreError, TableWrite};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use types::limits::{SHARDS_PER_ACCOUNT_MAX, STREAMS_PER_ACCOUNT_MAX};
@@ -13,6 +13,7 @@ use types::{Clock, Timestamp};
 use crate::Metrics;
 use crate::catalog::{CatalogHandle, CatalogTask, Ground};
 use crate::directory::Directory;
+use crate::noted_time::NotedTime;
 use crate::reader::DiskTurns;
 use crate::retention;
 use crate::retention_clock::{RetentionClock, RetentionTime};
@@ -93,6 +94,7 @@ pub struct Streams {
     pub(crate) options: Options,
     pub(crate) disk_turns: DiskTurns,
     retention_clock: Arc<RetentionClock>,
+    pub(crate) noted_time: NotedTime,
     metrics: Metrics,
     stop: watch::Sender<bool>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
@@ -113,8 +115,13 @@ impl Streams {
         let sealing_key = sealing_key(&*engine).await?;
         let loaded = rows::load(&*engine).await?;
         let directory = Arc::new(Directory::default());
-        let retention_clock = RetentionClock::new(clock.clone(), engine.newest_arrival());
-        let retention_clock = Arc::new(retention_clock);
+        let noted_time = NotedTime::load(engine.clone()).await?;
+        // A store that has noted none yet has stamped nothing while it was in doubt.
+        let known = noted_time.at().or_else(|| engine.newest_arrival());
+        let retention_clock = Arc::new(RetentionClock::new(clock.clone(), known));
+        if noted_time.at().is_none() {
+            noted_time.note(retention_clock.look().now).await;
+        }
         let ground = Ground {
             engine: engine.clone(),
             clock: clock.clone(),
@@ -134,6 +141,7 @@ impl Streams {
             options,
             disk_turns: DiskTurns::default(),
             retention_clock,
+            noted_time,
             metrics: Metrics::default(),
             stop,
             tasks: Mutex::new(Vec::new()),
@@ -166,6 +174,10 @@ impl Streams {
             if let Err(error) = task.await {
                 tracing::error!(%error, "a background task of the streams ended badly");
             }
+        }
+        let time = self.retention_time();
+        if time.may_trim {
+            self.noted_time.note(time.now).await;
         }
     }
 
@@ -206,12 +218,8 @@ async fn sealing_key(engine: &dyn Engine) -> Result<SealingKey, OpenError> {
         value: Some(Bytes::copy_from_slice(&key)),
         expect: Expect::Absent,
     };
-    let transaction = Transaction {
-        appends: Vec::new(),
-        writes: vec![write],
-    };
-    match engine.commit(transaction).await {
-        Ok(_) => Ok(SealingKey::new(key)),
+    match rows::write_alone(engine, write).await {
+        Ok(()) => Ok(SealingKey::new(key)),
         Err(error) => Err(OpenError::SealingKey(error.to_string())),
     }
 }

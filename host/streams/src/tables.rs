@@ -22,6 +22,8 @@ pub const ENDS: TableId = TableId(5);
 pub const NUMBERS: &[u8] = b"numbers";
 /// The row of [`SETTINGS`] with the key that seals tokens.
 pub const SEALING_KEY: &[u8] = b"sealing key";
+/// The row of [`SETTINGS`] with the time that retention believed last.
+pub const NOTED_TIME: &[u8] = b"noted time";
 
 /// `account u64 BE | region | 0 | name`: streams lie together by caller, in order of their names.
 pub fn stream_key(arn: &StreamArn) -> Bytes {
