@@ -7,12 +7,11 @@ use bytes::Bytes;
 use types::Timestamp;
 
 use crate::embedded::format::{
-    BLOCK_HEADER_BYTES, BlockHeader, FRAME_HEADER_BYTES, FrameHeader, LogChange, RowEntry,
-    padded_block_bytes,
+    BLOCK_HEADER_BYTES, BlockHeader, FrameHeader, LogChange, RowEntry, padded_block_bytes,
 };
 use crate::embedded::logs::{Log, WalFrame};
 use crate::embedded::queue::ResolvedAppend;
-use crate::engine::{Frame, Position, Version};
+use crate::engine::{CommitError, Frame, Position, Version};
 
 static PADDING: [u8; crate::embedded::format::BLOCK_ALIGNMENT] =
     [0; crate::embedded::format::BLOCK_ALIGNMENT];
@@ -23,6 +22,8 @@ pub struct PlacedFrame {
     pub frame: Frame,
     /// The header's checksum.
     pub chain: u32,
+    /// Bytes of header and body.
+    length: u32,
     /// From the start of the block's entries.
     offset: u64,
 }
@@ -30,14 +31,13 @@ pub struct PlacedFrame {
 impl PlacedFrame {
     /// Where the frame is once the block stands at `block_offset` of `slot`.
     pub fn in_wal(&self, slot: u32, block_offset: u64) -> WalFrame {
-        let length = FRAME_HEADER_BYTES + self.frame.body.len();
         WalFrame {
             position: self.frame.position,
             end: self.frame.end(),
             arrival: self.frame.arrival,
             slot,
             offset: block_offset + BLOCK_HEADER_BYTES as u64 + self.offset,
-            length: u32::try_from(length).unwrap_or(u32::MAX),
+            length: self.length,
         }
     }
 }
@@ -71,6 +71,7 @@ impl Block {
         let ResolvedAppend {
             log,
             frame,
+            length,
             body_crc,
         } = append;
         let mut state = log.state();
@@ -83,7 +84,7 @@ impl Block {
             epoch,
             arrival,
             count: frame.count,
-            length: u32::try_from(frame.body.len()).unwrap_or(u32::MAX),
+            length,
             body_crc,
             previous: assigned.chain,
         };
@@ -104,6 +105,7 @@ impl Block {
             log,
             frame,
             chain,
+            length: header.frame_length(),
             offset,
         });
         (position, arrival)
@@ -144,13 +146,15 @@ impl Block {
     }
 
     /// Fills in what the header says of the entries.
-    pub fn header(&self, identity: BlockHeader) -> BlockHeader {
-        BlockHeader {
+    pub fn header(&self, identity: BlockHeader) -> Result<BlockHeader, CommitError> {
+        let length = u32::try_from(self.length)
+            .map_err(|_| CommitError::TooLarge(format!("a block has {} bytes", self.length)))?;
+        Ok(BlockHeader {
             entries: self.entries,
-            length: u32::try_from(self.length).unwrap_or(u32::MAX),
+            length,
             entries_crc: self.crc,
             ..identity
-        }
+        })
     }
 
     /// The block's bytes in order, without copying a body.

@@ -11,7 +11,9 @@ pub const BLOCK_ALIGNMENT: usize = 4096;
 /// Bytes of a block's header.
 pub const BLOCK_HEADER_BYTES: usize = 64;
 /// Bytes of a frame's header.
-pub const FRAME_HEADER_BYTES: usize = 72;
+pub const FRAME_HEADER_BYTES: usize = FRAME_HEADER_LENGTH as usize;
+/// The same, as lengths are noted.
+const FRAME_HEADER_LENGTH: u32 = 72;
 /// The entries of one block, at most. A block holds whole transactions.
 pub const BLOCK_BYTES_MAX: usize = 32 * 1024 * 1024;
 
@@ -150,6 +152,8 @@ impl FrameHeader {
             return None;
         }
         let length = fields.get_u32_le();
+        // A frame is shorter than this: one that says otherwise is none.
+        length.checked_add(FRAME_HEADER_LENGTH)?;
         let raw_length = fields.get_u32_le();
         let count = fields.get_u16_le();
         let codec_and_cipher = fields.get_u16_le();
@@ -188,6 +192,12 @@ impl FrameHeader {
     /// Bytes of header and body.
     pub fn frame_bytes(&self) -> usize {
         FRAME_HEADER_BYTES + self.length as usize
+    }
+
+    /// The same, as it is noted. It always fits: headers that say otherwise are refused where they
+    /// are decoded, and transactions long before where they come in.
+    pub fn frame_length(&self) -> u32 {
+        self.length.saturating_add(FRAME_HEADER_LENGTH)
     }
 }
 
@@ -532,6 +542,29 @@ mod tests {
             // Bytes 6 and 7 of the header are covered by its checksum like all others.
             let sound = matches!(decode_block(&flipped), Some((_, BlockCheck::Sound(_))));
             assert!(!sound, "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn a_frame_that_says_it_is_longer_than_a_length_can_tell_is_none() {
+        let header = |length| FrameHeader {
+            log: LogId(7),
+            position: Position(41),
+            epoch: 3,
+            arrival: Timestamp(1_700_000_000_000),
+            count: 2,
+            length,
+            body_crc: 0,
+            previous: 9,
+        };
+        let longest = u32::MAX - FRAME_HEADER_LENGTH;
+        for (length, is_one) in [(longest, true), (longest + 1, false), (u32::MAX, false)] {
+            let (bytes, _) = header(length).encode();
+            let decoded = FrameHeader::decode(&bytes);
+            assert_eq!(decoded.is_some(), is_one, "{length}");
+            if let Some((header, _)) = decoded {
+                assert_eq!(header.frame_bytes(), header.frame_length() as usize);
+            }
         }
     }
 

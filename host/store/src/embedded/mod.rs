@@ -169,11 +169,15 @@ impl Embedded {
             if append.frame.count == 0 {
                 return Err(CommitError::TooLarge("a frame has no records".to_owned()));
             }
-            parts.bytes += FRAME_HEADER_BYTES + append.frame.body.len();
+            let bytes = append.frame.body.len();
+            parts.bytes += FRAME_HEADER_BYTES + bytes;
+            let length = u32::try_from(bytes)
+                .map_err(|_| CommitError::TooLarge(format!("a frame has {bytes} bytes")))?;
             let body_crc = block::body_crc(&append.frame.body);
             parts.appends.push(ResolvedAppend {
                 log,
                 frame: append.frame,
+                length,
                 body_crc,
             });
         }

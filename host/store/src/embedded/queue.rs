@@ -15,6 +15,8 @@ use crate::engine::{CommitError, Committed, LogEnd, NewFrame, TableWrite};
 pub struct ResolvedAppend {
     pub log: Arc<Log>,
     pub frame: NewFrame,
+    /// Bytes of its body.
+    pub length: u32,
     pub body_crc: u32,
 }
 

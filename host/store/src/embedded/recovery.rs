@@ -18,8 +18,8 @@ use bytes::Bytes;
 use crate::disk::{Disk, DiskFile};
 use crate::embedded::file_use::{FileUse, open_files};
 use crate::embedded::format::{
-    BLOCK_HEADER_BYTES, BlockCheck, BlockHeader, Entry, FRAME_HEADER_BYTES, FrameHeader,
-    check_block, padded_block_bytes,
+    BLOCK_HEADER_BYTES, BlockCheck, BlockHeader, Entry, FrameHeader, check_block,
+    padded_block_bytes,
 };
 use crate::embedded::logs::{Log, LogState, Logs, WalFrame};
 use crate::embedded::tables::Tables;
@@ -338,7 +338,7 @@ impl Replay<'_> {
                         arrival: header.arrival,
                         slot: at.file.slot,
                         offset: at.offset + (BLOCK_HEADER_BYTES + offset) as u64,
-                        length: u32::try_from(FRAME_HEADER_BYTES + body.len()).unwrap_or(u32::MAX),
+                        length: header.frame_length(),
                     };
                     let sound = crc32c::crc32c(&body) == header.body_crc;
                     let damage = (!sound).then(|| {

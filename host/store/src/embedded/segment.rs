@@ -1,7 +1,7 @@
 //! Files of one log's frames. A segment can always be read from its frames alone; its index is
 //! made from them, or taken from the file's footer.
 
-use std::io::IoSlice;
+use std::io::{self, IoSlice};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::{Buf, BufMut, Bytes};
@@ -342,6 +342,10 @@ impl SegmentFile {
     /// Writes the index behind the frames: the segment is complete.
     pub fn write_footer(&self, segment: &Segment) -> Result<(), StoreError> {
         let index = self.index(segment)?;
+        let count = u32::try_from(index.entries.len()).map_err(|error| {
+            let doing = format!("write the index of {}", self.path);
+            StoreError::io(doing, io::Error::other(error))
+        })?;
         let mut out = Vec::with_capacity(index.entries.len() * INDEX_ENTRY_BYTES + 16);
         for entry in &index.entries {
             out.put_u64_le(entry.position.0);
@@ -349,7 +353,7 @@ impl SegmentFile {
             out.put_u64_le(entry.offset);
         }
         let crc = crc32c::crc32c(&out);
-        out.put_u32_le(u32::try_from(index.entries.len()).unwrap_or(u32::MAX));
+        out.put_u32_le(count);
         out.put_u32_le(crc);
         out.put_slice(FOOTER_MAGIC);
         self.write(&out, segment.bytes)

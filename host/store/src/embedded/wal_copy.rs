@@ -40,11 +40,17 @@ pub fn copy(shared: &Shared, copies: &mut [Copy<'_>]) -> Result<(), StoreError> 
         if of_log.is_empty() {
             copy.to.close_idle()?;
         }
-        frames.extend(of_log.into_iter().map(|frame| Mixed {
-            age: ages.get(&frame.slot).copied().unwrap_or_default(),
-            copy: place,
-            frame,
-        }));
+        for frame in of_log {
+            let age = *ages.get(&frame.slot).ok_or_else(|| {
+                let what = "a frame is to be flushed from a file that has nothing to flush";
+                StoreError::corrupt(slot_name(frame.slot), frame.offset, what)
+            })?;
+            frames.push(Mixed {
+                age,
+                copy: place,
+                frame,
+            });
+        }
     }
     frames.sort_unstable_by_key(|mixed| (mixed.age, mixed.frame.offset));
     let mut bytes = Vec::new();
@@ -80,24 +86,24 @@ fn copy_run(
         return Ok(());
     };
     let (first, last) = (&first.frame, &last.frame);
-    let slot = || slot_path(first.slot).display().to_string();
+    let slot = || slot_name(first.slot);
     let corrupt = |offset, what: &str| StoreError::corrupt(slot(), offset, what);
+    // Frames that are read together lie within a chunk.
+    let within = |bytes: u64| {
+        let what = "frames that are read together lie too far apart";
+        usize::try_from(bytes).map_err(|_| corrupt(first.offset, what))
+    };
     let file = shared.wal.file(first.slot);
     let file = file.ok_or_else(|| corrupt(first.offset, "the file is not there"))?;
     let span = last.offset + u64::from(last.length) - first.offset;
     bytes.clear();
-    read_onto(
-        file.as_ref(),
-        bytes,
-        usize::try_from(span).unwrap_or(usize::MAX),
-        first.offset,
-    )
-    .map_err(|source| StoreError::io(format!("read {}", slot()), source))?;
+    read_onto(file.as_ref(), bytes, within(span)?, first.offset)
+        .map_err(|source| StoreError::io(format!("read {}", slot()), source))?;
     for Mixed { copy, frame, .. } in run {
         let Some(copy) = copies.get_mut(*copy) else {
             return Err(corrupt(frame.offset, "the frame is of no log"));
         };
-        let at = usize::try_from(frame.offset - first.offset).unwrap_or(usize::MAX);
+        let at = within(frame.offset - first.offset)?;
         let found = bytes.get(at..at.saturating_add(frame.length as usize));
         let is_it = |bytes: &&[u8]| {
             FrameHeader::decode(bytes).is_some_and(|(header, _)| {
@@ -112,4 +118,8 @@ fn copy_run(
         copy.to.append(frame, found)?;
     }
     Ok(())
+}
+
+fn slot_name(slot: u32) -> String {
+    slot_path(slot).display().to_string()
 }

@@ -261,6 +261,7 @@ impl Writer {
             length: 0,
             entries_crc: 0,
         });
+        let header = header.map_err(WriteFailure::Refused)?;
         let (header, crc) = header.encode();
         let mut slices = self.block.slices(&header);
         match write_all(slot.file.as_ref(), &mut slices, slot.offset) {
