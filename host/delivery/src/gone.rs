@@ -1,4 +1,5 @@
-//! What was in logs that are gone: a stream was deleted, and with it what its lanes had not come to.
+//! What was in logs that are gone: a stream was deleted, and with it what its lanes had not come
+//! to.
 //!
 //! A lane is counted once, in the transaction that takes its pump's row away. Where its log ended
 //! was kept with the deletion, so that it makes no difference which process counts, and when.
@@ -18,7 +19,7 @@ use crate::settled::Settled;
 use crate::tables::{LaneKey, PUMPS_OF_LANES};
 
 /// How often it is looked for ends that no lane asks for any more. They go at the second look that
-/// finds them so: a lane that was just about to begin when its stream was deleted has begun by then.
+/// finds them so: a lane that was about to begin when its stream was deleted has begun by then.
 const SWEEP_PERIOD: Duration = Duration::from_secs(60);
 /// Rows that are removed together; the next ones follow at once.
 const ROWS_PER_COMMIT: usize = 1_000;
@@ -88,7 +89,8 @@ async fn kept_end(engine: &dyn Engine, key: LaneKey) -> Result<Option<Position>,
 /// The end of a log where it was not kept: a version of this program before this one deleted it.
 fn last_seen(stream: &DeliveryStream, key: LaneKey, seen: Position) -> Position {
     let (stream, shard) = (&stream.arn, key.shard);
-    tracing::warn!(%stream, shard, %seen, "it is not known where the log of a deleted stream ended");
+    let why = "it is not known where the log of a deleted stream ended";
+    tracing::warn!(%stream, shard, %seen, why, "records are counted as far as they were seen");
     seen
 }
 
