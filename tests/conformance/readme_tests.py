@@ -9,6 +9,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
+from deliveries import wait_until
 from server import REPOSITORY, Server
 
 PORT = "127.0.0.1:4567"
@@ -80,9 +81,35 @@ class Readme(unittest.TestCase):
     def test_the_walk_into_objects_does_what_it_says(self):
         self.walk(DELIVERY, exports("".join(text for _, text in blocks(STREAMS))))
 
-    def test_the_configuration_is_one_that_the_server_takes(self):
+    def toml(self):
+        """The manifest and the configuration."""
         text = (REPOSITORY / "README.md").read_text()
-        [configuration] = re.findall(r"^```toml\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+        [manifest, configuration] = re.findall(
+            r"^```toml\n(.*?)^```$", text, re.DOTALL | re.MULTILINE
+        )
+        return manifest, configuration
+
+    def test_the_manifest_is_one_that_a_plugin_is_loaded_with(self):
+        component = "redact-card-numbers"
+        path = REPOSITORY / "plugins" / component / f"{component}.wasm"
+        with tempfile.TemporaryDirectory(prefix="millrace-conformance-") as directory:
+            folder = Path(directory, "redact")
+            folder.mkdir()
+            (folder / "redact.wasm").write_bytes(path.read_bytes())
+            (folder / "plugin.toml").write_text(self.toml()[0])
+            server = Server("--plugins", directory)
+            self.addCleanup(server.stop)
+
+            def page():
+                status, page = server.page("plugins/redact")
+                done = status == 200 and (page["state"] == "running" or page["refused"])
+                return page if done else None
+
+            loaded = wait_until(page, "the plugin is loaded or refused")
+        self.assertEqual((loaded["state"], loaded["version"]), ("running", "1.2.0"))
+
+    def test_the_configuration_is_one_that_the_server_takes(self):
+        _, configuration = self.toml()
         with tempfile.TemporaryDirectory(prefix="millrace-conformance-") as directory:
             path = Path(directory, "millrace.toml")
             path.write_text(configuration)

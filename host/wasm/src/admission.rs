@@ -194,5 +194,7 @@ fn up_to(count: u64, max: u64, what: &str) -> Result<(), String> {
 }
 
 fn malformed(error: wasmparser::BinaryReaderError) -> String {
-    format!("byte {}: {}", error.offset(), error.message())
+    // Some go on with a dump of what was expected.
+    let what = error.message().lines().next().unwrap_or_default();
+    format!("byte {}: {what}", error.offset())
 }

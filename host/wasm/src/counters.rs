@@ -56,7 +56,9 @@ impl Counters {
         match outcome {
             Ok(_) | Err(Fault::Stopped) => {}
             Err(Fault::Deadline(_)) => self.deadlines.add(1),
-            Err(Fault::Panicked(_) | Fault::Trap(_) | Fault::NoInstance(_)) => self.traps.add(1),
+            Err(
+                Fault::Panicked(_) | Fault::Trap(_) | Fault::NotReady(_) | Fault::NoInstance(_),
+            ) => self.traps.add(1),
             Err(
                 Fault::Answer(_) | Fault::Doubled(_) | Fault::Retryable(_) | Fault::Permanent(_),
             ) => self.refused.add(1),

@@ -18,6 +18,8 @@ pub enum Fault {
     /// It trapped: a wild access, more memory, output or host calls than it may use, a panic that
     /// it did not tell of.
     Trap(String),
+    /// Its `init` says that it cannot begin.
+    NotReady(String),
     /// Its answer breaks the rules of its interface.
     Answer(String),
     /// Its answer names a record twice, of which not all are outputs to deliver.
@@ -80,6 +82,7 @@ impl fmt::Display for Fault {
             Self::Deadline(time) => write!(f, "it took longer than {} ms", time.as_millis()),
             Self::Panicked(panic) => write!(f, "it panicked {}", panic.text),
             Self::Trap(what) => write!(f, "it trapped: {what}"),
+            Self::NotReady(what) => write!(f, "init: {what}"),
             Self::Answer(what) | Self::Doubled(what) => write!(f, "its answer has {what}"),
             Self::Retryable(what) | Self::Permanent(what) => f.write_str(what),
             Self::NoInstance(what) => write!(f, "no instance could be made: {what}"),

@@ -68,7 +68,7 @@ impl Instance {
                     Fault::NoInstance(error.to_string())
                 }
                 Begun::Trapped(error) => Fault::of(&error, time, store.data_mut().told()),
-                Begun::Refused(text) => Fault::Trap(format!("init: {text}")),
+                Begun::Refused(text) => Fault::NotReady(text),
             }
         })?;
         Ok(Self {

@@ -233,6 +233,7 @@ fn refusal(fault: &Fault) -> Refusal {
         }
         Fault::Panicked(_)
         | Fault::Trap(_)
+        | Fault::NotReady(_)
         | Fault::Answer(_)
         | Fault::Doubled(_)
         | Fault::Retryable(_)

@@ -43,6 +43,7 @@ pub(super) fn code(fault: &Fault) -> &'static str {
         Fault::Doubled(_) => "Lambda.DuplicatedRecordId",
         Fault::Panicked(_)
         | Fault::Trap(_)
+        | Fault::NotReady(_)
         | Fault::Retryable(_)
         | Fault::Permanent(_)
         | Fault::NoInstance(_)

@@ -1,9 +1,13 @@
 //! `millrace delivery flush`.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use clap::Args;
 use serde::Deserialize;
 
-use crate::client::{Client, Method, TargetArgs};
+use super::DeliveryStream;
+use crate::client::{Client, Method, Target, TargetArgs};
 use crate::failure::Failure;
 use crate::output;
 
@@ -20,10 +24,22 @@ struct Flushed {
     delivered: bool,
 }
 
+/// How long it waits before it says why.
+const TELL_AFTER: Duration = Duration::from_secs(2);
+
 pub(crate) async fn run(args: &FlushArgs) -> Result<(), Failure> {
-    let mut client = Client::new(&args.target.target()?.into());
+    let target = Arc::new(args.target.target()?);
+    let mut client = Client::new(&target);
     let page = format!("delivery-streams/{}/flush", args.name);
-    let flushed: Flushed = client.page(Method::POST, &page).await?;
+    let flushing = client.page(Method::POST, &page);
+    tokio::pin!(flushing);
+    let flushed: Flushed = tokio::select! {
+        flushed = &mut flushing => flushed?,
+        () = tokio::time::sleep(TELL_AFTER) => {
+            tell_why(&target, &args.name).await?;
+            flushing.await?
+        }
+    };
     if !flushed.delivered {
         return Err(Failure::Text(format!(
             "not everything is delivered yet; see `millrace delivery describe {}`",
@@ -31,4 +47,15 @@ pub(crate) async fn run(args: &FlushArgs) -> Result<(), Failure> {
         )));
     }
     Ok(output::lines("delivered")?)
+}
+
+/// What is in the way of a flush that takes long.
+async fn tell_why(target: &Arc<Target>, name: &str) -> Result<(), Failure> {
+    let page = format!("delivery-streams/{name}");
+    let stream: DeliveryStream = Client::new(target).page(Method::GET, &page).await?;
+    let waiting = output::count(stream.waiting_records);
+    let why = stream
+        .trouble
+        .unwrap_or_else(|| "they are on their way".to_owned());
+    Ok(output::lines(&format!("{waiting} records wait: {why}"))?)
 }

@@ -1,5 +1,7 @@
 //! `millrace stream list`.
 
+use std::sync::Arc;
+
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
@@ -28,10 +30,17 @@ struct StreamNames {
 }
 
 pub(crate) async fn run(args: &ListArgs) -> Result<(), Failure> {
-    let mut client = Client::new(&args.target.target()?.into());
+    let target = Arc::new(args.target.target()?);
+    let mut client = Client::new(&target);
     let mut input = ListStreams::default();
     loop {
         let page: StreamNames = client.call("ListStreams", &input).await?;
+        if page.stream_names.is_empty() && input.exclusive_start_stream_name.is_none() {
+            return Ok(output::lines(&format!(
+                "no streams in {}",
+                target.region()
+            ))?);
+        }
         for name in &page.stream_names {
             output::lines(name)?;
         }
