@@ -17,7 +17,7 @@ use crate::budget::Held;
 pub(crate) struct AnswerBody {
     left: u64,
     chunks: Chunks,
-    held: Option<Arc<Held>>,
+    held: Arc<Held>,
     /// Its connection knows that an answer is under way.
     _answering: Option<Answering>,
 }
@@ -25,7 +25,7 @@ pub(crate) struct AnswerBody {
 /// A stretch of an answer. Whoever writes it to a socket says how far it has come.
 pub(crate) struct Portion {
     bytes: Bytes,
-    held: Option<Arc<Held>>,
+    held: Arc<Held>,
 }
 
 /// What makes an answer made more or fewer bytes than it said.
@@ -41,32 +41,21 @@ impl fmt::Display for WrongLength {
 impl std::error::Error for WrongLength {}
 
 impl AnswerBody {
-    /// The memory that the answer is charged to.
-    pub(crate) fn held_by(self, held: Held) -> Self {
-        Self {
-            held: Some(Arc::new(held)),
-            ..self
-        }
-    }
-
-    /// An answer that is in the budget is under way as long as this body is. Others are a few
-    /// bytes.
-    pub(crate) fn noted_in(self, activity: &Arc<Activity>) -> Self {
-        let answering = self.held.as_ref().map(|_| activity.answers());
-        Self {
-            _answering: answering,
-            ..self
-        }
-    }
-}
-
-impl From<Answer> for AnswerBody {
-    fn from(answer: Answer) -> Self {
+    /// An answer whose memory is charged to `held`.
+    pub(crate) fn new(answer: Answer, held: Held) -> Self {
         Self {
             left: answer.length(),
             chunks: answer.into_chunks(),
-            held: None,
+            held: Arc::new(held),
             _answering: None,
+        }
+    }
+
+    /// The answer is under way as long as this body is.
+    pub(crate) fn noted_in(self, activity: &Arc<Activity>) -> Self {
+        Self {
+            _answering: Some(activity.answers()),
+            ..self
         }
     }
 }
@@ -94,7 +83,7 @@ impl Body for AnswerBody {
             return Poll::Ready(Some(Err(WrongLength)));
         };
         self.left = left;
-        let held = self.held.clone();
+        let held = Arc::clone(&self.held);
         Poll::Ready(Some(Ok(Frame::data(Portion { bytes, held }))))
     }
 
@@ -118,8 +107,6 @@ impl Buf for Portion {
 
     fn advance(&mut self, count: usize) {
         self.bytes.advance(count);
-        if let Some(held) = &self.held {
-            held.sent(count);
-        }
+        self.held.sent(count);
     }
 }

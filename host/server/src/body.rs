@@ -11,12 +11,14 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use tokio::time::{timeout, timeout_at};
 
-use crate::budget::{Held, NoRoom, Payer};
+use crate::budget::{Held, NoRoom};
 use crate::limits::Limits;
 use crate::pace::Pace;
 
 /// Bytes that a client must have sent before room for all that it announced is made.
 const EARNEST_BYTES: usize = 64 * 1024;
+/// Bytes that may come of a body before it is counted, as long as it waits for none of them.
+const UNCOUNTED_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of a refused request's body that are still taken, and dropped, so that its connection can
 /// go on. With more to come the connection ends.
 const DRAIN_BYTES_MAX: u64 = 64 * 1024;
@@ -53,22 +55,31 @@ impl From<NoRoom> for BodyError {
     }
 }
 
-/// Receives a body whose headers were complete at `started`. Until it is whole, `payer` is charged
-/// for it.
+/// What is known of a body before it comes.
+pub(crate) struct Expected<'a> {
+    /// When its headers were complete.
+    pub(crate) started: Instant,
+    /// Bytes that it may have.
+    pub(crate) bytes_max: usize,
+    /// The key that its headers name. Until the body is whole, whoever says to have it is charged.
+    pub(crate) key_id: Option<&'a str>,
+}
+
+/// Receives a body.
 pub(crate) async fn receive(
     body: &mut Incoming,
-    started: Instant,
+    expected: &Expected<'_>,
     limits: &Limits,
-    held: &Held,
-    payer: Payer,
+    held: &mut Held,
 ) -> Result<Bytes, BodyError> {
-    let announced = announced(body, limits)?;
+    let announced = announced(body, expected.bytes_max)?;
+    let most = announced.unwrap_or(expected.bytes_max);
     let pace = Pace {
         grace: limits.body_grace,
         bytes_per_second_min: limits.body_bytes_per_second_min,
     };
-    let mut due = pace.begin(started);
-    let (mut whole, mut received, mut is_waited_for) = (Vec::new(), 0, false);
+    let mut due = pace.begin(expected.started);
+    let (mut whole, mut received) = (Vec::new(), 0);
     while !body.is_end_stream() {
         let at_once = tokio::select! {
             biased;
@@ -79,12 +90,10 @@ pub(crate) async fn receive(
             Some(frame) => frame,
             None => {
                 // Most bodies come with their headers and never wait.
-                if !is_waited_for {
-                    let bytes = announced.unwrap_or(limits.request_bytes_max);
-                    held.receives(payer, bytes)?;
-                    is_waited_for = true;
+                if !held.is_receiving() {
+                    held.receives(expected.key_id, received, most)?;
                 }
-                let late = due.0.min(started + limits.body);
+                let late = due.0.min(expected.started + limits.body);
                 tokio::select! {
                     biased;
                     () = held.ended() => return Err(BodyError::NoRoom),
@@ -98,12 +107,16 @@ pub(crate) async fn receive(
         let Ok(bytes) = frame.map_err(|_| BodyError::Broken)?.into_data() else {
             continue; // Trailers mean nothing to us.
         };
-        held.came(bytes.len())?;
-        due = pace.earn(due, bytes.len(), Instant::now());
         received += bytes.len();
-        if received > limits.request_bytes_max {
+        if received > expected.bytes_max {
             return Err(BodyError::TooLarge);
         }
+        if held.is_receiving() {
+            held.came(bytes.len())?;
+        } else if received > UNCOUNTED_BYTES_MAX {
+            held.receives(expected.key_id, received, most)?;
+        }
+        due = pace.earn(due, bytes.len(), Instant::now());
         if received == bytes.len() && announced == Some(received) {
             return Ok(bytes); // It came in one piece: no copy.
         }
@@ -135,12 +148,12 @@ pub(crate) async fn drain(parts: &Parts, body: &mut Incoming) -> bool {
     timeout(DRAIN_TIME, to_its_end).await == Ok(true)
 }
 
-fn announced(body: &Incoming, limits: &Limits) -> Result<Option<usize>, BodyError> {
+fn announced(body: &Incoming, bytes_max: usize) -> Result<Option<usize>, BodyError> {
     let Some(length) = body.size_hint().exact() else {
         return Ok(None);
     };
     match usize::try_from(length) {
-        Ok(length) if length <= limits.request_bytes_max => Ok(Some(length)),
+        Ok(length) if length <= bytes_max => Ok(Some(length)),
         _ => Err(BodyError::TooLarge),
     }
 }

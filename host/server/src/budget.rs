@@ -1,59 +1,110 @@
 //! The memory that requests and their answers may hold together, and who holds it.
 //!
-//! A request holds a share from its headers on: first for the bytes of its body as they come, then
-//! for what it works on, then for the bytes of its answer until the client has taken them. What
-//! waits for a client can be ended from outside, and is: when its client is too slow, or when
-//! somebody who holds less needs the room (`shares`).
+//! A request holds a share from the moment that it first waits for something until its client has
+//! taken its answer: for the bytes of its body as they come, for what it works on, then for its
+//! answer. What waits for a client can be ended from outside, and is: when its client is too slow,
+//! or when somebody who holds less needs the room (`shares`).
+//!
+//! An ordinary request takes the lock twice: once it has proven who it is, and when it is over. Its
+//! share has room for a short answer, so that one takes the place of its request.
 
+mod crowd;
 mod holder;
+mod payer;
+mod places;
 mod shares;
 
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-pub(crate) use holder::Phase;
-pub(crate) use shares::{NoRoom, Payer, network_of};
+pub(crate) use payer::{Payer, network_of};
+pub(crate) use shares::NoRoom;
 
 use crate::ending::Lever;
 use crate::limits::Limits;
 use crate::pace::Pace;
-use holder::Holder;
-use shares::{Ended, Shares, Sizes};
+use holder::{Holder, Phase};
+use shares::{Ended, Shares, Sizes, Wish};
 
-/// Bytes that a request counts for besides its body or its answer, so that many small ones are
-/// bounded, too.
+/// Bytes that a request counts for besides its headers, its body or its answer, so that many small
+/// ones are bounded, too: its task, its stream and its buffers.
 const REQUEST_BYTES: usize = 4 * 1024;
-/// The part of all memory that bodies may have while they come in. Their signatures can only be
+/// Bytes of an answer for which every request at work has room.
+const SHORT_ANSWER_BYTES: usize = 4 * 1024;
+/// The part of all memory that short answers to those may have who have proven nothing. Over it
+/// `shares` says whose answer is ended; one that finds no room is not given at all.
+const UNPROVEN_PART: usize = 16;
+/// The part of the rest that bodies may have while they come in. Their signatures can only be
 /// checked when they are whole, so whoever knows a public access key id can hold this much and no
 /// more. Over it, `shares` says whose body is given up, with status 503.
 const RECEIVING_PART: usize = 2;
-/// The part of all memory that answers may have until they are taken. Over it, `shares` says whose
+/// The part of the rest that answers may have until they are taken. Over it, `shares` says whose
 /// answer is ended; one that finds no room is status 503.
 const ANSWERING_PART: usize = 2;
+/// The part of the rest that is left to bodies by what is at work and by answers. Over it, answers
+/// are ended, or what would come to work is refused with status 503.
+const LEFT_TO_BODIES_PART: usize = 4;
 /// Bytes of an answer that may be taken before they are given back: giving back takes a lock.
 const UNSETTLED_BYTES_MAX: usize = 64 * 1024;
 
 /// All memory for requests and answers.
-pub(crate) struct Budget(Mutex<Shares>);
+pub(crate) struct Budget {
+    shares: Mutex<Shares>,
+    keys: RandomState,
+}
 
 /// The memory of one request, given back when this is dropped.
 pub(crate) struct Held {
     budget: Arc<Budget>,
-    place: usize,
     holder: Arc<Holder>,
+    /// Where it comes from.
+    address: IpAddr,
+    /// Bytes of its headers.
+    head_bytes: usize,
+    standing: Standing,
     /// Bytes that were taken and not yet given back.
     unsettled: AtomicUsize,
 }
 
+/// How far a request has come, and the place of its share.
+#[derive(Clone, Copy)]
+enum Standing {
+    /// It has not waited for anything yet, so that there are no more of them than threads.
+    Uncounted,
+    Receiving(usize),
+    AtWork {
+        place: usize,
+        bytes: usize,
+        payer: Payer,
+    },
+    Answered(usize),
+}
+
+impl Standing {
+    fn place(self) -> Option<usize> {
+        match self {
+            Self::Uncounted => None,
+            Self::Receiving(place) | Self::AtWork { place, .. } | Self::Answered(place) => {
+                Some(place)
+            }
+        }
+    }
+}
+
 impl Budget {
     pub(crate) fn new(limits: &Limits) -> Self {
-        let all = limits.in_flight_bytes_max;
+        let unproven = limits.in_flight_bytes_max / UNPROVEN_PART;
+        let shared = limits.in_flight_bytes_max - unproven;
         let sizes = Sizes {
-            all,
-            receiving: all / RECEIVING_PART,
-            answering: all / ANSWERING_PART,
+            unproven,
+            shared,
+            receiving: shared / RECEIVING_PART,
+            answering: shared / ANSWERING_PART,
+            proven: shared - shared / LEFT_TO_BODIES_PART,
         };
         let receiving = Pace {
             grace: limits.body_grace,
@@ -63,7 +114,10 @@ impl Budget {
             grace: limits.answer_grace,
             bytes_per_second_min: limits.answer_bytes_per_second_min,
         };
-        Self(Mutex::new(Shares::new(sizes, receiving, answering)))
+        Self {
+            shares: Mutex::new(Shares::new(sizes, receiving, answering)),
+            keys: RandomState::new(),
+        }
     }
 
     /// Bytes that are held now.
@@ -71,30 +125,27 @@ impl Budget {
         self.shares().bytes()
     }
 
-    /// Who pays for a request from `address` that says to have the key `key`, until it has proven
-    /// who it is.
-    pub(crate) fn claimed(&self, address: IpAddr, key: Option<&str>) -> Payer {
-        self.shares().claimed(address, key)
-    }
-
-    /// Begins a request. Its answer is ended by `lever`.
-    pub(crate) fn begin(self: &Arc<Self>, payer: Payer, lever: Lever) -> Result<Held, NoRoom> {
-        let now = Instant::now();
-        let holder = Arc::new(Holder::new(lever));
-        let place = self.shares().add(payer, Arc::clone(&holder), now);
-        let held = Held {
+    /// Begins a request from `address` with so many bytes of headers. Its answer is ended by
+    /// `lever`.
+    pub(crate) fn begin(
+        self: &Arc<Self>,
+        address: IpAddr,
+        head_bytes: usize,
+        lever: Lever,
+    ) -> Held {
+        Held {
             budget: Arc::clone(self),
-            place,
-            holder,
+            holder: Arc::new(Holder::new(lever)),
+            address,
+            head_bytes,
+            standing: Standing::Uncounted,
             unsettled: AtomicUsize::new(0),
-        };
-        held.grow(REQUEST_BYTES, now)?;
-        Ok(held)
+        }
     }
 
-    /// Ends the answers whose clients do not keep the pace.
-    pub(crate) fn end_late(&self) {
-        self.ending(|shares, ended| shares.end_late(Instant::now(), ended));
+    /// Looks at all answers, and ends those whose clients do not keep the pace.
+    pub(crate) fn look(&self) {
+        self.ending(|shares, ended| shares.look(Instant::now(), ended));
     }
 
     fn ending<T>(&self, work: impl FnOnce(&mut Shares, &mut Ended) -> T) -> T {
@@ -108,35 +159,46 @@ impl Budget {
 
     fn shares(&self) -> MutexGuard<'_, Shares> {
         // Every method leaves the sums whole, so a panic elsewhere spoils nothing.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shares.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Held {
-    /// A body begins to come in that will have `bytes` at most.
-    pub(crate) fn receives(&self, payer: Payer, bytes: usize) -> Result<(), NoRoom> {
-        let now = Instant::now();
-        self.budget.ending(|shares, ended| {
-            // What it holds already must fit into the room for bodies, too.
-            let before = shares.enter(self.place, Phase::Receiving, now);
-            shares.charge(self.place, payer);
-            shares.will_need(self.place, bytes.saturating_add(REQUEST_BYTES));
-            shares.grow(self.place, before, now, ended)
-        })
+    /// `came` bytes of its body have come, and it is counted from now on: it waits for the rest,
+    /// or there are too many of them already. There will be `most` of them at most. Until it has
+    /// proven who it is, whoever says to have the key `key` is charged in its network.
+    pub(crate) fn receives(
+        &mut self,
+        key: Option<&str>,
+        came: usize,
+        most: usize,
+    ) -> Result<(), NoRoom> {
+        let besides = self.head_bytes + REQUEST_BYTES;
+        let place = self.settle(&Wish {
+            phase: Phase::Receiving,
+            payer: self.claimed(key),
+            bytes: came.saturating_add(besides),
+            needs: most.saturating_add(besides),
+            is_due: false,
+        })?;
+        self.standing = Standing::Receiving(place);
+        Ok(())
     }
 
-    /// More of its body has come.
+    /// More of its body has come, which is counted.
     pub(crate) fn came(&self, bytes: usize) -> Result<(), NoRoom> {
         self.holder.moves(bytes);
-        self.grow(bytes, Instant::now())
+        let Standing::Receiving(place) = self.standing else {
+            return Ok(());
+        };
+        let now = Instant::now();
+        self.budget
+            .ending(|shares, ended| shares.grow(place, bytes, now, ended))
     }
 
-    /// Its body is whole, and it has proven who it is.
-    pub(crate) fn is_received(&self, payer: Payer) {
-        let mut shares = self.budget.shares();
-        let bytes = shares.enter(self.place, Phase::Handled, Instant::now());
-        shares.charge(self.place, payer);
-        shares.add_bytes(self.place, bytes);
+    /// Whether its body is counted as it comes.
+    pub(crate) fn is_receiving(&self) -> bool {
+        matches!(self.standing, Standing::Receiving(_))
     }
 
     /// Waits until its body is no longer wanted, because somebody else needs the room.
@@ -144,43 +206,115 @@ impl Held {
         self.holder.ended().await;
     }
 
-    /// It is answered with `bytes`; what it held before is gone.
-    pub(crate) fn answers(&self, bytes: u64) -> Result<(), NoRoom> {
-        let bytes = usize::try_from(bytes).map_err(|_| NoRoom)?;
-        let now = Instant::now();
-        self.budget.ending(|shares, ended| {
-            shares.enter(self.place, Phase::Answering, now);
-            let bytes = bytes.saturating_add(REQUEST_BYTES);
-            shares.will_need(self.place, bytes);
-            shares.grow(self.place, bytes, now, ended)
-        })
+    /// It has proven who it is, and works on `body_bytes`. Whatever it does, an answer of
+    /// `answer_bytes` will have room.
+    pub(crate) fn works(
+        &mut self,
+        payer: Payer,
+        body_bytes: usize,
+        answer_bytes: usize,
+    ) -> Result<(), NoRoom> {
+        let bytes = body_bytes.max(answer_bytes);
+        let bytes = bytes.saturating_add(self.head_bytes + REQUEST_BYTES + SHORT_ANSWER_BYTES);
+        let place = self.settle(&Wish {
+            phase: Phase::AtWork,
+            payer,
+            bytes,
+            needs: bytes,
+            is_due: false,
+        })?;
+        self.standing = Standing::AtWork {
+            place,
+            bytes,
+            payer,
+        };
+        Ok(())
     }
 
-    /// It is answered with an error: a few bytes, which are sent whether or not there is room.
-    pub(crate) fn refuses(&self) {
-        let mut shares = self.budget.shares();
-        shares.enter(self.place, Phase::Answering, Instant::now());
-        shares.add_bytes(self.place, REQUEST_BYTES);
+    /// It is answered with `bytes`; what it held before is gone. An answer that `is_due`, since
+    /// something durable hangs on it, is sent whether or not there is room. Where nothing is proven
+    /// it has to find room among answers of its kind.
+    pub(crate) fn answers(&mut self, bytes: u64, is_due: bool) -> Result<(), NoRoom> {
+        let bytes = usize::try_from(bytes).map_err(|_| NoRoom)?;
+        let needs = bytes.saturating_add(REQUEST_BYTES);
+        let (place, held, payer) = match self.standing {
+            Standing::Uncounted | Standing::Receiving(_) => return self.answers_unproven(bytes),
+            Standing::Answered(_) => return Ok(()),
+            Standing::AtWork {
+                place,
+                bytes,
+                payer,
+            } => (place, bytes, payer),
+        };
+        if needs <= held {
+            // It has the room of its request until somebody looks, when most are taken already.
+            let spare = held - needs;
+            if spare > UNSETTLED_BYTES_MAX {
+                self.budget.shares().shrink(place, spare);
+            }
+            self.holder.answers(needs);
+            self.standing = Standing::Answered(place);
+            return Ok(());
+        }
+        let place = self.settle(&Wish {
+            phase: Phase::Answering,
+            payer,
+            bytes: needs,
+            needs,
+            is_due,
+        })?;
+        self.standing = Standing::Answered(place);
+        Ok(())
+    }
+
+    fn answers_unproven(&mut self, bytes: usize) -> Result<(), NoRoom> {
+        let bytes = bytes.saturating_add(self.head_bytes + REQUEST_BYTES);
+        let place = self.settle(&Wish {
+            phase: Phase::Unproven,
+            payer: self.claimed(None),
+            bytes,
+            needs: bytes,
+            is_due: false,
+        })?;
+        self.standing = Standing::Answered(place);
+        Ok(())
     }
 
     /// The client has taken so many bytes of the answer.
     pub(crate) fn sent(&self, bytes: usize) {
         self.holder.moves(bytes);
         let unsettled = self.unsettled.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        if unsettled >= UNSETTLED_BYTES_MAX {
+        if unsettled >= UNSETTLED_BYTES_MAX
+            && let Some(place) = self.standing.place()
+        {
             let settled = self.unsettled.swap(0, Ordering::Relaxed);
-            self.budget.shares().shrink(self.place, settled);
+            self.budget.shares().shrink(place, settled);
         }
     }
 
-    fn grow(&self, bytes: usize, now: Instant) -> Result<(), NoRoom> {
+    /// The place of its share, which is as it wishes.
+    fn settle(&self, wish: &Wish) -> Result<usize, NoRoom> {
+        let now = Instant::now();
         self.budget
-            .ending(|shares, ended| shares.grow(self.place, bytes, now, ended))
+            .ending(|shares, ended| match self.standing.place() {
+                Some(place) => shares.turn(place, wish, now, ended).map(|()| place),
+                None => shares.add(&self.holder, wish, now, ended),
+            })
+    }
+
+    /// Who pays before anything is proven.
+    fn claimed(&self, key: Option<&str>) -> Payer {
+        Payer::Claimed {
+            network: network_of(self.address),
+            key: self.budget.keys.hash_one(key),
+        }
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.budget.shares().remove(self.place);
+        if let Some(place) = self.standing.place() {
+            self.budget.shares().remove(place);
+        }
     }
 }

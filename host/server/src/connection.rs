@@ -8,7 +8,6 @@
 mod stream_tasks;
 mod watched;
 
-use std::convert::Infallible;
 use std::io;
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
@@ -31,6 +30,7 @@ use watched::Watched;
 
 use crate::activity::{Activity, Verdict};
 use crate::answer::AnswerBody;
+use crate::budget::NoRoom;
 use crate::ending::{Ending, Lever};
 use crate::limits::{
     H2_CONNECTION_WINDOW_BYTES, H2_FRAME_BYTES_MAX, H2_PENDING_RESETS_MAX, H2_STREAM_WINDOW_BYTES,
@@ -128,7 +128,9 @@ impl Connection {
                 End::Cut(reason) => return Err(reason.to_owned()),
             }
         };
-        if ended.is_err() || self.activity.has_unread() {
+        // Where there was no room for an answer, nobody waits for one.
+        let is_answered = !ended.as_ref().is_err_and(hyper::Error::is_user);
+        if is_answered && (ended.is_err() || self.activity.has_unread()) {
             linger(http.into_parts().io.into_inner().into_inner()).await;
         }
         ended.map_err(|error| error.to_string())
@@ -181,7 +183,7 @@ impl Connection {
 async fn answer(
     connection: Arc<Connection>,
     request: Request<Incoming>,
-) -> Result<Response<AnswerBody>, Infallible> {
+) -> Result<Response<AnswerBody>, NoRoom> {
     let _serving = connection.activity.serves();
     let visitor = Visitor {
         address: connection.peer,
@@ -190,7 +192,7 @@ async fn answer(
             stream: stream_tasks::current(),
         },
     };
-    let response = connection.router.dispatch(visitor, request).await;
+    let response = connection.router.dispatch(visitor, request).await?;
     if response.headers().contains_key(CONNECTION) {
         connection.activity.leaves_unread();
     }

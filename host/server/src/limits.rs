@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use types::limits::{SHARDS_PER_ACCOUNT_MAX, STREAMS_PER_ACCOUNT_MAX};
 
-/// Headers of one request.
+/// Headers of one request. One with more is refused with status 431.
 pub(crate) const HEADERS_MAX: usize = 64;
 /// Bytes of a request's line and headers together.
 pub(crate) const HEAD_BYTES_MAX: usize = 16 * 1024;
@@ -41,9 +41,11 @@ pub struct Limits {
     /// Bytes of one request's body. A larger one is refused with status 413, by its
     /// `Content-Length` before a byte of it is read.
     pub request_bytes_max: usize,
-    /// Bytes of all requests and answers: 4 KiB for each, a body while it comes in and is worked
-    /// on, then an answer until the client has taken it. Half of it may be bodies that are coming
-    /// in, half of it answers. Over it, whoever holds most has to go; what then finds no room is
+    /// Bytes of all requests and answers: 4 KiB for each and its headers, a body while it comes in
+    /// and is worked on with room for a short answer, then an answer until the client has taken
+    /// it. A sixteenth of it is for answers to those who have proven nothing, and of the rest half
+    /// may be bodies that are coming in, half answers, and two thirds of three quarters what one
+    /// account has at work. Over it, whoever holds most has to go; what then finds no room is
     /// refused with status 503, and clients of AWS try again.
     pub in_flight_bytes_max: usize,
     /// Streams of one account in all regions. A CreateStream that would go over it is refused with

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use delivery::Delivery;
 use streams::Streams;
+use types::limits::{PUT_RECORD_BATCH_COUNT_MAX, PUT_RECORDS_COUNT_MAX};
 use wire::{Answer, ApiError, Call};
 
 type Handled<'a> = Pin<Box<dyn Future<Output = Result<Answer, ApiError>> + Send + 'a>>;
@@ -23,8 +24,29 @@ pub(crate) struct Operation {
     pub(crate) service: &'static str,
     /// It may read megabytes into memory before its answer can be charged for them.
     pub(crate) reads_much: bool,
+    answer: AnswerKind,
     handle: Handle,
 }
+
+/// What is known of an operation's answer before it is made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum AnswerKind {
+    /// It tells something, and can be asked for again.
+    Told,
+    /// It says in a few bytes what was made durable.
+    Done,
+    /// It says the same of each of many records.
+    DoneForEach,
+}
+
+/// Bytes of a record in a request for many at least: `{"Data":""},`.
+const RECORD_BYTES_MIN: usize = 12;
+/// Records of a request at most; one with more is refused.
+const RECORDS_MAX: usize = PUT_RECORDS_COUNT_MAX;
+const _: () = assert!(PUT_RECORD_BATCH_COUNT_MAX <= RECORDS_MAX);
+/// Bytes of what is said of each at most: that it is over its rate, with the names of its shard,
+/// its stream and its account.
+const SAID_OF_EACH_BYTES_MAX: usize = 512;
 
 enum Handle {
     Streams(fn(&Streams, Call) -> Handled<'_>),
@@ -39,10 +61,40 @@ impl Operation {
             .map_or(self.target, |(_, name)| name)
     }
 
+    const fn telling(self) -> Self {
+        Self {
+            answer: AnswerKind::Told,
+            ..self
+        }
+    }
+
     const fn reading_much(self) -> Self {
         Self {
             reads_much: true,
+            ..self.telling()
+        }
+    }
+
+    const fn for_each(self) -> Self {
+        Self {
+            answer: AnswerKind::DoneForEach,
             ..self
+        }
+    }
+
+    /// Whether its answer may say that something is durable: then it has to be sent.
+    pub(crate) fn makes_durable(&self) -> bool {
+        self.answer != AnswerKind::Told
+    }
+
+    /// Bytes of the answer to a body of `body_bytes` at most, if that has to be sent and may be
+    /// more than a few.
+    pub(crate) fn answer_bytes_max(&self, body_bytes: usize) -> usize {
+        match self.answer {
+            AnswerKind::Told | AnswerKind::Done => 0,
+            AnswerKind::DoneForEach => {
+                RECORDS_MAX.min(body_bytes / RECORD_BYTES_MIN) * SAID_OF_EACH_BYTES_MAX
+            }
         }
     }
 
@@ -65,19 +117,23 @@ pub(crate) static OPERATIONS: [Operation; 25] = [
     }),
     firehose("Firehose_20150804.DescribeDeliveryStream", |s, c| {
         Box::pin(delivery::ops::describe_delivery_stream::handle(s, c))
-    }),
+    })
+    .telling(),
     firehose("Firehose_20150804.ListDeliveryStreams", |s, c| {
         Box::pin(delivery::ops::list_delivery_streams::handle(s, c))
-    }),
+    })
+    .telling(),
     firehose("Firehose_20150804.ListTagsForDeliveryStream", |s, c| {
         Box::pin(delivery::ops::list_tags_for_delivery_stream::handle(s, c))
-    }),
+    })
+    .telling(),
     firehose("Firehose_20150804.PutRecord", |s, c| {
         Box::pin(delivery::ops::put_record::handle(s, c))
     }),
     firehose("Firehose_20150804.PutRecordBatch", |s, c| {
         Box::pin(delivery::ops::put_record_batch::handle(s, c))
-    }),
+    })
+    .for_each(),
     firehose("Firehose_20150804.TagDeliveryStream", |s, c| {
         Box::pin(delivery::ops::tag_delivery_stream::handle(s, c))
     }),
@@ -101,35 +157,42 @@ pub(crate) static OPERATIONS: [Operation; 25] = [
     }),
     kinesis("Kinesis_20131202.DescribeStream", |s, c| {
         Box::pin(streams::ops::describe_stream::handle(s, c))
-    }),
+    })
+    .telling(),
     kinesis("Kinesis_20131202.DescribeStreamSummary", |s, c| {
         Box::pin(streams::ops::describe_stream_summary::handle(s, c))
-    }),
+    })
+    .telling(),
     kinesis("Kinesis_20131202.GetRecords", |s, c| {
         Box::pin(streams::ops::get_records::handle(s, c))
     })
     .reading_much(),
     kinesis("Kinesis_20131202.GetShardIterator", |s, c| {
         Box::pin(streams::ops::get_shard_iterator::handle(s, c))
-    }),
+    })
+    .telling(),
     kinesis("Kinesis_20131202.IncreaseStreamRetentionPeriod", |s, c| {
         Box::pin(streams::ops::increase_stream_retention_period::handle(s, c))
     }),
     kinesis("Kinesis_20131202.ListShards", |s, c| {
         Box::pin(streams::ops::list_shards::handle(s, c))
-    }),
+    })
+    .telling(),
     kinesis("Kinesis_20131202.ListStreams", |s, c| {
         Box::pin(streams::ops::list_streams::handle(s, c))
-    }),
+    })
+    .telling(),
     kinesis("Kinesis_20131202.ListTagsForStream", |s, c| {
         Box::pin(streams::ops::list_tags_for_stream::handle(s, c))
-    }),
+    })
+    .telling(),
     kinesis("Kinesis_20131202.PutRecord", |s, c| {
         Box::pin(streams::ops::put_record::handle(s, c))
     }),
     kinesis("Kinesis_20131202.PutRecords", |s, c| {
         Box::pin(streams::ops::put_records::handle(s, c))
-    }),
+    })
+    .for_each(),
     kinesis("Kinesis_20131202.RemoveTagsFromStream", |s, c| {
         Box::pin(streams::ops::remove_tags_from_stream::handle(s, c))
     }),
@@ -140,6 +203,7 @@ const fn kinesis(target: &'static str, handle: fn(&Streams, Call) -> Handled<'_>
         target,
         service: "kinesis",
         reads_much: false,
+        answer: AnswerKind::Done,
         handle: Handle::Streams(handle),
     }
 }
@@ -149,6 +213,7 @@ const fn firehose(target: &'static str, handle: fn(&Delivery, Call) -> Handled<'
         target,
         service: "firehose",
         reads_much: false,
+        answer: AnswerKind::Done,
         handle: Handle::Delivery(handle),
     }
 }

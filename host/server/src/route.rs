@@ -21,7 +21,7 @@ use wire::{Answer, ApiError, Call};
 
 use crate::answer::AnswerBody;
 use crate::auth::{Authenticator, MetricsReader, OWN_SERVICE};
-use crate::body::{self, BodyError};
+use crate::body::{self, BodyError, Expected};
 use crate::budget::{Budget, Held, NoRoom, Payer};
 use crate::cors::{Cors, Page};
 use crate::ending::Lever;
@@ -37,6 +37,9 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const HOST_ID: HeaderName = HeaderName::from_static("x-amz-id-2");
 /// Headers of an answer, hyper's own among them.
 const ANSWER_HEADERS: usize = 6;
+/// Bytes of the body of a request for a page of the server itself, which has no use for any. A
+/// larger one is refused with status 413.
+const PAGE_BODY_BYTES_MAX: usize = 4 * 1024;
 
 /// Everything that a request needs.
 pub(crate) struct Router {
@@ -71,30 +74,31 @@ impl Router {
     }
 
     /// Answers one request, whatever it is.
+    ///
+    /// # Errors
+    /// There is no room for an answer, not even for one that says so.
     pub(crate) async fn dispatch(
         &self,
         visitor: Visitor,
         request: Request<Incoming>,
-    ) -> Response<AnswerBody> {
+    ) -> Result<Response<AnswerBody>, NoRoom> {
         let (parts, body) = request.into_parts();
-        let page = match self.admit(&parts) {
-            Ok(page) => page,
-            Err(error) => {
-                let mut response = self.refuse(&parts, &error, body.is_end_stream());
-                self.cors.tell(&Page::Own, response.headers_mut());
-                return response;
-            }
+        let exchange = Exchange::begin(self, visitor, &parts);
+        let (page, response) = match self.admit(&parts) {
+            Ok(page) => match page.preflight(&parts) {
+                Some(headers) => (page, exchange.answer(preflight(headers))),
+                None => (page, self.answer(exchange, body).await),
+            },
+            Err(error) => (Page::Own, self.refuse(exchange, &body, error)),
         };
-        let mut response = match page.preflight(&parts) {
-            Some(headers) => preflight(headers),
-            None => self.answer(visitor, &parts, body).await,
-        };
+        let mut response = response?;
         self.cors.tell(&page, response.headers_mut());
-        response
+        Ok(response)
     }
 
     /// Whether anything is done for a request at all; the page that it comes from.
     fn admit(&self, parts: &Parts) -> Result<Page, ApiError> {
+        request::check_header_count(parts)?;
         request::check_host(parts)?;
         if self.authenticator.takes_anybody() {
             request::check_host_is_local(parts)?;
@@ -104,32 +108,27 @@ impl Router {
 
     async fn answer(
         &self,
-        visitor: Visitor,
-        parts: &Parts,
+        exchange: Exchange<'_>,
         body: Incoming,
-    ) -> Response<AnswerBody> {
+    ) -> Result<Response<AnswerBody>, NoRoom> {
+        let parts = exchange.parts;
         match (parts.method.clone(), parts.uri.path()) {
-            (Method::GET | Method::HEAD, "/healthz") => self.health(),
-            (Method::GET | Method::HEAD, "/metrics") => self.metrics(visitor, parts),
-            (_, path) if path.starts_with(api::ROOT) => self.api(visitor, parts, body).await,
-            (_, "/healthz" | "/metrics") => not_allowed("GET, HEAD"),
+            (Method::GET | Method::HEAD, "/healthz") => exchange.answer(self.health()),
+            (Method::GET | Method::HEAD, "/metrics") => self.metrics(exchange, &body),
+            (_, path) if path.starts_with(api::ROOT) => self.api(exchange, body).await,
+            (_, "/healthz" | "/metrics") => exchange.answer(not_allowed("GET, HEAD")),
             // As AWS: the operation is named by a header, whatever the path.
-            (Method::POST, _) => self.call(visitor, parts, body).await,
-            _ => {
-                let error = ApiError::no_operation_named();
-                self.refuse(parts, &error, body.is_end_stream())
-            }
+            (Method::POST, _) => self.call(exchange, body).await,
+            _ => self.refuse(exchange, &body, ApiError::no_operation_named()),
         }
     }
 
     /// Answers a request that is an operation's.
     async fn call(
         &self,
-        visitor: Visitor,
-        parts: &Parts,
+        mut exchange: Exchange<'_>,
         mut body: Incoming,
-    ) -> Response<AnswerBody> {
-        let mut exchange = Exchange::begin(self, visitor, parts);
+    ) -> Result<Response<AnswerBody>, NoRoom> {
         let answer = self.handle(&mut exchange, &mut body).await;
         let code = answer.as_ref().err().map(ApiError::code);
         let took = exchange.started.elapsed();
@@ -149,7 +148,16 @@ impl Router {
         let Some(operation) = OPERATIONS.get(place) else {
             return Err(ApiError::internal("an operation is not in the table"));
         };
-        let call = self.receive(exchange, body, operation.service).await?;
+        let bytes_max = self.limits.request_bytes_max;
+        let call = self
+            .receive(exchange, body, operation.service, bytes_max)
+            .await?;
+        let (payer, bytes) = (Payer::Account(call.caller.account), call.body.len());
+        let answer_bytes = operation.answer_bytes_max(bytes);
+        exchange
+            .held
+            .works(payer, bytes, answer_bytes)
+            .map_err(no_room)?;
         let _turn = if operation.reads_much {
             let turn = self.reads.acquire().await;
             Some(turn.map_err(|_| ApiError::internal("the server reads no more"))?)
@@ -158,25 +166,27 @@ impl Router {
         };
         let answer = operation.handle(&self.services, call).await?;
         // Before the next one's turn, so that what was read is charged by then.
-        exchange.hold(&answer)?;
+        let held = exchange
+            .held
+            .answers(answer.length(), operation.makes_durable());
+        held.map_err(no_room)?;
         Ok(answer)
     }
 
     /// Answers a request for a page of the server itself.
     async fn api(
         &self,
-        visitor: Visitor,
-        parts: &Parts,
+        mut exchange: Exchange<'_>,
         mut body: Incoming,
-    ) -> Response<AnswerBody> {
-        let mut exchange = Exchange::begin(self, visitor, parts);
+    ) -> Result<Response<AnswerBody>, NoRoom> {
+        let methods = api::methods(exchange.parts.uri.path());
         let answer = self.page(&mut exchange, &mut body).await;
-        let mut response = self.finish(exchange, &mut body, "api", answer).await;
+        let mut response = self.finish(exchange, &mut body, "api", answer).await?;
         if response.status() == StatusCode::METHOD_NOT_ALLOWED {
-            let methods = HeaderValue::from_static(api::methods(parts.uri.path()));
+            let methods = HeaderValue::from_static(methods);
             response.headers_mut().insert(ALLOW, methods);
         }
-        response
+        Ok(response)
     }
 
     async fn page(
@@ -184,10 +194,18 @@ impl Router {
         exchange: &mut Exchange<'_>,
         body: &mut Incoming,
     ) -> Result<Answer, ApiError> {
-        let call = self.receive(exchange, body, OWN_SERVICE).await?;
+        // Only its signature is about the body, and a page may take long.
+        let Call { caller, .. } = self
+            .receive(exchange, body, OWN_SERVICE, PAGE_BODY_BYTES_MAX)
+            .await?;
+        let works = exchange.held.works(Payer::Account(caller.account), 0, 0);
+        works.map_err(no_room)?;
         let (method, path) = (&exchange.parts.method, exchange.parts.uri.path());
-        let answer = api::answer(self, &call.caller, method, path).await?;
-        exchange.hold(&answer)?;
+        let answer = api::answer(self, &caller, method, path).await?;
+        // An order was carried out by now.
+        let is_due = *method == Method::POST;
+        let held = exchange.held.answers(answer.length(), is_due);
+        held.map_err(no_room)?;
         Ok(answer)
     }
 
@@ -198,23 +216,22 @@ impl Router {
         exchange: &mut Exchange<'_>,
         body: &mut Incoming,
         service: &'static str,
+        bytes_max: usize,
     ) -> Result<Call, ApiError> {
-        let claim = self
-            .authenticator
-            .claim(exchange.parts, service, self.clock.now())?;
-        let payer = self.budget.claimed(exchange.address, claim.key_id());
+        let parts = exchange.parts;
+        let claim = self.authenticator.claim(parts, service, self.clock.now())?;
         exchange.is_body_wanted = true;
-        let held = exchange.held.as_ref().map_err(no_room)?;
-        let bytes = body::receive(body, exchange.started, &self.limits, held, payer)
+        let expected = Expected {
+            started: exchange.started,
+            bytes_max,
+            key_id: claim.key_id(),
+        };
+        let body = body::receive(body, &expected, &self.limits, &mut exchange.held)
             .await
             .map_err(|error| body_error(&error))?;
         exchange.is_read = true;
-        let caller = claim.prove(&bytes)?;
-        held.is_received(Payer::Account(caller.account));
-        Ok(Call {
-            caller,
-            body: bytes,
-        })
+        let caller = claim.prove(&body)?;
+        Ok(Call { caller, body })
     }
 
     /// Sends what became of a request.
@@ -224,58 +241,47 @@ impl Router {
         body: &mut Incoming,
         operation: &str,
         answer: Result<Answer, ApiError>,
-    ) -> Response<AnswerBody> {
+    ) -> Result<Response<AnswerBody>, NoRoom> {
+        log(&exchange.id, operation, answer.as_ref().err());
+        let reply = Reply::from(answer);
+        // Before its body is waited for once more.
+        exchange.held.answers(reply.answer.length(), true)?;
         if !exchange.is_body_wanted {
             exchange.is_read = body::drain(exchange.parts, body).await;
         }
-        if answer.is_err()
-            && let Ok(held) = &exchange.held
-        {
-            held.refuses();
-        }
-        log(&exchange.id, operation, answer.as_ref().err());
-        let response = self.respond(exchange.parts, &exchange.id, answer, exchange.is_read);
-        match exchange.held {
-            Ok(held) => response.map(|body| body.held_by(held)),
-            Err(NoRoom) => response,
-        }
+        let response = self.respond(&exchange, reply);
+        exchange.answer(response)
     }
 
-    fn refuse(&self, parts: &Parts, error: &ApiError, is_read: bool) -> Response<AnswerBody> {
-        let id = self.ids.next();
-        log(&id, "none", Some(error));
-        self.respond(parts, &id, Err(error.clone()), is_read)
-    }
-
-    fn respond(
+    /// Refuses a request that no operation has to hear of.
+    fn refuse(
         &self,
-        parts: &Parts,
-        id: &RequestId,
-        answer: Result<Answer, ApiError>,
-        is_read: bool,
-    ) -> Response<AnswerBody> {
-        let (status, kind, answer) = match answer {
-            Ok(answer) => (StatusCode::OK, JSON, answer),
-            Err(error) => {
-                let body = Answer::whole(error.body());
-                (status(&error), error.content_type(), body)
-            }
-        };
+        mut exchange: Exchange<'_>,
+        body: &Incoming,
+        error: ApiError,
+    ) -> Result<Response<AnswerBody>, NoRoom> {
+        log(&exchange.id, "none", Some(&error));
+        exchange.is_read = body.is_end_stream();
+        let response = self.respond(&exchange, Reply::from(Err(error)));
+        exchange.answer(response)
+    }
+
+    fn respond(&self, exchange: &Exchange<'_>, reply: Reply) -> Response<Answer> {
         let mut headers = HeaderMap::with_capacity(ANSWER_HEADERS);
-        headers.insert(REQUEST_ID, id.header());
+        headers.insert(REQUEST_ID, exchange.id.header());
         headers.insert(HOST_ID, self.ids.host());
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(reply.kind));
         // What is left of a request cannot be told from the next one.
-        if !is_read && parts.version < Version::HTTP_2 {
+        if !exchange.is_read && exchange.parts.version < Version::HTTP_2 {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        let mut response = Response::new(AnswerBody::from(answer));
-        *response.status_mut() = status;
+        let mut response = Response::new(reply.answer);
+        *response.status_mut() = reply.status;
         *response.headers_mut() = headers;
         response
     }
 
-    fn health(&self) -> Response<AnswerBody> {
+    fn health(&self) -> Response<Answer> {
         match self.engine.health() {
             // The server is well, and no balancer should turn away from it for a plugin's sake.
             Ok(()) => match self.services.delivery.without_plugin() {
@@ -292,32 +298,41 @@ impl Router {
         }
     }
 
-    fn metrics(&self, visitor: Visitor, parts: &Parts) -> Response<AnswerBody> {
+    fn metrics(
+        &self,
+        mut exchange: Exchange<'_>,
+        body: &Incoming,
+    ) -> Result<Response<AnswerBody>, NoRoom> {
         let now = self.clock.now();
-        let rendered = match self.authenticator.reader_of_metrics(parts, now) {
-            Ok(MetricsReader::Operator) => self.telemetry.render(&Surroundings {
-                streams: &self.services.streams.metrics().counters(),
-                plugins: &self.plugins.list(),
-                deliveries: &self.services.delivery.statuses(None),
-                put: self.services.delivery.metrics(),
-                work: self.services.delivery.work(),
-                now,
-                in_flight_bytes: self.budget.bytes(),
-                healthy: self.engine.health().is_ok(),
-            }),
-            Ok(MetricsReader::Account(account)) => {
-                telemetry::render_account(&self.services.delivery.statuses_of(account), now)
-            }
-            Err(error) => return self.refuse(parts, &error, false),
+        let reader = match self.authenticator.reader_of_metrics(exchange.parts, now) {
+            Ok(reader) => reader,
+            Err(error) => return self.refuse(exchange, body, error),
         };
-        let payer = self.budget.claimed(visitor.address, None);
-        let held = self.budget.begin(payer, visitor.lever);
-        let answer = Answer::whole(Bytes::from(rendered));
-        let held = held.and_then(|held| held.answers(answer.length()).map(|()| held));
-        match held {
-            Ok(held) => plain(StatusCode::OK, METRICS, answer).map(|body| body.held_by(held)),
-            Err(error) => self.refuse(parts, &no_room(&error), false),
+        let (payer, rendered) = match reader {
+            MetricsReader::Operator => {
+                let rendered = self.telemetry.render(&Surroundings {
+                    streams: &self.services.streams.metrics().counters(),
+                    plugins: &self.plugins.list(),
+                    deliveries: &self.services.delivery.statuses(None),
+                    put: self.services.delivery.metrics(),
+                    work: self.services.delivery.work(),
+                    now,
+                    in_flight_bytes: self.budget.bytes(),
+                    healthy: self.engine.health().is_ok(),
+                });
+                (Payer::Operator, rendered)
+            }
+            MetricsReader::Account(account) => {
+                let statuses = self.services.delivery.statuses_of(account);
+                let rendered = telemetry::render_account(&statuses, now);
+                (Payer::Account(account), rendered)
+            }
+        };
+        if let Err(error) = exchange.held.works(payer, rendered.len(), 0) {
+            return self.refuse(exchange, body, no_room(error));
         }
+        let answer = Answer::whole(Bytes::from(rendered));
+        exchange.answer(plain(StatusCode::OK, METRICS, answer))
     }
 }
 
@@ -325,9 +340,8 @@ impl Router {
 struct Exchange<'a> {
     id: RequestId,
     parts: &'a Parts,
-    address: IpAddr,
     started: Instant,
-    held: Result<Held, NoRoom>,
+    held: Held,
     /// Its headers were found to be good, and its body was asked for.
     is_body_wanted: bool,
     /// Its body was read to its end.
@@ -338,28 +352,51 @@ struct Exchange<'a> {
 
 impl<'a> Exchange<'a> {
     fn begin(router: &Router, visitor: Visitor, parts: &'a Parts) -> Self {
-        let payer = router.budget.claimed(visitor.address, None);
+        let Visitor { address, lever } = visitor;
+        let head_bytes = request::head_bytes(parts);
         Self {
             id: router.ids.next(),
             parts,
-            address: visitor.address,
             started: Instant::now(),
-            held: router.budget.begin(payer, visitor.lever),
+            held: router.budget.begin(address, head_bytes, lever),
             is_body_wanted: false,
             is_read: false,
             operation: None,
         }
     }
 
-    /// Charges the answer in the place of the request.
-    fn hold(&self, answer: &Answer) -> Result<(), ApiError> {
-        let held = self.held.as_ref().map_err(no_room)?;
-        held.answers(answer.length())
-            .map_err(|error| no_room(&error))
+    /// Its answer on its way out. One that is charged already is not charged again.
+    fn answer(mut self, response: Response<Answer>) -> Result<Response<AnswerBody>, NoRoom> {
+        self.held.answers(response.body().length(), true)?;
+        Ok(response.map(|answer| AnswerBody::new(answer, self.held)))
     }
 }
 
-fn no_room(_: &NoRoom) -> ApiError {
+/// What is said to a request.
+struct Reply {
+    status: StatusCode,
+    kind: &'static str,
+    answer: Answer,
+}
+
+impl From<Result<Answer, ApiError>> for Reply {
+    fn from(answer: Result<Answer, ApiError>) -> Self {
+        match answer {
+            Ok(answer) => Self {
+                status: StatusCode::OK,
+                kind: JSON,
+                answer,
+            },
+            Err(error) => Self {
+                status: status(&error),
+                kind: error.content_type(),
+                answer: Answer::whole(error.body()),
+            },
+        }
+    }
+}
+
+fn no_room(_: NoRoom) -> ApiError {
     body_error(&BodyError::NoRoom)
 }
 
@@ -394,7 +431,7 @@ fn log(id: &RequestId, operation: &str, error: Option<&ApiError>) {
     }
 }
 
-fn not_allowed(allowed: &'static str) -> Response<AnswerBody> {
+fn not_allowed(allowed: &'static str) -> Response<Answer> {
     let what = format!("The methods here are {allowed}.\n");
     let mut response = text(StatusCode::METHOD_NOT_ALLOWED, TEXT, what);
     let headers = response.headers_mut();
@@ -403,18 +440,18 @@ fn not_allowed(allowed: &'static str) -> Response<AnswerBody> {
 }
 
 /// The answer to a browser that asks what a page may send.
-fn preflight(headers: HeaderMap) -> Response<AnswerBody> {
-    let mut response = Response::new(AnswerBody::from(Answer::empty()));
+fn preflight(headers: HeaderMap) -> Response<Answer> {
+    let mut response = Response::new(Answer::empty());
     *response.headers_mut() = headers;
     response
 }
 
-fn text(status: StatusCode, kind: HeaderValue, what: String) -> Response<AnswerBody> {
+fn text(status: StatusCode, kind: HeaderValue, what: String) -> Response<Answer> {
     plain(status, kind, Answer::whole(Bytes::from(what)))
 }
 
-fn plain(status: StatusCode, kind: HeaderValue, answer: Answer) -> Response<AnswerBody> {
-    let mut response = Response::new(AnswerBody::from(answer));
+fn plain(status: StatusCode, kind: HeaderValue, answer: Answer) -> Response<Answer> {
+    let mut response = Response::new(answer);
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, kind);
     response

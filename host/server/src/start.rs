@@ -189,7 +189,7 @@ async fn keep_pace(budget: Arc<Budget>, grace: Duration) {
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         looks.tick().await;
-        budget.end_late();
+        budget.look();
     }
 }
 

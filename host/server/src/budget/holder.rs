@@ -4,14 +4,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::ending::{Ending, Lever};
 
+/// The value of an answer's bytes while there is no answer.
+const NO_ANSWER: usize = usize::MAX;
+
 /// What holds memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
+    /// A few bytes for somebody who has proven nothing: a refusal, or what anybody may know.
+    Unproven,
     /// A body that has not come to its end. It waits for its client, and nothing of it is proven.
     Receiving,
-    /// A request at work. It waits for nobody outside.
-    Handled,
-    /// An answer. It waits for its client.
+    /// A request at work, of an account that has signed. It waits for nobody outside.
+    AtWork,
+    /// An answer to an account. It waits for its client.
     Answering,
 }
 
@@ -19,6 +24,8 @@ pub(crate) enum Phase {
 pub(crate) struct Holder {
     /// Bytes that came from its client or went to it.
     moved: AtomicUsize,
+    /// Bytes that a request at work will hold from now on, because it is answered.
+    answer_bytes: AtomicUsize,
     /// What its body's receiver waits for beside the next bytes.
     ending: Ending,
     /// Ends its answer.
@@ -29,6 +36,7 @@ impl Holder {
     pub(super) fn new(lever: Lever) -> Self {
         Self {
             moved: AtomicUsize::new(0),
+            answer_bytes: AtomicUsize::new(NO_ANSWER),
             ending: Ending::new(),
             lever,
         }
@@ -42,13 +50,24 @@ impl Holder {
         self.moved.fetch_add(bytes, Ordering::Relaxed);
     }
 
+    /// It is answered, and holds no more than so many bytes from now on.
+    pub(super) fn answers(&self, bytes: usize) {
+        self.answer_bytes.store(bytes, Ordering::Relaxed);
+    }
+
+    /// What it holds if it is answered.
+    pub(super) fn answer_bytes(&self) -> Option<usize> {
+        let bytes = self.answer_bytes.load(Ordering::Relaxed);
+        (bytes != NO_ANSWER).then_some(bytes)
+    }
+
     /// It has to let go of what it holds in this phase.
     pub(super) fn end(&self, phase: Phase) {
         match phase {
             Phase::Receiving => self.ending.ask(),
             // What is at work is never told to go.
-            Phase::Handled => {}
-            Phase::Answering => self.lever.pull(),
+            Phase::AtWork => {}
+            Phase::Unproven | Phase::Answering => self.lever.pull(),
         }
     }
 

@@ -1,84 +1,75 @@
 //! Who holds how much of the memory for requests and answers, and who has to go when somebody
 //! needs room. Told the time, never waiting.
 
-use std::collections::HashMap;
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
-use std::net::{IpAddr, Ipv6Addr};
+use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use types::AccountId;
-
+use super::crowd::{Asking, Crowd, Spot};
 use super::holder::{Holder, Phase};
-use crate::pace::{Due, Pace};
+use super::payer::Payer;
+use super::places::{Places, Share};
+use crate::pace::Pace;
 
-/// How far a client must have fallen behind to be the first to go when room is needed. One that
-/// sends or takes its bytes over a lossy line across an ocean is rarely further behind.
-const BEHIND: Duration = Duration::from_millis(500);
-/// Holders that one who needs room may end. What is still missing then is not made: every one of
-/// them is found by looking at all.
-const ENDED_AT_ONCE_MAX: usize = 64;
-
-/// Who is charged for what is held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Payer {
-    /// Whoever says to have this key and calls from this network, as nothing is proven yet.
-    Claimed { network: IpAddr, key: u64 },
-    /// An account that has signed.
-    Account(AccountId),
-}
+/// What an account may have at work: so many times what stays free for others to work with. One
+/// alone has two thirds, two have two fifths each, and there is always room for one more. Over it
+/// its requests are refused before anything is done for them.
+const AT_WORK_TIMES_FREE: usize = 2;
 
 /// There is no room for so much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NoRoom;
 
+impl fmt::Display for NoRoom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("there is no room for the request or its answer")
+    }
+}
+
+impl std::error::Error for NoRoom {}
+
 /// How much there may be.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Sizes {
-    /// Of everything.
-    pub(crate) all: usize,
-    /// Of what is being received.
-    pub(crate) receiving: usize,
-    /// Of answers.
-    pub(crate) answering: usize,
+pub(super) struct Sizes {
+    /// Of short answers to those who have proven nothing. All others share the rest.
+    pub(super) unproven: usize,
+    /// Of all others.
+    pub(super) shared: usize,
+    /// Of bodies that come in.
+    pub(super) receiving: usize,
+    /// Of answers to accounts.
+    pub(super) answering: usize,
+    /// Of what accounts have at work and their answers together.
+    pub(super) proven: usize,
 }
 
-/// All shares, each at its place.
+/// What a request wants to hold from now on.
+pub(super) struct Wish {
+    pub(super) phase: Phase,
+    pub(super) payer: Payer,
+    pub(super) bytes: usize,
+    /// What it will hold at most, as far as that is known.
+    pub(super) needs: usize,
+    /// It has to be given its room, whether or not there is any.
+    pub(super) is_due: bool,
+}
+
+/// All shares.
 pub(super) struct Shares {
-    places: Vec<Option<Share>>,
-    free: Vec<usize>,
-    bytes: usize,
-    receiving: usize,
-    answering: usize,
+    places: Places,
     sizes: Sizes,
-    receiving_pace: Pace,
-    answering_pace: Pace,
-    keys: RandomState,
+    unproven: Crowd,
+    receiving: Crowd,
+    /// Answers, and what their accounts have at work besides.
+    answering: Crowd,
 }
 
-/// What one request holds.
-struct Share {
-    payer: Payer,
-    phase: Phase,
-    /// Bytes that count; none once it was ended, because they are as good as free.
-    bytes: usize,
-    /// Bytes that it will hold at most, as far as that is known.
-    needs: usize,
-    due: Due,
-    /// As much of what has moved as `due` knows of.
-    moved: usize,
-    is_ended: bool,
-    holder: Arc<Holder>,
-}
-
-/// Who needs room.
-struct Asking {
-    place: usize,
-    payer: Payer,
-    more: usize,
-    /// What it will hold at most.
-    needs: usize,
+/// Why there is no room yet.
+enum Lack {
+    /// The shares of one phase are as large as they may be together.
+    Of(Phase),
+    /// Bodies have room that answers and what is at work need.
+    Bodies,
 }
 
 /// Holders that have to go. They are told without the lock.
@@ -87,105 +78,75 @@ pub(super) type Ended = Vec<(Arc<Holder>, Phase)>;
 impl Shares {
     pub(super) fn new(sizes: Sizes, receiving_pace: Pace, answering_pace: Pace) -> Self {
         Self {
-            places: Vec::new(),
-            free: Vec::new(),
-            bytes: 0,
-            receiving: 0,
-            answering: 0,
+            places: Places::default(),
             sizes,
-            receiving_pace,
-            answering_pace,
-            keys: RandomState::new(),
+            unproven: Crowd::new(answering_pace),
+            receiving: Crowd::new(receiving_pace),
+            answering: Crowd::new(answering_pace),
         }
     }
 
+    /// Bytes that are held by all.
     pub(super) fn bytes(&self) -> usize {
-        self.bytes
+        self.unproven.bytes() + self.receiving.bytes() + self.proven()
     }
 
-    /// Who pays before anything is proven. All addresses of an IPv6 network of 64 bits are one
-    /// client's.
-    pub(super) fn claimed(&self, address: IpAddr, key: Option<&str>) -> Payer {
-        Payer::Claimed {
-            network: network_of(address),
-            key: self.keys.hash_one(key),
-        }
-    }
-
-    /// A share of nothing yet, of a request at work.
-    pub(super) fn add(&mut self, payer: Payer, holder: Arc<Holder>, now: Instant) -> usize {
-        let share = Share {
-            payer,
-            phase: Phase::Handled,
-            bytes: 0,
-            needs: 0,
-            due: self.receiving_pace.begin(now),
-            moved: 0,
+    /// A share for a request that had none, if there is room or room can be made. Who has to go for
+    /// it is added to `ended`.
+    pub(super) fn add(
+        &mut self,
+        holder: &Arc<Holder>,
+        wish: &Wish,
+        now: Instant,
+        ended: &mut Ended,
+    ) -> Result<usize, NoRoom> {
+        self.make_room(None, wish, now, ended)?;
+        let place = self.places.add(Share {
+            payer: wish.payer,
+            phase: wish.phase,
+            bytes: wish.bytes,
+            needs: wish.needs,
+            due: self.pace(wish.phase).begin(now),
+            moved: holder.moved(),
             is_ended: false,
-            holder,
-        };
-        if let Some(place) = self.free.pop() {
-            self.places[place] = Some(share);
-            return place;
+            holder: Arc::clone(holder),
+        });
+        self.join(place);
+        Ok(place)
+    }
+
+    /// The share at `place` becomes another one, if there is room or room can be made; else it
+    /// stays what it was. One that was ended does not come to work.
+    pub(super) fn turn(
+        &mut self,
+        place: usize,
+        wish: &Wish,
+        now: Instant,
+        ended: &mut Ended,
+    ) -> Result<(), NoRoom> {
+        let share = self.places.get(place).ok_or(NoRoom)?;
+        if share.is_ended && wish.phase == Phase::AtWork {
+            return Err(NoRoom);
         }
-        self.places.push(Some(share));
-        self.places.len() - 1
-    }
-
-    pub(super) fn remove(&mut self, place: usize) {
-        let Some(share) = self.places.get_mut(place).and_then(Option::take) else {
-            return;
-        };
-        self.count(share.phase, share.bytes, 0);
-        self.free.push(place);
-    }
-
-    /// The share at `place` is of another phase from now on, begins anew to keep its pace, and
-    /// holds nothing yet; returns the bytes that it held before.
-    pub(super) fn enter(&mut self, place: usize, phase: Phase, now: Instant) -> usize {
-        let due = match phase {
-            Phase::Receiving | Phase::Handled => self.receiving_pace.begin(now),
-            Phase::Answering => self.answering_pace.begin(now),
-        };
-        let Some(share) = self.places.get_mut(place).and_then(Option::as_mut) else {
-            return 0;
-        };
-        let (before, bytes) = (share.phase, std::mem::take(&mut share.bytes));
-        share.phase = phase;
-        share.due = due;
-        share.is_ended = false;
-        share.moved = share.holder.moved();
-        self.count(before, bytes, 0);
-        bytes
-    }
-
-    /// Who pays for the share at `place` from now on.
-    pub(super) fn charge(&mut self, place: usize, payer: Payer) {
-        if let Some(share) = self.places.get_mut(place).and_then(Option::as_mut) {
-            share.payer = payer;
+        self.leave(place);
+        let made = self.make_room(Some(place), wish, now, ended);
+        let pace = self.pace(wish.phase);
+        if (made.is_ok() || wish.is_due)
+            && let Some(share) = self.places.get_mut(place)
+        {
+            share.payer = wish.payer;
+            share.phase = wish.phase;
+            share.bytes = wish.bytes;
+            share.needs = wish.needs;
+            share.due = pace.begin(now);
+            share.moved = share.holder.moved();
+            share.is_ended = false;
         }
+        self.join(place);
+        if wish.is_due { Ok(()) } else { made }
     }
 
-    /// The share at `place` will hold `bytes` at most.
-    pub(super) fn will_need(&mut self, place: usize, bytes: usize) {
-        if let Some(share) = self.places.get_mut(place).and_then(Option::as_mut) {
-            share.needs = bytes;
-        }
-    }
-
-    /// The share at `place` holds fewer bytes.
-    pub(super) fn shrink(&mut self, place: usize, less: usize) {
-        let Some(share) = self.places.get_mut(place).and_then(Option::as_mut) else {
-            return;
-        };
-        let before = share.bytes;
-        share.bytes = before.saturating_sub(less);
-        let (phase, after) = (share.phase, share.bytes);
-        self.count(phase, before, after);
-    }
-
-    /// The share at `place` holds more bytes, if there is room or room can be made. Who has to go
-    /// for it is added to `ended`.
+    /// The share at `place` holds more bytes, if there is room or room can be made.
     pub(super) fn grow(
         &mut self,
         place: usize,
@@ -193,164 +154,223 @@ impl Shares {
         now: Instant,
         ended: &mut Ended,
     ) -> Result<(), NoRoom> {
-        let Some(share) = self.places.get(place).and_then(Option::as_ref) else {
-            return Err(NoRoom);
-        };
+        let share = self.places.get(place).ok_or(NoRoom)?;
         if share.is_ended {
             return Err(NoRoom);
         }
-        let phase = share.phase;
-        let asking = Asking {
-            place,
+        let wish = Wish {
+            phase: share.phase,
             payer: share.payer,
-            more,
+            bytes: more,
             needs: share.needs.max(share.bytes.saturating_add(more)),
+            is_due: false,
         };
-        for _ in 0..ENDED_AT_ONCE_MAX {
-            let Some(crowd) = self.crowd(phase, more) else {
-                break;
-            };
-            let goes = self.who_goes(&asking, crowd, now).ok_or(NoRoom)?;
-            self.end(goes, ended);
+        self.make_room(Some(place), &wish, now, ended)?;
+        self.leave(place);
+        if let Some(share) = self.places.get_mut(place) {
+            share.bytes += more;
         }
-        if self.crowd(phase, more).is_some() {
-            return Err(NoRoom);
-        }
-        self.add_bytes(place, more);
+        self.join(place);
         Ok(())
     }
 
-    /// The share at `place` holds more bytes, whether or not there is room.
-    pub(super) fn add_bytes(&mut self, place: usize, more: usize) {
-        let Some(share) = self.places.get_mut(place).and_then(Option::as_mut) else {
-            return;
+    /// The share at `place` holds fewer bytes.
+    pub(super) fn shrink(&mut self, place: usize, less: usize) {
+        self.leave(place);
+        if let Some(share) = self.places.get_mut(place) {
+            // An answer may be sent that was ended, and holds nothing that counts.
+            share.bytes = share.bytes.saturating_sub(less);
+        }
+        self.join(place);
+    }
+
+    pub(super) fn remove(&mut self, place: usize) {
+        self.leave(place);
+        self.places.remove(place);
+    }
+
+    /// Looks at all shares. What was at work and is answered waits for its client from now on.
+    /// Answers whose clients are late are ended, and those that were ended and still hold
+    /// something are told once more.
+    pub(super) fn look(&mut self, now: Instant, ended: &mut Ended) {
+        for place in 0..self.places.end() {
+            let Some(share) = self.places.get(place) else {
+                continue;
+            };
+            match share.phase {
+                _ if share.is_ended => ended.push((Arc::clone(&share.holder), share.phase)),
+                Phase::AtWork => {
+                    if let Some(bytes) = share.holder.answer_bytes() {
+                        self.waits(place, bytes, now);
+                    }
+                }
+                Phase::Unproven | Phase::Answering if share.due.is_over(now) => {
+                    if self.is_late(place, now) {
+                        self.end(place, ended);
+                    }
+                }
+                Phase::Unproven | Phase::Answering | Phase::Receiving => {}
+            }
+        }
+    }
+
+    /// An answer that took the place of its request becomes one that can be told to go.
+    fn waits(&mut self, place: usize, bytes: usize, now: Instant) {
+        self.leave(place);
+        let due = self.answering.pace.begin(now);
+        if let Some(share) = self.places.get_mut(place) {
+            share.phase = Phase::Answering;
+            share.bytes = share.bytes.min(bytes);
+            share.needs = share.bytes;
+            share.due = due;
+            share.moved = share.holder.moved();
+        }
+        self.join(place);
+    }
+
+    fn is_late(&mut self, place: usize, now: Instant) -> bool {
+        let Some(share) = self.places.get_mut(place) else {
+            return false;
         };
-        let before = share.bytes;
-        share.bytes = before.saturating_add(more);
-        let (phase, after) = (share.phase, share.bytes);
-        self.count(phase, before, after);
+        let (payer, phase) = (share.payer, share.phase);
+        let spot = spot(place, share);
+        let crowd = match phase {
+            Phase::Unproven => &mut self.unproven,
+            Phase::Receiving => &mut self.receiving,
+            Phase::AtWork | Phase::Answering => &mut self.answering,
+        };
+        let due = share.look(crowd.pace, now);
+        crowd.postpone(payer, spot, due.0);
+        due.is_over(now)
     }
 
-    /// Ends the answers whose clients are late, and says once more to those that were ended and
-    /// still hold something.
-    pub(super) fn end_late(&mut self, now: Instant, ended: &mut Ended) {
-        for place in 0..self.places.len() {
-            let pace = self.answering_pace;
-            let Some(share) = self.places[place].as_mut() else {
-                continue;
+    /// Ends shares until there is room for what is wished, or nobody has to go for it any more.
+    fn make_room(
+        &mut self,
+        place: Option<usize>,
+        wish: &Wish,
+        now: Instant,
+        ended: &mut Ended,
+    ) -> Result<(), NoRoom> {
+        if wish.phase == Phase::AtWork {
+            self.check_work(wish)?;
+        }
+        let asking = Asking {
+            place,
+            payer: wish.payer,
+            more: wish.bytes,
+            needs: wish.needs.max(wish.bytes),
+        };
+        while let Some(lack) = self.lack(wish) {
+            let places = &mut self.places;
+            let goes = match lack {
+                Lack::Bodies => self.receiving.first_to_go(places, now),
+                Lack::Of(Phase::Unproven) => self.unproven.who_goes(&asking, places, now),
+                Lack::Of(Phase::Receiving) => self.receiving.who_goes(&asking, places, now),
+                Lack::Of(Phase::AtWork | Phase::Answering) => {
+                    self.answering.who_goes(&asking, places, now)
+                }
             };
-            if share.is_ended {
-                ended.push((Arc::clone(&share.holder), share.phase));
-            } else if share.phase == Phase::Answering && share.look(pace, now).is_over(now) {
-                self.end(place, ended);
-            }
+            self.end(goes.ok_or(NoRoom)?, ended);
         }
+        Ok(())
     }
 
-    /// Among whom somebody has to go before `more` bytes fit in; `None`: they fit in.
-    fn crowd(&self, phase: Phase, more: usize) -> Option<&'static [Phase]> {
-        let is_over = |held: usize, max: usize| held.saturating_add(more) > max;
-        match phase {
-            Phase::Receiving if is_over(self.receiving, self.sizes.receiving) => {
-                Some(&[Phase::Receiving])
-            }
-            Phase::Answering if is_over(self.answering, self.sizes.answering) => {
-                Some(&[Phase::Answering])
-            }
-            _ if is_over(self.bytes, self.sizes.all) => Some(&[Phase::Receiving, Phase::Answering]),
-            _ => None,
+    fn check_work(&self, wish: &Wish) -> Result<(), NoRoom> {
+        let would_have = self.answering.besides_of(wish.payer) + wish.bytes;
+        let at_work = self.answering.besides() + wish.bytes;
+        let free = self.sizes.proven.saturating_sub(at_work);
+        if would_have > free.saturating_mul(AT_WORK_TIMES_FREE) {
+            return Err(NoRoom);
         }
+        Ok(())
     }
 
-    /// The share that makes room for who is asking; `None`: nobody has to go for it.
+    /// What has to be smaller before there is room for what is wished; `None`: there is room.
     ///
-    /// Of whoever pays for most, the one that is furthest behind its pace goes first. If nobody of
-    /// theirs is behind, their largest goes, unless they are the one who asks: then only one that
-    /// is larger than what is asked for will ever be. So those who hold little are served however
-    /// much others hold, and requests of one size do not push each other out for ever.
-    fn who_goes(&mut self, asking: &Asking, crowd: &[Phase], now: Instant) -> Option<usize> {
-        let mut held: HashMap<Payer, usize> = HashMap::from([(asking.payer, asking.more)]);
-        for share in self.places.iter().flatten() {
-            if crowd.contains(&share.phase) {
-                *held.entry(share.payer).or_default() += share.bytes;
+    /// What is proven leaves a part of all to bodies, so these find room whatever accounts hold;
+    /// beyond that part bodies, of which nothing is proven, make room for what is.
+    fn lack(&self, wish: &Wish) -> Option<Lack> {
+        let is_over = |held: usize, max: usize| held.saturating_add(wish.bytes) > max;
+        let shared = self.receiving.bytes() + self.proven();
+        let is_full = is_over(shared, self.sizes.shared);
+        match wish.phase {
+            Phase::Unproven => is_over(self.unproven.bytes(), self.sizes.unproven)
+                .then_some(Lack::Of(Phase::Unproven)),
+            Phase::Receiving => (is_full || is_over(self.receiving.bytes(), self.sizes.receiving))
+                .then_some(Lack::Of(Phase::Receiving)),
+            Phase::AtWork | Phase::Answering if is_over(self.proven(), self.sizes.proven) => {
+                Some(Lack::Of(Phase::Answering))
             }
-        }
-        let (heaviest, _) = held
-            .into_iter()
-            .max_by_key(|(who, bytes)| (*bytes, *who == asking.payer))?;
-        let (receiving_pace, answering_pace) = (self.receiving_pace, self.answering_pace);
-        let mut furthest_behind: Option<(Duration, usize)> = None;
-        let mut largest: Option<(usize, usize)> = None;
-        for (place, share) in self.places.iter_mut().enumerate() {
-            let Some(share) = share else { continue };
-            let can_go = place != asking.place && share.bytes > 0 && crowd.contains(&share.phase);
-            if !can_go || share.payer != heaviest {
-                continue;
+            Phase::Answering if is_over(self.answering.bytes(), self.sizes.answering) => {
+                Some(Lack::Of(Phase::Answering))
             }
-            let pace = match share.phase {
-                Phase::Receiving | Phase::Handled => receiving_pace,
-                Phase::Answering => answering_pace,
-            };
-            let behind = pace.behind(share.look(pace, now), now);
-            if behind >= BEHIND {
-                furthest_behind = furthest_behind.max(Some((behind, place)));
-            }
-            largest = largest.max(Some((share.bytes, place)));
+            Phase::AtWork | Phase::Answering => is_full.then_some(Lack::Bodies),
         }
-        if let Some((_, place)) = furthest_behind {
-            return Some(place);
-        }
-        let (bytes, place) = largest?;
-        (heaviest != asking.payer || bytes > asking.needs).then_some(place)
+    }
+
+    /// Bytes of answers to accounts and of what they have at work.
+    fn proven(&self) -> usize {
+        self.answering.bytes() + self.answering.besides()
     }
 
     fn end(&mut self, place: usize, ended: &mut Ended) {
-        let Some(share) = self.places.get_mut(place).and_then(Option::as_mut) else {
+        self.leave(place);
+        if let Some(share) = self.places.get_mut(place) {
+            share.is_ended = true;
+            share.bytes = 0;
+            ended.push((Arc::clone(&share.holder), share.phase));
+        }
+    }
+
+    fn pace(&self, phase: Phase) -> Pace {
+        match phase {
+            Phase::Receiving | Phase::AtWork => self.receiving.pace,
+            Phase::Unproven | Phase::Answering => self.answering.pace,
+        }
+    }
+
+    /// Counts the share at `place`.
+    fn join(&mut self, place: usize) {
+        let Some(share) = self.places.get(place).filter(|share| !share.is_ended) else {
             return;
         };
-        share.is_ended = true;
-        let (phase, bytes) = (share.phase, std::mem::take(&mut share.bytes));
-        ended.push((Arc::clone(&share.holder), phase));
-        self.count(phase, bytes, 0);
+        match share.phase {
+            Phase::Unproven => self.unproven.join(share.payer, spot(place, share)),
+            Phase::Receiving => self.receiving.join(share.payer, spot(place, share)),
+            Phase::Answering => self.answering.join(share.payer, spot(place, share)),
+            Phase::AtWork => self.answering.begin_work(share.payer, share.bytes),
+        }
     }
 
-    fn count(&mut self, phase: Phase, before: usize, after: usize) {
-        let change = |sum: &mut usize| *sum = sum.saturating_sub(before).saturating_add(after);
-        change(&mut self.bytes);
-        match phase {
-            Phase::Receiving => change(&mut self.receiving),
-            Phase::Handled => {}
-            Phase::Answering => change(&mut self.answering),
+    /// Counts the share at `place` no longer.
+    fn leave(&mut self, place: usize) {
+        let Some(share) = self.places.get(place).filter(|share| !share.is_ended) else {
+            return;
+        };
+        match share.phase {
+            Phase::Unproven => self.unproven.leave(share.payer, spot(place, share)),
+            Phase::Receiving => self.receiving.leave(share.payer, spot(place, share)),
+            Phase::Answering => self.answering.leave(share.payer, spot(place, share)),
+            Phase::AtWork => self.answering.end_work(share.payer, share.bytes),
         }
     }
 }
 
-impl Share {
-    /// When it is late, after what has moved since the last look.
-    fn look(&mut self, pace: Pace, now: Instant) -> Due {
-        let moved = self.holder.moved();
-        let since = moved.wrapping_sub(self.moved);
-        if since > 0 {
-            self.moved = moved;
-            self.due = pace.earn(self.due, since, now);
-        }
-        self.due
-    }
-}
-
-/// The part of an address that tells one client from another.
-pub(crate) fn network_of(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => {
-            let network = address.to_bits() & !u128::from(u64::MAX);
-            IpAddr::V6(Ipv6Addr::from_bits(network))
-        }
+fn spot(place: usize, share: &Share) -> Spot {
+    Spot {
+        place,
+        bytes: share.bytes,
+        due: share.due.0,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use types::AccountId;
+
     use super::*;
     use crate::ending::{Ending, Lever};
 
@@ -360,15 +380,22 @@ mod tests {
     };
     const ONE: Payer = Payer::Account(AccountId::DEFAULT);
 
-    fn other() -> Payer {
-        Payer::Account(AccountId::parse("000000000001").unwrap())
+    fn other(number: u8) -> Payer {
+        Payer::Account(AccountId::parse(&format!("{number:012}")).unwrap())
+    }
+
+    fn claimed(number: u8) -> Payer {
+        let network = std::net::IpAddr::from([10, 0, 0, number]);
+        Payer::Claimed { network, key: 0 }
     }
 
     fn shares() -> Shares {
         let sizes = Sizes {
-            all: 100,
+            unproven: 20,
+            shared: 100,
             receiving: 50,
             answering: 50,
+            proven: 75,
         };
         Shares::new(sizes, PACE, PACE)
     }
@@ -380,26 +407,40 @@ mod tests {
         }))
     }
 
-    /// A share in `phase` that asked for so many bytes, what came of it, and how many others ended.
-    fn ask(
-        shares: &mut Shares,
-        (phase, payer): (Phase, Payer),
-        bytes: usize,
-        now: Instant,
-    ) -> (usize, Result<(), NoRoom>, usize) {
-        let place = shares.add(payer, holder(), now);
-        shares.enter(place, phase, now);
+    fn wish(phase: Phase, payer: Payer, bytes: usize) -> Wish {
+        Wish {
+            phase,
+            payer,
+            bytes,
+            needs: bytes,
+            is_due: false,
+        }
+    }
+
+    /// What came of asking for so many bytes, and how many others ended.
+    fn ask(shares: &mut Shares, wish: &Wish, now: Instant) -> (Result<usize, NoRoom>, usize) {
         let mut ended = Vec::new();
-        let grown = shares.grow(place, bytes, now, &mut ended);
-        (place, grown, ended.len())
+        let added = shares.add(&holder(), wish, now, &mut ended);
+        (added, ended.len())
+    }
+
+    fn add(shares: &mut Shares, phase: Phase, payer: Payer, bytes: usize) -> usize {
+        let (added, ended) = ask(shares, &wish(phase, payer, bytes), Instant::now());
+        assert_eq!(ended, 0);
+        added.unwrap()
+    }
+
+    fn refused(shares: &mut Shares, phase: Phase, payer: Payer, bytes: usize) {
+        let (added, ended) = ask(shares, &wish(phase, payer, bytes), Instant::now());
+        assert_eq!((added, ended), (Err(NoRoom), 0));
     }
 
     #[test]
     fn what_was_held_is_free_again() {
-        let (mut shares, now) = (shares(), Instant::now());
-        for phase in [Phase::Receiving, Phase::Handled, Phase::Answering] {
-            let (place, grown, _) = ask(&mut shares, (phase, ONE), 50, now);
-            assert_eq!((grown, shares.bytes()), (Ok(()), 50));
+        let mut shares = shares();
+        for phase in [Phase::Receiving, Phase::AtWork, Phase::Answering] {
+            let place = add(&mut shares, phase, ONE, 50);
+            assert_eq!(shares.bytes(), 50);
             shares.shrink(place, 20);
             assert_eq!(shares.bytes(), 30);
             shares.remove(place);
@@ -408,87 +449,192 @@ mod tests {
     }
 
     #[test]
-    fn bodies_and_answers_do_not_take_each_others_room() {
-        let (mut shares, now) = (shares(), Instant::now());
-        assert_eq!(ask(&mut shares, (Phase::Receiving, ONE), 50, now).1, Ok(()));
-        assert_eq!(
-            ask(&mut shares, (Phase::Receiving, ONE), 50, now).1,
-            Err(NoRoom)
+    fn whoever_has_proven_nothing_takes_no_room_from_who_has() {
+        let mut shares = shares();
+        for _ in 0..20 {
+            add(&mut shares, Phase::Unproven, claimed(1), 1);
+        }
+        refused(&mut shares, Phase::Unproven, claimed(1), 1);
+        add(&mut shares, Phase::Receiving, claimed(1), 50);
+        refused(&mut shares, Phase::Receiving, claimed(1), 50);
+        add(&mut shares, Phase::Answering, ONE, 40);
+        let (added, ended) = ask(
+            &mut shares,
+            &wish(Phase::AtWork, other(1), 30),
+            Instant::now(),
         );
-        assert_eq!(ask(&mut shares, (Phase::Answering, ONE), 50, now).1, Ok(()));
-        assert_eq!(shares.bytes(), 100);
+        assert!(added.is_ok());
+        assert_eq!(ended, 1, "the body makes room");
+        assert_eq!(shares.bytes(), 20 + 40 + 30);
     }
 
     #[test]
-    fn what_is_at_work_is_never_ended() {
+    fn bodies_find_room_however_much_accounts_hold() {
+        let mut shares = shares();
+        add(&mut shares, Phase::Answering, ONE, 45);
+        add(&mut shares, Phase::AtWork, ONE, 30);
+        refused(&mut shares, Phase::Answering, ONE, 50);
+        add(&mut shares, Phase::Receiving, claimed(1), 25);
+    }
+
+    #[test]
+    fn an_account_leaves_room_for_others_to_work_and_they_for_more() {
+        let mut shares = shares();
+        let mut free = 75;
+        for account in 0..4 {
+            let mut has = 0;
+            loop {
+                let wish = wish(Phase::AtWork, other(account), 1);
+                if ask(&mut shares, &wish, Instant::now()).0.is_err() {
+                    break;
+                }
+                has += 1;
+            }
+            assert!(has > 0, "account {account} has nothing");
+            free -= has;
+            assert!(free > 0, "account {account} leaves nothing");
+        }
+    }
+
+    /// Its body was given up and counted as free, while its signature was being checked.
+    #[test]
+    fn a_body_that_was_ended_does_not_come_to_work() {
         let (mut shares, now) = (shares(), Instant::now());
-        assert_eq!(ask(&mut shares, (Phase::Handled, ONE), 100, now).1, Ok(()));
-        let (_, grown, ended) = ask(&mut shares, (Phase::Receiving, other()), 1, now);
-        assert_eq!((grown, ended), (Err(NoRoom), 0));
+        let place = add(&mut shares, Phase::Receiving, claimed(1), 50);
+        let (added, ended) = ask(&mut shares, &wish(Phase::Receiving, claimed(2), 10), now);
+        assert_eq!((added.is_ok(), ended), (true, 1));
+        let mut nobody = Vec::new();
+        let turned = shares.turn(place, &wish(Phase::AtWork, ONE, 50), now, &mut nobody);
+        assert_eq!((turned, nobody.len()), (Err(NoRoom), 0));
+        assert_eq!(shares.bytes(), 10);
+        // Its refusal counts.
+        let refusal = wish(Phase::Unproven, claimed(1), 2);
+        assert_eq!(shares.turn(place, &refusal, now, &mut nobody), Ok(()));
+        assert_eq!(shares.bytes(), 12);
+    }
+
+    #[test]
+    fn what_is_at_work_is_never_ended_and_stays_when_its_answer_finds_no_room() {
+        let (mut shares, now) = (shares(), Instant::now());
+        let place = add(&mut shares, Phase::AtWork, ONE, 10);
+        add(&mut shares, Phase::Answering, other(1), 50);
+        let mut ended = Vec::new();
+        let turned = shares.turn(place, &wish(Phase::Answering, ONE, 60), now, &mut ended);
+        assert_eq!(turned, Err(NoRoom));
+        assert_eq!(shares.bytes(), 60);
+        let due = Wish {
+            is_due: true,
+            ..wish(Phase::Answering, ONE, 60)
+        };
+        assert_eq!(shares.turn(place, &due, now, &mut ended), Ok(()));
+        assert_eq!(shares.bytes(), 110);
+    }
+
+    /// A loop of 64 once left the rest of what was too much where it was.
+    #[test]
+    fn as_many_go_as_it_takes() {
+        let (mut shares, now) = (shares(), Instant::now());
+        let places = [(); 100].map(|()| add(&mut shares, Phase::AtWork, ONE, 0));
+        for place in places {
+            let due = Wish {
+                is_due: true,
+                ..wish(Phase::Answering, ONE, 10)
+            };
+            let mut nobody = Vec::new();
+            assert_eq!(shares.turn(place, &due, now, &mut nobody), Ok(()));
+            assert_eq!(nobody.len(), 0);
+        }
+        assert_eq!(shares.bytes(), 1000);
+        let (added, ended) = ask(&mut shares, &wish(Phase::Answering, other(1), 20), now);
+        assert_eq!((added.is_ok(), ended), (true, 97));
+        assert_eq!(shares.bytes(), 50);
     }
 
     #[test]
     fn whoever_holds_most_makes_room_for_others() {
         let (mut shares, now) = (shares(), Instant::now());
         for _ in 0..5 {
-            assert_eq!(ask(&mut shares, (Phase::Receiving, ONE), 10, now).1, Ok(()));
+            add(&mut shares, Phase::Receiving, claimed(1), 10);
         }
-        let (_, grown, ended) = ask(&mut shares, (Phase::Receiving, other()), 20, now);
-        assert_eq!((grown, ended), (Ok(()), 2));
+        let body = wish(Phase::Receiving, claimed(2), 20);
+        let (added, ended) = ask(&mut shares, &body, now);
+        assert_eq!((added.is_ok(), ended), (true, 2));
         // Now the other would hold most, and goes no further.
-        let (_, grown, ended) = ask(&mut shares, (Phase::Receiving, other()), 20, now);
-        assert_eq!((grown, ended), (Err(NoRoom), 0));
+        refused(&mut shares, Phase::Receiving, claimed(2), 20);
+    }
+
+    #[test]
+    fn what_an_account_has_at_work_counts_when_its_answers_are_weighed() {
+        let (mut shares, now) = (shares(), Instant::now());
+        add(&mut shares, Phase::AtWork, ONE, 25);
+        add(&mut shares, Phase::Answering, ONE, 20);
+        add(&mut shares, Phase::Answering, other(1), 30);
+        let (added, ended) = ask(&mut shares, &wish(Phase::Answering, other(2), 15), now);
+        assert_eq!((added.is_ok(), ended), (true, 1));
+        assert_eq!(shares.bytes(), 25 + 30 + 15);
     }
 
     #[test]
     fn requests_of_one_size_do_not_push_each_other_out_but_smaller_ones_get_in() {
         let (mut shares, now) = (shares(), Instant::now());
         for _ in 0..2 {
-            assert_eq!(ask(&mut shares, (Phase::Answering, ONE), 25, now).1, Ok(()));
+            add(&mut shares, Phase::Answering, ONE, 25);
         }
-        let (_, grown, ended) = ask(&mut shares, (Phase::Answering, ONE), 25, now);
-        assert_eq!((grown, ended), (Err(NoRoom), 0));
-        let (_, grown, ended) = ask(&mut shares, (Phase::Answering, ONE), 10, now);
-        assert_eq!((grown, ended), (Ok(()), 1));
+        refused(&mut shares, Phase::Answering, ONE, 25);
+        let (added, ended) = ask(&mut shares, &wish(Phase::Answering, ONE, 10), now);
+        assert_eq!((added.is_ok(), ended), (true, 1));
     }
 
     #[test]
-    fn the_one_furthest_behind_goes_first() {
+    fn the_one_furthest_behind_goes_first_and_what_moves_is_not_behind() {
         let (mut shares, now) = (shares(), Instant::now());
-        let (stopped, ..) = ask(&mut shares, (Phase::Answering, ONE), 20, now);
+        let moving = holder();
+        let moving_wish = wish(Phase::Answering, ONE, 15);
+        let mut ended = Vec::new();
+        shares.add(&moving, &moving_wish, now, &mut ended).unwrap();
+        let stopped = ask(&mut shares, &wish(Phase::Answering, ONE, 10), now);
         let later = now + Duration::from_secs(1);
-        let (fresh, ..) = ask(&mut shares, (Phase::Answering, ONE), 30, later);
-        let (_, grown, ended) = ask(&mut shares, (Phase::Answering, ONE), 20, later);
-        assert_eq!((grown, ended), (Ok(()), 1));
-        let mut nobody = Vec::new();
-        assert_eq!(shares.grow(stopped, 1, later, &mut nobody), Err(NoRoom));
-        shares.shrink(fresh, 1);
-        assert_eq!(shares.bytes(), 49);
+        let fresh = ask(&mut shares, &wish(Phase::Answering, ONE, 25), later);
+        assert!(fresh.0.is_ok());
+        moving.moves(10 * 1024);
+        let (added, gone) = ask(&mut shares, &wish(Phase::Answering, ONE, 10), later);
+        assert_eq!((added.is_ok(), gone), (true, 1));
+        let grown = shares.grow(stopped.0.unwrap(), 1, later, &mut ended);
+        assert_eq!((grown, ended.len()), (Err(NoRoom), 0));
+        assert_eq!(shares.bytes(), 50);
     }
 
     #[test]
     fn answers_that_do_not_move_are_late_and_are_told_until_they_are_gone() {
-        let (mut shares, now) = (shares(), Instant::now());
-        let (place, ..) = ask(&mut shares, (Phase::Answering, ONE), 20, now);
-        assert_eq!(ask(&mut shares, (Phase::Handled, ONE), 20, now).1, Ok(()));
-        for (seconds, late) in [(9, 0), (10, 1), (11, 1)] {
+        for phase in [Phase::Answering, Phase::Unproven] {
+            let (mut shares, now) = (shares(), Instant::now());
+            let place = add(&mut shares, phase, ONE, 20);
+            add(&mut shares, Phase::AtWork, ONE, 20);
+            for (seconds, late) in [(9, 0), (11, 1), (12, 1)] {
+                let mut ended = Vec::new();
+                shares.look(now + Duration::from_secs(seconds), &mut ended);
+                assert_eq!(ended.len(), late, "after {seconds} s");
+            }
+            assert_eq!(shares.bytes(), 20);
+            shares.remove(place);
             let mut ended = Vec::new();
-            shares.end_late(now + Duration::from_secs(seconds), &mut ended);
-            assert_eq!(ended.len(), late, "after {seconds} s");
+            shares.look(now + Duration::from_secs(13), &mut ended);
+            assert!(ended.is_empty());
         }
-        assert_eq!(shares.bytes(), 20);
-        shares.remove(place);
-        let mut ended = Vec::new();
-        shares.end_late(now + Duration::from_secs(12), &mut ended);
-        assert!(ended.is_empty());
     }
 
     #[test]
-    fn addresses_of_one_network_are_one_client() {
-        let network = |text: &str| network_of(text.parse().unwrap());
-        assert_eq!(network("2001:db8::1"), network("2001:db8::ffff:1"));
-        assert_ne!(network("2001:db8::1"), network("2001:db8:0:1::1"));
-        assert_eq!(network("::ffff:10.0.0.1"), network("10.0.0.1"));
-        assert_ne!(network("10.0.0.1"), network("10.0.0.2"));
+    fn an_answer_in_the_room_of_its_request_is_on_its_own_pace_once_it_was_seen() {
+        let (mut shares, now) = (shares(), Instant::now());
+        let (answered, mut ended) = (holder(), Vec::new());
+        let request = wish(Phase::AtWork, ONE, 40);
+        shares.add(&answered, &request, now, &mut ended).unwrap();
+        answered.answers(5);
+        shares.look(now + Duration::from_secs(60), &mut ended);
+        assert_eq!((shares.bytes(), ended.len()), (5, 0));
+        shares.look(now + Duration::from_secs(69), &mut ended);
+        assert_eq!(ended.len(), 0);
+        shares.look(now + Duration::from_secs(70), &mut ended);
+        assert_eq!((shares.bytes(), ended.len()), (0, 1));
     }
 }

@@ -5,9 +5,10 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::uri::Authority;
-use http::{HeaderMap, HeaderName, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Version};
 use wire::ApiError;
 
+use crate::limits::HEADERS_MAX;
 use crate::operations;
 
 const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
@@ -15,6 +16,28 @@ const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 const CONTENT_TYPES: [&str; 2] = ["application/x-amz-json-1.1", "application/json"];
 /// Java's SDK speaks this where it is not told otherwise.
 const CBOR: &str = "application/x-amz-cbor-1.1";
+
+/// What a header costs besides its name and its value: its place in the table of headers, which is
+/// up to twice as large as it has to be, and an allocation for each of the two.
+const HEADER_BYTES: usize = 192;
+
+/// Bytes that the line and the headers of a request take in memory.
+pub(super) fn head_bytes(parts: &Parts) -> usize {
+    let of_header = |(name, value): (&HeaderName, &HeaderValue)| {
+        name.as_str().len() + value.len() + HEADER_BYTES
+    };
+    let headers: usize = parts.headers.iter().map(of_header).sum();
+    let path = parts.uri.path_and_query();
+    headers + path.map_or(0, |path| path.as_str().len())
+}
+
+/// HTTP/1.1 refuses too many headers while it reads them; HTTP/2 knows only how long they are.
+pub(super) fn check_header_count(parts: &Parts) -> Result<(), ApiError> {
+    if parts.headers.len() > HEADERS_MAX {
+        return Err(malformed("The request has too many headers.").with_status(431));
+    }
+    Ok(())
+}
 
 /// A request must say once which host it is for; its signature covers that.
 pub(super) fn check_host(parts: &Parts) -> Result<(), ApiError> {

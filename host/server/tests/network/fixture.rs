@@ -107,6 +107,12 @@ impl Signature {
         self.sign(request, server, b"")
     }
 
+    /// The parts of a request that wants something done by a page.
+    pub fn post(&self, server: &Running, path: &str, body: &[u8]) -> Parts {
+        let request = http::Request::post(format!("http://{}{path}", server.address()));
+        self.sign(request, server, body)
+    }
+
     fn sign(&self, request: http::request::Builder, server: &Running, body: &[u8]) -> Parts {
         let request = request.header("host", server.address().to_string());
         let (mut parts, ()) = request.body(()).unwrap().into_parts();
@@ -140,8 +146,29 @@ pub async fn ask_signed(
     input: &serde_json::Value,
 ) -> Answer {
     let body = input.to_string();
-    let head = head(&signature.operation(server, operation, body.as_bytes()));
-    let length = body.len();
+    let parts = signature.operation(server, operation, body.as_bytes());
+    ask_with_body(server, &parts, &body).await
+}
+
+/// Asks for an operation of Data Firehose in the name of `signature`.
+pub async fn ask_firehose(
+    server: &Running,
+    signature: &Signature,
+    operation: &str,
+    input: &serde_json::Value,
+) -> Answer {
+    let body = input.to_string();
+    let signature = Signature {
+        service: "firehose",
+        ..*signature
+    };
+    let parts = signature.firehose(server, operation, body.as_bytes());
+    ask_with_body(server, &parts, &body).await
+}
+
+/// Asks over HTTP/1.1.
+pub async fn ask_with_body(server: &Running, parts: &Parts, body: &str) -> Answer {
+    let (head, length) = (head(parts), body.len());
     ask(
         server,
         &format!("{head}Content-Length: {length}\r\n\r\n{body}"),

@@ -54,6 +54,22 @@ async fn a_server_that_takes_anybody_refuses_the_authority_of_a_web_page() {
     assert!(body.starts_with(b"{\"__type\":\"AccessDeniedException\""));
 }
 
+/// How long they are together was limited, and 440 of a few bytes took 70 KB.
+#[tokio::test]
+async fn headers_are_limited_in_number_as_over_http_1() {
+    let server = start(|_| {}).await;
+    let mut client = connect(&server).await;
+    for (more, status) in [(50, 200), (64, 431)] {
+        let mut request = list_streams("{}".into());
+        for number in 0..more {
+            let name = format!("x-{number}").parse::<http::HeaderName>().unwrap();
+            request.headers_mut().insert(name, "1".parse().unwrap());
+        }
+        let response = client.send_request(request).await.unwrap();
+        assert_eq!(response.status(), status, "{more} more headers");
+    }
+}
+
 #[tokio::test]
 async fn requests_share_a_connection() {
     let server = start(|_| {}).await;

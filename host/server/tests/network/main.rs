@@ -12,4 +12,6 @@ mod requests;
 mod shut_down;
 mod signatures;
 mod sizes;
+mod untaken;
 mod unverified;
+mod waiting;

@@ -2,7 +2,9 @@ use millrace_server::Running;
 use serde_json::{Value, json};
 use wire::sigv4::SecretKey;
 
-use crate::fixture::{Answer, GUESSED, NEIGHBOUR, RIGHT, Signature, ask, head, protected, start};
+use crate::fixture::{
+    Answer, GUESSED, NEIGHBOUR, RIGHT, Signature, ask, ask_firehose, head, protected, start,
+};
 
 const TOKEN: &str = "a token of the operator";
 
@@ -29,15 +31,7 @@ async fn create_delivery_stream(server: &Running, signature: &Signature, name: &
             "BucketARN": "arn:aws:s3:::bucket",
         },
     });
-    let body = input.to_string();
-    let signature = Signature {
-        service: "firehose",
-        ..*signature
-    };
-    let head = head(&signature.firehose(server, "CreateDeliveryStream", body.as_bytes()));
-    let length = body.len();
-    let request = format!("{head}Content-Length: {length}\r\n\r\n{body}");
-    let answer = ask(server, &request).await;
+    let answer = ask_firehose(server, signature, "CreateDeliveryStream", &input).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
 }
 
