@@ -429,7 +429,7 @@ mod tests {
                 ..Options::default()
             };
             let disk = Arc::new(SimulatedDisk::new(1));
-            let engine = Embedded::open(disk, options).unwrap();
+            let mut engine = Embedded::open(disk.clone(), options.clone()).unwrap();
             engine.create_logs(&[LogId(1)]).await.unwrap();
             let Frame {
                 arrival,
@@ -451,6 +451,11 @@ mod tests {
                 writes: Vec::new(),
             };
             engine.commit(transaction).await.unwrap();
+            if !is_in_memory {
+                // What was written a moment ago may not have left the memory yet.
+                engine.close().await.unwrap();
+                engine = Embedded::open(disk, options).unwrap();
+            }
 
             let turns = DiskTurns::default();
             let mut others = Vec::new();
