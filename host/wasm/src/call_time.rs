@@ -68,6 +68,10 @@ impl CallTime {
         let took = now.saturating_sub(from);
         self.took = took;
         if self.max <= took {
+            // However short it was: a party whose deadlines were shortened is no quicker for that.
+            if let Some(turn) = turn {
+                turn.turn_slow();
+            }
             return Ok(UpdateDeadline::Interrupt);
         }
         if SLOW_CALL <= took && !self.is_slow {

@@ -10,11 +10,15 @@ use std::time::{Duration, Instant};
 
 use crate::Failure;
 use crate::bench::Bench;
+use crate::calls;
 use crate::requests::{ACCESS_KEY_ID, ACCOUNT, SECRET_ACCESS_KEY};
 use crate::usage::{self, Resident};
 
 /// A server that is not ready by then never will be.
 const READY_MAX: Duration = Duration::from_secs(120);
+/// Nor are plugins in force that are not by then.
+const PLUGINS_LOADED_MAX: Duration = Duration::from_secs(120);
+const LOOK: Duration = Duration::from_millis(20);
 /// Below the directory of a server.
 const DATA: &str = "data";
 const LOG_SHOWN_BYTES: usize = 1_000;
@@ -75,7 +79,26 @@ impl Server {
             let tail: String = tail.into_iter().rev().collect();
             format!("the server is not ready: {tail}")
         })?;
+        if plugins.is_some() {
+            server.wait_for_plugins()?;
+        }
         Ok(server)
+    }
+
+    /// Waits until all plugins are in force or refused: it serves before that.
+    fn wait_for_plugins(&self) -> Result<(), Failure> {
+        let begin = Instant::now();
+        loop {
+            let page = calls::page(self.address, "/_millrace/plugins")?;
+            let plugins = page["plugins"].as_array().ok_or("no list of plugins")?;
+            if plugins.iter().all(|plugin| plugin["state"] != "loading") {
+                return Ok(());
+            }
+            if PLUGINS_LOADED_MAX < begin.elapsed() {
+                return Err(format!("plugins are not loaded: {page}").into());
+            }
+            std::thread::sleep(LOOK);
+        }
     }
 
     /// Its processor time so far.
