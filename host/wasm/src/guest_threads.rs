@@ -137,8 +137,9 @@ impl Turn {
     }
 
     /// Called on its own thread, from within a call that takes long or misses its deadline: goes
-    /// over to the slow threads and steps back behind all others. Whether the call may go on: if all
-    /// slow threads are taken it may not, since those who are quick would soon have no thread left.
+    /// over to the slow threads and steps back behind all others. Whether the call may go on: if
+    /// all slow threads are taken it may not, since those who are quick would soon have no thread
+    /// left.
     pub(crate) fn turn_slow(&self) -> bool {
         if self.was_slow.swap(true, Ordering::Relaxed) {
             return !self.was_cut_short();
