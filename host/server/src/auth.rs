@@ -3,7 +3,7 @@
 //! Everything but the signature itself is checked as soon as the headers are there. Only who passes
 //! that is given room for a body, and the signature, which covers the body, is checked after it.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use http::header::AUTHORIZATION;
@@ -23,7 +23,7 @@ const REGION_DEFAULT: &str = "us-east-1";
 
 /// Knows the keys that may call.
 pub(crate) struct Authenticator {
-    credentials: HashMap<String, Credential>,
+    credentials: BTreeMap<String, Credential>,
     verifier: Verifier,
     metrics_token: Option<SecretKey>,
 }

@@ -116,10 +116,10 @@ pub(crate) async fn receive(
         } else if received > UNCOUNTED_BYTES_MAX {
             held.receives(expected.key_id, received, most)?;
         }
-        due = pace.earn(due, bytes.len(), Instant::now());
         if received == bytes.len() && announced == Some(received) {
             return Ok(bytes); // It came in one piece: no copy.
         }
+        due = pace.earn(due, bytes.len(), Instant::now());
         make_room(&mut whole, bytes.len(), announced);
         whole.extend_from_slice(&bytes);
     }

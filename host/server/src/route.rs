@@ -83,17 +83,16 @@ impl Router {
         request: Request<Incoming>,
     ) -> Result<Response<AnswerBody>, NoRoom> {
         let (parts, body) = request.into_parts();
-        let exchange = Exchange::begin(self, visitor, &parts);
-        let (page, response) = match self.admit(&parts) {
+        let mut exchange = Exchange::begin(self, visitor, &parts);
+        let (page, mut response) = match self.admit(&parts) {
             Ok(page) => match page.preflight(&parts) {
-                Some(headers) => (page, exchange.answer(preflight(headers))),
-                None => (page, self.answer(exchange, body).await),
+                Some(headers) => (page, preflight(headers)),
+                None => (page, self.answer(&mut exchange, body).await?),
             },
-            Err(error) => (Page::Own, self.refuse(exchange, &body, error)),
+            Err(error) => (Page::Own, self.refuse(&mut exchange, &body, error)),
         };
-        let mut response = response?;
         self.cors.tell(&page, response.headers_mut());
-        Ok(response)
+        exchange.answer(response)
     }
 
     /// Whether anything is done for a request at all; the page that it comes from.
@@ -108,28 +107,28 @@ impl Router {
 
     async fn answer(
         &self,
-        exchange: Exchange<'_>,
+        exchange: &mut Exchange<'_>,
         body: Incoming,
-    ) -> Result<Response<AnswerBody>, NoRoom> {
+    ) -> Result<Response<Answer>, NoRoom> {
         let parts = exchange.parts;
-        match (parts.method.clone(), parts.uri.path()) {
-            (Method::GET | Method::HEAD, "/healthz") => exchange.answer(self.health()),
-            (Method::GET | Method::HEAD, "/metrics") => self.metrics(exchange, &body),
+        match (&parts.method, parts.uri.path()) {
+            (&Method::GET | &Method::HEAD, "/healthz") => Ok(self.health()),
+            (&Method::GET | &Method::HEAD, "/metrics") => Ok(self.metrics(exchange, &body)),
             (_, path) if path.starts_with(api::ROOT) => self.api(exchange, body).await,
-            (_, "/healthz" | "/metrics") => exchange.answer(not_allowed("GET, HEAD")),
+            (_, "/healthz" | "/metrics") => Ok(not_allowed("GET, HEAD")),
             // As AWS: the operation is named by a header, whatever the path.
-            (Method::POST, _) => self.call(exchange, body).await,
-            _ => self.refuse(exchange, &body, ApiError::no_operation_named()),
+            (&Method::POST, _) => self.call(exchange, body).await,
+            _ => Ok(self.refuse(exchange, &body, ApiError::no_operation_named())),
         }
     }
 
     /// Answers a request that is an operation's.
     async fn call(
         &self,
-        mut exchange: Exchange<'_>,
+        exchange: &mut Exchange<'_>,
         mut body: Incoming,
-    ) -> Result<Response<AnswerBody>, NoRoom> {
-        let answer = self.handle(&mut exchange, &mut body).await;
+    ) -> Result<Response<Answer>, NoRoom> {
+        let answer = self.handle(exchange, &mut body).await;
         let code = answer.as_ref().err().map(ApiError::code);
         let took = exchange.started.elapsed();
         self.telemetry.answered(exchange.operation, code, took);
@@ -176,11 +175,11 @@ impl Router {
     /// Answers a request for a page of the server itself.
     async fn api(
         &self,
-        mut exchange: Exchange<'_>,
+        exchange: &mut Exchange<'_>,
         mut body: Incoming,
-    ) -> Result<Response<AnswerBody>, NoRoom> {
+    ) -> Result<Response<Answer>, NoRoom> {
         let methods = api::methods(exchange.parts.uri.path());
-        let answer = self.page(&mut exchange, &mut body).await;
+        let answer = self.page(exchange, &mut body).await;
         let mut response = self.finish(exchange, &mut body, "api", answer).await?;
         if response.status() == StatusCode::METHOD_NOT_ALLOWED {
             let methods = HeaderValue::from_static(methods);
@@ -234,14 +233,14 @@ impl Router {
         Ok(Call { caller, body })
     }
 
-    /// Sends what became of a request.
+    /// Says what became of a request.
     async fn finish(
         &self,
-        mut exchange: Exchange<'_>,
+        exchange: &mut Exchange<'_>,
         body: &mut Incoming,
         operation: &str,
         answer: Result<Answer, ApiError>,
-    ) -> Result<Response<AnswerBody>, NoRoom> {
+    ) -> Result<Response<Answer>, NoRoom> {
         log(&exchange.id, operation, answer.as_ref().err());
         let reply = Reply::from(answer);
         // Before its body is waited for once more.
@@ -249,21 +248,19 @@ impl Router {
         if !exchange.is_body_wanted {
             exchange.is_read = body::drain(exchange.parts, body).await;
         }
-        let response = self.respond(&exchange, reply);
-        exchange.answer(response)
+        Ok(self.respond(exchange, reply))
     }
 
     /// Refuses a request that no operation has to hear of.
     fn refuse(
         &self,
-        mut exchange: Exchange<'_>,
+        exchange: &mut Exchange<'_>,
         body: &Incoming,
         error: ApiError,
-    ) -> Result<Response<AnswerBody>, NoRoom> {
+    ) -> Response<Answer> {
         log(&exchange.id, "none", Some(&error));
         exchange.is_read = body.is_end_stream();
-        let response = self.respond(&exchange, Reply::from(Err(error)));
-        exchange.answer(response)
+        self.respond(exchange, Reply::from(Err(error)))
     }
 
     fn respond(&self, exchange: &Exchange<'_>, reply: Reply) -> Response<Answer> {
@@ -298,11 +295,7 @@ impl Router {
         }
     }
 
-    fn metrics(
-        &self,
-        mut exchange: Exchange<'_>,
-        body: &Incoming,
-    ) -> Result<Response<AnswerBody>, NoRoom> {
+    fn metrics(&self, exchange: &mut Exchange<'_>, body: &Incoming) -> Response<Answer> {
         let now = self.clock.now();
         let reader = match self.authenticator.reader_of_metrics(exchange.parts, now) {
             Ok(reader) => reader,
@@ -331,8 +324,11 @@ impl Router {
         if let Err(error) = exchange.held.works(payer, rendered.len(), 0) {
             return self.refuse(exchange, body, no_room(error));
         }
-        let answer = Answer::whole(Bytes::from(rendered));
-        exchange.answer(plain(StatusCode::OK, METRICS, answer))
+        plain(
+            StatusCode::OK,
+            METRICS,
+            Answer::whole(Bytes::from(rendered)),
+        )
     }
 }
 

@@ -1,6 +1,6 @@
 //! The streams in memory: what every operation looks its stream up in.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -13,7 +13,7 @@ type Names = BTreeMap<StreamName, Arc<Stream>>;
 /// Streams by account, region and name. Only the catalog's task writes here, after the tables; a
 /// reader holds the lock for one lookup.
 #[derive(Default)]
-pub struct Directory(RwLock<HashMap<Caller, Names>>);
+pub struct Directory(RwLock<BTreeMap<Caller, Names>>);
 
 /// What an account has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -104,11 +104,11 @@ impl Directory {
     }
 
     // Each statement under the lock leaves the maps whole, so a panic elsewhere spoils nothing.
-    fn read(&self) -> RwLockReadGuard<'_, HashMap<Caller, Names>> {
+    fn read(&self) -> RwLockReadGuard<'_, BTreeMap<Caller, Names>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, HashMap<Caller, Names>> {
+    fn write(&self) -> RwLockWriteGuard<'_, BTreeMap<Caller, Names>> {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -346,13 +346,20 @@ impl Frames {
     ) -> Result<(), PutError> {
         // Room for what is kept, and not for what is refused. A record that was laid before is laid
         // anew.
-        let kept = run.iter().filter(|(_, n)| fates[*n].state.is_kept());
-        let kept: Vec<usize> = kept.map(|(_, n)| *n).collect();
-        let bytes: usize = kept.iter().map(|n| records[*n].bytes).sum();
-        let mut body = BodyBuilder::with_capacity(kept.len(), bytes.min(self.bytes_max));
+        let (mut count, mut bytes) = (0, 0);
+        for (_, n) in run {
+            if fates[*n].state.is_kept() {
+                count += 1;
+                bytes += records[*n].bytes;
+            }
+        }
+        let mut body = BodyBuilder::with_capacity(count, bytes.min(self.bytes_max));
         let mut body_bytes = 0;
-        for n in kept {
-            let (record, state) = (&records[n], &mut fates[n].state);
+        for (_, n) in run {
+            let (record, state) = (&records[*n], &mut fates[*n].state);
+            if !state.is_kept() {
+                continue;
+            }
             let record_bytes = record.bytes + LAYOUT_BYTES_PER_RECORD;
             if body.count() > 0 && body_bytes + record_bytes > self.bytes_max {
                 self.close(log, std::mem::take(&mut body));

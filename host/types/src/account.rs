@@ -91,7 +91,7 @@ impl fmt::Display for Region {
 
 /// In whose name a request is made: the account that its credentials belong to, and the region
 /// that it addresses.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Caller {
     /// The tenant.
     pub account: AccountId,

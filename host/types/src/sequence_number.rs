@@ -78,6 +78,12 @@ pub struct SequenceNumber {
 /// 10^19, the greatest power of ten in 64 bits: a number is written as three digits of this base.
 const BASE: u64 = 10_000_000_000_000_000_000;
 const BASE_DIGITS: usize = 19;
+/// 2^128 / 10^19 without its fraction and its topmost bit, which is always set.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the topmost bit is left out"
+)]
+const BASE_RECIPROCAL: u64 = (u128::MAX / BASE as u128) as u64;
 
 impl SequenceNumber {
     /// Decimal digits of every sequence number.
@@ -146,16 +152,28 @@ impl SequenceNumber {
 }
 
 /// Quotient and remainder of a number of two words, the higher of which is below the base.
+///
+/// An answer holds hundreds of sequence numbers, and multiplying by the reciprocal of the base
+/// takes a quarter of the time of dividing by it (N. Möller and T. Granlund, "Improved division by
+/// invariant integers", algorithm 4). The product's higher word plus one is the quotient, or one
+/// more than it; in rare cases one less.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a word is half of a product"
+)]
 fn divide(high: u64, low: u64) -> (u64, u64) {
     let number = u128::from(high) << 64 | u128::from(low);
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the higher word is below the base, so the quotient fits in one word"
-    )]
-    let quotient = (number / u128::from(BASE)) as u64;
-    // The remainder is below the base, so the lower word of the difference is all of it. A second
-    // division would cost as much as the first.
-    let rest = low.wrapping_sub(quotient.wrapping_mul(BASE));
+    let product = u128::from(high) * u128::from(BASE_RECIPROCAL) + number;
+    let mut quotient = ((product >> 64) as u64).wrapping_add(1);
+    let mut rest = low.wrapping_sub(quotient.wrapping_mul(BASE));
+    if rest > product as u64 {
+        quotient = quotient.wrapping_sub(1);
+        rest = rest.wrapping_add(BASE);
+    }
+    if rest >= BASE {
+        quotient += 1;
+        rest -= BASE;
+    }
     (quotient, rest)
 }
 

@@ -1,7 +1,7 @@
 //! Shares of one kind that can be told to go, in the order in which they have to: finding the next
 //! one costs no more for many than for few.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::payer::Payer;
@@ -20,7 +20,7 @@ pub(super) struct Crowd {
     pub(super) pace: Pace,
     bytes: usize,
     besides: usize,
-    members: HashMap<Payer, Member>,
+    members: BTreeMap<Payer, Member>,
     /// Those of whom somebody can go, by all that they hold.
     by_weight: BTreeSet<(usize, Payer)>,
 }
@@ -74,7 +74,7 @@ impl Crowd {
             pace,
             bytes: 0,
             besides: 0,
-            members: HashMap::new(),
+            members: BTreeMap::new(),
             by_weight: BTreeSet::new(),
         }
     }
@@ -206,7 +206,9 @@ impl Crowd {
         self.bytes += member.bytes;
         self.besides += member.besides;
         let after = member.weight();
-        if after.is_none() && member.besides == 0 {
+        // Accounts stay: there are no more of them than the configuration names.
+        let may_be_anybody = matches!(payer, Payer::Claimed { .. });
+        if may_be_anybody && after.is_none() && member.besides == 0 {
             self.members.remove(&payer);
         }
         if before == after {

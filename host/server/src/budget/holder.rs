@@ -2,7 +2,9 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::ending::{Ending, Lever};
+use tokio::sync::Notify;
+
+use crate::ending::Lever;
 
 /// The value of an answer's bytes while there is no answer.
 const NO_ANSWER: usize = usize::MAX;
@@ -27,7 +29,7 @@ pub(crate) struct Holder {
     /// Bytes that a request at work will hold from now on, because it is answered.
     answer_bytes: AtomicUsize,
     /// What its body's receiver waits for beside the next bytes.
-    ending: Ending,
+    unwanted: Notify,
     /// Ends its answer.
     lever: Lever,
 }
@@ -37,7 +39,7 @@ impl Holder {
         Self {
             moved: AtomicUsize::new(0),
             answer_bytes: AtomicUsize::new(NO_ANSWER),
-            ending: Ending::new(),
+            unwanted: Notify::new(),
             lever,
         }
     }
@@ -64,7 +66,7 @@ impl Holder {
     /// It has to let go of what it holds in this phase.
     pub(super) fn end(&self, phase: Phase) {
         match phase {
-            Phase::Receiving => self.ending.ask(),
+            Phase::Receiving => self.unwanted.notify_one(),
             // What is at work is never told to go.
             Phase::AtWork => {}
             Phase::Unproven | Phase::Answering => self.lever.pull(),
@@ -73,6 +75,6 @@ impl Holder {
 
     /// Waits until its body is no longer wanted.
     pub(super) async fn ended(&self) {
-        self.ending.asked().await;
+        self.unwanted.notified().await;
     }
 }

@@ -225,3 +225,33 @@ fn text_that_is_no_number_of_any_layout_is_refused() {
         assert!(GivenNumber::parse(bad).is_err(), "{bad}");
     }
 }
+
+#[test]
+fn dividing_by_the_reciprocal_is_dividing() {
+    let edges = [
+        0,
+        1,
+        2,
+        BASE - 2,
+        BASE - 1,
+        BASE,
+        BASE + 1,
+        u64::MAX - 1,
+        u64::MAX,
+    ];
+    // Multiples of the golden ratio are spread over all words.
+    let spread = (1..1_000_u64).map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let words: Vec<u64> = edges.into_iter().chain(spread).collect();
+    for high in words.iter().filter(|word| **word < BASE) {
+        for low in &words {
+            let number = u128::from(*high) << 64 | u128::from(*low);
+            let (quotient, rest) = divide(*high, *low);
+            assert_eq!(
+                u128::from(quotient),
+                number / u128::from(BASE),
+                "{high} {low}"
+            );
+            assert_eq!(u128::from(rest), number % u128::from(BASE), "{high} {low}");
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! Reading the `Authorization` header.
 
-use http::HeaderMap;
 use http::header::{AUTHORIZATION, DATE, HOST};
+use http::{HeaderMap, HeaderName};
 use sha2::{Digest, Sha256};
 
 use super::moment::Moment;
@@ -55,7 +55,7 @@ pub(super) struct Covered {
 }
 
 impl Covered {
-    fn by(signed_headers: &str, date_header: &str) -> Result<Self, ApiError> {
+    fn by(signed_headers: &str, date_header: &HeaderName) -> Result<Self, ApiError> {
         let mut covered = Self::default();
         for (index, name) in signed_headers.split(';').enumerate() {
             if SIGNED_HEADERS_MAX <= index {
@@ -64,8 +64,8 @@ impl Covered {
                 )));
             }
             covered.host |= name == HOST.as_str();
-            covered.date |= name == date_header;
-            covered.target |= name == X_AMZ_TARGET;
+            covered.date |= name == date_header.as_str();
+            covered.target |= name == X_AMZ_TARGET.as_str();
         }
         Ok(covered)
     }
@@ -81,18 +81,18 @@ impl<'a> Authorization<'a> {
         let Some(header) = headers.get(AUTHORIZATION) else {
             return Ok(None);
         };
-        let header = header.to_str().unwrap_or_default();
+        let header = header.as_bytes();
         let parameters = Parameters::split(header);
         let date = date_of(headers);
         let (Some(credential), Some(signature), Some(signed_headers), Some((date, date_header))) = (
             parameters.credential,
             parameters.signature,
             parameters.signed_headers,
-            date,
+            &date,
         ) else {
             return Err(parameters.incomplete(header, date.is_some()));
         };
-        if parameters.algorithm != ALGORITHM {
+        if parameters.algorithm != ALGORITHM.as_bytes() {
             return Err(ApiError::incomplete_signature(format!(
                 "Unsupported AWS 'algorithm': use '{ALGORITHM}'."
             )));
@@ -161,16 +161,11 @@ impl<'a> Authorization<'a> {
 }
 
 /// The text of `X-Amz-Date` or else of `Date`, and the name of the header it is from.
-fn date_of(headers: &HeaderMap) -> Option<(&str, &'static str)> {
-    let text = |name: &str| {
-        headers
-            .get(name)
-            .map(|date| date.to_str().unwrap_or_default())
-    };
-    match text(X_AMZ_DATE) {
-        Some(date) => Some((date, X_AMZ_DATE)),
-        None => text(DATE.as_str()).map(|date| (date, "date")),
-    }
+fn date_of(headers: &HeaderMap) -> Option<(&str, HeaderName)> {
+    [X_AMZ_DATE, DATE].into_iter().find_map(|name| {
+        let date = headers.get(&name)?;
+        Some((date.to_str().unwrap_or_default(), name))
+    })
 }
 
 /// The moment and its text in ISO 8601's basic format, which is what is signed.
@@ -191,37 +186,38 @@ fn parse_date(text: &str) -> Result<(Moment, [u8; 16]), ApiError> {
 
 /// What the header holds, before anything is required of it.
 struct Parameters<'a> {
-    algorithm: &'a str,
+    algorithm: &'a [u8],
     credential: Option<&'a str>,
     signature: Option<&'a str>,
     signed_headers: Option<&'a str>,
 }
 
 impl<'a> Parameters<'a> {
-    /// Parameters are separated by a comma, a space or both.
-    fn split(header: &'a str) -> Self {
-        let (algorithm, rest) = header.split_once(' ').unwrap_or((header, ""));
+    /// Parameters are separated by a comma, a space or both. One that is no text is none.
+    fn split(header: &'a [u8]) -> Self {
+        let mut words = header.splitn(2, |byte| *byte == b' ');
+        let algorithm = words.next().unwrap_or_default();
+        let rest = words.next().unwrap_or_default();
         let mut parameters = Self {
             algorithm,
             credential: None,
             signature: None,
             signed_headers: None,
         };
-        for parameter in rest.split(',').flat_map(|part| part.split(' ')) {
-            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-            let value = Some(value).filter(|value| !value.is_empty());
-            match name {
-                "Credential" => parameters.credential = value,
-                "Signature" => parameters.signature = value,
-                "SignedHeaders" => parameters.signed_headers = value,
-                _ => {}
+        for parameter in rest.split(|byte| matches!(byte, b' ' | b',')) {
+            if let Some(value) = parameter.strip_prefix(b"Credential=") {
+                parameters.credential = text(value);
+            } else if let Some(value) = parameter.strip_prefix(b"Signature=") {
+                parameters.signature = text(value);
+            } else if let Some(value) = parameter.strip_prefix(b"SignedHeaders=") {
+                parameters.signed_headers = text(value);
             }
         }
         parameters
     }
 
     /// Names everything that is missing, as AWS does.
-    fn incomplete(&self, header: &str, has_date: bool) -> ApiError {
+    fn incomplete(&self, header: &[u8], has_date: bool) -> ApiError {
         let mut text = String::new();
         for (name, value) in [
             ("Credential", self.credential),
@@ -243,8 +239,13 @@ impl<'a> Parameters<'a> {
         // So does AWS: the header can be recognised, but not read, in a log.
         text.push_str("(Hashed with SHA-256 and encoded with Base64) Authorization=");
         let mut digest = Vec::new();
-        write_base64(&mut digest, &Sha256::digest(header.as_bytes()));
+        write_base64(&mut digest, &Sha256::digest(header));
         text.push_str(&String::from_utf8_lossy(&digest));
         ApiError::incomplete_signature(text)
     }
+}
+
+/// The value of a parameter, if it has one.
+fn text(value: &[u8]) -> Option<&str> {
+    str::from_utf8(value).ok().filter(|text| !text.is_empty())
 }
