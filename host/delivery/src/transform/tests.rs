@@ -1,21 +1,15 @@
 use std::time::Duration;
 
-use bytes::Bytes;
-use store::{BodyBuilder, Frame, Position};
-use types::{AccountId, ManualClock, Timestamp};
-use wasm::{Limits, Options, Party, PluginName, Plugins};
+use types::{ManualClock, Timestamp};
+use wasm::{Limits, Options, PluginName, Plugins};
 
 use self::told::Told;
 use super::*;
-use crate::delivery_stream::Compression;
-use crate::encoder::Encoder;
-use crate::ledger::{Asker, WorkLimits};
-use crate::shares::Shares;
-use crate::worker::{Allowance, Task, Worker};
 
 #[path = "../../../../tests/hostile/guest.rs"]
 #[expect(dead_code, reason = "the attacks need more of it")]
 mod guest;
+mod objects;
 #[path = "../../../../tests/hostile/simple.rs"]
 mod simple;
 #[path = "../../tests/exactly_once/told.rs"]
@@ -78,7 +72,6 @@ impl Own {
     }
 }
 
-/// What became of records, in the order in which it was told.
 /// What became of each record.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Fates(Vec<String>);
@@ -371,111 +364,6 @@ fn a_panic_with_a_record_that_there_is_not_is_found_like_a_trap() {
     let told = work(&mut transformer, &[slab(["a", "b!", "c"])]).unwrap();
     assert_eq!(told.failed(), [1]);
     assert_eq!(told.0.len(), 3);
-}
-
-/// A marked record becomes 200,000 bytes.
-fn amplifying() -> Vec<u8> {
-    simple::component(
-        "(local.set $answer (i32.shl (memory.grow (i32.const 4)) (i32.const 16)))
-        (memory.copy (local.get $answer) (local.get $bytes) (local.get $length))
-        (local.set $bytes (local.get $answer))
-        (local.set $length (i32.const 200000))",
-    )
-}
-
-/// A worker whose plugin may give so much at once, for objects of 500,000 bytes, in so much room.
-fn worker(own: &Own, (output, room_bytes): (usize, u64), settled: &Settled) -> Worker {
-    let mut pins = own.pins(LONG);
-    pins.limits.output_bytes_max = output;
-    let task = Task {
-        delimiter: Vec::new(),
-        function_arn: String::new(),
-        decided_at: MOMENT.now,
-        object_bytes_max: 500_000,
-    };
-    let shares = Shares::new(WorkLimits::new(2 * room_bytes, room_bytes).unwrap());
-    let asker = Asker {
-        account: AccountId::parse("000000000000").unwrap(),
-        party: Party {
-            delivery_stream: 7,
-            plugin: None,
-        },
-        is_slow: false,
-    };
-    let allowance = Allowance {
-        room: Arc::new(shares.spare_room(asker, 0).unwrap()),
-        besides: 0,
-    };
-    let encoder = Encoder::new(Compression::Uncompressed);
-    let transformer = own.transformer(pins, settled);
-    Worker::new(task, allowance, encoder, Some(transformer))
-}
-
-/// What records become, object by object, and what was settled when each left.
-fn objects(mut worker: Worker, records: &[String]) -> Vec<(Bytes, Settled)> {
-    let mut body = BodyBuilder::default();
-    for record in records {
-        body.push("key", record.as_bytes()).unwrap();
-    }
-    let (body, count) = body.finish();
-    worker.add(vec![Frame {
-        position: Position(0),
-        arrival: Timestamp(5),
-        count,
-        body,
-    }]);
-    worker.add_no_more();
-    let mut objects = Vec::new();
-    while worker.has_more() {
-        worker.work(Worker::has_ready).unwrap();
-        let settled = worker.settled().unwrap().clone();
-        let ready = worker.take_ready().into_iter();
-        objects.extend(ready.map(|object| (Bytes::from(object.content), settled.clone())));
-    }
-    objects
-}
-
-/// All of them were held until the last was done: what a whole batch may give was thought to be
-/// enough for all its records together.
-#[test]
-fn a_divided_batch_whose_records_each_give_much_leaves_object_by_object_and_again_the_same() {
-    let own = Own::of(&amplifying());
-    let records: Vec<String> = (0..40).map(|record| format!("{record}!")).collect();
-    // A record and a half, and three objects and what a compressor takes.
-    let room = (300_000, 3_000_000);
-    let all = objects(worker(&own, room, &Settled::default()), &records);
-    assert_eq!(all.len(), 14);
-    let lengths: Vec<usize> = all.iter().map(|(content, _)| content.len()).collect();
-    assert_eq!(lengths[..13], [600_000; 13]);
-    for (place, (content, _)) in all.iter().enumerate() {
-        let first = records[3 * place].as_bytes();
-        assert_eq!(content[..first.len()], *first);
-    }
-    comes_out_again(&own, room, &records, &all);
-}
-
-/// Whichever object left last before the process ended, the same objects come out again.
-fn comes_out_again(own: &Own, room: (usize, u64), records: &[String], all: &[(Bytes, Settled)]) {
-    let contents = |all: &[(Bytes, Settled)]| -> Vec<Bytes> {
-        all.iter().map(|(content, _)| content.clone()).collect()
-    };
-    for (_, settled) in all {
-        let again = objects(worker(own, room, settled), records);
-        assert_eq!(contents(&again), contents(all));
-    }
-}
-
-#[test]
-fn objects_of_failed_records_end_at_the_same_records_again() {
-    let own = Own::of(&guest::Guest::attacking("(unreachable)").component());
-    // Lines of so many end an object within a batch, and between records that failed alike.
-    let records: Vec<String> = (0..90)
-        .map(|record| format!("{record}!{}", "x".repeat(300_000)))
-        .collect();
-    let room = (1 << 20, 64 << 20);
-    let all = objects(worker(&own, room, &Settled::default()), &records);
-    assert_eq!(all.len(), 3);
-    comes_out_again(&own, room, &records, &all);
 }
 
 #[test]

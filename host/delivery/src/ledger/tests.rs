@@ -1,0 +1,177 @@
+use super::*;
+
+const MIB: u64 = 1024 * 1024;
+
+fn ledger() -> Ledger {
+    Ledger::new(WorkLimits::new(100, 50).unwrap())
+}
+
+fn asker(account: &str, delivery_stream: u64, plugin: Option<&str>) -> Asker {
+    Asker {
+        account: AccountId::parse(account).unwrap(),
+        party: Party {
+            delivery_stream,
+            plugin: plugin.map(|name| PluginName::parse(name).unwrap()),
+        },
+        is_slow: false,
+    }
+}
+
+fn of(delivery_stream: u64) -> Asker {
+    asker("000000000000", delivery_stream, None)
+}
+
+fn slow(delivery_stream: u64) -> Asker {
+    Asker {
+        is_slow: true,
+        ..asker("000000000000", delivery_stream, Some("loops"))
+    }
+}
+
+#[test]
+fn nobody_holds_more_than_there_is_and_who_holds_least_comes_next() {
+    let mut ledger = ledger();
+    let first = ledger.ask(of(1), 50);
+    let second = ledger.ask(of(2), 30);
+    assert_eq!(ledger.give(), [first, second]);
+    let of_second = ledger.ask(of(2), 20);
+    let of_third = ledger.ask(of(3), 40);
+    assert_eq!(
+        ledger.give(),
+        [of_second],
+        "what does not fit in lets others pass"
+    );
+    assert_eq!(ledger.all().bytes, 100);
+    let again = ledger.ask(of(2), 20);
+    assert_eq!(ledger.give(), []);
+    ledger.leave(first);
+    assert_eq!(ledger.give(), [of_third], "it holds nothing");
+    ledger.leave(of_second);
+    assert_eq!(ledger.give(), [again]);
+    assert_eq!((ledger.all().bytes, ledger.waiting()), (90, 0));
+}
+
+#[test]
+fn accounts_come_before_delivery_streams() {
+    let mut ledger = ledger();
+    for stream in 1..=4 {
+        ledger.ask(of(stream), 20);
+    }
+    let last = ledger.ask(of(5), 20);
+    assert_eq!(ledger.give().len(), 5);
+    let of_same = ledger.ask(of(6), 20);
+    let of_other = ledger.ask(asker("111111111111", 7, None), 20);
+    ledger.leave(last);
+    assert_eq!(ledger.give(), [of_other]);
+    ledger.leave(of_other);
+    assert_eq!(ledger.give(), [of_same]);
+}
+
+#[test]
+fn a_delivery_stream_at_its_own_limit_holds_up_nobody() {
+    let mut ledger = ledger();
+    let first = ledger.ask(of(1), 50);
+    assert_eq!(ledger.give(), [first]);
+    ledger.ask(of(1), 1);
+    for stream in 2..200 {
+        let other = ledger.ask(of(stream), 10);
+        assert_eq!(ledger.give(), [other]);
+        ledger.leave(other);
+    }
+    assert_eq!(ledger.waiting(), 1);
+}
+
+#[test]
+fn one_that_is_large_is_passed_by_so_many_and_no_more() {
+    let mut ledger = ledger();
+    let (first, second) = (ledger.ask(of(1), 50), ledger.ask(of(2), 20));
+    assert_eq!(ledger.give(), [first, second]);
+    let large = ledger.ask(of(3), 50);
+    let mut passed = 0;
+    let blocked = loop {
+        let small = ledger.ask(of(10 + passed), 10);
+        if ledger.give().is_empty() {
+            break small;
+        }
+        ledger.leave(small);
+        passed += 1;
+    };
+    assert_eq!(passed, u64::from(PASSED_MAX));
+    ledger.leave(second);
+    assert_eq!(ledger.give(), [large]);
+    ledger.leave(first);
+    assert_eq!(ledger.give(), [blocked]);
+}
+
+#[test]
+fn a_seat_grows_at_once_or_not_at_all() {
+    let mut ledger = ledger();
+    let (first, second) = (ledger.ask(of(1), 30), ledger.ask(of(2), 45));
+    ledger.give();
+    assert!(
+        ledger.grow(first, 50),
+        "all that its delivery stream may have"
+    );
+    assert!(!ledger.grow(first, 51) && !ledger.grow(second, 51));
+    assert!(ledger.grow(second, 50));
+    ledger.shrink(first, 10);
+    assert!(
+        !ledger.grow(second, 51),
+        "more than its delivery stream may have"
+    );
+    assert_eq!((ledger.of_stream(1).bytes, ledger.all().bytes), (10, 60));
+}
+
+#[test]
+fn slow_parties_hold_half_of_everything_however_many_they_are() {
+    let mut ledger = Ledger::new(WorkLimits::new(100 * MIB, 50 * MIB).unwrap());
+    for stream in 0..100 {
+        ledger.ask(slow(stream), 1);
+    }
+    assert_eq!(ledger.give().len(), CUTS_PER_PLUGIN_MAX / SLOW_PART);
+    for stream in 100..200 {
+        let plugin = format!("loops-{stream}");
+        let slow = Asker {
+            is_slow: true,
+            ..asker("000000000000", stream, Some(&plugin))
+        };
+        ledger.ask(slow, 1);
+    }
+    ledger.give();
+    assert_eq!(ledger.all().slow_cuts, CUTS_MAX / SLOW_PART);
+    let victim = ledger.ask(of(1_000), MIB);
+    assert_eq!(ledger.give(), [victim]);
+}
+
+#[test]
+fn who_is_found_slow_keeps_its_seat_only_within_what_slow_parties_may_hold() {
+    let mut ledger = ledger();
+    let (first, second) = (ledger.ask(of(1), 30), ledger.ask(of(2), 30));
+    ledger.give();
+    assert!(ledger.turn_slow(first) && ledger.turn_slow(first));
+    assert!(!ledger.turn_slow(second), "60 of 50 bytes");
+    ledger.leave(first);
+    assert!(ledger.turn_slow(second));
+    assert_eq!((ledger.all().slow_bytes, ledger.all().slow_cuts), (30, 1));
+    ledger.end_work(second);
+    assert_eq!((ledger.all().bytes, ledger.all().cuts), (30, 0));
+    ledger.leave(second);
+    assert_eq!(ledger.all(), Holding::default());
+}
+
+#[test]
+fn what_is_spare_is_taken_only_if_nobody_waits_for_it() {
+    let mut ledger = ledger();
+    let first = ledger.ask(of(1), 50);
+    ledger.give();
+    let spare = ledger.take_spare(of(1), 1);
+    assert_eq!(spare, None, "its delivery stream has all that it may have");
+    let spare = ledger.take_spare(of(2), 20).unwrap();
+    ledger.ask(of(3), 40);
+    assert_eq!(ledger.give(), []);
+    assert_eq!(ledger.take_spare(of(2), 20), None);
+    for id in [first, spare] {
+        ledger.leave(id);
+    }
+    assert_eq!(ledger.give().len(), 1);
+}

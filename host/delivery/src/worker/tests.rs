@@ -1,0 +1,126 @@
+use bytes::Bytes;
+use store::{BodyBuilder, Position};
+use types::AccountId;
+use wasm::Party;
+
+use super::*;
+use crate::delivery_stream::Compression;
+use crate::ledger::{Asker, WorkLimits};
+use crate::shares::Shares;
+
+fn frame(records: &[&[u8]]) -> Frame {
+    let mut body = BodyBuilder::default();
+    for record in records {
+        body.push("key", record).unwrap();
+    }
+    let (body, count) = body.finish();
+    Frame {
+        position: Position(0),
+        arrival: Timestamp(5),
+        count,
+        body,
+    }
+}
+
+/// A worker for a cut that may become objects of so many bytes, and has so much room.
+fn worker(delimiter: &str, object_bytes_max: usize, room_bytes: u64) -> Worker {
+    let task = Task {
+        delimiter: delimiter.as_bytes().to_vec(),
+        function_arn: String::new(),
+        decided_at: Timestamp(6),
+        object_bytes_max,
+    };
+    let shares = Shares::new(WorkLimits::new(2 * room_bytes, room_bytes).unwrap());
+    let asker = Asker {
+        account: AccountId::parse("000000000000").unwrap(),
+        party: Party {
+            delivery_stream: 1,
+            plugin: None,
+        },
+        is_slow: false,
+    };
+    let allowance = Allowance {
+        room: Arc::new(shares.spare_room(asker, 0).unwrap()),
+        besides: 0,
+    };
+    Worker::new(
+        task,
+        allowance,
+        Encoder::new(Compression::Uncompressed),
+        None,
+    )
+}
+
+fn content(delimiter: &str, records: &[&[u8]]) -> (Vec<Bytes>, Counts) {
+    let mut worker = worker(delimiter, 1 << 20, 1 << 30);
+    worker.add(vec![frame(records)]);
+    worker.add_no_more();
+    worker.work(|_| false).unwrap();
+    (contents(&mut worker), worker.counts())
+}
+
+fn contents(worker: &mut Worker) -> Vec<Bytes> {
+    let ready = worker.take_ready().into_iter();
+    ready.map(|object| Bytes::from(object.content)).collect()
+}
+
+#[test]
+fn records_without_a_transform_are_delivered_as_they_are() {
+    let (objects, counts) = content("", &[b"a", b"", b"bc"]);
+    assert_eq!(objects.len(), 1);
+    assert_eq!(objects[0], "abc");
+    assert_eq!(
+        (counts.records_in, counts.delivered, counts.bytes_in),
+        (3, 3, 3)
+    );
+}
+
+#[test]
+fn a_delimiter_ends_each_record_once() {
+    let (objects, _) = content("\n", &[b"a", b"b\n", b"", b"c"]);
+    assert_eq!(objects[0], "a\nb\n\nc\n");
+}
+
+#[test]
+fn records_that_are_all_empty_make_an_empty_object_and_none_make_none() {
+    let (objects, counts) = content("", &[b"", b""]);
+    assert_eq!((objects[0].len(), counts.delivered), (0, 2));
+}
+
+#[test]
+fn objects_end_at_the_same_records_however_often_the_work_pauses() {
+    let records: Vec<Vec<u8>> = (0..100_u8).map(|n| vec![n; usize::from(n)]).collect();
+    let of = |pauses: bool| {
+        let mut worker = worker("", 500, 1 << 30);
+        let mut all = Vec::new();
+        for records in records.chunks(7) {
+            let records: Vec<&[u8]> = records.iter().map(Vec::as_slice).collect();
+            worker.add(vec![frame(&records), frame(&records)]);
+            while worker.has_more() {
+                worker.work(|_| pauses).unwrap();
+                all.extend(contents(&mut worker));
+            }
+        }
+        worker.add_no_more();
+        worker.work(|_| false).unwrap();
+        all.extend(contents(&mut worker));
+        all
+    };
+    let whole = of(false);
+    assert!(10 < whole.len());
+    assert_eq!(whole, of(true));
+    assert_eq!(whole.concat().len(), 2 * (0..100).sum::<usize>());
+}
+
+#[test]
+fn what_does_not_fit_into_its_room_is_let_go() {
+    let mut worker = worker("", 1 << 30, 3 << 20);
+    let record = vec![7; 1 << 20];
+    worker.add(vec![frame(&[&record]), frame(&[&record])]);
+    assert_eq!(worker.work(|_| false), Ok(()), "and a chunk more");
+    worker.add(vec![frame(&[&record]), frame(&[&record])]);
+    assert_eq!(worker.work(|_| false), Err(Halted::NoRoom));
+    worker.add_no_more();
+    assert_eq!(worker.work(|_| false), Err(Halted::NoRoom));
+    assert_eq!(contents(&mut worker), Vec::<Bytes>::new());
+}
