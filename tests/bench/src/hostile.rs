@@ -47,6 +47,26 @@ const RATIO_GOAL: f64 = 1.2;
 const RECORDS_PER_CALL: usize = 500;
 /// Longer than it takes to put everything, so that it is one cut.
 const INTERVAL_SECONDS: u32 = 5;
+/// Loops for ever with a batch in which a record has a `!`.
+const LOOP_IF_MARKED: &str = "
+    (local.set $source (i32.const 0))
+    (block $unmarked
+      (loop $look
+        (br_if $unmarked (i32.ge_u (local.get $source) (local.get $length)))
+        (if (i32.eq
+              (i32.load8_u (i32.add (local.get $bytes) (local.get $source)))
+              (i32.const 33))
+          (then (loop $for_ever (br $for_ever))))
+        (local.set $source (i32.add (local.get $source) (i32.const 1)))
+        (br $look)))";
+/// 1,000 records a second, of which one loops.
+const PACED_CALLS_PER_SECOND: usize = 10;
+const PACED_RECORDS_PER_CALL: usize = 100;
+const MARKED_RECORD: &[u8] = b"loops now!\n";
+/// No shorter than this: the first records that loop cost a whole deadline each.
+const PACED_TIME_MIN: Duration = Duration::from_secs(30);
+/// The part of what comes in that has to be done meanwhile.
+const KEEPS_UP_GOAL: f64 = 0.95;
 const ACTIVE_MAX: Duration = Duration::from_secs(10);
 const DELIVERED_MAX: Duration = Duration::from_secs(120);
 const LOOK: Duration = Duration::from_millis(20);
@@ -106,6 +126,54 @@ pub fn fairness(bench: &Bench) -> Result<Vec<Line>, Failure> {
     ])
 }
 
+/// Whether a lane keeps up with 1,000 records a second of which one loops for ever.
+pub fn looping(bench: &Bench) -> Result<Vec<Line>, Failure> {
+    let folder = Folder::with(bench, ATTACKER, &echo::component_with(LOOP_IF_MARKED)?)?;
+    let dir = bench.fresh_dir()?;
+    let server = Server::start_with(bench, dir.path(), Some(&folder.plugins()))?;
+    let address = server.address;
+    create_with(address, ATTACKER, 0)?;
+    let seconds = bench.options.duration().max(PACED_TIME_MIN).as_secs();
+    let calls = usize::try_from(seconds)? * PACED_CALLS_PER_SECOND;
+    let looping = calls.div_ceil(PACED_CALLS_PER_SECOND);
+    let begin = Instant::now();
+    let mut lag_max = 0;
+    for call in 0..calls {
+        let due = begin + Duration::from_secs_f64(call as f64 / PACED_CALLS_PER_SECOND as f64);
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        let mut records = vec![AMPLIFIED_RECORD; PACED_RECORDS_PER_CALL];
+        if call % PACED_CALLS_PER_SECOND == 0 {
+            records[PACED_RECORDS_PER_CALL / 2] = MARKED_RECORD;
+        }
+        put_call(address, ATTACKER, &records)?;
+        let waiting = page(address, ATTACKER)?["waitingRecords"].as_u64();
+        lag_max = lag_max.max(waiting.ok_or("no number of waiting records")?);
+    }
+    let records = calls * PACED_RECORDS_PER_CALL;
+    let came_in = records as f64 / begin.elapsed().as_secs_f64();
+    let page = until(address, ATTACKER, DELIVERED_MAX, |page| {
+        page["waitingRecords"] == 0
+    })?;
+    let done = records as f64 / begin.elapsed().as_secs_f64();
+    if page["delivered"] != records - looping || page["failed"] != looping {
+        return Err(format!("{looping} of {records} records loop: {page}").into());
+    }
+    Ok(vec![
+        Line {
+            goal: Some(Goal::AtLeast(KEEPS_UP_GOAL * came_in)),
+            note: format!(
+                "{came_in:.0} records/s came in for {seconds} s, one a second loops; until all were \
+                 done, and no other failed"
+            ),
+            ..Line::new("looping", done, "records/s")
+        },
+        Line {
+            note: "the most that waited at a time".to_owned(),
+            ..Line::new("looping/lag", lag_max as f64, "records")
+        },
+    ])
+}
+
 /// How long the victim's records take beside so many delivery streams whose plugins loop.
 fn victim(bench: &Bench, loops: usize) -> Result<Line, Failure> {
     let component = components::built(bench, VICTIM)?;
@@ -138,6 +206,11 @@ fn victim(bench: &Bench, loops: usize) -> Result<Line, Failure> {
 
 /// Makes a delivery stream for direct puts behind the attacker.
 fn create(address: SocketAddr, name: &str) -> Result<(), Failure> {
+    create_with(address, name, INTERVAL_SECONDS)
+}
+
+/// The same whose records wait for others for so long.
+fn create_with(address: SocketAddr, name: &str, interval_seconds: u32) -> Result<(), Failure> {
     let function = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{ATTACKER}");
     let parameter = json!({"ParameterName": "LambdaArn", "ParameterValue": function});
     let processors = json!([{"Type": "Lambda", "Parameters": [parameter]}]);
@@ -146,7 +219,7 @@ fn create(address: SocketAddr, name: &str) -> Result<(), Failure> {
         "ExtendedS3DestinationConfiguration": {
             "RoleARN": format!("arn:aws:iam::{ACCOUNT}:role/bench"),
             "BucketARN": format!("arn:aws:s3:::{name}"),
-            "BufferingHints": {"SizeInMBs": 5, "IntervalInSeconds": INTERVAL_SECONDS},
+            "BufferingHints": {"SizeInMBs": 5, "IntervalInSeconds": interval_seconds},
             "ProcessingConfiguration": {"Enabled": true, "Processors": processors},
         },
     });
@@ -156,17 +229,22 @@ fn create(address: SocketAddr, name: &str) -> Result<(), Failure> {
 }
 
 fn put(address: SocketAddr, name: &str, record: &[u8], count: usize) -> Result<(), Failure> {
-    let record = json!({"Data": STANDARD.encode_to_string(record)});
     let mut left = count;
     while left > 0 {
         let now = left.min(RECORDS_PER_CALL);
-        let records = vec![record.clone(); now];
-        let input = json!({"DeliveryStreamName": name, "Records": records});
-        let answer = calls::call_of(Service::DELIVERY, address, "PutRecordBatch", &input)?;
-        if answer["FailedPutCount"] != 0 {
-            return Err("a record was not put".into());
-        }
+        put_call(address, name, &vec![record; now])?;
         left -= now;
+    }
+    Ok(())
+}
+
+fn put_call(address: SocketAddr, name: &str, records: &[&[u8]]) -> Result<(), Failure> {
+    let record = |data: &&[u8]| json!({"Data": STANDARD.encode_to_string(data)});
+    let records: Vec<Value> = records.iter().map(record).collect();
+    let input = json!({"DeliveryStreamName": name, "Records": records});
+    let answer = calls::call_of(Service::DELIVERY, address, "PutRecordBatch", &input)?;
+    if answer["FailedPutCount"] != 0 {
+        return Err("a record was not put".into());
     }
     Ok(())
 }

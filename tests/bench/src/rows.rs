@@ -147,6 +147,11 @@ pub const ROWS: &[Row] = &[
         transforms::thousand,
     ),
     row(
+        "one_by_one",
+        "a batch at once and record by record",
+        transforms::one_by_one,
+    ),
+    row(
         "instantiate",
         "a new instance, ready for a batch",
         versions::instantiate,
@@ -187,6 +192,14 @@ pub const ROWS: &[Row] = &[
             "fairness",
             "a delivery beside four whose plugins loop for ever",
             hostile::fairness,
+        )
+    },
+    Row {
+        once: true,
+        ..row(
+            "looping",
+            "1,000 records/s of which one a second loops for ever",
+            hostile::looping,
         )
     },
     row(

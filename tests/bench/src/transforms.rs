@@ -75,7 +75,8 @@ fn batches_of(bench: &Bench, records: usize) -> Result<Vec<Line>, Failure> {
     for kind in &KINDS {
         let component = components::built(bench, kind.plugin)?;
         let batch = batch(records, kind.record)?;
-        let wasm_ns = through_component(bench, kind.plugin, &component, &batch)?;
+        let batches = std::slice::from_ref(&batch);
+        let wasm_ns = through_component(bench, kind.plugin, &component, batches)?;
         let native_ns = natively(bench, kind.native, &batch)?;
         let Kind { what, plugin, .. } = kind;
         lines.push(Line {
@@ -91,10 +92,36 @@ fn batches_of(bench: &Bench, records: usize) -> Result<Vec<Line>, Failure> {
     Ok(lines)
 }
 
+/// A batch of 1,000 records that is called for at once, and record by record, as when it did not
+/// come out as a whole.
+pub fn one_by_one(bench: &Bench) -> Result<Vec<Line>, Failure> {
+    const RECORDS: usize = 1_000;
+    let [Kind { plugin, record, .. }, _] = KINDS;
+    let component = components::built(bench, plugin)?;
+    let batch = batch(RECORDS, record)?;
+    let alone: Vec<Slab> = (0..RECORDS).map(|one| batch.part(one..one + 1)).collect();
+    let ms = |batches: &[Slab]| {
+        let ns = through_component(bench, plugin, &component, batches)?;
+        Ok::<_, Failure>(ns * RECORDS as f64 / 1e6)
+    };
+    let (at_once, one_by_one) = (ms(std::slice::from_ref(&batch))?, ms(&alone)?);
+    Ok(vec![
+        Line {
+            note: format!("{plugin}: {RECORDS} records of {RECORD_BYTES} B in one call"),
+            ..Line::new("one_by_one/at_once", at_once, "ms")
+        },
+        Line {
+            note: format!("{plugin}: the same in {RECORDS} calls"),
+            ..Line::new("one_by_one", one_by_one, "ms")
+        },
+    ])
+}
+
 /// A component that answers with what it was given: all that is left is the host's part.
 fn boundary(bench: &Bench, row: &str, records: usize, goal: Option<Goal>) -> Result<Line, Failure> {
     let batch = batch(records, visit)?;
-    let ns = through_component(bench, "echo", &echo::component()?, &batch)?;
+    let batches = std::slice::from_ref(&batch);
+    let ns = through_component(bench, "echo", &echo::component()?, batches)?;
     Ok(Line {
         goal,
         note: format!("a guest that does nothing, {:.1} M records/s", 1e3 / ns),
@@ -102,36 +129,41 @@ fn boundary(bench: &Bench, row: &str, records: usize, goal: Option<Goal>) -> Res
     })
 }
 
-/// Nanoseconds of this thread for each record.
+/// Nanoseconds of this thread for each record of batches that are called for in turn.
 fn through_component(
     bench: &Bench,
     name: &str,
     component: &[u8],
-    batch: &Slab,
+    batches: &[Slab],
 ) -> Result<f64, Failure> {
     let folder = Folder::with(bench, name, component)?;
     let (_plugins, version) = folder.version(name)?;
     let mut instance = Instance::start(&version, MOMENT, version.call_limits())
         .map_err(|fault| fault.to_string())?;
     let time = version.call_limits().batch_time_max;
-    let mut call = || {
+    let mut call = |batch: &Slab| {
         instance
             .transform(batch, time)
             .map_err(|fault| fault.to_string())
     };
-    let all_ok = call()?.iter().all(|output| output.status == Status::Ok);
-    if !all_ok {
-        return Err(format!("{name} does something else with these records").into());
+    for batch in batches {
+        let outputs = call(batch)?;
+        if !outputs.iter().all(|output| output.status == Status::Ok) {
+            return Err(format!("{name} does something else with these records").into());
+        }
     }
-    let calls = ROUND_RECORDS.div_ceil(batch.len());
+    let records_of_all: usize = batches.iter().map(Slab::len).sum();
+    let turns = ROUND_RECORDS.div_ceil(records_of_all);
     let (mut spent, mut records) = (Duration::ZERO, 0);
     while spent < bench.options.duration() / MEASURED {
         let begin = thread_cpu();
-        for _ in 0..calls {
-            black_box(call()?);
+        for _ in 0..turns {
+            for batch in batches {
+                black_box(call(batch)?);
+            }
         }
         spent += thread_cpu().saturating_sub(begin);
-        records += calls * batch.len();
+        records += turns * records_of_all;
     }
     Ok(spent.as_secs_f64() * 1e9 / records as f64)
 }
