@@ -9,8 +9,9 @@
 //!
 //! Of those who wait, the next is of the account, and within it of the delivery stream, that holds
 //! the least. One that does not fit in yet lets a number of others pass. Whoever has reached a
-//! limit of its own lets everybody pass. Parties that were found slow hold half of everything at
-//! most, however many they are.
+//! limit of its own lets everybody pass. Parties that were found slow, and lanes that did not get
+//! rid of a cut the last time, hold half of everything at most, however many they are: a store that
+//! hangs leaves room for deliveries to others.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -27,7 +28,8 @@ const _: () = assert!(CUTS_MAX < wasm::INSTANCES_MAX as usize);
 /// lets others pass.
 const CUTS_PER_PLUGIN_MAX: usize = CUTS_MAX / 2;
 const CUTS_PER_STREAM_MAX: usize = CUTS_MAX / 4;
-/// Those of slow parties are this part of each number, and of the bytes in all.
+/// Those that are slow are this part of each number, and of the bytes in all; one more waits, and
+/// lets those pass that are not.
 const SLOW_PART: usize = 2;
 /// How many others may pass one that waits until enough is free in all. Then nobody passes it.
 const PASSED_MAX: u32 = 64;
@@ -96,7 +98,7 @@ impl Default for WorkLimits {
 pub struct Asker {
     pub account: AccountId,
     pub party: Party,
-    /// Whether it was found slow.
+    /// Whether it was found slow, or did not get rid of this cut the last time.
     pub is_slow: bool,
 }
 
@@ -111,9 +113,9 @@ pub struct Holding {
     pub bytes: u64,
     /// Cuts that are worked on.
     pub cuts: usize,
-    /// Those of them whose party was found slow.
+    /// Those of them that are slow.
     pub slow_cuts: usize,
-    /// Bytes of these.
+    /// Bytes of all that is slow, also while its objects are put.
     pub slow_bytes: u64,
 }
 
@@ -432,11 +434,11 @@ impl Ledger {
 impl Seat {
     fn holding(&self) -> Holding {
         let cuts = usize::from(self.is_at_work);
-        let is_slow = self.is_at_work && self.asker.is_slow;
+        let is_slow = self.asker.is_slow;
         Holding {
             bytes: self.bytes,
             cuts,
-            slow_cuts: usize::from(is_slow),
+            slow_cuts: if is_slow { cuts } else { 0 },
             slow_bytes: if is_slow { self.bytes } else { 0 },
         }
     }

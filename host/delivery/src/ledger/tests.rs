@@ -143,6 +143,32 @@ fn slow_parties_hold_half_of_everything_however_many_they_are() {
     assert_eq!(ledger.give(), [victim]);
 }
 
+/// The objects of all of them were put at the same time, to a store that hangs.
+#[test]
+fn objects_of_slow_parties_that_are_put_leave_half_of_the_memory_to_others() {
+    let mut ledger = ledger();
+    for stream in 0..100 {
+        ledger.ask(slow(stream), 10);
+        for seat in ledger.give() {
+            ledger.end_work(seat);
+        }
+    }
+    assert_eq!((ledger.all().bytes, ledger.all().cuts), (50, 0));
+    let victim = ledger.ask(of(1_000), 50);
+    assert_eq!(ledger.give(), [victim]);
+}
+
+#[test]
+fn a_delivery_stream_whose_cuts_do_not_end_leaves_places_to_others() {
+    let mut ledger = ledger();
+    for _ in 0..2 * CUTS_MAX {
+        ledger.ask(of(1), 0);
+    }
+    assert_eq!(ledger.give().len(), CUTS_PER_STREAM_MAX);
+    let victim = ledger.ask(of(2), 50);
+    assert_eq!(ledger.give(), [victim]);
+}
+
 #[test]
 fn who_is_found_slow_keeps_its_seat_only_within_what_slow_parties_may_hold() {
     let mut ledger = ledger();
@@ -155,6 +181,7 @@ fn who_is_found_slow_keeps_its_seat_only_within_what_slow_parties_may_hold() {
     assert_eq!((ledger.all().slow_bytes, ledger.all().slow_cuts), (30, 1));
     ledger.end_work(second);
     assert_eq!((ledger.all().bytes, ledger.all().cuts), (30, 0));
+    assert_eq!((ledger.all().slow_bytes, ledger.all().slow_cuts), (30, 0));
     ledger.leave(second);
     assert_eq!(ledger.all(), Holding::default());
 }

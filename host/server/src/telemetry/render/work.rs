@@ -55,7 +55,7 @@ pub(super) fn work(out: &mut String, surroundings: &Surroundings<'_>) {
     );
     one(
         "delivery_cuts_at_work_slow",
-        "Those whose plugin was found slow.",
+        "Those whose plugin was found slow, or that are tried again.",
         &held.slow_cuts,
     );
     one(
