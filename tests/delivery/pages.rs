@@ -2,7 +2,7 @@
 //! for.
 
 use http::Method;
-use millrace_tests::{ACCOUNT, Client, REGION, Service};
+use millrace_tests::{ACCOUNT, Client, REGION, Service, over};
 use serde_json::{Value, json};
 
 use crate::plugin_files::PluginFiles;
@@ -100,6 +100,8 @@ async fn the_page_of_a_delivery_stream_says_how_it_is() {
         "arn": format!("arn:aws:firehose:{REGION}:{ACCOUNT}:deliverystream/clicks"),
         "status": "ACTIVE",
         "versionId": 1,
+        "source": null,
+        "bucket": "logs",
         "recordsIn": 0,
         "delivered": 0,
         "dropped": 0,
@@ -118,7 +120,12 @@ async fn the_page_of_a_delivery_stream_says_how_it_is() {
         "lastObject": null,
         "versions": [],
     });
-    assert_eq!(client.delivery("clicks").await, nothing_yet);
+    let idle_lane = json!([{
+        "lane": "direct", "recordsIn": 0, "delivered": 0, "dropped": 0, "failed": 0, "lost": 0,
+        "waitingRecords": 0, "waitingSinceMs": null, "lastObject": null,
+    }]);
+    let page = over(nothing_yet.clone(), json!({"lanes": idle_lane}));
+    assert_eq!(client.delivery("clicks").await, page);
 
     client.put_delivery("clicks", &["one", "two!"]).await;
     let page = client
@@ -142,9 +149,34 @@ async fn the_page_of_a_delivery_stream_says_how_it_is() {
     ] {
         wanted[member] = value;
     }
-    assert_eq!(client.delivery("clicks").await, wanted);
+    let lane = json!({"lanes": [{
+        "lane": "direct", "recordsIn": 2, "delivered": 2, "dropped": 0, "failed": 0, "lost": 0,
+        "waitingRecords": 0, "waitingSinceMs": null, "lastObject": wanted["lastObject"],
+    }]});
+    assert_eq!(client.delivery("clicks").await, over(wanted.clone(), lane));
     let list = client.read_page("delivery-streams").await;
     assert_eq!(list, json!({"deliveryStreams": [wanted]}));
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn the_page_of_a_delivery_stream_says_where_records_come_from_and_what_each_lane_did() {
+    let service = Service::start().await;
+    let client = service.client();
+    client.create("orders", 2).await;
+    service.pass(std::time::Duration::from_millis(10));
+    client.create_delivery_of("copy", "orders", json!({})).await;
+    client.put("orders", "eA==").await;
+    client.flush("copy").await;
+    let page = client.delivery("copy").await;
+    assert_eq!(page["source"], client.summary("orders").await["StreamARN"]);
+    assert_eq!(page["bucket"], "logs");
+    let lanes = page["lanes"].as_array().unwrap();
+    let names: Vec<&Value> = lanes.iter().map(|lane| &lane["lane"]).collect();
+    assert_eq!(names, ["shardId-000000000000", "shardId-000000000001"]);
+    let mut delivered: Vec<&Value> = lanes.iter().map(|lane| &lane["delivered"]).collect();
+    delivered.sort_by_key(|count| count.as_u64());
+    assert_eq!(delivered, [0, 1]);
     service.stop().await;
 }
 

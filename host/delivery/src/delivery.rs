@@ -23,7 +23,7 @@ use crate::pruning;
 use crate::rows;
 use crate::running::Running;
 use crate::shares::Shares;
-use crate::status::DeliveryStatus;
+use crate::status::{DeliveryDescription, DeliveryStatus};
 
 /// How long a flush waits until everything is delivered.
 pub const FLUSH_TIME_MAX: Duration = Duration::from_secs(45);
@@ -273,7 +273,13 @@ impl Delivery {
             .await
     }
 
-    pub(crate) fn find(&self, caller: &Caller, name: &str) -> Option<Arc<crate::running::Running>> {
+    /// The same with each of its lanes.
+    pub fn describe(&self, caller: &Caller, name: &str) -> Option<DeliveryDescription> {
+        let running = self.find(caller, name)?;
+        Some(DeliveryDescription::of(&running, &self.tools))
+    }
+
+    pub(crate) fn find(&self, caller: &Caller, name: &str) -> Option<Arc<Running>> {
         let name = DeliveryStreamName::parse(name).ok()?;
         self.directory.find(&DeliveryStreamArn {
             owner: caller.clone(),

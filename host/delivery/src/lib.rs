@@ -47,4 +47,4 @@ pub use delivery::{
 pub use ledger::{Holding, WorkLimits};
 pub use need::stream_bytes_min;
 pub use orders::{LaneAnswer, Order, Outcome};
-pub use status::{DeliveryStatus, StuckLane, VersionStatus};
+pub use status::{DeliveryDescription, DeliveryStatus, LaneDescription, StuckLane, VersionStatus};

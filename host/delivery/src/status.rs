@@ -2,10 +2,12 @@
 
 use serde::Serialize;
 
-use crate::counts::Counts;
-use crate::delivery_stream::Status;
+use crate::counts::{Counts, VersionCounts};
+use crate::delivery_stream::{Origin, Status};
 use crate::lane::Tools;
+use crate::lane_state::LaneStatus;
 use crate::running::Running;
+use crate::tables::LaneKey;
 
 /// A delivery stream as it is at the moment.
 #[derive(Clone, Debug, Serialize)]
@@ -19,6 +21,10 @@ pub struct DeliveryStatus {
     pub status: &'static str,
     /// The version of its configuration.
     pub version_id: u64,
+    /// The ARN of the stream that it reads; `None` where records are put to it directly.
+    pub source: Option<String>,
+    /// The bucket that objects go to.
+    pub bucket: String,
     /// Records that came in: delivered, dropped, failed, lost and waiting together.
     pub records_in: u64,
     /// Records in delivered objects.
@@ -65,6 +71,40 @@ pub struct DeliveryStatus {
     pub versions: Vec<VersionStatus>,
 }
 
+/// A delivery stream with each of its lanes.
+#[derive(Clone, Debug, Serialize)]
+pub struct DeliveryDescription {
+    /// All of it together.
+    #[serde(flatten)]
+    pub status: DeliveryStatus,
+    /// Its lanes, in the order of their shards.
+    pub lanes: Vec<LaneDescription>,
+}
+
+/// What became of the records of a lane.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LaneDescription {
+    /// The lane: the id of the shard that it reads, or `direct`.
+    pub lane: String,
+    /// Records that came in: delivered, dropped, failed, lost and waiting together.
+    pub records_in: u64,
+    /// Records in delivered objects.
+    pub delivered: u64,
+    /// Records that the transform left out.
+    pub dropped: u64,
+    /// Records in objects below the error prefix.
+    pub failed: u64,
+    /// Records that came to nothing.
+    pub lost: u64,
+    /// Records that wait or are on their way.
+    pub waiting_records: u64,
+    /// When the oldest of them arrived, in milliseconds since 1970.
+    pub waiting_since_ms: Option<u64>,
+    /// The name of the object that was put last, since the start.
+    pub last_object: Option<String>,
+}
+
 /// A lane that does not get on.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -97,37 +137,75 @@ pub struct VersionStatus {
     pub failed: u64,
 }
 
+impl DeliveryDescription {
+    pub(crate) fn of(running: &Running, tools: &Tools) -> Self {
+        let lanes = running.lanes(&*tools.engine);
+        Self {
+            status: DeliveryStatus::of_lanes(running, tools, &lanes),
+            lanes: lanes.iter().map(LaneDescription::of).collect(),
+        }
+    }
+}
+
+impl LaneDescription {
+    fn of((key, lane): &(LaneKey, LaneStatus)) -> Self {
+        let counts = lane.counts;
+        Self {
+            lane: key.lane_name(),
+            records_in: counts.records_in + counts.lost + lane.waiting_records,
+            delivered: counts.delivered,
+            dropped: counts.dropped,
+            failed: counts.failed,
+            lost: counts.lost,
+            waiting_records: lane.waiting_records,
+            waiting_since_ms: lane.waiting_since.map(|at| at.0),
+            last_object: lane.last_object.clone(),
+        }
+    }
+}
+
+impl VersionStatus {
+    /// A version that has done nothing yet.
+    fn new(version: &VersionCounts) -> Self {
+        Self {
+            plugin: version.plugin.clone(),
+            version: version.label.clone(),
+            hash: version.hash.clone(),
+            delivered: 0,
+            dropped: 0,
+            failed: 0,
+        }
+    }
+
+    /// What each version did, over all lanes.
+    fn all_of(lanes: &[(LaneKey, LaneStatus)]) -> Vec<Self> {
+        let mut all: Vec<Self> = Vec::new();
+        for new in lanes.iter().flat_map(|(_, lane)| &lane.by_version) {
+            if !all.iter().any(|known| known.hash == new.hash) {
+                all.push(Self::new(new));
+            }
+            for known in all.iter_mut().filter(|known| known.hash == new.hash) {
+                known.delivered += new.counts.delivered;
+                known.dropped += new.counts.dropped;
+                known.failed += new.counts.failed;
+            }
+        }
+        all
+    }
+}
+
 impl DeliveryStatus {
     pub(crate) fn of(running: &Running, tools: &Tools) -> Self {
+        Self::of_lanes(running, tools, &running.lanes(&*tools.engine))
+    }
+
+    fn of_lanes(running: &Running, tools: &Tools, lanes: &[(LaneKey, LaneStatus)]) -> Self {
         let stream = running.stream();
         let held = tools.shares.held_by(stream.id.0);
-        let lanes = running.lanes(&*tools.engine);
         let counts = lanes
             .iter()
             .fold(Counts::default(), |sum, (_, lane)| sum.and(lane.counts));
-        let sum = |of: fn(&crate::lane_state::LaneStatus) -> u64| {
-            lanes.iter().map(|(_, lane)| of(lane)).sum()
-        };
-        let mut versions: Vec<VersionStatus> = Vec::new();
-        for version in lanes.iter().flat_map(|(_, lane)| &lane.by_version) {
-            let known = versions.iter().position(|known| known.hash == version.hash);
-            let place = known.unwrap_or_else(|| {
-                versions.push(VersionStatus {
-                    plugin: version.plugin.clone(),
-                    version: version.label.clone(),
-                    hash: version.hash.clone(),
-                    delivered: 0,
-                    dropped: 0,
-                    failed: 0,
-                });
-                versions.len() - 1
-            });
-            if let Some(known) = versions.get_mut(place) {
-                known.delivered += version.counts.delivered;
-                known.dropped += version.counts.dropped;
-                known.failed += version.counts.failed;
-            }
-        }
+        let sum = |of: fn(&LaneStatus) -> u64| lanes.iter().map(|(_, lane)| of(lane)).sum();
         let waiting_records: u64 = sum(|lane| lane.waiting_records);
         let stuck = lanes.iter().filter_map(|(key, lane)| {
             Some(StuckLane {
@@ -142,6 +220,11 @@ impl DeliveryStatus {
             arn: stream.arn.to_string(),
             status: Status::as_str(stream.status),
             version_id: stream.version_id,
+            source: match &stream.origin {
+                Origin::DirectPut { .. } => None,
+                Origin::Stream { arn, .. } => Some(arn.to_string()),
+            },
+            bucket: stream.plan.bucket.as_str().to_owned(),
             records_in: counts.records_in + counts.lost + waiting_records,
             delivered: counts.delivered,
             dropped: counts.dropped,
@@ -167,7 +250,7 @@ impl DeliveryStatus {
                 .iter()
                 .filter_map(|(_, lane)| lane.last_object.clone())
                 .max(),
-            versions,
+            versions: VersionStatus::all_of(lanes),
         }
     }
 }

@@ -75,6 +75,15 @@ fn a_delivery_that_is_stuck_is_described_tried_again_and_skipped() {
         described.contains("1 records are on their way, and 0 objects"),
         "{described}"
     );
+    for line in [
+        "  source           direct puts",
+        "  bucket           logs",
+        "  lane direct: in 1, delivered 0, dropped 0, failed 0, lost 0, waiting 1",
+        "    `millrace delivery retry logs --lane direct` tries them again at once",
+        "    `millrace delivery skip logs --lane direct` puts them below the error prefix",
+    ] {
+        assert!(described.lines().any(|said| said == line), "{described}");
+    }
 
     let retried = printed(delivery(&server, &["retry", "logs", "--lane", "direct"]));
     assert_eq!(retried, "direct: tries 1 records again\n");
@@ -92,7 +101,7 @@ fn a_delivery_that_is_stuck_is_described_tried_again_and_skipped() {
         "direct: skip 1 records; objects of them that may exist already: 0\n"
     );
     // As the description says.
-    let told = "millrace delivery skip logs --lane direct";
+    let told = "these records are skipped; `millrace delivery skip logs --lane direct`";
     let described = until_described(&server, told);
     assert!(described.contains("lost             0"), "{described}");
     let order = ["skip", "logs", "--lane", "direct", "--leave-out"];

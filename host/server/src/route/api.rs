@@ -237,7 +237,7 @@ pub(super) async fn answer(
             delivery_streams: delivery.statuses(Some(caller)),
         }),
         Page::DeliveryStream(name) => {
-            let found = delivery.status(caller, name);
+            let found = delivery.describe(caller, name);
             json::answer(&found.ok_or_else(|| not_found(&format!("delivery stream {name}")))?)
         }
         Page::Order(name, order, lane) => match delivery.order(caller, name, order, lane).await {

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::DeliveryStream;
-use super::shapes::StuckLane;
+use super::shapes::{Description, Lane, StuckLane};
 use crate::client::{Client, Method, TargetArgs};
 use crate::failure::Failure;
 use crate::output;
@@ -19,18 +19,54 @@ pub(crate) struct DescribeArgs {
 pub(crate) async fn run(args: &DescribeArgs) -> Result<(), Failure> {
     let mut client = Client::new(&args.target.target()?.into());
     let page = format!("delivery-streams/{}", args.name);
-    let stream: DeliveryStream = client.page(Method::GET, &page).await?;
+    let Description { stream, lanes } = client.page(Method::GET, &page).await?;
+    for (name, value) in facts(&stream) {
+        output::lines(&format!("  {name:<16} {value}"))?;
+    }
     let number = output::count;
-    let rows = [
+    for version in &stream.versions {
+        let text = version.text();
+        output::lines(&format!(
+            "  by {text}: delivered {}, dropped {}, failed {}",
+            number(version.delivered),
+            number(version.dropped),
+            number(version.failed)
+        ))?;
+    }
+    for lane in &lanes {
+        output::lines(&text_of(lane))?;
+    }
+    for stuck in &stream.stuck {
+        let StuckLane { lane, why, .. } = stuck;
+        output::lines(&format!("  lane {lane} does not get on: {why}"))?;
+        if stuck.records > 0 {
+            output::lines(&what_to_do(&stream.name, stuck))?;
+        }
+    }
+    Ok(())
+}
+
+/// What is known of all lanes together, by name.
+fn facts(stream: &DeliveryStream) -> Vec<(&'static str, String)> {
+    let number = output::count;
+    vec![
         ("delivery stream", stream.name.clone()),
         ("arn", stream.arn.clone()),
         ("status", stream.status.clone()),
         ("version", stream.version_id.to_string()),
+        (
+            "source",
+            stream
+                .source
+                .clone()
+                .unwrap_or_else(|| "direct puts".to_owned()),
+        ),
+        ("bucket", stream.bucket.clone()),
         ("in", number(stream.records_in)),
         ("delivered", number(stream.delivered)),
         ("dropped", number(stream.dropped)),
         ("failed", number(stream.failed)),
-        ("lost", lost(&stream)),
+        ("lost", lost(stream)),
         (
             "waiting",
             format!(
@@ -53,32 +89,33 @@ pub(crate) async fn run(args: &DescribeArgs) -> Result<(), Failure> {
             "last object",
             stream.last_object.clone().unwrap_or_else(|| "-".to_owned()),
         ),
-    ];
-    for (name, value) in rows {
-        output::lines(&format!("  {name:<16} {value}"))?;
-    }
-    for version in &stream.versions {
-        let text = version.text();
-        output::lines(&format!(
-            "  by {text}: delivered {}, dropped {}, failed {}",
-            number(version.delivered),
-            number(version.dropped),
-            number(version.failed)
-        ))?;
-    }
-    for stuck in &stream.stuck {
-        let StuckLane { lane, why, .. } = stuck;
-        output::lines(&format!("  lane {lane} does not get on: {why}"))?;
-        if stuck.records > 0 {
-            output::lines(&format!(
-                "    {} records are on their way, and {} objects of them may exist; see `millrace \
-                 delivery retry --help`, `move` and `skip`",
-                number(stuck.records),
-                stuck.objects_that_may_exist
-            ))?;
-        }
-    }
-    Ok(())
+    ]
+}
+
+fn text_of(lane: &Lane) -> String {
+    let number = output::count;
+    format!(
+        "  lane {}: in {}, delivered {}, dropped {}, failed {}, lost {}, waiting {}",
+        lane.lane,
+        number(lane.records_in),
+        number(lane.delivered),
+        number(lane.dropped),
+        number(lane.failed),
+        number(lane.lost),
+        number(lane.waiting_records)
+    )
+}
+
+/// The commands by which an operator decides what becomes of a cut that is stuck.
+fn what_to_do(name: &str, stuck: &StuckLane) -> String {
+    let (records, objects) = (output::count(stuck.records), stuck.objects_that_may_exist);
+    let lane = &stuck.lane;
+    format!(
+        "    {records} records are on their way, and {objects} objects of them may exist\n    \
+         `millrace delivery retry {name} --lane {lane}` tries them again at once\n    \
+         `millrace delivery move {name} --lane {lane}` delivers them by the configuration in \
+         force\n    `millrace delivery skip {name} --lane {lane}` puts them below the error prefix"
+    )
 }
 
 fn lost(stream: &DeliveryStream) -> String {

@@ -16,6 +16,8 @@ pub(crate) struct DeliveryStream {
     pub(crate) arn: String,
     pub(crate) status: String,
     pub(crate) version_id: u64,
+    pub(crate) source: Option<String>,
+    pub(crate) bucket: String,
     pub(crate) records_in: u64,
     pub(crate) delivered: u64,
     pub(crate) dropped: u64,
@@ -32,6 +34,27 @@ pub(crate) struct DeliveryStream {
     pub(crate) stuck: Vec<StuckLane>,
     pub(crate) last_object: Option<String>,
     pub(crate) versions: Vec<VersionCounts>,
+}
+
+/// A delivery stream with each of its lanes.
+#[derive(Deserialize)]
+pub(crate) struct Description {
+    #[serde(flatten)]
+    pub(crate) stream: DeliveryStream,
+    pub(crate) lanes: Vec<Lane>,
+}
+
+/// What became of the records of a lane.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Lane {
+    pub(crate) lane: String,
+    pub(crate) records_in: u64,
+    pub(crate) delivered: u64,
+    pub(crate) dropped: u64,
+    pub(crate) failed: u64,
+    pub(crate) lost: u64,
+    pub(crate) waiting_records: u64,
 }
 
 /// A lane that does not get on.
