@@ -2,12 +2,12 @@
 
 use bincode::{Decode, Encode};
 
-/// Numbers of a cut, or of all cuts of a lane together. Records are counted as they came in, so
-/// `records_in = delivered + dropped + failed`, however many records a transform makes of one. With
-/// `lost` that is every record that the lane has passed.
+/// Numbers of an object, of a cut, or of all cuts of a lane together. Records are counted as they
+/// came in, so `records_in = delivered + dropped + failed`, however many records a transform makes
+/// of one. With `lost` that is every record that the lane has passed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct Counts {
-    /// Records that were taken into cuts that are done.
+    /// Records that became something: of a cut that is done, or that is left out in part.
     pub records_in: u64,
     /// Bytes of their data.
     pub bytes_in: u64,
@@ -48,6 +48,18 @@ impl Counts {
     }
 }
 
+impl Counts {
+    /// The same without these records, which were among those that are delivered.
+    pub fn without_records(self, delivered: Self) -> Self {
+        Self {
+            records_in: self.records_in - delivered.records_in,
+            bytes_in: self.bytes_in - delivered.bytes_in,
+            delivered: self.delivered - delivered.delivered,
+            ..self
+        }
+    }
+}
+
 /// What one version of a plugin did with records.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct VersionCounts {
@@ -64,10 +76,17 @@ pub struct VersionCounts {
 /// Versions whose counts are kept apart; those of older ones are added to the oldest kept.
 pub const VERSIONS_KEPT_MAX: usize = 8;
 
-/// Adds a cut's counts to those of the version that it went through.
-pub fn add_by_version(all: &mut Vec<VersionCounts>, new: VersionCounts) {
+/// Adds a cut's counts to those of the version that it went through, if it went through one.
+pub fn add_by_version(all: &mut Vec<VersionCounts>, new: Option<VersionCounts>) {
+    let Some(new) = new else {
+        return;
+    };
     if let Some(known) = all.iter_mut().find(|known| known.hash == new.hash) {
         known.counts = known.counts.and(new.counts);
+        if known.label.is_empty() {
+            // What was left out of it came before anything that was delivered through it.
+            known.label = new.label;
+        }
         return;
     }
     all.push(new);
@@ -92,15 +111,13 @@ mod tests {
                 ..Counts::default()
             };
             for _ in 0..2 {
-                add_by_version(
-                    &mut all,
-                    VersionCounts {
-                        plugin: "a".to_owned(),
-                        hash: number.to_string(),
-                        label: String::new(),
-                        counts,
-                    },
-                );
+                let new = VersionCounts {
+                    plugin: "a".to_owned(),
+                    hash: number.to_string(),
+                    label: String::new(),
+                    counts,
+                };
+                add_by_version(&mut all, Some(new));
             }
         }
         assert_eq!(all.len(), VERSIONS_KEPT_MAX);

@@ -105,7 +105,7 @@ impl Gathering {
         self.oldest.get_or_insert(frame.arrival);
         self.to = frame.end();
         self.records += u64::from(frame.count);
-        self.bytes += u64::try_from(frame.body.len()).unwrap_or(u64::MAX);
+        self.bytes += frame.body.len() as u64;
     }
 
     /// Everything before `next` was looked at, whether or not there was a frame.

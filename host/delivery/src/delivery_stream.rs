@@ -174,6 +174,25 @@ pub struct Plan {
 }
 
 impl Destination {
+    /// What a destination is before anything is said of it. It has no bucket.
+    pub fn blank() -> Self {
+        Self {
+            role_arn: String::new(),
+            bucket_arn: String::new(),
+            prefix: None,
+            error_output_prefix: None,
+            size_mib: SIZE_MIB_DEFAULT,
+            interval_seconds: INTERVAL_SECONDS_DEFAULT,
+            compression: Compression::Uncompressed,
+            file_extension: None,
+            custom_time_zone: None,
+            logging: None,
+            processing: None,
+            transform: None,
+            delimiter: None,
+        }
+    }
+
     /// Reads what is kept as text.
     ///
     /// # Errors

@@ -85,25 +85,12 @@ mod tests {
     use types::{Region, Timestamp};
 
     use super::*;
-    use crate::delivery_stream::{
-        Compression, DeliveryStream, DeliveryStreamId, Destination, Origin, Status,
-    };
+    use crate::delivery_stream::{DeliveryStream, DeliveryStreamId, Destination, Origin, Status};
 
     fn delivery_stream(account: &str, region: &str, name: &str) -> Arc<Running> {
         let destination = Destination {
-            role_arn: String::new(),
             bucket_arn: "arn:aws:s3:::bucket".to_owned(),
-            prefix: None,
-            error_output_prefix: None,
-            size_mib: 5,
-            interval_seconds: 300,
-            compression: Compression::Uncompressed,
-            file_extension: None,
-            custom_time_zone: None,
-            logging: None,
-            processing: None,
-            transform: None,
-            delimiter: None,
+            ..Destination::blank()
         };
         Running::new(DeliveryStream {
             id: DeliveryStreamId(1),

@@ -11,11 +11,11 @@ use std::time::Duration;
 use store::{Engine, Position, StoreError, Transaction};
 use streams::ends::{self, EndedShard};
 use streams::pump::row;
+use types::Invalid;
 
 use crate::delivery_stream::DeliveryStream;
 use crate::lane_state::LaneState;
 use crate::rows;
-use crate::settled::Settled;
 use crate::tables::{LaneKey, PUMPS_OF_LANES};
 
 /// How often it is looked for ends that no lane asks for any more. They go at the second look that
@@ -32,35 +32,27 @@ pub(crate) async fn count(
     key: LaneKey,
     state: &LaneState,
 ) -> Result<(), StoreError> {
-    let mut lane = rows::load_lane(engine, key).await?;
-    // Without a row it was counted before, or never began.
-    if let Some((position, version)) = row::position_of(engine, &key.pump_name()).await? {
-        let end = match kept_end(engine, key).await? {
-            Some(end) => end,
-            None => last_seen(stream, key, state.tip().max(position)),
-        };
-        let lost = end.0.checked_sub(position.0).ok_or_else(|| {
-            let what = format!("a lane stands at {position}, and its log ended at {end}");
-            StoreError::Corrupt {
-                file: "tables".to_owned(),
-                offset: 0,
-                what,
-            }
-        })?;
-        lane.counts.lost += lost;
-        if let Some(open) = lane.open.take() {
-            lane.next_cut = open.cut.number + 1;
-            lane.settled = Settled::default();
-        }
-        let writes = vec![
-            rows::lane_write(key, &lane)?,
-            row::removal_of(&key.pump_name(), version),
-        ];
-        commit(engine, writes).await?;
-        if lost > 0 {
-            let (stream, shard) = (&stream.arn, key.shard);
-            tracing::warn!(%stream, shard, lost, "records are lost with their deleted stream");
-        }
+    let Some((position, version)) = row::position_of(engine, &key.pump_name()).await? else {
+        // It was counted before, or never began.
+        let lane = rows::find_lane(engine, key).await?.unwrap_or_default();
+        state.is_over(lane.counts, lane.by_version);
+        return Ok(());
+    };
+    let mut lane = rows::load_lane(engine, (key, position)).await?;
+    let end = match kept_end(engine, key).await? {
+        Some(end) => end,
+        None => last_seen(stream, key, state.tip().max(position)),
+    };
+    let lost = lane.give_up(position, end);
+    let lost = lost.map_err(|Invalid(what)| rows::damaged(&what))?;
+    let writes = vec![
+        rows::lane_write(key, &lane)?,
+        row::removal_of(&key.pump_name(), version),
+    ];
+    commit(engine, writes).await?;
+    if lost > 0 {
+        let (stream, shard) = (&stream.arn, key.shard);
+        tracing::warn!(%stream, shard, lost, "records are lost with their deleted stream");
     }
     state.is_over(lane.counts, lane.by_version);
     Ok(())

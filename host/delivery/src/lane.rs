@@ -29,22 +29,22 @@ use async_trait::async_trait;
 use store::{CommitError, Engine, LogId, Position, StoreError, TableWrite, Transaction};
 use streams::pump::{Batch, Retry, Step, StepError};
 use tokio::sync::{mpsc, watch};
-use types::Clock;
+use types::{Clock, Invalid};
 use wasm::{GuestThreads, Plugins};
 
 use self::after::{After, RETENTION_TOOK_THEM};
 use self::ahead::{Ahead, Held, Made};
 use self::deliver::Puts;
 use self::grace::{is_gone, stopped_for_long};
-use self::obey::all_left_out;
+use self::obey::rest_left_out;
 use self::work::Work;
 use crate::counts::Counts;
 use crate::delivery_stream::DeliveryStream;
 use crate::lane_state::{LaneState, StuckCut};
 use crate::object_name::NamingKey;
 use crate::objects::Objects;
-use crate::open_cut::OpenCut;
-use crate::orders::Asked;
+use crate::open_cut::{OpenCut, Put};
+use crate::orders::{self, Asked};
 use crate::rows::{self, Lane};
 use crate::settled::Settled;
 use crate::shares::Shares;
@@ -71,6 +71,8 @@ enum Undone {
     Changed,
     /// It is to be tried again.
     Failed(StepError),
+    /// It is to be tried again, and comes to the same until an operator decides.
+    Undecided(String),
 }
 
 impl From<StepError> for Undone {
@@ -98,9 +100,16 @@ enum Phase {
     /// They are gathered or on their way.
     GetsOn,
     /// The delivery of this cut failed the last time.
-    Stuck(OpenCut),
+    Stuck(Stuck),
     /// An operator had this cut left out.
     LeavesOut(OpenCut),
+}
+
+/// A cut whose delivery failed.
+struct Stuck {
+    open: OpenCut,
+    /// Why.
+    why: String,
 }
 
 /// One lane at work.
@@ -109,8 +118,8 @@ pub struct LaneStep {
     signals: LaneSignals,
     state: Arc<LaneState>,
     lane: Lane,
-    /// Where the pump stood when the lane was so; `None` before the first step.
-    stands_at: Option<Position>,
+    /// Where the pump stood when the lane was so.
+    stands_at: Position,
     /// What the lane is once the pump has committed that.
     after: Option<After>,
     phase: Phase,
@@ -138,7 +147,7 @@ impl LaneStep {
         (signals, at): (LaneSignals, Position),
         state: Arc<LaneState>,
     ) -> Result<Self, StoreError> {
-        let lane = rows::load_lane(&*tools.engine, key).await?;
+        let lane = rows::load_lane(&*tools.engine, (key, at)).await?;
         state.is_well();
         if let Some(open) = &lane.open {
             state.waits(&open.cut.gathering());
@@ -155,7 +164,7 @@ impl LaneStep {
             signals,
             state,
             lane,
-            stands_at: None,
+            stands_at: at,
             after: None,
             phase: Phase::GetsOn,
             asked: None,
@@ -185,6 +194,7 @@ impl LaneStep {
             return Err(Undone::Changed);
         }
         let objects = kept.map_or(objects, |kept| objects.max(kept.objects));
+        let put = self.known_to_be_there();
         let settled = settled.filter(|settled| **settled != self.lane.settled);
         if settled.is_none() && kept.is_some_and(|kept| kept.objects == objects) {
             return Ok(());
@@ -192,6 +202,7 @@ impl LaneStep {
         let mut lane = self.lane.clone();
         lane.open = Some(OpenCut {
             objects,
+            put,
             ..open.clone()
         });
         if let Some(settled) = settled {
@@ -208,14 +219,42 @@ impl LaneStep {
     /// it was about is decided anew. One that is skipped stays so.
     async fn take_back(&mut self) {
         let open = self.lane.open.clone().filter(OpenCut::is_skipped);
+        let nothing_of = |open| OpenCut {
+            objects: 0,
+            put: Put::default(),
+            ..open
+        };
         let lane = Lane {
-            open: open.map(|open| OpenCut { objects: 0, ..open }),
+            open: open.map(nothing_of),
             settled: Settled::default(),
             ..self.lane.clone()
         };
         if let Err(error) = self.write(lane).await {
             // Then it is tried again as it is.
             tracing::debug!(%error, "take back a cut that was refused");
+        }
+    }
+
+    /// What is known to be there of the open cut, by this try and those before.
+    fn known_to_be_there(&self) -> Put {
+        match &self.lane.open {
+            Some(kept) => kept.put.or(self.puts.there),
+            None => Put::default(),
+        }
+    }
+
+    /// Keeps what is known to be there of the open cut, once an object of it was not put: it counts
+    /// if the rest is given up, whichever process does that.
+    async fn keep_what_is_there(&mut self) {
+        let put = self.known_to_be_there();
+        let mut lane = self.lane.clone();
+        let Some(open) = lane.open.as_mut().filter(|open| open.put != put) else {
+            return;
+        };
+        open.put = put;
+        if let Err(error) = self.write(lane).await {
+            // Then it is kept with the next object, or after the next try.
+            tracing::debug!(%error, "keep what is there of a cut");
         }
     }
 
@@ -234,7 +273,8 @@ impl LaneStep {
             // Nothing that hangs on it has left yet, so that it does not matter which of two is the
             // one that was kept.
             Err(error @ CommitError::Unknown(_)) => {
-                let kept = rows::load_lane(&*self.work.tools.engine, self.work.key).await;
+                let place = (self.work.key, self.stands_at);
+                let kept = rows::load_lane(&*self.work.tools.engine, place).await;
                 self.lane = kept.map_err(|error| failed(&error))?;
                 if self.lane != lane {
                     return Err(StepError::Refused(error));
@@ -248,8 +288,10 @@ impl LaneStep {
     /// What is known of the lane is what was known before the pump came to `from`: a commit went
     /// through though nobody said so.
     async fn catch_up(&mut self, from: Position) -> Result<(), StepError> {
-        let kept = rows::load_lane(&*self.work.tools.engine, self.work.key).await;
+        let place = (self.work.key, from);
+        let kept = rows::load_lane(&*self.work.tools.engine, place).await;
         self.lane = kept.map_err(|error| failed(&error))?;
+        self.puts = Puts::default();
         self.shows(from);
         match &self.lane.open {
             Some(open) if open.cut.to <= from => Err(StepError::Failed(format!(
@@ -268,7 +310,7 @@ impl LaneStep {
 
     /// The lane stands at `position`, durably.
     fn shows(&mut self, position: Position) {
-        self.stands_at = Some(position);
+        self.stands_at = position;
         let by_version = self.lane.by_version.clone();
         self.state.stands_at(position, self.lane.counts, by_version);
     }
@@ -297,15 +339,34 @@ impl LaneStep {
                 Ok(done) => return Ok(Some((open, done))),
                 Err(Undone::Changed) => {}
                 Err(Undone::Failed(error)) => {
-                    if self.puts.refused && self.puts.untouched {
-                        self.take_back().await;
-                    }
-                    let kept = self.lane.open.clone();
-                    self.phase = Phase::Stuck(kept.unwrap_or(open));
-                    return Err(error);
+                    return Err(self.is_stuck_with(open, error.to_string(), false).await);
+                }
+                Err(Undone::Undecided(why)) => {
+                    return Err(self.is_stuck_with(open, why, true).await);
                 }
             }
         }
+    }
+
+    /// Keeps what is known of a cut whose delivery failed. What an operator is told about it.
+    async fn is_stuck_with(&mut self, open: OpenCut, why: String, is_undecided: bool) -> StepError {
+        if self.puts.refused && self.puts.untouched {
+            self.take_back().await;
+        } else {
+            self.keep_what_is_there().await;
+        }
+        let open = self.lane.open.clone().unwrap_or(open);
+        let arn = self.signals.stream.borrow().arn.clone();
+        let (name, lane) = (arn.name.as_str(), self.work.key.lane_name());
+        let told = if open.is_skipped() {
+            format!("{why} ({})", orders::commands_about_skipped(name, &lane))
+        } else if is_undecided {
+            format!("{why}: {}", orders::commands(name, &lane))
+        } else {
+            why.clone()
+        };
+        self.phase = Phase::Stuck(Stuck { open, why });
+        StepError::Failed(told)
     }
 }
 
@@ -332,7 +393,7 @@ impl Step for LaneStep {
             // Retention has taken it meanwhile: the pump sees that, and passes it over.
             return Ok(from);
         }
-        if self.stands_at != Some(from) {
+        if self.stands_at != from {
             self.catch_up(from).await?;
         }
         self.obey().await?;
@@ -340,7 +401,11 @@ impl Step for LaneStep {
             self.state.has_no_stuck_cut();
         }
         let delivered = match &self.phase {
-            Phase::LeavesOut(open) => Some((open.clone(), all_left_out(from, open)?)),
+            Phase::LeavesOut(open) => {
+                // The version that it goes through may not have been loaded.
+                self.label = String::new();
+                Some((open.clone(), rest_left_out(from, open)?))
+            }
             Phase::GetsOn | Phase::Stuck(_) => self.deliver_next(from).await?,
         };
         let Some((open, done)) = delivered else {
@@ -358,17 +423,15 @@ impl Step for LaneStep {
         to: Position,
         effects: &mut Transaction,
     ) -> Result<(), StepError> {
-        if self.stands_at != Some(from) {
+        if self.stands_at != from {
             self.catch_up(from).await?;
         }
-        let mut lane = self.lane.clone();
-        lane.counts.lost += to.0 - from.0;
-        if let Some(open) = lane.open.take() {
-            // What is left of it is another cut: objects of this number may be there, and hold
-            // records that are gone.
-            lane.next_cut = open.cut.number + 1;
-            lane.settled = Settled::default();
+        let (mut lane, put) = (self.lane.clone(), self.known_to_be_there());
+        if let Some(open) = &mut lane.open {
+            open.put = put;
         }
+        let given_up = lane.give_up(from, to);
+        given_up.map_err(|Invalid(why)| StepError::Failed(why))?;
         effects.writes.push(self.write_of(&lane)?);
         self.after = Some(After {
             lane,
@@ -382,7 +445,7 @@ impl Step for LaneStep {
         if let Some(after) = self.after.take() {
             let lost = after.lane.counts.lost - self.lane.counts.lost;
             self.lane = after.lane;
-            self.stands_at = Some(after.position);
+            self.stands_at = after.position;
             let by_version = self.lane.by_version.clone();
             self.state
                 .got_to(after.position, self.lane.counts, by_version);
@@ -427,7 +490,7 @@ impl Step for LaneStep {
             );
         }
         let stuck = match &self.phase {
-            Phase::Stuck(open) => Some(StuckCut::of(open)),
+            Phase::Stuck(stuck) => Some(StuckCut::of(&stuck.open)),
             Phase::LeavesOut(_) | Phase::GetsOn => None,
         };
         self.state.retries(why, stuck);

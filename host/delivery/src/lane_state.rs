@@ -158,11 +158,6 @@ impl LaneState {
         self.lock().status.gets_on();
     }
 
-    /// Why the lane does not get on, if it does not.
-    pub(crate) fn trouble(&self) -> Option<String> {
-        self.lock().status.trouble.clone()
-    }
-
     pub(crate) fn put(&self, object: String) {
         self.lock().status.last_object = Some(object);
     }

@@ -13,7 +13,6 @@
 use chrono::{DateTime, Utc};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
-use types::Timestamp;
 
 use crate::prefix::{Moment, Prefix};
 
@@ -47,7 +46,7 @@ pub struct Label<'a> {
     /// The version of its configuration.
     pub version: u64,
     /// The arrival of the oldest record of the cut.
-    pub oldest: Timestamp,
+    pub oldest: DateTime<Utc>,
     /// `.gz`, or whatever the configuration asks for.
     pub extension: &'a str,
 }
@@ -60,14 +59,12 @@ impl NamingKey {
             oldest: label.oldest,
             random: &hash,
         };
-        let millis = i64::try_from(label.oldest.0).unwrap_or(i64::MAX);
-        let time: DateTime<Utc> = DateTime::from_timestamp_millis(millis).unwrap_or_default();
         format!(
             "{}{}-{}-{}-{}{}",
             prefix.evaluate(moment),
             label.stream,
             label.version,
-            time.format("%Y-%m-%d-%H-%M-%S"),
+            label.oldest.format("%Y-%m-%d-%H-%M-%S"),
             uuid(place, &hash),
             label.extension
         )
@@ -118,15 +115,17 @@ fn uuid(place: Place, hash: &[u8; 32]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use types::Timestamp;
+
     use super::*;
-    use crate::prefix::Prefixes;
+    use crate::prefix::{self, Prefixes};
 
     fn name(place: Place, oldest: u64) -> String {
         let prefixes = Prefixes::parse(Some("a/"), None).unwrap();
         let label = Label {
             stream: "clicks",
             version: 3,
-            oldest: Timestamp(oldest),
+            oldest: prefix::date_of(Timestamp(oldest)).unwrap(),
             extension: ".gz",
         };
         NamingKey([7; 32]).object_key(&prefixes.delivered, place, label)

@@ -66,10 +66,12 @@ fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a
     None
 }
 
-/// The path of an object: its key letter by letter. One that is none, which no prefix gives, has
-/// letters in percents.
-fn path(key: &str) -> Path {
-    Path::parse(key).unwrap_or_else(|_| Path::from(key))
+/// The path of an object: its key letter by letter.
+///
+/// # Errors
+/// When it is none, which no prefix gives that was checked when it was configured.
+fn path(key: &str) -> Result<Path, ObjectError> {
+    Path::parse(key).map_err(|error| ObjectError::Impossible(error.to_string()))
 }
 
 /// Buckets that objects can be put into.

@@ -1,7 +1,10 @@
 //! A cut that was decided, with how it is delivered.
 
 use bincode::{Decode, Encode};
+use store::Position;
+use types::Invalid;
 
+use crate::counts::{Counts, VersionCounts};
 use crate::cut::Cut;
 use crate::delivery_stream::Destination;
 
@@ -17,6 +20,35 @@ pub struct OpenCut {
     pub way: Way,
     /// Objects of it that may exist: so many were handed over to be put, over all tries.
     pub objects: u32,
+    /// Those of them that are known to be there.
+    pub put: Put,
+}
+
+/// The objects of a cut that are known to be there. Objects are put one after the other, the same
+/// ones in each try, so that these are the first that were handed over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct Put {
+    objects: u32,
+    holds: Counts,
+}
+
+impl Put {
+    /// These and the object that comes next.
+    pub fn and(self, holds: Counts) -> Self {
+        Self {
+            objects: self.objects + 1,
+            holds: self.holds.and(holds),
+        }
+    }
+
+    /// All that are known by one of two tries.
+    pub fn or(self, other: Self) -> Self {
+        if other.objects > self.objects {
+            other
+        } else {
+            self
+        }
+    }
 }
 
 /// What the records of a cut become.
@@ -36,6 +68,8 @@ pub struct Skip {
     why: String,
     /// Bytes of an object at which another begins.
     pub object_bytes_max: u64,
+    /// What is known to be in objects of these records that have the numbers of earlier cuts.
+    before: Counts,
 }
 
 /// Characters of the reason that stands in the line of every skipped record. Of a longer one the
@@ -46,8 +80,9 @@ const WHY_BEGINNING_CHARS: usize = 120;
 const LEFT_OUT: &str = " ... ";
 
 impl Skip {
-    /// Records that were not delivered for this reason become objects of so many bytes.
-    pub fn new(why: &str, object_bytes_max: u64) -> Self {
+    /// Records that were not delivered for this reason become objects of so many bytes. Some of
+    /// them may be in objects already.
+    pub fn new(why: &str, object_bytes_max: u64, before: Counts) -> Self {
         let count = why.chars().count();
         let why = if count <= WHY_CHARS_MAX {
             why.to_owned()
@@ -60,6 +95,7 @@ impl Skip {
         Self {
             why,
             object_bytes_max,
+            before,
         }
     }
 
@@ -77,12 +113,52 @@ impl OpenCut {
             destination,
             way: Way::Deliver,
             objects: 0,
+            put: Put::default(),
         }
     }
 
     /// Whether an operator had it skipped.
     pub fn is_skipped(&self) -> bool {
         matches!(self.way, Way::Skip(_))
+    }
+
+    /// What is known to be in objects of its records. Which records two ways of putting them have
+    /// in common is not known, so that only the one that got further counts.
+    pub fn in_objects(&self) -> Counts {
+        match &self.way {
+            Way::Skip(skip) if skip.before.records_in > self.put.holds.records_in => skip.before,
+            Way::Skip(_) | Way::Deliver => self.put.holds,
+        }
+    }
+
+    /// What becomes of its records, and of those from a position on that lie before it, when
+    /// nothing more of it is put: what is known to be in objects stays there, and the rest is lost.
+    ///
+    /// # Errors
+    /// When more is in objects than there are records.
+    pub fn given_up(&self, from: Position) -> Result<Counts, Invalid> {
+        let (to, held) = (self.cut.to, self.in_objects());
+        let all = to.0.checked_sub(from.0);
+        let lost = all.and_then(|all| all.checked_sub(held.records_in));
+        let lost = lost.ok_or_else(|| {
+            let count = held.records_in;
+            Invalid(format!(
+                "{count} records of a cut from {from} to {to} are in objects"
+            ))
+        })?;
+        Ok(Counts { lost, ..held })
+    }
+
+    /// What the version did that it went through, if it went through one. The author's word for it
+    /// is empty where it was not loaded.
+    pub fn by_version(&self, counts: Counts, label: String) -> Option<VersionCounts> {
+        let (pins, transform) = (self.cut.plugin?, self.destination.transform.as_ref()?);
+        Some(VersionCounts {
+            plugin: transform.plugin.clone(),
+            hash: pins.hash.to_string(),
+            label,
+            counts,
+        })
     }
 }
 
@@ -95,10 +171,10 @@ mod tests {
         let short = "the endpoint answered 503 SlowDown".to_owned();
         let whole = "\u{65e5}".repeat(WHY_CHARS_MAX);
         for why in ["", &short, &whole] {
-            assert_eq!(Skip::new(why, 1).why(), why);
+            assert_eq!(Skip::new(why, 1, Counts::default()).why(), why);
         }
         let long = format!("put {} into logs: {short}", "\u{65e5}/".repeat(500));
-        let kept = Skip::new(&long, 1);
+        let kept = Skip::new(&long, 1, Counts::default());
         assert_eq!(kept.why().chars().count(), WHY_CHARS_MAX);
         assert!(kept.why().starts_with("put \u{65e5}/"), "{}", kept.why());
         assert!(kept.why().ends_with(&short), "{}", kept.why());

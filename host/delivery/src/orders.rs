@@ -14,10 +14,28 @@ pub enum Order {
     Retry,
     /// Its records go to the error output as failed records.
     Skip,
-    /// Its records are left out.
+    /// Those of its records are left out that are in no object.
     LeaveOut,
     /// It is forgotten, and its records are delivered by the configuration in force.
     Move,
+}
+
+/// The commands by which an operator decides what becomes of a cut.
+pub(crate) fn commands(name: &str, lane: &str) -> String {
+    format!(
+        "`millrace delivery retry {name} --lane {lane}` tries it again at once, `millrace delivery \
+         move {name} --lane {lane}` delivers its records by the configuration in force, and \
+         `millrace delivery skip {name} --lane {lane}` puts them below the error prefix"
+    )
+}
+
+/// The same about a cut that is skipped and does not get on.
+pub(crate) fn commands_about_skipped(name: &str, lane: &str) -> String {
+    format!(
+        "these records are skipped; `millrace delivery skip {name} --lane {lane}` begins that anew \
+         with the error output in force, and with `--leave-out` it puts them nowhere and counts \
+         them as lost, but for those that are in objects"
+    )
 }
 
 /// An order on its way to a lane.

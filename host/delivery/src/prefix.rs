@@ -32,7 +32,7 @@ pub enum Kind {
 #[derive(Clone, Copy, Debug)]
 pub struct Moment<'a> {
     /// The arrival of the oldest record in the object.
-    pub oldest: Timestamp,
+    pub oldest: DateTime<Utc>,
     /// Bytes that look random, for `!{firehose:random-string}`.
     pub random: &'a [u8; RANDOM_BYTES],
 }
@@ -153,7 +153,7 @@ impl Prefix {
     /// must be one. The same text comes out of an expression at any moment, as far as this goes.
     fn check_path(&self) -> Result<(), Invalid> {
         let moment = Moment {
-            oldest: Timestamp(0),
+            oldest: DateTime::UNIX_EPOCH,
             random: &[0; RANDOM_BYTES],
         };
         let text = self.evaluate_whole(moment);
@@ -287,9 +287,17 @@ fn is_known(letter: char, run: usize) -> bool {
     }
 }
 
-fn write_time(out: &mut String, fields: &[Field], at: Timestamp) {
-    let millis = i64::try_from(at.0).unwrap_or(i64::MAX);
-    let time: DateTime<Utc> = DateTime::from_timestamp_millis(millis).unwrap_or_default();
+/// The date and the time of an arrival.
+///
+/// # Errors
+/// When it lies after the last year that a calendar has here, 262,142.
+pub fn date_of(at: Timestamp) -> Result<DateTime<Utc>, Invalid> {
+    let millis = i64::try_from(at.0).ok();
+    let date = millis.and_then(DateTime::from_timestamp_millis);
+    date.ok_or_else(|| Invalid(format!("no date is {} ms after 1970", at.0)))
+}
+
+fn write_time(out: &mut String, fields: &[Field], time: DateTime<Utc>) {
     for field in fields {
         match field {
             Field::Text(text) => out.push_str(text),
@@ -338,7 +346,7 @@ mod tests {
         let prefixes = Prefixes::parse(prefix, error).unwrap();
         let random = std::array::from_fn(|place| u8::try_from(place).unwrap());
         let moment = Moment {
-            oldest: AT,
+            oldest: date_of(AT).unwrap(),
             random: &random,
         };
         (

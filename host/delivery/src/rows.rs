@@ -9,10 +9,10 @@ use streams::codec;
 use streams::pump::row;
 use types::{Invalid, StreamArn, Timestamp};
 
-use crate::counts::{Counts, VersionCounts};
+use crate::counts::{self, Counts, VersionCounts};
 use crate::cut::Cut;
 use crate::delivery_stream::{DeliveryStream, DeliveryStreamId, Destination, Origin, Status};
-use crate::open_cut::{OpenCut, Way};
+use crate::open_cut::{OpenCut, Put, Way};
 use crate::pins::PinsRow;
 use crate::settled::Settled;
 use crate::tables::{self, DELIVERY_STREAMS, LANES, LaneKey, NUMBERS, SETTINGS};
@@ -53,6 +53,40 @@ pub struct Lane {
     pub by_version: Vec<VersionCounts>,
 }
 
+impl Lane {
+    /// Gives up what lies between two positions: it is lost, but for records of the open cut that
+    /// are known to be in objects. How many are lost.
+    ///
+    /// What is left of an open cut is another cut: objects of its number may be there. Where that
+    /// is not all given up, what is in objects counts by what becomes of the rest: which of its
+    /// records lie before `to` is not known.
+    ///
+    /// # Errors
+    /// When the positions do not fit to each other or to the open cut.
+    pub fn give_up(&mut self, from: Position, to: Position) -> Result<u64, Invalid> {
+        let between = |from: Position| {
+            let count = to.0.checked_sub(from.0);
+            count.ok_or_else(|| Invalid(format!("a lane stands at {from}, and gives up to {to}")))
+        };
+        let mut counts = Counts {
+            lost: between(from)?,
+            ..Counts::default()
+        };
+        if let Some(open) = self.open.take() {
+            self.next_cut = open.cut.number + 1;
+            self.settled = Settled::default();
+            if open.cut.to <= to {
+                counts = open.given_up(from)?;
+                counts.lost += between(open.cut.to)?;
+                let by_version = open.by_version(counts, String::new());
+                counts::add_by_version(&mut self.by_version, by_version);
+            }
+        }
+        self.counts = self.counts.and(counts);
+        Ok(counts.lost)
+    }
+}
+
 #[derive(Encode, Decode)]
 struct LaneRow {
     next_cut: u64,
@@ -76,6 +110,7 @@ struct CutRow {
     destination: Destination,
     way: Way,
     objects: u32,
+    put: Put,
 }
 
 /// What the tables held when the server started.
@@ -154,7 +189,8 @@ async fn scan(
     }
 }
 
-fn damaged(what: &str) -> StoreError {
+/// A row holds what no row can.
+pub fn damaged(what: &str) -> StoreError {
     StoreError::Corrupt {
         file: "tables".to_owned(),
         offset: 0,
@@ -212,11 +248,36 @@ pub fn next_id_write(next: u64, version: Option<Version>) -> Result<TableWrite, 
     })
 }
 
-/// Reads what is kept of a lane; nothing was done yet if there is nothing.
-pub async fn load_lane(engine: &dyn Engine, key: LaneKey) -> Result<Lane, StoreError> {
-    match engine.get(LANES, &key.row()).await? {
-        Some(row) => read_lane(&row.value),
-        None => Ok(Lane::default()),
+/// Reads what is kept of a lane, if there is anything.
+pub async fn find_lane(engine: &dyn Engine, key: LaneKey) -> Result<Option<Lane>, StoreError> {
+    let row = engine.get(LANES, &key.row()).await?;
+    row.map(|row| read_lane(&row.value)).transpose()
+}
+
+/// Reads what is kept of a lane that stands at a position.
+pub async fn load_lane(
+    engine: &dyn Engine,
+    (key, at): (LaneKey, Position),
+) -> Result<Lane, StoreError> {
+    lane_at(find_lane(engine, key).await?, (key, at))
+}
+
+/// What was found of a lane that stands at a position. One that begins further on has a row from
+/// its beginning on, and any other from its first step on: only where nothing was done there may be
+/// nothing.
+///
+/// # Errors
+/// When there is nothing though something was done.
+pub fn lane_at(found: Option<Lane>, (key, at): (LaneKey, Position)) -> Result<Lane, StoreError> {
+    match found {
+        Some(lane) => Ok(lane),
+        None if at == Position::FIRST => Ok(Lane::default()),
+        None => {
+            let lane = key.lane_name();
+            Err(damaged(&format!(
+                "its lane {lane} stands at {at}, and has no row"
+            )))
+        }
     }
 }
 
@@ -282,6 +343,7 @@ impl CutRow {
             destination: open.destination.clone(),
             way: open.way.clone(),
             objects: open.objects,
+            put: open.put,
         })
     }
 
@@ -303,6 +365,7 @@ impl CutRow {
             destination: self.destination,
             way: self.way,
             objects: self.objects,
+            put: self.put,
         })
     }
 }

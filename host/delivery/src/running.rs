@@ -252,7 +252,8 @@ impl Running {
         }
         let mut goals = Vec::new();
         for (log, state, flush) in lanes {
-            let from = state.position().unwrap_or_default();
+            // One that has not looked yet where it stands may have all of its log before it.
+            let from = state.position().unwrap_or(Position::FIRST);
             match tools.engine.read(log, from, 1).await {
                 // What retention took was waiting for nobody.
                 Ok(read) if read.frames.is_empty() => {}
@@ -345,7 +346,7 @@ impl Running {
         let kept = rows::load_lanes(engine, Some(stream.id)).await?;
         let mut kept: BTreeMap<LaneKey, rows::Lane> = kept.into_iter().collect();
         for (key, position) in positions {
-            let lane = kept.remove(&key).unwrap_or_default();
+            let lane = rows::lane_at(kept.remove(&key), (key, position))?;
             let log = logs.get(&key).copied();
             let state = self.shown(key, log);
             state.stands_at(position, lane.counts, lane.by_version);
@@ -398,7 +399,10 @@ impl Running {
                 continue;
             }
             match first_position(engine, &stream, log).await {
-                Ok(position) => writes.push(row::beginning(&key.pump_name(), position)?),
+                Ok(position) => {
+                    writes.push(row::beginning(&key.pump_name(), position)?);
+                    writes.push(rows::lane_write(key, &rows::Lane::default())?);
+                }
                 // It was deleted before anything waited in it.
                 Err(StoreError::NoLog(_)) => {}
                 Err(error) => return Err(error),

@@ -155,3 +155,20 @@ impl Drop for Room {
         self.shares.give();
     }
 }
+
+#[cfg(test)]
+impl Room {
+    /// An empty room that can grow to so many bytes.
+    pub(crate) fn up_to(bytes: u64) -> Arc<Self> {
+        let asker = Asker {
+            account: types::AccountId::parse("000000000000").unwrap(),
+            party: wasm::Party {
+                delivery_stream: 1,
+                plugin: None,
+            },
+            is_slow: false,
+        };
+        let shares = Shares::new(WorkLimits::new(2 * bytes, bytes).unwrap());
+        Arc::new(shares.spare_room(asker, 0).unwrap())
+    }
+}

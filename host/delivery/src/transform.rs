@@ -82,7 +82,12 @@ pub struct Transformer {
 
 /// Why a cut cannot go on at the moment, for no fault of its records.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stopped(pub String);
+pub enum Stopped {
+    /// It may go on when it is tried again.
+    ForNow(String),
+    /// What may have left does not come out as it did before: an operator has to decide.
+    Changed(String),
+}
 
 /// What came of one call.
 type Called = Result<Outputs, Failed>;
@@ -133,7 +138,8 @@ impl Transformer {
     pub fn begin(&mut self, records: usize) -> Result<(), Stopped> {
         let count = u32::try_from(records).ok();
         let end = count.and_then(|count| self.before.checked_add(count));
-        let end = end.ok_or_else(|| Stopped("a cut of more than 4 Gi records".to_owned()))?;
+        let end =
+            end.ok_or_else(|| Stopped::ForNow("a cut of more than 4 Gi records".to_owned()))?;
         self.done = 0;
         let notes = self.settled.notes_of(self.before..end);
         self.left = if notes.is_empty() {
@@ -196,11 +202,11 @@ impl Transformer {
     }
 
     fn changed(&self) -> Stopped {
-        Stopped(format!(
+        Stopped::Changed(format!(
             "the first {} records of this delivery do not come out as they did before, and some of \
              them may have left: either {:?} gives something else each time, or another build of \
              millrace is at work. Nothing is put. Start the build that began the delivery, or \
-             decide what becomes of it (millrace delivery --help)",
+             decide what becomes of it",
             self.before, self.version,
         ))
     }
@@ -227,7 +233,7 @@ impl Transformer {
             empty => match Instance::start(&self.version, moment, limits) {
                 Ok(started) => empty.insert(started),
                 Err(none @ (Fault::NoInstance(_) | Fault::Stopped)) => {
-                    return Err(Stopped(none.to_string()));
+                    return Err(Stopped::ForNow(none.to_string()));
                 }
                 // A guest that does not begin does not take this batch.
                 Err(fault) => {
@@ -244,7 +250,7 @@ impl Transformer {
                 self.patience.came_out(records.len(), instance.took());
                 Ok(Ok(outputs))
             }
-            Err(fault @ Fault::Stopped) => Err(Stopped(fault.to_string())),
+            Err(fault @ Fault::Stopped) => Err(Stopped::ForNow(fault.to_string())),
             Err(fault) => {
                 // Whatever state it is in, the next call does not see it.
                 self.instance = None;
@@ -261,7 +267,8 @@ impl Transformer {
     fn failed(&self, failed: Failed) -> Result<Called, Stopped> {
         if self.is_settled() && matches!(failed.fault, Fault::Deadline(_)) {
             let fault = failed.fault;
-            return Err(Stopped(format!("what came out in time before: {fault}")));
+            let why = format!("what came out in time before: {fault}");
+            return Err(Stopped::ForNow(why));
         }
         Ok(Err(failed))
     }

@@ -33,6 +33,8 @@ pub struct Object {
     pub is_failed: bool,
     /// What it holds.
     pub content: PutPayload,
+    /// The records of which it holds all that no object before it does, and their bytes.
+    pub holds: Counts,
 }
 
 /// What a worker is told about its cut.
@@ -107,6 +109,10 @@ struct Packing {
     /// The last record of the batch that was counted as delivered.
     last_source: Option<usize>,
     counts: Counts,
+    /// What the object of delivered records holds that is begun.
+    in_delivered: Counts,
+    /// The same of failed records.
+    in_failed: Counts,
     ready: Vec<Object>,
     /// An object has become ready since that was noted.
     has_ended: bool,
@@ -143,6 +149,8 @@ impl Worker {
                 failed_parts: 0,
                 last_source: None,
                 counts: Counts::default(),
+                in_delivered: Counts::default(),
+                in_failed: Counts::default(),
                 ready: Vec::new(),
                 has_ended: false,
                 broken: None,
@@ -230,14 +238,15 @@ impl Worker {
             self.packing.counts.records_in += 1;
             self.packing.counts.bytes_in += record.data.len() as u64;
             if self.transformer.is_none() {
+                self.packing.count_delivered(record.data.len());
                 self.packing.deliver_data(record.data);
-                self.packing.counts.delivered += 1;
             } else if self.batch.push(record.data) {
                 self.arrivals.push(frame.arrival);
             } else {
                 // A batch is far below what a slab holds.
                 let bytes = record.data.len();
-                return Err(Stopped(format!("a record of {bytes} bytes is too large")));
+                let why = format!("a record of {bytes} bytes is too large");
+                return Err(Stopped::ForNow(why));
             }
         }
         Ok(true)
@@ -306,11 +315,17 @@ struct BatchSink<'a> {
 
 impl Sink for BatchSink<'_> {
     fn deliver(&mut self, source: usize, data: &[u8]) {
-        self.packing.deliver_data(data);
-        if self.packing.last_source != Some(source) {
+        let Some(record) = self.batch.get(source) else {
+            self.packing.broken = Some(self.not_of_batch(source));
+            return;
+        };
+        if self.packing.last_source == Some(source) {
+            self.packing.goes_on_with(record.len());
+        } else {
             self.packing.last_source = Some(source);
-            self.packing.counts.delivered += 1;
+            self.packing.count_delivered(record.len());
         }
+        self.packing.deliver_data(data);
     }
 
     fn drop_record(&mut self, _source: usize) {
@@ -320,16 +335,42 @@ impl Sink for BatchSink<'_> {
     fn fail(&mut self, source: usize, failure: Failure<'_>) {
         match (self.batch.get(source), self.arrivals.get(source)) {
             (Some(data), Some(arrival)) => self.packing.fail((data, *arrival), failure),
-            _ => {
-                let records = self.batch.len();
-                let why = format!("record {source} of a batch of {records} failed");
-                self.packing.broken = Some(why);
-            }
+            _ => self.packing.broken = Some(self.not_of_batch(source)),
         }
     }
 }
 
+impl BatchSink<'_> {
+    fn not_of_batch(&self, source: usize) -> String {
+        let records = self.batch.len();
+        format!("something became of record {source} of a batch of {records}")
+    }
+}
+
 impl Packing {
+    /// A record of so many bytes is delivered: the object that is begun gets the first of it.
+    fn count_delivered(&mut self, record_bytes: usize) {
+        self.counts.delivered += 1;
+        self.in_delivered = self.in_delivered.and(one_delivered(record_bytes));
+    }
+
+    /// The record that was counted last becomes more. Where the object with the first of it has
+    /// ended, the next one holds the record: it is not whole without that.
+    fn goes_on_with(&mut self, record_bytes: usize) {
+        if self.in_delivered.delivered > 0 || self.has_no_room {
+            return;
+        }
+        let one = one_delivered(record_bytes);
+        let mut ended = self.ready.iter_mut().rev();
+        match ended.find(|object| !object.is_failed) {
+            Some(object) => {
+                object.holds = object.holds.without_records(one);
+                self.in_delivered = self.in_delivered.and(one);
+            }
+            None => self.broken = Some("a record is in no object that was begun".to_owned()),
+        }
+    }
+
     fn deliver_data(&mut self, data: &[u8]) {
         if self.has_no_room {
             return;
@@ -340,6 +381,7 @@ impl Packing {
             self.delivered.write(&self.task.delimiter);
         }
         self.counts.bytes_delivered += data.len() as u64;
+        self.in_delivered.bytes_delivered += data.len() as u64;
         if self.delivered.packed_bytes() >= self.task.object_bytes_max {
             self.end_delivered();
         }
@@ -359,6 +401,9 @@ impl Packing {
         failed_record::write_line(&mut self.line, record, failure, *decided_at, function_arn);
         self.failed.write(&self.line);
         self.counts.failed += 1;
+        self.in_failed.records_in += 1;
+        self.in_failed.bytes_in += record.0.len() as u64;
+        self.in_failed.failed += 1;
         if self.failed.len() >= FAILED_OBJECT_BYTES_MAX {
             self.end_failed();
         }
@@ -368,28 +413,42 @@ impl Packing {
     fn end_delivered(&mut self) {
         if let Some(content) = self.delivered.finish() {
             self.counts.objects += 1;
+            let holds = Counts {
+                objects: 1,
+                ..std::mem::take(&mut self.in_delivered)
+            };
             let part = self.parts;
             self.parts = self.after(part);
-            self.end(part, false, content);
+            self.end(Object {
+                part,
+                is_failed: false,
+                content,
+                holds,
+            });
         }
     }
 
     fn end_failed(&mut self) {
         if !self.failed.is_empty() {
             self.counts.failed_objects += 1;
+            let holds = Counts {
+                failed_objects: 1,
+                ..std::mem::take(&mut self.in_failed)
+            };
             let part = self.failed_parts;
             self.failed_parts = self.after(part);
             let content = std::mem::take(&mut self.failed).finish();
-            self.end(part, true, content);
+            self.end(Object {
+                part,
+                is_failed: true,
+                content,
+                holds,
+            });
         }
     }
 
-    fn end(&mut self, part: u16, is_failed: bool, content: PutPayload) {
-        self.ready.push(Object {
-            part,
-            is_failed,
-            content,
-        });
+    fn end(&mut self, object: Object) {
+        self.ready.push(object);
         self.has_ended = true;
     }
 
@@ -436,10 +495,19 @@ impl Packing {
             return Err(Halted::NoRoom);
         }
         if let Some(why) = &self.broken {
-            return Err(Halted::Stopped(Stopped(why.clone())));
+            return Err(Stopped::ForNow(why.clone()).into());
         }
         let packed = self.delivered.check();
-        packed.map_err(|error| Halted::Stopped(Stopped(format!("pack records: {error}"))))
+        packed.map_err(|error| Stopped::ForNow(format!("pack records: {error}")).into())
+    }
+}
+
+fn one_delivered(record_bytes: usize) -> Counts {
+    Counts {
+        records_in: 1,
+        bytes_in: record_bytes as u64,
+        delivered: 1,
+        ..Counts::default()
     }
 }
 

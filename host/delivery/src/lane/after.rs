@@ -4,7 +4,7 @@ use store::{Position, StoreError};
 use streams::pump::StepError;
 
 use super::{LaneStep, failed};
-use crate::counts::{self, Counts, VersionCounts};
+use crate::counts::{self, Counts};
 use crate::open_cut::OpenCut;
 use crate::rows::Lane;
 use crate::settled::Settled;
@@ -44,15 +44,8 @@ impl LaneStep {
         lane.settled = Settled::default();
         lane.next_cut = cut.number + 1;
         lane.counts = lane.counts.and(done);
-        if let (Some(pins), Some(transform)) = (&cut.plugin, &open.destination.transform) {
-            let of_version = VersionCounts {
-                plugin: transform.plugin.clone(),
-                hash: pins.hash.to_string(),
-                label: self.label.clone(),
-                counts: done,
-            };
-            counts::add_by_version(&mut lane.by_version, of_version);
-        }
+        let by_version = open.by_version(done, self.label.clone());
+        counts::add_by_version(&mut lane.by_version, by_version);
         let loss = if done.left_out > 0 {
             "an operator had them left out"
         } else {

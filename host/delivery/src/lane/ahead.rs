@@ -11,7 +11,7 @@ use wasm::Version;
 
 use super::gather::hints;
 use super::work::{Done, Halt, Looked, Work};
-use super::{BYTES_PER_MIB, LaneStep};
+use super::{BYTES_PER_MIB, LaneStep, Phase};
 use crate::cut::{Cut, Gathering, Hints};
 use crate::delivery_stream::{DeliveryStream, Destination};
 use crate::open_cut::OpenCut;
@@ -57,11 +57,12 @@ pub(super) struct Held {
 
 impl LaneStep {
     /// Looks whether as much waits after a cut as goes together, and works on that once it is told
-    /// to begin.
+    /// to begin. Not while the lane does not get rid of that cut: what comes after it can wait.
     pub(super) fn begin_ahead(&mut self, after: &Cut) -> Option<(Ahead, oneshot::Sender<()>)> {
         let held = self.held.take().filter(|held| held.from == after.to);
         let stream = Arc::clone(&self.signals.stream.borrow());
-        if stream.version_id != after.version_id || *self.signals.stop.borrow() {
+        let is_stuck = matches!(self.phase, Phase::Stuck(_));
+        if is_stuck || stream.version_id != after.version_id || *self.signals.stop.borrow() {
             return None;
         }
         let plugin = self.plugin(&stream).ok()?;

@@ -7,12 +7,13 @@ use streams::pump::StepError;
 use types::Invalid;
 
 use super::work::Halt;
-use super::{BYTES_PER_MIB, LaneStep, Undone};
+use super::{BYTES_PER_MIB, LaneStep, Phase, Undone};
 use crate::counts::Counts;
 use crate::delivery_stream::Plan;
 use crate::object_name::{Label, PARTS_PER_CUT_MAX};
 use crate::objects::{Created, ObjectError};
-use crate::open_cut::{OpenCut, Way};
+use crate::open_cut::{OpenCut, Put, Way};
+use crate::prefix;
 use crate::settled::Settled;
 use crate::shares::Room;
 use crate::worker::Object;
@@ -25,6 +26,8 @@ pub(super) struct Puts {
     pub(super) untouched: bool,
     /// The store refused the object that was put last.
     pub(super) refused: bool,
+    /// What is there of the cut, by the try that got furthest.
+    pub(super) there: Put,
 }
 
 /// What stays the same for all objects of a cut.
@@ -34,6 +37,8 @@ pub(super) struct Putting<'a> {
     plan: &'a Plan,
     /// Objects that were handed over so far.
     handed: u32,
+    /// Those of them that are there.
+    there: Put,
     /// A call of this cut was cut short before.
     is_slow: bool,
 }
@@ -103,7 +108,9 @@ impl LaneStep {
     ) -> Result<Arc<Room>, StepError> {
         // Nobody waits for room while it holds some.
         self.held = None;
-        self.work.room((&open.cut, &open.destination), bytes).await
+        let is_stuck = matches!(self.phase, Phase::Stuck(_));
+        let cut = (&open.cut, &open.destination);
+        self.work.room(cut, bytes, is_stuck).await
     }
 }
 
@@ -123,6 +130,7 @@ impl<'a> Putting<'a> {
             open,
             plan,
             handed: 0,
+            there: Put::default(),
             is_slow: false,
         }
     }
@@ -168,8 +176,8 @@ impl<'a> Putting<'a> {
         Ok(())
     }
 
-    async fn put(&mut self, object: Object) -> Result<(), StepError> {
-        let (key, bucket) = (self.key(&object), &self.plan.bucket);
+    async fn put(&mut self, object: Object) -> Result<(), Undone> {
+        let (key, bucket) = (self.key(&object)?, &self.plan.bucket);
         let lane = &mut *self.lane;
         let tools = Arc::clone(&lane.work.tools);
         // Failed records are not packed.
@@ -186,6 +194,8 @@ impl<'a> Putting<'a> {
         lane.is_putting.store(false, Ordering::Relaxed);
         match created {
             Ok(Created::New | Created::There) => {
+                self.there = self.there.and(object.holds);
+                lane.puts.there = lane.puts.there.or(self.there);
                 lane.puts.untouched = false;
                 lane.state.put(key);
                 Ok(())
@@ -193,11 +203,10 @@ impl<'a> Putting<'a> {
             Ok(Created::Different) => {
                 // Whoever made it: nobody can say any more that nothing of the cut is anywhere.
                 lane.puts.untouched = false;
-                Err(StepError::Failed(format!(
+                Err(Undone::Undecided(format!(
                     "put {key} into {bucket}: an object of this name is there that holds something \
                      else. It is left as it is, and nothing after it is delivered. Take it away if \
-                     it is not ours, or decide what becomes of the delivery (millrace delivery \
-                     --help)"
+                     it is not ours, or decide what becomes of the delivery"
                 )))
             }
             Err(error) => {
@@ -208,14 +217,13 @@ impl<'a> Putting<'a> {
                 };
                 lane.puts.refused = !refused.is_empty();
                 lane.puts.untouched &= lane.puts.refused;
-                Err(StepError::Failed(format!(
-                    "put {key} into {bucket}{refused}: {error}"
-                )))
+                let why = format!("put {key} into {bucket}{refused}: {error}");
+                Err(StepError::Failed(why).into())
             }
         }
     }
 
-    fn key(&self, object: &Object) -> String {
+    fn key(&self, object: &Object) -> Result<String, StepError> {
         let (lane, cut) = (&*self.lane, &self.open.cut);
         let (prefix, extension) = if object.is_failed {
             (&self.plan.prefixes.failed, "")
@@ -224,13 +232,14 @@ impl<'a> Putting<'a> {
             (&self.plan.prefixes.delivered, extension)
         };
         let arn = lane.signals.stream.borrow().arn.clone();
+        let oldest = prefix::date_of(cut.oldest);
         let label = Label {
             stream: arn.name.as_str(),
             version: cut.version_id,
-            oldest: cut.oldest,
+            oldest: oldest.map_err(|Invalid(why)| StepError::Failed(why))?,
             extension,
         };
         let place = lane.work.place(cut, object.part, object.is_failed);
-        lane.work.tools.naming.object_key(prefix, place, label)
+        Ok(lane.work.tools.naming.object_key(prefix, place, label))
     }
 }

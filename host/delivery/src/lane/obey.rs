@@ -2,11 +2,12 @@
 
 use store::Position;
 use streams::pump::StepError;
+use types::Invalid;
 
 use super::deliver::Puts;
-use super::{LaneStep, Phase};
+use super::{LaneStep, Phase, Stuck};
 use crate::counts::Counts;
-use crate::open_cut::{OpenCut, Skip, Way};
+use crate::open_cut::{OpenCut, Put, Skip, Way};
 use crate::orders::{Asked, Obeyed, Order, Outcome};
 use crate::rows::Lane;
 use crate::settled::Settled;
@@ -34,18 +35,19 @@ impl LaneStep {
     }
 
     async fn obey_one(&mut self, order: Order, cut: u64) -> Result<Obeyed, StepError> {
-        let open = match &self.phase {
-            Phase::Stuck(open) if open.cut.number == cut => open.clone(),
+        let Stuck { open, why } = match &self.phase {
+            Phase::Stuck(stuck) if stuck.open.cut.number == cut => stuck,
             Phase::GetsOn | Phase::Stuck(_) | Phase::LeavesOut(_) => {
                 return Ok(Obeyed::not(Outcome::NothingStuck));
             }
         };
+        let (open, why) = (open.clone(), why.clone());
         match order {
             Order::Retry => {}
             Order::Move => self.forget(&open).await?,
-            Order::Skip => self.begin_to_skip(&open).await?,
+            Order::Skip => self.begin_to_skip(&open, &why).await?,
             // Durable with the position behind it, or not done.
-            Order::LeaveOut => self.phase = Phase::LeavesOut(open.clone()),
+            Order::LeaveOut => self.phase = Phase::LeavesOut(self.as_known(&open)),
         }
         let stream = self.signals.stream.borrow().arn.to_string();
         let (shard, records, objects) = (self.work.key.shard, open.cut.records, open.objects);
@@ -65,6 +67,14 @@ impl LaneStep {
         })
     }
 
+    /// A cut that is stuck, with what is known to be there of it.
+    fn as_known(&self, open: &OpenCut) -> OpenCut {
+        OpenCut {
+            put: self.known_to_be_there(),
+            ..open.clone()
+        }
+    }
+
     /// Forgets a cut. Its number is not used again: objects of it may be there.
     async fn forget(&mut self, open: &OpenCut) -> Result<(), StepError> {
         (self.phase, self.puts) = (Phase::GetsOn, Puts::default());
@@ -79,15 +89,15 @@ impl LaneStep {
 
     /// Keeps that the records of a cut go to the error output in force, under a number of their
     /// own, also if they were on their way to the one of before.
-    async fn begin_to_skip(&mut self, open: &OpenCut) -> Result<(), StepError> {
-        let trouble = self.state.trouble().unwrap_or_default();
+    async fn begin_to_skip(&mut self, open: &OpenCut, why: &str) -> Result<(), StepError> {
         let why = match &open.way {
-            Way::Deliver => &trouble,
+            Way::Deliver => why,
             // Why they were not delivered, and not why they could not be skipped.
             Way::Skip(skip) => skip.why(),
         };
         let limits = self.work.tools.shares.limits();
-        let skip = Skip::new(why, limits.skipped_object_bytes_max());
+        let before = self.as_known(open).in_objects();
+        let skip = Skip::new(why, limits.skipped_object_bytes_max(), before);
         let stream = self.signals.stream.borrow().clone();
         let mut cut = open.cut.clone();
         cut.number += 1;
@@ -99,6 +109,7 @@ impl LaneStep {
             destination: stream.destination.clone(),
             way: Way::Skip(skip),
             objects: 0,
+            put: Put::default(),
         };
         (self.phase, self.puts) = (Phase::GetsOn, Puts::default());
         self.write(Lane {
@@ -110,17 +121,12 @@ impl LaneStep {
     }
 }
 
-/// What becomes of a cut whose records are all left out.
-pub(super) fn all_left_out(from: Position, open: &OpenCut) -> Result<Counts, StepError> {
-    let to = open.cut.to;
-    let left_out = to.0.checked_sub(from.0).ok_or_else(|| {
-        StepError::Failed(format!(
-            "a cut ends at {to}, before the lane, which is at {from}"
-        ))
-    })?;
+/// What becomes of a cut that is left out, but for what is known to be in objects.
+pub(super) fn rest_left_out(from: Position, open: &OpenCut) -> Result<Counts, StepError> {
+    let given_up = open.given_up(from);
+    let counts = given_up.map_err(|Invalid(why)| StepError::Failed(why))?;
     Ok(Counts {
-        lost: left_out,
-        left_out,
-        ..Counts::default()
+        left_out: counts.lost,
+        ..counts
     })
 }

@@ -34,6 +34,8 @@ struct Skipping {
     /// The line of a record.
     line: Vec<u8>,
     counts: Counts,
+    /// What the object holds that was begun.
+    in_object: Counts,
     /// The number of the next object.
     part: u16,
 }
@@ -52,6 +54,7 @@ impl Skipping {
             lines: Chunks::default(),
             line: Vec::new(),
             counts: Counts::default(),
+            in_object: Counts::default(),
             part: 0,
         }
     }
@@ -68,7 +71,7 @@ impl Skipping {
                 self.write((record.data, frame.arrival))?;
                 self.taken += 1;
                 if self.lines.len() as u64 >= self.object_bytes_max {
-                    return Ok(self.end_object());
+                    return self.end_object();
                 }
             }
             self.frames.pop_front();
@@ -91,26 +94,33 @@ impl Skipping {
             .reserve_exact(line_bytes.map_err(|error| StepError::Failed(error.to_string()))?);
         failed_record::write_line(&mut self.line, record, failure, self.skipped_at, "");
         self.lines.write(&self.line);
-        self.counts.records_in += 1;
-        self.counts.bytes_in += data_bytes;
-        self.counts.failed += 1;
+        self.in_object.records_in += 1;
+        self.in_object.bytes_in += data_bytes;
+        self.in_object.failed += 1;
         Ok(())
     }
 
     /// Ends the object that was begun, if one was.
-    fn end_object(&mut self) -> Option<Object> {
+    fn end_object(&mut self) -> Result<Option<Object>, StepError> {
         if self.lines.is_empty() {
-            return None;
+            return Ok(None);
         }
-        let object = Object {
-            part: self.part,
+        let part = self.part;
+        let next = part.checked_add(1);
+        self.part = next.ok_or_else(|| {
+            StepError::Failed(format!("a skipped cut became more than {part} objects"))
+        })?;
+        let holds = Counts {
+            failed_objects: 1,
+            ..std::mem::take(&mut self.in_object)
+        };
+        self.counts = self.counts.and(holds);
+        Ok(Some(Object {
+            part,
             is_failed: true,
             content: std::mem::take(&mut self.lines).finish(),
-        };
-        // Far more are never put.
-        self.part = self.part.saturating_add(1);
-        self.counts.failed_objects += 1;
-        Some(object)
+            holds,
+        }))
     }
 }
 
@@ -122,7 +132,7 @@ impl LaneStep {
             .destination
             .plan()
             .map_err(|Invalid(why)| StepError::Failed(why))?;
-        let (work, orders) = (self.work.clone(), self.orders_about_what_is_skipped());
+        let work = self.work.clone();
         let needed = Need::skipped(&open.cut, skip.object_bytes_max);
         let _room = self.room(open, Some(needed)).await?;
         let mut skipping = Skipping::new(open, skip);
@@ -142,8 +152,8 @@ impl LaneStep {
                 let object;
                 (skipping, object) = next_object(skipping, to <= at).await?;
                 is_worked_on = skipping.frames.is_empty();
-                let put = putting.put_all(object.into_iter().collect(), None).await;
-                put.map_err(|undone| with_orders(undone, &orders))?;
+                let ready = object.into_iter().collect();
+                putting.put_all(ready, None).await?;
             }
         }
         Ok(skipping.counts)
@@ -161,26 +171,6 @@ impl LaneStep {
         open.destination = stream.destination.clone();
         open
     }
-
-    /// What an operator can say about a cut that is skipped and does not get on.
-    fn orders_about_what_is_skipped(&self) -> String {
-        let arn = self.signals.stream.borrow().arn.clone();
-        let (name, lane) = (arn.name.as_str(), self.work.key.lane_name());
-        format!(
-            "these records are skipped; `millrace delivery skip {name} --lane {lane}` begins that \
-             anew with the error output in force, and with `--leave-out` it puts them nowhere and \
-             counts them as lost"
-        )
-    }
-}
-
-fn with_orders(undone: Undone, orders: &str) -> Undone {
-    match undone {
-        Undone::Failed(StepError::Failed(why)) => {
-            StepError::Failed(format!("{why} ({orders})")).into()
-        }
-        Undone::Failed(StepError::Refused(_)) | Undone::Changed => undone,
-    }
 }
 
 /// The next object, on a thread that may be blocked; with the last frames also one that is not
@@ -191,7 +181,7 @@ async fn next_object(
 ) -> Result<(Skipping, Option<Object>), StepError> {
     let working = tokio::task::spawn_blocking(move || {
         let object = match skipping.next_full()? {
-            None if is_last => skipping.end_object(),
+            None if is_last => skipping.end_object()?,
             object => object,
         };
         Ok((skipping, object))

@@ -214,7 +214,8 @@ impl Work {
             Ok(()) if threads.is_slow(&party) && !working.room.turn_slow() => Err(Halt::Slow),
             Ok(()) => Ok(working),
             Err(Halted::NoRoom) => Err(Halt::NoRoom(working.most)),
-            Err(Halted::Stopped(Stopped(why))) => Err(StepError::Failed(why).into()),
+            Err(Halted::Stopped(Stopped::ForNow(why))) => Err(StepError::Failed(why).into()),
+            Err(Halted::Stopped(Stopped::Changed(why))) => Err(Undone::Undecided(why).into()),
         }
     }
 
@@ -312,14 +313,17 @@ impl Work {
         }
     }
 
-    /// Waits for room for a cut: so many bytes, or those that it is likely to need. Nothing may be
-    /// held meanwhile.
+    /// Waits for room for a cut: so many bytes, or those that it is likely to need. One that the
+    /// lane did not get rid of the last time waits with those that are slow. Nothing may be held
+    /// meanwhile.
     pub(super) async fn room(
         &self,
         (cut, destination): (&Cut, &Destination),
         bytes: Option<u64>,
+        is_stuck: bool,
     ) -> Result<Arc<Room>, StepError> {
-        let asker = self.asker(destination)?;
+        let mut asker = self.asker(destination)?;
+        asker.is_slow |= is_stuck;
         let bytes = bytes.unwrap_or_else(|| Need::of(cut, destination).likely);
         let room = self.tools.shares.room(asker, bytes).await;
         let room = room.ok_or_else(|| StepError::Failed("no cut is worked on any more".to_owned()));

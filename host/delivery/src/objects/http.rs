@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-
 use http_body_util::BodyExt;
 use hyper::{Method, StatusCode};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -27,7 +26,7 @@ const REQUEST_TIMEOUT_PER_MIB: Duration = Duration::from_secs(1);
 /// Connections that are kept open though nothing goes over them, per endpoint.
 const IDLE_CONNECTIONS_MAX: usize = 32;
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
-const BYTES_PER_MIB: u64 = 1024 * 1024;
+const BYTES_PER_MIB: usize = 1024 * 1024;
 
 type Inner = Client<HttpsConnector<TcpConnector>, HttpRequestBody>;
 
@@ -70,11 +69,7 @@ struct Service(Inner);
 #[async_trait]
 impl HttpService for Service {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        let mebibytes = u64::try_from(request.body().content_length())
-            .unwrap_or(u64::MAX)
-            .div_ceil(BYTES_PER_MIB);
-        let extra =
-            REQUEST_TIMEOUT_PER_MIB.saturating_mul(u32::try_from(mebibytes).unwrap_or(u32::MAX));
+        let time_max = time_max(request.body().content_length())?;
         let is_put = request.method() == Method::PUT;
         let exchange = async {
             let response = self.0.request(request).await.map_err(sent)?;
@@ -95,11 +90,18 @@ impl HttpService for Service {
                 HttpResponseBody::from(body),
             ))
         };
-        match tokio::time::timeout(REQUEST_TIMEOUT.saturating_add(extra), exchange).await {
+        match tokio::time::timeout(time_max, exchange).await {
             Ok(answer) => answer,
             Err(elapsed) => Err(HttpError::new(HttpErrorKind::Timeout, elapsed)),
         }
     }
+}
+
+/// How long a request with a body of so many bytes may take.
+fn time_max(body_bytes: usize) -> Result<Duration, HttpError> {
+    let mebibytes = u32::try_from(body_bytes.div_ceil(BYTES_PER_MIB));
+    let mebibytes = mebibytes.map_err(|error| HttpError::new(HttpErrorKind::Request, error))?;
+    Ok(REQUEST_TIMEOUT + REQUEST_TIMEOUT_PER_MIB * mebibytes)
 }
 
 fn sent(error: hyper_util::client::legacy::Error) -> HttpError {

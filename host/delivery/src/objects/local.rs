@@ -126,7 +126,7 @@ impl Objects for LocalObjects {
         content: PutPayload,
         _encoding: Option<&'static str>,
     ) -> Result<Created, ObjectError> {
-        let target = path(&format!("{bucket}/{key}"));
+        let target = path(&format!("{bucket}/{key}"))?;
         // Before the work of writing it: a delivery that is done again finds most of its objects.
         match self.store.head(&target).await {
             Ok(_) => return self.there(&target, content).await,
@@ -159,7 +159,8 @@ impl Objects for LocalObjects {
     }
 
     async fn can_hold(&self, bucket: &BucketName, key: &str) -> Result<(), Invalid> {
-        let (bucket, target) = (self.root.join(bucket.as_str()), path(key));
+        let bucket = self.root.join(bucket.as_str());
+        let target = path(key).map_err(|error| Invalid(error.to_string()))?;
         let looking = tokio::task::spawn_blocking(move || check_name(&bucket, &target));
         let looked = looking.await;
         looked.map_err(|error| Invalid(format!("look at the bucket: {error}")))?

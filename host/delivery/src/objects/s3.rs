@@ -128,7 +128,7 @@ impl Objects for S3Objects {
         encoding: Option<&'static str>,
     ) -> Result<Created, ObjectError> {
         let store = self.bucket(bucket)?;
-        let path = path(key);
+        let path = path(key)?;
         let options = PutOptions {
             mode: PutMode::Create,
             attributes: attributes(encoding),

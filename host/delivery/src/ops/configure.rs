@@ -13,28 +13,9 @@ use crate::delivery_stream::{
     Compression, Destination, INTERVAL_SECONDS_DEFAULT, SIZE_MIB_DEFAULT,
 };
 
-/// What a destination is before anything is said of it.
-fn blank() -> Destination {
-    Destination {
-        role_arn: String::new(),
-        bucket_arn: String::new(),
-        prefix: None,
-        error_output_prefix: None,
-        size_mib: SIZE_MIB_DEFAULT,
-        interval_seconds: INTERVAL_SECONDS_DEFAULT,
-        compression: Compression::Uncompressed,
-        file_extension: None,
-        custom_time_zone: None,
-        logging: None,
-        processing: None,
-        transform: None,
-        delimiter: None,
-    }
-}
-
 /// A destination as `S3DestinationConfiguration` or `S3DestinationUpdate` says, over `before`.
 pub fn s3(before: Option<&Destination>, said: &S3<'_>) -> Result<Destination, ApiError> {
-    let mut destination = before.cloned().unwrap_or_else(blank);
+    let mut destination = before.cloned().unwrap_or_else(Destination::blank);
     basic(&mut destination, &said.members())?;
     checked(destination)
 }
@@ -47,7 +28,7 @@ pub fn extended_s3(
     before: Option<&Destination>,
     said: &ExtendedS3<'_>,
 ) -> Result<Destination, ApiError> {
-    let mut destination = before.cloned().unwrap_or_else(blank);
+    let mut destination = before.cloned().unwrap_or_else(Destination::blank);
     basic(&mut destination, &said.members())?;
     refuse_what_is_not_served(said)?;
     if let Some(extension) = &said.file_extension {

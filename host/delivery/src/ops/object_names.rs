@@ -1,6 +1,7 @@
 //! Whether objects can have the names that a destination gives them: asked when it is configured,
 //! so that no record ever waits for a name that cannot be.
 
+use chrono::{DateTime, Utc};
 use types::limits::OBJECT_KEY_BYTES_MAX;
 use types::{Invalid, Timestamp};
 use wire::ApiError;
@@ -10,7 +11,7 @@ use crate::Delivery;
 use crate::arn::DeliveryStreamName;
 use crate::delivery_stream::{Destination, Plan};
 use crate::object_name::{Label, Place};
-use crate::prefix::Prefix;
+use crate::prefix::{self, Prefix};
 
 /// Wednesday, 2026-09-30 22:30:30.999: every field of a time is as long as it can be.
 const LONGEST: Timestamp = Timestamp(1_790_807_430_999);
@@ -33,8 +34,11 @@ pub async fn check(
         ("Prefix", &prefixes.delivered, destination.extension()),
         ("ErrorOutputPrefix", &prefixes.failed, ""),
     ] {
-        let key = |at| key(delivery, prefix, (stream, extension), at);
-        let longest = key(LONGEST);
+        let key = |at| {
+            let oldest = prefix::date_of(at).map_err(refused)?;
+            Ok::<_, ApiError>(key(delivery, prefix, (stream, extension), oldest))
+        };
+        let longest = key(LONGEST)?;
         let bytes = longest.len();
         if bytes > OBJECT_KEY_BYTES_MAX {
             return Err(invalid_argument(format!(
@@ -42,7 +46,7 @@ pub async fn check(
                  the key of an object can have {OBJECT_KEY_BYTES_MAX}."
             )));
         }
-        for key in [longest, key(delivery.now())] {
+        for key in [longest, key(delivery.now())?] {
             let can_hold = delivery.tools.objects.can_hold(bucket, &key).await;
             can_hold.map_err(|Invalid(why)| invalid_argument(format!("{member}: {why}.")))?;
         }
@@ -55,7 +59,7 @@ fn key(
     delivery: &Delivery,
     prefix: &Prefix,
     (stream, extension): (&DeliveryStreamName, &str),
-    oldest: Timestamp,
+    oldest: DateTime<Utc>,
 ) -> String {
     let place = Place {
         delivery_stream: 0,

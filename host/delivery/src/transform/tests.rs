@@ -13,6 +13,7 @@ mod objects;
 #[path = "../../../../tests/hostile/simple.rs"]
 mod simple;
 #[path = "../../tests/exactly_once/told.rs"]
+#[expect(dead_code, reason = "here all is logged on the thread that asks")]
 mod told;
 
 const MOMENT: Moment = Moment {
@@ -177,7 +178,9 @@ fn what_comes_out_otherwise_than_before_stops_the_delivery_before_anything_is_pu
     work(&mut first, &batches).unwrap();
     let other = Own::of(&simple::component(""));
     let mut second = other.transformer(other.pins(LONG), first.settled());
-    let Stopped(why) = work(&mut second, &batches).unwrap_err();
+    let Err(Stopped::Changed(why)) = work(&mut second, &batches) else {
+        panic!("it comes out as before");
+    };
     assert!(why.contains("do not come out as they did before"), "{why}");
     assert!(
         why.contains("the first 0 records") || why.contains("the first 1 records"),
@@ -199,7 +202,9 @@ fn what_came_out_in_time_before_waits_for_a_machine_that_is_fast_enough() {
     let mut first = own.transformer(own.pins(LONG), &Settled::default());
     let told = work(&mut first, &batches).unwrap();
     let mut second = own.transformer(own.pins(SHORT), first.settled());
-    let Stopped(why) = work(&mut second, &batches).unwrap_err();
+    let Err(Stopped::ForNow(why)) = work(&mut second, &batches) else {
+        panic!("it comes out in time");
+    };
     assert!(why.contains("what came out in time before"), "{why}");
     let mut third = own.transformer(own.pins(LONG), first.settled());
     assert_eq!(work(&mut third, &batches), Ok(told));

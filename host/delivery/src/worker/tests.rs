@@ -1,12 +1,8 @@
 use bytes::Bytes;
 use store::{BodyBuilder, Position};
-use types::AccountId;
-use wasm::Party;
 
 use super::*;
 use crate::delivery_stream::Compression;
-use crate::ledger::{Asker, WorkLimits};
-use crate::shares::Shares;
 
 fn frame(records: &[&[u8]]) -> Frame {
     let mut body = BodyBuilder::default();
@@ -30,17 +26,8 @@ fn worker(delimiter: &str, object_bytes_max: usize, room_bytes: u64) -> Worker {
         decided_at: Timestamp(6),
         object_bytes_max,
     };
-    let shares = Shares::new(WorkLimits::new(2 * room_bytes, room_bytes).unwrap());
-    let asker = Asker {
-        account: AccountId::parse("000000000000").unwrap(),
-        party: Party {
-            delivery_stream: 1,
-            plugin: None,
-        },
-        is_slow: false,
-    };
     let allowance = Allowance {
-        room: Arc::new(shares.spare_room(asker, 0).unwrap()),
+        room: Room::up_to(room_bytes),
         besides: 0,
     };
     Worker::new(
@@ -110,6 +97,50 @@ fn objects_end_at_the_same_records_however_often_the_work_pauses() {
     assert!(10 < whole.len());
     assert_eq!(whole, of(true));
     assert_eq!(whole.concat().len(), 2 * (0..100).sum::<usize>());
+}
+
+#[test]
+fn a_record_counts_for_the_object_with_the_last_of_it() {
+    let mut worker = worker("", 10, 1 << 30);
+    let mut batch = Slab::default();
+    for record in ["a", "bc", "!"] {
+        assert!(batch.push(record.as_bytes()));
+    }
+    let mut sink = BatchSink {
+        batch: &batch,
+        arrivals: &[Timestamp(5); 3],
+        packing: &mut worker.packing,
+    };
+    for bytes in [10, 12, 1] {
+        sink.deliver(0, &vec![b'x'; bytes]);
+    }
+    sink.fail(
+        2,
+        Failure {
+            code: "code",
+            message: "",
+            reason: None,
+            attempts: 1,
+        },
+    );
+    sink.deliver(1, &[b'x'; 9]);
+    sink.packing.end_failed();
+    assert_eq!(worker.packing.check(), Ok(()));
+    let ready = worker.take_ready();
+    let held: Vec<_> = ready
+        .iter()
+        .map(|Object { holds, .. }| (holds.delivered, holds.failed, holds.bytes_in))
+        .collect();
+    assert_eq!(held, [(0, 0, 0), (0, 0, 0), (2, 0, 3), (0, 1, 1)]);
+    let sum = ready
+        .iter()
+        .fold(Counts::default(), |sum, object| sum.and(object.holds));
+    let counts = worker.counts();
+    assert_eq!(
+        (sum.delivered, sum.failed),
+        (counts.delivered, counts.failed)
+    );
+    assert_eq!(sum.bytes_delivered, counts.bytes_delivered);
 }
 
 #[test]

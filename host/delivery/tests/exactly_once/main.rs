@@ -19,11 +19,13 @@ mod endings;
 #[expect(dead_code, reason = "the attacks need more of it")]
 mod guest;
 mod ledger;
+mod left_out;
 mod limits;
 mod lives;
 mod moved;
 mod names;
 mod outcomes;
+mod patience;
 #[path = "../../../../tests/hostile/simple.rs"]
 mod simple;
 mod skipped;

@@ -17,16 +17,16 @@ use crate::world::{Components, Ground, NAME, Origin, World, caller, destination}
 const OBJECT_BYTES: u64 = 700;
 const LONG: Duration = Duration::from_secs(900);
 /// What the page says of a cut that is skipped and does not get on.
-const ORDERS: &str = "`millrace delivery skip hose --lane direct`";
+pub const ORDERS: &str = "`millrace delivery skip hose --lane direct`";
 
-struct Skipped {
-    world: World,
-    ledger: Ledger,
-    buckets: Buckets,
+pub struct Skipped {
+    pub world: World,
+    pub ledger: Ledger,
+    pub buckets: Buckets,
 }
 
 /// The bucket `named` does to its puts, counted from 1, what it is told. Any other takes nothing.
-fn only(buckets: &Buckets, named: &'static str, does: fn(u64) -> Does) {
+pub fn only(buckets: &Buckets, named: &'static str, does: fn(u64) -> Does) {
     let puts = AtomicU64::new(0);
     buckets.rule(move |_, bucket| {
         if bucket == named {
@@ -37,13 +37,13 @@ fn only(buckets: &Buckets, named: &'static str, does: fn(u64) -> Does) {
     });
 }
 
-fn bucket(name: &str) -> Value {
+pub fn bucket(name: &str) -> Value {
     json!({"BucketARN": format!("arn:aws:s3:::{name}")})
 }
 
 /// Six records of which an object may lie in `first`, and that are skipped to `second`, which does
 /// as it is told: two of them are an object.
-async fn skipped(does: fn(u64) -> Does) -> Skipped {
+pub async fn skipped(does: fn(u64) -> Does) -> Skipped {
     let mut ground = Components::none().ground(1);
     ground.skipped_object_bytes_max = OBJECT_BYTES;
     let world = World::open(ground).await;
@@ -72,28 +72,31 @@ async fn skipped(does: fn(u64) -> Does) -> Skipped {
     skipped
 }
 
+/// Records and objects that may exist, as the lane answers.
+pub async fn order(world: &World, order: Order) -> (u64, u32) {
+    let answers = world.delivery.order(&caller(), NAME, order, None).await;
+    let answers = answers.unwrap();
+    let [
+        LaneAnswer {
+            outcome: Outcome::Done,
+            records,
+            objects_that_may_exist,
+            ..
+        },
+    ] = answers[..]
+    else {
+        panic!("{answers:?}")
+    };
+    (records, objects_that_may_exist)
+}
+
 impl Skipped {
-    /// Records and objects that may exist, as the lane answers.
-    async fn order(&self, order: Order) -> (u64, u32) {
-        let caller = caller();
-        let answers = self.world.delivery.order(&caller, NAME, order, None);
-        let answers = answers.await.unwrap();
-        let [
-            LaneAnswer {
-                outcome: Outcome::Done,
-                records,
-                objects_that_may_exist,
-                ..
-            },
-        ] = answers[..]
-        else {
-            panic!("{answers:?}")
-        };
-        (records, objects_that_may_exist)
+    pub async fn order(&self, what: Order) -> (u64, u32) {
+        order(&self.world, what).await
     }
 
     /// The same with the next process, which is told other sizes, after the one before was killed.
-    async fn killed(self, named: &'static str, does: fn(u64) -> Does) -> Self {
+    pub async fn killed(self, named: &'static str, does: fn(u64) -> Does) -> Self {
         let ground = self.world.ground.clone();
         let (disk, buckets) = self.buckets.cut_off(|| ground.disk.after_kill());
         self.world.give_up().await;
@@ -148,7 +151,7 @@ async fn what_is_skipped_becomes_the_same_objects_in_the_process_after_a_crash()
     }
 }
 
-fn only_first(put: u64, then: Does) -> Does {
+pub fn only_first(put: u64, then: Does) -> Does {
     if put == 1 { Does::Well } else { then }
 }
 

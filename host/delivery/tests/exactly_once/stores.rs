@@ -233,6 +233,10 @@ async fn an_object_that_is_not_ours_stops_the_lane_and_is_shown_until_it_is_take
         trouble.is_some_and(|trouble| trouble.contains("holds something else"))
     };
     world.until(is_shown).await;
+    for command in ["retry", "move", "skip"] {
+        let command = format!("`millrace delivery {command} hose --lane direct`");
+        world.until_trouble(&command).await;
+    }
     let calls = buckets.calls();
     buckets.until_ended(calls + 2).await;
     assert_eq!(world.status().unwrap().delivered, 2, "nothing after it");

@@ -1,8 +1,11 @@
-//! What is logged on one thread.
+//! What is logged, on one thread and on all.
 
 use std::cell::RefCell;
 use std::io::{self, Write};
-use std::sync::Once;
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+
+/// What all threads were told.
+static ALL_LINES: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
 thread_local! {
     static LINES: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
@@ -16,12 +19,17 @@ struct OfThread;
 impl Write for OfThread {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         LINES.with_borrow_mut(|lines| lines.extend_from_slice(bytes));
+        all_lines().extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+fn all_lines() -> MutexGuard<'static, Vec<u8>> {
+    ALL_LINES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What this thread was told since it listened last.
@@ -48,8 +56,21 @@ impl Told {
         reason = "who has not listened may have missed some"
     )]
     pub fn lines(&self, part: &str) -> Vec<String> {
-        let text = LINES.with_borrow(|lines| String::from_utf8(lines.clone()).unwrap());
-        let lines = text.lines().filter(|line| line.contains(part));
-        lines.map(str::to_owned).collect()
+        LINES.with_borrow(|lines| with(part, lines))
     }
+
+    /// Lines that hold this, on whichever thread they were logged since anybody listened.
+    #[expect(
+        clippy::unused_self,
+        reason = "who has not listened may have missed some"
+    )]
+    pub fn lines_anywhere(&self, part: &str) -> Vec<String> {
+        with(part, &all_lines())
+    }
+}
+
+fn with(part: &str, text: &[u8]) -> Vec<String> {
+    let text = String::from_utf8(text.to_vec()).unwrap();
+    let lines = text.lines().filter(|line| line.contains(part));
+    lines.map(str::to_owned).collect()
 }

@@ -5,6 +5,7 @@ use types::limits::DATA_BYTES_MAX;
 use super::*;
 use crate::content::CHUNK_BYTES;
 use crate::cut::Cut;
+use crate::delivery_stream::Destination;
 use crate::need::READ_BYTES;
 use crate::open_cut::{WHY_CHARS_MAX, Way};
 use crate::worker::FAILED_OBJECT_BYTES_MAX;
@@ -39,24 +40,9 @@ fn open(frames: &[Frame]) -> OpenCut {
         version_id: 1,
         plugin: None,
     };
-    let destination = crate::delivery_stream::Destination {
-        role_arn: String::new(),
-        bucket_arn: String::new(),
-        prefix: None,
-        error_output_prefix: None,
-        size_mib: 1,
-        interval_seconds: 0,
-        compression: crate::delivery_stream::Compression::Gzip,
-        file_extension: None,
-        custom_time_zone: None,
-        logging: None,
-        processing: None,
-        transform: None,
-        delimiter: None,
-    };
     OpenCut {
-        way: Way::Skip(Skip::new("", 1)),
-        ..OpenCut::decided(cut, destination)
+        way: Way::Skip(Skip::new("", 1, Counts::default())),
+        ..OpenCut::decided(cut, Destination::blank())
     }
 }
 
@@ -85,7 +71,7 @@ fn objects<'a>(skip: &Skip, reads: impl IntoIterator<Item = &'a [Frame]>) -> (Ve
             }
         }
     }
-    objects.extend(skipping.end_object());
+    objects.extend(skipping.end_object().unwrap());
     for (part, object) in objects.iter().enumerate() {
         assert_eq!((usize::from(object.part), object.is_failed), (part, true));
     }
@@ -106,7 +92,7 @@ fn objects_end_at_the_same_records_wherever_reads_of_the_log_end() {
             frame
         })
         .collect();
-    let skip = Skip::new("the store broke off", 3_000);
+    let skip = Skip::new("the store broke off", 3_000, Counts::default());
     let (whole, counts) = objects(&skip, [&frames[..]]);
     assert!(whole.len() > 5, "{}", whole.len());
     for object in &whole {
@@ -128,7 +114,7 @@ fn objects_end_at_the_same_records_wherever_reads_of_the_log_end() {
 #[test]
 fn what_is_held_of_many_small_or_few_large_records_fits_into_its_room() {
     let why = "\u{1}".repeat(WHY_CHARS_MAX);
-    let skip = Skip::new(&why, FAILED_OBJECT_BYTES_MAX as u64);
+    let skip = Skip::new(&why, FAILED_OBJECT_BYTES_MAX as u64, Counts::default());
     let empty = frame(0, (0..20_000).map(|_| Vec::new()));
     let large = frame(0, [vec![7; DATA_BYTES_MAX]]);
     let medium = frame(0, (0..3).map(|_| vec![7; READ_BYTES]));

@@ -2,14 +2,12 @@
 
 use bytes::Bytes;
 use store::{BodyBuilder, Frame, Position};
-use types::AccountId;
-use wasm::Party;
 
 use super::*;
+use crate::counts::Counts;
 use crate::delivery_stream::Compression;
 use crate::encoder::Encoder;
-use crate::ledger::{Asker, WorkLimits};
-use crate::shares::Shares;
+use crate::shares::Room;
 use crate::worker::{Allowance, Task, Worker};
 
 /// A marked record becomes 200,000 bytes.
@@ -32,17 +30,8 @@ fn worker(own: &Own, (output, room_bytes): (usize, u64), settled: &Settled) -> W
         decided_at: MOMENT.now,
         object_bytes_max: 500_000,
     };
-    let shares = Shares::new(WorkLimits::new(2 * room_bytes, room_bytes).unwrap());
-    let asker = Asker {
-        account: AccountId::parse("000000000000").unwrap(),
-        party: Party {
-            delivery_stream: 7,
-            plugin: None,
-        },
-        is_slow: false,
-    };
     let allowance = Allowance {
-        room: Arc::new(shares.spare_room(asker, 0).unwrap()),
+        room: Room::up_to(room_bytes),
         besides: 0,
     };
     let encoder = Encoder::new(Compression::Uncompressed);
@@ -64,13 +53,16 @@ fn objects(mut worker: Worker, records: &[String]) -> Vec<(Bytes, Settled)> {
         body,
     }]);
     worker.add_no_more();
-    let mut objects = Vec::new();
+    let (mut objects, mut held) = (Vec::new(), Counts::default());
     while worker.has_more() {
         worker.work(Worker::has_ready).unwrap();
         let settled = worker.settled().unwrap().clone();
-        let ready = worker.take_ready().into_iter();
+        let ready = worker.take_ready();
+        held = ready.iter().fold(held, |sum, object| sum.and(object.holds));
+        let ready = ready.into_iter();
         objects.extend(ready.map(|object| (Bytes::from(object.content), settled.clone())));
     }
+    assert_eq!(held, worker.counts(), "each record counts for one object");
     objects
 }
 
