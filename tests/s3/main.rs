@@ -11,5 +11,6 @@ mod answers;
 mod buckets;
 mod deliver;
 mod endpoint;
+mod hanging;
 mod stuck;
 mod trouble;
