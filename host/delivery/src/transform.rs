@@ -173,10 +173,10 @@ impl Transformer {
     pub fn end(&mut self) -> Result<(), Stopped> {
         for part in std::mem::take(&mut self.left) {
             if let Part::Alone(stretch) = part {
-                self.note_stretch(&stretch);
+                self.note_stretch(&stretch)?;
             }
         }
-        self.before = self.place(self.done);
+        self.before = self.place(self.done)?;
         self.done = 0;
         self.settled.to = self.settled.to.max(self.before);
         match self.settled.digest_at(self.before) {
@@ -227,7 +227,7 @@ impl Transformer {
             self.patience.time(records.len(), limits.batch_time_max)
         };
         // An instance of its own has random numbers of its own.
-        let moment = self.terms.moment.at(self.place(first).into());
+        let moment = self.terms.moment.at(self.place(first)?.into());
         let instance = match &mut self.instance {
             Some(instance) => instance,
             empty => match Instance::start(&self.version, moment, limits) {
@@ -273,23 +273,37 @@ impl Transformer {
         Ok(Err(failed))
     }
 
-    fn note_part(&mut self, range: Range<usize>, one_by_one: bool) {
+    fn note_part(&mut self, range: Range<usize>, one_by_one: bool) -> Result<(), Stopped> {
         if !self.is_settled() {
-            self.settled.note_part(self.places(&range), one_by_one);
+            let places = self.places(&range)?;
+            self.settled.note_part(places, one_by_one);
         }
+        Ok(())
     }
 
-    fn give(&mut self, outputs: &Outputs, range: Range<usize>, sink: &mut impl Sink) {
-        self.digest.add_outputs(self.place(range.start), outputs);
+    fn give(
+        &mut self,
+        outputs: &Outputs,
+        range: Range<usize>,
+        sink: &mut impl Sink,
+    ) -> Result<(), Stopped> {
+        let first = self.place(range.start)?;
+        self.digest.add_outputs(first, outputs);
         give(outputs.iter(), range.start, sink);
         self.done = range.end;
+        Ok(())
     }
 
-    fn give_failed(&mut self, record: usize, words: &Words, sink: &mut impl Sink) {
+    fn give_failed(
+        &mut self,
+        record: usize,
+        words: &Words,
+        sink: &mut impl Sink,
+    ) -> Result<(), Stopped> {
         // What comes after has an instance of its own.
         self.instance = None;
-        self.digest
-            .add_failed(&self.places(&(record..record + 1)), words);
+        let places = self.places(&(record..record + 1))?;
+        self.digest.add_failed(&places, words);
         let failure = Failure {
             code: &words.code,
             message: &words.message,
@@ -298,16 +312,21 @@ impl Transformer {
         };
         self.done = record + 1;
         sink.fail(record, failure);
+        Ok(())
     }
 
-    fn places(&self, range: &Range<usize>) -> Range<u32> {
-        self.place(range.start)..self.place(range.end)
+    fn places(&self, range: &Range<usize>) -> Result<Range<u32>, Stopped> {
+        Ok(self.place(range.start)?..self.place(range.end)?)
     }
 
-    /// The place in the cut of a record of the batch, all of which were counted when it was begun.
-    fn place(&self, record: usize) -> u32 {
-        let record = u32::try_from(record).ok();
-        record.map_or(u32::MAX, |record| self.before + record)
+    /// The place in the cut of a record of the batch.
+    ///
+    /// # Errors
+    /// When there can be none: all records of the batch were counted when it was begun.
+    fn place(&self, record: usize) -> Result<u32, Stopped> {
+        let place = u32::try_from(record).ok();
+        let place = place.and_then(|place| self.before.checked_add(place));
+        place.ok_or_else(|| Stopped::ForNow(format!("record {record} of a batch was not counted")))
     }
 }
 

@@ -169,10 +169,7 @@ impl Transformer {
                     Err(self.changed())
                 }
             },
-            Part::Failed(lost) => {
-                self.lose_next(lost, sink);
-                Ok(())
-            }
+            Part::Failed(lost) => self.lose_next(lost, sink),
         }
     }
 
@@ -187,9 +184,9 @@ impl Transformer {
         let failed = match self.call(batch, 0)? {
             Ok(outputs) => {
                 if attempts > 1 && self.settled.has_room(batch.len()) {
-                    self.note_part(all.clone(), false);
+                    self.note_part(all.clone(), false)?;
                 }
-                self.give(&outputs, all, sink);
+                self.give(&outputs, all, sink)?;
                 return Ok(());
             }
             Err(failed) => failed,
@@ -268,8 +265,8 @@ impl Transformer {
         self.instance = None;
         match self.call(&batch.part(range.clone()), range.start)? {
             Ok(outputs) => {
-                self.note_part(range.clone(), false);
-                self.give(&outputs, range, sink);
+                self.note_part(range.clone(), false)?;
+                self.give(&outputs, range, sink)?;
                 Ok(Ok(()))
             }
             Err(failed) => Ok(Err(failed)),
@@ -296,8 +293,8 @@ impl Transformer {
         self.instance = None;
         match self.call(&batch.part(range.clone()), record)? {
             Ok(outputs) => {
-                self.note_part(range.clone(), false);
-                self.give(&outputs, range, sink);
+                self.note_part(range.clone(), false)?;
+                self.give(&outputs, range, sink)?;
             }
             Err(failed) if matches!(failed.fault, Fault::Permanent(_)) => {
                 self.fail(range, (&failed.fault, attempts + 1), true);
@@ -320,7 +317,7 @@ impl Transformer {
     ) -> Result<(), Stopped> {
         let record = stretch.next;
         if record == stretch.end {
-            self.note_stretch(&stretch);
+            self.note_stretch(&stretch)?;
             return Ok(());
         }
         if !stretch.is_begun {
@@ -331,26 +328,26 @@ impl Transformer {
             Ok(outputs) => {
                 if stretch.tries > 0 && stretch.notes_next() {
                     // What was called before it is on another instance.
-                    self.note_part(stretch.from..record, true);
+                    self.note_part(stretch.from..record, true)?;
                     stretch.from = record;
                 }
-                self.give(&outputs, record..record + 1, sink);
+                self.give(&outputs, record..record + 1, sink)?;
                 stretch.goes_on_at(record + 1);
                 self.left.push_front(Part::Alone(stretch));
             }
-            Err(failed) => self.failed_alone(stretch, &failed),
+            Err(failed) => self.failed_alone(stretch, &failed)?,
         }
         Ok(())
     }
 
     /// The next record of a stretch failed alone: for good, unless it is to be tried again.
-    fn failed_alone(&mut self, mut stretch: Stretch, failed: &Failed) {
+    fn failed_alone(&mut self, mut stretch: Stretch, failed: &Failed) -> Result<(), Stopped> {
         let is_late = matches!(failed.fault, Fault::Deadline(_));
         stretch.tries += 1;
         stretch.was_late |= is_late;
         if stretch.tries < self.tries_of_record(failed, stretch.attempts) {
             self.left.push_front(Part::Alone(stretch));
-            return;
+            return Ok(());
         }
         if is_late {
             self.version.record_missed_its_deadline(&self.patience);
@@ -363,13 +360,14 @@ impl Transformer {
         };
         let is_noted = stretch.notes_next();
         if is_noted {
-            self.note_part(stretch.from..record, true);
+            self.note_part(stretch.from..record, true)?;
             stretch.from = end;
         }
         let attempts = stretch.attempts + stretch.tries;
         stretch.goes_on_at(end);
         self.left.push_front(Part::Alone(stretch));
         self.fail(record..end, (&failed.fault, attempts), is_noted);
+        Ok(())
     }
 
     /// Fails records for good, which come next.
@@ -391,17 +389,18 @@ impl Transformer {
 
     /// The first of records that failed is done: one by one, so that a batch can end at any of them
     /// in this try and in a later one.
-    fn lose_next(&mut self, mut lost: Lost, sink: &mut impl Sink) {
+    fn lose_next(&mut self, mut lost: Lost, sink: &mut impl Sink) -> Result<(), Stopped> {
         let record = lost.range.start;
         lost.range.start += 1;
         if lost.is_noted && !self.is_settled() {
-            let places = self.place(record)..self.place(record + 1);
+            let places = self.places(&(record..record + 1))?;
             lost.words = self.settled.note_failed(places, lost.words);
         }
-        self.give_failed(record, &lost.words, sink);
+        self.give_failed(record, &lost.words, sink)?;
         if !lost.range.is_empty() {
             self.left.push_front(Part::Failed(lost));
         }
+        Ok(())
     }
 
     /// How often a record is called for alone that was in so many calls before.
@@ -420,10 +419,11 @@ impl Transformer {
     }
 
     /// Notes records of a stretch that are done and came out, if they are to be noted.
-    pub(super) fn note_stretch(&mut self, stretch: &Stretch) {
+    pub(super) fn note_stretch(&mut self, stretch: &Stretch) -> Result<(), Stopped> {
         if stretch.notes_all || stretch.is_late {
-            self.note_part(stretch.from..self.done, true);
+            self.note_part(stretch.from..self.done, true)?;
         }
+        Ok(())
     }
 }
 
