@@ -305,7 +305,7 @@ impl CatalogTask {
         if self.directory.count(new.arn.owner.account) >= DELIVERY_STREAMS_MAX {
             return Err(ChangeError::TooMany);
         }
-        if TAGS_PER_RESOURCE_MAX < new.tags.len() {
+        if new.tags.len() > TAGS_PER_RESOURCE_MAX {
             return Err(ChangeError::OverTags);
         }
         let id = self.next_id;
@@ -388,7 +388,7 @@ impl CatalogTask {
             Edit::AddTags(tags) => edited.tags.extend(tags),
             Edit::RemoveTags(keys) => edited.tags.retain(|key, _| !keys.contains(key)),
         }
-        if TAGS_PER_RESOURCE_MAX < edited.tags.len() {
+        if edited.tags.len() > TAGS_PER_RESOURCE_MAX {
             return Err(ChangeError::OverTags);
         }
         self.replace(&running, edited).await

@@ -28,11 +28,10 @@ use crate::status::{DeliveryDescription, DeliveryStatus};
 /// How long a flush waits until everything is delivered.
 pub const FLUSH_TIME_MAX: Duration = Duration::from_secs(45);
 
-/// How long it is waited until a lane obeys: as long as it may take it to try a put.
+/// How long an order waits for its lane's answer: about as long as a lane may take to try a put.
 pub const ORDER_TIME_MAX: Duration = FLUSH_TIME_MAX;
 
-/// How long the lanes of all delivery streams may take to end: what they have begun they give up
-/// before.
+/// How long all lanes together may take to end. They give up what they have begun sooner.
 const STOP_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Why the service did not start.
@@ -205,8 +204,7 @@ impl Delivery {
         &self.metrics
     }
 
-    /// How all delivery streams of a caller are, in order of their names; of all callers without
-    /// one.
+    /// How each delivery stream of a caller is, in order of their names; `None`: of all callers.
     pub fn statuses(&self, caller: Option<&Caller>) -> Vec<DeliveryStatus> {
         let all = match caller {
             Some(caller) => self.directory.of(caller, None),
@@ -215,7 +213,7 @@ impl Delivery {
         self.in_order(all.iter())
     }
 
-    /// How all delivery streams of an account are, in all its regions.
+    /// How each delivery stream of an account is, in all regions.
     pub fn statuses_of(&self, account: AccountId) -> Vec<DeliveryStatus> {
         let all = self.directory.all();
         let is_theirs = |running: &&Arc<Running>| running.stream().arn.owner.account == account;
@@ -249,8 +247,14 @@ impl Delivery {
         Some(DeliveryStatus::of(&running, &self.tools))
     }
 
-    /// Delivers everything that waits in a delivery stream without waiting for more. Whether all
-    /// of it is delivered; `None` if there is no such delivery stream.
+    /// The same with each of its lanes.
+    pub fn describe(&self, caller: &Caller, name: &str) -> Option<DeliveryDescription> {
+        let running = self.find(caller, name)?;
+        Some(DeliveryDescription::of(&running, &self.tools))
+    }
+
+    /// Delivers everything that waits in a delivery stream without waiting for more. Answers
+    /// whether all of it is delivered; `None` if there is no such delivery stream.
     pub async fn flush(&self, caller: &Caller, name: &str) -> Result<Option<bool>, StoreError> {
         let Some(running) = self.find(caller, name) else {
             return Ok(None);
@@ -259,7 +263,7 @@ impl Delivery {
     }
 
     /// Tells the lanes of a delivery stream that do not get on, or the one of this name, what to do
-    /// about it; what they answered, or `None` if there is no such delivery stream or lane.
+    /// about it. Returns what they answered; `None` if there is no such delivery stream or lane.
     pub async fn order(
         &self,
         caller: &Caller,
@@ -271,12 +275,6 @@ impl Delivery {
         running
             .order(&self.tools, (order, lane), ORDER_TIME_MAX)
             .await
-    }
-
-    /// The same with each of its lanes.
-    pub fn describe(&self, caller: &Caller, name: &str) -> Option<DeliveryDescription> {
-        let running = self.find(caller, name)?;
-        Some(DeliveryDescription::of(&running, &self.tools))
     }
 
     pub(crate) fn find(&self, caller: &Caller, name: &str) -> Option<Arc<Running>> {
@@ -292,7 +290,7 @@ impl Delivery {
     }
 }
 
-/// The id of a record that was acknowledged: nothing can be made of it.
+/// A random id for a record that was acknowledged. Nothing can be looked up by it.
 pub(crate) fn record_id() -> Result<String, getrandom::Error> {
     let mut id = [0; 64];
     getrandom::fill(&mut id)?;

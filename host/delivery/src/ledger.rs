@@ -243,8 +243,8 @@ impl Ledger {
                     return Some(id);
                 }
                 Some(Obstacle::Own) => {}
-                Some(Obstacle::All) if PASSED_MAX <= *times => return None,
-                Some(Obstacle::Slow) if PASSED_MAX <= *times => slow_may_pass = false,
+                Some(Obstacle::All) if *times >= PASSED_MAX => return None,
+                Some(Obstacle::Slow) if *times >= PASSED_MAX => slow_may_pass = false,
                 Some(Obstacle::All | Obstacle::Slow) => passed.push(id),
             }
         }

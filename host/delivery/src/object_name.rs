@@ -1,5 +1,5 @@
-//! How objects are called: the same records always the same, so that an object that was put and
-//! not acknowledged is recognised when it is put again.
+//! How objects are named. The same records always get the same name, so that an object whose put
+//! was not acknowledged is recognised when it is put again.
 //!
 //! ```text
 //! <prefix><stream>-<version>-yyyy-MM-dd-HH-mm-ss-<uuid><extension>
@@ -19,7 +19,8 @@ use crate::prefix::{Moment, Prefix};
 /// Objects that one cut may become: as many as a part number has bits for.
 pub const PARTS_PER_CUT_MAX: u16 = 4_095;
 
-/// What names are made with, so that two data directories never give the same name.
+/// The key of the hash in every name. Each data directory has its own, so that two of them never
+/// give the same name.
 #[derive(Clone)]
 pub struct NamingKey(pub [u8; 32]);
 
@@ -38,7 +39,7 @@ pub struct Place {
     pub is_failed: bool,
 }
 
-/// What a name says besides its place.
+/// The part of a name that people read.
 #[derive(Clone, Copy, Debug)]
 pub struct Label<'a> {
     /// The delivery stream's name.
@@ -70,7 +71,8 @@ impl NamingKey {
         )
     }
 
-    /// A number that is the same for the same cut and looks random.
+    /// A number that looks random and is the same whenever the cut is done. Its part is one that
+    /// no object has.
     pub fn seed(&self, place: Place) -> u64 {
         let hash = self.hash(Place {
             part: u16::MAX,
@@ -82,7 +84,7 @@ impl NamingKey {
     }
 
     fn hash(&self, place: Place) -> [u8; 32] {
-        // HMAC's own rule for keys shorter than a block: zeros behind them.
+        // HMAC fills a key that is shorter than its block with zeros.
         let mut block = [0; 64];
         block[..32].copy_from_slice(&self.0);
         let mut mac = Hmac::<Sha256>::new(&block.into());

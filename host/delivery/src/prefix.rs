@@ -3,18 +3,18 @@
 //! argument.
 
 use std::fmt::Write;
+use std::iter::Peekable;
+use std::str::Chars;
 
 use chrono::{DateTime, Datelike, Timelike, Utc};
 use types::{Invalid, Timestamp};
 
 /// Characters of a prefix once it is evaluated (developer guide, "Semantic rules").
 pub const EVALUATED_CHARS_MAX: usize = 512;
-/// The pattern that is appended to a prefix without expressions.
-const TIME_DEFAULT: &str = "yyyy/MM/dd/HH/";
 /// Characters of a random string.
 const RANDOM_CHARS: usize = 11;
-/// Random bytes that are there for all random strings of a prefix. Each string begins where the one
-/// before ended, and after the last byte comes the first.
+/// Random bytes that all random strings of a prefix are made of. Each string begins where the one
+/// before it ended; after the last byte comes the first again.
 pub const RANDOM_BYTES: usize = 32;
 /// Letters of a pattern that may stand in a row.
 const RUN_MAX: usize = 9;
@@ -37,7 +37,7 @@ pub struct Moment<'a> {
     pub random: &'a [u8; RANDOM_BYTES],
 }
 
-/// A prefix whose expressions are known to be right.
+/// A prefix that was parsed: it holds no expression that is unknown here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prefix(Vec<Part>);
 
@@ -140,8 +140,7 @@ impl Prefix {
     }
 
     fn add_hour(&mut self) {
-        // The pattern has no quotes and only letters that are known.
-        self.0.extend(pattern(TIME_DEFAULT).map(Part::Time));
+        self.0.push(Part::Time(hour()));
     }
 
     fn add_error_type(&mut self) {
@@ -149,8 +148,9 @@ impl Prefix {
         self.0.extend([Part::ErrorType, end]);
     }
 
-    /// Names of objects are paths here, since they may be those of files: each part between two `/`
-    /// must be one. The same text comes out of an expression at any moment, as far as this goes.
+    /// Checks that names with this prefix can be paths of files, which objects may be: each part
+    /// between two `/` must be the name of a folder. One moment stands for all: an expression gives
+    /// letters and digits at any of them, and the text of its pattern.
     fn check_path(&self) -> Result<(), Invalid> {
         let moment = Moment {
             oldest: DateTime::UNIX_EPOCH,
@@ -238,26 +238,22 @@ fn push_text(parts: &mut Vec<Part>, text: &str) {
     }
 }
 
+/// What is appended to a prefix without expressions: `yyyy/MM/dd/HH/`.
+fn hour() -> Vec<Field> {
+    let letters = [('y', 4), ('M', 2), ('d', 2), ('H', 2)].into_iter();
+    let fields = letters
+        .flat_map(|(letter, run)| [Field::Letters(letter, run), Field::Text("/".to_owned())]);
+    fields.collect()
+}
+
 /// The fields of a pattern of Java's DateTimeFormatter; `None` for one with letters that are not
-/// known here. What stands in single quotes is text, and two of them are one.
+/// known here.
 fn pattern(text: &str) -> Option<Vec<Field>> {
     let mut fields = Vec::new();
     let mut chars = text.chars().peekable();
     while let Some(first) = chars.next() {
         if first == '\'' {
-            let mut quoted = String::new();
-            if chars.next_if_eq(&'\'').is_some() {
-                quoted.push('\'');
-            } else {
-                loop {
-                    match chars.next()? {
-                        '\'' if chars.next_if_eq(&'\'').is_some() => quoted.push('\''),
-                        '\'' => break,
-                        other => quoted.push(other),
-                    }
-                }
-            }
-            fields.push(Field::Text(quoted));
+            fields.push(Field::Text(quoted(&mut chars)?));
         } else if first.is_ascii_alphabetic() {
             let mut run = 1;
             while chars.next_if_eq(&first).is_some() {
@@ -276,6 +272,23 @@ fn pattern(text: &str) -> Option<Vec<Field>> {
     Some(fields)
 }
 
+/// The text up to the quote that ends it, after the one that begins it; `None` where none does. Two
+/// quotes in a row are a quote, inside of a text and in the place of one.
+fn quoted(chars: &mut Peekable<Chars<'_>>) -> Option<String> {
+    if chars.next_if_eq(&'\'').is_some() {
+        return Some("'".to_owned());
+    }
+    let mut text = String::new();
+    loop {
+        match chars.next()? {
+            '\'' if chars.next_if_eq(&'\'').is_some() => text.push('\''),
+            '\'' => return Some(text),
+            other => text.push(other),
+        }
+    }
+}
+
+/// Whether so many of a letter in a row have a meaning here.
 fn is_known(letter: char, run: usize) -> bool {
     match letter {
         'y' | 'u' | 'S' => run <= RUN_MAX,
@@ -325,10 +338,10 @@ fn write_field(out: &mut String, letter: char, run: usize, time: DateTime<Utc>) 
         'h' => (hour + 11) % 12 + 1,
         'm' => time.minute(),
         's' => time.second(),
-        // A fraction: its first digits.
+        // S, the fraction of a second: its first digits.
         _ => {
             let nanos = format!("{:09}", time.nanosecond());
-            return out.push_str(nanos.get(..run).unwrap_or(&nanos));
+            return out.extend(nanos.chars().take(run));
         }
     };
     // Writing to a string does not fail.

@@ -281,7 +281,7 @@ pub fn lane_at(found: Option<Lane>, (key, at): (LaneKey, Position)) -> Result<La
     }
 }
 
-/// What is kept of all lanes of a delivery stream, or of all delivery streams.
+/// What is kept of all lanes of a delivery stream; `None`: of all delivery streams.
 pub async fn load_lanes(
     engine: &dyn Engine,
     of: Option<DeliveryStreamId>,

@@ -139,7 +139,7 @@ impl Making {
     /// enough.
     async fn make(self, next: Cut, held: Option<Held>) -> Option<Made> {
         let hints = hints(&self.stream);
-        if AHEAD_BYTES_MAX < hints.size_bytes {
+        if hints.size_bytes > AHEAD_BYTES_MAX {
             let mut gathering = Gathering::new(next.from);
             let looked = self.work.look(&mut gathering, hints, |_| {}).await.ok()?;
             let oldest = gathering.oldest.filter(|_| looked == Looked::UntilFull)?;

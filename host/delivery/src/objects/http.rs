@@ -30,7 +30,7 @@ const BYTES_PER_MIB: usize = 1024 * 1024;
 
 type Inner = Client<HttpsConnector<TcpConnector>, HttpRequestBody>;
 
-/// Makes the client.
+/// Makes clients that share one pool of connections.
 #[derive(Debug)]
 pub struct Connector {
     client: Inner,
@@ -76,7 +76,7 @@ impl HttpService for Service {
             let (parts, body) = response.into_parts();
             // Answers to puts are small; one that breaks off is an error here and not later.
             let body = body.collect().await.map_err(received)?.to_bytes();
-            // That an object is there already is what the client itself makes of these two.
+            // The client itself reads these two as "an object is there already".
             let is_about_what_is_there = matches!(
                 parts.status,
                 StatusCode::CONFLICT | StatusCode::PRECONDITION_FAILED

@@ -100,42 +100,38 @@ impl HalfPut {
     }
 }
 
-/// All of them were counted as lost.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_delivery_has_put_counts_as_delivered_when_the_rest_is_left_out() {
+/// A cut is half put and given up like this, by the process that put the half or by the next one.
+async fn one_is_lost_after(origin: Origin, is_left_out: bool, give_up: impl AsyncFn(&World)) {
     for is_killed in [false, true] {
-        let mut half_put = half_put(Origin::Direct).await;
+        let mut half_put = half_put(origin).await;
         if is_killed {
             half_put = half_put.killed().await;
         }
-        assert_eq!(order(&half_put.world, Order::LeaveOut).await, (RECORDS, 2));
-        half_put.assert_one_is_lost(true).await;
+        give_up(&half_put.world).await;
+        half_put.assert_one_is_lost(is_left_out).await;
     }
+}
+
+/// All of them were counted as lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_delivery_has_put_counts_as_delivered_when_the_rest_is_left_out() {
+    one_is_lost_after(Origin::Direct, true, async |world| {
+        assert_eq!(order(world, Order::LeaveOut).await, (RECORDS, 2));
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_put_of_a_cut_is_not_lost_with_its_deleted_stream() {
-    for is_killed in [false, true] {
-        let mut half_put = half_put(Origin::Stream).await;
-        if is_killed {
-            half_put = half_put.killed().await;
-        }
-        half_put.world.delete_source().await;
-        half_put.assert_one_is_lost(false).await;
-    }
+    one_is_lost_after(Origin::Stream, false, World::delete_source).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_put_of_a_cut_is_not_lost_by_retention() {
-    for is_killed in [false, true] {
-        let mut half_put = half_put(Origin::Direct).await;
-        if is_killed {
-            half_put = half_put.killed().await;
-        }
-        let engine = &half_put.world.engine;
-        engine.trim(LOG, Position(RECORDS)).await.unwrap();
-        half_put.assert_one_is_lost(false).await;
-    }
+    one_is_lost_after(Origin::Direct, false, async |world| {
+        world.engine.trim(LOG, Position(RECORDS)).await.unwrap();
+    })
+    .await;
 }
 
 /// Of six records in three objects one object was put.
