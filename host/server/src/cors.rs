@@ -43,7 +43,7 @@ pub(crate) struct Cors {
 }
 
 /// The page that a request comes from.
-pub(crate) enum Page {
+pub(crate) enum CallingPage {
     /// None, or one of this very server: nothing has to be told.
     Own,
     /// One of an origin that the configuration names, as its browser writes it.
@@ -59,10 +59,10 @@ impl Cors {
     ///
     /// # Errors
     /// Status 403 when it is one that may not call.
-    pub(crate) fn admit(&self, parts: &Parts) -> Result<Page, ApiError> {
+    pub(crate) fn admit(&self, parts: &Parts) -> Result<CallingPage, ApiError> {
         let mut values = parts.headers.get_all(ORIGIN).iter();
         let Some(value) = values.next() else {
-            return Ok(Page::Own);
+            return Ok(CallingPage::Own);
         };
         let refused = || {
             let what = "Web pages of this origin may not call this server. \
@@ -75,9 +75,9 @@ impl Cors {
         let origin = value.to_str().ok().and_then(WebOrigin::parse);
         let origin = origin.ok_or_else(refused)?;
         if self.origins.contains(&origin) {
-            Ok(Page::Named(value.clone()))
+            Ok(CallingPage::Named(value.clone()))
         } else if host(parts).is_some_and(|host| origin.is_at(&host)) {
-            Ok(Page::Own)
+            Ok(CallingPage::Own)
         } else {
             Err(refused())
         }
@@ -85,19 +85,19 @@ impl Cors {
 
     /// Tells the browser of `page` what it may do with an answer. Where any origin is named, a
     /// cache must keep the answers to each apart.
-    pub(crate) fn tell(&self, page: &Page, headers: &mut HeaderMap) {
+    pub(crate) fn tell(&self, page: &CallingPage, headers: &mut HeaderMap) {
         if self.origins.is_empty() {
             return;
         }
         headers.append(VARY, VARY_ORIGIN);
-        if let Page::Named(origin) = page {
+        if let CallingPage::Named(origin) = page {
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
             headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
         }
     }
 }
 
-impl Page {
+impl CallingPage {
     /// The answer to a browser that asks whether the page may send a request at all; `None` if
     /// this request does not ask that.
     pub(crate) fn preflight(&self, parts: &Parts) -> Option<HeaderMap> {

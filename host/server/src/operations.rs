@@ -18,8 +18,10 @@ pub(crate) struct Services {
 
 /// What `X-Amz-Target` can name.
 pub(crate) struct Operation {
-    /// The whole of `X-Amz-Target`.
-    target: &'static str,
+    /// What `X-Amz-Target` says before the dot: the service and its version.
+    prefix: &'static str,
+    /// What `X-Amz-Target` says after the dot.
+    name: &'static str,
     /// The service that requests are signed for.
     pub(crate) service: &'static str,
     /// It may read megabytes into memory before its answer can be charged for them.
@@ -31,21 +33,21 @@ pub(crate) struct Operation {
 /// What is known of an operation's answer before it is made.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum AnswerKind {
-    /// It tells something, and can be asked for again.
+    /// It tells what is kept. A client that does not get it can ask again.
     Told,
-    /// It says in a few bytes what was made durable.
+    /// It says in a few bytes that something was made durable.
     Done,
-    /// It says the same of each of many records.
+    /// It says so of each of many records.
     DoneForEach,
 }
 
-/// Bytes of a record in a request for many at least: `{"Data":""},`.
+/// The fewest bytes that a record takes in a request for many: `{"Data":""},`.
 const RECORD_BYTES_MIN: usize = 12;
 /// Records of a request at most; one with more is refused.
 const RECORDS_MAX: usize = PUT_RECORDS_COUNT_MAX;
 const _: () = assert!(PUT_RECORD_BATCH_COUNT_MAX <= RECORDS_MAX);
-/// Bytes of what is said of each at most: that it is over its rate, with the names of its shard,
-/// its stream and its account.
+/// The most bytes that an answer has for one record: that it is over its rate, with the names of
+/// its shard, its stream and its account.
 const SAID_OF_EACH_BYTES_MAX: usize = 512;
 
 enum Handle {
@@ -54,11 +56,9 @@ enum Handle {
 }
 
 impl Operation {
-    /// The name after the service's prefix.
+    /// The name, without the service's.
     pub(crate) fn name(&self) -> &'static str {
-        self.target
-            .split_once('.')
-            .map_or(self.target, |(_, name)| name)
+        self.name
     }
 
     const fn telling(self) -> Self {
@@ -82,13 +82,13 @@ impl Operation {
         }
     }
 
-    /// Whether its answer may say that something is durable: then it has to be sent.
+    /// Whether its answer may say that something is durable. Such an answer must be sent.
     pub(crate) fn makes_durable(&self) -> bool {
         self.answer != AnswerKind::Told
     }
 
-    /// Bytes of the answer to a body of `body_bytes` at most, if that has to be sent and may be
-    /// more than a few.
+    /// The most bytes that the answer to a body of `body_bytes` may have, if the answer must be
+    /// sent; 0 if it is short or can be refused for want of room.
     pub(crate) fn answer_bytes_max(&self, body_bytes: usize) -> usize {
         match self.answer {
             AnswerKind::Told | AnswerKind::Done => 0,
@@ -98,7 +98,7 @@ impl Operation {
         }
     }
 
-    /// Does what it does.
+    /// Carries it out.
     pub(crate) fn handle<'a>(&self, services: &'a Services, call: Call) -> Handled<'a> {
         match self.handle {
             Handle::Streams(handle) => handle(&services.streams, call),
@@ -107,100 +107,101 @@ impl Operation {
     }
 }
 
-/// Sorted by target.
+/// Sorted by prefix and name.
 pub(crate) static OPERATIONS: [Operation; 25] = [
-    firehose("Firehose_20150804.CreateDeliveryStream", |s, c| {
+    firehose("CreateDeliveryStream", |s, c| {
         Box::pin(delivery::ops::create_delivery_stream::handle(s, c))
     }),
-    firehose("Firehose_20150804.DeleteDeliveryStream", |s, c| {
+    firehose("DeleteDeliveryStream", |s, c| {
         Box::pin(delivery::ops::delete_delivery_stream::handle(s, c))
     }),
-    firehose("Firehose_20150804.DescribeDeliveryStream", |s, c| {
+    firehose("DescribeDeliveryStream", |s, c| {
         Box::pin(delivery::ops::describe_delivery_stream::handle(s, c))
     })
     .telling(),
-    firehose("Firehose_20150804.ListDeliveryStreams", |s, c| {
+    firehose("ListDeliveryStreams", |s, c| {
         Box::pin(delivery::ops::list_delivery_streams::handle(s, c))
     })
     .telling(),
-    firehose("Firehose_20150804.ListTagsForDeliveryStream", |s, c| {
+    firehose("ListTagsForDeliveryStream", |s, c| {
         Box::pin(delivery::ops::list_tags_for_delivery_stream::handle(s, c))
     })
     .telling(),
-    firehose("Firehose_20150804.PutRecord", |s, c| {
+    firehose("PutRecord", |s, c| {
         Box::pin(delivery::ops::put_record::handle(s, c))
     }),
-    firehose("Firehose_20150804.PutRecordBatch", |s, c| {
+    firehose("PutRecordBatch", |s, c| {
         Box::pin(delivery::ops::put_record_batch::handle(s, c))
     })
     .for_each(),
-    firehose("Firehose_20150804.TagDeliveryStream", |s, c| {
+    firehose("TagDeliveryStream", |s, c| {
         Box::pin(delivery::ops::tag_delivery_stream::handle(s, c))
     }),
-    firehose("Firehose_20150804.UntagDeliveryStream", |s, c| {
+    firehose("UntagDeliveryStream", |s, c| {
         Box::pin(delivery::ops::untag_delivery_stream::handle(s, c))
     }),
-    firehose("Firehose_20150804.UpdateDestination", |s, c| {
+    firehose("UpdateDestination", |s, c| {
         Box::pin(delivery::ops::update_destination::handle(s, c))
     }),
-    kinesis("Kinesis_20131202.AddTagsToStream", |s, c| {
+    kinesis("AddTagsToStream", |s, c| {
         Box::pin(streams::ops::add_tags_to_stream::handle(s, c))
     }),
-    kinesis("Kinesis_20131202.CreateStream", |s, c| {
+    kinesis("CreateStream", |s, c| {
         Box::pin(streams::ops::create_stream::handle(s, c))
     }),
-    kinesis("Kinesis_20131202.DecreaseStreamRetentionPeriod", |s, c| {
+    kinesis("DecreaseStreamRetentionPeriod", |s, c| {
         Box::pin(streams::ops::decrease_stream_retention_period::handle(s, c))
     }),
-    kinesis("Kinesis_20131202.DeleteStream", |s, c| {
+    kinesis("DeleteStream", |s, c| {
         Box::pin(streams::ops::delete_stream::handle(s, c))
     }),
-    kinesis("Kinesis_20131202.DescribeStream", |s, c| {
+    kinesis("DescribeStream", |s, c| {
         Box::pin(streams::ops::describe_stream::handle(s, c))
     })
     .telling(),
-    kinesis("Kinesis_20131202.DescribeStreamSummary", |s, c| {
+    kinesis("DescribeStreamSummary", |s, c| {
         Box::pin(streams::ops::describe_stream_summary::handle(s, c))
     })
     .telling(),
-    kinesis("Kinesis_20131202.GetRecords", |s, c| {
+    kinesis("GetRecords", |s, c| {
         Box::pin(streams::ops::get_records::handle(s, c))
     })
     .reading_much(),
-    kinesis("Kinesis_20131202.GetShardIterator", |s, c| {
+    kinesis("GetShardIterator", |s, c| {
         Box::pin(streams::ops::get_shard_iterator::handle(s, c))
     })
     .telling(),
-    kinesis("Kinesis_20131202.IncreaseStreamRetentionPeriod", |s, c| {
+    kinesis("IncreaseStreamRetentionPeriod", |s, c| {
         Box::pin(streams::ops::increase_stream_retention_period::handle(s, c))
     }),
-    kinesis("Kinesis_20131202.ListShards", |s, c| {
+    kinesis("ListShards", |s, c| {
         Box::pin(streams::ops::list_shards::handle(s, c))
     })
     .telling(),
-    kinesis("Kinesis_20131202.ListStreams", |s, c| {
+    kinesis("ListStreams", |s, c| {
         Box::pin(streams::ops::list_streams::handle(s, c))
     })
     .telling(),
-    kinesis("Kinesis_20131202.ListTagsForStream", |s, c| {
+    kinesis("ListTagsForStream", |s, c| {
         Box::pin(streams::ops::list_tags_for_stream::handle(s, c))
     })
     .telling(),
-    kinesis("Kinesis_20131202.PutRecord", |s, c| {
+    kinesis("PutRecord", |s, c| {
         Box::pin(streams::ops::put_record::handle(s, c))
     }),
-    kinesis("Kinesis_20131202.PutRecords", |s, c| {
+    kinesis("PutRecords", |s, c| {
         Box::pin(streams::ops::put_records::handle(s, c))
     })
     .for_each(),
-    kinesis("Kinesis_20131202.RemoveTagsFromStream", |s, c| {
+    kinesis("RemoveTagsFromStream", |s, c| {
         Box::pin(streams::ops::remove_tags_from_stream::handle(s, c))
     }),
 ];
 
-const fn kinesis(target: &'static str, handle: fn(&Streams, Call) -> Handled<'_>) -> Operation {
+const fn kinesis(name: &'static str, handle: fn(&Streams, Call) -> Handled<'_>) -> Operation {
     Operation {
-        target,
+        prefix: "Kinesis_20131202",
+        name,
         service: "kinesis",
         reads_much: false,
         answer: AnswerKind::Done,
@@ -208,9 +209,10 @@ const fn kinesis(target: &'static str, handle: fn(&Streams, Call) -> Handled<'_>
     }
 }
 
-const fn firehose(target: &'static str, handle: fn(&Delivery, Call) -> Handled<'_>) -> Operation {
+const fn firehose(name: &'static str, handle: fn(&Delivery, Call) -> Handled<'_>) -> Operation {
     Operation {
-        target,
+        prefix: "Firehose_20150804",
+        name,
         service: "firehose",
         reads_much: false,
         answer: AnswerKind::Done,
@@ -218,10 +220,11 @@ const fn firehose(target: &'static str, handle: fn(&Delivery, Call) -> Handled<'
     }
 }
 
-/// The place in [`OPERATIONS`] of what `target` names.
+/// The place in [`OPERATIONS`] of what `target` names; `None`: it names no operation.
 pub(crate) fn lookup(target: &str) -> Option<usize> {
+    let wanted = target.split_once('.')?;
     OPERATIONS
-        .binary_search_by(|operation| operation.target.cmp(target))
+        .binary_search_by(|operation| (operation.prefix, operation.name).cmp(&wanted))
         .ok()
 }
 
@@ -231,16 +234,19 @@ mod tests {
 
     #[test]
     fn every_operation_is_found_by_its_target_and_nothing_else_is() {
-        assert!(OPERATIONS.is_sorted_by(|a, b| a.target < b.target));
+        assert!(OPERATIONS.is_sorted_by(|a, b| (a.prefix, a.name) < (b.prefix, b.name)));
         for (place, operation) in OPERATIONS.iter().enumerate() {
-            assert_eq!(lookup(operation.target), Some(place));
+            let target = format!("{}.{}", operation.prefix, operation.name);
+            assert_eq!(lookup(&target), Some(place));
             assert_eq!(lookup(operation.name()), None);
         }
         for unknown in [
             "",
+            "Kinesis_20131202",
             "Kinesis_20131202.",
             "Kinesis_20131202.putRecord",
             "Kinesis_20131202.PutRecordBatch",
+            "Kinesis_20131202.Put.Record",
             "Firehose_20150804.PutRecords",
             "X.PutRecord",
         ] {

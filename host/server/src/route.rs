@@ -19,11 +19,13 @@ use types::Clock;
 use wasm::Plugins;
 use wire::{Answer, ApiError, Call};
 
+use api::Pages;
+
 use crate::answer::AnswerBody;
 use crate::auth::{Authenticator, MetricsReader, OWN_SERVICE};
 use crate::body::{self, BodyError, Expected};
 use crate::budget::{Budget, Held, NoRoom, Payer};
-use crate::cors::{Cors, Page};
+use crate::cors::{CallingPage, Cors};
 use crate::ending::Lever;
 use crate::limits::Limits;
 use crate::operations::{OPERATIONS, Services};
@@ -89,14 +91,14 @@ impl Router {
                 Some(headers) => (page, preflight(headers)),
                 None => (page, self.answer(&mut exchange, body).await?),
             },
-            Err(error) => (Page::Own, self.refuse(&mut exchange, &body, error)),
+            Err(error) => (CallingPage::Own, self.refuse(&mut exchange, &body, error)),
         };
         self.cors.tell(&page, response.headers_mut());
         exchange.answer(response)
     }
 
     /// Whether anything is done for a request at all; the page that it comes from.
-    fn admit(&self, parts: &Parts) -> Result<Page, ApiError> {
+    fn admit(&self, parts: &Parts) -> Result<CallingPage, ApiError> {
         request::check_header_count(parts)?;
         request::check_host(parts)?;
         if self.authenticator.takes_anybody() {
@@ -200,7 +202,11 @@ impl Router {
         let works = exchange.held.works(Payer::Account(caller.account), 0, 0);
         works.map_err(no_room)?;
         let (method, path) = (&exchange.parts.method, exchange.parts.uri.path());
-        let answer = api::answer(self, &caller, method, path).await?;
+        let pages = Pages {
+            plugins: &self.plugins,
+            delivery: &self.services.delivery,
+        };
+        let answer = pages.answer(&caller, method, path).await?;
         // An order was carried out by now.
         let is_due = *method == Method::POST;
         let held = exchange.held.answers(answer.length(), is_due);

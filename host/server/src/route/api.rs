@@ -16,14 +16,12 @@
 //!
 //! Where credentials are configured, requests are signed for the service `kinesis`.
 
-use delivery::{DeliveryStatus, FLUSH_TIME_MAX, LaneAnswer, ORDER_TIME_MAX, Order};
+use delivery::{Delivery, DeliveryStatus, FLUSH_TIME_MAX, LaneAnswer, ORDER_TIME_MAX, Order};
 use http::Method;
 use serde::Serialize;
 use types::Caller;
-use wasm::{Plugin, PluginName};
+use wasm::{Plugin, PluginName, Plugins};
 use wire::{Answer, ApiError, json};
-
-use super::Router;
 
 /// What all paths of the pages begin with.
 pub(super) const ROOT: &str = "/_millrace/";
@@ -64,12 +62,12 @@ struct Obeyed {
 #[serde(rename_all = "camelCase")]
 struct PluginPage {
     name: String,
-    /// `running`: a version is in force. `loading`: none is yet. `refused`: none is, because of
-    /// `refused`.
+    /// `running`: a version is in force. `loading`: none is yet. `refused`: none is, and the
+    /// member `refused` says why.
     state: &'static str,
     #[serde(flatten)]
     version: Option<VersionPage>,
-    /// Why the files that lie there now are not in force.
+    /// Why the files that lie in the plugins directory now are not in force.
     refused: Option<String>,
     refused_at_ms: Option<u64>,
     /// How often a version took the place of another since the start.
@@ -198,64 +196,93 @@ fn order(name: &str) -> Option<Order> {
     }
 }
 
-/// The methods that the page at `path` answers.
+/// The methods that the page at `path` answers; none if there is no such page.
 pub(super) fn methods(path: &str) -> &'static str {
     Page::at(path).map_or("", |page| page.methods())
 }
 
-/// Answers a request for the page at `path`.
-pub(super) async fn answer(
-    router: &Router,
-    caller: &Caller,
-    method: &Method,
-    path: &str,
-) -> Result<Answer, ApiError> {
-    let page = Page::at(path).ok_or_else(|| not_found("page"))?;
-    let mut methods = page.methods().split(", ");
-    if !methods.any(|allowed| allowed == method.as_str()) {
-        let what = format!("{method} {path} is nothing that can be done.");
-        return Err(ApiError::new("MethodNotAllowedException", what).with_status(405));
+/// What the pages show.
+pub(super) struct Pages<'a> {
+    pub(super) plugins: &'a Plugins,
+    pub(super) delivery: &'a Delivery,
+}
+
+impl Pages<'_> {
+    /// Answers a request for the page at `path`.
+    pub(super) async fn answer(
+        &self,
+        caller: &Caller,
+        method: &Method,
+        path: &str,
+    ) -> Result<Answer, ApiError> {
+        let page = Page::at(path).ok_or_else(|| not_found("page"))?;
+        let mut methods = page.methods().split(", ");
+        if !methods.any(|allowed| allowed == method.as_str()) {
+            let what = format!("{method} {path} is nothing that can be done.");
+            return Err(ApiError::new("MethodNotAllowedException", what).with_status(405));
+        }
+        match page {
+            Page::Plugins => self.plugins(),
+            Page::Plugin(name) => self.plugin(name),
+            Page::DeliveryStreams => json::answer(&DeliveryStreamList {
+                delivery_streams: self.delivery.statuses(Some(caller)),
+            }),
+            Page::DeliveryStream(name) => match self.delivery.describe(caller, name) {
+                Some(described) => json::answer(&described),
+                None => Err(no_delivery_stream(name)),
+            },
+            Page::Order(name, order, lane) => self.order(caller, name, order, lane).await,
+            Page::Flush(name) => self.flush(caller, name).await,
+        }
     }
-    let delivery = &router.services.delivery;
-    match page {
-        Page::Plugins => json::answer(&PluginList {
-            plugins: router.plugins.list().iter().map(PluginPage::of).collect(),
-            ignored: router
-                .plugins
-                .ignored()
-                .into_iter()
-                .map(IgnoredPage::of)
-                .collect(),
-        }),
-        Page::Plugin(name) => {
-            let found = PluginName::parse(name).ok();
-            let found = found.and_then(|name| router.plugins.find(&name));
-            let plugin = found.ok_or_else(|| not_found(&format!("plugin {name}")))?;
-            json::answer(&PluginPage::of(&plugin))
+
+    fn plugins(&self) -> Result<Answer, ApiError> {
+        let ignored = self.plugins.ignored().into_iter();
+        json::answer(&PluginList {
+            plugins: self.plugins.list().iter().map(PluginPage::of).collect(),
+            ignored: ignored.map(IgnoredPage::of).collect(),
+        })
+    }
+
+    fn plugin(&self, name: &str) -> Result<Answer, ApiError> {
+        // What is not a plugin's name is the name of no plugin.
+        let found = PluginName::parse(name).ok();
+        let found = found.and_then(|name| self.plugins.find(&name));
+        let plugin = found.ok_or_else(|| not_found(&format!("plugin {name}")))?;
+        json::answer(&PluginPage::of(&plugin))
+    }
+
+    async fn order(
+        &self,
+        caller: &Caller,
+        name: &str,
+        order: Order,
+        lane: Option<&str>,
+    ) -> Result<Answer, ApiError> {
+        match (self.delivery.order(caller, name, order, lane).await, lane) {
+            (Some(lanes), _) => json::answer(&Obeyed { lanes }),
+            (None, None) => Err(no_delivery_stream(name)),
+            (None, Some(lane)) => {
+                let what = format!("delivery stream {name} with a lane {lane}");
+                Err(not_found(&what))
+            }
         }
-        Page::DeliveryStreams => json::answer(&DeliveryStreamList {
-            delivery_streams: delivery.statuses(Some(caller)),
-        }),
-        Page::DeliveryStream(name) => {
-            let found = delivery.describe(caller, name);
-            json::answer(&found.ok_or_else(|| not_found(&format!("delivery stream {name}")))?)
-        }
-        Page::Order(name, order, lane) => match delivery.order(caller, name, order, lane).await {
-            Some(lanes) => json::answer(&Obeyed { lanes }),
-            None => Err(not_found(&match lane {
-                Some(lane) => format!("delivery stream {name} with a lane {lane}"),
-                None => format!("delivery stream {name}"),
-            })),
-        },
-        Page::Flush(name) => match delivery.flush(caller, name).await {
+    }
+
+    async fn flush(&self, caller: &Caller, name: &str) -> Result<Answer, ApiError> {
+        match self.delivery.flush(caller, name).await {
             Ok(Some(delivered)) => json::answer(&Flushed { delivered }),
-            Ok(None) => Err(not_found(&format!("delivery stream {name}"))),
+            Ok(None) => Err(no_delivery_stream(name)),
             Err(error) => {
                 tracing::error!(%error, "flush a delivery stream");
                 Err(ApiError::internal("Internal service failure."))
             }
-        },
+        }
     }
+}
+
+fn no_delivery_stream(name: &str) -> ApiError {
+    not_found(&format!("delivery stream {name}"))
 }
 
 fn not_found(what: &str) -> ApiError {
@@ -263,5 +290,5 @@ fn not_found(what: &str) -> ApiError {
     ApiError::new("ResourceNotFoundException", what).with_status(404)
 }
 
-// A flush and an order are answered while their connection is still waited for.
+// A flush and an order are answered before the command line gives up, after a minute.
 const _: () = assert!(FLUSH_TIME_MAX.as_secs() <= 60 && ORDER_TIME_MAX.as_secs() <= 60);
