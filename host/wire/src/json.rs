@@ -22,10 +22,10 @@
 //! }
 //! ```
 
-mod blob;
-mod collections;
+pub(crate) mod blob;
+pub(crate) mod collections;
 mod mismatch;
-mod scalars;
+pub(crate) mod scalars;
 mod write;
 
 use bytes::Bytes;

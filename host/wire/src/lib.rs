@@ -3,10 +3,12 @@
 //! clock: `now` is an argument.
 
 mod answer;
+mod bounded;
 mod error;
 pub mod json;
 pub mod shape;
 pub mod sigv4;
 
 pub use answer::{Answer, Call, Chunks};
+pub use bounded::VALUE_CHARS_MAX;
 pub use error::ApiError;

@@ -18,19 +18,16 @@
 pub mod pattern;
 mod rules;
 
-use std::borrow::Cow;
 use std::fmt::Write;
 
 use crate::ApiError;
-use crate::json::Blob;
+use crate::bounded::bounded;
+use crate::json::blob::Blob;
 
 pub use rules::{Anything, BlobRule, Fields, ListRule, MapRule, NumberRule, TextRule};
 
 /// Violations that one answer names; AWS stops counting there.
 pub const VIOLATIONS_MAX: usize = 10;
-/// Characters of a client's value that an answer repeats. AWS repeats the whole value; a megabyte
-/// of it helps nobody.
-pub const VALUE_CHARS_MAX: usize = 4_096;
 
 /// A structure of the model: the list of its members with their rules, and nothing else.
 pub trait Shape {
@@ -178,13 +175,5 @@ impl Check {
             }
         }
         text
-    }
-}
-
-/// At most [`VALUE_CHARS_MAX`] characters of `text`, with a sign that there were more.
-pub(crate) fn bounded(text: &str) -> Cow<'_, str> {
-    match text.char_indices().nth(VALUE_CHARS_MAX) {
-        None => Cow::Borrowed(text),
-        Some((end, _)) => Cow::Owned(format!("{}...", &text[..end])),
     }
 }

@@ -4,10 +4,10 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use serde::Deserialize;
+use wire::VALUE_CHARS_MAX;
 use wire::json::{Blob, EpochSeconds, Integer, List, Map, Structure, Text, parse};
 use wire::shape::{
-    Anything, BlobRule, Check, Fields, ListRule, MapRule, NumberRule, Shape, TextRule,
-    VALUE_CHARS_MAX, pattern,
+    Anything, BlobRule, Check, Fields, ListRule, MapRule, NumberRule, Shape, TextRule, pattern,
 };
 
 const STREAM_NAME: TextRule = TextRule::chars(1, 128).matching(pattern::NAME);

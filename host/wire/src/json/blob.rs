@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::mismatch::BLOB;
 use crate::ApiError;
-use crate::shape::bounded;
+use crate::bounded::bounded;
 
 /// Bytes that the body holds as strict standard base64 with padding. They stay encoded, borrowed
 /// from the body, until they are decoded to where they are kept: a record's bytes are copied once.

@@ -7,7 +7,7 @@ use serde_json::Error;
 use serde_json::error::Category;
 
 use crate::ApiError;
-use crate::shape::bounded;
+use crate::bounded::bounded;
 
 /// The SerializationException for what the parser found.
 pub(super) fn answer(error: &Error) -> ApiError {

@@ -1,11 +1,11 @@
 //! The kinds of rules, one for each kind of member.
 
 use super::pattern::Pattern;
-use super::{Check, Rule, Shape, VALUE_CHARS_MAX, bounded};
-use crate::json::{
-    Blob, Boolean, EpochSeconds, Integer, LIST_MEMBERS_KEPT, List, MAP_ENTRIES_KEPT, Map,
-    Structure, Text,
-};
+use super::{Check, Rule, Shape};
+use crate::bounded::{VALUE_CHARS_MAX, bounded};
+use crate::json::blob::Blob;
+use crate::json::collections::{LIST_MEMBERS_KEPT, List, MAP_ENTRIES_KEPT, Map, Structure};
+use crate::json::scalars::{Boolean, EpochSeconds, Integer, Text};
 
 /// What a string may be: its length in characters, its pattern, its values.
 #[derive(Clone, Copy, Debug)]

@@ -7,8 +7,8 @@ use sha2::{Digest, Sha256};
 use super::moment::Moment;
 use super::{ALGORITHM, TERMINATOR, X_AMZ_DATE, X_AMZ_SECURITY_TOKEN, X_AMZ_TARGET};
 use crate::ApiError;
+use crate::bounded::bounded;
 use crate::json::write_base64;
-use crate::shape::bounded;
 
 /// Headers that a signature may cover. As many as the server takes in one request.
 const SIGNED_HEADERS_MAX: usize = 64;
