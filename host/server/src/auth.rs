@@ -10,7 +10,7 @@ use http::header::AUTHORIZATION;
 use http::request::Parts;
 use types::{AccountId, Caller, Invalid, Region, Timestamp};
 use wire::ApiError;
-use wire::sigv4::{Authorization, Paths, Request, SecretKey, Verifier};
+use wire::sigv4::{Authorization, Paths, SecretKey, SignedRequest, Verifier};
 
 use crate::config::Credential;
 
@@ -144,7 +144,7 @@ impl Claim<'_> {
     pub(crate) fn prove(self, body: &[u8]) -> Result<Caller, ApiError> {
         if let Some(signed) = self.signed {
             let parts = signed.parts;
-            let request = Request {
+            let request = SignedRequest {
                 service: signed.service,
                 method: parts.method.as_str(),
                 path: parts.uri.path(),

@@ -57,9 +57,9 @@ impl fmt::Debug for SecretKey {
     }
 }
 
-/// A request as it came in, in the parts that a signature covers.
+/// The parts of a request that a signature covers, as they came in.
 #[derive(Clone, Copy, Debug)]
-pub struct Request<'a> {
+pub struct SignedRequest<'a> {
     /// The service that the operation belongs to; a signature for another one does not count.
     pub service: &'a str,
     /// The HTTP method, in upper case.

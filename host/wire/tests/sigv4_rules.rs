@@ -4,10 +4,10 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, Request as HttpRequest};
+use http::{HeaderMap, HeaderValue, Request};
 use types::Timestamp;
 use wire::ApiError;
-use wire::sigv4::{Authorization, Paths, Request, SecretKey, Signer, Verifier};
+use wire::sigv4::{Authorization, Paths, SecretKey, SignedRequest, Signer, Verifier};
 
 const BODY: &[u8] = br#"{"StreamName":"clicks"}"#;
 /// 2026-11-24T12:00:00Z.
@@ -23,7 +23,7 @@ fn secret() -> SecretKey {
 
 /// The headers of a signed PutRecord.
 fn signed() -> HeaderMap {
-    let (mut parts, ()) = HttpRequest::post("http://127.0.0.1:4567/")
+    let (mut parts, ()) = Request::post("http://127.0.0.1:4567/")
         .header("content-type", "application/x-amz-json-1.1")
         .header("x-amz-target", "Kinesis_20131202.PutRecord")
         .body(())
@@ -48,8 +48,8 @@ fn verify_at(headers: &HeaderMap, now: Timestamp) -> Result<(), ApiError> {
     verify_with(&request(headers), Some(&secret()), now)
 }
 
-fn request(headers: &HeaderMap) -> Request<'_> {
-    Request {
+fn request(headers: &HeaderMap) -> SignedRequest<'_> {
+    SignedRequest {
         service: "kinesis",
         method: "POST",
         path: "/",
@@ -61,7 +61,7 @@ fn request(headers: &HeaderMap) -> Request<'_> {
 }
 
 fn verify_with(
-    request: &Request<'_>,
+    request: &SignedRequest<'_>,
     secret: Option<&SecretKey>,
     now: Timestamp,
 ) -> Result<(), ApiError> {
@@ -97,7 +97,7 @@ fn a_request_of_our_own_signer_is_accepted() {
 
 #[test]
 fn our_signer_makes_the_signature_of_awss_suite() {
-    let (mut parts, ()) = HttpRequest::get("http://example.amazonaws.com/")
+    let (mut parts, ()) = Request::get("http://example.amazonaws.com/")
         .body(())
         .unwrap()
         .into_parts();
@@ -259,7 +259,7 @@ fn an_unknown_key_a_wrong_secret_and_another_service_are_refused() {
         refusal(verify_with(&request, Some(&wrong), NOW)),
         ("InvalidSignatureException", MISMATCH.to_owned())
     );
-    let other = Request {
+    let other = SignedRequest {
         service: "firehose",
         ..request
     };
@@ -326,7 +326,7 @@ fn the_date_header_serves_when_there_is_no_other() {
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    let first = Request {
+    let first = SignedRequest {
         service: "host",
         method: "GET",
         body: b"",

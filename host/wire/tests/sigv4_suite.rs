@@ -11,7 +11,7 @@ use std::thread;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use types::Timestamp;
 use wire::ApiError;
-use wire::sigv4::{Authorization, Paths, Request, SecretKey, Verifier};
+use wire::sigv4::{Authorization, Paths, SecretKey, SignedRequest, Verifier};
 
 const CASES: usize = 38;
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
@@ -98,7 +98,7 @@ impl Case {
 
     fn verify(&self, verifiers: &Verifiers) -> Option<Result<(), ApiError>> {
         let headers = self.header_map()?;
-        let request = Request {
+        let request = SignedRequest {
             service: "service",
             method: &self.method,
             path: &self.path,

@@ -123,7 +123,7 @@ impl Bare {
         let Some(authorization) = Authorization::parse(&parts.headers)? else {
             return Err(ApiError::missing_authentication_token());
         };
-        let request = sigv4::Request {
+        let request = sigv4::SignedRequest {
             service: "kinesis",
             method: parts.method.as_str(),
             path: parts.uri.path(),

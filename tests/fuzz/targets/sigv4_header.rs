@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use types::Timestamp;
-use wire::sigv4::{Authorization, Paths, Request, SecretKey, Verifier};
+use wire::sigv4::{Authorization, Paths, SecretKey, SignedRequest, Verifier};
 
 /// 2015-08-30T12:36:00Z, the moment of AWS's own examples.
 const NOW: Timestamp = Timestamp(1_440_938_160_000);
@@ -24,7 +24,7 @@ pub fn sigv4_header(data: &[u8]) {
         }
     };
     assert!(!authorization.key_id.is_empty() && !authorization.region.is_empty());
-    let request = Request {
+    let request = SignedRequest {
         service: "service",
         method: "GET",
         path: "/",

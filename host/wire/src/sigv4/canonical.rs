@@ -4,7 +4,7 @@ use http::HeaderMap;
 use http::header::HOST;
 use sha2::{Digest, Sha256};
 
-use super::{Paths, Request};
+use super::{Paths, SignedRequest};
 
 const HEX_UPPER: &[u8; 16] = b"0123456789ABCDEF";
 const HEX_LOWER: &[u8; 16] = b"0123456789abcdef";
@@ -20,7 +20,7 @@ pub(super) type HexDigest = [u8; 64];
 ///
 /// `None` when a signed header is absent.
 pub(super) fn request_hash(
-    request: &Request<'_>,
+    request: &SignedRequest<'_>,
     paths: Paths,
     signed_headers: &str,
     body_hash: &HexDigest,

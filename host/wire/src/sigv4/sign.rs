@@ -9,7 +9,9 @@ use types::{Invalid, Timestamp};
 use super::canonical::{hex, request_hash};
 use super::keys::SigningKey;
 use super::moment::Moment;
-use super::{ALGORITHM, Paths, Request, SecretKey, TERMINATOR, X_AMZ_DATE, X_AMZ_SECURITY_TOKEN};
+use super::{
+    ALGORITHM, Paths, SecretKey, SignedRequest, TERMINATOR, X_AMZ_DATE, X_AMZ_SECURITY_TOKEN,
+};
 
 /// Signs requests in one name, for one region and service.
 #[derive(Clone, Copy, Debug)]
@@ -47,7 +49,7 @@ impl Signer<'_> {
             headers.insert(X_AMZ_SECURITY_TOKEN, value(token)?);
         }
         let signed_headers = covered(headers);
-        let request = Request {
+        let request = SignedRequest {
             service: self.service,
             method: parts.method.as_str(),
             path: parts.uri.path(),

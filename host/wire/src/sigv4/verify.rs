@@ -12,7 +12,7 @@ use super::authorization::Covered;
 use super::canonical::{HexDigest, hex, request_hash};
 use super::keys::{KeyCache, SigningKey};
 use super::moment::Moment;
-use super::{Authorization, Paths, Request, SecretKey, X_AMZ_CONTENT_SHA256, X_AMZ_TARGET};
+use super::{Authorization, Paths, SecretKey, SignedRequest, X_AMZ_CONTENT_SHA256, X_AMZ_TARGET};
 use crate::ApiError;
 
 const MISMATCH: &str = "The request signature we calculated does not match the signature you \
@@ -69,7 +69,7 @@ impl Verifier {
     pub fn check_signature(
         &self,
         authorization: &Authorization<'_>,
-        request: &Request<'_>,
+        request: &SignedRequest<'_>,
         secret: &SecretKey,
     ) -> Result<(), ApiError> {
         let body_hash = hex(&Sha256::digest(request.body).into());
@@ -109,7 +109,7 @@ impl Verifier {
     pub fn verify(
         &self,
         authorization: &Authorization<'_>,
-        request: &Request<'_>,
+        request: &SignedRequest<'_>,
         secret: Option<&SecretKey>,
         now: Timestamp,
     ) -> Result<(), ApiError> {
