@@ -9,20 +9,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 pub struct Timestamp(pub u64);
 
 impl Timestamp {
-    /// The moment `by` later; stops at the end of time.
+    /// The moment `by` later; the last that there is, if that would be later still.
     pub fn after(self, by: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_add(u64::try_from(by.as_millis()).unwrap_or(u64::MAX)),
-        )
+        Self(self.0.saturating_add(millis(by)))
     }
 
-    /// The moment `by` earlier; stops at 1970.
+    /// The moment `by` earlier; 1970, if that would be earlier still.
     pub fn before(self, by: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_sub(u64::try_from(by.as_millis()).unwrap_or(u64::MAX)),
-        )
+        Self(self.0.saturating_sub(millis(by)))
     }
 
     /// How long after `earlier` this is; zero if it is not.
@@ -36,10 +30,6 @@ impl Timestamp {
         const MONTHS: [&str; 12] = [
             "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
         ];
-        let name = |names: &[&'static str], at: u64| {
-            let at = usize::try_from(at).unwrap_or(usize::MAX);
-            names.get(at).copied().unwrap_or("???")
-        };
         let seconds = self.0 / 1000;
         let (days, second) = (seconds / 86_400, seconds % 86_400);
         // Years counted from March, so that the leap day is a year's last; 400 of them make an
@@ -54,13 +44,18 @@ impl Timestamp {
         let year = era * 400 + year_of_era + u64::from(month < 2);
         format!(
             "{} {} {day:02} {:02}:{:02}:{:02} UTC {year}",
-            name(&WEEKDAYS, days % 7),
-            name(&MONTHS, month),
+            WEEKDAYS[(days % 7) as usize],
+            MONTHS[(month % 12) as usize],
             second / 3_600,
             second / 60 % 60,
             second % 60
         )
     }
+}
+
+/// Whole milliseconds; as many as a moment can count, 584 million years, if it is longer.
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Tells the time, in two ways. The server has one; tests set theirs by hand.
@@ -87,7 +82,7 @@ impl Clock for SystemClock {
         let since = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
-        Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+        Timestamp(millis(since))
     }
 
     fn uptime(&self) -> Duration {
@@ -113,7 +108,7 @@ impl ManualClock {
 
     /// Lets time pass.
     pub fn advance(&self, by: Duration) {
-        let by = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+        let by = millis(by);
         self.now_ms.fetch_add(by, Ordering::SeqCst);
         self.uptime_ms.fetch_add(by, Ordering::SeqCst);
     }

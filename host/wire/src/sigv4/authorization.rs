@@ -115,18 +115,25 @@ impl<'a> Authorization<'a> {
 
     /// The parts of the credential; the others are empty.
     fn of_credential(credential: &'a str, signed_at: Moment) -> Result<Self, ApiError> {
-        let mut parts = credential.split('/');
-        let mut next = || parts.next().filter(|part| !part.is_empty());
-        let (Some(key_id), Some(date), Some(region), Some(service), Some(terminator), None) =
-            (next(), next(), next(), next(), next(), parts.next())
-        else {
-            // AWS repeats the credential. It may be a secret in the wrong place, and messages are
-            // logged.
-            return Err(ApiError::incomplete_signature(
+        // AWS repeats the credential. It may be a secret in the wrong place, and messages are
+        // logged.
+        let malformed = || {
+            ApiError::incomplete_signature(
                 "Credential must have exactly 5 slash-delimited elements, e.g. \
                  keyid/date/region/service/term",
-            ));
+            )
         };
+        let (key_id, scope) = credential.split_once('/').ok_or_else(malformed)?;
+        let mut parts = scope.split('/');
+        let mut next = || parts.next().filter(|part| !part.is_empty());
+        let (Some(date), Some(region), Some(service), Some(terminator), None) =
+            (next(), next(), next(), next(), parts.next())
+        else {
+            return Err(malformed());
+        };
+        if key_id.is_empty() {
+            return Err(malformed());
+        }
         if terminator != TERMINATOR {
             return Err(ApiError::invalid_signature(format!(
                 "Credential should be scoped with a valid terminator: '{TERMINATOR}'."
@@ -138,7 +145,7 @@ impl<'a> Authorization<'a> {
             service,
             session_token: None,
             credential,
-            scope: credential.get(key_id.len() + 1..).unwrap_or_default(),
+            scope,
             date,
             signed_headers: "",
             covered: Covered::default(),
@@ -160,7 +167,8 @@ impl<'a> Authorization<'a> {
     }
 }
 
-/// The text of `X-Amz-Date` or else of `Date`, and the name of the header it is from.
+/// The text of `X-Amz-Date` or else of `Date`, and the name of the header that it is from. A header
+/// that is no text is an empty one, which is no date.
 fn date_of(headers: &HeaderMap) -> Option<(&str, HeaderName)> {
     [X_AMZ_DATE, DATE].into_iter().find_map(|name| {
         let date = headers.get(&name)?;

@@ -77,10 +77,11 @@ fn write_values(out: &mut Vec<u8>, headers: &HeaderMap, name: &str) -> Option<()
 /// Without white space at the ends, and with one space for each stretch of it within.
 fn write_value(out: &mut Vec<u8>, value: &[u8]) {
     let is_space = |b: &u8| matches!(b, b' ' | b'\t');
-    let mut words = value.split(is_space).filter(|word| !word.is_empty());
-    out.extend_from_slice(words.next().unwrap_or_default());
-    for word in words {
-        out.push(b' ');
+    let words = value.split(is_space).filter(|word| !word.is_empty());
+    for (index, word) in words.enumerate() {
+        if index > 0 {
+            out.push(b' ');
+        }
         out.extend_from_slice(word);
     }
 }
@@ -130,7 +131,7 @@ pub(super) fn write_query(out: &mut Vec<u8>, query: &str) {
         .collect();
     parameters.sort();
     for (index, (name, value)) in parameters.iter().enumerate() {
-        if 0 < index {
+        if index > 0 {
             out.push(b'&');
         }
         out.extend_from_slice(name);
@@ -142,27 +143,27 @@ pub(super) fn write_query(out: &mut Vec<u8>, query: &str) {
 /// The bytes that percent-encoded text stands for; a `%` without two digits stands for itself.
 fn decoded(text: &str) -> impl Iterator<Item = u8> {
     let mut rest = text.as_bytes();
-    std::iter::from_fn(move || match *rest {
-        [b'%', high, low, ref after @ ..] if is_hex(high) && is_hex(low) => {
+    std::iter::from_fn(move || {
+        let (byte, after) = rest.split_first()?;
+        rest = after;
+        if *byte == b'%'
+            && let [high, low, after @ ..] = after
+            && let (Some(high), Some(low)) = (nibble(*high), nibble(*low))
+        {
             rest = after;
-            Some(nibble(high) << 4 | nibble(low))
+            return Some(high << 4 | low);
         }
-        [byte, ref after @ ..] => {
-            rest = after;
-            Some(byte)
-        }
-        [] => None,
+        Some(*byte)
     })
 }
 
-fn is_hex(byte: u8) -> bool {
-    byte.is_ascii_hexdigit()
-}
-
-fn nibble(digit: u8) -> u8 {
+/// The value of a hexadecimal digit.
+fn nibble(digit: u8) -> Option<u8> {
     match digit {
-        b'0'..=b'9' => digit - b'0',
-        _ => (digit | 0x20).saturating_sub(b'a') + 10,
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
     }
 }
 

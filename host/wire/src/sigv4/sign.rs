@@ -61,7 +61,9 @@ impl Signer<'_> {
         let body_hash = hex(&Sha256::digest(body).into());
         let hash = request_hash(&request, Paths::Normalized, &signed_headers, &body_hash)
             .ok_or_else(|| Invalid("a header to sign is missing".to_owned()))?;
-        let day = signed_at_text.get(..8).unwrap_or_default();
+        let (day, _) = signed_at_text
+            .split_once('T')
+            .ok_or_else(|| Invalid(format!("'{signed_at_text}' has no day")))?;
         let scope = format!("{day}/{}/{}/{TERMINATOR}", self.region, self.service);
         let key = SigningKey::derive(self.secret, day, self.region, self.service);
         let signature = key.sign(&signed_at.basic(), &scope, &hash);
