@@ -24,7 +24,16 @@ mod retention_hours;
 mod shapes;
 mod tags;
 
+use wire::ApiError;
 use wire::json::Integer;
+
+/// A member that the shape requires. Its check has refused an input without it, so that one that is
+/// not there is a fault of ours.
+fn required<'a, T>(name: &str, member: &'a Option<T>) -> Result<&'a T, ApiError> {
+    member
+        .as_ref()
+        .ok_or_else(|| error::internal("read a checked input", &format!("it has no {name}")))
+}
 
 /// How many members an answer may have: what the client asks for, and `most` by default. The
 /// model lets a client ask for more than `most`; it is not given more.

@@ -1,6 +1,7 @@
 //! Page tokens: where a list goes on, for the 300 seconds that AWS keeps them.
 
 use bincode::{Decode, Encode};
+use store::StoreError;
 use types::Timestamp;
 use types::limits::PAGE_TOKEN_LIFETIME;
 
@@ -20,15 +21,18 @@ pub enum PageError {
 }
 
 /// Seals `page`, which says where the list goes on.
+///
+/// # Errors
+/// The page cannot be written. Without its token the list would seem to end here.
 pub fn seal<T: Encode>(
     key: &SealingKey,
     purpose: Purpose,
     page: &T,
     now: Timestamp,
-) -> Option<String> {
+) -> Result<String, StoreError> {
     let mut payload = now.0.to_be_bytes().to_vec();
-    payload.extend_from_slice(&codec::encode(page).ok()?);
-    Some(key.seal(purpose, &payload))
+    payload.extend_from_slice(&codec::encode(page)?);
+    Ok(key.seal(purpose, &payload))
 }
 
 /// Reads what [`seal`] made.

@@ -6,7 +6,7 @@ use wire::shape::{Check, Shape};
 use wire::{Answer, ApiError, Call};
 
 use super::shapes::{StreamMembers, TAGS};
-use super::{error, tags};
+use super::{error, required, tags};
 use crate::Streams;
 use crate::catalog::Edit;
 
@@ -44,10 +44,9 @@ impl Shape for Input<'_> {
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = json::parse(&call.body)?;
     let stream = input.stream().find_to_change(streams, &call.caller)?;
-    if let Some(tags) = &input.tags {
-        let edit = Edit::AddTags(tags::parse(tags, &stream.arn)?);
-        let edited = streams.catalog.edit(stream.arn.clone(), edit).await;
-        edited.map_err(|error| error::change(error, &stream.arn))?;
-    }
+    let tags = required("Tags", &input.tags)?;
+    let edit = Edit::AddTags(tags::parse(tags, &stream.arn)?);
+    let edited = streams.catalog.edit(stream.arn.clone(), edit).await;
+    edited.map_err(|error| error::change(error, &stream.arn))?;
     Ok(Answer::empty())
 }

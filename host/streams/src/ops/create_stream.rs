@@ -10,7 +10,7 @@ use wire::shape::{Check, Fields, NumberRule, Shape, TextRule};
 use wire::{Answer, ApiError, Call};
 
 use super::shapes::{STREAM_NAME, TAGS};
-use super::{error, tags};
+use super::{error, required, tags};
 use crate::Streams;
 use crate::catalog::NewStream;
 use crate::stream::Mode;
@@ -78,7 +78,7 @@ impl Shape for StreamModeDetails<'_> {
 /// Makes a stream. It is durable as CREATING when this answers, and ACTIVE a moment later.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = json::parse(&call.body)?;
-    let name = input.stream_name.as_ref().map_or("", Text::as_str);
+    let name = required("StreamName", &input.stream_name)?;
     let arn = StreamArn {
         region: call.caller.region.clone(),
         account: call.caller.account,

@@ -11,16 +11,17 @@ use wire::{Answer, ApiError, Call};
 
 use super::describe::HashKeyRangeView;
 use super::shapes::{SHARD_ITERATOR, STREAM_ARN, STREAM_ID};
-use super::{error, page_size};
+use super::{error, page_size, required};
 use crate::Streams;
 use crate::iterator::{ShardIterator, Start};
 use crate::reader::Selection;
 use crate::shard::Shard;
 use crate::stream::{Status, Stream};
 
-/// How far behind is who has read all that there is, and at least how far who has not: readers take
-/// 0 for the tip, and what is left may have arrived in this very millisecond.
+/// How far behind a reader is that has read everything.
 const AT_TIP_MS: u128 = 0;
+/// How far behind a reader is at least that has not: it would take 0 for the tip, though the next
+/// record may have arrived in this very millisecond.
 const BEHIND_MS_MIN: u128 = 1;
 const LIMIT: NumberRule = NumberRule::within(1, 10_000);
 
@@ -88,7 +89,7 @@ fn open(
     call: &Call,
     input: &Input<'_>,
 ) -> Result<(Arc<Stream>, ShardIterator), ApiError> {
-    let token = input.shard_iterator.as_ref().map_or("", Text::as_str);
+    let token = required("ShardIterator", &input.shard_iterator)?;
     let iterator = ShardIterator::open(&streams.sealing_key, token)
         .filter(|iterator| iterator.account == call.caller.account)
         .ok_or_else(error::invalid_iterator)?;

@@ -7,8 +7,8 @@ use wire::json::{self, Boolean, EpochSeconds, Text};
 use wire::shape::{Check, Shape, TextRule};
 use wire::{Answer, ApiError, Call};
 
-use super::error;
 use super::shapes::{SEQUENCE_NUMBER, SHARD_ID, StreamMembers};
+use super::{error, required};
 use crate::Streams;
 use crate::iterator::{ShardIterator, Start};
 use crate::shard::Shard;
@@ -79,7 +79,7 @@ struct Output {
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = json::parse(&call.body)?;
     let arn = input.stream().address(&call.caller)?;
-    let shard_text = input.shard_id.as_ref().map_or("", Text::as_str);
+    let shard_text = required("ShardId", &input.shard_id)?;
     let id = ShardId::parse(shard_text).map_err(|_| error::no_shard_named(&arn, shard_text))?;
     // Without its stream, too, it is the shard that is missed.
     let stream = streams.directory.at(&arn);
@@ -117,12 +117,16 @@ fn start(
     stream: &Stream,
     shard: &Shard,
 ) -> Result<Start, ApiError> {
-    let kind = input.shard_iterator_type.as_ref().map_or("", Text::as_str);
+    let kind = required("ShardIteratorType", &input.shard_iterator_type)?;
     let tip = || {
         let tip = streams.engine.tip(shard.facts().log);
         tip.map_err(|e| error::store("find the tip of", &stream.arn, shard, &e))
     };
-    match (kind, &input.starting_sequence_number, input.timestamp) {
+    match (
+        kind.as_str(),
+        &input.starting_sequence_number,
+        input.timestamp,
+    ) {
         ("TRIM_HORIZON", None, _) => Ok(Start::TRIM_HORIZON),
         // Decided now: what is put between this call and the first read is read.
         ("LATEST", None, _) => Ok(Start::Record(tip()?)),

@@ -47,7 +47,7 @@ impl Shape for Input<'_> {
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = json::parse(&call.body)?;
     let stream = input.stream().find_to_change(streams, &call.caller)?;
-    let hours = retention_hours::parse(input.retention_period_hours)?;
+    let hours = retention_hours::parse(&input.retention_period_hours)?;
     let edit = Edit::IncreaseRetention(hours);
     let edited = streams.catalog.edit(stream.arn.clone(), edit).await;
     edited.map_err(|error| error::change(error, &stream.arn))?;

@@ -12,7 +12,7 @@ use wire::{Answer, ApiError, Call};
 
 use super::describe::{ShardView, listed, start_after};
 use super::shapes::{LIST_LIMIT, NEXT_TOKEN, SHARD_ID, StreamMembers};
-use super::{error, page_size};
+use super::{error, page_size, required};
 use crate::Streams;
 use crate::page::{self, PageError};
 use crate::seal::Purpose;
@@ -98,7 +98,7 @@ struct Output<'a> {
 
 /// What is asked for, and where it goes on: this is what a page token keeps.
 #[derive(Encode, Decode)]
-struct Page {
+struct ShardsPage {
     account: u64,
     stream: u64,
     name: String,
@@ -127,7 +127,8 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let mut next_token = None;
     if more {
         page.after = found.last().map(|shard| shard.facts().id.0);
-        next_token = page::seal(&streams.sealing_key, Purpose::Shards, &page, now);
+        let token = page::seal(&streams.sealing_key, Purpose::Shards, &page, now);
+        next_token = Some(token.map_err(|e| error::internal("make a page token", &e))?);
     }
     json::answer(&Output {
         shards: found.into_iter().map(ShardView::of).collect(),
@@ -140,7 +141,7 @@ fn begin(
     streams: &Streams,
     caller: &Caller,
     input: &Input<'_>,
-) -> Result<(Arc<Stream>, Page), ApiError> {
+) -> Result<(Arc<Stream>, ShardsPage), ApiError> {
     if input.stream_name.is_none() && input.stream_arn.is_none() {
         return Err(error::invalid_argument(
             "Either NextToken or StreamName should be provided.",
@@ -155,7 +156,7 @@ fn begin(
         }
         _ => {}
     }
-    let mut page = Page {
+    let mut page = ShardsPage {
         account: caller.account.number(),
         stream: stream.id.0,
         name: stream.arn.name.as_str().to_owned(),
@@ -178,7 +179,7 @@ fn go_on(
     caller: &Caller,
     input: &Input<'_>,
     token: &str,
-) -> Result<(Arc<Stream>, Page), ApiError> {
+) -> Result<(Arc<Stream>, ShardsPage), ApiError> {
     for (member, is_there) in [
         ("StreamName", input.stream_name.is_some()),
         ("StreamARN", input.stream_arn.is_some()),
@@ -199,7 +200,7 @@ fn go_on(
         }
     }
     let now = streams.now();
-    let page: Page = page::open(&streams.sealing_key, Purpose::Shards, token, now)
+    let page: ShardsPage = page::open(&streams.sealing_key, Purpose::Shards, token, now)
         .map_err(|error| error::page(error, now))?;
     if page.account != caller.account.number() {
         return Err(error::page(PageError::Invalid, now));
@@ -222,7 +223,7 @@ fn check_is_listed(stream: &Stream) -> Result<(), ApiError> {
     }
 }
 
-impl Page {
+impl ShardsPage {
     fn filter(
         &mut self,
         filter: &ShardFilter<'_>,
@@ -230,7 +231,7 @@ impl Page {
         horizon: Timestamp,
         now: Timestamp,
     ) -> Result<(), ApiError> {
-        let kind = filter.r#type.as_ref().map_or("", Text::as_str);
+        let kind = required("Type", &filter.r#type)?.as_str();
         let of_time = matches!(kind, "AT_TIMESTAMP" | "FROM_TIMESTAMP");
         let of_shard = kind == "AFTER_SHARD_ID";
         check_member(kind, "ShardId", filter.shard_id.is_some(), of_shard)?;

@@ -59,7 +59,7 @@ struct Summary<'a> {
 
 /// Where the list goes on.
 #[derive(Encode, Decode)]
-struct Page {
+struct StreamsPage {
     account: u64,
     after: String,
 }
@@ -71,7 +71,7 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let account = call.caller.account.number();
     let after = match (&input.next_token, &input.exclusive_start_stream_name) {
         (Some(token), _) => {
-            let page = page::open::<Page>(key, Purpose::Streams, token, now);
+            let page = page::open::<StreamsPage>(key, Purpose::Streams, token, now);
             let page = page.map_err(|error| error::page(error, now))?;
             if page.account != account {
                 return Err(error::page(page::PageError::Invalid, now));
@@ -89,11 +89,14 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let has_more_streams = found.len() > limit;
     found.truncate(limit);
     let stream_names: Vec<_> = found.iter().map(|s| s.arn.name.as_str()).collect();
-    let next_token = stream_names.last().filter(|_| has_more_streams);
-    let next_token = next_token.and_then(|last| {
-        let after = (*last).to_owned();
-        page::seal(key, Purpose::Streams, &Page { account, after }, now)
-    });
+    let next_token = match stream_names.last() {
+        Some(last) if has_more_streams => {
+            let after = (*last).to_owned();
+            let token = page::seal(key, Purpose::Streams, &StreamsPage { account, after }, now);
+            Some(token.map_err(|e| error::internal("make a page token", &e))?)
+        }
+        _ => None,
+    };
     let stream_summaries = found.iter().map(|stream| Summary {
         stream_name: stream.arn.name.as_str(),
         stream_arn: stream.arn.to_string(),

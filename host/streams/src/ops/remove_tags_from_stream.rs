@@ -7,7 +7,7 @@ use wire::shape::{Check, ListRule, Shape, TextRule};
 use wire::{Answer, ApiError, Call};
 
 use super::shapes::{StreamMembers, TAG_KEY};
-use super::{error, tags};
+use super::{error, required, tags};
 use crate::Streams;
 use crate::catalog::Edit;
 
@@ -47,15 +47,12 @@ impl Shape for Input<'_> {
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = json::parse(&call.body)?;
     let stream = input.stream().find_to_change(streams, &call.caller)?;
-    if let Some(keys) = &input.tag_keys {
-        let texts = keys.iter().map(Text::as_str);
-        tags::check(texts.clone(), texts, tags::Doing::Remove, &stream.arn)?;
-        let keys = keys.iter().map(|key| key.as_str().to_owned()).collect();
-        let edited = streams
-            .catalog
-            .edit(stream.arn.clone(), Edit::RemoveTags(keys))
-            .await;
-        edited.map_err(|error| error::change(error, &stream.arn))?;
-    }
+    let keys = required("TagKeys", &input.tag_keys)?;
+    let texts = keys.iter().map(Text::as_str);
+    tags::check(texts.clone(), texts, tags::Doing::Remove, &stream.arn)?;
+    let keys = keys.iter().map(|key| key.as_str().to_owned()).collect();
+    let edit = Edit::RemoveTags(keys);
+    let edited = streams.catalog.edit(stream.arn.clone(), edit).await;
+    edited.map_err(|error| error::change(error, &stream.arn))?;
     Ok(Answer::empty())
 }

@@ -5,10 +5,11 @@ use wire::ApiError;
 use wire::json::Integer;
 
 use super::error::invalid_argument;
+use super::required;
 
 /// 24 to 8,760 hours.
-pub fn parse(hours: Option<Integer>) -> Result<u32, ApiError> {
-    let Integer(hours) = hours.unwrap_or(Integer(0));
+pub fn parse(hours: &Option<Integer>) -> Result<u32, ApiError> {
+    let Integer(hours) = *required("RetentionPeriodHours", hours)?;
     match u32::try_from(hours) {
         Ok(hours) if (RETENTION_HOURS_MIN..=RETENTION_HOURS_MAX).contains(&hours) => Ok(hours),
         Ok(hours) if hours > RETENTION_HOURS_MAX => Err(invalid_argument(format!(
