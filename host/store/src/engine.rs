@@ -46,6 +46,11 @@ pub struct Version(pub u64);
 /// The key of a row.
 pub type Key = Bytes;
 
+/// The least key after `key`: where a scan goes on whose last row had it.
+pub fn key_after(key: &Key) -> Key {
+    Bytes::from([&key[..], &[0]].concat())
+}
+
 /// Records that are kept, read and checked together: the unit of a log. The body is laid out by
 /// [`crate::BodyBuilder`]; an engine looks at it only to checksum it.
 #[derive(Clone, Debug)]

@@ -15,6 +15,6 @@ mod records;
 pub use engine::{
     Append, Capabilities, CommitError, Committed, Durability, Engine, Expect, Frame, Key, LogEnd,
     LogId, NewFrame, Position, ReadBatch, StoreError, TableId, TableWrite, Transaction, Version,
-    Versioned,
+    Versioned, key_after,
 };
 pub use records::{BodyBuilder, Records, StoredRecord, exact};

@@ -40,6 +40,11 @@ pub fn decode<T: Decode<()>>(table: &str, row: &[u8]) -> Result<T, StoreError> {
     }
 }
 
+/// A row, or its key, is not what this server writes.
+pub fn damaged(what: &str) -> StoreError {
+    unreadable(format!("{what} cannot be read"))
+}
+
 fn unreadable(what: String) -> StoreError {
     StoreError::Corrupt {
         file: "tables".to_owned(),

@@ -6,9 +6,10 @@
 //! to count.
 
 use bytes::Bytes;
-use store::{Engine, Expect, LogEnd, Position, StoreError, TableWrite};
+use store::{Engine, Expect, LogEnd, Position, StoreError, TableWrite, key_after};
 use types::ShardId;
 
+use crate::codec::damaged;
 use crate::shard::ShardFacts;
 use crate::stream::{Stream, StreamId};
 use crate::tables::{self, ENDS};
@@ -47,8 +48,7 @@ pub async fn kept(engine: &dyn Engine) -> Result<Vec<EndedShard>, StoreError> {
         let Some((last, _)) = rows.last() else {
             return Ok(all);
         };
-        // The least key after the last.
-        from = Bytes::from([&last[..], &[0]].concat());
+        from = key_after(last);
         for (key, _) in &rows {
             all.push(tables::parse_end_key(key).ok_or_else(|| damaged("the key of an end"))?);
         }
@@ -74,12 +74,4 @@ pub(crate) fn of(stream: &Stream) -> Vec<LogEnd> {
         key: tables::end_key(stream.id, shard.id),
     };
     shards.map(end).collect()
-}
-
-fn damaged(what: &str) -> StoreError {
-    StoreError::Corrupt {
-        file: "tables".to_owned(),
-        offset: 0,
-        what: format!("{what} cannot be read"),
-    }
 }

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use bincode::{Decode, Encode};
 use bytes::Bytes;
-use store::{CommitError, Engine, Expect, LogId, StoreError, TableWrite, Transaction, Version};
+use store::{
+    CommitError, Engine, Expect, LogId, StoreError, TableWrite, Transaction, Version, key_after,
+};
 use types::{HashKey, HashKeyRange, Second, ShardId, StreamArn, Timestamp};
 
-use crate::codec;
+use crate::codec::{self, damaged};
 use crate::shard::ShardFacts;
 use crate::stream::{Mode, ShardMap, Status, Stream, StreamId};
 use crate::tables::{self, NOTED_TIME, NUMBERS, SETTINGS, SHARDS, STREAMS};
@@ -74,7 +76,7 @@ pub async fn load(engine: &dyn Engine) -> Result<Loaded, StoreError> {
         let Some((last, _)) = rows.last() else {
             break;
         };
-        from = after(last);
+        from = key_after(last);
         for (key, row) in &rows {
             let arn = tables::parse_stream_key(key).ok_or_else(|| damaged("a stream's key"))?;
             let stream: StreamRow = codec::decode("streams", &row.value)?;
@@ -102,7 +104,7 @@ async fn load_shards(engine: &dyn Engine) -> Result<HashMap<u64, Vec<ShardFacts>
         let Some((last, _)) = rows.last() else {
             return Ok(shards);
         };
-        from = after(last);
+        from = key_after(last);
         for (key, row) in &rows {
             let (stream, _) = key
                 .split_first_chunk::<8>()
@@ -113,11 +115,6 @@ async fn load_shards(engine: &dyn Engine) -> Result<HashMap<u64, Vec<ShardFacts>
             }
         }
     }
-}
-
-/// The least key after `key`.
-fn after(key: &Bytes) -> Bytes {
-    Bytes::from([&key[..], &[0]].concat())
 }
 
 fn read_stream(
@@ -166,14 +163,6 @@ fn read_shard(row: ShardRow) -> Result<ShardFacts, StoreError> {
         opened_at: Timestamp(row.opened_at_ms),
         closed_at: row.closed_at_ms.map(Timestamp),
     })
-}
-
-fn damaged(what: &str) -> StoreError {
-    StoreError::Corrupt {
-        file: "tables".to_owned(),
-        offset: 0,
-        what: format!("{what} cannot be read"),
-    }
 }
 
 /// The write of a stream's row.

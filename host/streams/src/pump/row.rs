@@ -2,7 +2,7 @@
 
 use bincode::{Decode, Encode};
 use bytes::Bytes;
-use store::{Engine, Expect, Position, StoreError, TableWrite, Version};
+use store::{Engine, Expect, Position, StoreError, TableWrite, Version, key_after};
 
 use crate::codec;
 use crate::tables::PUMPS;
@@ -50,24 +50,16 @@ pub async fn positions_of(
         let Some((last, _)) = rows.last() else {
             return Ok(all);
         };
-        // The least key after the last.
-        from = Bytes::from([&last[..], &[0]].concat());
+        from = key_after(last);
         for (key, row) in rows {
             if !key.starts_with(names.as_bytes()) {
                 return Ok(all);
             }
-            let name = String::from_utf8(key.to_vec()).map_err(|_| damaged())?;
+            let name = String::from_utf8(key.to_vec())
+                .map_err(|_| codec::damaged("the name of a pump"))?;
             let row: Row = codec::decode("pumps", &row.value)?;
             all.push((name, Position(row.position)));
         }
-    }
-}
-
-fn damaged() -> StoreError {
-    StoreError::Corrupt {
-        file: "tables".to_owned(),
-        offset: 0,
-        what: "the name of a pump cannot be read".to_owned(),
     }
 }
 
