@@ -36,7 +36,7 @@ pub struct Metrics {
     pub read_provisioned_throughput_exceeded: Counter,
     /// Iterators that came back after their 300 seconds.
     pub expired_iterators: Counter,
-    /// Frames forgotten by retention, counted as runs of the task that found any, per shard.
+    /// How often retention forgot records of a shard, however many they were.
     pub trims: Counter,
 }
 

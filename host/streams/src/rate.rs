@@ -41,13 +41,14 @@ impl Bucket {
         self.filled_at = self.filled_at.max(uptime);
     }
 
-    /// Whether `cost` is there; what costs more than a second allows needs a full bucket.
+    /// Whether the bucket holds `cost`. What costs more than a second allows needs a full bucket.
     pub fn has(&self, cost: i64) -> bool {
         cost.min(self.per_second) * PARTS <= self.parts
     }
 
-    /// Takes `cost`, into debt if need be. Above what a second allows the whole cost becomes
-    /// debt: a read of 10 MiB at 2 MiB/s is paid for after 5 seconds, not after 4.
+    /// Takes `cost`, also where the bucket holds less: the rest is a debt, which is paid before
+    /// anything can be taken again. If the cost is more than a second allows, all of it becomes a
+    /// debt, so that a read of 10 MiB at 2 MiB/s is paid for after 5 seconds and not after 4.
     pub fn take(&mut self, cost: i64) {
         if self.per_second < cost {
             self.parts = self.parts.min(0);
@@ -81,7 +82,7 @@ impl ShardRates {
 
     /// Takes a record of `bytes` in, or refuses it and changes nothing.
     pub fn write(&mut self, bytes: usize, uptime: Duration) -> bool {
-        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        let bytes = cost(bytes);
         self.records_in.fill(uptime);
         self.bytes_in.fill(uptime);
         let fits = self.records_in.has(1) && self.bytes_in.has(bytes);
@@ -92,7 +93,7 @@ impl ShardRates {
         fits
     }
 
-    /// Lets a GetRecords call begin, or refuses it. What it gives out is told afterwards.
+    /// Lets a GetRecords call begin, or refuses it. [`ShardRates::end_read`] counts its answer.
     pub fn begin_read(&mut self, uptime: Duration) -> bool {
         self.reads.fill(uptime);
         self.bytes_out.fill(uptime);
@@ -105,8 +106,7 @@ impl ShardRates {
 
     /// Counts what a GetRecords call gave out.
     pub fn end_read(&mut self, bytes: usize) {
-        self.bytes_out
-            .take(i64::try_from(bytes).unwrap_or(i64::MAX));
+        self.bytes_out.take(cost(bytes));
     }
 
     /// Lets a GetShardIterator call through, or refuses it.
@@ -118,6 +118,11 @@ impl ShardRates {
         }
         fits
     }
+}
+
+/// What so many bytes cost: one each. Nothing in memory has more of them than an `i64` counts.
+fn cost(bytes: usize) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

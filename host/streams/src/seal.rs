@@ -5,8 +5,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-/// Bytes of the authentication code at a token's end: half of an HMAC-SHA256, as RFC 2104 allows.
-const CODE_BYTES: usize = 16;
+/// Bytes of the message authentication code (MAC) at a token's end: half of an HMAC-SHA256, as RFC
+/// 2104 allows.
+const MAC_BYTES: usize = 16;
 /// Bytes of a block of SHA-256.
 const BLOCK_BYTES: usize = 64;
 /// Characters that are looked at; no token that we made is longer.
@@ -36,10 +37,10 @@ impl SealingKey {
         Self(key)
     }
 
-    /// A token that holds `payload`: base64 of the payload and its authentication code.
+    /// A token that holds `payload`: base64 of the payload and its MAC.
     pub fn seal(&self, purpose: Purpose, payload: &[u8]) -> String {
         let mut token = payload.to_vec();
-        token.extend_from_slice(&self.code(purpose, payload));
+        token.extend_from_slice(&self.mac(purpose, payload));
         STANDARD.encode_to_string(token)
     }
 
@@ -50,9 +51,9 @@ impl SealingKey {
         }
         // Strict base64: one text for one payload, so that no bit of a token can be changed.
         let mut payload = STANDARD.decode_to_vec(token).ok()?;
-        let code = payload.split_off(payload.len().checked_sub(CODE_BYTES)?);
-        let ours = self.code(purpose, &payload);
-        bool::from(code.ct_eq(&ours)).then_some(payload)
+        let theirs = payload.split_off(payload.len().checked_sub(MAC_BYTES)?);
+        let ours = self.mac(purpose, &payload);
+        bool::from(theirs.ct_eq(&ours)).then_some(payload)
     }
 
     /// Another key, for `purpose` and from this one. No token has it: those of tokens begin with a
@@ -61,10 +62,10 @@ impl SealingKey {
         self.hmac(&[0], purpose.as_bytes())
     }
 
-    fn code(&self, purpose: Purpose, payload: &[u8]) -> [u8; CODE_BYTES] {
-        let mut code = [0; CODE_BYTES];
-        code.copy_from_slice(&self.hmac(&[purpose as u8], payload)[..CODE_BYTES]);
-        code
+    fn mac(&self, purpose: Purpose, payload: &[u8]) -> [u8; MAC_BYTES] {
+        let mut mac = [0; MAC_BYTES];
+        mac.copy_from_slice(&self.hmac(&[purpose as u8], payload)[..MAC_BYTES]);
+        mac
     }
 
     fn hmac(&self, kind: &[u8], payload: &[u8]) -> [u8; Self::BYTES] {
