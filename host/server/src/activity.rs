@@ -12,7 +12,7 @@ const NEVER: u64 = u64::MAX;
 /// What a connection is doing. Times are milliseconds since it was accepted.
 pub(crate) struct Activity {
     accepted: Instant,
-    /// When the first bytes of a request came whose headers are not complete.
+    /// When the first bytes of the request came whose headers are still coming in.
     head_since: AtomicU64,
     /// When something last moved: a request came, a part of an answer was taken.
     moved: AtomicU64,
@@ -35,10 +35,10 @@ pub(crate) enum Verdict {
     Late(&'static str),
 }
 
-/// A request is received or handled as long as this lives.
+/// As long as this lives, its connection receives or handles a request.
 pub(crate) struct Serving<'a>(&'a Activity);
 
-/// An answer is made and sent as long as this lives.
+/// As long as this lives, its connection makes and sends an answer.
 pub(crate) struct Answering(Arc<Activity>);
 
 impl Activity {
@@ -71,12 +71,12 @@ impl Activity {
         self.unread.store(true, Ordering::Relaxed);
     }
 
-    /// Whether bytes of a request may still come that nobody wants.
+    /// Whether bytes of a request may still come that nobody will read.
     pub(crate) fn has_unread(&self) -> bool {
         self.unread.load(Ordering::Relaxed)
     }
 
-    /// Something went forward.
+    /// Notes that something moved.
     pub(crate) fn moves(&self) {
         self.moved.store(self.now(), Ordering::Relaxed);
     }
@@ -118,6 +118,7 @@ impl Activity {
     }
 
     fn now(&self) -> u64 {
+        // 584 million years are as long ago as any other moment that has come.
         u64::try_from(self.accepted.elapsed().as_millis()).unwrap_or(NEVER - 1)
     }
 }

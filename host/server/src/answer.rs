@@ -18,17 +18,17 @@ pub(crate) struct AnswerBody {
     left: u64,
     chunks: Chunks,
     held: Arc<Held>,
-    /// Its connection knows that an answer is under way.
+    /// Tells its connection that an answer is under way.
     _answering: Option<Answering>,
 }
 
-/// A stretch of an answer. Whoever writes it to a socket says how far it has come.
+/// A stretch of an answer. As it is written to the socket, its bytes are given back to the budget.
 pub(crate) struct Portion {
     bytes: Bytes,
     held: Arc<Held>,
 }
 
-/// What makes an answer made more or fewer bytes than it said.
+/// The source of an answer has made more or fewer bytes than it had announced.
 #[derive(Debug)]
 pub(crate) struct WrongLength;
 
@@ -51,7 +51,7 @@ impl AnswerBody {
         }
     }
 
-    /// The answer is under way as long as this body is.
+    /// Lets the connection count the answer as under way until this body is dropped.
     pub(crate) fn noted_in(self, activity: &Arc<Activity>) -> Self {
         Self {
             _answering: Some(activity.answers()),
@@ -76,10 +76,7 @@ impl Body for AnswerBody {
             };
             return Poll::Ready(ended);
         };
-        let left = u64::try_from(bytes.len())
-            .ok()
-            .and_then(|length| self.left.checked_sub(length));
-        let Some(left) = left else {
+        let Some(left) = self.left.checked_sub(bytes.len() as u64) else {
             return Poll::Ready(Some(Err(WrongLength)));
         };
         self.left = left;

@@ -1,7 +1,7 @@
 //! Who calls: a request's signature becomes a [`Caller`], or the request is refused.
 //!
-//! Everything but the signature itself is checked as soon as the headers are there. Only who passes
-//! that is given room for a body, and the signature, which covers the body, is checked after it.
+//! Everything but the signature itself is checked as soon as the headers are there. Only a request
+//! that passes is given room for its body. The signature covers the body, so it is checked last.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -28,7 +28,7 @@ pub(crate) struct Authenticator {
     metrics_token: Option<SecretKey>,
 }
 
-/// A caller who has still to prove that they are the one.
+/// A caller as the headers name it. Its signature is still to be checked.
 pub(crate) struct Claim<'a> {
     caller: Caller,
     /// `None`: anybody may call, so there is nothing to prove.
@@ -71,7 +71,8 @@ impl Authenticator {
         self.credentials.is_empty()
     }
 
-    /// In whose name a request for `service` says to be made, if its headers allow that.
+    /// In whose name a request for `service` says to be made. Refuses what the headers alone show
+    /// to be wrong.
     pub(crate) fn claim<'a>(
         &'a self,
         parts: &'a Parts,
@@ -148,6 +149,7 @@ impl Claim<'_> {
                 service: signed.service,
                 method: parts.method.as_str(),
                 path: parts.uri.path(),
+                // A request without a query is signed as one with an empty query.
                 query: parts.uri.query().unwrap_or_default(),
                 authority: parts.uri.authority().map(|authority| authority.as_str()),
                 headers: &parts.headers,

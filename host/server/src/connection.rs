@@ -65,7 +65,7 @@ pub(crate) struct Connection {
     stage: watch::Receiver<Stage>,
 }
 
-/// What the outside wants of a connection.
+/// How a connection is to end.
 enum End {
     /// Answer what was taken, then end.
     Ask,
@@ -114,7 +114,7 @@ impl Connection {
             .timer(TokioTimer::new())
             .header_read_timeout(None)
             .max_headers(HEADERS_MAX)
-            .max_header_size(HEAD_BYTES_MAX)
+            .max_header_size(HEAD_BYTES_MAX as usize)
             .max_buf_size(READ_BYTES_MAX)
             .serve_connection(io, service);
         let ended = loop {
@@ -128,7 +128,7 @@ impl Connection {
                 End::Cut(reason) => return Err(reason.to_owned()),
             }
         };
-        // Where there was no room for an answer, nobody waits for one.
+        // Where there was no room for an answer, there is none that the client could miss.
         let is_answered = !ended.as_ref().is_err_and(hyper::Error::is_user);
         if is_answered && (ended.is_err() || self.activity.has_unread()) {
             linger(http.into_parts().io.into_inner().into_inner()).await;
@@ -147,7 +147,7 @@ impl Connection {
             .keep_alive_timeout(H2_PING_TIMEOUT)
             .max_concurrent_streams(H2_STREAMS_MAX)
             .max_pending_accept_reset_streams(H2_PENDING_RESETS_MAX)
-            .max_header_list_size(u32::try_from(HEAD_BYTES_MAX).unwrap_or(u32::MAX))
+            .max_header_list_size(HEAD_BYTES_MAX)
             .initial_stream_window_size(H2_STREAM_WINDOW_BYTES)
             .initial_connection_window_size(H2_CONNECTION_WINDOW_BYTES)
             .max_frame_size(H2_FRAME_BYTES_MAX)
@@ -243,7 +243,7 @@ impl Overseer {
     fn new(connection: &Arc<Connection>) -> Self {
         let limits = connection.limits();
         let shortest = limits.head.min(limits.idle);
-        // An interval of zero is not one.
+        // An interval of zero panics.
         let period = (shortest / TICKS_PER_DEADLINE).max(Duration::from_millis(1));
         let mut ticks = interval(period);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

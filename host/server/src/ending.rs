@@ -29,7 +29,7 @@ impl Ending {
         }
     }
 
-    /// Lets the task end that waits in [`Ending::asked`], now or the next time.
+    /// Ends the task that waits in [`Ending::asked`], or that waits there next.
     pub(crate) fn ask(&self) {
         self.asked.notify_one();
     }
@@ -66,12 +66,12 @@ impl Ending {
     }
 
     fn now_ms(&self) -> u64 {
-        // A process that has run for half a billion years may be wrong here.
+        // 584 million years are as long ago as any other moment that has come.
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(NEVER - 1)
     }
 }
 
-/// What an answer that is given up is ended by.
+/// What ends an answer that is given up.
 #[derive(Clone)]
 pub(crate) struct Lever {
     /// The connection that it is sent on.

@@ -7,8 +7,8 @@ use types::limits::{SHARDS_PER_ACCOUNT_MAX, STREAMS_PER_ACCOUNT_MAX};
 
 /// Headers of one request. One with more is refused with status 431.
 pub(crate) const HEADERS_MAX: usize = 64;
-/// Bytes of a request's line and headers together.
-pub(crate) const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of a request's line and headers together. A request with more is refused with status 431.
+pub(crate) const HEAD_BYTES_MAX: u32 = 16 * 1024;
 /// Requests that one HTTP/2 connection may have open; the client waits with the next.
 pub(crate) const H2_STREAMS_MAX: u32 = 256;
 /// Streams that an HTTP/2 client may reset before we looked at them; then it is told to calm
@@ -41,12 +41,15 @@ pub struct Limits {
     /// Bytes of one request's body. A larger one is refused with status 413, by its
     /// `Content-Length` before a byte of it is read.
     pub request_bytes_max: usize,
-    /// Bytes of all requests and answers: 4 KiB for each and its headers, a body while it comes in
-    /// and is worked on with room for a short answer, then an answer until the client has taken
-    /// it. A sixteenth of it is for answers to those who have proven nothing, and of the rest half
-    /// may be bodies that are coming in, half answers, and two thirds of three quarters what one
-    /// account has at work. Over it, whoever holds most has to go; what then finds no room is
-    /// refused with status 503, and clients of AWS try again.
+    /// Bytes of all requests and answers together. A request counts 4 KiB and its headers, its
+    /// body while that comes in and is worked on, with room for a short answer, and then its answer
+    /// until the client has taken it.
+    ///
+    /// A sixteenth is for answers to clients that have proven nothing. Of the rest, bodies that are
+    /// coming in may have a half, answers a half, and one account may have a half at work, which
+    /// is two thirds of what is not kept free for bodies. Where there is no room, the client that
+    /// holds most is cut off first; a request that finds no room even so is refused with status
+    /// 503, and AWS's clients try again.
     pub in_flight_bytes_max: usize,
     /// Streams of one account in all regions. A CreateStream that would go over it is refused with
     /// LimitExceededException.

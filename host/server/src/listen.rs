@@ -66,10 +66,10 @@ impl Listener {
         });
     }
 
-    fn place(&self, address: IpAddr, addresses: &Arc<Addresses>) -> Option<Place> {
+    fn place(&self, address: IpAddr, addresses: &Arc<Addresses>) -> Option<CountedConnection> {
         let limits = self.router.limits();
         let count = self.router.telemetry().connection_opened();
-        let mut place = Place {
+        let mut place = CountedConnection {
             router: Arc::clone(&self.router),
             counted: None,
         };
@@ -125,13 +125,13 @@ impl Addresses {
     }
 }
 
-/// A connection's place among those that there may be, given back when it is dropped.
-struct Place {
+/// A connection's place among those that there may be, given back when this is dropped.
+struct CountedConnection {
     router: Arc<Router>,
     counted: Option<(Arc<Addresses>, IpAddr)>,
 }
 
-impl Drop for Place {
+impl Drop for CountedConnection {
     fn drop(&mut self) {
         self.router.telemetry().connection_closed();
         if let Some((addresses, address)) = &self.counted {

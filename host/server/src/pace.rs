@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 /// What a client must keep up with: so many bytes a second on average, and it may be behind by no
-/// more than the grace. Bytes that moved fast are not saved up for later: who stops is late once
-/// the grace is over, however much has moved before.
+/// more than the grace. Bytes that moved fast are not saved up for later: a client that stops is
+/// late once the grace is over, however much has moved before.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pace {
     pub(crate) grace: Duration,
@@ -23,9 +23,8 @@ impl Pace {
 
     /// `bytes` have moved.
     pub(crate) fn earn(&self, due: Due, bytes: usize, now: Instant) -> Due {
-        // More than this earns the whole grace anyway.
-        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-        let earned_ms = bytes.saturating_mul(1000) / self.bytes_per_second_min.max(1);
+        // Where the product does not fit, the bytes earn more than any grace.
+        let earned_ms = (bytes as u64).saturating_mul(1000) / self.bytes_per_second_min.max(1);
         let earned = Duration::from_millis(earned_ms).min(self.grace);
         Due((due.0 + earned).min(now + self.grace))
     }

@@ -1,6 +1,6 @@
 //! The id that every answer carries and every log line of a request names.
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
@@ -10,11 +10,11 @@ use http::HeaderValue;
 const CHARS: usize = 36;
 /// Where the digits of an id begin and end between its hyphens.
 const GROUPS: [(usize, usize); 5] = [(0, 8), (9, 13), (14, 18), (19, 23), (24, 36)];
-/// An odd number far from every power of two: neighbours in the count do not look like it.
+/// The count is multiplied by this odd number, so that ids in a row do not look alike.
 const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// Makes request ids: half of each is the process's, random; the other half counts. Unique, not
-/// secret.
+/// Makes request ids. Half of each is a random number of the process, the other half counts, so
+/// that an id is unique. It is no secret.
 pub(crate) struct RequestIds {
     process: u64,
     count: AtomicU64,
@@ -49,15 +49,17 @@ impl RequestIds {
 
 impl RequestId {
     pub(crate) fn header(&self) -> HeaderValue {
-        // Hex digits and hyphens are always a header value.
-        HeaderValue::from_maybe_shared(Bytes::copy_from_slice(&self.0))
-            .unwrap_or_else(|_| HeaderValue::from_static(""))
+        match HeaderValue::from_maybe_shared(Bytes::copy_from_slice(&self.0)) {
+            Ok(value) => value,
+            Err(error) => unreachable!("hex digits and hyphens can stand in a header: {error}"),
+        }
     }
 }
 
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(str::from_utf8(&self.0).unwrap_or_default())
+        let mut characters = self.0.iter().map(|byte| char::from(*byte));
+        characters.try_for_each(|character| f.write_char(character))
     }
 }
 

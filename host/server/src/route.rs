@@ -97,7 +97,8 @@ impl Router {
         exchange.answer(response)
     }
 
-    /// Whether anything is done for a request at all; the page that it comes from.
+    /// Refuses a request for which nothing at all is done. Returns the page that the others come
+    /// from.
     fn admit(&self, parts: &Parts) -> Result<CallingPage, ApiError> {
         request::check_header_count(parts)?;
         request::check_host(parts)?;
@@ -195,7 +196,7 @@ impl Router {
         exchange: &mut Exchange<'_>,
         body: &mut Incoming,
     ) -> Result<Answer, ApiError> {
-        // Only its signature is about the body, and a page may take long.
+        // A page has no use for the body once its signature is checked, and may take long.
         let Call { caller, .. } = self
             .receive(exchange, body, OWN_SERVICE, PAGE_BODY_BYTES_MAX)
             .await?;
@@ -207,15 +208,16 @@ impl Router {
             delivery: &self.services.delivery,
         };
         let answer = pages.answer(&caller, method, path).await?;
-        // An order was carried out by now.
+        // An order is carried out by now, and its answer must say so.
         let is_due = *method == Method::POST;
         let held = exchange.held.answers(answer.length(), is_due);
         held.map_err(no_room)?;
         Ok(answer)
     }
 
-    /// Who calls, and the whole body. What the headers can tell is checked before a byte of it is
-    /// taken; until its signature is checked, it is charged to whoever the headers name.
+    /// Who calls, and the whole body. What the headers can tell is checked before a byte of the
+    /// body is taken. Until its signature is checked, the body is charged to whoever the headers
+    /// name.
     async fn receive(
         &self,
         exchange: &mut Exchange<'_>,
@@ -249,7 +251,7 @@ impl Router {
     ) -> Result<Response<Answer>, NoRoom> {
         log(&exchange.id, operation, answer.as_ref().err());
         let reply = Reply::from(answer);
-        // Before its body is waited for once more.
+        // The answer is charged before the rest of the body is waited for.
         exchange.held.answers(reply.answer.length(), true)?;
         if !exchange.is_body_wanted {
             exchange.is_read = body::drain(exchange.parts, body).await;

@@ -31,9 +31,9 @@ use crate::telemetry::Telemetry;
 
 /// How long connections that were cut off may take to let go of what they hold.
 const CUT_OFF: Duration = Duration::from_secs(1);
-/// How often answers are looked at before one can be late, and how rarely at least: one that was
-/// ended and does not end is looked at again.
+/// How often answers are looked at within the time that a client may be behind.
 const PACE_LOOKS: u32 = 8;
+/// Answers are looked at no more rarely than this: one that was ended and has not gone is told again.
 const PACE_PERIOD_MAX: Duration = Duration::from_secs(1);
 /// Below the data directory: versions of plugins and their compiled code, and buckets.
 const PLUGINS: &str = "plugins";
@@ -183,7 +183,7 @@ async fn bind(config: &Config) -> Result<(TcpListener, SocketAddr), StartError> 
 /// Ends answers whose clients are too slow, for ever. One is noticed up to an eighth of the grace
 /// late, or a second.
 async fn keep_pace(budget: Arc<Budget>, grace: Duration) {
-    // An interval of zero is not one.
+    // An interval of zero panics.
     let period = (grace / PACE_LOOKS).clamp(Duration::from_millis(1), PACE_PERIOD_MAX);
     let mut looks = interval(period);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -219,7 +219,8 @@ async fn open_plugins(
 }
 
 async fn close_plugins(plugins: &Arc<Plugins>) {
-    // At once: there may be no thread for the rest before those who wait are let go.
+    // First, because every thread for blocking calls may be waiting for the compiler, and then
+    // there would be none for the rest.
     plugins.stop_compiling();
     let plugins = Arc::clone(plugins);
     if let Err(error) = spawn_blocking(move || plugins.close()).await {
@@ -285,7 +286,7 @@ impl Running {
             }
         }
         self.pacing.abort();
-        // First, so that a delivery does not wait for a version that is being compiled.
+        // Before the deliveries, so that none of them waits for a version that is being compiled.
         close_plugins(&self.router.plugins).await;
         self.router.services.delivery.close().await;
         self.router.services.streams.close().await;

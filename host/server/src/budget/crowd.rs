@@ -1,5 +1,5 @@
-//! Shares of one kind that can be told to go, in the order in which they have to: finding the next
-//! one costs no more for many than for few.
+//! The shares of one kind, in the order in which they are ended when room is needed. Finding the
+//! next one hardly costs more among many shares than among few.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -8,11 +8,11 @@ use super::payer::Payer;
 use super::places::Places;
 use crate::pace::Pace;
 
-/// How far a client must have fallen behind to be the first to go when room is needed. One that
-/// sends or takes its bytes over a lossy line across an ocean is rarely further behind.
+/// How far a client must have fallen behind to be ended first when room is needed. One that sends
+/// or takes its bytes over a lossy line across an ocean is rarely further behind.
 const BEHIND: Duration = Duration::from_millis(500);
-/// Shares that are looked at to find one that is behind: each of them had moved since it was looked
-/// at before. After so many the largest goes.
+/// How many shares are looked at to find one that is behind. A share that has moved since the last
+/// look is passed over. After so many the largest is ended instead.
 const LOOKS_MAX: usize = 64;
 
 /// Everybody who holds a share of one kind.
@@ -21,16 +21,16 @@ pub(super) struct Crowd {
     bytes: usize,
     besides: usize,
     members: BTreeMap<Payer, Member>,
-    /// Those of whom somebody can go, by all that they hold.
+    /// Payers with a share that can be ended, by all the bytes that they hold.
     by_weight: BTreeSet<(usize, Payer)>,
 }
 
 /// What one payer holds.
 #[derive(Default)]
 struct Member {
-    /// Bytes that can go.
+    /// Bytes of shares that can be ended.
     bytes: usize,
-    /// Bytes at work, which cannot.
+    /// Bytes at work, which cannot be ended.
     besides: usize,
     by_due: BTreeSet<(Instant, usize)>,
     by_bytes: BTreeSet<(usize, usize)>,
@@ -55,7 +55,7 @@ pub(super) struct Asking {
 }
 
 impl Member {
-    /// Its place in the order of those of whom somebody can go.
+    /// What it holds, if any of its shares can be ended.
     fn weight(&self) -> Option<usize> {
         (!self.by_bytes.is_empty()).then_some(self.bytes + self.besides)
     }
@@ -79,7 +79,7 @@ impl Crowd {
         }
     }
 
-    /// Bytes of those who can go.
+    /// Bytes of shares that can be ended.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
@@ -91,6 +91,7 @@ impl Crowd {
 
     /// Bytes that `payer` has at work.
     pub(super) fn besides_of(&self, payer: Payer) -> usize {
+        // A payer that holds nothing is no member.
         let member = self.members.get(&payer);
         member.map_or(0, |member| member.besides)
     }
@@ -140,6 +141,7 @@ impl Crowd {
         places: &mut Places,
         now: Instant,
     ) -> Option<usize> {
+        // A payer that holds nothing is no member.
         let member = self.members.get(&asking.payer);
         let held = member.map_or(0, |member| member.bytes + member.besides);
         let would_hold = held.saturating_add(asking.more);

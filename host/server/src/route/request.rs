@@ -27,6 +27,7 @@ pub(super) fn head_bytes(parts: &Parts) -> usize {
         name.as_str().len() + value.len() + HEADER_BYTES
     };
     let headers: usize = parts.headers.iter().map(of_header).sum();
+    // A CONNECT request names a host and no path.
     let path = parts.uri.path_and_query();
     headers + path.map_or(0, |path| path.as_str().len())
 }
@@ -68,13 +69,13 @@ pub(super) fn check_host_is_local(parts: &Parts) -> Result<(), ApiError> {
             (None, _) => None,
         },
     };
-    match authority.is_some_and(|authority| is_local(authority.host())) {
-        true => Ok(()),
-        false => Err(ApiError::access_denied(
-            "Without [[credentials]] in its configuration this server is called as localhost or \
-             by its IP address, and by no other name.",
-        )),
+    if authority.is_some_and(|authority| is_local(authority.host())) {
+        return Ok(());
     }
+    Err(ApiError::access_denied(
+        "Without [[credentials]] in its configuration this server is called as localhost or by \
+         its IP address, and by no other name.",
+    ))
 }
 
 fn is_local(host: &str) -> bool {

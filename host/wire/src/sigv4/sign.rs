@@ -53,6 +53,7 @@ impl Signer<'_> {
             service: self.service,
             method: parts.method.as_str(),
             path: parts.uri.path(),
+            // A request without a query is signed as one with an empty query.
             query: parts.uri.query().unwrap_or_default(),
             authority: None,
             headers,

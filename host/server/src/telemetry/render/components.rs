@@ -256,6 +256,7 @@ pub(super) fn delivery_streams(out: &mut String, all: &[DeliveryStatus], now: Ti
         "Age of the oldest record that waits.",
     );
     for status in all {
+        // Where nothing waits, nothing is old.
         let since = status.waiting_since_ms.unwrap_or(now.0);
         let age = Seconds(now.0.saturating_sub(since).saturating_mul(1_000));
         let arn = &status.arn;

@@ -7,9 +7,9 @@ use delivery::DeliveryStatus;
 use super::{Surroundings, gauge, head, line};
 
 /// One metric of a delivery stream: its name, what it says, and where it is read.
-type OfDelivery = (&'static str, &'static str, fn(&DeliveryStatus) -> u64);
+type OfWork = (&'static str, &'static str, fn(&DeliveryStatus) -> u64);
 
-const OF_DELIVERIES: [OfDelivery; 3] = [
+const OF_WORK: [OfWork; 3] = [
     (
         "delivery_stream_work_bytes",
         "Bytes that its cuts at work hold.",
@@ -28,10 +28,8 @@ const OF_DELIVERIES: [OfDelivery; 3] = [
 ];
 
 pub(super) fn work(out: &mut String, surroundings: &Surroundings<'_>) {
-    let (work, held, threads) = {
-        let work = &surroundings.work;
-        (work, work.held, work.threads)
-    };
+    let work = &surroundings.work;
+    let (held, threads) = (work.held, work.threads);
     let mut one = |name: &str, help: &str, value: &dyn Display| gauge(out, name, help, value);
     one(
         "delivery_work_bytes",
@@ -87,7 +85,7 @@ pub(super) fn work(out: &mut String, surroundings: &Surroundings<'_>) {
     if surroundings.deliveries.is_empty() {
         return;
     }
-    for (metric, help, value) in OF_DELIVERIES {
+    for (metric, help, value) in OF_WORK {
         head(out, metric, "gauge", help);
         for status in surroundings.deliveries {
             let (arn, value) = (&status.arn, value(status));
