@@ -93,7 +93,7 @@ pub struct Credential {
 pub struct ConfigError {
     /// The file.
     pub file: PathBuf,
-    /// The line, from 1; `None` if the file could not be read at all.
+    /// The line, from 1; `None` if the file could not be read at all, or is wrong as a whole.
     pub line: Option<usize>,
     /// What is wrong, without any value of the file.
     pub what: String,

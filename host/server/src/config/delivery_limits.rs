@@ -3,10 +3,9 @@
 use delivery::WorkLimits;
 use types::Invalid;
 
-use super::entry::{Entry, Wrong};
+use super::entry::{Entry, MEBIBYTE, Wrong};
 
 const KEYS: &str = "memory_mib, stream_memory_mib and threads";
-const MEBIBYTE: u64 = 1024 * 1024;
 /// A tebibyte: more than any machine that this is made for has.
 const MEMORY_MIB_MAX: u64 = 1024 * 1024;
 const THREADS_MAX: u64 = 1024;
@@ -36,15 +35,11 @@ pub(super) fn delivery_limits(section: &Entry<'_>) -> Result<DeliveryLimits, Wro
     let mut stream_bytes_max = None;
     for entry in section.entries("[delivery_limits]", KEYS)? {
         match entry.key {
-            "memory_mib" => bytes_max = entry.number(1, MEMORY_MIB_MAX)? * MEBIBYTE,
+            "memory_mib" => bytes_max = entry.mebibytes(1, MEMORY_MIB_MAX)?,
             "stream_memory_mib" => {
-                stream_bytes_max = Some(entry.number(1, MEMORY_MIB_MAX)? * MEBIBYTE);
+                stream_bytes_max = Some(entry.mebibytes(1, MEMORY_MIB_MAX)?);
             }
-            _ => {
-                let threads = entry.number(2, THREADS_MAX)?;
-                limits.threads =
-                    usize::try_from(threads).map_err(|_| entry.wrong("is too large"))?;
-            }
+            _ => limits.threads = entry.count(2, THREADS_MAX)?,
         }
     }
     let work = WorkLimits::new(bytes_max, stream_bytes_max.unwrap_or(bytes_max / 2));
@@ -52,7 +47,8 @@ pub(super) fn delivery_limits(section: &Entry<'_>) -> Result<DeliveryLimits, Wro
     Ok(limits)
 }
 
-/// Whether everything that a plugin may make of a batch fits into what a delivery stream may have.
+/// Refuses limits under which what a plugin may make of a batch does not fit into the memory that a
+/// delivery stream may have.
 pub(super) fn check(limits: &DeliveryLimits, plugins: &wasm::Limits) -> Result<(), String> {
     let least = delivery::stream_bytes_min(plugins.output_bytes_max);
     if limits.work.stream_bytes_max() < least {

@@ -5,10 +5,14 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+/// Bytes of a mebibyte.
+pub(super) const MEBIBYTE: u64 = 1024 * 1024;
+
 /// What is wrong, and where.
 #[derive(Debug)]
 pub(super) struct Wrong {
-    pub(super) line: usize,
+    /// From 1; `None`: it is wrong with the file as a whole.
+    pub(super) line: Option<usize>,
     pub(super) what: String,
 }
 
@@ -67,9 +71,28 @@ impl<'a> Entry<'a> {
             .ok_or_else(|| self.wrong(&format!("is not a whole number from {min} to {max}")))
     }
 
+    /// A number of bytes that is written in mebibytes.
+    pub(super) fn mebibytes(&self, min: u64, max: u64) -> Result<u64, Wrong> {
+        Ok(self.number(min, max)? * MEBIBYTE)
+    }
+
+    /// A number that the machine counts by.
+    pub(super) fn count(&self, min: u64, max: u64) -> Result<usize, Wrong> {
+        self.counted(self.number(min, max)?)
+    }
+
+    /// A number of bytes of memory that is written in mebibytes.
+    pub(super) fn memory_mebibytes(&self, min: u64, max: u64) -> Result<usize, Wrong> {
+        self.counted(self.mebibytes(min, max)?)
+    }
+
+    fn counted(&self, number: u64) -> Result<usize, Wrong> {
+        usize::try_from(number).map_err(|_| self.wrong("is too large"))
+    }
+
     pub(super) fn wrong(&self, what: &str) -> Wrong {
         Wrong {
-            line: line_of(self.text, self.value.span()),
+            line: Some(line_of(self.text, self.value.span())),
             what: format!("'{}' {what}", self.key),
         }
     }
@@ -101,7 +124,7 @@ fn entries<'a>(
     for (key, value) in table {
         if !known.clone().any(|known| known == key.get_ref().as_ref()) {
             return Err(Wrong {
-                line: line_of(text, key.span()),
+                line: Some(line_of(text, key.span())),
                 what: format!("unknown key '{}'{place}; known are {keys}", key.get_ref()),
             });
         }

@@ -11,17 +11,21 @@ const PLUGIN_LIMIT_KEYS: &str = "component_mib, compile_seconds, compile_mib, me
                                  log_bytes_per_second";
 const S3_KEYS: &str = "endpoint, region, access_key_id, secret_access_key and path_style";
 const REGION_DEFAULT: &str = "us-east-1";
-const MEBIBYTE: u64 = 1024 * 1024;
-/// The same in the unit of memory.
-const MEBIBYTE_IN_MEMORY: usize = 1024 * 1024;
+/// Mebibytes that a component may have at most. More is refused here; a component with more than is
+/// configured is refused when it is loaded.
+const COMPONENT_MIB_MAX: u64 = 256;
 /// Mebibytes of memory that a plugin can get: the pool's slots are as large.
 const MEMORY_MIB_MAX: u64 = 256;
+/// Mebibytes that a plugin may be allowed to make of one batch.
+const OUTPUT_MIB_MAX: u64 = 256;
+/// Bytes that a plugin's log line may be allowed to have. What is over the configured limit is cut.
+const LOG_LINE_BYTES_MAX: u64 = 64 * 1024;
 /// Milliseconds that a batch can get (Lambda's longest transform takes five minutes).
 const BATCH_MS_MAX: u64 = 300_000;
 /// Seconds of processor time that compiling can get: while one component is compiled, no other is
 /// taken.
 const COMPILE_SECONDS_MAX: u64 = 600;
-/// Mebibytes of address space that compiling can get: no compiler starts with less than the fewest.
+/// Mebibytes of address space that compiling can get. With fewer no compiler starts.
 const COMPILE_MIB_MIN: u64 = 64;
 const COMPILE_MIB_MAX: u64 = 64 * 1024;
 
@@ -29,30 +33,27 @@ const COMPILE_MIB_MAX: u64 = 64 * 1024;
 pub(super) fn plugin_limits(section: &Entry<'_>) -> Result<wasm::Limits, Wrong> {
     let mut limits = wasm::Limits::default();
     for entry in section.entries("[plugin_limits]", PLUGIN_LIMIT_KEYS)? {
-        let size = |max: u64| {
-            let number = entry.number(1, max)?;
-            usize::try_from(number).map_err(|_| entry.wrong("is too large"))
-        };
         let number32 = || {
             let number = entry.number(1, u64::from(u32::MAX))?;
             u32::try_from(number).map_err(|_| entry.wrong("is too large"))
         };
         match entry.key {
-            "component_mib" => limits.component_bytes_max = entry.number(1, 256)? * MEBIBYTE,
+            "component_mib" => {
+                limits.component_bytes_max = entry.mebibytes(1, COMPONENT_MIB_MAX)?
+            }
             "compile_seconds" => {
                 limits.compile_seconds_max = entry.number(1, COMPILE_SECONDS_MAX)?;
             }
             "compile_mib" => {
-                limits.compile_bytes_max =
-                    entry.number(COMPILE_MIB_MIN, COMPILE_MIB_MAX)? * MEBIBYTE;
+                limits.compile_bytes_max = entry.mebibytes(COMPILE_MIB_MIN, COMPILE_MIB_MAX)?;
             }
-            "memory_mib" => limits.memory_bytes_max = size(MEMORY_MIB_MAX)? * MEBIBYTE_IN_MEMORY,
+            "memory_mib" => limits.memory_bytes_max = entry.memory_mebibytes(1, MEMORY_MIB_MAX)?,
             "batch_ms" => {
                 limits.batch_time_max = Duration::from_millis(entry.number(1, BATCH_MS_MAX)?);
             }
-            "output_mib" => limits.output_bytes_max = size(256)? * MEBIBYTE_IN_MEMORY,
+            "output_mib" => limits.output_bytes_max = entry.memory_mebibytes(1, OUTPUT_MIB_MAX)?,
             "host_calls" => limits.host_calls_max = number32()?,
-            "log_line_bytes" => limits.log_line_bytes_max = size(64 * 1024)?,
+            "log_line_bytes" => limits.log_line_bytes_max = entry.count(1, LOG_LINE_BYTES_MAX)?,
             _ => limits.log_bytes_per_second_max = number32()?,
         }
     }
