@@ -21,6 +21,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use types::Clock;
+
 pub(crate) use payer::{Payer, network_of};
 pub(crate) use shares::NoRoom;
 
@@ -55,6 +57,9 @@ const UNSETTLED_BYTES_MAX: usize = 64 * 1024;
 pub(crate) struct Budget {
     shares: Mutex<Shares>,
     keys: RandomState,
+    clock: Arc<dyn Clock>,
+    /// The moment from which the clock's uptime counts here. Only differences matter.
+    began: Instant,
 }
 
 /// The memory of one request, given back when this is dropped.
@@ -96,7 +101,7 @@ impl Standing {
 }
 
 impl Budget {
-    pub(crate) fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(limits: &Limits, clock: Arc<dyn Clock>) -> Self {
         let unproven = limits.in_flight_bytes_max / UNPROVEN_PART;
         let shared = limits.in_flight_bytes_max - unproven;
         let sizes = Sizes {
@@ -117,6 +122,8 @@ impl Budget {
         Self {
             shares: Mutex::new(Shares::new(sizes, receiving, answering)),
             keys: RandomState::new(),
+            clock,
+            began: Instant::now(),
         }
     }
 
@@ -145,7 +152,13 @@ impl Budget {
 
     /// Looks at all answers, and ends those whose clients do not keep the pace.
     pub(crate) fn look(&self) {
-        self.ending(|shares, ended| shares.look(Instant::now(), ended));
+        let now = self.now();
+        self.ending(|shares, ended| shares.look(now, ended));
+    }
+
+    /// What paces go by.
+    fn now(&self) -> Instant {
+        self.began + self.clock.uptime()
     }
 
     fn ending<T>(&self, work: impl FnOnce(&mut Shares, &mut Ended) -> T) -> T {
@@ -191,7 +204,7 @@ impl Held {
         let Standing::Receiving(place) = self.standing else {
             return Ok(());
         };
-        let now = Instant::now();
+        let now = self.budget.now();
         self.budget
             .ending(|shares, ended| shares.grow(place, bytes, now, ended))
     }
@@ -294,7 +307,7 @@ impl Held {
 
     /// The place of its share, which is as it wishes.
     fn settle(&self, wish: &Wish) -> Result<usize, NoRoom> {
-        let now = Instant::now();
+        let now = self.budget.now();
         self.budget
             .ending(|shares, ended| match self.standing.place() {
                 Some(place) => shares.turn(place, wish, now, ended).map(|()| place),

@@ -128,7 +128,7 @@ pub async fn start(
         naming_key: streams.derived_key("names of objects"),
     };
     let delivery = Delivery::open(foundations).await;
-    let budget = Arc::new(Budget::new(&config.limits));
+    let budget = Arc::new(Budget::new(&config.limits, Arc::clone(&clock)));
     let pacing = tokio::spawn(keep_pace(Arc::clone(&budget), config.limits.answer_grace));
     let router = Arc::new(Router {
         services: Services {

@@ -1,6 +1,6 @@
 //! Answers that nobody takes: how much memory they may have, and for how long.
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -8,17 +8,19 @@ use hyper::Request;
 use hyper::body::Incoming;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use millrace_server::Running;
+use millrace_server::{Limits, Running};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
+use types::ManualClock;
 
-use crate::fixture::{LIST_STREAMS, PATIENCE, Socket, call, metric, start};
+use crate::fixture::{LIST_STREAMS, NOW, PATIENCE, Socket, call, metric, start, start_by};
 
 const RECORDS: usize = 12;
 const DATA_CHARS: usize = 1_000_000;
 /// Of one GetRecords, at least.
 const ANSWER_BYTES: usize = RECORDS * DATA_CHARS;
-const SOON: Duration = Duration::from_millis(500);
+/// Bytes that the client of a stream takes of an answer before it asks for more.
+const STREAM_WINDOW_BYTES: u32 = 16 * 1024;
 
 /// Fills a stream and returns the input of a GetRecords that gives all of it.
 async fn fill(server: &Running) -> Value {
@@ -66,12 +68,7 @@ async fn ask_deaf(server: &Running, input: &Value) -> Socket {
 
 /// Answers that wait are in the budget, and whoever comes later is served all the same.
 async fn others_are_served(server: &Running, input: &Value, bytes_max: usize) {
-    let waits = async {
-        while server.in_flight_bytes() < ANSWER_BYTES / 2 {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, waits).await.unwrap();
+    until(|| server.in_flight_bytes() >= ANSWER_BYTES / 2).await;
     for _ in 0..10 {
         assert!(server.in_flight_bytes() <= bytes_max);
         call(server, "ListStreams", json!({})).await;
@@ -96,28 +93,36 @@ async fn answers_that_wait_are_in_the_budget_and_others_are_served() {
     others_are_served(&server, &input, bytes_max).await;
 }
 
-async fn no_connection_is_left(server: &Running) {
-    let gone = async {
-        while server.connections() > 0 {
+/// Waits until something is so.
+async fn until(mut is_so: impl FnMut() -> bool) {
+    let waits = async {
+        while !is_so() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(PATIENCE, gone).await.unwrap();
+    tokio::time::timeout(PATIENCE, waits).await.unwrap();
 }
 
 #[tokio::test]
 async fn answers_that_nobody_takes_are_given_up_and_their_memory_is_free() {
-    let server = start(|limits| {
-        limits.answer_grace = SOON;
-        limits.in_flight_bytes_max = 200 * ANSWER_BYTES; // All of them find room.
+    const DEAF: usize = 10;
+    let clock = Arc::new(ManualClock::new(NOW));
+    let server = start_by(&clock, |limits| {
+        limits.in_flight_bytes_max = 10 * DEAF * ANSWER_BYTES; // All of them find room.
     })
     .await;
     let input = fill(&server).await;
     let mut deaf = Vec::new();
-    for _ in 0..40 {
+    for _ in 0..DEAF {
         deaf.push(ask_deaf(&server, &input).await);
     }
-    no_connection_is_left(&server).await;
+    // What the system has buffered of an answer is no longer held.
+    until(|| server.in_flight_bytes() > DEAF * ANSWER_BYTES / 2).await;
+    let gone = until(|| {
+        clock.advance(Limits::default().answer_grace);
+        server.connections() == 0
+    });
+    gone.await;
     assert_eq!(server.in_flight_bytes(), 0);
 }
 
@@ -125,7 +130,7 @@ async fn answers_that_nobody_takes_are_given_up_and_their_memory_is_free() {
 async fn ask_over_http_2(server: &Running, input: &Value, count: usize) -> Vec<Incoming> {
     let stream = TcpStream::connect(server.address()).await.unwrap();
     let (client, connection) = http2::Builder::new(TokioExecutor::new())
-        .initial_stream_window_size(512)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(16 * 1024 * 1024)
         .handshake(TokioIo::new(stream))
         .await
@@ -155,27 +160,31 @@ async fn one_connection_of_http_2_does_not_hold_it_all() {
     others_are_served(&server, &input, bytes_max).await;
 }
 
+/// Time passes in two steps, each shorter than an answer may wait and both together longer. One
+/// client takes between them what keeps it from being late, wherever the server looks meanwhile.
 #[tokio::test]
 async fn a_stream_that_moves_does_not_keep_the_others_alive() {
-    let server = start(|limits| limits.answer_grace = 4 * SOON).await;
+    const STREAMS: usize = 8;
+    let limits = Limits::default();
+    let step = limits.answer_grace * 3 / 4;
+    let paid_for = usize::try_from(limits.answer_bytes_per_second_min * step.as_secs()).unwrap();
+    let clock = Arc::new(ManualClock::new(NOW));
+    let server = start_by(&clock, |_| {}).await;
     let input = fill(&server).await;
-    let mut bodies = ask_over_http_2(&server, &input, 8).await;
+    let mut bodies = ask_over_http_2(&server, &input, STREAMS).await;
+    assert!(server.in_flight_bytes() > STREAMS * ANSWER_BYTES * 3 / 4);
     let mut moving = bodies.pop().unwrap();
+
+    clock.advance(step);
     let mut taken = 0;
-    // Slower than the others are ended, and faster than it has to be.
-    let mut ticks = tokio::time::interval(Duration::from_millis(10));
-    while server.in_flight_bytes() > 2 * ANSWER_BYTES {
-        ticks.tick().await;
-        let frame = tokio::time::timeout(PATIENCE, moving.frame())
-            .await
-            .unwrap();
-        let data = frame.unwrap().unwrap().into_data().unwrap();
+    while taken < paid_for {
+        let frame = tokio::time::timeout(PATIENCE, moving.frame()).await;
+        let data = frame.unwrap().unwrap().unwrap().into_data().unwrap();
         taken += data.len();
-        assert!(
-            taken < ANSWER_BYTES,
-            "the others are held as long as this one"
-        );
     }
+    clock.advance(step);
+    until(|| server.in_flight_bytes() < 2 * ANSWER_BYTES).await;
+
     for mut body in bodies {
         let mut received = 0;
         while let Some(Ok(frame)) = body.frame().await {

@@ -24,11 +24,16 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 pub const LIST_STREAMS: &str = "POST / HTTP/1.1\r\nHost: localhost\r\n\
     Content-Type: application/x-amz-json-1.1\r\nX-Amz-Target: Kinesis_20131202.ListStreams\r\n";
 
-/// Starts a server on a disk in memory.
+/// Starts a server on a disk in memory, whose clock stands still.
 pub async fn try_start(config: Config) -> Result<Running, StartError> {
+    try_start_by(&Arc::new(ManualClock::new(NOW)), config).await
+}
+
+async fn try_start_by(clock: &Arc<ManualClock>, config: Config) -> Result<Running, StartError> {
     let open = || Embedded::open(Arc::new(SimulatedDisk::new(1)), Options::default());
     let engine: Arc<dyn Engine> = tokio::task::spawn_blocking(open).await.unwrap().unwrap();
-    millrace_server::start(config, engine, Arc::new(ManualClock::new(NOW))).await
+    let clock = Arc::clone(clock);
+    millrace_server::start(config, engine, clock).await
 }
 
 /// Starts a server with limits of its own on a free port.
@@ -36,6 +41,14 @@ pub async fn start(change: impl FnOnce(&mut Limits)) -> Running {
     let mut config = config();
     change(&mut config.limits);
     try_start(config).await.unwrap()
+}
+
+/// The same, by a clock that the test moves. The paces of answers go by it, and nothing else of the
+/// network side does.
+pub async fn start_by(clock: &Arc<ManualClock>, change: impl FnOnce(&mut Limits)) -> Running {
+    let mut config = config();
+    change(&mut config.limits);
+    try_start_by(clock, config).await.unwrap()
 }
 
 /// Starts a server that takes requests signed with [`RIGHT`], of account 42, or [`NEIGHBOUR`].
@@ -87,17 +100,23 @@ pub const GUESSED: Signature = Signature {
 impl Signature {
     /// The parts of a request for an operation, signed for `body`.
     pub fn operation(&self, server: &Running, operation: &str, body: &[u8]) -> Parts {
-        let request = http::Request::post(format!("http://{}/", server.address()))
-            .header("content-type", "application/x-amz-json-1.1")
-            .header("x-amz-target", format!("Kinesis_20131202.{operation}"));
-        self.sign(request, server, body)
+        self.target(server, &format!("Kinesis_20131202.{operation}"), body)
     }
 
-    /// The parts of a request for an operation of Data Firehose, signed for `body`.
+    /// The parts of a request for an operation of Data Firehose, signed for that service and
+    /// `body`.
     pub fn firehose(&self, server: &Running, operation: &str, body: &[u8]) -> Parts {
+        let signature = Self {
+            service: "firehose",
+            ..*self
+        };
+        signature.target(server, &format!("Firehose_20150804.{operation}"), body)
+    }
+
+    fn target(&self, server: &Running, target: &str, body: &[u8]) -> Parts {
         let request = http::Request::post(format!("http://{}/", server.address()))
             .header("content-type", "application/x-amz-json-1.1")
-            .header("x-amz-target", format!("Firehose_20150804.{operation}"));
+            .header("x-amz-target", target);
         self.sign(request, server, body)
     }
 
@@ -158,10 +177,6 @@ pub async fn ask_firehose(
     input: &serde_json::Value,
 ) -> Answer {
     let body = input.to_string();
-    let signature = Signature {
-        service: "firehose",
-        ..*signature
-    };
     let parts = signature.firehose(server, operation, body.as_bytes());
     ask_with_body(server, &parts, &body).await
 }
@@ -193,9 +208,6 @@ pub fn config() -> Config {
     }
 }
 
-/// A client that writes bytes and reads answers.
-pub struct Socket(TcpStream);
-
 /// An answer of HTTP/1.1.
 #[derive(Debug)]
 pub struct Answer {
@@ -205,10 +217,17 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// The body; `null` for an operation that answers without one.
+    pub fn json(&self) -> serde_json::Value {
+        if self.body.is_empty() {
+            return serde_json::Value::Null;
+        }
+        serde_json::from_str(&self.body).unwrap()
+    }
+
     /// The code of an error.
     pub fn code(&self) -> String {
-        let body: serde_json::Value = serde_json::from_str(&self.body).unwrap();
-        body["__type"].as_str().unwrap().to_owned()
+        self.json()["__type"].as_str().unwrap().to_owned()
     }
 
     /// The value of a header.
@@ -218,6 +237,9 @@ impl Answer {
         values.next().map(|(_, value)| value)
     }
 }
+
+/// A client that writes bytes and reads answers.
+pub struct Socket(TcpStream);
 
 impl Socket {
     pub async fn connect(server: &Running) -> Self {
@@ -262,7 +284,28 @@ impl Socket {
         answer
     }
 
-    /// Waits until the server has closed; what it still said is lost.
+    /// Reads that the server has taken the headers and wants the body.
+    pub async fn continues(&mut self) {
+        let expected = b"HTTP/1.1 100 Continue\r\n\r\n";
+        let mut said = vec![0; expected.len()];
+        timeout(PATIENCE, self.0.read_exact(&mut said))
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(said, expected);
+    }
+
+    /// The type of the first frame of HTTP/2 that the server sends.
+    pub async fn frame_kind(&mut self) -> u8 {
+        let mut head = [0; 9];
+        timeout(PATIENCE, self.0.read_exact(&mut head))
+            .await
+            .unwrap()
+            .unwrap();
+        head[3]
+    }
+
+    /// Waits until the server has closed. Returns what it still said.
     pub async fn closed(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();
         // A reset is as closed as an end.
@@ -288,7 +331,7 @@ pub async fn call(
     )
     .await;
     assert_eq!(answer.status, 200, "{}", answer.body);
-    serde_json::from_str(&answer.body).unwrap_or_default()
+    answer.json()
 }
 
 /// Connects, sends, and reads one answer.
@@ -296,29 +339,4 @@ pub async fn ask(server: &Running, request: &str) -> Answer {
     let mut socket = Socket::connect(server).await;
     socket.send(request).await;
     socket.answer().await
-}
-
-impl Socket {
-    /// Reads that the server has taken the headers and wants the body.
-    pub async fn continues(&mut self) {
-        let expected = b"HTTP/1.1 100 Continue\r\n\r\n";
-        let mut said = vec![0; expected.len()];
-        timeout(PATIENCE, self.0.read_exact(&mut said))
-            .await
-            .unwrap()
-            .unwrap();
-        assert_eq!(said, expected);
-    }
-}
-
-impl Socket {
-    /// The type of the first frame of HTTP/2 that the server sends.
-    pub async fn frame_kind(&mut self) -> u8 {
-        let mut head = [0; 9];
-        timeout(PATIENCE, self.0.read_exact(&mut head))
-            .await
-            .unwrap()
-            .unwrap();
-        head[3]
-    }
 }

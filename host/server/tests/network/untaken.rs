@@ -1,6 +1,6 @@
 //! Short answers that nobody takes, to clients that have proven nothing.
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -8,19 +8,21 @@ use hyper::body::Incoming;
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use millrace_server::Running;
+use millrace_server::{Limits, Running};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
+use types::ManualClock;
 
-use crate::fixture::{NEIGHBOUR, PATIENCE, RIGHT, Signature, ask_signed, protected, start};
+use crate::fixture::{
+    NEIGHBOUR, NOW, PATIENCE, RIGHT, Signature, ask_signed, protected, start, start_by,
+};
 
 const MEBIBYTE: usize = 1024 * 1024;
 const IN_FLIGHT_BYTES_MAX: usize = 8 * MEBIBYTE;
 const CONNECTIONS: usize = 9;
 /// As many as a connection may have open.
 const STREAMS: usize = 250;
-const SOON: Duration = Duration::from_millis(100);
 
 type Answered = hyper::Result<Response<Incoming>>;
 
@@ -66,8 +68,7 @@ async fn call(
     input: Value,
 ) -> (u16, Value) {
     let answer = ask_signed(server, signature, operation, &input).await;
-    let body = serde_json::from_str(&answer.body).unwrap_or_default();
-    (answer.status, body)
+    (answer.status, answer.json())
 }
 
 async fn create_stream(server: &Running, signature: &Signature) {
@@ -158,9 +159,12 @@ async fn every_answer_that_waits_is_counted() {
 #[tokio::test]
 async fn every_answer_that_nobody_takes_is_given_up() {
     for (request, status) in without_operation() {
-        let server = start(|limits| limits.answer_grace = SOON).await;
+        let clock = Arc::new(ManualClock::new(NOW));
+        let server = start_by(&clock, |_| {}).await;
         let client = connect_deaf(&server).await;
-        for answer in ask_deaf(&client, 3, || request.clone()).await {
+        let answers = ask_deaf(&client, 3, || request.clone()).await;
+        clock.advance(Limits::default().answer_grace);
+        for answer in answers {
             let body = answer.unwrap().into_body().collect();
             let ended = tokio::time::timeout(PATIENCE, body).await.unwrap();
             assert!(ended.is_err(), "{status}");
