@@ -49,7 +49,7 @@ pub(crate) enum CallError {
         /// What the server's log calls the request.
         request_id: String,
     },
-    /// There was no answer, or one that is none.
+    /// There was no answer, or one that cannot be read.
     Broken(String),
 }
 
@@ -240,7 +240,7 @@ impl Client {
         let request = request.body(()).map_err(|error| error.to_string())?;
         let (mut parts, ()) = request.into_parts();
         sign(&mut parts, target, asked.service, &body)?;
-        // Over HTTP/1.1 a server is asked for a path; whom is in the Host header.
+        // Over HTTP/1.1 a request names the path alone; the server's name is in the Host header.
         parts.uri = asked
             .path
             .parse()
@@ -290,7 +290,10 @@ fn refusal(head: &hyper::http::response::Parts, body: &[u8]) -> CallError {
         message: "the answer is not one of this API".to_owned(),
     });
     // Some servers put a namespace before the code: `com.amazonaws.kinesis#Code`.
-    let code = refusal.code.rsplit('#').next().unwrap_or_default();
+    let code = match refusal.code.rsplit_once('#') {
+        Some((_, code)) => code,
+        None => &refusal.code,
+    };
     CallError::Refused {
         code: code.to_owned(),
         message: refusal.message,

@@ -26,10 +26,10 @@ pub(crate) fn check_reader() -> io::Result<()> {
     let stdout = io::stdout();
     let mut output = [PollFd::new(&stdout, PollFlags::empty())];
     poll(&mut output, Some(&Timespec::default()))?;
-    match output[0].revents().contains(PollFlags::ERR) {
-        true => Err(io::ErrorKind::BrokenPipe.into()),
-        false => Ok(()),
+    if output[0].revents().contains(PollFlags::ERR) {
+        return Err(io::ErrorKind::BrokenPipe.into());
     }
+    Ok(())
 }
 
 /// Writes a line to standard error.
@@ -51,9 +51,10 @@ pub(crate) fn table(rows: &[Vec<String>]) -> String {
         for (cell, width) in row.iter().zip(&widths) {
             let padding = " ".repeat(width.saturating_sub(cell.chars().count()));
             let is_number = cell.starts_with(|c: char| c.is_ascii_digit());
-            let (before, after) = match is_number {
-                true => (padding, String::new()),
-                false => (String::new(), padding),
+            let (before, after) = if is_number {
+                (padding, String::new())
+            } else {
+                (String::new(), padding)
             };
             line.push_str(&format!("  {before}{cell}{after}"));
         }
@@ -74,6 +75,16 @@ pub(crate) fn count(number: u64) -> String {
         out.push(digit);
     }
     out
+}
+
+/// A number as [`count`] writes it, or a sign that there is none.
+pub(crate) fn count_or_none(number: Option<u64>) -> String {
+    or_none(number.map(count))
+}
+
+/// A text, or a sign that there is none.
+pub(crate) fn or_none(text: Option<String>) -> String {
+    text.unwrap_or_else(|| "-".to_owned())
 }
 
 /// A moment in UTC as RFC 3339 writes it.

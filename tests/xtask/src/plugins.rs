@@ -22,7 +22,8 @@ pub fn build(workspace: &Workspace) -> Result<(), String> {
     for name in &names {
         let beside_manifest = workspace.plugins().join(name).join(format!("{name}.wasm"));
         copy_whole(&component(workspace, name), &beside_manifest)?;
-        let bytes = fs::metadata(&beside_manifest).map_or(0, |file| file.len());
+        let failed = |e| format!("look at {}: {e}", beside_manifest.display());
+        let bytes = fs::metadata(&beside_manifest).map_err(failed)?.len();
         println!("plugins/{name}/{name}.wasm: {bytes} bytes");
     }
     Ok(())
@@ -39,7 +40,7 @@ pub fn build_for_demo(workspace: &Workspace) -> Result<PathBuf, String> {
 }
 
 /// The folders that hold a manifest and the source of a plugin, in order. A plugin that someone
-/// put there as a component only is none of ours to build.
+/// put there as a component alone has no source to build.
 fn names(plugins: &Path) -> Result<Vec<String>, String> {
     let failed = |e| format!("read {}: {e}", plugins.display());
     let mut names = Vec::new();
@@ -53,13 +54,13 @@ fn names(plugins: &Path) -> Result<Vec<String>, String> {
         }
     }
     names.sort();
-    match names.is_empty() {
-        true => Err(format!("{}: holds no plugin", plugins.display())),
-        false => Ok(names),
+    if names.is_empty() {
+        return Err(format!("{}: holds no plugin", plugins.display()));
     }
+    Ok(names)
 }
 
-/// Sees to it that the standard library of the target is there.
+/// Installs the standard library of the target, unless it is there.
 fn add_target(workspace: &Workspace) -> Result<(), String> {
     let library = ["--print", "target-libdir", "--target", TARGET];
     let is_there = process::answer("rustc", &library).is_some_and(|path| Path::new(&path).is_dir());

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 /// Lines that were read and not yet printed; the program waits when there are more.
 const LINES_WAITING_MAX: usize = 1_000;
-/// How often it is looked whether a silent program has ended.
+/// How often a silent program is asked whether it has ended.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How long after a program's end what it printed may still come in.
 const LAST_LINES: Duration = Duration::from_secs(2);
@@ -21,7 +21,7 @@ pub struct Ended {
     pub well: bool,
 }
 
-/// Runs the program with our own output; whether it ended well.
+/// Runs the program, which prints where we print. Returns whether it ended well.
 pub fn succeeds(command: &mut Command) -> Result<bool, String> {
     println!("$ {}", shown(command));
     let status = command
@@ -30,12 +30,12 @@ pub fn succeeds(command: &mut Command) -> Result<bool, String> {
     Ok(status.success())
 }
 
-/// Runs the program with our own output; an error unless it ended well.
+/// Runs the program, which prints where we print. Fails unless it ended well.
 pub fn must(command: &mut Command) -> Result<(), String> {
-    match succeeds(command)? {
-        true => Ok(()),
-        false => Err(format!("{} failed", shown(command))),
+    if !succeeds(command)? {
+        return Err(format!("{} failed", shown(command)));
     }
+    Ok(())
 }
 
 /// Runs the program, prints what it prints as it comes, and keeps it. A process that it leaves
@@ -95,7 +95,7 @@ pub fn watched(command: &mut Command) -> Result<Ended, String> {
     })
 }
 
-/// Runs the program in silence; what it printed to its standard output if it ended well.
+/// Runs the program in silence. Returns what it printed to its standard output, if it ended well.
 pub fn answer(program: &str, arguments: &[&str]) -> Option<String> {
     let output = Command::new(program)
         .args(arguments)

@@ -26,9 +26,9 @@ pub struct Step {
 pub enum Outcome {
     /// As it should.
     Well,
-    /// It failed, or could not be run though it must.
+    /// It failed, or could not be run.
     Failed(String),
-    /// It is not possible on this machine, and need not be.
+    /// It is not possible on this machine, which is no failure.
     LeftOut(String),
 }
 
@@ -130,6 +130,7 @@ pub fn of_node(text: &str) -> Counts {
     }
 }
 
+/// The number before `mark`, 0 if there is none: a step that counts no test has failed.
 fn number_before(text: &str, mark: &str) -> u64 {
     let head = text.split_once(mark).map_or("", |(head, _)| head);
     let start = head
@@ -138,6 +139,7 @@ fn number_before(text: &str, mark: &str) -> u64 {
     head[start..].parse().unwrap_or(0)
 }
 
+/// The number after `mark`, as [`number_before`].
 fn number_after(text: &str, mark: &str) -> u64 {
     let tail = text.split_once(mark).map_or("", |(_, tail)| tail);
     let end = tail

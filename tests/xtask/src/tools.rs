@@ -104,7 +104,8 @@ pub fn npm(workspace: &Workspace, node: Option<&Path>) -> Result<PathBuf, String
     Ok(home)
 }
 
-/// cargo-deny: the installed one, or one installed here (a minute, once).
+/// cargo-deny: the one that is installed, or one that is installed here, which takes a minute the
+/// first time.
 pub fn cargo_deny(workspace: &Workspace) -> Option<PathBuf> {
     if process::answer("cargo-deny", &["--version"]).is_some() {
         return Some("cargo-deny".into());
@@ -124,8 +125,12 @@ pub fn cargo_deny(workspace: &Workspace) -> Option<PathBuf> {
 /// The command with `programs` first on its path.
 pub fn with_path(mut command: Command, programs: Option<&Path>) -> Command {
     if let Some(programs) = programs {
-        let path = std::env::var("PATH").unwrap_or_default();
-        command.env("PATH", format!("{}:{path}", programs.display()));
+        let mut path = programs.display().to_string();
+        // An empty part of a path means the current directory.
+        if let Ok(others) = std::env::var("PATH") {
+            path.push_str(&format!(":{others}"));
+        }
+        command.env("PATH", path);
     }
     command
 }

@@ -1,13 +1,18 @@
 //! Which server is spoken to, and in whose name.
 
+use std::env::VarError;
+
 use clap::Args;
 use hyper::Uri;
 use wire::sigv4::SecretKey;
 
 const ENDPOINT_DEFAULT: &str = "http://127.0.0.1:4567";
 const REGION_DEFAULT: &str = "us-east-1";
-/// What a server without credentials accepts, as it accepts any.
+/// A key id and a secret for a server without credentials, which accepts any.
 const ANY: &str = "any";
+const KEY_ID: &str = "AWS_ACCESS_KEY_ID";
+const SECRET: &str = "AWS_SECRET_ACCESS_KEY";
+const SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
 
 /// Where to find the server. Credentials are those of the environment: AWS_ACCESS_KEY_ID,
 /// AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN.
@@ -42,30 +47,42 @@ impl TargetArgs {
     pub(crate) fn target(&self) -> Result<Target, String> {
         let endpoint = first([
             self.endpoint.clone(),
-            variable("AWS_ENDPOINT_URL_KINESIS"),
-            variable("AWS_ENDPOINT_URL"),
+            variable("AWS_ENDPOINT_URL_KINESIS")?,
+            variable("AWS_ENDPOINT_URL")?,
         ]);
         let region = first([
             self.region.clone(),
-            variable("AWS_REGION"),
-            variable("AWS_DEFAULT_REGION"),
+            variable("AWS_REGION")?,
+            variable("AWS_DEFAULT_REGION")?,
         ]);
         let endpoint = endpoint.as_deref().unwrap_or(ENDPOINT_DEFAULT);
         let region = region.as_deref().unwrap_or(REGION_DEFAULT);
-        let secret = variable("AWS_SECRET_ACCESS_KEY");
-        let credentials = match (variable("AWS_ACCESS_KEY_ID"), secret) {
-            (Some(key_id), Some(secret)) => Credentials {
-                key_id,
-                secret: SecretKey::new(secret),
-                session_token: variable("AWS_SESSION_TOKEN"),
-            },
-            _ => Credentials::any(),
-        };
+        let (key_id, secret) = (variable(KEY_ID)?, variable(SECRET)?);
+        let credentials = Credentials::of(key_id, secret, variable(SESSION_TOKEN)?)?;
         Target::new(endpoint, region, credentials)
     }
 }
 
 impl Credentials {
+    /// What the environment says; without a key, those of [`Credentials::any`].
+    fn of(
+        key_id: Option<String>,
+        secret: Option<String>,
+        session_token: Option<String>,
+    ) -> Result<Self, String> {
+        let half = |there: &str, missing: &str| Err(format!("{there} is set and {missing} is not"));
+        match (key_id, secret) {
+            (Some(key_id), Some(secret)) => Ok(Self {
+                key_id,
+                secret: SecretKey::new(secret),
+                session_token,
+            }),
+            (None, None) => Ok(Self::any()),
+            (Some(_), None) => half(KEY_ID, SECRET),
+            (None, Some(_)) => half(SECRET, KEY_ID),
+        }
+    }
+
     /// For a server that accepts any.
     pub(crate) fn any() -> Self {
         Self {
@@ -130,14 +147,34 @@ fn first<const N: usize>(candidates: [Option<String>; N]) -> Option<String> {
     candidates.into_iter().flatten().next()
 }
 
-/// A variable of the environment; one that is empty is none.
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
+/// A variable of the environment; an empty one counts as not set.
+fn variable(name: &str) -> Result<Option<String>, String> {
+    match std::env::var(name) {
+        Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(error) => Err(format!("{name}: {error}")),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// With half of a key, requests were signed with any other and refused for that.
+    #[test]
+    fn a_key_of_which_one_half_is_missing_is_not_taken_for_none() {
+        let some = || Some("x".to_owned());
+        let credentials = |key_id, secret| Credentials::of(key_id, secret, None);
+        assert_eq!(credentials(some(), some()).unwrap().key_id, "x");
+        assert_eq!(credentials(None, None).unwrap().key_id, ANY);
+        for (half, missing) in [
+            (credentials(some(), None), SECRET),
+            (credentials(None, some()), KEY_ID),
+        ] {
+            let why = half.err().unwrap();
+            assert!(why.ends_with(&format!("{missing} is not")), "{why}");
+        }
+    }
 
     #[test]
     fn an_endpoint_is_an_http_url_without_a_path() {

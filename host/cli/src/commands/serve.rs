@@ -1,5 +1,6 @@
 //! `millrace serve`.
 
+use std::env::VarError;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -62,7 +63,7 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     let anybody = config.credentials.is_empty();
     let engine = tokio::select! {
         engine = open::engine(&data) => engine?,
-        // What is being read anew after a crash is cut off as by another: nothing depends on it.
+        // Recovery may be cut off anywhere: the next start begins it anew.
         () = signals.stop() => return Ok(()),
     };
     let started = server::start(config, engine, Arc::new(SystemClock));
@@ -86,7 +87,8 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What an operator or a terminal ends the server with, from the beginning.
+/// The signals by which an operator or a terminal ends the server. They are listened for from the
+/// start on.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -100,7 +102,7 @@ impl Signals {
         })
     }
 
-    /// Waits for one of them. One that comes while nobody waits is not lost.
+    /// Waits for one of them. A signal that came before is not lost.
     async fn stop(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => tracing::info!("SIGTERM: no more requests are taken"),
@@ -155,15 +157,16 @@ fn plugins_text(all: &[wasm::Plugin]) -> String {
 
 fn announce(address: SocketAddr, data: &str, plugins: &str, anybody: bool) -> Result<(), Failure> {
     let endpoint = format!("http://{address}");
-    let (access, keys) = match anybody {
-        true => (
+    let (access, keys) = if anybody {
+        (
             "any credentials, because the configuration has none; loopback only",
             "AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any AWS_DEFAULT_REGION=us-east-1 ",
-        ),
-        false => (
+        )
+    } else {
+        (
             "requests signed with [[credentials]] of the configuration",
             "",
-        ),
+        )
     };
     let version = env!("CARGO_PKG_VERSION");
     output::lines(&format!(
@@ -179,7 +182,11 @@ fn announce(address: SocketAddr, data: &str, plugins: &str, anybody: bool) -> Re
 }
 
 fn start_log(format: LogFormat) -> Result<(), String> {
-    let wanted = std::env::var(LOG_VARIABLE).unwrap_or_else(|_| LOG_DEFAULT.to_owned());
+    let wanted = match std::env::var(LOG_VARIABLE) {
+        Ok(wanted) => wanted,
+        Err(VarError::NotPresent) => LOG_DEFAULT.to_owned(),
+        Err(error) => return Err(format!("{LOG_VARIABLE}: {error}")),
+    };
     let filter = EnvFilter::try_new(&wanted)
         .map_err(|error| format!("{LOG_VARIABLE} is '{wanted}': {error}"))?;
     let log = tracing_subscriber::fmt()

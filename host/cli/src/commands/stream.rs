@@ -11,7 +11,7 @@ use clap::Subcommand;
 
 pub(crate) use create::create;
 pub(crate) use put::{Batch, Waiting};
-pub(crate) use shapes::Placement;
+pub(crate) use shapes::Landed;
 
 use crate::failure::Failure;
 

@@ -15,9 +15,10 @@ pub(crate) struct VersionArgs {
 
 pub(crate) fn run(args: &VersionArgs) -> Result<(), Failure> {
     let (name, version) = (env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
-    let text = match args.json {
-        true => json!({ "name": name, "version": version }).to_string(),
-        false => format!("{name} {version}"),
+    let text = if args.json {
+        json!({ "name": name, "version": version }).to_string()
+    } else {
+        format!("{name} {version}")
     };
     Ok(output::lines(&text)?)
 }

@@ -85,10 +85,7 @@ fn facts(stream: &DeliveryStream) -> Vec<(&'static str, String)> {
         ),
         ("bytes delivered", number(stream.bytes_delivered)),
         ("tried again", number(stream.retries)),
-        (
-            "last object",
-            stream.last_object.clone().unwrap_or_else(|| "-".to_owned()),
-        ),
+        ("last object", output::or_none(stream.last_object.clone())),
     ]
 }
 

@@ -63,8 +63,8 @@ pub(super) async fn status(client: &mut Client) -> Result<DeliveryStream, Failur
 pub(super) async fn flush(client: &mut Client) -> Result<(), Failure> {
     let page = format!("delivery-streams/{NAME}/flush");
     let flushed: Value = client.page(Method::POST, &page).await?;
-    match flushed["delivered"] == true {
-        true => Ok(()),
-        false => Err("not everything was delivered in time".to_owned().into()),
+    if flushed["delivered"] != true {
+        return Err("not everything was delivered in time".to_owned().into());
     }
+    Ok(())
 }

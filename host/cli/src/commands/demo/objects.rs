@@ -26,6 +26,7 @@ struct Object {
     name: String,
     bytes: usize,
     lines: u64,
+    /// Empty in an object without lines.
     first_line: String,
 }
 
@@ -41,19 +42,21 @@ pub(super) fn read(root: &Path) -> Result<Found, String> {
         failed: 0,
     };
     for path in paths {
-        let name = path.strip_prefix(&bucket).unwrap_or(&path);
+        let name = path.strip_prefix(&bucket).map_err(|e| e.to_string())?;
         let name = name.to_string_lossy().into_owned();
         let packed = fs::read(&path).map_err(|error| format!("{name}: {error}"))?;
         let mut text = String::new();
-        let unpacked = match name.ends_with(".gz") {
-            true => GzDecoder::new(&packed[..]).read_to_string(&mut text),
-            false => (&packed[..]).read_to_string(&mut text),
+        let unpacked = if name.ends_with(".gz") {
+            GzDecoder::new(&packed[..]).read_to_string(&mut text)
+        } else {
+            (&packed[..]).read_to_string(&mut text)
         };
         unpacked.map_err(|error| format!("{name}: {error}"))?;
-        let lines = u64::try_from(text.lines().count()).unwrap_or(u64::MAX);
-        match name.starts_with(ERROR_PREFIX) {
-            true => found.failed += lines,
-            false => found.delivered += lines,
+        let lines = text.lines().count() as u64;
+        if name.starts_with(ERROR_PREFIX) {
+            found.failed += lines;
+        } else {
+            found.delivered += lines;
         }
         found.objects.push(Object {
             bytes: packed.len(),
@@ -69,9 +72,10 @@ fn collect(folder: &Path, paths: &mut Vec<PathBuf>) -> Result<(), String> {
     let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
     for entry in fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
-        match path.is_dir() {
-            true => collect(&path, paths)?,
-            false => paths.push(path),
+        if path.is_dir() {
+            collect(&path, paths)?;
+        } else {
+            paths.push(path);
         }
     }
     Ok(())
@@ -97,10 +101,9 @@ impl Found {
             .iter()
             .partition(|object| object.name.starts_with(ERROR_PREFIX));
         for object in delivered.into_iter().chain(failed).take(SHOWN_MAX) {
-            let bytes = u64::try_from(object.bytes).unwrap_or(u64::MAX);
             rows.push(vec![
                 object.name.clone(),
-                output::count(bytes),
+                output::count(object.bytes as u64),
                 output::count(object.lines),
             ]);
         }

@@ -31,10 +31,13 @@ impl PluginFolder {
         let version = text
             .lines()
             .find_map(|line| line.strip_prefix("version = "));
-        let version = version.unwrap_or_default().trim_matches('"');
+        let first_version = match version {
+            Some(version) => format!("{NAME} {}", version.trim_matches('"')),
+            None => NAME.to_owned(),
+        };
         Ok(Self {
             directory: directory.to_owned(),
-            first_version: format!("{NAME} {version}"),
+            first_version,
         })
     }
 

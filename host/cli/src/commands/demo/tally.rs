@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::objects::Found;
 use crate::commands::delivery::DeliveryStream;
-use crate::commands::stream::{Placement, Waiting};
+use crate::commands::stream::{Landed, Waiting};
 use crate::output;
 
 /// The records that were put, by shard.
@@ -16,10 +16,9 @@ pub(super) struct Tally {
 
 impl Tally {
     /// Counts records that were acknowledged.
-    pub(super) fn went_in(&mut self, gone: &[(Waiting, Placement)]) {
-        for (_, placement) in gone {
-            let shard = placement.shard_id.clone().unwrap_or_default();
-            *self.shards.entry(shard).or_default() += 1;
+    pub(super) fn went_in(&mut self, gone: &[(Waiting, Landed)]) {
+        for (_, Landed { shard_id, .. }) in gone {
+            *self.shards.entry(shard_id.clone()).or_default() += 1;
         }
     }
 
@@ -116,13 +115,11 @@ mod tests {
                 partition_key: "k".into(),
                 data: Vec::new(),
             };
-            let placement = Placement {
-                shard_id: Some("s".into()),
-                sequence_number: Some("1".into()),
-                error_code: None,
-                error_message: None,
+            let landed = Landed {
+                shard_id: "s".into(),
+                sequence_number: "1".into(),
             };
-            tally.went_in(&[(record, placement)]);
+            tally.went_in(&[(record, landed)]);
         }
     }
 

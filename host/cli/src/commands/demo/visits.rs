@@ -7,7 +7,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use types::{Clock, SystemClock};
 
 use crate::client::Client;
-use crate::commands::stream::{Batch, Placement, Waiting};
+use crate::commands::stream::{Batch, Landed, Waiting};
 use crate::failure::Failure;
 
 /// Lines that are put together, and how often: 2,000 a second, half of what four shards take.
@@ -22,7 +22,7 @@ const BROWSER: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 
 const BOT: &str = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)";
 
 /// What was put, or why nothing more can be.
-pub(super) type Gone = Result<Vec<(Waiting, Placement)>, Failure>;
+pub(super) type Gone = Result<Vec<(Waiting, Landed)>, Failure>;
 
 /// Puts lines until the moment `end` and tells what was put.
 pub(super) async fn feed(mut client: Client, stream: &str, end: Instant, gone: mpsc::Sender<Gone>) {
@@ -47,22 +47,15 @@ pub(super) async fn feed(mut client: Client, stream: &str, end: Instant, gone: m
 fn visit(dice: &mut Dice) -> (String, String) {
     let number = dice.below(VISITORS);
     let address = format!("10.0.{}.{}", number / 250, number % 250 + 1);
-    let place = usize::try_from(dice.below(6)).unwrap_or_default();
-    let page = PAGES.get(place).unwrap_or(&"/");
+    let page = PAGES[(dice.next() % 6) as usize];
     let agent = match dice.below(BOT_EVERY) {
         0 => BOT,
         _ => BROWSER,
     };
     // "Thu Jan 22 01:22:02 UTC 2015" becomes "22/Jan/2015:01:22:02 +0000".
     let now = SystemClock.now().utc_text();
-    let part = |at: std::ops::Range<usize>| now.get(at).unwrap_or_default();
-    let time = format!(
-        "{}/{}/{}:{}",
-        part(8..10),
-        part(4..7),
-        part(24..28),
-        part(11..19)
-    );
+    let (month, day, year, clock) = (&now[4..7], &now[8..10], &now[24..], &now[11..19]);
+    let time = format!("{day}/{month}/{year}:{clock}");
     let (query, bytes) = (dice.below(100_000), dice.below(50_000));
     let mut line = format!(
         "{address} - - [{time} +0000] \"GET {page}?n={query} HTTP/1.1\" 200 {bytes} \"-\" \
@@ -74,16 +67,20 @@ fn visit(dice: &mut Dice) -> (String, String) {
     (address, line)
 }
 
-/// Numbers that look random.
+/// Numbers that look random, by the generator SplitMix64.
 struct Dice(u64);
 
 impl Dice {
-    /// A number from 0 to below `end`, by the generator SplitMix64.
+    /// A number from 0 to below `end`.
     fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+
+    fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % end
+        mixed ^ (mixed >> 31)
     }
 }

@@ -24,18 +24,18 @@ pub(crate) async fn run(args: &InspectArgs) -> Result<(), Failure> {
         ("state", plugin.state.clone()),
     ];
     if let Some(hash) = &plugin.hash {
-        let number = |number: Option<u64>| output::count(number.unwrap_or(0));
+        let number = output::count_or_none;
         let from = match plugin.from_cache {
             Some(true) => "loaded from the cache",
             _ => "compiled",
         };
         rows.extend([
-            ("version", plugin.version.clone().unwrap_or_default()),
+            ("version", output::or_none(plugin.version.clone())),
             ("hash", hash.clone()),
-            ("world", plugin.world.clone().unwrap_or_default()),
+            ("world", output::or_none(plugin.world.clone())),
             (
                 "loaded at",
-                plugin.loaded_at_ms.map(output::time).unwrap_or_default(),
+                output::or_none(plugin.loaded_at_ms.map(output::time)),
             ),
             (
                 "component",
@@ -65,7 +65,7 @@ pub(crate) async fn run(args: &InspectArgs) -> Result<(), Failure> {
     rows.push(("swaps", output::count(plugin.swaps)));
     if let Some(why) = &plugin.refused {
         rows.push(("refused", why.clone()));
-        let at = plugin.refused_at_ms.map(output::time).unwrap_or_default();
+        let at = output::or_none(plugin.refused_at_ms.map(output::time));
         rows.push(("refused at", at));
     }
     for (name, value) in plugin.counters.iter().flatten() {

@@ -51,17 +51,15 @@ pub(crate) async fn run(args: &ListArgs) -> Result<(), Failure> {
 }
 
 fn row(plugin: &Plugin) -> Vec<String> {
-    let count = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), output::count);
-    let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     let traps = plugin.traps.zip(plugin.deadlines);
     vec![
         plugin.name.clone(),
         plugin.state.clone(),
         plugin.version_text(),
-        or_none(plugin.world.clone()),
-        or_none(plugin.loaded_at_ms.map(output::time)),
-        count(plugin.calls),
-        count(traps.map(|(traps, deadlines)| traps + deadlines)),
+        output::or_none(plugin.world.clone()),
+        output::or_none(plugin.loaded_at_ms.map(output::time)),
+        output::count_or_none(plugin.calls),
+        output::count_or_none(traps.map(|(traps, deadlines)| traps + deadlines)),
         output::count(plugin.swaps),
     ]
 }

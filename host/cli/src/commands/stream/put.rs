@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 pub(crate) use batch::{Batch, Waiting};
 
-use super::shapes::{NewRecord, Placement, PutRecord};
+use super::shapes::{Landed, NewRecord, PutRecord};
 use crate::client::{Client, TargetArgs};
 use crate::failure::Failure;
 use crate::output;
@@ -53,13 +53,11 @@ async fn put_one(client: &mut Client, args: &PutArgs, data: &str) -> Result<(), 
             partition_key: args.partition_key.as_deref().unwrap_or(&spread),
         },
     };
-    let placement: Placement = client.call("PutRecord", &input).await?;
-    output::lines(&format!(
-        "{} {}",
-        placement.shard_id.unwrap_or_default(),
-        placement.sequence_number.unwrap_or_default()
-    ))?;
-    Ok(())
+    let Landed {
+        shard_id,
+        sequence_number,
+    } = client.call("PutRecord", &input).await?;
+    Ok(output::lines(&format!("{shard_id} {sequence_number}"))?)
 }
 
 async fn put_lines(client: &mut Client, args: &PutArgs) -> Result<(), Failure> {
@@ -76,6 +74,7 @@ async fn put_lines(client: &mut Client, args: &PutArgs) -> Result<(), Failure> {
             if !batch.add(key.unwrap_or_else(|| spread_key(count)), line?) {
                 batch.put(client).await?;
             }
+            // Lines that are there already go with the same call.
             next = read.try_recv().ok();
         }
         batch.put(client).await?;

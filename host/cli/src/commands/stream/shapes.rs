@@ -85,12 +85,27 @@ pub(crate) struct PutRecordsAnswer {
 
 /// Where a record landed, or why it did not.
 #[derive(Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Placement {
+    Landed(Landed),
+    Refused(RefusedRecord),
+}
+
+/// Where a record landed.
+#[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(crate) struct Placement {
-    pub(crate) shard_id: Option<String>,
-    pub(crate) sequence_number: Option<String>,
-    pub(crate) error_code: Option<String>,
-    pub(crate) error_message: Option<String>,
+pub(crate) struct Landed {
+    pub(crate) shard_id: String,
+    pub(crate) sequence_number: String,
+}
+
+/// Why a record did not land.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct RefusedRecord {
+    pub(crate) error_code: String,
+    #[serde(default)]
+    pub(crate) error_message: String,
 }
 
 #[derive(Serialize)]

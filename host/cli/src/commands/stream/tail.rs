@@ -89,8 +89,8 @@ pub(crate) async fn run(args: &TailArgs) -> Result<(), Failure> {
 }
 
 async fn print(args: &TailArgs, comes: &mut mpsc::Receiver<Come>) -> Result<(), Failure> {
-    let mut left = args.count.unwrap_or(u64::MAX);
-    while left > 0 {
+    let mut left = args.count;
+    while left != Some(0) {
         let Ok(come) = timeout(READER_CHECK, comes.recv()).await else {
             output::check_reader()?;
             continue;
@@ -100,10 +100,11 @@ async fn print(args: &TailArgs, comes: &mut mpsc::Receiver<Come>) -> Result<(), 
         };
         let (shard, records) = come?;
         for record in &records {
-            if left == 0 {
-                break;
+            match &mut left {
+                None => {}
+                Some(0) => break,
+                Some(left) => *left -= 1,
             }
-            left -= 1;
             output::raw(&match args.format {
                 Format::Raw => line::raw(record)?,
                 Format::Json => line::json(&shard, record)?,

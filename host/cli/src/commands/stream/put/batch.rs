@@ -1,11 +1,13 @@
-//! Records that are put together, again and again until all are in.
+//! Records that are put with one call. Those that are refused for a moment are put again.
 
 use std::time::Duration;
 
 use tokio::time::sleep;
 
 use crate::client::{CallError, Client};
-use crate::commands::stream::shapes::{NewRecord, Placement, PutRecords, PutRecordsAnswer};
+use crate::commands::stream::shapes::{
+    Landed, NewRecord, Placement, PutRecords, PutRecordsAnswer, RefusedRecord,
+};
 use crate::failure::Failure;
 
 /// Records of one call (PutRecords).
@@ -14,7 +16,7 @@ const RECORDS_MAX: usize = 500;
 const BYTES_MAX: usize = 4 * 1024 * 1024;
 /// How often records that were refused for a moment are put again.
 const ATTEMPTS_MAX: u32 = 30;
-/// Before the first time again; it doubles up to the longest.
+/// The pause before they are put again for the first time. It doubles each time, up to the longest.
 const PAUSE_FIRST: Duration = Duration::from_millis(50);
 const PAUSE_LONGEST: Duration = Duration::from_secs(1);
 
@@ -41,7 +43,7 @@ impl Batch {
         }
     }
 
-    /// Takes one more; false says that it is full now.
+    /// Takes one more. Returns whether there is room for another.
     pub(crate) fn add(&mut self, partition_key: String, data: Vec<u8>) -> bool {
         self.bytes += data.len() + partition_key.len();
         self.records.push(Waiting {
@@ -51,12 +53,13 @@ impl Batch {
         self.records.len() < RECORDS_MAX && self.bytes < BYTES_MAX
     }
 
-    /// Puts all of it, what is throttled again and again; then it is empty. Returns every record
-    /// with its placement. A record that is put again may come after one that was put later.
+    /// Puts all of it and empties it; throttled records are put again until they are in. Returns
+    /// every record with the place where it landed. A record that is put again may come after one
+    /// that was put later.
     pub(crate) async fn put(
         &mut self,
         client: &mut Client,
-    ) -> Result<Vec<(Waiting, Placement)>, Failure> {
+    ) -> Result<Vec<(Waiting, Landed)>, Failure> {
         self.bytes = 0;
         let mut waiting = std::mem::take(&mut self.records);
         let mut done = Vec::with_capacity(waiting.len());
@@ -98,11 +101,11 @@ impl Batch {
     }
 }
 
-/// Parts what is in from what must be put again.
+/// Moves records that landed to `done`, and returns those that must be put again.
 fn sort(
     waiting: Vec<Waiting>,
     answer: PutRecordsAnswer,
-    done: &mut Vec<(Waiting, Placement)>,
+    done: &mut Vec<(Waiting, Landed)>,
 ) -> Result<Vec<Waiting>, Failure> {
     if answer.records.len() != waiting.len() {
         return Err("PutRecords: the answer has another number of records"
@@ -111,13 +114,19 @@ fn sort(
     }
     let mut again = Vec::new();
     for (record, placement) in waiting.into_iter().zip(answer.records) {
-        match placement.error_code.as_deref() {
-            None => done.push((record, placement)),
-            Some("ProvisionedThroughputExceededException" | "InternalFailure") => {
-                again.push(record);
+        let RefusedRecord {
+            error_code: code,
+            error_message: message,
+        } = match placement {
+            Placement::Landed(landed) => {
+                done.push((record, landed));
+                continue;
             }
-            Some(code) => {
-                let message = placement.error_message.as_deref().unwrap_or_default();
+            Placement::Refused(refused) => refused,
+        };
+        match code.as_str() {
+            "ProvisionedThroughputExceededException" | "InternalFailure" => again.push(record),
+            _ => {
                 return Err(format!("PutRecords: a record was refused: {code}: {message}").into());
             }
         }
