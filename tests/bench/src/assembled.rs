@@ -29,7 +29,7 @@ const LOOK: Duration = Duration::from_millis(2);
 const DELIVERED_MAX: Duration = Duration::from_secs(300);
 /// Frames that are appended at the same time.
 const APPENDS: usize = 4;
-/// What objects are named with here.
+/// The key that names of objects are made with.
 const NAMING_KEY: [u8; 32] = [9; 32];
 
 /// Everything below deliveries, in one directory.
@@ -143,10 +143,10 @@ pub async fn delivered(delivery: &Delivery, records: u64) -> Result<DeliveryStat
     })
     .await?;
     let status = status(delivery)?;
-    match status.delivered == records {
-        true => Ok(status),
-        false => Err(format!("{} of {records} delivered", status.delivered).into()),
+    if status.delivered != records {
+        return Err(format!("{} of {records} delivered", status.delivered).into());
     }
+    Ok(status)
 }
 
 fn status(delivery: &Delivery) -> Result<DeliveryStatus, Failure> {

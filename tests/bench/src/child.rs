@@ -14,9 +14,9 @@ use crate::calls;
 use crate::requests::{ACCESS_KEY_ID, ACCOUNT, SECRET_ACCESS_KEY};
 use crate::usage::{self, Resident};
 
-/// A server that is not ready by then never will be.
+/// How long a server may take until it is ready.
 const READY_MAX: Duration = Duration::from_secs(120);
-/// Nor are plugins in force that are not by then.
+/// How long its plugins may take until each is in force or refused.
 const PLUGINS_LOADED_MAX: Duration = Duration::from_secs(120);
 const LOOK: Duration = Duration::from_millis(20);
 /// Below the directory of a server.

@@ -74,11 +74,12 @@ impl Delivering {
         let begin = Instant::now();
         loop {
             let page = self.page()?;
-            let count = |name: &str| page[name].as_u64().unwrap_or_default();
+            let count = |name: &str| page[name].as_u64().ok_or(format!("no {name}: {page}"));
             let progress = Progress {
-                done: count("recordsIn").saturating_sub(count("waitingRecords")),
-                delivered: count("delivered"),
-                objects: count("objects"),
+                // The two are not read at one moment.
+                done: count("recordsIn")?.saturating_sub(count("waitingRecords")?),
+                delivered: count("delivered")?,
+                objects: count("objects")?,
             };
             match &page["trouble"] {
                 Value::String(why) => return Err(why.clone().into()),

@@ -9,15 +9,15 @@ use crate::random::Random;
 
 /// Bytes of an event with its line end.
 pub const EVENT_BYTES: usize = 1024;
-/// Before the number of a line that tells who it is.
+/// What stands before the number by which a line is known.
 const NUMBER_MARK: &[u8] = b"/r/";
 const NUMBER_DIGITS: usize = 10;
-/// Different records before they come again: more than gzip looks back, by far.
+/// Bytes of records before the same ones come again: far more than gzip looks back.
 const DIFFERENT_BYTES: usize = 16 * 1024 * 1024;
 const FRAME_RECORDS: usize = 500;
-/// Of the signature.
+/// Digits of an event's signature.
 const HEX_DIGITS: usize = 128;
-/// Drawn from when an event is filled up.
+/// The words that an event is filled up with.
 const WORDS: [&str; 24] = [
     "checkout",
     "delivery",

@@ -27,13 +27,13 @@ const WAIT_MAX: Duration = Duration::from_millis(100);
 pub struct Outcome {
     /// Answers 200 without a refused record, within the time.
     pub good: u64,
-    /// All other answers.
+    /// Answers with another status, or with a refused record.
     pub refused: u64,
-    /// The first of those.
+    /// The first of them.
     pub first_refused: Option<String>,
-    /// In which the good ones came.
+    /// The time in which the good answers came.
     pub took: Duration,
-    /// From when a request was due to its answer.
+    /// How long each request took, from when it was due until its answer.
     pub latency: Percentiles,
     /// Processor time of the generator.
     pub cpu: Duration,
@@ -48,7 +48,7 @@ impl Outcome {
         }
     }
 
-    /// What there is to say of answers that do not count.
+    /// A note about the answers that were not good; empty if there were none.
     pub fn note(&self) -> String {
         match &self.first_refused {
             Some(answer) => {

@@ -51,7 +51,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// What a run must not begin with.
+    /// Refuses options with which no run can be made.
     pub fn refuse_nonsense(&self) -> Result<(), Failure> {
         if !(0.1..=SECONDS_MAX).contains(&self.seconds) {
             return Err(format!("--seconds is 0.1 to {SECONDS_MAX}").into());

@@ -28,7 +28,7 @@ pub struct Visits {
 }
 
 impl Visits {
-    /// One line: the folder of objects is there once it has an object.
+    /// A single line. The folder of objects is made with its first object, and can be watched then.
     pub const FIRST: Self = Self {
         requests: 1,
         lines: 1,

@@ -14,7 +14,7 @@ pub struct Row {
     pub name: &'static str,
     /// What it does.
     pub about: &'static str,
-    /// Takes so long, or repeats by itself, that it runs once.
+    /// It runs once, because it takes long or repeats by itself.
     pub once: bool,
     /// Does it once.
     pub run: fn(&Bench) -> Result<Vec<Line>, Failure>,

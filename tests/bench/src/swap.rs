@@ -83,14 +83,15 @@ impl Found {
         for object in destination::objects(&delivering.objects())? {
             let (name, content) = object?;
             let Some(moment) = moments.get(&name) else {
-                // The one from before the watching.
+                // This one was there before the folder was watched.
                 continue;
             };
             let (mut before, mut after) = (0, 0);
             for line in destination::lines(&content) {
-                match line.starts_with(b"{") {
-                    true => before += 1,
-                    false => after += 1,
+                if line.starts_with(b"{") {
+                    before += 1;
+                } else {
+                    after += 1;
                 }
                 let number = usize::try_from(events::number_of(line)?)?;
                 *found
