@@ -74,13 +74,11 @@ async fn a_full_disk_refuses_puts_and_goes_on_reading_and_takes_them_again_when_
     let refused = {
         let mut refused = None;
         for number in 0..PUTS_MAX {
-            match put(&client, number).await {
-                true => kept.push(data(number)),
-                false => refused = Some(number),
-            }
-            if refused.is_some() {
+            if !put(&client, number).await {
+                refused = Some(number);
                 break;
             }
+            kept.push(data(number));
         }
         refused.unwrap()
     };
@@ -173,9 +171,10 @@ async fn a_put_whose_sync_failed_is_not_acknowledged_and_those_before_and_after_
                 failure: Failure::Io,
             });
         }
-        match put(&client, number).await {
-            true => kept.push(data(number)),
-            false => failed += 1,
+        if put(&client, number).await {
+            kept.push(data(number));
+        } else {
+            failed += 1;
         }
     }
     assert_eq!(disk.faults_hit(), 1);

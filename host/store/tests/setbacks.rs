@@ -146,9 +146,10 @@ async fn a_segment_that_is_lost_keeps_no_log_from_being_flushed() {
         }
         first.embedded.close().await.unwrap();
         let path = Path::new("logs/0000000000000001/00000000000000000000.seg");
-        match is_removed {
-            true => first.disk.remove(path).unwrap(),
-            false => assert!(first.disk.flip(path, 20, 1)),
+        if is_removed {
+            first.disk.remove(path).unwrap();
+        } else {
+            assert!(first.disk.flip(path, 20, 1));
         }
         let (history, disk) = first.kill();
         let second = session(disk, history).await;

@@ -216,12 +216,10 @@ fn write(mut connection: Connection, cycle: u32, writer: u32, learned: &Sender<S
 }
 
 fn line(id: &str, is_broken: bool) -> String {
-    match is_broken {
-        true => format!("no line of a log: /{id}"),
-        false => format!(
-            "192.0.2.7 - - [17/May/2015:10:05:03 +0000] \"GET /{id} HTTP/1.1\" 200 5 \"-\" \"-\""
-        ),
+    if is_broken {
+        return format!("no line of a log: /{id}");
     }
+    format!("192.0.2.7 - - [17/May/2015:10:05:03 +0000] \"GET /{id} HTTP/1.1\" 200 5 \"-\" \"-\"")
 }
 
 /// The identifier in a line or a path: the digits after a slash that begins a word.
@@ -300,20 +298,19 @@ fn check_page(page: &Value, kept: &HashMap<String, Kept>, objects: &Objects) {
 /// The records of an object, in their order.
 fn ids_of(key: &str, content: &[u8], is_failed: bool) -> Vec<String> {
     let mut lines = String::new();
-    let read = match key.ends_with(".gz") {
-        true => flate2::read::MultiGzDecoder::new(content).read_to_string(&mut lines),
-        false => (&content[..]).read_to_string(&mut lines),
+    let read = if key.ends_with(".gz") {
+        flate2::read::MultiGzDecoder::new(content).read_to_string(&mut lines)
+    } else {
+        (&content[..]).read_to_string(&mut lines)
     };
     read.unwrap();
     let ids = lines.lines().map(|line| {
         let line: Value = serde_json::from_str(line).unwrap();
-        match is_failed {
-            true => {
-                let raw = STANDARD.decode_to_vec(text(&line["rawData"])).unwrap();
-                id_of(&String::from_utf8(raw).unwrap())
-            }
-            false => id_of(&text(&line["path"])),
+        if !is_failed {
+            return id_of(&text(&line["path"]));
         }
+        let raw = STANDARD.decode_to_vec(text(&line["rawData"])).unwrap();
+        id_of(&String::from_utf8(raw).unwrap())
     });
     ids.collect()
 }

@@ -170,9 +170,9 @@ impl Connection {
             status.starts_with("HTTP/1.1 200"),
             "{what}: {status}{shown}"
         );
-        match body.is_empty() {
-            true => Some(Value::Null),
-            false => Some(serde_json::from_slice(&body).unwrap()),
+        if body.is_empty() {
+            return Some(Value::Null);
         }
+        Some(serde_json::from_slice(&body).unwrap())
     }
 }

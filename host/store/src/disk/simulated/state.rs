@@ -101,10 +101,10 @@ pub(super) struct State {
 
 impl State {
     pub(super) fn entry(&self, path: &Path) -> Option<Entry> {
-        match path.as_os_str().is_empty() {
-            true => Some(Entry::Dir),
-            false => self.names.get(path).copied(),
+        if path.as_os_str().is_empty() {
+            return Some(Entry::Dir);
         }
+        self.names.get(path).copied()
     }
 
     pub(super) fn names(&self) -> &BTreeMap<PathBuf, Entry> {
