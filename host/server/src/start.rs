@@ -33,7 +33,8 @@ use crate::telemetry::Telemetry;
 const CUT_OFF: Duration = Duration::from_secs(1);
 /// How often answers are looked at within the time that a client may be behind.
 const PACE_LOOKS: u32 = 8;
-/// Answers are looked at no more rarely than this: one that was ended and has not gone is told again.
+/// Answers are looked at no more rarely than this. One that was ended and is still there is told
+/// again.
 const PACE_PERIOD_MAX: Duration = Duration::from_secs(1);
 /// Below the data directory: versions of plugins and their compiled code, and buckets.
 const PLUGINS: &str = "plugins";

@@ -19,8 +19,8 @@ const CLOCK_SKEW_MINUTES_MAX: u64 = 15;
 /// Characters of a token at least: a shorter one could be guessed.
 const TOKEN_CHARS_MIN: usize = 16;
 /// How many requests of the largest size must fit into the memory for all. Bodies that come in may
-/// have 15 parts of 32 of it, and one account has no more at work: with four that is room for one of
-/// the largest requests and for many small ones beside it, with two it is not even room for one.
+/// have 15 parts of 32 of it, and one account may have as much at work. With four that is room for
+/// one of the largest requests and many small ones beside it; with two, not even for one.
 const IN_FLIGHT_REQUESTS_MIN: usize = 4;
 /// Origins of web pages that can be named: each request that has an `Origin` is compared with all.
 const CORS_ORIGINS_MAX: usize = 64;
