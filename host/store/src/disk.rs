@@ -59,6 +59,12 @@ pub trait Disk: Send + Sync {
     fn space(&self) -> io::Result<Space>;
 }
 
+/// `bytes`, or what is `left` if that is less.
+pub(crate) fn at_most(bytes: usize, left: u64) -> usize {
+    // What cannot be counted in memory is more than anything in memory.
+    usize::try_from(left).map_or(bytes, |left| left.min(bytes))
+}
+
 /// Room on a disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Space {
@@ -79,6 +85,7 @@ pub trait DiskFile: Send + Sync {
         let start = into.len();
         into.resize(start + bytes, 0);
         let read = self.read_at(&mut into[start..], offset);
+        // After an error nothing of it counts.
         into.truncate(start + *read.as_ref().unwrap_or(&0));
         read
     }

@@ -253,8 +253,11 @@ impl fmt::Display for CommitError {
             Self::Sealed(log) => write!(f, "log {} is sealed", log.0),
             Self::NoLog(log) => write!(f, "log {} does not exist", log.0),
             Self::Damaged { logs, what } => {
-                let first = logs.first().map_or(0, |log| log.0);
-                write!(f, "{} damaged logs, log {first}: {what}", logs.len())
+                write!(f, "{} damaged logs", logs.len())?;
+                if let Some(first) = logs.first() {
+                    write!(f, ", log {}", first.0)?;
+                }
+                write!(f, ": {what}")
             }
             Self::Conflict { table, .. } => {
                 write!(f, "a row of table {} is not as expected", table.0)

@@ -12,6 +12,8 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
+use super::at_most;
+
 /// What offsets, lengths and addresses must be multiples of: no disk has larger blocks, and no
 /// page of the cache is in two writes.
 const ALIGNMENT: usize = 4096;
@@ -33,9 +35,9 @@ impl WritePath {
     /// Up to the next multiple and from the last one on through the cache, what lies between past
     /// it.
     pub(super) fn of(bytes: usize, offset: u64) -> Self {
-        let behind = usize::try_from(offset % ALIGNMENT as u64).unwrap_or(0);
-        let head = (ALIGNMENT - behind) % ALIGNMENT;
-        match bytes.saturating_sub(head) {
+        let head = offset.next_multiple_of(ALIGNMENT as u64) - offset;
+        let head = at_most(bytes, head);
+        match bytes - head {
             0..WORTH_BYTES_MIN => Self::Cached(bytes),
             _ if head != 0 => Self::Cached(head),
             _ => Self::Direct(bytes.min(WRITE_BYTES_MAX) / ALIGNMENT * ALIGNMENT),

@@ -12,7 +12,7 @@ use rustix::fs::{Advice, FallocateFlags};
 use rustix::io::Errno;
 
 use super::direct::{self, WritePath};
-use super::{Disk, DiskFile, Space};
+use super::{Disk, DiskFile, Space, at_most};
 
 /// The file whose lock says that a process has the data directory.
 const LOCK_FILE: &str = "LOCK";
@@ -166,6 +166,7 @@ impl DiskFile for RealFile {
         if bytes < (into.capacity() - start) / 2 {
             into.resize(start + bytes, 0);
             let read = self.read_at(&mut into[start..], offset);
+            // After an error nothing of it counts.
             into.truncate(start + *read.as_ref().unwrap_or(&0));
             return read;
         }
@@ -191,7 +192,8 @@ impl DiskFile for RealFile {
             },
         };
         let written = self.file.write_at(&from[..count], offset)?;
-        // Advice that has the system begin to write.
+        // This advice has the system begin to write. Where it is not taken, the next sync waits
+        // longer, and nothing else is different.
         let length = NonZeroU64::new(written as u64);
         let _ = rustix::fs::fadvise(&self.file, offset, length, Advice::DontNeed);
         Ok(written)
@@ -225,8 +227,7 @@ fn fill_with_zeros(file: &File, bytes: u64) -> io::Result<()> {
     let zeros = [0; ZEROS_PER_CALL];
     let mut offset = file.metadata()?.len();
     while offset < bytes {
-        let rest = usize::try_from(bytes - offset).unwrap_or(usize::MAX);
-        let piece = &zeros[..rest.min(zeros.len())];
+        let piece = &zeros[..at_most(zeros.len(), bytes - offset)];
         file.write_all_at(piece, offset)?;
         offset += piece.len() as u64;
     }

@@ -215,10 +215,14 @@ pub struct RowEntry {
 }
 
 impl RowEntry {
-    /// Appends the entry's bytes; keys and values are within their limits.
+    /// Appends the entry's bytes. Its key and value were found to be within their limits when they
+    /// were handed in to be committed.
     pub fn encode_onto(&self, out: &mut Vec<u8>) {
         let start = out.len();
-        let length = |bytes: &Bytes| u32::try_from(bytes.len()).unwrap_or(REMOVED);
+        let length = |bytes: &Bytes| match u32::try_from(bytes.len()) {
+            Ok(length) if length < REMOVED => length,
+            _ => unreachable!("a row of {} bytes is over its limits", bytes.len()),
+        };
         out.extend_from_slice(&ROW_MAGIC.to_le_bytes());
         out.extend_from_slice(&[0; 4]);
         out.extend_from_slice(&self.table.0.to_le_bytes());

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::{Buf, BufMut, Bytes};
 use types::Timestamp;
 
-use crate::disk::{Disk, DiskFile};
+use crate::disk::{Disk, DiskFile, at_most};
 use crate::embedded::format::{FRAME_HEADER_BYTES, FrameHeader};
 use crate::embedded::logs::{Segment, Sought, WalFrame};
 use crate::embedded::options::{CHUNK_BYTES, INDEX_EVERY_BYTES};
@@ -226,11 +226,13 @@ impl SegmentFile {
 
     /// At least one whole frame from `offset` on, if the segment has one.
     fn chunk(&self, segment: &Segment, offset: u64, bytes: usize) -> Result<Chunk, StoreError> {
-        let left = usize::try_from(segment.bytes - offset).unwrap_or(usize::MAX);
-        let mut bytes = self.read_at(offset, bytes.min(left))?;
-        let whole = FrameHeader::decode(&bytes).map_or(0, |(header, _)| header.frame_bytes());
-        if bytes.len() < whole {
-            bytes = self.read_at(offset, whole.min(left))?;
+        let left = segment.bytes - offset;
+        let mut bytes = self.read_at(offset, at_most(bytes, left))?;
+        // What has no header is found out by whoever parses it.
+        if let Some((header, _)) = FrameHeader::decode(&bytes)
+            && bytes.len() < header.frame_bytes()
+        {
+            bytes = self.read_at(offset, at_most(header.frame_bytes(), left))?;
         }
         Ok(Chunk { offset, bytes })
     }
@@ -289,6 +291,7 @@ impl SegmentFile {
     fn index(&self, segment: &Segment) -> Result<std::sync::MutexGuard<'_, Index>, StoreError> {
         let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
         if index.covered == 0 && segment.closed {
+            // Without a footer to rely on, the index is made from the frames below.
             *index = self.footer(segment).unwrap_or_default();
         }
         let mut headers = Headers::new(self, CHUNK_BYTES);

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::disk::{Disk, DiskFile};
+use crate::disk::{Disk, DiskFile, at_most};
 use crate::embedded::options::{CHUNK_BYTES, Options};
 use crate::engine::StoreError;
 
@@ -311,8 +311,7 @@ impl Wal {
                 file.set_length(at)?;
                 return Ok(false);
             }
-            let left = usize::try_from(self.file_bytes - at).unwrap_or(usize::MAX);
-            let zeros = &zeros[..left.min(CHUNK_BYTES)];
+            let zeros = &zeros[..at_most(CHUNK_BYTES, self.file_bytes - at)];
             write_past_cache(file, zeros, at)?;
             at += zeros.len() as u64;
         }
@@ -380,11 +379,13 @@ impl Wal {
         let slots = self.slots();
         let waiting = slots.live.iter().filter(|live| flushed < live.last_block);
         let bytes = waiting.clone().map(|live| live.bytes).sum();
+        // Where nothing waits, nothing is old.
         let age = waiting
             .map(|live| live.since.elapsed())
             .max()
             .unwrap_or_default();
         let free = slots.ready.len() + slots.growing.len();
+        // There may be more files than are allowed now, from before a restart.
         let unused = (self.files_max + free).saturating_sub(slots.files.len());
         Backlog {
             bytes,
@@ -426,7 +427,9 @@ pub fn write_past_cache(file: &dyn DiskFile, mut bytes: &[u8], mut offset: u64) 
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
             Ok(written) => {
                 offset += written as u64;
-                bytes = bytes.get(written..).unwrap_or_default();
+                bytes = bytes.get(written..).ok_or_else(|| {
+                    io::Error::other("the disk says that it wrote more than it was given")
+                })?;
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),

@@ -55,17 +55,18 @@ pub fn copy(shared: &Shared, copies: &mut [Copy<'_>]) -> Result<(), StoreError> 
     frames.sort_unstable_by_key(|mixed| (mixed.age, mixed.frame.offset));
     let mut bytes = Vec::new();
     let mut rest = &frames[..];
-    while !rest.is_empty() {
-        let (run, others) = rest.split_at(run_length(rest));
+    while let Some(first) = rest.first() {
+        let (run, others) = rest.split_at(run_length(first, rest));
         copy_run(shared, run, &mut bytes, copies)?;
         rest = others;
     }
     copies.iter_mut().try_for_each(|copy| copy.to.finish())
 }
 
-/// How many of `frames`, one at least, lie close enough to each other to be read together.
-fn run_length(frames: &[Mixed]) -> usize {
-    let start = frames.first().map_or(0, |mixed| mixed.frame.offset);
+/// How many of `frames`, one at least, lie close enough to the `first` of them and to each other to
+/// be read together.
+fn run_length(first: &Mixed, frames: &[Mixed]) -> usize {
+    let start = first.frame.offset;
     let follows = |pair: &&[Mixed]| {
         let (before, next) = (&pair[0].frame, &pair[1].frame);
         let end = before.offset + u64::from(before.length);

@@ -9,6 +9,7 @@ use rustix::io::Errno;
 
 use super::state::{FileId, Op};
 use super::{Call, DiskFile, Failure, Machine, SimulatedDisk};
+use crate::disk::at_most;
 
 pub(super) struct SimulatedFile {
     pub(super) disk: SimulatedDisk,
@@ -67,7 +68,7 @@ impl DiskFile for SimulatedFile {
         // What lies within the file needs no room; past its end there may be some for a part.
         let limit = machine.state.length(self.file).max(offset);
         let room = limit.saturating_add(machine.free_bytes()) - offset;
-        data.truncate(usize::try_from(room).unwrap_or(usize::MAX));
+        data.truncate(at_most(data.len(), room));
         let written = data.len();
         if written == 0 && from.iter().any(|slice| !slice.is_empty()) {
             return Err(Errno::NOSPC.into());

@@ -5,14 +5,22 @@ use std::sync::Arc;
 
 const PAGE_BYTES: usize = 4_096;
 
-type Page = Option<Arc<[u8; PAGE_BYTES]>>;
+type SharedPage = Option<Arc<[u8; PAGE_BYTES]>>;
 
 /// A file's bytes. Copies share their pages, and pages of zeros take no memory, so that
 /// thousands of crash images fit in memory.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Image {
-    pages: Vec<Page>,
+    pages: Vec<SharedPage>,
     length: u64,
+}
+
+/// A number of bytes or pages of a file, all of which are in memory.
+pub(super) fn in_memory(count: u64) -> usize {
+    match usize::try_from(count) {
+        Ok(count) => count,
+        Err(error) => unreachable!("a file of a simulated disk is larger than memory: {error}"),
+    }
 }
 
 /// A stretch of a file within one page: which page, which bytes of it.
@@ -24,10 +32,8 @@ fn pieces(range: Range<u64>) -> impl Iterator<Item = (usize, Range<usize>)> {
             return None;
         }
         let end = range.end.min((at / page_bytes + 1) * page_bytes);
-        // A file of a simulated disk fits in memory, so its pages can be counted.
-        let page = usize::try_from(at / page_bytes).unwrap_or(usize::MAX);
-        let start = usize::try_from(at % page_bytes).unwrap_or(0);
-        let bytes = usize::try_from(end - at).unwrap_or(0);
+        let (page, start) = (in_memory(at / page_bytes), in_memory(at % page_bytes));
+        let bytes = in_memory(end - at);
         at = end;
         Some((page, start..start + bytes))
     })
@@ -68,8 +74,8 @@ impl Image {
     /// Cuts the file or fills it up with zeros.
     pub(super) fn set_length(&mut self, length: u64) {
         self.fill_with_zeros(length..self.length);
-        let pages = usize::try_from(length.div_ceil(PAGE_BYTES as u64)).unwrap_or(usize::MAX);
-        self.pages.truncate(pages);
+        self.pages
+            .truncate(in_memory(length.div_ceil(PAGE_BYTES as u64)));
         self.length = length;
     }
 

@@ -1,5 +1,7 @@
 //! Chance that can be played again.
 
+use super::image::in_memory;
+
 /// Numbers that look random and depend on the seed alone (SplitMix64, Steele et al., 2014). Not
 /// for secrets.
 #[derive(Clone, Debug)]
@@ -25,7 +27,7 @@ impl Random {
     /// A number below `limit`; 0 if that is 0. The bias is below `limit` / 2^64.
     pub fn below(&mut self, limit: u64) -> u64 {
         let wide = u128::from(self.number()) * u128::from(limit);
-        u64::try_from(wide >> 64).unwrap_or(0)
+        (wide >> 64) as u64
     }
 
     /// Yes, once in `n` on average.
@@ -36,7 +38,7 @@ impl Random {
     /// One of the things; `None` if there are none.
     pub fn pick<'a, T>(&mut self, things: &'a [T]) -> Option<&'a T> {
         let index = self.below(things.len() as u64);
-        things.get(usize::try_from(index).ok()?)
+        things.get(in_memory(index))
     }
 }
 

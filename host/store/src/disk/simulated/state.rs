@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
-use super::image::Image;
+use super::image::{Image, in_memory};
 use super::{AfterFailedSync, Random, Survival};
 
 /// The unit that a disk writes whole or not at all.
@@ -445,8 +445,7 @@ fn apply_sector(image: &mut Image, change: &Change, sector: u64) {
     let end = range.end.min((sector + 1) * SECTOR_BYTES);
     match change {
         Change::Write { offset, data } => {
-            let first = usize::try_from(start - offset).unwrap_or(usize::MAX);
-            let last = usize::try_from(end - offset).unwrap_or(usize::MAX);
+            let (first, last) = (in_memory(start - offset), in_memory(end - offset));
             image.write_at(&data[first..last], start);
         }
         Change::SetLength { .. } => image.fill_with_zeros(start..end),
