@@ -29,7 +29,7 @@ const GARBAGE: TableDefinition<&str, ()> = TableDefinition::new("garbage");
 const ROW_VERSION: u8 = 1;
 
 /// The open catalog.
-pub struct Catalog {
+pub struct LogCatalog {
     disk: Arc<dyn Disk>,
     cache_bytes: usize,
     mark: ReadMark,
@@ -56,7 +56,7 @@ pub struct KnownLog {
     pub state: LogState,
 }
 
-impl Catalog {
+impl LogCatalog {
     /// Opens the catalog; `None` if there is none.
     pub fn open(disk: Arc<dyn Disk>, cache_bytes: usize) -> Result<Option<Self>, StoreError> {
         let opening = |source| StoreError::io(format!("open {CATALOG_FILE}"), source);

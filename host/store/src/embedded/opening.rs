@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use crate::disk::Disk;
-use crate::embedded::catalog::{self, Catalog, Meta};
+use crate::embedded::catalog::{self, LogCatalog, Meta};
 use crate::embedded::flush::BALLAST_FILE;
 use crate::embedded::flush_control::FlushControl;
 use crate::embedded::health::{Health, Topic};
@@ -90,7 +90,7 @@ pub fn recover(
 
 /// What a catalog says.
 struct Known {
-    catalog: Arc<Catalog>,
+    catalog: Arc<LogCatalog>,
     meta: Meta,
     logs: Logs,
 }
@@ -115,7 +115,7 @@ fn open_catalog(disk: &Arc<dyn Disk>, cache_bytes: usize) -> Result<Known, Store
 }
 
 fn read_catalog(disk: &Arc<dyn Disk>, cache_bytes: usize) -> Result<Option<Known>, StoreError> {
-    let Some(catalog) = Catalog::open(disk.clone(), cache_bytes)? else {
+    let Some(catalog) = LogCatalog::open(disk.clone(), cache_bytes)? else {
         return Ok(None);
     };
     let meta = catalog.begin_epoch()?;
@@ -149,7 +149,7 @@ fn make_anew(
         return Err(hopeless(damage));
     };
     let logs = Logs::default();
-    let catalog = Catalog::in_memory(disk.clone(), cache_bytes)?;
+    let catalog = LogCatalog::in_memory(disk.clone(), cache_bytes)?;
     let tables = Tables::new(Arc::new(catalog));
     let wanted = Wanted {
         store,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use crate::disk::Disk;
-use crate::embedded::catalog::Catalog;
+use crate::embedded::catalog::LogCatalog;
 use crate::embedded::flush_control::FlushControl;
 use crate::embedded::format::LogChange;
 use crate::embedded::health::Health;
@@ -30,7 +30,7 @@ pub struct Shared {
     pub queue: Queue,
     pub wal: Wal,
     pub segments: Segments,
-    pub catalog: Arc<Catalog>,
+    pub catalog: Arc<LogCatalog>,
     pub tables: Tables,
     pub flush: FlushControl,
     pub health: Health,

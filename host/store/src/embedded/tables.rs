@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use bytes::Bytes;
 use redb::{ReadTransaction, TableDefinition};
 
-use crate::embedded::catalog::Catalog;
+use crate::embedded::catalog::LogCatalog;
 use crate::embedded::format::RowEntry;
 use crate::embedded::redb_file::{CATALOG_FILE, failed};
 use crate::engine::{Key, StoreError, TableId, Version, Versioned};
@@ -19,7 +19,7 @@ const VALUE_HEADER_BYTES: usize = 12;
 
 /// The rows of all tables.
 pub struct Tables {
-    catalog: Arc<Catalog>,
+    catalog: Arc<LogCatalog>,
     fresh: RwLock<Fresh>,
 }
 
@@ -62,7 +62,7 @@ impl Fresh {
 
 impl Tables {
     /// The tables kept in `catalog`.
-    pub fn new(catalog: Arc<Catalog>) -> Self {
+    pub fn new(catalog: Arc<LogCatalog>) -> Self {
         Self {
             catalog,
             fresh: RwLock::default(),
