@@ -294,7 +294,7 @@ impl CatalogTask {
                 self.replace(active, Vec::new()).await?;
             }
             Status::Deleting => {
-                // Whoever had not read all of them learns what was left.
+                // Readers that had not read all records learn from the ends how many are lost.
                 self.ground.engine.end_logs(&ends::of(&stream)).await?;
                 let mut writes = rows::shard_removals(&stream);
                 writes.push(rows::stream_removal(&stream));
@@ -383,7 +383,7 @@ impl CatalogTask {
             tags: new.tags,
             shards: Arc::new(ShardMap::of_facts(shards)),
             arn: new.arn,
-            // Replaced by what the commit gives.
+            // The row is not written yet; the commit gives its version.
             version: Version(0),
         }
     }

@@ -1,9 +1,9 @@
 //! Where the shards of deleted streams ended, for whoever reads them and had not come to the end.
 //!
-//! A row is written together with the deletion of its shard's log. Nobody here knows who still
-//! needs it: the readers take rows away that none of them waits for (see `delivery`), so that
-//! there are no more than shards that were deleted a moment ago, and those that somebody still has
-//! to count.
+//! A row is written together with the deletion of its shard's log. Nothing here knows who
+//! still needs it: the readers (see `delivery`) remove the rows that none of them waits for. What
+//! is left are the shards that were deleted a moment ago, and those that a reader still has to
+//! count.
 
 use bytes::Bytes;
 use store::{Engine, Expect, LogEnd, Position, StoreError, TableWrite, key_after};
@@ -20,8 +20,8 @@ const ROWS_PER_SCAN: usize = 1_000;
 /// A shard of a stream that may be gone.
 pub type EndedShard = (StreamId, ShardId);
 
-/// How many records a shard ever took whose stream is deleted; `None` if it is not, or if that was
-/// forgotten.
+/// How many records a shard of a deleted stream ever took; `None` if the stream is not deleted, or
+/// if the row was removed.
 ///
 /// # Errors
 /// When its row cannot be read.

@@ -1,7 +1,7 @@
 //! The time that retention believed last, kept in a row: what a start goes on from.
 //!
-//! The arrivals of records say nothing of the time. While a clock is doubted they are stamped by
-//! it, and whoever believed them after a restart would have believed that clock.
+//! The arrivals of records could not take its place: the clock stamps them also while it is
+//! doubted, and to believe them after a restart would be to believe that clock.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use types::Timestamp;
 use crate::rows;
 
 /// How far time goes on before it is noted anew. A server that was killed starts from a time that
-/// is too old by no more: its clock may be ahead by so much less until it is doubted.
+/// is too old by at most this, so that its clock is doubted when it is ahead by so much less.
 const NOTE_PERIOD: Duration = Duration::from_secs(3_600);
 
 /// The row, as it was written last.

@@ -239,7 +239,7 @@ impl Pump {
             batch_bytes: BATCH_BYTES,
             owner,
             position,
-            // Replaced by what the commit gives.
+            // The row is not written yet; the commit below gives its version.
             version: Version(0),
         };
         let expect = row.map_or(Expect::Absent, |row| Expect::Version(row.version));
@@ -323,7 +323,7 @@ impl Pump {
         told.map_err(gave_up)?;
         match self.commit(effects, to, stop).await? {
             Outcome::Done => step.committed(),
-            // Where the pump stands then, it looks again.
+            // The next read finds out what is gone from where the pump stands now.
             Outcome::Moved | Outcome::Stopped => {}
             Outcome::Refused(error) => return Err(gave_up(StepError::Refused(error))),
         }

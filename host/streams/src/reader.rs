@@ -21,8 +21,8 @@ use crate::stream::Stream;
 
 /// Bytes of text that are sent, and given back, at once. A single record may take more.
 const CHUNK_BYTES: usize = 128 * 1024;
-/// Bytes that are read from a log at once, at most and at least, and what a record is taken to
-/// have when only a few are wanted.
+/// Bytes that are read from a log at once, at most and at least. Between the two as many are read
+/// as the records that are wanted have, if each has what is guessed.
 const READ_BYTES_MAX: usize = 1024 * 1024;
 const READ_BYTES_MIN: usize = 64 * 1024;
 const RECORD_BYTES_GUESS: usize = 1024;
@@ -178,7 +178,7 @@ impl Selection {
     fn take(&mut self, frame: &Frame) -> bool {
         let mut at = frame.position;
         let mut records = Records::new(&frame.body);
-        // Records that were passed before.
+        // Records of the frame before the place that is asked for, or that an earlier read took.
         while at < self.next && records.next().is_some() {
             at = at.after(1);
         }
@@ -209,7 +209,7 @@ impl Selection {
         let bytes = text.length(record) + usize::from(!is_first);
         if self.chunk.len() + bytes > CHUNK_BYTES && !self.chunk.is_empty() {
             self.close_chunk();
-            // Where there is one piece there are mostly more.
+            // After a full piece the next one is mostly filled as well.
             self.chunk.reserve_exact(bytes.max(CHUNK_BYTES));
         }
         self.chunk.reserve(bytes);
@@ -367,7 +367,8 @@ mod tests {
         assert!(largest < 3 * CHUNK_BYTES, "{largest}");
     }
 
-    /// 180 answers of one record each that nobody took held 180 frames of 5 MB.
+    /// It once kept its frame: 180 answers of one record each, which no client took, kept 180
+    /// frames of 5 MB in memory.
     #[test]
     fn an_answer_that_waits_to_be_sent_keeps_no_frame_and_no_more_than_its_text() {
         let frame = frame(4, &[("a", 1), ("b", 1_000_000), ("c", 1_000)]);
@@ -418,7 +419,7 @@ mod tests {
         assert_eq!(alone.count, 1);
     }
 
-    /// What is read before the answer is counted was bounded by nothing.
+    /// What is read before the answer is counted was once bounded by nothing.
     #[tokio::test]
     async fn a_read_from_the_disk_waits_for_its_turn_and_one_from_memory_does_not() {
         for (tail_cache_bytes, is_in_memory) in [(0, false), (1 << 20, true)] {

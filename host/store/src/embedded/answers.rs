@@ -54,7 +54,7 @@ impl Answers {
 
 fn give(answers: Vec<Answer>) {
     for (waiting, outcome) in answers {
-        // Who dropped the future does not want the answer.
+        // Whoever dropped the future does not want the answer.
         let _ = waiting.send(outcome);
     }
 }

@@ -31,7 +31,7 @@ pub enum Turn {
     Stop,
     /// See whether anything is due.
     Look,
-    /// Flush everything and answer who asked.
+    /// Flush everything and answer those who asked.
     Flush,
 }
 
@@ -79,8 +79,8 @@ impl FlushControl {
         outcome
     }
 
-    /// Ends the flusher without what it was asked for: who asked hears that there is none, and not
-    /// before, so that what the store says of itself by then is what it says from then on.
+    /// Ends the flusher without the flushes that it was asked for. Those who asked are told so only
+    /// here, so that what the store says of itself by then is what it says from then on.
     pub fn stop_at_once(&self) {
         let mut state = self.state();
         state.stop = true;
@@ -118,7 +118,7 @@ impl FlushControl {
     pub fn answer(&self, outcome: &Result<(), StoreError>) {
         let worked_for = std::mem::take(&mut self.state().worked_for);
         for reply in worked_for {
-            // Who asked may have gone.
+            // Whoever asked may have gone.
             let _ = reply.send(outcome.clone());
         }
     }

@@ -148,14 +148,14 @@ impl Log {
         Position(self.tip.load(Ordering::Acquire))
     }
 
-    /// Makes what `state` says durable visible, and wakes who waits for it.
+    /// Makes visible what `state` says is durable, and wakes those who wait for it.
     pub fn publish(&self, state: MutexGuard<'_, LogState>) {
         self.tip.store(state.durable.next.0, Ordering::Release);
         drop(state);
         self.changed.notify_waiters();
     }
 
-    /// Returns when the tip is beyond `position` or nothing will ever be.
+    /// Returns when the tip is beyond `position`, or when no record will ever be there.
     pub async fn wait_beyond(&self, position: Position) {
         loop {
             let changed = self.changed.notified();
