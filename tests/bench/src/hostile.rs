@@ -162,8 +162,8 @@ pub fn looping(bench: &Bench) -> Result<Vec<Line>, Failure> {
         Line {
             goal: Some(Goal::AtLeast(KEEPS_UP_GOAL * came_in)),
             note: format!(
-                "{came_in:.0} records/s came in for {seconds} s, one a second loops; until all were \
-                 done, and no other failed"
+                "{came_in:.0} records/s came in for {seconds} s, one a second loops; until all \
+                 were done, and no other failed"
             ),
             ..Line::new("looping", done, "records/s")
         },

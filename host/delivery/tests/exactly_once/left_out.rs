@@ -1,4 +1,4 @@
-//! A cut that is left out, or lost with its log, after some of its objects were put: what is in them
+//! A cut is left out, or lost with its log, after some of its objects were put: what is in them
 //! counts as delivered or failed, and only the rest as lost, whichever process gives it up.
 
 use delivery::Order;
