@@ -17,6 +17,7 @@ mod ahead;
 mod deliver;
 mod gather;
 mod grace;
+mod keep;
 mod obey;
 mod skip;
 mod work;
@@ -26,7 +27,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use store::{CommitError, Engine, LogId, Position, StoreError, TableWrite, Transaction};
+use store::{Engine, LogId, Position, StoreError, Transaction};
 use streams::pump::{Batch, Retry, Step, StepError};
 use tokio::sync::{mpsc, watch};
 use types::{Clock, Invalid};
@@ -43,10 +44,9 @@ use crate::delivery_stream::DeliveryStream;
 use crate::lane_state::{LaneState, StuckCut};
 use crate::object_name::NamingKey;
 use crate::objects::Objects;
-use crate::open_cut::{OpenCut, Put};
+use crate::open_cut::OpenCut;
 use crate::orders::{self, Asked};
 use crate::rows::{self, Lane};
-use crate::settled::Settled;
 use crate::shares::Shares;
 use crate::tables::LaneKey;
 
@@ -177,129 +177,6 @@ impl LaneStep {
         };
         step.shows(at);
         Ok(step)
-    }
-
-    /// Keeps the open cut, and what is settled of it, before so many objects of it have been handed
-    /// over to be put.
-    async fn leave(
-        &mut self,
-        open: &OpenCut,
-        objects: u32,
-        settled: Option<&Settled>,
-    ) -> Result<(), Undone> {
-        let kept = self.lane.open.as_ref();
-        // A cut that is skipped is kept from when it is.
-        let is_first = kept.is_none_or(|kept| kept.objects == 0);
-        if is_first && open.cut.version_id != self.signals.stream.borrow().version_id {
-            return Err(Undone::Changed);
-        }
-        let objects = kept.map_or(objects, |kept| objects.max(kept.objects));
-        let put = self.known_to_be_there();
-        let settled = settled.filter(|settled| **settled != self.lane.settled);
-        if settled.is_none() && kept.is_some_and(|kept| kept.objects == objects) {
-            return Ok(());
-        }
-        let mut lane = self.lane.clone();
-        lane.open = Some(OpenCut {
-            objects,
-            put,
-            ..open.clone()
-        });
-        if let Some(settled) = settled {
-            lane.settled = settled.clone();
-        }
-        self.write(lane).await?;
-        if is_first {
-            self.puts.untouched = true;
-        }
-        Ok(())
-    }
-
-    /// The store refused all that was put of the open cut: nothing of it is anywhere, so that what
-    /// it was about is decided anew. One that is skipped stays so.
-    async fn take_back(&mut self) {
-        let open = self.lane.open.clone().filter(OpenCut::is_skipped);
-        let nothing_of = |open| OpenCut {
-            objects: 0,
-            put: Put::default(),
-            ..open
-        };
-        let lane = Lane {
-            open: open.map(nothing_of),
-            settled: Settled::default(),
-            ..self.lane.clone()
-        };
-        if let Err(error) = self.write(lane).await {
-            // Then it is tried again as it is.
-            tracing::debug!(%error, "take back a cut that was refused");
-        }
-    }
-
-    /// What is known to be there of the open cut, by this try and those before.
-    fn known_to_be_there(&self) -> Put {
-        match &self.lane.open {
-            Some(kept) => kept.put.or(self.puts.there),
-            None => Put::default(),
-        }
-    }
-
-    /// Keeps what is known to be there of the open cut, once an object of it was not put: it counts
-    /// if the rest is given up, whichever process does that.
-    async fn keep_what_is_there(&mut self) {
-        let put = self.known_to_be_there();
-        let mut lane = self.lane.clone();
-        let Some(open) = lane.open.as_mut().filter(|open| open.put != put) else {
-            return;
-        };
-        open.put = put;
-        if let Err(error) = self.write(lane).await {
-            // Then it is kept with the next object, or after the next try.
-            tracing::debug!(%error, "keep what is there of a cut");
-        }
-    }
-
-    fn write_of(&self, lane: &Lane) -> Result<TableWrite, StepError> {
-        rows::lane_write(self.work.key, lane).map_err(|error| failed(&error))
-    }
-
-    async fn write(&mut self, lane: Lane) -> Result<(), StepError> {
-        let write = self.write_of(&lane)?;
-        let transaction = Transaction {
-            appends: Vec::new(),
-            writes: vec![write],
-        };
-        match self.work.tools.engine.commit(transaction).await {
-            Ok(_) => self.lane = lane,
-            // Nothing that hangs on it has left yet, so that it does not matter which of two is the
-            // one that was kept.
-            Err(error @ CommitError::Unknown(_)) => {
-                let place = (self.work.key, self.stands_at);
-                let kept = rows::load_lane(&*self.work.tools.engine, place).await;
-                self.lane = kept.map_err(|error| failed(&error))?;
-                if self.lane != lane {
-                    return Err(StepError::Refused(error));
-                }
-            }
-            Err(error) => return Err(StepError::Refused(error)),
-        }
-        Ok(())
-    }
-
-    /// What is known of the lane is what was known before the pump came to `from`: a commit went
-    /// through though nobody said so.
-    async fn catch_up(&mut self, from: Position) -> Result<(), StepError> {
-        let place = (self.work.key, from);
-        let kept = rows::load_lane(&*self.work.tools.engine, place).await;
-        self.lane = kept.map_err(|error| failed(&error))?;
-        self.puts = Puts::default();
-        self.shows(from);
-        match &self.lane.open {
-            Some(open) if open.cut.to <= from => Err(StepError::Failed(format!(
-                "the open cut ends at {}, and the lane stands at {from}",
-                open.cut.to
-            ))),
-            _ => Ok(()),
-        }
     }
 
     /// Nothing failed that is tried again.

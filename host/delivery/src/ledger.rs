@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, HashMap};
 use types::{AccountId, Invalid};
 use wasm::{Party, PluginName};
 
-use crate::worker::FAILED_OBJECT_BYTES_MAX;
+use crate::content::FAILED_OBJECT_BYTES_MAX;
 
 /// Cuts that are worked on at once, in all; one more waits. Each has at most one instance, and the
 /// pool has more of these, so that none is ever missing.

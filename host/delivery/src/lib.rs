@@ -26,6 +26,7 @@ pub mod objects;
 mod open_cut;
 pub mod ops;
 mod orders;
+mod packing;
 mod pins;
 mod prefix;
 mod pruning;

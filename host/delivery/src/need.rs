@@ -2,11 +2,10 @@
 
 use types::limits::DATA_BYTES_MAX;
 
-use crate::content::CHUNK_BYTES;
+use crate::content::{CHUNK_BYTES, FAILED_OBJECT_BYTES_MAX};
 use crate::cut::Cut;
 use crate::delivery_stream::{Compression, Destination};
 use crate::open_cut::WHY_CHARS_MAX;
-use crate::worker::FAILED_OBJECT_BYTES_MAX;
 
 /// Bytes that are read of a log at once.
 pub const READ_BYTES: usize = 1024 * 1024;

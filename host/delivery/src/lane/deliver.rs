@@ -13,10 +13,10 @@ use crate::delivery_stream::Plan;
 use crate::object_name::{Label, PARTS_PER_CUT_MAX};
 use crate::objects::{Created, ObjectError};
 use crate::open_cut::{OpenCut, Put, Way};
+use crate::packing::Object;
 use crate::prefix;
 use crate::settled::Settled;
 use crate::shares::Room;
-use crate::worker::Object;
 
 /// What became of the puts of the open cut.
 #[derive(Clone, Copy, Debug, Default)]

@@ -13,7 +13,7 @@ use crate::counts::Counts;
 use crate::failed_record::{self, Failure};
 use crate::need::{self, Need};
 use crate::open_cut::{OpenCut, Skip};
-use crate::worker::Object;
+use crate::packing::Object;
 
 /// The error code of a skipped record.
 const CODE: &str = "Millrace.Skipped";

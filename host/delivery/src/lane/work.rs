@@ -17,11 +17,12 @@ use crate::encoder::Encoder;
 use crate::ledger::Asker;
 use crate::need::{Need, READ_BYTES};
 use crate::object_name::Place;
+use crate::packing::{Allowance, Halted, Object, Task};
 use crate::settled::Settled;
 use crate::shares::Room;
 use crate::tables::LaneKey;
 use crate::transform::{Stopped, Terms, Transformer};
-use crate::worker::{Allowance, Halted, Object, Task, Worker};
+use crate::worker::Worker;
 
 impl Done {
     /// What a cut became that is worked on to its end. The room is as large as what is left of it.

@@ -3,6 +3,7 @@ use store::{BodyBuilder, Position};
 
 use super::*;
 use crate::delivery_stream::Compression;
+use crate::shares::Room;
 
 fn frame(records: &[&[u8]]) -> Frame {
     let mut body = BodyBuilder::default();

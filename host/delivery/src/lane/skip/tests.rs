@@ -3,12 +3,11 @@ use store::{BodyBuilder, Position};
 use types::limits::DATA_BYTES_MAX;
 
 use super::*;
-use crate::content::CHUNK_BYTES;
+use crate::content::{CHUNK_BYTES, FAILED_OBJECT_BYTES_MAX};
 use crate::cut::Cut;
 use crate::delivery_stream::Destination;
 use crate::need::READ_BYTES;
 use crate::open_cut::{WHY_CHARS_MAX, Way};
-use crate::worker::FAILED_OBJECT_BYTES_MAX;
 
 const LINE_BYTES_MAX: usize = 1_000;
 

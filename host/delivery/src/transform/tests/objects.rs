@@ -7,8 +7,9 @@ use super::*;
 use crate::counts::Counts;
 use crate::delivery_stream::Compression;
 use crate::encoder::Encoder;
+use crate::packing::{Allowance, Task};
 use crate::shares::Room;
-use crate::worker::{Allowance, Task, Worker};
+use crate::worker::Worker;
 
 /// A marked record becomes 200,000 bytes.
 fn amplifying() -> Vec<u8> {
