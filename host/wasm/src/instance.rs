@@ -12,9 +12,10 @@ use crate::call_time::LOOK_TICKS;
 use crate::fault::Fault;
 use crate::guest_log::printable;
 use crate::limits::{CallLimits, REASON_BYTES_MAX};
+use crate::moment::Moment;
 use crate::outputs::Outputs;
 use crate::slab::Slab;
-use crate::state::{Moment, State};
+use crate::state::State;
 use crate::version::{Version, World};
 
 /// A copy of a version. Whatever a guest keeps in its memory lives as long as this.

@@ -4,7 +4,8 @@
 //! A version goes `watcher` -> `directory` -> `loader` (`admission`, `code_cache` with `compiler`,
 //! `version`, `kept`, `in_force`) -> `registry`, where it is in force. Whoever works with it asks
 //! [`Plugins`] for it, makes an [`Instance`] and hands it batches. What it may use is in `limits`;
-//! what it is offered is in `state` and `sealed`, and what it is denied in `denied`.
+//! what it is offered is in `state` and `wasi`, and what lies behind that in `sealed` and `printed`;
+//! what it is denied is in `denied`.
 //!
 //! Calls into guests block. They are for threads that may be blocked, never for a task of the
 //! runtime: deliveries make them on the threads of `guest_threads`, in turns.
@@ -32,11 +33,13 @@ mod limits;
 mod loaded;
 mod loader;
 mod manifest;
+mod moment;
 mod name;
 mod options;
 mod outputs;
 mod patience;
 mod plugins;
+mod printed;
 mod refusal;
 mod registry;
 mod runtime;
@@ -45,6 +48,7 @@ mod slab;
 mod state;
 mod turns;
 mod version;
+mod wasi;
 mod watcher;
 
 pub use compile_worker::compile_worker;
@@ -55,6 +59,7 @@ pub use hash::ContentHash;
 pub use instance::Instance;
 pub use limits::{CallLimits, INSTANCES_MAX, Limits};
 pub use manifest::Manifest;
+pub use moment::Moment;
 pub use name::PluginName;
 pub use options::{OpenError, Options};
 pub use outputs::{Output, Outputs, Status};
@@ -62,6 +67,5 @@ pub use patience::Patience;
 pub use plugins::{Absence, Plugins};
 pub use registry::{Ignored, Plugin, Refused};
 pub use slab::Slab;
-pub use state::Moment;
 pub use turns::Party;
 pub use version::{Facts, Version};

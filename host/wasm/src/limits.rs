@@ -117,6 +117,10 @@ impl CallLimits {
     }
 }
 
+pub(crate) fn too_many_calls(max: u32) -> wasmtime::Error {
+    wasmtime::Error::msg(format!("more than {max} calls to the host in one batch"))
+}
+
 /// What every plugin may use, unless its manifest asks for less.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {

@@ -18,11 +18,11 @@ use crate::instance::Instance;
 use crate::kept::{Kept, Source};
 use crate::limits::Limits;
 use crate::manifest::Manifest;
+use crate::moment::Moment;
 use crate::name::PluginName;
 use crate::options::{OpenError, Options};
 use crate::refusal::Refusal;
 use crate::runtime::Runtime;
-use crate::state::Moment;
 use crate::version::{Facts, Version, World};
 
 const MEBIBYTE: u64 = 1024 * 1024;

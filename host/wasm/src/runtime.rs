@@ -14,8 +14,8 @@ use crate::limits::{
     CORE_INSTANCES_PER_COMPONENT_MAX, INSTANCES_MAX, MEMORY_SLOT_BYTES, STACK_BYTES,
     TABLE_ELEMENTS_MAX, TICK,
 };
-use crate::sealed;
 use crate::state::State;
+use crate::wasi;
 
 /// Bytes of an instance's own bookkeeping.
 const INSTANCE_BYTES_MAX: usize = 1024 * 1024;
@@ -37,7 +37,7 @@ impl Runtime {
         let mut linker = Linker::new(&engine);
         wit_types::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
         context::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
-        sealed::add_to_linker(&mut linker)?;
+        wasi::add_to_linker(&mut linker)?;
         let ticker = Arc::new(Ticker::default());
         let (clock, weak) = (Arc::clone(&ticker), engine.weak());
         thread::Builder::new()

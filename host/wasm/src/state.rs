@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
 use types::Timestamp;
 use wasmtime::component::ResourceTable;
 use wasmtime::{StoreLimits, StoreLimitsBuilder};
@@ -13,33 +11,13 @@ use crate::bindings::{context, types as wit_types};
 use crate::call_time::CallTime;
 use crate::fault::{Panic, Told};
 use crate::guest_log::{GuestLog, printable};
-use crate::limits::{CORE_INSTANCES_PER_COMPONENT_MAX, CallLimits, REASON_BYTES_MAX};
+use crate::limits::{
+    CORE_INSTANCES_PER_COMPONENT_MAX, CallLimits, REASON_BYTES_MAX, too_many_calls,
+};
 use crate::manifest::Manifest;
-use crate::sealed::{self, LastWords};
-
-/// The moment that one delivery is worked on, the same whenever it is worked on again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Moment {
-    /// What the guest's clocks show, all the time.
-    pub now: Timestamp,
-    /// What the guest's random numbers are made of.
-    pub seed: u64,
-}
-
-impl Moment {
-    /// The same for an instance that begins at this place of the delivery: what it draws is not
-    /// what one that began elsewhere draws.
-    #[must_use]
-    pub fn at(self, place: u64) -> Self {
-        let mut random = StdRng::seed_from_u64(self.seed);
-        let key: u64 = random.random();
-        let mut random = StdRng::seed_from_u64(key.wrapping_add(place));
-        Self {
-            seed: random.random(),
-            ..self
-        }
-    }
-}
+use crate::moment::Moment;
+use crate::printed::LastWords;
+use crate::sealed;
 
 /// The data of a store.
 pub(crate) struct State {
@@ -111,10 +89,6 @@ impl State {
             None => Err(too_many_calls(self.limits.host_calls_max)),
         }
     }
-}
-
-pub(crate) fn too_many_calls(max: u32) -> wasmtime::Error {
-    wasmtime::Error::msg(format!("more than {max} calls to the host in one batch"))
 }
 
 impl context::Host for State {
