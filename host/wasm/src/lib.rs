@@ -1,11 +1,11 @@
 //! Plugins: WASM components that an operator puts into a directory, and everything that stands
 //! between their code and the rest of the process. The only crate that names wasmtime.
 //!
-//! A version goes `watcher` -> `directory` -> `loader` (`admission`, `code_cache` with `compiler`,
-//! `version`, `kept`, `in_force`) -> `registry`, where it is in force. Whoever works with it asks
-//! [`Plugins`] for it, makes an [`Instance`] and hands it batches. What it may use is in `limits`;
-//! what it is offered is in `state` and `wasi`, and what lies behind that in `sealed` and `printed`;
-//! what it is denied is in `denied`.
+//! A version goes `watcher` -> `watch` -> `directory` -> `loader` (`admission`, `code_cache` with
+//! `compiler`, `version`, `kept`, `in_force`) -> `registry`, where it is in force. Whoever works
+//! with it asks [`Plugins`] for it, makes an [`Instance`] and hands it batches. What it may use is
+//! in `limits`; what it is offered is in `state` and `wasi`, and what lies behind that in `sealed`
+//! and `printed`; what it is denied is in `denied`.
 //!
 //! Calls into guests block. They are for threads that may be blocked, never for a task of the
 //! runtime: deliveries make them on the threads of `guest_threads`, in turns.
@@ -49,6 +49,7 @@ mod state;
 mod turns;
 mod version;
 mod wasi;
+mod watch;
 mod watcher;
 
 pub use compile_worker::compile_worker;
