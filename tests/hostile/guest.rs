@@ -256,12 +256,11 @@ impl Guest {
             "0.1.0" => resolve.push_dir(wit()).unwrap().0,
             other => resolve.push_source("wit", &wit_of(other)).unwrap(),
         };
-        let world = match self.imports.is_empty() {
-            true => resolve.select_world(&[package], Some("transformer")),
-            false => {
-                let package = resolve.push_source("more", MORE).unwrap();
-                resolve.select_world(&[package], Some("more"))
-            }
+        let world = if self.imports.is_empty() {
+            resolve.select_world(&[package], Some("transformer"))
+        } else {
+            let package = resolve.push_source("more", MORE).unwrap();
+            resolve.select_world(&[package], Some("more"))
         };
         encode(&self.text(), &resolve, world.unwrap())
     }

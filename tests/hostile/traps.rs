@@ -13,16 +13,23 @@ use crate::guest::Guest;
 /// Records of one batch.
 const RECORDS: usize = 500;
 
+/// So many records, each with its place, of which some are marked.
+fn numbered(count: usize, is_marked: impl Fn(usize) -> bool) -> Vec<String> {
+    let text = |place: usize| {
+        if is_marked(place) {
+            format!("{place}!")
+        } else {
+            place.to_string()
+        }
+    };
+    (0..count).map(text).collect()
+}
+
 /// Hands a batch whose records of these places are marked to a guest that traps on them; the
 /// ground afterwards.
 async fn trapped_by(marked: impl Fn(usize) -> bool) -> Ground {
     let ground = arena(&Guest::attacking("(unreachable)").component()).await;
-    let records: Vec<String> = (0..RECORDS)
-        .map(|place| match marked(place) {
-            true => format!("{place}!"),
-            false => place.to_string(),
-        })
-        .collect();
+    let records = numbered(RECORDS, marked);
     let records: Vec<&str> = records.iter().map(String::as_str).collect();
     attack(&ground, &records).await;
     ground
@@ -116,14 +123,7 @@ fn panicking() -> Guest {
 
 /// Puts so many records, more than one call takes; the places of those that are marked.
 async fn put_many(ground: &Ground, count: usize, is_marked: impl Fn(usize) -> bool) -> Vec<usize> {
-    let text = |place: usize| {
-        if is_marked(place) {
-            format!("{place}!")
-        } else {
-            place.to_string()
-        }
-    };
-    let records: Vec<String> = (0..count).map(text).collect();
+    let records = numbered(count, &is_marked);
     for call in records.chunks(RECORDS) {
         ground.client.put_delivery("attacker", call).await;
     }

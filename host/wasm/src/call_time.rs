@@ -67,14 +67,14 @@ impl CallTime {
         let from = *self.from.get_or_insert(now);
         let took = now.saturating_sub(from);
         self.took = took;
-        if self.max <= took {
+        if took >= self.max {
             // However short it was: a party whose deadlines were shortened is no quicker for that.
             if let Some(turn) = turn {
                 turn.turn_slow();
             }
             return Ok(UpdateDeadline::Interrupt);
         }
-        if SLOW_CALL <= took && !self.is_slow {
+        if took >= SLOW_CALL && !self.is_slow {
             self.is_slow = true;
             if turn.is_some_and(|turn| !turn.turn_slow()) {
                 return Err(wasmtime::Error::from(CallStopped));

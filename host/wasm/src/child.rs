@@ -1,5 +1,5 @@
-//! A process that is given bytes and gives some back, within bounds: of what it says, of time, and
-//! of our own patience. One thread does it all, by waiting for whichever pipe is ready.
+//! A process that reads bytes and writes bytes, within bounds of size and of time, until nobody
+//! wants its output any more. One thread does it all: it waits for whichever pipe is ready.
 
 use std::io::{self, ErrorKind, PipeReader, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
@@ -17,9 +17,9 @@ const READ_BYTES: usize = 64 * 1024;
 
 /// What a process is bound by.
 pub(crate) struct Bounds {
-    /// Bytes of its standard output; one that gives more is ended.
+    /// Bytes of its standard output. A process that writes more is killed.
     pub(crate) output_bytes_max: usize,
-    /// How long it may be there; one that stays longer is ended.
+    /// How long it may be there. A process that stays longer is killed.
     pub(crate) wall: Duration,
 }
 
@@ -33,41 +33,41 @@ pub(crate) struct Ended {
     pub(crate) complaint: Vec<u8>,
 }
 
-/// Why a process was ended, or was not there at all.
+/// Why a process did not end by itself.
 #[derive(Debug)]
-pub(crate) enum Cut {
-    /// Nobody wants it any more.
+pub(crate) enum Unfinished {
+    /// Nobody wants its output any more.
     Stopped,
-    /// Its time was over.
+    /// It was there longer than it may be.
     Late,
-    /// It gave more than it may.
+    /// It wrote more than it may.
     TooMuch,
-    /// It could not be started or spoken with.
+    /// The machine did not start it, or did not let us speak with it.
     World(io::Error),
 }
 
-impl From<io::Error> for Cut {
+impl From<io::Error> for Unfinished {
     fn from(error: io::Error) -> Self {
         Self::World(error)
     }
 }
 
-/// Starts a process, gives it `input`, and takes what it gives until it ends; when `stop` is at its
-/// end, the process is ended. No process is left behind, whatever the answer.
+/// Starts a process, writes `input` to it, and reads what it writes until it ends. The process is
+/// killed when `stop` is at its end. No process is left behind, whatever the answer.
 pub(crate) fn run(
     command: &mut Command,
     input: &[u8],
     bounds: &Bounds,
     stop: &PipeReader,
-) -> Result<Ended, Cut> {
+) -> Result<Ended, Unfinished> {
     let deadline = Instant::now() + bounds.wall;
     let mut running = Running::start(command, input)?;
-    while running.is_heard() {
+    while running.is_open() {
         running.wait(stop, deadline)?;
         running.feed();
         running.listen(bounds.output_bytes_max)?;
     }
-    // Who says nothing more is given nothing more, and does not wait for it.
+    // A process that closed its outputs may still wait for input: there is no more.
     running.input = None;
     running.wait(stop, deadline)?;
     Ok(Ended {
@@ -78,10 +78,10 @@ pub(crate) fn run(
 }
 
 struct Running<'a> {
-    child: Tied,
+    child: KilledWhenDropped,
     /// Readable when the process has ended.
     end: OwnedFd,
-    /// What it has not been given yet; the pipe is closed when that is all.
+    /// What was not written to it yet; then the pipe is closed.
     rest: &'a [u8],
     input: Option<ChildStdin>,
     output: Gathered<ChildStdout>,
@@ -89,11 +89,11 @@ struct Running<'a> {
 }
 
 /// A process that does not outlive this.
-struct Tied(Child);
+struct KilledWhenDropped(Child);
 
-impl Drop for Tied {
+impl Drop for KilledWhenDropped {
     fn drop(&mut self) {
-        // One that has ended cannot be killed, and one that was waited for is not waited for again.
+        // Both fail for a process that has ended and was waited for, which is as it should be.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -105,7 +105,7 @@ impl<'a> Running<'a> {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        let mut child = Tied(piped.spawn()?);
+        let mut child = KilledWhenDropped(piped.spawn()?);
         let stdin = child.0.stdin.take();
         stdin
             .iter()
@@ -120,50 +120,50 @@ impl<'a> Running<'a> {
         })
     }
 
-    /// Whether it may still say something.
-    fn is_heard(&self) -> bool {
+    /// Whether one of its outputs is still open.
+    fn is_open(&self) -> bool {
         self.output.from.is_some() || self.complaint.from.is_some()
     }
 
-    /// Waits until a pipe is ready, or until the process has ended when it can say nothing more.
-    fn wait(&self, stop: &PipeReader, deadline: Instant) -> Result<(), Cut> {
+    /// Waits until a pipe is ready, or until the process has ended where it has closed its outputs.
+    fn wait(&self, stop: &PipeReader, deadline: Instant) -> Result<(), Unfinished> {
         let mut events = vec![PollFd::new(stop, PollFlags::IN)];
-        match self.is_heard() {
-            true => {
-                let input = self.input.as_ref();
-                events.extend(input.map(|pipe| PollFd::new(pipe, PollFlags::OUT)));
-                events.extend(self.output.event());
-                events.extend(self.complaint.event());
-            }
-            false => events.push(PollFd::new(&self.end, PollFlags::IN)),
+        if self.is_open() {
+            let input = self.input.as_ref();
+            events.extend(input.map(|pipe| PollFd::new(pipe, PollFlags::OUT)));
+            events.extend(self.output.event());
+            events.extend(self.complaint.event());
+        } else {
+            events.push(PollFd::new(&self.end, PollFlags::IN));
         }
         let ready = loop {
-            // Looked at each time: what always has something to say would never be late.
+            // Asked each time: a process that always has something to say would never be late.
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(Cut::Late);
+                return Err(Unfinished::Late);
             }
-            match poll(&mut events, Timespec::try_from(left).ok().as_ref()) {
+            let timeout = Timespec::try_from(left).map_err(io::Error::other)?;
+            match poll(&mut events, Some(&timeout)) {
                 Err(Errno::INTR) => {}
                 ready => break ready.map_err(io::Error::from)?,
             }
         };
-        let is_stopped = events
-            .first()
-            .is_some_and(|stop| !stop.revents().is_empty());
-        match (is_stopped, ready) {
-            (true, _) => Err(Cut::Stopped),
-            (false, 0) => Err(Cut::Late),
-            (false, _) => Ok(()),
+        if !events[0].revents().is_empty() {
+            return Err(Unfinished::Stopped);
         }
+        if ready == 0 {
+            return Err(Unfinished::Late);
+        }
+        Ok(())
     }
 
+    /// Writes to it what it takes at once.
     fn feed(&mut self) {
         let Some(pipe) = &mut self.input else { return };
         match pipe.write(self.rest) {
-            Ok(written) => self.rest = self.rest.get(written..).unwrap_or_default(),
+            Ok(written) => self.rest = &self.rest[written..],
             Err(error) if will_go_on(&error) => return,
-            // It wants no more. Why, its end will tell.
+            // It reads no more. How it ends tells why.
             Err(_) => self.rest = &[],
         }
         if self.rest.is_empty() {
@@ -171,19 +171,20 @@ impl<'a> Running<'a> {
         }
     }
 
-    fn listen(&mut self, output_bytes_max: usize) -> Result<(), Cut> {
+    /// Reads what it has written.
+    fn listen(&mut self, output_bytes_max: usize) -> Result<(), Unfinished> {
         self.output.take()?;
         self.complaint.take()?;
-        // Who complains on and on is heard, so that it comes to its end, and not kept.
+        // An endless complaint is read, so that the process comes to its end, but not kept.
         self.complaint.bytes.truncate(COMPLAINT_BYTES_MAX);
-        match self.output.bytes.len() <= output_bytes_max {
-            true => Ok(()),
-            false => Err(Cut::TooMuch),
+        if self.output.bytes.len() > output_bytes_max {
+            return Err(Unfinished::TooMuch);
         }
+        Ok(())
     }
 }
 
-/// What came out of a pipe so far; the pipe is gone when it is at its end.
+/// What was read from a pipe so far; the pipe is gone once it is at its end.
 struct Gathered<R> {
     from: Option<R>,
     bytes: Vec<u8>,
@@ -203,7 +204,7 @@ impl<R: Read + AsFd> Gathered<R> {
         from.map(|pipe| PollFd::new(pipe, PollFlags::IN))
     }
 
-    /// Takes what is there, once: who writes without end is not read without end.
+    /// Reads once: a process that writes without end must not keep us here.
     fn take(&mut self) -> io::Result<()> {
         let Some(from) = &mut self.from else {
             return Ok(());
@@ -211,7 +212,7 @@ impl<R: Read + AsFd> Gathered<R> {
         let mut bytes = [0; READ_BYTES];
         match from.read(&mut bytes) {
             Ok(0) => self.from = None,
-            Ok(length) => self.bytes.extend(bytes.get(..length).unwrap_or_default()),
+            Ok(length) => self.bytes.extend_from_slice(&bytes[..length]),
             Err(error) if will_go_on(&error) => {}
             Err(error) => return Err(error),
         }
@@ -242,7 +243,7 @@ mod tests {
         command
     }
 
-    fn run_shell(script: &str, input: &[u8], bounds: &Bounds) -> Result<Ended, Cut> {
+    fn run_shell(script: &str, input: &[u8], bounds: &Bounds) -> Result<Ended, Unfinished> {
         let (stop, _open) = pipe().unwrap();
         run(&mut shell(script), input, bounds, &stop)
     }
@@ -257,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_reads_nothing_is_heard_all_the_same() {
+    fn a_process_that_reads_nothing_is_open_all_the_same() {
         let input = vec![0; 1024 * 1024];
         let ended = run_shell("echo enough", &input, &PATIENT).unwrap();
         assert_eq!(ended.output, b"enough\n");
@@ -289,15 +290,18 @@ mod tests {
             "exec >&- 2>&-; exec sleep 600",
             "exec yes >&2",
         ] {
-            let cut = run_shell(script, b"", &bounds);
-            assert!(matches!(cut, Err(Cut::Late)), "{script}: {cut:?}");
+            let ended = run_shell(script, b"", &bounds);
+            assert!(
+                matches!(ended, Err(Unfinished::Late)),
+                "{script}: {ended:?}"
+            );
         }
     }
 
     #[test]
     fn a_process_that_gives_too_much_is_ended() {
-        let cut = run_shell("exec yes", b"", &PATIENT);
-        assert!(matches!(cut, Err(Cut::TooMuch)), "{cut:?}");
+        let ended = run_shell("exec yes", b"", &PATIENT);
+        assert!(matches!(ended, Err(Unfinished::TooMuch)), "{ended:?}");
     }
 
     #[test]
@@ -315,15 +319,15 @@ mod tests {
         thread::scope(|scope| {
             let run = scope.spawn(|| run(&mut shell("exec sleep 600"), b"", &PATIENT, &stop));
             drop(open);
-            let cut = run.join().unwrap();
-            assert!(matches!(cut, Err(Cut::Stopped)), "{cut:?}");
+            let ended = run.join().unwrap();
+            assert!(matches!(ended, Err(Unfinished::Stopped)), "{ended:?}");
         });
     }
 
     #[test]
     fn a_program_that_is_not_there_is_an_error() {
         let (stop, _open) = pipe().unwrap();
-        let cut = run(&mut Command::new("/nowhere"), b"", &PATIENT, &stop);
-        assert!(matches!(cut, Err(Cut::World(_))), "{cut:?}");
+        let ended = run(&mut Command::new("/nowhere"), b"", &PATIENT, &stop);
+        assert!(matches!(ended, Err(Unfinished::World(_))), "{ended:?}");
     }
 }

@@ -18,7 +18,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use wasmtime::Engine;
 
-use crate::child::{self, Cut, Ended};
+use crate::child::{self, Ended, Unfinished};
 use crate::guest_log::printable;
 use crate::limits::{
     COMPILED_BYTES_MAX, COMPILER_THREADS_MAX, COMPILER_WALL_FACTOR, Limits, REASON_BYTES_MAX,
@@ -144,20 +144,22 @@ impl Compiler {
     }
 
     /// What came out, or in words why nothing did.
-    fn judge(&self, ended: Result<Ended, Cut>) -> Result<Vec<u8>, Refusal> {
+    fn judge(&self, ended: Result<Ended, Unfinished>) -> Result<Vec<u8>, Refusal> {
         match ended {
             Ok(ended) => self.judge_end(ended),
-            Err(Cut::Stopped) => Err(Refusal::ForNow(CLOSED.to_owned())),
+            Err(Unfinished::Stopped) => Err(Refusal::ForNow(CLOSED.to_owned())),
             // Its processor time was not over, so that it did not get enough of it.
-            Err(Cut::Late) => {
+            Err(Unfinished::Late) => {
                 let most = self.wall().as_secs();
                 Err(Refusal::ForNow(format!("it took longer than {most} s")))
             }
-            Err(Cut::TooMuch) => {
+            Err(Unfinished::TooMuch) => {
                 let why = format!("its code has more than {COMPILED_BYTES_MAX} bytes");
                 Err(Refusal::ForGood(why))
             }
-            Err(Cut::World(error)) => Err(Refusal::ForNow(format!("run the compiler: {error}"))),
+            Err(Unfinished::World(error)) => {
+                Err(Refusal::ForNow(format!("run the compiler: {error}")))
+            }
         }
     }
 

@@ -1,4 +1,4 @@
-//! What is counted of a version.
+//! The counts of a version, for its page and for metrics.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -18,7 +18,7 @@ pub struct Count(AtomicU64);
 
 impl Count {
     pub(crate) fn add(&self, by: u64) {
-        // Nothing is read because of a count, so nothing needs to be ordered by it.
+        // No other value is read because of a count, so nothing needs to be ordered by it.
         self.0.fetch_add(by, Ordering::Relaxed);
     }
 
@@ -50,9 +50,10 @@ pub struct Counters {
 }
 
 impl Counters {
+    /// Counts one call for a batch, with what came of it and how long it took.
     pub(crate) fn called(&self, batch: &Slab, outcome: &Result<Outputs, Fault>, took: Duration) {
         self.calls.add(1);
-        self.records.add(u64::try_from(batch.len()).unwrap_or(0));
+        self.records.add(batch.len() as u64);
         match outcome {
             Ok(_) | Err(Fault::Stopped) => {}
             Err(Fault::Deadline(_)) => self.deadlines.add(1),
@@ -63,11 +64,10 @@ impl Counters {
                 Fault::Answer(_) | Fault::Doubled(_) | Fault::Retryable(_) | Fault::Permanent(_),
             ) => self.refused.add(1),
         }
-        let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        let bucket = BATCH_TIME_BUCKETS_US.partition_point(|end| *end < us);
-        if let Some(count) = self.by_batch_time.get(bucket) {
-            count.add(1);
-        }
+        let us = took.as_secs() * 1_000_000 + u64::from(took.subsec_micros());
         self.batch_time_us.add(us);
+        // There is one bucket more than there are ends.
+        let bucket = BATCH_TIME_BUCKETS_US.partition_point(|end| *end < us);
+        self.by_batch_time[bucket].add(1);
     }
 }

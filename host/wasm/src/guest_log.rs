@@ -68,7 +68,7 @@ impl GuestLog {
             return;
         }
         let mut counters = lock(&self.counters);
-        let is_full = COUNTERS_MAX <= counters.len();
+        let is_full = counters.len() >= COUNTERS_MAX;
         match counters.get_mut(name) {
             Some(count) => *count = count.saturating_add(by),
             None if is_full => {}
@@ -89,7 +89,7 @@ impl GuestLog {
     fn afford(&self, bytes: usize) -> bool {
         let mut budget = lock(&self.budget);
         let passed = budget.filled_at.elapsed().as_secs();
-        if 0 < passed {
+        if passed > 0 {
             *budget = Budget {
                 bytes: self.bytes_per_second_max,
                 filled_at: Instant::now(),

@@ -7,13 +7,14 @@ use wasmtime::{AsContextMut, PoolConcurrencyLimitError, Store, StoreContextMut};
 
 use crate::bindings::transformer::exports::millrace::plugin::transform::Fault as WitFault;
 use crate::bindings::transformer_simple::exports::millrace::plugin::transform_simple::InRecord;
+use crate::bindings::types::Slab as RawSlab;
 use crate::bindings::{transformer, transformer_simple};
 use crate::call_time::LOOK_TICKS;
 use crate::fault::Fault;
 use crate::guest_log::printable;
 use crate::limits::{CallLimits, REASON_BYTES_MAX};
 use crate::moment::Moment;
-use crate::outputs::Outputs;
+use crate::outputs::{Outputs, Status};
 use crate::slab::Slab;
 use crate::state::State;
 use crate::version::{Version, World};
@@ -130,14 +131,12 @@ impl Instance {
             Exports::Records(world) => call_with_records(world, store, batch),
         };
         drop(ticking);
-        let outputs = called.unwrap_or_else(|error| {
+        let answered = called.unwrap_or_else(|error| {
             let told = self.store.data_mut().told();
             Err(Fault::of(&error, time, told))
         });
-        let outputs = outputs.and_then(|outputs| match outputs.fault(batch.len()) {
-            None => Ok(outputs),
-            Some(fault) => Err(fault),
-        });
+        let outputs =
+            answered.and_then(|answer| Outputs::parse(answer.heads, answer.data, batch.len()));
         self.version
             .counters()
             .called(batch, &outputs, started.elapsed());
@@ -174,7 +173,15 @@ fn begin(version: &Version, store: &mut Store<State>) -> Result<Exports, Begun> 
     }
 }
 
-type Called = wasmtime::Result<Result<Outputs, Fault>>;
+/// What a plugin answered, whether or not it keeps the rules.
+struct RawOutputs {
+    /// The source of each output, and what became of it.
+    heads: Vec<(u32, Status)>,
+    /// The bytes of each.
+    data: RawSlab,
+}
+
+type Called = wasmtime::Result<Result<RawOutputs, Fault>>;
 
 fn call_with_slab(
     world: &transformer::Transformer,
@@ -186,14 +193,13 @@ fn call_with_slab(
         .millrace_plugin_transform()
         .call_transform(store, batch.raw())?;
     Ok(match answer {
-        Ok(out) => Ok(Outputs {
-            heads: out
-                .outputs
-                .into_iter()
-                .map(|output| (output.source, output.status.into()))
-                .collect(),
-            data: Slab::from_raw(out.data),
-        }),
+        Ok(out) => {
+            let heads = out.outputs.into_iter();
+            Ok(RawOutputs {
+                heads: heads.map(|it| (it.source, it.status.into())).collect(),
+                data: out.data,
+            })
+        }
         Err(WitFault::Retryable(text)) => Err(Fault::Retryable(told(text))),
         Err(WitFault::Permanent(text)) => Err(Fault::Permanent(told(text))),
     })
@@ -214,12 +220,14 @@ fn call_with_records(
     let answer = world
         .millrace_plugin_transform_simple()
         .call_transform(store, &records)?;
-    let mut outputs = Outputs::default();
+    let mut heads = Vec::with_capacity(answer.len());
+    let mut data = Slab::default();
     for output in answer {
-        outputs.heads.push((output.index, output.status.into()));
-        if !outputs.data.push(&output.data) {
+        heads.push((output.index, output.status.into()));
+        if !data.push(&output.data) {
             return Ok(Err(Fault::Answer("more than 4 GiB".to_owned())));
         }
     }
-    Ok(Ok(outputs))
+    let data = data.into_raw();
+    Ok(Ok(RawOutputs { heads, data }))
 }

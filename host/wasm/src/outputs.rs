@@ -1,9 +1,9 @@
 //! What a plugin made of a batch, once it is known to keep the rules of its interface.
 
-use crate::bindings::types::Status as WitStatus;
+use crate::bindings::types::{Slab as RawSlab, Status as WitStatus};
 use crate::fault::Fault;
 use crate::limits::REASON_BYTES_MAX;
-use crate::slab::Slab;
+use crate::slab::{Slab, place};
 
 /// What became of one record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,62 +41,66 @@ pub struct Output<'a> {
 /// or exactly one [`Status::Dropped`] or [`Status::Failed`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outputs {
-    pub(crate) heads: Vec<(u32, Status)>,
-    pub(crate) data: Slab,
+    /// The source of each, and what became of it.
+    heads: Vec<(u32, Status)>,
+    /// The bytes of each.
+    data: Slab,
 }
 
 impl Outputs {
-    /// All outputs in order.
-    pub fn iter(&self) -> impl Iterator<Item = Output<'_>> {
-        self.heads
-            .iter()
-            .zip(self.data.iter())
-            .map(|((source, status), data)| Output {
-                source: usize::try_from(*source).unwrap_or(usize::MAX),
-                status: *status,
-                data: match status {
-                    Status::Failed => cut(data),
-                    Status::Ok | Status::Dropped => data,
-                },
-            })
-    }
-
-    /// The bytes of all outputs back to back.
-    pub fn bytes(&self) -> &[u8] {
-        &self.data.raw().bytes
-    }
-
-    /// Why these are no outputs of a batch of `sources` records.
-    pub(crate) fn fault(&self, sources: usize) -> Option<Fault> {
-        if let Some(fault) = self.data.fault(self.heads.len()) {
-            return Some(Fault::Answer(fault));
-        }
+    /// What a plugin answered to a batch of `sources` records.
+    ///
+    /// # Errors
+    /// Which rule of its interface it breaks.
+    pub(crate) fn parse(
+        heads: Vec<(u32, Status)>,
+        data: RawSlab,
+        sources: usize,
+    ) -> Result<Self, Fault> {
+        let data = Slab::parse(data, heads.len()).map_err(Fault::Answer)?;
         let mut last: Option<(u32, Status)> = None;
-        for (source, status) in &self.heads {
+        for (source, status) in &heads {
             let wanted = match last {
                 None => 0,
                 Some((last, Status::Ok)) if last == *source && *status == Status::Ok => last,
                 Some((last, _)) => last.saturating_add(1),
             };
-            if usize::try_from(*source).is_ok_and(|source| sources <= source) {
+            if place(*source) >= sources {
                 let what = format!("an output of record {source} of {sources}");
-                return Some(Fault::Answer(what));
+                return Err(Fault::Answer(what));
             }
             // All before the one that is wanted were named already.
             if *source < wanted {
-                return Some(Fault::Doubled(format!("record {source} more than once")));
+                return Err(Fault::Doubled(format!("record {source} more than once")));
             }
-            if wanted < *source {
-                return Some(Fault::Answer(format!("no output of record {wanted}")));
+            if *source > wanted {
+                return Err(Fault::Answer(format!("no output of record {wanted}")));
             }
             last = Some((*source, *status));
         }
-        let named = last.map_or(0, |(last, _)| u64::from(last) + 1);
-        if usize::try_from(named) == Ok(sources) {
-            None
-        } else {
-            Some(Fault::Answer(format!("no output of record {named}")))
+        let named = last.map_or(0, |(last, _)| place(last) + 1);
+        if named < sources {
+            return Err(Fault::Answer(format!("no output of record {named}")));
         }
+        Ok(Self { heads, data })
+    }
+
+    /// All outputs in order.
+    pub fn iter(&self) -> impl Iterator<Item = Output<'_>> {
+        let outputs = self.heads.iter().zip(self.data.iter());
+        outputs.map(|((source, status), data)| Output {
+            source: place(*source),
+            status: *status,
+            data: match status {
+                Status::Failed => cut(data),
+                Status::Ok | Status::Dropped => data,
+            },
+        })
+    }
+
+    /// The bytes of all outputs back to back.
+    pub fn bytes(&self) -> &[u8] {
+        &self.data.raw().bytes
     }
 }
 
@@ -109,13 +113,13 @@ fn cut(reason: &[u8]) -> &[u8] {
 mod tests {
     use super::*;
 
+    /// Why these are no outputs of so many records; nothing if they are.
     fn fault(heads: &[(u32, Status)], sources: usize) -> Option<Fault> {
         let mut data = Slab::default();
         for _ in heads {
             assert!(data.push(b"x"));
         }
-        let heads = heads.to_vec();
-        Outputs { heads, data }.fault(sources)
+        Outputs::parse(heads.to_vec(), data.raw().clone(), sources).err()
     }
 
     #[test]
@@ -146,6 +150,7 @@ mod tests {
             assert_eq!(is_doubled, what.contains("more than once"), "{bad:?}");
         }
     }
+
     /// A guest could have a megabyte of anything written beside each record that it fails.
     #[test]
     fn a_reason_is_cut_and_a_record_is_not() {
@@ -153,7 +158,7 @@ mod tests {
         let long = [b'x'; REASON_BYTES_MAX + 1];
         assert!(data.push(&long) && data.push(&long) && data.push(b"short"));
         let heads = vec![(0, Status::Ok), (1, Status::Failed), (2, Status::Failed)];
-        let outputs = Outputs { heads, data };
+        let outputs = Outputs::parse(heads, data.raw().clone(), 3).unwrap();
         let lengths: Vec<usize> = outputs.iter().map(|output| output.data.len()).collect();
         assert_eq!(lengths, [REASON_BYTES_MAX + 1, REASON_BYTES_MAX, 5]);
     }

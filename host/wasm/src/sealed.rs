@@ -17,8 +17,8 @@ use crate::limits::CallLimits;
 use crate::moment::Moment;
 use crate::printed::{LastWords, Printed};
 
-/// What a clock resolves: a guest cannot measure what others do.
-pub(crate) const RESOLUTION: Duration = Duration::from_millis(1);
+/// What a clock resolves, in nanoseconds: a guest cannot measure what others do.
+pub(crate) const RESOLUTION_NS: u64 = 1_000_000;
 
 /// What lies behind WASI for one instance.
 pub(crate) fn context(
@@ -53,7 +53,7 @@ struct Standing(Timestamp);
 
 impl HostWallClock for Standing {
     fn resolution(&self) -> Duration {
-        RESOLUTION
+        Duration::from_nanos(RESOLUTION_NS)
     }
 
     fn now(&self) -> Duration {

@@ -5,13 +5,13 @@ use std::ops::Range;
 
 use crate::bindings::types::Slab as RawSlab;
 
-/// Byte strings back to back, and where each ends.
+/// Byte strings back to back, and where each ends: in order, the last at the end of the bytes.
 #[derive(Clone)]
 pub struct Slab(RawSlab);
 
 impl Slab {
-    /// Adds a string. Batches are far below 4 GiB; a string that would pass it is not added, and
-    /// the answer is `false`.
+    /// Adds a string. One that would not end within 4 GiB is not added, and the answer is `false`:
+    /// batches are far smaller.
     #[must_use]
     pub fn push(&mut self, string: &[u8]) -> bool {
         let end = self.0.bytes.len().saturating_add(string.len());
@@ -46,7 +46,12 @@ impl Slab {
 
     /// The string at `index`.
     pub fn get(&self, index: usize) -> Option<&[u8]> {
-        self.0.bytes.get(self.range(index)?)
+        let end = *self.0.ends.get(index)?;
+        let start = match index {
+            0 => 0,
+            _ => self.0.ends[index - 1],
+        };
+        Some(&self.0.bytes[place(start)..place(end)])
     }
 
     /// All strings in order.
@@ -54,25 +59,14 @@ impl Slab {
         (0..self.len()).filter_map(|index| self.get(index))
     }
 
-    /// The strings of `range` as a slab of their own.
+    /// The strings of `range` that there are, as a slab of their own.
     pub fn part(&self, range: Range<usize>) -> Self {
         let mut part = Self::default();
-        for index in range {
-            if let Some(string) = self.get(index) {
-                // A part is no larger than the whole.
-                let _ = part.push(string);
-            }
+        for string in range.filter_map(|index| self.get(index)) {
+            // A part is no larger than the whole.
+            let _ = part.push(string);
         }
         part
-    }
-
-    fn range(&self, index: usize) -> Option<Range<usize>> {
-        let end = *self.0.ends.get(index)?;
-        let start = match index.checked_sub(1) {
-            Some(before) => *self.0.ends.get(before)?,
-            None => 0,
-        };
-        Some(usize::try_from(start).ok()?..usize::try_from(end).ok()?)
     }
 
     /// The slab as it crosses into a plugin.
@@ -80,26 +74,36 @@ impl Slab {
         &self.0
     }
 
-    /// A slab that came out of a plugin. It may contradict itself: see [`Slab::fault`].
-    pub(crate) fn from_raw(raw: RawSlab) -> Self {
-        Self(raw)
+    /// The same without a copy.
+    pub(crate) fn into_raw(self) -> RawSlab {
+        self.0
     }
 
-    /// Why this, which a plugin made, is no slab of `count` strings.
-    pub(crate) fn fault(&self, count: usize) -> Option<String> {
-        if self.0.ends.len() != count {
-            return Some(format!("{} ends for {count} outputs", self.0.ends.len()));
+    /// A slab of `count` strings that came out of a plugin.
+    ///
+    /// # Errors
+    /// How it contradicts itself.
+    pub(crate) fn parse(raw: RawSlab, count: usize) -> Result<Self, String> {
+        if raw.ends.len() != count {
+            return Err(format!("{} ends for {count} outputs", raw.ends.len()));
         }
-        if !self.0.ends.is_sorted() {
-            return Some("ends that are not in order".to_owned());
+        if !raw.ends.is_sorted() {
+            return Err("ends that are not in order".to_owned());
         }
-        let end = self.0.ends.last().copied().unwrap_or(0);
-        let bytes = self.0.bytes.len();
-        match usize::try_from(end) == Ok(bytes) {
-            true => None,
-            false => Some(format!("a last end of {end} for {bytes} bytes")),
+        let (end, bytes) = (raw.ends.last().copied().unwrap_or(0), raw.bytes.len());
+        if place(end) != bytes {
+            return Err(format!("a last end of {end} for {bytes} bytes"));
         }
+        Ok(Self(raw))
     }
+}
+
+/// Addresses of the host are no narrower than those of a guest.
+const _: () = assert!(usize::BITS >= u32::BITS);
+
+/// A number of a guest as one of the host.
+pub(crate) fn place(number: u32) -> usize {
+    number as usize
 }
 
 impl Default for Slab {
@@ -145,26 +149,25 @@ mod tests {
         assert_eq!((slab.len(), slab.bytes(), slab.get(3)), (3, 3, None));
         let part = slab.part(1..3);
         assert_eq!(part.iter().collect::<Vec<_>>(), [&b""[..], b"c"]);
-        assert_eq!(slab.fault(3), None);
+        assert_eq!(slab.part(2..9).iter().collect::<Vec<_>>(), [b"c"]);
+        assert_eq!(Slab::parse(slab.raw().clone(), 3), Ok(slab));
     }
 
     #[test]
     fn a_slab_that_contradicts_itself_is_found() {
-        let of = |bytes: &[u8], ends: &[u32]| {
-            Slab::from_raw(RawSlab {
+        for (bytes, ends, count, what) in [
+            (&b"ab"[..], &[1][..], 2, "1 ends for 2 outputs"),
+            (b"ab", &[2, 1], 2, "not in order"),
+            (b"ab", &[1, 3], 2, "last end of 3 for 2 bytes"),
+            (b"ab", &[1, 1], 2, "last end of 1 for 2 bytes"),
+            (b"a", &[], 0, "last end of 0 for 1 bytes"),
+            (b"", &[u32::MAX], 1, "for 0 bytes"),
+        ] {
+            let raw = RawSlab {
                 bytes: bytes.to_vec(),
                 ends: ends.to_vec(),
-            })
-        };
-        for (bad, count, what) in [
-            (of(b"ab", &[1]), 2, "1 ends for 2 outputs"),
-            (of(b"ab", &[2, 1]), 2, "not in order"),
-            (of(b"ab", &[1, 3]), 2, "last end of 3 for 2 bytes"),
-            (of(b"ab", &[1, 1]), 2, "last end of 1 for 2 bytes"),
-            (of(b"a", &[]), 0, "last end of 0 for 1 bytes"),
-            (of(b"", &[u32::MAX]), 1, "for 0 bytes"),
-        ] {
-            assert!(bad.fault(count).unwrap().contains(what));
+            };
+            assert!(Slab::parse(raw, count).unwrap_err().contains(what));
         }
     }
 }

@@ -175,7 +175,7 @@ impl<J> Turns<J> {
         }
         if standing.is_idle() && standing.pace() == Pace::Quick {
             self.parties.remove(party);
-        } else if PARTIES_KEPT_MAX < self.parties.len() {
+        } else if self.parties.len() > PARTIES_KEPT_MAX {
             self.parties.retain(|_, standing| !standing.is_idle());
         }
     }

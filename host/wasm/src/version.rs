@@ -140,8 +140,8 @@ impl Version {
     pub fn patience_with(&self, delivery_stream: u64) -> Arc<Patience> {
         // Nothing under the lock can leave the map half changed.
         let mut all = self.patience.lock().unwrap_or_else(PoisonError::into_inner);
-        if PARTIES_KEPT_MAX <= all.len() {
-            all.retain(|_, patience| 1 < Arc::strong_count(patience));
+        if all.len() >= PARTIES_KEPT_MAX {
+            all.retain(|_, patience| Arc::strong_count(patience) > 1);
         }
         Arc::clone(all.entry(delivery_stream).or_default())
     }

@@ -10,7 +10,7 @@ use wasmtime_wasi::p2::bindings::clocks::monotonic_clock;
 use wasmtime_wasi::p2::bindings::{cli, clocks, random, sync};
 use wasmtime_wasi::random::{WasiRandom, WasiRandomView};
 
-use crate::sealed::RESOLUTION;
+use crate::sealed::RESOLUTION_NS;
 use crate::state::State;
 
 /// Links the interfaces that a guest may import, and no others.
@@ -48,7 +48,7 @@ impl monotonic_clock::Host for State {
     }
 
     fn resolution(&mut self) -> wasmtime::Result<u64> {
-        Ok(u64::try_from(RESOLUTION.as_nanos()).unwrap_or(u64::MAX))
+        Ok(RESOLUTION_NS)
     }
 
     fn subscribe_instant(&mut self, _: u64) -> wasmtime::Result<Resource<DynPollable>> {

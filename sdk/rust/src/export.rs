@@ -73,10 +73,10 @@ mod tests {
     }
 
     fn transform_up_to(longest: &usize, record: Record<'_>) -> Result<Output, Error> {
-        match record.data().len() <= *longest {
-            true => Ok(Output::Keep),
-            false => Ok(Output::Drop),
+        if record.data().len() > *longest {
+            return Ok(Output::Drop);
         }
+        Ok(Output::Keep)
     }
 
     #[test]

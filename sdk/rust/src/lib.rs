@@ -68,10 +68,10 @@ pub use spare::buffer;
 /// }
 ///
 /// fn transform(settings: &Settings, record: Record<'_>) -> Result<Output, Error> {
-///     match record.data().len() <= settings.longest {
-///         true => Ok(Output::Keep),
-///         false => Err(Error::new("too long")),
+///     if record.data().len() > settings.longest {
+///         return Err(Error::new("too long"));
 ///     }
+///     Ok(Output::Keep)
 /// }
 ///
 /// millrace_sdk::transform!(transform, init = init);
