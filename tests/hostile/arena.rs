@@ -38,7 +38,7 @@ impl Attack {
         Self {
             component: guest.component(),
             code: "Lambda.FunctionTimedOut",
-            reason: "it took longer than 200 ms",
+            reason: "it took longer than 200 ms (batch_ms = 200)",
         }
     }
 
@@ -69,10 +69,15 @@ impl Attack {
 
 /// A server with the attacker behind a delivery stream, and a victim.
 pub async fn arena(attacker: &[u8]) -> Ground {
+    arena_with(MANIFEST, attacker).await
+}
+
+/// The same with an attacker that asks for this.
+pub async fn arena_with(manifest: &str, attacker: &[u8]) -> Ground {
     let directory = tempfile::tempdir().unwrap();
     let folder = directory.path().join("attacker");
     fs::create_dir(&folder).unwrap();
-    fs::write(folder.join("plugin.toml"), MANIFEST).unwrap();
+    fs::write(folder.join("plugin.toml"), manifest).unwrap();
     fs::write(folder.join("attacker.wasm"), attacker).unwrap();
     let ground = Ground::start(directory).await;
     ground.stream("attacker").await;
@@ -98,19 +103,26 @@ pub async fn goes_on(ground: &Ground) {
     assert_eq!(ground.delivered("attacker"), delivered);
 }
 
-/// A component that takes the attacker's place is refused in these words; the version before it
-/// goes on, and the victim notices nothing.
-pub async fn is_refused(component: &[u8], whys: &[&str]) {
+/// A component that takes the attacker's place is refused in these words and left alone; the
+/// version before it goes on, and the victim notices nothing.
+pub async fn is_refused_for_good(component: &[u8], why: &str) {
+    let told = is_refused(component, &[why]).await;
+    assert!(!told.contains("it will be tried again"), "{told}");
+}
+
+/// The same, whether or not it is tried again. What was told of it.
+pub async fn is_refused(component: &[u8], whys: &[&str]) -> String {
     let ground = arena(&Guest::default().component()).await;
     let before = ground.plugin("attacker").await;
     assert_eq!(before["state"], "running", "{before}");
     replace(&ground, component);
     let page = ground.plugin_when_refused("attacker").await;
+    let told = page["refused"].as_str().unwrap();
     for why in whys {
-        let told = page["refused"].as_str().unwrap();
         assert!(told.contains(why), "{told}");
     }
     goes_on_with(&ground, &before, &page).await;
+    told.to_owned()
 }
 
 /// The version in force is the one of before, and works.

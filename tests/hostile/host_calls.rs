@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::arena::{Attack, arena, attack, goes_on};
+use crate::arena::{Attack, arena, arena_with, attack, goes_on};
 use crate::guest::Guest;
 
-const TOO_MANY: &str = "more than 10000 calls to the host in one batch";
+const TOO_MANY: &str = "more than 10000 calls to the host in one batch (host_calls = 10000)";
+const TOO_MANY_HANDLES: &str =
+    "more than 1000 handles held at a time, the most that any plugin may have";
 
 /// A guest that does something again and again.
 fn repeating(times: u32, what: &str) -> String {
@@ -77,6 +79,32 @@ async fn a_flood_of_printed_lines_ends_at_the_limit_of_calls() {
         .await;
 }
 
+/// Prints its lines to the standard output, and so many of them.
+fn printing(lines: u32) -> Guest {
+    let print = "(call $print (local.get $out) (i32.const 256) (i32.const 7) (i32.const 300))";
+    Guest {
+        locals: "(local $out i32)".to_owned(),
+        ..with_wasi(&format!(
+            "(local.set $out (call $stdout)) {} (call $drop (local.get $out))",
+            repeating(lines, print)
+        ))
+    }
+}
+
+/// The standard output had the calls of one batch for all batches of a cut.
+#[tokio::test]
+async fn each_batch_of_a_cut_may_print_anew() {
+    let manifest = "name = 'attacker'\nversion = '1'\n";
+    let ground = arena_with(manifest, &printing(6_000).component()).await;
+    let records = ["!"; 500];
+    for _ in 0..4 {
+        ground.client.put_delivery("attacker", &records).await;
+    }
+    ground.client.flush("attacker").await;
+    assert_eq!(ground.delivered("attacker"), ["!"; 2_000]);
+    assert!(ground.plugin("attacker").await["calls"].as_u64() >= Some(2));
+}
+
 #[tokio::test]
 async fn a_flood_of_random_bytes_ends_with_the_time_of_the_batch() {
     let attack = "(loop $again (call $random (i64.const 60000) (i32.const 300)) (br $again))";
@@ -93,15 +121,18 @@ async fn a_flood_of_random_bytes_ends_with_the_time_of_the_batch() {
 #[tokio::test]
 async fn random_bytes_by_the_gigabyte_are_not_given() {
     let attack = "(call $random (i64.const 1073741824) (i32.const 300))";
-    Attack::that_traps(&with_wasi(attack), "exceeds limit 65536")
-        .endured()
-        .await;
+    Attack::that_traps(
+        &with_wasi(attack),
+        "more than 65536 random bytes at once, the most that any",
+    )
+    .endured()
+    .await;
 }
 
 #[tokio::test]
 async fn handles_that_are_never_given_back_run_out() {
     let attack = "(loop $again (drop (call $stdout)) (br $again))";
-    Attack::that_traps(&with_wasi(attack), "handle")
+    Attack::that_traps(&with_wasi(attack), TOO_MANY_HANDLES)
         .endured()
         .await;
 }
@@ -157,7 +188,7 @@ async fn a_flood_of_questions_for_directories_ends_at_the_limit_of_calls() {
 #[tokio::test]
 async fn requests_that_are_never_given_back_run_out() {
     let attack = "(loop $again (drop (call $fields)) (br $again))";
-    Attack::that_traps(&with_denied(attack), "handle")
+    Attack::that_traps(&with_denied(attack), TOO_MANY_HANDLES)
         .endured()
         .await;
 }
@@ -209,7 +240,8 @@ async fn a_line_that_lies_outside_of_memory_traps() {
 async fn a_line_of_more_than_a_batch_may_give_traps() {
     let attack = "(drop (memory.grow (i32.const 1000)))
         (call $log (i32.const 2) (i32.const 4096) (i32.const 64000000))";
-    Attack::that_traps(&Guest::attacking(attack), "fuel")
+    let why = "more than 16 MiB given to the host at once (output_mib = 16)";
+    Attack::that_traps(&Guest::attacking(attack), why)
         .endured()
         .await;
 }

@@ -9,7 +9,7 @@ use store::disk::simulated::Random;
 use types::{ManualClock, Timestamp};
 use wasm::{Limits, Options, Plugins};
 
-use crate::arena::{self, is_refused};
+use crate::arena::{self, is_refused, is_refused_for_good};
 use crate::guest::{Guest, wrap};
 use crate::simple;
 
@@ -156,6 +156,27 @@ async fn every_import_that_nobody_knows_is_named_at_once() {
         "acme:vault/secret-31@1.0.0 and 8 more, which no plugin may have",
     ];
     is_refused(&component, &whys).await;
+}
+
+/// It was refused by what the compiler calls a feature, with a place in the file.
+#[tokio::test]
+async fn a_component_that_could_wait_is_refused_with_how_to_build_it_instead() {
+    let lifted = "(core module $m (func (export \"f\") (result i32) (i32.const 0))
+          (func (export \"c\") (param i32 i32 i32) (result i32) (i32.const 0)))
+        (core instance $i (instantiate $m))
+        (func (export \"f\") async
+          (canon lift (core func $i \"f\") async (callback (core func $i \"c\"))))";
+    for waits in [
+        "(core func (canon task.cancel))",
+        "(core func (canon waitable-set.new))",
+        "(component (core func (canon subtask.drop)))",
+        lifted,
+    ] {
+        let component = wat::parse_str(format!("(component {waits})")).unwrap();
+        let why = "it uses the async functions of the component model, and a plugin cannot wait \
+                   (jco componentize: --backend-qjs-disable-async)";
+        is_refused_for_good(&component, why).await;
+    }
 }
 
 #[tokio::test]

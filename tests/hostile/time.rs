@@ -15,6 +15,7 @@ use crate::open_cut;
 
 /// Flushes until all is delivered, at most.
 const FLUSHES_MAX: u32 = 10;
+const STACK: &str = "more than 512 KiB of stack, the most that any plugin may have";
 const ENDLESS: &str = "(loop $for_ever (br $for_ever))";
 
 #[tokio::test]
@@ -39,9 +40,7 @@ async fn endless_recursion_ends_with_the_stack() {
         fields: "(func $deeper (call $deeper) (call $deeper))".to_owned(),
         ..Guest::attacking("(call $deeper)")
     };
-    Attack::that_traps(&guest, "call stack exhausted")
-        .endured()
-        .await;
+    Attack::that_traps(&guest, STACK).endured().await;
 }
 
 #[tokio::test]
@@ -53,9 +52,7 @@ async fn recursion_through_a_table_ends_with_the_stack() {
         fields: fields.to_owned(),
         ..Guest::attacking("(call $there)")
     };
-    Attack::that_traps(&guest, "call stack exhausted")
-        .endured()
-        .await;
+    Attack::that_traps(&guest, STACK).endured().await;
 }
 
 #[tokio::test]
@@ -99,13 +96,21 @@ async fn a_component_whose_init_does_not_return_is_refused() {
         init: ENDLESS.to_owned(),
         ..Guest::default()
     };
-    arena::is_refused(&guest.component(), &["it took longer than 200 ms"]).await;
+    arena::is_refused(
+        &guest.component(),
+        &["it took longer than 200 ms (batch_ms = 200)"],
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn a_component_whose_start_function_does_not_return_is_refused() {
     let guest = Guest::with_fields(&format!("(start $begin) (func $begin {ENDLESS})"));
-    arena::is_refused(&guest.component(), &["it took longer than 200 ms"]).await;
+    arena::is_refused(
+        &guest.component(),
+        &["it took longer than 200 ms (batch_ms = 200)"],
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -114,7 +119,7 @@ async fn a_component_whose_description_does_not_return_is_refused() {
         describe: ENDLESS.to_owned(),
         ..Guest::default()
     };
-    let whys = ["describe: it took longer than 200 ms"];
+    let whys = ["describe: it took longer than 200 ms (batch_ms = 200)"];
     arena::is_refused(&guest.component(), &whys).await;
 }
 

@@ -2,7 +2,9 @@
 //! faster than its input, so everything that can be counted in one pass over the file is counted
 //! first, and what a plugin may not import is refused by name.
 
-use wasmparser::{Encoding, FunctionBody, Operator, Parser, Payload, TypeRef};
+use wasmparser::{
+    CanonicalFunction, CanonicalOption, Encoding, FunctionBody, Operator, Parser, Payload, TypeRef,
+};
 use wasmtime::Engine;
 
 use crate::imports::Forbidden;
@@ -33,6 +35,10 @@ const NESTING_MAX: u64 = 1_024;
 const LOOPS_MAX: u64 = 32;
 /// Targets of one branch table.
 const BRANCH_TARGETS_MAX: u32 = 10_000;
+
+/// What is said of a component that waits, with how the tool that makes most of them leaves it out.
+const ASYNC: &str = "it uses the async functions of the component model, and a plugin cannot wait \
+                     (jco componentize: --backend-qjs-disable-async)";
 
 /// Refuses a file that is no component of a reasonable size and shape.
 ///
@@ -98,6 +104,9 @@ impl Counts {
                 (&mut self.functions, s.count(), FUNCTIONS_MAX, "functions")
             }
             Payload::ComponentCanonicalSection(s) => {
+                for function in s.clone() {
+                    check_canonical(&function.map_err(malformed)?)?;
+                }
                 (&mut self.functions, s.count(), FUNCTIONS_MAX, "functions")
             }
             Payload::ImportSection(s) => {
@@ -145,6 +154,25 @@ impl Counts {
         *count += u64::from(more);
         up_to(*count, max, what)
     }
+}
+
+/// Refuses what waits: tasks, streams, futures and threads of the component model. A call is made
+/// from beginning to end on one thread, and no deadline reaches a guest that waits in the host.
+fn check_canonical(function: &CanonicalFunction) -> Result<(), String> {
+    let waits = match function {
+        CanonicalFunction::Lift { options, .. } | CanonicalFunction::Lower { options, .. } => {
+            let mut options = options.iter();
+            options.any(|it| matches!(it, CanonicalOption::Async | CanonicalOption::Callback(_)))
+        }
+        CanonicalFunction::ResourceNew { .. }
+        | CanonicalFunction::ResourceDrop { .. }
+        | CanonicalFunction::ResourceRep { .. } => false,
+        _ => true,
+    };
+    if waits {
+        return Err(ASYNC.to_owned());
+    }
+    Ok(())
 }
 
 fn check_body(body: &FunctionBody<'_>) -> Result<(), String> {

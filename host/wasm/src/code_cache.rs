@@ -22,6 +22,7 @@ use crate::files;
 use crate::hash::ContentHash;
 use crate::limits::COMPILED_BYTES_MAX;
 use crate::refusal::Refusal;
+use crate::runtime::compiling_engine;
 
 /// Bytes of the tag in front of an image.
 const TAG_BYTES: usize = 32;
@@ -77,9 +78,7 @@ impl CodeCache {
             );
         }
         let image = turn.compile(engine, wasm)?;
-        // It says more of who compiled than of the component.
-        let component =
-            deserialize(engine, &image).map_err(|error| Refusal::ForNow(format!("{error:#}")))?;
+        let component = deserialize(engine, &image).map_err(|error| not_taken(&image, &error))?;
         let tag = self.tag(&path, &image).finalize().into_bytes();
         if let Err(error) = files::write_whole(&path, &[&tag, &image]) {
             // The next start compiles again.
@@ -169,12 +168,24 @@ fn deserialize(engine: &Engine, image: &[u8]) -> wasmtime::Result<Component> {
     unsafe { Component::deserialize(engine, image) }
 }
 
+/// Why code that was just made is not taken. An engine without the pool takes what is of the right
+/// compiler: then the component wants more than an instance may have, and always will. Anything
+/// else says more of who compiled than of the component.
+fn not_taken(image: &[u8], error: &wasmtime::Error) -> Refusal {
+    let why = format!("{error:#}");
+    let without_pool = compiling_engine().and_then(|engine| deserialize(&engine, image));
+    if without_pool.is_ok() {
+        Refusal::ForGood(why)
+    } else {
+        Refusal::ForNow(why)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::{Duration, SystemTime};
 
     use super::*;
-    use crate::runtime::compiling_engine;
 
     /// Code of a version in force was deleted after others had been compiled often enough.
     #[test]

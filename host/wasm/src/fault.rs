@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use crate::call_time::CallStopped;
 use crate::guest_log::printable;
-use crate::limits::REASON_BYTES_MAX;
+use crate::limit_reached::LimitReached;
+use crate::limits::{CallLimits, REASON_BYTES_MAX};
 
 /// What went wrong with one batch. The instance is of no more use after any of them but
 /// [`Fault::Retryable`] and [`Fault::Permanent`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The plugin took longer than its time and was stopped.
-    Deadline(Duration),
+    Deadline(Deadline),
     /// It panicked, and told so before it trapped.
     Panicked(Panic),
     /// It trapped: a wild access, more memory, output or host calls than it may use, a panic that
@@ -36,6 +37,15 @@ pub enum Fault {
     Stopped,
 }
 
+/// How long a call might take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadline {
+    /// What it was given.
+    pub time: Duration,
+    /// What one may be given: less is, once records keep missing their deadline.
+    pub time_max: Duration,
+}
+
 /// What a guest says of its panic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Panic {
@@ -46,11 +56,19 @@ pub struct Panic {
 }
 
 impl Fault {
-    /// What came of a call that ended with an error: that it was late, that it panicked, or what
-    /// wasmtime says with what the guest said last where it ended itself.
-    pub(crate) fn of(error: &wasmtime::Error, time: Duration, told: Told) -> Self {
+    /// What came of a call that ended with an error: that it was late, that it panicked, which
+    /// limit it reached, or what wasmtime says; with what the guest said last.
+    pub(crate) fn of(
+        error: &wasmtime::Error,
+        time: Duration,
+        limits: &CallLimits,
+        told: Told,
+    ) -> Self {
         if let Some(wasmtime::Trap::Interrupt) = error.downcast_ref::<wasmtime::Trap>() {
-            return Self::Deadline(time);
+            return Self::Deadline(Deadline {
+                time,
+                time_max: limits.batch_time_max,
+            });
         }
         let Told { panic, last_words } = told;
         if let Some(panic) = panic {
@@ -59,10 +77,14 @@ impl Fault {
         if error.is::<CallStopped>() {
             return Self::Stopped;
         }
-        let cause = error.root_cause().to_string();
-        let text = match last_words.is_empty() {
-            true => cause,
-            false => format!("{cause}: {last_words}"),
+        let cause = match LimitReached::of(error, limits) {
+            Some(reached) => reached.to_string(),
+            None => error.root_cause().to_string(),
+        };
+        let text = if last_words.is_empty() {
+            cause
+        } else {
+            format!("{cause}: {last_words}")
         };
         Self::Trap(printable(&text, REASON_BYTES_MAX))
     }
@@ -79,7 +101,7 @@ pub(crate) struct Told {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Deadline(time) => write!(f, "it took longer than {} ms", time.as_millis()),
+            Self::Deadline(deadline) => deadline.fmt(f),
             Self::Panicked(panic) => write!(f, "it panicked {}", panic.text),
             Self::Trap(what) => write!(f, "it trapped: {what}"),
             Self::NotReady(what) => write!(f, "init: {what}"),
@@ -91,4 +113,48 @@ impl fmt::Display for Fault {
     }
 }
 
+impl fmt::Display for Deadline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (time, most) = (self.time.as_millis(), self.time_max.as_millis());
+        write!(f, "it took longer than {time} ms")?;
+        if self.time < self.time_max {
+            f.write_str(", all that is left to one whose records keep missing it")?;
+        }
+        write!(f, " (batch_ms = {most})")
+    }
+}
+
 impl std::error::Error for Fault {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::Limits;
+
+    #[test]
+    fn a_deadline_is_told_with_its_key_also_where_less_time_was_given() {
+        let limits = Limits::default().of_call();
+        let late = |ms| {
+            let error = wasmtime::Error::from(wasmtime::Trap::Interrupt);
+            Fault::of(&error, Duration::from_millis(ms), &limits, Told::default()).to_string()
+        };
+        assert_eq!(late(1_000), "it took longer than 1000 ms (batch_ms = 1000)");
+        let shortened = "it took longer than 250 ms, all that is left to one whose records keep \
+                         missing it (batch_ms = 1000)";
+        assert_eq!(late(250), shortened);
+    }
+
+    #[test]
+    fn a_limit_is_told_with_what_the_guest_said_last() {
+        let limits = Limits::default().of_call();
+        let error = wasmtime::Error::from(LimitReached::HostCalls(7)).context("a call");
+        let told = Told {
+            panic: None,
+            last_words: "once more".to_owned(),
+        };
+        let fault = Fault::of(&error, limits.batch_time_max, &limits, told);
+        let words = "it trapped: more than 7 calls to the host in one batch (host_calls = 7): \
+                     once more";
+        assert_eq!(fault.to_string(), words);
+    }
+}

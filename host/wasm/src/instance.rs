@@ -52,7 +52,7 @@ impl Instance {
             &runtime.engine,
             State::new(version.shared_manifest(), version.log(), moment, limits),
         );
-        store.limiter(|state| &mut state.store_limits);
+        store.limiter(|state| &mut state.memory_limits);
         store.set_hostcall_fuel(limits.output_bytes_max);
         store
             .as_context_mut()
@@ -69,7 +69,7 @@ impl Instance {
                 Begun::Trapped(error) if error.is::<PoolConcurrencyLimitError>() => {
                     Fault::NoInstance(error.to_string())
                 }
-                Begun::Trapped(error) => Fault::of(&error, time, store.data_mut().told()),
+                Begun::Trapped(error) => Fault::of(&error, time, &limits, store.data_mut().told()),
                 Begun::Refused(text) => Fault::NotReady(text),
             }
         })?;
@@ -110,7 +110,7 @@ impl Instance {
             ))),
             Err(error) => {
                 let told = self.store.data_mut().told();
-                Err(Fault::of(&error, time, told))
+                Err(Fault::of(&error, time, &self.limits, told))
             }
         }
     }
@@ -133,7 +133,7 @@ impl Instance {
         drop(ticking);
         let answered = called.unwrap_or_else(|error| {
             let told = self.store.data_mut().told();
-            Err(Fault::of(&error, time, told))
+            Err(Fault::of(&error, time, &self.limits, told))
         });
         let outputs =
             answered.and_then(|answer| Outputs::parse(answer.heads, answer.data, batch.len()));

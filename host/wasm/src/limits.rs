@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+/// What sizes in a configuration and in messages are counted in.
+pub(crate) const MEBIBYTE: usize = 1024 * 1024;
 /// How often the clock that interrupts plugins ticks: one that runs on is stopped this much later
 /// than its time at most.
 pub(crate) const TICK: Duration = Duration::from_millis(5);
@@ -34,10 +36,17 @@ pub(crate) const SPAWN_PAUSE: Duration = Duration::from_secs(1);
 /// until it is used. Delivery admits no more cuts at a time than there can be; one more is refused,
 /// and the batch that needed it is tried again.
 pub const INSTANCES_MAX: u32 = 96;
-/// Core instances of one component: the guest's own modules and the shims between them.
+/// Core instances of one component: the guest's own modules and the shims between them. A component
+/// with more is refused.
 pub(crate) const CORE_INSTANCES_PER_COMPONENT_MAX: u32 = 64;
+/// Tables of one component. A component with more is refused.
+pub(crate) const TABLES_PER_COMPONENT_MAX: u32 = CORE_INSTANCES_PER_COMPONENT_MAX;
+/// Memories of one component, which share what one instance may have: a guest's own, and those of
+/// components that its tool put beside it. Each takes address space for every instance there can
+/// be. A component with more is refused.
+pub(crate) const MEMORIES_PER_COMPONENT_MAX: u32 = 4;
 /// Bytes of the pool's slots: no plugin gets more memory, whatever the operator says.
-pub(crate) const MEMORY_SLOT_BYTES: usize = 256 * 1024 * 1024;
+pub(crate) const MEMORY_SLOT_BYTES: usize = 256 * MEBIBYTE;
 /// Bytes of a guest's stack; one that calls itself without end traps there.
 pub(crate) const STACK_BYTES: usize = 512 * 1024;
 /// Elements of a table: enough for an interpreter of a large language.
@@ -67,7 +76,7 @@ pub(crate) const COMPILER_THREADS_MAX: usize = 4;
 pub(crate) const COMPILER_FILES_MAX: u64 = 16;
 /// Bytes of the compiled code of a component, some thirty times the largest one by default. A
 /// compiler that gives more is ended, and a larger file in the cache is not ours.
-pub(crate) const COMPILED_BYTES_MAX: usize = 256 * 1024 * 1024;
+pub(crate) const COMPILED_BYTES_MAX: usize = 256 * MEBIBYTE;
 /// Bytes that are kept of what a compiler says of its failure; the rest is left out.
 pub(crate) const COMPLAINT_BYTES_MAX: usize = 64 * 1024;
 
@@ -81,7 +90,7 @@ pub(crate) const RETRY_PAUSE_MAX: Duration = Duration::from_secs(600);
 /// depends on this. A delivery is finished with what it was begun with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CallLimits {
-    /// Bytes of linear memory of the instance.
+    /// Bytes of all linear memories of the instance together.
     pub memory_bytes_max: usize,
     /// Elements of each of its tables.
     pub table_elements_max: usize,
@@ -117,10 +126,6 @@ impl CallLimits {
     }
 }
 
-pub(crate) fn too_many_calls(max: u32) -> wasmtime::Error {
-    wasmtime::Error::msg(format!("more than {max} calls to the host in one batch"))
-}
-
 /// What every plugin may use, unless its manifest asks for less.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -132,7 +137,7 @@ pub struct Limits {
     /// Bytes of address space that the compiler may have. A component for which that is too little
     /// is refused.
     pub compile_bytes_max: u64,
-    /// Bytes of linear memory of one instance. A guest that wants more traps.
+    /// Bytes of all linear memories of one instance together. A guest that wants more traps.
     pub memory_bytes_max: usize,
     /// How long one batch may take. A guest that takes longer traps.
     pub batch_time_max: Duration,
@@ -169,9 +174,9 @@ impl Default for Limits {
             component_bytes_max: 32 * 1024 * 1024,
             compile_seconds_max: 30,
             compile_bytes_max: 2 * 1024 * 1024 * 1024,
-            memory_bytes_max: 64 * 1024 * 1024,
+            memory_bytes_max: 64 * MEBIBYTE,
             batch_time_max: Duration::from_secs(1),
-            output_bytes_max: 16 * 1024 * 1024,
+            output_bytes_max: 16 * MEBIBYTE,
             host_calls_max: 10_000,
             log_line_bytes_max: 1024,
             log_bytes_per_second_max: 64 * 1024,

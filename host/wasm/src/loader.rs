@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use types::Timestamp;
-use wasmtime::component::Component;
 
 use crate::admission;
 use crate::code_cache::CodeCache;
@@ -24,11 +23,6 @@ use crate::options::{OpenError, Options};
 use crate::refusal::Refusal;
 use crate::runtime::Runtime;
 use crate::version::{Facts, Version, World};
-
-const MEBIBYTE: u64 = 1024 * 1024;
-/// Bytes of a page of a component's memory.
-const PAGE_BYTES: u64 = 64 * 1024;
-const PAGES_PER_MIB: u64 = MEBIBYTE / PAGE_BYTES;
 
 /// What loading needs.
 pub(crate) struct Loader {
@@ -79,8 +73,7 @@ impl Loader {
             Some(text) => Manifest::parse(text, name, self.limits).map_err(|e| e.to_string())?,
             None => Manifest::bare(name.clone(), self.limits),
         };
-        let (version, beginning) = self.link(manifest, source, now)?;
-        beginning.check(version.manifest())?;
+        let version = self.link(manifest, source, now)?;
         let (version, described) = try_once(version, now)?;
         let described = described?;
         self.kept
@@ -137,7 +130,7 @@ impl Loader {
             None => Manifest::bare(name.clone(), self.limits),
         };
         let linked = self.link(manifest, &source, now);
-        let (linked, _) = linked.map_err(|refusal| refusal.to_string())?;
+        let linked = linked.map_err(|refusal| refusal.to_string())?;
         let (version, described) = try_once(linked, now)?;
         Ok(version.with_description(described.unwrap_or_default()))
     }
@@ -147,7 +140,7 @@ impl Loader {
         manifest: Manifest,
         source: &Source,
         now: Timestamp,
-    ) -> Result<(Version, Beginning), Refusal> {
+    ) -> Result<Version, Refusal> {
         admission::admit(&source.component)?;
         let started = Instant::now();
         let engine = &self.runtime.engine;
@@ -164,43 +157,9 @@ impl Loader {
             from_cache,
             described: None,
         };
-        let beginning = Beginning::of(&component)?;
         let world = World::link(&self.runtime, &component)?;
         let runtime = Arc::clone(&self.runtime);
-        Ok((Version::new(manifest, world, runtime, facts), beginning))
-    }
-}
-
-/// What an instance has when it begins.
-struct Beginning {
-    memory_pages: u64,
-}
-
-impl Beginning {
-    fn of(component: &Component) -> Result<Self, String> {
-        let Some(needed) = component.resources_required() else {
-            // It takes its modules from elsewhere, which no world has.
-            return Err("its modules are not its own".to_owned());
-        };
-        if needed.num_memories > 1 {
-            return Err("it has more than one memory".to_owned());
-        }
-        Ok(Self {
-            memory_pages: needed.max_initial_memory_size.unwrap_or(0),
-        })
-    }
-
-    /// Whether it is within what the plugin may use now. One that was in force when it could use
-    /// more is still what the deliveries of that time go through.
-    fn check(&self, manifest: &Manifest) -> Result<(), String> {
-        let most = manifest.limits.memory_bytes_max as u64;
-        if self.memory_pages.saturating_mul(PAGE_BYTES) <= most {
-            return Ok(());
-        }
-        let (first, most) = (self.memory_pages.div_ceil(PAGES_PER_MIB), most / MEBIBYTE);
-        Err(format!(
-            "it begins with {first} MiB of memory, more than {most} (memory_mib = {most})"
-        ))
+        Ok(Version::new(manifest, world, runtime, facts))
     }
 }
 

@@ -6,10 +6,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use types::Invalid;
 
-use crate::limits::Limits;
+use crate::limits::{Limits, MEBIBYTE};
 use crate::name::PluginName;
-
-const MEBIBYTE: usize = 1024 * 1024;
 
 /// A manifest. A bare component has the one of [`Manifest::bare`].
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,51 +10,72 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
 use crate::bindings::context::Level;
 use crate::guest_log::{GuestLog, printable};
-use crate::limits::{REASON_BYTES_MAX, too_many_calls};
+use crate::limit_reached::LimitReached;
+use crate::limits::REASON_BYTES_MAX;
 
 /// Bytes that may be printed at once; a guest prints more in several turns.
 const PRINT_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of a printed line that are waited for; a longer one is logged in pieces.
 const LINE_BYTES_MAX: usize = 4 * 1024;
 
-/// The last line that an instance wrote to its standard error: what a panic says.
-#[derive(Clone, Default)]
-pub(crate) struct LastWords(Arc<Mutex<Words>>);
-
-#[derive(Default)]
-struct Words {
-    /// Where lines go.
-    log: Option<(Level, Arc<GuestLog>)>,
-    line: Vec<u8>,
-    last: String,
-    writes_left: u32,
+/// What an instance prints to its standard output and its standard error.
+#[derive(Clone)]
+pub(crate) struct Prints {
+    pub(crate) output: Printed,
+    pub(crate) errors: Printed,
 }
 
-impl LastWords {
-    pub(crate) fn text(&self) -> String {
-        let words = self.lock();
+impl Prints {
+    /// With so many writes to each during one batch; one more traps.
+    pub(crate) fn to(log: &Arc<GuestLog>, writes_max: u32) -> Self {
+        let printed = |level| Printed {
+            words: Arc::new(Mutex::new(Words {
+                level,
+                log: Arc::clone(log),
+                line: Vec::new(),
+                last: String::new(),
+                writes_left: writes_max,
+            })),
+            writes_max,
+        };
+        Self {
+            output: printed(Level::Info),
+            errors: printed(Level::Warn),
+        }
+    }
+
+    /// What a batch printed without an end of line is a line, and the next may write anew.
+    pub(crate) fn begin_batch(&self) {
+        self.output.begin_batch();
+        self.errors.begin_batch();
+    }
+
+    /// The last line of the standard error: what a panic says that nobody told of.
+    pub(crate) fn last_words(&self) -> String {
+        let words = self.errors.lock();
         if words.line.is_empty() {
             words.last.clone()
         } else {
             String::from_utf8_lossy(&words.line).into_owned()
         }
     }
+}
 
-    /// From now on lines go to this log.
-    pub(crate) fn go_to(&self, level: Level, log: &Arc<GuestLog>) {
-        self.lock().log = Some((level, Arc::clone(log)));
-    }
+/// A standard output whose lines go to the log.
+#[derive(Clone)]
+pub(crate) struct Printed {
+    words: Arc<Mutex<Words>>,
+    writes_max: u32,
+}
 
-    pub(crate) fn begin_batch(&self, writes_max: u32) {
-        let mut words = self.lock();
-        words.end_line();
-        words.writes_left = writes_max;
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Words> {
-        // Each statement under the lock leaves the words whole.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+struct Words {
+    level: Level,
+    log: Arc<GuestLog>,
+    /// What was printed since the last end of line.
+    line: Vec<u8>,
+    /// The last line that said something.
+    last: String,
+    writes_left: u32,
 }
 
 impl Words {
@@ -65,9 +86,7 @@ impl Words {
         }
         let line = std::mem::take(&mut self.line);
         let line = String::from_utf8_lossy(&line);
-        if let Some((level, log)) = &self.log {
-            log.line(*level, &line);
-        }
+        self.log.line(self.level, &line);
         if !line.trim().is_empty() && !line.starts_with("note: ") {
             self.last = printable(&line, REASON_BYTES_MAX);
         }
@@ -81,19 +100,25 @@ impl Drop for Words {
     }
 }
 
-/// A standard output whose lines go to the log.
-#[derive(Clone)]
-pub(crate) struct Printed {
-    pub(crate) shared: LastWords,
-    pub(crate) writes_max: u32,
-}
-
 impl Printed {
+    fn begin_batch(&self) {
+        let mut words = self.lock();
+        words.end_line();
+        words.writes_left = self.writes_max;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Words> {
+        // Each statement under the lock leaves the words whole.
+        self.words.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn print(&self, bytes: &[u8]) -> Result<(), StreamError> {
-        let mut words = self.shared.lock();
-        let left = words.writes_left.checked_sub(1);
-        words.writes_left =
-            left.ok_or_else(|| StreamError::Trap(too_many_calls(self.writes_max)))?;
+        let mut words = self.lock();
+        let Some(left) = words.writes_left.checked_sub(1) else {
+            let reached = LimitReached::HostCalls(self.writes_max);
+            return Err(StreamError::Trap(reached.into()));
+        };
+        words.writes_left = left;
         for byte in bytes {
             if *byte == b'\n' {
                 words.end_line();
@@ -151,35 +176,51 @@ mod tests {
     use crate::limits::Limits;
     use crate::name::PluginName;
 
-    /// What `eprint!` wrote without an end of line was in no log.
-    #[test]
-    fn what_is_printed_without_an_end_of_line_is_a_line_when_the_batch_ends() {
+    /// The first words of the lines that are in the log once an instance has printed and is gone.
+    fn logged(print: impl FnOnce(&Prints)) -> Vec<String> {
         let lines = Lines::default();
         tracing::subscriber::with_default(lines.clone(), || {
             let name = PluginName::parse("a").unwrap();
             let log = Arc::new(GuestLog::new(name, &Limits::default()));
-            let words = LastWords::default();
-            words.lock().log = Some((Level::Warn, log));
-            words.begin_batch(100);
-            let printed = Printed {
-                shared: words.clone(),
-                writes_max: 100,
-            };
-            for text in ["one\n", "t", "wo\n\n", "three"] {
-                printed.print(text.as_bytes()).unwrap();
-            }
-            assert_eq!(words.text(), "three");
-            words.begin_batch(100);
-            printed.print(b"four").unwrap();
+            print(&Prints::to(&log, 4));
         });
         let lines = lines.taken();
-        let said: Vec<&str> = lines
+        let said = lines
             .iter()
-            .filter_map(|line| line.split("message=").nth(1))
-            .collect();
-        assert_eq!(said.len(), 4, "{lines:?}");
-        for (said, wanted) in said.iter().zip(["one", "two", "three", "four"]) {
-            assert!(said.starts_with(wanted), "{said}");
-        }
+            .filter_map(|line| line.split("message=").nth(1));
+        let first_words = said.filter_map(|said| said.split_whitespace().next());
+        first_words.map(str::to_owned).collect()
+    }
+
+    /// What was printed without an end of line was in no log, or only once its instance was gone.
+    #[test]
+    fn what_is_printed_without_an_end_of_line_is_a_line_when_the_batch_ends() {
+        let said = logged(|prints| {
+            for text in ["one\n", "t", "wo\n\n", "three"] {
+                prints.errors.print(text.as_bytes()).unwrap();
+            }
+            prints.output.print(b"four").unwrap();
+            assert_eq!(prints.last_words(), "three");
+            prints.begin_batch();
+            prints.errors.print(b"six").unwrap();
+        });
+        assert_eq!(said, ["one", "two", "four", "three", "six"]);
+    }
+
+    /// The standard output had the writes of one batch for all of them.
+    #[test]
+    fn each_batch_may_write_anew_to_either_output() {
+        logged(|prints| {
+            for batch in 0..3 {
+                for printed in [&prints.output, &prints.errors] {
+                    for _ in 0..4 {
+                        printed.print(b".").unwrap();
+                    }
+                    let refused = printed.print(b".").unwrap_err().to_string();
+                    assert!(refused.contains("host_calls = 4"), "{batch}: {refused}");
+                }
+                prints.begin_batch();
+            }
+        });
     }
 }

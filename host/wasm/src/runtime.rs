@@ -11,8 +11,8 @@ use wasmtime::{
 
 use crate::bindings::{context, types as wit_types};
 use crate::limits::{
-    CORE_INSTANCES_PER_COMPONENT_MAX, INSTANCES_MAX, MEMORY_SLOT_BYTES, STACK_BYTES,
-    TABLE_ELEMENTS_MAX, TICK,
+    CORE_INSTANCES_PER_COMPONENT_MAX, INSTANCES_MAX, MEMORIES_PER_COMPONENT_MAX, MEMORY_SLOT_BYTES,
+    STACK_BYTES, TABLE_ELEMENTS_MAX, TABLES_PER_COMPONENT_MAX, TICK,
 };
 use crate::state::State;
 use crate::wasi;
@@ -67,19 +67,21 @@ pub(crate) fn compiling_engine() -> wasmtime::Result<Engine> {
 /// What instances are made of, beside what decides how code is made.
 fn running_config() -> Config {
     let mut pool = PoolingAllocationConfig::new();
-    // All of them may be of one component.
+    // Each instance may be of a component that has as much as one may have, so that none that may
+    // be there lacks a part.
     let core_instances = INSTANCES_MAX * CORE_INSTANCES_PER_COMPONENT_MAX;
     pool.total_component_instances(INSTANCES_MAX)
         .max_component_instance_size(INSTANCE_BYTES_MAX)
         .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT_MAX)
         .total_core_instances(core_instances)
         .max_core_instance_size(INSTANCE_BYTES_MAX)
-        .total_memories(INSTANCES_MAX)
-        .max_memories_per_component(1)
+        .total_memories(INSTANCES_MAX * MEMORIES_PER_COMPONENT_MAX)
+        .max_memories_per_component(MEMORIES_PER_COMPONENT_MAX)
+        .max_memories_per_module(MEMORIES_PER_COMPONENT_MAX)
         .max_memory_size(MEMORY_SLOT_BYTES)
         .linear_memory_keep_resident(MEMORY_KEPT_BYTES)
-        .total_tables(core_instances)
-        .max_tables_per_component(CORE_INSTANCES_PER_COMPONENT_MAX)
+        .total_tables(INSTANCES_MAX * TABLES_PER_COMPONENT_MAX)
+        .max_tables_per_component(TABLES_PER_COMPONENT_MAX)
         .table_elements(TABLE_ELEMENTS_MAX)
         .table_keep_resident(TABLE_KEPT_BYTES);
     let mut config = code_config();
@@ -97,9 +99,13 @@ fn code_config() -> Config {
         // The same records give the same output, to the bit.
         .cranelift_nan_canonicalization(true)
         .relaxed_simd_deterministic(true)
-        // Not needed by any plugin, and each has had faults of its own.
+        // QuickJS comes as two components with a memory each. What one gives to the other is copied
+        // by a module that the compiler makes, which has the memories of both.
+        .wasm_multi_memory(true)
+        // No plugin needs it, and it has had faults of its own.
         .wasm_memory64(false)
-        .wasm_multi_memory(false)
+        // Tasks of a guest would wait for each other within the host, where no deadline reaches
+        // them. What needs them is refused by `admission`.
         .concurrency_support(false);
     config
 }

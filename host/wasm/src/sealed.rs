@@ -2,7 +2,6 @@
 //! environment, an empty input; what is printed becomes lines of the log. Clocks stand still and
 //! randomness is seeded, so that the same records give the same output again.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use rand::SeedableRng;
@@ -11,35 +10,19 @@ use types::Timestamp;
 use wasmtime_wasi::WasiCtx;
 use wasmtime_wasi::clocks::HostWallClock;
 
-use crate::bindings::context::Level;
-use crate::guest_log::GuestLog;
 use crate::limits::CallLimits;
 use crate::moment::Moment;
-use crate::printed::{LastWords, Printed};
+use crate::printed::Prints;
 
 /// What a clock resolves, in nanoseconds: a guest cannot measure what others do.
 pub(crate) const RESOLUTION_NS: u64 = 1_000_000;
 
 /// What lies behind WASI for one instance.
-pub(crate) fn context(
-    moment: Moment,
-    log: &Arc<GuestLog>,
-    last_words: &LastWords,
-    limits: CallLimits,
-) -> WasiCtx {
-    let writes_max = limits.host_calls_max;
-    last_words.begin_batch(writes_max);
-    let printed = |level, last_words: Option<&LastWords>| {
-        let shared = last_words.cloned().unwrap_or_default();
-        shared.go_to(level, log);
-        Printed { shared, writes_max }
-    };
+pub(crate) fn context(moment: Moment, prints: &Prints, limits: &CallLimits) -> WasiCtx {
     let random = |stream: u64| StdRng::seed_from_u64(moment.seed.wrapping_add(stream));
-    let stdout = printed(Level::Info, None);
-    stdout.shared.begin_batch(writes_max);
     WasiCtx::builder()
-        .stdout(stdout)
-        .stderr(printed(Level::Warn, Some(last_words)))
+        .stdout(prints.output.clone())
+        .stderr(prints.errors.clone())
         .wall_clock(Standing(moment.now))
         .secure_random(random(0))
         .insecure_random(random(1))

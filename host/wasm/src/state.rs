@@ -4,31 +4,30 @@ use std::sync::Arc;
 
 use types::Timestamp;
 use wasmtime::component::ResourceTable;
-use wasmtime::{StoreLimits, StoreLimitsBuilder};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use crate::bindings::{context, types as wit_types};
 use crate::call_time::CallTime;
 use crate::fault::{Panic, Told};
 use crate::guest_log::{GuestLog, printable};
-use crate::limits::{
-    CORE_INSTANCES_PER_COMPONENT_MAX, CallLimits, REASON_BYTES_MAX, too_many_calls,
-};
+use crate::limit_reached::LimitReached;
+use crate::limits::{CallLimits, REASON_BYTES_MAX};
 use crate::manifest::Manifest;
+use crate::memory_limits::MemoryLimits;
 use crate::moment::Moment;
-use crate::printed::LastWords;
+use crate::printed::Prints;
 use crate::sealed;
 
 /// The data of a store.
 pub(crate) struct State {
-    pub(crate) store_limits: StoreLimits,
+    pub(crate) memory_limits: MemoryLimits,
     limits: CallLimits,
     wasi: WasiCtx,
     table: ResourceTable,
     log: Arc<GuestLog>,
     manifest: Arc<Manifest>,
     now: Timestamp,
-    last_words: LastWords,
+    prints: Prints,
     panic: Option<Panic>,
     host_calls_left: u32,
     pub(crate) call_time: CallTime,
@@ -41,24 +40,16 @@ impl State {
         moment: Moment,
         limits: CallLimits,
     ) -> Self {
-        let last_words = LastWords::default();
-        let core_instances = CORE_INSTANCES_PER_COMPONENT_MAX as usize;
+        let prints = Prints::to(log, limits.host_calls_max);
         Self {
-            store_limits: StoreLimitsBuilder::new()
-                .memory_size(limits.memory_bytes_max)
-                .table_elements(limits.table_elements_max)
-                .instances(core_instances)
-                .tables(core_instances)
-                .memories(core_instances)
-                .trap_on_grow_failure(true)
-                .build(),
+            memory_limits: MemoryLimits::new(&limits),
             limits,
-            wasi: sealed::context(moment, log, &last_words, limits),
+            wasi: sealed::context(moment, &prints, &limits),
             table: ResourceTable::new(),
             log: Arc::clone(log),
             manifest: Arc::clone(manifest),
             now: moment.now,
-            last_words,
+            prints,
             panic: None,
             host_calls_left: limits.host_calls_max,
             call_time: CallTime::default(),
@@ -69,14 +60,14 @@ impl State {
     pub(crate) fn begin_batch(&mut self) {
         self.host_calls_left = self.limits.host_calls_max;
         self.panic = None;
-        self.last_words.begin_batch(self.limits.host_calls_max);
+        self.prints.begin_batch();
     }
 
     /// What the guest said of its end, once its call has ended with an error.
     pub(crate) fn told(&mut self) -> Told {
         Told {
             panic: self.panic.take(),
-            last_words: self.last_words.text(),
+            last_words: self.prints.last_words(),
         }
     }
 
@@ -86,7 +77,7 @@ impl State {
                 self.host_calls_left = left;
                 Ok(())
             }
-            None => Err(too_many_calls(self.limits.host_calls_max)),
+            None => Err(LimitReached::HostCalls(self.limits.host_calls_max).into()),
         }
     }
 }

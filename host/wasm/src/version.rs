@@ -158,6 +158,7 @@ impl Version {
             tracing::warn!(
                 plugin = %self.name(),
                 version = ?self.hash(),
+                batch_ms = self.manifest.limits.batch_time_max.as_millis(),
                 "records keep missing their deadline; they get less time for now"
             );
         }

@@ -14,7 +14,8 @@ const WORLD: &str = "transformer-simple";
 /// The file that says of what the components beside it were made.
 const STAMP: &str = "made-of";
 
-/// Builds them all. Returns the folder with `javascript.wasm`, `python.wasm` and `c.wasm`.
+/// Builds them all. Returns the folder with `c.wasm`, `javascript.wasm`, `python.wasm` and
+/// `quickjs.wasm`.
 pub fn build(workspace: &Workspace) -> Result<PathBuf, String> {
     let folder = workspace.clients().join("components");
     let stamp = folder.join(STAMP);
@@ -26,12 +27,13 @@ pub fn build(workspace: &Workspace) -> Result<PathBuf, String> {
     let programs = tools::python(workspace)?;
     python(workspace, &programs, &folder.join("python.wasm"))?;
     javascript(workspace, &folder.join("javascript.wasm"))?;
+    quickjs(workspace, &folder.join("quickjs.wasm"))?;
     c(workspace, &programs, &folder)?;
     fs::write(&stamp, made_of).map_err(|e| format!("write {}: {e}", stamp.display()))?;
     Ok(folder)
 }
 
-/// The interfaces, the sources and the versions of the tools, as a number.
+/// The interfaces, the sources, the versions of the tools and how they are called, as a number.
 fn made_of(workspace: &Workspace) -> Result<String, String> {
     let mut files = vec![
         workspace.conformance().join("requirements.txt"),
@@ -46,6 +48,7 @@ fn made_of(workspace: &Workspace) -> Result<String, String> {
     }
     files.sort();
     let mut hasher = DefaultHasher::new();
+    include_str!("foreign.rs").hash(&mut hasher);
     for file in files {
         let content = fs::read(&file).map_err(|e| format!("read {}: {e}", file.display()))?;
         (file.file_name(), content).hash(&mut hasher);
@@ -80,6 +83,23 @@ fn javascript(workspace: &Workspace, component: &Path) -> Result<(), String> {
         .arg(home.join("node_modules/@bytecodealliance/componentize-js/src/componentize.js"))
         .arg(wit(workspace))
         .arg(WORLD)
+        .arg(component)
+        .current_dir(sources(workspace, "javascript"));
+    process::must(&mut build)
+}
+
+/// The same source as for StarlingMonkey. Async functions are left out: a plugin cannot wait.
+fn quickjs(workspace: &Workspace, component: &Path) -> Result<(), String> {
+    let node = tools::node(workspace)?;
+    let home = tools::npm(workspace, node.as_deref())?;
+    let mut build = tools::with_path(Command::new("node"), node.as_deref());
+    build
+        .arg(home.join("node_modules/@bytecodealliance/jco/dist/jco.js"))
+        .args(["componentize", "upper.js", "--wit"])
+        .arg(wit(workspace))
+        .args(["--world-name", WORLD])
+        .args(["--backend", "quickjs", "--backend-qjs-disable-async"])
+        .arg("--out")
         .arg(component)
         .current_dir(sources(workspace, "javascript"));
     process::must(&mut build)
