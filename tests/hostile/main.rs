@@ -13,6 +13,7 @@ mod host_calls;
 mod malformed;
 mod memory;
 mod open_cut;
+mod pool;
 mod shares;
 mod simple;
 mod time;

@@ -28,6 +28,7 @@ const _: () = assert!(CUTS_MAX < wasm::INSTANCES_MAX as usize);
 /// lets others pass.
 const CUTS_PER_PLUGIN_MAX: usize = CUTS_MAX / 2;
 const CUTS_PER_STREAM_MAX: usize = CUTS_MAX / 4;
+const _: () = assert!(CUTS_PER_PLUGIN_MAX < wasm::INSTANCES_PER_PLUGIN_MAX as usize);
 /// Those that are slow are this part of each number, and of the bytes in all; one more waits, and
 /// lets those pass that are not.
 const SLOW_PART: usize = 2;

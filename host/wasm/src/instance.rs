@@ -12,7 +12,8 @@ use crate::bindings::{transformer, transformer_simple};
 use crate::call_time::LOOK_TICKS;
 use crate::fault::Fault;
 use crate::guest_log::printable;
-use crate::limits::{CallLimits, REASON_BYTES_MAX};
+use crate::instance_shares::InstanceShare;
+use crate::limits::{CallLimits, INSTANCES_PER_PLUGIN_MAX, REASON_BYTES_MAX};
 use crate::moment::Moment;
 use crate::outputs::{Outputs, Status};
 use crate::slab::Slab;
@@ -25,6 +26,8 @@ pub struct Instance {
     limits: CallLimits,
     store: Store<State>,
     exports: Exports,
+    // Counts until the store is gone.
+    _share: InstanceShare,
 }
 
 enum Exports {
@@ -37,8 +40,8 @@ impl Instance {
     /// prepare it. Blocks for as long as the guest may take.
     ///
     /// # Errors
-    /// [`Fault::NoInstance`] when there are as many as there can be, or this build gives none so
-    /// much; any other when the guest did not begin.
+    /// [`Fault::NoInstance`] when there are as many as there can be, or as this plugin may have, or
+    /// this build gives none so much; any other when the guest did not begin.
     pub fn start(
         version: &Arc<Version>,
         moment: Moment,
@@ -48,6 +51,12 @@ impl Instance {
             return Err(Fault::NoInstance(format!("it was begun with {excess}")));
         }
         let runtime = version.runtime();
+        let Some(share) = runtime.shares.take(version.name()) else {
+            return Err(Fault::NoInstance(format!(
+                "{} has {INSTANCES_PER_PLUGIN_MAX}, as many as a plugin may have",
+                version.name()
+            )));
+        };
         let mut store = Store::new(
             &runtime.engine,
             State::new(version.shared_manifest(), version.log(), moment, limits),
@@ -78,6 +87,7 @@ impl Instance {
             limits,
             store,
             exports,
+            _share: share,
         })
     }
 

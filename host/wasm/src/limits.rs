@@ -36,6 +36,9 @@ pub(crate) const SPAWN_PAUSE: Duration = Duration::from_secs(1);
 /// until it is used. Delivery admits no more cuts at a time than there can be; one more is refused,
 /// and the batch that needed it is tried again.
 pub const INSTANCES_MAX: u32 = 96;
+/// Those of one plugin, all its versions together. One more is refused and the batch that needed it
+/// is tried again, so that a plugin leaves others as many as it can have itself.
+pub const INSTANCES_PER_PLUGIN_MAX: u32 = INSTANCES_MAX / 2;
 /// Core instances of one component: the guest's own modules and the shims between them. A component
 /// with more is refused.
 pub(crate) const CORE_INSTANCES_PER_COMPONENT_MAX: u32 = 64;

@@ -10,6 +10,7 @@ use wasmtime::{
 };
 
 use crate::bindings::{context, types as wit_types};
+use crate::instance_shares::InstanceShares;
 use crate::limits::{
     CORE_INSTANCES_PER_COMPONENT_MAX, INSTANCES_MAX, MEMORIES_PER_COMPONENT_MAX, MEMORY_SLOT_BYTES,
     STACK_BYTES, TABLE_ELEMENTS_MAX, TABLES_PER_COMPONENT_MAX, TICK,
@@ -28,6 +29,7 @@ const TABLE_KEPT_BYTES: usize = 64 * 1024;
 pub(crate) struct Runtime {
     pub(crate) engine: Engine,
     pub(crate) linker: Linker<State>,
+    pub(crate) shares: Arc<InstanceShares>,
     ticker: Arc<Ticker>,
 }
 
@@ -46,6 +48,7 @@ impl Runtime {
         Ok(Self {
             engine,
             linker,
+            shares: Arc::default(),
             ticker,
         })
     }
