@@ -1,4 +1,5 @@
-//! Plugins as their authors see them: one file for each interface of `wit/`.
+//! Plugins as their authors see them: one file for each interface of `wit/`, and one for what the
+//! SDK tells of a panic.
 #![expect(clippy::unwrap_used, reason = "a ground that gives way fails the test")]
 
 mod context;
@@ -7,6 +8,7 @@ mod ground;
 #[path = "../hostile/guest.rs"]
 mod guest;
 mod lifecycle;
+mod panic;
 #[path = "../hostile/simple.rs"]
 mod simple;
 mod transform;

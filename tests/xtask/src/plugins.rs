@@ -1,4 +1,5 @@
-//! The plugins of this repository as components: each `<name>.wasm` beside its manifest.
+//! The plugins of this repository as components: each `<name>.wasm` beside its manifest, and those
+//! that only tests deploy beside their crate's.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,8 @@ use crate::workspace::Workspace;
 const TARGET: &str = "wasm32-wasip2";
 /// The profile of the workspace that they are built with, and the name of its directory.
 const PROFILE: &str = "plugin";
+/// A plugin of the tests.
+const TEST_PLUGIN: &str = "panics";
 /// The plugin that the demo changes to a version with another feature.
 const DEMO_PLUGIN: &str = "parse-access-log";
 const DEMO_FEATURE: &str = "without-bots";
@@ -18,14 +21,22 @@ const DEMO_FEATURE: &str = "without-bots";
 pub fn build(workspace: &Workspace) -> Result<(), String> {
     let names = names(&workspace.plugins())?;
     add_target(workspace)?;
-    build_components(workspace, &names, None)?;
+    let of_tests = [TEST_PLUGIN.to_owned()];
+    build_components(workspace, &[&names[..], &of_tests].concat(), None)?;
     for name in &names {
-        let beside_manifest = workspace.plugins().join(name).join(format!("{name}.wasm"));
-        copy_whole(&component(workspace, name), &beside_manifest)?;
-        let failed = |e| format!("look at {}: {e}", beside_manifest.display());
-        let bytes = fs::metadata(&beside_manifest).map_err(failed)?.len();
-        println!("plugins/{name}/{name}.wasm: {bytes} bytes");
+        put(workspace, name, &format!("plugins/{name}/{name}.wasm"))?;
     }
+    let to = format!("tests/plugins/{TEST_PLUGIN}/{TEST_PLUGIN}.wasm");
+    put(workspace, TEST_PLUGIN, &to)
+}
+
+/// Puts a component that was built where it belongs in the repository.
+fn put(workspace: &Workspace, name: &str, to: &str) -> Result<(), String> {
+    let file = workspace.root.join(to);
+    copy_whole(&component(workspace, name), &file)?;
+    let failed = |e| format!("look at {}: {e}", file.display());
+    let bytes = fs::metadata(&file).map_err(failed)?.len();
+    println!("{to}: {bytes} bytes");
     Ok(())
 }
 
