@@ -210,7 +210,7 @@ impl CatalogTask {
     }
 
     async fn apply(&mut self, change: Change) {
-        // A caller who has gone away does not hear how his change went; it is done all the same.
+        // Where the caller has gone away, the change is done all the same.
         let (begun, arn, answer) = match change {
             Change::Create(new, answer) => {
                 let arn = new.arn.clone();
@@ -257,7 +257,7 @@ impl CatalogTask {
                 }
                 let mut active = DeliveryStream::clone(&stream);
                 active.status = Status::Active;
-                // Whoever sees that it is ACTIVE sees what waits in it.
+                // Before it is shown as ACTIVE, so that what waits is shown from then on.
                 running.begin_lanes(&self.tools, &self.streams).await?;
                 running.show_lanes(&self.tools, &self.streams).await?;
                 self.replace(&running, active).await?;

@@ -18,8 +18,9 @@ use crate::lane_state::LaneState;
 use crate::rows;
 use crate::tables::{LaneKey, PUMPS_OF_LANES};
 
-/// How often it is looked for ends that no lane asks for any more. They go at the second look that
-/// finds them so: a lane that was about to begin when its stream was deleted has begun by then.
+/// Time between two looks for kept ends that no lane needs any more. An end is removed at the
+/// second look that finds it unneeded: a lane that was about to begin when its stream was deleted
+/// has begun by then.
 const SWEEP_PERIOD: Duration = Duration::from_secs(60);
 /// Rows that are removed together; the next ones follow at once.
 const ROWS_PER_COMMIT: usize = 1_000;

@@ -71,7 +71,7 @@ enum Undone {
     Changed,
     /// It is to be tried again.
     Failed(StepError),
-    /// It is to be tried again, and comes to the same until an operator decides.
+    /// It is to be tried again, and will fail in the same way until an operator decides.
     Undecided(String),
 }
 
@@ -348,7 +348,7 @@ impl Step for LaneStep {
     }
 
     /// A destination that does not take objects is tried for as long as it takes: the records are
-    /// in the log and nobody waits for them.
+    /// safe in the log, and no producer waits for them.
     fn after_failure(&mut self, error: &StepError, attempt: u32) -> Retry {
         // What it holds others may need, and what it was may not come.
         (self.ahead, self.made, self.held) = (None, None, None);

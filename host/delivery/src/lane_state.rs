@@ -1,4 +1,4 @@
-//! What a lane is doing, for whoever asks. The lane writes it; nobody decides anything by it.
+//! What a lane is doing, as pages and metrics show it. The lane and its supervisor write it.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -125,8 +125,8 @@ impl LaneState {
         self.lock().stands_at(at, counts, by_version);
     }
 
-    /// The lane is done with all before a position: what it waited for is no more, and nothing
-    /// stands in the way. Whoever sees the position sees that too.
+    /// The lane is done with all before a position: nothing waits that was looked at, and nothing
+    /// stands in the way. A reader sees both at once, never the new position with the old trouble.
     pub(crate) fn got_to(&self, at: Position, counts: Counts, by_version: Vec<VersionCounts>) {
         let mut shown = self.lock();
         shown.stands_at(at, counts, by_version);

@@ -1,17 +1,16 @@
-//! Who may work, and with how much memory: the rules by which cuts at work share what there is.
-//! Pure: it waits for nothing, and says who need not wait any more.
+//! The rules by which cuts at work share memory and places. Pure: it waits for nothing, and returns
+//! the cuts that need not wait any more.
 //!
 //! A cut asks for a seat with as many bytes as it is likely to need, holds it while it is worked
-//! on, and keeps only the bytes of its objects while they are put. Nobody waits for more while it
-//! holds something, so that there is always one who can go on: a seat grows at once or not at all,
-//! and whoever cannot do with that gives back everything and asks for the most that its cut can
-//! need.
+//! on, and keeps only the bytes of its objects while they are put. No cut waits for more while it
+//! holds a seat, so that one of them can always go on: a seat grows at once or not at all. A cut
+//! for which that is not enough gives everything back and asks for the most that it can need.
 //!
-//! Of those who wait, the next is of the account, and within it of the delivery stream, that holds
-//! the least. One that does not fit in yet lets a number of others pass. Whoever has reached a
-//! limit of its own lets everybody pass. Parties that were found slow, and lanes that did not get
-//! rid of a cut the last time, hold half of everything at most, however many they are: a store that
-//! hangs leaves room for deliveries to others.
+//! The next seat goes to the account that holds the least, and within it to the delivery stream
+//! that holds the least. A cut that does not fit in yet lets a number of others pass; one that has
+//! reached a limit of its own lets all others pass. Parties that were found slow, and lanes that
+//! did not get rid of a cut the last time, hold half of everything at most, however many they are:
+//! a store that hangs leaves room for deliveries to others.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -190,7 +189,7 @@ impl Ledger {
         id
     }
 
-    /// A seat for which nobody needs to wait, and that nobody waits for. `None` if there is none.
+    /// Takes a seat that is free and that no other cut waits for. `None` if there is none.
     pub fn take_spare(&mut self, asker: Asker, bytes: u64) -> Option<SeatId> {
         let waits = self.waiting.values();
         let is_wanted = waits.map(|waiting| self.obstacle(&waiting.asker, waiting.bytes));
@@ -206,7 +205,7 @@ impl Ledger {
         Some(id)
     }
 
-    /// Gives seats to those who waited and need not any more.
+    /// Gives seats to the cuts for which there is room by now.
     pub fn give(&mut self) -> Vec<SeatId> {
         let mut given = Vec::new();
         while let Some(id) = self.give_one() {

@@ -22,7 +22,7 @@ use crate::rows;
 use crate::supervisor::Supervisor;
 use crate::tables::LaneKey;
 
-/// How often it is looked whether a flush is through.
+/// Time between two looks whether a flush is done.
 const FLUSH_LOOK: Duration = Duration::from_millis(20);
 
 /// A delivery stream and its lanes.
@@ -212,7 +212,7 @@ impl Running {
                     sent.map(|()| obeyed).map_err(|_| Outcome::NotTaken)
                 }
                 (Some(_), None) => Err(Outcome::NotTaken),
-                // Whoever names no lane means those that do not get on.
+                // An order without a lane is for those that do not get on.
                 (None, _) if status.trouble.is_none() && name.is_none() => continue,
                 (None, _) => Err(Outcome::NothingStuck),
             };
@@ -255,7 +255,7 @@ impl Running {
             // One that has not looked yet where it stands may have all of its log before it.
             let from = state.position().unwrap_or(Position::FIRST);
             match tools.engine.read(log, from, 1).await {
-                // What retention took was waiting for nobody.
+                // Retention has taken what waited.
                 Ok(read) if read.frames.is_empty() => {}
                 Ok(read) => goals.push(Goal {
                     log,

@@ -25,7 +25,7 @@ pub struct Room {
     seat: SeatId,
 }
 
-/// Takes back what was asked for by somebody who does not wait any more.
+/// A cut that waits. Takes back what it asked for when the waiting is given up.
 struct Asking<'a> {
     shares: &'a Arc<Shares>,
     seat: SeatId,
@@ -62,9 +62,9 @@ impl Shares {
         self.limits
     }
 
-    /// Waits for so many bytes, or for as many as its delivery stream may have if that is less.
-    /// Whoever waits must not hold a room. `None` if the shares are gone, which they are not before
-    /// those who wait.
+    /// Waits for so many bytes, or for as many as its delivery stream may have if that is less. The
+    /// caller must not hold a room meanwhile: two that wait for each other's would never go on.
+    /// `None` if the shares are gone, which they are not while a caller holds them.
     pub async fn room(self: &Arc<Self>, asker: Asker, bytes: u64) -> Option<Room> {
         let (tell, told) = oneshot::channel();
         let asking = {
@@ -113,7 +113,7 @@ impl Shares {
                 given.push((state.tell.remove(&seat), room));
             }
         }
-        // Outside of the lock: the room of somebody who has gone is given back here.
+        // Outside of the lock: where the waiting was given up, the room is given back here.
         for (tell, room) in given {
             if let Some(tell) = tell {
                 let _ = tell.send(room);

@@ -17,7 +17,7 @@ use crate::lane_state::LaneState;
 use crate::running::Running;
 use crate::tables::LaneKey;
 
-/// How often it is looked for shards that are new, and for lanes that failed and begin again.
+/// Time between two looks for new shards, and for failed lanes to be started again.
 const LOOK: Duration = Duration::from_secs(1);
 /// Looks between two that give back space of records that are too old to be delivered.
 const LOOKS_PER_TRIM: u32 = 60;

@@ -44,7 +44,7 @@ pub(super) struct Putting<'a> {
 }
 
 impl LaneStep {
-    /// Does everything that the open cut comes to, and says what became of its records.
+    /// Delivers the open cut, and returns what became of its records.
     pub(super) async fn deliver(&mut self, open: &OpenCut) -> Result<Counts, Undone> {
         self.puts.refused = false;
         if let Way::Skip(skip) = &open.way {
@@ -84,13 +84,13 @@ impl LaneStep {
                 Err(Halt::NoRoom(most)) => asked = Some(most),
                 Err(Halt::Slow) => is_slow = true,
             }
-            // Nobody waits for room while it holds some.
+            // No cut waits for room while it holds some.
             (ahead, begin) = (None, None);
             drop(room);
             room = self.room(open, asked).await?;
         };
         if let Some(begin) = begin {
-            // Nobody listens where there is not enough.
+            // Where not enough records wait for another cut, the task has ended.
             let _ = begin.send(());
         }
         putting.put_all(done.objects, done.settled.as_ref()).await?;
@@ -106,7 +106,7 @@ impl LaneStep {
         open: &OpenCut,
         bytes: Option<u64>,
     ) -> Result<Arc<Room>, StepError> {
-        // Nobody waits for room while it holds some.
+        // No cut waits for room while it holds some.
         self.held = None;
         let is_stuck = matches!(self.phase, Phase::Stuck(_));
         let cut = (&open.cut, &open.destination);
@@ -201,7 +201,8 @@ impl<'a> Putting<'a> {
                 Ok(())
             }
             Ok(Created::Different) => {
-                // Whoever made it: nobody can say any more that nothing of the cut is anywhere.
+                // It may be ours, made by another build: it is not sure any more that nothing of
+                // the cut is anywhere.
                 lane.puts.untouched = false;
                 Err(Undone::Undecided(format!(
                     "put {key} into {bucket}: an object of this name is there that holds something \

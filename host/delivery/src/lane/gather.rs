@@ -191,7 +191,7 @@ impl LaneStep {
                 self.asked = Some(asked);
                 Ok(())
             }
-            // Nobody left to change anything: neither ends before the lanes do.
+            // These channels do not close before the lanes end.
             _ = signals.plugins.changed() => Ok(()),
             _ = signals.stream.changed() => Ok(()),
             _ = signals.stop.wait_for(|stop| *stop) => Ok(()),

@@ -21,7 +21,7 @@ const LOG_LOOK: Duration = Duration::from_millis(500);
 
 /// Returns once the lane should have ended for longer than what it does may take.
 pub(super) async fn stopped_for_long(mut stop: watch::Receiver<bool>, is_putting: Arc<AtomicBool>) {
-    // Nobody left to tell it means the same.
+    // A closed channel means the same: the delivery stream is gone.
     let _ = stop.wait_for(|stop| *stop).await;
     tokio::time::sleep(WORK_GRACE).await;
     let mut waited = WORK_GRACE;

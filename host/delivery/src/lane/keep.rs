@@ -116,8 +116,8 @@ impl LaneStep {
         Ok(())
     }
 
-    /// What is known of the lane is what was known before the pump came to `from`: a commit went
-    /// through though nobody said so.
+    /// Reads the lane anew. The pump stands at `from`, and the lane in memory does not: a commit
+    /// went through whose answer was lost.
     pub(super) async fn catch_up(&mut self, from: Position) -> Result<(), StepError> {
         let place = (self.work.key, from);
         let kept = rows::load_lane(&*self.work.tools.engine, place).await;

@@ -22,7 +22,7 @@ impl LaneStep {
                 Ok(obeyed) => *obeyed,
                 Err(_) => Obeyed::not(Outcome::Failed),
             };
-            // Whoever has gone away sees what became of it on the page.
+            // Where the operator has gone away, the page shows what became of it.
             let _ = answer.send(told);
             obeyed?;
         }

@@ -76,7 +76,7 @@ impl LocalObjects {
         synced.map_err(|error| failed(&error))
     }
 
-    /// Whoever made it may have been stopped before its name was durable.
+    /// Makes the name of an object durable: the process that made it may have died before that.
     async fn sync_folders(&self, target: &Path) -> Result<(), ObjectError> {
         let (root, path) = (self.root.clone(), self.root.join(target.as_ref()));
         let synced = tokio::task::spawn_blocking(move || {

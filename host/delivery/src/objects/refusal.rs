@@ -106,8 +106,8 @@ impl Refusal {
             // Something before the store did not understand it, perhaps since it was torn.
             400 if self.code.is_empty() => Verdict::MayPass,
             307 | 408 | 409 | 425 | 429 => Verdict::MayPass,
-            // A word that is not known here, or a proxy's answer such as 413: whoever gave it did
-            // not take the object, and can be told to.
+            // A code that is not known here, or a proxy's answer such as 413: the object was not
+            // taken, and an operator can change that.
             300..=499 | 501 | 505 => Verdict::Refused,
             _ => Verdict::MayPass,
         }

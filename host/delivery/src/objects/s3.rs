@@ -137,7 +137,7 @@ impl Objects for S3Objects {
         match store.put_opts(&path, content.clone(), options).await {
             Ok(_) => Ok(Created::New),
             Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => {
-                // Whoever may not look at it is not refused: it is there.
+                // It is there: not to be allowed to look at it is no refusal of the put.
                 let is_same = holds(&store, &path, Bytes::from(content)).await;
                 if is_same.map_err(|error| ObjectError::Failed(told(&error)))? {
                     Ok(Created::There)
