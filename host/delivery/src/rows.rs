@@ -183,8 +183,7 @@ async fn scan(
         let Some((last, _)) = rows.last() else {
             return Ok(all);
         };
-        // The least key after the last.
-        from = Bytes::from([&last[..], &[0]].concat());
+        from = store::key_after(last);
         all.extend(rows);
     }
 }

@@ -39,8 +39,10 @@ async fn a_cut_that_was_moved_is_not_shown_as_stuck_while_its_records_wait_for_t
     );
     let of_cut = |records: u64| {
         move |status: Option<delivery::DeliveryStatus>| {
-            let stuck = status.map(|status| status.stuck).unwrap_or_default();
-            stuck.first().is_some_and(|lane| lane.records == records)
+            status.is_some_and(|status| {
+                let first = status.stuck.first();
+                first.is_some_and(|lane| lane.records == records)
+            })
         }
     };
     world.until(of_cut(2)).await;
