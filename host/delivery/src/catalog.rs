@@ -18,6 +18,7 @@ use crate::directory::Directory;
 use crate::lane::Tools;
 use crate::rows::{self, Loaded};
 use crate::running::Running;
+use crate::supervisor;
 use crate::tables::LOGS_FIRST;
 
 /// Changes that wait for their turn. One more waits where it is sent.
@@ -175,7 +176,7 @@ impl CatalogTask {
             let running = Running::new(stream);
             running.show_lanes(&tools, &streams).await?;
             match status {
-                Status::Active => running.start(&tools, &streams),
+                Status::Active => supervisor::start(&running, &tools, &streams),
                 Status::Creating | Status::Deleting => unfinished.push_back(arn),
             }
             directory.put(running);
@@ -261,7 +262,7 @@ impl CatalogTask {
                 running.begin_lanes(&self.tools, &self.streams).await?;
                 running.show_lanes(&self.tools, &self.streams).await?;
                 self.replace(&running, active).await?;
-                running.start(&self.tools, &self.streams);
+                supervisor::start(&running, &self.tools, &self.streams);
             }
             Status::Deleting => {
                 // Others wait for this task, so it does not wait for a put that hangs.

@@ -81,6 +81,29 @@ impl From<StepError> for Undone {
     }
 }
 
+/// Why a cut was not worked on to its end.
+enum Halt {
+    /// It needs more room than it could have at once; so many bytes are enough for certain.
+    NoRoom(u64),
+    /// Its party was found slow, and slow parties hold as much as they may: it must wait for room
+    /// as one of them.
+    Slow,
+    /// Anything else.
+    Undone(Undone),
+}
+
+impl From<Undone> for Halt {
+    fn from(undone: Undone) -> Self {
+        Self::Undone(undone)
+    }
+}
+
+impl From<StepError> for Halt {
+    fn from(error: StepError) -> Self {
+        Self::Undone(error.into())
+    }
+}
+
 /// How a lane is told what goes on around it.
 pub struct LaneSignals {
     /// The delivery stream as it is configured.

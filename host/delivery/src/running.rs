@@ -19,7 +19,6 @@ use crate::lane_state::{LaneState, LaneStatus};
 use crate::orders::{Asked, LaneAnswer, ORDERS_WAITING_MAX, Obeyed, Order, Outcome};
 use crate::put_rates::PutRates;
 use crate::rows;
-use crate::supervisor::Supervisor;
 use crate::tables::LaneKey;
 
 /// Time between two looks whether a flush is done.
@@ -107,10 +106,8 @@ impl Running {
         self.stream.send_replace(Arc::new(stream));
     }
 
-    /// Begins to deliver.
-    pub fn start(self: &Arc<Self>, tools: &Arc<Tools>, streams: &Arc<Streams>) {
-        let supervisor = Supervisor::new(Arc::clone(self), Arc::clone(tools), Arc::clone(streams));
-        let task = tokio::spawn(supervisor.run());
+    /// Notes the task that keeps its lanes at work.
+    pub(crate) fn set_task(&self, task: JoinHandle<()>) {
         *self.lock_task() = Some(task);
     }
 

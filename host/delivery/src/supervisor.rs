@@ -22,7 +22,13 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Looks between two that give back space of records that are too old to be delivered.
 const LOOKS_PER_TRIM: u32 = 60;
 
-pub(crate) struct Supervisor {
+/// Begins to deliver.
+pub(crate) fn start(running: &Arc<Running>, tools: &Arc<Tools>, streams: &Arc<Streams>) {
+    let supervisor = Supervisor::new(Arc::clone(running), Arc::clone(tools), Arc::clone(streams));
+    running.set_task(tokio::spawn(supervisor.run()));
+}
+
+struct Supervisor {
     running: Arc<Running>,
     tools: Arc<Tools>,
     streams: Arc<Streams>,
@@ -36,7 +42,7 @@ pub(crate) struct Supervisor {
 }
 
 impl Supervisor {
-    pub(crate) fn new(running: Arc<Running>, tools: Arc<Tools>, streams: Arc<Streams>) -> Self {
+    fn new(running: Arc<Running>, tools: Arc<Tools>, streams: Arc<Streams>) -> Self {
         Self {
             running,
             tools,
@@ -49,7 +55,7 @@ impl Supervisor {
     }
 
     /// Keeps the lanes at work until the delivery stream is told to stop, and ends them then.
-    pub(crate) async fn run(mut self) {
+    async fn run(mut self) {
         let mut stop = self.running.stop.subscribe();
         let mut looks_to_trim: u32 = 0;
         while !*stop.borrow() {

@@ -10,8 +10,8 @@ use types::Timestamp;
 use wasm::Version;
 
 use super::gather::hints;
-use super::work::{Done, Halt, Looked, Work};
-use super::{BYTES_PER_MIB, LaneStep, Phase};
+use super::work::{Done, Looked, Work};
+use super::{BYTES_PER_MIB, Halt, LaneStep, Phase};
 use crate::cut::{Cut, Gathering, Hints};
 use crate::delivery_stream::{DeliveryStream, Destination};
 use crate::open_cut::OpenCut;

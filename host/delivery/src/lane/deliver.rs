@@ -6,8 +6,7 @@ use std::sync::atomic::Ordering;
 use streams::pump::StepError;
 use types::Invalid;
 
-use super::work::Halt;
-use super::{BYTES_PER_MIB, LaneStep, Phase, Undone};
+use super::{BYTES_PER_MIB, Halt, LaneStep, Phase, Undone};
 use crate::counts::Counts;
 use crate::delivery_stream::Plan;
 use crate::object_name::{Label, PARTS_PER_CUT_MAX};

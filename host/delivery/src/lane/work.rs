@@ -9,7 +9,7 @@ use types::{AccountId, Invalid};
 use wasm::{Moment, Party, Turn};
 
 use super::deliver::Putting;
-use super::{Tools, Undone, failed};
+use super::{Halt, Tools, Undone, failed};
 use crate::counts::Counts;
 use crate::cut::{Cut, Gathering, Hints};
 use crate::delivery_stream::Destination;
@@ -77,29 +77,6 @@ pub(super) struct Done {
     pub(super) settled: Option<Settled>,
     /// What the author calls the version of it.
     pub(super) label: String,
-}
-
-/// Why a cut was not worked on to its end.
-pub(super) enum Halt {
-    /// It needs more room than it could have at once; so many bytes are enough for certain.
-    NoRoom(u64),
-    /// Its party was found slow, and slow parties hold as much as they may: it must wait for room
-    /// as one of them.
-    Slow,
-    /// Anything else.
-    Undone(Undone),
-}
-
-impl From<Undone> for Halt {
-    fn from(undone: Undone) -> Self {
-        Self::Undone(undone)
-    }
-}
-
-impl From<StepError> for Halt {
-    fn from(error: StepError) -> Self {
-        Self::Undone(error.into())
-    }
 }
 
 /// A cut on its way from frames to objects.
