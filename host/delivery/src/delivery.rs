@@ -22,7 +22,7 @@ use crate::orders::{LaneAnswer, Order};
 use crate::pruning;
 use crate::rows;
 use crate::running::Running;
-use crate::shares::Shares;
+use crate::shares::WorkShares;
 use crate::status::{DeliveryDescription, DeliveryStatus};
 
 /// How long a flush waits until everything is delivered.
@@ -140,7 +140,7 @@ impl Delivery {
             plugins,
             objects,
             naming: NamingKey(naming_key),
-            shares: Shares::new(work_limits),
+            shares: WorkShares::new(work_limits),
             threads: Arc::new(threads),
         });
         let directory = Arc::new(Directory::default());

@@ -47,7 +47,7 @@ use crate::objects::Objects;
 use crate::open_cut::OpenCut;
 use crate::orders::{self, Asked};
 use crate::rows::{self, Lane};
-use crate::shares::Shares;
+use crate::shares::WorkShares;
 use crate::tables::LaneKey;
 
 const BYTES_PER_MIB: u64 = 1024 * 1024;
@@ -60,7 +60,7 @@ pub struct Tools {
     pub objects: Arc<dyn Objects>,
     pub naming: NamingKey,
     /// What cuts at work share.
-    pub shares: Arc<Shares>,
+    pub shares: Arc<WorkShares>,
     /// The threads that they are worked on with.
     pub threads: Arc<GuestThreads>,
 }

@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use crate::ledger::{Asker, Holding, Ledger, SeatId, WorkLimits};
 
 /// What cuts at work share.
-pub struct Shares {
+pub struct WorkShares {
     state: Mutex<State>,
     limits: WorkLimits,
 }
@@ -21,13 +21,13 @@ struct State {
 
 /// The share of one cut. It is given back when this is dropped.
 pub struct Room {
-    shares: Arc<Shares>,
+    shares: Arc<WorkShares>,
     seat: SeatId,
 }
 
 /// A cut that waits. Takes back what it asked for when the waiting is given up.
 struct Asking<'a> {
-    shares: &'a Arc<Shares>,
+    shares: &'a Arc<WorkShares>,
     seat: SeatId,
 }
 
@@ -46,7 +46,7 @@ impl Drop for Asking<'_> {
     }
 }
 
-impl Shares {
+impl WorkShares {
     pub fn new(limits: WorkLimits) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::new(State {
@@ -168,7 +168,7 @@ impl Room {
             },
             is_slow: false,
         };
-        let shares = Shares::new(WorkLimits::new(2 * bytes, bytes).unwrap());
+        let shares = WorkShares::new(WorkLimits::new(2 * bytes, bytes).unwrap());
         Arc::new(shares.spare_room(asker, 0).unwrap())
     }
 }
