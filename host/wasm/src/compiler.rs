@@ -19,10 +19,10 @@ use rustix::process::Signal;
 use wasmtime::Engine;
 
 use crate::child::{self, Ended, Unfinished};
-use crate::guest_log::printable;
 use crate::limits::{
     COMPILED_BYTES_MAX, COMPILER_THREADS_MAX, COMPILER_WALL_FACTOR, Limits, REASON_BYTES_MAX,
 };
+use crate::printable::printable;
 use crate::refusal::Refusal;
 
 const MEBIBYTE: u64 = 1024 * 1024;

@@ -12,10 +12,10 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use crate::files::{self, Stamp};
-use crate::guest_log::printable;
 use crate::kept::Source;
 use crate::limits::MANIFEST_BYTES_MAX;
 use crate::name::PluginName;
+use crate::printable::printable;
 use crate::refusal::Refusal;
 use crate::registry::Ignored;
 

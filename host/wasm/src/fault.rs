@@ -4,9 +4,9 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::call_time::CallStopped;
-use crate::guest_log::printable;
 use crate::limit_reached::LimitReached;
 use crate::limits::{CallLimits, REASON_BYTES_MAX};
+use crate::printable::printable;
 
 /// What went wrong with one batch. The instance is of no more use after any of them but
 /// [`Fault::Retryable`] and [`Fault::Permanent`].

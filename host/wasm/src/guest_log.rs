@@ -8,6 +8,7 @@ use std::time::Instant;
 use crate::bindings::context::Level;
 use crate::limits::{COUNTER_NAME_CHARS_MAX, COUNTERS_MAX, Limits};
 use crate::name::PluginName;
+use crate::printable::printable;
 
 /// Where a version's lines and counts go. All instances of the version share it.
 #[derive(Debug)]
@@ -110,25 +111,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// At most `bytes_max` bytes of `text`, with control characters written as escapes.
-pub(crate) fn printable(text: &str, bytes_max: usize) -> String {
-    let mut out = String::with_capacity(text.len().min(bytes_max));
-    for character in text.chars() {
-        let before = out.len();
-        if character.is_control() {
-            out.extend(character.escape_default());
-        } else {
-            out.push(character);
-        }
-        if bytes_max < out.len() {
-            out.truncate(before);
-            out.push('…');
-            break;
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 pub(crate) use lines::Lines;
 
@@ -225,12 +207,6 @@ mod tests {
         assert_eq!(log.counters()["c0"], u64::MAX);
     }
 
-    #[test]
-    fn a_line_cannot_move_a_cursor_or_be_longer_than_allowed() {
-        assert_eq!(printable("a\x1b[2Jb\n", 100), "a\\u{1b}[2Jb\\n");
-        assert_eq!(printable("éééé", 5), "éé…");
-        assert_eq!(printable("", 0), "");
-    }
     #[test]
     fn a_line_stands_in_the_log_once_cut_under_its_plugin_and_cannot_look_like_another() {
         let lines = Lines::default();

@@ -1,6 +1,6 @@
 //! Which interfaces a plugin may import, and what is said of those that it may not.
 
-use crate::guest_log::printable;
+use crate::printable::printable;
 
 /// Interfaces that a plugin may import, without their versions, and the versions that there are.
 /// Some are denied, but there: see `denied`.

@@ -42,6 +42,7 @@ mod options;
 mod outputs;
 mod patience;
 mod plugins;
+mod printable;
 mod printed;
 mod refusal;
 mod registry;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use types::Invalid;
 
-use crate::guest_log::printable;
+use crate::printable::printable;
 
 /// Characters of a plugin's name. A transform names its plugin as the function of a Lambda ARN,
 /// which has as many (Lambda, CreateFunction, FunctionName).

@@ -9,9 +9,10 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
 use crate::bindings::context::Level;
-use crate::guest_log::{GuestLog, printable};
+use crate::guest_log::GuestLog;
 use crate::limit_reached::LimitReached;
 use crate::limits::REASON_BYTES_MAX;
+use crate::printable::printable;
 
 /// Bytes that may be printed at once; a guest prints more in several turns.
 const PRINT_BYTES_MAX: usize = 64 * 1024;

@@ -7,9 +7,9 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use tokio::sync::watch;
 use types::{Clock, Timestamp};
 
-use crate::guest_log::printable;
 use crate::hash::ContentHash;
 use crate::name::PluginName;
+use crate::printable::printable;
 use crate::refusal::Refusal;
 use crate::version::Version;
 

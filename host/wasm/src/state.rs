@@ -9,12 +9,13 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use crate::bindings::{context, types as wit_types};
 use crate::call_time::CallTime;
 use crate::fault::{Panic, Told};
-use crate::guest_log::{GuestLog, printable};
+use crate::guest_log::GuestLog;
 use crate::limit_reached::LimitReached;
 use crate::limits::{CallLimits, REASON_BYTES_MAX};
 use crate::manifest::Manifest;
 use crate::memory_limits::MemoryLimits;
 use crate::moment::Moment;
+use crate::printable::printable;
 use crate::printed::Prints;
 use crate::sealed;
 
