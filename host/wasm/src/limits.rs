@@ -44,10 +44,10 @@ pub const INSTANCES_PER_PLUGIN_MAX: u32 = INSTANCES_MAX / 2;
 pub(crate) const CORE_INSTANCES_PER_COMPONENT_MAX: u32 = 64;
 /// Tables of one component. A component with more is refused.
 pub(crate) const TABLES_PER_COMPONENT_MAX: u32 = CORE_INSTANCES_PER_COMPONENT_MAX;
-/// Memories of one component, which share what one instance may have: a guest's own, and those of
-/// components that its tool put beside it. Each takes address space for every instance there can
-/// be. A component with more is refused.
-pub(crate) const MEMORIES_PER_COMPONENT_MAX: u32 = 4;
+/// Memories of one component, which share what one instance may have: a guest's own, and that of a
+/// component that its tool put beside it, as QuickJS's does. Each takes 4 GiB of address space for
+/// every instance there can be. A component with more is refused.
+pub(crate) const MEMORIES_PER_COMPONENT_MAX: u32 = 2;
 /// Bytes of the pool's slots: no plugin gets more memory, whatever the operator says.
 pub(crate) const MEMORY_SLOT_BYTES: usize = 256 * MEBIBYTE;
 /// Bytes of a guest's stack; one that calls itself without end traps there.

@@ -25,6 +25,9 @@ const INSTANCE_BYTES_MAX: usize = 1024 * 1024;
 const MEMORY_KEPT_BYTES: usize = 1024 * 1024;
 const TABLE_KEPT_BYTES: usize = 64 * 1024;
 
+/// How often an idle clock looks whether its engine is still there: nobody wakes it when that goes.
+const ENGINE_LOOK: Duration = Duration::from_secs(1);
+
 /// The engine with everything that guests may import linked.
 pub(crate) struct Runtime {
     pub(crate) engine: Engine,
@@ -125,8 +128,7 @@ impl Ticker {
         loop {
             let mut running = self.lock();
             while *running == 0 {
-                // An engine that is gone has nobody to wake us: look again in a while.
-                let waited = self.wake.wait_timeout(running, Duration::from_secs(1));
+                let waited = self.wake.wait_timeout(running, ENGINE_LOOK);
                 running = waited.unwrap_or_else(PoisonError::into_inner).0;
                 if engine.upgrade().is_none() {
                     return;
@@ -146,7 +148,7 @@ impl Ticker {
     }
 }
 
-/// A guest runs.
+/// A guest that runs, for as long as this lives.
 pub(crate) struct Ticking<'a>(&'a Ticker);
 
 impl Drop for Ticking<'_> {
