@@ -39,7 +39,8 @@ pub(super) fn delivery_limits(section: &Entry<'_>) -> Result<DeliveryLimits, Wro
             "stream_memory_mib" => {
                 stream_bytes_max = Some(entry.mebibytes(1, MEMORY_MIB_MAX)?);
             }
-            _ => limits.threads = entry.count(2, THREADS_MAX)?,
+            "threads" => limits.threads = entry.count(2, THREADS_MAX)?,
+            _ => return Err(entry.unread()),
         }
     }
     let work = WorkLimits::new(bytes_max, stream_bytes_max.unwrap_or(bytes_max / 2));

@@ -97,6 +97,11 @@ impl<'a> Entry<'a> {
         }
     }
 
+    /// For a known key that no section reads: it is never taken for another.
+    pub(super) fn unread(&self) -> Wrong {
+        self.wrong("is a key that this build does not read")
+    }
+
     fn table(&self, section: &str) -> Result<&'a DeTable<'a>, Wrong> {
         let value = self.value.get_ref();
         value
@@ -117,9 +122,10 @@ fn entries<'a>(
     place: &str,
     keys: &str,
 ) -> Result<Vec<Entry<'a>>, Wrong> {
+    // Between two separators lies an empty word, which is no key.
     let known = keys
         .split([',', ' ', '[', ']'])
-        .filter(|word| *word != "and");
+        .filter(|word| !word.is_empty() && *word != "and");
     let mut entries = Vec::new();
     for (key, value) in table {
         if !known.clone().any(|known| known == key.get_ref().as_ref()) {

@@ -25,6 +25,10 @@ const IN_FLIGHT_REQUESTS_MIN: usize = 4;
 /// Origins of web pages that can be named: each request that has an `Origin` is compared with all.
 const CORS_ORIGINS_MAX: usize = 64;
 
+/// How the parser begins what it says of a key that is there already. It points to the key and
+/// does not say which it is.
+const KEY_FAULTS: [&str; 2] = ["duplicate key", "cannot extend value"];
+
 const KEYS: &str = "listen, data, plugins, throttle, clock_skew_minutes, cors_origins, [limits], \
                     [plugin_limits], [delivery_limits], [metrics], [s3] and [[credentials]]";
 const LIMIT_KEYS: &str = "connections_max, connections_per_address_max, request_bytes_max, \
@@ -45,10 +49,7 @@ impl Config {
 }
 
 fn parse(text: &str) -> Result<Config, Wrong> {
-    let root = DeTable::parse(text).map_err(|error| Wrong {
-        line: error.span().map(|span| line_of(text, span)),
-        what: error.message().to_owned(),
-    })?;
+    let root = DeTable::parse(text).map_err(|error| malformed(text, &error))?;
     let mut config = Config::default();
     for entry in Entry::of_file(text, root.get_ref(), KEYS)? {
         match entry.key {
@@ -73,13 +74,29 @@ fn parse(text: &str) -> Result<Config, Wrong> {
             }
             "metrics" => config.metrics_token = Some(metrics_token(&entry)?),
             "s3" => config.s3 = Some(sections::s3(&entry)?),
-            _ => config.credentials = credentials(&entry)?,
+            "credentials" => config.credentials = credentials(&entry)?,
+            _ => return Err(entry.unread()),
         }
     }
     let checked = delivery_limits::check(&config.delivery_limits, &config.plugin_limits);
     // The two sections contradict each other, and either may be missing.
     checked.map_err(|what| Wrong { line: None, what })?;
     Ok(config)
+}
+
+/// What is no TOML. Of the file's text only a key is repeated: values may be secrets.
+fn malformed(text: &str, error: &toml::de::Error) -> Wrong {
+    let mut what = error.message().to_owned();
+    let span = error.span();
+    let is_of_a_key = KEY_FAULTS.iter().any(|fault| what.starts_with(fault));
+    if is_of_a_key && let Some(key) = span.clone().and_then(|span| text.get(span)) {
+        let key = key.trim_matches(['"', '\'']);
+        what.push_str(&format!(" '{key}'"));
+    }
+    Wrong {
+        line: span.map(|span| line_of(text, span)),
+        what,
+    }
 }
 
 fn cors_origins(entry: &Entry<'_>) -> Result<Vec<WebOrigin>, Wrong> {
@@ -107,7 +124,8 @@ fn limits(section: &Entry<'_>, limits: &mut Limits) -> Result<(), Wrong> {
             "request_bytes_max" => &mut limits.request_bytes_max,
             "in_flight_bytes_max" => &mut limits.in_flight_bytes_max,
             "streams_per_account_max" => &mut limits.streams_per_account_max,
-            _ => &mut limits.shards_per_account_max,
+            "shards_per_account_max" => &mut limits.shards_per_account_max,
+            _ => return Err(entry.unread()),
         };
         *limit = entry.count(1, u64::from(u32::MAX))?;
     }
@@ -154,10 +172,11 @@ fn credential(section: &Entry<'_>) -> Result<Credential, Wrong> {
         match entry.key {
             "access_key_id" => id = Some(access_key_id(&entry)?),
             "secret_access_key" => secret = Some(secret_access_key(&entry)?),
-            _ => {
+            "account" => {
                 let parsed = AccountId::parse(entry.string()?);
                 account = Some(parsed.map_err(|_| entry.wrong("is not 12 digits in quotes"))?);
             }
+            _ => return Err(entry.unread()),
         }
     }
     let missing = |key: &str| section.wrong(&format!("has no {key}"));
@@ -327,10 +346,81 @@ account = "000000000042"
             1,
             "not four times",
         ),
-        ("throttle = true\nthrottle = true", 2, "duplicate key"),
+        (
+            "throttle = true\nthrottle = true",
+            2,
+            "duplicate key 'throttle'",
+        ),
         ("a = \"hush-hush", 1, ""),
         ("throttle\n", 1, ""),
     ];
+
+    /// Keys that are not what they look like; the line is the last one each time. An empty key was
+    /// once taken for the last limit of its section.
+    const ODD_KEYS: &[(&str, &str)] = &[
+        ("\"\" = 1", "unknown key ''; known are listen"),
+        ("[limits]\n\"\" = 1", "unknown key '' in [limits]"),
+        (
+            "[plugin_limits]\n'' = 1",
+            "unknown key '' in [plugin_limits]",
+        ),
+        ("[delivery_limits]\n'' = 2", "unknown key '' in [delivery"),
+        ("[metrics]\n'' = \"hush-hush-hush-hush\"", "unknown key ''"),
+        ("[s3]\n'' = true", "unknown key '' in [s3]"),
+        ("[[credentials]]\n'' = \"000000000042\"", "unknown key ''"),
+        ("limits.'' = 1", "unknown key '' in [limits]"),
+        ("['']", "unknown key ''"),
+        ("[limits]\nand = 1", "unknown key 'and' in [limits]"),
+        ("[limits]\n' ' = 1", "unknown key ' ' in [limits]"),
+        ("[limits]\n' connections_max' = 1", "unknown key ' conn"),
+        (
+            "[limits]\n'connections_max,' = 1",
+            "unknown key 'connections_max,'",
+        ),
+        ("'[limits]' = 1", "unknown key '[limits]'"),
+        ("Listen = \"0.0.0.0:80\"", "unknown key 'Listen'"),
+        (
+            "limits.conections = 1",
+            "unknown key 'conections' in [limits]",
+        ),
+        (
+            "limits.connections_max.a = 1",
+            "'connections_max' is not a whole",
+        ),
+        ("listen.a = 1", "'listen' is not a string"),
+        (
+            "[limits.connections_max]",
+            "'connections_max' is not a whole",
+        ),
+        ("[limits.''.connections_max]", "unknown key '' in [limits]"),
+        ("[credentials.account]", "'credentials' is not a list"),
+        ("[limits]\n[limits]", "duplicate key 'limits'"),
+        (
+            "[s3]\nregion = 1\n\"region\" = \"hush-hush\"",
+            "duplicate key 'region'",
+        ),
+        (
+            "listen = \"hush-hush\"\nlisten.a = 1",
+            "dotted key 'listen'",
+        ),
+        ("[limits]\n'' = 1\n'' = 1", "duplicate key ''"),
+        ("limits = { a = 1, a = 2 }", "duplicate key 'a'"),
+    ];
+
+    #[test]
+    fn a_key_that_is_not_among_the_known_ones_is_never_taken_for_one_of_them() {
+        for (text, what) in ODD_KEYS {
+            let wrong = parse(text).unwrap_err();
+            let line = text.lines().count();
+            assert_eq!(wrong.line, Some(line), "{text}: {}", wrong.what);
+            assert!(wrong.what.contains(what), "{text}: {}", wrong.what);
+            assert!(!wrong.what.contains("hush-hush"), "{}", wrong.what);
+        }
+        // TOML writes one key in several ways.
+        let config = parse("limits.\"connections_max\" = 7\n'limits'.request_bytes_max = 5");
+        let limits = config.unwrap().limits;
+        assert_eq!((limits.connections_max, limits.request_bytes_max), (7, 5));
+    }
 
     #[test]
     fn what_is_wrong_is_named_with_its_line_and_no_value() {

@@ -54,7 +54,8 @@ pub(super) fn plugin_limits(section: &Entry<'_>) -> Result<wasm::Limits, Wrong> 
             "output_mib" => limits.output_bytes_max = entry.memory_mebibytes(1, OUTPUT_MIB_MAX)?,
             "host_calls" => limits.host_calls_max = number32()?,
             "log_line_bytes" => limits.log_line_bytes_max = entry.count(1, LOG_LINE_BYTES_MAX)?,
-            _ => limits.log_bytes_per_second_max = number32()?,
+            "log_bytes_per_second" => limits.log_bytes_per_second_max = number32()?,
+            _ => return Err(entry.unread()),
         }
     }
     Ok(limits)
@@ -74,7 +75,8 @@ pub(super) fn s3(section: &Entry<'_>) -> Result<S3Config, Wrong> {
             "region" => region = text()?,
             "access_key_id" => key_id = Some(text()?),
             "secret_access_key" => secret = Some(text()?),
-            _ => path_style = Some(entry.boolean()?),
+            "path_style" => path_style = Some(entry.boolean()?),
+            _ => return Err(entry.unread()),
         }
     }
     let missing = |key: &str| section.wrong(&format!("has no {key}"));
