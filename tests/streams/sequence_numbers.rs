@@ -236,3 +236,47 @@ async fn a_number_of_another_stream_is_refused() {
     assert!(refusal.message.ends_with(reason), "{refusal:?}");
     service.stop().await;
 }
+
+/// Both gave the same numbers, so that a reader of the old one went on in the new one behind
+/// records that it had never read.
+#[tokio::test]
+async fn a_stream_that_is_made_anew_gives_and_takes_none_of_the_old_ones_numbers() {
+    let (mut service, mut client) = with_three_shards().await;
+    let mut old: Vec<(u64, String)> = Vec::new();
+    let mut starts: Vec<String> = Vec::new();
+    for life in 0..6 {
+        let given = fill(&client, 2).await;
+        let new_starts = starting_numbers(&client).await;
+        let all = given.iter().map(|(_, number)| number).chain(&new_starts);
+        let before: Vec<_> = old.iter().map(|(_, n)| n).chain(&starts).collect();
+        for number in all {
+            assert!(
+                !before.contains(&number),
+                "{number} was given in life {life}"
+            );
+        }
+        for (shard, number) in &old {
+            let input = json!({
+                "StreamName": "orders", "ShardId": shard_id(u32::try_from(*shard).unwrap()),
+                "ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": number,
+            });
+            let refusal = client.refusal("GetShardIterator", input).await;
+            assert_eq!(refusal.code, "InvalidArgumentException");
+            let reason = "is invalid because it did not come from this stream.";
+            assert!(refusal.message.ends_with(reason), "{refusal:?}");
+        }
+        old.extend(given);
+        starts.extend(new_starts);
+        client.delete("orders").await;
+        // Within one second, over restarts, and by a clock that was set back.
+        if life == 2 || life == 3 {
+            service = service.restart().await;
+            client = service.client();
+        }
+        if life == 3 {
+            service.set_clock(Timestamp(service.now().0 - 3_000));
+        }
+        client.create("orders", 3).await;
+    }
+    service.stop().await;
+}

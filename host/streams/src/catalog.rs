@@ -23,6 +23,7 @@ use types::limits::{
 use types::{Clock, HashKeyRange, Region, Second, ShardId, StreamArn, Timestamp};
 
 use crate::AccountLimits;
+use crate::creation_seconds::CreationSeconds;
 use crate::directory::Directory;
 use crate::ends;
 use crate::retention_clock::RetentionClock;
@@ -184,6 +185,7 @@ pub struct CatalogTask {
     inbox: mpsc::Receiver<Change>,
     numbers: Numbers,
     numbers_version: Option<Version>,
+    creation_seconds: CreationSeconds,
     /// Streams that are on their way to ACTIVE or to their end.
     unfinished: VecDeque<StreamArn>,
 }
@@ -198,6 +200,7 @@ impl CatalogTask {
     /// A task over what was loaded, and the way to it.
     pub fn new(ground: Ground, loaded: Loaded) -> (CatalogHandle, Self) {
         let (sender, inbox) = mpsc::channel(CHANGES_WAITING_MAX);
+        let creation_seconds = creation_seconds(&loaded, ground.clock.now());
         let mut unfinished = VecDeque::new();
         for stream in loaded.streams {
             if stream.status != Status::Active {
@@ -210,6 +213,7 @@ impl CatalogTask {
             inbox,
             numbers: loaded.numbers,
             numbers_version: loaded.numbers_version,
+            creation_seconds,
             unfinished,
         };
         (CatalogHandle(sender), task)
@@ -299,6 +303,8 @@ impl CatalogTask {
                 let mut writes = rows::shard_removals(&stream);
                 writes.push(rows::stream_removal(&stream));
                 self.commit(writes).await?;
+                let now = self.ground.clock.now();
+                self.creation_seconds.is_gone(&stream, now);
                 self.ground.directory.remove(arn);
             }
         }
@@ -318,12 +324,18 @@ impl CatalogTask {
             stream: self.numbers.stream + 1,
             log: self.numbers.log + u64::from(new.shard_count),
         };
-        let stream = self.new_stream(new);
+        let now = self.ground.clock.now();
+        let second = self.creation_seconds.next(&new.arn, now);
+        let stream = self.new_stream(new, now, second);
         let mut writes = rows::shard_writes(&stream)?;
         writes.push(rows::numbers_write(numbers, self.numbers_version)?);
+        if self.creation_seconds.is_latest(second) {
+            writes.push(rows::latest_creation_write(second)?);
+        }
         let version = self.replace_expecting(stream, Expect::Absent, writes);
         self.numbers_version = Some(version.await?);
         self.numbers = numbers;
+        self.creation_seconds.was_given(second);
         Ok(())
     }
 
@@ -359,8 +371,7 @@ impl CatalogTask {
         Ok(())
     }
 
-    fn new_stream(&self, new: NewStream) -> Stream {
-        let now = self.ground.clock.now();
+    fn new_stream(&self, new: NewStream, now: Timestamp, created: Second) -> Stream {
         let ranges = HashKeyRange::split_evenly(new.shard_count);
         let shards = (0..).zip(ranges).map(|(number, range)| ShardFacts {
             id: ShardId(number),
@@ -368,7 +379,7 @@ impl CatalogTask {
             log: LogId(self.numbers.log + u64::from(number)),
             parent: None,
             adjacent_parent: None,
-            created: Second::of_shard(now, []),
+            created,
             opened_at: now,
             closed_at: None,
         });
@@ -448,6 +459,14 @@ impl CatalogTask {
             (Err(error), _) => Err(ChangeError::Commit(error)),
         }
     }
+}
+
+/// The seconds to go on with. Earlier builds did not keep the last one that they gave; they have
+/// none of after the start of this one, unless the clock was set back meanwhile.
+fn creation_seconds(loaded: &Loaded, now: Timestamp) -> CreationSeconds {
+    let is_new = loaded.numbers_version.is_none();
+    let start = (!is_new).then(|| Second::of(now));
+    CreationSeconds::after(loaded.latest_creation.or(start))
 }
 
 /// The stream after an edit; records that arrived before `expired_before` have expired until now.

@@ -6,6 +6,7 @@
 
 mod catalog;
 pub mod codec;
+mod creation_seconds;
 mod directory;
 pub mod ends;
 pub mod iterator;

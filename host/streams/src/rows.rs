@@ -13,7 +13,7 @@ use types::{HashKey, HashKeyRange, Second, ShardId, StreamArn, Timestamp};
 use crate::codec::{self, damaged};
 use crate::shard::ShardFacts;
 use crate::stream::{Mode, ShardMap, Status, Stream, StreamId};
-use crate::tables::{self, NOTED_TIME, NUMBERS, SETTINGS, SHARDS, STREAMS};
+use crate::tables::{self, LATEST_CREATION, NOTED_TIME, NUMBERS, SETTINGS, SHARDS, STREAMS};
 
 /// Shards in one row: some 20 KiB, so that closing one shard does not write all of them again,
 /// and 10,000 shards are 40 rows.
@@ -64,6 +64,8 @@ pub struct Loaded {
     pub numbers: Numbers,
     /// The version of their row, if there is one.
     pub numbers_version: Option<Version>,
+    /// The last second in which a stream was made, also one that is deleted since.
+    pub latest_creation: Option<Second>,
 }
 
 /// Reads the whole catalog.
@@ -87,6 +89,7 @@ pub async fn load(engine: &dyn Engine) -> Result<Loaded, StoreError> {
     }
     let numbers = engine.get(SETTINGS, NUMBERS).await?;
     Ok(Loaded {
+        latest_creation: load_latest_creation(engine).await?,
         streams,
         numbers_version: numbers.as_ref().map(|row| row.version),
         numbers: match numbers {
@@ -256,6 +259,26 @@ pub fn numbers_write(numbers: Numbers, version: Option<Version>) -> Result<Table
         key: Bytes::from_static(NUMBERS),
         value: Some(codec::encode(&numbers)?),
         expect: version.map_or(Expect::Absent, Expect::Version),
+    })
+}
+
+/// The last second in which a stream was made, if one was.
+async fn load_latest_creation(engine: &dyn Engine) -> Result<Option<Second>, StoreError> {
+    let Some(row) = engine.get(SETTINGS, LATEST_CREATION).await? else {
+        return Ok(None);
+    };
+    let second = Second::new(codec::decode("settings", &row.value)?);
+    let second = second.ok_or_else(|| damaged("the second of the last creation"))?;
+    Ok(Some(second))
+}
+
+/// The write of the last second in which a stream was made.
+pub fn latest_creation_write(second: Second) -> Result<TableWrite, StoreError> {
+    Ok(TableWrite {
+        table: SETTINGS,
+        key: Bytes::from_static(LATEST_CREATION),
+        value: Some(codec::encode(&second.number())?),
+        expect: Expect::Any,
     })
 }
 

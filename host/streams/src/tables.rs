@@ -25,6 +25,9 @@ pub const SEALING_KEY: &[u8] = b"sealing key";
 /// The row of [`SETTINGS`] with the time that retention believed last.
 pub const NOTED_TIME: &[u8] = b"noted time";
 
+/// The row of [`SETTINGS`] with the last second in which a stream was made.
+pub const LATEST_CREATION: &[u8] = b"latest creation";
+
 /// `account u64 BE | region | 0 | name`: streams lie together by caller, in order of their names.
 pub fn stream_key(arn: &StreamArn) -> Bytes {
     let mut key = arn.account.number().to_be_bytes().to_vec();
