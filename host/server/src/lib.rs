@@ -17,6 +17,7 @@ mod limits;
 mod listen;
 mod operations;
 mod pace;
+mod read_turns;
 mod request_id;
 mod route;
 mod shutdown;

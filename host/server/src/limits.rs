@@ -47,6 +47,7 @@ pub struct Limits {
     ///
     /// A sixteenth is for answers to clients that have proven nothing. Of the rest, bodies that are
     /// coming in may have a half, answers a half, and one account may have a half at work, which
+pub(crate) const READS_PER_PROCESSOR: usize = 4;
     /// is two thirds of what is not kept free for bodies. Where there is no room, the client that
     /// holds most is cut off first; a request that finds no room even so is refused with status
     /// 503, and AWS's clients try again.

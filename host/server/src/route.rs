@@ -14,7 +14,6 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use hyper::body::{Body, Incoming};
 use hyper::{Request, Response};
 use store::Engine;
-use tokio::sync::Semaphore;
 use types::Clock;
 use wasm::Plugins;
 use wire::{Answer, ApiError, Call};
@@ -29,6 +28,7 @@ use crate::cors::{CallingPage, Cors};
 use crate::ending::Lever;
 use crate::limits::Limits;
 use crate::operations::{OPERATIONS, Services};
+use crate::read_turns::ReadTurns;
 use crate::request_id::{RequestId, RequestIds};
 use crate::telemetry::{self, Surroundings, Telemetry};
 
@@ -55,7 +55,7 @@ pub(crate) struct Router {
     pub(crate) limits: Limits,
     pub(crate) budget: Arc<Budget>,
     /// Turns to read much.
-    pub(crate) reads: Semaphore,
+    pub(crate) reads: ReadTurns,
     pub(crate) ids: RequestIds,
 }
 
@@ -154,14 +154,14 @@ impl Router {
         let call = self
             .receive(exchange, body, operation.service, bytes_max)
             .await?;
-        let (payer, bytes) = (Payer::Account(call.caller.account), call.body.len());
+        let (account, bytes) = (call.caller.account, call.body.len());
         let answer_bytes = operation.answer_bytes_max(bytes);
         exchange
             .held
-            .works(payer, bytes, answer_bytes)
+            .works(Payer::Account(account), bytes, answer_bytes)
             .map_err(no_room)?;
         let _turn = if operation.reads_much {
-            let turn = self.reads.acquire().await;
+            let turn = self.reads.take(account).await;
             Some(turn.map_err(|_| ApiError::internal("the server reads no more"))?)
         } else {
             None

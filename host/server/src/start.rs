@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use delivery::objects::{LocalObjects, ObjectError, Objects, S3Objects};
@@ -11,7 +12,7 @@ use delivery::{Delivery, Foundations};
 use store::Engine;
 use streams::{AccountLimits, OpenError, Options, Streams};
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use types::Clock;
@@ -21,9 +22,9 @@ use crate::auth::Authenticator;
 use crate::budget::Budget;
 use crate::config::Config;
 use crate::cors::Cors;
-use crate::limits::READS_AT_ONCE_MAX;
 use crate::listen::Listener;
 use crate::operations::Services;
+use crate::read_turns::ReadTurns;
 use crate::request_id::RequestIds;
 use crate::route::Router;
 use crate::shutdown::Stage;
@@ -148,7 +149,7 @@ pub async fn start(
         telemetry: Telemetry::new(),
         budget: Arc::clone(&budget),
         limits: config.limits,
-        reads: Semaphore::new(READS_AT_ONCE_MAX),
+        reads: ReadTurns::new(available_parallelism().map_or(1, usize::from)),
         ids: RequestIds::new(process),
     });
     let (stage, stages) = watch::channel(Stage::Running);

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use store::{Engine, Frame, LogId, Position, ReadBatch, Records, StoreError, StoredRecord, exact};
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::task::yield_now;
 use types::limits::GET_RECORDS_BYTES_MAX;
 use types::{SequenceNumber, Timestamp};
 use wire::json::{base64_len, escaped_len, write_base64, write_epoch_seconds, write_string};
@@ -21,6 +22,10 @@ use crate::stream::Stream;
 
 /// Bytes of text that are sent, and given back, at once. A single record may take more.
 const CHUNK_BYTES: usize = 128 * 1024;
+/// Bytes of text that are written before others have their turn on the runtime's thread, if no
+/// record is longer. 10 MiB at once kept it from everybody for some ten milliseconds, and as many
+/// answers as are made at a time did so one after the other.
+const GIVE_WAY_BYTES: usize = 128 * 1024;
 /// Bytes that are read from a log at once, at most and at least. Between the two as many are read
 /// as the records that are wanted have, if each has what is guessed.
 const READ_BYTES_MAX: usize = 1024 * 1024;
@@ -81,6 +86,8 @@ pub struct Selection {
     chunk: Vec<u8>,
     /// Bytes of the pieces that are written.
     chunks_bytes: usize,
+    /// Bytes of text with which others have their turn before more is written.
+    gives_way_at: usize,
     numbering: Numbering,
     /// How many records there may be.
     limit: usize,
@@ -94,6 +101,17 @@ pub struct Selection {
     pub next_arrival: Option<Timestamp>,
     /// The log will never have more than was read.
     pub at_end: bool,
+}
+
+/// What became of a frame.
+#[derive(Debug, PartialEq, Eq)]
+enum Taken {
+    /// All of its records that are wanted were taken.
+    Frame,
+    /// Some were; others have their turn before the rest is.
+    Part,
+    /// No more fits.
+    Full,
 }
 
 impl Streams {
@@ -132,8 +150,7 @@ impl Streams {
                 }
             }
             let mut frames = read.frames.into_iter();
-            let full = frames.by_ref().any(|frame| selection.take(&frame));
-            if full {
+            if selection.take_all(&mut frames).await {
                 if selection.next_arrival.is_none() {
                     selection.next_arrival = match frames.next() {
                         Some(frame) => Some(frame.arrival),
@@ -159,6 +176,7 @@ impl Selection {
             chunks: Vec::new(),
             chunk: Vec::new(),
             chunks_bytes: 0,
+            gives_way_at: GIVE_WAY_BYTES,
             numbering,
             limit,
             count: 0,
@@ -174,8 +192,23 @@ impl Selection {
         self.next = self.next.max(position);
     }
 
-    /// Takes the records of `frame` from where the selection stands. Returns whether it is full.
-    fn take(&mut self, frame: &Frame) -> bool {
+    /// Takes records of `frames` until it is full, and gives way to others meanwhile. Returns
+    /// whether it is full.
+    async fn take_all(&mut self, frames: &mut impl Iterator<Item = Frame>) -> bool {
+        for frame in frames {
+            loop {
+                match self.take(&frame) {
+                    Taken::Full => return true,
+                    Taken::Frame => break,
+                    Taken::Part => yield_now().await,
+                }
+            }
+        }
+        false
+    }
+
+    /// Takes the records of `frame` from where the selection stands, as many as fit.
+    fn take(&mut self, frame: &Frame) -> Taken {
         let mut at = frame.position;
         let mut records = Records::new(&frame.body);
         // Records of the frame before the place that is asked for, or that an earlier read took.
@@ -188,7 +221,12 @@ impl Selection {
             if self.is_full() || (self.count > 0 && self.bytes + bytes > GET_RECORDS_BYTES_MAX) {
                 self.next = at;
                 self.next_arrival = Some(frame.arrival);
-                return true;
+                return Taken::Full;
+            }
+            if self.text_bytes() >= self.gives_way_at {
+                self.gives_way_at = self.text_bytes() + GIVE_WAY_BYTES;
+                self.next = at;
+                return Taken::Part;
             }
             let number = self.numbering.record(at, frame.arrival);
             self.write(&text, number, &record);
@@ -197,7 +235,11 @@ impl Selection {
             at = at.after(1);
         }
         self.skip_to(frame.end());
-        self.is_full()
+        if self.is_full() {
+            Taken::Full
+        } else {
+            Taken::Frame
+        }
     }
 
     fn is_full(&self) -> bool {
@@ -280,7 +322,7 @@ impl RecordText {
 #[cfg(test)]
 mod tests {
     use std::pin::pin;
-    use std::task::{Context, Waker};
+    use std::task::{Context, Poll, Waker};
 
     use store::disk::simulated::SimulatedDisk;
     use store::embedded::{Embedded, Options};
@@ -321,6 +363,16 @@ mod tests {
         Selection::new(shard().numbering(), Position(from), limit)
     }
 
+    /// Takes all that fits of `frame`, however often that gives way. Returns whether it is full.
+    fn take_all(selection: &mut Selection, frame: &Frame) -> bool {
+        loop {
+            match selection.take(frame) {
+                Taken::Part => {}
+                taken => return taken == Taken::Full,
+            }
+        }
+    }
+
     fn text(selection: Selection) -> (usize, Vec<serde_json::Value>, usize) {
         let promised = selection.text_bytes();
         let chunks: Vec<_> = selection.into_text().collect();
@@ -336,8 +388,14 @@ mod tests {
     fn the_text_is_as_long_as_promised_whatever_the_records_hold() {
         let mut selection = selection(10_000, 4);
         let odd = "a \"quote\", a \\, a \n and a ключ";
-        assert!(!selection.take(&frame(4, &[(odd, 0), ("b", 1), ("c", 2)])));
-        assert!(!selection.take(&frame(7, &[("d", 3), ("e", 1_000_000)])));
+        assert!(!take_all(
+            &mut selection,
+            &frame(4, &[(odd, 0), ("b", 1), ("c", 2)])
+        ));
+        assert!(!take_all(
+            &mut selection,
+            &frame(7, &[("d", 3), ("e", 1_000_000)])
+        ));
         assert_eq!(selection.next, Position(9));
         let (_, records, _) = text(selection);
         assert_eq!(records.len(), 5);
@@ -359,12 +417,43 @@ mod tests {
         let mut selection = selection(10_000, 4);
         for number in 0..10 {
             let frame = frame(4 + 500 * number, &[("key", 1024); 500]);
-            assert!(!selection.take(&frame));
+            assert!(!take_all(&mut selection, &frame));
         }
         let (chunks, records, largest) = text(selection);
         assert_eq!(records.len(), 5_000);
         assert!(chunks > 20, "{chunks}");
         assert!(largest < 3 * CHUNK_BYTES, "{largest}");
+    }
+
+    /// It was written at once, with the runtime's thread kept from everybody else.
+    #[test]
+    fn text_is_written_in_turns_and_is_the_same_as_if_it_were_written_at_once() {
+        let record = 1_000;
+        let frames = (0..20).map(|number| frame(500 * number, &[("key", record); 500]));
+        let mut selection = selection(10_000, 3);
+        let mut turns = 1;
+        let mut frames = frames.into_iter();
+        let full = {
+            let mut taking = pin!(selection.take_all(&mut frames));
+            let mut context = Context::from_waker(Waker::noop());
+            loop {
+                match taking.as_mut().poll(&mut context) {
+                    Poll::Ready(full) => break full,
+                    Poll::Pending => turns += 1,
+                }
+            }
+        };
+        assert!(!full);
+        assert_eq!(selection.count, 9_997);
+        let least = selection.text_bytes() / (GIVE_WAY_BYTES + 2 * record);
+        assert!(turns >= least, "{turns} turns, not {least}");
+        let (_, records, _) = text(selection);
+        for (at, record) in (3..).zip(&records) {
+            let number = shard()
+                .numbering()
+                .record(Position(at), frame(0, &[]).arrival);
+            assert_eq!(record["SequenceNumber"], number.to_string());
+        }
     }
 
     /// It once kept its frame: 180 answers of one record each, which no client took, kept 180
@@ -373,7 +462,7 @@ mod tests {
     fn an_answer_that_waits_to_be_sent_keeps_no_frame_and_no_more_than_its_text() {
         let frame = frame(4, &[("a", 1), ("b", 1_000_000), ("c", 1_000)]);
         let mut selection = selection(1, 4);
-        assert!(selection.take(&frame));
+        assert!(take_all(&mut selection, &frame));
         assert!(frame.body.is_unique());
         let promised = selection.text_bytes();
         let held: usize = selection.into_text().map(|c| Vec::from(c).capacity()).sum();
@@ -384,7 +473,7 @@ mod tests {
     fn a_limit_within_a_frame_goes_on_at_the_next_record() {
         let frame = frame(4, &[("a", 1), ("b", 1), ("c", 1), ("d", 1)]);
         let mut first = selection(2, 5);
-        assert!(first.take(&frame));
+        assert!(take_all(&mut first, &frame));
         assert_eq!(
             (first.next, first.next_arrival),
             (Position(7), Some(frame.arrival))
@@ -394,14 +483,14 @@ mod tests {
         assert_eq!(records[1]["PartitionKey"], "c");
 
         let mut all = selection(3, 5);
-        assert!(all.take(&frame));
+        assert!(take_all(&mut all, &frame));
         assert_eq!((all.next, all.next_arrival), (Position(8), None));
     }
 
     #[test]
     fn a_place_behind_a_frames_last_record_is_the_next_frame() {
         let mut selection = selection(10, 6);
-        assert!(!selection.take(&frame(4, &[("a", 1), ("b", 1)])));
+        assert!(!take_all(&mut selection, &frame(4, &[("a", 1), ("b", 1)])));
         assert_eq!(selection.next, Position(6));
         assert_eq!(text(selection).1.len(), 0);
     }
@@ -410,12 +499,15 @@ mod tests {
     fn ten_mebibytes_are_the_most_and_one_larger_record_goes_alone() {
         let mut selection = selection(10_000, 4);
         let mebibyte = 1024 * 1024 - 1;
-        assert!(!selection.take(&frame(4, &[("k", mebibyte); 10])));
-        assert!(selection.take(&frame(14, &[("k", 0)])));
+        assert!(!take_all(&mut selection, &frame(4, &[("k", mebibyte); 10])));
+        assert!(take_all(&mut selection, &frame(14, &[("k", 0)])));
         assert_eq!(selection.count, 10);
 
         let mut alone = Selection::new(shard().numbering(), Position(4), 9);
-        assert!(alone.take(&frame(4, &[("k", GET_RECORDS_BYTES_MAX), ("l", 0)])));
+        assert!(take_all(
+            &mut alone,
+            &frame(4, &[("k", GET_RECORDS_BYTES_MAX), ("l", 0)])
+        ));
         assert_eq!(alone.count, 1);
     }
 
