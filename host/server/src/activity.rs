@@ -83,12 +83,17 @@ impl Activity {
 
     /// Bytes came over a connection of HTTP/1.1.
     pub(crate) fn bytes_came(&self) {
-        let begins = self.serving.load(Ordering::Relaxed) == 0
-            && self.answering.load(Ordering::Relaxed) == 0
-            && self.head_since.load(Ordering::Relaxed) == NEVER;
-        if begins {
+        if self.still_since().is_some() {
             self.head_since.store(self.now(), Ordering::Relaxed);
         }
+    }
+
+    /// When something last moved, if nothing is received, handled or sent now.
+    pub(crate) fn still_since(&self) -> Option<u64> {
+        let is_still = self.serving.load(Ordering::Relaxed) == 0
+            && self.answering.load(Ordering::Relaxed) == 0
+            && self.head_since.load(Ordering::Relaxed) == NEVER;
+        is_still.then(|| self.moved.load(Ordering::Relaxed))
     }
 
     pub(crate) fn verdict(&self, limits: &Limits) -> Verdict {
@@ -171,6 +176,21 @@ mod tests {
         assert_eq!(at(10_000, &activity), Verdict::GoOn);
         drop(serving);
         assert_eq!(at(10_000, &activity), Verdict::Idle);
+    }
+
+    #[test]
+    fn a_connection_is_still_between_requests_and_not_within_one() {
+        let activity = Arc::new(Activity::new());
+        assert_eq!(activity.still_since(), Some(0));
+        activity.bytes_came();
+        assert_eq!(activity.still_since(), None);
+        let serving = activity.serves();
+        assert_eq!(activity.still_since(), None);
+        let answering = activity.answers();
+        drop(serving);
+        assert_eq!(activity.still_since(), None);
+        drop(answering);
+        assert!(activity.still_since().is_some());
     }
 
     #[test]

@@ -14,6 +14,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::CONNECTION;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -33,8 +34,8 @@ use crate::answer::AnswerBody;
 use crate::budget::NoRoom;
 use crate::ending::{Ending, Lever};
 use crate::limits::{
-    H2_CONNECTION_WINDOW_BYTES, H2_FRAME_BYTES_MAX, H2_PENDING_RESETS_MAX, H2_STREAM_WINDOW_BYTES,
-    H2_STREAMS_MAX, HEAD_BYTES_MAX, HEADERS_MAX, Limits, READ_BYTES_MAX,
+    H2_CONNECTION_WINDOW_BYTES, H2_PENDING_RESETS_MAX, H2_STREAM_WINDOW_BYTES, H2_STREAMS_MAX,
+    HEAD_BYTES_MAX, HEADERS_MAX, Limits, read_bytes_max,
 };
 use crate::route::{Router, Visitor};
 use crate::shutdown::Stage;
@@ -65,8 +66,10 @@ pub(crate) struct Connection {
     stage: watch::Receiver<Stage>,
 }
 
-/// How a connection is to end.
+/// How a connection is to end, or to go on with less.
 enum End {
+    /// Not yet: it is between requests, and shall give back its buffers meanwhile.
+    Rest,
     /// Answer what was taken, then end.
     Ask,
     /// End now.
@@ -105,18 +108,36 @@ impl Connection {
         }
     }
 
+    /// Serves requests, and between them keeps nothing but the socket: what hyper has read with it
+    /// keeps, however long there is nothing to read.
     async fn serve_h1(self: Arc<Self>, stream: TcpStream) -> Result<(), String> {
-        let io = TokioIo::new(self.watched(stream, true));
         let mut overseer = Overseer::new(&self);
-        let shared = Arc::clone(&self);
+        let mut resting = self.watched(stream, true);
+        while let Some(rested) = self.serve_requests(resting, &mut overseer).await? {
+            resting = rested;
+            // Of a request that is there in part the rest may be long in coming, but is on its way.
+            if resting.unused.is_empty() && !self.rest(&resting.stream, &mut overseer).await? {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Serves until either side ends the connection, or it rests: then the socket is given back.
+    async fn serve_requests(
+        self: &Arc<Self>,
+        socket: Watched,
+        overseer: &mut Overseer,
+    ) -> Result<Option<Watched>, String> {
+        let shared = Arc::clone(self);
         let service = service_fn(move |request| answer(Arc::clone(&shared), request));
         let mut http = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(None)
             .max_headers(HEADERS_MAX)
             .max_header_size(HEAD_BYTES_MAX as usize)
-            .max_buf_size(READ_BYTES_MAX)
-            .serve_connection(io, service);
+            .max_buf_size(self.read_bytes_max())
+            .serve_connection(TokioIo::new(socket), service);
         let ended = loop {
             let end = tokio::select! {
                 biased;
@@ -124,6 +145,12 @@ impl Connection {
                 end = overseer.next() => end,
             };
             match end {
+                End::Rest => {
+                    let parts = http.into_parts();
+                    let mut socket = parts.io.into_inner();
+                    socket.put_back(parts.read_buf);
+                    return Ok(Some(socket));
+                }
                 End::Ask => Pin::new(&mut http).graceful_shutdown(),
                 End::Cut(reason) => return Err(reason.to_owned()),
             }
@@ -133,7 +160,27 @@ impl Connection {
         if is_answered && (ended.is_err() || self.activity.has_unread()) {
             linger(http.into_parts().io.into_inner().into_inner()).await;
         }
-        ended.map_err(|error| error.to_string())
+        ended.map(|()| None).map_err(|error| error.to_string())
+    }
+
+    /// Waits for the next request. Returns whether one comes.
+    async fn rest(&self, stream: &TcpStream, overseer: &mut Overseer) -> Result<bool, String> {
+        let _rest = self.router.telemetry().connection_rests();
+        let mut first_byte = [0];
+        loop {
+            let end = tokio::select! {
+                biased;
+                peeked = stream.peek(&mut first_byte) => {
+                    return peeked.map(|count| count > 0).map_err(|error| error.to_string());
+                }
+                end = overseer.next() => end,
+            };
+            match end {
+                End::Rest => {}
+                End::Ask => return Ok(false),
+                End::Cut(reason) => return Err(reason.to_owned()),
+            }
+        }
     }
 
     async fn serve_h2(self: Arc<Self>, stream: TcpStream) -> Result<(), String> {
@@ -141,6 +188,7 @@ impl Connection {
         let mut overseer = Overseer::new(&self);
         let shared = Arc::clone(&self);
         let service = service_fn(move |request| answer(Arc::clone(&shared), request));
+        let frame_bytes_max = u32::try_from(self.read_bytes_max()).map_err(|e| e.to_string())?;
         let http = http2::Builder::new(StreamTasks)
             .timer(TokioTimer::new())
             .keep_alive_interval(H2_PING_INTERVAL)
@@ -150,7 +198,7 @@ impl Connection {
             .max_header_list_size(HEAD_BYTES_MAX)
             .initial_stream_window_size(H2_STREAM_WINDOW_BYTES)
             .initial_connection_window_size(H2_CONNECTION_WINDOW_BYTES)
-            .max_frame_size(H2_FRAME_BYTES_MAX)
+            .max_frame_size(frame_bytes_max)
             .serve_connection(io, service);
         let mut http = pin!(http);
         loop {
@@ -158,6 +206,7 @@ impl Connection {
                 biased;
                 ended = http.as_mut() => return ended.map_err(|error| error.to_string()),
                 end = overseer.next() => match end {
+                    End::Rest => {}
                     End::Ask => http.as_mut().graceful_shutdown(),
                     End::Cut(reason) => return Err(reason.to_owned()),
                 }
@@ -168,6 +217,7 @@ impl Connection {
     fn watched(&self, stream: TcpStream, signs_of_life: bool) -> Watched {
         Watched {
             stream,
+            unused: Bytes::new(),
             router: Arc::clone(&self.router),
             activity: Arc::clone(&self.activity),
             ending: Arc::clone(&self.ending),
@@ -177,6 +227,11 @@ impl Connection {
 
     fn limits(&self) -> &Limits {
         self.router.limits()
+    }
+
+    /// What it may read at once, as crowded as it is now.
+    fn read_bytes_max(&self) -> usize {
+        read_bytes_max(self.router.telemetry().connections())
     }
 }
 
@@ -237,6 +292,8 @@ struct Overseer {
     stage: watch::Receiver<Stage>,
     ticks: Interval,
     asked: bool,
+    /// Since when nothing moved, at the last tick.
+    still_since: Option<u64>,
 }
 
 impl Overseer {
@@ -252,7 +309,15 @@ impl Overseer {
             stage: connection.stage.clone(),
             ticks,
             asked: false,
+            still_since: None,
         }
+    }
+
+    /// Whether nothing was received, handled or sent since the tick before.
+    fn is_at_rest(&mut self) -> bool {
+        let still_since = self.connection.activity.still_since();
+        let was_still_since = std::mem::replace(&mut self.still_since, still_since);
+        still_since.is_some() && still_since == was_still_since && self.connection.ending.takes()
     }
 
     /// Loses nothing when it is dropped and called again.
@@ -265,6 +330,7 @@ impl Overseer {
                 _ = self.ticks.tick() => {
                     let limits = self.connection.limits();
                     match self.connection.activity.verdict(limits) {
+                        Verdict::GoOn if self.is_at_rest() => return End::Rest,
                         Verdict::GoOn => {}
                         Verdict::Idle if self.asked => return End::Cut("it had nothing to do"),
                         Verdict::Idle => {

@@ -59,6 +59,11 @@ impl Ending {
         }
     }
 
+    /// Whether its socket has taken all that was written to it.
+    pub(crate) fn takes(&self) -> bool {
+        self.blocked_since_ms.load(Ordering::Relaxed) == NEVER
+    }
+
     fn has_been_blocked_for(&self, time: Duration) -> bool {
         let since_ms = self.blocked_since_ms.load(Ordering::Relaxed);
         let passed_ms = u128::from(self.now_ms().saturating_sub(since_ms));

@@ -18,16 +18,38 @@ pub(crate) const H2_PENDING_RESETS_MAX: usize = 20;
 pub(crate) const H2_STREAM_WINDOW_BYTES: u32 = 4 * 1024 * 1024;
 /// Bytes of all requests of an HTTP/2 connection that may be sent ahead of us reading them.
 pub(crate) const H2_CONNECTION_WINDOW_BYTES: u32 = 16 * 1024 * 1024;
-/// Bytes of one HTTP/2 frame that we accept.
-pub(crate) const H2_FRAME_BYTES_MAX: u32 = 64 * 1024;
 
 /// What a connection reads at once, and so what one that sends slowly can make us hold. Four and
 /// sixteen times as much made no difference to PutRecords of 700 KB.
-pub(crate) const READ_BYTES_MAX: usize = 64 * 1024;
+///
+/// It is what a connection holds beside its requests, in no budget, so that there are bounds of
+/// their own: one over HTTP/1.1 that nothing comes or goes over gives it back, and beyond
+/// [`ROOMY_CONNECTIONS_MAX`] a connection has [`CROWDED_READ_BYTES_MAX`]. With 10,000 connections
+/// that is 213 MB in all, if all are busy.
+const READ_BYTES_MAX: usize = 64 * 1024;
+/// Connections that are open at a time before those that come read less at once.
+const ROOMY_CONNECTIONS_MAX: usize = 1_000;
+/// What those read at once: as much as the headers of a request may have, and the least that a
+/// client of HTTP/2 may be told.
+const CROWDED_READ_BYTES_MAX: usize = 16 * 1024;
 
-/// Calls of GetRecords that are at work at once; others wait for their turn, which no client can
+/// What a connection reads at once of which there are so many, itself among them.
+pub(crate) fn read_bytes_max(connections: usize) -> usize {
+    if connections <= ROOMY_CONNECTIONS_MAX {
+        READ_BYTES_MAX
+    } else {
+        CROWDED_READ_BYTES_MAX
+    }
+}
+
+const _: () = assert!(CROWDED_READ_BYTES_MAX >= HEAD_BYTES_MAX as usize);
+
+/// Calls of GetRecords that are at work at once, for each processor, and at most and at least in
+/// all; one account has three quarters of them. Others wait for their turn, which no client can
 /// hold up. Each may read 10 MiB before its answer is charged for them.
+pub(crate) const READS_PER_PROCESSOR: usize = 4;
 pub(crate) const READS_AT_ONCE_MAX: usize = 16;
+pub(crate) const READS_AT_ONCE_MIN: usize = 4;
 
 /// Sizes, counts and deadlines that a test or an operator may want otherwise.
 #[derive(Clone, Debug)]
@@ -47,7 +69,6 @@ pub struct Limits {
     ///
     /// A sixteenth is for answers to clients that have proven nothing. Of the rest, bodies that are
     /// coming in may have a half, answers a half, and one account may have a half at work, which
-pub(crate) const READS_PER_PROCESSOR: usize = 4;
     /// is two thirds of what is not kept free for bodies. Where there is no room, the client that
     /// holds most is cut off first; a request that finds no room even so is refused with status
     /// 503, and AWS's clients try again.
@@ -98,5 +119,18 @@ impl Default for Limits {
             answer_bytes_per_second_min: 16 * 1024,
             drain: Duration::from_secs(10),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_all_connections_may_have_read_is_less_than_what_their_requests_may_hold() {
+        let limits = Limits::default();
+        let all: usize = (1..=limits.connections_max).map(read_bytes_max).sum();
+        assert_eq!(all, 212_992_000);
+        assert!(all < limits.in_flight_bytes_max);
     }
 }

@@ -48,11 +48,15 @@ pub(crate) struct Telemetry {
     /// In the order of [`OPERATIONS`]; the last is for requests that name none.
     operations: [OperationCounts; OPERATIONS.len() + 1],
     connections_open: AtomicUsize,
+    connections_at_rest: AtomicUsize,
     connections_accepted: AtomicU64,
     connections_refused: AtomicU64,
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
 }
+
+/// A connection without a buffer, counted until this is dropped.
+pub(crate) struct Rest<'a>(&'a Telemetry);
 
 /// Requests of one operation.
 struct OperationCounts {
@@ -76,6 +80,7 @@ impl Telemetry {
         Self {
             operations: std::array::from_fn(|_| OperationCounts::new()),
             connections_open: AtomicUsize::new(0),
+            connections_at_rest: AtomicUsize::new(0),
             connections_accepted: AtomicU64::new(0),
             connections_refused: AtomicU64::new(0),
             bytes_in: AtomicU64::new(0),
@@ -126,8 +131,20 @@ impl Telemetry {
         self.connections_open.fetch_sub(1, Ordering::Relaxed);
     }
 
+    /// A connection keeps no buffer for as long as what this gives lives.
+    pub(crate) fn connection_rests(&self) -> Rest<'_> {
+        self.connections_at_rest.fetch_add(1, Ordering::Relaxed);
+        Rest(self)
+    }
+
     pub(crate) fn connection_refused(&self) {
         add(Some(&self.connections_refused), 1);
+    }
+}
+
+impl Drop for Rest<'_> {
+    fn drop(&mut self) {
+        self.0.connections_at_rest.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -15,6 +16,8 @@ use crate::route::Router;
 /// Counts bytes for the metrics, and knows whether the client takes what is written.
 pub(super) struct Watched {
     pub(super) stream: TcpStream,
+    /// What was read from it and not yet used; it is read again first.
+    pub(super) unused: Bytes,
     pub(super) router: Arc<Router>,
     pub(super) activity: Arc<Activity>,
     pub(super) ending: Arc<Ending>,
@@ -26,6 +29,13 @@ pub(super) struct Watched {
 impl Watched {
     pub(super) fn into_inner(self) -> TcpStream {
         self.stream
+    }
+
+    /// Gives back what was read and not used.
+    pub(super) fn put_back(&mut self, unused: Bytes) {
+        // Copied, so that a few bytes do not keep the buffer that they were read into; what is
+        // left of those that were put back before was not read yet.
+        self.unused = [&unused[..], &self.unused[..]].concat().into();
     }
 
     fn note_written(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
@@ -50,6 +60,14 @@ impl AsyncRead for Watched {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.unused.is_empty() {
+            let count = self.unused.len().min(buffer.remaining());
+            buffer.put_slice(&self.unused.split_to(count));
+            if self.signs_of_life {
+                self.activity.bytes_came();
+            }
+            return Poll::Ready(Ok(()));
+        }
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
         let count = buffer.filled().len() - before;

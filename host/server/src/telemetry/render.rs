@@ -45,6 +45,13 @@ impl Telemetry {
         self.latencies(&mut out);
         let open = self.connections();
         gauge(&mut out, "connections", "Connections that are open.", open);
+        let at_rest = self.connections_at_rest.load(Ordering::Relaxed);
+        gauge(
+            &mut out,
+            "connections_at_rest",
+            "Open connections that keep no buffer, as they are between requests.",
+            at_rest,
+        );
         let accepted = load(&self.connections_accepted);
         counter(
             &mut out,

@@ -1,8 +1,10 @@
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use millrace_server::StartError;
+use tokio::time::timeout;
 
-use crate::fixture::{PATIENCE, Socket, ask, config, start, try_start};
+use crate::fixture::{LIST_STREAMS, PATIENCE, Socket, ask, config, metric, start, try_start};
 
 const HEALTH: &str = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
@@ -34,18 +36,18 @@ async fn the_place_of_a_closed_connection_is_free_again() {
         // The answer may come before the place is given back, the end of the connection after.
         assert!(socket.closed().await.starts_with(b"HTTP/1.1 200 "));
         drop(socket);
-        wait_for_no_connection(&server).await;
+        wait_for_connections(&server, 0).await;
     }
 }
 
 /// The server learns a moment later than we that a connection is over.
-async fn wait_for_no_connection(server: &millrace_server::Running) {
+async fn wait_for_connections(server: &millrace_server::Running, count: usize) {
     let gone = async {
-        while server.connections() > 0 {
+        while server.connections() > count {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(PATIENCE, gone).await.unwrap();
+    timeout(PATIENCE, gone).await.unwrap();
 }
 
 #[tokio::test]
@@ -68,6 +70,46 @@ async fn a_request_may_come_byte_by_byte() {
         socket.send([*byte]).await;
     }
     assert_eq!(socket.answer().await.status, 200);
+}
+
+/// 3,000 connections with nothing to do held 256 MB, each the buffer of its last request.
+#[tokio::test]
+async fn a_connection_keeps_no_buffer_between_its_requests() {
+    let server = start(|limits| limits.head = Duration::from_secs(1)).await;
+    let resting = |count| {
+        let server = &server;
+        async move { while metric(server, "millrace_connections_at_rest").await != count {} }
+    };
+    let mut sockets = Vec::new();
+    for _ in 0..3 {
+        sockets.push(Socket::connect(&server).await);
+    }
+    for _ in 0..3 {
+        for socket in &mut sockets {
+            let (length, body) = (600_000, "{}".to_owned() + &" ".repeat(600_000 - 2));
+            socket
+                .send(format!(
+                    "{LIST_STREAMS}Content-Length: {length}\r\n\r\n{body}"
+                ))
+                .await;
+            assert_eq!(socket.answer().await.status, 200);
+        }
+        timeout(PATIENCE, resting(3)).await.unwrap();
+    }
+    drop(sockets.pop());
+    timeout(PATIENCE, resting(2)).await.unwrap();
+    wait_for_connections(&server, 2).await;
+}
+
+/// The deadline began with a request's first byte, unless that came with the request before: then
+/// the connection and its buffer were kept for as long as one may have nothing to do.
+#[tokio::test]
+async fn headers_that_began_behind_another_request_have_a_deadline_too() {
+    let server = start(|limits| limits.head = Duration::from_millis(400)).await;
+    let mut socket = Socket::connect(&server).await;
+    socket.send(format!("{HEALTH}GET /heal")).await;
+    assert_eq!(socket.answer().await.status, 200);
+    assert_eq!(socket.closed().await, b"");
 }
 
 #[tokio::test]
