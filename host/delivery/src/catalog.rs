@@ -16,7 +16,7 @@ use crate::arn::DeliveryStreamArn;
 use crate::delivery_stream::{DeliveryStream, DeliveryStreamId, Destination, Origin, Status};
 use crate::directory::Directory;
 use crate::lane::Tools;
-use crate::rows::{self, Loaded};
+use crate::rows::{self, Loaded, UnreadableStream};
 use crate::running::Running;
 use crate::supervisor;
 use crate::tables::LOGS_FIRST;
@@ -174,12 +174,21 @@ impl CatalogTask {
         for stream in loaded.streams {
             let (arn, status) = (stream.arn.clone(), stream.status);
             let running = Running::new(stream);
-            running.show_lanes(&tools, &streams).await?;
-            match status {
-                Status::Active => supervisor::start(&running, &tools, &streams),
-                Status::Creating | Status::Deleting => unfinished.push_back(arn),
+            let shown = running.show_lanes(&tools, &streams).await;
+            match (shown, status) {
+                (Ok(()), Status::Active) => supervisor::start(&running, &tools, &streams),
+                (Err(error @ StoreError::Unreadable { .. }), Status::Active) => {
+                    running.stands_still(&error);
+                }
+                (Ok(()) | Err(StoreError::Unreadable { .. }), _) => unfinished.push_back(arn),
+                (Err(error), _) => return Err(error),
             }
             directory.put(running);
+        }
+        for stream in loaded.unreadable {
+            let (arn, why) = (&stream.arn, &stream.why);
+            tracing::error!(stream = %arn, why, "a delivery stream cannot be read");
+            directory.put_unreadable(stream);
         }
         let task = Self {
             tools,
@@ -286,7 +295,8 @@ impl CatalogTask {
         let engine = &*self.tools.engine;
         let kept = rows::load_lanes(engine, Some(stream.id)).await?;
         // A lane that never delivered anything has a pump all the same.
-        let begun = rows::load_positions(engine, stream.id).await?.into_keys();
+        let begun = rows::load_begun(engine, stream.id).await?;
+        // Also those whose rows cannot be read.
         let lanes: BTreeSet<_> = kept.into_iter().map(|(key, _)| key).chain(begun).collect();
         let mut writes: Vec<TableWrite> = Vec::new();
         for key in lanes {
@@ -302,6 +312,9 @@ impl CatalogTask {
     async fn create(&mut self, new: NewDeliveryStream) -> Result<(), ChangeError> {
         if let Some(there) = self.directory.find(&new.arn) {
             return Err(ChangeError::taken_by(there.stream().status));
+        }
+        if self.directory.unreadable(&new.arn).is_some() {
+            return Err(ChangeError::Exists);
         }
         if self.directory.count(new.arn.owner.account) >= DELIVERY_STREAMS_MAX {
             return Err(ChangeError::TooMany);
@@ -342,6 +355,9 @@ impl CatalogTask {
     }
 
     async fn mark_deleting(&mut self, arn: &DeliveryStreamArn) -> Result<(), ChangeError> {
+        if let Some(unreadable) = self.directory.unreadable(arn) {
+            return self.forget_unreadable(&unreadable).await;
+        }
         let running = self.directory.find(arn).ok_or(ChangeError::NotFound)?;
         let stream = running.stream();
         match stream.status {
@@ -353,6 +369,16 @@ impl CatalogTask {
         let mut deleting = DeliveryStream::clone(&stream);
         deleting.status = Status::Deleting;
         self.replace(&running, deleting).await
+    }
+
+    /// Takes away the row of a delivery stream that cannot be read. Which log and which lanes are
+    /// its own is not known, so that these stay; no other delivery stream ever has them.
+    async fn forget_unreadable(&mut self, stream: &UnreadableStream) -> Result<(), ChangeError> {
+        self.commit(vec![rows::unreadable_removal(stream)]).await?;
+        self.directory.remove_unreadable(&stream.arn);
+        let kept = "its log, if it had one, and the rows of its lanes";
+        tracing::warn!(stream = %stream.arn, kept, "an unreadable delivery stream was deleted");
+        Ok(())
     }
 
     async fn edit(&mut self, arn: &DeliveryStreamArn, edit: Edit) -> Result<(), ChangeError> {

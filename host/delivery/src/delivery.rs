@@ -20,7 +20,7 @@ use crate::object_name::NamingKey;
 use crate::objects::Objects;
 use crate::orders::{LaneAnswer, Order};
 use crate::pruning;
-use crate::rows;
+use crate::rows::{self, UnreadableStream};
 use crate::running::Running;
 use crate::shares::WorkShares;
 use crate::status::{DeliveryDescription, DeliveryStatus};
@@ -210,14 +210,17 @@ impl Delivery {
             Some(caller) => self.directory.of(caller, None),
             None => self.directory.all(),
         };
-        self.in_order(all.iter())
+        let is_theirs = |owner: &Caller| caller.is_none_or(|caller| caller == owner);
+        self.in_order(all.iter(), is_theirs)
     }
 
     /// How each delivery stream of an account is, in all regions.
     pub fn statuses_of(&self, account: AccountId) -> Vec<DeliveryStatus> {
         let all = self.directory.all();
         let is_theirs = |running: &&Arc<Running>| running.stream().arn.owner.account == account;
-        self.in_order(all.iter().filter(is_theirs))
+        self.in_order(all.iter().filter(is_theirs), |owner| {
+            owner.account == account
+        })
     }
 
     /// How many delivery streams stand still because no version of the plugin that they name can be
@@ -233,16 +236,27 @@ impl Delivery {
         self.directory.all().iter().filter(lacks_it).count()
     }
 
-    fn in_order<'a>(&self, all: impl Iterator<Item = &'a Arc<Running>>) -> Vec<DeliveryStatus> {
+    /// These and those whose rows cannot be read.
+    fn in_order<'a>(
+        &self,
+        all: impl Iterator<Item = &'a Arc<Running>>,
+        is_theirs: impl Fn(&Caller) -> bool,
+    ) -> Vec<DeliveryStatus> {
         let mut all: Vec<_> = all
             .map(|running| DeliveryStatus::of(running, &self.tools))
             .collect();
+        let unreadable = self.directory.all_unreadable().into_iter();
+        let unreadable = unreadable.filter(|stream| is_theirs(&stream.arn.owner));
+        all.extend(unreadable.map(|stream| DeliveryStatus::of_unreadable(&stream)));
         all.sort_by(|a, b| a.arn.cmp(&b.arn));
         all
     }
 
     /// How one delivery stream is.
     pub fn status(&self, caller: &Caller, name: &str) -> Option<DeliveryStatus> {
+        if let Some(stream) = self.find_unreadable(caller, name) {
+            return Some(DeliveryStatus::of_unreadable(&stream));
+        }
         let running = self.find(caller, name)?;
         Some(DeliveryStatus::of(&running, &self.tools))
     }
@@ -278,16 +292,24 @@ impl Delivery {
     }
 
     pub(crate) fn find(&self, caller: &Caller, name: &str) -> Option<Arc<Running>> {
-        let name = DeliveryStreamName::parse(name).ok()?;
-        self.directory.find(&DeliveryStreamArn {
-            owner: caller.clone(),
-            name,
-        })
+        self.directory.find(&arn_of(caller, name)?)
+    }
+
+    /// The delivery stream of that name, if its row cannot be read.
+    pub(crate) fn find_unreadable(&self, caller: &Caller, name: &str) -> Option<UnreadableStream> {
+        self.directory.unreadable(&arn_of(caller, name)?)
     }
 
     pub(crate) fn now(&self) -> Timestamp {
         self.tools.clock.now()
     }
+}
+
+fn arn_of(caller: &Caller, name: &str) -> Option<DeliveryStreamArn> {
+    Some(DeliveryStreamArn {
+        owner: caller.clone(),
+        name: DeliveryStreamName::parse(name).ok()?,
+    })
 }
 
 /// A random id for a record that was acknowledged. Nothing can be looked up by it.

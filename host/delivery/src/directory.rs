@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use types::{AccountId, Caller};
 
 use crate::arn::{DeliveryStreamArn, DeliveryStreamName};
+use crate::rows::UnreadableStream;
 use crate::running::Running;
 
 type Names = BTreeMap<DeliveryStreamName, Arc<Running>>;
@@ -14,7 +15,12 @@ type Names = BTreeMap<DeliveryStreamName, Arc<Running>>;
 /// Delivery streams by account, region and name. Only the catalog's task writes here, after the
 /// tables.
 #[derive(Default)]
-pub struct Directory(RwLock<HashMap<Caller, Names>>);
+pub struct Directory {
+    readable: RwLock<HashMap<Caller, Names>>,
+    /// Those whose rows cannot be read, by address: their names are taken, and nothing can be done
+    /// with them but to delete them.
+    unreadable: RwLock<BTreeMap<String, UnreadableStream>>,
+}
 
 impl Directory {
     /// The delivery stream at an address.
@@ -58,6 +64,39 @@ impl Directory {
             .insert(arn.name, running);
     }
 
+    /// Adds a delivery stream whose row cannot be read.
+    pub fn put_unreadable(&self, stream: UnreadableStream) {
+        let mut all = self.write_unreadable();
+        all.insert(stream.arn.to_string(), stream);
+    }
+
+    /// The delivery stream at an address whose row cannot be read.
+    pub fn unreadable(&self, arn: &DeliveryStreamArn) -> Option<UnreadableStream> {
+        self.read_unreadable().get(&arn.to_string()).cloned()
+    }
+
+    /// All delivery streams whose rows cannot be read.
+    pub fn all_unreadable(&self) -> Vec<UnreadableStream> {
+        self.read_unreadable().values().cloned().collect()
+    }
+
+    /// Forgets the delivery stream at an address whose row cannot be read.
+    pub fn remove_unreadable(&self, arn: &DeliveryStreamArn) {
+        self.write_unreadable().remove(&arn.to_string());
+    }
+
+    fn read_unreadable(&self) -> RwLockReadGuard<'_, BTreeMap<String, UnreadableStream>> {
+        self.unreadable
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write_unreadable(&self) -> RwLockWriteGuard<'_, BTreeMap<String, UnreadableStream>> {
+        self.unreadable
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Forgets the delivery stream at an address.
     pub fn remove(&self, arn: &DeliveryStreamArn) {
         let mut streams = self.write();
@@ -71,11 +110,13 @@ impl Directory {
 
     // Each statement under the lock leaves the maps whole, so a panic elsewhere spoils nothing.
     fn read(&self) -> RwLockReadGuard<'_, HashMap<Caller, Names>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+        self.readable.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, HashMap<Caller, Names>> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner)
+        self.readable
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -118,8 +118,8 @@ async fn sweep_once(
     if kept.is_empty() {
         return Ok(BTreeSet::new());
     }
-    let pumps = row::positions_of(engine, PUMPS_OF_LANES).await?.into_iter();
-    let lanes = pumps.filter_map(|(name, _)| LaneKey::parse_pump_name(&name));
+    let pumps = row::names_of(engine, PUMPS_OF_LANES).await?.into_iter();
+    let lanes = pumps.filter_map(|name| LaneKey::parse_pump_name(&name));
     let needed: BTreeSet<EndedShard> = lanes.filter_map(|key| key.source()).collect();
     let unneeded = kept.into_iter().filter(|end| !needed.contains(end));
     let (forgotten, found): (Vec<_>, BTreeSet<_>) = unneeded.fold(

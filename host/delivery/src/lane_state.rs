@@ -2,12 +2,13 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use store::{Engine, LogId, Position};
+use store::{Engine, LogId, Position, StoreError};
 use types::Timestamp;
 
 use crate::counts::{Counts, VersionCounts};
 use crate::cut::Gathering;
 use crate::open_cut::OpenCut;
+use crate::rows;
 
 /// A lane as it is at the moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -167,6 +168,11 @@ impl LaneState {
         let status = &mut self.lock().status;
         status.trouble = why;
         status.stuck = None;
+    }
+
+    /// Its row was written by another build, and this one does not read it.
+    pub(crate) fn is_unreadable(&self, error: &StoreError) {
+        self.has_trouble(Some(rows::told_unreadable(&error.to_string())));
     }
 
     /// No cut is there that an order would reach: if one was shown, an operator has decided.

@@ -39,6 +39,11 @@ fn find_running(
     caller: &Caller,
     name: &str,
 ) -> Result<Arc<Running>, ApiError> {
-    let running = delivery.find(caller, name);
-    running.ok_or_else(|| error::not_found(caller, name))
+    if let Some(running) = delivery.find(caller, name) {
+        return Ok(running);
+    }
+    Err(match delivery.find_unreadable(caller, name) {
+        Some(stream) => error::unreadable(&stream),
+        None => error::not_found(caller, name),
+    })
 }

@@ -38,9 +38,11 @@ async fn prune(engine: &dyn Engine, plugins: &Arc<Plugins>) -> Result<(), String
 
 /// The versions that open cuts are finished with.
 async fn pinned(engine: &dyn Engine) -> Result<Vec<ContentHash>, StoreError> {
-    let lanes = rows::load_lanes(engine, None).await?;
-    let open = lanes.iter().filter_map(|(_, lane)| lane.open.as_ref());
-    Ok(open
-        .filter_map(|open| Some(open.cut.plugin?.hash))
-        .collect())
+    let mut pinned = Vec::new();
+    for (_, lane) in rows::load_lanes(engine, None).await? {
+        // Of a lane that cannot be read it is not known what it needs: nothing is deleted.
+        let open = lane?.open;
+        pinned.extend(open.and_then(|open| Some(open.cut.plugin?.hash)));
+    }
+    Ok(pinned)
 }

@@ -1,5 +1,7 @@
 //! What delivery streams and lanes look like in the tables.
 
+mod layout_1;
+
 use std::collections::BTreeMap;
 
 use bincode::{Decode, Encode};
@@ -9,6 +11,8 @@ use streams::codec;
 use streams::pump::row;
 use types::{Invalid, StreamArn, Timestamp};
 
+use self::layout_1::FirstLaneRow;
+use crate::arn::DeliveryStreamArn;
 use crate::counts::{self, Counts, VersionCounts};
 use crate::cut::Cut;
 use crate::delivery_stream::{DeliveryStream, DeliveryStreamId, Destination, Origin, Status};
@@ -113,60 +117,97 @@ struct CutRow {
     put: Put,
 }
 
+/// The layout in which lanes' rows are written. Those of the first one are read, too.
+const LANE_LAYOUT: u8 = 2;
+const _: () = assert!(LANE_LAYOUT > layout_1::LAYOUT);
+
 /// What the tables held when the server started.
 pub struct Loaded {
     /// All delivery streams, also those that are being created or deleted.
     pub streams: Vec<DeliveryStream>,
+    /// The rows of delivery streams that another build wrote.
+    pub unreadable: Vec<UnreadableStream>,
     /// The number of the next delivery stream.
     pub next_id: u64,
     /// The version of its row, if there is one.
     pub next_id_version: Option<Version>,
 }
 
+/// A delivery stream whose row this build does not read. It stands still.
+#[derive(Clone, Debug)]
+pub struct UnreadableStream {
+    /// Its address.
+    pub arn: DeliveryStreamArn,
+    /// What is known of the row, and which file it lies in.
+    pub why: String,
+    /// The version of its row.
+    pub row_version: Version,
+}
+
+/// Why something stands still whose row cannot be read, and what can be done about it.
+pub fn told_unreadable(why: &str) -> String {
+    format!("{why}: let the build that wrote it deliver what waits, or delete the delivery stream")
+}
+
 /// Reads all delivery streams.
 pub async fn load(engine: &dyn Engine) -> Result<Loaded, StoreError> {
-    let mut streams = Vec::new();
+    let (mut streams, mut unreadable) = (Vec::new(), Vec::new());
     for (key, row) in scan(engine, DELIVERY_STREAMS, Bytes::new(), None).await? {
         let arn = tables::parse_stream_key(&key).ok_or_else(|| damaged("a key"))?;
         let row_version = row.version;
-        let row: StreamRow = codec::decode("delivery streams", &row.value)?;
-        let plan = row
-            .destination
-            .plan()
-            .map_err(|Invalid(what)| damaged(&what))?;
-        streams.push(DeliveryStream {
-            id: DeliveryStreamId(row.id),
-            arn,
-            status: match row.status {
-                0 => Status::Creating,
-                1 => Status::Active,
-                2 => Status::Deleting,
-                _ => return Err(damaged("a status")),
-            },
-            created_at: Timestamp(row.created_at_ms),
-            updated_at: row.updated_at_ms.map(Timestamp),
-            version_id: row.version_id,
-            origin: match row.origin {
-                OriginRow::DirectPut { log } => Origin::DirectPut { log: LogId(log) },
-                OriginRow::Stream { arn, role_arn } => Origin::Stream {
-                    arn: StreamArn::parse(&arn).map_err(|Invalid(what)| damaged(&what))?,
-                    role_arn,
-                },
-            },
-            plan,
-            destination: row.destination,
-            tags: row.tags.into_iter().collect(),
-            row_version,
-        });
+        match read_stream(arn.clone(), &row) {
+            Ok(stream) => streams.push(stream),
+            Err(error) => unreadable.push(UnreadableStream {
+                arn,
+                why: error.to_string(),
+                row_version,
+            }),
+        }
     }
     let next = engine.get(SETTINGS, NUMBERS).await?;
     Ok(Loaded {
         streams,
+        unreadable,
         next_id_version: next.as_ref().map(|row| row.version),
         next_id: match next {
             Some(row) => codec::decode("delivery settings", &row.value)?,
             None => 0,
         },
+    })
+}
+
+fn read_stream(
+    arn: DeliveryStreamArn,
+    versioned: &store::Versioned,
+) -> Result<DeliveryStream, StoreError> {
+    let row: StreamRow = codec::decode("delivery streams", &versioned.value)?;
+    let plan = row
+        .destination
+        .plan()
+        .map_err(|Invalid(what)| damaged(&what))?;
+    Ok(DeliveryStream {
+        id: DeliveryStreamId(row.id),
+        arn,
+        status: match row.status {
+            0 => Status::Creating,
+            1 => Status::Active,
+            2 => Status::Deleting,
+            _ => return Err(damaged("a status")),
+        },
+        created_at: Timestamp(row.created_at_ms),
+        updated_at: row.updated_at_ms.map(Timestamp),
+        version_id: row.version_id,
+        origin: match row.origin {
+            OriginRow::DirectPut { log } => Origin::DirectPut { log: LogId(log) },
+            OriginRow::Stream { arn, role_arn } => Origin::Stream {
+                arn: StreamArn::parse(&arn).map_err(|Invalid(what)| damaged(&what))?,
+                role_arn,
+            },
+        },
+        plan,
+        destination: row.destination,
+        tags: row.tags.into_iter().collect(),
+        row_version: versioned.version,
     })
 }
 
@@ -188,13 +229,9 @@ async fn scan(
     }
 }
 
-/// A row holds what no row can.
+/// A row holds what none of this build does.
 pub fn damaged(what: &str) -> StoreError {
-    StoreError::Corrupt {
-        file: "tables".to_owned(),
-        offset: 0,
-        what: format!("a delivery stream cannot be read: {what}"),
-    }
+    codec::damaged(&format!("a delivery stream ({what})"))
 }
 
 /// The write of a delivery stream's row.
@@ -237,6 +274,16 @@ pub fn stream_removal(stream: &DeliveryStream) -> TableWrite {
     }
 }
 
+/// The removal of the row of a delivery stream that cannot be read.
+pub fn unreadable_removal(stream: &UnreadableStream) -> TableWrite {
+    TableWrite {
+        table: DELIVERY_STREAMS,
+        key: tables::stream_key(&stream.arn),
+        value: None,
+        expect: Expect::Version(stream.row_version),
+    }
+}
+
 /// The write of the next number.
 pub fn next_id_write(next: u64, version: Option<Version>) -> Result<TableWrite, StoreError> {
     Ok(TableWrite {
@@ -258,33 +305,31 @@ pub async fn load_lane(
     engine: &dyn Engine,
     (key, at): (LaneKey, Position),
 ) -> Result<Lane, StoreError> {
-    lane_at(find_lane(engine, key).await?, (key, at))
+    let found = find_lane(engine, key).await?;
+    Ok(found.unwrap_or_else(|| not_begun((key, at))))
 }
 
-/// What was found of a lane that stands at a position. One that begins further on has a row from
-/// its beginning on, and any other from its first step on: only where nothing was done there may be
-/// nothing.
-///
-/// # Errors
-/// When there is nothing though something was done.
-pub fn lane_at(found: Option<Lane>, (key, at): (LaneKey, Position)) -> Result<Lane, StoreError> {
-    match found {
-        Some(lane) => Ok(lane),
-        None if at == Position::FIRST => Ok(Lane::default()),
-        None => {
-            let lane = key.lane_name();
-            Err(damaged(&format!(
-                "its lane {lane} stands at {at}, and has no row"
-            )))
-        }
+/// A lane that stands at a position and has no row. A row is written together with whatever is
+/// delivered or given up, so that nothing was: the lane counts from where it stands. Those of this
+/// build that begin behind the first record have a row from their beginning on; those of older
+/// builds have not, and that is told.
+pub fn not_begun((key, at): (LaneKey, Position)) -> Lane {
+    if at > Position::FIRST {
+        let (delivery_stream, lane) = (key.delivery_stream.0, key.lane_name());
+        let why = "an older build made it, and nothing of it was delivered";
+        tracing::info!(delivery_stream, lane, %at, why, "a lane begins where it stands");
     }
+    Lane::default()
 }
+
+/// A lane as its row says it is, or why that cannot be read.
+pub type LaneFound = Result<Lane, StoreError>;
 
 /// What is kept of all lanes of a delivery stream; `None`: of all delivery streams.
 pub async fn load_lanes(
     engine: &dyn Engine,
     of: Option<DeliveryStreamId>,
-) -> Result<Vec<(LaneKey, Lane)>, StoreError> {
+) -> Result<Vec<(LaneKey, LaneFound)>, StoreError> {
     let (from, to) = match of {
         Some(id) => {
             let (from, to) = LaneKey::rows_of(id);
@@ -296,9 +341,23 @@ pub async fn load_lanes(
     rows.into_iter()
         .map(|(key, row)| {
             let key = LaneKey::parse_row(&key).ok_or_else(|| damaged("a lane's key"))?;
-            Ok((key, read_lane(&row.value)?))
+            Ok((key, read_lane(&row.value)))
         })
         .collect()
+}
+
+/// All lanes of a delivery stream that have begun, whether or not it can be read where they stand.
+pub async fn load_begun(
+    engine: &dyn Engine,
+    of: DeliveryStreamId,
+) -> Result<Vec<LaneKey>, StoreError> {
+    let pumps = row::names_of(engine, &LaneKey::pumps_of(of)).await?;
+    let lanes = pumps.into_iter().map(|name| parse_pump_name(&name));
+    lanes.collect()
+}
+
+fn parse_pump_name(name: &str) -> Result<LaneKey, StoreError> {
+    LaneKey::parse_pump_name(name).ok_or_else(|| damaged("a pump's name"))
 }
 
 /// Where the pumps of all lanes of a delivery stream stand, of those that have begun.
@@ -307,15 +366,20 @@ pub async fn load_positions(
     of: DeliveryStreamId,
 ) -> Result<BTreeMap<LaneKey, Position>, StoreError> {
     let pumps = row::positions_of(engine, &LaneKey::pumps_of(of)).await?;
-    let lanes = pumps.into_iter().map(|(name, position)| {
-        let key = LaneKey::parse_pump_name(&name).ok_or_else(|| damaged("a pump's name"))?;
-        Ok((key, position))
-    });
+    let lanes = pumps
+        .into_iter()
+        .map(|(name, position)| Ok((parse_pump_name(&name)?, position)));
     lanes.collect()
 }
 
 fn read_lane(row: &[u8]) -> Result<Lane, StoreError> {
-    let row: LaneRow = codec::decode("lanes", row)?;
+    const TABLE: &str = "lanes";
+    let row: LaneRow = match codec::layout_of(row) {
+        Some(layout_1::LAYOUT) => {
+            codec::decode_in::<FirstLaneRow>(layout_1::LAYOUT, TABLE, row)?.in_force()
+        }
+        _ => codec::decode_in(LANE_LAYOUT, TABLE, row)?,
+    };
     Ok(Lane {
         next_cut: row.next_cut,
         open: row.open.map(CutRow::read).transpose()?,
@@ -381,7 +445,7 @@ pub fn lane_write(key: LaneKey, lane: &Lane) -> Result<TableWrite, StoreError> {
     Ok(TableWrite {
         table: LANES,
         key: key.row(),
-        value: Some(codec::encode(&row)?),
+        value: Some(codec::encode_in(LANE_LAYOUT, &row)?),
         expect: Expect::Any,
     })
 }

@@ -2,7 +2,7 @@
 //! `supervisor` starts and ends them.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use store::{Engine, LogId, Position, StoreError, Transaction};
@@ -32,6 +32,8 @@ pub struct Running {
     pub(crate) has_lanes: watch::Sender<bool>,
     lanes: Mutex<BTreeMap<LaneKey, Lane>>,
     put_rates: Mutex<PutRates>,
+    /// Why it does not work, if something that it needs to begin cannot be read.
+    stands_still: OnceLock<String>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -84,6 +86,7 @@ impl Running {
             has_lanes: watch::channel(false).0,
             lanes: Mutex::default(),
             put_rates: Mutex::new(put_rates),
+            stands_still: OnceLock::new(),
             task: Mutex::default(),
         })
     }
@@ -104,6 +107,21 @@ impl Running {
     /// Puts another configuration in force, also for what waits.
     pub fn set(&self, stream: DeliveryStream) {
         self.stream.send_replace(Arc::new(stream));
+    }
+
+    /// It does not begin to work: it cannot be read where its lanes stand.
+    pub(crate) fn stands_still(&self, error: &StoreError) {
+        let stream = self.stream();
+        tracing::error!(stream = %stream.arn, %error, "a delivery stream stands still");
+        // The first reason is as good as a later one.
+        let _ = self
+            .stands_still
+            .set(rows::told_unreadable(&error.to_string()));
+        self.has_lanes.send_replace(true);
+    }
+
+    pub(crate) fn why_it_stands_still(&self) -> Option<String> {
+        self.stands_still.get().cloned()
     }
 
     /// Notes the task that keeps its lanes at work.
@@ -341,19 +359,29 @@ impl Running {
         let logs = self.logs(streams);
         let positions = rows::load_positions(engine, stream.id).await?;
         let kept = rows::load_lanes(engine, Some(stream.id)).await?;
-        let mut kept: BTreeMap<LaneKey, rows::Lane> = kept.into_iter().collect();
+        let mut kept: BTreeMap<LaneKey, rows::LaneFound> = kept.into_iter().collect();
         for (key, position) in positions {
-            let lane = rows::lane_at(kept.remove(&key), (key, position))?;
+            let found = kept.remove(&key);
+            let found = found.unwrap_or_else(|| Ok(rows::not_begun((key, position))));
             let log = logs.get(&key).copied();
             let state = self.shown(key, log);
+            let lane = found.unwrap_or_else(|error| {
+                // What it counted is not known; what waits is.
+                state.is_unreadable(&error);
+                rows::Lane::default()
+            });
             state.stands_at(position, lane.counts, lane.by_version);
             if log.is_none() {
                 gone::show(engine, key, &state).await?;
             }
         }
         // Their logs are gone, and counted.
-        for (key, lane) in kept {
-            self.shown(key, None).is_over(lane.counts, lane.by_version);
+        for (key, found) in kept {
+            let state = self.shown(key, None);
+            match found {
+                Ok(lane) => state.is_over(lane.counts, lane.by_version),
+                Err(error) => state.is_unreadable(&error),
+            }
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ use crate::counts::{Counts, VersionCounts};
 use crate::delivery_stream::{Origin, Status};
 use crate::lane::Tools;
 use crate::lane_state::LaneStatus;
+use crate::rows::{self, UnreadableStream};
 use crate::running::Running;
 use crate::tables::LaneKey;
 
@@ -17,7 +18,8 @@ pub struct DeliveryStatus {
     pub name: String,
     /// Its address.
     pub arn: String,
-    /// Where it is in its life, in the model's word.
+    /// Where it is in its life, in the model's word, or `UNREADABLE` if another build wrote its row
+    /// and this one does not read it.
     pub status: &'static str,
     /// The version of its configuration.
     pub version_id: u64,
@@ -195,6 +197,38 @@ impl VersionStatus {
 }
 
 impl DeliveryStatus {
+    /// One of which nothing is known but its name and why.
+    pub(crate) fn of_unreadable(stream: &UnreadableStream) -> Self {
+        Self {
+            name: stream.arn.name.as_str().to_owned(),
+            arn: stream.arn.to_string(),
+            status: "UNREADABLE",
+            version_id: 0,
+            source: None,
+            bucket: String::new(),
+            records_in: 0,
+            delivered: 0,
+            dropped: 0,
+            failed: 0,
+            lost: 0,
+            left_out: 0,
+            waiting_records: 0,
+            waiting_bytes: 0,
+            waiting_since_ms: None,
+            work_bytes: 0,
+            cuts_at_work: 0,
+            threads: 0,
+            objects: 0,
+            failed_objects: 0,
+            bytes_delivered: 0,
+            retries: 0,
+            trouble: Some(rows::told_unreadable(&stream.why)),
+            stuck: Vec::new(),
+            last_object: None,
+            versions: Vec::new(),
+        }
+    }
+
     pub(crate) fn of(running: &Running, tools: &Tools) -> Self {
         Self::of_lanes(running, tools, &running.lanes(&*tools.engine))
     }
@@ -245,7 +279,9 @@ impl DeliveryStatus {
             bytes_delivered: counts.bytes_delivered,
             retries: sum(|lane| lane.retries),
             stuck: stuck.collect(),
-            trouble: lanes.iter().find_map(|(_, lane)| lane.trouble.clone()),
+            trouble: running
+                .why_it_stands_still()
+                .or_else(|| lanes.iter().find_map(|(_, lane)| lane.trouble.clone())),
             last_object: lanes
                 .iter()
                 .filter_map(|(_, lane)| lane.last_object.clone())

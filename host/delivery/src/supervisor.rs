@@ -38,6 +38,9 @@ struct Supervisor {
     ended: HashSet<LaneKey>,
     /// Those of the ended whose logs are gone, and that are counted.
     counted: HashSet<LaneKey>,
+    /// Those whose rows were written by another build. They stand still for as long as this one
+    /// runs.
+    unreadable: HashSet<LaneKey>,
     lanes: JoinSet<Result<Ended, PumpError>>,
 }
 
@@ -50,6 +53,7 @@ impl Supervisor {
             at_work: HashMap::new(),
             ended: HashSet::new(),
             counted: HashSet::new(),
+            unreadable: HashSet::new(),
             lanes: JoinSet::new(),
         }
     }
@@ -86,7 +90,9 @@ impl Supervisor {
                 .all(|parent| self.ended.contains(parent));
             let is_at_work = self.at_work.values().any(|key| *key == wanted.key);
             let is_gone = matches!(self.tools.engine.tip(wanted.log), Err(StoreError::NoLog(_)));
-            if !is_ready || is_at_work || is_gone || self.ended.contains(&wanted.key) {
+            let stands_still = self.unreadable.contains(&wanted.key);
+            let has_ended = self.ended.contains(&wanted.key);
+            if !is_ready || is_at_work || is_gone || stands_still || has_ended {
                 continue;
             }
             let (state, signals) = self.running.lane(wanted.key, wanted.log, &self.tools);
@@ -101,7 +107,7 @@ impl Supervisor {
     async fn look_at_logs(&mut self) {
         let at_work: HashSet<LaneKey> = self.at_work.values().copied().collect();
         for (key, log, state) in self.running.known_lanes() {
-            if self.counted.contains(&key) {
+            if self.counted.contains(&key) || self.unreadable.contains(&key) {
                 continue;
             }
             match log.map(|log| self.tools.engine.tip(log)) {
@@ -129,7 +135,13 @@ impl Supervisor {
                 self.counted.insert(key);
                 self.ended.insert(key);
             }
-            Err(error) => tracing::warn!(stream = %stream.arn, %error, "count what is lost"),
+            Err(error) => {
+                tracing::warn!(stream = %stream.arn, %error, "count what is lost");
+                if matches!(error, StoreError::Unreadable { .. }) {
+                    state.is_unreadable(&error);
+                    self.unreadable.insert(key);
+                }
+            }
         }
     }
 
@@ -150,6 +162,10 @@ impl Supervisor {
             // What was in it is counted at the next look.
             Ok(Err(PumpError::Store(StoreError::NoLog(_)))) => {}
             Ok(Ok(Ended::Stopped)) => {}
+            Ok(Err(error @ PumpError::Store(StoreError::Unreadable { .. }))) => {
+                tracing::error!(stream = %arn, shard = key.shard, %error, "a lane stands still");
+                self.unreadable.insert(key);
+            }
             Ok(Err(error)) => {
                 tracing::error!(stream = %arn, shard = key.shard, %error, "a lane begins again");
             }
@@ -214,7 +230,11 @@ async fn work(
     pump.set_batch_bytes(1);
     let mut stop = signals.stop.clone();
     let at = pump.position();
-    let mut step = LaneStep::open(tools, (key, log), (signals, at), Arc::clone(&state)).await?;
+    let opened = LaneStep::open(tools, (key, log), (signals, at), Arc::clone(&state)).await;
+    let mut step = opened.inspect_err(|error| match error {
+        StoreError::Unreadable { .. } => state.is_unreadable(error),
+        _ => state.has_trouble(Some(error.to_string())),
+    })?;
     let ended = pump.run(&mut step, &mut stop).await;
     match (&ended, engine.tip(log)) {
         (_, Err(error @ StoreError::NoLog(_))) => Err(PumpError::Store(error)),

@@ -288,6 +288,13 @@ pub enum StoreError {
         /// What is wrong there.
         what: String,
     },
+    /// A row came whole from the disk, and is not what this build writes: another build wrote it.
+    Unreadable {
+        /// The file that it lies in, relative to the data directory.
+        file: String,
+        /// Which row it is, and what is not as it should be.
+        what: String,
+    },
     /// Another process has the data directory open.
     Locked(String),
     /// The operating system refused.
@@ -330,6 +337,7 @@ impl fmt::Display for StoreError {
         match self {
             Self::NoLog(log) => write!(f, "log {} does not exist", log.0),
             Self::Corrupt { file, offset, what } => write!(f, "{file} at byte {offset}: {what}"),
+            Self::Unreadable { file, what } => write!(f, "{file}: {what}"),
             Self::Locked(what) => f.write_str(what),
             Self::Io { doing, source } => write!(f, "{doing}: {source}"),
             Self::Commit(error) => error.fmt(f),

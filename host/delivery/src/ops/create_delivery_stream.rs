@@ -116,6 +116,9 @@ pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError>
         let taken = ChangeError::taken_by(there.stream().status);
         return Err(error::change(taken, &arn));
     }
+    if delivery.directory.unreadable(&arn).is_some() {
+        return Err(error::change(ChangeError::Exists, &arn));
+    }
     refuse_what_is_not_served(&input)?;
     let new = NewDeliveryStream {
         source: source(delivery, &call.caller, &input)?,

@@ -30,7 +30,11 @@ impl Shape for Input<'_> {
 pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = json::parse(&call.body)?;
     let name = required(&input.delivery_stream_name)?.as_str();
-    let arn = find(delivery, &call.caller, name)?.arn.clone();
+    let arn = match delivery.find_unreadable(&call.caller, name) {
+        // Nothing else can be done with it.
+        Some(unreadable) => unreadable.arn,
+        None => find(delivery, &call.caller, name)?.arn.clone(),
+    };
     let deleted = delivery.catalog.delete(arn.clone()).await;
     deleted.map_err(|error| error::change(error, &arn))?;
     json::answer(&serde_json::Map::new())

@@ -9,6 +9,7 @@ use wire::ApiError;
 use crate::arn::DeliveryStreamArn;
 use crate::catalog::ChangeError;
 use crate::put::PutError;
+use crate::rows::UnreadableStream;
 
 const RESOURCE_IN_USE: &str = "ResourceInUseException";
 const LIMIT_EXCEEDED: &str = "LimitExceededException";
@@ -34,6 +35,15 @@ pub fn not_found(caller: &Caller, name: &str) -> ApiError {
         "ResourceNotFoundException",
         format!("Firehose {name} under account {account} not found."),
     )
+}
+
+/// A delivery stream of which the row was written by another build.
+pub fn unreadable(stream: &UnreadableStream) -> ApiError {
+    let (name, why) = (&stream.arn.name, &stream.why);
+    unavailable(&format!(
+        "Firehose {name} cannot be read, and stands still: {why}. Run the build that wrote it, or \
+         delete the delivery stream."
+    ))
 }
 
 /// The source of a new delivery stream is not there.

@@ -18,6 +18,7 @@ mod endings;
 #[path = "../../../../tests/hostile/guest.rs"]
 #[expect(dead_code, reason = "the attacks need more of it")]
 mod guest;
+mod layouts;
 mod ledger;
 mod left_out;
 mod limits;

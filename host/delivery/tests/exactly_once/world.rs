@@ -48,6 +48,8 @@ pub struct Ground {
     pub clock: Arc<ManualClock>,
     /// What the process is told about objects of skipped records.
     pub skipped_object_bytes_max: u64,
+    /// What its deliveries may hold.
+    pub work_limits: WorkLimits,
 }
 
 /// Plugins of a test, and where they lie.
@@ -134,6 +136,7 @@ impl Components {
             plugins: Arc::clone(&self.plugins),
             clock: Arc::new(ManualClock::new(NOON)),
             skipped_object_bytes_max: WorkLimits::default().skipped_object_bytes_max(),
+            work_limits: WorkLimits::default(),
         }
     }
 }
@@ -227,7 +230,8 @@ impl World {
             streams: streams.clone(),
             plugins: ground.plugins.clone(),
             threads: GuestThreads::start(wasm::guest_threads_default()).unwrap(),
-            work_limits: WorkLimits::default()
+            work_limits: ground
+                .work_limits
                 .with_skipped_objects_of(ground.skipped_object_bytes_max),
             objects: Arc::new(ground.buckets.clone()),
             throttle: false,
@@ -282,11 +286,18 @@ impl World {
 
     /// Makes the delivery stream, and its source if it reads one, and waits until it is ACTIVE.
     pub async fn create(&self, origin: Origin, destination: &Value) {
+        if origin == Origin::Stream {
+            self.source().await;
+        }
+        self.create_beside_source(origin, destination).await;
+    }
+
+    /// Makes the delivery stream, whose source is there, and waits until it is ACTIVE.
+    pub async fn create_beside_source(&self, origin: Origin, destination: &Value) {
         let mut input = json!({
             "DeliveryStreamName": NAME, "ExtendedS3DestinationConfiguration": destination,
         });
         if origin == Origin::Stream {
-            self.source().await;
             input["DeliveryStreamType"] = json!("KinesisStreamAsSource");
             let arn = format!("arn:aws:kinesis:eu-west-1:000000000000:stream/{SOURCE}");
             input["KinesisStreamSourceConfiguration"] = json!({
@@ -462,7 +473,7 @@ fn base64(data: &[u8]) -> String {
     base64_simd::STANDARD.encode_to_string(data)
 }
 
-fn call(body: &Value) -> Call {
+pub fn call(body: &Value) -> Call {
     Call {
         caller: caller(),
         body: Bytes::from(body.to_string()),

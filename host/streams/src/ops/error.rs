@@ -173,6 +173,7 @@ pub fn store(doing: &str, stream: &StreamArn, shard: &Shard, error: &StoreError)
         // The stream was deleted while it was read.
         StoreError::NoLog(_) => shard_not_found(stream, shard.facts().id),
         StoreError::Corrupt { .. }
+        | StoreError::Unreadable { .. }
         | StoreError::Locked(_)
         | StoreError::Io { .. }
         | StoreError::Commit(_) => {

@@ -43,6 +43,24 @@ pub async fn positions_of(
     engine: &dyn Engine,
     names: &str,
 ) -> Result<Vec<(String, Position)>, StoreError> {
+    let rows = rows_of(engine, names).await?.into_iter();
+    let positions = rows.map(|(name, row)| {
+        let row: Row = codec::decode("pumps", &row)?;
+        Ok((name, Position(row.position)))
+    });
+    positions.collect()
+}
+
+/// The names of all pumps that begin so, whether or not it can be read where they stand.
+///
+/// # Errors
+/// When a name cannot be read.
+pub async fn names_of(engine: &dyn Engine, names: &str) -> Result<Vec<String>, StoreError> {
+    let rows = rows_of(engine, names).await?.into_iter();
+    Ok(rows.map(|(name, _)| name).collect())
+}
+
+async fn rows_of(engine: &dyn Engine, names: &str) -> Result<Vec<(String, Bytes)>, StoreError> {
     let mut all = Vec::new();
     let mut from = Bytes::copy_from_slice(names.as_bytes());
     loop {
@@ -57,8 +75,7 @@ pub async fn positions_of(
             }
             let name = String::from_utf8(key.to_vec())
                 .map_err(|_| codec::damaged("the name of a pump"))?;
-            let row: Row = codec::decode("pumps", &row.value)?;
-            all.push((name, Position(row.position)));
+            all.push((name, row.value));
         }
     }
 }

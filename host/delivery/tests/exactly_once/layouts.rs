@@ -1,0 +1,225 @@
+//! Rows as other builds wrote them. What this build reads goes on; what it does not read stands
+//! still by itself, says which file it lies in, and can be deleted.
+
+use bytes::Bytes;
+use serde_json::json;
+use store::{Expect, TableId, TableWrite, Transaction};
+
+use crate::buckets::Does;
+use crate::check::{Through, check};
+use crate::ledger::{Kind, Ledger};
+use crate::world::{Components, Ground, NAME, Origin, World, destination, engine};
+
+const DELIVERY_STREAMS: TableId = TableId(17);
+const LANES: TableId = TableId(18);
+/// A lane of ten records with an open cut, as it lay in the data directory of a build of the first
+/// layout: through no plugin, into bucket `bkt` below `d/`, with one object that may exist.
+const FIRST_LAYOUT: &str = "
+    01000100000afd0c26ee24a2010000fdf529ee24a20100000a4601002261726e3a6177733a69616d
+    3a3a3030303030303030303030303a726f6c652f616e791061726e3a6177733a73333a3a3a626b74
+    0102642f0102652f010100000000000000000100000000000000000000000000000000";
+
+fn bytes_of(digits: &str) -> Bytes {
+    let digits: Vec<u32> = digits
+        .chars()
+        .filter_map(|digit| digit.to_digit(16))
+        .collect();
+    let bytes = digits.chunks(2).map(|pair| pair[0] * 16 + pair[1]);
+    bytes.map(|byte| u8::try_from(byte).unwrap()).collect()
+}
+
+/// The row of a lane of the first delivery stream.
+fn lane(stream: u64, shard: u32) -> Bytes {
+    let mut key = vec![0; 8];
+    key.extend_from_slice(&stream.to_be_bytes());
+    key.extend_from_slice(&shard.to_be_bytes());
+    Bytes::from(key)
+}
+
+/// The row of the delivery stream.
+fn delivery_stream() -> Bytes {
+    Bytes::from([&[0; 8], &b"eu-west-1\0"[..], NAME.as_bytes()].concat())
+}
+
+/// Puts rows in the place of those that a process left, or takes them away.
+async fn with_rows(ground: &Ground, rows: Vec<(TableId, Bytes, Option<Bytes>)>) -> Ground {
+    let ground = Ground {
+        disk: ground.disk.after_kill(),
+        ..ground.clone()
+    };
+    let engine = engine(&ground.disk).await;
+    let mut writes = Vec::new();
+    for (table, key, value) in rows {
+        assert!(engine.get(table, &key).await.unwrap().is_some(), "{key:?}");
+        writes.push(TableWrite {
+            table,
+            key,
+            value,
+            expect: Expect::Any,
+        });
+    }
+    let transaction = Transaction {
+        appends: Vec::new(),
+        writes,
+    };
+    engine.commit(transaction).await.unwrap();
+    engine.close().await.unwrap();
+    Ground {
+        disk: ground.disk.after_kill(),
+        ..ground
+    }
+}
+
+/// The numbers of the streams that lanes read.
+async fn streams_of_lanes(ground: &Ground) -> Vec<(u64, u32)> {
+    let disk = ground.disk.after_kill();
+    let engine = engine(&disk).await;
+    let rows = engine.scan(LANES, Bytes::new(), None, 100).await.unwrap();
+    engine.close().await.unwrap();
+    let lanes = rows.iter().map(|(key, _)| {
+        let stream = u64::from_be_bytes(key[8..16].try_into().unwrap());
+        (stream, u32::from_be_bytes(key[16..].try_into().unwrap()))
+    });
+    lanes.collect()
+}
+
+/// The first layout did not say which objects are known to be there, and kept the server from
+/// starting.
+#[tokio::test]
+async fn an_open_cut_in_the_first_layout_of_lanes_is_delivered() {
+    let world = World::open(Components::none().ground(1)).await;
+    let into = destination("bkt", "d/");
+    world.create(Origin::Direct, &into).await;
+    let (ledger, buckets) = (Ledger::default(), world.ground.buckets.clone());
+    buckets.rule(|_, _| Does::FailBefore);
+    assert!(
+        world
+            .put(&ledger, Origin::Direct, &[Kind::Line; 10], 0)
+            .await
+    );
+    buckets.until_ended(1).await;
+    let row = (LANES, lane(u64::MAX, 0), Some(bytes_of(FIRST_LAYOUT)));
+    let ground = with_rows(&world.close().await, vec![row]).await;
+    buckets.release();
+    let world = World::open(ground).await;
+    assert!(world.flush().await, "{:?}", world.status());
+    let status = world.status().unwrap();
+    assert_eq!((status.delivered, status.lost, status.objects), (10, 0, 1));
+    let names: Vec<_> = buckets.objects().into_keys().collect();
+    let [(bucket, key)] = &names[..] else {
+        panic!("{names:?}")
+    };
+    assert!(bucket == "bkt" && key.starts_with("d/"), "{names:?}");
+    world.close().await;
+}
+
+/// Older builds wrote the row of a lane with its first cut and not with its beginning.
+#[tokio::test]
+async fn a_lane_that_an_older_build_began_behind_the_first_record_goes_on_from_there() {
+    let world = World::open(Components::none().ground(1)).await;
+    world.source().await;
+    let before = Ledger::default();
+    for lane in [0, 1] {
+        assert!(
+            world
+                .put(&before, Origin::Stream, &[Kind::Line; 5], lane)
+                .await
+        );
+    }
+    world
+        .ground
+        .clock
+        .advance(std::time::Duration::from_secs(1));
+    let into = destination("first", "a/");
+    world.create_beside_source(Origin::Stream, &into).await;
+    let ground = world.close().await;
+    let lanes = streams_of_lanes(&ground).await;
+    assert_eq!(lanes.len(), 2);
+    let rows = lanes
+        .iter()
+        .map(|(stream, shard)| (LANES, lane(*stream, *shard), None));
+    let world = World::open(with_rows(&ground, rows.collect()).await).await;
+    assert_eq!(
+        world.status().unwrap().records_in,
+        0,
+        "{:?}",
+        world.status()
+    );
+    let ledger = Ledger::default();
+    for lane in [0, 1] {
+        assert!(
+            world
+                .put(&ledger, Origin::Stream, &[Kind::Line; 3], lane)
+                .await
+        );
+    }
+    assert!(world.flush().await, "{:?}", world.status());
+    let (status, buckets) = (world.status().unwrap(), world.ground.buckets.clone());
+    check(&ledger, &buckets, &status, Through::Nothing);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_lane_whose_row_cannot_be_read_stands_still_alone_and_says_where_the_row_lies() {
+    let world = World::open(Components::none().ground(1)).await;
+    let into = destination("first", "a/");
+    world.create(Origin::Stream, &into).await;
+    let ground = world.close().await;
+    let (stream, shard) = streams_of_lanes(&ground).await[0];
+    let unreadable = Some(Bytes::from_static(b"\x02\x07"));
+    let row = (LANES, lane(stream, shard), unreadable);
+    let world = World::open(with_rows(&ground, vec![row]).await).await;
+    let ledger = Ledger::default();
+    for lane in [0, 1] {
+        assert!(
+            world
+                .put(&ledger, Origin::Stream, &[Kind::Line; 3], lane)
+                .await
+        );
+    }
+    world
+        .until(|status| status.is_some_and(|status| status.delivered == 3))
+        .await;
+    world
+        .until_trouble("tables.redb: a row of lanes was written by an older build")
+        .await;
+    world.until_trouble("or delete the delivery stream").await;
+    let status = world.status().unwrap();
+    assert_eq!(
+        (status.waiting_records, status.stuck.len()),
+        (3, 1),
+        "{status:?}"
+    );
+    world.delete().await;
+    world.create_beside_source(Origin::Stream, &into).await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_delivery_stream_whose_row_cannot_be_read_is_shown_keeps_its_name_and_can_be_deleted() {
+    let world = World::open(Components::none().ground(1)).await;
+    let into = destination("first", "a/");
+    world.create(Origin::Direct, &into).await;
+    let unreadable = Some(Bytes::from_static(b"\x01\x00"));
+    let row = (DELIVERY_STREAMS, delivery_stream(), unreadable);
+    let world = World::open(with_rows(&world.close().await, vec![row]).await).await;
+    world.until_status("UNREADABLE").await;
+    world
+        .until_trouble("tables.redb: a row of delivery streams was written by an older")
+        .await;
+    let error = world.update(1, &json!({"Prefix": "b/"})).await.unwrap_err();
+    assert!(
+        format!("{error:?}").contains("Run the build that wrote it"),
+        "{error:?}"
+    );
+    world.delete().await;
+    world.create(Origin::Direct, &into).await;
+    let ledger = Ledger::default();
+    assert!(
+        world
+            .put(&ledger, Origin::Direct, &[Kind::Line; 3], 0)
+            .await
+    );
+    assert!(world.flush().await, "{:?}", world.status());
+    world.close().await;
+}
