@@ -12,6 +12,11 @@ use flate2::write::GzDecoder as UnpackInto;
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 /// Bytes that are unpacked at once.
 const UNPACKED_BYTES: usize = 64 * 1024;
+/// How often as many bytes as were unpacked, and how many more, an object that is there may have:
+/// packing adds less than a thousandth. One with more is another object, however little it unpacks
+/// to, so that no object without end is read.
+const PACKED_TIMES_MAX: u64 = 2;
+const PACKED_BESIDES_BYTES_MAX: u64 = 1024 * 1024;
 
 /// An object of ours beside one that is there.
 pub(super) struct Comparison {
@@ -23,8 +28,8 @@ pub(super) struct Comparison {
 enum SoFar {
     /// They are so many bytes of ours.
     Same(usize),
-    /// They are packed otherwise, and hold the same.
-    HoldTheSame(Box<UnpackInto<Against>>),
+    /// They are packed otherwise, and hold the same; so many bytes.
+    HoldTheSame(Box<UnpackInto<Against>>, u64),
     Different,
 }
 
@@ -41,7 +46,7 @@ impl Comparison {
         let so_far = std::mem::replace(&mut self.so_far, SoFar::Different);
         self.so_far = match so_far {
             SoFar::Same(length) => self.compare(length, chunk),
-            SoFar::HoldTheSame(unpack) => unpacked(unpack, chunk),
+            SoFar::HoldTheSame(unpack, length) => unpacked(unpack, length, chunk),
             SoFar::Different => SoFar::Different,
         };
         !matches!(self.so_far, SoFar::Different)
@@ -51,7 +56,7 @@ impl Comparison {
     pub(super) fn holds_the_same(self) -> bool {
         match self.so_far {
             SoFar::Same(length) => length == self.ours.len(),
-            SoFar::HoldTheSame(unpack) => unpack.finish().is_ok_and(Against::has_ended),
+            SoFar::HoldTheSame(unpack, _) => unpack.finish().is_ok_and(Against::has_ended),
             SoFar::Different => false,
         }
     }
@@ -67,18 +72,24 @@ impl Comparison {
         let against = Against {
             ours: Unpack::new(self.ours.clone().reader()),
             unpacked: vec![0; UNPACKED_BYTES],
+            length: 0,
         };
         // What was the same so far is what is there.
-        match unpacked(Box::new(UnpackInto::new(against)), before) {
-            SoFar::HoldTheSame(unpack) => unpacked(unpack, chunk),
+        match unpacked(Box::new(UnpackInto::new(against)), 0, before) {
+            SoFar::HoldTheSame(unpack, length) => unpacked(unpack, length, chunk),
             other => other,
         }
     }
 }
 
-fn unpacked(mut unpack: Box<UnpackInto<Against>>, chunk: &[u8]) -> SoFar {
+/// What is known once another chunk is unpacked after so many bytes.
+fn unpacked(mut unpack: Box<UnpackInto<Against>>, length: u64, chunk: &[u8]) -> SoFar {
+    let length = length + chunk.len() as u64;
+    let is_in_bounds =
+        |against: &Against| length <= against.length * PACKED_TIMES_MAX + PACKED_BESIDES_BYTES_MAX;
     match unpack.write_all(chunk) {
-        Ok(()) => SoFar::HoldTheSame(unpack),
+        Ok(()) if is_in_bounds(unpack.get_ref()) => SoFar::HoldTheSame(unpack, length),
+        Ok(()) => SoFar::Different,
         // It is not packed, or holds something else.
         Err(_) => SoFar::Different,
     }
@@ -88,6 +99,8 @@ fn unpacked(mut unpack: Box<UnpackInto<Against>>, chunk: &[u8]) -> SoFar {
 struct Against {
     ours: Unpack<bytes::buf::Reader<Bytes>>,
     unpacked: Vec<u8>,
+    /// Bytes that were the same.
+    length: u64,
 }
 
 impl Against {
@@ -106,6 +119,7 @@ impl Write for Against {
         };
         self.ours.read_exact(ours)?;
         if ours == theirs {
+            self.length += length as u64;
             Ok(length)
         } else {
             Err(io::ErrorKind::InvalidData.into())
@@ -156,6 +170,22 @@ mod tests {
             assert!(!holds_the_same(&of("abc"), &of(other)), "{other}");
             assert!(!holds_the_same(&of(other), &of("abc")), "{other}");
         }
+    }
+
+    /// The rest of a packed object that never ends: blocks that hold nothing.
+    #[test]
+    fn an_object_that_is_packed_and_never_ends_is_another_one_after_a_bounded_part_of_it() {
+        let ours = packed(3, 100, "");
+        let mut comparison = Comparison::with(ours);
+        // A head without a name, and stored blocks of no bytes (RFC 1952, RFC 1951).
+        let mut chunk = b"\x1f\x8b\x08\0\0\0\0\0\0\xff".to_vec();
+        let mut read = 0;
+        while comparison.add(&chunk) {
+            read += chunk.len() as u64;
+            assert!(read <= 2 * PACKED_BESIDES_BYTES_MAX, "it is read for ever");
+            chunk = b"\0\0\0\xff\xff".repeat(20_000);
+        }
+        assert!(!comparison.holds_the_same());
     }
 
     #[test]

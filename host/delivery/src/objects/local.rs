@@ -201,6 +201,10 @@ fn check_name(bucket: &FilePath, target: &Path) -> Result<(), Invalid> {
 
 /// Whether the file holds this. Blocks.
 fn holds(path: &FilePath, content: Bytes) -> std::io::Result<bool> {
+    // A pipe or a device may have no end.
+    if !std::fs::metadata(path)?.is_file() {
+        return Ok(false);
+    }
     let mut file = std::fs::File::open(path)?;
     let mut comparison = Comparison::with(content);
     let mut chunk = vec![0; CHUNK_BYTES];
@@ -321,6 +325,19 @@ mod tests {
             matches!(failed(&error), ObjectError::Refused(_))
         });
         assert_eq!(refused, [true, true, false, false]);
+    }
+
+    /// A device answers for as long as it is read, and a pipe never.
+    #[tokio::test]
+    async fn a_device_where_an_object_should_be_is_another_object() {
+        let dir = tempfile::tempdir().unwrap();
+        let objects = LocalObjects::open(dir.path()).unwrap();
+        std::fs::create_dir(dir.path().join("bucket")).unwrap();
+        std::os::unix::fs::symlink("/dev/null", dir.path().join("bucket/key")).unwrap();
+        let bucket = BucketName::parse("bucket").unwrap();
+        let content = PutPayload::from_static(b"");
+        let created = objects.create(&bucket, "key", content, None).await;
+        assert_eq!(created, Ok(Created::Different));
     }
 
     #[tokio::test]

@@ -8,6 +8,8 @@ use super::ObjectError;
 
 /// Characters of an answer's message that are repeated.
 const MESSAGE_CHARS_MAX: usize = 300;
+/// Characters of its code; a longer one is none.
+const CODE_CHARS_MAX: usize = 100;
 
 /// An answer to a put that was no success.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,13 +30,20 @@ impl Refusal {
             let (text, _) = rest.split_once(&format!("</{name}>"))?;
             Some(text.trim())
         };
-        let code = element("Code").unwrap_or("");
-        let message = element("Message").unwrap_or(&body);
-        let words = message.split_whitespace().collect::<Vec<_>>().join(" ");
+        let code = element("Code").filter(|code| code.len() <= CODE_CHARS_MAX);
+        let text = element("Message").unwrap_or(&body);
+        let mut message = String::new();
+        // Each word has a character at least.
+        for word in text.split_whitespace().take(MESSAGE_CHARS_MAX) {
+            if !message.is_empty() {
+                message.push(' ');
+            }
+            message.extend(word.chars().take(MESSAGE_CHARS_MAX));
+        }
         Self {
             status,
-            code: code.to_owned(),
-            message: words.chars().take(MESSAGE_CHARS_MAX).collect(),
+            code: code.unwrap_or("").to_owned(),
+            message: message.chars().take(MESSAGE_CHARS_MAX).collect(),
         }
     }
 

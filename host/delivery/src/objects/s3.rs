@@ -16,7 +16,7 @@ use object_store::{
 };
 
 use super::comparison::Comparison;
-use super::http::Connector;
+use super::http::{Connector, NoTag};
 use super::refusal::Refusal;
 use super::{Created, ObjectError, Objects, cause, path};
 use crate::arn::BucketName;
@@ -145,8 +145,28 @@ impl Objects for S3Objects {
                     Ok(Created::Different)
                 }
             }
-            Err(error) => Err(failed(error)),
+            Err(error) => match cause::<NoTag>(&error) {
+                Some(no_tag) => found_after(&store, &path, (*no_tag, content)).await,
+                None => Err(failed(error)),
+            },
         }
+    }
+}
+
+/// What became of a put that was answered well by what may be no S3: the object is looked for.
+async fn found_after(
+    store: &AmazonS3,
+    path: &Path,
+    (no_tag, content): (NoTag, PutPayload),
+) -> Result<Created, ObjectError> {
+    let not = |found: &str| ObjectError::Failed(format!("{no_tag}, as no S3 does, and {found}"));
+    match holds(store, path, Bytes::from(content)).await {
+        Ok(true) => Ok(Created::New),
+        Ok(false) => Err(not("what is there then is not what was put")),
+        Err(error) => Err(not(&format!(
+            "what was put is not there then: {}",
+            told(&error)
+        ))),
     }
 }
 
@@ -240,3 +260,6 @@ fn told(error: &Error) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     line.chars().take(ERROR_CHARS_MAX).collect()
 }
+
+#[cfg(test)]
+mod tests;
