@@ -88,6 +88,9 @@ enum Halt {
     /// Its party was found slow, and slow parties hold as much as they may: it must wait for room
     /// as one of them.
     Slow,
+    /// A put of it is slow, those that are slow hold as much as they may, and others wait for room:
+    /// it must wait for room as one of them.
+    SlowPut,
     /// Anything else.
     Undone(Undone),
 }
@@ -154,6 +157,8 @@ pub struct LaneStep {
     puts: Puts,
     /// Whether an object is on its way.
     is_putting: Arc<AtomicBool>,
+    /// Whether a put of the cut that was delivered last was slow.
+    puts_slowly: bool,
     /// The cut that may come next, at work while the open one is put.
     ahead: Option<Ahead>,
     /// What the open cut became, if it was worked on ahead.
@@ -194,6 +199,7 @@ impl LaneStep {
             label: String::new(),
             puts: Puts::default(),
             is_putting: Arc::default(),
+            puts_slowly: false,
             ahead: None,
             made: None,
             held: None,
@@ -374,7 +380,7 @@ impl Step for LaneStep {
     /// safe in the log, and no producer waits for them.
     fn after_failure(&mut self, error: &StepError, attempt: u32) -> Retry {
         // What it holds others may need, and what it was may not come.
-        (self.ahead, self.made, self.held) = (None, None, None);
+        self.forget_ahead();
         if matches!(self.work.tip(), Err(StoreError::NoLog(_))) {
             return Retry::GiveUp;
         }

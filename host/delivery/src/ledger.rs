@@ -2,22 +2,30 @@
 //! the cuts that need not wait any more.
 //!
 //! A cut asks for a seat with as many bytes as it is likely to need, holds it while it is worked
-//! on, and keeps only the bytes of its objects while they are put. No cut waits for more while it
-//! holds a seat, so that one of them can always go on: a seat grows at once or not at all. A cut
+//! on, and keeps only the bytes of its objects while they are put. No cut waits for more bytes while
+//! it holds a seat, so that one of them can always go on: a seat grows at once or not at all. A cut
 //! for which that is not enough gives everything back and asks for the most that it can need.
+//!
+//! A cut that puts objects in its middle gives back its place at work meanwhile, and waits for
+//! another one after that, before all that ask for a seat. That is the only thing that is waited
+//! for with bytes in hand: those at work wait for nothing, so that a place always becomes free.
 //!
 //! The next seat goes to the account that holds the least, and within it to the delivery stream
 //! that holds the least. A cut that does not fit in yet lets a number of others pass; one that has
-//! reached a limit of its own lets all others pass. Parties that were found slow, and lanes that
-//! did not get rid of a cut the last time, hold half of everything at most, however many they are:
-//! a store that hangs leaves room for deliveries to others.
+//! reached a limit of its own lets all others pass. Parties that were found slow, lanes that did not
+//! get rid of a cut the last time, and those whose puts take long hold half of everything at most,
+//! however many they are: a store that hangs or is slow leaves room for deliveries to others.
 
-use std::collections::{BTreeMap, HashMap};
+mod holding;
+mod limits;
 
-use types::{AccountId, Invalid};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use types::AccountId;
 use wasm::{Party, PluginName};
 
-use crate::content::FAILED_OBJECT_BYTES_MAX;
+pub use self::holding::Holding;
+pub use self::limits::WorkLimits;
 
 /// Cuts that are worked on at once, in all; one more waits. Each has at most one instance, and the
 /// pool has more of these, so that none is ever missing.
@@ -28,70 +36,16 @@ const _: () = assert!(CUTS_MAX < wasm::INSTANCES_MAX as usize);
 const CUTS_PER_PLUGIN_MAX: usize = CUTS_MAX / 2;
 const CUTS_PER_STREAM_MAX: usize = CUTS_MAX / 4;
 const _: () = assert!(CUTS_PER_PLUGIN_MAX < wasm::INSTANCES_PER_PLUGIN_MAX as usize);
+/// Cuts that keep an instance of their plugin while they put objects and are not at work, in all
+/// and of one plugin: half of the instances that those at work leave. One more stays at work.
+const CUTS_RESTING_MAX: usize = (wasm::INSTANCES_MAX as usize - CUTS_MAX) / 2;
+const CUTS_RESTING_PER_PLUGIN_MAX: usize =
+    (wasm::INSTANCES_PER_PLUGIN_MAX as usize - CUTS_PER_PLUGIN_MAX) / 2;
 /// Those that are slow are this part of each number, and of the bytes in all; one more waits, and
 /// lets those pass that are not.
 const SLOW_PART: usize = 2;
 /// How many others may pass one that waits until enough is free in all. Then nobody passes it.
 const PASSED_MAX: u32 = 64;
-
-/// Memory for cuts at work: their records, what came of them, and objects that are not put yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WorkLimits {
-    bytes_max: u64,
-    stream_bytes_max: u64,
-    skipped_object_bytes_max: u64,
-}
-
-impl WorkLimits {
-    /// Bytes over all delivery streams, and of one of them: half of it all at most, so that what
-    /// slow parties may have together is enough for each. A cut that does not fit in waits.
-    pub fn new(bytes_max: u64, stream_bytes_max: u64) -> Result<Self, Invalid> {
-        if stream_bytes_max > bytes_max / SLOW_PART as u64 {
-            return Err(Invalid(
-                "one delivery stream may have half of the memory for deliveries at most".to_owned(),
-            ));
-        }
-        Ok(Self {
-            bytes_max,
-            stream_bytes_max,
-            skipped_object_bytes_max: FAILED_OBJECT_BYTES_MAX as u64,
-        })
-    }
-
-    /// The same with objects of skipped records that end at so many bytes.
-    pub fn with_skipped_objects_of(self, bytes: u64) -> Self {
-        Self {
-            skipped_object_bytes_max: bytes,
-            ..self
-        }
-    }
-
-    /// Bytes over all delivery streams.
-    pub fn bytes_max(&self) -> u64 {
-        self.bytes_max
-    }
-
-    /// Bytes of one delivery stream.
-    pub fn stream_bytes_max(&self) -> u64 {
-        self.stream_bytes_max
-    }
-
-    /// Bytes of an object of skipped records at which another begins, for cuts that are skipped
-    /// from now on.
-    pub fn skipped_object_bytes_max(&self) -> u64 {
-        self.skipped_object_bytes_max
-    }
-}
-
-impl Default for WorkLimits {
-    fn default() -> Self {
-        Self {
-            bytes_max: 512 * 1024 * 1024,
-            stream_bytes_max: 256 * 1024 * 1024,
-            skipped_object_bytes_max: FAILED_OBJECT_BYTES_MAX as u64,
-        }
-    }
-}
 
 /// Who asks for a seat.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,24 +60,22 @@ pub struct Asker {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SeatId(u64);
 
-/// What somebody holds, or all do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Holding {
-    /// Bytes of cuts that are worked on, and of objects that are put.
-    pub bytes: u64,
-    /// Cuts that are worked on.
-    pub cuts: usize,
-    /// Those of them that are slow.
-    pub slow_cuts: usize,
-    /// Bytes of all that is slow, also while its objects are put.
-    pub slow_bytes: u64,
-}
-
 #[derive(Debug)]
 struct Seat {
     asker: Asker,
     bytes: u64,
-    is_at_work: bool,
+    does: Does,
+}
+
+/// What a cut with a seat does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Does {
+    /// It is worked on.
+    Work,
+    /// Objects are put that became ready in its middle.
+    Rest,
+    /// Its last objects are put.
+    End,
 }
 
 #[derive(Debug)]
@@ -157,6 +109,8 @@ pub struct Ledger {
     bytes_peak: u64,
     /// In the order in which they came.
     waiting: BTreeMap<SeatId, Waiting>,
+    /// Cuts with a seat that wait until they may be worked on again.
+    going_on: BTreeSet<SeatId>,
     next: SeatId,
 }
 
@@ -171,6 +125,7 @@ impl Ledger {
             seats: HashMap::new(),
             bytes_peak: 0,
             waiting: BTreeMap::new(),
+            going_on: BTreeSet::new(),
             next: SeatId(0),
         }
     }
@@ -182,7 +137,7 @@ impl Ledger {
         self.next = SeatId(id.0 + 1);
         let waiting = Waiting {
             asker,
-            bytes: bytes.min(self.limits.stream_bytes_max),
+            bytes: bytes.min(self.limits.stream_bytes_max()),
             passed: 0,
         };
         self.waiting.insert(id, waiting);
@@ -263,8 +218,8 @@ impl Ledger {
             return true;
         };
         let of_stream = self.of_stream(asker.party.delivery_stream);
-        let fits = of_stream.bytes + more <= self.limits.stream_bytes_max
-            && self.all.bytes + more <= self.limits.bytes_max
+        let fits = of_stream.bytes + more <= self.limits.stream_bytes_max()
+            && self.all.bytes + more <= self.limits.bytes_max()
             && (!asker.is_slow || self.all.slow_bytes + more <= self.slow_bytes_max());
         if fits {
             self.resize(id, bytes);
@@ -281,13 +236,69 @@ impl Ledger {
 
     /// A cut is not worked on any more; its objects are put.
     pub fn end_work(&mut self, id: SeatId) {
-        self.change(id, |seat| seat.is_at_work = false);
+        self.change(id, |seat| seat.does = Does::End);
+    }
+
+    /// Objects of a cut are put before it is worked on to its end. It gives back its place, unless
+    /// too many keep an instance meanwhile.
+    pub fn rest(&mut self, id: SeatId) {
+        let Some(seat) = self.seats.get(&id).filter(|seat| seat.does == Does::Work) else {
+            return;
+        };
+        let plugin = seat.asker.party.plugin.as_ref();
+        let of_plugin = plugin.map(|plugin| self.of_plugin(plugin).resting_cuts);
+        let may_rest = of_plugin.is_none_or(|resting| {
+            resting < CUTS_RESTING_PER_PLUGIN_MAX && self.all.resting_cuts < CUTS_RESTING_MAX
+        });
+        if may_rest {
+            self.change(id, |seat| seat.does = Does::Rest);
+        }
+    }
+
+    /// A cut asks to be worked on again. Whether it has to wait; [`Ledger::let_go_on`] says when it
+    /// need not any more.
+    pub fn ask_to_go_on(&mut self, id: SeatId) -> bool {
+        let rests = |seat: &Seat| seat.does == Does::Rest;
+        let has_to_wait = self.seats.get(&id).is_some_and(rests);
+        if has_to_wait {
+            self.going_on.insert(id);
+        }
+        has_to_wait
+    }
+
+    /// The cuts that are worked on again from now on. They come before all that ask for a seat.
+    pub fn let_go_on(&mut self) -> Vec<SeatId> {
+        let mut going = Vec::new();
+        for id in self.going_on.clone() {
+            let can_work = self.seats.get(&id).map(|seat| self.can_work(&seat.asker));
+            if can_work == Some(false) {
+                continue;
+            }
+            self.going_on.remove(&id);
+            self.change(id, |seat| seat.does = Does::Work);
+            going.push(id);
+        }
+        going
+    }
+
+    /// Whether a place at work is free for a cut that has a seat.
+    fn can_work(&self, asker: &Asker) -> bool {
+        self.obstacle(asker, 0).is_none()
+    }
+
+    /// Whether a cut that is not slow waits for what others hold.
+    pub fn is_wanted(&self) -> bool {
+        let going_on = self.going_on.iter().filter_map(|id| self.seats.get(id));
+        let going_on = going_on.map(|seat| (&seat.asker, 0));
+        let waiting = self.waiting.values().map(|it| (&it.asker, it.bytes));
+        let mut quick = waiting.chain(going_on).filter(|(asker, _)| !asker.is_slow);
+        quick.any(|(asker, bytes)| self.obstacle(asker, bytes) == Some(Obstacle::All))
     }
 
     /// The party of a seat was found slow. Whether it can keep the seat: if slow parties hold as
     /// much as they may, it must ask for one anew.
     pub fn turn_slow(&mut self, id: SeatId) -> bool {
-        let Some(Seat { asker, bytes, .. }) = self.seats.get(&id) else {
+        let Some(Seat { asker, bytes, does }) = self.seats.get(&id) else {
             return false;
         };
         if asker.is_slow {
@@ -296,10 +307,11 @@ impl Ledger {
         let (party, bytes) = (&asker.party, *bytes);
         let plugin = party.plugin.as_ref().map(|plugin| self.of_plugin(plugin));
         let stream = self.of_stream(party.delivery_stream);
-        let fits = self.all.slow_bytes + bytes <= self.slow_bytes_max()
-            && self.all.slow_cuts < CUTS_MAX / SLOW_PART
+        let has_place = self.all.slow_cuts < CUTS_MAX / SLOW_PART
             && stream.slow_cuts < CUTS_PER_STREAM_MAX / SLOW_PART
             && plugin.is_none_or(|held| held.slow_cuts < CUTS_PER_PLUGIN_MAX / SLOW_PART);
+        let fits = self.all.slow_bytes + bytes <= self.slow_bytes_max()
+            && (has_place || *does != Does::Work);
         if fits {
             self.change(id, |seat| seat.asker.is_slow = true);
         }
@@ -313,6 +325,7 @@ impl Ledger {
 
     /// Somebody gives back its seat.
     pub fn leave(&mut self, id: SeatId) {
+        self.going_on.remove(&id);
         if let Some(seat) = self.seats.remove(&id) {
             self.book(&seat, |held, part| *held = held.without(part));
         }
@@ -353,7 +366,7 @@ impl Ledger {
 
     fn slow_bytes_max(&self) -> u64 {
         // The part is a small number.
-        self.limits.bytes_max / SLOW_PART as u64
+        self.limits.bytes_max() / SLOW_PART as u64
     }
 
     fn obstacle(&self, asker: &Asker, bytes: u64) -> Option<Obstacle> {
@@ -361,14 +374,14 @@ impl Ledger {
         let stream = self.of_stream(party.delivery_stream);
         let plugin = party.plugin.as_ref().map(|plugin| self.of_plugin(plugin));
         let plugin = plugin.unwrap_or_default();
-        let own = stream.bytes + bytes > self.limits.stream_bytes_max
+        let own = stream.bytes + bytes > self.limits.stream_bytes_max()
             || stream.cuts >= CUTS_PER_STREAM_MAX
             || plugin.cuts >= CUTS_PER_PLUGIN_MAX;
         let own_slow = stream.slow_cuts >= CUTS_PER_STREAM_MAX / SLOW_PART
             || plugin.slow_cuts >= CUTS_PER_PLUGIN_MAX / SLOW_PART;
         let slow = self.all.slow_bytes + bytes > self.slow_bytes_max()
             || self.all.slow_cuts >= CUTS_MAX / SLOW_PART;
-        let all = self.all.bytes + bytes > self.limits.bytes_max || self.all.cuts >= CUTS_MAX;
+        let all = self.all.bytes + bytes > self.limits.bytes_max() || self.all.cuts >= CUTS_MAX;
         if own || asker.is_slow && own_slow {
             Some(Obstacle::Own)
         } else if asker.is_slow && slow {
@@ -384,7 +397,7 @@ impl Ledger {
         let seat = Seat {
             asker,
             bytes,
-            is_at_work: true,
+            does: Does::Work,
         };
         self.book(&seat, |held, part| *held = held.with(part));
         self.seats.insert(id, seat);
@@ -433,33 +446,15 @@ impl Ledger {
 
 impl Seat {
     fn holding(&self) -> Holding {
-        let cuts = usize::from(self.is_at_work);
+        let cuts = usize::from(self.does == Does::Work);
         let is_slow = self.asker.is_slow;
+        let rests = self.does == Does::Rest && self.asker.party.plugin.is_some();
         Holding {
             bytes: self.bytes,
             cuts,
             slow_cuts: if is_slow { cuts } else { 0 },
             slow_bytes: if is_slow { self.bytes } else { 0 },
-        }
-    }
-}
-
-impl Holding {
-    fn with(self, part: Self) -> Self {
-        Self {
-            bytes: self.bytes + part.bytes,
-            cuts: self.cuts + part.cuts,
-            slow_cuts: self.slow_cuts + part.slow_cuts,
-            slow_bytes: self.slow_bytes + part.slow_bytes,
-        }
-    }
-
-    fn without(self, part: Self) -> Self {
-        Self {
-            bytes: self.bytes - part.bytes,
-            cuts: self.cuts - part.cuts,
-            slow_cuts: self.slow_cuts - part.slow_cuts,
-            slow_bytes: self.slow_bytes - part.slow_bytes,
+            resting_cuts: usize::from(rests),
         }
     }
 }

@@ -17,6 +17,8 @@ struct State {
     ledger: Ledger,
     /// Tells those who wait that they have a seat.
     tell: HashMap<SeatId, oneshot::Sender<Room>>,
+    /// Tells those who have a seat that they are at work again.
+    tell_to_go_on: HashMap<SeatId, oneshot::Sender<()>>,
 }
 
 /// The share of one cut. It is given back when this is dropped.
@@ -52,6 +54,7 @@ impl WorkShares {
             state: Mutex::new(State {
                 ledger: Ledger::new(limits),
                 tell: HashMap::new(),
+                tell_to_go_on: HashMap::new(),
             }),
             limits,
         })
@@ -105,6 +108,12 @@ impl WorkShares {
         let mut given = Vec::new();
         {
             let mut state = self.lock();
+            for seat in state.ledger.let_go_on() {
+                if let Some(tell) = state.tell_to_go_on.remove(&seat) {
+                    // One who does not wait any more gives back its room.
+                    let _ = tell.send(());
+                }
+            }
             for seat in state.ledger.give() {
                 let room = Room {
                     shares: Arc::clone(self),
@@ -143,6 +152,32 @@ impl Room {
         self.shares.give();
     }
 
+    /// Objects of the cut are put, and it is not worked on meanwhile.
+    pub fn rest(&self) {
+        self.shares.lock().ledger.rest(self.seat);
+        self.shares.give();
+    }
+
+    /// Waits until the cut may be worked on again after it rested.
+    pub async fn go_on(&self) {
+        let (tell, told) = oneshot::channel();
+        {
+            let mut state = self.shares.lock();
+            if !state.ledger.ask_to_go_on(self.seat) {
+                return;
+            }
+            state.tell_to_go_on.insert(self.seat, tell);
+        }
+        self.shares.give();
+        // It is told for as long as it has a room.
+        let _ = told.await;
+    }
+
+    /// Whether a cut that is not slow waits for what others hold.
+    pub fn is_wanted(&self) -> bool {
+        self.shares.lock().ledger.is_wanted()
+    }
+
     /// Its party was found slow. Whether the cut may go on with this room.
     pub fn turn_slow(&self) -> bool {
         self.shares.lock().ledger.turn_slow(self.seat)
@@ -151,7 +186,11 @@ impl Room {
 
 impl Drop for Room {
     fn drop(&mut self) {
-        self.shares.lock().ledger.leave(self.seat);
+        {
+            let mut state = self.shares.lock();
+            state.ledger.leave(self.seat);
+            state.tell_to_go_on.remove(&self.seat);
+        }
         self.shares.give();
     }
 }

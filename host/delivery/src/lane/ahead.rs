@@ -57,11 +57,12 @@ pub(super) struct Held {
 
 impl LaneStep {
     /// Looks whether as much waits after a cut as goes together, and works on that once it is told
-    /// to begin. Not while the lane does not get rid of that cut: what comes after it can wait.
-    pub(super) fn begin_ahead(&mut self, after: &Cut) -> Option<(Ahead, oneshot::Sender<()>)> {
+    /// to begin. Not while the lane does not get rid of that cut, or puts slowly: what comes after
+    /// it can wait.
+    pub(super) fn begin_ahead(&mut self, after: &Cut) -> Option<oneshot::Sender<()>> {
         let held = self.held.take().filter(|held| held.from == after.to);
         let stream = Arc::clone(&self.signals.stream.borrow());
-        let is_stuck = matches!(self.phase, Phase::Stuck(_));
+        let is_stuck = matches!(self.phase, Phase::Stuck(_)) || self.puts_slowly;
         if is_stuck || stream.version_id != after.version_id || *self.signals.stop.borrow() {
             return None;
         }
@@ -80,13 +81,13 @@ impl LaneStep {
             show,
             begin,
         };
-        let ahead = Ahead {
+        self.ahead = Some(Ahead {
             stream,
             plugin,
             gathering,
             task: tokio::spawn(making.make(next, held)),
-        };
-        Some((ahead, tell))
+        });
+        Some(tell)
     }
 
     /// The cut that begins at `from`, if it was decided ahead and nothing changed around it.
@@ -116,6 +117,14 @@ impl LaneStep {
         let open = OpenCut::decided(made.cut.clone(), ahead.stream.destination.clone());
         self.made = Some(made);
         Some(open)
+    }
+
+    /// Forgets what was begun of the cuts that come next: others may need what it holds. Whether
+    /// anything was.
+    pub(super) fn forget_ahead(&mut self) -> bool {
+        let was_begun = self.ahead.is_some() || self.made.is_some() || self.held.is_some();
+        (self.ahead, self.made, self.held) = (None, None, None);
+        was_begun
     }
 
     /// What the open cut became, if it was worked on ahead.
@@ -166,7 +175,7 @@ impl Making {
         let done = match done {
             Ok(done) => Some((done, held.room)),
             // It is worked on in its turn, with as much room as it needs.
-            Err(Halt::NoRoom(_) | Halt::Slow) => None,
+            Err(Halt::NoRoom(_) | Halt::Slow | Halt::SlowPut) => None,
             Err(Halt::Undone(_)) => return None,
         };
         Some(Made {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use streams::pump::StepError;
 use types::Invalid;
@@ -40,7 +41,18 @@ pub(super) struct Putting<'a> {
     there: Put,
     /// A call of this cut was cut short before.
     is_slow: bool,
+    /// What it holds meanwhile.
+    room: Arc<Room>,
+    /// Whether a put of it was slow.
+    was_slow: bool,
 }
+
+/// How long a put may take, and how much longer for each mebibyte. One that takes longer is slow,
+/// and counts with those that hold half of everything at most.
+const QUICK_PUT_MAX: Duration = Duration::from_secs(1);
+const QUICK_PUT_MAX_PER_MIB: Duration = Duration::from_millis(60);
+/// Between two looks whether others wait for what a slow put holds.
+const WANTED_LOOK: Duration = Duration::from_millis(100);
 
 impl LaneStep {
     /// Delivers the open cut, and returns what became of its records.
@@ -49,6 +61,14 @@ impl LaneStep {
         if let Way::Skip(skip) = &open.way {
             return self.skip(open, skip).await;
         }
+        let delivered = self.deliver_as_configured(open).await;
+        if delivered.is_err() {
+            self.ahead = None;
+        }
+        delivered
+    }
+
+    async fn deliver_as_configured(&mut self, open: &OpenCut) -> Result<Counts, Undone> {
         let OpenCut {
             cut, destination, ..
         } = open;
@@ -61,11 +81,11 @@ impl LaneStep {
             None => (None, self.room(open, None).await?),
         };
         // What is worked on ahead takes no room before this has its own.
-        let (mut ahead, mut begin) = self.begin_ahead(cut).unzip();
+        let mut begin = self.begin_ahead(cut);
         let (mut asked, mut is_slow) = (None, false);
-        let (done, mut putting) = loop {
+        loop {
             let settled = self.lane.settled.clone();
-            let mut putting = Putting::new(self, open, &plan);
+            let mut putting = Putting::new(self, (open, &plan), Arc::clone(&room));
             putting.is_slow = is_slow;
             let worked = match made.take() {
                 Some(done) => Ok(done),
@@ -74,28 +94,37 @@ impl LaneStep {
                         .await
                 }
             };
-            match worked {
-                Ok(done) => break (done, putting),
+            let put = match worked {
+                Ok(done) => {
+                    if let Some(begin) = begin.take() {
+                        // Where not enough records wait for another cut, the task has ended.
+                        let _ = begin.send(());
+                    }
+                    let put = putting.put_all(done.objects, done.settled.as_ref()).await;
+                    put.map(|()| (done.label, done.counts))
+                }
+                Err(halt) => Err(halt),
+            };
+            let was_slow = putting.was_slow;
+            drop(putting);
+            match put {
+                Ok((label, counts)) => {
+                    (self.label, self.puts_slowly) = (label, was_slow);
+                    return Ok(counts);
+                }
                 Err(Halt::Undone(undone)) => return Err(undone),
                 Err(Halt::NoRoom(most)) if asked == Some(most) => {
                     return Err(too_small(most).into());
                 }
                 Err(Halt::NoRoom(most)) => asked = Some(most),
                 Err(Halt::Slow) => is_slow = true,
+                Err(Halt::SlowPut) => {}
             }
             // No cut waits for room while it holds some.
-            (ahead, begin) = (None, None);
+            (self.ahead, begin) = (None, None);
             drop(room);
             room = self.room(open, asked).await?;
-        };
-        if let Some(begin) = begin {
-            // Where not enough records wait for another cut, the task has ended.
-            let _ = begin.send(());
         }
-        putting.put_all(done.objects, done.settled.as_ref()).await?;
-        self.label = done.label;
-        self.ahead = ahead;
-        Ok(done.counts)
     }
 
     /// Waits for room for the open cut, if there is none at once: so many bytes, or those that it
@@ -107,10 +136,19 @@ impl LaneStep {
     ) -> Result<Arc<Room>, StepError> {
         // No cut waits for room while it holds some.
         self.held = None;
-        let is_stuck = matches!(self.phase, Phase::Stuck(_));
+        // What is skipped could not be delivered before.
+        let is_stuck = matches!(self.phase, Phase::Stuck(_)) || open.is_skipped();
+        let is_stuck = is_stuck || self.puts_slowly;
         let cut = (&open.cut, &open.destination);
         self.work.room(cut, bytes, is_stuck).await
     }
+}
+
+/// How long the put of so many bytes may take and be a quick one.
+fn quick_put_max(bytes: usize) -> Result<Duration, StepError> {
+    let mebibytes = u32::try_from((bytes as u64).div_ceil(BYTES_PER_MIB));
+    let mebibytes = mebibytes.map_err(|error| StepError::Failed(error.to_string()))?;
+    Ok(QUICK_PUT_MAX + QUICK_PUT_MAX_PER_MIB * mebibytes)
 }
 
 /// A cut does not fit into all the room that its delivery stream may have.
@@ -123,7 +161,11 @@ fn too_small(needed: u64) -> StepError {
 }
 
 impl<'a> Putting<'a> {
-    pub(super) fn new(lane: &'a mut LaneStep, open: &'a OpenCut, plan: &'a Plan) -> Self {
+    pub(super) fn new(
+        lane: &'a mut LaneStep,
+        (open, plan): (&'a OpenCut, &'a Plan),
+        room: Arc<Room>,
+    ) -> Self {
         Self {
             lane,
             open,
@@ -131,6 +173,8 @@ impl<'a> Putting<'a> {
             handed: 0,
             there: Put::default(),
             is_slow: false,
+            room,
+            was_slow: false,
         }
     }
 
@@ -155,7 +199,7 @@ impl<'a> Putting<'a> {
         &mut self,
         objects: Vec<Object>,
         settled: Option<&Settled>,
-    ) -> Result<(), Undone> {
+    ) -> Result<(), Halt> {
         if objects.is_empty() {
             return Ok(());
         }
@@ -168,29 +212,34 @@ impl<'a> Putting<'a> {
         self.lane.leave(self.open, self.handed, settled).await?;
         for object in objects {
             if object.part > PARTS_PER_CUT_MAX {
-                return Err(too_many());
+                return Err(too_many().into());
             }
             self.put(object).await?;
         }
         Ok(())
     }
 
-    async fn put(&mut self, object: Object) -> Result<(), Undone> {
+    async fn put(&mut self, object: Object) -> Result<(), Halt> {
         let (key, bucket) = (self.key(&object)?, &self.plan.bucket);
-        let lane = &mut *self.lane;
-        let tools = Arc::clone(&lane.work.tools);
+        let tools = Arc::clone(&self.lane.work.tools);
         // Failed records are not packed.
         let encoding = if object.is_failed {
             None
         } else {
             self.open.destination.compression.content_encoding()
         };
-        lane.is_putting.store(true, Ordering::Relaxed);
-        let created = tools
-            .objects
-            .create(bucket, &key, object.content, encoding)
-            .await;
-        lane.is_putting.store(false, Ordering::Relaxed);
+        let quick_max = quick_put_max(object.content.content_length())?;
+        let is_putting = Arc::clone(&self.lane.is_putting);
+        is_putting.store(true, Ordering::Relaxed);
+        let create = tools.objects.create(bucket, &key, object.content, encoding);
+        let created = self.in_room(create, quick_max).await;
+        is_putting.store(false, Ordering::Relaxed);
+        let lane = &mut *self.lane;
+        let Some(created) = created else {
+            // It may be there all the same.
+            lane.puts.untouched = false;
+            return Err(Halt::SlowPut);
+        };
         match created {
             Ok(Created::New | Created::There) => {
                 self.there = self.there.and(object.holds);
@@ -203,11 +252,11 @@ impl<'a> Putting<'a> {
                 // It may be ours, made by another build: it is not sure any more that nothing of
                 // the cut is anywhere.
                 lane.puts.untouched = false;
-                Err(Undone::Undecided(format!(
+                Err(Halt::Undone(Undone::Undecided(format!(
                     "put {key} into {bucket}: an object of this name is there that holds something \
                      else. It is left as it is, and nothing after it is delivered. Take it away if \
                      it is not ours, or decide what becomes of the delivery"
-                )))
+                ))))
             }
             Err(error) => {
                 let refused = match error {
@@ -219,6 +268,29 @@ impl<'a> Putting<'a> {
                 lane.puts.untouched &= lane.puts.refused;
                 let why = format!("put {key} into {bucket}{refused}: {error}");
                 Err(StepError::Failed(why).into())
+            }
+        }
+    }
+
+    /// Waits for a put. One that takes longer than quick ones counts as slow from then on. Once others
+    /// wait for room, what was worked on ahead is forgotten, and if those that are slow hold as much
+    /// as they may, the put is given up: `None`.
+    async fn in_room<T>(&mut self, put: impl Future<Output = T>, quick_max: Duration) -> Option<T> {
+        let mut put = std::pin::pin!(put);
+        tokio::select! {
+            created = &mut put => return Some(created),
+            () = tokio::time::sleep(quick_max) => {}
+        }
+        self.was_slow = true;
+        self.lane.puts_slowly = true;
+        loop {
+            let is_slow = self.room.turn_slow();
+            if self.room.is_wanted() && !self.lane.forget_ahead() && !is_slow {
+                return None;
+            }
+            tokio::select! {
+                created = &mut put => return Some(created),
+                () = tokio::time::sleep(WANTED_LOOK) => {}
             }
         }
     }

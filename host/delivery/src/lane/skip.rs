@@ -1,13 +1,14 @@
 //! A cut that an operator skips: its records become failed records, whatever they are.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use store::{Frame, Records};
 use streams::pump::StepError;
 use types::{Invalid, Timestamp};
 
 use super::deliver::Putting;
-use super::{LaneStep, Undone};
+use super::{Halt, LaneStep, Undone};
 use crate::content::Chunks;
 use crate::counts::Counts;
 use crate::failed_record::{self, Failure};
@@ -134,9 +135,9 @@ impl LaneStep {
             .map_err(|Invalid(why)| StepError::Failed(why))?;
         let work = self.work.clone();
         let needed = Need::skipped(&open.cut, skip.object_bytes_max);
-        let _room = self.room(open, Some(needed)).await?;
+        let room = self.room(open, Some(needed)).await?;
         let mut skipping = Skipping::new(open, skip);
-        let mut putting = Putting::new(self, open, &plan);
+        let mut putting = Putting::new(self, (open, &plan), Arc::clone(&room));
         let (mut at, to) = (open.cut.from, open.cut.to);
         while at < to {
             let mut read = work.read_on(at).await?;
@@ -152,8 +153,13 @@ impl LaneStep {
                 let object;
                 (skipping, object) = next_object(skipping, to <= at).await?;
                 is_worked_on = skipping.frames.is_empty();
-                let ready = object.into_iter().collect();
-                putting.put_all(ready, None).await?;
+                let ready: Vec<_> = object.into_iter().collect();
+                if !ready.is_empty() {
+                    // An error output that does not take it holds up no cut of others.
+                    room.rest();
+                    put(&mut putting, ready).await?;
+                    room.go_on().await;
+                }
             }
         }
         Ok(skipping.counts)
@@ -170,6 +176,19 @@ impl LaneStep {
         open.cut.version_id = stream.version_id;
         open.destination = stream.destination.clone();
         open
+    }
+}
+
+/// Puts what is ready. A skip counts as slow from its beginning, so that its puts are never given
+/// up for others.
+async fn put(putting: &mut Putting<'_>, ready: Vec<Object>) -> Result<(), Undone> {
+    match putting.put_all(ready, None).await {
+        Ok(()) => Ok(()),
+        Err(Halt::Undone(undone)) => Err(undone),
+        Err(Halt::NoRoom(_) | Halt::Slow | Halt::SlowPut) => {
+            let why = "a skip was given up as one that is not slow";
+            Err(StepError::Failed(why.to_owned()).into())
+        }
     }
 }
 

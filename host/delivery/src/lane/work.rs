@@ -143,7 +143,11 @@ impl Work {
     ) -> Result<Working, Halt> {
         while working.worker.has_more() {
             let ready = working.worker.take_ready();
-            putting.put_all(ready, working.worker.settled()).await?;
+            if !ready.is_empty() {
+                working.room.rest();
+                putting.put_all(ready, working.worker.settled()).await?;
+                working.room.go_on().await;
+            }
             putting.is_still_wanted()?;
             let until_ready = |worker: &mut Worker, turn: &Turn| {
                 worker.work(|worker| worker.has_ready() || turn.is_over())
@@ -302,6 +306,10 @@ impl Work {
     ) -> Result<Arc<Room>, StepError> {
         let mut asker = self.asker(destination)?;
         asker.is_slow |= is_stuck;
+        if cut.plugin.is_none() {
+            // It is skipped, and needs no instance.
+            asker.party.plugin = None;
+        }
         let bytes = bytes.unwrap_or_else(|| Need::of(cut, destination).likely);
         let room = self.tools.shares.room(asker, bytes).await;
         let room = room.ok_or_else(|| StepError::Failed("no cut is worked on any more".to_owned()));

@@ -202,3 +202,100 @@ fn what_is_spare_is_taken_only_if_nobody_waits_for_it() {
     }
     assert_eq!(ledger.give().len(), 1);
 }
+
+/// Cuts of as many delivery streams without plugins, with so many bytes each.
+fn many(ledger: &mut Ledger, streams: u64, bytes: u64) -> Vec<SeatId> {
+    for stream in 0..streams {
+        ledger.ask(of(stream), bytes);
+    }
+    ledger.give()
+}
+
+/// Puts to a store that hung kept their places at work.
+#[test]
+fn a_cut_that_puts_in_its_middle_leaves_its_place_and_comes_before_new_ones_after_that() {
+    let mut ledger = ledger();
+    let seats = many(&mut ledger, CUTS_MAX as u64, 1);
+    assert_eq!(ledger.all().cuts, CUTS_MAX);
+    ledger.rest(seats[0]);
+    let victim = ledger.ask(of(1_000), 1);
+    assert_eq!(ledger.give(), [victim]);
+    let next = ledger.ask(of(1_001), 1);
+    assert!(ledger.ask_to_go_on(seats[0]), "no place is free");
+    assert_eq!((ledger.let_go_on(), ledger.give()), (vec![], vec![]));
+    assert!(ledger.is_wanted());
+    ledger.leave(seats[1]);
+    assert_eq!(
+        (ledger.let_go_on(), ledger.give()),
+        (vec![seats[0]], vec![])
+    );
+    ledger.leave(victim);
+    assert_eq!((ledger.let_go_on(), ledger.give()), (vec![], vec![next]));
+    assert!(!ledger.ask_to_go_on(seats[0]), "it is at work");
+    let bytes = CUTS_MAX as u64;
+    assert_eq!((ledger.all().bytes, ledger.all().cuts), (bytes, CUTS_MAX));
+}
+
+#[test]
+fn a_cut_that_is_given_up_while_it_waits_to_go_on_takes_no_place() {
+    let mut ledger = ledger();
+    let seats = many(&mut ledger, CUTS_MAX as u64, 1);
+    ledger.rest(seats[0]);
+    ledger.ask(of(1_000), 1);
+    ledger.give();
+    assert!(ledger.ask_to_go_on(seats[0]));
+    ledger.leave(seats[0]);
+    ledger.leave(seats[1]);
+    assert_eq!(ledger.let_go_on(), []);
+    assert_eq!(ledger.all().cuts, CUTS_MAX - 1);
+}
+
+#[test]
+fn cuts_that_put_in_their_middle_keep_no_more_instances_than_there_are() {
+    let mut ledger = ledger();
+    let mut kept = |plugin: &str, from: u64| {
+        let askers = (0..CUTS_PER_PLUGIN_MAX as u64 - 1)
+            .map(|stream| asker("000000000000", from + stream, Some(plugin)));
+        for asker in askers {
+            ledger.ask(asker, 0);
+        }
+        for seat in ledger.give() {
+            ledger.rest(seat);
+        }
+        ledger.all().resting_cuts
+    };
+    assert_eq!(kept("a", 0), CUTS_RESTING_PER_PLUGIN_MAX);
+    assert_eq!(kept("b", 100), CUTS_RESTING_MAX);
+    assert_eq!(kept("c", 200), CUTS_RESTING_MAX);
+    let with_instances = ledger.all().cuts + ledger.all().resting_cuts;
+    assert!(with_instances < wasm::INSTANCES_MAX as usize);
+}
+
+/// Their first puts had not failed, and were all the memory until a slow store had taken them.
+#[test]
+fn objects_that_are_put_slowly_keep_half_of_the_memory_and_the_rest_is_wanted_by_others() {
+    let mut ledger = ledger();
+    let seats = many(&mut ledger, 10, 10);
+    for seat in &seats {
+        ledger.end_work(*seat);
+    }
+    assert!(!ledger.is_wanted(), "nobody waits");
+    let keep: Vec<_> = seats.iter().map(|seat| ledger.turn_slow(*seat)).collect();
+    assert_eq!(keep.iter().filter(|keeps| **keeps).count(), 5);
+    ledger.ask(slow(2_000), 10);
+    ledger.give();
+    assert!(
+        !ledger.is_wanted(),
+        "one that is slow gets no more than half"
+    );
+    let victim = ledger.ask(of(1_000), 50);
+    assert_eq!(ledger.give(), []);
+    assert!(ledger.is_wanted());
+    for (seat, keeps) in seats.iter().zip(keep) {
+        if !keeps {
+            ledger.leave(*seat);
+        }
+    }
+    assert_eq!(ledger.give(), [victim]);
+    assert_eq!((ledger.all().slow_bytes, ledger.all().bytes), (50, 100));
+}

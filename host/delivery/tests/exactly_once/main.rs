@@ -30,6 +30,7 @@ mod patience;
 #[path = "../../../../tests/hostile/simple.rs"]
 mod simple;
 mod skipped;
+mod slow_puts;
 mod stores;
 mod told;
 mod waiting;
