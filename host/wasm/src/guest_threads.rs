@@ -96,6 +96,8 @@ pub struct Turn {
     is_stopped: AtomicBool,
     /// A call took long during it.
     was_slow: AtomicBool,
+    /// Its thread stepped back behind all others.
+    has_stepped_back: AtomicBool,
     /// It was ended in the middle of a call, since it had become slow and all slow threads were
     /// taken.
     was_cut_short: AtomicBool,
@@ -144,7 +146,7 @@ impl Turn {
         if self.was_slow.swap(true, Ordering::Relaxed) {
             return !self.was_cut_short();
         }
-        step_back(SLOW_NICENESS - GUEST_NICENESS);
+        self.step_back();
         let mut state = self.shared.lock();
         let mut begun = self.lock();
         if begun.pace == Pace::Slow {
@@ -156,6 +158,13 @@ impl Turn {
             self.was_cut_short.store(true, Ordering::Relaxed);
         }
         !self.was_cut_short()
+    }
+
+    /// Called on its own thread: lets it step back behind all others, once.
+    fn step_back(&self) {
+        if !self.has_stepped_back.swap(true, Ordering::Relaxed) {
+            step_back(SLOW_NICENESS - GUEST_NICENESS);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Begun> {
@@ -219,6 +228,7 @@ impl GuestThreads {
             party: party.clone(),
             is_stopped: AtomicBool::new(false),
             was_slow: AtomicBool::new(false),
+            has_stepped_back: AtomicBool::new(false),
             was_cut_short: AtomicBool::new(false),
             begun: Mutex::new(Begun {
                 at: Instant::now(),
@@ -331,11 +341,12 @@ impl Shared {
         let (pace, took) = (begun.pace, begun.at.elapsed());
         state.turns.end(party, pace, took, was_quick);
         state.running.retain(|running| !Arc::ptr_eq(running, turn));
-        if !was_quick {
+        let goes_on = !turn.has_stepped_back.load(Ordering::Relaxed);
+        if !goes_on {
             state.missing += 1;
             self.wake_keeper.notify_one();
         }
-        was_quick
+        goes_on
     }
 
     /// Starts successors of threads that have ended, from a thread that never stepped back: threads
@@ -368,8 +379,12 @@ fn spawn(shared: &Arc<Shared>) -> std::io::Result<()> {
     thread.spawn(move || {
         step_back(GUEST_NICENESS);
         while let Some(next) = shared.next() {
-            let Next { party, job, .. } = next;
+            let Next { party, pace, job } = next;
             let Job { turn, work } = job;
+            if pace == Pace::Slow {
+                // Its calls may all be shorter than what is found slow, and never end for long.
+                turn.step_back();
+            }
             TURN.set(Some(Arc::clone(&turn)));
             let worked = catch_unwind(AssertUnwindSafe(|| {
                 // Whoever asked for it may have gone while it waited.
@@ -393,5 +408,37 @@ fn spawn(shared: &Arc<Shared>) -> std::io::Result<()> {
 fn step_back(by: i32) {
     if let Err(error) = rustix::process::nice(by) {
         tracing::debug!(%error, "lower the priority of a thread of plugins");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::process::getpriority_process;
+
+    use super::*;
+
+    /// How much a thread steps back behind the one that asks for it, with the turn's pace.
+    async fn behind(threads: &GuestThreads, is_slow: bool) -> i32 {
+        let party = Party {
+            delivery_stream: u64::from(is_slow),
+            plugin: None,
+        };
+        let own = getpriority_process(None).unwrap();
+        let priority = threads.run(&party, is_slow, |_| getpriority_process(None).unwrap());
+        priority.await.unwrap() - own
+    }
+
+    /// Guests whose deadlines were shortened are stopped before a call is found slow.
+    #[tokio::test]
+    async fn a_slow_turn_steps_back_before_it_begins_and_no_quick_one_inherits_that() {
+        let threads = GuestThreads::start(2).unwrap();
+        for is_slow in [false, true, true, false, true, false] {
+            let expected = if is_slow {
+                SLOW_NICENESS
+            } else {
+                GUEST_NICENESS
+            };
+            assert_eq!(behind(&threads, is_slow).await, expected);
+        }
     }
 }

@@ -16,7 +16,7 @@ pub(crate) const GUEST_THREADS_MAX: usize = 64;
 /// How much guests step back behind the threads that serve clients (`nice`), and how much the slow
 /// ones do, whose deadline is in processor time.
 pub(crate) const GUEST_NICENESS: i32 = 5;
-pub(crate) const SLOW_NICENESS: i32 = 10;
+pub(crate) const SLOW_NICENESS: i32 = 15;
 /// How long a call may take on a quick thread. One that takes longer counts for the slow threads
 /// from then on, or is stopped and done again if all of these are taken; the next turns of its
 /// party wait for a slow one.
