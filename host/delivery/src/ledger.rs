@@ -2,9 +2,9 @@
 //! the cuts that need not wait any more.
 //!
 //! A cut asks for a seat with as many bytes as it is likely to need, holds it while it is worked
-//! on, and keeps only the bytes of its objects while they are put. No cut waits for more bytes while
-//! it holds a seat, so that one of them can always go on: a seat grows at once or not at all. A cut
-//! for which that is not enough gives everything back and asks for the most that it can need.
+//! on, and keeps only the bytes of its objects while they are put. No cut waits for more bytes
+//! while it holds a seat, so that one of them can always go on: a seat grows at once or not at all.
+//! A cut for which that is not enough gives everything back and asks for the most that it can need.
 //!
 //! A cut that puts objects in its middle gives back its place at work meanwhile, and waits for
 //! another one after that, before all that ask for a seat. That is the only thing that is waited
@@ -12,9 +12,9 @@
 //!
 //! The next seat goes to the account that holds the least, and within it to the delivery stream
 //! that holds the least. A cut that does not fit in yet lets a number of others pass; one that has
-//! reached a limit of its own lets all others pass. Parties that were found slow, lanes that did not
-//! get rid of a cut the last time, and those whose puts take long hold half of everything at most,
-//! however many they are: a store that hangs or is slow leaves room for deliveries to others.
+//! reached a limit of its own lets all others pass. Parties that were found slow, lanes that did
+//! not get rid of a cut the last time, and those whose puts take long hold half of everything at
+//! most, however many they are: a store that hangs or is slow leaves room for deliveries to others.
 
 mod holding;
 mod limits;

@@ -272,9 +272,9 @@ impl<'a> Putting<'a> {
         }
     }
 
-    /// Waits for a put. One that takes longer than quick ones counts as slow from then on. Once others
-    /// wait for room, what was worked on ahead is forgotten, and if those that are slow hold as much
-    /// as they may, the put is given up: `None`.
+    /// Waits for a put. One that takes longer than quick ones counts as slow from then on. Once
+    /// others wait for room, what was worked on ahead is forgotten, and if those that are slow hold
+    /// as much as they may, the put is given up: `None`.
     async fn in_room<T>(&mut self, put: impl Future<Output = T>, quick_max: Duration) -> Option<T> {
         let mut put = std::pin::pin!(put);
         tokio::select! {
