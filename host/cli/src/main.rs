@@ -3,6 +3,7 @@
 mod client;
 mod commands;
 mod failure;
+mod log_output;
 mod open;
 mod output;
 

@@ -11,6 +11,8 @@ mod sections;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use delivery::objects::S3Config;
@@ -41,6 +43,8 @@ pub struct Config {
     /// The program that compiles plugins, `millrace` of this very build; `None`: this process does.
     /// Not in the file: it is for whoever starts the server.
     pub compiler: Option<PathBuf>,
+    /// Log lines that could not be written, counted by whoever writes them. Not in the file either.
+    pub log_lines_lost: Arc<AtomicU64>,
     /// Where delivered objects go; `None`: into buckets below the data directory.
     pub s3: Option<S3Config>,
     /// Enforce AWS's limits per shard.
@@ -66,6 +70,7 @@ impl Default for Config {
             plugin_limits: wasm::Limits::default(),
             delivery_limits: DeliveryLimits::default(),
             compiler: None,
+            log_lines_lost: Arc::default(),
             s3: None,
             throttle: true,
             credentials: Vec::new(),

@@ -5,6 +5,7 @@ mod request;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -52,6 +53,7 @@ pub(crate) struct Router {
     pub(crate) authenticator: Authenticator,
     pub(crate) cors: Cors,
     pub(crate) telemetry: Telemetry,
+    pub(crate) log_lines_lost: Arc<AtomicU64>,
     pub(crate) limits: Limits,
     pub(crate) budget: Arc<Budget>,
     /// Turns to read much.
@@ -325,6 +327,7 @@ impl Router {
             }
             MetricsReader::Account(account) => {
                 let statuses = self.services.delivery.statuses_of(account);
+                    log_lines_lost: self.log_lines_lost.load(Ordering::Relaxed),
                 let rendered = telemetry::render_account(&statuses, now);
                 (Payer::Account(account), rendered)
             }

@@ -147,6 +147,7 @@ pub async fn start(
         ),
         cors: Cors::new(config.cors_origins),
         telemetry: Telemetry::new(),
+        log_lines_lost: config.log_lines_lost,
         budget: Arc::clone(&budget),
         limits: config.limits,
         reads: ReadTurns::new(available_parallelism().map_or(1, usize::from)),

@@ -1,10 +1,11 @@
 //! `millrace serve`.
 
 use std::env::VarError;
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use clap::{Args, ValueEnum};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -15,6 +16,7 @@ use types::SystemClock;
 
 use crate::commands::compile_worker;
 use crate::failure::Failure;
+use crate::log_output::LogOutput;
 use crate::{open, output};
 
 /// What is logged unless MILLRACE_LOG says otherwise.
@@ -53,8 +55,10 @@ enum LogFormat {
 }
 
 pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
-    start_log(args.log_format)?;
-    let config = configure(args)?;
+    let log_lines_lost = Arc::new(AtomicU64::new(0));
+    start_log(args.log_format, Arc::clone(&log_lines_lost))?;
+    let mut config = configure(args)?;
+    config.log_lines_lost = log_lines_lost;
     check_plugins(&config)?;
     raise_open_files();
     let mut signals = Signals::new().map_err(no_signals)?;
@@ -72,12 +76,16 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
         let all = running.plugins();
         format!("{}: {}", directory.display(), plugins_text(&all))
     });
-    announce(
+    let announced = announce(
         running.address(),
         &data.display().to_string(),
         plugins.as_deref().unwrap_or("none; see --plugins"),
         anybody,
-    )?;
+    );
+    // Clients need the server, and not what it prints.
+    if let Err(error) = announced {
+        tracing::warn!(%error, "standard output does not take that the server is ready");
+    }
     signals.stop().await;
     running
         .shut_down()
@@ -95,7 +103,7 @@ struct Signals {
 }
 
 impl Signals {
-    fn new() -> std::io::Result<Self> {
+    fn new() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -155,7 +163,7 @@ fn plugins_text(all: &[wasm::Plugin]) -> String {
     text
 }
 
-fn announce(address: SocketAddr, data: &str, plugins: &str, anybody: bool) -> Result<(), Failure> {
+fn announce(address: SocketAddr, data: &str, plugins: &str, anybody: bool) -> io::Result<()> {
     let endpoint = format!("http://{address}");
     let (access, keys) = if anybody {
         (
@@ -177,11 +185,10 @@ fn announce(address: SocketAddr, data: &str, plugins: &str, anybody: bool) -> Re
          access    {access}\n  \
          try       {keys}AWS_ENDPOINT_URL={endpoint} aws kinesis list-streams\n\
          ready {endpoint}"
-    ))?;
-    Ok(())
+    ))
 }
 
-fn start_log(format: LogFormat) -> Result<(), String> {
+fn start_log(format: LogFormat, lost: Arc<AtomicU64>) -> Result<(), String> {
     let wanted = match std::env::var(LOG_VARIABLE) {
         Ok(wanted) => wanted,
         Err(VarError::NotPresent) => LOG_DEFAULT.to_owned(),
@@ -191,8 +198,10 @@ fn start_log(format: LogFormat) -> Result<(), String> {
         .map_err(|error| format!("{LOG_VARIABLE} is '{wanted}': {error}"))?;
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(LogOutput::new(lost))
+        // It says on standard error what is wrong with a line, and panics where it cannot.
+        .log_internal_errors(false);
     match format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),
@@ -212,6 +221,6 @@ fn raise_open_files() {
     }
 }
 
-fn no_signals(error: std::io::Error) -> String {
+fn no_signals(error: io::Error) -> String {
     format!("listen for signals: {error}")
 }

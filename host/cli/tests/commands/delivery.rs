@@ -1,32 +1,16 @@
 //! `millrace delivery`: what to do about a delivery that is stuck.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::process::Output;
 use std::time::Instant;
 
 use tempfile::tempdir;
 
-use crate::fixture::{Server, complaint, millrace, printed};
+use crate::fixture::{self, Server, complaint, millrace, printed};
 
-/// Calls an operation of Data Firehose, for which there is no command.
+/// Calls an operation of Data Firehose.
 fn call(server: &Server, operation: &str, body: &str) -> String {
-    let address = server.endpoint.strip_prefix("http://").unwrap();
-    let mut socket = TcpStream::connect(address).unwrap();
-    let authorization = "AWS4-HMAC-SHA256 Credential=any/20260101/us-east-1/firehose/aws4_request, \
-                         SignedHeaders=host;x-amz-date, Signature=00";
-    let request = format!(
-        "POST / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
-         Content-Type: application/x-amz-json-1.1\r\nX-Amz-Date: 20260101T000000Z\r\n\
-         X-Amz-Target: Firehose_20150804.{operation}\r\nAuthorization: {authorization}\r\n\
-         Content-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    socket.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    socket.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-    answer
+    let target = format!("Firehose_20150804.{operation}");
+    fixture::call(&server.endpoint, &target, body)
 }
 
 fn delivery(server: &Server, arguments: &[&str]) -> Output {

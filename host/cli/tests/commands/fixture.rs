@@ -1,6 +1,7 @@
 //! The binary, and a server made of it.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
@@ -58,12 +59,13 @@ impl Server {
     }
 
     pub fn with(command: &mut Command, data: &Path) -> Self {
+        Self::logging_to(command, data, Stdio::piped())
+    }
+
+    /// One whose standard error is `log`.
+    pub fn logging_to(command: &mut Command, data: &Path, log: Stdio) -> Self {
         let command = command.arg("--data").arg(data);
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let mut server = Self {
             child,
@@ -94,7 +96,7 @@ impl Server {
         command
     }
 
-    /// Sends SIGTERM; returns the exit code and what was logged.
+    /// Sends SIGTERM; returns the exit code and what was logged, if that came here.
     pub fn terminate(mut self) -> (Option<i32>, String) {
         kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
         let status = self.child.wait().unwrap();
@@ -102,8 +104,9 @@ impl Server {
         let mut rest = String::new();
         self.stdout.read_to_string(&mut rest).unwrap();
         assert_eq!(rest, "", "nothing is printed after the server is ready");
-        let mut stderr = self.child.stderr.take().unwrap();
-        stderr.read_to_string(&mut log).unwrap();
+        if let Some(mut stderr) = self.child.stderr.take() {
+            stderr.read_to_string(&mut log).unwrap();
+        }
         (status.code(), log)
     }
 }
@@ -114,6 +117,48 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Calls an operation, for which there is no command. `target` is its service's name with its own.
+pub fn call(endpoint: &str, target: &str, body: &str) -> String {
+    let request = format!(
+        "POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+         Content-Type: application/x-amz-json-1.1\r\nX-Amz-Date: 20260101T000000Z\r\n\
+         X-Amz-Target: {target}\r\nAuthorization: {}\r\nContent-Length: {}\r\n\r\n{body}",
+        authorization(target),
+        body.len()
+    );
+    let answer = exchange(endpoint, &request);
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    answer
+}
+
+/// A signature that a server without credentials takes.
+fn authorization(target: &str) -> String {
+    let service = if target.starts_with("Firehose") {
+        "firehose"
+    } else {
+        "kinesis"
+    };
+    format!(
+        "AWS4-HMAC-SHA256 Credential=any/20260101/us-east-1/{service}/aws4_request, \
+         SignedHeaders=host;x-amz-date, Signature=00"
+    )
+}
+
+/// The server's metrics.
+pub fn metrics(endpoint: &str) -> String {
+    let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    exchange(endpoint, request)
+}
+
+fn exchange(endpoint: &str, request: &str) -> String {
+    let address = endpoint.strip_prefix("http://").unwrap();
+    let mut socket = TcpStream::connect(address).unwrap();
+    socket.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    answer
 }
 
 /// Runs a command with `input` as its standard input.

@@ -33,6 +33,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) now: Timestamp,
     /// Bytes of requests in flight.
     pub(crate) in_flight_bytes: usize,
+    /// Log lines that could not be written.
+    pub(crate) log_lines_lost: u64,
     /// Whether the store is well.
     pub(crate) healthy: bool,
 }
@@ -100,6 +102,12 @@ impl Telemetry {
         components::direct_puts(&mut out, surroundings.put);
         components::delivery_streams(&mut out, surroundings.deliveries, surroundings.now);
         work::work(&mut out, surroundings);
+        counter(
+            &mut out,
+            "log_lines_lost_total",
+            "Log lines that standard error did not take.",
+            surroundings.log_lines_lost,
+        );
         let healthy = usize::from(surroundings.healthy);
         gauge(
             &mut out,
@@ -251,6 +259,7 @@ mod tests {
             work: delivery::WorkStatus::default(),
             now: Timestamp(0),
             in_flight_bytes: 3,
+            log_lines_lost: 2,
             healthy: false,
         });
         for expected in [

@@ -110,7 +110,6 @@ fn flush(shared: &Shared) -> Result<(), StoreError> {
             if is_full && shared.disk.remove(BALLAST_FILE.as_ref()).is_ok() {
                 tracing::warn!("the ballast was given up to flush to a full disk");
             }
-            shared.health.set(Topic::Flush, format!("flush: {error}"));
             // Other frames may be written where these were: what was noted of them is void.
             for (log, base) in touched.into_names() {
                 shared.segments.forget(log, base);
@@ -122,6 +121,7 @@ fn flush(shared: &Shared) -> Result<(), StoreError> {
                     shared.flush.note_dirty(log);
                 }
             }
+            shared.health.set(Topic::Flush, format!("flush: {error}"));
         }
     }
     outcome

@@ -1,7 +1,7 @@
 //! What an operator must know.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A way in which the engine can be in a poorer state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,26 +23,33 @@ pub struct Health {
 }
 
 impl Health {
-    /// Notes a reason and logs it, once as long as it stays.
+    fn reasons(&self) -> MutexGuard<'_, BTreeMap<Topic, String>> {
+        self.reasons.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes a reason, then logs it, once as long as it stays.
     pub fn set(&self, topic: Topic, reason: String) {
-        let mut reasons = self.reasons.lock().unwrap_or_else(PoisonError::into_inner);
-        if reasons.get(&topic) != Some(&reason) {
+        if self.note(topic, reason.clone()) {
             tracing::error!(?topic, %reason, "the store is in a poorer state");
-            reasons.insert(topic, reason);
         }
+    }
+
+    /// Notes a reason and logs nothing. Returns whether it is a new one.
+    pub fn note(&self, topic: Topic, reason: String) -> bool {
+        self.reasons().insert(topic, reason.clone()) != Some(reason)
     }
 
     /// Takes a reason back.
     pub fn clear(&self, topic: Topic) {
-        let mut reasons = self.reasons.lock().unwrap_or_else(PoisonError::into_inner);
-        if reasons.remove(&topic).is_some() {
+        let before = self.reasons().remove(&topic);
+        if before.is_some() {
             tracing::info!(?topic, "the store has recovered");
         }
     }
 
     /// All reasons, or that all is well.
     pub fn check(&self) -> Result<(), String> {
-        let reasons = self.reasons.lock().unwrap_or_else(PoisonError::into_inner);
+        let reasons = self.reasons();
         if reasons.is_empty() {
             Ok(())
         } else {

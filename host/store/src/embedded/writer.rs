@@ -369,16 +369,16 @@ impl Writer {
             }
             WriteFailure::Unknown(why) => why,
         };
-        tracing::error!(%why, "the disk failed to keep a block; going on in another file");
         self.shared.wal.abandon();
         self.slot = None;
         self.shared.flush.request_all();
         let twice = std::mem::replace(&mut self.failed_before, true);
         if twice {
             let reason = format!("the disk failed twice to keep what was written: {why}");
-            self.shared.health.set(Topic::ReadOnly, reason.clone());
             self.shared.queue.close(&reason);
+            self.shared.health.set(Topic::ReadOnly, reason);
         }
+        tracing::error!(%why, "the disk failed to keep a block; going on in another file");
         CommitError::Unknown(why)
     }
 }
