@@ -290,14 +290,20 @@ impl Router {
 
     fn health(&self) -> Response<Answer> {
         match self.engine.health() {
-            // The server is well, and no balancer should turn away from it for a plugin's sake.
-            Ok(()) => match self.services.delivery.without_plugin() {
-                0 => text(StatusCode::OK, TEXT, "ok\n".to_owned()),
-                count => {
-                    let what = format!("degraded: {count} delivery streams have no plugin\n");
-                    text(StatusCode::OK, TEXT, what)
+            // The server is well, and no balancer should turn away from it for the sake of a
+            // plugin or of a record.
+            Ok(()) => {
+                let mut poorer = self.engine.unreadable();
+                match self.services.delivery.without_plugin() {
+                    0 => {}
+                    count => poorer.push(format!("{count} delivery streams have no plugin")),
                 }
-            },
+                let what = match poorer.as_slice() {
+                    [] => "ok\n".to_owned(),
+                    poorer => format!("degraded: {}\n", poorer.join("; ")),
+                };
+                text(StatusCode::OK, TEXT, what)
+            }
             Err(why) => {
                 let what = format!("degraded: {why}\n");
                 text(StatusCode::SERVICE_UNAVAILABLE, TEXT, what)
@@ -321,13 +327,14 @@ impl Router {
                     work: self.services.delivery.work(),
                     now,
                     in_flight_bytes: self.budget.bytes(),
+                    log_lines_lost: self.log_lines_lost.load(Ordering::Relaxed),
+                    unreadable: self.engine.unreadable().len(),
                     healthy: self.engine.health().is_ok(),
                 });
                 (Payer::Operator, rendered)
             }
             MetricsReader::Account(account) => {
                 let statuses = self.services.delivery.statuses_of(account);
-                    log_lines_lost: self.log_lines_lost.load(Ordering::Relaxed),
                 let rendered = telemetry::render_account(&statuses, now);
                 (Payer::Account(account), rendered)
             }

@@ -403,7 +403,13 @@ pub trait Engine: Send + Sync {
     /// Returns when the log's tip is beyond `position`, or the log is sealed or deleted.
     async fn wait_beyond(&self, log: LogId, position: Position) -> Result<(), StoreError>;
 
+    /// Where a reader can go on for whom [`Engine::read`] found damage: the first position at or
+    /// after `from` whose record can be read, or the tip if there is none. What lies between the
+    /// two cannot be read by anybody.
+    async fn readable_from(&self, log: LogId, from: Position) -> Result<Position, StoreError>;
+
     /// The position of the first frame that arrived at or after `at`; the tip if there is none.
+    /// Where damage hides whether it is the one, the position of the damage.
     async fn seek_time(&self, log: LogId, at: Timestamp) -> Result<Position, StoreError>;
 
     /// When the newest frame of all logs arrived; `None` if no log ever had one. Of logs that were
@@ -443,6 +449,10 @@ pub trait Engine: Send + Sync {
     /// What an operator must know: `Ok` while all is well, else why the engine is in a poorer
     /// state (read-only, disk full, a corrupt file).
     fn health(&self) -> Result<(), String>;
+
+    /// Places on the disk that reads found damaged, each a file, an offset and what is wrong there.
+    /// The engine is well otherwise: only the records there cannot be read.
+    fn unreadable(&self) -> Vec<String>;
 
     /// Finishes what is under way, refuses what comes after, and releases the disk.
     async fn close(&self) -> Result<(), StoreError>;

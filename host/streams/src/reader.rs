@@ -99,6 +99,8 @@ pub struct Selection {
     pub next: Position,
     /// When the first record that was left behind arrived; `None` at the tip.
     pub next_arrival: Option<Timestamp>,
+    /// When the last record that was taken arrived.
+    last_arrival: Option<Timestamp>,
     /// The log will never have more than was read.
     pub at_end: bool,
 }
@@ -114,7 +116,34 @@ enum Taken {
     Full,
 }
 
+/// Whether the records that were to be read are there and cannot be read. What was read before
+/// them is given out; the reader that comes back for them hears of it.
+fn is_unreadable(error: &StoreError) -> bool {
+    match error {
+        StoreError::Corrupt { .. } | StoreError::Io { .. } => true,
+        StoreError::NoLog(_) | StoreError::Locked(_) | StoreError::Commit(_) => false,
+    }
+}
+
 impl Streams {
+    /// The number of the first record from `start` on that can be read, for a reader who cannot go
+    /// on there; `None` if there is none.
+    pub(crate) async fn readable_from(
+        &self,
+        shard: &Shard,
+        start: Start,
+    ) -> Result<Option<SequenceNumber>, StoreError> {
+        let log = shard.facts().log;
+        let from = match start {
+            Start::Record(position) => position,
+            Start::Time(at) => self.engine.seek_time(log, at).await?,
+        };
+        let position = self.engine.readable_from(log, from).await?;
+        let read = self.engine.read(log, position, 1).await?;
+        let frame = read.frames.first();
+        Ok(frame.map(|frame| shard.numbering().record(position, frame.arrival)))
+    }
+
     /// Selects at most `limit` records of at most 10 MiB, but one at least if there is any, from
     /// `start` on. What retention no longer keeps is skipped, whether or not it was trimmed.
     pub(crate) async fn select(
@@ -139,7 +168,13 @@ impl Streams {
             turn: None,
         };
         loop {
-            let read = reading.read(from, step).await?;
+            let read = match reading.read(from, step).await {
+                Err(error) if selection.count > 0 && is_unreadable(&error) => {
+                    selection.ends_before_unreadable();
+                    return Ok(selection);
+                }
+                read => read?,
+            };
             if read.frames.first().is_some_and(|f| f.arrival < cutoff) {
                 let kept = self.engine.seek_time(log, cutoff).await?;
                 // Frames are in order of arrival: after this, all that follow are kept.
@@ -154,7 +189,10 @@ impl Streams {
                 if selection.next_arrival.is_none() {
                     selection.next_arrival = match frames.next() {
                         Some(frame) => Some(frame.arrival),
-                        None => reading.arrival_at(read.next).await?,
+                        None => match reading.arrival_at(read.next).await {
+                            Err(error) if is_unreadable(&error) => selection.last_arrival,
+                            arrival => arrival?,
+                        },
                     };
                 }
                 return Ok(selection);
@@ -183,6 +221,7 @@ impl Selection {
             bytes: 0,
             next: from,
             next_arrival: None,
+            last_arrival: None,
             at_end: false,
         }
     }
@@ -230,6 +269,7 @@ impl Selection {
             }
             let number = self.numbering.record(at, frame.arrival);
             self.write(&text, number, &record);
+            self.last_arrival = Some(frame.arrival);
             self.count += 1;
             self.bytes += bytes;
             at = at.after(1);
@@ -240,6 +280,11 @@ impl Selection {
         } else {
             Taken::Frame
         }
+    }
+
+    /// Nobody knows when the next record arrived: not before the last one that was taken.
+    fn ends_before_unreadable(&mut self) {
+        self.next_arrival = self.last_arrival;
     }
 
     fn is_full(&self) -> bool {

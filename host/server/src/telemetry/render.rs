@@ -35,6 +35,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) in_flight_bytes: usize,
     /// Log lines that could not be written.
     pub(crate) log_lines_lost: u64,
+    /// Places on the disk that were found damaged.
+    pub(crate) unreadable: usize,
     /// Whether the store is well.
     pub(crate) healthy: bool,
 }
@@ -107,6 +109,12 @@ impl Telemetry {
             "log_lines_lost_total",
             "Log lines that standard error did not take.",
             surroundings.log_lines_lost,
+        );
+        gauge(
+            &mut out,
+            "store_unreadable",
+            "Places on the disk where records cannot be read; /healthz names them.",
+            surroundings.unreadable,
         );
         let healthy = usize::from(surroundings.healthy);
         gauge(
@@ -260,6 +268,7 @@ mod tests {
             now: Timestamp(0),
             in_flight_bytes: 3,
             log_lines_lost: 2,
+            unreadable: 5,
             healthy: false,
         });
         for expected in [

@@ -302,6 +302,7 @@ pub fn remove_garbage(shared: &Shared) -> Result<(), StoreError> {
         } else {
             shared.disk.remove_dir(path.as_ref())
         };
+        shared.health.forget_unreadable(path);
         match removed {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(StoreError::io(format!("remove {path}"), error));

@@ -18,7 +18,9 @@ const FRAME_HEADER_LENGTH: u32 = 72;
 pub const BLOCK_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 const BLOCK_MAGIC: u32 = u32::from_le_bytes(*b"MRBL");
-const FRAME_MAGIC: u32 = u32::from_le_bytes(*b"MRFR");
+/// The first bytes of a frame's header.
+pub const FRAME_START: [u8; 4] = *b"MRFR";
+const FRAME_MAGIC: u32 = u32::from_le_bytes(FRAME_START);
 const ROW_MAGIC: u32 = u32::from_le_bytes(*b"MRRW");
 const CHANGE_MAGIC: u32 = u32::from_le_bytes(*b"MRLC");
 const BLOCK_VERSION: u16 = 1;

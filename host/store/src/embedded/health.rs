@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::engine::StoreError;
+
 /// A way in which the engine can be in a poorer state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Topic {
@@ -16,10 +18,15 @@ pub enum Topic {
     Damage,
 }
 
+/// Places of damage that are remembered. Further ones are logged, each as often as it is read.
+const UNREADABLE_MAX: usize = 64;
+
 /// The reasons why not all is well.
 #[derive(Default)]
 pub struct Health {
     reasons: Mutex<BTreeMap<Topic, String>>,
+    /// What is wrong at a place of a file that somebody wanted to read.
+    unreadable: Mutex<BTreeMap<(String, u64), String>>,
 }
 
 impl Health {
@@ -45,6 +52,43 @@ impl Health {
         if before.is_some() {
             tracing::info!(?topic, "the store has recovered");
         }
+    }
+
+    fn places(&self) -> MutexGuard<'_, BTreeMap<(String, u64), String>> {
+        self.unreadable
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes damage that a read came to, and logs it once. Everything else is read and written as
+    /// before, so that it is no reason to turn away from the store.
+    pub fn note_unreadable(&self, error: &StoreError) {
+        let StoreError::Corrupt { file, offset, what } = error else {
+            return;
+        };
+        let is_known = {
+            let mut places = self.places();
+            let place = (file.clone(), *offset);
+            places.contains_key(&place)
+                || places.len() < UNREADABLE_MAX && places.insert(place, what.clone()).is_some()
+        };
+        if !is_known {
+            tracing::warn!(%error, "records cannot be read");
+        }
+    }
+
+    /// Forgets the damage of a file that is gone, or of all files in a directory.
+    pub fn forget_unreadable(&self, path: &str) {
+        self.places().retain(|(file, _), _| !file.starts_with(path));
+    }
+
+    /// Where damage was read.
+    pub fn unreadable(&self) -> Vec<String> {
+        let places = self.places();
+        let told = places
+            .iter()
+            .map(|((file, offset), what)| format!("{file} at byte {offset}: {what}"));
+        told.collect()
     }
 
     /// All reasons, or that all is well.

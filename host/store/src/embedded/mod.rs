@@ -13,6 +13,8 @@ mod file_use;
 mod flush;
 mod flush_control;
 pub mod format;
+mod frame_file;
+mod headers;
 mod health;
 mod linger;
 mod logs;
@@ -26,6 +28,7 @@ mod recovery;
 mod redb_file;
 mod room;
 mod segment;
+mod segment_index;
 mod segment_writer;
 mod segments;
 mod shared;
@@ -299,6 +302,11 @@ impl Engine for Embedded {
         Ok(())
     }
 
+    async fn readable_from(&self, log: LogId, from: Position) -> Result<Position, StoreError> {
+        self.shared.publication.settled();
+        reader::readable_from(&self.shared, &self.shared.logs.find(log)?, from).await
+    }
+
     async fn seek_time(&self, log: LogId, at: Timestamp) -> Result<Position, StoreError> {
         self.shared.publication.settled();
         reader::seek_time(&self.shared, &self.shared.logs.find(log)?, at).await
@@ -368,6 +376,10 @@ impl Engine for Embedded {
 
     fn health(&self) -> Result<(), String> {
         self.shared.health.check()
+    }
+
+    fn unreadable(&self) -> Vec<String> {
+        self.shared.health.unreadable()
     }
 
     async fn close(&self) -> Result<(), StoreError> {

@@ -7,6 +7,7 @@ use types::Timestamp;
 
 use crate::embedded::format::{FRAME_HEADER_BYTES, FrameHeader};
 use crate::embedded::logs::{Log, LogState, Segment, WalFrame};
+use crate::embedded::segment::{Unreadable, is_lost};
 use crate::embedded::shared::Shared;
 use crate::embedded::wal::{read_onto, slot_path};
 use crate::engine::{Frame, Position, ReadBatch, StoreError};
@@ -42,11 +43,14 @@ pub async fn read(
             (plan(&state, from, bytes_max), sealed, tip)
         };
         let from = plan.from;
-        let (shared, log) = (shared.clone(), log.clone());
-        let reading = move || execute(&shared, &log, plan, bytes_max);
+        let (reading, log) = (shared.clone(), log.clone());
+        let reading = move || execute(&reading, &log, plan, bytes_max);
         match run_blocking(reading).await {
             Err(StoreError::Corrupt { .. } | StoreError::Io { .. }) if attempt < ATTEMPTS_MAX => {}
-            Err(error) => return Err(error),
+            Err(error) => {
+                shared.health.note_unreadable(&error);
+                return Err(error);
+            }
             Ok(frames) => return Ok(batch(frames, from, tip, sealed)),
         }
     }
@@ -130,7 +134,11 @@ fn execute(
             Err(_) if !frames.is_empty() => return Ok(frames),
             other => other?,
         };
-        bytes += file.read(segment, plan.from, bytes_max - bytes, &mut frames)?;
+        match file.read(segment, plan.from, bytes_max - bytes, &mut frames) {
+            Ok(read) => bytes += read,
+            Err(_) if !frames.is_empty() => return Ok(frames),
+            Err(Unreadable { error, .. }) => return Err(error),
+        }
         let whole = frames.last().is_some_and(|last| segment.end <= last.end());
         if bytes_max <= bytes || !whole {
             return Ok(frames);
@@ -150,6 +158,51 @@ fn execute(
         }
     }
     Ok(frames)
+}
+
+/// Finds where reads can go on, as [`crate::Engine::readable_from`] promises.
+pub async fn readable_from(
+    shared: &Arc<Shared>,
+    log: &Arc<Log>,
+    from: Position,
+) -> Result<Position, StoreError> {
+    let (plan, tip) = {
+        let state = log.state();
+        let from = from.max(state.horizon);
+        if in_memory(&state, from, 1).is_some() {
+            return Ok(from);
+        }
+        (plan(&state, from, usize::MAX), state.durable.next)
+    };
+    let (shared, log) = (shared.clone(), log.clone());
+    run_blocking(move || look_for_readable(&shared, &log, &plan, tip)).await
+}
+
+fn look_for_readable(
+    shared: &Shared,
+    log: &Log,
+    plan: &Plan,
+    tip: Position,
+) -> Result<Position, StoreError> {
+    let mut from = plan.from;
+    for segment in &plan.segments {
+        from = match shared.segments.open(log.id, segment.base) {
+            Ok(file) => file.readable_from(segment, from)?,
+            Err(error) if is_lost(&error) => segment.end,
+            Err(error) => return Err(error),
+        };
+        if from < segment.end {
+            return Ok(from);
+        }
+    }
+    for in_wal in &plan.wal {
+        match read_wal(shared, log, in_wal) {
+            Ok(frame) => return Ok(frame.position.max(from)),
+            Err(StoreError::Corrupt { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(tip)
 }
 
 fn read_wal(shared: &Shared, log: &Log, in_wal: &WalFrame) -> Result<Frame, StoreError> {

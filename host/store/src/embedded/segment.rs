@@ -4,24 +4,22 @@
 use std::io::{self, IoSlice};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::{Buf, BufMut, Bytes};
+use bytes::Bytes;
 use types::Timestamp;
 
 use crate::disk::{Disk, DiskFile, at_most};
 use crate::embedded::format::{FRAME_HEADER_BYTES, FrameHeader};
+use crate::embedded::frame_file::{FrameFile, SEGMENT_HEADER_BYTES};
+use crate::embedded::headers::{Headers, sound_after};
 use crate::embedded::logs::{Segment, Sought, WalFrame};
-use crate::embedded::options::{CHUNK_BYTES, INDEX_EVERY_BYTES};
-use crate::embedded::wal::{read_full, read_onto, write_all, write_past_cache};
+use crate::embedded::options::CHUNK_BYTES;
+use crate::embedded::segment_index::{Index, IndexEntry};
+use crate::embedded::wal::{read_full, write_all, write_past_cache};
 use crate::engine::{Frame, LogId, Position, StoreError};
 
 /// The directory of all logs' directories.
 pub const LOGS_DIR: &str = "logs";
-/// Bytes before the first frame.
-pub const SEGMENT_HEADER_BYTES: usize = 64;
 const SEGMENT_MAGIC: &[u8; 8] = b"MRSEG\0\0\x01";
-const FOOTER_MAGIC: &[u8; 8] = b"MRIDX\0\0\x01";
-const FOOTER_TAIL_BYTES: usize = 16;
-const INDEX_ENTRY_BYTES: usize = 24;
 /// A read begins with this much and goes on with `CHUNK_BYTES`: most readers want little.
 const FIRST_CHUNK_BYTES: usize = 256 * 1024;
 /// What looking for a time reads at once: as much as lies between two entries of the index.
@@ -48,35 +46,28 @@ pub fn encode_header(log: LogId, base: Position) -> [u8; SEGMENT_HEADER_BYTES] {
     out
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct IndexEntry {
-    position: Position,
-    arrival: Timestamp,
-    /// From the start of the first frame.
-    offset: u64,
+/// Why a segment gave no frame.
+pub struct Unreadable {
+    pub error: StoreError,
+    /// Where frames may be read again, if it is the frames that are damaged.
+    pub resume: Option<Position>,
 }
 
-#[derive(Debug, Default)]
-struct Index {
-    entries: Vec<IndexEntry>,
-    /// Bytes of frames that the entries speak of.
-    covered: u64,
-}
-
-impl Index {
-    /// Goes on with the frame that follows what is covered.
-    fn add(&mut self, position: Position, arrival: Timestamp, bytes: u64) {
-        let offset = self.covered;
-        let last = self.entries.last();
-        if last.is_none_or(|last| last.offset + INDEX_EVERY_BYTES <= offset) {
-            self.entries.push(IndexEntry {
-                position,
-                arrival,
-                offset,
-            });
+impl From<StoreError> for Unreadable {
+    fn from(error: StoreError) -> Self {
+        Self {
+            error,
+            resume: None,
         }
-        self.covered += bytes;
     }
+}
+
+/// What is wrong with one frame.
+enum Damage {
+    /// Its body. The frames after it begin at this position.
+    Body(StoreError, Position),
+    /// Its header, so that nobody knows where the next frame is.
+    Header(StoreError),
 }
 
 /// A stretch of a segment in memory.
@@ -88,9 +79,7 @@ struct Chunk {
 
 /// An open segment.
 pub struct SegmentFile {
-    log: LogId,
-    path: String,
-    file: Arc<dyn DiskFile>,
+    frames: FrameFile,
     index: Mutex<Index>,
 }
 
@@ -122,23 +111,21 @@ impl SegmentFile {
 
     fn new(log: LogId, path: String, file: Arc<dyn DiskFile>) -> Self {
         Self {
-            log,
-            path,
-            file,
+            frames: FrameFile { log, path, file },
             index: Mutex::default(),
         }
     }
 
     /// Reads frames from the one that holds the record at `from` on, until their bodies reach
     /// `bytes_max` or the segment ends. What was read before a damaged place is returned; a read
-    /// that begins there says what is wrong.
+    /// that begins there says what is wrong, and one that begins behind it passes it.
     pub fn read(
         &self,
         segment: &Segment,
         from: Position,
         bytes_max: usize,
         frames: &mut Vec<Frame>,
-    ) -> Result<usize, StoreError> {
+    ) -> Result<usize, Unreadable> {
         let mut offset = self.offset_before(segment, from)?;
         let (mut total, mut chunk_bytes) = (0, FIRST_CHUNK_BYTES);
         let mut chain = None;
@@ -164,19 +151,99 @@ impl SegmentFile {
             }
             let_go(&mut frames[first..], &chunk);
             match damage {
-                Some(error) if frames.is_empty() => return Err(error),
-                Some(_) => return Ok(total),
+                Some(_) if !frames.is_empty() => return Ok(total),
+                Some(Damage::Body(error, end)) => {
+                    let resume = Some(end);
+                    return Err(Unreadable { error, resume });
+                }
+                Some(Damage::Header(error)) => {
+                    offset = self.pass_damage(segment, offset + at as u64, from, error)?;
+                    chain = None;
+                    continue;
+                }
                 None => {}
             }
             if at == 0 {
                 if frames.is_empty() {
-                    return Err(self.corrupt(offset, "a frame is longer than its segment"));
+                    let error = self
+                        .frames
+                        .corrupt(offset, "a frame is longer than its segment");
+                    let resume = Some(segment.end);
+                    return Err(Unreadable { error, resume });
                 }
                 return Ok(total);
             }
             offset += at as u64;
         }
         Ok(total)
+    }
+
+    /// The offset of a frame behind the damaged header at `bad` from which `from` is come to. If
+    /// `from` is among what is damaged, `error` is what there is to say.
+    fn pass_damage(
+        &self,
+        segment: &Segment,
+        bad: u64,
+        from: Position,
+        error: StoreError,
+    ) -> Result<u64, Unreadable> {
+        let next = self.frame_behind(segment, bad)?;
+        match next {
+            Some((offset, header)) if header.position <= from => Ok(offset),
+            Some((_, header)) => Err(Unreadable {
+                error,
+                resume: Some(header.position),
+            }),
+            None => Err(Unreadable {
+                error,
+                resume: Some(segment.end),
+            }),
+        }
+    }
+
+    /// The first frame that is found behind the damaged header at `bad`.
+    fn frame_behind(
+        &self,
+        segment: &Segment,
+        mut bad: u64,
+    ) -> Result<Option<(u64, FrameHeader)>, StoreError> {
+        while bad < segment.bytes {
+            let known = {
+                let index = self.index(segment)?;
+                let after = index.entries.partition_point(|entry| entry.offset <= bad);
+                index.entries.get(after).map(|entry| entry.offset)
+            };
+            let next = sound_after(&self.frames, segment, bad, known.unwrap_or(segment.bytes))?;
+            let header = Headers::new(&self.frames, FRAME_HEADER_BYTES).at(next)?;
+            match header.filter(|(header, _)| next < segment.bytes && header.log == self.frames.log)
+            {
+                Some((header, _)) => return Ok(Some((next, header))),
+                None => bad = next,
+            }
+        }
+        Ok(None)
+    }
+
+    /// The first position at or after `from` at which a frame can be read; the segment's end if
+    /// there is none.
+    pub fn readable_from(
+        &self,
+        segment: &Segment,
+        mut from: Position,
+    ) -> Result<Position, StoreError> {
+        while from < segment.end {
+            let mut frames = Vec::new();
+            match self.read(segment, from, 1, &mut frames) {
+                Ok(_) => {
+                    let first = frames.first().map(|frame| frame.position.max(from));
+                    return Ok(first.unwrap_or(segment.end));
+                }
+                Err(Unreadable { error, resume }) => {
+                    from = resume.filter(|resume| *resume > from).ok_or(error)?;
+                }
+            }
+        }
+        Ok(from)
     }
 
     /// The frame at `at` in `chunk`, and its length; `None` if the chunk ends within it. A frame
@@ -187,22 +254,23 @@ impl SegmentFile {
         at: usize,
         chain: &mut Option<u32>,
         from: Position,
-    ) -> Result<Option<(usize, Option<Frame>)>, StoreError> {
+    ) -> Result<Option<(usize, Option<Frame>)>, Damage> {
         let (place, chunk) = (chunk.offset + at as u64, &chunk.bytes);
         let Some(bytes) = chunk.get(at..at + FRAME_HEADER_BYTES) else {
             return Ok(None);
         };
+        let lost = |what: &str| Damage::Header(self.frames.corrupt(place, what));
         let Some((header, crc)) = FrameHeader::decode(bytes) else {
-            return Err(self.corrupt(place, "this is not the header of a frame"));
+            return Err(lost("this is not the header of a frame"));
         };
-        if header.log != self.log {
-            return Err(self.corrupt(place, "the frame belongs to another log"));
+        if header.log != self.frames.log {
+            return Err(lost("the frame belongs to another log"));
         }
         if chunk.len() < at + header.frame_bytes() {
             return Ok(None);
         }
         if chain.is_some_and(|chain| chain != header.previous) {
-            return Err(self.corrupt(place, "the frame does not follow the one before it"));
+            return Err(lost("the frame does not follow the one before it"));
         }
         *chain = Some(crc);
         if header.end() <= from {
@@ -210,7 +278,10 @@ impl SegmentFile {
         }
         let body = chunk.slice(at + FRAME_HEADER_BYTES..at + header.frame_bytes());
         if crc32c::crc32c(&body) != header.body_crc {
-            return Err(self.corrupt(place, "the frame's body has a wrong checksum"));
+            let error = self
+                .frames
+                .corrupt(place, "the frame's body has a wrong checksum");
+            return Err(Damage::Body(error, header.end()));
         }
         let (position, arrival, count) = (header.position, header.arrival, header.count);
         Ok(Some((
@@ -227,25 +298,21 @@ impl SegmentFile {
     /// At least one whole frame from `offset` on, if the segment has one.
     fn chunk(&self, segment: &Segment, offset: u64, bytes: usize) -> Result<Chunk, StoreError> {
         let left = segment.bytes - offset;
-        let mut bytes = self.read_at(offset, at_most(bytes, left))?;
+        let mut bytes = self.frames.read_at(offset, at_most(bytes, left))?;
         // What has no header is found out by whoever parses it.
         if let Some((header, _)) = FrameHeader::decode(&bytes)
             && bytes.len() < header.frame_bytes()
         {
-            bytes = self.read_at(offset, at_most(header.frame_bytes(), left))?;
+            bytes = self
+                .frames
+                .read_at(offset, at_most(header.frame_bytes(), left))?;
         }
         Ok(Chunk { offset, bytes })
     }
 
-    fn read_at(&self, offset: u64, bytes: usize) -> Result<Bytes, StoreError> {
-        let mut chunk = Vec::new();
-        let at = SEGMENT_HEADER_BYTES as u64 + offset;
-        read_onto(self.file.as_ref(), &mut chunk, bytes, at)
-            .map_err(|source| StoreError::io(format!("read {}", self.path), source))?;
-        Ok(Bytes::from(chunk))
-    }
-
-    /// The first frame that arrived at or after `at` and ends after `from`.
+    /// The first frame that arrived at or after `at` and ends after `from`. Where frames before it
+    /// are damaged, of which nobody knows when they arrived, it begins with them: they are not
+    /// passed over in silence.
     pub fn seek_time(
         &self,
         segment: &Segment,
@@ -259,21 +326,33 @@ impl SegmentFile {
             let last = after.checked_sub(1).and_then(|n| index.entries.get(n));
             last.map_or(0, |entry| entry.offset)
         };
-        let mut headers = Headers::new(self, SEEK_BYTES);
+        let mut headers = Headers::new(&self.frames, SEEK_BYTES);
+        // Behind the last frame that was sound, and whether damaged ones follow it.
+        let (mut before, mut is_damaged) = (segment.base, false);
         while offset < segment.bytes {
-            let Some(header) = headers.at(offset)? else {
-                return Err(self.corrupt(offset, "this is not the header of a frame"));
+            let Some((header, _)) = headers.at(offset)? else {
+                let next = self.frame_behind(segment, offset)?;
+                offset = next.map_or(segment.bytes, |(offset, _)| offset);
+                is_damaged = true;
+                continue;
             };
             if header.arrival >= at && header.end() > from {
+                let position = if is_damaged { before } else { header.position };
                 return Ok(Some(Sought {
-                    position: header.position,
+                    position,
                     end: header.end(),
                     arrival: header.arrival,
                 }));
             }
+            (before, is_damaged) = (header.end(), false);
             offset += header.frame_bytes() as u64;
         }
-        Ok(None)
+        let lost = is_damaged && before.max(from) < segment.end;
+        Ok(lost.then(|| Sought {
+            position: before,
+            end: segment.end,
+            arrival: segment.last_arrival,
+        }))
     }
 
     fn offset_before(&self, segment: &Segment, position: Position) -> Result<u64, StoreError> {
@@ -287,19 +366,24 @@ impl SegmentFile {
         Ok(entry.offset)
     }
 
-    /// The index, made to cover the whole segment, or all of it before its first damage.
+    /// The index, made to cover the whole segment, as far as its frames can be told.
     fn index(&self, segment: &Segment) -> Result<std::sync::MutexGuard<'_, Index>, StoreError> {
         let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
         if index.covered == 0 && segment.closed {
             // Without a footer to rely on, the index is made from the frames below.
             *index = self.footer(segment).unwrap_or_default();
         }
-        let mut headers = Headers::new(self, CHUNK_BYTES);
+        let mut headers = Headers::new(&self.frames, CHUNK_BYTES);
         while index.covered < segment.bytes {
-            let Some(header) = headers.at(index.covered)? else {
-                break;
-            };
-            index.add(header.position, header.arrival, header.frame_bytes() as u64);
+            match headers.at(index.covered)? {
+                Some((header, _)) => {
+                    index.add(header.position, header.arrival, header.frame_bytes() as u64);
+                }
+                None => {
+                    let next = sound_after(&self.frames, segment, index.covered, segment.bytes)?;
+                    index.pass_damage(next);
+                }
+            }
         }
         Ok(index)
     }
@@ -316,71 +400,46 @@ impl SegmentFile {
     /// The index as the file's footer has it; `None` if there is none to be relied on.
     fn footer(&self, segment: &Segment) -> Option<Index> {
         let end = self
+            .frames
             .file
             .length()
             .ok()?
             .checked_sub(SEGMENT_HEADER_BYTES as u64)?;
         let bytes = usize::try_from(end.checked_sub(segment.bytes)?).ok()?;
-        let footer = self.read_at(segment.bytes, bytes).ok()?;
-        let (entries, mut tail) =
-            footer.split_at_checked(footer.len().checked_sub(FOOTER_TAIL_BYTES)?)?;
-        let (count, crc) = (tail.get_u32_le() as usize, tail.get_u32_le());
-        let whole = entries.len() == count * INDEX_ENTRY_BYTES && tail == FOOTER_MAGIC;
-        if !whole || crc32c::crc32c(entries) != crc {
-            return None;
-        }
-        let entries = entries
-            .chunks_exact(INDEX_ENTRY_BYTES)
-            .map(|mut entry| IndexEntry {
-                position: Position(entry.get_u64_le()),
-                arrival: Timestamp(entry.get_u64_le()),
-                offset: entry.get_u64_le(),
-            });
-        Some(Index {
-            entries: entries.collect(),
-            covered: segment.bytes,
-        })
+        let footer = self.frames.read_at(segment.bytes, bytes).ok()?;
+        Index::of_footer(&footer, segment.bytes)
     }
 
     /// Writes the index behind the frames: the segment is complete.
     pub fn write_footer(&self, segment: &Segment) -> Result<(), StoreError> {
         let index = self.index(segment)?;
-        let count = u32::try_from(index.entries.len()).map_err(|error| {
-            let doing = format!("write the index of {}", self.path);
-            StoreError::io(doing, io::Error::other(error))
+        let out = index.footer().ok_or_else(|| {
+            let doing = format!("write the index of {}", self.frames.path);
+            StoreError::io(doing, io::Error::other("it has too many entries"))
         })?;
-        let mut out = Vec::with_capacity(index.entries.len() * INDEX_ENTRY_BYTES + 16);
-        for entry in &index.entries {
-            out.put_u64_le(entry.position.0);
-            out.put_u64_le(entry.arrival.0);
-            out.put_u64_le(entry.offset);
-        }
-        let crc = crc32c::crc32c(&out);
-        out.put_u32_le(count);
-        out.put_u32_le(crc);
-        out.put_slice(FOOTER_MAGIC);
         self.write(&out, segment.bytes)
     }
 
     /// Writes at `offset` from the start of the first frame.
     pub fn write(&self, bytes: &[u8], offset: u64) -> Result<(), StoreError> {
         let at = SEGMENT_HEADER_BYTES as u64 + offset;
-        write_past_cache(self.file.as_ref(), bytes, at)
-            .map_err(|source| StoreError::io(format!("write {}", self.path), source))
+        write_past_cache(self.frames.file.as_ref(), bytes, at)
+            .map_err(|source| StoreError::io(format!("write {}", self.frames.path), source))
     }
 
     /// Makes what was written durable.
     pub fn sync(&self) -> Result<(), StoreError> {
-        let failed = |source| StoreError::io(format!("sync {}", self.path), source);
-        self.file.sync().map_err(failed)
+        let failed = |source| StoreError::io(format!("sync {}", self.frames.path), source);
+        self.frames.file.sync().map_err(failed)
     }
+}
 
-    fn corrupt(&self, offset: u64, what: &str) -> StoreError {
-        StoreError::corrupt(
-            self.path.clone(),
-            SEGMENT_HEADER_BYTES as u64 + offset,
-            what,
-        )
+/// Whether trying again would meet the same: the file is gone or damaged.
+pub fn is_lost(error: &StoreError) -> bool {
+    match error {
+        StoreError::Corrupt { .. } => true,
+        StoreError::Io { source, .. } => source.kind() == io::ErrorKind::NotFound,
+        _ => false,
     }
 }
 
@@ -392,43 +451,6 @@ fn let_go(found: &mut [Frame], chunk: &Chunk) {
         for frame in found {
             frame.body = Bytes::copy_from_slice(&frame.body);
         }
-    }
-}
-
-/// Reads headers of frames one after the other, a stretch of the file at a time.
-struct Headers<'a> {
-    segment: &'a SegmentFile,
-    /// Bytes that are read at once.
-    stretch_bytes: usize,
-    /// From the start of the first frame.
-    start: u64,
-    stretch: Bytes,
-}
-
-impl<'a> Headers<'a> {
-    fn new(segment: &'a SegmentFile, stretch_bytes: usize) -> Self {
-        Self {
-            segment,
-            stretch_bytes,
-            start: 0,
-            stretch: Bytes::new(),
-        }
-    }
-
-    /// The header at `offset`, which never lies before the last one; `None` if there is none.
-    fn at(&mut self, offset: u64) -> Result<Option<FrameHeader>, StoreError> {
-        if let Some(bytes) = self.known(offset) {
-            return Ok(FrameHeader::decode(bytes).map(|(header, _)| header));
-        }
-        self.stretch = self.segment.read_at(offset, self.stretch_bytes)?;
-        self.start = offset;
-        Ok(FrameHeader::decode(&self.stretch).map(|(header, _)| header))
-    }
-
-    fn known(&self, offset: u64) -> Option<&[u8]> {
-        let within = usize::try_from(offset.checked_sub(self.start)?).ok()?;
-        self.stretch
-            .get(within..within.checked_add(FRAME_HEADER_BYTES)?)
     }
 }
 

@@ -1,11 +1,10 @@
 //! Writes one log's frames into its segments.
 
-use std::io;
 use std::sync::Arc;
 
 use crate::embedded::health::Topic;
 use crate::embedded::logs::{Segment, WalFrame};
-use crate::embedded::segment::SegmentFile;
+use crate::embedded::segment::{SegmentFile, is_lost};
 use crate::embedded::shared::Shared;
 use crate::embedded::touched::TouchedSegment;
 use crate::engine::{LogId, StoreError};
@@ -160,14 +159,5 @@ impl<'a> SegmentWriter<'a> {
         let open = self.open.take();
         self.changed.extend(open.map(|(segment, _)| segment));
         Ok(())
-    }
-}
-
-/// Whether trying again would meet the same.
-fn is_lost(error: &StoreError) -> bool {
-    match error {
-        StoreError::Corrupt { .. } => true,
-        StoreError::Io { source, .. } => source.kind() == io::ErrorKind::NotFound,
-        _ => false,
     }
 }

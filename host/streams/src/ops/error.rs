@@ -3,7 +3,7 @@
 
 use store::{CommitError, StoreError};
 use types::limits::STREAMS_CREATING_MAX;
-use types::{Caller, ShardId, StreamArn, Timestamp};
+use types::{Caller, SequenceNumber, ShardId, StreamArn, Timestamp};
 use wire::ApiError;
 
 use crate::catalog::{ChangeError, OverShards};
@@ -181,6 +181,17 @@ pub fn store(doing: &str, stream: &StreamArn, shard: &Shard, error: &StoreError)
             internal(&format!("{doing} {shard} of {stream}"), error)
         }
     }
+}
+
+/// The records that were asked for are damaged on the disk. The store has logged where; the
+/// reader is told how to pass them.
+pub fn unreadable(shard: &Shard, next: Option<SequenceNumber>) -> ApiError {
+    let shard = shard.id_text();
+    let way = match next {
+        Some(number) => format!("the next one that can be read has SequenceNumber {number}"),
+        None => "no later one can be read".to_owned(),
+    };
+    ApiError::internal(format!("Records of {shard} are damaged on disk; {way}."))
 }
 
 pub fn put(error: PutError, stream: &StreamArn) -> ApiError {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use store::StoreError;
 use types::limits::GET_RECORDS_COUNT_MAX;
 use wire::json::{self, Boolean, Integer, Text, write_string};
 use wire::shape::{Check, NumberRule, Shape};
@@ -73,7 +74,14 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     }
     let limit = page_size(input.limit, GET_RECORDS_COUNT_MAX);
     let selection = streams.select(&stream, shard, iterator.start, limit).await;
-    let selection = selection.map_err(|e| error::store("read", &stream.arn, shard, &e))?;
+    let selection = match selection {
+        Err(StoreError::Corrupt { .. }) => {
+            let next = streams.readable_from(shard, iterator.start).await;
+            let next = next.map_err(|e| error::store("read", &stream.arn, shard, &e))?;
+            return Err(error::unreadable(shard, next));
+        }
+        selection => selection.map_err(|e| error::store("read", &stream.arn, shard, &e))?,
+    };
     if streams.options.throttle {
         shard.rates().end_read(selection.bytes);
     }
