@@ -25,6 +25,7 @@ use types::{Clock, HashKeyRange, Region, Second, ShardId, StreamArn, Timestamp};
 use crate::AccountLimits;
 use crate::creation_seconds::CreationSeconds;
 use crate::directory::Directory;
+use crate::edit::Edit;
 use crate::ends;
 use crate::retention_clock::RetentionClock;
 use crate::rows::{self, Loaded, Numbers};
@@ -52,19 +53,6 @@ pub struct NewStream {
     pub record_bytes_max: usize,
     /// The owner's labels.
     pub tags: BTreeMap<String, String>,
-}
-
-/// A change to a stream that exists.
-#[derive(Clone, Debug)]
-pub enum Edit {
-    /// Keeps records for more hours, or as many as now.
-    IncreaseRetention(u32),
-    /// Keeps records for fewer hours, or as many as now.
-    DecreaseRetention(u32),
-    /// Adds labels or replaces their values.
-    AddTags(BTreeMap<String, String>),
-    /// Removes labels; those that are not there stay so.
-    RemoveTags(Vec<String>),
 }
 
 /// Why the catalog was not changed.

@@ -8,6 +8,7 @@ mod catalog;
 pub mod codec;
 mod creation_seconds;
 mod directory;
+mod edit;
 pub mod ends;
 pub mod iterator;
 mod metrics;

@@ -8,7 +8,7 @@ use wire::{Answer, ApiError, Call};
 use super::shapes::{RETENTION_HOURS, StreamMembers};
 use super::{error, retention_hours};
 use crate::Streams;
-use crate::catalog::Edit;
+use crate::edit::Edit;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]

@@ -9,7 +9,7 @@ use wire::{Answer, ApiError, Call};
 use super::shapes::{StreamMembers, TAG_KEY};
 use super::{error, required, tags};
 use crate::Streams;
-use crate::catalog::Edit;
+use crate::edit::Edit;
 
 const TAG_KEYS: ListRule<TextRule> = ListRule::of(1, TAGS_PER_RESOURCE_MAX, TAG_KEY);
 
