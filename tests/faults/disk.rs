@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use millrace_tests::{Client, Service, base64};
 use serde_json::json;
+use store::disk::Disk;
 use store::disk::simulated::{Call, Failure, Fault, Random, SimulatedDisk, Survival};
 
 const SEED: u64 = 7;
@@ -223,5 +224,65 @@ async fn a_full_disk_makes_a_delivery_stream_unavailable_and_what_it_took_is_del
     disk.set_capacity(1 << 40);
     client.flush("orders").await;
     assert_eq!(service.delivered().concat(), kept);
+    service.stop().await;
+}
+
+/// Nothing that would have made room went through, so that only another program could make some.
+#[tokio::test]
+async fn what_makes_room_goes_through_on_a_disk_that_is_short_of_room() {
+    let disk = SimulatedDisk::new(SEED);
+    let (service, client) = with_stream(&disk).await;
+    client.create("kept", 1).await;
+    client.create_delivery("out", json!({})).await;
+    let send = async |operation: &str, input: serde_json::Value| {
+        let answer = client.send(operation, Bytes::from(input.to_string())).await;
+        let text = String::from_utf8_lossy(answer.body()).into_owned();
+        (answer.status().as_u16(), text)
+    };
+    let tags = json!({"StreamName": "kept", "Tags": {"a": "b"}});
+    assert_eq!(send("AddTagsToStream", tags.clone()).await.0, 200);
+    let longer = json!({"StreamName": "kept", "RetentionPeriodHours": 48});
+    let longer = send("IncreaseStreamRetentionPeriod", longer).await;
+    assert_eq!(longer.0, 200, "{}", longer.1);
+
+    // Half of what is to be kept free.
+    let filler = disk.create("filler".as_ref()).unwrap();
+    disk.set_capacity(20 << 30);
+    let free = disk.space().unwrap().free_bytes;
+    filler.reserve(free - (512 << 10)).unwrap();
+    let mut puts = 0;
+    while put(&client, puts).await {
+        puts += 1;
+        assert!(puts < PUTS_MAX, "the disk is short of room");
+    }
+    assert_ne!(send("AddTagsToStream", tags).await.0, 200);
+
+    for (operation, input) in [
+        (
+            "RemoveTagsFromStream",
+            json!({"StreamName": "kept", "TagKeys": ["a"]}),
+        ),
+        (
+            "DecreaseStreamRetentionPeriod",
+            json!({"StreamName": "kept", "RetentionPeriodHours": 24}),
+        ),
+        ("DeleteStream", json!({"StreamName": "orders"})),
+        (
+            "Firehose.DeleteDeliveryStream",
+            json!({"DeliveryStreamName": "out"}),
+        ),
+    ] {
+        let (status, text) = send(operation, input).await;
+        assert_eq!(status, 200, "{operation}: {text}");
+    }
+    let described = json!({"StreamName": "orders"});
+    while send("DescribeStreamSummary", described.clone()).await.0 == 200 {}
+    let described = json!({"DeliveryStreamName": "out"});
+    while send("Firehose.DescribeDeliveryStream", described.clone())
+        .await
+        .0
+        == 200
+    {}
+    assert!(!put(&client, 0).await, "the disk is short of room");
     service.stop().await;
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use store::{CommitError, Expect, LogId, StoreError, TableWrite, Transaction, Version};
+use store::{CommitError, Expect, LogId, Purpose, StoreError, TableWrite, Transaction, Version};
 use streams::Streams;
 use streams::pump::row;
 use tokio::sync::{mpsc, oneshot};
@@ -270,7 +270,7 @@ impl CatalogTask {
                 // Before it is shown as ACTIVE, so that what waits is shown from then on.
                 running.begin_lanes(&self.tools, &self.streams).await?;
                 running.show_lanes(&self.tools, &self.streams).await?;
-                self.replace(&running, active).await?;
+                self.replace(&running, active, Purpose::Keep).await?;
                 supervisor::start(&running, &self.tools, &self.streams);
             }
             Status::Deleting => {
@@ -304,7 +304,7 @@ impl CatalogTask {
             writes.push(row::removal(&key.pump_name()));
         }
         writes.push(rows::stream_removal(stream));
-        self.commit(writes).await?;
+        self.commit(writes, Purpose::MakeRoom).await?;
         self.directory.remove(&stream.arn);
         Ok(())
     }
@@ -346,7 +346,7 @@ impl CatalogTask {
             rows::next_id_write(id + 1, self.next_id_version)?,
             rows::stream_write(&stream, Expect::Absent)?,
         ];
-        let version = self.commit(writes).await?;
+        let version = self.commit(writes, Purpose::Keep).await?;
         self.next_id = id + 1;
         self.next_id_version = Some(version);
         stream.row_version = version;
@@ -368,7 +368,7 @@ impl CatalogTask {
         }
         let mut deleting = DeliveryStream::clone(&stream);
         deleting.status = Status::Deleting;
-        self.replace(&running, deleting).await
+        self.replace(&running, deleting, Purpose::MakeRoom).await
     }
 
     /// Takes away the row of a delivery stream that cannot be read. Which log and which lanes are
@@ -392,6 +392,11 @@ impl CatalogTask {
             return Err(ChangeError::NotActive(stream.status));
         }
         let mut edited = DeliveryStream::clone(&stream);
+        // What takes something away may go through on a disk that is short of room.
+        let purpose = match edit {
+            Edit::Destination { .. } | Edit::AddTags(_) => Purpose::Keep,
+            Edit::RemoveTags(_) => Purpose::MakeRoom,
+        };
         match edit {
             Edit::Destination {
                 of_version,
@@ -418,7 +423,7 @@ impl CatalogTask {
         if edited.tags.len() > TAGS_PER_RESOURCE_MAX {
             return Err(ChangeError::OverTags);
         }
-        self.replace(&running, edited).await
+        self.replace(&running, edited, purpose).await
     }
 
     /// Writes a delivery stream's row in the place of the one it was read from, then shows it.
@@ -426,10 +431,11 @@ impl CatalogTask {
         &self,
         running: &Running,
         mut stream: DeliveryStream,
+        purpose: Purpose,
     ) -> Result<(), ChangeError> {
         let expect = Expect::Version(stream.row_version);
         stream.row_version = self
-            .commit(vec![rows::stream_write(&stream, expect)?])
+            .commit(vec![rows::stream_write(&stream, expect)?], purpose)
             .await?;
         running.set(stream);
         Ok(())
@@ -437,13 +443,18 @@ impl CatalogTask {
 
     /// Commits writes of which the last is that of a delivery stream's row. An unknown outcome is
     /// looked up by that row.
-    async fn commit(&self, writes: Vec<TableWrite>) -> Result<Version, ChangeError> {
+    async fn commit(
+        &self,
+        writes: Vec<TableWrite>,
+        purpose: Purpose,
+    ) -> Result<Version, ChangeError> {
         let last = writes.last().cloned();
         let transaction = Transaction {
             appends: Vec::new(),
             writes,
         };
-        match (self.tools.engine.commit(transaction).await, last) {
+        let committed = self.tools.engine.commit_for(purpose, transaction).await;
+        match (committed, last) {
             (Ok(committed), _) => Ok(committed.version),
             (Err(error @ CommitError::Unknown(_)), Some(write)) => {
                 let row = self.tools.engine.get(write.table, &write.key).await?;

@@ -93,6 +93,17 @@ pub struct Transaction {
     pub writes: Vec<TableWrite>,
 }
 
+/// What a transaction is for, which matters while the disk is short of room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Purpose {
+    /// To keep something: refused as [`CommitError::DiskFull`].
+    #[default]
+    Keep,
+    /// To give room back: its rows stand in the place of others that are as large, and lead to a
+    /// deletion. It goes through as long as the disk takes its bytes.
+    MakeRoom,
+}
+
 /// One frame for one log.
 #[derive(Clone, Debug)]
 pub struct Append {
@@ -373,7 +384,16 @@ pub trait Engine: Send + Sync {
     async fn create_logs(&self, logs: &[LogId]) -> Result<(), StoreError>;
 
     /// Makes a transaction durable, then visible, then answers.
-    async fn commit(&self, transaction: Transaction) -> Result<Committed, CommitError>;
+    async fn commit(&self, transaction: Transaction) -> Result<Committed, CommitError> {
+        self.commit_for(Purpose::Keep, transaction).await
+    }
+
+    /// The same for a transaction that may be there to make room.
+    async fn commit_for(
+        &self,
+        purpose: Purpose,
+        transaction: Transaction,
+    ) -> Result<Committed, CommitError>;
 
     /// Reads frames from the one that holds the record at `from` on, whole, wherever in the frame
     /// that record is; from the oldest that is kept if `from` lies before the horizon. At least one

@@ -14,7 +14,7 @@ mod records;
 
 pub use engine::{
     Append, Capabilities, CommitError, Committed, Durability, Engine, Expect, Frame, Key, LogEnd,
-    LogId, NewFrame, Position, ReadBatch, StoreError, TableId, TableWrite, Transaction, Version,
-    Versioned, key_after,
+    LogId, NewFrame, Position, Purpose, ReadBatch, StoreError, TableId, TableWrite, Transaction,
+    Version, Versioned, key_after,
 };
 pub use records::{BodyBuilder, Records, StoredRecord, exact};

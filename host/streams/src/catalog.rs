@@ -15,7 +15,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use store::{CommitError, Engine, Expect, LogId, StoreError, TableWrite, Transaction, Version};
+use store::{
+    CommitError, Engine, Expect, LogId, Purpose, StoreError, TableWrite, Transaction, Version,
+};
 use tokio::sync::{mpsc, oneshot};
 use types::limits::{
     RETENTION_HOURS_DEFAULT, SHARDS_PER_REGION_MAX, STREAMS_CREATING_MAX, TAGS_PER_RESOURCE_MAX,
@@ -283,14 +285,14 @@ impl CatalogTask {
                 self.ground.engine.create_logs(&logs).await?;
                 let mut active = Stream::clone(&stream);
                 active.status = Status::Active;
-                self.replace(active, Vec::new()).await?;
+                self.replace(active, Purpose::Keep).await?;
             }
             Status::Deleting => {
                 // Readers that had not read all records learn from the ends how many are lost.
                 self.ground.engine.end_logs(&ends::of(&stream)).await?;
                 let mut writes = rows::shard_removals(&stream);
                 writes.push(rows::stream_removal(&stream));
-                self.commit(writes).await?;
+                self.commit(writes, Purpose::MakeRoom).await?;
                 let now = self.ground.clock.now();
                 self.creation_seconds.is_gone(&stream, now);
                 self.ground.directory.remove(arn);
@@ -320,7 +322,7 @@ impl CatalogTask {
         if self.creation_seconds.is_latest(second) {
             writes.push(rows::latest_creation_write(second)?);
         }
-        let version = self.replace_expecting(stream, Expect::Absent, writes);
+        let version = self.replace_expecting(stream, Expect::Absent, writes, Purpose::Keep);
         self.numbers_version = Some(version.await?);
         self.numbers = numbers;
         self.creation_seconds.was_given(second);
@@ -394,7 +396,7 @@ impl CatalogTask {
         }
         let mut deleting = Stream::clone(&stream);
         deleting.status = Status::Deleting;
-        self.replace(deleting, Vec::new()).await
+        self.replace(deleting, Purpose::MakeRoom).await
     }
 
     async fn edit(&mut self, arn: &StreamArn, edit: Edit) -> Result<(), ChangeError> {
@@ -403,14 +405,16 @@ impl CatalogTask {
             return Err(ChangeError::NotActive(stream.status));
         }
         let expired_before = stream.cutoff(self.ground.retention_clock.look());
+        let purpose = edit.purpose();
         let edited = edited(&stream, edit, expired_before)?;
-        self.replace(edited, Vec::new()).await
+        self.replace(edited, purpose).await
     }
 
     /// Writes a stream's row in the place of the one it was read from, then shows it.
-    async fn replace(&self, stream: Stream, with: Vec<TableWrite>) -> Result<(), ChangeError> {
+    async fn replace(&self, stream: Stream, purpose: Purpose) -> Result<(), ChangeError> {
         let expect = Expect::Version(stream.version);
-        self.replace_expecting(stream, expect, with).await?;
+        self.replace_expecting(stream, expect, Vec::new(), purpose)
+            .await?;
         Ok(())
     }
 
@@ -419,9 +423,10 @@ impl CatalogTask {
         mut stream: Stream,
         expect: Expect,
         mut writes: Vec<TableWrite>,
+        purpose: Purpose,
     ) -> Result<Version, ChangeError> {
         writes.push(rows::stream_write(&stream, expect)?);
-        let version = self.commit(writes).await?;
+        let version = self.commit(writes, purpose).await?;
         stream.version = version;
         self.ground.directory.put(stream);
         Ok(version)
@@ -429,13 +434,18 @@ impl CatalogTask {
 
     /// Commits writes of which the last is that of a stream's row. An unknown outcome is looked up
     /// by that row.
-    async fn commit(&self, writes: Vec<TableWrite>) -> Result<Version, ChangeError> {
+    async fn commit(
+        &self,
+        writes: Vec<TableWrite>,
+        purpose: Purpose,
+    ) -> Result<Version, ChangeError> {
         let last = writes.last().cloned();
         let transaction = Transaction {
             appends: Vec::new(),
             writes,
         };
-        match (self.ground.engine.commit(transaction).await, last) {
+        let committed = self.ground.engine.commit_for(purpose, transaction).await;
+        match (committed, last) {
             (Ok(committed), _) => Ok(committed.version),
             (Err(error @ CommitError::Unknown(_)), Some(write)) => {
                 let row = self.ground.engine.get(write.table, &write.key).await?;

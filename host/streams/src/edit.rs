@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use store::Purpose;
+
 /// A change to a stream that exists.
 #[derive(Clone, Debug)]
 pub enum Edit {
@@ -13,4 +15,14 @@ pub enum Edit {
     AddTags(BTreeMap<String, String>),
     /// Removes labels; those that are not there stay so.
     RemoveTags(Vec<String>),
+}
+
+impl Edit {
+    /// What takes something away may go through on a disk that is short of room.
+    pub fn purpose(&self) -> Purpose {
+        match self {
+            Self::IncreaseRetention(_) | Self::AddTags(_) => Purpose::Keep,
+            Self::DecreaseRetention(_) | Self::RemoveTags(_) => Purpose::MakeRoom,
+        }
+    }
 }

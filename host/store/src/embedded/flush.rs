@@ -91,7 +91,7 @@ fn enough_bytes(options: &Options, logs: usize) -> u64 {
 
 /// Moves everything up to the last durable block. After an error nothing is lost or in doubt;
 /// the next turn does it again.
-fn flush(shared: &Shared) -> Result<(), StoreError> {
+pub fn flush(shared: &Shared) -> Result<(), StoreError> {
     if let Some(damage) = &shared.wal_damage {
         return Err(damage.clone());
     }

@@ -62,7 +62,7 @@ use crate::embedded::wal::WAL_DIR;
 use crate::embedded::writer::Writer;
 use crate::engine::{
     Capabilities, CommitError, Committed, Durability, Engine, Key, LogEnd, LogId, Position,
-    ReadBatch, StoreError, TableId, Transaction, Versioned,
+    Purpose, ReadBatch, StoreError, TableId, Transaction, Versioned,
 };
 
 /// Log changes that go into one request: creating thousands of logs takes a few blocks.
@@ -104,7 +104,7 @@ impl Embedded {
         let failed = |source| StoreError::io("sync the data directory", source);
         disk.sync_dir(Path::new("")).map_err(failed)?;
         let (shared, cursor) = opening::recover(disk, options)?;
-        flush::remove_garbage(&shared)?;
+        opening::tidy(&shared)?;
         let shared = Arc::new(shared);
         let (flushing, preparing) = (shared.clone(), shared.clone());
         let writing = Writer::new(shared.clone(), cursor);
@@ -136,6 +136,7 @@ impl Embedded {
             writes,
             changes,
             ends,
+            purpose,
             bytes,
         } = request;
         self.shared.queue.push(QueuedCommit {
@@ -143,6 +144,7 @@ impl Embedded {
             writes,
             changes,
             ends,
+            purpose,
             bytes,
             reply,
         })?;
@@ -231,6 +233,7 @@ struct Parts {
     writes: Vec<crate::engine::TableWrite>,
     changes: Vec<LogChange>,
     ends: Vec<LogEnd>,
+    purpose: Purpose,
     bytes: usize,
 }
 
@@ -261,8 +264,13 @@ impl Engine for Embedded {
             .await
     }
 
-    async fn commit(&self, transaction: Transaction) -> Result<Committed, CommitError> {
-        self.push(self.resolve(transaction)?).await
+    async fn commit_for(
+        &self,
+        purpose: Purpose,
+        transaction: Transaction,
+    ) -> Result<Committed, CommitError> {
+        let parts = self.resolve(transaction)?;
+        self.push(Parts { purpose, ..parts }).await
     }
 
     async fn read(

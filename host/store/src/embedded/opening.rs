@@ -7,9 +7,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use crate::disk::Disk;
+use crate::disk::{Disk, is_full};
 use crate::embedded::catalog::{self, LogCatalog, Meta};
-use crate::embedded::flush::BALLAST_FILE;
+use crate::embedded::flush::{self, BALLAST_FILE};
 use crate::embedded::flush_control::FlushControl;
 use crate::embedded::health::{Health, Topic};
 use crate::embedded::logs::{Log, Logs};
@@ -38,7 +38,7 @@ pub fn recover(
         catalog,
         meta,
         logs,
-    } = open_catalog(&disk, options.table_cache_bytes)?;
+    } = open_with_room(&disk, options.table_cache_bytes)?;
     let tables = Tables::new(catalog.clone());
     let wanted = Wanted {
         store: meta.store,
@@ -86,6 +86,56 @@ pub fn recover(
     }
     hold_ballast(&shared);
     Ok((shared, found.cursor))
+}
+
+/// Brings what an earlier run left in order before anything is written: write-ahead files that hold
+/// next to nothing are flushed, and files without a use are removed. Every start begins a
+/// write-ahead file, so a process that is killed again and again would else leave as many as there
+/// may be.
+pub fn tidy(shared: &Shared) -> Result<(), StoreError> {
+    if shared.wal_damage.is_none() {
+        if shared.wal.is_scattered()
+            && let Err(error) = flush::flush(shared)
+        {
+            // Later flushes do it. Until then the store serves what it can.
+            tracing::warn!(%error, "what the write-ahead files hold stays there");
+        }
+        shared.wal.remove_surplus();
+    }
+    match flush::remove_garbage(shared) {
+        Err(StoreError::Io { doing, source }) if is_full(&source) => {
+            tracing::warn!(%doing, error = %source, "files of deleted logs stay");
+            shared.catalog.reopen()
+        }
+        other => other,
+    }
+}
+
+/// Opens the catalog. A start notes itself there: on a disk that is full to the last byte, what
+/// only holds room is given up for that, one file at a time.
+fn open_with_room(disk: &Arc<dyn Disk>, cache_bytes: usize) -> Result<Known, StoreError> {
+    loop {
+        match open_catalog(disk, cache_bytes) {
+            Err(StoreError::Io { source, .. }) if is_full(&source) && give_up_room(disk)? => {}
+            other => return other,
+        }
+    }
+}
+
+/// Removes the ballast, or else a write-ahead file that was never used. Returns whether there was
+/// one.
+fn give_up_room(disk: &Arc<dyn Disk>) -> Result<bool, StoreError> {
+    if disk.remove(BALLAST_FILE.as_ref()).is_ok() {
+        tracing::warn!("the ballast was given up to start on a full disk");
+        return Ok(true);
+    }
+    let Some(path) = recovery::unused_file(disk)? else {
+        return Ok(false);
+    };
+    let removed = disk.remove(&path);
+    removed.map_err(|source| StoreError::io(format!("remove {}", path.display()), source))?;
+    tracing::warn!(path = %path.display(), "a file was given up to start on a full disk");
+    Ok(true)
 }
 
 /// What a catalog says.

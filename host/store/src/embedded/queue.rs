@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use crate::embedded::format::LogChange;
 use crate::embedded::linger::{Lingered, Wait};
 use crate::embedded::logs::Log;
-use crate::engine::{CommitError, Committed, LogEnd, NewFrame, TableWrite};
+use crate::engine::{CommitError, Committed, LogEnd, NewFrame, Purpose, TableWrite};
 
 /// A frame and the log that it is for.
 pub struct ResolvedAppend {
@@ -27,6 +27,7 @@ pub struct QueuedCommit {
     pub changes: Vec<LogChange>,
     /// Rows that get the tips of logs which `changes` deletes.
     pub ends: Vec<LogEnd>,
+    pub purpose: Purpose,
     /// Bytes that it takes in a block.
     pub bytes: usize,
     pub reply: oneshot::Sender<Result<Committed, CommitError>>,

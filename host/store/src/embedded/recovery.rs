@@ -11,6 +11,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, IoSlice};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -22,6 +23,7 @@ use crate::embedded::format::{
     padded_block_bytes,
 };
 use crate::embedded::logs::{Log, LogState, Logs, WalFrame};
+use crate::embedded::options::CHUNK_BYTES;
 use crate::embedded::tables::Tables;
 use crate::embedded::wal::{WAL_DIR, read_full, read_onto, slot_path, write_all};
 use crate::embedded::writer;
@@ -119,6 +121,31 @@ fn free_slots(recovered: &Recovered, uses: &[FileUse]) -> Vec<u32> {
         .filter(|slot| !is_used(slot));
     let by_age = uses.iter().map(|file| file.slot);
     unused.chain(by_age).filter(|slot| !is_live(slot)).collect()
+}
+
+/// A write-ahead file that nothing was ever written to but zeros.
+pub fn unused_file(disk: &Arc<dyn Disk>) -> Result<Option<PathBuf>, StoreError> {
+    for (slot, file) in open_files(disk)? {
+        let path = slot_path(slot);
+        let is_unused = has_only_zeros(file.as_ref());
+        if is_unused.map_err(|e| StoreError::io(format!("read {}", path.display()), e))? {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
+}
+
+/// Looks at all of it: where the first block is damaged, others may follow.
+fn has_only_zeros(file: &dyn DiskFile) -> io::Result<bool> {
+    let (mut chunk, mut at) = (Vec::new(), 0);
+    loop {
+        chunk.clear();
+        let read = read_onto(file, &mut chunk, CHUNK_BYTES, at)?;
+        if read == 0 || chunk.iter().any(|byte| *byte != 0) {
+            return Ok(read == 0);
+        }
+        at += read as u64;
+    }
 }
 
 /// The numbers of all data directories that blocks were written for: one, or none before the first

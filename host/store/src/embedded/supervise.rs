@@ -90,7 +90,7 @@ mod tests {
     use crate::embedded::opening;
     use crate::embedded::options::Options;
     use crate::embedded::queue::QueuedCommit;
-    use crate::engine::CommitError;
+    use crate::engine::{CommitError, Purpose};
 
     /// A log whose every line ends whoever writes it.
     struct Broken;
@@ -125,6 +125,7 @@ mod tests {
             writes: Vec::new(),
             changes: Vec::new(),
             ends: Vec::new(),
+            purpose: Purpose::Keep,
             bytes: 1,
             reply,
         };

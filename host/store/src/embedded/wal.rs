@@ -18,6 +18,8 @@ pub const WAL_DIR: &str = "wal";
 /// How long the writer waits for a slot to be flushed before it refuses what it has as busy.
 const SLOT_WAIT: Duration = Duration::from_secs(2);
 
+/// Free files that a start keeps beside those made ready anyway, for a burst. Others are removed.
+const SPARE_FILES: usize = 4;
 /// How long preparing waits after a failure.
 const PREPARE_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
@@ -148,6 +150,34 @@ impl Wal {
     /// The file of a slot that holds or held blocks.
     pub fn file(&self, slot: u32) -> Option<Arc<dyn DiskFile>> {
         self.slots().files.get(&slot).cloned()
+    }
+
+    /// Whether the slots to be flushed hold so little that half of them would do.
+    pub fn is_scattered(&self) -> bool {
+        let slots = self.slots();
+        let bytes: u64 = slots.live.iter().map(|live| live.bytes).sum();
+        slots.live.len() > 1 && bytes <= self.file_bytes * (slots.live.len() as u64 / 2)
+    }
+
+    /// Removes free slots that are more than a server needs soon. Those go first that would be
+    /// written first: the others hold the newest blocks. Nothing is being written yet.
+    pub fn remove_surplus(&self) {
+        let kept = self.files_ahead + SPARE_FILES;
+        let mut slots = self.slots();
+        while slots.ready.len() + slots.growing.len() > kept {
+            let Some((slot, _)) = slots.take_free() else {
+                return;
+            };
+            slots.files.remove(&slot);
+            self.remove(slot);
+        }
+    }
+
+    /// A file that stays is found by the next start, and its blocks are then old.
+    fn remove(&self, slot: u32) {
+        if let Err(error) = self.disk.remove(&slot_path(slot)) {
+            tracing::warn!(slot, %error, "a write-ahead file without a use stays");
+        }
     }
 
     /// In which order the slots that are not flushed were written, from 0.
@@ -366,10 +396,7 @@ impl Wal {
         }
         for slot in abandoned {
             files.remove(&slot);
-            // A file that stays is found by the next start, and its blocks are then old.
-            if let Err(error) = self.disk.remove(&slot_path(slot)) {
-                tracing::warn!(slot, %error, "an abandoned write-ahead file stays");
-            }
+            self.remove(slot);
         }
         self.freed.notify_all();
     }

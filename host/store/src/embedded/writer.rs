@@ -22,7 +22,8 @@ use crate::embedded::queue::QueuedCommit;
 use crate::embedded::shared::Shared;
 use crate::embedded::wal::write_all;
 use crate::engine::{
-    CommitError, Committed, Expect, Key, LogEnd, LogId, StoreError, TableId, TableWrite, Version,
+    CommitError, Committed, Expect, Key, LogEnd, LogId, Purpose, StoreError, TableId, TableWrite,
+    Version,
 };
 
 /// Where the next block goes.
@@ -406,5 +407,7 @@ fn overwrite_header(slot: &Slot) -> io::Result<()> {
 }
 
 fn adds_data(request: &QueuedCommit) -> bool {
-    !request.appends.is_empty() || request.writes.iter().any(|write| write.value.is_some())
+    !request.appends.is_empty()
+        || request.purpose == Purpose::Keep
+            && request.writes.iter().any(|write| write.value.is_some())
 }
