@@ -121,7 +121,10 @@ enum Taken {
 fn is_unreadable(error: &StoreError) -> bool {
     match error {
         StoreError::Corrupt { .. } | StoreError::Io { .. } => true,
-        StoreError::NoLog(_) | StoreError::Locked(_) | StoreError::Commit(_) => false,
+        StoreError::NoLog(_)
+        | StoreError::Locked(_)
+        | StoreError::Commit(_)
+        | StoreError::Unreadable { .. } => false,
     }
 }
 
