@@ -374,7 +374,8 @@ impl CatalogTask {
     /// Takes away the row of a delivery stream that cannot be read. Which log and which lanes are
     /// its own is not known, so that these stay; no other delivery stream ever has them.
     async fn forget_unreadable(&mut self, stream: &UnreadableStream) -> Result<(), ChangeError> {
-        self.commit(vec![rows::unreadable_removal(stream)]).await?;
+        let writes = vec![rows::unreadable_removal(stream)];
+        self.commit(writes, Purpose::MakeRoom).await?;
         self.directory.remove_unreadable(&stream.arn);
         let kept = "its log, if it had one, and the rows of its lanes";
         tracing::warn!(stream = %stream.arn, kept, "an unreadable delivery stream was deleted");
