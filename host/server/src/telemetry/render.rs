@@ -47,43 +47,7 @@ impl Telemetry {
         let mut out = String::with_capacity(16 * 1024);
         self.requests(&mut out);
         self.latencies(&mut out);
-        let open = self.connections();
-        gauge(&mut out, "connections", "Connections that are open.", open);
-        let at_rest = self.connections_at_rest.load(Ordering::Relaxed);
-        gauge(
-            &mut out,
-            "connections_at_rest",
-            "Open connections that keep no buffer, as they are between requests.",
-            at_rest,
-        );
-        let accepted = load(&self.connections_accepted);
-        counter(
-            &mut out,
-            "connections_accepted_total",
-            "Connections that were taken.",
-            accepted,
-        );
-        let refused = load(&self.connections_refused);
-        counter(
-            &mut out,
-            "connections_refused_total",
-            "Connections over a limit.",
-            refused,
-        );
-        let bytes = load(&self.bytes_in);
-        counter(
-            &mut out,
-            "received_bytes_total",
-            "Bytes read from clients.",
-            bytes,
-        );
-        let bytes = load(&self.bytes_out);
-        counter(
-            &mut out,
-            "sent_bytes_total",
-            "Bytes written to clients.",
-            bytes,
-        );
+        self.traffic(&mut out);
         let bytes = surroundings.in_flight_bytes;
         gauge(
             &mut out,
@@ -124,6 +88,42 @@ impl Telemetry {
             healthy,
         );
         out
+    }
+
+    /// Connections, and what goes over them.
+    fn traffic(&self, out: &mut String) {
+        let open = self.connections();
+        gauge(out, "connections", "Connections that are open.", open);
+        let at_rest = self.connections_at_rest.load(Ordering::Relaxed);
+        gauge(
+            out,
+            "connections_at_rest",
+            "Open connections that keep no buffer, as they are between requests.",
+            at_rest,
+        );
+        let accepted = load(&self.connections_accepted);
+        counter(
+            out,
+            "connections_accepted_total",
+            "Connections that were taken.",
+            accepted,
+        );
+        let refused = load(&self.connections_refused);
+        counter(
+            out,
+            "connections_refused_total",
+            "Connections over a limit.",
+            refused,
+        );
+        let bytes = load(&self.bytes_in);
+        counter(
+            out,
+            "received_bytes_total",
+            "Bytes read from clients.",
+            bytes,
+        );
+        let bytes = load(&self.bytes_out);
+        counter(out, "sent_bytes_total", "Bytes written to clients.", bytes);
     }
 
     /// The labels of each operation, and its counts.

@@ -348,7 +348,7 @@ impl SegmentFile {
             offset += header.frame_bytes() as u64;
         }
         let lost = is_damaged && before.max(from) < segment.end;
-        Ok(lost.then(|| Sought {
+        Ok(lost.then_some(Sought {
             position: before,
             end: segment.end,
             arrival: segment.last_arrival,
