@@ -19,8 +19,8 @@ pub const BLOCK_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 const BLOCK_MAGIC: u32 = u32::from_le_bytes(*b"MRBL");
 /// The first bytes of a frame's header.
-pub const FRAME_START: [u8; 4] = *b"MRFR";
-const FRAME_MAGIC: u32 = u32::from_le_bytes(FRAME_START);
+pub const FRAME_START: [u8; 4] = FRAME_MAGIC.to_le_bytes();
+const FRAME_MAGIC: u32 = u32::from_le_bytes(*b"MRFR");
 const ROW_MAGIC: u32 = u32::from_le_bytes(*b"MRRW");
 const CHANGE_MAGIC: u32 = u32::from_le_bytes(*b"MRLC");
 const BLOCK_VERSION: u16 = 1;
