@@ -100,6 +100,7 @@ mod tests {
     fn status(records_in: u64, delivered: u64, failed: u64) -> DeliveryStream {
         serde_json::from_value(serde_json::json!({
             "name": "n", "arn": "a", "status": "ACTIVE", "versionId": 1,
+            "source": null, "bucket": "b",
             "recordsIn": records_in, "delivered": delivered, "dropped": 0, "failed": failed,
             "lost": 0, "leftOut": 0, "stuck": [],
             "waitingRecords": 0, "waitingBytes": 0, "objects": 1, "failedObjects": 0,
