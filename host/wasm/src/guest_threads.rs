@@ -68,8 +68,10 @@ pub struct GuestThreads(Arc<Shared>);
 
 struct Shared {
     state: Mutex<State>,
-    /// A turn may begin, or the threads shall end.
-    wake: Condvar,
+    /// A quick turn may begin, or the threads shall end.
+    wake_quick: Condvar,
+    /// The same for slow ones.
+    wake_slow: Condvar,
     /// A thread has ended that another must take the place of, or all shall end.
     wake_keeper: Condvar,
     quick_max: usize,
@@ -81,7 +83,7 @@ struct State {
     is_closed: bool,
     /// The turns that have a thread.
     running: Vec<Arc<Turn>>,
-    /// Threads that have ended after a slow turn, and have no successor yet.
+    /// Quick threads that have ended after a turn that became slow, and have no successor yet.
     missing: usize,
 }
 
@@ -96,7 +98,7 @@ pub struct Turn {
     is_stopped: AtomicBool,
     /// A call took long during it.
     was_slow: AtomicBool,
-    /// Its thread stepped back behind all others.
+    /// Its thread was a quick one, and has stepped back behind all others.
     has_stepped_back: AtomicBool,
     /// It was ended in the middle of a call, since it had become slow and all slow threads were
     /// taken.
@@ -146,25 +148,23 @@ impl Turn {
         if self.was_slow.swap(true, Ordering::Relaxed) {
             return !self.was_cut_short();
         }
-        self.step_back();
-        let mut state = self.shared.lock();
-        let mut begun = self.lock();
-        if begun.pace == Pace::Slow {
-            state.turns.distrust(&self.party);
-        } else if state.turns.turn_slow(&self.party) {
-            begun.pace = Pace::Slow;
-            self.shared.wake.notify_one();
-        } else {
-            self.was_cut_short.store(true, Ordering::Relaxed);
-        }
-        !self.was_cut_short()
-    }
-
-    /// Called on its own thread: lets it step back behind all others, once.
-    fn step_back(&self) {
-        if !self.has_stepped_back.swap(true, Ordering::Relaxed) {
+        if self.lock().pace == Pace::Quick {
+            self.has_stepped_back.store(true, Ordering::Relaxed);
             step_back(SLOW_NICENESS - GUEST_NICENESS);
         }
+        {
+            let mut state = self.shared.lock();
+            let mut begun = self.lock();
+            if begun.pace == Pace::Slow {
+                state.turns.distrust(&self.party);
+            } else if state.turns.turn_slow(&self.party) {
+                begun.pace = Pace::Slow;
+            } else {
+                self.was_cut_short.store(true, Ordering::Relaxed);
+            }
+        }
+        self.shared.wake();
+        !self.was_cut_short()
     }
 
     fn lock(&self) -> MutexGuard<'_, Begun> {
@@ -196,13 +196,17 @@ impl GuestThreads {
                 running: Vec::new(),
                 missing: 0,
             }),
-            wake: Condvar::new(),
+            wake_quick: Condvar::new(),
+            wake_slow: Condvar::new(),
             wake_keeper: Condvar::new(),
             quick_max,
             slow_max,
         }));
-        for _ in 0..quick_max + slow_max {
-            spawn(&threads.0)?;
+        for _ in 0..quick_max {
+            spawn(&threads.0, Pace::Quick)?;
+        }
+        for _ in 0..slow_max {
+            spawn(&threads.0, Pace::Slow)?;
         }
         let shared = Arc::clone(&threads.0);
         let keeper = thread::Builder::new().name("millrace-guests".to_owned());
@@ -251,7 +255,7 @@ impl GuestThreads {
             }
             state.turns.ask(party.clone(), is_slow, job);
         }
-        self.0.wake.notify_one();
+        self.0.wake();
         told.await.map_err(|_| {
             if self.0.lock().is_closed {
                 TurnLost::Closed
@@ -294,7 +298,8 @@ impl GuestThreads {
         drop(state);
         // Outside of the lock: whoever waits for one hears of it here.
         drop(waiting);
-        self.0.wake.notify_all();
+        self.0.wake_quick.notify_all();
+        self.0.wake_slow.notify_all();
         self.0.wake_keeper.notify_all();
     }
 }
@@ -311,14 +316,26 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next turn; `None` once the threads shall end.
-    fn next(&self) -> Option<Next<Job>> {
+    /// Lets a thread of each group look whether a turn may begin. Never called with the lock held:
+    /// whoever wakes would wait for it, and a thread that has stepped back may not run for long
+    /// enough to give it back.
+    fn wake(&self) {
+        self.wake_quick.notify_one();
+        self.wake_slow.notify_one();
+    }
+
+    /// The next turn of this pace; `None` once the threads shall end.
+    fn next(&self, pace: Pace) -> Option<Next<Job>> {
+        let wake = match pace {
+            Pace::Quick => &self.wake_quick,
+            Pace::Slow => &self.wake_slow,
+        };
         let mut state = self.lock();
         loop {
             if state.is_closed {
                 return None;
             }
-            if let Some(next) = state.turns.begin() {
+            if let Some(next) = state.turns.begin(pace) {
                 let turn = Arc::clone(&next.job.turn);
                 *turn.lock() = Begun {
                     at: Instant::now(),
@@ -327,26 +344,30 @@ impl Shared {
                 state.running.push(turn);
                 return Some(next);
             }
-            let waited = self.wake.wait(state);
+            let waited = wake.wait(state);
             state = waited.unwrap_or_else(PoisonError::into_inner);
         }
     }
 
-    /// Notes that a turn has ended. Whether its thread goes on: one that stepped back cannot step
-    /// forward again, so another takes its place.
-    fn end(&self, party: &Party, turn: &Arc<Turn>) -> bool {
-        let mut state = self.lock();
-        let begun = turn.lock();
-        let was_quick = !turn.was_slow.load(Ordering::Relaxed);
-        let (pace, took) = (begun.pace, begun.at.elapsed());
-        state.turns.end(party, pace, took, was_quick);
-        state.running.retain(|running| !Arc::ptr_eq(running, turn));
-        let goes_on = !turn.has_stepped_back.load(Ordering::Relaxed);
-        if !goes_on {
-            state.missing += 1;
-            self.wake_keeper.notify_one();
+    /// Notes that a turn has ended.
+    fn end(&self, party: &Party, turn: &Arc<Turn>) {
+        {
+            let mut state = self.lock();
+            let begun = turn.lock();
+            let was_quick = !turn.was_slow.load(Ordering::Relaxed);
+            let (pace, took) = (begun.pace, begun.at.elapsed());
+            state.turns.end(party, pace, took, was_quick);
+            state.running.retain(|running| !Arc::ptr_eq(running, turn));
         }
-        goes_on
+        // It may have had a thread of the other group.
+        self.wake();
+    }
+
+    /// A quick thread ends that has stepped back: it cannot step forward again, so another takes
+    /// its place.
+    fn is_missing(&self) {
+        self.lock().missing += 1;
+        self.wake_keeper.notify_one();
     }
 
     /// Starts successors of threads that have ended, from a thread that never stepped back: threads
@@ -361,7 +382,7 @@ impl Shared {
             }
             state.missing -= 1;
             drop(state);
-            let spawned = spawn(self);
+            let spawned = spawn(self, Pace::Quick);
             state = self.lock();
             if let Err(error) = spawned {
                 tracing::warn!(%error, "start a thread of plugins; it will be tried again");
@@ -373,18 +394,17 @@ impl Shared {
     }
 }
 
-fn spawn(shared: &Arc<Shared>) -> std::io::Result<()> {
+fn spawn(shared: &Arc<Shared>, pace: Pace) -> std::io::Result<()> {
     let shared = Arc::clone(shared);
     let thread = thread::Builder::new().name("millrace-guest".to_owned());
     thread.spawn(move || {
-        step_back(GUEST_NICENESS);
-        while let Some(next) = shared.next() {
-            let Next { party, pace, job } = next;
+        step_back(match pace {
+            Pace::Quick => GUEST_NICENESS,
+            Pace::Slow => SLOW_NICENESS,
+        });
+        while let Some(next) = shared.next(pace) {
+            let Next { party, job, .. } = next;
             let Job { turn, work } = job;
-            if pace == Pace::Slow {
-                // Its calls may all be shorter than what is found slow, and never end for long.
-                turn.step_back();
-            }
             TURN.set(Some(Arc::clone(&turn)));
             let worked = catch_unwind(AssertUnwindSafe(|| {
                 // Whoever asked for it may have gone while it waited.
@@ -396,7 +416,9 @@ fn spawn(shared: &Arc<Shared>) -> std::io::Result<()> {
             if worked.is_err() {
                 tracing::error!(?party, "the work on a batch panicked");
             }
-            if !shared.end(&party, &turn) {
+            shared.end(&party, &turn);
+            if turn.has_stepped_back.load(Ordering::Relaxed) {
+                shared.is_missing();
                 return;
             }
         }

@@ -107,17 +107,21 @@ impl<J> Turns<J> {
         self.waiting.push_back((party, job));
     }
 
-    /// The turn that begins now, if a thread is free for one that waits.
-    pub(crate) fn begin(&mut self) -> Option<Next<J>> {
+    /// The turn of this pace that begins now, if one waits and no more than so many have begun.
+    pub(crate) fn begin(&mut self, pace: Pace) -> Option<Next<J>> {
+        let has_thread = match pace {
+            Pace::Quick => self.quick < self.quick_max,
+            Pace::Slow => self.slow < self.slow_max,
+        };
+        if !has_thread {
+            return None;
+        }
         let candidates = self.waiting.iter().enumerate();
         let candidates = candidates.filter_map(|(index, (party, _))| {
             let standing = self.parties.get(party)?;
-            let has_thread = match standing.pace() {
-                Pace::Quick => self.quick < self.quick_max,
-                Pace::Slow => self.slow < self.slow_max,
-            };
             let of_plugin = self.running_of_plugin(party).unwrap_or(standing.running);
-            has_thread.then_some((of_plugin, standing.running, standing.served, index))
+            let order = (of_plugin, standing.running, standing.served, index);
+            (standing.pace() == pace).then_some(order)
         });
         let (.., index) = candidates.min()?;
         let (party, job) = self.waiting.remove(index)?;
@@ -125,7 +129,6 @@ impl<J> Turns<J> {
         standing.waiting -= 1;
         standing.running += 1;
         self.served_last = standing.served;
-        let pace = standing.pace();
         *self.count(pace) += 1;
         if let Some(plugin) = &party.plugin {
             *self.by_plugin.entry(plugin.clone()).or_default() += 1;
@@ -230,8 +233,13 @@ mod tests {
         }
     }
 
+    /// A turn of either pace.
+    fn begin(turns: &mut Turns<u32>) -> Option<Next<u32>> {
+        turns.begin(Pace::Quick).or_else(|| turns.begin(Pace::Slow))
+    }
+
     fn order(turns: &mut Turns<u32>) -> Vec<u32> {
-        std::iter::from_fn(|| turns.begin().map(|next| next.job)).collect()
+        std::iter::from_fn(|| begin(turns).map(|next| next.job)).collect()
     }
 
     const MOMENT: Duration = Duration::from_millis(1);
@@ -239,7 +247,7 @@ mod tests {
     /// Every turn takes a moment; the jobs in the order in which they had theirs.
     fn one_after_the_other(turns: &mut Turns<u32>) -> Vec<u32> {
         let mut had = Vec::new();
-        while let Some(Next { party, pace, job }) = turns.begin() {
+        while let Some(Next { party, pace, job }) = begin(turns) {
             turns.end(&party, pace, MOMENT, true);
             had.push(job);
         }
@@ -264,7 +272,7 @@ mod tests {
             turns.ask(party(1, "a"), false, job);
         }
         for _ in 0..3 {
-            let Next { party, pace, .. } = turns.begin().unwrap();
+            let Next { party, pace, .. } = begin(&mut turns).unwrap();
             turns.end(&party, pace, MOMENT, true);
         }
         for job in 10..13 {
@@ -288,7 +296,7 @@ mod tests {
         let mut turns = Turns::new(2, 2);
         for stream in 1..=2 {
             turns.ask(party(stream, "loops"), false, 0);
-            let next = turns.begin().unwrap();
+            let next = begin(&mut turns).unwrap();
             assert_eq!(next.pace, Pace::Quick);
             assert!(turns.turn_slow(&next.party));
         }
@@ -308,7 +316,7 @@ mod tests {
         let mut turns = Turns::new(1, 1);
         for (stream, goes_over) in [(1, true), (2, false)] {
             turns.ask(party(stream, "loops"), false, 0);
-            let next = turns.begin().unwrap();
+            let next = begin(&mut turns).unwrap();
             assert_eq!(turns.turn_slow(&next.party), goes_over);
         }
         assert_eq!(turns.counts(), (1, 1, 0));
@@ -319,17 +327,17 @@ mod tests {
         let mut turns = Turns::new(1, 1);
         let slow = party(1, "sometimes");
         turns.ask(slow.clone(), false, 0);
-        turns.begin().unwrap();
+        begin(&mut turns).unwrap();
         assert!(turns.turn_slow(&slow));
         turns.end(&slow, Pace::Slow, MOMENT, false);
         for turn in 0..QUICK_TURNS_TO_BE_TRUSTED {
             assert!(turns.is_slow(&slow));
             turns.ask(slow.clone(), false, turn);
-            assert_eq!(turns.begin().unwrap().pace, Pace::Slow);
+            assert_eq!(begin(&mut turns).unwrap().pace, Pace::Slow);
             turns.end(&slow, Pace::Slow, MOMENT, true);
         }
         assert!(!turns.is_slow(&slow));
         turns.ask(slow, false, 0);
-        assert_eq!(turns.begin().unwrap().pace, Pace::Quick);
+        assert_eq!(begin(&mut turns).unwrap().pace, Pace::Quick);
     }
 }
