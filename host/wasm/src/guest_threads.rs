@@ -72,7 +72,7 @@ struct Shared {
     wake_quick: Condvar,
     /// The same for slow ones.
     wake_slow: Condvar,
-    /// A thread has ended that another must take the place of, or all shall end.
+    /// A quick thread is missing, or all shall end.
     wake_keeper: Condvar,
     quick_max: usize,
     slow_max: usize,
@@ -83,7 +83,7 @@ struct State {
     is_closed: bool,
     /// The turns that have a thread.
     running: Vec<Arc<Turn>>,
-    /// Quick threads that have ended after a turn that became slow, and have no successor yet.
+    /// Quick threads that have stepped back with a turn that became slow, and have no successor yet.
     missing: usize,
 }
 
@@ -98,7 +98,7 @@ pub struct Turn {
     is_stopped: AtomicBool,
     /// A call took long during it.
     was_slow: AtomicBool,
-    /// Its thread was a quick one, and has stepped back behind all others.
+    /// Its thread was a quick one, has stepped back behind all others, and ends with it.
     has_stepped_back: AtomicBool,
     /// It was ended in the middle of a call, since it had become slow and all slow threads were
     /// taken.
@@ -148,7 +148,8 @@ impl Turn {
         if self.was_slow.swap(true, Ordering::Relaxed) {
             return !self.was_cut_short();
         }
-        if self.lock().pace == Pace::Quick {
+        let steps_back = self.lock().pace == Pace::Quick;
+        if steps_back {
             self.has_stepped_back.store(true, Ordering::Relaxed);
             step_back(SLOW_NICENESS - GUEST_NICENESS);
         }
@@ -162,6 +163,13 @@ impl Turn {
             } else {
                 self.was_cut_short.store(true, Ordering::Relaxed);
             }
+            if steps_back {
+                // It cannot step forward again, and may have its thread for minutes.
+                state.missing += 1;
+            }
+        }
+        if steps_back {
+            self.shared.wake_keeper.notify_one();
         }
         self.shared.wake();
         !self.was_cut_short()
@@ -363,15 +371,8 @@ impl Shared {
         self.wake();
     }
 
-    /// A quick thread ends that has stepped back: it cannot step forward again, so another takes
-    /// its place.
-    fn is_missing(&self) {
-        self.lock().missing += 1;
-        self.wake_keeper.notify_one();
-    }
-
-    /// Starts successors of threads that have ended, from a thread that never stepped back: threads
-    /// inherit the priority of the one that starts them.
+    /// Starts successors of quick threads that have stepped back, from a thread that never did:
+    /// threads inherit the priority of the one that starts them.
     fn keep(self: &Arc<Self>) {
         let mut state = self.lock();
         while !state.is_closed {
@@ -418,7 +419,6 @@ fn spawn(shared: &Arc<Shared>, pace: Pace) -> std::io::Result<()> {
             }
             shared.end(&party, &turn);
             if turn.has_stepped_back.load(Ordering::Relaxed) {
-                shared.is_missing();
                 return;
             }
         }
@@ -435,9 +435,14 @@ fn step_back(by: i32) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use rustix::process::getpriority_process;
 
     use super::*;
+
+    /// How long a turn is waited for that nothing stands in the way of.
+    const PATIENCE: Duration = Duration::from_secs(60);
 
     /// How much a thread steps back behind the one that asks for it, with the turn's pace.
     async fn behind(threads: &GuestThreads, is_slow: bool) -> i32 {
@@ -448,6 +453,34 @@ mod tests {
         let own = getpriority_process(None).unwrap();
         let priority = threads.run(&party, is_slow, |_| getpriority_process(None).unwrap());
         priority.await.unwrap() - own
+    }
+
+    #[tokio::test]
+    async fn a_quick_thread_is_there_while_those_that_became_slow_keep_theirs() {
+        let threads = GuestThreads::start(2).unwrap();
+        let party = |delivery_stream| Party {
+            delivery_stream,
+            plugin: None,
+        };
+        let (tell, told) = oneshot::channel();
+        let loops = party(1);
+        let slow = threads.run(&loops, false, |turn| {
+            let goes_on = turn.turn_slow();
+            tell.send(goes_on).unwrap();
+            while !turn.is_stopped() {
+                thread::yield_now();
+            }
+        });
+        let victim = party(2);
+        let quick = async {
+            assert!(told.await.unwrap(), "a slow thread was free");
+            threads.run(&victim, false, |_| ()).await.unwrap();
+        };
+        tokio::select! {
+            ended = slow => panic!("nobody stopped it: {ended:?}"),
+            done = tokio::time::timeout(PATIENCE, quick) => done.unwrap(),
+        }
+        assert_eq!(threads.counts().slow, 1);
     }
 
     /// Guests whose deadlines were shortened are stopped before a call is found slow.
