@@ -289,6 +289,7 @@ impl CatalogTask {
     /// Takes away everything that a delivery stream kept.
     async fn forget(&mut self, running: &Running) -> Result<(), ChangeError> {
         let stream = &*running.stream();
+        running.give_up(&self.tools).await?;
         if let Origin::DirectPut { log } = stream.origin {
             self.tools.engine.delete_logs(&[log]).await?;
         }

@@ -21,7 +21,7 @@ use crate::objects::Objects;
 use crate::orders::{LaneAnswer, Order};
 use crate::pruning;
 use crate::rows::{self, UnreadableStream};
-use crate::running::Running;
+use crate::running::{Flushed, Running};
 use crate::shares::WorkShares;
 use crate::status::{DeliveryDescription, DeliveryStatus};
 
@@ -267,13 +267,11 @@ impl Delivery {
         Some(DeliveryDescription::of(&running, &self.tools))
     }
 
-    /// Delivers everything that waits in a delivery stream without waiting for more. Answers
-    /// whether all of it is delivered; `None` if there is no such delivery stream.
-    pub async fn flush(&self, caller: &Caller, name: &str) -> Result<Option<bool>, StoreError> {
-        let Some(running) = self.find(caller, name) else {
-            return Ok(None);
-        };
-        running.flush(&self.tools, FLUSH_TIME_MAX).await.map(Some)
+    /// Delivers everything that waits in a delivery stream without waiting for more. Answers what
+    /// became of it; `None` if there is no such delivery stream.
+    pub async fn flush(&self, caller: &Caller, name: &str) -> Option<Flushed> {
+        let running = self.find(caller, name)?;
+        Some(running.flush(&*self.tools.engine, FLUSH_TIME_MAX).await)
     }
 
     /// Tells the lanes of a delivery stream that do not get on, or the one of this name, what to do

@@ -14,6 +14,7 @@
 
 mod after;
 mod ahead;
+mod damaged;
 mod deliver;
 mod gather;
 mod grace;
@@ -28,16 +29,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use store::{Engine, LogId, Position, StoreError, Transaction};
+use streams::pump::damage::Damage;
 use streams::pump::{Batch, Retry, Step, StepError};
-use tokio::sync::{mpsc, watch};
-use types::{Clock, Invalid};
+use tokio::sync::{mpsc, oneshot, watch};
+use types::Clock;
 use wasm::{GuestThreads, Plugins};
 
 use self::after::{After, RETENTION_TOOK_THEM};
 use self::ahead::{Ahead, Held, Made};
 use self::deliver::Puts;
 use self::grace::{is_gone, stopped_for_long};
-use self::obey::rest_left_out;
 use self::work::Work;
 use crate::counts::Counts;
 use crate::delivery_stream::DeliveryStream;
@@ -45,7 +46,7 @@ use crate::lane_state::{LaneState, StuckCut};
 use crate::object_name::NamingKey;
 use crate::objects::Objects;
 use crate::open_cut::OpenCut;
-use crate::orders::{self, Asked};
+use crate::orders::{self, Asked, Obeyed};
 use crate::rows::{self, Lane};
 use crate::shares::WorkShares;
 use crate::tables::LaneKey;
@@ -73,6 +74,8 @@ enum Undone {
     Failed(StepError),
     /// It is to be tried again, and will fail in the same way until an operator decides.
     Undecided(String),
+    /// Records of it cannot be read.
+    Damaged(Damage),
 }
 
 impl From<StepError> for Undone {
@@ -127,9 +130,16 @@ enum Phase {
     GetsOn,
     /// The delivery of this cut failed the last time.
     Stuck(Stuck),
-    /// An operator had this cut left out.
+    /// An operator had this cut left out. That is not durable yet.
     LeavesOut(OpenCut),
+    /// They cannot be read.
+    Damaged(Damage),
+    /// The same, and an operator had them left out. That is not durable yet.
+    PassesOver(Damage),
 }
+
+/// The commands by which an operator decides, for a delivery stream and a lane.
+type Commands = fn(&str, &str) -> String;
 
 /// A cut whose delivery failed.
 struct Stuck {
@@ -151,6 +161,8 @@ pub struct LaneStep {
     phase: Phase,
     /// An order that came while the lane waited.
     asked: Option<Asked>,
+    /// What is answered to an order once it is durable with the lane's position.
+    promised: Option<(oneshot::Sender<Obeyed>, Obeyed)>,
     /// What the author calls the version that the open cut goes through. Another one may be in
     /// force by the time it is done.
     label: String,
@@ -196,6 +208,7 @@ impl LaneStep {
             after: None,
             phase: Phase::GetsOn,
             asked: None,
+            promised: None,
             label: String::new(),
             puts: Puts::default(),
             is_putting: Arc::default(),
@@ -245,17 +258,29 @@ impl LaneStep {
                 Ok(done) => return Ok(Some((open, done))),
                 Err(Undone::Changed) => {}
                 Err(Undone::Failed(error)) => {
-                    return Err(self.is_stuck_with(open, error.to_string(), false).await);
+                    return Err(self.is_stuck_with(open, (error.to_string(), None)).await);
                 }
                 Err(Undone::Undecided(why)) => {
-                    return Err(self.is_stuck_with(open, why, true).await);
+                    let told: (String, Option<Commands>) = (why, Some(orders::commands));
+                    return Err(self.is_stuck_with(open, told).await);
+                }
+                // The pump finds the same.
+                Err(Undone::Damaged(damage)) if damage.from == from => return Ok(None),
+                Err(Undone::Damaged(damage)) => {
+                    let commands: Commands = orders::commands_about_damaged_cut;
+                    let told = (damage.to_string(), Some(commands));
+                    return Err(self.is_stuck_with(open, told).await);
                 }
             }
         }
     }
 
     /// Keeps what is known of a cut whose delivery failed. What an operator is told about it.
-    async fn is_stuck_with(&mut self, open: OpenCut, why: String, is_undecided: bool) -> StepError {
+    async fn is_stuck_with(
+        &mut self,
+        open: OpenCut,
+        (why, commands): (String, Option<Commands>),
+    ) -> StepError {
         if self.puts.refused && self.puts.untouched {
             self.take_back().await;
         } else {
@@ -266,8 +291,8 @@ impl LaneStep {
         let (name, lane) = (arn.name.as_str(), self.work.key.lane_name());
         let told = if open.is_skipped() {
             format!("{why} ({})", orders::commands_about_skipped(name, &lane))
-        } else if is_undecided {
-            format!("{why}: {}", orders::commands(name, &lane))
+        } else if let Some(commands) = commands {
+            format!("{why}: {}", commands(name, &lane))
         } else {
             why.clone()
         };
@@ -302,25 +327,30 @@ impl Step for LaneStep {
         if self.stands_at != from {
             self.catch_up(from).await?;
         }
+        if matches!(self.phase, Phase::Damaged(_) | Phase::PassesOver(_)) {
+            // It can be read after all.
+            self.gets_on();
+            self.takes_back();
+        }
         self.obey().await?;
         if !matches!(self.phase, Phase::Stuck(_)) {
             self.state.has_no_stuck_cut();
         }
-        let delivered = match &self.phase {
-            Phase::LeavesOut(open) => {
-                // The version that it goes through may not have been loaded.
-                self.label = String::new();
-                Some((open.clone(), rest_left_out(from, open)?))
-            }
-            Phase::GetsOn | Phase::Stuck(_) => self.deliver_next(from).await?,
-        };
-        let Some((open, done)) = delivered else {
+        if matches!(self.phase, Phase::LeavesOut(_)) {
+            return self.leave_out(from, effects);
+        }
+        let Some((open, done)) = self.deliver_next(from).await? else {
             return Ok(from);
         };
-        let after = self.after(from, &open, done)?;
-        effects.writes.push(self.write_of(&after.lane)?);
-        self.after = Some(after);
-        Ok(open.cut.to)
+        self.is_done_with((from, &open), done, effects)
+    }
+
+    async fn damaged(
+        &mut self,
+        damage: &Damage,
+        effects: &mut Transaction,
+    ) -> Result<Position, StepError> {
+        self.meets(damage, effects).await
     }
 
     async fn passed_over(
@@ -332,12 +362,7 @@ impl Step for LaneStep {
         if self.stands_at != from {
             self.catch_up(from).await?;
         }
-        let (mut lane, put) = (self.lane.clone(), self.known_to_be_there());
-        if let Some(open) = &mut lane.open {
-            open.put = put;
-        }
-        let given_up = lane.give_up(from, to);
-        given_up.map_err(|Invalid(why)| StepError::Failed(why))?;
+        let (lane, _) = self.given_up(from, to)?;
         effects.writes.push(self.write_of(&lane)?);
         self.after = Some(After {
             lane,
@@ -355,7 +380,7 @@ impl Step for LaneStep {
             let by_version = self.lane.by_version.clone();
             self.state
                 .got_to(after.position, self.lane.counts, by_version);
-            self.phase = Phase::GetsOn;
+            self.goes_on_from(self.stands_at);
             self.puts = Puts::default();
             if lost > 0 {
                 let stream = self.signals.stream.borrow().arn.to_string();
@@ -397,7 +422,8 @@ impl Step for LaneStep {
         }
         let stuck = match &self.phase {
             Phase::Stuck(stuck) => Some(StuckCut::of(&stuck.open)),
-            Phase::LeavesOut(_) | Phase::GetsOn => None,
+            Phase::Damaged(damage) => Some(self.stuck_before(damage)),
+            Phase::LeavesOut(_) | Phase::PassesOver(_) | Phase::GetsOn => None,
         };
         self.state.retries(why, stuck);
         Retry::backoff(attempt)

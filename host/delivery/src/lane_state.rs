@@ -1,5 +1,6 @@
 //! What a lane is doing, as pages and metrics show it. The lane and its supervisor write it.
 
+use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use store::{Engine, LogId, Position, StoreError};
@@ -42,6 +43,8 @@ pub struct StuckCut {
     pub records: u64,
     /// Objects of it that may exist.
     pub objects: u32,
+    /// It is not a cut but what comes next in the log and cannot be read.
+    pub is_unreadable: bool,
 }
 
 impl StuckCut {
@@ -50,6 +53,7 @@ impl StuckCut {
             number: open.cut.number,
             records: open.cut.records,
             objects: open.objects,
+            is_unreadable: false,
         }
     }
 }
@@ -66,6 +70,30 @@ struct Shown {
     position: Option<Position>,
     /// The furthest tip of the log that was seen.
     tip: Position,
+    /// Where records were lost in the life of this process, in order.
+    losses: VecDeque<Loss>,
+    /// The log is gone, or the delivery stream is, and all of it is counted.
+    has_ended: bool,
+}
+
+/// Losses that are remembered for those who wait for what was in the log. Beyond it the two oldest
+/// become one: who waits for a part of that may be told of more lost records than there are.
+const LOSSES_KEPT_MAX: usize = 64;
+
+/// Records that came to nothing between two positions.
+#[derive(Clone, Copy, Debug)]
+struct Loss {
+    from: Position,
+    to: Position,
+    lost: u64,
+}
+
+impl Loss {
+    /// How many of them lie between two positions, at most.
+    fn between(&self, from: Position, to: Position) -> u64 {
+        let (first, end) = (self.from.max(from), self.to.min(to));
+        self.lost.min(end.0.saturating_sub(first.0))
+    }
 }
 
 impl LaneStatus {
@@ -82,7 +110,29 @@ impl LaneStatus {
 }
 
 impl Shown {
+    /// Remembers what was lost on the way to a position, with the counts as they are there.
+    fn note_loss(&mut self, to: Position, counts: Counts) {
+        let Some(from) = self.position else {
+            // What was lost before the lane was looked at is nothing new.
+            return;
+        };
+        let lost = counts.lost.saturating_sub(self.status.counts.lost);
+        if lost == 0 {
+            return;
+        }
+        self.losses.push_back(Loss { from, to, lost });
+        if self.losses.len() > LOSSES_KEPT_MAX
+            && let Some(oldest) = self.losses.pop_front()
+            && let Some(next) = self.losses.front_mut()
+        {
+            next.from = oldest.from;
+            next.lost += oldest.lost;
+        }
+    }
+
     fn stands_at(&mut self, at: Position, counts: Counts, by_version: Vec<VersionCounts>) {
+        self.note_loss(at, counts);
+        self.has_ended = false;
         self.position = Some(at);
         self.tip = self.tip.max(at);
         self.status.counts = counts;
@@ -115,6 +165,17 @@ impl LaneState {
         self.lock().tip
     }
 
+    /// Whether the log or its delivery stream is gone and all of it is counted.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.lock().has_ended
+    }
+
+    /// How many records between two positions were lost since the start, at most.
+    pub(crate) fn lost_between(&self, from: Position, to: Position) -> u64 {
+        let shown = self.lock();
+        shown.losses.iter().map(|loss| loss.between(from, to)).sum()
+    }
+
     /// The log reaches as far as this.
     pub(crate) fn saw_tip(&self, tip: Position) {
         let mut shown = self.lock();
@@ -134,9 +195,12 @@ impl LaneState {
         shown.status.is_well();
     }
 
-    /// The log is gone, and all of it is counted: nothing waits any more.
+    /// The log or its delivery stream is gone, and all of it is counted: nothing waits any more.
     pub(crate) fn is_over(&self, counts: Counts, by_version: Vec<VersionCounts>) {
         let mut shown = self.lock();
+        let tip = shown.tip;
+        shown.note_loss(tip, counts);
+        shown.has_ended = true;
         shown.position = None;
         shown.status.counts = counts;
         shown.status.by_version = by_version;

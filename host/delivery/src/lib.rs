@@ -48,4 +48,5 @@ pub use delivery::{
 pub use ledger::{Holding, WorkLimits};
 pub use need::stream_bytes_min;
 pub use orders::{LaneAnswer, Order, Outcome};
+pub use running::Flushed;
 pub use status::{DeliveryDescription, DeliveryStatus, LaneDescription, StuckLane, VersionStatus};

@@ -149,6 +149,32 @@ impl OpenCut {
         Ok(Counts { lost, ..held })
     }
 
+    /// What is left of it when what lies before a position is given up, under a number of its own;
+    /// `None` if that is nothing. Which of its records are in objects is not known then: they
+    /// become what the rest becomes.
+    pub fn rest_from(&self, position: Position) -> Option<Self> {
+        let left = self.cut.to.0.checked_sub(position.0)?;
+        let number = self.cut.number + 1;
+        (left > 0).then(|| Self {
+            cut: Cut {
+                number,
+                from: position,
+                records: left,
+                ..self.cut.clone()
+            },
+            destination: self.destination.clone(),
+            way: match &self.way {
+                Way::Deliver => Way::Deliver,
+                Way::Skip(skip) => Way::Skip(Skip {
+                    before: Counts::default(),
+                    ..skip.clone()
+                }),
+            },
+            objects: 0,
+            put: Put::default(),
+        })
+    }
+
     /// What the version did that it went through, if it went through one. The author's word for it
     /// is empty where it was not loaded.
     pub fn by_version(&self, counts: Counts, label: String) -> Option<VersionCounts> {

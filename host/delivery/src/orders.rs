@@ -38,6 +38,23 @@ pub(crate) fn commands_about_skipped(name: &str, lane: &str) -> String {
     )
 }
 
+/// The same about records that come next in the log and cannot be read.
+pub(crate) fn commands_about_damage(name: &str, lane: &str) -> String {
+    format!(
+        "`millrace delivery retry {name} --lane {lane}` looks again at once, and `millrace delivery \
+         skip {name} --lane {lane} --leave-out` counts them as lost and goes on behind them"
+    )
+}
+
+/// The same about a cut that holds records which cannot be read.
+pub(crate) fn commands_about_damaged_cut(name: &str, lane: &str) -> String {
+    format!(
+        "`millrace delivery retry {name} --lane {lane}` looks again at once, `millrace delivery move \
+         {name} --lane {lane}` delivers what lies before them by the configuration in force, and \
+         `millrace delivery skip {name} --lane {lane} --leave-out` leaves all of the delivery out"
+    )
+}
+
 /// An order on its way to a lane.
 pub(crate) struct Asked {
     pub(crate) order: Order,
@@ -61,6 +78,8 @@ pub enum Outcome {
     NotTaken,
     /// It could not be kept. The lane tries the cut as before.
     Failed,
+    /// What is stuck cannot be read, so that it cannot be put anywhere: it can only be left out.
+    Unreadable,
 }
 
 /// What a lane answers to an order.

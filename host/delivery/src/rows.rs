@@ -63,7 +63,7 @@ impl Lane {
     ///
     /// What is left of an open cut is another cut: objects of its number may be there. Where that
     /// is not all given up, what is in objects counts by what becomes of the rest: which of its
-    /// records lie before `to` is not known.
+    /// records lie before `to` is not known. The rest of one that is skipped stays so.
     ///
     /// # Errors
     /// When the positions do not fit to each other or to the open cut.
@@ -84,6 +84,8 @@ impl Lane {
                 counts.lost += between(open.cut.to)?;
                 let by_version = open.by_version(counts, String::new());
                 counts::add_by_version(&mut self.by_version, by_version);
+            } else if open.is_skipped() {
+                self.open = open.rest_from(to);
             }
         }
         self.counts = self.counts.and(counts);

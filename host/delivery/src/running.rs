@@ -1,6 +1,9 @@
 //! A delivery stream that runs: its configuration as everybody sees it, and its lanes as they are.
 //! `supervisor` starts and ends them.
 
+mod flush;
+mod given_up;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -12,6 +15,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use types::ShardId;
 
+pub use self::flush::Flushed;
 use crate::delivery_stream::{DeliveryStream, Origin};
 use crate::gone;
 use crate::lane::{LaneSignals, Tools};
@@ -20,9 +24,6 @@ use crate::orders::{Asked, LaneAnswer, ORDERS_WAITING_MAX, Obeyed, Order, Outcom
 use crate::put_rates::PutRates;
 use crate::rows;
 use crate::tables::LaneKey;
-
-/// Time between two looks whether a flush is done.
-const FLUSH_LOOK: Duration = Duration::from_millis(20);
 
 /// A delivery stream and its lanes.
 pub struct Running {
@@ -55,25 +56,6 @@ pub(crate) struct Wanted {
     pub(crate) log: LogId,
     /// Lanes that must have come to their end before.
     pub(crate) parents: Vec<LaneKey>,
-}
-
-/// Where a lane must stand for a flush to be over.
-struct Goal {
-    log: LogId,
-    tip: Position,
-    state: Arc<LaneState>,
-    flush: watch::Sender<Position>,
-}
-
-impl Goal {
-    fn is_reached(&self, tools: &Tools) -> bool {
-        match tools.engine.horizon(self.log) {
-            // What retention has taken since is not waited for.
-            Ok(horizon) => Some(self.tip) <= self.state.position().max(Some(horizon)),
-            // Nor is a log that is gone.
-            Err(_) => true,
-        }
-    }
 }
 
 impl Running {
@@ -234,56 +216,6 @@ impl Running {
             asked.push((lane_name, sent));
         }
         is_known.then_some(asked)
-    }
-
-    /// Lets everything that waits go, and returns when it is delivered. Whether it was within
-    /// `time`.
-    pub async fn flush(&self, tools: &Tools, time: Duration) -> Result<bool, StoreError> {
-        let flushed = async {
-            // A delivery stream that was made just now looks for its lanes first.
-            let mut has_lanes = self.has_lanes.subscribe();
-            let _ = has_lanes.wait_for(|has_lanes| *has_lanes).await;
-            let goals = self.goals(tools).await?;
-            for goal in &goals {
-                goal.flush.send_modify(|to| *to = goal.tip.max(*to));
-            }
-            while goals.iter().any(|goal| !goal.is_reached(tools)) {
-                tokio::time::sleep(FLUSH_LOOK).await;
-            }
-            Ok::<_, StoreError>(())
-        };
-        match tokio::time::timeout(time, flushed).await {
-            Ok(flushed) => flushed.map(|()| true),
-            Err(_) => Ok(false),
-        }
-    }
-
-    /// Where each lane must stand so that what waits now is delivered.
-    async fn goals(&self, tools: &Tools) -> Result<Vec<Goal>, StoreError> {
-        let mut lanes = Vec::new();
-        for lane in self.lock().values() {
-            let log = lane.log;
-            lanes.extend(log.map(|log| (log, Arc::clone(&lane.state), lane.flush.clone())));
-        }
-        let mut goals = Vec::new();
-        for (log, state, flush) in lanes {
-            // One that has not looked yet where it stands may have all of its log before it.
-            let from = state.position().unwrap_or(Position::FIRST);
-            match tools.engine.read(log, from, 1).await {
-                // Retention has taken what waited.
-                Ok(read) if read.frames.is_empty() => {}
-                Ok(read) => goals.push(Goal {
-                    log,
-                    tip: read.tip,
-                    state,
-                    flush,
-                }),
-                // A lane whose log is gone has nothing to let go.
-                Err(StoreError::NoLog(_)) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(goals)
     }
 
     /// The place where a lane shows how it is, and what it listens to.

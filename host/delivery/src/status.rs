@@ -115,10 +115,13 @@ pub struct StuckLane {
     pub lane: String,
     /// Why.
     pub why: String,
-    /// Records of the cut that it does not get rid of; 0 if that is not what it waits for.
+    /// Records of the cut that it does not get rid of, or that it cannot read; 0 if it waits for
+    /// something else.
     pub records: u64,
     /// Objects of these records that may exist already.
     pub objects_that_may_exist: u32,
+    /// Whether these records cannot be read, so that they can only be left out.
+    pub unreadable: bool,
 }
 
 /// What a version of a transform did.
@@ -229,6 +232,12 @@ impl DeliveryStatus {
         }
     }
 
+    /// Records before which lanes stand still, since they cannot be read.
+    pub fn unreadable_records(&self) -> u64 {
+        let unreadable = self.stuck.iter().filter(|lane| lane.unreadable);
+        unreadable.map(|lane| lane.records).sum()
+    }
+
     pub(crate) fn of(running: &Running, tools: &Tools) -> Self {
         Self::of_lanes(running, tools, &running.lanes(&*tools.engine))
     }
@@ -247,6 +256,7 @@ impl DeliveryStatus {
                 why: lane.trouble.clone()?,
                 records: lane.stuck.map_or(0, |cut| cut.records),
                 objects_that_may_exist: lane.stuck.map_or(0, |cut| cut.objects),
+                unreadable: lane.stuck.is_some_and(|cut| cut.is_unreadable),
             })
         });
         Self {

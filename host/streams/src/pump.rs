@@ -12,6 +12,7 @@
 //! (an answer lost, an outcome unknown) it reads from the row. Its task may be aborted and the
 //! process killed anywhere.
 
+pub mod damage;
 pub mod row;
 
 use std::fmt;
@@ -26,6 +27,7 @@ use store::{
 };
 use tokio::sync::watch;
 
+use self::damage::Damage;
 use self::row::Row;
 use crate::codec;
 use crate::tables::PUMPS;
@@ -123,6 +125,21 @@ pub trait Step: Send {
     ) -> Result<(), StepError> {
         let _ = (from, to, effects);
         Ok(())
+    }
+
+    /// Records cannot be read, now or when the pump looks again before the next try. Answers where
+    /// the pump goes on: [`Damage::to`] passes them over, together with what is put into `effects`.
+    ///
+    /// # Errors
+    /// The pump stays where it is, and the step says in [`Step::after_failure`] for how long.
+    /// Unless it says otherwise no step passes over anything.
+    async fn damaged(
+        &mut self,
+        damage: &Damage,
+        effects: &mut Transaction,
+    ) -> Result<Position, StepError> {
+        let _ = effects;
+        Err(StepError::Failed(damage.to_string()))
     }
 
     /// The effects of the last step are durable, and the pump stands where the step said. The same
@@ -226,7 +243,7 @@ impl Pump {
         start: Position,
     ) -> Result<Self, PumpError> {
         let name = Bytes::copy_from_slice(name.as_bytes());
-        let owner = random()?;
+        let owner = row::new_owner()?;
         let row = engine.get(PUMPS, &name).await?;
         let position = match &row {
             Some(row) => Position(codec::decode::<Row>("pumps", &row.value)?.position),
@@ -280,10 +297,15 @@ impl Pump {
         stop: &mut watch::Receiver<bool>,
     ) -> Result<Ended, PumpError> {
         while !is_stopped(stop) {
-            let read = self
-                .engine
-                .read(self.log, self.position, self.batch_bytes)
-                .await?;
+            let read = self.engine.read(self.log, self.position, self.batch_bytes);
+            let read = match read.await {
+                Ok(read) => read,
+                Err(error @ StoreError::Corrupt { .. }) => {
+                    self.meet_damage(step, error, stop).await?;
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
             let first = read.frames.first();
             let begins = first.map_or(read.next, |frame| frame.position);
             if begins > self.position {
@@ -342,17 +364,9 @@ impl Pump {
         loop {
             attempts += 1;
             let mut effects = Transaction::default();
-            let error = match step.step(batch, &mut effects).await {
-                Ok(to) if to <= self.position => return Ok(()),
-                Ok(to) => match self.commit(effects, to, stop).await? {
-                    Outcome::Done => {
-                        step.committed();
-                        return Ok(());
-                    }
-                    Outcome::Moved | Outcome::Stopped => return Ok(()),
-                    Outcome::Refused(error) => StepError::Refused(error),
-                },
-                Err(error) => error,
+            let done = step.step(batch, &mut effects).await;
+            let Some(error) = self.settle(step, (done, effects), stop).await? else {
+                return Ok(());
             };
             match step.after_failure(&error, attempts) {
                 Retry::GiveUp => return Err(PumpError::Step { error, attempts }),
@@ -362,6 +376,26 @@ impl Pump {
                 },
             }
         }
+    }
+
+    /// Makes durable what a step came to; why that is to be tried again, if it is.
+    async fn settle(
+        &mut self,
+        step: &mut dyn Step,
+        (done, effects): (Result<Position, StepError>, Transaction),
+        stop: &mut watch::Receiver<bool>,
+    ) -> Result<Option<StepError>, PumpError> {
+        let to = match done {
+            Ok(to) if to <= self.position => return Ok(None),
+            Ok(to) => to,
+            Err(error) => return Ok(Some(error)),
+        };
+        match self.commit(effects, to, stop).await? {
+            Outcome::Done => step.committed(),
+            Outcome::Moved | Outcome::Stopped => {}
+            Outcome::Refused(error) => return Ok(Some(StepError::Refused(error))),
+        }
+        Ok(None)
     }
 
     /// Makes effects and position durable together.
@@ -462,15 +496,4 @@ async fn stopped_within(pause: Duration, stop: &mut watch::Receiver<bool>) -> bo
         _ = stop.wait_for(|stop| *stop) => true,
         () = tokio::time::sleep(pause) => false,
     }
-}
-
-fn random() -> Result<u64, PumpError> {
-    let mut bytes = [0; 8];
-    getrandom::fill(&mut bytes).map_err(|error| {
-        PumpError::Store(StoreError::Io {
-            doing: "choose a number for a pump".to_owned(),
-            source: Arc::new(std::io::Error::other(error.to_string())),
-        })
-    })?;
-    Ok(u64::from_ne_bytes(bytes))
 }

@@ -12,11 +12,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use store::disk::Disk;
 use store::disk::simulated::{Call, Failure, Fault, Random, SimulatedDisk, Survival};
 use store::{
     Append, BodyBuilder, CommitError, Engine, Expect, LogId, NewFrame, Position, Records, TableId,
     TableWrite, Transaction,
 };
+use streams::pump::damage::Damage;
 use streams::pump::{Batch, Ended, Pump, PumpError, Retry, Step, StepError, row};
 use support::{NOON, engine};
 use tokio::sync::{Notify, watch};
@@ -573,4 +575,96 @@ async fn a_step_is_told_once_what_retention_took_and_keeps_it_together_with_the_
     assert_eq!(told, "0..4 6..9 ");
     let position = row::position_of(&*engine, NAME).await.unwrap();
     assert_eq!(position.map(|(at, _)| at), Some(Position(9)));
+}
+
+/// Passes over what cannot be read once it was told twice, and counts these records.
+struct Passing {
+    copy: Copy,
+    told: Vec<u64>,
+}
+
+#[async_trait]
+impl Step for Passing {
+    async fn step(
+        &mut self,
+        batch: &Batch,
+        effects: &mut Transaction,
+    ) -> Result<Position, StepError> {
+        self.copy.step(batch, effects).await
+    }
+
+    async fn damaged(
+        &mut self,
+        damage: &Damage,
+        effects: &mut Transaction,
+    ) -> Result<Position, StepError> {
+        self.told.push(damage.records());
+        if self.told.len() < 2 {
+            return Err(StepError::Failed(damage.to_string()));
+        }
+        effects.writes.push(TableWrite {
+            table: COUNTS,
+            key: Bytes::from_static(PASSED),
+            value: Some(Bytes::from(format!("{}..{}", damage.from, damage.to))),
+            expect: Expect::Any,
+        });
+        Ok(damage.to)
+    }
+
+    fn after_failure(&mut self, _error: &StepError, _attempt: u32) -> Retry {
+        Retry::After(Duration::ZERO)
+    }
+}
+
+/// A log of six frames in a segment of which the disk changed a byte of the third.
+async fn with_a_damaged_frame() -> Arc<dyn Engine> {
+    let disk = SimulatedDisk::new(13);
+    let before = fresh(&disk).await;
+    feed(&*before, 0..6).await;
+    before.seal(SOURCE).await.unwrap();
+    before.close().await.unwrap();
+    let disk = disk.after_kill();
+    let log = format!("{:016x}", SOURCE.0);
+    let mut files = disk.files().into_iter();
+    let (path, bytes) = files
+        .find(|(path, _)| path.to_string_lossy().contains(&log))
+        .unwrap();
+    let mut content = vec![0; usize::try_from(bytes).unwrap()];
+    let read = disk.open(&path).unwrap().read_at(&mut content, 0).unwrap();
+    let starts = content[..read].windows(4).enumerate();
+    let mut starts = starts.filter(|(_, at)| *at == b"MRFR").map(|(at, _)| at);
+    let body = starts.nth(2).unwrap() + store::embedded::format::FRAME_HEADER_BYTES;
+    assert!(disk.flip(&path, u64::try_from(body).unwrap(), 1));
+    engine(&disk)
+}
+
+#[tokio::test]
+async fn a_pump_works_up_to_what_cannot_be_read_and_stays_there_unless_its_step_passes_it_over() {
+    let engine = with_a_damaged_frame().await;
+    let (_running, mut stop) = watch::channel(false);
+    let mut pump = claim(&engine).await;
+    let mut step = Copy::new(&engine);
+    step.retry = Retry::GiveUp;
+    let ended = pump.run(&mut step, &mut stop).await;
+    let Err(PumpError::Step { error, .. }) = ended else {
+        panic!("{ended:?}")
+    };
+    let why = error.to_string();
+    assert!(
+        why.contains("1 records of log 901 from position 2 on"),
+        "{why}"
+    );
+    assert_eq!(pump.position(), Position(2));
+    assert_eq!(contents(&*engine, OUTPUT).await, [0, 1]);
+
+    let mut step = Passing {
+        copy: Copy::new(&engine),
+        told: Vec::new(),
+    };
+    let mut pump = claim(&engine).await;
+    assert_eq!(pump.run(&mut step, &mut stop).await.unwrap(), Ended::LogEnd);
+    assert_eq!(step.told, [1, 1]);
+    let passed = engine.get(COUNTS, PASSED).await.unwrap().unwrap().value;
+    assert_eq!(passed, "2..3");
+    assert_eq!(contents(&*engine, OUTPUT).await, [0, 1, 3, 4, 5]);
 }

@@ -1,6 +1,7 @@
 //! `millrace delivery`: what to do about a delivery that is stuck.
 
-use std::process::Output;
+use std::io::{BufRead, BufReader};
+use std::process::{Output, Stdio};
 use std::time::Instant;
 
 use tempfile::tempdir;
@@ -21,6 +22,19 @@ fn delivery(server: &Server, arguments: &[&str]) -> Output {
     command.output().unwrap()
 }
 
+const PUT: &str = r#"{"DeliveryStreamName": "logs", "Record": {"Data": "eA=="}}"#;
+
+fn create(server: &Server) {
+    call(
+        server,
+        "CreateDeliveryStream",
+        r#"{"DeliveryStreamName": "logs", "ExtendedS3DestinationConfiguration": {
+            "RoleARN": "arn:aws:iam::000000000000:role/any", "BucketARN": "arn:aws:s3:::logs",
+            "BufferingHints": {"SizeInMBs": 1, "IntervalInSeconds": 0}}}"#,
+    );
+    until_described(server, "ACTIVE");
+}
+
 /// Describes the delivery stream until its description has this text.
 fn until_described(server: &Server, text: &str) -> String {
     let begun = Instant::now();
@@ -37,22 +51,14 @@ fn until_described(server: &Server, text: &str) -> String {
 fn a_delivery_that_is_stuck_is_described_tried_again_and_skipped() {
     let dir = tempdir().unwrap();
     let server = Server::start(dir.path(), &[]);
-    call(
-        &server,
-        "CreateDeliveryStream",
-        r#"{"DeliveryStreamName": "logs", "ExtendedS3DestinationConfiguration": {
-            "RoleARN": "arn:aws:iam::000000000000:role/any", "BucketARN": "arn:aws:s3:::logs",
-            "BufferingHints": {"SizeInMBs": 1, "IntervalInSeconds": 0}}}"#,
-    );
-    until_described(&server, "ACTIVE");
+    create(&server);
     assert_eq!(
         printed(delivery(&server, &["retry", "logs"])),
         "every lane gets on\n"
     );
     // A file lies where the bucket should be.
     std::fs::write(dir.path().join("s3/logs"), "").unwrap();
-    let put = r#"{"DeliveryStreamName": "logs", "Record": {"Data": "eA=="}}"#;
-    call(&server, "PutRecord", put);
+    call(&server, "PutRecord", PUT);
     let described = until_described(&server, "lane direct does not get on: put ");
     assert!(described.contains("is refused for good"), "{described}");
     assert!(
@@ -100,10 +106,34 @@ fn a_delivery_that_is_stuck_is_described_tried_again_and_skipped() {
     );
     assert!(!described.contains("does not get on"), "{described}");
     std::fs::remove_file(dir.path().join("s3/logs")).unwrap();
-    call(&server, "PutRecord", put);
+    call(&server, "PutRecord", PUT);
     assert_eq!(
         printed(delivery(&server, &["flush", "logs"])),
         "delivered\n"
     );
     until_described(&server, "in               2");
+}
+
+/// It said `delivered` and ended well.
+#[test]
+fn a_flush_whose_records_are_left_out_says_so_and_fails() {
+    let dir = tempdir().unwrap();
+    let server = Server::start(dir.path(), &[]);
+    create(&server);
+    // A file lies where the bucket should be.
+    std::fs::write(dir.path().join("s3/logs"), "").unwrap();
+    call(&server, "PutRecord", PUT);
+    until_described(&server, "lane direct does not get on: put ");
+    let mut flush = millrace(&["delivery", "flush", "logs"]);
+    flush.args(["--endpoint", &server.endpoint]);
+    flush.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut flushing = flush.spawn().unwrap();
+    let mut says = String::new();
+    let out = flushing.stdout.take().unwrap();
+    BufReader::new(out).read_line(&mut says).unwrap();
+    assert!(says.starts_with("1 records wait: put "), "{says}");
+    printed(delivery(&server, &["skip", "logs", "--leave-out"]));
+    let told = complaint(flushing.wait_with_output().unwrap(), 1);
+    let lost = "not delivered: 1 of the records that waited are lost, and 0 still wait";
+    assert!(told.contains(lost), "{told}");
 }

@@ -1,6 +1,6 @@
 //! What a lane becomes once a cut is done.
 
-use store::{Position, StoreError};
+use store::{Position, StoreError, Transaction};
 use streams::pump::StepError;
 
 use super::{LaneStep, failed};
@@ -10,6 +10,8 @@ use crate::rows::Lane;
 use crate::settled::Settled;
 
 pub(super) const RETENTION_TOOK_THEM: &str = "retention took them before they were delivered";
+pub(super) const UNREADABLE_LEFT_OUT: &str =
+    "they cannot be read, and an operator had them left out";
 
 /// What a lane becomes with the commit that comes next.
 pub(super) struct After {
@@ -21,14 +23,22 @@ pub(super) struct After {
 }
 
 impl LaneStep {
+    /// Puts what a lane becomes with the end of a cut into `effects`. Where it stands then.
+    pub(super) fn is_done_with(
+        &mut self,
+        (from, open): (Position, &OpenCut),
+        done: Counts,
+        effects: &mut Transaction,
+    ) -> Result<Position, StepError> {
+        let after = self.after(from, open, done)?;
+        effects.writes.push(self.write_of(&after.lane)?);
+        self.after = Some(after);
+        Ok(open.cut.to)
+    }
+
     /// The lane once a cut is done. Records of it that were not there to be worked on any more have
     /// been taken by retention meanwhile.
-    pub(super) fn after(
-        &self,
-        from: Position,
-        open: &OpenCut,
-        mut done: Counts,
-    ) -> Result<After, StepError> {
+    fn after(&self, from: Position, open: &OpenCut, mut done: Counts) -> Result<After, StepError> {
         let cut = &open.cut;
         let passed = cut.to.0.checked_sub(from.0);
         let missing = passed.and_then(|all| all.checked_sub(done.records_in + done.lost));

@@ -82,8 +82,10 @@ impl LaneStep {
         loop {
             let looked = self.work.look(&mut gathering, hints, |_| {}).await?;
             self.state.waits(&gathering);
-            if looked == Looked::UpToEnd && gathering.oldest.is_none() {
-                // Retention has taken the rest of a log that has ended.
+            let is_over = matches!(looked, Looked::UpToEnd | Looked::UpToDamage);
+            if is_over && gathering.oldest.is_none() {
+                // Retention has taken the rest of a log that has ended, or the pump must see that
+                // what comes next cannot be read.
                 return Ok(Gathered::Nothing);
             }
             let now = self.work.tools.clock.now();

@@ -4,7 +4,7 @@ use store::{CommitError, Position, TableWrite, Transaction};
 use streams::pump::StepError;
 
 use super::deliver::Puts;
-use super::{LaneStep, Undone, failed};
+use super::{LaneStep, Phase, Undone, failed};
 use crate::open_cut::{OpenCut, Put};
 use crate::rows::{self, Lane};
 use crate::settled::Settled;
@@ -123,6 +123,8 @@ impl LaneStep {
         let kept = rows::load_lane(&*self.work.tools.engine, place).await;
         self.lane = kept.map_err(|error| failed(&error))?;
         self.puts = Puts::default();
+        // Whatever was said of what it was about is done, or is asked for anew.
+        (self.phase, self.promised) = (Phase::GetsOn, None);
         self.shows(from);
         match &self.lane.open {
             Some(open) if open.cut.to <= from => Err(StepError::Failed(format!(

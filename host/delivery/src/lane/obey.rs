@@ -1,11 +1,11 @@
 //! Doing what an operator says about a cut that the lane does not get rid of.
 
-use store::Position;
+use store::{Position, Transaction};
 use streams::pump::StepError;
 use types::Invalid;
 
 use super::deliver::Puts;
-use super::{LaneStep, Phase, Stuck};
+use super::{LaneStep, Phase};
 use crate::counts::Counts;
 use crate::open_cut::{OpenCut, Put, Skip, Way};
 use crate::orders::{Asked, Obeyed, Order, Outcome};
@@ -22,8 +22,13 @@ impl LaneStep {
                 Ok(obeyed) => *obeyed,
                 Err(_) => Obeyed::not(Outcome::Failed),
             };
-            // Where the operator has gone away, the page shows what became of it.
-            let _ = answer.send(told);
+            if order == Order::LeaveOut && told.outcome == Outcome::Done {
+                // It is durable with the lane's next position, or not done.
+                self.promised = Some((answer, told));
+            } else {
+                // Where the operator has gone away, the page shows what became of it.
+                let _ = answer.send(told);
+            }
             obeyed?;
         }
         Ok(())
@@ -35,22 +40,51 @@ impl LaneStep {
     }
 
     async fn obey_one(&mut self, order: Order, cut: u64) -> Result<Obeyed, StepError> {
-        let Stuck { open, why } = match &self.phase {
-            Phase::Stuck(stuck) if stuck.open.cut.number == cut => stuck,
-            Phase::GetsOn | Phase::Stuck(_) | Phase::LeavesOut(_) => {
-                return Ok(Obeyed::not(Outcome::NothingStuck));
+        let obeyed = match &self.phase {
+            Phase::Damaged(damage) if self.stuck_before(damage).number == cut => {
+                let damage = damage.clone();
+                self.obey_about(damage, order)
             }
+            Phase::Stuck(stuck) if stuck.open.cut.number == cut => {
+                let (open, why) = (stuck.open.clone(), stuck.why.clone());
+                self.obey_about_cut((&open, &why), order).await?
+            }
+            Phase::GetsOn
+            | Phase::Stuck(_)
+            | Phase::LeavesOut(_)
+            | Phase::Damaged(_)
+            | Phase::PassesOver(_) => Obeyed::not(Outcome::NothingStuck),
         };
-        let (open, why) = (open.clone(), why.clone());
+        if obeyed.outcome == Outcome::Done {
+            self.tell_decided((order, cut), obeyed);
+        }
+        Ok(obeyed)
+    }
+
+    async fn obey_about_cut(
+        &mut self,
+        (open, why): (&OpenCut, &str),
+        order: Order,
+    ) -> Result<Obeyed, StepError> {
         match order {
             Order::Retry => {}
-            Order::Move => self.forget(&open).await?,
-            Order::Skip => self.begin_to_skip(&open, &why).await?,
-            // Durable with the position behind it, or not done.
-            Order::LeaveOut => self.phase = Phase::LeavesOut(self.as_known(&open)),
+            Order::Move => self.forget(open).await?,
+            Order::Skip => self.begin_to_skip(open, why).await?,
+            Order::LeaveOut => self.phase = Phase::LeavesOut(self.as_known(open)),
         }
+        Ok(Obeyed {
+            outcome: Outcome::Done,
+            records: open.cut.records,
+            objects: open.objects,
+        })
+    }
+
+    fn tell_decided(&self, (order, cut): (Order, u64), obeyed: Obeyed) {
         let stream = self.signals.stream.borrow().arn.to_string();
-        let (shard, records, objects) = (self.work.key.shard, open.cut.records, open.objects);
+        let shard = self.work.key.shard;
+        let Obeyed {
+            records, objects, ..
+        } = obeyed;
         tracing::warn!(
             stream,
             shard,
@@ -60,11 +94,50 @@ impl LaneStep {
             ?order,
             "an operator decided"
         );
-        Ok(Obeyed {
-            outcome: Outcome::Done,
-            records,
-            objects,
-        })
+    }
+
+    /// Leaves out the cut of which an operator said so, which begins at `from`.
+    pub(super) fn leave_out(
+        &mut self,
+        from: Position,
+        effects: &mut Transaction,
+    ) -> Result<Position, StepError> {
+        let Phase::LeavesOut(open) = &self.phase else {
+            let why = "no cut is left out".to_owned();
+            return Err(StepError::Failed(why));
+        };
+        let open = open.clone();
+        // The version that it goes through may not have been loaded.
+        self.label = String::new();
+        self.is_done_with((from, &open), rest_left_out(from, &open)?, effects)
+    }
+
+    /// What was promised will not be done: what it was about is not as it was.
+    pub(super) fn takes_back(&mut self) {
+        if let Some((answer, _)) = self.promised.take() {
+            // Where the operator has gone away, the page shows what there is now.
+            let _ = answer.send(Obeyed::not(Outcome::NothingStuck));
+        }
+    }
+
+    /// The lane stands at a position, durably. Where that is not behind what is left out, since
+    /// retention took the first of it, the rest stays left out.
+    pub(super) fn goes_on_from(&mut self, position: Position) {
+        match &self.phase {
+            Phase::LeavesOut(open) if open.cut.to > position => {
+                self.phase = match open.rest_from(position) {
+                    Some(rest) => Phase::LeavesOut(rest),
+                    None => Phase::GetsOn,
+                };
+                return;
+            }
+            Phase::PassesOver(damage) if damage.to > position => return,
+            _ => self.phase = Phase::GetsOn,
+        }
+        if let Some((answer, obeyed)) = self.promised.take() {
+            // Where the operator has gone away, the page shows what became of it.
+            let _ = answer.send(obeyed);
+        }
     }
 
     /// A cut that is stuck, with what is known to be there of it.
@@ -122,7 +195,7 @@ impl LaneStep {
 }
 
 /// What becomes of a cut that is left out, but for what is known to be in objects.
-pub(super) fn rest_left_out(from: Position, open: &OpenCut) -> Result<Counts, StepError> {
+fn rest_left_out(from: Position, open: &OpenCut) -> Result<Counts, StepError> {
     let given_up = open.given_up(from);
     let counts = given_up.map_err(|Invalid(why)| StepError::Failed(why))?;
     Ok(Counts {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use store::{Frame, Position, ReadBatch, StoreError};
 use streams::pump::StepError;
+use streams::pump::damage::Damage;
 use types::{AccountId, Invalid};
 use wasm::{Moment, Party, Turn};
 
@@ -65,6 +66,8 @@ pub(super) enum Looked {
     UpToTip,
     /// There is no more and never will be.
     UpToEnd,
+    /// What comes next cannot be read.
+    UpToDamage,
 }
 
 /// What a cut became.
@@ -274,7 +277,11 @@ impl Work {
         mut see: impl FnMut(&Frame),
     ) -> Result<Looked, StepError> {
         loop {
-            let read = self.read(gathering.to).await?;
+            let read = match self.read(gathering.to).await {
+                Ok(read) => read,
+                Err(StoreError::Corrupt { .. }) => return Ok(Looked::UpToDamage),
+                Err(error) => return Err(failed(&error)),
+            };
             let (next, tip, sealed) = (read.next, read.tip, read.sealed);
             for frame in &read.frames {
                 gathering.add(frame);
@@ -365,21 +372,37 @@ impl Work {
 
     /// Reads what begins at `from`, where a cut is at work. What is settled of it counts records
     /// from its first, so that none may be missing.
-    pub(super) async fn read_on(&self, from: Position) -> Result<ReadBatch, StepError> {
-        let read = self.read(from).await?;
+    pub(super) async fn read_on(&self, from: Position) -> Result<ReadBatch, Undone> {
+        let read = match self.read(from).await {
+            Ok(read) => read,
+            Err(error @ StoreError::Corrupt { .. }) => {
+                return Err(self.damage(from, &error).await?);
+            }
+            Err(error) => return Err(failed(&error).into()),
+        };
         let begins = read
             .frames
             .first()
             .map_or(read.next, |frame| frame.position);
         if begins > from {
             let why = format!("retention took records of an open cut, from {from} to {begins}");
-            return Err(StepError::Failed(why));
+            return Err(StepError::Failed(why).into());
         }
         Ok(read)
     }
 
-    pub(super) async fn read(&self, from: Position) -> Result<ReadBatch, StepError> {
-        let read = self.tools.engine.read(self.log, from, READ_BYTES).await;
-        read.map_err(|error| failed(&error))
+    /// Records from `from` on cannot be read.
+    async fn damage(&self, from: Position, error: &StoreError) -> Result<Undone, StepError> {
+        let to = self.tools.engine.readable_from(self.log, from).await;
+        Ok(Undone::Damaged(Damage {
+            log: self.log,
+            from,
+            to: to.map_err(|error| failed(&error))?,
+            what: error.to_string(),
+        }))
+    }
+
+    async fn read(&self, from: Position) -> Result<ReadBatch, StoreError> {
+        self.tools.engine.read(self.log, from, READ_BYTES).await
     }
 }

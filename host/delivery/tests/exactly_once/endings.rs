@@ -70,7 +70,7 @@ async fn what_could_not_be_delivered_within_a_day_is_given_up_and_it_is_said() {
         }
     })
     .await;
-    assert!(world.flush().await, "{:?}", world.status());
+    assert_eq!(world.flushed().await.waiting, 0, "{:?}", world.status());
     assert_eq!(delivered(&ledger, &buckets), [0; 0]);
     buckets.release();
     assert!(world.put(&ledger, Origin::Direct, &[Kind::Line], 0).await);
@@ -201,7 +201,7 @@ async fn what_retention_left_of_an_open_cut_is_delivered_and_what_it_took_is_cou
         engine.close().await.unwrap();
         buckets.rule(|_, _| Does::Well);
         let world = World::open(ground).await;
-        assert!(world.flush().await, "{:?}", world.status());
+        assert_eq!(world.flushed().await.waiting, 0, "{:?}", world.status());
         assert_eq!(delivered(&ledger, &buckets), [2, 3, 4, 5]);
         let status = world.status().unwrap();
         let counts = (status.records_in, status.delivered, status.lost);
@@ -272,7 +272,7 @@ async fn what_a_streams_retention_took_is_passed_over_and_the_rest_is_delivered(
     world.ground.clock.advance(A_DAY);
     world.streams.trim_expired().await;
     buckets.release();
-    assert!(world.flush().await, "{:?}", world.status());
+    assert_eq!(world.flushed().await.waiting, 0, "{:?}", world.status());
     for lane in [0, 1] {
         assert!(
             world
@@ -309,7 +309,7 @@ async fn a_source_that_is_deleted_ends_its_lanes_and_one_of_its_name_begins_new_
     }
     buckets.until_ended(2).await;
     world.delete_source().await;
-    assert!(world.flush().await, "{:?}", world.status());
+    assert_eq!(world.flushed().await.waiting, 0, "{:?}", world.status());
     world
         .until(|status| status.is_some_and(|status| status.waiting_records == 0))
         .await;
@@ -352,11 +352,12 @@ async fn a_flush_is_over_when_what_it_waits_for_is_gone() {
                 .await
         );
     }
-    let (flushed, ()) = tokio::join!(world.flush(), async {
+    let (flushed, ()) = tokio::join!(world.flushed(), async {
         buckets.until_ended(2).await;
         world.delete_source().await;
     });
-    assert!(flushed);
+    assert_eq!((flushed.delivered, flushed.lost), (false, 2));
+    assert_eq!(flushed.waiting, 0);
     world.close().await;
 }
 

@@ -13,8 +13,10 @@ mod backlog;
 mod buckets;
 mod check;
 mod crashes;
+mod damaged;
 mod deleted;
 mod endings;
+mod flushed;
 #[path = "../../../../tests/hostile/guest.rs"]
 #[expect(dead_code, reason = "the attacks need more of it")]
 mod guest;

@@ -247,3 +247,23 @@ async fn what_is_skipped_and_refused_can_be_moved_or_left_out() {
         skipped.world.close().await;
     }
 }
+
+/// Retention took the first frame of a cut that was skipped: what was left of it was delivered, as
+/// if nobody had said anything.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_retention_leaves_of_a_skipped_cut_stays_skipped() {
+    let skipped = skipped(|_| Does::FailBefore).await;
+    skipped.world.until_trouble(ORDERS).await;
+    let log = store::LogId(1 << 48);
+    let trimmed = skipped.world.engine.trim(log, store::Position(3)).await;
+    trimmed.unwrap();
+    skipped
+        .world
+        .until(|status| status.unwrap().lost == 3)
+        .await;
+    skipped.buckets.rule(|_, _| Does::Well);
+    assert!(skipped.world.flush().await, "{:?}", skipped.world.status());
+    let status = skipped.world.status().unwrap();
+    assert_eq!((status.failed, status.delivered), (3, 0), "{status:?}");
+    skipped.world.close().await;
+}

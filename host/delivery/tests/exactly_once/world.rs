@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use delivery::{Delivery, DeliveryStatus, Foundations, WorkLimits};
+use delivery::{Delivery, DeliveryStatus, Flushed, Foundations, WorkLimits};
 use serde_json::{Value, json};
 use store::Engine;
 use store::disk::simulated::SimulatedDisk;
@@ -387,8 +387,13 @@ impl World {
 
     /// Whether everything that waits is delivered.
     pub async fn flush(&self) -> bool {
+        self.flushed().await.delivered
+    }
+
+    /// What becomes of everything that waits.
+    pub async fn flushed(&self) -> Flushed {
         let flushed = self.delivery.flush(&caller(), NAME).await;
-        flushed.unwrap().expect("the delivery stream is there")
+        flushed.expect("the delivery stream is there")
     }
 
     /// Puts records in one call to where the delivery stream takes them from; whether they were

@@ -48,11 +48,6 @@ struct DeliveryStreamList {
 }
 
 #[derive(Serialize)]
-struct Flushed {
-    delivered: bool,
-}
-
-#[derive(Serialize)]
 struct Obeyed {
     lanes: Vec<LaneAnswer>,
 }
@@ -271,12 +266,8 @@ impl Pages<'_> {
 
     async fn flush(&self, caller: &Caller, name: &str) -> Result<Answer, ApiError> {
         match self.delivery.flush(caller, name).await {
-            Ok(Some(delivered)) => json::answer(&Flushed { delivered }),
-            Ok(None) => Err(no_delivery_stream(name)),
-            Err(error) => {
-                tracing::error!(%error, "flush a delivery stream");
-                Err(ApiError::internal("Internal service failure."))
-            }
+            Some(flushed) => json::answer(&flushed),
+            None => Err(no_delivery_stream(name)),
         }
     }
 }

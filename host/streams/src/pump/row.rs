@@ -1,5 +1,7 @@
 //! The rows that pumps keep, for those who own what a pump works on.
 
+use std::sync::Arc;
+
 use bincode::{Decode, Encode};
 use bytes::Bytes;
 use store::{Engine, Expect, Position, StoreError, TableWrite, Version, key_after};
@@ -18,6 +20,16 @@ pub(super) struct Row {
     pub(super) position: u64,
     /// Chosen by chance when the row is claimed: says whose the row is.
     pub(super) owner: u64,
+}
+
+/// A number by which a pump knows its row.
+pub(super) fn new_owner() -> Result<u64, StoreError> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).map_err(|error| StoreError::Io {
+        doing: "choose a number for a pump".to_owned(),
+        source: Arc::new(std::io::Error::other(error.to_string())),
+    })?;
+    Ok(u64::from_ne_bytes(bytes))
 }
 
 /// Where the pump called `name` stands, and the version of its row; `None` if there is none.

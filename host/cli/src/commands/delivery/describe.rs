@@ -107,6 +107,13 @@ fn text_of(lane: &Lane) -> String {
 fn what_to_do(name: &str, stuck: &StuckLane) -> String {
     let (records, objects) = (output::count(stuck.records), stuck.objects_that_may_exist);
     let lane = &stuck.lane;
+    if stuck.unreadable {
+        return format!(
+            "    {records} records cannot be read\n    `millrace delivery retry {name} --lane {lane}` \
+             looks again at once\n    `millrace delivery skip {name} --lane {lane} --leave-out` \
+             counts them as lost and goes on behind them"
+        );
+    }
     format!(
         "    {records} records are on their way, and {objects} objects of them may exist\n    \
          `millrace delivery retry {name} --lane {lane}` tries them again at once\n    \

@@ -22,6 +22,10 @@ pub(crate) struct FlushArgs {
 #[derive(Deserialize)]
 struct Flushed {
     delivered: bool,
+    #[serde(default)]
+    lost: u64,
+    #[serde(default)]
+    waiting: u64,
 }
 
 /// How long it waits before it says why.
@@ -40,13 +44,23 @@ pub(crate) async fn run(args: &FlushArgs) -> Result<(), Failure> {
             flushing.await?
         }
     };
-    if !flushed.delivered {
-        return Err(Failure::Text(format!(
-            "not everything is delivered yet; see `millrace delivery describe {}`",
-            args.name
-        )));
+    if flushed.delivered {
+        return Ok(output::lines("delivered")?);
     }
-    Ok(output::lines("delivered")?)
+    let number = output::count;
+    let told = if flushed.lost > 0 {
+        format!(
+            "not delivered: {} of the records that waited are lost, and {} still wait",
+            number(flushed.lost),
+            number(flushed.waiting)
+        )
+    } else {
+        "not everything is delivered yet".to_owned()
+    };
+    Err(Failure::Text(format!(
+        "{told}; see `millrace delivery describe {}`",
+        args.name
+    )))
 }
 
 /// What is in the way of a flush that takes long.

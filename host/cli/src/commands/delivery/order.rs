@@ -50,6 +50,7 @@ enum Outcome {
     Later,
     NotTaken,
     Failed,
+    Unreadable,
 }
 
 pub(crate) async fn skip(args: &SkipArgs) -> Result<(), Failure> {
@@ -99,6 +100,10 @@ impl Answer {
             Outcome::Later => format!("{lane}: is still trying, and does it then"),
             Outcome::NotTaken => format!("{lane}: ends or has other orders; ask again"),
             Outcome::Failed => format!("{lane}: could not keep it, and tries as before"),
+            Outcome::Unreadable => format!(
+                "{lane}: cannot read {records} records, so that they can only be left out: \
+                 `millrace delivery skip` with `--leave-out`"
+            ),
         }
     }
 }

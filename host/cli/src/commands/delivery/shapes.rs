@@ -65,6 +65,7 @@ pub(crate) struct StuckLane {
     pub(crate) why: String,
     pub(crate) records: u64,
     pub(crate) objects_that_may_exist: u32,
+    pub(crate) unreadable: bool,
 }
 
 /// What a version of its transform did.

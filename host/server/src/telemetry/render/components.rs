@@ -156,7 +156,7 @@ type OfDelivery = (
     fn(&DeliveryStatus) -> u64,
 );
 
-const OF_DELIVERIES: [OfDelivery; 11] = [
+const OF_DELIVERIES: [OfDelivery; 13] = [
     (
         "delivery_records_total",
         "counter",
@@ -220,6 +220,18 @@ const OF_DELIVERIES: [OfDelivery; 11] = [
     ("delivery_waiting_bytes", "gauge", "Bytes that wait.", |d| {
         d.waiting_bytes
     }),
+    (
+        "delivery_stuck_lanes",
+        "gauge",
+        "Lanes that do not get on.",
+        |d| d.stuck.len() as u64,
+    ),
+    (
+        "delivery_unreadable_records",
+        "gauge",
+        "Records before which lanes stand still, since they cannot be read.",
+        DeliveryStatus::unreadable_records,
+    ),
 ];
 
 pub(super) fn direct_puts(out: &mut String, put: &delivery::Metrics) {
