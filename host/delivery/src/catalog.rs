@@ -15,11 +15,13 @@ use types::{Invalid, StreamArn};
 use crate::arn::DeliveryStreamArn;
 use crate::delivery_stream::{DeliveryStream, DeliveryStreamId, Destination, Origin, Status};
 use crate::directory::Directory;
+use crate::gone::LANES_PER_COMMIT;
 use crate::lane::Tools;
 use crate::rows::{self, Loaded, UnreadableStream};
-use crate::running::Running;
+use crate::running::{Begins, Running};
+use crate::sums;
 use crate::supervisor;
-use crate::tables::LOGS_FIRST;
+use crate::tables::{LOGS_FIRST, LaneKey};
 
 /// Changes that wait for their turn. One more waits where it is sent.
 const CHANGES_WAITING_MAX: usize = 1_000;
@@ -71,6 +73,13 @@ pub enum ChangeError {
     Busy(Status),
     /// The account has as many as it may.
     TooMany,
+    /// The account would have more lanes than it may.
+    TooManyLanes {
+        /// Lanes that were asked for.
+        lanes: usize,
+        /// How many the account may have.
+        limit: usize,
+    },
     /// It would have more labels than it may.
     OverTags,
     /// The version that the change was made from is not the one in force.
@@ -175,6 +184,9 @@ impl CatalogTask {
             let (arn, status) = (stream.arn.clone(), stream.status);
             let running = Running::new(stream);
             let shown = running.show_lanes(&tools, &streams).await;
+            tools
+                .lane_quota
+                .note(&running.stream(), running.lane_count());
             match (shown, status) {
                 (Ok(()), Status::Active) => supervisor::start(&running, &tools, &streams),
                 (Err(error @ StoreError::Unreadable { .. }), Status::Active) => {
@@ -268,7 +280,9 @@ impl CatalogTask {
                 let mut active = DeliveryStream::clone(&stream);
                 active.status = Status::Active;
                 // Before it is shown as ACTIVE, so that what waits is shown from then on.
-                running.begin_lanes(&self.tools, &self.streams).await?;
+                // A source that was made anew meanwhile may be too large. Its lanes wait for room.
+                let wanted = running.wanted(&self.streams);
+                running.begin(&self.tools, &wanted, Begins::Now).await?;
                 running.show_lanes(&self.tools, &self.streams).await?;
                 self.replace(&running, active, Purpose::Keep).await?;
                 supervisor::start(&running, &self.tools, &self.streams);
@@ -294,18 +308,24 @@ impl CatalogTask {
             self.tools.engine.delete_logs(&[log]).await?;
         }
         let engine = &*self.tools.engine;
-        let kept = rows::load_lanes(engine, Some(stream.id)).await?;
+        let kept = rows::load_lanes(engine, Some(LaneKey::rows_of(stream.id))).await?;
         // A lane that never delivered anything has a pump all the same.
         let begun = rows::load_begun(engine, stream.id).await?;
         // Also those whose rows cannot be read.
-        let lanes: BTreeSet<_> = kept.into_iter().map(|(key, _)| key).chain(begun).collect();
-        let mut writes: Vec<TableWrite> = Vec::new();
-        for key in lanes {
-            writes.push(rows::lane_removal(key));
-            writes.push(row::removal(&key.pump_name()));
+        let lanes: BTreeSet<_> = kept.into_keys().chain(begun).collect();
+        let lanes: Vec<_> = lanes.into_iter().collect();
+        // A crash between two of them leaves it DELETING, and the rest is removed then.
+        for lanes in lanes.chunks(LANES_PER_COMMIT) {
+            let removals = |key: &LaneKey| {
+                let pump = row::removal(&key.pump_name());
+                [rows::lane_removal(*key), pump]
+            };
+            let removals = lanes.iter().flat_map(removals).collect();
+            self.commit(removals, Purpose::MakeRoom).await?;
         }
-        writes.push(rows::stream_removal(stream));
-        self.commit(writes, Purpose::MakeRoom).await?;
+        let last = vec![sums::removal(stream.id), rows::stream_removal(stream)];
+        self.commit(last, Purpose::MakeRoom).await?;
+        self.tools.lane_quota.forget(stream);
         self.directory.remove(&stream.arn);
         Ok(())
     }
@@ -343,16 +363,42 @@ impl CatalogTask {
             // Replaced by what the commit gives.
             row_version: Version(0),
         };
-        let writes = vec![
-            rows::next_id_write(id + 1, self.next_id_version)?,
-            rows::stream_write(&stream, Expect::Absent)?,
-        ];
-        let version = self.commit(writes, Purpose::Keep).await?;
+        let lanes = self.lanes_of(&stream.origin);
+        if !self.tools.lane_quota.take(&stream, lanes) {
+            let limit = self.tools.lane_quota.max();
+            return Err(ChangeError::TooManyLanes { lanes, limit });
+        }
+        let kept = self.keep_new(&stream).await;
+        if kept.is_err() {
+            self.tools.lane_quota.forget(&stream);
+        }
+        let version = kept?;
         self.next_id = id + 1;
         self.next_id_version = Some(version);
         stream.row_version = version;
         self.directory.put(Running::new(stream));
         Ok(())
+    }
+
+    /// How many lanes a delivery stream begins with.
+    fn lanes_of(&self, origin: &Origin) -> usize {
+        match origin {
+            Origin::DirectPut { .. } => 1,
+            // One that was deleted a moment ago has no shards.
+            Origin::Stream { arn, .. } => {
+                let source = self.streams.source(arn);
+                source.map_or(0, |source| source.shards.len())
+            }
+        }
+    }
+
+    /// Keeps a delivery stream that is made, and the number of the next.
+    async fn keep_new(&self, stream: &DeliveryStream) -> Result<Version, ChangeError> {
+        let writes = vec![
+            rows::next_id_write(stream.id.0 + 1, self.next_id_version)?,
+            rows::stream_write(stream, Expect::Absent)?,
+        ];
+        self.commit(writes, Purpose::Keep).await
     }
 
     async fn mark_deleting(&mut self, arn: &DeliveryStreamArn) -> Result<(), ChangeError> {

@@ -15,6 +15,7 @@ use crate::catalog::{Catalog, CatalogTask};
 use crate::directory::Directory;
 use crate::gone;
 use crate::lane::Tools;
+use crate::lane_quota::LaneQuota;
 use crate::ledger::{Holding, WorkLimits};
 use crate::object_name::NamingKey;
 use crate::objects::Objects;
@@ -66,6 +67,9 @@ pub struct Foundations {
     pub threads: GuestThreads,
     /// Memory for cuts at work.
     pub work_limits: WorkLimits,
+    /// Lanes of one account: a shard that a delivery stream reads is one, and so is a delivery
+    /// stream that is put to directly.
+    pub lanes_per_account_max: usize,
     /// Where objects go.
     pub objects: Arc<dyn Objects>,
     /// Whether direct puts are held to AWS's quotas.
@@ -127,6 +131,7 @@ impl Delivery {
             plugins,
             threads,
             work_limits,
+            lanes_per_account_max,
             objects,
             throttle,
             naming_key,
@@ -140,6 +145,7 @@ impl Delivery {
             plugins,
             objects,
             naming: NamingKey(naming_key),
+            lane_quota: LaneQuota::new(lanes_per_account_max),
             shares: WorkShares::new(work_limits),
             threads: Arc::new(threads),
         });

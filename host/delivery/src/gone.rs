@@ -1,21 +1,24 @@
 //! What was in logs that are gone: a stream was deleted, and with it what its lanes had not come
 //! to.
 //!
-//! A lane is counted once, in the transaction that takes its pump's row away. Where its log ended
-//! was kept with the deletion, so that it makes no difference which process counts, and when.
+//! A lane is counted once, in the transaction that takes its rows away and adds what it did to the
+//! sum of its delivery stream. Where its log ended was kept with the deletion, so that it makes no
+//! difference which process counts, and when.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use store::{Engine, Position, StoreError, Transaction};
+use store::{Engine, Position, StoreError, TableWrite, Transaction, Version};
+use streams::StreamId;
 use streams::ends::{self, EndedShard};
 use streams::pump::row;
 use types::Invalid;
 
-use crate::delivery_stream::DeliveryStream;
-use crate::lane_state::LaneState;
-use crate::rows;
+use crate::counts::Counts;
+use crate::delivery_stream::{DeliveryStream, DeliveryStreamId};
+use crate::rows::{self, Lane, LaneFound};
+use crate::sums::{self, Sum};
 use crate::tables::{LaneKey, PUMPS_OF_LANES};
 
 /// Time between two looks for kept ends that no lane needs any more. An end is removed at the
@@ -24,59 +27,129 @@ use crate::tables::{LaneKey, PUMPS_OF_LANES};
 const SWEEP_PERIOD: Duration = Duration::from_secs(60);
 /// Rows that are removed together; the next ones follow at once.
 const ROWS_PER_COMMIT: usize = 1_000;
+/// Lanes that begin or end in one transaction, with some hundred bytes each; the next ones follow
+/// in another.
+pub(crate) const LANES_PER_COMMIT: usize = 1_000;
 
-/// Counts what was in a lane's log that is gone and had not come to its end as lost, durably and
-/// once, and shows the lane as it is then.
-pub(crate) async fn count(
+/// What is kept of the lanes that read streams which are gone.
+pub(crate) struct Remains {
+    pumps: BTreeMap<LaneKey, (Position, Version)>,
+    lanes: BTreeMap<LaneKey, LaneFound>,
+    ends: BTreeMap<EndedShard, Position>,
+}
+
+impl Remains {
+    /// Reads what is kept of the lanes of a delivery stream that read one of these streams.
+    pub(crate) async fn load(
+        engine: &dyn Engine,
+        id: DeliveryStreamId,
+        sources: BTreeSet<u64>,
+    ) -> Result<Self, StoreError> {
+        let mut remains = Self {
+            pumps: BTreeMap::new(),
+            lanes: BTreeMap::new(),
+            ends: ends_of(engine, &sources).await?,
+        };
+        for source in sources {
+            let pumps = LaneKey::pumps_of_source(id, source);
+            let pumps = rows::load_pumps(engine, &pumps).await?;
+            remains.pumps.extend(pumps);
+            let lanes = Some(LaneKey::rows_of_source(id, source));
+            let lanes = rows::load_lanes(engine, lanes).await?;
+            remains.lanes.extend(lanes);
+        }
+        Ok(remains)
+    }
+
+    /// The lanes whose rows this build does not read, and why.
+    pub(crate) fn unreadable(&self) -> impl Iterator<Item = (LaneKey, &StoreError)> {
+        let lanes = self.lanes.iter();
+        lanes.filter_map(|(key, lane)| Some((*key, lane.as_ref().err()?)))
+    }
+
+    /// A lane at the end of its log, and how many of its records are lost by that.
+    fn ended(
+        &self,
+        stream: &DeliveryStream,
+        (key, seen): (LaneKey, Position),
+    ) -> Result<(Lane, u64), StoreError> {
+        let found = self.lanes.get(&key).cloned().transpose()?;
+        let Some((position, _)) = self.pumps.get(&key) else {
+            // It was counted before, or never began.
+            return Ok((found.unwrap_or_default(), 0));
+        };
+        let mut lane = found.unwrap_or_else(|| rows::not_begun((key, *position)));
+        let end = key.source().and_then(|shard| self.ends.get(&shard));
+        let end = match end {
+            Some(end) => *end,
+            None => last_seen(stream, key, seen.max(*position)),
+        };
+        let lost = lane.give_up(*position, end);
+        let lost = lost.map_err(|Invalid(what)| rows::damaged(&what))?;
+        Ok((lane, lost))
+    }
+
+    /// What takes away all that is kept of a lane.
+    fn removals(&self, key: LaneKey) -> impl Iterator<Item = TableWrite> {
+        let pump = self.pumps.get(&key);
+        let pump = pump.map(|(_, version)| row::removal_of(&key.pump_name(), *version));
+        let lane = self.lanes.contains_key(&key);
+        let lane = lane.then(|| rows::lane_removal(key));
+        pump.into_iter().chain(lane)
+    }
+}
+
+/// Lanes that are over, and all of their delivery stream that are.
+pub(crate) struct Folded {
+    /// What became of the records of each that was added.
+    pub(crate) lanes: Vec<(LaneKey, Counts)>,
+    /// All together, also those that were added before.
+    pub(crate) sum: Sum,
+}
+
+/// Adds lanes whose logs are gone to the sum of their delivery stream, durably and once; what they
+/// had not come to is lost. With each goes the furthest tip that was seen of its log. There are at
+/// most [`LANES_PER_COMMIT`] of them, all readable and none at work.
+pub(crate) async fn fold(
     engine: &dyn Engine,
     stream: &DeliveryStream,
-    key: LaneKey,
-    state: &LaneState,
-) -> Result<(), StoreError> {
-    let Some((position, version)) = row::position_of(engine, &key.pump_name()).await? else {
-        // It was counted before, or never began.
-        let lane = rows::find_lane(engine, key).await?.unwrap_or_default();
-        state.is_over(lane.counts, lane.by_version);
-        return Ok(());
-    };
-    let mut lane = rows::load_lane(engine, (key, position)).await?;
-    let end = match kept_end(engine, key).await? {
-        Some(end) => end,
-        None => last_seen(stream, key, state.tip().max(position)),
-    };
-    let lost = lane.give_up(position, end);
-    let lost = lost.map_err(|Invalid(what)| rows::damaged(&what))?;
-    let writes = vec![
-        rows::lane_write(key, &lane)?,
-        row::removal_of(&key.pump_name(), version),
-    ];
-    commit(engine, writes).await?;
+    remains: &Remains,
+    lanes: &[(LaneKey, Position)],
+) -> Result<Folded, StoreError> {
+    let (mut sum, expect) = sums::load(engine, stream.id).await?;
+    let (mut writes, mut folded) = (Vec::new(), Vec::new());
+    let mut lost = 0;
+    for &(key, seen) in lanes {
+        let (lane, lost_of_it) = remains.ended(stream, (key, seen))?;
+        lost += lost_of_it;
+        folded.push((key, lane.counts));
+        sum.add(lane);
+        writes.extend(remains.removals(key));
+    }
+    if !writes.is_empty() {
+        writes.push(sums::write(stream.id, &sum, expect)?);
+        commit(engine, writes).await?;
+    }
     if lost > 0 {
-        let (stream, shard) = (&stream.arn, key.shard);
-        tracing::warn!(%stream, shard, lost, "records are lost with their deleted stream");
+        let (stream, lanes) = (&stream.arn, lanes.len());
+        tracing::warn!(%stream, lanes, lost, "records are lost with their deleted stream");
     }
-    state.is_over(lane.counts, lane.by_version);
-    Ok(())
+    Ok(Folded { lanes: folded, sum })
 }
 
-/// Shows all that was in a log that is gone, before it is counted.
-pub(crate) async fn show(
+/// Where the logs of deleted streams ended, as far as that is kept.
+pub(crate) async fn ends_of(
     engine: &dyn Engine,
-    key: LaneKey,
-    state: &LaneState,
-) -> Result<(), StoreError> {
-    if let Some(end) = kept_end(engine, key).await? {
-        state.saw_tip(end);
+    sources: &BTreeSet<u64>,
+) -> Result<BTreeMap<EndedShard, Position>, StoreError> {
+    let mut all = BTreeMap::new();
+    // A log that is put to directly is deleted with its delivery stream.
+    for source in sources.iter().filter(|&&id| id != LaneKey::NO_STREAM) {
+        let stream = StreamId(*source);
+        let ends = ends::of_stream(engine, stream).await?.into_iter();
+        all.extend(ends.map(|(shard, end)| ((stream, shard), end)));
     }
-    Ok(())
-}
-
-async fn kept_end(engine: &dyn Engine, key: LaneKey) -> Result<Option<Position>, StoreError> {
-    match key.source() {
-        Some(shard) => ends::end_of(engine, shard).await,
-        // A log that is put to directly is deleted with its delivery stream.
-        None => Ok(None),
-    }
+    Ok(all)
 }
 
 /// The end of a log where it was not kept: a version of this program before this one deleted it.
@@ -87,7 +160,7 @@ fn last_seen(stream: &DeliveryStream, key: LaneKey, seen: Position) -> Position 
     seen
 }
 
-async fn commit(engine: &dyn Engine, writes: Vec<store::TableWrite>) -> Result<(), StoreError> {
+async fn commit(engine: &dyn Engine, writes: Vec<TableWrite>) -> Result<(), StoreError> {
     let transaction = Transaction {
         appends: Vec::new(),
         writes,

@@ -42,6 +42,7 @@ use self::grace::{is_gone, stopped_for_long};
 use self::work::Work;
 use crate::counts::Counts;
 use crate::delivery_stream::DeliveryStream;
+use crate::lane_quota::LaneQuota;
 use crate::lane_state::{LaneState, StuckCut};
 use crate::object_name::NamingKey;
 use crate::objects::Objects;
@@ -60,6 +61,8 @@ pub struct Tools {
     pub plugins: Arc<Plugins>,
     pub objects: Arc<dyn Objects>,
     pub naming: NamingKey,
+    /// How many lanes accounts may have.
+    pub lane_quota: LaneQuota,
     /// What cuts at work share.
     pub shares: Arc<WorkShares>,
     /// The threads that they are worked on with.

@@ -155,6 +155,11 @@ impl LaneState {
         status
     }
 
+    /// How the lane is, as it was shown last.
+    pub(crate) fn shown(&self) -> LaneStatus {
+        self.lock().status.clone()
+    }
+
     /// Everything before this is delivered and durable; `None` while that is not known.
     pub(crate) fn position(&self) -> Option<Position> {
         self.lock().position

@@ -327,16 +327,13 @@ pub fn not_begun((key, at): (LaneKey, Position)) -> Lane {
 /// A lane as its row says it is, or why that cannot be read.
 pub type LaneFound = Result<Lane, StoreError>;
 
-/// What is kept of all lanes of a delivery stream; `None`: of all delivery streams.
+/// What is kept of the lanes whose rows lie between two keys; `None`: of all lanes.
 pub async fn load_lanes(
     engine: &dyn Engine,
-    of: Option<DeliveryStreamId>,
-) -> Result<Vec<(LaneKey, LaneFound)>, StoreError> {
-    let (from, to) = match of {
-        Some(id) => {
-            let (from, to) = LaneKey::rows_of(id);
-            (from, Some(to))
-        }
+    between: Option<(Bytes, Bytes)>,
+) -> Result<BTreeMap<LaneKey, LaneFound>, StoreError> {
+    let (from, to) = match between {
+        Some((from, to)) => (from, Some(to)),
         None => (Bytes::new(), None),
     };
     let rows = scan(engine, LANES, from, to).await?;
@@ -362,15 +359,15 @@ fn parse_pump_name(name: &str) -> Result<LaneKey, StoreError> {
     LaneKey::parse_pump_name(name).ok_or_else(|| damaged("a pump's name"))
 }
 
-/// Where the pumps of all lanes of a delivery stream stand, of those that have begun.
-pub async fn load_positions(
+/// Where the pumps of lanes stand that have begun, and the versions of their rows, by what their
+/// names begin with.
+pub async fn load_pumps(
     engine: &dyn Engine,
-    of: DeliveryStreamId,
-) -> Result<BTreeMap<LaneKey, Position>, StoreError> {
-    let pumps = row::positions_of(engine, &LaneKey::pumps_of(of)).await?;
-    let lanes = pumps
-        .into_iter()
-        .map(|(name, position)| Ok((parse_pump_name(&name)?, position)));
+    names: &str,
+) -> Result<BTreeMap<LaneKey, (Position, Version)>, StoreError> {
+    let pumps = row::positions_of(engine, names).await?.into_iter();
+    let lanes =
+        pumps.map(|(name, position, version)| Ok((parse_pump_name(&name)?, (position, version))));
     lanes.collect()
 }
 

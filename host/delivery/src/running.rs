@@ -3,26 +3,26 @@
 
 mod flush;
 mod given_up;
+mod shards;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use store::{Engine, LogId, Position, StoreError, Transaction};
-use streams::pump::row;
-use streams::{StreamId, Streams};
+use store::{Engine, LogId, Position, StoreError};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
-use types::ShardId;
 
 pub use self::flush::Flushed;
-use crate::delivery_stream::{DeliveryStream, Origin};
-use crate::gone;
+pub(crate) use self::shards::{Begins, Begun, Wanted};
+use crate::delivery_stream::DeliveryStream;
+use crate::gone::Folded;
 use crate::lane::{LaneSignals, Tools};
 use crate::lane_state::{LaneState, LaneStatus};
 use crate::orders::{Asked, LaneAnswer, ORDERS_WAITING_MAX, Obeyed, Order, Outcome};
 use crate::put_rates::PutRates;
 use crate::rows;
+use crate::sums::Sum;
 use crate::tables::LaneKey;
 
 /// A delivery stream and its lanes.
@@ -31,11 +31,20 @@ pub struct Running {
     pub(crate) stop: watch::Sender<bool>,
     /// Whether it was looked once which lanes there are.
     pub(crate) has_lanes: watch::Sender<bool>,
-    lanes: Mutex<BTreeMap<LaneKey, Lane>>,
+    lanes: Mutex<Lanes>,
     put_rates: Mutex<PutRates>,
     /// Why it does not work, if something that it needs to begin cannot be read.
     stands_still: OnceLock<String>,
     task: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What a delivery stream reads, and has read.
+#[derive(Default)]
+struct Lanes {
+    by_key: BTreeMap<LaneKey, Lane>,
+    /// What all lanes together did whose logs are gone. Its trouble is that of the delivery stream
+    /// as a whole.
+    over: LaneStatus,
 }
 
 /// A lane that has begun.
@@ -45,17 +54,32 @@ struct Lane {
     log: Option<LogId>,
     state: Arc<LaneState>,
     /// What lies before this shall go at once.
-    flush: watch::Sender<Position>,
-    /// The way to the lane, if it is at work.
-    orders: Option<mpsc::Sender<Asked>>,
+    flush_to: Position,
+    /// The ways to the lane, while it is at work and not at rest.
+    channels: Option<Channels>,
 }
 
-/// A lane that could run.
-pub(crate) struct Wanted {
-    pub(crate) key: LaneKey,
-    pub(crate) log: LogId,
-    /// Lanes that must have come to their end before.
-    pub(crate) parents: Vec<LaneKey>,
+/// The ways to a lane that is at work.
+struct Channels {
+    /// Says what `flush_to` says.
+    flush: watch::Sender<Position>,
+    orders: mpsc::Sender<Asked>,
+}
+
+impl Lanes {
+    fn show_sum(&mut self, sum: Sum) {
+        self.over.counts = sum.counts;
+        self.over.by_version = sum.by_version;
+    }
+}
+
+impl Lane {
+    fn flush(&mut self, to: Position) {
+        self.flush_to = self.flush_to.max(to);
+        if let Some(channels) = &self.channels {
+            channels.flush.send_replace(self.flush_to);
+        }
+    }
 }
 
 impl Running {
@@ -135,23 +159,56 @@ impl Running {
         self.task.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How each lane is.
-    pub fn lanes(&self, engine: &dyn Engine) -> Vec<(LaneKey, LaneStatus)> {
+    /// How each lane is, and what those did together whose logs are gone.
+    pub fn lanes(&self, engine: &dyn Engine) -> (Vec<(LaneKey, LaneStatus)>, LaneStatus) {
         let lanes = self.lock();
-        lanes
-            .iter()
-            .map(|(key, lane)| (*key, lane.state.status(engine, lane.log)))
-            .collect()
+        let by_key = lanes.by_key.iter();
+        let statuses = by_key.map(|(key, lane)| (*key, lane.state.status(engine, lane.log)));
+        (statuses.collect(), lanes.over.clone())
+    }
+
+    /// How many lanes there are.
+    pub(crate) fn lane_count(&self) -> usize {
+        self.lock().by_key.len()
+    }
+
+    /// Something else than a lane stands in the way of the delivery stream, or nothing any more.
+    pub(crate) fn has_trouble(&self, why: Option<String>) {
+        self.lock().over.trouble = why;
+    }
+
+    /// Shows lanes as over, and what all that are did together.
+    pub(crate) fn are_over(&self, folded: Folded) {
+        let mut lanes = self.lock();
+        for (key, counts) in folded.lanes {
+            let Some(lane) = lanes.by_key.remove(&key) else {
+                continue;
+            };
+            // For those who wait for what was in its log.
+            lane.state.is_over(counts, Vec::new());
+            let last = lane.state.shown();
+            lanes.over.retries += last.retries;
+            let object = lanes.over.last_object.take().max(last.last_object);
+            lanes.over.last_object = object;
+        }
+        lanes.show_sum(folded.sum);
     }
 
     /// All lanes with their logs, if these may be there, and the places where they write how they
     /// are.
     pub(crate) fn known_lanes(&self) -> Vec<(LaneKey, Option<LogId>, Arc<LaneState>)> {
         let lanes = self.lock();
-        lanes
-            .iter()
+        let by_key = lanes.by_key.iter();
+        by_key
             .map(|(key, lane)| (*key, lane.log, Arc::clone(&lane.state)))
             .collect()
+    }
+
+    /// How far the log of a lane was seen to reach.
+    pub(crate) fn tip_seen(&self, key: LaneKey) -> Position {
+        let lanes = self.lock();
+        let lane = lanes.by_key.get(&key);
+        lane.map_or(Position::FIRST, |lane| lane.state.tip())
     }
 
     /// Tells the lanes that do not get on, or the one of this name, what to do about it, and waits
@@ -190,22 +247,22 @@ impl Running {
         let lanes = self.lock();
         let mut asked = Vec::new();
         let mut is_known = name.is_none();
-        for (key, lane) in lanes.iter() {
+        for (key, lane) in &lanes.by_key {
             let lane_name = key.lane_name();
             if name.is_some_and(|name| name != lane_name) {
                 continue;
             }
             is_known = true;
             let status = lane.state.status(engine, lane.log);
-            let sent = match (status.stuck, &lane.orders) {
-                (Some(stuck), Some(orders)) => {
+            let sent = match (status.stuck, &lane.channels) {
+                (Some(stuck), Some(channels)) => {
                     let (answer, obeyed) = oneshot::channel();
                     let asked = Asked {
                         order,
                         cut: stuck.number,
                         answer,
                     };
-                    let sent = orders.try_send(asked);
+                    let sent = channels.orders.try_send(asked);
                     sent.map(|()| obeyed).map_err(|_| Outcome::NotTaken)
                 }
                 (Some(_), None) => Err(Outcome::NotTaken),
@@ -218,29 +275,37 @@ impl Running {
         is_known.then_some(asked)
     }
 
-    /// The place where a lane shows how it is, and what it listens to.
-    pub(crate) fn lane(
-        &self,
-        key: LaneKey,
-        log: LogId,
-        tools: &Tools,
-    ) -> (Arc<LaneState>, LaneSignals) {
+    /// The place where a lane shows how it is.
+    pub(crate) fn state(&self, key: LaneKey) -> Option<Arc<LaneState>> {
+        let lanes = self.lock();
+        let lane = lanes.by_key.get(&key);
+        lane.map(|lane| Arc::clone(&lane.state))
+    }
+
+    /// What a lane listens to that begins to work.
+    pub(crate) fn wake(&self, key: LaneKey, tools: &Tools) -> LaneSignals {
         let mut lanes = self.lock();
-        let lane = lanes.entry(key).or_default();
-        lane.log = Some(log);
+        let lane = lanes.by_key.entry(key).or_default();
         let (orders, inbox) = mpsc::channel(ORDERS_WAITING_MAX);
-        lane.orders = Some(orders);
-        let signals = LaneSignals {
+        let (flush, flushed) = watch::channel(lane.flush_to);
+        lane.channels = Some(Channels { flush, orders });
+        LaneSignals {
             stream: self.stream.subscribe(),
-            flush: lane.flush.subscribe(),
+            flush: flushed,
             stop: self.stop.subscribe(),
             plugins: tools.plugins.changes(),
             orders: inbox,
-        };
-        (Arc::clone(&lane.state), signals)
+        }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<LaneKey, Lane>> {
+    /// A lane does not work any more, or rests.
+    pub(crate) fn rests(&self, key: LaneKey) {
+        if let Some(lane) = self.lock().by_key.get_mut(&key) {
+            lane.channels = None;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Lanes> {
         // Each statement under the lock leaves the map whole.
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -248,150 +313,3 @@ impl Running {
 
 /// An order that a lane has got, or why it has not.
 type OnItsWay = (String, Result<oneshot::Receiver<Obeyed>, Outcome>);
-
-impl Running {
-    /// The lanes that could run, as far as their source has them at the moment.
-    pub(crate) fn wanted(&self, streams: &Streams) -> Vec<Wanted> {
-        let stream = self.stream();
-        match &stream.origin {
-            Origin::DirectPut { log } => vec![Wanted {
-                key: key_of(&stream, StreamId(LaneKey::NO_STREAM), ShardId(0)),
-                log: *log,
-                parents: Vec::new(),
-            }],
-            Origin::Stream { arn, .. } => {
-                let Some(source) = streams.source(arn) else {
-                    return Vec::new();
-                };
-                // A parent that is not listed any more has nothing left to deliver.
-                let is_listed =
-                    |parent: &&_| source.shards.iter().any(|shard| shard.id == **parent);
-                let shards = source.shards.iter().map(|shard| Wanted {
-                    key: key_of(&stream, source.id, shard.id),
-                    log: shard.log,
-                    parents: shard
-                        .parents
-                        .iter()
-                        .filter(is_listed)
-                        .map(|parent| key_of(&stream, source.id, *parent))
-                        .collect(),
-                });
-                shards.collect()
-            }
-        }
-    }
-
-    /// Shows what all lanes did that have begun, and what waits for them. They are not at work.
-    pub(crate) async fn show_lanes(
-        &self,
-        tools: &Tools,
-        streams: &Streams,
-    ) -> Result<(), StoreError> {
-        let (engine, stream) = (&*tools.engine, self.stream());
-        let logs = self.logs(streams);
-        let positions = rows::load_positions(engine, stream.id).await?;
-        let kept = rows::load_lanes(engine, Some(stream.id)).await?;
-        let mut kept: BTreeMap<LaneKey, rows::LaneFound> = kept.into_iter().collect();
-        for (key, position) in positions {
-            let found = kept.remove(&key);
-            let found = found.unwrap_or_else(|| Ok(rows::not_begun((key, position))));
-            let log = logs.get(&key).copied();
-            let state = self.shown(key, log);
-            let lane = found.unwrap_or_else(|error| {
-                // What it counted is not known; what waits is.
-                state.is_unreadable(&error);
-                rows::Lane::default()
-            });
-            state.stands_at(position, lane.counts, lane.by_version);
-            if log.is_none() {
-                gone::show(engine, key, &state).await?;
-            }
-        }
-        // Their logs are gone, and counted.
-        for (key, found) in kept {
-            let state = self.shown(key, None);
-            match found {
-                Ok(lane) => state.is_over(lane.counts, lane.by_version),
-                Err(error) => state.is_unreadable(&error),
-            }
-        }
-        Ok(())
-    }
-
-    /// Where a lane shows how it is that is not at work.
-    fn shown(&self, key: LaneKey, log: Option<LogId>) -> Arc<LaneState> {
-        let mut lanes = self.lock();
-        let shown = lanes.entry(key).or_default();
-        shown.log = log;
-        Arc::clone(&shown.state)
-    }
-
-    /// The logs of all lanes, also of a source that is being deleted.
-    fn logs(&self, streams: &Streams) -> BTreeMap<LaneKey, LogId> {
-        let stream = self.stream();
-        let wanted = self.wanted(streams).into_iter();
-        let mut logs: BTreeMap<_, _> = wanted.map(|wanted| (wanted.key, wanted.log)).collect();
-        if let Origin::Stream { arn, .. } = &stream.origin
-            && let Some(ending) = streams.ending_source(arn)
-        {
-            let shards = ending.shards.iter();
-            logs.extend(shards.map(|shard| (key_of(&stream, ending.id, shard.id), shard.log)));
-        }
-        logs
-    }
-
-    /// Keeps where the lanes begin of all shards that are there when the delivery stream becomes
-    /// ACTIVE: what a stream held before is not delivered. Whatever is shown of a lane hangs on
-    /// this row: what waits counts from there on, until it is delivered or counted as lost.
-    pub(crate) async fn begin_lanes(
-        &self,
-        tools: &Tools,
-        streams: &Streams,
-    ) -> Result<(), StoreError> {
-        let (engine, stream) = (&*tools.engine, self.stream());
-        let begun = rows::load_positions(engine, stream.id).await?;
-        let mut writes = Vec::new();
-        for Wanted { key, log, .. } in self.wanted(streams) {
-            if begun.contains_key(&key) {
-                continue;
-            }
-            match first_position(engine, &stream, log).await {
-                Ok(position) => {
-                    writes.push(row::beginning(&key.pump_name(), position)?);
-                    writes.push(rows::lane_write(key, &rows::Lane::default())?);
-                }
-                // It was deleted before anything waited in it.
-                Err(StoreError::NoLog(_)) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        if !writes.is_empty() {
-            let transaction = Transaction {
-                appends: Vec::new(),
-                writes,
-            };
-            engine.commit(transaction).await?;
-        }
-        Ok(())
-    }
-}
-
-fn key_of(stream: &DeliveryStream, source: StreamId, shard: ShardId) -> LaneKey {
-    LaneKey {
-        delivery_stream: stream.id,
-        stream: source.0,
-        shard: shard.0,
-    }
-}
-
-/// Where a lane begins of a shard that was there before.
-async fn first_position(
-    engine: &dyn Engine,
-    stream: &DeliveryStream,
-    log: LogId,
-) -> Result<Position, StoreError> {
-    match stream.origin {
-        Origin::DirectPut { .. } => Ok(Position::FIRST),
-        Origin::Stream { .. } => engine.seek_time(log, stream.created_at).await,
-    }
-}

@@ -79,7 +79,7 @@ pub struct DeliveryDescription {
     /// All of it together.
     #[serde(flatten)]
     pub status: DeliveryStatus,
-    /// Its lanes, in the order of their shards.
+    /// Its lanes, in the order of their shards. Those of deleted streams are only in the sums.
     pub lanes: Vec<LaneDescription>,
 }
 
@@ -144,16 +144,17 @@ pub struct VersionStatus {
 
 impl DeliveryDescription {
     pub(crate) fn of(running: &Running, tools: &Tools) -> Self {
-        let lanes = running.lanes(&*tools.engine);
+        let (lanes, over) = running.lanes(&*tools.engine);
+        let of_lane = |(key, lane): &(LaneKey, LaneStatus)| LaneDescription::of(key, lane);
         Self {
-            status: DeliveryStatus::of_lanes(running, tools, &lanes),
-            lanes: lanes.iter().map(LaneDescription::of).collect(),
+            status: DeliveryStatus::of_lanes(running, tools, (&lanes, &over)),
+            lanes: lanes.iter().map(of_lane).collect(),
         }
     }
 }
 
 impl LaneDescription {
-    fn of((key, lane): &(LaneKey, LaneStatus)) -> Self {
+    fn of(key: &LaneKey, lane: &LaneStatus) -> Self {
         let counts = lane.counts;
         Self {
             lane: key.lane_name(),
@@ -183,9 +184,9 @@ impl VersionStatus {
     }
 
     /// What each version did, over all lanes.
-    fn all_of(lanes: &[(LaneKey, LaneStatus)]) -> Vec<Self> {
+    fn all_of<'a>(lanes: impl Iterator<Item = &'a LaneStatus>) -> Vec<Self> {
         let mut all: Vec<Self> = Vec::new();
-        for new in lanes.iter().flat_map(|(_, lane)| &lane.by_version) {
+        for new in lanes.flat_map(|lane| &lane.by_version) {
             if !all.iter().any(|known| known.hash == new.hash) {
                 all.push(Self::new(new));
             }
@@ -239,16 +240,21 @@ impl DeliveryStatus {
     }
 
     pub(crate) fn of(running: &Running, tools: &Tools) -> Self {
-        Self::of_lanes(running, tools, &running.lanes(&*tools.engine))
+        let (lanes, over) = running.lanes(&*tools.engine);
+        Self::of_lanes(running, tools, (&lanes, &over))
     }
 
-    fn of_lanes(running: &Running, tools: &Tools, lanes: &[(LaneKey, LaneStatus)]) -> Self {
+    /// The same of its lanes, and of those together whose logs are gone.
+    fn of_lanes(
+        running: &Running,
+        tools: &Tools,
+        (lanes, over): (&[(LaneKey, LaneStatus)], &LaneStatus),
+    ) -> Self {
+        let all = || lanes.iter().map(|(_, lane)| lane).chain([over]);
         let stream = running.stream();
         let held = tools.shares.held_by(stream.id.0);
-        let counts = lanes
-            .iter()
-            .fold(Counts::default(), |sum, (_, lane)| sum.and(lane.counts));
-        let sum = |of: fn(&LaneStatus) -> u64| lanes.iter().map(|(_, lane)| of(lane)).sum();
+        let counts = all().fold(Counts::default(), |sum, lane| sum.and(lane.counts));
+        let sum = |of: fn(&LaneStatus) -> u64| all().map(of).sum();
         let waiting_records: u64 = sum(|lane| lane.waiting_records);
         let stuck = lanes.iter().filter_map(|(key, lane)| {
             Some(StuckLane {
@@ -291,12 +297,9 @@ impl DeliveryStatus {
             stuck: stuck.collect(),
             trouble: running
                 .why_it_stands_still()
-                .or_else(|| lanes.iter().find_map(|(_, lane)| lane.trouble.clone())),
-            last_object: lanes
-                .iter()
-                .filter_map(|(_, lane)| lane.last_object.clone())
-                .max(),
-            versions: VersionStatus::all_of(lanes),
+                .or_else(|| all().find_map(|lane| lane.trouble.clone())),
+            last_object: all().filter_map(|lane| lane.last_object.clone()).max(),
+            versions: VersionStatus::all_of(all()),
         }
     }
 }

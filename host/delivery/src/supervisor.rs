@@ -1,26 +1,39 @@
-//! The task that starts and ends the lanes of a delivery stream.
+//! The task that starts and ends the lanes of a delivery stream. It looks at them when their stream
+//! or one of them changed, and sleeps otherwise, however many there are.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use store::{LogId, Position, StoreError};
-use streams::Streams;
 use streams::pump::{Ended, Pump, PumpError};
-use tokio::task::{Id, JoinError, JoinSet};
+use streams::{SourceMark, Streams};
+use tokio::sync::watch;
+use tokio::task::{Id, JoinError, JoinSet, yield_now};
+use tokio::time::Instant;
 use types::limits::DIRECT_PUT_RETENTION;
 
 use crate::delivery_stream::Origin;
-use crate::gone;
-use crate::lane::{LaneSignals, LaneStep, Tools};
+use crate::gone::{self, LANES_PER_COMMIT, Remains};
+use crate::lane::{LaneStep, Tools};
 use crate::lane_state::LaneState;
-use crate::running::Running;
+use crate::rows;
+use crate::running::{Begins, Begun, Running, Wanted};
 use crate::tables::LaneKey;
 
-/// Time between two looks for new shards, and for failed lanes to be started again.
-const LOOK: Duration = Duration::from_secs(1);
-/// Looks between two that give back space of records that are too old to be delivered.
-const LOOKS_PER_TRIM: u32 = 60;
+/// Time until lanes that failed are started again, and until it is tried again what the store
+/// refused.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// Time between two looks whether records are too old to be delivered, of a delivery stream that
+/// is put to directly.
+const TRIM_PERIOD: Duration = Duration::from_secs(60);
+/// Time between two looks whether an account may have the lanes that its delivery stream lacks.
+const ROOM_PERIOD: Duration = Duration::from_secs(10);
+/// Lanes that are looked at in one turn. Then others have theirs.
+const LANES_PER_TURN: usize = 256;
+/// How long a lane to which nothing comes keeps what it works with. Then it rests, and takes a
+/// small part of that memory.
+const REST_AFTER: Duration = Duration::from_secs(10);
 
 /// Begins to deliver.
 pub(crate) fn start(running: &Arc<Running>, tools: &Arc<Tools>, streams: &Arc<Streams>) {
@@ -32,28 +45,60 @@ struct Supervisor {
     running: Arc<Running>,
     tools: Arc<Tools>,
     streams: Arc<Streams>,
+    /// The stream that is read, as it was when its lanes were looked at last.
+    seen: Option<SourceMark>,
+    /// Lanes that could run once their parents have ended.
+    waiting: Vec<Wanted>,
+    /// Lanes that failed, and when they are started again.
+    failed: Vec<Wanted>,
+    restart_at: Option<Instant>,
     /// By the task that works on it.
-    at_work: HashMap<Id, LaneKey>,
+    at_work: HashMap<Id, (LaneKey, LogId)>,
+    /// The keys of the same.
+    busy: HashSet<LaneKey>,
     /// They have come to the end of their logs.
     ended: HashSet<LaneKey>,
-    /// Those of the ended whose logs are gone, and that are counted.
-    counted: HashSet<LaneKey>,
     /// Those whose rows were written by another build. They stand still for as long as this one
     /// runs.
     unreadable: HashSet<LaneKey>,
-    lanes: JoinSet<Result<Ended, PumpError>>,
+    /// Those that are not at work and whose logs are gone, until they are counted.
+    gone: BTreeSet<LaneKey>,
+    /// When it is tried again what the store refused.
+    retry_at: Option<Instant>,
+    /// When to look again whether the account may have the lanes that are missing.
+    room_at: Option<Instant>,
+    /// When to look again whether records are too old.
+    trim_at: Option<Instant>,
+    lanes: JoinSet<Result<Over, PumpError>>,
+}
+
+/// Why the task of a lane ended though nothing went wrong.
+enum Over {
+    /// It was told to stop.
+    Stopped,
+    /// The log is sealed and all of it is done.
+    LogEnd,
 }
 
 impl Supervisor {
     fn new(running: Arc<Running>, tools: Arc<Tools>, streams: Arc<Streams>) -> Self {
+        let is_direct = matches!(running.stream().origin, Origin::DirectPut { .. });
         Self {
             running,
             tools,
             streams,
+            seen: None,
+            waiting: Vec::new(),
+            failed: Vec::new(),
+            restart_at: None,
             at_work: HashMap::new(),
+            busy: HashSet::new(),
             ended: HashSet::new(),
-            counted: HashSet::new(),
             unreadable: HashSet::new(),
+            gone: BTreeSet::new(),
+            retry_at: None,
+            room_at: None,
+            trim_at: is_direct.then(Instant::now),
             lanes: JoinSet::new(),
         }
     }
@@ -61,19 +106,20 @@ impl Supervisor {
     /// Keeps the lanes at work until the delivery stream is told to stop, and ends them then.
     async fn run(mut self) {
         let mut stop = self.running.stop.subscribe();
-        let mut looks_to_trim: u32 = 0;
+        let mut changes = match &self.running.stream().origin {
+            Origin::Stream { arn, .. } => Some(self.streams.source_changes(arn)),
+            Origin::DirectPut { .. } => None,
+        };
         while !*stop.borrow() {
-            self.start_lanes();
-            self.look_at_logs().await;
+            self.look().await;
             self.running.has_lanes.send_replace(true);
-            if looks_to_trim == 0 && self.trim_expired().await {
-                looks_to_trim = LOOKS_PER_TRIM;
-            }
-            looks_to_trim = looks_to_trim.saturating_sub(1);
+            let alarm = [self.restart_at, self.retry_at, self.room_at, self.trim_at];
+            let alarm = alarm.into_iter().flatten().min();
             tokio::select! {
                 _ = stop.wait_for(|stop| *stop) => {}
-                () = tokio::time::sleep(LOOK) => {}
-                Some(ended) = self.lanes.join_next_with_id() => self.note_end(ended),
+                () = changed(&mut changes) => {}
+                Some(ended) = self.lanes.join_next_with_id() => self.note_ends(ended),
+                () = rings(alarm) => {}
             }
         }
         while let Some(ended) = self.lanes.join_next_with_id().await {
@@ -81,90 +127,204 @@ impl Supervisor {
         }
     }
 
-    /// Starts every lane that has something to do and whose parents have not.
-    fn start_lanes(&mut self) {
-        for wanted in self.running.wanted(&self.streams) {
-            let is_ready = wanted
-                .parents
-                .iter()
-                .all(|parent| self.ended.contains(parent));
-            let is_at_work = self.at_work.values().any(|key| *key == wanted.key);
-            let is_gone = matches!(self.tools.engine.tip(wanted.log), Err(StoreError::NoLog(_)));
-            let stands_still = self.unreadable.contains(&wanted.key);
-            let has_ended = self.ended.contains(&wanted.key);
-            if !is_ready || is_at_work || is_gone || stands_still || has_ended {
-                continue;
-            }
-            let (state, signals) = self.running.lane(wanted.key, wanted.log, &self.tools);
-            let tools = Arc::clone(&self.tools);
-            let lane = (wanted.key, wanted.log);
-            let task = self.lanes.spawn(work(tools, lane, signals, state));
-            self.at_work.insert(task.id(), wanted.key);
+    /// Does what there is to do. What has begun durably and what is lost comes before the slower
+    /// work of starting lanes.
+    async fn look(&mut self) {
+        let now = Instant::now();
+        let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        if is_due(self.restart_at) {
+            self.restart_at = None;
+            self.waiting.append(&mut self.failed);
+        }
+        if is_due(self.retry_at) {
+            self.retry_at = None;
+        }
+        if is_due(self.room_at) {
+            (self.room_at, self.seen) = (None, None);
+        }
+        if self.retry_at.is_none()
+            && let Err(error) = self.look_at_source().await
+        {
+            let arn = &self.running.stream().arn;
+            tracing::warn!(stream = %arn, %error, "look at the lanes of a delivery stream");
+            self.retry_at = Some(now + AGAIN_AFTER);
+        }
+        self.start_lanes().await;
+        if is_due(self.trim_at) {
+            let is_done = self.trim_expired().await;
+            let period = if is_done { TRIM_PERIOD } else { AGAIN_AFTER };
+            self.trim_at = Some(now + period);
         }
     }
 
-    /// Sees how far the logs reach. A lane whose log is gone has lost what was left of it.
-    async fn look_at_logs(&mut self) {
-        let at_work: HashSet<LaneKey> = self.at_work.values().copied().collect();
-        for (key, log, state) in self.running.known_lanes() {
-            if self.counted.contains(&key) || self.unreadable.contains(&key) {
-                continue;
-            }
+    /// Begins the lanes of shards that are new, and counts those whose logs are gone.
+    async fn look_at_source(&mut self) -> Result<(), StoreError> {
+        let mark = match &self.running.stream().origin {
+            Origin::Stream { arn, .. } => self.streams.source_mark(arn),
+            Origin::DirectPut { .. } => SourceMark::default(),
+        };
+        if self.seen.as_ref() != Some(&mark) {
+            let wanted = self.running.wanted(&self.streams);
+            // From here on all that these shards take is counted, whatever becomes of them.
+            let begun = self
+                .running
+                .begin(&self.tools, &wanted, Begins::First)
+                .await?;
+            self.waiting = wanted;
+            self.look_at_logs().await?;
+            self.seen = Some(mark);
+            self.note_begun(begun);
+        }
+        self.count_gone().await
+    }
+
+    /// A stream that was made anew may have more shards than the account may have lanes. Which of
+    /// them would be delivered nobody could say, so that none is, until there is room for all.
+    fn note_begun(&mut self, begun: Begun) {
+        let is_over = begun == Begun::NoneNew;
+        let why = is_over.then(|| {
+            let limit = self.tools.lane_quota.max();
+            format!("its stream has too many shards for the {limit} lanes of its account")
+        });
+        if let Some(why) = &why {
+            let arn = &self.running.stream().arn;
+            tracing::warn!(stream = %arn, why, "a delivery waits for lanes");
+        }
+        self.running.has_trouble(why);
+        self.room_at = is_over.then(|| Instant::now() + ROOM_PERIOD);
+    }
+
+    /// Sees how far the logs reach, and which are gone.
+    async fn look_at_logs(&mut self) -> Result<(), StoreError> {
+        let mut ending = Vec::new();
+        for (looked, (key, log, state)) in self.running.known_lanes().into_iter().enumerate() {
+            give_way(looked).await;
             match log.map(|log| self.tools.engine.tip(log)) {
                 Some(Ok(tip)) => state.saw_tip(tip),
+                None | Some(Err(StoreError::NoLog(_))) if self.busy.contains(&key) => {
+                    ending.push((key, state));
+                }
+                None | Some(Err(StoreError::NoLog(_))) if self.unreadable.contains(&key) => {}
                 None | Some(Err(StoreError::NoLog(_))) => {
-                    self.look_at_end(key, &state, at_work.contains(&key)).await;
+                    self.gone.insert(key);
                 }
                 // Its own task says what is wrong with it.
                 Some(Err(_)) => {}
             }
         }
+        // They are counted once they have given up what they were about.
+        let sources = ending.iter().map(|(key, _)| key.stream).collect();
+        let ends = gone::ends_of(&*self.tools.engine, &sources).await?;
+        for (key, state) in ending {
+            if let Some(end) = key.source().and_then(|shard| ends.get(&shard)) {
+                state.saw_tip(*end);
+            }
+        }
+        Ok(())
     }
 
-    /// Counts what was in a log that is gone, once its lane has given up what it was about.
-    async fn look_at_end(&mut self, key: LaneKey, state: &LaneState, is_at_work: bool) {
+    /// Counts what was in logs that are gone.
+    async fn count_gone(&mut self) -> Result<(), StoreError> {
+        if self.gone.is_empty() {
+            return Ok(());
+        }
         let (engine, stream) = (&*self.tools.engine, self.running.stream());
-        let looked = if is_at_work {
-            gone::show(engine, key, state).await
-        } else {
-            gone::count(engine, &stream, key, state).await
-        };
-        match looked {
-            Ok(()) if is_at_work => {}
-            Ok(()) => {
-                self.counted.insert(key);
-                self.ended.insert(key);
-            }
-            Err(error) => {
-                tracing::warn!(stream = %stream.arn, %error, "count what is lost");
-                if matches!(error, StoreError::Unreadable { .. }) {
-                    state.is_unreadable(&error);
-                    self.unreadable.insert(key);
+        let sources = self.gone.iter().map(|key| key.stream).collect();
+        let remains = Remains::load(engine, stream.id, sources).await?;
+        for (key, error) in remains.unreadable() {
+            if self.gone.remove(&key) {
+                tracing::error!(stream = %stream.arn, shard = key.shard, %error, "a lane stands still");
+                if let Some(state) = self.running.state(key) {
+                    state.is_unreadable(error);
                 }
+                self.unreadable.insert(key);
             }
+        }
+        while !self.gone.is_empty() {
+            let keys: Vec<_> = self.gone.iter().take(LANES_PER_COMMIT).copied().collect();
+            let lanes = keys.iter().map(|key| (*key, self.running.tip_seen(*key)));
+            let lanes: Vec<(LaneKey, Position)> = lanes.collect();
+            let folded = gone::fold(engine, &stream, &remains, &lanes).await?;
+            self.running.are_over(folded);
+            let lanes = self.running.lane_count();
+            self.tools.lane_quota.note(&stream, lanes);
+            for key in keys {
+                self.gone.remove(&key);
+                self.ended.remove(&key);
+            }
+        }
+        if self.room_at.is_some() {
+            // Lanes that are over leave room.
+            self.room_at = Some(Instant::now());
+        }
+        Ok(())
+    }
+
+    /// Starts every lane that has something to do and whose parents have not.
+    async fn start_lanes(&mut self) {
+        for (looked, wanted) in std::mem::take(&mut self.waiting).into_iter().enumerate() {
+            give_way(looked).await;
+            let key = wanted.key;
+            let is_over = [&self.ended, &self.unreadable]
+                .iter()
+                .any(|keys| keys.contains(&key))
+                || self.gone.contains(&key);
+            let Some(state) = self.running.state(key) else {
+                continue;
+            };
+            if is_over || self.busy.contains(&key) {
+                continue;
+            }
+            let parents = &wanted.parents;
+            if !parents.iter().all(|parent| self.ended.contains(parent)) {
+                self.waiting.push(wanted);
+                continue;
+            }
+            let (tools, running) = (Arc::clone(&self.tools), Arc::clone(&self.running));
+            let lane = (key, wanted.log);
+            let task = self.lanes.spawn(keep_going(tools, running, lane, state));
+            self.at_work.insert(task.id(), lane);
+            self.busy.insert(key);
         }
     }
 
-    fn note_end(&mut self, ended: Result<(Id, Result<Ended, PumpError>), JoinError>) {
+    /// Notes an end and all others that have come until now.
+    fn note_ends(&mut self, first: Result<(Id, Result<Over, PumpError>), JoinError>) {
+        self.note_end(first);
+        for _ in 0..LANES_PER_TURN {
+            let Some(ended) = self.lanes.try_join_next_with_id() else {
+                return;
+            };
+            self.note_end(ended);
+        }
+    }
+
+    fn note_end(&mut self, ended: Result<(Id, Result<Over, PumpError>), JoinError>) {
         let (id, outcome) = match ended {
             Ok((id, outcome)) => (id, Ok(outcome)),
             Err(error) => (error.id(), Err(error)),
         };
-        let Some(key) = self.at_work.remove(&id) else {
+        let Some((key, log)) = self.at_work.remove(&id) else {
             return;
         };
+        self.busy.remove(&key);
+        self.running.rests(key);
         let stream = self.running.stream();
         let arn = &stream.arn;
         match outcome {
-            Ok(Ok(Ended::LogEnd)) => {
+            Ok(Ok(Over::LogEnd)) => {
                 self.ended.insert(key);
+                return;
             }
-            // What was in it is counted at the next look.
-            Ok(Err(PumpError::Store(StoreError::NoLog(_)))) => {}
-            Ok(Ok(Ended::Stopped)) => {}
+            Ok(Ok(Over::Stopped)) => return,
+            Ok(Err(PumpError::Store(StoreError::NoLog(_)))) => {
+                self.gone.insert(key);
+                return;
+            }
             Ok(Err(error @ PumpError::Store(StoreError::Unreadable { .. }))) => {
                 tracing::error!(stream = %arn, shard = key.shard, %error, "a lane stands still");
                 self.unreadable.insert(key);
+                return;
             }
             Ok(Err(error)) => {
                 tracing::error!(stream = %arn, shard = key.shard, %error, "a lane begins again");
@@ -173,6 +333,11 @@ impl Supervisor {
                 tracing::error!(stream = %arn, shard = key.shard, %error, "a lane ended badly");
             }
         }
+        // Its parents had ended when it began.
+        let parents = Vec::new();
+        self.failed.push(Wanted { key, log, parents });
+        self.restart_at
+            .get_or_insert_with(|| Instant::now() + AGAIN_AFTER);
     }
 
     /// What was put directly and could not be delivered for as long as it is kept is lost, as the
@@ -214,24 +379,81 @@ impl Supervisor {
     }
 }
 
-/// Works on one lane until it is told to stop or its log ends.
-async fn work(
+/// Gives way to others after some lanes.
+async fn give_way(looked: usize) {
+    if looked % LANES_PER_TURN == LANES_PER_TURN - 1 {
+        yield_now().await;
+    }
+}
+
+/// Returns after the stream has changed that is read, if one is.
+async fn changed(changes: &mut Option<watch::Receiver<u64>>) {
+    if let Some(changes) = changes
+        && changes.changed().await.is_ok()
+    {
+        return;
+    }
+    // Nothing is read, or the streams are closed.
+    std::future::pending().await
+}
+
+async fn rings(alarm: Option<Instant>) {
+    match alarm {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Works on one lane whenever there is something in its log, until it is told to stop or its log
+/// ends.
+async fn keep_going(
     tools: Arc<Tools>,
+    running: Arc<Running>,
     (key, log): (LaneKey, LogId),
-    signals: LaneSignals,
     state: Arc<LaneState>,
+) -> Result<Over, PumpError> {
+    let mut stop = running.stop.subscribe();
+    loop {
+        let Some(at) = state.position() else {
+            let what = format!("it is not known where its lane {} stands", key.lane_name());
+            return Err(PumpError::Store(rows::damaged(&what)));
+        };
+        tokio::select! {
+            waited = tools.engine.wait_beyond(log, at) => waited?,
+            _ = stop.wait_for(|stop| *stop) => return Ok(Over::Stopped),
+        }
+        // A log that is gone has nothing to work on.
+        tools.engine.tip(log)?;
+        // What a lane works with is there while it does.
+        let ended = Box::pin(work(&tools, &running, (key, log), &state)).await?;
+        running.rests(key);
+        match ended {
+            Ended::Idle => {}
+            Ended::LogEnd => return Ok(Over::LogEnd),
+            Ended::Stopped => return Ok(Over::Stopped),
+        }
+    }
+}
+
+/// Works on one lane until nothing has come for a while, it is told to stop, or its log ends.
+async fn work(
+    tools: &Arc<Tools>,
+    running: &Running,
+    (key, log): (LaneKey, LogId),
+    state: &Arc<LaneState>,
 ) -> Result<Ended, PumpError> {
     let engine = Arc::clone(&tools.engine);
-    // All shards that were there before their delivery stream have begun where they should: any
-    // other is younger, and is read from its first record on.
+    let signals = running.wake(key, tools);
+    // Every lane has begun where it should: see `begin`.
     let start = Position::FIRST;
     let mut pump = Pump::claim(Arc::clone(&engine), log, &key.pump_name(), start).await?;
     // The step reads on by itself; all it needs is a place to begin.
     pump.set_batch_bytes(1);
+    pump.set_rest_after(REST_AFTER);
     let mut stop = signals.stop.clone();
-    let at = pump.position();
-    let opened = LaneStep::open(tools, (key, log), (signals, at), Arc::clone(&state)).await;
-    let mut step = opened.inspect_err(|error| match error {
+    let (at, lane) = (pump.position(), (key, log));
+    let opened = LaneStep::open(Arc::clone(tools), lane, (signals, at), Arc::clone(state));
+    let mut step = opened.await.inspect_err(|error| match error {
         StoreError::Unreadable { .. } => state.is_unreadable(error),
         _ => state.has_trouble(Some(error.to_string())),
     })?;

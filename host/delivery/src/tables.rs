@@ -17,6 +17,10 @@ pub const DELIVERY_STREAMS: TableId = TableId(17);
 /// One row for each lane: see [`LaneKey`].
 pub const LANES: TableId = TableId(18);
 
+/// One row for each delivery stream of which lanes are over: what they did, by its number. See
+/// [`sum_key`].
+pub const SUMS: TableId = TableId(19);
+
 /// The row of [`SETTINGS`] with the next number.
 pub const NUMBERS: &[u8] = b"numbers";
 
@@ -50,6 +54,11 @@ pub fn parse_stream_key(key: &[u8]) -> Option<DeliveryStreamArn> {
         },
         name: DeliveryStreamName::parse(std::str::from_utf8(name).ok()?).ok()?,
     })
+}
+
+/// `delivery stream u64 BE`.
+pub fn sum_key(id: DeliveryStreamId) -> Bytes {
+    Bytes::copy_from_slice(&id.0.to_be_bytes())
 }
 
 /// What tells a lane from all others: its delivery stream, and the shard that it reads. The log of
@@ -93,6 +102,17 @@ impl LaneKey {
         (key(id.0), key(id.0.saturating_add(1)))
     }
 
+    /// The rows of the lanes of a delivery stream that read this stream: the same.
+    pub fn rows_of_source(id: DeliveryStreamId, stream: u64) -> (Bytes, Bytes) {
+        let key = |shard: u32| Self {
+            delivery_stream: id,
+            stream,
+            shard,
+        };
+        let past_the_last = [&key(u32::MAX).row()[..], &[0]].concat();
+        (key(0).row(), Bytes::from(past_the_last))
+    }
+
     /// What an operator calls it: the id of the shard that it reads, or `direct`.
     pub fn lane_name(&self) -> String {
         if self.stream == Self::NO_STREAM {
@@ -112,6 +132,12 @@ impl LaneKey {
     pub fn pump_name(&self) -> String {
         let pumps = Self::pumps_of(self.delivery_stream);
         format!("{pumps}{}/{}", self.stream, self.shard)
+    }
+
+    /// What the names of the pumps of its lanes begin with that read this stream.
+    pub fn pumps_of_source(id: DeliveryStreamId, stream: u64) -> String {
+        let pumps = Self::pumps_of(id);
+        format!("{pumps}{stream}/")
     }
 
     /// What the names of all pumps of a delivery stream begin with.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use types::limits::{SHARDS_PER_ACCOUNT_MAX, STREAMS_PER_ACCOUNT_MAX};
+use types::limits::{LANES_PER_ACCOUNT_MAX, SHARDS_PER_ACCOUNT_MAX, STREAMS_PER_ACCOUNT_MAX};
 
 /// Headers of one request. One with more is refused with status 431.
 pub(crate) const HEADERS_MAX: usize = 64;
@@ -78,6 +78,11 @@ pub struct Limits {
     pub streams_per_account_max: usize,
     /// Open shards of one account in all regions; the same.
     pub shards_per_account_max: usize,
+    /// Shards that the delivery streams of one account read together, each counted once for each of
+    /// them. A CreateDeliveryStream that would go over it is refused with LimitExceededException. A
+    /// delivery stream whose source is made anew with more shards than that leaves delivers nothing
+    /// of it until there is room, and says so.
+    pub lanes_per_account_max: usize,
     /// From the accepted connection to its first byte.
     pub first_byte: Duration,
     /// From a request's first byte to the end of its headers (HTTP/1.1).
@@ -109,6 +114,7 @@ impl Default for Limits {
             in_flight_bytes_max: 256 * 1024 * 1024,
             streams_per_account_max: STREAMS_PER_ACCOUNT_MAX,
             shards_per_account_max: SHARDS_PER_ACCOUNT_MAX,
+            lanes_per_account_max: LANES_PER_ACCOUNT_MAX,
             first_byte: Duration::from_secs(5),
             head: Duration::from_secs(10),
             idle: Duration::from_secs(75),

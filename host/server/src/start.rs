@@ -121,6 +121,7 @@ pub async fn start(
     let foundations = Foundations {
         threads: threads.map_err(StartError::Threads)?,
         work_limits: config.delivery_limits.work,
+        lanes_per_account_max: config.limits.lanes_per_account_max,
         engine: Arc::clone(&engine),
         clock: Arc::clone(&clock),
         streams: Arc::clone(&streams),

@@ -1,9 +1,10 @@
 //! The streams in memory: what every operation looks its stream up in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use tokio::sync::watch;
 use types::{Caller, StreamArn, StreamName};
 
 use crate::stream::{Status, Stream};
@@ -13,7 +14,12 @@ type Names = BTreeMap<StreamName, Arc<Stream>>;
 /// Streams by account, region and name. Only the catalog's task writes here, after the tables; a
 /// reader holds the lock for one lookup.
 #[derive(Default)]
-pub struct Directory(RwLock<BTreeMap<Caller, Names>>);
+pub struct Directory {
+    streams: RwLock<BTreeMap<Caller, Names>>,
+    /// Who is told of changes at an address. Of an address that nobody listens to any more it is
+    /// forgotten when another one is added.
+    listeners: Mutex<HashMap<StreamArn, watch::Sender<u64>>>,
+}
 
 /// What an account has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,6 +68,22 @@ impl Directory {
             .collect()
     }
 
+    /// Changes after whatever is at an address has changed, and its number then counts the changes.
+    pub fn changes(&self, arn: &StreamArn) -> watch::Receiver<u64> {
+        let mut listeners = self.listeners();
+        if let Some(sender) = listeners.get(arn) {
+            return sender.subscribe();
+        }
+        listeners.retain(|_, sender| sender.receiver_count() > 0);
+        listeners.entry(arn.clone()).or_default().subscribe()
+    }
+
+    fn tell(&self, arn: &StreamArn) {
+        if let Some(sender) = self.listeners().get(arn) {
+            sender.send_modify(|changes| *changes += 1);
+        }
+    }
+
     /// What the account of an address has, in its region and elsewhere.
     pub fn usage(&self, arn: &StreamArn) -> Usage {
         let mut usage = Usage::default();
@@ -88,28 +110,37 @@ impl Directory {
             .entry(owner(&stream.arn))
             .or_default()
             .insert(stream.arn.name.clone(), stream.clone());
+        self.tell(&stream.arn);
         stream
     }
 
     /// Forgets the stream at an address.
     pub fn remove(&self, arn: &StreamArn) {
-        let mut streams = self.write();
-        let owner = owner(arn);
-        if let Some(names) = streams.get_mut(&owner) {
-            names.remove(arn.name.as_str());
-            if names.is_empty() {
-                streams.remove(&owner);
+        {
+            let mut streams = self.write();
+            let owner = owner(arn);
+            if let Some(names) = streams.get_mut(&owner) {
+                names.remove(arn.name.as_str());
+                if names.is_empty() {
+                    streams.remove(&owner);
+                }
             }
         }
+        self.tell(arn);
     }
 
     // Each statement under the lock leaves the maps whole, so a panic elsewhere spoils nothing.
     fn read(&self) -> RwLockReadGuard<'_, BTreeMap<Caller, Names>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+        self.streams.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, BTreeMap<Caller, Names>> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner)
+        self.streams.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn listeners(&self) -> MutexGuard<'_, HashMap<StreamArn, watch::Sender<u64>>> {
+        let listeners = self.listeners.lock();
+        listeners.unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -117,5 +148,27 @@ fn owner(arn: &StreamArn) -> Caller {
     Caller {
         account: arn.account,
         region: arn.region.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_listens_to_an_address_hears_of_changes_there_and_nowhere_else() {
+        let arn = |name: &str| {
+            let arn = format!("arn:aws:kinesis:eu-west-1:000000000042:stream/{name}");
+            StreamArn::parse(&arn).unwrap()
+        };
+        let directory = Directory::default();
+        let first = directory.changes(&arn("first"));
+        let second = directory.changes(&arn("second"));
+        directory.remove(&arn("first"));
+        assert!(first.has_changed().unwrap());
+        assert!(!second.has_changed().unwrap());
+        drop((first, second));
+        let _third = directory.changes(&arn("third"));
+        assert_eq!(directory.listeners().len(), 1);
     }
 }

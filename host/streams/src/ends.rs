@@ -20,20 +20,33 @@ const ROWS_PER_SCAN: usize = 1_000;
 /// A shard of a stream that may be gone.
 pub type EndedShard = (StreamId, ShardId);
 
-/// How many records a shard of a deleted stream ever took; `None` if the stream is not deleted, or
-/// if the row was removed.
+/// How many records the shards of a deleted stream ever took, in their order. One whose row was
+/// removed is not among them; of a stream that is not deleted none is.
 ///
 /// # Errors
-/// When its row cannot be read.
-pub async fn end_of(
+/// When a row cannot be read.
+pub async fn of_stream(
     engine: &dyn Engine,
-    (stream, shard): EndedShard,
-) -> Result<Option<Position>, StoreError> {
-    let Some(row) = engine.get(ENDS, &tables::end_key(stream, shard)).await? else {
-        return Ok(None);
-    };
-    let end = LogEnd::parse(&row.value).ok_or_else(|| damaged("where a log ended"))?;
-    Ok(Some(end))
+    stream: StreamId,
+) -> Result<Vec<(ShardId, Position)>, StoreError> {
+    let mut all = Vec::new();
+    let mut from = tables::end_key(stream, ShardId(0));
+    loop {
+        let rows = engine.scan(ENDS, from, None, ROWS_PER_SCAN).await?;
+        let Some((last, _)) = rows.last() else {
+            return Ok(all);
+        };
+        from = key_after(last);
+        for (key, row) in rows {
+            let ended = tables::parse_end_key(&key);
+            let (of, shard) = ended.ok_or_else(|| damaged("the key of an end"))?;
+            if of != stream {
+                return Ok(all);
+            }
+            let end = LogEnd::parse(&row.value).ok_or_else(|| damaged("where a log ended"))?;
+            all.push((shard, end));
+        }
+    }
 }
 
 /// All shards of deleted streams whose ends are kept.

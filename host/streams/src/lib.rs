@@ -34,6 +34,6 @@ mod tables;
 pub use metrics::{Counter, Metrics};
 pub use retention_clock::RetentionTime;
 pub use seal::SealingKey;
-pub use source::{Source, SourceShard};
+pub use source::{Source, SourceMark, SourceShard};
 pub use stream::StreamId;
 pub use streams::{AccountLimits, OpenError, Options, Streams};

@@ -170,6 +170,8 @@ pub enum Ended {
     Stopped,
     /// The log is sealed and all of it is done.
     LogEnd,
+    /// Nothing came for as long as it was to wait: see [`Pump::set_rest_after`].
+    Idle,
 }
 
 /// Why a pump ended before it was told to. It stays at its position and can be run again.
@@ -215,6 +217,7 @@ pub struct Pump {
     log: LogId,
     name: Bytes,
     batch_bytes: usize,
+    rest_after: Option<Duration>,
     owner: u64,
     position: Position,
     version: Version,
@@ -254,6 +257,7 @@ impl Pump {
             log,
             name,
             batch_bytes: BATCH_BYTES,
+            rest_after: None,
             owner,
             position,
             // The row is not written yet; the commit below gives its version.
@@ -282,6 +286,11 @@ impl Pump {
     /// Reads about this many bytes at once.
     pub fn set_batch_bytes(&mut self, bytes: usize) {
         self.batch_bytes = bytes.max(1);
+    }
+
+    /// Ends with [`Ended::Idle`] when nothing has come for so long, instead of waiting on.
+    pub fn set_rest_after(&mut self, time: Duration) {
+        self.rest_after = Some(time);
     }
 
     /// Where the pump stands: all before it is done and durable.
@@ -319,6 +328,7 @@ impl Pump {
                 tokio::select! {
                     waited = self.engine.wait_beyond(self.log, read.tip) => waited?,
                     _ = stop.wait_for(|stop| *stop) => {}
+                    () = rested(self.rest_after) => return Ok(Ended::Idle),
                 }
                 continue;
             }
@@ -482,6 +492,14 @@ impl Pump {
             value: Some(codec::encode(&row)?),
             expect,
         })
+    }
+}
+
+/// Returns after this time, or never.
+async fn rested(time: Option<Duration>) {
+    match time {
+        Some(time) => tokio::time::sleep(time).await,
+        None => std::future::pending().await,
     }
 }
 

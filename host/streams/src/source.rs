@@ -1,13 +1,15 @@
 //! A stream as other parts of the server read it: the logs of its shards, past the operations and
 //! their limits.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use store::LogId;
+use tokio::sync::watch;
 use types::{ShardId, StreamArn, Timestamp};
 
 use crate::Streams;
-use crate::stream::{Status, StreamId};
+use crate::stream::{ShardMap, Status, StreamId};
 
 /// A stream that can be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +35,33 @@ pub struct SourceShard {
     pub parents: Vec<ShardId>,
 }
 
+/// What a reader's work on a stream depends on: while this is the same, there are the same shards.
+#[derive(Clone, Default)]
+pub struct SourceMark(Option<(StreamId, Status, Arc<ShardMap>)>);
+
+impl PartialEq for SourceMark {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Some((id, status, shards)), Some((other_id, other_status, other_shards))) => {
+                (id, status) == (other_id, other_status) && Arc::ptr_eq(shards, other_shards)
+            }
+            (mine, others) => mine.is_none() && others.is_none(),
+        }
+    }
+}
+
 impl Streams {
+    /// Changes after the stream at an address was made, changed or deleted.
+    pub fn source_changes(&self, arn: &StreamArn) -> watch::Receiver<u64> {
+        self.directory.changes(arn)
+    }
+
+    /// What is at an address at the moment.
+    pub fn source_mark(&self, arn: &StreamArn) -> SourceMark {
+        let stream = self.directory.at(arn);
+        SourceMark(stream.map(|stream| (stream.id, stream.status, Arc::clone(&stream.shards))))
+    }
+
     /// The stream at an address, if it is there and ACTIVE.
     pub fn source(&self, arn: &StreamArn) -> Option<Source> {
         self.source_that_is(arn, Status::Active)

@@ -573,8 +573,26 @@ async fn a_step_is_told_once_what_retention_took_and_keeps_it_together_with_the_
     assert_eq!(pump.run(&mut step, &mut stop).await.unwrap(), Ended::LogEnd);
     let told = engine.get(COUNTS, PASSED).await.unwrap().unwrap().value;
     assert_eq!(told, "0..4 6..9 ");
-    let position = row::position_of(&*engine, NAME).await.unwrap();
-    assert_eq!(position.map(|(at, _)| at), Some(Position(9)));
+    let rows = row::positions_of(&*engine, NAME).await.unwrap();
+    let positions: Vec<Position> = rows.into_iter().map(|(_, at, _)| at).collect();
+    assert_eq!(positions, [Position(9)]);
+}
+
+#[tokio::test]
+async fn a_pump_that_nothing_comes_to_rests_and_goes_on_from_there() {
+    let engine = fresh(&SimulatedDisk::new(1)).await;
+    feed(&*engine, 0..6).await;
+    let (_tell, mut stop) = watch::channel(false);
+    let mut step = Copy::new(&engine);
+    let mut pump = claim(&engine).await;
+    pump.set_rest_after(Duration::ZERO);
+    assert_eq!(pump.run(&mut step, &mut stop).await.unwrap(), Ended::Idle);
+    assert_eq!(pump.position(), engine.tip(SOURCE).unwrap());
+    feed(&*engine, 6..9).await;
+    let mut pump = claim(&engine).await;
+    pump.set_rest_after(Duration::ZERO);
+    assert_eq!(pump.run(&mut step, &mut stop).await.unwrap(), Ended::Idle);
+    assert_eq!(counted(&*engine).await, 9);
 }
 
 /// Passes over what cannot be read once it was told twice, and counts these records.

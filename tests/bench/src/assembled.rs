@@ -106,6 +106,7 @@ impl Assembled {
             plugins: Arc::clone(&self.plugins),
             threads: GuestThreads::start(wasm::guest_threads_default())?,
             work_limits: WorkLimits::default(),
+            lanes_per_account_max: types::limits::LANES_PER_ACCOUNT_MAX,
             objects: Arc::clone(&self.objects) as _,
             throttle: false,
             naming_key: NAMING_KEY,

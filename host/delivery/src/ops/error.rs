@@ -111,6 +111,14 @@ pub fn change(error: ChangeError, arn: &DeliveryStreamArn) -> ApiError {
                 "You have already consumed your firehose quota of {DELIVERY_STREAMS_MAX} hoses."
             ),
         ),
+        ChangeError::TooManyLanes { lanes, limit } => ApiError::new(
+            LIMIT_EXCEEDED,
+            format!(
+                "The delivery streams of account {account} may read {limit} shards together, each \
+                 counted once for each of them. {name} would read {lanes} more, and they would be \
+                 too many."
+            ),
+        ),
         ChangeError::OverTags => ApiError::new(
             LIMIT_EXCEEDED,
             format!("A delivery stream cannot have more than {TAGS_PER_RESOURCE_MAX} tags."),

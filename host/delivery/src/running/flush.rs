@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use serde::Serialize;
 use store::{Engine, Position};
-use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::Running;
@@ -42,7 +41,6 @@ struct Goal {
     from: Position,
     tip: Position,
     state: Arc<LaneState>,
-    flush: watch::Sender<Position>,
 }
 
 impl Goal {
@@ -72,9 +70,6 @@ impl Running {
         let looking = timeout_at(deadline, has_lanes.wait_for(|has_lanes| *has_lanes));
         let is_known = looking.await.is_ok_and(|looked| looked.is_ok());
         let goals = self.goals(engine);
-        for goal in &goals {
-            goal.flush.send_modify(|to| *to = goal.tip.max(*to));
-        }
         let waiting = || goals.iter().map(Goal::waiting).sum::<u64>();
         while waiting() > 0 && Instant::now() < deadline {
             sleep(FLUSH_LOOK).await;
@@ -89,10 +84,11 @@ impl Running {
         }
     }
 
-    /// Where each lane must stand so that what waits now has come to something.
+    /// Lets what waits in each lane go, and says where each must stand so that it has come to
+    /// something.
     fn goals(&self, engine: &dyn Engine) -> Vec<Goal> {
-        let lanes = self.lock();
-        let goals = lanes.values().filter_map(|lane| {
+        let mut lanes = self.lock();
+        let goals = lanes.by_key.values_mut().filter_map(|lane| {
             let state = Arc::clone(&lane.state);
             // A log that is gone has lost what its lane had not come to.
             if let Some(tip) = lane.log.and_then(|log| engine.tip(log).ok()) {
@@ -100,12 +96,11 @@ impl Running {
             }
             // One that has not looked yet where it stands may have all of its log before it.
             let (from, tip) = (state.position().unwrap_or(Position::FIRST), state.tip());
-            (from < tip && !state.has_ended()).then(|| Goal {
-                from,
-                tip,
-                state,
-                flush: lane.flush.clone(),
-            })
+            if from >= tip || state.has_ended() {
+                return None;
+            }
+            lane.flush(tip);
+            Some(Goal { from, tip, state })
         });
         goals.collect()
     }

@@ -9,6 +9,7 @@
     reason = "a test fails where it stands, and says what it saw"
 )]
 
+mod anew;
 mod backlog;
 mod buckets;
 mod check;

@@ -32,6 +32,9 @@ pub const SOURCE: &str = "source";
 /// Shards of the stream.
 pub const SHARDS: u32 = 2;
 
+/// Lanes of an account: as many as two delivery streams have that read the stream.
+pub const LANES_MAX: usize = 16;
+
 /// Where records come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
@@ -230,6 +233,7 @@ impl World {
             streams: streams.clone(),
             plugins: ground.plugins.clone(),
             threads: GuestThreads::start(wasm::guest_threads_default()).unwrap(),
+            lanes_per_account_max: LANES_MAX,
             work_limits: ground
                 .work_limits
                 .with_skipped_objects_of(ground.skipped_object_bytes_max),
@@ -269,7 +273,12 @@ impl World {
     }
 
     pub async fn source(&self) {
-        let input = json!({"StreamName": SOURCE, "ShardCount": SHARDS});
+        self.source_of(SHARDS).await;
+    }
+
+    /// Makes the stream with so many shards.
+    pub async fn source_of(&self, shards: u32) {
+        let input = json!({"StreamName": SOURCE, "ShardCount": shards});
         let created = streams::ops::create_stream::handle(&self.streams, call(&input)).await;
         created.unwrap();
         let name = json!({"StreamName": SOURCE});
@@ -294,6 +303,12 @@ impl World {
 
     /// Makes the delivery stream, whose source is there, and waits until it is ACTIVE.
     pub async fn create_beside_source(&self, origin: Origin, destination: &Value) {
+        self.try_create(origin, destination).await.unwrap();
+        self.until_status("ACTIVE").await;
+    }
+
+    /// Asks for the delivery stream. Its source is there, if it reads one.
+    pub async fn try_create(&self, origin: Origin, destination: &Value) -> Result<(), ApiError> {
         let mut input = json!({
             "DeliveryStreamName": NAME, "ExtendedS3DestinationConfiguration": destination,
         });
@@ -306,8 +321,7 @@ impl World {
             });
         }
         let created = delivery::ops::create_delivery_stream::handle(&self.delivery, call(&input));
-        created.await.unwrap();
-        self.until_status("ACTIVE").await;
+        created.await.map(|_| ())
     }
 
     /// Changes members of the destination; what is not said stays.

@@ -32,7 +32,8 @@ const KEY_FAULTS: [&str; 2] = ["duplicate key", "cannot extend value"];
 const KEYS: &str = "listen, data, plugins, throttle, clock_skew_minutes, cors_origins, [limits], \
                     [plugin_limits], [delivery_limits], [metrics], [s3] and [[credentials]]";
 const LIMIT_KEYS: &str = "connections_max, connections_per_address_max, request_bytes_max, \
-                          in_flight_bytes_max, streams_per_account_max and shards_per_account_max";
+                          in_flight_bytes_max, streams_per_account_max, shards_per_account_max \
+                          and lanes_per_account_max";
 const CREDENTIAL_KEYS: &str = "access_key_id, secret_access_key and account";
 
 impl Config {
@@ -125,6 +126,7 @@ fn limits(section: &Entry<'_>, limits: &mut Limits) -> Result<(), Wrong> {
             "in_flight_bytes_max" => &mut limits.in_flight_bytes_max,
             "streams_per_account_max" => &mut limits.streams_per_account_max,
             "shards_per_account_max" => &mut limits.shards_per_account_max,
+            "lanes_per_account_max" => &mut limits.lanes_per_account_max,
             _ => return Err(entry.unread()),
         };
         *limit = entry.count(1, u64::from(u32::MAX))?;
@@ -231,6 +233,7 @@ account = "000000000042"
              [limits]\nconnections_max = 7\n\
              connections_per_address_max = 6\nrequest_bytes_max = 5\nin_flight_bytes_max = 0x40\n\
              streams_per_account_max = 3\nshards_per_account_max = 2\n\
+             lanes_per_account_max = 8\n\
              [metrics]\ntoken = \"0123456789abcdef\"\n{CREDENTIALS}"
         );
         let config = parse(&text).unwrap();
@@ -250,6 +253,7 @@ account = "000000000042"
         assert!(config.metrics_token.is_some());
         assert_eq!(config.limits.streams_per_account_max, 3);
         assert_eq!(config.limits.shards_per_account_max, 2);
+        assert_eq!(config.limits.lanes_per_account_max, 8);
         let credential = &config.credentials[0];
         assert_eq!(credential.access_key_id, "AKIDEXAMPLE");
         assert_eq!(credential.account.to_string(), "000000000042");

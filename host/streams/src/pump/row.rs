@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bincode::{Decode, Encode};
 use bytes::Bytes;
-use store::{Engine, Expect, Position, StoreError, TableWrite, Version, key_after};
+use store::{Engine, Expect, Position, StoreError, TableWrite, Version, Versioned, key_after};
 
 use crate::codec;
 use crate::tables::PUMPS;
@@ -32,33 +32,18 @@ pub(super) fn new_owner() -> Result<u64, StoreError> {
     Ok(u64::from_ne_bytes(bytes))
 }
 
-/// Where the pump called `name` stands, and the version of its row; `None` if there is none.
-///
-/// # Errors
-/// When its row cannot be read.
-pub async fn position_of(
-    engine: &dyn Engine,
-    name: &str,
-) -> Result<Option<(Position, Version)>, StoreError> {
-    let Some(versioned) = engine.get(PUMPS, name.as_bytes()).await? else {
-        return Ok(None);
-    };
-    let row: Row = codec::decode("pumps", &versioned.value)?;
-    Ok(Some((Position(row.position), versioned.version)))
-}
-
-/// Where all pumps stand whose names begin so.
+/// Where all pumps stand whose names begin so, with the versions of their rows.
 ///
 /// # Errors
 /// When a row cannot be read.
 pub async fn positions_of(
     engine: &dyn Engine,
     names: &str,
-) -> Result<Vec<(String, Position)>, StoreError> {
+) -> Result<Vec<(String, Position, Version)>, StoreError> {
     let rows = rows_of(engine, names).await?.into_iter();
-    let positions = rows.map(|(name, row)| {
-        let row: Row = codec::decode("pumps", &row)?;
-        Ok((name, Position(row.position)))
+    let positions = rows.map(|(name, versioned)| {
+        let row: Row = codec::decode("pumps", &versioned.value)?;
+        Ok((name, Position(row.position), versioned.version))
     });
     positions.collect()
 }
@@ -72,7 +57,7 @@ pub async fn names_of(engine: &dyn Engine, names: &str) -> Result<Vec<String>, S
     Ok(rows.map(|(name, _)| name).collect())
 }
 
-async fn rows_of(engine: &dyn Engine, names: &str) -> Result<Vec<(String, Bytes)>, StoreError> {
+async fn rows_of(engine: &dyn Engine, names: &str) -> Result<Vec<(String, Versioned)>, StoreError> {
     let mut all = Vec::new();
     let mut from = Bytes::copy_from_slice(names.as_bytes());
     loop {
@@ -81,13 +66,13 @@ async fn rows_of(engine: &dyn Engine, names: &str) -> Result<Vec<(String, Bytes)
             return Ok(all);
         };
         from = key_after(last);
-        for (key, row) in rows {
+        for (key, versioned) in rows {
             if !key.starts_with(names.as_bytes()) {
                 return Ok(all);
             }
             let name = String::from_utf8(key.to_vec())
                 .map_err(|_| codec::damaged("the name of a pump"))?;
-            all.push((name, row.value));
+            all.push((name, versioned));
         }
     }
 }
