@@ -8,7 +8,7 @@ use delivery::WorkLimits;
 use millrace_tests::Setting;
 use serde_json::Value;
 use server::DeliveryLimits;
-use wasm::Limits;
+use wasm::{GuestThreadLimits, Limits};
 
 use crate::ground::{Ground, accounts_for};
 use crate::guest::Guest;
@@ -109,7 +109,7 @@ async fn a_victim_is_served_while_four_delivery_streams_have_guests_that_never_e
         ..Limits::default()
     };
     let shared = DeliveryLimits {
-        threads: 4,
+        threads: GuestThreadLimits::new(4, 2).unwrap(),
         ..DeliveryLimits::default()
     };
     let ground = ground(&names, &guest, limits, shared).await;

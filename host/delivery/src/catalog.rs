@@ -1,7 +1,9 @@
 //! The owner of all changes to delivery streams: one task, so that the tables and the directory
 //! always agree.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+mod change;
+
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,10 +12,10 @@ use streams::Streams;
 use streams::pump::row;
 use tokio::sync::{mpsc, oneshot};
 use types::limits::{DELIVERY_STREAMS_MAX, TAGS_PER_RESOURCE_MAX};
-use types::{Invalid, StreamArn};
 
+pub use self::change::{ChangeError, Edit, NewDeliveryStream};
 use crate::arn::DeliveryStreamArn;
-use crate::delivery_stream::{DeliveryStream, DeliveryStreamId, Destination, Origin, Status};
+use crate::delivery_stream::{DeliveryStream, DeliveryStreamId, Origin, Status};
 use crate::directory::Directory;
 use crate::gone::LANES_PER_COMMIT;
 use crate::lane::Tools;
@@ -30,88 +32,6 @@ const ROLL_FORWARD_PERIOD: Duration = Duration::from_secs(1);
 
 /// How long the end of a deleted delivery stream's lanes is waited for at a time.
 const STOP_WAIT: Duration = Duration::from_millis(200);
-
-/// What CreateDeliveryStream asks for.
-#[derive(Clone, Debug)]
-pub struct NewDeliveryStream {
-    /// Where it shall be.
-    pub arn: DeliveryStreamArn,
-    /// The stream to read, and the role that was given for it; `None` for direct puts.
-    pub source: Option<(StreamArn, String)>,
-    /// Where records go.
-    pub destination: Destination,
-    /// The owner's labels.
-    pub tags: BTreeMap<String, String>,
-}
-
-/// A change to a delivery stream that exists.
-#[derive(Clone, Debug)]
-pub enum Edit {
-    /// Another destination in the place of that of this version.
-    Destination {
-        /// The version that the change was made from, as it was said.
-        of_version: String,
-        /// What it becomes.
-        destination: Box<Destination>,
-    },
-    /// Adds labels or replaces their values.
-    AddTags(BTreeMap<String, String>),
-    /// Removes labels; those that are not there stay so.
-    RemoveTags(Vec<String>),
-}
-
-/// Why nothing was changed.
-#[derive(Clone, Debug)]
-pub enum ChangeError {
-    /// There is a delivery stream of that name.
-    Exists,
-    /// There is none of that name.
-    NotFound,
-    /// It is not ACTIVE.
-    NotActive(Status),
-    /// It is being deleted or made; try again in a moment.
-    Busy(Status),
-    /// The account has as many as it may.
-    TooMany,
-    /// The account would have more lanes than it may.
-    TooManyLanes {
-        /// Lanes that were asked for.
-        lanes: usize,
-        /// How many the account may have.
-        limit: usize,
-    },
-    /// It would have more labels than it may.
-    OverTags,
-    /// The version that the change was made from is not the one in force.
-    OtherVersion {
-        /// The one in force.
-        current: u64,
-        /// The one that the change was made from, as it was said.
-        said: String,
-    },
-    /// The destination cannot be.
-    Invalid(Invalid),
-    /// The change was not kept.
-    Commit(CommitError),
-    /// The server is shutting down.
-    Closing,
-}
-
-impl ChangeError {
-    /// A name that is asked for has a delivery stream that is so far in its life.
-    pub fn taken_by(status: Status) -> Self {
-        match status {
-            Status::Deleting => Self::Busy(Status::Deleting),
-            Status::Creating | Status::Active => Self::Exists,
-        }
-    }
-}
-
-impl From<StoreError> for ChangeError {
-    fn from(error: StoreError) -> Self {
-        Self::Commit(CommitError::Store(error))
-    }
-}
 
 type Answer = oneshot::Sender<Result<(), ChangeError>>;
 

@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use store::{Engine, LogId, Position, StoreError, Transaction};
-use streams::pump::damage::Damage;
+use streams::pump::Damage;
 use streams::pump::{Batch, Retry, Step, StepError};
 use tokio::sync::{mpsc, oneshot, watch};
 use types::Clock;

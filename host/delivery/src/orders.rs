@@ -24,8 +24,8 @@ pub enum Order {
 pub(crate) fn commands(name: &str, lane: &str) -> String {
     format!(
         "`millrace delivery retry {name} --lane {lane}` tries it again at once, `millrace delivery \
-         move {name} --lane {lane}` delivers its records by the configuration in force, and \
-         `millrace delivery skip {name} --lane {lane}` puts them below the error prefix"
+         move {name} --lane {lane}` delivers its records by the configuration in \
+         force, and `millrace delivery skip {name} --lane {lane}` puts them below the error prefix"
     )
 }
 
@@ -41,17 +41,19 @@ pub(crate) fn commands_about_skipped(name: &str, lane: &str) -> String {
 /// The same about records that come next in the log and cannot be read.
 pub(crate) fn commands_about_damage(name: &str, lane: &str) -> String {
     format!(
-        "`millrace delivery retry {name} --lane {lane}` looks again at once, and `millrace delivery \
-         skip {name} --lane {lane} --leave-out` counts them as lost and goes on behind them"
+        "`millrace delivery retry {name} --lane {lane}` looks again at once, and `millrace \
+         delivery skip {name} --lane {lane} --leave-out` counts them as lost and goes on \
+         behind them"
     )
 }
 
 /// The same about a cut that holds records which cannot be read.
 pub(crate) fn commands_about_damaged_cut(name: &str, lane: &str) -> String {
     format!(
-        "`millrace delivery retry {name} --lane {lane}` looks again at once, `millrace delivery move \
-         {name} --lane {lane}` delivers what lies before them by the configuration in force, and \
-         `millrace delivery skip {name} --lane {lane} --leave-out` leaves all of the delivery out"
+        "`millrace delivery retry {name} --lane {lane}` looks again at once, `millrace delivery \
+         move {name} --lane {lane}` delivers what lies before them by the configuration in \
+         force, and `millrace delivery skip {name} --lane {lane} --leave-out` leaves all of the \
+         delivery out"
     )
 }
 

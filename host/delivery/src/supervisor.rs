@@ -233,7 +233,8 @@ impl Supervisor {
         let remains = Remains::load(engine, stream.id, sources).await?;
         for (key, error) in remains.unreadable() {
             if self.gone.remove(&key) {
-                tracing::error!(stream = %stream.arn, shard = key.shard, %error, "a lane stands still");
+                let (stream, shard) = (&stream.arn, key.shard);
+                tracing::error!(%stream, shard, %error, "a lane stands still");
                 if let Some(state) = self.running.state(key) {
                     state.is_unreadable(error);
                 }

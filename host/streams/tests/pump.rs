@@ -18,7 +18,7 @@ use store::{
     Append, BodyBuilder, CommitError, Engine, Expect, LogId, NewFrame, Position, Records, TableId,
     TableWrite, Transaction,
 };
-use streams::pump::damage::Damage;
+use streams::pump::Damage;
 use streams::pump::{Batch, Ended, Pump, PumpError, Retry, Step, StepError, row};
 use support::{NOON, engine};
 use tokio::sync::{Notify, watch};

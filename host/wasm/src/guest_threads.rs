@@ -14,10 +14,8 @@ use std::time::Instant;
 
 use tokio::sync::oneshot;
 
-use crate::limits::{
-    GUEST_NICENESS, GUEST_THREADS_MAX, GUEST_THREADS_MIN, GUEST_THREADS_PER_PROCESSOR,
-    SLOW_NICENESS, SPAWN_PAUSE, TURN_TIME,
-};
+use crate::guest_thread_limits::GuestThreadLimits;
+use crate::limits::{GUEST_NICENESS, SLOW_NICENESS, SPAWN_PAUSE, TURN_TIME};
 use crate::turns::{Next, Pace, Party, Turns};
 
 /// Why a turn came to nothing.
@@ -55,14 +53,6 @@ pub struct GuestThreadCounts {
     pub waiting: usize,
 }
 
-/// How many threads there are unless the operator says otherwise: enough for every processor, with
-/// as many again for guests that take long.
-pub fn guest_threads_default() -> usize {
-    // A machine that does not say how many processors it has is taken for a small one.
-    let processors = thread::available_parallelism().map_or(1, usize::from);
-    (processors * GUEST_THREADS_PER_PROCESSOR).clamp(GUEST_THREADS_MIN, GUEST_THREADS_MAX)
-}
-
 /// The threads. Dropping them ends them.
 pub struct GuestThreads(Arc<Shared>);
 
@@ -83,7 +73,8 @@ struct State {
     is_closed: bool,
     /// The turns that have a thread.
     running: Vec<Arc<Turn>>,
-    /// Quick threads that have stepped back with a turn that became slow, and have no successor yet.
+    /// Quick threads that have stepped back with a turn that became slow, and have no successor
+    /// yet.
     missing: usize,
 }
 
@@ -190,13 +181,12 @@ impl Drop for StopWhenDropped {
 }
 
 impl GuestThreads {
-    /// Starts so many threads, half of them for those who were found slow.
+    /// Starts so many threads.
     ///
     /// # Errors
     /// When the machine gives no more threads.
-    pub fn start(count: usize) -> std::io::Result<Self> {
-        let slow_max = (count / 2).max(1);
-        let quick_max = count.saturating_sub(slow_max).max(1);
+    pub fn start(limits: GuestThreadLimits) -> std::io::Result<Self> {
+        let (quick_max, slow_max) = (limits.quick(), limits.slow());
         let threads = Self(Arc::new(Shared {
             state: Mutex::new(State {
                 turns: Turns::new(quick_max, slow_max),
@@ -457,7 +447,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_quick_thread_is_there_while_those_that_became_slow_keep_theirs() {
-        let threads = GuestThreads::start(2).unwrap();
+        let threads = GuestThreads::start(GuestThreadLimits::new(2, 1).unwrap()).unwrap();
         let party = |delivery_stream| Party {
             delivery_stream,
             plugin: None,
@@ -486,7 +476,7 @@ mod tests {
     /// Guests whose deadlines were shortened are stopped before a call is found slow.
     #[tokio::test]
     async fn a_slow_turn_steps_back_before_it_begins_and_no_quick_one_inherits_that() {
-        let threads = GuestThreads::start(2).unwrap();
+        let threads = GuestThreads::start(GuestThreadLimits::new(2, 1).unwrap()).unwrap();
         for is_slow in [false, true, true, false, true, false] {
             let expected = if is_slow {
                 SLOW_NICENESS

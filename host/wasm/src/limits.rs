@@ -9,7 +9,7 @@ pub(crate) const MEBIBYTE: usize = 1024 * 1024;
 /// than its time at most.
 pub(crate) const TICK: Duration = Duration::from_millis(5);
 /// Threads that guests run on for each processor, unless the operator says otherwise, and the
-/// bounds of that. Half of them are for guests that were found slow. A batch waits for one of them.
+/// bounds of that. A batch waits for one of them.
 pub(crate) const GUEST_THREADS_PER_PROCESSOR: usize = 2;
 pub(crate) const GUEST_THREADS_MIN: usize = 4;
 pub(crate) const GUEST_THREADS_MAX: usize = 64;

@@ -13,7 +13,7 @@ use store::embedded::{Embedded, Options};
 use store::{Engine, LogId};
 use streams::Streams;
 use types::{AccountId, Caller, Region, StreamArn, StreamName, SystemClock};
-use wasm::{GuestThreads, Plugins};
+use wasm::{GuestThreadLimits, GuestThreads, Plugins};
 use wire::Call;
 
 use crate::Failure;
@@ -104,7 +104,7 @@ impl Assembled {
             clock: Arc::new(SystemClock),
             streams: Arc::clone(&self.streams),
             plugins: Arc::clone(&self.plugins),
-            threads: GuestThreads::start(wasm::guest_threads_default())?,
+            threads: GuestThreads::start(GuestThreadLimits::default())?,
             work_limits: WorkLimits::default(),
             lanes_per_account_max: types::limits::LANES_PER_ACCOUNT_MAX,
             objects: Arc::clone(&self.objects) as _,

@@ -3,8 +3,8 @@
 //! disk that is put right, or read better, may still have it.
 
 use store::{Position, Transaction};
+use streams::pump::Damage;
 use streams::pump::StepError;
-use streams::pump::damage::Damage;
 use types::Invalid;
 
 use super::after::{After, UNREADABLE_LEFT_OUT};

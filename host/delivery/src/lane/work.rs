@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use store::{Frame, Position, ReadBatch, StoreError};
+use streams::pump::Damage;
 use streams::pump::StepError;
-use streams::pump::damage::Damage;
 use types::{AccountId, Invalid};
 use wasm::{Moment, Party, Turn};
 

@@ -14,7 +14,7 @@ use store::embedded::{Embedded, Options as EngineOptions};
 use streams::{Options as StreamsOptions, Streams};
 use tempfile::TempDir;
 use types::{AccountId, Caller, ManualClock, Region, Timestamp};
-use wasm::{GuestThreads, Plugins};
+use wasm::{GuestThreadLimits, GuestThreads, Plugins};
 use wire::{Answer, ApiError, Call};
 
 use crate::buckets::Buckets;
@@ -32,7 +32,7 @@ pub const SOURCE: &str = "source";
 /// Shards of the stream.
 pub const SHARDS: u32 = 2;
 
-/// Lanes of an account: as many as two delivery streams have that read the stream.
+/// Lanes of an account.
 pub const LANES_MAX: usize = 16;
 
 /// Where records come from.
@@ -232,7 +232,7 @@ impl World {
             clock: ground.clock.clone(),
             streams: streams.clone(),
             plugins: ground.plugins.clone(),
-            threads: GuestThreads::start(wasm::guest_threads_default()).unwrap(),
+            threads: GuestThreads::start(GuestThreadLimits::default()).unwrap(),
             lanes_per_account_max: LANES_MAX,
             work_limits: ground
                 .work_limits

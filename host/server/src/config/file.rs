@@ -285,6 +285,11 @@ account = "000000000042"
             "half of the memory for deliveries at most",
         ),
         ("[delivery_limits]\nthreads = 1", 2, "from 2 to 1024"),
+        (
+            "[delivery_limits]\nthreads = 3\nslow_threads = 3",
+            1,
+            "of 3 threads, 3 cannot be for slow plugins",
+        ),
         ("clock_skew_minutes = 16", 1, "from 1 to 15"),
         ("clock_skew_minutes = 1.5", 1, "from 1 to 15"),
         (

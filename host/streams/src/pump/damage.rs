@@ -1,45 +1,11 @@
 //! What a pump does where its log cannot be read: its step decides, and nothing is passed over by
 //! itself.
 
-use std::fmt;
-
-use store::{LogId, Position, StoreError, Transaction};
+use store::{StoreError, Transaction};
 use tokio::sync::watch;
 
-use super::{Pump, PumpError, Retry, Step};
-
-/// A stretch of a log that cannot be read, since the disk does not hold what was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Damage {
-    /// The log.
-    pub log: LogId,
-    /// The first record that cannot be read.
-    pub from: Position,
-    /// The first after it that can be, or the log's tip.
-    pub to: Position,
-    /// The file, the place in it, and what is wrong there.
-    pub what: String,
-}
-
-impl Damage {
-    /// How many records cannot be read.
-    pub fn records(&self) -> u64 {
-        self.to.0.saturating_sub(self.from.0)
-    }
-}
-
-impl fmt::Display for Damage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} records of log {} from position {} on cannot be read: {}",
-            self.records(),
-            self.log.0,
-            self.from,
-            self.what
-        )
-    }
-}
+use super::step::{Damage, Retry, Step};
+use super::{Pump, PumpError};
 
 impl Pump {
     /// Tells the step what cannot be read, and looks again before each further try: until it is

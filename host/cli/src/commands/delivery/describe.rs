@@ -109,8 +109,9 @@ fn what_to_do(name: &str, stuck: &StuckLane) -> String {
     let lane = &stuck.lane;
     if stuck.unreadable {
         return format!(
-            "    {records} records cannot be read\n    `millrace delivery retry {name} --lane {lane}` \
-             looks again at once\n    `millrace delivery skip {name} --lane {lane} --leave-out` \
+            "    {records} records cannot be read\n    \
+             `millrace delivery retry {name} --lane {lane}` looks again at once\n    \
+             `millrace delivery skip {name} --lane {lane} --leave-out` \
              counts them as lost and goes on behind them"
         );
     }
