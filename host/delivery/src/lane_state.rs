@@ -52,7 +52,7 @@ impl StuckCut {
         Self {
             number: open.cut.number,
             records: open.cut.records,
-            objects: open.objects,
+            objects: open.objects_that_may_exist(),
             is_unreadable: false,
         }
     }

@@ -22,6 +22,60 @@ pub struct OpenCut {
     pub objects: u32,
     /// Those of them that are known to be there.
     pub put: Put,
+    /// Objects of its records that have the numbers of earlier cuts.
+    pub before: Before,
+}
+
+/// What was put of records before they became a cut of this number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct Before {
+    /// Objects that may exist.
+    pub objects: u32,
+    /// What is known to be in them.
+    pub holds: Counts,
+}
+
+/// Records that an operator moved, until they are done: from where the lane stands on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moved {
+    /// Where the cut ended that they were.
+    pub to: Position,
+    /// What was put of them.
+    pub before: Before,
+}
+
+impl Moved {
+    /// What was put of the records of a cut that ends here. Of one that ends earlier that is not
+    /// known.
+    pub fn of_cut(&self, to: Position) -> Before {
+        if self.to <= to {
+            self.before
+        } else {
+            Before::default()
+        }
+    }
+
+    /// What becomes of the records, the first of which is at a position, when they are given up.
+    ///
+    /// # Errors
+    /// When more is in objects than there are records.
+    pub fn given_up(&self, from: Position) -> Result<Counts, Invalid> {
+        given_up(self.before.holds, (from, self.to))
+    }
+}
+
+/// What is known to be in objects stays there, and the rest of what lies between two positions is
+/// lost.
+fn given_up(held: Counts, (from, to): (Position, Position)) -> Result<Counts, Invalid> {
+    let all = to.0.checked_sub(from.0);
+    let lost = all.and_then(|all| all.checked_sub(held.records_in));
+    let lost = lost.ok_or_else(|| {
+        let count = held.records_in;
+        Invalid(format!(
+            "{count} records of a cut from {from} to {to} are in objects"
+        ))
+    })?;
+    Ok(Counts { lost, ..held })
 }
 
 /// The objects of a cut that are known to be there. Objects are put one after the other, the same
@@ -68,8 +122,6 @@ pub struct Skip {
     why: String,
     /// Bytes of an object at which another begins.
     pub object_bytes_max: u64,
-    /// What is known to be in objects of these records that have the numbers of earlier cuts.
-    before: Counts,
 }
 
 /// Characters of the reason that stands in the line of every skipped record. Of a longer one the
@@ -80,9 +132,8 @@ const WHY_BEGINNING_CHARS: usize = 120;
 const LEFT_OUT: &str = " ... ";
 
 impl Skip {
-    /// Records that were not delivered for this reason become objects of so many bytes. Some of
-    /// them may be in objects already.
-    pub fn new(why: &str, object_bytes_max: u64, before: Counts) -> Self {
+    /// Records that were not delivered for this reason become objects of so many bytes.
+    pub fn new(why: &str, object_bytes_max: u64) -> Self {
         let count = why.chars().count();
         let why = if count <= WHY_CHARS_MAX {
             why.to_owned()
@@ -95,7 +146,6 @@ impl Skip {
         Self {
             why,
             object_bytes_max,
-            before,
         }
     }
 
@@ -114,6 +164,20 @@ impl OpenCut {
             way: Way::Deliver,
             objects: 0,
             put: Put::default(),
+            before: Before::default(),
+        }
+    }
+
+    /// Objects of its records that may exist, also those of earlier cuts.
+    pub fn objects_that_may_exist(&self) -> u32 {
+        self.objects.saturating_add(self.before.objects)
+    }
+
+    /// What was put of its records, for the cut that they become next.
+    pub fn as_before(&self) -> Before {
+        Before {
+            objects: self.objects_that_may_exist(),
+            holds: self.in_objects(),
         }
     }
 
@@ -125,9 +189,11 @@ impl OpenCut {
     /// What is known to be in objects of its records. Which records two ways of putting them have
     /// in common is not known, so that only the one that got further counts.
     pub fn in_objects(&self) -> Counts {
-        match &self.way {
-            Way::Skip(skip) if skip.before.records_in > self.put.holds.records_in => skip.before,
-            Way::Skip(_) | Way::Deliver => self.put.holds,
+        let (put, before) = (self.put.holds, self.before.holds);
+        if before.records_in > put.records_in {
+            before
+        } else {
+            put
         }
     }
 
@@ -137,16 +203,7 @@ impl OpenCut {
     /// # Errors
     /// When more is in objects than there are records.
     pub fn given_up(&self, from: Position) -> Result<Counts, Invalid> {
-        let (to, held) = (self.cut.to, self.in_objects());
-        let all = to.0.checked_sub(from.0);
-        let lost = all.and_then(|all| all.checked_sub(held.records_in));
-        let lost = lost.ok_or_else(|| {
-            let count = held.records_in;
-            Invalid(format!(
-                "{count} records of a cut from {from} to {to} are in objects"
-            ))
-        })?;
-        Ok(Counts { lost, ..held })
+        given_up(self.in_objects(), (from, self.cut.to))
     }
 
     /// What is left of it when what lies before a position is given up, under a number of its own;
@@ -163,15 +220,10 @@ impl OpenCut {
                 ..self.cut.clone()
             },
             destination: self.destination.clone(),
-            way: match &self.way {
-                Way::Deliver => Way::Deliver,
-                Way::Skip(skip) => Way::Skip(Skip {
-                    before: Counts::default(),
-                    ..skip.clone()
-                }),
-            },
+            way: self.way.clone(),
             objects: 0,
             put: Put::default(),
+            before: Before::default(),
         })
     }
 
@@ -197,10 +249,10 @@ mod tests {
         let short = "the endpoint answered 503 SlowDown".to_owned();
         let whole = "\u{65e5}".repeat(WHY_CHARS_MAX);
         for why in ["", &short, &whole] {
-            assert_eq!(Skip::new(why, 1, Counts::default()).why(), why);
+            assert_eq!(Skip::new(why, 1).why(), why);
         }
         let long = format!("put {} into logs: {short}", "\u{65e5}/".repeat(500));
-        let kept = Skip::new(&long, 1, Counts::default());
+        let kept = Skip::new(&long, 1);
         assert_eq!(kept.why().chars().count(), WHY_CHARS_MAX);
         assert!(kept.why().starts_with("put \u{65e5}/"), "{}", kept.why());
         assert!(kept.why().ends_with(&short), "{}", kept.why());

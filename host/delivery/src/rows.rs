@@ -16,7 +16,7 @@ use crate::arn::DeliveryStreamArn;
 use crate::counts::{self, Counts, VersionCounts};
 use crate::cut::Cut;
 use crate::delivery_stream::{DeliveryStream, DeliveryStreamId, Destination, Origin, Status};
-use crate::open_cut::{OpenCut, Put, Way};
+use crate::open_cut::{Before, Moved, OpenCut, Put, Way};
 use crate::pins::PinsRow;
 use crate::settled::Settled;
 use crate::tables::{self, DELIVERY_STREAMS, LANES, LaneKey, NUMBERS, SETTINGS};
@@ -51,6 +51,8 @@ pub struct Lane {
     pub open: Option<OpenCut>,
     /// What of the open cut may have left.
     pub settled: Settled,
+    /// What was put of records from the lane's position on that an operator moved.
+    pub moved: Option<Moved>,
     /// What became of the records of all cuts that are done.
     pub counts: Counts,
     /// The same by version of the transform.
@@ -58,8 +60,8 @@ pub struct Lane {
 }
 
 impl Lane {
-    /// Gives up what lies between two positions: it is lost, but for records of the open cut that
-    /// are known to be in objects. How many are lost.
+    /// Gives up what lies between two positions: it is lost, but for what of the open cut's records
+    /// or the moved ones are known to be in objects. How many are lost.
     ///
     /// What is left of an open cut is another cut: objects of its number may be there. Where that
     /// is not all given up, what is in objects counts by what becomes of the rest: which of its
@@ -76,6 +78,7 @@ impl Lane {
             lost: between(from)?,
             ..Counts::default()
         };
+        let moved = self.moved.take().filter(|moved| moved.to <= to);
         if let Some(open) = self.open.take() {
             self.next_cut = open.cut.number + 1;
             self.settled = Settled::default();
@@ -87,6 +90,9 @@ impl Lane {
             } else if open.is_skipped() {
                 self.open = open.rest_from(to);
             }
+        } else if let Some(moved) = moved {
+            counts = moved.given_up(from)?;
+            counts.lost += between(moved.to)?;
         }
         self.counts = self.counts.and(counts);
         Ok(counts.lost)
@@ -98,6 +104,8 @@ struct LaneRow {
     next_cut: u64,
     open: Option<CutRow>,
     settled: Settled,
+    /// Where they end, and what was put of them.
+    moved: Option<(u64, Before)>,
     counts: Counts,
     by_version: Vec<VersionCounts>,
 }
@@ -117,6 +125,7 @@ struct CutRow {
     way: Way,
     objects: u32,
     put: Put,
+    before: Before,
 }
 
 /// The layout in which lanes' rows are written. Those of the first one are read, too.
@@ -383,6 +392,10 @@ fn read_lane(row: &[u8]) -> Result<Lane, StoreError> {
         next_cut: row.next_cut,
         open: row.open.map(CutRow::read).transpose()?,
         settled: row.settled,
+        moved: row.moved.map(|(to, before)| Moved {
+            to: Position(to),
+            before,
+        }),
         counts: row.counts,
         by_version: row.by_version,
     })
@@ -406,6 +419,7 @@ impl CutRow {
             way: open.way.clone(),
             objects: open.objects,
             put: open.put,
+            before: open.before,
         })
     }
 
@@ -428,6 +442,7 @@ impl CutRow {
             way: self.way,
             objects: self.objects,
             put: self.put,
+            before: self.before,
         })
     }
 }
@@ -438,6 +453,7 @@ pub fn lane_write(key: LaneKey, lane: &Lane) -> Result<TableWrite, StoreError> {
         next_cut: lane.next_cut,
         open: lane.open.as_ref().map(CutRow::of).transpose()?,
         settled: lane.settled.clone(),
+        moved: lane.moved.map(|moved| (moved.to.0, moved.before)),
         counts: lane.counts,
         by_version: lane.by_version.clone(),
     };

@@ -52,6 +52,8 @@ impl LaneStep {
         let mut lane = self.lane.clone();
         lane.open = None;
         lane.settled = Settled::default();
+        // Of those that were moved and are behind it, nobody knows what was put.
+        lane.moved = None;
         lane.next_cut = cut.number + 1;
         lane.counts = lane.counts.and(done);
         let by_version = open.by_version(done, self.label.clone());

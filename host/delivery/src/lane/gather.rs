@@ -56,19 +56,30 @@ impl LaneStep {
     /// shall end. Another configuration begins anew, by its hints.
     pub(super) async fn gather(&mut self, from: Position) -> Result<Option<OpenCut>, StepError> {
         if let Some(open) = self.decided_ahead(from).await {
-            return Ok(Some(open));
+            return Ok(Some(self.with_what_was_moved(open)));
         }
         while let Some((stream, plugin)) = self.ready(Some(from)).await? {
             let plugin = plugin.as_ref();
             match self.gather_by(from, (&stream, plugin)).await? {
                 Gathered::Cut(cut) => {
-                    return Ok(Some(OpenCut::decided(cut, stream.destination.clone())));
+                    let open = OpenCut::decided(cut, stream.destination.clone());
+                    return Ok(Some(self.with_what_was_moved(open)));
                 }
                 Gathered::Nothing => return Ok(None),
                 Gathered::Reconfigured => {}
             }
         }
         Ok(None)
+    }
+
+    fn with_what_was_moved(&self, open: OpenCut) -> OpenCut {
+        match &self.lane.moved {
+            Some(moved) => OpenCut {
+                before: moved.of_cut(open.cut.to),
+                ..open
+            },
+            None => open,
+        }
     }
 
     /// The same by one configuration and with one version of its plugin.

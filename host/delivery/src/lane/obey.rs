@@ -7,7 +7,7 @@ use types::Invalid;
 use super::deliver::Puts;
 use super::{LaneStep, Phase};
 use crate::counts::Counts;
-use crate::open_cut::{OpenCut, Put, Skip, Way};
+use crate::open_cut::{Moved, OpenCut, Put, Skip, Way};
 use crate::orders::{Asked, Obeyed, Order, Outcome};
 use crate::rows::Lane;
 use crate::settled::Settled;
@@ -75,7 +75,7 @@ impl LaneStep {
         Ok(Obeyed {
             outcome: Outcome::Done,
             records: open.cut.records,
-            objects: open.objects,
+            objects: open.objects_that_may_exist(),
         })
     }
 
@@ -150,11 +150,16 @@ impl LaneStep {
 
     /// Forgets a cut. Its number is not used again: objects of it may be there.
     async fn forget(&mut self, open: &OpenCut) -> Result<(), StepError> {
+        let before = self.as_known(open).as_before();
+        let known = self.lane.moved;
+        let known = known.filter(|moved| moved.before.holds.records_in > before.holds.records_in);
+        let to = open.cut.to;
         (self.phase, self.puts) = (Phase::GetsOn, Puts::default());
         self.write(Lane {
             next_cut: open.cut.number + 1,
             open: None,
             settled: Settled::default(),
+            moved: known.or(Some(Moved { to, before })),
             ..self.lane.clone()
         })
         .await
@@ -169,8 +174,7 @@ impl LaneStep {
             Way::Skip(skip) => skip.why(),
         };
         let limits = self.work.tools.shares.limits();
-        let before = self.as_known(open).in_objects();
-        let skip = Skip::new(why, limits.skipped_object_bytes_max(), before);
+        let skip = Skip::new(why, limits.skipped_object_bytes_max());
         let stream = self.signals.stream.borrow().clone();
         let mut cut = open.cut.clone();
         cut.number += 1;
@@ -183,6 +187,7 @@ impl LaneStep {
             way: Way::Skip(skip),
             objects: 0,
             put: Put::default(),
+            before: self.as_known(open).as_before(),
         };
         (self.phase, self.puts) = (Phase::GetsOn, Puts::default());
         self.write(Lane {

@@ -6,7 +6,7 @@ use bincode::Decode;
 use super::{CutRow, LaneRow};
 use crate::counts::{Counts, VersionCounts};
 use crate::delivery_stream::Destination;
-use crate::open_cut::{Put, Skip, Way};
+use crate::open_cut::{Before, Put, Skip, Way};
 use crate::pins::PinsRow;
 use crate::settled::Settled;
 
@@ -50,6 +50,7 @@ impl FirstLaneRow {
             next_cut: self.next_cut,
             open: self.open.map(FirstCutRow::in_force),
             settled: self.settled,
+            moved: None,
             counts: self.counts,
             by_version: self.by_version,
         }
@@ -74,10 +75,11 @@ impl FirstCutRow {
                 FirstWay::Skip {
                     why,
                     object_bytes_max,
-                } => Way::Skip(Skip::new(&why, object_bytes_max, Counts::default())),
+                } => Way::Skip(Skip::new(&why, object_bytes_max)),
             },
             objects: self.objects,
             put: Put::default(),
+            before: Before::default(),
         }
     }
 }

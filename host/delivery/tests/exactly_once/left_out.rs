@@ -134,6 +134,35 @@ async fn what_was_put_of_a_cut_is_not_lost_by_retention() {
     .await;
 }
 
+/// An operator moves what was put in half, and nothing more of it is put.
+async fn moved(world: &World) {
+    let buckets = &world.ground.buckets;
+    buckets.rule(|_, _| Does::FailBefore);
+    assert_eq!(order(world, Order::Move).await, (RECORDS, 2));
+    buckets.until_ended(1).await;
+    world.until_trouble(IN_VAIN).await;
+}
+
+/// What was moved was forgotten, so that all of it counted as lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_put_before_a_move_counts_when_the_moved_records_are_left_out() {
+    one_is_lost_after(Origin::Direct, true, async |world| {
+        moved(world).await;
+        // Two of each number.
+        assert_eq!(order(world, Order::LeaveOut).await, (RECORDS, 4));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_put_before_a_move_is_not_lost_with_its_deleted_stream() {
+    one_is_lost_after(Origin::Stream, false, async |world| {
+        moved(world).await;
+        world.delete_source().await;
+    })
+    .await;
+}
+
 /// Of six records in three objects one object was put.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_skip_has_put_counts_as_failed_when_the_rest_is_left_out() {
@@ -144,7 +173,7 @@ async fn what_a_skip_has_put_counts_as_failed_when_the_rest_is_left_out() {
             skipped = skipped.killed("second", |_| Does::FailBefore).await;
             skipped.world.until_trouble(ORDERS).await;
         }
-        assert_eq!(skipped.order(Order::LeaveOut).await, (6, 2));
+        assert_eq!(skipped.order(Order::LeaveOut).await, (6, 3));
         skipped
             .world
             .until(|status| status.unwrap().failed == 2)
@@ -163,9 +192,9 @@ async fn what_an_earlier_skip_has_put_counts_though_a_later_one_puts_less() {
     only(&skipped.buckets, "third", |_| Does::FailBefore);
     skipped.buckets.until_ended(1).await;
     skipped.world.until_trouble(ORDERS).await;
-    assert_eq!(skipped.order(Order::Skip).await, (6, 2));
+    assert_eq!(skipped.order(Order::Skip).await, (6, 3));
     skipped.world.until_trouble("into third").await;
-    assert_eq!(skipped.order(Order::LeaveOut).await, (6, 1));
+    assert_eq!(skipped.order(Order::LeaveOut).await, (6, 4));
     skipped
         .world
         .until(|status| status.unwrap().failed == 2)

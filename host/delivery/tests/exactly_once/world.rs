@@ -33,7 +33,7 @@ pub const SOURCE: &str = "source";
 pub const SHARDS: u32 = 2;
 
 /// Lanes of an account.
-pub const LANES_MAX: usize = 16;
+pub const LANES_MAX: usize = 50;
 
 /// Where records come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

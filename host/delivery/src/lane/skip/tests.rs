@@ -40,7 +40,7 @@ fn open(frames: &[Frame]) -> OpenCut {
         plugin: None,
     };
     OpenCut {
-        way: Way::Skip(Skip::new("", 1, Counts::default())),
+        way: Way::Skip(Skip::new("", 1)),
         ..OpenCut::decided(cut, Destination::blank())
     }
 }
@@ -91,7 +91,7 @@ fn objects_end_at_the_same_records_wherever_reads_of_the_log_end() {
             frame
         })
         .collect();
-    let skip = Skip::new("the store broke off", 3_000, Counts::default());
+    let skip = Skip::new("the store broke off", 3_000);
     let (whole, counts) = objects(&skip, [&frames[..]]);
     assert!(whole.len() > 5, "{}", whole.len());
     for object in &whole {
@@ -113,7 +113,7 @@ fn objects_end_at_the_same_records_wherever_reads_of_the_log_end() {
 #[test]
 fn what_is_held_of_many_small_or_few_large_records_fits_into_its_room() {
     let why = "\u{1}".repeat(WHY_CHARS_MAX);
-    let skip = Skip::new(&why, FAILED_OBJECT_BYTES_MAX as u64, Counts::default());
+    let skip = Skip::new(&why, FAILED_OBJECT_BYTES_MAX as u64);
     let empty = frame(0, (0..20_000).map(|_| Vec::new()));
     let large = frame(0, [vec![7; DATA_BYTES_MAX]]);
     let medium = frame(0, (0..3).map(|_| vec![7; READ_BYTES]));
