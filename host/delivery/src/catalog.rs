@@ -2,34 +2,38 @@
 //! always agree.
 
 mod change;
+mod finish;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use store::{CommitError, Expect, LogId, Purpose, StoreError, TableWrite, Transaction, Version};
+use store::{
+    CommitError, Engine, Expect, LogId, Purpose, StoreError, TableWrite, Transaction, Version,
+};
 use streams::Streams;
-use streams::pump::row;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::{Id, JoinError, JoinSet};
 use types::limits::{DELIVERY_STREAMS_MAX, TAGS_PER_RESOURCE_MAX};
 
 pub use self::change::{ChangeError, Edit, NewDeliveryStream};
 use crate::arn::DeliveryStreamArn;
 use crate::delivery_stream::{DeliveryStream, DeliveryStreamId, Origin, Status};
 use crate::directory::Directory;
-use crate::gone::LANES_PER_COMMIT;
 use crate::lane::Tools;
 use crate::rows::{self, Loaded, UnreadableStream};
-use crate::running::{Begins, Running};
+use crate::running::Running;
 use crate::sums;
 use crate::supervisor;
-use crate::tables::{LOGS_FIRST, LaneKey};
+use crate::tables::LOGS_FIRST;
 
 /// Changes that wait for their turn. One more waits where it is sent.
 const CHANGES_WAITING_MAX: usize = 1_000;
 /// How long the task waits before it tries an unfinished creation or deletion again.
 const ROLL_FORWARD_PERIOD: Duration = Duration::from_secs(1);
 
+/// Delivery streams that are on their way to ACTIVE or to their end at a time. Others wait.
+const FINISHING_MAX: usize = 8;
 /// How long the end of a deleted delivery stream's lanes is waited for at a time.
 const STOP_WAIT: Duration = Duration::from_millis(200);
 
@@ -85,8 +89,14 @@ pub struct CatalogTask {
     inbox: mpsc::Receiver<Change>,
     next_id: u64,
     next_id_version: Option<Version>,
-    /// Delivery streams that are on their way to ACTIVE or to their end.
+    /// Delivery streams that wait for their way to ACTIVE or to their end.
     unfinished: VecDeque<DeliveryStreamArn>,
+    /// Those that are on it.
+    finishing: JoinSet<Result<(), ChangeError>>,
+    /// By the task that prepares it.
+    under_way: HashMap<Id, DeliveryStreamArn>,
+    /// Those whose way was barred, and that are tried again in a moment.
+    later: Vec<DeliveryStreamArn>,
 }
 
 impl CatalogTask {
@@ -130,22 +140,29 @@ impl CatalogTask {
             next_id: loaded.next_id,
             next_id_version: loaded.next_id_version,
             unfinished,
+            finishing: JoinSet::new(),
+            under_way: HashMap::new(),
+            later: Vec::new(),
         };
         Ok((Catalog(sender), task))
     }
 
-    /// Does what it is asked, until it is told to stop.
+    /// Does what it is asked, until it is told to stop. What is not finished then is finished by
+    /// the next process.
     pub async fn run(mut self) {
-        self.roll_forward().await;
         loop {
-            let waiting = !self.unfinished.is_empty();
+            self.begin_to_finish();
+            let waiting = !self.later.is_empty();
             tokio::select! {
                 change = self.inbox.recv() => match change {
                     Some(Change::Stop) | None => return,
                     Some(change) => self.apply(change).await,
                 },
+                Some(prepared) = self.finishing.join_next_with_id() => {
+                    self.finish(prepared).await;
+                }
                 () = tokio::time::sleep(ROLL_FORWARD_PERIOD), if waiting => {
-                    self.roll_forward().await;
+                    self.unfinished.extend(self.later.drain(..));
                 }
             }
         }
@@ -167,26 +184,54 @@ impl CatalogTask {
         };
         let is_begun = begun.is_ok();
         let _ = answer.send(begun);
-        if is_begun && !self.unfinished.contains(&arn) {
+        let is_known = self.unfinished.contains(&arn)
+            || self.later.contains(&arn)
+            || self.under_way.values().any(|under_way| *under_way == arn);
+        if is_begun && !is_known {
             self.unfinished.push_back(arn);
-            self.roll_forward().await;
         }
     }
 
-    /// Brings each unfinished delivery stream to its end, or leaves it for later.
-    async fn roll_forward(&mut self) {
-        for _ in 0..self.unfinished.len() {
-            let Some(arn) = self.unfinished.pop_front() else {
-                return;
+    /// Lets delivery streams go on their way to ACTIVE or to their end.
+    fn begin_to_finish(&mut self) {
+        while self.under_way.len() < FINISHING_MAX
+            && let Some(arn) = self.unfinished.pop_front()
+        {
+            let Some(running) = self.directory.find(&arn) else {
+                continue;
             };
-            if let Err(error) = self.finish(&arn).await {
-                tracing::warn!(stream = %arn, ?error, "a delivery stream is not finished yet");
-                self.unfinished.push_back(arn);
-            }
+            let (tools, streams) = (Arc::clone(&self.tools), Arc::clone(&self.streams));
+            let preparing = async move { finish::prepare(&running, &tools, &streams).await };
+            let task = self.finishing.spawn(preparing);
+            self.under_way.insert(task.id(), arn);
         }
     }
 
-    async fn finish(&mut self, arn: &DeliveryStreamArn) -> Result<(), ChangeError> {
+    /// Brings a delivery stream that is prepared to ACTIVE or to its end, or leaves it for later.
+    async fn finish(&mut self, prepared: Result<(Id, Result<(), ChangeError>), JoinError>) {
+        let id = match &prepared {
+            Ok((id, _)) => *id,
+            Err(error) => error.id(),
+        };
+        let Some(arn) = self.under_way.remove(&id) else {
+            return;
+        };
+        let finished = match prepared {
+            Ok((_, Ok(()))) => self.complete(&arn).await,
+            Ok((_, Err(error))) => Err(error),
+            Err(error) => {
+                tracing::error!(stream = %arn, %error, "to finish a delivery stream ended badly");
+                self.later.push(arn);
+                return;
+            }
+        };
+        if let Err(error) = finished {
+            tracing::warn!(stream = %arn, ?error, "a delivery stream is not finished yet");
+            self.later.push(arn);
+        }
+    }
+
+    async fn complete(&mut self, arn: &DeliveryStreamArn) -> Result<(), ChangeError> {
         let Some(running) = self.directory.find(arn) else {
             return Ok(());
         };
@@ -194,59 +239,20 @@ impl CatalogTask {
         match stream.status {
             Status::Active => return Ok(()),
             Status::Creating => {
-                if let Origin::DirectPut { log } = stream.origin {
-                    self.tools.engine.create_logs(&[log]).await?;
-                }
                 let mut active = DeliveryStream::clone(&stream);
                 active.status = Status::Active;
-                // Before it is shown as ACTIVE, so that what waits is shown from then on.
-                // A source that was made anew meanwhile may be too large. Its lanes wait for room.
-                let wanted = running.wanted(&self.streams);
-                running.begin(&self.tools, &wanted, Begins::Now).await?;
-                running.show_lanes(&self.tools, &self.streams).await?;
                 self.replace(&running, active, Purpose::Keep).await?;
                 supervisor::start(&running, &self.tools, &self.streams);
             }
             Status::Deleting => {
-                // Others wait for this task, so it does not wait for a put that hangs.
-                if !running.stop(STOP_WAIT).await {
-                    return Err(ChangeError::Busy(Status::Deleting));
-                }
-                self.forget(&running).await?;
+                let last = vec![sums::removal(stream.id), rows::stream_removal(&stream)];
+                self.commit(last, Purpose::MakeRoom).await?;
+                self.tools.lane_quota.forget(&stream);
+                self.directory.remove(arn);
             }
         }
         let from = stream.status.as_str();
         tracing::info!(stream = %arn, from, "a delivery stream changed its state");
-        Ok(())
-    }
-
-    /// Takes away everything that a delivery stream kept.
-    async fn forget(&mut self, running: &Running) -> Result<(), ChangeError> {
-        let stream = &*running.stream();
-        running.give_up(&self.tools).await?;
-        if let Origin::DirectPut { log } = stream.origin {
-            self.tools.engine.delete_logs(&[log]).await?;
-        }
-        let engine = &*self.tools.engine;
-        let kept = rows::load_lanes(engine, Some(LaneKey::rows_of(stream.id))).await?;
-        // A lane that never delivered anything has a pump all the same.
-        let begun = rows::load_begun(engine, stream.id).await?;
-        // Also those whose rows cannot be read.
-        let lanes: BTreeSet<_> = kept.into_keys().chain(begun).collect();
-        let lanes: Vec<_> = lanes.into_iter().collect();
-        // A crash between two of them leaves it DELETING, and the rest is removed then.
-        for lanes in lanes.chunks(LANES_PER_COMMIT) {
-            let removals = |key: &LaneKey| {
-                let pump = row::removal(&key.pump_name());
-                [rows::lane_removal(*key), pump]
-            };
-            let removals = lanes.iter().flat_map(removals).collect();
-            self.commit(removals, Purpose::MakeRoom).await?;
-        }
-        let last = vec![sums::removal(stream.id), rows::stream_removal(stream)];
-        self.commit(last, Purpose::MakeRoom).await?;
-        self.tools.lane_quota.forget(stream);
-        self.directory.remove(&stream.arn);
         Ok(())
     }
 
@@ -409,31 +415,38 @@ impl CatalogTask {
         Ok(())
     }
 
-    /// Commits writes of which the last is that of a delivery stream's row. An unknown outcome is
-    /// looked up by that row.
     async fn commit(
         &self,
         writes: Vec<TableWrite>,
         purpose: Purpose,
     ) -> Result<Version, ChangeError> {
-        let last = writes.last().cloned();
-        let transaction = Transaction {
-            appends: Vec::new(),
-            writes,
-        };
-        let committed = self.tools.engine.commit_for(purpose, transaction).await;
-        match (committed, last) {
-            (Ok(committed), _) => Ok(committed.version),
-            (Err(error @ CommitError::Unknown(_)), Some(write)) => {
-                let row = self.tools.engine.get(write.table, &write.key).await?;
-                if row.as_ref().map(|row| &row.value) == write.value.as_ref() {
-                    // A row that is removed has no version, and nobody asks for it.
-                    Ok(row.map_or(Version(0), |row| row.version))
-                } else {
-                    Err(ChangeError::Commit(error))
-                }
+        commit(&*self.tools.engine, writes, purpose).await
+    }
+}
+
+/// Commits writes. An unknown outcome is looked up by the row of the last of them.
+async fn commit(
+    engine: &dyn Engine,
+    writes: Vec<TableWrite>,
+    purpose: Purpose,
+) -> Result<Version, ChangeError> {
+    let last = writes.last().cloned();
+    let transaction = Transaction {
+        appends: Vec::new(),
+        writes,
+    };
+    let committed = engine.commit_for(purpose, transaction).await;
+    match (committed, last) {
+        (Ok(committed), _) => Ok(committed.version),
+        (Err(error @ CommitError::Unknown(_)), Some(write)) => {
+            let row = engine.get(write.table, &write.key).await?;
+            if row.as_ref().map(|row| &row.value) == write.value.as_ref() {
+                // A row that is removed has no version, and nobody asks for it.
+                Ok(row.map_or(Version(0), |row| row.version))
+            } else {
+                Err(ChangeError::Commit(error))
             }
-            (Err(error), _) => Err(ChangeError::Commit(error)),
         }
+        (Err(error), _) => Err(ChangeError::Commit(error)),
     }
 }

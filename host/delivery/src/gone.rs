@@ -16,7 +16,7 @@ use streams::pump::row;
 use types::Invalid;
 
 use crate::counts::Counts;
-use crate::delivery_stream::{DeliveryStream, DeliveryStreamId};
+use crate::delivery_stream::DeliveryStream;
 use crate::rows::{self, Lane, LaneFound};
 use crate::sums::{self, Sum};
 use crate::tables::{LaneKey, PUMPS_OF_LANES};
@@ -39,24 +39,36 @@ pub(crate) struct Remains {
 }
 
 impl Remains {
-    /// Reads what is kept of the lanes of a delivery stream that read one of these streams.
+    /// Reads what is kept of these lanes.
     pub(crate) async fn load(
         engine: &dyn Engine,
-        id: DeliveryStreamId,
-        sources: BTreeSet<u64>,
+        keys: impl IntoIterator<Item = LaneKey>,
     ) -> Result<Self, StoreError> {
         let mut remains = Self {
             pumps: BTreeMap::new(),
             lanes: BTreeMap::new(),
-            ends: ends_of(engine, &sources).await?,
+            ends: BTreeMap::new(),
         };
-        for source in sources {
-            let pumps = LaneKey::pumps_of_source(id, source);
-            let pumps = rows::load_pumps(engine, &pumps).await?;
-            remains.pumps.extend(pumps);
-            let lanes = Some(LaneKey::rows_of_source(id, source));
-            let lanes = rows::load_lanes(engine, lanes).await?;
-            remains.lanes.extend(lanes);
+        for key in keys {
+            if let Some(pump) = row::position_of(engine, &key.pump_name()).await? {
+                remains.pumps.insert(key, pump);
+            }
+            match rows::find_lane(engine, key).await {
+                Ok(Some(lane)) => {
+                    remains.lanes.insert(key, Ok(lane));
+                }
+                Ok(None) => {}
+                Err(error @ StoreError::Unreadable { .. }) => {
+                    remains.lanes.insert(key, Err(error));
+                }
+                Err(error) => return Err(error),
+            }
+            // A log that is put to directly is deleted with its delivery stream.
+            if let Some(shard) = key.source()
+                && let Some(end) = ends::end_of(engine, shard).await?
+            {
+                remains.ends.insert(shard, end);
+            }
         }
         Ok(remains)
     }

@@ -141,14 +141,24 @@ enum Phase {
     PassesOver(Damage),
 }
 
-/// The commands by which an operator decides, for a delivery stream and a lane.
-type Commands = fn(&str, &str) -> String;
+/// What stands in the way of a cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Barrier {
+    /// Something that may pass.
+    Passing,
+    /// Something that will not, until an operator decides.
+    Decision,
+    /// Records of it cannot be read, so that it cannot be skipped either.
+    Damage,
+}
 
 /// A cut whose delivery failed.
+#[derive(Clone)]
 struct Stuck {
     open: OpenCut,
     /// Why.
     why: String,
+    barrier: Barrier,
 }
 
 /// One lane at work.
@@ -261,29 +271,25 @@ impl LaneStep {
                 Ok(done) => return Ok(Some((open, done))),
                 Err(Undone::Changed) => {}
                 Err(Undone::Failed(error)) => {
-                    return Err(self.is_stuck_with(open, (error.to_string(), None)).await);
+                    return Err(self
+                        .is_stuck_with(open, error.to_string(), Barrier::Passing)
+                        .await);
                 }
                 Err(Undone::Undecided(why)) => {
-                    let told: (String, Option<Commands>) = (why, Some(orders::commands));
-                    return Err(self.is_stuck_with(open, told).await);
+                    return Err(self.is_stuck_with(open, why, Barrier::Decision).await);
                 }
                 // The pump finds the same.
                 Err(Undone::Damaged(damage)) if damage.from == from => return Ok(None),
                 Err(Undone::Damaged(damage)) => {
-                    let commands: Commands = orders::commands_about_damaged_cut;
-                    let told = (damage.to_string(), Some(commands));
-                    return Err(self.is_stuck_with(open, told).await);
+                    let why = damage.to_string();
+                    return Err(self.is_stuck_with(open, why, Barrier::Damage).await);
                 }
             }
         }
     }
 
     /// Keeps what is known of a cut whose delivery failed. What an operator is told about it.
-    async fn is_stuck_with(
-        &mut self,
-        open: OpenCut,
-        (why, commands): (String, Option<Commands>),
-    ) -> StepError {
+    async fn is_stuck_with(&mut self, open: OpenCut, why: String, barrier: Barrier) -> StepError {
         if self.puts.refused && self.puts.untouched {
             self.take_back().await;
         } else {
@@ -292,14 +298,18 @@ impl LaneStep {
         let open = self.lane.open.clone().unwrap_or(open);
         let arn = self.signals.stream.borrow().arn.clone();
         let (name, lane) = (arn.name.as_str(), self.work.key.lane_name());
-        let told = if open.is_skipped() {
-            format!("{why} ({})", orders::commands_about_skipped(name, &lane))
-        } else if let Some(commands) = commands {
-            format!("{why}: {}", commands(name, &lane))
-        } else {
-            why.clone()
+        let told = match barrier {
+            Barrier::Damage => {
+                let commands = orders::commands_about_damaged_cut(name, &lane);
+                format!("{why}: {commands}")
+            }
+            Barrier::Passing | Barrier::Decision if open.is_skipped() => {
+                format!("{why} ({})", orders::commands_about_skipped(name, &lane))
+            }
+            Barrier::Decision => format!("{why}: {}", orders::commands(name, &lane)),
+            Barrier::Passing => why.clone(),
         };
-        self.phase = Phase::Stuck(Stuck { open, why });
+        self.phase = Phase::Stuck(Stuck { open, why, barrier });
         StepError::Failed(told)
     }
 }

@@ -29,6 +29,12 @@ impl LaneQuota {
         self.max
     }
 
+    /// Why a delivery stream waits for lanes.
+    pub fn no_room(&self) -> String {
+        let max = self.max;
+        format!("its stream has too many shards for the {max} lanes of its account")
+    }
+
     /// A delivery stream has so many lanes, whatever it may have.
     pub fn note(&self, stream: &DeliveryStream, lanes: usize) {
         let mut held = self.lock();

@@ -172,6 +172,12 @@ impl Running {
         self.lock().by_key.len()
     }
 
+    /// Whether something else than a lane stands in its way, so that what it reads is not all in
+    /// lanes.
+    pub(crate) fn lacks_lanes(&self) -> bool {
+        self.lock().over.trouble.is_some()
+    }
+
     /// Something else than a lane stands in the way of the delivery stream, or nothing any more.
     pub(crate) fn has_trouble(&self, why: Option<String>) {
         self.lock().over.trouble = why;

@@ -182,10 +182,7 @@ impl Supervisor {
     /// them would be delivered nobody could say, so that none is, until there is room for all.
     fn note_begun(&mut self, begun: Begun) {
         let is_over = begun == Begun::NoneNew;
-        let why = is_over.then(|| {
-            let limit = self.tools.lane_quota.max();
-            format!("its stream has too many shards for the {limit} lanes of its account")
-        });
+        let why = is_over.then(|| self.tools.lane_quota.no_room());
         if let Some(why) = &why {
             let arn = &self.running.stream().arn;
             tracing::warn!(stream = %arn, why, "a delivery waits for lanes");
@@ -229,8 +226,7 @@ impl Supervisor {
             return Ok(());
         }
         let (engine, stream) = (&*self.tools.engine, self.running.stream());
-        let sources = self.gone.iter().map(|key| key.stream).collect();
-        let remains = Remains::load(engine, stream.id, sources).await?;
+        let remains = Remains::load(engine, self.gone.iter().copied()).await?;
         for (key, error) in remains.unreadable() {
             if self.gone.remove(&key) {
                 let (stream, shard) = (&stream.arn, key.shard);

@@ -102,17 +102,6 @@ impl LaneKey {
         (key(id.0), key(id.0.saturating_add(1)))
     }
 
-    /// The rows of the lanes of a delivery stream that read this stream: the same.
-    pub fn rows_of_source(id: DeliveryStreamId, stream: u64) -> (Bytes, Bytes) {
-        let key = |shard: u32| Self {
-            delivery_stream: id,
-            stream,
-            shard,
-        };
-        let past_the_last = [&key(u32::MAX).row()[..], &[0]].concat();
-        (key(0).row(), Bytes::from(past_the_last))
-    }
-
     /// What an operator calls it: the id of the shard that it reads, or `direct`.
     pub fn lane_name(&self) -> String {
         if self.stream == Self::NO_STREAM {
@@ -132,12 +121,6 @@ impl LaneKey {
     pub fn pump_name(&self) -> String {
         let pumps = Self::pumps_of(self.delivery_stream);
         format!("{pumps}{}/{}", self.stream, self.shard)
-    }
-
-    /// What the names of the pumps of its lanes begin with that read this stream.
-    pub fn pumps_of_source(id: DeliveryStreamId, stream: u64) -> String {
-        let pumps = Self::pumps_of(id);
-        format!("{pumps}{stream}/")
     }
 
     /// What the names of all pumps of a delivery stream begin with.

@@ -20,6 +20,23 @@ const ROWS_PER_SCAN: usize = 1_000;
 /// A shard of a stream that may be gone.
 pub type EndedShard = (StreamId, ShardId);
 
+/// How many records a shard of a deleted stream ever took; `None` if the stream is not deleted, or
+/// if the row was removed.
+///
+/// # Errors
+/// When its row cannot be read.
+pub async fn end_of(
+    engine: &dyn Engine,
+    (stream, shard): EndedShard,
+) -> Result<Option<Position>, StoreError> {
+    let row = engine.get(ENDS, &tables::end_key(stream, shard)).await?;
+    row.map(|row| parse(&row.value)).transpose()
+}
+
+fn parse(row: &[u8]) -> Result<Position, StoreError> {
+    LogEnd::parse(row).ok_or_else(|| damaged("where a log ended"))
+}
+
 /// How many records the shards of a deleted stream ever took, in their order. One whose row was
 /// removed is not among them; of a stream that is not deleted none is.
 ///
@@ -43,8 +60,7 @@ pub async fn of_stream(
             if of != stream {
                 return Ok(all);
             }
-            let end = LogEnd::parse(&row.value).ok_or_else(|| damaged("where a log ended"))?;
-            all.push((shard, end));
+            all.push((shard, parse(&row.value)?));
         }
     }
 }

@@ -5,7 +5,7 @@ use streams::pump::StepError;
 use types::Invalid;
 
 use super::deliver::Puts;
-use super::{LaneStep, Phase};
+use super::{Barrier, LaneStep, Phase, Stuck};
 use crate::counts::Counts;
 use crate::open_cut::{Moved, OpenCut, Put, Skip, Way};
 use crate::orders::{Asked, Obeyed, Order, Outcome};
@@ -46,8 +46,8 @@ impl LaneStep {
                 self.obey_about(damage, order)
             }
             Phase::Stuck(stuck) if stuck.open.cut.number == cut => {
-                let (open, why) = (stuck.open.clone(), stuck.why.clone());
-                self.obey_about_cut((&open, &why), order).await?
+                let Stuck { open, why, barrier } = stuck.clone();
+                self.obey_about_cut((&open, &why), barrier, order).await?
             }
             Phase::GetsOn
             | Phase::Stuck(_)
@@ -64,16 +64,20 @@ impl LaneStep {
     async fn obey_about_cut(
         &mut self,
         (open, why): (&OpenCut, &str),
+        barrier: Barrier,
         order: Order,
     ) -> Result<Obeyed, StepError> {
+        let mut outcome = Outcome::Done;
         match order {
             Order::Retry => {}
             Order::Move => self.forget(open).await?,
+            // What cannot be read cannot be put anywhere.
+            Order::Skip if barrier == Barrier::Damage => outcome = Outcome::Unreadable,
             Order::Skip => self.begin_to_skip(open, why).await?,
             Order::LeaveOut => self.phase = Phase::LeavesOut(self.as_known(open)),
         }
         Ok(Obeyed {
-            outcome: Outcome::Done,
+            outcome,
             records: open.cut.records,
             objects: open.objects_that_may_exist(),
         })

@@ -78,7 +78,7 @@ impl Running {
         let waiting = waiting();
         let lost = goals.iter().map(Goal::lost).sum();
         Flushed {
-            delivered: is_known && waiting == 0 && lost == 0,
+            delivered: is_known && waiting == 0 && lost == 0 && !self.lacks_lanes(),
             lost,
             waiting,
         }

@@ -1,10 +1,12 @@
 //! The stream that a delivery stream reads is deleted and made anew, again and again.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use store::TableId;
 
 use crate::ledger::{Kind, Ledger};
-use crate::world::{Components, LANES_MAX, Origin, SHARDS, World, caller, destination};
+use crate::world::{Components, Ground, LANES_MAX, Origin, SHARDS, World, caller, destination};
 
 /// The tables of the positions of pumps and of what is kept of lanes.
 const TABLES: [TableId; 2] = [TableId(4), TableId(18)];
@@ -118,6 +120,10 @@ async fn an_account_has_no_more_lanes_than_it_may() {
     world.source_of(many).await;
     world.until_trouble("too many shards").await;
     world.until(|_| lanes(&world).is_empty()).await;
+    assert!(
+        !world.flush().await,
+        "what it does not read is not delivered"
+    );
     world.delete_source().await;
     world.source().await;
     world.until(|_| lanes(&world).len() == shards).await;
@@ -127,5 +133,53 @@ async fn an_account_has_no_more_lanes_than_it_may() {
         .until(|status| status.is_some_and(|status| status.delivered == 1))
         .await;
     assert_eq!(world.status().unwrap().trouble, None);
+    world.close().await;
+}
+
+/// One that came to have its lanes later delivered what was put before it was made.
+#[tokio::test]
+async fn a_delivery_stream_that_is_made_while_there_is_no_room_begins_where_it_was_made() {
+    let components = Components::none();
+    let world = World::open(components.ground(1)).await;
+    world.source().await;
+    let ledger = Ledger::default();
+    assert!(
+        world
+            .put(&ledger, Origin::Stream, &[Kind::Line; 3], 0)
+            .await
+    );
+    world.ground.clock.advance(Duration::from_secs(1));
+    let to = destination("first", "a/");
+    world.try_create(Origin::Stream, &to).await.unwrap();
+    // The process dies before it does the next thing, and the next one may have less.
+    let ground = world.ground.clone();
+    let (disk, buckets) = ground.buckets.cut_off(|| ground.disk.after_kill());
+    world.give_up().await;
+    let ground = Ground {
+        disk,
+        buckets,
+        lanes_max: 1,
+        ..ground
+    };
+    let world = World::open(ground).await;
+    world.until_trouble("too many shards").await;
+    assert_eq!(world.status().unwrap().status, "CREATING");
+    let ground = world.close().await;
+    let disk = ground.disk.after_kill();
+    let ground = Ground {
+        disk,
+        lanes_max: LANES_MAX,
+        ..ground
+    };
+    let world = World::open(ground).await;
+    world.until_status("ACTIVE").await;
+    assert!(
+        world
+            .put(&ledger, Origin::Stream, &[Kind::Line; 2], 0)
+            .await
+    );
+    assert!(world.flush().await);
+    let status = world.status().unwrap();
+    assert_eq!((status.records_in, status.delivered), (2, 2));
     world.close().await;
 }

@@ -246,6 +246,9 @@ async fn a_damaged_frame_within_a_cut_that_was_begun_is_told_and_moving_leads_on
         trouble.contains("3 records of log ") && trouble.contains(moves),
         "{trouble}"
     );
+    // It was answered as done, and could never be.
+    assert_eq!(damaged.order(Order::Skip).await, (Outcome::Unreadable, 15));
+    damaged.world.until_trouble(moves).await;
     assert_eq!(damaged.order(Order::Move).await, (Outcome::Done, 15));
     damaged.until_it_stands(6).await;
     assert_eq!(damaged.order(Order::LeaveOut).await, (Outcome::Done, 3));

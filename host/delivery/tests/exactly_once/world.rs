@@ -32,7 +32,7 @@ pub const SOURCE: &str = "source";
 /// Shards of the stream.
 pub const SHARDS: u32 = 2;
 
-/// Lanes of an account.
+/// Lanes of an account, unless a test has others.
 pub const LANES_MAX: usize = 50;
 
 /// Where records come from.
@@ -53,6 +53,8 @@ pub struct Ground {
     pub skipped_object_bytes_max: u64,
     /// What its deliveries may hold.
     pub work_limits: WorkLimits,
+    /// How many lanes an account may have.
+    pub lanes_max: usize,
 }
 
 /// Plugins of a test, and where they lie.
@@ -140,6 +142,7 @@ impl Components {
             clock: Arc::new(ManualClock::new(NOON)),
             skipped_object_bytes_max: WorkLimits::default().skipped_object_bytes_max(),
             work_limits: WorkLimits::default(),
+            lanes_max: LANES_MAX,
         }
     }
 }
@@ -233,7 +236,7 @@ impl World {
             streams: streams.clone(),
             plugins: ground.plugins.clone(),
             threads: GuestThreads::start(GuestThreadLimits::default()).unwrap(),
-            lanes_per_account_max: LANES_MAX,
+            lanes_per_account_max: ground.lanes_max,
             work_limits: ground
                 .work_limits
                 .with_skipped_objects_of(ground.skipped_object_bytes_max),

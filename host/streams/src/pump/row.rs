@@ -32,6 +32,23 @@ pub(super) fn new_owner() -> Result<u64, StoreError> {
     Ok(u64::from_ne_bytes(bytes))
 }
 
+/// Where the pump called `name` stands, and the version of its row; `None` if there is none.
+///
+/// # Errors
+/// When its row cannot be read.
+pub async fn position_of(
+    engine: &dyn Engine,
+    name: &str,
+) -> Result<Option<(Position, Version)>, StoreError> {
+    let row = engine.get(PUMPS, name.as_bytes()).await?;
+    row.as_ref().map(position_in).transpose()
+}
+
+fn position_in(versioned: &Versioned) -> Result<(Position, Version), StoreError> {
+    let row: Row = codec::decode("pumps", &versioned.value)?;
+    Ok((Position(row.position), versioned.version))
+}
+
 /// Where all pumps stand whose names begin so, with the versions of their rows.
 ///
 /// # Errors
@@ -42,8 +59,8 @@ pub async fn positions_of(
 ) -> Result<Vec<(String, Position, Version)>, StoreError> {
     let rows = rows_of(engine, names).await?.into_iter();
     let positions = rows.map(|(name, versioned)| {
-        let row: Row = codec::decode("pumps", &versioned.value)?;
-        Ok((name, Position(row.position), versioned.version))
+        let (position, version) = position_in(&versioned)?;
+        Ok((name, position, version))
     });
     positions.collect()
 }

@@ -36,6 +36,11 @@ pub(crate) async fn run(args: &DescribeArgs) -> Result<(), Failure> {
     for lane in &lanes {
         output::lines(&text_of(lane))?;
     }
+    if let Some(trouble) = &stream.trouble
+        && stream.stuck.is_empty()
+    {
+        output::lines(&format!("  does not get on: {trouble}"))?;
+    }
     for stuck in &stream.stuck {
         let StuckLane { lane, why, .. } = stuck;
         output::lines(&format!("  lane {lane} does not get on: {why}"))?;

@@ -40,7 +40,10 @@ pub(crate) async fn run(args: &FlushArgs) -> Result<(), Failure> {
     let flushed: Flushed = tokio::select! {
         flushed = &mut flushing => flushed?,
         () = tokio::time::sleep(TELL_AFTER) => {
-            tell_why(&target, &args.name).await?;
+            // One that is deleted meanwhile has no page, and the flush says what became of it.
+            if let Some(why) = why(&target, &args.name).await {
+                output::lines(&why)?;
+            }
             flushing.await?
         }
     };
@@ -64,12 +67,12 @@ pub(crate) async fn run(args: &FlushArgs) -> Result<(), Failure> {
 }
 
 /// What is in the way of a flush that takes long.
-async fn tell_why(target: &Arc<Target>, name: &str) -> Result<(), Failure> {
+async fn why(target: &Arc<Target>, name: &str) -> Option<String> {
     let page = format!("delivery-streams/{name}");
-    let stream: DeliveryStream = Client::new(target).page(Method::GET, &page).await?;
+    let stream: DeliveryStream = Client::new(target).page(Method::GET, &page).await.ok()?;
     let waiting = output::count(stream.waiting_records);
     let why = stream
         .trouble
         .unwrap_or_else(|| "they are on their way".to_owned());
-    Ok(output::lines(&format!("{waiting} records wait: {why}"))?)
+    Some(format!("{waiting} records wait: {why}"))
 }

@@ -101,8 +101,8 @@ impl Answer {
             Outcome::NotTaken => format!("{lane}: ends or has other orders; ask again"),
             Outcome::Failed => format!("{lane}: could not keep it, and tries as before"),
             Outcome::Unreadable => format!(
-                "{lane}: cannot read {records} records, so that they can only be left out: \
-                 `millrace delivery skip` with `--leave-out`"
+                "{lane}: {records} records are or hold what cannot be read, and cannot be put \
+                 anywhere: `millrace delivery describe` says what can be done"
             ),
         }
     }
