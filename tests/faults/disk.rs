@@ -227,6 +227,39 @@ async fn a_full_disk_makes_a_delivery_stream_unavailable_and_what_it_took_is_del
     service.stop().await;
 }
 
+/// Leaves less than is to be kept free, and enough for what these tests write, and waits until puts
+/// to `orders` are refused.
+async fn make_short_of_room(disk: &SimulatedDisk, client: &Client) {
+    let filler = disk.create("filler".as_ref()).unwrap();
+    disk.set_capacity(20 << 30);
+    let free = disk.space().unwrap().free_bytes;
+    filler.reserve(free - (960 << 10)).unwrap();
+    let mut puts = 0;
+    while put(client, puts).await {
+        puts += 1;
+        assert!(puts < PUTS_MAX, "the disk is short of room");
+        // It is looked at five times a second, and more puts until then would fill it up.
+        for _ in 0..50 {
+            client.health().await;
+        }
+    }
+}
+
+/// What waited took the room, and nothing of it was delivered any more: for that the server wanted
+/// room, too.
+#[tokio::test]
+async fn what_waits_is_delivered_on_a_disk_that_is_short_of_room() {
+    let disk = SimulatedDisk::new(SEED);
+    let (service, client) = with_stream(&disk).await;
+    let patient = json!({"BufferingHints": {"SizeInMBs": 1, "IntervalInSeconds": 900}});
+    client.create_delivery("out", patient).await;
+    client.put_delivery("out", &["one", "two"]).await;
+    make_short_of_room(&disk, &client).await;
+    client.flush("out").await;
+    assert_eq!(service.delivered().concat(), "onetwo");
+    service.stop().await;
+}
+
 /// Nothing that would have made room went through, so that only another program could make some.
 #[tokio::test]
 async fn what_makes_room_goes_through_on_a_disk_that_is_short_of_room() {
@@ -245,20 +278,7 @@ async fn what_makes_room_goes_through_on_a_disk_that_is_short_of_room() {
     let longer = send("IncreaseStreamRetentionPeriod", longer).await;
     assert_eq!(longer.0, 200, "{}", longer.1);
 
-    // Less than is to be kept free, and enough for what is written here.
-    let filler = disk.create("filler".as_ref()).unwrap();
-    disk.set_capacity(20 << 30);
-    let free = disk.space().unwrap().free_bytes;
-    filler.reserve(free - (960 << 10)).unwrap();
-    let mut puts = 0;
-    while put(&client, puts).await {
-        puts += 1;
-        assert!(puts < PUTS_MAX, "the disk is short of room");
-        // It is looked at five times a second, and more puts until then would fill it up.
-        for _ in 0..50 {
-            client.health().await;
-        }
-    }
+    make_short_of_room(&disk, &client).await;
     assert_ne!(send("AddTagsToStream", tags).await.0, 200);
 
     for (operation, input) in [

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use store::{Engine, Position, StoreError, TableWrite, Transaction, Version};
+use store::{Engine, Position, Purpose, StoreError, TableWrite, Transaction, Version};
 use streams::StreamId;
 use streams::ends::{self, EndedShard};
 use streams::pump::row;
@@ -177,7 +177,7 @@ async fn commit(engine: &dyn Engine, writes: Vec<TableWrite>) -> Result<(), Stor
         appends: Vec::new(),
         writes,
     };
-    engine.commit(transaction).await?;
+    engine.commit_for(Purpose::MakeRoom, transaction).await?;
     Ok(())
 }
 

@@ -18,14 +18,17 @@
 
 mod holding;
 mod limits;
+mod queues;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, BinaryHeap, HashMap};
 
 use types::AccountId;
 use wasm::{Party, PluginName};
 
 pub use self::holding::Holding;
 pub use self::limits::WorkLimits;
+use self::queues::Queues;
 
 /// Cuts that are worked on at once, in all; one more waits. Each has at most one instance, and the
 /// pool has more of these, so that none is ever missing.
@@ -44,11 +47,12 @@ const CUTS_RESTING_PER_PLUGIN_MAX: usize =
 /// Those that are slow are this part of each number, and of the bytes in all; one more waits, and
 /// lets those pass that are not.
 const SLOW_PART: usize = 2;
-/// How many others may pass one that waits until enough is free in all. Then nobody passes it.
+/// How many others may pass one that waits until enough is free in all. Then nobody passes it. Only
+/// the first of those that are alike is passed.
 const PASSED_MAX: u32 = 64;
 
 /// Who asks for a seat.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Asker {
     pub account: AccountId,
     pub party: Party,
@@ -78,13 +82,6 @@ enum Does {
     End,
 }
 
-#[derive(Debug)]
-struct Waiting {
-    asker: Asker,
-    bytes: u64,
-    passed: u32,
-}
-
 /// What stands in the way of a seat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Obstacle {
@@ -107,8 +104,7 @@ pub struct Ledger {
     seats: HashMap<SeatId, Seat>,
     /// The most bytes that all have held at a time.
     bytes_peak: u64,
-    /// In the order in which they came.
-    waiting: BTreeMap<SeatId, Waiting>,
+    waiting: Queues,
     /// Cuts with a seat that wait until they may be worked on again.
     going_on: BTreeSet<SeatId>,
     next: SeatId,
@@ -124,7 +120,7 @@ impl Ledger {
             by_plugin: HashMap::new(),
             seats: HashMap::new(),
             bytes_peak: 0,
-            waiting: BTreeMap::new(),
+            waiting: Queues::default(),
             going_on: BTreeSet::new(),
             next: SeatId(0),
         }
@@ -135,20 +131,14 @@ impl Ledger {
     pub fn ask(&mut self, asker: Asker, bytes: u64) -> SeatId {
         let id = self.next;
         self.next = SeatId(id.0 + 1);
-        let waiting = Waiting {
-            asker,
-            bytes: bytes.min(self.limits.stream_bytes_max()),
-            passed: 0,
-        };
-        self.waiting.insert(id, waiting);
+        let bytes = bytes.min(self.limits.stream_bytes_max());
+        self.waiting.push(id, asker, bytes);
         id
     }
 
     /// Takes a seat that is free and that no other cut waits for. `None` if there is none.
     pub fn take_spare(&mut self, asker: Asker, bytes: u64) -> Option<SeatId> {
-        let waits = self.waiting.values();
-        let is_wanted = waits.map(|waiting| self.obstacle(&waiting.asker, waiting.bytes));
-        if is_wanted.into_iter().any(|why| why != Some(Obstacle::Own)) {
+        if self.one_waits(|_| true, |obstacle| obstacle != Some(Obstacle::Own)) {
             return None;
         }
         if self.obstacle(&asker, bytes).is_some() {
@@ -170,40 +160,57 @@ impl Ledger {
     }
 
     fn give_one(&mut self) -> Option<SeatId> {
-        let mut order: Vec<_> = self
-            .waiting
-            .iter()
-            .map(|(id, waiting)| (self.held_by(&waiting.asker), *id))
-            .collect();
-        order.sort_unstable();
+        let (id, passed) = self.choose()?;
+        for id in passed {
+            self.waiting.pass(id);
+        }
+        let (asker, waiting) = self.waiting.remove(id)?;
+        self.seat(id, asker, waiting.bytes);
+        Some(id)
+    }
+
+    /// Who has the next seat, and whom it passes.
+    fn choose(&self) -> Option<(SeatId, Vec<SeatId>)> {
+        if self.all.cuts >= CUTS_MAX {
+            return None;
+        }
+        let heads = self.waiting.heads();
+        let heads = heads.map(|(asker, id)| Reverse((self.held_by(asker), id)));
+        let mut heads: BinaryHeap<_> = heads.collect();
         let (mut passed, mut slow_may_pass) = (Vec::new(), true);
-        for (_, id) in order {
-            let Waiting {
-                asker,
-                bytes,
-                passed: times,
-            } = self.waiting.get(&id)?;
+        while let Some(Reverse((held, id))) = heads.pop() {
+            let (asker, waiting) = self.waiting.get(id)?;
             if asker.is_slow && !slow_may_pass {
                 continue;
             }
-            match self.obstacle(asker, *bytes) {
-                None => {
-                    for id in passed {
-                        if let Some(waiting) = self.waiting.get_mut(&id) {
-                            waiting.passed += 1;
-                        }
-                    }
-                    let Waiting { asker, bytes, .. } = self.waiting.remove(&id)?;
-                    self.seat(id, asker, bytes);
-                    return Some(id);
-                }
+            match self.obstacle(asker, waiting.bytes) {
+                None => return Some((id, passed)),
                 Some(Obstacle::Own) => {}
-                Some(Obstacle::All) if *times >= PASSED_MAX => return None,
-                Some(Obstacle::Slow) if *times >= PASSED_MAX => slow_may_pass = false,
+                Some(Obstacle::All) if waiting.passed >= PASSED_MAX => return None,
+                Some(Obstacle::Slow) if waiting.passed >= PASSED_MAX => slow_may_pass = false,
                 Some(Obstacle::All | Obstacle::Slow) => passed.push(id),
+            }
+            // What is in the way of one without a byte is in the way of all behind it.
+            if self.obstacle(asker, 0).is_none() {
+                let behind = self.waiting.behind(asker, id);
+                heads.extend(behind.map(|id| Reverse((held, id))));
             }
         }
         None
+    }
+
+    /// Whether one of those who wait meets something like this.
+    fn one_waits(
+        &self,
+        who: impl Fn(&Asker) -> bool,
+        meets: impl Fn(Option<Obstacle>) -> bool,
+    ) -> bool {
+        let mut queues = self.waiting.by_asker().filter(|(asker, _)| who(asker));
+        queues.any(|(asker, mut bytes)| match self.obstacle(asker, 0) {
+            // All of the queue do.
+            Some(Obstacle::Own) => meets(Some(Obstacle::Own)),
+            _ => bytes.any(|bytes| meets(self.obstacle(asker, bytes))),
+        })
     }
 
     /// Gives a seat as many bytes, if it can have them at once.
@@ -269,6 +276,9 @@ impl Ledger {
     /// The cuts that are worked on again from now on. They come before all that ask for a seat.
     pub fn let_go_on(&mut self) -> Vec<SeatId> {
         let mut going = Vec::new();
+        if self.all.cuts >= CUTS_MAX {
+            return going;
+        }
         for id in self.going_on.clone() {
             let can_work = self.seats.get(&id).map(|seat| self.can_work(&seat.asker));
             if can_work == Some(false) {
@@ -289,10 +299,13 @@ impl Ledger {
     /// Whether a cut that is not slow waits for what others hold.
     pub fn is_wanted(&self) -> bool {
         let going_on = self.going_on.iter().filter_map(|id| self.seats.get(id));
-        let going_on = going_on.map(|seat| (&seat.asker, 0));
-        let waiting = self.waiting.values().map(|it| (&it.asker, it.bytes));
-        let mut quick = waiting.chain(going_on).filter(|(asker, _)| !asker.is_slow);
-        quick.any(|(asker, bytes)| self.obstacle(asker, bytes) == Some(Obstacle::All))
+        let going_on = going_on.map(|seat| &seat.asker);
+        let mut quick = going_on.filter(|asker| !asker.is_slow);
+        quick.any(|asker| self.obstacle(asker, 0) == Some(Obstacle::All))
+            || self.one_waits(
+                |asker| !asker.is_slow,
+                |obstacle| obstacle == Some(Obstacle::All),
+            )
     }
 
     /// The party of a seat was found slow. Whether it can keep the seat: if slow parties hold as
@@ -320,7 +333,7 @@ impl Ledger {
 
     /// Somebody does not wait any more.
     pub fn stop_waiting(&mut self, id: SeatId) {
-        self.waiting.remove(&id);
+        self.waiting.remove(id);
     }
 
     /// Somebody gives back its seat.

@@ -175,7 +175,7 @@ impl Running {
     /// Whether something else than a lane stands in its way, so that what it reads is not all in
     /// lanes.
     pub(crate) fn lacks_lanes(&self) -> bool {
-        self.lock().over.trouble.is_some()
+        self.stands_still.get().is_some() || self.lock().over.trouble.is_some()
     }
 
     /// Something else than a lane stands in the way of the delivery stream, or nothing any more.

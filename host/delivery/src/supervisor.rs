@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use store::{LogId, Position, StoreError};
+use store::{LogId, Position, Purpose, StoreError};
 use streams::pump::{Ended, Pump, PumpError};
 use streams::{SourceMark, Streams};
 use tokio::sync::watch;
@@ -112,7 +112,9 @@ impl Supervisor {
         };
         while !*stop.borrow() {
             self.look().await;
-            self.running.has_lanes.send_replace(true);
+            if self.seen.is_some() {
+                self.running.has_lanes.send_replace(true);
+            }
             let alarm = [self.restart_at, self.retry_at, self.room_at, self.trim_at];
             let alarm = alarm.into_iter().flatten().min();
             tokio::select! {
@@ -225,16 +227,14 @@ impl Supervisor {
         if self.gone.is_empty() {
             return Ok(());
         }
-        let (engine, stream) = (&*self.tools.engine, self.running.stream());
+        let (engine, stream) = (Arc::clone(&self.tools.engine), self.running.stream());
+        let engine = &*engine;
         let remains = Remains::load(engine, self.gone.iter().copied()).await?;
         for (key, error) in remains.unreadable() {
             if self.gone.remove(&key) {
                 let (stream, shard) = (&stream.arn, key.shard);
                 tracing::error!(%stream, shard, %error, "a lane stands still");
-                if let Some(state) = self.running.state(key) {
-                    state.is_unreadable(error);
-                }
-                self.unreadable.insert(key);
+                self.stands_still(key, error);
             }
         }
         while !self.gone.is_empty() {
@@ -255,6 +255,14 @@ impl Supervisor {
             self.room_at = Some(Instant::now());
         }
         Ok(())
+    }
+
+    /// The row of a lane cannot be read.
+    fn stands_still(&mut self, key: LaneKey, error: &StoreError) {
+        if let Some(state) = self.running.state(key) {
+            state.is_unreadable(error);
+        }
+        self.unreadable.insert(key);
     }
 
     /// Starts every lane that has something to do and whose parents have not.
@@ -318,13 +326,16 @@ impl Supervisor {
                 self.gone.insert(key);
                 return;
             }
-            Ok(Err(error @ PumpError::Store(StoreError::Unreadable { .. }))) => {
+            Ok(Err(PumpError::Store(error @ StoreError::Unreadable { .. }))) => {
                 tracing::error!(stream = %arn, shard = key.shard, %error, "a lane stands still");
-                self.unreadable.insert(key);
+                self.stands_still(key, &error);
                 return;
             }
             Ok(Err(error)) => {
                 tracing::error!(stream = %arn, shard = key.shard, %error, "a lane begins again");
+                if let Some(state) = self.running.state(key) {
+                    state.has_trouble(Some(error.to_string()));
+                }
             }
             Err(error) => {
                 tracing::error!(stream = %arn, shard = key.shard, %error, "a lane ended badly");
@@ -447,20 +458,15 @@ async fn work(
     // The step reads on by itself; all it needs is a place to begin.
     pump.set_batch_bytes(1);
     pump.set_rest_after(REST_AFTER);
+    // Nothing else gives room back on a disk that is short of it.
+    pump.set_purpose(Purpose::MakeRoom);
     let mut stop = signals.stop.clone();
     let (at, lane) = (pump.position(), (key, log));
     let opened = LaneStep::open(Arc::clone(tools), lane, (signals, at), Arc::clone(state));
-    let mut step = opened.await.inspect_err(|error| match error {
-        StoreError::Unreadable { .. } => state.is_unreadable(error),
-        _ => state.has_trouble(Some(error.to_string())),
-    })?;
+    let mut step = opened.await?;
     let ended = pump.run(&mut step, &mut stop).await;
-    match (&ended, engine.tip(log)) {
-        (_, Err(error @ StoreError::NoLog(_))) => Err(PumpError::Store(error)),
-        (Err(error), _) => {
-            state.has_trouble(Some(error.to_string()));
-            ended
-        }
-        (Ok(_), _) => ended,
+    match engine.tip(log) {
+        Err(error @ StoreError::NoLog(_)) => Err(PumpError::Store(error)),
+        Ok(_) | Err(_) => ended,
     }
 }

@@ -22,7 +22,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use store::{
-    CommitError, Engine, Expect, LogId, Position, StoreError, TableWrite, Transaction, Version,
+    CommitError, Engine, Expect, LogId, Position, Purpose, StoreError, TableWrite, Transaction,
+    Version,
 };
 use tokio::sync::watch;
 
@@ -93,6 +94,7 @@ pub struct Pump {
     name: Bytes,
     batch_bytes: usize,
     rest_after: Option<Duration>,
+    purpose: Purpose,
     owner: u64,
     position: Position,
     version: Version,
@@ -133,6 +135,7 @@ impl Pump {
             name,
             batch_bytes: BATCH_BYTES,
             rest_after: None,
+            purpose: Purpose::Keep,
             owner,
             position,
             // The row is not written yet; the commit below gives its version.
@@ -144,7 +147,9 @@ impl Pump {
             appends: Vec::new(),
             writes: vec![write],
         };
-        match pump.engine.commit(transaction).await {
+        // Its row stands in the place of the one before, and whoever works on a log leads to what is
+        // deleted.
+        match pump.engine.commit_for(Purpose::MakeRoom, transaction).await {
             Ok(committed) => pump.version = committed.version,
             Err(error @ (CommitError::Unknown(_) | CommitError::Conflict { .. })) => {
                 match (pump.read_row().await?, error) {
@@ -161,6 +166,11 @@ impl Pump {
     /// Reads about this many bytes at once.
     pub fn set_batch_bytes(&mut self, bytes: usize) {
         self.batch_bytes = bytes.max(1);
+    }
+
+    /// What is committed is for this, which matters while the disk is short of room.
+    pub fn set_purpose(&mut self, purpose: Purpose) {
+        self.purpose = purpose;
     }
 
     /// Ends with [`Ended::Idle`] when nothing has come for so long, instead of waiting on.
@@ -295,7 +305,8 @@ impl Pump {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let error = match self.engine.commit(effects.clone()).await {
+            let committed = self.engine.commit_for(self.purpose, effects.clone()).await;
+            let error = match committed {
                 Ok(committed) => {
                     (self.position, self.version) = (to, committed.version);
                     return Ok(Outcome::Done);

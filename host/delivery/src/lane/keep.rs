@@ -1,6 +1,8 @@
 //! What a lane keeps of itself: its open cut, what is settled of that, and what is known to be put.
 
-use store::{CommitError, Position, TableWrite, Transaction};
+use std::sync::Arc;
+
+use store::{CommitError, Position, Purpose, TableWrite, Transaction};
 use streams::pump::StepError;
 
 use super::deliver::Puts;
@@ -99,7 +101,9 @@ impl LaneStep {
             appends: Vec::new(),
             writes: vec![write],
         };
-        match self.work.tools.engine.commit(transaction).await {
+        // What waits takes room until it is delivered, also on a disk that is short of it.
+        let engine = Arc::clone(&self.work.tools.engine);
+        match engine.commit_for(Purpose::MakeRoom, transaction).await {
             Ok(_) => self.lane = lane,
             // Nothing that hangs on it has left yet, so that it does not matter which of two is the
             // one that was kept.
