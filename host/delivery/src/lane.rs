@@ -263,8 +263,10 @@ impl LaneStep {
             };
             let stop = self.signals.stop.clone();
             let is_putting = Arc::clone(&self.is_putting);
+            // What a cut is delivered with takes memory only while one is.
+            let delivering = Box::pin(self.deliver(&open));
             let done = tokio::select! {
-                done = self.deliver(&open) => done,
+                done = delivering => done,
                 () = stopped_for_long(stop, is_putting) => return Ok(None),
             };
             match done {

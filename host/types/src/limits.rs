@@ -59,8 +59,8 @@ pub const SHARDS_PER_ACCOUNT_MAX: usize = 40_000;
 /// Streams of one account in all regions together, unless the configuration says otherwise; ours.
 pub const STREAMS_PER_ACCOUNT_MAX: usize = 10_000;
 /// Shards that the delivery streams of one account read together, each counted once for each of
-/// them, unless the configuration says otherwise; ours.
-pub const LANES_PER_ACCOUNT_MAX: usize = 100_000;
+/// them, unless the configuration says otherwise; ours. Each takes some kilobytes of memory.
+pub const LANES_PER_ACCOUNT_MAX: usize = 40_000;
 /// Streams of one account that may be in CREATING at the same time (CreateStream).
 pub const STREAMS_CREATING_MAX: usize = 5;
 /// Shards of one DescribeStream answer, and its default (model, DescribeStream, Limit).
