@@ -290,7 +290,8 @@ impl std::error::Error for CommitError {}
 pub enum StoreError {
     /// There is no such log.
     NoLog(LogId),
-    /// Bytes on disk are not what was written. The file's name and the offset say where.
+    /// Bytes on disk are not what was written, or the disk does not give them back. The file's name
+    /// and the offset say where.
     Corrupt {
         /// The file, relative to the data directory.
         file: String,
@@ -308,7 +309,7 @@ pub enum StoreError {
     },
     /// Another process has the data directory open.
     Locked(String),
-    /// The operating system refused.
+    /// The operating system refused, for a reason that may pass.
     Io {
         /// What was being done, to which thing.
         doing: String,

@@ -3,7 +3,8 @@
 //!
 //! A flip may be harmless (padding, a derived index that is made again), it may be reported: by
 //! the read, with file and offset, or by the store's health. It may never change what is read,
-//! take something away in silence, or touch a log that has nothing at that place.
+//! take something away in silence, or touch a log that has nothing at that place. In a segment it
+//! takes away the frame that it hits and no other, and none where it hits the file's own header.
 //!
 //! One case looks the same as a crash: a flip in the very last block of the write-ahead log. Any
 //! block that is followed by another was synced, because a block is written only when the one
@@ -19,6 +20,7 @@
 mod oracle;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -39,6 +41,8 @@ const TABLE: TableId = TableId(1);
 /// Transactions in the segment that is flipped, and in the write-ahead log.
 const IN_SEGMENT: usize = 8;
 const IN_WAL: usize = 4;
+/// Bytes before the first frame of a segment.
+const SEGMENT_HEADER_BYTES: u64 = 64;
 /// redb's page.
 const PAGE_BYTES: u64 = 4_096;
 
@@ -138,6 +142,37 @@ async fn read(store: &Arc<dyn Engine>, log: LogId) -> (Frames, Option<StoreError
     }
 }
 
+/// The frames that can be read, by somebody who passes what cannot, and how often that was.
+async fn read_around(store: &Arc<dyn Engine>, log: LogId) -> (Frames, usize) {
+    let (mut frames, mut places, mut next) = (Frames::new(), 0, Position::FIRST);
+    loop {
+        match store.read(log, next, 300).await {
+            Ok(batch) if batch.frames.is_empty() => return (frames, places),
+            Ok(batch) => {
+                next = batch.next;
+                let read = batch.frames.into_iter();
+                frames.extend(read.map(|frame| (frame.position, frame.body)));
+            }
+            Err(StoreError::Corrupt { .. }) => {
+                places += 1;
+                next = store.readable_from(log, next).await.unwrap();
+            }
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+}
+
+/// Where each frame lies in its segment, in which they are back to back.
+fn frames_at(frames: &Frames) -> Vec<(Range<u64>, Position)> {
+    let mut end = SEGMENT_HEADER_BYTES;
+    let places = frames.iter().map(|(position, body)| {
+        let start = end;
+        end += (store::embedded::format::FRAME_HEADER_BYTES + body.len()) as u64;
+        (start..end, *position)
+    });
+    places.collect()
+}
+
 /// Flips one bit of every byte of a file, in turn, and looks at what each flip does.
 fn flip_each(
     disk: &SimulatedDisk,
@@ -194,6 +229,27 @@ fn assert_names(error: &StoreError, path: &Path) {
     }
 }
 
+/// All frames are read but the one that was hit, and that and a hit of the file's own header are
+/// told.
+async fn assert_only_the_hit_is_lost(
+    store: &Arc<dyn Engine>,
+    expected: &Frames,
+    (path, offset): (&Path, u64),
+) {
+    let places = frames_at(expected);
+    let hit = places.iter().find(|(bytes, _)| bytes.contains(&offset));
+    let mut sound = expected.clone();
+    sound.retain(|position, _| hit.is_none_or(|(_, hit)| position != hit));
+    let (frames, passed) = read_around(store, LOG).await;
+    assert_eq!(frames, sound, "more is lost than what was hit, or less");
+    assert_eq!(passed, usize::from(hit.is_some()));
+    let (told, name) = (store.unreadable(), path.display().to_string());
+    let is_told = hit.is_some() || offset < SEGMENT_HEADER_BYTES;
+    assert_eq!(told.len(), usize::from(is_told), "{told:?}");
+    assert!(told.iter().all(|told| told.starts_with(&name)));
+    store.health().unwrap();
+}
+
 #[test]
 fn a_flipped_byte_of_a_segment_is_reported_with_file_and_offset_and_never_served() {
     let (disk, expected) = block_on(written(IN_SEGMENT, true));
@@ -223,6 +279,7 @@ fn a_flipped_byte_of_a_segment_is_reported_with_file_and_offset_and_never_served
                 }
                 None => assert_eq!(frames, expected.logs[&LOG], "frames vanished in silence"),
             }
+            assert_only_the_hit_is_lost(&engine, &expected.logs[&LOG], (&path, offset)).await;
             for log in NEIGHBOURS {
                 let (frames, error) = read(&engine, log).await;
                 assert!(
@@ -254,14 +311,10 @@ fn a_flipped_byte_of_a_segment_is_reported_with_file_and_offset_and_never_served
             let _ = engine.close().await;
         });
     });
-    // Every byte of every frame; what is left are the file's own header and derived data.
+    // Every byte of every frame, and no other: the rest is the file's own header and derived data.
     let bodies: usize = expected.logs[&LOG].values().map(Bytes::len).sum();
     let of_frames = bodies + IN_SEGMENT * store::embedded::format::FRAME_HEADER_BYTES;
-    let reported = reported.into_inner();
-    assert!(
-        of_frames <= reported,
-        "{reported} of {of_frames} bytes of frames"
-    );
+    assert_eq!(reported.into_inner(), of_frames);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 mod support;
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -15,8 +16,8 @@ use bytes::Bytes;
 use store::disk::Disk;
 use store::disk::simulated::{Call, Failure, Fault, Random, SimulatedDisk, Survival};
 use store::{
-    Append, BodyBuilder, CommitError, Engine, Expect, LogId, NewFrame, Position, Records, TableId,
-    TableWrite, Transaction,
+    Append, BodyBuilder, CommitError, Engine, Expect, LogId, NewFrame, Position, Records,
+    StoreError, TableId, TableWrite, Transaction,
 };
 use streams::pump::Damage;
 use streams::pump::{Batch, Ended, Pump, PumpError, Retry, Step, StepError, row};
@@ -634,14 +635,8 @@ impl Step for Passing {
     }
 }
 
-/// A log of six frames in a segment of which the disk changed a byte of the third.
-async fn with_a_damaged_frame() -> Arc<dyn Engine> {
-    let disk = SimulatedDisk::new(13);
-    let before = fresh(&disk).await;
-    feed(&*before, 0..6).await;
-    before.seal(SOURCE).await.unwrap();
-    before.close().await.unwrap();
-    let disk = disk.after_kill();
+/// The one segment of a log of six frames, and where each of them begins.
+fn segment(disk: &SimulatedDisk) -> (PathBuf, Vec<u64>) {
     let log = format!("{:016x}", SOURCE.0);
     let mut files = disk.files().into_iter();
     let (path, bytes) = files
@@ -650,9 +645,27 @@ async fn with_a_damaged_frame() -> Arc<dyn Engine> {
     let mut content = vec![0; usize::try_from(bytes).unwrap()];
     let read = disk.open(&path).unwrap().read_at(&mut content, 0).unwrap();
     let starts = content[..read].windows(4).enumerate();
-    let mut starts = starts.filter(|(_, at)| *at == b"MRFR").map(|(at, _)| at);
-    let body = starts.nth(2).unwrap() + store::embedded::format::FRAME_HEADER_BYTES;
-    assert!(disk.flip(&path, u64::try_from(body).unwrap(), 1));
+    let starts = starts.filter(|(_, at)| *at == b"MRFR");
+    let starts = starts.map(|(at, _)| u64::try_from(at).unwrap());
+    (path, starts.collect())
+}
+
+/// A log of six frames that was closed, in a segment.
+async fn in_a_segment() -> SimulatedDisk {
+    let disk = SimulatedDisk::new(13);
+    let before = fresh(&disk).await;
+    feed(&*before, 0..6).await;
+    before.seal(SOURCE).await.unwrap();
+    before.close().await.unwrap();
+    disk.after_kill()
+}
+
+/// The same, of which the disk changed a byte of the third frame.
+async fn with_a_damaged_frame() -> Arc<dyn Engine> {
+    let disk = in_a_segment().await;
+    let (path, frames) = segment(&disk);
+    let header = u64::try_from(store::embedded::format::FRAME_HEADER_BYTES).unwrap();
+    assert!(disk.flip(&path, frames[2] + header, 1));
     engine(&disk)
 }
 
@@ -685,4 +698,98 @@ async fn a_pump_works_up_to_what_cannot_be_read_and_stays_there_unless_its_step_
     let passed = engine.get(COUNTS, PASSED).await.unwrap().unwrap().value;
     assert_eq!(passed, "2..3");
     assert_eq!(contents(&*engine, OUTPUT).await, [0, 1, 3, 4, 5]);
+}
+
+/// The pump ended with an error, whatever its step would have done.
+#[tokio::test]
+async fn what_the_disk_does_not_give_back_is_passed_over_like_a_damaged_frame() {
+    for is_gone in [false, true] {
+        let disk = in_a_segment().await;
+        let (path, _) = segment(&disk);
+        if is_gone {
+            disk.remove(&path).unwrap();
+        } else {
+            disk.spoil(&path, 0..u64::MAX);
+        }
+        let engine = engine(&disk);
+        let (_running, mut stop) = watch::channel(false);
+        let mut step = Passing {
+            copy: Copy::new(&engine),
+            told: Vec::new(),
+        };
+        let mut pump = claim(&engine).await;
+        assert_eq!(pump.run(&mut step, &mut stop).await.unwrap(), Ended::LogEnd);
+        assert_eq!(step.told, [6, 6]);
+        let passed = engine.get(COUNTS, PASSED).await.unwrap().unwrap().value;
+        assert_eq!(passed, "0..6");
+        assert_eq!(contents(&*engine, OUTPUT).await, Vec::<u32>::new());
+    }
+}
+
+/// The disk is put right between two looks.
+#[tokio::test]
+async fn a_pump_goes_on_by_itself_once_the_disk_gives_back_what_it_did_not() {
+    let disk = in_a_segment().await;
+    disk.spoil(&segment(&disk).0, 0..u64::MAX);
+    let engine = engine(&disk);
+    let (_running, mut stop) = watch::channel(false);
+    let mut step = PutRight {
+        copy: Copy::new(&engine),
+        disk,
+    };
+    let mut pump = claim(&engine).await;
+    assert_eq!(pump.run(&mut step, &mut stop).await.unwrap(), Ended::LogEnd);
+    assert_eq!(contents(&*engine, OUTPUT).await, [0, 1, 2, 3, 4, 5]);
+}
+
+/// Puts the disk right when it is told of damage, and waits for that.
+struct PutRight {
+    copy: Copy,
+    disk: SimulatedDisk,
+}
+
+#[async_trait]
+impl Step for PutRight {
+    async fn step(
+        &mut self,
+        batch: &Batch,
+        effects: &mut Transaction,
+    ) -> Result<Position, StepError> {
+        self.copy.step(batch, effects).await
+    }
+
+    async fn damaged(
+        &mut self,
+        damage: &Damage,
+        _effects: &mut Transaction,
+    ) -> Result<Position, StepError> {
+        self.disk.forget_faults();
+        Err(StepError::Failed(damage.to_string()))
+    }
+
+    fn after_failure(&mut self, _error: &StepError, _attempt: u32) -> Retry {
+        Retry::After(Duration::ZERO)
+    }
+}
+
+#[tokio::test]
+async fn a_pump_that_may_open_no_more_files_ends_with_that_and_calls_it_no_damage() {
+    let disk = in_a_segment().await;
+    let engine = engine(&disk);
+    let (_running, mut stop) = watch::channel(false);
+    let mut step = Passing {
+        copy: Copy::new(&engine),
+        told: Vec::new(),
+    };
+    let mut pump = claim(&engine).await;
+    disk.set_open_files_max(0);
+    let ended = pump.run(&mut step, &mut stop).await;
+    assert!(
+        matches!(ended, Err(PumpError::Store(StoreError::Io { .. }))),
+        "{ended:?}"
+    );
+    disk.set_open_files_max(u64::MAX);
+    assert_eq!(pump.run(&mut step, &mut stop).await.unwrap(), Ended::LogEnd);
+    assert_eq!(step.told, Vec::<u64>::new());
+    assert_eq!(contents(&*engine, OUTPUT).await, [0, 1, 2, 3, 4, 5]);
 }

@@ -622,3 +622,75 @@ async fn of_ten_shards_a_damaged_one_fails_its_own_records_and_no_others() {
     });
     assert_eq!(err!(world, put_record, alone).0, "InternalFailure");
 }
+
+/// It was an internal failure from the first record on, without a way past it.
+#[tokio::test]
+async fn get_records_reads_around_what_the_disk_does_not_give_back() {
+    for is_gone in [false, true] {
+        let world = World::new().await;
+        world.stream("s", 1).await;
+        let first = world.put("s", "first", "").await;
+        let world = world.reopened().await;
+        let segments = |world: &World| {
+            let files = world.disk.files().into_iter().map(|(path, _)| path);
+            let segments = files.filter(|path| path.starts_with("logs"));
+            segments.collect::<Vec<_>>()
+        };
+        let [segment] = &segments(&world)[..] else {
+            panic!("{:?}", segments(&world))
+        };
+        if is_gone {
+            world.disk.remove(segment).unwrap();
+        } else {
+            world.disk.spoil(segment, 0..u64::MAX);
+        }
+        let second = world.put("s", "second", "").await;
+        let horizon = json!({"ShardIteratorType": "TRIM_HORIZON"});
+        let body = json!({"ShardIterator": world.iterator("s", 0, horizon.clone()).await});
+        let (code, text) = err!(world, get_records, body);
+        let next = second["SequenceNumber"].as_str().unwrap();
+        assert_eq!(code, "InternalFailure");
+        assert_eq!(
+            text,
+            format!(
+                "Records of shardId-000000000000 are damaged on disk; the next one that can be \
+                 read has SequenceNumber {next}."
+            )
+        );
+        for (kind, number) in [
+            ("AT", next),
+            ("AFTER", first["SequenceNumber"].as_str().unwrap()),
+        ] {
+            let start = json!({
+                "ShardIteratorType": format!("{kind}_SEQUENCE_NUMBER"),
+                "StartingSequenceNumber": number,
+            });
+            assert_eq!(keys(&from(&world, start).await), ["second"]);
+        }
+        let (told, file) = (world.engine.unreadable(), segment.display().to_string());
+        assert!(!told.is_empty());
+        assert!(told.iter().all(|told| told.starts_with(&file)), "{told:?}");
+        world.engine.health().unwrap();
+        if !is_gone {
+            world.disk.forget_faults();
+            assert_eq!(keys(&from(&world, horizon).await), ["first", "second"]);
+        }
+    }
+}
+
+/// A file of records that is whole but for its first 64 bytes.
+#[tokio::test]
+async fn get_records_gives_all_of_a_segment_whose_header_is_damaged() {
+    let world = World::new().await;
+    world.stream("s", 1).await;
+    world.put("s", "first", "").await;
+    world.put("s", "second", "").await;
+    let world = world.reopened().await;
+    let mut files = world.disk.files().into_iter().map(|(path, _)| path);
+    let segment = files.find(|path| path.starts_with("logs")).unwrap();
+    assert!(world.disk.flip(&segment, 10, 1));
+    let horizon = json!({"ShardIteratorType": "TRIM_HORIZON"});
+    assert_eq!(keys(&from(&world, horizon).await), ["first", "second"]);
+    assert_eq!(world.engine.unreadable().len(), 1);
+    world.engine.health().unwrap();
+}

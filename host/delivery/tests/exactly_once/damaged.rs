@@ -42,36 +42,50 @@ struct Damaged {
     place: (PathBuf, u64),
 }
 
-/// Flips a bit of the frame in a segment that holds a record. The file and the place in it.
-fn flip(disk: &SimulatedDisk, hit: Id, part: Part) -> (PathBuf, u64) {
+/// The segment that holds a record, what is in it, and where the record is.
+fn segment_of(disk: &SimulatedDisk, id: Id) -> (PathBuf, Vec<u8>, usize) {
     let segments = disk.files().into_iter();
     for (path, bytes) in segments.filter(|(path, _)| path.starts_with("logs")) {
         let mut content = vec![0; usize::try_from(bytes).unwrap()];
         let read = disk.open(&path).unwrap().read_at(&mut content, 0).unwrap();
         content.truncate(read);
-        let record = format!("id={hit:08}/");
+        let record = format!("id={id:08}/");
         let mut windows = content.windows(record.len());
-        let Some(body) = windows.position(|window| window == record.as_bytes()) else {
-            continue;
-        };
-        let place = match part {
-            Part::Body => body,
-            Part::Header => {
-                let mut starts = content[..body].windows(FRAME_START.len());
-                starts.rposition(|window| window == FRAME_START).unwrap() + IN_HEADER
-            }
-        };
-        let place = u64::try_from(place).unwrap();
-        assert!(disk.flip(&path, place, 1));
-        return (path, place);
+        if let Some(body) = windows.position(|window| window == record.as_bytes()) {
+            return (path, content, body);
+        }
     }
-    panic!("no segment holds record {hit}");
+    panic!("no segment holds record {id}");
+}
+
+/// Flips a bit of the frame in a segment that holds a record. The file and the place in it.
+fn flip(disk: &SimulatedDisk, hit: Id, part: Part) -> (PathBuf, u64) {
+    let (path, content, body) = segment_of(disk, hit);
+    let place = match part {
+        Part::Body => body,
+        Part::Header => {
+            let mut starts = content[..body].windows(FRAME_START.len());
+            starts.rposition(|window| window == FRAME_START).unwrap() + IN_HEADER
+        }
+    };
+    let place = u64::try_from(place).unwrap();
+    assert!(disk.flip(&path, place, 1));
+    (path, place)
 }
 
 impl Damaged {
     /// Five frames wait, of which the one with record `hit` is damaged. Where a cut of all of them
     /// `is_open`, an object of it may exist.
     async fn wait(origin: Origin, (hit, part): (Id, Part), is_open: bool) -> Self {
+        Self::wait_on(origin, is_open, |disk| flip(disk, hit, part)).await
+    }
+
+    /// The same, of a disk to which this happens.
+    async fn wait_on(
+        origin: Origin,
+        is_open: bool,
+        happens: impl FnOnce(&SimulatedDisk) -> (PathBuf, u64),
+    ) -> Self {
         let world = World::open(Components::none().ground(1)).await;
         let mut first = destination("first", "a/");
         first["BufferingHints"]["IntervalInSeconds"] = json!(LONG.as_secs());
@@ -88,7 +102,7 @@ impl Damaged {
         }
         let ground = world.close().await;
         let disk = ground.disk.after_kill();
-        let place = flip(&disk, hit, part);
+        let place = happens(&disk);
         buckets.rule(|_, _| Does::Well);
         let world = World::open(Ground { disk, ..ground }).await;
         Self {
@@ -253,4 +267,85 @@ async fn a_damaged_frame_within_a_cut_that_was_begun_is_told_and_moving_leads_on
     damaged.until_it_stands(6).await;
     assert_eq!(damaged.order(Order::LeaveOut).await, (Outcome::Done, 3));
     damaged.killed().await.assert_lost(6..9).await;
+}
+
+/// How the disk keeps all of a segment from its reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Withheld {
+    Gone,
+    Directory,
+    Unreadable,
+}
+
+fn withhold(disk: &SimulatedDisk, how: Withheld) -> (PathBuf, u64) {
+    let (path, ..) = segment_of(disk, 0);
+    match how {
+        Withheld::Gone => disk.remove(&path).unwrap(),
+        Withheld::Directory => {
+            disk.remove(&path).unwrap();
+            disk.create_dir(&path).unwrap();
+        }
+        Withheld::Unreadable => disk.spoil(&path, 0..u64::MAX),
+    }
+    (path, 0)
+}
+
+/// The lane was started again each second, with an error each time, and no order reached it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_disk_does_not_give_back_is_lost_only_once_an_operator_leaves_it_out() {
+    for origin in [Origin::Direct, Origin::Stream] {
+        for how in [Withheld::Gone, Withheld::Directory, Withheld::Unreadable] {
+            let damaged = Damaged::wait_on(origin, false, |disk| withhold(disk, how)).await;
+            damaged.until_it_stands(0).await;
+            let kinds = [Kind::Line; PER_FRAME];
+            assert!(damaged.world.put(&damaged.ledger, origin, &kinds, 0).await);
+            let status = damaged.world.status().unwrap();
+            let [lane] = &status.stuck[..] else {
+                panic!("{status:?}")
+            };
+            assert_eq!(lane.records, 15);
+            let (why, file) = (&lane.why, damaged.place.0.display().to_string());
+            assert!(why.contains(&file), "{why}");
+            assert!(why.contains("the disk does not give it back"), "{why}");
+            for order in [Order::Skip, Order::Move] {
+                assert_eq!(damaged.order(order).await, (Outcome::Unreadable, 15));
+                damaged.until_it_stands(0).await;
+            }
+            assert_eq!(damaged.order(Order::Retry).await, (Outcome::Done, 15));
+            damaged.until_it_stands(0).await;
+            let told = damaged.world.engine.unreadable();
+            assert!(!told.is_empty());
+            assert!(told.iter().all(|told| told.starts_with(&file)), "{told:?}");
+            damaged.world.engine.health().unwrap();
+            assert_eq!(damaged.order(Order::LeaveOut).await, (Outcome::Done, 15));
+            let damaged = damaged.killed().await;
+            damaged.world.ground.clock.advance(LONG);
+            damaged.assert_lost(0..15).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_gives_back_a_file_again_is_looked_at_again_and_nothing_is_lost() {
+    let withheld = |disk: &SimulatedDisk| withhold(disk, Withheld::Unreadable);
+    let damaged = Damaged::wait_on(Origin::Direct, false, withheld).await;
+    damaged.until_it_stands(0).await;
+    damaged.world.ground.disk.forget_faults();
+    damaged.world.ground.clock.advance(LONG);
+    damaged.assert_lost(0..0).await;
+}
+
+/// Leaving out a flipped byte of the file's own header lost every sound record in it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_damaged_header_of_a_file_keeps_no_record_from_being_delivered() {
+    let damaged = Damaged::wait_on(Origin::Direct, false, |disk| {
+        let (path, ..) = segment_of(disk, 0);
+        assert!(disk.flip(&path, 10, 1));
+        (path, 10)
+    });
+    let damaged = damaged.await;
+    damaged.world.ground.clock.advance(LONG);
+    damaged.until(|status| status.delivered == 15).await;
+    assert_eq!(damaged.world.engine.unreadable().len(), 1);
+    damaged.assert_lost(0..0).await;
 }

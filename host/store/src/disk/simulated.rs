@@ -12,6 +12,7 @@ mod state;
 
 use std::collections::VecDeque;
 use std::io;
+use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -114,6 +115,12 @@ impl SimulatedDisk {
     /// Makes calls fail.
     pub fn plan(&self, fault: Fault) {
         self.machine().faults.plan(fault);
+    }
+
+    /// Reads that come to a page of a file with any of these bytes fail with EIO, as of a sector
+    /// that went bad, until [`SimulatedDisk::forget_faults`]. A copy of the disk is a good one.
+    pub fn spoil(&self, path: &Path, bytes: Range<u64>) {
+        self.machine().faults.spoil(path.to_path_buf(), bytes);
     }
 
     /// Lets all calls succeed from now on.

@@ -304,10 +304,13 @@ pub fn remove_garbage(shared: &Shared) -> Result<(), StoreError> {
         };
         shared.health.forget_unreadable(path);
         match removed {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(StoreError::io(format!("remove {path}"), error));
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            // Somebody else put it there.
+            Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
+                tracing::warn!(path, %error, "what has the name of a segment is no file and stays");
             }
-            _ => {}
+            Err(error) => return Err(StoreError::io(format!("remove {path}"), error)),
         }
     }
     // Gone for good before the catalog forgets them.

@@ -38,14 +38,14 @@ impl<'a> Headers<'a> {
     }
 
     /// The header at `offset`, which never lies before the last one, and its checksum; `None` if
-    /// there is none.
+    /// there is none of this log.
     pub fn at(&mut self, offset: u64) -> Result<Option<(FrameHeader, u32)>, StoreError> {
-        if let Some(bytes) = self.known(offset) {
-            return Ok(FrameHeader::decode(bytes));
+        if self.known(offset).is_none() {
+            self.stretch = self.file.read_at(offset, self.stretch_bytes)?;
+            self.start = offset;
         }
-        self.stretch = self.file.read_at(offset, self.stretch_bytes)?;
-        self.start = offset;
-        Ok(FrameHeader::decode(&self.stretch))
+        let header = self.known(offset).and_then(FrameHeader::decode);
+        Ok(header.filter(|(header, _)| header.log == self.file.log))
     }
 
     fn known(&self, offset: u64) -> Option<&[u8]> {

@@ -63,18 +63,32 @@ impl Health {
     /// Notes damage that a read came to, and logs it once. Everything else is read and written as
     /// before, so that it is no reason to turn away from the store.
     pub fn note_unreadable(&self, error: &StoreError) {
-        let StoreError::Corrupt { file, offset, what } = error else {
-            return;
-        };
-        let is_known = {
-            let mut places = self.places();
-            let place = (file.clone(), *offset);
-            places.contains_key(&place)
-                || places.len() < UNREADABLE_MAX && places.insert(place, what.clone()).is_some()
-        };
-        if !is_known {
+        if self.note_place(error) {
             tracing::warn!(%error, "records cannot be read");
         }
+    }
+
+    /// Notes damage of a segment's own header in the same way.
+    pub fn note_damaged_header(&self, error: &StoreError) {
+        if self.note_place(error) {
+            tracing::warn!(%error, "the header of a segment is damaged");
+        }
+    }
+
+    /// Notes a place. Returns whether it was not known.
+    fn note_place(&self, error: &StoreError) -> bool {
+        let StoreError::Corrupt { file, offset, what } = error else {
+            return false;
+        };
+        let mut places = self.places();
+        let place = (file.clone(), *offset);
+        if places.contains_key(&place) {
+            return false;
+        }
+        if places.len() < UNREADABLE_MAX {
+            places.insert(place, what.clone());
+        }
+        true
     }
 
     /// Forgets the damage of a file that is gone, or of all files in a directory.

@@ -14,6 +14,7 @@ mod flush;
 mod flush_control;
 pub mod format;
 mod frame_file;
+mod given_back;
 mod headers;
 mod health;
 mod linger;

@@ -6,8 +6,9 @@ use bytes::Bytes;
 use types::Timestamp;
 
 use crate::embedded::format::{FRAME_HEADER_BYTES, FrameHeader};
+use crate::embedded::given_back::unread;
 use crate::embedded::logs::{Log, LogState, Segment, WalFrame};
-use crate::embedded::segment::{Unreadable, is_lost};
+use crate::embedded::segment::Unreadable;
 use crate::embedded::shared::Shared;
 use crate::embedded::wal::{read_onto, slot_path};
 use crate::engine::{Frame, Position, ReadBatch, StoreError};
@@ -43,10 +44,12 @@ pub async fn read(
             (plan(&state, from, bytes_max), sealed, tip)
         };
         let from = plan.from;
-        let (reading, log) = (shared.clone(), log.clone());
-        let reading = move || execute(&reading, &log, plan, bytes_max);
+        let (reading, of) = (shared.clone(), log.clone());
+        let reading = move || execute(&reading, &of, plan, bytes_max);
         match run_blocking(reading).await {
             Err(StoreError::Corrupt { .. } | StoreError::Io { .. }) if attempt < ATTEMPTS_MAX => {}
+            // Its files went with it.
+            Err(_) if log.state().deleted => return Err(StoreError::NoLog(log.id)),
             Err(error) => {
                 shared.health.note_unreadable(&error);
                 return Err(error);
@@ -130,14 +133,18 @@ fn execute(
     let mut frames = Vec::new();
     let mut bytes = 0;
     for segment in &plan.segments {
-        let file = match shared.segments.open(log.id, segment.base) {
+        let file = match shared.segment(log.id, segment.base) {
             Err(_) if !frames.is_empty() => return Ok(frames),
             other => other?,
         };
         match file.read(segment, plan.from, bytes_max - bytes, &mut frames) {
             Ok(read) => bytes += read,
             Err(_) if !frames.is_empty() => return Ok(frames),
-            Err(Unreadable { error, .. }) => return Err(error),
+            Err(Unreadable { error, .. }) => {
+                // The next look opens it anew: another file may have been put in its place.
+                shared.segments.forget(log.id, segment.base);
+                return Err(error);
+            }
         }
         let whole = frames.last().is_some_and(|last| segment.end <= last.end());
         if bytes_max <= bytes || !whole {
@@ -186,9 +193,9 @@ fn look_for_readable(
 ) -> Result<Position, StoreError> {
     let mut from = plan.from;
     for segment in &plan.segments {
-        from = match shared.segments.open(log.id, segment.base) {
+        from = match shared.segment(log.id, segment.base) {
             Ok(file) => file.readable_from(segment, from)?,
-            Err(error) if is_lost(&error) => segment.end,
+            Err(StoreError::Corrupt { .. }) => segment.end,
             Err(error) => return Err(error),
         };
         if from < segment.end {
@@ -219,7 +226,7 @@ fn read_wal(shared: &Shared, log: &Log, in_wal: &WalFrame) -> Result<Frame, Stor
         in_wal.length as usize,
         in_wal.offset,
     )
-    .map_err(|source| StoreError::io(format!("read {}", name()), source))?;
+    .map_err(|source| unread(&name(), in_wal.offset, source))?;
     let bytes = Bytes::from(bytes);
     let header = FrameHeader::decode(&bytes).map(|(header, _)| header);
     let header = header.filter(|h| h.log == log.id && h.position == in_wal.position);
@@ -273,10 +280,15 @@ pub async fn seek_time(
     };
     let (reading, id) = (shared.clone(), log.id);
     let found = run_blocking(move || {
-        let file = reading.segments.open(id, segment.base)?;
+        let file = reading.segment(id, segment.base)?;
         file.seek_time(&segment, at, horizon)
     });
-    let Some(found) = found.await? else {
+    let found = match found.await {
+        // The file is not given back, so that nobody knows which of its frames it is.
+        Err(StoreError::Corrupt { .. }) => return Ok(segment.base.max(horizon)),
+        found => found?,
+    };
+    let Some(found) = found else {
         return Ok(segment.end.max(horizon));
     };
     log.state().sought = Some(found);

@@ -10,6 +10,7 @@ use types::Timestamp;
 use crate::disk::{Disk, DiskFile, at_most};
 use crate::embedded::format::{FRAME_HEADER_BYTES, FrameHeader};
 use crate::embedded::frame_file::{FrameFile, SEGMENT_HEADER_BYTES};
+use crate::embedded::given_back::{is_not_given_back, not_given_back, unread};
 use crate::embedded::headers::{Headers, sound_after};
 use crate::embedded::logs::{Segment, Sought, WalFrame};
 use crate::embedded::options::CHUNK_BYTES;
@@ -70,6 +71,15 @@ enum Damage {
     Header(StoreError),
 }
 
+/// How frames are read one after the other.
+struct Walk<'a> {
+    segment: &'a Segment,
+    /// Frames that end before are passed over unread.
+    from: Position,
+    /// The checksum of the header before, once there was one.
+    chain: Option<u32>,
+}
+
 /// A stretch of a segment in memory.
 struct Chunk {
     /// From the start of the first frame.
@@ -81,21 +91,37 @@ struct Chunk {
 pub struct SegmentFile {
     frames: FrameFile,
     index: Mutex<Index>,
+    header_damage: Option<StoreError>,
 }
 
 impl SegmentFile {
-    /// Opens the segment of `log` that begins at `base`.
+    /// Opens the segment of `log` that begins at `base`. Its own header says nothing that the name
+    /// of the file does not say, and each frame names its log and its place, so that frames are
+    /// read though the header is damaged.
     pub fn open(disk: &dyn Disk, log: LogId, base: Position) -> Result<Self, StoreError> {
         let path = segment_path(log, base);
-        let opening = |source| StoreError::io(format!("open {path}"), source);
-        let file = disk.open(path.as_ref()).map_err(opening)?;
+        let file = disk.open(path.as_ref());
+        let file = file.map_err(|source| unread(&path, 0, source))?;
         let mut header = [0; SEGMENT_HEADER_BYTES];
-        read_full(file.as_ref(), &mut header, 0).map_err(opening)?;
-        if header != encode_header(log, base) {
-            let what = "this is not the header of the segment";
-            return Err(StoreError::corrupt(path, 0, what));
-        }
-        Ok(Self::new(log, path, file))
+        let damage = match read_full(file.as_ref(), &mut header, 0) {
+            Ok(_) if header == encode_header(log, base) => None,
+            Ok(_) => Some("this is not the header of the segment".to_owned()),
+            Err(error) if is_not_given_back(&error) => Some(not_given_back(&error)),
+            Err(error) => return Err(unread(&path, 0, error)),
+        };
+        let header_damage = damage.map(|what| {
+            let what = format!("{what} (the file's header, which no read needs)");
+            StoreError::corrupt(path.clone(), 0, what)
+        });
+        Ok(Self {
+            header_damage,
+            ..Self::new(log, path, file)
+        })
+    }
+
+    /// What is wrong with the file's own header.
+    pub fn header_damage(&self) -> Option<&StoreError> {
+        self.header_damage.as_ref()
     }
 
     /// Makes an empty segment, or empties what an unfinished flush has left.
@@ -113,6 +139,7 @@ impl SegmentFile {
         Self {
             frames: FrameFile { log, path, file },
             index: Mutex::default(),
+            header_damage: None,
         }
     }
 
@@ -128,13 +155,17 @@ impl SegmentFile {
     ) -> Result<usize, Unreadable> {
         let mut offset = self.offset_before(segment, from)?;
         let (mut total, mut chunk_bytes) = (0, FIRST_CHUNK_BYTES);
-        let mut chain = None;
+        let mut walk = Walk {
+            segment,
+            from,
+            chain: None,
+        };
         while total < bytes_max && offset < segment.bytes {
             let chunk = self.chunk(segment, offset, chunk_bytes)?;
             chunk_bytes = CHUNK_BYTES;
             let (mut at, first, mut damage) = (0, frames.len(), None);
             while total < bytes_max {
-                match self.parse(&chunk, at, &mut chain, from) {
+                match self.parse(&chunk, at, &mut walk) {
                     Ok(Some((length, frame))) => {
                         at += length;
                         if let Some(frame) = frame {
@@ -158,16 +189,15 @@ impl SegmentFile {
                 }
                 Some(Damage::Header(error)) => {
                     offset = self.pass_damage(segment, offset + at as u64, from, error)?;
-                    chain = None;
+                    walk.chain = None;
                     continue;
                 }
                 None => {}
             }
             if at == 0 {
                 if frames.is_empty() {
-                    let error = self
-                        .frames
-                        .corrupt(offset, "a frame is longer than its segment");
+                    let what = "a frame is longer than its segment";
+                    let error = self.frames.corrupt(offset, FRAME_HEADER_BYTES, what);
                     let resume = Some(segment.end);
                     return Err(Unreadable { error, resume });
                 }
@@ -215,8 +245,7 @@ impl SegmentFile {
             };
             let next = sound_after(&self.frames, segment, bad, known.unwrap_or(segment.bytes))?;
             let header = Headers::new(&self.frames, FRAME_HEADER_BYTES).at(next)?;
-            match header.filter(|(header, _)| next < segment.bytes && header.log == self.frames.log)
-            {
+            match header.filter(|(header, _)| next < segment.bytes && is_within(segment, header)) {
                 Some((header, _)) => return Ok(Some((next, header))),
                 None => bad = next,
             }
@@ -247,40 +276,42 @@ impl SegmentFile {
     }
 
     /// The frame at `at` in `chunk`, and its length; `None` if the chunk ends within it. A frame
-    /// that ends before `from` is passed over unread.
+    /// that ends before the walk begins is passed over unread.
     fn parse(
         &self,
         chunk: &Chunk,
         at: usize,
-        chain: &mut Option<u32>,
-        from: Position,
+        walk: &mut Walk<'_>,
     ) -> Result<Option<(usize, Option<Frame>)>, Damage> {
         let (place, chunk) = (chunk.offset + at as u64, &chunk.bytes);
         let Some(bytes) = chunk.get(at..at + FRAME_HEADER_BYTES) else {
             return Ok(None);
         };
-        let lost = |what: &str| Damage::Header(self.frames.corrupt(place, what));
+        let lost =
+            |what: &str| Damage::Header(self.frames.corrupt(place, FRAME_HEADER_BYTES, what));
         let Some((header, crc)) = FrameHeader::decode(bytes) else {
             return Err(lost("this is not the header of a frame"));
         };
         if header.log != self.frames.log {
             return Err(lost("the frame belongs to another log"));
         }
+        if !is_within(walk.segment, &header) {
+            return Err(lost("the frame belongs to another segment"));
+        }
         if chunk.len() < at + header.frame_bytes() {
             return Ok(None);
         }
-        if chain.is_some_and(|chain| chain != header.previous) {
+        if walk.chain.is_some_and(|chain| chain != header.previous) {
             return Err(lost("the frame does not follow the one before it"));
         }
-        *chain = Some(crc);
-        if header.end() <= from {
+        walk.chain = Some(crc);
+        if header.end() <= walk.from {
             return Ok(Some((header.frame_bytes(), None)));
         }
         let body = chunk.slice(at + FRAME_HEADER_BYTES..at + header.frame_bytes());
         if crc32c::crc32c(&body) != header.body_crc {
-            let error = self
-                .frames
-                .corrupt(place, "the frame's body has a wrong checksum");
+            let what = "the frame's body has a wrong checksum";
+            let error = self.frames.corrupt(place, header.frame_bytes(), what);
             return Err(Damage::Body(error, header.end()));
         }
         let (position, arrival, count) = (header.position, header.arrival, header.count);
@@ -330,7 +361,8 @@ impl SegmentFile {
         // Behind the last frame that was sound, and whether damaged ones follow it.
         let (mut before, mut is_damaged) = (segment.base, false);
         while offset < segment.bytes {
-            let Some((header, _)) = headers.at(offset)? else {
+            let header = headers.at(offset)?;
+            let Some((header, _)) = header.filter(|(header, _)| is_within(segment, header)) else {
                 let next = self.frame_behind(segment, offset)?;
                 offset = next.map_or(segment.bytes, |(offset, _)| offset);
                 is_damaged = true;
@@ -434,13 +466,10 @@ impl SegmentFile {
     }
 }
 
-/// Whether trying again would meet the same: the file is gone or damaged.
-pub fn is_lost(error: &StoreError) -> bool {
-    match error {
-        StoreError::Corrupt { .. } => true,
-        StoreError::Io { source, .. } => source.kind() == io::ErrorKind::NotFound,
-        _ => false,
-    }
+/// Whether a frame with this header has its place in the segment. One that has not is of another
+/// file, whatever that file's name says now.
+fn is_within(segment: &Segment, header: &FrameHeader) -> bool {
+    segment.base <= header.position && header.end() <= segment.end
 }
 
 /// Copies the bodies of all frames that were found in a chunk if they are less than half of it:

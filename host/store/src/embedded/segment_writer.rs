@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::embedded::health::Topic;
 use crate::embedded::logs::{Segment, WalFrame};
-use crate::embedded::segment::{SegmentFile, is_lost};
+use crate::embedded::segment::SegmentFile;
 use crate::embedded::shared::Shared;
 use crate::embedded::touched::TouchedSegment;
 use crate::engine::{LogId, StoreError};
@@ -100,21 +99,25 @@ impl<'a> SegmentWriter<'a> {
         Ok(())
     }
 
-    /// Opens the segment that was there before. One that is gone or damaged is left as it is:
-    /// reading it says so, and the frames of this log and of all others still find their place.
+    /// Opens the segment that was there before. One that the disk does not give back, or of which
+    /// the header is damaged, is left as it is and told: what can be read of it is read, and the
+    /// frames of this log and of all others still find their place.
     fn resume(&mut self) -> Result<(), StoreError> {
         let Some(segment) = self.resume.take() else {
             return Ok(());
         };
-        let file = match self.shared.segments.open(self.log, segment.base) {
-            Ok(file) => file,
-            Err(error) if is_lost(&error) => {
-                self.shared.health.set(Topic::Damage, error.to_string());
-                let closed = true;
-                self.changed.push(Segment { closed, ..segment });
-                return Ok(());
+        let file = match self.shared.segment(self.log, segment.base) {
+            Ok(file) => Some(file).filter(|file| file.header_damage().is_none()),
+            Err(error @ StoreError::Corrupt { .. }) => {
+                self.shared.health.note_unreadable(&error);
+                None
             }
             Err(error) => return Err(error),
+        };
+        let Some(file) = file else {
+            let closed = true;
+            self.changed.push(Segment { closed, ..segment });
+            return Ok(());
         };
         self.touched.push(TouchedSegment {
             file: file.clone(),

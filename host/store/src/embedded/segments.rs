@@ -29,7 +29,8 @@ impl Segments {
         }
     }
 
-    /// The segment of `log` that begins at `base`. Blocks while the file is opened.
+    /// The segment of `log` that begins at `base`. Blocks while the file is opened. A damaged
+    /// header is told by whoever opens it: [`crate::embedded::shared::Shared::segment`].
     pub fn open(&self, log: LogId, base: Position) -> Result<Arc<SegmentFile>, StoreError> {
         if let Some(found) = self.find(log, base) {
             return Ok(found);

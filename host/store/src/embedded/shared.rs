@@ -13,10 +13,11 @@ use crate::embedded::options::Options;
 use crate::embedded::publication::Publication;
 use crate::embedded::queue::Queue;
 use crate::embedded::room::Room;
+use crate::embedded::segment::SegmentFile;
 use crate::embedded::segments::Segments;
 use crate::embedded::tables::Tables;
 use crate::embedded::wal::Wal;
-use crate::engine::StoreError;
+use crate::engine::{LogId, Position, StoreError};
 
 /// One open data directory.
 pub struct Shared {
@@ -46,6 +47,16 @@ pub struct Shared {
 }
 
 impl Shared {
+    /// The segment of `log` that begins at `base`. Blocks while the file is opened. Damage of its
+    /// own header is told, and is no reason not to read its frames.
+    pub fn segment(&self, log: LogId, base: Position) -> Result<Arc<SegmentFile>, StoreError> {
+        let file = self.segments.open(log, base)?;
+        if let Some(damage) = file.header_damage() {
+            self.health.note_damaged_header(damage);
+        }
+        Ok(file)
+    }
+
     /// Makes a durable step in a log's life visible. Steps of logs that are gone do nothing.
     pub fn apply(&self, change: LogChange) {
         if let Some(log) = self.logs.apply(change) {

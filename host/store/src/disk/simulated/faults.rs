@@ -2,9 +2,13 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
+
+/// What a system reads of a disk at once, at least.
+const PAGE_BYTES: u64 = 4_096;
 
 /// The kinds of calls that a [`crate::disk::Disk`] and a [`crate::disk::DiskFile`] take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -88,6 +92,8 @@ impl Fault {
 #[derive(Debug, Default)]
 pub(super) struct Faults {
     planned: Vec<Planned>,
+    /// Stretches of files that are not given back.
+    bad: Vec<(PathBuf, Range<u64>)>,
     counts: HashMap<Call, u64>,
     hits: u64,
 }
@@ -109,6 +115,20 @@ impl Faults {
 
     pub(super) fn forget(&mut self) {
         self.planned.clear();
+        self.bad.clear();
+    }
+
+    pub(super) fn spoil(&mut self, path: PathBuf, bytes: Range<u64>) {
+        let start = bytes.start / PAGE_BYTES * PAGE_BYTES;
+        let end = bytes.end.checked_next_multiple_of(PAGE_BYTES);
+        self.bad.push((path, start..end.unwrap_or(u64::MAX)));
+    }
+
+    /// Whether a read of these bytes comes to some that are not given back.
+    pub(super) fn is_bad(&self, path: &Path, wanted: &Range<u64>) -> bool {
+        let meets = |bad: &Range<u64>| bad.start < wanted.end && wanted.start < bad.end;
+        let mut here = self.bad.iter().filter(|(of, _)| of == path);
+        here.any(|(_, bad)| meets(bad))
     }
 
     pub(super) fn hits(&self) -> u64 {

@@ -52,6 +52,12 @@ impl DiskFile for SimulatedFile {
         let mut machine = self.disk.machine();
         let failure = machine.enter(Call::ReadAt, &self.path)?;
         let bytes = moved(into.len(), failure);
+        if machine
+            .faults
+            .is_bad(&self.path, &(offset..offset + bytes as u64))
+        {
+            return Err(Errno::IO.into());
+        }
         let read = machine.state.read_at(self.file, &mut into[..bytes], offset);
         machine.bytes_read += read as u64;
         Ok(read)

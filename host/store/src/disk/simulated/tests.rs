@@ -250,3 +250,19 @@ fn a_second_opener_of_the_disk_is_refused_until_the_first_lets_go() {
     drop(guard);
     disk.lock().unwrap();
 }
+
+#[test]
+fn a_page_that_went_bad_fails_reads_that_come_to_it_and_no_others() {
+    let disk = SimulatedDisk::new(1);
+    let file = disk.create(Path::new("f")).unwrap();
+    write(&file, &[1; 3 * 4_096], 0);
+    disk.spoil(Path::new("f"), 5_000..5_001);
+    let read = |from| file.read_at(&mut [0; 4_096], from);
+    assert_eq!((read(0).unwrap(), read(8_192).unwrap()), (4_096, 4_096));
+    for from in [1, 4_096, 8_191] {
+        let error = read(from).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(Errno::IO.raw_os_error()));
+    }
+    disk.forget_faults();
+    assert_eq!(read(1).unwrap(), 4_096);
+}
