@@ -147,8 +147,8 @@ impl Pump {
             appends: Vec::new(),
             writes: vec![write],
         };
-        // Its row stands in the place of the one before, and whoever works on a log leads to what is
-        // deleted.
+        // Its row stands in the place of the one before, and whoever works on a log leads to what
+        // is deleted.
         match pump.engine.commit_for(Purpose::MakeRoom, transaction).await {
             Ok(committed) => pump.version = committed.version,
             Err(error @ (CommitError::Unknown(_) | CommitError::Conflict { .. })) => {
