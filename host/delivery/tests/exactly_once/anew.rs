@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use store::TableId;
+use store::disk::simulated::Random;
 
 use crate::ledger::{Kind, Ledger};
 use crate::world::{Components, Ground, LANES_MAX, Origin, SHARDS, World, caller, destination};
@@ -149,19 +150,26 @@ async fn a_delivery_stream_that_is_made_while_there_is_no_room_begins_where_it_w
             .await
     );
     world.ground.clock.advance(Duration::from_secs(1));
+    world.ground.disk.record();
     let to = destination("first", "a/");
-    world.try_create(Origin::Stream, &to).await.unwrap();
-    // The process dies before it does the next thing, and the next one may have less.
-    let ground = world.ground.clone();
-    let (disk, buckets) = ground.buckets.cut_off(|| ground.disk.after_kill());
-    world.give_up().await;
-    let ground = Ground {
-        disk,
-        buckets,
-        lanes_max: 1,
-        ..ground
+    world.create_beside_source(Origin::Stream, &to).await;
+    let recorded = world.ground.disk.trace().unwrap();
+    let ground = world.close().await;
+    // The process dies as soon as it is made and not yet ACTIVE, and the next one may have less.
+    let (mut replay, mut random) = (recorded.replay(), Random::new(1));
+    let world = loop {
+        assert!(replay.advance(), "it is CREATING at a moment");
+        let ground = Ground {
+            disk: replay.after_kill(&mut random),
+            lanes_max: 1,
+            ..ground.clone()
+        };
+        let world = World::open(ground).await;
+        match world.status() {
+            Some(_) => break world,
+            None => drop(world.close().await),
+        }
     };
-    let world = World::open(ground).await;
     world.until_trouble("too many shards").await;
     assert_eq!(world.status().unwrap().status, "CREATING");
     let ground = world.close().await;
