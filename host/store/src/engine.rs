@@ -228,14 +228,6 @@ pub enum CommitError {
     Sealed(LogId),
     /// A log to append to does not exist.
     NoLog(LogId),
-    /// Logs to append to have a part that cannot be read, and take no more frames; other logs do.
-    /// Whoever can do without them commits the rest anew.
-    Damaged {
-        /// All such logs among those that the transaction appends to.
-        logs: Vec<LogId>,
-        /// What is wrong with the first of them.
-        what: String,
-    },
     /// A row was not as expected.
     Conflict {
         /// The table of the row.
@@ -263,13 +255,6 @@ impl fmt::Display for CommitError {
         match self {
             Self::Sealed(log) => write!(f, "log {} is sealed", log.0),
             Self::NoLog(log) => write!(f, "log {} does not exist", log.0),
-            Self::Damaged { logs, what } => {
-                write!(f, "{} damaged logs", logs.len())?;
-                if let Some(first) = logs.first() {
-                    write!(f, ", log {}", first.0)?;
-                }
-                write!(f, ": {what}")
-            }
             Self::Conflict { table, .. } => {
                 write!(f, "a row of table {} is not as expected", table.0)
             }

@@ -17,7 +17,7 @@ use store::disk::Disk;
 use store::disk::simulated::{Call, Failure, Fault, Random, SimulatedDisk, Survival};
 use store::embedded::Options;
 use store::embedded::format::{BLOCK_HEADER_BYTES, BlockCheck, Entry, LogChange, decode_block};
-use store::{CommitError, Engine, LogId, Position};
+use store::{CommitError, Engine, LogId, Position, StoreError};
 
 const LOG: LogId = LogId(1);
 const OTHER: LogId = LogId(2);
@@ -203,43 +203,36 @@ async fn a_block_that_does_not_follow_the_one_before_it_is_reported() {
     }
 }
 
-/// One damaged log of ten kept the records of the nine others from being kept.
+/// A log of which one frame was damaged took no record any more, for ever.
 #[tokio::test]
-async fn a_commit_is_told_which_of_its_logs_are_damaged_and_the_rest_goes_through_without_them() {
-    let all: Vec<LogId> = (1..=10).map(LogId).collect();
-    let damaged = [LogId(3), LogId(8)];
-    let plan = |logs: Vec<LogId>| Plan {
-        sizes: vec![ONE_RECORD_BYTES; logs.len()],
-        logs,
-        has_row: true,
-        shared: vec![],
-    };
+async fn a_log_of_which_the_write_ahead_log_lost_a_frame_goes_on_without_it() {
     let first = session(SimulatedDisk::new(1), History::default()).await;
-    for &log in &all {
-        first.create(log).await.unwrap();
+    first.create(LOG).await.unwrap();
+    for _ in 0..3 {
+        first.commit(frames(LOG, 1)).await.unwrap();
     }
-    for log in damaged {
-        first.commit(frames(log, 1)).await.unwrap();
-    }
-    // Only what a later block follows is known to have been acknowledged.
-    first.commit(plan(vec![LogId(1)])).await.unwrap();
-    let (history, disk) = first.kill();
-    for block in [10, 11] {
-        assert!(disk.flip(Path::new("wal/0000.wal"), block * 4_096 + 200, 1));
-    }
-    let second = session(disk, history).await;
-    match second.commit(plan(all.clone())).await {
-        Err(CommitError::Damaged { logs, what }) => {
-            assert_eq!(logs, damaged);
-            assert!(what.contains("wal/0000.wal"), "{what}");
-        }
-        other => panic!("{other:?}"),
-    }
-    let sound = all.into_iter().filter(|log| !damaged.contains(log));
-    second.commit(plan(sound.collect())).await.unwrap();
-    assert_eq!(positions(&second, LogId(2)).await, [Position(0)]);
-    assert_eq!(positions(&second, LogId(1)).await.len(), 2);
-    for session in [first, second] {
+    let (history, mut disk) = first.kill();
+    // The second frame, which another block follows.
+    assert!(disk.flip(Path::new("wal/0000.wal"), 2 * 4_096 + 200, 1));
+    first.close().await;
+    // In the write-ahead log, and once all of it is in a segment.
+    for put in [3, 4] {
+        let session = session(disk, history.clone()).await;
+        session.commit(frames(LOG, 1)).await.unwrap();
+        let engine = &session.embedded;
+        engine.health().unwrap();
+        let told = engine.unreadable();
+        assert_eq!(told.is_empty(), put > 3, "{told:?}");
+        let read = engine.read(LOG, Position(0), 1 << 20).await.unwrap();
+        assert_eq!(read.next, Position(1));
+        let damage = engine.read(LOG, Position(1), 1 << 20).await.unwrap_err();
+        assert!(matches!(damage, StoreError::Corrupt { .. }), "{damage}");
+        let behind = engine.readable_from(LOG, Position(1)).await.unwrap();
+        assert_eq!(behind, Position(2));
+        let read = engine.read(LOG, behind, 1 << 20).await.unwrap();
+        assert_eq!(read.next, Position(put + 1));
+        engine.flush().await.unwrap();
+        disk = session.disk.after_kill();
         session.close().await;
     }
 }

@@ -327,7 +327,6 @@ impl Pump {
                 CommitError::ReadOnly(_) => return Err(PumpError::Commit(error)),
                 CommitError::Sealed(_)
                 | CommitError::NoLog(_)
-                | CommitError::Damaged { .. }
                 | CommitError::Conflict { .. }
                 | CommitError::TooLarge(_) => return Ok(Outcome::Refused(error)),
             }

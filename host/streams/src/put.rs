@@ -79,8 +79,6 @@ pub struct Put {
     stream: Arc<Stream>,
     fates: Vec<Fate>,
     kept: Result<Committed, CommitError>,
-    /// Why those records were not kept whose logs are damaged.
-    damage: Option<CommitError>,
 }
 
 /// What became of one record.
@@ -111,8 +109,6 @@ enum RecordState {
     Accepted,
     /// Its shard has taken all that a second allows.
     OverRate,
-    /// Its shard's log takes no more: a part of it cannot be read.
-    Damaged,
     /// It is the `index`-th record of a frame of the transaction.
     Laid { frame: usize, index: u16 },
 }
@@ -122,7 +118,7 @@ impl RecordState {
     fn is_kept(self) -> bool {
         match self {
             Self::Accepted | Self::Laid { .. } => true,
-            Self::OverRate | Self::Damaged => false,
+            Self::OverRate => false,
         }
     }
 }
@@ -146,15 +142,14 @@ impl Put {
         self.fates.iter().map(|fate| self.outcome(*fate))
     }
 
-    /// Why the store kept none of them, or not all, if that was so.
-    pub fn errors(&self) -> impl Iterator<Item = &CommitError> {
-        self.damage.iter().chain(self.kept.as_ref().err())
+    /// Why the store kept none of them, if that was so.
+    pub fn error(&self) -> Option<&CommitError> {
+        self.kept.as_ref().err()
     }
 
     fn outcome(&self, fate: Fate) -> Outcome<'_> {
         let shard = &self.stream.shards.all()[fate.shard];
         match (&self.kept, fate.state) {
-            (_, RecordState::Damaged) => Outcome::Failed,
             (_, RecordState::OverRate) | (Err(CommitError::Busy), _) => Outcome::OverRate(shard),
             (Ok(kept), RecordState::Laid { frame, index }) => {
                 match (kept.positions.get(frame), kept.arrivals.get(frame)) {
@@ -178,8 +173,7 @@ impl Streams {
         mut stream: Arc<Stream>,
         records: &[NewRecord<'_>],
     ) -> Result<Put, PutError> {
-        let mut fates = self.route(&stream, records, &[])?;
-        let mut damage = None;
+        let mut fates = self.route(&stream, records)?;
         let mut tries = 0;
         loop {
             tries += 1;
@@ -197,18 +191,13 @@ impl Streams {
                     stream = now
                         .filter(|now| now.id == stream.id && now.status == Status::Active)
                         .ok_or(PutError::StreamGone)?;
-                    fates = self.route(&stream, records, damaged(damage.as_ref()))?;
-                }
-                Err(error @ CommitError::Damaged { .. }) if tries < TRIES_MAX => {
-                    set_aside(&stream, &mut fates, damaged(Some(&error)));
-                    damage = Some(error);
+                    fates = self.route(&stream, records)?;
                 }
                 kept => {
                     let put = Put {
                         stream,
                         fates,
                         kept,
-                        damage,
                     };
                     self.count(&put, records);
                     return Ok(put);
@@ -217,14 +206,8 @@ impl Streams {
         }
     }
 
-    /// Finds the shard of each record, and lets each shard take what its rate allows. Logs that are
-    /// known to be damaged take nothing.
-    fn route(
-        &self,
-        stream: &Stream,
-        records: &[NewRecord<'_>],
-        damaged: &[LogId],
-    ) -> Result<Vec<Fate>, PutError> {
+    /// Finds the shard of each record, and lets each shard take what its rate allows.
+    fn route(&self, stream: &Stream, records: &[NewRecord<'_>]) -> Result<Vec<Fate>, PutError> {
         let mut fates = Vec::with_capacity(records.len());
         for record in records {
             let shard = stream.shards.place(record.hash_key);
@@ -233,7 +216,6 @@ impl Streams {
                 state: RecordState::Accepted,
             });
         }
-        set_aside(stream, &mut fates, damaged);
         if self.options.throttle {
             let uptime = self.clock.uptime();
             for run in by_shard(&fates).chunk_by(|a, b| a.0 == b.0) {
@@ -296,27 +278,6 @@ const NOTHING: Committed = Committed {
     arrivals: Vec::new(),
     version: Version(0),
 };
-
-/// The logs that are damaged, if that is the error.
-fn damaged(error: Option<&CommitError>) -> &[LogId] {
-    match error {
-        Some(CommitError::Damaged { logs, .. }) => logs,
-        _ => &[],
-    }
-}
-
-/// Marks the records whose logs are damaged, so that the others can be kept without them.
-fn set_aside(stream: &Stream, fates: &mut [Fate], damaged: &[LogId]) {
-    if damaged.is_empty() {
-        return;
-    }
-    for fate in fates {
-        let log = stream.shards.all()[fate.shard].facts().log;
-        if damaged.contains(&log) {
-            fate.state = RecordState::Damaged;
-        }
-    }
-}
 
 /// The indices of all records with those of their shards, those of one shard together and in the
 /// order of the call.

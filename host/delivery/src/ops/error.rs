@@ -79,7 +79,6 @@ pub fn put(error: PutError, stream: &DeliveryStreamArn) -> ApiError {
         PutError::Commit(
             error @ (CommitError::Conflict { .. }
             | CommitError::TooLarge(_)
-            | CommitError::Damaged { .. }
             | CommitError::ReadOnly(_)
             | CommitError::Unknown(_)
             | CommitError::Store(_)),

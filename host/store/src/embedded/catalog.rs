@@ -364,8 +364,6 @@ pub struct LogRow {
     pub horizon: Position,
     pub flushed: NextFrame,
     pub sealed: bool,
-    /// A frame of the log was found damaged.
-    pub damaged: bool,
 }
 
 fn encode_log(row: &LogRow) -> Vec<u8> {
@@ -376,7 +374,7 @@ fn encode_log(row: &LogRow) -> Vec<u8> {
     out.put_u32_le(row.flushed.chain);
     out.put_u64_le(row.flushed.arrival.0);
     out.put_u8(u8::from(row.sealed));
-    out.put_u8(u8::from(row.damaged));
+    out.put_u8(0); // Without a meaning, and not looked at.
     out
 }
 
@@ -390,14 +388,13 @@ fn decode_log(mut row: &[u8]) -> Option<LogState> {
         sealed: false,
     };
     let sealed = row.try_get_u8().ok()? != 0;
-    let damaged = row.try_get_u8().ok()? != 0;
+    let _ = row.try_get_u8().ok()?;
     let now = NextFrame { sealed, ..flushed };
     let state = LogState {
         horizon,
         flushed,
         durable: now,
         assigned: now,
-        damage: damaged.then(|| "a frame of this log was found damaged".to_owned()),
         ..LogState::default()
     };
     (version == ROW_VERSION).then_some(state)

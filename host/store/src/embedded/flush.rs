@@ -47,7 +47,6 @@ struct Flushed {
     cursor: NextFrame,
     horizon: Position,
     sealed: bool,
-    damaged: bool,
 }
 
 /// Flushes until it is stopped.
@@ -217,7 +216,6 @@ fn snapshot(log: &Arc<Log>) -> (Flushed, Vec<WalFrame>, Option<Segment>) {
         cursor: state.durable,
         horizon: state.horizon,
         sealed: state.durable.sealed,
-        damaged: state.damage.is_some(),
     };
     (flushed, state.unflushed.iter().copied().collect(), last)
 }
@@ -243,14 +241,12 @@ fn note(writing: &redb::WriteTransaction, flushed: &Flushed) -> Result<(), Store
         horizon,
         cursor,
         sealed,
-        damaged,
         ..
     } = *flushed;
     let row = LogRow {
         horizon,
         flushed: cursor,
         sealed,
-        damaged,
     };
     catalog::put_log(writing, id, &row, &flushed.changed, &flushed.gone)
 }

@@ -96,8 +96,6 @@ pub struct LogState {
     pub dirty: bool,
     /// It was deleted while somebody held it.
     pub deleted: bool,
-    /// A part of it cannot be read; it takes no more frames.
-    pub damage: Option<String>,
 }
 
 impl LogState {

@@ -66,18 +66,10 @@ pub fn recover(
         options,
     };
     for log in found.dirty {
-        if let Some(damage) = &log.state().damage {
-            tracing::error!(
-                log = log.id.0,
-                damage,
-                "a log is damaged and takes no more records"
-            );
-            shared.health.set(
-                Topic::Damage,
-                format!("log {} is damaged: {damage}", log.id.0),
-            );
-        }
         shared.flush.note_dirty(log);
+    }
+    for error in &found.unsound {
+        shared.health.note_unreadable(error);
     }
     if let Some(damage) = &shared.wal_damage {
         let reason = format!("the write-ahead log is damaged: {damage}");
@@ -207,8 +199,7 @@ fn make_anew(
         is_trial: true,
     };
     let found = recovery::recover(disk, wanted, &logs, &tables)?;
-    let is_whole = found.damage.is_none() && found.last.is_some();
-    if !is_whole || found.dirty.iter().any(|log| log.state().damage.is_some()) {
+    if found.damage.is_some() || found.last.is_none() || !found.unsound.is_empty() {
         return Err(hopeless(damage));
     }
     tracing::warn!(

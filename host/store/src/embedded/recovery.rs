@@ -29,6 +29,10 @@ use crate::embedded::wal::{WAL_DIR, read_full, read_onto, slot_path, write_all};
 use crate::embedded::writer;
 use crate::engine::StoreError;
 
+/// Frames that cannot be read of which it is told at the start. Whoever reads others hears of them
+/// then.
+const UNSOUND_TOLD_MAX: usize = 64;
+
 /// What the write-ahead log holds, applied to logs and tables.
 pub struct Recovered {
     /// Every write-ahead file.
@@ -48,6 +52,8 @@ pub struct Recovered {
     pub dirty: Vec<Arc<Log>>,
     /// Acknowledged blocks that cannot be read.
     pub damage: Option<StoreError>,
+    /// Frames whose bodies cannot be read, the first [`UNSOUND_TOLD_MAX`] of them.
+    pub unsound: Vec<StoreError>,
 }
 
 /// What is asked of the write-ahead log.
@@ -88,6 +94,7 @@ pub fn recover(
         epoch: 0,
         dirty: Vec::new(),
         damage: None,
+        unsound: Vec::new(),
     };
     let mut replay = Replay {
         flushed_block,
@@ -367,14 +374,15 @@ impl Replay<'_> {
                         offset: at.offset + (BLOCK_HEADER_BYTES + offset) as u64,
                         length: header.frame_length(),
                     };
-                    let sound = crc32c::crc32c(&body) == header.body_crc;
-                    let damage = (!sound).then(|| {
+                    // Its header says where it lies and what follows it: the log goes on, and who
+                    // reads the frame hears of it.
+                    let is_sound = crc32c::crc32c(&body) == header.body_crc;
+                    if !is_sound && self.recovered.unsound.len() < UNSOUND_TOLD_MAX {
                         let what = "the frame's body has a wrong checksum";
-                        StoreError::corrupt(at.file.name(), in_wal.offset, what).to_string()
-                    });
-                    self.dirty(&log, |state| {
-                        take(state, &header, header_crc, in_wal, damage)
-                    });
+                        let error = StoreError::corrupt(at.file.name(), in_wal.offset, what);
+                        self.recovered.unsound.push(error);
+                    }
+                    self.dirty(&log, |state| take(state, &header, header_crc, in_wal));
                 }
                 // A copy: a slice would keep its whole block in memory until the first flush.
                 Entry::Row(mut row) => {
@@ -417,18 +425,9 @@ impl Replay<'_> {
 }
 
 /// Adds a frame that is in no segment yet.
-fn take(
-    state: &mut LogState,
-    header: &FrameHeader,
-    chain: u32,
-    in_wal: WalFrame,
-    damage: Option<String>,
-) {
+fn take(state: &mut LogState, header: &FrameHeader, chain: u32, in_wal: WalFrame) {
     if header.position < state.durable.next {
         return;
-    }
-    if damage.is_some() {
-        state.damage = damage;
     }
     state.durable.next = header.end();
     state.durable.chain = chain;

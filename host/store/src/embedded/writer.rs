@@ -135,7 +135,6 @@ impl Writer {
 
     /// Whether everything that the request depends on is as it must be.
     fn admit(&self, request: &QueuedCommit, staged: &Staged) -> Result<(), CommitError> {
-        let mut damaged: Option<(Vec<LogId>, String)> = None;
         for append in &request.appends {
             let state = append.log.state();
             if state.deleted || staged.deleted.contains(&append.log.id) {
@@ -144,15 +143,6 @@ impl Writer {
             if state.assigned.sealed {
                 return Err(CommitError::Sealed(append.log.id));
             }
-            if let Some(damage) = &state.damage {
-                let (logs, _) = damaged.get_or_insert_with(|| (Vec::new(), damage.clone()));
-                if !logs.contains(&append.log.id) {
-                    logs.push(append.log.id);
-                }
-            }
-        }
-        if let Some((logs, what)) = damaged {
-            return Err(CommitError::Damaged { logs, what });
         }
         for write in request
             .writes

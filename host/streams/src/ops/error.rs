@@ -240,7 +240,6 @@ pub fn log_not_kept(stream: &StreamArn, error: &CommitError) {
         }
         CommitError::Conflict { .. }
         | CommitError::TooLarge(_)
-        | CommitError::Damaged { .. }
         | CommitError::ReadOnly(_)
         | CommitError::Unknown(_)
         | CommitError::Store(_) => tracing::error!(%stream, %error, "records were not kept"),
@@ -323,7 +322,6 @@ fn commit(arn: &StreamArn, error: &CommitError) -> ApiError {
         | CommitError::Conflict { .. }
         | CommitError::DiskFull
         | CommitError::TooLarge(_)
-        | CommitError::Damaged { .. }
         | CommitError::ReadOnly(_)
         | CommitError::Unknown(_)
         | CommitError::Store(_) => internal(&format!("change {arn}"), error),

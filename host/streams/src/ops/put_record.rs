@@ -67,7 +67,7 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let arn = stream.arn.clone();
     let put = streams.put(stream, &[record]).await;
     let put = put.map_err(|error| error::put(error, &arn))?;
-    for error in put.errors() {
+    if let Some(error) = put.error() {
         error::log_not_kept(&arn, error);
     }
     match put.outcomes().next() {
