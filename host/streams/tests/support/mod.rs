@@ -177,3 +177,17 @@ pub fn refused(answer: Result<Answer, ApiError>) -> (String, String) {
     let error = answer.map(json).unwrap_err();
     (error.code().to_owned(), error.message().to_owned())
 }
+
+/// The partition keys of records that were read.
+pub fn keys(read: &Value) -> Vec<&str> {
+    let records = read["Records"].as_array().unwrap().iter();
+    records
+        .map(|record| record["PartitionKey"].as_str().unwrap())
+        .collect()
+}
+
+/// What is read of the first shard of `s` from where an iterator begins.
+pub async fn from(world: &World, rest: Value) -> Value {
+    let iterator = world.iterator("s", 0, rest).await;
+    world.read(&iterator).await
+}
