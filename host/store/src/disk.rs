@@ -25,7 +25,8 @@ pub(crate) fn is_full(error: &io::Error) -> bool {
 /// [`Disk::sync_dir`] of its directory; everything after [`Disk::sync_all`].
 pub trait Disk: Send + Sync {
     /// Takes the data directory for this process alone, until the guard is dropped. An error of
-    /// kind `WouldBlock` means that another process has it.
+    /// kind `WouldBlock` means that another process has it, also after a moment for which this may
+    /// block.
     fn lock(&self) -> io::Result<Box<dyn Send + Sync>>;
 
     /// Opens a file that exists for reading and writing; kind `NotFound` if it does not.

@@ -7,6 +7,8 @@ use std::num::NonZeroU64;
 use std::os::unix::fs::{DirBuilderExt, FileExt};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{Advice, FallocateFlags};
 use rustix::io::Errno;
@@ -16,6 +18,12 @@ use super::{Disk, DiskFile, Space, at_most};
 
 /// The file whose lock says that a process has the data directory.
 const LOCK_FILE: &str = "LOCK";
+/// How long another process may keep the lock before it is taken for one that works. One that was
+/// killed may have been about to start a program: until that is there, it holds all that the killed
+/// one held.
+const LOCK_WAIT: Duration = Duration::from_secs(2);
+/// Time between two tries.
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// Slices that one `pwritev` takes: IOV_MAX on Linux and the BSDs. More are a short write.
 const SLICES_PER_CALL_MAX: usize = 1_024;
@@ -78,10 +86,16 @@ impl Disk for RealDisk {
             .truncate(false)
             .open(self.root.join(LOCK_FILE))?;
         // The lock goes with the open file, so it ends with the guard or with the process.
-        match file.try_lock() {
-            Ok(()) => Ok(Box::new(file)),
-            Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
-            Err(TryLockError::Error(error)) => Err(error),
+        let begun = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Box::new(file)),
+                Err(TryLockError::WouldBlock) if begun.elapsed() < LOCK_WAIT => {
+                    thread::sleep(LOCK_PAUSE);
+                }
+                Err(TryLockError::WouldBlock) => return Err(io::ErrorKind::WouldBlock.into()),
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
         }
     }
 
@@ -242,6 +256,27 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let disk = RealDisk::new(dir.path().join("a/b")).unwrap();
         (dir, disk)
+    }
+
+    /// A server that was started at once after a kill found the directory taken.
+    #[test]
+    fn a_lock_that_is_let_go_in_a_moment_is_waited_for() {
+        let (_dir, disk) = disk();
+        let taken = disk.lock().unwrap();
+        let (tell, told) = std::sync::mpsc::channel();
+        thread::scope(|scope| {
+            let disk = &disk;
+            let other = scope.spawn(move || {
+                tell.send(()).unwrap();
+                disk.lock().map(drop)
+            });
+            told.recv().unwrap();
+            drop(taken);
+            other.join().unwrap().unwrap();
+        });
+        let _taken = disk.lock().unwrap();
+        let refused = disk.lock().err().unwrap();
+        assert_eq!(refused.kind(), io::ErrorKind::WouldBlock);
     }
 
     #[test]
