@@ -310,11 +310,11 @@ impl CatalogTask {
     fn lanes_of(&self, origin: &Origin) -> usize {
         match origin {
             Origin::DirectPut { .. } => 1,
-            // One that was deleted a moment ago has no shards.
-            Origin::Stream { arn, .. } => {
-                let source = self.streams.source(arn);
-                source.map_or(0, |source| source.shards.len())
-            }
+            Origin::Stream { arn, .. } => match self.streams.source(arn) {
+                Some(source) => source.shards.len(),
+                // It was deleted a moment ago.
+                None => 0,
+            },
         }
     }
 

@@ -87,7 +87,7 @@ impl Remains {
     ) -> Result<(Lane, u64), StoreError> {
         let found = self.lanes.get(&key).cloned().transpose()?;
         let Some((position, _)) = self.pumps.get(&key) else {
-            // It was counted before, or never began.
+            // An earlier build counted it and kept its row, or it is in the sum already.
             return Ok((found.unwrap_or_default(), 0));
         };
         let mut lane = found.unwrap_or_else(|| rows::not_begun((key, *position)));

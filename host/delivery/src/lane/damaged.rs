@@ -73,11 +73,15 @@ impl LaneStep {
 
     /// What an order reaches while the lane stands before damage.
     pub(super) fn stuck_before(&self, damage: &Damage) -> StuckCut {
-        let open = self.lane.open.as_ref();
+        let (number, objects) = match (&self.lane.open, &self.lane.moved) {
+            (Some(open), _) => (open.cut.number, open.objects_that_may_exist()),
+            (None, Some(moved)) => (self.lane.next_cut, moved.before.objects),
+            (None, None) => (self.lane.next_cut, 0),
+        };
         StuckCut {
-            number: open.map_or(self.lane.next_cut, |open| open.cut.number),
+            number,
             records: damage.records(),
-            objects: open.map_or(0, |open| open.objects),
+            objects,
             is_unreadable: true,
         }
     }

@@ -265,6 +265,8 @@ async fn a_damaged_frame_within_a_cut_that_was_begun_is_told_and_moving_leads_on
     damaged.world.until_trouble(moves).await;
     assert_eq!(damaged.order(Order::Move).await, (Outcome::Done, 15));
     damaged.until_it_stands(6).await;
+    let lane = &damaged.world.status().unwrap().stuck[0];
+    assert_eq!(lane.objects_that_may_exist, 0, "the rest is in none");
     assert_eq!(damaged.order(Order::LeaveOut).await, (Outcome::Done, 3));
     damaged.killed().await.assert_lost(6..9).await;
 }
