@@ -23,6 +23,7 @@ use wire::sigv4::{self, Authorization, Paths, SecretKey, Verifier};
 
 use crate::Failure;
 use crate::bench::Bench;
+use crate::http::MANY_CONNECTIONS;
 use crate::puts::{self, Target};
 use crate::report::Line;
 use crate::requests::{Batch, SECRET_ACCESS_KEY, canned_answer};
@@ -36,22 +37,31 @@ const RECORDS: ListRule<Fields> = ListRule::of(1, limits::PUT_RECORDS_COUNT_MAX,
 /// As the product's: what a connection reads at once.
 const READ_BYTES_MAX: usize = 256 * 1024;
 
-/// PutRecord of 1 KiB.
+/// PutRecord of 1 KiB, with few and with many connections.
 pub fn put_record(bench: &Bench) -> Result<Vec<Line>, Failure> {
-    put(bench, &Batch::ONE)
+    let batch = &Batch::ONE;
+    let few = put(bench, batch, "bare_put_record", bench.options.connections)?;
+    let name = "bare_put_record_64_connections";
+    let many = put(bench, batch, name, MANY_CONNECTIONS)?;
+    Ok(vec![few, many])
 }
 
 /// PutRecords of 500 times 1 KiB.
 pub fn put_records_large(bench: &Bench) -> Result<Vec<Line>, Failure> {
-    put(bench, &Batch::LARGE)
+    put_records(bench, &Batch::LARGE)
 }
 
 /// PutRecords of 100 times 100 bytes.
 pub fn put_records_small(bench: &Bench) -> Result<Vec<Line>, Failure> {
-    put(bench, &Batch::SMALL)
+    put_records(bench, &Batch::SMALL)
 }
 
-fn put(bench: &Bench, batch: &Batch) -> Result<Vec<Line>, Failure> {
+fn put_records(bench: &Bench, batch: &Batch) -> Result<Vec<Line>, Failure> {
+    let name = format!("bare_{}", batch.name);
+    Ok(vec![put(bench, batch, &name, bench.options.connections)?])
+}
+
+fn put(bench: &Bench, batch: &Batch, name: &str, connections: usize) -> Result<Line, Failure> {
     let runtime = bench.runtime()?;
     let bare = Arc::new(Bare {
         verifier: Verifier::new(Verifier::SKEW_DEFAULT, Paths::Normalized),
@@ -62,16 +72,15 @@ fn put(bench: &Bench, batch: &Batch) -> Result<Vec<Line>, Failure> {
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
     let address: SocketAddr = listener.local_addr()?;
     runtime.spawn(listen(listener, bare));
-    let name = format!("bare_{}", batch.name);
     let target = Target {
-        name: &name,
+        name,
         address,
         stream: STREAM,
-        connections: bench.options.connections,
+        connections,
         // The load generator is this thread.
         cpu: &|| Ok(own_cpu().saturating_sub(thread_cpu())),
     };
-    Ok(vec![puts::measure(bench, &target, batch)?])
+    puts::measure(bench, &target, batch)
 }
 
 struct Bare {

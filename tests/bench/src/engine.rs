@@ -15,15 +15,14 @@ use crate::Failure;
 use crate::bench::Bench;
 use crate::latency::Latencies;
 use crate::random::Random;
-use crate::report::{Goal, Line};
+use crate::report::Line;
 use crate::usage::own_cpu;
 
-const RECORD_BYTES: usize = 1024;
+/// Bytes of data in a record.
+pub const RECORD_BYTES: usize = 1024;
 const LOGS: u64 = 16;
-const WARM_UP: Duration = Duration::from_millis(300);
-/// Records a second, by commits under way at the same time.
-const GOAL_AT_64: f64 = 400_000.0;
-const GOAL_AT_500: f64 = 1_500_000.0;
+/// Before the clock starts.
+pub const WARM_UP: Duration = Duration::from_millis(300);
 
 /// An engine in a directory of its own.
 pub struct Opened {
@@ -123,20 +122,20 @@ pub async fn append(
 
 /// One commit after the other.
 pub fn one(bench: &Bench) -> Result<Vec<Line>, Failure> {
-    commits(bench, 1, None)
+    commits(bench, 1)
 }
 
 /// 64 commits at the same time.
 pub fn sixty_four(bench: &Bench) -> Result<Vec<Line>, Failure> {
-    commits(bench, 64, Some(GOAL_AT_64))
+    commits(bench, 64)
 }
 
 /// 500 commits at the same time.
 pub fn five_hundred(bench: &Bench) -> Result<Vec<Line>, Failure> {
-    commits(bench, 500, Some(GOAL_AT_500))
+    commits(bench, 500)
 }
 
-fn commits(bench: &Bench, outstanding: usize, goal: Option<f64>) -> Result<Vec<Line>, Failure> {
+fn commits(bench: &Bench, outstanding: usize) -> Result<Vec<Line>, Failure> {
     let opened = Opened::new(bench, LOGS)?;
     flat_out(&opened, outstanding, WARM_UP)?;
     let cpu_before = own_cpu();
@@ -145,7 +144,6 @@ fn commits(bench: &Bench, outstanding: usize, goal: Option<f64>) -> Result<Vec<L
     let records = latencies.count() as f64;
     let per_second = records / bench.options.seconds;
     Ok(vec![Line {
-        goal: goal.map(Goal::AtLeast),
         latency: Some(latencies.percentiles()),
         server_us: Some(cpu.as_secs_f64() * 1e6 / records),
         note: "one record of 1 KiB a commit".to_owned(),
@@ -154,16 +152,35 @@ fn commits(bench: &Bench, outstanding: usize, goal: Option<f64>) -> Result<Vec<L
 }
 
 fn flat_out(opened: &Opened, outstanding: usize, duration: Duration) -> Result<Latencies, Failure> {
-    let record = body(1, RECORD_BYTES)?;
+    let (engine, record) = (Arc::clone(&opened.engine), body(1, RECORD_BYTES)?);
+    let commit = move |committer: u64| {
+        let (engine, record) = (Arc::clone(&engine), record.clone());
+        async move { Ok(append(&engine, LogId(committer % LOGS), &record).await?) }
+    };
     let end = Instant::now() + duration;
-    let committers: Vec<_> = (0..outstanding as u64)
-        .map(|committer| {
-            let (engine, record) = (Arc::clone(&opened.engine), record.clone());
-            opened.runtime.spawn(async move {
+    all_at_once(&opened.runtime, outstanding, end, &commit)
+}
+
+/// Has so many tasks do the same over and over until `end`, each given its own number, and notes
+/// how long each time took.
+pub fn all_at_once<F, Doing>(
+    runtime: &Runtime,
+    tasks: usize,
+    end: Instant,
+    act: &F,
+) -> Result<Latencies, Failure>
+where
+    F: Fn(u64) -> Doing + Clone + Send + 'static,
+    Doing: Future<Output = Result<(), Failure>> + Send,
+{
+    let tasks: Vec<_> = (0..tasks as u64)
+        .map(|task| {
+            let act = act.clone();
+            runtime.spawn(async move {
                 let mut latencies = Latencies::new()?;
                 loop {
                     let start = Instant::now();
-                    append(&engine, LogId(committer % LOGS), &record).await?;
+                    act(task).await?;
                     let now = Instant::now();
                     if now > end {
                         return Ok::<_, Failure>(latencies);
@@ -174,8 +191,8 @@ fn flat_out(opened: &Opened, outstanding: usize, duration: Duration) -> Result<L
         })
         .collect();
     let mut all = Latencies::new()?;
-    for committer in committers {
-        all.merge(&opened.runtime.block_on(committer)??)?;
+    for task in tasks {
+        all.merge(&runtime.block_on(task)??)?;
     }
     Ok(all)
 }

@@ -6,6 +6,7 @@ mod answer;
 mod arrivals;
 mod assembled;
 mod bare;
+mod bare_append;
 mod bench;
 mod calls;
 mod ceiling;
@@ -29,8 +30,10 @@ mod machine;
 mod native;
 mod options;
 mod paced;
+mod prewritten;
 mod puts;
 mod random;
+mod ratios;
 mod reader;
 mod report;
 mod requests;
@@ -40,6 +43,7 @@ mod rows;
 mod shards;
 mod swap;
 mod transforms;
+mod unavoidable;
 mod usage;
 mod versions;
 
@@ -113,6 +117,7 @@ fn measure(bench: &Bench, rows: &[&'static Row]) -> Report {
         connections: bench.options.connections,
         entries: Vec::new(),
         failed: Vec::new(),
+        ratios: Vec::new(),
     };
     for row in rows {
         let repetitions = if row.once { 1 } else { bench.options.repeat };
@@ -135,5 +140,6 @@ fn measure(bench: &Bench, rows: &[&'static Row]) -> Report {
         let entries = by_line.into_iter().filter_map(Entry::from_repetitions);
         report.entries.extend(entries);
     }
+    report.compare();
     report
 }

@@ -31,8 +31,12 @@ pub struct Target<'a> {
 
 /// Signed requests for `batch`, good for five minutes.
 pub fn requests(address: SocketAddr, stream: &str, batch: &Batch) -> Result<Vec<Vec<u8>>, Failure> {
-    let variants = (VARIANT_BYTES / batch.data_bytes()).clamp(1, VARIANTS_MAX);
-    signed(address, stream, batch, variants)
+    signed(address, stream, batch, variants(batch))
+}
+
+/// How many different bodies of a batch are sent in turn.
+pub fn variants(batch: &Batch) -> usize {
+    (VARIANT_BYTES / batch.data_bytes()).clamp(1, VARIANTS_MAX)
 }
 
 /// So many signed requests for `batch`, good for five minutes.

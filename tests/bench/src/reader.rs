@@ -16,14 +16,13 @@ use crate::calls;
 use crate::child::Server;
 use crate::counting;
 use crate::latency::Latencies;
-use crate::report::{Goal, Line};
+use crate::report::Line;
 use crate::requests::{Batch, Service, Signer};
 use crate::usage::thread_cpu;
 
 const STREAM: &str = "bench";
 const SHARDS: usize = 16;
 const STORED_BYTES: u64 = 1_000_000_000;
-const GOAL_MB_PER_SECOND: f64 = 900.0;
 const BUFFER_BYTES: usize = 256 * 1024;
 const READ_MAX: Duration = Duration::from_secs(30);
 
@@ -33,12 +32,20 @@ pub fn get_records(bench: &Bench) -> Result<Vec<Line>, Failure> {
     let server = Server::start(bench, dir.path())?;
     calls::create_stream(server.address, STREAM, SHARDS)?;
     calls::fill(&server, STREAM, STORED_BYTES)?;
-    let full = walk(bench, &server, None)?;
-    let short = walk(bench, &server, Some(1_000))?;
+    let walk_with = |limit| {
+        let source = Source {
+            address: server.address,
+            iterators: calls::oldest_iterators(server.address, STREAM)?,
+            limit,
+            cpu: &|| server.cpu(),
+        };
+        walk(bench, &source)
+    };
+    let full = walk_with(None)?;
+    let short = walk_with(Some(1_000))?;
     let resident = server.resident()?;
     Ok(vec![
         Line {
-            goal: Some(Goal::AtLeast(GOAL_MB_PER_SECOND)),
             note: format!("server's memory at most {:.0} MB", resident.peak_mb),
             ..full.line("get_records/10mib")
         },
@@ -46,8 +53,37 @@ pub fn get_records(bench: &Bench) -> Result<Vec<Line>, Failure> {
     ])
 }
 
+/// Where to read.
+pub struct Source<'a> {
+    /// The server.
+    pub address: SocketAddr,
+    /// Where each shard begins.
+    pub iterators: Vec<String>,
+    /// Records of an answer at most, if fewer than the service's limit.
+    pub limit: Option<usize>,
+    /// Processor time of the server so far.
+    pub cpu: &'a dyn Fn() -> Result<Duration, Failure>,
+}
+
+impl Source<'_> {
+    /// A request such as the readers send, for one of the iterators.
+    pub fn request(&self) -> Result<Vec<u8>, Failure> {
+        let signer = Signer::new(self.address, Service::STREAMS)?;
+        let iterator = self.iterators.first().ok_or("no shard to read")?;
+        request(&signer, iterator, self.limit)
+    }
+}
+
+fn request(signer: &Signer, iterator: &str, limit: Option<usize>) -> Result<Vec<u8>, Failure> {
+    let input = match limit {
+        Some(limit) => json!({"ShardIterator": iterator, "Limit": limit}),
+        None => json!({"ShardIterator": iterator}),
+    };
+    signer.request("GetRecords", &serde_json::to_vec(&input)?)
+}
+
 /// What all readers together have read.
-struct Walked {
+pub struct Walked {
     records: u64,
     answers: Latencies,
     took: Duration,
@@ -56,7 +92,8 @@ struct Walked {
 }
 
 impl Walked {
-    fn line(&self, name: &str) -> Line {
+    /// As a line of the table.
+    pub fn line(&self, name: &str) -> Line {
         let bytes = self.records as f64 * Batch::LARGE.record_bytes as f64;
         let us_each = |time: Duration| Some(time.as_secs_f64() * 1e6 / self.answers.count() as f64);
         Line {
@@ -68,10 +105,11 @@ impl Walked {
     }
 }
 
-fn walk(bench: &Bench, server: &Server, limit: Option<usize>) -> Result<Walked, Failure> {
-    let iterators = calls::oldest_iterators(server.address, STREAM)?;
+/// Reads all shards over and over.
+pub fn walk(bench: &Bench, source: &Source<'_>) -> Result<Walked, Failure> {
+    let iterators = &source.iterators;
     let readers = bench.options.connections.min(iterators.len());
-    let signer = Signer::new(server.address, Service::STREAMS)?;
+    let signer = Signer::new(source.address, Service::STREAMS)?;
     let begin = Barrier::new(readers + 1);
     let duration = bench.options.duration();
     std::thread::scope(|scope| {
@@ -80,20 +118,20 @@ fn walk(bench: &Bench, server: &Server, limit: Option<usize>) -> Result<Walked, 
             let own = iterators.iter().skip(reader).step_by(readers).cloned();
             let mut reader = Reader {
                 signer: &signer,
-                limit,
+                limit: source.limit,
                 oldest: own.collect(),
                 buffer: vec![0; BUFFER_BYTES],
                 records: 0,
                 answers: Latencies::new()?,
             };
-            let (begin, address) = (&begin, server.address);
+            let (begin, address) = (&begin, source.address);
             threads.push(scope.spawn(move || {
                 begin.wait();
                 let outcome = reader.run(address, Instant::now() + duration);
                 outcome.map(|()| (reader.records, reader.answers, thread_cpu()))
             }));
         }
-        let cpu_before = server.cpu()?;
+        let cpu_before = (source.cpu)()?;
         begin.wait();
         let mut walked = Walked {
             records: 0,
@@ -108,7 +146,7 @@ fn walk(bench: &Bench, server: &Server, limit: Option<usize>) -> Result<Walked, 
             walked.answers.merge(&answers)?;
             walked.client += cpu;
         }
-        walked.server = server.cpu()?.saturating_sub(cpu_before);
+        walked.server = (source.cpu)()?.saturating_sub(cpu_before);
         Ok(walked)
     })
 }
@@ -153,12 +191,7 @@ impl Reader<'_> {
         socket: &mut TcpStream,
         iterator: &str,
     ) -> Result<(u64, Option<String>), Failure> {
-        let input = match self.limit {
-            Some(limit) => json!({"ShardIterator": iterator, "Limit": limit}),
-            None => json!({"ShardIterator": iterator}),
-        };
-        let body = serde_json::to_vec(&input)?;
-        socket.write_all(&self.signer.request("GetRecords", &body)?)?;
+        socket.write_all(&request(self.signer, iterator, self.limit)?)?;
         counting::records(&mut self.buffer, socket)
     }
 }

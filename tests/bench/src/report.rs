@@ -1,12 +1,13 @@
 //! What was measured, beside what it should be: a table for people and JSON for machines.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::path::Path;
 
 use serde::Serialize;
 
 use crate::Failure;
 use crate::latency::Percentiles;
+use crate::ratios::{self, Figure, Measured};
 
 /// What the project set out to reach.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -16,6 +17,27 @@ pub enum Goal {
     AtLeast(f64),
     /// The less the better.
     AtMost(f64),
+}
+
+impl Goal {
+    /// 1 or more where `value` reaches it.
+    pub fn reached_by(self, value: f64) -> f64 {
+        match self {
+            Self::AtLeast(goal) => value / goal,
+            // None at all is as good as it gets.
+            Self::AtMost(_) if value <= 0.0 => 1.0,
+            Self::AtMost(goal) => goal / value,
+        }
+    }
+}
+
+impl fmt::Display for Goal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AtLeast(goal) => write!(f, ">= {}", number(*goal)),
+            Self::AtMost(goal) => write!(f, "<= {}", number(*goal)),
+        }
+    }
 }
 
 /// One number of one repetition.
@@ -81,12 +103,7 @@ impl Entry {
         let repetitions = lines.len();
         let line = lines.swap_remove(repetitions / 2);
         Some(Self {
-            of_goal: line.goal.map(|goal| match goal {
-                Goal::AtLeast(goal) => line.value / goal,
-                // None at all is as good as it gets.
-                Goal::AtMost(_) if line.value <= 0.0 => 1.0,
-                Goal::AtMost(goal) => goal / line.value,
-            }),
+            of_goal: line.goal.map(|goal| goal.reached_by(line.value)),
             name: line.name,
             median: line.value,
             min,
@@ -99,6 +116,19 @@ impl Entry {
             client_cpu_us: line.client_us,
             note: line.note,
         })
+    }
+
+    /// The line's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// One of its numbers, if it has that.
+    pub fn figure(&self, figure: Figure) -> Option<f64> {
+        match figure {
+            Figure::Value => Some(self.median),
+            Figure::ServerTime => self.server_cpu_us,
+        }
     }
 }
 
@@ -124,40 +154,41 @@ pub struct Report {
     pub entries: Vec<Entry>,
     /// What could not be.
     pub failed: Vec<Failed>,
+    /// Lines beside each other.
+    pub ratios: Vec<Measured>,
 }
 
 impl Report {
-    /// The table.
+    /// Fills in the ratios of what was measured.
+    pub fn compare(&mut self) {
+        self.ratios = ratios::measured(&self.entries);
+    }
+
+    /// The table, and below it the ratios.
     pub fn table(&self) -> String {
         let head = [
             "row", "median", "min..max", "unit", "goal", "of goal", "p50", "p99", "srv us",
             "cli us", "note",
         ];
-        let mut rows = vec![head.map(str::to_owned)];
-        rows.extend(self.entries.iter().map(cells));
-        let widths: Vec<usize> = (0..head.len())
-            .map(|column| rows.iter().map(|row| row[column].chars().count()).max())
-            .map(Option::unwrap_or_default)
-            .collect();
-        let mut table = format!(
+        let mut text = format!(
             "processors {:?}, {} s a run, {} connections\n\n",
             self.processors, self.seconds, self.connections
         );
-        for row in &rows {
-            for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
-                // Writing to a string does not fail.
-                let _ = match column {
-                    0 | 3 | 10 => write!(table, "{cell:<width$}  "),
-                    _ => write!(table, "{cell:>width$}  "),
-                };
-            }
-            table.truncate(table.trim_end().len());
-            table.push('\n');
-        }
+        align(&mut text, head, &[0, 3, 10], self.entries.iter().map(cells));
         for failed in &self.failed {
-            let _ = writeln!(table, "{}: no number: {}", failed.row, failed.why);
+            let _ = writeln!(text, "{}: no number: {}", failed.row, failed.why);
         }
-        table
+        if !self.ratios.is_empty() {
+            text.push('\n');
+            let head = ["of the same run", "beside", "ratio", "goal", "of goal"];
+            align(
+                &mut text,
+                head,
+                &[0, 1],
+                self.ratios.iter().map(Measured::cells),
+            );
+        }
+        text
     }
 
     /// Writes the run as JSON.
@@ -166,6 +197,33 @@ impl Report {
         json.push(b'\n');
         std::fs::write(path, json).map_err(|error| format!("write {}: {error}", path.display()))?;
         Ok(())
+    }
+}
+
+/// Writes lines of cells below their heads, those of the columns in `to_the_left` flush left.
+fn align<const COLUMNS: usize>(
+    text: &mut String,
+    head: [&str; COLUMNS],
+    to_the_left: &[usize],
+    lines: impl Iterator<Item = [String; COLUMNS]>,
+) {
+    let mut rows = vec![head.map(str::to_owned)];
+    rows.extend(lines);
+    let widths: Vec<usize> = (0..COLUMNS)
+        .map(|column| rows.iter().map(|row| row[column].chars().count()).max())
+        .map(Option::unwrap_or_default)
+        .collect();
+    for row in &rows {
+        for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
+            // Writing to a string does not fail.
+            let _ = if to_the_left.contains(&column) {
+                write!(text, "{cell:<width$}  ")
+            } else {
+                write!(text, "{cell:>width$}  ")
+            };
+        }
+        text.truncate(text.trim_end().len());
+        text.push('\n');
     }
 }
 
@@ -179,11 +237,7 @@ fn cells(entry: &Entry) -> [String; 11] {
             _ => format!("{}..{}", number(entry.min), number(entry.max)),
         },
         entry.unit.to_owned(),
-        match entry.goal {
-            Some(Goal::AtLeast(goal)) => format!(">= {}", number(goal)),
-            Some(Goal::AtMost(goal)) => format!("<= {}", number(goal)),
-            None => String::new(),
-        },
+        entry.goal.map(|goal| goal.to_string()).unwrap_or_default(),
         entry
             .of_goal
             .map(|ratio| format!("{ratio:.2}"))

@@ -233,6 +233,17 @@ pub fn canned_answer(batch: &Batch) -> Vec<u8> {
     format!(r#"{{"FailedRecordCount":0,"Records":[{places}]}}"#).into_bytes()
 }
 
+/// An answer of GetRecords with so many records of so many bytes.
+pub fn canned_records(records: usize, record_bytes: usize, next: &str) -> Vec<u8> {
+    const PLACE: &str = r#""SequenceNumber":"49590338271490256608559692538361571095921575989136588898","ApproximateArrivalTimestamp":1764399600.123"#;
+    let data = STANDARD.encode_to_string(Random::new(6).bytes(record_bytes));
+    let record = format!(r#"{{{PLACE},"Data":"{data}","PartitionKey":"key-0123456789abcdef"}}"#);
+    let records = vec![record; records].join(",");
+    let text =
+        format!(r#"{{"MillisBehindLatest":0,"NextShardIterator":"{next}","Records":[{records}]}}"#);
+    text.into_bytes()
+}
+
 fn hmac(key: &[u8], data: &[u8]) -> Result<Vec<u8>, Failure> {
     let mut hmac = Hmac::<Sha256>::new_from_slice(key)?;
     hmac.update(data);

@@ -3,8 +3,8 @@
 use crate::bench::Bench;
 use crate::report::Line;
 use crate::{
-    Failure, bare, ceiling, deliveries, end_to_end, engine, engine_reads, hostile, http, idle,
-    machine, reader, restart, shards, swap, transforms, versions,
+    Failure, bare, bare_append, ceiling, deliveries, end_to_end, engine, engine_reads, hostile,
+    http, idle, machine, reader, restart, shards, swap, transforms, unavoidable, versions,
 };
 
 /// Something to measure.
@@ -47,9 +47,24 @@ pub const ROWS: &[Row] = &[
     ),
     row("machine_bytes", "hashes, base64 and copies", machine::bytes),
     row(
+        "unavoidable_500x1k",
+        "PutRecords without a server: hash, base64, copy, checksum, durable write",
+        unavoidable::large,
+    ),
+    row(
+        "unavoidable_100x100",
+        "PutRecords without a server: hash, base64, copy, checksum, durable write",
+        unavoidable::small,
+    ),
+    row(
         "ceiling",
         "the load generator against canned bytes",
         ceiling::run,
+    ),
+    row(
+        "ceiling_get_records",
+        "the reader against canned bytes",
+        ceiling::get_records,
     ),
     row(
         "bare_put_record",
@@ -65,6 +80,16 @@ pub const ROWS: &[Row] = &[
         "bare_put_records_100x100",
         "nothing kept: PutRecords",
         bare::put_records_small,
+    ),
+    row(
+        "bare_append_64",
+        "a queue, a copy, a durable write; 64 at a time",
+        bare_append::sixty_four,
+    ),
+    row(
+        "bare_append_500",
+        "a queue, a copy, a durable write; 500 at a time",
+        bare_append::five_hundred,
     ),
     row(
         "engine_1",
