@@ -14,7 +14,9 @@ use oracle::History;
 use oracle::check::check;
 use oracle::session::{Plan, Session, open, small_options};
 use store::disk::Disk;
-use store::disk::simulated::{Call, Failure, Fault, Random, SimulatedDisk, Survival};
+use store::disk::simulated::{
+    AfterFailedSync, Call, Failure, Fault, Random, SimulatedDisk, Survival,
+};
 use store::embedded::Options;
 use store::embedded::format::{BLOCK_HEADER_BYTES, BlockCheck, Entry, LogChange, decode_block};
 use store::{CommitError, Engine, LogId, Position, StoreError};
@@ -235,4 +237,102 @@ async fn a_log_of_which_the_write_ahead_log_lost_a_frame_goes_on_without_it() {
         disk = session.disk.after_kill();
         session.close().await;
     }
+}
+
+/// The catalog's commit fails at its last sync: what it says may be on the disk or not.
+async fn commit_in_doubt(after: AfterFailedSync) -> Session {
+    let session = session(SimulatedDisk::new(3), History::default()).await;
+    session.create(LOG).await.unwrap();
+    session.commit(frames(LOG, 1)).await.unwrap();
+    session.disk.set_after_failed_sync(after);
+    session.disk.plan(Fault {
+        nth: 3,
+        ..failing_syncs("tables.redb")
+    });
+    session.embedded.flush().await.unwrap_err();
+    assert_eq!(session.disk.faults_hit(), 1);
+    session.disk.forget_faults();
+    session
+}
+
+/// The next flush emptied the segments that the catalog might have noted before it wrote them anew:
+/// a start that read the catalog of the first flush found them short.
+#[tokio::test]
+async fn a_flush_after_a_commit_in_doubt_loses_nothing_at_any_moment() {
+    for after in [AfterFailedSync::StillDirty, AfterFailedSync::CleanButLost] {
+        let session = commit_in_doubt(after).await;
+        session.disk.record();
+        session.commit(frames(LOG, 8)).await.unwrap();
+        session.embedded.flush().await.unwrap();
+        let mut replay = session.disk.trace().unwrap().replay();
+        loop {
+            let mut disks = vec![replay.after_kill(&mut Random::new(0))];
+            for seed in 0..12 {
+                disks.push(replay.after_power_cut(&mut Random::new(seed), Survival::Random));
+            }
+            for disk in disks {
+                let next = open(&disk, options()).await.unwrap();
+                let read = next.read(LOG, Position::FIRST, 1).await.unwrap();
+                let first = read.frames.first().map(|frame| frame.position);
+                let done = replay.done();
+                assert_eq!(first, Some(Position::FIRST), "{after:?}, {done} changes");
+                next.close().await.unwrap();
+            }
+            if !replay.advance() {
+                break;
+            }
+        }
+        session.close().await;
+    }
+}
+
+/// A longer segment of a flush that failed lies where a shorter one is closed: its index is found
+/// nonetheless, so that a time is looked for without reading all of it.
+#[tokio::test]
+async fn what_a_failed_flush_left_behind_the_end_of_a_segment_goes_when_it_is_closed() {
+    let session = session(SimulatedDisk::new(1), History::default()).await;
+    session.create(LOG).await.unwrap();
+    session.commit(frames(LOG, 40)).await.unwrap();
+    session.embedded.flush().await.unwrap();
+    let segments = || {
+        let mut files = session.disk.files();
+        files.retain(|(path, _)| path.starts_with("logs"));
+        files
+    };
+    let closed = segments();
+    let (path, length) = closed[0].clone();
+    let (_, killed) = session.kill();
+    session.close().await;
+    // As if the catalog had never heard of any flush.
+    killed.remove("tables.redb".as_ref()).unwrap();
+    let file = killed.open(&path).unwrap();
+    file.set_length(length + 100_000).unwrap();
+    file.sync().unwrap();
+    drop(file);
+    let again = Session::new(
+        open(&killed, options()).await.unwrap(),
+        killed,
+        History::default(),
+    );
+    again.embedded.flush().await.unwrap();
+    let mut files = again.disk.files();
+    files.retain(|(path, _)| path.starts_with("logs"));
+    assert_eq!(files, closed);
+    again.close().await;
+}
+
+/// The open file of a log that is gone kept its room on the disk.
+#[tokio::test]
+async fn a_log_that_was_flushed_and_deleted_takes_no_room() {
+    let session = session(SimulatedDisk::new(1), History::default()).await;
+    session.create(LOG).await.unwrap();
+    session.commit(frames(LOG, 40)).await.unwrap();
+    session.embedded.flush().await.unwrap();
+    session.delete(LOG).await.unwrap();
+    session.embedded.flush().await.unwrap();
+    let files = session.disk.files();
+    assert!(files.iter().all(|(path, _)| !path.starts_with("logs")));
+    let named: u64 = files.iter().map(|(_, bytes)| bytes).sum();
+    assert_eq!(session.disk.used_bytes(), named);
+    session.close().await;
 }

@@ -1,6 +1,6 @@
-//! The work that no server can leave out, whatever it does beside: the hash of a request's body, its
-//! base64, one copy and one checksum of the records, and one write of them that is durable. By two
-//! threads, without a connection.
+//! The work that no server can leave out, whatever it does beside: the hash of a request's body,
+//! its base64, one copy and one checksum of the records, and one write of them that is durable. By
+//! two threads, without a connection.
 
 use std::hint::black_box;
 use std::path::Path;

@@ -42,7 +42,7 @@ struct Flushed {
     deleted: bool,
     /// Segments that are new, grew or were closed.
     changed: Vec<Segment>,
-    /// Segments that hold nothing readable any more.
+    /// Segments that hold nothing readable any more: all of a log that was deleted.
     gone: Vec<Position>,
     cursor: NextFrame,
     horizon: Position,
@@ -196,7 +196,7 @@ fn flush_logs(
 /// What is to be flushed of a log now.
 fn snapshot(log: &Arc<Log>) -> (Flushed, Vec<WalFrame>, Option<Segment>) {
     let state = log.state();
-    let gone = |segment: &&Segment| segment.end <= state.horizon;
+    let gone = |segment: &&Segment| state.deleted || segment.end <= state.horizon;
     let gone: Vec<_> = state
         .segments
         .iter()

@@ -124,12 +124,18 @@ impl SegmentFile {
         self.header_damage.as_ref()
     }
 
-    /// Makes an empty segment, or empties what an unfinished flush has left.
+    /// Makes an empty segment, or begins again in what an unfinished flush has left. That is not
+    /// emptied: the flush may have failed when the catalog had already noted it, and then the same
+    /// frames are written to the same places.
     pub fn create(disk: &dyn Disk, log: LogId, base: Position) -> Result<Self, StoreError> {
         let path = segment_path(log, base);
         let making = |source| StoreError::io(format!("make {path}"), source);
         disk.create_dir(log_dir(log).as_ref()).map_err(making)?;
-        let file = disk.create(path.as_ref()).map_err(making)?;
+        let file = match disk.open(path.as_ref()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => disk.create(path.as_ref()),
+            opened => opened,
+        };
+        let file = file.map_err(making)?;
         let header = encode_header(log, base);
         write_all(file.as_ref(), &mut [IoSlice::new(&header)], 0).map_err(making)?;
         Ok(Self::new(log, path, file))
@@ -442,14 +448,22 @@ impl SegmentFile {
         Index::of_footer(&footer, segment.bytes)
     }
 
-    /// Writes the index behind the frames: the segment is complete.
+    /// Writes the index behind the frames: the segment is complete. A footer is at the end of its
+    /// file, so what an unfinished flush has left behind it goes.
     pub fn write_footer(&self, segment: &Segment) -> Result<(), StoreError> {
+        let doing = || format!("write the index of {}", self.frames.path);
         let index = self.index(segment)?;
-        let out = index.footer().ok_or_else(|| {
-            let doing = format!("write the index of {}", self.frames.path);
-            StoreError::io(doing, io::Error::other("it has too many entries"))
-        })?;
-        self.write(&out, segment.bytes)
+        let out = index
+            .footer()
+            .ok_or_else(|| StoreError::io(doing(), io::Error::other("it has too many entries")))?;
+        self.write(&out, segment.bytes)?;
+        let end = SEGMENT_HEADER_BYTES as u64 + segment.bytes + out.len() as u64;
+        let file = &self.frames.file;
+        let failed = |source| StoreError::io(doing(), source);
+        if end < file.length().map_err(failed)? {
+            file.set_length(end).map_err(failed)?;
+        }
+        Ok(())
     }
 
     /// Writes at `offset` from the start of the first frame.
