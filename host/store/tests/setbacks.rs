@@ -240,10 +240,10 @@ async fn a_log_of_which_the_write_ahead_log_lost_a_frame_goes_on_without_it() {
 }
 
 /// The catalog's commit fails at its last sync: what it says may be on the disk or not.
-async fn commit_in_doubt(after: AfterFailedSync) -> Session {
+async fn commit_in_doubt(after: AfterFailedSync, count: usize) -> Session {
     let session = session(SimulatedDisk::new(3), History::default()).await;
     session.create(LOG).await.unwrap();
-    session.commit(frames(LOG, 1)).await.unwrap();
+    session.commit(frames(LOG, count)).await.unwrap();
     session.disk.set_after_failed_sync(after);
     session.disk.plan(Fault {
         nth: 3,
@@ -260,7 +260,7 @@ async fn commit_in_doubt(after: AfterFailedSync) -> Session {
 #[tokio::test]
 async fn a_flush_after_a_commit_in_doubt_loses_nothing_at_any_moment() {
     for after in [AfterFailedSync::StillDirty, AfterFailedSync::CleanButLost] {
-        let session = commit_in_doubt(after).await;
+        let session = commit_in_doubt(after, 1).await;
         session.disk.record();
         session.commit(frames(LOG, 8)).await.unwrap();
         session.embedded.flush().await.unwrap();
@@ -335,4 +335,23 @@ async fn a_log_that_was_flushed_and_deleted_takes_no_room() {
     let named: u64 = files.iter().map(|(_, bytes)| bytes).sum();
     assert_eq!(session.disk.used_bytes(), named);
     session.close().await;
+}
+
+/// The catalog of a flush that failed named segments that the next flush did not know of, since
+/// their frames had been trimmed in part: a start then read some frames twice.
+#[tokio::test]
+async fn segments_of_a_commit_in_doubt_are_not_read_beside_those_written_after_a_trim() {
+    for after in [AfterFailedSync::StillDirty, AfterFailedSync::CleanButLost] {
+        let session = commit_in_doubt(after, 12).await;
+        session.trim(LOG, Position(9)).await.unwrap();
+        session.commit(frames(LOG, 3)).await.unwrap();
+        session.embedded.flush().await.unwrap();
+        let (_, disk) = session.kill();
+        session.close().await;
+        let next = open(&disk, options()).await.unwrap();
+        let batch = next.read(LOG, Position::FIRST, 1 << 20).await.unwrap();
+        let read: Vec<u64> = batch.frames.iter().map(|frame| frame.position.0).collect();
+        next.close().await.unwrap();
+        assert_eq!(read, (9..15).collect::<Vec<_>>(), "{after:?}");
+    }
 }

@@ -237,7 +237,10 @@ fn cells(entry: &Entry) -> [String; 11] {
             _ => format!("{}..{}", number(entry.min), number(entry.max)),
         },
         entry.unit.to_owned(),
-        entry.goal.map(|goal| goal.to_string()).unwrap_or_default(),
+        match entry.goal {
+            Some(goal) => goal.to_string(),
+            None => String::new(),
+        },
         entry
             .of_goal
             .map(|ratio| format!("{ratio:.2}"))

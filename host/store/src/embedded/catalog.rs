@@ -1,8 +1,10 @@
 //! What must be known of logs and segments without reading them, kept in redb beside the tables'
 //! rows and changed in the same transactions.
 
+use std::collections::HashSet;
 use std::io;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::{Buf, BufMut};
@@ -15,6 +17,7 @@ use types::Timestamp;
 use crate::disk::Disk;
 use crate::embedded::logs::{LogState, NextFrame, Segment};
 use crate::embedded::redb_file::{CATALOG_FILE, ReadMark, failed, open_database};
+use crate::embedded::segment::segment_path;
 use crate::engine::{LogId, Position, StoreError};
 
 /// What the file is made as, before it gets its name.
@@ -35,6 +38,7 @@ pub struct LogCatalog {
     mark: ReadMark,
     /// `None` when closed. Never two of one file: a database writes when it is dropped.
     database: RwLock<Option<Database>>,
+    in_doubt: AtomicBool,
 }
 
 /// What every start needs.
@@ -83,11 +87,24 @@ impl LogCatalog {
             cache_bytes,
             mark,
             database: RwLock::new(Some(database)),
+            in_doubt: AtomicBool::new(false),
         }
     }
 
-    /// Opens the file anew after an error: redb refuses to go on with the old one.
+    /// Whether a commit has failed that may be there nonetheless.
+    pub fn is_in_doubt(&self) -> bool {
+        self.in_doubt.load(Ordering::Acquire)
+    }
+
+    /// Notes that what a failed commit may have left was written over.
+    pub fn is_sure(&self) {
+        self.in_doubt.store(false, Ordering::Release);
+    }
+
+    /// Opens the file anew after an error: redb refuses to go on with the old one. What the commit
+    /// that failed was to change may be there or not.
     pub fn reopen(&self) -> Result<(), StoreError> {
+        self.in_doubt.store(true, Ordering::Release);
         let opening = |source| StoreError::io(format!("open {CATALOG_FILE}"), source);
         let mut database = self
             .database
@@ -278,6 +295,32 @@ pub fn put_log(
             .map_err(failed("remove a segment"))?;
     }
     Ok(())
+}
+
+/// Forgets the segments of a log that are not among those `known`: a commit that failed may have
+/// noted them. Their files are garbage.
+pub fn forget_other_segments(
+    writing: &WriteTransaction,
+    log: LogId,
+    known: &HashSet<Position>,
+) -> Result<(), StoreError> {
+    let mut segments = writing
+        .open_table(SEGMENTS)
+        .map_err(failed("open the segments"))?;
+    let mut others = Vec::new();
+    segments
+        .retain_in((log.0, 0)..=(log.0, u64::MAX), |(_, base), _| {
+            let base = Position(base);
+            let is_known = known.contains(&base);
+            if !is_known {
+                others.push(base);
+            }
+            is_known
+        })
+        .map_err(failed("remove segments"))?;
+    others
+        .iter()
+        .try_for_each(|base| put_garbage(writing, &segment_path(log, *base)))
 }
 
 /// Forgets a log and its segments.

@@ -8,6 +8,7 @@
 //! A crash between any two of these leaves the write-ahead log in charge: what the catalog does
 //! not know of is written again, to the same places.
 
+use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -47,6 +48,17 @@ struct Flushed {
     cursor: NextFrame,
     horizon: Position,
     sealed: bool,
+}
+
+impl Flushed {
+    /// Where the segments begin that the log has after the flush.
+    fn known(&self) -> HashSet<Position> {
+        let state = self.log.state();
+        let before = state.segments.iter().map(|segment| segment.base);
+        let before = before.filter(|base| !self.gone.contains(base));
+        let changed = self.changed.iter().map(|segment| segment.base);
+        before.chain(changed).collect()
+    }
 }
 
 /// Flushes until it is stopped.
@@ -144,6 +156,9 @@ fn move_frames(
     let rows = shared.catalog.write(|writing| {
         for flushed in &flushed {
             note(writing, flushed)?;
+            if shared.catalog.is_in_doubt() {
+                catalog::forget_other_segments(writing, flushed.log.id, &flushed.known())?;
+            }
         }
         catalog::put_flushed_block(writing, block)?;
         shared.tables.flush_into(writing)
@@ -155,6 +170,7 @@ fn move_frames(
             return Err(error);
         }
     };
+    shared.catalog.is_sure();
     for flushed in flushed {
         settle(shared, flushed);
     }
