@@ -432,8 +432,8 @@ async fn commit(
 ) -> Result<Version, ChangeError> {
     let last = writes.last().cloned();
     let transaction = Transaction {
-        appends: Vec::new(),
         writes,
+        ..Transaction::default()
     };
     let committed = engine.commit_for(purpose, transaction).await;
     match (committed, last) {

@@ -174,8 +174,8 @@ fn last_seen(stream: &DeliveryStream, key: LaneKey, seen: Position) -> Position 
 
 async fn commit(engine: &dyn Engine, writes: Vec<TableWrite>) -> Result<(), StoreError> {
     let transaction = Transaction {
-        appends: Vec::new(),
         writes,
+        ..Transaction::default()
     };
     engine.commit_for(Purpose::MakeRoom, transaction).await?;
     Ok(())

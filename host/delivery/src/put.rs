@@ -55,7 +55,7 @@ impl Delivery {
         let frame_bytes_max = self.tools.engine.capabilities().frame_bytes_max;
         let transaction = Transaction {
             appends: appends(log, &taken, frame_bytes_max, self.now())?,
-            writes: Vec::new(),
+            ..Transaction::default()
         };
         let bytes = taken.iter().map(|record| record.len()).sum();
         let (records, bytes) = (number(taken.len())?, number(bytes)?);

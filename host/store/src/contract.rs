@@ -17,8 +17,8 @@ use bytes::Bytes;
 use types::Timestamp;
 
 use crate::engine::{
-    Append, CommitError, Committed, Engine, Expect, Frame, LogEnd, LogId, NewFrame, Position,
-    StoreError, TableId, TableWrite, Transaction, Versioned,
+    Append, CommitError, Committed, Engine, Expect, Frame, LogChange, LogEnd, LogId, NewFrame,
+    Position, StoreError, TableId, TableWrite, Transaction, Version, Versioned,
 };
 use crate::records::{BodyBuilder, Records};
 
@@ -68,7 +68,7 @@ fn append_at(log: LogId, text: &str, arrival: u64) -> Transaction {
     let frame = frame(text, arrival);
     Transaction {
         appends: vec![Append { log, frame }],
-        writes: Vec::new(),
+        ..Transaction::default()
     }
 }
 
@@ -87,7 +87,7 @@ fn append_many(log: LogId, count: u16) -> Transaction {
     };
     Transaction {
         appends: vec![Append { log, frame }],
-        writes: Vec::new(),
+        ..Transaction::default()
     }
 }
 
@@ -103,8 +103,8 @@ fn write(key: &'static str, value: Option<&'static str>, expect: Expect) -> Tabl
 
 fn writing(writes: Vec<TableWrite>) -> Transaction {
     Transaction {
-        appends: Vec::new(),
         writes,
+        ..Transaction::default()
     }
 }
 

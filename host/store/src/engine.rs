@@ -91,6 +91,26 @@ pub struct Transaction {
     pub appends: Vec<Append>,
     /// Rows to write. A row appears at most once.
     pub writes: Vec<TableWrite>,
+    /// Steps in the lives of logs, taken after the appends, in this order. [`LogChange::Create`] of
+    /// a log that is there and [`LogChange::Delete`] of one that is not change nothing; a log to
+    /// be sealed must exist.
+    pub changes: Vec<LogChange>,
+    /// Logs that are deleted, each with the row that keeps where it ended. One that does not exist
+    /// writes nothing.
+    pub ends: Vec<LogEnd>,
+}
+
+/// A step in a log's life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogChange {
+    /// It exists from here on.
+    Create(LogId),
+    /// Nothing is appended from here on.
+    Seal(LogId),
+    /// Frames before the position are forgotten, as [`Engine::trim`] does it.
+    Trim(LogId, Position),
+    /// It and its frames are forgotten.
+    Delete(LogId),
 }
 
 /// What a transaction is for, which matters while the disk is short of room.
@@ -226,7 +246,7 @@ pub struct Capabilities {
 pub enum CommitError {
     /// A log to append to is sealed.
     Sealed(LogId),
-    /// A log to append to does not exist.
+    /// A log to append to, or to seal, does not exist.
     NoLog(LogId),
     /// A row was not as expected.
     Conflict {

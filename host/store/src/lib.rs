@@ -13,8 +13,8 @@ mod engine;
 mod records;
 
 pub use engine::{
-    Append, Capabilities, CommitError, Committed, Durability, Engine, Expect, Frame, Key, LogEnd,
-    LogId, NewFrame, Position, Purpose, ReadBatch, StoreError, TableId, TableWrite, Transaction,
-    Version, Versioned, key_after,
+    Append, Capabilities, CommitError, Committed, Durability, Engine, Expect, Frame, Key,
+    LogChange, LogEnd, LogId, NewFrame, Position, Purpose, ReadBatch, StoreError, TableId,
+    TableWrite, Transaction, Version, Versioned, key_after,
 };
 pub use records::{BodyBuilder, Records, StoredRecord, exact};

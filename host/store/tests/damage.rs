@@ -74,7 +74,7 @@ async fn written(frames: Vec<NewFrame>, is_closed: bool) -> (SimulatedDisk, Vec<
         }];
         let transaction = Transaction {
             appends,
-            writes: vec![],
+            ..Transaction::default()
         };
         let position = store.commit(transaction).await.unwrap().positions[0];
         all.push(Written {
@@ -317,7 +317,13 @@ async fn in_segments() -> (
             frame: frame.clone(),
         }];
         let writes = vec![];
-        let committed = store.commit(Transaction { appends, writes }).await;
+        let committed = store
+            .commit(Transaction {
+                appends,
+                writes,
+                ..Transaction::default()
+            })
+            .await;
         let position = committed.unwrap().positions[0];
         let offset = 0;
         all.push(Written {
@@ -406,7 +412,14 @@ fn a_segment_that_is_not_given_back_hides_its_own_frames_and_stops_no_flush() {
                     frame: body(99, 0, 900),
                 }];
                 let writes = vec![];
-                store.commit(Transaction { appends, writes }).await.unwrap();
+                store
+                    .commit(Transaction {
+                        appends,
+                        writes,
+                        ..Transaction::default()
+                    })
+                    .await
+                    .unwrap();
                 embedded.flush().await.unwrap();
                 store.health().unwrap();
                 store.trim(LOG, *end).await.unwrap();
@@ -491,7 +504,13 @@ fn a_frame_that_cannot_be_read_in_the_write_ahead_log_hides_no_other() {
                 frame: body(n, 0, 900),
             }];
             let writes = vec![];
-            let committed = store.commit(Transaction { appends, writes }).await;
+            let committed = store
+                .commit(Transaction {
+                    appends,
+                    writes,
+                    ..Transaction::default()
+                })
+                .await;
             positions.push(committed.unwrap().positions[0]);
         }
         let killed = disk.after_kill();

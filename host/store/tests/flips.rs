@@ -99,6 +99,7 @@ async fn written(transactions: usize, flushed: bool) -> (SimulatedDisk, Expected
         let transaction = Transaction {
             appends: frames.to_vec(),
             writes,
+            ..Transaction::default()
         };
         let committed = store.commit(transaction).await.unwrap();
         for (append, position) in frames.iter().zip(committed.positions) {
@@ -293,7 +294,7 @@ fn a_flipped_byte_of_a_segment_is_reported_with_file_and_offset_and_never_served
                 engine
                     .commit(Transaction {
                         appends,
-                        writes: vec![],
+                        ..Transaction::default()
                     })
                     .await
                     .unwrap();
@@ -421,7 +422,7 @@ async fn start(flipped: &SimulatedDisk, expected: &Expected, offset: u64, starts
     let appends = vec![Append { log: LOG, frame }];
     let transaction = Transaction {
         appends,
-        writes: vec![],
+        ..Transaction::default()
     };
     engine.commit(transaction).await.unwrap();
     engine.close().await.unwrap();
@@ -526,7 +527,7 @@ fn a_tables_file_is_mended_after_a_restart_while_there_were_unused_files() {
             let kept = appends[0].frame.body.clone();
             let transaction = Transaction {
                 appends,
-                writes: vec![],
+                ..Transaction::default()
             };
             let position = store.commit(transaction).await.unwrap().positions[0];
             store.close().await.unwrap();

@@ -58,7 +58,7 @@ async fn filled(logs: u64, frames: u64, bytes: usize) -> (SimulatedDisk, Arc<Emb
         let appends = ids.iter().map(|log| append(*log, bytes, arrival));
         let transaction = Transaction {
             appends: appends.collect(),
-            writes: Vec::new(),
+            ..Transaction::default()
         };
         store.commit(transaction).await.unwrap();
     }
@@ -151,7 +151,7 @@ async fn a_flush_of_thousands_of_logs_needs_few_open_files() {
         let appends = ids.iter().map(|log| append(*log, 10, 1));
         let transaction = Transaction {
             appends: appends.collect(),
-            writes: Vec::new(),
+            ..Transaction::default()
         };
         store.commit(transaction).await.unwrap();
         store.flush().await.unwrap();

@@ -48,7 +48,7 @@ async fn append(store: &Embedded, number: usize) -> Result<(), CommitError> {
     let frame = body(number, 0, 10);
     let transaction = Transaction {
         appends: vec![Append { log: LOG, frame }],
-        writes: vec![],
+        ..Transaction::default()
     };
     store.commit(transaction).await.map(|_| ())
 }
@@ -210,13 +210,13 @@ async fn rows_that_make_room_are_taken_while_new_ones_are_refused() {
         number += 1;
     }
     let row = |key: &'static [u8]| Transaction {
-        appends: vec![],
         writes: vec![TableWrite {
             table: TableId(1),
             key: Bytes::from_static(key),
             value: Some(Bytes::from_static(b"value")),
             expect: Expect::Any,
         }],
+        ..Transaction::default()
     };
     let refused = store.commit(row(b"new")).await;
     assert!(matches!(refused, Err(CommitError::DiskFull)), "{refused:?}");
@@ -227,7 +227,7 @@ async fn rows_that_make_room_are_taken_while_new_ones_are_refused() {
             log: LOG,
             frame: body(0, 0, 10),
         }],
-        writes: vec![],
+        ..Transaction::default()
     };
     let refused = store.commit_for(Purpose::MakeRoom, appended).await;
     assert!(matches!(refused, Err(CommitError::DiskFull)), "{refused:?}");

@@ -18,8 +18,11 @@ use store::disk::simulated::{
     AfterFailedSync, Call, Failure, Fault, Random, SimulatedDisk, Survival,
 };
 use store::embedded::Options;
-use store::embedded::format::{BLOCK_HEADER_BYTES, BlockCheck, Entry, LogChange, decode_block};
-use store::{CommitError, Engine, LogId, Position, StoreError};
+use store::embedded::format::{BLOCK_HEADER_BYTES, BlockCheck, Entry, decode_block};
+use store::{
+    CommitError, Engine, Expect, LogChange, LogId, Position, StoreError, TableId, TableWrite,
+    Transaction,
+};
 
 const LOG: LogId = LogId(1);
 const OTHER: LogId = LogId(2);
@@ -354,4 +357,50 @@ async fn segments_of_a_commit_in_doubt_are_not_read_beside_those_written_after_a
         next.close().await.unwrap();
         assert_eq!(read, (9..15).collect::<Vec<_>>(), "{after:?}");
     }
+}
+
+/// The row says which log takes what comes next: wherever a crash falls, the log before it is open
+/// or the one after it is there.
+#[tokio::test]
+async fn a_log_that_follows_another_is_there_when_that_is_sealed_wherever_a_crash_falls() {
+    const TABLE: TableId = TableId(3);
+    let session = session(SimulatedDisk::new(1), History::default()).await;
+    session.create(LOG).await.unwrap();
+    session.commit(frames(LOG, 3)).await.unwrap();
+    session.disk.record();
+    let closing = Transaction {
+        writes: vec![TableWrite {
+            table: TABLE,
+            key: b"open"[..].into(),
+            value: Some(b"other"[..].into()),
+            expect: Expect::Absent,
+        }],
+        changes: vec![LogChange::Create(OTHER), LogChange::Seal(LOG)],
+        ..Transaction::default()
+    };
+    session.embedded.commit(closing).await.unwrap();
+    session.embedded.flush().await.unwrap();
+    let mut seen = [0; 2];
+    let mut replay = session.disk.trace().unwrap().replay();
+    loop {
+        let mut disks = vec![replay.after_kill(&mut Random::new(0))];
+        for seed in 0..12 {
+            disks.push(replay.after_power_cut(&mut Random::new(seed), Survival::Random));
+        }
+        for disk in disks {
+            let next = open(&disk, options()).await.unwrap();
+            let row = next.get(TABLE, b"open").await.unwrap();
+            let read = next.read(LOG, Position::FIRST, 1 << 20).await.unwrap();
+            assert_eq!(read.next, Position(3));
+            assert_eq!(read.sealed, row.is_some());
+            assert_eq!(next.tip(OTHER).is_ok(), row.is_some());
+            seen[usize::from(row.is_some())] += 1;
+            next.close().await.unwrap();
+        }
+        if !replay.advance() {
+            break;
+        }
+    }
+    assert!(seen.iter().all(|count| *count > 0), "{seen:?}");
+    session.close().await;
 }

@@ -441,8 +441,8 @@ impl CatalogTask {
     ) -> Result<Version, ChangeError> {
         let last = writes.last().cloned();
         let transaction = Transaction {
-            appends: Vec::new(),
             writes,
+            ..Transaction::default()
         };
         let committed = self.ground.engine.commit_for(purpose, transaction).await;
         match (committed, last) {

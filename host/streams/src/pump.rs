@@ -144,8 +144,8 @@ impl Pump {
         let expect = row.map_or(Expect::Absent, |row| Expect::Version(row.version));
         let write = pump.row_write(position, expect)?;
         let transaction = Transaction {
-            appends: Vec::new(),
             writes: vec![write],
+            ..Transaction::default()
         };
         // Its row stands in the place of the one before, and whoever works on a log leads to what
         // is deleted.

@@ -303,8 +303,8 @@ pub fn noted_time_write(at: Timestamp) -> Result<TableWrite, StoreError> {
 /// Commits one write and nothing else.
 pub async fn write_alone(engine: &dyn Engine, write: TableWrite) -> Result<(), CommitError> {
     let transaction = Transaction {
-        appends: Vec::new(),
         writes: vec![write],
+        ..Transaction::default()
     };
     engine.commit(transaction).await.map(|_| ())
 }

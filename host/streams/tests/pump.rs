@@ -35,7 +35,7 @@ async fn feed(engine: &dyn Engine, numbers: std::ops::Range<u32>) {
         let appends = vec![append(SOURCE, &[number])];
         let transaction = Transaction {
             appends,
-            writes: Vec::new(),
+            ..Transaction::default()
         };
         engine.commit(transaction).await.unwrap();
     }

@@ -115,7 +115,7 @@ pub async fn append(
     };
     let transaction = Transaction {
         appends: vec![Append { log, frame }],
-        writes: Vec::new(),
+        ..Transaction::default()
     };
     engine.commit(transaction).await.map(drop)
 }

@@ -98,8 +98,8 @@ impl LaneStep {
     pub(super) async fn write(&mut self, lane: Lane) -> Result<(), StepError> {
         let write = self.write_of(&lane)?;
         let transaction = Transaction {
-            appends: Vec::new(),
             writes: vec![write],
+            ..Transaction::default()
         };
         // What waits takes room until it is delivered, also on a disk that is short of it.
         let engine = Arc::clone(&self.work.tools.engine);

@@ -155,8 +155,8 @@ impl Running {
             }
             if !writes.is_empty() {
                 let transaction = Transaction {
-                    appends: Vec::new(),
                     writes,
+                    ..Transaction::default()
                 };
                 engine.commit(transaction).await?;
             }

@@ -59,8 +59,8 @@ async fn with_rows(ground: &Ground, rows: Vec<(TableId, Bytes, Option<Bytes>)>) 
         });
     }
     let transaction = Transaction {
-        appends: Vec::new(),
         writes,
+        ..Transaction::default()
     };
     engine.commit(transaction).await.unwrap();
     engine.close().await.unwrap();

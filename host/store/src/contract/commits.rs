@@ -19,7 +19,7 @@ pub async fn frames_are_read_as_they_were_committed(opener: &dyn Opener) {
     let committed = engine
         .commit(Transaction {
             appends,
-            writes: Vec::new(),
+            ..Transaction::default()
         })
         .await
         .unwrap();
@@ -52,7 +52,7 @@ pub async fn two_frames_for_one_log_keep_their_order(opener: &dyn Opener) {
     });
     let transaction = Transaction {
         appends: appends.into(),
-        writes: Vec::new(),
+        ..Transaction::default()
     };
     let positions = engine.commit(transaction).await.unwrap().positions;
     assert!(
@@ -77,6 +77,7 @@ pub async fn a_transaction_over_logs_and_rows_is_all_there(opener: &dyn Opener) 
     let transaction = Transaction {
         appends: appends.into(),
         writes,
+        ..Transaction::default()
     };
     let committed = engine.commit(transaction).await.unwrap();
     assert_eq!(committed.positions.len(), 3);
@@ -246,6 +247,7 @@ pub async fn what_a_transaction_wrote_is_seen_together(opener: &dyn Opener) {
         let transaction = Transaction {
             appends: appends.collect(),
             writes: vec![write],
+            ..Transaction::default()
         };
         engine.commit(transaction).await.unwrap();
     }
@@ -265,6 +267,7 @@ pub async fn an_append_to_a_log_that_does_not_exist_is_refused(opener: &dyn Open
         .commit(Transaction {
             appends: appends.into(),
             writes,
+            ..Transaction::default()
         })
         .await;
     assert!(
@@ -286,7 +289,7 @@ pub async fn an_append_to_a_sealed_log_is_refused(opener: &dyn Opener) {
     let refused = engine
         .commit(Transaction {
             appends: appends.into(),
-            writes: vec![],
+            ..Transaction::default()
         })
         .await;
     assert!(
@@ -341,7 +344,7 @@ pub async fn what_is_as_large_as_the_limits_goes_through(opener: &dyn Opener) {
     let body = append.frame.body.clone();
     let transaction = Transaction {
         appends: vec![append],
-        writes: Vec::new(),
+        ..Transaction::default()
     };
     engine.commit(transaction).await.unwrap();
     let frames = frames_from(&engine, LOG, Position::FIRST).await;
@@ -356,7 +359,7 @@ pub async fn what_is_larger_than_the_limits_is_refused(opener: &dyn Opener) {
     let limits = engine.capabilities();
     let appending = |appends| Transaction {
         appends,
-        writes: Vec::new(),
+        ..Transaction::default()
     };
     let mut empty = sized_append(9);
     empty.frame = NewFrame {
@@ -395,4 +398,69 @@ pub async fn what_is_larger_than_the_limits_is_refused(opener: &dyn Opener) {
     assert_eq!(texts(&engine, LOG).await, [""; 0]);
     assert_eq!(rows(&engine).await, []);
     engine.health().unwrap();
+}
+
+/// The rows and the logs of a change that must not be seen in part.
+fn closing(log: LogId, opened: LogId, row: TableWrite) -> Transaction {
+    Transaction {
+        writes: vec![row],
+        changes: vec![LogChange::Create(opened), LogChange::Seal(log)],
+        ..Transaction::default()
+    }
+}
+
+pub async fn steps_in_the_lives_of_logs_go_through_with_their_rows_or_not_at_all(
+    opener: &dyn Opener,
+) {
+    let engine = open(opener).await;
+    let (opened, gone) = (LogId(50), LogId(99));
+    commit_text(&engine, LOG, "a").await;
+    let row = |expect| write("a", Some("1"), expect);
+    let refused = engine.commit(closing(LOG, opened, row(Expect::Version(Version(1)))));
+    assert!(matches!(refused.await, Err(CommitError::Conflict { .. })));
+    let refused = engine.commit(closing(gone, opened, row(Expect::Absent)));
+    assert!(matches!(refused.await, Err(CommitError::NoLog(log)) if log == gone));
+    assert!(engine.tip(opened).is_err());
+    assert_eq!(rows(&engine).await, []);
+    commit_text(&engine, LOG, "b").await;
+
+    let closed = engine
+        .commit(closing(LOG, opened, row(Expect::Absent)))
+        .await;
+    closed.unwrap();
+    let refused = engine.commit(append(LOG, "c")).await;
+    assert!(matches!(refused, Err(CommitError::Sealed(LOG))));
+    commit_text(&engine, opened, "d").await;
+    assert_eq!(texts(&engine, LOG).await, ["a", "b"]);
+    assert_eq!(texts(&engine, opened).await, ["d"]);
+    assert_eq!(rows(&engine).await.len(), 1);
+}
+
+pub async fn a_log_is_trimmed_and_another_ended_in_one_transaction(opener: &dyn Opener) {
+    let engine = open(opener).await;
+    for text in ["a", "b", "c"] {
+        commit_text(&engine, LOG, text).await;
+        commit_text(&engine, OTHER, text).await;
+    }
+    let end = LogEnd {
+        log: OTHER,
+        table: TABLE,
+        key: Bytes::from_static(b"end"),
+    };
+    let transaction = Transaction {
+        // What lies past the tip means the tip.
+        changes: vec![
+            LogChange::Trim(LOG, Position(1)),
+            LogChange::Trim(LOG, Position(1_000)),
+        ],
+        ends: vec![end.clone()],
+        ..Transaction::default()
+    };
+    engine.commit(transaction).await.unwrap();
+    assert_eq!(engine.horizon(LOG).unwrap(), Position(3));
+    assert!(engine.tip(OTHER).is_err());
+    let row = engine.get(TABLE, &end.key).await.unwrap().unwrap();
+    assert_eq!(LogEnd::parse(&row.value), Some(Position(3)));
+    commit_text(&engine, LOG, "d").await;
+    assert_eq!(texts(&engine, LOG).await, ["d"]);
 }

@@ -102,6 +102,8 @@ macro_rules! hold_to_all {
                 what_a_transaction_wrote_is_seen_together
                 an_append_to_a_log_that_does_not_exist_is_refused
                 an_append_to_a_sealed_log_is_refused
+                steps_in_the_lives_of_logs_go_through_with_their_rows_or_not_at_all
+                a_log_is_trimmed_and_another_ended_in_one_transaction
                 what_is_as_large_as_the_limits_goes_through
                 what_is_larger_than_the_limits_is_refused
             ;

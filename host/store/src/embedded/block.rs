@@ -7,11 +7,11 @@ use bytes::Bytes;
 use types::Timestamp;
 
 use crate::embedded::format::{
-    BLOCK_HEADER_BYTES, BlockHeader, FrameHeader, LogChange, RowEntry, padded_block_bytes,
+    BLOCK_HEADER_BYTES, BlockHeader, FrameHeader, RowEntry, padded_block_bytes,
 };
 use crate::embedded::logs::{Log, WalFrame};
 use crate::embedded::queue::ResolvedAppend;
-use crate::engine::{CommitError, Frame, Position, Version};
+use crate::engine::{CommitError, Frame, LogChange, Position, Version};
 
 static PADDING: [u8; crate::embedded::format::BLOCK_ALIGNMENT] =
     [0; crate::embedded::format::BLOCK_ALIGNMENT];

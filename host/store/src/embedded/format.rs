@@ -3,7 +3,7 @@
 use bytes::{Buf, Bytes};
 use types::Timestamp;
 
-use crate::engine::{LogId, Position, TableId, Version};
+use crate::engine::{LogChange, LogId, Position, TableId, Version};
 
 /// Blocks start on, and are padded to, multiples of this: a write never shares a page with an
 /// earlier one.
@@ -273,19 +273,6 @@ impl RowEntry {
             end,
         ))
     }
-}
-
-/// A step in a log's life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogChange {
-    /// It exists from here on.
-    Create(LogId),
-    /// Nothing is appended from here on.
-    Seal(LogId),
-    /// Frames before the position are forgotten.
-    Trim(LogId, Position),
-    /// It and its frames are forgotten.
-    Delete(LogId),
 }
 
 impl LogChange {

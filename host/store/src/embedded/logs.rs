@@ -7,8 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use tokio::sync::Notify;
 use types::Timestamp;
 
-use crate::embedded::format::LogChange;
-use crate::engine::{Frame, LogId, Position, StoreError};
+use crate::engine::{Frame, LogChange, LogId, Position, StoreError};
 
 /// A log. Its state is changed by the writer when a block became durable, and by the flusher when
 /// frames have moved from the write-ahead log to a segment.

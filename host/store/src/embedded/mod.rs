@@ -51,7 +51,7 @@ use types::Timestamp;
 
 use crate::disk::Disk;
 use crate::embedded::format::{
-    FRAME_HEADER_BYTES, LogChange, ROW_KEY_BYTES_MAX, ROW_VALUE_BYTES_MAX, RowEntry,
+    FRAME_HEADER_BYTES, ROW_KEY_BYTES_MAX, ROW_VALUE_BYTES_MAX, RowEntry,
 };
 pub use crate::embedded::options::Options;
 use crate::embedded::options::TRANSACTION_BYTES_MAX;
@@ -62,8 +62,8 @@ use crate::embedded::supervise::Role;
 use crate::embedded::wal::WAL_DIR;
 use crate::embedded::writer::Writer;
 use crate::engine::{
-    Capabilities, CommitError, Committed, Durability, Engine, Key, LogEnd, LogId, Position,
-    Purpose, ReadBatch, StoreError, TableId, Transaction, Versioned,
+    Capabilities, CommitError, Committed, Durability, Engine, Key, LogChange, LogEnd, LogId,
+    Position, Purpose, ReadBatch, StoreError, TableId, Transaction, Versioned,
 };
 
 /// Log changes that go into one request: creating thousands of logs takes a few blocks.
@@ -193,11 +193,35 @@ impl Embedded {
             parts.bytes += RowEntry::encoded_bytes(key, value);
             parts.writes.push(write);
         }
+        for change in transaction.changes {
+            parts.bytes += LogChange::ENCODED_BYTES;
+            parts.changes.push(self.resolve_change(change)?);
+        }
+        for end in transaction.ends {
+            check_row(end.key.len(), LogEnd::VALUE_BYTES)?;
+            parts.changes.push(LogChange::Delete(end.log));
+            parts.bytes += LogChange::ENCODED_BYTES;
+            parts.bytes += RowEntry::encoded_bytes(end.key.len(), LogEnd::VALUE_BYTES);
+            parts.ends.push(end);
+        }
         if parts.bytes > TRANSACTION_BYTES_MAX {
             let what = format!("a transaction has {} bytes", parts.bytes);
             return Err(CommitError::TooLarge(what));
         }
         Ok(parts)
+    }
+
+    /// The step as it is written: what it says must mean the same place when it is read again
+    /// beside later frames.
+    fn resolve_change(&self, change: LogChange) -> Result<LogChange, CommitError> {
+        match change {
+            LogChange::Trim(log, before) => {
+                let trimmed = self.shared.logs.find(log);
+                let trimmed = trimmed.map_err(|_| CommitError::NoLog(log))?;
+                Ok(LogChange::Trim(log, before.min(trimmed.tip())))
+            }
+            LogChange::Create(_) | LogChange::Seal(_) | LogChange::Delete(_) => Ok(change),
+        }
     }
 
     fn threads(&self) -> MutexGuard<'_, Threads> {
@@ -349,15 +373,11 @@ impl Engine for Embedded {
 
     async fn end_logs(&self, ends: &[LogEnd]) -> Result<(), StoreError> {
         for ends in ends.chunks(CHANGES_PER_REQUEST) {
-            let mut parts = Parts::default();
-            for end in ends {
-                check_row(end.key.len(), LogEnd::VALUE_BYTES)?;
-                parts.changes.push(LogChange::Delete(end.log));
-                parts.bytes += LogChange::ENCODED_BYTES;
-                parts.bytes += RowEntry::encoded_bytes(end.key.len(), LogEnd::VALUE_BYTES);
-            }
-            parts.ends = ends.to_vec();
-            self.push(parts).await?;
+            let transaction = Transaction {
+                ends: ends.to_vec(),
+                ..Transaction::default()
+            };
+            self.push(self.resolve(transaction)?).await?;
         }
         Ok(())
     }

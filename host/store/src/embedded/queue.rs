@@ -6,10 +6,9 @@ use std::time::Instant;
 
 use tokio::sync::oneshot;
 
-use crate::embedded::format::LogChange;
 use crate::embedded::linger::{Lingered, Wait};
 use crate::embedded::logs::Log;
-use crate::engine::{CommitError, Committed, LogEnd, NewFrame, Purpose, TableWrite};
+use crate::engine::{CommitError, Committed, LogChange, LogEnd, NewFrame, Purpose, TableWrite};
 
 /// A frame and the log that it is for.
 pub struct ResolvedAppend {

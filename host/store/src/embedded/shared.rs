@@ -6,7 +6,6 @@ use std::sync::atomic::AtomicU64;
 use crate::disk::Disk;
 use crate::embedded::catalog::LogCatalog;
 use crate::embedded::flush_control::FlushControl;
-use crate::embedded::format::LogChange;
 use crate::embedded::health::Health;
 use crate::embedded::logs::Logs;
 use crate::embedded::options::Options;
@@ -17,7 +16,7 @@ use crate::embedded::segment::SegmentFile;
 use crate::embedded::segments::Segments;
 use crate::embedded::tables::Tables;
 use crate::embedded::wal::Wal;
-use crate::engine::{LogId, Position, StoreError};
+use crate::engine::{LogChange, LogId, Position, StoreError};
 
 /// One open data directory.
 pub struct Shared {

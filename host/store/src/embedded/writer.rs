@@ -13,7 +13,7 @@ use crate::disk::{DiskFile, is_full};
 use crate::embedded::answers::{Answer, Answers};
 use crate::embedded::block::{Block, row_version};
 use crate::embedded::cache::TailCache;
-use crate::embedded::format::{BLOCK_HEADER_BYTES, BlockHeader, LogChange, RowEntry};
+use crate::embedded::format::{BLOCK_HEADER_BYTES, BlockHeader, RowEntry};
 use crate::embedded::health::Topic;
 use crate::embedded::linger::{Linger, Wait};
 use crate::embedded::logs::{Log, LogState};
@@ -22,8 +22,8 @@ use crate::embedded::queue::QueuedCommit;
 use crate::embedded::shared::Shared;
 use crate::embedded::wal::write_all;
 use crate::engine::{
-    CommitError, Committed, Expect, Key, LogEnd, LogId, Purpose, StoreError, TableId, TableWrite,
-    Version,
+    CommitError, Committed, Expect, Key, LogChange, LogEnd, LogId, Purpose, StoreError, TableId,
+    TableWrite, Version,
 };
 
 /// Where the next block goes.
@@ -142,6 +142,13 @@ impl Writer {
             }
             if state.assigned.sealed {
                 return Err(CommitError::Sealed(append.log.id));
+            }
+        }
+        for change in &request.changes {
+            if let LogChange::Seal(id) = *change
+                && (staged.deleted.contains(&id) || self.shared.logs.find(id).is_err())
+            {
+                return Err(CommitError::NoLog(id));
             }
         }
         for write in request

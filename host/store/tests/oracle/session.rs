@@ -176,7 +176,14 @@ impl Session {
             fate: Fate::Uncertain,
             version: None,
         });
-        (id, Transaction { appends, writes })
+        (
+            id,
+            Transaction {
+                appends,
+                writes,
+                ..Transaction::default()
+            },
+        )
     }
 
     fn step(&self) -> Step {

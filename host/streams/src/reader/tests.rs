@@ -218,7 +218,7 @@ async fn a_read_from_the_disk_waits_for_its_turn_and_one_from_memory_does_not() 
         };
         let transaction = Transaction {
             appends: vec![append],
-            writes: Vec::new(),
+            ..Transaction::default()
         };
         engine.commit(transaction).await.unwrap();
         if !is_in_memory {
