@@ -17,7 +17,7 @@ use hyper::{Request, Response};
 use store::Engine;
 use types::Clock;
 use wasm::Plugins;
-use wire::{Answer, ApiError, Call};
+use wire::{Answer, ApiError, Call, Codec};
 
 use api::Pages;
 
@@ -33,7 +33,6 @@ use crate::read_turns::ReadTurns;
 use crate::request_id::{RequestId, RequestIds};
 use crate::telemetry::{self, Surroundings, Telemetry};
 
-const JSON: &str = "application/x-amz-json-1.1";
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const METRICS: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
@@ -240,7 +239,11 @@ impl Router {
             .map_err(|error| body_error(&error))?;
         exchange.is_read = true;
         let caller = claim.prove(&body)?;
-        Ok(Call { caller, body })
+        Ok(Call {
+            caller,
+            codec: exchange.codec,
+            body,
+        })
     }
 
     /// Says what became of a request.
@@ -252,7 +255,7 @@ impl Router {
         answer: Result<Answer, ApiError>,
     ) -> Result<Response<Answer>, NoRoom> {
         log(&exchange.id, operation, answer.as_ref().err());
-        let reply = Reply::from(answer);
+        let reply = Reply::of(answer, exchange.codec);
         // The answer is charged before the rest of the body is waited for.
         exchange.held.answers(reply.answer.length(), true)?;
         if !exchange.is_body_wanted {
@@ -270,7 +273,7 @@ impl Router {
     ) -> Response<Answer> {
         log(&exchange.id, "none", Some(&error));
         exchange.is_read = body.is_end_stream();
-        self.respond(exchange, Reply::from(Err(error)))
+        self.respond(exchange, Reply::of(Err(error), exchange.codec))
     }
 
     fn respond(&self, exchange: &Exchange<'_>, reply: Reply) -> Response<Answer> {
@@ -356,6 +359,8 @@ struct Exchange<'a> {
     parts: &'a Parts,
     started: Instant,
     held: Held,
+    /// How its body is written, and what is said to it.
+    codec: Codec,
     /// Its headers were found to be good, and its body was asked for.
     is_body_wanted: bool,
     /// Its body was read to its end.
@@ -373,6 +378,7 @@ impl<'a> Exchange<'a> {
             parts,
             started: Instant::now(),
             held: router.budget.begin(address, head_bytes, lever),
+            codec: request::codec(parts),
             is_body_wanted: false,
             is_read: false,
             operation: None,
@@ -393,18 +399,19 @@ struct Reply {
     answer: Answer,
 }
 
-impl From<Result<Answer, ApiError>> for Reply {
-    fn from(answer: Result<Answer, ApiError>) -> Self {
+impl Reply {
+    /// The answer to a request in `codec`.
+    fn of(answer: Result<Answer, ApiError>, codec: Codec) -> Self {
         match answer {
             Ok(answer) => Self {
                 status: StatusCode::OK,
-                kind: JSON,
+                kind: codec.content_type(),
                 answer,
             },
             Err(error) => Self {
                 status: status(&error),
-                kind: error.content_type(),
-                answer: Answer::whole(error.body()),
+                kind: error.content_type(codec),
+                answer: Answer::whole(error.body(codec)),
             },
         }
     }

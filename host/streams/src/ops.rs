@@ -25,7 +25,7 @@ mod shapes;
 mod tags;
 
 use wire::ApiError;
-use wire::json::Integer;
+use wire::members::Integer;
 
 /// A member that the shape requires. Its check has refused an input without it, so that one that is
 /// not there is a fault of ours.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use store::{Append, BodyBuilder, CommitError, Committed, LogId, NewFrame, Transaction, Version};
 use types::{HashKey, PartitionKey, SequenceNumber, Timestamp};
 use wire::ApiError;
-use wire::json::{Blob, Text};
+use wire::members::{Blob, Text};
 
 use crate::Streams;
 use crate::shard::Shard;

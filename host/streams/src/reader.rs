@@ -13,7 +13,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::yield_now;
 use types::limits::GET_RECORDS_BYTES_MAX;
 use types::{SequenceNumber, Timestamp};
-use wire::json::{base64_len, escaped_len, write_base64, write_epoch_seconds, write_string};
+use wire::{Codec, Writer};
 
 use crate::Streams;
 use crate::iterator::Start;
@@ -77,10 +77,22 @@ impl Reading<'_> {
     }
 }
 
-/// Records that one answer gives out, as text.
+/// What a reader asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    /// From where on.
+    pub start: Start,
+    /// How many records at most.
+    pub limit: usize,
+    /// How they are written.
+    pub codec: Codec,
+}
+
+/// Records that one answer gives out, as text: in JSON or what the codec writes.
 #[derive(Debug)]
 pub struct Selection {
-    /// The text so far in pieces of some [`CHUNK_BYTES`], with commas between the records.
+    text: RecordText,
+    /// The text so far in pieces of some [`CHUNK_BYTES`], with separators between the records.
     chunks: Vec<Bytes>,
     /// The piece that is being written.
     chunk: Vec<u8>,
@@ -147,22 +159,26 @@ impl Streams {
         Ok(frame.map(|frame| shard.numbering().record(position, frame.arrival)))
     }
 
-    /// Selects at most `limit` records of at most 10 MiB, but one at least if there is any, from
-    /// `start` on. What retention no longer keeps is skipped, whether or not it was trimmed.
+    /// Selects the records that are wanted, of at most 10 MiB, but one at least if there is any.
+    /// What retention no longer keeps is skipped, whether or not it was trimmed.
     pub(crate) async fn select(
         &self,
         stream: &Stream,
         shard: &Shard,
-        start: Start,
-        limit: usize,
+        wanted: &Wanted,
     ) -> Result<Selection, StoreError> {
+        let &Wanted {
+            start,
+            limit,
+            codec,
+        } = wanted;
         let log = shard.facts().log;
         let cutoff = stream.cutoff(self.retention_time());
         let mut from = match start {
             Start::Record(position) => position,
             Start::Time(at) => self.engine.seek_time(log, at.max(cutoff)).await?,
         };
-        let mut selection = Selection::new(shard.numbering(), from, limit);
+        let mut selection = Selection::new(shard.numbering(), from, limit, codec);
         let step = (limit * RECORD_BYTES_GUESS).clamp(READ_BYTES_MIN, READ_BYTES_MAX);
         let mut reading = Reading {
             engine: &*self.engine,
@@ -212,8 +228,9 @@ impl Streams {
 
 impl Selection {
     /// Nothing yet, of a log that is read from `from` on.
-    fn new(numbering: Numbering, from: Position, limit: usize) -> Self {
+    fn new(numbering: Numbering, from: Position, limit: usize, codec: Codec) -> Self {
         Self {
+            text: RecordText::new(codec),
             chunks: Vec::new(),
             chunk: Vec::new(),
             chunks_bytes: 0,
@@ -257,7 +274,7 @@ impl Selection {
         while at < self.next && records.next().is_some() {
             at = at.after(1);
         }
-        let text = RecordText::new(frame.arrival);
+        self.text.begin_frame(frame.arrival);
         for record in records {
             let bytes = record.data.len() + record.partition_key.len();
             if self.is_full() || (self.count > 0 && self.bytes + bytes > GET_RECORDS_BYTES_MAX) {
@@ -271,7 +288,7 @@ impl Selection {
                 return Taken::Part;
             }
             let number = self.numbering.record(at, frame.arrival);
-            self.write(&text, number, &record);
+            self.write(number, &record);
             self.last_arrival = Some(frame.arrival);
             self.count += 1;
             self.bytes += bytes;
@@ -294,19 +311,20 @@ impl Selection {
         self.count >= self.limit
     }
 
-    fn write(&mut self, text: &RecordText, number: SequenceNumber, record: &StoredRecord<'_>) {
-        let is_first = self.count == 0;
-        let bytes = text.length(record) + usize::from(!is_first);
+    fn write(&mut self, number: SequenceNumber, record: &StoredRecord<'_>) {
+        let separator = match self.count {
+            0 => &[],
+            _ => self.text.codec.separator(),
+        };
+        let bytes = self.text.length(record) + separator.len();
         if self.chunk.len() + bytes > CHUNK_BYTES && !self.chunk.is_empty() {
             self.close_chunk();
             // After a full piece the next one is mostly filled as well.
             self.chunk.reserve_exact(bytes.max(CHUNK_BYTES));
         }
         self.chunk.reserve(bytes);
-        if !is_first {
-            self.chunk.push(b',');
-        }
-        text.write(&mut self.chunk, number, record);
+        self.chunk.extend_from_slice(separator);
+        self.text.write(&mut self.chunk, number, record);
     }
 
     fn close_chunk(&mut self) {
@@ -315,55 +333,87 @@ impl Selection {
         self.chunks.push(chunk);
     }
 
-    /// Bytes of the records' text with the commas between them.
+    /// How the text is written.
+    pub fn codec(&self) -> Codec {
+        self.text.codec
+    }
+
+    /// Bytes of the records' text with the separators between them.
     pub fn text_bytes(&self) -> usize {
         self.chunks_bytes + self.chunk.len()
     }
 
-    /// The records' text, separated by commas. Each piece is given back once it was taken.
+    /// The records' text, as members of a list. Each piece is given back once it was taken.
     pub fn into_text(mut self) -> impl Iterator<Item = Bytes> + Send {
         self.close_chunk();
         self.chunks.into_iter().filter(|chunk| !chunk.is_empty())
     }
 }
 
-/// How the records of one frame are written; what is the same for all of them is made once.
+/// How records are written; what is the same for all of them is made once.
+#[derive(Debug)]
 struct RecordText {
-    /// From after the sequence number to before the data.
+    codec: Codec,
+    before_number: Vec<u8>,
+    before_time: Vec<u8>,
+    before_data: Vec<u8>,
+    before_key: Vec<u8>,
+    end: Vec<u8>,
+    /// From after the sequence number to before the data, of the records of one frame.
     middle: Vec<u8>,
 }
 
 impl RecordText {
-    const BEFORE: &[u8] = br#"{"SequenceNumber":""#;
-    const AFTER_DATA: &[u8] = br#"","PartitionKey":"#;
-    const END: &[u8] = b"}";
+    fn new(codec: Codec) -> Self {
+        let mut out = Writer::with_capacity(codec, 0);
+        out.structure(4);
+        out.member("SequenceNumber");
+        let before_number = out.take();
+        out.member("ApproximateArrivalTimestamp");
+        let before_time = out.take();
+        out.member("Data");
+        let before_data = out.take();
+        out.member("PartitionKey");
+        let before_key = out.take();
+        out.end_structure();
+        Self {
+            codec,
+            before_number,
+            before_time,
+            before_data,
+            before_key,
+            end: out.take(),
+            middle: Vec::new(),
+        }
+    }
 
-    fn new(arrival: Timestamp) -> Self {
-        let mut middle = br#"","ApproximateArrivalTimestamp":"#.to_vec();
-        write_epoch_seconds(&mut middle, arrival);
-        middle.extend_from_slice(br#","Data":""#);
-        Self { middle }
+    /// What follows is of a frame that arrived at this time.
+    fn begin_frame(&mut self, arrival: Timestamp) {
+        self.middle.clear();
+        self.middle.extend_from_slice(&self.before_time);
+        self.codec.write_time(&mut self.middle, arrival);
+        self.middle.extend_from_slice(&self.before_data);
     }
 
     fn write(&self, out: &mut Vec<u8>, number: SequenceNumber, record: &StoredRecord<'_>) {
-        out.extend_from_slice(Self::BEFORE);
-        out.extend_from_slice(&number.digits());
+        out.extend_from_slice(&self.before_number);
+        self.codec.write_word(out, &number.digits());
         out.extend_from_slice(&self.middle);
-        write_base64(out, record.data);
-        out.extend_from_slice(Self::AFTER_DATA);
-        write_string(out, record.partition_key);
-        out.extend_from_slice(Self::END);
+        self.codec.write_blob(out, record.data);
+        out.extend_from_slice(&self.before_key);
+        self.codec.write_text(out, record.partition_key);
+        out.extend_from_slice(&self.end);
     }
 
     /// Bytes that [`RecordText::write`] appends.
     fn length(&self, record: &StoredRecord<'_>) -> usize {
-        Self::BEFORE.len()
-            + SequenceNumber::DIGITS
+        self.before_number.len()
+            + self.codec.word_len(SequenceNumber::DIGITS)
             + self.middle.len()
-            + base64_len(record.data.len())
-            + Self::AFTER_DATA.len()
-            + escaped_len(record.partition_key)
-            + Self::END.len()
+            + self.codec.blob_len(record.data.len())
+            + self.before_key.len()
+            + self.codec.text_len(record.partition_key)
+            + self.end.len()
     }
 }
 

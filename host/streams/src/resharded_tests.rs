@@ -12,8 +12,8 @@ use store::embedded::{Embedded, Options as EngineOptions};
 use types::{
     AccountId, Caller, HashKey, HashKeyRange, ManualClock, Region, Second, ShardId, Timestamp,
 };
-use wire::json::{Blob, Text};
-use wire::{ApiError, Call};
+use wire::members::{Blob, Text};
+use wire::{ApiError, Call, Codec};
 
 use crate::put::{NewRecord, Outcome, PutError};
 use crate::shard::ShardFacts;
@@ -33,7 +33,17 @@ macro_rules! call {
     ($world:expr, $operation:ident, $body:expr) => {{
         let body = Bytes::from($body.to_string());
         let caller = $world.caller.clone();
-        read(ops::$operation::handle(&$world.streams, Call { caller, body }).await)
+        read(
+            ops::$operation::handle(
+                &$world.streams,
+                Call {
+                    caller,
+                    codec: Codec::Json,
+                    body,
+                },
+            )
+            .await,
+        )
     }};
 }
 

@@ -1,18 +1,8 @@
-//! What an operation is given and what it gives back.
+//! What an operation gives back.
 
 use std::fmt;
 
 use bytes::Bytes;
-use types::Caller;
-
-/// A request for one operation, after its signature was checked.
-#[derive(Clone, Debug)]
-pub struct Call {
-    /// In whose name the request is made.
-    pub caller: Caller,
-    /// The whole body, not yet parsed.
-    pub body: Bytes,
-}
 
 /// The body of a good answer: its length in bytes is known in advance, its bytes may be made while
 /// they are sent, so that a large answer never lies in memory as a whole.
@@ -45,6 +35,13 @@ impl Answer {
             length: body.len() as u64,
             chunks: Chunks(Source::Whole(Some(body))),
         }
+    }
+
+    /// A body of parts that are ready.
+    pub fn parts<const COUNT: usize>(parts: [Vec<u8>; COUNT]) -> Self {
+        let length = parts.iter().map(|part| part.len() as u64).sum();
+        let parts = parts.into_iter().filter(|part| !part.is_empty());
+        Self::chunks(length, Box::new(parts.map(Bytes::from)))
     }
 
     /// A body of exactly `length` bytes that `chunks` makes on demand. A source that gives more or

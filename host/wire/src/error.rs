@@ -4,10 +4,8 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use crate::json::write_string;
+use crate::{Codec, Writer};
 
-/// The content type of every answer in AWS JSON.
-const JSON: &str = "application/x-amz-json-1.1";
 /// The content type of an error that comes before the protocol of the request is known.
 const XML: &str = "text/xml";
 /// The one code whose text is in `Message` and not in `message`.
@@ -23,11 +21,11 @@ pub struct ApiError {
     form: Form,
 }
 
-/// How the body of an error is written.
+/// In what the body of an error is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
-    /// `{"__type":"…","message":"…"}`.
-    Json,
+    /// `{"__type":"…","message":"…"}` in the codec of the request.
+    Own,
     /// `<Code><Message>…</Message></Code>`: what AWS answers when it cannot tell which service,
     /// and so which protocol, a request is for.
     Xml,
@@ -40,7 +38,7 @@ impl ApiError {
             status: 400,
             code,
             message: message.into(),
-            form: Form::Json,
+            form: Form::Own,
         }
     }
 
@@ -141,36 +139,35 @@ impl ApiError {
     }
 
     /// The type of [`ApiError::body`], for the `Content-Type` header.
-    pub fn content_type(&self) -> &'static str {
+    pub fn content_type(&self, codec: Codec) -> &'static str {
         match self.form {
-            Form::Json => JSON,
+            Form::Own => codec.content_type(),
             Form::Xml => XML,
         }
     }
 
-    /// The code and, if there is one, the message, as a body.
-    pub fn body(&self) -> Bytes {
+    /// The code and, if there is one, the message, as the body of the answer to a request in
+    /// `codec`.
+    pub fn body(&self, codec: Codec) -> Bytes {
         match self.form {
-            Form::Json => self.json(),
+            Form::Own => self.structure(codec),
             Form::Xml => self.xml(),
         }
     }
 
-    fn json(&self) -> Bytes {
-        let mut out = Vec::with_capacity(self.message.len() + 64);
-        out.extend_from_slice(b"{\"__type\":");
-        write_string(&mut out, self.code);
-        if !self.message.is_empty() {
-            let name: &[u8] = if self.code == SERIALIZATION {
-                b",\"Message\":"
-            } else {
-                b",\"message\":"
-            };
-            out.extend_from_slice(name);
-            write_string(&mut out, &self.message);
+    fn structure(&self, codec: Codec) -> Bytes {
+        let mut out = Writer::with_capacity(codec, self.message.len() + 64);
+        let has_message = !self.message.is_empty();
+        out.structure(1 + usize::from(has_message));
+        out.member("__type");
+        out.text(self.code);
+        if has_message {
+            let is_other = self.code == SERIALIZATION;
+            out.member(if is_other { "Message" } else { "message" });
+            out.text(&self.message);
         }
-        out.push(b'}');
-        Bytes::from(out)
+        out.end_structure();
+        Bytes::from(out.take())
     }
 
     /// The messages of these errors are our own and need no escapes.
@@ -200,8 +197,11 @@ mod tests {
     use super::*;
 
     fn json(error: &ApiError) -> serde_json::Value {
-        assert_eq!(error.content_type(), "application/x-amz-json-1.1");
-        serde_json::from_slice(&error.body()).unwrap()
+        assert_eq!(
+            error.content_type(Codec::Json),
+            "application/x-amz-json-1.1"
+        );
+        serde_json::from_slice(&error.body(Codec::Json)).unwrap()
     }
 
     #[test]
@@ -228,7 +228,10 @@ mod tests {
             json!({"__type": "UnknownOperationException"})
         );
         let error = ApiError::unknown_content_type();
-        assert_eq!(&error.body()[..], b"<UnknownOperationException/>");
+        assert_eq!(
+            &error.body(Codec::Json)[..],
+            b"<UnknownOperationException/>"
+        );
         assert_eq!(error.status(), 404);
     }
 
@@ -237,8 +240,11 @@ mod tests {
         let error = ApiError::no_operation_named();
         let text = "<AccessDeniedException><Message>Unable to determine service/operation name to \
                     be authorized</Message></AccessDeniedException>";
-        assert_eq!(error.body(), text);
-        assert_eq!((error.status(), error.content_type()), (403, "text/xml"));
+        assert_eq!(error.body(Codec::Json), text);
+        assert_eq!(
+            (error.status(), error.content_type(Codec::Json)),
+            (403, "text/xml")
+        );
     }
 
     #[test]

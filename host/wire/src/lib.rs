@@ -4,11 +4,19 @@
 
 mod answer;
 mod bounded;
+mod call;
+mod codec;
 mod error;
 pub mod json;
+pub mod members;
+mod mismatch;
 pub mod shape;
 pub mod sigv4;
+mod writer;
 
-pub use answer::{Answer, Call, Chunks};
+pub use answer::{Answer, Chunks};
 pub use bounded::VALUE_CHARS_MAX;
+pub use call::Call;
+pub use codec::Codec;
 pub use error::ApiError;
+pub use writer::Writer;

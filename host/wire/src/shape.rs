@@ -22,7 +22,7 @@ use std::fmt::Write;
 
 use crate::ApiError;
 use crate::bounded::bounded;
-use crate::json::blob::Blob;
+use crate::members::Blob;
 
 pub use rules::{Anything, BlobRule, Fields, ListRule, MapRule, NumberRule, TextRule};
 
@@ -33,6 +33,27 @@ pub const VIOLATIONS_MAX: usize = 10;
 pub trait Shape {
     /// Names each constrained member with its value and its rule.
     fn check(&self, check: &mut Check);
+}
+
+/// The input, if it keeps its rules.
+pub(crate) fn checked<T: Shape>(input: T) -> Result<T, ApiError> {
+    let mut check = Check::new();
+    input.check(&mut check);
+    match check.finish() {
+        Ok(()) => Ok(input),
+        Err(error) => Err(refusal(&input, error)),
+    }
+}
+
+/// The answer to an input that is refused with `error`. A blob that is not base64 goes first: AWS
+/// decodes all blobs before it checks anything. Here they are decoded to where they are kept, after
+/// all checks, which costs nothing while all is well.
+pub fn refusal<T: Shape>(input: &T, error: ApiError) -> ApiError {
+    let mut check = Check::of_encoding();
+    input.check(&mut check);
+    check
+        .wrong_encoding()
+        .map_or(error, ApiError::serialization)
 }
 
 /// What a member may hold. A rule reports to the [`Check`]; it decides nothing else.

@@ -5,7 +5,8 @@
 
 use serde::Deserialize;
 use wire::VALUE_CHARS_MAX;
-use wire::json::{Blob, EpochSeconds, Integer, List, Map, Structure, Text, parse};
+use wire::json::parse;
+use wire::members::{Blob, Integer, List, Map, Structure, Text, Time};
 use wire::shape::{
     Anything, BlobRule, Check, Fields, ListRule, MapRule, NumberRule, Shape, TextRule, pattern,
 };
@@ -87,7 +88,7 @@ impl Shape for Record<'_> {
 struct Numbers {
     limit: Option<Integer>,
     shard_count: Option<Integer>,
-    timestamp: Option<EpochSeconds>,
+    timestamp: Option<Time>,
 }
 
 impl Shape for Numbers {

@@ -7,9 +7,10 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use types::Timestamp;
 use wire::json::{
-    Blob, Boolean, EpochSeconds, Integer, LIST_MEMBERS_KEPT, List, MAP_ENTRIES_KEPT, Map,
-    Structure, Text, answer, base64_len, escaped_len, parse, write_base64, write_epoch_seconds,
-    write_string,
+    answer, base64_len, escaped_len, parse, write_base64, write_epoch_seconds, write_string,
+};
+use wire::members::{
+    Blob, Boolean, Integer, LIST_MEMBERS_KEPT, List, MAP_ENTRIES_KEPT, Map, Structure, Text, Time,
 };
 use wire::shape::{Check, Shape};
 use wire::{Answer, ApiError};
@@ -22,7 +23,7 @@ struct Input<'a> {
     name: Option<Text<'a>>,
     count: Option<Integer>,
     switch: Option<Boolean>,
-    at: Option<EpochSeconds>,
+    at: Option<Time>,
     #[serde(borrow)]
     data: Option<Blob<'a>>,
     #[serde(borrow)]
@@ -75,7 +76,7 @@ fn every_type_of_member_is_read() {
     assert_eq!(input.name.unwrap().as_str(), "clicks");
     assert_eq!(input.count, Some(Integer(-3)));
     assert_eq!(input.switch, Some(Boolean(true)));
-    assert_eq!(input.at, Some(EpochSeconds(Timestamp(1_700_000_000_123))));
+    assert_eq!(input.at, Some(Time(Timestamp(1_700_000_000_123))));
     assert_eq!(decoded(&input.data.unwrap()).unwrap(), [0, 1, 2]);
     let names = input.names.unwrap();
     assert_eq!((names.count(), names[1].as_str()), (2, "b"));
@@ -274,18 +275,15 @@ fn timestamps_are_read_to_the_millisecond_and_read_back() {
     ] {
         let body = format!(r#"{{"At":{text}}}"#);
         let input: Input<'_> = parse(body.as_bytes()).unwrap();
-        assert_eq!(input.at, Some(EpochSeconds(Timestamp(millis))), "{text}");
+        assert_eq!(input.at, Some(Time(Timestamp(millis))), "{text}");
     }
     for millis in (0..2_000).chain((0..100_000).map(|n| 1_700_000_000_000 + n * 7)) {
-        let moment = EpochSeconds(Timestamp(millis));
+        let moment = Time(Timestamp(millis));
         let text = serde_json::to_string(&moment).unwrap();
-        assert_eq!(serde_json::from_str::<EpochSeconds>(&text).unwrap(), moment);
+        assert_eq!(serde_json::from_str::<Time>(&text).unwrap(), moment);
         let mut written = Vec::new();
         write_epoch_seconds(&mut written, moment.0);
-        assert_eq!(
-            serde_json::from_slice::<EpochSeconds>(&written).unwrap(),
-            moment
-        );
+        assert_eq!(serde_json::from_slice::<Time>(&written).unwrap(), moment);
     }
 }
 
@@ -418,12 +416,12 @@ fn an_output_leaves_absent_members_out() {
         name: &'static str,
         #[serde(skip_serializing_if = "Option::is_none")]
         next_token: Option<String>,
-        created: EpochSeconds,
+        created: Time,
     }
     let output = Output {
         name: "clicks",
         next_token: None,
-        created: EpochSeconds(Timestamp(1_700_000_000_500)),
+        created: Time(Timestamp(1_700_000_000_500)),
     };
     let answer: Answer = answer(&output).unwrap();
     let body: Vec<u8> = answer.into_chunks().flatten().collect();

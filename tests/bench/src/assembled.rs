@@ -14,7 +14,7 @@ use store::{Engine, LogId};
 use streams::Streams;
 use types::{AccountId, Caller, Region, StreamArn, StreamName, SystemClock};
 use wasm::{GuestThreadLimits, GuestThreads, Plugins};
-use wire::Call;
+use wire::{Call, Codec};
 
 use crate::Failure;
 use crate::components;
@@ -172,6 +172,7 @@ async fn until(
 fn call(input: &Value) -> Result<Call, Failure> {
     Ok(Call {
         caller: caller()?,
+        codec: Codec::Json,
         body: Bytes::from(serde_json::to_vec(input)?),
     })
 }

@@ -16,10 +16,11 @@ use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use tokio::net::TcpListener;
 use types::{Clock, SystemClock, limits};
-use wire::ApiError;
-use wire::json::{self, Blob, List, Structure, Text};
+use wire::json;
+use wire::members::{Blob, List, Structure, Text};
 use wire::shape::{BlobRule, Check, Fields, ListRule, Shape, TextRule};
 use wire::sigv4::{self, Authorization, Paths, SecretKey, Verifier};
+use wire::{ApiError, Codec};
 
 use crate::Failure;
 use crate::bench::Bench;
@@ -119,7 +120,7 @@ async fn answer(
     };
     let mut response = Response::new(Full::new(match &outcome {
         Ok(()) => bare.answer.clone(),
-        Err(error) => error.body(),
+        Err(error) => error.body(Codec::Json),
     }));
     if outcome.is_err() {
         *response.status_mut() = hyper::StatusCode::BAD_REQUEST;

@@ -2,10 +2,9 @@
 //! type of member is there.
 
 use serde::Deserialize;
-use wire::json::{
-    Blob, EpochSeconds, Integer, List, Map, Structure, Text, base64_len, escaped_len, parse,
-    write_base64, write_string,
-};
+use wire::Codec;
+use wire::json::{base64_len, escaped_len, parse, write_base64, write_string};
+use wire::members::{Blob, Integer, List, Map, Structure, Text, Time};
 use wire::shape::{
     Anything, BlobRule, Check, Fields, ListRule, MapRule, NumberRule, Shape, TextRule, pattern,
 };
@@ -30,7 +29,7 @@ struct Input<'a> {
     #[serde(borrow)]
     kind: Option<Text<'a>>,
     limit: Option<Integer>,
-    timestamp: Option<EpochSeconds>,
+    timestamp: Option<Time>,
     #[serde(borrow)]
     tag_keys: Option<List<Text<'a>>>,
     #[serde(borrow)]
@@ -81,7 +80,7 @@ pub fn json_body(data: &[u8]) {
                 "SerializationException" | "ValidationException"
             ));
             assert!(error.message().len() <= MESSAGE_BYTES_MAX);
-            let body: serde_json::Value = serde_json::from_slice(&error.body()).unwrap();
+            let body: serde_json::Value = serde_json::from_slice(&error.body(Codec::Json)).unwrap();
             let member = match error.code() {
                 "SerializationException" => "Message",
                 _ => "message",

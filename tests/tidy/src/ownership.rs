@@ -76,6 +76,19 @@ const OWNED: &[Owned] = &[
         rule: "time comes from the clock that is handed in",
     },
     Owned {
+        words: &[
+            "wire::json",
+            "wire::cbor",
+            "json::parse",
+            "json::answer",
+            "Codec::Json",
+            "Codec::Cbor",
+        ],
+        owners: &[],
+        about: &["host/streams/src/", "host/delivery/src/ops/"],
+        rule: "an operation asks its call to read and to write, and knows no codec",
+    },
+    Owned {
         words: &["process::exit", "process::abort"],
         owners: &["host/cli/src/main.rs"],
         about: HOST,

@@ -2,7 +2,7 @@
 
 use types::{Caller, Invalid};
 use wire::ApiError;
-use wire::json::{Boolean, Structure, Text};
+use wire::members::{Boolean, Structure, Text};
 
 use super::error::invalid_argument;
 use super::processing::{self, Processed};

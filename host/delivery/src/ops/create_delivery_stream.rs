@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use types::{Caller, StreamArn};
-use wire::json::{self, Integer, List, Structure, Text};
+use wire::members::{Integer, List, Structure, Text};
 use wire::shape::pattern::firehose as pattern;
 use wire::shape::{Check, Fields, NumberRule, Shape, TextRule};
 use wire::{Answer, ApiError, Call};
@@ -105,7 +105,7 @@ struct Output {
 /// Makes a delivery stream. It is durable as CREATING when this answers, and ACTIVE a moment later.
 /// One that reads a stream delivers what arrives there from now on.
 pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError> {
-    let input: Input<'_> = json::parse(&call.body)?;
+    let input: Input<'_> = call.parse()?;
     let name = required(&input.delivery_stream_name)?.as_str();
     let arn = DeliveryStreamArn {
         owner: call.caller.clone(),
@@ -132,7 +132,7 @@ pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError>
     object_names::check(delivery, &arn.name, &new.destination).await?;
     let made = delivery.catalog.create(new).await;
     made.map_err(|error| error::change(error, &arn))?;
-    json::answer(&Output {
+    call.answer(&Output {
         delivery_stream_arn: arn.to_string(),
     })
 }

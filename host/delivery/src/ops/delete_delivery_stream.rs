@@ -1,7 +1,7 @@
 //! DeleteDeliveryStream.
 
 use serde::Deserialize;
-use wire::json::{self, Boolean, Text};
+use wire::members::{Boolean, NoMembers, Text};
 use wire::shape::{Anything, Check, Shape};
 use wire::{Answer, ApiError, Call};
 
@@ -28,7 +28,7 @@ impl Shape for Input<'_> {
 /// Deletes a delivery stream and what it has not delivered. It is durable as DELETING when this
 /// answers, and gone a moment later.
 pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError> {
-    let input: Input<'_> = json::parse(&call.body)?;
+    let input: Input<'_> = call.parse()?;
     let name = required(&input.delivery_stream_name)?.as_str();
     let arn = match delivery.find_unreadable(&call.caller, name) {
         // Nothing else can be done with it.
@@ -37,5 +37,5 @@ pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError>
     };
     let deleted = delivery.catalog.delete(arn.clone()).await;
     deleted.map_err(|error| error::change(error, &arn))?;
-    json::answer(&serde_json::Map::new())
+    call.answer(&NoMembers {})
 }

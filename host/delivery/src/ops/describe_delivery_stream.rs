@@ -1,7 +1,7 @@
 //! DescribeDeliveryStream.
 
 use serde::{Deserialize, Serialize};
-use wire::json::{self, EpochSeconds, Integer, Text};
+use wire::members::{Integer, Text, Time};
 use wire::shape::pattern::firehose as pattern;
 use wire::shape::{Check, NumberRule, Shape, TextRule};
 use wire::{Answer, ApiError, Call};
@@ -52,9 +52,9 @@ struct Description {
     delivery_stream_encryption_configuration: Encryption,
     delivery_stream_type: &'static str,
     version_id: String,
-    create_timestamp: EpochSeconds,
+    create_timestamp: Time,
     #[serde(skip_serializing_if = "Option::is_none")]
-    last_update_timestamp: Option<EpochSeconds>,
+    last_update_timestamp: Option<Time>,
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<Source>,
     destinations: Vec<DestinationDescription>,
@@ -81,7 +81,7 @@ struct KinesisSource {
     #[serde(rename = "RoleARN")]
     role_arn: String,
     #[serde(rename = "DeliveryStartTimestamp")]
-    start: EpochSeconds,
+    start: Time,
 }
 
 #[derive(Serialize)]
@@ -171,7 +171,7 @@ struct Parameter {
 
 /// Says what a delivery stream is and how it is configured.
 pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError> {
-    let input: Input<'_> = json::parse(&call.body)?;
+    let input: Input<'_> = call.parse()?;
     let name = required(&input.delivery_stream_name)?.as_str();
     let stream = find(delivery, &call.caller, name)?;
     let mut description = describe(&stream);
@@ -179,7 +179,7 @@ pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError>
     if input.exclusive_start_destination_id.is_some() {
         description.destinations.clear();
     }
-    json::answer(&Output {
+    call.answer(&Output {
         delivery_stream_description: description,
     })
 }
@@ -191,7 +191,7 @@ fn describe(stream: &DeliveryStream) -> Description {
             kinesis_stream_source_description: KinesisSource {
                 stream_arn: arn.to_string(),
                 role_arn: role_arn.clone(),
-                start: EpochSeconds(stream.created_at),
+                start: Time(stream.created_at),
             },
         }),
     };
@@ -202,8 +202,8 @@ fn describe(stream: &DeliveryStream) -> Description {
         delivery_stream_encryption_configuration: Encryption { status: "DISABLED" },
         delivery_stream_type: stream.origin.type_name(),
         version_id: stream.version_id.to_string(),
-        create_timestamp: EpochSeconds(stream.created_at),
-        last_update_timestamp: stream.updated_at.map(EpochSeconds),
+        create_timestamp: Time(stream.created_at),
+        last_update_timestamp: stream.updated_at.map(Time),
         source,
         destinations: vec![destination(&stream.destination)],
         has_more_destinations: false,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use types::limits::LIST_DELIVERY_STREAMS_COUNT;
-use wire::json::{self, Integer, Text};
+use wire::members::{Integer, Text};
 use wire::shape::{Check, NumberRule, Shape};
 use wire::{Answer, ApiError, Call};
 
@@ -40,7 +40,7 @@ struct Output {
 
 /// Gives the names of the caller's delivery streams in the region, in order.
 pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError> {
-    let input: Input<'_> = json::parse(&call.body)?;
+    let input: Input<'_> = call.parse()?;
     let after = match &input.exclusive_start_delivery_stream_name {
         None => None,
         Some(name) => {
@@ -56,7 +56,7 @@ pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError>
         .filter(|stream| kind.is_none_or(|kind| stream.origin.type_name() == kind))
         .map(|stream| stream.arn.name.as_str().to_owned());
     let delivery_stream_names: Vec<_> = names.by_ref().take(limit).collect();
-    json::answer(&Output {
+    call.answer(&Output {
         delivery_stream_names,
         has_more_delivery_streams: names.next().is_some(),
     })

@@ -4,7 +4,7 @@ use std::ops::Bound;
 
 use serde::{Deserialize, Serialize};
 use types::limits::TAGS_PER_RESOURCE_MAX;
-use wire::json::{self, Integer, Text};
+use wire::members::{Integer, Text};
 use wire::shape::{Check, NumberRule, Shape};
 use wire::{Answer, ApiError, Call};
 
@@ -52,7 +52,7 @@ struct Tag<'a> {
 
 /// Gives a delivery stream's labels, in order of their keys.
 pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError> {
-    let input: Input<'_> = json::parse(&call.body)?;
+    let input: Input<'_> = call.parse()?;
     let name = required(&input.delivery_stream_name)?.as_str();
     let stream = find(delivery, &call.caller, name)?;
     let after = input.exclusive_start_tag_key.as_ref().map(Text::as_str);
@@ -64,7 +64,7 @@ pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError>
         .take(limit)
         .map(|(key, value)| Tag { key, value })
         .collect();
-    json::answer(&Output {
+    call.answer(&Output {
         tags,
         has_more_tags: found.next().is_some(),
     })

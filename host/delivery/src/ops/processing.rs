@@ -9,7 +9,7 @@ use std::str::FromStr;
 use types::Caller;
 use wasm::Absence;
 use wire::ApiError;
-use wire::json::{Boolean, Structure, Text};
+use wire::members::{Boolean, Structure, Text};
 
 use super::error::invalid_argument;
 use super::s3_shapes::{Parameter, Processing, Processor as ProcessorShape};

@@ -1,7 +1,7 @@
 //! PutRecord.
 
 use serde::{Deserialize, Serialize};
-use wire::json::{self, Structure, Text};
+use wire::members::{Structure, Text};
 use wire::shape::{Check, Fields, Shape};
 use wire::{Answer, ApiError, Call};
 
@@ -35,14 +35,14 @@ struct Output {
 
 /// Takes one record for delivery, and answers after it is durable.
 pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError> {
-    let input: Input<'_> = json::parse(&call.body)?;
+    let input: Input<'_> = call.parse()?;
     let Structure(record) = required(&input.record)?;
     let data = record.data()?;
     let name = required(&input.delivery_stream_name)?.as_str();
     let running = find_running(delivery, &call.caller, name)?;
     let put = delivery.put(&running, &[data]).await;
     put.map_err(|error| error::put(error, &running.stream().arn))?;
-    json::answer(&Output {
+    call.answer(&Output {
         record_id: record_id().map_err(|error| ApiError::internal(error.to_string()))?,
         encrypted: false,
     })

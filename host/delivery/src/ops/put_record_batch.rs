@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use types::limits::{PUT_RECORD_BATCH_BYTES_MAX, PUT_RECORD_BATCH_COUNT_MAX};
-use wire::json::{self, List, Structure, Text};
+use wire::members::{List, Structure, Text};
 use wire::shape::{Check, Fields, ListRule, Shape};
 use wire::{Answer, ApiError, Call};
 
@@ -55,7 +55,7 @@ enum Response {
 /// Takes up to 500 records for delivery, as far as there is room for them in this second, and
 /// answers after they are durable.
 pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError> {
-    let input: Input<'_> = json::parse(&call.body)?;
+    let input: Input<'_> = call.parse()?;
     let records = required(&input.records)?.iter();
     let data: Vec<Vec<u8>> = records
         .map(|Structure(record)| record.data())
@@ -72,7 +72,7 @@ pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError>
     let put = delivery.put(&running, &data).await;
     let put = put.map_err(|error| error::put(error, &running.stream().arn))?;
     let responses = put.iter().map(|is_put| response(*is_put));
-    json::answer(&Output {
+    call.answer(&Output {
         failed_put_count: put.iter().filter(|is_put| !**is_put).count(),
         encrypted: false,
         request_responses: responses.collect::<Result<_, ApiError>>()?,

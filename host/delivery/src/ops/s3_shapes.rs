@@ -1,7 +1,7 @@
 //! The model's structures of an S3 destination, as it is made and as it is changed.
 
 use serde::Deserialize;
-use wire::json::{Boolean, Integer, List, Structure, Text};
+use wire::members::{Boolean, Integer, List, Structure, Text};
 use wire::shape::pattern::firehose as pattern;
 use wire::shape::{Anything, Check, Fields, ListRule, NumberRule, Shape, TextRule};
 

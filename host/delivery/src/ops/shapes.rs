@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use types::limits::DELIVERY_RECORD_BYTES_MAX;
 use wire::ApiError;
-use wire::json::{Blob, Integer, List, Structure, Text};
+use wire::members::{Blob, Integer, List, Structure, Text};
 use wire::shape::pattern::firehose::{TAG_KEY as TAG_KEY_PATTERN, TAG_VALUE};
 use wire::shape::{BlobRule, Check, Fields, ListRule, Shape, TextRule, pattern};
 

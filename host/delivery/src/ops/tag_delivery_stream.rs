@@ -1,7 +1,7 @@
 //! TagDeliveryStream.
 
 use serde::Deserialize;
-use wire::json::{self, List, Structure, Text};
+use wire::members::{List, NoMembers, Structure, Text};
 use wire::shape::{Check, Shape};
 use wire::{Answer, ApiError, Call};
 
@@ -28,7 +28,7 @@ impl Shape for Input<'_> {
 
 /// Gives a delivery stream labels, at most 50, and new values to those that it has.
 pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError> {
-    let input: Input<'_> = json::parse(&call.body)?;
+    let input: Input<'_> = call.parse()?;
     let name = required(&input.delivery_stream_name)?.as_str();
     let arn = find(delivery, &call.caller, name)?.arn.clone();
     let tags = shapes::tags(required(&input.tags)?)?;
@@ -37,5 +37,5 @@ pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError>
         .edit(arn.clone(), Edit::AddTags(tags))
         .await;
     edited.map_err(|error| error::change(error, &arn))?;
-    json::answer(&serde_json::Map::new())
+    call.answer(&NoMembers {})
 }

@@ -1,7 +1,7 @@
 //! UntagDeliveryStream.
 
 use serde::Deserialize;
-use wire::json::{self, List, Text};
+use wire::members::{List, NoMembers, Text};
 use wire::shape::{Check, ListRule, Shape, TextRule};
 use wire::{Answer, ApiError, Call};
 
@@ -30,7 +30,7 @@ impl Shape for Input<'_> {
 
 /// Takes labels from a delivery stream; those that it does not have are no error.
 pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError> {
-    let input: Input<'_> = json::parse(&call.body)?;
+    let input: Input<'_> = call.parse()?;
     let name = required(&input.delivery_stream_name)?.as_str();
     let arn = find(delivery, &call.caller, name)?.arn.clone();
     let keys = required(&input.tag_keys)?.iter();
@@ -40,5 +40,5 @@ pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError>
         .edit(arn.clone(), Edit::RemoveTags(keys))
         .await;
     edited.map_err(|error| error::change(error, &arn))?;
-    json::answer(&serde_json::Map::new())
+    call.answer(&NoMembers {})
 }

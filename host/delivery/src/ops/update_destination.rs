@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use types::Caller;
-use wire::json::{self, Structure, Text};
+use wire::members::{NoMembers, Structure, Text};
 use wire::shape::pattern::firehose as pattern;
 use wire::shape::{Check, Fields, Shape, TextRule};
 use wire::{Answer, ApiError, Call};
@@ -72,7 +72,7 @@ impl Input<'_> {
 /// Changes a delivery stream's destination; what is not said stays as it is. What waits is
 /// delivered by the new configuration.
 pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError> {
-    let input: Input<'_> = json::parse(&call.body)?;
+    let input: Input<'_> = call.parse()?;
     let name = required(&input.delivery_stream_name)?.as_str();
     let stream = find(delivery, &call.caller, name)?;
     let id = required(&input.destination_id)?.as_str();
@@ -90,7 +90,7 @@ pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError>
     };
     let edited = delivery.catalog.edit(stream.arn.clone(), edit).await;
     edited.map_err(|error| error::change(error, &stream.arn))?;
-    json::answer(&serde_json::Map::new())
+    call.answer(&NoMembers {})
 }
 
 fn changed(

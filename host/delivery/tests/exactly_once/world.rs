@@ -15,7 +15,7 @@ use streams::{Options as StreamsOptions, Streams};
 use tempfile::TempDir;
 use types::{AccountId, Caller, ManualClock, Region, Timestamp};
 use wasm::{GuestThreadLimits, GuestThreads, Plugins};
-use wire::{Answer, ApiError, Call};
+use wire::{Answer, ApiError, Call, Codec};
 
 use crate::buckets::Buckets;
 use crate::check::assert_everything_is_counted;
@@ -498,6 +498,7 @@ fn base64(data: &[u8]) -> String {
 pub fn call(body: &Value) -> Call {
     Call {
         caller: caller(),
+        codec: Codec::Json,
         body: Bytes::from(body.to_string()),
     }
 }

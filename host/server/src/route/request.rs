@@ -6,7 +6,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFE
 use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
-use wire::ApiError;
+use wire::{ApiError, Codec};
 
 use crate::limits::HEADERS_MAX;
 use crate::operations;
@@ -86,6 +86,11 @@ fn is_local(host: &str) -> bool {
     let name = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
     // RFC 6761: names under localhost never leave the machine.
     name == "localhost" || name.ends_with(".localhost") || host.parse::<Ipv4Addr>().is_ok()
+}
+
+/// How the body is written. What calls itself nothing that is known is refused in JSON.
+pub(super) fn codec(_parts: &Parts) -> Codec {
+    Codec::Json
 }
 
 /// The place of the operation that the request names in the table.

@@ -1,7 +1,7 @@
 //! AddTagsToStream.
 
 use serde::Deserialize;
-use wire::json::{self, Map, Text};
+use wire::members::{Map, Text};
 use wire::shape::{Check, Shape};
 use wire::{Answer, ApiError, Call};
 
@@ -42,7 +42,7 @@ impl Shape for Input<'_> {
 
 /// Gives a stream labels, at most 50, and new values to those that it has.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
-    let input: Input<'_> = json::parse(&call.body)?;
+    let input: Input<'_> = call.parse()?;
     let stream = input.stream().find_to_change(streams, &call.caller)?;
     let tags = required("Tags", &input.tags)?;
     let edit = Edit::AddTags(tags::parse(tags, &stream.arn)?);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use types::limits::RECORD_BYTES_MAX;
 use types::{StreamArn, StreamName};
-use wire::json::{self, Integer, Map, Structure, Text};
+use wire::members::{Integer, Map, Structure, Text};
 use wire::shape::{Check, Fields, NumberRule, Shape, TextRule};
 use wire::{Answer, ApiError, Call};
 
@@ -77,7 +77,7 @@ impl Shape for StreamModeDetails<'_> {
 
 /// Makes a stream. It is durable as CREATING when this answers, and ACTIVE a moment later.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
-    let input: Input<'_> = json::parse(&call.body)?;
+    let input: Input<'_> = call.parse()?;
     let name = required("StreamName", &input.stream_name)?;
     let arn = StreamArn {
         region: call.caller.region.clone(),

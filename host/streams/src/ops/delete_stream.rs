@@ -1,7 +1,7 @@
 //! DeleteStream.
 
 use serde::Deserialize;
-use wire::json::{self, Boolean, Text};
+use wire::members::{Boolean, Text};
 use wire::shape::{Check, Shape};
 use wire::{Answer, ApiError, Call};
 
@@ -42,7 +42,7 @@ impl Shape for Input<'_> {
 /// Deletes a stream with all that is in it. It is durable as DELETING when this answers, and gone
 /// a moment later.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
-    let input: Input<'_> = json::parse(&call.body)?;
+    let input: Input<'_> = call.parse()?;
     let arn = input.stream().address(&call.caller)?;
     let deleted = streams.catalog.delete(arn.clone()).await;
     deleted.map_err(|error| error::change(error, &arn))?;

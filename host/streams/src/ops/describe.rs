@@ -3,7 +3,7 @@
 use serde::Serialize;
 use types::{ShardId, StreamArn};
 use wire::ApiError;
-use wire::json::Text;
+use wire::members::Text;
 
 use super::error;
 use crate::retention_clock::RetentionTime;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use types::limits::DESCRIBE_STREAM_SHARDS_MAX;
-use wire::json::{self, EpochSeconds, Integer, Text};
+use wire::members::{Integer, Text, Time};
 use wire::shape::{Check, Shape};
 use wire::{Answer, ApiError, Call};
 
@@ -64,21 +64,21 @@ struct Description<'a> {
     shards: Vec<ShardView<'a>>,
     has_more_shards: bool,
     retention_period_hours: u32,
-    stream_creation_timestamp: EpochSeconds,
+    stream_creation_timestamp: Time,
     enhanced_monitoring: [EnhancedMetrics; 1],
     encryption_type: &'static str,
 }
 
 /// Describes a stream with a page of its shards, in order of their names.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
-    let input: Input<'_> = json::parse(&call.body)?;
+    let input: Input<'_> = call.parse()?;
     let stream = input.stream().find(streams, &call.caller)?;
     let after = start_after(&stream.arn, input.exclusive_start_shard_id.as_ref())?;
     let limit = page_size(input.limit, DESCRIBE_STREAM_SHARDS_MAX);
     let mut left = listed(&stream, streams.retention_time())
         .filter(|shard| after.is_none_or(|after| after < shard.facts().id));
     let shards = left.by_ref().take(limit).map(ShardView::of).collect();
-    json::answer(&Output {
+    call.answer(&Output {
         stream_description: Description {
             stream_name: stream.arn.name.as_str(),
             stream_arn: stream.arn.to_string(),
@@ -87,7 +87,7 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
             shards,
             has_more_shards: left.next().is_some(),
             retention_period_hours: stream.retention_hours,
-            stream_creation_timestamp: EpochSeconds(stream.created_at),
+            stream_creation_timestamp: Time(stream.created_at),
             enhanced_monitoring: [EnhancedMetrics::NONE],
             encryption_type: "NONE",
         },

@@ -1,7 +1,7 @@
 //! DescribeStreamSummary.
 
 use serde::{Deserialize, Serialize};
-use wire::json::{self, EpochSeconds, Text};
+use wire::members::{Text, Time};
 use wire::shape::{Check, Shape};
 use wire::{Answer, ApiError, Call};
 
@@ -53,7 +53,7 @@ struct Summary<'a> {
     stream_status: &'static str,
     stream_mode_details: StreamModeDetails,
     retention_period_hours: u32,
-    stream_creation_timestamp: EpochSeconds,
+    stream_creation_timestamp: Time,
     enhanced_monitoring: [EnhancedMetrics; 1],
     encryption_type: &'static str,
     open_shard_count: usize,
@@ -65,16 +65,16 @@ struct Summary<'a> {
 
 /// Describes a stream without its shards.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
-    let input: Input<'_> = json::parse(&call.body)?;
+    let input: Input<'_> = call.parse()?;
     let stream = input.stream().find(streams, &call.caller)?;
-    json::answer(&Output {
+    call.answer(&Output {
         stream_description_summary: Summary {
             stream_name: stream.arn.name.as_str(),
             stream_arn: stream.arn.to_string(),
             stream_status: stream.status.as_str(),
             stream_mode_details: StreamModeDetails::of(&stream),
             retention_period_hours: stream.retention_hours,
-            stream_creation_timestamp: EpochSeconds(stream.created_at),
+            stream_creation_timestamp: Time(stream.created_at),
             enhanced_monitoring: [EnhancedMetrics::NONE],
             encryption_type: "NONE",
             open_shard_count: stream.shards.open_count(),

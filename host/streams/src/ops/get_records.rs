@@ -6,16 +6,16 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use store::StoreError;
 use types::limits::GET_RECORDS_COUNT_MAX;
-use wire::json::{self, Boolean, Integer, Text, write_string};
+use wire::members::{Boolean, Integer, Text};
 use wire::shape::{Check, NumberRule, Shape};
-use wire::{Answer, ApiError, Call};
+use wire::{Answer, ApiError, Call, Writer};
 
 use super::describe::HashKeyRangeView;
 use super::shapes::{SHARD_ITERATOR, STREAM_ARN, STREAM_ID};
 use super::{error, page_size, required};
 use crate::Streams;
 use crate::iterator::{ShardIterator, Start};
-use crate::reader::Selection;
+use crate::reader::{Selection, Wanted};
 use crate::shard::Shard;
 use crate::stream::{Status, Stream};
 
@@ -58,7 +58,7 @@ struct ChildShard<'a> {
 
 /// Gives the records of a shard from an iterator on: up to 10,000 of up to 10 MiB together.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
-    let input: Input<'_> = json::parse(&call.body)?;
+    let input: Input<'_> = call.parse()?;
     let (stream, iterator) = open(streams, &call, &input)?;
     let shard = stream.shards.find(iterator.shard);
     let shard = shard.ok_or_else(|| error::shard_not_found(&stream.arn, iterator.shard))?;
@@ -73,7 +73,12 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
         return Err(error::over_rate(&stream.arn, shard));
     }
     let limit = page_size(input.limit, GET_RECORDS_COUNT_MAX);
-    let selection = streams.select(&stream, shard, iterator.start, limit).await;
+    let wanted = Wanted {
+        start: iterator.start,
+        limit,
+        codec: call.codec,
+    };
+    let selection = streams.select(&stream, shard, &wanted).await;
     let selection = match selection {
         Err(StoreError::Corrupt { .. }) => {
             let next = streams.readable_from(shard, iterator.start).await;
@@ -134,30 +139,36 @@ fn answer(
     let behind = selection.next_arrival.map_or(AT_TIP_MS, |arrival| {
         now.since(arrival).as_millis().max(BEHIND_MS_MIN)
     });
-    let mut head = format!("{{\"MillisBehindLatest\":{behind}").into_bytes();
+    let behind = u64::try_from(behind).map_err(|e| error::internal("tell how far behind", &e))?;
+    let mut out = Writer::with_capacity(selection.codec(), 1024);
+    out.structure(3);
+    out.member("MillisBehindLatest");
+    out.number(behind);
     // A shard that was closed has no more to come; one whose log was sealed a moment ago will be
     // closed before its reader comes back.
     if selection.at_end && shard.facts().closed_at.is_some() {
-        let children = children(stream, shard);
-        let children = serde_json::to_vec(&children)
-            .map_err(|e| error::internal("write the children of a shard", &e))?;
-        head.extend_from_slice(b",\"ChildShards\":");
-        head.extend_from_slice(&children);
+        out.member("ChildShards");
+        out.value(&children(stream, shard))?;
     } else {
         let next = ShardIterator {
             start: Start::Record(selection.next),
             issued_at: now,
             ..iterator
         };
-        head.extend_from_slice(b",\"NextShardIterator\":");
-        write_string(&mut head, &next.seal(&streams.sealing_key));
+        out.member("NextShardIterator");
+        out.text(&next.seal(&streams.sealing_key));
     }
-    head.extend_from_slice(b",\"Records\":[");
-    let tail = Bytes::from_static(b"]}");
+    out.member("Records");
+    out.list(selection.count);
+    let head = out.take();
+    out.end_list();
+    out.end_structure();
+    let tail = out.take();
     let length = head.len() + selection.text_bytes() + tail.len();
     let chunks = std::iter::once(Bytes::from(head))
         .chain(selection.into_text())
-        .chain(std::iter::once(tail));
+        .chain(std::iter::once(Bytes::from(tail)))
+        .filter(|chunk| !chunk.is_empty());
     Ok(Answer::chunks(length as u64, Box::new(chunks)))
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use store::Position;
 use types::{GivenNumber, InShard, ShardId, StreamArn, Timestamp};
-use wire::json::{self, Boolean, EpochSeconds, Text};
+use wire::members::{Boolean, Text, Time};
 use wire::shape::{Check, Shape, TextRule};
 use wire::{Answer, ApiError, Call};
 
@@ -34,7 +34,7 @@ struct Input<'a> {
     shard_iterator_type: Option<Text<'a>>,
     #[serde(borrow)]
     starting_sequence_number: Option<Text<'a>>,
-    timestamp: Option<EpochSeconds>,
+    timestamp: Option<Time>,
     dry_run: Option<Boolean>,
     #[serde(borrow, rename = "StreamARN")]
     stream_arn: Option<Text<'a>>,
@@ -77,7 +77,7 @@ struct Output {
 
 /// Gives a token for a place in a shard, good for 300 seconds.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
-    let input: Input<'_> = json::parse(&call.body)?;
+    let input: Input<'_> = call.parse()?;
     let arn = input.stream().address(&call.caller)?;
     let shard_text = required("ShardId", &input.shard_id)?;
     let id = ShardId::parse(shard_text).map_err(|_| error::no_shard_named(&arn, shard_text))?;
@@ -106,7 +106,7 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
         start,
         issued_at: streams.now(),
     };
-    json::answer(&Output {
+    call.answer(&Output {
         shard_iterator: iterator.seal(&streams.sealing_key),
     })
 }
@@ -130,7 +130,7 @@ fn start(
         ("TRIM_HORIZON", None, _) => Ok(Start::TRIM_HORIZON),
         // Decided now: what is put between this call and the first read is read.
         ("LATEST", None, _) => Ok(Start::Record(tip()?)),
-        ("AT_TIMESTAMP", _, Some(EpochSeconds(at))) => at_timestamp(at, streams.now()),
+        ("AT_TIMESTAMP", _, Some(Time(at))) => at_timestamp(at, streams.now()),
         ("AT_TIMESTAMP", _, None) => Err(error::invalid_argument(
             "Must specify timestampInMillis parameter for iterator of type AT_TIMESTAMP. Current \
              request has no timestamp parameter.",

@@ -1,7 +1,7 @@
 //! IncreaseStreamRetentionPeriod.
 
 use serde::Deserialize;
-use wire::json::{self, Integer, Text};
+use wire::members::{Integer, Text};
 use wire::shape::{Check, Shape};
 use wire::{Answer, ApiError, Call};
 
@@ -45,7 +45,7 @@ impl Shape for Input<'_> {
 
 /// Keeps a stream's records for longer, or for as long as now.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
-    let input: Input<'_> = json::parse(&call.body)?;
+    let input: Input<'_> = call.parse()?;
     let stream = input.stream().find_to_change(streams, &call.caller)?;
     let hours = retention_hours::parse(&input.retention_period_hours)?;
     let edit = Edit::IncreaseRetention(hours);

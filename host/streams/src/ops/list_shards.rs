@@ -6,7 +6,7 @@ use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use types::limits::LIST_SHARDS_COUNT_MAX;
 use types::{Caller, StreamArn, Timestamp};
-use wire::json::{self, EpochSeconds, Integer, Structure, Text};
+use wire::members::{Integer, Structure, Text, Time};
 use wire::shape::{Check, Fields, Shape, TextRule};
 use wire::{Answer, ApiError, Call};
 
@@ -38,7 +38,7 @@ struct Input<'a> {
     #[serde(borrow)]
     exclusive_start_shard_id: Option<Text<'a>>,
     max_results: Option<Integer>,
-    stream_creation_timestamp: Option<EpochSeconds>,
+    stream_creation_timestamp: Option<Time>,
     #[serde(borrow)]
     shard_filter: Option<Structure<ShardFilter<'a>>>,
     #[serde(borrow, rename = "StreamARN")]
@@ -64,7 +64,7 @@ struct ShardFilter<'a> {
     r#type: Option<Text<'a>>,
     #[serde(borrow)]
     shard_id: Option<Text<'a>>,
-    timestamp: Option<EpochSeconds>,
+    timestamp: Option<Time>,
 }
 
 impl Shape for Input<'_> {
@@ -113,7 +113,7 @@ struct ShardsPage {
 
 /// Gives the shards of a stream in order of their names, those that a filter lets through.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
-    let input: Input<'_> = json::parse(&call.body)?;
+    let input: Input<'_> = call.parse()?;
     let now = streams.now();
     let (stream, mut page) = match &input.next_token {
         Some(token) => go_on(streams, &call.caller, &input, token)?,
@@ -130,7 +130,7 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
         let token = page::seal(&streams.sealing_key, Purpose::Shards, &page, now);
         next_token = Some(token.map_err(|e| error::internal("make a page token", &e))?);
     }
-    json::answer(&Output {
+    call.answer(&Output {
         shards: found.into_iter().map(ShardView::of).collect(),
         next_token,
     })
@@ -151,7 +151,7 @@ fn begin(
     check_is_listed(&stream)?;
     match input.stream_creation_timestamp {
         // Clients send back what they were given, often cut to the second.
-        Some(EpochSeconds(at)) if at.0 / 1_000 != stream.created_at.0 / 1_000 => {
+        Some(Time(at)) if at.0 / 1_000 != stream.created_at.0 / 1_000 => {
             return Err(error::stream_not_found(caller, stream.arn.name.as_str()));
         }
         _ => {}
@@ -236,7 +236,7 @@ impl ShardsPage {
         let of_shard = kind == "AFTER_SHARD_ID";
         check_member(kind, "ShardId", filter.shard_id.is_some(), of_shard)?;
         check_member(kind, "Timestamp", filter.timestamp.is_some(), of_time)?;
-        let wanted = filter.timestamp.map(|EpochSeconds(at)| at);
+        let wanted = filter.timestamp.map(|Time(at)| at);
         // Only what the caller says: a stream may have been made by a clock that was ahead of now.
         if let Some(at) = wanted
             && at > now

@@ -3,7 +3,7 @@
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use types::limits::LIST_STREAMS_COUNT_MAX;
-use wire::json::{self, EpochSeconds, Integer, Text};
+use wire::members::{Integer, Text, Time};
 use wire::shape::{Check, Shape};
 use wire::{Answer, ApiError, Call};
 
@@ -54,7 +54,7 @@ struct Summary<'a> {
     stream_arn: String,
     stream_status: &'static str,
     stream_mode_details: StreamModeDetails,
-    stream_creation_timestamp: EpochSeconds,
+    stream_creation_timestamp: Time,
 }
 
 /// Where the list goes on.
@@ -66,7 +66,7 @@ struct StreamsPage {
 
 /// Gives the names of the caller's streams in the region, in order.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
-    let input: Input<'_> = json::parse(&call.body)?;
+    let input: Input<'_> = call.parse()?;
     let (key, now) = (&streams.sealing_key, streams.now());
     let account = call.caller.account.number();
     let after = match (&input.next_token, &input.exclusive_start_stream_name) {
@@ -102,9 +102,9 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
         stream_arn: stream.arn.to_string(),
         stream_status: stream.status.as_str(),
         stream_mode_details: StreamModeDetails::of(stream),
-        stream_creation_timestamp: EpochSeconds(stream.created_at),
+        stream_creation_timestamp: Time(stream.created_at),
     });
-    json::answer(&Output {
+    call.answer(&Output {
         stream_names,
         has_more_streams,
         next_token,

@@ -4,7 +4,7 @@ use std::ops::Bound;
 
 use serde::{Deserialize, Serialize};
 use types::limits::TAGS_PER_RESOURCE_MAX;
-use wire::json::{self, Integer, Text};
+use wire::members::{Integer, Text};
 use wire::shape::{Check, NumberRule, Shape};
 use wire::{Answer, ApiError, Call};
 
@@ -66,7 +66,7 @@ struct Tag<'a> {
 
 /// Gives a stream's labels in order of their keys.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
-    let input: Input<'_> = json::parse(&call.body)?;
+    let input: Input<'_> = call.parse()?;
     let stream = input.stream().find(streams, &call.caller)?;
     let limit = page_size(input.limit, TAGS_PER_RESOURCE_MAX);
     let after = input.exclusive_start_tag_key.as_ref().map(Text::as_str);
@@ -74,7 +74,7 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let mut left = stream.tags.range::<str, _>((from, Bound::Unbounded));
     let tags = left.by_ref().take(limit);
     let tags = tags.map(|(key, value)| Tag { key, value }).collect();
-    json::answer(&Output {
+    call.answer(&Output {
         tags,
         has_more_tags: left.next().is_some(),
     })

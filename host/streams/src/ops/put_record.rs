@@ -5,9 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::Deserialize;
 use types::{Caller, GivenNumber, SequenceNumber, StreamArn, Timestamp};
-use wire::json::{self, Blob, Boolean, Text};
-use wire::shape::{Check, Shape};
-use wire::{Answer, ApiError, Call};
+use wire::members::{Blob, Boolean, Text};
+use wire::shape::{self, Check, Shape};
+use wire::{Answer, ApiError, Call, Codec, Writer};
 
 use super::error;
 use super::shapes::{DATA, HASH_KEY, PARTITION_KEY, SEQUENCE_NUMBER, StreamMembers};
@@ -61,9 +61,9 @@ impl Shape for Input<'_> {
 
 /// Writes one record and answers where it landed, after it is durable.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
-    let input: Input<'_> = json::parse(&call.body)?;
+    let input: Input<'_> = call.parse()?;
     let checked = check(streams, &call.caller, &input);
-    let (stream, record) = checked.map_err(|error| json::refusal(&input, error))?;
+    let (stream, record) = checked.map_err(|error| shape::refusal(&input, error))?;
     let arn = stream.arn.clone();
     let put = streams.put(stream, &[record]).await;
     let put = put.map_err(|error| error::put(error, &arn))?;
@@ -71,7 +71,7 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
         error::log_not_kept(&arn, error);
     }
     match put.outcomes().next() {
-        Some(Outcome::Landed { shard, number }) => Ok(landed(shard.id_text(), number)),
+        Some(Outcome::Landed { shard, number }) => Ok(landed(call.codec, shard.id_text(), number)),
         Some(Outcome::OverRate(shard)) => Err(error::over_rate(&arn, shard)),
         Some(Outcome::Failed) | None => Err(error::not_kept()),
     }
@@ -120,12 +120,13 @@ fn check_order(text: &Text<'_>, stream: &Stream, now: Timestamp) -> Result<(), A
     )))
 }
 
-fn landed(shard: &str, number: SequenceNumber) -> Answer {
-    let mut out = Vec::with_capacity(128);
-    out.extend_from_slice(b"{\"ShardId\":\"");
-    out.extend_from_slice(shard.as_bytes());
-    out.extend_from_slice(b"\",\"SequenceNumber\":\"");
-    out.extend_from_slice(&number.digits());
-    out.extend_from_slice(b"\"}");
-    Answer::whole(Bytes::from(out))
+fn landed(codec: Codec, shard: &str, number: SequenceNumber) -> Answer {
+    let mut out = Writer::with_capacity(codec, 128);
+    out.structure(2);
+    out.member("ShardId");
+    out.word(shard.as_bytes());
+    out.member("SequenceNumber");
+    out.word(&number.digits());
+    out.end_structure();
+    Answer::whole(Bytes::from(out.take()))
 }

@@ -3,13 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use serde::Deserialize;
 use types::limits::{PUT_RECORDS_BYTES_MAX, PUT_RECORDS_COUNT_MAX};
 use types::{Caller, StreamArn};
-use wire::json::{self, Blob, Boolean, List, Structure, Text, write_string};
-use wire::shape::{Check, Fields, ListRule, Shape};
-use wire::{Answer, ApiError, Call};
+use wire::members::{Blob, Boolean, List, Structure, Text};
+use wire::shape::{self, Check, Fields, ListRule, Shape};
+use wire::{Answer, ApiError, Call, Codec, Writer};
 
 use super::error;
 use super::shapes::{DATA, HASH_KEY, PARTITION_KEY, StreamMembers};
@@ -84,16 +83,16 @@ impl Shape for Entry<'_> {
 /// Writes up to 500 records and answers where each landed or why it did not, after those that
 /// landed are durable.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
-    let input: Input<'_> = json::parse(&call.body)?;
+    let input: Input<'_> = call.parse()?;
     let checked = check(streams, &call.caller, &input);
-    let (stream, records) = checked.map_err(|error| json::refusal(&input, error))?;
+    let (stream, records) = checked.map_err(|error| shape::refusal(&input, error))?;
     let arn = stream.arn.clone();
     let put = streams.put(stream, &records).await;
     let put = put.map_err(|error| error::put(error, &arn))?;
     if let Some(error) = put.error() {
         error::log_not_kept(&arn, error);
     }
-    Ok(answer(&put, &arn, records.len()))
+    Ok(answer(call.codec, &put, &arn, records.len()))
 }
 
 /// What can be refused without knowing whether there is room: constraints, then existence, then
@@ -129,22 +128,21 @@ fn check<'a>(
     Ok((stream, records))
 }
 
-fn answer(put: &Put, stream: &StreamArn, count: usize) -> Answer {
-    let mut records = Vec::with_capacity(count * LANDED_BYTES);
-    let mut failed: usize = 0;
+fn answer(codec: Codec, put: &Put, stream: &StreamArn, count: usize) -> Answer {
+    let mut records = Writer::with_capacity(codec, count * LANDED_BYTES);
+    let mut failed = 0;
     // Of hundreds of records over the rate of one shard each has the same text.
     let mut rate_texts: HashMap<&str, String> = HashMap::new();
     for outcome in put.outcomes() {
-        if !records.is_empty() {
-            records.push(b',');
-        }
+        records.element();
         match outcome {
             Outcome::Landed { shard, number } => {
-                records.extend_from_slice(b"{\"SequenceNumber\":\"");
-                records.extend_from_slice(&number.digits());
-                records.extend_from_slice(b"\",\"ShardId\":\"");
-                records.extend_from_slice(shard.id_text().as_bytes());
-                records.extend_from_slice(b"\"}");
+                records.structure(2);
+                records.member("SequenceNumber");
+                records.word(&number.digits());
+                records.member("ShardId");
+                records.word(shard.id_text().as_bytes());
+                records.end_structure();
             }
             Outcome::OverRate(shard) => {
                 failed += 1;
@@ -163,20 +161,23 @@ fn answer(put: &Put, stream: &StreamArn, count: usize) -> Answer {
             }
         }
     }
-    let head = format!("{{\"FailedRecordCount\":{failed},\"Records\":[");
-    let length = head.len() + records.len() + 2;
-    let parts = [
-        Bytes::from(head),
-        Bytes::from(records),
-        Bytes::from_static(b"]}"),
-    ];
-    Answer::chunks(length as u64, Box::new(parts.into_iter()))
+    let mut whole = Writer::with_capacity(codec, 64);
+    whole.structure(2);
+    whole.member("FailedRecordCount");
+    whole.number(failed);
+    whole.member("Records");
+    whole.list(count);
+    let head = whole.take();
+    whole.end_list();
+    whole.end_structure();
+    Answer::parts([head, records.take(), whole.take()])
 }
 
-fn write_failure(out: &mut Vec<u8>, code: &str, message: &str) {
-    out.extend_from_slice(b"{\"ErrorCode\":");
-    write_string(out, code);
-    out.extend_from_slice(b",\"ErrorMessage\":");
-    write_string(out, message);
-    out.push(b'}');
+fn write_failure(out: &mut Writer, code: &str, message: &str) {
+    out.structure(2);
+    out.member("ErrorCode");
+    out.text(code);
+    out.member("ErrorMessage");
+    out.text(message);
+    out.end_structure();
 }

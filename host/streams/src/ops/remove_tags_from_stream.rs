@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use types::limits::TAGS_PER_RESOURCE_MAX;
-use wire::json::{self, List, Text};
+use wire::members::{List, Text};
 use wire::shape::{Check, ListRule, Shape, TextRule};
 use wire::{Answer, ApiError, Call};
 
@@ -45,7 +45,7 @@ impl Shape for Input<'_> {
 
 /// Takes labels off a stream; those that it does not have are passed over.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
-    let input: Input<'_> = json::parse(&call.body)?;
+    let input: Input<'_> = call.parse()?;
     let stream = input.stream().find_to_change(streams, &call.caller)?;
     let keys = required("TagKeys", &input.tag_keys)?;
     let texts = keys.iter().map(Text::as_str);

@@ -2,7 +2,7 @@
 
 use types::limits::{RETENTION_HOURS_MAX, RETENTION_HOURS_MIN};
 use wire::ApiError;
-use wire::json::Integer;
+use wire::members::Integer;
 
 use super::error::invalid_argument;
 use super::required;

@@ -4,7 +4,7 @@
 use types::limits::{
     DATA_BYTES_MAX, ITERATOR_CHARS_MAX, PARTITION_KEY_CHARS_MAX, STREAM_NAME_CHARS_MAX,
 };
-use wire::json::Text;
+use wire::members::Text;
 use wire::shape::{BlobRule, Check, MapRule, NumberRule, TextRule, pattern};
 
 pub const STREAM_NAME: TextRule = TextRule::chars(1, STREAM_NAME_CHARS_MAX).matching(pattern::NAME);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use types::StreamArn;
 use wire::ApiError;
-use wire::json::{Map, Text};
+use wire::members::{Map, Text};
 
 use super::error::invalid_argument;
 

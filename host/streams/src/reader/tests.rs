@@ -37,7 +37,7 @@ fn shard() -> Shard {
 }
 
 fn selection(limit: usize, from: u64) -> Selection {
-    Selection::new(shard().numbering(), Position(from), limit)
+    Selection::new(shard().numbering(), Position(from), limit, Codec::Json)
 }
 
 /// Takes all that fits of `frame`, however often that gives way. Returns whether it is full.
@@ -180,7 +180,7 @@ fn ten_mebibytes_are_the_most_and_one_larger_record_goes_alone() {
     assert!(take_all(&mut selection, &frame(14, &[("k", 0)])));
     assert_eq!(selection.count, 10);
 
-    let mut alone = Selection::new(shard().numbering(), Position(4), 9);
+    let mut alone = Selection::new(shard().numbering(), Position(4), 9, Codec::Json);
     assert!(take_all(
         &mut alone,
         &frame(4, &[("k", GET_RECORDS_BYTES_MAX), ("l", 0)])

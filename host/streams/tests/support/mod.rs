@@ -33,7 +33,7 @@ use store::disk::simulated::SimulatedDisk;
 use store::embedded::{Embedded, Options as EngineOptions};
 use streams::{AccountLimits, Options, Streams};
 use types::{AccountId, Caller, ManualClock, Region, Timestamp};
-use wire::{Answer, ApiError, Call};
+use wire::{Answer, ApiError, Call, Codec};
 
 pub const NOON: Timestamp = Timestamp(1_700_000_000_000);
 
@@ -109,6 +109,7 @@ impl World {
     pub fn call(&self, body: &Value) -> Call {
         Call {
             caller: self.caller.clone(),
+            codec: Codec::Json,
             body: Bytes::from(body.to_string()),
         }
     }

@@ -3,9 +3,9 @@
 use super::pattern::Pattern;
 use super::{Check, Rule, Shape};
 use crate::bounded::{VALUE_CHARS_MAX, bounded};
-use crate::json::blob::Blob;
-use crate::json::collections::{LIST_MEMBERS_KEPT, List, MAP_ENTRIES_KEPT, Map, Structure};
-use crate::json::scalars::{Boolean, EpochSeconds, Integer, Text};
+use crate::members::{
+    Blob, Boolean, Integer, LIST_MEMBERS_KEPT, List, MAP_ENTRIES_KEPT, Map, Structure, Text, Time,
+};
 
 /// What a string may be: its length in characters, its pattern, its values.
 #[derive(Clone, Copy, Debug)]
@@ -284,8 +284,8 @@ impl<T: Shape> Rule<Structure<T>> for Fields {
 #[derive(Clone, Copy, Debug)]
 pub struct Anything;
 
-impl Rule<EpochSeconds> for Anything {
-    fn check(&self, _: &EpochSeconds, _: &mut Check) {}
+impl Rule<Time> for Anything {
+    fn check(&self, _: &Time, _: &mut Check) {}
 }
 
 impl Rule<Boolean> for Anything {

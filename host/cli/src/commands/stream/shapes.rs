@@ -1,7 +1,7 @@
 //! What the operations say, as far as the commands use it. Names are the API's.
 
 use serde::{Deserialize, Serialize};
-use wire::json::EpochSeconds;
+use wire::members::Time;
 
 /// An input that is the name of a stream.
 #[derive(Serialize)]
@@ -117,7 +117,7 @@ pub(crate) struct GetShardIterator<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) starting_sequence_number: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) timestamp: Option<EpochSeconds>,
+    pub(crate) timestamp: Option<Time>,
 }
 
 #[derive(Deserialize)]

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use types::{Clock, SystemClock, Timestamp};
 
-use wire::json::EpochSeconds;
+use wire::members::Time;
 
 use crate::client::{CallError, Client};
 use crate::commands::stream::shapes::{
@@ -130,7 +130,7 @@ async fn new_iterator(
         shard_id: &cursor.shard,
         shard_iterator_type: kind,
         starting_sequence_number: after,
-        timestamp: at.map(EpochSeconds),
+        timestamp: at.map(Time),
     };
     let answer: ShardIterator = client.call("GetShardIterator", &input).await?;
     cursor.begun_at.get_or_insert(now);

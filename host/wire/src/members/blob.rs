@@ -8,9 +8,9 @@ use base64_simd::STANDARD;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::mismatch::BLOB;
 use crate::ApiError;
 use crate::bounded::bounded;
+use crate::mismatch::BLOB;
 
 /// Bytes that the body holds as strict standard base64 with padding. They stay encoded, borrowed
 /// from the body, until they are decoded to where they are kept: a record's bytes are copied once.

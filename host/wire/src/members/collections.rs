@@ -9,8 +9,8 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::mismatch::{LIST, MAP, STRUCTURE};
 use super::scalars::Text;
+use crate::mismatch::{LIST, MAP, STRUCTURE};
 
 /// Members of a list that are kept; more are counted and dropped, so that a body of empty members
 /// cannot grow a hundredfold in memory. Every list of the model has a smaller limit, so a longer

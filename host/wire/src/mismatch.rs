@@ -1,25 +1,17 @@
 //! Why a body is not an input, in AWS's words.
 //!
 //! The texts for wrong types are those that the service gives (seen in the tests of kinesalite,
-//! which ran against AWS); for what is not JSON at all AWS gives no text, so the parser's is used.
-
-use serde_json::Error;
-use serde_json::error::Category;
+//! which ran against AWS); for what cannot be read at all AWS gives no text, so the parser's is
+//! used. What the service calls a member of another type in CBOR is not known: it is the same here.
 
 use crate::ApiError;
 use crate::bounded::bounded;
 
-/// The SerializationException for what the parser found.
-pub(super) fn answer(error: &Error) -> ApiError {
-    let text = error.to_string();
-    let own = match error.classify() {
-        // The parser adds the place; AWS's texts have none.
-        Category::Data => text.rsplit_once(" at line ").map_or(&*text, |(own, _)| own),
-        _ => &text,
-    };
-    ApiError::serialization(match own.strip_prefix("invalid type: ") {
+/// The SerializationException for what a parser found, given in serde's words.
+pub(crate) fn answer(found: &str) -> ApiError {
+    ApiError::serialization(match found.strip_prefix("invalid type: ") {
         Some(mismatch) => wrong_type(mismatch),
-        None => bounded(own).into_owned(),
+        None => bounded(found).into_owned(),
     })
 }
 
@@ -48,11 +40,11 @@ fn wrong_type(mismatch: &str) -> String {
 }
 
 /// What the visitors say that they expect; the articles are AWS's.
-pub(super) const TEXT: &str = "an String";
-pub(super) const INTEGER: &str = "an Integer";
-pub(super) const BOOLEAN: &str = "an Boolean";
-pub(super) const TIMESTAMP: &str = "a Timestamp";
-pub(super) const BLOB: &str = "a Blob";
-pub(super) const LIST: &str = "a list";
-pub(super) const MAP: &str = "a map";
-pub(super) const STRUCTURE: &str = "a structure";
+pub(crate) const TEXT: &str = "an String";
+pub(crate) const INTEGER: &str = "an Integer";
+pub(crate) const BOOLEAN: &str = "an Boolean";
+pub(crate) const TIMESTAMP: &str = "a Timestamp";
+pub(crate) const BLOB: &str = "a Blob";
+pub(crate) const LIST: &str = "a list";
+pub(crate) const MAP: &str = "a map";
+pub(crate) const STRUCTURE: &str = "a structure";

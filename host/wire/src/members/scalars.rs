@@ -10,7 +10,7 @@ use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use types::Timestamp;
 
-use super::mismatch::{BOOLEAN, INTEGER, TEXT, TIMESTAMP};
+use crate::mismatch::{BOOLEAN, INTEGER, TEXT, TIMESTAMP};
 
 /// A string, borrowed from the body unless it was written with escapes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -113,9 +113,9 @@ impl<'de> Deserialize<'de> for Boolean {
 /// A moment as AWS JSON writes it: seconds since 1970 with a fraction, here to the millisecond.
 /// A moment before 1970 is read as 1970, which is before all that is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct EpochSeconds(pub Timestamp);
+pub struct Time(pub Timestamp);
 
-impl EpochSeconds {
+impl Time {
     fn from_seconds(seconds: f64) -> Self {
         if seconds < 0.0 {
             return Self(Timestamp(0));
@@ -133,27 +133,27 @@ impl EpochSeconds {
     }
 }
 
-impl<'de> Deserialize<'de> for EpochSeconds {
+impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct TimestampVisitor;
 
         impl Visitor<'_> for TimestampVisitor {
-            type Value = EpochSeconds;
+            type Value = Time;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(TIMESTAMP)
             }
 
-            fn visit_u64<E: Error>(self, seconds: u64) -> Result<EpochSeconds, E> {
-                Ok(EpochSeconds(Timestamp(seconds.saturating_mul(1000))))
+            fn visit_u64<E: Error>(self, seconds: u64) -> Result<Time, E> {
+                Ok(Time(Timestamp(seconds.saturating_mul(1000))))
             }
 
-            fn visit_i64<E: Error>(self, _before_1970: i64) -> Result<EpochSeconds, E> {
-                Ok(EpochSeconds(Timestamp(0)))
+            fn visit_i64<E: Error>(self, _before_1970: i64) -> Result<Time, E> {
+                Ok(Time(Timestamp(0)))
             }
 
-            fn visit_f64<E: Error>(self, seconds: f64) -> Result<EpochSeconds, E> {
-                Ok(EpochSeconds::from_seconds(seconds))
+            fn visit_f64<E: Error>(self, seconds: f64) -> Result<Time, E> {
+                Ok(Time::from_seconds(seconds))
             }
         }
 
@@ -161,7 +161,7 @@ impl<'de> Deserialize<'de> for EpochSeconds {
     }
 }
 
-impl Serialize for EpochSeconds {
+impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_f64(self.seconds())
     }
