@@ -11,6 +11,7 @@ from server import ACCOUNT, REGION, Server
 
 # The streams named here do not exist.
 NAME = {"StreamName": "no-such-stream"}
+ARN = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/no-such-stream"
 DATA = base64.b64encode(b"data").decode()
 KINESIS = Service(
     "kinesis",
@@ -30,12 +31,15 @@ KINESIS = Service(
         "IncreaseStreamRetentionPeriod": {**NAME, "RetentionPeriodHours": 48},
         "ListShards": {**NAME, "ShardFilter": {"Type": "AT_LATEST"}},
         "ListStreams": {},
+        "ListTagsForResource": {"ResourceARN": ARN},
         "ListTagsForStream": NAME,
         "PutRecord": {**NAME, "Data": DATA, "PartitionKey": "key"},
         "PutRecords": {**NAME, "Records": [{"Data": DATA, "PartitionKey": "key"}]},
         "RemoveTagsFromStream": {**NAME, "TagKeys": ["key"]},
+        "TagResource": {"ResourceARN": ARN, "Tags": {"key": "value"}},
+        "UntagResource": {"ResourceARN": ARN, "TagKeys": ["key"]},
     },
-    texts={"StreamARN": f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/a"},
+    texts={"StreamARN": ARN, "ResourceARN": ARN},
 )
 
 

@@ -60,6 +60,18 @@ class Errors(unittest.TestCase):
                 text = self.fails(code, operation, StreamName=self.name, **members)
                 self.assertEqual(text, shard if operation == "get_shard_iterator" else stream)
 
+    def test_every_operation_on_the_arn_of_a_stream_that_is_not_there_says_which(self):
+        resource = {"ResourceARN": f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{self.name}"}
+        calls = {
+            "list_tags_for_resource": resource,
+            "tag_resource": {**resource, "Tags": {"a": "b"}},
+            "untag_resource": {**resource, "TagKeys": ["a"]},
+        }
+        for operation, members in calls.items():
+            with self.subTest(operation):
+                text = self.fails("ResourceNotFoundException", operation, **members)
+                self.assertEqual(text, f"Stream {self.name} under account {ACCOUNT} not found.")
+
     def test_a_name_is_given_once(self):
         self.stream()
         again = {"StreamName": self.name, "ShardCount": 1}

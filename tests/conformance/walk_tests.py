@@ -204,6 +204,17 @@ class Walk(ValidAnswers, unittest.TestCase):
         self.assertEqual(answer["Tags"], [{"Key": "b", "Value": "2"}])
         self.assertFalse(answer["HasMoreTags"])
 
+    def test_resources_are_tagged_by_arn(self):
+        name = self.stream()
+        arn = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{name}"
+        self.kinesis.tag_resource(ResourceARN=arn, Tags={"a": "1", "b": ""})
+        answer = self.kinesis.list_tags_for_resource(ResourceARN=arn)
+        self.assert_valid("ListTagsForResource", answer)
+        self.assertEqual(answer["Tags"], [{"Key": "a", "Value": "1"}, {"Key": "b", "Value": ""}])
+        self.kinesis.untag_resource(ResourceARN=arn, TagKeys=["a"])
+        answer = self.kinesis.list_tags_for_resource(ResourceARN=arn)
+        self.assertEqual(answer["Tags"], [{"Key": "b", "Value": ""}])
+
     def test_retention_goes_up_and_down_again(self):
         name = self.stream()
         for change, hours in [("increase", 8760), ("increase", 8760), ("decrease", 24)]:

@@ -15,6 +15,7 @@ mod get_shard_iterator;
 mod increase_stream_retention_period;
 mod list_shards;
 mod list_streams;
+mod list_tags_for_resource;
 mod list_tags_for_stream;
 mod naming;
 mod put_record;
@@ -23,6 +24,8 @@ mod refusals;
 mod remove_tags_from_stream;
 mod retention;
 mod sequence_numbers;
+mod tag_resource;
+mod untag_resource;
 
 /// One hour and a little.
 const OVER_AN_HOUR: std::time::Duration = std::time::Duration::from_secs(3_601);

@@ -29,13 +29,23 @@ fn operations() -> Vec<(&'static str, Value)> {
     ]
 }
 
+/// Every operation that names its stream by an ARN alone, with the member that holds it and the
+/// others that it needs.
+fn operations_by_arn() -> Vec<(&'static str, &'static str, Value)> {
+    vec![
+        ("ListTagsForResource", "ResourceARN", json!({})),
+        ("TagResource", "ResourceARN", json!({"Tags": {"a": "b"}})),
+        ("UntagResource", "ResourceARN", json!({"TagKeys": ["a"]})),
+    ]
+}
+
 fn with(input: &Value, name: &str, value: &str) -> Value {
     let mut input = input.clone();
     input[name] = json!(value);
     input
 }
 
-fn arn(account: &str, name: &str) -> String {
+pub fn arn(account: &str, name: &str) -> String {
     format!("arn:aws:kinesis:{REGION}:{account}:stream/{name}")
 }
 
@@ -125,6 +135,42 @@ async fn the_arn_of_another_account_is_denied() {
 }
 
 #[tokio::test]
+async fn an_operation_that_takes_an_arn_alone_takes_none_but_that_of_a_stream_of_the_caller() {
+    let service = Service::start().await;
+    let client = service.client();
+    let other = service.other_client();
+    client.create("orders", 1).await;
+    other.create("orders", 1).await;
+    let elsewhere = arn(ACCOUNT, "orders").replace(REGION, "mars-north-1");
+    for (operation, member, input) in operations_by_arn() {
+        let own = with(&input, member, &arn(ACCOUNT, "orders"));
+        client.call(operation, own).await;
+        for (named, code) in [
+            (arn(ACCOUNT, "gone"), "ResourceNotFoundException"),
+            (elsewhere.clone(), "ResourceNotFoundException"),
+            (arn(OTHER_ACCOUNT, "orders"), "AccessDeniedException"),
+            (arn(ACCOUNT, "a/b"), "InvalidArgumentException"),
+            (arn(ACCOUNT, ""), "ValidationException"),
+        ] {
+            let refusal = client
+                .refusal(operation, with(&input, member, &named))
+                .await;
+            assert_eq!(
+                (refusal.status, &*refusal.code),
+                (400, code),
+                "{operation} {named}: {refusal:?}"
+            );
+            if code == "ResourceNotFoundException" {
+                let name = named.rsplit('/').next().unwrap();
+                let wanted = format!("Stream {name} under account {ACCOUNT} not found.");
+                assert_eq!(refusal.message, wanted, "{operation}");
+            }
+        }
+    }
+    service.stop().await;
+}
+
+#[tokio::test]
 async fn an_arn_names_the_partition_of_its_region_and_no_other() {
     let service = Service::start().await;
     for (region, partition, foreign) in [
@@ -147,6 +193,11 @@ async fn an_arn_names_the_partition_of_its_region_and_no_other() {
         client.call("DescribeStreamSummary", input).await;
         for (operation, input) in operations() {
             let input = with(&input, "StreamARN", &arn(foreign));
+            let code = client.code(operation, input).await;
+            assert_eq!(code, "InvalidArgumentException", "{operation}");
+        }
+        for (operation, member, input) in operations_by_arn() {
+            let input = with(&input, member, &arn(foreign));
             let code = client.code(operation, input).await;
             assert_eq!(code, "InvalidArgumentException", "{operation}");
         }

@@ -108,7 +108,7 @@ impl Operation {
 }
 
 /// Sorted by prefix and name.
-pub(crate) static OPERATIONS: [Operation; 25] = [
+pub(crate) static OPERATIONS: [Operation; 28] = [
     firehose("CreateDeliveryStream", |s, c| {
         Box::pin(delivery::ops::create_delivery_stream::handle(s, c))
     }),
@@ -182,6 +182,10 @@ pub(crate) static OPERATIONS: [Operation; 25] = [
         Box::pin(streams::ops::list_streams::handle(s, c))
     })
     .telling(),
+    kinesis("ListTagsForResource", |s, c| {
+        Box::pin(streams::ops::list_tags_for_resource::handle(s, c))
+    })
+    .telling(),
     kinesis("ListTagsForStream", |s, c| {
         Box::pin(streams::ops::list_tags_for_stream::handle(s, c))
     })
@@ -195,6 +199,12 @@ pub(crate) static OPERATIONS: [Operation; 25] = [
     .for_each(),
     kinesis("RemoveTagsFromStream", |s, c| {
         Box::pin(streams::ops::remove_tags_from_stream::handle(s, c))
+    }),
+    kinesis("TagResource", |s, c| {
+        Box::pin(streams::ops::tag_resource::handle(s, c))
+    }),
+    kinesis("UntagResource", |s, c| {
+        Box::pin(streams::ops::untag_resource::handle(s, c))
     }),
 ];
 

@@ -12,14 +12,18 @@ pub mod get_shard_iterator;
 pub mod increase_stream_retention_period;
 pub mod list_shards;
 pub mod list_streams;
+pub mod list_tags_for_resource;
 pub mod list_tags_for_stream;
 pub mod put_record;
 pub mod put_records;
 pub mod remove_tags_from_stream;
+pub mod tag_resource;
+pub mod untag_resource;
 
 mod address;
 mod describe;
 mod error;
+mod resource;
 mod retention_hours;
 mod shapes;
 mod tags;

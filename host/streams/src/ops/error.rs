@@ -93,6 +93,19 @@ pub fn bad_arn(arn: &str) -> ApiError {
     invalid_argument(format!("Invalid StreamARN: {arn}"))
 }
 
+pub fn bad_resource_arn(arn: &str) -> ApiError {
+    invalid_argument(format!("Invalid ResourceARN: {arn}"))
+}
+
+/// A consumer, a queue or a channel: there are none.
+pub fn resource_not_found(caller: &Caller, arn: &str) -> ApiError {
+    let account = caller.account;
+    ApiError::new(
+        RESOURCE_NOT_FOUND,
+        format!("Resource {arn} under account {account} not found."),
+    )
+}
+
 pub fn name_and_arn_disagree(arn: &StreamArn) -> ApiError {
     invalid_argument(format!(
         "StreamName and StreamARN must name the same stream. StreamARN specified: {arn}"

@@ -10,6 +10,7 @@ use wire::{Answer, ApiError, Call};
 
 use super::page_size;
 use super::shapes::{StreamMembers, TAG_KEY};
+use super::tags::Tag;
 use crate::Streams;
 
 const LIMIT: NumberRule = NumberRule::within(1, 50);
@@ -55,13 +56,6 @@ impl Shape for Input<'_> {
 struct Output<'a> {
     tags: Vec<Tag<'a>>,
     has_more_tags: bool,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Tag<'a> {
-    key: &'a str,
-    value: &'a str,
 }
 
 /// Gives a stream's labels in order of their keys.

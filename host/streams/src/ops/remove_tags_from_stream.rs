@@ -1,17 +1,14 @@
 //! RemoveTagsFromStream.
 
 use serde::Deserialize;
-use types::limits::TAGS_PER_RESOURCE_MAX;
 use wire::members::{List, Text};
-use wire::shape::{Check, ListRule, Shape, TextRule};
+use wire::shape::{Check, Shape};
 use wire::{Answer, ApiError, Call};
 
-use super::shapes::{StreamMembers, TAG_KEY};
+use super::shapes::{StreamMembers, TAG_KEYS};
 use super::{error, required, tags};
 use crate::Streams;
 use crate::edit::Edit;
-
-const TAG_KEYS: ListRule<TextRule> = ListRule::of(1, TAGS_PER_RESOURCE_MAX, TAG_KEY);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -48,10 +45,7 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = call.parse()?;
     let stream = input.stream().find_to_change(streams, &call.caller)?;
     let keys = required("TagKeys", &input.tag_keys)?;
-    let texts = keys.iter().map(Text::as_str);
-    tags::check(texts.clone(), texts, tags::Doing::Remove, &stream.arn)?;
-    let keys = keys.iter().map(|key| key.as_str().to_owned()).collect();
-    let edit = Edit::RemoveTags(keys);
+    let edit = Edit::RemoveTags(tags::parse_keys(keys, &stream.arn)?);
     let edited = streams.catalog.edit(stream.arn.clone(), edit).await;
     edited.map_err(|error| error::change(error, &stream.arn))?;
     Ok(Answer::empty())

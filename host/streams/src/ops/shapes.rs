@@ -3,12 +3,14 @@
 
 use types::limits::{
     DATA_BYTES_MAX, ITERATOR_CHARS_MAX, PARTITION_KEY_CHARS_MAX, STREAM_NAME_CHARS_MAX,
+    TAGS_PER_RESOURCE_MAX,
 };
 use wire::members::Text;
-use wire::shape::{BlobRule, Check, MapRule, NumberRule, TextRule, pattern};
+use wire::shape::{BlobRule, Check, ListRule, MapRule, NumberRule, TextRule, pattern};
 
 pub const STREAM_NAME: TextRule = TextRule::chars(1, STREAM_NAME_CHARS_MAX).matching(pattern::NAME);
 pub const STREAM_ARN: TextRule = TextRule::chars(1, 2_048).matching(pattern::STREAM_ARN);
+pub const RESOURCE_ARN: TextRule = TextRule::chars(1, 2_048).matching(pattern::RESOURCE_ARN);
 pub const STREAM_ID: TextRule = TextRule::chars(1, 24).matching(pattern::STREAM_ID);
 pub const SHARD_ID: TextRule = TextRule::chars(1, 128).matching(pattern::NAME);
 pub const PARTITION_KEY: TextRule = TextRule::chars(1, PARTITION_KEY_CHARS_MAX);
@@ -21,6 +23,7 @@ pub const LIST_LIMIT: NumberRule = NumberRule::within(1, 10_000);
 /// The model gives no range; the operations do.
 pub const RETENTION_HOURS: NumberRule = NumberRule::within(i32::MIN as i64, i32::MAX as i64);
 pub const TAG_KEY: TextRule = TextRule::chars(1, 128);
+pub const TAG_KEYS: ListRule<TextRule> = ListRule::of(1, TAGS_PER_RESOURCE_MAX, TAG_KEY);
 pub const TAGS: MapRule = MapRule::of(1, 200, TAG_KEY, TextRule::chars(0, 256));
 
 /// The members by which nearly every operation names its stream.

@@ -2,18 +2,27 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
 use types::StreamArn;
 use wire::ApiError;
-use wire::members::{Map, Text};
+use wire::members::{List, Map, Text};
 
 use super::error::invalid_argument;
 
 /// How keys begin that AWS keeps for itself, in any case ("Tagging your streams").
 const RESERVED: &str = "aws:";
 
+/// A label as lists show it.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Tag<'a> {
+    pub key: &'a str,
+    pub value: &'a str,
+}
+
 /// What is done with tags that are checked.
 #[derive(Clone, Copy, Debug)]
-pub enum Doing {
+enum Doing {
     Add,
     Remove,
 }
@@ -39,8 +48,15 @@ pub fn parse(tags: &Map<'_>, stream: &StreamArn) -> Result<BTreeMap<String, Stri
     Ok(owned.collect())
 }
 
+/// Keys of tags that shall go.
+pub fn parse_keys(keys: &List<Text<'_>>, stream: &StreamArn) -> Result<Vec<String>, ApiError> {
+    let texts = keys.iter().map(Text::as_str);
+    check(texts.clone(), texts.clone(), Doing::Remove, stream)?;
+    Ok(texts.map(str::to_owned).collect())
+}
+
 /// Refuses characters that no tag may have in any of `texts`, and `keys` that are reserved.
-pub fn check<'a>(
+fn check<'a>(
     texts: impl Iterator<Item = &'a str> + Clone,
     mut keys: impl Iterator<Item = &'a str>,
     doing: Doing,

@@ -43,6 +43,12 @@ pub const STREAM_ARN: Pattern = Pattern {
     matches: is_stream_arn,
 };
 
+/// ARNs of all that can have tags: streams, their consumers, queues and channels.
+pub const RESOURCE_ARN: Pattern = Pattern {
+    text: r"arn:aws.*:kinesis:.*:\d{12}:.*(stream|channel|queue)/\S+",
+    matches: is_resource_arn,
+};
+
 /// Ids of streams.
 pub const STREAM_ID: Pattern = Pattern {
     text: "[a-z0-9]{20}-[a-z0-9]{3}",
@@ -104,6 +110,40 @@ fn is_stream_arn(text: &str) -> bool {
         })
 }
 
+/// As in [`is_stream_arn`], and of several accounts and kinds the first account and any kind behind
+/// it are as good as others: between them may be anything but a line's end.
+fn is_resource_arn(text: &str) -> bool {
+    let Some((partition, rest)) = text
+        .strip_prefix("arn:aws")
+        .and_then(|rest| rest.split_once(":kinesis:"))
+    else {
+        return false;
+    };
+    let account_len = ACCOUNT_PART_LEN + 1;
+    let is_account_part = |part: &[u8]| matches!(part, [head @ .., b':'] if is_account(head));
+    let accounts = rest.as_bytes().windows(account_len);
+    let Some(account) = accounts.into_iter().position(is_account_part) else {
+        return false;
+    };
+    let line_end = rest.find(is_line_end).unwrap_or(rest.len());
+    let name_start = rest.rfind(is_java_space).map_or(0, |at| at + 1);
+    !partition.contains(is_line_end)
+        && rest.match_indices('/').any(|(at, _)| {
+            let kind = RESOURCE_KINDS
+                .iter()
+                .find(|kind| rest[..at].ends_with(*kind));
+            kind.is_some_and(|kind| {
+                let start = at - kind.len();
+                account + account_len <= start
+                    && start <= line_end
+                    && name_start <= at + 1
+                    && at + 1 < rest.len()
+            })
+        })
+}
+
+/// The kinds of resources in ARNs.
+const RESOURCE_KINDS: [&str; 3] = ["stream", "channel", "queue"];
 /// What comes before the name in the ARN of a stream.
 const STREAM_PART: &str = ":stream/";
 /// A colon and the 12 digits of an account.
@@ -210,6 +250,40 @@ mod tests {
     }
 
     #[test]
+    fn arns_of_resources_match_as_the_expression_does() {
+        expect(
+            RESOURCE_ARN,
+            &[
+                "arn:aws:kinesis:eu-central-1:000000000000:stream/clicks",
+                "arn:aws:kinesis:eu-central-1:000000000000:stream/clicks/consumer/c:1",
+                "arn:aws:kinesis:eu-central-1:000000000000:queue/q",
+                "arn:aws:kinesis:eu-central-1:000000000000:channel/c",
+                "arn:aws:kinesis::000000000000:é upstream/é",
+                "arn:aws:kinesis:a b:000000000000:x/y stream/c",
+                "arn:aws:kinesis:r:000000000000:000000000000:queue/c",
+                "arn:aws:x:kinesis:a:kinesis:b:000000000000:stream/c",
+            ],
+            &[
+                "",
+                "arn:aws:kinesis:r:000000000000:stream/",
+                "arn:aws:kinesis:r:000000000000:streams/c",
+                "arn:aws:kinesis:r:000000000000:topic/c",
+                "arn:aws:kinesis:r:000000000000stream/c",
+                "arn:aws:kinesis:r:00000000000:stream/c",
+                "arn:aws:kinesis:000000000000:stream/c",
+                "arn:aws:kinesis:r:000000000000:stream/a b",
+                "arn:aws:kinesis:r:000000000000:stream/c\n",
+                "arn:aws:kinesis:r:000000000000:\nstream/c",
+                "arn:aws:kinesis:r\n:000000000000:stream/c",
+                "arn:aws\u{2028}:kinesis:r:000000000000:stream/c",
+                "arn:aws:firehose:r:000000000000:stream/c",
+                "arn:aws:kinesis:r:00000000000٣:stream/c",
+                "arn:aws:kinesis:stream/c:000000000000:",
+            ],
+        );
+    }
+
+    #[test]
     fn a_long_text_of_candidates_takes_no_longer_than_any_other() {
         // With a search for each candidate this would be 10^12 steps.
         let text = format!(
@@ -217,5 +291,6 @@ mod tests {
             ":000000000000:stream/".repeat(100_000)
         );
         assert!(!STREAM_ARN.matches(&text));
+        assert!(!RESOURCE_ARN.matches(&text));
     }
 }

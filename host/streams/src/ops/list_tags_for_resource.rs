@@ -1,0 +1,44 @@
+//! ListTagsForResource.
+
+use serde::{Deserialize, Serialize};
+use wire::members::Text;
+use wire::shape::{Check, Shape};
+use wire::{Answer, ApiError, Call};
+
+use super::shapes::{RESOURCE_ARN, STREAM_ID};
+use super::tags::Tag;
+use super::{required, resource};
+use crate::Streams;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Input<'a> {
+    #[serde(borrow, rename = "ResourceARN")]
+    resource_arn: Option<Text<'a>>,
+    #[serde(borrow)]
+    stream_id: Option<Text<'a>>,
+}
+
+impl Shape for Input<'_> {
+    fn check(&self, check: &mut Check) {
+        check.required("ResourceARN", &self.resource_arn, RESOURCE_ARN);
+        check.optional("StreamId", &self.stream_id, STREAM_ID);
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Output<'a> {
+    tags: Vec<Tag<'a>>,
+}
+
+/// Gives all labels of a resource in order of their keys.
+pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
+    let input: Input<'_> = call.parse()?;
+    let arn = required("ResourceARN", &input.resource_arn)?;
+    let stream = resource::find(streams, &call.caller, arn)?;
+    let tags = stream.tags.iter().map(|(key, value)| Tag { key, value });
+    call.answer(&Output {
+        tags: tags.collect(),
+    })
+}

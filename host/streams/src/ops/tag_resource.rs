@@ -1,0 +1,42 @@
+//! TagResource.
+
+use serde::Deserialize;
+use wire::members::{Map, Text};
+use wire::shape::{Check, Shape};
+use wire::{Answer, ApiError, Call};
+
+use super::shapes::{RESOURCE_ARN, STREAM_ID, TAGS};
+use super::{error, required, resource, tags};
+use crate::Streams;
+use crate::edit::Edit;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Input<'a> {
+    #[serde(borrow)]
+    tags: Option<Map<'a>>,
+    #[serde(borrow, rename = "ResourceARN")]
+    resource_arn: Option<Text<'a>>,
+    #[serde(borrow)]
+    stream_id: Option<Text<'a>>,
+}
+
+impl Shape for Input<'_> {
+    fn check(&self, check: &mut Check) {
+        check.required("Tags", &self.tags, TAGS);
+        check.required("ResourceARN", &self.resource_arn, RESOURCE_ARN);
+        check.optional("StreamId", &self.stream_id, STREAM_ID);
+    }
+}
+
+/// Gives a resource labels, at most 50, and new values to those that it has.
+pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
+    let input: Input<'_> = call.parse()?;
+    let arn = required("ResourceARN", &input.resource_arn)?;
+    let stream = resource::find_to_change(streams, &call.caller, arn)?;
+    let tags = required("Tags", &input.tags)?;
+    let edit = Edit::AddTags(tags::parse(tags, &stream.arn)?);
+    let edited = streams.catalog.edit(stream.arn.clone(), edit).await;
+    edited.map_err(|error| error::change(error, &stream.arn))?;
+    Ok(Answer::empty())
+}

@@ -1,0 +1,42 @@
+//! UntagResource.
+
+use serde::Deserialize;
+use wire::members::{List, Text};
+use wire::shape::{Check, Shape};
+use wire::{Answer, ApiError, Call};
+
+use super::shapes::{RESOURCE_ARN, STREAM_ID, TAG_KEYS};
+use super::{error, required, resource, tags};
+use crate::Streams;
+use crate::edit::Edit;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Input<'a> {
+    #[serde(borrow)]
+    tag_keys: Option<List<Text<'a>>>,
+    #[serde(borrow, rename = "ResourceARN")]
+    resource_arn: Option<Text<'a>>,
+    #[serde(borrow)]
+    stream_id: Option<Text<'a>>,
+}
+
+impl Shape for Input<'_> {
+    fn check(&self, check: &mut Check) {
+        check.required("TagKeys", &self.tag_keys, TAG_KEYS);
+        check.required("ResourceARN", &self.resource_arn, RESOURCE_ARN);
+        check.optional("StreamId", &self.stream_id, STREAM_ID);
+    }
+}
+
+/// Takes labels off a resource; those that it does not have are passed over.
+pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
+    let input: Input<'_> = call.parse()?;
+    let arn = required("ResourceARN", &input.resource_arn)?;
+    let stream = resource::find_to_change(streams, &call.caller, arn)?;
+    let keys = required("TagKeys", &input.tag_keys)?;
+    let edit = Edit::RemoveTags(tags::parse_keys(keys, &stream.arn)?);
+    let edited = streams.catalog.edit(stream.arn.clone(), edit).await;
+    edited.map_err(|error| error::change(error, &stream.arn))?;
+    Ok(Answer::empty())
+}
