@@ -108,7 +108,7 @@ impl Operation {
 }
 
 /// Sorted by prefix and name.
-pub(crate) static OPERATIONS: [Operation; 28] = [
+pub(crate) static OPERATIONS: [Operation; 31] = [
     firehose("CreateDeliveryStream", |s, c| {
         Box::pin(delivery::ops::create_delivery_stream::handle(s, c))
     }),
@@ -190,6 +190,9 @@ pub(crate) static OPERATIONS: [Operation; 28] = [
         Box::pin(streams::ops::list_tags_for_stream::handle(s, c))
     })
     .telling(),
+    kinesis("MergeShards", |s, c| {
+        Box::pin(streams::ops::merge_shards::handle(s, c))
+    }),
     kinesis("PutRecord", |s, c| {
         Box::pin(streams::ops::put_record::handle(s, c))
     }),
@@ -200,11 +203,17 @@ pub(crate) static OPERATIONS: [Operation; 28] = [
     kinesis("RemoveTagsFromStream", |s, c| {
         Box::pin(streams::ops::remove_tags_from_stream::handle(s, c))
     }),
+    kinesis("SplitShard", |s, c| {
+        Box::pin(streams::ops::split_shard::handle(s, c))
+    }),
     kinesis("TagResource", |s, c| {
         Box::pin(streams::ops::tag_resource::handle(s, c))
     }),
     kinesis("UntagResource", |s, c| {
         Box::pin(streams::ops::untag_resource::handle(s, c))
+    }),
+    kinesis("UpdateShardCount", |s, c| {
+        Box::pin(streams::ops::update_shard_count::handle(s, c))
     }),
 ];
 

@@ -7,17 +7,19 @@
 //!                                                           + their ends
 //! ```
 //!
+//! How shards are split and merged stands in [`reshard`].
+//!
 //! A crash between two steps is rolled forward when the server starts again; a step that fails is
 //! tried again every [`ROLL_FORWARD_PERIOD`].
+
+mod reshard;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use store::{
-    CommitError, Engine, Expect, LogId, Purpose, StoreError, TableWrite, Transaction, Version,
-};
+use store::{CommitError, Engine, Expect, LogId, Purpose, StoreError, Transaction, Version};
 use tokio::sync::{mpsc, oneshot};
 use types::limits::{
     RETENTION_HOURS_DEFAULT, SHARDS_PER_REGION_MAX, STREAMS_CREATING_MAX, TAGS_PER_RESOURCE_MAX,
@@ -29,15 +31,22 @@ use crate::creation_seconds::CreationSeconds;
 use crate::directory::Directory;
 use crate::edit::Edit;
 use crate::ends;
+use crate::resharding::{Refused, Resharding};
 use crate::retention_clock::RetentionClock;
 use crate::rows::{self, Loaded, Numbers};
 use crate::shard::ShardFacts;
 use crate::stream::{Mode, ShardMap, Status, Stream, StreamId};
 
+pub use reshard::Begun;
+
 /// Changes that wait for their turn. One more waits where it is sent.
 const CHANGES_WAITING_MAX: usize = 1_000;
 /// How long the task waits before it tries an unfinished creation or deletion again.
 const ROLL_FORWARD_PERIOD: Duration = Duration::from_secs(1);
+
+/// Closed shards of a stream that are forgotten in one transaction. The next ones follow when
+/// retention looks again.
+const FORGOTTEN_AT_ONCE_MAX: usize = 1_000;
 
 /// The version of a row that was removed: nobody will expect it.
 const REMOVED: Version = Version(0);
@@ -66,6 +75,14 @@ pub enum ChangeError {
     NotFound,
     /// The stream is not ACTIVE.
     NotActive(Status),
+    /// The service decides how many shards the stream has.
+    NotProvisioned,
+    /// The stream's shards cannot be changed so.
+    Refused(Refused),
+    /// The stream was scaled as often as it may be within a day.
+    OverScalings,
+    /// The account has as many closed shards as it may.
+    OverClosedShards,
     /// The account would have more shards than it may.
     OverShards(OverShards),
     /// The account has as many streams as it may, in all regions.
@@ -120,6 +137,12 @@ enum Change {
     Create(NewStream, oneshot::Sender<Result<(), ChangeError>>),
     Delete(StreamArn, oneshot::Sender<Result<(), ChangeError>>),
     Edit(StreamArn, Edit, oneshot::Sender<Result<(), ChangeError>>),
+    Reshard(
+        StreamArn,
+        Resharding,
+        oneshot::Sender<Result<Begun, ChangeError>>,
+    ),
+    ForgetExpired(StreamArn, oneshot::Sender<Result<(), ChangeError>>),
     Stop,
 }
 
@@ -143,16 +166,28 @@ impl CatalogHandle {
         self.ask(|answer| Change::Edit(arn, edit, answer)).await
     }
 
+    /// Splits, merges or scales the shards of a stream. Answers when it is durable as UPDATING.
+    pub async fn reshard(&self, arn: StreamArn, wanted: Resharding) -> Result<Begun, ChangeError> {
+        self.ask(|answer| Change::Reshard(arn, wanted, answer))
+            .await
+    }
+
+    /// Forgets the closed shards of a stream whose records have all expired. Answers when that is
+    /// durable.
+    pub async fn forget_expired(&self, arn: StreamArn) -> Result<(), ChangeError> {
+        self.ask(|answer| Change::ForgetExpired(arn, answer)).await
+    }
+
     /// Ends the task after the changes that were sent before.
     pub async fn stop(&self) {
         // A task that has ended needs no stopping.
         let _ = self.0.send(Change::Stop).await;
     }
 
-    async fn ask(
+    async fn ask<T>(
         &self,
-        change: impl FnOnce(oneshot::Sender<Result<(), ChangeError>>) -> Change,
-    ) -> Result<(), ChangeError> {
+        change: impl FnOnce(oneshot::Sender<Result<T, ChangeError>>) -> Change,
+    ) -> Result<T, ChangeError> {
         let (sender, answer) = oneshot::channel();
         let sent = self.0.send(change(sender)).await;
         sent.map_err(|_| ChangeError::Closing)?;
@@ -215,10 +250,8 @@ impl CatalogTask {
             let waiting = !self.unfinished.is_empty();
             tokio::select! {
                 change = self.inbox.recv() => match change {
-                    Some(change @ (Change::Create(..) | Change::Delete(..) | Change::Edit(..))) => {
-                        self.apply(change).await;
-                    }
                     Some(Change::Stop) | None => return,
+                    Some(change) => self.apply(change).await,
                 },
                 () = tokio::time::sleep(ROLL_FORWARD_PERIOD), if waiting => {
                     self.roll_forward().await;
@@ -242,15 +275,22 @@ impl CatalogTask {
             Change::Edit(arn, edit, answer) => {
                 let _ = answer.send(self.edit(&arn, edit).await);
             }
+            Change::Reshard(arn, wanted, answer) => {
+                let begun = self.begin_resharding(&arn, wanted).await;
+                self.answer_and_finish(begun, arn, answer).await;
+            }
+            Change::ForgetExpired(arn, answer) => {
+                let _ = answer.send(self.forget_expired(&arn).await);
+            }
             Change::Stop => {}
         }
     }
 
-    async fn answer_and_finish(
+    async fn answer_and_finish<T>(
         &mut self,
-        begun: Result<(), ChangeError>,
+        begun: Result<T, ChangeError>,
         arn: StreamArn,
-        answer: oneshot::Sender<Result<(), ChangeError>>,
+        answer: oneshot::Sender<Result<T, ChangeError>>,
     ) {
         let go_on = begun.is_ok();
         let _ = answer.send(begun);
@@ -287,12 +327,18 @@ impl CatalogTask {
                 active.status = Status::Active;
                 self.replace(active, Purpose::Keep).await?;
             }
+            Status::Updating => self.reshard(stream.clone()).await?,
             Status::Deleting => {
                 // Readers that had not read all records learn from the ends how many are lost.
                 self.ground.engine.end_logs(&ends::of(&stream)).await?;
                 let mut writes = rows::shard_removals(&stream);
+                writes.push(rows::resharding::removal(&stream));
                 writes.push(rows::stream_removal(&stream));
-                self.commit(writes, Purpose::MakeRoom).await?;
+                let parts = Transaction {
+                    writes,
+                    ..Transaction::default()
+                };
+                self.commit(parts, Purpose::MakeRoom).await?;
                 let now = self.ground.clock.now();
                 self.creation_seconds.is_gone(&stream, now);
                 self.ground.directory.remove(arn);
@@ -306,7 +352,8 @@ impl CatalogTask {
         if self.ground.directory.at(&new.arn).is_some() {
             return Err(ChangeError::Exists);
         }
-        self.check_limits(&new)?;
+        self.check_room_for_shards(&new.arn, new.shard_count)?;
+        self.check_room_for_streams(&new.arn)?;
         if new.tags.len() > TAGS_PER_RESOURCE_MAX {
             return Err(ChangeError::OverTags);
         }
@@ -322,21 +369,21 @@ impl CatalogTask {
         if self.creation_seconds.is_latest(second) {
             writes.push(rows::latest_creation_write(second)?);
         }
-        let version = self.replace_expecting(stream, Expect::Absent, writes, Purpose::Keep);
+        let parts = Transaction {
+            writes,
+            ..Transaction::default()
+        };
+        let version = self.replace_expecting((stream, Expect::Absent), parts, Purpose::Keep);
         self.numbers_version = Some(version.await?);
         self.numbers = numbers;
         self.creation_seconds.was_given(second);
         Ok(())
     }
 
-    fn check_limits(&self, new: &NewStream) -> Result<(), ChangeError> {
-        let AccountLimits {
-            streams_max,
-            shards_max,
-        } = self.ground.limits;
-        let usage = self.ground.directory.usage(&new.arn);
-        let wanted = new.shard_count;
-        let region = Some(new.arn.region.clone());
+    fn check_room_for_shards(&self, arn: &StreamArn, wanted: u32) -> Result<(), ChangeError> {
+        let shards_max = self.ground.limits.shards_max;
+        let usage = self.ground.directory.usage(arn);
+        let region = Some(arn.region.clone());
         for (region, current, limit) in [
             (region, usage.shards_in_region, SHARDS_PER_REGION_MAX),
             (None, usage.shards, shards_max),
@@ -352,6 +399,12 @@ impl CatalogTask {
                 wanted,
             }));
         }
+        Ok(())
+    }
+
+    fn check_room_for_streams(&self, arn: &StreamArn) -> Result<(), ChangeError> {
+        let streams_max = self.ground.limits.streams_max;
+        let usage = self.ground.directory.usage(arn);
         if usage.streams >= streams_max {
             return Err(ChangeError::OverStreams { limit: streams_max });
         }
@@ -383,6 +436,8 @@ impl CatalogTask {
             record_bytes_max: new.record_bytes_max,
             tags: new.tags,
             shards: Arc::new(ShardMap::of_facts(shards)),
+            resharding: None,
+            scaled_at: Vec::new(),
             arn: new.arn,
             // The row is not written yet; the commit gives its version.
             version: Version(0),
@@ -413,37 +468,33 @@ impl CatalogTask {
     /// Writes a stream's row in the place of the one it was read from, then shows it.
     async fn replace(&self, stream: Stream, purpose: Purpose) -> Result<(), ChangeError> {
         let expect = Expect::Version(stream.version);
-        self.replace_expecting(stream, expect, Vec::new(), purpose)
+        self.replace_expecting((stream, expect), Transaction::default(), purpose)
             .await?;
         Ok(())
     }
 
+    /// The same, with what else changes in the same moment.
     async fn replace_expecting(
         &self,
-        mut stream: Stream,
-        expect: Expect,
-        mut writes: Vec<TableWrite>,
+        (mut stream, expect): (Stream, Expect),
+        mut parts: Transaction,
         purpose: Purpose,
     ) -> Result<Version, ChangeError> {
-        writes.push(rows::stream_write(&stream, expect)?);
-        let version = self.commit(writes, purpose).await?;
+        parts.writes.push(rows::stream_write(&stream, expect)?);
+        let version = self.commit(parts, purpose).await?;
         stream.version = version;
         self.ground.directory.put(stream);
         Ok(version)
     }
 
-    /// Commits writes of which the last is that of a stream's row. An unknown outcome is looked up
+    /// Commits changes of which the last row is that of a stream. An unknown outcome is looked up
     /// by that row.
     async fn commit(
         &self,
-        writes: Vec<TableWrite>,
+        transaction: Transaction,
         purpose: Purpose,
     ) -> Result<Version, ChangeError> {
-        let last = writes.last().cloned();
-        let transaction = Transaction {
-            writes,
-            ..Transaction::default()
-        };
+        let last = transaction.writes.last().cloned();
         let committed = self.ground.engine.commit_for(purpose, transaction).await;
         match (committed, last) {
             (Ok(committed), _) => Ok(committed.version),

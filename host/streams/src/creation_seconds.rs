@@ -122,6 +122,8 @@ mod tests {
             record_bytes_max: 1,
             tags: BTreeMap::new(),
             shards: Arc::new(ShardMap::of_facts([shard])),
+            resharding: None,
+            scaled_at: Vec::new(),
             version: Version(0),
         }
     }

@@ -28,6 +28,8 @@ pub struct Usage {
     pub streams: usize,
     /// Open shards in all regions.
     pub shards: usize,
+    /// Shards in all regions that were split or merged and still have records, or had them lately.
+    pub closed_shards: usize,
     /// Open shards in the region that was asked about.
     pub shards_in_region: usize,
     /// Streams that are being created there.
@@ -94,6 +96,8 @@ impl Directory {
             let shards: usize = names.values().map(|s| s.shards.open_count()).sum();
             usage.streams += names.len();
             usage.shards += shards;
+            let listed: usize = names.values().map(|s| s.shards.all().len()).sum();
+            usage.closed_shards += listed - shards;
             if caller.region == arn.region {
                 let creating = names.values().filter(|s| s.status == Status::Creating);
                 usage.shards_in_region = shards;

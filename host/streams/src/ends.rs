@@ -1,4 +1,5 @@
-//! Where the shards of deleted streams ended, for whoever reads them and had not come to the end.
+//! Where the shards of deleted streams, and closed shards that have expired, ended: for whoever reads
+//! them and had not come to the end.
 //!
 //! A row is written together with the deletion of its shard's log. Nothing here knows who
 //! still needs it: the readers (see `delivery`) remove the rows that none of them waits for. What
@@ -20,8 +21,8 @@ const ROWS_PER_SCAN: usize = 1_000;
 /// A shard of a stream that may be gone.
 pub type EndedShard = (StreamId, ShardId);
 
-/// How many records a shard of a deleted stream ever took; `None` if the stream is not deleted, or
-/// if the row was removed.
+/// How many records a shard that is gone ever took; `None` if it is there, or if the row was
+/// removed.
 ///
 /// # Errors
 /// When its row cannot be read.
@@ -97,10 +98,18 @@ pub fn removal((stream, shard): EndedShard) -> TableWrite {
 /// The ends of all logs of a stream, when it is deleted.
 pub(crate) fn of(stream: &Stream) -> Vec<LogEnd> {
     let shards = stream.shards.all().iter().map(|shard| shard.facts());
-    let end = |shard: &ShardFacts| LogEnd {
+    shards.map(|shard| end(stream.id, shard)).collect()
+}
+
+/// The ends of some logs of a stream, when their shards are forgotten.
+pub(crate) fn of_shards(stream: StreamId, shards: &[ShardFacts]) -> Vec<LogEnd> {
+    shards.iter().map(|shard| end(stream, shard)).collect()
+}
+
+fn end(stream: StreamId, shard: &ShardFacts) -> LogEnd {
+    LogEnd {
         log: shard.log,
         table: ENDS,
-        key: tables::end_key(stream.id, shard.id),
-    };
-    shards.map(end).collect()
+        key: tables::end_key(stream, shard.id),
+    }
 }

@@ -21,6 +21,7 @@ pub mod rate;
 mod reader;
 #[cfg(test)]
 mod resharded_tests;
+mod resharding;
 mod retention;
 mod retention_clock;
 mod rows;

@@ -5,19 +5,25 @@
 //! the frame that is stored.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use store::{Append, BodyBuilder, CommitError, Committed, LogId, NewFrame, Transaction, Version};
+use tokio::time::timeout;
 use types::{HashKey, PartitionKey, SequenceNumber, Timestamp};
 use wire::ApiError;
 use wire::members::{Blob, Text};
 
 use crate::Streams;
 use crate::shard::Shard;
-use crate::stream::{Status, Stream};
+use crate::stream::Stream;
 
-/// How often the records of a call are tried, when a shard was closed while they were on their way
-/// or some of their logs are damaged. After that they are not kept.
-const TRIES_MAX: usize = 3;
+/// How often the records of a call are laid anew because shards were closed while they were on
+/// their way: more often than a scaling has rounds, of which each may come right before a try. After
+/// that they are not kept.
+const RESHARDINGS_MAX: usize = 64;
+/// How long the records of a call wait to be told which shards take the place of closed ones: the
+/// store has it at that time, and only its answer is on the way. After that they are not kept.
+const RESHARDING_WAIT_MAX: Duration = Duration::from_secs(5);
 /// No less than a frame's layout adds to the bytes of a record.
 const LAYOUT_BYTES_PER_RECORD: usize = 8;
 
@@ -39,16 +45,7 @@ impl<'a> NewRecord<'a> {
         explicit_hash_key: Option<&Text<'_>>,
     ) -> Result<Self, ApiError> {
         let hash_key = match explicit_hash_key {
-            Some(text) => HashKey::parse(text).map_err(|_| {
-                ApiError::new(
-                    "InvalidArgumentException",
-                    format!(
-                        "Invalid ExplicitHashKey. ExplicitHashKey must be in the range: \
-                         [0, 2^128-1]. Specified value was {}",
-                        text.as_str()
-                    ),
-                )
-            })?,
+            Some(text) => hash_key("ExplicitHashKey", text)?,
             None => {
                 let key = PartitionKey::parse(partition_key.as_str())
                     .map_err(|invalid| ApiError::validation(invalid.to_string()))?;
@@ -72,6 +69,21 @@ impl<'a> NewRecord<'a> {
     pub fn bytes(&self) -> usize {
         self.bytes
     }
+}
+
+/// The hash key that a member is. The model's pattern also lets through what needs more than 128
+/// bits.
+pub fn hash_key(member: &str, text: &Text<'_>) -> Result<HashKey, ApiError> {
+    HashKey::parse(text).map_err(|_| {
+        let given = text.as_str();
+        ApiError::new(
+            "InvalidArgumentException",
+            format!(
+                "Invalid {member}. {member} must be in the range: [0, 2^128-1]. Specified value \
+                 was {given}"
+            ),
+        )
+    })
 }
 
 /// What became of the records of one call, in their order.
@@ -183,27 +195,43 @@ impl Streams {
             } else {
                 self.engine.commit(transaction).await
             };
-            match kept {
+            match &kept {
                 Err(CommitError::NoLog(_)) => return Err(PutError::StreamGone),
-                // A shard was closed. Its children are in the catalog before its log is sealed.
-                Err(CommitError::Sealed(_)) if tries < TRIES_MAX => {
-                    let now = self.directory.at(&stream.arn);
-                    stream = now
-                        .filter(|now| now.id == stream.id && now.status == Status::Active)
-                        .ok_or(PutError::StreamGone)?;
-                    fates = self.route(&stream, records)?;
+                // A shard was closed.
+                Err(CommitError::Sealed(_)) if tries < RESHARDINGS_MAX => {
+                    if let Some(resharded) = self.resharded(&stream).await? {
+                        stream = resharded;
+                        fates = self.route(&stream, records)?;
+                        continue;
+                    }
                 }
-                kept => {
-                    let put = Put {
-                        stream,
-                        fates,
-                        kept,
-                    };
-                    self.count(&put, records);
-                    return Ok(put);
+                _ => {}
+            }
+            let put = Put {
+                stream,
+                fates,
+                kept,
+            };
+            self.count(&put, records);
+            return Ok(put);
+        }
+    }
+
+    /// Waits for the stream with other shards than it had; `None` if they do not come.
+    async fn resharded(&self, before: &Stream) -> Result<Option<Arc<Stream>>, PutError> {
+        let mut changes = self.directory.changes(&before.arn);
+        let waiting = async {
+            loop {
+                let now = self.directory.at(&before.arn);
+                let now = now.filter(|now| now.id == before.id && now.status.is_in_service());
+                let now = now.ok_or(PutError::StreamGone)?;
+                if !Arc::ptr_eq(&now.shards, &before.shards) || changes.changed().await.is_err() {
+                    return Ok(now);
                 }
             }
-        }
+        };
+        let resharded = timeout(RESHARDING_WAIT_MAX, waiting).await;
+        resharded.ok().transpose()
     }
 
     /// Finds the shard of each record, and lets each shard take what its rate allows.

@@ -1,5 +1,5 @@
-//! What streams do in states that the operations only pass through or cannot bring about yet,
-//! staged below them: closed shards, a stream that is being created or deleted.
+//! What streams do in states that the operations only pass through, staged below them: a stream that
+//! is being created, changed or deleted, and records on their way to a shard that closes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,15 +9,12 @@ use serde_json::{Value, json};
 use store::Engine;
 use store::disk::simulated::SimulatedDisk;
 use store::embedded::{Embedded, Options as EngineOptions};
-use types::{
-    AccountId, Caller, HashKey, HashKeyRange, ManualClock, Region, Second, ShardId, Timestamp,
-};
+use types::{AccountId, Caller, HashKey, ManualClock, Region, Timestamp};
 use wire::members::{Blob, Text};
 use wire::{ApiError, Call, Codec};
 
 use crate::put::{NewRecord, Outcome, PutError};
-use crate::shard::ShardFacts;
-use crate::stream::{ShardMap, Status, Stream};
+use crate::stream::{Status, Stream};
 use crate::{Options, Streams, ops};
 
 const NOON: Timestamp = Timestamp(1_700_000_000_000);
@@ -93,30 +90,16 @@ impl World {
         self.streams.directory.find(&self.caller, "s").unwrap()
     }
 
-    /// Splits the only shard in two, as resharding will: children in the catalog, then the seal.
+    /// Splits the first shard in two.
     async fn split(&self) {
-        let stream = self.stream();
-        let parent = stream.shards.all()[0].facts().clone();
-        let children = (1..).zip(HashKeyRange::split_evenly(2));
-        let children = children.map(|(number, range)| ShardFacts {
-            id: ShardId(number),
-            range,
-            log: store::LogId(1_000 + u64::from(number)),
-            parent: Some(parent.id),
-            adjacent_parent: None,
-            created: Second::of_shard(self.streams.now(), [parent.created]),
-            opened_at: self.streams.now(),
-            closed_at: None,
+        let half = (1_u128 << 127).to_string();
+        let input = json!({
+            "StreamName": "s", "ShardToSplit": "shardId-000000000000", "NewStartingHashKey": half,
         });
-        let children: Vec<_> = children.collect();
-        let logs: Vec<_> = children.iter().map(|child| child.log).collect();
-        self.engine.create_logs(&logs).await.unwrap();
-        let mut closed = parent.clone();
-        closed.closed_at = Some(self.streams.now());
-        let mut split = Stream::clone(&stream);
-        split.shards = Arc::new(ShardMap::of_facts(std::iter::once(closed).chain(children)));
-        self.streams.directory.put(split);
-        self.engine.seal(parent.log).await.unwrap();
+        call!(self, split_shard, input).unwrap();
+        while self.stream().status != Status::Active {
+            tokio::task::yield_now().await;
+        }
     }
 
     async fn shard_ids(&self, filter: Value) -> Vec<u64> {
@@ -154,6 +137,46 @@ async fn a_stream_that_is_not_active_is_in_use_before_its_arguments_are_looked_a
         let error = call!(world, list_shards, wrong_filter).unwrap_err();
         assert_eq!(error.code(), "ResourceInUseException");
         let wanted = wanted.replace("ACTIVE,", "ACTIVE or UPDATING,");
+        assert_eq!(error.message(), wanted);
+    }
+}
+
+#[tokio::test]
+async fn a_stream_whose_shards_are_changed_takes_and_gives_records_and_is_not_changed_otherwise() {
+    let world = World::new().await;
+    let mut stream = Stream::clone(&world.stream());
+    stream.status = Status::Updating;
+    world.streams.directory.put(stream);
+    let put = json!({"StreamName": "s", "PartitionKey": "k", "Data": "AA=="});
+    call!(world, put_record, put).unwrap();
+    let first = json!({
+        "StreamName": "s", "ShardId": "shardId-000000000000", "ShardIteratorType": "TRIM_HORIZON",
+    });
+    let iterator = call!(world, get_shard_iterator, first).unwrap()["ShardIterator"].clone();
+    let read = call!(world, get_records, json!({"ShardIterator": iterator})).unwrap();
+    assert_eq!(read["Records"].as_array().unwrap().len(), 1);
+    call!(world, list_shards, json!({"StreamName": "s"})).unwrap();
+    let shown = call!(world, describe_stream_summary, json!({"StreamName": "s"})).unwrap();
+    assert_eq!(
+        shown["StreamDescriptionSummary"]["StreamStatus"],
+        "UPDATING"
+    );
+
+    let shard = "shardId-000000000000";
+    let split = json!({"StreamName": "s", "ShardToSplit": shard, "NewStartingHashKey": "9"});
+    let merge = json!({
+        "StreamName": "s", "ShardToMerge": shard, "AdjacentShardToMerge": shard,
+    });
+    let scale = json!({
+        "StreamName": "s", "TargetShardCount": 2, "ScalingType": "UNIFORM_SCALING",
+    });
+    for error in [
+        call!(world, split_shard, split).unwrap_err(),
+        call!(world, merge_shards, merge).unwrap_err(),
+        call!(world, update_shard_count, scale).unwrap_err(),
+    ] {
+        assert_eq!(error.code(), "ResourceInUseException");
+        let wanted = "Stream s under account 000000000000 not ACTIVE, instead in state UPDATING";
         assert_eq!(error.message(), wanted);
     }
 }

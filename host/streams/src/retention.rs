@@ -3,7 +3,7 @@
 //! Reads skip expired frames by themselves, to the millisecond (see `reader`); what happens here
 //! gives the space back and moves the horizon.
 
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use store::StoreError;
@@ -11,7 +11,8 @@ use tokio::sync::watch;
 
 use crate::Streams;
 use crate::retention_clock::RetentionTime;
-use crate::stream::{Status, Stream};
+use crate::shard::Shard;
+use crate::stream::Stream;
 
 /// How often expired frames are looked for. Space comes back this much later than it might.
 const TRIM_PERIOD: Duration = Duration::from_secs(60);
@@ -45,9 +46,24 @@ impl Streams {
         }
         self.noted_time.follow(now.now).await;
         for stream in self.directory.all() {
-            if stream.status == Status::Active {
+            if stream.status.is_in_service() {
                 self.trim_stream(&stream, now).await;
+                self.forget_expired_shards(&stream, now).await;
             }
+        }
+    }
+
+    /// Forgets closed shards whose records have all expired.
+    async fn forget_expired_shards(&self, stream: &Stream, now: RetentionTime) {
+        let cutoff = stream.cutoff(now);
+        let mut shards = stream.shards.all().iter();
+        let closed_at = |shard: &Arc<Shard>| shard.facts().closed_at;
+        if !shards.any(|shard| closed_at(shard).is_some_and(|at| at < cutoff)) {
+            return;
+        }
+        let forgotten = self.catalog.forget_expired(stream.arn.clone()).await;
+        if let Err(error) = forgotten {
+            tracing::warn!(stream = %stream.arn, ?error, "forget expired shards");
         }
     }
 

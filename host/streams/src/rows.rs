@@ -1,5 +1,7 @@
 //! The catalog's rows: what a stream and its shards look like in the tables.
 
+pub mod resharding;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -71,6 +73,7 @@ pub struct Loaded {
 /// Reads the whole catalog.
 pub async fn load(engine: &dyn Engine) -> Result<Loaded, StoreError> {
     let mut shards = load_shards(engine).await?;
+    let mut reshardings = resharding::load(engine).await?;
     let mut streams = Vec::new();
     let mut from = Bytes::new();
     loop {
@@ -84,7 +87,10 @@ pub async fn load(engine: &dyn Engine) -> Result<Loaded, StoreError> {
             let stream: StreamRow = codec::decode("streams", &row.value)?;
             let shards = shards.remove(&stream.id);
             let shards = shards.ok_or_else(|| damaged("the shards of a stream"))?;
-            streams.push(read_stream(arn, stream, shards, row.version)?);
+            let mut stream = read_stream(arn, stream, shards, row.version)?;
+            (stream.resharding, stream.scaled_at) =
+                reshardings.remove(&stream.id).unwrap_or_default();
+            streams.push(stream);
         }
     }
     let numbers = engine.get(SETTINGS, NUMBERS).await?;
@@ -133,6 +139,7 @@ fn read_stream(
             0 => Status::Creating,
             1 => Status::Active,
             2 => Status::Deleting,
+            3 => Status::Updating,
             _ => return Err(damaged("a stream's status")),
         },
         mode: match row.mode {
@@ -147,6 +154,8 @@ fn read_stream(
             .map_err(|_| damaged("a stream's record size"))?,
         tags: row.tags.into_iter().collect(),
         shards: Arc::new(ShardMap::of_facts(shards)),
+        resharding: None,
+        scaled_at: Vec::new(),
         version,
     })
 }
@@ -176,6 +185,7 @@ pub fn stream_write(stream: &Stream, expect: Expect) -> Result<TableWrite, Store
             Status::Creating => 0,
             Status::Active => 1,
             Status::Deleting => 2,
+            Status::Updating => 3,
         },
         mode: match stream.mode {
             Mode::Provisioned => 0,
@@ -204,6 +214,24 @@ pub fn stream_removal(stream: &Stream) -> TableWrite {
         value: None,
         expect: Expect::Version(stream.version),
     }
+}
+
+/// The writes of those rows of a stream's shards that are others after a change of its shards.
+pub fn shard_changes(before: &Stream, after: &Stream) -> Result<Vec<TableWrite>, StoreError> {
+    let old = shard_writes(before)?;
+    let new = shard_writes(after)?;
+    let surplus = old.iter().skip(new.len()).map(|write| TableWrite {
+        value: None,
+        ..write.clone()
+    });
+    let surplus: Vec<_> = surplus.collect();
+    let changed = (0..).zip(new).filter_map(|(place, write)| {
+        let is_same = old
+            .get::<usize>(place)
+            .is_some_and(|old| old.value == write.value);
+        (!is_same).then_some(write)
+    });
+    Ok(changed.chain(surplus).collect())
 }
 
 /// The writes of all rows of a stream's shards.

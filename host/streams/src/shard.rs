@@ -65,6 +65,18 @@ impl Shard {
         }
     }
 
+    /// The same shard when it takes no more. Its limits go on as they are.
+    pub fn closed(&self, at: Timestamp) -> Self {
+        Self {
+            facts: ShardFacts {
+                closed_at: Some(at),
+                ..self.facts.clone()
+            },
+            id_text: self.id_text.clone(),
+            rates: Mutex::new(self.rates().clone()),
+        }
+    }
+
     /// What the catalog knows of it.
     pub fn facts(&self) -> &ShardFacts {
         &self.facts

@@ -62,20 +62,20 @@ impl Streams {
         SourceMark(stream.map(|stream| (stream.id, stream.status, Arc::clone(&stream.shards))))
     }
 
-    /// The stream at an address, if it is there and ACTIVE.
+    /// The stream at an address, if it is there and takes records.
     pub fn source(&self, arn: &StreamArn) -> Option<Source> {
-        self.source_that_is(arn, Status::Active)
+        self.source_that(arn, Status::is_in_service)
     }
 
     /// The stream at an address, if it is there and its logs are being deleted: what they still
     /// hold may be shown.
     pub fn ending_source(&self, arn: &StreamArn) -> Option<Source> {
-        self.source_that_is(arn, Status::Deleting)
+        self.source_that(arn, |status| status == Status::Deleting)
     }
 
-    fn source_that_is(&self, arn: &StreamArn, status: Status) -> Option<Source> {
+    fn source_that(&self, arn: &StreamArn, is: impl Fn(Status) -> bool) -> Option<Source> {
         let stream = self.directory.at(arn)?;
-        if stream.status != status {
+        if !is(stream.status) {
             return None;
         }
         let shards = stream.shards.all().iter().map(|shard| {

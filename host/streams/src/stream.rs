@@ -7,6 +7,7 @@ use std::time::Duration;
 use store::Version;
 use types::{GivenNumber, HashKey, ShardId, StreamArn, Timestamp};
 
+use crate::resharding::Resharding;
 use crate::retention_clock::RetentionTime;
 use crate::shard::{Shard, ShardFacts};
 
@@ -24,6 +25,8 @@ pub enum Status {
     Active,
     /// Its logs are being deleted.
     Deleting,
+    /// It takes and gives records, and its shards are being split or merged.
+    Updating,
 }
 
 impl Status {
@@ -33,6 +36,15 @@ impl Status {
             Self::Creating => "CREATING",
             Self::Active => "ACTIVE",
             Self::Deleting => "DELETING",
+            Self::Updating => "UPDATING",
+        }
+    }
+
+    /// Whether it takes and gives records.
+    pub fn is_in_service(self) -> bool {
+        match self {
+            Self::Active | Self::Updating => true,
+            Self::Creating | Self::Deleting => false,
         }
     }
 }
@@ -81,6 +93,10 @@ pub struct Stream {
     pub tags: BTreeMap<String, String>,
     /// Its shards.
     pub shards: Arc<ShardMap>,
+    /// What becomes of them, while it is UPDATING.
+    pub resharding: Option<Resharding>,
+    /// When its shards were scaled by UpdateShardCount within a day, the oldest first.
+    pub scaled_at: Vec<Timestamp>,
     /// The version of its row.
     pub version: Version,
 }
@@ -143,6 +159,11 @@ impl ShardMap {
     /// All shards in order of their names.
     pub fn all(&self) -> &[Arc<Shard>] {
         &self.all
+    }
+
+    /// The shards that take records, in order of their first hash keys.
+    pub fn open(&self) -> impl Iterator<Item = &Arc<Shard>> {
+        self.open.iter().filter_map(|&place| self.all.get(place))
     }
 
     /// How many shards take records.

@@ -15,8 +15,13 @@ pub const STREAMS: TableId = TableId(2);
 pub const SHARDS: TableId = TableId(3);
 /// How far each pump has come, by the pump's name.
 pub const PUMPS: TableId = TableId(4);
-/// Where the logs of deleted streams ended, one row for each shard: see [`end_key`].
+/// Where the logs of deleted streams and of expired shards ended, one row for each shard: see
+/// [`end_key`].
 pub const ENDS: TableId = TableId(5);
+
+/// What is to become of the shards of a stream, and how often they were scaled lately: one row for
+/// each stream of which there is something to say, see [`resharding_key`].
+pub const RESHARDINGS: TableId = TableId(6);
 
 /// The row of [`SETTINGS`] with the next numbers for streams and logs.
 pub const NUMBERS: &[u8] = b"numbers";
@@ -53,6 +58,17 @@ pub fn parse_stream_key(key: &[u8]) -> Option<StreamArn> {
 /// `stream id u64 BE | row number u32 BE`.
 pub fn shards_key(stream: u64, row: u32) -> Bytes {
     Bytes::from([&stream.to_be_bytes()[..], &row.to_be_bytes()[..]].concat())
+}
+
+/// `stream id u64 BE`.
+pub fn resharding_key(stream: StreamId) -> Bytes {
+    Bytes::copy_from_slice(&stream.0.to_be_bytes())
+}
+
+/// The stream that [`resharding_key`] was made of.
+pub fn parse_resharding_key(key: &[u8]) -> Option<StreamId> {
+    let id = key.try_into().ok()?;
+    Some(StreamId(u64::from_be_bytes(id)))
 }
 
 /// `stream id u64 BE | shard u32 BE`.

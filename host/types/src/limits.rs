@@ -56,6 +56,16 @@ pub const RETENTION_HOURS_MAX: u32 = 8_760;
 pub const SHARDS_PER_REGION_MAX: usize = 20_000;
 /// Shards of one account in all regions together, unless the configuration says otherwise; ours.
 pub const SHARDS_PER_ACCOUNT_MAX: usize = 40_000;
+/// Closed shards of one account in all regions together; ours. Each takes some hundred bytes of
+/// memory until its records have expired. A split, merge or scaling that might go over it is refused
+/// with LimitExceededException.
+pub const CLOSED_SHARDS_PER_ACCOUNT_MAX: usize = 100_000;
+/// Shards that a stream can be scaled to (UpdateShardCount).
+pub const SHARDS_PER_STREAM_SCALED_MAX: usize = 10_000;
+/// How many times as many, or as few, shards a stream can be scaled to at once (UpdateShardCount).
+pub const SCALE_FACTOR_MAX: usize = 2;
+/// How often a stream can be scaled within 24 hours (UpdateShardCount).
+pub const SCALINGS_PER_DAY_MAX: usize = 10;
 /// Streams of one account in all regions together, unless the configuration says otherwise; ours.
 pub const STREAMS_PER_ACCOUNT_MAX: usize = 10_000;
 /// Shards that the delivery streams of one account read together, each counted once for each of

@@ -25,7 +25,7 @@ impl<'a> StreamMembers<'a> {
     pub fn find_active(&self, streams: &Streams, caller: &Caller) -> Result<Arc<Stream>, ApiError> {
         let stream = self.find(streams, caller)?;
         match stream.status {
-            Status::Active => Ok(stream),
+            Status::Active | Status::Updating => Ok(stream),
             Status::Creating | Status::Deleting => {
                 Err(error::stream_not_found(caller, stream.arn.name.as_str()))
             }
@@ -41,7 +41,7 @@ impl<'a> StreamMembers<'a> {
         let stream = self.find(streams, caller)?;
         match stream.status {
             Status::Active => Ok(stream),
-            status @ (Status::Creating | Status::Deleting) => {
+            status @ (Status::Creating | Status::Deleting | Status::Updating) => {
                 Err(error::not_active(&stream.arn, status))
             }
         }

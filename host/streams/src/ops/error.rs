@@ -2,7 +2,10 @@
 //! meet them.
 
 use store::{CommitError, StoreError};
-use types::limits::STREAMS_CREATING_MAX;
+use types::limits::{
+    CLOSED_SHARDS_PER_ACCOUNT_MAX, SCALINGS_PER_DAY_MAX, SHARDS_PER_STREAM_SCALED_MAX,
+    STREAMS_CREATING_MAX,
+};
 use types::{Caller, SequenceNumber, ShardId, StreamArn, Timestamp};
 use wire::ApiError;
 
@@ -10,6 +13,7 @@ use crate::catalog::{ChangeError, OverShards};
 use crate::iterator::ShardIterator;
 use crate::page::PageError;
 use crate::put::PutError;
+use crate::resharding::Refused;
 use crate::shard::Shard;
 use crate::stream::{Status, Stream};
 
@@ -269,6 +273,25 @@ pub fn change(error: ChangeError, arn: &StreamArn) -> ApiError {
         ),
         ChangeError::Exists => stream_exists(arn),
         ChangeError::NotActive(status) => not_active(arn, status),
+        ChangeError::NotProvisioned => ApiError::validation(format!(
+            "Stream {name} under account {account} is in ON_DEMAND capacity mode. Its shards are \
+             changed by the service alone."
+        )),
+        ChangeError::Refused(refused) => resharding(refused, arn),
+        ChangeError::OverScalings => ApiError::new(
+            LIMIT_EXCEEDED,
+            format!(
+                "UpdateShardCount was called for stream {name} under account {account} \
+                 {SCALINGS_PER_DAY_MAX} times within 24 hours, which is the most."
+            ),
+        ),
+        ChangeError::OverClosedShards => ApiError::new(
+            LIMIT_EXCEEDED,
+            format!(
+                "Account {account} would have more than {CLOSED_SHARDS_PER_ACCOUNT_MAX} closed \
+                 shards. They go when their records have expired."
+            ),
+        ),
         ChangeError::OverShards(over) => over_shards(&over, arn),
         ChangeError::OverStreams { limit } => ApiError::new(
             LIMIT_EXCEEDED,
@@ -300,6 +323,49 @@ pub fn change(error: ChangeError, arn: &StreamArn) -> ApiError {
         )),
         ChangeError::Commit(error) => commit(arn, &error),
         ChangeError::Closing => ApiError::unavailable("The server is shutting down."),
+    }
+}
+
+fn resharding(refused: Refused, arn: &StreamArn) -> ApiError {
+    let StreamArn { account, name, .. } = arn;
+    match refused {
+        Refused::NoShard(shard) => no_shard_named(arn, &shard.to_string()),
+        Refused::IsClosed(shard) => invalid_argument(format!(
+            "Shard {shard} in stream {name} under account {account} has already been merged or \
+             split, and thus is not eligible for merging or splitting."
+        )),
+        Refused::HashKeyOutside { shard, range, at } => invalid_argument(format!(
+            "NewStartingHashKey {at} used in SplitShard() on shard {shard} in stream {name} under \
+             account {account} is not both greater than one plus the shard's StartingHashKey {} \
+             and less than the shard's EndingHashKey {}.",
+            range.first, range.last
+        )),
+        Refused::NotAdjacent(shard, adjacent) => invalid_argument(format!(
+            "Shards {shard} and {adjacent} in stream {name} under account {account} are not an \
+             adjacent pair of shards eligible for merging"
+        )),
+        Refused::OverDouble { current, target } => ApiError::new(
+            LIMIT_EXCEEDED,
+            format!(
+                "UpdateShardCount cannot scale up over double your current open shard count. \
+                 Current open shard count: {current} Target shard count: {target}"
+            ),
+        ),
+        Refused::UnderHalf { current, target } => ApiError::new(
+            LIMIT_EXCEEDED,
+            format!(
+                "UpdateShardCount cannot scale down below half your current open shard count. \
+                 Current open shard count: {current} Target shard count: {target}"
+            ),
+        ),
+        Refused::OverStream { current, target } => ApiError::new(
+            LIMIT_EXCEEDED,
+            format!(
+                "Target shard count or number of open shards cannot be greater than \
+                 {SHARDS_PER_STREAM_SCALED_MAX}. Current open shard count: {current} Target shard \
+                 count: {target}"
+            ),
+        ),
     }
 }
 

@@ -17,7 +17,7 @@ use crate::Streams;
 use crate::iterator::{ShardIterator, Start};
 use crate::reader::{Selection, Wanted};
 use crate::shard::Shard;
-use crate::stream::{Status, Stream};
+use crate::stream::Stream;
 
 /// How far behind a reader is that has read everything.
 const AT_TIP_MS: u128 = 0;
@@ -114,7 +114,7 @@ fn open(
     let stream = streams
         .directory
         .find(&call.caller, iterator.name.as_str())
-        .filter(|stream| stream.id == iterator.stream && stream.status == Status::Active)
+        .filter(|stream| stream.id == iterator.stream && stream.status.is_in_service())
         .ok_or_else(|| error::iterator_without_stream(&call.caller, &iterator))?;
     match &input.stream_arn {
         Some(arn) if arn.as_str() != stream.arn.to_string() => {

@@ -12,7 +12,7 @@ use super::{error, required};
 use crate::Streams;
 use crate::iterator::{ShardIterator, Start};
 use crate::shard::Shard;
-use crate::stream::{Status, Stream};
+use crate::stream::Stream;
 
 /// In the order in which the service names them.
 const ITERATOR_TYPE: TextRule = TextRule::one_of(&[
@@ -83,7 +83,7 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let id = ShardId::parse(shard_text).map_err(|_| error::no_shard_named(&arn, shard_text))?;
     // Without its stream, too, it is the shard that is missed.
     let stream = streams.directory.at(&arn);
-    let stream = stream.filter(|stream| stream.status == Status::Active);
+    let stream = stream.filter(|stream| stream.status.is_in_service());
     let stream = stream.ok_or_else(|| error::shard_not_found(&arn, id))?;
     let shard = stream.shards.find(id);
     let shard = shard.ok_or_else(|| error::shard_not_found(&arn, id))?;

@@ -216,7 +216,7 @@ fn go_on(
 
 fn check_is_listed(stream: &Stream) -> Result<(), ApiError> {
     match stream.status {
-        Status::Active => Ok(()),
+        Status::Active | Status::Updating => Ok(()),
         status @ (Status::Creating | Status::Deleting) => {
             Err(error::shards_not_listed(&stream.arn, status))
         }
@@ -265,14 +265,20 @@ impl ShardsPage {
         Ok(())
     }
 
+    /// At the moment in which a shard is closed its children take its place: of one moment, either
+    /// it or they are shown.
+    fn is_closed_late_enough(&self, closed_at: u64) -> bool {
+        let is_of_one_moment = self.opened_to_ms.is_some();
+        self.closed_from_ms
+            .is_none_or(|from| from < closed_at || (from == closed_at && !is_of_one_moment))
+    }
+
     fn has(&self, shard: &Shard) -> bool {
         let facts = shard.facts();
         let closed_at = facts.closed_at.map(|at| at.0);
         self.after.is_none_or(|after| after < facts.id.0)
             && self.opened_to_ms.is_none_or(|to| facts.opened_at.0 <= to)
-            && closed_at.is_none_or(|at| {
-                !self.only_open && self.closed_from_ms.is_none_or(|from| from <= at)
-            })
+            && closed_at.is_none_or(|at| !self.only_open && self.is_closed_late_enough(at))
     }
 }
 

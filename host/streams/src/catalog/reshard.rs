@@ -1,0 +1,290 @@
+//! Splits, merges and scalings: rounds of one transaction each.
+//!
+//! ```text
+//! row UPDATING + the aim  ->  answer  ->  shards closed and made, their     ->  ...  ->  row ACTIVE
+//!                                         logs sealed and made, new numbers              (with the
+//!                                                                                       last round)
+//! ```
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use store::{Expect, LogChange, LogId, Purpose, Transaction};
+use types::limits::{CLOSED_SHARDS_PER_ACCOUNT_MAX, SCALINGS_PER_DAY_MAX};
+use types::{HashKey, HashKeyRange, Second, ShardId, StreamArn, Timestamp};
+
+use super::{CatalogTask, ChangeError};
+use crate::resharding::{Refused, Resharding, Step};
+use crate::rows::{self, Numbers};
+use crate::shard::{Shard, ShardFacts};
+use crate::stream::{Mode, ShardMap, Status, Stream};
+
+const DAY: Duration = Duration::from_secs(24 * 3_600);
+
+/// How many shards there were and will be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Begun {
+    /// Open shards before.
+    pub current: usize,
+}
+
+/// The shards of a stream after a round, and what must be done to their logs.
+struct Round {
+    shards: ShardMap,
+    changes: Vec<LogChange>,
+    /// Numbers that were given to logs.
+    logs: u64,
+    /// The latest second in which a shard of it was made.
+    created: Option<Second>,
+}
+
+impl CatalogTask {
+    /// Keeps what is to become of a stream's shards. Answers when that is durable as UPDATING.
+    pub(super) async fn begin_resharding(
+        &mut self,
+        arn: &StreamArn,
+        wanted: Resharding,
+    ) -> Result<Begun, ChangeError> {
+        let stream = self.ground.directory.at(arn).ok_or(ChangeError::NotFound)?;
+        if stream.status != Status::Active {
+            return Err(ChangeError::NotActive(stream.status));
+        }
+        if stream.mode != Mode::Provisioned {
+            return Err(ChangeError::NotProvisioned);
+        }
+        wanted.check(&stream.shards).map_err(ChangeError::Refused)?;
+        let factor = wanted.check_factor(&stream.shards);
+        factor.map_err(ChangeError::Refused)?;
+        let mut updating = Stream::clone(&stream);
+        if let Resharding::Scale(_) = wanted {
+            let now = self.ground.clock.now();
+            note_scaling(&mut updating.scaled_at, now)?;
+        }
+        self.check_room_for_shards(arn, wanted.more_shards(&stream.shards))?;
+        let usage = self.ground.directory.usage(arn);
+        if usage.closed_shards + stream.shards.open_count() > CLOSED_SHARDS_PER_ACCOUNT_MAX {
+            return Err(ChangeError::OverClosedShards);
+        }
+        updating.status = Status::Updating;
+        updating.resharding = Some(wanted);
+        let current = stream.shards.open_count();
+        let writes = vec![rows::resharding::write(&updating)?];
+        let expect = Expect::Version(stream.version);
+        let parts = Transaction {
+            writes,
+            ..Transaction::default()
+        };
+        self.replace_expecting((updating, expect), parts, Purpose::Keep)
+            .await?;
+        Ok(Begun { current })
+    }
+
+    /// Carries on with what is to become of a stream's shards, to its end.
+    pub(super) async fn reshard(&mut self, mut stream: Arc<Stream>) -> Result<(), ChangeError> {
+        while stream.status == Status::Updating {
+            stream = self.reshard_once(&stream).await?;
+        }
+        Ok(())
+    }
+
+    /// Does one round, all of it or nothing.
+    async fn reshard_once(&mut self, stream: &Stream) -> Result<Arc<Stream>, ChangeError> {
+        let steps = stream.resharding.map(|r| r.next_round(&stream.shards));
+        let round = self.round(stream, &steps.unwrap_or_default())?;
+        let mut after = stream.clone();
+        after.shards = Arc::new(round.shards);
+        let left = after.resharding.map(|r| r.next_round(&after.shards));
+        if left.is_none_or(|left| left.is_empty()) {
+            (after.status, after.resharding) = (Status::Active, None);
+        }
+        let numbers = Numbers {
+            log: self.numbers.log + round.logs,
+            ..self.numbers
+        };
+        let mut writes = rows::shard_changes(stream, &after)?;
+        writes.push(rows::resharding::write(&after)?);
+        writes.push(rows::numbers_write(numbers, self.numbers_version)?);
+        let latest = round
+            .created
+            .filter(|at| self.creation_seconds.is_latest(*at));
+        if let Some(second) = latest {
+            writes.push(rows::latest_creation_write(second)?);
+        }
+        let parts = Transaction {
+            writes,
+            changes: round.changes,
+            ..Transaction::default()
+        };
+        let expect = Expect::Version(stream.version);
+        let version = self.replace_expecting((after, expect), parts, Purpose::Keep);
+        self.numbers_version = Some(version.await?);
+        self.numbers = numbers;
+        if let Some(second) = round.created {
+            self.creation_seconds.was_given(second);
+        }
+        let now = self.ground.directory.at(&stream.arn);
+        now.ok_or(ChangeError::NotFound)
+    }
+
+    fn round(&self, stream: &Stream, steps: &[Step]) -> Result<Round, ChangeError> {
+        let now = self.ground.clock.now();
+        let mut making = Making {
+            stream,
+            now,
+            next_id: next_shard(stream)?,
+            next_log: self.numbers.log,
+            closed: HashMap::new(),
+            made: Vec::new(),
+        };
+        for step in steps {
+            making.take(*step)?;
+        }
+        let Making { closed, made, .. } = making;
+        let all = stream.shards.all().iter();
+        let mut shards: Vec<_> = all
+            .map(|shard| closed.get(&shard.facts().id).unwrap_or(shard).clone())
+            .collect();
+        let creations = made.iter().map(|facts| LogChange::Create(facts.log));
+        let seals = closed
+            .values()
+            .map(|shard| LogChange::Seal(shard.facts().log));
+        let changes = creations.chain(seals).collect();
+        let created = made.iter().map(|facts| facts.created).max();
+        let logs = made.len() as u64;
+        shards.extend(made.into_iter().map(|facts| Arc::new(Shard::new(facts))));
+        Ok(Round {
+            shards: ShardMap::new(shards),
+            changes,
+            logs,
+            created,
+        })
+    }
+
+    /// Forgets the closed shards of which nothing is kept any more, with their logs. Readers that
+    /// had not come to their ends learn how many records they missed.
+    pub(super) async fn forget_expired(&mut self, arn: &StreamArn) -> Result<(), ChangeError> {
+        let Some(stream) = self.ground.directory.at(arn) else {
+            return Ok(());
+        };
+        let time = self.ground.retention_clock.look();
+        if stream.status != Status::Active || !time.may_trim {
+            return Ok(());
+        }
+        let cutoff = stream.cutoff(time);
+        let mut kept = Vec::new();
+        let mut gone = Vec::new();
+        for shard in stream.shards.all() {
+            let (log, closed_at) = (shard.facts().log, shard.facts().closed_at);
+            let is_over = closed_at.is_some_and(|at| at < cutoff)
+                // A clock that was set back may have closed it before its last record arrived.
+                && self.ground.engine.horizon(log)? == self.ground.engine.tip(log)?;
+            if is_over && gone.len() < super::FORGOTTEN_AT_ONCE_MAX {
+                gone.push(shard.facts().clone());
+            } else {
+                kept.push(shard.clone());
+            }
+        }
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let mut after = Stream::clone(&stream);
+        after.shards = Arc::new(ShardMap::new(kept));
+        let parts = Transaction {
+            writes: rows::shard_changes(&stream, &after)?,
+            ends: crate::ends::of_shards(stream.id, &gone),
+            ..Transaction::default()
+        };
+        let expect = Expect::Version(stream.version);
+        self.replace_expecting((after, expect), parts, Purpose::MakeRoom)
+            .await?;
+        tracing::info!(stream = %arn, shards = gone.len(), "closed shards have expired");
+        Ok(())
+    }
+}
+
+/// Counts one more scaling of a day (UpdateShardCount: ten per rolling 24 hours and stream).
+fn note_scaling(scaled_at: &mut Vec<Timestamp>, now: Timestamp) -> Result<(), ChangeError> {
+    let day_ago = now.before(DAY);
+    // A clock that was set back has a later time here: that does not count for ever.
+    scaled_at.retain(|at| *at > day_ago && *at <= now);
+    if scaled_at.len() >= SCALINGS_PER_DAY_MAX {
+        return Err(ChangeError::OverScalings);
+    }
+    scaled_at.push(now);
+    Ok(())
+}
+
+/// The number of the next shard. The shard that was made last is always among those that are
+/// listed: it is open, or was closed for one that was made later.
+fn next_shard(stream: &Stream) -> Result<ShardId, ChangeError> {
+    let last = stream.shards.all().iter().map(|shard| shard.facts().id.0);
+    let next = last.max().map_or(Some(0), |last| last.checked_add(1));
+    next.map(ShardId).ok_or(ChangeError::OverClosedShards)
+}
+
+/// A round as it is made.
+struct Making<'a> {
+    stream: &'a Stream,
+    now: Timestamp,
+    next_id: ShardId,
+    next_log: u64,
+    closed: HashMap<ShardId, Arc<Shard>>,
+    made: Vec<ShardFacts>,
+}
+
+impl Making<'_> {
+    fn take(&mut self, step: Step) -> Result<(), ChangeError> {
+        match step {
+            Step::Split(id, at) => {
+                let parent = self.close(id)?;
+                let (low, high) = (parent.range.first, parent.range.last);
+                let below = HashKey(at.0.saturating_sub(1));
+                for (first, last) in [(low, below), (at, high)] {
+                    self.make(HashKeyRange { first, last }, &parent, None)?;
+                }
+            }
+            Step::Merge(id, adjacent) => {
+                let (low, high) = (self.close(id)?, self.close(adjacent)?);
+                let range = HashKeyRange {
+                    first: low.range.first,
+                    last: high.range.last,
+                };
+                self.make(range, &low, Some(&high))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Closes a shard. What it was.
+    fn close(&mut self, id: ShardId) -> Result<ShardFacts, ChangeError> {
+        let shard = self.stream.shards.find(id);
+        let shard = shard.ok_or(ChangeError::Refused(Refused::NoShard(id)))?;
+        let closed = shard.closed(self.now);
+        self.closed.insert(id, Arc::new(closed));
+        Ok(shard.facts().clone())
+    }
+
+    fn make(
+        &mut self,
+        range: HashKeyRange,
+        parent: &ShardFacts,
+        adjacent_parent: Option<&ShardFacts>,
+    ) -> Result<(), ChangeError> {
+        let parents = [Some(parent), adjacent_parent].into_iter().flatten();
+        self.made.push(ShardFacts {
+            id: self.next_id,
+            range,
+            log: LogId(self.next_log),
+            parent: Some(parent.id),
+            adjacent_parent: adjacent_parent.map(|parent| parent.id),
+            created: Second::of_shard(self.now, parents.map(|parent| parent.created)),
+            opened_at: self.now,
+            closed_at: None,
+        });
+        self.next_log += 1;
+        let next = self.next_id.0.checked_add(1);
+        self.next_id = next.map(ShardId).ok_or(ChangeError::OverClosedShards)?;
+        Ok(())
+    }
+}
