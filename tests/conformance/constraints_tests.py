@@ -33,11 +33,18 @@ KINESIS = Service(
         "ListStreams": {},
         "ListTagsForResource": {"ResourceARN": ARN},
         "ListTagsForStream": NAME,
+        "MergeShards": {**NAME, "ShardToMerge": "a", "AdjacentShardToMerge": "b"},
         "PutRecord": {**NAME, "Data": DATA, "PartitionKey": "key"},
         "PutRecords": {**NAME, "Records": [{"Data": DATA, "PartitionKey": "key"}]},
         "RemoveTagsFromStream": {**NAME, "TagKeys": ["key"]},
+        "SplitShard": {**NAME, "ShardToSplit": "a", "NewStartingHashKey": "5"},
         "TagResource": {"ResourceARN": ARN, "Tags": {"key": "value"}},
         "UntagResource": {"ResourceARN": ARN, "TagKeys": ["key"]},
+        "UpdateShardCount": {
+            **NAME,
+            "TargetShardCount": 2,
+            "ScalingType": "UNIFORM_SCALING",
+        },
     },
     texts={"StreamARN": ARN, "ResourceARN": ARN},
 )

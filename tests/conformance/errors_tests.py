@@ -48,9 +48,12 @@ class Errors(unittest.TestCase):
             "increase_stream_retention_period": {"RetentionPeriodHours": 48},
             "list_shards": {},
             "list_tags_for_stream": {},
+            "merge_shards": {"ShardToMerge": SHARD, "AdjacentShardToMerge": SHARD},
             "put_record": {"Data": b"x", "PartitionKey": "a"},
             "put_records": {"Records": [{"Data": b"x", "PartitionKey": "a"}]},
             "remove_tags_from_stream": {"TagKeys": ["a"]},
+            "split_shard": {"ShardToSplit": SHARD, "NewStartingHashKey": "5"},
+            "update_shard_count": {"TargetShardCount": 2, "ScalingType": "UNIFORM_SCALING"},
         }
         stream = f"Stream {self.name} under account {ACCOUNT} not found."
         shard = f"Shard {SHARD} in stream {self.name} under account {ACCOUNT} does not exist"

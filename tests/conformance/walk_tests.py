@@ -224,6 +224,47 @@ class Walk(ValidAnswers, unittest.TestCase):
             kept = summary["StreamDescriptionSummary"]["RetentionPeriodHours"]
             self.assertEqual(kept, hours)
 
+    def active(self, name):
+        self.kinesis.get_waiter("stream_exists").wait(
+            StreamName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30}
+        )
+
+    def test_shards_are_split_merged_and_scaled(self):
+        name = self.stream()
+        self.kinesis.put_record(StreamName=name, Data=b"before", PartitionKey="a")
+        [shard] = self.shards(name)
+        half = str(HASH_KEYS // 2)
+        self.kinesis.split_shard(
+            StreamName=name, ShardToSplit=shard["ShardId"], NewStartingHashKey=half
+        )
+        self.active(name)
+        low, high = self.shards(name)[1:]
+        self.assertEqual(low["ParentShardId"], shard["ShardId"])
+        self.assertEqual(high["HashKeyRange"]["StartingHashKey"], half)
+        answer = self.read(name)
+        self.assert_valid("GetRecords", answer)
+        self.assertEqual([record["Data"] for record in answer["Records"]], [b"before"])
+        self.assertNotIn("NextShardIterator", answer)
+        children = [child["ShardId"] for child in answer["ChildShards"]]
+        self.assertEqual(children, [low["ShardId"], high["ShardId"]])
+        self.kinesis.merge_shards(
+            StreamName=name,
+            ShardToMerge=low["ShardId"],
+            AdjacentShardToMerge=high["ShardId"],
+        )
+        self.active(name)
+        merged = self.shards(name)[-1]
+        self.assertEqual(merged["AdjacentParentShardId"], high["ShardId"])
+        answer = self.kinesis.update_shard_count(
+            StreamName=name, TargetShardCount=2, ScalingType="UNIFORM_SCALING"
+        )
+        self.assert_valid("UpdateShardCount", answer)
+        self.assertEqual(answer["CurrentShardCount"], 1)
+        self.active(name)
+        latest = self.kinesis.list_shards(StreamName=name, ShardFilter={"Type": "AT_LATEST"})
+        self.assertEqual(len(latest["Shards"]), 2)
+        self.assertEqual(len(self.shards(name)), 6)
+
     def test_a_deleted_stream_is_gone_and_its_name_is_free_and_empty(self):
         name = self.stream()
         self.kinesis.put_record(StreamName=name, Data=b"old", PartitionKey="a")

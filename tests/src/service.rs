@@ -223,6 +223,11 @@ impl Client {
             json!({"StreamName": name, "ShardCount": shards}),
         )
         .await;
+        self.until_active(name).await;
+    }
+
+    /// Waits until a stream is ACTIVE.
+    pub async fn until_active(&self, name: &str) {
         for _ in 0..QUESTIONS_MAX {
             if self.summary(name).await["StreamStatus"] == "ACTIVE" {
                 return;

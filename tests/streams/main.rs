@@ -17,6 +17,7 @@ mod list_shards;
 mod list_streams;
 mod list_tags_for_resource;
 mod list_tags_for_stream;
+mod merge_shards;
 mod naming;
 mod put_record;
 mod put_records;
@@ -24,8 +25,10 @@ mod refusals;
 mod remove_tags_from_stream;
 mod retention;
 mod sequence_numbers;
+mod split_shard;
 mod tag_resource;
 mod untag_resource;
+mod update_shard_count;
 
 /// One hour and a little.
 const OVER_AN_HOUR: std::time::Duration = std::time::Duration::from_secs(3_601);

@@ -22,9 +22,21 @@ fn operations() -> Vec<(&'static str, Value)> {
         ),
         ("ListShards", json!({})),
         ("ListTagsForStream", json!({})),
+        (
+            "MergeShards",
+            json!({"ShardToMerge": shard_id(0), "AdjacentShardToMerge": shard_id(1)}),
+        ),
         ("PutRecord", record.clone()),
         ("PutRecords", json!({"Records": [record]})),
         ("RemoveTagsFromStream", json!({"TagKeys": ["a"]})),
+        (
+            "SplitShard",
+            json!({"ShardToSplit": shard_id(2), "NewStartingHashKey": "5"}),
+        ),
+        (
+            "UpdateShardCount",
+            json!({"TargetShardCount": 2, "ScalingType": "UNIFORM_SCALING"}),
+        ),
         ("DeleteStream", json!({})),
     ]
 }
@@ -85,7 +97,7 @@ async fn a_stream_that_is_not_there_is_named_in_the_error() {
 async fn every_operation_takes_the_arn_in_place_of_the_name() {
     let service = Service::start().await;
     let client = service.client();
-    client.create("orders", 1).await;
+    client.create("orders", 2).await;
     for (operation, input) in operations() {
         client
             .call(
@@ -93,6 +105,9 @@ async fn every_operation_takes_the_arn_in_place_of_the_name() {
                 with(&input, "StreamARN", &arn(ACCOUNT, "orders")),
             )
             .await;
+        if operation != "DeleteStream" {
+            client.until_active("orders").await;
+        }
     }
     service.stop().await;
 }

@@ -1,5 +1,6 @@
 //! The real server under load, killed with SIGKILL again and again: nothing that it acknowledged
-//! is lost, no sequence number is used twice, and nothing that was read vanishes.
+//! is lost, no sequence number is used twice, and nothing that was read vanishes, while shards are
+//! split and merged all the time.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -13,6 +14,10 @@ const CYCLES: u32 = 20;
 const SHARDS: u32 = 4;
 const WRITERS: u32 = 8;
 const READERS: u32 = 2;
+/// Splits and merges of a cycle, if it is long enough.
+const RESHARDINGS: u32 = 12;
+/// Open shards beyond which shards are merged, until there are as many as at first.
+const SHARDS_MAX: usize = 8;
 const STREAM: &str = "under-fire";
 
 /// A record's place: the shard and the sequence number in it.
@@ -34,6 +39,8 @@ struct Oracle {
     read: usize,
     /// Records found after a kill whose answer never came.
     unanswered: usize,
+    /// Shards that were there at the last look, open and closed.
+    shards: usize,
 }
 
 #[test]
@@ -61,14 +68,19 @@ fn a_server_that_is_killed_under_load_keeps_its_word() {
     let server = Server::start(directory.path(), None);
     oracle.check(&server);
     println!(
-        "{CYCLES} kills: {} records acknowledged, {} read, {} kept though unanswered; none lost",
-        oracle.acknowledged, oracle.read, oracle.unanswered
+        "{CYCLES} kills: {} records acknowledged, {} read, {} kept though unanswered, in {} shards; \
+         none lost",
+        oracle.acknowledged, oracle.read, oracle.unanswered, oracle.shards
     );
     assert!(
         CYCLES as usize * 500 < oracle.acknowledged,
         "there was hardly any load"
     );
     assert!(0 < oracle.read, "nothing was read under load");
+    assert!(
+        CYCLES as usize * 2 < oracle.shards,
+        "shards were hardly split"
+    );
     server.stop();
 }
 
@@ -102,7 +114,10 @@ impl Oracle {
     fn check(&mut self, server: &Server) {
         let mut connection = server.connect();
         let mut kept = HashMap::new();
-        for shard in (0..SHARDS).map(shard_id) {
+        let shards = list_shards(&mut connection).expect("the server answers");
+        self.shards = shards.len();
+        check_open(&shards);
+        for shard in shards.iter().map(|shard| text(&shard["ShardId"])) {
             let mut last = String::new();
             for (number, data) in read_all(&mut connection, STREAM, &shard) {
                 assert!(last < number, "{number} after {last} in {shard}");
@@ -155,6 +170,8 @@ fn start_clients(
             write(connection, cycle, writer, &learned)
         }));
     }
+    let connection = server.connect();
+    clients.push(thread::spawn(move || reshard(connection, cycle)));
     for _ in 0..READERS {
         let (connection, learned) = (server.connect(), learned.clone());
         clients.push(thread::spawn(move || read(connection, &learned)));
@@ -198,17 +215,113 @@ fn write(mut connection: Connection, cycle: u32, writer: u32, learned: &Sender<L
     }
 }
 
-/// Follows every shard from its oldest record on, until the server is gone.
+/// All shards of the stream; none once the server is gone.
+fn list_shards(connection: &mut Connection) -> Option<Vec<Value>> {
+    let mut all = Vec::new();
+    let mut input = json!({"StreamName": STREAM});
+    loop {
+        let page = connection.kinesis("ListShards", &input)?;
+        all.extend(page["Shards"].as_array().unwrap().clone());
+        match page.get("NextToken") {
+            Some(token) => input = json!({"NextToken": token}),
+            None => return Some(all),
+        }
+    }
+}
+
+/// First and last hash key.
+fn range(shard: &Value) -> (u128, u128) {
+    let end = |end: &str| text(&shard["HashKeyRange"][end]).parse().unwrap();
+    (end("StartingHashKey"), end("EndingHashKey"))
+}
+
+/// The open ones of these shards, in order of their hash keys.
+fn open_of(shards: &[Value]) -> Vec<&Value> {
+    let is_open = |shard: &&Value| {
+        let numbers = &shard["SequenceNumberRange"];
+        numbers.get("EndingSequenceNumber").is_none()
+    };
+    let mut open: Vec<_> = shards.iter().filter(is_open).collect();
+    open.sort_by_key(|shard| range(shard));
+    open
+}
+
+/// Each hash key has one open shard.
+fn check_open(shards: &[Value]) {
+    let mut next = Some(0);
+    for shard in open_of(shards) {
+        let (first, last) = range(shard);
+        assert_eq!(Some(first), next, "{shards:?}");
+        next = last.checked_add(1);
+    }
+    assert_eq!(next, None, "{shards:?}");
+}
+
+/// Splits and merges one shard after the other, until the server is gone.
+fn reshard(mut connection: Connection, cycle: u32) {
+    let mut is_growing = true;
+    for turn in 0..RESHARDINGS {
+        let Some(shards) = list_shards(&mut connection) else {
+            return;
+        };
+        let open = open_of(&shards);
+        is_growing = match open.len() {
+            count if count >= SHARDS_MAX => false,
+            count if count <= SHARDS as usize => true,
+            _ => is_growing,
+        };
+        let place = (cycle * RESHARDINGS + turn) as usize * 7 % (open.len() - 1);
+        let shard = &open[place];
+        let (operation, input) = if is_growing {
+            let (first, last) = range(shard);
+            let middle = (first + (last - first) / 2).to_string();
+            let split = json!({
+                "StreamName": STREAM, "ShardToSplit": shard["ShardId"],
+                "NewStartingHashKey": middle,
+            });
+            ("SplitShard", split)
+        } else {
+            let merge = json!({
+                "StreamName": STREAM, "ShardToMerge": shard["ShardId"],
+                "AdjacentShardToMerge": open[place + 1]["ShardId"],
+            });
+            ("MergeShards", merge)
+        };
+        if connection.kinesis(operation, &input).is_none() || !until_active(&mut connection) {
+            return;
+        }
+    }
+}
+
+/// Waits until the stream is ACTIVE; false once the server is gone.
+fn until_active(connection: &mut Connection) -> bool {
+    let name = json!({"StreamName": STREAM});
+    for _ in 0..10_000 {
+        let Some(answer) = connection.kinesis("DescribeStreamSummary", &name) else {
+            return false;
+        };
+        if answer["StreamDescriptionSummary"]["StreamStatus"] == "ACTIVE" {
+            return true;
+        }
+    }
+    panic!("it does not become ACTIVE");
+}
+
+/// Follows every shard, and its children, from its oldest record on, until the server is gone.
 fn read(mut connection: Connection, learned: &Sender<Learned>) {
     let mut iterators = BTreeMap::new();
-    for shard in (0..SHARDS).map(shard_id) {
+    let Some(shards) = list_shards(&mut connection) else {
+        return;
+    };
+    for shard in shards.iter().map(|shard| text(&shard["ShardId"])) {
         let Some(iterator) = oldest(&mut connection, STREAM, &shard) else {
             return;
         };
         iterators.insert(shard, iterator);
     }
     loop {
-        for (shard, iterator) in &mut iterators {
+        let mut next = BTreeMap::new();
+        for (shard, iterator) in iterators {
             let input = json!({"ShardIterator": iterator});
             let Some(answer) = connection.kinesis("GetRecords", &input) else {
                 return;
@@ -219,8 +332,22 @@ fn read(mut connection: Connection, learned: &Sender<Learned>) {
                     .send(Learned::Read(place, text(&record["Data"])))
                     .expect("the test is there");
             }
-            *iterator = text(&answer["NextShardIterator"]);
+            match answer.get("NextShardIterator") {
+                Some(iterator) => {
+                    next.insert(shard, text(iterator));
+                }
+                None => {
+                    for child in answer["ChildShards"].as_array().unwrap() {
+                        let child = text(&child["ShardId"]);
+                        let Some(iterator) = oldest(&mut connection, STREAM, &child) else {
+                            return;
+                        };
+                        next.entry(child).or_insert(iterator);
+                    }
+                }
+            }
         }
+        iterators = next;
     }
 }
 
@@ -238,10 +365,12 @@ pub fn read_all(connection: &mut Connection, stream: &str, shard: &str) -> Vec<(
             page.iter()
                 .map(|r| (text(&r["SequenceNumber"]), text(&r["Data"]))),
         );
-        if page.is_empty() && answer["MillisBehindLatest"] == 0 {
-            return records;
+        match answer.get("NextShardIterator") {
+            Some(next) if !page.is_empty() || answer["MillisBehindLatest"] != 0 => {
+                iterator = text(next);
+            }
+            _ => return records,
         }
-        iterator = text(&answer["NextShardIterator"]);
     }
 }
 

@@ -42,6 +42,7 @@ pub fn engine(disk: &SimulatedDisk) -> Arc<dyn Engine> {
     let options = EngineOptions {
         free_bytes_min: 0,
         ballast_bytes: 0,
+        wal_files_ahead: 0,
         ..EngineOptions::default()
     };
     Embedded::open(Arc::new(disk.clone()), options).unwrap()
