@@ -1,5 +1,5 @@
-//! Where the shards of deleted streams, and closed shards that have expired, ended: for whoever reads
-//! them and had not come to the end.
+//! Where the shards of deleted streams, and closed shards that have expired, ended: for whoever
+//! reads them and had not come to the end.
 //!
 //! A row is written together with the deletion of its shard's log. Nothing here knows who
 //! still needs it: the readers (see `delivery`) remove the rows that none of them waits for. What

@@ -18,8 +18,8 @@ use crate::shard::Shard;
 use crate::stream::Stream;
 
 /// How often the records of a call are laid anew because shards were closed while they were on
-/// their way: more often than a scaling has rounds, of which each may come right before a try. After
-/// that they are not kept.
+/// their way: more often than a scaling has rounds, of which each may come right before a try.
+/// After that they are not kept.
 const RESHARDINGS_MAX: usize = 64;
 /// How long the records of a call wait to be told which shards take the place of closed ones: the
 /// store has it at that time, and only its answer is on the way. After that they are not kept.

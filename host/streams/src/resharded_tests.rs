@@ -1,5 +1,5 @@
-//! What streams do in states that the operations only pass through, staged below them: a stream that
-//! is being created, changed or deleted, and records on their way to a shard that closes.
+//! What streams do in states that the operations only pass through, staged below them: a stream
+//! that is being created, changed or deleted, and records on their way to a shard that closes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,6 @@ const NOON: Timestamp = Timestamp(1_700_000_000_000);
 struct World {
     streams: Arc<Streams>,
     clock: Arc<ManualClock>,
-    engine: Arc<dyn Engine>,
     caller: Caller,
 }
 
@@ -64,11 +63,10 @@ impl World {
             throttle: false,
             ..Options::default()
         };
-        let streams = Streams::open(engine.clone(), clock.clone(), options);
+        let streams = Streams::open(engine, clock.clone(), options);
         let world = Self {
             streams: streams.await.unwrap(),
             clock,
-            engine,
             caller: Caller {
                 account: AccountId::DEFAULT,
                 region: Region::parse("eu-west-1").unwrap(),

@@ -13,7 +13,9 @@ use types::HashKey;
 
 const DAY_SECONDS: u64 = 24 * 3_600;
 /// Lives of a stream that are played, each from a seed.
-const LIVES: u64 = 2_000;
+const LIVES: usize = 2_000;
+/// Lives that are played at the same time.
+const LIVES_AT_ONCE: usize = 4;
 const STEPS_PER_LIFE: u64 = 25;
 const KEYS: u64 = 12;
 
@@ -244,27 +246,42 @@ fn wire_base64(data: &[u8]) -> String {
 /// Random puts, splits, merges, scalings and crashes against what was put.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_becomes_of_the_shards_each_record_is_there_once_and_in_its_order() {
-    let mut changes = 0;
-    for seed in 0..LIVES {
-        let mut life = Life::begin(seed).await;
-        for _ in 0..STEPS_PER_LIFE {
-            match life.random.below(10) {
-                0..=4 => life.put().await,
-                5..=7 => life.put_and_change().await,
-                8 => life
-                    .world
-                    .clock
-                    .advance(std::time::Duration::from_millis(700)),
-                _ => life = life.crash().await,
+    let lives = (0..LIVES_AT_ONCE).map(|first| {
+        tokio::spawn(async move {
+            let mut changes = 0;
+            for seed in (first..LIVES).step_by(LIVES_AT_ONCE) {
+                changes += live(seed as u64).await;
             }
-        }
-        life.world.until_active("s").await;
-        open_shards(&life.world).await;
-        assert_eq!(read_all(&life.world).await, life.put, "seed {seed}");
-        life.world.streams.close().await;
-        changes += life.changes;
+            changes
+        })
+    });
+    let lives: Vec<_> = lives.collect();
+    let mut changes = 0;
+    for life in lives {
+        changes += life.await.unwrap();
     }
-    assert!(changes > 2 * LIVES, "{changes}");
+    assert!(changes > 2 * LIVES as u64, "{changes}");
+}
+
+/// One life; how often the shards were changed in it.
+async fn live(seed: u64) -> u64 {
+    let mut life = Life::begin(seed).await;
+    for _ in 0..STEPS_PER_LIFE {
+        match life.random.below(10) {
+            0..=4 => life.put().await,
+            5..=7 => life.put_and_change().await,
+            8 => life
+                .world
+                .clock
+                .advance(std::time::Duration::from_millis(700)),
+            _ => life = life.crash().await,
+        }
+    }
+    life.world.until_active("s").await;
+    open_shards(&life.world).await;
+    assert_eq!(read_all(&life.world).await, life.put, "seed {seed}");
+    life.world.streams.close().await;
+    life.changes
 }
 
 /// The state of the disk after each of its changes, while shards are changed in every way.

@@ -68,8 +68,8 @@ fn a_server_that_is_killed_under_load_keeps_its_word() {
     let server = Server::start(directory.path(), None);
     oracle.check(&server);
     println!(
-        "{CYCLES} kills: {} records acknowledged, {} read, {} kept though unanswered, in {} shards; \
-         none lost",
+        "{CYCLES} kills: {} records acknowledged, {} read, {} kept though unanswered, in {} \
+         shards; none lost",
         oracle.acknowledged, oracle.read, oracle.unanswered, oracle.shards
     );
     assert!(

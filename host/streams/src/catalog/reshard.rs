@@ -1,9 +1,8 @@
 //! Splits, merges and scalings: rounds of one transaction each.
 //!
 //! ```text
-//! row UPDATING + the aim  ->  answer  ->  shards closed and made, their     ->  ...  ->  row ACTIVE
-//!                                         logs sealed and made, new numbers              (with the
-//!                                                                                       last round)
+//! row UPDATING + the aim  ->  answer  ->  shards closed and made,  ->  ...  ->  the last of them
+//!                                         logs sealed and made                  + row ACTIVE
 //! ```
 
 use std::collections::HashMap;
