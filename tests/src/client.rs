@@ -76,12 +76,18 @@ impl Client {
     /// Sends any bytes as the signed body of an operation. A name that begins with `Firehose.` is
     /// one of Data Firehose, any other of Data Streams.
     pub async fn send(&self, operation: &str, body: Bytes) -> Response<Bytes> {
+        self.send_as("application/x-amz-json-1.1", operation, body)
+            .await
+    }
+
+    /// The same under another content type.
+    pub async fn send_as(&self, kind: &str, operation: &str, body: Bytes) -> Response<Bytes> {
         let (service, target) = match operation.strip_prefix("Firehose.") {
             Some(operation) => ("firehose", format!("Firehose_20150804.{operation}")),
             None => ("kinesis", format!("Kinesis_20131202.{operation}")),
         };
         let request = Request::post(format!("http://{}/", self.address))
-            .header("content-type", "application/x-amz-json-1.1")
+            .header("content-type", kind)
             .header("x-amz-target", target)
             .body(())
             .unwrap();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use delivery::Delivery;
 use streams::Streams;
 use types::limits::{PUT_RECORD_BATCH_COUNT_MAX, PUT_RECORDS_COUNT_MAX};
-use wire::{Answer, ApiError, Call};
+use wire::{Answer, ApiError, Call, Codec};
 
 type Handled<'a> = Pin<Box<dyn Future<Output = Result<Answer, ApiError>> + Send + 'a>>;
 
@@ -24,6 +24,8 @@ pub(crate) struct Operation {
     name: &'static str,
     /// The service that requests are signed for.
     pub(crate) service: &'static str,
+    /// How requests may be written.
+    codecs: &'static [Codec],
     /// It may read megabytes into memory before its answer can be charged for them.
     pub(crate) reads_much: bool,
     answer: AnswerKind,
@@ -41,7 +43,8 @@ enum AnswerKind {
     DoneForEach,
 }
 
-/// The fewest bytes that a record takes in a request for many: `{"Data":""},`.
+/// The fewest bytes that a record takes in a request for many: `{"Data":""},`. In CBOR it is of
+/// Data Streams, which wants a partition key as well.
 const RECORD_BYTES_MIN: usize = 12;
 /// Records of a request at most; one with more is refused.
 const RECORDS_MAX: usize = PUT_RECORDS_COUNT_MAX;
@@ -59,6 +62,11 @@ impl Operation {
     /// The name, without the service's.
     pub(crate) fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// Whether a request for it may be written so.
+    pub(crate) fn speaks(&self, codec: Codec) -> bool {
+        self.codecs.contains(&codec)
     }
 
     const fn telling(self) -> Self {
@@ -222,6 +230,7 @@ const fn kinesis(name: &'static str, handle: fn(&Streams, Call) -> Handled<'_>) 
         prefix: "Kinesis_20131202",
         name,
         service: "kinesis",
+        codecs: &[Codec::Json, Codec::Cbor],
         reads_much: false,
         answer: AnswerKind::Done,
         handle: Handle::Streams(handle),
@@ -233,6 +242,8 @@ const fn firehose(name: &'static str, handle: fn(&Delivery, Call) -> Handled<'_>
         prefix: "Firehose_20150804",
         name,
         service: "firehose",
+        // As at AWS: no client of it speaks anything else.
+        codecs: &[Codec::Json],
         reads_much: false,
         answer: AnswerKind::Done,
         handle: Handle::Delivery(handle),

@@ -359,7 +359,7 @@ struct Exchange<'a> {
     parts: &'a Parts,
     started: Instant,
     held: Held,
-    /// How its body is written, and what is said to it.
+    /// How its body is written, and what is said to it. To one that does not say so it is JSON.
     codec: Codec,
     /// Its headers were found to be good, and its body was asked for.
     is_body_wanted: bool,
@@ -378,7 +378,7 @@ impl<'a> Exchange<'a> {
             parts,
             started: Instant::now(),
             held: router.budget.begin(address, head_bytes, lever),
-            codec: request::codec(parts),
+            codec: request::codec(parts).unwrap_or(Codec::Json),
             is_body_wanted: false,
             is_read: false,
             operation: None,

@@ -6,13 +6,15 @@ use serde::{Deserialize, Serialize};
 use types::Timestamp;
 
 use crate::shape::Shape;
-use crate::{Answer, ApiError, json};
+use crate::{Answer, ApiError, cbor, json};
 
 /// How the body of a request is written, and so its answer or its error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Codec {
     /// AWS JSON 1.1.
     Json,
+    /// CBOR 1.1, which the SDK for Java speaks where it is not told otherwise.
+    Cbor,
 }
 
 impl Codec {
@@ -20,6 +22,7 @@ impl Codec {
     pub fn content_type(self) -> &'static str {
         match self {
             Self::Json => "application/x-amz-json-1.1",
+            Self::Cbor => "application/x-amz-cbor-1.1",
         }
     }
 
@@ -30,6 +33,7 @@ impl Codec {
     {
         match self {
             Self::Json => json::parse(body),
+            Self::Cbor => cbor::parse(body),
         }
     }
 
@@ -47,13 +51,15 @@ impl Codec {
     {
         match self {
             Self::Json => json::write_value(out, value),
+            Self::Cbor => cbor::write_value(out, value),
         }
     }
 
     /// Begins a structure of so many members.
-    pub(crate) fn begin_structure(self, out: &mut Vec<u8>, _members: usize) {
+    pub(crate) fn begin_structure(self, out: &mut Vec<u8>, members: usize) {
         match self {
             Self::Json => out.push(b'{'),
+            Self::Cbor => cbor::begin_structure(out, members),
         }
     }
 
@@ -61,13 +67,15 @@ impl Codec {
     pub(crate) fn end_of_structure(self) -> &'static [u8] {
         match self {
             Self::Json => b"}",
+            Self::Cbor => b"",
         }
     }
 
     /// Begins a list of so many members.
-    pub(crate) fn begin_list(self, out: &mut Vec<u8>, _members: usize) {
+    pub(crate) fn begin_list(self, out: &mut Vec<u8>, members: usize) {
         match self {
             Self::Json => out.push(b'['),
+            Self::Cbor => cbor::begin_list(out, members),
         }
     }
 
@@ -75,6 +83,7 @@ impl Codec {
     pub(crate) fn end_of_list(self) -> &'static [u8] {
         match self {
             Self::Json => b"]",
+            Self::Cbor => b"",
         }
     }
 
@@ -85,6 +94,7 @@ impl Codec {
                 self.write_word(out, name.as_bytes());
                 out.push(b':');
             }
+            Self::Cbor => cbor::write_word(out, name.as_bytes()),
         }
     }
 
@@ -92,6 +102,7 @@ impl Codec {
     pub(crate) fn write_number(self, out: &mut Vec<u8>, number: u64) {
         match self {
             Self::Json => out.extend_from_slice(number.to_string().as_bytes()),
+            Self::Cbor => cbor::write_number(out, number),
         }
     }
 
@@ -99,6 +110,7 @@ impl Codec {
     pub fn separator(self) -> &'static [u8] {
         match self {
             Self::Json => b",",
+            Self::Cbor => b"",
         }
     }
 
@@ -106,6 +118,7 @@ impl Codec {
     pub fn write_text(self, out: &mut Vec<u8>, text: &str) {
         match self {
             Self::Json => json::write_string(out, text),
+            Self::Cbor => cbor::write_text(out, text),
         }
     }
 
@@ -113,6 +126,7 @@ impl Codec {
     pub fn text_len(self, text: &str) -> usize {
         match self {
             Self::Json => json::escaped_len(text),
+            Self::Cbor => cbor::text_len(text.len()),
         }
     }
 
@@ -125,6 +139,7 @@ impl Codec {
                 out.extend_from_slice(word);
                 out.push(b'"');
             }
+            Self::Cbor => cbor::write_word(out, word),
         }
     }
 
@@ -132,6 +147,7 @@ impl Codec {
     pub fn word_len(self, len: usize) -> usize {
         match self {
             Self::Json => len + 2,
+            Self::Cbor => cbor::text_len(len),
         }
     }
 
@@ -143,6 +159,7 @@ impl Codec {
                 json::write_base64(out, data);
                 out.push(b'"');
             }
+            Self::Cbor => cbor::write_blob(out, data),
         }
     }
 
@@ -150,6 +167,7 @@ impl Codec {
     pub fn blob_len(self, len: usize) -> usize {
         match self {
             Self::Json => json::base64_len(len) + 2,
+            Self::Cbor => cbor::blob_len(len),
         }
     }
 
@@ -157,6 +175,7 @@ impl Codec {
     pub fn write_time(self, out: &mut Vec<u8>, moment: Timestamp) {
         match self {
             Self::Json => json::write_epoch_seconds(out, moment),
+            Self::Cbor => cbor::write_time(out, moment),
         }
     }
 }

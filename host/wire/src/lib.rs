@@ -5,6 +5,7 @@
 mod answer;
 mod bounded;
 mod call;
+pub mod cbor;
 mod codec;
 mod error;
 pub mod json;

@@ -34,6 +34,7 @@ use serde::Serialize;
 
 pub use blob::Blob;
 pub use collections::{LIST_MEMBERS_KEPT, List, MAP_ENTRIES_KEPT, Map, Structure};
+pub(crate) use scalars::TIME;
 pub use scalars::{Boolean, Integer, Text, Time};
 
 /// An output without members, where AWS answers `{}` and not an empty body.

@@ -29,6 +29,8 @@ fn wrong_type(mismatch: &str) -> String {
         "null" => return "Null found where not expected".to_owned(),
         "boolean" => "class java.lang.Boolean",
         "string" => "class java.lang.String",
+        // Bytes, which JSON does not know.
+        "byte" => "class java.nio.HeapByteBuffer",
         _ => "class com.amazon.coral.value.json.numbers.TruncatingBigNumber",
     };
     match wanted {

@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "../../../tests/fuzz/targets/cbor_body.rs"]
+mod cbor_body;
 #[path = "../../../tests/fuzz/targets/json_body.rs"]
 mod json_body;
 #[path = "../../../tests/fuzz/targets/sigv4_header.rs"]
@@ -30,6 +32,11 @@ fn replay(name: &str, target: fn(&[u8])) {
 #[test]
 fn every_input_of_the_json_corpus_is_handled() {
     replay("json_body", json_body::json_body);
+}
+
+#[test]
+fn every_input_of_the_cbor_corpus_is_handled() {
+    replay("cbor_body", cbor_body::cbor_body);
 }
 
 #[test]

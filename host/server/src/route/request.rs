@@ -5,17 +5,19 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::uri::Authority;
-use http::{HeaderMap, HeaderName, HeaderValue, Version};
+use http::{HeaderName, HeaderValue, Version};
 use wire::{ApiError, Codec};
 
 use crate::limits::HEADERS_MAX;
-use crate::operations;
+use crate::operations::{self, OPERATIONS};
 
 const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
-/// What bodies may call themselves.
-const CONTENT_TYPES: [&str; 2] = ["application/x-amz-json-1.1", "application/json"];
-/// Java's SDK speaks this where it is not told otherwise.
-const CBOR: &str = "application/x-amz-cbor-1.1";
+/// What bodies may call themselves, and how they are written then.
+const CONTENT_TYPES: [(&str, Codec); 3] = [
+    ("application/x-amz-json-1.1", Codec::Json),
+    ("application/json", Codec::Json),
+    ("application/x-amz-cbor-1.1", Codec::Cbor),
+];
 
 /// What a header costs besides its name and its value: its place in the table of headers, which is
 /// up to twice as large as it has to be, and an allocation for each of the two.
@@ -88,9 +90,12 @@ fn is_local(host: &str) -> bool {
     name == "localhost" || name.ends_with(".localhost") || host.parse::<Ipv4Addr>().is_ok()
 }
 
-/// How the body is written. What calls itself nothing that is known is refused in JSON.
-pub(super) fn codec(_parts: &Parts) -> Codec {
-    Codec::Json
+/// How the body is written, if it says so.
+pub(super) fn codec(parts: &Parts) -> Option<Codec> {
+    let whole = parts.headers.get(CONTENT_TYPE)?.to_str().ok()?;
+    let kind = whole.split(';').next()?.trim();
+    let known = |(name, _): &&(&str, Codec)| kind.eq_ignore_ascii_case(name);
+    CONTENT_TYPES.iter().find(known).map(|(_, codec)| *codec)
 }
 
 /// The place of the operation that the request names in the table.
@@ -100,36 +105,29 @@ pub(super) fn operation(parts: &Parts) -> Result<usize, ApiError> {
         return Err(malformed("A Content-Encoding is not accepted."));
     }
     let target = headers.get(TARGET).and_then(|target| target.to_str().ok());
-    check_content_type(headers, target)?;
-    target
+    let Some(codec) = codec(parts) else {
+        return Err(of_unknown_type(target));
+    };
+    let place = target
         .and_then(operations::lookup)
-        .ok_or_else(ApiError::unknown_operation)
+        .ok_or_else(ApiError::unknown_operation)?;
+    // What a service does not speak is to it as any other type that it does not know.
+    if OPERATIONS.get(place).is_some_and(|it| it.speaks(codec)) {
+        Ok(place)
+    } else {
+        Err(ApiError::unknown_content_type())
+    }
 }
 
-fn check_content_type(headers: &HeaderMap, target: Option<&str>) -> Result<(), ApiError> {
-    let whole = headers
-        .get(CONTENT_TYPE)
-        .and_then(|kind| kind.to_str().ok());
-    let kind = whole
-        .and_then(|whole| whole.split(';').next())
-        .map(str::trim);
-    let is = |known: &str| kind.is_some_and(|kind| kind.eq_ignore_ascii_case(known));
-    if CONTENT_TYPES.into_iter().any(is) {
-        return Ok(());
-    }
-    // AWS would take it. The text is for whoever looks for the reason.
-    if is(CBOR) {
-        let hint = "This server speaks no CBOR. In the Java SDK, set the system property \
-                    aws.cborEnabled to false.";
-        return Err(ApiError::new("UnknownOperationException", hint).with_status(404));
-    }
+/// The answer to a body that calls itself nothing that is known.
+fn of_unknown_type(target: Option<&str>) -> ApiError {
     let names_operation = target
         .and_then(|target| target.split_once('.'))
         .is_some_and(|(service, operation)| !service.is_empty() && !operation.is_empty());
     if names_operation {
-        Err(ApiError::unknown_content_type())
+        ApiError::unknown_content_type()
     } else {
-        Err(ApiError::no_operation_named())
+        ApiError::no_operation_named()
     }
 }
 

@@ -12,7 +12,7 @@ use types::Timestamp;
 
 use crate::mismatch::{BOOLEAN, INTEGER, TEXT, TIMESTAMP};
 
-/// A string, borrowed from the body unless it was written with escapes.
+/// A string, borrowed from the body unless it was written with escapes or in parts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Text<'a>(pub Cow<'a, str>);
 
@@ -48,6 +48,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Text<'a>, E> {
                 Ok(Text(Cow::Owned(text.to_owned())))
+            }
+
+            fn visit_string<E: Error>(self, text: String) -> Result<Text<'a>, E> {
+                Ok(Text(Cow::Owned(text)))
             }
         }
 
@@ -110,8 +114,11 @@ impl<'de> Deserialize<'de> for Boolean {
     }
 }
 
-/// A moment as AWS JSON writes it: seconds since 1970 with a fraction, here to the millisecond.
-/// A moment before 1970 is read as 1970, which is before all that is stored.
+/// What the serializer of a codec is told that writes a moment in its own way.
+pub(crate) const TIME: &str = "a moment in milliseconds since 1970";
+
+/// A moment, here to the millisecond: JSON has seconds since 1970 with a fraction, CBOR has
+/// milliseconds. A moment before 1970 is read as 1970, which is before all that is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Time(pub Timestamp);
 
@@ -133,36 +140,58 @@ impl Time {
     }
 }
 
+/// In which unit a codec writes a moment.
+#[derive(Clone, Copy)]
+enum TimeUnit {
+    Seconds,
+    Millis,
+}
+
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TimestampVisitor;
+        struct TimeVisitor(TimeUnit);
 
-        impl Visitor<'_> for TimestampVisitor {
+        impl Visitor<'_> for TimeVisitor {
             type Value = Time;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(TIMESTAMP)
             }
 
-            fn visit_u64<E: Error>(self, seconds: u64) -> Result<Time, E> {
-                Ok(Time(Timestamp(seconds.saturating_mul(1000))))
+            fn visit_u64<E: Error>(self, since: u64) -> Result<Time, E> {
+                Ok(Time(Timestamp(match self.0 {
+                    TimeUnit::Seconds => since.saturating_mul(1000),
+                    TimeUnit::Millis => since,
+                })))
             }
 
             fn visit_i64<E: Error>(self, _before_1970: i64) -> Result<Time, E> {
                 Ok(Time(Timestamp(0)))
             }
 
-            fn visit_f64<E: Error>(self, seconds: f64) -> Result<Time, E> {
-                Ok(Time::from_seconds(seconds))
+            fn visit_f64<E: Error>(self, since: f64) -> Result<Time, E> {
+                Ok(Time::from_seconds(match self.0 {
+                    TimeUnit::Seconds => since,
+                    TimeUnit::Millis => since / 1000.0,
+                }))
             }
         }
 
-        deserializer.deserialize_f64(TimestampVisitor)
+        let unit = if deserializer.is_human_readable() {
+            TimeUnit::Seconds
+        } else {
+            TimeUnit::Millis
+        };
+        deserializer.deserialize_f64(TimeVisitor(unit))
     }
 }
 
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_f64(self.seconds())
+        if serializer.is_human_readable() {
+            serializer.serialize_f64(self.seconds())
+        } else {
+            serializer.serialize_newtype_struct(TIME, &self.0.0)
+        }
     }
 }
