@@ -277,7 +277,8 @@ impl Delivery {
     /// became of it; `None` if there is no such delivery stream.
     pub async fn flush(&self, caller: &Caller, name: &str) -> Option<Flushed> {
         let running = self.find(caller, name)?;
-        Some(running.flush(&*self.tools.engine, FLUSH_TIME_MAX).await)
+        let read = (&*self.tools.engine, &*self.streams);
+        Some(running.flush(read, FLUSH_TIME_MAX).await)
     }
 
     /// Tells the lanes of a delivery stream that do not get on, or the one of this name, what to do

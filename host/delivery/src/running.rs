@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use store::{Engine, LogId, Position, StoreError};
+use streams::SourceMark;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -29,13 +30,23 @@ use crate::tables::LaneKey;
 pub struct Running {
     stream: watch::Sender<Arc<DeliveryStream>>,
     pub(crate) stop: watch::Sender<bool>,
-    /// Whether it was looked once which lanes there are.
-    pub(crate) has_lanes: watch::Sender<bool>,
+    /// What it is known of which lanes there are.
+    pub(crate) looked_at: watch::Sender<LookedAt>,
     lanes: Mutex<Lanes>,
     put_rates: Mutex<PutRates>,
     /// Why it does not work, if something that it needs to begin cannot be read.
     stands_still: OnceLock<String>,
     task: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What the shards were of which all lanes are known.
+pub(crate) enum LookedAt {
+    /// It was not looked yet.
+    Nothing,
+    /// Those of this moment.
+    Source(SourceMark),
+    /// It is not looked any more.
+    NoMore,
 }
 
 /// What a delivery stream reads, and has read.
@@ -89,7 +100,7 @@ impl Running {
         Arc::new(Self {
             stream: watch::channel(Arc::new(stream)).0,
             stop: watch::channel(false).0,
-            has_lanes: watch::channel(false).0,
+            looked_at: watch::channel(LookedAt::Nothing).0,
             lanes: Mutex::default(),
             put_rates: Mutex::new(put_rates),
             stands_still: OnceLock::new(),
@@ -123,7 +134,7 @@ impl Running {
         let _ = self
             .stands_still
             .set(rows::told_unreadable(&error.to_string()));
-        self.has_lanes.send_replace(true);
+        self.looked_at.send_replace(LookedAt::NoMore);
     }
 
     pub(crate) fn why_it_stands_still(&self) -> Option<String> {

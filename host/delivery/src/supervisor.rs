@@ -18,7 +18,7 @@ use crate::gone::{self, LANES_PER_COMMIT, Remains};
 use crate::lane::{LaneStep, Tools};
 use crate::lane_state::LaneState;
 use crate::rows;
-use crate::running::{Begins, Begun, Running, Wanted};
+use crate::running::{Begins, Begun, LookedAt, Running, Wanted};
 use crate::tables::LaneKey;
 
 /// Time until lanes that failed are started again, and until it is tried again what the store
@@ -112,8 +112,9 @@ impl Supervisor {
         };
         while !*stop.borrow() {
             self.look().await;
-            if self.seen.is_some() {
-                self.running.has_lanes.send_replace(true);
+            if let Some(seen) = &self.seen {
+                let looked_at = LookedAt::Source(seen.clone());
+                self.running.looked_at.send_replace(looked_at);
             }
             let alarm = [self.restart_at, self.retry_at, self.room_at, self.trim_at];
             let alarm = alarm.into_iter().flatten().min();
@@ -127,6 +128,7 @@ impl Supervisor {
         while let Some(ended) = self.lanes.join_next_with_id().await {
             self.note_end(ended);
         }
+        self.running.looked_at.send_replace(LookedAt::NoMore);
     }
 
     /// Does what there is to do. What has begun durably and what is lost comes before the slower
@@ -161,10 +163,7 @@ impl Supervisor {
 
     /// Begins the lanes of shards that are new, and counts those whose logs are gone.
     async fn look_at_source(&mut self) -> Result<(), StoreError> {
-        let mark = match &self.running.stream().origin {
-            Origin::Stream { arn, .. } => self.streams.source_mark(arn),
-            Origin::DirectPut { .. } => SourceMark::default(),
-        };
+        let mark = self.running.source_mark(&self.streams);
         if self.seen.as_ref() != Some(&mark) {
             let wanted = self.running.wanted(&self.streams);
             // From here on all that these shards take is counted, whatever becomes of them.

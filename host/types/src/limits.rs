@@ -57,8 +57,8 @@ pub const SHARDS_PER_REGION_MAX: usize = 20_000;
 /// Shards of one account in all regions together, unless the configuration says otherwise; ours.
 pub const SHARDS_PER_ACCOUNT_MAX: usize = 40_000;
 /// Closed shards of one account in all regions together; ours. Each takes some hundred bytes of
-/// memory until its records have expired. A split, merge or scaling that might go over it is refused
-/// with LimitExceededException.
+/// memory until its records have expired. A split, merge or scaling that might go over it is
+/// refused with LimitExceededException.
 pub const CLOSED_SHARDS_PER_ACCOUNT_MAX: usize = 100_000;
 /// Shards that a stream can be scaled to (UpdateShardCount).
 pub const SHARDS_PER_STREAM_SCALED_MAX: usize = 10_000;

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 use store::{Engine, Position};
+use streams::Streams;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::Running;
+use super::{LookedAt, Running};
 use crate::lane_state::LaneState;
 
 /// Time between two looks whether a flush is done.
@@ -63,11 +64,21 @@ impl Goal {
 
 impl Running {
     /// Lets everything that waits go, and returns once that came to something, or after `time`.
-    pub async fn flush(&self, engine: &dyn Engine, time: Duration) -> Flushed {
+    pub async fn flush(
+        &self,
+        (engine, streams): (&dyn Engine, &Streams),
+        time: Duration,
+    ) -> Flushed {
         let deadline = Instant::now() + time;
-        // A delivery stream that was made just now looks for its lanes first.
-        let mut has_lanes = self.has_lanes.subscribe();
-        let looking = timeout_at(deadline, has_lanes.wait_for(|has_lanes| *has_lanes));
+        // A delivery stream that was made just now, or whose source was, or was split or merged,
+        // looks for its lanes first.
+        let mut looked_at = self.looked_at.subscribe();
+        let looking = looked_at.wait_for(|looked_at| match looked_at {
+            LookedAt::Nothing => false,
+            LookedAt::Source(mark) => *mark == self.source_mark(streams),
+            LookedAt::NoMore => true,
+        });
+        let looking = timeout_at(deadline, looking);
         let is_known = looking.await.is_ok_and(|looked| looked.is_ok());
         let goals = self.goals(engine);
         let waiting = || goals.iter().map(Goal::waiting).sum::<u64>();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use store::{Engine, LogId, Position, StoreError, Transaction};
 use streams::pump::row;
-use streams::{StreamId, Streams};
+use streams::{SourceMark, StreamId, Streams};
 use types::ShardId;
 
 use super::Running;
@@ -27,6 +27,14 @@ pub(crate) struct Wanted {
 }
 
 impl Running {
+    /// What its lanes depend on, as it is at the moment.
+    pub(crate) fn source_mark(&self, streams: &Streams) -> SourceMark {
+        match &self.stream().origin {
+            Origin::Stream { arn, .. } => streams.source_mark(arn),
+            Origin::DirectPut { .. } => SourceMark::default(),
+        }
+    }
+
     /// The lanes that could run, as far as their source has them at the moment.
     pub(crate) fn wanted(&self, streams: &Streams) -> Vec<Wanted> {
         let stream = self.stream();

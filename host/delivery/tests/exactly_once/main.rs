@@ -30,6 +30,7 @@ mod moved;
 mod names;
 mod outcomes;
 mod patience;
+mod resharded;
 #[path = "../../../../tests/hostile/simple.rs"]
 mod simple;
 mod skipped;

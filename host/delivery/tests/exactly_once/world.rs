@@ -503,7 +503,7 @@ pub fn call(body: &Value) -> Call {
     }
 }
 
-fn json(answer: Answer) -> Value {
+pub fn json(answer: Answer) -> Value {
     let body: Vec<u8> = answer.into_chunks().flat_map(|c| c.to_vec()).collect();
     if body.is_empty() {
         return Value::Null;
