@@ -74,6 +74,11 @@ impl Writer {
         self.codec.write_word(&mut self.out, word);
     }
 
+    /// Writes a blob.
+    pub fn blob(&mut self, data: &[u8]) {
+        self.codec.write_blob(&mut self.out, data);
+    }
+
     /// Writes a whole number.
     pub fn number(&mut self, number: u64) {
         self.codec.write_number(&mut self.out, number);

@@ -126,19 +126,16 @@ fn records(input: &Input<'_>, mut out: Writer) -> Vec<u8> {
     };
     out.member("Records");
     out.list(records.count());
-    let mut body = out.take();
     for record in records.iter() {
         out.structure(2);
-        out.member("Data");
-        body.extend(out.take());
         let mut data = Vec::new();
         let blob = record.data.as_ref().unwrap();
         blob.decode_onto(&mut data).unwrap();
         assert!(data.len() == blob.decoded_len() && data.len() <= DATA_BYTES_MAX);
-        wire::cbor::write_blob(&mut body, &data);
+        out.member("Data");
+        out.blob(&data);
         out.member("Key");
         out.text(record.key.as_ref().unwrap());
-        body.extend(out.take());
     }
-    body
+    out.take()
 }

@@ -1,6 +1,6 @@
-//! The clients we did not write: boto3 and the AWS CLI from PyPI, the JS SDK from npm, against
-//! the built server, and the S3 server that it delivers to; and components that other languages'
-//! tools made, in the server.
+//! The clients we did not write: boto3 and the AWS CLI from PyPI, the JS SDK from npm, the Java
+//! SDK from Maven, against the built server, and the S3 server that it delivers to; and components
+//! that other languages' tools made, in the server.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,6 +13,7 @@ use crate::workspace::Workspace;
 
 const PYTHON: &str = "boto3 and AWS CLI";
 const NODE: &str = "JS SDK";
+const JAVA: &str = "Java SDK";
 
 /// What the suites start, selected so that all below it is built as for `cargo test --workspace`.
 const BUILD: [&str; 6] = [
@@ -24,15 +25,17 @@ const BUILD: [&str; 6] = [
     "s3-server",
 ];
 
-/// Builds the servers, installs the clients and runs both suites.
+/// Builds the servers, installs the clients and runs all suites.
 pub fn run(workspace: &Workspace) -> Vec<Step> {
     let built = process::must(&mut workspace.cargo(&BUILD));
     let python = built.clone().and_then(|()| python(workspace));
-    let node = built.and_then(|()| node(workspace));
+    let node = built.clone().and_then(|()| node(workspace));
+    let java = built.and_then(|()| java(workspace));
     let failed = |name| move |why| Step::plain(name, Outcome::Failed(why));
     vec![
         python.unwrap_or_else(failed(PYTHON)),
         node.unwrap_or_else(failed(NODE)),
+        java.unwrap_or_else(failed(JAVA)),
     ]
 }
 
@@ -74,6 +77,19 @@ fn node(workspace: &Workspace) -> Result<Step, String> {
         .current_dir(home);
     let ended = process::watched(server_for(&mut suite, workspace))?;
     Ok(Step::of_tests(NODE, &ended, report::of_node(&ended.text)))
+}
+
+fn java(workspace: &Workspace) -> Result<Step, String> {
+    let libraries = tools::java(workspace)?;
+    let mut suite = Command::new("java");
+    // The program is one file, compiled where it is started.
+    suite
+        .arg("--class-path")
+        .arg(libraries.join("*"))
+        .arg("SdkTests.java")
+        .current_dir(workspace.conformance().join("java"));
+    let ended = process::watched(server_for(&mut suite, workspace))?;
+    Ok(Step::of_tests(JAVA, &ended, report::of_java(&ended.text)))
 }
 
 /// Tells a suite which server to start.

@@ -130,6 +130,18 @@ pub fn of_node(text: &str) -> Counts {
     }
 }
 
+/// `3 passed, 1 failed` alone on the last such line of our program in Java.
+pub fn of_java(text: &str) -> Counts {
+    let counts = |line: &str| {
+        let (passed, failed) = line.strip_suffix(" failed")?.split_once(" passed, ")?;
+        Some(Counts {
+            passed: passed.parse().ok()?,
+            failed: failed.parse().ok()?,
+        })
+    };
+    text.lines().rev().find_map(counts).unwrap_or_default()
+}
+
 /// The number before `mark`, 0 if there is none: a step that counts no test has failed.
 fn number_before(text: &str, mark: &str) -> u64 {
     let head = text.split_once(mark).map_or("", |(head, _)| head);
@@ -186,6 +198,15 @@ mod tests {
                 failed: 1
             }
         );
+        let java = "1 passed, 0 failed\n12 passed, 1 failed\nFAILED 7 passed, 8 failed\n";
+        assert_eq!(
+            of_java(java),
+            Counts {
+                passed: 12,
+                failed: 1
+            }
+        );
+        assert_eq!(of_java("ok all passed, 0 failed\n"), Counts::default());
     }
 
     #[test]

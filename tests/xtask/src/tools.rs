@@ -104,6 +104,36 @@ pub fn npm(workspace: &Workspace, node: Option<&Path>) -> Result<PathBuf, String
     Ok(home)
 }
 
+/// The libraries of the Java tests, brought by Maven, which is installed with a compiler where
+/// there is none. Returns their directory.
+pub fn java(workspace: &Workspace) -> Result<PathBuf, String> {
+    let has = |program| process::answer(program, &["--version"]).is_some();
+    if !has("javac") || !has("mvn") {
+        install_with_apt(&["maven", "openjdk-17-jdk-headless"])?;
+    }
+    let home = workspace.clients().join("java");
+    let libraries = home.join("libraries");
+    let stamp = home.join("pom.installed");
+    let pom = workspace.conformance().join("java/pom.xml");
+    if is_same(&pom, &stamp) {
+        return Ok(libraries);
+    }
+    // What an earlier version brought must not stay beside what this one brings.
+    if home.exists() {
+        fs::remove_dir_all(&home).map_err(|e| format!("empty {}: {e}", home.display()))?;
+    }
+    fs::create_dir_all(&home).map_err(|e| format!("create {}: {e}", home.display()))?;
+    let mut install = Command::new("mvn");
+    install
+        .args(["--batch-mode", "--quiet", "--file"])
+        .arg(&pom)
+        .arg("dependency:copy-dependencies")
+        .arg(format!("-DoutputDirectory={}", libraries.display()));
+    process::must(&mut install)?;
+    fs::copy(&pom, &stamp).map_err(|e| format!("write {}: {e}", stamp.display()))?;
+    Ok(libraries)
+}
+
 /// cargo-deny: the one that is installed, or one that is installed here, which takes a minute the
 /// first time.
 pub fn cargo_deny(workspace: &Workspace) -> Option<PathBuf> {
