@@ -30,6 +30,11 @@ pub fn put_records_large(bench: &Bench) -> Result<Vec<Line>, Failure> {
     put_records(bench, &Batch::LARGE)
 }
 
+/// The same in CBOR.
+pub fn put_records_large_cbor(bench: &Bench) -> Result<Vec<Line>, Failure> {
+    put_records(bench, &Batch::LARGE_CBOR)
+}
+
 /// PutRecords of 100 times 100 bytes.
 pub fn put_records_small(bench: &Bench) -> Result<Vec<Line>, Failure> {
     put_records(bench, &Batch::SMALL)

@@ -50,7 +50,7 @@ pub fn signed(
     batch
         .bodies(stream, variants)
         .iter()
-        .map(|body| signer.request(batch.operation(), body))
+        .map(|body| signer.request_in(batch.codec, batch.operation(), body))
         .collect()
 }
 

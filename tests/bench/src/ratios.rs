@@ -50,6 +50,7 @@ const fn time(line: &'static str, to: &'static str, at_most: f64) -> Ratio {
 pub const RATIOS: &[Ratio] = &[
     time("put_records_500x1k", "unavoidable_put_records_500x1k", 1.5),
     share("put_records_500x1k", "bare_put_records_500x1k", 0.75),
+    share("put_records_500x1k_cbor", "put_records_500x1k", 1.2),
     share("put_records_100x100", "bare_put_records_100x100", 0.5),
     share("put_record", "bare_put_record", 0.6),
     share(

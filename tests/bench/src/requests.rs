@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use base64_simd::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
+use wire::{Codec, Writer};
 
 use crate::Failure;
 use crate::random::Random;
@@ -74,11 +75,21 @@ impl Signer {
         })
     }
 
-    /// A whole request for one operation.
+    /// A whole request for one operation, with a body in JSON.
     pub fn request(&self, operation: &str, body: &[u8]) -> Result<Vec<u8>, Failure> {
+        self.request_in(Codec::Json, operation, body)
+    }
+
+    /// A whole request for one operation.
+    pub fn request_in(
+        &self,
+        codec: Codec,
+        operation: &str,
+        body: &[u8],
+    ) -> Result<Vec<u8>, Failure> {
         let target = format!("{}.{operation}", self.service.target);
         let headers = [
-            ("content-type", "application/x-amz-json-1.1"),
+            ("content-type", codec.content_type()),
             ("host", &self.host),
             ("x-amz-date", &self.date_time),
             ("x-amz-target", &target),
@@ -142,6 +153,8 @@ pub struct Batch {
     pub record_bytes: usize,
     /// PutRecord instead of PutRecords.
     pub single: bool,
+    /// How its request is written.
+    pub codec: Codec,
     /// In what its rate is given: `MB/s` of data or `records/s`.
     pub unit: &'static str,
 }
@@ -153,6 +166,7 @@ impl Batch {
         records: 1,
         record_bytes: 1024,
         single: true,
+        codec: Codec::Json,
         unit: "records/s",
     };
     /// PutRecords of 500 times 1 KiB.
@@ -161,7 +175,14 @@ impl Batch {
         records: 500,
         record_bytes: 1024,
         single: false,
+        codec: Codec::Json,
         unit: "MB/s",
+    };
+    /// The same in CBOR, which has no base64 to pay for.
+    pub const LARGE_CBOR: Self = Self {
+        name: "put_records_500x1k_cbor",
+        codec: Codec::Cbor,
+        ..Self::LARGE
     };
     /// PutRecords of 100 times 100 bytes.
     pub const SMALL: Self = Self {
@@ -169,6 +190,7 @@ impl Batch {
         records: 100,
         record_bytes: 100,
         single: false,
+        codec: Codec::Json,
         unit: "records/s",
     };
     /// The kinds that have goals.
@@ -205,21 +227,35 @@ impl Batch {
     }
 
     fn body(&self, stream: &str, random: &mut Random) -> Vec<u8> {
-        let mut record = || {
-            let data = STANDARD.encode_to_string(random.bytes(self.record_bytes));
-            let key = random.number();
-            format!(r#""Data":"{data}","PartitionKey":"key-{key:016x}""#)
-        };
-        let text = if self.single {
-            format!(r#"{{"StreamName":"{stream}",{}}}"#, record())
+        let mut out = Writer::with_capacity(self.codec, self.data_bytes() * 2);
+        if self.single {
+            out.structure(3);
         } else {
-            let records: Vec<_> = (0..self.records)
-                .map(|_| format!("{{{}}}", record()))
-                .collect();
-            let records = records.join(",");
-            format!(r#"{{"Records":[{records}],"StreamName":"{stream}"}}"#)
-        };
-        text.into_bytes()
+            out.structure(2);
+            out.member("Records");
+            out.list(self.records);
+            for _ in 0..self.records {
+                out.element();
+                out.structure(2);
+                self.record(&mut out, random);
+                out.end_structure();
+            }
+            out.end_list();
+        }
+        out.member("StreamName");
+        out.text(stream);
+        if self.single {
+            self.record(&mut out, random);
+        }
+        out.end_structure();
+        out.take()
+    }
+
+    fn record(&self, out: &mut Writer, random: &mut Random) {
+        out.member("Data");
+        out.blob(&random.bytes(self.record_bytes));
+        out.member("PartitionKey");
+        out.text(&format!("key-{:016x}", random.number()));
     }
 }
 
@@ -280,7 +316,32 @@ fn civil(day: u64) -> (u64, u64, u64) {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+    use serde::Deserialize;
+    use types::{AccountId, Caller, Region};
+    use wire::Call;
+    use wire::members::{Blob, List, Structure};
+    use wire::shape::{Check, Shape};
+
     use super::*;
+
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Many<'a> {
+        #[serde(borrow)]
+        records: Option<List<Structure<One<'a>>>>,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct One<'a> {
+        #[serde(borrow)]
+        data: Option<Blob<'a>>,
+    }
+
+    impl Shape for Many<'_> {
+        fn check(&self, _: &mut Check) {}
+    }
 
     #[test]
     fn days_have_the_dates_of_the_calendar() {
@@ -292,8 +353,42 @@ mod tests {
 
     #[test]
     fn bodies_of_one_batch_are_equally_long_and_differ() {
-        let bodies = Batch::SMALL.bodies("s", 3);
-        assert!(bodies.iter().all(|body| body.len() == bodies[0].len()));
-        assert_ne!(bodies[0], bodies[1]);
+        for batch in [Batch::ONE, Batch::SMALL, Batch::LARGE_CBOR] {
+            let bodies = batch.bodies("s", 3);
+            assert!(bodies.iter().all(|body| body.len() == bodies[0].len()));
+            assert_ne!(bodies[0], bodies[1]);
+        }
+    }
+
+    #[test]
+    fn the_records_of_a_batch_are_the_same_in_both_codecs() {
+        let data = |batch: Batch| -> Vec<Vec<u8>> {
+            let body = batch.body("s", &mut Random::new(1));
+            let call = Call {
+                caller: Caller {
+                    account: AccountId::parse(ACCOUNT).unwrap(),
+                    region: Region::parse(REGION).unwrap(),
+                },
+                codec: batch.codec,
+                body: Bytes::from(body),
+            };
+            let input: Many<'_> = call.parse().unwrap();
+            let records = input.records.unwrap().into_members().into_iter();
+            records
+                .map(|record| {
+                    let mut data = Vec::new();
+                    record
+                        .data
+                        .as_ref()
+                        .unwrap()
+                        .decode_onto(&mut data)
+                        .unwrap();
+                    data
+                })
+                .collect()
+        };
+        let of_json = data(Batch::LARGE);
+        assert_eq!(of_json.len(), 500);
+        assert_eq!(of_json, data(Batch::LARGE_CBOR));
     }
 }

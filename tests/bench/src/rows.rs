@@ -113,6 +113,11 @@ pub const ROWS: &[Row] = &[
         http::put_records_large,
     ),
     row(
+        "put_records_500x1k_cbor",
+        "PutRecords of 500 x 1 KiB in CBOR",
+        http::put_records_large_cbor,
+    ),
+    row(
         "put_records_100x100",
         "PutRecords of 100 x 100 B",
         http::put_records_small,
