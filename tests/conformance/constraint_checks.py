@@ -40,7 +40,7 @@ class ConstraintChecks:
             shown, _, text = part.partition(told_path)
             self.assertTrue(text, f"{part!r} does not name {path_text(path)}")
             self.check_shown(shown, value)
-            told.add(re.sub(r"enum value set: \[.+\]", "enum value set: [...]", text))
+            told.add(re.sub(r"enum value set: \[[^]]+\]", "enum value set: [...]", text))
         self.assertEqual(told, constraints)
 
     def check_shown(self, shown, value):
@@ -97,8 +97,9 @@ def add_tests(tests):
             for name, path, value in wrong_types(service, shape, [], valid)
             if path or not isinstance(value, dict)
         ]
-        text = next(n for n, m in shape.members.items() if m.type_name == "string").encode()
-        broken_json = [b"{", b"{]", b'{"a":1}x', b"\xff\xfe", b'{"%s":"\xff"}' % text]
+        texts = [name for name, member in shape.members.items() if member.type_name == "string"]
+        broken_json = [b"{", b"{]", b'{"a":1}x', b"\xff\xfe"]
+        broken_json += [b'{"%s":"\xff"}' % text.encode() for text in texts[:1]]
         wrong += [(f"broken_json_{number}", body) for number, body in enumerate(broken_json)]
         for name, body in wrong:
             code = "SerializationException"

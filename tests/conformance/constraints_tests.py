@@ -20,8 +20,12 @@ KINESIS = Service(
         "CreateStream": {"StreamName": "new", "ShardCount": 1},
         "DecreaseStreamRetentionPeriod": {**NAME, "RetentionPeriodHours": 24},
         "DeleteStream": NAME,
+        "DescribeAccountSettings": {},
+        "DescribeLimits": {},
         "DescribeStream": NAME,
         "DescribeStreamSummary": NAME,
+        "DisableEnhancedMonitoring": {**NAME, "ShardLevelMetrics": ["IncomingBytes"]},
+        "EnableEnhancedMonitoring": {**NAME, "ShardLevelMetrics": ["IncomingBytes"]},
         "GetRecords": {"ShardIterator": "iterator"},
         "GetShardIterator": {
             **NAME,
@@ -40,11 +44,22 @@ KINESIS = Service(
         "SplitShard": {**NAME, "ShardToSplit": "a", "NewStartingHashKey": "5"},
         "TagResource": {"ResourceARN": ARN, "Tags": {"key": "value"}},
         "UntagResource": {"ResourceARN": ARN, "TagKeys": ["key"]},
+        "UpdateAccountSettings": {"MinimumThroughputBillingCommitment": {"Status": "DISABLED"}},
+        "UpdateMaxRecordSize": {"StreamARN": ARN, "MaxRecordSizeInKiB": 1024},
         "UpdateShardCount": {
             **NAME,
             "TargetShardCount": 2,
             "ScalingType": "UNIFORM_SCALING",
         },
+        "UpdateStreamMode": {
+            "StreamARN": ARN,
+            "StreamModeDetails": {"StreamMode": "PROVISIONED"},
+        },
+        "UpdateStreamRecordDistributionStrategy": {
+            "StreamARN": ARN,
+            "RecordDistributionStrategy": "AUTO",
+        },
+        "UpdateStreamWarmThroughput": {**NAME, "WarmThroughputMiBps": 1},
     },
     texts={"StreamARN": ARN, "ResourceARN": ARN},
 )

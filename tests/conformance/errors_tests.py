@@ -44,6 +44,8 @@ class Errors(unittest.TestCase):
             "delete_stream": {},
             "describe_stream": {},
             "describe_stream_summary": {},
+            "disable_enhanced_monitoring": {"ShardLevelMetrics": ["ALL"]},
+            "enable_enhanced_monitoring": {"ShardLevelMetrics": ["ALL"]},
             "get_shard_iterator": {"ShardId": SHARD, "ShardIteratorType": "LATEST"},
             "increase_stream_retention_period": {"RetentionPeriodHours": 48},
             "list_shards": {},
@@ -54,6 +56,7 @@ class Errors(unittest.TestCase):
             "remove_tags_from_stream": {"TagKeys": ["a"]},
             "split_shard": {"ShardToSplit": SHARD, "NewStartingHashKey": "5"},
             "update_shard_count": {"TargetShardCount": 2, "ScalingType": "UNIFORM_SCALING"},
+            "update_stream_warm_throughput": {"WarmThroughputMiBps": 1},
         }
         stream = f"Stream {self.name} under account {ACCOUNT} not found."
         shard = f"Shard {SHARD} in stream {self.name} under account {ACCOUNT} does not exist"
@@ -64,11 +67,19 @@ class Errors(unittest.TestCase):
                 self.assertEqual(text, shard if operation == "get_shard_iterator" else stream)
 
     def test_every_operation_on_the_arn_of_a_stream_that_is_not_there_says_which(self):
-        resource = {"ResourceARN": f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{self.name}"}
+        arn = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{self.name}"
+        resource, stream = {"ResourceARN": arn}, {"StreamARN": arn}
+        mode = {"StreamModeDetails": {"StreamMode": "ON_DEMAND"}}
         calls = {
             "list_tags_for_resource": resource,
             "tag_resource": {**resource, "Tags": {"a": "b"}},
             "untag_resource": {**resource, "TagKeys": ["a"]},
+            "update_max_record_size": {**stream, "MaxRecordSizeInKiB": 1024},
+            "update_stream_mode": {**stream, **mode},
+            "update_stream_record_distribution_strategy": {
+                **stream,
+                "RecordDistributionStrategy": "AUTO",
+            },
         }
         for operation, members in calls.items():
             with self.subTest(operation):
@@ -156,6 +167,52 @@ class Errors(unittest.TestCase):
             self.kinesis.add_tags_to_stream(StreamName=self.name, Tags={"one-more": "x"})
         code = raised.exception.response["Error"]["Code"]
         self.assertIn(code, ("LimitExceededException", "InvalidArgumentException"))
+
+    def test_what_only_an_on_demand_stream_has_is_refused_for_others(self):
+        self.stream()
+        arn = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{self.name}"
+        self.fails(
+            "InvalidArgumentException", "update_stream_record_distribution_strategy",
+            StreamARN=arn, RecordDistributionStrategy="AUTO",
+        )
+        self.fails(
+            "ValidationException", "update_stream_warm_throughput", StreamARN=arn,
+            WarmThroughputMiBps=8,
+        )
+
+    def test_a_warm_throughput_needs_a_commitment(self):
+        elsewhere = self.server.kinesis(region="mars-north-2")
+        elsewhere.create_stream(
+            StreamName=self.name, StreamModeDetails={"StreamMode": "ON_DEMAND"}
+        )
+        elsewhere.get_waiter("stream_exists").wait(
+            StreamName=self.name, WaiterConfig={"Delay": 1, "MaxAttempts": 30}
+        )
+        self.fails(
+            "ValidationException", "update_stream_warm_throughput", client=elsewhere,
+            StreamName=self.name, WarmThroughputMiBps=8,
+        )
+
+    def test_a_mode_is_switched_twice_in_a_day(self):
+        self.stream()
+        arn = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{self.name}"
+        on_demand, provisioned = {"StreamMode": "ON_DEMAND"}, {"StreamMode": "PROVISIONED"}
+        for mode in (on_demand, provisioned):
+            self.kinesis.update_stream_mode(StreamARN=arn, StreamModeDetails=mode)
+        self.fails(
+            "LimitExceededException", "update_stream_mode", StreamARN=arn,
+            StreamModeDetails=on_demand,
+        )
+
+    def test_limits_are_told_once_a_second(self):
+        elsewhere = self.server.kinesis(region="mars-north-3")
+        codes = set()
+        for _ in range(20):
+            try:
+                elsewhere.describe_limits()
+            except ClientError as error:
+                codes.add(error.response["Error"]["Code"])
+        self.assertEqual(codes, {"LimitExceededException"})
 
     def test_more_shards_than_the_account_may_have_are_refused(self):
         vast = {"StreamName": self.name, "ShardCount": 10**6}

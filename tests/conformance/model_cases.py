@@ -168,10 +168,14 @@ def path_text(path):
 def text_limits(shape):
     """The constraints of a text as they are told of members of lists and maps."""
     limits = shape.metadata
-    told = [
-        f"Member must have length less than or equal to {limits['max']}",
-        f"Member must have length greater than or equal to {limits.get('min', 0)}",
-    ]
+    told = []
+    if "max" in limits:
+        told = [
+            f"Member must have length less than or equal to {limits['max']}",
+            f"Member must have length greater than or equal to {limits.get('min', 0)}",
+        ]
+    if "enum" in limits:
+        told.append("Member must satisfy enum value set: [...]")
     if "pattern" in limits:
         told.append(f"Member must satisfy regular expression pattern: {pattern_text(shape)}")
     return f"[{', '.join(told)}]"

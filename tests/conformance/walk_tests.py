@@ -215,6 +215,74 @@ class Walk(ValidAnswers, unittest.TestCase):
         answer = self.kinesis.list_tags_for_resource(ResourceARN=arn)
         self.assertEqual(answer["Tags"], [{"Key": "b", "Value": ""}])
 
+    def test_records_grow_to_10_mib(self):
+        name = self.stream()
+        arn = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{name}"
+        self.kinesis.update_max_record_size(StreamARN=arn, MaxRecordSizeInKiB=10240)
+        data = bytes(10 * 1024 * 1024 - 1)
+        self.kinesis.put_record(StreamName=name, Data=data, PartitionKey="a")
+        self.assertEqual(self.data(name), [data])
+
+    def test_shard_level_metrics_are_enabled_and_disabled(self):
+        name = self.stream()
+        some = ["IncomingBytes", "IteratorAgeMilliseconds"]
+        answer = self.kinesis.enable_enhanced_monitoring(StreamName=name, ShardLevelMetrics=["ALL"])
+        self.assert_valid("EnableEnhancedMonitoring", answer)
+        self.assertEqual(answer["CurrentShardLevelMetrics"], [])
+        self.assertEqual(len(answer["DesiredShardLevelMetrics"]), 7)
+        answer = self.kinesis.disable_enhanced_monitoring(StreamName=name, ShardLevelMetrics=some)
+        self.assert_valid("DisableEnhancedMonitoring", answer)
+        left = set(answer["CurrentShardLevelMetrics"]) - set(some)
+        self.assertEqual(set(answer["DesiredShardLevelMetrics"]), left)
+        summary = self.kinesis.describe_stream_summary(StreamName=name)
+        [shown] = summary["StreamDescriptionSummary"]["EnhancedMonitoring"]
+        self.assertEqual(set(shown["ShardLevelMetrics"]), left)
+
+    def test_an_account_settles_and_its_on_demand_streams_have_what_others_have_not(self):
+        name = self.id().split(".")[-1][:128]
+        answer = self.kinesis.update_account_settings(
+            MinimumThroughputBillingCommitment={"Status": "ENABLED"}
+        )
+        self.assert_valid("UpdateAccountSettings", answer)
+        described = self.kinesis.describe_account_settings()
+        self.assert_valid("DescribeAccountSettings", described)
+        commitment = "MinimumThroughputBillingCommitment"
+        self.assertEqual(described[commitment], answer[commitment])
+        self.kinesis.create_stream(
+            StreamName=name,
+            StreamModeDetails={"StreamMode": "ON_DEMAND"},
+            WarmThroughputMiBps=6,
+            RecordDistributionStrategy="AUTO",
+        )
+        self.kinesis.get_waiter("stream_exists").wait(
+            StreamName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30}
+        )
+        summary = self.kinesis.describe_stream_summary(StreamName=name)
+        self.assert_valid("DescribeStreamSummary", summary)
+        summary = summary["StreamDescriptionSummary"]
+        self.assertEqual(summary["WarmThroughput"], {"TargetMiBps": 6, "CurrentMiBps": 6})
+        self.assertEqual(summary["RecordDistributionStrategy"], "AUTO")
+        records = [{"Data": b"%d" % n} for n in range(60)]
+        answer = self.kinesis.put_records(StreamName=name, Records=records)
+        self.assert_valid("PutRecords", answer)
+        shards = [record["ShardId"] for record in answer["Records"]]
+        self.assertEqual({shards.count(shard) for shard in shards}, {10})
+        read = self.read(name)
+        self.assert_valid("GetRecords", read)
+        self.assertEqual(len(read["Records"]), 10)
+        answer = self.kinesis.update_stream_warm_throughput(StreamName=name, WarmThroughputMiBps=5)
+        self.assert_valid("UpdateStreamWarmThroughput", answer)
+        arn = summary["StreamARN"]
+        self.kinesis.update_stream_record_distribution_strategy(
+            StreamARN=arn, RecordDistributionStrategy="USER_PARTITION_KEY"
+        )
+        self.kinesis.update_stream_mode(
+            StreamARN=arn, StreamModeDetails={"StreamMode": "PROVISIONED"}
+        )
+        limits = self.kinesis.describe_limits()
+        self.assert_valid("DescribeLimits", limits)
+        self.assertGreaterEqual(limits["OpenShardCount"], 6)
+
     def test_retention_goes_up_and_down_again(self):
         name = self.stream()
         for change, hours in [("increase", 8760), ("increase", 8760), ("decrease", 24)]:

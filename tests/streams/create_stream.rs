@@ -144,16 +144,22 @@ async fn a_stream_takes_records_as_large_as_it_was_made_for() {
 }
 
 #[tokio::test]
-async fn what_is_not_served_is_refused_and_not_ignored() {
+async fn what_only_an_on_demand_stream_can_have_is_refused_for_others() {
     let service = Service::start().await;
-    for (member, value) in [
-        ("WarmThroughputMiBps", json!(10)),
-        ("RecordDistributionStrategy", json!("AUTO")),
+    for (member, value, code) in [
+        ("WarmThroughputMiBps", json!(10), "ValidationException"),
+        (
+            "RecordDistributionStrategy",
+            json!("AUTO"),
+            "InvalidArgumentException",
+        ),
     ] {
         let mut input = json!({"StreamName": "orders", "ShardCount": 1});
         input[member] = value;
-        let code = service.client().code("CreateStream", input).await;
-        assert_eq!(code, "InvalidArgumentException", "{member}");
+        let refusal = service.client().refusal("CreateStream", input).await;
+        assert_eq!(refusal.code, code, "{member}");
+        let wanted = "is only supported for streams with StreamMode ON_DEMAND.";
+        assert!(refusal.message.ends_with(wanted), "{refusal:?}");
     }
     service.stop().await;
 }

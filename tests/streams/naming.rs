@@ -13,6 +13,14 @@ fn operations() -> Vec<(&'static str, Value)> {
             "DecreaseStreamRetentionPeriod",
             json!({"RetentionPeriodHours": 24}),
         ),
+        (
+            "DisableEnhancedMonitoring",
+            json!({"ShardLevelMetrics": ["ALL"]}),
+        ),
+        (
+            "EnableEnhancedMonitoring",
+            json!({"ShardLevelMetrics": ["ALL"]}),
+        ),
         ("DescribeStream", json!({})),
         ("DescribeStreamSummary", json!({})),
         ("GetShardIterator", iterator),
@@ -48,6 +56,21 @@ fn operations_by_arn() -> Vec<(&'static str, &'static str, Value)> {
         ("ListTagsForResource", "ResourceARN", json!({})),
         ("TagResource", "ResourceARN", json!({"Tags": {"a": "b"}})),
         ("UntagResource", "ResourceARN", json!({"TagKeys": ["a"]})),
+        (
+            "UpdateMaxRecordSize",
+            "StreamARN",
+            json!({"MaxRecordSizeInKiB": 2_048}),
+        ),
+        (
+            "UpdateStreamMode",
+            "StreamARN",
+            json!({"StreamModeDetails": {"StreamMode": "PROVISIONED"}}),
+        ),
+        (
+            "UpdateStreamRecordDistributionStrategy",
+            "StreamARN",
+            json!({"RecordDistributionStrategy": "USER_PARTITION_KEY"}),
+        ),
     ]
 }
 

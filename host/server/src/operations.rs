@@ -116,7 +116,7 @@ impl Operation {
 }
 
 /// Sorted by prefix and name.
-pub(crate) static OPERATIONS: [Operation; 31] = [
+pub(crate) static OPERATIONS: [Operation; 40] = [
     firehose("CreateDeliveryStream", |s, c| {
         Box::pin(delivery::ops::create_delivery_stream::handle(s, c))
     }),
@@ -163,6 +163,14 @@ pub(crate) static OPERATIONS: [Operation; 31] = [
     kinesis("DeleteStream", |s, c| {
         Box::pin(streams::ops::delete_stream::handle(s, c))
     }),
+    kinesis("DescribeAccountSettings", |s, c| {
+        Box::pin(streams::ops::describe_account_settings::handle(s, c))
+    })
+    .telling(),
+    kinesis("DescribeLimits", |s, c| {
+        Box::pin(streams::ops::describe_limits::handle(s, c))
+    })
+    .telling(),
     kinesis("DescribeStream", |s, c| {
         Box::pin(streams::ops::describe_stream::handle(s, c))
     })
@@ -171,6 +179,12 @@ pub(crate) static OPERATIONS: [Operation; 31] = [
         Box::pin(streams::ops::describe_stream_summary::handle(s, c))
     })
     .telling(),
+    kinesis("DisableEnhancedMonitoring", |s, c| {
+        Box::pin(streams::ops::disable_enhanced_monitoring::handle(s, c))
+    }),
+    kinesis("EnableEnhancedMonitoring", |s, c| {
+        Box::pin(streams::ops::enable_enhanced_monitoring::handle(s, c))
+    }),
     kinesis("GetRecords", |s, c| {
         Box::pin(streams::ops::get_records::handle(s, c))
     })
@@ -220,8 +234,23 @@ pub(crate) static OPERATIONS: [Operation; 31] = [
     kinesis("UntagResource", |s, c| {
         Box::pin(streams::ops::untag_resource::handle(s, c))
     }),
+    kinesis("UpdateAccountSettings", |s, c| {
+        Box::pin(streams::ops::update_account_settings::handle(s, c))
+    }),
+    kinesis("UpdateMaxRecordSize", |s, c| {
+        Box::pin(streams::ops::update_max_record_size::handle(s, c))
+    }),
     kinesis("UpdateShardCount", |s, c| {
         Box::pin(streams::ops::update_shard_count::handle(s, c))
+    }),
+    kinesis("UpdateStreamMode", |s, c| {
+        Box::pin(streams::ops::update_stream_mode::handle(s, c))
+    }),
+    kinesis("UpdateStreamRecordDistributionStrategy", |s, c| {
+        Box::pin(streams::ops::update_stream_record_distribution_strategy::handle(s, c))
+    }),
+    kinesis("UpdateStreamWarmThroughput", |s, c| {
+        Box::pin(streams::ops::update_stream_warm_throughput::handle(s, c))
     }),
 ];
 

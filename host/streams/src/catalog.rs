@@ -22,13 +22,12 @@ use std::time::Duration;
 
 use store::{CommitError, Engine, Expect, Purpose, StoreError, Transaction, Version};
 use tokio::sync::{mpsc, oneshot};
-use types::limits::TAGS_PER_RESOURCE_MAX;
 use types::{Clock, Region, Second, StreamArn, Timestamp};
 
 use crate::AccountLimits;
 use crate::creation_seconds::CreationSeconds;
 use crate::directory::Directory;
-use crate::edit::Edit;
+use crate::edit::{Edit, EditError};
 use crate::ends;
 use crate::resharding::{Refused, Resharding};
 use crate::retention_clock::RetentionClock;
@@ -76,22 +75,8 @@ pub enum ChangeError {
     },
     /// The account creates as many streams as it may at a time.
     OverCreating,
-    /// The stream keeps its records for longer than what an increase asked for.
-    RetentionIsLonger {
-        /// For how many hours.
-        current: u32,
-        /// For how many it shall keep them.
-        wanted: u32,
-    },
-    /// The stream keeps its records for less than what a decrease asked for.
-    RetentionIsShorter {
-        /// For how many hours.
-        current: u32,
-        /// For how many it shall keep them.
-        wanted: u32,
-    },
-    /// The stream would have more labels than it may.
-    OverTags,
+    /// The stream cannot be changed so.
+    Edit(EditError),
     /// The change was not kept.
     Commit(CommitError),
     /// The server is shutting down.
@@ -109,6 +94,12 @@ pub struct OverShards {
     pub limit: usize,
     /// How many more were asked for.
     pub wanted: u32,
+}
+
+impl From<EditError> for ChangeError {
+    fn from(error: EditError) -> Self {
+        Self::Edit(error)
+    }
 }
 
 impl From<StoreError> for ChangeError {
@@ -349,7 +340,7 @@ impl CatalogTask {
         }
         let expired_before = stream.cutoff(self.ground.retention_clock.look());
         let purpose = edit.purpose();
-        let edited = edited(&stream, edit, expired_before)?;
+        let edited = edit.apply(&stream, expired_before)?;
         self.replace(edited, purpose).await
     }
 
@@ -404,29 +395,4 @@ fn creation_seconds(loaded: &Loaded, now: Timestamp) -> CreationSeconds {
     let is_new = loaded.numbers_version.is_none();
     let start = (!is_new).then(|| Second::of(now));
     CreationSeconds::after(loaded.latest_creation.or(start))
-}
-
-/// The stream after an edit; records that arrived before `expired_before` have expired until now.
-fn edited(stream: &Stream, edit: Edit, expired_before: Timestamp) -> Result<Stream, ChangeError> {
-    let mut edited = stream.clone();
-    let current = stream.retention_hours;
-    match edit {
-        Edit::IncreaseRetention(wanted) if wanted < current => {
-            return Err(ChangeError::RetentionIsLonger { current, wanted });
-        }
-        Edit::DecreaseRetention(wanted) if wanted > current => {
-            return Err(ChangeError::RetentionIsShorter { current, wanted });
-        }
-        Edit::IncreaseRetention(hours) | Edit::DecreaseRetention(hours) => {
-            edited.retention_hours = hours;
-            edited.expired_before = expired_before;
-        }
-        Edit::AddTags(tags) => edited.tags.extend(tags),
-        Edit::RemoveTags(keys) => edited.tags.retain(|key, _| !keys.contains(key)),
-    }
-    if edited.tags.len() <= TAGS_PER_RESOURCE_MAX {
-        Ok(edited)
-    } else {
-        Err(ChangeError::OverTags)
-    }
 }

@@ -92,8 +92,10 @@ mod tests {
     use types::{HashKeyRange, ShardId};
 
     use super::*;
+    use crate::mode::{Mode, ModeSwitches};
+    use crate::monitoring::ShardLevelMetrics;
     use crate::shard::ShardFacts;
-    use crate::stream::{Mode, ShardMap, Status, StreamId};
+    use crate::stream::{ShardMap, Status, StreamId};
 
     fn arn(number: usize) -> StreamArn {
         let text = format!("arn:aws:kinesis:eu-west-1:000000000042:stream/s{number}");
@@ -116,10 +118,12 @@ mod tests {
             arn: arn.clone(),
             status: Status::Deleting,
             mode: Mode::Provisioned,
+            mode_switches: ModeSwitches::default(),
             created_at: Timestamp(0),
             retention_hours: 24,
             expired_before: Timestamp(0),
             record_bytes_max: 1,
+            monitored: ShardLevelMetrics::NONE,
             tags: BTreeMap::new(),
             shards: Arc::new(ShardMap::of_facts([shard])),
             resharding: None,

@@ -34,6 +34,8 @@ pub struct Usage {
     pub shards_in_region: usize,
     /// Streams that are being created there.
     pub creating_in_region: usize,
+    /// Streams there whose shards the service decides about.
+    pub on_demand_in_region: usize,
 }
 
 impl Directory {
@@ -86,11 +88,11 @@ impl Directory {
         }
     }
 
-    /// What the account of an address has, in its region and elsewhere.
-    pub fn usage(&self, arn: &StreamArn) -> Usage {
+    /// What an account has, in the caller's region and elsewhere.
+    pub fn usage(&self, of: &Caller) -> Usage {
         let mut usage = Usage::default();
         for (caller, names) in &*self.read() {
-            if caller.account != arn.account {
+            if caller.account != of.account {
                 continue;
             }
             let shards: usize = names.values().map(|s| s.shards.open_count()).sum();
@@ -98,10 +100,12 @@ impl Directory {
             usage.shards += shards;
             let listed: usize = names.values().map(|s| s.shards.all().len()).sum();
             usage.closed_shards += listed - shards;
-            if caller.region == arn.region {
+            if caller.region == of.region {
                 let creating = names.values().filter(|s| s.status == Status::Creating);
+                let on_demand = names.values().filter(|s| s.mode.on_demand().is_some());
                 usage.shards_in_region = shards;
                 usage.creating_in_region = creating.count();
+                usage.on_demand_in_region = on_demand.count();
             }
         }
         usage
@@ -148,7 +152,8 @@ impl Directory {
     }
 }
 
-fn owner(arn: &StreamArn) -> Caller {
+/// In whose name a stream is.
+pub fn owner(arn: &StreamArn) -> Caller {
     Caller {
         account: arn.account,
         region: arn.region.clone(),

@@ -4,14 +4,19 @@
 //! of shards, the limits of a shard, sealed tokens, and the [`pump`] that everything which moves
 //! records is made of. Nothing here knows HTTP; nothing here keeps records anywhere but in logs.
 
+mod accounts;
+mod calls;
 mod catalog;
 pub mod codec;
+mod commitment;
 mod creation_seconds;
 mod directory;
 mod edit;
 pub mod ends;
 pub mod iterator;
 mod metrics;
+mod mode;
+mod monitoring;
 mod noted_time;
 pub mod ops;
 mod page;

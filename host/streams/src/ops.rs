@@ -5,8 +5,12 @@ pub mod add_tags_to_stream;
 pub mod create_stream;
 pub mod decrease_stream_retention_period;
 pub mod delete_stream;
+pub mod describe_account_settings;
+pub mod describe_limits;
 pub mod describe_stream;
 pub mod describe_stream_summary;
+pub mod disable_enhanced_monitoring;
+pub mod enable_enhanced_monitoring;
 pub mod get_records;
 pub mod get_shard_iterator;
 pub mod increase_stream_retention_period;
@@ -21,18 +25,31 @@ pub mod remove_tags_from_stream;
 pub mod split_shard;
 pub mod tag_resource;
 pub mod untag_resource;
+pub mod update_account_settings;
+pub mod update_max_record_size;
 pub mod update_shard_count;
+pub mod update_stream_mode;
+pub mod update_stream_record_distribution_strategy;
+pub mod update_stream_warm_throughput;
 
+mod account_settings;
 mod address;
 mod describe;
+mod enhanced_monitoring;
 mod error;
+mod modes;
+mod record_size;
 mod resource;
 mod retention_hours;
 mod shapes;
 mod tags;
 
+use types::Caller;
 use wire::ApiError;
 use wire::members::Integer;
+
+use crate::Streams;
+use crate::calls::Limited;
 
 /// A member that the shape requires. Its check has refused an input without it, so that one that is
 /// not there is a fault of ours.
@@ -40,6 +57,16 @@ fn required<'a, T>(name: &str, member: &'a Option<T>) -> Result<&'a T, ApiError>
     member
         .as_ref()
         .ok_or_else(|| error::internal("read a checked input", &format!("it has no {name}")))
+}
+
+/// Lets a call of an operation that an account may not call too often go on, or refuses it.
+fn begin(streams: &Streams, operation: Limited, caller: &Caller) -> Result<(), ApiError> {
+    let uptime = streams.clock.uptime();
+    if !streams.options.throttle || streams.call_rates.begin(operation, caller, uptime) {
+        Ok(())
+    } else {
+        Err(error::over_calls(caller))
+    }
 }
 
 /// How many members an answer may have: what the client asks for, and `most` by default. The

@@ -4,6 +4,7 @@
 //! engine's queue and one wake-up, whatever their number. A record's data is decoded straight into
 //! the frame that is stored.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,21 +25,33 @@ const RESHARDINGS_MAX: usize = 64;
 /// How long the records of a call wait to be told which shards take the place of closed ones: the
 /// store has it at that time, and only its answer is on the way. After that they are not kept.
 const RESHARDING_WAIT_MAX: Duration = Duration::from_secs(5);
+/// Shards that a record is offered to if it can go to any. If all of them have taken what a second
+/// allows, it is over the rate.
+const SHARDS_TRIED_MAX: usize = 8;
 /// No less than a frame's layout adds to the bytes of a record.
 const LAYOUT_BYTES_PER_RECORD: usize = 8;
 
 /// A record as the producer sent it.
 #[derive(Debug)]
 pub struct NewRecord<'a> {
-    partition_key: &'a str,
+    partition_key: Cow<'a, str>,
     data: &'a Blob<'a>,
-    hash_key: HashKey,
+    way: Way,
     bytes: usize,
 }
 
+/// How a record finds its shard.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    /// It goes to the one that takes this key.
+    Key(HashKey),
+    /// It goes to the one whose turn this is, or to another that has room.
+    Turn(usize),
+}
+
 impl<'a> NewRecord<'a> {
-    /// Refuses a hash key that no shard can have. The members' own constraints were checked
-    /// before.
+    /// A record that goes where its keys say. Refuses a hash key that no shard can have. The
+    /// members' own constraints were checked before.
     pub fn parse(
         partition_key: &'a Text<'a>,
         data: &'a Blob<'a>,
@@ -52,22 +65,41 @@ impl<'a> NewRecord<'a> {
                 HashKey::of(&key)
             }
         };
-        Ok(Self {
+        Ok(Self::on_its_way(
+            Cow::Borrowed(partition_key),
+            data,
+            Way::Key(hash_key),
+        ))
+    }
+
+    /// A record that goes to any of the stream's shards. Readers are told a partition key of every
+    /// record: without one it gets a number that is rarely another's, so that whoever passes it on
+    /// by its key spreads it, too.
+    pub fn distributed(
+        stream: &Stream,
+        partition_key: Option<&'a Text<'a>>,
+        data: &'a Blob<'a>,
+    ) -> Self {
+        let turn = stream.shards.next_turn();
+        let key = match partition_key {
+            Some(key) => Cow::Borrowed(key.as_str()),
+            None => Cow::Owned(turn.to_string()),
+        };
+        Self::on_its_way(key, data, Way::Turn(turn))
+    }
+
+    fn on_its_way(partition_key: Cow<'a, str>, data: &'a Blob<'a>, way: Way) -> Self {
+        Self {
+            bytes: data.decoded_len() + partition_key.len(),
             partition_key,
             data,
-            hash_key,
-            bytes: Self::bytes_of(partition_key, data),
-        })
+            way,
+        }
     }
 
     /// Bytes of data and partition key of a record that was not parsed yet.
-    pub fn bytes_of(partition_key: &Text<'_>, data: &Blob<'_>) -> usize {
-        data.decoded_len() + partition_key.len()
-    }
-
-    /// Bytes of data and partition key.
-    pub fn bytes(&self) -> usize {
-        self.bytes
+    pub fn bytes_of(partition_key: Option<&Text<'_>>, data: &Blob<'_>) -> usize {
+        data.decoded_len() + partition_key.map_or(0, |key| key.len())
     }
 }
 
@@ -238,7 +270,10 @@ impl Streams {
     fn route(&self, stream: &Stream, records: &[NewRecord<'_>]) -> Result<Vec<Fate>, PutError> {
         let mut fates = Vec::with_capacity(records.len());
         for record in records {
-            let shard = stream.shards.place(record.hash_key);
+            let shard = match record.way {
+                Way::Key(key) => stream.shards.place(key),
+                Way::Turn(turn) => stream.shards.in_turn(turn),
+            };
             fates.push(Fate {
                 shard: shard.ok_or(PutError::NoShard)?,
                 state: RecordState::Accepted,
@@ -255,6 +290,15 @@ impl Streams {
                     {
                         *state = RecordState::OverRate;
                     }
+                }
+            }
+            for (fate, record) in fates.iter_mut().zip(records) {
+                if let (RecordState::OverRate, Way::Turn(turn)) = (fate.state, record.way) {
+                    let room = find_room(stream, turn, record.bytes, uptime);
+                    *fate = room.map_or(*fate, |shard| Fate {
+                        shard,
+                        state: RecordState::Accepted,
+                    });
                 }
             }
         }
@@ -298,6 +342,14 @@ impl Streams {
         metrics.incoming_bytes.add(bytes);
         metrics.write_provisioned_throughput_exceeded.add(over);
     }
+}
+
+/// Another shard for a record that can go to any, if the one whose turn it is takes no more.
+fn find_room(stream: &Stream, turn: usize, bytes: usize, uptime: Duration) -> Option<usize> {
+    let others = 1..stream.shards.open_count().min(SHARDS_TRIED_MAX);
+    others
+        .filter_map(|next| stream.shards.in_turn(turn.wrapping_add(next)))
+        .find(|&shard| stream.shards.all()[shard].rates().write(bytes, uptime))
 }
 
 /// What becomes of a transaction that appends nothing.
@@ -355,7 +407,7 @@ impl Frames {
                 body_bytes = 0;
             }
             let index = body.count();
-            match body.push_with(record.partition_key, |out| record.data.decode_onto(out)) {
+            match body.push_with(&record.partition_key, |out| record.data.decode_onto(out)) {
                 Some(Ok(())) => {
                     let frame = self.transaction.appends.len();
                     *state = RecordState::Laid { frame, index };

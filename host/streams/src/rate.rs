@@ -46,6 +46,11 @@ impl Bucket {
         cost.min(self.per_second) * PARTS <= self.parts
     }
 
+    /// Whether nothing is missing of what a second allows.
+    pub fn is_full(&self) -> bool {
+        self.parts == self.per_second * PARTS
+    }
+
     /// Takes `cost`, also where the bucket holds less: the rest is a debt, which is paid before
     /// anything can be taken again. If the cost is more than a second allows, all of it becomes a
     /// debt, so that a read of 10 MiB at 2 MiB/s is paid for after 5 seconds and not after 4.

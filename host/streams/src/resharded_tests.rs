@@ -122,11 +122,30 @@ async fn a_stream_that_is_not_active_is_in_use_before_its_arguments_are_looked_a
         let wrong_hours = json!({"StreamName": "s", "RetentionPeriodHours": 1});
         let wrong_tags = json!({"StreamName": "s", "Tags": {"a;b": ""}});
         let wrong_keys = json!({"StreamName": "s", "TagKeys": ["a;b"]});
+        let arn = "arn:aws:kinesis:eu-west-1:000000000000:stream/s";
+        let wrong_tags_by_arn = json!({"ResourceARN": arn, "Tags": {"a;b": ""}});
+        let wrong_keys_by_arn = json!({"ResourceARN": arn, "TagKeys": ["a;b"]});
+        let size = json!({"StreamARN": arn, "MaxRecordSizeInKiB": 2_048});
+        let metrics = json!({"StreamName": "s", "ShardLevelMetrics": ["ALL"]});
+        let provisioned = json!({"StreamMode": "PROVISIONED"});
+        let warm = json!({"StreamName": "s", "WarmThroughputMiBps": 5});
+        let wrong_mode = json!({
+            "StreamARN": arn, "StreamModeDetails": provisioned, "WarmThroughputMiBps": 5,
+        });
+        let auto = json!({"StreamARN": arn, "RecordDistributionStrategy": "AUTO"});
         for error in [
             call!(world, increase_stream_retention_period, wrong_hours).unwrap_err(),
             call!(world, decrease_stream_retention_period, wrong_hours).unwrap_err(),
             call!(world, add_tags_to_stream, wrong_tags).unwrap_err(),
             call!(world, remove_tags_from_stream, wrong_keys).unwrap_err(),
+            call!(world, tag_resource, wrong_tags_by_arn).unwrap_err(),
+            call!(world, untag_resource, wrong_keys_by_arn).unwrap_err(),
+            call!(world, update_max_record_size, size).unwrap_err(),
+            call!(world, enable_enhanced_monitoring, metrics).unwrap_err(),
+            call!(world, disable_enhanced_monitoring, metrics).unwrap_err(),
+            call!(world, update_stream_mode, wrong_mode).unwrap_err(),
+            call!(world, update_stream_warm_throughput, warm).unwrap_err(),
+            call!(world, update_stream_record_distribution_strategy, auto).unwrap_err(),
         ] {
             assert_eq!(error.code(), "ResourceInUseException");
             assert_eq!(error.message(), wanted);

@@ -1,5 +1,6 @@
 //! The catalog's rows: what a stream and its shards look like in the tables.
 
+mod layout_1;
 pub mod resharding;
 
 use std::collections::HashMap;
@@ -13,8 +14,10 @@ use store::{
 use types::{HashKey, HashKeyRange, Second, ShardId, StreamArn, Timestamp};
 
 use crate::codec::{self, damaged};
+use crate::mode::{Distribution, Mode, ModeSwitches, OnDemand};
+use crate::monitoring::ShardLevelMetrics;
 use crate::shard::ShardFacts;
-use crate::stream::{Mode, ShardMap, Status, Stream, StreamId};
+use crate::stream::{ShardMap, Status, Stream, StreamId};
 use crate::tables::{self, LATEST_CREATION, NOTED_TIME, NUMBERS, SETTINGS, SHARDS, STREAMS};
 
 /// Shards in one row: some 20 KiB, so that closing one shard does not write all of them again,
@@ -23,16 +26,30 @@ const SHARDS_PER_ROW: usize = 256;
 /// Rows that are read at once while the catalog is loaded.
 const ROWS_PER_SCAN: usize = 256;
 
+/// The layout of the rows of streams. [`layout_1`] reads those that came before it.
+const STREAM_LAYOUT: u8 = 2;
+
 #[derive(Encode, Decode)]
 struct StreamRow {
     id: u64,
     status: u8,
-    mode: u8,
+    mode: ModeRow,
+    mode_switched_at_ms: Vec<u64>,
     created_at_ms: u64,
     retention_hours: u32,
     expired_before_ms: u64,
     record_bytes_max: u32,
+    shard_level_metrics: u8,
     tags: Vec<(String, String)>,
+}
+
+#[derive(Encode, Decode)]
+enum ModeRow {
+    Provisioned,
+    OnDemand {
+        distribution: u8,
+        warm_mibps: Option<u32>,
+    },
 }
 
 #[derive(Encode, Decode)]
@@ -84,7 +101,7 @@ pub async fn load(engine: &dyn Engine) -> Result<Loaded, StoreError> {
         from = key_after(last);
         for (key, row) in &rows {
             let arn = tables::parse_stream_key(key).ok_or_else(|| damaged("a stream's key"))?;
-            let stream: StreamRow = codec::decode("streams", &row.value)?;
+            let stream = read_stream_row(&row.value)?;
             let shards = shards.remove(&stream.id);
             let shards = shards.ok_or_else(|| damaged("the shards of a stream"))?;
             let mut stream = read_stream(arn, stream, shards, row.version)?;
@@ -126,6 +143,16 @@ async fn load_shards(engine: &dyn Engine) -> Result<HashMap<u64, Vec<ShardFacts>
     }
 }
 
+fn read_stream_row(row: &[u8]) -> Result<StreamRow, StoreError> {
+    const TABLE: &str = "streams";
+    match codec::layout_of(row) {
+        Some(layout_1::LAYOUT) => {
+            codec::decode_in::<layout_1::StreamRow>(layout_1::LAYOUT, TABLE, row)?.in_force()
+        }
+        _ => codec::decode_in(STREAM_LAYOUT, TABLE, row),
+    }
+}
+
 fn read_stream(
     arn: StreamArn,
     row: StreamRow,
@@ -142,21 +169,39 @@ fn read_stream(
             3 => Status::Updating,
             _ => return Err(damaged("a stream's status")),
         },
-        mode: match row.mode {
-            0 => Mode::Provisioned,
-            1 => Mode::OnDemand,
-            _ => return Err(damaged("a stream's mode")),
-        },
+        mode: read_mode(row.mode)?,
+        mode_switches: ModeSwitches::kept(
+            row.mode_switched_at_ms.into_iter().map(Timestamp).collect(),
+        ),
         created_at: Timestamp(row.created_at_ms),
         retention_hours: row.retention_hours,
         expired_before: Timestamp(row.expired_before_ms),
         record_bytes_max: usize::try_from(row.record_bytes_max)
             .map_err(|_| damaged("a stream's record size"))?,
+        monitored: ShardLevelMetrics::of_bits(row.shard_level_metrics)
+            .ok_or_else(|| damaged("a stream's metrics"))?,
         tags: row.tags.into_iter().collect(),
         shards: Arc::new(ShardMap::of_facts(shards)),
         resharding: None,
         scaled_at: Vec::new(),
         version,
+    })
+}
+
+fn read_mode(row: ModeRow) -> Result<Mode, StoreError> {
+    Ok(match row {
+        ModeRow::Provisioned => Mode::Provisioned,
+        ModeRow::OnDemand {
+            distribution,
+            warm_mibps,
+        } => Mode::OnDemand(OnDemand {
+            distribution: match distribution {
+                0 => Distribution::UserPartitionKey,
+                1 => Distribution::Auto,
+                _ => return Err(damaged("how a stream distributes records")),
+            },
+            warm_mibps,
+        }),
     })
 }
 
@@ -188,20 +233,34 @@ pub fn stream_write(stream: &Stream, expect: Expect) -> Result<TableWrite, Store
             Status::Updating => 3,
         },
         mode: match stream.mode {
-            Mode::Provisioned => 0,
-            Mode::OnDemand => 1,
+            Mode::Provisioned => ModeRow::Provisioned,
+            Mode::OnDemand(OnDemand {
+                distribution,
+                warm_mibps,
+            }) => ModeRow::OnDemand {
+                distribution: match distribution {
+                    Distribution::UserPartitionKey => 0,
+                    Distribution::Auto => 1,
+                },
+                warm_mibps,
+            },
+        },
+        mode_switched_at_ms: {
+            let switches = stream.mode_switches.times().iter();
+            switches.map(|at| at.0).collect()
         },
         created_at_ms: stream.created_at.0,
         retention_hours: stream.retention_hours,
         expired_before_ms: stream.expired_before.0,
         record_bytes_max: u32::try_from(stream.record_bytes_max)
             .map_err(|_| damaged("a stream's record size"))?,
+        shard_level_metrics: stream.monitored.bits(),
         tags: stream.tags.clone().into_iter().collect(),
     };
     Ok(TableWrite {
         table: STREAMS,
         key: tables::stream_key(&stream.arn),
-        value: Some(codec::encode(&row)?),
+        value: Some(codec::encode_in(STREAM_LAYOUT, &row)?),
         expect,
     })
 }

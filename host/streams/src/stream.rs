@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use store::Version;
 use types::{GivenNumber, HashKey, ShardId, StreamArn, Timestamp};
 
+use crate::mode::{Distribution, Mode, ModeSwitches};
+use crate::monitoring::ShardLevelMetrics;
 use crate::resharding::Resharding;
 use crate::retention_clock::RetentionTime;
 use crate::shard::{Shard, ShardFacts};
@@ -49,25 +52,6 @@ impl Status {
     }
 }
 
-/// Who decides how many shards there are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// The owner.
-    Provisioned,
-    /// The service, by the traffic.
-    OnDemand,
-}
-
-impl Mode {
-    /// The model's word.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Provisioned => "PROVISIONED",
-            Self::OnDemand => "ON_DEMAND",
-        }
-    }
-}
-
 /// A stream as the catalog knew it at one moment. A change makes a new one, which shares the
 /// shards that did not change.
 #[derive(Clone, Debug)]
@@ -80,6 +64,8 @@ pub struct Stream {
     pub status: Status,
     /// Who decides how many shards there are.
     pub mode: Mode,
+    /// When that changed lately.
+    pub mode_switches: ModeSwitches,
     /// When it was made.
     pub created_at: Timestamp,
     /// How long records are kept.
@@ -89,6 +75,8 @@ pub struct Stream {
     pub expired_before: Timestamp,
     /// Bytes that a record's data and partition key may have together.
     pub record_bytes_max: usize,
+    /// What it publishes of each shard.
+    pub monitored: ShardLevelMetrics,
     /// The owner's labels.
     pub tags: BTreeMap<String, String>,
     /// Its shards.
@@ -106,6 +94,12 @@ impl Stream {
     pub fn has_numbered(&self, number: &GivenNumber) -> bool {
         let mut shards = self.shards.all().iter();
         shards.any(|shard| shard.numbering().find(number).is_some())
+    }
+
+    /// How records find their shards.
+    pub fn distribution(&self) -> Distribution {
+        let on_demand = self.mode.on_demand();
+        on_demand.map_or(Distribution::UserPartitionKey, |set| set.distribution)
     }
 
     /// How long records are kept.
@@ -127,6 +121,8 @@ pub struct ShardMap {
     all: Vec<Arc<Shard>>,
     /// Places in `all` of the open shards, in order of their first hash keys.
     open: Vec<usize>,
+    /// Turns that were given to records which go to the open shards in turn.
+    turns: AtomicUsize,
 }
 
 impl ShardMap {
@@ -143,6 +139,7 @@ impl ShardMap {
         Self {
             all,
             open: open.into_iter().map(|(_, place)| place).collect(),
+            turns: AtomicUsize::new(0),
         }
     }
 
@@ -178,6 +175,18 @@ impl ShardMap {
             .binary_search_by_key(&id, |shard| shard.facts().id)
             .ok()?;
         self.all.get(place)
+    }
+
+    /// The next turn, for a record that goes to whichever open shard it is the turn of.
+    pub fn next_turn(&self) -> usize {
+        // Each turn is given once, and nothing is read because of it.
+        self.turns.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The place in [`ShardMap::all`] of the open shard whose turn it is.
+    pub fn in_turn(&self, turn: usize) -> Option<usize> {
+        let place = turn.checked_rem(self.open.len())?;
+        self.open.get(place).copied()
     }
 
     /// The place in [`ShardMap::all`] of the open shard that takes `key`.
@@ -225,6 +234,18 @@ mod tests {
     }
 
     #[test]
+    fn turns_go_through_the_open_shards_and_pass_over_closed_ones() {
+        let [low, high] = HashKeyRange::split_evenly(2)[..] else {
+            panic!("two ranges");
+        };
+        let mut closed = facts(0, low);
+        closed.closed_at = Some(Timestamp(5));
+        let map = ShardMap::of_facts([closed, facts(1, low), facts(2, high)]);
+        let places: Vec<_> = (0..4).map(|_| map.in_turn(map.next_turn())).collect();
+        assert_eq!(places, [Some(1), Some(2), Some(1), Some(2)]);
+    }
+
+    #[test]
     fn a_closed_shard_is_listed_and_takes_nothing() {
         let [low, high] = HashKeyRange::split_evenly(2)[..] else {
             panic!("two ranges");
@@ -247,5 +268,6 @@ mod tests {
     #[test]
     fn a_stream_without_shards_takes_nothing() {
         assert_eq!(ShardMap::of_facts([]).place(HashKey(0)), None);
+        assert_eq!(ShardMap::of_facts([]).in_turn(0), None);
     }
 }

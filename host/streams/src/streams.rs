@@ -11,6 +11,7 @@ use types::limits::{SHARDS_PER_ACCOUNT_MAX, STREAMS_PER_ACCOUNT_MAX};
 use types::{Clock, Timestamp};
 
 use crate::Metrics;
+use crate::calls::CallRates;
 use crate::catalog::{CatalogHandle, CatalogTask, Ground};
 use crate::directory::Directory;
 use crate::noted_time::NotedTime;
@@ -93,6 +94,7 @@ pub struct Streams {
     pub(crate) sealing_key: SealingKey,
     pub(crate) options: Options,
     pub(crate) disk_turns: DiskTurns,
+    pub(crate) call_rates: CallRates,
     retention_clock: Arc<RetentionClock>,
     pub(crate) noted_time: NotedTime,
     metrics: Metrics,
@@ -140,6 +142,7 @@ impl Streams {
             sealing_key,
             options,
             disk_turns: DiskTurns::default(),
+            call_rates: CallRates::default(),
             retention_clock,
             noted_time,
             metrics: Metrics::default(),

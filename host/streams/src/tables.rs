@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use store::TableId;
-use types::{AccountId, Region, ShardId, StreamArn, StreamName};
+use types::{AccountId, Caller, Region, ShardId, StreamArn, StreamName};
 
 use crate::stream::StreamId;
 
@@ -23,6 +23,9 @@ pub const ENDS: TableId = TableId(5);
 /// each stream of which there is something to say, see [`resharding_key`].
 pub const RESHARDINGS: TableId = TableId(6);
 
+/// What accounts have settled, one row for each region of each: see [`account_key`].
+pub const ACCOUNTS: TableId = TableId(7);
+
 /// The row of [`SETTINGS`] with the next numbers for streams and logs.
 pub const NUMBERS: &[u8] = b"numbers";
 /// The row of [`SETTINGS`] with the key that seals tokens.
@@ -32,6 +35,13 @@ pub const NOTED_TIME: &[u8] = b"noted time";
 
 /// The row of [`SETTINGS`] with the last second in which a stream was made.
 pub const LATEST_CREATION: &[u8] = b"latest creation";
+
+/// `account u64 BE | region`.
+pub fn account_key(caller: &Caller) -> Bytes {
+    let mut key = caller.account.number().to_be_bytes().to_vec();
+    key.extend_from_slice(caller.region.as_str().as_bytes());
+    Bytes::from(key)
+}
 
 /// `account u64 BE | region | 0 | name`: streams lie together by caller, in order of their names.
 pub fn stream_key(arn: &StreamArn) -> Bytes {

@@ -121,7 +121,7 @@ async fn a_stream_that_cannot_be_is_refused_and_leaves_nothing() {
         ),
         (
             json!({"StreamName": "s", "ShardCount": 1, "WarmThroughputMiBps": 5}),
-            "InvalidArgumentException",
+            "ValidationException",
         ),
     ] {
         let (refused, text) = err!(world, create_stream, body);

@@ -52,6 +52,25 @@ pub const RETENTION_HOURS_MIN: u32 = 24;
 /// Hours that records can be kept at most (IncreaseStreamRetentionPeriod).
 pub const RETENTION_HOURS_MAX: u32 = 8_760;
 
+/// The largest count that DescribeLimits tells (model, ShardCountObject).
+pub const TOLD_COUNT_MAX: usize = 1_000_000;
+/// Calls of DescribeLimits that an account makes in one second in a region (DescribeLimits).
+pub const DESCRIBE_LIMITS_CALLS_PER_SECOND: u32 = 1;
+/// Calls that an account makes in one second in a region of each of DescribeAccountSettings,
+/// UpdateAccountSettings and UpdateStreamWarmThroughput (as their pages say).
+pub const ACCOUNT_CALLS_PER_SECOND: u32 = 5;
+/// How often a stream is switched between the capacity modes within [`MODE_SWITCH_PERIOD`]
+/// (developer guide, "Switch between capacity modes").
+pub const MODE_SWITCHES_MAX: usize = 2;
+/// The time in which [`MODE_SWITCHES_MAX`] switches are allowed (as there).
+pub const MODE_SWITCH_PERIOD: Duration = Duration::from_secs(24 * 3_600);
+/// MiB in a second that a stream can be told to be able to take: 10 GiB
+/// (UpdateStreamWarmThroughput).
+pub const WARM_MIBPS_MAX: u32 = 10 * 1024;
+/// How long a commitment to a minimum of throughput lasts at least
+/// (MinimumThroughputBillingCommitmentInput).
+pub const COMMITMENT_MIN: Duration = Duration::from_secs(24 * 3_600);
+
 /// Shards of one account in one region, as AWS grants in its largest regions (limits page).
 pub const SHARDS_PER_REGION_MAX: usize = 20_000;
 /// Shards of one account in all regions together, unless the configuration says otherwise; ours.

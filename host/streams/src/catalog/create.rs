@@ -10,9 +10,13 @@ use types::limits::{
 use types::{HashKeyRange, Second, ShardId, StreamArn, Timestamp};
 
 use super::{CatalogTask, ChangeError, OverShards};
+use crate::directory::owner;
+use crate::edit::EditError;
+use crate::mode::{Mode, ModeSwitches};
+use crate::monitoring::ShardLevelMetrics;
 use crate::rows::{self, Numbers};
 use crate::shard::ShardFacts;
-use crate::stream::{Mode, ShardMap, Status, Stream, StreamId};
+use crate::stream::{ShardMap, Status, Stream, StreamId};
 
 /// What CreateStream asks for.
 #[derive(Clone, Debug)]
@@ -37,7 +41,7 @@ impl CatalogTask {
         self.check_room_for_shards(&new.arn, new.shard_count)?;
         self.check_room_for_streams(&new.arn)?;
         if new.tags.len() > TAGS_PER_RESOURCE_MAX {
-            return Err(ChangeError::OverTags);
+            return Err(EditError::OverTags.into());
         }
         let numbers = Numbers {
             stream: self.numbers.stream + 1,
@@ -68,7 +72,7 @@ impl CatalogTask {
         wanted: u32,
     ) -> Result<(), ChangeError> {
         let shards_max = self.ground.limits.shards_max;
-        let usage = self.ground.directory.usage(arn);
+        let usage = self.ground.directory.usage(&owner(arn));
         let region = Some(arn.region.clone());
         for (region, current, limit) in [
             (region, usage.shards_in_region, SHARDS_PER_REGION_MAX),
@@ -90,7 +94,7 @@ impl CatalogTask {
 
     fn check_room_for_streams(&self, arn: &StreamArn) -> Result<(), ChangeError> {
         let streams_max = self.ground.limits.streams_max;
-        let usage = self.ground.directory.usage(arn);
+        let usage = self.ground.directory.usage(&owner(arn));
         if usage.streams >= streams_max {
             return Err(ChangeError::OverStreams { limit: streams_max });
         }
@@ -116,10 +120,12 @@ impl CatalogTask {
             id: StreamId(self.numbers.stream),
             status: Status::Creating,
             mode: new.mode,
+            mode_switches: ModeSwitches::default(),
             created_at: now,
             retention_hours: RETENTION_HOURS_DEFAULT,
             expired_before: Timestamp(0),
             record_bytes_max: new.record_bytes_max,
+            monitored: ShardLevelMetrics::NONE,
             tags: new.tags,
             shards: Arc::new(ShardMap::of_facts(shards)),
             resharding: None,

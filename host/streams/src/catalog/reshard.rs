@@ -14,10 +14,12 @@ use types::limits::{CLOSED_SHARDS_PER_ACCOUNT_MAX, SCALINGS_PER_DAY_MAX};
 use types::{HashKey, HashKeyRange, Second, ShardId, StreamArn, Timestamp};
 
 use super::{CatalogTask, ChangeError};
+use crate::directory::owner;
+use crate::mode::Mode;
 use crate::resharding::{Refused, Resharding, Step};
 use crate::rows::{self, Numbers};
 use crate::shard::{Shard, ShardFacts};
-use crate::stream::{Mode, ShardMap, Status, Stream};
+use crate::stream::{ShardMap, Status, Stream};
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
@@ -61,7 +63,7 @@ impl CatalogTask {
             note_scaling(&mut updating.scaled_at, now)?;
         }
         self.check_room_for_shards(arn, wanted.more_shards(&stream.shards))?;
-        let usage = self.ground.directory.usage(arn);
+        let usage = self.ground.directory.usage(&owner(arn));
         if usage.closed_shards + stream.shards.open_count() > CLOSED_SHARDS_PER_ACCOUNT_MAX {
             return Err(ChangeError::OverClosedShards);
         }

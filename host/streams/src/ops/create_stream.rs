@@ -4,25 +4,21 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use types::limits::RECORD_BYTES_MAX;
-use types::{StreamArn, StreamName};
+use types::{Caller, StreamArn, StreamName};
 use wire::members::{Integer, Map, Structure, Text};
-use wire::shape::{Check, Fields, NumberRule, Shape, TextRule};
+use wire::shape::{Check, Fields, NumberRule, Shape};
 use wire::{Answer, ApiError, Call};
 
-use super::shapes::{STREAM_NAME, TAGS};
-use super::{error, required, tags};
+use super::modes::{DISTRIBUTION, StreamModeDetails, WARM_THROUGHPUT};
+use super::shapes::{MAX_RECORD_SIZE, STREAM_NAME, TAGS};
+use super::{error, modes, record_size, required, tags};
 use crate::Streams;
 use crate::catalog::NewStream;
-use crate::stream::Mode;
+use crate::mode::{Distribution, Mode, OnDemand};
 
 /// Shards that an on-demand stream begins with.
 const ON_DEMAND_SHARDS: u32 = 4;
 const SHARD_COUNT: NumberRule = NumberRule::at_least(1);
-const STREAM_MODE: TextRule = TextRule::one_of(&["PROVISIONED", "ON_DEMAND"]);
-const MAX_RECORD_SIZE: NumberRule = NumberRule::within(1_024, 10_240);
-const WARM_THROUGHPUT: NumberRule = NumberRule::at_least(0);
-const DISTRIBUTION: TextRule = TextRule::one_of(&["AUTO", "USER_PARTITION_KEY"]);
-const BYTES_PER_KIB: usize = 1024;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -40,13 +36,6 @@ struct Input<'a> {
     max_record_size: Option<Integer>,
     #[serde(borrow)]
     record_distribution_strategy: Option<Text<'a>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct StreamModeDetails<'a> {
-    #[serde(borrow)]
-    stream_mode: Option<Text<'a>>,
 }
 
 impl Shape for Input<'_> {
@@ -69,12 +58,6 @@ impl Shape for Input<'_> {
     }
 }
 
-impl Shape for StreamModeDetails<'_> {
-    fn check(&self, check: &mut Check) {
-        check.required("StreamMode", &self.stream_mode, STREAM_MODE);
-    }
-}
-
 /// Makes a stream. It is durable as CREATING when this answers, and ACTIVE a moment later.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = call.parse()?;
@@ -88,14 +71,13 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     if streams.directory.at(&arn).is_some() {
         return Err(error::stream_exists(&arn));
     }
-    refuse_what_is_not_served(&input)?;
-    let (mode, shard_count) = shards(&input)?;
+    let (mode, shard_count) = shards(streams, &call.caller, &input).await?;
     let tags = match &input.tags {
         Some(tags) => tags::parse(tags, &arn)?,
         None => BTreeMap::new(),
     };
     let record_bytes_max = match input.max_record_size {
-        Some(Integer(kib)) => usize::try_from(kib).map_err(out_of_range)? * BYTES_PER_KIB,
+        Some(kib) => record_size::parse(kib)?,
         None => RECORD_BYTES_MAX,
     };
     let new = NewStream {
@@ -110,21 +92,47 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     Ok(Answer::empty())
 }
 
-fn shards(input: &Input<'_>) -> Result<(Mode, u32), ApiError> {
-    let details = input.stream_mode_details.as_ref();
-    let mode = details.and_then(|details| details.stream_mode.as_ref());
-    let on_demand = mode.is_some_and(|mode| mode.as_str() == "ON_DEMAND");
-    match (on_demand, input.shard_count) {
-        (true, None) => Ok((Mode::OnDemand, ON_DEMAND_SHARDS)),
-        (true, Some(_)) => Err(error::invalid_argument(
+async fn shards(
+    streams: &Streams,
+    caller: &Caller,
+    input: &Input<'_>,
+) -> Result<(Mode, u32), ApiError> {
+    let mode = match &input.stream_mode_details {
+        Some(details) => modes::mode(details)?,
+        None => Mode::Provisioned,
+    };
+    let distribution = match &input.record_distribution_strategy {
+        Some(strategy) => modes::distribution(strategy)?,
+        None => Distribution::default(),
+    };
+    // Without any there is nothing to be ready for.
+    let warm = input.warm_throughput.filter(|Integer(mibps)| *mibps > 0);
+    match (mode, input.shard_count) {
+        (Mode::OnDemand(_), None) => {
+            let warm_mibps = match warm {
+                Some(mibps) => Some(modes::warm_mibps(streams, caller, mibps).await?),
+                None => None,
+            };
+            let mode = Mode::OnDemand(OnDemand {
+                distribution,
+                warm_mibps,
+            });
+            // A shard takes a MiB in a second.
+            Ok((mode, ON_DEMAND_SHARDS.max(warm_mibps.unwrap_or(0))))
+        }
+        (Mode::OnDemand(_), Some(_)) => Err(error::invalid_argument(
             "ShardCount must not be provided when StreamMode is ON_DEMAND.",
         )),
-        (false, None) => Err(error::invalid_argument(
+        (Mode::Provisioned, _) if warm.is_some() => Err(error::warm_throughput_of_provisioned()),
+        (Mode::Provisioned, _) if distribution == Distribution::Auto => {
+            Err(error::auto_of_provisioned())
+        }
+        (Mode::Provisioned, None) => Err(error::invalid_argument(
             "ShardCount must be provided when StreamMode is PROVISIONED.",
         )),
-        (false, Some(Integer(count))) => {
+        (Mode::Provisioned, Some(Integer(count))) => {
             let count = u32::try_from(count).map_err(out_of_range)?;
-            Ok((Mode::Provisioned, count))
+            Ok((mode, count))
         }
     }
 }
@@ -132,20 +140,4 @@ fn shards(input: &Input<'_>) -> Result<(Mode, u32), ApiError> {
 /// The shape has let a number through that it does not allow.
 fn out_of_range(error: std::num::TryFromIntError) -> ApiError {
     error::internal("read the numbers of CreateStream", &error)
-}
-
-/// What the model knows and this server does not do is refused, not taken and ignored.
-fn refuse_what_is_not_served(input: &Input<'_>) -> Result<(), ApiError> {
-    let strategy = input.record_distribution_strategy.as_ref();
-    if strategy.is_some_and(|strategy| strategy.as_str() == "AUTO") {
-        return Err(error::invalid_argument(
-            "RecordDistributionStrategy AUTO is not supported.",
-        ));
-    }
-    match input.warm_throughput {
-        None | Some(Integer(0)) => Ok(()),
-        Some(_) => Err(error::invalid_argument(
-            "WarmThroughputMiBps is not supported.",
-        )),
-    }
 }

@@ -28,14 +28,34 @@ impl StreamModeDetails {
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct EnhancedMetrics {
-    shard_level_metrics: [&'static str; 0],
+    shard_level_metrics: Vec<&'static str>,
 }
 
 impl EnhancedMetrics {
-    /// No stream publishes any.
-    pub const NONE: Self = Self {
-        shard_level_metrics: [],
-    };
+    pub fn of(stream: &Stream) -> Self {
+        Self {
+            shard_level_metrics: stream.monitored.names(),
+        }
+    }
+}
+
+/// What a stream shall be able to take in a second, and what it can.
+#[derive(Serialize)]
+pub struct WarmThroughput {
+    #[serde(rename = "TargetMiBps", skip_serializing_if = "Option::is_none")]
+    target: Option<u32>,
+    #[serde(rename = "CurrentMiBps")]
+    current: usize,
+}
+
+impl WarmThroughput {
+    /// A shard takes a MiB in a second.
+    pub fn of(stream: &Stream, target: Option<u32>) -> Self {
+        Self {
+            target,
+            current: stream.shards.open_count(),
+        }
+    }
 }
 
 #[derive(Serialize)]

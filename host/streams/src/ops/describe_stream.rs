@@ -88,7 +88,7 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
             has_more_shards: left.next().is_some(),
             retention_period_hours: stream.retention_hours,
             stream_creation_timestamp: Time(stream.created_at),
-            enhanced_monitoring: [EnhancedMetrics::NONE],
+            enhanced_monitoring: [EnhancedMetrics::of(&stream)],
             encryption_type: "NONE",
         },
     })

@@ -5,11 +5,12 @@ use wire::members::{Text, Time};
 use wire::shape::{Check, Shape};
 use wire::{Answer, ApiError, Call};
 
-use super::describe::{EnhancedMetrics, StreamModeDetails};
+use super::describe::{EnhancedMetrics, StreamModeDetails, WarmThroughput};
 use super::shapes::StreamMembers;
+use super::{error, record_size};
 use crate::Streams;
-
-const BYTES_PER_KIB: usize = 1024;
+use crate::directory::owner;
+use crate::stream::Stream;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -58,15 +59,19 @@ struct Summary<'a> {
     encryption_type: &'static str,
     open_shard_count: usize,
     consumer_count: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warm_throughput: Option<WarmThroughput>,
     #[serde(rename = "MaxRecordSizeInKiB")]
     max_record_size: usize,
-    record_distribution_strategy: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    record_distribution_strategy: Option<&'static str>,
 }
 
 /// Describes a stream without its shards.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = call.parse()?;
     let stream = input.stream().find(streams, &call.caller)?;
+    let on_demand = stream.mode.on_demand();
     call.answer(&Output {
         stream_description_summary: Summary {
             stream_name: stream.arn.name.as_str(),
@@ -75,13 +80,27 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
             stream_mode_details: StreamModeDetails::of(&stream),
             retention_period_hours: stream.retention_hours,
             stream_creation_timestamp: Time(stream.created_at),
-            enhanced_monitoring: [EnhancedMetrics::NONE],
+            enhanced_monitoring: [EnhancedMetrics::of(&stream)],
             encryption_type: "NONE",
             open_shard_count: stream.shards.open_count(),
             consumer_count: 0,
-            max_record_size: stream.record_bytes_max / BYTES_PER_KIB,
-            // KPL reads this to know whether it may aggregate by partition key.
-            record_distribution_strategy: "USER_PARTITION_KEY",
+            warm_throughput: warm_throughput(streams, &stream).await?,
+            max_record_size: record_size::in_kib(stream.record_bytes_max),
+            record_distribution_strategy: on_demand.map(|set| set.distribution.as_str()),
         },
     })
+}
+
+/// Only of streams whose account has committed itself.
+async fn warm_throughput(
+    streams: &Streams,
+    stream: &Stream,
+) -> Result<Option<WarmThroughput>, ApiError> {
+    let Some(set) = stream.mode.on_demand() else {
+        return Ok(None);
+    };
+    let committed = streams.is_committed(&owner(&stream.arn)).await;
+    let committed =
+        committed.map_err(|error| error::internal("read an account's settings", &error))?;
+    Ok(committed.then(|| WarmThroughput::of(stream, set.warm_mibps)))
 }

@@ -3,13 +3,14 @@
 
 use store::{CommitError, StoreError};
 use types::limits::{
-    CLOSED_SHARDS_PER_ACCOUNT_MAX, SCALINGS_PER_DAY_MAX, SHARDS_PER_STREAM_SCALED_MAX,
-    STREAMS_CREATING_MAX,
+    CLOSED_SHARDS_PER_ACCOUNT_MAX, MODE_SWITCHES_MAX, SCALINGS_PER_DAY_MAX,
+    SHARDS_PER_STREAM_SCALED_MAX, STREAMS_CREATING_MAX, WARM_MIBPS_MAX,
 };
 use types::{Caller, SequenceNumber, ShardId, StreamArn, Timestamp};
 use wire::ApiError;
 
 use crate::catalog::{ChangeError, OverShards};
+use crate::edit::EditError;
 use crate::iterator::ShardIterator;
 use crate::page::PageError;
 use crate::put::PutError;
@@ -143,6 +144,69 @@ pub fn record_too_large(stream: &Stream, path: &str) -> ApiError {
     ApiError::validation(format!(
         "1 validation error detected: Value at '{path}' failed to satisfy constraint: \
          Member must have length less than or equal to {max}"
+    ))
+}
+
+pub fn warm_throughput_of_provisioned() -> ApiError {
+    ApiError::validation(
+        "WarmThroughputMiBps is only supported for streams with StreamMode ON_DEMAND.",
+    )
+}
+
+/// AWS lets only accounts that pay for a minimum of throughput have it ready at all times.
+pub fn not_committed() -> ApiError {
+    ApiError::validation(
+        "WarmThroughputMiBps is only supported for accounts with \
+         MinimumThroughputBillingCommitment ENABLED.",
+    )
+}
+
+pub fn over_warm_throughput(mibps: i64) -> ApiError {
+    ApiError::new(
+        LIMIT_EXCEEDED,
+        format!(
+            "WarmThroughputMiBps {mibps} exceeds the limit of {WARM_MIBPS_MAX} MiB/s for a stream."
+        ),
+    )
+}
+
+/// A commitment that was neither made nor ended.
+pub fn not_settled(caller: &Caller, error: &CommitError) -> ApiError {
+    let account = caller.account;
+    match error {
+        CommitError::Busy => over_calls(caller),
+        CommitError::Sealed(_)
+        | CommitError::NoLog(_)
+        | CommitError::Conflict { .. }
+        | CommitError::DiskFull
+        | CommitError::TooLarge(_)
+        | CommitError::ReadOnly(_)
+        | CommitError::Unknown(_)
+        | CommitError::Store(_) => internal(&format!("settle for {account}"), error),
+    }
+}
+
+/// An account has called an operation more often than it may in a second.
+pub fn over_calls(caller: &Caller) -> ApiError {
+    let account = caller.account;
+    ApiError::new(
+        LIMIT_EXCEEDED,
+        format!("Rate exceeded for account {account}."),
+    )
+}
+
+pub fn auto_of_provisioned() -> ApiError {
+    invalid_argument(
+        "RecordDistributionStrategy AUTO is only supported for streams with StreamMode ON_DEMAND.",
+    )
+}
+
+/// Whether a record needs a partition key is a matter of its stream, so that the model does not
+/// require one; the text is that of the model's constraint, which it was before.
+pub fn no_partition_key(path: &str) -> ApiError {
+    ApiError::validation(format!(
+        "1 validation error detected: Value null at '{path}' failed to satisfy constraint: Member \
+         must not be null"
     ))
 }
 
@@ -307,22 +371,38 @@ pub fn change(error: ChangeError, arn: &StreamArn) -> ApiError {
                  most at a time."
             ),
         ),
-        ChangeError::RetentionIsLonger { current, wanted } => invalid_argument(format!(
+        ChangeError::Edit(error) => edit(error, arn),
+        ChangeError::Commit(error) => commit(arn, &error),
+        ChangeError::Closing => ApiError::unavailable("The server is shutting down."),
+    }
+}
+
+fn edit(error: EditError, arn: &StreamArn) -> ApiError {
+    let StreamArn { account, name, .. } = arn;
+    match error {
+        EditError::RetentionIsLonger { current, wanted } => invalid_argument(format!(
             "Requested retention period ({wanted} hours) for stream {name} can not be \
              shorter than existing retention period ({current} hours). Use DecreaseRetentionPeriod \
              API."
         )),
-        ChangeError::RetentionIsShorter { current, wanted } => invalid_argument(format!(
+        EditError::RetentionIsShorter { current, wanted } => invalid_argument(format!(
             "Requested retention period ({wanted} hours) for stream {name} can not be \
              longer than existing retention period ({current} hours). Use IncreaseRetentionPeriod \
              API."
         )),
-        ChangeError::OverTags => invalid_argument(format!(
+        EditError::OverTags => invalid_argument(format!(
             "Failed to add tags to stream {name} under account {account} because a given stream \
              cannot have more than 50 tags associated with it."
         )),
-        ChangeError::Commit(error) => commit(arn, &error),
-        ChangeError::Closing => ApiError::unavailable("The server is shutting down."),
+        EditError::OverModeSwitches => ApiError::new(
+            LIMIT_EXCEEDED,
+            format!(
+                "Stream {name} under account {account} was switched between capacity modes \
+                 {MODE_SWITCHES_MAX} times within 24 hours, which is the most."
+            ),
+        ),
+        EditError::WarmThroughputOfProvisioned => warm_throughput_of_provisioned(),
+        EditError::AutoOfProvisioned => auto_of_provisioned(),
     }
 }
 

@@ -9,9 +9,10 @@ use wire::members::{Blob, Boolean, Text};
 use wire::shape::{self, Check, Shape};
 use wire::{Answer, ApiError, Call, Codec, Writer};
 
-use super::error;
 use super::shapes::{DATA, HASH_KEY, PARTITION_KEY, SEQUENCE_NUMBER, StreamMembers};
+use super::{error, required};
 use crate::Streams;
+use crate::mode::Distribution;
 use crate::put::{NewRecord, Outcome};
 use crate::stream::Stream;
 
@@ -47,7 +48,7 @@ impl Input<'_> {
 
 impl Shape for Input<'_> {
     fn check(&self, check: &mut Check) {
-        check.required("PartitionKey", &self.partition_key, PARTITION_KEY);
+        check.optional("PartitionKey", &self.partition_key, PARTITION_KEY);
         check.optional("ExplicitHashKey", &self.explicit_hash_key, HASH_KEY);
         check.optional(
             "SequenceNumberForOrdering",
@@ -85,13 +86,20 @@ fn check<'a>(
     input: &'a Input<'_>,
 ) -> Result<(Arc<Stream>, NewRecord<'a>), ApiError> {
     let stream = input.stream().find_active(streams, caller)?;
-    let (Some(key), Some(data)) = (&input.partition_key, &input.data) else {
-        return Err(ApiError::internal(error::INTERNAL_FAILURE_TEXT));
-    };
+    let data = required("Data", &input.data)?;
+    let key = input.partition_key.as_ref();
     if NewRecord::bytes_of(key, data) > stream.record_bytes_max {
         return Err(error::record_too_large(&stream, "data"));
     }
-    let record = NewRecord::parse(key, data, input.explicit_hash_key.as_ref())?;
+    let record = match (stream.distribution(), key) {
+        (Distribution::Auto, key) => NewRecord::distributed(&stream, key, data),
+        (Distribution::UserPartitionKey, Some(key)) => {
+            NewRecord::parse(key, data, input.explicit_hash_key.as_ref())?
+        }
+        (Distribution::UserPartitionKey, None) => {
+            return Err(error::no_partition_key("partitionKey"));
+        }
+    };
     if let Some(number) = &input.sequence_number_for_ordering {
         check_order(number, &stream, streams.now())?;
     }

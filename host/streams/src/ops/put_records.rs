@@ -10,9 +10,10 @@ use wire::members::{Blob, Boolean, List, Structure, Text};
 use wire::shape::{self, Check, Fields, ListRule, Shape};
 use wire::{Answer, ApiError, Call, Codec, Writer};
 
-use super::error;
 use super::shapes::{DATA, HASH_KEY, PARTITION_KEY, StreamMembers};
+use super::{error, required};
 use crate::Streams;
+use crate::mode::Distribution;
 use crate::put::{NewRecord, Outcome, Put};
 use crate::stream::Stream;
 
@@ -56,11 +57,15 @@ struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    /// The members that the shape requires.
-    fn required(&self) -> Result<(&Text<'a>, &Blob<'a>), ApiError> {
-        match (&self.partition_key, &self.data) {
-            (Some(key), Some(data)) => Ok((key, data)),
-            _ => Err(ApiError::internal(error::INTERNAL_FAILURE_TEXT)),
+    /// The record; its size was looked at, and whether it has the key that it needs.
+    fn record(&'a self, stream: &Stream) -> Result<NewRecord<'a>, ApiError> {
+        let data = required("Data", &self.data)?;
+        match (stream.distribution(), self.partition_key.as_ref()) {
+            (Distribution::Auto, key) => Ok(NewRecord::distributed(stream, key, data)),
+            (Distribution::UserPartitionKey, key) => {
+                let key = key.ok_or_else(|| error::internal("read a checked record", &"no key"))?;
+                NewRecord::parse(key, data, self.explicit_hash_key.as_ref())
+            }
         }
     }
 }
@@ -74,7 +79,7 @@ impl Shape for Input<'_> {
 
 impl Shape for Entry<'_> {
     fn check(&self, check: &mut Check) {
-        check.required("PartitionKey", &self.partition_key, PARTITION_KEY);
+        check.optional("PartitionKey", &self.partition_key, PARTITION_KEY);
         check.optional("ExplicitHashKey", &self.explicit_hash_key, HASH_KEY);
         check.required("Data", &self.data, DATA);
     }
@@ -104,21 +109,22 @@ fn check<'a>(
 ) -> Result<(Arc<Stream>, Vec<NewRecord<'a>>), ApiError> {
     let stream = input.stream().find_active(streams, caller)?;
     let entries: &[Structure<Entry<'_>>] = input.records.as_deref().unwrap_or_default();
+    let mut bytes = 0;
     for (number, Structure(entry)) in (1..).zip(entries) {
-        let (key, data) = entry.required()?;
-        if NewRecord::bytes_of(key, data) > stream.record_bytes_max {
+        let key = entry.partition_key.as_ref();
+        if key.is_none() && stream.distribution() == Distribution::UserPartitionKey {
+            let path = format!("records.{number}.member.partitionKey");
+            return Err(error::no_partition_key(&path));
+        }
+        let record_bytes = NewRecord::bytes_of(key, required("Data", &entry.data)?);
+        if record_bytes > stream.record_bytes_max {
             let path = format!("records.{number}.member.data");
             return Err(error::record_too_large(&stream, &path));
         }
+        bytes += record_bytes;
     }
-    let mut records = Vec::with_capacity(entries.len());
-    let mut bytes = 0;
-    for Structure(entry) in entries {
-        let (key, data) = entry.required()?;
-        let record = NewRecord::parse(key, data, entry.explicit_hash_key.as_ref())?;
-        bytes += record.bytes();
-        records.push(record);
-    }
+    let records = entries.iter().map(|Structure(entry)| entry.record(&stream));
+    let records = records.collect::<Result<Vec<_>, _>>()?;
     if bytes > PUT_RECORDS_BYTES_MAX {
         return Err(error::invalid_argument("Records size exceeds 10 MB limit"));
     }

@@ -22,6 +22,7 @@ pub const DATA: BlobRule = BlobRule::at_most(DATA_BYTES_MAX);
 pub const LIST_LIMIT: NumberRule = NumberRule::within(1, 10_000);
 /// The model gives no range; the operations do.
 pub const RETENTION_HOURS: NumberRule = NumberRule::within(i32::MIN as i64, i32::MAX as i64);
+pub const MAX_RECORD_SIZE: NumberRule = NumberRule::within(1_024, 10_240);
 pub const TAG_KEY: TextRule = TextRule::chars(1, 128);
 pub const TAG_KEYS: ListRule<TextRule> = ListRule::of(1, TAGS_PER_RESOURCE_MAX, TAG_KEY);
 pub const TAGS: MapRule = MapRule::of(1, 200, TAG_KEY, TextRule::chars(0, 256));
