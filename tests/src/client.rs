@@ -45,6 +45,14 @@ impl Client {
         }
     }
 
+    /// The same caller with a secret that is not its own.
+    pub fn forging(&self) -> Self {
+        Self {
+            secret: SecretKey::new("not its secret"),
+            ..self.clone()
+        }
+    }
+
     /// The answer of an operation that must succeed; `Null` when it has no body.
     pub async fn call(&self, operation: &str, input: Value) -> Value {
         let response = self.send(operation, input.to_string().into()).await;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use ciborium::Value as Item;
-use millrace_tests::{Client, Service, base64};
+use millrace_tests::{ACCOUNT, Client, REGION, Service, base64};
 use serde_json::{Map, Value, json};
 
 const JSON: &str = "application/x-amz-json-1.1";
@@ -14,6 +14,9 @@ const CBOR: &str = "application/x-amz-cbor-1.1";
 /// Members whose values differ from server to server. `"$Name"` in an input stands for the last
 /// one that was answered.
 const TOKENS: [&str; 3] = ["ShardIterator", "NextShardIterator", "NextToken"];
+
+/// What goes on for a while after it was answered.
+const RESHARDING: [&str; 3] = ["SplitShard", "MergeShards", "UpdateShardCount"];
 
 /// A caller of a server in one codec.
 struct Caller {
@@ -172,7 +175,7 @@ fn description() -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// What puts and reads its records, and its end.
+/// What puts and reads its records.
 fn records() -> Vec<(&'static str, Value)> {
     let entry = |n: u8| json!({"Data": data(n), "PartitionKey": format!("k\u{e9}y\n{n}")});
     let entries: Vec<_> = (0..40).map(entry).collect();
@@ -200,6 +203,45 @@ fn records() -> Vec<(&'static str, Value)> {
         ("GetRecords", here.clone()),
         ("GetShardIterator", iterator("LATEST")),
         ("GetRecords", here),
+    ]
+}
+
+/// What is done to a stream as a resource and to its shards, what a reader of a closed one is told,
+/// and the end.
+fn resharding() -> Vec<(&'static str, Value)> {
+    let arn = format!("arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/both");
+    let resource = |more: Value| {
+        let mut input = json!({"ResourceARN": arn});
+        let more = more.as_object().unwrap().clone();
+        input.as_object_mut().unwrap().extend(more);
+        input
+    };
+    let middle = (u128::MAX / 2).to_string();
+    let split = json!({"ShardToSplit": "shardId-000000000001", "NewStartingHashKey": middle});
+    let merge = json!({
+        "ShardToMerge": "shardId-000000000003", "AdjacentShardToMerge": "shardId-000000000004",
+    });
+    let scale = json!({"TargetShardCount": 4, "ScalingType": "UNIFORM_SCALING"});
+    let closed = json!({"ShardId": "shardId-000000000001", "ShardIteratorType": "TRIM_HORIZON"});
+    vec![
+        (
+            "TagResource",
+            resource(json!({"Tags": {"x": "y", "z": "\u{fc}"}})),
+        ),
+        ("UntagResource", resource(json!({"TagKeys": ["x"]}))),
+        ("ListTagsForResource", resource(json!({}))),
+        ("SplitShard", stream(split)),
+        ("DescribeStream", stream(json!({}))),
+        ("GetShardIterator", stream(closed)),
+        // It ends with its children in the place of an iterator.
+        ("GetRecords", json!({"ShardIterator": "$ShardIterator"})),
+        ("MergeShards", stream(merge)),
+        ("ListShards", stream(json!({}))),
+        ("UpdateShardCount", stream(scale)),
+        (
+            "ListShards",
+            stream(json!({"ShardFilter": {"Type": "AT_LATEST"}})),
+        ),
         (
             "DeleteStream",
             stream(json!({"EnforceConsumerDeletion": true})),
@@ -269,13 +311,21 @@ async fn both() -> [Service; 2] {
 async fn every_operation_gives_the_same_values_in_both_codecs() {
     let [first, second] = both().await;
     let (mut json, mut cbor) = (Caller::new(&first, JSON), Caller::new(&second, CBOR));
-    for (operation, input) in description().into_iter().chain(records()) {
+    let mut had_children = false;
+    let steps = [description(), records(), resharding()];
+    for (operation, input) in steps.into_iter().flatten() {
         let by_json = json.call(operation, input.clone()).await;
         let by_cbor = cbor.call(operation, input.clone()).await;
         assert_eq!(by_json.0, 200, "{operation} {by_json:?}");
         assert_eq!(by_json, by_cbor, "{operation} {input}");
+        had_children |= by_cbor.1["ChildShards"].is_array();
+        if RESHARDING.contains(&operation) {
+            first.client().until_active("both").await;
+            second.client().until_active("both").await;
+        }
     }
     // Not all of them answered nothing.
+    assert!(had_children);
     assert_eq!(json.tokens.len(), TOKENS.len());
     first.stop().await;
     second.stop().await;
@@ -352,6 +402,19 @@ async fn data_firehose_speaks_no_cbor_as_at_aws() {
     assert_eq!(answer.status(), 404);
     assert_eq!(answer.headers()["content-type"], "text/xml");
     assert_eq!(answer.body(), "<UnknownOperationException/>");
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_request_that_is_refused_before_its_operation_is_told_so_in_its_codec() {
+    let service = Service::start().await;
+    let client = service.client().forging();
+    let answer = client
+        .send_as(CBOR, "ListStreams", Bytes::from_static(&[0xa0]))
+        .await;
+    assert_eq!(answer.headers()["content-type"], CBOR);
+    let error = value(&ciborium::from_reader(&answer.body()[..]).unwrap());
+    assert_eq!(error["__type"], "InvalidSignatureException");
     service.stop().await;
 }
 
