@@ -35,7 +35,7 @@ use crate::rows::{self, Loaded, Numbers};
 use crate::stream::{Status, Stream};
 
 pub use create::NewStream;
-pub use reshard::Begun;
+pub use reshard::{Begun, By};
 
 /// Changes that wait for their turn. One more waits where it is sent.
 const CHANGES_WAITING_MAX: usize = 1_000;
@@ -58,8 +58,9 @@ pub enum ChangeError {
     NotFound,
     /// The stream is not ACTIVE.
     NotActive(Status),
-    /// The service decides how many shards the stream has.
-    NotProvisioned,
+    /// It is not for who asks to decide how many shards the stream has: in ON_DEMAND mode the
+    /// service does, otherwise the owner.
+    OtherMode,
     /// The stream's shards cannot be changed so.
     Refused(Refused),
     /// The stream was scaled as often as it may be within a day.
@@ -115,6 +116,7 @@ enum Change {
     Reshard(
         StreamArn,
         Resharding,
+        By,
         oneshot::Sender<Result<Begun, ChangeError>>,
     ),
     ForgetExpired(StreamArn, oneshot::Sender<Result<(), ChangeError>>),
@@ -142,8 +144,13 @@ impl CatalogHandle {
     }
 
     /// Splits, merges or scales the shards of a stream. Answers when it is durable as UPDATING.
-    pub async fn reshard(&self, arn: StreamArn, wanted: Resharding) -> Result<Begun, ChangeError> {
-        self.ask(|answer| Change::Reshard(arn, wanted, answer))
+    pub async fn reshard(
+        &self,
+        arn: StreamArn,
+        wanted: Resharding,
+        by: By,
+    ) -> Result<Begun, ChangeError> {
+        self.ask(|answer| Change::Reshard(arn, wanted, by, answer))
             .await
     }
 
@@ -250,8 +257,8 @@ impl CatalogTask {
             Change::Edit(arn, edit, answer) => {
                 let _ = answer.send(self.edit(&arn, edit).await);
             }
-            Change::Reshard(arn, wanted, answer) => {
-                let begun = self.begin_resharding(&arn, wanted).await;
+            Change::Reshard(arn, wanted, by, answer) => {
+                let begun = self.begin_resharding(&arn, wanted, by).await;
                 self.answer_and_finish(begun, arn, answer).await;
             }
             Change::ForgetExpired(arn, answer) => {

@@ -126,6 +126,7 @@ mod tests {
             monitored: ShardLevelMetrics::NONE,
             tags: BTreeMap::new(),
             shards: Arc::new(ShardMap::of_facts([shard])),
+            load: Arc::default(),
             resharding: None,
             scaled_at: Vec::new(),
             version: Version(0),

@@ -30,6 +30,7 @@ mod resharding;
 mod retention;
 mod retention_clock;
 mod rows;
+pub mod scaling;
 mod seal;
 mod shard;
 mod source;

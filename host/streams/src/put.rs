@@ -337,6 +337,7 @@ impl Streams {
                 Outcome::Failed => {}
             }
         }
+        put.stream.load.add(landed, bytes);
         let metrics = self.metrics();
         metrics.incoming_records.add(landed);
         metrics.incoming_bytes.add(bytes);

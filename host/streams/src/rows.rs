@@ -182,6 +182,7 @@ fn read_stream(
             .ok_or_else(|| damaged("a stream's metrics"))?,
         tags: row.tags.into_iter().collect(),
         shards: Arc::new(ShardMap::of_facts(shards)),
+        load: Arc::default(),
         resharding: None,
         scaled_at: Vec::new(),
         version,

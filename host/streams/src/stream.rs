@@ -12,6 +12,7 @@ use crate::mode::{Distribution, Mode, ModeSwitches};
 use crate::monitoring::ShardLevelMetrics;
 use crate::resharding::Resharding;
 use crate::retention_clock::RetentionTime;
+use crate::scaling::StreamLoad;
 use crate::shard::{Shard, ShardFacts};
 
 /// A stream's number, never used again: a stream that is deleted and made anew under its old name
@@ -81,6 +82,8 @@ pub struct Stream {
     pub tags: BTreeMap<String, String>,
     /// Its shards.
     pub shards: Arc<ShardMap>,
+    /// What was put into it since the server started.
+    pub load: Arc<StreamLoad>,
     /// What becomes of them, while it is UPDATING.
     pub resharding: Option<Resharding>,
     /// When its shards were scaled by UpdateShardCount within a day, the oldest first.

@@ -19,6 +19,7 @@ use crate::reader::DiskTurns;
 use crate::retention;
 use crate::retention_clock::{RetentionClock, RetentionTime};
 use crate::rows;
+use crate::scaling;
 use crate::seal::SealingKey;
 use crate::tables::{SEALING_KEY, SETTINGS};
 
@@ -153,7 +154,8 @@ impl Streams {
         let weak = Arc::downgrade(&streams);
         let tasks = vec![
             tokio::spawn(task.run()),
-            tokio::spawn(retention::run(weak, stopped)),
+            tokio::spawn(retention::run(weak.clone(), stopped.clone())),
+            tokio::spawn(scaling::run(weak, stopped)),
         ];
         *streams.tasks.lock().unwrap_or_else(PoisonError::into_inner) = tasks;
         Ok(streams)

@@ -429,3 +429,54 @@ async fn a_stream_is_scaled_ten_times_a_day_also_by_two_processes() {
     });
     ok!(world, update_shard_count, other);
 }
+
+/// Puts `mib` MiB into the stream within a second, spread over all shards.
+async fn put_mib(world: &World, mib: u64) {
+    // The partition key counts as well.
+    let data = wire_base64(&vec![0; 1024 * 1024 - 1]);
+    for number in 0..mib {
+        let hash_key = (u128::MAX / u128::from(mib)) * u128::from(number);
+        let put = json!({
+            "StreamName": "s", "PartitionKey": "k", "Data": data,
+            "ExplicitHashKey": hash_key.to_string(),
+        });
+        ok!(world, put_record, put);
+    }
+}
+
+#[tokio::test]
+async fn a_stream_on_demand_has_room_for_twice_what_comes_and_fewer_shards_after_quiet() {
+    let world = World::new().await;
+    let mode = json!({"StreamMode": "ON_DEMAND"});
+    ok!(
+        world,
+        create_stream,
+        json!({"StreamName": "s", "StreamModeDetails": mode})
+    );
+    world.until_active("s").await;
+    let mut loads = streams::scaling::Loads::default();
+    let mut shards_after = async |mib: u64, seconds: u64| {
+        put_mib(&world, mib).await;
+        world.advance(seconds);
+        world.streams.scale_on_demand(&mut loads).await;
+        world.until_active("s").await;
+        open_shards(&world).await.len()
+    };
+    // The first look only sees what there is.
+    assert_eq!(shards_after(0, 1).await, 4);
+    assert_eq!(shards_after(2, 1).await, 4);
+    assert_eq!(shards_after(3, 1).await, 6);
+    assert_eq!(shards_after(6, 1).await, 12);
+    assert_eq!(shards_after(3, 1).await, 12);
+    // Less than a quarter for a quarter of an hour.
+    assert_eq!(shards_after(1, 10).await, 12);
+    assert_eq!(shards_after(0, 14 * 60).await, 12);
+    assert_eq!(shards_after(0, 60).await, 6);
+    assert_eq!(shards_after(0, 15 * 60).await, 6);
+    assert_eq!(shards_after(0, 15 * 60).await, 4);
+    for _ in 0..4 {
+        assert_eq!(shards_after(0, 15 * 60).await, 4);
+    }
+    let summary = ok!(world, describe_stream_summary, json!({"StreamName": "s"}));
+    assert_eq!(summary["StreamDescriptionSummary"]["OpenShardCount"], 4);
+}

@@ -81,6 +81,10 @@ pub const SHARDS_PER_ACCOUNT_MAX: usize = 40_000;
 pub const CLOSED_SHARDS_PER_ACCOUNT_MAX: usize = 100_000;
 /// Shards that a stream can be scaled to (UpdateShardCount).
 pub const SHARDS_PER_STREAM_SCALED_MAX: usize = 10_000;
+/// Shards that a stream in ON_DEMAND mode begins with, and has at least (developer guide).
+pub const ON_DEMAND_SHARDS_MIN: u32 = 4;
+/// Shards that a stream in ON_DEMAND mode has at most: 200 MiB/s (limits page).
+pub const ON_DEMAND_SHARDS_MAX: u32 = 200;
 /// How many times as many, or as few, shards a stream can be scaled to at once (UpdateShardCount).
 pub const SCALE_FACTOR_MAX: usize = 2;
 /// How often a stream can be scaled within 24 hours (UpdateShardCount).

@@ -128,6 +128,7 @@ impl CatalogTask {
             monitored: ShardLevelMetrics::NONE,
             tags: new.tags,
             shards: Arc::new(ShardMap::of_facts(shards)),
+            load: Arc::default(),
             resharding: None,
             scaled_at: Vec::new(),
             arn: new.arn,

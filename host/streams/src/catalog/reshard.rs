@@ -23,11 +23,29 @@ use crate::stream::{ShardMap, Status, Stream};
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
-/// How many shards there were and will be.
+/// Who changes the shards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// The owner, of a stream in PROVISIONED mode, within the limits of UpdateShardCount.
+    Owner,
+    /// The service, of a stream in ON_DEMAND mode.
+    Service,
+}
+
+/// How many shards there were.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Begun {
     /// Open shards before.
     pub current: usize,
+}
+
+impl By {
+    fn decides(self, mode: Mode) -> bool {
+        match mode {
+            Mode::Provisioned => self == Self::Owner,
+            Mode::OnDemand(_) => self == Self::Service,
+        }
+    }
 }
 
 /// The shards of a stream after a round, and what must be done to their logs.
@@ -46,19 +64,22 @@ impl CatalogTask {
         &mut self,
         arn: &StreamArn,
         wanted: Resharding,
+        by: By,
     ) -> Result<Begun, ChangeError> {
         let stream = self.ground.directory.at(arn).ok_or(ChangeError::NotFound)?;
         if stream.status != Status::Active {
             return Err(ChangeError::NotActive(stream.status));
         }
-        if stream.mode != Mode::Provisioned {
-            return Err(ChangeError::NotProvisioned);
+        if !by.decides(stream.mode) {
+            return Err(ChangeError::OtherMode);
         }
         wanted.check(&stream.shards).map_err(ChangeError::Refused)?;
-        let factor = wanted.check_factor(&stream.shards);
-        factor.map_err(ChangeError::Refused)?;
         let mut updating = Stream::clone(&stream);
-        if let Resharding::Scale(_) = wanted {
+        if by == By::Owner
+            && let Resharding::Scale(_) = wanted
+        {
+            let factor = wanted.check_factor(&stream.shards);
+            factor.map_err(ChangeError::Refused)?;
             let now = self.ground.clock.now();
             note_scaling(&mut updating.scaled_at, now)?;
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use types::limits::RECORD_BYTES_MAX;
+use types::limits::{ON_DEMAND_SHARDS_MIN, RECORD_BYTES_MAX};
 use types::{Caller, StreamArn, StreamName};
 use wire::members::{Integer, Map, Structure, Text};
 use wire::shape::{Check, Fields, NumberRule, Shape};
@@ -16,8 +16,6 @@ use crate::Streams;
 use crate::catalog::NewStream;
 use crate::mode::{Distribution, Mode, OnDemand};
 
-/// Shards that an on-demand stream begins with.
-const ON_DEMAND_SHARDS: u32 = 4;
 const SHARD_COUNT: NumberRule = NumberRule::at_least(1);
 
 #[derive(Deserialize)]
@@ -118,7 +116,7 @@ async fn shards(
                 warm_mibps,
             });
             // A shard takes a MiB in a second.
-            Ok((mode, ON_DEMAND_SHARDS.max(warm_mibps.unwrap_or(0))))
+            Ok((mode, ON_DEMAND_SHARDS_MIN.max(warm_mibps.unwrap_or(0))))
         }
         (Mode::OnDemand(_), Some(_)) => Err(error::invalid_argument(
             "ShardCount must not be provided when StreamMode is ON_DEMAND.",

@@ -337,7 +337,7 @@ pub fn change(error: ChangeError, arn: &StreamArn) -> ApiError {
         ),
         ChangeError::Exists => stream_exists(arn),
         ChangeError::NotActive(status) => not_active(arn, status),
-        ChangeError::NotProvisioned => ApiError::validation(format!(
+        ChangeError::OtherMode => ApiError::validation(format!(
             "Stream {name} under account {account} is in ON_DEMAND capacity mode. Its shards are \
              changed by the service alone."
         )),

@@ -9,6 +9,7 @@ use wire::{Answer, ApiError, Call};
 use super::shapes::{SHARD_ID, StreamMembers};
 use super::{error, required};
 use crate::Streams;
+use crate::catalog::By;
 use crate::resharding::Resharding;
 
 #[derive(Deserialize)]
@@ -63,7 +64,10 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
             &input.adjacent_shard_to_merge,
         )?)?,
     };
-    let begun = streams.catalog.reshard(stream.arn.clone(), merge).await;
+    let begun = streams
+        .catalog
+        .reshard(stream.arn.clone(), merge, By::Owner)
+        .await;
     begun.map_err(|error| error::change(error, &stream.arn))?;
     Ok(Answer::empty())
 }

@@ -9,6 +9,7 @@ use wire::{Answer, ApiError, Call};
 use super::shapes::{HASH_KEY, SHARD_ID, StreamMembers};
 use super::{error, required};
 use crate::Streams;
+use crate::catalog::By;
 use crate::put::hash_key;
 use crate::resharding::Resharding;
 
@@ -56,7 +57,10 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
         shard: ShardId::parse(shard).map_err(|_| error::no_shard_named(&stream.arn, shard))?,
         at: hash_key("NewStartingHashKey", at)?,
     };
-    let begun = streams.catalog.reshard(stream.arn.clone(), split).await;
+    let begun = streams
+        .catalog
+        .reshard(stream.arn.clone(), split, By::Owner)
+        .await;
     begun.map_err(|error| error::change(error, &stream.arn))?;
     Ok(Answer::empty())
 }

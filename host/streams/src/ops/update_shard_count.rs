@@ -8,6 +8,7 @@ use wire::{Answer, ApiError, Call};
 use super::shapes::StreamMembers;
 use super::{error, required};
 use crate::Streams;
+use crate::catalog::By;
 use crate::resharding::Resharding;
 
 const SHARD_COUNT: NumberRule = NumberRule::at_least(1);
@@ -65,7 +66,10 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let target = u32::try_from(target)
         .map_err(|error| error::internal("read the number of UpdateShardCount", &error))?;
     let scale = Resharding::Scale(target);
-    let begun = streams.catalog.reshard(stream.arn.clone(), scale).await;
+    let begun = streams
+        .catalog
+        .reshard(stream.arn.clone(), scale, By::Owner)
+        .await;
     let begun = begun.map_err(|error| error::change(error, &stream.arn))?;
     call.answer(&Output {
         stream_name: stream.arn.name.as_str(),
