@@ -43,9 +43,9 @@ enum AnswerKind {
     DoneForEach,
 }
 
-/// The fewest bytes that a record takes in a request for many: `{"Data":""},`. In CBOR it is of
-/// Data Streams, which wants a partition key as well.
-const RECORD_BYTES_MIN: usize = 12;
+/// The fewest bytes that a record takes in a request for many: in CBOR a map of one member, `Data`,
+/// which is empty. In JSON it is `{"Data":""},`.
+const RECORD_BYTES_MIN: usize = 7;
 /// Records of a request at most; one with more is refused.
 const RECORDS_MAX: usize = PUT_RECORDS_COUNT_MAX;
 const _: () = assert!(PUT_RECORD_BATCH_COUNT_MAX <= RECORDS_MAX);
@@ -290,6 +290,15 @@ pub(crate) fn lookup(target: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_is_expected_for_each_of_the_shortest_records() {
+        let place = lookup("Kinesis_20131202.PutRecords").unwrap();
+        for shortest in [&br#"{"Data":""},"#[..], b"\xa1\x64Data\x40"] {
+            let bytes = OPERATIONS[place].answer_bytes_max(shortest.len() * RECORDS_MAX);
+            assert_eq!(bytes, RECORDS_MAX * SAID_OF_EACH_BYTES_MAX);
+        }
+    }
 
     #[test]
     fn every_operation_is_found_by_its_target_and_nothing_else_is() {
