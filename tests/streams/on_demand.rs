@@ -3,9 +3,6 @@
 use millrace_tests::Client;
 use serde_json::{Value, json};
 
-/// Questions whether a stream is ACTIVE, at most.
-const QUESTIONS_MAX: usize = 10_000;
-
 /// An ON_DEMAND stream with other members of CreateStream, as its summary shows it once it is
 /// ACTIVE.
 pub async fn create(client: &Client, name: &str, more: Value) -> Value {
@@ -15,13 +12,13 @@ pub async fn create(client: &Client, name: &str, more: Value) -> Value {
     let members = more.as_object().unwrap().clone();
     input.as_object_mut().unwrap().extend(members);
     client.call("CreateStream", input).await;
-    for _ in 0..QUESTIONS_MAX {
-        let summary = client.summary(name).await;
-        if summary["StreamStatus"] == "ACTIVE" {
-            return summary;
-        }
-    }
-    panic!("{name} does not become ACTIVE");
+    until_active(client, name).await
+}
+
+/// The summary of a stream once it is ACTIVE.
+pub async fn until_active(client: &Client, name: &str) -> Value {
+    client.until_active(name).await;
+    client.summary(name).await
 }
 
 /// Commits the account to a minimum of throughput, or ends that.

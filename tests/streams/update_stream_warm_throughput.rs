@@ -37,6 +37,58 @@ async fn a_warm_throughput_is_told_and_shown_beside_what_the_shards_can_take() {
 }
 
 #[tokio::test]
+async fn a_stream_gets_the_shards_for_its_warm_throughput_and_loses_no_record() {
+    let service = Service::start().await;
+    let client = service.client();
+    commit(&client, "ENABLED").await;
+    on_demand::create(&client, "orders", json!({})).await;
+    let before = client.put("orders", "b25l").await;
+    let answer = client.call("UpdateStreamWarmThroughput", warm(9)).await;
+    assert_eq!(
+        answer["WarmThroughput"],
+        json!({"TargetMiBps": 9, "CurrentMiBps": 4})
+    );
+    let summary = on_demand::until_active(&client, "orders").await;
+    assert_eq!(summary["OpenShardCount"], 9);
+    let warmed = json!({"TargetMiBps": 9, "CurrentMiBps": 9});
+    assert_eq!(summary["WarmThroughput"], warmed);
+    let shard = json!({
+        "StreamName": "orders", "ShardId": before["ShardId"], "ShardIteratorType": "TRIM_HORIZON",
+    });
+    let iterator = client.call("GetShardIterator", shard).await["ShardIterator"].clone();
+    let read = client
+        .call("GetRecords", json!({"ShardIterator": iterator}))
+        .await;
+    assert_eq!(read["Records"][0]["Data"], "b25l");
+    // What is told is less, and the shards stay.
+    client.call("UpdateStreamWarmThroughput", warm(2)).await;
+    let service = service.restart().await;
+    let summary = service.client().summary("orders").await;
+    assert_eq!(
+        summary["WarmThroughput"],
+        json!({"TargetMiBps": 2, "CurrentMiBps": 9})
+    );
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn more_shards_than_an_account_may_have_are_not_made_for_a_warm_throughput() {
+    let service = Service::start().await;
+    let client = service.client();
+    commit(&client, "ENABLED").await;
+    on_demand::create(&client, "orders", json!({})).await;
+    client.create("others", 15_000).await;
+    let refusal = client
+        .refusal("UpdateStreamWarmThroughput", warm(WARM_MIBPS_MAX))
+        .await;
+    assert_eq!(refusal.code, "LimitExceededException");
+    let summary = client.summary("orders").await;
+    assert_eq!(summary["StreamStatus"], "ACTIVE");
+    assert_eq!(summary["WarmThroughput"], json!({"CurrentMiBps": 4}));
+    service.stop().await;
+}
+
+#[tokio::test]
 async fn a_stream_is_made_with_the_shards_for_its_warm_throughput() {
     let service = Service::start().await;
     let client = service.client();
@@ -60,7 +112,7 @@ async fn without_a_commitment_or_for_a_provisioned_stream_it_is_refused() {
     let client = service.client();
     client.create("orders", 1).await;
     on_demand::create(&client, "clicks", json!({})).await;
-    let mut clicks = warm(8);
+    let mut clicks = warm(4);
     clicks["StreamName"] = json!("clicks");
     let not_committed = "WarmThroughputMiBps is only supported for accounts with \
                          MinimumThroughputBillingCommitment ENABLED.";

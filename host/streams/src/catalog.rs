@@ -255,7 +255,8 @@ impl CatalogTask {
                 self.answer_and_finish(marked, arn, answer).await;
             }
             Change::Edit(arn, edit, answer) => {
-                let _ = answer.send(self.edit(&arn, edit).await);
+                let edited = self.edit(&arn, edit).await;
+                self.answer_and_finish(edited, arn, answer).await;
             }
             Change::Reshard(arn, wanted, by, answer) => {
                 let begun = self.begin_resharding(&arn, wanted, by).await;
@@ -274,7 +275,8 @@ impl CatalogTask {
         arn: StreamArn,
         answer: oneshot::Sender<Result<T, ChangeError>>,
     ) {
-        let go_on = begun.is_ok();
+        let now = self.ground.directory.at(&arn);
+        let go_on = begun.is_ok() && now.is_some_and(|now| now.status != Status::Active);
         let _ = answer.send(begun);
         if go_on {
             self.unfinished.push_back(arn);
@@ -346,9 +348,12 @@ impl CatalogTask {
             return Err(ChangeError::NotActive(stream.status));
         }
         let expired_before = stream.cutoff(self.ground.retention_clock.look());
-        let purpose = edit.purpose();
+        let (purpose, warms) = (edit.purpose(), edit.warms());
         let edited = edit.apply(&stream, expired_before)?;
-        self.replace(edited, purpose).await
+        match edited.warm_shards().filter(|_| warms) {
+            Some(shards) => self.begin(edited, Resharding::Scale(shards)).await,
+            None => self.replace(edited, purpose).await,
+        }
     }
 
     /// Writes a stream's row in the place of the one it was read from, then shows it.

@@ -85,6 +85,24 @@ impl Edit {
         }
     }
 
+    /// Whether the stream may get more shards by it.
+    pub fn warms(&self) -> bool {
+        match self {
+            Self::SetWarmThroughput(_) => true,
+            Self::SwitchMode { to, .. } => {
+                to.on_demand().is_some_and(|set| set.warm_mibps.is_some())
+            }
+            Self::IncreaseRetention(_)
+            | Self::DecreaseRetention(_)
+            | Self::AddTags(_)
+            | Self::RemoveTags(_)
+            | Self::SetRecordBytesMax(_)
+            | Self::Monitor(_)
+            | Self::StopMonitoring(_)
+            | Self::SetDistribution(_) => false,
+        }
+    }
+
     /// The stream after the edit; records that arrived before `expired_before` have expired until
     /// now.
     pub fn apply(self, stream: &Stream, expired_before: Timestamp) -> Result<Stream, EditError> {

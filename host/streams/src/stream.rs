@@ -105,6 +105,14 @@ impl Stream {
         on_demand.map_or(Distribution::UserPartitionKey, |set| set.distribution)
     }
 
+    /// How many shards take what the stream shall be able to take, if those that are open do not:
+    /// each takes a MiB in a second.
+    pub fn warm_shards(&self) -> Option<u32> {
+        let warm = self.mode.on_demand()?.warm_mibps?;
+        let is_more = usize::try_from(warm).is_ok_and(|warm| warm > self.shards.open_count());
+        is_more.then_some(warm)
+    }
+
     /// How long records are kept.
     pub fn retention(&self) -> Duration {
         const SECONDS_PER_HOUR: u64 = 3_600;

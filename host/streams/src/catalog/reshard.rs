@@ -83,23 +83,34 @@ impl CatalogTask {
             let now = self.ground.clock.now();
             note_scaling(&mut updating.scaled_at, now)?;
         }
-        self.check_room_for_shards(arn, wanted.more_shards(&stream.shards))?;
-        let usage = self.ground.directory.usage(&owner(arn));
-        if usage.closed_shards + stream.shards.open_count() > CLOSED_SHARDS_PER_ACCOUNT_MAX {
+        let current = stream.shards.open_count();
+        self.begin(updating, wanted).await?;
+        Ok(Begun { current })
+    }
+
+    /// Keeps a changed stream together with what is to become of its shards.
+    pub(super) async fn begin(
+        &mut self,
+        mut updating: Stream,
+        wanted: Resharding,
+    ) -> Result<(), ChangeError> {
+        let open = updating.shards.open_count();
+        self.check_room_for_shards(&updating.arn, wanted.more_shards(&updating.shards))?;
+        let usage = self.ground.directory.usage(&owner(&updating.arn));
+        if usage.closed_shards + open > CLOSED_SHARDS_PER_ACCOUNT_MAX {
             return Err(ChangeError::OverClosedShards);
         }
         updating.status = Status::Updating;
         updating.resharding = Some(wanted);
-        let current = stream.shards.open_count();
         let writes = vec![rows::resharding::write(&updating)?];
-        let expect = Expect::Version(stream.version);
+        let expect = Expect::Version(updating.version);
         let parts = Transaction {
             writes,
             ..Transaction::default()
         };
         self.replace_expecting((updating, expect), parts, Purpose::Keep)
             .await?;
-        Ok(Begun { current })
+        Ok(())
     }
 
     /// Carries on with what is to become of a stream's shards, to its end.

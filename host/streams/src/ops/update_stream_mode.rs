@@ -48,9 +48,10 @@ impl Shape for Input<'_> {
     }
 }
 
-/// Leaves the number of shards to the owner or to the service; the shards stay as they are. AWS has
-/// the stream UPDATING for a while; here nothing is left to do when this answers, and it stays
-/// ACTIVE. A stream that goes back to its owner distributes records by their keys again.
+/// Leaves the number of shards to the owner or to the service; there are as many as before, unless
+/// there must be more for a warm throughput. AWS has the stream UPDATING for a while; here nothing
+/// else is left to do when this answers, and without more shards it stays ACTIVE. A stream that
+/// goes back to its owner distributes records by their keys again.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = call.parse()?;
     let stream = input.stream().find_to_change(streams, &call.caller)?;

@@ -56,8 +56,9 @@ struct Output<'a> {
     warm_throughput: WarmThroughput,
 }
 
-/// Says what a stream shall be able to take in a second. What it can take now follows from its
-/// shards, which this does not change.
+/// Says what a stream shall be able to take in a second. If its shards cannot, it is UPDATING until
+/// there are as many as can, a MiB each. If less is asked for, it keeps those that it has until it
+/// is scaled by what is put into it.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = call.parse()?;
     begin(streams, Limited::UpdateStreamWarmThroughput, &call.caller)?;
