@@ -166,20 +166,6 @@ fn description() -> Vec<(&'static str, Value)> {
             of(json!({"RetentionPeriodHours": 30})),
         ),
         ("DescribeStreamSummary", of(json!({}))),
-        (
-            "EnableEnhancedMonitoring",
-            of(json!({"ShardLevelMetrics": ["ALL"]})),
-        ),
-        (
-            "DisableEnhancedMonitoring",
-            of(json!({"ShardLevelMetrics": ["IncomingBytes"]})),
-        ),
-        ("DescribeLimits", json!({})),
-        (
-            "UpdateAccountSettings",
-            json!({"MinimumThroughputBillingCommitment": {"Status": "ENABLED"}}),
-        ),
-        ("DescribeAccountSettings", json!({})),
         ("ListShards", of(json!({"MaxResults": 1}))),
         ("ListShards", json!({"NextToken": "$NextToken"})),
         ("ListShards", of(json!({"ShardFilter": at}))),
@@ -231,13 +217,6 @@ fn resharding() -> Vec<(&'static str, Value)> {
         input.as_object_mut().unwrap().extend(more);
         input
     };
-    let by_arn = |more: Value| {
-        let mut input = json!({"StreamARN": arn});
-        let more = more.as_object().unwrap().clone();
-        input.as_object_mut().unwrap().extend(more);
-        input
-    };
-    let mode = |mode: &str| json!({"StreamModeDetails": {"StreamMode": mode}});
     let middle = (u128::MAX / 2).to_string();
     let split = json!({"ShardToSplit": "shardId-000000000001", "NewStartingHashKey": middle});
     let merge = json!({
@@ -252,22 +231,6 @@ fn resharding() -> Vec<(&'static str, Value)> {
         ),
         ("UntagResource", resource(json!({"TagKeys": ["x"]}))),
         ("ListTagsForResource", resource(json!({}))),
-        (
-            "UpdateMaxRecordSize",
-            by_arn(json!({"MaxRecordSizeInKiB": 2_048})),
-        ),
-        ("UpdateStreamMode", by_arn(mode("ON_DEMAND"))),
-        (
-            "UpdateStreamRecordDistributionStrategy",
-            by_arn(json!({"RecordDistributionStrategy": "AUTO"})),
-        ),
-        (
-            "UpdateStreamWarmThroughput",
-            stream(json!({"WarmThroughputMiBps": 1})),
-        ),
-        ("DescribeStreamSummary", stream(json!({}))),
-        ("PutRecord", stream(json!({"Data": data(7)}))),
-        ("UpdateStreamMode", by_arn(mode("PROVISIONED"))),
         ("SplitShard", stream(split)),
         ("DescribeStream", stream(json!({}))),
         ("GetShardIterator", stream(closed)),
