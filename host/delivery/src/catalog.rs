@@ -311,7 +311,8 @@ impl CatalogTask {
         match origin {
             Origin::DirectPut { .. } => 1,
             Origin::Stream { arn, .. } => match self.streams.source(arn) {
-                Some(source) => source.shards.len(),
+                // Closed shards have all of their records from before.
+                Some(source) => source.shards.iter().filter(|it| !it.is_closed).count(),
                 // It was deleted a moment ago.
                 None => 0,
             },

@@ -1,5 +1,6 @@
 //! How many lanes an account may have over all its delivery streams: each takes memory and rows for
-//! as long as its shard is there, also when nothing comes to it.
+//! as long as its shard is there, also when nothing comes to it. One that is done with a closed
+//! shard takes little more than its rows, and is none of them.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

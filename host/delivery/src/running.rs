@@ -64,6 +64,8 @@ struct Lane {
     /// Set if it was there in the life of this process.
     log: Option<LogId>,
     state: Arc<LaneState>,
+    /// It is done with a log that takes no more records.
+    is_done: bool,
     /// What lies before this shall go at once.
     flush_to: Position,
     /// The ways to the lane, while it is at work and not at rest.
@@ -178,9 +180,18 @@ impl Running {
         (statuses.collect(), lanes.over.clone())
     }
 
-    /// How many lanes there are.
+    /// How many of its account's lanes it has. Those that are done are none of them.
     pub(crate) fn lane_count(&self) -> usize {
-        self.lock().by_key.len()
+        let lanes = self.lock();
+        let at_work = lanes.by_key.values().filter(|lane| !lane.is_done);
+        at_work.count()
+    }
+
+    /// A lane has come to the end of a log that takes no more records.
+    pub(crate) fn is_done(&self, key: LaneKey) {
+        if let Some(lane) = self.lock().by_key.get_mut(&key) {
+            lane.is_done = true;
+        }
     }
 
     /// Whether something else than a lane stands in its way, so that what it reads is not all in

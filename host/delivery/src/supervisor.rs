@@ -63,6 +63,8 @@ struct Supervisor {
     unreadable: HashSet<LaneKey>,
     /// Those that are not at work and whose logs are gone, until they are counted.
     gone: BTreeSet<LaneKey>,
+    /// Lanes have ended whose places others may have.
+    has_room: bool,
     /// When it is tried again what the store refused.
     retry_at: Option<Instant>,
     /// When to look again whether the account may have the lanes that are missing.
@@ -96,6 +98,7 @@ impl Supervisor {
             ended: HashSet::new(),
             unreadable: HashSet::new(),
             gone: BTreeSet::new(),
+            has_room: false,
             retry_at: None,
             room_at: None,
             trim_at: is_direct.then(Instant::now),
@@ -134,6 +137,9 @@ impl Supervisor {
     /// Does what there is to do. What has begun durably and what is lost comes before the slower
     /// work of starting lanes.
     async fn look(&mut self) {
+        if std::mem::take(&mut self.has_room) {
+            self.give_room();
+        }
         let now = Instant::now();
         let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         if is_due(self.restart_at) {
@@ -242,18 +248,22 @@ impl Supervisor {
             let lanes: Vec<(LaneKey, Position)> = lanes.collect();
             let folded = gone::fold(engine, &stream, &remains, &lanes).await?;
             self.running.are_over(folded);
-            let lanes = self.running.lane_count();
-            self.tools.lane_quota.note(&stream, lanes);
+            self.give_room();
             for key in keys {
                 self.gone.remove(&key);
                 self.ended.remove(&key);
             }
         }
+        Ok(())
+    }
+
+    /// Lanes that are over or done leave room to others.
+    fn give_room(&mut self) {
+        let lanes = self.running.lane_count();
+        self.tools.lane_quota.note(&self.running.stream(), lanes);
         if self.room_at.is_some() {
-            // Lanes that are over leave room.
             self.room_at = Some(Instant::now());
         }
-        Ok(())
     }
 
     /// The row of a lane cannot be read.
@@ -317,7 +327,14 @@ impl Supervisor {
         let arn = &stream.arn;
         match outcome {
             Ok(Ok(Over::LogEnd)) => {
-                self.ended.insert(key);
+                if let Err(StoreError::NoLog(_)) = self.tools.engine.tip(log) {
+                    // The look that followed the deletion found the lane at work.
+                    self.gone.insert(key);
+                } else {
+                    self.ended.insert(key);
+                    self.running.is_done(key);
+                    self.has_room = true;
+                }
                 return;
             }
             Ok(Ok(Over::Stopped)) => return,
@@ -340,9 +357,13 @@ impl Supervisor {
                 tracing::error!(stream = %arn, shard = key.shard, %error, "a lane ended badly");
             }
         }
-        // Its parents had ended when it began.
-        let parents = Vec::new();
-        self.failed.push(Wanted { key, log, parents });
+        self.failed.push(Wanted {
+            key,
+            log,
+            is_closed: false,
+            // They had ended when it began.
+            parents: Vec::new(),
+        });
         self.restart_at
             .get_or_insert_with(|| Instant::now() + AGAIN_AFTER);
     }

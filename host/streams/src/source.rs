@@ -31,6 +31,8 @@ pub struct SourceShard {
     pub id: ShardId,
     /// The log of its records.
     pub log: LogId,
+    /// It was split or merged: its log is sealed.
+    pub is_closed: bool,
     /// The shards that it came from by a split or a merge, whose records come before its own.
     pub parents: Vec<ShardId>,
 }
@@ -83,6 +85,7 @@ impl Streams {
             SourceShard {
                 id: facts.id,
                 log: facts.log,
+                is_closed: facts.closed_at.is_some(),
                 parents: facts
                     .parent
                     .into_iter()

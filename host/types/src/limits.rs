@@ -92,7 +92,9 @@ pub const SCALINGS_PER_DAY_MAX: usize = 10;
 /// Streams of one account in all regions together, unless the configuration says otherwise; ours.
 pub const STREAMS_PER_ACCOUNT_MAX: usize = 10_000;
 /// Shards that the delivery streams of one account read together, each counted once for each of
-/// them, unless the configuration says otherwise; ours. Each takes some kilobytes of memory.
+/// them, unless the configuration says otherwise; ours. Each takes some kilobytes of memory. A
+/// closed shard does not count once all of it is delivered: those are bounded by
+/// [`CLOSED_SHARDS_PER_ACCOUNT_MAX`].
 pub const LANES_PER_ACCOUNT_MAX: usize = 40_000;
 /// Streams of one account that may be in CREATING at the same time (CreateStream).
 pub const STREAMS_CREATING_MAX: usize = 5;

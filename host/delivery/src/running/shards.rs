@@ -22,6 +22,8 @@ use crate::tables::LaneKey;
 pub(crate) struct Wanted {
     pub(crate) key: LaneKey,
     pub(crate) log: LogId,
+    /// The log is sealed.
+    pub(crate) is_closed: bool,
     /// Lanes that must have come to their end before.
     pub(crate) parents: Vec<LaneKey>,
 }
@@ -42,6 +44,7 @@ impl Running {
             Origin::DirectPut { log } => vec![Wanted {
                 key: key_of(&stream, StreamId(LaneKey::NO_STREAM), ShardId(0)),
                 log: *log,
+                is_closed: false,
                 parents: Vec::new(),
             }],
             Origin::Stream { arn, .. } => {
@@ -54,6 +57,7 @@ impl Running {
                 let shards = source.shards.iter().map(|shard| Wanted {
                     key: key_of(&stream, source.id, shard.id),
                     log: shard.log,
+                    is_closed: shard.is_closed,
                     parents: shard
                         .parents
                         .iter()
@@ -74,6 +78,9 @@ impl Running {
     ) -> Result<(), StoreError> {
         let (engine, stream) = (&*tools.engine, self.stream());
         let logs = self.logs(streams);
+        let closed = self.wanted(streams).into_iter();
+        let closed = closed.filter(|wanted| wanted.is_closed);
+        let closed: HashSet<LaneKey> = closed.map(|wanted| wanted.key).collect();
         let pumps = rows::load_pumps(engine, &LaneKey::pumps_of(stream.id)).await?;
         let kept = rows::load_lanes(engine, Some(LaneKey::rows_of(stream.id)));
         let mut kept = kept.await?;
@@ -83,13 +90,17 @@ impl Running {
         for (key, (position, _)) in pumps {
             let found = kept.remove(&key);
             let found = found.unwrap_or_else(|| Ok(rows::not_begun((key, position))));
-            let state = self.shown(key, logs.get(&key).copied());
+            let log = logs.get(&key).copied();
+            let state = self.shown(key, log);
             let lane = found.unwrap_or_else(|error| {
                 // What it counted is not known; what waits is.
                 state.is_unreadable(&error);
                 rows::Lane::default()
             });
             state.stands_at(position, lane.counts, lane.by_version);
+            if closed.contains(&key) && log.is_some_and(|log| is_at_end(engine, log, position)) {
+                self.is_done(key);
+            }
             if let Some(end) = key.source().and_then(|shard| ends.get(&shard)) {
                 state.saw_tip(*end);
             }
@@ -137,63 +148,77 @@ impl Running {
         wanted: &[Wanted],
         begins: Begins,
     ) -> Result<Begun, StoreError> {
-        let new = self.lacking(wanted);
-        if new == 0 {
+        let lacking = self.lacking(wanted);
+        if lacking.is_empty() {
             return Ok(Begun::All);
         }
         let (engine, stream) = (&*tools.engine, self.stream());
-        if !tools.lane_quota.take(&stream, self.lane_count() + new) {
+        let begun = rows::load_pumps(engine, &LaneKey::pumps_of(stream.id)).await?;
+        let (mut known, mut new, mut room) = (Vec::new(), Vec::new(), 0);
+        for wanted in lacking {
+            let kept = begun.get(&wanted.key).map(|(position, _)| *position);
+            let position = match kept {
+                Some(position) => Some(position),
+                None => begins.position(engine, &stream, wanted.log).await?,
+            };
+            // One that was deleted before anything waited in it does not begin.
+            let Some(position) = position else { continue };
+            room += usize::from(!wanted.is_done_at(engine, position));
+            let lanes = if kept.is_some() { &mut known } else { &mut new };
+            lanes.push((wanted, position));
+        }
+        if room > 0 && !tools.lane_quota.take(&stream, self.lane_count() + room) {
             return Ok(Begun::NoneNew);
         }
-        let begun = rows::load_pumps(engine, &LaneKey::pumps_of(stream.id)).await?;
-        let (known, new): (Vec<_>, Vec<_>) = wanted
-            .iter()
-            .partition(|wanted| begun.contains_key(&wanted.key));
         for new in new.chunks(LANES_PER_COMMIT) {
-            let mut positions = Vec::new();
-            for wanted in new {
-                let position = begins.position(engine, &stream, wanted.log).await?;
-                // One that was deleted before anything waited in it does not begin.
-                positions.extend(position.map(|position| (*wanted, position)));
-            }
             let mut writes = Vec::new();
-            for (wanted, position) in &positions {
+            for (wanted, position) in new {
                 writes.push(row::beginning(&wanted.key.pump_name(), *position)?);
                 writes.push(rows::lane_write(wanted.key, &rows::Lane::default())?);
             }
-            if !writes.is_empty() {
-                let transaction = Transaction {
-                    writes,
-                    ..Transaction::default()
-                };
-                engine.commit(transaction).await?;
-            }
-            self.have_begun(positions);
+            let transaction = Transaction {
+                writes,
+                ..Transaction::default()
+            };
+            engine.commit(transaction).await?;
+            self.have_begun(engine, new);
         }
-        let positions = known.into_iter().map(|wanted| {
-            let at = begun.get(&wanted.key).map(|(position, _)| *position);
-            (wanted, at)
-        });
-        self.have_begun(positions.filter_map(|(wanted, at)| Some((wanted, at?))));
+        self.have_begun(engine, &known);
         Ok(Begun::All)
     }
 
-    /// How many of these are not shown, which is as long as nothing is kept of them.
-    fn lacking(&self, wanted: &[Wanted]) -> usize {
+    /// Those of them that are not shown, which is as long as nothing is kept of them.
+    pub(crate) fn lacking<'a>(&self, wanted: &'a [Wanted]) -> Vec<&'a Wanted> {
         let lanes = self.lock();
-        let keys = wanted.iter().map(|wanted| wanted.key);
-        keys.filter(|key| !lanes.by_key.contains_key(key)).count()
+        let is_lacking = |wanted: &&Wanted| !lanes.by_key.contains_key(&wanted.key);
+        wanted.iter().filter(is_lacking).collect()
     }
 
     /// Shows lanes that have just begun, at these positions.
-    fn have_begun<'a>(&self, lanes: impl IntoIterator<Item = (&'a Wanted, Position)>) {
+    fn have_begun(&self, engine: &dyn Engine, lanes: &[(&Wanted, Position)]) {
         for (wanted, position) in lanes {
-            let is_known = self.lock().by_key.contains_key(&wanted.key);
-            if !is_known {
-                let state = self.shown(wanted.key, Some(wanted.log));
-                state.stands_at(position, Counts::default(), Vec::new());
+            let state = self.shown(wanted.key, Some(wanted.log));
+            state.stands_at(*position, Counts::default(), Vec::new());
+            if wanted.is_done_at(engine, *position) {
+                self.is_done(wanted.key);
             }
         }
+    }
+}
+
+impl Wanted {
+    /// Whether nothing is left to do for a lane that stands there.
+    fn is_done_at(&self, engine: &dyn Engine, position: Position) -> bool {
+        self.is_closed && is_at_end(engine, self.log, position)
+    }
+}
+
+/// Whether nothing of a sealed log lies beyond a position. One that is gone is counted without a
+/// lane at work.
+fn is_at_end(engine: &dyn Engine, sealed: LogId, position: Position) -> bool {
+    match engine.tip(sealed) {
+        Ok(tip) => position >= tip,
+        Err(error) => matches!(error, StoreError::NoLog(_)),
     }
 }
 

@@ -13,6 +13,7 @@ mod anew;
 mod backlog;
 mod buckets;
 mod check;
+mod closed_shards;
 mod crashes;
 mod damaged;
 mod deleted;
