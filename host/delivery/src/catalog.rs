@@ -441,7 +441,7 @@ async fn commit(
         (Ok(committed), _) => Ok(committed.version),
         (Err(error @ CommitError::Unknown(_)), Some(write)) => {
             let row = engine.get(write.table, &write.key).await?;
-            if row.as_ref().map(|row| &row.value) == write.value.as_ref() {
+            if write.is_kept(row.as_ref()) {
                 // A row that is removed has no version, and nobody asks for it.
                 Ok(row.map_or(Version(0), |row| row.version))
             } else {

@@ -146,6 +146,22 @@ pub struct TableWrite {
     pub expect: Expect,
 }
 
+impl TableWrite {
+    /// Whether a transaction with this write went through whose outcome was unknown, by what the
+    /// row is `now`. A row that is written again with the value that it had says so by its version
+    /// alone, so that the write must have expected one, or must change the value.
+    pub fn is_kept(&self, now: Option<&Versioned>) -> bool {
+        match (&self.value, now) {
+            (None, None) => true,
+            (Some(value), Some(row)) if *value == row.value => match self.expect {
+                Expect::Version(before) => row.version != before,
+                Expect::Any | Expect::Absent => true,
+            },
+            (None | Some(_), _) => false,
+        }
+    }
+}
+
 /// A condition on a row, checked at the moment of the commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expect {
@@ -441,6 +457,9 @@ pub trait Engine: Send + Sync {
     /// When the newest frame of all logs arrived; `None` if no log ever had one. Of logs that were
     /// deleted nothing is known.
     fn newest_arrival(&self) -> Option<Timestamp>;
+
+    /// When the newest frame of a log arrived; `None` if it never had one.
+    fn last_arrival(&self, log: LogId) -> Result<Option<Timestamp>, StoreError>;
 
     /// Ends a log: no append to it will ever go through again. Returns its tip. Sealing a sealed
     /// log changes nothing.

@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use store::{CommitError, Engine, Expect, Purpose, StoreError, Transaction, Version};
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 use types::{Clock, Region, Second, StreamArn, Timestamp};
 
@@ -195,6 +196,8 @@ pub struct CatalogTask {
     creation_seconds: CreationSeconds,
     /// Streams that are on their way to ACTIVE or to their end.
     unfinished: VecDeque<StreamArn>,
+    /// Those whose shards are being split and merged, a round in each turn.
+    resharding: VecDeque<StreamArn>,
 }
 
 impl fmt::Debug for CatalogTask {
@@ -222,6 +225,7 @@ impl CatalogTask {
             numbers_version: loaded.numbers_version,
             creation_seconds,
             unfinished,
+            resharding: VecDeque::new(),
         };
         (CatalogHandle(sender), task)
     }
@@ -229,6 +233,16 @@ impl CatalogTask {
     /// Does what it is asked, until it is told to stop.
     pub async fn run(mut self) {
         loop {
+            if !self.resharding.is_empty() {
+                // A round and a change in turn, so that neither holds up the other.
+                self.reshard_next().await;
+                match self.inbox.try_recv() {
+                    Ok(Change::Stop) | Err(TryRecvError::Disconnected) => return,
+                    Ok(change) => self.apply(change).await,
+                    Err(TryRecvError::Empty) => {}
+                }
+                continue;
+            }
             let waiting = !self.unfinished.is_empty();
             tokio::select! {
                 change = self.inbox.recv() => match change {
@@ -284,8 +298,16 @@ impl CatalogTask {
         }
     }
 
+    /// Brings all that the process before had begun to its end, or leaves it for later.
+    pub async fn finish_all(&mut self) {
+        self.roll_forward().await;
+        while !self.resharding.is_empty() {
+            self.reshard_next().await;
+        }
+    }
+
     /// Brings each unfinished stream to its end, or leaves it for later.
-    pub async fn roll_forward(&mut self) {
+    async fn roll_forward(&mut self) {
         for _ in 0..self.unfinished.len() {
             let Some(arn) = self.unfinished.pop_front() else {
                 return;
@@ -311,7 +333,10 @@ impl CatalogTask {
                 active.status = Status::Active;
                 self.replace(active, Purpose::Keep).await?;
             }
-            Status::Updating => self.reshard(stream.clone()).await?,
+            Status::Updating => {
+                self.resharding.push_back(arn.clone());
+                return Ok(());
+            }
             Status::Deleting => {
                 // Readers that had not read all records learn from the ends how many are lost.
                 self.ground.engine.end_logs(&ends::of(&stream)).await?;
@@ -391,7 +416,7 @@ impl CatalogTask {
             (Ok(committed), _) => Ok(committed.version),
             (Err(error @ CommitError::Unknown(_)), Some(write)) => {
                 let row = self.ground.engine.get(write.table, &write.key).await?;
-                if row.as_ref().map(|row| &row.value) != write.value.as_ref() {
+                if !write.is_kept(row.as_ref()) {
                     return Err(ChangeError::Commit(error));
                 }
                 Ok(row.map_or(REMOVED, |row| row.version))

@@ -218,6 +218,7 @@ impl Streams {
         records: &[NewRecord<'_>],
     ) -> Result<Put, PutError> {
         let mut fates = self.route(&stream, records)?;
+        self.charge(&stream, records, &mut fates);
         let mut tries = 0;
         loop {
             tries += 1;
@@ -233,7 +234,14 @@ impl Streams {
                 Err(CommitError::Sealed(_)) if tries < RESHARDINGS_MAX => {
                     if let Some(resharded) = self.resharded(&stream).await? {
                         stream = resharded;
+                        // What each shard took or refused it has taken or refused.
+                        let decided = std::mem::take(&mut fates);
                         fates = self.route(&stream, records)?;
+                        for (fate, before) in fates.iter_mut().zip(decided) {
+                            if !before.state.is_kept() {
+                                fate.state = before.state;
+                            }
+                        }
                         continue;
                     }
                 }
@@ -266,7 +274,7 @@ impl Streams {
         resharded.ok().transpose()
     }
 
-    /// Finds the shard of each record, and lets each shard take what its rate allows.
+    /// Finds the shard of each record.
     fn route(&self, stream: &Stream, records: &[NewRecord<'_>]) -> Result<Vec<Fate>, PutError> {
         let mut fates = Vec::with_capacity(records.len());
         for record in records {
@@ -279,9 +287,14 @@ impl Streams {
                 state: RecordState::Accepted,
             });
         }
+        Ok(fates)
+    }
+
+    /// Lets each shard take what its rate allows.
+    fn charge(&self, stream: &Stream, records: &[NewRecord<'_>], fates: &mut [Fate]) {
         if self.options.throttle {
             let uptime = self.clock.uptime();
-            for run in by_shard(&fates).chunk_by(|a, b| a.0 == b.0) {
+            for run in by_shard(fates).chunk_by(|a, b| a.0 == b.0) {
                 let mut rates = stream.shards.all()[run[0].0].rates();
                 for (_, record) in run {
                     let state = &mut fates[*record].state;
@@ -302,7 +315,6 @@ impl Streams {
                 }
             }
         }
-        Ok(fates)
     }
 
     /// Lays the records that their shards take into frames, at least one for each shard. Records of

@@ -51,6 +51,10 @@ fn read(answer: Result<wire::Answer, ApiError>) -> Result<Value, ApiError> {
 impl World {
     /// A stream `s` of one shard that was made at noon.
     async fn new() -> Self {
+        Self::of(1, false).await
+    }
+
+    async fn of(shards: u32, throttle: bool) -> Self {
         let options = EngineOptions {
             free_bytes_min: 0,
             ballast_bytes: 0,
@@ -60,7 +64,7 @@ impl World {
             Embedded::open(Arc::new(SimulatedDisk::new(1)), options).unwrap();
         let clock = Arc::new(ManualClock::new(NOON));
         let options = Options {
-            throttle: false,
+            throttle,
             ..Options::default()
         };
         let streams = Streams::open(engine, clock.clone(), options);
@@ -75,7 +79,7 @@ impl World {
         call!(
             world,
             create_stream,
-            json!({"StreamName": "s", "ShardCount": 1})
+            json!({"StreamName": "s", "ShardCount": shards})
         )
         .unwrap();
         while world.stream().status != Status::Active {
@@ -319,4 +323,38 @@ async fn each_filter_lists_the_shards_of_its_moment() {
     world.clock.advance(Duration::from_secs(24 * 3_600));
     let all = json!({"Type": "FROM_TRIM_HORIZON"});
     assert_eq!(world.shard_ids(all).await, [1, 2]);
+}
+
+/// The records of the call are charged once to the shard that did not change.
+#[tokio::test]
+async fn records_that_wait_for_another_shard_are_charged_once() {
+    let world = World::of(2, true).await;
+    let before = world.stream();
+    let split = json!({
+        "StreamName": "s", "ShardToSplit": "shardId-000000000000", "NewStartingHashKey": "9",
+    });
+    call!(world, split_shard, split).unwrap();
+    while world.stream().status != Status::Active {
+        tokio::task::yield_now().await;
+    }
+    let text = format!("\"{}\"", "AAAA".repeat(200 * 1024));
+    let large: Blob<'_> = serde_json::from_str(&text).unwrap();
+    let (key, small) = (Text("k".into()), blob());
+    let (low, high) = (Text("0".into()), Text(HashKey::MAX.to_string().into()));
+    let records = [
+        NewRecord::parse(&key, &small, Some(&low)).unwrap(),
+        // 600 KiB, and a shard takes 1 MiB in a second.
+        NewRecord::parse(&key, &large, Some(&high)).unwrap(),
+    ];
+    let Ok(put) = world.streams.put(before, &records).await else {
+        panic!("placed anew");
+    };
+    let landed = put
+        .outcomes()
+        .filter(|outcome| matches!(outcome, Outcome::Landed { .. }));
+    assert_eq!(
+        landed.count(),
+        2,
+        "a record is refused though its shard has room"
+    );
 }

@@ -42,6 +42,23 @@ pub enum Step {
     Merge(ShardId, ShardId),
 }
 
+/// How many steps there are from the shards of a stream to what they are to become. A split closes
+/// one shard and opens two, a merge closes two and opens one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Steps {
+    /// How many are splits: so many more shards than before are open at most.
+    pub splits: usize,
+    /// How many are merges.
+    pub merges: usize,
+}
+
+impl Steps {
+    /// How many shards are closed by them.
+    pub fn closed(self) -> usize {
+        self.splits + 2 * self.merges
+    }
+}
+
 /// Why a stream's shards are not changed in this way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
@@ -84,13 +101,29 @@ pub enum Refused {
 }
 
 impl Resharding {
-    /// How many shards there are to be more than there are, or 0.
-    pub fn more_shards(self, shards: &ShardMap) -> u32 {
+    /// How many splits and merges it is.
+    pub fn steps(self, shards: &ShardMap) -> Steps {
         match self {
-            Self::Split { .. } => 1,
-            Self::Merge { .. } => 0,
+            Self::Split { .. } => Steps {
+                splits: 1,
+                merges: 0,
+            },
+            Self::Merge { .. } => Steps {
+                splits: 0,
+                merges: 1,
+            },
             Self::Scale(target) => {
-                u32::try_from(shards.open_count()).map_or(0, |open| target.saturating_sub(open))
+                let bounds = bounds(target);
+                let open = shards.open();
+                let starts: Vec<_> = open.map(|shard| shard.facts().range.first).collect();
+                let missing_in = |these: &[HashKey], those: &[HashKey]| {
+                    let is_missing = |key: &&HashKey| those.binary_search(key).is_err();
+                    these.iter().filter(is_missing).count()
+                };
+                Steps {
+                    splits: missing_in(&bounds, &starts),
+                    merges: missing_in(&starts, &bounds),
+                }
             }
         }
     }
@@ -161,10 +194,7 @@ fn open_shard(shards: &ShardMap, id: ShardId) -> Result<&Shard, Refused> {
 /// One round on the way to `target` shards of one size. A shard that holds bounds of the new ones
 /// is split at the middle one; two neighbours that lie within one of the new ones are merged.
 fn scale_round(shards: &ShardMap, target: u32) -> Vec<Step> {
-    let bounds: Vec<HashKey> = HashKeyRange::split_evenly(target)
-        .iter()
-        .map(|range| range.first)
-        .collect();
+    let bounds = bounds(target);
     let mut steps = Vec::new();
     let mut open = shards.open().map(|shard| shard.facts()).peekable();
     while let Some(shard) = open.next() {
@@ -185,6 +215,12 @@ fn scale_round(shards: &ShardMap, target: u32) -> Vec<Step> {
         }
     }
     steps
+}
+
+/// Where shards of one size begin.
+fn bounds(count: u32) -> Vec<HashKey> {
+    let ranges = HashKeyRange::split_evenly(count);
+    ranges.iter().map(|range| range.first).collect()
 }
 
 /// The bounds that lie in a range, not at its beginning.

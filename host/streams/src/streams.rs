@@ -133,7 +133,7 @@ impl Streams {
             limits: options.limits,
         };
         let (catalog, mut task) = CatalogTask::new(ground, loaded);
-        task.roll_forward().await;
+        task.finish_all().await;
         let (stop, stopped) = watch::channel(false);
         let streams = Arc::new(Self {
             engine,

@@ -349,6 +349,13 @@ impl Engine for Embedded {
         self.shared.logs.newest_arrival()
     }
 
+    fn last_arrival(&self, log: LogId) -> Result<Option<Timestamp>, StoreError> {
+        self.shared.publication.settled();
+        let log = self.shared.logs.find(log)?;
+        let durable = log.state().durable;
+        Ok((durable.next > Position::FIRST).then_some(durable.arrival))
+    }
+
     async fn seal(&self, log: LogId) -> Result<Position, StoreError> {
         let sealed = self.shared.logs.find(log)?;
         self.change(vec![LogChange::Seal(log)]).await?;

@@ -5,9 +5,8 @@
 //!                                         logs sealed and made                  + row ACTIVE
 //! ```
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use store::{Expect, LogChange, LogId, Purpose, Transaction};
 use types::limits::{CLOSED_SHARDS_PER_ACCOUNT_MAX, SCALINGS_PER_DAY_MAX};
@@ -21,7 +20,7 @@ use crate::rows::{self, Numbers};
 use crate::shard::{Shard, ShardFacts};
 use crate::stream::{ShardMap, Status, Stream};
 
-const DAY: Duration = Duration::from_secs(24 * 3_600);
+const DAY_MS: u64 = 24 * 3_600 * 1_000;
 
 /// Who changes the shards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,10 +93,12 @@ impl CatalogTask {
         mut updating: Stream,
         wanted: Resharding,
     ) -> Result<(), ChangeError> {
-        let open = updating.shards.open_count();
-        self.check_room_for_shards(&updating.arn, wanted.more_shards(&updating.shards))?;
+        // Those that are only there on the way count, as at AWS.
+        let steps = wanted.steps(&updating.shards);
+        let more = u32::try_from(steps.splits).map_err(|_| ChangeError::OverClosedShards)?;
+        self.check_room_for_shards(&updating.arn, more)?;
         let usage = self.ground.directory.usage(&owner(&updating.arn));
-        if usage.closed_shards + open > CLOSED_SHARDS_PER_ACCOUNT_MAX {
+        if usage.closed_shards + steps.closed() > CLOSED_SHARDS_PER_ACCOUNT_MAX {
             return Err(ChangeError::OverClosedShards);
         }
         updating.status = Status::Updating;
@@ -113,16 +114,30 @@ impl CatalogTask {
         Ok(())
     }
 
-    /// Carries on with what is to become of a stream's shards, to its end.
-    pub(super) async fn reshard(&mut self, mut stream: Arc<Stream>) -> Result<(), ChangeError> {
-        while stream.status == Status::Updating {
-            stream = self.reshard_once(&stream).await?;
+    /// Does one round of the stream whose turn it is.
+    pub(super) async fn reshard_next(&mut self) {
+        let Some(arn) = self.resharding.pop_front() else {
+            return;
+        };
+        let stream = self.ground.directory.at(&arn);
+        let Some(stream) = stream.filter(|stream| stream.status == Status::Updating) else {
+            return;
+        };
+        match self.reshard(&stream).await {
+            Ok(after) if after.status == Status::Updating => self.resharding.push_back(arn),
+            Ok(_) => {
+                let from = stream.status.as_str();
+                tracing::info!(stream = %arn, from, "a stream changed its state");
+            }
+            Err(error) => {
+                tracing::warn!(stream = %arn, ?error, "shards are not changed yet");
+                self.unfinished.push_back(arn);
+            }
         }
-        Ok(())
     }
 
     /// Does one round, all of it or nothing.
-    async fn reshard_once(&mut self, stream: &Stream) -> Result<Arc<Stream>, ChangeError> {
+    async fn reshard(&mut self, stream: &Stream) -> Result<Arc<Stream>, ChangeError> {
         let steps = stream.resharding.map(|r| r.next_round(&stream.shards));
         let round = self.round(stream, &steps.unwrap_or_default())?;
         let mut after = stream.clone();
@@ -164,6 +179,7 @@ impl CatalogTask {
         let now = self.ground.clock.now();
         let mut making = Making {
             stream,
+            closed_at: self.moment(stream, steps, now)?,
             now,
             next_id: next_shard(stream)?,
             next_log: self.numbers.log,
@@ -194,6 +210,29 @@ impl CatalogTask {
         })
     }
 
+    /// When the shards of a round are closed and others take their place: after all that they hold
+    /// has arrived, and after they were opened, though the clock was set back meanwhile. So a shard
+    /// is never taken for older than its records or than its parents, and at any moment each hash
+    /// key is in one.
+    fn moment(
+        &self,
+        stream: &Stream,
+        steps: &[Step],
+        now: Timestamp,
+    ) -> Result<Timestamp, ChangeError> {
+        let closing = steps.iter().flat_map(|step| match *step {
+            Step::Split(shard, _) => [Some(shard), None],
+            Step::Merge(shard, adjacent) => [Some(shard), Some(adjacent)],
+        });
+        let mut latest = now;
+        for shard in closing.flatten().filter_map(|id| stream.shards.find(id)) {
+            let facts = shard.facts();
+            let arrival = self.ground.engine.last_arrival(facts.log)?;
+            latest = latest.max(facts.opened_at).max(arrival.unwrap_or(latest));
+        }
+        Ok(Timestamp(latest.0.saturating_add(1)))
+    }
+
     /// Forgets the closed shards of which nothing is kept any more, with their logs. Readers that
     /// had not come to their ends learn how many records they missed.
     pub(super) async fn forget_expired(&mut self, arn: &StreamArn) -> Result<(), ChangeError> {
@@ -205,16 +244,20 @@ impl CatalogTask {
             return Ok(());
         }
         let cutoff = stream.cutoff(time);
-        let mut kept = Vec::new();
+        let (mut kept, mut kept_ids) = (Vec::new(), HashSet::new());
         let mut gone = Vec::new();
         for shard in stream.shards.all() {
             let (log, closed_at) = (shard.facts().log, shard.facts().closed_at);
             let is_over = closed_at.is_some_and(|at| at < cutoff)
-                // A clock that was set back may have closed it before its last record arrived.
                 && self.ground.engine.horizon(log)? == self.ground.engine.tip(log)?;
-            if is_over && gone.len() < super::FORGOTTEN_AT_ONCE_MAX {
+            // Who comes to the end of a shard finds its children: they do not go before it.
+            let facts = shard.facts();
+            let mut parents = facts.parent.iter().chain(&facts.adjacent_parent);
+            let has_parent = parents.any(|parent| kept_ids.contains(parent));
+            if is_over && !has_parent && gone.len() < super::FORGOTTEN_AT_ONCE_MAX {
                 gone.push(shard.facts().clone());
             } else {
+                kept_ids.insert(facts.id);
                 kept.push(shard.clone());
             }
         }
@@ -238,9 +281,8 @@ impl CatalogTask {
 
 /// Counts one more scaling of a day (UpdateShardCount: ten per rolling 24 hours and stream).
 fn note_scaling(scaled_at: &mut Vec<Timestamp>, now: Timestamp) -> Result<(), ChangeError> {
-    let day_ago = now.before(DAY);
-    // A clock that was set back has a later time here: that does not count for ever.
-    scaled_at.retain(|at| *at > day_ago && *at <= now);
+    // One that is ahead was noted before the clock was set back: it counts for a day as well.
+    scaled_at.retain(|at| now.0.abs_diff(at.0) < DAY_MS);
     if scaled_at.len() >= SCALINGS_PER_DAY_MAX {
         return Err(ChangeError::OverScalings);
     }
@@ -260,6 +302,8 @@ fn next_shard(stream: &Stream) -> Result<ShardId, ChangeError> {
 struct Making<'a> {
     stream: &'a Stream,
     now: Timestamp,
+    /// When shards are closed, and their children opened.
+    closed_at: Timestamp,
     next_id: ShardId,
     next_log: u64,
     closed: HashMap<ShardId, Arc<Shard>>,
@@ -293,7 +337,7 @@ impl Making<'_> {
     fn close(&mut self, id: ShardId) -> Result<ShardFacts, ChangeError> {
         let shard = self.stream.shards.find(id);
         let shard = shard.ok_or(ChangeError::Refused(Refused::NoShard(id)))?;
-        let closed = shard.closed(self.now);
+        let closed = shard.closed(self.closed_at);
         self.closed.insert(id, Arc::new(closed));
         Ok(shard.facts().clone())
     }
@@ -312,7 +356,7 @@ impl Making<'_> {
             parent: Some(parent.id),
             adjacent_parent: adjacent_parent.map(|parent| parent.id),
             created: Second::of_shard(self.now, parents.map(|parent| parent.created)),
-            opened_at: self.now,
+            opened_at: self.closed_at,
             closed_at: None,
         });
         self.next_log += 1;

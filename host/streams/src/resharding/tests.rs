@@ -113,6 +113,21 @@ fn a_count_that_is_no_multiple_is_come_to_by_splits_and_then_merges() {
     assert_eq!((rounds, made), (2, 8 + 3));
 }
 
+/// As many as it really takes, whatever the way.
+#[test]
+fn the_steps_of_a_scaling_are_known_before() {
+    for (from, target) in [(1, 8), (8, 3), (4, 5), (10, 13), (100, 99), (7, 7), (6, 12)] {
+        let steps = Resharding::Scale(target).steps(&map(&even(from)));
+        let (_, _, made) = scaled(&even(from), target);
+        assert_eq!(
+            2 * steps.splits + steps.merges,
+            made as usize,
+            "{from} {target}"
+        );
+        assert_eq!(from as usize + steps.splits - steps.merges, target as usize);
+    }
+}
+
 #[test]
 fn a_round_is_bounded() {
     let shards = map(&even(3_000));
