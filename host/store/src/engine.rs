@@ -1,11 +1,15 @@
 //! The boundary between what must be kept and how it is kept.
 
+mod life;
+
 use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use types::Timestamp;
+
+pub use life::{LogChange, LogEnd};
 
 /// A log, named by the number that its creator chose for it. A number is used once: the log of a
 /// deleted stream never comes back under another name.
@@ -100,19 +104,6 @@ pub struct Transaction {
     pub ends: Vec<LogEnd>,
 }
 
-/// A step in a log's life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogChange {
-    /// It exists from here on.
-    Create(LogId),
-    /// Nothing is appended from here on.
-    Seal(LogId),
-    /// Frames before the position are forgotten, as [`Engine::trim`] does it.
-    Trim(LogId, Position),
-    /// It and its frames are forgotten.
-    Delete(LogId),
-}
-
 /// What a transaction is for, which matters while the disk is short of room.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Purpose {
@@ -171,33 +162,6 @@ pub enum Expect {
     Absent,
     /// The row was last written by the transaction that got this version.
     Version(Version),
-}
-
-/// A log that is deleted, and the row that keeps where it ended.
-#[derive(Clone, Debug)]
-pub struct LogEnd {
-    /// Which log.
-    pub log: LogId,
-    /// The table of the row.
-    pub table: TableId,
-    /// Which row, 1 to 1,024 bytes. [`LogEnd::parse`] reads its value.
-    pub key: Key,
-}
-
-impl LogEnd {
-    /// Bytes of the row's value.
-    pub(crate) const VALUE_BYTES: usize = 8;
-
-    /// The value of the row: the tip, 8 bytes, little-endian.
-    pub(crate) fn value(tip: Position) -> Bytes {
-        Bytes::copy_from_slice(&tip.0.to_le_bytes())
-    }
-
-    /// The tip that the value of such a row says; `None` if it is none.
-    pub fn parse(value: &[u8]) -> Option<Position> {
-        let tip = value.try_into().ok()?;
-        Some(Position(u64::from_le_bytes(tip)))
-    }
 }
 
 /// What a transaction became.
