@@ -1,6 +1,8 @@
 //! The task that starts and ends the lanes of a delivery stream. It looks at them when their stream
 //! or one of them changed, and sleeps otherwise, however many there are.
 
+mod unbegun;
+
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +15,7 @@ use tokio::task::{Id, JoinError, JoinSet, yield_now};
 use tokio::time::Instant;
 use types::limits::DIRECT_PUT_RETENTION;
 
+use self::unbegun::Unbegun;
 use crate::delivery_stream::Origin;
 use crate::gone::{self, LANES_PER_COMMIT, Remains};
 use crate::lane::{LaneStep, Tools};
@@ -47,6 +50,7 @@ struct Supervisor {
     streams: Arc<Streams>,
     /// The stream that is read, as it was when its lanes were looked at last.
     seen: Option<SourceMark>,
+    unbegun: Unbegun,
     /// Lanes that could run once their parents have ended.
     waiting: Vec<Wanted>,
     /// Lanes that failed, and when they are started again.
@@ -90,6 +94,7 @@ impl Supervisor {
             tools,
             streams,
             seen: None,
+            unbegun: Unbegun::default(),
             waiting: Vec::new(),
             failed: Vec::new(),
             restart_at: None,
@@ -172,11 +177,12 @@ impl Supervisor {
         let mark = self.running.source_mark(&self.streams);
         if self.seen.as_ref() != Some(&mark) {
             let wanted = self.running.wanted(&self.streams);
+            let (running, tools) = (&self.running, &self.tools);
+            self.unbegun.begin_gone(running, tools, &wanted).await?;
             // From here on all that these shards take is counted, whatever becomes of them.
-            let begun = self
-                .running
-                .begin(&self.tools, &wanted, Begins::First)
-                .await?;
+            let begun = running.begin(tools, &wanted, Begins::First).await;
+            self.unbegun.were_wanted(&wanted, &running.lacking(&wanted));
+            let begun = begun?;
             self.waiting = wanted;
             self.look_at_logs().await?;
             self.seen = Some(mark);

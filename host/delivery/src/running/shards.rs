@@ -171,20 +171,39 @@ impl Running {
             return Ok(Begun::NoneNew);
         }
         for new in new.chunks(LANES_PER_COMMIT) {
-            let mut writes = Vec::new();
-            for (wanted, position) in new {
-                writes.push(row::beginning(&wanted.key.pump_name(), *position)?);
-                writes.push(rows::lane_write(wanted.key, &rows::Lane::default())?);
-            }
-            let transaction = Transaction {
-                writes,
-                ..Transaction::default()
-            };
-            engine.commit(transaction).await?;
+            let beginnings = new.iter().map(|(wanted, position)| (wanted.key, *position));
+            keep_beginnings(engine, beginnings).await?;
             self.have_begun(engine, new);
         }
         self.have_begun(engine, &known);
         Ok(Begun::All)
+    }
+
+    /// Keeps and shows lanes at the beginnings of logs that are gone, and ended there, so that they
+    /// are counted as all lanes are whose logs go.
+    pub(crate) async fn begin_gone(
+        &self,
+        tools: &Tools,
+        gone: &[(LaneKey, Position)],
+    ) -> Result<(), StoreError> {
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let engine = &*tools.engine;
+        let pumps = LaneKey::pumps_of(self.stream().id);
+        let begun = rows::load_pumps(engine, &pumps).await?;
+        for gone in gone.chunks(LANES_PER_COMMIT) {
+            // An earlier try may have come further than it knew.
+            let new = gone.iter().filter(|(key, _)| !begun.contains_key(key));
+            keep_beginnings(engine, new.map(|(key, _)| (*key, Position::FIRST))).await?;
+            for (key, end) in gone {
+                let state = self.shown(*key, None);
+                state.stands_at(Position::FIRST, Counts::default(), Vec::new());
+                state.saw_tip(*end);
+                self.is_done(*key);
+            }
+        }
+        Ok(())
     }
 
     /// Those of them that are not shown, which is as long as nothing is kept of them.
@@ -211,6 +230,26 @@ impl Wanted {
     fn is_done_at(&self, engine: &dyn Engine, position: Position) -> bool {
         self.is_closed && is_at_end(engine, self.log, position)
     }
+}
+
+/// Keeps where lanes begin, all in one transaction.
+async fn keep_beginnings(
+    engine: &dyn Engine,
+    lanes: impl Iterator<Item = (LaneKey, Position)>,
+) -> Result<(), StoreError> {
+    let mut writes = Vec::new();
+    for (key, position) in lanes {
+        writes.push(row::beginning(&key.pump_name(), position)?);
+        writes.push(rows::lane_write(key, &rows::Lane::default())?);
+    }
+    if !writes.is_empty() {
+        let transaction = Transaction {
+            writes,
+            ..Transaction::default()
+        };
+        engine.commit(transaction).await?;
+    }
+    Ok(())
 }
 
 /// Whether nothing of a sealed log lies beyond a position. One that is gone is counted without a

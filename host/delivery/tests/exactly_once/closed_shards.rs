@@ -4,9 +4,16 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use store::disk::simulated::{Call, Failure, Fault, Random};
 
 use crate::buckets::Does;
-use crate::world::{Components, Ground, Origin, SOURCE, World, call, destination, json};
+use crate::world::{Components, Ground, NAME, Origin, SOURCE, World, call, caller};
+use crate::world::{destination, json};
+
+/// Longer than the stream keeps its records.
+const RETENTION: Duration = Duration::from_secs(24 * 3_600 + 1);
+/// The stream has two shards when it is made; those with higher numbers are their children.
+const LAST_PARENT: &str = "shardId-000000000001";
 
 async fn world(lanes_max: usize) -> World {
     let ground = Ground {
@@ -71,6 +78,18 @@ async fn until_delivered(world: &World, count: u64) {
         .await;
 }
 
+/// Waits until so many records are in a count.
+async fn until_counted(world: &World, count: u64) {
+    world
+        .until(|status| status.is_some_and(|status| status.delivered + status.lost >= count))
+        .await;
+}
+
+fn lanes(world: &World) -> usize {
+    let page = world.delivery.describe(&caller(), NAME);
+    page.unwrap().lanes.len()
+}
+
 /// Lanes of closed shards were counted until their shards expired: the fourth scaling stopped the
 /// delivery for a day.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -125,4 +144,82 @@ async fn lanes_of_closed_shards_with_records_left_to_deliver_are_counted() {
     put(&world, 10).await;
     until_delivered(&world, 20).await;
     world.close().await;
+}
+
+/// They began when there was room, and were nowhere if their shards had gone by then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_shards_without_lanes_took_is_counted_as_lost_when_it_expires() {
+    let world = world_with_both(3).await;
+    put(&world, 4).await;
+    until_delivered(&world, 4).await;
+    scale(&world, 4).await;
+    world.until_trouble("too many shards").await;
+    put(&world, 4).await;
+    // They are closed again before there is room for them.
+    scale(&world, 2).await;
+    world.ground.clock.advance(RETENTION);
+    world.streams.trim_expired().await;
+    until_counted(&world, 8).await;
+    put(&world, 4).await;
+    until_delivered(&world, 8).await;
+    assert_eq!(lanes(&world), 2);
+    let status = world.status().unwrap();
+    assert_eq!((status.records_in, status.lost), (12, 4));
+    assert_eq!((status.waiting_records, status.trouble), (0, None));
+    world.close().await;
+}
+
+/// A lane that came to the end of its sealed log right before the log was deleted stayed for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_source_that_is_deleted_in_the_middle_of_a_scaling_is_counted() {
+    let mut random = Random::new(1);
+    for _ in 0..30 {
+        let world = world_with_both(50).await;
+        let (before, after) = (1 + random.below(20), 1 + random.below(20));
+        put(&world, before).await;
+        assert!(begin_to_scale(&world, 3).await);
+        put(&world, after).await;
+        world.delete_source().await;
+        // Whatever its shards took is delivered or lost, and no lane is left.
+        until_counted(&world, before + after).await;
+        world.until(|_| lanes(&world) == 0).await;
+        let status = world.status().unwrap();
+        assert_eq!(status.delivered + status.lost, before + after);
+        world.close().await;
+    }
+}
+
+/// The lanes of children begin a second later, when their shards are gone.
+#[tokio::test]
+async fn what_children_took_is_counted_though_the_disk_failed_when_their_lanes_began() {
+    for nth in (1..12).cycle().take(44) {
+        let world = world_with_both(50).await;
+        world.ground.disk.plan(Fault {
+            call: Some(Call::Sync),
+            under: "wal".into(),
+            nth,
+            times: 1,
+            failure: Failure::Io,
+        });
+        let (mut tried, mut acknowledged) = (0, 0);
+        let mut is_put = !begin_to_scale(&world, 4).await;
+        while !is_put {
+            tried += 1;
+            if let Some(shard) = put_one(&world, "a").await {
+                acknowledged += 1;
+                is_put = shard.as_str() > LAST_PARENT;
+            }
+        }
+        world.ground.disk.forget_faults();
+        let name = json!({"StreamName": SOURCE});
+        while world.has_source().await {
+            // One that the disk refused is asked for again.
+            let _ = streams::ops::delete_stream::handle(&world.streams, call(&name)).await;
+        }
+        until_counted(&world, acknowledged).await;
+        world.until(|_| lanes(&world) == 0).await;
+        let status = world.status().unwrap();
+        assert!(status.delivered + status.lost <= tried, "sync {nth}");
+        world.close().await;
+    }
 }
