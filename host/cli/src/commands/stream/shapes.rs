@@ -37,6 +37,8 @@ pub(crate) struct Shards {
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Shard {
     pub(crate) shard_id: String,
+    pub(crate) parent_shard_id: Option<String>,
+    pub(crate) adjacent_parent_shard_id: Option<String>,
     pub(crate) hash_key_range: HashKeyRange,
     pub(crate) sequence_number_range: SequenceNumberRange,
 }
@@ -138,6 +140,16 @@ pub(crate) struct Records {
     pub(crate) records: Vec<Record>,
     /// Absent at the end of a closed shard.
     pub(crate) next_shard_iterator: Option<String>,
+    /// Those that a closed shard was split or merged into, at its end.
+    #[serde(default)]
+    pub(crate) child_shards: Vec<ChildShard>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct ChildShard {
+    pub(crate) shard_id: String,
+    pub(crate) parent_shards: Vec<String>,
 }
 
 #[derive(Deserialize)]

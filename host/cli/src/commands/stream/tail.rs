@@ -10,8 +10,7 @@ use clap::{Args, ValueEnum};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use follow::LATEST;
-pub(crate) use follow::{Come, follow};
+use follow::{Come, Followed, LATEST, TRIM_HORIZON, follow};
 
 use super::describe::shards;
 use crate::client::{Client, TargetArgs};
@@ -60,22 +59,24 @@ enum Format {
 
 pub(crate) async fn run(args: &TailArgs) -> Result<(), Failure> {
     let target = Arc::new(args.target.target()?);
-    let shards = shards(&mut Client::new(&target), &args.name).await?;
+    let all = shards(&mut Client::new(&target), &args.name).await?;
+    let kind = match args.from {
+        From::TrimHorizon => TRIM_HORIZON,
+        From::Latest => LATEST,
+    };
+    let followed = Followed::default();
+    let shards = followed.begin(kind, all);
     let (come, mut comes) = mpsc::channel(COME_MAX);
     let readers = shards.len().clamp(1, CONNECTIONS_MAX);
     let mut parts = vec![Vec::new(); readers];
     for (place, shard) in shards.into_iter().enumerate() {
-        parts[place % readers].push(shard.shard_id);
+        parts[place % readers].push(shard);
     }
-    let kind = match args.from {
-        From::TrimHorizon => "TRIM_HORIZON",
-        From::Latest => LATEST,
-    };
     for shards in parts {
         let client = Client::new(&target);
         tokio::spawn(follow(
             client,
-            args.name.clone(),
+            (args.name.clone(), followed.clone()),
             shards,
             kind,
             come.clone(),
