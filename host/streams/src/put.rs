@@ -97,7 +97,8 @@ impl<'a> NewRecord<'a> {
         }
     }
 
-    /// Bytes of data and partition key of a record that was not parsed yet.
+    /// Bytes of data and partition key of a record that was not parsed yet. A key that is left out
+    /// has none.
     pub fn bytes_of(partition_key: Option<&Text<'_>>, data: &Blob<'_>) -> usize {
         data.decoded_len() + partition_key.map_or(0, |key| key.len())
     }

@@ -105,8 +105,9 @@ pub async fn load(engine: &dyn Engine) -> Result<Loaded, StoreError> {
             let shards = shards.remove(&stream.id);
             let shards = shards.ok_or_else(|| damaged("the shards of a stream"))?;
             let mut stream = read_stream(arn, stream, shards, row.version)?;
-            (stream.resharding, stream.scaled_at) =
-                reshardings.remove(&stream.id).unwrap_or_default();
+            if let Some((aim, scaled_at)) = reshardings.remove(&stream.id) {
+                (stream.resharding, stream.scaled_at) = (aim, scaled_at);
+            }
             streams.push(stream);
         }
     }

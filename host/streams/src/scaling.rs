@@ -6,7 +6,7 @@
 //! [`QUIET`], they become half as many. A warm throughput has its shards whatever comes. All
 //! shards are of one size.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -58,11 +58,10 @@ struct Seen {
 
 impl Seen {
     /// How many shards take what came since `before`, each working all the time. Rounded up.
-    fn shards_since(self, before: Self, time: Duration) -> u64 {
-        let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1);
+    fn shards_since(self, before: Self, time: Duration) -> u128 {
+        let millis = time.as_millis().max(1);
         let needed = |came: u64, per_second: u32| {
-            let per_shard = u64::from(per_second).saturating_mul(millis);
-            came.saturating_mul(1_000).div_ceil(per_shard)
+            (u128::from(came) * 1_000).div_ceil(u128::from(per_second) * millis)
         };
         let records = self.records.saturating_sub(before.records);
         let bytes = self.bytes.saturating_sub(before.bytes);
@@ -86,12 +85,15 @@ pub struct Loads(HashMap<StreamId, Watched>);
 impl Loads {
     /// How many shards the stream shall have, if others than it has. Time is that of a clock which
     /// is never set.
-    fn look(&mut self, stream: &Stream, uptime: Duration) -> Option<u32> {
+    fn look(&mut self, stream: &Stream, uptime: Duration) -> Option<u128> {
         let seen = stream.load.seen();
-        let open = stream.shards.open_count() as u64;
+        let open = stream.shards.open_count() as u128;
         // A shard takes a MiB in a second.
         let warm = stream.mode.on_demand().and_then(|it| it.warm_mibps);
-        let least = warm.unwrap_or(0).max(ON_DEMAND_SHARDS_MIN);
+        let least = warm.map_or(ON_DEMAND_SHARDS_MIN, |mibps| {
+            mibps.max(ON_DEMAND_SHARDS_MIN)
+        });
+        let least = u128::from(least);
         let watched = self.0.entry(stream.id).or_insert(Watched {
             at: uptime,
             seen,
@@ -107,10 +109,10 @@ impl Loads {
             watched.quiet_since = None;
             return more(open, needed, least);
         }
-        if open < u64::from(least) {
+        if open < least {
             return Some(least);
         }
-        if 4 * needed >= open || open == u64::from(least) {
+        if 4 * needed >= open || open == least {
             watched.quiet_since = None;
             return None;
         }
@@ -119,17 +121,15 @@ impl Loads {
             return None;
         }
         watched.quiet_since = None;
-        let half = u32::try_from(open / 2).unwrap_or(u32::MAX);
-        Some(half.max(least))
+        Some((open / 2).max(least))
     }
 }
 
 /// Room for twice what comes, by doubling at most, and as many as there are to be at least.
-fn more(open: u64, needed: u64, least: u32) -> Option<u32> {
-    let most = u64::from(ON_DEMAND_SHARDS_MAX.max(least));
-    let target = (2 * needed).min(2 * open).max(u64::from(least)).min(most);
-    let target = u32::try_from(target).unwrap_or(ON_DEMAND_SHARDS_MAX);
-    (u64::from(target) > open).then_some(target)
+fn more(open: u128, needed: u128, least: u128) -> Option<u128> {
+    let most = u128::from(ON_DEMAND_SHARDS_MAX).max(least);
+    let target = (2 * needed).min(2 * open).max(least).min(most);
+    (target > open).then_some(target)
 }
 
 /// Looks every [`LOOK_PERIOD`] until it is told to stop.
@@ -154,13 +154,17 @@ impl Streams {
         let all = self.directory.all();
         let is_there = |stream: &Arc<Stream>| stream.mode.on_demand().is_some();
         let there: Vec<_> = all.into_iter().filter(is_there).collect();
-        let ids: std::collections::HashSet<_> = there.iter().map(|stream| stream.id).collect();
+        let ids: HashSet<_> = there.iter().map(|stream| stream.id).collect();
         loads.0.retain(|id, _| ids.contains(id));
         for stream in there {
             if stream.status != Status::Active {
                 continue;
             }
             let Some(target) = loads.look(&stream, self.clock.uptime()) else {
+                continue;
+            };
+            let Ok(target) = u32::try_from(target) else {
+                tracing::error!(stream = %stream.arn, target, "no stream has as many shards");
                 continue;
             };
             let arn = stream.arn.clone();

@@ -13,6 +13,7 @@ use types::limits::{CLOSED_SHARDS_PER_ACCOUNT_MAX, SCALINGS_PER_DAY_MAX};
 use types::{HashKey, HashKeyRange, Second, ShardId, StreamArn, Timestamp};
 
 use super::{CatalogTask, ChangeError};
+use crate::codec::damaged;
 use crate::directory::owner;
 use crate::mode::Mode;
 use crate::resharding::{Refused, Resharding, Step};
@@ -138,12 +139,14 @@ impl CatalogTask {
 
     /// Does one round, all of it or nothing.
     async fn reshard(&mut self, stream: &Stream) -> Result<Arc<Stream>, ChangeError> {
-        let steps = stream.resharding.map(|r| r.next_round(&stream.shards));
-        let round = self.round(stream, &steps.unwrap_or_default())?;
+        let Some(aim) = stream.resharding else {
+            // Both are written in one transaction.
+            return Err(damaged("what is to become of the shards of an UPDATING stream").into());
+        };
+        let round = self.round(stream, &aim.next_round(&stream.shards))?;
         let mut after = stream.clone();
         after.shards = Arc::new(round.shards);
-        let left = after.resharding.map(|r| r.next_round(&after.shards));
-        if left.is_none_or(|left| left.is_empty()) {
+        if aim.next_round(&after.shards).is_empty() {
             (after.status, after.resharding) = (Status::Active, None);
         }
         let numbers = Numbers {
