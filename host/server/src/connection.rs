@@ -22,9 +22,8 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::AsyncReadExt;
-use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::{Interval, MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
 use stream_tasks::StreamTasks;
 use watched::Watched;
@@ -39,23 +38,16 @@ use crate::limits::{
 };
 use crate::route::{Router, Visitor};
 use crate::shutdown::Stage;
+use crate::transport::Transport;
 
 /// How an HTTP/2 connection begins; no method of HTTP/1.1 that we serve does.
 const H2_PREFACE_START: &[u8; 3] = b"PRI";
-/// Between two looks at a client that has sent only part of [`H2_PREFACE_START`].
-const PREFACE_PAUSE: Duration = Duration::from_millis(5);
 /// How often a deadline is looked at before it is due.
 const TICKS_PER_DEADLINE: u32 = 8;
 /// Between two pings to an HTTP/2 client.
 const H2_PING_INTERVAL: Duration = Duration::from_secs(30);
 /// How long an HTTP/2 client may take to answer a ping.
 const H2_PING_TIMEOUT: Duration = Duration::from_secs(20);
-/// How long we go on reading from a client that was answered before it had sent all of its
-/// request; if we closed at once, it might never see the answer.
-const LINGER: Duration = Duration::from_secs(2);
-/// Bytes that we go on reading in that time.
-const LINGER_BYTES_MAX: usize = 64 * 1024 * 1024;
-const LINGER_READ_BYTES: usize = 64 * 1024;
 
 /// An accepted connection, shared by the requests that came over it.
 pub(crate) struct Connection {
@@ -64,6 +56,13 @@ pub(crate) struct Connection {
     activity: Arc<Activity>,
     ending: Arc<Ending>,
     stage: watch::Receiver<Stage>,
+}
+
+/// What a client speaks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Protocol {
+    H1,
+    H2,
 }
 
 /// How a connection is to end, or to go on with less.
@@ -88,35 +87,48 @@ impl Connection {
     }
 
     /// Serves until either side ends the connection.
-    pub(crate) async fn serve(self, stream: TcpStream) {
+    pub(crate) async fn serve(self, transport: Transport) {
         let mut stage = self.stage.clone();
-        let first_byte = timeout(self.limits().first_byte, speaks_h2(&stream));
-        let is_h2 = tokio::select! {
+        let opened = tokio::select! {
             biased;
-            first_byte = first_byte => first_byte,
+            opened = self.open(transport) => opened,
             _ = stage.wait_for(|stage| *stage != Stage::Running) => return,
         };
         let connection = Arc::new(self);
-        let ended = match is_h2 {
-            Ok(Ok(true)) => connection.serve_h2(stream).await,
-            Ok(Ok(false)) => connection.serve_h1(stream).await,
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err("it sent nothing in time".to_owned()),
+        let ended = match opened {
+            Ok((socket, Protocol::H2)) => connection.serve_h2(socket).await,
+            Ok((socket, Protocol::H1)) => connection.serve_h1(socket).await,
+            Err(reason) => Err(reason),
         };
         if let Err(reason) = ended {
             tracing::debug!(reason, "a connection was ended");
         }
     }
 
+    /// Waits for the bytes that tell which protocol the client speaks. They are read again.
+    async fn open(&self, mut transport: Transport) -> Result<(Watched, Protocol), String> {
+        let first = timeout(self.limits().first_byte, first_bytes(&mut transport));
+        let first = first.await.map_err(|_| "it sent nothing in time")?;
+        let first = first.map_err(|error| error.to_string())?;
+        self.router.telemetry().bytes_in(first.len());
+        let protocol = if first == H2_PREFACE_START[..] {
+            Protocol::H2
+        } else {
+            Protocol::H1
+        };
+        Ok((self.watched(transport, first, protocol), protocol))
+    }
+
     /// Serves requests, and between them keeps nothing but the socket: what hyper has read with it
     /// keeps, however long there is nothing to read.
-    async fn serve_h1(self: Arc<Self>, stream: TcpStream) -> Result<(), String> {
+    async fn serve_h1(self: Arc<Self>, socket: Watched) -> Result<(), String> {
         let mut overseer = Overseer::new(&self);
-        let mut resting = self.watched(stream, true);
+        let mut resting = socket;
         while let Some(rested) = self.serve_requests(resting, &mut overseer).await? {
             resting = rested;
             // Of a request that is there in part the rest may be long in coming, but is on its way.
-            if resting.unused.is_empty() && !self.rest(&resting.stream, &mut overseer).await? {
+            if resting.unused.is_empty() && !self.rest(&resting.transport, &mut overseer).await? {
+                resting.transport.close().await;
                 return Ok(());
             }
         }
@@ -158,20 +170,19 @@ impl Connection {
         // Where there was no room for an answer, there is none that the client could miss.
         let is_answered = !ended.as_ref().is_err_and(hyper::Error::is_user);
         if is_answered && (ended.is_err() || self.activity.has_unread()) {
-            linger(http.into_parts().io.into_inner().into_inner()).await;
+            http.into_parts().io.into_inner().transport.linger().await;
         }
         ended.map(|()| None).map_err(|error| error.to_string())
     }
 
     /// Waits for the next request. Returns whether one comes.
-    async fn rest(&self, stream: &TcpStream, overseer: &mut Overseer) -> Result<bool, String> {
+    async fn rest(&self, transport: &Transport, overseer: &mut Overseer) -> Result<bool, String> {
         let _rest = self.router.telemetry().connection_rests();
-        let mut first_byte = [0];
         loop {
             let end = tokio::select! {
                 biased;
-                peeked = stream.peek(&mut first_byte) => {
-                    return peeked.map(|count| count > 0).map_err(|error| error.to_string());
+                readable = transport.readable() => {
+                    return readable.map_err(|error| error.to_string());
                 }
                 end = overseer.next() => end,
             };
@@ -183,8 +194,8 @@ impl Connection {
         }
     }
 
-    async fn serve_h2(self: Arc<Self>, stream: TcpStream) -> Result<(), String> {
-        let io = TokioIo::new(self.watched(stream, false));
+    async fn serve_h2(self: Arc<Self>, socket: Watched) -> Result<(), String> {
+        let io = TokioIo::new(socket);
         let mut overseer = Overseer::new(&self);
         let shared = Arc::clone(&self);
         let service = service_fn(move |request| answer(Arc::clone(&shared), request));
@@ -214,14 +225,14 @@ impl Connection {
         }
     }
 
-    fn watched(&self, stream: TcpStream, signs_of_life: bool) -> Watched {
+    fn watched(&self, transport: Transport, unused: Bytes, protocol: Protocol) -> Watched {
         Watched {
-            stream,
-            unused: Bytes::new(),
+            transport,
+            unused,
             router: Arc::clone(&self.router),
             activity: Arc::clone(&self.activity),
             ending: Arc::clone(&self.ending),
-            signs_of_life,
+            signs_of_life: protocol == Protocol::H1,
         }
     }
 
@@ -254,36 +265,18 @@ async fn answer(
     Ok(response.map(|body| body.noted_in(&connection.activity)))
 }
 
-/// Looks at the first bytes without taking them.
-async fn speaks_h2(stream: &TcpStream) -> io::Result<bool> {
+/// Reads until it is certain whether the bytes are the beginning of [`H2_PREFACE_START`] or not.
+async fn first_bytes(transport: &mut Transport) -> io::Result<Bytes> {
     let mut start = [0; H2_PREFACE_START.len()];
-    loop {
-        let count = stream.peek(&mut start).await?;
-        if count == 0 {
+    let mut count = 0;
+    while count < start.len() && H2_PREFACE_START.starts_with(&start[..count]) {
+        let more = transport.read(&mut start[count..]).await?;
+        if more == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        if count == start.len() || !H2_PREFACE_START.starts_with(&start[..count]) {
-            return Ok(start == *H2_PREFACE_START);
-        }
-        // What came stays readable, so the next look would not wait by itself.
-        sleep(PREFACE_PAUSE).await;
+        count += more;
     }
-}
-
-/// Reads on until the client ends its side, too. Our side is shut down already.
-async fn linger(mut stream: TcpStream) {
-    let mut dropped = vec![0; LINGER_READ_BYTES];
-    let mut left = LINGER_BYTES_MAX;
-    let read_on = async {
-        while let Ok(count @ 1..) = stream.read(&mut dropped).await {
-            left = left.saturating_sub(count);
-            if left == 0 {
-                return;
-            }
-        }
-    };
-    // Over the time is as good as done: the connection is dropped either way.
-    let _ = timeout(LINGER, read_on).await;
+    Ok(Bytes::copy_from_slice(&start[..count]))
 }
 
 /// Tells when a connection is to end.

@@ -23,6 +23,7 @@ mod route;
 mod shutdown;
 mod start;
 mod telemetry;
+mod transport;
 mod web_origin;
 
 pub use config::{Config, ConfigError, Credential, DeliveryLimits, PORT_DEFAULT};

@@ -14,6 +14,7 @@ use crate::budget::network_of;
 use crate::connection::Connection;
 use crate::route::Router;
 use crate::shutdown::Stage;
+use crate::transport::Transport;
 
 /// How long to wait when no connection can be accepted, as when the process has no descriptor
 /// left: without it the loop would spin until there is one.
@@ -61,7 +62,7 @@ impl Listener {
         let connection = Connection::new(Arc::clone(&self.router), peer.ip(), self.stage.clone());
         let open = self.open.clone();
         tokio::spawn(async move {
-            connection.serve(stream).await;
+            connection.serve(Transport::Plain(stream)).await;
             drop((place, open));
         });
     }

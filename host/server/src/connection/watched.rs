@@ -1,4 +1,4 @@
-//! A socket whose traffic is counted and noted.
+//! A connection whose traffic is counted and noted.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -7,15 +7,15 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use crate::activity::Activity;
 use crate::ending::Ending;
 use crate::route::Router;
+use crate::transport::Transport;
 
 /// Counts bytes for the metrics, and knows whether the client takes what is written.
 pub(super) struct Watched {
-    pub(super) stream: TcpStream,
+    pub(super) transport: Transport,
     /// What was read from it and not yet used; it is read again first.
     pub(super) unused: Bytes,
     pub(super) router: Arc<Router>,
@@ -27,10 +27,6 @@ pub(super) struct Watched {
 }
 
 impl Watched {
-    pub(super) fn into_inner(self) -> TcpStream {
-        self.stream
-    }
-
     /// Gives back what was read and not used.
     pub(super) fn put_back(&mut self, unused: Bytes) {
         // Copied, so that a few bytes do not keep the buffer that they were read into; what is
@@ -69,7 +65,7 @@ impl AsyncRead for Watched {
             return Poll::Ready(Ok(()));
         }
         let before = buffer.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        let read = Pin::new(&mut self.transport).poll_read(cx, buffer);
         let count = buffer.filled().len() - before;
         if count > 0 {
             self.router.telemetry().bytes_in(count);
@@ -87,7 +83,7 @@ impl AsyncWrite for Watched {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        let written = Pin::new(&mut self.transport).poll_write(cx, bytes);
         self.note_written(written)
     }
 
@@ -96,19 +92,19 @@ impl AsyncWrite for Watched {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        let written = Pin::new(&mut self.transport).poll_write_vectored(cx, slices);
         self.note_written(written)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.transport.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        Pin::new(&mut self.transport).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        Pin::new(&mut self.transport).poll_shutdown(cx)
     }
 }
