@@ -32,6 +32,10 @@ pub const PORT_DEFAULT: u16 = 4567;
 pub struct Config {
     /// Where to listen; port 0 takes any free one.
     pub listen: SocketAddr,
+    /// Where to listen for TLS; `None`: nowhere.
+    pub tls_listen: Option<SocketAddr>,
+    /// The certificate of the port for TLS; `None`: one is made and kept in the data directory.
+    pub tls: Option<TlsFiles>,
     /// The directory of everything that the server keeps.
     pub data: PathBuf,
     /// The directory of plugins, if there is one.
@@ -65,6 +69,8 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), PORT_DEFAULT),
+            tls_listen: None,
+            tls: None,
             data: PathBuf::from("millrace-data"),
             plugins: None,
             plugin_limits: wasm::Limits::default(),
@@ -80,6 +86,15 @@ impl Default for Config {
             limits: Limits::default(),
         }
     }
+}
+
+/// Where an operator's certificate lies, in PEM. Renewed files are read while the server runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate, and after it those that vouch for it.
+    pub certificate: PathBuf,
+    /// Its private key, which nobody else may read.
+    pub key: PathBuf,
 }
 
 /// A caller's key, and the account that it acts for.

@@ -22,6 +22,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
@@ -38,6 +39,7 @@ use crate::limits::{
 };
 use crate::route::{Router, Visitor};
 use crate::shutdown::Stage;
+use crate::tls::{Agreed, Tls};
 use crate::transport::Transport;
 
 /// How an HTTP/2 connection begins; no method of HTTP/1.1 that we serve does.
@@ -87,11 +89,11 @@ impl Connection {
     }
 
     /// Serves until either side ends the connection.
-    pub(crate) async fn serve(self, transport: Transport) {
+    pub(crate) async fn serve(self, stream: TcpStream, tls: Option<&Tls>) {
         let mut stage = self.stage.clone();
         let opened = tokio::select! {
             biased;
-            opened = self.open(transport) => opened,
+            opened = self.open(stream, tls) => opened,
             _ = stage.wait_for(|stage| *stage != Stage::Running) => return,
         };
         let connection = Arc::new(self);
@@ -105,16 +107,27 @@ impl Connection {
         }
     }
 
-    /// Waits for the bytes that tell which protocol the client speaks. They are read again.
-    async fn open(&self, mut transport: Transport) -> Result<(Watched, Protocol), String> {
+    /// Goes through the handshake, where TLS is spoken, and waits for the bytes that tell which
+    /// protocol the client speaks, unless it said so. They are read again.
+    async fn open(
+        &self,
+        stream: TcpStream,
+        tls: Option<&Tls>,
+    ) -> Result<(Watched, Protocol), String> {
+        let (mut transport, agreed) = match tls {
+            None => (Transport::Plain(stream), Agreed::Nothing),
+            // A connection waits here but once, and would keep the room for it.
+            Some(tls) => Box::pin(tls.accept(stream, self.limits(), self.read_bytes_max())).await?,
+        };
         let first = timeout(self.limits().first_byte, first_bytes(&mut transport));
         let first = first.await.map_err(|_| "it sent nothing in time")?;
         let first = first.map_err(|error| error.to_string())?;
         self.router.telemetry().bytes_in(first.len());
-        let protocol = if first == H2_PREFACE_START[..] {
-            Protocol::H2
-        } else {
-            Protocol::H1
+        let protocol = match agreed {
+            Agreed::H1 => Protocol::H1,
+            Agreed::H2 => Protocol::H2,
+            Agreed::Nothing if first == H2_PREFACE_START[..] => Protocol::H2,
+            Agreed::Nothing => Protocol::H1,
         };
         Ok((self.watched(transport, first, protocol), protocol))
     }

@@ -1,5 +1,6 @@
-//! The only crate that listens: HTTP/1.1 and cleartext HTTP/2 on one port, the way of a request
-//! from the socket to its operation and back, and what is told about it.
+//! The only crate that listens: HTTP/1.1 and cleartext HTTP/2 on one port, both within TLS on
+//! another, the way of a request from the socket to its operation and back, and what is told about
+//! it.
 //!
 //! A request goes `listen` -> `connection` -> `route` -> `auth` -> `operations`. What it may cost
 //! is in `limits`.
@@ -23,10 +24,12 @@ mod route;
 mod shutdown;
 mod start;
 mod telemetry;
+mod tls;
 mod transport;
 mod web_origin;
 
-pub use config::{Config, ConfigError, Credential, DeliveryLimits, PORT_DEFAULT};
+pub use config::{Config, ConfigError, Credential, DeliveryLimits, PORT_DEFAULT, TlsFiles};
 pub use limits::Limits;
-pub use start::{Running, StartError, start};
+pub use start::{Running, StartError, TlsPort, start};
+pub use tls::TlsError;
 pub use web_origin::WebOrigin;

@@ -25,7 +25,8 @@ pub(crate) const H2_CONNECTION_WINDOW_BYTES: u32 = 16 * 1024 * 1024;
 /// It is what a connection holds beside its requests, in no budget, so that there are bounds of
 /// their own: one over HTTP/1.1 that nothing comes or goes over gives it back, and beyond
 /// [`ROOMY_CONNECTIONS_MAX`] a connection has [`CROWDED_READ_BYTES_MAX`]. With 10,000 connections
-/// that is 213 MB in all, if all are busy.
+/// that is 213 MB in all, if all are busy. Over TLS one may have as much again that is encrypted
+/// and not sent.
 const READ_BYTES_MAX: usize = 64 * 1024;
 /// Connections that are open at a time before those that come read less at once.
 const ROOMY_CONNECTIONS_MAX: usize = 1_000;
@@ -85,6 +86,10 @@ pub struct Limits {
     pub lanes_per_account_max: usize,
     /// From the accepted connection to its first byte.
     pub first_byte: Duration,
+    /// From a connection's first byte to the end of the handshake of TLS.
+    pub handshake: Duration,
+    /// Between two looks at the files of a certificate.
+    pub certificate_period: Duration,
     /// From a request's first byte to the end of its headers (HTTP/1.1).
     pub head: Duration,
     /// How long a connection may have nothing to do.
@@ -116,6 +121,8 @@ impl Default for Limits {
             shards_per_account_max: SHARDS_PER_ACCOUNT_MAX,
             lanes_per_account_max: LANES_PER_ACCOUNT_MAX,
             first_byte: Duration::from_secs(5),
+            handshake: Duration::from_secs(10),
+            certificate_period: Duration::from_secs(60),
             head: Duration::from_secs(10),
             idle: Duration::from_secs(75),
             body: Duration::from_secs(60),

@@ -1,4 +1,4 @@
-//! The port: connections are accepted here, counted, and refused where there are too many.
+//! The ports: connections are accepted here, counted, and refused where there are too many.
 
 use std::collections::HashMap;
 use std::io;
@@ -14,7 +14,7 @@ use crate::budget::network_of;
 use crate::connection::Connection;
 use crate::route::Router;
 use crate::shutdown::Stage;
-use crate::transport::Transport;
+use crate::tls::Tls;
 
 /// How long to wait when no connection can be accepted, as when the process has no descriptor
 /// left: without it the loop would spin until there is one.
@@ -23,6 +23,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Accepts connections until the stage says otherwise.
 pub(crate) struct Listener {
     pub(crate) socket: TcpListener,
+    /// `None`: the port speaks no TLS.
+    pub(crate) tls: Option<Arc<Tls>>,
+    /// Shared by all ports: a client has no more places for calling at two.
+    pub(crate) addresses: Arc<Addresses>,
     pub(crate) router: Arc<Router>,
     pub(crate) stage: watch::Receiver<Stage>,
     /// Every connection holds a clone: when all are gone, the connections are.
@@ -31,7 +35,6 @@ pub(crate) struct Listener {
 
 impl Listener {
     pub(crate) async fn run(self) {
-        let addresses = Arc::new(Addresses::default());
         let mut stage = self.stage.clone();
         loop {
             let accepted = tokio::select! {
@@ -39,7 +42,7 @@ impl Listener {
                 _ = stage.wait_for(|stage| *stage != Stage::Running) => return,
             };
             match accepted {
-                Ok((stream, peer)) => self.accepted(stream, peer, &addresses),
+                Ok((stream, peer)) => self.accepted(stream, peer),
                 Err(error) if is_the_clients(&error) => {}
                 Err(error) => {
                     tracing::warn!(%error, "no connection can be accepted");
@@ -49,8 +52,8 @@ impl Listener {
         }
     }
 
-    fn accepted(&self, stream: TcpStream, peer: SocketAddr, addresses: &Arc<Addresses>) {
-        let Some(place) = self.place(peer.ip(), addresses) else {
+    fn accepted(&self, stream: TcpStream, peer: SocketAddr) {
+        let Some(place) = self.place(peer.ip()) else {
             self.router.telemetry().connection_refused();
             tracing::debug!(%peer, "a connection over the limit was closed");
             return;
@@ -60,14 +63,14 @@ impl Listener {
             return;
         }
         let connection = Connection::new(Arc::clone(&self.router), peer.ip(), self.stage.clone());
-        let open = self.open.clone();
+        let (open, tls) = (self.open.clone(), self.tls.clone());
         tokio::spawn(async move {
-            connection.serve(Transport::Plain(stream)).await;
+            connection.serve(stream, tls.as_deref()).await;
             drop((place, open));
         });
     }
 
-    fn place(&self, address: IpAddr, addresses: &Arc<Addresses>) -> Option<CountedConnection> {
+    fn place(&self, address: IpAddr) -> Option<CountedConnection> {
         let limits = self.router.limits();
         let count = self.router.telemetry().connection_opened();
         let mut place = CountedConnection {
@@ -81,10 +84,13 @@ impl Listener {
             return Some(place);
         }
         let network = network_of(address);
-        if !addresses.add(network, limits.connections_per_address_max) {
+        if !self
+            .addresses
+            .add(network, limits.connections_per_address_max)
+        {
             return None;
         }
-        place.counted = Some((Arc::clone(addresses), network));
+        place.counted = Some((Arc::clone(&self.addresses), network));
         Some(place)
     }
 }
@@ -101,7 +107,7 @@ fn is_the_clients(error: &io::Error) -> bool {
 
 /// Connections by address, of those that have any.
 #[derive(Default)]
-struct Addresses(Mutex<HashMap<IpAddr, usize>>);
+pub(crate) struct Addresses(Mutex<HashMap<IpAddr, usize>>);
 
 impl Addresses {
     /// Counts one more, unless that is over `max`.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
@@ -22,13 +23,14 @@ use crate::auth::Authenticator;
 use crate::budget::Budget;
 use crate::config::Config;
 use crate::cors::Cors;
-use crate::listen::Listener;
+use crate::listen::{Addresses, Listener};
 use crate::operations::Services;
 use crate::read_turns::ReadTurns;
 use crate::request_id::RequestIds;
 use crate::route::Router;
 use crate::shutdown::Stage;
 use crate::telemetry::Telemetry;
+use crate::tls::{Tls, TlsError};
 
 /// How long connections that were cut off may take to let go of what they hold.
 const CUT_OFF: Duration = Duration::from_secs(1);
@@ -48,6 +50,10 @@ pub enum StartError {
     Unprotected(SocketAddr),
     /// The address could not be listened on.
     Listen(SocketAddr, io::Error),
+    /// The certificate, or its key, is not as it must be.
+    Tls(TlsError),
+    /// There is a certificate and no address to use it at.
+    NoTlsAddress,
     /// The machine gave no random numbers.
     Random(String),
     /// The streams could not be opened.
@@ -73,6 +79,11 @@ impl fmt::Display for StartError {
                  reaches the server may use it, so it listens on loopback addresses only"
             ),
             Self::Listen(address, error) => write!(f, "listen on {address}: {error}"),
+            Self::Tls(error) => write!(f, "TLS: {error}"),
+            Self::NoTlsAddress => f.write_str(
+                "[tls] in the configuration names a certificate, and neither tls_listen nor \
+                 --tls-listen an address to use it at",
+            ),
             Self::Threads(error) => write!(f, "start the threads of deliveries: {error}"),
             Self::Random(why) => write!(f, "draw a random number: {why}"),
             Self::Streams(error) => error.fmt(f),
@@ -89,11 +100,35 @@ impl std::error::Error for StartError {}
 /// A server that takes requests.
 pub struct Running {
     address: SocketAddr,
+    tls: Option<TlsPort>,
     router: Arc<Router>,
     stage: watch::Sender<Stage>,
-    listener: JoinHandle<()>,
+    listeners: Vec<JoinHandle<()>>,
     connections: mpsc::Receiver<()>,
-    pacing: JoinHandle<()>,
+    /// What goes on for ever beside the requests.
+    loops: Vec<JoinHandle<()>>,
+}
+
+/// The port that speaks TLS.
+#[derive(Clone, Debug)]
+pub struct TlsPort {
+    /// Where it listens, with the port that it got.
+    pub address: SocketAddr,
+    /// The file that clients must trust; `None` with an operator's certificate.
+    pub authority: Option<PathBuf>,
+}
+
+/// All ports.
+struct Ports {
+    plain: Port,
+    tls: Option<Port>,
+}
+
+/// A socket that listens, and what is spoken there.
+struct Port {
+    socket: TcpListener,
+    address: SocketAddr,
+    tls: Option<Arc<Tls>>,
 }
 
 /// Opens the streams that `engine` keeps and listens. Plugins are loaded meanwhile: see
@@ -104,7 +139,7 @@ pub async fn start(
     engine: Arc<dyn Engine>,
     clock: Arc<dyn Clock>,
 ) -> Result<Running, StartError> {
-    let (socket, address) = bind(&config).await?;
+    let ports = open_ports(&config, &clock).await?;
     let process = getrandom::u64().map_err(|error| StartError::Random(error.to_string()))?;
     let options = Options {
         throttle: config.throttle,
@@ -154,27 +189,85 @@ pub async fn start(
         reads: ReadTurns::new(available_parallelism().map_or(1, usize::from)),
         ids: RequestIds::new(process),
     });
+    Ok(listen(router, ports, pacing))
+}
+
+/// Listens at all ports from now on.
+fn listen(router: Arc<Router>, ports: Ports, pacing: JoinHandle<()>) -> Running {
     let (stage, stages) = watch::channel(Stage::Running);
     let (open, connections) = mpsc::channel(1);
-    let listener = Listener {
-        socket,
-        router: Arc::clone(&router),
-        stage: stages,
-        open,
-    };
-    Ok(Running {
-        address,
+    let addresses = Arc::new(Addresses::default());
+    let mut running = Running {
+        address: ports.plain.address,
+        tls: None,
         router,
         stage,
-        listener: tokio::spawn(listener.run()),
+        listeners: Vec::new(),
         connections,
-        pacing,
+        loops: vec![pacing],
+    };
+    for port in [Some(ports.plain), ports.tls].into_iter().flatten() {
+        if let Some(tls) = &port.tls {
+            let period = running.router.limits().certificate_period;
+            let renewal = Arc::clone(tls).renew(period);
+            running.loops.push(tokio::spawn(renewal));
+            running.tls = Some(TlsPort {
+                address: port.address,
+                authority: tls.authority().map(Path::to_owned),
+            });
+        }
+        let listener = Listener {
+            socket: port.socket,
+            tls: port.tls,
+            addresses: Arc::clone(&addresses),
+            router: Arc::clone(&running.router),
+            stage: stages.clone(),
+            open: open.clone(),
+        };
+        running.listeners.push(tokio::spawn(listener.run()));
+    }
+    running
+}
+
+/// Binds the ports, and finds the certificate of the one that speaks TLS.
+async fn open_ports(config: &Config, clock: &Arc<dyn Clock>) -> Result<Ports, StartError> {
+    let (socket, address) = bind(config, config.listen).await?;
+    let plain = Port {
+        socket,
+        address,
+        tls: None,
+    };
+    let Some(wanted) = config.tls_listen else {
+        return match config.tls {
+            Some(_) => Err(StartError::NoTlsAddress),
+            None => Ok(Ports { plain, tls: None }),
+        };
+    };
+    let (socket, address) = bind(config, wanted).await?;
+    let (files, data, now) = (config.tls.clone(), config.data.clone(), clock.now());
+    let opened = spawn_blocking(move || Tls::open(files, &data, address, now)).await;
+    let opened = opened.map_err(|error| StartError::Task(error.to_string()))?;
+    let tls = opened.map_err(StartError::Tls)?;
+    match tls.authority() {
+        Some(ca) => tracing::info!(%address, ca = %ca.display(), "TLS: clients trust this file"),
+        None => tracing::info!(%address, "TLS with the certificate of the configuration"),
+    }
+    let tls = Port {
+        socket,
+        address,
+        tls: Some(Arc::new(tls)),
+    };
+    Ok(Ports {
+        plain,
+        tls: Some(tls),
     })
 }
 
-/// The socket to listen on, and its address.
-async fn bind(config: &Config) -> Result<(TcpListener, SocketAddr), StartError> {
-    let wanted = config.listen;
+/// A socket to listen on, and its address.
+async fn bind(
+    config: &Config,
+    wanted: SocketAddr,
+) -> Result<(TcpListener, SocketAddr), StartError> {
     if config.credentials.is_empty() && !wanted.ip().to_canonical().is_loopback() {
         return Err(StartError::Unprotected(wanted));
     }
@@ -250,6 +343,11 @@ impl Running {
         self.address
     }
 
+    /// The port that speaks TLS, if there is one.
+    pub fn tls(&self) -> Option<&TlsPort> {
+        self.tls.as_ref()
+    }
+
     /// All plugins.
     pub fn plugins(&self) -> Vec<wasm::Plugin> {
         self.router.plugins.list()
@@ -278,8 +376,10 @@ impl Running {
     /// nothing that was acknowledged depends on it.
     pub async fn shut_down(mut self) -> Result<(), store::StoreError> {
         self.stage.send_replace(Stage::Draining);
-        if let Err(error) = self.listener.await {
-            tracing::error!(%error, "the listener did not end well");
+        for listener in std::mem::take(&mut self.listeners) {
+            if let Err(error) = listener.await {
+                tracing::error!(%error, "a listener did not end well");
+            }
         }
         let drain = self.router.limits().drain;
         if timeout(drain, self.connections.recv()).await.is_err() {
@@ -289,7 +389,9 @@ impl Running {
                 tracing::warn!("connections hang");
             }
         }
-        self.pacing.abort();
+        for forever in &self.loops {
+            forever.abort();
+        }
         // Before the deliveries, so that none of them waits for a version that is being compiled.
         close_plugins(&self.router.plugins).await;
         self.router.services.delivery.close().await;

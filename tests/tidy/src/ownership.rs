@@ -21,11 +21,13 @@ const HOST: &[&str] = &["host/"];
 const OWNED: &[Owned] = &[
     Owned {
         words: &["std::fs", "tokio::fs", "rustix", "redb"],
-        // The server reads its configuration file; the command makes temporary directories; plugins
-        // and what is made of them lie in files of their own, and buckets in a directory.
+        // The server reads its configuration file and keeps a certificate; the command makes
+        // temporary directories; plugins and what is made of them lie in files of their own, and
+        // buckets in a directory.
         owners: &[
             "host/store/",
             "host/server/src/config",
+            "host/server/src/tls/",
             "host/cli/",
             "host/wasm/",
             "host/delivery/src/objects/local.rs",

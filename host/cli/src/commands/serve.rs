@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicU64;
 
 use clap::{Args, ValueEnum};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use server::Config;
+use server::{Config, TlsPort};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use types::SystemClock;
@@ -31,6 +31,9 @@ pub(crate) struct ServeArgs {
     /// Where to listen; port 0 takes any free one [default: 127.0.0.1:4567]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
+    /// Where to listen for TLS as well; port 0 takes any free one [default: nowhere]
+    #[arg(long, value_name = "ADDRESS")]
+    tls_listen: Option<SocketAddr>,
     /// The directory of plugins
     #[arg(long, value_name = "DIR")]
     plugins: Option<PathBuf>,
@@ -78,6 +81,7 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     });
     let announced = announce(
         running.address(),
+        running.tls(),
         &data.display().to_string(),
         plugins.as_deref().unwrap_or("none; see --plugins"),
         anybody,
@@ -132,6 +136,9 @@ fn configure(args: ServeArgs) -> Result<Config, String> {
     if let Some(listen) = args.listen {
         config.listen = listen;
     }
+    if args.tls_listen.is_some() {
+        config.tls_listen = args.tls_listen;
+    }
     if args.plugins.is_some() {
         config.plugins = args.plugins;
     }
@@ -163,8 +170,19 @@ fn plugins_text(all: &[wasm::Plugin]) -> String {
     text
 }
 
-fn announce(address: SocketAddr, data: &str, plugins: &str, anybody: bool) -> io::Result<()> {
+fn announce(
+    address: SocketAddr,
+    tls: Option<&TlsPort>,
+    data: &str,
+    plugins: &str,
+    anybody: bool,
+) -> io::Result<()> {
     let endpoint = format!("http://{address}");
+    let tls = tls.map_or_else(String::new, tls_text);
+    let tls_line = match tls.as_str() {
+        "" => String::new(),
+        tls => format!("  tls      {tls}\n"),
+    };
     let (access, keys) = if anybody {
         (
             "any credentials, because the configuration has none; loopback only",
@@ -179,13 +197,24 @@ fn announce(address: SocketAddr, data: &str, plugins: &str, anybody: bool) -> io
     let version = env!("CARGO_PKG_VERSION");
     output::lines(&format!(
         "millrace {version}\n  \
-         endpoint  {endpoint}\n  \
+         endpoint  {endpoint}\n\
+         {tls_line}  \
          data      {data}\n  \
          plugins   {plugins}\n  \
          access    {access}\n  \
          try       {keys}AWS_ENDPOINT_URL={endpoint} aws kinesis list-streams\n\
-         ready {endpoint}"
+         ready {endpoint}{tls}"
     ))
+}
+
+/// Where TLS is spoken, and what clients trust for it as the AWS CLI and SDKs are told. Begins with
+/// a space.
+fn tls_text(tls: &TlsPort) -> String {
+    let mut text = format!(" https://{}", tls.address);
+    if let Some(authority) = &tls.authority {
+        text.push_str(&format!(" AWS_CA_BUNDLE={}", authority.display()));
+    }
+    text
 }
 
 fn start_log(format: LogFormat, lost: Arc<AtomicU64>) -> Result<(), String> {

@@ -1,5 +1,6 @@
 //! The configuration file's text.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -29,8 +30,9 @@ const CORS_ORIGINS_MAX: usize = 64;
 /// does not say which it is.
 const KEY_FAULTS: [&str; 2] = ["duplicate key", "cannot extend value"];
 
-const KEYS: &str = "listen, data, plugins, throttle, clock_skew_minutes, cors_origins, [limits], \
-                    [plugin_limits], [delivery_limits], [metrics], [s3] and [[credentials]]";
+const KEYS: &str = "listen, tls_listen, data, plugins, throttle, clock_skew_minutes, \
+                    cors_origins, [limits], [plugin_limits], [delivery_limits], [metrics], [s3], \
+                    [tls] and [[credentials]]";
 const LIMIT_KEYS: &str = "connections_max, connections_per_address_max, request_bytes_max, \
                           in_flight_bytes_max, streams_per_account_max, shards_per_account_max \
                           and lanes_per_account_max";
@@ -54,12 +56,8 @@ fn parse(text: &str) -> Result<Config, Wrong> {
     let mut config = Config::default();
     for entry in Entry::of_file(text, root.get_ref(), KEYS)? {
         match entry.key {
-            "listen" => {
-                config.listen = entry
-                    .string()?
-                    .parse()
-                    .map_err(|_| entry.wrong("is not an address with a port"))?;
-            }
+            "listen" => config.listen = address(&entry)?,
+            "tls_listen" => config.tls_listen = Some(address(&entry)?),
             "data" => config.data = PathBuf::from(entry.string()?),
             "plugins" => config.plugins = Some(PathBuf::from(entry.string()?)),
             "throttle" => config.throttle = entry.boolean()?,
@@ -75,6 +73,7 @@ fn parse(text: &str) -> Result<Config, Wrong> {
             }
             "metrics" => config.metrics_token = Some(metrics_token(&entry)?),
             "s3" => config.s3 = Some(sections::s3(&entry)?),
+            "tls" => config.tls = Some(sections::tls(&entry)?),
             "credentials" => config.credentials = credentials(&entry)?,
             _ => return Err(entry.unread()),
         }
@@ -83,6 +82,11 @@ fn parse(text: &str) -> Result<Config, Wrong> {
     // The two sections contradict each other, and either may be missing.
     checked.map_err(|what| Wrong { line: None, what })?;
     Ok(config)
+}
+
+fn address(entry: &Entry<'_>) -> Result<SocketAddr, Wrong> {
+    let address = entry.string()?.parse();
+    address.map_err(|_| entry.wrong("is not an address with a port"))
 }
 
 /// What is no TOML. Of the file's text only a key is repeated: values may be secrets.
@@ -227,17 +231,22 @@ account = "000000000042"
     #[test]
     fn every_key_is_read() {
         let text = format!(
-            "listen = \"0.0.0.0:80\"\ndata = \"d\"\nplugins = \"p\"\nthrottle = false\n\
-             clock_skew_minutes = 15\n\
+            "listen = \"0.0.0.0:80\"\ntls_listen = \"0.0.0.0:443\"\ndata = \"d\"\n\
+             plugins = \"p\"\nthrottle = false\nclock_skew_minutes = 15\n\
              cors_origins = [\"https://App.example:443\", \"http://localhost:3000\"]\n\
              [limits]\nconnections_max = 7\n\
              connections_per_address_max = 6\nrequest_bytes_max = 5\nin_flight_bytes_max = 0x40\n\
              streams_per_account_max = 3\nshards_per_account_max = 2\n\
              lanes_per_account_max = 8\n\
-             [metrics]\ntoken = \"0123456789abcdef\"\n{CREDENTIALS}"
+             [metrics]\ntoken = \"0123456789abcdef\"\n\
+             [tls]\ncertificate = \"c.pem\"\nkey = \"k.pem\"\n{CREDENTIALS}"
         );
         let config = parse(&text).unwrap();
         assert_eq!(config.listen.to_string(), "0.0.0.0:80");
+        assert_eq!(config.tls_listen, Some(([0, 0, 0, 0], 443).into()));
+        let tls = config.tls.unwrap();
+        assert_eq!(tls.certificate, PathBuf::from("c.pem"));
+        assert_eq!(tls.key, PathBuf::from("k.pem"));
         assert_eq!(config.data, PathBuf::from("d"));
         assert_eq!(config.plugins, Some(PathBuf::from("p")));
         assert!(!config.throttle);
@@ -298,6 +307,13 @@ account = "000000000042"
             "'listen' is not an address with a port",
         ),
         ("listen = 4567", 1, "'listen' is not a string"),
+        (
+            "tls_listen = \"hush-hush\"",
+            1,
+            "'tls_listen' is not an address with a port",
+        ),
+        ("[tls]\nkey = \"hush-hush\"", 1, "has no certificate"),
+        ("[tls]\ncertificate = \"c.pem\"", 1, "has no key"),
         ("throttle = \"no\"", 1, "'throttle' is not true or false"),
         ("limits = 1", 1, "write [limits]"),
         ("[credentials]\naccount = \"1\"", 1, "write [[credentials]]"),

@@ -1,15 +1,18 @@
-//! The sections of the configuration file about plugins and objects.
+//! The sections of the configuration file about plugins, objects and TLS.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use delivery::objects::S3Config;
 
+use super::TlsFiles;
 use super::entry::{Entry, Wrong};
 
 const PLUGIN_LIMIT_KEYS: &str = "component_mib, compile_seconds, compile_mib, memory_mib, \
                                  batch_ms, output_mib, host_calls, log_line_bytes and \
                                  log_bytes_per_second";
 const S3_KEYS: &str = "endpoint, region, access_key_id, secret_access_key and path_style";
+const TLS_KEYS: &str = "certificate and key";
 const REGION_DEFAULT: &str = "us-east-1";
 /// Mebibytes that a component may have at most. More is refused here; a component with more than is
 /// configured is refused when it is loaded.
@@ -87,6 +90,24 @@ pub(super) fn s3(section: &Entry<'_>) -> Result<S3Config, Wrong> {
         region,
         access_key_id: key_id.ok_or_else(|| missing("access_key_id"))?,
         secret_access_key: secret.ok_or_else(|| missing("secret_access_key"))?,
+    })
+}
+
+/// `[tls]`.
+pub(super) fn tls(section: &Entry<'_>) -> Result<TlsFiles, Wrong> {
+    let (mut certificate, mut key) = (None, None);
+    for entry in section.entries("[tls]", TLS_KEYS)? {
+        let path = PathBuf::from(entry.string()?);
+        match entry.key {
+            "certificate" => certificate = Some(path),
+            "key" => key = Some(path),
+            _ => return Err(entry.unread()),
+        }
+    }
+    let missing = |key: &str| section.wrong(&format!("has no {key}"));
+    Ok(TlsFiles {
+        certificate: certificate.ok_or_else(|| missing("certificate"))?,
+        key: key.ok_or_else(|| missing("key"))?,
     })
 }
 
