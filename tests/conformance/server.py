@@ -13,7 +13,7 @@ from pathlib import Path
 
 import boto3
 import botocore.session
-from botocore.auth import SigV4Auth
+from botocore.auth import SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
@@ -86,6 +86,10 @@ class Server:
         """boto3's client of Data Firehose."""
         return self._client("firehose", key_id, secret, **options)
 
+    def sts(self, key_id=KEY_ID, secret=SECRET, **options):
+        """boto3's client of the Security Token Service."""
+        return self._client("sts", key_id, secret, **options)
+
     def _client(self, service, key_id, secret, region=REGION, attempts=1):
         """boto3's client, validating what it sends and what it gets."""
         return boto3.client(
@@ -134,17 +138,31 @@ class Server:
         """Asks for one of the server's own pages: (status, JSON or None)."""
         return self._send(method, f"/_millrace/{path}", b"", {}, "kinesis", **credentials)
 
+    def presigned(self, path, method="GET", headers=(), service="kinesis", expires=60):
+        """A request without a body that is signed in its query, by the right key."""
+        request = AWSRequest(method=method, url=self.endpoint + path, headers=dict(headers))
+        auth = SigV4QueryAuth(Credentials(KEY_ID, SECRET), service, REGION, expires=expires)
+        auth.add_auth(request)
+        return request
+
+    def send(self, request):
+        """Sends a request as it is: (status, text)."""
+        target = urllib.parse.urlsplit(request.url)
+        connection = HTTPConnection(target.netloc, timeout=60)
+        try:
+            whole = f"{target.path}?{target.query}" if target.query else target.path
+            headers = dict(request.headers.items())
+            connection.request(request.method, whole, request.data, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            connection.close()
+
     def _send(self, method, path, data, headers, service, key_id=KEY_ID, secret=SECRET):
         request = AWSRequest(method=method, url=self.endpoint + path, data=data, headers=headers)
         SigV4Auth(Credentials(key_id, secret), service, REGION).add_auth(request)
-        connection = HTTPConnection(urllib.parse.urlsplit(self.endpoint).netloc, timeout=60)
-        try:
-            connection.request(method, path, data, dict(request.headers.items()))
-            answer = connection.getresponse()
-            text = answer.read()
-        finally:
-            connection.close()
-        return answer.status, json.loads(text) if text else None
+        status, text = self.send(request)
+        return status, json.loads(text) if text else None
 
 
 @functools.cache

@@ -1,5 +1,6 @@
 """A server with credentials: every request must be signed with one of them, for its service."""
 
+import json
 import os
 import tempfile
 import unittest
@@ -66,6 +67,44 @@ class Signatures(unittest.TestCase):
             self.assertEqual((status, answer["__type"]), (400, "InvalidSignatureException"))
             status, answer = self.server.page(page, key_id="AKIDUNKNOWN")
             self.assertEqual((status, answer["__type"]), (400, "UnrecognizedClientException"))
+
+    def refusal(self, request):
+        status, text = self.server.send(request)
+        self.assertEqual(status, 400, text)
+        return json.loads(text)["__type"]
+
+    def test_a_presigned_address_needs_no_other_signature(self):
+        request = self.server.presigned("/_millrace/plugins")
+        status, text = self.server.send(request)
+        self.assertEqual((status, json.loads(text)), (200, {"plugins": []}))
+        request.url = request.url.replace("/plugins?", "/delivery-streams?")
+        self.assertEqual(self.refusal(request), "InvalidSignatureException")
+
+    def test_a_presigned_operation_has_its_target_signed(self):
+        target = {"X-Amz-Target": "Kinesis_20131202.ListStreams"}
+        headers = {**target, "Content-Type": "application/x-amz-json-1.1"}
+        request = self.server.presigned("/", "POST", headers)
+        status, text = self.server.send(request)
+        self.assertEqual(status, 200, text)
+        self.assertIn("StreamNames", json.loads(text))
+        request.headers.replace_header("X-Amz-Target", "Kinesis_20131202.DescribeLimits")
+        self.assertEqual(self.refusal(request), "InvalidSignatureException")
+        del headers["X-Amz-Target"]
+        request = self.server.presigned("/", "POST", headers)
+        request.headers["X-Amz-Target"] = target["X-Amz-Target"]
+        self.assertEqual(self.refusal(request), "InvalidSignatureException")
+
+    def test_a_presigned_request_is_good_for_a_week_at_most(self):
+        page = "/_millrace/plugins"
+        self.assertEqual(self.server.send(self.server.presigned(page, expires=604800))[0], 200)
+        for expires in [0, 604801, -1]:
+            request = self.server.presigned(page, expires=expires)
+            self.assertEqual(self.refusal(request), "IncompleteSignatureException")
+
+    def test_a_request_is_not_signed_twice(self):
+        request = self.server.presigned("/_millrace/plugins")
+        request.headers["Authorization"] = "AWS4-HMAC-SHA256 Credential=x"
+        self.assertEqual(self.refusal(request), "IncompleteSignatureException")
 
     def test_two_accounts_do_not_see_each_others_delivery_streams(self):
         one = self.server.firehose()

@@ -85,16 +85,16 @@ impl Authenticator {
                 signed: None,
             });
         }
-        let authorization = Authorization::parse(&parts.headers)?
+        let authorization = Authorization::find(&parts.headers, query(parts))?
             .ok_or_else(ApiError::missing_authentication_token)?;
         self.verifier
             .check_head(&authorization, service, &parts.headers, now)?;
-        let credential = self.credentials.get(authorization.key_id);
+        let credential = self.credentials.get(&*authorization.key_id);
         // No temporary credentials are given out, so no session token is one of ours.
         let credential = credential
             .filter(|_| authorization.session_token.is_none())
             .ok_or_else(ApiError::unrecognized_client)?;
-        let region = Region::parse(authorization.region).map_err(bad_region)?;
+        let region = Region::parse(&authorization.region).map_err(bad_region)?;
         let caller = Caller {
             account: credential.account,
             region,
@@ -138,7 +138,7 @@ impl Claim<'_> {
     pub(crate) fn key_id(&self) -> Option<&str> {
         self.signed
             .as_ref()
-            .map(|signed| signed.authorization.key_id)
+            .map(|signed| &*signed.authorization.key_id)
     }
 
     /// The caller, once the signature was found to be the one of the request and its body.
@@ -149,8 +149,7 @@ impl Claim<'_> {
                 service: signed.service,
                 method: parts.method.as_str(),
                 path: parts.uri.path(),
-                // A request without a query is signed as one with an empty query.
-                query: parts.uri.query().unwrap_or_default(),
+                query: query(parts),
                 authority: parts.uri.authority().map(|authority| authority.as_str()),
                 headers: &parts.headers,
                 body,
@@ -161,6 +160,11 @@ impl Claim<'_> {
         }
         Ok(self.caller)
     }
+}
+
+/// The query of a request. One without is signed as one with an empty query.
+fn query(parts: &Parts) -> &str {
+    parts.uri.query().unwrap_or_default()
 }
 
 /// The token of a request that presents one.
@@ -176,10 +180,14 @@ fn bearer(parts: &Parts) -> Option<&[u8]> {
 /// for, if there is one. Nothing else of the signature is looked at.
 fn anybody(parts: &Parts) -> Result<Caller, ApiError> {
     let header = parts.headers.get(AUTHORIZATION);
-    let scope = header
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split_once("Credential="))
-        .and_then(|(_, credential)| credential.split(['/', ',']).nth(2));
+    let header = header.and_then(|value| value.to_str().ok());
+    // In a query the slashes may be encoded; nothing that a region is made of is.
+    let query = query(parts).replace("%2F", "/").replace("%2f", "/");
+    let scope = [header, Some(&query)]
+        .into_iter()
+        .flatten()
+        .find_map(|text| text.split_once("Credential="))
+        .and_then(|(_, credential)| credential.split(['/', ',', '&']).nth(2));
     let region = Region::parse(scope.unwrap_or(REGION_DEFAULT)).map_err(bad_region)?;
     Ok(Caller {
         account: AccountId::DEFAULT,
@@ -210,6 +218,11 @@ mod tests {
         let caller = region_of(Some(scope)).unwrap();
         assert_eq!(caller.region.as_str(), "eu-west-9");
         assert_eq!(caller.account, AccountId::DEFAULT);
+        let presigned =
+            "http://a/?X-Amz-Credential=x%2F20260101%2Feu-west-9%2Fkinesis&X-Amz-Date=y";
+        let request = http::Request::get(presigned).body(()).unwrap();
+        let caller = anybody(&request.into_parts().0).unwrap();
+        assert_eq!(caller.region.as_str(), "eu-west-9");
         for without in [
             None,
             Some("Bearer x"),

@@ -8,6 +8,7 @@ mod call;
 pub mod cbor;
 mod codec;
 mod error;
+pub mod form;
 pub mod json;
 pub mod members;
 mod mismatch;

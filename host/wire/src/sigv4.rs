@@ -1,15 +1,16 @@
-//! AWS Signature Version 4, the form with an `Authorization` header: verifying it for the server,
-//! making it for clients.
+//! AWS Signature Version 4: verifying it for the server, in an `Authorization` header or in the
+//! query of a presigned URL, and making it for clients, in the header.
 //!
-//! A server reads the header first ([`Authorization::parse`]), looks up the secret of the access
-//! key id that it names, and then has the signature checked ([`Verifier::verify`]). The rules are
-//! those of <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>;
-//! presigned URLs are not read.
+//! A server finds what the request says of its signature first ([`Authorization::find`]), looks up
+//! the secret of the access key id that it names, and then has the signature checked
+//! ([`Verifier::verify`]). The rules are those of
+//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>.
 
 mod authorization;
 mod canonical;
 mod keys;
 mod moment;
+mod presigned;
 mod sign;
 mod verify;
 

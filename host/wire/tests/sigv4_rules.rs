@@ -118,7 +118,7 @@ fn our_signer_makes_the_signature_of_awss_suite() {
         "{authorization}"
     );
     let authorization = Authorization::parse(&parts.headers).unwrap().unwrap();
-    assert_eq!(authorization.session_token, signer.session_token);
+    assert_eq!(authorization.session_token.as_deref(), signer.session_token);
 }
 
 #[test]
@@ -440,4 +440,112 @@ fn no_authorization_header_causes_a_panic() {
             assert!(answer.is_err() || same, "{headers:?}");
         }
     }
+}
+
+/// A GET that its maker signed in the query, good for an hour from [`SUITE_SIGNED_AT`] on: the
+/// first of AWS's suite.
+const PRESIGNED: &str = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIDEXAMPLE%2F20150830\
+    %2Fus-east-1%2Fservice%2Faws4_request&X-Amz-Date=20150830T123600Z&X-Amz-SignedHeaders=host&\
+    X-Amz-Expires=3600&X-Amz-Signature=\
+    e93c787ed7f371d5c6b165c1b38ede9550f4dce4144713e844b25b7192d3865d";
+const SUITE_SIGNED_AT: Timestamp = Timestamp(1_440_938_160_000);
+
+fn verify_presigned(query: &str, now: Timestamp) -> Result<(), ApiError> {
+    let mut headers = HeaderMap::new();
+    headers.insert("host", HeaderValue::from_static("example.amazonaws.com"));
+    let authorization = Authorization::find(&headers, query)?.expect("the request is signed");
+    let request = SignedRequest {
+        service: "service",
+        method: "GET",
+        path: "/",
+        query,
+        authority: None,
+        headers: &headers,
+        body: b"",
+    };
+    let verifier = Verifier::new(Verifier::SKEW_DEFAULT, Paths::Normalized);
+    verifier.verify(&authorization, &request, Some(&secret()), now)
+}
+
+#[test]
+fn a_presigned_request_is_good_for_as_long_as_its_signer_said() {
+    let at = |seconds: i64| {
+        let moment = i64::try_from(SUITE_SIGNED_AT.0).unwrap() + seconds * 1000;
+        verify_presigned(PRESIGNED, Timestamp(u64::try_from(moment).unwrap()))
+    };
+    for good in [-300, 0, 3600] {
+        assert_eq!(at(good), Ok(()), "{good} s");
+    }
+    let (code, text) = refusal(at(3601));
+    assert_eq!(code, "InvalidSignatureException");
+    assert_eq!(
+        text,
+        "Signature expired: 20150830T123600Z is now earlier than 20150830T123601Z \
+         (20150830T133601Z - 3600 sec.)"
+    );
+    let (code, text) = refusal(at(-301));
+    assert_eq!(code, "InvalidSignatureException");
+    assert!(text.starts_with("Signature not yet current: "), "{text}");
+}
+
+#[test]
+fn a_presigned_request_says_for_how_long_within_a_week() {
+    for (expires, is_one) in [
+        ("1", true),
+        ("604800", true),
+        ("0", false),
+        ("604801", false),
+        ("-1", false),
+        ("+1", false),
+        ("1.5", false),
+        ("", false),
+        ("99999999999999999999999", false),
+    ] {
+        let query = PRESIGNED.replace("Expires=3600", &format!("Expires={expires}"));
+        let (code, text) = refusal(verify_presigned(&query, SUITE_SIGNED_AT));
+        // What is one is not the one that was signed.
+        let wanted = if is_one {
+            "InvalidSignatureException"
+        } else {
+            "IncompleteSignatureException"
+        };
+        assert_eq!(code, wanted, "{expires}: {text}");
+    }
+}
+
+#[test]
+fn everything_that_a_presigned_request_lacks_is_named() {
+    for parameter in PRESIGNED.split('&') {
+        let (name, _) = parameter.split_once('=').unwrap();
+        let query = PRESIGNED.replace(parameter, "a=b");
+        let (code, text) = refusal(verify_presigned(&query, SUITE_SIGNED_AT));
+        assert_eq!(code, "IncompleteSignatureException");
+        let lacks = format!(
+            "AWS query-string parameters must include '{name}'. Re-examine the query-string \
+             parameters."
+        );
+        assert_eq!(text, lacks);
+    }
+    let (_, text) = refusal(verify_presigned("X-Amz-Signature=x", SUITE_SIGNED_AT));
+    assert_eq!(text.matches("must include").count(), 5);
+    let none = HeaderMap::new();
+    for query in [
+        "",
+        "a=b",
+        "X-Amz-Date=20150830T123600Z",
+        "x-amz-signature=x",
+    ] {
+        assert!(
+            Authorization::find(&none, query).unwrap().is_none(),
+            "{query}"
+        );
+    }
+}
+
+#[test]
+fn a_presigned_request_of_another_algorithm_is_refused() {
+    let query = PRESIGNED.replace("HMAC-SHA256", "ECDSA-P256-SHA256");
+    let (code, text) = refusal(verify_presigned(&query, SUITE_SIGNED_AT));
+    assert_eq!(code, "IncompleteSignatureException");
+    assert!(text.contains("use 'AWS4-HMAC-SHA256'"), "{text}");
 }

@@ -1,5 +1,5 @@
-//! AWS's own test suite: every signed request is accepted, and no request that means anything
-//! else is.
+//! AWS's own test suite: every signed request is accepted, in the header and in the query, and no
+//! request that means anything else is.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -13,14 +13,25 @@ use types::Timestamp;
 use wire::ApiError;
 use wire::sigv4::{Authorization, Paths, SecretKey, SignedRequest, Verifier};
 
-const CASES: usize = 38;
+/// 38 requests, each signed in its header and in its query.
+const CASES: usize = 76;
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 /// 2015-08-30T12:36:00Z, when all of the suite was signed.
 const SIGNED_AT: Timestamp = Timestamp(1_440_938_160_000);
 
+/// Where a request is signed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Form {
+    Header,
+    Query,
+}
+
 #[derive(Clone, Debug)]
 struct Case {
     name: String,
+    form: Form,
+    /// The session token was added once the request was signed.
+    leaves_out_token: bool,
     paths: Paths,
     method: String,
     path: String,
@@ -36,15 +47,21 @@ fn cases() -> Vec<Case> {
         .map(|entry| entry.unwrap().path())
         .collect();
     directories.sort();
-    directories.iter().map(|path| Case::read(path)).collect()
+    let forms = [Form::Header, Form::Query];
+    let of_form = |form| directories.iter().map(move |path| Case::read(path, form));
+    forms.into_iter().flat_map(of_form).collect()
 }
 
 impl Case {
-    fn read(directory: &Path) -> Self {
+    fn read(directory: &Path, form: Form) -> Self {
         let context = fs::read(directory.join("context.json")).unwrap();
         let context: serde_json::Value = serde_json::from_slice(&context).unwrap();
         assert_eq!(context["credentials"]["secret_access_key"], SECRET);
-        let text = fs::read_to_string(directory.join("header-signed-request.txt")).unwrap();
+        let file = match form {
+            Form::Header => "header-signed-request.txt",
+            Form::Query => "query-signed-request.txt",
+        };
+        let text = fs::read_to_string(directory.join(file)).unwrap();
         let (head, body) = text.split_once("\n\n").unwrap();
         let mut lines = head.lines();
         let (method, target) = lines.next().unwrap().split_once(' ').unwrap();
@@ -67,6 +84,8 @@ impl Case {
             .any(|(name, _)| name.eq_ignore_ascii_case("content-length"));
         Self {
             name: directory.file_name().unwrap().to_str().unwrap().to_owned(),
+            form,
+            leaves_out_token: context["omit_session_token"] == true,
             paths: if context["normalize"].as_bool().unwrap() {
                 Paths::Normalized
             } else {
@@ -107,7 +126,7 @@ impl Case {
             headers: &headers,
             body: &self.body,
         };
-        let authorization = match Authorization::parse(&headers) {
+        let authorization = match Authorization::find(&headers, &self.query) {
             Ok(authorization) => authorization?,
             Err(error) => return Some(Err(error)),
         };
@@ -121,6 +140,7 @@ impl Case {
         Some(verifier.verify(&authorization, &request, secret, SIGNED_AT))
     }
 
+    /// The header that the signature stands in.
     fn authorization(&self) -> &str {
         let (_, value) = &self.headers[self.authorization_index()];
         value
@@ -131,14 +151,18 @@ impl Case {
         self.headers.iter().position(is).unwrap()
     }
 
-    fn signed_headers(&self) -> Vec<&str> {
-        let (_, rest) = self.authorization().split_once("SignedHeaders=").unwrap();
-        rest.split(',').next().unwrap().split(';').collect()
+    fn signed_headers(&self) -> Vec<String> {
+        let text = match self.form {
+            Form::Header => self.authorization().to_owned(),
+            Form::Query => self.query.replace("%3B", ";"),
+        };
+        let (_, rest) = text.split_once("SignedHeaders=").unwrap();
+        let names = rest.split([',', '&']).next().unwrap().split(';');
+        names.map(str::to_owned).collect()
     }
 
     fn is_signed(&self, name: &str) -> bool {
-        let name = name.to_ascii_lowercase();
-        self.signed_headers().contains(&name.as_str())
+        self.signed_headers().contains(&name.to_ascii_lowercase())
     }
 
     /// What the request says, apart from how it is spelled; two requests of one meaning may share
@@ -163,6 +187,7 @@ impl Case {
             .filter(|pair| !pair.is_empty())
             .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
             .map(|(name, value)| (unescaped(name), unescaped(value)))
+            .filter(|(name, _)| !self.leaves_out_token || name != b"X-Amz-Security-Token")
             .collect();
         query.sort();
         let path = match self.paths {
@@ -300,6 +325,9 @@ fn mutated(case: &Case) -> Vec<Case> {
             with(value, &|case, text| case.headers[index].1 = text);
         }
     }
+    if case.form == Form::Query {
+        return out; // The signature stands in what was mutated already.
+    }
     for parameter in ["Credential=", "SignedHeaders=", "Signature="] {
         let header = case.authorization();
         let start = header.find(parameter).unwrap() + parameter.len();
@@ -345,7 +373,7 @@ fn a_request_with_any_signed_character_changed_is_refused_unless_it_means_the_sa
         let first = first.join().unwrap();
         (first.0 + second.0, first.1 + second.1)
     });
-    assert!(50_000 < refused, "only {refused} mutations were tried");
+    assert!(100_000 < refused, "only {refused} mutations were tried");
     assert!(
         same < refused / 20,
         "{same} of {refused} mutations mean the same"
@@ -363,8 +391,10 @@ fn count_mutations(cases: &[Case]) -> (usize, usize) {
                 continue;
             };
             let mut comparable = changed.clone();
-            let index = case.authorization_index();
-            if same_parameters(changed.authorization(), case.authorization()) {
+            if case.form == Form::Header
+                && same_parameters(changed.authorization(), case.authorization())
+            {
+                let index = case.authorization_index();
                 comparable.headers[index].1 = case.authorization().to_owned();
             }
             let means_the_same = comparable.meaning() == meaning;
@@ -390,5 +420,35 @@ fn a_signed_header_that_is_sent_again_is_refused() {
                 assert!(changed.verify(&verifiers).unwrap().is_err(), "{changed:?}");
             }
         }
+    }
+}
+
+#[test]
+fn a_parameter_that_is_sent_again_is_refused() {
+    let verifiers = Verifiers::new();
+    for case in cases().iter().filter(|case| case.form == Form::Query) {
+        for parameter in case.query.split('&') {
+            let mut changed = case.clone();
+            changed.query = format!("{}&{parameter}", case.query);
+            assert!(changed.verify(&verifiers).unwrap().is_err(), "{changed:?}");
+        }
+    }
+}
+
+#[test]
+fn a_request_that_is_signed_in_its_header_and_in_its_query_is_refused() {
+    let verifiers = Verifiers::new();
+    let cases = cases();
+    let (in_header, in_query) = cases.split_at(CASES / 2);
+    for (one, other) in in_header.iter().zip(in_query) {
+        assert_eq!(one.name, other.name);
+        let mut both = other.clone();
+        both.headers = one.headers.clone();
+        let error = both.verify(&verifiers).unwrap().unwrap_err();
+        assert_eq!(error.code(), "IncompleteSignatureException");
+        assert!(
+            error.message().starts_with("Only one auth mechanism"),
+            "{error}"
+        );
     }
 }

@@ -1,10 +1,15 @@
-//! Reading the `Authorization` header.
+//! What a request says of its signature, and the `Authorization` header that mostly says it.
+
+use std::borrow::Cow;
+use std::ops::Range;
+use std::time::Duration;
 
 use http::header::{AUTHORIZATION, DATE, HOST};
 use http::{HeaderMap, HeaderName};
 use sha2::{Digest, Sha256};
 
 use super::moment::Moment;
+use super::presigned;
 use super::{ALGORITHM, TERMINATOR, X_AMZ_DATE, X_AMZ_SECURITY_TOKEN, X_AMZ_TARGET};
 use crate::ApiError;
 use crate::bounded::bounded;
@@ -17,32 +22,42 @@ const DAY_LEN: usize = 8;
 
 /// The parts of a header
 /// `AWS4-HMAC-SHA256 Credential=<id>/<date>/<region>/<service>/aws4_request,
-/// SignedHeaders=<a;b>, Signature=<64 hex digits>`, and the moment of signing. Well formed, but
-/// not yet verified.
-#[derive(Clone, Copy, Debug)]
+/// SignedHeaders=<a;b>, Signature=<64 hex digits>`, or the same from a query, and the moment of
+/// signing. Well formed, but not yet verified.
+#[derive(Clone, Debug)]
 pub struct Authorization<'a> {
     /// Who claims to have signed.
-    pub key_id: &'a str,
+    pub key_id: Cow<'a, str>,
     /// The region that the request is for.
-    pub region: &'a str,
+    pub region: Cow<'a, str>,
     /// The service that the request is for, such as `kinesis`.
-    pub service: &'a str,
+    pub service: Cow<'a, str>,
     /// The session token of temporary credentials, if the request has one. AWS's suite has
     /// requests whose signature does not cover it, so it is not to be trusted before it is
     /// matched with the key id.
-    pub session_token: Option<&'a str>,
+    pub session_token: Option<Cow<'a, str>>,
     /// `<id>/<date>/<region>/<service>/aws4_request`.
-    pub(super) credential: &'a str,
+    pub(super) credential: Cow<'a, str>,
     /// The credential without the id.
-    pub(super) scope: &'a str,
+    pub(super) scope: Cow<'a, str>,
     /// The scope's day, `20150830`.
-    pub(super) date: &'a str,
-    pub(super) signed_headers: &'a str,
+    pub(super) date: Cow<'a, str>,
+    pub(super) signed_headers: Cow<'a, str>,
     pub(super) covered: Covered,
-    pub(super) signature: &'a str,
+    pub(super) signature: Cow<'a, str>,
+    pub(super) place: Place,
     pub(super) signed_at: Moment,
     /// `20150830T123600Z`.
     pub(super) signed_at_text: [u8; 16],
+}
+
+/// Where a signature stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In the header: it is good near the moment of signing.
+    Header,
+    /// In the query: it is good for as long as its signer said, from then on.
+    Query { expires: Duration },
 }
 
 /// Which of the headers that must be signed are.
@@ -55,7 +70,10 @@ pub(super) struct Covered {
 }
 
 impl Covered {
-    fn by(signed_headers: &str, date_header: &HeaderName) -> Result<Self, ApiError> {
+    pub(super) fn by(
+        signed_headers: &str,
+        date_header: Option<&HeaderName>,
+    ) -> Result<Self, ApiError> {
         let mut covered = Self::default();
         for (index, name) in signed_headers.split(';').enumerate() {
             if SIGNED_HEADERS_MAX <= index {
@@ -64,7 +82,8 @@ impl Covered {
                 )));
             }
             covered.host |= name == HOST.as_str();
-            covered.date |= name == date_header.as_str();
+            // A date in the query is covered with all of it.
+            covered.date |= date_header.is_none_or(|header| name == header.as_str());
             covered.target |= name == X_AMZ_TARGET.as_str();
         }
         Ok(covered)
@@ -72,6 +91,24 @@ impl Covered {
 }
 
 impl<'a> Authorization<'a> {
+    /// Finds the signature of a request, in its header or its query; `None` when it has none.
+    ///
+    /// # Errors
+    /// As [`Authorization::parse`]; IncompleteSignatureException when it has two, too.
+    pub fn find(headers: &'a HeaderMap, query: &'a str) -> Result<Option<Self>, ApiError> {
+        let presigned = presigned::parse(query)?;
+        if presigned.is_none() {
+            return Self::parse(headers);
+        }
+        if headers.contains_key(AUTHORIZATION) {
+            return Err(ApiError::incomplete_signature(
+                "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter or the \
+                 Authorization header should be specified.",
+            ));
+        }
+        Ok(presigned)
+    }
+
     /// Reads the header; `None` when there is none.
     ///
     /// # Errors
@@ -92,29 +129,27 @@ impl<'a> Authorization<'a> {
         ) else {
             return Err(parameters.incomplete(header, date.is_some()));
         };
-        if parameters.algorithm != ALGORITHM.as_bytes() {
-            return Err(ApiError::incomplete_signature(format!(
-                "Unsupported AWS 'algorithm': use '{ALGORITHM}'."
-            )));
-        }
+        check_algorithm(parameters.algorithm)?;
         let (signed_at, signed_at_text) = parse_date(date)?;
         let session_token = headers.get(X_AMZ_SECURITY_TOKEN);
         let authorization = Self {
             // A token that is no text is still a token, and nobody's.
-            session_token: session_token.map(|token| token.to_str().unwrap_or_default()),
-            signed_headers,
-            covered: Covered::by(signed_headers, date_header)?,
-            signature,
-            signed_at,
+            session_token: session_token.map(|token| token.to_str().unwrap_or_default().into()),
+            signed_headers: signed_headers.into(),
+            covered: Covered::by(signed_headers, Some(date_header))?,
+            signature: signature.into(),
             signed_at_text,
-            ..Self::of_credential(credential, signed_at)?
+            ..Self::of_credential(credential.into(), signed_at)?
         };
         authorization.check_scope_date()?;
         Ok(Some(authorization))
     }
 
     /// The parts of the credential; the others are empty.
-    fn of_credential(credential: &'a str, signed_at: Moment) -> Result<Self, ApiError> {
+    pub(super) fn of_credential(
+        credential: Cow<'a, str>,
+        signed_at: Moment,
+    ) -> Result<Self, ApiError> {
         // AWS repeats the credential. It may be a secret in the wrong place, and messages are
         // logged.
         let malformed = || {
@@ -123,39 +158,31 @@ impl<'a> Authorization<'a> {
                  keyid/date/region/service/term",
             )
         };
-        let (key_id, scope) = credential.split_once('/').ok_or_else(malformed)?;
-        let mut parts = scope.split('/');
-        let mut next = || parts.next().filter(|part| !part.is_empty());
-        let (Some(date), Some(region), Some(service), Some(terminator), None) =
-            (next(), next(), next(), next(), parts.next())
-        else {
-            return Err(malformed());
-        };
-        if key_id.is_empty() {
-            return Err(malformed());
-        }
-        if terminator != TERMINATOR {
+        let [key_id, date, region, service, terminator] =
+            parts(&credential).ok_or_else(malformed)?;
+        if part(&credential, terminator) != TERMINATOR {
             return Err(ApiError::invalid_signature(format!(
                 "Credential should be scoped with a valid terminator: '{TERMINATOR}'."
             )));
         }
         Ok(Self {
-            key_id,
-            region,
-            service,
+            scope: part(&credential, date.start..credential.len()),
+            key_id: part(&credential, key_id),
+            date: part(&credential, date),
+            region: part(&credential, region),
+            service: part(&credential, service),
             session_token: None,
             credential,
-            scope,
-            date,
-            signed_headers: "",
+            signed_headers: Cow::Borrowed(""),
             covered: Covered::default(),
-            signature: "",
+            signature: Cow::Borrowed(""),
+            place: Place::Header,
             signed_at,
             signed_at_text: [0; 16],
         })
     }
 
-    fn check_scope_date(&self) -> Result<(), ApiError> {
+    pub(super) fn check_scope_date(&self) -> Result<(), ApiError> {
         if self.date.as_bytes() == &self.signed_at_text[..DAY_LEN] {
             return Ok(());
         }
@@ -165,6 +192,37 @@ impl<'a> Authorization<'a> {
             self.date, self.signed_at, self.signed_at
         )))
     }
+}
+
+/// Where the parts between the slashes of a credential lie; `None` unless there are five, none of
+/// them empty.
+fn parts(credential: &str) -> Option<[Range<usize>; 5]> {
+    let mut start = 0;
+    let mut parts = credential.split('/').map(|part| {
+        let range = start..start + part.len();
+        start = range.end + 1;
+        range
+    });
+    let mut next = || parts.next().filter(|part| !part.is_empty());
+    let five = [next()?, next()?, next()?, next()?, next()?];
+    parts.next().is_none().then_some(five)
+}
+
+/// A part of a text, borrowed if the text is. The range lies between characters.
+fn part<'a>(text: &Cow<'a, str>, range: Range<usize>) -> Cow<'a, str> {
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(&text[range]),
+        Cow::Owned(text) => Cow::Owned(text[range].to_owned()),
+    }
+}
+
+pub(super) fn check_algorithm(algorithm: &[u8]) -> Result<(), ApiError> {
+    if algorithm == ALGORITHM.as_bytes() {
+        return Ok(());
+    }
+    Err(ApiError::incomplete_signature(format!(
+        "Unsupported AWS 'algorithm': use '{ALGORITHM}'."
+    )))
 }
 
 /// The text of `X-Amz-Date` or else of `Date`, and the name of the header that it is from. A header
@@ -177,7 +235,7 @@ fn date_of(headers: &HeaderMap) -> Option<(&str, HeaderName)> {
 }
 
 /// The moment and its text in ISO 8601's basic format, which is what is signed.
-fn parse_date(text: &str) -> Result<(Moment, [u8; 16]), ApiError> {
+pub(super) fn parse_date(text: &str) -> Result<(Moment, [u8; 16]), ApiError> {
     // Nearly every client sends the basic format: then the text is there already.
     if let (Some(moment), Ok(basic)) = (Moment::parse_basic(text), text.as_bytes().try_into()) {
         return Ok((moment, basic));

@@ -5,12 +5,23 @@ use http::header::HOST;
 use sha2::{Digest, Sha256};
 
 use super::{Paths, SignedRequest};
+use crate::form::decoded;
 
 const HEX_UPPER: &[u8; 16] = b"0123456789ABCDEF";
 const HEX_LOWER: &[u8; 16] = b"0123456789abcdef";
 
 /// A SHA-256 in lower-case hexadecimal digits.
 pub(super) type HexDigest = [u8; 64];
+
+/// What of a request its signature is about.
+#[derive(Clone, Copy)]
+pub(super) struct Rules<'a> {
+    pub(super) paths: Paths,
+    /// The names of the headers, with semicolons between.
+    pub(super) signed_headers: &'a str,
+    /// Parameters of the query that are not signed.
+    pub(super) left_out: &'a [&'a str],
+}
 
 /// The SHA-256 of the canonical request:
 ///
@@ -21,19 +32,18 @@ pub(super) type HexDigest = [u8; 64];
 /// `None` when a signed header is absent.
 pub(super) fn request_hash(
     request: &SignedRequest<'_>,
-    paths: Paths,
-    signed_headers: &str,
+    rules: Rules<'_>,
     body_hash: &HexDigest,
 ) -> Option<HexDigest> {
     // One buffer and one hash over it cost less than a hash of many small parts.
     let mut text = Vec::with_capacity(1024);
     text.extend_from_slice(request.method.as_bytes());
     text.push(b'\n');
-    write_path(&mut text, request.path, paths);
+    write_path(&mut text, request.path, rules.paths);
     text.push(b'\n');
-    write_query(&mut text, request.query);
+    write_query(&mut text, request.query, rules.left_out);
     text.push(b'\n');
-    for name in signed_headers.split(';') {
+    for name in rules.signed_headers.split(';') {
         text.extend_from_slice(name.as_bytes());
         text.push(b':');
         match request.authority {
@@ -45,7 +55,7 @@ pub(super) fn request_hash(
         text.push(b'\n');
     }
     text.push(b'\n');
-    text.extend_from_slice(signed_headers.as_bytes());
+    text.extend_from_slice(rules.signed_headers.as_bytes());
     text.push(b'\n');
     text.extend_from_slice(body_hash);
     Some(hex(&Sha256::digest(&text).into()))
@@ -111,8 +121,8 @@ pub(super) fn write_path(out: &mut Vec<u8>, path: &str, paths: Paths) {
     }
 }
 
-/// The parameters in the order of their encoded names, then values.
-pub(super) fn write_query(out: &mut Vec<u8>, query: &str) {
+/// The parameters but those that are left out, in the order of their encoded names, then values.
+pub(super) fn write_query(out: &mut Vec<u8>, query: &str, left_out: &[&str]) {
     if query.is_empty() {
         return;
     }
@@ -128,6 +138,7 @@ pub(super) fn write_query(out: &mut Vec<u8>, query: &str) {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
             (encoded(name), encoded(value))
         })
+        .filter(|(name, _)| !left_out.iter().any(|left_out| left_out.as_bytes() == name))
         .collect();
     parameters.sort();
     for (index, (name, value)) in parameters.iter().enumerate() {
@@ -137,33 +148,6 @@ pub(super) fn write_query(out: &mut Vec<u8>, query: &str) {
         out.extend_from_slice(name);
         out.push(b'=');
         out.extend_from_slice(value);
-    }
-}
-
-/// The bytes that percent-encoded text stands for; a `%` without two digits stands for itself.
-fn decoded(text: &str) -> impl Iterator<Item = u8> {
-    let mut rest = text.as_bytes();
-    std::iter::from_fn(move || {
-        let (byte, after) = rest.split_first()?;
-        rest = after;
-        if *byte == b'%'
-            && let [high, low, after @ ..] = after
-            && let (Some(high), Some(low)) = (nibble(*high), nibble(*low))
-        {
-            rest = after;
-            return Some(high << 4 | low);
-        }
-        Some(*byte)
-    })
-}
-
-/// The value of a hexadecimal digit.
-fn nibble(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        _ => None,
     }
 }
 

@@ -6,7 +6,7 @@ use http::request::Parts;
 use sha2::{Digest, Sha256};
 use types::{Invalid, Timestamp};
 
-use super::canonical::{hex, request_hash};
+use super::canonical::{Rules, hex, request_hash};
 use super::keys::SigningKey;
 use super::moment::Moment;
 use super::{
@@ -60,7 +60,12 @@ impl Signer<'_> {
             body,
         };
         let body_hash = hex(&Sha256::digest(body).into());
-        let hash = request_hash(&request, Paths::Normalized, &signed_headers, &body_hash)
+        let rules = Rules {
+            paths: Paths::Normalized,
+            signed_headers: &signed_headers,
+            left_out: &[],
+        };
+        let hash = request_hash(&request, rules, &body_hash)
             .ok_or_else(|| Invalid("a header to sign is missing".to_owned()))?;
         let (day, _) = signed_at_text
             .split_once('T')
