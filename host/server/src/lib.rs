@@ -23,6 +23,7 @@ mod request_id;
 mod route;
 mod shutdown;
 mod start;
+mod sts;
 mod telemetry;
 mod tls;
 mod transport;

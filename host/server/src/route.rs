@@ -1,6 +1,7 @@
 //! The only place where HTTP meets an operation.
 
 mod api;
+mod reply;
 mod request;
 
 use std::net::IpAddr;
@@ -20,6 +21,9 @@ use wasm::Plugins;
 use wire::{Answer, ApiError, Call, Codec};
 
 use api::Pages;
+use reply::Reply;
+
+pub(crate) use request::TARGET;
 
 use crate::answer::AnswerBody;
 use crate::auth::{Authenticator, MetricsReader, OWN_SERVICE};
@@ -31,6 +35,7 @@ use crate::limits::Limits;
 use crate::operations::{OPERATIONS, Services};
 use crate::read_turns::ReadTurns;
 use crate::request_id::{RequestId, RequestIds};
+use crate::sts;
 use crate::telemetry::{self, Surroundings, Telemetry};
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
@@ -116,6 +121,7 @@ impl Router {
     ) -> Result<Response<Answer>, NoRoom> {
         let parts = exchange.parts;
         match (&parts.method, parts.uri.path()) {
+            (_, "/") if sts::is_asked(parts) => self.identify(exchange, body).await,
             (&Method::GET | &Method::HEAD, "/healthz") => Ok(self.health()),
             (&Method::GET | &Method::HEAD, "/metrics") => Ok(self.metrics(exchange, &body)),
             (_, path) if path.starts_with(api::ROOT) => self.api(exchange, body).await,
@@ -216,6 +222,25 @@ impl Router {
         Ok(answer)
     }
 
+    /// Answers who calls.
+    async fn identify(
+        &self,
+        exchange: &mut Exchange<'_>,
+        mut body: Incoming,
+    ) -> Result<Response<Answer>, NoRoom> {
+        let received = self.receive(exchange, &mut body, sts::SERVICE, PAGE_BODY_BYTES_MAX);
+        let answer = received.await.and_then(|call| {
+            sts::check(exchange.parts, &call.body)?;
+            let works = exchange
+                .held
+                .works(Payer::Account(call.caller.account), 0, 0);
+            works.map_err(no_room)?;
+            Ok(sts::caller_identity(&call.caller, &exchange.id))
+        });
+        self.finish(exchange, &mut body, sts::OPERATION, answer)
+            .await
+    }
+
     /// Who calls, and the whole body. What the headers can tell is checked before a byte of the
     /// body is taken. Until its signature is checked, the body is charged to whoever the headers
     /// name.
@@ -255,7 +280,7 @@ impl Router {
         answer: Result<Answer, ApiError>,
     ) -> Result<Response<Answer>, NoRoom> {
         log(&exchange.id, operation, answer.as_ref().err());
-        let reply = Reply::of(answer, exchange.codec);
+        let reply = exchange.reply(answer);
         // The answer is charged before the rest of the body is waited for.
         exchange.held.answers(reply.answer.length(), true)?;
         if !exchange.is_body_wanted {
@@ -273,7 +298,7 @@ impl Router {
     ) -> Response<Answer> {
         log(&exchange.id, "none", Some(&error));
         exchange.is_read = body.is_end_stream();
-        self.respond(exchange, Reply::of(Err(error), exchange.codec))
+        self.respond(exchange, exchange.reply(Err(error)))
     }
 
     fn respond(&self, exchange: &Exchange<'_>, reply: Reply) -> Response<Answer> {
@@ -385,35 +410,19 @@ impl<'a> Exchange<'a> {
         }
     }
 
+    /// What is said to it.
+    fn reply(&self, answer: Result<Answer, ApiError>) -> Reply {
+        if sts::is_asked(self.parts) {
+            Reply::of_sts(answer, &self.id)
+        } else {
+            Reply::of(answer, self.codec)
+        }
+    }
+
     /// Its answer on its way out. One that is charged already is not charged again.
     fn answer(mut self, response: Response<Answer>) -> Result<Response<AnswerBody>, NoRoom> {
         self.held.answers(response.body().length(), true)?;
         Ok(response.map(|answer| AnswerBody::new(answer, self.held)))
-    }
-}
-
-/// What is said to a request.
-struct Reply {
-    status: StatusCode,
-    kind: &'static str,
-    answer: Answer,
-}
-
-impl Reply {
-    /// The answer to a request in `codec`.
-    fn of(answer: Result<Answer, ApiError>, codec: Codec) -> Self {
-        match answer {
-            Ok(answer) => Self {
-                status: StatusCode::OK,
-                kind: codec.content_type(),
-                answer,
-            },
-            Err(error) => Self {
-                status: status(&error),
-                kind: error.content_type(codec),
-                answer: Answer::whole(error.body(codec)),
-            },
-        }
     }
 }
 
@@ -432,10 +441,6 @@ fn body_error(error: &BodyError) -> ApiError {
         BodyError::NoRoom => ApiError::unavailable(text),
         BodyError::Broken => request::malformed(text),
     }
-}
-
-fn status(error: &ApiError) -> StatusCode {
-    StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 /// Errors of ours are for someone to look at; those of clients are their own business.

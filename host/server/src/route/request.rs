@@ -11,7 +11,7 @@ use wire::{ApiError, Codec};
 use crate::limits::HEADERS_MAX;
 use crate::operations::{self, OPERATIONS};
 
-const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
+pub(crate) const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 /// What bodies may call themselves, and how they are written then.
 const CONTENT_TYPES: [(&str, Codec); 3] = [
     ("application/x-amz-json-1.1", Codec::Json),

@@ -120,6 +120,15 @@ impl Signature {
         self.sign(request, server, body)
     }
 
+    /// The parts of a request of the query protocol, signed for `body`.
+    pub fn form(&self, server: &Running, body: &[u8]) -> Parts {
+        let request = http::Request::post(format!("http://{}/", server.address())).header(
+            "content-type",
+            "application/x-www-form-urlencoded; charset=utf-8",
+        );
+        self.sign(request, server, body)
+    }
+
     /// The parts of a request for a page.
     pub fn get(&self, server: &Running, path: &str) -> Parts {
         let request = http::Request::get(format!("http://{}{path}", server.address()));

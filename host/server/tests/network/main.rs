@@ -12,6 +12,7 @@ mod requests;
 mod shut_down;
 mod signatures;
 mod sizes;
+mod sts;
 mod tls;
 mod untaken;
 mod unverified;

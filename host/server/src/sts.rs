@@ -1,0 +1,124 @@
+//! What of the Security Token Service is here: GetCallerIdentity, which the AWS CLI, Terraform and
+//! others ask before anything else. Its protocol is AWS's "query": a form in, XML out
+//! (<https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html>).
+
+use bytes::Bytes;
+use http::Method;
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
+use types::Caller;
+use wire::{Answer, ApiError, form};
+
+use crate::request_id::RequestId;
+use crate::route::TARGET;
+
+/// The service that requests are signed for.
+pub(crate) const SERVICE: &str = "sts";
+pub(crate) const OPERATION: &str = "GetCallerIdentity";
+const VERSION: &str = "2011-06-15";
+const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
+/// What answers and errors are written in.
+pub(crate) const XML: &str = "text/xml";
+const FORM: &str = "application/x-www-form-urlencoded";
+const ACTION: &str = "Action";
+
+/// Errors of the other services and what STS calls them, with its status
+/// (<https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html>).
+const CODES: [(&str, &str, u16); 7] = [
+    ("AccessDeniedException", "AccessDenied", 403),
+    ("ExpiredTokenException", "ExpiredToken", 403),
+    ("IncompleteSignatureException", "IncompleteSignature", 400),
+    ("InvalidSignatureException", "SignatureDoesNotMatch", 403),
+    (
+        "MissingAuthenticationTokenException",
+        "MissingAuthenticationToken",
+        403,
+    ),
+    ("UnrecognizedClientException", "InvalidClientTokenId", 403),
+    ("UnknownOperationException", "InvalidAction", 400),
+];
+
+/// Whether a request speaks the query protocol: it sends a form, or names an action in its query,
+/// as a presigned URL does. One that names its operation in a header speaks another.
+pub(crate) fn is_asked(parts: &Parts) -> bool {
+    let is_plain = matches!(parts.method, Method::GET | Method::POST);
+    let sends_form = || parts.method == Method::POST && kind(parts).eq_ignore_ascii_case(FORM);
+    let names_action = || form::parameter(query(parts), ACTION).is_some();
+    is_plain && !parts.headers.contains_key(TARGET) && (sends_form() || names_action())
+}
+
+/// Refuses every action but the one that is here.
+pub(crate) fn check(parts: &Parts, body: &[u8]) -> Result<(), ApiError> {
+    // What is no text names no action.
+    let body = str::from_utf8(body).unwrap_or_default();
+    let texts = [query(parts), body];
+    let named = |name| texts.iter().find_map(|text| form::parameter(text, name));
+    let Some(action) = named(ACTION) else {
+        let what = "The request is missing an action or a required parameter.";
+        return Err(ApiError::new("MissingAction", what));
+    };
+    let version = named("Version");
+    let version = version.as_deref().unwrap_or("NO_VERSION_SPECIFIED");
+    if action == OPERATION && version == VERSION {
+        return Ok(());
+    }
+    let what = format!("Could not find operation {action} for version {version}");
+    Err(ApiError::new("InvalidAction", what))
+}
+
+/// Who `caller` is.
+pub(crate) fn caller_identity(caller: &Caller, id: &RequestId) -> Answer {
+    let account = caller.account;
+    let text = format!(
+        "<GetCallerIdentityResponse xmlns=\"{NAMESPACE}\">\n  <GetCallerIdentityResult>\n    \
+         <Arn>arn:aws:iam::{account}:root</Arn>\n    <UserId>{account}</UserId>\n    \
+         <Account>{account}</Account>\n  </GetCallerIdentityResult>\n  <ResponseMetadata>\n    \
+         <RequestId>{id}</RequestId>\n  </ResponseMetadata>\n</GetCallerIdentityResponse>\n"
+    );
+    Answer::whole(Bytes::from(text))
+}
+
+/// An error as STS says it, and its status.
+pub(crate) fn error(error: &ApiError, id: &RequestId) -> (u16, Answer) {
+    let known = CODES.iter().find(|(code, ..)| *code == error.code());
+    let (code, status) = match known {
+        Some((_, code, status)) => (*code, *status),
+        None => (error.code(), error.status()),
+    };
+    let sent_by = if status < 500 { "Sender" } else { "Receiver" };
+    let mut message = String::new();
+    for character in error.message().chars() {
+        write_escaped(&mut message, character);
+    }
+    let text = format!(
+        "<ErrorResponse xmlns=\"{NAMESPACE}\">\n  <Error>\n    <Type>{sent_by}</Type>\n    \
+         <Code>{code}</Code>\n    <Message>{message}</Message>\n  </Error>\n  \
+         <RequestId>{id}</RequestId>\n</ErrorResponse>\n"
+    );
+    (status, Answer::whole(Bytes::from(text)))
+}
+
+/// Messages repeat what clients sent. What XML has no way to write becomes a mark that says so.
+fn write_escaped(out: &mut String, character: char) {
+    match character {
+        '&' => out.push_str("&amp;"),
+        '<' => out.push_str("&lt;"),
+        '>' => out.push_str("&gt;"),
+        '"' => out.push_str("&quot;"),
+        '\t' | '\n' | ' ' => out.push(character),
+        control if control.is_control() => out.push(char::REPLACEMENT_CHARACTER),
+        '\u{fffe}' | '\u{ffff}' => out.push(char::REPLACEMENT_CHARACTER),
+        plain => out.push(plain),
+    }
+}
+
+/// What a body says to be, without the rest of the header.
+fn kind(parts: &Parts) -> &str {
+    let kind = parts.headers.get(CONTENT_TYPE);
+    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    kind.split(';').next().unwrap_or_default().trim()
+}
+
+fn query(parts: &Parts) -> &str {
+    parts.uri.query().unwrap_or_default()
+}
