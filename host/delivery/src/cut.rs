@@ -150,6 +150,7 @@ mod tests {
             arrival: Timestamp(arrival),
             count: 2,
             body: Bytes::from(vec![0; bytes]),
+            key: None,
         }
     }
 

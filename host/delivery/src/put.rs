@@ -102,6 +102,7 @@ fn appends(
             count,
             arrival,
             body,
+            key: None,
         };
         appends.push(Append { log, frame });
     };

@@ -57,6 +57,7 @@ fn frame(text: &str, arrival: u64) -> NewFrame {
         count,
         arrival: Timestamp(arrival),
         body,
+        key: None,
     }
 }
 
@@ -84,6 +85,7 @@ fn append_many(log: LogId, count: u16) -> Transaction {
         count,
         arrival,
         body,
+        key: None,
     };
     Transaction {
         appends: vec![Append { log, frame }],

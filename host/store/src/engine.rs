@@ -9,6 +9,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use types::Timestamp;
 
+use crate::keys::{KeyId, KeyRefusal, KeyRing};
+
 pub use life::{LogChange, LogEnd};
 
 /// A log, named by the number that its creator chose for it. A number is used once: the log of a
@@ -66,6 +68,8 @@ pub struct NewFrame {
     pub arrival: Timestamp,
     /// The records, at most [`Capabilities::frame_bytes_max`] bytes.
     pub body: Bytes,
+    /// What the body is sealed with before it leaves memory; `None`: nothing.
+    pub key: Option<KeyId>,
 }
 
 /// A frame as it was kept.
@@ -79,6 +83,8 @@ pub struct Frame {
     pub count: u16,
     /// The records, shared with every other reader.
     pub body: Bytes,
+    /// What they are sealed with where they are kept.
+    pub key: Option<KeyId>,
 }
 
 impl Frame {
@@ -243,6 +249,13 @@ pub enum CommitError {
     TooLarge(String),
     /// The engine accepts no writes any more: it is closing, or its disk failed twice.
     ReadOnly(String),
+    /// The key that a frame is to be sealed with is not to be had.
+    Key {
+        /// Which key.
+        key: KeyId,
+        /// Why not.
+        why: KeyRefusal,
+    },
     /// The disk failed while the transaction was being made durable. It may or may not be
     /// there: resolve by reading.
     Unknown(String),
@@ -262,6 +275,7 @@ impl fmt::Display for CommitError {
             Self::DiskFull => f.write_str("the disk is full"),
             Self::TooLarge(what) => f.write_str(what),
             Self::ReadOnly(why) => write!(f, "the store takes no writes: {why}"),
+            Self::Key { key, why } => write!(f, "{key} is not to be had: {why}"),
             Self::Unknown(why) => write!(f, "the outcome of a commit is unknown: {why}"),
             Self::Store(error) => error.fmt(f),
         }
@@ -285,12 +299,21 @@ pub enum StoreError {
         /// What is wrong there.
         what: String,
     },
-    /// A row came whole from the disk, and is not what this build writes: another build wrote it.
+    /// A row or a frame came whole from the disk, and is not what this build writes: another build
+    /// wrote it.
     Unreadable {
         /// The file that it lies in, relative to the data directory.
         file: String,
-        /// Which row it is, and what is not as it should be.
+        /// Which row or frame it is, and what is not as it should be.
         what: String,
+    },
+    /// The key that a frame is sealed with is not to be had. The frame is well, and is read as soon
+    /// as the key is there.
+    Key {
+        /// Which key.
+        key: KeyId,
+        /// Why not.
+        why: KeyRefusal,
     },
     /// Another process has the data directory open.
     Locked(String),
@@ -335,6 +358,7 @@ impl fmt::Display for StoreError {
             Self::NoLog(log) => write!(f, "log {} does not exist", log.0),
             Self::Corrupt { file, offset, what } => write!(f, "{file} at byte {offset}: {what}"),
             Self::Unreadable { file, what } => write!(f, "{file}: {what}"),
+            Self::Key { key, why } => write!(f, "{key} is not to be had: {why}"),
             Self::Locked(what) => f.write_str(what),
             Self::Io { doing, source } => write!(f, "{doing}: {source}"),
             Self::Commit(error) => error.fmt(f),
@@ -355,6 +379,8 @@ impl std::error::Error for StoreError {}
 /// 3. A log's frames keep one order for ever; no position is used twice, not even after a crash.
 /// 4. All of a transaction is visible, or nothing of it, also after a crash.
 /// 5. Bytes that a disk has changed are reported, never returned.
+/// 6. A frame with a key leaves memory sealed only, and is read by nobody while its key is not to
+///    be had. Everything else (positions, arrivals, trims, flushes, the start) needs no key.
 ///
 /// Positions count records: a log's frames follow each other without a gap, each begins where the
 /// one before ends, and what retention took before a reader came is a plain difference.
@@ -365,6 +391,10 @@ impl std::error::Error for StoreError {}
 pub trait Engine: Send + Sync {
     /// What this engine offers.
     fn capabilities(&self) -> Capabilities;
+
+    /// The keys that frames are sealed with. Empty after a start: who gives frames a key gives the
+    /// key before.
+    fn keys(&self) -> &KeyRing;
 
     /// Makes empty logs; one that exists already is left as it is.
     async fn create_logs(&self, logs: &[LogId]) -> Result<(), StoreError>;

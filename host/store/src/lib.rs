@@ -10,6 +10,7 @@ mod contract;
 pub mod disk;
 pub mod embedded;
 mod engine;
+mod keys;
 mod records;
 
 pub use engine::{
@@ -17,4 +18,5 @@ pub use engine::{
     LogChange, LogEnd, LogId, NewFrame, Position, Purpose, ReadBatch, StoreError, TableId,
     TableWrite, Transaction, Version, Versioned, key_after,
 };
+pub use keys::{DATA_KEY_BYTES, DataKey, KeyId, KeyRefusal, KeyRing};
 pub use records::{BodyBuilder, Records, StoredRecord, exact};

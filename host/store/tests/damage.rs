@@ -20,7 +20,7 @@ use oracle::session::open;
 use store::disk::Disk;
 use store::disk::simulated::{Random, SimulatedDisk};
 use store::embedded::Options;
-use store::embedded::format::{FRAME_HEADER_BYTES, FrameHeader};
+use store::embedded::format::{FRAME_HEADER_BYTES, FrameHeader, Packing};
 use store::{Append, Engine, LogId, NewFrame, Position, StoreError, Transaction};
 use types::Timestamp;
 
@@ -217,6 +217,7 @@ fn what_a_record_holds_is_never_taken_for_a_frame() {
         arrival: Timestamp(1_001),
         count: 1,
         length: u32::try_from(forged.len()).unwrap(),
+        packing: Packing::plain(u32::try_from(forged.len()).unwrap()),
         body_crc: crc32c::crc32c(forged),
         previous: 0,
     }

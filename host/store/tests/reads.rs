@@ -44,6 +44,7 @@ fn append(log: LogId, bytes: usize, arrival: u64) -> Append {
         count,
         arrival,
         body,
+        key: None,
     };
     Append { log, frame }
 }

@@ -323,7 +323,10 @@ impl Pump {
                         return Ok(outcome);
                     }
                 }
-                CommitError::Busy | CommitError::DiskFull | CommitError::Store(_) => {}
+                CommitError::Busy
+                | CommitError::DiskFull
+                | CommitError::Key { .. }
+                | CommitError::Store(_) => {}
                 CommitError::ReadOnly(_) => return Err(PumpError::Commit(error)),
                 CommitError::Sealed(_)
                 | CommitError::NoLog(_)

@@ -446,6 +446,7 @@ impl Frames {
                 count,
                 arrival: self.arrival,
                 body,
+                key: None,
             },
         });
     }

@@ -132,11 +132,11 @@ enum Taken {
 /// them is given out; the reader that comes back for them hears of it.
 fn is_unreadable(error: &StoreError) -> bool {
     match error {
-        StoreError::Corrupt { .. } | StoreError::Io { .. } => true,
-        StoreError::NoLog(_)
-        | StoreError::Locked(_)
-        | StoreError::Commit(_)
-        | StoreError::Unreadable { .. } => false,
+        StoreError::Corrupt { .. }
+        | StoreError::Io { .. }
+        | StoreError::Unreadable { .. }
+        | StoreError::Key { .. } => true,
+        StoreError::NoLog(_) | StoreError::Locked(_) | StoreError::Commit(_) => false,
     }
 }
 

@@ -53,6 +53,7 @@ fn append(log: LogId, numbers: &[u32]) -> Append {
             count,
             arrival: NOON,
             body,
+            key: None,
         },
     }
 }

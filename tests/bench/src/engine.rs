@@ -112,6 +112,7 @@ pub async fn append(
         count: *count,
         arrival: SystemClock.now(),
         body: body.clone(),
+        key: None,
     };
     let transaction = Transaction {
         appends: vec![Append { log, frame }],

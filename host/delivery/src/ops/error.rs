@@ -80,6 +80,7 @@ pub fn put(error: PutError, stream: &DeliveryStreamArn) -> ApiError {
             error @ (CommitError::Conflict { .. }
             | CommitError::TooLarge(_)
             | CommitError::ReadOnly(_)
+            | CommitError::Key { .. }
             | CommitError::Unknown(_)
             | CommitError::Store(_)),
         ) => internal(&format!("put into {stream}"), &error),

@@ -16,6 +16,7 @@ fn frame(records: &[&[u8]]) -> Frame {
         arrival: Timestamp(5),
         count,
         body,
+        key: None,
     }
 }
 

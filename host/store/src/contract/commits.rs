@@ -14,6 +14,7 @@ pub async fn frames_are_read_as_they_were_committed(opener: &dyn Opener) {
         count,
         arrival: Timestamp(1_234),
         body: body.clone(),
+        key: None,
     };
     let appends = vec![Append { log: LOG, frame }];
     let committed = engine
@@ -324,6 +325,7 @@ fn sized_append(bytes: usize) -> Append {
             count,
             arrival: Timestamp(5),
             body,
+            key: None,
         },
     }
 }
@@ -366,6 +368,7 @@ pub async fn what_is_larger_than_the_limits_is_refused(opener: &dyn Opener) {
         count: 0,
         arrival: Timestamp(5),
         body: Bytes::new(),
+        key: None,
     };
     let half = limits
         .frame_bytes_max

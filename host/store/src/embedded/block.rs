@@ -7,10 +7,11 @@ use bytes::Bytes;
 use types::Timestamp;
 
 use crate::embedded::format::{
-    BLOCK_HEADER_BYTES, BlockHeader, FrameHeader, RowEntry, padded_block_bytes,
+    BLOCK_HEADER_BYTES, BlockHeader, FrameHeader, Packing, RowEntry, padded_block_bytes,
 };
 use crate::embedded::logs::{Log, WalFrame};
 use crate::embedded::queue::ResolvedAppend;
+use crate::embedded::seal::SealedBody;
 use crate::engine::{CommitError, Frame, LogChange, Position, Version};
 
 static PADDING: [u8; crate::embedded::format::BLOCK_ALIGNMENT] =
@@ -20,6 +21,8 @@ static PADDING: [u8; crate::embedded::format::BLOCK_ALIGNMENT] =
 pub struct PlacedFrame {
     pub log: Arc<Log>,
     pub frame: Frame,
+    /// What is written in the place of its body, if that is sealed.
+    ciphertext: Option<Bytes>,
     /// The header's checksum.
     pub chain: u32,
     /// Bytes of header and body.
@@ -29,6 +32,11 @@ pub struct PlacedFrame {
 }
 
 impl PlacedFrame {
+    /// What is written after the header, without the seal.
+    fn stored_body(&self) -> &Bytes {
+        self.ciphertext.as_ref().unwrap_or(&self.frame.body)
+    }
+
     /// Where the frame is once the block stands at `block_offset` of `slot`.
     pub fn in_wal(&self, slot: u32, block_offset: u64) -> WalFrame {
         WalFrame {
@@ -50,7 +58,7 @@ pub struct Block {
     pub changes: Vec<LogChange>,
     /// A transaction in it has several parts, which must become visible together.
     pub is_compound: bool,
-    /// Headers, rows and changes; bodies lie between them.
+    /// Headers, seals, rows and changes; bodies lie between them.
     meta: Vec<u8>,
     /// The end of the part of `meta` that comes before the body of each frame.
     meta_ends: Vec<usize>,
@@ -73,37 +81,49 @@ impl Block {
             frame,
             length,
             body_crc,
+            sealed,
         } = append;
         let mut state = log.state();
         let assigned = &mut state.assigned;
         let position = assigned.next;
         let arrival = frame.arrival.max(assigned.arrival);
-        let header = FrameHeader {
+        let plain = Packing::plain(length);
+        let mut header = FrameHeader {
             log: log.id,
             position,
             epoch,
             arrival,
             count: frame.count,
             length,
+            packing: sealed.as_ref().map_or(plain, SealedBody::packing),
             body_crc,
             previous: assigned.chain,
         };
+        let seal = sealed.as_ref().map(|sealed| sealed.at(&header));
+        if let Some(seal) = &seal {
+            header.body_crc = crc32c::crc32c_append(body_crc, seal);
+        }
         let (bytes, chain) = header.encode();
         (assigned.next, assigned.chain, assigned.arrival) = (header.end(), chain, arrival);
         drop(state);
         let offset = self.length as u64;
         self.meta_grew(&bytes);
         self.meta_ends.push(self.meta.len());
-        self.length += frame.body.len();
+        // Behind the body, whose part it is.
+        self.meta
+            .extend_from_slice(seal.as_ref().map_or(&[], |seal| &seal[..]));
+        self.length += length as usize;
         let frame = Frame {
             position,
             arrival,
             count: frame.count,
             body: frame.body,
+            key: frame.key,
         };
         self.frames.push(PlacedFrame {
             log,
             frame,
+            ciphertext: sealed.map(|sealed| sealed.ciphertext().clone()),
             chain,
             length: header.frame_length(),
             offset,
@@ -164,7 +184,7 @@ impl Block {
         let mut start = 0;
         for (frame, end) in self.frames.iter().zip(&self.meta_ends) {
             slices.push(IoSlice::new(&self.meta[start..*end]));
-            slices.push(IoSlice::new(&frame.frame.body));
+            slices.push(IoSlice::new(frame.stored_body()));
             start = *end;
         }
         slices.push(IoSlice::new(&self.meta[start..]));
@@ -191,9 +211,4 @@ pub fn row_version(block: u64, transaction: usize) -> Version {
     const TRANSACTION_BITS: u32 = 20;
     let transaction = (transaction as u64).min((1 << TRANSACTION_BITS) - 1);
     Version(block << TRANSACTION_BITS | transaction)
-}
-
-/// A body's checksum, computed by who commits so that the writer need not.
-pub fn body_crc(body: &Bytes) -> u32 {
-    crc32c::crc32c(body)
 }

@@ -23,7 +23,10 @@ use crate::engine::{LogId, Position, StoreError};
 /// What the file is made as, before it gets its name.
 const CATALOG_FILE_NEW: &str = "tables.redb.new";
 /// The version of everything in the data directory, as FORMAT.md describes it.
-const FORMAT: u64 = 2;
+const FORMAT: u64 = 3;
+/// The one before it, in which no frame is sealed. A start makes it the one above, so that no build
+/// that takes sealed frames for damage opens the directory after it.
+const FORMAT_UNSEALED: u64 = 2;
 
 const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
 const LOGS: TableDefinition<u64, &[u8]> = TableDefinition::new("logs");
@@ -176,13 +179,15 @@ impl LogCatalog {
                 Ok(value.value())
             };
             let format = read("format")?;
-            if format != FORMAT {
+            if ![FORMAT_UNSEALED, FORMAT].contains(&format) {
                 let what = format!("it has format {format}; this version reads format {FORMAT}");
                 let unsupported = io::Error::new(io::ErrorKind::Unsupported, what);
                 return Err(StoreError::io("open the data directory", unsupported));
             }
             let (store, epoch) = (read("store")?, read("epoch")? + 1);
             let flushed_block = read("flushed_block")?;
+            meta.insert("format", FORMAT)
+                .map_err(failed("write meta"))?;
             meta.insert("epoch", epoch).map_err(failed("write meta"))?;
             Ok(Meta {
                 store,

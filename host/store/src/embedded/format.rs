@@ -24,6 +24,10 @@ const FRAME_MAGIC: u32 = u32::from_le_bytes(*b"MRFR");
 const ROW_MAGIC: u32 = u32::from_le_bytes(*b"MRRW");
 const CHANGE_MAGIC: u32 = u32::from_le_bytes(*b"MRLC");
 const BLOCK_VERSION: u16 = 1;
+/// A body that lies as it is.
+pub const CIPHER_NONE: u8 = 0;
+/// A body that is sealed: see `seal`.
+pub const CIPHER_AES_256_GCM: u8 = 1;
 /// Key length that a row entry may have.
 pub const ROW_KEY_BYTES_MAX: usize = 1024;
 /// Value length that a row entry may have.
@@ -102,6 +106,29 @@ pub fn padded_block_bytes(entries: usize) -> usize {
     (BLOCK_HEADER_BYTES + entries).next_multiple_of(BLOCK_ALIGNMENT)
 }
 
+/// How a frame's body lies. Values that this build does not know are no damage: the frame counts,
+/// and who wants to read it is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Packing {
+    /// Bytes of the records.
+    pub raw_length: u32,
+    /// What they are compressed by; 0: nothing.
+    pub codec: u8,
+    /// What they are sealed with; [`CIPHER_NONE`]: nothing.
+    pub cipher: u8,
+}
+
+impl Packing {
+    /// Records that lie as they are.
+    pub fn plain(length: u32) -> Self {
+        Self {
+            raw_length: length,
+            codec: 0,
+            cipher: CIPHER_NONE,
+        }
+    }
+}
+
 /// What a frame's header says of the body that follows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameHeader {
@@ -115,9 +142,11 @@ pub struct FrameHeader {
     pub arrival: Timestamp,
     /// How many records the body holds, one at least.
     pub count: u16,
-    /// Bytes of the body.
+    /// Bytes of the body as it lies there.
     pub length: u32,
-    /// CRC-32C of the body.
+    /// How it lies there.
+    pub packing: Packing,
+    /// CRC-32C of the body as it lies there.
     pub body_crc: u32,
     /// The header checksum of the log's frame before; 0 for the first.
     pub previous: u32,
@@ -129,9 +158,10 @@ impl FrameHeader {
         let mut out = [0; FRAME_HEADER_BYTES];
         out[0..4].copy_from_slice(&FRAME_MAGIC.to_le_bytes());
         out[8..12].copy_from_slice(&self.length.to_le_bytes());
-        // No codec: the length before compression is the length.
-        out[12..16].copy_from_slice(&self.length.to_le_bytes());
+        out[12..16].copy_from_slice(&self.packing.raw_length.to_le_bytes());
         out[16..18].copy_from_slice(&self.count.to_le_bytes());
+        out[18] = self.packing.codec;
+        out[19] = self.packing.cipher;
         out[20..24].copy_from_slice(&self.body_crc.to_le_bytes());
         out[24..32].copy_from_slice(&self.log.0.to_le_bytes());
         out[32..40].copy_from_slice(&self.position.0.to_le_bytes());
@@ -158,8 +188,13 @@ impl FrameHeader {
         length.checked_add(FRAME_HEADER_LENGTH)?;
         let raw_length = fields.get_u32_le();
         let count = fields.get_u16_le();
-        let codec_and_cipher = fields.get_u16_le();
-        if codec_and_cipher != 0 || raw_length != length || count == 0 {
+        let packing = Packing {
+            raw_length,
+            codec: fields.get_u8(),
+            cipher: fields.get_u8(),
+        };
+        let is_plain = (packing.codec, packing.cipher) == (0, CIPHER_NONE);
+        if count == 0 || is_plain && raw_length != length {
             return None;
         }
         let body_crc = fields.get_u32_le();
@@ -179,6 +214,7 @@ impl FrameHeader {
                 arrival,
                 count,
                 length,
+                packing,
                 body_crc,
                 previous,
             },
@@ -474,6 +510,7 @@ mod tests {
             arrival: Timestamp(1_700_000_000_000),
             count: 2,
             length: 12,
+            packing: Packing::plain(12),
             body_crc: crc32c::crc32c(&body),
             previous: 9,
         };
@@ -547,6 +584,7 @@ mod tests {
             arrival: Timestamp(1_700_000_000_000),
             count: 2,
             length,
+            packing: Packing::plain(length),
             body_crc: 0,
             previous: 9,
         };

@@ -28,6 +28,7 @@ mod reader;
 mod recovery;
 mod redb_file;
 mod room;
+mod seal;
 mod segment;
 mod segment_index;
 mod segment_writer;
@@ -65,6 +66,7 @@ use crate::engine::{
     Capabilities, CommitError, Committed, Durability, Engine, Key, LogChange, LogEnd, LogId,
     Position, Purpose, ReadBatch, StoreError, TableId, Transaction, Versioned,
 };
+use crate::keys::{KeyRing, SEAL_BYTES};
 
 /// Log changes that go into one request: creating thousands of logs takes a few blocks.
 const CHANGES_PER_REQUEST: usize = 4096;
@@ -172,20 +174,9 @@ impl Embedded {
         for append in transaction.appends {
             let log = self.shared.logs.find(append.log);
             let log = log.map_err(|_| CommitError::NoLog(append.log))?;
-            if append.frame.count == 0 {
-                return Err(CommitError::TooLarge("a frame has no records".to_owned()));
-            }
-            let bytes = append.frame.body.len();
-            parts.bytes += FRAME_HEADER_BYTES + bytes;
-            let length = u32::try_from(bytes)
-                .map_err(|_| CommitError::TooLarge(format!("a frame has {bytes} bytes")))?;
-            let body_crc = block::body_crc(&append.frame.body);
-            parts.appends.push(ResolvedAppend {
-                log,
-                frame: append.frame,
-                length,
-                body_crc,
-            });
+            let append = ResolvedAppend::of(log, append.frame, &self.shared.keys)?;
+            parts.bytes += FRAME_HEADER_BYTES + append.length as usize;
+            parts.appends.push(append);
         }
         for write in transaction.writes {
             let (key, value) = (write.key.len(), write.value.as_ref().map_or(0, |v| v.len()));
@@ -279,9 +270,13 @@ impl Engine for Embedded {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             durability: Durability::LocalDisk,
-            frame_bytes_max: TRANSACTION_BYTES_MAX - FRAME_HEADER_BYTES,
+            frame_bytes_max: TRANSACTION_BYTES_MAX - FRAME_HEADER_BYTES - SEAL_BYTES,
             transaction_bytes_max: TRANSACTION_BYTES_MAX,
         }
+    }
+
+    fn keys(&self) -> &KeyRing {
+        &self.shared.keys
     }
 
     async fn create_logs(&self, logs: &[LogId]) -> Result<(), StoreError> {
@@ -316,8 +311,7 @@ impl Engine for Embedded {
     ) -> Result<Option<ReadBatch>, StoreError> {
         self.shared.publication.settled();
         let log = self.shared.logs.find(log)?;
-        let batch = reader::in_memory(&log.state(), from, bytes_max);
-        Ok(batch)
+        reader::in_memory(&self.shared.keys, &log.state(), from, bytes_max)
     }
 
     fn horizon(&self, log: LogId) -> Result<Position, StoreError> {

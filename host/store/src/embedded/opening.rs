@@ -25,6 +25,7 @@ use crate::embedded::tables::Tables;
 use crate::embedded::wal::{Wal, read_onto, write_past_cache};
 use crate::embedded::writer;
 use crate::engine::StoreError;
+use crate::keys::KeyRing;
 
 /// Where a damaged catalog is kept after it was made anew, for whoever wants to look at it.
 const DAMAGED_FILE: &str = "tables.redb.damaged";
@@ -46,13 +47,15 @@ pub fn recover(
         is_trial: false,
     };
     let found = recovery::recover(&disk, wanted, &logs, &tables)?;
+    let keys = Arc::new(KeyRing::default());
     let shared = Shared {
         store: meta.store,
         epoch: meta.epoch,
         logs,
+        keys: keys.clone(),
         queue: Queue::new(options.queue_bytes_max),
         wal: Wal::new(disk.clone(), &options, found.files, found.live, &found.free),
-        segments: Segments::new(disk.clone()),
+        segments: Segments::new(disk.clone(), keys),
         catalog,
         tables,
         flush: FlushControl::default(),

@@ -8,15 +8,51 @@ use tokio::sync::oneshot;
 
 use crate::embedded::linger::{Lingered, Wait};
 use crate::embedded::logs::Log;
+use crate::embedded::seal::SealedBody;
 use crate::engine::{CommitError, Committed, LogChange, LogEnd, NewFrame, Purpose, TableWrite};
+use crate::keys::KeyRing;
 
 /// A frame and the log that it is for.
 pub struct ResolvedAppend {
     pub log: Arc<Log>,
     pub frame: NewFrame,
-    /// Bytes of its body.
+    /// Bytes of its body as it is stored.
     pub length: u32,
+    /// Of the body as it is stored, without its seal.
     pub body_crc: u32,
+    /// The body as it is stored, if it is sealed.
+    pub sealed: Option<SealedBody>,
+}
+
+impl ResolvedAppend {
+    /// Does by whoever commits what the writer need not: seals the body if it has a key, and sums
+    /// up its bytes.
+    pub fn of(log: Arc<Log>, frame: NewFrame, keys: &KeyRing) -> Result<Self, CommitError> {
+        let bytes = frame.body.len();
+        let too_large = || CommitError::TooLarge(format!("a frame has {bytes} bytes"));
+        if frame.count == 0 {
+            return Err(CommitError::TooLarge("a frame has no records".to_owned()));
+        }
+        let sealed = match frame.key {
+            None => None,
+            Some(key) => {
+                let sealed = SealedBody::of(log.id, &frame, key, keys);
+                let sealed = sealed.map_err(|(key, why)| CommitError::Key { key, why })?;
+                Some(sealed.ok_or_else(too_large)?)
+            }
+        };
+        let (stored_bytes, body_crc) = match &sealed {
+            None => (bytes, crc32c::crc32c(&frame.body)),
+            Some(sealed) => (sealed.stored_bytes(), crc32c::crc32c(sealed.ciphertext())),
+        };
+        Ok(Self {
+            log,
+            length: u32::try_from(stored_bytes).map_err(|_| too_large())?,
+            frame,
+            body_crc,
+            sealed,
+        })
+    }
 }
 
 /// A transaction, or steps in the lives of logs, and who waits for it.

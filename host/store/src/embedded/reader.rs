@@ -8,10 +8,12 @@ use types::Timestamp;
 use crate::embedded::format::{FRAME_HEADER_BYTES, FrameHeader};
 use crate::embedded::given_back::unread;
 use crate::embedded::logs::{Log, LogState, Segment, WalFrame};
+use crate::embedded::seal;
 use crate::embedded::segment::Unreadable;
 use crate::embedded::shared::Shared;
 use crate::embedded::wal::{read_onto, slot_path};
 use crate::engine::{Frame, Position, ReadBatch, StoreError};
+use crate::keys::KeyRing;
 
 /// How often a read that found its place written anew is planned again: frames move from the
 /// write-ahead log to segments at any time, but only once.
@@ -36,7 +38,7 @@ pub async fn read(
         attempt += 1;
         let (plan, sealed, tip) = {
             let state = log.state();
-            if let Some(batch) = in_memory(&state, from, bytes_max) {
+            if let Some(batch) = in_memory(&shared.keys, &state, from, bytes_max)? {
                 return Ok(batch);
             }
             let from = from.max(state.horizon);
@@ -79,12 +81,28 @@ fn batch(frames: Vec<Frame>, from: Position, tip: Position, sealed: bool) -> Rea
     }
 }
 
-/// What is wanted of a log, if that is in memory.
-pub fn in_memory(state: &LogState, from: Position, bytes_max: usize) -> Option<ReadBatch> {
+/// What is wanted of a log, if that is in memory and may be read.
+pub fn in_memory(
+    keys: &KeyRing,
+    state: &LogState,
+    from: Position,
+    bytes_max: usize,
+) -> Result<Option<ReadBatch>, StoreError> {
     let from = from.max(state.horizon);
-    let frames = cached(state, from, bytes_max)?;
+    let Some(mut frames) = cached(state, from, bytes_max) else {
+        return Ok(None);
+    };
+    let refused = frames.iter().enumerate().find_map(|(place, frame)| {
+        let key = frame.key?;
+        keys.check(key).err().map(|why| (place, key, why))
+    });
+    match refused {
+        None => {}
+        Some((0, key, why)) => return Err(StoreError::Key { key, why }),
+        Some((place, ..)) => frames.truncate(place),
+    }
     let (tip, sealed) = (state.durable.next, state.durable.sealed);
-    Some(batch(frames, from, tip, sealed))
+    Ok(Some(batch(frames, from, tip, sealed)))
 }
 
 /// The frames wanted, if they are all in memory or there are none.
@@ -176,7 +194,7 @@ pub async fn readable_from(
     let (plan, tip) = {
         let state = log.state();
         let from = from.max(state.horizon);
-        if in_memory(&state, from, 1).is_some() {
+        if in_memory(&shared.keys, &state, from, 1)?.is_some() {
             return Ok(from);
         }
         (plan(&state, from, usize::MAX), state.durable.next)
@@ -237,6 +255,8 @@ fn read_wal(shared: &Shared, log: &Log, in_wal: &WalFrame) -> Result<Frame, Stor
     if crc32c::crc32c(&body) != header.body_crc {
         return Err(corrupt("the frame's body has a wrong checksum"));
     }
+    let opened = seal::open(&header, body, &shared.keys);
+    let (body, key) = opened.map_err(|closed| closed.at(&name(), in_wal.offset))?;
     let FrameHeader {
         position,
         arrival,
@@ -248,6 +268,7 @@ fn read_wal(shared: &Shared, log: &Log, in_wal: &WalFrame) -> Result<Frame, Stor
         arrival,
         count,
         body,
+        key,
     })
 }
 

@@ -14,9 +14,11 @@ use crate::embedded::given_back::{is_not_given_back, not_given_back, unread};
 use crate::embedded::headers::{Headers, sound_after};
 use crate::embedded::logs::{Segment, Sought, WalFrame};
 use crate::embedded::options::CHUNK_BYTES;
+use crate::embedded::seal::{self, Closed};
 use crate::embedded::segment_index::{Index, IndexEntry};
 use crate::embedded::wal::{read_full, write_all, write_past_cache};
 use crate::engine::{Frame, LogId, Position, StoreError};
+use crate::keys::KeyRing;
 
 /// The directory of all logs' directories.
 pub const LOGS_DIR: &str = "logs";
@@ -69,6 +71,8 @@ enum Damage {
     Body(StoreError, Position),
     /// Its header, so that nobody knows where the next frame is.
     Header(StoreError),
+    /// None: its body is not opened, for want of a key or by this build.
+    Closed(StoreError),
 }
 
 /// How frames are read one after the other.
@@ -90,6 +94,7 @@ struct Chunk {
 /// An open segment.
 pub struct SegmentFile {
     frames: FrameFile,
+    keys: Arc<KeyRing>,
     index: Mutex<Index>,
     header_damage: Option<StoreError>,
 }
@@ -144,8 +149,17 @@ impl SegmentFile {
     fn new(log: LogId, path: String, file: Arc<dyn DiskFile>) -> Self {
         Self {
             frames: FrameFile { log, path, file },
+            keys: Arc::default(),
             index: Mutex::default(),
             header_damage: None,
+        }
+    }
+
+    /// The same with the keys of its frames.
+    pub fn with_keys(self, keys: &Arc<KeyRing>) -> Self {
+        Self {
+            keys: Arc::clone(keys),
+            ..self
         }
     }
 
@@ -193,6 +207,7 @@ impl SegmentFile {
                     let resume = Some(end);
                     return Err(Unreadable { error, resume });
                 }
+                Some(Damage::Closed(error)) => return Err(error.into()),
                 Some(Damage::Header(error)) => {
                     offset = self.pass_damage(segment, offset + at as u64, from, error)?;
                     walk.chain = None;
@@ -320,6 +335,15 @@ impl SegmentFile {
             let error = self.frames.corrupt(place, header.frame_bytes(), what);
             return Err(Damage::Body(error, header.end()));
         }
+        let offset = SEGMENT_HEADER_BYTES as u64 + place;
+        let (body, key) = match seal::open(&header, body, &self.keys) {
+            Ok(opened) => opened,
+            Err(closed @ Closed::Broken(_)) => {
+                let error = closed.at(&self.frames.path, offset);
+                return Err(Damage::Body(error, header.end()));
+            }
+            Err(closed) => return Err(Damage::Closed(closed.at(&self.frames.path, offset))),
+        };
         let (position, arrival, count) = (header.position, header.arrival, header.count);
         Ok(Some((
             header.frame_bytes(),
@@ -328,6 +352,7 @@ impl SegmentFile {
                 arrival,
                 count,
                 body,
+                key,
             }),
         )))
     }
@@ -501,6 +526,7 @@ fn let_go(found: &mut [Frame], chunk: &Chunk) {
 mod tests {
     use super::*;
     use crate::disk::simulated::SimulatedDisk;
+    use crate::embedded::format::Packing;
 
     #[test]
     fn an_index_noted_while_writing_is_the_one_that_reading_finds() {
@@ -517,6 +543,7 @@ mod tests {
                 arrival: Timestamp(1_000 + n),
                 count: 1,
                 length: 9_000,
+                packing: Packing::plain(9_000),
                 body_crc: crc32c::crc32c(&[1; 9_000]),
                 previous: 0,
             };

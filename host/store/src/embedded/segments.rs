@@ -7,10 +7,12 @@ use crate::disk::Disk;
 use crate::embedded::options::SEGMENTS_OPEN_MAX;
 use crate::embedded::segment::SegmentFile;
 use crate::engine::{LogId, Position, StoreError};
+use crate::keys::KeyRing;
 
 /// The segments that are open, the one used longest ago closed first.
 pub struct Segments {
     disk: Arc<dyn Disk>,
+    keys: Arc<KeyRing>,
     open: Mutex<OpenSegments>,
 }
 
@@ -22,9 +24,10 @@ struct OpenSegments {
 
 impl Segments {
     /// Nothing open yet.
-    pub fn new(disk: Arc<dyn Disk>) -> Self {
+    pub fn new(disk: Arc<dyn Disk>, keys: Arc<KeyRing>) -> Self {
         Self {
             disk,
+            keys,
             open: Mutex::default(),
         }
     }
@@ -35,14 +38,14 @@ impl Segments {
         if let Some(found) = self.find(log, base) {
             return Ok(found);
         }
-        let opened = SegmentFile::open(self.disk.as_ref(), log, base)?;
+        let opened = SegmentFile::open(self.disk.as_ref(), log, base)?.with_keys(&self.keys);
         Ok(self.keep(log, base, opened))
     }
 
     /// Makes an empty segment, or empties what an unfinished flush has left.
     pub fn create(&self, log: LogId, base: Position) -> Result<Arc<SegmentFile>, StoreError> {
         self.forget(log, base);
-        let made = SegmentFile::create(self.disk.as_ref(), log, base)?;
+        let made = SegmentFile::create(self.disk.as_ref(), log, base)?.with_keys(&self.keys);
         Ok(self.keep(log, base, made))
     }
 

@@ -17,6 +17,7 @@ use crate::embedded::segments::Segments;
 use crate::embedded::tables::Tables;
 use crate::embedded::wal::Wal;
 use crate::engine::{LogChange, LogId, Position, StoreError};
+use crate::keys::KeyRing;
 
 /// One open data directory.
 pub struct Shared {
@@ -27,6 +28,7 @@ pub struct Shared {
     /// How many times it was opened.
     pub epoch: u64,
     pub logs: Logs,
+    pub keys: Arc<KeyRing>,
     pub queue: Queue,
     pub wal: Wal,
     pub segments: Segments,

@@ -174,6 +174,7 @@ pub fn body(commit: usize, index: usize, size: usize) -> NewFrame {
         count,
         arrival: Timestamp(1_000 + commit as u64),
         body,
+        key: None,
     }
 }
 

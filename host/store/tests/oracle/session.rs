@@ -6,7 +6,8 @@ use bytes::Bytes;
 use store::disk::simulated::{Random, SimulatedDisk, Survival};
 use store::embedded::{Embedded, Options};
 use store::{
-    Append, CommitError, Engine, Expect, LogId, Position, StoreError, TableWrite, Transaction,
+    Append, CommitError, DATA_KEY_BYTES, DataKey, Engine, Expect, KeyId, LogId, NewFrame, Position,
+    StoreError, TableWrite, Transaction,
 };
 
 use super::check::is_unknown;
@@ -14,6 +15,10 @@ use super::{Commit, Fate, History, Life, OWN_ROWS, SHARED_ROWS, SharedWrite, Ste
 
 /// Shared rows there are.
 const SHARED_ROWS_COUNT: u64 = 4;
+/// Keys there are.
+const KEYS: u64 = 3;
+/// Transactions that are sealed with one key before it is the turn of the next.
+const COMMITS_PER_KEY: u64 = 3;
 
 /// An open store and its history.
 pub struct Session {
@@ -36,12 +41,32 @@ pub fn small_options() -> Options {
     }
 }
 
-/// Opens a store where blocking is allowed.
+/// Opens a store where blocking is allowed, and gives it the keys of its frames.
 pub async fn open(disk: &SimulatedDisk, options: Options) -> Result<Arc<Embedded>, StoreError> {
     let disk = Arc::new(disk.clone());
-    tokio::task::spawn_blocking(move || Embedded::open(disk, options))
+    let opened = tokio::task::spawn_blocking(move || Embedded::open(disk, options))
         .await
-        .unwrap()
+        .unwrap();
+    if let Ok(store) = &opened {
+        give_keys(&**store);
+    }
+    opened
+}
+
+/// The keys that frames of a history are sealed with.
+pub fn give_keys(store: &dyn Engine) {
+    for number in 1..=KEYS {
+        let secret = [u8::try_from(number).unwrap(); DATA_KEY_BYTES];
+        let key = DataKey::new(KeyId(number), &secret).unwrap();
+        store.keys().put(key);
+    }
+}
+
+/// What the frames of a transaction are sealed with: each key for a few transactions, then the
+/// next, and then none.
+fn key_of(commit: usize) -> Option<KeyId> {
+    let turn = (commit as u64 / COMMITS_PER_KEY) % (KEYS + 1);
+    (turn > 0).then_some(KeyId(turn))
 }
 
 /// A transaction to send.
@@ -144,7 +169,10 @@ impl Session {
         let appends = frames
             .map(|(index, (&log, &size))| Append {
                 log,
-                frame: body(id, index, size),
+                frame: NewFrame {
+                    key: key_of(id),
+                    ..body(id, index, size)
+                },
             })
             .collect();
         let mut writes = Vec::new();

@@ -181,6 +181,7 @@ pub fn not_settled(caller: &Caller, error: &CommitError) -> ApiError {
         | CommitError::DiskFull
         | CommitError::TooLarge(_)
         | CommitError::ReadOnly(_)
+        | CommitError::Key { .. }
         | CommitError::Unknown(_)
         | CommitError::Store(_) => internal(&format!("settle for {account}"), error),
     }
@@ -255,6 +256,7 @@ pub fn store(doing: &str, stream: &StreamArn, shard: &Shard, error: &StoreError)
         StoreError::NoLog(_) => shard_not_found(stream, shard.facts().id),
         StoreError::Corrupt { .. }
         | StoreError::Unreadable { .. }
+        | StoreError::Key { .. }
         | StoreError::Locked(_)
         | StoreError::Io { .. }
         | StoreError::Commit(_) => {
@@ -322,6 +324,7 @@ pub fn log_not_kept(stream: &StreamArn, error: &CommitError) {
         CommitError::Conflict { .. }
         | CommitError::TooLarge(_)
         | CommitError::ReadOnly(_)
+        | CommitError::Key { .. }
         | CommitError::Unknown(_)
         | CommitError::Store(_) => tracing::error!(%stream, %error, "records were not kept"),
     }
@@ -482,6 +485,7 @@ fn commit(arn: &StreamArn, error: &CommitError) -> ApiError {
         | CommitError::DiskFull
         | CommitError::TooLarge(_)
         | CommitError::ReadOnly(_)
+        | CommitError::Key { .. }
         | CommitError::Unknown(_)
         | CommitError::Store(_) => internal(&format!("change {arn}"), error),
     }

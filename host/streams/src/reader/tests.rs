@@ -20,6 +20,7 @@ fn frame(position: u64, records: &[(&str, usize)]) -> Frame {
         arrival: Timestamp(1_700_000_000_123),
         count,
         body,
+        key: None,
     }
 }
 
@@ -211,6 +212,7 @@ async fn a_read_from_the_disk_waits_for_its_turn_and_one_from_memory_does_not() 
             count,
             arrival,
             body,
+            key: None,
         };
         let append = Append {
             log: LogId(1),

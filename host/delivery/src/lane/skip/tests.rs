@@ -22,6 +22,7 @@ fn frame(position: u64, records: impl IntoIterator<Item = Vec<u8>>) -> Frame {
         arrival: Timestamp(5),
         count,
         body,
+        key: None,
     }
 }
 

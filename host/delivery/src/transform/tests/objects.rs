@@ -52,6 +52,7 @@ fn objects(mut worker: Worker, records: &[String]) -> Vec<(Bytes, Settled)> {
         arrival: Timestamp(5),
         count,
         body,
+        key: None,
     }]);
     worker.add_no_more();
     let (mut objects, mut held) = (Vec::new(), Counts::default());
