@@ -30,6 +30,20 @@ class CommandLine(Deliveries, unittest.TestCase):
         self.assertEqual(base64.b64decode(record["Data"]), b"hello")
         self.assertEqual(record["SequenceNumber"], put["SequenceNumber"])
 
+    def test_a_stream_is_encrypted_on_the_command_line(self):
+        self.aws("kinesis", "create-stream", "--stream-name", "sealed", "--shard-count", "1")
+        self.aws("kinesis", "wait", "stream-exists", "--stream-name", "sealed")
+        key = ["--stream-name", "sealed", "--encryption-type", "KMS", "--key-id",
+               "alias/aws/kinesis"]
+        self.aws("kinesis", "start-stream-encryption", *key)
+        self.aws("kinesis", "wait", "stream-exists", "--stream-name", "sealed")
+        put = self.aws(
+            "kinesis", "put-record", "--stream-name", "sealed", "--partition-key", "a",
+            "--data", "hello",
+        )
+        self.assertEqual(put["EncryptionType"], "KMS")
+        self.aws("kinesis", "stop-stream-encryption", *key)
+
     def test_streams_are_listed_by_its_paginator(self):
         for number in range(3):
             name = f"paged-{number}"

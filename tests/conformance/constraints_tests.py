@@ -42,6 +42,8 @@ KINESIS = Service(
         "PutRecords": {**NAME, "Records": [{"Data": DATA, "PartitionKey": "key"}]},
         "RemoveTagsFromStream": {**NAME, "TagKeys": ["key"]},
         "SplitShard": {**NAME, "ShardToSplit": "a", "NewStartingHashKey": "5"},
+        "StartStreamEncryption": {**NAME, "EncryptionType": "KMS", "KeyId": "alias/aws/kinesis"},
+        "StopStreamEncryption": {**NAME, "EncryptionType": "KMS", "KeyId": "alias/aws/kinesis"},
         "TagResource": {"ResourceARN": ARN, "Tags": {"key": "value"}},
         "UntagResource": {"ResourceARN": ARN, "TagKeys": ["key"]},
         "UpdateAccountSettings": {"MinimumThroughputBillingCommitment": {"Status": "DISABLED"}},

@@ -22,10 +22,13 @@ class Walk(ValidAnswers, unittest.TestCase):
         """A stream of this test's own, ACTIVE."""
         name = self.id().split(".")[-1][:128]
         self.kinesis.create_stream(StreamName=name, ShardCount=shards)
+        self.until_active(name)
+        return name
+
+    def until_active(self, name):
         self.kinesis.get_waiter("stream_exists").wait(
             StreamName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30}
         )
-        return name
 
     def shards(self, name):
         return self.kinesis.list_shards(StreamName=name)["Shards"]
@@ -64,6 +67,40 @@ class Walk(ValidAnswers, unittest.TestCase):
         self.assert_valid("DescribeStreamSummary", summary)
         self.assertEqual(summary["StreamDescriptionSummary"]["OpenShardCount"], 3)
         self.assertEqual(summary["StreamDescriptionSummary"]["StreamName"], name)
+
+    def test_a_stream_is_encrypted_and_its_records_say_so(self):
+        name = self.stream()
+        key = {"StreamName": name, "EncryptionType": "KMS", "KeyId": "alias/aws/kinesis"}
+        self.kinesis.put_record(StreamName=name, Data=b"before", PartitionKey="a")
+        self.kinesis.start_stream_encryption(**key)
+        self.until_active(name)
+        for operation, call in [
+            ("DescribeStream", self.kinesis.describe_stream),
+            ("DescribeStreamSummary", self.kinesis.describe_stream_summary),
+        ]:
+            answer = call(StreamName=name)
+            self.assert_valid(operation, answer)
+            [described] = [part for part in answer.values() if "StreamName" in part]
+            self.assertEqual(described["EncryptionType"], "KMS")
+            self.assertEqual(described["KeyId"], "alias/aws/kinesis")
+        put = self.kinesis.put_record(StreamName=name, Data=b"sealed", PartitionKey="a")
+        self.assert_valid("PutRecord", put)
+        self.assertEqual(put["EncryptionType"], "KMS")
+        many = [{"Data": b"sealed too", "PartitionKey": "a"}]
+        put = self.kinesis.put_records(StreamName=name, Records=many)
+        self.assert_valid("PutRecords", put)
+        self.assertEqual(put["EncryptionType"], "KMS")
+        self.kinesis.stop_stream_encryption(**key)
+        self.until_active(name)
+        put = self.kinesis.put_record(StreamName=name, Data=b"after", PartitionKey="a")
+        self.assertNotIn("EncryptionType", put)
+        answer = self.read(name)
+        self.assert_valid("GetRecords", answer)
+        told = [(record["Data"], record.get("EncryptionType")) for record in answer["Records"]]
+        sealed = [(b"sealed", "KMS"), (b"sealed too", "KMS")]
+        self.assertEqual(told, [(b"before", None), *sealed, (b"after", None)])
+        with self.assertRaises(self.kinesis.exceptions.KMSNotFoundException):
+            self.kinesis.start_stream_encryption(**{**key, "KeyId": "alias/no-such"})
 
     def test_a_record_comes_back_as_it_was_put(self):
         name = self.stream(shards=2)

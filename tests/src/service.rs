@@ -11,6 +11,7 @@ use store::disk::Disk;
 use store::disk::real::RealDisk;
 use store::disk::simulated::SimulatedDisk;
 use store::embedded::{Embedded, Options};
+use streams::kms::KmsSettings;
 use tempfile::TempDir;
 use types::{AccountId, Clock, ManualClock, Timestamp};
 use wire::sigv4::SecretKey;
@@ -68,6 +69,8 @@ pub struct Setting {
     pub s3: Option<delivery::objects::S3Config>,
     /// Sizes, counts and deadlines of the server.
     pub limits: server::Limits,
+    /// Master keys.
+    pub kms: KmsSettings,
 }
 
 impl Service {
@@ -123,6 +126,23 @@ impl Service {
         self.restart().await
     }
 
+    /// The same with other master keys, after something was done while there was no server.
+    pub async fn restart_with_keys(mut self, kms: KmsSettings, meanwhile: impl FnOnce()) -> Self {
+        self.setting.kms = kms;
+        self.restart_after(meanwhile).await
+    }
+
+    /// Every directory in which the server keeps something.
+    pub fn kept(&self) -> Vec<PathBuf> {
+        let own = match &self.ground {
+            Ground::Directory(directory) => Some(directory.path().to_owned()),
+            Ground::Simulated(_) => None,
+        };
+        own.into_iter()
+            .chain([self.data.path().to_owned()])
+            .collect()
+    }
+
     /// The directory of what the server keeps of plugins.
     pub fn kept_plugins(&self) -> PathBuf {
         self.data.path().join("plugins")
@@ -164,6 +184,7 @@ impl Service {
             delivery_limits: setting.delivery_limits,
             metrics_token: Some(SecretKey::new(METRICS_TOKEN)),
             s3: setting.s3.clone(),
+            kms: setting.kms.clone(),
             limits: setting.limits.clone(),
             credentials: credentials.collect(),
             ..Config::default()

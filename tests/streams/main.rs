@@ -32,6 +32,8 @@ mod remove_tags_from_stream;
 mod retention;
 mod sequence_numbers;
 mod split_shard;
+mod start_stream_encryption;
+mod stop_stream_encryption;
 mod tag_resource;
 mod untag_resource;
 mod update_account_settings;
@@ -41,6 +43,8 @@ mod update_stream_mode;
 mod update_stream_record_distribution_strategy;
 mod update_stream_warm_throughput;
 
+/// A day and a little.
+const OVER_A_DAY: std::time::Duration = std::time::Duration::from_secs(86_401);
 /// One hour and a little.
 const OVER_AN_HOUR: std::time::Duration = std::time::Duration::from_secs(3_601);
 /// A little more than a token or an iterator lives.

@@ -42,6 +42,14 @@ fn operations() -> Vec<(&'static str, Value)> {
             json!({"ShardToSplit": shard_id(2), "NewStartingHashKey": "5"}),
         ),
         (
+            "StartStreamEncryption",
+            json!({"EncryptionType": "KMS", "KeyId": "alias/aws/kinesis"}),
+        ),
+        (
+            "StopStreamEncryption",
+            json!({"EncryptionType": "KMS", "KeyId": "alias/aws/kinesis"}),
+        ),
+        (
             "UpdateShardCount",
             json!({"TargetShardCount": 2, "ScalingType": "UNIFORM_SCALING"}),
         ),

@@ -6,6 +6,7 @@
 mod delivery_limits;
 mod entry;
 mod file;
+mod kms;
 mod sections;
 
 use std::fmt;
@@ -16,6 +17,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use delivery::objects::S3Config;
+use streams::kms::KmsSettings;
 use types::AccountId;
 use wire::sigv4::{SecretKey, Verifier};
 
@@ -51,6 +53,9 @@ pub struct Config {
     pub log_lines_lost: Arc<AtomicU64>,
     /// Where delivered objects go; `None`: into buckets below the data directory.
     pub s3: Option<S3Config>,
+    /// Master keys of encrypted streams. Those that a service has by itself lie below the data
+    /// directory unless a directory is named.
+    pub kms: KmsSettings,
     /// Enforce AWS's limits per shard.
     pub throttle: bool,
     /// Who may call. Empty: anybody, and the server listens on loopback only.
@@ -78,6 +83,7 @@ impl Default for Config {
             compiler: None,
             log_lines_lost: Arc::default(),
             s3: None,
+            kms: KmsSettings::default(),
             throttle: true,
             credentials: Vec::new(),
             cors_origins: Vec::new(),

@@ -116,7 +116,7 @@ impl Operation {
 }
 
 /// Sorted by prefix and name.
-pub(crate) static OPERATIONS: [Operation; 40] = [
+pub(crate) static OPERATIONS: [Operation; 42] = [
     firehose("CreateDeliveryStream", |s, c| {
         Box::pin(delivery::ops::create_delivery_stream::handle(s, c))
     }),
@@ -227,6 +227,12 @@ pub(crate) static OPERATIONS: [Operation; 40] = [
     }),
     kinesis("SplitShard", |s, c| {
         Box::pin(streams::ops::split_shard::handle(s, c))
+    }),
+    kinesis("StartStreamEncryption", |s, c| {
+        Box::pin(streams::ops::start_stream_encryption::handle(s, c))
+    }),
+    kinesis("StopStreamEncryption", |s, c| {
+        Box::pin(streams::ops::stop_stream_encryption::handle(s, c))
     }),
     kinesis("TagResource", |s, c| {
         Box::pin(streams::ops::tag_resource::handle(s, c))

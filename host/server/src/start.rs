@@ -11,6 +11,7 @@ use std::time::Duration;
 use delivery::objects::{LocalObjects, ObjectError, Objects, S3Objects};
 use delivery::{Delivery, Foundations};
 use store::Engine;
+use streams::kms::{Kms, KmsOpenError};
 use streams::{AccountLimits, OpenError, Options, Streams};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
@@ -42,6 +43,9 @@ const PACE_PERIOD_MAX: Duration = Duration::from_secs(1);
 /// Below the data directory: versions of plugins and their compiled code, and buckets.
 const PLUGINS: &str = "plugins";
 const BUCKETS: &str = "s3";
+/// The same: master keys that services have by themselves, unless the configuration has them
+/// elsewhere.
+const KEYS: &str = "keys";
 
 /// Why the server did not start.
 #[derive(Debug)]
@@ -56,6 +60,8 @@ pub enum StartError {
     NoTlsAddress,
     /// The machine gave no random numbers.
     Random(String),
+    /// A master key is no secret.
+    Kms(KmsOpenError),
     /// The streams could not be opened.
     Streams(OpenError),
     /// The machine gave no threads for deliveries.
@@ -86,6 +92,7 @@ impl fmt::Display for StartError {
             ),
             Self::Threads(error) => write!(f, "start the threads of deliveries: {error}"),
             Self::Random(why) => write!(f, "draw a random number: {why}"),
+            Self::Kms(error) => error.fmt(f),
             Self::Streams(error) => error.fmt(f),
             Self::Plugins(error) => error.fmt(f),
             Self::Objects(error) => error.fmt(f),
@@ -148,7 +155,8 @@ pub async fn start(
             shards_max: config.limits.shards_per_account_max,
         },
     };
-    let streams = Streams::open(Arc::clone(&engine), Arc::clone(&clock), options)
+    let kms = open_kms(&config).await?;
+    let streams = Streams::open_with(Arc::clone(&engine), Arc::clone(&clock), options, kms)
         .await
         .map_err(StartError::Streams)?;
     let plugins = open_plugins(&config, &streams, &clock).await?;
@@ -288,6 +296,16 @@ async fn keep_pace(budget: Arc<Budget>, grace: Duration) {
         looks.tick().await;
         budget.look();
     }
+}
+
+/// Reads the files of master keys.
+async fn open_kms(config: &Config) -> Result<Kms, StartError> {
+    let mut settings = config.kms.clone();
+    let below_data = || config.data.join(KEYS);
+    settings.service_keys.get_or_insert_with(below_data);
+    let opened = spawn_blocking(move || Kms::open(settings)).await;
+    let opened = opened.map_err(|error| StartError::Task(error.to_string()))?;
+    opened.map_err(StartError::Kms)
 }
 
 /// Opens what plugins are kept in, begins to load those that lie in their directory, and watches

@@ -7,6 +7,7 @@ mod commits;
 mod engines;
 mod logs;
 mod reopening;
+mod seals;
 mod tables;
 
 use std::sync::Arc;

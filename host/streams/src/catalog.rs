@@ -13,6 +13,7 @@
 //! tried again every [`ROLL_FORWARD_PERIOD`].
 
 mod create;
+mod encrypt;
 mod reshard;
 
 use std::collections::VecDeque;
@@ -29,7 +30,9 @@ use crate::AccountLimits;
 use crate::creation_seconds::CreationSeconds;
 use crate::directory::Directory;
 use crate::edit::{Edit, EditError};
+use crate::encryption::Asked;
 use crate::ends;
+use crate::kms::{KeyOwner, Kms, KmsError};
 use crate::resharding::{Refused, Resharding};
 use crate::retention_clock::RetentionClock;
 use crate::rows::{self, Loaded, Numbers};
@@ -68,6 +71,10 @@ pub enum ChangeError {
     OverScalings,
     /// The account has as many closed shards as it may.
     OverClosedShards,
+    /// What its records are sealed with was changed as often as it may be within a day.
+    OverEncryptionChanges,
+    /// The master key is not to be had.
+    Kms(KmsError),
     /// The account would have more shards than it may.
     OverShards(OverShards),
     /// The account has as many streams as it may, in all regions.
@@ -120,6 +127,7 @@ enum Change {
         By,
         oneshot::Sender<Result<Begun, ChangeError>>,
     ),
+    Encrypt(StreamArn, Asked, oneshot::Sender<Result<(), ChangeError>>),
     ForgetExpired(StreamArn, oneshot::Sender<Result<(), ChangeError>>),
     Stop,
 }
@@ -155,6 +163,12 @@ impl CatalogHandle {
             .await
     }
 
+    /// Changes what the records of a stream are sealed with. Answers when it is durable as
+    /// UPDATING.
+    pub async fn encrypt(&self, arn: StreamArn, asked: Asked) -> Result<(), ChangeError> {
+        self.ask(|answer| Change::Encrypt(arn, asked, answer)).await
+    }
+
     /// Forgets the closed shards of a stream whose records have all expired. Answers when that is
     /// durable.
     pub async fn forget_expired(&self, arn: StreamArn) -> Result<(), ChangeError> {
@@ -185,6 +199,7 @@ pub struct Ground {
     pub retention_clock: Arc<RetentionClock>,
     pub directory: Arc<Directory>,
     pub limits: AccountLimits,
+    pub kms: Arc<Kms>,
 }
 
 /// The owner of all changes.
@@ -276,6 +291,10 @@ impl CatalogTask {
                 let begun = self.begin_resharding(&arn, wanted, by).await;
                 self.answer_and_finish(begun, arn, answer).await;
             }
+            Change::Encrypt(arn, asked, answer) => {
+                let begun = self.begin_encryption(&arn, asked).await;
+                self.answer_and_finish(begun, arn, answer).await;
+            }
             Change::ForgetExpired(arn, answer) => {
                 let _ = answer.send(self.forget_expired(&arn).await);
             }
@@ -333,6 +352,9 @@ impl CatalogTask {
                 active.status = Status::Active;
                 self.replace(active, Purpose::Keep).await?;
             }
+            Status::Updating if stream.encryption.coming.is_some() => {
+                self.finish_encryption(&stream).await?;
+            }
             Status::Updating => {
                 self.resharding.push_back(arn.clone());
                 return Ok(());
@@ -342,12 +364,17 @@ impl CatalogTask {
                 self.ground.engine.end_logs(&ends::of(&stream)).await?;
                 let mut writes = rows::shard_removals(&stream);
                 writes.push(rows::resharding::removal(&stream));
+                writes.push(rows::encryption::removal(&stream));
+                // Nobody opens what the disk may still hold of its records.
+                let keys = self.ground.kms.keys_of(KeyOwner::Stream(stream.id.0));
+                writes.extend(keys.iter().map(|key| Kms::removal(*key)));
                 writes.push(rows::stream_removal(&stream));
                 let parts = Transaction {
                     writes,
                     ..Transaction::default()
                 };
                 self.commit(parts, Purpose::MakeRoom).await?;
+                self.ground.kms.forget(self.ground.engine.keys(), &keys);
                 let now = self.ground.clock.now();
                 self.creation_seconds.is_gone(&stream, now);
                 self.ground.directory.remove(arn);

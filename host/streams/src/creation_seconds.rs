@@ -92,6 +92,7 @@ mod tests {
     use types::{HashKeyRange, ShardId};
 
     use super::*;
+    use crate::encryption::Encryption;
     use crate::mode::{Mode, ModeSwitches};
     use crate::monitoring::ShardLevelMetrics;
     use crate::shard::ShardFacts;
@@ -128,6 +129,7 @@ mod tests {
             shards: Arc::new(ShardMap::of_facts([shard])),
             load: Arc::default(),
             resharding: None,
+            encryption: Encryption::default(),
             scaled_at: Vec::new(),
             version: Version(0),
         }

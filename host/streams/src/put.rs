@@ -8,13 +8,17 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use store::{Append, BodyBuilder, CommitError, Committed, LogId, NewFrame, Transaction, Version};
+use store::{
+    Append, BodyBuilder, CommitError, Committed, KeyId, LogId, NewFrame, Transaction, Version,
+};
 use tokio::time::timeout;
 use types::{HashKey, PartitionKey, SequenceNumber, Timestamp};
 use wire::ApiError;
 use wire::members::{Blob, Text};
 
 use crate::Streams;
+use crate::directory::owner;
+use crate::kms::KmsError;
 use crate::shard::Shard;
 use crate::stream::Stream;
 
@@ -179,12 +183,19 @@ pub enum PutError {
     NoShard,
     /// A record is larger than the layout of a frame holds, which no constraint lets through.
     TooLarge,
+    /// The key that they are to be sealed with is not to be had.
+    Kms(KmsError),
 }
 
 impl Put {
     /// What became of each record.
     pub fn outcomes(&self) -> impl Iterator<Item = Outcome<'_>> {
         self.fates.iter().map(|fate| self.outcome(*fate))
+    }
+
+    /// Whether they are sealed where they are kept.
+    pub fn is_sealed(&self) -> bool {
+        self.stream.encryption.in_force.is_some()
     }
 
     /// Why the store kept none of them, if that was so.
@@ -231,6 +242,10 @@ impl Streams {
             };
             match &kept {
                 Err(CommitError::NoLog(_)) => return Err(PutError::StreamGone),
+                Err(CommitError::Key { key, why }) => {
+                    let refusal = self.kms().refusal(*key, *why, &owner(&stream.arn));
+                    return Err(PutError::Kms(refusal));
+                }
                 // A shard was closed.
                 Err(CommitError::Sealed(_)) if tries < RESHARDINGS_MAX => {
                     if let Some(resharded) = self.resharded(&stream).await? {
@@ -328,6 +343,7 @@ impl Streams {
     ) -> Result<Transaction, PutError> {
         let mut frames = Frames {
             arrival: self.now(),
+            key: stream.encryption.key(),
             bytes_max: self.engine.capabilities().frame_bytes_max,
             transaction: Transaction::default(),
         };
@@ -385,6 +401,7 @@ fn by_shard(fates: &[Fate]) -> Vec<(usize, usize)> {
 /// The frames of one call.
 struct Frames {
     arrival: Timestamp,
+    key: Option<KeyId>,
     bytes_max: usize,
     transaction: Transaction,
 }
@@ -446,7 +463,7 @@ impl Frames {
                 count,
                 arrival: self.arrival,
                 body,
-                key: None,
+                key: self.key,
             },
         });
     }

@@ -16,6 +16,7 @@ use types::{SequenceNumber, Timestamp};
 use wire::{Codec, Writer};
 
 use crate::Streams;
+use crate::encryption::KMS;
 use crate::iterator::Start;
 use crate::shard::{Numbering, Shard};
 use crate::stream::Stream;
@@ -274,7 +275,7 @@ impl Selection {
         while at < self.next && records.next().is_some() {
             at = at.after(1);
         }
-        self.text.begin_frame(frame.arrival);
+        self.text.begin_frame(frame.arrival, frame.key.is_some());
         for record in records {
             let bytes = record.data.len() + record.partition_key.len();
             if self.is_full() || (self.count > 0 && self.bytes + bytes > GET_RECORDS_BYTES_MAX) {
@@ -355,16 +356,26 @@ impl Selection {
 struct RecordText {
     codec: Codec,
     before_number: Vec<u8>,
+    /// The same of records that are sealed, which say so first.
+    before_number_sealed: Vec<u8>,
     before_time: Vec<u8>,
     before_data: Vec<u8>,
     before_key: Vec<u8>,
     end: Vec<u8>,
+    /// Whether the records of the frame are sealed.
+    is_sealed: bool,
     /// From after the sequence number to before the data, of the records of one frame.
     middle: Vec<u8>,
 }
 
 impl RecordText {
     fn new(codec: Codec) -> Self {
+        let mut out = Writer::with_capacity(codec, 0);
+        out.structure(5);
+        out.member("EncryptionType");
+        out.word(KMS.as_bytes());
+        out.member("SequenceNumber");
+        let before_number_sealed = out.take();
         let mut out = Writer::with_capacity(codec, 0);
         out.structure(4);
         out.member("SequenceNumber");
@@ -379,24 +390,35 @@ impl RecordText {
         Self {
             codec,
             before_number,
+            before_number_sealed,
             before_time,
             before_data,
             before_key,
             end: out.take(),
+            is_sealed: false,
             middle: Vec::new(),
         }
     }
 
     /// What follows is of a frame that arrived at this time.
-    fn begin_frame(&mut self, arrival: Timestamp) {
+    fn begin_frame(&mut self, arrival: Timestamp, is_sealed: bool) {
+        self.is_sealed = is_sealed;
         self.middle.clear();
         self.middle.extend_from_slice(&self.before_time);
         self.codec.write_time(&mut self.middle, arrival);
         self.middle.extend_from_slice(&self.before_data);
     }
 
+    fn begin(&self) -> &[u8] {
+        if self.is_sealed {
+            &self.before_number_sealed
+        } else {
+            &self.before_number
+        }
+    }
+
     fn write(&self, out: &mut Vec<u8>, number: SequenceNumber, record: &StoredRecord<'_>) {
-        out.extend_from_slice(&self.before_number);
+        out.extend_from_slice(self.begin());
         self.codec.write_word(out, &number.digits());
         out.extend_from_slice(&self.middle);
         self.codec.write_blob(out, record.data);
@@ -407,7 +429,7 @@ impl RecordText {
 
     /// Bytes that [`RecordText::write`] appends.
     fn length(&self, record: &StoredRecord<'_>) -> usize {
-        self.before_number.len()
+        self.begin().len()
             + self.codec.word_len(SequenceNumber::DIGITS)
             + self.middle.len()
             + self.codec.blob_len(record.data.len())

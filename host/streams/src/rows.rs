@@ -1,5 +1,6 @@
 //! The catalog's rows: what a stream and its shards look like in the tables.
 
+pub mod encryption;
 mod layout_1;
 pub mod resharding;
 
@@ -14,6 +15,7 @@ use store::{
 use types::{HashKey, HashKeyRange, Second, ShardId, StreamArn, Timestamp};
 
 use crate::codec::{self, damaged};
+use crate::encryption::Encryption;
 use crate::mode::{Distribution, Mode, ModeSwitches, OnDemand};
 use crate::monitoring::ShardLevelMetrics;
 use crate::shard::ShardFacts;
@@ -91,6 +93,7 @@ pub struct Loaded {
 pub async fn load(engine: &dyn Engine) -> Result<Loaded, StoreError> {
     let mut shards = load_shards(engine).await?;
     let mut reshardings = resharding::load(engine).await?;
+    let mut encryptions = encryption::load(engine).await?;
     let mut streams = Vec::new();
     let mut from = Bytes::new();
     loop {
@@ -108,6 +111,7 @@ pub async fn load(engine: &dyn Engine) -> Result<Loaded, StoreError> {
             if let Some((aim, scaled_at)) = reshardings.remove(&stream.id) {
                 (stream.resharding, stream.scaled_at) = (aim, scaled_at);
             }
+            stream.encryption = encryptions.remove(&stream.id).unwrap_or_default();
             streams.push(stream);
         }
     }
@@ -185,6 +189,7 @@ fn read_stream(
         shards: Arc::new(ShardMap::of_facts(shards)),
         load: Arc::default(),
         resharding: None,
+        encryption: Encryption::default(),
         scaled_at: Vec::new(),
         version,
     })

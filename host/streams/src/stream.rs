@@ -8,6 +8,7 @@ use std::time::Duration;
 use store::Version;
 use types::{GivenNumber, HashKey, ShardId, StreamArn, Timestamp};
 
+use crate::encryption::Encryption;
 use crate::mode::{Distribution, Mode, ModeSwitches};
 use crate::monitoring::ShardLevelMetrics;
 use crate::resharding::Resharding;
@@ -86,6 +87,8 @@ pub struct Stream {
     pub load: Arc<StreamLoad>,
     /// What becomes of them, while it is UPDATING.
     pub resharding: Option<Resharding>,
+    /// What its records are sealed with.
+    pub encryption: Encryption,
     /// When its shards were scaled by UpdateShardCount within a day, the oldest first.
     pub scaled_at: Vec<Timestamp>,
     /// The version of its row.

@@ -14,6 +14,7 @@ use crate::Metrics;
 use crate::calls::CallRates;
 use crate::catalog::{CatalogHandle, CatalogTask, Ground};
 use crate::directory::Directory;
+use crate::kms::Kms;
 use crate::noted_time::NotedTime;
 use crate::reader::DiskTurns;
 use crate::retention;
@@ -98,6 +99,7 @@ pub struct Streams {
     pub(crate) call_rates: CallRates,
     retention_clock: Arc<RetentionClock>,
     pub(crate) noted_time: NotedTime,
+    kms: Arc<Kms>,
     metrics: Metrics,
     stop: watch::Sender<bool>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
@@ -115,6 +117,19 @@ impl Streams {
         clock: Arc<dyn Clock>,
         options: Options,
     ) -> Result<Arc<Self>, OpenError> {
+        Self::open_with(engine, clock, options, Kms::default()).await
+    }
+
+    /// The same with master keys. A key that is not to be had is no error: what it seals is not
+    /// read and not written until a start at which it is.
+    pub async fn open_with(
+        engine: Arc<dyn Engine>,
+        clock: Arc<dyn Clock>,
+        options: Options,
+        kms: Kms,
+    ) -> Result<Arc<Self>, OpenError> {
+        kms.load(&*engine).await?;
+        let kms = Arc::new(kms);
         let sealing_key = sealing_key(&*engine).await?;
         let loaded = rows::load(&*engine).await?;
         let directory = Arc::new(Directory::default());
@@ -131,6 +146,7 @@ impl Streams {
             retention_clock: retention_clock.clone(),
             directory: directory.clone(),
             limits: options.limits,
+            kms: kms.clone(),
         };
         let (catalog, mut task) = CatalogTask::new(ground, loaded);
         task.finish_all().await;
@@ -146,6 +162,7 @@ impl Streams {
             call_rates: CallRates::default(),
             retention_clock,
             noted_time,
+            kms,
             metrics: Metrics::default(),
             stop,
             tasks: Mutex::new(Vec::new()),
@@ -190,6 +207,11 @@ impl Streams {
     /// the same for the same purpose for as long as the data directory lives.
     pub fn derived_key(&self, purpose: &str) -> [u8; SealingKey::BYTES] {
         self.sealing_key.derive(purpose)
+    }
+
+    /// The master keys of this server.
+    pub fn kms(&self) -> &Arc<Kms> {
+        &self.kms
     }
 
     /// What counts as now for whatever forgets records by their age.

@@ -2,7 +2,7 @@
 //! never used for anything else.
 
 use bytes::Bytes;
-use store::TableId;
+use store::{KeyId, TableId};
 use types::{AccountId, Caller, Region, ShardId, StreamArn, StreamName};
 
 use crate::stream::StreamId;
@@ -25,6 +25,15 @@ pub const RESHARDINGS: TableId = TableId(6);
 
 /// What accounts have settled, one row for each region of each: see [`account_key`].
 pub const ACCOUNTS: TableId = TableId(7);
+
+/// The data keys that records are sealed with, wrapped, one row for each: see [`data_key_key`].
+pub const DATA_KEYS: TableId = TableId(14);
+
+/// How streams are encrypted, one row for each that is or was: see [`encryption_key`].
+pub const ENCRYPTIONS: TableId = TableId(15);
+
+/// What the rows of [`SETTINGS`] begin with that say that a service's own master key was made.
+pub const SERVICE_KEY_PREFIX: &[u8] = b"service key ";
 
 /// The row of [`SETTINGS`] with the next numbers for streams and logs.
 pub const NUMBERS: &[u8] = b"numbers";
@@ -79,6 +88,26 @@ pub fn resharding_key(stream: StreamId) -> Bytes {
 pub fn parse_resharding_key(key: &[u8]) -> Option<StreamId> {
     let id = key.try_into().ok()?;
     Some(StreamId(u64::from_be_bytes(id)))
+}
+
+/// `key u64 BE`.
+pub fn data_key_key(key: KeyId) -> Bytes {
+    Bytes::copy_from_slice(&key.0.to_be_bytes())
+}
+
+/// The data key that [`data_key_key`] was made of.
+pub fn parse_data_key_key(key: &[u8]) -> Option<KeyId> {
+    Some(KeyId(u64::from_be_bytes(key.try_into().ok()?)))
+}
+
+/// `stream id u64 BE`.
+pub fn encryption_key(stream: StreamId) -> Bytes {
+    Bytes::copy_from_slice(&stream.0.to_be_bytes())
+}
+
+/// The stream that [`encryption_key`] was made of.
+pub fn parse_encryption_key(key: &[u8]) -> Option<StreamId> {
+    parse_resharding_key(key)
 }
 
 /// `stream id u64 BE | shard u32 BE`.

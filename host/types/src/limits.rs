@@ -89,6 +89,9 @@ pub const ON_DEMAND_SHARDS_MAX: u32 = 200;
 pub const SCALE_FACTOR_MAX: usize = 2;
 /// How often a stream can be scaled within 24 hours (UpdateShardCount).
 pub const SCALINGS_PER_DAY_MAX: usize = 10;
+/// How often what a stream's records are sealed with can change within 24 hours
+/// (StartStreamEncryption, StopStreamEncryption).
+pub const ENCRYPTION_CHANGES_PER_DAY_MAX: usize = 25;
 /// Streams of one account in all regions together, unless the configuration says otherwise; ours.
 pub const STREAMS_PER_ACCOUNT_MAX: usize = 10_000;
 /// Shards that the delivery streams of one account read together, each counted once for each of

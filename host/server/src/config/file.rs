@@ -9,7 +9,7 @@ use types::AccountId;
 use wire::sigv4::SecretKey;
 
 use super::entry::{Entry, Wrong, line_of};
-use super::{Config, ConfigError, Credential, delivery_limits, sections};
+use super::{Config, ConfigError, Credential, delivery_limits, kms, sections};
 use crate::limits::Limits;
 use crate::web_origin::WebOrigin;
 
@@ -32,7 +32,7 @@ const KEY_FAULTS: [&str; 2] = ["duplicate key", "cannot extend value"];
 
 const KEYS: &str = "listen, tls_listen, data, plugins, throttle, clock_skew_minutes, \
                     cors_origins, [limits], [plugin_limits], [delivery_limits], [metrics], [s3], \
-                    [tls] and [[credentials]]";
+                    [tls], [kms] and [[credentials]]";
 const LIMIT_KEYS: &str = "connections_max, connections_per_address_max, request_bytes_max, \
                           in_flight_bytes_max, streams_per_account_max, shards_per_account_max \
                           and lanes_per_account_max";
@@ -74,6 +74,7 @@ fn parse(text: &str) -> Result<Config, Wrong> {
             "metrics" => config.metrics_token = Some(metrics_token(&entry)?),
             "s3" => config.s3 = Some(sections::s3(&entry)?),
             "tls" => config.tls = Some(sections::tls(&entry)?),
+            "kms" => config.kms = kms::kms(&entry)?,
             "credentials" => config.credentials = credentials(&entry)?,
             _ => return Err(entry.unread()),
         }

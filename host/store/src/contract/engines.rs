@@ -142,6 +142,9 @@ macro_rules! hold_to_all {
                 a_closed_engine_takes_nothing_more
                 what_is_under_way_is_finished_before_the_end
             ;
+            seals:
+                a_frame_with_a_key_is_committed_and_read_with_that_key_alone
+            ;
         })*
     };
 }

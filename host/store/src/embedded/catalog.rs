@@ -17,7 +17,7 @@ use types::Timestamp;
 use crate::disk::Disk;
 use crate::embedded::logs::{LogState, NextFrame, Segment};
 use crate::embedded::redb_file::{CATALOG_FILE, ReadMark, failed, open_database};
-use crate::embedded::segment::segment_path;
+use crate::embedded::segment_names::segment_path;
 use crate::engine::{LogId, Position, StoreError};
 
 /// What the file is made as, before it gets its name.

@@ -23,7 +23,7 @@ use crate::embedded::logs::{Log, NextFrame, Segment, WalFrame};
 use crate::embedded::options::{
     CHUNK_BYTES, FLUSH_BUFFER_BYTES, FLUSH_BYTES_MIN, FLUSHED_TOGETHER_MAX, Options,
 };
-use crate::embedded::segment::{log_dir, segment_path};
+use crate::embedded::segment_names::{log_dir, segment_path};
 use crate::embedded::segment_writer::SegmentWriter;
 use crate::embedded::shared::Shared;
 use crate::embedded::touched::Touched;

@@ -31,6 +31,7 @@ mod room;
 mod seal;
 mod segment;
 mod segment_index;
+mod segment_names;
 mod segment_writer;
 mod segments;
 mod shared;
@@ -55,9 +56,9 @@ use crate::embedded::format::{
     FRAME_HEADER_BYTES, ROW_KEY_BYTES_MAX, ROW_VALUE_BYTES_MAX, RowEntry,
 };
 pub use crate::embedded::options::Options;
-use crate::embedded::options::TRANSACTION_BYTES_MAX;
+use crate::embedded::options::{FRAME_BYTES_MAX, TRANSACTION_BYTES_MAX};
 use crate::embedded::queue::{QueuedCommit, ResolvedAppend};
-use crate::embedded::segment::LOGS_DIR;
+use crate::embedded::segment_names::LOGS_DIR;
 use crate::embedded::shared::Shared;
 use crate::embedded::supervise::Role;
 use crate::embedded::wal::WAL_DIR;
@@ -66,7 +67,7 @@ use crate::engine::{
     Capabilities, CommitError, Committed, Durability, Engine, Key, LogChange, LogEnd, LogId,
     Position, Purpose, ReadBatch, StoreError, TableId, Transaction, Versioned,
 };
-use crate::keys::{KeyRing, SEAL_BYTES};
+use crate::keys::KeyRing;
 
 /// Log changes that go into one request: creating thousands of logs takes a few blocks.
 const CHANGES_PER_REQUEST: usize = 4096;
@@ -270,7 +271,7 @@ impl Engine for Embedded {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             durability: Durability::LocalDisk,
-            frame_bytes_max: TRANSACTION_BYTES_MAX - FRAME_HEADER_BYTES - SEAL_BYTES,
+            frame_bytes_max: FRAME_BYTES_MAX,
             transaction_bytes_max: TRANSACTION_BYTES_MAX,
         }
     }

@@ -2,11 +2,17 @@
 
 use std::time::Duration;
 
+use crate::embedded::format::FRAME_HEADER_BYTES;
+use crate::keys::SEAL_BYTES;
+
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
 
 /// Bytes of one transaction's frames and rows. A PutRecords call has at most 10 MiB.
 pub const TRANSACTION_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Bytes of one frame's records: so many that a transaction holds them sealed. A larger frame is
+/// refused, sealed or not.
+pub const FRAME_BYTES_MAX: usize = TRANSACTION_BYTES_MAX - FRAME_HEADER_BYTES - SEAL_BYTES;
 /// Bytes that the writer gathers for one block before it writes. What came later waits for the
 /// next block; one transaction alone may be larger.
 pub const GROUP_BYTES: usize = 4 * 1024 * 1024;

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 
 use crate::embedded::linger::{Lingered, Wait};
 use crate::embedded::logs::Log;
+use crate::embedded::options::FRAME_BYTES_MAX;
 use crate::embedded::seal::SealedBody;
 use crate::engine::{CommitError, Committed, LogChange, LogEnd, NewFrame, Purpose, TableWrite};
 use crate::keys::KeyRing;
@@ -32,6 +33,9 @@ impl ResolvedAppend {
         let too_large = || CommitError::TooLarge(format!("a frame has {bytes} bytes"));
         if frame.count == 0 {
             return Err(CommitError::TooLarge("a frame has no records".to_owned()));
+        }
+        if bytes > FRAME_BYTES_MAX {
+            return Err(too_large());
         }
         let sealed = match frame.key {
             None => None,

@@ -14,40 +14,17 @@ use crate::embedded::given_back::{is_not_given_back, not_given_back, unread};
 use crate::embedded::headers::{Headers, sound_after};
 use crate::embedded::logs::{Segment, Sought, WalFrame};
 use crate::embedded::options::CHUNK_BYTES;
-use crate::embedded::seal::{self, Closed};
+use crate::embedded::seal;
 use crate::embedded::segment_index::{Index, IndexEntry};
+use crate::embedded::segment_names::{encode_header, log_dir, segment_path};
 use crate::embedded::wal::{read_full, write_all, write_past_cache};
 use crate::engine::{Frame, LogId, Position, StoreError};
 use crate::keys::KeyRing;
 
-/// The directory of all logs' directories.
-pub const LOGS_DIR: &str = "logs";
-const SEGMENT_MAGIC: &[u8; 8] = b"MRSEG\0\0\x01";
 /// A read begins with this much and goes on with `CHUNK_BYTES`: most readers want little.
 const FIRST_CHUNK_BYTES: usize = 256 * 1024;
 /// What looking for a time reads at once: as much as lies between two entries of the index.
 const SEEK_BYTES: usize = 64 * 1024;
-
-/// The directory of a log's segments.
-pub fn log_dir(log: LogId) -> String {
-    format!("{LOGS_DIR}/{:016x}", log.0)
-}
-
-/// The file of the log's segment that begins at `base`.
-pub fn segment_path(log: LogId, base: Position) -> String {
-    format!("{}/{:020}.seg", log_dir(log), base.0)
-}
-
-/// The first bytes of a segment's file.
-pub fn encode_header(log: LogId, base: Position) -> [u8; SEGMENT_HEADER_BYTES] {
-    let mut out = [0; SEGMENT_HEADER_BYTES];
-    out[0..8].copy_from_slice(SEGMENT_MAGIC);
-    out[8..16].copy_from_slice(&log.0.to_le_bytes());
-    out[16..24].copy_from_slice(&base.0.to_le_bytes());
-    let crc = crc32c::crc32c(&out[..60]);
-    out[60..].copy_from_slice(&crc.to_le_bytes());
-    out
-}
 
 /// Why a segment gave no frame.
 pub struct Unreadable {
@@ -336,14 +313,11 @@ impl SegmentFile {
             return Err(Damage::Body(error, header.end()));
         }
         let offset = SEGMENT_HEADER_BYTES as u64 + place;
-        let (body, key) = match seal::open(&header, body, &self.keys) {
-            Ok(opened) => opened,
-            Err(closed @ Closed::Broken(_)) => {
-                let error = closed.at(&self.frames.path, offset);
-                return Err(Damage::Body(error, header.end()));
-            }
-            Err(closed) => return Err(Damage::Closed(closed.at(&self.frames.path, offset))),
-        };
+        let opened = seal::open(&header, body, &self.keys);
+        let (body, key) = opened.map_err(|closed| match closed.at(&self.frames.path, offset) {
+            broken @ StoreError::Corrupt { .. } => Damage::Body(broken, header.end()),
+            closed => Damage::Closed(closed),
+        })?;
         let (position, arrival, count) = (header.position, header.arrival, header.count);
         Ok(Some((
             header.frame_bytes(),
@@ -527,6 +501,7 @@ mod tests {
     use super::*;
     use crate::disk::simulated::SimulatedDisk;
     use crate::embedded::format::Packing;
+    use crate::embedded::segment_names::LOGS_DIR;
 
     #[test]
     fn an_index_noted_while_writing_is_the_one_that_reading_finds() {

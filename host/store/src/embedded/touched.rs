@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::disk::Disk;
-use crate::embedded::segment::{LOGS_DIR, SegmentFile, log_dir};
+use crate::embedded::segment::SegmentFile;
+use crate::embedded::segment_names::{LOGS_DIR, log_dir};
 use crate::engine::{LogId, Position, StoreError};
 
 /// More segments than these are synced by syncing the whole disk, and none of them is held open

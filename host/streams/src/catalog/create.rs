@@ -12,6 +12,7 @@ use types::{HashKeyRange, Second, ShardId, StreamArn, Timestamp};
 use super::{CatalogTask, ChangeError, OverShards};
 use crate::directory::owner;
 use crate::edit::EditError;
+use crate::encryption::Encryption;
 use crate::mode::{Mode, ModeSwitches};
 use crate::monitoring::ShardLevelMetrics;
 use crate::rows::{self, Numbers};
@@ -130,6 +131,7 @@ impl CatalogTask {
             shards: Arc::new(ShardMap::of_facts(shards)),
             load: Arc::default(),
             resharding: None,
+            encryption: Encryption::default(),
             scaled_at: Vec::new(),
             arn: new.arn,
             // The row is not written yet; the commit gives its version.

@@ -7,8 +7,8 @@ use wire::shape::{Check, Shape};
 use wire::{Answer, ApiError, Call};
 
 use super::describe::{EnhancedMetrics, ShardView, StreamModeDetails, listed, start_after};
-use super::page_size;
 use super::shapes::{LIST_LIMIT, SHARD_ID, StreamMembers};
+use super::{encryption, page_size};
 use crate::Streams;
 
 #[derive(Deserialize)]
@@ -67,6 +67,8 @@ struct Description<'a> {
     stream_creation_timestamp: Time,
     enhanced_monitoring: [EnhancedMetrics; 1],
     encryption_type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_id: Option<&'a str>,
 }
 
 /// Describes a stream with a page of its shards, in order of their names.
@@ -78,6 +80,7 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let mut left = listed(&stream, streams.retention_time())
         .filter(|shard| after.is_none_or(|after| after < shard.facts().id));
     let shards = left.by_ref().take(limit).map(ShardView::of).collect();
+    let (encryption_type, key_id) = encryption::described(&stream);
     call.answer(&Output {
         stream_description: Description {
             stream_name: stream.arn.name.as_str(),
@@ -89,7 +92,8 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
             retention_period_hours: stream.retention_hours,
             stream_creation_timestamp: Time(stream.created_at),
             enhanced_monitoring: [EnhancedMetrics::of(&stream)],
-            encryption_type: "NONE",
+            encryption_type,
+            key_id,
         },
     })
 }

@@ -7,7 +7,7 @@ use wire::{Answer, ApiError, Call};
 
 use super::describe::{EnhancedMetrics, StreamModeDetails, WarmThroughput};
 use super::shapes::StreamMembers;
-use super::{error, record_size};
+use super::{encryption, error, record_size};
 use crate::Streams;
 use crate::directory::owner;
 use crate::stream::Stream;
@@ -57,6 +57,8 @@ struct Summary<'a> {
     stream_creation_timestamp: Time,
     enhanced_monitoring: [EnhancedMetrics; 1],
     encryption_type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_id: Option<&'a str>,
     open_shard_count: usize,
     consumer_count: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -72,6 +74,7 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = call.parse()?;
     let stream = input.stream().find(streams, &call.caller)?;
     let on_demand = stream.mode.on_demand();
+    let (encryption_type, key_id) = encryption::described(&stream);
     call.answer(&Output {
         stream_description_summary: Summary {
             stream_name: stream.arn.name.as_str(),
@@ -81,7 +84,8 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
             retention_period_hours: stream.retention_hours,
             stream_creation_timestamp: Time(stream.created_at),
             enhanced_monitoring: [EnhancedMetrics::of(&stream)],
-            encryption_type: "NONE",
+            encryption_type,
+            key_id,
             open_shard_count: stream.shards.open_count(),
             consumer_count: 0,
             warm_throughput: warm_throughput(streams, &stream).await?,

@@ -1,6 +1,8 @@
 //! What clients are told: AWS's codes and texts. The one place where the errors of this crate
 //! meet them.
 
+pub mod kms;
+
 use store::{CommitError, StoreError};
 use types::limits::{
     CLOSED_SHARDS_PER_ACCOUNT_MAX, MODE_SWITCHES_MAX, SCALINGS_PER_DAY_MAX,
@@ -287,6 +289,7 @@ pub fn put(error: PutError, stream: &StreamArn) -> ApiError {
             stream_not_found(&owner, stream.name.as_str())
         }
         PutError::Blob(error) => error,
+        PutError::Kms(error) => kms::refused(error),
         PutError::NoShard => internal(
             &format!("place a record in {stream}"),
             &"no open shard takes its hash key",
@@ -359,6 +362,8 @@ pub fn change(error: ChangeError, arn: &StreamArn) -> ApiError {
                  shards. They go when their records have expired."
             ),
         ),
+        ChangeError::OverEncryptionChanges => kms::over_changes(arn),
+        ChangeError::Kms(error) => kms::refused(error),
         ChangeError::OverShards(over) => over_shards(&over, arn),
         ChangeError::OverStreams { limit } => ApiError::new(
             LIMIT_EXCEEDED,

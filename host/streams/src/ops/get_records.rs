@@ -14,6 +14,7 @@ use super::describe::HashKeyRangeView;
 use super::shapes::{SHARD_ITERATOR, STREAM_ARN, STREAM_ID};
 use super::{error, page_size, required};
 use crate::Streams;
+use crate::directory::owner;
 use crate::iterator::{ShardIterator, Start};
 use crate::reader::{Selection, Wanted};
 use crate::shard::Shard;
@@ -84,6 +85,10 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
             let next = streams.readable_from(shard, iterator.start).await;
             let next = next.map_err(|e| error::store("read", &stream.arn, shard, &e))?;
             return Err(error::unreadable(shard, next));
+        }
+        Err(StoreError::Key { key, why }) => {
+            let refusal = streams.kms().refusal(key, why, &owner(&stream.arn));
+            return Err(error::kms::refused(refusal));
         }
         selection => selection.map_err(|e| error::store("read", &stream.arn, shard, &e))?,
     };

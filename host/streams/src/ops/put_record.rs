@@ -12,6 +12,7 @@ use wire::{Answer, ApiError, Call, Codec, Writer};
 use super::shapes::{DATA, HASH_KEY, PARTITION_KEY, SEQUENCE_NUMBER, StreamMembers};
 use super::{error, required};
 use crate::Streams;
+use crate::encryption::KMS;
 use crate::mode::Distribution;
 use crate::put::{NewRecord, Outcome};
 use crate::stream::Stream;
@@ -72,7 +73,10 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
         error::log_not_kept(&arn, error);
     }
     match put.outcomes().next() {
-        Some(Outcome::Landed { shard, number }) => Ok(landed(call.codec, shard.id_text(), number)),
+        Some(Outcome::Landed { shard, number }) => {
+            let place = (shard.id_text(), number);
+            Ok(landed(call.codec, place, put.is_sealed()))
+        }
         Some(Outcome::OverRate(shard)) => Err(error::over_rate(&arn, shard)),
         Some(Outcome::Failed) | None => Err(error::not_kept()),
     }
@@ -128,13 +132,17 @@ fn check_order(text: &Text<'_>, stream: &Stream, now: Timestamp) -> Result<(), A
     )))
 }
 
-fn landed(codec: Codec, shard: &str, number: SequenceNumber) -> Answer {
-    let mut out = Writer::with_capacity(codec, 128);
-    out.structure(2);
+fn landed(codec: Codec, (shard, number): (&str, SequenceNumber), is_sealed: bool) -> Answer {
+    let mut out = Writer::with_capacity(codec, 160);
+    out.structure(if is_sealed { 3 } else { 2 });
     out.member("ShardId");
     out.word(shard.as_bytes());
     out.member("SequenceNumber");
     out.word(&number.digits());
+    if is_sealed {
+        out.member("EncryptionType");
+        out.word(KMS.as_bytes());
+    }
     out.end_structure();
     Answer::whole(Bytes::from(out.take()))
 }

@@ -13,6 +13,7 @@ use wire::{Answer, ApiError, Call, Codec, Writer};
 use super::shapes::{DATA, HASH_KEY, PARTITION_KEY, StreamMembers};
 use super::{error, required};
 use crate::Streams;
+use crate::encryption::KMS;
 use crate::mode::Distribution;
 use crate::put::{NewRecord, Outcome, Put};
 use crate::stream::Stream;
@@ -168,7 +169,12 @@ fn answer(codec: Codec, put: &Put, stream: &StreamArn, count: usize) -> Answer {
         }
     }
     let mut whole = Writer::with_capacity(codec, 64);
-    whole.structure(2);
+    let is_sealed = put.is_sealed();
+    whole.structure(if is_sealed { 3 } else { 2 });
+    if is_sealed {
+        whole.member("EncryptionType");
+        whole.word(KMS.as_bytes());
+    }
     whole.member("FailedRecordCount");
     whole.number(failed);
     whole.member("Records");
