@@ -1,6 +1,6 @@
 //! The clients we did not write: boto3 and the AWS CLI from PyPI, the JS SDK from npm, the Java
-//! SDK from Maven, against the built server, and the S3 server that it delivers to; and components
-//! that other languages' tools made, in the server.
+//! SDK, KPL and KCL from Maven, against the built server, and the S3 server that it delivers to; and
+//! components that other languages' tools made, in the server.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,7 +13,23 @@ use crate::workspace::Workspace;
 
 const PYTHON: &str = "boto3 and AWS CLI";
 const NODE: &str = "JS SDK";
-const JAVA: &str = "Java SDK";
+const JAVA_SDK: JavaSuite = JavaSuite {
+    name: "Java SDK",
+    pom: "pom.xml",
+    program: "SdkTests.java",
+};
+const JAVA_LIBRARIES: JavaSuite = JavaSuite {
+    name: "KPL and KCL",
+    pom: "libraries.xml",
+    program: "LibraryTests.java",
+};
+
+/// A program in Java and what it needs.
+struct JavaSuite {
+    name: &'static str,
+    pom: &'static str,
+    program: &'static str,
+}
 
 /// What the suites start, selected so that all below it is built as for `cargo test --workspace`.
 const BUILD: [&str; 6] = [
@@ -30,12 +46,14 @@ pub fn run(workspace: &Workspace) -> Vec<Step> {
     let built = process::must(&mut workspace.cargo(&BUILD));
     let python = built.clone().and_then(|()| python(workspace));
     let node = built.clone().and_then(|()| node(workspace));
-    let java = built.and_then(|()| java(workspace));
+    let sdk = built.clone().and_then(|()| java(workspace, &JAVA_SDK));
+    let libraries = built.and_then(|()| java(workspace, &JAVA_LIBRARIES));
     let failed = |name| move |why| Step::plain(name, Outcome::Failed(why));
     vec![
         python.unwrap_or_else(failed(PYTHON)),
         node.unwrap_or_else(failed(NODE)),
-        java.unwrap_or_else(failed(JAVA)),
+        sdk.unwrap_or_else(failed(JAVA_SDK.name)),
+        libraries.unwrap_or_else(failed(JAVA_LIBRARIES.name)),
     ]
 }
 
@@ -79,17 +97,21 @@ fn node(workspace: &Workspace) -> Result<Step, String> {
     Ok(Step::of_tests(NODE, &ended, report::of_node(&ended.text)))
 }
 
-fn java(workspace: &Workspace) -> Result<Step, String> {
-    let libraries = tools::java(workspace)?;
-    let mut suite = Command::new("java");
+fn java(workspace: &Workspace, suite: &JavaSuite) -> Result<Step, String> {
+    let libraries = tools::java(workspace, suite.pom)?;
+    // What leases lie in keeps them by a library that Java does not find beside the others.
+    let native = format!("-Dsqlite4java.library.path={}", libraries.display());
+    let mut command = Command::new("java");
     // The program is one file, compiled where it is started.
-    suite
+    command
+        .arg(native)
         .arg("--class-path")
         .arg(libraries.join("*"))
-        .arg("SdkTests.java")
+        .arg(suite.program)
         .current_dir(workspace.conformance().join("java"));
-    let ended = process::watched(server_for(&mut suite, workspace))?;
-    Ok(Step::of_tests(JAVA, &ended, report::of_java(&ended.text)))
+    let ended = process::watched(server_for(&mut command, workspace))?;
+    let tests = report::of_java(&ended.text);
+    Ok(Step::of_tests(suite.name, &ended, tests))
 }
 
 /// Tells a suite which server to start.

@@ -104,17 +104,17 @@ pub fn npm(workspace: &Workspace, node: Option<&Path>) -> Result<PathBuf, String
     Ok(home)
 }
 
-/// The libraries of the Java tests, brought by Maven, which is installed with a compiler where
-/// there is none. Returns their directory.
-pub fn java(workspace: &Workspace) -> Result<PathBuf, String> {
+/// The libraries that a file beside the Java tests names, brought by Maven, which is installed with
+/// a compiler where there is none. Returns their directory.
+pub fn java(workspace: &Workspace, pom: &str) -> Result<PathBuf, String> {
     let has = |program| process::answer(program, &["--version"]).is_some();
     if !has("javac") || !has("mvn") {
         install_with_apt(&["maven", "openjdk-17-jdk-headless"])?;
     }
-    let home = workspace.clients().join("java");
+    let home = workspace.clients().join("java").join(pom);
     let libraries = home.join("libraries");
     let stamp = home.join("pom.installed");
-    let pom = workspace.conformance().join("java/pom.xml");
+    let pom = workspace.conformance().join("java").join(pom);
     if is_same(&pom, &stamp) {
         return Ok(libraries);
     }

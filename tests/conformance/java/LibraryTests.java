@@ -1,0 +1,374 @@
+// The libraries that producers and consumers in Java are written with: the Kinesis Producer Library,
+// whose daemon speaks TLS and nothing else, and the Kinesis Client Library, whose leases lie in a
+// DynamoDB within this process.
+
+import java.io.BufferedReader;
+import java.io.InputStreamReader;
+import java.math.BigInteger;
+import java.net.URI;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.KeyStore;
+import java.security.cert.CertificateFactory;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.IntStream;
+import javax.net.ssl.TrustManager;
+import javax.net.ssl.TrustManagerFactory;
+import software.amazon.awssdk.auth.credentials.AwsBasicCredentials;
+import software.amazon.awssdk.auth.credentials.StaticCredentialsProvider;
+import software.amazon.awssdk.core.SdkBytes;
+import software.amazon.awssdk.http.Protocol;
+import software.amazon.awssdk.http.nio.netty.NettyNioAsyncHttpClient;
+import software.amazon.awssdk.regions.Region;
+import software.amazon.awssdk.services.cloudwatch.CloudWatchAsyncClient;
+import software.amazon.awssdk.services.kinesis.KinesisAsyncClient;
+import software.amazon.awssdk.services.kinesis.model.GetRecordsResponse;
+import software.amazon.awssdk.services.kinesis.model.PutRecordsRequestEntry;
+import software.amazon.awssdk.services.kinesis.model.PutRecordsResponse;
+import software.amazon.awssdk.services.kinesis.model.Shard;
+import software.amazon.awssdk.services.kinesis.model.ShardIteratorType;
+import software.amazon.dynamodb.services.local.embedded.DynamoDBEmbedded;
+import software.amazon.dynamodb.services.local.shared.access.AmazonDynamoDBLocal;
+import software.amazon.kinesis.common.ConfigsBuilder;
+import software.amazon.kinesis.common.InitialPositionInStream;
+import software.amazon.kinesis.common.InitialPositionInStreamExtended;
+import software.amazon.kinesis.coordinator.Scheduler;
+import software.amazon.kinesis.exceptions.InvalidStateException;
+import software.amazon.kinesis.exceptions.ShutdownException;
+import software.amazon.kinesis.lifecycle.events.InitializationInput;
+import software.amazon.kinesis.lifecycle.events.LeaseLostInput;
+import software.amazon.kinesis.lifecycle.events.ProcessRecordsInput;
+import software.amazon.kinesis.lifecycle.events.ShardEndedInput;
+import software.amazon.kinesis.lifecycle.events.ShutdownRequestedInput;
+import software.amazon.kinesis.metrics.MetricsLevel;
+import software.amazon.kinesis.processor.RecordProcessorCheckpointer;
+import software.amazon.kinesis.processor.ShardRecordProcessor;
+import software.amazon.kinesis.processor.SingleStreamTracker;
+import software.amazon.kinesis.producer.KinesisProducer;
+import software.amazon.kinesis.producer.KinesisProducerConfiguration;
+import software.amazon.kinesis.producer.UserRecordResult;
+import software.amazon.kinesis.retrieval.AggregatorUtil;
+import software.amazon.kinesis.retrieval.KinesisClientRecord;
+import software.amazon.kinesis.retrieval.polling.PollingConfig;
+
+public final class LibraryTests {
+    private static final int RECORDS = 5_000;
+    private static final int RECORDS_AFTER_SPLIT = 3_000;
+    private static final int RECORDS_OF_A_REQUEST = 500;
+    private static final Duration PATIENCE = Duration.ofSeconds(120);
+    private static final Pattern READY = Pattern.compile(
+            "^ready (http://\\S+) (https://([\\d.]+):(\\d+)) AWS_CA_BUNDLE=(\\S+)$");
+
+    /** A test that may fail in any way. */
+    private interface Check {
+        void run() throws Exception;
+    }
+
+    private static int passed = 0;
+    private static int failed = 0;
+
+    public static void main(String[] arguments) throws Exception {
+        Path directory = Files.createTempDirectory("millrace-conformance-");
+        Process server = new ProcessBuilder(
+                        System.getenv("MILLRACE"), "serve", "--no-throttle", "--data",
+                        directory.resolve("data").toString(), "--listen", "127.0.0.1:0",
+                        "--tls-listen", "127.0.0.1:0")
+                .redirectError(ProcessBuilder.Redirect.INHERIT)
+                .start();
+        try {
+            Matcher ready = readyLine(server);
+            check("KPL writes aggregated records over TLS, and each is read once",
+                    () -> produce(ready, directory));
+            check("KCL polls, and gives each record once, across a split",
+                    () -> consume(URI.create(ready.group(1))));
+        } finally {
+            server.destroy();
+            int ended = server.waitFor(30, TimeUnit.SECONDS) ? server.exitValue() : -1;
+            check("the server ends well", () -> equal(0, ended));
+            try (var files = Files.walk(directory)) {
+                files.sorted(Comparator.reverseOrder()).forEach(path -> path.toFile().delete());
+            }
+        }
+        System.out.println(passed + " passed, " + failed + " failed");
+        System.exit(failed == 0 ? 0 : 1);
+    }
+
+    private static void produce(Matcher ready, Path directory) throws Exception {
+        String name = "produced";
+        Path authority = Path.of(ready.group(5));
+        try (KinesisAsyncClient client = client(URI.create(ready.group(2)), authority)) {
+            create(client, name, 2);
+            long port = Long.parseLong(ready.group(4));
+            KinesisProducer producer = new KinesisProducer(new KinesisProducerConfiguration()
+                    .setKinesisEndpoint(ready.group(3)).setKinesisPort(port)
+                    .setStsEndpoint(ready.group(3)).setStsPort(port)
+                    .setVerifyCertificate(true).setCaCertFile(authority.toString())
+                    .setCredentialsProvider(credentials()).setRegion(region().id())
+                    .setMetricsLevel("none").setLogLevel("warning")
+                    .setTempDirectory(directory.toString()));
+            try {
+                // Once one is acknowledged the shards are known, and others share records.
+                acknowledged(producer.addUserRecord(name, key(0), bytes(0)));
+                List<Future<UserRecordResult>> put = new ArrayList<>();
+                for (int n = 1; n < RECORDS; n++) {
+                    put.add(producer.addUserRecord(name, key(n), bytes(n)));
+                }
+                producer.flush();
+                for (Future<UserRecordResult> result : put) {
+                    acknowledged(result);
+                }
+            } finally {
+                producer.destroy();
+            }
+            List<KinesisClientRecord> stored = stored(client, name);
+            if (stored.size() > RECORDS / 10) {
+                throw new AssertionError(stored.size() + " records are not aggregated");
+            }
+            Map<String, Integer> seen = new ConcurrentHashMap<>();
+            for (KinesisClientRecord record : new AggregatorUtil().deaggregate(stored)) {
+                equal(text(record.data()), record.partitionKey());
+                seen.merge(record.partitionKey(), 1, Integer::sum);
+            }
+            eachOnce(seen, RECORDS);
+        }
+    }
+
+    private static void acknowledged(Future<UserRecordResult> put) throws Exception {
+        UserRecordResult result = put.get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
+        equal(true, result.isSuccessful());
+    }
+
+    private static List<KinesisClientRecord> stored(KinesisAsyncClient client, String name) {
+        List<KinesisClientRecord> stored = new ArrayList<>();
+        for (Shard shard : client.listShards(it -> it.streamName(name)).join().shards()) {
+            String iterator = client.getShardIterator(it -> it.streamName(name)
+                            .shardId(shard.shardId())
+                            .shardIteratorType(ShardIteratorType.TRIM_HORIZON))
+                    .join().shardIterator();
+            GetRecordsResponse got;
+            do {
+                String next = iterator;
+                got = client.getRecords(it -> it.shardIterator(next)).join();
+                got.records().forEach(it -> stored.add(KinesisClientRecord.fromRecord(it)));
+                iterator = got.nextShardIterator();
+            } while (got.millisBehindLatest() > 0);
+        }
+        return stored;
+    }
+
+    private static void consume(URI endpoint) throws Exception {
+        String name = "consumed";
+        Map<String, Integer> seen = new ConcurrentHashMap<>();
+        AmazonDynamoDBLocal leases = DynamoDBEmbedded.create(true);
+        try (KinesisAsyncClient client = client(endpoint, null)) {
+            create(client, name, 2);
+            Scheduler scheduler = scheduler(client, leases, name, seen);
+            Thread worker = new Thread(scheduler);
+            worker.setDaemon(true);
+            worker.start();
+            put(client, name, 0, RECORDS);
+            waitFor(seen, RECORDS);
+            Shard first = client.listShards(it -> it.streamName(name)).join().shards().get(0);
+            BigInteger middle =
+                    new BigInteger(first.hashKeyRange().endingHashKey()).shiftRight(1);
+            client.splitShard(it -> it.streamName(name).shardToSplit(first.shardId())
+                    .newStartingHashKey(middle.toString())).join();
+            put(client, name, RECORDS, RECORDS + RECORDS_AFTER_SPLIT);
+            waitFor(seen, RECORDS + RECORDS_AFTER_SPLIT);
+            scheduler.startGracefulShutdown().get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
+            eachOnce(seen, RECORDS + RECORDS_AFTER_SPLIT);
+        } finally {
+            leases.shutdown();
+        }
+    }
+
+    private static Scheduler scheduler(
+            KinesisAsyncClient client,
+            AmazonDynamoDBLocal leases,
+            String name,
+            Map<String, Integer> seen) {
+        // Metrics go nowhere; a client must be there all the same.
+        CloudWatchAsyncClient nowhere = CloudWatchAsyncClient.builder().region(region())
+                .credentialsProvider(credentials()).build();
+        ConfigsBuilder all = new ConfigsBuilder(
+                new SingleStreamTracker(name, InitialPositionInStreamExtended.newInitialPosition(
+                        InitialPositionInStream.TRIM_HORIZON)),
+                "conformance", client, leases.dynamoDbAsyncClient(), nowhere, "worker",
+                () -> new Counting(seen));
+        // Its waits are minutes by default, and each of them comes once before the first record.
+        var leaseManagement = all.leaseManagementConfig().shardSyncIntervalMillis(2_000)
+                .leaseAssignmentIntervalMillis(1_000L);
+        leaseManagement.workerUtilizationAwareAssignmentConfig().disableWorkerMetrics(true);
+        return new Scheduler(
+                all.checkpointConfig(),
+                all.coordinatorConfig().parentShardPollIntervalMillis(500),
+                leaseManagement,
+                all.lifecycleConfig(),
+                all.metricsConfig().metricsLevel(MetricsLevel.NONE),
+                all.processorConfig(),
+                all.retrievalConfig().retrievalSpecificConfig(new PollingConfig(name, client)));
+    }
+
+    /** Counts what it is given. */
+    private record Counting(Map<String, Integer> seen) implements ShardRecordProcessor {
+        @Override
+        public void initialize(InitializationInput input) {}
+
+        @Override
+        public void processRecords(ProcessRecordsInput input) {
+            for (KinesisClientRecord record : input.records()) {
+                seen.merge(text(record.data()), 1, Integer::sum);
+            }
+            checkpoint(input.checkpointer());
+        }
+
+        @Override
+        public void leaseLost(LeaseLostInput input) {}
+
+        @Override
+        public void shardEnded(ShardEndedInput input) {
+            checkpoint(input.checkpointer());
+        }
+
+        @Override
+        public void shutdownRequested(ShutdownRequestedInput input) {
+            checkpoint(input.checkpointer());
+        }
+
+        private static void checkpoint(RecordProcessorCheckpointer checkpointer) {
+            try {
+                checkpointer.checkpoint();
+            } catch (InvalidStateException | ShutdownException error) {
+                throw new IllegalStateException(error);
+            }
+        }
+    }
+
+    private static void put(KinesisAsyncClient client, String name, int from, int to) {
+        for (int start = from; start < to; start += RECORDS_OF_A_REQUEST) {
+            var entries = IntStream.range(start, Math.min(start + RECORDS_OF_A_REQUEST, to))
+                    .mapToObj(n -> PutRecordsRequestEntry.builder().partitionKey(key(n))
+                            .data(SdkBytes.fromByteBuffer(bytes(n))).build())
+                    .toList();
+            PutRecordsResponse answer =
+                    client.putRecords(it -> it.streamName(name).records(entries)).join();
+            equal(0, answer.failedRecordCount());
+        }
+    }
+
+    private static void waitFor(Map<String, Integer> seen, int count) throws Exception {
+        long end = System.nanoTime() + PATIENCE.toNanos();
+        CountDownLatch never = new CountDownLatch(1);
+        while (seen.size() < count) {
+            if (System.nanoTime() > end) {
+                throw new AssertionError("saw " + seen.size() + " of " + count);
+            }
+            never.await(50, TimeUnit.MILLISECONDS);
+        }
+    }
+
+    private static void eachOnce(Map<String, Integer> seen, int count) {
+        equal(count, seen.size());
+        seen.forEach((key, times) -> {
+            if (times != 1) {
+                throw new AssertionError(key + " was seen " + times + " times");
+            }
+        });
+        IntStream.range(0, count).forEach(n -> equal(1, seen.getOrDefault(key(n), 0)));
+    }
+
+    private static void create(KinesisAsyncClient client, String name, int shards) {
+        client.createStream(it -> it.streamName(name).shardCount(shards)).join();
+        client.waiter().waitUntilStreamExists(it -> it.streamName(name)).join();
+    }
+
+    private static String key(int n) {
+        return "record-" + n;
+    }
+
+    private static ByteBuffer bytes(int n) {
+        return ByteBuffer.wrap(key(n).getBytes(StandardCharsets.UTF_8));
+    }
+
+    private static String text(ByteBuffer bytes) {
+        return StandardCharsets.UTF_8.decode(bytes.duplicate()).toString();
+    }
+
+    /** Over HTTP/2: agreed on within TLS, or from the first byte. */
+    private static KinesisAsyncClient client(URI endpoint, Path authority) throws Exception {
+        var http = NettyNioAsyncHttpClient.builder().protocol(Protocol.HTTP2);
+        if (authority != null) {
+            TrustManager[] trusted = trusting(authority);
+            http.tlsTrustManagersProvider(() -> trusted);
+        }
+        return KinesisAsyncClient.builder().endpointOverride(endpoint).region(region())
+                .credentialsProvider(credentials()).httpClientBuilder(http).build();
+    }
+
+    private static TrustManager[] trusting(Path authority) throws Exception {
+        KeyStore store = KeyStore.getInstance(KeyStore.getDefaultType());
+        store.load(null, null);
+        try (var file = Files.newInputStream(authority)) {
+            store.setCertificateEntry("millrace",
+                    CertificateFactory.getInstance("X.509").generateCertificate(file));
+        }
+        TrustManagerFactory factory =
+                TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+        factory.init(store);
+        return factory.getTrustManagers();
+    }
+
+    private static Region region() {
+        return Region.EU_CENTRAL_1;
+    }
+
+    private static StaticCredentialsProvider credentials() {
+        return StaticCredentialsProvider.create(AwsBasicCredentials.create("AKIDEXAMPLE", "secret"));
+    }
+
+    private static Matcher readyLine(Process server) throws Exception {
+        BufferedReader lines = new BufferedReader(
+                new InputStreamReader(server.getInputStream(), StandardCharsets.UTF_8));
+        for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+            Matcher found = READY.matcher(line);
+            if (found.find()) {
+                // What the server prints later must not fill the pipe.
+                Thread reader = new Thread(() -> lines.lines().forEach(it -> {}));
+                reader.setDaemon(true);
+                reader.start();
+                return found;
+            }
+        }
+        throw new IllegalStateException("the server did not say that it is ready");
+    }
+
+    private static void check(String name, Check check) {
+        try {
+            check.run();
+            passed++;
+            System.out.println("ok " + name);
+        } catch (Throwable error) {
+            failed++;
+            System.out.println("FAILED " + name);
+            error.printStackTrace(System.out);
+        }
+    }
+
+    private static void equal(Object wanted, Object found) {
+        if (!wanted.equals(found)) {
+            throw new AssertionError("wanted " + wanted + ", found " + found);
+        }
+    }
+}
