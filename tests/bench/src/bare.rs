@@ -76,6 +76,7 @@ fn put(bench: &Bench, batch: &Batch, name: &str, connections: usize) -> Result<L
     let target = Target {
         name,
         address,
+        trust: None,
         stream: STREAM,
         connections,
         // The load generator is this thread.

@@ -71,6 +71,7 @@ fn against_canned_bytes(bench: &Bench, batch: &Batch) -> Result<Line, Failure> {
     let target = Target {
         name: &name,
         address,
+        trust: None,
         stream: STREAM,
         connections,
         cpu: &|| Ok(Duration::ZERO),

@@ -23,12 +23,30 @@ const LOOK: Duration = Duration::from_millis(20);
 const DATA: &str = "data";
 const LOG_SHOWN_BYTES: usize = 1_000;
 
+/// Where a server speaks TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsEndpoint {
+    /// The address.
+    pub address: SocketAddr,
+    /// The file that clients must trust.
+    pub authority: PathBuf,
+}
+
+/// What a server says when it is ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Ready {
+    address: SocketAddr,
+    tls: Option<TlsEndpoint>,
+}
+
 /// A server that is running. It is killed when this is dropped.
 #[derive(Debug)]
 pub struct Server {
     child: Child,
     /// Where it listens.
     pub address: SocketAddr,
+    /// Where it speaks TLS, if it was told to.
+    pub tls: Option<TlsEndpoint>,
     /// From its start to the line that names its endpoint.
     pub ready_after: Duration,
 }
@@ -39,8 +57,26 @@ impl Server {
         Self::start_with(bench, dir, None)
     }
 
+    /// The same with a port for TLS.
+    pub fn start_with_tls(bench: &Bench, dir: &Path) -> Result<Self, Failure> {
+        Self::spawn(
+            bench,
+            dir,
+            &[Path::new("--tls-listen"), Path::new("127.0.0.1:0")],
+        )
+    }
+
     /// The same with a plugins directory.
     pub fn start_with(bench: &Bench, dir: &Path, plugins: Option<&Path>) -> Result<Self, Failure> {
+        let Some(plugins) = plugins else {
+            return Self::spawn(bench, dir, &[]);
+        };
+        let server = Self::spawn(bench, dir, &[Path::new("--plugins"), plugins])?;
+        server.wait_for_plugins()?;
+        Ok(server)
+    }
+
+    fn spawn(bench: &Bench, dir: &Path, more: &[&Path]) -> Result<Self, Failure> {
         let config = dir.join("millrace.toml");
         std::fs::write(
             &config,
@@ -57,31 +93,26 @@ impl Server {
             .arg(&config)
             .arg("--data")
             .arg(dir.join(DATA))
-            .args(
-                plugins
-                    .map(|plugins| [Path::new("--plugins"), plugins])
-                    .iter()
-                    .flatten(),
-            )
+            .args(more)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(File::create(&log)?)
             .spawn()?;
-        let endpoint = child.stdout.take().map(endpoint).unwrap_or_default();
+        let ready = child.stdout.take().map(ready).unwrap_or_default();
         let mut server = Self {
             child,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            tls: None,
             ready_after: start.elapsed(),
         };
-        server.address = endpoint.ok_or_else(|| {
+        let ready = ready.ok_or_else(|| {
             let log = std::fs::read_to_string(&log).unwrap_or_default();
             let tail: Vec<_> = log.chars().rev().take(LOG_SHOWN_BYTES).collect();
             let tail: String = tail.into_iter().rev().collect();
             format!("the server is not ready: {tail}")
         })?;
-        if plugins.is_some() {
-            server.wait_for_plugins()?;
-        }
+        server.address = ready.address;
+        server.tls = ready.tls;
         Ok(server)
     }
 
@@ -131,23 +162,37 @@ impl Drop for Server {
     }
 }
 
-/// The address in the line `ready http://ip:port` that the server prints. What it prints later is
-/// thrown away, so that it never waits for a reader.
-fn endpoint(stdout: ChildStdout) -> Option<SocketAddr> {
-    let (found, endpoint) = mpsc::channel();
+/// What the line `ready http://ip:port` says that the server prints. What it prints later is thrown
+/// away, so that it never waits for a reader.
+fn ready(stdout: ChildStdout) -> Option<Ready> {
+    let (found, ready) = mpsc::channel();
     std::thread::spawn(move || {
         for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-            if let Some(address) = address_in(&line) {
+            if let Some(ready) = ready_in(&line) {
                 // Later ones have no receiver any more.
-                let _ = found.send(address);
+                let _ = found.send(ready);
             }
         }
     });
-    endpoint.recv_timeout(READY_MAX).ok()
+    ready.recv_timeout(READY_MAX).ok()
 }
 
-fn address_in(line: &str) -> Option<SocketAddr> {
-    line.strip_prefix("ready http://")?.parse().ok()
+/// Reads `ready http://ip:port`, behind which there may be ` https://ip:port AWS_CA_BUNDLE=file`.
+fn ready_in(line: &str) -> Option<Ready> {
+    let rest = line.strip_prefix("ready http://")?;
+    let (plain, tls) = match rest.split_once(" https://") {
+        Some((plain, tls)) => (plain, Some(tls.split_once(" AWS_CA_BUNDLE=")?)),
+        None => (rest, None),
+    };
+    let tls = match tls {
+        Some((address, authority)) => Some(TlsEndpoint {
+            address: address.parse().ok()?,
+            authority: PathBuf::from(authority),
+        }),
+        None => None,
+    };
+    let address = plain.parse().ok()?;
+    Some(Ready { address, tls })
 }
 
 #[cfg(test)]
@@ -156,8 +201,17 @@ mod tests {
 
     #[test]
     fn an_endpoint_is_found_in_the_line_that_says_ready() {
-        let found = address_in("ready http://127.0.0.1:4567");
-        assert_eq!(found, Some(SocketAddr::from(([127, 0, 0, 1], 4567))));
-        assert_eq!(address_in("  endpoint  http://127.0.0.1:4567"), None);
+        let at = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let found = ready_in("ready http://127.0.0.1:4567").unwrap();
+        assert_eq!((found.address, found.tls), (at(4567), None));
+        let tls = " https://127.0.0.1:4568 AWS_CA_BUNDLE=a b/ca.pem";
+        let found = ready_in(&format!("ready http://127.0.0.1:4567{tls}")).unwrap();
+        let authority = PathBuf::from("a b/ca.pem");
+        let tls = TlsEndpoint {
+            address: at(4568),
+            authority,
+        };
+        assert_eq!((found.address, found.tls), (at(4567), Some(tls)));
+        assert_eq!(ready_in("  endpoint  http://127.0.0.1:4567"), None);
     }
 }

@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,7 @@ use rustix::event::{Timespec, epoll};
 use crate::Failure;
 use crate::answer::Answer;
 use crate::latency::{Latencies, Percentiles};
+use crate::socket::{Socket, Trust};
 use crate::usage::thread_cpu;
 
 /// How long the last answers may take after the time is up.
@@ -105,10 +106,19 @@ pub struct Generator {
 impl Generator {
     /// Connects.
     pub fn connect(address: SocketAddr, connections: usize) -> Result<Self, Failure> {
+        Self::connect_by(address, connections, None)
+    }
+
+    /// Connects, within TLS where there is something to trust.
+    pub fn connect_by(
+        address: SocketAddr,
+        connections: usize,
+        trust: Option<&Trust>,
+    ) -> Result<Self, Failure> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let connections = (0..connections)
             .map(|index| {
-                let connection = Connection::open(address)?;
+                let connection = Connection::open(address, trust)?;
                 let flags = epoll::EventFlags::IN | epoll::EventFlags::OUT | epoll::EventFlags::ET;
                 let data = epoll::EventData::new_u64(index as u64);
                 epoll::add(&epoll, &connection.socket, data, flags)?;
@@ -262,7 +272,7 @@ impl<'a> Run<'a> {
 
 #[derive(Debug)]
 struct Connection {
-    socket: TcpStream,
+    socket: Socket,
     request: usize,
     sent: usize,
     due: Instant,
@@ -270,12 +280,9 @@ struct Connection {
 }
 
 impl Connection {
-    fn open(address: SocketAddr) -> Result<Self, Failure> {
-        let socket = TcpStream::connect(address)?;
-        socket.set_nodelay(true)?;
-        socket.set_nonblocking(true)?;
+    fn open(address: SocketAddr, trust: Option<&Trust>) -> Result<Self, Failure> {
         Ok(Self {
-            socket,
+            socket: Socket::connect(address, trust)?,
             request: 0,
             sent: usize::MAX,
             due: Instant::now(),

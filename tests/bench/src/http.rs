@@ -7,6 +7,7 @@ use crate::child::Server;
 use crate::puts::{self, Target};
 use crate::report::{Goal, Line};
 use crate::requests::Batch;
+use crate::socket::Trust;
 
 const STREAM: &str = "bench";
 const SHARDS: usize = 16;
@@ -40,6 +41,39 @@ pub fn put_records_small(bench: &Bench) -> Result<Vec<Line>, Failure> {
     put_records(bench, &Batch::SMALL)
 }
 
+/// PutRecord of 1 KiB within TLS.
+pub fn put_record_tls(bench: &Bench) -> Result<Vec<Line>, Failure> {
+    Ok(vec![put_tls(bench, &Batch::ONE, "put_record_tls")?])
+}
+
+/// PutRecords of 500 times 1 KiB within TLS.
+pub fn put_records_large_tls(bench: &Bench) -> Result<Vec<Line>, Failure> {
+    Ok(vec![put_tls(
+        bench,
+        &Batch::LARGE,
+        "put_records_500x1k_tls",
+    )?])
+}
+
+fn put_tls(bench: &Bench, batch: &Batch, name: &str) -> Result<Line, Failure> {
+    let dir = bench.fresh_dir()?;
+    let server = Server::start_with_tls(bench, dir.path())?;
+    let tls = server
+        .tls
+        .as_ref()
+        .ok_or("the server names no port for TLS")?;
+    calls::create_stream(server.address, STREAM, SHARDS)?;
+    let target = Target {
+        name,
+        address: tls.address,
+        trust: Some(Trust::of(&tls.authority)?),
+        stream: STREAM,
+        connections: bench.options.connections,
+        cpu: &|| server.cpu(),
+    };
+    puts::measure(bench, &target, batch)
+}
+
 fn put_records(bench: &Bench, batch: &Batch) -> Result<Vec<Line>, Failure> {
     let connections = bench.options.connections;
     Ok(vec![put(bench, batch, batch.name, connections)?])
@@ -52,6 +86,7 @@ fn put(bench: &Bench, batch: &Batch, name: &str, connections: usize) -> Result<L
     let target = Target {
         name,
         address: server.address,
+        trust: None,
         stream: STREAM,
         connections,
         cpu: &|| server.cpu(),

@@ -41,6 +41,7 @@ mod responder;
 mod restart;
 mod rows;
 mod shards;
+mod socket;
 mod swap;
 mod transforms;
 mod unavoidable;

@@ -8,6 +8,7 @@ use crate::bench::Bench;
 use crate::generator::{Generator, Load, Outcome};
 use crate::report::Line;
 use crate::requests::{Batch, Service, Signer};
+use crate::socket::Trust;
 
 /// Before the clock starts: connections, caches and log files become warm.
 const WARM_UP: Duration = Duration::from_millis(500);
@@ -21,6 +22,8 @@ pub struct Target<'a> {
     pub name: &'a str,
     /// The server.
     pub address: SocketAddr,
+    /// What to trust there, if it speaks TLS.
+    pub trust: Option<Trust>,
     /// A stream that it has.
     pub stream: &'a str,
     /// How many connections, each with one request at a time.
@@ -57,7 +60,8 @@ pub fn signed(
 /// Puts as fast as the server answers.
 pub fn measure(bench: &Bench, target: &Target<'_>, batch: &Batch) -> Result<Line, Failure> {
     let requests = requests(target.address, target.stream, batch)?;
-    let mut generator = Generator::connect(target.address, target.connections)?;
+    let trust = target.trust.as_ref();
+    let mut generator = Generator::connect_by(target.address, target.connections, trust)?;
     generator
         .run(&Load::flat(&requests, WARM_UP))?
         .per_second()?;

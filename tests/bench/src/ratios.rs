@@ -51,6 +51,9 @@ pub const RATIOS: &[Ratio] = &[
     time("put_records_500x1k", "unavoidable_put_records_500x1k", 1.5),
     share("put_records_500x1k", "bare_put_records_500x1k", 0.75),
     share("put_records_500x1k_cbor", "put_records_500x1k", 1.2),
+    // What is encrypted beside what is hashed, copied and synced anyway.
+    time("put_records_500x1k_tls", "put_records_500x1k", 1.3),
+    time("put_record_tls", "put_record", 1.3),
     share("put_records_100x100", "bare_put_records_100x100", 0.5),
     share("put_record", "bare_put_record", 0.6),
     share(

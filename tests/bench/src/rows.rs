@@ -118,6 +118,16 @@ pub const ROWS: &[Row] = &[
         http::put_records_large_cbor,
     ),
     row(
+        "put_record_tls",
+        "PutRecord of 1 KiB within TLS",
+        http::put_record_tls,
+    ),
+    row(
+        "put_records_500x1k_tls",
+        "PutRecords of 500 x 1 KiB within TLS",
+        http::put_records_large_tls,
+    ),
+    row(
         "put_records_100x100",
         "PutRecords of 100 x 100 B",
         http::put_records_small,
