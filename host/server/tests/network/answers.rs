@@ -18,12 +18,12 @@ use crate::fixture::{LIST_STREAMS, NOW, PATIENCE, Socket, call, metric, start, s
 const RECORDS: usize = 12;
 const DATA_CHARS: usize = 1_000_000;
 /// Of one GetRecords, at least.
-const ANSWER_BYTES: usize = RECORDS * DATA_CHARS;
+pub const ANSWER_BYTES: usize = RECORDS * DATA_CHARS;
 /// Bytes that the client of a stream takes of an answer before it asks for more.
 const STREAM_WINDOW_BYTES: u32 = 16 * 1024;
 
 /// Fills a stream and returns the input of a GetRecords that gives all of it.
-async fn fill(server: &Running) -> Value {
+pub async fn fill(server: &Running) -> Value {
     let name = json!({"StreamName": "s"});
     call(
         server,
@@ -94,7 +94,7 @@ async fn answers_that_wait_are_in_the_budget_and_others_are_served() {
 }
 
 /// Waits until something is so.
-async fn until(mut is_so: impl FnMut() -> bool) {
+pub async fn until(mut is_so: impl FnMut() -> bool) {
     let waits = async {
         while !is_so() {
             tokio::task::yield_now().await;

@@ -29,7 +29,8 @@ pub async fn try_start(config: Config) -> Result<Running, StartError> {
     try_start_by(&Arc::new(ManualClock::new(NOW)), config).await
 }
 
-async fn try_start_by(clock: &Arc<ManualClock>, config: Config) -> Result<Running, StartError> {
+/// The same, by a clock that the test moves.
+pub async fn try_start_by(clock: &Arc<ManualClock>, config: Config) -> Result<Running, StartError> {
     let open = || Embedded::open(Arc::new(SimulatedDisk::new(1)), Options::default());
     let engine: Arc<dyn Engine> = tokio::task::spawn_blocking(open).await.unwrap().unwrap();
     let clock = Arc::clone(clock);

@@ -16,12 +16,14 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use types::ManualClock;
 
-use crate::fixture::{LIST_STREAMS, PATIENCE, config, try_start};
+use crate::answers::{ANSWER_BYTES, fill, until};
+use crate::fixture::{LIST_STREAMS, NOW, PATIENCE, config, try_start, try_start_by};
 
 const HEALTH: &str = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
 const SOON: Duration = Duration::from_millis(100);
@@ -74,6 +76,8 @@ struct Client {
     name: &'static str,
     version: &'static SupportedProtocolVersion,
     alpn: &'static [&'static [u8]],
+    /// Its buffer is so small that a large answer does not fit in.
+    has_little_room: bool,
 }
 
 impl Default for Client {
@@ -82,6 +86,7 @@ impl Default for Client {
             name: "localhost",
             version: &TLS13,
             alpn: &[],
+            has_little_room: false,
         }
     }
 }
@@ -103,7 +108,11 @@ async fn connect(
         .with_no_client_auth();
     config.alpn_protocols = client.alpn.iter().map(|name| name.to_vec()).collect();
     let name = ServerName::try_from(client.name).unwrap();
-    let stream = TcpStream::connect(address).await?;
+    let socket = TcpSocket::new_v4()?;
+    if client.has_little_room {
+        socket.set_recv_buffer_size(4096)?;
+    }
+    let stream = socket.connect(address).await?;
     let handshake = TlsConnector::from(Arc::new(config)).connect(name, stream);
     timeout(PATIENCE, handshake).await.unwrap()
 }
@@ -251,6 +260,37 @@ async fn a_connection_goes_on_after_a_rest_and_a_large_answer() {
         };
         timeout(PATIENCE, rests).await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_large_answer_is_given_whole_and_given_up_where_nobody_takes_it() {
+    let clock = Arc::new(ManualClock::new(NOW));
+    let data = tempfile::tempdir().unwrap();
+    let config = tls_config(data.path(), |_| {});
+    let grace = config.limits.answer_grace;
+    let running = try_start_by(&clock, config).await.unwrap();
+    let server = Server { running, data };
+    let body = fill(&server.running).await.to_string();
+    let head = LIST_STREAMS.replace("ListStreams", "GetRecords");
+    let request = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
+    let (_, answer) = ask(&mut server.client().await, &request).await;
+    assert!(answer.len() > ANSWER_BYTES);
+    let deaf = Client {
+        has_little_room: true,
+        ..Client::default()
+    };
+    let mut deaf = connect(server.address(), &server.authority(), deaf)
+        .await
+        .unwrap();
+    deaf.write_all(request.as_bytes()).await.unwrap();
+    deaf.flush().await.unwrap();
+    until(|| server.running.in_flight_bytes() > ANSWER_BYTES / 2).await;
+    let given_up = until(|| {
+        clock.advance(grace);
+        server.running.connections() == 0
+    });
+    given_up.await;
+    assert_eq!(server.running.in_flight_bytes(), 0);
 }
 
 async fn metrics(server: &Server) -> String {
