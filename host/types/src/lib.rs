@@ -5,6 +5,7 @@
 mod account;
 mod arn;
 mod hash_key;
+mod iso_8601;
 pub mod limits;
 mod partition_key;
 mod sequence_number;

@@ -1,6 +1,6 @@
-//! AWS's wire in values: bytes of a request become typed inputs, outputs and errors become bytes,
-//! and a signature is right or wrong. Nothing here opens a socket, touches a disk or reads a
-//! clock: `now` is an argument.
+//! AWS's wire in values: bytes of a request become typed inputs, outputs and errors become bytes, a
+//! signature is right or wrong, and a request is allowed or not. Nothing here opens a socket,
+//! touches a disk or reads a clock: `now` is an argument.
 
 mod answer;
 mod bounded;
@@ -9,6 +9,7 @@ pub mod cbor;
 mod codec;
 mod error;
 pub mod form;
+pub mod iam;
 pub mod json;
 pub mod members;
 mod mismatch;

@@ -1,0 +1,143 @@
+//! The Principal element of a resource policy: who a statement is about.
+
+use types::AccountId;
+
+use super::malformed::Malformed;
+use super::principal::Principal;
+use super::tree::Tree;
+
+/// One that a statement names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Grantee {
+    Anybody,
+    /// Everybody of an account, as far as its own policies let them.
+    Account(AccountId),
+    User(AccountId, String),
+    /// A role, a session or a service: nobody who calls here is one.
+    NoCaller,
+}
+
+/// `Principal` or `NotPrincipal`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grantees {
+    grantees: Vec<Grantee>,
+    is_negated: bool,
+}
+
+/// How a statement means somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Meant {
+    Not,
+    /// As one of an account: what it allows, the account still has to allow to its users.
+    ByAccount,
+    /// By name, or as anybody is.
+    Directly,
+}
+
+impl Grantees {
+    pub fn parse(tree: &Tree, is_negated: bool) -> Result<Self, Malformed> {
+        let mut grantees = Vec::new();
+        match tree {
+            Tree::Text(text) if text == "*" => grantees.push(Grantee::Anybody),
+            Tree::Map(kinds) if !kinds.is_empty() => {
+                for (kind, names) in kinds {
+                    if names.elements().is_empty() {
+                        return Err(invalid(kind, ""));
+                    }
+                    for name in names.elements() {
+                        let name = name.as_text().ok_or_else(|| invalid(kind, ""))?;
+                        let grantee = Grantee::parse(kind, name);
+                        grantees.push(grantee.ok_or_else(|| invalid(kind, name))?);
+                    }
+                }
+            }
+            _ => {
+                return Err(Malformed::syntax(
+                    "A principal is neither \"*\" nor an object.",
+                ));
+            }
+        }
+        Ok(Self {
+            grantees,
+            is_negated,
+        })
+    }
+
+    pub fn meant(&self, principal: &Principal) -> Meant {
+        let meant = self.grantees.iter().map(|grantee| grantee.meant(principal));
+        let meant = meant.max().unwrap_or(Meant::Not);
+        match (self.is_negated, meant) {
+            (false, meant) => meant,
+            (true, Meant::Not) => Meant::Directly,
+            (true, Meant::ByAccount | Meant::Directly) => Meant::Not,
+        }
+    }
+}
+
+fn invalid(kind: &str, name: &str) -> Malformed {
+    Malformed::new(format!(
+        "Invalid principal in policy: \"{kind}\":\"{name}\""
+    ))
+}
+
+impl Grantee {
+    fn parse(kind: &str, name: &str) -> Option<Self> {
+        match kind {
+            "AWS" if name == "*" => Some(Self::Anybody),
+            "AWS" => AccountId::parse(name)
+                .ok()
+                .map(Self::Account)
+                .or_else(|| Self::parse_arn(name)),
+            "Service" => {
+                let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
+                let is_service = name.contains('.') && name.bytes().all(is_name);
+                is_service.then_some(Self::NoCaller)
+            }
+            // Nobody comes from a provider of identities or has a canonical id here.
+            _ => None,
+        }
+    }
+
+    fn parse_arn(arn: &str) -> Option<Self> {
+        let parts: Vec<&str> = arn.splitn(6, ':').collect();
+        let ["arn", partition, service, "", account, name] = parts[..] else {
+            return None;
+        };
+        let account = AccountId::parse(account).ok()?;
+        let has_wildcard = name.contains(['*', '?']);
+        if !partition.starts_with("aws") || has_wildcard {
+            return None;
+        }
+        match (service, name.split_once('/')) {
+            ("iam", None) if name == "root" => Some(Self::Account(account)),
+            ("iam", Some(("user", user))) if !user.is_empty() => {
+                Some(Self::User(account, user.to_owned()))
+            }
+            ("iam", Some(("role", name)))
+            | ("sts", Some(("assumed-role" | "federated-user", name)))
+                if !name.is_empty() =>
+            {
+                Some(Self::NoCaller)
+            }
+            _ => None,
+        }
+    }
+
+    fn meant(&self, principal: &Principal) -> Meant {
+        let user = principal.user.as_ref().map(|user| user.as_str());
+        match self {
+            Self::Anybody => Meant::Directly,
+            // The root of an account is the account.
+            Self::Account(account) if *account == principal.account && user.is_none() => {
+                Meant::Directly
+            }
+            Self::Account(account) if *account == principal.account => Meant::ByAccount,
+            Self::User(account, name)
+                if *account == principal.account && user == Some(name.as_str()) =>
+            {
+                Meant::Directly
+            }
+            Self::Account(_) | Self::User(..) | Self::NoCaller => Meant::Not,
+        }
+    }
+}
