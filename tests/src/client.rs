@@ -31,8 +31,9 @@ pub struct Refusal {
 pub struct Client {
     pub(crate) address: SocketAddr,
     pub(crate) clock: Arc<ManualClock>,
-    pub(crate) key_id: &'static str,
+    pub(crate) key_id: String,
     pub(crate) secret: SecretKey,
+    pub(crate) session_token: Option<String>,
     pub(crate) region: &'static str,
 }
 
@@ -41,6 +42,14 @@ impl Client {
     pub fn in_region(&self, region: &'static str) -> Self {
         Self {
             region,
+            ..self.clone()
+        }
+    }
+
+    /// The same caller with a session token.
+    pub fn with_token(&self, token: &str) -> Self {
+        Self {
+            session_token: Some(token.to_owned()),
             ..self.clone()
         }
     }
@@ -164,9 +173,9 @@ impl Client {
     ) -> Response<Bytes> {
         let (mut parts, ()) = request.into_parts();
         let signer = Signer {
-            key_id: self.key_id,
+            key_id: &self.key_id,
             secret: &self.secret,
-            session_token: None,
+            session_token: self.session_token.as_deref(),
             region: self.region,
             service,
         };

@@ -8,9 +8,11 @@
 )]
 
 mod client;
+mod credentials;
 mod delivery_streams;
 mod service;
 
 pub use client::{Client, Refusal};
+pub use credentials::{statement, until, user};
 pub use delivery_streams::{BUCKET, Object, ROLE, base64, destination, over};
 pub use service::{ACCOUNT, OTHER_ACCOUNT, REGION, Service, Setting, shard_id};

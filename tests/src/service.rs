@@ -71,6 +71,8 @@ pub struct Setting {
     pub limits: server::Limits,
     /// Master keys.
     pub kms: KmsSettings,
+    /// Who may call beside [`Service::client`] and [`Service::other_client`].
+    pub credentials: Vec<Credential>,
 }
 
 impl Service {
@@ -169,11 +171,11 @@ impl Service {
             Ground::Simulated(disk) => Arc::new(disk.clone()),
         };
         let opened = tokio::task::spawn_blocking(move || Embedded::open(disk, small()).unwrap());
-        let credentials = KEYS.iter().map(|(key_id, secret, account)| Credential {
-            access_key_id: (*key_id).to_owned(),
-            secret_access_key: SecretKey::new(*secret),
-            account: AccountId::parse(account).unwrap(),
+        let credentials = KEYS.iter().map(|(key_id, secret, account)| {
+            let account = AccountId::parse(account).unwrap();
+            Credential::of_account(key_id, SecretKey::new(*secret), account)
         });
+        let credentials = credentials.chain(setting.credentials.iter().cloned());
         let config = Config {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             data: data.path().to_owned(),
@@ -210,12 +212,18 @@ impl Service {
         self.client_of(KEYS[1])
     }
 
-    fn client_of(&self, (key_id, secret, _): (&'static str, &str, &str)) -> Client {
+    fn client_of(&self, (key_id, secret, _): (&str, &str, &str)) -> Client {
+        self.client_with(key_id, SecretKey::new(secret))
+    }
+
+    /// The caller that has one of [`Setting::credentials`], without its session token.
+    pub fn client_with(&self, key_id: &str, secret: SecretKey) -> Client {
         Client {
             address: self.running.address(),
             clock: self.clock.clone(),
-            key_id,
-            secret: SecretKey::new(secret),
+            key_id: key_id.to_owned(),
+            secret,
+            session_token: None,
             region: REGION,
         }
     }
@@ -260,6 +268,11 @@ impl Client {
     /// Deletes a stream and waits until it is gone.
     pub async fn delete(&self, name: &str) {
         self.call("DeleteStream", json!({"StreamName": name})).await;
+        self.until_gone(name).await;
+    }
+
+    /// Waits until a stream that was deleted is gone.
+    pub async fn until_gone(&self, name: &str) {
         for _ in 0..QUESTIONS_MAX {
             let names = self.call("ListStreams", json!({})).await;
             if !names["StreamNames"]

@@ -153,6 +153,6 @@ async fn a_token_stands_alone_and_is_of_its_account() {
         .other_client()
         .code("ListShards", json!({"NextToken": token}))
         .await;
-    assert_eq!(code, "InvalidArgumentException");
+    assert_eq!(code, "AccessDeniedException");
     service.stop().await;
 }

@@ -20,30 +20,60 @@ mod processing;
 mod s3_shapes;
 mod shapes;
 
+use std::fmt;
 use std::sync::Arc;
 
 use types::Caller;
-use wire::ApiError;
+use wire::{ApiError, Requester, Target};
 
 use crate::Delivery;
 use crate::delivery_stream::DeliveryStream;
 use crate::running::Running;
 
-/// The delivery stream of that name of this caller, in any state of its life, as it is configured.
-fn find(delivery: &Delivery, caller: &Caller, name: &str) -> Result<Arc<DeliveryStream>, ApiError> {
-    Ok(find_running(delivery, caller, name)?.stream())
+/// Where a delivery stream is, or would be.
+struct Address<'a> {
+    owner: &'a Caller,
+    name: &'a str,
 }
 
-fn find_running(
+impl fmt::Display for Address<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Caller { account, region }, name) = (self.owner, self.name);
+        let partition = region.partition();
+        write!(
+            f,
+            "arn:{partition}:firehose:{region}:{account}:deliverystream/{name}"
+        )
+    }
+}
+
+/// What is at a name of the caller, if the request may do there what it asks for: this is decided
+/// before it learns anything of it, also that there is nothing.
+fn enter(
     delivery: &Delivery,
-    caller: &Caller,
+    by: &Requester,
     name: &str,
-) -> Result<Arc<Running>, ApiError> {
-    if let Some(running) = delivery.find(caller, name) {
+) -> Result<Option<Arc<Running>>, ApiError> {
+    let running = delivery.find(by, name);
+    let stream = running.as_ref().map(|running| running.stream());
+    by.permit(&Target {
+        tags: stream.as_ref().map(|stream| &stream.tags),
+        ..Target::named(&Address { owner: by, name }, by.account)
+    })?;
+    Ok(running)
+}
+
+/// The delivery stream of that name of this caller, in any state of its life, as it is configured.
+fn find(delivery: &Delivery, by: &Requester, name: &str) -> Result<Arc<DeliveryStream>, ApiError> {
+    Ok(find_running(delivery, by, name)?.stream())
+}
+
+fn find_running(delivery: &Delivery, by: &Requester, name: &str) -> Result<Arc<Running>, ApiError> {
+    if let Some(running) = enter(delivery, by, name)? {
         return Ok(running);
     }
-    Err(match delivery.find_unreadable(caller, name) {
+    Err(match delivery.find_unreadable(by, name) {
         Some(stream) => error::unreadable(&stream),
-        None => error::not_found(caller, name),
+        None => error::not_found(by, name),
     })
 }

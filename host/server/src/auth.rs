@@ -4,15 +4,17 @@
 //! that passes is given room for its body. The signature covers the body, so it is checked last.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use types::{AccountId, Caller, Invalid, Region, Timestamp};
-use wire::ApiError;
+use wire::iam::Principal;
 use wire::sigv4::{Authorization, Paths, SecretKey, SignedRequest, Verifier};
+use wire::{ApiError, Identity};
 
-use crate::config::Credential;
+use crate::config::{Credential, Session};
 
 /// The service that requests for the server's own pages are signed for.
 pub(crate) const OWN_SERVICE: &str = "kinesis";
@@ -23,14 +25,30 @@ const REGION_DEFAULT: &str = "us-east-1";
 
 /// Knows the keys that may call.
 pub(crate) struct Authenticator {
-    credentials: BTreeMap<String, Credential>,
+    keys: BTreeMap<String, Key>,
+    /// Who calls a server without credentials.
+    anybody: Arc<Identity>,
     verifier: Verifier,
     metrics_token: Option<SecretKey>,
 }
 
+/// What a key id is known for.
+struct Key {
+    secret: SecretKey,
+    session: Option<Session>,
+    identity: Arc<Identity>,
+}
+
+/// A caller whose signature was found to be right, or was not asked for one.
+#[derive(Clone, Debug)]
+pub(crate) struct Proven {
+    pub(crate) caller: Caller,
+    pub(crate) identity: Arc<Identity>,
+}
+
 /// A caller as the headers name it. Its signature is still to be checked.
 pub(crate) struct Claim<'a> {
-    caller: Caller,
+    proven: Proven,
     /// `None`: anybody may call, so there is nothing to prove.
     signed: Option<Signed<'a>>,
 }
@@ -47,8 +65,8 @@ struct Signed<'a> {
 pub(crate) enum MetricsReader {
     /// The server's and those of all accounts.
     Operator,
-    /// Those of one account.
-    Account(AccountId),
+    /// Those of one account, if the caller may.
+    Account(Proven),
 }
 
 impl Authenticator {
@@ -58,9 +76,23 @@ impl Authenticator {
         clock_skew_max: Duration,
         metrics_token: Option<SecretKey>,
     ) -> Self {
-        let by_id = |credential: Credential| (credential.access_key_id.clone(), credential);
+        let by_id = |credential: Credential| {
+            let key = Key {
+                secret: credential.secret_access_key,
+                session: credential.session,
+                identity: Arc::new(credential.identity),
+            };
+            (credential.access_key_id, key)
+        };
         Self {
-            credentials: credentials.into_iter().map(by_id).collect(),
+            keys: credentials.into_iter().map(by_id).collect(),
+            anybody: Arc::new(Identity {
+                principal: Principal {
+                    account: AccountId::DEFAULT,
+                    user: None,
+                },
+                policy: None,
+            }),
             verifier: Verifier::new(clock_skew_max, Paths::Normalized),
             metrics_token,
         }
@@ -68,7 +100,7 @@ impl Authenticator {
 
     /// Whether any request is taken, signed or not.
     pub(crate) fn takes_anybody(&self) -> bool {
-        self.credentials.is_empty()
+        self.keys.is_empty()
     }
 
     /// In whose name a request for `service` says to be made. Refuses what the headers alone show
@@ -80,8 +112,12 @@ impl Authenticator {
         now: Timestamp,
     ) -> Result<Claim<'a>, ApiError> {
         if self.takes_anybody() {
-            return Ok(Claim {
+            let proven = Proven {
                 caller: anybody(parts)?,
+                identity: Arc::clone(&self.anybody),
+            };
+            return Ok(Claim {
+                proven,
                 signed: None,
             });
         }
@@ -89,25 +125,27 @@ impl Authenticator {
             .ok_or_else(ApiError::missing_authentication_token)?;
         self.verifier
             .check_head(&authorization, service, &parts.headers, now)?;
-        let credential = self.credentials.get(&*authorization.key_id);
-        // No temporary credentials are given out, so no session token is one of ours.
-        let credential = credential
-            .filter(|_| authorization.session_token.is_none())
-            .ok_or_else(ApiError::unrecognized_client)?;
+        let key = self.keys.get(&*authorization.key_id);
+        let key = key.ok_or_else(ApiError::unrecognized_client)?;
+        check_session(key.session.as_ref(), &authorization, now)?;
         let region = Region::parse(&authorization.region).map_err(bad_region)?;
         let caller = Caller {
-            account: credential.account,
+            account: key.identity.principal.account,
             region,
+        };
+        let proven = Proven {
+            caller,
+            identity: Arc::clone(&key.identity),
         };
         let signed = Signed {
             verifier: &self.verifier,
             authorization,
-            secret: &credential.secret_access_key,
+            secret: &key.secret,
             parts,
             service,
         };
         Ok(Claim {
-            caller,
+            proven,
             signed: Some(signed),
         })
     }
@@ -123,8 +161,8 @@ impl Authenticator {
             return Ok(MetricsReader::Operator);
         }
         let Some(presented) = bearer(parts) else {
-            let caller = self.claim(parts, OWN_SERVICE, now)?.prove(b"")?;
-            return Ok(MetricsReader::Account(caller.account));
+            let proven = self.claim(parts, OWN_SERVICE, now)?.prove(b"")?;
+            return Ok(MetricsReader::Account(proven));
         };
         match &self.metrics_token {
             Some(token) if token.is_text(presented) => Ok(MetricsReader::Operator),
@@ -142,7 +180,7 @@ impl Claim<'_> {
     }
 
     /// The caller, once the signature was found to be the one of the request and its body.
-    pub(crate) fn prove(self, body: &[u8]) -> Result<Caller, ApiError> {
+    pub(crate) fn prove(self, body: &[u8]) -> Result<Proven, ApiError> {
         if let Some(signed) = self.signed {
             let parts = signed.parts;
             let request = SignedRequest {
@@ -158,7 +196,27 @@ impl Claim<'_> {
                 .verifier
                 .check_signature(&signed.authorization, &request, signed.secret)?;
         }
-        Ok(self.caller)
+        Ok(self.proven)
+    }
+}
+
+/// Temporary credentials come with their token, signed and in time; others come without any.
+fn check_session(
+    session: Option<&Session>,
+    authorization: &Authorization<'_>,
+    now: Timestamp,
+) -> Result<(), ApiError> {
+    match (session, &authorization.session_token) {
+        (None, None) => Ok(()),
+        (Some(session), Some(token)) if session.token.is_text(token.as_bytes()) => {
+            authorization.check_token_is_signed()?;
+            if now < session.expires_at {
+                Ok(())
+            } else {
+                Err(ApiError::expired_token())
+            }
+        }
+        (Some(_), _) | (None, Some(_)) => Err(ApiError::unrecognized_client()),
     }
 }
 

@@ -1,8 +1,10 @@
 //! What the operator decides: the configuration file, and the defaults without one.
 //!
 //! The file is read by hand from its syntax tree, not through serde: every error names the line
-//! and the key, and none ever quotes a value, because it might be a secret.
+//! and the key, and none ever quotes a value, because it might be a secret. Only the words of a
+//! policy are repeated.
 
+mod credentials;
 mod delivery_limits;
 mod entry;
 mod file;
@@ -18,7 +20,9 @@ use std::time::Duration;
 
 use delivery::objects::S3Config;
 use streams::kms::KmsSettings;
-use types::AccountId;
+use types::{AccountId, Timestamp};
+use wire::Identity;
+use wire::iam::Principal;
 use wire::sigv4::{SecretKey, Verifier};
 
 use crate::limits::Limits;
@@ -103,15 +107,44 @@ pub struct TlsFiles {
     pub key: PathBuf,
 }
 
-/// A caller's key, and the account that it acts for.
+/// A caller's key, and what it stands for.
 #[derive(Clone, Debug)]
 pub struct Credential {
     /// The public half, sent with every request.
     pub access_key_id: String,
     /// The half that only signs.
     pub secret_access_key: SecretKey,
-    /// Whose streams the caller sees.
-    pub account: AccountId,
+    /// Who has it, and what it lets do.
+    pub identity: Identity,
+    /// What makes it temporary.
+    pub session: Option<Session>,
+}
+
+impl Credential {
+    /// The key of an account's root, which may do everything in the account.
+    pub fn of_account(access_key_id: &str, secret: SecretKey, account: AccountId) -> Self {
+        Self {
+            access_key_id: access_key_id.to_owned(),
+            secret_access_key: secret,
+            identity: Identity {
+                principal: Principal {
+                    account,
+                    user: None,
+                },
+                policy: None,
+            },
+            session: None,
+        }
+    }
+}
+
+/// What temporary credentials have beside their keys.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// Sent with every request, and signed.
+    pub token: SecretKey,
+    /// From then on they are worth nothing.
+    pub expires_at: Timestamp,
 }
 
 /// Why a configuration file was not accepted.

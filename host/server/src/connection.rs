@@ -55,6 +55,7 @@ const H2_PING_TIMEOUT: Duration = Duration::from_secs(20);
 pub(crate) struct Connection {
     router: Arc<Router>,
     peer: IpAddr,
+    is_encrypted: bool,
     activity: Arc<Activity>,
     ending: Arc<Ending>,
     stage: watch::Receiver<Stage>,
@@ -82,6 +83,7 @@ impl Connection {
         Self {
             router,
             peer,
+            is_encrypted: false,
             activity: Arc::new(Activity::new()),
             ending: Arc::new(Ending::new()),
             stage,
@@ -96,7 +98,10 @@ impl Connection {
             opened = self.open(stream, tls) => opened,
             _ = stage.wait_for(|stage| *stage != Stage::Running) => return,
         };
-        let connection = Arc::new(self);
+        let connection = Arc::new(Self {
+            is_encrypted: tls.is_some(),
+            ..self
+        });
         let ended = match opened {
             Ok((socket, Protocol::H2)) => connection.serve_h2(socket).await,
             Ok((socket, Protocol::H1)) => connection.serve_h1(socket).await,
@@ -266,6 +271,7 @@ async fn answer(
     let _serving = connection.activity.serves();
     let visitor = Visitor {
         address: connection.peer,
+        is_encrypted: connection.is_encrypted,
         lever: Lever {
             connection: Arc::clone(&connection.ending),
             stream: stream_tasks::current(),

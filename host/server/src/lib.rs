@@ -29,8 +29,11 @@ mod tls;
 mod transport;
 mod web_origin;
 
-pub use config::{Config, ConfigError, Credential, DeliveryLimits, PORT_DEFAULT, TlsFiles};
+pub use config::{
+    Config, ConfigError, Credential, DeliveryLimits, PORT_DEFAULT, Session, TlsFiles,
+};
 pub use limits::Limits;
+pub use operations::actions;
 pub use start::{Running, StartError, TlsPort, start};
 pub use tls::TlsError;
 pub use web_origin::WebOrigin;

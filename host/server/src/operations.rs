@@ -6,7 +6,7 @@ use std::sync::Arc;
 use delivery::Delivery;
 use streams::Streams;
 use types::limits::{PUT_RECORD_BATCH_COUNT_MAX, PUT_RECORDS_COUNT_MAX};
-use wire::{Answer, ApiError, Call, Codec};
+use wire::{Action, Answer, ApiError, Call, Codec};
 
 type Handled<'a> = Pin<Box<dyn Future<Output = Result<Answer, ApiError>> + Send + 'a>>;
 
@@ -28,6 +28,9 @@ pub(crate) struct Operation {
     codecs: &'static [Codec],
     /// It may read megabytes into memory before its answer can be charged for them.
     pub(crate) reads_much: bool,
+    /// It is about the account as a whole, so that the router asks whether it may be done. Any
+    /// other operation finds out what it is about, and asks before it looks.
+    pub(crate) is_of_account: bool,
     answer: AnswerKind,
     handle: Handle,
 }
@@ -67,6 +70,21 @@ impl Operation {
     /// Whether a request for it may be written so.
     pub(crate) fn speaks(&self, codec: Codec) -> bool {
         self.codecs.contains(&codec)
+    }
+
+    /// What policies call it.
+    pub(crate) fn action(&self) -> Action {
+        Action {
+            service: self.service,
+            operation: self.name,
+        }
+    }
+
+    const fn of_account(self) -> Self {
+        Self {
+            is_of_account: true,
+            ..self
+        }
     }
 
     const fn telling(self) -> Self {
@@ -116,7 +134,7 @@ impl Operation {
 }
 
 /// Sorted by prefix and name.
-pub(crate) static OPERATIONS: [Operation; 42] = [
+pub(crate) static OPERATIONS: [Operation; 45] = [
     firehose("CreateDeliveryStream", |s, c| {
         Box::pin(delivery::ops::create_delivery_stream::handle(s, c))
     }),
@@ -130,7 +148,8 @@ pub(crate) static OPERATIONS: [Operation; 42] = [
     firehose("ListDeliveryStreams", |s, c| {
         Box::pin(delivery::ops::list_delivery_streams::handle(s, c))
     })
-    .telling(),
+    .telling()
+    .of_account(),
     firehose("ListTagsForDeliveryStream", |s, c| {
         Box::pin(delivery::ops::list_tags_for_delivery_stream::handle(s, c))
     })
@@ -160,17 +179,22 @@ pub(crate) static OPERATIONS: [Operation; 42] = [
     kinesis("DecreaseStreamRetentionPeriod", |s, c| {
         Box::pin(streams::ops::decrease_stream_retention_period::handle(s, c))
     }),
+    kinesis("DeleteResourcePolicy", |s, c| {
+        Box::pin(streams::ops::delete_resource_policy::handle(s, c))
+    }),
     kinesis("DeleteStream", |s, c| {
         Box::pin(streams::ops::delete_stream::handle(s, c))
     }),
     kinesis("DescribeAccountSettings", |s, c| {
         Box::pin(streams::ops::describe_account_settings::handle(s, c))
     })
-    .telling(),
+    .telling()
+    .of_account(),
     kinesis("DescribeLimits", |s, c| {
         Box::pin(streams::ops::describe_limits::handle(s, c))
     })
-    .telling(),
+    .telling()
+    .of_account(),
     kinesis("DescribeStream", |s, c| {
         Box::pin(streams::ops::describe_stream::handle(s, c))
     })
@@ -189,6 +213,10 @@ pub(crate) static OPERATIONS: [Operation; 42] = [
         Box::pin(streams::ops::get_records::handle(s, c))
     })
     .reading_much(),
+    kinesis("GetResourcePolicy", |s, c| {
+        Box::pin(streams::ops::get_resource_policy::handle(s, c))
+    })
+    .telling(),
     kinesis("GetShardIterator", |s, c| {
         Box::pin(streams::ops::get_shard_iterator::handle(s, c))
     })
@@ -203,7 +231,8 @@ pub(crate) static OPERATIONS: [Operation; 42] = [
     kinesis("ListStreams", |s, c| {
         Box::pin(streams::ops::list_streams::handle(s, c))
     })
-    .telling(),
+    .telling()
+    .of_account(),
     kinesis("ListTagsForResource", |s, c| {
         Box::pin(streams::ops::list_tags_for_resource::handle(s, c))
     })
@@ -222,6 +251,9 @@ pub(crate) static OPERATIONS: [Operation; 42] = [
         Box::pin(streams::ops::put_records::handle(s, c))
     })
     .for_each(),
+    kinesis("PutResourcePolicy", |s, c| {
+        Box::pin(streams::ops::put_resource_policy::handle(s, c))
+    }),
     kinesis("RemoveTagsFromStream", |s, c| {
         Box::pin(streams::ops::remove_tags_from_stream::handle(s, c))
     }),
@@ -242,7 +274,8 @@ pub(crate) static OPERATIONS: [Operation; 42] = [
     }),
     kinesis("UpdateAccountSettings", |s, c| {
         Box::pin(streams::ops::update_account_settings::handle(s, c))
-    }),
+    })
+    .of_account(),
     kinesis("UpdateMaxRecordSize", |s, c| {
         Box::pin(streams::ops::update_max_record_size::handle(s, c))
     }),
@@ -267,6 +300,7 @@ const fn kinesis(name: &'static str, handle: fn(&Streams, Call) -> Handled<'_>) 
         service: "kinesis",
         codecs: &[Codec::Json, Codec::Cbor],
         reads_much: false,
+        is_of_account: false,
         answer: AnswerKind::Done,
         handle: Handle::Streams(handle),
     }
@@ -280,9 +314,15 @@ const fn firehose(name: &'static str, handle: fn(&Delivery, Call) -> Handled<'_>
         // As at AWS: no client of it speaks anything else.
         codecs: &[Codec::Json],
         reads_much: false,
+        is_of_account: false,
         answer: AnswerKind::Done,
         handle: Handle::Delivery(handle),
     }
+}
+
+/// What policies call the operations that there are.
+pub fn actions() -> impl Iterator<Item = Action> {
+    OPERATIONS.iter().map(Operation::action)
 }
 
 /// The place in [`OPERATIONS`] of what `target` names; `None`: it names no operation.

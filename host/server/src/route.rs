@@ -1,6 +1,8 @@
 //! The only place where HTTP meets an operation.
 
 mod api;
+mod plain;
+mod refusals;
 mod reply;
 mod request;
 
@@ -16,18 +18,20 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use hyper::body::{Body, Incoming};
 use hyper::{Request, Response};
 use store::Engine;
-use types::Clock;
+use types::{Clock, Timestamp};
 use wasm::Plugins;
-use wire::{Answer, ApiError, Call, Codec};
+use wire::{Action, Answer, ApiError, Call, Codec, Origin, Requester, Target};
 
 use api::Pages;
+use plain::{TEXT, not_allowed, plain, preflight, text};
+use refusals::{body_error, log, no_room};
 use reply::Reply;
 
 pub(crate) use request::TARGET;
 
 use crate::answer::AnswerBody;
-use crate::auth::{Authenticator, MetricsReader, OWN_SERVICE};
-use crate::body::{self, BodyError, Expected};
+use crate::auth::{Authenticator, MetricsReader, OWN_SERVICE, Proven};
+use crate::body::{self, Expected};
 use crate::budget::{Budget, Held, NoRoom, Payer};
 use crate::cors::{CallingPage, Cors};
 use crate::ending::Lever;
@@ -38,7 +42,6 @@ use crate::request_id::{RequestId, RequestIds};
 use crate::sts;
 use crate::telemetry::{self, Surroundings, Telemetry};
 
-const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const METRICS: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const HOST_ID: HeaderName = HeaderName::from_static("x-amz-id-2");
@@ -47,6 +50,12 @@ const ANSWER_HEADERS: usize = 6;
 /// Bytes of the body of a request for a page of the server itself, which has no use for any. A
 /// larger one is refused with status 413.
 const PAGE_BODY_BYTES_MAX: usize = 4 * 1024;
+
+/// What the metrics of an account are called in policies.
+const READING_METRICS: Action = Action {
+    service: api::POLICY_SERVICE,
+    operation: "ReadMetrics",
+};
 
 /// Everything that a request needs.
 pub(crate) struct Router {
@@ -68,6 +77,8 @@ pub(crate) struct Router {
 /// Where a request comes from.
 pub(crate) struct Visitor {
     pub(crate) address: IpAddr,
+    /// It came over TLS.
+    pub(crate) is_encrypted: bool,
     /// Ends its answer.
     pub(crate) lever: Lever,
 }
@@ -157,10 +168,16 @@ impl Router {
         let Some(operation) = OPERATIONS.get(place) else {
             return Err(ApiError::internal("an operation is not in the table"));
         };
-        let bytes_max = self.limits.request_bytes_max;
-        let call = self
-            .receive(exchange, body, operation.service, bytes_max)
-            .await?;
+        let wanted = Wanted {
+            service: operation.service,
+            action: operation.action(),
+            bytes_max: self.limits.request_bytes_max,
+        };
+        let call = self.receive(exchange, body, &wanted).await?;
+        if operation.is_of_account {
+            call.caller.permit(&Target::account(call.caller.account))?;
+        }
+        let decided = call.caller.decided();
         let (account, bytes) = (call.caller.account, call.body.len());
         let answer_bytes = operation.answer_bytes_max(bytes);
         exchange
@@ -174,6 +191,11 @@ impl Router {
             None
         };
         let answer = operation.handle(&self.services, call).await?;
+        if !decided.is_so() {
+            return Err(ApiError::internal(
+                "an operation asked nobody whether it may be done",
+            ));
+        }
         // Before the next one's turn, so that what was read is charged by then.
         let held = exchange
             .held
@@ -203,10 +225,13 @@ impl Router {
         exchange: &mut Exchange<'_>,
         body: &mut Incoming,
     ) -> Result<Answer, ApiError> {
+        let wanted = Wanted {
+            service: OWN_SERVICE,
+            action: api::action(exchange.parts.uri.path()),
+            bytes_max: PAGE_BODY_BYTES_MAX,
+        };
         // A page has no use for the body once its signature is checked, and may take long.
-        let Call { caller, .. } = self
-            .receive(exchange, body, OWN_SERVICE, PAGE_BODY_BYTES_MAX)
-            .await?;
+        let Call { caller, .. } = self.receive(exchange, body, &wanted).await?;
         let works = exchange.held.works(Payer::Account(caller.account), 0, 0);
         works.map_err(no_room)?;
         let (method, path) = (&exchange.parts.method, exchange.parts.uri.path());
@@ -228,7 +253,12 @@ impl Router {
         exchange: &mut Exchange<'_>,
         mut body: Incoming,
     ) -> Result<Response<Answer>, NoRoom> {
-        let received = self.receive(exchange, &mut body, sts::SERVICE, PAGE_BODY_BYTES_MAX);
+        let wanted = Wanted {
+            service: sts::SERVICE,
+            action: sts::ACTION_OF_POLICIES,
+            bytes_max: PAGE_BODY_BYTES_MAX,
+        };
+        let received = self.receive(exchange, &mut body, &wanted);
         let answer = received.await.and_then(|call| {
             sts::check(exchange.parts, &call.body)?;
             let works = exchange
@@ -248,24 +278,23 @@ impl Router {
         &self,
         exchange: &mut Exchange<'_>,
         body: &mut Incoming,
-        service: &'static str,
-        bytes_max: usize,
+        wanted: &Wanted,
     ) -> Result<Call, ApiError> {
-        let parts = exchange.parts;
-        let claim = self.authenticator.claim(parts, service, self.clock.now())?;
+        let (parts, now) = (exchange.parts, self.clock.now());
+        let claim = self.authenticator.claim(parts, wanted.service, now)?;
         exchange.is_body_wanted = true;
         let expected = Expected {
             started: exchange.started,
-            bytes_max,
+            bytes_max: wanted.bytes_max,
             key_id: claim.key_id(),
         };
         let body = body::receive(body, &expected, &self.limits, &mut exchange.held)
             .await
             .map_err(|error| body_error(&error))?;
         exchange.is_read = true;
-        let caller = claim.prove(&body)?;
+        let proven = claim.prove(&body)?;
         Ok(Call {
-            caller,
+            caller: exchange.requester(proven, wanted.action, now),
             codec: exchange.codec,
             body,
         })
@@ -279,7 +308,7 @@ impl Router {
         operation: &str,
         answer: Result<Answer, ApiError>,
     ) -> Result<Response<Answer>, NoRoom> {
-        log(&exchange.id, operation, answer.as_ref().err());
+        self.note(&exchange.id, operation, answer.as_ref().err());
         let reply = exchange.reply(answer);
         // The answer is charged before the rest of the body is waited for.
         exchange.held.answers(reply.answer.length(), true)?;
@@ -296,9 +325,17 @@ impl Router {
         body: &Incoming,
         error: ApiError,
     ) -> Response<Answer> {
-        log(&exchange.id, "none", Some(&error));
+        self.note(&exchange.id, "none", Some(&error));
         exchange.is_read = body.is_end_stream();
         self.respond(exchange, exchange.reply(Err(error)))
+    }
+
+    /// Logs what became of a request, and counts what was denied.
+    fn note(&self, id: &RequestId, operation: &str, error: Option<&ApiError>) {
+        if let Some(denial) = error.and_then(ApiError::denial) {
+            self.telemetry.denied(denial.reason);
+        }
+        log(id, operation, error);
     }
 
     fn respond(&self, exchange: &Exchange<'_>, reply: Reply) -> Response<Answer> {
@@ -361,7 +398,12 @@ impl Router {
                 });
                 (Payer::Operator, rendered)
             }
-            MetricsReader::Account(account) => {
+            MetricsReader::Account(proven) => {
+                let account = proven.caller.account;
+                let by = exchange.requester(proven, READING_METRICS, now);
+                if let Err(error) = by.permit(&Target::account(account)) {
+                    return self.refuse(exchange, body, error);
+                }
                 let statuses = self.services.delivery.statuses_of(account);
                 let rendered = telemetry::render_account(&statuses, now);
                 (Payer::Account(account), rendered)
@@ -378,9 +420,21 @@ impl Router {
     }
 }
 
+/// What a request is taken for.
+struct Wanted {
+    /// The service that it is signed for.
+    service: &'static str,
+    /// What it asks for, in the words of policies.
+    action: Action,
+    /// Bytes of its body at most.
+    bytes_max: usize,
+}
+
 /// One request and how far it has come, whatever became of it.
 struct Exchange<'a> {
     id: RequestId,
+    address: IpAddr,
+    is_encrypted: bool,
     parts: &'a Parts,
     started: Instant,
     held: Held,
@@ -396,10 +450,16 @@ struct Exchange<'a> {
 
 impl<'a> Exchange<'a> {
     fn begin(router: &Router, visitor: Visitor, parts: &'a Parts) -> Self {
-        let Visitor { address, lever } = visitor;
+        let Visitor {
+            address,
+            is_encrypted,
+            lever,
+        } = visitor;
         let head_bytes = request::head_bytes(parts);
         Self {
             id: router.ids.next(),
+            address,
+            is_encrypted,
             parts,
             started: Instant::now(),
             held: router.budget.begin(address, head_bytes, lever),
@@ -419,66 +479,19 @@ impl<'a> Exchange<'a> {
         }
     }
 
+    /// Who makes it, and for what.
+    fn requester(&self, proven: Proven, action: Action, now: Timestamp) -> Requester {
+        let origin = Origin {
+            address: self.address,
+            is_encrypted: self.is_encrypted,
+            now,
+        };
+        Requester::new(proven.caller, proven.identity, origin, action)
+    }
+
     /// Its answer on its way out. One that is charged already is not charged again.
     fn answer(mut self, response: Response<Answer>) -> Result<Response<AnswerBody>, NoRoom> {
         self.held.answers(response.body().length(), true)?;
         Ok(response.map(|answer| AnswerBody::new(answer, self.held)))
     }
-}
-
-fn no_room(_: NoRoom) -> ApiError {
-    body_error(&BodyError::NoRoom)
-}
-
-/// The codes of AWS's "common error types" for what is wrong with a request as HTTP.
-fn body_error(error: &BodyError) -> ApiError {
-    let text = error.to_string();
-    match error {
-        BodyError::TooLarge => {
-            ApiError::new("RequestEntityTooLargeException", text).with_status(413)
-        }
-        BodyError::TooSlow => ApiError::new("RequestTimeoutException", text).with_status(408),
-        BodyError::NoRoom => ApiError::unavailable(text),
-        BodyError::Broken => request::malformed(text),
-    }
-}
-
-/// Errors of ours are for someone to look at; those of clients are their own business.
-fn log(id: &RequestId, operation: &str, error: Option<&ApiError>) {
-    match error {
-        Some(error) if error.status() == 500 => {
-            tracing::error!(request_id = %id, operation, message = error.message());
-        }
-        Some(error) if error.status() > 500 => {
-            tracing::warn!(request_id = %id, operation, message = error.message());
-        }
-        Some(error) => tracing::debug!(request_id = %id, operation, code = error.code()),
-        None => tracing::trace!(request_id = %id, operation),
-    }
-}
-
-fn not_allowed(allowed: &'static str) -> Response<Answer> {
-    let what = format!("The methods here are {allowed}.\n");
-    let mut response = text(StatusCode::METHOD_NOT_ALLOWED, TEXT, what);
-    let headers = response.headers_mut();
-    headers.insert(ALLOW, HeaderValue::from_static(allowed));
-    response
-}
-
-/// The answer to a browser that asks what a page may send.
-fn preflight(headers: HeaderMap) -> Response<Answer> {
-    let mut response = Response::new(Answer::empty());
-    *response.headers_mut() = headers;
-    response
-}
-
-fn text(status: StatusCode, kind: HeaderValue, what: String) -> Response<Answer> {
-    plain(status, kind, Answer::whole(Bytes::from(what)))
-}
-
-fn plain(status: StatusCode, kind: HeaderValue, answer: Answer) -> Response<Answer> {
-    let mut response = Response::new(answer);
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, kind);
-    response
 }

@@ -6,8 +6,7 @@ use bytes::Bytes;
 use http::Method;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
-use types::Caller;
-use wire::{Answer, ApiError, form};
+use wire::{Answer, ApiError, Requester, form};
 
 use crate::request_id::RequestId;
 use crate::route::TARGET;
@@ -15,6 +14,11 @@ use crate::route::TARGET;
 /// The service that requests are signed for.
 pub(crate) const SERVICE: &str = "sts";
 pub(crate) const OPERATION: &str = "GetCallerIdentity";
+/// The same in the words of policies.
+pub(crate) const ACTION_OF_POLICIES: wire::Action = wire::Action {
+    service: SERVICE,
+    operation: OPERATION,
+};
 const VERSION: &str = "2011-06-15";
 const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 /// What answers and errors are written in.
@@ -66,12 +70,18 @@ pub(crate) fn check(parts: &Parts, body: &[u8]) -> Result<(), ApiError> {
     Err(ApiError::new("InvalidAction", what))
 }
 
-/// Who `caller` is.
-pub(crate) fn caller_identity(caller: &Caller, id: &RequestId) -> Answer {
-    let account = caller.account;
+/// Who `caller` is. Nobody needs a right to ask that, and no policy can deny it (see there).
+pub(crate) fn caller_identity(caller: &Requester, id: &RequestId) -> Answer {
+    let (account, principal) = (caller.account, caller.principal());
+    let arn = principal.arn(&caller.region);
+    // AWS gives users ids of their own; here a name is one.
+    let user_id = match &principal.user {
+        Some(user) => user.as_str().to_owned(),
+        None => account.to_string(),
+    };
     let text = format!(
         "<GetCallerIdentityResponse xmlns=\"{NAMESPACE}\">\n  <GetCallerIdentityResult>\n    \
-         <Arn>arn:aws:iam::{account}:root</Arn>\n    <UserId>{account}</UserId>\n    \
+         <Arn>{arn}</Arn>\n    <UserId>{user_id}</UserId>\n    \
          <Account>{account}</Account>\n  </GetCallerIdentityResult>\n  <ResponseMetadata>\n    \
          <RequestId>{id}</RequestId>\n  </ResponseMetadata>\n</GetCallerIdentityResponse>\n"
     );

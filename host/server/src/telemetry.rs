@@ -7,6 +7,8 @@ pub(crate) use render::{Surroundings, render_account};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use wire::iam::Reason;
+
 use crate::operations::OPERATIONS;
 
 /// Upper ends of the latency histogram's buckets, in microseconds. One more bucket takes the rest.
@@ -17,10 +19,11 @@ const LATENCY_BUCKETS_US: [u64; 16] = [
 /// The code of a good answer.
 const OK: &str = "OK";
 /// Codes that are counted by name, sorted. Others are counted together as the last one.
-const CODES: [&str; 23] = [
+const CODES: [&str; 24] = [
     "AccessDeniedException",
     "ExpiredIteratorException",
     "ExpiredNextTokenException",
+    "ExpiredTokenException",
     "IncompleteSignatureException",
     "InternalFailure",
     "InvalidArgumentException",
@@ -53,7 +56,18 @@ pub(crate) struct Telemetry {
     connections_refused: AtomicU64,
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
+    /// In the order of [`DENIALS`].
+    denials: [AtomicU64; DENIALS.len()],
 }
+
+/// Why requests are denied, and how it is called.
+const DENIALS: [(Reason, &str); 5] = [
+    (Reason::IdentityDenies, "identity_deny"),
+    (Reason::IdentityIsSilent, "identity_no_allow"),
+    (Reason::ResourceDenies, "resource_deny"),
+    (Reason::ResourceIsSilent, "resource_no_allow"),
+    (Reason::NotOwner, "not_owner"),
+];
 
 /// A connection without a buffer, counted until this is dropped.
 pub(crate) struct Rest<'a>(&'a Telemetry);
@@ -85,6 +99,7 @@ impl Telemetry {
             connections_refused: AtomicU64::new(0),
             bytes_in: AtomicU64::new(0),
             bytes_out: AtomicU64::new(0),
+            denials: [const { AtomicU64::new(0) }; DENIALS.len()],
         }
     }
 
@@ -106,6 +121,13 @@ impl Telemetry {
         add(counts.by_code.get(code.unwrap_or(CODES.len() - 1)), 1);
         add(counts.by_latency.get(bucket), 1);
         add(Some(&counts.latency_us), took_us);
+    }
+
+    /// A policy denied a request, or none allowed it.
+    pub(crate) fn denied(&self, reason: Reason) {
+        for (count, (counted, _)) in self.denials.iter().zip(DENIALS) {
+            add(Some(count), u64::from(counted == reason));
+        }
     }
 
     pub(crate) fn bytes_in(&self, bytes: usize) {

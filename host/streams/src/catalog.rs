@@ -368,6 +368,7 @@ impl CatalogTask {
                 // Nobody opens what the disk may still hold of its records.
                 let keys = self.ground.kms.keys_of(KeyOwner::Stream(stream.id.0));
                 writes.extend(keys.iter().map(|key| Kms::removal(*key)));
+                writes.push(rows::policies::removal(&stream));
                 writes.push(rows::stream_removal(&stream));
                 let parts = Transaction {
                     writes,
@@ -404,7 +405,15 @@ impl CatalogTask {
         let edited = edit.apply(&stream, expired_before)?;
         match edited.warm_shards().filter(|_| warms) {
             Some(shards) => self.begin(edited, Resharding::Scale(shards)).await,
-            None => self.replace(edited, purpose).await,
+            None => {
+                let parts = Transaction {
+                    writes: rows::policies::changes(&stream, &edited)?,
+                    ..Transaction::default()
+                };
+                let replaced = (edited, Expect::Version(stream.version));
+                self.replace_expecting(replaced, parts, purpose).await?;
+                Ok(())
+            }
         }
     }
 

@@ -131,6 +131,7 @@ mod tests {
             resharding: None,
             encryption: Encryption::default(),
             scaled_at: Vec::new(),
+            policy: None,
             version: Version(0),
         }
     }

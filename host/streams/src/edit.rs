@@ -1,10 +1,12 @@
 //! What can be changed of a stream, each by one write of its row.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use store::Purpose;
 use types::Timestamp;
 use types::limits::TAGS_PER_RESOURCE_MAX;
+use wire::iam::ResourcePolicy;
 
 use crate::mode::{Distribution, Mode, OnDemand};
 use crate::monitoring::ShardLevelMetrics;
@@ -39,6 +41,10 @@ pub enum Edit {
     SetWarmThroughput(u32),
     /// Has records find their shards in this way.
     SetDistribution(Distribution),
+    /// Says who may use it.
+    SetPolicy(Arc<ResourcePolicy>),
+    /// Says so no longer.
+    RemovePolicy,
 }
 
 /// Why a stream is not changed.
@@ -66,22 +72,26 @@ pub enum EditError {
     WarmThroughputOfProvisioned,
     /// Its records find their shards by their keys while its owner decides about them.
     AutoOfProvisioned,
+    /// It has no policy that could be taken away.
+    NoPolicy,
 }
 
 impl Edit {
     /// What takes something away may go through on a disk that is short of room.
     pub fn purpose(&self) -> Purpose {
         match self {
-            Self::DecreaseRetention(_) | Self::RemoveTags(_) | Self::StopMonitoring(_) => {
-                Purpose::MakeRoom
-            }
+            Self::DecreaseRetention(_)
+            | Self::RemoveTags(_)
+            | Self::StopMonitoring(_)
+            | Self::RemovePolicy => Purpose::MakeRoom,
             Self::IncreaseRetention(_)
             | Self::AddTags(_)
             | Self::SetRecordBytesMax(_)
             | Self::Monitor(_)
             | Self::SwitchMode { .. }
             | Self::SetWarmThroughput(_)
-            | Self::SetDistribution(_) => Purpose::Keep,
+            | Self::SetDistribution(_)
+            | Self::SetPolicy(_) => Purpose::Keep,
         }
     }
 
@@ -99,7 +109,9 @@ impl Edit {
             | Self::SetRecordBytesMax(_)
             | Self::Monitor(_)
             | Self::StopMonitoring(_)
-            | Self::SetDistribution(_) => false,
+            | Self::SetDistribution(_)
+            | Self::SetPolicy(_)
+            | Self::RemovePolicy => false,
         }
     }
 
@@ -134,6 +146,11 @@ impl Edit {
                 });
             }
             Self::SetDistribution(distribution) => set_distribution(&mut edited, distribution)?,
+            Self::SetPolicy(policy) => edited.policy = Some(policy),
+            Self::RemovePolicy => {
+                let removed = edited.policy.take();
+                removed.ok_or(EditError::NoPolicy)?;
+            }
         }
         if edited.tags.len() <= TAGS_PER_RESOURCE_MAX {
             Ok(edited)

@@ -33,7 +33,7 @@ macro_rules! call {
             ops::$operation::handle(
                 &$world.streams,
                 Call {
-                    caller,
+                    caller: caller.into(),
                     codec: Codec::Json,
                     body,
                 },

@@ -2,6 +2,7 @@
 
 pub mod encryption;
 mod layout_1;
+pub mod policies;
 pub mod resharding;
 
 use std::collections::HashMap;
@@ -94,6 +95,7 @@ pub async fn load(engine: &dyn Engine) -> Result<Loaded, StoreError> {
     let mut shards = load_shards(engine).await?;
     let mut reshardings = resharding::load(engine).await?;
     let mut encryptions = encryption::load(engine).await?;
+    let mut policies = policies::load(engine).await?;
     let mut streams = Vec::new();
     let mut from = Bytes::new();
     loop {
@@ -112,6 +114,7 @@ pub async fn load(engine: &dyn Engine) -> Result<Loaded, StoreError> {
                 (stream.resharding, stream.scaled_at) = (aim, scaled_at);
             }
             stream.encryption = encryptions.remove(&stream.id).unwrap_or_default();
+            stream.policy = policies.remove(&stream.id);
             streams.push(stream);
         }
     }
@@ -186,6 +189,7 @@ fn read_stream(
         monitored: ShardLevelMetrics::of_bits(row.shard_level_metrics)
             .ok_or_else(|| damaged("a stream's metrics"))?,
         tags: row.tags.into_iter().collect(),
+        policy: None,
         shards: Arc::new(ShardMap::of_facts(shards)),
         load: Arc::default(),
         resharding: None,

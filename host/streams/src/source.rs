@@ -7,9 +7,16 @@ use std::time::Duration;
 use store::LogId;
 use tokio::sync::watch;
 use types::{ShardId, StreamArn, Timestamp};
+use wire::{Action, ApiError, Requester, Target};
 
 use crate::Streams;
 use crate::stream::{ShardMap, Status, StreamId};
+
+/// What whoever has a stream read for it must be allowed to do.
+const READING: Action = Action {
+    service: "kinesis",
+    operation: "GetRecords",
+};
 
 /// A stream that can be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +80,21 @@ impl Streams {
     /// hold may be shown.
     pub fn ending_source(&self, arn: &StreamArn) -> Option<Source> {
         self.source_that(arn, |status| status == Status::Deleting)
+    }
+
+    /// Lets a request have the records of a stream read for it, or refuses it.
+    ///
+    /// # Errors
+    /// AccessDeniedException: it may not read them itself.
+    pub fn permit_source(&self, by: &Requester, arn: &StreamArn) -> Result<(), ApiError> {
+        let stream = self.directory.at(arn);
+        let target = Target {
+            arn,
+            owner: arn.account,
+            policy: stream.as_ref().and_then(|stream| stream.policy.as_deref()),
+            tags: stream.as_ref().map(|stream| &stream.tags),
+        };
+        by.permit_to(READING, &target)
     }
 
     fn source_that(&self, arn: &StreamArn, is: impl Fn(Status) -> bool) -> Option<Source> {

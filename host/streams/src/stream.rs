@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use store::Version;
 use types::{GivenNumber, HashKey, ShardId, StreamArn, Timestamp};
+use wire::iam::ResourcePolicy;
 
 use crate::encryption::Encryption;
 use crate::mode::{Distribution, Mode, ModeSwitches};
@@ -81,6 +82,8 @@ pub struct Stream {
     pub monitored: ShardLevelMetrics,
     /// The owner's labels.
     pub tags: BTreeMap<String, String>,
+    /// Who may use it, beside what the policies of callers say.
+    pub policy: Option<Arc<ResourcePolicy>>,
     /// Its shards.
     pub shards: Arc<ShardMap>,
     /// What was put into it since the server started.

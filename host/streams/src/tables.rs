@@ -35,6 +35,9 @@ pub const ENCRYPTIONS: TableId = TableId(15);
 /// What the rows of [`SETTINGS`] begin with that say that a service's own master key was made.
 pub const SERVICE_KEY_PREFIX: &[u8] = b"service key ";
 
+/// The policies of resources, one row for each stream that has one: see [`policy_key`].
+pub const POLICIES: TableId = TableId(12);
+
 /// The row of [`SETTINGS`] with the next numbers for streams and logs.
 pub const NUMBERS: &[u8] = b"numbers";
 /// The row of [`SETTINGS`] with the key that seals tokens.
@@ -108,6 +111,17 @@ pub fn encryption_key(stream: StreamId) -> Bytes {
 /// The stream that [`encryption_key`] was made of.
 pub fn parse_encryption_key(key: &[u8]) -> Option<StreamId> {
     parse_resharding_key(key)
+}
+
+/// `stream id u64 BE`.
+pub fn policy_key(stream: StreamId) -> Bytes {
+    Bytes::copy_from_slice(&stream.0.to_be_bytes())
+}
+
+/// The stream that [`policy_key`] was made of.
+pub fn parse_policy_key(key: &[u8]) -> Option<StreamId> {
+    let id = key.try_into().ok()?;
+    Some(StreamId(u64::from_be_bytes(id)))
 }
 
 /// `stream id u64 BE | shard u32 BE`.

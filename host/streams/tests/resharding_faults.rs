@@ -335,7 +335,7 @@ async fn another_account_makes_a_stream_while_the_shards_of_a_large_one_are_chan
     world.stream("s", 4_000).await;
     ok!(world, update_shard_count, scale(3_999));
     let mut call = world.call(&json!({"StreamName": "t", "ShardCount": 1}));
-    call.caller = support::caller("000000000001", "eu-west-1");
+    call.caller = support::caller("000000000001", "eu-west-1").into();
     streams::ops::create_stream::handle(&world.streams, call)
         .await
         .unwrap();

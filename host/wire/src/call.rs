@@ -2,16 +2,15 @@
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use types::Caller;
 
 use crate::shape::Shape;
-use crate::{Answer, ApiError, Codec};
+use crate::{Answer, ApiError, Codec, Requester};
 
 /// A request for one operation, after its signature was checked.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// In whose name the request is made.
-    pub caller: Caller,
+    /// In whose name the request is made, and what it may do.
+    pub caller: Requester,
     /// How its body is written, and its answer.
     pub codec: Codec,
     /// The whole body, not yet parsed.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
+use crate::iam::Denial;
 use crate::{Codec, Writer};
 
 /// The content type of an error that comes before the protocol of the request is known.
@@ -19,6 +20,7 @@ pub struct ApiError {
     code: &'static str,
     message: String,
     form: Form,
+    denial: Option<Denial>,
 }
 
 /// In what the body of an error is written.
@@ -39,6 +41,7 @@ impl ApiError {
             code,
             message: message.into(),
             form: Form::Own,
+            denial: None,
         }
     }
 
@@ -84,6 +87,22 @@ impl ApiError {
     /// The caller is known and may not do this.
     pub fn access_denied(message: impl Into<String>) -> Self {
         Self::new("AccessDeniedException", message)
+    }
+
+    /// A policy denies it, or none allows it.
+    pub(crate) fn denied(message: impl Into<String>, denial: Denial) -> Self {
+        Self {
+            denial: Some(denial),
+            ..Self::access_denied(message)
+        }
+    }
+
+    /// Temporary credentials whose time is over.
+    pub fn expired_token() -> Self {
+        Self::new(
+            "ExpiredTokenException",
+            "The security token included in the request is expired",
+        )
     }
 
     /// The request carries no signature though one is needed.
@@ -136,6 +155,11 @@ impl ApiError {
     /// The text for the client.
     pub fn message(&self) -> &str {
         &self.message
+    }
+
+    /// Which policy refused it and how, for the log: it says more than the client may know.
+    pub fn denial(&self) -> Option<&Denial> {
+        self.denial.as_ref()
     }
 
     /// The type of [`ApiError::body`], for the `Content-Type` header.

@@ -2,6 +2,7 @@
 //! signature is right or wrong, and a request is allowed or not. Nothing here opens a socket,
 //! touches a disk or reads a clock: `now` is an argument.
 
+mod access;
 mod answer;
 mod bounded;
 mod call;
@@ -17,6 +18,7 @@ pub mod shape;
 pub mod sigv4;
 mod writer;
 
+pub use access::{Action, Decided, Identity, Origin, Requester, Target};
 pub use answer::{Answer, Chunks};
 pub use bounded::VALUE_CHARS_MAX;
 pub use call::Call;

@@ -171,7 +171,7 @@ async fn until(
 
 fn call(input: &Value) -> Result<Call, Failure> {
     Ok(Call {
-        caller: caller()?,
+        caller: caller()?.into(),
         codec: Codec::Json,
         body: Bytes::from(serde_json::to_vec(input)?),
     })

@@ -368,7 +368,8 @@ mod tests {
                 caller: Caller {
                     account: AccountId::parse(ACCOUNT).unwrap(),
                     region: Region::parse(REGION).unwrap(),
-                },
+                }
+                .into(),
                 codec: batch.codec,
                 body: Bytes::from(body),
             };

@@ -7,11 +7,11 @@ use types::{Caller, StreamArn};
 use wire::members::{Integer, List, Structure, Text};
 use wire::shape::pattern::firehose as pattern;
 use wire::shape::{Check, Fields, NumberRule, Shape, TextRule};
-use wire::{Answer, ApiError, Call};
+use wire::{Answer, ApiError, Call, Requester};
 
 use super::s3_shapes::{ExtendedS3, Made, S3};
 use super::shapes::{self, NAME, TAGS, TYPE, Tag, Unserved, required};
-use super::{configure, error, object_names};
+use super::{configure, enter, error, object_names};
 use crate::Delivery;
 use crate::arn::{DeliveryStreamArn, DeliveryStreamName};
 use crate::catalog::{ChangeError, NewDeliveryStream};
@@ -108,11 +108,19 @@ pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError>
     let input: Input<'_> = call.parse()?;
     let name = required(&input.delivery_stream_name)?.as_str();
     let arn = DeliveryStreamArn {
-        owner: call.caller.clone(),
+        owner: Caller::clone(&call.caller),
         name: DeliveryStreamName::parse(name).map_err(|e| ApiError::validation(e.to_string()))?,
     };
+    let tags = match &input.tags {
+        Some(tags) => shapes::tags(tags)?,
+        None => BTreeMap::new(),
+    };
+    let pairs = tags.iter();
+    let caller = call
+        .caller
+        .tagging(pairs.map(|(key, value)| (key.as_str(), value.as_str())));
     // AWS looks whether there is one before it looks at what is asked for.
-    if let Some(there) = delivery.directory.find(&arn) {
+    if let Some(there) = enter(delivery, &caller, name)? {
         let taken = ChangeError::taken_by(there.stream().status);
         return Err(error::change(taken, &arn));
     }
@@ -123,10 +131,7 @@ pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError>
     let new = NewDeliveryStream {
         source: source(delivery, &call.caller, &input)?,
         destination: destination(delivery, &call.caller, &input)?,
-        tags: match &input.tags {
-            Some(tags) => shapes::tags(tags)?,
-            None => BTreeMap::new(),
-        },
+        tags,
         arn: arn.clone(),
     };
     object_names::check(delivery, &arn.name, &new.destination).await?;
@@ -140,7 +145,7 @@ pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError>
 /// The stream to read, and the role that was given for it; `None` for direct puts.
 fn source(
     delivery: &Delivery,
-    caller: &Caller,
+    by: &Requester,
     input: &Input<'_>,
 ) -> Result<Option<(StreamArn, String)>, ApiError> {
     let kind = input
@@ -161,8 +166,13 @@ fn source(
         ("KinesisStreamAsSource", Some(Structure(said))) => {
             let text = required(&said.stream_arn)?.as_str();
             let arn = StreamArn::parse(text).map_err(|_| error::no_source(text))?;
-            let is_own = arn.account == caller.account && arn.region == caller.region;
-            if !is_own || delivery.streams.source(&arn).is_none() {
+            let is_own = arn.account == by.account && arn.region == by.region;
+            if !is_own {
+                return Err(error::no_source(text));
+            }
+            // Nobody looks at the role. Who has the records delivered must be allowed to read them.
+            delivery.streams.permit_source(by, &arn)?;
+            if delivery.streams.source(&arn).is_none() {
                 return Err(error::no_source(text));
             }
             let role = required(&said.role_arn)?.as_str();

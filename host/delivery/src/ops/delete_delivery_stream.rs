@@ -6,7 +6,7 @@ use wire::shape::{Anything, Check, Shape};
 use wire::{Answer, ApiError, Call};
 
 use super::shapes::{NAME, required};
-use super::{error, find};
+use super::{enter, error};
 use crate::Delivery;
 
 #[derive(Deserialize)]
@@ -30,10 +30,12 @@ impl Shape for Input<'_> {
 pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = call.parse()?;
     let name = required(&input.delivery_stream_name)?.as_str();
-    let arn = match delivery.find_unreadable(&call.caller, name) {
+    let running = enter(delivery, &call.caller, name)?;
+    let arn = match (delivery.find_unreadable(&call.caller, name), running) {
         // Nothing else can be done with it.
-        Some(unreadable) => unreadable.arn,
-        None => find(delivery, &call.caller, name)?.arn.clone(),
+        (Some(unreadable), _) => unreadable.arn,
+        (None, Some(running)) => running.stream().arn.clone(),
+        (None, None) => return Err(error::not_found(&call.caller, name)),
     };
     let deleted = delivery.catalog.delete(arn.clone()).await;
     deleted.map_err(|error| error::change(error, &arn))?;

@@ -30,8 +30,12 @@ impl Shape for Input<'_> {
 pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = call.parse()?;
     let name = required(&input.delivery_stream_name)?.as_str();
-    let arn = find(delivery, &call.caller, name)?.arn.clone();
     let tags = shapes::tags(required(&input.tags)?)?;
+    let pairs = tags.iter();
+    let caller = call
+        .caller
+        .tagging(pairs.map(|(key, value)| (key.as_str(), value.as_str())));
+    let arn = find(delivery, &caller, name)?.arn.clone();
     let edited = delivery
         .catalog
         .edit(arn.clone(), Edit::AddTags(tags))

@@ -32,8 +32,9 @@ impl Shape for Input<'_> {
 pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = call.parse()?;
     let name = required(&input.delivery_stream_name)?.as_str();
-    let arn = find(delivery, &call.caller, name)?.arn.clone();
     let keys = required(&input.tag_keys)?.iter();
+    let caller = call.caller.untagging(keys.clone().map(Text::as_str));
+    let arn = find(delivery, &caller, name)?.arn.clone();
     let keys = keys.map(|key| key.as_str().to_owned()).collect();
     let edited = delivery
         .catalog

@@ -497,7 +497,7 @@ fn base64(data: &[u8]) -> String {
 
 pub fn call(body: &Value) -> Call {
     Call {
-        caller: caller(),
+        caller: caller().into(),
         codec: Codec::Json,
         body: Bytes::from(body.to_string()),
     }

@@ -5,16 +5,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use toml::de::DeTable;
-use types::AccountId;
 use wire::sigv4::SecretKey;
 
 use super::entry::{Entry, Wrong, line_of};
-use super::{Config, ConfigError, Credential, delivery_limits, kms, sections};
+use super::{Config, ConfigError, credentials, delivery_limits, kms, sections};
 use crate::limits::Limits;
 use crate::web_origin::WebOrigin;
 
-/// Characters of an access key id (IAM, AccessKey).
-const ACCESS_KEY_ID_CHARS_MAX: usize = 128;
 /// Minutes of clock skew that can be asked for: what AWS's generic rule allows.
 const CLOCK_SKEW_MINUTES_MAX: u64 = 15;
 /// Characters of a token at least: a shorter one could be guessed.
@@ -36,7 +33,6 @@ const KEYS: &str = "listen, tls_listen, data, plugins, throttle, clock_skew_minu
 const LIMIT_KEYS: &str = "connections_max, connections_per_address_max, request_bytes_max, \
                           in_flight_bytes_max, streams_per_account_max, shards_per_account_max \
                           and lanes_per_account_max";
-const CREDENTIAL_KEYS: &str = "access_key_id, secret_access_key and account";
 
 impl Config {
     /// Reads a configuration file. Blocks. What the file does not say keeps its default.
@@ -75,7 +71,7 @@ fn parse(text: &str) -> Result<Config, Wrong> {
             "s3" => config.s3 = Some(sections::s3(&entry)?),
             "tls" => config.tls = Some(sections::tls(&entry)?),
             "kms" => config.kms = kms::kms(&entry)?,
-            "credentials" => config.credentials = credentials(&entry)?,
+            "credentials" => config.credentials = credentials::credentials(&entry)?,
             _ => return Err(entry.unread()),
         }
     }
@@ -157,62 +153,10 @@ fn metrics_token(section: &Entry<'_>) -> Result<SecretKey, Wrong> {
     token.ok_or_else(|| section.wrong("has no token"))
 }
 
-fn credentials(entry: &Entry<'_>) -> Result<Vec<Credential>, Wrong> {
-    let mut credentials: Vec<Credential> = Vec::new();
-    for section in entry.list("[[credentials]]")? {
-        let new = credential(&section)?;
-        let known = credentials
-            .iter()
-            .any(|c| c.access_key_id == new.access_key_id);
-        if known {
-            let what = "has an access_key_id that an earlier [[credentials]] has, too";
-            return Err(section.wrong(what));
-        }
-        credentials.push(new);
-    }
-    Ok(credentials)
-}
-
-fn credential(section: &Entry<'_>) -> Result<Credential, Wrong> {
-    let (mut id, mut secret, mut account) = (None, None, None);
-    for entry in section.entries("[[credentials]]", CREDENTIAL_KEYS)? {
-        match entry.key {
-            "access_key_id" => id = Some(access_key_id(&entry)?),
-            "secret_access_key" => secret = Some(secret_access_key(&entry)?),
-            "account" => {
-                let parsed = AccountId::parse(entry.string()?);
-                account = Some(parsed.map_err(|_| entry.wrong("is not 12 digits in quotes"))?);
-            }
-            _ => return Err(entry.unread()),
-        }
-    }
-    let missing = |key: &str| section.wrong(&format!("has no {key}"));
-    Ok(Credential {
-        access_key_id: id.ok_or_else(|| missing("access_key_id"))?,
-        secret_access_key: secret.ok_or_else(|| missing("secret_access_key"))?,
-        account: account.ok_or_else(|| missing("account"))?,
-    })
-}
-
-fn access_key_id(entry: &Entry<'_>) -> Result<String, Wrong> {
-    let id = entry.string()?;
-    let fits = (1..=ACCESS_KEY_ID_CHARS_MAX).contains(&id.len());
-    if fits && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
-        Ok(id.to_owned())
-    } else {
-        Err(entry.wrong("is not 1 to 128 letters, digits and '_'"))
-    }
-}
-
-fn secret_access_key(entry: &Entry<'_>) -> Result<SecretKey, Wrong> {
-    match entry.string()? {
-        "" => Err(entry.wrong("is empty")),
-        secret => Ok(SecretKey::new(secret)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use types::Timestamp;
+
     use super::*;
 
     const CREDENTIALS: &str = r#"
@@ -227,6 +171,53 @@ account = "000000000042"
         let config = parse("").unwrap();
         assert_eq!(config.listen, Config::default().listen);
         assert!(config.throttle && config.credentials.is_empty());
+    }
+
+    const POLICY: &str =
+        r#"{"Statement": {"Effect": "Allow", "Action": "kinesis:*", "Resource": "*"}}"#;
+
+    #[test]
+    fn a_credential_may_have_a_user_with_a_policy_and_an_end() {
+        let text = format!(
+            "{CREDENTIALS}user = \"ann\"\npolicy = '''{POLICY}'''\n\
+             session_token = \"hush-hush-hush-hush\"\nexpires = \"1970-01-01T00:00:01Z\"\n"
+        );
+        let config = parse(&text).unwrap();
+        let [credential] = &config.credentials[..] else {
+            panic!("one credential");
+        };
+        let user = credential.identity.principal.user.as_ref().unwrap();
+        assert_eq!(user.as_str(), "ann");
+        assert!(credential.identity.policy.is_some());
+        let session = credential.session.as_ref().unwrap();
+        assert!(session.token.is_text(b"hush-hush-hush-hush"));
+        assert_eq!(session.expires_at, Timestamp(1_000));
+        assert!(!format!("{config:?}").contains("hush-hush"));
+    }
+
+    #[test]
+    fn a_policy_stands_in_the_section_or_in_a_file_and_needs_a_user() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("policy.json");
+        std::fs::write(&path, POLICY).unwrap();
+        let file = format!("policy_file = \"{}\"\n", path.display());
+        let config = parse(&format!("{CREDENTIALS}user = \"ann\"\n{file}")).unwrap();
+        assert!(config.credentials[0].identity.policy.is_some());
+        let inline = format!("policy = '''{POLICY}'''\n");
+        for (text, what) in [
+            (format!("{CREDENTIALS}{file}"), "has a policy and no user"),
+            (
+                format!("{CREDENTIALS}user = \"ann\"\n{file}{inline}"),
+                "has both a policy and a policy_file",
+            ),
+        ] {
+            let wrong = parse(&text).unwrap_err();
+            assert_eq!(wrong.line, Some(2), "{}", wrong.what);
+            assert!(wrong.what.contains(what), "{}", wrong.what);
+        }
+        std::fs::write(&path, " ".repeat(20 * 1024 + 1)).unwrap();
+        let wrong = parse(&format!("{CREDENTIALS}user = \"ann\"\n{file}")).unwrap_err();
+        assert!(wrong.what.contains("Cannot exceed quota"), "{}", wrong.what);
     }
 
     #[test]
@@ -266,7 +257,10 @@ account = "000000000042"
         assert_eq!(config.limits.lanes_per_account_max, 8);
         let credential = &config.credentials[0];
         assert_eq!(credential.access_key_id, "AKIDEXAMPLE");
-        assert_eq!(credential.account.to_string(), "000000000042");
+        assert_eq!(
+            credential.identity.principal.account.to_string(),
+            "000000000042"
+        );
     }
 
     /// What is written, the line that is named, and words of what is said.
@@ -344,6 +338,41 @@ account = "000000000042"
             "[[credentials]]\naccount = \"000000000000\"",
             1,
             "has no access_key_id",
+        ),
+        (
+            "[[credentials]]\nuser = \"hush-hush/a\"",
+            2,
+            "'user' is not 1 to 64 letters",
+        ),
+        (
+            "[[credentials]]\npolicy = \"{}\"",
+            2,
+            "'policy' is not a policy that can be kept to: Missing required field Statement.",
+        ),
+        (
+            "[[credentials]]\npolicy_file = \"hush-hush\"",
+            2,
+            "'policy_file' cannot be read",
+        ),
+        (
+            "[[credentials]]\nsession_token = \"hush-hush\"",
+            2,
+            "'session_token' is not 16 to 4096",
+        ),
+        (
+            "[[credentials]]\nexpires = \"tomorrow\"",
+            2,
+            "'expires' is not a moment in UTC",
+        ),
+        (
+            "[[credentials]]\nexpires = \"2027-01-31T12:00:00Z\"",
+            1,
+            "has expires and no session_token",
+        ),
+        (
+            "[[credentials]]\nsession_token = \"hush-hush-hush-hush\"",
+            1,
+            "has a session_token and no expires",
         ),
         (
             "cors_origins = \"https://a\"",

@@ -14,17 +14,20 @@
 //! An order is `retry`, `skip`, `leave-out` or `move`; without a lane it is for all that do not
 //! get on.
 //!
-//! Where credentials are configured, requests are signed for the service `kinesis`.
+//! Where credentials are configured, requests are signed for the service `kinesis`; policies know
+//! the pages as actions of `millrace`.
 
 use delivery::{Delivery, DeliveryStatus, FLUSH_TIME_MAX, LaneAnswer, ORDER_TIME_MAX, Order};
 use http::Method;
 use serde::Serialize;
 use types::Caller;
 use wasm::{Plugin, PluginName, Plugins};
-use wire::{Answer, ApiError, json};
+use wire::{Action, Answer, ApiError, Requester, Target, json};
 
 /// What all paths of the pages begin with.
 pub(super) const ROOT: &str = "/_millrace/";
+/// The service that policies name for them.
+pub(super) const POLICY_SERVICE: &str = "millrace";
 
 #[derive(Serialize)]
 struct PluginList {
@@ -172,6 +175,39 @@ impl<'a> Page<'a> {
         }
     }
 
+    /// What policies call what it does.
+    fn operation(&self) -> &'static str {
+        match self {
+            Self::Plugins => "ListPlugins",
+            Self::Plugin(_) => "GetPlugin",
+            Self::DeliveryStreams => "ListDeliveryStreams",
+            Self::DeliveryStream(_) => "DescribeDeliveryStream",
+            Self::Flush(_) => "FlushDeliveryStream",
+            Self::Order(_, Order::Retry, _) => "RetryDelivery",
+            Self::Order(_, Order::Skip, _) => "SkipDelivery",
+            Self::Order(_, Order::LeaveOut, _) => "LeaveOutDelivery",
+            Self::Order(_, Order::Move, _) => "MoveDelivery",
+        }
+    }
+
+    /// Lets a request have the page, or refuses it.
+    fn permit(&self, by: &Requester) -> Result<(), ApiError> {
+        let Caller { account, region } = &**by;
+        let partition = region.partition();
+        let arn = match self {
+            Self::Plugins | Self::DeliveryStreams => {
+                return by.permit(&Target::account(*account));
+            }
+            Self::Plugin(name) => {
+                format!("arn:{partition}:{POLICY_SERVICE}:{region}:{account}:plugin/{name}")
+            }
+            Self::DeliveryStream(name) | Self::Flush(name) | Self::Order(name, ..) => {
+                format!("arn:{partition}:firehose:{region}:{account}:deliverystream/{name}")
+            }
+        };
+        by.permit(&Target::named(&arn, *account))
+    }
+
     fn methods(&self) -> &'static str {
         match self {
             Self::Flush(_) | Self::Order(..) => "POST",
@@ -196,6 +232,14 @@ pub(super) fn methods(path: &str) -> &'static str {
     Page::at(path).map_or("", |page| page.methods())
 }
 
+/// What policies call a request for the page at `path`.
+pub(super) fn action(path: &str) -> Action {
+    Action {
+        service: POLICY_SERVICE,
+        operation: Page::at(path).map_or("GetPage", |page| page.operation()),
+    }
+}
+
 /// What the pages show.
 pub(super) struct Pages<'a> {
     pub(super) plugins: &'a Plugins,
@@ -206,11 +250,12 @@ impl Pages<'_> {
     /// Answers a request for the page at `path`.
     pub(super) async fn answer(
         &self,
-        caller: &Caller,
+        caller: &Requester,
         method: &Method,
         path: &str,
     ) -> Result<Answer, ApiError> {
         let page = Page::at(path).ok_or_else(|| not_found("page"))?;
+        page.permit(caller)?;
         let mut methods = page.methods().split(", ");
         if !methods.any(|allowed| allowed == method.as_str()) {
             let what = format!("{method} {path} is nothing that can be done.");

@@ -11,7 +11,7 @@ use delivery::DeliveryStatus;
 use types::Timestamp;
 use wasm::Plugin;
 
-use super::{CODES, LATENCY_BUCKETS_US, OperationCounts, Telemetry};
+use super::{CODES, DENIALS, LATENCY_BUCKETS_US, OperationCounts, Telemetry};
 use crate::operations::OPERATIONS;
 
 /// The operation label of requests that name none.
@@ -47,6 +47,7 @@ impl Telemetry {
         let mut out = String::with_capacity(16 * 1024);
         self.requests(&mut out);
         self.latencies(&mut out);
+        self.denials(&mut out);
         self.traffic(&mut out);
         let bytes = surroundings.in_flight_bytes;
         gauge(
@@ -152,6 +153,15 @@ impl Telemetry {
                     );
                 }
             }
+        }
+    }
+
+    fn denials(&self, out: &mut String) {
+        let help = "Requests that a policy denied, or that none allowed, by what decided it.";
+        head(out, "denied_total", "counter", help);
+        for (count, (_, why)) in self.denials.iter().zip(DENIALS) {
+            let count = load(count);
+            line(out, format_args!("denied_total{{by=\"{why}\"}} {count}"));
         }
     }
 

@@ -56,11 +56,10 @@ pub async fn start_by(clock: &Arc<ManualClock>, change: impl FnOnce(&mut Limits)
 pub async fn protected(change: impl FnOnce(&mut Config)) -> Running {
     let mut config = config();
     for (signature, account) in [(&RIGHT, "000000000042"), (&NEIGHBOUR, "000000000043")] {
-        config.credentials.push(Credential {
-            access_key_id: signature.key_id.to_owned(),
-            secret_access_key: SecretKey::new(signature.secret),
-            account: AccountId::parse(account).unwrap(),
-        });
+        let secret = SecretKey::new(signature.secret);
+        let account = AccountId::parse(account).unwrap();
+        let credential = Credential::of_account(signature.key_id, secret, account);
+        config.credentials.push(credential);
     }
     change(&mut config);
     try_start(config).await.unwrap()

@@ -128,6 +128,7 @@ impl CatalogTask {
             record_bytes_max: new.record_bytes_max,
             monitored: ShardLevelMetrics::NONE,
             tags: new.tags,
+            policy: None,
             shards: Arc::new(ShardMap::of_facts(shards)),
             load: Arc::default(),
             resharding: None,

@@ -43,8 +43,9 @@ impl Shape for Input<'_> {
 /// Gives a stream labels, at most 50, and new values to those that it has.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = call.parse()?;
-    let stream = input.stream().find_to_change(streams, &call.caller)?;
     let tags = required("Tags", &input.tags)?;
+    let caller = call.caller.tagging(tags::pairs(tags));
+    let stream = input.stream().find_to_change(streams, &caller)?;
     let edit = Edit::AddTags(tags::parse(tags, &stream.arn)?);
     let edited = streams.catalog.edit(stream.arn.clone(), edit).await;
     edited.map_err(|error| error::change(error, &stream.arn))?;

@@ -1,33 +1,77 @@
-//! From the members that name a stream to the stream.
+//! From the members that name a stream to the stream, for those who may: the only way of the
+//! operations to it. Whether a request may do what it asks for is decided before it learns
+//! anything of the stream, also that there is none.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 
 use types::{Caller, StreamArn, StreamName};
-use wire::ApiError;
+use wire::{ApiError, Requester, Target};
 
 use super::error;
 use super::shapes::StreamMembers;
 use crate::Streams;
+use crate::iterator::ShardIterator;
 use crate::stream::{Status, Stream};
+
+/// Where a stream is, or would be.
+struct Address<'a> {
+    owner: Cow<'a, Caller>,
+    name: Cow<'a, str>,
+}
+
+impl fmt::Display for Address<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Caller { account, region }, name) = (&*self.owner, &self.name);
+        let partition = region.partition();
+        write!(
+            f,
+            "arn:{partition}:kinesis:{region}:{account}:stream/{name}"
+        )
+    }
+}
+
+impl Address<'_> {
+    /// What is there, if the request may do there what it asks for.
+    fn enter(&self, streams: &Streams, by: &Requester) -> Result<Option<Arc<Stream>>, ApiError> {
+        // A request is for one region, and no other is looked into.
+        let is_here = self.owner.region == by.region;
+        let stream = if is_here {
+            streams.directory.find(&self.owner, &self.name)
+        } else {
+            None
+        };
+        by.permit(&Target {
+            arn: self,
+            owner: self.owner.account,
+            policy: stream.as_ref().and_then(|stream| stream.policy.as_deref()),
+            tags: stream.as_ref().map(|stream| &stream.tags),
+        })?;
+        Ok(stream)
+    }
+
+    fn not_found(&self) -> ApiError {
+        error::stream_not_found(&self.owner, &self.name)
+    }
+}
 
 impl<'a> StreamMembers<'a> {
     /// The stream in any state of its life.
-    pub fn find(&self, streams: &Streams, caller: &Caller) -> Result<Arc<Stream>, ApiError> {
-        let name = self.name_of(caller)?;
-        streams
-            .directory
-            .find(caller, &name)
-            .ok_or_else(|| error::stream_not_found(caller, &name))
+    pub fn find(&self, streams: &Streams, by: &Requester) -> Result<Arc<Stream>, ApiError> {
+        let address = self.named(by)?;
+        let stream = address.enter(streams, by)?;
+        stream.ok_or_else(|| address.not_found())
     }
 
     /// The stream if it takes and gives records. To others AWS answers as if they were not there.
-    pub fn find_active(&self, streams: &Streams, caller: &Caller) -> Result<Arc<Stream>, ApiError> {
-        let stream = self.find(streams, caller)?;
+    pub fn find_active(&self, streams: &Streams, by: &Requester) -> Result<Arc<Stream>, ApiError> {
+        let stream = self.find(streams, by)?;
         match stream.status {
             Status::Active | Status::Updating => Ok(stream),
             Status::Creating | Status::Deleting => {
-                Err(error::stream_not_found(caller, stream.arn.name.as_str()))
+                let owner = crate::directory::owner(&stream.arn);
+                Err(error::stream_not_found(&owner, stream.arn.name.as_str()))
             }
         }
     }
@@ -36,9 +80,9 @@ impl<'a> StreamMembers<'a> {
     pub fn find_to_change(
         &self,
         streams: &Streams,
-        caller: &Caller,
+        by: &Requester,
     ) -> Result<Arc<Stream>, ApiError> {
-        let stream = self.find(streams, caller)?;
+        let stream = self.find(streams, by)?;
         match stream.status {
             Status::Active => Ok(stream),
             status @ (Status::Creating | Status::Deleting | Status::Updating) => {
@@ -47,21 +91,37 @@ impl<'a> StreamMembers<'a> {
         }
     }
 
-    /// The stream's address, whether or not it is there.
-    pub fn address(&self, caller: &Caller) -> Result<StreamArn, ApiError> {
-        let name = self.name_of(caller)?;
-        let name = StreamName::parse(&name).map_err(|e| ApiError::validation(e.to_string()))?;
-        Ok(StreamArn {
-            region: caller.region.clone(),
-            account: caller.account,
+    /// The stream's address, and the stream if it is there.
+    pub fn look_at(
+        &self,
+        streams: &Streams,
+        by: &Requester,
+    ) -> Result<(StreamArn, Option<Arc<Stream>>), ApiError> {
+        let address = self.named(by)?;
+        let name = StreamName::parse(&address.name);
+        let name = name.map_err(|e| ApiError::validation(e.to_string()))?;
+        let stream = address.enter(streams, by)?;
+        let Caller { account, region } = address.owner.into_owned();
+        let arn = StreamArn {
+            region,
+            account,
             name,
-        })
+        };
+        Ok((arn, stream))
     }
 
-    /// The name that the members agree on.
-    fn name_of(&self, caller: &Caller) -> Result<Cow<'a, str>, ApiError> {
+    /// The address that the members agree on.
+    fn named<'b>(&self, by: &'b Requester) -> Result<Address<'b>, ApiError>
+    where
+        'a: 'b,
+    {
         let (name, arn) = match (self.name, self.arn) {
-            (Some(name), None) => return Ok(Cow::Borrowed(name.as_str())),
+            (Some(name), None) => {
+                return Ok(Address {
+                    owner: Cow::Borrowed(by),
+                    name: Cow::Borrowed(name.as_str()),
+                });
+            }
             (name, Some(arn)) => (name, arn.as_str()),
             (None, None) => return Err(error::no_stream_named()),
         };
@@ -72,12 +132,43 @@ impl<'a> StreamMembers<'a> {
         {
             return Err(error::name_and_arn_disagree(&parsed));
         }
-        if parsed.account != caller.account {
-            return Err(error::foreign_account(caller, &parsed));
-        }
-        if parsed.region != caller.region {
-            return Err(error::stream_not_found(caller, parsed.name.as_str()));
-        }
-        Ok(Cow::Owned(parsed.name.as_str().to_owned()))
+        Ok(Address {
+            owner: Cow::Owned(crate::directory::owner(&parsed)),
+            name: Cow::Owned(parsed.name.as_str().to_owned()),
+        })
     }
+}
+
+/// What is at the address of a stream, such as one that shall be made.
+pub fn look_at(
+    streams: &Streams,
+    by: &Requester,
+    arn: &StreamArn,
+) -> Result<Option<Arc<Stream>>, ApiError> {
+    let address = Address {
+        owner: Cow::Owned(crate::directory::owner(arn)),
+        name: Cow::Borrowed(arn.name.as_str()),
+    };
+    address.enter(streams, by)
+}
+
+/// The stream of an iterator that is still good.
+pub fn of_iterator(
+    streams: &Streams,
+    by: &Requester,
+    iterator: &ShardIterator,
+) -> Result<Arc<Stream>, ApiError> {
+    let address = Address {
+        owner: Cow::Owned(Caller {
+            account: iterator.account,
+            region: by.region.clone(),
+        }),
+        name: Cow::Borrowed(iterator.name.as_str()),
+    };
+    let stream = address.enter(streams, by)?;
+    let is_meant =
+        |stream: &Arc<Stream>| stream.id == iterator.stream && stream.status.is_in_service();
+    stream
+        .filter(is_meant)
+        .ok_or_else(|| error::iterator_without_stream(&address.owner, iterator))
 }

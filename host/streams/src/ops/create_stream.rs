@@ -11,7 +11,7 @@ use wire::{Answer, ApiError, Call};
 
 use super::modes::{DISTRIBUTION, StreamModeDetails, WARM_THROUGHPUT};
 use super::shapes::{MAX_RECORD_SIZE, STREAM_NAME, TAGS};
-use super::{error, modes, record_size, required, tags};
+use super::{address, error, modes, record_size, required, tags};
 use crate::Streams;
 use crate::catalog::NewStream;
 use crate::mode::{Distribution, Mode, OnDemand};
@@ -65,8 +65,12 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
         account: call.caller.account,
         name: StreamName::parse(name).map_err(|e| ApiError::validation(e.to_string()))?,
     };
+    let caller = match &input.tags {
+        Some(tags) => call.caller.tagging(tags::pairs(tags)),
+        None => call.caller.clone(),
+    };
     // Also decided by the catalog in its turn; here, because it goes before what follows.
-    if streams.directory.at(&arn).is_some() {
+    if address::look_at(streams, &caller, &arn)?.is_some() {
         return Err(error::stream_exists(&arn));
     }
     let (mode, shard_count) = shards(streams, &call.caller, &input).await?;

@@ -43,7 +43,7 @@ impl Shape for Input<'_> {
 /// a moment later.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = call.parse()?;
-    let arn = input.stream().address(&call.caller)?;
+    let (arn, _) = input.stream().look_at(streams, &call.caller)?;
     let deleted = streams.catalog.delete(arn.clone()).await;
     deleted.map_err(|error| error::change(error, &arn))?;
     Ok(Answer::empty())

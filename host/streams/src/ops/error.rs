@@ -8,8 +8,9 @@ use types::limits::{
     CLOSED_SHARDS_PER_ACCOUNT_MAX, MODE_SWITCHES_MAX, SCALINGS_PER_DAY_MAX,
     SHARDS_PER_STREAM_SCALED_MAX, STREAMS_CREATING_MAX, WARM_MIBPS_MAX,
 };
-use types::{Caller, SequenceNumber, ShardId, StreamArn, Timestamp};
+use types::{AccountId, Caller, SequenceNumber, ShardId, StreamArn, Timestamp};
 use wire::ApiError;
+use wire::iam::Malformed;
 
 use crate::catalog::{ChangeError, OverShards};
 use crate::edit::EditError;
@@ -105,25 +106,25 @@ pub fn bad_resource_arn(arn: &str) -> ApiError {
 }
 
 /// A consumer, a queue or a channel: there are none.
-pub fn resource_not_found(caller: &Caller, arn: &str) -> ApiError {
-    let account = caller.account;
+pub fn resource_not_found(account: AccountId, arn: &str) -> ApiError {
     ApiError::new(
         RESOURCE_NOT_FOUND,
         format!("Resource {arn} under account {account} not found."),
     )
 }
 
+/// A policy that cannot be understood, or that is longer than one may be.
+pub fn bad_policy(error: &Malformed) -> ApiError {
+    if error.is_too_long() {
+        ApiError::new(LIMIT_EXCEEDED, error.to_string())
+    } else {
+        invalid_argument(error.to_string())
+    }
+}
+
 pub fn name_and_arn_disagree(arn: &StreamArn) -> ApiError {
     invalid_argument(format!(
         "StreamName and StreamARN must name the same stream. StreamARN specified: {arn}"
-    ))
-}
-
-/// Streams of other accounts are out of reach: there are no resource policies.
-pub fn foreign_account(caller: &Caller, arn: &StreamArn) -> ApiError {
-    let (account, partition) = (caller.account, caller.region.partition());
-    ApiError::access_denied(format!(
-        "User: arn:{partition}:iam::{account}:root is not authorized to access the resource: {arn}"
     ))
 }
 
@@ -411,6 +412,10 @@ fn edit(error: EditError, arn: &StreamArn) -> ApiError {
         ),
         EditError::WarmThroughputOfProvisioned => warm_throughput_of_provisioned(),
         EditError::AutoOfProvisioned => auto_of_provisioned(),
+        EditError::NoPolicy => ApiError::new(
+            RESOURCE_NOT_FOUND,
+            format!("No resource policy found for resource ARN {arn}."),
+        ),
     }
 }
 

@@ -12,7 +12,7 @@ use wire::{Answer, ApiError, Call, Writer};
 
 use super::describe::HashKeyRangeView;
 use super::shapes::{SHARD_ITERATOR, STREAM_ARN, STREAM_ID};
-use super::{error, page_size, required};
+use super::{address, error, page_size, required};
 use crate::Streams;
 use crate::directory::owner;
 use crate::iterator::{ShardIterator, Start};
@@ -108,19 +108,14 @@ fn open(
     input: &Input<'_>,
 ) -> Result<(Arc<Stream>, ShardIterator), ApiError> {
     let token = required("ShardIterator", &input.shard_iterator)?;
-    let iterator = ShardIterator::open(&streams.sealing_key, token)
-        .filter(|iterator| iterator.account == call.caller.account)
-        .ok_or_else(error::invalid_iterator)?;
+    let iterator =
+        ShardIterator::open(&streams.sealing_key, token).ok_or_else(error::invalid_iterator)?;
     let now = streams.now();
     if iterator.is_expired(now) {
         streams.metrics().expired_iterators.add(1);
         return Err(error::expired_iterator(iterator.issued_at, now));
     }
-    let stream = streams
-        .directory
-        .find(&call.caller, iterator.name.as_str())
-        .filter(|stream| stream.id == iterator.stream && stream.status.is_in_service())
-        .ok_or_else(|| error::iterator_without_stream(&call.caller, &iterator))?;
+    let stream = address::of_iterator(streams, &call.caller, &iterator)?;
     match &input.stream_arn {
         Some(arn) if arn.as_str() != stream.arn.to_string() => {
             Err(error::invalid_argument(format!(

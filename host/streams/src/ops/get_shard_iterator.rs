@@ -78,11 +78,10 @@ struct Output {
 /// Gives a token for a place in a shard, good for 300 seconds.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = call.parse()?;
-    let arn = input.stream().address(&call.caller)?;
+    let (arn, stream) = input.stream().look_at(streams, &call.caller)?;
     let shard_text = required("ShardId", &input.shard_id)?;
     let id = ShardId::parse(shard_text).map_err(|_| error::no_shard_named(&arn, shard_text))?;
     // Without its stream, too, it is the shard that is missed.
-    let stream = streams.directory.at(&arn);
     let stream = stream.filter(|stream| stream.status.is_in_service());
     let stream = stream.ok_or_else(|| error::shard_not_found(&arn, id))?;
     let shard = stream.shards.find(id);

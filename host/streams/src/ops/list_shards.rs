@@ -5,15 +5,16 @@ use std::sync::Arc;
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use types::limits::LIST_SHARDS_COUNT_MAX;
-use types::{Caller, StreamArn, Timestamp};
+use types::{AccountId, Caller, StreamArn, StreamName, Timestamp};
 use wire::members::{Integer, Structure, Text, Time};
 use wire::shape::{Check, Fields, Shape, TextRule};
-use wire::{Answer, ApiError, Call};
+use wire::{Answer, ApiError, Call, Requester};
 
 use super::describe::{ShardView, listed, start_after};
 use super::shapes::{LIST_LIMIT, NEXT_TOKEN, SHARD_ID, StreamMembers};
-use super::{error, page_size, required};
+use super::{address, error, page_size, required};
 use crate::Streams;
+use crate::directory::owner;
 use crate::page::{self, PageError};
 use crate::seal::Purpose;
 use crate::shard::Shard;
@@ -139,7 +140,7 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
 /// The first page.
 fn begin(
     streams: &Streams,
-    caller: &Caller,
+    by: &Requester,
     input: &Input<'_>,
 ) -> Result<(Arc<Stream>, ShardsPage), ApiError> {
     if input.stream_name.is_none() && input.stream_arn.is_none() {
@@ -147,17 +148,18 @@ fn begin(
             "Either NextToken or StreamName should be provided.",
         ));
     }
-    let stream = input.stream().find(streams, caller)?;
+    let stream = input.stream().find(streams, by)?;
     check_is_listed(&stream)?;
     match input.stream_creation_timestamp {
         // Clients send back what they were given, often cut to the second.
         Some(Time(at)) if at.0 / 1_000 != stream.created_at.0 / 1_000 => {
-            return Err(error::stream_not_found(caller, stream.arn.name.as_str()));
+            let owner = owner(&stream.arn);
+            return Err(error::stream_not_found(&owner, stream.arn.name.as_str()));
         }
         _ => {}
     }
     let mut page = ShardsPage {
-        account: caller.account.number(),
+        account: stream.arn.account.number(),
         stream: stream.id.0,
         name: stream.arn.name.as_str().to_owned(),
         after: start_after(&stream.arn, input.exclusive_start_shard_id.as_ref())?.map(|id| id.0),
@@ -176,7 +178,7 @@ fn begin(
 /// A later page. The token says all, so nothing else may be said beside it.
 fn go_on(
     streams: &Streams,
-    caller: &Caller,
+    by: &Requester,
     input: &Input<'_>,
     token: &str,
 ) -> Result<(Arc<Stream>, ShardsPage), ApiError> {
@@ -202,14 +204,11 @@ fn go_on(
     let now = streams.now();
     let page: ShardsPage = page::open(&streams.sealing_key, Purpose::Shards, token, now)
         .map_err(|error| error::page(error, now))?;
-    if page.account != caller.account.number() {
-        return Err(error::page(PageError::Invalid, now));
-    }
-    let stream = streams
-        .directory
-        .find(caller, &page.name)
+    let arn = page.stream_arn(by);
+    let arn = arn.ok_or_else(|| error::page(PageError::Invalid, now))?;
+    let stream = address::look_at(streams, by, &arn)?
         .filter(|stream| stream.id.0 == page.stream)
-        .ok_or_else(|| error::stream_not_found(caller, &page.name))?;
+        .ok_or_else(|| error::stream_not_found(&owner(&arn), &page.name))?;
     check_is_listed(&stream)?;
     Ok((stream, page))
 }
@@ -224,6 +223,15 @@ fn check_is_listed(stream: &Stream) -> Result<(), ApiError> {
 }
 
 impl ShardsPage {
+    /// Its stream, which is in the region of the request.
+    fn stream_arn(&self, by: &Caller) -> Option<StreamArn> {
+        Some(StreamArn {
+            region: by.region.clone(),
+            account: AccountId::parse(&format!("{:012}", self.account)).ok()?,
+            name: StreamName::parse(&self.name).ok()?,
+        })
+    }
+
     fn filter(
         &mut self,
         filter: &ShardFilter<'_>,

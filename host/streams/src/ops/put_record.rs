@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::Deserialize;
-use types::{Caller, GivenNumber, SequenceNumber, StreamArn, Timestamp};
+use types::{GivenNumber, SequenceNumber, StreamArn, Timestamp};
 use wire::members::{Blob, Boolean, Text};
 use wire::shape::{self, Check, Shape};
-use wire::{Answer, ApiError, Call, Codec, Writer};
+use wire::{Answer, ApiError, Call, Codec, Requester, Writer};
 
 use super::shapes::{DATA, HASH_KEY, PARTITION_KEY, SEQUENCE_NUMBER, StreamMembers};
 use super::{error, required};
@@ -86,10 +86,10 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
 /// arguments, as the service does it.
 fn check<'a>(
     streams: &Streams,
-    caller: &Caller,
+    by: &Requester,
     input: &'a Input<'_>,
 ) -> Result<(Arc<Stream>, NewRecord<'a>), ApiError> {
-    let stream = input.stream().find_active(streams, caller)?;
+    let stream = input.stream().find_active(streams, by)?;
     let data = required("Data", &input.data)?;
     let key = input.partition_key.as_ref();
     if NewRecord::bytes_of(key, data) > stream.record_bytes_max {

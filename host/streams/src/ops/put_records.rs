@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde::Deserialize;
+use types::StreamArn;
 use types::limits::{PUT_RECORDS_BYTES_MAX, PUT_RECORDS_COUNT_MAX};
-use types::{Caller, StreamArn};
 use wire::members::{Blob, Boolean, List, Structure, Text};
 use wire::shape::{self, Check, Fields, ListRule, Shape};
-use wire::{Answer, ApiError, Call, Codec, Writer};
+use wire::{Answer, ApiError, Call, Codec, Requester, Writer};
 
 use super::shapes::{DATA, HASH_KEY, PARTITION_KEY, StreamMembers};
 use super::{error, required};
@@ -105,10 +105,10 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
 /// arguments, as the service does it.
 fn check<'a>(
     streams: &Streams,
-    caller: &Caller,
+    by: &Requester,
     input: &'a Input<'_>,
 ) -> Result<(Arc<Stream>, Vec<NewRecord<'a>>), ApiError> {
-    let stream = input.stream().find_active(streams, caller)?;
+    let stream = input.stream().find_active(streams, by)?;
     let entries: &[Structure<Entry<'_>>] = input.records.as_deref().unwrap_or_default();
     let mut bytes = 0;
     for (number, Structure(entry)) in (1..).zip(entries) {

@@ -43,8 +43,9 @@ impl Shape for Input<'_> {
 /// Takes labels off a stream; those that it does not have are passed over.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = call.parse()?;
-    let stream = input.stream().find_to_change(streams, &call.caller)?;
     let keys = required("TagKeys", &input.tag_keys)?;
+    let caller = call.caller.untagging(keys.iter().map(Text::as_str));
+    let stream = input.stream().find_to_change(streams, &caller)?;
     let edit = Edit::RemoveTags(tags::parse_keys(keys, &stream.arn)?);
     let edited = streams.catalog.edit(stream.arn.clone(), edit).await;
     edited.map_err(|error| error::change(error, &stream.arn))?;

@@ -4,9 +4,9 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use types::{Caller, StreamArn};
-use wire::ApiError;
+use types::{AccountId, StreamArn};
 use wire::members::Text;
+use wire::{ApiError, Requester, Target};
 
 use super::error;
 use super::shapes::StreamMembers;
@@ -19,19 +19,19 @@ const STREAM_PART: &str = ":stream/";
 const CONSUMER_PART: &str = "/consumer/";
 
 /// The stream in any state of its life.
-pub fn find(streams: &Streams, caller: &Caller, arn: &Text<'_>) -> Result<Arc<Stream>, ApiError> {
-    let arn = Some(stream_arn(caller, arn)?);
-    members(&arn).find(streams, caller)
+pub fn find(streams: &Streams, by: &Requester, arn: &Text<'_>) -> Result<Arc<Stream>, ApiError> {
+    let arn = Some(stream_arn(by, arn)?);
+    members(&arn).find(streams, by)
 }
 
 /// The stream if it can be changed.
 pub fn find_to_change(
     streams: &Streams,
-    caller: &Caller,
+    by: &Requester,
     arn: &Text<'_>,
 ) -> Result<Arc<Stream>, ApiError> {
-    let arn = Some(stream_arn(caller, arn)?);
-    members(&arn).find_to_change(streams, caller)
+    let arn = Some(stream_arn(by, arn)?);
+    members(&arn).find_to_change(streams, by)
 }
 
 fn members<'a>(arn: &'a Option<Text<'a>>) -> StreamMembers<'a> {
@@ -43,16 +43,23 @@ fn members<'a>(arn: &'a Option<Text<'a>>) -> StreamMembers<'a> {
 }
 
 /// The ARN if it is a stream's, and otherwise why it names nothing here.
-fn stream_arn<'a>(caller: &Caller, arn: &'a Text<'_>) -> Result<Text<'a>, ApiError> {
+fn stream_arn<'a>(by: &Requester, arn: &'a Text<'_>) -> Result<Text<'a>, ApiError> {
     if StreamArn::parse(arn).is_ok() {
         return Ok(Text(Cow::Borrowed(arn)));
     }
-    let (owner, named) = arn.split_at(arn.find('/').map_or(arn.len(), |at| at + 1));
-    let is_absent = named.contains(CONSUMER_PART) || !owner.ends_with(STREAM_PART);
+    let (before, named) = arn.split_at(arn.find('/').map_or(arn.len(), |at| at + 1));
+    let is_absent = named.contains(CONSUMER_PART) || !before.ends_with(STREAM_PART);
+    let owner = owner_of(arn).ok_or_else(|| error::bad_resource_arn(arn))?;
+    by.permit(&Target::named(&arn.as_str(), owner))?;
     // The pattern has let only streams and what is below them, queues and channels through.
     Err(if is_absent {
-        error::resource_not_found(caller, arn)
+        error::resource_not_found(owner, arn)
     } else {
         error::bad_resource_arn(arn)
     })
+}
+
+/// The account of an ARN.
+fn owner_of(arn: &str) -> Option<AccountId> {
+    AccountId::parse(arn.split(':').nth(4)?).ok()
 }

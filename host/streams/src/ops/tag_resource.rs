@@ -33,8 +33,9 @@ impl Shape for Input<'_> {
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = call.parse()?;
     let arn = required("ResourceARN", &input.resource_arn)?;
-    let stream = resource::find_to_change(streams, &call.caller, arn)?;
     let tags = required("Tags", &input.tags)?;
+    let caller = call.caller.tagging(tags::pairs(tags));
+    let stream = resource::find_to_change(streams, &caller, arn)?;
     let edit = Edit::AddTags(tags::parse(tags, &stream.arn)?);
     let edited = streams.catalog.edit(stream.arn.clone(), edit).await;
     edited.map_err(|error| error::change(error, &stream.arn))?;

@@ -48,6 +48,12 @@ pub fn parse(tags: &Map<'_>, stream: &StreamArn) -> Result<BTreeMap<String, Stri
     Ok(owned.collect())
 }
 
+/// Tags as they are written.
+pub fn pairs<'a>(tags: &'a Map<'_>) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let pairs = tags.iter();
+    pairs.map(|(key, value)| (key.as_str(), value.as_str()))
+}
+
 /// Keys of tags that shall go.
 pub fn parse_keys(keys: &List<Text<'_>>, stream: &StreamArn) -> Result<Vec<String>, ApiError> {
     let texts = keys.iter().map(Text::as_str);

@@ -33,8 +33,9 @@ impl Shape for Input<'_> {
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = call.parse()?;
     let arn = required("ResourceARN", &input.resource_arn)?;
-    let stream = resource::find_to_change(streams, &call.caller, arn)?;
     let keys = required("TagKeys", &input.tag_keys)?;
+    let caller = call.caller.untagging(keys.iter().map(Text::as_str));
+    let stream = resource::find_to_change(streams, &caller, arn)?;
     let edit = Edit::RemoveTags(tags::parse_keys(keys, &stream.arn)?);
     let edited = streams.catalog.edit(stream.arn.clone(), edit).await;
     edited.map_err(|error| error::change(error, &stream.arn))?;

@@ -9,6 +9,7 @@ use super::modes::{StreamModeDetails, WARM_THROUGHPUT};
 use super::shapes::{STREAM_ARN, STREAM_ID, StreamMembers};
 use super::{error, modes, required};
 use crate::Streams;
+use crate::directory::owner;
 use crate::edit::Edit;
 use crate::mode::{Mode, OnDemand};
 
@@ -61,7 +62,7 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
         (mode, None) => mode,
         (Mode::Provisioned, Some(_)) => return Err(error::warm_throughput_of_provisioned()),
         (Mode::OnDemand(set), Some(mibps)) => Mode::OnDemand(OnDemand {
-            warm_mibps: Some(modes::warm_mibps(streams, &call.caller, mibps).await?),
+            warm_mibps: Some(modes::warm_mibps(streams, &owner(&stream.arn), mibps).await?),
             ..set
         }),
     };

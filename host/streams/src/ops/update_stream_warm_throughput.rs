@@ -11,6 +11,7 @@ use super::shapes::StreamMembers;
 use super::{begin, error, modes, required};
 use crate::Streams;
 use crate::calls::Limited;
+use crate::directory::owner;
 use crate::edit::Edit;
 
 #[derive(Deserialize)]
@@ -67,7 +68,7 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
         return Err(error::warm_throughput_of_provisioned());
     }
     let mibps = *required("WarmThroughputMiBps", &input.warm_throughput)?;
-    let mibps = modes::warm_mibps(streams, &call.caller, mibps).await?;
+    let mibps = modes::warm_mibps(streams, &owner(&stream.arn), mibps).await?;
     let edit = Edit::SetWarmThroughput(mibps);
     let edited = streams.catalog.edit(stream.arn.clone(), edit).await;
     edited.map_err(|error| error::change(error, &stream.arn))?;

@@ -109,7 +109,7 @@ impl World {
 
     pub fn call(&self, body: &Value) -> Call {
         Call {
-            caller: self.caller.clone(),
+            caller: self.caller.clone().into(),
             codec: Codec::Json,
             body: Bytes::from(body.to_string()),
         }

@@ -67,6 +67,8 @@ pub(super) struct Covered {
     /// The header that says when the request was signed.
     pub(super) date: bool,
     pub(super) target: bool,
+    /// The session token, which need not be there.
+    pub(super) session_token: bool,
 }
 
 impl Covered {
@@ -85,6 +87,7 @@ impl Covered {
             // A date in the query is covered with all of it.
             covered.date |= date_header.is_none_or(|header| name == header.as_str());
             covered.target |= name == X_AMZ_TARGET.as_str();
+            covered.session_token |= name == X_AMZ_SECURITY_TOKEN.as_str();
         }
         Ok(covered)
     }
@@ -143,6 +146,20 @@ impl<'a> Authorization<'a> {
         };
         authorization.check_scope_date()?;
         Ok(Some(authorization))
+    }
+
+    /// Refuses a session token in a header that the signature does not cover: it could be
+    /// anybody's. In a query it may be, as AWS's suite has it.
+    ///
+    /// # Errors
+    /// InvalidSignatureException.
+    pub fn check_token_is_signed(&self) -> Result<(), ApiError> {
+        if self.covered.session_token || self.place != Place::Header {
+            return Ok(());
+        }
+        Err(ApiError::invalid_signature(
+            "'X-Amz-Security-Token' must be a 'SignedHeader' in the AWS Authorization.",
+        ))
     }
 
     /// The parts of the credential; the others are empty.
