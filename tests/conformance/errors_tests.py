@@ -263,7 +263,7 @@ class Errors(unittest.TestCase):
             ("kinesis", "PutRecordBatch"),
             ("firehose", "NoSuchOperation"),
             ("firehose", "PutRecords"),
-            ("firehose", "StartDeliveryStreamEncryption"),
+            ("firehose", "StartStreamEncryption"),
         ]:
             with self.subTest(service, operation=operation):
                 status, answer = self.server.raw(operation, {}, service)

@@ -35,6 +35,10 @@ EXTENDED_S3 = {
     "FileExtension": ".log",
     "CustomTimeZone": "UTC",
 }
+ENCRYPTION = {
+    "KeyARN": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/a",
+    "KeyType": "CUSTOMER_MANAGED_CMK",
+}
 UPDATE = {**NAME, "CurrentDeliveryStreamVersionId": "1", "DestinationId": "destinationId-1"}
 
 # What is not served, and how it is asked for. Nothing is said of what it holds.
@@ -47,7 +51,6 @@ LEFT_OUT = {
     **{f"{name}DestinationUpdate": "not served" for name in OTHER_DESTINATIONS},
     "MSKSourceConfiguration": "a source that is not served",
     "DatabaseSourceConfiguration": "a source that is not served",
-    "DeliveryStreamEncryptionConfigurationInput": "records are not encrypted at rest",
     "KMSEncryptionConfig": "objects are not encrypted with keys of KMS",
     "SchemaConfiguration": "part of a conversion, which is refused where it is enabled",
     "InputFormatConfiguration": "part of a conversion, which is refused where it is enabled",
@@ -70,6 +73,7 @@ FIREHOSE = Service(
             "S3DestinationConfiguration": S3,
             "ExtendedS3DestinationConfiguration": {**EXTENDED_S3, "S3BackupConfiguration": S3},
             "Tags": [{"Key": "key", "Value": "value"}],
+            "DeliveryStreamEncryptionConfigurationInput": ENCRYPTION,
         },
         "DeleteDeliveryStream": {**NAME, "AllowForceDelete": True},
         "DescribeDeliveryStream": {
@@ -83,6 +87,10 @@ FIREHOSE = Service(
         "ListTagsForDeliveryStream": {**NAME, "ExclusiveStartTagKey": "key", "Limit": 1},
         "PutRecord": {**NAME, "Record": RECORD},
         "PutRecordBatch": {**NAME, "Records": [RECORD]},
+        "StartDeliveryStreamEncryption": {
+            **NAME, "DeliveryStreamEncryptionConfigurationInput": ENCRYPTION,
+        },
+        "StopDeliveryStreamEncryption": NAME,
         "TagDeliveryStream": {**NAME, "Tags": [{"Key": "key", "Value": "value"}]},
         "UntagDeliveryStream": {**NAME, "TagKeys": ["key"]},
         "UpdateDestination": {

@@ -24,6 +24,8 @@ mod put_record;
 mod put_record_batch;
 mod refused_settings;
 mod restart;
+mod start_delivery_stream_encryption;
+mod stop_delivery_stream_encryption;
 mod swap;
 mod tag_delivery_stream;
 mod transform;

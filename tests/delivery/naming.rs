@@ -184,11 +184,7 @@ async fn an_operation_that_is_not_served_is_unknown() {
     let service = Service::start().await;
     let client = service.client();
     client.create_delivery("clicks", json!({})).await;
-    for operation in [
-        "StartDeliveryStreamEncryption",
-        "StopDeliveryStreamEncryption",
-        "CreateStream",
-    ] {
+    for operation in ["StartStreamEncryption", "CreateStream"] {
         let input = json!({"DeliveryStreamName": "clicks"});
         let code = client.code(&format!("Firehose.{operation}"), input).await;
         assert_eq!(code, "UnknownOperationException", "{operation}");

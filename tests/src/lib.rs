@@ -10,6 +10,7 @@
 mod client;
 mod credentials;
 mod delivery_streams;
+pub mod keys;
 mod service;
 
 pub use client::{Client, Refusal};

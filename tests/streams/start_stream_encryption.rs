@@ -1,12 +1,13 @@
 //! StartStreamEncryption.
 
-use std::fs::{self, Permissions};
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use millrace_tests::keys::{KeyFiles, ONE, TWO};
 use millrace_tests::{ACCOUNT, Client, OTHER_ACCOUNT, REGION, Service, Setting, base64, shard_id};
 use serde_json::{Value, json};
-use streams::kms::{KmsSettings, MasterKeySetting};
+use streams::kms::MasterKeySetting;
 use types::AccountId;
 use types::limits::ENCRYPTION_CHANGES_PER_DAY_MAX;
 
@@ -14,63 +15,6 @@ use crate::OVER_A_DAY;
 
 /// The key that the service has by itself.
 pub const OWN: &str = "alias/aws/kinesis";
-const ONE: &str = "11111111-aaaa-bbbb-cccc-000000000001";
-const TWO: &str = "22222222-aaaa-bbbb-cccc-000000000002";
-
-/// Key files in a directory of their own.
-pub struct KeyFiles(tempfile::TempDir);
-
-impl KeyFiles {
-    pub fn new() -> Self {
-        let files = Self(tempfile::tempdir().unwrap());
-        for (name, byte) in [(ONE, 1), (TWO, 2)] {
-            files.write(name, &[byte; 32]);
-        }
-        files
-    }
-
-    pub fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    pub fn write(&self, name: &str, content: &[u8]) {
-        let path = self.path(name);
-        fs::write(&path, content).unwrap();
-        fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
-    }
-
-    fn key(&self, id: &str, alias: &str) -> MasterKeySetting {
-        MasterKeySetting {
-            id: id.to_owned(),
-            aliases: vec![alias.to_owned()],
-            file: self.path(id),
-            account: None,
-            enabled: true,
-        }
-    }
-
-    /// `alias/one` and `alias/two`.
-    pub fn settings(&self) -> KmsSettings {
-        KmsSettings {
-            keys: vec![self.key(ONE, "alias/one"), self.key(TWO, "alias/two")],
-            service_keys: Some(self.path("of services")),
-        }
-    }
-
-    fn without_two(&self) -> KmsSettings {
-        let mut settings = self.settings();
-        settings.keys[1].enabled = false;
-        settings
-    }
-
-    pub async fn service(&self) -> Service {
-        Service::start_with(Setting {
-            kms: self.settings(),
-            ..Setting::default()
-        })
-        .await
-    }
-}
 
 fn input(stream: &str, key: &str) -> Value {
     json!({"StreamName": stream, "EncryptionType": "KMS", "KeyId": key})
@@ -464,32 +408,6 @@ async fn a_key_of_one_account_is_no_key_of_another() {
     service.stop().await;
 }
 
-/// What a file holds, of all files in a directory.
-fn contents(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(contents(&path));
-        } else {
-            found.push((path.clone(), fs::read(&path).unwrap()));
-        }
-    }
-    found
-}
-
-fn files_with(service: &Service, texts: &[&str]) -> Vec<PathBuf> {
-    let kept = service.kept();
-    let files = kept.iter().flat_map(|directory| contents(directory));
-    let holds = |(_, content): &(PathBuf, Vec<u8>)| {
-        texts.iter().any(|text| {
-            let mut windows = content.windows(text.len());
-            windows.any(|window| window == text.as_bytes())
-        })
-    };
-    files.filter(holds).map(|(path, _)| path).collect()
-}
-
 /// What lies on the disk while the server runs is what a killed one leaves.
 #[tokio::test]
 async fn no_file_holds_data_or_partition_key_of_an_encrypted_stream() {
@@ -512,10 +430,10 @@ async fn no_file_holds_data_or_partition_key_of_an_encrypted_stream() {
             let put = json!({"StreamName": "orders", "Records": many});
             client.call("PutRecords", put).await;
         }
-        let found = files_with(&service, &[data, key, &encoded]);
+        let found = service.files_with(&[data, key, &encoded]);
         assert_eq!(found.is_empty(), is_encrypted, "{found:?}");
         let service = service.restart().await;
-        let found = files_with(&service, &[data, key, &encoded]);
+        let found = service.files_with(&[data, key, &encoded]);
         assert_eq!(found.is_empty(), is_encrypted, "{found:?}");
         let in_segments = found
             .iter()

@@ -1,9 +1,10 @@
 //! StopStreamEncryption.
 
 use millrace_tests::Client;
+use millrace_tests::keys::KeyFiles;
 use serde_json::{Value, json};
 
-use crate::start_stream_encryption::{KeyFiles, OWN, start};
+use crate::start_stream_encryption::{OWN, start};
 
 fn input(stream: &str, key: &str) -> Value {
     json!({"StreamName": stream, "EncryptionType": "KMS", "KeyId": key})

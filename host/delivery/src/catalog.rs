@@ -2,6 +2,7 @@
 //! always agree.
 
 mod change;
+mod encrypt;
 mod finish;
 
 use std::collections::{HashMap, VecDeque};
@@ -12,6 +13,7 @@ use store::{
     CommitError, Engine, Expect, LogId, Purpose, StoreError, TableWrite, Transaction, Version,
 };
 use streams::Streams;
+use streams::encryption::{Asked, Encryption};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{Id, JoinError, JoinSet};
 use types::limits::{DELIVERY_STREAMS_MAX, TAGS_PER_RESOURCE_MAX};
@@ -43,6 +45,7 @@ enum Change {
     Create(Box<NewDeliveryStream>, Answer),
     Delete(DeliveryStreamArn, Answer),
     Edit(DeliveryStreamArn, Edit, Answer),
+    Encrypt(DeliveryStreamArn, Asked, Answer),
     Stop,
 }
 
@@ -65,6 +68,11 @@ impl Catalog {
     /// Changes a delivery stream. Answers when the change is durable.
     pub async fn edit(&self, arn: DeliveryStreamArn, edit: Edit) -> Result<(), ChangeError> {
         self.ask(|answer| Change::Edit(arn, edit, answer)).await
+    }
+
+    /// Changes what records are sealed with. Answers when it is durable, and not yet in force.
+    pub async fn encrypt(&self, arn: DeliveryStreamArn, asked: Asked) -> Result<(), ChangeError> {
+        self.ask(|answer| Change::Encrypt(arn, asked, answer)).await
     }
 
     /// Ends the task after the changes that were sent before.
@@ -112,13 +120,17 @@ impl CatalogTask {
         let mut unfinished = VecDeque::new();
         for stream in loaded.streams {
             let (arn, status) = (stream.arn.clone(), stream.status);
+            let is_changing = stream.encryption.coming.is_some();
             let running = Running::new(stream);
             let shown = running.show_lanes(&tools, &streams).await;
             tools
                 .lane_quota
                 .note(&running.stream(), running.lane_count());
             match (shown, status) {
-                (Ok(()), Status::Active) => supervisor::start(&running, &tools, &streams),
+                (Ok(()), Status::Active) => {
+                    supervisor::start(&running, &tools, &streams);
+                    unfinished.extend(is_changing.then_some(arn));
+                }
                 (Err(error @ StoreError::Unreadable { .. }), Status::Active) => {
                     running.stands_still(&error);
                 }
@@ -176,6 +188,9 @@ impl CatalogTask {
                 (self.create(*new).await, arn, answer)
             }
             Change::Delete(arn, answer) => (self.mark_deleting(&arn).await, arn, answer),
+            Change::Encrypt(arn, asked, answer) => {
+                (self.begin_encryption(&arn, asked).await, arn, answer)
+            }
             Change::Edit(arn, edit, answer) => {
                 let _ = answer.send(self.edit(&arn, edit).await);
                 return;
@@ -237,16 +252,20 @@ impl CatalogTask {
         };
         let stream = running.stream();
         match stream.status {
-            Status::Active => return Ok(()),
+            Status::Active => return self.finish_encryption(&running).await,
             Status::Creating => {
                 let mut active = DeliveryStream::clone(&stream);
                 active.status = Status::Active;
-                self.replace(&running, active, Purpose::Keep).await?;
+                active.encryption = stream.encryption.changed();
+                self.keep_encryption(&running, active, None).await?;
                 supervisor::start(&running, &self.tools, &self.streams);
             }
             Status::Deleting => {
-                let last = vec![sums::removal(stream.id), rows::stream_removal(&stream)];
+                let (mut last, keys) = self.encryption_removals(&stream);
+                last.extend([sums::removal(stream.id), rows::stream_removal(&stream)]);
                 self.commit(last, Purpose::MakeRoom).await?;
+                let ring = self.tools.engine.keys();
+                self.streams.kms().forget(ring, &keys);
                 self.tools.lane_quota.forget(&stream);
                 self.directory.remove(arn);
             }
@@ -285,6 +304,7 @@ impl CatalogTask {
             plan: new.destination.plan().map_err(ChangeError::Invalid)?,
             destination: new.destination,
             tags: new.tags,
+            encryption: Encryption::default(),
             arn: new.arn,
             // Replaced by what the commit gives.
             row_version: Version(0),
@@ -294,7 +314,7 @@ impl CatalogTask {
             let limit = self.tools.lane_quota.max();
             return Err(ChangeError::TooManyLanes { lanes, limit });
         }
-        let kept = self.keep_new(&stream).await;
+        let kept = self.keep_new(&mut stream, new.encryption).await;
         if kept.is_err() {
             self.tools.lane_quota.forget(&stream);
         }
@@ -319,13 +339,27 @@ impl CatalogTask {
         }
     }
 
-    /// Keeps a delivery stream that is made, and the number of the next.
-    async fn keep_new(&self, stream: &DeliveryStream) -> Result<Version, ChangeError> {
-        let writes = vec![
-            rows::next_id_write(stream.id.0 + 1, self.next_id_version)?,
-            rows::stream_write(stream, Expect::Absent)?,
-        ];
-        self.commit(writes, Purpose::Keep).await
+    /// Keeps a delivery stream that is made, what its records are to be sealed with, and the number
+    /// of the next.
+    async fn keep_new(
+        &self,
+        stream: &mut DeliveryStream,
+        encryption: Option<Asked>,
+    ) -> Result<Version, ChangeError> {
+        let mut writes = vec![rows::next_id_write(stream.id.0 + 1, self.next_id_version)?];
+        let changing = encryption.map(|asked| self.changing(stream, asked));
+        let changing = changing.transpose()?;
+        if let Some(changing) = &changing {
+            stream.encryption = changing.encryption.clone();
+            writes.push(rows::encryption::write(stream)?);
+            writes.extend(changing.write.clone());
+        }
+        writes.push(rows::stream_write(stream, Expect::Absent)?);
+        let kept = self.commit(writes, Purpose::Keep).await;
+        if let Some(changing) = &changing {
+            self.keep_or_forget(changing, &kept);
+        }
+        kept
     }
 
     async fn mark_deleting(&mut self, arn: &DeliveryStreamArn) -> Result<(), ChangeError> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bincode::{Decode, Encode};
 use store::{LogId, Version};
+use streams::encryption::Encryption;
 use types::{Invalid, StreamArn, Timestamp};
 use wasm::PluginName;
 
@@ -237,6 +238,8 @@ pub struct DeliveryStream {
     pub plan: Plan,
     /// The owner's labels.
     pub tags: BTreeMap<String, String>,
+    /// What records that are put directly are sealed with.
+    pub encryption: Encryption,
     /// The version of its row.
     pub row_version: Version,
 }

@@ -123,6 +123,7 @@ impl Directory {
 #[cfg(test)]
 mod tests {
     use store::{LogId, Version};
+    use streams::encryption::Encryption;
     use types::{Region, Timestamp};
 
     use super::*;
@@ -150,6 +151,7 @@ mod tests {
             plan: destination.plan().unwrap(),
             destination,
             tags: BTreeMap::new(),
+            encryption: Encryption::default(),
             row_version: Version(0),
         })
     }

@@ -81,6 +81,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use store::{LogId, Version};
+    use streams::encryption::Encryption;
     use types::{Caller, Region, Timestamp};
 
     use super::*;
@@ -109,6 +110,7 @@ mod tests {
             plan: destination.plan().unwrap(),
             destination,
             tags: BTreeMap::new(),
+            encryption: Encryption::default(),
             row_version: Version(0),
         }
     }

@@ -1,7 +1,8 @@
 //! Records that are put directly: which of them there is room for in this second, and how they are
 //! kept.
 
-use store::{Append, BodyBuilder, CommitError, LogId, NewFrame, Transaction};
+use store::{Append, BodyBuilder, CommitError, KeyId, LogId, NewFrame, Transaction};
+use streams::kms::KmsError;
 use types::Timestamp;
 
 use crate::Delivery;
@@ -22,6 +23,16 @@ pub enum PutError {
     OverRate,
     /// The store did not keep them, or does not know.
     Commit(CommitError),
+    /// The key that they are to be sealed with is not to be had.
+    Kms(KmsError),
+}
+
+/// What became of the records of a call.
+pub struct Put {
+    /// Which of them were kept.
+    pub admitted: Vec<bool>,
+    /// Whether these are sealed.
+    pub is_sealed: bool,
 }
 
 impl Delivery {
@@ -34,7 +45,7 @@ impl Delivery {
         &self,
         running: &Running,
         records: &[Vec<u8>],
-    ) -> Result<Vec<bool>, PutError> {
+    ) -> Result<Put, PutError> {
         let stream = running.stream();
         let Origin::DirectPut { log } = stream.origin else {
             return Err(PutError::NotDirect);
@@ -52,18 +63,28 @@ impl Delivery {
             .filter(|(_, admitted)| **admitted)
             .map(|(record, _)| record.as_slice())
             .collect();
+        let key = stream.encryption.key();
         let frame_bytes_max = self.tools.engine.capabilities().frame_bytes_max;
         let transaction = Transaction {
-            appends: appends(log, &taken, frame_bytes_max, self.now())?,
+            appends: appends((log, key), &taken, frame_bytes_max, self.now())?,
             ..Transaction::default()
         };
         let bytes = taken.iter().map(|record| record.len()).sum();
         let (records, bytes) = (number(taken.len())?, number(bytes)?);
         let committed = self.tools.engine.commit(transaction).await;
-        committed.map_err(PutError::Commit)?;
+        committed.map_err(|error| match error {
+            CommitError::Key { key, why } => {
+                let owner = &stream.arn.owner;
+                PutError::Kms(self.streams.kms().refusal(key, why, owner))
+            }
+            error => PutError::Commit(error),
+        })?;
         self.metrics().incoming_records.add(records);
         self.metrics().incoming_bytes.add(bytes);
-        Ok(admitted)
+        Ok(Put {
+            admitted,
+            is_sealed: key.is_some(),
+        })
     }
 
     /// For which of the records there is room in this second.
@@ -90,7 +111,7 @@ fn number<N: TryFrom<usize>>(count: usize) -> Result<N, PutError> {
 
 /// The records as frames that the store takes, in order.
 fn appends(
-    log: LogId,
+    (log, key): (LogId, Option<KeyId>),
     records: &[&[u8]],
     frame_bytes_max: usize,
     arrival: Timestamp,
@@ -102,7 +123,7 @@ fn appends(
             count,
             arrival,
             body,
-            key: None,
+            key,
         };
         appends.push(Append { log, frame });
     };

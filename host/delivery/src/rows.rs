@@ -1,5 +1,6 @@
 //! What delivery streams and lanes look like in the tables.
 
+pub mod encryption;
 mod layout_1;
 
 use std::collections::BTreeMap;
@@ -8,6 +9,7 @@ use bincode::{Decode, Encode};
 use bytes::Bytes;
 use store::{Engine, Expect, LogId, Position, StoreError, TableWrite, Version};
 use streams::codec;
+use streams::encryption::Encryption;
 use streams::pump::row;
 use types::{Invalid, StreamArn, Timestamp};
 
@@ -163,11 +165,15 @@ pub fn told_unreadable(why: &str) -> String {
 /// Reads all delivery streams.
 pub async fn load(engine: &dyn Engine) -> Result<Loaded, StoreError> {
     let (mut streams, mut unreadable) = (Vec::new(), Vec::new());
+    let mut encryptions = encryption::load(engine).await?;
     for (key, row) in scan(engine, DELIVERY_STREAMS, Bytes::new(), None).await? {
         let arn = tables::parse_stream_key(&key).ok_or_else(|| damaged("a key"))?;
         let row_version = row.version;
         match read_stream(arn.clone(), &row) {
-            Ok(stream) => streams.push(stream),
+            Ok(mut stream) => {
+                stream.encryption = encryptions.remove(&stream.id).unwrap_or_default();
+                streams.push(stream);
+            }
             Err(error) => unreadable.push(UnreadableStream {
                 arn,
                 why: error.to_string(),
@@ -218,6 +224,7 @@ fn read_stream(
         plan,
         destination: row.destination,
         tags: row.tags.into_iter().collect(),
+        encryption: Encryption::default(),
         row_version: versioned.version,
     })
 }

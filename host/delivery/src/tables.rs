@@ -21,6 +21,9 @@ pub const LANES: TableId = TableId(18);
 /// [`sum_key`].
 pub const SUMS: TableId = TableId(19);
 
+/// How delivery streams are encrypted, one row for each that is or was: see [`encryption_key`].
+pub const ENCRYPTIONS: TableId = TableId(31);
+
 /// The row of [`SETTINGS`] with the next number.
 pub const NUMBERS: &[u8] = b"numbers";
 
@@ -54,6 +57,16 @@ pub fn parse_stream_key(key: &[u8]) -> Option<DeliveryStreamArn> {
         },
         name: DeliveryStreamName::parse(std::str::from_utf8(name).ok()?).ok()?,
     })
+}
+
+/// `delivery stream u64 BE`.
+pub fn encryption_key(id: DeliveryStreamId) -> Bytes {
+    Bytes::copy_from_slice(&id.0.to_be_bytes())
+}
+
+/// The delivery stream that [`encryption_key`] was made of.
+pub fn parse_encryption_key(key: &[u8]) -> Option<DeliveryStreamId> {
+    Some(DeliveryStreamId(u64::from_be_bytes(key.try_into().ok()?)))
 }
 
 /// `delivery stream u64 BE`.

@@ -134,7 +134,7 @@ impl Operation {
 }
 
 /// Sorted by prefix and name.
-pub(crate) static OPERATIONS: [Operation; 45] = [
+pub(crate) static OPERATIONS: [Operation; 47] = [
     firehose("CreateDeliveryStream", |s, c| {
         Box::pin(delivery::ops::create_delivery_stream::handle(s, c))
     }),
@@ -161,6 +161,14 @@ pub(crate) static OPERATIONS: [Operation; 45] = [
         Box::pin(delivery::ops::put_record_batch::handle(s, c))
     })
     .for_each(),
+    firehose("StartDeliveryStreamEncryption", |s, c| {
+        Box::pin(delivery::ops::start_delivery_stream_encryption::handle(
+            s, c,
+        ))
+    }),
+    firehose("StopDeliveryStreamEncryption", |s, c| {
+        Box::pin(delivery::ops::stop_delivery_stream_encryption::handle(s, c))
+    }),
     firehose("TagDeliveryStream", |s, c| {
         Box::pin(delivery::ops::tag_delivery_stream::handle(s, c))
     }),

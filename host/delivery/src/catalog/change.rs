@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use store::{CommitError, StoreError};
+use streams::encryption::Asked;
+use streams::kms::KmsError;
 use types::{Invalid, StreamArn};
 
 use crate::arn::DeliveryStreamArn;
@@ -19,6 +21,8 @@ pub struct NewDeliveryStream {
     pub destination: Destination,
     /// The owner's labels.
     pub tags: BTreeMap<String, String>,
+    /// What records that are put directly are to be sealed with.
+    pub encryption: Option<Asked>,
 }
 
 /// A change to a delivery stream that exists.
@@ -59,6 +63,14 @@ pub enum ChangeError {
     },
     /// It would have more labels than it may.
     OverTags,
+    /// It reads a stream, which is encrypted by itself.
+    NotDirect,
+    /// What its records are sealed with is being changed.
+    EncryptionUnderWay,
+    /// That was changed as often as it may be within a day.
+    OverEncryptionChanges,
+    /// The master key is not to be had.
+    Kms(KmsError),
     /// The version that the change was made from is not the one in force.
     OtherVersion {
         /// The one in force.

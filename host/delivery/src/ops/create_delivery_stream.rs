@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use streams::encryption::Asked;
 use types::{Caller, StreamArn};
 use wire::members::{Integer, List, Structure, Text};
 use wire::shape::pattern::firehose as pattern;
 use wire::shape::{Check, Fields, NumberRule, Shape, TextRule};
 use wire::{Answer, ApiError, Call, Requester};
 
+use super::encryption::{Wanted, asked};
 use super::s3_shapes::{ExtendedS3, Made, S3};
 use super::shapes::{self, NAME, TAGS, TYPE, Tag, Unserved, required};
 use super::{configure, enter, error, object_names};
@@ -31,7 +33,8 @@ struct Input<'a> {
     direct_put_source_configuration: Option<Structure<DirectPut>>,
     #[serde(borrow)]
     kinesis_stream_source_configuration: Option<Structure<Source<'a>>>,
-    delivery_stream_encryption_configuration_input: Option<Unserved>,
+    #[serde(borrow)]
+    delivery_stream_encryption_configuration_input: Option<Structure<Wanted<'a>>>,
     #[serde(borrow, rename = "S3DestinationConfiguration")]
     s3: Option<Structure<Made<S3<'a>>>>,
     #[serde(borrow, rename = "ExtendedS3DestinationConfiguration")]
@@ -86,6 +89,12 @@ impl Shape for Input<'_> {
         check.optional("DirectPutSourceConfiguration", direct_put, Fields);
         let source = &self.kinesis_stream_source_configuration;
         check.optional("KinesisStreamSourceConfiguration", source, Fields);
+        let encryption = &self.delivery_stream_encryption_configuration_input;
+        check.optional(
+            "DeliveryStreamEncryptionConfigurationInput",
+            encryption,
+            Fields,
+        );
         check.optional("S3DestinationConfiguration", &self.s3, Fields);
         check.optional(
             "ExtendedS3DestinationConfiguration",
@@ -132,6 +141,7 @@ pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError>
         source: source(delivery, &call.caller, &input)?,
         destination: destination(delivery, &call.caller, &input)?,
         tags,
+        encryption: encryption(delivery, &call.caller, &input).await?,
         arn: arn.clone(),
     };
     object_names::check(delivery, &arn.name, &new.destination).await?;
@@ -184,6 +194,24 @@ fn source(
     }
 }
 
+/// What records that are put directly are to be sealed with.
+async fn encryption(
+    delivery: &Delivery,
+    caller: &Caller,
+    input: &Input<'_>,
+) -> Result<Option<Asked>, ApiError> {
+    let Some(wanted) = &input.delivery_stream_encryption_configuration_input else {
+        return Ok(None);
+    };
+    if input.kinesis_stream_source_configuration.is_some() {
+        return Err(error::invalid_argument(
+            "DeliveryStreamEncryptionConfigurationInput is only supported when \
+             DeliveryStreamType is DirectPut.",
+        ));
+    }
+    asked(delivery, caller, Some(wanted)).await.map(Some)
+}
+
 fn destination(
     delivery: &Delivery,
     caller: &Caller,
@@ -203,10 +231,6 @@ fn destination(
 /// What the model knows and this server does not do is refused, not taken and ignored.
 fn refuse_what_is_not_served(input: &Input<'_>) -> Result<(), ApiError> {
     let unserved = [
-        (
-            &input.delivery_stream_encryption_configuration_input,
-            "DeliveryStreamEncryptionConfigurationInput",
-        ),
         (
             &input.redshift_destination_configuration,
             "A Redshift destination",

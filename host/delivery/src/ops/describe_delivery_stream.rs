@@ -6,6 +6,7 @@ use wire::shape::pattern::firehose as pattern;
 use wire::shape::{Check, NumberRule, Shape, TextRule};
 use wire::{Answer, ApiError, Call};
 
+use super::encryption::Described;
 use super::find;
 use super::shapes::{NAME, required};
 use crate::Delivery;
@@ -49,7 +50,7 @@ struct Description {
     #[serde(rename = "DeliveryStreamARN")]
     delivery_stream_arn: String,
     delivery_stream_status: &'static str,
-    delivery_stream_encryption_configuration: Encryption,
+    delivery_stream_encryption_configuration: Described,
     delivery_stream_type: &'static str,
     version_id: String,
     create_timestamp: Time,
@@ -59,13 +60,6 @@ struct Description {
     source: Option<Source>,
     destinations: Vec<DestinationDescription>,
     has_more_destinations: bool,
-}
-
-/// Of the records while they wait here.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Encryption {
-    status: &'static str,
 }
 
 #[derive(Serialize)]
@@ -199,7 +193,7 @@ fn describe(stream: &DeliveryStream) -> Description {
         delivery_stream_name: stream.arn.name.as_str().to_owned(),
         delivery_stream_arn: stream.arn.to_string(),
         delivery_stream_status: stream.status.as_str(),
-        delivery_stream_encryption_configuration: Encryption { status: "DISABLED" },
+        delivery_stream_encryption_configuration: Described::of(&stream.encryption),
         delivery_stream_type: stream.origin.type_name(),
         version_id: stream.version_id.to_string(),
         create_timestamp: Time(stream.created_at),

@@ -2,7 +2,8 @@
 //! meet them.
 
 use store::CommitError;
-use types::limits::{DELIVERY_STREAMS_MAX, TAGS_PER_RESOURCE_MAX};
+use streams::kms::{KmsError, KmsFault};
+use types::limits::{DELIVERY_STREAMS_MAX, ENCRYPTION_CHANGES_PER_DAY_MAX, TAGS_PER_RESOURCE_MAX};
 use types::{Caller, Invalid};
 use wire::ApiError;
 
@@ -60,6 +61,17 @@ fn not_direct() -> ApiError {
     )
 }
 
+/// A master key is not to be had. The service has one code for every reason.
+pub fn kms(error: KmsError) -> ApiError {
+    match error.fault {
+        KmsFault::NotFound
+        | KmsFault::Disabled
+        | KmsFault::InvalidState
+        | KmsFault::AccessDenied => ApiError::new("InvalidKMSResourceException", error.message),
+        KmsFault::Ours => internal("ask for a master key", &error),
+    }
+}
+
 fn unavailable(message: &str) -> ApiError {
     ApiError::new(UNAVAILABLE, message).with_status(503)
 }
@@ -68,6 +80,7 @@ fn unavailable(message: &str) -> ApiError {
 pub fn put(error: PutError, stream: &DeliveryStreamArn) -> ApiError {
     match error {
         PutError::NotDirect => not_direct(),
+        PutError::Kms(error) => kms(error),
         PutError::NotActive => not_found(&stream.owner, stream.name.as_str()),
         PutError::OverRate | PutError::Commit(CommitError::Busy | CommitError::DiskFull) => {
             unavailable(SLOW_DOWN)
@@ -123,6 +136,22 @@ pub fn change(error: ChangeError, arn: &DeliveryStreamArn) -> ApiError {
             LIMIT_EXCEEDED,
             format!("A delivery stream cannot have more than {TAGS_PER_RESOURCE_MAX} tags."),
         ),
+        ChangeError::NotDirect => not_direct(),
+        ChangeError::EncryptionUnderWay => ApiError::new(
+            RESOURCE_IN_USE,
+            format!(
+                "The encryption of firehose {name} under accountId {account} is being changed. \
+                 Please retry after some time."
+            ),
+        ),
+        ChangeError::OverEncryptionChanges => ApiError::new(
+            LIMIT_EXCEEDED,
+            format!(
+                "The encryption of firehose {name} under accountId {account} was changed \
+                 {ENCRYPTION_CHANGES_PER_DAY_MAX} times within 24 hours, which is the most."
+            ),
+        ),
+        ChangeError::Kms(error) => kms(error),
         ChangeError::OtherVersion { current, said } => ApiError::new(
             "ConcurrentModificationException",
             format!(

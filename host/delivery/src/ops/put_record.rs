@@ -41,9 +41,9 @@ pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError>
     let name = required(&input.delivery_stream_name)?.as_str();
     let running = find_running(delivery, &call.caller, name)?;
     let put = delivery.put(&running, &[data]).await;
-    put.map_err(|error| error::put(error, &running.stream().arn))?;
+    let put = put.map_err(|error| error::put(error, &running.stream().arn))?;
     call.answer(&Output {
         record_id: record_id().map_err(|error| ApiError::internal(error.to_string()))?,
-        encrypted: false,
+        encrypted: put.is_sealed,
     })
 }

@@ -71,10 +71,10 @@ pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError>
     }
     let put = delivery.put(&running, &data).await;
     let put = put.map_err(|error| error::put(error, &running.stream().arn))?;
-    let responses = put.iter().map(|is_put| response(*is_put));
+    let responses = put.admitted.iter().map(|is_put| response(*is_put));
     call.answer(&Output {
-        failed_put_count: put.iter().filter(|is_put| !**is_put).count(),
-        encrypted: false,
+        failed_put_count: put.admitted.iter().filter(|is_put| !**is_put).count(),
+        encrypted: put.is_sealed,
         request_responses: responses.collect::<Result<_, ApiError>>()?,
     })
 }
