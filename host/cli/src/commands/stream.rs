@@ -2,6 +2,7 @@
 
 mod create;
 mod describe;
+mod encrypt;
 mod list;
 mod put;
 mod shapes;
@@ -23,6 +24,8 @@ pub(crate) enum StreamCommand {
     Create(create::CreateArgs),
     /// Show a stream and its shards
     Describe(describe::DescribeArgs),
+    /// Seal a stream's records with a key, with another key, or no longer
+    Encrypt(encrypt::EncryptArgs),
     /// Put a record, or one for every line of standard input
     Put(put::PutArgs),
     /// Print the records of all shards as they come
@@ -35,6 +38,7 @@ impl StreamCommand {
             Self::List(args) => list::run(&args).await,
             Self::Create(args) => create::run(&args).await,
             Self::Describe(args) => describe::run(&args).await,
+            Self::Encrypt(args) => encrypt::run(&args).await,
             Self::Put(args) => put::run(&args).await,
             Self::Tail(args) => tail::run(&args).await,
         }

@@ -82,11 +82,31 @@ fn a_stream_is_described() {
     let text = printed(server.stream(&["describe", "wide"]));
     for expected in [
         "status      ACTIVE",
+        "encryption  NONE",
         "open shards 3",
         "shardId-000000000002  open",
     ] {
         assert!(text.contains(expected), "{text}");
     }
+}
+
+#[test]
+fn a_stream_is_encrypted_and_no_longer() {
+    let dir = tempdir().unwrap();
+    let server = Server::start(dir.path(), &[]);
+    printed(server.stream(&["create", "sealed"]));
+    let told = printed(server.stream(&["encrypt", "sealed"]));
+    assert_eq!(told, "KMS with alias/aws/kinesis\n");
+    printed(server.stream(&["put", "sealed", "hello"]));
+    let described = printed(server.stream(&["describe", "sealed"]));
+    assert!(described.contains("encryption  KMS with alias/aws/kinesis"));
+    let told = printed(server.stream(&["encrypt", "sealed", "--stop"]));
+    assert_eq!(told, "NONE\n");
+    let tail = ["tail", "sealed", "--from", "trim-horizon", "-n", "1"];
+    assert_eq!(printed(server.stream(&tail)), "hello\n");
+    let unknown = ["encrypt", "sealed", "--key", "alias/no-such"];
+    let complaint = complaint(server.stream(&unknown), 1);
+    assert!(complaint.contains("KMSNotFoundException: "), "{complaint}");
 }
 
 #[test]

@@ -31,6 +31,18 @@ pub(crate) struct Description {
     pub(crate) stream_status: String,
     retention_period_hours: u32,
     open_shard_count: u32,
+    encryption_type: String,
+    pub(crate) key_id: Option<String>,
+}
+
+impl Description {
+    /// What its records are sealed with, in words.
+    pub(crate) fn encryption(&self) -> String {
+        match &self.key_id {
+            Some(key) => format!("{} with {key}", self.encryption_type),
+            None => self.encryption_type.clone(),
+        }
+    }
 }
 
 pub(crate) async fn run(args: &DescribeArgs) -> Result<(), Failure> {
@@ -42,11 +54,13 @@ pub(crate) async fn run(args: &DescribeArgs) -> Result<(), Failure> {
         _ => shards(&mut client, &args.name).await?,
     };
     output::lines(&format!(
-        "{}\n  arn         {}\n  status      {}\n  retention   {} hours\n  open shards {}\n\n{}",
+        "{}\n  arn         {}\n  status      {}\n  retention   {} hours\n  encryption  {}\n  \
+         open shards {}\n\n{}",
         args.name,
         description.stream_arn,
         description.stream_status,
         description.retention_period_hours,
+        description.encryption(),
         description.open_shard_count,
         output::table(&rows(&shards)).trim_end(),
     ))?;

@@ -19,6 +19,14 @@ pub(crate) struct CreateStream<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
+pub(crate) struct ChangeEncryption<'a> {
+    pub(crate) stream_name: &'a str,
+    pub(crate) encryption_type: &'static str,
+    pub(crate) key_id: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
 pub(crate) struct ListShards<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) stream_name: Option<&'a str>,
