@@ -80,6 +80,19 @@ fn exchange(address: SocketAddr, what: &str, request: &[u8]) -> Result<Value, Fa
 pub fn create_stream(address: SocketAddr, stream: &str, shards: usize) -> Result<(), Failure> {
     let input = json!({"StreamName": stream, "ShardCount": shards});
     call(address, "CreateStream", &input)?;
+    until_active(address, stream)
+}
+
+/// Encrypts a stream with the service's own key and waits until it is ACTIVE.
+pub fn encrypt_stream(address: SocketAddr, stream: &str) -> Result<(), Failure> {
+    let input = json!({
+        "StreamName": stream, "EncryptionType": "KMS", "KeyId": "alias/aws/kinesis",
+    });
+    call(address, "StartStreamEncryption", &input)?;
+    until_active(address, stream)
+}
+
+fn until_active(address: SocketAddr, stream: &str) -> Result<(), Failure> {
     let begin = Instant::now();
     while begin.elapsed() < ACTIVE_MAX {
         let input = json!({"StreamName": stream});

@@ -36,6 +36,22 @@ pub fn put_records_large_cbor(bench: &Bench) -> Result<Vec<Line>, Failure> {
     put_records(bench, &Batch::LARGE_CBOR)
 }
 
+/// The same into a stream whose records are sealed with the service's own key.
+pub fn put_records_large_encrypted(bench: &Bench) -> Result<Vec<Line>, Failure> {
+    let batch = &Batch::LARGE_ENCRYPTED;
+    let dir = bench.fresh_dir()?;
+    let server = Server::start(bench, dir.path())?;
+    calls::create_stream(server.address, STREAM, SHARDS)?;
+    calls::encrypt_stream(server.address, STREAM)?;
+    let line = put_into(
+        bench,
+        batch,
+        batch.name,
+        (&server, bench.options.connections),
+    )?;
+    Ok(vec![line])
+}
+
 /// PutRecords of 100 times 100 bytes.
 pub fn put_records_small(bench: &Bench) -> Result<Vec<Line>, Failure> {
     put_records(bench, &Batch::SMALL)
@@ -83,6 +99,15 @@ fn put(bench: &Bench, batch: &Batch, name: &str, connections: usize) -> Result<L
     let dir = bench.fresh_dir()?;
     let server = Server::start(bench, dir.path())?;
     calls::create_stream(server.address, STREAM, SHARDS)?;
+    put_into(bench, batch, name, (&server, connections))
+}
+
+fn put_into(
+    bench: &Bench,
+    batch: &Batch,
+    name: &str,
+    (server, connections): (&Server, usize),
+) -> Result<Line, Failure> {
     let target = Target {
         name,
         address: server.address,

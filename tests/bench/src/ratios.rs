@@ -51,6 +51,7 @@ pub const RATIOS: &[Ratio] = &[
     time("put_records_500x1k", "unavoidable_put_records_500x1k", 1.5),
     share("put_records_500x1k", "bare_put_records_500x1k", 0.75),
     share("put_records_500x1k_cbor", "put_records_500x1k", 1.2),
+    share("put_records_500x1k_encrypted", "put_records_500x1k", 0.85),
     // What is encrypted beside what is hashed, copied and synced anyway.
     time("put_records_500x1k_tls", "put_records_500x1k", 1.3),
     time("put_record_tls", "put_record", 1.3),

@@ -184,6 +184,11 @@ impl Batch {
         codec: Codec::Cbor,
         ..Self::LARGE
     };
+    /// The same into an encrypted stream.
+    pub const LARGE_ENCRYPTED: Self = Self {
+        name: "put_records_500x1k_encrypted",
+        ..Self::LARGE
+    };
     /// PutRecords of 100 times 100 bytes.
     pub const SMALL: Self = Self {
         name: "put_records_100x100",

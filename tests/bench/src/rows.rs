@@ -128,6 +128,11 @@ pub const ROWS: &[Row] = &[
         http::put_records_large_tls,
     ),
     row(
+        "put_records_500x1k_encrypted",
+        "PutRecords of 500 x 1 KiB into an encrypted stream",
+        http::put_records_large_encrypted,
+    ),
+    row(
         "put_records_100x100",
         "PutRecords of 100 x 100 B",
         http::put_records_small,
