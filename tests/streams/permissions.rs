@@ -167,6 +167,7 @@ fn operations_on_resources() -> Vec<Operation> {
 
 fn operations_on_deliveries() -> Vec<Operation> {
     let record = json!({"Data": "eA=="});
+    let no_key = json!({"KeyType": "CUSTOMER_MANAGED_CMK"});
     vec![
         of_delivery("firehose:CreateDeliveryStream", destination(json!({}))),
         (
@@ -178,6 +179,11 @@ fn operations_on_deliveries() -> Vec<Operation> {
         of_delivery("firehose:ListTagsForDeliveryStream", json!({})),
         of_delivery("firehose:PutRecord", json!({"Record": record})),
         of_delivery("firehose:PutRecordBatch", json!({"Records": [record]})),
+        of_delivery(
+            "firehose:StartDeliveryStreamEncryption",
+            json!({"DeliveryStreamEncryptionConfigurationInput": no_key}),
+        ),
+        of_delivery("firehose:StopDeliveryStreamEncryption", json!({})),
         of_delivery(
             "firehose:TagDeliveryStream",
             json!({"Tags": [{"Key": "a", "Value": "b"}]}),
