@@ -19,6 +19,7 @@ KINESIS = Service(
         "AddTagsToStream": {**NAME, "Tags": {"key": "value"}},
         "CreateStream": {"StreamName": "new", "ShardCount": 1},
         "DecreaseStreamRetentionPeriod": {**NAME, "RetentionPeriodHours": 24},
+        "DeleteResourcePolicy": {"ResourceARN": ARN},
         "DeleteStream": NAME,
         "DescribeAccountSettings": {},
         "DescribeLimits": {},
@@ -27,6 +28,7 @@ KINESIS = Service(
         "DisableEnhancedMonitoring": {**NAME, "ShardLevelMetrics": ["IncomingBytes"]},
         "EnableEnhancedMonitoring": {**NAME, "ShardLevelMetrics": ["IncomingBytes"]},
         "GetRecords": {"ShardIterator": "iterator"},
+        "GetResourcePolicy": {"ResourceARN": ARN},
         "GetShardIterator": {
             **NAME,
             "ShardId": "shardId-000000000000",
@@ -40,6 +42,7 @@ KINESIS = Service(
         "MergeShards": {**NAME, "ShardToMerge": "a", "AdjacentShardToMerge": "b"},
         "PutRecord": {**NAME, "Data": DATA, "PartitionKey": "key"},
         "PutRecords": {**NAME, "Records": [{"Data": DATA, "PartitionKey": "key"}]},
+        "PutResourcePolicy": {"ResourceARN": ARN, "Policy": "{}"},
         "RemoveTagsFromStream": {**NAME, "TagKeys": ["key"]},
         "SplitShard": {**NAME, "ShardToSplit": "a", "NewStartingHashKey": "5"},
         "StartStreamEncryption": {**NAME, "EncryptionType": "KMS", "KeyId": "alias/aws/kinesis"},

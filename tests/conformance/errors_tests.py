@@ -71,7 +71,10 @@ class Errors(unittest.TestCase):
         resource, stream = {"ResourceARN": arn}, {"StreamARN": arn}
         mode = {"StreamModeDetails": {"StreamMode": "ON_DEMAND"}}
         calls = {
+            "delete_resource_policy": resource,
+            "get_resource_policy": resource,
             "list_tags_for_resource": resource,
+            "put_resource_policy": {**resource, "Policy": "{}"},
             "tag_resource": {**resource, "Tags": {"a": "b"}},
             "untag_resource": {**resource, "TagKeys": ["a"]},
             "update_max_record_size": {**stream, "MaxRecordSizeInKiB": 1024},

@@ -255,7 +255,14 @@ fn settings() -> Vec<(&'static str, Value)> {
     let size = json!({"StreamARN": arn, "MaxRecordSizeInKiB": 2048});
     let mode = json!({"StreamARN": arn, "StreamModeDetails": {"StreamMode": "ON_DEMAND"}});
     let auto = json!({"StreamARN": arn, "RecordDistributionStrategy": "AUTO"});
+    let policy = r#"{"Statement": {"Effect": "Allow", "Principal": "*",
+        "Action": "kinesis:PutRecord", "Resource": "*"}}"#;
+    let resource = json!({"ResourceARN": arn});
+    let shared = json!({"ResourceARN": arn, "Policy": policy});
     vec![
+        ("PutResourcePolicy", shared),
+        ("GetResourcePolicy", resource.clone()),
+        ("DeleteResourcePolicy", resource),
         ("EnableEnhancedMonitoring", stream(metrics)),
         ("DisableEnhancedMonitoring", stream(fewer)),
         ("UpdateMaxRecordSize", size),

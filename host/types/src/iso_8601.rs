@@ -113,6 +113,9 @@ fn days_in_month(year: u64, month: u64) -> u64 {
 mod tests {
     use super::*;
 
+    /// Days until the year 10000.
+    const DAYS: u64 = 2_932_897;
+
     #[test]
     fn a_moment_reads_as_it_is_written() {
         for (text, ms) in [
@@ -129,7 +132,7 @@ mod tests {
             );
             assert_eq!(Timestamp(ms).iso_8601(), text);
         }
-        for day in (0..YEAR_MAX * 300).step_by(97) {
+        for day in (0..DAYS).step_by(97) {
             let midnight = Timestamp(day * SECONDS_PER_DAY * MS_PER_SECOND);
             let text = midnight.iso_8601();
             assert_eq!(Timestamp::parse_iso_8601(&text), Some(midnight), "{text}");

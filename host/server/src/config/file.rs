@@ -159,12 +159,9 @@ mod tests {
 
     use super::*;
 
-    const CREDENTIALS: &str = r#"
-[[credentials]]
-access_key_id = "AKIDEXAMPLE"
-secret_access_key = "hush-hush"
-account = "000000000042"
-"#;
+    const CREDENTIALS: &str = "\n[[credentials]]\naccess_key_id = \"AKIDEXAMPLE\"\n\
+                               secret_access_key = \"hush-hush\"\n\
+                               account = \"000000000042\"\n";
 
     #[test]
     fn an_empty_file_is_the_default() {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use millrace_server::{Config, Running, StartError, TlsFiles};
+use millrace_server::{Config, Credential, Running, StartError, TlsFiles};
 use rcgen::{CertificateParams, KeyPair};
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
@@ -20,10 +20,15 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use types::AccountId;
 use types::ManualClock;
+use wire::iam::{IdentityPolicy, UserName};
+use wire::sigv4::SecretKey;
 
 use crate::answers::{ANSWER_BYTES, fill, until};
-use crate::fixture::{LIST_STREAMS, NOW, PATIENCE, config, try_start, try_start_by};
+use crate::fixture::{
+    LIST_STREAMS, NOW, PATIENCE, RIGHT, ask_with_body, config, head, try_start, try_start_by,
+};
 
 const HEALTH: &str = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
 const SOON: Duration = Duration::from_millis(100);
@@ -168,6 +173,26 @@ async fn a_client_that_trusts_the_authority_is_answered_by_every_local_name() {
             assert!(body.contains("StreamNames"), "{body}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_policy_can_ask_for_tls() {
+    let policy = r#"{"Statement": {"Effect": "Allow", "Action": "kinesis:ListStreams",
+        "Resource": "*", "Condition": {"Bool": {"aws:SecureTransport": "true"}}}}"#;
+    let server = Server::start(|config| {
+        let secret = SecretKey::new(RIGHT.secret);
+        let mut credential = Credential::of_account(RIGHT.key_id, secret, AccountId::DEFAULT);
+        credential.identity.principal.user = Some(UserName::parse("ann").unwrap());
+        credential.identity.policy = Some(IdentityPolicy::parse(policy).unwrap());
+        config.credentials.push(credential);
+    })
+    .await;
+    let signed = RIGHT.operation(&server.running, "ListStreams", b"{}");
+    let plain = ask_with_body(&server.running, &signed, "{}").await;
+    assert_eq!(plain.code(), "AccessDeniedException");
+    let request = format!("{}Content-Length: 2\r\n\r\n{{}}", head(&signed));
+    let (answer, body) = ask(&mut server.client().await, &request).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{body}");
 }
 
 #[tokio::test]

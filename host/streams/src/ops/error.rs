@@ -2,6 +2,7 @@
 //! meet them.
 
 pub mod kms;
+pub mod policies;
 
 use store::{CommitError, StoreError};
 use types::limits::{
@@ -10,7 +11,6 @@ use types::limits::{
 };
 use types::{AccountId, Caller, SequenceNumber, ShardId, StreamArn, Timestamp};
 use wire::ApiError;
-use wire::iam::Malformed;
 
 use crate::catalog::{ChangeError, OverShards};
 use crate::edit::EditError;
@@ -111,15 +111,6 @@ pub fn resource_not_found(account: AccountId, arn: &str) -> ApiError {
         RESOURCE_NOT_FOUND,
         format!("Resource {arn} under account {account} not found."),
     )
-}
-
-/// A policy that cannot be understood, or that is longer than one may be.
-pub fn bad_policy(error: &Malformed) -> ApiError {
-    if error.is_too_long() {
-        ApiError::new(LIMIT_EXCEEDED, error.to_string())
-    } else {
-        invalid_argument(error.to_string())
-    }
 }
 
 pub fn name_and_arn_disagree(arn: &StreamArn) -> ApiError {

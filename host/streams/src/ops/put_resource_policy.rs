@@ -39,7 +39,7 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let arn = required("ResourceARN", &input.resource_arn)?;
     let stream = resource::find_to_change(streams, &call.caller, arn)?;
     let policy = ResourcePolicy::parse(required("Policy", &input.policy)?);
-    let policy = policy.map_err(|error| error::bad_policy(&error))?;
+    let policy = policy.map_err(|error| error::policies::refused(&error))?;
     let edit = Edit::SetPolicy(Arc::new(policy));
     let edited = streams.catalog.edit(stream.arn.clone(), edit).await;
     edited.map_err(|error| error::change(error, &stream.arn))?;

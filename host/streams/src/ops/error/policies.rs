@@ -1,0 +1,15 @@
+//! What clients are told of policies.
+
+use wire::ApiError;
+use wire::iam::Malformed;
+
+use super::{LIMIT_EXCEEDED, invalid_argument};
+
+/// A policy that cannot be understood, or that is longer than one may be.
+pub fn refused(error: &Malformed) -> ApiError {
+    if error.is_too_long() {
+        ApiError::new(LIMIT_EXCEEDED, error.to_string())
+    } else {
+        invalid_argument(error.to_string())
+    }
+}
