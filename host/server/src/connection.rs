@@ -122,7 +122,11 @@ impl Connection {
         let (mut transport, agreed) = match tls {
             None => (Transport::Plain(stream), Agreed::Nothing),
             // A connection waits here but once, and would keep the room for it.
-            Some(tls) => Box::pin(tls.accept(stream, self.limits(), self.read_bytes_max())).await?,
+            Some(tls) => {
+                let accept = tls.accept(stream, self.limits(), self.read_bytes_max());
+                let accepted = Box::pin(accept).await;
+                accepted.inspect_err(|_| self.router.telemetry().handshake_failed())?
+            }
         };
         let first = timeout(self.limits().first_byte, first_bytes(&mut transport));
         let first = first.await.map_err(|_| "it sent nothing in time")?;

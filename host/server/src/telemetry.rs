@@ -54,6 +54,7 @@ pub(crate) struct Telemetry {
     connections_at_rest: AtomicUsize,
     connections_accepted: AtomicU64,
     connections_refused: AtomicU64,
+    handshakes_failed: AtomicU64,
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
     /// In the order of [`DENIALS`].
@@ -97,6 +98,7 @@ impl Telemetry {
             connections_at_rest: AtomicUsize::new(0),
             connections_accepted: AtomicU64::new(0),
             connections_refused: AtomicU64::new(0),
+            handshakes_failed: AtomicU64::new(0),
             bytes_in: AtomicU64::new(0),
             bytes_out: AtomicU64::new(0),
             denials: [const { AtomicU64::new(0) }; DENIALS.len()],
@@ -161,6 +163,11 @@ impl Telemetry {
 
     pub(crate) fn connection_refused(&self) {
         add(Some(&self.connections_refused), 1);
+    }
+
+    /// A connection at the port for TLS did not come to its first request.
+    pub(crate) fn handshake_failed(&self) {
+        add(Some(&self.handshakes_failed), 1);
     }
 }
 

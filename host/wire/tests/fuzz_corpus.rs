@@ -9,6 +9,8 @@ mod cbor_body;
 mod json_body;
 #[path = "../../../tests/fuzz/targets/sigv4_header.rs"]
 mod sigv4_header;
+#[path = "../../../tests/fuzz/targets/sigv4_query.rs"]
+mod sigv4_query;
 
 use std::fs;
 use std::path::Path;
@@ -42,4 +44,9 @@ fn every_input_of_the_cbor_corpus_is_handled() {
 #[test]
 fn every_input_of_the_signature_corpus_is_handled() {
     replay("sigv4_header", sigv4_header::sigv4_header);
+}
+
+#[test]
+fn every_input_of_the_corpus_of_presigned_queries_is_handled() {
+    replay("sigv4_query", sigv4_query::sigv4_query);
 }

@@ -116,6 +116,13 @@ impl Telemetry {
             "Connections over a limit.",
             refused,
         );
+        let failed = load(&self.handshakes_failed);
+        counter(
+            out,
+            "tls_handshakes_failed_total",
+            "Connections that did not speak TLS where it is spoken, or did not agree on it.",
+            failed,
+        );
         let bytes = load(&self.bytes_in);
         counter(
             out,

@@ -344,6 +344,11 @@ async fn a_client_without_tls_is_told_what_the_port_speaks() {
     let said = String::from_utf8(closed(stream).await).unwrap();
     assert!(said.starts_with("HTTP/1.1 400 "), "{said}");
     assert!(said.contains("speaks TLS"), "{said}");
+    let told = metrics(&server).await;
+    assert!(
+        told.contains("\nmillrace_tls_handshakes_failed_total 1\n"),
+        "{told}"
+    );
 }
 
 #[tokio::test]
