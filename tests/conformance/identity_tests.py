@@ -3,12 +3,37 @@
 import os
 import tempfile
 import unittest
+import urllib.error
 import urllib.request
 
 from botocore.exceptions import ClientError
 
 from server import REGION, Server
 from signature_tests import CONFIGURATION
+
+USERS = """
+[[credentials]]
+access_key_id = "AKIDALICE"
+secret_access_key = "hers"
+account = "111111111111"
+user = "alice"
+
+[[credentials]]
+access_key_id = "ASIATEMPORARY"
+secret_access_key = "for a while"
+account = "111111111111"
+user = "bob"
+session_token = "a/token+of=16-characters"
+expires = "2099-01-01T00:00:00Z"
+
+[[credentials]]
+access_key_id = "ASIAEXPIRED"
+secret_access_key = "no more"
+account = "111111111111"
+session_token = "another/token+of=16"
+expires = "2026-01-01T00:00:00Z"
+"""
+TEMPORARY = ("ASIATEMPORARY", "for a while", "a/token+of=16-characters")
 
 
 class Identity(unittest.TestCase):
@@ -18,7 +43,7 @@ class Identity(unittest.TestCase):
         cls.addClassCleanup(directory.cleanup)
         path = os.path.join(directory.name, "millrace.toml")
         with open(path, "w") as file:
-            file.write(CONFIGURATION)
+            file.write(CONFIGURATION + USERS)
         cls.server = Server("--config", path)
         cls.addClassCleanup(cls.server.stop)
 
@@ -26,10 +51,12 @@ class Identity(unittest.TestCase):
         for key, account in [
             (("AKIDEXAMPLE", "secret"), "000000000000"),
             (("AKIDOTHER", "other secret"), "111111111111"),
+            (("AKIDALICE", "hers"), "111111111111"),
         ]:
             answer = self.server.sts(*key).get_caller_identity()
             self.assertEqual(answer["Account"], account)
-            self.assertEqual(answer["Arn"], f"arn:aws:iam::{account}:root")
+            who = "user/alice" if key[0] == "AKIDALICE" else "root"
+            self.assertEqual(answer["Arn"], f"arn:aws:iam::{account}:{who}")
             self.assertTrue(answer["UserId"])
             self.assertTrue(answer["ResponseMetadata"]["RequestId"])
 
@@ -41,6 +68,28 @@ class Identity(unittest.TestCase):
             request = urllib.request.Request(address, method=method)
             with urllib.request.urlopen(request, timeout=60) as answer:
                 self.assertIn(b":iam::000000000000:root</Arn>", answer.read())
+
+    def test_temporary_credentials_are_told_who_they_are(self):
+        client = self.server.sts(*TEMPORARY[:2], token=TEMPORARY[2])
+        self.assertTrue(client.get_caller_identity()["Arn"].endswith("111111111111:user/bob"))
+        address = client.generate_presigned_url("get_caller_identity", HttpMethod="GET")
+        with urllib.request.urlopen(address, timeout=60) as answer:
+            self.assertIn(b"user/bob</Arn>", answer.read())
+        other = address.replace("X-Amz-Security-Token=a", "X-Amz-Security-Token=b")
+        self.assertNotEqual(other, address)
+        with self.assertRaises(urllib.error.HTTPError) as raised:
+            urllib.request.urlopen(other, timeout=60)
+        with raised.exception as refused:
+            self.assertEqual(refused.code, 403)
+            self.assertIn(b"<Code>InvalidClientTokenId</Code>", refused.read())
+        for key, token, code in [
+            (TEMPORARY[:2], "another-token-of-16", "InvalidClientTokenId"),
+            (TEMPORARY[:2], None, "InvalidClientTokenId"),
+            (("ASIAEXPIRED", "no more"), "another/token+of=16", "ExpiredToken"),
+        ]:
+            with self.assertRaises(ClientError) as raised:
+                self.server.sts(*key, token=token).get_caller_identity()
+            self.assertEqual(raised.exception.response["Error"]["Code"], code)
 
     def test_an_error_is_one_of_sts(self):
         for key, code in [

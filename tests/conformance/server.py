@@ -90,7 +90,7 @@ class Server:
         """boto3's client of the Security Token Service."""
         return self._client("sts", key_id, secret, **options)
 
-    def _client(self, service, key_id, secret, region=REGION, attempts=1):
+    def _client(self, service, key_id, secret, token=None, region=REGION, attempts=1):
         """boto3's client, validating what it sends and what it gets."""
         return boto3.client(
             service,
@@ -98,6 +98,7 @@ class Server:
             region_name=region,
             aws_access_key_id=key_id,
             aws_secret_access_key=secret,
+            aws_session_token=token,
             config=Config(retries={"total_max_attempts": attempts, "mode": "standard"}),
         )
 

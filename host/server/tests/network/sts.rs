@@ -1,6 +1,7 @@
 //! GetCallerIdentity, in the protocol of STS: a form in, XML out, errors too.
 
 use millrace_server::Running;
+use wire::iam::UserName;
 
 use crate::fixture::start;
 use crate::fixture::{Answer, GUESSED, NEIGHBOUR, RIGHT, Signature, ask, ask_with_body, protected};
@@ -65,6 +66,22 @@ async fn each_caller_is_told_who_it_is() {
             answer.header("x-amzn-requestid")
         );
     }
+}
+
+#[tokio::test]
+async fn a_user_is_told_its_name() {
+    let server = protected(|config| {
+        let principal = &mut config.credentials[0].identity.principal;
+        principal.user = Some(UserName::parse("alice@example").unwrap());
+    })
+    .await;
+    let answer = ask_sts(&server, &RIGHT, ASKED).await;
+    assert_eq!(
+        within(&answer, "Arn"),
+        "arn:aws:iam::000000000042:user/alice@example"
+    );
+    assert_eq!(within(&answer, "UserId"), "alice@example");
+    assert_eq!(within(&answer, "Account"), "000000000042");
 }
 
 #[tokio::test]
