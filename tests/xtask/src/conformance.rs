@@ -1,6 +1,6 @@
 //! The clients we did not write: boto3 and the AWS CLI from PyPI, the JS SDK from npm, the Java
-//! SDK, KPL and KCL from Maven, against the built server, and the S3 server that it delivers to; and
-//! components that other languages' tools made, in the server.
+//! SDK, KPL and KCL from Maven, against the built server, and the S3 server that it delivers to;
+//! and components that other languages' tools made, in the server.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
