@@ -254,7 +254,7 @@ fn nonce(count: u64) -> Nonce {
     Nonce::assume_unique_for_key(nonce)
 }
 
-/// The keys of an open engine. It holds as many as the layer above gives it, which names the limit.
+/// The keys of an open engine, as many as the layer above gives it.
 #[derive(Default)]
 pub struct KeyRing {
     keys: RwLock<HashMap<KeyId, Result<Arc<DataKey>, KeyRefusal>>>,

@@ -188,14 +188,14 @@ impl Streams {
             turn: None,
         };
         loop {
-            let read = match reading.read(from, step).await {
-                Err(error) if selection.count > 0 && is_unreadable(&error) => {
-                    selection.ends_before_unreadable();
-                    return Ok(selection);
-                }
-                read => read?,
+            let read = reading.read(from, step).await;
+            // What has expired and is not trimmed yet is passed over, and needs no key for that.
+            let may_have_expired = match &read {
+                Ok(read) => read.frames.first().is_some_and(|f| f.arrival < cutoff),
+                Err(StoreError::Key { .. }) => true,
+                Err(_) => false,
             };
-            if read.frames.first().is_some_and(|f| f.arrival < cutoff) {
+            if may_have_expired {
                 let kept = self.engine.seek_time(log, cutoff).await?;
                 // Frames are in order of arrival: after this, all that follow are kept.
                 if from < kept {
@@ -204,6 +204,13 @@ impl Streams {
                     continue;
                 }
             }
+            let read = match read {
+                Err(error) if selection.count > 0 && is_unreadable(&error) => {
+                    selection.ends_before_unreadable();
+                    return Ok(selection);
+                }
+                read => read?,
+            };
             let mut frames = read.frames.into_iter();
             if selection.take_all(&mut frames).await {
                 if selection.next_arrival.is_none() {

@@ -177,6 +177,31 @@ async fn a_change_that_was_not_kept_is_refused_and_leaves_no_key_behind() {
     }
 }
 
+/// A stream that is given another key each day would have as many for ever.
+#[tokio::test]
+async fn a_data_key_goes_once_nothing_that_is_kept_needs_it() {
+    const DAY_SECONDS: u64 = 24 * 3_600;
+    let files = KeyFiles::new();
+    let world = files.new_world(1).await;
+    world.stream("s", 1).await;
+    let owner = streams::kms::KeyOwner::Stream(0);
+    let mut counts = Vec::new();
+    for (key, data) in [(0, "AAAA"), (1, "AAAB"), (2, "AAAC"), (0, "AAAD")] {
+        ok!(world, start_stream_encryption, with_key(key));
+        world.until_active("s").await;
+        world.put("s", "a", data).await;
+        counts.push(world.streams.kms().keys_of(owner).len());
+        // Longer than records are kept, and than puts are on their way.
+        world.advance(2 * DAY_SECONDS + 60);
+    }
+    // The first is outlived once its successor is so old, which the next change looks at.
+    assert_eq!(counts, [1, 2, 2, 2]);
+    let world = files.killed(world).await;
+    assert_eq!(world.streams.kms().keys_of(owner).len(), 2);
+    world.put("s", "a", "AAAE").await;
+    assert!(records(&world).await.contains(&("AAAE".to_owned(), true)));
+}
+
 /// A change waits for the resharding that is under way, and a resharding for the change.
 #[tokio::test]
 async fn a_stream_is_split_and_encrypted_one_after_the_other() {

@@ -73,12 +73,15 @@ impl CatalogTask {
         active.status = Status::Active;
         active.encryption = stream.encryption.changed();
         let time = self.ground.retention_clock.look();
-        let outlived = if time.may_trim {
-            let of = KeyOwner::Stream(stream.id.0);
-            self.ground.kms.outlived(of, stream.cutoff(time))
-        } else {
-            Vec::new()
-        };
+        let mut outlived = Vec::new();
+        if time.may_trim {
+            let (of, cutoff) = (KeyOwner::Stream(stream.id.0), stream.cutoff(time));
+            outlived = self.ground.kms.outlived(of, cutoff);
+            if !outlived.is_empty() {
+                // Also for the next server, whose clock may be doubted: nobody opens them again.
+                active.expired_before = cutoff;
+            }
+        }
         let mut writes = vec![rows::encryption::write(&active)?];
         writes.extend(outlived.iter().map(|key| Kms::removal(*key)));
         let parts = Transaction {
