@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use toml::de::DeTable;
-use wire::sigv4::SecretKey;
 
 use super::entry::{Entry, Wrong, line_of};
 use super::{Config, ConfigError, credentials, delivery_limits, kms, sections};
@@ -14,8 +13,6 @@ use crate::web_origin::WebOrigin;
 
 /// Minutes of clock skew that can be asked for: what AWS's generic rule allows.
 const CLOCK_SKEW_MINUTES_MAX: u64 = 15;
-/// Characters of a token at least: a shorter one could be guessed.
-const TOKEN_CHARS_MIN: usize = 16;
 /// How many requests of the largest size must fit into the memory for all. Bodies that come in may
 /// have 15 parts of 32 of it, and one account may have as much at work. With four that is room for
 /// one of the largest requests and many small ones beside it; with two, not even for one.
@@ -67,7 +64,7 @@ fn parse(text: &str) -> Result<Config, Wrong> {
             "delivery_limits" => {
                 config.delivery_limits = delivery_limits::delivery_limits(&entry)?;
             }
-            "metrics" => config.metrics_token = Some(metrics_token(&entry)?),
+            "metrics" => config.metrics_token = Some(sections::metrics_token(&entry)?),
             "s3" => config.s3 = Some(sections::s3(&entry)?),
             "tls" => config.tls = Some(sections::tls(&entry)?),
             "kms" => config.kms = kms::kms(&entry)?,
@@ -137,20 +134,6 @@ fn limits(section: &Entry<'_>, limits: &mut Limits) -> Result<(), Wrong> {
         return Err(section.wrong(what));
     }
     Ok(())
-}
-
-fn metrics_token(section: &Entry<'_>) -> Result<SecretKey, Wrong> {
-    let mut token = None;
-    for entry in section.entries("[metrics]", "token")? {
-        let text = entry.string()?;
-        if text.len() < TOKEN_CHARS_MIN || !text.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(entry.wrong(&format!(
-                "is not at least {TOKEN_CHARS_MIN} characters of ASCII without spaces"
-            )));
-        }
-        token = Some(SecretKey::new(text));
-    }
-    token.ok_or_else(|| section.wrong("has no token"))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use delivery::objects::S3Config;
+use wire::sigv4::SecretKey;
 
 use super::TlsFiles;
 use super::entry::{Entry, Wrong};
@@ -13,6 +14,8 @@ const PLUGIN_LIMIT_KEYS: &str = "component_mib, compile_seconds, compile_mib, me
                                  log_bytes_per_second";
 const S3_KEYS: &str = "endpoint, region, access_key_id, secret_access_key and path_style";
 const TLS_KEYS: &str = "certificate and key";
+/// Characters of a token at least: a shorter one could be guessed.
+const TOKEN_CHARS_MIN: usize = 16;
 const REGION_DEFAULT: &str = "us-east-1";
 /// Mebibytes that a component may have at most. More is refused here; a component with more than is
 /// configured is refused when it is loaded.
@@ -62,6 +65,21 @@ pub(super) fn plugin_limits(section: &Entry<'_>) -> Result<wasm::Limits, Wrong> 
         }
     }
     Ok(limits)
+}
+
+/// `[metrics]`.
+pub(super) fn metrics_token(section: &Entry<'_>) -> Result<SecretKey, Wrong> {
+    let mut token = None;
+    for entry in section.entries("[metrics]", "token")? {
+        let text = entry.string()?;
+        if text.len() < TOKEN_CHARS_MIN || !text.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(entry.wrong(&format!(
+                "is not at least {TOKEN_CHARS_MIN} characters of ASCII without spaces"
+            )));
+        }
+        token = Some(SecretKey::new(text));
+    }
+    token.ok_or_else(|| section.wrong("has no token"))
 }
 
 /// `[s3]`.

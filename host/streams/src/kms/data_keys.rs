@@ -1,7 +1,7 @@
 //! Data keys: made, wrapped into rows, and put into the store's ring.
 //!
-//! A stream has as many as its encryption was changed, at most 25 times within a day, for as long as
-//! records of before are kept and a day longer: see [`Kms::outlived`].
+//! A stream has as many as its encryption was changed, at most 25 times within a day, for as long
+//! as records of before are kept and a day longer: see [`Kms::outlived`].
 
 use std::sync::PoisonError;
 
