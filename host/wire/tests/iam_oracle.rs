@@ -310,3 +310,37 @@ fn random_policies_decide_as_the_rules_say_of_their_parts() {
         assert!(count > 500, "{reason:?}: {count}");
     }
 }
+
+#[test]
+fn a_policy_with_any_byte_changed_is_refused_or_decides_something() {
+    let mut dice = Dice(11);
+    let case = Case {
+        account: 0,
+        user: 0,
+        action: 0,
+        resource: 0,
+        address: 0,
+    };
+    let (mut refused, mut decided) = (0, 0);
+    for _ in 0..3_000 {
+        let mut bytes = policy(&draw(&mut dice), true).into_bytes();
+        for _ in 0..=dice.below(3) {
+            let at = dice.below(bytes.len());
+            match dice.below(3) {
+                0 => drop(bytes.remove(at)),
+                1 => bytes.insert(at, u8::try_from(dice.below(128)).unwrap()),
+                _ => bytes[at] = u8::try_from(dice.below(128)).unwrap(),
+            }
+        }
+        let text = String::from_utf8(bytes).unwrap();
+        if ResourcePolicy::parse(&text).is_err() {
+            refused += 1;
+            continue;
+        }
+        // Whatever it says now, it says it without coming to harm.
+        let first = ask(case, None, Some(&text));
+        assert_eq!(ask(case, None, Some(&text)), first);
+        decided += 1;
+    }
+    assert!(refused > 1_000 && decided > 100, "{refused} {decided}");
+}

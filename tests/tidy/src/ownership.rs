@@ -93,6 +93,17 @@ const OWNED: &[Owned] = &[
         rule: "an operation asks its call to read and to write, and knows no codec",
     },
     Owned {
+        words: &["streams.directory"],
+        // The names of an account and what it has: the router asks whether they may be told.
+        owners: &[
+            "host/streams/src/ops/address.rs",
+            "host/streams/src/ops/list_streams.rs",
+            "host/streams/src/ops/describe_limits.rs",
+        ],
+        about: &["host/streams/src/ops/"],
+        rule: "an operation finds its stream where it is asked whether it may",
+    },
+    Owned {
         words: &["process::exit", "process::abort"],
         owners: &["host/cli/src/main.rs"],
         about: HOST,
