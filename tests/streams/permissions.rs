@@ -473,6 +473,7 @@ impl Ground<'_> {
             }
             return None;
         }
+        assert!(answer.status().is_client_error(), "{what}");
         let refusal: Value = serde_json::from_slice(answer.body()).unwrap();
         let is_denied = refusal["__type"] == "AccessDeniedException";
         assert_eq!(is_denied, expected.is_some(), "{what}");

@@ -1,8 +1,11 @@
-use millrace_server::Running;
+use millrace_server::{Running, Session};
 use serde_json::json;
 use types::Timestamp;
+use wire::sigv4::SecretKey;
 
-use crate::fixture::{GUESSED, LIST_STREAMS, NOW, RIGHT, Signature, ask, ask_signed, protected};
+use crate::fixture::{
+    GUESSED, LIST_STREAMS, NOW, RIGHT, Signature, ask, ask_signed, ask_with_body, protected,
+};
 
 /// The code of the answer to ListStreams, `None` if it is a good one.
 async fn list_streams(server: &Running, signature: Option<Signature>) -> Option<String> {
@@ -62,4 +65,29 @@ async fn every_other_request_is_refused() {
             Some(code)
         );
     }
+}
+
+#[tokio::test]
+async fn a_session_token_that_is_not_signed_is_not_taken() {
+    const TOKEN: &str = "the-token-of-a-session";
+    let server = protected(|config| {
+        config.credentials[0].session = Some(Session {
+            token: SecretKey::new(TOKEN),
+            expires_at: Timestamp(u64::MAX),
+        });
+    })
+    .await;
+    let with_token = Signature {
+        session_token: Some(TOKEN),
+        ..RIGHT
+    };
+    assert_eq!(list_streams(&server, Some(with_token)).await, None);
+    // Its owner signed, and somebody on the way has added the token.
+    let mut parts = RIGHT.operation(&server, "ListStreams", b"{}");
+    let token = http::HeaderValue::from_static(TOKEN);
+    parts.headers.insert("x-amz-security-token", token);
+    let answer = ask_with_body(&server, &parts, "{}").await;
+    assert_eq!(answer.code(), "InvalidSignatureException");
+    let text = "'X-Amz-Security-Token' must be a 'SignedHeader' in the AWS Authorization.";
+    assert_eq!(answer.json()["message"], text);
 }
