@@ -99,6 +99,11 @@ impl Client {
 
     /// The same under another content type.
     pub async fn send_as(&self, kind: &str, operation: &str, body: Bytes) -> Response<Bytes> {
+        self.carry(self.signed(kind, operation, body)).await
+    }
+
+    /// A signed request.
+    pub(crate) fn signed(&self, kind: &str, operation: &str, body: Bytes) -> Request<Full<Bytes>> {
         let (service, target) = match operation.strip_prefix("Firehose.") {
             Some(operation) => ("firehose", format!("Firehose_20150804.{operation}")),
             None => ("kinesis", format!("Kinesis_20131202.{operation}")),
@@ -108,7 +113,7 @@ impl Client {
             .header("x-amz-target", target)
             .body(())
             .unwrap();
-        self.exchange(request, service, "/", body).await
+        self.sign(request, service, "/", body)
     }
 
     /// Asks for a page of the server itself, below `/_millrace/`.
@@ -171,6 +176,16 @@ impl Client {
         path: &str,
         body: Bytes,
     ) -> Response<Bytes> {
+        self.carry(self.sign(request, service, path, body)).await
+    }
+
+    fn sign(
+        &self,
+        request: Request<()>,
+        service: &str,
+        path: &str,
+        body: Bytes,
+    ) -> Request<Full<Bytes>> {
         let (mut parts, ()) = request.into_parts();
         let signer = Signer {
             key_id: &self.key_id,
@@ -181,8 +196,7 @@ impl Client {
         };
         signer.sign(&mut parts, &body, self.clock.now()).unwrap();
         parts.uri = path.parse().unwrap();
-        self.carry(Request::from_parts(parts, Full::new(body)))
-            .await
+        Request::from_parts(parts, Full::new(body))
     }
 
     async fn carry(&self, request: Request<Full<Bytes>>) -> Response<Bytes> {
@@ -201,7 +215,7 @@ impl Client {
 }
 
 /// Reads an answer that must be an error.
-fn refusal_of(response: Response<Bytes>) -> Refusal {
+pub(crate) fn refusal_of(response: Response<Bytes>) -> Refusal {
     let text = String::from_utf8_lossy(response.body());
     assert!(400 <= response.status().as_u16(), "not refused: {text}");
     let body: Value = serde_json::from_slice(response.body()).expect("an error is JSON");

@@ -10,10 +10,12 @@
 mod client;
 mod credentials;
 mod delivery_streams;
+mod events;
 pub mod keys;
 mod service;
 
 pub use client::{Client, Refusal};
 pub use credentials::{statement, until, user};
 pub use delivery_streams::{BUCKET, Object, ROLE, base64, destination, over};
+pub use events::{Event, Events};
 pub use service::{ACCOUNT, OTHER_ACCOUNT, REGION, Service, Setting, shard_id};

@@ -267,7 +267,8 @@ impl Client {
 
     /// Deletes a stream and waits until it is gone.
     pub async fn delete(&self, name: &str) {
-        self.call("DeleteStream", json!({"StreamName": name})).await;
+        let input = json!({"StreamName": name, "EnforceConsumerDeletion": true});
+        self.call("DeleteStream", input).await;
         self.until_gone(name).await;
     }
 
@@ -284,6 +285,21 @@ impl Client {
             }
         }
         panic!("{name} does not go");
+    }
+
+    /// Registers a consumer; its ARN.
+    pub async fn register(&self, stream: &str, consumer: &str) -> String {
+        let input = json!({"StreamARN": self.arn(stream), "ConsumerName": consumer});
+        let answer = self.call("RegisterStreamConsumer", input).await;
+        answer["Consumer"]["ConsumerARN"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    /// The ARN of a stream of [`ACCOUNT`].
+    pub fn arn(&self, stream: &str) -> String {
+        format!("arn:aws:kinesis:{}:{ACCOUNT}:stream/{stream}", self.region)
     }
 
     /// DescribeStreamSummary's description.

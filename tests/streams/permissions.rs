@@ -26,6 +26,8 @@ enum About {
     /// The stream, which the operation names by its name or its ARN, by its ARN alone in the member
     /// of that name, or by its name alone.
     Stream(Naming),
+    /// The consumer, by its ARN.
+    Consumer,
     /// The delivery stream of that name.
     Delivery(&'static str),
 }
@@ -57,6 +59,7 @@ fn of_delivery(operation: &'static str, input: Value) -> Operation {
 fn operations() -> Vec<Operation> {
     let mut all = operations_on_streams();
     all.extend(operations_on_resources());
+    all.extend(operations_on_consumers());
     all.extend(operations_on_deliveries());
     let settings = json!({"MinimumThroughputBillingCommitment": {"Status": "DISABLED"}});
     for (operation, input) in [
@@ -87,7 +90,10 @@ fn operations_on_streams() -> Vec<Operation> {
             "kinesis:DecreaseStreamRetentionPeriod",
             json!({"RetentionPeriodHours": 24}),
         ),
-        of_stream("kinesis:DeleteStream", json!({})),
+        of_stream(
+            "kinesis:DeleteStream",
+            json!({"EnforceConsumerDeletion": true}),
+        ),
         of_stream("kinesis:DescribeStream", json!({})),
         of_stream("kinesis:DescribeStreamSummary", json!({})),
         of_stream(
@@ -165,6 +171,25 @@ fn operations_on_resources() -> Vec<Operation> {
     ]
 }
 
+fn operations_on_consumers() -> Vec<Operation> {
+    let subscribe = json!({
+        "ShardId": "shardId-000000000000", "StartingPosition": {"Type": "LATEST"}, "DryRun": true,
+    });
+    let of_consumer = |operation, input| (operation, About::Consumer, input);
+    let stream = "StreamARN";
+    vec![
+        of_consumer("kinesis:DeregisterStreamConsumer", json!({})),
+        of_consumer("kinesis:DescribeStreamConsumer", json!({})),
+        of_consumer("kinesis:SubscribeToShard", subscribe),
+        by_arn("kinesis:ListStreamConsumers", stream, json!({})),
+        by_arn(
+            "kinesis:RegisterStreamConsumer",
+            stream,
+            json!({"ConsumerName": "another"}),
+        ),
+    ]
+}
+
 fn operations_on_deliveries() -> Vec<Operation> {
     let record = json!({"Data": "eA=="});
     let no_key = json!({"KeyType": "CUSTOMER_MANAGED_CMK"});
@@ -206,6 +231,7 @@ impl About {
         match self {
             Self::Account => "*".to_owned(),
             Self::Stream(_) => arn(ACCOUNT, STREAM),
+            Self::Consumer => format!("{}/consumer/app:1700000000", arn(ACCOUNT, STREAM)),
             Self::Delivery(name) => {
                 format!("arn:aws:firehose:{REGION}:{ACCOUNT}:deliverystream/{name}")
             }
@@ -380,7 +406,7 @@ impl Asker {
         if self.own == Own::Denies {
             return Some("with an explicit deny in an identity-based policy".to_owned());
         }
-        if !matches!(about, About::Stream(_)) {
+        if !matches!(about, About::Stream(_) | About::Consumer) {
             return (self.own == Own::Silent).then_some(no_identity);
         }
         if self.account != ACCOUNT {
@@ -416,21 +442,29 @@ struct Ground<'a> {
 }
 
 impl Ground<'_> {
-    async fn set(&mut self, state: State, action: &str, number: usize) {
+    async fn set(&mut self, state: State, (action, about): (&str, About), number: usize) {
         self.state = state;
         let names = self.root.call("ListStreams", json!({})).await;
-        let mut input = json!({"ResourceARN": arn(ACCOUNT, STREAM)});
         if names["StreamNames"] == json!([STREAM]) {
-            // There may be none.
-            let body = input.to_string().into();
-            self.root.send("DeleteResourcePolicy", body).await;
+            for resource in [arn(ACCOUNT, STREAM), About::Consumer.resource()] {
+                // There may be none.
+                let body = json!({"ResourceARN": resource}).to_string().into();
+                self.root.send("DeleteResourcePolicy", body).await;
+            }
             if state == State::Absent {
                 self.root.delete(STREAM).await;
             }
         } else if state != State::Absent {
             self.root.create(STREAM, 1).await;
         }
+        if state != State::Absent {
+            let consumer = json!({"StreamARN": arn(ACCOUNT, STREAM), "ConsumerName": "app"});
+            // It may be there.
+            let body = consumer.to_string().into();
+            self.root.send("RegisterStreamConsumer", body).await;
+        }
         if let Some(policy) = state.policy(action, number) {
+            let mut input = json!({"ResourceARN": about.resource()});
             input["Policy"] = json!(policy.to_string());
             self.root.call("PutResourcePolicy", input).await;
         }
@@ -441,6 +475,7 @@ impl Ground<'_> {
         match about {
             About::Account => {}
             About::Delivery(name) => input["DeliveryStreamName"] = json!(name),
+            About::Consumer => input["ConsumerARN"] = json!(about.resource()),
             About::Stream(Naming::Name) => input["StreamName"] = json!(STREAM),
             About::Stream(Naming::Iterator) => input["ShardIterator"] = json!(self.iterator),
             About::Stream(Naming::Arn(member)) => input[member] = json!(arn(ACCOUNT, STREAM)),
@@ -468,8 +503,8 @@ impl Ground<'_> {
             if operation == "DeleteStream" {
                 self.root.until_gone(STREAM).await;
             }
-            if operation.starts_with("Delete") {
-                self.set(self.state, action, by.number).await;
+            if operation.starts_with("Delete") || operation.starts_with("Deregister") {
+                self.set(self.state, (action, *about), by.number).await;
             }
             return None;
         }
@@ -516,11 +551,15 @@ async fn every_caller_may_do_what_the_policies_say_and_nothing_else() {
     for (number, operation) in operations().iter().enumerate() {
         let (action, about, _) = operation;
         // A policy of its own has only a stream, and an account's own names are not another's.
-        let is_shared = matches!(about, About::Stream(naming) if *naming != Naming::Name);
+        let is_shared = match about {
+            About::Stream(naming) => *naming != Naming::Name,
+            About::Consumer => true,
+            About::Account | About::Delivery(_) => false,
+        };
         let states = if is_shared { &STATES[..] } else { &STATES[..1] };
         let mut to_strangers = BTreeSet::new();
         for state in states {
-            ground.set(*state, action, number).await;
+            ground.set(*state, (action, *about), number).await;
             for (account, kind, own) in CALLERS {
                 let by = Asker {
                     account,

@@ -98,7 +98,11 @@ async fn resources_that_there_are_none_of_are_not_found() {
             input["ResourceARN"] = json!(arn);
             let refusal = client.refusal(operation, input).await;
             assert_eq!(refusal.code, "ResourceNotFoundException", "{operation}");
-            let wanted = format!("Resource {arn} under account {ACCOUNT} not found.");
+            let wanted = if resource.contains("consumer") {
+                format!("Consumer {arn} not found.")
+            } else {
+                format!("Resource {arn} under account {ACCOUNT} not found.")
+            };
             assert_eq!(refusal.message, wanted);
         }
     }

@@ -1,7 +1,7 @@
 //! The commands: one file each.
 
 mod compile_worker;
-mod delivery;
+pub(crate) mod delivery;
 mod demo;
 mod plugin;
 mod serve;

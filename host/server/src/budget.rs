@@ -9,6 +9,7 @@
 //! share has room for a short answer, so that one takes the place of its request.
 
 mod crowd;
+mod events;
 mod holder;
 mod payer;
 mod places;
@@ -23,6 +24,7 @@ use std::time::Instant;
 
 use types::Clock;
 
+pub(crate) use events::EventsHeld;
 pub(crate) use payer::{Payer, network_of};
 pub(crate) use shares::NoRoom;
 
@@ -87,15 +89,21 @@ enum Standing {
         payer: Payer,
     },
     Answered(usize),
+    /// It is answered by a stream of events: see [`events`].
+    Streams {
+        place: usize,
+        payer: Payer,
+    },
 }
 
 impl Standing {
     fn place(self) -> Option<usize> {
         match self {
             Self::Uncounted => None,
-            Self::Receiving(place) | Self::AtWork { place, .. } | Self::Answered(place) => {
-                Some(place)
-            }
+            Self::Receiving(place)
+            | Self::AtWork { place, .. }
+            | Self::Answered(place)
+            | Self::Streams { place, .. } => Some(place),
         }
     }
 }
@@ -252,7 +260,7 @@ impl Held {
         let needs = bytes.saturating_add(REQUEST_BYTES);
         let (place, held, payer) = match self.standing {
             Standing::Uncounted | Standing::Receiving(_) => return self.answers_unproven(bytes),
-            Standing::Answered(_) => return Ok(()),
+            Standing::Answered(_) | Standing::Streams { .. } => return Ok(()),
             Standing::AtWork {
                 place,
                 bytes,

@@ -285,7 +285,7 @@ async fn answer(
     if response.headers().contains_key(CONNECTION) {
         connection.activity.leaves_unread();
     }
-    Ok(response.map(|body| body.noted_in(&connection.activity)))
+    Ok(response.map(|body| body.noted_in(&connection.activity, &connection.stage)))
 }
 
 /// Reads until it is certain whether the bytes are the beginning of [`H2_PREFACE_START`] or not.

@@ -58,6 +58,8 @@ const SAID_OF_EACH_BYTES_MAX: usize = 512;
 
 enum Handle {
     Streams(fn(&Streams, Call) -> Handled<'_>),
+    /// Its answer goes on after it is given.
+    Events(fn(&Arc<Streams>, Call) -> Handled<'_>),
     Delivery(fn(&Delivery, Call) -> Handled<'_>),
 }
 
@@ -128,13 +130,14 @@ impl Operation {
     pub(crate) fn handle<'a>(&self, services: &'a Services, call: Call) -> Handled<'a> {
         match self.handle {
             Handle::Streams(handle) => handle(&services.streams, call),
+            Handle::Events(handle) => handle(&services.streams, call),
             Handle::Delivery(handle) => handle(&services.delivery, call),
         }
     }
 }
 
 /// Sorted by prefix and name.
-pub(crate) static OPERATIONS: [Operation; 47] = [
+pub(crate) static OPERATIONS: [Operation; 52] = [
     firehose("CreateDeliveryStream", |s, c| {
         Box::pin(delivery::ops::create_delivery_stream::handle(s, c))
     }),
@@ -193,6 +196,9 @@ pub(crate) static OPERATIONS: [Operation; 47] = [
     kinesis("DeleteStream", |s, c| {
         Box::pin(streams::ops::delete_stream::handle(s, c))
     }),
+    kinesis("DeregisterStreamConsumer", |s, c| {
+        Box::pin(streams::ops::deregister_stream_consumer::handle(s, c))
+    }),
     kinesis("DescribeAccountSettings", |s, c| {
         Box::pin(streams::ops::describe_account_settings::handle(s, c))
     })
@@ -205,6 +211,10 @@ pub(crate) static OPERATIONS: [Operation; 47] = [
     .of_account(),
     kinesis("DescribeStream", |s, c| {
         Box::pin(streams::ops::describe_stream::handle(s, c))
+    })
+    .telling(),
+    kinesis("DescribeStreamConsumer", |s, c| {
+        Box::pin(streams::ops::describe_stream_consumer::handle(s, c))
     })
     .telling(),
     kinesis("DescribeStreamSummary", |s, c| {
@@ -236,6 +246,10 @@ pub(crate) static OPERATIONS: [Operation; 47] = [
         Box::pin(streams::ops::list_shards::handle(s, c))
     })
     .telling(),
+    kinesis("ListStreamConsumers", |s, c| {
+        Box::pin(streams::ops::list_stream_consumers::handle(s, c))
+    })
+    .telling(),
     kinesis("ListStreams", |s, c| {
         Box::pin(streams::ops::list_streams::handle(s, c))
     })
@@ -262,6 +276,9 @@ pub(crate) static OPERATIONS: [Operation; 47] = [
     kinesis("PutResourcePolicy", |s, c| {
         Box::pin(streams::ops::put_resource_policy::handle(s, c))
     }),
+    kinesis("RegisterStreamConsumer", |s, c| {
+        Box::pin(streams::ops::register_stream_consumer::handle(s, c))
+    }),
     kinesis("RemoveTagsFromStream", |s, c| {
         Box::pin(streams::ops::remove_tags_from_stream::handle(s, c))
     }),
@@ -273,6 +290,9 @@ pub(crate) static OPERATIONS: [Operation; 47] = [
     }),
     kinesis("StopStreamEncryption", |s, c| {
         Box::pin(streams::ops::stop_stream_encryption::handle(s, c))
+    }),
+    subscribing("SubscribeToShard", |s, c| {
+        Box::pin(streams::ops::subscribe_to_shard::handle(s, c))
     }),
     kinesis("TagResource", |s, c| {
         Box::pin(streams::ops::tag_resource::handle(s, c))
@@ -311,6 +331,23 @@ const fn kinesis(name: &'static str, handle: fn(&Streams, Call) -> Handled<'_>) 
         is_of_account: false,
         answer: AnswerKind::Done,
         handle: Handle::Streams(handle),
+    }
+}
+
+/// An operation whose answer is a stream of events.
+const fn subscribing(
+    name: &'static str,
+    handle: fn(&Arc<Streams>, Call) -> Handled<'_>,
+) -> Operation {
+    Operation {
+        prefix: "Kinesis_20131202",
+        name,
+        service: "kinesis",
+        codecs: &[Codec::Json, Codec::Cbor],
+        reads_much: false,
+        is_of_account: false,
+        answer: AnswerKind::Told,
+        handle: Handle::Events(handle),
     }
 }
 

@@ -25,7 +25,7 @@ use wire::{Action, Answer, ApiError, Call, Codec, Origin, Requester, Target};
 use api::Pages;
 use plain::{TEXT, not_allowed, plain, preflight, text};
 use refusals::{body_error, log, no_room};
-use reply::Reply;
+use reply::{Reply, charge};
 
 pub(crate) use request::TARGET;
 
@@ -197,9 +197,7 @@ impl Router {
             ));
         }
         // Before the next one's turn, so that what was read is charged by then.
-        let held = exchange
-            .held
-            .answers(answer.length(), operation.makes_durable());
+        let held = charge(&mut exchange.held, &answer, operation.makes_durable());
         held.map_err(no_room)?;
         Ok(answer)
     }
@@ -242,8 +240,7 @@ impl Router {
         let answer = pages.answer(&caller, method, path).await?;
         // An order is carried out by now, and its answer must say so.
         let is_due = *method == Method::POST;
-        let held = exchange.held.answers(answer.length(), is_due);
-        held.map_err(no_room)?;
+        charge(&mut exchange.held, &answer, is_due).map_err(no_room)?;
         Ok(answer)
     }
 
@@ -311,7 +308,7 @@ impl Router {
         self.note(&exchange.id, operation, answer.as_ref().err());
         let reply = exchange.reply(answer);
         // The answer is charged before the rest of the body is waited for.
-        exchange.held.answers(reply.answer.length(), true)?;
+        charge(&mut exchange.held, &reply.answer, true)?;
         if !exchange.is_body_wanted {
             exchange.is_read = body::drain(exchange.parts, body).await;
         }
@@ -392,6 +389,7 @@ impl Router {
                     work: self.services.delivery.work(),
                     now,
                     in_flight_bytes: self.budget.bytes(),
+                    subscriptions: self.services.streams.subscriptions(),
                     log_lines_lost: self.log_lines_lost.load(Ordering::Relaxed),
                     unreadable: self.engine.unreadable().len(),
                     healthy: self.engine.health().is_ok(),
@@ -491,7 +489,11 @@ impl<'a> Exchange<'a> {
 
     /// Its answer on its way out. One that is charged already is not charged again.
     fn answer(mut self, response: Response<Answer>) -> Result<Response<AnswerBody>, NoRoom> {
-        self.held.answers(response.body().length(), true)?;
-        Ok(response.map(|answer| AnswerBody::new(answer, self.held)))
+        charge(&mut self.held, response.body(), true)?;
+        let (head, answer) = response.into_parts();
+        Ok(Response::from_parts(
+            head,
+            AnswerBody::new(answer, self.held)?,
+        ))
     }
 }

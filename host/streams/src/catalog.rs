@@ -12,8 +12,10 @@
 //! A crash between two steps is rolled forward when the server starts again; a step that fails is
 //! tried again every [`ROLL_FORWARD_PERIOD`].
 
+mod consumers;
 mod create;
 mod encrypt;
+mod error;
 mod reshard;
 
 use std::collections::VecDeque;
@@ -21,24 +23,26 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use store::{CommitError, Engine, Expect, Purpose, StoreError, Transaction, Version};
+use store::{CommitError, Engine, Expect, Purpose, Transaction, Version};
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
-use types::{Clock, Region, Second, StreamArn, Timestamp};
+use types::{Clock, Second, StreamArn, Timestamp};
 
 use crate::AccountLimits;
 use crate::creation_seconds::CreationSeconds;
 use crate::directory::Directory;
-use crate::edit::{Edit, EditError};
+use crate::edit::Edit;
 use crate::encryption::Asked;
 use crate::ends;
-use crate::kms::{KeyOwner, Kms, KmsError};
-use crate::resharding::{Refused, Resharding};
+use crate::kms::{KeyOwner, Kms};
+use crate::resharding::Resharding;
 use crate::retention_clock::RetentionClock;
 use crate::rows::{self, Loaded, Numbers};
 use crate::stream::{Status, Stream};
 
+pub use consumers::{ConsumerChange, ConsumerEdit, ConsumerError};
 pub use create::NewStream;
+pub use error::{ChangeError, OverShards};
 pub use reshard::{Begun, By};
 
 /// Changes that wait for their turn. One more waits where it is sent.
@@ -53,73 +57,22 @@ const FORGOTTEN_AT_ONCE_MAX: usize = 1_000;
 /// The version of a row that was removed: nobody will expect it.
 const REMOVED: Version = Version(0);
 
-/// Why the catalog was not changed.
-#[derive(Clone, Debug)]
-pub enum ChangeError {
-    /// There is a stream of that name.
-    Exists,
-    /// There is no stream of that name.
-    NotFound,
-    /// The stream is not ACTIVE.
-    NotActive(Status),
-    /// It is not for who asks to decide how many shards the stream has: in ON_DEMAND mode the
-    /// service does, otherwise the owner.
-    OtherMode,
-    /// The stream's shards cannot be changed so.
-    Refused(Refused),
-    /// The stream was scaled as often as it may be within a day.
-    OverScalings,
-    /// The account has as many closed shards as it may.
-    OverClosedShards,
-    /// What its records are sealed with was changed as often as it may be within a day.
-    OverEncryptionChanges,
-    /// The master key is not to be had.
-    Kms(KmsError),
-    /// The account would have more shards than it may.
-    OverShards(OverShards),
-    /// The account has as many streams as it may, in all regions.
-    OverStreams {
-        /// How many that is.
-        limit: usize,
-    },
-    /// The account creates as many streams as it may at a time.
-    OverCreating,
-    /// The stream cannot be changed so.
-    Edit(EditError),
-    /// The change was not kept.
-    Commit(CommitError),
-    /// The server is shutting down.
-    Closing,
-}
-
-/// More shards than an account may have.
-#[derive(Clone, Debug)]
-pub struct OverShards {
-    /// The limit is of this region alone; `None`: of all regions together.
-    pub region: Option<Region>,
-    /// How many shards there are.
-    pub current: usize,
-    /// How many there may be.
-    pub limit: usize,
-    /// How many more were asked for.
-    pub wanted: u32,
-}
-
-impl From<EditError> for ChangeError {
-    fn from(error: EditError) -> Self {
-        Self::Edit(error)
-    }
-}
-
-impl From<StoreError> for ChangeError {
-    fn from(error: StoreError) -> Self {
-        Self::Commit(CommitError::Store(error))
-    }
+/// What becomes of a stream that is to be deleted and has consumers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consumed {
+    /// It is deleted with them.
+    Delete,
+    /// It stays.
+    Refuse,
 }
 
 enum Change {
     Create(NewStream, oneshot::Sender<Result<(), ChangeError>>),
-    Delete(StreamArn, oneshot::Sender<Result<(), ChangeError>>),
+    Delete(
+        StreamArn,
+        Consumed,
+        oneshot::Sender<Result<(), ChangeError>>,
+    ),
     Edit(StreamArn, Edit, oneshot::Sender<Result<(), ChangeError>>),
     Reshard(
         StreamArn,
@@ -128,6 +81,11 @@ enum Change {
         oneshot::Sender<Result<Begun, ChangeError>>,
     ),
     Encrypt(StreamArn, Asked, oneshot::Sender<Result<(), ChangeError>>),
+    Consumer(
+        StreamArn,
+        ConsumerChange,
+        oneshot::Sender<Result<(), ChangeError>>,
+    ),
     ForgetExpired(StreamArn, oneshot::Sender<Result<(), ChangeError>>),
     Stop,
 }
@@ -143,8 +101,9 @@ impl CatalogHandle {
     }
 
     /// Deletes a stream. Answers when it is durable as DELETING.
-    pub async fn delete(&self, arn: StreamArn) -> Result<(), ChangeError> {
-        self.ask(|answer| Change::Delete(arn, answer)).await
+    pub async fn delete(&self, arn: StreamArn, consumed: Consumed) -> Result<(), ChangeError> {
+        self.ask(|answer| Change::Delete(arn, consumed, answer))
+            .await
     }
 
     /// Changes a stream. Answers when the change is durable.
@@ -167,6 +126,16 @@ impl CatalogHandle {
     /// UPDATING.
     pub async fn encrypt(&self, arn: StreamArn, asked: Asked) -> Result<(), ChangeError> {
         self.ask(|answer| Change::Encrypt(arn, asked, answer)).await
+    }
+
+    /// Changes a consumer of a stream. Answers when that is durable.
+    pub async fn change_consumer(
+        &self,
+        arn: StreamArn,
+        change: ConsumerChange,
+    ) -> Result<(), ChangeError> {
+        self.ask(|answer| Change::Consumer(arn, change, answer))
+            .await
     }
 
     /// Forgets the closed shards of a stream whose records have all expired. Answers when that is
@@ -279,8 +248,8 @@ impl CatalogTask {
                 let made = self.create(stream).await;
                 self.answer_and_finish(made, arn, answer).await;
             }
-            Change::Delete(arn, answer) => {
-                let marked = self.mark_deleting(&arn).await;
+            Change::Delete(arn, consumed, answer) => {
+                let marked = self.mark_deleting(&arn, consumed).await;
                 self.answer_and_finish(marked, arn, answer).await;
             }
             Change::Edit(arn, edit, answer) => {
@@ -294,6 +263,9 @@ impl CatalogTask {
             Change::Encrypt(arn, asked, answer) => {
                 let begun = self.begin_encryption(&arn, asked).await;
                 self.answer_and_finish(begun, arn, answer).await;
+            }
+            Change::Consumer(arn, change, answer) => {
+                let _ = answer.send(self.change_consumer(&arn, change).await);
             }
             Change::ForgetExpired(arn, answer) => {
                 let _ = answer.send(self.forget_expired(&arn).await);
@@ -363,6 +335,8 @@ impl CatalogTask {
                 // Readers that had not read all records learn from the ends how many are lost.
                 self.ground.engine.end_logs(&ends::of(&stream)).await?;
                 let mut writes = rows::shard_removals(&stream);
+                let consumers = stream.consumers.keys();
+                writes.extend(consumers.map(|name| rows::consumers::removal(&stream, name)));
                 writes.push(rows::resharding::removal(&stream));
                 writes.push(rows::encryption::removal(&stream));
                 // Nobody opens what the disk may still hold of its records.
@@ -385,10 +359,17 @@ impl CatalogTask {
         Ok(())
     }
 
-    async fn mark_deleting(&mut self, arn: &StreamArn) -> Result<(), ChangeError> {
+    async fn mark_deleting(
+        &mut self,
+        arn: &StreamArn,
+        consumed: Consumed,
+    ) -> Result<(), ChangeError> {
         let stream = self.ground.directory.at(arn).ok_or(ChangeError::NotFound)?;
         if stream.status == Status::Deleting {
             return Err(ChangeError::NotActive(Status::Deleting));
+        }
+        if consumed == Consumed::Refuse && !stream.consumers.is_empty() {
+            return Err(ChangeError::HasConsumers);
         }
         let mut deleting = Stream::clone(&stream);
         deleting.status = Status::Deleting;

@@ -128,6 +128,7 @@ mod tests {
             tags: BTreeMap::new(),
             shards: Arc::new(ShardMap::of_facts([shard])),
             load: Arc::default(),
+            consumers: Arc::default(),
             resharding: None,
             encryption: Encryption::default(),
             scaled_at: Vec::new(),

@@ -19,10 +19,8 @@ pub enum Edit {
     IncreaseRetention(u32),
     /// Keeps records for fewer hours, or as many as now.
     DecreaseRetention(u32),
-    /// Adds labels or replaces their values.
-    AddTags(BTreeMap<String, String>),
-    /// Removes labels; those that are not there stay so.
-    RemoveTags(Vec<String>),
+    /// Changes the owner's labels.
+    Tag(TagEdit),
     /// Takes records of so many bytes.
     SetRecordBytesMax(usize),
     /// Publishes these metrics, too.
@@ -45,6 +43,25 @@ pub enum Edit {
     SetPolicy(Arc<ResourcePolicy>),
     /// Says so no longer.
     RemovePolicy,
+}
+
+/// A change to the labels of a stream or of a consumer.
+#[derive(Clone, Debug)]
+pub enum TagEdit {
+    /// Adds labels or replaces their values.
+    Add(BTreeMap<String, String>),
+    /// Removes labels; those that are not there stay so.
+    Remove(Vec<String>),
+}
+
+impl TagEdit {
+    /// Changes `tags`.
+    pub fn apply(self, tags: &mut BTreeMap<String, String>) {
+        match self {
+            Self::Add(added) => tags.extend(added),
+            Self::Remove(keys) => tags.retain(|key, _| !keys.contains(key)),
+        }
+    }
 }
 
 /// Why a stream is not changed.
@@ -81,11 +98,11 @@ impl Edit {
     pub fn purpose(&self) -> Purpose {
         match self {
             Self::DecreaseRetention(_)
-            | Self::RemoveTags(_)
+            | Self::Tag(TagEdit::Remove(_))
             | Self::StopMonitoring(_)
             | Self::RemovePolicy => Purpose::MakeRoom,
             Self::IncreaseRetention(_)
-            | Self::AddTags(_)
+            | Self::Tag(TagEdit::Add(_))
             | Self::SetRecordBytesMax(_)
             | Self::Monitor(_)
             | Self::SwitchMode { .. }
@@ -104,8 +121,7 @@ impl Edit {
             }
             Self::IncreaseRetention(_)
             | Self::DecreaseRetention(_)
-            | Self::AddTags(_)
-            | Self::RemoveTags(_)
+            | Self::Tag(_)
             | Self::SetRecordBytesMax(_)
             | Self::Monitor(_)
             | Self::StopMonitoring(_)
@@ -131,8 +147,7 @@ impl Edit {
                 edited.retention_hours = hours;
                 edited.expired_before = expired_before;
             }
-            Self::AddTags(tags) => edited.tags.extend(tags),
-            Self::RemoveTags(keys) => edited.tags.retain(|key, _| !keys.contains(key)),
+            Self::Tag(edit) => edit.apply(&mut edited.tags),
             Self::SetRecordBytesMax(bytes) => edited.record_bytes_max = bytes,
             Self::Monitor(metrics) => edited.monitored = stream.monitored.with(metrics),
             Self::StopMonitoring(metrics) => edited.monitored = stream.monitored.without(metrics),

@@ -30,6 +30,10 @@ pub struct Metrics {
     pub outgoing_bytes: Counter,
     /// Records that GetRecords gave out.
     pub outgoing_records: Counter,
+    /// Bytes of data and partition keys that were pushed to consumers.
+    pub pushed_bytes: Counter,
+    /// Records that were pushed to consumers.
+    pub pushed_records: Counter,
     /// Records refused because their shard had taken all that a second allows.
     pub write_provisioned_throughput_exceeded: Counter,
     /// Calls of GetRecords and GetShardIterator refused for the same reason.
@@ -42,12 +46,14 @@ pub struct Metrics {
 
 impl Metrics {
     /// Every counter with the name that it is published under.
-    pub fn counters(&self) -> [(&'static str, u64); 8] {
+    pub fn counters(&self) -> [(&'static str, u64); 10] {
         [
             ("IncomingBytes", self.incoming_bytes.value()),
             ("IncomingRecords", self.incoming_records.value()),
             ("OutgoingBytes", self.outgoing_bytes.value()),
             ("OutgoingRecords", self.outgoing_records.value()),
+            ("SubscribeToShardEventBytes", self.pushed_bytes.value()),
+            ("SubscribeToShardEventRecords", self.pushed_records.value()),
             (
                 "WriteProvisionedThroughputExceeded",
                 self.write_provisioned_throughput_exceeded.value(),

@@ -51,6 +51,14 @@ impl Bucket {
         self.parts == self.per_second * PARTS
     }
 
+    /// How long it takes until nothing is owed any more, if nothing is taken meanwhile.
+    pub fn until_paid(&self) -> Duration {
+        let owed = u64::try_from(self.parts.saturating_neg()).unwrap_or(0); // None is owed.
+        // The rate is not negative; a bucket that never fills is never asked.
+        let per_millisecond = self.per_second.unsigned_abs().max(1);
+        Duration::from_millis(owed.div_ceil(per_millisecond))
+    }
+
     /// Takes `cost`, also where the bucket holds less: the rest is a debt, which is paid before
     /// anything can be taken again. If the cost is more than a second allows, all of it becomes a
     /// debt, so that a read of 10 MiB at 2 MiB/s is paid for after 5 seconds and not after 4.

@@ -11,9 +11,8 @@ use bytes::Bytes;
 use store::{Engine, Frame, LogId, Position, ReadBatch, Records, StoreError, StoredRecord, exact};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::yield_now;
-use types::limits::GET_RECORDS_BYTES_MAX;
 use types::{SequenceNumber, Timestamp};
-use wire::{Codec, Writer};
+use wire::{Codec, Room, Writer};
 
 use crate::Streams;
 use crate::encryption::KMS;
@@ -32,6 +31,8 @@ const GIVE_WAY_BYTES: usize = 128 * 1024;
 const READ_BYTES_MAX: usize = 1024 * 1024;
 const READ_BYTES_MIN: usize = 64 * 1024;
 const RECORD_BYTES_GUESS: usize = 1024;
+/// Bytes of text for which room is taken at once, if no record is longer: taking it takes a lock.
+const ROOM_BYTES: usize = 16 * 1024;
 /// Selections that read from the disk at the same time. Until its answer is counted each holds
 /// the text so far and what it reads, some 25 MiB if frames are as large as they may be. One more
 /// waits for its turn; what is in memory is read without one.
@@ -79,20 +80,28 @@ impl Reading<'_> {
 }
 
 /// What a reader asks for.
-#[derive(Clone, Copy, Debug)]
-pub struct Wanted {
+#[derive(Clone, Copy)]
+pub struct Wanted<'r> {
     /// From where on.
     pub start: Start,
     /// How many records at most.
     pub limit: usize,
+    /// Bytes of their data and partition keys at most, unless the first alone has more.
+    pub bytes_max: usize,
     /// How they are written.
     pub codec: Codec,
+    /// What is asked before text is written, if the answer is not charged afterwards.
+    pub room: Option<&'r dyn Room>,
 }
 
 /// Records that one answer gives out, as text: in JSON or what the codec writes.
-#[derive(Debug)]
-pub struct Selection {
+pub struct Selection<'r> {
     text: RecordText,
+    room: Option<&'r dyn Room>,
+    /// Bytes of text for which there is room.
+    room_bytes: usize,
+    /// It ended because there was no room for more.
+    pub is_short_of_room: bool,
     /// The text so far in pieces of some [`CHUNK_BYTES`], with separators between the records.
     chunks: Vec<Bytes>,
     /// The piece that is being written.
@@ -104,6 +113,8 @@ pub struct Selection {
     numbering: Numbering,
     /// How many records there may be.
     limit: usize,
+    /// Bytes that they may have.
+    bytes_max: usize,
     /// How many records there are.
     pub count: usize,
     /// Bytes of their data and partition keys.
@@ -114,6 +125,8 @@ pub struct Selection {
     pub next_arrival: Option<Timestamp>,
     /// When the last record that was taken arrived.
     last_arrival: Option<Timestamp>,
+    /// The number of that record.
+    pub last: Option<SequenceNumber>,
     /// The log will never have more than was read.
     pub at_end: bool,
 }
@@ -160,18 +173,19 @@ impl Streams {
         Ok(frame.map(|frame| shard.numbering().record(position, frame.arrival)))
     }
 
-    /// Selects the records that are wanted, of at most 10 MiB, but one at least if there is any.
+    /// Selects the records that are wanted, but one at least if there is any and room for it.
     /// What retention no longer keeps is skipped, whether or not it was trimmed.
-    pub(crate) async fn select(
+    pub(crate) async fn select<'r>(
         &self,
         stream: &Stream,
         shard: &Shard,
-        wanted: &Wanted,
-    ) -> Result<Selection, StoreError> {
+        wanted: &Wanted<'r>,
+    ) -> Result<Selection<'r>, StoreError> {
         let &Wanted {
             start,
             limit,
-            codec,
+            bytes_max,
+            ..
         } = wanted;
         let log = shard.facts().log;
         let cutoff = stream.cutoff(self.retention_time());
@@ -179,8 +193,9 @@ impl Streams {
             Start::Record(position) => position,
             Start::Time(at) => self.engine.seek_time(log, at.max(cutoff)).await?,
         };
-        let mut selection = Selection::new(shard.numbering(), from, limit, codec);
-        let step = (limit * RECORD_BYTES_GUESS).clamp(READ_BYTES_MIN, READ_BYTES_MAX);
+        let mut selection = Selection::new(shard.numbering(), from, wanted);
+        let guess = bytes_max.min(limit * RECORD_BYTES_GUESS);
+        let step = guess.clamp(READ_BYTES_MIN, READ_BYTES_MAX);
         let mut reading = Reading {
             engine: &*self.engine,
             log,
@@ -234,22 +249,27 @@ impl Streams {
     }
 }
 
-impl Selection {
+impl<'r> Selection<'r> {
     /// Nothing yet, of a log that is read from `from` on.
-    fn new(numbering: Numbering, from: Position, limit: usize, codec: Codec) -> Self {
+    fn new(numbering: Numbering, from: Position, wanted: &Wanted<'r>) -> Self {
         Self {
-            text: RecordText::new(codec),
+            text: RecordText::new(wanted.codec),
+            room: wanted.room,
+            room_bytes: 0,
+            is_short_of_room: false,
             chunks: Vec::new(),
             chunk: Vec::new(),
             chunks_bytes: 0,
             gives_way_at: GIVE_WAY_BYTES,
             numbering,
-            limit,
+            limit: wanted.limit,
+            bytes_max: wanted.bytes_max,
             count: 0,
             bytes: 0,
             next: from,
             next_arrival: None,
             last_arrival: None,
+            last: None,
             at_end: false,
         }
     }
@@ -285,7 +305,10 @@ impl Selection {
         self.text.begin_frame(frame.arrival, frame.key.is_some());
         for record in records {
             let bytes = record.data.len() + record.partition_key.len();
-            if self.is_full() || (self.count > 0 && self.bytes + bytes > GET_RECORDS_BYTES_MAX) {
+            if self.is_full()
+                || (self.count > 0 && self.bytes + bytes > self.bytes_max)
+                || !self.finds_room(&record)
+            {
                 self.next = at;
                 self.next_arrival = Some(frame.arrival);
                 return Taken::Full;
@@ -297,7 +320,7 @@ impl Selection {
             }
             let number = self.numbering.record(at, frame.arrival);
             self.write(number, &record);
-            self.last_arrival = Some(frame.arrival);
+            (self.last, self.last_arrival) = (Some(number), Some(frame.arrival));
             self.count += 1;
             self.bytes += bytes;
             at = at.after(1);
@@ -317,6 +340,29 @@ impl Selection {
 
     fn is_full(&self) -> bool {
         self.count >= self.limit
+    }
+
+    /// Whether there is room for the text of one more record.
+    fn finds_room(&mut self, record: &StoredRecord<'_>) -> bool {
+        let Some(room) = self.room else {
+            return true;
+        };
+        let separator = self.text.codec.separator().len();
+        let needed = self.text_bytes() + separator + self.text.length(record);
+        if needed > self.room_bytes {
+            let more = (needed - self.room_bytes).max(ROOM_BYTES);
+            if !room.take(more) {
+                self.is_short_of_room = true;
+                return false;
+            }
+            self.room_bytes += more;
+        }
+        true
+    }
+
+    /// Bytes for which room was taken beyond those of the text.
+    pub fn room_to_spare(&self) -> usize {
+        self.room_bytes.saturating_sub(self.text_bytes())
     }
 
     fn write(&mut self, number: SequenceNumber, record: &StoredRecord<'_>) {
@@ -352,7 +398,7 @@ impl Selection {
     }
 
     /// The records' text, as members of a list. Each piece is given back once it was taken.
-    pub fn into_text(mut self) -> impl Iterator<Item = Bytes> + Send {
+    pub fn into_text(mut self) -> impl Iterator<Item = Bytes> + Send + use<> {
         self.close_chunk();
         self.chunks.into_iter().filter(|chunk| !chunk.is_empty())
     }

@@ -44,7 +44,11 @@ macro_rules! call {
 }
 
 fn read(answer: Result<wire::Answer, ApiError>) -> Result<Value, ApiError> {
-    let body: Vec<u8> = answer?.into_chunks().flat_map(|c| c.to_vec()).collect();
+    let body: Vec<u8> = answer?
+        .into_chunks()
+        .unwrap()
+        .flat_map(|c| c.to_vec())
+        .collect();
     Ok(serde_json::from_slice(&body).unwrap_or(Value::Null))
 }
 

@@ -1,5 +1,6 @@
 //! The catalog's rows: what a stream and its shards look like in the tables.
 
+pub mod consumers;
 pub mod encryption;
 mod layout_1;
 pub mod policies;
@@ -94,6 +95,7 @@ pub struct Loaded {
 pub async fn load(engine: &dyn Engine) -> Result<Loaded, StoreError> {
     let mut shards = load_shards(engine).await?;
     let mut reshardings = resharding::load(engine).await?;
+    let mut consumers = consumers::load(engine).await?;
     let mut encryptions = encryption::load(engine).await?;
     let mut policies = policies::load(engine).await?;
     let mut streams = Vec::new();
@@ -112,6 +114,9 @@ pub async fn load(engine: &dyn Engine) -> Result<Loaded, StoreError> {
             let mut stream = read_stream(arn, stream, shards, row.version)?;
             if let Some((aim, scaled_at)) = reshardings.remove(&stream.id) {
                 (stream.resharding, stream.scaled_at) = (aim, scaled_at);
+            }
+            if let Some(consumers) = consumers.remove(&stream.id) {
+                stream.consumers = Arc::new(consumers);
             }
             stream.encryption = encryptions.remove(&stream.id).unwrap_or_default();
             stream.policy = policies.remove(&stream.id);
@@ -192,6 +197,7 @@ fn read_stream(
         policy: None,
         shards: Arc::new(ShardMap::of_facts(shards)),
         load: Arc::default(),
+        consumers: Arc::default(),
         resharding: None,
         encryption: Encryption::default(),
         scaled_at: Vec::new(),

@@ -22,6 +22,8 @@ pub enum Purpose {
     Shards = 2,
     /// The next page of ListStreams.
     Streams = 3,
+    /// The next page of ListStreamConsumers.
+    Consumers = 4,
 }
 
 /// The server's secret for its tokens, made once and kept.

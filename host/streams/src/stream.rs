@@ -9,6 +9,7 @@ use store::Version;
 use types::{GivenNumber, HashKey, ShardId, StreamArn, Timestamp};
 use wire::iam::ResourcePolicy;
 
+use crate::consumer::Consumers;
 use crate::encryption::Encryption;
 use crate::mode::{Distribution, Mode, ModeSwitches};
 use crate::monitoring::ShardLevelMetrics;
@@ -88,6 +89,8 @@ pub struct Stream {
     pub shards: Arc<ShardMap>,
     /// What was put into it since the server started.
     pub load: Arc<StreamLoad>,
+    /// Who is registered to have its records pushed.
+    pub consumers: Arc<Consumers>,
     /// What becomes of them, while it is UPDATING.
     pub resharding: Option<Resharding>,
     /// What its records are sealed with.

@@ -14,6 +14,7 @@ use crate::Metrics;
 use crate::calls::CallRates;
 use crate::catalog::{CatalogHandle, CatalogTask, Ground};
 use crate::directory::Directory;
+use crate::fanout::Fanout;
 use crate::kms::Kms;
 use crate::noted_time::NotedTime;
 use crate::reader::DiskTurns;
@@ -97,6 +98,7 @@ pub struct Streams {
     pub(crate) options: Options,
     pub(crate) disk_turns: DiskTurns,
     pub(crate) call_rates: CallRates,
+    pub(crate) fanout: Fanout,
     retention_clock: Arc<RetentionClock>,
     pub(crate) noted_time: NotedTime,
     kms: Arc<Kms>,
@@ -160,6 +162,7 @@ impl Streams {
             options,
             disk_turns: DiskTurns::default(),
             call_rates: CallRates::default(),
+            fanout: Fanout::default(),
             retention_clock,
             noted_time,
             kms,
@@ -181,6 +184,11 @@ impl Streams {
     /// What was counted since the start.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    /// Subscriptions of consumers that are open now.
+    pub fn subscriptions(&self) -> usize {
+        self.fanout.open()
     }
 
     /// Ends the background tasks after what they have begun. Operations that come later and would

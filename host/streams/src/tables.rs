@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use store::{KeyId, TableId};
-use types::{AccountId, Caller, Region, ShardId, StreamArn, StreamName};
+use types::{AccountId, Caller, ConsumerName, Region, ShardId, StreamArn, StreamName};
 
 use crate::stream::StreamId;
 
@@ -25,6 +25,9 @@ pub const RESHARDINGS: TableId = TableId(6);
 
 /// What accounts have settled, one row for each region of each: see [`account_key`].
 pub const ACCOUNTS: TableId = TableId(7);
+
+/// The consumers that are registered with streams, one row for each: see [`consumer_key`].
+pub const CONSUMERS: TableId = TableId(8);
 
 /// The data keys that records are sealed with, wrapped, one row for each: see [`data_key_key`].
 pub const DATA_KEYS: TableId = TableId(14);
@@ -122,6 +125,18 @@ pub fn policy_key(stream: StreamId) -> Bytes {
 pub fn parse_policy_key(key: &[u8]) -> Option<StreamId> {
     let id = key.try_into().ok()?;
     Some(StreamId(u64::from_be_bytes(id)))
+}
+
+/// `stream id u64 BE | name`: the consumers of a stream lie together.
+pub fn consumer_key(stream: StreamId, name: &ConsumerName) -> Bytes {
+    Bytes::from([&stream.0.to_be_bytes()[..], name.as_str().as_bytes()].concat())
+}
+
+/// The consumer that [`consumer_key`] was made of.
+pub fn parse_consumer_key(key: &[u8]) -> Option<(StreamId, ConsumerName)> {
+    let (stream, name) = key.split_first_chunk::<8>()?;
+    let name = ConsumerName::parse(std::str::from_utf8(name).ok()?).ok()?;
+    Some((StreamId(u64::from_be_bytes(*stream)), name))
 }
 
 /// `stream id u64 BE | shard u32 BE`.

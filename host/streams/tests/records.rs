@@ -365,9 +365,10 @@ async fn an_iterator_that_is_changed_foreign_or_old_is_refused() {
         );
     }
     let own = world.caller.clone();
+    // Whoever has it may use it where the stream's policy lets him.
     world.caller = caller("000000000001", "eu-west-1");
     let (code, _) = err!(world, get_records, json!({"ShardIterator": iterator}));
-    assert_eq!(code, "InvalidArgumentException");
+    assert_eq!(code, "AccessDeniedException");
     world.caller = caller("000000000000", "eu-west-2");
     let (code, _) = err!(world, get_records, json!({"ShardIterator": iterator}));
     assert_eq!(code, "ResourceNotFoundException");

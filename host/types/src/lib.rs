@@ -4,6 +4,7 @@
 
 mod account;
 mod arn;
+mod consumer;
 mod hash_key;
 mod iso_8601;
 pub mod limits;
@@ -17,6 +18,7 @@ use std::fmt;
 
 pub use account::{AccountId, Caller, Region};
 pub use arn::StreamArn;
+pub use consumer::{ConsumerArn, ConsumerName};
 pub use hash_key::{HashKey, HashKeyRange};
 pub use partition_key::PartitionKey;
 pub use sequence_number::{GivenNumber, InShard, Second, SequenceNumber};

@@ -108,6 +108,21 @@ pub const LIST_SHARDS_COUNT_MAX: usize = 1_000;
 /// Streams of one ListStreams answer, and its default (model, ListStreams, Limit).
 pub const LIST_STREAMS_COUNT_MAX: usize = 100;
 
+/// Consumers that are registered with a stream (limits page).
+pub const CONSUMERS_PER_STREAM_MAX: usize = 20;
+/// Consumers of a stream in ON_DEMAND mode whose account has committed itself to a minimum of
+/// throughput (RegisterStreamConsumer, On-demand Advantage).
+pub const CONSUMERS_PER_ADVANTAGE_STREAM_MAX: usize = 50;
+/// Consumers of one ListStreamConsumers answer, and its default (limits page).
+pub const LIST_CONSUMERS_COUNT_MAX: usize = 100;
+/// How long records are pushed before their consumer has to call again (SubscribeToShard).
+pub const SUBSCRIPTION_TIME_MAX: Duration = Duration::from_secs(300);
+/// How soon after a successful call the same consumer can take over its own subscription to the
+/// same shard; before that it is refused with ResourceInUseException (SubscribeToShard).
+pub const TAKE_OVER_AFTER: Duration = Duration::from_secs(5);
+/// Bytes that are pushed to one consumer from one shard in one second (SubscribeToShard).
+pub const PUSHED_BYTES_PER_SECOND: u32 = 2 * 1024 * 1024;
+
 /// Tags of one resource (AddTagsToStream).
 pub const TAGS_PER_RESOURCE_MAX: usize = 50;
 

@@ -9,7 +9,7 @@ use crate::shape::Shape;
 use crate::{Answer, ApiError, cbor, json};
 
 /// How the body of a request is written, and so its answer or its error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Codec {
     /// AWS JSON 1.1.
     Json,

@@ -9,6 +9,7 @@ mod call;
 pub mod cbor;
 mod codec;
 mod error;
+pub mod event_stream;
 pub mod form;
 pub mod iam;
 pub mod json;
@@ -19,7 +20,7 @@ pub mod sigv4;
 mod writer;
 
 pub use access::{Action, Decided, Identity, Origin, Requester, Target};
-pub use answer::{Answer, Chunks};
+pub use answer::{Answer, Body, Chunks, EventSource, Room};
 pub use bounded::VALUE_CHARS_MAX;
 pub use call::Call;
 pub use codec::Codec;

@@ -567,7 +567,12 @@ fn every_output_is_read_by_others_as_it_was_meant() {
             .take(random.below(30))
             .collect(),
         };
-        let body: Vec<u8> = answer(&output).unwrap().into_chunks().flatten().collect();
+        let body: Vec<u8> = answer(&output)
+            .unwrap()
+            .into_chunks()
+            .unwrap()
+            .flatten()
+            .collect();
         let read: Value = ciborium::from_reader(&body[..]).unwrap();
         let inner = output
             .inner

@@ -424,7 +424,7 @@ fn an_output_leaves_absent_members_out() {
         created: Time(Timestamp(1_700_000_000_500)),
     };
     let answer: Answer = answer(&output).unwrap();
-    let body: Vec<u8> = answer.into_chunks().flatten().collect();
+    let body: Vec<u8> = answer.into_chunks().unwrap().flatten().collect();
     assert_eq!(
         String::from_utf8(body).unwrap(),
         r#"{"Name":"clicks","Created":1700000000.5}"#

@@ -3,8 +3,9 @@
 use crate::bench::Bench;
 use crate::report::Line;
 use crate::{
-    Failure, bare, bare_append, ceiling, deliveries, end_to_end, engine, engine_reads, hostile,
-    http, idle, machine, reader, restart, shards, swap, transforms, unavoidable, versions,
+    Failure, bare, bare_append, ceiling, deliveries, end_to_end, engine, engine_reads, fanout,
+    hostile, http, idle, machine, reader, restart, shards, split_pause, swap, transforms,
+    unavoidable, versions,
 };
 
 /// Something to measure.
@@ -141,6 +142,21 @@ pub const ROWS: &[Row] = &[
         "get_records",
         "GetRecords of a whole stream",
         reader::get_records,
+    ),
+    row(
+        "fanout_push",
+        "records pushed to 20 consumers of 5 shards",
+        fanout::push,
+    ),
+    row(
+        "fanout_bytes",
+        "a backlog pushed to 2 consumers of 16 shards",
+        fanout::bytes,
+    ),
+    row(
+        "split_pause",
+        "PutRecord while its shard is split and merged",
+        split_pause::run,
     ),
     row(
         "memory",

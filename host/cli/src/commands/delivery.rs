@@ -10,7 +10,7 @@ use clap::Subcommand;
 
 use crate::failure::Failure;
 
-pub(crate) use shapes::DeliveryStream;
+pub(crate) use shapes::{DeliveryStream, DeliveryStreams};
 
 #[derive(Subcommand)]
 pub(crate) enum DeliveryCommand {

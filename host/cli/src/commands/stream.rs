@@ -1,11 +1,18 @@
 //! `millrace stream …`: streams of a server, from a terminal.
 
+mod active;
+mod consumers;
 mod create;
 mod describe;
 mod encrypt;
+mod lag;
 mod list;
+mod merge;
 mod put;
+mod retention;
+mod scale;
 mod shapes;
+mod split;
 mod tail;
 
 use clap::Subcommand;
@@ -30,6 +37,18 @@ pub(crate) enum StreamCommand {
     Put(put::PutArgs),
     /// Print the records of all shards as they come
     Tail(tail::TailArgs),
+    /// Split a shard in two
+    Split(split::SplitArgs),
+    /// Merge two shards
+    Merge(merge::MergeArgs),
+    /// Have another number of shards, all of one size
+    Scale(scale::ScaleArgs),
+    /// Show or change for how long records are kept
+    Retention(retention::RetentionArgs),
+    /// Show, register or deregister consumers
+    Consumers(consumers::ConsumersArgs),
+    /// Show how far the readers of a stream are behind
+    Lag(lag::LagArgs),
 }
 
 impl StreamCommand {
@@ -41,6 +60,12 @@ impl StreamCommand {
             Self::Encrypt(args) => encrypt::run(&args).await,
             Self::Put(args) => put::run(&args).await,
             Self::Tail(args) => tail::run(&args).await,
+            Self::Split(args) => split::run(&args).await,
+            Self::Merge(args) => merge::run(&args).await,
+            Self::Scale(args) => scale::run(&args).await,
+            Self::Retention(args) => retention::run(&args).await,
+            Self::Consumers(args) => consumers::run(&args).await,
+            Self::Lag(args) => lag::run(&args).await,
         }
     }
 }

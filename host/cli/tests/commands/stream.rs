@@ -169,3 +169,67 @@ fn a_tail_whose_reader_has_gone_ends_quietly_with_records_to_print_or_without() 
         assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
     }
 }
+
+#[test]
+fn shards_are_split_merged_and_scaled() {
+    let dir = tempdir().unwrap();
+    let server = Server::start(dir.path(), &[]);
+    printed(server.stream(&["create", "clicks"]));
+    let middle = (u128::MAX / 2 + 1).to_string();
+    let shards = printed(server.stream(&["split", "clicks", "shardId-000000000000"]));
+    let is_open = |text: &str, shard: u32| text.contains(&format!("{shard:012}  open"));
+    assert!(!is_open(&shards, 0) && is_open(&shards, 1) && is_open(&shards, 2));
+    assert!(shards.contains(&middle), "{shards}");
+    let pair = ["shardId-000000000001", "shardId-000000000002"];
+    let shards = printed(server.stream(&["merge", "clicks", pair[0], pair[1]]));
+    assert!(!is_open(&shards, 1) && !is_open(&shards, 2) && is_open(&shards, 3));
+    let scaled = printed(server.stream(&["scale", "clicks", "2"]));
+    assert_eq!(scaled, "1 open shards became 2\n");
+    let refused = complaint(server.stream(&["scale", "clicks", "9"]), 1);
+    assert!(refused.contains("LimitExceededException"), "{refused}");
+    let absent = complaint(
+        server.stream(&["split", "clicks", "shardId-000000000099"]),
+        1,
+    );
+    assert!(
+        absent.contains("stream 'clicks' has no shardId-000000000099"),
+        "{absent}"
+    );
+}
+
+#[test]
+fn retention_is_told_and_changed_both_ways() {
+    let dir = tempdir().unwrap();
+    let server = Server::start(dir.path(), &[]);
+    printed(server.stream(&["create", "clicks"]));
+    for (arguments, said) in [
+        (&["retention", "clicks"][..], "24 hours\n"),
+        (&["retention", "clicks", "48"], "48 hours, 24 before\n"),
+        (&["retention", "clicks", "30"], "30 hours, 48 before\n"),
+        (&["retention", "clicks"], "30 hours\n"),
+    ] {
+        assert_eq!(printed(server.stream(arguments)), said);
+    }
+}
+
+#[test]
+fn consumers_are_registered_listed_and_deregistered() {
+    let dir = tempdir().unwrap();
+    let server = Server::start(dir.path(), &[]);
+    printed(server.stream(&["create", "clicks"]));
+    let none = "clicks has no consumers\n";
+    assert_eq!(printed(server.stream(&["consumers", "clicks"])), none);
+    let listed = printed(server.stream(&["consumers", "clicks", "--register", "app"]));
+    assert!(listed.contains("app  ACTIVE  arn:aws:kinesis:"), "{listed}");
+    let listed = printed(server.stream(&["consumers", "clicks", "--deregister", "app"]));
+    assert_eq!(listed, none);
+}
+
+#[test]
+fn a_stream_that_nobody_reads_has_no_lag() {
+    let dir = tempdir().unwrap();
+    let server = Server::start(dir.path(), &[]);
+    printed(server.stream(&["create", "clicks"]));
+    let lag = printed(server.stream(&["lag", "clicks"]));
+    assert_eq!(lag, "no delivery stream reads clicks\n");
+}

@@ -504,7 +504,11 @@ pub fn call(body: &Value) -> Call {
 }
 
 pub fn json(answer: Answer) -> Value {
-    let body: Vec<u8> = answer.into_chunks().flat_map(|c| c.to_vec()).collect();
+    let body: Vec<u8> = answer
+        .into_chunks()
+        .unwrap()
+        .flat_map(|c| c.to_vec())
+        .collect();
     if body.is_empty() {
         return Value::Null;
     }

@@ -3,6 +3,7 @@
 use http::StatusCode;
 use wire::{Answer, ApiError, Codec};
 
+use crate::budget::{Held, NoRoom};
 use crate::request_id::RequestId;
 use crate::sts;
 
@@ -19,7 +20,7 @@ impl Reply {
         match answer {
             Ok(answer) => Self {
                 status: StatusCode::OK,
-                kind: codec.content_type(),
+                kind: answer.content_type(codec),
                 answer,
             },
             Err(error) => Self {
@@ -49,4 +50,12 @@ impl Reply {
 
 fn status(status: u16) -> StatusCode {
     StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// Charges an answer for its memory, unless that was done before.
+pub(super) fn charge(held: &mut Held, answer: &Answer, is_due: bool) -> Result<(), NoRoom> {
+    match answer.length() {
+        Some(bytes) => held.answers(bytes, is_due),
+        None => held.streams(),
+    }
 }

@@ -33,6 +33,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) now: Timestamp,
     /// Bytes of requests in flight.
     pub(crate) in_flight_bytes: usize,
+    /// Subscriptions of consumers that are open.
+    pub(crate) subscriptions: usize,
     /// Log lines that could not be written.
     pub(crate) log_lines_lost: u64,
     /// Places on the disk that were found damaged.
@@ -55,6 +57,12 @@ impl Telemetry {
             "in_flight_bytes",
             "Bytes of requests in flight.",
             bytes,
+        );
+        gauge(
+            &mut out,
+            "subscriptions",
+            "Subscriptions of registered consumers to shards.",
+            surroundings.subscriptions,
         );
         for (name, value) in surroundings.streams {
             let name = format!("{}_total", snake_case(name));
@@ -284,6 +292,7 @@ mod tests {
             work: delivery::WorkStatus::default(),
             now: Timestamp(0),
             in_flight_bytes: 3,
+            subscriptions: 4,
             log_lines_lost: 2,
             unreadable: 5,
             healthy: false,

@@ -314,6 +314,17 @@ impl Socket {
         head[3]
     }
 
+    /// Waits until the server has ended an answer that comes in chunks, and closed. Returns what it
+    /// said.
+    pub async fn ends_well(&mut self) -> Vec<u8> {
+        let said = self.closed().await;
+        assert!(
+            said.ends_with(b"\r\n0\r\n\r\n"),
+            "the last chunk is missing"
+        );
+        said
+    }
+
     /// Waits until the server has closed. Returns what it still said.
     pub async fn closed(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();

@@ -8,6 +8,7 @@ mod fixture;
 mod http2;
 mod metrics;
 mod origins;
+mod pushed;
 mod requests;
 mod shut_down;
 mod signatures;

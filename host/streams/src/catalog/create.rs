@@ -131,6 +131,7 @@ impl CatalogTask {
             policy: None,
             shards: Arc::new(ShardMap::of_facts(shards)),
             load: Arc::default(),
+            consumers: Arc::default(),
             resharding: None,
             encryption: Encryption::default(),
             scaled_at: Vec::new(),

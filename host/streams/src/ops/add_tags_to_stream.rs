@@ -8,7 +8,7 @@ use wire::{Answer, ApiError, Call};
 use super::shapes::{StreamMembers, TAGS};
 use super::{error, required, tags};
 use crate::Streams;
-use crate::edit::Edit;
+use crate::edit::{Edit, TagEdit};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -46,7 +46,7 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let tags = required("Tags", &input.tags)?;
     let caller = call.caller.tagging(tags::pairs(tags));
     let stream = input.stream().find_to_change(streams, &caller)?;
-    let edit = Edit::AddTags(tags::parse(tags, &stream.arn)?);
+    let edit = Edit::Tag(TagEdit::Add(tags::parse(tags, &stream.arn)?));
     let edited = streams.catalog.edit(stream.arn.clone(), edit).await;
     edited.map_err(|error| error::change(error, &stream.arn))?;
     Ok(Answer::empty())

@@ -6,12 +6,13 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use types::{Caller, StreamArn, StreamName};
+use types::{Caller, ConsumerArn, ConsumerName, StreamArn, StreamName};
 use wire::{ApiError, Requester, Target};
 
 use super::error;
 use super::shapes::StreamMembers;
 use crate::Streams;
+use crate::consumer::Consumer;
 use crate::iterator::ShardIterator;
 use crate::stream::{Status, Stream};
 
@@ -150,6 +151,58 @@ pub fn look_at(
         name: Cow::Borrowed(arn.name.as_str()),
     };
     address.enter(streams, by)
+}
+
+/// A consumer and its stream. What the request asks for is asked for of the consumer, also where
+/// there is none.
+pub fn consumer(
+    streams: &Streams,
+    by: &Requester,
+    arn: &ConsumerArn,
+) -> Result<(Arc<Stream>, Arc<Consumer>), ApiError> {
+    let stream = streams.directory.at(&arn.stream);
+    let stream = stream.filter(|_| arn.stream.region == by.region);
+    let consumers = stream.as_ref().map(|stream| &stream.consumers);
+    let found = consumers.and_then(|consumers| consumers.get(&arn.name));
+    let found = found.filter(|consumer| consumer.arn(&arn.stream) == *arn);
+    let found = found.cloned();
+    by.permit(&Target {
+        arn,
+        owner: arn.stream.account,
+        policy: found
+            .as_ref()
+            .and_then(|consumer| consumer.policy.as_deref()),
+        tags: found.as_ref().map(|consumer| &consumer.tags),
+    })?;
+    let stream = stream.ok_or_else(|| error::no_stream(&arn.stream))?;
+    let consumer = found.ok_or_else(|| error::consumers::not_found(arn))?;
+    Ok((stream, consumer))
+}
+
+/// The consumer of that name. Of one that is not there the address is that of one that was
+/// registered in 1970.
+pub fn consumer_named(
+    streams: &Streams,
+    by: &Requester,
+    stream: &StreamArn,
+    name: &ConsumerName,
+) -> Result<(Arc<Stream>, Arc<Consumer>), ApiError> {
+    let there = streams.directory.at(stream);
+    let found = there.and_then(|stream| stream.consumers.get(name).cloned());
+    let absent = || ConsumerArn {
+        stream: stream.clone(),
+        name: name.clone(),
+        created_s: 0,
+    };
+    let arn = found.map_or_else(absent, |consumer| consumer.arn(stream));
+    consumer(streams, by, &arn).map_err(|error| {
+        let is_absent = arn.created_s == 0 && error.code() == "ResourceNotFoundException";
+        if is_absent {
+            error::consumers::none_of_name(stream, name)
+        } else {
+            error
+        }
+    })
 }
 
 /// The stream of an iterator that is still good.

@@ -5,10 +5,10 @@ use wire::members::Text;
 use wire::shape::{Check, Shape};
 use wire::{Answer, ApiError, Call};
 
+use super::required;
+use super::resource::Resource;
 use super::shapes::{RESOURCE_ARN, STREAM_ID};
-use super::{error, required, resource};
 use crate::Streams;
-use crate::edit::Edit;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -26,13 +26,12 @@ impl Shape for Input<'_> {
     }
 }
 
-/// Takes the policy of a stream away: others have no rights in it any more once this answers.
+/// Takes the policy of a stream or a consumer away: others have no rights in it any more once this
+/// answers.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = call.parse()?;
     let arn = required("ResourceARN", &input.resource_arn)?;
-    let stream = resource::find_to_change(streams, &call.caller, arn)?;
-    let edited = streams.catalog.edit(stream.arn.clone(), Edit::RemovePolicy);
-    let edited = edited.await;
-    edited.map_err(|error| error::change(error, &stream.arn))?;
+    let resource = Resource::find_to_change(streams, &call.caller, arn)?;
+    resource.remove_policy(streams).await?;
     Ok(Answer::empty())
 }

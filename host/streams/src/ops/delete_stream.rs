@@ -8,14 +8,13 @@ use wire::{Answer, ApiError, Call};
 use super::error;
 use super::shapes::StreamMembers;
 use crate::Streams;
+use crate::catalog::Consumed;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Input<'a> {
     #[serde(borrow)]
     stream_name: Option<Text<'a>>,
-    /// Taken for its type: a stream has no registered consumers that could hold it back.
-    #[expect(dead_code, reason = "checked while it is parsed, and of no effect")]
     enforce_consumer_deletion: Option<Boolean>,
     #[serde(borrow, rename = "StreamARN")]
     stream_arn: Option<Text<'a>>,
@@ -40,11 +39,15 @@ impl Shape for Input<'_> {
 }
 
 /// Deletes a stream with all that is in it. It is durable as DELETING when this answers, and gone
-/// a moment later.
+/// a moment later. One that has consumers is only deleted where that is asked for.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = call.parse()?;
     let (arn, _) = input.stream().look_at(streams, &call.caller)?;
-    let deleted = streams.catalog.delete(arn.clone()).await;
+    let consumed = match input.enforce_consumer_deletion {
+        Some(Boolean(true)) => Consumed::Delete,
+        Some(Boolean(false)) | None => Consumed::Refuse,
+    };
+    let deleted = streams.catalog.delete(arn.clone(), consumed).await;
     deleted.map_err(|error| error::change(error, &arn))?;
     Ok(Answer::empty())
 }

@@ -70,6 +70,33 @@ pub struct ShardView<'a> {
     sequence_number_range: SequenceNumberRange,
 }
 
+/// A shard that goes on where another one ended.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ChildShard<'a> {
+    shard_id: &'a str,
+    parent_shards: Vec<String>,
+    hash_key_range: HashKeyRangeView,
+}
+
+impl<'a> ChildShard<'a> {
+    /// Those of a shard.
+    pub fn all(stream: &'a Stream, of: &Shard) -> Vec<Self> {
+        let all = stream.shards.all().iter();
+        all.filter(|child| child.is_child_of(of.facts().id))
+            .map(|child| {
+                let facts = child.facts();
+                let parents = facts.parent.into_iter().chain(facts.adjacent_parent);
+                Self {
+                    shard_id: child.id_text(),
+                    parent_shards: parents.map(|id| id.to_string()).collect(),
+                    hash_key_range: HashKeyRangeView::of(child),
+                }
+            })
+            .collect()
+    }
+}
+
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct HashKeyRangeView {

@@ -87,7 +87,7 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
             encryption_type,
             key_id,
             open_shard_count: stream.shards.open_count(),
-            consumer_count: 0,
+            consumer_count: stream.consumers.len(),
             warm_throughput: warm_throughput(streams, &stream).await?,
             max_record_size: record_size::in_kib(stream.record_bytes_max),
             record_distribution_strategy: on_demand.map(|set| set.distribution.as_str()),

@@ -1,6 +1,7 @@
 //! What clients are told: AWS's codes and texts. The one place where the errors of this crate
 //! meet them.
 
+pub mod consumers;
 pub mod kms;
 pub mod policies;
 
@@ -13,6 +14,7 @@ use types::{AccountId, Caller, SequenceNumber, ShardId, StreamArn, Timestamp};
 use wire::ApiError;
 
 use crate::catalog::{ChangeError, OverShards};
+use crate::directory::owner;
 use crate::edit::EditError;
 use crate::iterator::ShardIterator;
 use crate::page::PageError;
@@ -44,6 +46,11 @@ pub fn stream_not_found(caller: &Caller, name: &str) -> ApiError {
         RESOURCE_NOT_FOUND,
         format!("Stream {name} under account {account} not found."),
     )
+}
+
+/// The stream at an address is not there, or takes and gives nothing.
+pub fn no_stream(stream: &StreamArn) -> ApiError {
+    stream_not_found(&owner(stream), stream.name.as_str())
 }
 
 pub fn shard_not_found(stream: &StreamArn, shard: ShardId) -> ApiError {
@@ -105,7 +112,7 @@ pub fn bad_resource_arn(arn: &str) -> ApiError {
     invalid_argument(format!("Invalid ResourceARN: {arn}"))
 }
 
-/// A consumer, a queue or a channel: there are none.
+/// A queue or a channel: there are none.
 pub fn resource_not_found(account: AccountId, arn: &str) -> ApiError {
     ApiError::new(
         RESOURCE_NOT_FOUND,
@@ -273,13 +280,7 @@ pub fn unreadable(shard: &Shard, next: Option<SequenceNumber>) -> ApiError {
 
 pub fn put(error: PutError, stream: &StreamArn) -> ApiError {
     match error {
-        PutError::StreamGone => {
-            let owner = Caller {
-                account: stream.account,
-                region: stream.region.clone(),
-            };
-            stream_not_found(&owner, stream.name.as_str())
-        }
+        PutError::StreamGone => no_stream(stream),
         PutError::Blob(error) => error,
         PutError::Kms(error) => kms::refused(error),
         PutError::NoShard => internal(
@@ -371,6 +372,8 @@ pub fn change(error: ChangeError, arn: &StreamArn) -> ApiError {
                  most at a time."
             ),
         ),
+        ChangeError::HasConsumers => consumers::held(arn),
+        ChangeError::Consumer(error) => consumers::change(error, arn),
         ChangeError::Edit(error) => edit(error, arn),
         ChangeError::Commit(error) => commit(arn, &error),
         ChangeError::Closing => ApiError::unavailable("The server is shutting down."),

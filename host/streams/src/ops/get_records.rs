@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use store::StoreError;
-use types::limits::GET_RECORDS_COUNT_MAX;
+use types::limits::{GET_RECORDS_BYTES_MAX, GET_RECORDS_COUNT_MAX};
 use wire::members::{Boolean, Integer, Text};
 use wire::shape::{Check, NumberRule, Shape};
 use wire::{Answer, ApiError, Call, Writer};
 
-use super::describe::HashKeyRangeView;
+use super::describe::ChildShard;
 use super::shapes::{SHARD_ITERATOR, STREAM_ARN, STREAM_ID};
 use super::{address, error, page_size, required};
 use crate::Streams;
@@ -49,14 +49,6 @@ impl Shape for Input<'_> {
     }
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct ChildShard<'a> {
-    shard_id: &'a str,
-    parent_shards: Vec<String>,
-    hash_key_range: HashKeyRangeView,
-}
-
 /// Gives the records of a shard from an iterator on: up to 10,000 of up to 10 MiB together.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = call.parse()?;
@@ -77,7 +69,9 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let wanted = Wanted {
         start: iterator.start,
         limit,
+        bytes_max: GET_RECORDS_BYTES_MAX,
         codec: call.codec,
+        room: None,
     };
     let selection = streams.select(&stream, shard, &wanted).await;
     let selection = match selection {
@@ -133,7 +127,7 @@ fn answer(
     iterator: ShardIterator,
     stream: &Stream,
     shard: &Shard,
-    selection: Selection,
+    selection: Selection<'_>,
 ) -> Result<Answer, ApiError> {
     let now = streams.now();
     let behind = selection.next_arrival.map_or(AT_TIP_MS, |arrival| {
@@ -148,7 +142,7 @@ fn answer(
     // closed before its reader comes back.
     if selection.at_end && shard.facts().closed_at.is_some() {
         out.member("ChildShards");
-        out.value(&children(stream, shard))?;
+        out.value(&ChildShard::all(stream, shard))?;
     } else {
         let next = ShardIterator {
             start: Start::Record(selection.next),
@@ -170,19 +164,4 @@ fn answer(
         .chain(std::iter::once(Bytes::from(tail)))
         .filter(|chunk| !chunk.is_empty());
     Ok(Answer::chunks(length as u64, Box::new(chunks)))
-}
-
-fn children<'a>(stream: &'a Stream, shard: &Shard) -> Vec<ChildShard<'a>> {
-    let all = stream.shards.all().iter();
-    all.filter(|child| child.is_child_of(shard.facts().id))
-        .map(|child| {
-            let facts = child.facts();
-            let parents = facts.parent.into_iter().chain(facts.adjacent_parent);
-            ChildShard {
-                shard_id: child.id_text(),
-                parent_shards: parents.map(|id| id.to_string()).collect(),
-                hash_key_range: HashKeyRangeView::of(child),
-            }
-        })
-        .collect()
 }

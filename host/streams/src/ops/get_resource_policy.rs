@@ -5,8 +5,9 @@ use wire::members::Text;
 use wire::shape::{Check, Shape};
 use wire::{Answer, ApiError, Call};
 
+use super::required;
+use super::resource::Resource;
 use super::shapes::{RESOURCE_ARN, STREAM_ID};
-use super::{required, resource};
 use crate::Streams;
 
 /// What AWS shows of a resource that has no policy.
@@ -34,13 +35,12 @@ struct Output<'a> {
     policy: &'a str,
 }
 
-/// Gives the policy of a stream as it was put.
+/// Gives the policy of a stream or a consumer as it was put.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = call.parse()?;
     let arn = required("ResourceARN", &input.resource_arn)?;
-    let stream = resource::find(streams, &call.caller, arn)?;
-    let policy = stream.policy.as_deref();
+    let resource = Resource::find(streams, &call.caller, arn)?;
     call.answer(&Output {
-        policy: policy.map_or(NO_POLICY, |policy| policy.text()),
+        policy: resource.policy().map_or(NO_POLICY, |policy| policy.text()),
     })
 }

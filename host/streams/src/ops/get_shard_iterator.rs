@@ -1,27 +1,16 @@
 //! GetShardIterator.
 
 use serde::{Deserialize, Serialize};
-use store::Position;
-use types::{GivenNumber, InShard, ShardId, StreamArn, Timestamp};
+use types::ShardId;
 use wire::members::{Boolean, Text, Time};
-use wire::shape::{Check, Shape, TextRule};
+use wire::shape::{Check, Shape};
 use wire::{Answer, ApiError, Call};
 
 use super::shapes::{SEQUENCE_NUMBER, SHARD_ID, StreamMembers};
+use super::starting_position::{STARTING_POSITION, StartingPosition};
 use super::{error, required};
 use crate::Streams;
-use crate::iterator::{ShardIterator, Start};
-use crate::shard::Shard;
-use crate::stream::Stream;
-
-/// In the order in which the service names them.
-const ITERATOR_TYPE: TextRule = TextRule::one_of(&[
-    "AFTER_SEQUENCE_NUMBER",
-    "LATEST",
-    "AT_TIMESTAMP",
-    "AT_SEQUENCE_NUMBER",
-    "TRIM_HORIZON",
-]);
+use crate::iterator::ShardIterator;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -58,7 +47,7 @@ impl Shape for Input<'_> {
         check.required(
             "ShardIteratorType",
             &self.shard_iterator_type,
-            ITERATOR_TYPE,
+            STARTING_POSITION,
         );
         check.optional(
             "StartingSequenceNumber",
@@ -86,7 +75,13 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let stream = stream.ok_or_else(|| error::shard_not_found(&arn, id))?;
     let shard = stream.shards.find(id);
     let shard = shard.ok_or_else(|| error::shard_not_found(&arn, id))?;
-    let start = start(streams, &input, &stream, shard)?;
+    let position = StartingPosition {
+        operation: "GetShardIterator",
+        kind: required("ShardIteratorType", &input.shard_iterator_type)?,
+        sequence_number: &input.starting_sequence_number,
+        timestamp: input.timestamp,
+    };
+    let start = position.find(streams, &stream, shard)?;
     if matches!(input.dry_run, Some(Boolean(true))) {
         return Err(error::dry_run());
     }
@@ -108,100 +103,4 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     call.answer(&Output {
         shard_iterator: iterator.seal(&streams.sealing_key),
     })
-}
-
-fn start(
-    streams: &Streams,
-    input: &Input<'_>,
-    stream: &Stream,
-    shard: &Shard,
-) -> Result<Start, ApiError> {
-    let kind = required("ShardIteratorType", &input.shard_iterator_type)?;
-    let tip = || {
-        let tip = streams.engine.tip(shard.facts().log);
-        tip.map_err(|e| error::store("find the tip of", &stream.arn, shard, &e))
-    };
-    match (
-        kind.as_str(),
-        &input.starting_sequence_number,
-        input.timestamp,
-    ) {
-        ("TRIM_HORIZON", None, _) => Ok(Start::TRIM_HORIZON),
-        // Decided now: what is put between this call and the first read is read.
-        ("LATEST", None, _) => Ok(Start::Record(tip()?)),
-        ("AT_TIMESTAMP", _, Some(Time(at))) => at_timestamp(at, streams.now()),
-        ("AT_TIMESTAMP", _, None) => Err(error::invalid_argument(
-            "Must specify timestampInMillis parameter for iterator of type AT_TIMESTAMP. Current \
-             request has no timestamp parameter.",
-        )),
-        ("AT_SEQUENCE_NUMBER", Some(number), _) => {
-            let place = find(number, stream, shard, tip()?)?;
-            Ok(Start::Record(place.record))
-        }
-        ("AFTER_SEQUENCE_NUMBER", Some(number), _) => {
-            let place = find(number, stream, shard, tip()?)?;
-            Ok(Start::Record(place.after))
-        }
-        (kind, number, _) => {
-            let number = number.as_ref().map_or("no", |_| "also a");
-            Err(error::invalid_argument(format!(
-                "Must either specify (1) AT_SEQUENCE_NUMBER or AFTER_SEQUENCE_NUMBER and \
-                 StartingSequenceNumber or (2) TRIM_HORIZON or LATEST and no \
-                 StartingSequenceNumber. Request specified {kind} and {number} \
-                 StartingSequenceNumber."
-            )))
-        }
-    }
-}
-
-fn at_timestamp(at: Timestamp, now: Timestamp) -> Result<Start, ApiError> {
-    if at > now {
-        return Err(error::invalid_argument(format!(
-            "The timestampInMillis parameter cannot be greater than the currentTimestampInMillis. \
-             timestampInMillis: {}, currentTimestampInMillis: {}",
-            at.0, now.0
-        )));
-    }
-    Ok(Start::Time(at))
-}
-
-/// What a sequence number points to.
-struct Found {
-    /// The record itself; if there is none, the one that comes next.
-    record: Position,
-    /// The record after it.
-    after: Position,
-}
-
-/// Takes only numbers that this shard has given, or begins or ends with.
-fn find(text: &Text<'_>, stream: &Stream, shard: &Shard, tip: Position) -> Result<Found, ApiError> {
-    let StreamArn { account, name, .. } = &stream.arn;
-    let refused = |reason: &str| {
-        error::invalid_argument(format!(
-            "StartingSequenceNumber {} used in GetShardIterator on shard {} in stream {name} under \
-             account {account} is invalid{reason}.",
-            text.as_str(),
-            shard.id_text(),
-        ))
-    };
-    let number = GivenNumber::parse(text).map_err(|_| refused(""))?;
-    if !number.is_of(shard.facts().id) {
-        return Err(error::invalid_argument(format!(
-            "Invalid StartingSequenceNumber. It encodes {}, while it was used in a call to a shard \
-             with {}",
-            number.shard_text(),
-            shard.id_text()
-        )));
-    }
-    let (record, after) = match shard.numbering().find(&number) {
-        Some(InShard::Start) => (Position::FIRST, Position::FIRST),
-        Some(InShard::Record(before)) if before < tip.0 => {
-            (Position(before), Position(before).after(1))
-        }
-        Some(InShard::End) if shard.facts().closed_at.is_some() => (tip, tip),
-        Some(InShard::Record(_) | InShard::End) | None => {
-            return Err(refused(" because it did not come from this stream"));
-        }
-    };
-    Ok(Found { record, after })
 }

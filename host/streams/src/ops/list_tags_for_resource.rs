@@ -5,9 +5,10 @@ use wire::members::Text;
 use wire::shape::{Check, Shape};
 use wire::{Answer, ApiError, Call};
 
+use super::required;
+use super::resource::Resource;
 use super::shapes::{RESOURCE_ARN, STREAM_ID};
 use super::tags::Tag;
-use super::{required, resource};
 use crate::Streams;
 
 #[derive(Deserialize)]
@@ -36,8 +37,11 @@ struct Output<'a> {
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = call.parse()?;
     let arn = required("ResourceARN", &input.resource_arn)?;
-    let stream = resource::find(streams, &call.caller, arn)?;
-    let tags = stream.tags.iter().map(|(key, value)| Tag { key, value });
+    let resource = Resource::find(streams, &call.caller, arn)?;
+    let tags = resource
+        .tags()
+        .iter()
+        .map(|(key, value)| Tag { key, value });
     call.answer(&Output {
         tags: tags.collect(),
     })

@@ -8,10 +8,10 @@ use wire::members::Text;
 use wire::shape::{Check, Shape, TextRule};
 use wire::{Answer, ApiError, Call};
 
+use super::resource::Resource;
 use super::shapes::{RESOURCE_ARN, STREAM_ID};
-use super::{error, required, resource};
+use super::{error, required};
 use crate::Streams;
-use crate::edit::Edit;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -32,16 +32,14 @@ impl Shape for Input<'_> {
     }
 }
 
-/// Says who may use a stream, in the place of what was said before. It is in force for every call
-/// that begins after this answers.
+/// Says who may use a stream or a consumer, in the place of what was said before. It is in force
+/// for every call that begins after this answers.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = call.parse()?;
     let arn = required("ResourceARN", &input.resource_arn)?;
-    let stream = resource::find_to_change(streams, &call.caller, arn)?;
+    let resource = Resource::find_to_change(streams, &call.caller, arn)?;
     let policy = ResourcePolicy::parse(required("Policy", &input.policy)?);
     let policy = policy.map_err(|error| error::policies::refused(&error))?;
-    let edit = Edit::SetPolicy(Arc::new(policy));
-    let edited = streams.catalog.edit(stream.arn.clone(), edit).await;
-    edited.map_err(|error| error::change(error, &stream.arn))?;
+    resource.set_policy(streams, Arc::new(policy)).await?;
     Ok(Answer::empty())
 }

@@ -8,7 +8,7 @@ use wire::{Answer, ApiError, Call};
 use super::shapes::{StreamMembers, TAG_KEYS};
 use super::{error, required, tags};
 use crate::Streams;
-use crate::edit::Edit;
+use crate::edit::{Edit, TagEdit};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -46,7 +46,7 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let keys = required("TagKeys", &input.tag_keys)?;
     let caller = call.caller.untagging(keys.iter().map(Text::as_str));
     let stream = input.stream().find_to_change(streams, &caller)?;
-    let edit = Edit::RemoveTags(tags::parse_keys(keys, &stream.arn)?);
+    let edit = Edit::Tag(TagEdit::Remove(tags::parse_keys(keys, &stream.arn)?));
     let edited = streams.catalog.edit(stream.arn.clone(), edit).await;
     edited.map_err(|error| error::change(error, &stream.arn))?;
     Ok(Answer::empty())

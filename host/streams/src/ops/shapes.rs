@@ -11,6 +11,8 @@ use wire::shape::{BlobRule, Check, ListRule, MapRule, NumberRule, TextRule, patt
 pub const STREAM_NAME: TextRule = TextRule::chars(1, STREAM_NAME_CHARS_MAX).matching(pattern::NAME);
 pub const STREAM_ARN: TextRule = TextRule::chars(1, 2_048).matching(pattern::STREAM_ARN);
 pub const RESOURCE_ARN: TextRule = TextRule::chars(1, 2_048).matching(pattern::RESOURCE_ARN);
+pub const CONSUMER_ARN: TextRule = TextRule::chars(1, 2_048).matching(pattern::CONSUMER_ARN);
+pub const CONSUMER_NAME: TextRule = TextRule::chars(1, 128).matching(pattern::NAME);
 pub const STREAM_ID: TextRule = TextRule::chars(1, 24).matching(pattern::STREAM_ID);
 pub const SHARD_ID: TextRule = TextRule::chars(1, 128).matching(pattern::NAME);
 pub const PARTITION_KEY: TextRule = TextRule::chars(1, PARTITION_KEY_CHARS_MAX);

@@ -5,10 +5,11 @@ use wire::members::{Map, Text};
 use wire::shape::{Check, Shape};
 use wire::{Answer, ApiError, Call};
 
+use super::resource::Resource;
 use super::shapes::{RESOURCE_ARN, STREAM_ID, TAGS};
-use super::{error, required, resource, tags};
+use super::{required, tags};
 use crate::Streams;
-use crate::edit::Edit;
+use crate::edit::TagEdit;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -35,9 +36,8 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let arn = required("ResourceARN", &input.resource_arn)?;
     let tags = required("Tags", &input.tags)?;
     let caller = call.caller.tagging(tags::pairs(tags));
-    let stream = resource::find_to_change(streams, &caller, arn)?;
-    let edit = Edit::AddTags(tags::parse(tags, &stream.arn)?);
-    let edited = streams.catalog.edit(stream.arn.clone(), edit).await;
-    edited.map_err(|error| error::change(error, &stream.arn))?;
+    let resource = Resource::find_to_change(streams, &caller, arn)?;
+    let edit = TagEdit::Add(tags::parse(tags, resource.stream())?);
+    resource.tag(streams, edit).await?;
     Ok(Answer::empty())
 }

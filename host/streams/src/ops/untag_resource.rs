@@ -5,10 +5,11 @@ use wire::members::{List, Text};
 use wire::shape::{Check, Shape};
 use wire::{Answer, ApiError, Call};
 
+use super::resource::Resource;
 use super::shapes::{RESOURCE_ARN, STREAM_ID, TAG_KEYS};
-use super::{error, required, resource, tags};
+use super::{required, tags};
 use crate::Streams;
-use crate::edit::Edit;
+use crate::edit::TagEdit;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -35,9 +36,8 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let arn = required("ResourceARN", &input.resource_arn)?;
     let keys = required("TagKeys", &input.tag_keys)?;
     let caller = call.caller.untagging(keys.iter().map(Text::as_str));
-    let stream = resource::find_to_change(streams, &caller, arn)?;
-    let edit = Edit::RemoveTags(tags::parse_keys(keys, &stream.arn)?);
-    let edited = streams.catalog.edit(stream.arn.clone(), edit).await;
-    edited.map_err(|error| error::change(error, &stream.arn))?;
+    let resource = Resource::find_to_change(streams, &caller, arn)?;
+    let edit = TagEdit::Remove(tags::parse_keys(keys, resource.stream())?);
+    resource.tag(streams, edit).await?;
     Ok(Answer::empty())
 }

@@ -4,6 +4,7 @@ use std::task::{Context, Poll, Waker};
 use store::disk::simulated::SimulatedDisk;
 use store::embedded::{Embedded, Options};
 use store::{Append, BodyBuilder, NewFrame, Transaction};
+use types::limits::GET_RECORDS_BYTES_MAX;
 use types::{HashKeyRange, Second, ShardId};
 
 use super::*;
@@ -37,12 +38,19 @@ fn shard() -> Shard {
     })
 }
 
-fn selection(limit: usize, from: u64) -> Selection {
-    Selection::new(shard().numbering(), Position(from), limit, Codec::Json)
+fn selection(limit: usize, from: u64) -> Selection<'static> {
+    let wanted = Wanted {
+        start: Start::TRIM_HORIZON,
+        limit,
+        bytes_max: GET_RECORDS_BYTES_MAX,
+        codec: Codec::Json,
+        room: None,
+    };
+    Selection::new(shard().numbering(), Position(from), &wanted)
 }
 
 /// Takes all that fits of `frame`, however often that gives way. Returns whether it is full.
-fn take_all(selection: &mut Selection, frame: &Frame) -> bool {
+fn take_all(selection: &mut Selection<'_>, frame: &Frame) -> bool {
     loop {
         match selection.take(frame) {
             Taken::Part => {}
@@ -181,7 +189,7 @@ fn ten_mebibytes_are_the_most_and_one_larger_record_goes_alone() {
     assert!(take_all(&mut selection, &frame(14, &[("k", 0)])));
     assert_eq!(selection.count, 10);
 
-    let mut alone = Selection::new(shard().numbering(), Position(4), 9, Codec::Json);
+    let mut alone = self::selection(9, 4);
     assert!(take_all(
         &mut alone,
         &frame(4, &[("k", GET_RECORDS_BYTES_MAX), ("l", 0)])

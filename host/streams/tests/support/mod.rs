@@ -165,8 +165,12 @@ impl World {
 /// The answer as JSON; its length is what it promised.
 pub fn json(answer: Answer) -> Value {
     let promised = answer.length();
-    let body: Vec<u8> = answer.into_chunks().flat_map(|c| c.to_vec()).collect();
-    assert_eq!(body.len() as u64, promised);
+    let body: Vec<u8> = answer
+        .into_chunks()
+        .unwrap()
+        .flat_map(|c| c.to_vec())
+        .collect();
+    assert_eq!(Some(body.len() as u64), promised);
     if body.is_empty() {
         Value::Null
     } else {

@@ -49,6 +49,12 @@ pub const RESOURCE_ARN: Pattern = Pattern {
     matches: is_resource_arn,
 };
 
+/// ARNs of registered consumers.
+pub const CONSUMER_ARN: Pattern = Pattern {
+    text: r"^(arn):aws.*:kinesis:.*:\d{12}:.*stream\/[a-zA-Z0-9_.-]+\/consumer\/[a-zA-Z0-9_.-]+:[0-9]+",
+    matches: is_consumer_arn,
+};
+
 /// Ids of streams.
 pub const STREAM_ID: Pattern = Pattern {
     text: "[a-z0-9]{20}-[a-z0-9]{3}",
@@ -108,6 +114,38 @@ fn is_stream_arn(text: &str) -> bool {
                     && rest.as_bytes().get(account..at).is_some_and(is_account)
             })
         })
+}
+
+/// `^(arn):aws.*:kinesis:.*:\d{12}:.*stream\/[a-zA-Z0-9_.-]+\/consumer\/[a-zA-Z0-9_.-]+:[0-9]+`, of
+/// the whole text. From its end: digits, the consumer's name and the stream's are of characters
+/// that end where the next part begins.
+fn is_consumer_arn(text: &str) -> bool {
+    let Some((partition, rest)) = text
+        .strip_prefix("arn:aws")
+        .and_then(|rest| rest.split_once(":kinesis:"))
+    else {
+        return false;
+    };
+    let names = || {
+        let (rest, created) = rest.rsplit_once(':')?;
+        let (rest, consumer) = rest.rsplit_once('/')?;
+        let (rest, stream) = rest.strip_suffix("/consumer")?.rsplit_once('/')?;
+        let owner = rest.strip_suffix("stream")?;
+        Some((owner, stream, consumer, created))
+    };
+    let Some((owner, stream, consumer, created)) = names() else {
+        return false;
+    };
+    let is_name = |name: &str| NAME.matches(name);
+    let account_len = ACCOUNT_PART_LEN + 1;
+    let is_account_part = |part: &[u8]| matches!(part, [head @ .., b':'] if is_account(head));
+    !partition.contains(is_line_end)
+        && !owner.contains(is_line_end)
+        && owner.as_bytes().windows(account_len).any(is_account_part)
+        && is_name(stream)
+        && is_name(consumer)
+        && !created.is_empty()
+        && created.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// As in [`is_stream_arn`], and of several accounts and kinds the first account and any kind behind
@@ -187,6 +225,35 @@ mod tests {
             NAME,
             &["a", "A-z_0.9", &"x".repeat(1000)],
             &["", "a b", "a/b", "é", "a\n", "٣"],
+        );
+    }
+
+    #[test]
+    fn arns_of_consumers_end_with_a_stream_a_consumer_and_a_number() {
+        let good = "arn:aws:kinesis:eu-west-1:000000000042:stream/s/consumer/c:1";
+        expect(
+            CONSUMER_ARN,
+            &[
+                good,
+                "arn:aws-cn:kinesis::000000000042:stream/s_.-1/consumer/c_.-2:00",
+                "arn:aws:kinesis:a b:000000000042:any:thing/stream/s/consumer/c:1",
+                "arn:aws:kinesis:a:kinesis:x:000000000042:upstream/s/consumer/c:1",
+            ],
+            &[
+                "",
+                "arn:aws:kinesis:eu-west-1:000000000042:stream/s",
+                "arn:aws:kinesis:eu-west-1:000000000042:stream/s/consumer/c",
+                "arn:aws:kinesis:eu-west-1:000000000042:stream/s/consumer/c:",
+                "arn:aws:kinesis:eu-west-1:000000000042:stream/s/consumer/:1",
+                "arn:aws:kinesis:eu-west-1:000000000042:stream//consumer/c:1",
+                "arn:aws:kinesis:eu-west-1:000000000042:stream/s/consumer/c:1x",
+                "arn:aws:kinesis:eu-west-1:000000000042:stream/s/t/consumer/c:1",
+                "arn:aws:kinesis:eu-west-1:00000000042:stream/s/consumer/c:1",
+                "arn:aws:kinesis:eu\nwest:000000000042:stream/s/consumer/c:1",
+                "arn:aws:firehose:eu-west-1:000000000042:stream/s/consumer/c:1",
+                &format!(" {good}"),
+                &format!("{good} "),
+            ],
         );
     }
 

@@ -1,20 +1,15 @@
 //! `millrace stream create`.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::Args;
-use tokio::time::sleep;
 
-use super::describe::{Description, summary};
+use super::active::until_active;
+use super::describe::Description;
 use super::shapes::CreateStream;
 use crate::client::{Client, Target, TargetArgs};
 use crate::failure::Failure;
 use crate::output;
-
-/// How often, and how far apart, we look whether the stream is there.
-const LOOKS_MAX: u32 = 150;
-const LOOK_PAUSE: Duration = Duration::from_millis(200);
 
 #[derive(Args)]
 pub(crate) struct CreateArgs {
@@ -45,12 +40,5 @@ pub(crate) async fn create(
         shard_count: shards,
     };
     let _: Option<()> = client.call("CreateStream", &input).await?;
-    for _ in 0..LOOKS_MAX {
-        let description = summary(&mut client, name).await?;
-        if description.stream_status == "ACTIVE" {
-            return Ok(description);
-        }
-        sleep(LOOK_PAUSE).await;
-    }
-    Err(format!("stream '{name}' was created but is not ACTIVE yet").into())
+    until_active(&mut client, name, "created").await
 }

@@ -29,7 +29,7 @@ pub(crate) struct Description {
     #[serde(rename = "StreamARN")]
     pub(crate) stream_arn: String,
     pub(crate) stream_status: String,
-    retention_period_hours: u32,
+    pub(crate) retention_period_hours: u32,
     open_shard_count: u32,
     encryption_type: String,
     pub(crate) key_id: Option<String>,
@@ -90,6 +90,12 @@ pub(crate) async fn shards(client: &mut Client, name: &str) -> Result<Vec<Shard>
             return Ok(all);
         }
     }
+}
+
+/// Shows all shards of a stream.
+pub(super) async fn show_shards(client: &mut Client, name: &str) -> Result<(), Failure> {
+    let shards = shards(client, name).await?;
+    Ok(output::lines(output::table(&rows(&shards)).trim_end())?)
 }
 
 fn rows(shards: &[Shard]) -> Vec<Vec<String>> {

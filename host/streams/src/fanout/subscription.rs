@@ -1,0 +1,374 @@
+//! One consumer's subscription to one shard, from SubscribeToShard until five minutes later.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use store::{LogId, Position, StoreError};
+use tokio::sync::watch;
+use tokio::time::sleep;
+use types::limits::{GET_RECORDS_COUNT_MAX, SUBSCRIPTION_TIME_MAX};
+use types::{ConsumerArn, SequenceNumber, ShardId};
+use wire::event_stream::{self, BESIDES_PAYLOAD_BYTES_MAX};
+use wire::{ApiError, Codec, EventSource, Room};
+
+use super::events::{self, BESIDES_RECORDS_BYTES_MAX, Pushed};
+use super::{Lease, Open};
+use crate::Streams;
+use crate::directory::owner;
+use crate::iterator::Start;
+use crate::ops::describe::ChildShard;
+use crate::ops::error;
+use crate::reader::Wanted;
+use crate::shard::Shard;
+use crate::stream::Stream;
+
+/// Bytes of data and partition keys of one event, unless one record alone has more.
+const EVENT_BYTES_MAX: usize = 256 * 1024;
+/// How long nothing is pushed before an event without records says that all is well. Clients give
+/// a connection up over which nothing comes for 30 seconds.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+/// How long a subscription waits for which there is no room before it asks for room again.
+const ROOM_PAUSE: Duration = Duration::from_millis(20);
+/// Bytes that the end of a closed shard may have: its two children.
+const END_BYTES_MAX: usize = 2 * 1024;
+/// How far behind one is at least that has not read everything: see GetRecords.
+const BEHIND_MS_MIN: u128 = 1;
+
+/// A subscription, which its connection asks for one event after the other.
+pub struct Subscription {
+    streams: Arc<Streams>,
+    consumer: ConsumerArn,
+    /// As the catalog knew it when it was looked at last.
+    stream: Arc<Stream>,
+    changes: watch::Receiver<u64>,
+    shard: ShardId,
+    codec: Codec,
+    lease: Arc<Lease>,
+    taken_over: watch::Receiver<bool>,
+    ends_at: Duration,
+    phase: Phase,
+    /// Where the next event begins.
+    start: Start,
+    /// The number of the last record that was pushed.
+    last: Option<SequenceNumber>,
+    heartbeat_at: Duration,
+    _open: Open,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// The client was not told yet that it is subscribed.
+    Begun,
+    /// Records are pushed.
+    Pushing,
+    /// Nothing more is pushed.
+    Over,
+}
+
+/// What a subscription is made of.
+pub struct Subscribed {
+    pub consumer: ConsumerArn,
+    pub stream: Arc<Stream>,
+    pub shard: ShardId,
+    pub start: Start,
+    pub lease: Arc<Lease>,
+}
+
+/// What a look at the log has brought.
+enum Found {
+    /// Records, and those may be none because they have expired.
+    Records(Arc<Pushed>),
+    /// There are records, and no room for the first of them.
+    NoRoom,
+}
+
+impl Subscription {
+    /// Begins now.
+    pub fn new(streams: &Arc<Streams>, subscribed: Subscribed, codec: Codec) -> Self {
+        let uptime = streams.clock.uptime();
+        let Subscribed {
+            consumer,
+            stream,
+            shard,
+            start,
+            lease,
+        } = subscribed;
+        let mut changes = streams.directory.changes(&stream.arn);
+        // What has changed since the stream was found is found by looking again.
+        changes.mark_changed();
+        Self {
+            taken_over: lease.watch(),
+            lease,
+            consumer,
+            stream,
+            changes,
+            shard,
+            codec,
+            ends_at: uptime + SUBSCRIPTION_TIME_MAX,
+            phase: Phase::Begun,
+            start,
+            last: None,
+            heartbeat_at: uptime + HEARTBEAT,
+            _open: streams.fanout.opens(),
+            streams: Arc::clone(streams),
+        }
+    }
+
+    /// The next event; `None`: the subscription has lasted as long as it may.
+    async fn push(&mut self, room: &dyn Room) -> Result<Option<Vec<Bytes>>, ApiError> {
+        loop {
+            let uptime = self.streams.clock.uptime();
+            if uptime >= self.ends_at {
+                return Ok(None);
+            }
+            let stream = self.look()?;
+            let shard = stream.shards.find(self.shard);
+            let shard = shard.ok_or_else(|| error::shard_not_found(&stream.arn, self.shard))?;
+            if let Some(pause) = self.lease.pause(uptime).filter(|_| self.is_throttled()) {
+                self.wait_for(pause).await;
+                continue;
+            }
+            let found = match self.find(&stream, shard, room).await? {
+                Found::Records(found) => found,
+                Found::NoRoom => {
+                    self.wait_for(ROOM_PAUSE).await;
+                    continue;
+                }
+            };
+            self.start = Start::Record(found.next);
+            if found.count > 0 {
+                return self.records(&stream, shard, &found).map(Some);
+            }
+            if found.next_arrival.is_some() {
+                continue;
+            }
+            let is_over = found.at_end && shard.facts().closed_at.is_some();
+            if is_over && room.take(END_BYTES_MAX) {
+                self.phase = Phase::Over;
+                let children = ChildShard::all(&stream, shard);
+                let event = events::end(&children, self.codec)?;
+                return Ok(Some(spare(event, END_BYTES_MAX, room)));
+            }
+            if uptime >= self.heartbeat_at && room.take(BESIDES_RECORDS_BYTES_MAX) {
+                let event = self.records(&stream, shard, &found)?;
+                return Ok(Some(spare(event, BESIDES_RECORDS_BYTES_MAX, room)));
+            }
+            let rest = match is_over {
+                true => ROOM_PAUSE,
+                false => self.heartbeat_at.saturating_sub(uptime).max(ROOM_PAUSE),
+            };
+            // A log that has ended never goes beyond: what comes next is a change of its stream.
+            let log = (!found.at_end).then_some(shard.facts().log);
+            self.wait(log, found.next, rest).await?;
+        }
+    }
+
+    /// The stream as it is now, if the subscription goes on.
+    fn look(&mut self) -> Result<Arc<Stream>, ApiError> {
+        if self.lease.is_taken_over() {
+            let shard = self.stream.shards.find(self.shard);
+            let shard =
+                shard.ok_or_else(|| error::shard_not_found(&self.stream.arn, self.shard))?;
+            return Err(error::consumers::subscribed(&self.consumer, shard));
+        }
+        // Its other end lives as long as the directory.
+        if self.changes.has_changed().unwrap_or(true) {
+            self.changes.mark_unchanged();
+            let arn = &self.consumer.stream;
+            let now = self.streams.directory.at(arn);
+            let now = now.filter(|now| now.id == self.stream.id && now.status.is_in_service());
+            self.stream = now.ok_or_else(|| error::no_stream(arn))?;
+            let consumer = self.stream.consumers.get(&self.consumer.name);
+            if consumer.is_none_or(|consumer| consumer.arn(arn) != self.consumer) {
+                return Err(error::consumers::not_found(&self.consumer));
+            }
+        }
+        Ok(Arc::clone(&self.stream))
+    }
+
+    /// What comes next, for which room is taken.
+    async fn find(
+        &self,
+        stream: &Stream,
+        shard: &Shard,
+        room: &dyn Room,
+    ) -> Result<Found, ApiError> {
+        let streams = &self.streams;
+        let log = shard.facts().log;
+        let place = match self.start {
+            Start::Record(position) if stream.consumers.len() > 1 => {
+                Some((log, position, self.codec))
+            }
+            Start::Record(_) | Start::Time(_) => None,
+        };
+        let uptime = streams.clock.uptime();
+        if let Some(pushed) = place.and_then(|place| streams.fanout.shared.find(place, uptime)) {
+            let is_roomy = room.take(pushed.text.bytes() + BESIDES_RECORDS_BYTES_MAX);
+            return Ok(if is_roomy {
+                Found::Records(pushed)
+            } else {
+                Found::NoRoom
+            });
+        }
+        let wanted = Wanted {
+            start: self.start,
+            limit: GET_RECORDS_COUNT_MAX,
+            bytes_max: EVENT_BYTES_MAX,
+            codec: self.codec,
+            room: Some(room),
+        };
+        let selection = streams.select(stream, shard, &wanted).await;
+        let selection = match selection {
+            Err(StoreError::Corrupt { .. }) => {
+                let next = streams.readable_from(shard, self.start).await;
+                let next = next.map_err(|e| error::store("read", &stream.arn, shard, &e))?;
+                return Err(error::unreadable(shard, next));
+            }
+            Err(StoreError::Key { key, why }) => {
+                let refusal = streams.kms().refusal(key, why, &owner(&stream.arn));
+                return Err(error::kms::refused(refusal));
+            }
+            selection => selection.map_err(|e| error::store("read", &stream.arn, shard, &e))?,
+        };
+        let spare = selection.room_to_spare();
+        let is_short = selection.is_short_of_room && selection.count == 0;
+        if is_short || selection.count == 0 {
+            room.give_back(spare);
+        } else if spare < BESIDES_RECORDS_BYTES_MAX {
+            // The little that is missing beside so much text is in its connection's own share.
+            room.take(BESIDES_RECORDS_BYTES_MAX - spare);
+        }
+        if is_short {
+            return Ok(Found::NoRoom);
+        }
+        let pushed = Arc::new(Pushed::of(selection));
+        if let Some(place) = place.filter(|_| pushed.count > 0) {
+            streams.fanout.shared.keep(place, &pushed, uptime);
+        }
+        Ok(Found::Records(pushed))
+    }
+
+    fn records(
+        &mut self,
+        stream: &Stream,
+        shard: &Shard,
+        found: &Pushed,
+    ) -> Result<Vec<Bytes>, ApiError> {
+        let streams = &self.streams;
+        self.heartbeat_at = streams.clock.uptime() + HEARTBEAT;
+        self.last = found.last.or(self.last);
+        let behind = found.next_arrival.map_or(0, |arrival| {
+            let behind = streams.now().since(arrival).as_millis();
+            behind.max(BEHIND_MS_MIN)
+        });
+        let behind = u64::try_from(behind).map_err(|e| error::internal("tell how far", &e))?;
+        let continuation = match self.last {
+            Some(last) => last,
+            None => self.before(stream, shard, found.next)?,
+        };
+        if self.is_throttled() {
+            self.lease.pushed(found.bytes);
+        }
+        let metrics = streams.metrics();
+        metrics.pushed_records.add(found.count as u64);
+        metrics.pushed_bytes.add(found.bytes as u64);
+        events::records(found, continuation, behind, self.codec)
+    }
+
+    /// A number after which a reader goes on at `position`.
+    fn before(
+        &self,
+        stream: &Stream,
+        shard: &Shard,
+        position: Position,
+    ) -> Result<SequenceNumber, ApiError> {
+        let Some(before) = position.0.checked_sub(1) else {
+            return Ok(shard.starting_number());
+        };
+        let arrival = self.streams.engine.last_arrival(shard.facts().log);
+        let arrival = arrival.map_err(|e| error::store("look at", &stream.arn, shard, &e))?;
+        let arrival = arrival.unwrap_or(shard.facts().opened_at);
+        Ok(shard.numbering().record(Position(before), arrival))
+    }
+
+    fn is_throttled(&self) -> bool {
+        self.streams.options.throttle
+    }
+
+    /// Waits for the log to go beyond `next`, if it can, or for anything else that matters.
+    async fn wait(
+        &mut self,
+        log: Option<LogId>,
+        next: Position,
+        rest: Duration,
+    ) -> Result<(), ApiError> {
+        let engine = Arc::clone(&self.streams.engine);
+        let beyond = async {
+            match log {
+                Some(log) => engine.wait_beyond(log, next).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            beyond = beyond => match beyond {
+                // Its stream is gone: the next look says so.
+                Ok(()) | Err(StoreError::NoLog(_)) => Ok(()),
+                Err(error) => Err(error::internal("wait for records", &error)),
+            },
+            _ = self.taken_over.changed() => Ok(()),
+            _ = self.changes.changed() => {
+                self.changes.mark_changed();
+                Ok(())
+            }
+            () = sleep(rest) => Ok(()),
+        }
+    }
+
+    /// Waits for so long, or until another subscription takes over.
+    async fn wait_for(&mut self, pause: Duration) {
+        tokio::select! {
+            _ = self.taken_over.changed() => {}
+            () = sleep(pause) => {}
+        }
+    }
+}
+
+/// The event, after room was given back that it does not need.
+fn spare(event: Vec<Bytes>, taken: usize, room: &dyn Room) -> Vec<Bytes> {
+    let bytes: usize = event.iter().map(Bytes::len).sum();
+    room.give_back(taken.saturating_sub(bytes));
+    event
+}
+
+#[async_trait]
+impl EventSource for Subscription {
+    async fn next(&mut self, room: &dyn Room) -> Option<Vec<Bytes>> {
+        let made = match self.phase {
+            Phase::Over => Ok(None),
+            Phase::Begun => {
+                while !room.take(BESIDES_PAYLOAD_BYTES_MAX) {
+                    sleep(ROOM_PAUSE).await;
+                }
+                self.phase = Phase::Pushing;
+                let response = event_stream::initial_response(self.codec);
+                response.map(|event| Some(spare(event, BESIDES_PAYLOAD_BYTES_MAX, room)))
+            }
+            Phase::Pushing => self.push(room).await,
+        };
+        match made {
+            Ok(event) => event,
+            Err(error) => {
+                self.phase = Phase::Over;
+                // A connection that has no room to hear why it ends ends without.
+                let bytes = BESIDES_PAYLOAD_BYTES_MAX + error.message().len() * 6;
+                if !room.take(bytes) {
+                    return None;
+                }
+                let event = event_stream::exception(error.code(), error.message(), self.codec);
+                event.ok().map(|event| spare(event, bytes, room))
+            }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! RegisterStreamConsumer.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use types::ConsumerName;
+use types::limits::{CONSUMERS_PER_ADVANTAGE_STREAM_MAX, CONSUMERS_PER_STREAM_MAX};
+use wire::members::{Map, Text};
+use wire::shape::{Check, Shape};
+use wire::{Answer, ApiError, Call};
+
+use super::consumers::{ConsumerView, find_stream};
+use super::shapes::{CONSUMER_NAME, STREAM_ARN, STREAM_ID, TAGS};
+use super::{error, required, tags};
+use crate::Streams;
+use crate::catalog::ConsumerChange;
+use crate::consumer::Consumer;
+use crate::directory::owner;
+use crate::stream::Stream;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Input<'a> {
+    #[serde(borrow, rename = "StreamARN")]
+    stream_arn: Option<Text<'a>>,
+    #[serde(borrow)]
+    consumer_name: Option<Text<'a>>,
+    #[serde(borrow)]
+    stream_id: Option<Text<'a>>,
+    #[serde(borrow)]
+    tags: Option<Map<'a>>,
+}
+
+impl Shape for Input<'_> {
+    fn check(&self, check: &mut Check) {
+        check.required("StreamARN", &self.stream_arn, STREAM_ARN);
+        check.required("ConsumerName", &self.consumer_name, CONSUMER_NAME);
+        check.optional("StreamId", &self.stream_id, STREAM_ID);
+        check.optional("Tags", &self.tags, TAGS);
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Output<'a> {
+    consumer: ConsumerView<'a>,
+}
+
+/// Registers a consumer with a stream. It can subscribe as soon as this answers.
+pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
+    let input: Input<'_> = call.parse()?;
+    let caller = match &input.tags {
+        Some(tags) => call.caller.tagging(tags::pairs(tags)),
+        None => call.caller.clone(),
+    };
+    let stream = find_stream(streams, &caller, &input.stream_arn)?;
+    let name = required("ConsumerName", &input.consumer_name)?;
+    let consumer = Consumer {
+        name: ConsumerName::parse(name).map_err(|e| ApiError::validation(e.to_string()))?,
+        created_at: streams.now(),
+        tags: match &input.tags {
+            Some(tags) => tags::parse(tags, &stream.arn)?,
+            None => BTreeMap::new(),
+        },
+        policy: None,
+    };
+    let limit = consumers_max(streams, &stream).await?;
+    let change = ConsumerChange::Register(consumer.clone(), limit);
+    let changed = streams.catalog.change_consumer(stream.arn.clone(), change);
+    let changed = changed.await;
+    changed.map_err(|error| error::change(error, &stream.arn))?;
+    call.answer(&Output {
+        consumer: ConsumerView::of(&consumer, &stream.arn),
+    })
+}
+
+async fn consumers_max(streams: &Streams, stream: &Stream) -> Result<usize, ApiError> {
+    if stream.mode.on_demand().is_none() {
+        return Ok(CONSUMERS_PER_STREAM_MAX);
+    }
+    let committed = streams.is_committed(&owner(&stream.arn)).await;
+    let committed =
+        committed.map_err(|error| error::internal("read an account's settings", &error))?;
+    Ok(if committed {
+        CONSUMERS_PER_ADVANTAGE_STREAM_MAX
+    } else {
+        CONSUMERS_PER_STREAM_MAX
+    })
+}
