@@ -54,3 +54,33 @@ async fn a_policy_that_is_not_there_is_not_found() {
     assert_eq!(code, "ResourceNotFoundException");
     service.stop().await;
 }
+
+#[tokio::test]
+async fn a_consumer_has_a_policy_of_its_own() {
+    let service = Service::start().await;
+    let client = service.client();
+    client.create("orders", 1).await;
+    let consumer = client.register("orders", "app").await;
+    let policy = sharing(&json!("kinesis:DescribeStreamConsumer"))
+        .to_string()
+        .replace("stream/orders", "stream/*");
+    let input = json!({"ResourceARN": consumer, "Policy": policy});
+    client.call("PutResourcePolicy", input).await;
+    let service = service.restart().await;
+    let (client, other) = (service.client(), service.other_client());
+    let named = json!({"ConsumerARN": consumer});
+    other.call("DescribeStreamConsumer", named.clone()).await;
+    let resource = json!({"ResourceARN": consumer});
+    let shown = client.call("GetResourcePolicy", resource.clone()).await;
+    assert_eq!(shown["Policy"], policy);
+    client.call("DeleteResourcePolicy", resource.clone()).await;
+    let code = other.code("DescribeStreamConsumer", named).await;
+    assert_eq!(code, "AccessDeniedException");
+    let refusal = client.refusal("DeleteResourcePolicy", resource).await;
+    let text = format!("No resource policy found for resource ARN {consumer}.");
+    assert_eq!(
+        (&*refusal.code, refusal.message),
+        ("ResourceNotFoundException", text)
+    );
+    service.stop().await;
+}

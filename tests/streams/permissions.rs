@@ -739,3 +739,22 @@ async fn temporary_credentials_need_their_token_and_end_in_time() {
     );
     service.stop().await;
 }
+
+#[tokio::test]
+async fn another_account_cannot_tell_whether_a_consumer_of_that_name_is_there() {
+    let service = Service::start().await;
+    let (client, other) = (service.client(), service.other_client());
+    client.create(STREAM, 1).await;
+    client.register(STREAM, "app").await;
+    for operation in ["DescribeStreamConsumer", "DeregisterStreamConsumer"] {
+        let mut texts = BTreeSet::new();
+        for consumer in ["app", "gone"] {
+            let named = json!({"StreamARN": arn(ACCOUNT, STREAM), "ConsumerName": consumer});
+            let refusal = other.refusal(operation, named).await;
+            assert_eq!(refusal.code, "AccessDeniedException");
+            texts.insert(refusal.message.replace(consumer, "NAME"));
+        }
+        assert_eq!(texts.len(), 1, "{texts:?}");
+    }
+    service.stop().await;
+}

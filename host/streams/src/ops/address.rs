@@ -196,6 +196,11 @@ pub fn consumer_named(
     };
     let arn = found.map_or_else(absent, |consumer| consumer.arn(stream));
     consumer(streams, by, &arn).map_err(|error| {
+        if error.denial().is_some() && stream.account != by.account {
+            // The address of one that is there says that it is, which is not for everybody.
+            let denied = by.permit(&Target::named(&absent(), stream.account));
+            return denied.err().unwrap_or(error);
+        }
         let is_absent = arn.created_s == 0 && error.code() == "ResourceNotFoundException";
         if is_absent {
             error::consumers::none_of_name(stream, name)

@@ -5,9 +5,9 @@ use wire::members::Text;
 use wire::shape::{Check, Shape};
 use wire::{Answer, ApiError, Call};
 
-use super::required;
 use super::resource::Resource;
 use super::shapes::{RESOURCE_ARN, STREAM_ID};
+use super::{error, required};
 use crate::Streams;
 
 #[derive(Deserialize)]
@@ -32,6 +32,9 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = call.parse()?;
     let arn = required("ResourceARN", &input.resource_arn)?;
     let resource = Resource::find_to_change(streams, &call.caller, arn)?;
+    if resource.policy().is_none() {
+        return Err(error::policies::none(arn));
+    }
     resource.remove_policy(streams).await?;
     Ok(Answer::empty())
 }

@@ -406,10 +406,7 @@ fn edit(error: EditError, arn: &StreamArn) -> ApiError {
         ),
         EditError::WarmThroughputOfProvisioned => warm_throughput_of_provisioned(),
         EditError::AutoOfProvisioned => auto_of_provisioned(),
-        EditError::NoPolicy => ApiError::new(
-            RESOURCE_NOT_FOUND,
-            format!("No resource policy found for resource ARN {arn}."),
-        ),
+        EditError::NoPolicy => policies::none(&arn.to_string()),
     }
 }
 

@@ -3,7 +3,15 @@
 use wire::ApiError;
 use wire::iam::Malformed;
 
-use super::{LIMIT_EXCEEDED, invalid_argument};
+use super::{LIMIT_EXCEEDED, RESOURCE_NOT_FOUND, invalid_argument};
+
+/// What has no policy that could be taken away.
+pub fn none(arn: &str) -> ApiError {
+    ApiError::new(
+        RESOURCE_NOT_FOUND,
+        format!("No resource policy found for resource ARN {arn}."),
+    )
+}
 
 /// A policy that cannot be understood, or that is longer than one may be.
 pub fn refused(error: &Malformed) -> ApiError {
