@@ -1,4 +1,4 @@
-// The libraries that producers and consumers in Java are written with: the Kinesis Producer Library,
+// The libraries that producers and consumers in Java are made with: the Kinesis Producer Library,
 // whose daemon speaks TLS and nothing else, and the Kinesis Client Library, whose leases lie in a
 // DynamoDB within this process.
 
@@ -21,6 +21,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.IntStream;
@@ -61,6 +62,8 @@ import software.amazon.kinesis.producer.KinesisProducerConfiguration;
 import software.amazon.kinesis.producer.UserRecordResult;
 import software.amazon.kinesis.retrieval.AggregatorUtil;
 import software.amazon.kinesis.retrieval.KinesisClientRecord;
+import software.amazon.kinesis.retrieval.RetrievalSpecificConfig;
+import software.amazon.kinesis.retrieval.fanout.FanOutConfig;
 import software.amazon.kinesis.retrieval.polling.PollingConfig;
 
 public final class LibraryTests {
@@ -91,8 +94,13 @@ public final class LibraryTests {
             Matcher ready = readyLine(server);
             check("KPL writes aggregated records over TLS, and each is read once",
                     () -> produce(ready, directory));
+            URI endpoint = URI.create(ready.group(1));
             check("KCL polls, and gives each record once, across a split",
-                    () -> consume(URI.create(ready.group(1))));
+                    () -> consume(endpoint, "polled",
+                            client -> new PollingConfig("polled", client)));
+            check("KCL is pushed to, and gives each record once, across a split",
+                    () -> consume(endpoint, "pushed", client -> new FanOutConfig(client)
+                            .streamName("pushed").applicationName("conformance")));
         } finally {
             server.destroy();
             int ended = server.waitFor(30, TimeUnit.SECONDS) ? server.exitValue() : -1;
@@ -168,13 +176,17 @@ public final class LibraryTests {
         return stored;
     }
 
-    private static void consume(URI endpoint) throws Exception {
-        String name = "consumed";
+    private static void consume(
+            URI endpoint,
+            String name,
+            Function<KinesisAsyncClient, RetrievalSpecificConfig> retrieval)
+            throws Exception {
         Map<String, Integer> seen = new ConcurrentHashMap<>();
         AmazonDynamoDBLocal leases = DynamoDBEmbedded.create(true);
         try (KinesisAsyncClient client = client(endpoint, null)) {
             create(client, name, 2);
-            Scheduler scheduler = scheduler(client, leases, name, seen);
+            Scheduler scheduler =
+                    scheduler(configs(client, leases, name, seen), retrieval.apply(client));
             Thread worker = new Thread(scheduler);
             worker.setDaemon(true);
             worker.start();
@@ -194,7 +206,7 @@ public final class LibraryTests {
         }
     }
 
-    private static Scheduler scheduler(
+    private static ConfigsBuilder configs(
             KinesisAsyncClient client,
             AmazonDynamoDBLocal leases,
             String name,
@@ -202,11 +214,14 @@ public final class LibraryTests {
         // Metrics go nowhere; a client must be there all the same.
         CloudWatchAsyncClient nowhere = CloudWatchAsyncClient.builder().region(region())
                 .credentialsProvider(credentials()).build();
-        ConfigsBuilder all = new ConfigsBuilder(
+        return new ConfigsBuilder(
                 new SingleStreamTracker(name, InitialPositionInStreamExtended.newInitialPosition(
                         InitialPositionInStream.TRIM_HORIZON)),
                 "conformance", client, leases.dynamoDbAsyncClient(), nowhere, "worker",
                 () -> new Counting(seen));
+    }
+
+    private static Scheduler scheduler(ConfigsBuilder all, RetrievalSpecificConfig retrieval) {
         // Its waits are minutes by default, and each of them comes once before the first record.
         var leaseManagement = all.leaseManagementConfig().shardSyncIntervalMillis(2_000)
                 .leaseAssignmentIntervalMillis(1_000L);
@@ -218,7 +233,7 @@ public final class LibraryTests {
                 all.lifecycleConfig(),
                 all.metricsConfig().metricsLevel(MetricsLevel.NONE),
                 all.processorConfig(),
-                all.retrievalConfig().retrievalSpecificConfig(new PollingConfig(name, client)));
+                all.retrievalConfig().retrievalSpecificConfig(retrieval));
     }
 
     /** Counts what it is given. */
