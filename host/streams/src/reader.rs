@@ -360,9 +360,9 @@ impl<'r> Selection<'r> {
         true
     }
 
-    /// Bytes for which room was taken beyond those of the text.
-    pub fn room_to_spare(&self) -> usize {
-        self.room_bytes.saturating_sub(self.text_bytes())
+    /// Bytes for which room was taken: those of the text, and some more.
+    pub fn room_bytes(&self) -> usize {
+        self.room_bytes
     }
 
     fn write(&mut self, number: SequenceNumber, record: &StoredRecord<'_>) {

@@ -111,6 +111,28 @@ async fn a_consumer_that_waits_for_records_is_left_alone_however_long() {
     assert!((DATA_CHARS..2 * DATA_CHARS).contains(&said), "{said}");
 }
 
+/// Of an event more room may be taken than it needs, and what is left of that would be waited for.
+#[tokio::test]
+async fn a_consumer_that_has_taken_everything_holds_what_it_held_before() {
+    let server = start(|_| {}).await;
+    let input = prepare(&server).await;
+    let mut first = Socket::connect(&server).await;
+    subscribe(&mut first, &input).await;
+    until_open(&server, 1).await;
+    let at_rest = server.in_flight_bytes();
+    assert!(at_rest > 0);
+    for count in 1..4 {
+        let record = json!({"StreamName": "s", "PartitionKey": "k", "Data": "AAAA"});
+        call(&server, "PutRecord", record).await;
+        let pushed = async {
+            let name = "millrace_subscribe_to_shard_event_records_total";
+            while metric(&server, name).await != count {}
+        };
+        tokio::time::timeout(PATIENCE, pushed).await.unwrap();
+        until(|| server.in_flight_bytes() == at_rest).await;
+    }
+}
+
 #[tokio::test]
 async fn what_is_pushed_ends_when_its_client_goes() {
     let server = start(|_| {}).await;

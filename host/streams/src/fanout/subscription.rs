@@ -78,8 +78,9 @@ pub struct Subscribed {
 
 /// What a look at the log has brought.
 enum Found {
-    /// Records, and those may be none because they have expired.
-    Records(Arc<Pushed>),
+    /// Records, and for how many bytes there is room. Those may be none because they have expired:
+    /// then no room was taken.
+    Records(Arc<Pushed>, usize),
     /// There are records, and no room for the first of them.
     NoRoom,
 }
@@ -130,8 +131,8 @@ impl Subscription {
                 self.wait_for(pause).await;
                 continue;
             }
-            let found = match self.find(&stream, shard, room).await? {
-                Found::Records(found) => found,
+            let (found, taken) = match self.find(&stream, shard, room).await? {
+                Found::Records(found, taken) => (found, taken),
                 Found::NoRoom => {
                     self.wait_for(ROOM_PAUSE).await;
                     continue;
@@ -139,7 +140,8 @@ impl Subscription {
             };
             self.start = Start::Record(found.next);
             if found.count > 0 {
-                return self.records(&stream, shard, &found).map(Some);
+                let event = self.records(&stream, shard, &found)?;
+                return Ok(Some(spare(event, taken, room)));
             }
             if found.next_arrival.is_some() {
                 continue;
@@ -205,9 +207,9 @@ impl Subscription {
         };
         let uptime = streams.clock.uptime();
         if let Some(pushed) = place.and_then(|place| streams.fanout.shared.find(place, uptime)) {
-            let is_roomy = room.take(pushed.text.bytes() + BESIDES_RECORDS_BYTES_MAX);
-            return Ok(if is_roomy {
-                Found::Records(pushed)
+            let bytes = pushed.text.bytes() + BESIDES_RECORDS_BYTES_MAX;
+            return Ok(if room.take(bytes) {
+                Found::Records(pushed, bytes)
             } else {
                 Found::NoRoom
             });
@@ -232,22 +234,25 @@ impl Subscription {
             }
             selection => selection.map_err(|e| error::store("read", &stream.arn, shard, &e))?,
         };
-        let spare = selection.room_to_spare();
-        let is_short = selection.is_short_of_room && selection.count == 0;
-        if is_short || selection.count == 0 {
-            room.give_back(spare);
-        } else if spare < BESIDES_RECORDS_BYTES_MAX {
-            // The little that is missing beside so much text is in its connection's own share.
-            room.take(BESIDES_RECORDS_BYTES_MAX - spare);
+        let mut taken = selection.room_bytes();
+        if selection.count == 0 {
+            room.give_back(taken);
+            return Ok(if selection.is_short_of_room {
+                Found::NoRoom
+            } else {
+                Found::Records(Arc::new(Pushed::of(selection)), 0)
+            });
         }
-        if is_short {
-            return Ok(Found::NoRoom);
+        let more = (selection.text_bytes() + BESIDES_RECORDS_BYTES_MAX).saturating_sub(taken);
+        // The little that may be missing beside so much text is in its connection's own share.
+        if room.take(more) {
+            taken += more;
         }
         let pushed = Arc::new(Pushed::of(selection));
-        if let Some(place) = place.filter(|_| pushed.count > 0) {
+        if let Some(place) = place {
             streams.fanout.shared.keep(place, &pushed, uptime);
         }
-        Ok(Found::Records(pushed))
+        Ok(Found::Records(pushed, taken))
     }
 
     fn records(
