@@ -25,7 +25,11 @@ import {
   ListShardsCommand,
   PutRecordCommand,
   PutRecordsCommand,
+  RegisterStreamConsumerCommand,
+  ResourceInUseException,
   ResourceNotFoundException,
+  SplitShardCommand,
+  SubscribeToShardCommand,
   waitUntilStreamExists,
 } from "@aws-sdk/client-kinesis";
 
@@ -196,4 +200,36 @@ test("an error of a delivery stream arrives as the class of its code", async () 
     assert.match(error.message, /^Exactly one destination configuration is supported/);
     return true;
   });
+});
+
+test("records are pushed over HTTP/2 until their shard ends", { timeout: 30_000 }, async () => {
+  const StreamName = "sdk-pushed";
+  await create(StreamName, 1);
+  const describe = new DescribeStreamSummaryCommand({ StreamName });
+  const { StreamARN } = (await client.send(describe)).StreamDescriptionSummary;
+  const register = new RegisterStreamConsumerCommand({ StreamARN, ConsumerName: "app" });
+  const { ConsumerARN } = (await client.send(register)).Consumer;
+  const put = (text) => {
+    const Data = new TextEncoder().encode(text);
+    return client.send(new PutRecordCommand({ StreamName, Data, PartitionKey: "a" }));
+  };
+  await put("before");
+  const ShardId = "shardId-000000000000";
+  const StartingPosition = { Type: "TRIM_HORIZON" };
+  const subscribe = new SubscribeToShardCommand({ ConsumerARN, ShardId, StartingPosition });
+  const { EventStream } = await client.send(subscribe);
+  await assert.rejects(client.send(subscribe), ResourceInUseException);
+  await put("after");
+  const half = (2n ** 127n).toString();
+  const split = { StreamName, ShardToSplit: ShardId, NewStartingHashKey: half };
+  await client.send(new SplitShardCommand(split));
+  const texts = [];
+  let last;
+  for await (const { SubscribeToShardEvent: event } of EventStream) {
+    last = event;
+    texts.push(...event.Records.map((record) => new TextDecoder().decode(record.Data)));
+  }
+  assert.deepEqual(texts, ["before", "after"]);
+  assert.equal(last.ChildShards.length, 2);
+  assert.equal(last.ContinuationSequenceNumber, undefined);
 });
