@@ -150,7 +150,7 @@ class FirehoseConstraints(ConstraintChecks, unittest.TestCase):
         body = {"DeliveryStreamName": "never-made", CREATE: EXTENDED_S3}
         members = [name for name in FIREHOSE.input("CreateDeliveryStream").members]
         top = [([name], {}) for name in members if name in LEFT_OUT]
-        self.assertEqual(len(top), len(OTHER_DESTINATIONS) + 3)
+        self.assertEqual(len(top), len(OTHER_DESTINATIONS) + 2)
         top += [(["DeliveryStreamType"], kind) for kind in ["MSKAsSource", "DatabaseAsSource"]]
         for path, value in [*top, *not_served(CREATE)]:
             self.assert_not_served("CreateDeliveryStream", body, path, value)

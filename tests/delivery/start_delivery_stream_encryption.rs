@@ -93,8 +93,8 @@ async fn a_key_is_named_by_its_arn_and_shown_and_another_takes_its_place() {
     let service = files.service().await;
     let client = service.client();
     client.create_delivery("clicks", json!({})).await;
-    let key = format!("key/{ONE}");
-    for resource in [key.as_str(), "alias/two"] {
+    let keys = [format!("key/{ONE}"), format!("key/{TWO}")];
+    for resource in &keys {
         let told = start(&client, Some(managed(resource))).await;
         let expected = json!({
             "KeyType": "CUSTOMER_MANAGED_CMK", "KeyARN": key_arn(resource), "Status": "ENABLED",
@@ -109,7 +109,8 @@ async fn a_key_is_named_by_its_arn_and_shown_and_another_takes_its_place() {
     let client = service.client();
     assert_eq!(encryption(&client).await, told);
     client.flush("clicks").await;
-    let expected = format!("{key}{key}alias/twoalias/two");
+    let [one, two] = keys;
+    let expected = format!("{one}{one}{two}{two}");
     assert_eq!(service.delivered().concat(), expected);
     service.stop().await;
 }
@@ -126,14 +127,14 @@ async fn a_delivery_stream_is_made_encrypted() {
             "DeliveryStreamEncryptionConfigurationInput": wanted,
         })
     };
-    let gone = create(managed("alias/no-such"));
+    let gone = create(managed("key/no-such"));
     let refusal = client.refusal("Firehose.CreateDeliveryStream", gone).await;
     assert_eq!(refusal.code, "InvalidKMSResourceException");
-    let made = create(managed("alias/one"));
+    let made = create(managed(&format!("key/{ONE}")));
     client.call("Firehose.CreateDeliveryStream", made).await;
     client.delivery_is_active("clicks").await;
     let told = until(&client, "ENABLED").await;
-    assert_eq!(told["KeyARN"], key_arn("alias/one"));
+    assert_eq!(told["KeyARN"], key_arn(&format!("key/{ONE}")));
     assert_eq!(put(&client, SECRET).await, true);
     assert!(service.files_with(&[SECRET]).is_empty());
     client.flush("clicks").await;
@@ -166,7 +167,7 @@ async fn what_no_key_can_be_is_refused() {
             "InvalidArgumentException",
         ),
         (
-            json!({"KeyType": "AWS_OWNED_CMK", "KeyARN": key_arn("alias/one")}),
+            json!({"KeyType": "AWS_OWNED_CMK", "KeyARN": key_arn("key/a")}),
             "InvalidArgumentException",
         ),
         (json!({"KeyType": "NONE"}), "ValidationException"),
@@ -175,6 +176,7 @@ async fn what_no_key_can_be_is_refused() {
             json!({"KeyType": "CUSTOMER_MANAGED_CMK", "KeyARN": "alias/one"}),
             "ValidationException",
         ),
+        (managed("alias/one"), "ValidationException"),
     ] {
         let refusal = client.refusal(operation, input(&wanted)).await;
         assert_eq!(refusal.code, code, "{wanted}: {}", refusal.message);
@@ -206,9 +208,9 @@ async fn it_is_changed_25_times_within_a_day() {
     let client = service.client();
     client.create_delivery("clicks", json!({})).await;
     for number in 0..ENCRYPTION_CHANGES_PER_DAY_MAX {
-        let alias = ["alias/one", "alias/two"][number % 2];
+        let key = format!("key/{}", [ONE, TWO][number % 2]);
         for _ in 0..2 {
-            start(&client, Some(managed(alias))).await;
+            start(&client, Some(managed(&key))).await;
         }
     }
     let operation = "Firehose.StopDeliveryStreamEncryption";

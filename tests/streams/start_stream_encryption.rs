@@ -8,8 +8,8 @@ use millrace_tests::keys::{KeyFiles, ONE, TWO};
 use millrace_tests::{ACCOUNT, Client, OTHER_ACCOUNT, REGION, Service, Setting, base64, shard_id};
 use serde_json::{Value, json};
 use streams::kms::MasterKeySetting;
-use types::AccountId;
 use types::limits::ENCRYPTION_CHANGES_PER_DAY_MAX;
+use types::{AccountId, Timestamp};
 
 use crate::OVER_A_DAY;
 
@@ -441,4 +441,26 @@ async fn no_file_holds_data_or_partition_key_of_an_encrypted_stream() {
         assert_eq!(in_segments.count() > 0, !is_encrypted);
         service.stop().await;
     }
+}
+
+/// The second key was made at an earlier moment than the first, as the clock has it.
+#[tokio::test]
+async fn a_clock_that_is_set_back_between_two_keys_takes_no_record_that_is_kept() {
+    let files = KeyFiles::new();
+    let service = files.service().await;
+    let client = service.client();
+    client.create("orders", 1).await;
+    let begun = service.now();
+    service.set_clock(Timestamp(begun.0 + 300_000));
+    start(&client, "orders", ONE).await;
+    service.set_clock(begun);
+    start(&client, "orders", TWO).await;
+    for _ in 0..4 {
+        service.pass(OVER_A_DAY);
+    }
+    client.put("orders", "AAAB").await;
+    let stop = json!({"StreamName": "orders", "EncryptionType": "KMS", "KeyId": TWO});
+    client.call("StopStreamEncryption", stop).await;
+    client.until_active("orders").await;
+    assert_eq!(client.data("orders").await, ["AAAB"]);
 }

@@ -9,6 +9,7 @@ use streams::{Counter, Streams};
 use tokio::task::JoinHandle;
 use types::{AccountId, Caller, Clock, Timestamp};
 use wasm::{Absence, GuestThreadCounts, GuestThreads, Plugins};
+use wire::{ApiError, Requester};
 
 use crate::arn::{DeliveryStreamArn, DeliveryStreamName};
 use crate::catalog::{Catalog, CatalogTask};
@@ -19,6 +20,7 @@ use crate::lane_quota::LaneQuota;
 use crate::ledger::{Holding, WorkLimits};
 use crate::object_name::NamingKey;
 use crate::objects::Objects;
+use crate::ops;
 use crate::orders::{LaneAnswer, Order};
 use crate::pruning;
 use crate::rows::{self, UnreadableStream};
@@ -265,6 +267,15 @@ impl Delivery {
         }
         let running = self.find(caller, name)?;
         Some(DeliveryStatus::of(&running, &self.tools))
+    }
+
+    /// Lets a request do to a delivery stream what it asks for, or refuses it: before it learns
+    /// anything of it, also that there is none.
+    ///
+    /// # Errors
+    /// AccessDeniedException: it may not.
+    pub fn permit(&self, by: &Requester, name: &str) -> Result<(), ApiError> {
+        ops::enter(self, by, name).map(drop)
     }
 
     /// The same with each of its lanes.

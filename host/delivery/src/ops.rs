@@ -52,7 +52,7 @@ impl fmt::Display for Address<'_> {
 
 /// What is at a name of the caller, if the request may do there what it asks for: this is decided
 /// before it learns anything of it, also that there is nothing.
-fn enter(
+pub(crate) fn enter(
     delivery: &Delivery,
     by: &Requester,
     name: &str,

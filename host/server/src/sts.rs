@@ -48,7 +48,8 @@ pub(crate) fn is_asked(parts: &Parts) -> bool {
     let is_plain = matches!(parts.method, Method::GET | Method::POST);
     let sends_form = || parts.method == Method::POST && kind(parts).eq_ignore_ascii_case(FORM);
     let names_action = || form::parameter(query(parts), ACTION).is_some();
-    is_plain && !parts.headers.contains_key(TARGET) && (sends_form() || names_action())
+    let is_here = parts.uri.path() == "/";
+    is_plain && is_here && !parts.headers.contains_key(TARGET) && (sends_form() || names_action())
 }
 
 /// Refuses every action but the one that is here.

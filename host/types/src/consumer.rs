@@ -99,7 +99,6 @@ mod tests {
         let stream = "arn:aws:kinesis:eu-central-1:000000000000:stream/s";
         for bad in [
             "",
-            "/consumer/c:1",
             "/consumer/c",
             "/consumer/c:",
             "/consumer/:1",

@@ -203,7 +203,12 @@ fn said(statements: &[Drawn], of_resource: bool, case: Case) -> (bool, bool, boo
         let is_root = USERS[case.user].is_none();
         let meant: Vec<bool> = meant.map(|(_, _, whole)| !whole || is_root).collect();
         let by_name = !of_resource || drawn.not_grantees || meant.contains(&true);
-        if of_resource && meant.is_empty() != drawn.not_grantees {
+        let is_meant = match drawn.not_grantees {
+            // Whoever is left out is named himself, and not by his account alone.
+            true => !meant.contains(&true),
+            false => !meant.is_empty(),
+        };
+        if of_resource && !is_meant {
             continue;
         }
         denied |= drawn.denies;

@@ -513,6 +513,12 @@ fn a_deny_for_all_but_some_leaves_those_alone() {
     let mut bob = world();
     bob.principal.user = Some(UserName::parse("bob").unwrap());
     assert_eq!(bob.decide(None, Some(&policy)), Err(Reason::ResourceDenies));
+    // As AWS's guide writes it: the account beside its user, which leaves nobody else of it out.
+    let own = "arn:aws:iam::000000000042:root";
+    policy["Statement"]["NotPrincipal"] =
+        json!({"AWS": [own, "arn:aws:iam::000000000042:user/ann"]});
+    assert!(world().decide(None, Some(&policy)).is_ok());
+    assert_eq!(bob.decide(None, Some(&policy)), Err(Reason::ResourceDenies));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use types::{Caller, StreamArn};
 use wire::members::{Integer, List, Structure, Text};
 use wire::shape::pattern::firehose as pattern;
 use wire::shape::{Check, Fields, NumberRule, Shape, TextRule};
-use wire::{Answer, ApiError, Call, Requester};
+use wire::{Action, Answer, ApiError, Call, Requester, Target};
 
 use super::encryption::{Wanted, asked};
 use super::s3_shapes::{ExtendedS3, Made, S3};
@@ -111,6 +111,12 @@ struct Output {
     delivery_stream_arn: String,
 }
 
+/// What may be done besides by whoever makes a delivery stream with labels (CreateDeliveryStream).
+const TAGGING: Action = Action {
+    service: "firehose",
+    operation: "TagDeliveryStream",
+};
+
 /// Makes a delivery stream. It is durable as CREATING when this answers, and ACTIVE a moment later.
 /// One that reads a stream delivers what arrives there from now on.
 pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError> {
@@ -132,6 +138,9 @@ pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError>
     if let Some(there) = enter(delivery, &caller, name)? {
         let taken = ChangeError::taken_by(there.stream().status);
         return Err(error::change(taken, &arn));
+    }
+    if !tags.is_empty() {
+        caller.permit_to(TAGGING, &Target::named(&arn, caller.account))?;
     }
     if delivery.directory.unreadable(&arn).is_some() {
         return Err(error::change(ChangeError::Exists, &arn));

@@ -191,7 +191,7 @@ impl<'a> Page<'a> {
     }
 
     /// Lets a request have the page, or refuses it.
-    fn permit(&self, by: &Requester) -> Result<(), ApiError> {
+    fn permit(&self, by: &Requester, delivery: &Delivery) -> Result<(), ApiError> {
         let Caller { account, region } = &**by;
         let partition = region.partition();
         let arn = match self {
@@ -202,7 +202,7 @@ impl<'a> Page<'a> {
                 format!("arn:{partition}:{POLICY_SERVICE}:{region}:{account}:plugin/{name}")
             }
             Self::DeliveryStream(name) | Self::Flush(name) | Self::Order(name, ..) => {
-                format!("arn:{partition}:firehose:{region}:{account}:deliverystream/{name}")
+                return delivery.permit(by, name);
             }
         };
         by.permit(&Target::named(&arn, *account))
@@ -255,7 +255,7 @@ impl Pages<'_> {
         path: &str,
     ) -> Result<Answer, ApiError> {
         let page = Page::at(path).ok_or_else(|| not_found("page"))?;
-        page.permit(caller)?;
+        page.permit(caller, self.delivery)?;
         let mut methods = page.methods().split(", ");
         if !methods.any(|allowed| allowed == method.as_str()) {
             let what = format!("{method} {path} is nothing that can be done.");

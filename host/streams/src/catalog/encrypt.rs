@@ -8,7 +8,7 @@
 //! it is, and is read as long as its master key is there.
 
 use store::{Expect, Purpose, Transaction};
-use types::StreamArn;
+use types::{StreamArn, Timestamp};
 
 use super::{CatalogTask, ChangeError};
 use crate::directory::owner;
@@ -41,7 +41,7 @@ impl CatalogTask {
                 let may_change = stream.encryption.changing(Coming::Stop, now);
                 may_change.map_err(|_| ChangeError::OverEncryptionChanges)?;
                 let of = (KeyOwner::Stream(stream.id.0), &master);
-                let made = kms.make(ring, of, &owner(arn), now);
+                let made = kms.make(ring, of, &owner(arn), self.latest_arrival(&stream, now)?);
                 let made = made.map_err(ChangeError::Kms)?;
                 let sealing = Sealing::new(named, master, &made);
                 (Some(made), Coming::Start(sealing))
@@ -65,6 +65,17 @@ impl CatalogTask {
             return Err(error);
         }
         Ok(())
+    }
+
+    /// `now`, or later: when the newest record of a stream reads as having arrived, though the
+    /// clock was ahead then. A key that is made then outlives none that is needed.
+    fn latest_arrival(&self, stream: &Stream, now: Timestamp) -> Result<Timestamp, ChangeError> {
+        let mut latest = now;
+        for shard in stream.shards.all() {
+            let arrival = self.ground.engine.last_arrival(shard.facts().log)?;
+            latest = latest.max(arrival.unwrap_or(now));
+        }
+        Ok(latest)
     }
 
     /// Puts in force what was kept, and forgets data keys of which no record is kept any more.

@@ -172,6 +172,7 @@ mod tests {
     fn what_was_pushed_counts_after_a_take_over() {
         let leases = Leases::default();
         let first = leases.begin(key(0), at(0), TAKE_OVER_AFTER).unwrap();
+        assert_eq!(first.pause(at(0)), None);
         first.pushed(20 * MIB);
         let second = leases.begin(key(0), at(5), TAKE_OVER_AFTER).unwrap();
         assert_eq!(second.pause(at(5)), Some(Duration::from_secs(5)));

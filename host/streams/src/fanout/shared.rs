@@ -10,9 +10,11 @@ use wire::Codec;
 
 use super::events::Pushed;
 
-/// Bytes of text that are kept. Beyond that the oldest are forgotten, and whoever comes for them
-/// reads them once more.
+/// Bytes of text, and of what each takes besides, that are kept. Beyond that the oldest are
+/// forgotten, and whoever comes for them reads them once more.
 const SHARED_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Bytes that an entry counts for besides its text.
+const ENTRY_BYTES: usize = 512;
 /// How old text may be that is pushed: consumers that keep up are much closer, and what retention
 /// takes meanwhile is not given out for longer.
 const SHARED_FOR_MAX: Duration = Duration::from_secs(1);
@@ -47,19 +49,41 @@ impl SharedEvents {
         }
         // Whole again at the end, and nothing between can panic.
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.bytes += pushed.text.bytes();
+        kept.forget_before(uptime.saturating_sub(SHARED_FOR_MAX));
+        kept.bytes += pushed.text.bytes() + ENTRY_BYTES;
         let new = (Arc::clone(pushed), uptime);
         match kept.by_place.insert(place, new) {
-            Some((old, _)) => kept.bytes -= old.text.bytes(),
+            Some((old, _)) => kept.bytes -= old.text.bytes() + ENTRY_BYTES,
             None => kept.order.push_back(place),
         }
         while kept.bytes > SHARED_BYTES_MAX {
-            let Some(oldest) = kept.order.pop_front() else {
+            if !kept.forget_oldest() {
                 return;
-            };
-            if let Some((old, _)) = kept.by_place.remove(&oldest) {
-                kept.bytes -= old.text.bytes();
             }
         }
+    }
+}
+
+impl Kept {
+    /// Forgets what was made before; nobody pushes it any more.
+    fn forget_before(&mut self, uptime: Duration) {
+        while let Some(oldest) = self.order.front() {
+            let made_at = self.by_place.get(oldest).map(|(_, made_at)| *made_at);
+            if made_at.is_some_and(|made_at| made_at >= uptime) {
+                return;
+            }
+            self.forget_oldest();
+        }
+    }
+
+    /// Forgets the entry that came first; `false`: there is none.
+    fn forget_oldest(&mut self) -> bool {
+        let Some(oldest) = self.order.pop_front() else {
+            return false;
+        };
+        if let Some((old, _)) = self.by_place.remove(&oldest) {
+            self.bytes -= old.text.bytes() + ENTRY_BYTES;
+        }
+        true
     }
 }

@@ -9,7 +9,7 @@ use store::{LogId, Position, StoreError};
 use tokio::sync::watch;
 use tokio::time::sleep;
 use types::limits::{GET_RECORDS_COUNT_MAX, SUBSCRIPTION_TIME_MAX};
-use types::{ConsumerArn, SequenceNumber, ShardId};
+use types::{ConsumerArn, SequenceNumber, ShardId, Timestamp};
 use wire::event_stream::{self, BESIDES_PAYLOAD_BYTES_MAX};
 use wire::{ApiError, Codec, EventSource, Room};
 
@@ -30,7 +30,9 @@ const EVENT_BYTES_MAX: usize = 256 * 1024;
 /// a connection up over which nothing comes for 30 seconds.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// How long a subscription waits for which there is no room before it asks for room again.
-const ROOM_PAUSE: Duration = Duration::from_millis(20);
+const ROOM_PAUSE: Duration = Duration::from_millis(100);
+/// Bytes for which there must be room before anything is read for an event.
+const EVENT_ROOM_BYTES_MIN: usize = 64 * 1024;
 /// Bytes that the end of a closed shard may have: its two children.
 const END_BYTES_MAX: usize = 2 * 1024;
 /// How far behind one is at least that has not read everything: see GetRecords.
@@ -40,6 +42,8 @@ const BEHIND_MS_MIN: u128 = 1;
 pub struct Subscription {
     streams: Arc<Streams>,
     consumer: ConsumerArn,
+    /// When the consumer was registered: another one may have its address within the same second.
+    registered_at: Timestamp,
     /// As the catalog knew it when it was looked at last.
     stream: Arc<Stream>,
     changes: watch::Receiver<u64>,
@@ -70,6 +74,7 @@ enum Phase {
 /// What a subscription is made of.
 pub struct Subscribed {
     pub consumer: ConsumerArn,
+    pub registered_at: Timestamp,
     pub stream: Arc<Stream>,
     pub shard: ShardId,
     pub start: Start,
@@ -91,6 +96,7 @@ impl Subscription {
         let uptime = streams.clock.uptime();
         let Subscribed {
             consumer,
+            registered_at,
             stream,
             shard,
             start,
@@ -103,6 +109,7 @@ impl Subscription {
             taken_over: lease.watch(),
             lease,
             consumer,
+            registered_at,
             stream,
             changes,
             shard,
@@ -183,7 +190,7 @@ impl Subscription {
             let now = now.filter(|now| now.id == self.stream.id && now.status.is_in_service());
             self.stream = now.ok_or_else(|| error::no_stream(arn))?;
             let consumer = self.stream.consumers.get(&self.consumer.name);
-            if consumer.is_none_or(|consumer| consumer.arn(arn) != self.consumer) {
+            if consumer.is_none_or(|consumer| consumer.created_at != self.registered_at) {
                 return Err(error::consumers::not_found(&self.consumer));
             }
         }
@@ -214,6 +221,11 @@ impl Subscription {
                 Found::NoRoom
             });
         }
+        // Without room for anything nothing is read: others wait for their turns to read.
+        if !room.take(EVENT_ROOM_BYTES_MIN) {
+            return Ok(Found::NoRoom);
+        }
+        room.give_back(EVENT_ROOM_BYTES_MIN);
         let wanted = Wanted {
             start: self.start,
             limit: GET_RECORDS_COUNT_MAX,
@@ -354,7 +366,11 @@ impl EventSource for Subscription {
             Phase::Over => Ok(None),
             Phase::Begun => {
                 while !room.take(BESIDES_PAYLOAD_BYTES_MAX) {
-                    sleep(ROOM_PAUSE).await;
+                    let is_over = self.streams.clock.uptime() >= self.ends_at;
+                    if is_over || self.lease.is_taken_over() {
+                        return None;
+                    }
+                    self.wait_for(ROOM_PAUSE).await;
                 }
                 self.phase = Phase::Pushing;
                 let response = event_stream::initial_response(self.codec);

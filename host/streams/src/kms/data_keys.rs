@@ -98,8 +98,8 @@ impl Kms {
         self.note(id, known);
     }
 
-    /// Makes a data key and puts it into the ring. It counts once its row is kept; one that is not
-    /// is to be forgotten.
+    /// Makes a data key and puts it into the ring, of `now` or after all that was sealed before. It
+    /// counts once its row is kept; one that is not is to be forgotten.
     pub fn make(
         &self,
         ring: &KeyRing,
@@ -112,16 +112,19 @@ impl Kms {
         let mut secret = [0; DATA_KEY_BYTES];
         getrandom::fill(&mut secret).map_err(ours)?;
         let id = KeyId(getrandom::u64().map_err(ours)?);
+        // After those that it follows, though the clock was set back: see `outlived`.
+        let latest = self.latest_of(owner).map(|at| at.0.saturating_add(1));
+        let made_at = now.max(Timestamp(latest.unwrap_or(0)));
         let known = Known {
             owner,
             master: master.clone(),
-            made_at: now,
+            made_at,
         };
         let wrapped = wrap(&wrapping, &secret, &bound_to(id, &known))?;
         let row = DataKeyRow {
             owner,
             master: master.clone(),
-            made_at_ms: now.0,
+            made_at_ms: made_at.0,
             wrapped,
         };
         let value = codec::encode(&row).map_err(|error| KmsError::ours(error.to_string()))?;
@@ -137,6 +140,13 @@ impl Kms {
                 expect: Expect::Absent,
             },
         })
+    }
+
+    /// When the newest key of an owner was made.
+    fn latest_of(&self, owner: KeyOwner) -> Option<Timestamp> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let of_owner = known.values().filter(|key| key.owner == owner);
+        of_owner.map(|key| key.made_at).max()
     }
 
     /// The keys of an owner, the oldest first.

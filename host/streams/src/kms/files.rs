@@ -75,7 +75,12 @@ pub fn make(directory: &Path, name: &str) -> Result<[u8; KEY_BYTES], FileFault> 
     random.map_err(|error| FileFault::Io(io::Error::other(error)))?;
     match keep(directory, name, &key) {
         Ok(()) => Ok(key),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => read(&directory.join(name)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            // Whoever made it may not have come so far.
+            let synced = File::open(directory).and_then(|directory| directory.sync_all());
+            synced.map_err(FileFault::Io)?;
+            read(&directory.join(name))
+        }
         Err(error) => Err(FileFault::Io(error)),
     }
 }
@@ -86,6 +91,9 @@ fn keep(directory: &Path, name: &str, key: &[u8]) -> io::Result<()> {
         .recursive(true)
         .mode(DIRECTORY_MODE)
         .create(directory)?;
+    if let Some(parent) = directory.parent().filter(|parent| parent.is_dir()) {
+        File::open(parent)?.sync_all()?;
+    }
     let number = getrandom::u64().map_err(io::Error::other)?;
     let new = directory.join(format!("{name}.{number:016x}.new"));
     let mut options = OpenOptions::new();

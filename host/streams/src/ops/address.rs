@@ -188,6 +188,7 @@ pub fn consumer_named(
     name: &ConsumerName,
 ) -> Result<(Arc<Stream>, Arc<Consumer>), ApiError> {
     let there = streams.directory.at(stream);
+    let there = there.filter(|_| stream.region == by.region);
     let found = there.and_then(|stream| stream.consumers.get(name).cloned());
     let absent = || ConsumerArn {
         stream: stream.clone(),
@@ -196,7 +197,7 @@ pub fn consumer_named(
     };
     let arn = found.map_or_else(absent, |consumer| consumer.arn(stream));
     consumer(streams, by, &arn).map_err(|error| {
-        if error.denial().is_some() && stream.account != by.account {
+        if error.denial().is_some() {
             // The address of one that is there says that it is, which is not for everybody.
             let denied = by.permit(&Target::named(&absent(), stream.account));
             return denied.err().unwrap_or(error);

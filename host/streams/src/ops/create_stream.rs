@@ -7,7 +7,7 @@ use types::limits::{ON_DEMAND_SHARDS_MIN, RECORD_BYTES_MAX};
 use types::{Caller, StreamArn, StreamName};
 use wire::members::{Integer, Map, Structure, Text};
 use wire::shape::{Check, Fields, NumberRule, Shape};
-use wire::{Answer, ApiError, Call};
+use wire::{Action, Answer, ApiError, Call, Target};
 
 use super::modes::{DISTRIBUTION, StreamModeDetails, WARM_THROUGHPUT};
 use super::shapes::{MAX_RECORD_SIZE, STREAM_NAME, TAGS};
@@ -56,6 +56,12 @@ impl Shape for Input<'_> {
     }
 }
 
+/// What may be done besides by whoever makes a stream with labels (CreateStream).
+const TAGGING: Action = Action {
+    service: "kinesis",
+    operation: "AddTagsToStream",
+};
+
 /// Makes a stream. It is durable as CREATING when this answers, and ACTIVE a moment later.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = call.parse()?;
@@ -72,6 +78,9 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     // Also decided by the catalog in its turn; here, because it goes before what follows.
     if address::look_at(streams, &caller, &arn)?.is_some() {
         return Err(error::stream_exists(&arn));
+    }
+    if input.tags.is_some() {
+        caller.permit_to(TAGGING, &Target::named(&arn, arn.account))?;
     }
     let (mode, shard_count) = shards(streams, &call.caller, &input).await?;
     let tags = match &input.tags {

@@ -7,7 +7,7 @@ use types::ConsumerName;
 use types::limits::{CONSUMERS_PER_ADVANTAGE_STREAM_MAX, CONSUMERS_PER_STREAM_MAX};
 use wire::members::{Map, Text};
 use wire::shape::{Check, Shape};
-use wire::{Answer, ApiError, Call};
+use wire::{Action, Answer, ApiError, Call, Target};
 
 use super::consumers::{ConsumerView, find_stream};
 use super::shapes::{CONSUMER_NAME, STREAM_ARN, STREAM_ID, TAGS};
@@ -46,6 +46,12 @@ struct Output<'a> {
     consumer: ConsumerView<'a>,
 }
 
+/// What may be done besides by whoever registers a consumer with labels (RegisterStreamConsumer).
+const TAGGING: Action = Action {
+    service: "kinesis",
+    operation: "TagResource",
+};
+
 /// Registers a consumer with a stream. It can subscribe as soon as this answers.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = call.parse()?;
@@ -64,6 +70,10 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
         },
         policy: None,
     };
+    if input.tags.is_some() {
+        let arn = consumer.arn(&stream.arn);
+        caller.permit_to(TAGGING, &Target::named(&arn, stream.arn.account))?;
+    }
     let limit = consumers_max(streams, &stream).await?;
     let change = ConsumerChange::Register(consumer.clone(), limit);
     let changed = streams.catalog.change_consumer(stream.arn.clone(), change);

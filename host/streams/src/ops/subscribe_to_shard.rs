@@ -98,6 +98,7 @@ pub async fn handle(streams: &Arc<Streams>, call: Call) -> Result<Answer, ApiErr
     let lease = lease.ok_or_else(|| error::consumers::subscribed(&consumer, shard))?;
     let subscribed = Subscribed {
         consumer,
+        registered_at: registered.created_at,
         stream: Arc::clone(&stream),
         shard: id,
         start,

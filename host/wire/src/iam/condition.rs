@@ -359,7 +359,29 @@ fn parse_date(text: &str) -> Option<Timestamp> {
 }
 
 fn is_arn_pattern(text: &str) -> bool {
-    text == "*" || (text.starts_with("arn:") && text.split(':').count() >= ARN_PARTS)
+    // A colon within a variable separates nothing.
+    let has_variable = text.contains("${");
+    text == "*"
+        || (text.starts_with("arn:")
+            && text.split(':').count() >= ARN_PARTS
+            && !(has_variable && colons_outside(text) + 1 < ARN_PARTS))
+}
+
+/// Colons that are not in the name of a variable.
+fn colons_outside(text: &str) -> usize {
+    let mut depth = 0_usize;
+    let mut count = 0;
+    let mut before = ' ';
+    for character in text.chars() {
+        match character {
+            '{' if before == '$' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            ':' if depth == 0 => count += 1,
+            _ => {}
+        }
+        before = character;
+    }
+    count
 }
 
 /// Whether each part of an ARN fits its part of the pattern; `*` alone is any ARN.

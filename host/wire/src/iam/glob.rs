@@ -78,7 +78,9 @@ impl Template {
             Glob::One(character) => character.to_lowercase().map(Glob::One).collect(),
             other => vec![other],
         });
-        fits(&lower.collect::<Vec<_>>(), &text.to_lowercase())
+        // Character by character on both sides: a whole word may end otherwise (Σ).
+        let text: String = text.chars().flat_map(char::to_lowercase).collect();
+        fits(&lower.collect::<Vec<_>>(), &text)
     }
 
     /// The pattern for this request.

@@ -68,8 +68,9 @@ impl Grantees {
         let meant = meant.max().unwrap_or(Meant::Not);
         match (self.is_negated, meant) {
             (false, meant) => meant,
-            (true, Meant::Not) => Meant::Directly,
-            (true, Meant::ByAccount | Meant::Directly) => Meant::Not,
+            // To leave out an account leaves out its root alone: a user has to be named as well.
+            (true, Meant::Not | Meant::ByAccount) => Meant::Directly,
+            (true, Meant::Directly) => Meant::Not,
         }
     }
 }

@@ -56,6 +56,9 @@ async fn middle(client: &mut Client, args: &SplitArgs) -> Result<u128, Failure> 
         ending_hash_key: last,
     } = &shard.hash_key_range;
     let (first, last) = (number(first)?, number(last)?);
+    if first >= last {
+        return Err(format!("{} has one hash key and cannot be split", args.shard).into());
+    }
     Ok(first + (last - first) / 2 + 1)
 }
 

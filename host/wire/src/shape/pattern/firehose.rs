@@ -39,14 +39,14 @@ pub const KINESIS_STREAM_ARN: Pattern = Pattern {
 
 /// ARNs of master keys and of their aliases.
 pub const KMS_KEY_ARN: Pattern = Pattern {
-    text: r"arn:.*:kms:[a-zA-Z0-9\-]+:\d{12}:(key|alias)/[a-zA-Z_0-9+=,.@\-_/]+",
+    text: r"arn:.*:kms:[a-zA-Z0-9\-]+:\d{12}:key/[a-zA-Z_0-9+=,.@\-_/]+",
     matches: |text| {
         ends_like(text, ":kms:", |rest| {
             let Some((region, rest)) = rest.split_once(':') else {
                 return false;
             };
             let named = |b: u8| b.is_ascii_alphanumeric() || b"_+=,.@-/".contains(&b);
-            let name = after_account(rest, ":key/").or_else(|| after_account(rest, ":alias/"));
+            let name = after_account(rest, ":key/");
             all(region, |b| b.is_ascii_alphanumeric() || b == b'-')
                 && name.is_some_and(|name| all(name, named))
         })
@@ -207,11 +207,12 @@ mod tests {
             KMS_KEY_ARN,
             &[
                 "arn:aws:kms:eu-west-1:000000000000:key/1234-ab",
-                "arn:aws:kms:eu-west-1:000000000000:alias/a/b+=,.@-_",
+                "arn:aws:kms:eu-west-1:000000000000:key/a/b+=,.@-_",
             ],
             &[
                 "",
                 "alias/a",
+                "arn:aws:kms:eu-west-1:000000000000:alias/a",
                 "arn:aws:kms:eu-west-1:000000000000:key/",
                 "arn:aws:kms:eu-west-1:000000000000:grant/a",
                 "arn:aws:kms::000000000000:key/a",
