@@ -134,7 +134,7 @@ impl ShardRates {
 }
 
 /// What so many bytes cost: one each. Nothing in memory has more of them than an `i64` counts.
-fn cost(bytes: usize) -> i64 {
+pub(crate) fn cost(bytes: usize) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use types::limits::{PUSHED_BYTES_PER_SECOND, TAKE_OVER_AFTER};
 use types::{ConsumerName, ShardId, Timestamp};
 
-use crate::rate::Bucket;
+use crate::rate::{Bucket, cost};
 use crate::stream::StreamId;
 
 /// Leases that are kept before those that say nothing any more are looked for.
@@ -106,9 +106,7 @@ impl Lease {
 
     /// Counts what was pushed.
     pub fn pushed(&self, bytes: usize) {
-        // Nothing in memory has more bytes than an `i64` counts.
-        let cost = i64::try_from(bytes).unwrap_or(i64::MAX);
-        self.bytes().take(cost);
+        self.bytes().take(cost(bytes));
     }
 
     /// For how long nothing may be pushed.

@@ -164,9 +164,10 @@ impl Subscription {
                 let event = self.records(&stream, shard, &found)?;
                 return Ok(Some(spare(event, BESIDES_RECORDS_BYTES_MAX, room)));
             }
-            let rest = match is_over {
-                true => ROOM_PAUSE,
-                false => self.heartbeat_at.saturating_sub(uptime).max(ROOM_PAUSE),
+            let rest = if is_over {
+                ROOM_PAUSE
+            } else {
+                self.heartbeat_at.saturating_sub(uptime).max(ROOM_PAUSE)
             };
             // A log that has ended never goes beyond: what comes next is a change of its stream.
             let log = (!found.at_end).then_some(shard.facts().log);

@@ -87,9 +87,10 @@ pub async fn handle(streams: &Arc<Streams>, call: Call) -> Result<Answer, ApiErr
         consumer: consumer.name.clone(),
         registered_at: registered.created_at,
     };
-    let after = match streams.options.throttle {
-        true => TAKE_OVER_AFTER,
-        false => Duration::ZERO,
+    let after = if streams.options.throttle {
+        TAKE_OVER_AFTER
+    } else {
+        Duration::ZERO
     };
     let lease = streams
         .fanout
