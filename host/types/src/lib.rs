@@ -3,6 +3,7 @@
 //! exception, [`SystemClock`], is the edge itself.
 
 mod account;
+pub mod aggregate;
 mod arn;
 mod consumer;
 mod hash_key;
