@@ -108,6 +108,15 @@ impl Service {
         Self::open(Ground::Simulated(disk), clock(), Setting::default(), data).await
     }
 
+    /// A server on a directory that is there already, at a time after it was written, without
+    /// limits per shard.
+    pub async fn start_in(directory: TempDir, at: Timestamp) -> Self {
+        let (ground, clock) = (Ground::Directory(directory), clock());
+        clock.set(at);
+        let data = tempfile::tempdir().unwrap();
+        Self::open(ground, clock, Setting::default(), data).await
+    }
+
     /// Stops the server and starts another on what it kept.
     pub async fn restart(self) -> Self {
         self.restart_after(|| {}).await

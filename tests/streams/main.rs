@@ -29,6 +29,7 @@ mod list_tags_for_resource;
 mod list_tags_for_stream;
 mod merge_shards;
 mod naming;
+mod old_directories;
 mod on_demand;
 mod permissions;
 mod put_record;

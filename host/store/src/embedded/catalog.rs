@@ -471,3 +471,86 @@ fn decode_segment(base: Position, mut row: &[u8]) -> Option<Segment> {
     };
     (version == ROW_VERSION).then_some(segment)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::simulated::SimulatedDisk;
+
+    const LOG: LogId = LogId(7);
+
+    /// A catalog of that format with a log and its segment.
+    fn of_format(format: u64) -> LogCatalog {
+        let disk: Arc<dyn Disk> = Arc::new(SimulatedDisk::new(1));
+        make(&disk, 0, (1, 4)).unwrap();
+        let catalog = LogCatalog::open(disk, 0).unwrap().unwrap();
+        let flushed = NextFrame {
+            next: Position(12),
+            chain: 99,
+            arrival: Timestamp(1_000),
+            sealed: false,
+        };
+        let row = LogRow {
+            horizon: Position(3),
+            flushed,
+            sealed: true,
+        };
+        let segment = Segment {
+            base: Position(3),
+            end: Position(12),
+            bytes: 900,
+            first_arrival: Timestamp(500),
+            last_arrival: Timestamp(1_000),
+            closed: true,
+        };
+        let written = catalog.write(|writing| {
+            let mut meta = writing.open_table(META).map_err(failed("open meta"))?;
+            meta.insert("format", format).map_err(failed("write"))?;
+            drop(meta);
+            put_log(writing, LOG, &row, &[segment], &[])
+        });
+        written.unwrap();
+        catalog
+    }
+
+    fn format_of(catalog: &LogCatalog) -> u64 {
+        let reading = catalog.begin_read().unwrap();
+        let meta = reading.open_table(META).unwrap();
+        meta.get("format").unwrap().unwrap().value()
+    }
+
+    #[test]
+    fn a_directory_of_the_format_before_becomes_one_of_this_and_keeps_its_logs() {
+        for format in [FORMAT_UNSEALED, FORMAT] {
+            let catalog = of_format(format);
+            let meta = catalog.begin_epoch().unwrap();
+            assert_eq!((meta.store, meta.epoch), (1, 5));
+            assert_eq!(format_of(&catalog), 3);
+            let logs = catalog.logs().unwrap();
+            let [log] = &logs[..] else {
+                panic!("{} logs", logs.len());
+            };
+            assert_eq!(log.id, LOG);
+            assert_eq!(log.state.horizon, Position(3));
+            assert_eq!(log.state.flushed.next, Position(12));
+            assert!(log.state.durable.sealed);
+            let segment = &log.state.segments[0];
+            assert_eq!((segment.base, segment.end), (Position(3), Position(12)));
+        }
+    }
+
+    #[test]
+    fn a_directory_of_any_other_format_is_refused_by_its_number_and_left_as_it_is() {
+        for format in [0, 1, 4, u64::MAX] {
+            let catalog = of_format(format);
+            let error = catalog.begin_epoch().unwrap_err();
+            let StoreError::Io { source, .. } = &error else {
+                panic!("{error}");
+            };
+            assert_eq!(source.kind(), io::ErrorKind::Unsupported);
+            let text = source.to_string();
+            assert!(text.contains(&format!("format {format};")), "{text}");
+            assert_eq!(format_of(&catalog), format);
+        }
+    }
+}
