@@ -39,6 +39,7 @@ mod refusals;
 mod register_stream_consumer;
 mod remove_tags_from_stream;
 mod retention;
+mod rights_to_tag;
 mod sequence_numbers;
 mod split_shard;
 mod start_stream_encryption;

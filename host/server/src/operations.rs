@@ -6,7 +6,7 @@ use std::sync::Arc;
 use delivery::Delivery;
 use streams::Streams;
 use types::limits::{PUT_RECORD_BATCH_COUNT_MAX, PUT_RECORDS_COUNT_MAX};
-use wire::{Action, Answer, ApiError, Call, Codec};
+use wire::{Action, Answer, ApiError, Call, Codec, Decided};
 
 type Handled<'a> = Pin<Box<dyn Future<Output = Result<Answer, ApiError>> + Send + 'a>>;
 
@@ -127,12 +127,29 @@ impl Operation {
     }
 
     /// Carries it out.
-    pub(crate) fn handle<'a>(&self, services: &'a Services, call: Call) -> Handled<'a> {
-        match self.handle {
+    ///
+    /// # Errors
+    /// What it is refused with. InternalFailure: it was done without asking whether it may be.
+    pub(crate) async fn handle(&self, services: &Services, call: Call) -> Result<Answer, ApiError> {
+        let decided = call.caller.decided();
+        let handled = match self.handle {
             Handle::Streams(handle) => handle(&services.streams, call),
             Handle::Events(handle) => handle(&services.streams, call),
             Handle::Delivery(handle) => handle(&services.delivery, call),
-        }
+        };
+        answer_if_decided(handled, &decided).await
+    }
+}
+
+/// The answer of an operation, which has asked by then whether it may be given.
+async fn answer_if_decided(handled: Handled<'_>, decided: &Decided) -> Result<Answer, ApiError> {
+    let answer = handled.await?;
+    if decided.is_so() {
+        Ok(answer)
+    } else {
+        Err(ApiError::internal(
+            "an operation asked nobody whether it may be done",
+        ))
     }
 }
 
@@ -381,6 +398,30 @@ pub(crate) fn lookup(target: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use types::{AccountId, Caller, Region};
+    use wire::{Requester, Target};
+
+    /// An operation that was forgotten to ask would be open to everybody.
+    #[tokio::test]
+    async fn what_an_operation_answers_without_having_asked_is_given_to_nobody() {
+        let requester = Requester::from(Caller {
+            account: AccountId::parse("000000000000").unwrap(),
+            region: Region::parse("eu-central-1").unwrap(),
+        });
+        let decided = requester.decided();
+        let answers = || -> Handled<'static> { Box::pin(async { Ok(Answer::empty()) }) };
+        let refuses = || -> Handled<'static> { Box::pin(async { Err(ApiError::validation("x")) }) };
+        let refusal = answer_if_decided(answers(), &decided).await.unwrap_err();
+        assert_eq!((refusal.code(), refusal.status()), ("InternalFailure", 500));
+        // What it refuses may be refused before anybody is asked.
+        let refusal = answer_if_decided(refuses(), &decided).await.unwrap_err();
+        assert_eq!(refusal.code(), "ValidationException");
+        let asks = async {
+            requester.permit(&Target::account(requester.account))?;
+            Ok(Answer::empty())
+        };
+        assert!(answer_if_decided(Box::pin(asks), &decided).await.is_ok());
+    }
 
     #[test]
     fn an_answer_is_expected_for_each_of_the_shortest_records() {

@@ -177,7 +177,6 @@ impl Router {
         if operation.is_of_account {
             call.caller.permit(&Target::account(call.caller.account))?;
         }
-        let decided = call.caller.decided();
         let (account, bytes) = (call.caller.account, call.body.len());
         let answer_bytes = operation.answer_bytes_max(bytes);
         exchange
@@ -191,11 +190,6 @@ impl Router {
             None
         };
         let answer = operation.handle(&self.services, call).await?;
-        if !decided.is_so() {
-            return Err(ApiError::internal(
-                "an operation asked nobody whether it may be done",
-            ));
-        }
         // Before the next one's turn, so that what was read is charged by then.
         let held = charge(&mut exchange.held, &answer, operation.makes_durable());
         held.map_err(no_room)?;

@@ -207,6 +207,10 @@ const CONDITIONS: &[(&str, bool)] = &[
         r#"{"ArnEquals": {"aws:PrincipalArn": "arn:aws:iam::*:user/b*"}}"#,
         false,
     ),
+    (
+        r#"{"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::${aws:PrincipalAccount}:user/*"}}"#,
+        true,
+    ),
     // A part that is open ends with its part.
     (
         r#"{"ArnLike": {"aws:PrincipalArn": "arn:aws:*:user/ann:x:y:z"}}"#,
@@ -304,6 +308,21 @@ fn keys_of_new_tags_are_asked_about_one_by_one() {
     };
     assert!(world.allows_under(&json!({"StringEquals": {"aws:RequestTag/Team": "red"}})));
     assert!(world.allows_under(&json!({"Null": {"aws:RequestTag/old": "true"}})));
+}
+
+/// A Σ at the end of a word has another small letter than one within.
+#[test]
+fn text_is_the_same_text_whatever_letters_of_it_are_capitals_and_wherever_it_ends() {
+    let mut world = world();
+    for value in ["ΟΔΟΣ", "οδοσ", "ΣΑΣ"] {
+        world.tags = Some(BTreeMap::from([("team".to_owned(), value.to_owned())]));
+        for wanted in [value.to_owned(), value.to_uppercase()] {
+            let same = json!({"StringEqualsIgnoreCase": {"aws:ResourceTag/team": wanted}});
+            let other = json!({"StringNotEqualsIgnoreCase": {"aws:ResourceTag/team": wanted}});
+            assert!(world.allows_under(&same), "{value} {wanted}");
+            assert!(!world.allows_under(&other), "{value} {wanted}");
+        }
+    }
 }
 
 #[test]
@@ -698,6 +717,12 @@ const REFUSED_ELEMENTS: &[(&str, &str, &str)] = &[
         "Condition",
         r#"{"ArnLike": {"aws:PrincipalArn": "ann"}}"#,
         "with the value ann.",
+    ),
+    // The colon of a variable's name separates no parts.
+    (
+        "Condition",
+        r#"{"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::${aws:username}"}}"#,
+        "with the value arn:aws:iam::${aws:username}.",
     ),
     (
         "Condition",

@@ -198,6 +198,23 @@ fn shards_are_split_merged_and_scaled() {
 }
 
 #[test]
+fn a_shard_is_split_as_long_as_it_has_four_hash_keys() {
+    let dir = tempdir().unwrap();
+    let server = Server::start(dir.path(), &[]);
+    printed(server.stream(&["create", "clicks"]));
+    let shard = |number: u32| format!("shardId-{number:012}");
+    let highest = (u128::MAX - 1).to_string();
+    printed(server.stream(&["split", "clicks", &shard(0), "--at", "4"]));
+    printed(server.stream(&["split", "clicks", &shard(1)]));
+    printed(server.stream(&["split", "clicks", &shard(2), "--at", &highest]));
+    for (number, what) in [(3, "0 and 1"), (4, "2 and 3"), (6, "the two highest")] {
+        let complaint = complaint(server.stream(&["split", "clicks", &shard(number)]), 1);
+        let text = format!("{} has too few hash keys to be split", shard(number));
+        assert!(complaint.contains(&text), "{what}: {complaint}");
+    }
+}
+
+#[test]
 fn retention_is_told_and_changed_both_ways() {
     let dir = tempdir().unwrap();
     let server = Server::start(dir.path(), &[]);

@@ -9,6 +9,10 @@ use super::shapes::HashKeyRange;
 use crate::client::{Client, TargetArgs};
 use crate::failure::Failure;
 
+/// From the first to the last hash key of a shard that can be split: the upper of the two begins
+/// after the second key of the shard and before its last (SplitShard, NewStartingHashKey).
+const SPAN_MIN: u128 = 3;
+
 #[derive(Args)]
 pub(crate) struct SplitArgs {
     /// The stream's name
@@ -56,10 +60,13 @@ async fn middle(client: &mut Client, args: &SplitArgs) -> Result<u128, Failure> 
         ending_hash_key: last,
     } = &shard.hash_key_range;
     let (first, last) = (number(first)?, number(last)?);
-    if first >= last {
-        return Err(format!("{} has one hash key and cannot be split", args.shard).into());
+    let span = last.checked_sub(first);
+    let span = span.ok_or_else(|| format!("{} ends before it begins", args.shard))?;
+    if span < SPAN_MIN {
+        let why = format!("{} has too few hash keys to be split", args.shard);
+        return Err(why.into());
     }
-    Ok(first + (last - first) / 2 + 1)
+    Ok(first + span / 2 + 1)
 }
 
 fn number(hash_key: &str) -> Result<u128, Failure> {
