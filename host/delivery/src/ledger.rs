@@ -357,6 +357,7 @@ impl Ledger {
     /// What a delivery stream holds.
     pub fn of_stream(&self, delivery_stream: u64) -> Holding {
         let held = self.by_stream.get(&delivery_stream);
+        // Only who holds something is noted, here and below.
         held.copied().unwrap_or_default()
     }
 
@@ -386,6 +387,7 @@ impl Ledger {
         let party = &asker.party;
         let stream = self.of_stream(party.delivery_stream);
         let plugin = party.plugin.as_ref().map(|plugin| self.of_plugin(plugin));
+        // Without a plugin there is none that others wait for.
         let plugin = plugin.unwrap_or_default();
         let own = stream.bytes + bytes > self.limits.stream_bytes_max()
             || stream.cuts >= CUTS_PER_STREAM_MAX

@@ -78,6 +78,7 @@ impl Need {
     /// a batch. A batch is packed as a whole before objects of it are put.
     pub fn most(cut: &Cut, destination: &Destination, output_bytes_max: Option<usize>) -> u64 {
         let frames = cut.bytes.min(FRAMES_BYTES_MAX);
+        // Without one nothing is between records.
         let delimiter = destination.delimiter.as_deref().unwrap_or_default().len() as u64;
         let batch = match output_bytes_max {
             Some(output) => {

@@ -76,6 +76,7 @@ impl Prefixes {
     /// # Errors
     /// A sentence that names the expression or the rule.
     pub fn parse(prefix: Option<&str>, error_prefix: Option<&str>) -> Result<Self, Invalid> {
+        // None is an empty one (S3DestinationConfiguration, Prefix).
         let text = prefix.unwrap_or_default();
         let mut delivered = Prefix::parse(text, Kind::Delivered)?;
         let failed = match error_prefix {

@@ -171,6 +171,7 @@ pub async fn load(engine: &dyn Engine) -> Result<Loaded, StoreError> {
         let row_version = row.version;
         match read_stream(arn.clone(), &row) {
             Ok(mut stream) => {
+                // Of one that is not encrypted, and was not changed lately, nothing is kept.
                 stream.encryption = encryptions.remove(&stream.id).unwrap_or_default();
                 streams.push(stream);
             }

@@ -206,9 +206,10 @@ impl Settled {
 
 /// Those of a sorted list that begin within a range.
 fn between<'a, T>(all: &'a [T], from: impl Fn(&T) -> u32, range: &Range<u32>) -> &'a [T] {
-    let first = all.partition_point(|one| from(one) < range.start);
-    let end = all.partition_point(|one| from(one) < range.end);
-    all.get(first..end).unwrap_or_default()
+    let (before_end, _) = all.split_at(all.partition_point(|one| from(one) < range.end));
+    let first = before_end.partition_point(|one| from(one) < range.start);
+    let (_, within) = before_end.split_at(first);
+    within
 }
 
 /// A running digest of outcomes: of each source, its status and its bytes, in order.

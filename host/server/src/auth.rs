@@ -221,7 +221,7 @@ fn check_session(
 }
 
 /// The query of a request. One without is signed as one with an empty query.
-fn query(parts: &Parts) -> &str {
+pub(crate) fn query(parts: &Parts) -> &str {
     parts.uri.query().unwrap_or_default()
 }
 

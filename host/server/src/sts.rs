@@ -8,6 +8,7 @@ use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use wire::{Answer, ApiError, Requester, form};
 
+use crate::auth::query;
 use crate::request_id::RequestId;
 use crate::route::TARGET;
 
@@ -46,7 +47,7 @@ const CODES: [(&str, &str, u16); 7] = [
 /// as a presigned URL does. One that names its operation in a header speaks another.
 pub(crate) fn is_asked(parts: &Parts) -> bool {
     let is_plain = matches!(parts.method, Method::GET | Method::POST);
-    let sends_form = || parts.method == Method::POST && kind(parts).eq_ignore_ascii_case(FORM);
+    let sends_form = || parts.method == Method::POST && is_form(parts);
     let names_action = || form::parameter(query(parts), ACTION).is_some();
     let is_here = parts.uri.path() == "/";
     is_plain && is_here && !parts.headers.contains_key(TARGET) && (sends_form() || names_action())
@@ -55,9 +56,12 @@ pub(crate) fn is_asked(parts: &Parts) -> bool {
 /// Refuses every action but the one that is here.
 pub(crate) fn check(parts: &Parts, body: &[u8]) -> Result<(), ApiError> {
     // What is no text names no action.
-    let body = str::from_utf8(body).unwrap_or_default();
-    let texts = [query(parts), body];
-    let named = |name| texts.iter().find_map(|text| form::parameter(text, name));
+    let body = str::from_utf8(body).ok();
+    let texts = [Some(query(parts)), body];
+    let named = |name| {
+        let mut texts = texts.iter().flatten();
+        texts.find_map(|text| form::parameter(text, name))
+    };
     let Some(action) = named(ACTION) else {
         let what = "The request is missing an action or a required parameter.";
         return Err(ApiError::new("MissingAction", what));
@@ -123,13 +127,86 @@ fn write_escaped(out: &mut String, character: char) {
     }
 }
 
-/// What a body says to be, without the rest of the header.
-fn kind(parts: &Parts) -> &str {
+/// Whether the body says that it is a form, whatever else the header says.
+fn is_form(parts: &Parts) -> bool {
     let kind = parts.headers.get(CONTENT_TYPE);
-    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    kind.split(';').next().unwrap_or_default().trim()
+    // A header that is no text names no kind.
+    let kind = kind.and_then(|kind| kind.to_str().ok());
+    kind.is_some_and(|kind| {
+        let kind = kind.split_once(';').map_or(kind, |(kind, _)| kind);
+        kind.trim().eq_ignore_ascii_case(FORM)
+    })
 }
 
-fn query(parts: &Parts) -> &str {
-    parts.uri.query().unwrap_or_default()
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    const ASKS: &str = "Action=GetCallerIdentity&Version=2011-06-15";
+
+    fn parts(method: &str, uri: &str, kind: &str) -> Parts {
+        let request = Request::builder().method(method).uri(uri);
+        let request = match kind {
+            "" => request,
+            kind => request.header(CONTENT_TYPE, kind),
+        };
+        request.body(()).unwrap().into_parts().0
+    }
+
+    #[test]
+    fn the_query_protocol_is_a_form_or_an_action_in_the_query_at_the_root() {
+        for (method, uri, kind, wanted) in [
+            ("POST", "/", FORM, true),
+            (
+                "POST",
+                "/",
+                "Application/X-WWW-Form-Urlencoded; charset=utf-8",
+                true,
+            ),
+            ("GET", "/?Action=GetCallerIdentity", "", true),
+            ("POST", "/?Version=1&Action=X", "", true),
+            ("POST", "/", "application/json", false),
+            ("POST", "/", "", false),
+            ("GET", "/", FORM, false),
+            ("GET", "/?action=GetCallerIdentity", "", false),
+            ("PUT", "/?Action=GetCallerIdentity", FORM, false),
+            // What is asked elsewhere is another protocol's, and answered as that one answers.
+            ("GET", "/metrics?Action=GetCallerIdentity", "", false),
+            ("POST", "/_millrace/plugins", FORM, false),
+            ("POST", "//", FORM, false),
+        ] {
+            let asked = is_asked(&parts(method, uri, kind));
+            assert_eq!(asked, wanted, "{method} {uri} {kind}");
+        }
+        let mut named = parts("POST", "/", FORM);
+        let target = "Kinesis_20131202.ListStreams".parse().unwrap();
+        named.headers.insert(TARGET, target);
+        assert!(!is_asked(&named));
+    }
+
+    #[test]
+    fn the_action_is_found_in_the_form_and_in_the_query() {
+        let asks = format!("/?{ASKS}");
+        for (uri, body) in [("/", ASKS), (&asks, ""), ("/?Version=2011-06-15", ASKS)] {
+            assert!(check(&parts("POST", uri, FORM), body.as_bytes()).is_ok());
+        }
+        for (body, code) in [
+            (&b"Version=2011-06-15"[..], "MissingAction"),
+            (b"", "MissingAction"),
+            (b"Action=GetCallerIdentity", "InvalidAction"),
+            (
+                b"Action=GetSessionToken&Version=2011-06-15",
+                "InvalidAction",
+            ),
+            (
+                b"Action=GetCallerIdentity&Version=2011-06-15&x=\xff",
+                "MissingAction",
+            ),
+        ] {
+            let error = check(&parts("POST", "/", FORM), body).unwrap_err();
+            assert_eq!(error.code(), code, "{}", body.escape_ascii());
+        }
+    }
 }

@@ -118,6 +118,7 @@ pub async fn load(engine: &dyn Engine) -> Result<Loaded, StoreError> {
             if let Some(consumers) = consumers.remove(&stream.id) {
                 stream.consumers = Arc::new(consumers);
             }
+            // Of a stream that is not encrypted, and was not changed lately, nothing is kept.
             stream.encryption = encryptions.remove(&stream.id).unwrap_or_default();
             stream.policy = policies.remove(&stream.id);
             streams.push(stream);

@@ -222,7 +222,7 @@ fn up_to(count: u64, max: u64, what: &str) -> Result<(), String> {
 }
 
 fn malformed(error: wasmparser::BinaryReaderError) -> String {
-    // Some go on with a dump of what was expected.
+    // Some go on with a dump of what was expected; one that says nothing still has its place.
     let what = error.message().lines().next().unwrap_or_default();
     format!("byte {}: {what}", error.offset())
 }

@@ -196,8 +196,11 @@ impl Compiler {
                     Err(Refusal::ForGood(why))
                 }
             }
-            (code, None) => {
-                let code = code.unwrap_or_default();
+            (None, None) => {
+                let why = format!("the compiler ended, and nobody says how: {}", ended.status);
+                Err(Refusal::ForNow(why))
+            }
+            (Some(code), None) => {
                 let said = said_in(&complaint);
                 let why = format!("the compiler ended with code {code}: {said}");
                 match code {

@@ -15,6 +15,7 @@ impl ContentHash {
     /// The hash of a component with its manifest's text, or without a manifest.
     pub fn of(manifest: Option<&str>, component: &[u8]) -> Self {
         let mut hasher = Sha256::new();
+        // An empty one is no manifest: it names no plugin.
         let manifest = manifest.unwrap_or_default();
         hasher.update((manifest.len() as u64).to_be_bytes());
         hasher.update(manifest);

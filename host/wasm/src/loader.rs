@@ -132,6 +132,7 @@ impl Loader {
         let linked = self.link(manifest, &source, now);
         let linked = linked.map_err(|refusal| refusal.to_string())?;
         let (version, described) = try_once(linked, now)?;
+        // What cannot say what it is called is called by its manifest alone, if it has one.
         Ok(version.with_description(described.unwrap_or_default()))
     }
 

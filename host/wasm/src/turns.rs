@@ -211,6 +211,7 @@ impl<J> Turns<J> {
 
     fn running_of_plugin(&self, party: &Party) -> Option<usize> {
         let plugin = party.plugin.as_ref()?;
+        // Only what runs is counted there.
         Some(self.by_plugin.get(plugin).copied().unwrap_or_default())
     }
 

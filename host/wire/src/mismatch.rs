@@ -21,7 +21,7 @@ fn wrong_type(mismatch: &str) -> String {
     let (found, wanted) = mismatch
         .rsplit_once(", expected ")
         .unwrap_or((mismatch, ""));
-    let found = found.split(' ').next().unwrap_or_default();
+    let found = found.split_once(' ').map_or(found, |(kind, _)| kind);
     let class = match found {
         "sequence" => return "Start of list found where not expected".to_owned(),
         "map" => return "Start of structure or map found where not expected.".to_owned(),

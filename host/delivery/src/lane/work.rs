@@ -212,6 +212,7 @@ impl Work {
         besides: u64,
     ) -> Result<Working, StepError> {
         let transform = destination.transform.clone();
+        // Without one nothing is between records, and without a transform no line names it.
         let delimiter = destination.delimiter.clone().unwrap_or_default();
         let arn = transform.as_ref().map(|transform| transform.arn.clone());
         let object_bytes_max = usize::try_from(cut.object_bytes_max());

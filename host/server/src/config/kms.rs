@@ -101,6 +101,7 @@ fn aliases(entry: &Entry<'_>) -> Result<Vec<String>, Wrong> {
 /// A name that begins so, of the characters that the key service takes.
 fn name<'a>(entry: &Entry<'a>, prefix: &str) -> Result<&'a str, Wrong> {
     let text = entry.string()?;
+    // Without its prefix it is no name, as an empty one is none.
     let own = text.strip_prefix(prefix).unwrap_or_default();
     let is_of_names = |byte: u8| byte.is_ascii_alphanumeric() || b"-_/".contains(&byte);
     let fits = (1..=NAME_CHARS_MAX).contains(&own.len()) && own.bytes().all(is_of_names);

@@ -268,6 +268,7 @@ impl RowEntry {
         out.extend_from_slice(&length(&self.key).to_le_bytes());
         out.extend_from_slice(&self.value.as_ref().map_or(REMOVED, length).to_le_bytes());
         out.extend_from_slice(&self.key);
+        // A row that is removed has none, which its length says.
         out.extend_from_slice(self.value.as_deref().unwrap_or_default());
         let crc = crc32c::crc32c(&out[start + 8..]);
         out[start + 4..start + 8].copy_from_slice(&crc.to_le_bytes());

@@ -109,7 +109,7 @@ fn check<'a>(
     input: &'a Input<'_>,
 ) -> Result<(Arc<Stream>, Vec<NewRecord<'a>>), ApiError> {
     let stream = input.stream().find_active(streams, by)?;
-    let entries: &[Structure<Entry<'_>>] = input.records.as_deref().unwrap_or_default();
+    let entries: &[Structure<Entry<'_>>] = required("Records", &input.records)?;
     let mut bytes = 0;
     for (number, Structure(entry)) in (1..).zip(entries) {
         let key = entry.partition_key.as_ref();

@@ -278,9 +278,9 @@ struct Parameters<'a> {
 impl<'a> Parameters<'a> {
     /// Parameters are separated by a comma, a space or both. One that is no text is none.
     fn split(header: &'a [u8]) -> Self {
-        let mut words = header.splitn(2, |byte| *byte == b' ');
-        let algorithm = words.next().unwrap_or_default();
-        let rest = words.next().unwrap_or_default();
+        // A header of one word has no parameters.
+        let first_space = header.iter().position(|byte| *byte == b' ');
+        let (algorithm, rest) = header.split_at(first_space.unwrap_or(header.len()));
         let mut parameters = Self {
             algorithm,
             credential: None,
