@@ -8,5 +8,6 @@
 
 mod compilers;
 mod deliveries;
+mod resharding;
 mod server;
 mod streams;

@@ -113,18 +113,31 @@ impl Connection {
     /// The answer of an operation of Data Streams; none once the server is gone. An answer that is
     /// an error fails the test.
     pub fn kinesis(&mut self, operation: &str, input: &Value) -> Option<Value> {
+        self.kinesis_text(operation, &input.to_string())
+    }
+
+    /// As [`Self::kinesis`], of an input that is text already.
+    pub fn kinesis_text(&mut self, operation: &str, input: &str) -> Option<Value> {
         self.post("/", &format!("Kinesis_20131202.{operation}"), input)
+    }
+
+    /// Sends a request for an operation of Data Streams and does not wait for its answer.
+    pub fn begin_kinesis(&mut self, operation: &str, input: &Value) {
+        let target = format!("Kinesis_20131202.{operation}");
+        let request = request("/", &target, &input.to_string());
+        self.0.get_mut().write_all(request.as_bytes()).unwrap();
     }
 
     /// As [`Self::kinesis`], of Data Firehose.
     pub fn firehose(&mut self, operation: &str, input: &Value) -> Option<Value> {
-        self.post("/", &format!("Firehose_20150804.{operation}"), input)
+        let target = format!("Firehose_20150804.{operation}");
+        self.post("/", &target, &input.to_string())
     }
 
     /// Has everything that waits delivered.
     pub fn flush(&mut self, delivery_stream: &str) -> Option<Value> {
         let path = format!("/_millrace/delivery-streams/{delivery_stream}/flush");
-        self.post(&path, "none", &Value::Null)
+        self.post(&path, "none", &Value::Null.to_string())
     }
 
     /// One of the pages about what AWS has no operation for.
@@ -134,15 +147,8 @@ impl Connection {
         self.exchange(&head, &path)
     }
 
-    fn post(&mut self, path: &str, target: &str, input: &Value) -> Option<Value> {
-        let body = input.to_string();
-        let head = format!(
-            "POST {path} HTTP/1.1\r\nhost: localhost\r\n\
-             content-type: application/x-amz-json-1.1\r\nx-amz-target: {target}\r\n\
-             content-length: {}\r\n\r\n",
-            body.len()
-        );
-        self.exchange(&(head + &body), &format!("{path} {target}"))
+    fn post(&mut self, path: &str, target: &str, input: &str) -> Option<Value> {
+        self.exchange(&request(path, target, input), &format!("{path} {target}"))
     }
 
     /// Sends a request that does `what`; its answer.
@@ -175,4 +181,13 @@ impl Connection {
         }
         Some(serde_json::from_slice(&body).unwrap())
     }
+}
+
+fn request(path: &str, target: &str, body: &str) -> String {
+    let length = body.len();
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\n\
+         content-type: application/x-amz-json-1.1\r\nx-amz-target: {target}\r\n\
+         content-length: {length}\r\n\r\n{body}"
+    )
 }

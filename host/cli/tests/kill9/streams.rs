@@ -114,7 +114,7 @@ impl Oracle {
     fn check(&mut self, server: &Server) {
         let mut connection = server.connect();
         let mut kept = HashMap::new();
-        let shards = list_shards(&mut connection).expect("the server answers");
+        let shards = list_shards(&mut connection, STREAM).expect("the server answers");
         self.shards = shards.len();
         check_open(&shards);
         for shard in shards.iter().map(|shard| text(&shard["ShardId"])) {
@@ -215,10 +215,10 @@ fn write(mut connection: Connection, cycle: u32, writer: u32, learned: &Sender<L
     }
 }
 
-/// All shards of the stream; none once the server is gone.
-fn list_shards(connection: &mut Connection) -> Option<Vec<Value>> {
+/// All shards of a stream; none once the server is gone.
+pub fn list_shards(connection: &mut Connection, stream: &str) -> Option<Vec<Value>> {
     let mut all = Vec::new();
-    let mut input = json!({"StreamName": STREAM});
+    let mut input = json!({"StreamName": stream});
     loop {
         let page = connection.kinesis("ListShards", &input)?;
         all.extend(page["Shards"].as_array().unwrap().clone());
@@ -230,13 +230,13 @@ fn list_shards(connection: &mut Connection) -> Option<Vec<Value>> {
 }
 
 /// First and last hash key.
-fn range(shard: &Value) -> (u128, u128) {
+pub fn range(shard: &Value) -> (u128, u128) {
     let end = |end: &str| text(&shard["HashKeyRange"][end]).parse().unwrap();
     (end("StartingHashKey"), end("EndingHashKey"))
 }
 
 /// The open ones of these shards, in order of their hash keys.
-fn open_of(shards: &[Value]) -> Vec<&Value> {
+pub fn open_of(shards: &[Value]) -> Vec<&Value> {
     let is_open = |shard: &&Value| {
         let numbers = &shard["SequenceNumberRange"];
         numbers.get("EndingSequenceNumber").is_none()
@@ -247,7 +247,7 @@ fn open_of(shards: &[Value]) -> Vec<&Value> {
 }
 
 /// Each hash key has one open shard.
-fn check_open(shards: &[Value]) {
+pub fn check_open(shards: &[Value]) {
     let mut next = Some(0);
     for shard in open_of(shards) {
         let (first, last) = range(shard);
@@ -261,7 +261,7 @@ fn check_open(shards: &[Value]) {
 fn reshard(mut connection: Connection, cycle: u32) {
     let mut is_growing = true;
     for turn in 0..RESHARDINGS {
-        let Some(shards) = list_shards(&mut connection) else {
+        let Some(shards) = list_shards(&mut connection, STREAM) else {
             return;
         };
         let open = open_of(&shards);
@@ -287,15 +287,16 @@ fn reshard(mut connection: Connection, cycle: u32) {
             });
             ("MergeShards", merge)
         };
-        if connection.kinesis(operation, &input).is_none() || !until_active(&mut connection) {
+        let changed = connection.kinesis(operation, &input);
+        if changed.is_none() || !until_active(&mut connection, STREAM) {
             return;
         }
     }
 }
 
-/// Waits until the stream is ACTIVE; false once the server is gone.
-fn until_active(connection: &mut Connection) -> bool {
-    let name = json!({"StreamName": STREAM});
+/// Waits until a stream is ACTIVE; false once the server is gone.
+pub fn until_active(connection: &mut Connection, stream: &str) -> bool {
+    let name = json!({"StreamName": stream});
     for _ in 0..10_000 {
         let Some(answer) = connection.kinesis("DescribeStreamSummary", &name) else {
             return false;
@@ -310,7 +311,7 @@ fn until_active(connection: &mut Connection) -> bool {
 /// Follows every shard, and its children, from its oldest record on, until the server is gone.
 fn read(mut connection: Connection, learned: &Sender<Learned>) {
     let mut iterators = BTreeMap::new();
-    let Some(shards) = list_shards(&mut connection) else {
+    let Some(shards) = list_shards(&mut connection, STREAM) else {
         return;
     };
     for shard in shards.iter().map(|shard| text(&shard["ShardId"])) {
