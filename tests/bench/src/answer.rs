@@ -74,6 +74,15 @@ impl Answer {
         })
     }
 
+    /// The body of one that is 200.
+    pub fn body(&self) -> Result<&[u8], Failure> {
+        if self.buffer[..self.filled].starts_with(b"HTTP/1.1 200") {
+            Ok(&self.buffer[self.body_start..self.filled])
+        } else {
+            Err(format!("refused: {}", self.excerpt()).into())
+        }
+    }
+
     /// Its beginning, for people.
     pub fn excerpt(&self) -> String {
         let shown = self.filled.min(600);

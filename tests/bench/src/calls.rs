@@ -92,7 +92,8 @@ pub fn encrypt_stream(address: SocketAddr, stream: &str) -> Result<(), Failure> 
     until_active(address, stream)
 }
 
-fn until_active(address: SocketAddr, stream: &str) -> Result<(), Failure> {
+/// Waits until a stream is ACTIVE.
+pub fn until_active(address: SocketAddr, stream: &str) -> Result<(), Failure> {
     let begin = Instant::now();
     while begin.elapsed() < ACTIVE_MAX {
         let input = json!({"StreamName": stream});

@@ -132,6 +132,13 @@ impl Server {
         }
     }
 
+    /// SIGKILL: it is gone when this returns.
+    pub fn kill(&mut self) -> Result<(), Failure> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
     /// Its processor time so far.
     pub fn cpu(&self) -> Result<Duration, Failure> {
         usage::cpu_of(self.child.id())
@@ -156,7 +163,7 @@ pub fn buckets(dir: &Path) -> PathBuf {
 impl Drop for Server {
     /// SIGKILL, as the restart rows need it; the data of the others is thrown away.
     fn drop(&mut self) {
-        if let Err(error) = self.child.kill().and_then(|()| self.child.wait().map(drop)) {
+        if let Err(error) = self.kill() {
             eprintln!("bench: end the server: {error}");
         }
     }

@@ -38,6 +38,7 @@ mod ratios;
 mod reader;
 mod report;
 mod requests;
+mod reshard;
 mod responder;
 mod restart;
 mod rows;

@@ -46,6 +46,15 @@ const fn time(line: &'static str, to: &'static str, at_most: f64) -> Ratio {
     }
 }
 
+const fn at_most(line: &'static str, to: &'static str, at_most: f64) -> Ratio {
+    Ratio {
+        line,
+        to,
+        figure: Figure::Value,
+        goal: Goal::AtMost(at_most),
+    }
+}
+
 /// All of them.
 pub const RATIOS: &[Ratio] = &[
     time("put_records_500x1k", "unavoidable_put_records_500x1k", 1.5),
@@ -65,6 +74,8 @@ pub const RATIOS: &[Ratio] = &[
     share("engine_64", "bare_append_64", 0.7),
     share("engine_500", "bare_append_500", 0.7),
     share("get_records/10mib", "ceiling_get_records/10mib", 0.6),
+    // Ten thousand shards and their records beside nothing at all.
+    at_most("restart_10000_shards", "start", 7.0),
 ];
 
 /// A ratio of this run.

@@ -1,13 +1,16 @@
 //! From kill -9 to ready again.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use base64_simd::STANDARD;
 use serde_json::json;
 
 use crate::Failure;
 use crate::bench::Bench;
 use crate::calls;
 use crate::child::Server;
+use crate::random::Random;
 use crate::report::{Goal, Line};
 use crate::shards;
 
@@ -17,6 +20,11 @@ const LOGS_GOAL_MS: f64 = 2_000.0;
 const FILLED_SHARDS: usize = 16;
 /// Written before the restart with many logs.
 const SCATTER: Duration = Duration::from_secs(2);
+/// The streams that ten thousand shards are spread over; each has as many shards as a call has
+/// records at most.
+const STREAMS: usize = 20;
+const RECORDS_PER_SHARD: usize = 3;
+const RECORD_BYTES: usize = 1_024;
 /// Left free on the disk.
 const SPARE_BYTES: u64 = 20_000_000_000;
 /// Bytes on the disk for each byte put: its segment, and its place in the write-ahead log.
@@ -46,6 +54,66 @@ pub fn logs(bench: &Bench) -> Result<Vec<Line>, Failure> {
         goal: Some(Goal::AtMost(LOGS_GOAL_MS)),
         ..line
     }])
+}
+
+/// Killed with ten thousand shards of several streams that all have records: from the start of the
+/// process to the first answer that any stream gives.
+pub fn shards(bench: &Bench) -> Result<Vec<Line>, Failure> {
+    let dir = bench.lasting_dir()?;
+    let server = Server::start(bench, dir.path())?;
+    for number in 0..STREAMS {
+        let stream = format!("{STREAM}-{number}");
+        calls::create_stream(server.address, &stream, shards::SHARDS / STREAMS)?;
+        put_to_each_shard(server.address, &stream)?;
+    }
+    drop(server);
+    let begin = Instant::now();
+    let server = Server::start(bench, dir.path())?;
+    let input = json!({"StreamName": format!("{STREAM}-{}", STREAMS - 1)});
+    let answer = calls::call(server.address, "DescribeStreamSummary", &input)?;
+    let answered_ms = begin.elapsed().as_secs_f64() * 1e3;
+    if answer["StreamDescriptionSummary"]["StreamStatus"] != "ACTIVE" {
+        return Err(format!("a stream is not there: {answer}").into());
+    }
+    let resident = server.resident()?;
+    Ok(vec![
+        Line {
+            note: format!(
+                "{STREAMS} streams of {} shards, {RECORDS_PER_SHARD} records in each; ready after \
+                 {:.0} ms",
+                shards::SHARDS / STREAMS,
+                server.ready_after.as_secs_f64() * 1e3
+            ),
+            ..Line::new("restart_10000_shards", answered_ms, "ms")
+        },
+        Line {
+            note: format!("peak {:.0} MB", resident.peak_mb),
+            ..Line::new("restart_10000_shards/resident", resident.now_mb, "MB")
+        },
+    ])
+}
+
+/// Puts a few records into each shard of a stream, by hash keys that lie there.
+fn put_to_each_shard(address: SocketAddr, stream: &str) -> Result<(), Failure> {
+    let shards = shards::SHARDS / STREAMS;
+    let width = u128::MAX / shards as u128;
+    let data = STANDARD.encode_to_string(Random::new(1).bytes(RECORD_BYTES));
+    for _ in 0..RECORDS_PER_SHARD {
+        let records = (0..shards).map(|shard| {
+            let middle = width * shard as u128 + width / 2;
+            json!({
+                "Data": data, "PartitionKey": shard.to_string(),
+                "ExplicitHashKey": middle.to_string(),
+            })
+        });
+        let records: Vec<_> = records.collect();
+        let input = json!({"StreamName": stream, "Records": records});
+        let put = calls::call(address, "PutRecords", &input)?;
+        if put["FailedRecordCount"] != 0 {
+            return Err(format!("records were not taken: {put}").into());
+        }
+    }
+    Ok(())
 }
 
 /// Killed with much data, as much as the disk has room for.

@@ -4,7 +4,7 @@ use crate::bench::Bench;
 use crate::report::Line;
 use crate::{
     Failure, bare, bare_append, ceiling, deliveries, end_to_end, engine, engine_reads, fanout,
-    hostile, http, idle, machine, reader, restart, shards, split_pause, swap, transforms,
+    hostile, http, idle, machine, reader, reshard, restart, shards, split_pause, swap, transforms,
     unavoidable, versions,
 };
 
@@ -159,6 +159,11 @@ pub const ROWS: &[Row] = &[
         split_pause::run,
     ),
     row(
+        "reshard_under_load",
+        "PutRecords while 1 shard becomes 8 and 3, with a kill -9",
+        reshard::run,
+    ),
+    row(
         "memory",
         "resident before and after 200 MB put",
         http::memory,
@@ -274,6 +279,14 @@ pub const ROWS: &[Row] = &[
         "ready again after kill -9, 10,000 logs",
         restart::logs,
     ),
+    Row {
+        once: true,
+        ..row(
+            "restart_10000_shards",
+            "first answer after kill -9, 20 streams of 500 shards",
+            restart::shards,
+        )
+    },
     Row {
         once: true,
         ..row(
