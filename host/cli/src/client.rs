@@ -31,6 +31,9 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// How often a request is sent anew because its connection had been closed in the meantime.
 const ATTEMPTS: usize = 2;
 
+/// The code of a call for which AWS's limits leave no room at the moment.
+const OVER_RATE: &str = "ProvisionedThroughputExceededException";
+
 /// Speaks to one endpoint.
 pub(crate) struct Client {
     target: Arc<Target>,
@@ -59,12 +62,15 @@ impl CallError {
         match self {
             Self::Refused { code, .. } => matches!(
                 code.as_str(),
-                "ProvisionedThroughputExceededException"
-                    | "LimitExceededException"
-                    | "ServiceUnavailable"
+                OVER_RATE | "LimitExceededException" | "ServiceUnavailable"
             ),
             Self::Broken(_) => false,
         }
+    }
+
+    /// Whether more was asked for than a second allows.
+    pub(crate) fn is_over_rate(&self) -> bool {
+        matches!(self, Self::Refused { code, .. } if code == OVER_RATE)
     }
 }
 
@@ -113,6 +119,28 @@ impl Client {
         self.operate(("kinesis", operation, &target), input).await
     }
 
+    /// Calls an operation of Data Streams whose answer is large: it is given as it came.
+    pub(crate) async fn call_whole(
+        &mut self,
+        operation: &str,
+        input: &impl Serialize,
+    ) -> Result<Bytes, CallError> {
+        let target = format!("Kinesis_20131202.{operation}");
+        let asked = Asked::operation("kinesis", &target);
+        self.ask(operation, asked, body(input)?).await
+    }
+
+    /// What `answer`, which an operation gave, says.
+    pub(crate) fn read<'a, O: Deserialize<'a>>(
+        &self,
+        operation: &str,
+        answer: &'a [u8],
+    ) -> Result<O, CallError> {
+        // An operation without output answers with no body at all.
+        let answer = if answer.is_empty() { b"null" } else { answer };
+        serde_json::from_slice(answer).map_err(|error| self.broken(operation, &error.to_string()))
+    }
+
     /// Calls an operation of Data Firehose.
     pub(crate) async fn call_firehose<O: DeserializeOwned>(
         &mut self,
@@ -136,7 +164,8 @@ impl Client {
             path: &path,
             target: None,
         };
-        self.ask(page, asked, Bytes::new()).await
+        let answer = self.ask(page, asked, Bytes::new()).await?;
+        self.read(page, &answer)
     }
 
     async fn operate<O: DeserializeOwned>(
@@ -144,34 +173,28 @@ impl Client {
         (service, operation, target): (&str, &str, &str),
         input: &impl Serialize,
     ) -> Result<O, CallError> {
-        let input = serde_json::to_vec(input)
-            .map_err(|error| CallError::Broken(format!("write a request: {error}")))?;
-        let asked = Asked {
-            service,
-            method: Method::POST,
-            path: "/",
-            target: Some(target),
-        };
-        self.ask(operation, asked, Bytes::from(input)).await
+        let asked = Asked::operation(service, target);
+        let answer = self.ask(operation, asked, body(input)?).await?;
+        self.read(operation, &answer)
     }
 
-    async fn ask<O: DeserializeOwned>(
+    /// The body of the answer.
+    async fn ask(
         &mut self,
         operation: &str,
         asked: Asked<'_>,
         input: Bytes,
-    ) -> Result<O, CallError> {
+    ) -> Result<Bytes, CallError> {
         let exchange = self.exchange(asked, input);
         let (head, body) = timeout(REQUEST_TIMEOUT, exchange)
             .await
             .unwrap_or_else(|_| Err("it took too long".to_owned()))
             .map_err(|what| self.broken(operation, &what))?;
-        if !head.status.is_success() {
-            return Err(refusal(&head, &body));
+        if head.status.is_success() {
+            Ok(body)
+        } else {
+            Err(refusal(&head, &body))
         }
-        // An operation without output answers with no body at all.
-        let body: &[u8] = if body.is_empty() { b"null" } else { &body };
-        serde_json::from_slice(body).map_err(|error| self.broken(operation, &error.to_string()))
     }
 
     fn broken(&self, operation: &str, what: &str) -> CallError {
@@ -257,6 +280,25 @@ struct Asked<'a> {
     path: &'a str,
     /// `X-Amz-Target`, for operations.
     target: Option<&'a str>,
+}
+
+impl<'a> Asked<'a> {
+    /// What calls an operation, by its name in `X-Amz-Target`.
+    fn operation(service: &'a str, target: &'a str) -> Self {
+        Self {
+            service,
+            method: Method::POST,
+            path: "/",
+            target: Some(target),
+        }
+    }
+}
+
+/// The body of a request.
+fn body(input: &impl Serialize) -> Result<Bytes, CallError> {
+    let body = serde_json::to_vec(input);
+    let body = body.map_err(|error| CallError::Broken(format!("write a request: {error}")))?;
+    Ok(Bytes::from(body))
 }
 
 fn sign(parts: &mut Parts, target: &Target, service: &str, body: &[u8]) -> Result<(), String> {

@@ -343,7 +343,8 @@ mod tests {
             key.clone().record(0, Some(0), b"no such hash key"),
             key.clone().record(u64::MAX, None, b""),
             key.clone().bytes(3, &Message::default().number(1, 0).0),
-            key.clone().bytes(3, &Message::default().bytes(3, b"no key").0),
+            key.clone()
+                .bytes(3, &Message::default().bytes(3, b"no key").0),
             key.clone().record(0, None, b"x").bytes(1, &[0xff]),
             key.clone().record(0, None, b"x").number(1, 5),
             key.clone().record(0, None, b"x").varint(3 << 3 | 3),

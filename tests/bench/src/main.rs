@@ -46,6 +46,7 @@ mod shards;
 mod socket;
 mod split_pause;
 mod swap;
+mod tail;
 mod transforms;
 mod unavoidable;
 mod usage;

@@ -4,8 +4,8 @@ use crate::bench::Bench;
 use crate::report::Line;
 use crate::{
     Failure, bare, bare_append, ceiling, deliveries, end_to_end, engine, engine_reads, fanout,
-    hostile, http, idle, machine, reader, reshard, restart, shards, split_pause, swap, transforms,
-    unavoidable, versions,
+    hostile, http, idle, machine, reader, reshard, restart, shards, split_pause, swap, tail,
+    transforms, unavoidable, versions,
 };
 
 /// Something to measure.
@@ -142,6 +142,11 @@ pub const ROWS: &[Row] = &[
         "get_records",
         "GetRecords of a whole stream",
         reader::get_records,
+    ),
+    row(
+        "tail",
+        "`millrace stream tail` of a backlog of 100 B records in 8 shards",
+        tail::run,
     ),
     row(
         "fanout_push",

@@ -35,7 +35,7 @@ pub(crate) enum StreamCommand {
     Encrypt(encrypt::EncryptArgs),
     /// Put a record, or one for every line of standard input
     Put(put::PutArgs),
-    /// Print the records of all shards as they come
+    /// Print the records of all shards in the order of their arrival, and those that come
     Tail(tail::TailArgs),
     /// Split a shard in two
     Split(split::SplitArgs),

@@ -8,3 +8,4 @@ mod demo;
 mod fixture;
 mod serve;
 mod stream;
+mod tail;

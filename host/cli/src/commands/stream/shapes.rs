@@ -1,5 +1,7 @@
 //! What the operations say, as far as the commands use it. Names are the API's.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use wire::members::Time;
 
@@ -140,14 +142,19 @@ pub(crate) struct ShardIterator {
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct GetRecords<'a> {
     pub(crate) shard_iterator: &'a str,
+    pub(crate) limit: usize,
 }
 
+/// Thousands of records at once: their texts are those of the answer, where nothing is escaped.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(crate) struct Records {
-    pub(crate) records: Vec<Record>,
+pub(crate) struct Records<'a> {
+    #[serde(borrow)]
+    pub(crate) records: Vec<Record<'a>>,
     /// Absent at the end of a closed shard.
     pub(crate) next_shard_iterator: Option<String>,
+    /// 0 once everything was read.
+    pub(crate) millis_behind_latest: Option<u64>,
     /// Those that a closed shard was split or merged into, at its end.
     #[serde(default)]
     pub(crate) child_shards: Vec<ChildShard>,
@@ -162,11 +169,13 @@ pub(crate) struct ChildShard {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(crate) struct Record {
-    pub(crate) sequence_number: String,
-    pub(crate) partition_key: String,
+pub(crate) struct Record<'a> {
+    #[serde(borrow)]
+    pub(crate) sequence_number: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(crate) partition_key: Cow<'a, str>,
     /// Base64.
-    pub(crate) data: String,
-    /// Seconds since 1970.
-    pub(crate) approximate_arrival_timestamp: f64,
+    #[serde(borrow)]
+    pub(crate) data: Cow<'a, str>,
+    pub(crate) approximate_arrival_timestamp: Time,
 }

@@ -1,26 +1,34 @@
-//! `millrace stream tail`: all shards of a stream, merged as their records come.
+//! `millrace stream tail`: all shards of a stream, merged as their records arrived.
+//!
+//! The task that the command is reads nothing itself: it puts the lines that others have made into
+//! their order and writes them, many at a time, while the next ones are read.
 
+mod cursor;
 mod follow;
 mod line;
+mod lineage;
+mod merge;
+mod print;
+mod select;
+mod since;
+mod visible;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
-use tokio::sync::mpsc;
+use clap::Args;
 use tokio::time::timeout;
+use types::{Clock, SystemClock};
 
-use follow::{Come, Followed, LATEST, TRIM_HORIZON, follow};
+use follow::Following;
+use line::{Format, FormatName};
+use print::Printing;
+use select::Selection;
+use since::Since;
 
-use super::describe::shards;
-use crate::client::{Client, TargetArgs};
+use crate::client::TargetArgs;
 use crate::failure::Failure;
 use crate::output;
 
-/// Shards that are read at the same time, over a connection each; more take turns on them.
-const CONNECTIONS_MAX: usize = 16;
-/// Answers with records that wait to be printed. While there are that many, no more are read.
-const COME_MAX: usize = 16;
 /// How often we look whether anybody still reads while there is nothing to print.
 const READER_CHECK: Duration = Duration::from_millis(500);
 
@@ -28,90 +36,63 @@ const READER_CHECK: Duration = Duration::from_millis(500);
 pub(crate) struct TailArgs {
     /// The stream's name
     name: String,
-    /// Where to begin in every shard
-    #[arg(long, value_enum, default_value_t = From::Latest)]
-    from: From,
-    /// What a record is printed as
-    #[arg(long, value_enum, default_value_t = Format::Raw)]
-    format: Format,
-    /// End after so many records
+    /// Where to begin in every shard: how long ago (30s, 15m, 2h, 1d, 1h30m), a time
+    /// (2026-11-29T13:05:00Z, or 2026-11-29; in UTC unless it ends like +01:00), TRIM_HORIZON (the
+    /// oldest record that is kept) or LATEST (after the newest)
+    #[arg(
+        long, visible_alias = "from", value_name = "WHEN", value_parser = Since::parse,
+        default_value = "latest", allow_hyphen_values = true
+    )]
+    since: Since,
+    /// Only records with this partition key. Of records that the Kinesis Producer Library
+    /// aggregated, this and what follows is about the user records within
+    #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
+    key: Option<String>,
+    /// Only records whose data hold this text: byte by byte, not a regular expression
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    grep: Option<String>,
+    /// What a record is printed as [default: pretty at a terminal, else raw]
+    #[arg(long, value_enum)]
+    format: Option<FormatName>,
+    /// End after so many records were printed
     #[arg(short = 'n', value_name = "COUNT")]
     count: Option<u64>,
     #[command(flatten)]
     target: TargetArgs,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum From {
-    /// The oldest record that is kept
-    TrimHorizon,
-    /// After the newest record
-    Latest,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Format {
-    /// The data, and a line feed
-    Raw,
-    /// An object per line: shard, sequence number, arrival, partition key, data
-    Json,
-}
-
 pub(crate) async fn run(args: &TailArgs) -> Result<(), Failure> {
-    let target = Arc::new(args.target.target()?);
-    let all = shards(&mut Client::new(&target), &args.name).await?;
-    let kind = match args.from {
-        From::TrimHorizon => TRIM_HORIZON,
-        From::Latest => LATEST,
-    };
-    let followed = Followed::default();
-    let shards = followed.begin(kind, all);
-    let (come, mut comes) = mpsc::channel(COME_MAX);
-    let readers = shards.len().clamp(1, CONNECTIONS_MAX);
-    let mut parts = vec![Vec::new(); readers];
-    for (place, shard) in shards.into_iter().enumerate() {
-        parts[place % readers].push(shard);
-    }
-    for shards in parts {
-        let client = Client::new(&target);
-        tokio::spawn(follow(
-            client,
-            (args.name.clone(), followed.clone()),
-            shards,
-            kind,
-            come.clone(),
-        ));
-    }
-    drop(come);
+    let target = args.target.target()?.into();
+    let begin = args.since.begin(SystemClock.now())?;
+    let selection = Selection::new(args.key.as_deref(), args.grep.as_deref());
+    let printing = Printing::new(&args.name, selection, Format::of(args.format));
+    let mut following = Following::begin(target, begin, printing).await?;
     tokio::select! {
-        printed = print(args, &mut comes) => printed,
+        printed = print(args.count, &mut following) => printed,
         _ = tokio::signal::ctrl_c() => Ok(()),
     }
 }
 
-async fn print(args: &TailArgs, comes: &mut mpsc::Receiver<Come>) -> Result<(), Failure> {
-    let mut left = args.count;
+async fn print(count: Option<u64>, following: &mut Following) -> Result<(), Failure> {
+    let mut left = count;
+    let mut out = Vec::new();
     while left != Some(0) {
-        let Ok(come) = timeout(READER_CHECK, comes.recv()).await else {
+        // Where a count has more digits than memory has places, memory ends first.
+        let lines_max = left.map_or(usize::MAX, |left| {
+            usize::try_from(left).unwrap_or(usize::MAX)
+        });
+        let next = following.next(&mut out, lines_max);
+        let Ok(next) = timeout(READER_CHECK, next).await else {
             output::check_reader()?;
             continue;
         };
-        let Some(come) = come else {
+        let Some(taken) = next? else {
             return Ok(()); // Every shard was read to its end.
         };
-        let (shard, records) = come?;
-        for record in &records {
-            match &mut left {
-                None => {}
-                Some(0) => break,
-                Some(left) => *left -= 1,
-            }
-            output::raw(&match args.format {
-                Format::Raw => line::raw(record)?,
-                Format::Json => line::json(&shard, record)?,
-            })?;
-        }
+        left = left.map(|left| left.saturating_sub(taken as u64));
+        output::raw(&out)?;
         output::flush()?;
+        out.clear();
     }
     Ok(())
 }

@@ -1,312 +1,256 @@
-//! Reading shards on and on, and those that they are split and merged into.
+//! All shards of a stream read at once, over a few connections, and what each was split or merged
+//! into after it.
 
-use std::collections::{HashSet, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
-use types::{Clock, SystemClock, Timestamp};
+use types::limits::SHARD_READ_BYTES_PER_SECOND;
 
-use wire::members::Time;
+use super::cursor::{Come, Cursor};
+use super::lineage::Lineage;
+use super::merge::{HELD_BYTES_MAX, HELD_LINES_MAX, LaneId, Merge, Standing};
+use super::print::Printing;
+use super::since::Begin;
+use crate::client::{CallError, Client, Target};
+use crate::commands::stream::describe::shards;
+use crate::commands::stream::shapes::ChildShard;
 
-use crate::client::{CallError, Client};
-use crate::commands::stream::shapes::{
-    ChildShard, GetRecords, GetShardIterator, Record, Records, Shard, ShardIterator,
-};
-
-/// Between two reads of one shard: AWS allows five in a second, for all its readers.
+/// Shards that are read at the same time, over a connection each; more take turns on them. An
+/// answer that is read takes up to 14 MB, and is held beside what the merge holds.
+const CONNECTIONS_MAX: usize = 16;
+/// Between two reads of a shard that has no more at the moment, or whose reads are limited: AWS
+/// allows five in a second, for all its readers.
 const READ_PAUSE: Duration = Duration::from_millis(250);
+/// Bytes of lines that are given out at once, about.
+const OUT_BYTES: usize = 256 * 1024;
 
-/// Where a tail begins that is to print only what comes from now on.
-pub(crate) const LATEST: &str = "LATEST";
-/// Where a tail begins that is to print all that is kept, and every shard that came from another.
-pub(crate) const TRIM_HORIZON: &str = "TRIM_HORIZON";
-
-/// What all that follow a stream know of its shards.
-#[derive(Clone, Default)]
-pub(crate) struct Followed(Arc<Mutex<Shards>>);
-
-#[derive(Default)]
-struct Shards {
-    /// All that were begun with.
-    begun: HashSet<String>,
-    /// Those that were not read to their ends.
-    unfinished: HashSet<String>,
+/// A stream that is followed.
+pub(super) struct Following {
+    target: Arc<Target>,
+    printing: Arc<Printing>,
+    begin: Begin,
+    lineage: Lineage,
+    merge: Merge,
+    lanes_begun: LaneId,
+    /// Shards that are not read at the moment.
+    idle: HashMap<LaneId, Cursor>,
+    /// When each of them is to be read, but for those of which enough is here.
+    due: BTreeSet<(Instant, LaneId)>,
+    enough: HashSet<LaneId>,
+    reads: JoinSet<Read>,
+    /// Connections that nobody uses.
+    clients: Vec<Client>,
+    /// What shards became that are read to their ends, until all of them is printed.
+    ends: HashMap<LaneId, (String, Vec<ChildShard>)>,
+    /// The server has refused a read because of AWS's limits.
+    is_throttled: bool,
 }
 
-impl Followed {
-    /// The shards to begin with. From the oldest record on those are left out that came from
-    /// others: what these hold comes first. From the newest on those are left out that are closed.
-    pub(crate) fn begin(&self, kind: &str, all: Vec<Shard>) -> Vec<String> {
-        let names: HashSet<_> = all.iter().map(|shard| shard.shard_id.clone()).collect();
-        let is_first = |shard: &Shard| {
-            let mut parents = shard
-                .parent_shard_id
-                .iter()
-                .chain(&shard.adjacent_parent_shard_id);
-            !parents.any(|parent| names.contains(parent))
+/// A read that has ended.
+struct Read {
+    client: Client,
+    cursor: Cursor,
+    come: Result<Option<Come>, CallError>,
+}
+
+impl Following {
+    pub(super) async fn begin(
+        target: Arc<Target>,
+        begin: Begin,
+        printing: Printing,
+    ) -> Result<Self, CallError> {
+        let mut client = Client::new(&target);
+        let all = shards(&mut client, &printing.stream).await?;
+        let (lineage, first) = Lineage::begin(begin, &all);
+        let mut following = Self {
+            target,
+            printing: Arc::new(printing),
+            begin,
+            lineage,
+            merge: Merge::new(),
+            lanes_begun: 0,
+            idle: HashMap::new(),
+            due: BTreeSet::new(),
+            enough: HashSet::new(),
+            reads: JoinSet::new(),
+            clients: vec![client],
+            ends: HashMap::new(),
+            is_throttled: false,
         };
-        let is_open = |shard: &Shard| {
-            let numbers = &shard.sequence_number_range;
-            numbers.ending_sequence_number.is_none()
-        };
-        let is_begun = |shard: &Shard| match kind {
-            LATEST => is_open(shard),
-            _ => is_first(shard),
-        };
-        let begun = all.into_iter().filter(is_begun);
-        let begun: Vec<_> = begun.map(|shard| shard.shard_id).collect();
-        let mut shards = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        shards.begun.extend(begun.iter().cloned());
-        shards.unfinished.extend(begun.iter().cloned());
-        begun
+        for shard in first {
+            following.add(shard, begin);
+        }
+        Ok(following)
     }
 
-    /// A shard was read to its end. The children whose turn it is now: all their parents that are
-    /// followed were read to their ends.
-    fn ended(&self, shard: &str, children: Vec<ChildShard>) -> Vec<String> {
-        let mut shards = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        shards.unfinished.remove(shard);
-        let mut next = Vec::new();
-        for child in children {
-            let mut parents = child.parent_shards.iter();
-            let waits = parents.any(|parent| shards.unfinished.contains(parent));
-            if !waits && shards.begun.insert(child.shard_id.clone()) {
-                shards.unfinished.insert(child.shard_id.clone());
-                next.push(child.shard_id);
+    /// Appends the lines that come next to `out`, `lines_max` at most. Returns how many; `None`
+    /// once every shard was read to its end. Who stops waiting loses nothing.
+    pub(super) async fn next(
+        &mut self,
+        out: &mut Vec<u8>,
+        lines_max: usize,
+    ) -> Result<Option<usize>, CallError> {
+        loop {
+            let taken = self.merge.take(out, lines_max, OUT_BYTES);
+            let ended = self.merge.ended();
+            let has_ended = !ended.is_empty();
+            for id in ended {
+                self.end(id);
+            }
+            let now = Instant::now();
+            for id in self.merge.freed() {
+                if self.enough.remove(&id) {
+                    self.due.insert((now, id));
+                }
+            }
+            self.start_reads(now);
+            if taken > 0 {
+                return Ok(Some(taken));
+            }
+            if self.merge.lanes() == 0 {
+                return Ok(None);
+            }
+            // What waited for the end of a shard may go now.
+            if !has_ended {
+                self.wait().await?;
             }
         }
-        next
     }
-}
 
-/// Records of a shard, or why there are no more.
-pub(crate) type Come = Result<(String, Vec<Record>), CallError>;
+    fn add(&mut self, shard: String, begin: Begin) {
+        let id = self.lanes_begun;
+        self.lanes_begun += 1;
+        // Of a shard that is read from now on nothing is missing.
+        let standing = match begin {
+            Begin::Latest => Standing::AtTip,
+            Begin::At(_) | Begin::TrimHorizon => Standing::Behind,
+        };
+        self.merge.add(id, standing);
+        self.idle.insert(id, Cursor::new(id, shard, begin));
+        self.due.insert((Instant::now(), id));
+    }
 
-/// How far a shard is read.
-struct Cursor {
-    shard: String,
-    /// Where to begin in it.
-    kind: &'static str,
-    /// Where to read on; `None` before the first read and after an iterator has expired.
-    iterator: Option<String>,
-    /// The last record that was read.
-    read_to: Option<String>,
-    /// When the first iterator was asked for.
-    begun_at: Option<Timestamp>,
-    due: Instant,
-}
+    /// All of a shard is printed: the turn of what it became has come.
+    fn end(&mut self, id: LaneId) {
+        let Some((shard, children)) = self.ends.remove(&id) else {
+            return; // An end is kept before the merge hears of it.
+        };
+        let begin = match self.begin {
+            Begin::Latest => Begin::TrimHorizon,
+            begin => begin,
+        };
+        for child in self.lineage.done(&shard, &children) {
+            self.add(child, begin);
+        }
+    }
 
-/// Reads `shards` in turn, from where `kind` says, and then the shards that they became, until
-/// nobody takes the records.
-pub(crate) async fn follow(
-    mut client: Client,
-    (stream, followed): (String, Followed),
-    shards: Vec<String>,
-    kind: &'static str,
-    come: mpsc::Sender<Come>,
-) {
-    let begin = |shard, kind| Cursor {
-        shard,
-        kind,
-        iterator: None,
-        read_to: None,
-        begun_at: None,
-        due: Instant::now(),
-    };
-    let mut cursors: VecDeque<Cursor> =
-        shards.into_iter().map(|shard| begin(shard, kind)).collect();
-    // The one that is due first stands first: all wait for the same time.
-    while let Some(mut cursor) = cursors.pop_front() {
-        sleep_until(cursor.due).await;
-        cursor.due = Instant::now() + READ_PAUSE;
-        let sent = match read(&mut client, &stream, &mut cursor).await {
-            Ok((records, children)) => {
-                let shard = cursor.shard.clone();
-                match children {
-                    None => cursors.push_back(cursor),
-                    Some(children) => {
-                        let next = followed.ended(&shard, children).into_iter();
-                        cursors.extend(next.map(|child| begin(child, TRIM_HORIZON)));
-                    }
-                }
-                if records.is_empty() {
-                    continue;
-                }
-                come.send(Ok((shard, records))).await
-            }
-            Err(error) if error.passes() => {
-                cursors.push_back(cursor);
+    /// Starts to read what is due, as far as there are connections.
+    fn start_reads(&mut self, now: Instant) {
+        let lanes = self.merge.lanes().max(1);
+        while self.reads.len() < CONNECTIONS_MAX {
+            let first = self.due.first().filter(|(due, _)| *due <= now);
+            let Some((due, id)) = first.copied() else {
+                return;
+            };
+            self.due.remove(&(due, id));
+            if !self.merge.wants(id) {
+                self.enough.insert(id);
                 continue;
             }
-            Err(error) => come.send(Err(error)).await,
+            let Some(mut cursor) = self.idle.remove(&id) else {
+                continue; // What is due is idle.
+            };
+            // With a batch read ahead of each lane all of them are held.
+            let limit = cursor.limit(HELD_LINES_MAX / 2 / lanes, HELD_BYTES_MAX / 2 / lanes);
+            let client = self.clients.pop();
+            let mut client = client.unwrap_or_else(|| Client::new(&self.target));
+            let printing = Arc::clone(&self.printing);
+            self.reads.spawn(async move {
+                let come = cursor.read(&mut client, &printing, limit).await;
+                Read {
+                    client,
+                    cursor,
+                    come,
+                }
+            });
+        }
+    }
+
+    /// Waits until something was read, or the next read is due.
+    async fn wait(&mut self) -> Result<(), CallError> {
+        let is_room = self.reads.len() < CONNECTIONS_MAX;
+        let next_due = self.due.first().map(|(due, _)| *due);
+        let next_due = next_due.filter(|_| is_room);
+        let due = async {
+            match next_due {
+                Some(due) => sleep_until(due).await,
+                None => std::future::pending().await,
+            }
         };
-        if sent.is_err() {
-            return;
+        tokio::select! {
+            Some(read) = self.reads.join_next() => {
+                let read = read.map_err(|error| {
+                    CallError::Broken(format!("a read ended badly: {error}"))
+                })?;
+                self.ended(read)
+            }
+            () = due => Ok(()),
         }
     }
-}
 
-/// What came next in a shard, and if that was its end, its children.
-async fn read(
-    client: &mut Client,
-    stream: &str,
-    cursor: &mut Cursor,
-) -> Result<(Vec<Record>, Option<Vec<ChildShard>>), CallError> {
-    let iterator = match cursor.iterator.clone() {
-        Some(iterator) => iterator,
-        None => new_iterator(client, stream, cursor).await?,
-    };
-    cursor.iterator = Some(iterator.clone());
-    let input = GetRecords {
-        shard_iterator: &iterator,
-    };
-    let answer: Records = match client.call("GetRecords", &input).await {
-        Err(CallError::Refused { code, .. }) if code == "ExpiredIteratorException" => {
-            cursor.iterator = None;
-            return Ok((Vec::new(), None));
-        }
-        answer => answer?,
-    };
-    if let Some(last) = answer.records.last() {
-        cursor.read_to = Some(last.sequence_number.clone());
+    /// A read has ended.
+    fn ended(&mut self, read: Read) -> Result<(), CallError> {
+        let Read {
+            client,
+            cursor,
+            come,
+        } = read;
+        self.clients.push(client);
+        let id = cursor.id;
+        let pause = match come {
+            Ok(Some(come)) => {
+                let Come {
+                    batch,
+                    standing,
+                    seen_to,
+                    children,
+                    is_empty,
+                } = come;
+                if standing == Standing::AtEnd {
+                    self.ends.insert(id, (cursor.shard, children));
+                    self.merge.come(id, batch, standing, seen_to.0);
+                    return Ok(());
+                }
+                self.merge.come(id, batch, standing, seen_to.0);
+                if standing == Standing::AtTip || is_empty || self.is_throttled {
+                    self.pause(&cursor)
+                } else {
+                    Duration::ZERO
+                }
+            }
+            Ok(None) => Duration::ZERO,
+            Err(error) if error.passes() => {
+                self.is_throttled |= error.is_over_rate();
+                self.pause(&cursor)
+            }
+            Err(error) => return Err(error),
+        };
+        self.due.insert((Instant::now() + pause, id));
+        self.idle.insert(id, cursor);
+        Ok(())
     }
-    let ended = answer.next_shard_iterator.is_none();
-    cursor.iterator = answer.next_shard_iterator;
-    Ok((answer.records, ended.then_some(answer.child_shards)))
-}
 
-/// The first iterator, or one that goes on where an expired one stood: after the last record. If
-/// there was none, LATEST would now skip what came meanwhile, so the time of the first LATEST
-/// stands for it, by the clock of this machine.
-async fn new_iterator(
-    client: &mut Client,
-    stream: &str,
-    cursor: &mut Cursor,
-) -> Result<String, CallError> {
-    let now = SystemClock.now();
-    let after = cursor.read_to.as_deref();
-    let (kind, at) = match (after, cursor.begun_at) {
-        (Some(_), _) => ("AFTER_SEQUENCE_NUMBER", None),
-        (None, Some(begun_at)) if cursor.kind == LATEST => ("AT_TIMESTAMP", Some(begun_at)),
-        (None, _) => (cursor.kind, None),
-    };
-    let input = GetShardIterator {
-        stream_name: stream,
-        shard_id: &cursor.shard,
-        shard_iterator_type: kind,
-        starting_sequence_number: after,
-        timestamp: at.map(Time),
-    };
-    let answer: ShardIterator = client.call("GetShardIterator", &input).await?;
-    cursor.begun_at.get_or_insert(now);
-    Ok(answer.shard_iterator)
+    /// How long a shard is left alone. Where AWS's limits hold, what was read has to be paid for by
+    /// time before anything else is given.
+    fn pause(&self, cursor: &Cursor) -> Duration {
+        let paid_ms = cursor.read_bytes as u64 * 1_000 / u64::from(SHARD_READ_BYTES_PER_SECOND);
+        let paid = Duration::from_millis(if self.is_throttled { paid_ms } else { 0 });
+        paid.max(READ_PAUSE)
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use serde_json::{Value, json};
-    use server::Config;
-    use store::Engine;
-    use store::disk::simulated::SimulatedDisk;
-    use store::embedded::{Embedded, Options};
-    use types::ManualClock;
-
-    use super::*;
-    use crate::client::Target;
-
-    const OVER_FIVE_MINUTES: Duration = Duration::from_secs(301);
-
-    async fn data(client: &mut Client, cursor: &mut Cursor) -> Vec<String> {
-        let (records, _) = read(client, "clicks", cursor).await.unwrap();
-        records.into_iter().map(|record| record.data).collect()
-    }
-
-    /// A tail from LATEST whose iterator expired began at LATEST again, and never printed what had
-    /// come since it began.
-    #[tokio::test]
-    async fn a_tail_that_was_held_up_for_long_goes_on_where_it_stood() {
-        let open = || Embedded::open(Arc::new(SimulatedDisk::new(1)), Options::default());
-        let engine: Arc<dyn Engine> = tokio::task::spawn_blocking(open).await.unwrap().unwrap();
-        let clock = Arc::new(ManualClock::new(SystemClock.now()));
-        let mut config = Config::default();
-        config.listen.set_port(0);
-        config.throttle = false;
-        let server = server::start(config, engine, clock.clone()).await.unwrap();
-        let target = Arc::new(Target::local(server.address()).unwrap());
-        crate::commands::stream::create(&target, "clicks", 1)
-            .await
-            .unwrap();
-        let mut client = Client::new(&target);
-        let mut cursor = Cursor {
-            shard: "shardId-000000000000".to_owned(),
-            kind: LATEST,
-            iterator: None,
-            read_to: None,
-            begun_at: None,
-            due: Instant::now(),
-        };
-        assert!(data(&mut client, &mut cursor).await.is_empty());
-        // Nothing was read before the first expiry; before the second, a record was.
-        for expected in ["b25l", "dHdv"] {
-            clock.advance(Duration::from_secs(1));
-            let record = json!({"StreamName": "clicks", "PartitionKey": "k", "Data": expected});
-            let _: Value = client.call("PutRecord", &record).await.unwrap();
-            clock.advance(OVER_FIVE_MINUTES);
-            let expired = data(&mut client, &mut cursor).await;
-            assert!(expired.is_empty() && cursor.iterator.is_none());
-            assert_eq!(data(&mut client, &mut cursor).await, [expected]);
-        }
-        server.shut_down().await.unwrap();
-    }
-    /// A tail of a stream whose only shard is split ended as if all had been said.
-    #[tokio::test]
-    async fn a_tail_goes_on_in_the_children_of_a_shard_that_was_split() {
-        let open = || Embedded::open(Arc::new(SimulatedDisk::new(1)), Options::default());
-        let engine: Arc<dyn Engine> = tokio::task::spawn_blocking(open).await.unwrap().unwrap();
-        let clock = Arc::new(ManualClock::new(SystemClock.now()));
-        let mut config = Config::default();
-        config.listen.set_port(0);
-        config.throttle = false;
-        let server = server::start(config, engine, clock.clone()).await.unwrap();
-        let target = Arc::new(Target::local(server.address()).unwrap());
-        crate::commands::stream::create(&target, "clicks", 1)
-            .await
-            .unwrap();
-        let mut client = Client::new(&target);
-        let (sender, mut comes) = mpsc::channel(16);
-        let shards = vec!["shardId-000000000000".to_owned()];
-        let tail = Client::new(&target);
-        let known = ("clicks".to_owned(), Followed::default());
-        let tail = follow(tail, known, shards, TRIM_HORIZON, sender);
-        let tail = tokio::spawn(tail);
-        let mut seen = Vec::new();
-        for expected in ["b25l", "dHdv"] {
-            let record = json!({"StreamName": "clicks", "PartitionKey": "k", "Data": expected});
-            let _: Value = client.call("PutRecord", &record).await.unwrap();
-            let Some(come) = comes.recv().await else {
-                panic!("the tail has ended after {seen:?}");
-            };
-            seen.extend(come.unwrap().1.into_iter().map(|record| record.data));
-            assert_eq!(seen.last().map(String::as_str), Some(expected));
-            let split = json!({
-                "StreamName": "clicks", "TargetShardCount": 2, "ScalingType": "UNIFORM_SCALING",
-            });
-            if expected == "b25l" {
-                let _: Value = client.call("UpdateShardCount", &split).await.unwrap();
-                let name = json!({"StreamName": "clicks"});
-                loop {
-                    let summary: Value = client.call("DescribeStreamSummary", &name).await.unwrap();
-                    if summary["StreamDescriptionSummary"]["StreamStatus"] == "ACTIVE" {
-                        break;
-                    }
-                }
-            }
-        }
-        tail.abort();
-        server.shut_down().await.unwrap();
-    }
-}
+mod tests;
