@@ -1,6 +1,6 @@
-//! The clients we did not write: boto3 and the AWS CLI from PyPI, the JS SDK from npm, the Java
-//! SDK, KPL and KCL from Maven, against the built server, and the S3 server that it delivers to;
-//! and components that other languages' tools made, in the server.
+//! The clients we did not write: boto3 and the AWS CLI from PyPI, the JS SDK from npm, the SDK for
+//! Rust from crates.io, the Java SDK, KPL and KCL from Maven, against the built server, and the S3
+//! server that it delivers to; and components that other languages' tools made, in the server.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,6 +13,7 @@ use crate::workspace::Workspace;
 
 const PYTHON: &str = "boto3 and AWS CLI";
 const NODE: &str = "JS SDK";
+const RUST: &str = "Rust SDK";
 const JAVA_SDK: JavaSuite = JavaSuite {
     name: "Java SDK",
     pom: "pom.xml",
@@ -46,12 +47,14 @@ pub fn run(workspace: &Workspace) -> Vec<Step> {
     let built = process::must(&mut workspace.cargo(&BUILD));
     let python = built.clone().and_then(|()| python(workspace));
     let node = built.clone().and_then(|()| node(workspace));
+    let rust = built.clone().and_then(|()| rust(workspace));
     let sdk = built.clone().and_then(|()| java(workspace, &JAVA_SDK));
     let libraries = built.and_then(|()| java(workspace, &JAVA_LIBRARIES));
     let failed = |name| move |why| Step::plain(name, Outcome::Failed(why));
     vec![
         python.unwrap_or_else(failed(PYTHON)),
         node.unwrap_or_else(failed(NODE)),
+        rust.unwrap_or_else(failed(RUST)),
         sdk.unwrap_or_else(failed(JAVA_SDK.name)),
         libraries.unwrap_or_else(failed(JAVA_LIBRARIES.name)),
     ]
@@ -95,6 +98,16 @@ fn node(workspace: &Workspace) -> Result<Step, String> {
         .current_dir(home);
     let ended = process::watched(server_for(&mut suite, workspace))?;
     Ok(Step::of_tests(NODE, &ended, report::of_node(&ended.text)))
+}
+
+/// A package of its own, with its own lock file, built beside the workspace's.
+fn rust(workspace: &Workspace) -> Result<Step, String> {
+    let mut suite = workspace.cargo(&["test", "--locked"]);
+    suite
+        .current_dir(workspace.conformance().join("rust"))
+        .env("CARGO_TARGET_DIR", workspace.clients().join("rust"));
+    let ended = process::watched(server_for(&mut suite, workspace))?;
+    Ok(Step::of_tests(RUST, &ended, report::of_cargo(&ended.text)))
 }
 
 fn java(workspace: &Workspace, suite: &JavaSuite) -> Result<Step, String> {

@@ -19,6 +19,8 @@ pub struct Ended {
     pub text: String,
     /// Whether its exit code was 0.
     pub well: bool,
+    /// From its start to its end.
+    pub took: Duration,
 }
 
 /// Runs the program, which prints where we print. Returns whether it ended well.
@@ -48,6 +50,7 @@ pub fn watched(command: &mut Command) -> Result<Ended, String> {
         .stdin(Stdio::null())
         .stdout(writer.try_clone().map_err(failed)?)
         .stderr(writer);
+    let begin = Instant::now();
     let mut child = command
         .spawn()
         .map_err(|e| format!("run {}: {e}", shown(command)))?;
@@ -92,6 +95,7 @@ pub fn watched(command: &mut Command) -> Result<Ended, String> {
     Ok(Ended {
         text,
         well: status.success(),
+        took: begin.elapsed(),
     })
 }
 

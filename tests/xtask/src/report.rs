@@ -1,5 +1,7 @@
 //! Counting what passed and what failed, from what the test runners print.
 
+use std::time::Duration;
+
 use crate::process::Ended;
 
 /// How many tests passed and failed.
@@ -17,6 +19,8 @@ pub struct Step {
     pub name: &'static str,
     /// The step's tests; none for a step that is not made of tests.
     pub counts: Option<Counts>,
+    /// How long its program of tests ran, with what was compiled for it.
+    pub took: Option<Duration>,
     /// Why the step as a whole did not end well, or was left out.
     pub outcome: Outcome,
 }
@@ -43,6 +47,7 @@ impl Step {
         Self {
             name,
             counts: Some(counts),
+            took: Some(ended.took),
             outcome,
         }
     }
@@ -52,6 +57,7 @@ impl Step {
         Self {
             name,
             counts: None,
+            took: None,
             outcome,
         }
     }
@@ -80,10 +86,14 @@ pub fn summary(steps: &[Step]) -> String {
             Outcome::Failed(why) => format!("FAILED: {why}"),
             Outcome::LeftOut(why) => format!("left out: {why}"),
         };
+        let took = step
+            .took
+            .map(|took| format!(" in {:.0} s", took.as_secs_f64()));
         format!(
-            "{:<28}{outcome:<8} {}",
+            "{:<28}{outcome:<8} {}{}",
             step.name,
-            counts.unwrap_or_default()
+            counts.unwrap_or_default(),
+            took.unwrap_or_default()
         )
     };
     steps
@@ -214,12 +224,14 @@ mod tests {
         let ended = |well| Ended {
             text: String::new(),
             well,
+            took: Duration::from_secs(7),
         };
         let counts = |passed, failed| Counts { passed, failed };
         let empty = Step::of_tests("a", &ended(true), counts(0, 0));
         let crashed = Step::of_tests("b", &ended(false), counts(3, 0));
         let red = Step::of_tests("c", &ended(false), counts(3, 2));
         let green = Step::of_tests("d", &ended(true), counts(3, 0));
+        assert!(summary(std::slice::from_ref(&green)).ends_with("3 passed, 0 failed in 7 s"));
         let format = Step::plain("e", Outcome::Failed("x".to_owned()));
         assert_eq!(total(&[empty, crashed, red, green, format]), counts(9, 5));
     }

@@ -61,28 +61,27 @@ fn rust_tests(workspace: &Workspace) -> Step {
     }
 }
 
-/// Licences, sources and duplicates. Advisories need a database from the network that is not a
-/// package, so they are not part of this.
+/// Licences, sources and duplicates, of the workspace and of the package of tests beside it.
+/// Advisories need a database from the network that is not a package, so they are not part of this.
 fn licences(workspace: &Workspace) -> Step {
     let name = "cargo deny";
     let Some(program) = tools::cargo_deny(workspace) else {
         let why = "cargo-deny is not here and cannot be installed";
         return Step::plain(name, Outcome::LeftOut(why.to_owned()));
     };
-    let mut check = std::process::Command::new(program);
-    check
-        .args([
-            "--log-level",
-            "error",
-            "check",
-            "licenses",
-            "bans",
-            "sources",
-        ])
-        .current_dir(&workspace.root);
-    match process::succeeds(&mut check) {
-        Ok(true) => Step::plain(name, Outcome::Well),
-        Ok(false) => Step::plain(name, Outcome::Failed("see above".to_owned())),
-        Err(why) => Step::plain(name, Outcome::Failed(why)),
+    let roots = [&workspace.root, &workspace.conformance().join("rust")];
+    for root in roots {
+        let mut check = std::process::Command::new(&program);
+        check
+            .args(["--log-level", "error", "--manifest-path"])
+            .arg(root.join("Cargo.toml"))
+            .arg("--config")
+            .arg(workspace.root.join("deny.toml"))
+            .args(["check", "licenses", "bans", "sources"])
+            .current_dir(root);
+        if let Err(why) = process::must(&mut check) {
+            return Step::plain(name, Outcome::Failed(why));
+        }
     }
+    Step::plain(name, Outcome::Well)
 }
