@@ -28,6 +28,7 @@ mod list_streams;
 mod list_tags_for_resource;
 mod list_tags_for_stream;
 mod merge_shards;
+mod metrics;
 mod naming;
 mod old_directories;
 mod on_demand;

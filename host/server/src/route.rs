@@ -377,6 +377,7 @@ impl Router {
             MetricsReader::Operator => {
                 let rendered = self.telemetry.render(&Surroundings {
                     streams: &self.services.streams.metrics().counters(),
+                    measured: &self.services.streams.measured(None),
                     plugins: &self.plugins.list(),
                     deliveries: &self.services.delivery.statuses(None),
                     put: self.services.delivery.metrics(),
@@ -397,7 +398,8 @@ impl Router {
                     return self.refuse(exchange, body, error);
                 }
                 let statuses = self.services.delivery.statuses_of(account);
-                let rendered = telemetry::render_account(&statuses, now);
+                let measured = self.services.streams.measured(Some(account));
+                let rendered = telemetry::render_account(&measured, &statuses, now);
                 (Payer::Account(account), rendered)
             }
         };

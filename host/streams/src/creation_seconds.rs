@@ -127,7 +127,7 @@ mod tests {
             monitored: ShardLevelMetrics::NONE,
             tags: BTreeMap::new(),
             shards: Arc::new(ShardMap::of_facts([shard])),
-            load: Arc::default(),
+            counts: Arc::default(),
             consumers: Arc::default(),
             resharding: None,
             encryption: Encryption::default(),

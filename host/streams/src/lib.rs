@@ -10,6 +10,7 @@ mod catalog;
 pub mod codec;
 mod commitment;
 mod consumer;
+pub mod counts;
 mod creation_seconds;
 mod directory;
 mod edit;

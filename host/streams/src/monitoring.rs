@@ -39,6 +39,11 @@ impl ShardLevelMetrics {
         (bits & !Self::ALL.0 == 0).then_some(Self(bits))
     }
 
+    /// Whether the metric at this place of the model is among them.
+    pub fn has(self, place: usize) -> bool {
+        place < NAMES.len() && self.0 & (1 << place) != 0
+    }
+
     /// A bit for each metric, the lowest for the first of the model.
     pub fn bits(self) -> u8 {
         self.0
@@ -59,7 +64,7 @@ impl ShardLevelMetrics {
     /// Their names in the model's order.
     pub fn names(self) -> Vec<&'static str> {
         let all = NAMES.into_iter().enumerate();
-        all.filter(|(place, _)| self.0 & (1 << place) != 0)
+        all.filter(|(place, _)| self.has(*place))
             .map(|(_, name)| name)
             .collect()
     }

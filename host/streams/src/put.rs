@@ -17,6 +17,7 @@ use wire::ApiError;
 use wire::members::{Blob, Text};
 
 use crate::Streams;
+use crate::counts::{Counted, published};
 use crate::directory::owner;
 use crate::kms::KmsError;
 use crate::shard::Shard;
@@ -128,6 +129,8 @@ pub struct Put {
     stream: Arc<Stream>,
     fates: Vec<Fate>,
     kept: Result<Committed, CommitError>,
+    /// How many met which fate.
+    pub counted: Counted,
 }
 
 /// What became of one record.
@@ -263,12 +266,13 @@ impl Streams {
                 }
                 _ => {}
             }
-            let put = Put {
+            let mut put = Put {
                 stream,
                 fates,
                 kept,
+                counted: Counted::default(),
             };
-            self.count(&put, records);
+            put.counted = self.count(&put, records);
             return Ok(put);
         }
     }
@@ -354,23 +358,38 @@ impl Streams {
         Ok(frames.transaction)
     }
 
-    fn count(&self, put: &Put, records: &[NewRecord<'_>]) {
-        let (mut landed, mut bytes, mut over) = (0, 0, 0);
+    fn count(&self, put: &Put, records: &[NewRecord<'_>]) -> Counted {
+        let mut counted = Counted::default();
         for (outcome, record) in put.outcomes().zip(records) {
             match outcome {
-                Outcome::Landed { .. } => {
-                    landed += 1;
-                    bytes += record.bytes as u64;
+                Outcome::Landed { shard, .. } => {
+                    let bytes = record.bytes as u64;
+                    counted.landed += 1;
+                    counted.landed_bytes += bytes;
+                    if let Some(counts) = published(&put.stream, shard) {
+                        counts.incoming_records.add(1);
+                        counts.incoming_bytes.add(bytes);
+                    }
                 }
-                Outcome::OverRate(_) => over += 1,
-                Outcome::Failed => {}
+                Outcome::OverRate(shard) => {
+                    counted.over_rate += 1;
+                    if let Some(counts) = published(&put.stream, shard) {
+                        counts.write_exceeded.add(1);
+                    }
+                }
+                Outcome::Failed => counted.failed += 1,
             }
         }
-        put.stream.load.add(landed, bytes);
         let metrics = self.metrics();
-        metrics.incoming_records.add(landed);
-        metrics.incoming_bytes.add(bytes);
-        metrics.write_provisioned_throughput_exceeded.add(over);
+        metrics.incoming_records.add(counted.landed);
+        metrics.incoming_bytes.add(counted.landed_bytes);
+        let over_rate = counted.over_rate;
+        metrics.write_provisioned_throughput_exceeded.add(over_rate);
+        let counts = &put.stream.counts;
+        counts.incoming_records.add(counted.landed);
+        counts.incoming_bytes.add(counted.landed_bytes);
+        counts.write_exceeded.add(over_rate);
+        counted
     }
 }
 

@@ -124,7 +124,7 @@ pub struct Selection<'r> {
     /// When the first record that was left behind arrived; `None` at the tip.
     pub next_arrival: Option<Timestamp>,
     /// When the last record that was taken arrived.
-    last_arrival: Option<Timestamp>,
+    pub last_arrival: Option<Timestamp>,
     /// The number of that record.
     pub last: Option<SequenceNumber>,
     /// The log will never have more than was read.

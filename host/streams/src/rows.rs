@@ -197,7 +197,7 @@ fn read_stream(
         tags: row.tags.into_iter().collect(),
         policy: None,
         shards: Arc::new(ShardMap::of_facts(shards)),
-        load: Arc::default(),
+        counts: Arc::default(),
         consumers: Arc::default(),
         resharding: None,
         encryption: Encryption::default(),

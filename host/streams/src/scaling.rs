@@ -7,7 +7,6 @@
 //! shards are of one size.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -27,28 +26,6 @@ const LOOK_PERIOD: Duration = Duration::from_secs(10);
 /// How long little must have come before there are fewer shards.
 const QUIET: Duration = Duration::from_secs(15 * 60);
 
-/// What was ever put into a stream. Shared by all that is known of it.
-#[derive(Debug, Default)]
-pub struct StreamLoad {
-    records: AtomicU64,
-    bytes: AtomicU64,
-}
-
-impl StreamLoad {
-    /// So many records of so many bytes together were kept.
-    pub fn add(&self, records: u64, bytes: u64) {
-        self.records.fetch_add(records, Ordering::Relaxed);
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    fn seen(&self) -> Seen {
-        Seen {
-            records: self.records.load(Ordering::Relaxed),
-            bytes: self.bytes.load(Ordering::Relaxed),
-        }
-    }
-}
-
 /// What had been put by some moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Seen {
@@ -57,6 +34,13 @@ struct Seen {
 }
 
 impl Seen {
+    fn now(stream: &Stream) -> Self {
+        Self {
+            records: stream.counts.incoming_records.value(),
+            bytes: stream.counts.incoming_bytes.value(),
+        }
+    }
+
     /// How many shards take what came since `before`, each working all the time. Rounded up.
     fn shards_since(self, before: Self, time: Duration) -> u128 {
         let millis = time.as_millis().max(1);
@@ -86,7 +70,7 @@ impl Loads {
     /// How many shards the stream shall have, if others than it has. Time is that of a clock which
     /// is never set.
     fn look(&mut self, stream: &Stream, uptime: Duration) -> Option<u128> {
-        let seen = stream.load.seen();
+        let seen = Seen::now(stream);
         let open = stream.shards.open_count() as u128;
         // A shard takes a MiB in a second.
         let warm = stream.mode.on_demand().and_then(|it| it.warm_mibps);

@@ -1,10 +1,11 @@
 //! One shard: a range of hash keys, the log that keeps its records, and its limits.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use store::{LogId, Position};
 use types::{GivenNumber, HashKeyRange, InShard, Second, SequenceNumber, ShardId, Timestamp};
 
+use crate::counts::ShardCounts;
 use crate::rate::ShardRates;
 
 /// What the catalog knows of a shard.
@@ -53,6 +54,7 @@ pub struct Shard {
     facts: ShardFacts,
     id_text: String,
     rates: Mutex<ShardRates>,
+    counts: Arc<ShardCounts>,
 }
 
 impl Shard {
@@ -61,11 +63,12 @@ impl Shard {
         Self {
             id_text: facts.id.to_string(),
             rates: Mutex::new(ShardRates::new()),
+            counts: Arc::default(),
             facts,
         }
     }
 
-    /// The same shard when it takes no more. Its limits go on as they are.
+    /// The same shard when it takes no more. Its limits and its counts go on as they are.
     pub fn closed(&self, at: Timestamp) -> Self {
         Self {
             facts: ShardFacts {
@@ -74,12 +77,18 @@ impl Shard {
             },
             id_text: self.id_text.clone(),
             rates: Mutex::new(self.rates().clone()),
+            counts: Arc::clone(&self.counts),
         }
     }
 
     /// What the catalog knows of it.
     pub fn facts(&self) -> &ShardFacts {
         &self.facts
+    }
+
+    /// What is counted of it.
+    pub fn counts(&self) -> &ShardCounts {
+        &self.counts
     }
 
     /// Its name as text, made once: every answer to a put repeats it.

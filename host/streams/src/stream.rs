@@ -10,12 +10,12 @@ use types::{GivenNumber, HashKey, ShardId, StreamArn, Timestamp};
 use wire::iam::ResourcePolicy;
 
 use crate::consumer::Consumers;
+use crate::counts::StreamCounts;
 use crate::encryption::Encryption;
 use crate::mode::{Distribution, Mode, ModeSwitches};
 use crate::monitoring::ShardLevelMetrics;
 use crate::resharding::Resharding;
 use crate::retention_clock::RetentionTime;
-use crate::scaling::StreamLoad;
 use crate::shard::{Shard, ShardFacts};
 
 /// A stream's number, never used again: a stream that is deleted and made anew under its old name
@@ -87,8 +87,8 @@ pub struct Stream {
     pub policy: Option<Arc<ResourcePolicy>>,
     /// Its shards.
     pub shards: Arc<ShardMap>,
-    /// What was put into it since the server started.
-    pub load: Arc<StreamLoad>,
+    /// What was done with it since the server started.
+    pub counts: Arc<StreamCounts>,
     /// Who is registered to have its records pushed.
     pub consumers: Arc<Consumers>,
     /// What becomes of them, while it is UPDATING.

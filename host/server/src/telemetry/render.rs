@@ -2,11 +2,13 @@
 //! (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
 
 mod components;
+mod streams;
 mod work;
 
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use ::streams::counts::Measured;
 use delivery::DeliveryStatus;
 use types::Timestamp;
 use wasm::Plugin;
@@ -21,6 +23,8 @@ const NO_OPERATION: &str = "none";
 pub(crate) struct Surroundings<'a> {
     /// The counters of the streams, by their CloudWatch names.
     pub(crate) streams: &'a [(&'static str, u64)],
+    /// All streams.
+    pub(crate) measured: &'a [Measured],
     /// All plugins.
     pub(crate) plugins: &'a [Plugin],
     /// All delivery streams.
@@ -73,6 +77,7 @@ impl Telemetry {
                 *value,
             );
         }
+        streams::streams(&mut out, surroundings.measured);
         components::plugins(&mut out, surroundings.plugins);
         components::direct_puts(&mut out, surroundings.put);
         components::delivery_streams(&mut out, surroundings.deliveries, surroundings.now);
@@ -211,10 +216,15 @@ impl Telemetry {
     }
 }
 
-/// What an account may see: the metrics of its delivery streams. The others count the work of all
-/// accounts together.
-pub(crate) fn render_account(deliveries: &[DeliveryStatus], now: Timestamp) -> String {
+/// What an account may see: the metrics of its streams and delivery streams. The others count the
+/// work of all accounts together.
+pub(crate) fn render_account(
+    measured: &[Measured],
+    deliveries: &[DeliveryStatus],
+    now: Timestamp,
+) -> String {
     let mut out = String::new();
+    streams::streams(&mut out, measured);
     components::delivery_streams(&mut out, deliveries, now);
     out
 }
@@ -254,10 +264,10 @@ fn load(count: &AtomicU64) -> u64 {
     count.load(Ordering::Relaxed)
 }
 
-/// `IncomingBytes` as `incoming_bytes`.
+/// `PutRecord.Bytes` as `put_record_bytes`.
 fn snake_case(name: &str) -> String {
     let mut out = String::with_capacity(name.len() + 4);
-    for character in name.chars() {
+    for character in name.chars().filter(|character| *character != '.') {
         if character.is_ascii_uppercase() && !out.is_empty() {
             out.push('_');
         }
@@ -286,6 +296,7 @@ mod tests {
         telemetry.bytes_in(7);
         let text = telemetry.render(&Surroundings {
             streams: &[("IncomingBytes", 42)],
+            measured: &[],
             plugins: &[],
             deliveries: &[],
             put: &delivery::Metrics::default(),

@@ -130,7 +130,7 @@ impl CatalogTask {
             tags: new.tags,
             policy: None,
             shards: Arc::new(ShardMap::of_facts(shards)),
-            load: Arc::default(),
+            counts: Arc::default(),
             consumers: Arc::default(),
             resharding: None,
             encryption: Encryption::default(),

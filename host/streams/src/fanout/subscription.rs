@@ -289,10 +289,16 @@ impl Subscription {
         if self.is_throttled() {
             self.lease.pushed(found.bytes);
         }
+        let event = events::records(found, continuation, behind, self.codec)?;
+        let (records, bytes) = (found.count as u64, found.bytes as u64);
         let metrics = streams.metrics();
-        metrics.pushed_records.add(found.count as u64);
-        metrics.pushed_bytes.add(found.bytes as u64);
-        events::records(found, continuation, behind, self.codec)
+        metrics.pushed_records.add(records);
+        metrics.pushed_bytes.add(bytes);
+        stream.counts.events.add(1);
+        stream.counts.event_records.add(records);
+        stream.counts.event_bytes.add(bytes);
+        stream.counts.event_behind_ms.set(behind);
+        Ok(event)
     }
 
     /// A number after which a reader goes on at `position`.

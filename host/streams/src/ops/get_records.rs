@@ -1,6 +1,7 @@
 //! GetRecords.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -51,6 +52,7 @@ impl Shape for Input<'_> {
 
 /// Gives the records of a shard from an iterator on: up to 10,000 of up to 10 MiB together.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
+    let begun = streams.clock.uptime();
     let input: Input<'_> = call.parse()?;
     let (stream, iterator) = open(streams, &call, &input)?;
     let shard = stream.shards.find(iterator.shard);
@@ -58,25 +60,36 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     if matches!(input.dry_run, Some(Boolean(true))) {
         return Err(error::dry_run());
     }
-    if streams.options.throttle && !shard.rates().begin_read(streams.clock.uptime()) {
-        streams
-            .metrics()
-            .read_provisioned_throughput_exceeded
-            .add(1);
-        return Err(error::over_rate(&stream.arn, shard));
-    }
-    let limit = page_size(input.limit, GET_RECORDS_COUNT_MAX);
     let wanted = Wanted {
         start: iterator.start,
-        limit,
+        limit: page_size(input.limit, GET_RECORDS_COUNT_MAX),
         bytes_max: GET_RECORDS_BYTES_MAX,
         codec: call.codec,
         room: None,
     };
-    let selection = streams.select(&stream, shard, &wanted).await;
-    let selection = match selection {
+    let selection = select(streams, &stream, shard, &wanted).await;
+    let answer =
+        selection.and_then(|selection| answer(streams, iterator, &stream, shard, selection));
+    let took = streams.clock.uptime().saturating_sub(begun);
+    stream.counts.get_records.ended(took, answer.is_ok());
+    answer
+}
+
+/// The records, if the shard may be read now.
+async fn select<'r>(
+    streams: &Streams,
+    stream: &Stream,
+    shard: &Shard,
+    wanted: &Wanted<'r>,
+) -> Result<Selection<'r>, ApiError> {
+    let is_throttled = streams.options.throttle;
+    if is_throttled && !shard.rates().begin_read(streams.clock.uptime()) {
+        streams.count_read_exceeded(stream, shard);
+        return Err(error::over_rate(&stream.arn, shard));
+    }
+    let selection = match streams.select(stream, shard, wanted).await {
         Err(StoreError::Corrupt { .. }) => {
-            let next = streams.readable_from(shard, iterator.start).await;
+            let next = streams.readable_from(shard, wanted.start).await;
             let next = next.map_err(|e| error::store("read", &stream.arn, shard, &e))?;
             return Err(error::unreadable(shard, next));
         }
@@ -86,13 +99,16 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
         }
         selection => selection.map_err(|e| error::store("read", &stream.arn, shard, &e))?,
     };
-    if streams.options.throttle {
+    if is_throttled {
         shard.rates().end_read(selection.bytes);
     }
-    let metrics = streams.metrics();
-    metrics.outgoing_records.add(selection.count as u64);
-    metrics.outgoing_bytes.add(selection.bytes as u64);
-    answer(streams, iterator, &stream, shard, selection)
+    // Where there was no record everything was read.
+    let age = selection
+        .last_arrival
+        .map_or(Duration::ZERO, |arrival| streams.now().since(arrival));
+    let read = (selection.count as u64, selection.bytes as u64);
+    streams.count_read((stream, shard), read, age);
+    Ok(selection)
 }
 
 /// The iterator, if it is still good, and its stream.

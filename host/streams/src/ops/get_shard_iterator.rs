@@ -86,10 +86,7 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
         return Err(error::dry_run());
     }
     if streams.options.throttle && !shard.rates().iterator(streams.clock.uptime()) {
-        streams
-            .metrics()
-            .read_provisioned_throughput_exceeded
-            .add(1);
+        streams.count_read_exceeded(&stream, shard);
         return Err(error::over_rate(&stream.arn, shard));
     }
     let iterator = ShardIterator {

@@ -12,6 +12,7 @@ use wire::{Answer, ApiError, Call, Codec, Requester, Writer};
 use super::shapes::{DATA, HASH_KEY, PARTITION_KEY, SEQUENCE_NUMBER, StreamMembers};
 use super::{error, required};
 use crate::Streams;
+use crate::counts::Counted;
 use crate::encryption::KMS;
 use crate::mode::Distribution;
 use crate::put::{NewRecord, Outcome};
@@ -63,11 +64,17 @@ impl Shape for Input<'_> {
 
 /// Writes one record and answers where it landed, after it is durable.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
+    let begun = streams.clock.uptime();
     let input: Input<'_> = call.parse()?;
     let checked = check(streams, &call.caller, &input);
     let (stream, record) = checked.map_err(|error| shape::refusal(&input, error))?;
-    let arn = stream.arn.clone();
+    let (arn, counts) = (stream.arn.clone(), Arc::clone(&stream.counts));
     let put = streams.put(stream, &[record]).await;
+    let took = streams.clock.uptime().saturating_sub(begun);
+    // Where nothing was tried nothing has landed.
+    let counted = put.as_ref().map_or(Counted::default(), |put| put.counted);
+    let (records, bytes) = (counted.landed, counted.landed_bytes);
+    counts.put_record.put(took, records, bytes);
     let put = put.map_err(|error| error::put(error, &arn))?;
     if let Some(error) = put.error() {
         error::log_not_kept(&arn, error);

@@ -13,6 +13,7 @@ use wire::{Answer, ApiError, Call, Codec, Requester, Writer};
 use super::shapes::{DATA, HASH_KEY, PARTITION_KEY, StreamMembers};
 use super::{error, required};
 use crate::Streams;
+use crate::counts::Counted;
 use crate::encryption::KMS;
 use crate::mode::Distribution;
 use crate::put::{NewRecord, Outcome, Put};
@@ -89,11 +90,20 @@ impl Shape for Entry<'_> {
 /// Writes up to 500 records and answers where each landed or why it did not, after those that
 /// landed are durable.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
+    let begun = streams.clock.uptime();
     let input: Input<'_> = call.parse()?;
     let checked = check(streams, &call.caller, &input);
     let (stream, records) = checked.map_err(|error| shape::refusal(&input, error))?;
-    let arn = stream.arn.clone();
+    let (arn, counts) = (stream.arn.clone(), Arc::clone(&stream.counts));
     let put = streams.put(stream, &records).await;
+    let took = streams.clock.uptime().saturating_sub(begun);
+    // Where nothing was tried nothing has landed, and no record failed by itself.
+    let counted = put.as_ref().map_or(Counted::default(), |put| put.counted);
+    let (landed, bytes) = (counted.landed, counted.landed_bytes);
+    counts.put_records.put(took, landed, bytes);
+    counts.put_records_total.add(records.len() as u64);
+    counts.put_records_failed.add(counted.failed);
+    counts.put_records_throttled.add(counted.over_rate);
     let put = put.map_err(|error| error::put(error, &arn))?;
     if let Some(error) = put.error() {
         error::log_not_kept(&arn, error);

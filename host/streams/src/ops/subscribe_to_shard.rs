@@ -96,7 +96,11 @@ pub async fn handle(streams: &Arc<Streams>, call: Call) -> Result<Answer, ApiErr
         .fanout
         .leases
         .begin(key, streams.clock.uptime(), after);
-    let lease = lease.ok_or_else(|| error::consumers::subscribed(&consumer, shard))?;
+    let lease = lease.ok_or_else(|| {
+        stream.counts.subscribe_exceeded.add(1);
+        error::consumers::subscribed(&consumer, shard)
+    })?;
+    stream.counts.subscribed.add(1);
     let subscribed = Subscribed {
         consumer,
         registered_at: registered.created_at,
