@@ -3,8 +3,9 @@
 use bincode::{Decode, Encode};
 
 /// Numbers of an object, of a cut, or of all cuts of a lane together. Records are counted as they
-/// came in, so `records_in = delivered + dropped + failed`, however many records a transform makes
-/// of one. With `lost` that is every record that the lane has passed.
+/// came in, those of an aggregate each for itself where it is taken apart, so
+/// `records_in = delivered + dropped + failed`, however many records a transform makes of one. With
+/// `lost` that is every record that the lane has passed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct Counts {
     /// Records that became something: of a cut that is done, or that is left out in part.
@@ -46,6 +47,15 @@ impl Counts {
             failed_objects: self.failed_objects + other.failed_objects,
         }
     }
+}
+
+/// What became of a stretch of a log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Became {
+    /// Of its records. Those of an aggregate count each.
+    pub counts: Counts,
+    /// How many places of the log that is all of: an aggregate has one.
+    pub places: u64,
 }
 
 impl Counts {

@@ -33,6 +33,10 @@ pub struct Cut {
     pub decided_at: Timestamp,
     /// Records in it.
     pub records: u64,
+    /// Where the records of aggregates count and are delivered each for itself: how many they are
+    /// beyond one for each aggregate. `None` where an aggregate is delivered as it is: it was put
+    /// directly, or a build that did so decided the cut.
+    pub unpacked: Option<u64>,
     /// Bytes of their frames.
     pub bytes: u64,
     /// The version of the delivery stream's configuration that it is delivered by.
@@ -48,6 +52,11 @@ impl Cut {
         bytes.clamp(OBJECT_BYTES_MIN, OBJECT_BYTES_MAX)
     }
 
+    /// How many records it has more than the log has places for them.
+    pub fn extra(&self) -> u64 {
+        self.unpacked.unwrap_or(0)
+    }
+
     /// What the cut was gathered as.
     pub fn gathering(&self) -> Gathering {
         Gathering {
@@ -55,6 +64,7 @@ impl Cut {
             to: self.to,
             oldest: Some(self.oldest),
             records: self.records,
+            extra: self.extra(),
             bytes: self.bytes,
         }
     }
@@ -80,6 +90,8 @@ pub struct Gathering {
     pub oldest: Option<Timestamp>,
     /// Records so far.
     pub records: u64,
+    /// Those of them that are in an aggregate beyond one for each.
+    pub extra: u64,
     /// Bytes of their frames.
     pub bytes: u64,
 }
@@ -92,19 +104,21 @@ impl Gathering {
             to: from,
             oldest: None,
             records: 0,
+            extra: 0,
             bytes: 0,
         }
     }
 
-    /// Adds the frame that comes next. A frame is never divided, so that a cut may be larger than
-    /// its hint by the rest of one.
-    pub fn add(&mut self, frame: &Frame) {
+    /// Adds the frame that comes next, with so many records beyond those that the log counts. A
+    /// frame is never divided, so that a cut may be larger than its hint by the rest of one.
+    pub fn add(&mut self, frame: &Frame, extra: u64) {
         if self.oldest.is_none() {
             self.from = frame.position;
         }
         self.oldest.get_or_insert(frame.arrival);
         self.to = frame.end();
-        self.records += u64::from(frame.count);
+        self.records += u64::from(frame.count) + extra;
+        self.extra += extra;
         self.bytes += frame.body.len() as u64;
     }
 
@@ -158,20 +172,21 @@ mod tests {
     fn a_cut_is_full_when_its_size_is_reached() {
         let mut gathering = Gathering::new(Position(3));
         assert!(!gathering.is_full(HINTS));
-        gathering.add(&frame(5, 1_000, 99));
+        gathering.add(&frame(5, 1_000, 99), 0);
         assert!(!gathering.is_full(HINTS));
-        gathering.add(&frame(7, 2_000, 1));
+        gathering.add(&frame(7, 2_000, 1), 3);
         assert!(gathering.is_full(HINTS));
         assert_eq!((gathering.from, gathering.to), (Position(5), Position(9)));
-        assert_eq!((gathering.records, gathering.bytes), (4, 100));
+        let counts = (gathering.records, gathering.extra, gathering.bytes);
+        assert_eq!(counts, (7, 3, 100));
     }
 
     #[test]
     fn a_cut_waits_from_the_arrival_of_its_oldest_record() {
         let mut gathering = Gathering::new(Position(0));
         assert_eq!(gathering.left(HINTS, Timestamp(0)), None);
-        gathering.add(&frame(0, 1_000, 1));
-        gathering.add(&frame(1, 50_000, 1));
+        gathering.add(&frame(0, 1_000, 1), 0);
+        gathering.add(&frame(1, 50_000, 1), 0);
         let left = |now| gathering.left(HINTS, Timestamp(now)).unwrap();
         assert_eq!(left(1_000), Duration::from_secs(60));
         assert_eq!(left(31_000), Duration::from_secs(30));

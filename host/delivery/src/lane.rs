@@ -40,7 +40,7 @@ use self::ahead::{Ahead, Held, Made};
 use self::deliver::Puts;
 use self::grace::{is_gone, stopped_for_long};
 use self::work::Work;
-use crate::counts::Counts;
+use crate::counts::Became;
 use crate::delivery_stream::DeliveryStream;
 use crate::lane_quota::LaneQuota;
 use crate::lane_state::{LaneState, StuckCut};
@@ -252,7 +252,7 @@ impl LaneStep {
     async fn deliver_next(
         &mut self,
         from: Position,
-    ) -> Result<Option<(OpenCut, Counts)>, StepError> {
+    ) -> Result<Option<(OpenCut, Became)>, StepError> {
         loop {
             let open = match self.lane.open.clone() {
                 Some(open) => self.to_error_output_in_force(open),

@@ -42,6 +42,7 @@ mod sums;
 mod supervisor;
 mod tables;
 mod transform;
+mod user_records;
 mod worker;
 
 pub use delivery::{

@@ -1,5 +1,6 @@
 //! How much memory a cut needs while it is worked on. Pure.
 
+use types::aggregate::USER_RECORD_BYTES_MIN;
 use types::limits::DATA_BYTES_MAX;
 
 use crate::content::{CHUNK_BYTES, FAILED_OBJECT_BYTES_MAX};
@@ -11,6 +12,8 @@ use crate::open_cut::WHY_CHARS_MAX;
 pub const READ_BYTES: usize = 1024 * 1024;
 /// No less than a frame: what the store takes in one transaction.
 const FRAME_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// No less than the records of a frame, whatever they are and whether or not they are aggregated.
+const FRAME_RECORDS_MAX: u64 = FRAME_BYTES_MAX / USER_RECORD_BYTES_MIN as u64;
 /// Frames that are worked on, and those that are read meanwhile.
 const FRAMES_BYTES_MAX: u64 = 2 * (READ_BYTES as u64 + FRAME_BYTES_MAX);
 /// What a compressor takes, and an object of each kind that has only begun.
@@ -88,7 +91,7 @@ impl Need {
                 cut.bytes.min(FRAME_BYTES_MAX) + delivered + failed
             }
             // Each record and its delimiter, of one frame.
-            None => FRAME_BYTES_MAX + cut.records.min(FRAME_BYTES_MAX / 8) * delimiter,
+            None => FRAME_BYTES_MAX + cut.records.min(FRAME_RECORDS_MAX) * delimiter,
         };
         frames + BEGUN_BYTES + cut.object_bytes_max() + batch
     }

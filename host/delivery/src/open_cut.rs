@@ -40,6 +40,8 @@ pub struct Before {
 pub struct Moved {
     /// Where the cut ended that they were.
     pub to: Position,
+    /// How many they are beyond what the log counts, as [`Cut::extra`] says.
+    pub extra: u64,
     /// What was put of them.
     pub before: Before,
 }
@@ -60,14 +62,14 @@ impl Moved {
     /// # Errors
     /// When more is in objects than there are records.
     pub fn given_up(&self, from: Position) -> Result<Counts, Invalid> {
-        given_up(self.before.holds, (from, self.to))
+        given_up(self.before.holds, (from, self.to), self.extra)
     }
 }
 
 /// What is known to be in objects stays there, and the rest of what lies between two positions is
-/// lost.
-fn given_up(held: Counts, (from, to): (Position, Position)) -> Result<Counts, Invalid> {
-    let all = to.0.checked_sub(from.0);
+/// lost: so many records more than the log counts.
+fn given_up(held: Counts, (from, to): (Position, Position), extra: u64) -> Result<Counts, Invalid> {
+    let all = to.0.checked_sub(from.0).map(|places| places + extra);
     let lost = all.and_then(|all| all.checked_sub(held.records_in));
     let lost = lost.ok_or_else(|| {
         let count = held.records_in;
@@ -203,12 +205,13 @@ impl OpenCut {
     /// # Errors
     /// When more is in objects than there are records.
     pub fn given_up(&self, from: Position) -> Result<Counts, Invalid> {
-        given_up(self.in_objects(), (from, self.cut.to))
+        given_up(self.in_objects(), (from, self.cut.to), self.cut.extra())
     }
 
     /// What is left of it when what lies before a position is given up, under a number of its own;
     /// `None` if that is nothing. Which of its records are in objects is not known then: they
-    /// become what the rest becomes.
+    /// become what the rest becomes. Nor is it known which aggregates lay before: all count as
+    /// part of the rest, until it is worked on.
     pub fn rest_from(&self, position: Position) -> Option<Self> {
         let left = self.cut.to.0.checked_sub(position.0)?;
         let number = self.cut.number + 1;
@@ -216,7 +219,7 @@ impl OpenCut {
             cut: Cut {
                 number,
                 from: position,
-                records: left,
+                records: left + self.cut.extra(),
                 ..self.cut.clone()
             },
             destination: self.destination.clone(),

@@ -39,6 +39,8 @@ pub struct Task {
     pub decided_at: Timestamp,
     /// Packed bytes after which an object of delivered records ends.
     pub object_bytes_max: usize,
+    /// Whether records that a producer aggregated become each something for itself.
+    pub unpacks: bool,
 }
 
 /// The memory for what records become.

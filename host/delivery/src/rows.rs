@@ -1,7 +1,9 @@
 //! What delivery streams and lanes look like in the tables.
 
 pub mod encryption;
+mod lane_row;
 mod layout_1;
+mod layout_2;
 
 use std::collections::BTreeMap;
 
@@ -13,13 +15,12 @@ use streams::encryption::Encryption;
 use streams::pump::row;
 use types::{Invalid, StreamArn, Timestamp};
 
-use self::layout_1::FirstLaneRow;
+pub use self::lane_row::lane_write;
+use self::lane_row::read_lane;
 use crate::arn::DeliveryStreamArn;
 use crate::counts::{self, Counts, VersionCounts};
-use crate::cut::Cut;
 use crate::delivery_stream::{DeliveryStream, DeliveryStreamId, Destination, Origin, Status};
-use crate::open_cut::{Before, Moved, OpenCut, Put, Way};
-use crate::pins::PinsRow;
+use crate::open_cut::{Moved, OpenCut};
 use crate::settled::Settled;
 use crate::tables::{self, DELIVERY_STREAMS, LANES, LaneKey, NUMBERS, SETTINGS};
 
@@ -100,39 +101,6 @@ impl Lane {
         Ok(counts.lost)
     }
 }
-
-#[derive(Encode, Decode)]
-struct LaneRow {
-    next_cut: u64,
-    open: Option<CutRow>,
-    settled: Settled,
-    /// Where they end, and what was put of them.
-    moved: Option<(u64, Before)>,
-    counts: Counts,
-    by_version: Vec<VersionCounts>,
-}
-
-#[derive(Encode, Decode)]
-struct CutRow {
-    number: u64,
-    from: u64,
-    to: u64,
-    oldest_ms: u64,
-    decided_at_ms: u64,
-    records: u64,
-    bytes: u64,
-    version_id: u64,
-    plugin: Option<PinsRow>,
-    destination: Destination,
-    way: Way,
-    objects: u32,
-    put: Put,
-    before: Before,
-}
-
-/// The layout in which lanes' rows are written. Those of the first one are read, too.
-const LANE_LAYOUT: u8 = 2;
-const _: () = assert!(LANE_LAYOUT > layout_1::LAYOUT);
 
 /// What the tables held when the server started.
 pub struct Loaded {
@@ -386,91 +354,6 @@ pub async fn load_pumps(
     let lanes =
         pumps.map(|(name, position, version)| Ok((parse_pump_name(&name)?, (position, version))));
     lanes.collect()
-}
-
-fn read_lane(row: &[u8]) -> Result<Lane, StoreError> {
-    const TABLE: &str = "lanes";
-    let row: LaneRow = match codec::layout_of(row) {
-        Some(layout_1::LAYOUT) => {
-            codec::decode_in::<FirstLaneRow>(layout_1::LAYOUT, TABLE, row)?.in_force()
-        }
-        _ => codec::decode_in(LANE_LAYOUT, TABLE, row)?,
-    };
-    Ok(Lane {
-        next_cut: row.next_cut,
-        open: row.open.map(CutRow::read).transpose()?,
-        settled: row.settled,
-        moved: row.moved.map(|(to, before)| Moved {
-            to: Position(to),
-            before,
-        }),
-        counts: row.counts,
-        by_version: row.by_version,
-    })
-}
-
-impl CutRow {
-    fn of(open: &OpenCut) -> Result<Self, StoreError> {
-        let cut = &open.cut;
-        let pins = cut.plugin.as_ref().map(PinsRow::of).transpose();
-        Ok(Self {
-            number: cut.number,
-            from: cut.from.0,
-            to: cut.to.0,
-            oldest_ms: cut.oldest.0,
-            decided_at_ms: cut.decided_at.0,
-            records: cut.records,
-            bytes: cut.bytes,
-            version_id: cut.version_id,
-            plugin: pins.map_err(|error| damaged(&format!("a limit: {error}")))?,
-            destination: open.destination.clone(),
-            way: open.way.clone(),
-            objects: open.objects,
-            put: open.put,
-            before: open.before,
-        })
-    }
-
-    fn read(self) -> Result<OpenCut, StoreError> {
-        let pins = self.plugin.map(PinsRow::read).transpose();
-        let cut = Cut {
-            number: self.number,
-            from: Position(self.from),
-            to: Position(self.to),
-            oldest: Timestamp(self.oldest_ms),
-            decided_at: Timestamp(self.decided_at_ms),
-            records: self.records,
-            bytes: self.bytes,
-            version_id: self.version_id,
-            plugin: pins.map_err(|error| damaged(&format!("a limit: {error}")))?,
-        };
-        Ok(OpenCut {
-            cut,
-            destination: self.destination,
-            way: self.way,
-            objects: self.objects,
-            put: self.put,
-            before: self.before,
-        })
-    }
-}
-
-/// The write of a lane's row. Only its pump writes it, and one pump runs at a time.
-pub fn lane_write(key: LaneKey, lane: &Lane) -> Result<TableWrite, StoreError> {
-    let row = LaneRow {
-        next_cut: lane.next_cut,
-        open: lane.open.as_ref().map(CutRow::of).transpose()?,
-        settled: lane.settled.clone(),
-        moved: lane.moved.map(|moved| (moved.to.0, moved.before)),
-        counts: lane.counts,
-        by_version: lane.by_version.clone(),
-    };
-    Ok(TableWrite {
-        table: LANES,
-        key: key.row(),
-        value: Some(codec::encode_in(LANE_LAYOUT, &row)?),
-        expect: Expect::Any,
-    })
 }
 
 /// The removal of a lane's row.

@@ -3,17 +3,18 @@
 
 use std::collections::VecDeque;
 
-use store::{Frame, Records};
+use store::Frame;
 use types::Timestamp;
 use wasm::Slab;
 
-use crate::counts::Counts;
+use crate::counts::Became;
 use crate::encoder::Encoder;
 use crate::failed_record::Failure;
 use crate::packing::{Allowance, Halted, Object, Packing, Task};
 use crate::pins::Pins;
 use crate::settled::Settled;
 use crate::transform::{Sink, Stopped, Transformer};
+use crate::user_records::{self, Offered, Place};
 
 /// One cut at work.
 pub struct Worker {
@@ -22,8 +23,12 @@ pub struct Worker {
     frames: VecDeque<Frame>,
     /// Nothing more will be added.
     is_last: bool,
-    /// Records of the first frame that were taken into the batch, or worked on.
-    taken: usize,
+    /// Where the first frame has the record that comes next.
+    place: Place,
+    /// Whether aggregates are taken apart.
+    unpacks: bool,
+    /// Places of the log that were taken.
+    places: u64,
     batch: Slab,
     /// When each record of the batch arrived.
     arrivals: Vec<Timestamp>,
@@ -46,7 +51,9 @@ impl Worker {
             transformer,
             frames: VecDeque::new(),
             is_last: false,
-            taken: 0,
+            place: Place::default(),
+            unpacks: task.unpacks,
+            places: 0,
             batch: Slab::default(),
             arrivals: Vec::new(),
             is_begun: false,
@@ -90,7 +97,8 @@ impl Worker {
         if let Some(frame) = self.frames.front().cloned() {
             if self.take(&frame)? {
                 self.frames.pop_front();
-                self.taken = 0;
+                self.place = Place::default();
+                self.places += u64::from(frame.count);
             }
             return Ok(());
         }
@@ -119,32 +127,45 @@ impl Worker {
     }
 
     /// What became of the records so far.
-    pub fn counts(&self) -> Counts {
-        self.packing.counts()
+    pub fn became(&self) -> Became {
+        Became {
+            counts: self.packing.counts(),
+            places: self.places,
+        }
     }
 
     /// Takes records of the first frame until a batch is full. Whether there are no more.
     fn take(&mut self, frame: &Frame) -> Result<bool, Stopped> {
-        for record in Records::new(&frame.body).skip(self.taken) {
-            let fits = |with: &Transformer| fits(&self.batch, record.data.len(), with.pins());
-            if !self.transformer.as_ref().is_none_or(fits) {
-                self.begin_batch()?;
-                return Ok(false);
-            }
-            self.taken += 1;
-            self.packing.takes_in(record.data.len());
-            if self.transformer.is_none() {
-                self.packing.deliver_as_it_is(record.data);
-            } else if self.batch.push(record.data) {
-                self.arrivals.push(frame.arrival);
-            } else {
-                // A batch is far below what a slab holds.
-                let bytes = record.data.len();
-                let why = format!("a record of {bytes} bytes is too large");
-                return Err(Stopped::ForNow(why));
-            }
+        let mut place = self.place;
+        let is_over = user_records::offer(frame, (self.unpacks, &mut place), |data| {
+            self.take_record(data, frame.arrival)
+        });
+        self.place = place;
+        let is_over = is_over?;
+        if !is_over {
+            self.begin_batch()?;
         }
-        Ok(true)
+        Ok(is_over)
+    }
+
+    /// Takes a record, unless it is one too many for the batch.
+    fn take_record(&mut self, data: &[u8], arrival: Timestamp) -> Result<Offered, Stopped> {
+        let Some(transformer) = &self.transformer else {
+            self.packing.takes_in(data.len());
+            self.packing.deliver_as_it_is(data);
+            return Ok(Offered::Taken);
+        };
+        if !fits(&self.batch, data.len(), transformer.pins()) {
+            return Ok(Offered::Left);
+        }
+        if !self.batch.push(data) {
+            // A batch is far below what a slab holds.
+            let why = format!("a record of {} bytes is too large", data.len());
+            return Err(Stopped::ForNow(why));
+        }
+        self.packing.takes_in(data.len());
+        self.arrivals.push(arrival);
+        Ok(Offered::Taken)
     }
 
     fn begin_batch(&mut self) -> Result<(), Stopped> {

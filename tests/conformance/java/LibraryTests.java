@@ -34,6 +34,11 @@ import software.amazon.awssdk.http.Protocol;
 import software.amazon.awssdk.http.nio.netty.NettyNioAsyncHttpClient;
 import software.amazon.awssdk.regions.Region;
 import software.amazon.awssdk.services.cloudwatch.CloudWatchAsyncClient;
+import software.amazon.awssdk.services.firehose.FirehoseAsyncClient;
+import software.amazon.awssdk.services.firehose.model.DeliveryStreamStatus;
+import software.amazon.awssdk.services.firehose.model.DeliveryStreamType;
+import software.amazon.awssdk.services.firehose.model.Processor;
+import software.amazon.awssdk.services.firehose.model.ProcessorType;
 import software.amazon.awssdk.services.kinesis.KinesisAsyncClient;
 import software.amazon.awssdk.services.kinesis.model.GetRecordsResponse;
 import software.amazon.awssdk.services.kinesis.model.PutRecordsRequestEntry;
@@ -92,7 +97,7 @@ public final class LibraryTests {
                 .start();
         try {
             Matcher ready = readyLine(server);
-            check("KPL writes aggregated records over TLS, and each is read once",
+            check("KPL writes aggregated records over TLS, and each is read and delivered once",
                     () -> produce(ready, directory));
             URI endpoint = URI.create(ready.group(1));
             check("KCL polls, and gives each record once, across a split",
@@ -118,6 +123,7 @@ public final class LibraryTests {
         Path authority = Path.of(ready.group(5));
         try (KinesisAsyncClient client = client(URI.create(ready.group(2)), authority)) {
             create(client, name, 2);
+            deliver(URI.create(ready.group(1)), name);
             long port = Long.parseLong(ready.group(4));
             KinesisProducer producer = new KinesisProducer(new KinesisProducerConfiguration()
                     .setKinesisEndpoint(ready.group(3)).setKinesisPort(port)
@@ -150,8 +156,67 @@ public final class LibraryTests {
                 seen.merge(record.partitionKey(), 1, Integer::sum);
             }
             eachOnce(seen, RECORDS);
+            eachDelivered(directory.resolve("data/s3/delivered"));
         }
     }
+
+    /** Delivers what comes from now on into a bucket, a line for each record. */
+    private static void deliver(URI endpoint, String source) throws Exception {
+        String role = "arn:aws:iam::000000000000:role/any";
+        String stream = "arn:aws:kinesis:" + region().id() + ":000000000000:stream/" + source;
+        try (FirehoseAsyncClient client = FirehoseAsyncClient.builder().endpointOverride(endpoint)
+                .region(region()).credentialsProvider(credentials()).build()) {
+            client.createDeliveryStream(it -> it.deliveryStreamName(source)
+                    .deliveryStreamType(DeliveryStreamType.KINESIS_STREAM_AS_SOURCE)
+                    .kinesisStreamSourceConfiguration(
+                            of -> of.kinesisStreamARN(stream).roleARN(role))
+                    .extendedS3DestinationConfiguration(to -> to.roleARN(role)
+                            .bucketARN("arn:aws:s3:::delivered")
+                            .bufferingHints(hints -> hints.intervalInSeconds(1).sizeInMBs(1))
+                            .processingConfiguration(does -> does.enabled(true).processors(
+                                    Processor.builder()
+                                            .type(ProcessorType.APPEND_DELIMITER_TO_RECORD)
+                                            .build())))).join();
+            long end = System.nanoTime() + PATIENCE.toNanos();
+            while (client.describeDeliveryStream(it -> it.deliveryStreamName(source)).join()
+                            .deliveryStreamDescription().deliveryStreamStatus()
+                    != DeliveryStreamStatus.ACTIVE) {
+                if (System.nanoTime() > end) {
+                    throw new AssertionError("the delivery stream does not become ACTIVE");
+                }
+            }
+        }
+    }
+
+    /** Waits until as many lines are in the bucket as records were put: each of them once. */
+    private static void eachDelivered(Path bucket) throws Exception {
+        long end = System.nanoTime() + PATIENCE.toNanos();
+        CountDownLatch never = new CountDownLatch(1);
+        List<String> lines = lines(bucket);
+        while (lines.size() < RECORDS) {
+            if (System.nanoTime() > end) {
+                throw new AssertionError("delivered " + lines.size() + " of " + RECORDS);
+            }
+            never.await(50, TimeUnit.MILLISECONDS);
+            lines = lines(bucket);
+        }
+        Map<String, Integer> seen = new ConcurrentHashMap<>();
+        lines.forEach(line -> seen.merge(line, 1, Integer::sum));
+        eachOnce(seen, RECORDS);
+    }
+
+    private static List<String> lines(Path bucket) throws Exception {
+        List<String> lines = new ArrayList<>();
+        if (Files.exists(bucket)) {
+            try (var files = Files.walk(bucket)) {
+                for (Path file : files.filter(Files::isRegularFile).toList()) {
+                    lines.addAll(Files.readAllLines(file));
+                }
+            }
+        }
+        return lines;
+    }
+
 
     private static void acknowledged(Future<UserRecordResult> put) throws Exception {
         UserRecordResult result = put.get(PATIENCE.toSeconds(), TimeUnit.SECONDS);

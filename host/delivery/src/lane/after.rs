@@ -4,7 +4,7 @@ use store::{Position, StoreError, Transaction};
 use streams::pump::StepError;
 
 use super::{LaneStep, failed};
-use crate::counts::{self, Counts};
+use crate::counts::{self, Became};
 use crate::open_cut::OpenCut;
 use crate::rows::Lane;
 use crate::settled::Settled;
@@ -27,7 +27,7 @@ impl LaneStep {
     pub(super) fn is_done_with(
         &mut self,
         (from, open): (Position, &OpenCut),
-        done: Counts,
+        done: Became,
         effects: &mut Transaction,
     ) -> Result<Position, StepError> {
         let after = self.after(from, open, done)?;
@@ -38,15 +38,16 @@ impl LaneStep {
 
     /// The lane once a cut is done. Records of it that were not there to be worked on any more have
     /// been taken by retention meanwhile.
-    fn after(&self, from: Position, open: &OpenCut, mut done: Counts) -> Result<After, StepError> {
+    fn after(&self, from: Position, open: &OpenCut, done: Became) -> Result<After, StepError> {
         let cut = &open.cut;
         let passed = cut.to.0.checked_sub(from.0);
-        let missing = passed.and_then(|all| all.checked_sub(done.records_in + done.lost));
+        let missing = passed.and_then(|all| all.checked_sub(done.places));
         let gone = self.gone_of(from, cut.to)?;
+        let (mut done, places) = (done.counts, done.places);
         done.lost += missing.filter(|missing| *missing <= gone).ok_or_else(|| {
             StepError::Failed(format!(
-                "{} records came of a cut from {from} to {}, of which retention took {gone}",
-                done.records_in, cut.to
+                "{places} records came of a cut from {from} to {}, of which retention took {gone}",
+                cut.to
             ))
         })?;
         let mut lane = self.lane.clone();

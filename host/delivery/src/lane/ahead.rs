@@ -193,6 +193,7 @@ impl Making {
             oldest,
             decided_at: self.work.tools.clock.now(),
             records: gathering.records,
+            unpacked: self.work.unpacks().then_some(gathering.extra),
             bytes: gathering.bytes,
             ..next
         }

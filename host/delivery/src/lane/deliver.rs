@@ -8,7 +8,7 @@ use streams::pump::StepError;
 use types::Invalid;
 
 use super::{BYTES_PER_MIB, Halt, LaneStep, Phase, Undone};
-use crate::counts::Counts;
+use crate::counts::Became;
 use crate::delivery_stream::Plan;
 use crate::object_name::{Label, PARTS_PER_CUT_MAX};
 use crate::objects::{Created, ObjectError};
@@ -56,7 +56,7 @@ const WANTED_LOOK: Duration = Duration::from_millis(100);
 
 impl LaneStep {
     /// Delivers the open cut, and returns what became of its records.
-    pub(super) async fn deliver(&mut self, open: &OpenCut) -> Result<Counts, Undone> {
+    pub(super) async fn deliver(&mut self, open: &OpenCut) -> Result<Became, Undone> {
         self.puts.refused = false;
         if let Way::Skip(skip) = &open.way {
             return self.skip(open, skip).await;
@@ -68,7 +68,7 @@ impl LaneStep {
         delivered
     }
 
-    async fn deliver_as_configured(&mut self, open: &OpenCut) -> Result<Counts, Undone> {
+    async fn deliver_as_configured(&mut self, open: &OpenCut) -> Result<Became, Undone> {
         let OpenCut {
             cut, destination, ..
         } = open;
@@ -101,16 +101,16 @@ impl LaneStep {
                         let _ = begin.send(());
                     }
                     let put = putting.put_all(done.objects, done.settled.as_ref()).await;
-                    put.map(|()| (done.label, done.counts))
+                    put.map(|()| (done.label, done.became))
                 }
                 Err(halt) => Err(halt),
             };
             let was_slow = putting.was_slow;
             drop(putting);
             match put {
-                Ok((label, counts)) => {
+                Ok((label, became)) => {
                     (self.label, self.puts_slowly) = (label, was_slow);
-                    return Ok(counts);
+                    return Ok(became);
                 }
                 Err(Halt::Undone(undone)) => return Err(undone),
                 Err(Halt::NoRoom(most)) if asked == Some(most) => {

@@ -120,6 +120,7 @@ impl LaneStep {
                         oldest,
                         decided_at: now,
                         records: gathering.records,
+                        unpacked: self.work.unpacks().then_some(gathering.extra),
                         bytes: gathering.bytes,
                         version_id: stream.version_id,
                         plugin: plugin.map(|version| Pins::of(version)),

@@ -6,7 +6,7 @@ use types::Invalid;
 
 use super::deliver::Puts;
 use super::{Barrier, LaneStep, Phase, Stuck};
-use crate::counts::Counts;
+use crate::counts::{Became, Counts};
 use crate::open_cut::{Moved, OpenCut, Put, Skip, Way};
 use crate::orders::{Asked, Obeyed, Order, Outcome};
 use crate::rows::Lane;
@@ -157,13 +157,17 @@ impl LaneStep {
         let before = self.as_known(open).as_before();
         let known = self.lane.moved;
         let known = known.filter(|moved| moved.before.holds.records_in > before.holds.records_in);
-        let to = open.cut.to;
+        let moved = Moved {
+            to: open.cut.to,
+            extra: open.cut.extra(),
+            before,
+        };
         (self.phase, self.puts) = (Phase::GetsOn, Puts::default());
         self.write(Lane {
             next_cut: open.cut.number + 1,
             open: None,
             settled: Settled::default(),
-            moved: known.or(Some(Moved { to, before })),
+            moved: known.or(Some(moved)),
             ..self.lane.clone()
         })
         .await
@@ -204,11 +208,14 @@ impl LaneStep {
 }
 
 /// What becomes of a cut that is left out, but for what is known to be in objects.
-fn rest_left_out(from: Position, open: &OpenCut) -> Result<Counts, StepError> {
+fn rest_left_out(from: Position, open: &OpenCut) -> Result<Became, StepError> {
     let given_up = open.given_up(from);
     let counts = given_up.map_err(|Invalid(why)| StepError::Failed(why))?;
-    Ok(Counts {
-        left_out: counts.lost,
-        ..counts
+    Ok(Became {
+        counts: Counts {
+            left_out: counts.lost,
+            ..counts
+        },
+        places: open.cut.to.0.saturating_sub(from.0),
     })
 }

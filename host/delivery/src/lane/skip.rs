@@ -3,18 +3,19 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use store::{Frame, Records};
+use store::Frame;
 use streams::pump::StepError;
 use types::{Invalid, Timestamp};
 
 use super::deliver::Putting;
 use super::{Halt, LaneStep, Undone};
 use crate::content::Chunks;
-use crate::counts::Counts;
+use crate::counts::{Became, Counts};
 use crate::failed_record::{self, Failure};
 use crate::need::{self, Need};
 use crate::open_cut::{OpenCut, Skip};
 use crate::packing::Object;
+use crate::user_records::{self, Offered, Place};
 
 /// The error code of a skipped record.
 const CODE: &str = "Millrace.Skipped";
@@ -28,8 +29,12 @@ struct Skipping {
     skipped_at: Timestamp,
     /// What was read and is not in an object.
     frames: VecDeque<Frame>,
-    /// Records of the first of them that are in an object.
-    taken: usize,
+    /// Where the first of them has the next record.
+    place: Place,
+    /// Whether aggregates are taken apart.
+    unpacks: bool,
+    /// Places of the log that are done.
+    places: u64,
     /// The object that was begun.
     lines: Chunks,
     /// The line of a record.
@@ -51,7 +56,9 @@ impl Skipping {
             object_bytes_max: skip.object_bytes_max,
             skipped_at: open.cut.decided_at,
             frames: VecDeque::new(),
-            taken: 0,
+            place: Place::default(),
+            unpacks: open.cut.unpacked.is_some(),
+            places: 0,
             lines: Chunks::default(),
             line: Vec::new(),
             counts: Counts::default(),
@@ -68,17 +75,29 @@ impl Skipping {
     /// Works on what was added until an object is full; `None` if all of it is in one that is not.
     fn next_full(&mut self) -> Result<Option<Object>, StepError> {
         while let Some(frame) = self.frames.front().cloned() {
-            for record in Records::new(&frame.body).skip(self.taken) {
-                self.write((record.data, frame.arrival))?;
-                self.taken += 1;
-                if self.lines.len() as u64 >= self.object_bytes_max {
-                    return self.end_object();
-                }
+            let mut place = self.place;
+            let is_over = user_records::offer(&frame, (self.unpacks, &mut place), |data| {
+                self.write((data, frame.arrival))?;
+                Ok::<_, StepError>(if self.is_full() {
+                    Offered::TakenLast
+                } else {
+                    Offered::Taken
+                })
+            })?;
+            self.place = place;
+            if is_over {
+                self.frames.pop_front();
+                self.place = Place::default();
+                self.places += u64::from(frame.count);
+            } else {
+                return self.end_object();
             }
-            self.frames.pop_front();
-            self.taken = 0;
         }
         Ok(None)
+    }
+
+    fn is_full(&self) -> bool {
+        self.lines.len() as u64 >= self.object_bytes_max
     }
 
     fn write(&mut self, record: (&[u8], Timestamp)) -> Result<(), StepError> {
@@ -128,7 +147,7 @@ impl Skipping {
 impl LaneStep {
     /// Puts the records of a cut below the error prefix. Where that cannot be, it is tried for as
     /// long as it takes, as any other delivery: only an operator leaves records out.
-    pub(super) async fn skip(&mut self, open: &OpenCut, skip: &Skip) -> Result<Counts, Undone> {
+    pub(super) async fn skip(&mut self, open: &OpenCut, skip: &Skip) -> Result<Became, Undone> {
         let plan = open
             .destination
             .plan()
@@ -162,7 +181,10 @@ impl LaneStep {
                 }
             }
         }
-        Ok(skipping.counts)
+        Ok(Became {
+            counts: skipping.counts,
+            places: skipping.places,
+        })
     }
 
     /// The open cut with the configuration that it is tried by next: one that is skipped goes to

@@ -11,7 +11,7 @@ use wasm::{Moment, Party, Turn};
 
 use super::deliver::Putting;
 use super::{Halt, Tools, Undone, failed};
-use crate::counts::Counts;
+use crate::counts::Became;
 use crate::cut::{Cut, Gathering, Hints};
 use crate::delivery_stream::Destination;
 use crate::encoder::Encoder;
@@ -23,6 +23,7 @@ use crate::settled::Settled;
 use crate::shares::Room;
 use crate::tables::LaneKey;
 use crate::transform::{Stopped, Terms, Transformer};
+use crate::user_records;
 use crate::worker::Worker;
 
 impl Done {
@@ -31,7 +32,7 @@ impl Done {
         let mut worker = working.worker;
         let done = Self {
             objects: worker.take_ready(),
-            counts: worker.counts(),
+            became: worker.became(),
             settled: worker.settled().cloned(),
             label: working.label,
         };
@@ -75,7 +76,7 @@ pub(super) struct Done {
     /// The objects that became ready last.
     pub(super) objects: Vec<Object>,
     /// What became of its records.
-    pub(super) counts: Counts,
+    pub(super) became: Became,
     /// What is settled once they have left, if they went through a plugin.
     pub(super) settled: Option<Settled>,
     /// What the author calls the version of it.
@@ -222,6 +223,7 @@ impl Work {
             decided_at: cut.decided_at,
             object_bytes_max: object_bytes_max
                 .map_err(|error| StepError::Failed(error.to_string()))?,
+            unpacks: cut.unpacked.is_some(),
         };
         let allowance = Allowance {
             room: Arc::clone(room),
@@ -284,8 +286,9 @@ impl Work {
                 Err(error) => return Err(failed(&error)),
             };
             let (next, tip, sealed) = (read.next, read.tip, read.sealed);
-            for frame in &read.frames {
-                gathering.add(frame);
+            let extras = self.extras(&read.frames).await?;
+            for (frame, extra) in read.frames.iter().zip(extras) {
+                gathering.add(frame, extra);
                 see(frame);
                 if gathering.is_full(hints) {
                     return Ok(Looked::UntilFull);
@@ -301,6 +304,22 @@ impl Work {
                 return Ok(end);
             }
         }
+    }
+
+    /// Whether records that a producer aggregated are delivered each for itself: those of a stream.
+    pub(super) fn unpacks(&self) -> bool {
+        self.key.source().is_some()
+    }
+
+    /// How many records more there are in each frame than the log counts.
+    async fn extras(&self, frames: &[Frame]) -> Result<Vec<u64>, StepError> {
+        if !self.unpacks() || !frames.iter().any(user_records::may_hold_aggregates) {
+            return Ok(vec![0; frames.len()]);
+        }
+        let frames = frames.to_vec();
+        let counting = move || frames.iter().map(user_records::extra).collect();
+        let counted = tokio::task::spawn_blocking(counting).await;
+        counted.map_err(|error| StepError::Failed(format!("count records: {error}")))
     }
 
     /// Waits for room for a cut: so many bytes, or those that it is likely to need. One that the

@@ -3,7 +3,7 @@
 
 use bincode::Decode;
 
-use super::{CutRow, LaneRow};
+use super::lane_row::{CutRow, LaneRow};
 use crate::counts::{Counts, VersionCounts};
 use crate::delivery_stream::Destination;
 use crate::open_cut::{Before, Put, Skip, Way};
@@ -66,6 +66,7 @@ impl FirstCutRow {
             oldest_ms: self.oldest_ms,
             decided_at_ms: self.decided_at_ms,
             records: self.records,
+            unpacked: None,
             bytes: self.bytes,
             version_id: self.version_id,
             plugin: self.plugin,

@@ -2,6 +2,7 @@ use bytes::Bytes;
 use store::{BodyBuilder, Position};
 
 use super::*;
+use crate::counts::Counts;
 use crate::delivery_stream::Compression;
 use crate::shares::Room;
 
@@ -27,6 +28,7 @@ fn worker(delimiter: &str, object_bytes_max: usize, room_bytes: u64) -> Worker {
         function_arn: String::new(),
         decided_at: Timestamp(6),
         object_bytes_max,
+        unpacks: true,
     };
     let allowance = Allowance {
         room: Room::up_to(room_bytes),
@@ -45,7 +47,7 @@ fn content(delimiter: &str, records: &[&[u8]]) -> (Vec<Bytes>, Counts) {
     worker.add(vec![frame(records)]);
     worker.add_no_more();
     worker.work(|_| false).unwrap();
-    (contents(&mut worker), worker.counts())
+    (contents(&mut worker), worker.became().counts)
 }
 
 fn contents(worker: &mut Worker) -> Vec<Bytes> {
@@ -137,7 +139,7 @@ fn a_record_counts_for_the_object_with_the_last_of_it() {
     let sum = ready
         .iter()
         .fold(Counts::default(), |sum, object| sum.and(object.holds));
-    let counts = worker.counts();
+    let counts = worker.became().counts;
     assert_eq!(
         (sum.delivered, sum.failed),
         (counts.delivered, counts.failed)

@@ -220,9 +220,13 @@ async fn crash_everywhere(components: &Components, case: Case) -> String {
 
 /// The same, and what comes after the crash has other limits.
 pub async fn crash_between(components: &Components, then: &Components, case: Case) -> String {
+    let ground = Ground {
+        packs: true,
+        ..components.ground(1)
+    };
     let run = match case.order {
-        Some(order) => record_order(components.ground(1), case, order).await,
-        None => record(components.ground(1), case).await,
+        Some(order) => record_order(ground, case, order).await,
+        None => record(ground, case).await,
     };
     let mut random = Random::new(2);
     let mut replay = run.ground.disk.trace().unwrap().replay();

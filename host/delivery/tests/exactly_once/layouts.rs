@@ -5,10 +5,11 @@ use bytes::Bytes;
 use serde_json::json;
 use store::{Expect, TableId, TableWrite, Transaction};
 
+use crate::aggregates::aggregate;
 use crate::buckets::Does;
 use crate::check::{Through, check};
 use crate::ledger::{Kind, Ledger};
-use crate::world::{Components, Ground, NAME, Origin, World, destination, engine};
+use crate::world::{Components, Ground, NAME, Origin, SOURCE, World, call, destination, engine};
 
 const DELIVERY_STREAMS: TableId = TableId(17);
 const LANES: TableId = TableId(18);
@@ -18,6 +19,15 @@ const FIRST_LAYOUT: &str = "
     01000100000afd0c26ee24a2010000fdf529ee24a20100000a4601002261726e3a6177733a69616d
     3a3a3030303030303030303030303a726f6c652f616e791061726e3a6177733a73333a3a3a626b74
     0102642f0102652f010100000000000000000100000000000000000000000000000000";
+
+/// A lane of one record with an open cut, as it lay in the data directory of a build of the second
+/// layout: through no plugin, into bucket `first` below `a/`, with a line feed after it.
+const SECOND_LAYOUT: &str = "
+    020001000001fd60564f28a2010000fd63564f28a2010000015401002261726e3a6177733a69616d
+    3a3a3030303030303030303030303a726f6c652f616e791261726e3a6177733a73333a3a3a666972
+    73740102612f0001000000000001010117417070656e6444656c696d69746572546f5265636f7264
+    000001010a0001000000000000000000000000000000000000000000000000000000000000000000
+    000000000000";
 
 fn bytes_of(digits: &str) -> Bytes {
     let digits: Vec<u32> = digits
@@ -110,6 +120,51 @@ async fn an_open_cut_in_the_first_layout_of_lanes_is_delivered() {
         panic!("{names:?}")
     };
     assert!(bucket == "bkt" && key.starts_with("d/"), "{names:?}");
+    world.close().await;
+}
+
+/// Puts records to the first shard of the source, aggregated.
+async fn put_aggregate(world: &World, records: &[&[u8]]) {
+    let data = base64_simd::STANDARD.encode_to_string(aggregate(records));
+    let input = json!({
+        "StreamName": SOURCE, "PartitionKey": "a", "ExplicitHashKey": "1", "Data": data,
+    });
+    let put = streams::ops::put_record::handle(&world.streams, call(&input));
+    put.await.unwrap();
+}
+
+/// Its objects may be there, so that the build that takes aggregates apart leaves this one whole.
+#[tokio::test]
+async fn an_open_cut_of_a_build_that_knew_no_aggregates_is_delivered_as_that_had_begun_it() {
+    let world = World::open(Components::none().ground(1)).await;
+    let into = destination("first", "a/");
+    world.create(Origin::Stream, &into).await;
+    let buckets = world.ground.buckets.clone();
+    buckets.rule(|_, _| Does::FailBefore);
+    let records: [&[u8]; 3] = [b"one", b"two", b"three"];
+    put_aggregate(&world, &records).await;
+    buckets.until_ended(1).await;
+    let ground = world.close().await;
+    let lanes = streams_of_lanes(&ground).await;
+    let (stream, _) = lanes.iter().find(|(_, shard)| *shard == 0).unwrap();
+    let row = (LANES, lane(*stream, 0), Some(bytes_of(SECOND_LAYOUT)));
+    let ground = with_rows(&ground, vec![row]).await;
+    buckets.release();
+    let world = World::open(ground).await;
+    assert!(world.flush().await, "{:?}", world.status());
+    let status = world.status().unwrap();
+    assert_eq!((status.records_in, status.delivered), (1, 1), "{status:?}");
+    let whole = [&aggregate(&records)[..], b"\n"].concat();
+    let objects: Vec<_> = buckets.objects().into_values().collect();
+    assert_eq!(objects, [&whole[..]]);
+    put_aggregate(&world, &records).await;
+    assert!(world.flush().await, "{:?}", world.status());
+    let status = world.status().unwrap();
+    assert_eq!((status.records_in, status.delivered), (4, 4), "{status:?}");
+    let mut objects = buckets.objects();
+    objects.retain(|_, object| object[..] != whole);
+    let objects: Vec<_> = objects.into_values().collect();
+    assert_eq!(objects, [&b"one\ntwo\nthree\n"[..]]);
     world.close().await;
 }
 

@@ -31,7 +31,7 @@ pub struct Entry {
     pub begun: u64,
     /// When the server said that it keeps it, in ticks and in changes of the disk.
     pub acknowledged: Option<(u64, usize)>,
-    /// Its sequence number, where there is one.
+    /// Its sequence number and its place in its aggregate, where there is one.
     pub sequence: Option<String>,
 }
 

@@ -37,8 +37,9 @@ struct HalfPut {
 }
 
 /// A cut of which the delivered records are in an object, and the failed one is not.
-async fn half_put(origin: Origin) -> HalfPut {
-    let world = World::open(Components::of(&[PARSER]).ground(1)).await;
+async fn half_put(origin: Origin, packs: bool) -> HalfPut {
+    let ground = Components::of(&[PARSER]).ground(1);
+    let world = World::open(Ground { packs, ..ground }).await;
     let mut first = destination("first", "a/");
     first["ProcessingConfiguration"] = processing(Some(PARSER));
     world.create(origin, &first).await;
@@ -102,8 +103,10 @@ impl HalfPut {
 
 /// A cut is half put and given up like this, by the process that put the half or by the next one.
 async fn one_is_lost_after(origin: Origin, is_left_out: bool, give_up: impl AsyncFn(&World)) {
-    for is_killed in [false, true] {
-        let mut half_put = half_put(origin).await;
+    // What is put directly is never packed.
+    let packs = [(false, false), (true, false), (true, true)];
+    for (is_killed, packs) in packs {
+        let mut half_put = half_put(origin, packs).await;
         if is_killed {
             half_put = half_put.killed().await;
         }

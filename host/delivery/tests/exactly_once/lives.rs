@@ -79,7 +79,8 @@ async fn live(ground: Ground, seed: u64) {
     };
     let mut first = destination("first", "a/");
     first["ProcessingConfiguration"] = processing(plugin(&mut random));
-    let mut world = World::open(ground).await;
+    let packs = random.one_in(2);
+    let mut world = World::open(Ground { packs, ..ground }).await;
     world.create(origin, &first).await;
     let mut life = Life {
         random,

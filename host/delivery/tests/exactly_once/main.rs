@@ -9,6 +9,7 @@
     reason = "a test fails where it stands, and says what it saw"
 )]
 
+mod aggregates;
 mod anew;
 mod backlog;
 mod buckets;

@@ -17,6 +17,7 @@ use types::{AccountId, Caller, ManualClock, Region, Timestamp};
 use wasm::{GuestThreadLimits, GuestThreads, Plugins};
 use wire::{Answer, ApiError, Call, Codec};
 
+use crate::aggregates::{Packed, packed};
 use crate::buckets::Buckets;
 use crate::check::assert_everything_is_counted;
 use crate::ledger::{Id, Kind, Ledger};
@@ -55,6 +56,8 @@ pub struct Ground {
     pub work_limits: WorkLimits,
     /// How many lanes an account may have.
     pub lanes_max: usize,
+    /// Whether producers of the stream pack some of their records into aggregates.
+    pub packs: bool,
 }
 
 /// Plugins of a test, and where they lie.
@@ -143,6 +146,7 @@ impl Components {
             skipped_object_bytes_max: WorkLimits::default().skipped_object_bytes_max(),
             work_limits: WorkLimits::default(),
             lanes_max: LANES_MAX,
+            packs: false,
         }
     }
 }
@@ -465,9 +469,10 @@ impl World {
         // Lanes beyond are those of another stream of the same name.
         let shard = lane % SHARDS;
         let hash_key = (u128::MAX / u128::from(SHARDS)) * u128::from(shard) + (1 << 100);
-        let list: Vec<Value> = records
+        let packed = packed(records, self.ground.packs);
+        let list: Vec<Value> = packed
             .iter()
-            .map(|(_, data)| {
+            .map(|Packed { data, .. }| {
                 json!({
                     "Data": base64(data), "PartitionKey": "a",
                     "ExplicitHashKey": hash_key.to_string(),
@@ -481,10 +486,13 @@ impl World {
         };
         let at = self.ground.disk.recorded();
         let places = answer["Records"].as_array().unwrap();
-        for ((id, _), place) in records.iter().zip(places) {
-            if let Some(number) = place["SequenceNumber"].as_str() {
-                assert_eq!(place["ShardId"], format!("shardId-{shard:012}"));
-                ledger.acknowledge(*id, Some(number.to_owned()), at);
+        for (Packed { ids, .. }, place) in packed.iter().zip(places) {
+            let Some(number) = place["SequenceNumber"].as_str() else {
+                continue;
+            };
+            assert_eq!(place["ShardId"], format!("shardId-{shard:012}"));
+            for (sub, id) in ids.iter().enumerate() {
+                ledger.acknowledge(*id, Some(format!("{number}/{sub:03}")), at);
             }
         }
         answer["FailedRecordCount"] == 0

@@ -36,6 +36,7 @@ fn open(frames: &[Frame]) -> OpenCut {
         oldest: Timestamp(5),
         decided_at: Timestamp(6),
         records,
+        unpacked: Some(0),
         bytes,
         version_id: 1,
         plugin: None,

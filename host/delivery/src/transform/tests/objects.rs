@@ -30,6 +30,7 @@ fn worker(own: &Own, (output, room_bytes): (usize, u64), settled: &Settled) -> W
         function_arn: String::new(),
         decided_at: MOMENT.now,
         object_bytes_max: 500_000,
+        unpacks: true,
     };
     let allowance = Allowance {
         room: Room::up_to(room_bytes),
@@ -64,7 +65,11 @@ fn objects(mut worker: Worker, records: &[String]) -> Vec<(Bytes, Settled)> {
         let ready = ready.into_iter();
         objects.extend(ready.map(|object| (Bytes::from(object.content), settled.clone())));
     }
-    assert_eq!(held, worker.counts(), "each record counts for one object");
+    assert_eq!(
+        held,
+        worker.became().counts,
+        "each record counts for one object"
+    );
     objects
 }
 

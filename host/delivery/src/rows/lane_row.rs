@@ -1,0 +1,153 @@
+//! The row of a lane.
+
+use bincode::{Decode, Encode};
+use store::{Expect, Position, StoreError, TableWrite};
+use streams::codec;
+use types::Timestamp;
+
+use super::layout_1::{self, FirstLaneRow};
+use super::layout_2::{self, SecondLaneRow};
+use super::{Lane, damaged};
+use crate::counts::{Counts, VersionCounts};
+use crate::cut::Cut;
+use crate::delivery_stream::Destination;
+use crate::open_cut::{Before, Moved, OpenCut, Put, Way};
+use crate::pins::PinsRow;
+use crate::settled::Settled;
+use crate::tables::{LANES, LaneKey};
+
+#[derive(Encode, Decode)]
+pub(super) struct LaneRow {
+    pub(super) next_cut: u64,
+    pub(super) open: Option<CutRow>,
+    pub(super) settled: Settled,
+    pub(super) moved: Option<MovedRow>,
+    pub(super) counts: Counts,
+    pub(super) by_version: Vec<VersionCounts>,
+}
+
+#[derive(Encode, Decode)]
+pub(super) struct MovedRow {
+    pub(super) to: u64,
+    pub(super) extra: u64,
+    pub(super) before: Before,
+}
+
+#[derive(Encode, Decode)]
+pub(super) struct CutRow {
+    pub(super) number: u64,
+    pub(super) from: u64,
+    pub(super) to: u64,
+    pub(super) oldest_ms: u64,
+    pub(super) decided_at_ms: u64,
+    pub(super) records: u64,
+    pub(super) unpacked: Option<u64>,
+    pub(super) bytes: u64,
+    pub(super) version_id: u64,
+    pub(super) plugin: Option<PinsRow>,
+    pub(super) destination: Destination,
+    pub(super) way: Way,
+    pub(super) objects: u32,
+    pub(super) put: Put,
+    pub(super) before: Before,
+}
+
+/// The layout in which lanes' rows are written. Those of the ones before it are read, too.
+const LANE_LAYOUT: u8 = 3;
+const _: () = assert!(LANE_LAYOUT > layout_2::LAYOUT && layout_2::LAYOUT > layout_1::LAYOUT);
+
+/// Reads the row of a lane, in whichever layout it lies.
+pub(super) fn read_lane(row: &[u8]) -> Result<Lane, StoreError> {
+    const TABLE: &str = "lanes";
+    let row: LaneRow = match codec::layout_of(row) {
+        Some(layout_1::LAYOUT) => {
+            codec::decode_in::<FirstLaneRow>(layout_1::LAYOUT, TABLE, row)?.in_force()
+        }
+        Some(layout_2::LAYOUT) => {
+            codec::decode_in::<SecondLaneRow>(layout_2::LAYOUT, TABLE, row)?.in_force()
+        }
+        _ => codec::decode_in(LANE_LAYOUT, TABLE, row)?,
+    };
+    Ok(Lane {
+        next_cut: row.next_cut,
+        open: row.open.map(CutRow::read).transpose()?,
+        settled: row.settled,
+        moved: row.moved.map(|moved| Moved {
+            to: Position(moved.to),
+            extra: moved.extra,
+            before: moved.before,
+        }),
+        counts: row.counts,
+        by_version: row.by_version,
+    })
+}
+
+impl CutRow {
+    fn of(open: &OpenCut) -> Result<Self, StoreError> {
+        let cut = &open.cut;
+        let pins = cut.plugin.as_ref().map(PinsRow::of).transpose();
+        Ok(Self {
+            number: cut.number,
+            from: cut.from.0,
+            to: cut.to.0,
+            oldest_ms: cut.oldest.0,
+            decided_at_ms: cut.decided_at.0,
+            records: cut.records,
+            unpacked: cut.unpacked,
+            bytes: cut.bytes,
+            version_id: cut.version_id,
+            plugin: pins.map_err(|error| damaged(&format!("a limit: {error}")))?,
+            destination: open.destination.clone(),
+            way: open.way.clone(),
+            objects: open.objects,
+            put: open.put,
+            before: open.before,
+        })
+    }
+
+    fn read(self) -> Result<OpenCut, StoreError> {
+        let pins = self.plugin.map(PinsRow::read).transpose();
+        let cut = Cut {
+            number: self.number,
+            from: Position(self.from),
+            to: Position(self.to),
+            oldest: Timestamp(self.oldest_ms),
+            decided_at: Timestamp(self.decided_at_ms),
+            records: self.records,
+            unpacked: self.unpacked,
+            bytes: self.bytes,
+            version_id: self.version_id,
+            plugin: pins.map_err(|error| damaged(&format!("a limit: {error}")))?,
+        };
+        Ok(OpenCut {
+            cut,
+            destination: self.destination,
+            way: self.way,
+            objects: self.objects,
+            put: self.put,
+            before: self.before,
+        })
+    }
+}
+
+/// The write of a lane's row. Only its pump writes it, and one pump runs at a time.
+pub fn lane_write(key: LaneKey, lane: &Lane) -> Result<TableWrite, StoreError> {
+    let row = LaneRow {
+        next_cut: lane.next_cut,
+        open: lane.open.as_ref().map(CutRow::of).transpose()?,
+        settled: lane.settled.clone(),
+        moved: lane.moved.map(|moved| MovedRow {
+            to: moved.to.0,
+            extra: moved.extra,
+            before: moved.before,
+        }),
+        counts: lane.counts,
+        by_version: lane.by_version.clone(),
+    };
+    Ok(TableWrite {
+        table: LANES,
+        key: key.row(),
+        value: Some(codec::encode_in(LANE_LAYOUT, &row)?),
+        expect: Expect::Any,
+    })
+}

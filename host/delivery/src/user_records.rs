@@ -1,0 +1,189 @@
+//! The records of frames as they are delivered: those that a producer aggregated are taken apart,
+//! where a stream is the source. Firehose does the same before its transform and its destination
+//! ("Using the KPL with Amazon Data Firehose" in the developer guide of Kinesis Data Streams).
+
+use store::{Frame, Records};
+use types::aggregate::{Aggregate, UserRecords};
+
+/// Where the next record of a frame begins.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Place {
+    /// Bytes of the frame before the record, or before the aggregate that it lies in.
+    bytes: usize,
+    /// Bytes of that aggregate's message that are left; `None` before it is opened.
+    left_bytes: Option<usize>,
+}
+
+/// What became of a record that was offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offered {
+    /// It was taken, and the next one is wanted.
+    Taken,
+    /// It was taken, and no more is wanted now.
+    TakenLast,
+    /// It was not taken: it is offered again the next time.
+    Left,
+}
+
+/// Offers the records of a frame from a place on, and moves the place behind those that are taken.
+/// Whether there are no more.
+///
+/// # Errors
+/// When `take` has one.
+pub fn offer<Error>(
+    frame: &Frame,
+    (unpacks, place): (bool, &mut Place),
+    mut take: impl FnMut(&[u8]) -> Result<Offered, Error>,
+) -> Result<bool, Error> {
+    let mut records = Records::new(frame.body.get(place.bytes..).unwrap_or_default());
+    while let Some(record) = records.next() {
+        let users = match place.left_bytes {
+            Some(left) => Some(UserRecords::go_on(record.data, left)),
+            None if unpacks => Aggregate::open(record.data).map(|all| all.records()),
+            None => None,
+        };
+        let offered = match users {
+            Some(users) => offer_all(users, &mut place.left_bytes, &mut take)?,
+            None => take(record.data)?,
+        };
+        // Of an aggregate some may be left.
+        if offered == Offered::Left || place.left_bytes.is_some() {
+            return Ok(false);
+        }
+        place.bytes = frame.body.len() - records.rest().len();
+        if offered == Offered::TakenLast {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Offers user records until one is left or no more is wanted; then it is noted how many bytes of
+/// them are left, as long as there is a record in them.
+fn offer_all<Error>(
+    mut users: UserRecords<'_>,
+    left_bytes: &mut Option<usize>,
+    mut take: impl FnMut(&[u8]) -> Result<Offered, Error>,
+) -> Result<Offered, Error> {
+    let mut before = users.left_bytes();
+    while let Some(user) = users.next() {
+        let offered = take(user.data)?;
+        match offered {
+            Offered::Taken => {}
+            Offered::Left => {
+                *left_bytes = Some(before);
+                return Ok(offered);
+            }
+            Offered::TakenLast => {
+                let left = users.left_bytes();
+                *left_bytes = users.next().is_some().then_some(left);
+                return Ok(offered);
+            }
+        }
+        before = users.left_bytes();
+    }
+    *left_bytes = None;
+    Ok(Offered::Taken)
+}
+
+/// Whether a record of a frame begins as an aggregate does.
+pub fn may_hold_aggregates(frame: &Frame) -> bool {
+    Records::new(&frame.body).any(|record| Aggregate::may_be(record.data))
+}
+
+/// How many records more there are in a frame than it has, once its aggregates are taken apart.
+/// Blocks for as long as it takes to hash them.
+pub fn extra(frame: &Frame) -> u64 {
+    let aggregates = Records::new(&frame.body).filter_map(|record| Aggregate::open(record.data));
+    aggregates.map(|all| all.count() as u64 - 1).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use md5::{Digest, Md5};
+    use store::{BodyBuilder, Position};
+    use types::Timestamp;
+
+    use super::*;
+
+    fn frame(records: &[Vec<u8>]) -> Frame {
+        let mut body = BodyBuilder::default();
+        for record in records {
+            body.push("key", record).unwrap();
+        }
+        let (body, count) = body.finish();
+        Frame {
+            position: Position(0),
+            arrival: Timestamp(5),
+            count,
+            body,
+            key: None,
+        }
+    }
+
+    /// An aggregate of short records.
+    fn aggregate(records: &[&[u8]]) -> Vec<u8> {
+        let mut message = vec![0x0a, 1, b'k'];
+        for data in records {
+            let length = u8::try_from(data.len()).unwrap();
+            message.extend([0x1a, length + 4, 0x08, 0, 0x1a, length]);
+            message.extend_from_slice(data);
+        }
+        let digest: [u8; 16] = Md5::digest(&message).into();
+        [&[0xf3, 0x89, 0x9a, 0xc2], &message[..], &digest[..]].concat()
+    }
+
+    #[test]
+    fn every_record_is_offered_once_wherever_the_taking_pauses() {
+        let plain: Vec<&[u8]> = vec![b"a", b"b1", b"b2", b"b3", b"", b"c1", b"d"];
+        let records = [
+            b"a".to_vec(),
+            aggregate(&[b"b1", b"b2", b"b3"]),
+            Vec::new(),
+            aggregate(&[b"c1"]),
+            b"d".to_vec(),
+        ];
+        let frame = frame(&records);
+        assert_eq!(extra(&frame), 2);
+        assert!(may_hold_aggregates(&frame));
+        for at_once in 1..=plain.len() + 1 {
+            for leaves in [true, false] {
+                let (mut place, mut all) = (Place::default(), Vec::new());
+                loop {
+                    let mut taken = 0;
+                    let is_over = offer(&frame, (true, &mut place), |data| {
+                        if leaves && taken == at_once {
+                            return Ok::<_, ()>(Offered::Left);
+                        }
+                        all.push(Bytes::copy_from_slice(data));
+                        taken += 1;
+                        let is_last = !leaves && taken == at_once;
+                        Ok(if is_last {
+                            Offered::TakenLast
+                        } else {
+                            Offered::Taken
+                        })
+                    });
+                    if is_over.unwrap() {
+                        break;
+                    }
+                    assert!(taken > 0, "nothing more comes after {all:?}");
+                }
+                assert_eq!(all, plain, "{at_once} at once");
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_put_directly_is_delivered_as_it_is() {
+        let records = [aggregate(&[b"a", b"b"])];
+        let frame = frame(&records);
+        let mut all = Vec::new();
+        let is_over = offer(&frame, (false, &mut Place::default()), |data| {
+            all.push(data.to_vec());
+            Ok::<_, ()>(Offered::Taken)
+        });
+        assert_eq!((is_over, all), (Ok(true), records.to_vec()));
+    }
+}
