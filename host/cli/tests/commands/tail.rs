@@ -3,10 +3,15 @@
 use serde_json::Value;
 use tempfile::{TempDir, tempdir};
 
-use crate::fixture::{Server, complaint, feed, printed};
+use crate::fixture::{Server, call, complaint, feed, printed};
 
 /// Data that would colour a terminal, if it came there.
 const RED: &str = "\u{1b}[31mred";
+
+/// What the Kinesis Producer Library makes of three records, `one` of alice's, `two` of bob's and
+/// `three` of alice's.
+const AGGREGATE: &str =
+    "84mawgoFYWxpY2UKA2JvYhoHCAAaA29uZRoHCAEaA3R3bxoJCAAaBXRocmVl9zpDgFB0+FRGqGlFggFkIw==";
 
 /// A server with the stream `clicks` of two shards and four records, put one after the other.
 fn with_records() -> (TempDir, Server) {
@@ -105,6 +110,26 @@ fn a_record_is_its_data_an_object_or_a_line_for_people() {
     });
     let expected = format!("Z  {}  alice  \\x1b[31mred", shard.unwrap());
     assert!(third.ends_with(&expected), "{third}");
+}
+
+#[test]
+fn the_user_records_within_an_aggregate_are_printed_and_chosen_among() {
+    let dir = tempdir().unwrap();
+    let server = Server::start(dir.path(), &[]);
+    printed(server.stream(&["create", "clicks"]));
+    let put = format!(r#"{{"StreamName": "clicks", "PartitionKey": "a", "Data": "{AGGREGATE}"}}"#);
+    call(&server.endpoint, "Kinesis_20131202.PutRecord", &put);
+    let oldest = ["--since", "oldest", "-n"];
+    let all = tail(&server, &[&oldest[..], &["3"]].concat());
+    assert_eq!(all, "one\ntwo\nthree\n");
+    let of_alice = ["1", "--key", "alice", "--grep", "ee", "--format", "json"];
+    let arguments = [&["tail", "clicks"], &oldest[..], &of_alice].concat();
+    let object: Value = serde_json::from_str(&printed(server.stream(&arguments))).unwrap();
+    assert_eq!(
+        (&object["partition_key"], &object["data"]),
+        (&"alice".into(), &"three".into())
+    );
+    assert_eq!(object["sub_sequence_number"], 2);
 }
 
 /// Whatever the server lets through in a second, nothing is lost of it.

@@ -5,7 +5,7 @@ use types::{Clock, SystemClock, Timestamp};
 use wire::members::Time;
 
 use super::merge::{Batch, LaneId, Standing};
-use super::print::{Place, Printing};
+use super::print::{Place, Printing, Room};
 use super::since::Begin;
 use crate::client::{CallError, Client};
 use crate::commands::stream::shapes::{
@@ -34,8 +34,11 @@ pub(super) struct Cursor {
     begun_at: Option<Timestamp>,
     /// When the last record that was read arrived.
     seen_to: Timestamp,
-    /// Bytes of a record in the last answer that had any.
+    /// Bytes of a record in the last answer that had any, and lines that it became.
     record_bytes: usize,
+    record_lines: usize,
+    /// Lines of the answer that is being printed.
+    answer_lines: usize,
     /// Bytes of data and partition keys in the last answer, about.
     pub(super) read_bytes: usize,
     /// An answer of which not everything is printed, and where what is left begins.
@@ -65,19 +68,22 @@ impl Cursor {
             begun_at: None,
             seen_to: Timestamp(0),
             record_bytes: RECORD_BYTES_GUESS,
+            record_lines: 1,
+            answer_lines: 0,
             read_bytes: 0,
             rest: None,
         }
     }
 
-    /// How many records to ask for, so that no more than `bytes_max` come if all are alike.
-    pub(super) fn limit(&self, records_max: usize, bytes_max: usize) -> usize {
-        let fitting = bytes_max / self.record_bytes.max(1);
+    /// How many records to ask for, so that no more come than there is room for if all are alike.
+    fn limit(&self, room: Room) -> usize {
+        let fitting = room.bytes / self.record_bytes.max(1);
         let answer_max = match self.read_to {
             Some(_) => ANSWER_RECORDS_MAX,
             None => FIRST_RECORDS_MAX,
         };
-        records_max.min(fitting).clamp(1, answer_max)
+        let fitting = fitting.min(room.lines / self.record_lines.max(1));
+        fitting.clamp(1, answer_max)
     }
 
     /// What comes next in the shard; `None` if the iterator has expired, and the next call goes on
@@ -86,18 +92,19 @@ impl Cursor {
         &mut self,
         client: &mut Client,
         printing: &Printing,
-        limit: usize,
+        room: Room,
     ) -> Result<Option<Come>, CallError> {
         let (answer, place) = match self.rest.take() {
             Some(rest) => rest,
-            None => match self.ask(client, printing, limit).await? {
+            None => match self.ask(client, printing, self.limit(room)).await? {
                 Some(answer) => (answer, Place::default()),
                 None => return Ok(None),
             },
         };
         let said: Records<'_> = client.read(GET_RECORDS, &answer)?;
-        let printed = printing.print(&self.shard, &said.records, place);
+        let printed = printing.print(&self.shard, &said.records, place, room);
         let (batch, left) = printed.map_err(CallError::Broken)?;
+        self.answer_lines += batch.lines();
         let is_empty = said.records.is_empty();
         if let Some(left) = left {
             // It may be in the middle of the answer: only what was printed before has passed.
@@ -111,6 +118,7 @@ impl Cursor {
             self.seen_to = self.seen_to.max(arrival);
             self.read_to = Some(last.sequence_number.clone().into_owned());
             self.record_bytes = answer.len() / said.records.len();
+            self.record_lines = self.answer_lines / said.records.len();
             let bytes = said.records.iter().map(|record| {
                 let data_bytes = record.data.len() / 4 * 3;
                 data_bytes + record.partition_key.len()
@@ -124,6 +132,7 @@ impl Cursor {
             (Some(_), None) if is_empty => Standing::AtTip,
             (Some(_), _) => Standing::Behind,
         };
+        self.answer_lines = 0;
         self.iterator = said.next_shard_iterator;
         Ok(Some(self.come(
             batch,

@@ -12,14 +12,14 @@ use types::limits::SHARD_READ_BYTES_PER_SECOND;
 use super::cursor::{Come, Cursor};
 use super::lineage::Lineage;
 use super::merge::{HELD_BYTES_MAX, HELD_LINES_MAX, LaneId, Merge, Standing};
-use super::print::Printing;
+use super::print::{Printing, Room};
 use super::since::Begin;
 use crate::client::{CallError, Client, Target};
 use crate::commands::stream::describe::shards;
 use crate::commands::stream::shapes::ChildShard;
 
-/// Shards that are read at the same time, over a connection each; more take turns on them. An
-/// answer that is read takes up to 14 MB, and is held beside what the merge holds.
+/// Shards that are read at the same time, over a connection each; more take turns on them. Of each
+/// there may be an answer of up to 14 MB beside what the merge holds, and its lines.
 const CONNECTIONS_MAX: usize = 16;
 /// Between two reads of a shard that has no more at the moment, or whose reads are limited: AWS
 /// allows five in a second, for all its readers.
@@ -94,7 +94,8 @@ impl Following {
         lines_max: usize,
     ) -> Result<Option<usize>, CallError> {
         loop {
-            let taken = self.merge.take(out, lines_max, OUT_BYTES);
+            let bytes_max = out.len() + OUT_BYTES;
+            let taken = self.merge.take(out, lines_max, bytes_max);
             let ended = self.merge.ended();
             let has_ended = !ended.is_empty();
             for id in ended {
@@ -164,12 +165,15 @@ impl Following {
                 continue; // What is due is idle.
             };
             // With a batch read ahead of each lane all of them are held.
-            let limit = cursor.limit(HELD_LINES_MAX / 2 / lanes, HELD_BYTES_MAX / 2 / lanes);
+            let room = Room {
+                lines: HELD_LINES_MAX / 2 / lanes,
+                bytes: HELD_BYTES_MAX / 2 / lanes,
+            };
             let client = self.clients.pop();
             let mut client = client.unwrap_or_else(|| Client::new(&self.target));
             let printing = Arc::clone(&self.printing);
             self.reads.spawn(async move {
-                let come = cursor.read(&mut client, &printing, limit).await;
+                let come = cursor.read(&mut client, &printing, room).await;
                 Read {
                     client,
                     cursor,

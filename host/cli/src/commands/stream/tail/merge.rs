@@ -55,6 +55,11 @@ impl Batch {
         &mut self.text
     }
 
+    /// How many lines there are.
+    pub(super) fn lines(&self) -> usize {
+        self.lines.len()
+    }
+
     /// A line is written, of a record that arrived then.
     pub(super) fn end_line(&mut self, arrival_ms: u64) {
         self.lines.push(Line {

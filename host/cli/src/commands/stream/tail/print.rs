@@ -8,16 +8,25 @@ use super::merge::Batch;
 use super::select::Selection;
 use crate::commands::stream::shapes::Record;
 
-/// Bytes of lines after which a batch ends, and what is left of the answer is for the next one. An
-/// aggregate may have a million lines, and each of them a long key that it holds once.
-const BATCH_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// What one batch may have. With as much it ends, and what is left of the answer is for the next
+/// one: an aggregate may have a million lines, and each of them a long key that it holds once.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Room {
+    pub(super) lines: usize,
+    pub(super) bytes: usize,
+}
+
+impl Room {
+    fn is_full(self, batch: &mut Batch) -> bool {
+        batch.lines() >= self.lines || batch.text().len() >= self.bytes
+    }
+}
 
 /// What is printed of a stream's records, and how.
 pub(super) struct Printing {
     pub(super) stream: String,
     pub(super) selection: Selection,
     pub(super) format: Format,
-    batch_bytes_max: usize,
 }
 
 /// A place in an answer.
@@ -43,7 +52,6 @@ impl Printing {
             stream: stream.to_owned(),
             selection,
             format,
-            batch_bytes_max: BATCH_BYTES_MAX,
         }
     }
 
@@ -53,11 +61,12 @@ impl Printing {
         shard: &str,
         records: &[Record<'_>],
         from: Place,
+        room: Room,
     ) -> Result<(Batch, Option<Place>), String> {
         let mut batch = Batch::default();
         let mut within = from.within;
         for (number, record) in records.iter().enumerate().skip(from.record) {
-            if batch.text().len() >= self.batch_bytes_max {
+            if room.is_full(&mut batch) {
                 let place = Place {
                     record: number,
                     within: None,
@@ -77,7 +86,8 @@ impl Printing {
             };
             let left = match Aggregate::open(&data) {
                 Some(aggregate) => {
-                    self.print_within(&mut batch, (&shown, aggregate), within.take())?
+                    let from = within.take();
+                    self.print_within(&mut batch, (&shown, aggregate), from, room)?
                 }
                 None => {
                     self.print_one(&mut batch, &shown)?;
@@ -101,6 +111,7 @@ impl Printing {
         batch: &mut Batch,
         (record, aggregate): (&Shown<'_>, Aggregate<'_>),
         from: Option<Within>,
+        room: Room,
     ) -> Result<Option<Within>, String> {
         let keys = aggregate.partition_keys();
         let (mut number, mut user_records) = match from {
@@ -122,7 +133,7 @@ impl Printing {
             self.print_one(batch, &shown)?;
             number += 1;
             let left_bytes = user_records.left_bytes();
-            if batch.text().len() >= self.batch_bytes_max && left_bytes > 0 {
+            if room.is_full(batch) && left_bytes > 0 {
                 return Ok(Some(Within {
                     user_records: number,
                     left_bytes,
@@ -188,8 +199,13 @@ mod tests {
         ]
     }
 
-    fn text(printing: &Printing, records: &[Record<'_>], from: Place) -> (String, Option<Place>) {
-        let (mut batch, left) = printing.print("s", records, from).unwrap();
+    const PLENTY: Room = Room {
+        lines: usize::MAX,
+        bytes: usize::MAX,
+    };
+
+    fn text(printing: &Printing, from: Place, room: Room) -> (String, Option<Place>) {
+        let (mut batch, left) = printing.print("s", &records(), from, room).unwrap();
         (String::from_utf8(batch.text().clone()).unwrap(), left)
     }
 
@@ -197,7 +213,7 @@ mod tests {
     fn user_records_are_shown_with_their_keys_and_places_and_one_number() {
         let selection = Selection::new(None, None);
         let printing = Printing::new("clicks", selection, Format::Json);
-        let (text, left) = text(&printing, &records(), Place::default());
+        let (text, left) = text(&printing, Place::default(), PLENTY);
         assert_eq!(left, None);
         let objects: Vec<serde_json::Value> = text
             .lines()
@@ -233,24 +249,23 @@ mod tests {
     fn what_is_wanted_is_looked_for_in_user_records() {
         let of_bob = Selection::new(Some("bob"), None);
         let printing = Printing::new("clicks", of_bob, Format::Raw);
-        let (bobs, _) = text(&printing, &records(), Place::default());
+        let (bobs, _) = text(&printing, Place::default(), PLENTY);
         assert_eq!(bobs, "two\nfive\n");
         let with_o = Selection::new(Some("alice"), Some("o"));
         let printing = Printing::new("clicks", with_o, Format::Raw);
-        assert_eq!(text(&printing, &records(), Place::default()).0, "one\n");
+        assert_eq!(text(&printing, Place::default(), PLENTY).0, "one\n");
     }
 
     #[test]
     fn a_batch_that_is_full_ends_and_the_next_one_begins_there() {
-        for batch_bytes_max in 1..30 {
-            let printing = Printing {
-                batch_bytes_max,
-                ..Printing::new("clicks", Selection::new(None, None), Format::Raw)
-            };
+        let printing = Printing::new("clicks", Selection::new(None, None), Format::Raw);
+        let by_bytes = (1..30).map(|bytes| Room { bytes, ..PLENTY });
+        for room in by_bytes.chain((1..6).map(|lines| Room { lines, ..PLENTY })) {
             let (mut all, mut place) = (String::new(), Some(Place::default()));
             while let Some(from) = place {
-                let (some, left) = text(&printing, &records(), from);
-                assert!(some.len() < batch_bytes_max + "three\n".len());
+                let (some, left) = text(&printing, from, room);
+                assert!(some.len() < room.bytes.saturating_add("three\n".len()));
+                assert!(some.lines().count() <= room.lines);
                 all.push_str(&some);
                 place = left;
             }
@@ -261,7 +276,7 @@ mod tests {
     #[test]
     fn data_that_are_no_base64_are_told_with_the_record() {
         let printing = Printing::new("clicks", Selection::new(None, None), Format::Raw);
-        let told = printing.print("s", &[record("!".to_owned())], Place::default());
+        let told = printing.print("s", &[record("!".to_owned())], Place::default(), PLENTY);
         assert!(told.is_err_and(|told| told.contains("record 7 of s")));
     }
 }

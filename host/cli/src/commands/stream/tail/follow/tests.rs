@@ -46,6 +46,10 @@ impl Ground {
 
     /// A record, later than those before, at a place of the hash keys in 16ths.
     async fn put(&mut self, data: &str, place: u128) {
+        self.put_data(data.as_bytes(), place).await;
+    }
+
+    async fn put_data(&mut self, data: &[u8], place: u128) {
         self.clock.advance(TICK);
         let record = json!({
             "StreamName": STREAM, "PartitionKey": "k",
@@ -115,16 +119,20 @@ async fn a_tail_that_was_held_up_for_long_goes_on_where_it_stood() {
     let mut client = Client::new(&ground.target);
     let printing = Printing::new(STREAM, Selection::new(None, None), Format::Raw);
     let mut cursor = Cursor::new(0, "shardId-000000000000".to_owned(), Begin::Latest);
-    let first = cursor.read(&mut client, &printing, 10).await.unwrap();
+    let room = Room {
+        lines: 10,
+        bytes: 10_000,
+    };
+    let first = cursor.read(&mut client, &printing, room).await.unwrap();
     assert!(first.unwrap().is_empty);
     // Nothing was read before the first expiry; before the second, a record was.
     for expected in ["one", "two"] {
         ground.clock.advance(Duration::from_secs(1));
         ground.put(expected, 0).await;
         ground.clock.advance(OVER_FIVE_MINUTES);
-        let expired = cursor.read(&mut client, &printing, 10).await.unwrap();
+        let expired = cursor.read(&mut client, &printing, room).await.unwrap();
         assert!(expired.is_none());
-        let read = cursor.read(&mut client, &printing, 10).await.unwrap();
+        let read = cursor.read(&mut client, &printing, room).await.unwrap();
         let mut read = read.unwrap();
         assert_eq!(
             read.batch.text().as_slice(),
@@ -205,4 +213,35 @@ async fn only_what_is_wanted_is_told_and_still_by_arrival() {
         .collect();
     assert_eq!(lines(&mut some, expected.len()).await, expected);
     ground.server.shut_down().await.unwrap();
+}
+
+/// Each record holds so many lines that a few answers of them were more than may be held, and then
+/// lines were printed though earlier ones of other shards had not been read.
+#[tokio::test]
+async fn records_that_hold_thousands_are_told_by_arrival_too() {
+    const WITHIN: usize = 3_000;
+    let mut ground = Ground::new(8).await;
+    for number in 0..160_u32 {
+        let data = aggregate(&number.to_string(), WITHIN);
+        ground.put_data(&data, u128::from(number * 7 % 16)).await;
+    }
+    let mut all = ground.follow(Begin::TrimHorizon).await;
+    let mut told = lines(&mut all, 160 * WITHIN).await;
+    told.dedup();
+    assert_eq!(told, numbers(0..160));
+    ground.server.shut_down().await.unwrap();
+}
+
+/// An aggregate of so many user records of the same data.
+fn aggregate(data: &str, count: usize) -> Vec<u8> {
+    use md5::{Digest, Md5};
+    let field = |number: u8, bytes: &[u8]| {
+        let length = u8::try_from(bytes.len()).unwrap();
+        [&[number << 3 | 2, length][..], bytes].concat()
+    };
+    let user_record = [&[1 << 3, 0][..], &field(3, data.as_bytes())].concat();
+    let mut message = field(1, b"k");
+    message.extend(field(3, &user_record).repeat(count));
+    let digest = Md5::digest(&message);
+    [&[0xf3, 0x89, 0x9a, 0xc2], &message[..], &digest[..]].concat()
 }
