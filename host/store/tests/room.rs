@@ -25,6 +25,9 @@ use store::{
 const LOG: LogId = LogId(1);
 /// Lives that each write one frame.
 const LIVES: usize = 30;
+/// More logs than a start flushes, and how many files gather for their sake.
+const MANY_LOGS: u64 = 300;
+const GATHERED_FILES: usize = 8;
 /// Write-ahead files that may be there after any number of lives: one that holds what the last
 /// life wrote, two of this life, and those that are free.
 const FILES_MAX: usize = 9;
@@ -86,6 +89,48 @@ async fn short_lives_leave_no_more_than_a_few_write_ahead_files() {
         assert_eq!(frames(&store).await, expected);
         store.close().await.unwrap();
     }
+}
+
+/// A start made a file and a directory for each of ten thousand logs before it served anything.
+#[tokio::test]
+async fn a_start_leaves_many_logs_in_the_write_ahead_log_until_files_have_gathered() {
+    let options = || Options {
+        wal_file_bytes: 1 << 20,
+        ..options(0)
+    };
+    let logs: Vec<LogId> = (1..=MANY_LOGS).map(LogId).collect();
+    let has_segments = |disk: &SimulatedDisk| {
+        let files = disk.files();
+        files.iter().any(|(path, _)| path.starts_with("logs"))
+    };
+    let mut disk = SimulatedDisk::new(1);
+    let mut flushed_at = None;
+    for number in 0..LIVES {
+        let store = open(&disk, options()).await.unwrap();
+        if number == 0 {
+            store.create_logs(&logs).await.unwrap();
+        }
+        flushed_at = flushed_at.or(has_segments(&disk).then_some(number));
+        let appends = logs.iter().map(|log| {
+            let frame = body(number, 0, 10);
+            Append { log: *log, frame }
+        });
+        let transaction = Transaction {
+            appends: appends.collect(),
+            ..Transaction::default()
+        };
+        store.commit(transaction).await.unwrap();
+        let killed = disk.after_kill();
+        let files = wal_files(&killed).len();
+        assert!(files <= FILES_MAX + GATHERED_FILES, "{files} files");
+        store.close().await.unwrap();
+        disk = killed;
+    }
+    assert_eq!(flushed_at, Some(GATHERED_FILES + 1));
+    let store = open(&disk, options()).await.unwrap();
+    let expected: Vec<_> = (0..LIVES).map(|n| body(n, 0, 10).body).collect();
+    assert_eq!(frames(&store).await, expected);
+    store.close().await.unwrap();
 }
 
 /// A life that is cut off while it brings things in order leaves no file more.

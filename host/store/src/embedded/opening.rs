@@ -13,7 +13,9 @@ use crate::embedded::flush::{self, BALLAST_FILE};
 use crate::embedded::flush_control::FlushControl;
 use crate::embedded::health::{Health, Topic};
 use crate::embedded::logs::{Log, Logs};
-use crate::embedded::options::{CHUNK_BYTES, Options};
+use crate::embedded::options::{
+    CHUNK_BYTES, LOGS_FLUSHED_BY_START_MAX, Options, SCATTERED_FILES_MAX,
+};
 use crate::embedded::publication::Publication;
 use crate::embedded::queue::Queue;
 use crate::embedded::recovery::{self, Wanted};
@@ -89,7 +91,9 @@ pub fn recover(
 /// may be.
 pub fn tidy(shared: &Shared) -> Result<(), StoreError> {
     if shared.wal_damage.is_none() {
-        if shared.wal.is_scattered()
+        let is_quick = shared.flush.dirty() <= LOGS_FLUSHED_BY_START_MAX;
+        let few = if is_quick { 1 } else { SCATTERED_FILES_MAX };
+        if shared.wal.is_scattered(few)
             && let Err(error) = flush::flush(shared)
         {
             // Later flushes do it. Until then the store serves what it can.

@@ -24,6 +24,12 @@ pub const CHUNK_BYTES: usize = 1024 * 1024;
 pub const FLUSHED_TOGETHER_MAX: usize = 64;
 /// Bytes that a flush gathers of the logs that are flushed together.
 pub const FLUSH_BUFFER_BYTES: usize = 16 * 1024 * 1024;
+/// Logs whose records a start moves out of write-ahead files that hold next to nothing. With more
+/// it would make a file and a directory for each before it serves anything, for seconds: then they
+/// wait for a flush beside the service, until such files are more than [`SCATTERED_FILES_MAX`].
+pub const LOGS_FLUSHED_BY_START_MAX: usize = 256;
+/// Write-ahead files that hold next to nothing and that a start leaves for the sake of many logs.
+pub const SCATTERED_FILES_MAX: usize = 8;
 /// Fewer bytes are not flushed for their number alone. More are kept waiting only while that makes
 /// the writes to segments larger: they take room on the disk and in the system's cache.
 pub const FLUSH_BYTES_MIN: u64 = 128 * MIB;

@@ -152,11 +152,11 @@ impl Wal {
         self.slots().files.get(&slot).cloned()
     }
 
-    /// Whether the slots to be flushed hold so little that half of them would do.
-    pub fn is_scattered(&self) -> bool {
+    /// Whether more than a few slots are to be flushed that hold so little that half would do.
+    pub fn is_scattered(&self, few: usize) -> bool {
         let slots = self.slots();
         let bytes: u64 = slots.live.iter().map(|live| live.bytes).sum();
-        slots.live.len() > 1 && bytes <= self.file_bytes * (slots.live.len() as u64 / 2)
+        slots.live.len() > few && bytes <= self.file_bytes * (slots.live.len() as u64 / 2)
     }
 
     /// Removes free slots that are more than a server needs soon. Those go first that would be
