@@ -74,8 +74,9 @@ pub const RATIOS: &[Ratio] = &[
     share("engine_64", "bare_append_64", 0.7),
     share("engine_500", "bare_append_500", 0.7),
     share("get_records/10mib", "ceiling_get_records/10mib", 0.6),
-    // Ten thousand shards and their records beside nothing at all.
-    at_most("restart_10000_shards", "start", 7.0),
+    // Ten thousand shards beside nothing at all, and in many streams beside in one.
+    at_most("restart_10000_shards/again", "start", 4.0),
+    at_most("restart_10000_shards", "restart_logs", 1.5),
 ];
 
 /// A ratio of this run.
