@@ -263,6 +263,14 @@ async fn metrics_of_shards_are_published_while_they_are_enabled_through_splits_a
         line(incoming, 3, 2),
     ];
     assert_eq!(of_shards(&client).await, expected);
+    let merge = json!({
+        "StreamName": "orders", "ShardToMerge": shard_id(2), "AdjacentShardToMerge": shard_id(3),
+    });
+    client.call("MergeShards", merge).await;
+    client.until_active("orders").await;
+    put_at(7).await;
+    let merged = [&expected[..], &[line(incoming, 4, 1)]].concat();
+    assert_eq!(of_shards(&client).await, merged);
     monitor(&client, "DisableEnhancedMonitoring", json!(["ALL"])).await;
     assert_eq!(of_shards(&client).await, []);
     service.stop().await;
