@@ -28,8 +28,8 @@ const EMPTY: &[u8] = &[0xa0];
 /// Reads an input and checks its constraints. An empty body is an input without members.
 ///
 /// # Errors
-/// SerializationException when the body is not CBOR or a member has another type than its shape;
-/// ValidationException when a constraint is broken.
+/// SerializationException when the body is not CBOR, has more values than any input, or a member
+/// has another type than its shape; ValidationException when a constraint is broken.
 pub fn parse<'a, T>(body: &'a [u8]) -> Result<T, ApiError>
 where
     T: Shape + Deserialize<'a>,

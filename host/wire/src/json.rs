@@ -8,20 +8,23 @@ use serde_json::error::Category;
 
 use crate::members::Structure;
 use crate::shape::{Shape, checked};
-use crate::{Answer, ApiError, mismatch};
+use crate::{Answer, ApiError, items, mismatch};
 
 pub use write::{base64_len, escaped_len, write_base64, write_epoch_seconds, write_string};
 
 /// Reads an input and checks its constraints. An empty body is an input without members.
 ///
 /// # Errors
-/// SerializationException when the body is not JSON or a member has another JSON type than its
-/// shape; ValidationException when a constraint is broken.
+/// SerializationException when the body is not JSON, has more values than any input, or a member
+/// has another JSON type than its shape; ValidationException when a constraint is broken.
 pub fn parse<'a, T>(body: &'a [u8]) -> Result<T, ApiError>
 where
     T: Shape + Deserialize<'a>,
 {
     let body = if body.is_empty() { b"{}" } else { body };
+    if items::are_too_many(body) {
+        return Err(mismatch::answer(items::TOO_MANY));
+    }
     let Structure(input) =
         serde_json::from_slice::<Structure<T>>(body).map_err(|error| refused(&error))?;
     checked(input)

@@ -12,6 +12,7 @@ mod error;
 pub mod event_stream;
 pub mod form;
 pub mod iam;
+mod items;
 pub mod json;
 pub mod members;
 mod mismatch;

@@ -4,6 +4,8 @@
 //! which ran against AWS); for what cannot be read at all AWS gives no text, so the parser's is
 //! used. What the service calls a member of another type in CBOR is not known: it is the same here.
 
+use serde::de::{Error, Expected, Unexpected};
+
 use crate::ApiError;
 use crate::bounded::bounded;
 
@@ -39,6 +41,11 @@ fn wrong_type(mismatch: &str) -> String {
         STRUCTURE => "Expected null".to_owned(),
         wanted => format!("{class} can not be converted to {wanted}"),
     }
+}
+
+/// What visitors that want no text say of one. serde would quote all of it, megabytes sign by sign.
+pub(crate) fn text_where<E: Error>(wanted: &dyn Expected) -> E {
+    E::invalid_type(Unexpected::Str(""), wanted)
 }
 
 /// What the visitors say that they expect; the articles are AWS's.

@@ -318,6 +318,33 @@ fn long_lists_and_maps_are_counted_but_not_kept() {
     assert_eq!(tags.count(), MAP_ENTRIES_KEPT + 5);
 }
 
+/// 16 MiB of them were read in one go, before anybody asked whether their sender may do anything.
+#[test]
+fn more_values_than_any_input_has_are_refused_wherever_they_are() {
+    let many = 250_000;
+    for value in ["1,", "{},", "[],", "[[[[[1]]]]],", "\"\",", "[", "{\"a\":"] {
+        let body = format!(r#"{{"Other":[{}1]}}"#, value.repeat(many));
+        assert_eq!(refusal(&body), "the body has more values than any input");
+    }
+    let names: Vec<_> = (0..many).map(|name| format!("\"{name}\":0")).collect();
+    let body = format!("{{{}}}", names.join(","));
+    assert_eq!(refusal(&body), "the body has more values than any input");
+}
+
+#[test]
+fn the_largest_input_that_there_is_is_read_though_its_keys_look_like_many_values() {
+    for key in [",", "[", "{", "\\u0000"] {
+        let entry = format!(
+            r#"{{"Data":"{}","Key":"{}","A":"1","B":"2"}}"#,
+            "AAAA".repeat(5_000),
+            key.repeat(256)
+        );
+        let body = format!(r#"{{"Entries":[{}]}}"#, vec![entry; 500].join(","));
+        let input: Input<'_> = parse(body.as_bytes()).unwrap();
+        assert_eq!(input.entries.unwrap().count(), 500);
+    }
+}
+
 #[test]
 fn of_two_entries_of_one_key_the_last_counts_and_members_come_once() {
     let input: Input<'_> = parse(br#"{"Tags":{"a":"1","a":"2"}}"#).unwrap();
@@ -373,6 +400,10 @@ fn no_damaged_body_causes_a_panic() {
 fn a_huge_wrong_value_makes_a_small_answer() {
     let body = format!(r#"{{"Data":"{}"}}"#, "x".repeat(1_000_001));
     assert!(refusal(&body).len() < 10_000);
+    for member in ["Count", "Switch", "At", "Names", "Tags", "Entry"] {
+        let body = format!(r#"{{"{member}":"{}"}}"#, "x".repeat(1_000_001));
+        assert!(refusal(&body).len() < 1_000);
+    }
     let body = format!(r#"{{"{}":1,"{0}":1}}"#, "x".repeat(1_000_001));
     assert!(parse::<Input<'_>>(body.as_bytes()).is_ok());
 }

@@ -6,6 +6,8 @@ use std::fmt;
 
 use serde::de::{Expected, Unexpected};
 
+use crate::items::{ITEMS_MAX, TOO_MANY};
+
 /// How deep lists and maps may lie in each other; a body that goes deeper is refused. As deep as
 /// the parser of JSON goes.
 pub const DEPTH_MAX: usize = 128;
@@ -89,6 +91,8 @@ struct Head {
 pub(super) struct Reader<'de> {
     rest: &'de [u8],
     depth: usize,
+    /// How many heads may still be read.
+    items_left: usize,
 }
 
 impl<'de> Reader<'de> {
@@ -96,6 +100,7 @@ impl<'de> Reader<'de> {
         Self {
             rest: body,
             depth: 0,
+            items_left: ITEMS_MAX,
         }
     }
 
@@ -171,6 +176,8 @@ impl<'de> Reader<'de> {
     }
 
     fn head(&mut self) -> Result<Head, Fault> {
+        let left = self.items_left.checked_sub(1);
+        self.items_left = left.ok_or_else(|| Fault::new(TOO_MANY))?;
         let &[first] = self.take(1)? else {
             return Err(too_short());
         };

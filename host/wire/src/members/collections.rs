@@ -6,11 +6,11 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::scalars::Text;
-use crate::mismatch::{LIST, MAP, STRUCTURE};
+use crate::mismatch::{LIST, MAP, STRUCTURE, text_where};
 
 /// Members of a list that are kept; more are counted and dropped, so that a body of empty members
 /// cannot grow a hundredfold in memory. Every list of the model has a smaller limit, so a longer
@@ -55,6 +55,10 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(LIST)
+            }
+
+            fn visit_str<E: Error>(self, _: &str) -> Result<List<T>, E> {
+                Err(text_where(&self))
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut members: A) -> Result<List<T>, A::Error> {
@@ -117,6 +121,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Map<'a> {
                 f.write_str(MAP)
             }
 
+            fn visit_str<E: Error>(self, _: &str) -> Result<Map<'a>, E> {
+                Err(text_where(&self))
+            }
+
             fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Map<'a>, A::Error> {
                 let mut kept = BTreeMap::new();
                 let mut dropped = 0;
@@ -158,6 +166,10 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Structure<T> {
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(STRUCTURE)
+            }
+
+            fn visit_str<E: Error>(self, _: &str) -> Result<Structure<T>, E> {
+                Err(text_where(&self))
             }
 
             fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Structure<T>, A::Error> {

@@ -10,7 +10,7 @@ use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use types::Timestamp;
 
-use crate::mismatch::{BOOLEAN, INTEGER, TEXT, TIMESTAMP};
+use crate::mismatch::{BOOLEAN, INTEGER, TEXT, TIMESTAMP, text_where};
 
 /// A string, borrowed from the body unless it was written with escapes or in parts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -75,6 +75,10 @@ impl<'de> Deserialize<'de> for Integer {
                 f.write_str(INTEGER)
             }
 
+            fn visit_str<E: Error>(self, _: &str) -> Result<Integer, E> {
+                Err(text_where(&self))
+            }
+
             fn visit_i64<E: Error>(self, number: i64) -> Result<Integer, E> {
                 Ok(Integer(number))
             }
@@ -103,6 +107,10 @@ impl<'de> Deserialize<'de> for Boolean {
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(BOOLEAN)
+            }
+
+            fn visit_str<E: Error>(self, _: &str) -> Result<Boolean, E> {
+                Err(text_where(&self))
             }
 
             fn visit_bool<E: Error>(self, value: bool) -> Result<Boolean, E> {
@@ -156,6 +164,10 @@ impl<'de> Deserialize<'de> for Time {
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(TIMESTAMP)
+            }
+
+            fn visit_str<E: Error>(self, _: &str) -> Result<Time, E> {
+                Err(text_where(&self))
             }
 
             fn visit_u64<E: Error>(self, since: u64) -> Result<Time, E> {
