@@ -52,6 +52,12 @@ const ANSWERING_PART: usize = 2;
 /// The part of the rest that is left to bodies by what is at work and by answers. Over it, answers
 /// are ended, or what would come to work is refused with status 503.
 const LEFT_TO_BODIES_PART: usize = 4;
+/// The part of what accounts may hold, at work and in answers, that streams of events may take
+/// apart from their events. Over it `shares` says whose next one is refused.
+const RESTING_PART: usize = 2;
+/// Answers that there must be room for at the same time: a larger one is not made, so that one that
+/// is refused because of others comes through later.
+const ANSWERS_AT_ONCE_MIN: usize = 2;
 /// Bytes of an answer that may be taken before they are given back: giving back takes a lock.
 const UNSETTLED_BYTES_MAX: usize = 64 * 1024;
 
@@ -108,17 +114,30 @@ impl Standing {
     }
 }
 
+fn sizes(limits: &Limits) -> Sizes {
+    let unproven = limits.in_flight_bytes_max / UNPROVEN_PART;
+    let shared = limits.in_flight_bytes_max - unproven;
+    let proven = shared - shared / LEFT_TO_BODIES_PART;
+    Sizes {
+        unproven,
+        shared,
+        receiving: shared / RECEIVING_PART,
+        answering: shared / ANSWERING_PART,
+        proven,
+        resting: proven / RESTING_PART,
+    }
+}
+
+/// Bytes that an answer of records may have where it can have fewer: those of more would never, or
+/// hardly ever, be taken for want of room.
+pub(crate) fn answer_bytes_max(limits: &Limits) -> usize {
+    let most = sizes(limits).answering / ANSWERS_AT_ONCE_MIN;
+    most.saturating_sub(REQUEST_BYTES)
+}
+
 impl Budget {
     pub(crate) fn new(limits: &Limits, clock: Arc<dyn Clock>) -> Self {
-        let unproven = limits.in_flight_bytes_max / UNPROVEN_PART;
-        let shared = limits.in_flight_bytes_max - unproven;
-        let sizes = Sizes {
-            unproven,
-            shared,
-            receiving: shared / RECEIVING_PART,
-            answering: shared / ANSWERING_PART,
-            proven: shared - shared / LEFT_TO_BODIES_PART,
-        };
+        let sizes = sizes(limits);
         let receiving = Pace {
             grace: limits.body_grace,
             bytes_per_second_min: limits.body_bytes_per_second_min,

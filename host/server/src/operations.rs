@@ -110,6 +110,11 @@ impl Operation {
         }
     }
 
+    /// Whether its answer is a stream of events.
+    pub(crate) fn streams(&self) -> bool {
+        matches!(self.handle, Handle::Events(_))
+    }
+
     /// Whether its answer may say that something is durable. Such an answer must be sent.
     pub(crate) fn makes_durable(&self) -> bool {
         self.answer != AnswerKind::Told

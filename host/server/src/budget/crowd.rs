@@ -20,6 +20,7 @@ pub(super) struct Crowd {
     pub(super) pace: Pace,
     bytes: usize,
     besides: usize,
+    resting: usize,
     members: BTreeMap<Payer, Member>,
     /// Payers with a share that can be ended, by all the bytes that they hold.
     by_weight: BTreeSet<(usize, Payer)>,
@@ -32,6 +33,8 @@ struct Member {
     bytes: usize,
     /// Bytes at work, which cannot be ended.
     besides: usize,
+    /// Bytes of streams of events, apart from the events themselves; as little.
+    resting: usize,
     by_due: BTreeSet<(Instant, usize)>,
     by_bytes: BTreeSet<(usize, usize)>,
 }
@@ -57,7 +60,11 @@ pub(super) struct Asking {
 impl Member {
     /// What it holds, if any of its shares can be ended.
     fn weight(&self) -> Option<usize> {
-        (!self.by_bytes.is_empty()).then_some(self.bytes + self.besides)
+        (!self.by_bytes.is_empty()).then_some(self.held())
+    }
+
+    fn held(&self) -> usize {
+        self.bytes + self.besides + self.resting
     }
 
     fn largest(&self, except: Option<usize>) -> Option<(usize, usize)> {
@@ -74,6 +81,7 @@ impl Crowd {
             pace,
             bytes: 0,
             besides: 0,
+            resting: 0,
             members: BTreeMap::new(),
             by_weight: BTreeSet::new(),
         }
@@ -87,6 +95,17 @@ impl Crowd {
     /// Bytes at work.
     pub(super) fn besides(&self) -> usize {
         self.besides
+    }
+
+    /// Bytes of streams of events, apart from the events themselves.
+    pub(super) fn resting(&self) -> usize {
+        self.resting
+    }
+
+    /// The same of one payer.
+    pub(super) fn resting_of(&self, payer: Payer) -> usize {
+        let member = self.members.get(&payer);
+        member.map_or(0, |member| member.resting)
     }
 
     /// Bytes that `payer` has at work.
@@ -121,6 +140,15 @@ impl Crowd {
         self.change(payer, |member| member.besides -= bytes);
     }
 
+    /// A stream of events of `payer` has begun, which takes `bytes` apart from its events.
+    pub(super) fn begin_rest(&mut self, payer: Payer, bytes: usize) {
+        self.change(payer, |member| member.resting += bytes);
+    }
+
+    pub(super) fn end_rest(&mut self, payer: Payer, bytes: usize) {
+        self.change(payer, |member| member.resting -= bytes);
+    }
+
     /// The share at `spot` is late at another time.
     pub(super) fn postpone(&mut self, payer: Payer, spot: Spot, due: Instant) {
         if let Some(member) = self.members.get_mut(&payer) {
@@ -143,7 +171,7 @@ impl Crowd {
     ) -> Option<usize> {
         // A payer that holds nothing is no member.
         let member = self.members.get(&asking.payer);
-        let held = member.map_or(0, |member| member.bytes + member.besides);
+        let held = member.map_or(0, Member::held);
         let would_hold = held.saturating_add(asking.more);
         let (weight, heaviest) = *self.by_weight.last()?;
         if heaviest != asking.payer && weight > would_hold {
@@ -204,9 +232,11 @@ impl Crowd {
         let before = member.weight();
         self.bytes -= member.bytes;
         self.besides -= member.besides;
+        self.resting -= member.resting;
         change(member);
         self.bytes += member.bytes;
         self.besides += member.besides;
+        self.resting += member.resting;
         let after = member.weight();
         // Accounts stay: there are no more of them than the configuration names.
         let may_be_anybody = matches!(payer, Payer::Claimed { .. });

@@ -1,14 +1,22 @@
 //! The memory of an answer that is a stream of events.
 //!
-//! Between two events nothing of it waits for its client, and it counts for a few KiB at work of
-//! its account. While bytes of events wait to be taken it is an answer like others: it has to keep
-//! their pace, and is ended when somebody who holds less needs the room.
+//! For as long as it lives it counts for what it takes without its events ([`STREAM_BYTES`]): that
+//! is bounded for each account, apart from what the account has at work, so that streams at rest
+//! stop nothing else. Between two events nothing of it waits for its client. While bytes of events
+//! wait to be taken it is an answer like others: it has to keep their pace, and is ended when
+//! somebody who holds less needs the room.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use wire::Room;
 
-use super::{Held, NoRoom, Payer, Phase, REQUEST_BYTES, Standing, Wish};
+use super::{Held, NoRoom, Payer, Phase, Standing, Wish};
+
+/// Bytes that a stream of events counts for besides its events: its task, its subscription, and
+/// the stream and buffers of its connection. 32,000 subscriptions over HTTP/2 that waited for
+/// records took 11.5 KiB each. Those of an account are bounded by `shares`; one more is refused
+/// with LimitExceededException.
+const STREAM_BYTES: usize = 12 * 1024;
 
 /// The memory of one stream of events, given back when this is dropped.
 pub(crate) struct EventsHeld {
@@ -23,10 +31,21 @@ impl Held {
     /// It is answered by a stream of events, of which there is none yet.
     pub(crate) fn streams(&mut self) -> Result<(), NoRoom> {
         if let Standing::AtWork { place, payer, .. } = self.standing {
-            self.settle(&at_rest(payer))?;
+            self.budget.shares().streams(place, STREAM_BYTES)?;
             self.standing = Standing::Streams { place, payer };
         }
         Ok(())
+    }
+
+    /// Whether it may be answered by a stream of events; to be asked before anything is done for
+    /// it.
+    pub(crate) fn may_stream(&self) -> Result<(), NoRoom> {
+        match self.standing {
+            Standing::AtWork { payer, .. } => {
+                self.budget.shares().check_resting(payer, STREAM_BYTES)
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -74,7 +93,6 @@ impl Room for EventsHeld {
         let now = self.held.budget.now();
         let taken = self.held.budget.ending(|shares, ended| match *waiting {
             0 => {
-                let bytes = bytes.saturating_add(REQUEST_BYTES);
                 let wish = Wish {
                     phase: Phase::Answering,
                     payer: self.payer,
@@ -97,13 +115,13 @@ impl Room for EventsHeld {
     }
 }
 
-/// What one counts for of whose events all were taken.
+/// What the events of one count for of which all were taken.
 fn at_rest(payer: Payer) -> Wish {
     Wish {
         phase: Phase::AtWork,
         payer,
-        bytes: REQUEST_BYTES,
-        needs: REQUEST_BYTES,
+        bytes: 0,
+        needs: 0,
         is_due: true,
     }
 }

@@ -13,6 +13,8 @@ pub(super) struct Share {
     pub(super) phase: Phase,
     /// Bytes that count; none once it was ended, because they are as good as free.
     pub(super) bytes: usize,
+    /// Bytes that a stream of events takes apart from its events, for as long as it lives.
+    pub(super) resting: usize,
     /// Bytes that it will hold at most, as far as that is known.
     pub(super) needs: usize,
     /// When it is late, if nothing has moved since somebody looked.

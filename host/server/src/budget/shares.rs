@@ -16,6 +16,11 @@ use crate::pace::Pace;
 /// its requests are refused before anything is done for them.
 const AT_WORK_TIMES_FREE: usize = 2;
 
+/// What streams of events of an account may take, apart from their events: so many times what
+/// stays free of all that may be taken so. One alone has two thirds, and there is always room for
+/// one account more. Another one is refused.
+const RESTING_TIMES_FREE: usize = 2;
+
 /// There is no room for so much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NoRoom;
@@ -41,6 +46,8 @@ pub(super) struct Sizes {
     pub(super) answering: usize,
     /// Of what accounts have at work and their answers together.
     pub(super) proven: usize,
+    /// Of what streams of events take apart from their events, which is a part of that.
+    pub(super) resting: usize,
 }
 
 /// What a request wants to hold from now on.
@@ -105,6 +112,7 @@ impl Shares {
             payer: wish.payer,
             phase: wish.phase,
             bytes: wish.bytes,
+            resting: 0,
             needs: wish.needs,
             due: self.pace(wish.phase).begin(now),
             moved: holder.moved(),
@@ -144,6 +152,32 @@ impl Shares {
         }
         self.join(place);
         if wish.is_due { Ok(()) } else { made }
+    }
+
+    /// The share at `place` is of a stream of events from now on, which takes `bytes` apart from
+    /// its events. These are in its share, which is empty at first.
+    pub(super) fn streams(&mut self, place: usize, bytes: usize) -> Result<(), NoRoom> {
+        let payer = self.places.get(place).ok_or(NoRoom)?.payer;
+        self.check_resting(payer, bytes)?;
+        self.leave(place);
+        if let Some(share) = self.places.get_mut(place) {
+            (share.bytes, share.needs, share.resting) = (0, 0, bytes);
+        }
+        self.join(place);
+        self.answering.begin_rest(payer, bytes);
+        Ok(())
+    }
+
+    /// Whether one more stream of events of `payer` may begin that takes so many bytes apart from
+    /// its events.
+    pub(super) fn check_resting(&self, payer: Payer, bytes: usize) -> Result<(), NoRoom> {
+        let would_have = self.answering.resting_of(payer) + bytes;
+        let resting = self.answering.resting() + bytes;
+        let free = self.sizes.resting.saturating_sub(resting);
+        if would_have > free.saturating_mul(RESTING_TIMES_FREE) {
+            return Err(NoRoom);
+        }
+        Ok(())
     }
 
     /// The share at `place` holds more bytes, if there is room or room can be made.
@@ -186,6 +220,11 @@ impl Shares {
 
     pub(super) fn remove(&mut self, place: usize) {
         self.leave(place);
+        let resting = self.places.get(place);
+        let resting = resting.map(|share| (share.payer, share.resting));
+        if let Some((payer, bytes)) = resting.filter(|(_, bytes)| *bytes > 0) {
+            self.answering.end_rest(payer, bytes);
+        }
         self.places.remove(place);
     }
 
@@ -278,7 +317,7 @@ impl Shares {
 
     fn check_work(&self, wish: &Wish) -> Result<(), NoRoom> {
         let would_have = self.answering.besides_of(wish.payer) + wish.bytes;
-        let at_work = self.answering.besides() + wish.bytes;
+        let at_work = self.answering.besides() + self.answering.resting() + wish.bytes;
         let free = self.sizes.proven.saturating_sub(at_work);
         if would_have > free.saturating_mul(AT_WORK_TIMES_FREE) {
             return Err(NoRoom);
@@ -309,9 +348,9 @@ impl Shares {
         }
     }
 
-    /// Bytes of answers to accounts and of what they have at work.
+    /// Bytes of answers to accounts, of their streams of events, and of what they have at work.
     fn proven(&self) -> usize {
-        self.answering.bytes() + self.answering.besides()
+        self.answering.bytes() + self.answering.besides() + self.answering.resting()
     }
 
     fn end(&mut self, place: usize, ended: &mut Ended) {

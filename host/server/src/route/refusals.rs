@@ -5,10 +5,26 @@ use wire::ApiError;
 use super::request;
 use crate::body::BodyError;
 use crate::budget::NoRoom;
+use crate::operations::Operation;
 use crate::request_id::RequestId;
 
 pub(super) fn no_room(_: NoRoom) -> ApiError {
     body_error(&BodyError::NoRoom)
+}
+
+/// What it is refused with when there is no room for the answer of an operation.
+pub(super) fn no_room_for(operation: &Operation) -> fn(NoRoom) -> ApiError {
+    if operation.streams() {
+        too_many_streams
+    } else {
+        no_room
+    }
+}
+
+/// An account has as many streams of events as it may.
+fn too_many_streams(_: NoRoom) -> ApiError {
+    let text = "The account has as many subscriptions to shards as there is memory for.";
+    ApiError::new("LimitExceededException", text)
 }
 
 /// The codes of AWS's "common error types" for what is wrong with a request as HTTP.

@@ -27,6 +27,7 @@ fn shares() -> Shares {
         receiving: 50,
         answering: 50,
         proven: 75,
+        resting: 36,
     };
     Shares::new(sizes, PACE, PACE)
 }
@@ -267,4 +268,50 @@ fn an_answer_in_the_room_of_its_request_is_on_its_own_pace_once_it_was_seen() {
     assert_eq!(ended.len(), 0);
     shares.look(now + Duration::from_secs(70), &mut ended);
     assert_eq!((shares.bytes(), ended.len()), (0, 1));
+}
+
+/// 32,000 subscriptions that waited for records stopped the puts of their account.
+#[test]
+fn streams_of_events_that_rest_stop_no_work_of_their_account_nor_those_of_others() {
+    let mut shares = shares();
+    let mut places = Vec::new();
+    for account in [other(1), other(2)] {
+        let before = places.len();
+        loop {
+            let place = add(&mut shares, Phase::AtWork, account, 1);
+            if shares.streams(place, 1).is_err() {
+                shares.remove(place);
+                break;
+            }
+            places.push(place);
+        }
+        assert!(places.len() > before, "{account:?} has none");
+    }
+    assert!(places.len() < 36);
+    assert_eq!(shares.bytes(), places.len());
+    assert!(shares.check_resting(other(3), 1).is_ok());
+    for account in [other(1), other(2), other(3)] {
+        let place = add(&mut shares, Phase::AtWork, account, 20);
+        shares.remove(place);
+    }
+    for place in places.drain(..) {
+        shares.remove(place);
+    }
+    assert_eq!(shares.bytes(), 0);
+    assert!(shares.check_resting(other(1), 24).is_ok());
+}
+
+#[test]
+fn a_stream_of_events_counts_for_itself_also_while_its_events_wait() {
+    let (mut shares, now) = (shares(), Instant::now());
+    let place = add(&mut shares, Phase::AtWork, ONE, 1);
+    assert_eq!(shares.streams(place, 12), Ok(()));
+    assert_eq!(shares.bytes(), 12);
+    let mut nobody = Vec::new();
+    let event = wish(Phase::Answering, ONE, 10);
+    assert_eq!(shares.turn(place, &event, now, &mut nobody), Ok(()));
+    assert_eq!(shares.bytes(), 22);
+    assert_eq!(shares.check_resting(ONE, 13), Err(NoRoom));
+    shares.remove(place);
+    assert_eq!(shares.bytes(), 0);
 }
