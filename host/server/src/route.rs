@@ -18,13 +18,14 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use hyper::body::{Body, Incoming};
 use hyper::{Request, Response};
 use store::Engine;
+use streams::turns::AccountTurns;
 use types::{Clock, Timestamp};
 use wasm::Plugins;
 use wire::{Action, Answer, ApiError, Call, Codec, Origin, Requester, Target};
 
 use api::Pages;
 use plain::{TEXT, not_allowed, plain, preflight, text};
-use refusals::{body_error, log, no_room};
+use refusals::{body_error, log, no_room, no_room_for};
 use reply::{Reply, charge};
 
 pub(crate) use request::TARGET;
@@ -37,7 +38,6 @@ use crate::cors::{CallingPage, Cors};
 use crate::ending::Lever;
 use crate::limits::Limits;
 use crate::operations::{OPERATIONS, Services};
-use crate::read_turns::ReadTurns;
 use crate::request_id::{RequestId, RequestIds};
 use crate::sts;
 use crate::telemetry::{self, Surroundings, Telemetry};
@@ -70,7 +70,7 @@ pub(crate) struct Router {
     pub(crate) limits: Limits,
     pub(crate) budget: Arc<Budget>,
     /// Turns to read much.
-    pub(crate) reads: ReadTurns,
+    pub(crate) reads: AccountTurns,
     pub(crate) ids: RequestIds,
 }
 
@@ -183,6 +183,10 @@ impl Router {
             .held
             .works(Payer::Account(account), bytes, answer_bytes)
             .map_err(no_room)?;
+        if operation.streams() {
+            let may = exchange.held.may_stream();
+            may.map_err(no_room_for(operation))?;
+        }
         let _turn = if operation.reads_much {
             let turn = self.reads.take(account).await;
             Some(turn.map_err(|_| ApiError::internal("the server reads no more"))?)
@@ -192,7 +196,7 @@ impl Router {
         let answer = operation.handle(&self.services, call).await?;
         // Before the next one's turn, so that what was read is charged by then.
         let held = charge(&mut exchange.held, &answer, operation.makes_durable());
-        held.map_err(no_room)?;
+        held.map_err(no_room_for(operation))?;
         Ok(answer)
     }
 

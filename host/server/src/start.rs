@@ -21,12 +21,12 @@ use types::Clock;
 use wasm::{GuestThreads, Plugins};
 
 use crate::auth::Authenticator;
-use crate::budget::Budget;
+use crate::budget::{Budget, answer_bytes_max};
 use crate::config::Config;
 use crate::cors::Cors;
 use crate::listen::{Addresses, Listener};
 use crate::operations::Services;
-use crate::read_turns::ReadTurns;
+use crate::read_turns::read_turns;
 use crate::request_id::RequestIds;
 use crate::route::Router;
 use crate::shutdown::Stage;
@@ -154,6 +154,7 @@ pub async fn start(
             streams_max: config.limits.streams_per_account_max,
             shards_max: config.limits.shards_per_account_max,
         },
+        answer_bytes_max: answer_bytes_max(&config.limits),
     };
     let kms = open_kms(&config).await?;
     let streams = Streams::open_with(Arc::clone(&engine), Arc::clone(&clock), options, kms)
@@ -194,7 +195,7 @@ pub async fn start(
         log_lines_lost: config.log_lines_lost,
         budget: Arc::clone(&budget),
         limits: config.limits,
-        reads: ReadTurns::new(available_parallelism().map_or(1, usize::from)),
+        reads: read_turns(available_parallelism().map_or(1, usize::from)),
         ids: RequestIds::new(process),
     });
     Ok(listen(router, ports, pacing))

@@ -42,6 +42,7 @@ mod source;
 mod stream;
 mod streams;
 mod tables;
+pub mod turns;
 
 pub use metrics::{Counter, Metrics};
 pub use retention_clock::RetentionTime;

@@ -43,7 +43,7 @@ pub mod update_stream_record_distribution_strategy;
 pub mod update_stream_warm_throughput;
 
 mod account_settings;
-mod address;
+pub(crate) mod address;
 mod consumers;
 pub(crate) mod describe;
 mod encryption;

@@ -4,21 +4,23 @@
 //! client has taken the answer: a frame, or what a file was read in, may be ten thousand times as
 //! large as the record that is wanted of it, and the server counts the bytes of answers.
 
+mod text;
+
 use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use store::{Engine, Frame, LogId, Position, ReadBatch, Records, StoreError, StoredRecord, exact};
-use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::yield_now;
-use types::{SequenceNumber, Timestamp};
-use wire::{Codec, Room, Writer};
+use types::{AccountId, SequenceNumber, Timestamp};
+use wire::{Codec, Room};
 
 use crate::Streams;
-use crate::encryption::KMS;
 use crate::iterator::Start;
 use crate::shard::{Numbering, Shard};
 use crate::stream::Stream;
+use crate::turns::{AccountTurn, AccountTurns};
+use text::RecordText;
 
 /// Bytes of text that are sent, and given back, at once. A single record may take more.
 const CHUNK_BYTES: usize = 128 * 1024;
@@ -36,46 +38,43 @@ const ROOM_BYTES: usize = 16 * 1024;
 /// Selections that read from the disk at the same time. Until its answer is counted each holds
 /// the text so far and what it reads, some 25 MiB if frames are as large as they may be. One more
 /// waits for its turn; what is in memory is read without one.
-const DISK_TURNS: usize = 4;
-
-/// Who may read from the disk.
-pub struct DiskTurns(Semaphore);
-
-impl Default for DiskTurns {
-    fn default() -> Self {
-        Self(Semaphore::new(DISK_TURNS))
-    }
-}
+pub const DISK_TURNS: usize = 4;
 
 /// A log as one selection reads it.
 struct Reading<'a> {
     engine: &'a dyn Engine,
     log: LogId,
-    turns: &'a DiskTurns,
+    turns: &'a AccountTurns,
+    /// Whose turn it is.
+    reader: AccountId,
     /// Taken with the first read from the disk, and kept until the selection is made.
-    turn: Option<SemaphorePermit<'a>>,
+    turn: Option<AccountTurn>,
 }
 
 impl Reading<'_> {
-    async fn read(&mut self, from: Position, bytes_max: usize) -> Result<ReadBatch, StoreError> {
+    /// What is read for `selection`; `None`: there is no room for what would come of it. Room is
+    /// taken in turn, so that nobody holds some who waits for a turn.
+    async fn read(
+        &mut self,
+        from: Position,
+        bytes_max: usize,
+        selection: &mut Selection<'_>,
+    ) -> Result<Option<ReadBatch>, StoreError> {
         let (engine, log) = (self.engine, self.log);
         if let Some(batch) = engine.read_from_memory(log, from, bytes_max)? {
-            return Ok(batch);
+            return Ok(Some(batch));
         }
         if self.turn.is_none() {
-            let turn = self.turns.0.acquire().await;
-            self.turn = Some(turn.map_err(|closed| StoreError::Io {
+            let turn = self.turns.take(self.reader).await;
+            self.turn = Some(turn.map_err(|lost| StoreError::Io {
                 doing: format!("wait to read log {}", log.0),
-                source: Arc::new(io::Error::other(closed)),
+                source: Arc::new(io::Error::other(lost)),
             })?);
         }
-        engine.read(log, from, bytes_max).await
-    }
-
-    /// When the first frame at or after `position` arrived, if there is one.
-    async fn arrival_at(&mut self, position: Position) -> Result<Option<Timestamp>, StoreError> {
-        let read = self.read(position, 1).await?;
-        Ok(read.frames.first().map(|frame| frame.arrival))
+        if !selection.finds_room_to_read() {
+            return Ok(None);
+        }
+        engine.read(log, from, bytes_max).await.map(Some)
     }
 }
 
@@ -88,20 +87,34 @@ pub struct Wanted<'r> {
     pub limit: usize,
     /// Bytes of their data and partition keys at most, unless the first alone has more.
     pub bytes_max: usize,
+    /// Bytes of their text at most, unless the first alone has more.
+    pub text_bytes_max: usize,
     /// How they are written.
     pub codec: Codec,
+    /// Who reads, and so whose turn it is to read from the disk.
+    pub reader: AccountId,
     /// What is asked before text is written, if the answer is not charged afterwards.
-    pub room: Option<&'r dyn Room>,
+    pub room: Option<RoomWanted<'r>>,
+}
+
+/// The room for the text of an answer.
+#[derive(Clone, Copy)]
+pub struct RoomWanted<'r> {
+    /// What is asked for it.
+    pub room: &'r dyn Room,
+    /// Bytes for which it is asked before anything is read from the disk: what the first record is
+    /// known to need, or a little.
+    pub bytes: usize,
 }
 
 /// Records that one answer gives out, as text: in JSON or what the codec writes.
 pub struct Selection<'r> {
     text: RecordText,
-    room: Option<&'r dyn Room>,
+    room: Option<RoomWanted<'r>>,
     /// Bytes of text for which there is room.
     room_bytes: usize,
-    /// It ended because there was no room for more.
-    pub is_short_of_room: bool,
+    /// Bytes of text for which there was no room, which is why it ended.
+    pub lacks_room_for: Option<usize>,
     /// The text so far in pieces of some [`CHUNK_BYTES`], with separators between the records.
     chunks: Vec<Bytes>,
     /// The piece that is being written.
@@ -115,6 +128,8 @@ pub struct Selection<'r> {
     limit: usize,
     /// Bytes that they may have.
     bytes_max: usize,
+    /// Bytes that their text may have.
+    text_bytes_max: usize,
     /// How many records there are.
     pub count: usize,
     /// Bytes of their data and partition keys.
@@ -181,29 +196,47 @@ impl Streams {
         shard: &Shard,
         wanted: &Wanted<'r>,
     ) -> Result<Selection<'r>, StoreError> {
-        let &Wanted {
-            start,
-            limit,
-            bytes_max,
-            ..
-        } = wanted;
         let log = shard.facts().log;
         let cutoff = stream.cutoff(self.retention_time());
-        let mut from = match start {
+        let from = match wanted.start {
             Start::Record(position) => position,
             Start::Time(at) => self.engine.seek_time(log, at.max(cutoff)).await?,
         };
         let mut selection = Selection::new(shard.numbering(), from, wanted);
-        let guess = bytes_max.min(limit * RECORD_BYTES_GUESS);
-        let step = guess.clamp(READ_BYTES_MIN, READ_BYTES_MAX);
-        let mut reading = Reading {
+        let reading = Reading {
             engine: &*self.engine,
             log,
             turns: &self.disk_turns,
+            reader: wanted.reader,
             turn: None,
         };
+        match self.fill(&mut selection, reading, cutoff).await {
+            Ok(()) => Ok(selection),
+            Err(error) => {
+                selection.gives_room_back();
+                Err(error)
+            }
+        }
+    }
+
+    /// Takes records from where the selection begins, until it is full or at the end of the log.
+    async fn fill(
+        &self,
+        selection: &mut Selection<'_>,
+        mut reading: Reading<'_>,
+        cutoff: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (log, mut from) = (reading.log, selection.next);
+        let guess = selection
+            .bytes_max
+            .min(selection.limit * RECORD_BYTES_GUESS);
+        let step = guess.clamp(READ_BYTES_MIN, READ_BYTES_MAX);
         loop {
-            let read = reading.read(from, step).await;
+            let read = match reading.read(from, step, selection).await {
+                Ok(Some(read)) => Ok(read),
+                Ok(None) => return Ok(()),
+                Err(error) => Err(error),
+            };
             // What has expired and is not trimmed yet is passed over, and needs no key for that.
             let may_have_expired = match &read {
                 Ok(read) => read.frames.first().is_some_and(|f| f.arrival < cutoff),
@@ -222,27 +255,24 @@ impl Streams {
             let read = match read {
                 Err(error) if selection.count > 0 && is_unreadable(&error) => {
                     selection.ends_before_unreadable();
-                    return Ok(selection);
+                    return Ok(());
                 }
                 read => read?,
             };
             let mut frames = read.frames.into_iter();
             if selection.take_all(&mut frames).await {
                 if selection.next_arrival.is_none() {
-                    selection.next_arrival = match frames.next() {
-                        Some(frame) => Some(frame.arrival),
-                        None => match reading.arrival_at(read.next).await {
-                            Err(error) if is_unreadable(&error) => selection.last_arrival,
-                            arrival => arrival?,
-                        },
-                    };
+                    match frames.next() {
+                        Some(frame) => selection.next_arrival = Some(frame.arrival),
+                        None => selection.look_ahead(&mut reading, read.next).await?,
+                    }
                 }
-                return Ok(selection);
+                return Ok(());
             }
             selection.skip_to(read.next);
             if read.next >= read.tip {
                 selection.at_end = read.sealed;
-                return Ok(selection);
+                return Ok(());
             }
             from = read.next;
         }
@@ -256,7 +286,7 @@ impl<'r> Selection<'r> {
             text: RecordText::new(wanted.codec),
             room: wanted.room,
             room_bytes: 0,
-            is_short_of_room: false,
+            lacks_room_for: None,
             chunks: Vec::new(),
             chunk: Vec::new(),
             chunks_bytes: 0,
@@ -264,6 +294,7 @@ impl<'r> Selection<'r> {
             numbering,
             limit: wanted.limit,
             bytes_max: wanted.bytes_max,
+            text_bytes_max: wanted.text_bytes_max,
             count: 0,
             bytes: 0,
             next: from,
@@ -333,6 +364,25 @@ impl<'r> Selection<'r> {
         }
     }
 
+    /// Finds out when the first frame at or after `position` arrived, if there is one.
+    async fn look_ahead(
+        &mut self,
+        reading: &mut Reading<'_>,
+        position: Position,
+    ) -> Result<(), StoreError> {
+        match reading.read(position, 1, self).await {
+            Ok(Some(read)) => {
+                self.next_arrival = read.frames.first().map(|frame| frame.arrival);
+                Ok(())
+            }
+            Err(error) if !is_unreadable(&error) => Err(error),
+            Ok(None) | Err(_) => {
+                self.ends_before_unreadable();
+                Ok(())
+            }
+        }
+    }
+
     /// Nobody knows when the next record arrived: not before the last one that was taken.
     fn ends_before_unreadable(&mut self) {
         self.next_arrival = self.last_arrival;
@@ -342,22 +392,43 @@ impl<'r> Selection<'r> {
         self.count >= self.limit
     }
 
+    /// Whether there is room for what is about to be read from the disk.
+    fn finds_room_to_read(&mut self) -> bool {
+        match self.room {
+            Some(RoomWanted { bytes, .. }) if self.room_bytes == 0 => self.takes_room(bytes, bytes),
+            _ => true,
+        }
+    }
+
     /// Whether there is room for the text of one more record.
     fn finds_room(&mut self, record: &StoredRecord<'_>) -> bool {
-        let Some(room) = self.room else {
-            return true;
-        };
         let separator = self.text.codec.separator().len();
         let needed = self.text_bytes() + separator + self.text.length(record);
-        if needed > self.room_bytes {
-            let more = (needed - self.room_bytes).max(ROOM_BYTES);
-            if !room.take(more) {
-                self.is_short_of_room = true;
-                return false;
-            }
-            self.room_bytes += more;
+        if self.count > 0 && needed > self.text_bytes_max {
+            return false;
         }
-        true
+        let more = needed.saturating_sub(self.room_bytes);
+        more == 0 || self.takes_room(more.max(ROOM_BYTES), needed)
+    }
+
+    /// Takes room for `more` bytes of text, so that there is room for all that are `needed`.
+    fn takes_room(&mut self, more: usize, needed: usize) -> bool {
+        let Some(RoomWanted { room, .. }) = self.room else {
+            return true;
+        };
+        if room.take(more) {
+            self.room_bytes += more;
+            true
+        } else {
+            self.lacks_room_for = Some(needed);
+            false
+        }
+    }
+
+    fn gives_room_back(&mut self) {
+        if let Some(RoomWanted { room, .. }) = self.room {
+            room.give_back(std::mem::take(&mut self.room_bytes));
+        }
     }
 
     /// Bytes for which room was taken: those of the text, and some more.
@@ -401,94 +472,6 @@ impl<'r> Selection<'r> {
     pub fn into_text(mut self) -> impl Iterator<Item = Bytes> + Send + use<> {
         self.close_chunk();
         self.chunks.into_iter().filter(|chunk| !chunk.is_empty())
-    }
-}
-
-/// How records are written; what is the same for all of them is made once.
-#[derive(Debug)]
-struct RecordText {
-    codec: Codec,
-    before_number: Vec<u8>,
-    /// The same of records that are sealed, which say so first.
-    before_number_sealed: Vec<u8>,
-    before_time: Vec<u8>,
-    before_data: Vec<u8>,
-    before_key: Vec<u8>,
-    end: Vec<u8>,
-    /// Whether the records of the frame are sealed.
-    is_sealed: bool,
-    /// From after the sequence number to before the data, of the records of one frame.
-    middle: Vec<u8>,
-}
-
-impl RecordText {
-    fn new(codec: Codec) -> Self {
-        let mut out = Writer::with_capacity(codec, 0);
-        out.structure(5);
-        out.member("EncryptionType");
-        out.word(KMS.as_bytes());
-        out.member("SequenceNumber");
-        let before_number_sealed = out.take();
-        let mut out = Writer::with_capacity(codec, 0);
-        out.structure(4);
-        out.member("SequenceNumber");
-        let before_number = out.take();
-        out.member("ApproximateArrivalTimestamp");
-        let before_time = out.take();
-        out.member("Data");
-        let before_data = out.take();
-        out.member("PartitionKey");
-        let before_key = out.take();
-        out.end_structure();
-        Self {
-            codec,
-            before_number,
-            before_number_sealed,
-            before_time,
-            before_data,
-            before_key,
-            end: out.take(),
-            is_sealed: false,
-            middle: Vec::new(),
-        }
-    }
-
-    /// What follows is of a frame that arrived at this time.
-    fn begin_frame(&mut self, arrival: Timestamp, is_sealed: bool) {
-        self.is_sealed = is_sealed;
-        self.middle.clear();
-        self.middle.extend_from_slice(&self.before_time);
-        self.codec.write_time(&mut self.middle, arrival);
-        self.middle.extend_from_slice(&self.before_data);
-    }
-
-    fn begin(&self) -> &[u8] {
-        if self.is_sealed {
-            &self.before_number_sealed
-        } else {
-            &self.before_number
-        }
-    }
-
-    fn write(&self, out: &mut Vec<u8>, number: SequenceNumber, record: &StoredRecord<'_>) {
-        out.extend_from_slice(self.begin());
-        self.codec.write_word(out, &number.digits());
-        out.extend_from_slice(&self.middle);
-        self.codec.write_blob(out, record.data);
-        out.extend_from_slice(&self.before_key);
-        self.codec.write_text(out, record.partition_key);
-        out.extend_from_slice(&self.end);
-    }
-
-    /// Bytes that [`RecordText::write`] appends.
-    fn length(&self, record: &StoredRecord<'_>) -> usize {
-        self.begin().len()
-            + self.codec.word_len(SequenceNumber::DIGITS)
-            + self.middle.len()
-            + self.codec.blob_len(record.data.len())
-            + self.before_key.len()
-            + self.codec.text_len(record.partition_key)
-            + self.end.len()
     }
 }
 

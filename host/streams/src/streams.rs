@@ -17,13 +17,14 @@ use crate::directory::Directory;
 use crate::fanout::Fanout;
 use crate::kms::Kms;
 use crate::noted_time::NotedTime;
-use crate::reader::DiskTurns;
+use crate::reader::DISK_TURNS;
 use crate::retention;
 use crate::retention_clock::{RetentionClock, RetentionTime};
 use crate::rows;
 use crate::scaling;
 use crate::seal::SealingKey;
 use crate::tables::{SEALING_KEY, SETTINGS};
+use crate::turns::AccountTurns;
 
 /// How the service behaves where that is the host's choice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub struct Options {
     pub throttle: bool,
     /// What one account may have.
     pub limits: AccountLimits,
+    /// Bytes of the text of records in one answer at most; a single record may have more.
+    pub answer_bytes_max: usize,
 }
 
 /// What one account may have in all regions together. Any name is a region, so that the limits of
@@ -58,6 +61,7 @@ impl Default for Options {
         Self {
             throttle: true,
             limits: AccountLimits::DEFAULT,
+            answer_bytes_max: usize::MAX,
         }
     }
 }
@@ -96,7 +100,7 @@ pub struct Streams {
     pub(crate) catalog: CatalogHandle,
     pub(crate) sealing_key: SealingKey,
     pub(crate) options: Options,
-    pub(crate) disk_turns: DiskTurns,
+    pub(crate) disk_turns: AccountTurns,
     pub(crate) call_rates: CallRates,
     pub(crate) fanout: Fanout,
     retention_clock: Arc<RetentionClock>,
@@ -160,7 +164,7 @@ impl Streams {
             catalog,
             sealing_key,
             options,
-            disk_turns: DiskTurns::default(),
+            disk_turns: AccountTurns::new(DISK_TURNS),
             call_rates: CallRates::default(),
             fanout: Fanout::default(),
             retention_clock,

@@ -4,14 +4,19 @@
 #[macro_use]
 mod support;
 
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use streams::ops;
 use support::World;
 use tokio::sync::watch;
+use types::AccountId;
 use wire::event_stream::BESIDES_PAYLOAD_BYTES_MAX;
-use wire::{Body, EventSource, Room};
+use wire::iam::Principal;
+use wire::{Action, Body, Call, EventSource, Identity, Origin, Requester, Room};
 
 /// How often a subscription asks for room until it is clear that it waits for it.
 const REFUSALS: usize = 3;
@@ -31,6 +36,30 @@ impl Room for Narrow {
     fn give_back(&self, _: usize) {}
 }
 
+/// Room for a little, and for more once it is given: how often it was refused is told.
+struct Growing {
+    bytes_max: AtomicUsize,
+    taken: AtomicUsize,
+    refusals: watch::Sender<usize>,
+}
+
+impl Room for Growing {
+    fn take(&self, bytes: usize) -> bool {
+        let most = self.bytes_max.load(Ordering::Relaxed);
+        let fits = self.taken.load(Ordering::Relaxed) + bytes <= most;
+        if fits {
+            self.taken.fetch_add(bytes, Ordering::Relaxed);
+        } else {
+            self.refusals.send_modify(|refusals| *refusals += 1);
+        }
+        fits
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.taken.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
 /// Room for everything.
 struct Wide;
 
@@ -40,6 +69,15 @@ impl Room for Wide {
     }
 
     fn give_back(&self, _: usize) {}
+}
+
+/// Calls an operation that succeeds and says nothing.
+macro_rules! done {
+    ($world:expr, $operation:ident, $body:expr) => {
+        ops::$operation::handle(&$world.streams, $world.call(&$body))
+            .await
+            .unwrap()
+    };
 }
 
 /// Registers the consumer `app`; its ARN.
@@ -52,12 +90,20 @@ async fn registered(world: &World) -> Value {
 }
 
 async fn subscribed(world: &World, consumer: &Value) -> Box<dyn EventSource> {
+    subscribed_by(world, consumer, world.caller.clone().into()).await
+}
+
+async fn subscribed_by(world: &World, consumer: &Value, caller: Requester) -> Box<dyn EventSource> {
     let input = json!({
         "ConsumerARN": consumer,
         "ShardId": "shardId-000000000000",
         "StartingPosition": {"Type": "TRIM_HORIZON"},
     });
-    let answer = ops::subscribe_to_shard::handle(&world.streams, world.call(&input)).await;
+    let call = Call {
+        caller,
+        ..world.call(&input)
+    };
+    let answer = ops::subscribe_to_shard::handle(&world.streams, call).await;
     match answer.unwrap().into_body() {
         Body::Events(source) => source,
         Body::Known { .. } => panic!("the answer is no stream of events"),
@@ -105,5 +151,129 @@ async fn a_subscription_ends_with_its_consumer_though_another_has_taken_its_name
     let told = subscription.next(&Wide).await.unwrap().concat();
     let told = String::from_utf8_lossy(&told);
     assert!(told.contains("ResourceNotFoundException"), "{told}");
+    assert!(subscription.next(&Wide).await.is_none());
+}
+
+/// What had room for a little was read whole ten times a second, only to find that there was no
+/// room for it.
+#[tokio::test]
+async fn a_record_for_which_there_is_no_room_is_read_once_to_learn_its_size_and_once_to_push_it() {
+    const DATA_BYTES: usize = 750_000;
+    let world = World::new().await;
+    world.stream("s", 1).await;
+    world.put("s", "k", &"AAAA".repeat(DATA_BYTES / 3)).await;
+    let consumer = registered(&world).await;
+    let world = world.reopened().await;
+    let mut subscription = subscribed(&world, &consumer).await;
+    let (refusals, mut told) = watch::channel(0);
+    let room = Growing {
+        bytes_max: AtomicUsize::new(100_000),
+        taken: AtomicUsize::new(0),
+        refusals,
+    };
+    assert!(subscription.next(&room).await.is_some(), "it begins");
+    let taken_before = room.taken.load(Ordering::Relaxed);
+    let before = world.disk.bytes_read();
+    let (event, once) = {
+        let mut next = subscription.next(&room);
+        let mut read = Vec::new();
+        for most in [1, REFUSALS + 1] {
+            tokio::select! {
+                _ = &mut next => panic!("there is room for an event"),
+                refused = told.wait_for(|refusals| *refusals >= most) => drop(refused),
+            }
+            read.push(world.disk.bytes_read() - before);
+            assert_eq!(room.taken.load(Ordering::Relaxed), taken_before);
+        }
+        assert!(read[0] > DATA_BYTES as u64);
+        assert_eq!(read[0], read[1]);
+        room.bytes_max.store(10_000_000, Ordering::Relaxed);
+        (next.await.unwrap(), read[0])
+    };
+    assert!(world.disk.bytes_read() - before <= 2 * once);
+    let event: usize = event.iter().map(bytes::Bytes::len).sum();
+    assert!(event > DATA_BYTES);
+    assert_eq!(room.taken.load(Ordering::Relaxed), taken_before + event);
+}
+
+/// The stream of another account went on being pushed to whom its policy let read it once.
+#[tokio::test]
+async fn what_a_policy_no_longer_allows_ends_a_subscription_before_what_is_put_later() {
+    let denial = json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Deny", "Principal": "*", "Action": "kinesis:SubscribeToShard",
+        "Resource": "*",
+    }]});
+    for is_replaced in [false, true] {
+        let world = World::new().await;
+        world.stream("s", 1).await;
+        let consumer = registered(&world).await;
+        let other = Requester::new(
+            support::caller("222222222222", "eu-west-1"),
+            Arc::new(Identity {
+                principal: Principal {
+                    account: AccountId::parse("222222222222").unwrap(),
+                    user: None,
+                },
+                policy: None,
+            }),
+            Origin {
+                address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+                is_encrypted: false,
+                now: support::NOON,
+            },
+            Action {
+                service: "kinesis",
+                operation: "SubscribeToShard",
+            },
+        );
+        let policy = |statement: Value| {
+            let policy = json!({"Version": "2012-10-17", "Statement": [statement]});
+            json!({"ResourceARN": consumer, "Policy": policy.to_string()})
+        };
+        let allowed = policy(json!({
+            "Effect": "Allow", "Principal": {"AWS": "222222222222"},
+            "Action": "kinesis:SubscribeToShard", "Resource": consumer,
+        }));
+        done!(world, put_resource_policy, allowed);
+        let mut subscription = subscribed_by(&world, &consumer, other).await;
+        assert!(subscription.next(&Wide).await.is_some(), "it begins");
+        world.put("s", "k", "MQ==").await;
+        assert!(subscription.next(&Wide).await.is_some(), "it is pushed");
+        if is_replaced {
+            let denied = json!({"ResourceARN": consumer, "Policy": denial.to_string()});
+            done!(world, put_resource_policy, denied);
+        } else {
+            done!(
+                world,
+                delete_resource_policy,
+                json!({"ResourceARN": consumer})
+            );
+        }
+        world.put("s", "k", "c2VjcmV0").await;
+        let told = subscription.next(&Wide).await.unwrap().concat();
+        let told = String::from_utf8_lossy(&told);
+        assert!(told.contains("ResourceNotFoundException"), "{told}");
+        assert!(!told.contains("c2VjcmV0"), "{told}");
+        assert!(subscription.next(&Wide).await.is_none());
+    }
+}
+
+/// Clients look an exception up in the model of the events, and found none of the name it had.
+#[tokio::test]
+async fn a_record_that_cannot_be_read_ends_the_events_with_an_exception_of_their_model() {
+    let world = World::new().await;
+    world.stream("s", 1).await;
+    world.put("s", "first", "").await;
+    let consumer = registered(&world).await;
+    let world = world.reopened().await;
+    let mut files = world.disk.files().into_iter().map(|(path, _)| path);
+    let segment = files.find(|path| path.starts_with("logs")).unwrap();
+    world.disk.spoil(&segment, 0..u64::MAX);
+    let mut subscription = subscribed(&world, &consumer).await;
+    assert!(subscription.next(&Wide).await.is_some(), "it begins");
+    let told = subscription.next(&Wide).await.unwrap().concat();
+    // The type of a header's value that is text, its length, the value.
+    let name = b":exception-type\x07\x00\x18InternalFailureException";
+    assert!(told.windows(name.len()).any(|part| part == name));
     assert!(subscription.next(&Wide).await.is_none());
 }

@@ -273,11 +273,21 @@ impl Socket {
 
     /// Reads one answer that has a Content-Length.
     pub async fn answer(&mut self) -> Answer {
+        let head = self.head().await;
+        self.answer_after(head).await
+    }
+
+    /// Reads the line and the headers of an answer.
+    pub async fn head(&mut self) -> String {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             head.push(timeout(PATIENCE, self.0.read_u8()).await.unwrap().unwrap());
         }
-        let head = String::from_utf8(head).unwrap();
+        String::from_utf8(head).unwrap()
+    }
+
+    /// Reads the rest of an answer that has a Content-Length.
+    pub async fn answer_after(&mut self, head: String) -> Answer {
         let mut answer = Answer {
             status: head.split(' ').nth(1).unwrap().parse().unwrap(),
             head,

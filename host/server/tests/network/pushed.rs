@@ -16,7 +16,12 @@ const STREAM: &str = "arn:aws:kinesis:us-east-1:000000000000:stream/s";
 
 /// A stream with a consumer; the input of a SubscribeToShard from its first record on.
 async fn prepare(server: &Running) -> Value {
-    let stream = json!({"StreamName": "s", "ShardCount": 1});
+    prepare_with(server, 1).await
+}
+
+/// The same of the first of so many shards.
+async fn prepare_with(server: &Running, shards: usize) -> Value {
+    let stream = json!({"StreamName": "s", "ShardCount": shards});
     call(server, "CreateStream", stream).await;
     let active = async {
         loop {
@@ -155,4 +160,75 @@ async fn a_server_that_stops_ends_what_it_pushes_and_does_not_wait_for_it() {
     let stopped = tokio::time::timeout(PATIENCE, server.shut_down()).await;
     stopped.unwrap().unwrap();
     socket.ends_well().await;
+}
+
+/// 32,000 subscriptions that waited for records stopped the puts of their account.
+#[tokio::test]
+async fn subscriptions_at_rest_are_refused_by_name_before_they_stop_what_their_account_does() {
+    const SHARDS: usize = 200;
+    let server = start(|limits| {
+        limits.request_bytes_max = 256 * 1024;
+        limits.in_flight_bytes_max = 1024 * 1024;
+    })
+    .await;
+    let mut input = prepare_with(&server, SHARDS).await;
+    let mut open = Vec::new();
+    let mut shards = 0..SHARDS;
+    let refused = loop {
+        let shard = shards.next().expect("one is refused");
+        input["ShardId"] = json!(format!("shardId-{shard:012}"));
+        let mut socket = Socket::connect(&server).await;
+        subscribe(&mut socket, &input).await;
+        let head = socket.head().await;
+        if !head.starts_with("HTTP/1.1 200") {
+            break socket.answer_after(head).await;
+        }
+        open.push(socket);
+    };
+    assert_eq!(refused.status, 400);
+    assert_eq!(refused.code(), "LimitExceededException");
+    assert!(open.len() > 5, "{}", open.len());
+    // What is put finds room for its body, and is read.
+    let data = "A".repeat(150_000);
+    let record = json!({"StreamName": "s", "PartitionKey": "k", "Data": data});
+    call(&server, "PutRecord", record).await;
+    // Another one may begin once one has ended.
+    let count = open.len() as u64;
+    until_open(&server, count).await;
+    drop(open.pop());
+    until_open(&server, count - 1).await;
+    let mut socket = Socket::connect(&server).await;
+    subscribe(&mut socket, &input).await;
+    assert!(socket.head().await.starts_with("HTTP/1.1 200"));
+}
+
+/// GetRecords asked for up to 10 MiB whatever an answer may hold, and was refused for ever.
+#[tokio::test]
+async fn a_backlog_is_read_bit_by_bit_where_no_answer_may_hold_it_whole() {
+    const RECORDS: usize = 12;
+    let server = start(|limits| {
+        limits.request_bytes_max = 2 * 1024 * 1024;
+        limits.in_flight_bytes_max = 8 * 1024 * 1024;
+    })
+    .await;
+    prepare(&server).await;
+    for _ in 0..RECORDS {
+        put(&server).await;
+    }
+    let first = json!({
+        "StreamName": "s", "ShardId": "shardId-000000000000",
+        "ShardIteratorType": "TRIM_HORIZON",
+    });
+    let first = call(&server, "GetShardIterator", first).await;
+    let (mut iterator, mut read, mut answers) = (first["ShardIterator"].clone(), 0, 0);
+    while read < RECORDS {
+        let input = json!({"ShardIterator": iterator});
+        let answer = call(&server, "GetRecords", input).await;
+        let records = answer["Records"].as_array().unwrap().len();
+        assert!(records > 0);
+        (read, answers) = (read + records, answers + 1);
+        iterator = answer["NextShardIterator"].clone();
+    }
+    assert_eq!(read, RECORDS);
+    assert!(answers > 2, "{answers}");
 }

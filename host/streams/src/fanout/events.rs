@@ -11,6 +11,17 @@ use crate::reader::Selection;
 
 /// The model's name of an event.
 const EVENT: &str = "SubscribeToShardEvent";
+/// The model's exceptions that events may end with, of those that there are here.
+const EXCEPTIONS: [&str; 6] = [
+    "ResourceNotFoundException",
+    "ResourceInUseException",
+    "KMSDisabledException",
+    "KMSInvalidStateException",
+    "KMSAccessDeniedException",
+    "KMSNotFoundException",
+];
+/// What the model calls all others. Clients cannot read an exception that it does not name.
+const OTHER_EXCEPTION: &str = "InternalFailureException";
 /// Bytes of an event besides the records and its children, at most.
 pub const BESIDES_RECORDS_BYTES_MAX: usize = event_stream::BESIDES_PAYLOAD_BYTES_MAX + 256;
 
@@ -91,4 +102,11 @@ pub fn end(children: &[ChildShard<'_>], codec: Codec) -> Result<Vec<Bytes>, ApiE
         tail: Vec::new(),
     };
     event_stream::event(EVENT, codec, payload)
+}
+
+/// What the events end with before their time.
+pub fn exception(error: &ApiError, codec: Codec) -> Result<Vec<Bytes>, ApiError> {
+    let mut known = EXCEPTIONS.into_iter();
+    let name = known.find(|name| *name == error.code());
+    event_stream::exception(name.unwrap_or(OTHER_EXCEPTION), error.message(), codec)
 }

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use types::limits::{GET_RECORDS_COUNT_MAX, SUBSCRIPTION_TIME_MAX};
 use types::{ConsumerArn, SequenceNumber, ShardId, Timestamp};
 use wire::event_stream::{self, BESIDES_PAYLOAD_BYTES_MAX};
-use wire::{ApiError, Codec, EventSource, Room};
+use wire::{ApiError, Codec, EventSource, Requester, Room};
 
 use super::events::{self, BESIDES_RECORDS_BYTES_MAX, Pushed};
 use super::{Lease, Open};
@@ -19,8 +19,8 @@ use crate::Streams;
 use crate::directory::owner;
 use crate::iterator::Start;
 use crate::ops::describe::ChildShard;
-use crate::ops::error;
-use crate::reader::Wanted;
+use crate::ops::{address, error};
+use crate::reader::{RoomWanted, Wanted};
 use crate::shard::Shard;
 use crate::stream::Stream;
 
@@ -31,7 +31,7 @@ const EVENT_BYTES_MAX: usize = 256 * 1024;
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// How long a subscription waits for which there is no room before it asks for room again.
 const ROOM_PAUSE: Duration = Duration::from_millis(100);
-/// Bytes for which there must be room before anything is read for an event.
+/// Bytes for which there must be room before anything is read for an event whose size is not known.
 const EVENT_ROOM_BYTES_MIN: usize = 64 * 1024;
 /// Bytes that the end of a closed shard may have: its two children.
 const END_BYTES_MAX: usize = 2 * 1024;
@@ -41,6 +41,8 @@ const BEHIND_MS_MIN: u128 = 1;
 /// A subscription, which its connection asks for one event after the other.
 pub struct Subscription {
     streams: Arc<Streams>,
+    /// Who has subscribed.
+    caller: Requester,
     consumer: ConsumerArn,
     /// When the consumer was registered: another one may have its address within the same second.
     registered_at: Timestamp,
@@ -55,6 +57,8 @@ pub struct Subscription {
     phase: Phase,
     /// Where the next event begins.
     start: Start,
+    /// Bytes for which there must be room before anything is read for the next event.
+    needs: usize,
     /// The number of the last record that was pushed.
     last: Option<SequenceNumber>,
     heartbeat_at: Duration,
@@ -73,6 +77,7 @@ enum Phase {
 
 /// What a subscription is made of.
 pub struct Subscribed {
+    pub caller: Requester,
     pub consumer: ConsumerArn,
     pub registered_at: Timestamp,
     pub stream: Arc<Stream>,
@@ -86,8 +91,9 @@ enum Found {
     /// Records, and for how many bytes there is room. Those may be none because they have expired:
     /// then no room was taken.
     Records(Arc<Pushed>, usize),
-    /// There are records, and no room for the first of them.
-    NoRoom,
+    /// There are records from here on, and no room for the so many bytes that the first of them
+    /// needs, or that may be needed before it is known.
+    NoRoom(Start, usize),
 }
 
 impl Subscription {
@@ -95,6 +101,7 @@ impl Subscription {
     pub fn new(streams: &Arc<Streams>, subscribed: Subscribed, codec: Codec) -> Self {
         let uptime = streams.clock.uptime();
         let Subscribed {
+            caller,
             consumer,
             registered_at,
             stream,
@@ -117,10 +124,12 @@ impl Subscription {
             ends_at: uptime + SUBSCRIPTION_TIME_MAX,
             phase: Phase::Begun,
             start,
+            needs: EVENT_ROOM_BYTES_MIN,
             last: None,
             heartbeat_at: uptime + HEARTBEAT,
             _open: streams.fanout.opens(),
             streams: Arc::clone(streams),
+            caller,
         }
     }
 
@@ -140,12 +149,19 @@ impl Subscription {
             }
             let (found, taken) = match self.find(&stream, shard, room).await? {
                 Found::Records(found, taken) => (found, taken),
-                Found::NoRoom => {
+                Found::NoRoom(start, needs) => {
+                    // It is not read again before there is room for all of it.
+                    (self.start, self.needs) = (start, needs);
                     self.wait_for(ROOM_PAUSE).await;
                     continue;
                 }
             };
-            self.start = Start::Record(found.next);
+            // It may have waited for its turn to read, and may not be pushed this any more.
+            if self.changes.has_changed().unwrap_or(true) {
+                room.give_back(taken);
+                continue;
+            }
+            (self.start, self.needs) = (Start::Record(found.next), EVENT_ROOM_BYTES_MIN);
             if found.count > 0 {
                 let event = self.records(&stream, shard, &found)?;
                 return Ok(Some(spare(event, taken, room)));
@@ -186,14 +202,20 @@ impl Subscription {
         // Its other end lives as long as the directory.
         if self.changes.has_changed().unwrap_or(true) {
             self.changes.mark_unchanged();
-            let arn = &self.consumer.stream;
-            let now = self.streams.directory.at(arn);
-            let now = now.filter(|now| now.id == self.stream.id && now.status.is_in_service());
-            self.stream = now.ok_or_else(|| error::no_stream(arn))?;
-            let consumer = self.stream.consumers.get(&self.consumer.name);
-            if consumer.is_none_or(|consumer| consumer.created_at != self.registered_at) {
+            let found = address::consumer(&self.streams, &self.caller, &self.consumer);
+            // Policies may have changed, too. What is not for its caller any more reads like what
+            // is not there, and the events' model has no other word for it.
+            let (now, consumer) = found.map_err(|error| match error.denial() {
+                Some(_) => error::consumers::not_found(&self.consumer),
+                None => error,
+            })?;
+            if now.id != self.stream.id || !now.status.is_in_service() {
+                return Err(error::no_stream(&self.consumer.stream));
+            }
+            if consumer.created_at != self.registered_at {
                 return Err(error::consumers::not_found(&self.consumer));
             }
+            self.stream = now;
         }
         Ok(Arc::clone(&self.stream))
     }
@@ -219,20 +241,25 @@ impl Subscription {
             return Ok(if room.take(bytes) {
                 Found::Records(pushed, bytes)
             } else {
-                Found::NoRoom
+                Found::NoRoom(self.start, bytes)
             });
         }
-        // Without room for anything nothing is read: others wait for their turns to read.
-        if !room.take(EVENT_ROOM_BYTES_MIN) {
-            return Ok(Found::NoRoom);
+        // Without room nothing is read, and nobody waits for a turn to read.
+        if !room.take(self.needs) {
+            return Ok(Found::NoRoom(self.start, self.needs));
         }
-        room.give_back(EVENT_ROOM_BYTES_MIN);
+        room.give_back(self.needs);
         let wanted = Wanted {
             start: self.start,
             limit: GET_RECORDS_COUNT_MAX,
             bytes_max: EVENT_BYTES_MAX,
+            text_bytes_max: usize::MAX,
             codec: self.codec,
-            room: Some(room),
+            reader: self.caller.account,
+            room: Some(RoomWanted {
+                room,
+                bytes: self.needs,
+            }),
         };
         let selection = streams.select(stream, shard, &wanted).await;
         let selection = match selection {
@@ -250,10 +277,9 @@ impl Subscription {
         let mut taken = selection.room_bytes();
         if selection.count == 0 {
             room.give_back(taken);
-            return Ok(if selection.is_short_of_room {
-                Found::NoRoom
-            } else {
-                Found::Records(Arc::new(Pushed::of(selection)), 0)
+            return Ok(match selection.lacks_room_for {
+                Some(bytes) => Found::NoRoom(Start::Record(selection.next), bytes),
+                None => Found::Records(Arc::new(Pushed::of(selection)), 0),
             });
         }
         let more = (selection.text_bytes() + BESIDES_RECORDS_BYTES_MAX).saturating_sub(taken);
@@ -394,7 +420,7 @@ impl EventSource for Subscription {
                 if !room.take(bytes) {
                     return None;
                 }
-                let event = event_stream::exception(error.code(), error.message(), self.codec);
+                let event = events::exception(&error, self.codec);
                 event.ok().map(|event| spare(event, bytes, room))
             }
         }

@@ -26,6 +26,8 @@ const AT_TIP_MS: u128 = 0;
 /// How far behind a reader is at least that has not: it would take 0 for the tip, though the next
 /// record may have arrived in this very millisecond.
 const BEHIND_MS_MIN: u128 = 1;
+/// Bytes of an answer besides its records, at most: an iterator, or two children.
+const HEAD_BYTES_MAX: usize = 4 * 1024;
 const LIMIT: NumberRule = NumberRule::within(1, 10_000);
 
 #[derive(Deserialize)]
@@ -50,7 +52,8 @@ impl Shape for Input<'_> {
     }
 }
 
-/// Gives the records of a shard from an iterator on: up to 10,000 of up to 10 MiB together.
+/// Gives the records of a shard from an iterator on: up to 10,000 of up to 10 MiB together, or
+/// fewer where memory is short.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let begun = streams.clock.uptime();
     let input: Input<'_> = call.parse()?;
@@ -64,7 +67,12 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
         start: iterator.start,
         limit: page_size(input.limit, GET_RECORDS_COUNT_MAX),
         bytes_max: GET_RECORDS_BYTES_MAX,
+        text_bytes_max: streams
+            .options
+            .answer_bytes_max
+            .saturating_sub(HEAD_BYTES_MAX),
         codec: call.codec,
+        reader: call.caller.account,
         room: None,
     };
     let selection = select(streams, &stream, shard, &wanted).await;

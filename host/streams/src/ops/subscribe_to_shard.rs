@@ -102,6 +102,7 @@ pub async fn handle(streams: &Arc<Streams>, call: Call) -> Result<Answer, ApiErr
     })?;
     stream.counts.subscribed.add(1);
     let subscribed = Subscribed {
+        caller: call.caller.clone(),
         consumer,
         registered_at: registered.created_at,
         stream: Arc::clone(&stream),

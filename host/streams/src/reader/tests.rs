@@ -38,15 +38,24 @@ fn shard() -> Shard {
     })
 }
 
-fn selection(limit: usize, from: u64) -> Selection<'static> {
-    let wanted = Wanted {
+fn wanted(limit: usize) -> Wanted<'static> {
+    Wanted {
         start: Start::TRIM_HORIZON,
         limit,
         bytes_max: GET_RECORDS_BYTES_MAX,
+        text_bytes_max: usize::MAX,
         codec: Codec::Json,
+        reader: account(1),
         room: None,
-    };
-    Selection::new(shard().numbering(), Position(from), &wanted)
+    }
+}
+
+fn account(number: u64) -> AccountId {
+    AccountId::parse(&format!("{number:012}")).unwrap()
+}
+
+fn selection(limit: usize, from: u64) -> Selection<'static> {
+    Selection::new(shard().numbering(), Position(from), &wanted(limit))
 }
 
 /// Takes all that fits of `frame`, however often that gives way. Returns whether it is full.
@@ -197,67 +206,124 @@ fn ten_mebibytes_are_the_most_and_one_larger_record_goes_alone() {
     assert_eq!(alone.count, 1);
 }
 
+/// An engine whose one log has one record, in memory or only on its disk.
+async fn engine(is_in_memory: bool) -> Arc<Embedded> {
+    let options = Options {
+        tail_cache_bytes: if is_in_memory { 1 << 20 } else { 0 },
+        free_bytes_min: 0,
+        ballast_bytes: 0,
+        ..Options::default()
+    };
+    let disk = Arc::new(SimulatedDisk::new(1));
+    let engine = Embedded::open(disk.clone(), options.clone()).unwrap();
+    engine.create_logs(&[LogId(1)]).await.unwrap();
+    let Frame {
+        arrival,
+        count,
+        body,
+        ..
+    } = frame(0, &[("a", 1)]);
+    let frame = NewFrame {
+        count,
+        arrival,
+        body,
+        key: None,
+    };
+    let append = Append {
+        log: LogId(1),
+        frame,
+    };
+    let transaction = Transaction {
+        appends: vec![append],
+        ..Transaction::default()
+    };
+    engine.commit(transaction).await.unwrap();
+    if is_in_memory {
+        return engine;
+    }
+    // What was written a moment ago may not have left the memory yet.
+    engine.close().await.unwrap();
+    Embedded::open(disk, options).unwrap()
+}
+
+fn reading<'a>(engine: &'a Embedded, turns: &'a AccountTurns, reader: AccountId) -> Reading<'a> {
+    Reading {
+        engine,
+        log: LogId(1),
+        turns,
+        reader,
+        turn: None,
+    }
+}
+
 /// What is read before the answer is counted was once bounded by nothing.
 #[tokio::test]
 async fn a_read_from_the_disk_waits_for_its_turn_and_one_from_memory_does_not() {
-    for (tail_cache_bytes, is_in_memory) in [(0, false), (1 << 20, true)] {
-        let options = Options {
-            tail_cache_bytes,
-            free_bytes_min: 0,
-            ballast_bytes: 0,
-            ..Options::default()
-        };
-        let disk = Arc::new(SimulatedDisk::new(1));
-        let mut engine = Embedded::open(disk.clone(), options.clone()).unwrap();
-        engine.create_logs(&[LogId(1)]).await.unwrap();
-        let Frame {
-            arrival,
-            count,
-            body,
-            ..
-        } = frame(0, &[("a", 1)]);
-        let frame = NewFrame {
-            count,
-            arrival,
-            body,
-            key: None,
-        };
-        let append = Append {
-            log: LogId(1),
-            frame,
-        };
-        let transaction = Transaction {
-            appends: vec![append],
-            ..Transaction::default()
-        };
-        engine.commit(transaction).await.unwrap();
-        if !is_in_memory {
-            // What was written a moment ago may not have left the memory yet.
-            engine.close().await.unwrap();
-            engine = Embedded::open(disk, options).unwrap();
-        }
-
-        let turns = DiskTurns::default();
+    for is_in_memory in [false, true] {
+        let engine = engine(is_in_memory).await;
+        let turns = AccountTurns::new(DISK_TURNS);
         let mut others = Vec::new();
-        while let Ok(turn) = turns.0.try_acquire() {
-            others.push(turn);
+        for number in [2, 2, 2, 3] {
+            others.push(turns.take(account(number)).await.unwrap());
         }
         assert_eq!(others.len(), DISK_TURNS);
-        let mut reading = Reading {
-            engine: &*engine,
-            log: LogId(1),
-            turns: &turns,
-            turn: None,
-        };
+        let mut reading = reading(&engine, &turns, account(1));
+        let mut selection = selection(1, 0);
         {
-            let mut read = pin!(reading.read(Position(0), 1));
+            let mut read = pin!(reading.read(Position(0), 1, &mut selection));
             let polled = read.as_mut().poll(&mut Context::from_waker(Waker::noop()));
             assert_eq!(polled.is_ready(), is_in_memory);
         }
         others.pop();
-        let read = reading.read(Position(0), 1).await.unwrap();
-        assert_eq!(read.frames.len(), 1);
+        let read = reading.read(Position(0), 1, &mut selection).await;
+        assert_eq!(read.unwrap().unwrap().frames.len(), 1);
         assert_eq!(reading.turn.is_some(), !is_in_memory);
         engine.close().await.unwrap();
+    }
+}
+
+/// The subscriptions of one account had all turns, and others waited for seconds.
+#[tokio::test]
+async fn one_account_that_reads_much_from_the_disk_leaves_a_turn_to_others() {
+    let engine = engine(false).await;
+    let turns = AccountTurns::new(DISK_TURNS);
+    let mut greedy: Vec<_> = (0..DISK_TURNS)
+        .map(|_| (reading(&engine, &turns, account(1)), selection(1, 0)))
+        .collect();
+    let Some(((last, of_last), most)) = greedy.split_last_mut() else {
+        unreachable!("there are turns");
+    };
+    for (reading, selection) in most {
+        let read = reading.read(Position(0), 1, selection).await.unwrap();
+        assert!(read.is_some());
+    }
+    {
+        let mut read = pin!(last.read(Position(0), 1, of_last));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(read.as_mut().poll(&mut context).is_pending());
+        let mut other = reading(&engine, &turns, account(2));
+        let mut selection = selection(1, 0);
+        let read = other.read(Position(0), 1, &mut selection).await.unwrap();
+        assert!(read.is_some());
+    }
+    drop(greedy);
+    engine.close().await.unwrap();
+}
+
+/// GetRecords asked for up to 10 MiB whatever an answer may hold, and was refused each time.
+#[test]
+fn text_that_is_longer_than_an_answer_may_be_is_cut_short_and_one_record_is_given_even_so() {
+    let frame = frame(4, &[("k", 1_000_000); 12]);
+    let text_bytes_max = 3_000_000;
+    for (text_bytes_max, count) in [(text_bytes_max, 2), (1, 1)] {
+        let wanted = Wanted {
+            text_bytes_max,
+            ..wanted(10_000)
+        };
+        let mut selection = Selection::new(shard().numbering(), Position(4), &wanted);
+        assert!(take_all(&mut selection, &frame));
+        assert_eq!(selection.count, count);
+        assert_eq!(selection.next, Position(4 + count as u64));
+        assert_eq!(selection.next_arrival, Some(frame.arrival));
     }
 }

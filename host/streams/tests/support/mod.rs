@@ -52,6 +52,7 @@ pub fn engine(disk: &SimulatedDisk) -> Arc<dyn Engine> {
 pub const UNTHROTTLED: Options = Options {
     throttle: false,
     limits: AccountLimits::DEFAULT,
+    answer_bytes_max: usize::MAX,
 };
 
 pub struct World {
