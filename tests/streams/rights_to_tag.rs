@@ -154,3 +154,65 @@ async fn pages_of_a_delivery_stream_are_for_those_whom_its_labels_let() {
     }
     service.stop().await;
 }
+
+/// A user that is bound to streams by their label `team` could do with a second one in other
+/// capitals what the first one keeps it from.
+#[tokio::test]
+async fn a_second_label_in_other_capitals_opens_no_stream_and_passes_no_condition() {
+    let on = |effect: &str, actions: Value, condition: Value| {
+        let mut on = json!({"Effect": effect, "Action": actions, "Resource": "*"});
+        on["Condition"] = condition;
+        on
+    };
+    let policy = json!({"Version": "2012-10-17", "Statement": [
+        on(
+            "Allow",
+            json!(["kinesis:DescribeStream", "kinesis:DeleteStream"]),
+            json!({"StringEquals": {"aws:ResourceTag/team": "eve"}}),
+        ),
+        on(
+            "Deny",
+            json!("kinesis:DeleteStream"),
+            json!({"StringNotEquals": {"aws:ResourceTag/team": "eve"}}),
+        ),
+        on(
+            "Allow",
+            json!(["kinesis:CreateStream", "kinesis:AddTagsToStream", "kinesis:TagResource"]),
+            json!({"StringEquals": {"aws:RequestTag/team": "eve"}}),
+        ),
+        on(
+            "Deny",
+            json!(["kinesis:AddTagsToStream", "kinesis:TagResource"]),
+            json!({"ForAnyValue:StringEquals": {"aws:TagKeys": ["team"]}}),
+        ),
+    ]});
+    let service = Service::start_with(Setting {
+        credentials: vec![user(ACCOUNT, "eve", Some(&policy))],
+        ..Setting::default()
+    })
+    .await;
+    let (client, eve) = (service.client(), service.user("eve"));
+    client.create("orders", 1).await;
+    let tags = |tags: Value| json!({"ResourceARN": arn(ACCOUNT, "orders"), "Tags": tags});
+    let by_name = json!({"StreamName": "orders"});
+    let denied = async |operation: &str, input: Value| {
+        let code = eve.code(operation, input).await;
+        assert_eq!(code, "AccessDeniedException", "{operation}");
+    };
+    let of_ann = json!({"team": "ann"});
+    client.call("TagResource", tags(of_ann)).await;
+    denied("DescribeStream", by_name.clone()).await;
+    // The second label is there, and neither of them is the team.
+    eve.call("TagResource", tags(json!({"Team": "eve"}))).await;
+    denied("DescribeStream", by_name.clone()).await;
+    denied("DeleteStream", by_name).await;
+    // Nor is the one that a request gives beside another.
+    denied("TagResource", tags(json!({"tEam": "red", "Team": "eve"}))).await;
+    let made = json!({
+        "StreamName": "clicks", "ShardCount": 1, "Tags": {"TEAM": "red", "Team": "eve"},
+    });
+    denied("CreateStream", made).await;
+    let names = client.call("ListStreams", json!({})).await;
+    assert_eq!(names["StreamNames"], json!(["orders"]));
+    service.stop().await;
+}

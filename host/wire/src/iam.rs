@@ -15,6 +15,7 @@ mod condition;
 mod decision;
 mod glob;
 mod grantee;
+mod held;
 mod key;
 mod malformed;
 mod network;
@@ -22,6 +23,8 @@ mod policy;
 mod principal;
 mod question;
 mod statement;
+mod steps;
+mod texts;
 mod tree;
 
 pub use decision::{Denial, Reason, decide};

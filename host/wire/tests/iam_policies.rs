@@ -325,20 +325,145 @@ fn text_is_the_same_text_whatever_letters_of_it_are_capitals_and_wherever_it_end
     }
 }
 
+/// IAM: of `TagKey1` and `tagkey1` one may be there, and not both. Whoever may add labels must not
+/// gain by a second one: neither an Allow nor the way around a Deny.
 #[test]
-fn two_labels_that_differ_in_capitals_are_both_looked_at() {
-    let mut world = world();
-    let both = [("Team", "red"), ("team", "blue")];
-    let both = both.map(|(key, value)| (key.to_owned(), value.to_owned()));
-    world.tags = Some(BTreeMap::from(both));
-    for colour in ["red", "blue"] {
-        let is = json!({"StringEquals": {"aws:ResourceTag/TEAM": colour}});
-        let is_not = json!({"StringNotEquals": {"aws:ResourceTag/TEAM": colour}});
-        assert!(world.allows_under(&is) && !world.allows_under(&is_not));
+fn two_labels_whose_keys_differ_in_capitals_give_no_right_and_escape_no_deny() {
+    let mut both = world();
+    let labels = [("Team", "red"), ("team", "blue")];
+    both.new_tags = labels.map(|(key, value)| (key, Some(value))).to_vec();
+    let labels = labels.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    both.tags = Some(BTreeMap::from(labels));
+    let mut one = world();
+    one.new_tags = vec![("team", Some("blue"))];
+    for key in ["aws:ResourceTag/TEAM", "aws:RequestTag/team"] {
+        let variable = format!("${{{key}}}");
+        for (operator, values) in [
+            ("StringEquals", json!("blue")),
+            ("StringEquals", json!(["red", "blue"])),
+            ("StringNotEquals", json!("green")),
+            ("StringEqualsIgnoreCase", json!("BLUE")),
+            ("StringNotEqualsIgnoreCase", json!("green")),
+            ("StringLike", json!("*")),
+            ("StringNotLike", json!("green")),
+            ("StringEqualsIfExists", json!("blue")),
+            ("StringNotEqualsIfExists", json!("green")),
+            ("ForAllValues:StringEquals", json!(["red", "blue"])),
+            ("ForAllValues:StringNotEquals", json!("green")),
+            ("ForAnyValue:StringEquals", json!("blue")),
+            ("ForAnyValue:StringNotEquals", json!("green")),
+            ("Null", json!("false")),
+            ("StringEquals", json!(variable)),
+            ("StringNotEquals", json!(["green", format!("x{variable}")])),
+        ] {
+            let condition = json!({operator: {key: values}});
+            assert!(one.allows_under(&condition), "{condition}");
+            assert!(!both.allows_under(&condition), "{condition}");
+            let denied = both.decide(Some(&unless(&condition)), None);
+            assert_eq!(denied, Err(Reason::IdentityDenies), "{condition}");
+        }
+        let null = json!({"Null": {key: "true"}});
+        assert!(!both.allows_under(&null));
+        let denied = both.decide(Some(&unless(&null)), None);
+        assert_eq!(denied, Err(Reason::IdentityDenies));
     }
-    // Neither is meant where one is needed.
-    let variable = json!({"StringLike": {"aws:username": "${aws:ResourceTag/team}"}});
-    assert!(!world.allows_under(&variable));
+}
+
+/// Everything is allowed but under a condition.
+fn unless(condition: &Value) -> Value {
+    let mut policy = allow("*", "*");
+    let mut deny = statement("Deny", "*", "*")["Statement"].clone();
+    deny["Condition"] = condition.clone();
+    policy["Statement"] = json!([policy["Statement"], deny]);
+    policy
+}
+
+#[test]
+fn a_variable_of_two_labels_whose_keys_differ_in_capitals_gives_no_right_and_escapes_no_deny() {
+    let mut both = world();
+    both.tags = Some(BTreeMap::from([
+        ("Name".to_owned(), "ann".to_owned()),
+        ("name".to_owned(), "orders".to_owned()),
+    ]));
+    let pattern = "${aws:ResourceTag/name}";
+    for (operator, value) in [
+        ("StringEquals", pattern),
+        ("StringNotEquals", pattern),
+        ("StringEqualsIgnoreCase", pattern),
+        ("StringNotLike", "${aws:ResourceTag/name,'x'}"),
+        ("ForAllValues:StringNotEquals", pattern),
+        ("StringEqualsIfExists", pattern),
+    ] {
+        let condition = json!({operator: {"aws:username": value}});
+        assert!(!both.allows_under(&condition), "{condition}");
+        let denied = both.decide(Some(&unless(&condition)), None);
+        assert_eq!(denied, Err(Reason::IdentityDenies), "{condition}");
+    }
+    let principal = "arn:aws:iam::*:user/${aws:ResourceTag/name}";
+    for operator in ["ArnLike", "ArnNotLike"] {
+        let condition = json!({operator: {"aws:PrincipalArn": principal}});
+        assert!(!both.allows_under(&condition), "{condition}");
+        let denied = both.decide(Some(&unless(&condition)), None);
+        assert_eq!(denied, Err(Reason::IdentityDenies), "{condition}");
+    }
+    let stream = json!("arn:aws:kinesis:*:*:stream/${aws:ResourceTag/name}");
+    for resource in ["Resource", "NotResource"] {
+        let allowed = json!({"Effect": "Allow", "Action": "*", resource: stream});
+        let policy = json!({"Version": "2012-10-17", "Statement": allowed});
+        let found = both.decide(Some(&policy), None);
+        assert_eq!(found, Err(Reason::IdentityIsSilent), "{policy}");
+        let all = allow("*", "*")["Statement"].clone();
+        let denied = json!({"Effect": "Deny", "Action": "*", resource: stream});
+        let policy = json!({"Version": "2012-10-17", "Statement": [all, denied]});
+        let found = both.decide(Some(&policy), None);
+        assert_eq!(found, Err(Reason::IdentityDenies), "{policy}");
+    }
+    // Where something else decides, it does.
+    let clear = json!({"StringEquals": {"aws:username": [pattern, "ann"]}});
+    assert!(both.allows_under(&clear));
+    let clear = json!({"StringNotEquals": {"aws:username": [pattern, "ann"]}});
+    assert!(!both.allows_under(&clear));
+}
+
+#[test]
+fn a_kept_policy_that_this_build_refuses_lets_nobody_in_but_the_root_of_its_account() {
+    let text = r#"{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "later:*"}}"#;
+    let policy = ResourcePolicy::kept(text.to_owned());
+    assert_eq!(policy.text(), text);
+    assert_eq!(
+        policy.fault().unwrap().to_string(),
+        "Policy statement must contain resources."
+    );
+    let all = IdentityPolicy::parse(&allow("*", "*").to_string()).unwrap();
+    let world = world();
+    let (owner, other) = (account(OWNER), account(OTHER));
+    let ann = world.principal.user.clone();
+    for (account, user, wanted) in [
+        (owner, None, Ok(())),
+        (owner, ann.clone(), Err(Reason::ResourceDenies)),
+        (other, None, Err(Reason::ResourceDenies)),
+        (other, ann, Err(Reason::ResourceDenies)),
+    ] {
+        let question = Question {
+            principal: &Principal { account, user },
+            circumstances: &world.circumstances,
+            action: world.action,
+            resource: world.resource,
+            owner,
+            tags: None,
+            new_tags: &[],
+        };
+        let found = decide(&question, Some(&all), Some(&policy));
+        assert_eq!(
+            found.map_err(|denial| denial.reason),
+            wanted,
+            "{question:?}"
+        );
+    }
+    let good = granted(json!("*")).to_string();
+    let policy = ResourcePolicy::kept(good.clone());
+    assert_eq!(policy.fault(), None);
+    assert!(policy == ResourcePolicy::parse(&good).unwrap());
 }
 
 #[test]

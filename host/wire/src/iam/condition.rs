@@ -2,25 +2,32 @@
 
 use types::Timestamp;
 
-use super::glob::{self, Glob, Signs, Template};
+use super::glob::{self, Pattern, Signs, Step};
+use super::held::Held;
 use super::key::{Key, Kind};
 use super::malformed::Malformed;
 use super::network::Network;
-use super::question::Question;
+use super::question::{Case, Known};
+use super::steps::STEPS_EACH;
+use super::texts::{Gathered, Place, Run, Texts};
 use super::tree::Tree;
 
 /// Parts of an ARN that are compared each by itself.
 const ARN_PARTS: usize = 6;
 const IF_EXISTS: &str = "IfExists";
 
-/// One operator on one key.
-#[derive(Clone, Debug)]
+/// One operator on one key. Its texts are kept with those of the whole policy.
+#[derive(Clone, Copy, Debug)]
 pub struct Condition {
-    key: Key,
+    key: Key<Place>,
     quantifier: Option<Quantifier>,
     /// It holds if nothing is known under the key.
     if_exists: bool,
-    test: Test,
+    operator: Operator,
+    /// The opposite of what the operator asks for.
+    is_negated: bool,
+    /// What is compared: it was understood when the policy was parsed, and is read anew.
+    expected: Run,
 }
 
 /// How a key is asked about that may have several values.
@@ -30,28 +37,6 @@ enum Quantifier {
     All,
     /// Some value passes.
     Any,
-}
-
-#[derive(Clone, Debug)]
-enum Test {
-    /// Whether nothing is known under the key.
-    Null(bool),
-    /// Whether a value is among those of the policy; `is_negated`: among none of them.
-    Among {
-        expected: Expected,
-        is_negated: bool,
-    },
-}
-
-#[derive(Clone, Debug)]
-enum Expected {
-    Texts(Vec<Template>),
-    TextsInAnyCase(Vec<Template>),
-    Arns(Vec<Template>),
-    Numbers(Comparison, Vec<f64>),
-    Dates(Comparison, Vec<Timestamp>),
-    Bools(Vec<bool>),
-    Networks(Vec<Network>),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -67,7 +52,7 @@ enum Comparison {
 #[derive(Clone, Copy, Debug)]
 enum Operator {
     Null,
-    Text(Signs, Case),
+    Text(Signs, Letters),
     Arn(Signs),
     Number(Comparison),
     Date(Comparison),
@@ -76,18 +61,23 @@ enum Operator {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Case {
-    Kept,
-    Ignored,
+enum Letters {
+    AsTheyAre,
+    InAnyCase,
 }
 
 impl Condition {
-    /// All conditions of a statement. `variables`: the policy's version knows them.
-    pub fn parse_all(tree: &Tree, variables: bool) -> Result<Vec<Self>, Malformed> {
+    /// Adds the conditions of a statement to all of its policy. `variables`: the policy's version
+    /// knows them.
+    pub fn parse_all(
+        tree: &Tree,
+        variables: bool,
+        all: &mut Vec<Self>,
+        texts: &mut Gathered,
+    ) -> Result<(), Malformed> {
         let operators = tree
             .as_map()
             .ok_or_else(|| Malformed::syntax("Condition is not an object."))?;
-        let mut conditions = Vec::new();
         for (operator, keys) in operators {
             let named = Named::parse(operator, variables)
                 .ok_or_else(|| Malformed::new(format!("Invalid Condition type : {operator}.")))?;
@@ -98,32 +88,78 @@ impl Condition {
                     Malformed::syntax(format!("{operator} is not an object of keys."))
                 })?;
             for (key, values) in keys {
-                conditions.push(named.condition(key, values)?);
+                all.push(named.condition(key, values, texts)?);
             }
         }
-        Ok(conditions)
+        Ok(())
     }
 
-    /// Whether it holds for a request.
-    pub fn holds(&self, question: &Question<'_>) -> bool {
-        let values = question.values(&self.key);
-        let (expected, is_negated) = match &self.test {
-            Test::Null(wanted) => return values.is_empty() == *wanted,
-            Test::Among {
-                expected,
-                is_negated,
-            } => (expected, *is_negated),
+    /// Whether it holds for a request. Where several labels have the key that is asked about in
+    /// other capitals, none of them is meant and it is unclear, whatever the operator is.
+    pub fn holds(&self, texts: &Texts, case: &Case<'_>) -> Held {
+        case.steps().take(STEPS_EACH);
+        let known = match case.known(self.key.with(|tag| texts.at(tag))) {
+            Known::Unclear => return Held::Unclear,
+            known => known,
         };
-        if values.is_empty() && self.if_exists {
-            return true;
+        let is_known = !matches!(known, Known::Nothing);
+        if let Operator::Null = self.operator {
+            let is_null = if is_known { "false" } else { "true" };
+            return self.has(is_null, texts, case);
         }
-        let passes = |value: &String| expected.has(value, question) != is_negated;
-        match self.quantifier {
-            Some(Quantifier::All) => values.iter().all(passes),
-            Some(Quantifier::Any) => values.iter().any(passes),
-            // Of a value that is not there only what it shall not be is true.
-            None if is_negated => values.iter().all(passes),
-            None => values.iter().any(passes),
+        if !is_known && self.if_exists {
+            return Held::Yes;
+        }
+        let passes = |value: &str| {
+            let held = self.has(value, texts, case);
+            held.negated_if(self.is_negated)
+        };
+        // Of a value that is not there only what it shall not be is true.
+        let is_all = match self.quantifier {
+            Some(Quantifier::All) => true,
+            Some(Quantifier::Any) => false,
+            None => self.is_negated,
+        };
+        match known {
+            Known::One(value) => passes(&value),
+            Known::Keys(tags) => {
+                let held = case.each(tags.iter()).map(|tag| passes(&tag.key));
+                if is_all {
+                    Held::all(held)
+                } else {
+                    Held::any(held)
+                }
+            }
+            Known::Nothing | Known::Unclear => Held::of(is_all),
+        }
+    }
+
+    /// Whether a value is among those that are expected.
+    fn has(&self, value: &str, texts: &Texts, case: &Case<'_>) -> Held {
+        let expected = case.each(texts.of(self.expected));
+        match self.operator {
+            Operator::Text(signs, Letters::AsTheyAre) => {
+                Held::any(expected.map(|text| Pattern { text, signs }.matches(value, case)))
+            }
+            Operator::Text(signs, Letters::InAnyCase) => {
+                let lower = glob::lowered(value);
+                Held::any(expected.map(|text| {
+                    let pattern = Pattern { text, signs };
+                    pattern.matches_in_any_case(&lower, case)
+                }))
+            }
+            Operator::Arn(signs) => Held::any(expected.map(|text| {
+                let pattern = Pattern { text, signs };
+                fits_arn(pattern, value, case)
+            })),
+            Operator::Null
+            | Operator::Bool
+            | Operator::Number(_)
+            | Operator::Date(_)
+            | Operator::Address => Held::any(expected.map(|text| {
+                case.steps().take(STEPS_EACH + text.len());
+                Held::of(self.operator.relates(value, text).unwrap_or(false))
+            })),
         }
     }
 }
@@ -163,7 +199,12 @@ impl<'a> Named<'a> {
         })
     }
 
-    fn condition(&self, name: &str, values: &Tree) -> Result<Condition, Malformed> {
+    fn condition(
+        &self,
+        name: &str,
+        values: &Tree,
+        texts: &mut Gathered,
+    ) -> Result<Condition, Malformed> {
         let key = Key::parse(name)
             .ok_or_else(|| Malformed::new(format!("The condition key {name} is not supported.")))?;
         let is_null = matches!(self.operator, Operator::Null);
@@ -174,63 +215,65 @@ impl<'a> Named<'a> {
             let how = format!("needs ForAllValues or ForAnyValue for the condition key {name}");
             return Err(self.wrong(&how));
         }
-        let values = values.elements().iter().map(|value| match value {
-            Tree::Text(text) => Some(text.clone()),
-            Tree::Number(number) => Some(number.clone()),
-            Tree::Bool(value) => Some(value.to_string()),
-            Tree::Null | Tree::List(_) | Tree::Map(_) => None,
-        });
-        let values: Option<Vec<String>> = values.collect();
-        let values = values.filter(|values| !values.is_empty());
-        let values = values.ok_or_else(|| self.wrong(&format!("has no values for {name}")))?;
+        let no_values = || self.wrong(&format!("has no values for {name}"));
+        let values = values.elements();
+        match values.len() {
+            0 => return Err(no_values()),
+            1 => {}
+            _ if is_null => return Err(self.wrong("has more than one value")),
+            _ => {}
+        }
+        // The key of a tag has its place before the values.
+        let place = texts.next()?;
+        if let Some(tag) = key.tag() {
+            texts.add(tag)?;
+        }
+        let key = key.with(|_| place);
+        let from = texts.count();
+        for value in values {
+            let value = match value {
+                Tree::Text(text) => text.as_str(),
+                Tree::Number(number) => number.as_str(),
+                Tree::Bool(true) => "true",
+                Tree::Bool(false) => "false",
+                Tree::Null | Tree::List(_) | Tree::Map(_) => return Err(no_values()),
+            };
+            self.check(value)?;
+            texts.add(value)?;
+        }
         Ok(Condition {
             key,
             quantifier: self.quantifier,
             if_exists: self.if_exists,
-            test: self.test(&values)?,
-        })
-    }
-
-    fn test(&self, values: &[String]) -> Result<Test, Malformed> {
-        let templates = |signs: Signs| -> Result<Vec<Template>, Malformed> {
-            let parsed = values.iter().map(|text| Template::parse(text, signs));
-            parsed.collect()
-        };
-        let expected = match self.operator {
-            Operator::Null => {
-                let wanted = self.each(values, parse_bool)?;
-                let [wanted] = wanted[..] else {
-                    return Err(self.wrong("has more than one value"));
-                };
-                return Ok(Test::Null(wanted));
-            }
-            Operator::Text(signs, Case::Kept) => Expected::Texts(templates(signs)?),
-            Operator::Text(signs, Case::Ignored) => Expected::TextsInAnyCase(templates(signs)?),
-            Operator::Arn(signs) => {
-                self.each(values, |text| is_arn_pattern(text).then_some(()))?;
-                Expected::Arns(templates(signs)?)
-            }
-            Operator::Number(how) => Expected::Numbers(how, self.each(values, parse_number)?),
-            Operator::Date(how) => Expected::Dates(how, self.each(values, parse_date)?),
-            Operator::Bool => Expected::Bools(self.each(values, parse_bool)?),
-            Operator::Address => Expected::Networks(self.each(values, Network::parse)?),
-        };
-        Ok(Test::Among {
-            expected,
+            operator: self.operator,
             is_negated: self.is_negated,
+            expected: texts.since(from)?,
         })
     }
 
-    fn each<T>(
-        &self,
-        values: &[String],
-        parse: impl Fn(&str) -> Option<T>,
-    ) -> Result<Vec<T>, Malformed> {
-        let parsed = values.iter().map(|value| {
-            let wrong = || self.wrong(&format!("cannot be used with the value {value}"));
-            parse(value).ok_or_else(wrong)
-        });
-        parsed.collect()
+    /// # Errors
+    /// The operator compares nothing with this value.
+    fn check(&self, value: &str) -> Result<(), Malformed> {
+        let is_understood = match self.operator {
+            Operator::Text(signs, _) => {
+                let text = value;
+                return Pattern { text, signs }.check();
+            }
+            Operator::Arn(signs) => {
+                let text = value;
+                Pattern { text, signs }.check()?;
+                is_arn_pattern(value)
+            }
+            Operator::Null | Operator::Bool => parse_bool(value).is_some(),
+            Operator::Number(_) => parse_number(value).is_some(),
+            Operator::Date(_) => parse_date(value).is_some(),
+            Operator::Address => Network::parse(value).is_some(),
+        };
+        if is_understood {
+            Ok(())
+        } else {
+            Err(self.wrong(&format!("cannot be used with the value {value}")))
+        }
     }
 
     fn wrong(&self, what: &str) -> Malformed {
@@ -260,12 +303,12 @@ fn operator(name: &str, variables: bool) -> Option<(Operator, bool)> {
     Some(match name {
         "Null" => (Operator::Null, false),
         "Bool" => (Operator::Bool, false),
-        "StringEquals" => (Operator::Text(plain, Case::Kept), false),
-        "StringNotEquals" => (Operator::Text(plain, Case::Kept), true),
-        "StringEqualsIgnoreCase" => (Operator::Text(plain, Case::Ignored), false),
-        "StringNotEqualsIgnoreCase" => (Operator::Text(plain, Case::Ignored), true),
-        "StringLike" => (Operator::Text(like, Case::Kept), false),
-        "StringNotLike" => (Operator::Text(like, Case::Kept), true),
+        "StringEquals" => (Operator::Text(plain, Letters::AsTheyAre), false),
+        "StringNotEquals" => (Operator::Text(plain, Letters::AsTheyAre), true),
+        "StringEqualsIgnoreCase" => (Operator::Text(plain, Letters::InAnyCase), false),
+        "StringNotEqualsIgnoreCase" => (Operator::Text(plain, Letters::InAnyCase), true),
+        "StringLike" => (Operator::Text(like, Letters::AsTheyAre), false),
+        "StringNotLike" => (Operator::Text(like, Letters::AsTheyAre), true),
         "ArnEquals" | "ArnLike" => (Operator::Arn(like), false),
         "ArnNotEquals" | "ArnNotLike" => (Operator::Arn(like), true),
         "IpAddress" => (Operator::Address, false),
@@ -298,30 +341,17 @@ impl Operator {
             Self::Address => kind == Kind::Address,
         }
     }
-}
 
-impl Expected {
-    fn has(&self, value: &str, question: &Question<'_>) -> bool {
-        match self {
-            Self::Texts(texts) => texts.iter().any(|text| text.matches(value, question)),
-            Self::TextsInAnyCase(texts) => {
-                let mut texts = texts.iter();
-                texts.any(|text| text.matches_in_any_case(value, question))
-            }
-            Self::Arns(arns) => {
-                let mut patterns = arns.iter().filter_map(|arn| arn.expand(question));
-                patterns.any(|pattern| fits_arn(&pattern, value))
-            }
-            Self::Numbers(how, numbers) => parse_number(value)
-                .is_some_and(|value| numbers.iter().any(|number| how.holds(&value, number))),
-            Self::Dates(how, dates) => parse_date(value)
-                .is_some_and(|value| dates.iter().any(|date| how.holds(&value, date))),
-            Self::Bools(bools) => parse_bool(value).is_some_and(|value| bools.contains(&value)),
-            Self::Networks(networks) => value.parse().is_ok_and(|address| {
-                let mut networks = networks.iter();
-                networks.any(|network| network.contains(address))
-            }),
-        }
+    /// Whether a value is to one that is expected as the operator says; `None`: one of the two is
+    /// none that it compares.
+    fn relates(self, value: &str, expected: &str) -> Option<bool> {
+        Some(match self {
+            Self::Null | Self::Bool => parse_bool(value)? == parse_bool(expected)?,
+            Self::Number(how) => how.holds(&parse_number(value)?, &parse_number(expected)?),
+            Self::Date(how) => how.holds(&parse_date(value)?, &parse_date(expected)?),
+            Self::Address => Network::parse(expected)?.contains(value.parse().ok()?),
+            Self::Text(..) | Self::Arn(_) => return None,
+        })
     }
 }
 
@@ -385,15 +415,17 @@ fn colons_outside(text: &str) -> usize {
 }
 
 /// Whether each part of an ARN fits its part of the pattern; `*` alone is any ARN.
-fn fits_arn(pattern: &[Glob], arn: &str) -> bool {
-    if pattern == [Glob::Any] {
-        return true;
-    }
-    let wanted = glob::split(pattern, ARN_PARTS);
+fn fits_arn(pattern: Pattern<'_>, arn: &str, case: &Case<'_>) -> Held {
+    case.steps().take(STEPS_EACH + pattern.text.len());
+    let wanted = match pattern.expand(case) {
+        Ok(steps) if steps == [Step::Any] => return Held::Yes,
+        Ok(steps) => glob::split(steps, ARN_PARTS),
+        Err(held) => return held,
+    };
     let parts: Vec<&str> = arn.splitn(ARN_PARTS, ':').collect();
-    wanted.len() == parts.len()
-        && wanted
-            .iter()
-            .zip(parts)
-            .all(|(pattern, part)| glob::fits(pattern, part))
+    let mut both = wanted.iter().zip(&parts);
+    Held::of(
+        wanted.len() == parts.len()
+            && both.all(|(pattern, part)| glob::fits(pattern, part, case.steps())),
+    )
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use super::grantee::Meant;
 use super::policy::{IdentityPolicy, ResourcePolicy, Says};
 use super::question::Question;
-use super::statement::Statement;
+use super::steps::STEPS_MAX;
 
 /// Why something is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +27,18 @@ pub enum Reason {
 pub struct Denial {
     /// Why.
     pub reason: Reason,
-    /// The statement that denies it: its Sid, or its number from 1.
-    statement: Option<String>,
+    cause: Cause,
+}
+
+/// What of a policy denies. A statement is named by its Sid, or its number from 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Cause {
+    /// No statement allows it.
+    Silence,
+    Statement(String),
+    /// The steps ran out in this statement.
+    Steps(String),
+    NotUnderstood,
 }
 
 impl fmt::Display for Denial {
@@ -38,9 +48,19 @@ impl fmt::Display for Denial {
             Reason::ResourceDenies | Reason::ResourceIsSilent => "the resource's policy",
             Reason::NotOwner => return f.write_str("it is for the resource's owner alone"),
         };
-        match &self.statement {
-            Some(statement) => write!(f, "statement {statement} of {policy} denies it"),
-            None => write!(f, "no statement of {policy} allows it"),
+        match &self.cause {
+            Cause::Statement(statement) => write!(f, "statement {statement} of {policy} denies it"),
+            Cause::Steps(statement) => write!(
+                f,
+                "statement {statement} of {policy} takes more than {STEPS_MAX} steps to compare, \
+                 which denies it"
+            ),
+            Cause::NotUnderstood => write!(
+                f,
+                "{policy} cannot be understood by this build, which denies it until it is put anew \
+                 or deleted"
+            ),
+            Cause::Silence => write!(f, "no statement of {policy} allows it"),
         }
     }
 }
@@ -54,16 +74,19 @@ impl Denial {
     fn silent(reason: Reason) -> Self {
         Self {
             reason,
-            statement: None,
+            cause: Cause::Silence,
         }
     }
 
-    fn by(reason: Reason, number: usize, statement: &Statement) -> Self {
-        let name = statement.sid().map(|sid| format!("'{sid}'"));
-        Self {
-            reason,
-            statement: Some(name.unwrap_or_else(|| number.to_string())),
-        }
+    /// What a policy denies by what it says, if it does.
+    fn said(says: &Says, reason: Reason) -> Option<Self> {
+        let cause = match says {
+            Says::Denies(statement) => Cause::Statement(statement.clone()),
+            Says::TakesTooLong(statement) => Cause::Steps(statement.clone()),
+            Says::NotUnderstood => Cause::NotUnderstood,
+            Says::Allows(_) | Says::Nothing => return None,
+        };
+        Some(Self { reason, cause })
     }
 }
 
@@ -77,8 +100,14 @@ pub fn decide(
     identity: Option<&IdentityPolicy>,
     resource: Option<&ResourcePolicy>,
 ) -> Result<(), Denial> {
-    let by_resource = resource.map_or(Says::Nothing, |policy| policy.asked(question));
     let is_own = question.principal.account == question.owner;
+    let is_own_root = is_own && question.principal.user.is_none();
+    let by_resource = match resource.map(|policy| policy.asked(question)) {
+        // Somebody has to be able to go on.
+        Some(Says::NotUnderstood) if is_own_root => Says::Nothing,
+        Some(says) => says,
+        None => Says::Nothing,
+    };
     // What another account's resource is labelled with is for those to know whom it lets in.
     let sees_tags = is_own || matches!(by_resource, Says::Allows(_));
     let asked = Question {
@@ -86,21 +115,22 @@ pub fn decide(
         ..*question
     };
     let by_identity = identity.map_or(Says::Allows(Meant::Directly), |policy| policy.asked(&asked));
-    if let Says::Denies(number, statement) = by_identity {
-        return Err(Denial::by(Reason::IdentityDenies, number, statement));
+    if let Some(denial) = Denial::said(&by_identity, Reason::IdentityDenies) {
+        return Err(denial);
     }
     let is_allowed = matches!(by_identity, Says::Allows(_));
     if !is_own && !is_allowed {
         return Err(Denial::silent(Reason::IdentityIsSilent));
     }
+    if let Some(denial) = Denial::said(&by_resource, Reason::ResourceDenies) {
+        return Err(denial);
+    }
     match by_resource {
-        Says::Denies(number, statement) => {
-            Err(Denial::by(Reason::ResourceDenies, number, statement))
-        }
-        Says::Nothing if !is_own => Err(Denial::silent(Reason::ResourceIsSilent)),
+        Says::Allows(_) if !is_own => Ok(()),
+        _ if !is_own => Err(Denial::silent(Reason::ResourceIsSilent)),
         // What goes to the whole account is still for the account to hand on.
         Says::Allows(Meant::Directly) => Ok(()),
-        Says::Allows(_) | Says::Nothing if is_allowed => Ok(()),
-        Says::Allows(_) | Says::Nothing => Err(Denial::silent(Reason::IdentityIsSilent)),
+        _ if is_allowed => Ok(()),
+        _ => Err(Denial::silent(Reason::IdentityIsSilent)),
     }
 }

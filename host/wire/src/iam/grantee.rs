@@ -4,23 +4,32 @@ use types::AccountId;
 
 use super::malformed::Malformed;
 use super::principal::Principal;
+use super::question::Case;
+use super::steps::STEPS_EACH;
+use super::texts::{Gathered, Run, Texts};
 use super::tree::Tree;
 
+/// The kind of principals that have accounts.
+const AWS: &str = "AWS";
+/// The name of everybody.
+const ANYBODY: &str = "*";
+
 /// One that a statement names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Grantee {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Grantee<'a> {
     Anybody,
     /// Everybody of an account, as far as its own policies let them.
     Account(AccountId),
-    User(AccountId, String),
+    User(AccountId, &'a str),
     /// A role, a session or a service: nobody who calls here is one.
     NoCaller,
 }
 
 /// `Principal` or `NotPrincipal`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grantees {
-    grantees: Vec<Grantee>,
+    /// The names of those who may call.
+    names: Run,
     is_negated: bool,
 }
 
@@ -35,10 +44,12 @@ pub enum Meant {
 }
 
 impl Grantees {
-    pub fn parse(tree: &Tree, is_negated: bool) -> Result<Self, Malformed> {
-        let mut grantees = Vec::new();
+    pub fn parse(tree: &Tree, is_negated: bool, texts: &mut Gathered) -> Result<Self, Malformed> {
+        let from = texts.count();
         match tree {
-            Tree::Text(text) if text == "*" => grantees.push(Grantee::Anybody),
+            Tree::Text(text) if text == ANYBODY => {
+                texts.add(text)?;
+            }
             Tree::Map(kinds) if !kinds.is_empty() => {
                 for (kind, names) in kinds {
                     if names.elements().is_empty() {
@@ -46,8 +57,13 @@ impl Grantees {
                     }
                     for name in names.elements() {
                         let name = name.as_text().ok_or_else(|| invalid(kind, ""))?;
-                        let grantee = Grantee::parse(kind, name);
-                        grantees.push(grantee.ok_or_else(|| invalid(kind, name))?);
+                        match Grantee::parse(kind, name) {
+                            Some(Grantee::NoCaller) => {}
+                            Some(_) => {
+                                texts.add(name)?;
+                            }
+                            None => return Err(invalid(kind, name)),
+                        }
                     }
                 }
             }
@@ -58,14 +74,22 @@ impl Grantees {
             }
         }
         Ok(Self {
-            grantees,
+            names: texts.since(from)?,
             is_negated,
         })
     }
 
-    pub fn meant(&self, principal: &Principal) -> Meant {
-        let meant = self.grantees.iter().map(|grantee| grantee.meant(principal));
-        let meant = meant.max().unwrap_or(Meant::Not);
+    pub fn meant(self, texts: &Texts, case: &Case<'_>) -> Meant {
+        let mut meant = Meant::Not;
+        for name in texts.of(self.names) {
+            case.steps().take(STEPS_EACH + name.len());
+            if meant == Meant::Directly || case.steps().are_spent() {
+                break;
+            }
+            // Only what was understood is kept; whatever else came here is nobody.
+            let grantee = Grantee::parse(AWS, name).unwrap_or(Grantee::NoCaller);
+            meant = meant.max(grantee.meant(case.principal()));
+        }
         match (self.is_negated, meant) {
             (false, meant) => meant,
             // To leave out an account leaves out its root alone: a user has to be named as well.
@@ -81,11 +105,11 @@ fn invalid(kind: &str, name: &str) -> Malformed {
     ))
 }
 
-impl Grantee {
-    fn parse(kind: &str, name: &str) -> Option<Self> {
+impl<'a> Grantee<'a> {
+    fn parse(kind: &str, name: &'a str) -> Option<Self> {
         match kind {
-            "AWS" if name == "*" => Some(Self::Anybody),
-            "AWS" => AccountId::parse(name)
+            AWS if name == ANYBODY => Some(Self::Anybody),
+            AWS => AccountId::parse(name)
                 .ok()
                 .map(Self::Account)
                 .or_else(|| Self::parse_arn(name)),
@@ -99,7 +123,7 @@ impl Grantee {
         }
     }
 
-    fn parse_arn(arn: &str) -> Option<Self> {
+    fn parse_arn(arn: &'a str) -> Option<Self> {
         let parts: Vec<&str> = arn.splitn(6, ':').collect();
         let ["arn", partition, service, "", account, name] = parts[..] else {
             return None;
@@ -111,9 +135,7 @@ impl Grantee {
         }
         match (service, name.split_once('/')) {
             ("iam", None) if name == "root" => Some(Self::Account(account)),
-            ("iam", Some(("user", user))) if !user.is_empty() => {
-                Some(Self::User(account, user.to_owned()))
-            }
+            ("iam", Some(("user", user))) if !user.is_empty() => Some(Self::User(account, user)),
             ("iam", Some(("role", name)))
             | ("sts", Some(("assumed-role" | "federated-user", name)))
                 if !name.is_empty() =>
@@ -124,18 +146,16 @@ impl Grantee {
         }
     }
 
-    fn meant(&self, principal: &Principal) -> Meant {
+    fn meant(self, principal: &Principal) -> Meant {
         let user = principal.user.as_ref().map(|user| user.as_str());
         match self {
             Self::Anybody => Meant::Directly,
             // The root of an account is the account.
-            Self::Account(account) if *account == principal.account && user.is_none() => {
+            Self::Account(account) if account == principal.account && user.is_none() => {
                 Meant::Directly
             }
-            Self::Account(account) if *account == principal.account => Meant::ByAccount,
-            Self::User(account, name)
-                if *account == principal.account && user == Some(name.as_str()) =>
-            {
+            Self::Account(account) if account == principal.account => Meant::ByAccount,
+            Self::User(account, name) if account == principal.account && user == Some(name) => {
                 Meant::Directly
             }
             Self::Account(_) | Self::User(..) | Self::NoCaller => Meant::Not,

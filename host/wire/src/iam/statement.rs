@@ -1,10 +1,15 @@
 //! One statement of a policy.
 
+use std::borrow::Cow;
+
 use super::condition::Condition;
-use super::glob::{self, Glob, Signs, Template};
+use super::glob::{Pattern, Signs};
 use super::grantee::{Grantees, Meant};
+use super::held::Held;
 use super::malformed::Malformed;
-use super::question::Question;
+use super::question::Case;
+use super::steps::STEPS_EACH;
+use super::texts::{Gathered, Place, Run, Texts};
 use super::tree::Tree;
 
 /// What may stand in a statement.
@@ -38,22 +43,37 @@ pub enum Setting {
     OfResource,
 }
 
-/// One statement.
+/// One statement. Its texts and conditions are kept with those of the whole policy.
 #[derive(Clone, Debug)]
 pub struct Statement {
-    sid: Option<String>,
+    sid: Option<Place>,
     pub effect: Effect,
     /// `None`: whoever has the policy.
     grantees: Option<Grantees>,
-    actions: Vec<Vec<Glob>>,
+    /// In small letters.
+    actions: Run,
     not_actions: bool,
-    resources: Vec<Template>,
+    resources: Run,
     not_resources: bool,
-    conditions: Vec<Condition>,
+    conditions: Run,
+    /// `${…}` has a meaning in its resources.
+    variables: bool,
+}
+
+/// What a policy says, while it is parsed.
+#[derive(Debug, Default)]
+pub struct Draft {
+    pub texts: Gathered,
+    pub conditions: Vec<Condition>,
 }
 
 impl Statement {
-    pub fn parse(tree: &Tree, setting: Setting, variables: bool) -> Result<Self, Malformed> {
+    pub fn parse(
+        tree: &Tree,
+        setting: Setting,
+        variables: bool,
+        draft: &mut Draft,
+    ) -> Result<Self, Malformed> {
         let members = tree
             .as_map()
             .ok_or_else(|| Malformed::syntax("A statement is not an object."))?;
@@ -68,51 +88,80 @@ impl Statement {
         let (resources, not_resources) =
             one_of(member("Resource"), member("NotResource"), "Resource")?;
         let effect = effect(member("Effect"))?;
+        let sid = sid(member("Sid"), setting)?;
+        let principals = principals(member("Principal"), member("NotPrincipal"), setting, effect)?;
+        let Draft { texts, conditions } = draft;
+        let grantees = principals.map(|(tree, not)| Grantees::parse(tree, not, texts));
         Ok(Self {
-            sid: sid(member("Sid"), setting)?,
+            sid: sid.map(|sid| texts.add(sid)).transpose()?,
             effect,
-            grantees: grantees(member("Principal"), member("NotPrincipal"), setting, effect)?,
-            actions: texts(actions, "Action", action)?,
+            grantees: grantees.transpose()?,
+            actions: listed(actions, "Action", texts, action)?,
             not_actions,
-            resources: texts(resources, "Resource", |text| resource(text, variables))?,
+            resources: listed(resources, "Resource", texts, |text| {
+                resource(text, variables)
+            })?,
             not_resources,
-            conditions: match member("Condition") {
-                Some(condition) => Condition::parse_all(condition, variables)?,
-                None => Vec::new(),
+            conditions: {
+                let from = conditions.len();
+                if let Some(condition) = member("Condition") {
+                    Condition::parse_all(condition, variables, conditions, texts)?;
+                }
+                Run::new(from, conditions.len())?
             },
+            variables,
         })
     }
 
     /// The statement's own name.
-    pub fn sid(&self) -> Option<&str> {
-        self.sid.as_deref()
+    pub fn sid<'a>(&self, texts: &'a Texts) -> Option<&'a str> {
+        self.sid.map(|sid| texts.at(sid))
     }
 
-    /// Whether the statement is about what is asked, and how it means who asks.
-    pub fn applies(&self, question: &Question<'_>) -> Meant {
-        let meant = match &self.grantees {
-            Some(grantees) => grantees.meant(question.principal),
+    /// Whether the statement is about what is asked, and how it means who asks. What is unclear
+    /// counts for a Deny and not for an Allow. `conditions`: all of the policy.
+    pub fn applies(&self, conditions: &[Condition], texts: &Texts, case: &Case<'_>) -> Meant {
+        case.steps().take(STEPS_EACH);
+        let meant = match self.grantees {
+            Some(grantees) => grantees.meant(texts, case),
             None => Meant::Directly,
         };
-        let applies = meant != Meant::Not
-            && self.is_about_action(question.action)
-            && self.is_about_resource(question)
-            && self
-                .conditions
-                .iter()
-                .all(|condition| condition.holds(question));
-        if applies { meant } else { Meant::Not }
+        if meant == Meant::Not {
+            return meant;
+        }
+        let hold = || {
+            let conditions = case.each(conditions[self.conditions.places()].iter());
+            Held::all(conditions.map(|condition| condition.holds(texts, case)))
+        };
+        let about = self.is_about_action(texts, case);
+        let about = about.and(|| self.is_about_resource(texts, case));
+        match about.and(hold) {
+            Held::Yes => meant,
+            Held::Unclear if self.effect == Effect::Deny => meant,
+            Held::Unclear | Held::No => Meant::Not,
+        }
     }
 
-    fn is_about_action(&self, action: &str) -> bool {
-        let action = action.to_ascii_lowercase();
-        let mut actions = self.actions.iter();
-        actions.any(|pattern| glob::fits(pattern, &action)) != self.not_actions
+    fn is_about_action(&self, texts: &Texts, case: &Case<'_>) -> Held {
+        let signs = Signs {
+            wildcards: true,
+            variables: false,
+        };
+        let actions = texts.of(self.actions).map(|text| Pattern { text, signs });
+        let actions = case.each(actions);
+        let held = Held::any(actions.map(|pattern| pattern.matches(case.action(), case)));
+        held.negated_if(self.not_actions)
     }
 
-    fn is_about_resource(&self, question: &Question<'_>) -> bool {
-        let mut resources = self.resources.iter();
-        resources.any(|pattern| pattern.matches(question.resource, question)) != self.not_resources
+    fn is_about_resource(&self, texts: &Texts, case: &Case<'_>) -> Held {
+        let signs = Signs {
+            wildcards: true,
+            variables: self.variables,
+        };
+        let resources = texts.of(self.resources).map(|text| Pattern { text, signs });
+        let resources = case.each(resources);
+        let held = Held::any(resources.map(|pattern| pattern.matches(case.resource(), case)));
+        held.negated_if(self.not_resources)
     }
 }
 
@@ -148,7 +197,7 @@ fn effect(tree: Option<&Tree>) -> Result<Effect, Malformed> {
     }
 }
 
-fn sid(tree: Option<&Tree>, setting: Setting) -> Result<Option<String>, Malformed> {
+fn sid(tree: Option<&Tree>, setting: Setting) -> Result<Option<&str>, Malformed> {
     let Some(tree) = tree else {
         return Ok(None);
     };
@@ -163,25 +212,26 @@ fn sid(tree: Option<&Tree>, setting: Setting) -> Result<Option<String>, Malforme
         )));
     }
     // Tools write an empty one where they mean none.
-    Ok((!sid.is_empty()).then(|| sid.to_owned()))
+    Ok((!sid.is_empty()).then_some(sid))
 }
 
-fn grantees(
-    principal: Option<&Tree>,
-    not_principal: Option<&Tree>,
+/// Who is named, and whether those are left out; `None`: nobody is to be named.
+fn principals<'a>(
+    principal: Option<&'a Tree>,
+    not_principal: Option<&'a Tree>,
     setting: Setting,
     effect: Effect,
-) -> Result<Option<Grantees>, Malformed> {
+) -> Result<Option<(&'a Tree, bool)>, Malformed> {
     match (setting, principal, not_principal) {
         (Setting::OfIdentity, None, None) => Ok(None),
         (Setting::OfIdentity, ..) => Err(Malformed::new(
             "Policy document should not specify a principal.",
         )),
-        (Setting::OfResource, Some(tree), None) => Grantees::parse(tree, false).map(Some),
+        (Setting::OfResource, Some(tree), None) => Ok(Some((tree, false))),
         (Setting::OfResource, None, Some(_)) if effect == Effect::Allow => {
             Err(Malformed::new("Allow with NotPrincipal is not allowed."))
         }
-        (Setting::OfResource, None, Some(tree)) => Grantees::parse(tree, true).map(Some),
+        (Setting::OfResource, None, Some(tree)) => Ok(Some((tree, true))),
         (Setting::OfResource, None, None) => {
             Err(Malformed::new("Missing required field Principal."))
         }
@@ -191,25 +241,27 @@ fn grantees(
     }
 }
 
-/// One text or a list of some.
-fn texts<T>(
-    tree: &Tree,
+/// One text or a list of some, each as `parse` has it kept.
+fn listed<'a>(
+    tree: &'a Tree,
     name: &str,
-    parse: impl Fn(&str) -> Result<T, Malformed>,
-) -> Result<Vec<T>, Malformed> {
+    texts: &mut Gathered,
+    parse: impl Fn(&'a str) -> Result<Cow<'a, str>, Malformed>,
+) -> Result<Run, Malformed> {
     let elements = tree.elements();
     if elements.is_empty() {
         return Err(Malformed::syntax(format!("{name} names nothing.")));
     }
-    let parsed = elements.iter().map(|element| {
+    let from = texts.count();
+    for element in elements {
         let not_text = || Malformed::syntax(format!("{name} is not a string."));
-        parse(element.as_text().ok_or_else(not_text)?)
-    });
-    parsed.collect()
+        texts.add(&parse(element.as_text().ok_or_else(not_text)?)?)?;
+    }
+    texts.since(from)
 }
 
 /// `*`, or a service and what it does: the same in capitals or not.
-fn action(text: &str) -> Result<Vec<Glob>, Malformed> {
+fn action(text: &str) -> Result<Cow<'_, str>, Malformed> {
     let is_any = text == "*";
     let Some((vendor, name)) = text.split_once(':').or(is_any.then_some(("*", "*"))) else {
         return Err(Malformed::new(
@@ -229,17 +281,11 @@ fn action(text: &str) -> Result<Vec<Glob>, Malformed> {
     if name.is_empty() || !name.bytes().all(is_name) {
         return Err(Malformed::new(format!("The action {text} is not valid")));
     }
-    let steps = text.to_ascii_lowercase();
-    let steps = steps.chars().map(|character| match character {
-        '*' => Glob::Any,
-        '?' => Glob::AnyOne,
-        other => Glob::One(other),
-    });
-    Ok(steps.collect())
+    Ok(Cow::Owned(text.to_ascii_lowercase()))
 }
 
 /// `*`, or an ARN of which parts may be left open.
-fn resource(text: &str, variables: bool) -> Result<Template, Malformed> {
+fn resource(text: &str, variables: bool) -> Result<Cow<'_, str>, Malformed> {
     let is_arn = text.starts_with("arn:") && text.split(':').count() >= ARN_PARTS;
     // An ARN that ends in an open part may be any that begins like it.
     let is_open = text.starts_with("arn:") && text.ends_with('*');
@@ -252,5 +298,6 @@ fn resource(text: &str, variables: bool) -> Result<Template, Malformed> {
         wildcards: true,
         variables,
     };
-    Template::parse(text, signs)
+    Pattern { text, signs }.check()?;
+    Ok(Cow::Borrowed(text))
 }

@@ -9,7 +9,7 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 pub enum Tree {
     Null,
     Bool(bool),
-    /// As it is written in decimals.
+    /// As it is written in decimals; with an exponent, if that is shorter.
     Number(String),
     Text(String),
     List(Vec<Tree>),
@@ -73,7 +73,10 @@ impl<'de> Visitor<'de> for TreeVisitor {
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Tree, E> {
-        Ok(Tree::Number(value.to_string()))
+        // What is written in four letters would be three hundred otherwise.
+        let (plain, short) = (value.to_string(), format!("{value:e}"));
+        let is_longer = short.len() >= plain.len();
+        Ok(Tree::Number(if is_longer { plain } else { short }))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Tree, E> {
