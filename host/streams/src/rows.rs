@@ -121,6 +121,7 @@ pub async fn load(engine: &dyn Engine) -> Result<Loaded, StoreError> {
             // Of a stream that is not encrypted, and was not changed lately, nothing is kept.
             stream.encryption = encryptions.remove(&stream.id).unwrap_or_default();
             stream.policy = policies.remove(&stream.id);
+            policies::tell_faults(&stream);
             streams.push(stream);
         }
     }

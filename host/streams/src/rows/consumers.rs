@@ -40,18 +40,12 @@ pub async fn load(engine: &dyn Engine) -> Result<HashMap<StreamId, Consumers>, S
                 name: name.clone(),
                 created_at: Timestamp(row.created_at_ms),
                 tags: row.tags.into_iter().collect(),
-                policy: row.policy.map(|text| policy(&text)).transpose()?,
+                policy: row.policy.map(|text| Arc::new(ResourcePolicy::kept(text))),
             };
             let of_stream = all.entry(stream).or_default();
             of_stream.insert(name, Arc::new(consumer));
         }
     }
-}
-
-/// One that cannot be understood keeps the server from starting, as a stream's does.
-fn policy(text: &str) -> Result<Arc<ResourcePolicy>, StoreError> {
-    let policy = ResourcePolicy::parse(text).map_err(|_| damaged("the policy of a consumer"))?;
-    Ok(Arc::new(policy))
 }
 
 /// The write of a consumer's row.

@@ -1,6 +1,8 @@
-//! What is kept of the policies of streams: their text, which is understood anew at each start.
+//! What is kept of the policies of streams: their text, which is understood anew at each start. One
+//! that this build does not understand keeps its stream shut, and nothing else.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,10 +15,6 @@ use crate::stream::{Stream, StreamId};
 use crate::tables::{self, POLICIES};
 
 /// Reads the policies of all streams, by their numbers.
-///
-/// # Errors
-/// One cannot be understood. Without it others would have rights that its owner did not give, so
-/// that the server does not start.
 pub async fn load(
     engine: &dyn Engine,
 ) -> Result<HashMap<StreamId, Arc<ResourcePolicy>>, StoreError> {
@@ -32,10 +30,26 @@ pub async fn load(
             let id = tables::parse_policy_key(key);
             let id = id.ok_or_else(|| damaged("the key of a policy"))?;
             let text: String = codec::decode("policies", &row.value)?;
-            let policy = ResourcePolicy::parse(&text);
-            let policy = policy.map_err(|_| damaged("the policy of a stream"))?;
-            all.insert(id, Arc::new(policy));
+            all.insert(id, Arc::new(ResourcePolicy::kept(text)));
         }
+    }
+}
+
+/// Says which policies of a stream and of its consumers are not understood.
+pub fn tell_faults(stream: &Stream) {
+    let tell = |of: &dyn fmt::Display, policy: &Option<Arc<ResourcePolicy>>| {
+        if let Some(fault) = policy.as_ref().and_then(|policy| policy.fault()) {
+            tracing::error!(
+                of = %of,
+                %fault,
+                "a policy is kept that this build does not understand: everything is denied but to \
+                 the root of its account, until the policy is put anew or deleted"
+            );
+        }
+    };
+    tell(&stream.arn, &stream.policy);
+    for consumer in stream.consumers.values() {
+        tell(&consumer.arn(&stream.arn), &consumer.policy);
     }
 }
 
