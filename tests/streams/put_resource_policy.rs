@@ -1,7 +1,8 @@
 //! PutResourcePolicy.
 
-use millrace_tests::{ACCOUNT, OTHER_ACCOUNT, Service, statement};
+use millrace_tests::{ACCOUNT, OTHER_ACCOUNT, Service, Setting, statement};
 use serde_json::{Value, json};
+use wire::iam::ResourcePolicy;
 
 use crate::naming::arn;
 
@@ -174,5 +175,96 @@ async fn no_policy_lets_another_account_change_it_or_shuts_out_the_root_of_its_o
     client
         .call("DescribeStream", json!({"StreamName": "orders"}))
         .await;
+    service.stop().await;
+}
+
+/// What denies the tagging of `orders` if one of many patterns fits a key.
+fn comparing(pattern: &str, count: usize) -> Value {
+    let mut policy = statement(
+        "Deny",
+        &json!("kinesis:TagResource"),
+        &json!("*"),
+        Some(json!("*")),
+    );
+    policy["Statement"][0]["Condition"] =
+        json!({"ForAnyValue:StringLike": {"aws:TagKeys": vec![pattern; count]}});
+    policy
+}
+
+/// One account could stop the whole server: the largest policy of patterns that begin with `*`,
+/// for as many labels as a request may give, was compared for seconds.
+#[tokio::test]
+async fn a_policy_that_takes_too_many_steps_to_compare_denies_what_is_asked() {
+    let service = Service::start().await;
+    let client = service.client();
+    client.create("orders", 1).await;
+    let key = |number: usize| format!("{}{number:03}", "a".repeat(125));
+    let tags = |count| {
+        let tags = (0..count).map(|number| (key(number), json!("")));
+        let tags: serde_json::Map<_, _> = tags.collect();
+        json!({"ResourceARN": arn(ACCOUNT, "orders"), "Tags": tags})
+    };
+    let endless = put(&comparing("*b", 4_000));
+    client.call("PutResourcePolicy", endless).await;
+    let refusal = client.refusal("TagResource", tags(50)).await;
+    let wanted = format!(
+        "User: arn:aws:iam::{ACCOUNT}:root is not authorized to perform: kinesis:TagResource on \
+         resource: {} with an explicit deny in a resource-based policy",
+        arn(ACCOUNT, "orders")
+    );
+    assert_eq!(refusal.message, wanted);
+    // What the policy is about with fewer steps, it decides.
+    client.call("TagResource", tags(1)).await;
+    let input = json!({"StreamName": "orders", "Data": "AAAA", "PartitionKey": "a"});
+    client.call("PutRecord", input).await;
+    let slow = format!("*{}b", "a".repeat(63));
+    client
+        .call("PutResourcePolicy", put(&comparing(&slow, 250)))
+        .await;
+    client.call("TagResource", tags(2)).await;
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn the_policies_of_an_account_take_no_more_memory_than_they_may() {
+    let mut policy = sharing(&json!("kinesis:PutRecord"));
+    policy["Statement"][0]["Sid"] = json!("a".repeat(5_000));
+    let held = ResourcePolicy::parse(&policy.to_string()).unwrap();
+    let mut setting = Setting::default();
+    setting.limits.policy_bytes_per_account_max = 2 * held.held_bytes();
+    let service = Service::start_with(setting).await;
+    let client = service.client();
+    client.create("orders", 1).await;
+    let mut consumers = Vec::new();
+    for name in ["a", "b"] {
+        let input = json!({"StreamARN": arn(ACCOUNT, "orders"), "ConsumerName": name});
+        let made = client.call("RegisterStreamConsumer", input).await;
+        consumers.push(made["Consumer"]["ConsumerARN"].clone());
+    }
+    client.create("clicks", 1).await;
+    let on = |resource: &Value| json!({"ResourceARN": resource, "Policy": policy.to_string()});
+    let (orders, clicks) = (json!(arn(ACCOUNT, "orders")), json!(arn(ACCOUNT, "clicks")));
+    client.call("PutResourcePolicy", on(&orders)).await;
+    client.call("PutResourcePolicy", on(&consumers[0])).await;
+    for resource in [&consumers[1], &clicks] {
+        let refusal = client.refusal("PutResourcePolicy", on(resource)).await;
+        assert_eq!(refusal.code, "LimitExceededException");
+        let wanted = format!("The resource policies of account {ACCOUNT} would take more than ");
+        assert!(refusal.message.starts_with(&wanted), "{refusal:?}");
+    }
+    // One in the place of another counts once, and another account has its own room.
+    client.call("PutResourcePolicy", on(&orders)).await;
+    let service = service.restart().await;
+    let (client, other) = (service.client(), service.other_client());
+    let code = client.code("PutResourcePolicy", on(&clicks)).await;
+    assert_eq!(code, "LimitExceededException");
+    other.create("orders", 1).await;
+    let theirs = json!(arn(OTHER_ACCOUNT, "orders"));
+    other.call("PutResourcePolicy", on(&theirs)).await;
+    let input = json!({"ResourceARN": consumers[0]});
+    client.call("DeleteResourcePolicy", input).await;
+    client.call("PutResourcePolicy", on(&clicks)).await;
+    client.delete("clicks").await;
+    client.call("PutResourcePolicy", on(&consumers[1])).await;
     service.stop().await;
 }

@@ -1,6 +1,6 @@
 //! TagResource.
 
-use millrace_tests::{ACCOUNT, REGION, Service};
+use millrace_tests::{ACCOUNT, REGION, Service, statement};
 use serde_json::{Map, Value, json};
 use types::limits::TAGS_PER_RESOURCE_MAX;
 
@@ -64,6 +64,56 @@ async fn a_resource_has_at_most_50_tags() {
     client
         .call("TagResource", tagging(json!({"key-000": "y"})))
         .await;
+    service.stop().await;
+}
+
+/// A policy compares each label that is asked for.
+#[tokio::test]
+async fn more_tags_than_a_resource_can_have_are_refused_before_a_policy_is_asked() {
+    let service = Service::start().await;
+    let client = service.client();
+    client.create("orders", 1).await;
+    let closed = statement("Deny", &json!("*"), &json!("*"), Some(json!("*")));
+    let policy = json!({"ResourceARN": arn(ACCOUNT, "orders"), "Policy": closed.to_string()});
+    client.call("PutResourcePolicy", policy).await;
+    let stream = arn(ACCOUNT, "orders");
+    let mut many = numbered(TAGS_PER_RESOURCE_MAX);
+    let by_name = json!({"StreamName": "orders", "Tags": many});
+    for (operation, input) in [
+        ("TagResource", tagging(many.clone())),
+        ("AddTagsToStream", by_name),
+    ] {
+        let code = client.code(operation, input).await;
+        assert_eq!(code, "AccessDeniedException", "{operation}");
+    }
+    many.insert("one-more".to_owned(), json!("x"));
+    let consumer = format!("{stream}/consumer/app:1700000000");
+    for (operation, input) in [
+        ("TagResource", tagging(many.clone())),
+        (
+            "TagResource",
+            json!({"ResourceARN": consumer, "Tags": many}),
+        ),
+        (
+            "AddTagsToStream",
+            json!({"StreamName": "orders", "Tags": many}),
+        ),
+        (
+            "CreateStream",
+            json!({"StreamName": "orders", "ShardCount": 1, "Tags": many}),
+        ),
+        (
+            "RegisterStreamConsumer",
+            json!({"StreamARN": stream, "ConsumerName": "app", "Tags": many}),
+        ),
+    ] {
+        let refusal = client.refusal(operation, input).await;
+        let wanted = format!(
+            "Failed to add tags to stream orders under account {ACCOUNT} because a given stream \
+             cannot have more than 50 tags associated with it."
+        );
+        assert_eq!(refusal.message, wanted, "{operation}");
+    }
     service.stop().await;
 }
 

@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
-use types::limits::{LANES_PER_ACCOUNT_MAX, SHARDS_PER_ACCOUNT_MAX, STREAMS_PER_ACCOUNT_MAX};
+use types::limits::{
+    LANES_PER_ACCOUNT_MAX, POLICY_BYTES_PER_ACCOUNT_MAX, SHARDS_PER_ACCOUNT_MAX,
+    STREAMS_PER_ACCOUNT_MAX,
+};
 
 /// Headers of one request. One with more is refused with status 431.
 pub(crate) const HEADERS_MAX: usize = 64;
@@ -84,6 +87,9 @@ pub struct Limits {
     /// delivery stream whose source is made anew with more shards than that leaves delivers nothing
     /// of it until there is room, and says so.
     pub lanes_per_account_max: usize,
+    /// Bytes of memory that the policies of one account's streams and consumers take together. A
+    /// PutResourcePolicy that would go over it is refused with LimitExceededException.
+    pub policy_bytes_per_account_max: usize,
     /// From the accepted connection to its first byte.
     pub first_byte: Duration,
     /// From a connection's first byte to the end of the handshake of TLS.
@@ -120,6 +126,7 @@ impl Default for Limits {
             streams_per_account_max: STREAMS_PER_ACCOUNT_MAX,
             shards_per_account_max: SHARDS_PER_ACCOUNT_MAX,
             lanes_per_account_max: LANES_PER_ACCOUNT_MAX,
+            policy_bytes_per_account_max: POLICY_BYTES_PER_ACCOUNT_MAX,
             first_byte: Duration::from_secs(5),
             handshake: Duration::from_secs(10),
             certificate_period: Duration::from_secs(60),

@@ -153,6 +153,7 @@ pub async fn start(
         limits: AccountLimits {
             streams_max: config.limits.streams_per_account_max,
             shards_max: config.limits.shards_per_account_max,
+            policy_bytes_max: config.limits.policy_bytes_per_account_max,
         },
         answer_bytes_max: answer_bytes_max(&config.limits),
     };

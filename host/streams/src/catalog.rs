@@ -384,6 +384,7 @@ impl CatalogTask {
         let expired_before = stream.cutoff(self.ground.retention_clock.look());
         let (purpose, warms) = (edit.purpose(), edit.warms());
         let edited = edit.apply(&stream, expired_before)?;
+        self.check_room_for_policies(&stream, &edited)?;
         match edited.warm_shards().filter(|_| warms) {
             Some(shards) => self.begin(edited, Resharding::Scale(shards)).await,
             None => {

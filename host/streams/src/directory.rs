@@ -5,7 +5,7 @@ use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use tokio::sync::watch;
-use types::{Caller, StreamArn, StreamName};
+use types::{AccountId, Caller, StreamArn, StreamName};
 
 use crate::stream::{Status, Stream};
 
@@ -109,6 +109,15 @@ impl Directory {
             }
         }
         usage
+    }
+
+    /// Bytes of memory that the policies of an account's streams and consumers take.
+    pub fn policy_bytes(&self, account: AccountId) -> usize {
+        let streams = self.read();
+        let own = streams.iter().filter(|(of, _)| of.account == account);
+        own.flat_map(|(_, names)| names.values())
+            .map(|stream| stream.policy_bytes())
+            .sum()
     }
 
     /// Puts a stream in the place of what had its address.

@@ -108,6 +108,14 @@ impl Stream {
         shards.any(|shard| shard.numbering().find(number).is_some())
     }
 
+    /// Bytes of memory that its policy and those of its consumers take.
+    pub fn policy_bytes(&self) -> usize {
+        let consumers = self.consumers.values();
+        let policies = consumers.map(|consumer| consumer.policy.as_deref());
+        let policies = policies.chain([self.policy.as_deref()]).flatten();
+        policies.map(ResourcePolicy::held_bytes).sum()
+    }
+
     /// How records find their shards.
     pub fn distribution(&self) -> Distribution {
         let on_demand = self.mode.on_demand();

@@ -7,7 +7,9 @@ use bytes::Bytes;
 use store::{Engine, Expect, StoreError, TableWrite};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use types::limits::{SHARDS_PER_ACCOUNT_MAX, STREAMS_PER_ACCOUNT_MAX};
+use types::limits::{
+    POLICY_BYTES_PER_ACCOUNT_MAX, SHARDS_PER_ACCOUNT_MAX, STREAMS_PER_ACCOUNT_MAX,
+};
 use types::{Clock, Timestamp};
 
 use crate::Metrics;
@@ -38,14 +40,16 @@ pub struct Options {
 }
 
 /// What one account may have in all regions together. Any name is a region, so that the limits of
-/// one region bound nothing. A CreateStream that would go over one is refused with
-/// LimitExceededException.
+/// one region bound nothing. A CreateStream or a PutResourcePolicy that would go over one is
+/// refused with LimitExceededException.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AccountLimits {
     /// Streams, also those that are being created or deleted.
     pub streams_max: usize,
     /// Open shards.
     pub shards_max: usize,
+    /// Bytes of memory that the policies of its streams and consumers take.
+    pub policy_bytes_max: usize,
 }
 
 impl AccountLimits {
@@ -53,6 +57,7 @@ impl AccountLimits {
     pub const DEFAULT: Self = Self {
         streams_max: STREAMS_PER_ACCOUNT_MAX,
         shards_max: SHARDS_PER_ACCOUNT_MAX,
+        policy_bytes_max: POLICY_BYTES_PER_ACCOUNT_MAX,
     };
 }
 

@@ -123,6 +123,12 @@ pub const TAKE_OVER_AFTER: Duration = Duration::from_secs(5);
 /// Bytes that are pushed to one consumer from one shard in one second (SubscribeToShard).
 pub const PUSHED_BYTES_PER_SECOND: u32 = 2 * 1024 * 1024;
 
+/// Bytes of memory that the policies of one account's streams and consumers take together, in all
+/// regions, unless the configuration says otherwise; ours. A policy takes about twice its text, and
+/// three times at most. A PutResourcePolicy that would go over it is refused with
+/// LimitExceededException.
+pub const POLICY_BYTES_PER_ACCOUNT_MAX: usize = 32 * 1024 * 1024;
+
 /// Tags of one resource (AddTagsToStream).
 pub const TAGS_PER_RESOURCE_MAX: usize = 50;
 

@@ -28,8 +28,8 @@ const KEYS: &str = "listen, tls_listen, data, plugins, throttle, clock_skew_minu
                     cors_origins, [limits], [plugin_limits], [delivery_limits], [metrics], [s3], \
                     [tls], [kms] and [[credentials]]";
 const LIMIT_KEYS: &str = "connections_max, connections_per_address_max, request_bytes_max, \
-                          in_flight_bytes_max, streams_per_account_max, shards_per_account_max \
-                          and lanes_per_account_max";
+                          in_flight_bytes_max, streams_per_account_max, shards_per_account_max, \
+                          lanes_per_account_max and policy_bytes_per_account_max";
 
 impl Config {
     /// Reads a configuration file. Blocks. What the file does not say keeps its default.
@@ -125,6 +125,7 @@ fn limits(section: &Entry<'_>, limits: &mut Limits) -> Result<(), Wrong> {
             "streams_per_account_max" => &mut limits.streams_per_account_max,
             "shards_per_account_max" => &mut limits.shards_per_account_max,
             "lanes_per_account_max" => &mut limits.lanes_per_account_max,
+            "policy_bytes_per_account_max" => &mut limits.policy_bytes_per_account_max,
             _ => return Err(entry.unread()),
         };
         *limit = entry.count(1, u64::from(u32::MAX))?;
@@ -209,7 +210,7 @@ mod tests {
              [limits]\nconnections_max = 7\n\
              connections_per_address_max = 6\nrequest_bytes_max = 5\nin_flight_bytes_max = 0x40\n\
              streams_per_account_max = 3\nshards_per_account_max = 2\n\
-             lanes_per_account_max = 8\n\
+             lanes_per_account_max = 8\npolicy_bytes_per_account_max = 9\n\
              [metrics]\ntoken = \"0123456789abcdef\"\n\
              [tls]\ncertificate = \"c.pem\"\nkey = \"k.pem\"\n{CREDENTIALS}"
         );
@@ -235,6 +236,7 @@ mod tests {
         assert_eq!(config.limits.streams_per_account_max, 3);
         assert_eq!(config.limits.shards_per_account_max, 2);
         assert_eq!(config.limits.lanes_per_account_max, 8);
+        assert_eq!(config.limits.policy_bytes_per_account_max, 9);
         let credential = &config.credentials[0];
         assert_eq!(credential.access_key_id, "AKIDEXAMPLE");
         assert_eq!(

@@ -75,6 +75,7 @@ impl CatalogTask {
         let write = change.apply(&stream, &mut consumers)?;
         let mut after = Stream::clone(&stream);
         after.consumers = Arc::new(consumers);
+        self.check_room_for_policies(&stream, &after)?;
         let parts = Transaction {
             writes: vec![write],
             ..Transaction::default()
@@ -83,6 +84,27 @@ impl CatalogTask {
         self.replace_expecting((after, expect), parts, purpose)
             .await?;
         Ok(())
+    }
+}
+
+impl CatalogTask {
+    /// Whether the account may keep what the policies of a stream and of its consumers become.
+    pub(super) fn check_room_for_policies(
+        &self,
+        before: &Stream,
+        after: &Stream,
+    ) -> Result<(), ChangeError> {
+        let (old, new) = (before.policy_bytes(), after.policy_bytes());
+        if new <= old {
+            return Ok(());
+        }
+        let limit = self.ground.limits.policy_bytes_max;
+        let all = self.ground.directory.policy_bytes(after.arn.account);
+        if all + (new - old) <= limit {
+            Ok(())
+        } else {
+            Err(ChangeError::OverPolicies { limit })
+        }
     }
 }
 

@@ -38,6 +38,11 @@ pub enum ChangeError {
         /// How many that is.
         limit: usize,
     },
+    /// The policies of the account's streams and consumers would take more memory than they may.
+    OverPolicies {
+        /// How many bytes that is.
+        limit: usize,
+    },
     /// The account creates as many streams as it may at a time.
     OverCreating,
     /// The stream has consumers, and is not to be deleted with them.

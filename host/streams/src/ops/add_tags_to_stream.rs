@@ -44,6 +44,7 @@ impl Shape for Input<'_> {
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = call.parse()?;
     let tags = required("Tags", &input.tags)?;
+    tags::check_count(tags, &input.stream().arn(&call.caller)?)?;
     let caller = call.caller.tagging(tags::pairs(tags));
     let stream = input.stream().find_to_change(streams, &caller)?;
     let edit = Edit::Tag(TagEdit::Add(tags::parse(tags, &stream.arn)?));

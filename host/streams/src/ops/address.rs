@@ -98,17 +98,21 @@ impl<'a> StreamMembers<'a> {
         streams: &Streams,
         by: &Requester,
     ) -> Result<(StreamArn, Option<Arc<Stream>>), ApiError> {
-        let address = self.named(by)?;
-        let name = StreamName::parse(&address.name);
-        let name = name.map_err(|e| ApiError::validation(e.to_string()))?;
-        let stream = address.enter(streams, by)?;
-        let Caller { account, region } = address.owner.into_owned();
-        let arn = StreamArn {
+        let arn = self.arn(by)?;
+        let stream = self.named(by)?.enter(streams, by)?;
+        Ok((arn, stream))
+    }
+
+    /// The stream's address, whether or not anything is there.
+    pub fn arn(&self, by: &Requester) -> Result<StreamArn, ApiError> {
+        let Address { owner, name } = self.named(by)?;
+        let name = StreamName::parse(&name).map_err(|e| ApiError::validation(e.to_string()))?;
+        let Caller { account, region } = owner.into_owned();
+        Ok(StreamArn {
             region,
             account,
             name,
-        };
-        Ok((arn, stream))
+        })
     }
 
     /// The address that the members agree on.

@@ -72,7 +72,10 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
         name: StreamName::parse(name).map_err(|e| ApiError::validation(e.to_string()))?,
     };
     let caller = match &input.tags {
-        Some(tags) => call.caller.tagging(tags::pairs(tags)),
+        Some(tags) => {
+            tags::check_count(tags, &arn)?;
+            call.caller.tagging(tags::pairs(tags))
+        }
         None => call.caller.clone(),
     };
     // Also decided by the catalog in its turn; here, because it goes before what follows.

@@ -8,7 +8,7 @@ pub mod policies;
 use store::{CommitError, StoreError};
 use types::limits::{
     CLOSED_SHARDS_PER_ACCOUNT_MAX, MODE_SWITCHES_MAX, SCALINGS_PER_DAY_MAX,
-    SHARDS_PER_STREAM_SCALED_MAX, STREAMS_CREATING_MAX, WARM_MIBPS_MAX,
+    SHARDS_PER_STREAM_SCALED_MAX, STREAMS_CREATING_MAX, TAGS_PER_RESOURCE_MAX, WARM_MIBPS_MAX,
 };
 use types::{AccountId, Caller, SequenceNumber, ShardId, StreamArn, Timestamp};
 use wire::ApiError;
@@ -365,6 +365,7 @@ pub fn change(error: ChangeError, arn: &StreamArn) -> ApiError {
                  stream count for the account: {limit}. Limit: {limit}."
             ),
         ),
+        ChangeError::OverPolicies { limit } => policies::over_bytes(arn, limit),
         ChangeError::OverCreating => ApiError::new(
             LIMIT_EXCEEDED,
             format!(
@@ -393,10 +394,7 @@ fn edit(error: EditError, arn: &StreamArn) -> ApiError {
              longer than existing retention period ({current} hours). Use IncreaseRetentionPeriod \
              API."
         )),
-        EditError::OverTags => invalid_argument(format!(
-            "Failed to add tags to stream {name} under account {account} because a given stream \
-             cannot have more than 50 tags associated with it."
-        )),
+        EditError::OverTags => over_tags(arn),
         EditError::OverModeSwitches => ApiError::new(
             LIMIT_EXCEEDED,
             format!(
@@ -408,6 +406,15 @@ fn edit(error: EditError, arn: &StreamArn) -> ApiError {
         EditError::AutoOfProvisioned => auto_of_provisioned(),
         EditError::NoPolicy => policies::none(&arn.to_string()),
     }
+}
+
+/// More labels than a stream can have.
+pub fn over_tags(arn: &StreamArn) -> ApiError {
+    let StreamArn { account, name, .. } = arn;
+    invalid_argument(format!(
+        "Failed to add tags to stream {name} under account {account} because a given stream cannot \
+         have more than {TAGS_PER_RESOURCE_MAX} tags associated with it."
+    ))
 }
 
 fn resharding(refused: Refused, arn: &StreamArn) -> ApiError {

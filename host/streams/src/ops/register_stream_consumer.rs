@@ -11,7 +11,7 @@ use wire::{Action, Answer, ApiError, Call, Target};
 
 use super::consumers::{ConsumerView, find_stream};
 use super::shapes::{CONSUMER_NAME, STREAM_ARN, STREAM_ID, TAGS};
-use super::{error, required, tags};
+use super::{error, required, resource, tags};
 use crate::Streams;
 use crate::catalog::ConsumerChange;
 use crate::consumer::Consumer;
@@ -56,7 +56,13 @@ const TAGGING: Action = Action {
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = call.parse()?;
     let caller = match &input.tags {
-        Some(tags) => call.caller.tagging(tags::pairs(tags)),
+        Some(tags) => {
+            let stream = input.stream_arn.as_ref();
+            if let Some(stream) = stream.and_then(|arn| resource::stream_named(arn)) {
+                tags::check_count(tags, &stream)?;
+            }
+            call.caller.tagging(tags::pairs(tags))
+        }
         None => call.caller.clone(),
     };
     let stream = find_stream(streams, &caller, &input.stream_arn)?;

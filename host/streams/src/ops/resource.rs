@@ -124,6 +124,14 @@ impl Resource {
     }
 }
 
+/// The stream that an ARN names, or of which it names a consumer.
+pub fn stream_named(arn: &str) -> Option<StreamArn> {
+    match ConsumerArn::parse(arn) {
+        Ok(consumer) => Some(consumer.stream),
+        Err(_) => StreamArn::parse(arn).ok(),
+    }
+}
+
 fn members<'a>(arn: &'a Option<Text<'a>>) -> StreamMembers<'a> {
     StreamMembers {
         name: &None,

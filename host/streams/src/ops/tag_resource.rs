@@ -7,7 +7,7 @@ use wire::{Answer, ApiError, Call};
 
 use super::resource::Resource;
 use super::shapes::{RESOURCE_ARN, STREAM_ID, TAGS};
-use super::{required, tags};
+use super::{required, resource, tags};
 use crate::Streams;
 use crate::edit::TagEdit;
 
@@ -35,6 +35,9 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = call.parse()?;
     let arn = required("ResourceARN", &input.resource_arn)?;
     let tags = required("Tags", &input.tags)?;
+    if let Some(stream) = resource::stream_named(arn) {
+        tags::check_count(tags, &stream)?;
+    }
     let caller = call.caller.tagging(tags::pairs(tags));
     let resource = Resource::find_to_change(streams, &caller, arn)?;
     let edit = TagEdit::Add(tags::parse(tags, resource.stream())?);

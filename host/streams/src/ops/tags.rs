@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use types::StreamArn;
+use types::limits::TAGS_PER_RESOURCE_MAX;
 use wire::ApiError;
 use wire::members::{List, Map, Text};
 
-use super::error::invalid_argument;
+use super::error::{invalid_argument, over_tags};
 
 /// How keys begin that AWS keeps for itself, in any case ("Tagging your streams").
 const RESERVED: &str = "aws:";
@@ -46,6 +47,16 @@ pub fn parse(tags: &Map<'_>, stream: &StreamArn) -> Result<BTreeMap<String, Stri
         .iter()
         .map(|(key, value)| (key.as_str().to_owned(), value.as_str().to_owned()));
     Ok(owned.collect())
+}
+
+/// Refuses more tags than a stream can have. To be asked before what a request may do: policies
+/// compare each tag that is asked for.
+pub fn check_count(tags: &Map<'_>, stream: &StreamArn) -> Result<(), ApiError> {
+    if tags.count() <= TAGS_PER_RESOURCE_MAX {
+        Ok(())
+    } else {
+        Err(over_tags(stream))
+    }
 }
 
 /// Tags as they are written.

@@ -1,5 +1,6 @@
 //! What clients are told of policies.
 
+use types::StreamArn;
 use wire::ApiError;
 use wire::iam::Malformed;
 
@@ -10,6 +11,18 @@ pub fn none(arn: &str) -> ApiError {
     ApiError::new(
         RESOURCE_NOT_FOUND,
         format!("No resource policy found for resource ARN {arn}."),
+    )
+}
+
+/// The policies of the account would take more memory than they may.
+pub fn over_bytes(arn: &StreamArn, limit: usize) -> ApiError {
+    ApiError::new(
+        LIMIT_EXCEEDED,
+        format!(
+            "The resource policies of account {} would take more than {limit} bytes of memory. \
+             Shorten or delete some of them.",
+            arn.account
+        ),
     )
 }
 
