@@ -1,5 +1,6 @@
 //! StartDeliveryStreamEncryption, and CreateDeliveryStream with an encryption.
 
+use http::Method;
 use millrace_tests::keys::{KeyFiles, ONE, TWO};
 use millrace_tests::{ACCOUNT, Client, REGION, Service, base64, destination};
 use serde_json::{Value, json};
@@ -247,6 +248,49 @@ async fn without_their_key_records_wait_and_it_is_said_why() {
     let client = service.client();
     client.flush("clicks").await;
     assert_eq!(service.delivered().concat(), "waits\nwaits\n");
+    service.stop().await;
+}
+
+/// A key that never came back held up all that was put after it, and no order reached it.
+#[tokio::test]
+async fn records_whose_key_is_lost_are_left_out_by_an_operator_and_those_around_them_delivered() {
+    let files = KeyFiles::new();
+    let service = files.service().await;
+    let client = service.client();
+    client.create_delivery("clicks", json!({})).await;
+    put(&client, "before\n").await;
+    start(&client, Some(managed(&format!("key/{TWO}")))).await;
+    put(&client, "lost\n").await;
+    start(&client, Some(managed(&format!("key/{ONE}")))).await;
+    put(&client, "sealed anew\n").await;
+    let service = service.restart_with_keys(files.without_two(), || {}).await;
+    let client = service.client();
+    put(&client, "after\n").await;
+    let page = client
+        .delivery_until("clicks", |page| page["stuck"][0]["unreadable"] == true)
+        .await;
+    assert_eq!(
+        (&page["delivered"], &page["waitingRecords"]),
+        (&json!(2), &json!(6))
+    );
+    assert_eq!(page["stuck"][0]["records"], 2, "{page}");
+    let trouble = page["trouble"].as_str().unwrap();
+    assert!(trouble.contains("master key is disabled"), "{trouble}");
+    assert!(trouble.contains("--leave-out"), "{trouble}");
+    let order = "delivery-streams/clicks/leave-out";
+    let answer = client.page(Method::POST, order).await;
+    let answer: Value = serde_json::from_slice(answer.body()).unwrap();
+    assert_eq!(answer["lanes"][0]["outcome"], "done", "{answer}");
+    client.flush("clicks").await;
+    let delivered = service.delivered().concat();
+    let expected = ["before", "sealed anew", "after"].map(|line| format!("{line}\n{line}\n"));
+    assert_eq!(delivered, expected.concat());
+    let page = client.delivery("clicks").await;
+    assert_eq!(
+        (&page["recordsIn"], &page["delivered"]),
+        (&json!(8), &json!(6))
+    );
+    assert_eq!((&page["lost"], &page["leftOut"]), (&json!(2), &json!(2)));
     service.stop().await;
 }
 

@@ -329,6 +329,13 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether records are kept and cannot be read now, and those behind them may be: bytes are
+    /// damaged, or a key is not to be had. A disk that is put right or a key that comes back gives
+    /// them again.
+    pub fn hides_records(&self) -> bool {
+        matches!(self, Self::Corrupt { .. } | Self::Key { .. })
+    }
+
     /// The operating system refused `doing`.
     pub(crate) fn io(doing: impl Into<String>, source: std::io::Error) -> Self {
         Self::Io {
@@ -439,9 +446,9 @@ pub trait Engine: Send + Sync {
     /// Returns when the log's tip is beyond `position`, or the log is sealed or deleted.
     async fn wait_beyond(&self, log: LogId, position: Position) -> Result<(), StoreError>;
 
-    /// Where a reader can go on for whom [`Engine::read`] found damage: the first position at or
-    /// after `from` whose record can be read, or the tip if there is none. What lies between the
-    /// two cannot be read by anybody.
+    /// Where a reader can go on for whom [`Engine::read`] found damage, or a key that is not to be
+    /// had: the first position at or after `from` whose record can be read, or the tip if there is
+    /// none. What lies between the two cannot be read by anybody now.
     async fn readable_from(&self, log: LogId, from: Position) -> Result<Position, StoreError>;
 
     /// The position of the first frame that arrived at or after `at`; the tip if there is none.

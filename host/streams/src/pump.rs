@@ -194,7 +194,7 @@ impl Pump {
             let read = self.engine.read(self.log, self.position, self.batch_bytes);
             let read = match read.await {
                 Ok(read) => read,
-                Err(error @ StoreError::Corrupt { .. }) => {
+                Err(error) if error.hides_records() => {
                     self.meet_damage(step, error, stop).await?;
                     continue;
                 }

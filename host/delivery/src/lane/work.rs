@@ -282,7 +282,7 @@ impl Work {
         loop {
             let read = match self.read(gathering.to).await {
                 Ok(read) => read,
-                Err(StoreError::Corrupt { .. }) => return Ok(Looked::UpToDamage),
+                Err(error) if error.hides_records() => return Ok(Looked::UpToDamage),
                 Err(error) => return Err(failed(&error)),
             };
             let (next, tip, sealed) = (read.next, read.tip, read.sealed);
@@ -395,7 +395,7 @@ impl Work {
     pub(super) async fn read_on(&self, from: Position) -> Result<ReadBatch, Undone> {
         let read = match self.read(from).await {
             Ok(read) => read,
-            Err(error @ StoreError::Corrupt { .. }) => {
+            Err(error) if error.hides_records() => {
                 return Err(self.damage(from, &error).await?);
             }
             Err(error) => return Err(failed(&error).into()),

@@ -39,6 +39,12 @@ pub async fn a_frame_with_a_key_is_committed_and_read_with_that_key_alone(opener
         "{refused:?}"
     );
     assert_eq!(engine.tip(LOG).unwrap(), Position(3));
+    let behind = engine.readable_from(LOG, Position::FIRST).await;
+    assert_eq!(
+        behind.unwrap(),
+        Position(2),
+        "what was not sealed can be read"
+    );
     give_key(&engine);
     let read = frames_from(&engine, LOG, Position::FIRST).await;
     assert_eq!(format!("{read:?}"), format!("{before:?}"));
@@ -47,4 +53,12 @@ pub async fn a_frame_with_a_key_is_committed_and_read_with_that_key_alone(opener
     assert!(refused.is_err());
     let plain = frames_from(&engine, LOG, Position(2)).await;
     assert_eq!(plain.len(), 1);
+    for from in [0, 1, 2] {
+        let behind = engine.readable_from(LOG, Position(from)).await;
+        assert_eq!(behind.unwrap(), Position(2), "from {from}");
+    }
+    assert_eq!(
+        engine.readable_from(LOG, Position(3)).await.unwrap(),
+        Position(3)
+    );
 }

@@ -194,13 +194,28 @@ pub async fn readable_from(
     let (plan, tip) = {
         let state = log.state();
         let from = from.max(state.horizon);
-        if in_memory(&shared.keys, &state, from, 1)?.is_some() {
-            return Ok(from);
+        if let Some(found) = readable_in_memory(&shared.keys, &state, from) {
+            return Ok(found);
         }
         (plan(&state, from, usize::MAX), state.durable.next)
     };
     let (shared, log) = (shared.clone(), log.clone());
     run_blocking(move || look_for_readable(&shared, &log, &plan, tip)).await
+}
+
+/// The same, if all from there on is in memory.
+fn readable_in_memory(keys: &KeyRing, state: &LogState, from: Position) -> Option<Position> {
+    let tip = state.durable.next;
+    if tip <= from {
+        return Some(from);
+    }
+    if from < state.cached.front()?.position {
+        return None;
+    }
+    let start = state.cached.partition_point(|frame| frame.end() <= from);
+    let opens = |frame: &&Frame| frame.key.is_none_or(|key| keys.check(key).is_ok());
+    let found = state.cached.range(start..).find(opens);
+    Some(found.map_or(tip, |frame| frame.position.max(from)))
 }
 
 fn look_for_readable(
@@ -223,7 +238,7 @@ fn look_for_readable(
     for in_wal in &plan.wal {
         match read_wal(shared, log, in_wal) {
             Ok(frame) => return Ok(frame.position.max(from)),
-            Err(StoreError::Corrupt { .. }) => {}
+            Err(error) if error.hides_records() => {}
             Err(error) => return Err(error),
         }
     }

@@ -44,11 +44,17 @@ impl From<StoreError> for Unreadable {
 
 /// What is wrong with one frame.
 enum Damage {
-    /// Its body. The frames after it begin at this position.
-    Body(StoreError, Position),
+    /// Its body, which is damaged or not to be opened for want of its key.
+    Body {
+        error: StoreError,
+        /// Where the frames after it begin.
+        end: Position,
+        /// Bytes of the frame.
+        length: usize,
+    },
     /// Its header, so that nobody knows where the next frame is.
     Header(StoreError),
-    /// None: its body is not opened, for want of a key or by this build.
+    /// None: this build does not open it.
     Closed(StoreError),
 }
 
@@ -180,7 +186,7 @@ impl SegmentFile {
             let_go(&mut frames[first..], &chunk);
             match damage {
                 Some(_) if !frames.is_empty() => return Ok(total),
-                Some(Damage::Body(error, end)) => {
+                Some(Damage::Body { error, end, .. }) => {
                     let resume = Some(end);
                     return Err(Unreadable { error, resume });
                 }
@@ -194,10 +200,7 @@ impl SegmentFile {
             }
             if at == 0 {
                 if frames.is_empty() {
-                    let what = "a frame is longer than its segment";
-                    let error = self.frames.corrupt(offset, FRAME_HEADER_BYTES, what);
-                    let resume = Some(segment.end);
-                    return Err(Unreadable { error, resume });
+                    return Err(longer_than(segment, &self.frames, offset));
                 }
                 return Ok(total);
             }
@@ -259,18 +262,50 @@ impl SegmentFile {
         mut from: Position,
     ) -> Result<Position, StoreError> {
         while from < segment.end {
-            let mut frames = Vec::new();
-            match self.read(segment, from, 1, &mut frames) {
-                Ok(_) => {
-                    let first = frames.first().map(|frame| frame.position.max(from));
-                    return Ok(first.unwrap_or(segment.end));
-                }
+            match self.first_readable(segment, from) {
+                Ok(found) => return Ok(found.unwrap_or(segment.end)),
                 Err(Unreadable { error, resume }) => {
                     from = resume.filter(|resume| *resume > from).ok_or(error)?;
                 }
             }
         }
         Ok(from)
+    }
+
+    /// The same where no header is damaged: all that was sealed with a lost key is passed over in
+    /// one go.
+    fn first_readable(
+        &self,
+        segment: &Segment,
+        from: Position,
+    ) -> Result<Option<Position>, Unreadable> {
+        let mut offset = self.offset_before(segment, from)?;
+        let mut walk = Walk {
+            segment,
+            from,
+            chain: None,
+        };
+        while offset < segment.bytes {
+            let chunk = self.chunk(segment, offset, CHUNK_BYTES)?;
+            let mut at = 0;
+            let bad = loop {
+                match self.parse(&chunk, at, &mut walk) {
+                    Ok(Some((_, Some(frame)))) => return Ok(Some(frame.position.max(from))),
+                    Ok(Some((length, None))) | Err(Damage::Body { length, .. }) => at += length,
+                    Ok(None) => break None,
+                    Err(Damage::Closed(error)) => return Err(error.into()),
+                    Err(Damage::Header(error)) => break Some(error),
+                }
+            };
+            offset += at as u64;
+            if let Some(error) = bad {
+                offset = self.pass_damage(segment, offset, from, error)?;
+                walk.chain = None;
+            } else if at == 0 {
+                return Err(longer_than(segment, &self.frames, offset));
+            }
+        }
+        Ok(None)
     }
 
     /// The frame at `at` in `chunk`, and its length; `None` if the chunk ends within it. A frame
@@ -310,12 +345,12 @@ impl SegmentFile {
         if crc32c::crc32c(&body) != header.body_crc {
             let what = "the frame's body has a wrong checksum";
             let error = self.frames.corrupt(place, header.frame_bytes(), what);
-            return Err(Damage::Body(error, header.end()));
+            return Err(body_of(error, &header));
         }
         let offset = SEGMENT_HEADER_BYTES as u64 + place;
         let opened = seal::open(&header, body, &self.keys);
         let (body, key) = opened.map_err(|closed| match closed.at(&self.frames.path, offset) {
-            broken @ StoreError::Corrupt { .. } => Damage::Body(broken, header.end()),
+            error if error.hides_records() => body_of(error, &header),
             closed => Damage::Closed(closed),
         })?;
         let (position, arrival, count) = (header.position, header.arrival, header.count);
@@ -476,6 +511,24 @@ impl SegmentFile {
     pub fn sync(&self) -> Result<(), StoreError> {
         let failed = |source| StoreError::io(format!("sync {}", self.frames.path), source);
         self.frames.file.sync().map_err(failed)
+    }
+}
+
+/// A frame whose body cannot be read.
+fn body_of(error: StoreError, header: &FrameHeader) -> Damage {
+    Damage::Body {
+        error,
+        end: header.end(),
+        length: header.frame_bytes(),
+    }
+}
+
+/// A frame at an offset does not end in its segment, so that none can be read behind it.
+fn longer_than(segment: &Segment, frames: &FrameFile, offset: u64) -> Unreadable {
+    let what = "a frame is longer than its segment";
+    Unreadable {
+        error: frames.corrupt(offset, FRAME_HEADER_BYTES, what),
+        resume: Some(segment.end),
     }
 }
 

@@ -49,7 +49,7 @@ impl Pump {
             let read = self.engine.read(self.log, self.position, self.batch_bytes);
             match read.await {
                 Ok(_) => return Ok(()),
-                Err(error @ StoreError::Corrupt { .. }) => what = error,
+                Err(error) if error.hides_records() => what = error,
                 Err(error) => return Err(error.into()),
             }
         }

@@ -23,7 +23,8 @@ pub struct Batch {
     pub tip: Position,
 }
 
-/// A stretch of a log that cannot be read, since the disk does not hold what was written.
+/// A stretch of a log that cannot be read, since the disk does not hold what was written, or what
+/// it was sealed with is not to be had.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Damage {
     /// The log.
@@ -32,7 +33,7 @@ pub struct Damage {
     pub from: Position,
     /// The first after it that can be, or the log's tip.
     pub to: Position,
-    /// The file, the place in it, and what is wrong there.
+    /// The file, the place in it, and what is wrong there; or the key, and why it is not to be had.
     pub what: String,
 }
 
