@@ -1,8 +1,11 @@
 //! StartDeliveryStreamEncryption, and CreateDeliveryStream with an encryption.
 
 use http::Method;
+use std::fs;
+use std::time::Duration;
+
 use millrace_tests::keys::{KeyFiles, ONE, TWO};
-use millrace_tests::{ACCOUNT, Client, REGION, Service, base64, destination};
+use millrace_tests::{ACCOUNT, BUCKET, Client, REGION, Service, base64, destination};
 use serde_json::{Value, json};
 use types::limits::ENCRYPTION_CHANGES_PER_DAY_MAX;
 
@@ -247,6 +250,33 @@ async fn without_their_key_records_wait_and_it_is_said_why() {
     let service = service.restart_with_keys(files.settings(), || {}).await;
     let client = service.client();
     client.flush("clicks").await;
+    assert_eq!(service.delivered().concat(), "waits\nwaits\n");
+    service.stop().await;
+}
+
+/// The clock was ahead when the record was put, and its key was forgotten by the time of others.
+#[tokio::test]
+async fn the_key_of_what_waits_is_kept_though_the_clock_was_set_back_and_others_followed_it() {
+    let hours = |count: u64| Duration::from_secs(count * 3_600);
+    let files = KeyFiles::new();
+    let service = files.service().await;
+    let client = service.client();
+    client.create_delivery("clicks", json!({})).await;
+    let [one, two] = [ONE, TWO].map(|id| managed(&format!("key/{id}")));
+    start(&client, Some(one.clone())).await;
+    let in_the_way = service.buckets().join(BUCKET);
+    fs::create_dir_all(service.buckets()).unwrap();
+    fs::write(&in_the_way, "").unwrap();
+    let right = service.now();
+    service.pass(hours(60));
+    put(&client, "waits\n").await;
+    service.set_clock(right);
+    start(&client, Some(two)).await;
+    service.pass(hours(50));
+    start(&client, Some(one)).await;
+    let meanwhile = || fs::remove_file(&in_the_way).unwrap();
+    let service = service.restart_after(meanwhile).await;
+    service.client().flush("clicks").await;
     assert_eq!(service.delivered().concat(), "waits\nwaits\n");
     service.stop().await;
 }

@@ -307,6 +307,32 @@ async fn without_a_key_its_records_are_refused_and_all_else_goes_on() {
     service.stop().await;
 }
 
+/// It went on working for everybody who had used it before.
+#[tokio::test]
+async fn a_key_that_is_given_to_another_account_is_of_no_use_to_those_who_had_it() {
+    let files = KeyFiles::new();
+    let service = files.service().await;
+    let client = service.client();
+    client.create("orders", 1).await;
+    start(&client, "orders", "alias/two").await;
+    client.put("orders", "AAAA").await;
+    let two_for = |account| {
+        let mut settings = files.settings();
+        settings.keys[1].account = Some(AccountId::parse(account).unwrap());
+        settings
+    };
+    let service = service
+        .restart_with_keys(two_for(OTHER_ACCOUNT), || {})
+        .await;
+    let client = service.client();
+    let denied = "KMSAccessDeniedException";
+    assert_eq!(put_code(&client, "orders").await, denied);
+    assert_eq!(read_code(&client, "orders").await, denied);
+    let service = service.restart_with_keys(two_for(ACCOUNT), || {}).await;
+    assert_eq!(service.client().data("orders").await, ["AAAA"]);
+    service.stop().await;
+}
+
 /// The promise that makes the destruction of a key the destruction of what it sealed.
 #[tokio::test]
 async fn once_a_master_key_is_destroyed_nobody_reads_what_it_sealed() {

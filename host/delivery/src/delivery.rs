@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use store::{Engine, StoreError};
+use streams::kms::KeyOwner;
 use streams::{Counter, Streams};
 use tokio::task::JoinHandle;
 use types::{AccountId, Caller, Clock, Timestamp};
@@ -139,6 +140,10 @@ impl Delivery {
             naming_key,
         } = foundations;
         let loaded = rows::load(&*engine).await?;
+        let all = loaded.streams.iter();
+        let owners = all.map(|it| (KeyOwner::Delivery(it.id.0), it.arn.owner.account));
+        let kms = streams.kms();
+        kms.refuse_those_of_others(engine.keys(), &owners.collect());
         let pruning = tokio::spawn(pruning::run(Arc::clone(&engine), Arc::clone(&plugins)));
         let sweeping = tokio::spawn(gone::sweep(Arc::clone(&engine)));
         let tools = Arc::new(Tools {

@@ -44,6 +44,8 @@ pub enum KeyRefusal {
     Disabled,
     /// What it is wrapped with is there, and does not open it.
     Unfit,
+    /// What it is wrapped with is not for those any more whose records it seals.
+    Denied,
 }
 
 impl fmt::Display for KeyRefusal {
@@ -52,6 +54,7 @@ impl fmt::Display for KeyRefusal {
             Self::Absent => "its master key is not there",
             Self::Disabled => "its master key is disabled",
             Self::Unfit => "its master key does not open it",
+            Self::Denied => "its master key is for another account",
         })
     }
 }

@@ -17,7 +17,7 @@ use crate::calls::CallRates;
 use crate::catalog::{CatalogHandle, CatalogTask, Ground};
 use crate::directory::Directory;
 use crate::fanout::Fanout;
-use crate::kms::Kms;
+use crate::kms::{KeyOwner, Kms};
 use crate::noted_time::NotedTime;
 use crate::reader::DISK_TURNS;
 use crate::retention;
@@ -143,6 +143,9 @@ impl Streams {
         let kms = Arc::new(kms);
         let sealing_key = sealing_key(&*engine).await?;
         let loaded = rows::load(&*engine).await?;
+        let streams = loaded.streams.iter();
+        let owners = streams.map(|it| (KeyOwner::Stream(it.id.0), it.arn.account));
+        kms.refuse_those_of_others(engine.keys(), &owners.collect());
         let directory = Arc::new(Directory::default());
         let noted_time = NotedTime::load(engine.clone()).await?;
         // A store that has noted none yet has stamped nothing while it was in doubt.

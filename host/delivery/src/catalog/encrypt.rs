@@ -78,7 +78,17 @@ impl CatalogTask {
         };
         let of = (KeyOwner::Delivery(stream.id.0), &master);
         let ring = self.tools.engine.keys();
-        let made = self.streams.kms().make(ring, of, &stream.arn.owner, now);
+        // After all that was put, though the clock was ahead then: it outlives no key that is
+        // needed.
+        let latest = match stream.origin {
+            Origin::DirectPut { log } => self.tools.engine.last_arrival(log)?,
+            Origin::Stream { .. } => None,
+        };
+        let made_at = now.max(latest.unwrap_or(now));
+        let made = self
+            .streams
+            .kms()
+            .make(ring, of, &stream.arn.owner, made_at);
         let made = made.map_err(ChangeError::Kms)?;
         let sealing = Sealing::new(named, master, &made);
         let encryption = stream.encryption.changing(Coming::Start(sealing), now);

@@ -3,6 +3,7 @@
 //! A stream has as many as its encryption was changed, at most 25 times within a day, for as long
 //! as records of before are kept and a day longer: see [`Kms::outlived`].
 
+use std::collections::HashMap;
 use std::sync::PoisonError;
 
 use bincode::{Decode, Encode};
@@ -12,7 +13,7 @@ use store::{
     DATA_KEY_BYTES, DataKey, Engine, Expect, KeyId, KeyRefusal, KeyRing, StoreError, TableWrite,
     key_after,
 };
-use types::{Caller, Timestamp};
+use types::{AccountId, Caller, Timestamp};
 
 use super::error::KmsError;
 use super::master::{Kms, MasterName};
@@ -26,7 +27,7 @@ const ROWS_PER_SCAN: usize = 256;
 const KEPT_LONGER_MS: u64 = 24 * 3_600 * 1_000;
 
 /// Whose records a data key seals.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode)]
 pub enum KeyOwner {
     /// Those of the stream with this number.
     Stream(u64),
@@ -96,6 +97,19 @@ impl Kms {
             }
         }
         self.note(id, known);
+    }
+
+    /// Takes keys out of use whose master keys are not for the accounts of their owners any more.
+    pub fn refuse_those_of_others(&self, ring: &KeyRing, owners: &HashMap<KeyOwner, AccountId>) {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        for (id, key) in &*known {
+            let account = owners.get(&key.owner);
+            if account.is_some_and(|account| !self.is_for(&key.master, *account)) {
+                let (owner, master, why) = (&key.owner, &key.master, KeyRefusal::Denied);
+                tracing::error!(?owner, ?master, %why, "{id} is not to be had");
+                ring.refuse(*id, why);
+            }
+        }
     }
 
     /// Makes a data key and puts it into the ring, of `now` or after all that was sealed before. It

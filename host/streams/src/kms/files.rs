@@ -34,11 +34,16 @@ pub enum FileFault {
 
 /// Reads a key.
 pub fn read(path: &Path) -> Result<[u8; KEY_BYTES], FileFault> {
-    let file = File::open(path).map_err(|error| match error.kind() {
+    let fault = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => FileFault::Absent,
         io::ErrorKind::PermissionDenied => FileFault::Denied,
         _ => FileFault::Io(error),
-    })?;
+    };
+    // A pipe would be waited for until somebody writes into it.
+    if !fs::metadata(path).map_err(fault)?.is_file() {
+        return Err(FileFault::NoKey);
+    }
+    let file = File::open(path).map_err(fault)?;
     // Of the file that was opened, whatever its name leads to a moment later.
     let found = file.metadata().map_err(FileFault::Io)?;
     let mode = found.permissions().mode();
@@ -164,5 +169,7 @@ mod tests {
             read(&directory.path().join("c.key")),
             Err(FileFault::Absent)
         ));
+        let directory = read(directory.path());
+        assert!(matches!(directory, Err(FileFault::NoKey)));
     }
 }

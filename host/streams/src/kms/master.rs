@@ -13,7 +13,7 @@ use types::{AccountId, Caller};
 use super::data_keys::Known;
 use super::error::{KmsError, KmsFault, KmsOpenError};
 use super::files::{self, FileFault, KEY_BYTES};
-use super::key_id::KeyName;
+use super::key_id::{KeyName, NOT_YOURS};
 use crate::rows;
 use crate::tables::{SERVICE_KEY_PREFIX, SETTINGS};
 
@@ -226,6 +226,17 @@ impl Kms {
         Ok(())
     }
 
+    /// Whether an account may use a master key, if that is there.
+    pub(super) fn is_for(&self, master: &MasterName, account: AccountId) -> bool {
+        let MasterName::Given(id) = master else {
+            return true;
+        };
+        let mut given = self.given.iter().map(|key| &key.setting);
+        let setting = given.find(|setting| setting.id == *id);
+        let only = setting.and_then(|setting| setting.account);
+        only.is_none_or(|only| only == account)
+    }
+
     fn service(&self, service: ServiceKey) -> State {
         let services = self.services.read().unwrap_or_else(PoisonError::into_inner);
         services.get(&service).cloned().unwrap_or(State::Absent)
@@ -260,6 +271,9 @@ impl Kms {
     ) -> Result<Arc<LessSafeKey>, KmsError> {
         let name = master.key_name();
         let arn = name.arn(caller);
+        if !self.is_for(master, caller.account) {
+            return Err(KmsError::new(KmsFault::AccessDenied, NOT_YOURS));
+        }
         Err(match self.state(master) {
             State::Usable(key) => return Ok(key),
             State::Disabled => KmsError::new(KmsFault::Disabled, format!("{arn} is disabled.")),
