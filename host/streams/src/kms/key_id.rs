@@ -5,8 +5,9 @@ use types::Caller;
 use super::error::{KmsError, KmsFault};
 
 /// What is said of a key of others, whether or not there is one.
-pub(super) const NOT_YOURS: &str = "The ciphertext refers to a customer master key that does not exist, does \
-                         not exist in this region, or you are not allowed to access.";
+pub(super) const NOT_YOURS: &str = "The ciphertext refers to a customer master key that does not \
+                                    exist, does not exist in this region, or you are not allowed \
+                                    to access.";
 
 /// A name of a key of the caller's account and region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
