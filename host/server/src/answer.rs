@@ -1,11 +1,12 @@
 //! An answer's body on its way out.
 
 mod events;
+mod way;
 
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
 use hyper::body::{Body, Frame, SizeHint};
@@ -13,14 +14,20 @@ use tokio::sync::watch;
 use wire::{Answer, Chunks};
 
 use events::Events;
+use way::{OnItsWay, PIECE_BYTES_MAX, Way};
 
 use crate::activity::{Activity, Answering};
 use crate::budget::{EventsHeld, Held, NoRoom};
+use crate::ending::StreamEnding;
 use crate::shutdown::Stage;
 
 /// The bytes of an answer. The memory budget counts all of them until the client has taken them.
 pub(crate) struct AnswerBody {
     source: Source,
+    /// Over HTTP/2 it shares its connection.
+    way: Option<Way>,
+    /// What is left of a stretch that is handed on in pieces.
+    rest: Option<Portion>,
     /// Tells its connection that an answer is under way.
     _answering: Option<Answering>,
 }
@@ -39,8 +46,10 @@ enum Source {
 pub(crate) struct Portion {
     bytes: Bytes,
     held: PortionHeld,
+    on_its_way: Option<OnItsWay>,
 }
 
+#[derive(Clone)]
 enum PortionHeld {
     Answer(Arc<Held>),
     Events(Arc<EventsHeld>),
@@ -76,6 +85,8 @@ impl AnswerBody {
         };
         Ok(Self {
             source,
+            way: None,
+            rest: None,
             _answering: None,
         })
     }
@@ -95,6 +106,12 @@ impl AnswerBody {
             ..self
         }
     }
+
+    /// Is sent over this stream of HTTP/2, or over none.
+    pub(crate) fn sent_over(self, stream: Option<Arc<StreamEnding>>) -> Self {
+        let way = stream.map(Way::new);
+        Self { way, ..self }
+    }
 }
 
 impl Body for AnswerBody {
@@ -105,22 +122,39 @@ impl Body for AnswerBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Portion>, WrongLength>>> {
-        match &mut self.source {
-            Source::Known { left, chunks, held } => {
-                Poll::Ready(next_chunk(left, chunks, held).transpose())
+        let this = &mut *self;
+        let portion = match (this.rest.take(), &mut this.source) {
+            (Some(rest), _) => Some(Ok(rest)),
+            (None, Source::Known { left, chunks, held }) => {
+                next_chunk(left, chunks, held).transpose()
             }
-            Source::Events(events) => {
-                let portion = events.poll_next(context);
-                portion.map(|portion| portion.map(|portion| Ok(Frame::data(portion))))
+            (None, Source::Events(events)) => ready!(events.poll_next(context)).map(Ok),
+        };
+        let Some(way) = &mut this.way else {
+            return Poll::Ready(portion.map(|portion| portion.map(Frame::data)));
+        };
+        match portion {
+            Some(Ok(mut portion)) => {
+                let bytes = portion.bytes.len().min(PIECE_BYTES_MAX);
+                let piece = Portion {
+                    bytes: portion.bytes.split_to(bytes),
+                    held: portion.held.clone(),
+                    on_its_way: Some(way.takes(bytes)),
+                };
+                this.rest = Some(portion).filter(Portion::has_remaining);
+                Poll::Ready(Some(Ok(Frame::data(piece))))
             }
+            Some(Err(error)) => Poll::Ready(Some(Err(error))),
+            None => way.poll_sent(context).map(|()| None),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.source {
+        let is_made = match &self.source {
             Source::Known { left, .. } => *left == 0,
             Source::Events(events) => events.is_over(),
-        }
+        };
+        is_made && self.rest.is_none() && self.way.as_ref().is_none_or(Way::ends_at_once)
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -135,7 +169,7 @@ fn next_chunk(
     left: &mut u64,
     chunks: &mut Chunks,
     held: &Arc<Held>,
-) -> Result<Option<Frame<Portion>>, WrongLength> {
+) -> Result<Option<Portion>, WrongLength> {
     let Some(bytes) = chunks.next() else {
         return if *left == 0 {
             Ok(None)
@@ -145,7 +179,11 @@ fn next_chunk(
     };
     *left = left.checked_sub(bytes.len() as u64).ok_or(WrongLength)?;
     let held = PortionHeld::Answer(Arc::clone(held));
-    Ok(Some(Frame::data(Portion { bytes, held })))
+    Ok(Some(Portion {
+        bytes,
+        held,
+        on_its_way: None,
+    }))
 }
 
 impl Buf for Portion {
@@ -162,6 +200,9 @@ impl Buf for Portion {
         match &self.held {
             PortionHeld::Answer(held) => held.sent(count),
             PortionHeld::Events(held) => held.sent(count),
+        }
+        if let Some(on_its_way) = &self.on_its_way {
+            on_its_way.sent(count);
         }
     }
 }

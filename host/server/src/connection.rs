@@ -34,8 +34,8 @@ use crate::answer::AnswerBody;
 use crate::budget::NoRoom;
 use crate::ending::{Ending, Lever};
 use crate::limits::{
-    H2_CONNECTION_WINDOW_BYTES, H2_PENDING_RESETS_MAX, H2_STREAM_WINDOW_BYTES, H2_STREAMS_MAX,
-    HEAD_BYTES_MAX, HEADERS_MAX, Limits, read_bytes_max,
+    H2_CONNECTION_WINDOW_BYTES, H2_PENDING_RESETS_MAX, H2_PING_INTERVAL, H2_PING_TIMEOUT,
+    H2_STREAM_WINDOW_BYTES, H2_STREAMS_MAX, HEAD_BYTES_MAX, HEADERS_MAX, Limits, read_bytes_max,
 };
 use crate::route::{Router, Visitor};
 use crate::shutdown::Stage;
@@ -46,10 +46,6 @@ use crate::transport::Transport;
 const H2_PREFACE_START: &[u8; 3] = b"PRI";
 /// How often a deadline is looked at before it is due.
 const TICKS_PER_DEADLINE: u32 = 8;
-/// Between two pings to an HTTP/2 client.
-const H2_PING_INTERVAL: Duration = Duration::from_secs(30);
-/// How long an HTTP/2 client may take to answer a ping.
-const H2_PING_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// An accepted connection, shared by the requests that came over it.
 pub(crate) struct Connection {
@@ -222,7 +218,7 @@ impl Connection {
         let shared = Arc::clone(&self);
         let service = service_fn(move |request| answer(Arc::clone(&shared), request));
         let frame_bytes_max = u32::try_from(self.read_bytes_max()).map_err(|e| e.to_string())?;
-        let http = http2::Builder::new(StreamTasks)
+        let http = http2::Builder::new(StreamTasks::of(&self.ending))
             .timer(TokioTimer::new())
             .keep_alive_interval(H2_PING_INTERVAL)
             .keep_alive_timeout(H2_PING_TIMEOUT)
@@ -281,11 +277,15 @@ async fn answer(
             stream: stream_tasks::current(),
         },
     };
+    let stream = visitor.lever.stream.clone();
     let response = connection.router.dispatch(visitor, request).await?;
     if response.headers().contains_key(CONNECTION) {
         connection.activity.leaves_unread();
     }
-    Ok(response.map(|body| body.noted_in(&connection.activity, &connection.stage)))
+    Ok(response.map(|body| {
+        let body = body.noted_in(&connection.activity, &connection.stage);
+        body.sent_over(stream)
+    }))
 }
 
 /// Reads until it is certain whether the bytes are the beginning of [`H2_PREFACE_START`] or not.

@@ -27,6 +27,7 @@ mod sts;
 mod telemetry;
 mod tls;
 mod transport;
+mod turns;
 mod web_origin;
 
 pub use config::{

@@ -22,6 +22,27 @@ pub(crate) const H2_STREAM_WINDOW_BYTES: u32 = 4 * 1024 * 1024;
 /// Bytes of all requests of an HTTP/2 connection that may be sent ahead of us reading them.
 pub(crate) const H2_CONNECTION_WINDOW_BYTES: u32 = 16 * 1024 * 1024;
 
+/// Bytes that a socket has taken and the client's side does not take yet. Beyond them it takes no
+/// more, and it takes more again once half of them have gone: what it takes is what the client
+/// takes, at its pace. Without a bound the kernel takes 4 MiB ahead, and says for a minute that a
+/// client that reads slowly and steadily reads nothing. With twice as much the steps were longer
+/// than the half a second in which somebody else's room is taken from who does not move.
+pub(crate) const UNSENT_BYTES_MAX: u32 = 64 * 1024;
+/// How long a client's side may acknowledge nothing of what was sent to it, or take nothing of what
+/// waits for it. Then its connection is over: nobody is there.
+pub(crate) const UNACKNOWLEDGED_TIME_MAX: Duration = Duration::from_secs(50);
+/// What a client must take of each answer on average.
+pub(crate) const ANSWER_BYTES_PER_SECOND_MIN: u64 = 16 * 1024;
+/// Between two pings to an HTTP/2 client.
+pub(crate) const H2_PING_INTERVAL: Duration = Duration::from_secs(30);
+/// How long an HTTP/2 client may take to answer a ping, which waits behind what the client's side
+/// has taken and the client has not: so long as one that keeps the pace of an answer takes to read
+/// 6 MiB, the most that Linux takes for it. Whoever is gone is known by
+/// [`UNACKNOWLEDGED_TIME_MAX`], since a ping that nobody receives is not acknowledged.
+pub(crate) const H2_PING_TIMEOUT: Duration =
+    Duration::from_secs(CLIENT_BUFFER_BYTES / ANSWER_BYTES_PER_SECOND_MIN);
+const CLIENT_BUFFER_BYTES: u64 = 6 * 1024 * 1024;
+
 /// What a connection reads at once, and so what one that sends slowly can make us hold. Four and
 /// sixteen times as much made no difference to PutRecords of 700 KB.
 ///
@@ -108,7 +129,8 @@ pub struct Limits {
     pub body_bytes_per_second_min: u64,
     /// How far a client may be behind [`Limits::answer_bytes_per_second_min`].
     pub answer_grace: Duration,
-    /// What a client must take of each answer on average. One that takes less is cut off.
+    /// What a client must take of each answer on average, or of all that share a connection of
+    /// HTTP/2 and are sent in turn. One that takes less is cut off.
     pub answer_bytes_per_second_min: u64,
     /// How long requests under way may go on after the server was told to stop.
     pub drain: Duration,
@@ -136,7 +158,7 @@ impl Default for Limits {
             body_grace: Duration::from_secs(10),
             body_bytes_per_second_min: 1024,
             answer_grace: Duration::from_secs(20),
-            answer_bytes_per_second_min: 16 * 1024,
+            answer_bytes_per_second_min: ANSWER_BYTES_PER_SECOND_MIN,
             drain: Duration::from_secs(10),
         }
     }

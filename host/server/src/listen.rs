@@ -15,6 +15,7 @@ use crate::connection::Connection;
 use crate::route::Router;
 use crate::shutdown::Stage;
 use crate::tls::Tls;
+use crate::transport;
 
 /// How long to wait when no connection can be accepted, as when the process has no descriptor
 /// left: without it the loop would spin until there is one.
@@ -58,7 +59,7 @@ impl Listener {
             tracing::debug!(%peer, "a connection over the limit was closed");
             return;
         };
-        if let Err(error) = stream.set_nodelay(true) {
+        if let Err(error) = transport::set_up(&stream) {
             tracing::debug!(%error, %peer, "a connection broke at once");
             return;
         }

@@ -6,10 +6,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
+
+use crate::limits::{UNACKNOWLEDGED_TIME_MAX, UNSENT_BYTES_MAX};
 
 /// How long we go on reading from a client that was answered before it had sent all of its
 /// request; if we closed at once, it might never see the answer.
@@ -17,6 +20,14 @@ const LINGER: Duration = Duration::from_secs(2);
 /// Bytes that we go on reading in that time.
 const LINGER_BYTES_MAX: usize = 64 * 1024 * 1024;
 const LINGER_READ_BYTES: usize = 64 * 1024;
+
+/// Lets a socket send at once, take little ahead of its client, and end when nobody is there.
+pub(crate) fn set_up(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let socket = SockRef::from(stream);
+    socket.set_tcp_notsent_lowat(UNSENT_BYTES_MAX)?;
+    socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED_TIME_MAX))
+}
 
 /// A connection's bytes as HTTP reads and writes them.
 pub(crate) enum Transport {

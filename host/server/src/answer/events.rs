@@ -62,7 +62,11 @@ impl Events {
         loop {
             if let Some(bytes) = self.pieces.pop_front() {
                 let held = PortionHeld::Events(Arc::clone(&self.held));
-                return Poll::Ready(Some(Portion { bytes, held }));
+                return Poll::Ready(Some(Portion {
+                    bytes,
+                    held,
+                    on_its_way: None,
+                }));
             }
             let State::Making(making) = &mut self.state else {
                 return Poll::Ready(None);

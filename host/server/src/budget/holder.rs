@@ -44,8 +44,10 @@ impl Holder {
         }
     }
 
+    /// Bytes that have moved while it was its turn, or others' before it.
     pub(super) fn moved(&self) -> usize {
-        self.moved.load(Ordering::Relaxed)
+        let moved = self.moved.load(Ordering::Relaxed);
+        moved.wrapping_add(self.lever.waited_for_bytes())
     }
 
     pub(super) fn moves(&self, bytes: usize) {

@@ -13,6 +13,7 @@ mod requests;
 mod shut_down;
 mod signatures;
 mod sizes;
+mod slow;
 mod sts;
 mod tls;
 mod untaken;
