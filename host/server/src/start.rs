@@ -219,7 +219,7 @@ fn listen(router: Arc<Router>, ports: Ports, pacing: JoinHandle<()>) -> Running 
     for port in [Some(ports.plain), ports.tls].into_iter().flatten() {
         if let Some(tls) = &port.tls {
             let period = running.router.limits().certificate_period;
-            let renewal = Arc::clone(tls).renew(period);
+            let renewal = Arc::clone(tls).renew(period, Arc::clone(&running.router.clock));
             running.loops.push(tokio::spawn(renewal));
             running.tls = Some(TlsPort {
                 address: port.address,

@@ -1,10 +1,12 @@
 //! The port that speaks TLS: the handshake, the certificate in force, and its renewal.
 //!
 //! The certificate and its key are the operator's, or made here and kept below the data directory.
-//! Their files are looked at again every so often, so a renewed certificate needs no restart.
+//! Their files are looked at again every so often, so a renewed certificate needs no restart. One
+//! that is not good yet, or no longer, takes nobody's place.
 
 mod files;
 mod generated;
+mod validity;
 
 use std::fmt;
 use std::io;
@@ -23,7 +25,9 @@ use tokio::net::TcpStream;
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_rustls::TlsAcceptor;
-use types::Timestamp;
+use types::{Clock, Timestamp};
+
+use validity::{Reminder, Validity};
 
 use crate::config::TlsFiles;
 use crate::limits::Limits;
@@ -175,36 +179,84 @@ impl Tls {
     }
 
     /// Looks at the files again and again, for ever.
-    pub(crate) async fn renew(self: Arc<Self>, period: Duration) {
+    pub(crate) async fn renew(self: Arc<Self>, period: Duration, clock: Arc<dyn Clock>) {
         // An interval of zero panics.
         let mut looks = interval(period.max(Duration::from_millis(1)));
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        // What is wrong with the files is told once, however often they are looked at.
-        let mut told = None;
+        let mut told = Told::default();
         loop {
             looks.tick().await;
-            let tls = Arc::clone(&self);
-            let Ok(loaded) = spawn_blocking(move || files::load(&tls.files)).await else {
-                continue; // The runtime is shut down.
-            };
-            let certificate = self.files.certificate.display();
-            match loaded {
-                Ok(key) if key.cert == self.in_force.get().cert => told = None,
-                Ok(key) => {
-                    self.in_force.set(key);
-                    tracing::info!(%certificate, "a renewed certificate is in force");
-                    told = None;
-                }
-                Err(error) => {
-                    let error = error.to_string();
-                    if told.as_ref() != Some(&error) {
-                        tracing::warn!(%error, "the certificate in force stays");
-                    }
-                    told = Some(error);
-                }
-            }
+            let (tls, now) = (Arc::clone(&self), clock.now());
+            let look = spawn_blocking(move || {
+                tls.look(now, &mut told);
+                told
+            });
+            // It fails only when the runtime is shut down.
+            told = look.await.unwrap_or_default();
         }
     }
+
+    /// Looks at the files once. Blocks.
+    fn look(&self, now: Timestamp, told: &mut Told) {
+        let certificate = self.files.certificate.display();
+        let in_force = self.in_force.get();
+        match files::load(&self.files) {
+            Ok(key) if key.cert == in_force.cert => told.refused = None,
+            Ok(key) => match self.validity(&key).and_then(|validity| {
+                let is_good = validity.check(now);
+                is_good.map_err(|why| TlsError::new(&self.files.certificate, why))
+            }) {
+                Ok(()) => {
+                    self.in_force.set(key);
+                    tracing::info!(%certificate, "a renewed certificate is in force");
+                    *told = Told::default();
+                }
+                Err(error) => self.stays(&error, told),
+            },
+            Err(error) => self.stays(&error, told),
+        }
+        self.remind(now, &mut told.reminder);
+    }
+
+    /// Tells once that the certificate in force stays, however often the files are looked at.
+    fn stays(&self, error: &TlsError, told: &mut Told) {
+        let error = error.to_string();
+        if told.refused.as_ref() != Some(&error) {
+            let in_force = self.validity(&self.in_force.get());
+            let in_force = in_force.map_or_else(|error| error.to_string(), Validity::in_words);
+            tracing::warn!(%error, in_force, "the certificate in force stays");
+        }
+        told.refused = Some(error);
+    }
+
+    /// Tells that the certificate in force is not good, or will end soon.
+    fn remind(&self, now: Timestamp, reminder: &mut Reminder) {
+        let certificate = self.files.certificate.display();
+        match self.validity(&self.in_force.get()) {
+            Ok(validity) => {
+                if let Some(why) = reminder.due(validity, now) {
+                    tracing::warn!(%certificate, why, "the certificate needs to be renewed");
+                }
+            }
+            // Whatever it is that its reader does not like, clients say what they think of it.
+            Err(error) => tracing::debug!(%error, "no dates in the certificate in force"),
+        }
+    }
+
+    fn validity(&self, key: &CertifiedKey) -> Result<Validity, TlsError> {
+        let file = &self.files.certificate;
+        let certificate = key.end_entity_cert();
+        let certificate = certificate.map_err(|error| TlsError::new(file, error.to_string()))?;
+        Validity::of(certificate).map_err(|why| TlsError::new(file, why))
+    }
+}
+
+/// What an operator was told, of what is said once.
+#[derive(Default)]
+struct Told {
+    /// What is wrong with the files.
+    refused: Option<String>,
+    reminder: Reminder,
 }
 
 /// Looks at the first byte without taking it.
@@ -227,7 +279,100 @@ async fn refuse_plain(mut stream: TcpStream) {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
+    use validity::DAY;
+    use validity::tests::{NOW, certificate};
+
+    /// An operator's files, in a directory of their own.
+    struct Operator {
+        _directory: tempfile::TempDir,
+        files: TlsFiles,
+    }
+
+    impl Operator {
+        fn new() -> Self {
+            let directory = tempfile::tempdir().unwrap();
+            let files = TlsFiles {
+                certificate: directory.path().join("own.pem"),
+                key: directory.path().join("own.key"),
+            };
+            Self {
+                _directory: directory,
+                files,
+            }
+        }
+
+        /// Brings a certificate that is good from the one moment to the other, and returns it.
+        fn brings(&self, from: Timestamp, until: Timestamp) -> Vec<u8> {
+            let (certificate, key) = certificate(from, until);
+            let pem = |label: &str, bytes: &[u8]| {
+                let text = base64_simd::STANDARD.encode_to_string(bytes);
+                format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n")
+            };
+            let text = pem("CERTIFICATE", &certificate);
+            fs::write(&self.files.certificate, text).unwrap();
+            fs::write(&self.files.key, pem("PRIVATE KEY", &key)).unwrap();
+            fs::set_permissions(&self.files.key, fs::Permissions::from_mode(0o600)).unwrap();
+            certificate
+        }
+
+        fn open(&self) -> Tls {
+            let files = Some(self.files.clone());
+            let address = SocketAddr::from(([127, 0, 0, 1], 0));
+            Tls::open(files, Path::new(""), address, NOW).unwrap()
+        }
+    }
+
+    fn in_force(tls: &Tls) -> Vec<u8> {
+        tls.in_force.get().cert[0].to_vec()
+    }
+
+    /// A good certificate was replaced by one that had expired the day before.
+    #[test]
+    fn a_certificate_takes_the_place_of_another_only_while_it_is_good() {
+        let operator = Operator::new();
+        let first = operator.brings(NOW.before(DAY), NOW.after(99 * DAY));
+        let tls = operator.open();
+        let mut told = Told::default();
+        operator.brings(NOW.before(99 * DAY), NOW.before(DAY));
+        tls.look(NOW, &mut told);
+        assert_eq!(in_force(&tls), first);
+        let why = told.refused.clone().unwrap();
+        assert!(
+            why.ends_with("own.pem: has expired: Mon Nov 13 22:13:20 UTC 2023"),
+            "{why}"
+        );
+        let early = operator.brings(NOW.after(DAY), NOW.after(99 * DAY));
+        tls.look(NOW, &mut told);
+        assert_eq!(in_force(&tls), first);
+        let why = told.refused.clone().unwrap();
+        assert!(why.contains("is not good before Wed Nov 15"), "{why}");
+        tls.look(NOW.after(DAY), &mut told);
+        assert_eq!(in_force(&tls), early);
+        assert_eq!(told.refused, None);
+    }
+
+    #[test]
+    fn a_server_starts_with_a_certificate_that_has_expired_and_says_so() {
+        let operator = Operator::new();
+        let expired = operator.brings(NOW.before(99 * DAY), NOW.before(DAY));
+        let tls = operator.open();
+        assert_eq!(in_force(&tls), expired);
+        let mut reminder = Reminder::default();
+        let validity = tls.validity(&tls.in_force.get()).unwrap();
+        assert!(
+            reminder
+                .due(validity, NOW)
+                .unwrap()
+                .starts_with("has expired")
+        );
+        let renewed = operator.brings(NOW.before(DAY), NOW.after(DAY));
+        tls.look(NOW, &mut Told::default());
+        assert_eq!(in_force(&tls), renewed);
+    }
 
     #[test]
     fn what_a_client_without_tls_is_told_has_the_length_that_it_says() {
