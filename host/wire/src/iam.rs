@@ -8,6 +8,11 @@
 //! a resource of another account                          needs an Allow of both
 //! ```
 //!
+//! What is unclear counts for a Deny and not for an Allow: of two labels whose keys differ in
+//! capitals only, neither is the value of that key (`held.rs`). Whoever writes a policy is not the
+//! one who waits for it, so that the steps to compare it with a request are counted, and too many
+//! deny (`steps.rs`).
+//!
 //! Of another account's resource nothing may be learned without the Allow of its own policy: its
 //! tags are not looked at for the caller's policy before, and its Deny reads like no Allow.
 
