@@ -3,9 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use http::Method;
+use http::{Method, Version};
 use millrace_tests::{
-    ACCOUNT, Client, OTHER_ACCOUNT, REGION, Service, Setting, destination, statement, until, user,
+    ACCOUNT, Client, OTHER_ACCOUNT, REGION, Service, Setting, destination, shard_id, statement,
+    until, user,
 };
 use serde_json::{Value, json};
 use server::Credential;
@@ -738,6 +739,40 @@ async fn temporary_credentials_need_their_token_and_end_in_time() {
         refusal.message,
         "The security token included in the request is expired"
     );
+    service.stop().await;
+}
+
+/// Its credentials were looked at when it began, and never again.
+#[tokio::test]
+async fn a_subscription_ends_with_the_temporary_credentials_that_began_it() {
+    let service = Service::start_with(Setting {
+        credentials: vec![
+            user(ACCOUNT, "long", None),
+            until(user(ACCOUNT, "short", None), TOKEN, IN_TIME),
+        ],
+        ..Setting::default()
+    })
+    .await;
+    let long = service.user("long");
+    long.create("orders", 1).await;
+    let consumer = long.register("orders", "app").await;
+    let input = json!({
+        "ConsumerARN": consumer, "ShardId": shard_id(0),
+        "StartingPosition": {"Type": "TRIM_HORIZON"},
+    });
+    let short = service.user("short").with_token(TOKEN);
+    let mut events = short
+        .subscribe(Version::HTTP_11, input.clone())
+        .await
+        .unwrap();
+    events.begins().await;
+    long.put("orders", "MQ==").await;
+    assert_eq!(events.data(1).await, ["MQ=="]);
+    service.set_clock(IN_TIME);
+    long.put("orders", "Mg==").await;
+    assert_eq!(events.next().await, None);
+    let refused = short.subscribe(Version::HTTP_11, input).await.err();
+    assert_eq!(refused.unwrap().code, "ExpiredTokenException");
     service.stop().await;
 }
 

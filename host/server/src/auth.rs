@@ -44,6 +44,8 @@ struct Key {
 pub(crate) struct Proven {
     pub(crate) caller: Caller,
     pub(crate) identity: Arc<Identity>,
+    /// When its credentials expire, if they are temporary.
+    pub(crate) until: Option<Timestamp>,
 }
 
 /// A caller as the headers name it. Its signature is still to be checked.
@@ -115,6 +117,7 @@ impl Authenticator {
             let proven = Proven {
                 caller: anybody(parts)?,
                 identity: Arc::clone(&self.anybody),
+                until: None,
             };
             return Ok(Claim {
                 proven,
@@ -136,6 +139,7 @@ impl Authenticator {
         let proven = Proven {
             caller,
             identity: Arc::clone(&key.identity),
+            until: key.session.as_ref().map(|session| session.expires_at),
         };
         let signed = Signed {
             verifier: &self.verifier,

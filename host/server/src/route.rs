@@ -484,7 +484,7 @@ impl<'a> Exchange<'a> {
             is_encrypted: self.is_encrypted,
             now,
         };
-        Requester::new(proven.caller, proven.identity, origin, action)
+        Requester::new(proven.caller, proven.identity, origin, action).until(proven.until)
     }
 
     /// Its answer on its way out. One that is charged already is not charged again.

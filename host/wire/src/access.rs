@@ -83,6 +83,7 @@ pub struct Requester {
     action: Action,
     new_tags: Vec<NewTag>,
     decided: Decided,
+    until: Option<Timestamp>,
 }
 
 /// What a request wants to do something to.
@@ -128,7 +129,22 @@ impl Requester {
             action,
             new_tags: Vec::new(),
             decided: Decided::default(),
+            until: None,
         }
+    }
+
+    /// The same, with temporary credentials that expire at a moment.
+    #[must_use]
+    pub fn until(self, expires_at: Option<Timestamp>) -> Self {
+        Self {
+            until: expires_at,
+            ..self
+        }
+    }
+
+    /// Whether its credentials have expired, for what goes on after it was answered.
+    pub fn has_expired(&self, now: Timestamp) -> bool {
+        self.until.is_some_and(|until| until <= now)
     }
 
     /// Whether anybody has decided about the request; to be asked once it was answered.
@@ -245,6 +261,7 @@ impl From<Caller> for Requester {
             },
             new_tags: Vec::new(),
             decided: Decided::default(),
+            until: None,
         }
     }
 }

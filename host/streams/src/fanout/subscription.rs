@@ -133,14 +133,17 @@ impl Subscription {
         }
     }
 
-    /// The next event; `None`: the subscription has lasted as long as it may.
+    /// The next event; `None`: the subscription has lasted as long as it may, or is not allowed any
+    /// more.
     async fn push(&mut self, room: &dyn Room) -> Result<Option<Vec<Bytes>>, ApiError> {
         loop {
             let uptime = self.streams.clock.uptime();
             if uptime >= self.ends_at {
                 return Ok(None);
             }
-            let stream = self.look()?;
+            let Some(stream) = self.look()? else {
+                return Ok(None);
+            };
             let shard = stream.shards.find(self.shard);
             let shard = shard.ok_or_else(|| error::shard_not_found(&stream.arn, self.shard))?;
             if let Some(pause) = self.lease.pause(uptime).filter(|_| self.is_throttled()) {
@@ -191,8 +194,10 @@ impl Subscription {
         }
     }
 
-    /// The stream as it is now, if the subscription goes on.
-    fn look(&mut self) -> Result<Arc<Stream>, ApiError> {
+    /// The stream as it is now, if the subscription goes on; `None`: its caller may not have it any
+    /// more. The model of events has no word for that, and clients take a stream or a shard that
+    /// is not found for one that has ended: it is said to them when they subscribe again.
+    fn look(&mut self) -> Result<Option<Arc<Stream>>, ApiError> {
         if self.lease.is_taken_over() {
             let shard = self.stream.shards.find(self.shard);
             let shard =
@@ -203,12 +208,10 @@ impl Subscription {
         if self.changes.has_changed().unwrap_or(true) {
             self.changes.mark_unchanged();
             let found = address::consumer(&self.streams, &self.caller, &self.consumer);
-            // Policies may have changed, too. What is not for its caller any more reads like what
-            // is not there, and the events' model has no other word for it.
-            let (now, consumer) = found.map_err(|error| match error.denial() {
-                Some(_) => error::consumers::not_found(&self.consumer),
-                None => error,
-            })?;
+            let (now, consumer) = match found {
+                Err(error) if error.denial().is_some() => return Ok(None),
+                found => found?,
+            };
             if now.id != self.stream.id || !now.status.is_in_service() {
                 return Err(error::no_stream(&self.consumer.stream));
             }
@@ -217,7 +220,8 @@ impl Subscription {
             }
             self.stream = now;
         }
-        Ok(Arc::clone(&self.stream))
+        let is_over = self.caller.has_expired(self.streams.now());
+        Ok((!is_over).then(|| Arc::clone(&self.stream)))
     }
 
     /// What comes next, for which room is taken.
