@@ -222,14 +222,21 @@ async fn answers_that_share_a_slow_connection_wait_for_each_other() {
 /// Its task was over when its last bytes were handed on, and so the connection was ended for it.
 #[tokio::test]
 async fn a_stream_that_is_not_taken_is_reset_by_itself_though_all_of_it_was_handed_on() {
+    const SHARDS: usize = 300;
     let clock = Arc::new(ManualClock::new(NOW));
     let server = start_by(&clock, hurried).await;
     let all = fill(&server).await;
     // Its answer is one piece, and more than the stream's window.
-    let record = json!({"PartitionKey": "k", "Data": "QQ=="});
-    let input = json!({"StreamName": "s", "Records": vec![record; 500]});
+    let wide = json!({"StreamName": "wide"});
+    let create = json!({"StreamName": "wide", "ShardCount": SHARDS});
+    call(&server, "CreateStream", create).await;
+    let active = async {
+        let status = async || call(&server, "DescribeStreamSummary", wide.clone()).await;
+        while status().await["StreamDescriptionSummary"]["StreamStatus"] != "ACTIVE" {}
+    };
+    timeout(PATIENCE, active).await.unwrap();
     let (client, meter) = connect_metered(&server, 16 * 1024).await;
-    let untaken = tokio::spawn(ask(client.clone(), "PutRecords", input));
+    let untaken = tokio::spawn(ask(client.clone(), "ListShards", wide));
     meter.read(READ_BYTES, || untaken.is_finished()).await;
     let untaken = untaken.await.unwrap().unwrap();
     for _ in 0..2 {
