@@ -5,9 +5,10 @@
 //! what comes + its data key, wrapped (ENABLING)  ->  answer  ->  in force (ENABLED)
 //! ```
 
-use store::{Expect, KeyId, Purpose, TableWrite};
+use store::{Expect, KeyId, Purpose, StoreError, TableWrite};
 use streams::encryption::{Asked, Coming, Encryption, Sealing};
 use streams::kms::{KeyOwner, Kms};
+use types::Timestamp;
 use types::limits::DIRECT_PUT_RETENTION;
 
 use super::{CatalogTask, ChangeError};
@@ -78,17 +79,9 @@ impl CatalogTask {
         };
         let of = (KeyOwner::Delivery(stream.id.0), &master);
         let ring = self.tools.engine.keys();
-        // After all that was put, though the clock was ahead then: it outlives no key that is
-        // needed.
-        let latest = match stream.origin {
-            Origin::DirectPut { log } => self.tools.engine.last_arrival(log)?,
-            Origin::Stream { .. } => None,
-        };
-        let made_at = now.max(latest.unwrap_or(now));
-        let made = self
-            .streams
-            .kms()
-            .make(ring, of, &stream.arn.owner, made_at);
+        let made_at = self.latest_arrival(stream, now)?;
+        let owner = &stream.arn.owner;
+        let made = self.streams.kms().make(ring, of, owner, made_at);
         let made = made.map_err(ChangeError::Kms)?;
         let sealing = Sealing::new(named, master, &made);
         let encryption = stream.encryption.changing(Coming::Start(sealing), now);
@@ -97,6 +90,24 @@ impl CatalogTask {
             write: Some(made.write),
             made: Some(made.id),
         })
+    }
+
+    /// `now`, or later: when the newest record that was put reads as having arrived, though the
+    /// clock was ahead then. A key that is made then outlives none that is needed.
+    fn latest_arrival(
+        &self,
+        stream: &DeliveryStream,
+        now: Timestamp,
+    ) -> Result<Timestamp, ChangeError> {
+        let Origin::DirectPut { log } = stream.origin else {
+            return Ok(now);
+        };
+        match self.tools.engine.last_arrival(log) {
+            Ok(latest) => Ok(now.max(latest.unwrap_or(now))),
+            // The delivery stream is being created.
+            Err(StoreError::NoLog(_)) => Ok(now),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// A key that was made for what was not kept is nobody's.
