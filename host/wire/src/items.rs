@@ -16,8 +16,8 @@ pub(crate) const ITEMS_MAX: usize = PUT_RECORDS_COUNT_MAX * RECORD_ITEMS + OTHER
 /// Signs in JSON that a value follows, or that are in a string: 500 partition keys may be nothing
 /// but commas, and a blob has none.
 const SIGNS_MAX: usize = ITEMS_MAX + PUT_RECORDS_COUNT_MAX * PARTITION_KEY_CHARS_MAX;
-/// Bytes of JSON whose values are not counted: the smallest ones take some 30 ms to read, and looking
-/// at 500 records of 1 KiB for them took a tenth of a put.
+/// Bytes of JSON whose values are not counted: the smallest ones take some 30 ms to read, and
+/// looking at 500 records of 1 KiB for them took a tenth of a put.
 const UNCOUNTED_BYTES: usize = 1024 * 1024;
 /// Bytes that are looked at together, so that their count fits into one.
 const STRETCH_BYTES: usize = 128;
