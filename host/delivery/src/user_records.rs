@@ -10,8 +10,17 @@ use types::aggregate::{Aggregate, UserRecords};
 pub struct Place {
     /// Bytes of the frame before the record, or before the aggregate that it lies in.
     bytes: usize,
+    /// Records of the log that lie before it.
+    records: u64,
     /// Bytes of that aggregate's message that are left; `None` before it is opened.
     left_bytes: Option<usize>,
+}
+
+impl Place {
+    /// How many records of the log were taken of the frame, each aggregate as one.
+    pub fn records(&self) -> u64 {
+        self.records
+    }
 }
 
 /// What became of a record that was offered.
@@ -35,6 +44,8 @@ pub fn offer<Error>(
     (unpacks, place): (bool, &mut Place),
     mut take: impl FnMut(&[u8]) -> Result<Offered, Error>,
 ) -> Result<bool, Error> {
+    // A place lies within its frame; of another frame it would give none, which is noticed where
+    // records are counted.
     let mut records = Records::new(frame.body.get(place.bytes..).unwrap_or_default());
     while let Some(record) = records.next() {
         let users = match place.left_bytes {
@@ -51,6 +62,7 @@ pub fn offer<Error>(
             return Ok(false);
         }
         place.bytes = frame.body.len() - records.rest().len();
+        place.records += 1;
         if offered == Offered::TakenLast {
             return Ok(false);
         }
@@ -99,7 +111,7 @@ pub fn extra(frame: &Frame) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use bytes::Bytes;
     use md5::{Digest, Md5};
     use store::{BodyBuilder, Position};
@@ -107,10 +119,11 @@ mod tests {
 
     use super::*;
 
-    fn frame(records: &[Vec<u8>]) -> Frame {
+    /// A frame of these records.
+    pub(crate) fn frame<Data: AsRef<[u8]>>(records: &[Data]) -> Frame {
         let mut body = BodyBuilder::default();
         for record in records {
-            body.push("key", record).unwrap();
+            body.push("key", record.as_ref()).unwrap();
         }
         let (body, count) = body.finish();
         Frame {
@@ -166,6 +179,7 @@ mod tests {
                         })
                     });
                     if is_over.unwrap() {
+                        assert_eq!(place.records(), 5, "each aggregate is one of the log");
                         break;
                     }
                     assert!(taken > 0, "nothing more comes after {all:?}");

@@ -97,8 +97,8 @@ impl Worker {
         if let Some(frame) = self.frames.front().cloned() {
             if self.take(&frame)? {
                 self.frames.pop_front();
+                self.places += self.place.records();
                 self.place = Place::default();
-                self.places += u64::from(frame.count);
             }
             return Ok(());
         }

@@ -9,6 +9,7 @@ use types::Invalid;
 
 use super::{BYTES_PER_MIB, Halt, LaneStep, Phase, Undone};
 use crate::counts::Became;
+use crate::cut::Cut;
 use crate::delivery_stream::Plan;
 use crate::object_name::{Label, PARTS_PER_CUT_MAX};
 use crate::objects::{Created, ObjectError};
@@ -110,7 +111,7 @@ impl LaneStep {
             match put {
                 Ok((label, became)) => {
                     (self.label, self.puts_slowly) = (label, was_slow);
-                    return Ok(became);
+                    return whole(cut, became);
                 }
                 Err(Halt::Undone(undone)) => return Err(undone),
                 Err(Halt::NoRoom(most)) if asked == Some(most) => {
@@ -149,6 +150,19 @@ fn quick_put_max(bytes: usize) -> Result<Duration, StepError> {
     let mebibytes = u32::try_from((bytes as u64).div_ceil(BYTES_PER_MIB));
     let mebibytes = mebibytes.map_err(|error| StepError::Failed(error.to_string()))?;
     Ok(QUICK_PUT_MAX + QUICK_PUT_MAX_PER_MIB * mebibytes)
+}
+
+/// What became of all records of a cut.
+///
+/// # Errors
+/// When it is not of as many as were gathered: then some are in no object, or in two.
+fn whole(cut: &Cut, became: Became) -> Result<Became, Undone> {
+    let (found, gathered) = (became.counts.records_in, cut.records);
+    if found != gathered {
+        let why = format!("{found} records were worked on of a cut of {gathered}");
+        return Err(StepError::Failed(why).into());
+    }
+    Ok(became)
 }
 
 /// A cut does not fit into all the room that its delivery stream may have.

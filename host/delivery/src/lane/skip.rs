@@ -87,8 +87,8 @@ impl Skipping {
             self.place = place;
             if is_over {
                 self.frames.pop_front();
+                self.places += self.place.records();
                 self.place = Place::default();
-                self.places += u64::from(frame.count);
             } else {
                 return self.end_object();
             }
