@@ -191,8 +191,10 @@ impl Tls {
                 tls.look(now, &mut told);
                 told
             });
-            // It fails only when the runtime is shut down.
-            told = look.await.unwrap_or_default();
+            told = look.await.unwrap_or_else(|error| {
+                tracing::error!(%error, "look at the certificate");
+                Told::default()
+            });
         }
     }
 

@@ -56,7 +56,7 @@ pub(crate) struct TailArgs {
     format: Option<FormatName>,
     /// End after so many records were printed
     #[arg(short = 'n', value_name = "COUNT")]
-    count: Option<u64>,
+    count: Option<usize>,
     #[command(flatten)]
     target: TargetArgs,
 }
@@ -73,15 +73,11 @@ pub(crate) async fn run(args: &TailArgs) -> Result<(), Failure> {
     }
 }
 
-async fn print(count: Option<u64>, following: &mut Following) -> Result<(), Failure> {
+async fn print(count: Option<usize>, following: &mut Following) -> Result<(), Failure> {
     let mut left = count;
     let mut out = Vec::new();
     while left != Some(0) {
-        // Where a count has more digits than memory has places, memory ends first.
-        let lines_max = left.map_or(usize::MAX, |left| {
-            usize::try_from(left).unwrap_or(usize::MAX)
-        });
-        let next = following.next(&mut out, lines_max);
+        let next = following.next(&mut out, left.unwrap_or(usize::MAX));
         let Ok(next) = timeout(READER_CHECK, next).await else {
             output::check_reader()?;
             continue;
@@ -89,7 +85,7 @@ async fn print(count: Option<u64>, following: &mut Following) -> Result<(), Fail
         let Some(taken) = next? else {
             return Ok(()); // Every shard was read to its end.
         };
-        left = left.map(|left| left.saturating_sub(taken as u64));
+        left = left.map(|left| left - taken);
         output::raw(&out)?;
         output::flush()?;
         out.clear();

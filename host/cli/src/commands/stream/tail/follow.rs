@@ -99,7 +99,7 @@ impl Following {
             let ended = self.merge.ended();
             let has_ended = !ended.is_empty();
             for id in ended {
-                self.end(id);
+                self.end(id)?;
             }
             let now = Instant::now();
             for id in self.merge.freed() {
@@ -135,10 +135,11 @@ impl Following {
     }
 
     /// All of a shard is printed: the turn of what it became has come.
-    fn end(&mut self, id: LaneId) {
-        let Some((shard, children)) = self.ends.remove(&id) else {
-            return; // An end is kept before the merge hears of it.
-        };
+    fn end(&mut self, id: LaneId) -> Result<(), CallError> {
+        let end = self.ends.remove(&id);
+        let (shard, children) = end.ok_or_else(|| {
+            CallError::Broken("a shard has ended that was not read to its end".to_owned())
+        })?;
         let begin = match self.begin {
             Begin::Latest => Begin::TrimHorizon,
             begin => begin,
@@ -146,6 +147,7 @@ impl Following {
         for child in self.lineage.done(&shard, &children) {
             self.add(child, begin);
         }
+        Ok(())
     }
 
     /// Starts to read what is due, as far as there are connections.
