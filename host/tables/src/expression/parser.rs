@@ -93,6 +93,32 @@ impl<'a> Parser<'a> {
         }
     }
 
+    /// Whether the parenthesis that was just taken holds nothing but another pair of them.
+    pub fn is_redundant(&self) -> bool {
+        let closing = |opening: usize| {
+            let mut depth = 0_usize;
+            let rest = self.tokens.iter().enumerate().skip(opening);
+            rest.map(|(place, token)| {
+                match token {
+                    Token::Sign("(") => depth += 1,
+                    Token::Sign(")") => depth = depth.saturating_sub(1),
+                    _ => {}
+                }
+                (place, depth)
+            })
+            .find(|(_, depth)| *depth == 0)
+            .map(|(place, _)| place)
+        };
+        let Some(outer) = self.place.checked_sub(1) else {
+            return false;
+        };
+        self.peek() == Some(Token::Sign("("))
+            && match (closing(outer), closing(self.place)) {
+                (Some(outer), Some(inner)) => outer == inner + 1,
+                _ => false,
+            }
+    }
+
     /// Refuses what comes after the end.
     pub fn end(&self) -> Result<(), Fault> {
         match self.peek() {

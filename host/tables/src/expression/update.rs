@@ -39,6 +39,15 @@ pub enum Source {
 }
 
 impl Update {
+    /// What of an item was changed, for a client that wants it back: of what is added to or taken
+    /// out of, the attribute as a whole.
+    pub fn returned(&self) -> Vec<Path> {
+        let set = self.set.iter().map(|(path, _)| path.clone());
+        let sums = self.add.iter().chain(&self.delete);
+        let sums = sums.map(|(path, _)| Path::attribute(path.attribute.clone()));
+        set.chain(self.remove.iter().cloned()).chain(sums).collect()
+    }
+
     /// All paths that it changes.
     pub fn paths(&self) -> Vec<Path> {
         let set = self.set.iter().map(|(path, _)| path);

@@ -139,13 +139,13 @@ fn one_expected(name: String, expected: Expected) -> Result<Condition, ApiError>
         }
         (Some(false), None) => Ok(Condition::NotExists(path)),
         (Some(false), Some(_)) => Err(error::invalid_values(format!(
-            "Value cannot be used when Exists is set to false for Attribute: {name}"
+            "Value cannot be used when Exists is false for Attribute: {name}"
         ))),
         (Some(true), None) => Err(error::invalid_values(format!(
-            "Value must be provided when Exists is set to true for Attribute: {name}"
+            "Value must be provided when Exists is true for Attribute: {name}"
         ))),
         (None, None) => Err(error::invalid_values(format!(
-            "Value must be provided when Exists is set to null for Attribute: {name}"
+            "Value must be provided when Exists is null for Attribute: {name}"
         ))),
     }
 }
@@ -162,11 +162,6 @@ fn compare(path: Path, operator: &str, values: Vec<Value>) -> Result<Condition, 
     let wrong_count = || {
         error::invalid_values(format!(
             "Invalid number of argument(s) for the {operator} ComparisonOperator"
-        ))
-    };
-    let wrong_type = || {
-        error::invalid_values(format!(
-            "ComparisonOperator {operator} is not valid for the type of its argument"
         ))
     };
     let mut values = values.into_iter();
@@ -211,25 +206,27 @@ fn compare(path: Path, operator: &str, values: Vec<Value>) -> Result<Condition, 
     if wanted != count {
         return Err(wrong_count());
     }
-    if has_wrong_type(operator, &condition) {
-        return Err(wrong_type());
+    match wrong_type(operator, &condition) {
+        None => Ok(condition),
+        Some(value) => Err(error::invalid_values(format!(
+            "ComparisonOperator {operator} is not valid for {} AttributeValue type",
+            value.type_name()
+        ))),
     }
-    Ok(condition)
 }
 
-/// Whether a value has a type that the operator does not take.
-fn has_wrong_type(operator: &str, condition: &Condition) -> bool {
-    let is_scalar = |operand: &Operand| match operand {
-        Operand::Value(value) => matches!(value, Value::S(_) | Value::N(_) | Value::B(_)),
-        Operand::Path(_) | Operand::Size(_) => true,
+/// A value of a type that the operator does not take, if there is one.
+fn wrong_type<'c>(operator: &str, condition: &'c Condition) -> Option<&'c Value> {
+    let unless = |operand: &'c Operand, types: &[&str]| match operand {
+        Operand::Value(value) if !types.contains(&value.type_name()) => Some(value),
+        _ => None,
     };
+    const ORDERED: &[&str] = &["S", "N", "B"];
     match condition {
-        Condition::Compare(_, how, value) => how.is_of_order() && !is_scalar(value),
-        Condition::Between(_, low, high) => !is_scalar(low) || !is_scalar(high),
-        Condition::BeginsWith(_, Operand::Value(value)) => {
-            operator == "BEGINS_WITH" && !matches!(value, Value::S(_) | Value::B(_))
-        }
-        _ => false,
+        Condition::Compare(_, how, value) if how.is_of_order() => unless(value, ORDERED),
+        Condition::Between(_, low, high) => unless(low, ORDERED).or_else(|| unless(high, ORDERED)),
+        Condition::BeginsWith(_, value) if operator == "BEGINS_WITH" => unless(value, &["S", "B"]),
+        _ => None,
     }
 }
 

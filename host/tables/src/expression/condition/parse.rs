@@ -54,6 +54,10 @@ fn negated(parser: &mut Parser<'_>) -> Result<Condition, Fault> {
     let condition = if parser.takes_word("NOT") {
         Condition::Not(Box::new(negated(parser)?))
     } else if parser.takes_sign("(") {
+        if parser.is_redundant() {
+            let what = "The expression has redundant parentheses;";
+            return Err(Fault::invalid(parser.kind(), what));
+        }
         let within = any(parser)?;
         parser.expect_sign(")")?;
         within

@@ -51,19 +51,28 @@ fn clause(parser: &mut Parser<'_>, section: &str, update: &mut Update) -> Result
                 value,
                 Value::N(_) | Value::Ss(_) | Value::Ns(_) | Value::Bs(_)
             ) {
-                return Err(Fault::operand(KIND, "ADD", long_name(&value)));
+                return Err(wrong_operand("ADD", &value));
             }
             update.add.push((path, value));
         }
         _ => {
             let value = parser.value()?;
             if !matches!(value, Value::Ss(_) | Value::Ns(_) | Value::Bs(_)) {
-                return Err(Fault::operand(KIND, "DELETE", long_name(&value)));
+                return Err(wrong_operand("DELETE", &value));
             }
             update.delete.push((path, value));
         }
     }
     Ok(())
+}
+
+fn wrong_operand(section: &str, value: &Value) -> Fault {
+    let kind = long_name(value);
+    let what = format!(
+        "Incorrect operand type for operator or function; operator: {section}, operand type: \
+         {kind}, typeSet: ALLOWED_FOR_{section}_OPERAND"
+    );
+    Fault::invalid(KIND, what)
 }
 
 /// What the texts about ADD and DELETE call a type.
