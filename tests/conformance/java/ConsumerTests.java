@@ -125,6 +125,8 @@ public final class ConsumerTests {
                 } finally {
                     local.shutdown();
                 }
+                equal(true, kept.get("local").keySet().containsAll(
+                        List.of("Leader", "Migration3.0", "shardId-000000000000", "worker")));
                 equal(kept.get("local"), kept.get("polled"));
             });
             check("KCL goes on where it was after its server was killed",

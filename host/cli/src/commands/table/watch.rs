@@ -60,12 +60,12 @@ async fn watch(args: &WatchArgs, client: &mut Client) -> Result<(), Failure> {
         output::check_reader()?;
         let known = mem::take(&mut before);
         let mut told = Vec::new();
-        let now = look(args, client, &mut |page, item| match known.get(&item.id) {
+        let mut show = |page: &ItemPage, item: &Item| match known.get(&item.id) {
             Some(there) if there.version == item.version => {}
             Some(_) => told.push(("changed", line(page, item, args.format))),
             None => told.push(("new", line(page, item, args.format))),
-        });
-        before = now.await?;
+        };
+        before = look(args, client, &mut show).await?;
         let gone = known.iter().filter(|(id, _)| !before.contains_key(*id));
         told.extend(gone.map(|(_, there)| ("gone", there.line.clone())));
         for (what, line) in told.into_iter().take(left.unwrap_or(usize::MAX)) {

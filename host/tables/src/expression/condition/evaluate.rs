@@ -65,7 +65,8 @@ impl Operand {
 /// What the function `size` gives; nothing of what has no size.
 fn size(value: &Value) -> Option<usize> {
     match value {
-        Value::S(text) => Some(text.len()),
+        // In units of UTF-16, as DynamoDB Local counts.
+        Value::S(text) => Some(text.encode_utf16().count()),
         Value::B(bytes) => Some(bytes.len()),
         Value::Ss(set) => Some(set.len()),
         Value::Ns(set) => Some(set.len()),
