@@ -81,7 +81,7 @@ async fn what_a_table_cannot_be_is_refused_by_its_name() {
         ),
         (
             "GlobalSecondaryIndexes",
-            json!([index("by", "other", "ALL")]),
+            json!([index("by-other", "other", "ALL")]),
             "not defined",
         ),
         (

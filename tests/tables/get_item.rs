@@ -18,8 +18,8 @@ async fn an_item_is_given_whole_or_in_part() {
     put(&client, "orders", &[item.clone()]).await;
     assert_eq!(get(&client, "orders", key.clone()).await, item);
     let mut input = json!({"TableName": "orders", "Key": key});
-    input["ProjectionExpression"] = json!("#l[1].x, names, missing");
-    input["ExpressionAttributeNames"] = json!({"#l": "list"});
+    input["ProjectionExpression"] = json!("#l[1].x, #n, gone");
+    input["ExpressionAttributeNames"] = json!({"#l": "list", "#n": "names"});
     let answer = client.call("DynamoDb.GetItem", input).await;
     let part = json!({"list": {"L": [{"M": {"x": {"B": "AAH/"}}}]}, "names": {"SS": ["a", "b"]}});
     assert_eq!(answer["Item"], part);
@@ -51,7 +51,7 @@ async fn a_key_is_the_whole_key_and_nothing_else() {
             "cannot contain an empty string",
         ),
         (
-            json!({"pk": {"S": "x".repeat(1_010)}, "sk": {"N": "1"}}),
+            json!({"pk": {"S": "x".repeat(1_020)}, "sk": {"N": "1"}}),
             "Size of key exceeds",
         ),
     ] {
