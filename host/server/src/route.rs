@@ -172,7 +172,7 @@ impl Router {
         let wanted = Wanted {
             service: operation.service,
             action: operation.action(),
-            bytes_max: self.limits.request_bytes_max,
+            bytes_max: self.limits.request_bytes_max.min(operation.body_bytes_max),
         };
         let mut call = self.receive(exchange, body, &wanted).await?;
         if request::is_compressed(exchange.parts) {

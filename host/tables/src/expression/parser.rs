@@ -1,5 +1,7 @@
 //! What all expressions are read with.
 
+use std::sync::Arc;
+
 use super::lexer::{Token, syntax_error, tokens};
 use super::path::{Path, Step};
 use super::reserved;
@@ -206,7 +208,7 @@ impl<'a> Parser<'a> {
     }
 
     /// A value, if a reference to one comes next.
-    pub fn takes_value(&mut self) -> Result<Option<Value>, Fault> {
+    pub fn takes_value(&mut self) -> Result<Option<Arc<Value>>, Fault> {
         let Some(Token::ValueRef(reference)) = self.peek() else {
             return Ok(None);
         };
@@ -215,7 +217,7 @@ impl<'a> Parser<'a> {
     }
 
     /// A value, which must come next.
-    pub fn value(&mut self) -> Result<Value, Fault> {
+    pub fn value(&mut self) -> Result<Arc<Value>, Fault> {
         self.takes_value()?.ok_or_else(|| self.unexpected())
     }
 }

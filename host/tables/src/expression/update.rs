@@ -3,6 +3,8 @@
 mod apply;
 mod parse;
 
+use std::sync::Arc;
+
 use super::path::Path;
 use crate::value::Value;
 
@@ -16,16 +18,16 @@ pub struct Update {
     /// What is removed.
     pub remove: Vec<Path>,
     /// What is added to numbers and to sets.
-    pub add: Vec<(Path, Value)>,
+    pub add: Vec<(Path, Arc<Value>)>,
     /// What is taken out of sets.
-    pub delete: Vec<(Path, Value)>,
+    pub delete: Vec<(Path, Arc<Value>)>,
 }
 
 /// What something is set to.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Source {
     /// A value of the request.
-    Value(Value),
+    Value(Arc<Value>),
     /// What is there.
     Path(Path),
     /// What is there, or else this.

@@ -1,6 +1,8 @@
 //! The members that came before expressions, as the same conditions and updates
 //! (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/LegacyConditionalParameters.html>).
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 use wire::ApiError;
 use wire::members::Text;
@@ -134,7 +136,7 @@ fn one_expected(name: String, expected: Expected) -> Result<Condition, ApiError>
             Ok(Condition::Compare(
                 Operand::Path(path),
                 Comparison::Equal,
-                Operand::Value(value),
+                Operand::Value(Arc::new(value)),
             ))
         }
         (Some(false), None) => Ok(Condition::NotExists(path)),
@@ -165,7 +167,13 @@ fn compare(path: Path, operator: &str, values: Vec<Value>) -> Result<Condition, 
         ))
     };
     let mut values = values.into_iter();
-    let mut one = || values.next().map(Operand::Value).ok_or_else(wrong_count);
+    let mut one = || {
+        values
+            .next()
+            .map(Arc::new)
+            .map(Operand::Value)
+            .ok_or_else(wrong_count)
+    };
     let subject = Operand::Path(path.clone());
     let (wanted, condition) = match operator {
         "NULL" => (0, Condition::NotExists(path)),
@@ -192,7 +200,7 @@ fn compare(path: Path, operator: &str, values: Vec<Value>) -> Result<Condition, 
         "BETWEEN" => (2, Condition::Between(subject, one()?, one()?)),
         "IN" if count == 0 => return Err(wrong_count()),
         "IN" => {
-            let all: Vec<_> = values.by_ref().map(Operand::Value).collect();
+            let all: Vec<_> = values.by_ref().map(Arc::new).map(Operand::Value).collect();
             (count, Condition::In(subject, all))
         }
         _ => {
@@ -218,7 +226,7 @@ fn compare(path: Path, operator: &str, values: Vec<Value>) -> Result<Condition, 
 /// A value of a type that the operator does not take, if there is one.
 fn wrong_type<'c>(operator: &str, condition: &'c Condition) -> Option<&'c Value> {
     let unless = |operand: &'c Operand, types: &[&str]| match operand {
-        Operand::Value(value) if !types.contains(&value.type_name()) => Some(value),
+        Operand::Value(value) if !types.contains(&value.type_name()) => Some(&**value),
         _ => None,
     };
     const ORDERED: &[&str] = &["S", "N", "B"];
@@ -243,10 +251,10 @@ pub fn update(all: Named<AttributeUpdate>) -> Result<Update, ApiError> {
             .transpose()
             .map_err(error::invalid)?;
         match (action.as_deref().unwrap_or("PUT"), value) {
-            ("PUT", Some(value)) => update.set.push((path, Source::Value(value))),
+            ("PUT", Some(value)) => update.set.push((path, Source::Value(Arc::new(value)))),
             ("DELETE", None) => update.remove.push(path),
             ("DELETE", Some(value @ (Value::Ss(_) | Value::Ns(_) | Value::Bs(_)))) => {
-                update.delete.push((path, value));
+                update.delete.push((path, Arc::new(value)));
             }
             ("DELETE", Some(value)) => {
                 return Err(error::invalid_values(format!(
@@ -260,7 +268,7 @@ pub fn update(all: Named<AttributeUpdate>) -> Result<Update, ApiError> {
                     value
                     @ (Value::N(_) | Value::Ss(_) | Value::Ns(_) | Value::Bs(_) | Value::L(_)),
                 ),
-            ) => update.add.push((path, value)),
+            ) => update.add.push((path, Arc::new(value))),
             ("ADD", Some(value)) => {
                 return Err(error::invalid_values(format!(
                     "ADD action is not supported for the type {}",
