@@ -306,3 +306,50 @@ async fn what_was_deleted_leaves_no_rows_behind() {
     }
     world.close().await;
 }
+
+#[tokio::test]
+async fn an_index_of_which_a_part_was_filled_is_whole_after_the_next_start() {
+    let disk = SimulatedDisk::new(11);
+    let world = open(&disk).await;
+    world.ask("CreateTable", &definition()).await.unwrap();
+    // More than is put into an index at once.
+    for key in 0..40 {
+        let item = json!({
+            "pk": {"S": format!("k{key:02}")}, "owner": {"S": "me"},
+            "fill": {"S": "x".repeat(150_000)},
+        });
+        let input = json!({"TableName": "leases", "Item": item});
+        world.ask("PutItem", &input).await.unwrap();
+    }
+    let answer = world.ask("UpdateTable", &index_creation()).await.unwrap();
+    let index = &answer["TableDescription"]["GlobalSecondaryIndexes"][0];
+    assert_eq!(index["IndexStatus"], "CREATING");
+    let killed = disk.after_kill();
+    world.close().await;
+    let world = open(&killed).await;
+    let named = json!({"TableName": "leases"});
+    let query = json!({
+        "TableName": "leases", "IndexName": "by-owner", "KeyConditionExpression": "#o = :o",
+        "ExpressionAttributeNames": {"#o": "owner"}, "Select": "COUNT",
+        "ExpressionAttributeValues": {":o": {"S": "me"}},
+    });
+    let refused = world.ask("Query", &query).await.unwrap_err();
+    assert_eq!(
+        refused.message(),
+        "Cannot read from backfilling global secondary index: by-owner"
+    );
+    while world.ask("DescribeTable", &named).await.unwrap()["Table"]["TableStatus"] != "ACTIVE" {
+        tokio::task::yield_now().await;
+    }
+    let (mut count, mut query) = (0, query);
+    loop {
+        let page = world.ask("Query", &query).await.unwrap();
+        count += page["Count"].as_u64().unwrap();
+        match page.get("LastEvaluatedKey") {
+            Some(last) => query["ExclusiveStartKey"] = last.clone(),
+            None => break,
+        }
+    }
+    assert_eq!(count, 40);
+    world.close().await;
+}
