@@ -22,8 +22,9 @@ pub struct ApiError {
     message: String,
     form: Form,
     denial: Option<Denial>,
-    /// A member of this error alone, and its value as JSON.
-    detail: Option<(&'static str, Bytes)>,
+    /// A member of this error alone, and its value as JSON. Few have one, and errors are passed on
+    /// by value.
+    detail: Option<Box<(&'static str, Bytes)>>,
 }
 
 /// In what the body of an error is written.
@@ -62,7 +63,7 @@ impl ApiError {
         let mut json = Vec::new();
         Codec::Json.write_value(&mut json, value)?;
         Ok(Self {
-            detail: Some((name, Bytes::from(json))),
+            detail: Some(Box::new((name, Bytes::from(json)))),
             ..self
         })
     }
@@ -214,7 +215,7 @@ impl ApiError {
             out.member(if is_other { "Message" } else { "message" });
             out.text(&self.message);
         }
-        if let Some((name, value)) = detail {
+        if let Some((name, value)) = detail.map(|detail| &**detail) {
             out.member(name);
             out.raw_json(value);
         }

@@ -86,7 +86,8 @@ pub async fn handle(tables: &Tables, call: Call) -> Result<Answer, ApiError> {
     substitutes.all_used().map_err(error::expression)?;
     let wanted = Wanted::of(&input.return_values).only_old()?;
     let key = get_item::key(input.key)?;
-    get_item::is_key_of(&key, &*tables.table(&address)?)?;
+    let table = tables.table(&address)?;
+    get_item::is_key_of(&key, &table)?;
     let changed = tables
         .change(&address, &key, |_, before| {
             guard.check(before)?;
