@@ -15,8 +15,8 @@ mod records;
 
 pub use engine::{
     Append, Capabilities, CommitError, Committed, Durability, Engine, Expect, Frame, Key,
-    LogChange, LogEnd, LogId, NewFrame, Position, Purpose, ReadBatch, StoreError, TableId,
-    TableWrite, Transaction, Version, Versioned, key_after,
+    LogChange, LogEnd, LogId, NewFrame, Position, Purpose, ReadBatch, RowCheck, StoreError,
+    TableId, TableWrite, Transaction, Version, Versioned, key_after,
 };
 pub use keys::{DATA_KEY_BYTES, DataKey, KeyId, KeyRefusal, KeyRing};
 pub use records::{BodyBuilder, Records, StoredRecord, exact};

@@ -14,6 +14,7 @@ pub mod counts;
 mod creation_seconds;
 mod directory;
 mod edit;
+pub mod emit;
 pub mod encryption;
 pub mod ends;
 mod fanout;

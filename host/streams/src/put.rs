@@ -12,7 +12,7 @@ use store::{
     Append, BodyBuilder, CommitError, Committed, KeyId, LogId, NewFrame, Transaction, Version,
 };
 use tokio::time::timeout;
-use types::{HashKey, PartitionKey, SequenceNumber, Timestamp};
+use types::{HashKey, Invalid, PartitionKey, SequenceNumber, Timestamp};
 use wire::ApiError;
 use wire::members::{Blob, Text};
 
@@ -20,6 +20,7 @@ use crate::Streams;
 use crate::counts::{Counted, published};
 use crate::directory::owner;
 use crate::kms::KmsError;
+use crate::mode::Distribution;
 use crate::shard::Shard;
 use crate::stream::Stream;
 
@@ -93,6 +94,29 @@ impl<'a> NewRecord<'a> {
         Self::on_its_way(key, data, Way::Turn(turn))
     }
 
+    /// A record that no client sent, which goes where one with this partition key goes that was put
+    /// to the stream.
+    ///
+    /// # Errors
+    /// The key has not 1 to 256 characters.
+    pub fn emitted(
+        stream: &Stream,
+        partition_key: &'a str,
+        data: &'a Blob<'a>,
+    ) -> Result<Self, Invalid> {
+        let key = PartitionKey::parse(partition_key)?;
+        let way = match stream.distribution() {
+            Distribution::UserPartitionKey => Way::Key(HashKey::of(&key)),
+            Distribution::Auto => Way::Turn(stream.shards.next_turn()),
+        };
+        Ok(Self::on_its_way(Cow::Borrowed(partition_key), data, way))
+    }
+
+    /// Bytes of its data and partition key.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     fn on_its_way(partition_key: Cow<'a, str>, data: &'a Blob<'a>, way: Way) -> Self {
         Self {
             bytes: data.decoded_len() + partition_key.len(),
@@ -150,8 +174,8 @@ pub enum Outcome<'a> {
 
 /// Where a record goes: to a shard, by its index in the stream's map.
 #[derive(Clone, Copy, Debug)]
-struct Fate {
-    shard: usize,
+pub(crate) struct Fate {
+    pub(crate) shard: usize,
     state: RecordState,
 }
 
@@ -278,7 +302,7 @@ impl Streams {
     }
 
     /// Waits for the stream with other shards than it had; `None` if they do not come.
-    async fn resharded(&self, before: &Stream) -> Result<Option<Arc<Stream>>, PutError> {
+    pub(crate) async fn resharded(&self, before: &Stream) -> Result<Option<Arc<Stream>>, PutError> {
         let mut changes = self.directory.changes(&before.arn);
         let waiting = async {
             loop {
@@ -295,7 +319,11 @@ impl Streams {
     }
 
     /// Finds the shard of each record.
-    fn route(&self, stream: &Stream, records: &[NewRecord<'_>]) -> Result<Vec<Fate>, PutError> {
+    pub(crate) fn route(
+        &self,
+        stream: &Stream,
+        records: &[NewRecord<'_>],
+    ) -> Result<Vec<Fate>, PutError> {
         let mut fates = Vec::with_capacity(records.len());
         for record in records {
             let shard = match record.way {
@@ -339,7 +367,7 @@ impl Streams {
 
     /// Lays the records that their shards take into frames, at least one for each shard. Records of
     /// one shard stay in the order of the call.
-    fn lay(
+    pub(crate) fn lay(
         &self,
         stream: &Stream,
         records: &[NewRecord<'_>],
@@ -380,16 +408,25 @@ impl Streams {
                 Outcome::Failed => counted.failed += 1,
             }
         }
-        let metrics = self.metrics();
-        metrics.incoming_records.add(counted.landed);
-        metrics.incoming_bytes.add(counted.landed_bytes);
-        let over_rate = counted.over_rate;
-        metrics.write_provisioned_throughput_exceeded.add(over_rate);
-        let counts = &put.stream.counts;
-        counts.incoming_records.add(counted.landed);
-        counts.incoming_bytes.add(counted.landed_bytes);
-        counts.write_exceeded.add(over_rate);
+        self.count_over_rate(&put.stream, counted.over_rate);
+        self.count_landed(&put.stream, (counted.landed, counted.landed_bytes));
         counted
+    }
+
+    /// So many records, and so many bytes of them, are durable.
+    pub(crate) fn count_landed(&self, stream: &Stream, (records, bytes): (u64, u64)) {
+        let metrics = self.metrics();
+        metrics.incoming_records.add(records);
+        metrics.incoming_bytes.add(bytes);
+        stream.counts.incoming_records.add(records);
+        stream.counts.incoming_bytes.add(bytes);
+    }
+
+    /// So many records were over the rates of their shards.
+    pub(crate) fn count_over_rate(&self, stream: &Stream, records: u64) {
+        let metrics = self.metrics();
+        metrics.write_provisioned_throughput_exceeded.add(records);
+        stream.counts.write_exceeded.add(records);
     }
 }
 
@@ -410,7 +447,7 @@ const NOTHING: Committed = Committed {
 
 /// The indices of all records with those of their shards, those of one shard together and in the
 /// order of the call.
-fn by_shard(fates: &[Fate]) -> Vec<(usize, usize)> {
+pub(crate) fn by_shard(fates: &[Fate]) -> Vec<(usize, usize)> {
     let shards = fates.iter().map(|fate| fate.shard);
     let mut order: Vec<_> = shards.zip(0..).collect();
     order.sort_unstable();

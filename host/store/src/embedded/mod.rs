@@ -65,7 +65,8 @@ use crate::embedded::wal::WAL_DIR;
 use crate::embedded::writer::Writer;
 use crate::engine::{
     Capabilities, CommitError, Committed, Durability, Engine, Key, LogChange, LogEnd, LogId,
-    Position, Purpose, ReadBatch, StoreError, TableId, Transaction, Versioned,
+    Position, Purpose, ReadBatch, RowCheck, StoreError, TableId, TableWrite, Transaction,
+    Versioned,
 };
 use crate::keys::KeyRing;
 
@@ -138,6 +139,7 @@ impl Embedded {
         let Parts {
             appends,
             writes,
+            checks,
             changes,
             ends,
             purpose,
@@ -146,6 +148,7 @@ impl Embedded {
         self.shared.queue.push(QueuedCommit {
             appends,
             writes,
+            checks,
             changes,
             ends,
             purpose,
@@ -184,6 +187,11 @@ impl Embedded {
             check_row(key, value)?;
             parts.bytes += RowEntry::encoded_bytes(key, value);
             parts.writes.push(write);
+        }
+        for check in transaction.checks {
+            check_row(check.key.len(), 0)?;
+            parts.bytes += RowEntry::encoded_bytes(check.key.len(), 0);
+            parts.checks.push(check);
         }
         for change in transaction.changes {
             parts.bytes += LogChange::ENCODED_BYTES;
@@ -247,7 +255,8 @@ fn check_row(key_bytes: usize, value_bytes: usize) -> Result<(), CommitError> {
 #[derive(Default)]
 struct Parts {
     appends: Vec<ResolvedAppend>,
-    writes: Vec<crate::engine::TableWrite>,
+    writes: Vec<TableWrite>,
+    checks: Vec<RowCheck>,
     changes: Vec<LogChange>,
     ends: Vec<LogEnd>,
     purpose: Purpose,
@@ -278,6 +287,10 @@ impl Engine for Embedded {
 
     fn keys(&self) -> &KeyRing {
         &self.shared.keys
+    }
+
+    fn opening(&self) -> Option<u64> {
+        Some(self.shared.epoch)
     }
 
     async fn create_logs(&self, logs: &[LogId]) -> Result<(), StoreError> {
