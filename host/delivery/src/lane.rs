@@ -28,7 +28,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use store::{Engine, LogId, Position, StoreError, Transaction};
+use store::{Engine, LogId, Position, StoreError, Transaction, Version};
 use streams::pump::Damage;
 use streams::pump::{Batch, Retry, Step, StepError};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -387,7 +387,7 @@ impl Step for LaneStep {
         Ok(())
     }
 
-    fn committed(&mut self) {
+    fn committed(&mut self, _: Version) {
         if let Some(after) = self.after.take() {
             let lost = after.lane.counts.lost - self.lane.counts.lost;
             self.lane = after.lane;

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
-use store::{CommitError, Engine, Position, Records, Transaction};
 use store::disk::simulated::SimulatedDisk;
 use store::embedded::{Embedded, Options as EngineOptions};
+use store::{CommitError, Engine, Position, Records, Transaction};
 use types::{AccountId, Caller, HashKey, ManualClock, Region, Timestamp};
 use wire::members::{Blob, Text};
 use wire::{ApiError, Call, Codec};
 
-use crate::emit::{EmitError, Emission, Emitted};
+use crate::emit::{Emission, EmitError, Emitted};
 use crate::put::{NewRecord, Outcome, PutError};
 use crate::stream::{Status, Stream};
 use crate::{Options, Streams, ops};
