@@ -57,8 +57,9 @@ const KEEP: &str = r#"
         (call $put_head (local.get $outputs) (local.get $i) (local.get $i) (i32.const 0))
         (local.set $i (i32.add (local.get $i) (i32.const 1)))
         (br $next)))
-    (local.set $answer (call $alloc (i32.const 28)))
-    (i32.store8 (local.get $answer) (i32.const 0))
+    (local.set $answer (call $alloc (i32.const 44)))
+    ;; No partition keys and no targets.
+    (memory.fill (local.get $answer) (i32.const 0) (i32.const 44))
     (i32.store offset=4 (local.get $answer) (local.get $outputs))
     (i32.store offset=8 (local.get $answer) (local.get $count))
     (i32.store offset=12 (local.get $answer) (local.get $bytes))
@@ -312,6 +313,15 @@ impl Guest {
 pub fn wrap(module: &str, world: &str) -> Vec<u8> {
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_dir(wit()).unwrap();
+    let world = resolve.select_world(&[package], Some(world)).unwrap();
+    encode(module, &resolve, world)
+}
+
+/// A component of a world that is not one of this repository's, which this text says.
+pub fn wrap_as(module: &str, package: &str, world: &str) -> Vec<u8> {
+    let mut resolve = Resolve::default();
+    resolve.push_dir(wit()).unwrap();
+    let package = resolve.push_source("another", package).unwrap();
     let world = resolve.select_world(&[package], Some(world)).unwrap();
     encode(module, &resolve, world)
 }

@@ -2,6 +2,8 @@
 //! SDK tells of a panic.
 #![expect(clippy::unwrap_used, reason = "a ground that gives way fails the test")]
 
+#[path = "../hostile/consumer_guest.rs"]
+mod consumer_guest;
 mod context;
 #[path = "../hostile/ground.rs"]
 mod ground;
@@ -9,6 +11,9 @@ mod ground;
 mod guest;
 mod lifecycle;
 mod panic;
+mod record_processor;
+#[path = "../hostile/shard.rs"]
+mod shard;
 #[path = "../hostile/simple.rs"]
 mod simple;
 mod transform;

@@ -11,8 +11,8 @@ use crate::guest::Guest;
 /// Answers each record of a batch by its first byte: `d` is dropped, `f` failed with its own bytes
 /// as the reason, `s` split behind its first byte, anything else kept.
 const AS_TOLD: &str = "
-  (local.set $answer (call $alloc (i32.const 28)))
-  (i32.store8 (local.get $answer) (i32.const 0))
+  (local.set $answer (call $alloc (i32.const 44)))
+  (memory.fill (local.get $answer) (i32.const 0) (i32.const 44))
   (i32.store offset=4 (local.get $answer)
     (call $alloc (i32.mul (local.get $count) (i32.const 16))))
   (i32.store offset=8 (local.get $answer) (i32.const 0))

@@ -27,7 +27,7 @@ async fn records_come_and_go_one_by_one() {
     assert_eq!(ground.delivered("own"), ["a", "a longer one!", "b"]);
     let page = ground.plugin("own").await;
     assert_eq!(page["world"], "transformer-simple");
-    assert_eq!(page["version"], "", "nobody says which");
+    assert_eq!(page["version"], "1", "what describe says");
     assert_eq!((&page["calls"], &page["records"]), (&1.into(), &3.into()));
 }
 

@@ -245,7 +245,7 @@ impl Transformer {
                 }
             },
         };
-        match instance.transform(records, time) {
+        match instance.transform(records, None, time) {
             Ok(outputs) => {
                 self.patience.came_out(records.len(), instance.took());
                 Ok(Ok(outputs))

@@ -3,9 +3,10 @@
 //!
 //! A version goes `watcher` -> `watch` -> `directory` -> `loader` (`admission`, `code_cache` with
 //! `compiler`, `version`, `kept`, `in_force`) -> `registry`, where it is in force. Whoever works
-//! with it asks [`Plugins`] for it, makes an [`Instance`] and hands it batches. What it may use is
-//! in `limits`; what it is offered is in `state` and `wasi`, and what lies behind that in `sealed`
-//! and `printed`; what it is denied is in `denied`.
+//! with it asks [`Plugins`] for it, makes an [`Instance`] of a transform or a [`Consumer`] and hands
+//! it batches; `running` is what both have. What it may use is in `limits`; what it is offered is in
+//! `state`, `column_calls`, `effect_calls` and `wasi`, and what lies behind that in `sealed` and
+//! `printed`; what it is denied is in `denied`.
 //!
 //! Calls into guests block. They are for threads that may be blocked, never for a task of the
 //! runtime: deliveries make them on the threads of `guest_threads`, in turns.
@@ -15,11 +16,16 @@ mod bindings;
 mod call_time;
 mod child;
 mod code_cache;
+mod column_calls;
+mod columns;
 mod compile_worker;
 mod compiler;
+mod consumer;
 mod counters;
 mod denied;
 mod directory;
+mod effect_calls;
+mod effects;
 mod fault;
 mod files;
 mod guest_log;
@@ -47,6 +53,7 @@ mod printable;
 mod printed;
 mod refusal;
 mod registry;
+mod running;
 mod runtime;
 mod sealed;
 mod slab;
@@ -56,9 +63,13 @@ mod version;
 mod wasi;
 mod watch;
 mod watcher;
+mod world;
 
+pub use columns::{BatchColumns, Columns};
 pub use compile_worker::compile_worker;
+pub use consumer::{Assignment, Consumer};
 pub use counters::{BATCH_TIME_BUCKETS_US, Count, Counters};
+pub use effects::{EffectError, Effects};
 pub use fault::{Deadline, Fault, Panic};
 pub use guest_thread_limits::GuestThreadLimits;
 pub use guest_threads::{GuestThreadCounts, GuestThreads, Turn, TurnLost};
@@ -76,3 +87,4 @@ pub use registry::{Ignored, Plugin, Refused};
 pub use slab::Slab;
 pub use turns::Party;
 pub use version::{Facts, Version};
+pub use world::Role;

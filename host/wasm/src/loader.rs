@@ -13,7 +13,6 @@ use crate::compiler::Compiler;
 use crate::fault::Fault;
 use crate::hash::ContentHash;
 use crate::in_force::{InForce, Noted};
-use crate::instance::Instance;
 use crate::kept::{Kept, Source};
 use crate::limits::Limits;
 use crate::manifest::Manifest;
@@ -21,8 +20,10 @@ use crate::moment::Moment;
 use crate::name::PluginName;
 use crate::options::{OpenError, Options};
 use crate::refusal::Refusal;
+use crate::running::Running;
 use crate::runtime::Runtime;
-use crate::version::{Facts, Version, World};
+use crate::version::{Facts, Version};
+use crate::world::World;
 
 /// What loading needs.
 pub(crate) struct Loader {
@@ -179,16 +180,18 @@ fn try_once(version: Version, now: Timestamp) -> Result<(Version, Described), St
 }
 
 fn describe(version: &Arc<Version>, now: Timestamp) -> Described {
-    let started = Instance::start(version, Moment { now, seed: 0 }, version.call_limits());
-    let mut instance = started.map_err(|fault| refusal(&fault))?;
-    let described = instance.describe();
-    described.map_err(|fault| refusal(&fault).at("describe"))
+    let started = Running::start(version, Moment { now, seed: 0 }, version.call_limits());
+    let mut running = started.map_err(|fault| refusal(&fault))?;
+    let described = running.describe();
+    described
+        .map(Some)
+        .map_err(|fault| refusal(&fault).at("describe"))
 }
 
 fn refusal(fault: &Fault) -> Refusal {
     match fault {
         // On a busy machine an innocent one may miss a deadline.
-        Fault::Deadline(_) | Fault::NoInstance(_) | Fault::Stopped => {
+        Fault::Deadline(_) | Fault::Unavailable(_) | Fault::NoInstance(_) | Fault::Stopped => {
             Refusal::ForNow(fault.to_string())
         }
         Fault::Panicked(_)

@@ -9,7 +9,7 @@ use wasmtime::{
     Config, Engine, EngineWeak, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig,
 };
 
-use crate::bindings::{context, types as wit_types};
+use crate::bindings::{checkpoint, context, emit, records, table, types as wit_types};
 use crate::instance_shares::InstanceShares;
 use crate::limits::{
     CORE_INSTANCES_PER_COMPONENT_MAX, INSTANCES_MAX, MEMORIES_PER_COMPONENT_MAX, MEMORY_SLOT_BYTES,
@@ -42,6 +42,11 @@ impl Runtime {
         let mut linker = Linker::new(&engine);
         wit_types::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
         context::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
+        records::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
+        // What consumers have and others do not: see `world`.
+        checkpoint::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
+        table::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
+        emit::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
         wasi::add_to_linker(&mut linker)?;
         let ticker = Arc::new(Ticker::default());
         let (clock, weak) = (Arc::clone(&ticker), engine.weak());

@@ -6,13 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use types::Timestamp;
-use wasmtime::component::{Component, InstancePre};
 
 use crate::bindings::context;
-use crate::bindings::transformer::TransformerPre;
-use crate::bindings::transformer_simple::TransformerSimplePre;
 use crate::counters::Counters;
-use crate::denied;
 use crate::fault::Panic;
 use crate::guest_log::GuestLog;
 use crate::hash::ContentHash;
@@ -21,42 +17,7 @@ use crate::manifest::Manifest;
 use crate::name::PluginName;
 use crate::patience::Patience;
 use crate::runtime::Runtime;
-use crate::state::State;
-
-/// What a version exports, linked and checked.
-pub(crate) enum World {
-    /// `transformer`.
-    Slabs(TransformerPre<State>),
-    /// `transformer-simple`.
-    Records(TransformerSimplePre<State>),
-}
-
-impl World {
-    /// Links a component and finds out which world it is of.
-    pub(crate) fn link(runtime: &Runtime, component: &Component) -> Result<Self, String> {
-        let linker = denied::linker(runtime, component);
-        let linked = linker.and_then(|linker| linker.instantiate_pre(component));
-        let linked: InstancePre<State> = linked.map_err(|error| format!("{error:#}"))?;
-        match TransformerPre::new(linked.clone()) {
-            Ok(pre) => Ok(Self::Slabs(pre)),
-            Err(slabs) => match TransformerSimplePre::new(linked) {
-                Ok(pre) => Ok(Self::Records(pre)),
-                Err(records) => Err(format!(
-                    "it is of no world of millrace:plugin@0.1.0: for transformer, {slabs:#}; for \
-                     transformer-simple, {records:#}"
-                )),
-            },
-        }
-    }
-
-    /// Its name in `wit/`.
-    pub(crate) fn name(&self) -> &'static str {
-        match self {
-            Self::Slabs(_) => "transformer",
-            Self::Records(_) => "transformer-simple",
-        }
-    }
-}
+use crate::world::{Role, World};
 
 /// What became known of a version while it was loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -167,6 +128,16 @@ impl Version {
     /// The name of its world.
     pub fn world_name(&self) -> &'static str {
         self.world.name()
+    }
+
+    /// What it is for.
+    pub fn role(&self) -> Role {
+        self.world.role()
+    }
+
+    /// Whether its instances hand on what they know: only a consumer's are asked to.
+    pub fn has_state(&self) -> bool {
+        self.world.has_state()
     }
 
     /// What its instances have done so far.

@@ -39,6 +39,8 @@ pub(crate) fn work_on(
         Ok(_) => Ok(BatchOut {
             outputs,
             data: Slab { bytes, ends },
+            partition_keys: Vec::new(),
+            targets: Vec::new(),
         }),
         Err(_) => Err(permanent("outputs of more than 4 GiB")),
     }
@@ -164,7 +166,7 @@ mod tests {
         records: &[&[u8]],
         transform: impl Fn(Record<'_>) -> Result<Output, Error>,
     ) -> Vec<(u32, Status, Vec<u8>)> {
-        let BatchOut { outputs, data } = work_on(slab(records), transform).unwrap();
+        let BatchOut { outputs, data, .. } = work_on(slab(records), transform).unwrap();
         assert_eq!(outputs.len(), data.ends.len());
         let mut start = 0;
         let named = outputs.iter().zip(&data.ends).map(|(output, end)| {

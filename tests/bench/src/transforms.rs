@@ -143,7 +143,7 @@ fn through_component(
     let time = version.call_limits().batch_time_max;
     let mut call = |batch: &Slab| {
         instance
-            .transform(batch, time)
+            .transform(batch, None, time)
             .map_err(|fault| fault.to_string())
     };
     for batch in batches {

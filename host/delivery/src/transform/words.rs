@@ -46,6 +46,7 @@ pub(super) fn code(fault: &Fault) -> &'static str {
         | Fault::NotReady(_)
         | Fault::Retryable(_)
         | Fault::Permanent(_)
+        | Fault::Unavailable(_)
         | Fault::NoInstance(_)
         | Fault::Stopped => FUNCTION_ERROR,
     }
