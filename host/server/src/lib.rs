@@ -10,6 +10,7 @@ mod answer;
 mod auth;
 mod body;
 mod budget;
+mod cloudwatch;
 mod config;
 mod connection;
 mod cors;

@@ -5,8 +5,11 @@ use std::sync::Arc;
 
 use delivery::Delivery;
 use streams::Streams;
+use tables::Tables;
 use types::limits::{PUT_RECORD_BATCH_COUNT_MAX, PUT_RECORDS_COUNT_MAX};
 use wire::{Action, Answer, ApiError, Call, Codec, Decided};
+
+use crate::cloudwatch::{self, CustomMetrics};
 
 type Handled<'a> = Pin<Box<dyn Future<Output = Result<Answer, ApiError>> + Send + 'a>>;
 
@@ -14,6 +17,8 @@ type Handled<'a> = Pin<Box<dyn Future<Output = Result<Answer, ApiError>> + Send 
 pub(crate) struct Services {
     pub(crate) streams: Arc<Streams>,
     pub(crate) delivery: Arc<Delivery>,
+    pub(crate) tables: Arc<Tables>,
+    pub(crate) cloudwatch: CustomMetrics,
 }
 
 /// What `X-Amz-Target` can name.
@@ -24,6 +29,10 @@ pub(crate) struct Operation {
     name: &'static str,
     /// The service that requests are signed for.
     pub(crate) service: &'static str,
+    /// What policies call the service.
+    policy_service: &'static str,
+    /// Its body may come compressed.
+    pub(crate) takes_gzip: bool,
     /// How requests may be written.
     codecs: &'static [Codec],
     /// It may read megabytes into memory before its answer can be charged for them.
@@ -61,6 +70,8 @@ enum Handle {
     /// Its answer goes on after it is given.
     Events(fn(&Arc<Streams>, Call) -> Handled<'_>),
     Delivery(fn(&Delivery, Call) -> Handled<'_>),
+    Tables(fn(&Tables, Call) -> Handled<'_>),
+    CloudWatch(fn(&CustomMetrics, Call) -> Handled<'_>),
 }
 
 impl Operation {
@@ -77,7 +88,7 @@ impl Operation {
     /// What policies call it.
     pub(crate) fn action(&self) -> Action {
         Action {
-            service: self.service,
+            service: self.policy_service,
             operation: self.name,
         }
     }
@@ -141,6 +152,8 @@ impl Operation {
             Handle::Streams(handle) => handle(&services.streams, call),
             Handle::Events(handle) => handle(&services.streams, call),
             Handle::Delivery(handle) => handle(&services.delivery, call),
+            Handle::Tables(handle) => handle(&services.tables, call),
+            Handle::CloudWatch(handle) => handle(&services.cloudwatch, call),
         };
         answer_if_decided(handled, &decided).await
     }
@@ -159,7 +172,40 @@ async fn answer_if_decided(handled: Handled<'_>, decided: &Decided) -> Result<An
 }
 
 /// Sorted by prefix and name.
-pub(crate) static OPERATIONS: [Operation; 52] = [
+pub(crate) static OPERATIONS: [Operation; 64] = [
+    dynamodb("CreateTable", |t, c| {
+        Box::pin(tables::ops::create_table::handle(t, c))
+    }),
+    dynamodb("DeleteItem", |t, c| {
+        Box::pin(tables::ops::delete_item::handle(t, c))
+    }),
+    dynamodb("DeleteTable", |t, c| {
+        Box::pin(tables::ops::delete_table::handle(t, c))
+    }),
+    dynamodb("DescribeTable", |t, c| {
+        Box::pin(tables::ops::describe_table::handle(t, c))
+    })
+    .reading_much(),
+    dynamodb("GetItem", |t, c| {
+        Box::pin(tables::ops::get_item::handle(t, c))
+    })
+    .telling(),
+    dynamodb("ListTables", |t, c| {
+        Box::pin(tables::ops::list_tables::handle(t, c))
+    })
+    .telling()
+    .of_account(),
+    dynamodb("PutItem", |t, c| {
+        Box::pin(tables::ops::put_item::handle(t, c))
+    }),
+    dynamodb("Query", |t, c| Box::pin(tables::ops::query::handle(t, c))).reading_much(),
+    dynamodb("Scan", |t, c| Box::pin(tables::ops::scan::handle(t, c))).reading_much(),
+    dynamodb("UpdateItem", |t, c| {
+        Box::pin(tables::ops::update_item::handle(t, c))
+    }),
+    dynamodb("UpdateTable", |t, c| {
+        Box::pin(tables::ops::update_table::handle(t, c))
+    }),
     firehose("CreateDeliveryStream", |s, c| {
         Box::pin(delivery::ops::create_delivery_stream::handle(s, c))
     }),
@@ -203,6 +249,18 @@ pub(crate) static OPERATIONS: [Operation; 52] = [
     firehose("UpdateDestination", |s, c| {
         Box::pin(delivery::ops::update_destination::handle(s, c))
     }),
+    Operation {
+        prefix: "GraniteServiceVersion20100801",
+        name: "PutMetricData",
+        service: "monitoring",
+        policy_service: "cloudwatch",
+        takes_gzip: true,
+        codecs: &[Codec::Json10, Codec::RpcV2Cbor],
+        reads_much: false,
+        is_of_account: true,
+        answer: AnswerKind::Told,
+        handle: Handle::CloudWatch(|m, c| Box::pin(cloudwatch::put_metric_data(m, c))),
+    },
     kinesis("AddTagsToStream", |s, c| {
         Box::pin(streams::ops::add_tags_to_stream::handle(s, c))
     }),
@@ -343,11 +401,28 @@ pub(crate) static OPERATIONS: [Operation; 52] = [
     }),
 ];
 
+const fn dynamodb(name: &'static str, handle: fn(&Tables, Call) -> Handled<'_>) -> Operation {
+    Operation {
+        prefix: "DynamoDB_20120810",
+        name,
+        service: "dynamodb",
+        policy_service: "dynamodb",
+        takes_gzip: false,
+        codecs: &[Codec::Json10],
+        reads_much: false,
+        is_of_account: false,
+        answer: AnswerKind::Done,
+        handle: Handle::Tables(handle),
+    }
+}
+
 const fn kinesis(name: &'static str, handle: fn(&Streams, Call) -> Handled<'_>) -> Operation {
     Operation {
         prefix: "Kinesis_20131202",
         name,
         service: "kinesis",
+        policy_service: "kinesis",
+        takes_gzip: false,
         codecs: &[Codec::Json, Codec::Cbor],
         reads_much: false,
         is_of_account: false,
@@ -365,6 +440,8 @@ const fn subscribing(
         prefix: "Kinesis_20131202",
         name,
         service: "kinesis",
+        policy_service: "kinesis",
+        takes_gzip: false,
         codecs: &[Codec::Json, Codec::Cbor],
         reads_much: false,
         is_of_account: false,
@@ -378,6 +455,8 @@ const fn firehose(name: &'static str, handle: fn(&Delivery, Call) -> Handled<'_>
         prefix: "Firehose_20150804",
         name,
         service: "firehose",
+        policy_service: "firehose",
+        takes_gzip: false,
         // As at AWS: no client of it speaks anything else.
         codecs: &[Codec::Json],
         reads_much: false,
@@ -390,6 +469,19 @@ const fn firehose(name: &'static str, handle: fn(&Delivery, Call) -> Handled<'_>
 /// What policies call the operations that there are.
 pub fn actions() -> impl Iterator<Item = Action> {
     OPERATIONS.iter().map(Operation::action)
+}
+
+/// Whether `target` names an operation of a service of which some are here, and which.
+pub(crate) fn missing(target: &str) -> Option<&str> {
+    /// Characters of the name of an operation that is said again.
+    const NAME_CHARS_MAX: usize = 64;
+    let (prefix, name) = target.split_once('.')?;
+    let is_partly_here = matches!(
+        prefix,
+        "DynamoDB_20120810" | "GraniteServiceVersion20100801"
+    );
+    let is_name = name.len() <= NAME_CHARS_MAX && name.bytes().all(|b| b.is_ascii_alphanumeric());
+    (is_partly_here && is_name).then_some(name)
 }
 
 /// The place in [`OPERATIONS`] of what `target` names; `None`: it names no operation.

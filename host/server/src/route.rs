@@ -45,8 +45,9 @@ use crate::telemetry::{self, Surroundings, Telemetry};
 const METRICS: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const HOST_ID: HeaderName = HeaderName::from_static("x-amz-id-2");
+const SMITHY_PROTOCOL: HeaderName = HeaderName::from_static("smithy-protocol");
 /// Headers of an answer, hyper's own among them.
-const ANSWER_HEADERS: usize = 6;
+const ANSWER_HEADERS: usize = 7;
 /// Bytes of the body of a request for a page of the server itself, which has no use for any. A
 /// larger one is refused with status 413.
 const PAGE_BODY_BYTES_MAX: usize = 4 * 1024;
@@ -173,7 +174,10 @@ impl Router {
             action: operation.action(),
             bytes_max: self.limits.request_bytes_max,
         };
-        let call = self.receive(exchange, body, &wanted).await?;
+        let mut call = self.receive(exchange, body, &wanted).await?;
+        if request::is_compressed(exchange.parts) {
+            call.body = body::decompressed(&call.body)?;
+        }
         if operation.is_of_account {
             call.caller.permit(&Target::account(call.caller.account))?;
         }
@@ -338,6 +342,9 @@ impl Router {
         headers.insert(REQUEST_ID, exchange.id.header());
         headers.insert(HOST_ID, self.ids.host());
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(reply.kind));
+        if exchange.codec == Codec::RpcV2Cbor {
+            headers.insert(SMITHY_PROTOCOL, HeaderValue::from_static("rpc-v2-cbor"));
+        }
         // What is left of a request cannot be told from the next one.
         if !exchange.is_read && exchange.parts.version < Version::HTTP_2 {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
@@ -391,6 +398,7 @@ impl Router {
                     subscriptions: self.services.streams.subscriptions(),
                     log_lines_lost: self.log_lines_lost.load(Ordering::Relaxed),
                     unreadable: self.engine.unreadable().len(),
+                    custom: &self.services.cloudwatch.rendered(None),
                     healthy: self.engine.health().is_ok(),
                 });
                 (Payer::Operator, rendered)
@@ -403,7 +411,8 @@ impl Router {
                 }
                 let statuses = self.services.delivery.statuses_of(account);
                 let measured = self.services.streams.measured(Some(account));
-                let rendered = telemetry::render_account(&measured, &statuses, now);
+                let mut rendered = telemetry::render_account(&measured, &statuses, now);
+                rendered.push_str(&self.services.cloudwatch.rendered(Some(account)));
                 (Payer::Account(account), rendered)
             }
         };

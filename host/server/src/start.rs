@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use delivery::objects::{LocalObjects, ObjectError, Objects, S3Objects};
 use delivery::{Delivery, Foundations};
-use store::Engine;
+use store::{Engine, StoreError};
 use streams::kms::{Kms, KmsOpenError};
 use streams::{AccountLimits, OpenError, Options, Streams};
+use tables::Tables;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -22,6 +23,7 @@ use wasm::{GuestThreads, Plugins};
 
 use crate::auth::Authenticator;
 use crate::budget::{Budget, answer_bytes_max};
+use crate::cloudwatch::CustomMetrics;
 use crate::config::Config;
 use crate::cors::Cors;
 use crate::listen::{Addresses, Listener};
@@ -64,6 +66,8 @@ pub enum StartError {
     Kms(KmsOpenError),
     /// The streams could not be opened.
     Streams(OpenError),
+    /// The tables could not be opened.
+    Tables(StoreError),
     /// The machine gave no threads for deliveries.
     Threads(io::Error),
     /// Plugins, or what they are kept in, could not be opened.
@@ -94,6 +98,7 @@ impl fmt::Display for StartError {
             Self::Random(why) => write!(f, "draw a random number: {why}"),
             Self::Kms(error) => error.fmt(f),
             Self::Streams(error) => error.fmt(f),
+            Self::Tables(error) => write!(f, "open the tables: {error}"),
             Self::Plugins(error) => error.fmt(f),
             Self::Objects(error) => error.fmt(f),
             Self::Delivery(error) => error.fmt(f),
@@ -176,12 +181,15 @@ pub async fn start(
         naming_key: streams.derived_key("names of objects"),
     };
     let delivery = Delivery::open(foundations).await;
+    let tables = Tables::open(Arc::clone(&engine), Arc::clone(&clock)).await;
     let budget = Arc::new(Budget::new(&config.limits, Arc::clone(&clock)));
     let pacing = tokio::spawn(keep_pace(Arc::clone(&budget), config.limits.answer_grace));
     let router = Arc::new(Router {
         services: Services {
             streams,
             delivery: delivery.map_err(StartError::Delivery)?,
+            tables: tables.map_err(StartError::Tables)?,
+            cloudwatch: CustomMetrics::default(),
         },
         plugins,
         engine,
@@ -415,6 +423,7 @@ impl Running {
         // Before the deliveries, so that none of them waits for a version that is being compiled.
         close_plugins(&self.router.plugins).await;
         self.router.services.delivery.close().await;
+        self.router.services.tables.close().await;
         self.router.services.streams.close().await;
         self.router.engine.close().await
     }

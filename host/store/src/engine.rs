@@ -373,6 +373,15 @@ pub trait Engine: Send + Sync {
         limit: usize,
     ) -> Result<Vec<(Key, Versioned)>, StoreError>;
 
+    /// The same rows against the order of their keys: the last of the range first.
+    async fn scan_back(
+        &self,
+        table: TableId,
+        from: Key,
+        to: Option<Key>,
+        limit: usize,
+    ) -> Result<Vec<(Key, Versioned)>, StoreError>;
+
     /// What an operator must know: `Ok` while all is well, else why the engine is in a poorer
     /// state (read-only, disk full, a corrupt file).
     fn health(&self) -> Result<(), String>;

@@ -5,6 +5,7 @@
 //! keeps them. [`embedded`] keeps them on one machine's disk; `contract` is the suite that every
 //! engine must pass. FORMAT.md describes every byte that is written.
 
+pub mod codec;
 #[cfg(test)]
 mod contract;
 pub mod disk;

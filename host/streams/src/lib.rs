@@ -7,7 +7,6 @@
 mod accounts;
 mod calls;
 mod catalog;
-pub mod codec;
 mod commitment;
 mod consumer;
 pub mod counts;
@@ -44,6 +43,9 @@ mod stream;
 mod streams;
 mod tables;
 pub mod turns;
+
+// Rows of all services are laid out by the one codec of the store.
+pub use store::codec;
 
 pub use metrics::{Counter, Metrics};
 pub use retention_clock::RetentionTime;

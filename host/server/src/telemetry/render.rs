@@ -43,6 +43,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) log_lines_lost: u64,
     /// Places on the disk that were found damaged.
     pub(crate) unreadable: usize,
+    /// What clients put as metrics of their own, as text.
+    pub(crate) custom: &'a str,
     /// Whether the store is well.
     pub(crate) healthy: bool,
 }
@@ -82,6 +84,7 @@ impl Telemetry {
         components::direct_puts(&mut out, surroundings.put);
         components::delivery_streams(&mut out, surroundings.deliveries, surroundings.now);
         work::work(&mut out, surroundings);
+        out.push_str(surroundings.custom);
         counter(
             &mut out,
             "log_lines_lost_total",
@@ -248,14 +251,14 @@ pub(super) fn gauge(out: &mut String, name: &str, help: &str, value: impl std::f
     line(out, format_args!("{name} {value}"));
 }
 
-pub(super) fn head(out: &mut String, name: &str, kind: &str, help: &str) {
+pub(crate) fn head(out: &mut String, name: &str, kind: &str, help: &str) {
     out.push_str("# HELP ");
     line(out, format_args!("{name} {help}"));
     out.push_str("# TYPE ");
     line(out, format_args!("{name} {kind}"));
 }
 
-pub(super) fn line(out: &mut String, what: std::fmt::Arguments<'_>) {
+pub(crate) fn line(out: &mut String, what: std::fmt::Arguments<'_>) {
     // Writing to a String does not fail.
     let _ = writeln!(out, "millrace_{what}");
 }

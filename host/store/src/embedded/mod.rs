@@ -61,6 +61,7 @@ use crate::embedded::queue::{QueuedCommit, ResolvedAppend};
 use crate::embedded::segment_names::LOGS_DIR;
 use crate::embedded::shared::Shared;
 use crate::embedded::supervise::Role;
+use crate::embedded::tables::RowRange;
 use crate::embedded::wal::WAL_DIR;
 use crate::embedded::writer::Writer;
 use crate::engine::{
@@ -275,6 +276,19 @@ impl Drop for Embedded {
     }
 }
 
+impl Embedded {
+    async fn scan_rows(
+        &self,
+        table: TableId,
+        range: RowRange,
+        limit: usize,
+    ) -> Result<Vec<(Key, Versioned)>, StoreError> {
+        self.shared.publication.settled();
+        let shared = self.shared.clone();
+        reader::run_blocking(move || shared.tables.scan(table, &range, limit)).await
+    }
+}
+
 #[async_trait]
 impl Engine for Embedded {
     fn capabilities(&self) -> Capabilities {
@@ -413,9 +427,29 @@ impl Engine for Embedded {
         to: Option<Key>,
         limit: usize,
     ) -> Result<Vec<(Key, Versioned)>, StoreError> {
-        self.shared.publication.settled();
-        let shared = self.shared.clone();
-        reader::run_blocking(move || shared.tables.scan(table, &from, to.as_ref(), limit)).await
+        let is_backward = false;
+        let range = RowRange {
+            from,
+            to,
+            is_backward,
+        };
+        self.scan_rows(table, range, limit).await
+    }
+
+    async fn scan_back(
+        &self,
+        table: TableId,
+        from: Key,
+        to: Option<Key>,
+        limit: usize,
+    ) -> Result<Vec<(Key, Versioned)>, StoreError> {
+        let is_backward = true;
+        let range = RowRange {
+            from,
+            to,
+            is_backward,
+        };
+        self.scan_rows(table, range, limit).await
     }
 
     fn health(&self) -> Result<(), String> {

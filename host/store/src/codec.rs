@@ -6,7 +6,8 @@
 
 use bincode::{Decode, Encode, config};
 use bytes::Bytes;
-use store::StoreError;
+
+use crate::StoreError;
 
 /// The layout of rows that have had only one.
 const LAYOUT: u8 = 1;
