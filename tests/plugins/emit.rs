@@ -6,16 +6,14 @@ use crate::consumer_guest::ConsumerGuest;
 use crate::shard::Shard;
 
 /// `alerts` at 256, keys `onetwo` at 262, data `1st2nd` at 268; ends 3, 6 at 276.
-const FIELDS: &str =
-    r#"(data (i32.const 256) "alertsonetwo1st2nd\00\00\03\00\00\00\06\00\00\00")"#;
+const FIELDS: &str = r#"(data (i32.const 256) "alertsonetwo1st2nd\00\00\03\00\00\00\06\00\00\00")"#;
 const ALERTS: &str = "(i32.const 256) (i32.const 6)";
 const DATA: &str = "(i32.const 268) (i32.const 6) (i32.const 276) (i32.const 2)";
 
 /// A batch that emits the data with these partition keys, and what becomes of it.
 fn emit(keys: &str) -> (Shard, Result<(), Fault>) {
-    let process = format!(
-        "(call $emit {ALERTS} {keys} {DATA} (i32.const 96)) (return (call $told))"
-    );
+    let process =
+        format!("(call $emit {ALERTS} {keys} {DATA} (i32.const 96)) (return (call $told))");
     let guest = ConsumerGuest {
         fields: FIELDS.to_owned(),
         ..ConsumerGuest::processing(&process)

@@ -80,7 +80,11 @@ fn the_source_is_the_stream_and_the_shard() {
     let ask = "(call $source (i32.const 64))";
     let arn = seen(ask, LISTED, "(i32.load (i32.const 68))");
     assert_eq!(arn, b"arn:aws:kinesis:us-east-1:111111111111:stream/words");
-    let shard = seen(ask, "(i32.load (i32.const 76))", "(i32.load (i32.const 80))");
+    let shard = seen(
+        ask,
+        "(i32.load (i32.const 76))",
+        "(i32.load (i32.const 80))",
+    );
     assert_eq!(shard, b"shardId-000000000000");
 }
 

@@ -47,7 +47,10 @@ fn what_was_put_is_there_in_the_same_batch_and_in_the_next() {
     let mut consumer = shard.start().unwrap();
     process_twice(&mut consumer);
     assert_eq!(shard.memory.entry("words", "key").as_deref(), Some("value"));
-    assert_eq!(shard.memory.entry("words", "value").as_deref(), Some("value"));
+    assert_eq!(
+        shard.memory.entry("words", "value").as_deref(),
+        Some("value")
+    );
 }
 
 fn process_twice(consumer: &mut wasm::Consumer) {
@@ -83,7 +86,10 @@ fn many_are_put_and_found_at_once_and_in_their_order() {
     );
     let shard = shard(&process);
     shard.process(&["a"]).unwrap();
-    assert_eq!(shard.memory.entry("words", "secret").as_deref(), Some("words"));
+    assert_eq!(
+        shard.memory.entry("words", "secret").as_deref(),
+        Some("words")
+    );
     assert_eq!(shard.memory.entry("words", "value"), None);
 }
 
