@@ -47,6 +47,11 @@ impl Numbering {
         self.created
     }
 
+    /// The shard.
+    pub fn shard(self) -> ShardId {
+        self.shard
+    }
+
     /// The number of the record at a place of the shard's log.
     pub fn record(self, position: Position, arrival: Timestamp) -> SequenceNumber {
         SequenceNumber::of_record(self.shard, self.created, position.0, arrival)

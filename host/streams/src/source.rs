@@ -39,12 +39,12 @@ pub struct SourceShard {
     pub id: ShardId,
     /// The log of its records.
     pub log: LogId,
+    /// What their sequence numbers are made of.
+    pub numbering: Numbering,
     /// It was split or merged: its log is sealed.
     pub is_closed: bool,
     /// The hash keys that it takes.
     pub range: HashKeyRange,
-    /// How its records are numbered.
-    pub numbering: Numbering,
     /// The shards that it came from by a split or a merge, whose records come before its own.
     pub parents: Vec<ShardId>,
 }

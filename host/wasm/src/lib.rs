@@ -12,6 +12,7 @@
 //! runtime: deliveries make them on the threads of `guest_threads`, in turns.
 
 mod admission;
+mod application;
 mod bindings;
 mod call_time;
 mod child;
@@ -24,6 +25,7 @@ mod consumer;
 mod counters;
 mod denied;
 mod directory;
+mod effect_access;
 mod effect_calls;
 mod effects;
 mod fault;
@@ -53,6 +55,7 @@ mod printable;
 mod printed;
 mod refusal;
 mod registry;
+mod role;
 mod running;
 mod runtime;
 mod sealed;
@@ -65,6 +68,7 @@ mod watch;
 mod watcher;
 mod world;
 
+pub use application::{Application, Grants, Start, Versions};
 pub use columns::{BatchColumns, Columns};
 pub use compile_worker::compile_worker;
 pub use consumer::{Assignment, Consumer};
@@ -84,7 +88,7 @@ pub use outputs::{Output, Outputs, Status};
 pub use patience::Patience;
 pub use plugins::{Absence, Plugins};
 pub use registry::{Ignored, Plugin, Refused};
+pub use role::Role;
 pub use slab::Slab;
 pub use turns::Party;
 pub use version::{Facts, Version};
-pub use world::Role;
