@@ -1,6 +1,6 @@
-//! What a transform can ask of the records of its batch besides their data. It is made of the frames
-//! that they lie in, once it asks, and depends on nothing else that could change: the same records
-//! have the same metadata whenever they are worked on again.
+//! What a transform can ask of the records of its batch besides their data. It is made of the
+//! frames that they lie in, once it asks, and depends on nothing else that could change: the same
+//! records have the same metadata whenever they are worked on again.
 
 use std::sync::Arc;
 
