@@ -602,7 +602,14 @@ async fn every_caller_may_do_what_the_policies_say_and_nothing_else() {
 #[test]
 fn every_operation_of_the_server_is_tried() {
     let tried: BTreeSet<String> = operations().iter().map(|(a, ..)| (*a).to_owned()).collect();
-    let known: BTreeSet<String> = server::actions().map(|action| action.to_string()).collect();
+    let known = server::actions().map(|action| action.to_string());
+    // Those about tables, and about what clients measure, are tried in `tests/tables`.
+    let is_here = |action: &String| {
+        ["firehose:", "kinesis:"]
+            .iter()
+            .any(|s| action.starts_with(s))
+    };
+    let known: BTreeSet<String> = known.filter(is_here).collect();
     assert_eq!(tried, known);
 }
 

@@ -6,6 +6,7 @@ mod demo;
 mod plugin;
 mod serve;
 mod stream;
+mod table;
 mod version;
 
 use std::future::Future;
@@ -28,6 +29,9 @@ pub(crate) enum Command {
     /// Look at the delivery streams of a server
     #[command(subcommand)]
     Delivery(delivery::DeliveryCommand),
+    /// Look at the tables of a server
+    #[command(subcommand)]
+    Table(table::TableCommand),
     /// Show live records going through a component into objects, on a data directory of its own
     Demo(demo::DemoArgs),
     /// Say which version this is
@@ -44,6 +48,7 @@ impl Command {
             Self::Stream(command) => in_runtime(command.run()),
             Self::Plugin(command) => in_runtime(command.run()),
             Self::Delivery(command) => in_runtime(command.run()),
+            Self::Table(command) => in_runtime(command.run()),
             Self::Demo(args) => in_runtime(demo::run(args)),
             Self::Version(args) => version::run(&args),
             // No thread of ours beside it: each would take from its memory.

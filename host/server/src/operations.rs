@@ -33,6 +33,8 @@ pub(crate) struct Operation {
     policy_service: &'static str,
     /// Its body may come compressed.
     pub(crate) takes_gzip: bool,
+    /// Bytes of its body at most, within what any request may have.
+    pub(crate) body_bytes_max: usize,
     /// How requests may be written.
     codecs: &'static [Codec],
     /// It may read megabytes into memory before its answer can be charged for them.
@@ -64,6 +66,14 @@ const _: () = assert!(PUT_RECORD_BATCH_COUNT_MAX <= RECORDS_MAX);
 /// The most bytes that an answer has for one record: that it is over its rate, with the names of
 /// its shard, its stream and its account.
 const SAID_OF_EACH_BYTES_MAX: usize = 512;
+
+/// Bytes of a request about tables: an item of 400 KB whose every byte is written with an escape,
+/// and as much again of values in a condition. A larger one is refused with status 413. AWS takes
+/// 16 MB, for batches.
+const TABLE_BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Bytes of a request with metrics, before it is decompressed
+/// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html>).
+const METRIC_BODY_BYTES_MAX: usize = 1024 * 1024;
 
 enum Handle {
     Streams(fn(&Streams, Call) -> Handled<'_>),
@@ -255,6 +265,7 @@ pub(crate) static OPERATIONS: [Operation; 64] = [
         service: "monitoring",
         policy_service: "cloudwatch",
         takes_gzip: true,
+        body_bytes_max: METRIC_BODY_BYTES_MAX,
         codecs: &[Codec::Json10, Codec::RpcV2Cbor],
         reads_much: false,
         is_of_account: true,
@@ -408,6 +419,7 @@ const fn dynamodb(name: &'static str, handle: fn(&Tables, Call) -> Handled<'_>) 
         service: "dynamodb",
         policy_service: "dynamodb",
         takes_gzip: false,
+        body_bytes_max: TABLE_BODY_BYTES_MAX,
         codecs: &[Codec::Json10],
         reads_much: false,
         is_of_account: false,
@@ -423,6 +435,7 @@ const fn kinesis(name: &'static str, handle: fn(&Streams, Call) -> Handled<'_>) 
         service: "kinesis",
         policy_service: "kinesis",
         takes_gzip: false,
+        body_bytes_max: usize::MAX,
         codecs: &[Codec::Json, Codec::Cbor],
         reads_much: false,
         is_of_account: false,
@@ -442,6 +455,7 @@ const fn subscribing(
         service: "kinesis",
         policy_service: "kinesis",
         takes_gzip: false,
+        body_bytes_max: usize::MAX,
         codecs: &[Codec::Json, Codec::Cbor],
         reads_much: false,
         is_of_account: false,
@@ -457,6 +471,7 @@ const fn firehose(name: &'static str, handle: fn(&Delivery, Call) -> Handled<'_>
         service: "firehose",
         policy_service: "firehose",
         takes_gzip: false,
+        body_bytes_max: usize::MAX,
         // As at AWS: no client of it speaks anything else.
         codecs: &[Codec::Json],
         reads_much: false,

@@ -172,7 +172,7 @@ impl Router {
         let wanted = Wanted {
             service: operation.service,
             action: operation.action(),
-            bytes_max: self.limits.request_bytes_max,
+            bytes_max: self.limits.request_bytes_max.min(operation.body_bytes_max),
         };
         let mut call = self.receive(exchange, body, &wanted).await?;
         if request::is_compressed(exchange.parts) {
@@ -234,12 +234,13 @@ impl Router {
         let Call { caller, .. } = self.receive(exchange, body, &wanted).await?;
         let works = exchange.held.works(Payer::Account(caller.account), 0, 0);
         works.map_err(no_room)?;
-        let (method, path) = (&exchange.parts.method, exchange.parts.uri.path());
+        let (method, uri) = (&exchange.parts.method, &exchange.parts.uri);
         let pages = Pages {
             plugins: &self.plugins,
             delivery: &self.services.delivery,
+            tables: &self.services.tables,
         };
-        let answer = pages.answer(&caller, method, path).await?;
+        let answer = pages.answer(&caller, method, uri).await?;
         // An order is carried out by now, and its answer must say so.
         let is_due = *method == Method::POST;
         charge(&mut exchange.held, &answer, is_due).map_err(no_room)?;

@@ -40,6 +40,8 @@ const EMPTY: &str =
     "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes";
 const SEVERAL: &str = "Supplied AttributeValue has more than one datatypes set, must contain \
                        exactly one of the supported datatypes";
+/// Members of a set that a text names.
+const SHOWN_MAX: usize = 20;
 /// What most of the texts begin with.
 const INVALID: &str = "One or more parameter values were invalid: ";
 
@@ -108,20 +110,35 @@ fn member<'de, A: MapAccess<'de>>(
             let texts = members.next_value::<Option<Vec<Text<'_>>>>()?;
             texts.map(|texts| {
                 let texts = texts.into_iter().map(|text| Ok(text.0.into_owned()));
-                set(texts.collect(), "An string set  may not be empty").map(Value::Ss)
+                set(
+                    texts.collect(),
+                    "An string set  may not be empty",
+                    String::clone,
+                )
+                .map(Value::Ss)
             })
         }
         "NS" => {
             let texts = members.next_value::<Option<Vec<Text<'_>>>>()?;
             texts.map(|texts| {
                 let numbers = texts.iter().map(|text| number(text));
-                set(numbers.collect(), "An number set  may not be empty").map(Value::Ns)
+                set(
+                    numbers.collect(),
+                    "An number set  may not be empty",
+                    Number::to_string,
+                )
+                .map(Value::Ns)
             })
         }
         "BS" => match members.next_value::<Option<Vec<Blob<'_>>>>()? {
             Some(blobs) => {
                 let blobs: Result<Vec<_>, A::Error> = blobs.iter().map(bytes).collect();
-                Some(set(Ok(blobs?), "Binary sets should not be empty").map(Value::Bs))
+                Some(
+                    set(Ok(blobs?), "Binary sets should not be empty", |it| {
+                        base64(it)
+                    })
+                    .map(Value::Bs),
+                )
             }
             None => None,
         },
@@ -157,17 +174,24 @@ fn bytes<E: Error>(blob: &Blob<'_>) -> Result<Vec<u8>, E> {
     Ok(out)
 }
 
-fn set<T: Ord>(members: Result<Vec<T>, String>, empty: &str) -> Result<BTreeSet<T>, String> {
+fn set<T: Ord>(
+    members: Result<Vec<T>, String>,
+    empty: &str,
+    shown: impl Fn(&T) -> String,
+) -> Result<BTreeSet<T>, String> {
     let members = members?;
-    let count = members.len();
-    let set: BTreeSet<T> = members.into_iter().collect();
-    if count == 0 {
-        Err(format!("{INVALID}{empty}"))
-    } else if set.len() < count {
-        Err(format!("{INVALID}Input collection contains duplicates"))
-    } else {
-        Ok(set)
+    if members.is_empty() {
+        return Err(format!("{INVALID}{empty}"));
     }
+    let distinct = members.iter().collect::<BTreeSet<_>>().len();
+    if distinct < members.len() {
+        let texts: Vec<_> = members.iter().take(SHOWN_MAX).map(shown).collect();
+        let all = texts.join(", ");
+        return Err(format!(
+            "{INVALID}Input collection [{all}] contains duplicates"
+        ));
+    }
+    Ok(members.into_iter().collect())
 }
 
 impl<'de> Deserialize<'de> for GivenItem {

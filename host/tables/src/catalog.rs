@@ -25,11 +25,15 @@ use crate::table_ids::{DEFINITIONS, Purge, definition_key};
 
 /// Changes that wait for their turn. One more waits where it is sent.
 const CHANGES_WAITING_MAX: usize = 1_000;
-/// Tables of an account in a region. One more is refused with LimitExceededException
+/// Tables of an account in all regions together, as the name of a region is anything here. One
+/// more is refused with LimitExceededException; AWS's number is of each region
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html>).
 pub const TABLES_PER_ACCOUNT_MAX: usize = 2_500;
 /// Indexes of a table (the same page). One more is refused.
 pub const INDEXES_MAX: usize = 20;
+/// Attributes that all indexes of a table project by name, together (the same page). One more is
+/// refused.
+pub const INCLUDED_MAX: usize = 100;
 
 /// A table to be made.
 #[derive(Clone, Debug)]
@@ -93,6 +97,8 @@ pub enum ChangeError {
     TooManyTables,
     /// The table has as many indexes as it may.
     TooManyIndexes,
+    /// Its indexes project as many attributes by name as they may.
+    TooManyIncluded,
     /// It is protected from being deleted.
     Protected,
     /// The table has an index of that name.
@@ -233,7 +239,7 @@ impl CatalogTask {
         if self.ground.directory.find(&new.address).is_some() {
             return Err(ChangeError::TableExists);
         }
-        if self.ground.directory.count(&new.address.owner) >= TABLES_PER_ACCOUNT_MAX {
+        if self.ground.directory.count(new.address.owner.account) >= TABLES_PER_ACCOUNT_MAX {
             return Err(ChangeError::TooManyTables);
         }
         if new.indexes.len() > INDEXES_MAX {
@@ -255,6 +261,9 @@ impl CatalogTask {
             version: Version(0),
             gate: Arc::new(Gate::default()),
         };
+        if table.included() > INCLUDED_MAX {
+            return Err(ChangeError::TooManyIncluded);
+        }
         let used = 1 + table.indexes.len() as u64;
         let writes = vec![
             rows::definition_write(&table, Expect::Absent)?,
@@ -303,6 +312,9 @@ impl CatalogTask {
             table
                 .indexes
                 .push(Arc::new(new.numbered(self.next_id, false)));
+        }
+        if table.included() > INCLUDED_MAX {
+            return Err(ChangeError::TooManyIncluded);
         }
         // Whoever writes by the old rules ends first, and nobody begins before the new ones hold.
         let _nobody_writes = before.gate.shut().await?;

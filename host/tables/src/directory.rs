@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use types::Caller;
+use types::{AccountId, Caller};
 
 use crate::schema::TableName;
 use crate::table::{Table, TableAddress};
@@ -39,12 +39,12 @@ impl Directory {
             .collect()
     }
 
-    /// How many tables a caller has in its region.
-    pub fn count(&self, owner: &Caller) -> usize {
+    /// How many tables an account has in all regions.
+    pub fn count(&self, account: AccountId) -> usize {
         let tables = self.0.read().unwrap_or_else(PoisonError::into_inner);
         tables
             .keys()
-            .filter(|address| address.owner == *owner)
+            .filter(|address| address.owner.account == account)
             .count()
     }
 

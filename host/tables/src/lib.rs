@@ -7,6 +7,7 @@
 
 pub mod application;
 mod attribute;
+pub mod browse;
 pub mod catalog;
 mod change;
 mod directory;

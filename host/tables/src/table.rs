@@ -99,6 +99,15 @@ impl Table {
             .find(|index| index.name.as_str() == name)
     }
 
+    /// Attributes that its indexes project by name.
+    pub fn included(&self) -> usize {
+        let of = |index: &Arc<Index>| match &index.projection {
+            Projection::Include(names) => names.len(),
+            Projection::KeysOnly | Projection::All => 0,
+        };
+        self.indexes.iter().map(of).sum()
+    }
+
     /// Whether an index of it is being filled.
     pub fn is_updating(&self) -> bool {
         self.indexes.iter().any(|index| !index.is_active)

@@ -8,4 +8,5 @@ mod demo;
 mod fixture;
 mod serve;
 mod stream;
+mod table;
 mod tail;

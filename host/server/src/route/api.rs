@@ -10,19 +10,28 @@
 //! | `POST /_millrace/delivery-streams/NAME/flush` | `{"delivered": true}` once all is delivered |
 //! | `POST /_millrace/delivery-streams/NAME/ORDER` | `{"lanes": [...]}`: what each did |
 //! | `POST /_millrace/delivery-streams/NAME/ORDER/LANE` | the same of one lane |
+//! | `GET /_millrace/tables` | `{"tables": [...]}`, the caller's, in order of their names |
+//! | `GET /_millrace/tables/NAME` | `{"key": [...], "items": [...], "next": ...}`: a page of items |
+//! | `GET /_millrace/tables/NAME/items/KEY` | the same of one item |
 //!
 //! An order is `retry`, `skip`, `leave-out` or `move`; without a lane it is for all that do not
 //! get on.
+//!
+//! Items of a table come in the order of their keys. `?prefix=` names those whose hash key begins
+//! so, `?after=` is the `next` of the page before, `?limit=` says how many at most. A key is
+//! written in hexadecimal digits; of one with a range key that is a second part of the path.
 //!
 //! Where credentials are configured, requests are signed for the service `kinesis`; policies know
 //! the pages as actions of `millrace`.
 
 use delivery::{Delivery, DeliveryStatus, FLUSH_TIME_MAX, LaneAnswer, ORDER_TIME_MAX, Order};
-use http::Method;
+use http::{Method, Uri};
 use serde::Serialize;
+use tables::Tables;
+use tables::browse::{Looked, TableSummary};
 use types::Caller;
 use wasm::{Plugin, PluginName, Plugins};
-use wire::{Action, Answer, ApiError, Requester, Target, json};
+use wire::{Action, Answer, ApiError, Requester, Target, form, json};
 
 /// What all paths of the pages begin with.
 pub(super) const ROOT: &str = "/_millrace/";
@@ -48,6 +57,11 @@ struct IgnoredPage {
 #[serde(rename_all = "camelCase")]
 struct DeliveryStreamList {
     delivery_streams: Vec<DeliveryStatus>,
+}
+
+#[derive(Serialize)]
+struct TableList {
+    tables: Vec<TableSummary>,
 }
 
 #[derive(Serialize)]
@@ -155,6 +169,9 @@ enum Page<'a> {
     DeliveryStream(&'a str),
     Flush(&'a str),
     Order(&'a str, Order, Option<&'a str>),
+    Tables,
+    Table(&'a str),
+    Item(&'a str, Vec<&'a str>),
 }
 
 impl<'a> Page<'a> {
@@ -170,6 +187,11 @@ impl<'a> Page<'a> {
             ["delivery-streams", name, what] => Some(Self::Order(name, order(what)?, None)),
             ["delivery-streams", name, what, lane] => {
                 Some(Self::Order(name, order(what)?, Some(lane)))
+            }
+            ["tables"] => Some(Self::Tables),
+            ["tables", name] => Some(Self::Table(name)),
+            ["tables", name, "items", ref key @ ..] if !key.is_empty() => {
+                Some(Self::Item(name, key.to_vec()))
             }
             _ => None,
         }
@@ -187,23 +209,27 @@ impl<'a> Page<'a> {
             Self::Order(_, Order::Skip, _) => "SkipDelivery",
             Self::Order(_, Order::LeaveOut, _) => "LeaveOutDelivery",
             Self::Order(_, Order::Move, _) => "MoveDelivery",
+            Self::Tables => "ListTables",
+            Self::Table(_) => "ScanTable",
+            Self::Item(..) => "GetTableItem",
         }
     }
 
     /// Lets a request have the page, or refuses it.
-    fn permit(&self, by: &Requester, delivery: &Delivery) -> Result<(), ApiError> {
+    fn permit(&self, by: &Requester, pages: &Pages<'_>) -> Result<(), ApiError> {
         let Caller { account, region } = &**by;
         let partition = region.partition();
         let arn = match self {
-            Self::Plugins | Self::DeliveryStreams => {
+            Self::Plugins | Self::DeliveryStreams | Self::Tables => {
                 return by.permit(&Target::account(*account));
             }
             Self::Plugin(name) => {
                 format!("arn:{partition}:{POLICY_SERVICE}:{region}:{account}:plugin/{name}")
             }
             Self::DeliveryStream(name) | Self::Flush(name) | Self::Order(name, ..) => {
-                return delivery.permit(by, name);
+                return pages.delivery.permit(by, name);
             }
+            Self::Table(name) | Self::Item(name, _) => return pages.tables.permit(by, name),
         };
         by.permit(&Target::named(&arn, *account))
     }
@@ -244,18 +270,20 @@ pub(super) fn action(path: &str) -> Action {
 pub(super) struct Pages<'a> {
     pub(super) plugins: &'a Plugins,
     pub(super) delivery: &'a Delivery,
+    pub(super) tables: &'a Tables,
 }
 
 impl Pages<'_> {
-    /// Answers a request for the page at `path`.
+    /// Answers a request for the page at `uri`.
     pub(super) async fn answer(
         &self,
         caller: &Requester,
         method: &Method,
-        path: &str,
+        uri: &Uri,
     ) -> Result<Answer, ApiError> {
+        let path = uri.path();
         let page = Page::at(path).ok_or_else(|| not_found("page"))?;
-        page.permit(caller, self.delivery)?;
+        page.permit(caller, self)?;
         let mut methods = page.methods().split(", ");
         if !methods.any(|allowed| allowed == method.as_str()) {
             let what = format!("{method} {path} is nothing that can be done.");
@@ -273,6 +301,17 @@ impl Pages<'_> {
             },
             Page::Order(name, order, lane) => self.order(caller, name, order, lane).await,
             Page::Flush(name) => self.flush(caller, name).await,
+            Page::Tables => json::answer(&TableList {
+                tables: self.tables.summaries(caller),
+            }),
+            Page::Table(name) => {
+                self.items(caller, name, uri.query().unwrap_or_default())
+                    .await
+            }
+            Page::Item(name, key) => match self.tables.look_up(caller, name, &key).await? {
+                Some(found) => json::answer(&found),
+                None => Err(not_found(&format!("item of a table {name}"))),
+            },
         }
     }
 
@@ -306,6 +345,25 @@ impl Pages<'_> {
                 let what = format!("delivery stream {name} with a lane {lane}");
                 Err(not_found(&what))
             }
+        }
+    }
+
+    async fn items(&self, caller: &Caller, name: &str, query: &str) -> Result<Answer, ApiError> {
+        let given = |name| form::parameter(query, name);
+        let (prefix, after, limit) = (given("prefix"), given("after"), given("limit"));
+        let limit = match limit.as_deref().map(str::parse) {
+            None => None,
+            Some(Ok(limit)) if limit > 0 => Some(limit),
+            Some(_) => return Err(ApiError::validation("The limit is no number of items.")),
+        };
+        let looked = Looked {
+            prefix: prefix.as_deref(),
+            after: after.as_deref(),
+            limit,
+        };
+        match self.tables.browse(caller, name, looked).await? {
+            Some(page) => json::answer(&page),
+            None => Err(not_found(&format!("table {name}"))),
         }
     }
 

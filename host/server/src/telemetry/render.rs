@@ -309,6 +309,7 @@ mod tests {
             subscriptions: 4,
             log_lines_lost: 2,
             unreadable: 5,
+            custom: "",
             healthy: false,
         });
         for expected in [

@@ -3,6 +3,8 @@
 mod evaluate;
 mod parse;
 
+use std::sync::Arc;
+
 use super::path::Path;
 use crate::value::Value;
 
@@ -41,7 +43,7 @@ pub enum Operand {
     /// What is there in the item.
     Path(Path),
     /// A value of the request.
-    Value(Value),
+    Value(Arc<Value>),
     /// How long or how many it is.
     Size(Path),
 }

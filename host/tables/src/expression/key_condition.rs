@@ -1,6 +1,8 @@
 //! Which items of a table or an index a query looks at: all of one hash key, or a part of them in
 //! the order of the range key.
 
+use std::sync::Arc;
+
 use super::condition::{Comparison, Condition, Operand, parse};
 use super::{Fault, Kind, Substitutes};
 use crate::schema::{KeyAttribute, KeySchema};
@@ -106,7 +108,7 @@ fn simple(condition: Condition) -> Result<(String, RangeCondition), Fault> {
         _ => Err(not_supported()),
     };
     let value = |operand: Operand| match operand {
-        Operand::Value(value) => Ok(value),
+        Operand::Value(value) => Ok(Arc::unwrap_or_clone(value)),
         _ => Err(not_supported()),
     };
     match condition {

@@ -1,5 +1,7 @@
 //! What all expressions are read with.
 
+use std::sync::Arc;
+
 use super::lexer::{Token, syntax_error, tokens};
 use super::path::{Path, Step};
 use super::reserved;
@@ -93,6 +95,32 @@ impl<'a> Parser<'a> {
         }
     }
 
+    /// Whether the parenthesis that was just taken holds nothing but another pair of them.
+    pub fn is_redundant(&self) -> bool {
+        let closing = |opening: usize| {
+            let mut depth = 0_usize;
+            let rest = self.tokens.iter().enumerate().skip(opening);
+            rest.map(|(place, token)| {
+                match token {
+                    Token::Sign("(") => depth += 1,
+                    Token::Sign(")") => depth = depth.saturating_sub(1),
+                    _ => {}
+                }
+                (place, depth)
+            })
+            .find(|(_, depth)| *depth == 0)
+            .map(|(place, _)| place)
+        };
+        let Some(outer) = self.place.checked_sub(1) else {
+            return false;
+        };
+        self.peek() == Some(Token::Sign("("))
+            && match (closing(outer), closing(self.place)) {
+                (Some(outer), Some(inner)) => outer == inner + 1,
+                _ => false,
+            }
+    }
+
     /// Refuses what comes after the end.
     pub fn end(&self) -> Result<(), Fault> {
         match self.peek() {
@@ -180,7 +208,7 @@ impl<'a> Parser<'a> {
     }
 
     /// A value, if a reference to one comes next.
-    pub fn takes_value(&mut self) -> Result<Option<Value>, Fault> {
+    pub fn takes_value(&mut self) -> Result<Option<Arc<Value>>, Fault> {
         let Some(Token::ValueRef(reference)) = self.peek() else {
             return Ok(None);
         };
@@ -189,7 +217,7 @@ impl<'a> Parser<'a> {
     }
 
     /// A value, which must come next.
-    pub fn value(&mut self) -> Result<Value, Fault> {
+    pub fn value(&mut self) -> Result<Arc<Value>, Fault> {
         self.takes_value()?.ok_or_else(|| self.unexpected())
     }
 }

@@ -1,6 +1,7 @@
 //! What `#name` and `:value` stand for, and which of them were used.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::{Fault, Kind};
 use crate::value::{Item, Value};
@@ -9,7 +10,8 @@ use crate::value::{Item, Value};
 #[derive(Debug, Default)]
 pub struct Substitutes {
     names: BTreeMap<String, String>,
-    values: Item,
+    /// Shared by all that refer to them: a short text may do so a thousand times.
+    values: BTreeMap<String, Arc<Value>>,
     names_used: BTreeSet<String>,
     values_used: BTreeSet<String>,
 }
@@ -19,7 +21,11 @@ impl Substitutes {
     pub fn new(names: BTreeMap<String, String>, values: Item) -> Self {
         Self {
             names,
-            values,
+            values: values
+                .0
+                .into_iter()
+                .map(|(name, value)| (name, Arc::new(value)))
+                .collect(),
             names_used: BTreeSet::new(),
             values_used: BTreeSet::new(),
         }
@@ -43,11 +49,11 @@ impl Substitutes {
     }
 
     /// What `:value` stands for.
-    pub(super) fn value(&mut self, kind: Kind, reference: &str) -> Result<Value, Fault> {
+    pub(super) fn value(&mut self, kind: Kind, reference: &str) -> Result<Arc<Value>, Fault> {
         match self.values.get(reference) {
             Some(value) => {
                 self.values_used.insert(reference.to_owned());
-                Ok(value.clone())
+                Ok(Arc::clone(value))
             }
             None => Err(Fault::invalid(
                 kind,

@@ -3,6 +3,8 @@
 mod apply;
 mod parse;
 
+use std::sync::Arc;
+
 use super::path::Path;
 use crate::value::Value;
 
@@ -16,16 +18,16 @@ pub struct Update {
     /// What is removed.
     pub remove: Vec<Path>,
     /// What is added to numbers and to sets.
-    pub add: Vec<(Path, Value)>,
+    pub add: Vec<(Path, Arc<Value>)>,
     /// What is taken out of sets.
-    pub delete: Vec<(Path, Value)>,
+    pub delete: Vec<(Path, Arc<Value>)>,
 }
 
 /// What something is set to.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Source {
     /// A value of the request.
-    Value(Value),
+    Value(Arc<Value>),
     /// What is there.
     Path(Path),
     /// What is there, or else this.
@@ -39,6 +41,15 @@ pub enum Source {
 }
 
 impl Update {
+    /// What of an item was changed, for a client that wants it back: of what is added to or taken
+    /// out of, the attribute as a whole.
+    pub fn returned(&self) -> Vec<Path> {
+        let set = self.set.iter().map(|(path, _)| path.clone());
+        let sums = self.add.iter().chain(&self.delete);
+        let sums = sums.map(|(path, _)| Path::attribute(path.attribute.clone()));
+        set.chain(self.remove.iter().cloned()).chain(sums).collect()
+    }
+
     /// All paths that it changes.
     pub fn paths(&self) -> Vec<Path> {
         let set = self.set.iter().map(|(path, _)| path);

@@ -9,10 +9,8 @@ use crate::catalog::NewIndex;
 use crate::schema::{KeyAttribute, KeySchema, KeyType, Projection, TableName};
 use crate::table::{Billing, Throughput};
 
-/// Attributes of an index besides its keys, at most
+/// Characters of the name of an attribute of a key, or one that an index projects
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>).
-const INCLUDED_MAX: usize = 100;
-/// Characters of the name of an attribute of a key (the same page).
 const KEY_NAME_CHARS_MAX: usize = 255;
 
 /// An attribute and its type.
@@ -254,10 +252,10 @@ fn projection(member: Option<ProjectionMember<'_>>) -> Result<Projection, ApiErr
         (Some("ALL"), None) => Ok(Projection::All),
         (Some("KEYS_ONLY"), None) => Ok(Projection::KeysOnly),
         (Some("INCLUDE"), Some(names)) if !names.is_empty() => {
-            if names.len() > INCLUDED_MAX {
+            let is_name = |name: &String| (1..=KEY_NAME_CHARS_MAX).contains(&name.chars().count());
+            if !names.iter().all(is_name) {
                 return Err(error::invalid_values(format!(
-                    "NonKeyAttributes has {} names, more than {INCLUDED_MAX}",
-                    names.len()
+                    "The names of NonKeyAttributes have 1 to {KEY_NAME_CHARS_MAX} characters"
                 )));
             }
             Ok(Projection::Include(names))

@@ -5,7 +5,7 @@ use store::{CommitError, StoreError};
 use wire::ApiError;
 
 use crate::application::KEY;
-use crate::catalog::{ChangeError, INDEXES_MAX, TABLES_PER_ACCOUNT_MAX};
+use crate::catalog::{ChangeError, INCLUDED_MAX, INDEXES_MAX, TABLES_PER_ACCOUNT_MAX};
 use crate::expression::Fault;
 use crate::schema::{KeyFault, ROW_KEY_BYTES_MAX};
 use crate::table::{Index, TableAddress};
@@ -103,6 +103,9 @@ pub fn change(address: &TableAddress, error: ChangeError) -> ApiError {
             "Resource cannot be deleted as it is currently protected against deletion. Disable \
              deletion protection first.",
         ),
+        ChangeError::TooManyIncluded => invalid_values(format!(
+            "Number of NonKeyAttributes of all indexes exceeds the limit of {INCLUDED_MAX}"
+        )),
         ChangeError::IndexExists => invalid("Attempting to create an index which already exists"),
         ChangeError::NoIndex => ApiError::new(RESOURCE_NOT_FOUND, "Requested resource not found"),
         ChangeError::Updating => ApiError::new(

@@ -1,6 +1,8 @@
 //! The members that came before expressions, as the same conditions and updates
 //! (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/LegacyConditionalParameters.html>).
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 use wire::ApiError;
 use wire::members::Text;
@@ -134,18 +136,18 @@ fn one_expected(name: String, expected: Expected) -> Result<Condition, ApiError>
             Ok(Condition::Compare(
                 Operand::Path(path),
                 Comparison::Equal,
-                Operand::Value(value),
+                Operand::Value(Arc::new(value)),
             ))
         }
         (Some(false), None) => Ok(Condition::NotExists(path)),
         (Some(false), Some(_)) => Err(error::invalid_values(format!(
-            "Value cannot be used when Exists is set to false for Attribute: {name}"
+            "Value cannot be used when Exists is false for Attribute: {name}"
         ))),
         (Some(true), None) => Err(error::invalid_values(format!(
-            "Value must be provided when Exists is set to true for Attribute: {name}"
+            "Value must be provided when Exists is true for Attribute: {name}"
         ))),
         (None, None) => Err(error::invalid_values(format!(
-            "Value must be provided when Exists is set to null for Attribute: {name}"
+            "Value must be provided when Exists is null for Attribute: {name}"
         ))),
     }
 }
@@ -164,13 +166,14 @@ fn compare(path: Path, operator: &str, values: Vec<Value>) -> Result<Condition, 
             "Invalid number of argument(s) for the {operator} ComparisonOperator"
         ))
     };
-    let wrong_type = || {
-        error::invalid_values(format!(
-            "ComparisonOperator {operator} is not valid for the type of its argument"
-        ))
-    };
     let mut values = values.into_iter();
-    let mut one = || values.next().map(Operand::Value).ok_or_else(wrong_count);
+    let mut one = || {
+        values
+            .next()
+            .map(Arc::new)
+            .map(Operand::Value)
+            .ok_or_else(wrong_count)
+    };
     let subject = Operand::Path(path.clone());
     let (wanted, condition) = match operator {
         "NULL" => (0, Condition::NotExists(path)),
@@ -197,7 +200,7 @@ fn compare(path: Path, operator: &str, values: Vec<Value>) -> Result<Condition, 
         "BETWEEN" => (2, Condition::Between(subject, one()?, one()?)),
         "IN" if count == 0 => return Err(wrong_count()),
         "IN" => {
-            let all: Vec<_> = values.by_ref().map(Operand::Value).collect();
+            let all: Vec<_> = values.by_ref().map(Arc::new).map(Operand::Value).collect();
             (count, Condition::In(subject, all))
         }
         _ => {
@@ -211,25 +214,27 @@ fn compare(path: Path, operator: &str, values: Vec<Value>) -> Result<Condition, 
     if wanted != count {
         return Err(wrong_count());
     }
-    if has_wrong_type(operator, &condition) {
-        return Err(wrong_type());
+    match wrong_type(operator, &condition) {
+        None => Ok(condition),
+        Some(value) => Err(error::invalid_values(format!(
+            "ComparisonOperator {operator} is not valid for {} AttributeValue type",
+            value.type_name()
+        ))),
     }
-    Ok(condition)
 }
 
-/// Whether a value has a type that the operator does not take.
-fn has_wrong_type(operator: &str, condition: &Condition) -> bool {
-    let is_scalar = |operand: &Operand| match operand {
-        Operand::Value(value) => matches!(value, Value::S(_) | Value::N(_) | Value::B(_)),
-        Operand::Path(_) | Operand::Size(_) => true,
+/// A value of a type that the operator does not take, if there is one.
+fn wrong_type<'c>(operator: &str, condition: &'c Condition) -> Option<&'c Value> {
+    let unless = |operand: &'c Operand, types: &[&str]| match operand {
+        Operand::Value(value) if !types.contains(&value.type_name()) => Some(&**value),
+        _ => None,
     };
+    const ORDERED: &[&str] = &["S", "N", "B"];
     match condition {
-        Condition::Compare(_, how, value) => how.is_of_order() && !is_scalar(value),
-        Condition::Between(_, low, high) => !is_scalar(low) || !is_scalar(high),
-        Condition::BeginsWith(_, Operand::Value(value)) => {
-            operator == "BEGINS_WITH" && !matches!(value, Value::S(_) | Value::B(_))
-        }
-        _ => false,
+        Condition::Compare(_, how, value) if how.is_of_order() => unless(value, ORDERED),
+        Condition::Between(_, low, high) => unless(low, ORDERED).or_else(|| unless(high, ORDERED)),
+        Condition::BeginsWith(_, value) if operator == "BEGINS_WITH" => unless(value, &["S", "B"]),
+        _ => None,
     }
 }
 
@@ -246,10 +251,10 @@ pub fn update(all: Named<AttributeUpdate>) -> Result<Update, ApiError> {
             .transpose()
             .map_err(error::invalid)?;
         match (action.as_deref().unwrap_or("PUT"), value) {
-            ("PUT", Some(value)) => update.set.push((path, Source::Value(value))),
+            ("PUT", Some(value)) => update.set.push((path, Source::Value(Arc::new(value)))),
             ("DELETE", None) => update.remove.push(path),
             ("DELETE", Some(value @ (Value::Ss(_) | Value::Ns(_) | Value::Bs(_)))) => {
-                update.delete.push((path, value));
+                update.delete.push((path, Arc::new(value)));
             }
             ("DELETE", Some(value)) => {
                 return Err(error::invalid_values(format!(
@@ -263,7 +268,7 @@ pub fn update(all: Named<AttributeUpdate>) -> Result<Update, ApiError> {
                     value
                     @ (Value::N(_) | Value::Ss(_) | Value::Ns(_) | Value::Bs(_) | Value::L(_)),
                 ),
-            ) => update.add.push((path, value)),
+            ) => update.add.push((path, Arc::new(value))),
             ("ADD", Some(value)) => {
                 return Err(error::invalid_values(format!(
                     "ADD action is not supported for the type {}",

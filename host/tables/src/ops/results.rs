@@ -207,24 +207,28 @@ pub async fn page(
     };
     let mut pages = RowPages::new(&*tables.engine, source.rows(), range.from, range.to);
     pages.is_backward = range.is_backward;
-    pages.start_with(wanted.limit);
+    // One more than is wanted, to see whether there is one.
+    pages.start_with(wanted.limit.map(|limit| limit.saturating_add(1)));
     let mut bytes = 0;
+    let mut last = Item::default();
     loop {
         let rows = pages.next(PAGE_BYTES_MAX).await.map_err(error::store)?;
         if rows.is_empty() {
             return Ok(page);
         }
         for (_, row) in rows {
-            let item = rows::read_item(&row.value).map_err(error::store)?;
-            bytes += item.size();
-            page.scanned_count += 1;
-            let is_last = bytes >= PAGE_BYTES_MAX
+            let is_full = bytes >= PAGE_BYTES_MAX
                 || wanted
                     .limit
                     .is_some_and(|limit| page.scanned_count >= limit);
-            if is_last {
-                page.last_evaluated_key = Some(source.key_of(&item));
+            if is_full {
+                page.last_evaluated_key = Some(last);
+                return Ok(page);
             }
+            let item = rows::read_item(&row.value).map_err(error::store)?;
+            bytes += item.size();
+            page.scanned_count += 1;
+            last = source.key_of(&item);
             if wanted
                 .filter
                 .as_ref()
@@ -234,9 +238,6 @@ pub async fn page(
                 if let (Some(items), Some(item)) = (&mut page.items, wanted.shown.of(item)) {
                     items.push(item);
                 }
-            }
-            if is_last {
-                return Ok(page);
             }
         }
     }

@@ -111,7 +111,7 @@ pub async fn handle(tables: &Tables, call: Call) -> Result<Answer, ApiError> {
         })
         .await?;
     call.answer(&Written {
-        attributes: wanted.of_change(changed, &update.paths()),
+        attributes: wanted.of_change(changed, &update.returned()),
     })
 }
 

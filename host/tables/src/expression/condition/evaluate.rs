@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
+use memchr::memmem;
+
 use super::{Comparison, Condition, Operand};
 use crate::number::Number;
 use crate::value::{Item, Value};
@@ -65,7 +67,8 @@ impl Operand {
 /// What the function `size` gives; nothing of what has no size.
 fn size(value: &Value) -> Option<usize> {
     match value {
-        Value::S(text) => Some(text.len()),
+        // In units of UTF-16, as DynamoDB Local counts.
+        Value::S(text) => Some(text.encode_utf16().count()),
         Value::B(bytes) => Some(bytes.len()),
         Value::Ss(set) => Some(set.len()),
         Value::Ns(set) => Some(set.len()),
@@ -103,10 +106,10 @@ fn order(one: &Value, other: &Value) -> Option<Ordering> {
 
 fn contains(whole: &Value, part: &Value) -> bool {
     match (whole, part) {
-        (Value::S(whole), Value::S(part)) => whole.contains(part.as_str()),
-        (Value::B(whole), Value::B(part)) => {
-            part.is_empty() || whole.windows(part.len()).any(|window| window == part)
+        (Value::S(whole), Value::S(part)) => {
+            memmem::find(whole.as_bytes(), part.as_bytes()).is_some()
         }
+        (Value::B(whole), Value::B(part)) => memmem::find(whole, part).is_some(),
         (Value::Ss(set), Value::S(part)) => set.contains(part),
         (Value::Ns(set), Value::N(part)) => set.contains(part),
         (Value::Bs(set), Value::B(part)) => set.contains(part),

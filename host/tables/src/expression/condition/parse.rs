@@ -54,6 +54,10 @@ fn negated(parser: &mut Parser<'_>) -> Result<Condition, Fault> {
     let condition = if parser.takes_word("NOT") {
         Condition::Not(Box::new(negated(parser)?))
     } else if parser.takes_sign("(") {
+        if parser.is_redundant() {
+            let what = "The expression has redundant parentheses;";
+            return Err(Fault::invalid(parser.kind(), what));
+        }
         let within = any(parser)?;
         parser.expect_sign(")")?;
         within
@@ -241,19 +245,19 @@ fn path(kind: Kind, name: &str, operand: Operand) -> Result<super::super::path::
 }
 
 fn type_name(kind: Kind, operand: Operand) -> Result<String, Fault> {
-    match operand {
-        Operand::Value(Value::S(name)) if TYPES.contains(&name.as_str()) => Ok(name),
-        Operand::Value(Value::S(name)) => Err(Fault::invalid(
+    let Operand::Value(value) = operand else {
+        return Err(Fault::operand(kind, "attribute_type", "document path"));
+    };
+    match &*value {
+        Value::S(name) if TYPES.contains(&name.as_str()) => Ok(name.clone()),
+        Value::S(name) => Err(Fault::invalid(
             kind,
             format!(
                 "Invalid attribute type name found; type: {name}, valid types: \
                  {{B,NULL,SS,BOOL,L,BS,N,NS,S,M}}"
             ),
         )),
-        Operand::Value(other) => Err(Fault::operand(kind, "attribute_type", other.type_name())),
-        Operand::Path(_) | Operand::Size(_) => {
-            Err(Fault::operand(kind, "attribute_type", "document path"))
-        }
+        other => Err(Fault::operand(kind, "attribute_type", other.type_name())),
     }
 }
 

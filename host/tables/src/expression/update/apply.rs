@@ -6,7 +6,7 @@ use super::super::Fault;
 use super::super::path::{Path, Step};
 use super::{Source, Update};
 use crate::number::Number;
-use crate::value::{Item, Value};
+use crate::value::{ITEM_BYTES_MAX, Item, Value};
 
 const WRONG_TYPE: &str = "An operand in the update expression has an incorrect data type";
 const NOT_THERE: &str =
@@ -21,13 +21,19 @@ impl Update {
     /// It does not fit what is in the item: DynamoDB's text.
     pub fn applied(&self, before: &Item) -> Result<Item, Fault> {
         let mut after = before.clone();
-        // All are found first, so that none sees what another has changed.
-        let set: Result<Vec<_>, Fault> = self
-            .set
-            .iter()
-            .map(|(path, source)| Ok((path, source.value(before)?)))
-            .collect();
-        for (path, value) in set? {
+        // All are found first, so that none sees what another has changed. Together they are part of
+        // the item, so that what is too large is so before it is put together.
+        let mut set = Vec::with_capacity(self.set.len());
+        let mut bytes = 0;
+        for (path, source) in &self.set {
+            let value = source.value(before)?;
+            bytes += value.size();
+            if bytes > ITEM_BYTES_MAX {
+                return Err(too_large());
+            }
+            set.push((path, value));
+        }
+        for (path, value) in set {
             put(&mut after, path, value)?;
         }
         for (path, value) in &self.add {
@@ -53,10 +59,14 @@ impl Update {
     }
 }
 
+fn too_large() -> Fault {
+    Fault("Item size to update has exceeded the maximum allowed size".to_owned())
+}
+
 impl Source {
     fn value(&self, item: &Item) -> Result<Value, Fault> {
         match self {
-            Self::Value(value) => Ok(value.clone()),
+            Self::Value(value) => Ok(Value::clone(value)),
             Self::Path(path) => {
                 let there = path.find(item).cloned();
                 there.ok_or_else(|| Fault(NOT_THERE.to_owned()))
@@ -68,7 +78,11 @@ impl Source {
             Self::ListAppend(one, other) => match (one.value(item)?, other.value(item)?) {
                 (Value::L(mut list), Value::L(more)) => {
                     list.extend(more);
-                    Ok(Value::L(list))
+                    let list = Value::L(list);
+                    if list.size() > ITEM_BYTES_MAX {
+                        return Err(too_large());
+                    }
+                    Ok(list)
                 }
                 _ => Err(Fault(WRONG_TYPE.to_owned())),
             },

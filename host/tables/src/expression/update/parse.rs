@@ -48,22 +48,31 @@ fn clause(parser: &mut Parser<'_>, section: &str, update: &mut Update) -> Result
         "ADD" => {
             let value = parser.value()?;
             if !matches!(
-                value,
+                *value,
                 Value::N(_) | Value::Ss(_) | Value::Ns(_) | Value::Bs(_)
             ) {
-                return Err(Fault::operand(KIND, "ADD", long_name(&value)));
+                return Err(wrong_operand("ADD", &value));
             }
             update.add.push((path, value));
         }
         _ => {
             let value = parser.value()?;
-            if !matches!(value, Value::Ss(_) | Value::Ns(_) | Value::Bs(_)) {
-                return Err(Fault::operand(KIND, "DELETE", long_name(&value)));
+            if !matches!(*value, Value::Ss(_) | Value::Ns(_) | Value::Bs(_)) {
+                return Err(wrong_operand("DELETE", &value));
             }
             update.delete.push((path, value));
         }
     }
     Ok(())
+}
+
+fn wrong_operand(section: &str, value: &Value) -> Fault {
+    let kind = long_name(value);
+    let what = format!(
+        "Incorrect operand type for operator or function; operator: {section}, operand type: \
+         {kind}, typeSet: ALLOWED_FOR_{section}_OPERAND"
+    );
+    Fault::invalid(KIND, what)
 }
 
 /// What the texts about ADD and DELETE call a type.
@@ -92,7 +101,7 @@ fn sum(parser: &mut Parser<'_>) -> Result<Source, Fault> {
     let other = source(parser)?;
     for operand in [&one, &other] {
         if let Source::Value(value) = operand
-            && !matches!(value, Value::N(_))
+            && !matches!(**value, Value::N(_))
         {
             return Err(Fault::operand(KIND, sign, value.type_name()));
         }
@@ -142,7 +151,7 @@ fn source(parser: &mut Parser<'_>) -> Result<Source, Fault> {
 fn list(parser: &mut Parser<'_>) -> Result<Source, Fault> {
     let source = source(parser)?;
     match &source {
-        Source::Value(value) if !matches!(value, Value::L(_)) => {
+        Source::Value(value) if !matches!(**value, Value::L(_)) => {
             Err(Fault::operand(KIND, "list_append", value.type_name()))
         }
         _ => Ok(source),
