@@ -23,6 +23,8 @@ pub struct Plugins {
     loader: Arc<Loader>,
     loaded: Loaded,
     directory: Option<PathBuf>,
+    /// Versions that applications have begun with.
+    pinned: Mutex<Vec<ContentHash>>,
     watcher: Mutex<Option<Watcher>>,
     /// Whether all that lay in the directory at the start was tried.
     started: Arc<watch::Sender<bool>>,
@@ -77,6 +79,7 @@ impl Plugins {
             loader: Arc::new(Loader::open(&options)?),
             loaded: Loaded::default(),
             directory: options.directory,
+            pinned: Mutex::default(),
             watcher: Mutex::default(),
             started: Arc::new(watch::channel(false).0),
         })
@@ -185,10 +188,17 @@ impl Plugins {
         })
     }
 
+    /// From now on these versions are not deleted, in the place of those that were pinned so before.
+    pub fn pin(&self, versions: Vec<ContentHash>) {
+        *self.pinned.lock().unwrap_or_else(PoisonError::into_inner) = versions;
+    }
+
     /// Deletes versions and code that were not used for long, but nothing that is or was last in
-    /// force, is held by somebody, or is among `pinned`: what deliveries were begun with. Blocks.
+    /// force, is held by somebody, is among `pinned`, what deliveries were begun with, or was pinned by
+    /// [`Plugins::pin`]. Blocks.
     pub fn prune(&self, pinned: &[ContentHash]) {
         let mut versions: HashSet<ContentHash> = pinned.iter().copied().collect();
+        versions.extend(&*self.pinned.lock().unwrap_or_else(PoisonError::into_inner));
         let mut components = HashSet::new();
         // Before those in force: one that comes into force meanwhile was noted before.
         versions.extend(self.loaded.held());

@@ -6,7 +6,7 @@ use toml::{Table, Value};
 use crate::repository::{File, Repository};
 
 /// The directories below `host/` with their layers, lowest first. A new crate is a line here.
-const LAYERS: [(&str, u8); 9] = [
+const LAYERS: [(&str, u8); 10] = [
     ("types", 0),
     ("wire", 1),
     ("store", 1),
@@ -14,6 +14,7 @@ const LAYERS: [(&str, u8); 9] = [
     ("streams", 2),
     ("tables", 2),
     ("delivery", 3),
+    ("consumers", 3),
     ("server", 4),
     ("cli", 5),
 ];
