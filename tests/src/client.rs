@@ -147,6 +147,18 @@ impl Client {
         self.exchange(request, "kinesis", &path, Bytes::new()).await
     }
 
+    /// Posts to a page of the server itself, and returns the status and what it says.
+    pub async fn post_page(&self, page: &str, body: &Value) -> (u16, Value) {
+        let path = format!("/_millrace/{page}");
+        let request = Request::post(format!("http://{}{path}", self.address))
+            .body(())
+            .unwrap();
+        let body = Bytes::from(body.to_string());
+        let response = self.exchange(request, "kinesis", &path, body).await;
+        let status = response.status().as_u16();
+        (status, serde_json::from_slice(response.body()).unwrap())
+    }
+
     /// The status and the text of `/healthz`.
     pub async fn health(&self) -> (u16, String) {
         let request = Request::get("/healthz")

@@ -1,10 +1,12 @@
 //! A server in the process.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use consumers::Grants;
 use serde_json::{Value, json};
 use server::{Config, Credential, DeliveryLimits, Running};
 use store::disk::Disk;
@@ -14,6 +16,7 @@ use store::embedded::{Embedded, Options};
 use streams::kms::KmsSettings;
 use tempfile::TempDir;
 use types::{AccountId, Clock, ManualClock, Timestamp};
+use wasm::PluginName;
 use wire::sigv4::SecretKey;
 
 use crate::Client;
@@ -61,6 +64,8 @@ pub struct Setting {
     pub plugins: Option<PathBuf>,
     /// What every plugin may use.
     pub plugin_limits: wasm::Limits,
+    /// What plugins may do besides.
+    pub plugin_grants: BTreeMap<PluginName, Grants>,
     /// The program that compiles plugins; `None`: the server itself.
     pub compiler: Option<PathBuf>,
     /// What deliveries share.
@@ -191,6 +196,7 @@ impl Service {
             throttle: setting.throttle,
             plugins: setting.plugins.clone(),
             plugin_limits: setting.plugin_limits,
+            plugin_grants: setting.plugin_grants.clone(),
             compiler: setting.compiler.clone(),
             delivery_limits: setting.delivery_limits,
             metrics_token: Some(SecretKey::new(METRICS_TOKEN)),

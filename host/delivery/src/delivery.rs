@@ -66,8 +66,9 @@ pub struct Foundations {
     pub streams: Arc<Streams>,
     /// Components that records go through.
     pub plugins: Arc<Plugins>,
-    /// The threads that cuts are worked on with. They are closed with the service.
-    pub threads: GuestThreads,
+    /// The threads that cuts are worked on with. They are closed with the service: whoever shares
+    /// them ends before.
+    pub threads: Arc<GuestThreads>,
     /// Memory for cuts at work.
     pub work_limits: WorkLimits,
     /// Lanes of one account: a shard that a delivery stream reads is one, and so is a delivery
@@ -154,7 +155,7 @@ impl Delivery {
             naming: NamingKey(naming_key),
             lane_quota: LaneQuota::new(lanes_per_account_max),
             shares: WorkShares::new(work_limits),
-            threads: Arc::new(threads),
+            threads,
         });
         let directory = Arc::new(Directory::default());
         let (catalog, task) = CatalogTask::new(

@@ -9,8 +9,10 @@ mod delivery_limits;
 mod entry;
 mod file;
 mod kms;
+mod plugin_grants;
 mod sections;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -18,9 +20,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use consumers::Grants;
 use delivery::objects::S3Config;
 use streams::kms::KmsSettings;
 use types::{AccountId, Timestamp};
+use wasm::PluginName;
 use wire::Identity;
 use wire::iam::Principal;
 use wire::sigv4::{SecretKey, Verifier};
@@ -48,6 +52,8 @@ pub struct Config {
     pub plugins: Option<PathBuf>,
     /// What every plugin may use.
     pub plugin_limits: wasm::Limits,
+    /// What plugins may do besides, by name: tables and streams of applications.
+    pub plugin_grants: BTreeMap<PluginName, Grants>,
     /// What deliveries share.
     pub delivery_limits: DeliveryLimits,
     /// The program that compiles plugins, `millrace` of this very build; `None`: this process does.
@@ -83,6 +89,7 @@ impl Default for Config {
             data: PathBuf::from("millrace-data"),
             plugins: None,
             plugin_limits: wasm::Limits::default(),
+            plugin_grants: BTreeMap::new(),
             delivery_limits: DeliveryLimits::default(),
             compiler: None,
             log_lines_lost: Arc::default(),

@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
+use consumers::Consumers;
 use delivery::Delivery;
 use streams::Streams;
 use tables::Tables;
@@ -17,6 +18,7 @@ type Handled<'a> = Pin<Box<dyn Future<Output = Result<Answer, ApiError>> + Send 
 pub(crate) struct Services {
     pub(crate) streams: Arc<Streams>,
     pub(crate) delivery: Arc<Delivery>,
+    pub(crate) consumers: Arc<Consumers>,
     pub(crate) tables: Arc<Tables>,
     pub(crate) cloudwatch: CustomMetrics,
 }

@@ -1,17 +1,18 @@
 //! The only place where HTTP meets an operation.
 
 mod api;
+mod apps;
 mod plain;
 mod refusals;
 mod reply;
 mod request;
+mod watching;
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
-use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
@@ -24,14 +25,14 @@ use wasm::Plugins;
 use wire::{Action, Answer, ApiError, Call, Codec, Origin, Requester, Target};
 
 use api::Pages;
-use plain::{TEXT, not_allowed, plain, preflight, text};
+use plain::{not_allowed, preflight};
 use refusals::{body_error, log, no_room, no_room_for};
 use reply::{Reply, charge};
 
 pub(crate) use request::TARGET;
 
 use crate::answer::AnswerBody;
-use crate::auth::{Authenticator, MetricsReader, OWN_SERVICE, Proven};
+use crate::auth::{Authenticator, OWN_SERVICE, Proven};
 use crate::body::{self, Expected};
 use crate::budget::{Budget, Held, NoRoom, Payer};
 use crate::cors::{CallingPage, Cors};
@@ -40,23 +41,16 @@ use crate::limits::Limits;
 use crate::operations::{OPERATIONS, Services};
 use crate::request_id::{RequestId, RequestIds};
 use crate::sts;
-use crate::telemetry::{self, Surroundings, Telemetry};
+use crate::telemetry::Telemetry;
 
-const METRICS: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const HOST_ID: HeaderName = HeaderName::from_static("x-amz-id-2");
 const SMITHY_PROTOCOL: HeaderName = HeaderName::from_static("smithy-protocol");
 /// Headers of an answer, hyper's own among them.
 const ANSWER_HEADERS: usize = 7;
-/// Bytes of the body of a request for a page of the server itself, which has no use for any. A
-/// larger one is refused with status 413.
+/// Bytes of the body of a request for a page of the server itself. A larger one is refused with
+/// status 413.
 const PAGE_BODY_BYTES_MAX: usize = 4 * 1024;
-
-/// What the metrics of an account are called in policies.
-const READING_METRICS: Action = Action {
-    service: api::POLICY_SERVICE,
-    operation: "ReadMetrics",
-};
 
 /// Everything that a request needs.
 pub(crate) struct Router {
@@ -230,17 +224,19 @@ impl Router {
             action: api::action(exchange.parts.uri.path()),
             bytes_max: PAGE_BODY_BYTES_MAX,
         };
-        // A page has no use for the body once its signature is checked, and may take long.
-        let Call { caller, .. } = self.receive(exchange, body, &wanted).await?;
-        let works = exchange.held.works(Payer::Account(caller.account), 0, 0);
+        let Call { caller, body, .. } = self.receive(exchange, body, &wanted).await?;
+        let payer = Payer::Account(caller.account);
+        let works = exchange.held.works(payer, body.len(), 0);
         works.map_err(no_room)?;
         let (method, uri) = (&exchange.parts.method, &exchange.parts.uri);
         let pages = Pages {
             plugins: &self.plugins,
             delivery: &self.services.delivery,
             tables: &self.services.tables,
+            consumers: &self.services.consumers,
+            streams: &self.services.streams,
         };
-        let answer = pages.answer(&caller, method, uri).await?;
+        let answer = pages.answer(&caller, (method, uri), &body).await?;
         // An order is carried out by now, and its answer must say so.
         let is_due = *method == Method::POST;
         charge(&mut exchange.held, &answer, is_due).map_err(no_room)?;
@@ -354,77 +350,6 @@ impl Router {
         *response.status_mut() = reply.status;
         *response.headers_mut() = headers;
         response
-    }
-
-    fn health(&self) -> Response<Answer> {
-        match self.engine.health() {
-            // The server is well, and no balancer should turn away from it for the sake of a
-            // plugin or of a record.
-            Ok(()) => {
-                let mut poorer = self.engine.unreadable();
-                match self.services.delivery.without_plugin() {
-                    0 => {}
-                    count => poorer.push(format!("{count} delivery streams have no plugin")),
-                }
-                let what = match poorer.as_slice() {
-                    [] => "ok\n".to_owned(),
-                    poorer => format!("degraded: {}\n", poorer.join("; ")),
-                };
-                text(StatusCode::OK, TEXT, what)
-            }
-            Err(why) => {
-                let what = format!("degraded: {why}\n");
-                text(StatusCode::SERVICE_UNAVAILABLE, TEXT, what)
-            }
-        }
-    }
-
-    fn metrics(&self, exchange: &mut Exchange<'_>, body: &Incoming) -> Response<Answer> {
-        let now = self.clock.now();
-        let reader = match self.authenticator.reader_of_metrics(exchange.parts, now) {
-            Ok(reader) => reader,
-            Err(error) => return self.refuse(exchange, body, error),
-        };
-        let (payer, rendered) = match reader {
-            MetricsReader::Operator => {
-                let rendered = self.telemetry.render(&Surroundings {
-                    streams: &self.services.streams.metrics().counters(),
-                    measured: &self.services.streams.measured(None),
-                    plugins: &self.plugins.list(),
-                    deliveries: &self.services.delivery.statuses(None),
-                    put: self.services.delivery.metrics(),
-                    work: self.services.delivery.work(),
-                    now,
-                    in_flight_bytes: self.budget.bytes(),
-                    subscriptions: self.services.streams.subscriptions(),
-                    log_lines_lost: self.log_lines_lost.load(Ordering::Relaxed),
-                    unreadable: self.engine.unreadable().len(),
-                    custom: &self.services.cloudwatch.rendered(None),
-                    healthy: self.engine.health().is_ok(),
-                });
-                (Payer::Operator, rendered)
-            }
-            MetricsReader::Account(proven) => {
-                let account = proven.caller.account;
-                let by = exchange.requester(proven, READING_METRICS, now);
-                if let Err(error) = by.permit(&Target::account(account)) {
-                    return self.refuse(exchange, body, error);
-                }
-                let statuses = self.services.delivery.statuses_of(account);
-                let measured = self.services.streams.measured(Some(account));
-                let mut rendered = telemetry::render_account(&measured, &statuses, now);
-                rendered.push_str(&self.services.cloudwatch.rendered(Some(account)));
-                (Payer::Account(account), rendered)
-            }
-        };
-        if let Err(error) = exchange.held.works(payer, rendered.len(), 0) {
-            return self.refuse(exchange, body, no_room(error));
-        }
-        plain(
-            StatusCode::OK,
-            METRICS,
-            Answer::whole(Bytes::from(rendered)),
-        )
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use consumers::Consumers;
 use delivery::objects::{LocalObjects, ObjectError, Objects, S3Objects};
 use delivery::{Delivery, Foundations};
 use store::{Engine, StoreError};
@@ -76,6 +77,8 @@ pub enum StartError {
     Objects(ObjectError),
     /// The delivery streams could not be opened.
     Delivery(delivery::OpenError),
+    /// The applications could not be opened.
+    Consumers(consumers::OpenError),
     /// A task ended that should not have.
     Task(String),
 }
@@ -102,6 +105,7 @@ impl fmt::Display for StartError {
             Self::Plugins(error) => error.fmt(f),
             Self::Objects(error) => error.fmt(f),
             Self::Delivery(error) => error.fmt(f),
+            Self::Consumers(error) => error.fmt(f),
             Self::Task(why) => f.write_str(why),
         }
     }
@@ -167,9 +171,12 @@ pub async fn start(
         .await
         .map_err(StartError::Streams)?;
     let plugins = open_plugins(&config, &streams, &clock).await?;
+    let pinned = consumers::pinned(&*engine).await;
+    plugins.pin(pinned.map_err(|error| StartError::Streams(error.into()))?);
     let threads = GuestThreads::start(config.delivery_limits.threads);
+    let threads = Arc::new(threads.map_err(StartError::Threads)?);
     let foundations = Foundations {
-        threads: threads.map_err(StartError::Threads)?,
+        threads: Arc::clone(&threads),
         work_limits: config.delivery_limits.work,
         lanes_per_account_max: config.limits.lanes_per_account_max,
         engine: Arc::clone(&engine),
@@ -182,13 +189,29 @@ pub async fn start(
     };
     let delivery = Delivery::open(foundations).await;
     let tables = Tables::open(Arc::clone(&engine), Arc::clone(&clock)).await;
+    let tables = tables.map_err(StartError::Tables)?;
+    let foundations = consumers::Foundations {
+        engine: Arc::clone(&engine),
+        clock: Arc::clone(&clock),
+        streams: Arc::clone(&streams),
+        tables: Arc::clone(&tables),
+        plugins: Arc::clone(&plugins),
+        threads,
+    };
+    let options = consumers::Options {
+        grants: config.plugin_grants,
+        work_bytes: consumers::WORK_BYTES,
+    };
+    let consumers = Consumers::open(foundations, options).await;
+    let consumers = consumers.map_err(StartError::Consumers)?;
     let budget = Arc::new(Budget::new(&config.limits, Arc::clone(&clock)));
     let pacing = tokio::spawn(keep_pace(Arc::clone(&budget), config.limits.answer_grace));
     let router = Arc::new(Router {
         services: Services {
             streams,
             delivery: delivery.map_err(StartError::Delivery)?,
-            tables: tables.map_err(StartError::Tables)?,
+            consumers,
+            tables,
             cloudwatch: CustomMetrics::default(),
         },
         plugins,
@@ -422,6 +445,7 @@ impl Running {
         }
         // Before the deliveries, so that none of them waits for a version that is being compiled.
         close_plugins(&self.router.plugins).await;
+        self.router.services.consumers.close().await;
         self.router.services.delivery.close().await;
         self.router.services.tables.close().await;
         self.router.services.streams.close().await;

@@ -239,7 +239,7 @@ impl World {
             clock: ground.clock.clone(),
             streams: streams.clone(),
             plugins: ground.plugins.clone(),
-            threads: GuestThreads::start(GuestThreadLimits::default()).unwrap(),
+            threads: Arc::new(GuestThreads::start(GuestThreadLimits::default()).unwrap()),
             lanes_per_account_max: ground.lanes_max,
             work_limits: ground
                 .work_limits

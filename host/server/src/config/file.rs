@@ -7,7 +7,7 @@ use std::time::Duration;
 use toml::de::DeTable;
 
 use super::entry::{Entry, Wrong, line_of};
-use super::{Config, ConfigError, credentials, delivery_limits, kms, sections};
+use super::{Config, ConfigError, credentials, delivery_limits, kms, plugin_grants, sections};
 use crate::limits::Limits;
 use crate::web_origin::WebOrigin;
 
@@ -26,7 +26,7 @@ const KEY_FAULTS: [&str; 2] = ["duplicate key", "cannot extend value"];
 
 const KEYS: &str = "listen, tls_listen, data, plugins, throttle, clock_skew_minutes, \
                     cors_origins, [limits], [plugin_limits], [delivery_limits], [metrics], [s3], \
-                    [tls], [kms] and [[credentials]]";
+                    [tls], [kms], [[plugin_grants]] and [[credentials]]";
 const LIMIT_KEYS: &str = "connections_max, connections_per_address_max, request_bytes_max, \
                           in_flight_bytes_max, streams_per_account_max, shards_per_account_max, \
                           lanes_per_account_max and policy_bytes_per_account_max";
@@ -68,6 +68,9 @@ fn parse(text: &str) -> Result<Config, Wrong> {
             "s3" => config.s3 = Some(sections::s3(&entry)?),
             "tls" => config.tls = Some(sections::tls(&entry)?),
             "kms" => config.kms = kms::kms(&entry)?,
+            "plugin_grants" => {
+                config.plugin_grants = plugin_grants::plugin_grants(&entry)?;
+            }
             "credentials" => config.credentials = credentials::credentials(&entry)?,
             _ => return Err(entry.unread()),
         }

@@ -13,6 +13,15 @@
 //! | `GET /_millrace/tables` | `{"tables": [...]}`, the caller's, in order of their names |
 //! | `GET /_millrace/tables/NAME` | `{"key": [...], "items": [...], "next": ...}`: a page of items |
 //! | `GET /_millrace/tables/NAME/items/KEY` | the same of one item |
+//! | `GET /_millrace/apps` | `{"apps": [...]}`, the caller's applications |
+//! | `GET /_millrace/apps/NAME` | one of them with its shards |
+//! | `POST /_millrace/apps/NAME/create` | makes it, of `{"stream", "plugin", "start", "version"}` |
+//! | `POST /_millrace/apps/NAME/{pause,resume,delete}` | `{"done": true}` |
+//! | `POST /_millrace/apps/NAME/version` | works with `{"version"}`, without one with the latest |
+//! | `POST /_millrace/apps/NAME/{retry,skip}[/SHARD]` | `{"shards": 1}`: how many heard it |
+//! | `GET /_millrace/apps/NAME/dead-letters[/after/ID]` | `{"deadLetters": [...]}` |
+//! | `GET /_millrace/apps/NAME/dead-letters/ID` | one of them with its content in base64 |
+//! | `POST /_millrace/apps/NAME/dead-letters/ID/{replay,discard}` | `{"done": true}` |
 //!
 //! An order is `retry`, `skip`, `leave-out` or `move`; without a lane it is for all that do not
 //! get on.
@@ -24,14 +33,18 @@
 //! Where credentials are configured, requests are signed for the service `kinesis`; policies know
 //! the pages as actions of `millrace`.
 
+use consumers::Consumers;
 use delivery::{Delivery, DeliveryStatus, FLUSH_TIME_MAX, LaneAnswer, ORDER_TIME_MAX, Order};
 use http::{Method, Uri};
 use serde::Serialize;
+use streams::Streams;
 use tables::Tables;
 use tables::browse::{Looked, TableSummary};
 use types::Caller;
 use wasm::{Plugin, PluginName, Plugins};
 use wire::{Action, Answer, ApiError, Requester, Target, form, json};
+
+use super::apps::AppPage;
 
 /// What all paths of the pages begin with.
 pub(super) const ROOT: &str = "/_millrace/";
@@ -172,6 +185,7 @@ enum Page<'a> {
     Tables,
     Table(&'a str),
     Item(&'a str, Vec<&'a str>),
+    Apps(AppPage<'a>),
 }
 
 impl<'a> Page<'a> {
@@ -193,6 +207,7 @@ impl<'a> Page<'a> {
             ["tables", name, "items", ref key @ ..] if !key.is_empty() => {
                 Some(Self::Item(name, key.to_vec()))
             }
+            ["apps", ref rest @ ..] => AppPage::at(rest).map(Self::Apps),
             _ => None,
         }
     }
@@ -212,6 +227,7 @@ impl<'a> Page<'a> {
             Self::Tables => "ListTables",
             Self::Table(_) => "ScanTable",
             Self::Item(..) => "GetTableItem",
+            Self::Apps(page) => page.operation(),
         }
     }
 
@@ -230,6 +246,7 @@ impl<'a> Page<'a> {
                 return pages.delivery.permit(by, name);
             }
             Self::Table(name) | Self::Item(name, _) => return pages.tables.permit(by, name),
+            Self::Apps(page) => return page.permit(by),
         };
         by.permit(&Target::named(&arn, *account))
     }
@@ -237,6 +254,7 @@ impl<'a> Page<'a> {
     fn methods(&self) -> &'static str {
         match self {
             Self::Flush(_) | Self::Order(..) => "POST",
+            Self::Apps(page) => page.methods(),
             _ => "GET, HEAD",
         }
     }
@@ -271,6 +289,8 @@ pub(super) struct Pages<'a> {
     pub(super) plugins: &'a Plugins,
     pub(super) delivery: &'a Delivery,
     pub(super) tables: &'a Tables,
+    pub(super) consumers: &'a Consumers,
+    pub(super) streams: &'a Streams,
 }
 
 impl Pages<'_> {
@@ -278,8 +298,8 @@ impl Pages<'_> {
     pub(super) async fn answer(
         &self,
         caller: &Requester,
-        method: &Method,
-        uri: &Uri,
+        (method, uri): (&Method, &Uri),
+        body: &[u8],
     ) -> Result<Answer, ApiError> {
         let path = uri.path();
         let page = Page::at(path).ok_or_else(|| not_found("page"))?;
@@ -312,6 +332,10 @@ impl Pages<'_> {
                 Some(found) => json::answer(&found),
                 None => Err(not_found(&format!("item of a table {name}"))),
             },
+            Page::Apps(page) => {
+                page.answer((self.consumers, self.streams), caller, body)
+                    .await
+            }
         }
     }
 
@@ -379,7 +403,7 @@ fn no_delivery_stream(name: &str) -> ApiError {
     not_found(&format!("delivery stream {name}"))
 }
 
-fn not_found(what: &str) -> ApiError {
+pub(super) fn not_found(what: &str) -> ApiError {
     let what = format!("There is no such {what}.");
     ApiError::new("ResourceNotFoundException", what).with_status(404)
 }
