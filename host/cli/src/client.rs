@@ -157,6 +157,25 @@ impl Client {
         method: Method,
         page: &str,
     ) -> Result<O, CallError> {
+        self.page_with(method, page, Bytes::new()).await
+    }
+
+    /// The same with something to say.
+    pub(crate) async fn page_of<O: DeserializeOwned>(
+        &mut self,
+        method: Method,
+        page: &str,
+        input: &impl Serialize,
+    ) -> Result<O, CallError> {
+        self.page_with(method, page, body(input)?).await
+    }
+
+    async fn page_with<O: DeserializeOwned>(
+        &mut self,
+        method: Method,
+        page: &str,
+        input: Bytes,
+    ) -> Result<O, CallError> {
         let path = format!("/_millrace/{page}");
         let asked = Asked {
             service: "kinesis",
@@ -164,7 +183,7 @@ impl Client {
             path: &path,
             target: None,
         };
-        let answer = self.ask(page, asked, Bytes::new()).await?;
+        let answer = self.ask(page, asked, input).await?;
         self.read(page, &answer)
     }
 

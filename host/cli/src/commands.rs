@@ -1,5 +1,6 @@
 //! The commands: one file each.
 
+mod app;
 mod compile_worker;
 pub(crate) mod delivery;
 mod demo;
@@ -26,6 +27,9 @@ pub(crate) enum Command {
     /// Look at the plugins of a server
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
+    /// Work with the applications of a server
+    #[command(subcommand)]
+    App(app::AppCommand),
     /// Look at the delivery streams of a server
     #[command(subcommand)]
     Delivery(delivery::DeliveryCommand),
@@ -47,6 +51,7 @@ impl Command {
             Self::Serve(args) => in_runtime(serve::run(args)),
             Self::Stream(command) => in_runtime(command.run()),
             Self::Plugin(command) => in_runtime(command.run()),
+            Self::App(command) => in_runtime(command.run()),
             Self::Delivery(command) => in_runtime(command.run()),
             Self::Table(command) => in_runtime(command.run()),
             Self::Demo(args) => in_runtime(demo::run(args)),
