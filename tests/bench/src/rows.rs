@@ -3,9 +3,9 @@
 use crate::bench::Bench;
 use crate::report::Line;
 use crate::{
-    Failure, bare, bare_append, ceiling, deliveries, end_to_end, engine, engine_reads, fanout,
-    hostile, http, idle, machine, reader, reshard, restart, shards, split_pause, swap, tail,
-    transforms, unavoidable, versions,
+    Failure, applications, bare, bare_append, ceiling, deliveries, end_to_end, engine,
+    engine_reads, fanout, hostile, http, idle, machine, reader, reshard, restart, shards,
+    split_pause, swap, tail, transforms, unavoidable, versions,
 };
 
 /// Something to measure.
@@ -251,6 +251,11 @@ pub const ROWS: &[Row] = &[
         "delivery_transform_gzip",
         "a backlog through a plugin into compressed objects",
         deliveries::transform_gzip,
+    ),
+    row(
+        "application",
+        "a backlog through a consumer into a table, and a swap",
+        applications::run,
     ),
     row(
         "end_to_end",
