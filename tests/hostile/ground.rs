@@ -168,7 +168,8 @@ pub fn accounts_for(status: &Value, records: usize) {
     assert_eq!(count("waitingRecords"), 0, "{status}");
 }
 
-/// The destination of a delivery stream whose records go through the plugin of its name, one a line.
+/// The destination of a delivery stream whose records go through the plugin of its name, one a
+/// line.
 fn through(name: &str, retries: u32) -> Value {
     let function = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}");
     let processors = json!([

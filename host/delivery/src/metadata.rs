@@ -78,8 +78,8 @@ impl Stretches {
     }
 
     /// The columns of these records, which are made when a guest asks for them.
-    pub fn columns(&self, provenance: &Arc<Provenance>) -> BatchColumns {
-        let (stretches, provenance) = (self.clone(), Arc::clone(provenance));
+    pub fn columns(self: &Arc<Self>, provenance: &Arc<Provenance>) -> BatchColumns {
+        let (stretches, provenance) = (Arc::clone(self), Arc::clone(provenance));
         BatchColumns::on_demand(self.len(), move || stretches.make(&provenance))
     }
 
