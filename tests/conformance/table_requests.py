@@ -137,17 +137,22 @@ class Requests:
             ":low": {"N": self.one("-5", "0", "1")},
             ":high": {"N": self.one("1", "2", "100")},
         }
-        words = [word for word in values if word in text.replace(")", " ").replace(",", " ").split()]
+        words = [
+            word for word in values if word in text.replace(")", " ").replace(",", " ").split()
+        ]
         if names:
             members["ExpressionAttributeNames"] = names
         if words:
             members["ExpressionAttributeValues"] = {word: values[word] for word in words}
         return members
 
+    def sign(self):
+        return self.one("=", "<>", "<", "<=", ">", ">=")
+
     def comparison(self):
         path = self.path()
         return self.one(
-            lambda: f"{path} {self.one('=', '<>', '<', '<=', '>', '>=')} {self.one(':n', ':s', ':v', ':w')}",
+            lambda: " ".join((path, self.sign(), self.one(":n", ":s", ":v", ":w"))),
             lambda: f"attribute_exists({path})",
             lambda: f"attribute_not_exists({path})",
             lambda: f"attribute_type({path}, :t)",
@@ -166,7 +171,21 @@ class Requests:
         return self.comparison()
 
     def older_condition(self):
-        kind = self.one("EQ", "NE", "LT", "LE", "GT", "GE", "NOT_NULL", "NULL", "BEGINS_WITH", "IN", "BETWEEN", "CONTAINS", "NOT_CONTAINS")
+        kind = self.one(
+            "EQ",
+            "NE",
+            "LT",
+            "LE",
+            "GT",
+            "GE",
+            "NOT_NULL",
+            "NULL",
+            "BEGINS_WITH",
+            "IN",
+            "BETWEEN",
+            "CONTAINS",
+            "NOT_CONTAINS",
+        )
         count = {"NOT_NULL": 0, "NULL": 0, "BETWEEN": 2, "IN": 2}.get(kind, 1)
         condition = {"ComparisonOperator": kind}
         if count:
@@ -214,10 +233,23 @@ class Requests:
     def update(self, table):
         clauses = {
             "SET": [
-                "n = :n", "n = n + :n", "n = n - :n", "s = :s", "#l = list_append(#l, :l)",
-                "#l = list_append(:l, #l)", "#l[1] = :v", "#l[7] = :v", "m.x = :v", "m.z = :w",
-                "absent.x = :v", "n = if_not_exists(n, :n)", "s = if_not_exists(absent, :s)",
-                "#o = :s", "m.y = m.y + :n", "s = m.x", "n = if_not_exists(absent, :n) + :n",
+                "n = :n",
+                "n = n + :n",
+                "n = n - :n",
+                "s = :s",
+                "#l = list_append(#l, :l)",
+                "#l = list_append(:l, #l)",
+                "#l[1] = :v",
+                "#l[7] = :v",
+                "m.x = :v",
+                "m.z = :w",
+                "absent.x = :v",
+                "n = if_not_exists(n, :n)",
+                "s = if_not_exists(absent, :s)",
+                "#o = :s",
+                "m.y = m.y + :n",
+                "s = m.x",
+                "n = if_not_exists(absent, :n) + :n",
             ],
             "REMOVE": ["s", "#l[0]", "m.x", "absent", "n", "#l[0], #l[1]", "#o"],
             "ADD": ["n :n", "#set :ss", "#set :ns", "absent :n", "m.y :n"],
@@ -226,7 +258,9 @@ class Requests:
         sections = self.random.sample(list(clauses), self.one(1, 1, 2))
         expression = " ".join(f"{word} {self.one(*clauses[word])}" for word in sections)
         members = {"TableName": table, "Key": self.key(table), "UpdateExpression": expression}
-        members["ReturnValues"] = self.one("NONE", "ALL_OLD", "ALL_NEW", "UPDATED_OLD", "UPDATED_NEW")
+        members["ReturnValues"] = self.one(
+            "NONE", "ALL_OLD", "ALL_NEW", "UPDATED_OLD", "UPDATED_NEW"
+        )
         return "update_item", self.guarded(members, expression)
 
     def older_update(self, table):
@@ -252,7 +286,9 @@ class Requests:
     def get(self, table):
         members = {"TableName": table, "Key": self.key(table), "ConsistentRead": True}
         if self.chance(0.5):
-            paths = self.random.sample(["n", "s", "#l[0]", "#l[2]", "m.x", "m.y", "#set", "absent"], 3)
+            paths = self.random.sample(
+                ["n", "s", "#l[0]", "#l[2]", "m.x", "m.y", "#set", "absent"], 3
+            )
             members["ProjectionExpression"] = ", ".join(paths)
             self.used(members, members["ProjectionExpression"])
         elif self.chance(0.3):
@@ -337,27 +373,137 @@ class Requests:
             ("get_item", {"TableName": "missing", "Key": key}),
             ("get_item", {"TableName": table, "Key": key, "ProjectionExpression": "a, a.b"}),
             ("get_item", {"TableName": table, "Key": key, "ProjectionExpression": "name"}),
-            ("update_item", {"TableName": table, "Key": key, "UpdateExpression": "SET pk = :v", "ExpressionAttributeValues": {":v": {"S": "a"}}}),
+            (
+                "update_item",
+                {
+                    "TableName": table,
+                    "Key": key,
+                    "UpdateExpression": "SET pk = :v",
+                    "ExpressionAttributeValues": {":v": {"S": "a"}},
+                },
+            ),
             ("update_item", {"TableName": table, "Key": key, "UpdateExpression": "SET a = :v"}),
-            ("update_item", {"TableName": table, "Key": key, "UpdateExpression": "SET a = :v, a = :v", "ExpressionAttributeValues": {":v": {"S": "a"}}}),
-            ("update_item", {"TableName": table, "Key": key, "UpdateExpression": "SET a = #x", "ExpressionAttributeNames": {"#y": "b"}}),
+            (
+                "update_item",
+                {
+                    "TableName": table,
+                    "Key": key,
+                    "UpdateExpression": "SET a = :v, a = :v",
+                    "ExpressionAttributeValues": {":v": {"S": "a"}},
+                },
+            ),
+            (
+                "update_item",
+                {
+                    "TableName": table,
+                    "Key": key,
+                    "UpdateExpression": "SET a = #x",
+                    "ExpressionAttributeNames": {"#y": "b"},
+                },
+            ),
             ("update_item", {"TableName": table, "Key": key, "UpdateExpression": "SET a + :v"}),
-            ("update_item", {"TableName": table, "Key": key, "UpdateExpression": "ADD a :v", "ExpressionAttributeValues": {":v": {"S": "a"}}}),
-            ("update_item", {"TableName": table, "Key": key, "UpdateExpression": "SET a = b + :v", "ExpressionAttributeValues": {":v": {"S": "a"}}}),
-            ("update_item", {"TableName": table, "Key": key, "UpdateExpression": "SET a = nothing(b)"}),
-            ("update_item", {"TableName": table, "Key": key, "AttributeUpdates": {"n": {"Action": "PUT"}}}),
-            ("update_item", {"TableName": table, "Key": key, "AttributeUpdates": {"n": {"Action": "DELETE"}}, "ConditionExpression": "attribute_exists(n)"}),
+            (
+                "update_item",
+                {
+                    "TableName": table,
+                    "Key": key,
+                    "UpdateExpression": "ADD a :v",
+                    "ExpressionAttributeValues": {":v": {"S": "a"}},
+                },
+            ),
+            (
+                "update_item",
+                {
+                    "TableName": table,
+                    "Key": key,
+                    "UpdateExpression": "SET a = b + :v",
+                    "ExpressionAttributeValues": {":v": {"S": "a"}},
+                },
+            ),
+            (
+                "update_item",
+                {"TableName": table, "Key": key, "UpdateExpression": "SET a = nothing(b)"},
+            ),
+            (
+                "update_item",
+                {"TableName": table, "Key": key, "AttributeUpdates": {"n": {"Action": "PUT"}}},
+            ),
+            (
+                "update_item",
+                {
+                    "TableName": table,
+                    "Key": key,
+                    "AttributeUpdates": {"n": {"Action": "DELETE"}},
+                    "ConditionExpression": "attribute_exists(n)",
+                },
+            ),
             ("delete_item", {"TableName": table, "Key": key, "ConditionExpression": ""}),
-            ("delete_item", {"TableName": table, "Key": key, "ConditionExpression": "a = :v", "ExpressionAttributeValues": {":v": {"S": "a"}, ":w": {"S": "b"}}}),
-            ("delete_item", {"TableName": table, "Key": key, "ConditionExpression": "a < :v", "ExpressionAttributeValues": {":v": {"BOOL": True}}}),
-            ("delete_item", {"TableName": table, "Key": key, "ConditionExpression": "a BETWEEN :v AND :w", "ExpressionAttributeValues": {":v": {"N": "2"}, ":w": {"N": "1"}}}),
+            (
+                "delete_item",
+                {
+                    "TableName": table,
+                    "Key": key,
+                    "ConditionExpression": "a = :v",
+                    "ExpressionAttributeValues": {":v": {"S": "a"}, ":w": {"S": "b"}},
+                },
+            ),
+            (
+                "delete_item",
+                {
+                    "TableName": table,
+                    "Key": key,
+                    "ConditionExpression": "a < :v",
+                    "ExpressionAttributeValues": {":v": {"BOOL": True}},
+                },
+            ),
+            (
+                "delete_item",
+                {
+                    "TableName": table,
+                    "Key": key,
+                    "ConditionExpression": "a BETWEEN :v AND :w",
+                    "ExpressionAttributeValues": {":v": {"N": "2"}, ":w": {"N": "1"}},
+                },
+            ),
             ("delete_item", {"TableName": table, "Key": key, "Expected": {"n": {"Exists": True}}}),
             ("delete_item", {"TableName": table, "Key": key, "Expected": {"n": {}}}),
             ("query", {"TableName": table}),
-            ("query", {"TableName": table, "KeyConditionExpression": "n = :v", "ExpressionAttributeValues": {":v": {"S": "a"}}}),
-            ("query", {"TableName": table, "KeyConditionExpression": "pk > :v", "ExpressionAttributeValues": {":v": {"S": "a"}}}),
-            ("query", {"TableName": table, "IndexName": "missing", "KeyConditionExpression": "pk = :v", "ExpressionAttributeValues": {":v": {"S": "a"}}}),
-            ("query", {"TableName": table, "IndexName": "owners", "ConsistentRead": True, "KeyConditionExpression": "#o = :v", "ExpressionAttributeNames": {"#o": "owner"}, "ExpressionAttributeValues": {":v": {"S": "a"}}}),
+            (
+                "query",
+                {
+                    "TableName": table,
+                    "KeyConditionExpression": "n = :v",
+                    "ExpressionAttributeValues": {":v": {"S": "a"}},
+                },
+            ),
+            (
+                "query",
+                {
+                    "TableName": table,
+                    "KeyConditionExpression": "pk > :v",
+                    "ExpressionAttributeValues": {":v": {"S": "a"}},
+                },
+            ),
+            (
+                "query",
+                {
+                    "TableName": table,
+                    "IndexName": "missing",
+                    "KeyConditionExpression": "pk = :v",
+                    "ExpressionAttributeValues": {":v": {"S": "a"}},
+                },
+            ),
+            (
+                "query",
+                {
+                    "TableName": table,
+                    "IndexName": "owners",
+                    "ConsistentRead": True,
+                    "KeyConditionExpression": "#o = :v",
+                    "ExpressionAttributeNames": {"#o": "owner"},
+                    "ExpressionAttributeValues": {":v": {"S": "a"}},
+                },
+            ),
             ("scan", {"TableName": table, "Segment": 1}),
             ("scan", {"TableName": table, "Segment": 2, "TotalSegments": 2}),
             ("scan", {"TableName": table, "Select": "SPECIFIC_ATTRIBUTES"}),

@@ -93,7 +93,9 @@ class ComparedTests(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         if "DYNAMODB_LOCAL" not in os.environ:
-            raise unittest.SkipTest("there is no DynamoDB Local: DYNAMODB_LOCAL names its libraries")
+            raise unittest.SkipTest(
+                "there is no DynamoDB Local: DYNAMODB_LOCAL names its libraries"
+            )
         cls.local = dynamodb_local()
         endpoint = cls.local.__enter__()
         cls.server = Server("--no-throttle")

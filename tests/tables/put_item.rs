@@ -62,6 +62,33 @@ async fn an_item_takes_the_place_of_the_one_with_its_key_and_outlives_the_server
 }
 
 #[tokio::test]
+async fn an_item_of_very_many_small_values_reads_back() {
+    let service = Service::start().await;
+    let client = service.client();
+    table(&client, "orders", false).await;
+    let nothing = vec![json!({"NULL": true}); 60_000];
+    let names = (0..60_000).map(|n| format!("{n:x}")).collect::<Vec<_>>();
+    let attributes = (0..20_000).map(|n| (format!("{n:x}"), json!({"BOOL": true})));
+    let mut many: Value = attributes.collect::<serde_json::Map<_, _>>().into();
+    many["pk"] = json!({"S": "c"});
+    let items = [
+        json!({"pk": {"S": "a"}, "l": {"L": nothing}}),
+        json!({"pk": {"S": "b"}, "s": {"SS": names}}),
+        many,
+    ];
+    put(&client, "orders", &items).await;
+    for item in &items {
+        let found = get(&client, "orders", json!({"pk": item["pk"]})).await;
+        assert_eq!(found["l"], item["l"]);
+        assert_eq!(
+            found.as_object().unwrap().len(),
+            item.as_object().unwrap().len()
+        );
+    }
+    service.stop().await;
+}
+
+#[tokio::test]
 async fn of_many_that_put_if_nothing_is_there_one_does() {
     let service = Service::start().await;
     let client = service.client();

@@ -488,19 +488,6 @@ pub fn actions() -> impl Iterator<Item = Action> {
     OPERATIONS.iter().map(Operation::action)
 }
 
-/// Whether `target` names an operation of a service of which some are here, and which.
-pub(crate) fn missing(target: &str) -> Option<&str> {
-    /// Characters of the name of an operation that is said again.
-    const NAME_CHARS_MAX: usize = 64;
-    let (prefix, name) = target.split_once('.')?;
-    let is_partly_here = matches!(
-        prefix,
-        "DynamoDB_20120810" | "GraniteServiceVersion20100801"
-    );
-    let is_name = name.len() <= NAME_CHARS_MAX && name.bytes().all(|b| b.is_ascii_alphanumeric());
-    (is_partly_here && is_name).then_some(name)
-}
-
 /// The place in [`OPERATIONS`] of what `target` names; `None`: it names no operation.
 pub(crate) fn lookup(target: &str) -> Option<usize> {
     let wanted = target.split_once('.')?;

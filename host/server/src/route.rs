@@ -2,11 +2,12 @@
 
 mod api;
 mod apps;
+mod health;
+mod metrics;
 mod plain;
 mod refusals;
 mod reply;
 mod request;
-mod watching;
 
 use std::net::IpAddr;
 use std::sync::Arc;

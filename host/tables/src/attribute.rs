@@ -106,6 +106,34 @@ fn member<'de, A: MapAccess<'de>>(
                 .then_some(Value::Null)
                 .ok_or_else(|| format!("{INVALID}{wrong}"))
         }),
+        "SS" | "NS" | "BS" => return set_member(name, members),
+        "L" => {
+            let list = members.next_value::<Option<Vec<GivenValue>>>()?;
+            list.map(|list| {
+                let values: Result<Vec<_>, String> = list.into_iter().map(|it| it.0).collect();
+                Ok(Value::L(values?))
+            })
+        }
+        "M" => {
+            let map = members.next_value::<Option<GivenItem>>()?;
+            map.map(|map| {
+                let values = map.0.into_iter().map(|(name, value)| Ok((name, value.0?)));
+                Ok(Value::M(values.collect::<Result<_, String>>()?))
+            })
+        }
+        _ => {
+            members.next_value::<IgnoredAny>()?;
+            None
+        }
+    })
+}
+
+/// The value of a member that is a set.
+fn set_member<'de, A: MapAccess<'de>>(
+    name: &str,
+    members: &mut A,
+) -> Result<Option<Result<Value, String>>, A::Error> {
+    Ok(match name {
         "SS" => {
             let texts = members.next_value::<Option<Vec<Text<'_>>>>()?;
             texts.map(|texts| {
@@ -130,7 +158,7 @@ fn member<'de, A: MapAccess<'de>>(
                 .map(Value::Ns)
             })
         }
-        "BS" => match members.next_value::<Option<Vec<Blob<'_>>>>()? {
+        _ => match members.next_value::<Option<Vec<Blob<'_>>>>()? {
             Some(blobs) => {
                 let blobs: Result<Vec<_>, A::Error> = blobs.iter().map(bytes).collect();
                 Some(
@@ -142,24 +170,6 @@ fn member<'de, A: MapAccess<'de>>(
             }
             None => None,
         },
-        "L" => {
-            let list = members.next_value::<Option<Vec<GivenValue>>>()?;
-            list.map(|list| {
-                let values: Result<Vec<_>, String> = list.into_iter().map(|it| it.0).collect();
-                Ok(Value::L(values?))
-            })
-        }
-        "M" => {
-            let map = members.next_value::<Option<GivenItem>>()?;
-            map.map(|map| {
-                let values = map.0.into_iter().map(|(name, value)| Ok((name, value.0?)));
-                Ok(Value::M(values.collect::<Result<_, String>>()?))
-            })
-        }
-        _ => {
-            members.next_value::<IgnoredAny>()?;
-            None
-        }
     })
 }
 

@@ -11,7 +11,7 @@
 
 use std::sync::Arc;
 
-use store::{CommitError, Engine, Expect, StoreError, TableWrite, Transaction, Version};
+use store::{CommitError, Engine, Expect, Purpose, StoreError, TableWrite, Transaction, Version};
 use tokio::sync::{Notify, mpsc, oneshot};
 use types::Clock;
 
@@ -355,7 +355,7 @@ impl CatalogTask {
         for index in &table.indexes {
             writes.push(rows::purge_write(Purge::IndexItems(index.id))?);
         }
-        self.commit(writes).await?;
+        self.commit_for(Purpose::MakeRoom, writes).await?;
         self.ground.directory.remove(address);
         self.ground.work.notify_one();
         Ok(table)
@@ -401,14 +401,22 @@ impl CatalogTask {
         Ok(version)
     }
 
-    /// Commits writes, and finds out what became of them where the disk does not say.
     async fn commit(&self, writes: Vec<TableWrite>) -> Result<Version, ChangeError> {
+        self.commit_for(Purpose::Keep, writes).await
+    }
+
+    /// Commits writes, and finds out what became of them where the disk does not say.
+    async fn commit_for(
+        &self,
+        purpose: Purpose,
+        writes: Vec<TableWrite>,
+    ) -> Result<Version, ChangeError> {
         let first = writes.first().cloned();
         let transaction = Transaction {
             writes,
             ..Transaction::default()
         };
-        let error = match self.ground.engine.commit(transaction).await {
+        let error = match self.ground.engine.commit_for(purpose, transaction).await {
             Ok(committed) => return Ok(committed.version),
             Err(error) => error,
         };

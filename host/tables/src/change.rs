@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use store::{CommitError, Expect, StoreError, TableWrite, Transaction};
+use store::{CommitError, Expect, Purpose, StoreError, TableWrite, Transaction};
 use wire::ApiError;
 
 use crate::fault;
@@ -79,11 +79,16 @@ impl Tables {
                 writes,
                 ..Transaction::default()
             };
+            // A full disk must not keep anybody from making room.
+            let purpose = match &changed.after {
+                Some(_) => Purpose::Keep,
+                None => Purpose::MakeRoom,
+            };
             let engine = Arc::clone(&self.engine);
             // The permits live until it is known what became of the change, also when the client
             // goes meanwhile.
             let committed = tokio::spawn(async move {
-                let committed = engine.commit(transaction).await;
+                let committed = engine.commit_for(purpose, transaction).await;
                 drop((inside, turn));
                 committed
             });

@@ -242,7 +242,7 @@ pub fn purge_write(purge: Purge) -> Result<TableWrite, StoreError> {
 /// # Errors
 /// Another build wrote it.
 pub fn read_item(row: &[u8]) -> Result<Item, StoreError> {
-    codec::decode("items", row)
+    codec::decode_values("items", row)
 }
 
 /// The row of an item.

@@ -56,7 +56,9 @@ pub fn run(workspace: &Workspace) -> Vec<Step> {
     let node = built.clone().and_then(|()| node(workspace));
     let rust = built.clone().and_then(|()| rust(workspace));
     let sdk = built.clone().and_then(|()| java(workspace, &JAVA_SDK));
-    let libraries = built.clone().and_then(|()| java(workspace, &JAVA_LIBRARIES));
+    let libraries = built
+        .clone()
+        .and_then(|()| java(workspace, &JAVA_LIBRARIES));
     let consumers = built.and_then(|()| java(workspace, &JAVA_CONSUMERS));
     let failed = |name| move |why| Step::plain(name, Outcome::Failed(why));
     vec![

@@ -11,7 +11,7 @@
 //! | `POST /_millrace/delivery-streams/NAME/ORDER` | `{"lanes": [...]}`: what each did |
 //! | `POST /_millrace/delivery-streams/NAME/ORDER/LANE` | the same of one lane |
 //! | `GET /_millrace/tables` | `{"tables": [...]}`, the caller's, in order of their names |
-//! | `GET /_millrace/tables/NAME` | `{"key": [...], "items": [...], "next": ...}`: a page of items |
+//! | `GET /_millrace/tables/NAME` | `{"key": [...], "items": [...], "next": ...}`: some items |
 //! | `GET /_millrace/tables/NAME/items/KEY` | the same of one item |
 //! | `GET /_millrace/apps` | `{"apps": [...]}`, the caller's applications |
 //! | `GET /_millrace/apps/NAME` | one of them with its shards |

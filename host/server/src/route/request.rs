@@ -138,9 +138,22 @@ fn target_of_path(path: &str) -> Option<String> {
     Some(format!("{service}.{operation}"))
 }
 
+/// Whether `target` names an operation of a service of which some are here, and which.
+fn missing(target: &str) -> Option<&str> {
+    /// Characters of the name of an operation that is said again.
+    const NAME_CHARS_MAX: usize = 64;
+    let (prefix, name) = target.split_once('.')?;
+    let is_partly_here = matches!(
+        prefix,
+        "DynamoDB_20120810" | "GraniteServiceVersion20100801"
+    );
+    let is_name = name.len() <= NAME_CHARS_MAX && name.bytes().all(|b| b.is_ascii_alphanumeric());
+    (is_partly_here && is_name).then_some(name)
+}
+
 /// The answer to a request for an operation that is not here.
 fn unknown(target: Option<&str>) -> ApiError {
-    match target.and_then(operations::missing) {
+    match target.and_then(missing) {
         None => ApiError::unknown_operation(),
         Some(name) => {
             let text = format!("The operation {name} is not supported by this server.");

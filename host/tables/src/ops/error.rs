@@ -54,10 +54,13 @@ pub fn commit(error: &CommitError) -> ApiError {
             tracing::warn!(%error, "a change of a table was not kept");
             ApiError::unavailable("The server keeps nothing new now.")
         }
+        CommitError::TooLarge(_) => invalid(
+            "Item size has exceeded the maximum allowed size: with its entries in all indexes it \
+             is larger than what is kept at once",
+        ),
         CommitError::Sealed(_)
         | CommitError::NoLog(_)
         | CommitError::Conflict { .. }
-        | CommitError::TooLarge(_)
         | CommitError::Key { .. }
         | CommitError::Unknown(_)
         | CommitError::Store(_) => internal(error),

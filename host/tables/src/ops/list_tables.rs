@@ -12,6 +12,7 @@ use crate::schema::TableName;
 
 /// Names of an answer at most, and by default (the page above).
 const NAMES_MAX: usize = 100;
+const LIMIT: NumberRule = NumberRule::within(1, 100);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -31,11 +32,7 @@ struct Output {
 
 impl Shape for Input<'_> {
     fn check(&self, check: &mut Check) {
-        check.optional(
-            "Limit",
-            &self.limit,
-            NumberRule::within(1, NAMES_MAX as i64),
-        );
+        check.optional("Limit", &self.limit, LIMIT);
     }
 }
 

@@ -21,8 +21,8 @@ impl Update {
     /// It does not fit what is in the item: DynamoDB's text.
     pub fn applied(&self, before: &Item) -> Result<Item, Fault> {
         let mut after = before.clone();
-        // All are found first, so that none sees what another has changed. Together they are part of
-        // the item, so that what is too large is so before it is put together.
+        // All are found first, so that none sees what another has changed. Together they are part
+        // of the item, so that what is too large is so before it is put together.
         let mut set = Vec::with_capacity(self.set.len());
         let mut bytes = 0;
         for (path, source) in &self.set {

@@ -1,15 +1,14 @@
-//! `/healthz` and `/metrics`: how the server is.
+//! `/metrics`: what is counted, for an operator and for accounts.
 
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use consumers::Owner;
-use consumers::status::ApplicationStatus;
 use http::{HeaderValue, Response, StatusCode};
 use hyper::body::Incoming;
 use wire::{Action, Answer, Target};
 
-use super::plain::{TEXT, plain, text};
+use super::plain::plain;
 use super::refusals::no_room;
 use super::{Exchange, Router, api};
 use crate::auth::MetricsReader;
@@ -25,40 +24,6 @@ const READING_METRICS: Action = Action {
 };
 
 impl Router {
-    /// Whether all is well, for balancers and people.
-    pub(super) fn health(&self) -> Response<Answer> {
-        match self.engine.health() {
-            // The server is well, and no balancer should turn away from it for the sake of a
-            // plugin or of a record.
-            Ok(()) => {
-                let mut poorer = self.engine.unreadable();
-                match self.services.delivery.without_plugin() {
-                    0 => {}
-                    count => poorer.push(format!("{count} delivery streams have no plugin")),
-                }
-                let applications = self.services.consumers.statuses(Owner::Anybody);
-                let is_stuck = |it: &&ApplicationStatus| it.told_trouble().is_some();
-                match self.services.consumers.refused().len() {
-                    0 => {}
-                    count => poorer.push(format!("{count} applications of plugins are refused")),
-                }
-                match applications.iter().filter(is_stuck).count() {
-                    0 => {}
-                    count => poorer.push(format!("{count} applications do not get on")),
-                }
-                let what = match poorer.as_slice() {
-                    [] => "ok\n".to_owned(),
-                    poorer => format!("degraded: {}\n", poorer.join("; ")),
-                };
-                text(StatusCode::OK, TEXT, what)
-            }
-            Err(why) => {
-                let what = format!("degraded: {why}\n");
-                text(StatusCode::SERVICE_UNAVAILABLE, TEXT, what)
-            }
-        }
-    }
-
     /// What is counted, for whoever may see it.
     pub(super) fn metrics(&self, exchange: &mut Exchange<'_>, body: &Incoming) -> Response<Answer> {
         let now = self.clock.now();
