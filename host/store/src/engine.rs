@@ -280,8 +280,8 @@ pub trait Engine: Send + Sync {
     /// key before.
     fn keys(&self) -> &KeyRing;
 
-    /// What tells this opening of the store from all that there were before, if only one process can
-    /// have it open at a time: whoever worked with another one is gone.
+    /// What tells this opening of the store from all that there were before, if only one process
+    /// can have it open at a time: whoever worked with another one is gone.
     fn opening(&self) -> Option<u64>;
 
     /// Makes empty logs; one that exists already is left as it is.

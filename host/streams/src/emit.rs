@@ -1,5 +1,6 @@
 //! Records that are put to a stream within somebody else's transaction: by a hosted application,
-//! together with its position. They go the way of all records (`put`); only the commit is another's.
+//! together with its position. They go the way of all records (`put`); only the commit is
+//! another's.
 //!
 //! ```text
 //! prepare -> appends -> the other's commit -> committed, which counts them
@@ -17,7 +18,8 @@ use wire::members::Blob;
 
 use crate::Streams;
 use crate::counts::published;
-use crate::put::{NewRecord, PutError, by_shard};
+use crate::new_record::NewRecord;
+use crate::put::{PutError, by_shard};
 use crate::shard::Shard;
 use crate::stream::Stream;
 

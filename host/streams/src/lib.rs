@@ -22,6 +22,7 @@ pub mod kms;
 mod metrics;
 mod mode;
 mod monitoring;
+mod new_record;
 mod noted_time;
 pub mod ops;
 mod page;

@@ -14,7 +14,8 @@ use wire::members::{Blob, Text};
 use wire::{ApiError, Call, Codec};
 
 use crate::emit::{Emission, EmitError, Emitted};
-use crate::put::{NewRecord, Outcome, PutError};
+use crate::new_record::NewRecord;
+use crate::put::{Outcome, PutError};
 use crate::stream::{Status, Stream};
 use crate::{Options, Streams, ops};
 

@@ -188,14 +188,15 @@ impl Plugins {
         })
     }
 
-    /// From now on these versions are not deleted, in the place of those that were pinned so before.
+    /// From now on these versions are not deleted, in the place of those that were pinned so
+    /// before.
     pub fn pin(&self, versions: Vec<ContentHash>) {
         *self.pinned.lock().unwrap_or_else(PoisonError::into_inner) = versions;
     }
 
     /// Deletes versions and code that were not used for long, but nothing that is or was last in
-    /// force, is held by somebody, is among `pinned`, what deliveries were begun with, or was pinned by
-    /// [`Plugins::pin`]. Blocks.
+    /// force, is held by somebody, is among `pinned`, what deliveries were begun with, or was
+    /// pinned by [`Plugins::pin`]. Blocks.
     pub fn prune(&self, pinned: &[ContentHash]) {
         let mut versions: HashSet<ContentHash> = pinned.iter().copied().collect();
         versions.extend(&*self.pinned.lock().unwrap_or_else(PoisonError::into_inner));
