@@ -18,8 +18,8 @@ pub struct ApplicationId(pub u64);
 pub struct ApplicationName(String);
 
 impl ApplicationName {
-    /// 1 to 128 characters of `[a-zA-Z0-9_.-]`, not a `-` or a `.` first: it is a part of a path and
-    /// an argument of commands.
+    /// 1 to 128 characters of `[a-zA-Z0-9_.-]`, not a `-` or a `.` first: it is a part of a path
+    /// and an argument of commands.
     ///
     /// # Errors
     /// A sentence that names the rule.

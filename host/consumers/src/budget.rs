@@ -15,8 +15,8 @@ const LEFT_TO_OTHERS_PART: u64 = 4;
 ///
 /// The application that holds least comes next, each with the batch of it that has waited longest.
 /// One whose batch does not fit is waited for, so that a large one comes at last; one that has its
-/// part already is passed over. A batch that is larger than all there is goes alone. As many wait as
-/// there are shards at work.
+/// part already is passed over. A batch that is larger than all there is goes alone. As many wait
+/// as there are shards at work.
 pub struct Budget {
     line: Mutex<Line>,
 }

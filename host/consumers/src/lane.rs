@@ -22,7 +22,7 @@ use types::Timestamp;
 use wasm::{Assignment, ContentHash};
 
 use self::letters::Condemned;
-use crate::batch::Origin;
+use crate::batch::{First, Origin};
 use crate::budget::Share;
 use crate::effects::Desk;
 use crate::ground::Ground;
@@ -33,6 +33,7 @@ use crate::plan::Plan;
 use crate::rows::{self, KeptState, ShardProgress};
 use crate::running::{Running, ShardAtWork, TurnOfBatch};
 use crate::table_ids::ShardKey;
+use crate::work::Lone;
 
 /// What a lane works on.
 #[derive(Clone)]
@@ -97,6 +98,8 @@ struct Pending {
     slot: Option<Slot>,
     /// Records of the plan that are done with it.
     planned: usize,
+    /// The one of them, if there is one only.
+    first: Option<(First, Lone)>,
     last_arrival: Option<Timestamp>,
     begun: Instant,
     /// Kept until the commit: the turn among the application's batches, and the batch's memory.
@@ -310,6 +313,7 @@ impl Lane {
                 let mut emissions = emissions.into_iter();
                 self.resharding = emissions.find(|emission| emission.is_for(*log));
             }
+            CommitError::TooLarge(why) => self.is_too_large(pending, why),
             error => {
                 // A stream that records were for is gone, or a key is not to be had.
                 let _ = self.waits(error.to_string());
@@ -357,7 +361,12 @@ impl Step for Lane {
         let lost = to.0.saturating_sub(from.0);
         let name = self.of.running.application().name.clone();
         let shard = &self.of.origin.shard;
-        tracing::error!(application = %name, shard, lost, "retention took records of an application");
+        tracing::error!(
+            application = %name,
+            shard,
+            lost,
+            "retention took records before an application came to them"
+        );
         self.plan.begins_anew();
         (self.failing, self.condemned) = (None, None);
         let mut progress = self.progress;
@@ -417,6 +426,7 @@ impl Lane {
             emissions: Vec::new(),
             slot: None,
             planned: 0,
+            first: None,
             last_arrival: None,
             begun: Instant::now(),
             _held: (None, None),

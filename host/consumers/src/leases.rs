@@ -179,98 +179,132 @@ mod tests {
         assert!(parents_are_done(&[], |_| true, |_| false));
     }
 
-    /// Workers that come, die and look at leases in any order: none ever has a lease that is not
-    /// due; all due leases are had in the end, each by one who lives; and the numbers differ by one
-    /// at most.
+    /// Shards of which each but the first comes from one before it or from none, and workers that
+    /// come, die and look at leases.
+    struct Game {
+        random: StdRng,
+        parents: Vec<Option<usize>>,
+        ended: Vec<bool>,
+        owners: Vec<Option<u64>>,
+        workers: Vec<Worker>,
+        now: u64,
+    }
+
+    impl Game {
+        fn new(seed: u64) -> Self {
+            let mut random = StdRng::seed_from_u64(seed);
+            let shards = random.random_range(1..40);
+            let parents = (0..shards).map(|shard| {
+                let has_one = shard > 0 && random.random_bool(0.4);
+                has_one.then(|| random.random_range(0..shard))
+            });
+            Self {
+                parents: parents.collect(),
+                ended: vec![false; shards],
+                owners: vec![None; shards],
+                workers: Vec::new(),
+                now: 0,
+                random,
+            }
+        }
+
+        fn is_due(&self, shard: usize) -> bool {
+            self.parents[shard].is_none_or(|parent| self.ended[parent])
+        }
+
+        fn lives(&self, worker: u64) -> bool {
+            let mut all = self.workers.iter();
+            all.any(|it| it.id == worker && it.lives(Timestamp(self.now)))
+        }
+
+        /// What a worker claims is due, and taken from nobody who lives.
+        fn look(&mut self, me: u64) {
+            let leases: Vec<_> = (0..self.parents.len())
+                .filter(|shard| !self.ended[*shard])
+                .map(|shard| Lease {
+                    key: shard,
+                    owner: self.owners[shard],
+                    is_due: self.is_due(shard),
+                })
+                .collect();
+            for claim in claims(me, (&self.workers, &leases), Timestamp(self.now)) {
+                let shard = claim.key();
+                assert!(self.is_due(shard), "a child before its parent");
+                if let (Claim::Take(_), Some(owner)) = (claim, self.owners[shard]) {
+                    assert!(!self.lives(owner), "taken from one who lives");
+                }
+                self.owners[shard] = Some(me);
+            }
+        }
+
+        fn step(&mut self, number: u64) {
+            self.now += self.random.random_range(0..2_000);
+            let now = self.now;
+            let alive: Vec<_> = self
+                .workers
+                .iter()
+                .filter(|it| it.lives(Timestamp(now)))
+                .collect();
+            let alive: Vec<u64> = alive.into_iter().map(|it| it.id).collect();
+            match self.random.random_range(0..10) {
+                0 if alive.len() < 5 => self.workers.push(worker(number, now + WORKER_LIVES_MS)),
+                1 => {
+                    // A shard is done by whoever has it.
+                    let shard = self.random.random_range(0..self.parents.len());
+                    self.ended[shard] |=
+                        self.owners[shard].is_some() && self.random.random_bool(0.3);
+                }
+                2 => {} // Time passes, and whoever is not looked at dies.
+                _ if !alive.is_empty() => {
+                    let me = alive[self.random.random_range(0..alive.len())];
+                    let mut all = self.workers.iter_mut();
+                    all.find(|it| it.id == me).unwrap().deadline = Timestamp(now + WORKER_LIVES_MS);
+                    self.look(me);
+                }
+                _ => {}
+            }
+        }
+
+        /// Those who live now stay, and look in turn. How many shards each has then.
+        fn settle(&mut self) -> Vec<usize> {
+            self.now += 1;
+            let now = self.now;
+            self.workers.retain(|it| it.lives(Timestamp(now)));
+            if self.workers.is_empty() {
+                self.workers.push(worker(9_999, now + WORKER_LIVES_MS));
+            }
+            for it in &mut self.workers {
+                it.deadline = Timestamp(now + WORKER_LIVES_MS);
+            }
+            let ids: Vec<u64> = self.workers.iter().map(|it| it.id).collect();
+            for _ in 0..self.parents.len() + 5 {
+                for id in &ids {
+                    self.look(*id);
+                }
+            }
+            let open = (0..self.parents.len()).filter(|it| !self.ended[*it] && self.is_due(*it));
+            let owners: Vec<u64> = open.map(|it| self.owners[it].unwrap()).collect();
+            assert!(
+                owners.iter().all(|owner| ids.contains(owner)),
+                "one who is gone has it"
+            );
+            let has = |id: &u64| owners.iter().filter(|owner| *owner == id).count();
+            ids.iter().map(has).collect()
+        }
+    }
+
+    /// None ever has a lease that is not due; all that are due are had in the end, each by one who
+    /// lives; and the numbers differ by one at most.
     #[test]
     fn whoever_lives_shares_all_shards_and_children_wait_for_their_parents() {
         for seed in 0..300 {
-            let mut random = StdRng::seed_from_u64(seed);
-            let shards: u32 = random.random_range(1..40);
-            // Each shard but the first comes from one before it.
-            let parents: Vec<Option<u32>> = (0..shards)
-                .map(|shard| {
-                    (shard > 0 && random.random_bool(0.4)).then(|| random.random_range(0..shard))
-                })
-                .collect();
-            let mut ended = vec![false; shards as usize];
-            let mut owners: Vec<Option<u64>> = vec![None; shards as usize];
-            let mut workers: Vec<Worker> = Vec::new();
-            let mut now = 0;
-            let look = |me: u64,
-                        now: u64,
-                        workers: &[Worker],
-                        ended: &[bool],
-                        owners: &mut [Option<u64>]| {
-                let leases: Vec<_> = (0..shards)
-                    .filter(|shard| !ended[*shard as usize])
-                    .map(|shard| Lease {
-                        key: shard,
-                        owner: owners[shard as usize],
-                        is_due: parents[shard as usize].is_none_or(|it| ended[it as usize]),
-                    })
-                    .collect();
-                for claim in claims(me, (workers, &leases), Timestamp(now)) {
-                    let key = claim.key() as usize;
-                    let due = leases.iter().any(|it| it.key as usize == key && it.is_due);
-                    assert!(due, "seed {seed}: a child before its parent");
-                    if let (Claim::Take(_), Some(owner)) = (claim, owners[key]) {
-                        let lives = workers
-                            .iter()
-                            .any(|it| it.id == owner && it.lives(Timestamp(now)));
-                        assert!(!lives, "seed {seed}: taken from one who lives");
-                    }
-                    owners[key] = Some(me);
-                }
-            };
-            for step in 0..200 {
-                now += random.random_range(0..2_000);
-                let alive: Vec<usize> = (0..workers.len())
-                    .filter(|at| workers[*at].lives(Timestamp(now)))
-                    .collect();
-                match random.random_range(0..10) {
-                    0 if alive.len() < 5 => workers.push(worker(step + 1, now + WORKER_LIVES_MS)),
-                    1 => {
-                        // A shard is done by whoever has it.
-                        let shard = random.random_range(0..shards) as usize;
-                        if owners[shard].is_some() && random.random_bool(0.3) {
-                            ended[shard] = true;
-                        }
-                    }
-                    2 => {} // Time passes, and whoever is not looked at dies.
-                    _ if !alive.is_empty() => {
-                        let at = alive[random.random_range(0..alive.len())];
-                        workers[at].deadline = Timestamp(now + WORKER_LIVES_MS);
-                        let me = workers[at].id;
-                        look(me, now, &workers, &ended, &mut owners);
-                    }
-                    _ => {}
-                }
+            let mut game = Game::new(seed);
+            for number in 1..200 {
+                game.step(number);
             }
-            // Those who live now stay, and all look in turn.
-            now += 1;
-            if !workers.iter().any(|it| it.lives(Timestamp(now))) {
-                workers.push(worker(9_999, now + WORKER_LIVES_MS));
-            }
-            workers.retain(|it| it.lives(Timestamp(now)));
-            for it in &mut workers {
-                it.deadline = Timestamp(now + WORKER_LIVES_MS);
-            }
-            for _ in 0..shards + 5 {
-                for at in 0..workers.len() {
-                    look(workers[at].id, now, &workers, &ended, &mut owners);
-                }
-            }
-            let mut had: BTreeMap<u64, u32> = workers.iter().map(|it| (it.id, 0)).collect();
-            for shard in 0..shards as usize {
-                let is_due = parents[shard].is_none_or(|it| ended[it as usize]);
-                if !ended[shard] && is_due {
-                    let owner = owners[shard].expect("somebody has it");
-                    *had.get_mut(&owner).expect("one who lives") += 1;
-                }
-            }
-            let (least, most) = (had.values().min(), had.values().max());
-            assert!(most.unwrap() - least.unwrap() <= 1, "seed {seed}: {had:?}");
+            let had = game.settle();
+            let (least, most) = (had.iter().min().unwrap(), had.iter().max().unwrap());
+            assert!(most - least <= 1, "seed {seed}: {had:?}");
         }
     }
 }

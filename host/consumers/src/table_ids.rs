@@ -29,8 +29,8 @@ pub const DEAD_LETTER_SUMS: TableId = TableId(47);
 /// The row of [`SETTINGS`] with the next number of an application.
 pub const NUMBERS: &[u8] = b"numbers";
 
-/// The logs of dead letters have the numbers from here on, by the number of their application. Those
-/// below belong to streams and to delivery streams.
+/// The logs of dead letters have the numbers from here on, by the number of their application.
+/// Those below belong to streams and to delivery streams.
 pub const LOGS_FIRST: u64 = 1 << 49;
 
 /// What the names of the pumps of applications begin with.

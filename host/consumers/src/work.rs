@@ -106,6 +106,8 @@ pub struct Done {
     pub wishes: Wishes,
     /// What is to be kept; `None` where nothing is, since the plugin has no state.
     pub state: Option<KeptState>,
+    /// Its first record, with its content, where it is alone.
+    pub first: Option<(First, Lone)>,
 }
 
 /// A batch that did not.
@@ -201,31 +203,34 @@ impl Job {
             effects,
             wishes,
             state,
+            first: lone(batch),
         }))
     }
 
     fn failed(&self, fault: Fault, batch: &Batch, is_beginning: bool) -> Outcome {
         let (done, share) = self.making.desk.leave();
         drop(share);
-        let is_alone = batch.len() == 1;
-        let first = batch.first.filter(|_| is_alone).map(|first| {
-            let key = batch.columns.partition_keys.get(0).unwrap_or_default();
-            let lone = Lone {
-                partition_key: String::from_utf8_lossy(key).into_owned(),
-                data: Bytes::copy_from_slice(batch.data.get(0).unwrap_or_default()),
-            };
-            (first, lone)
-        });
         Outcome::Failed(Box::new(Failed {
             fault,
             is_beginning,
             records: batch.len(),
             done: usize::try_from(done).unwrap_or(usize::MAX),
-            first,
+            first: lone(batch),
             end: batch.end,
             foreign: batch.foreign,
         }))
     }
+}
+
+/// The one record of a batch, if there is one only.
+fn lone(batch: &Batch) -> Option<(First, Lone)> {
+    let first = batch.first.filter(|_| batch.len() == 1)?;
+    let key = batch.columns.partition_keys.get(0)?;
+    let lone = Lone {
+        partition_key: String::from_utf8_lossy(key).into_owned(),
+        data: Bytes::copy_from_slice(batch.data.get(0)?),
+    };
+    Some((first, lone))
 }
 
 /// Why records for a stream are not ready.

@@ -1,6 +1,6 @@
 //! The real server while an application counts words, killed with SIGKILL again and again, with a
-//! shard split in between: the table and the alerts are what the records of the stream come to, each
-//! counted once.
+//! shard split in between: the table and the alerts are what the records of the stream come to,
+//! each counted once.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -156,6 +156,7 @@ impl Lane {
             emissions,
             slot: Some(slot),
             planned: usize::try_from(done.records).unwrap_or(usize::MAX),
+            first: done.first,
             last_arrival: Some(done.last_arrival),
             begun: Instant::now(),
             _held: (Some(turn), share),

@@ -22,8 +22,8 @@ enum LastWords {
 }
 
 impl Lane {
-    /// All records of a shard that takes no more are done: tells the plugin, and keeps what it wants
-    /// done with that the shard has ended. Whether it has; not if the stop came before.
+    /// All records of a shard that takes no more are done: tells the plugin, and keeps what it
+    /// wants done with that the shard has ended. Whether it has; not if the stop came before.
     ///
     /// # Errors
     /// As a pump's.

@@ -6,7 +6,8 @@ use streams::pump::{Retry, StepError};
 use wasm::{Fault, Version};
 
 use super::letters::Condemned;
-use super::{Lane, pause};
+use super::{Lane, Pending, pause};
+use crate::place::Place;
 use crate::plan::{Failing, Verdict};
 use crate::work::Failed;
 
@@ -61,6 +62,34 @@ impl Lane {
             }
         }
         StepError::Failed(why)
+    }
+
+    /// What a batch wants done is more than the store takes at once: it is divided as one that
+    /// failed.
+    pub(super) fn is_too_large(&mut self, pending: Option<Box<Pending>>, why: &str) {
+        let why = format!("what it wants done is more than one commit takes: {why}");
+        let version = self.version.clone();
+        let (Some(pending), Some(version)) = (pending.filter(|it| it.planned > 0), version) else {
+            let _ = self.waits(why);
+            return;
+        };
+        let foreign = pending.progress.counts.foreign;
+        // What comes of it is in the lane, for the pump's next question.
+        let _ = self.failed(
+            &version,
+            Failed {
+                fault: Fault::Permanent(why),
+                is_beginning: false,
+                records: pending.planned,
+                done: 0,
+                end: Place {
+                    position: pending.to,
+                    within: pending.progress.within,
+                },
+                foreign: foreign.saturating_sub(self.progress.counts.foreign),
+                first: pending.first,
+            },
+        );
     }
 
     /// Keeps what a dead letter would say of the record that fails.

@@ -33,9 +33,9 @@ impl Lane {
         self.load(self.progress.version?).await.ok()
     }
 
-    /// Takes the version that is wanted. Where that is another than the one at work, hands over what
-    /// the one before wants done at its end and answers where the shard stands; `None`: a batch may
-    /// be worked on.
+    /// Takes the version that is wanted. Where that is another than the one at work, hands over
+    /// what the one before wants done at its end and answers where the shard stands; `None`: a
+    /// batch may be worked on.
     pub(super) async fn choose_version(
         &mut self,
         effects: &mut Transaction,
@@ -181,6 +181,7 @@ impl Lane {
             emissions,
             slot: Some(slot),
             planned: 0,
+            first: None,
             last_arrival: None,
             begun: Instant::now(),
             _held: (Some(turn), share),
