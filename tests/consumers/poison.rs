@@ -206,3 +206,67 @@ async fn an_application_whose_plugin_goes_stands_still_until_it_comes_back() {
     assert_eq!(words(&client).await, counted(&all).0);
     service.stop().await;
 }
+
+#[tokio::test]
+async fn a_dead_letter_of_an_encrypted_stream_is_sealed_and_shown_and_replayed_all_the_same() {
+    let plugins = Plugins::with(&counter());
+    let service = plugins.serve(1).await;
+    let client = service.client();
+    let encryption = json!({
+        "StreamName": TEXT, "EncryptionType": "KMS", "KeyId": "alias/aws/kinesis",
+    });
+    client.call("StartStreamEncryption", encryption).await;
+    client.until_active(TEXT).await;
+    let secret = "!what nobody else may know".to_owned();
+    put(&client, &[secret.clone(), "word".to_owned()]).await;
+    create_app(&client).await;
+    until_done(&client, 1).await;
+    let letters = letters(&client).await;
+    let id = letters[0]["id"].as_str().unwrap();
+    let encoded = STANDARD.encode_to_string(&secret);
+    let found = service.files_with(&[&secret, &encoded]);
+    assert!(found.is_empty(), "{found:?}");
+    let answer = client
+        .page(Method::GET, &format!("apps/{APP}/dead-letters/{id}"))
+        .await;
+    let whole: Value = serde_json::from_slice(answer.body()).unwrap();
+    assert_eq!(whole["data"], json!(encoded));
+    let service = service.restart().await;
+    let client = service.client();
+    plugins.put("counter", &counter_that(""));
+    client
+        .page_until("plugins/counter", |page| page["swaps"] == 1)
+        .await;
+    let page = format!("apps/{APP}/dead-letters/{id}/replay");
+    let (status, answer) = client.post_page(&page, &json!({})).await;
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(words(&client).await[&secret], 1);
+    service.stop().await;
+}
+
+/// What it emits contradicts itself: more ends than bytes.
+#[tokio::test]
+async fn a_plugin_that_lies_loses_its_records_to_the_dead_letters_and_nothing_else() {
+    let lies = counter_that(
+        "(if (call $begins (local.get $at) (local.get $length) (i32.const 33))
+           (then
+             (i32.store (i32.const 328) (i32.const 1000000))
+             (call $emit (i32.const 264) (i32.const 6)
+               (local.get $at) (local.get $length) (i32.const 328) (i32.const 1)
+               (local.get $at) (local.get $length) (i32.const 328) (i32.const 1)
+               (i32.const 96))
+             (if (i32.load8_u (i32.const 96)) (then (unreachable)))))",
+    );
+    let plugins = Plugins::with(&lies);
+    let service = plugins.serve(2).await;
+    let client = service.client();
+    create_app(&client).await;
+    let all = texts(0, 300, &[(20, "!lie"), (170, "!another")]);
+    put(&client, &all).await;
+    let app = until_done(&client, 298).await;
+    assert_eq!(app["deadLetters"], 2);
+    let (counts, alerted) = counted(&without_poison(&all));
+    assert_eq!(words(&client).await, counts);
+    assert_eq!(alerts(&client).await, alerted);
+    service.stop().await;
+}

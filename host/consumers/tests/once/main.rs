@@ -11,5 +11,6 @@ mod crashes;
 #[expect(dead_code, reason = "what other tests make of it")]
 #[path = "../../../../tests/hostile/guest.rs"]
 mod guest;
+mod losses;
 mod workers;
 mod world;

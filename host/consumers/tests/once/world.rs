@@ -14,7 +14,7 @@ use consumers::{
 use serde_json::{Value, json};
 use store::disk::simulated::SimulatedDisk;
 use store::embedded::{Embedded, Options as EngineOptions};
-use store::{Engine, Position, Records};
+use store::{Engine, LogId, Position, Records};
 use streams::{Options as StreamsOptions, Streams};
 use tables::Tables;
 use tempfile::TempDir;
@@ -235,6 +235,12 @@ impl World {
         });
         read(streams::ops::split_shard::handle(&self.streams, call(&input)).await);
         self.until_active(TEXT).await;
+    }
+
+    /// The logs of a stream's shards.
+    pub fn logs(&self, stream: &str) -> Vec<LogId> {
+        let source = self.streams.source(&arn(stream)).unwrap();
+        source.shards.iter().map(|shard| shard.log).collect()
     }
 
     /// The records of a stream: partition keys and data.
