@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use store::{Position, Transaction};
-use streams::pump::StepError;
+use streams::pump::{Retry, StepError};
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 use wasm::{Absence, Consumer, ContentHash, Fault, Role, Version};
@@ -12,7 +12,7 @@ use wasm::{Absence, Consumer, ContentHash, Fault, Role, Version};
 use super::{Lane, Pending};
 use crate::application::Versions;
 use crate::ground::Ground;
-use crate::limits::REASON_CHARS_MAX;
+use crate::limits::{PAUSE_MAX, REASON_CHARS_MAX};
 use crate::rows::KeptState;
 use crate::work::Making;
 
@@ -42,6 +42,11 @@ impl Lane {
     ) -> Result<Option<Position>, StepError> {
         let wanted = match self.wanted().await {
             Ok(wanted) => wanted,
+            // After a start that is so for a moment, and nothing to be told.
+            Err(why) if self.is_loading() => {
+                self.retry = Retry::After(PAUSE_MAX);
+                return Err(StepError::Failed(why));
+            }
             // An operator who takes a plugin away does not want it to go on.
             Err(why) => return Err(self.waits(why)),
         };
@@ -97,6 +102,13 @@ impl Lane {
                 }
             },
         }
+    }
+
+    /// Whether it is not known yet which version of the plugin is in force. Whoever waits hears of
+    /// it.
+    fn is_loading(&self) -> bool {
+        let plugin = &self.of.running.application().plugin;
+        self.ground.plugins.absence(plugin) == Some(Absence::Loading)
     }
 
     async fn load(&self, hash: ContentHash) -> Result<Arc<Version>, String> {

@@ -13,7 +13,7 @@ use crate::world::{Ground, TEXT, World, counted, input};
 const RECORDS: usize = 360;
 const BEFORE_SPLIT: usize = 140;
 /// Records of one put.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 3;
 /// Crashes of a test.
 const CRASHES: usize = 200;
 const SHARDS: u32 = 3;
