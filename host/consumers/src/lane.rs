@@ -215,7 +215,10 @@ impl Lane {
     /// Looks what is kept after a commit went wrong that this lane does not know the outcome of.
     async fn settle_pending(&mut self) -> Result<(), StepError> {
         if self.pending.take().is_some() {
-            self.shard.show(|shown| shown.redone += 1);
+            self.shard.show(|shown| {
+                shown.redone += 1;
+                shown.committing = None;
+            });
             let caught_up = self.catch_up().await;
             caught_up.map_err(|error| self.waits(error.to_string()))?;
         }
@@ -233,7 +236,9 @@ impl Lane {
     ) -> Result<Position, StepError> {
         let written = self.write_all(&mut pending, effects);
         written.map_err(|error| self.waits(error.to_string()))?;
-        let to = pending.to;
+        let (to, now) = (pending.to, self.ground.now());
+        let committing = Some((std::time::Instant::now(), now));
+        self.shard.show(|shown| shown.committing = committing);
         self.pending = Some(Box::new(pending));
         Ok(to)
     }
@@ -283,6 +288,7 @@ impl Lane {
         (self.failing, self.condemned, self.skips) = (None, None, false);
         self.shard.gets_on();
         self.show();
+        self.shard.show(|shown| shown.committing = None);
         self.shard.show(|shown| {
             shown.batches += 1;
             shown.commit_time += took;
@@ -296,7 +302,10 @@ impl Lane {
     /// The store refused what was handed over.
     fn is_refused(&mut self, error: &CommitError) {
         let pending = self.pending.take();
-        self.shard.show(|shown| shown.redone += 1);
+        self.shard.show(|shown| {
+            shown.redone += 1;
+            shown.committing = None;
+        });
         self.retry = Retry::After(Duration::ZERO);
         match error {
             CommitError::Conflict { .. } => {

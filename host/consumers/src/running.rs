@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use store::Position;
 use tokio::sync::{Notify, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
@@ -13,6 +13,11 @@ use crate::application::Application;
 use crate::counts::Counts;
 use crate::limits::REASON_CHARS_MAX;
 use crate::table_ids::ShardKey;
+
+/// How long a commit may take until it is shown as what stands in the way.
+const COMMIT_TIME_MAX: Duration = Duration::from_secs(5);
+const NOT_TAKEN: &str = "the store does not take its batch: the disk is full or fails, or a key is \
+                         not to be had; /healthz says more";
 
 /// An application of which this worker knows.
 pub struct Running {
@@ -131,6 +136,8 @@ pub struct Shown {
     pub swap_refused: Option<String>,
     /// What stands in the way of its next record, since when, and after how many tries.
     pub stuck: Option<Stuck>,
+    /// Since when the store has a batch that it has not answered for.
+    pub committing: Option<(Instant, Timestamp)>,
     /// Batches that were committed.
     pub batches: u64,
     /// Batches that met a conflict.
@@ -155,9 +162,20 @@ pub struct Stuck {
 }
 
 impl ShardAtWork {
-    /// What is shown at the moment.
+    /// What is shown at the moment. A store that takes nothing for a while stands in the way as
+    /// well: the pump tries it again and again without asking the lane.
     pub fn shown(&self) -> Shown {
-        lock(&self.shown).clone()
+        let mut shown = lock(&self.shown).clone();
+        if let (None, Some((begun, since))) = (&shown.stuck, shown.committing)
+            && begun.elapsed() > COMMIT_TIME_MAX
+        {
+            shown.stuck = Some(Stuck {
+                why: NOT_TAKEN.to_owned(),
+                since,
+                tries: 1,
+            });
+        }
+        shown
     }
 
     pub(crate) fn show(&self, change: impl FnOnce(&mut Shown)) {

@@ -231,7 +231,10 @@ impl Supervisor {
                 shard.is_stuck(&error.to_string(), self.ground.now());
             }
         }
-        shard.show(|shown| shown.is_here = false);
+        shard.show(|shown| {
+            shown.is_here = false;
+            shown.committing = None;
+        });
     }
 
     /// The shards that have ended, of those that are known.
