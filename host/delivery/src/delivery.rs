@@ -14,6 +14,7 @@ use wire::{ApiError, Requester};
 
 use crate::arn::{DeliveryStreamArn, DeliveryStreamName};
 use crate::catalog::{Catalog, CatalogTask};
+use crate::delivery_stream::NotChosen;
 use crate::directory::Directory;
 use crate::gone;
 use crate::lane::Tools;
@@ -28,6 +29,7 @@ use crate::rows::{self, UnreadableStream};
 use crate::running::{Flushed, Running};
 use crate::shares::WorkShares;
 use crate::status::{DeliveryDescription, DeliveryStatus};
+use crate::tables::LaneKey;
 
 /// How long a flush waits until everything is delivered.
 pub const FLUSH_TIME_MAX: Duration = Duration::from_secs(45);
@@ -237,14 +239,23 @@ impl Delivery {
     }
 
     /// How many delivery streams stand still because no version of the plugin that they name can be
-    /// loaded. One that is being loaded is not among them.
+    /// loaded. One that is being loaded, or that an operator paused, is not among them.
     pub fn without_plugin(&self) -> usize {
         let lacks_it = |running: &&Arc<Running>| {
             let stream = running.stream();
             let transform = stream.destination.transform.as_ref();
-            let name = transform.and_then(|transform| transform.plugin().ok());
-            let absence = name.and_then(|name| self.tools.plugins.absence(&name));
-            absence.is_some_and(|absence| absence != Absence::Loading)
+            // A canary is chosen for lanes: any of them tells whether there is a version at all.
+            let lane = LaneKey {
+                delivery_stream: stream.id,
+                stream: LaneKey::NO_STREAM,
+                shard: 0,
+            };
+            let chosen = transform.map(|transform| transform.choose(&self.tools.plugins, lane));
+            match chosen {
+                None | Some(Ok(_)) => false,
+                Some(Err(NotChosen::Absent(_, Absence::Loading | Absence::Paused(_)))) => false,
+                Some(Err(_)) => true,
+            }
         };
         self.directory.all().iter().filter(lacks_it).count()
     }

@@ -20,7 +20,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
-use wasm::{Fault, Instance, Moment, Outputs, Patience, Slab, Version};
+use wasm::{Fault, Instance, Moment, Outputs, Patience, Slab, Status, Version};
 
 use self::division::Part;
 use self::words::give;
@@ -289,6 +289,11 @@ impl Transformer {
     ) -> Result<(), Stopped> {
         let first = self.place(range.start)?;
         self.digest.add_outputs(first, outputs);
+        if !self.is_settled() {
+            let failed = outputs.iter().filter(|it| it.status == Status::Failed);
+            self.version
+                .ended(range.len() as u64, failed.count() as u64);
+        }
         give(outputs.iter(), range.start, sink);
         self.done = range.end;
         Ok(())
@@ -304,6 +309,9 @@ impl Transformer {
         self.instance = None;
         let places = self.places(&(record..record + 1))?;
         self.digest.add_failed(&places, words);
+        if !self.is_settled() {
+            self.version.ended(1, 1);
+        }
         let failure = Failure {
             code: &words.code,
             message: &words.message,

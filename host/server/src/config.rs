@@ -48,6 +48,8 @@ pub struct Config {
     pub plugins: Option<PathBuf>,
     /// What every plugin may use.
     pub plugin_limits: wasm::Limits,
+    /// How carefully versions of plugins take the place of others.
+    pub plugin_rollout: wasm::RolloutRules,
     /// What deliveries share.
     pub delivery_limits: DeliveryLimits,
     /// The program that compiles plugins, `millrace` of this very build; `None`: this process does.
@@ -83,6 +85,7 @@ impl Default for Config {
             data: PathBuf::from("millrace-data"),
             plugins: None,
             plugin_limits: wasm::Limits::default(),
+            plugin_rollout: wasm::RolloutRules::default(),
             delivery_limits: DeliveryLimits::default(),
             compiler: None,
             log_lines_lost: Arc::default(),

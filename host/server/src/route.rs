@@ -1,7 +1,9 @@
 //! The only place where HTTP meets an operation.
 
 mod api;
+mod history;
 mod plain;
+mod plugin_orders;
 mod refusals;
 mod reply;
 mod request;
@@ -357,6 +359,12 @@ impl Router {
                 match self.services.delivery.without_plugin() {
                     0 => {}
                     count => poorer.push(format!("{count} delivery streams have no plugin")),
+                }
+                match self.plugins.rolled_back_by_itself() {
+                    0 => {}
+                    count => poorer.push(format!(
+                        "{count} plugins were rolled back for the records that they failed on"
+                    )),
                 }
                 let what = match poorer.as_slice() {
                     [] => "ok\n".to_owned(),

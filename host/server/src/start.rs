@@ -321,6 +321,7 @@ async fn open_plugins(
         directory: config.plugins.clone(),
         keep: config.data.join(PLUGINS),
         limits: config.plugin_limits,
+        rollout: config.plugin_rollout,
         cache_key: streams.derived_key("compiled plugins"),
         compiler: config.compiler.clone(),
     };

@@ -87,6 +87,11 @@ impl CodeCache {
         Ok((component, false))
     }
 
+    /// Whether there is code of a component. Whether it is good is known once it is loaded.
+    pub(crate) fn has(&self, component: ContentHash) -> bool {
+        self.path(component).exists()
+    }
+
     fn load(&self, engine: &Engine, path: &Path) -> Option<Component> {
         let file = files::read_own(path, FILE_BYTES_MAX).ok()?;
         let (tag, image) = file.split_at_checked(TAG_BYTES)?;
@@ -112,9 +117,9 @@ impl CodeCache {
             .join(format!("{component}-{compiler:016x}.cwasm"))
     }
 
-    /// Whether some files are to be deleted if nothing needs them.
-    pub(crate) fn has_surplus(&self) -> io::Result<bool> {
-        let spare = self.spare(&HashSet::new())?;
+    /// Whether some files are to be deleted if nothing but these components is needed.
+    pub(crate) fn has_surplus(&self, needed: &HashSet<ContentHash>) -> io::Result<bool> {
+        let spare = self.spare(needed)?;
         Ok(spare.len() > SPARE_FILES_MAX)
     }
 
@@ -200,7 +205,7 @@ mod tests {
             let used = SystemTime::UNIX_EPOCH + Duration::from_secs(number as u64);
             file.set_modified(used).unwrap();
         }
-        assert!(cache.has_surplus().unwrap());
+        assert!(cache.has_surplus(&HashSet::new()).unwrap());
         cache.prune(&HashSet::from([component(0)])).unwrap();
         let gone = |number: &usize| !cache.path(component(*number)).exists();
         let gone: Vec<usize> = (0..count).filter(gone).collect();

@@ -43,6 +43,11 @@ pub struct Counters {
     pub refused: Count,
     /// Instances that did not come to life.
     pub starts_failed: Count,
+    /// Records whose outcome is known: delivered, left out or failed. Those of a delivery that is
+    /// done again count again.
+    pub ended: Count,
+    /// Those of them that failed.
+    pub failed: Count,
     /// Microseconds of all batches together.
     pub batch_time_us: Count,
     /// Batches by their time, as [`BATCH_TIME_BUCKETS_US`] and one more.

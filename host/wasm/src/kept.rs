@@ -94,9 +94,9 @@ impl Kept {
         files::touch(&self.component(hash))
     }
 
-    /// Whether some are to be deleted if nothing needs them.
-    pub(crate) fn has_surplus(&self) -> io::Result<bool> {
-        let spare = self.spare(&HashSet::new())?;
+    /// Whether some are to be deleted if nothing but these is needed.
+    pub(crate) fn has_surplus(&self, needed: &HashSet<ContentHash>) -> io::Result<bool> {
+        let spare = self.spare(needed)?;
         Ok(spare.len() > SPARE_VERSIONS_MAX)
     }
 
@@ -187,7 +187,7 @@ mod tests {
                 .open(kept.component(source.hash()));
             file.unwrap().set_modified(used).unwrap();
         }
-        assert!(kept.has_surplus().unwrap());
+        assert!(kept.has_surplus(&HashSet::new()).unwrap());
         let needed: HashSet<_> = sources.iter().take(3).map(Source::hash).collect();
         kept.used(sources[3].hash());
         kept.prune(&needed).unwrap();

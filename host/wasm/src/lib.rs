@@ -2,10 +2,11 @@
 //! between their code and the rest of the process. The only crate that names wasmtime.
 //!
 //! A version goes `watcher` -> `watch` -> `directory` -> `loader` (`admission`, `code_cache` with
-//! `compiler`, `version`, `kept`, `in_force`) -> `registry`, where it is in force. Whoever works
-//! with it asks [`Plugins`] for it, makes an [`Instance`] and hands it batches. What it may use is
-//! in `limits`; what it is offered is in `state` and `wasi`, and what lies behind that in `sealed`
-//! and `printed`; what it is denied is in `denied`.
+//! `compiler`, `version`, `kept`) -> `control` (`life`, kept by `lives`) -> `registry`, where it is
+//! in force. What operators and the `guard` want of it is in `orders`, and which version somebody
+//! goes by in `choice`. Whoever works with it asks [`Plugins`] for it, makes an [`Instance`] and
+//! hands it batches. What it may use is in `limits`; what it is offered is in `state` and `wasi`,
+//! and what lies behind that in `sealed` and `printed`; what it is denied is in `denied`.
 //!
 //! Calls into guests block. They are for threads that may be blocked, never for a task of the
 //! runtime: deliveries make them on the threads of `guest_threads`, in turns.
@@ -14,25 +15,29 @@ mod admission;
 mod bindings;
 mod call_time;
 mod child;
+mod choice;
 mod code_cache;
 mod compile_worker;
 mod compiler;
+mod control;
 mod counters;
 mod denied;
 mod directory;
 mod fault;
 mod files;
+mod guard;
 mod guest_log;
 mod guest_thread_limits;
 mod guest_threads;
 mod hash;
 mod imports;
-mod in_force;
 mod instance;
 mod instance_shares;
 mod kept;
+mod life;
 mod limit_reached;
 mod limits;
+mod lives;
 mod loaded;
 mod loader;
 mod manifest;
@@ -40,23 +45,29 @@ mod memory_limits;
 mod moment;
 mod name;
 mod options;
+mod orders;
 mod outputs;
 mod patience;
 mod plugins;
 mod printable;
 mod printed;
+mod qualifier;
 mod refusal;
 mod registry;
+mod rollout;
 mod runtime;
 mod sealed;
 mod slab;
 mod state;
+mod trial;
 mod turns;
 mod version;
+mod warm;
 mod wasi;
 mod watch;
 mod watcher;
 
+pub use choice::{Absence, Choice};
 pub use compile_worker::compile_worker;
 pub use counters::{BATCH_TIME_BUCKETS_US, Count, Counters};
 pub use fault::{Deadline, Fault, Panic};
@@ -64,15 +75,19 @@ pub use guest_thread_limits::GuestThreadLimits;
 pub use guest_threads::{GuestThreadCounts, GuestThreads, Turn, TurnLost};
 pub use hash::ContentHash;
 pub use instance::Instance;
+pub use life::{Canary, Event, How, Life, Numbered, SetAside, VERSIONS_KEPT, Why};
 pub use limits::{CallLimits, INSTANCES_MAX, INSTANCES_PER_PLUGIN_MAX, Limits};
 pub use manifest::Manifest;
 pub use moment::Moment;
 pub use name::PluginName;
 pub use options::{OpenError, Options};
+pub use orders::OrderError;
 pub use outputs::{Output, Outputs, Status};
 pub use patience::Patience;
-pub use plugins::{Absence, Plugins};
+pub use plugins::Plugins;
+pub use qualifier::{AliasName, Qualifier};
 pub use registry::{Ignored, Plugin, Refused};
+pub use rollout::{Rollout, RolloutRules, SHADOW_RECORDS_MAX};
 pub use slab::Slab;
 pub use turns::Party;
 pub use version::{Facts, Version};

@@ -83,6 +83,9 @@ pub(crate) const COMPILED_BYTES_MAX: usize = 256 * MEBIBYTE;
 /// Bytes that are kept of what a compiler says of its failure; the rest is left out.
 pub(crate) const COMPLAINT_BYTES_MAX: usize = 64 * 1024;
 
+/// Bytes of an author's version that are kept in the history; the rest is cut off.
+pub(crate) const LABEL_BYTES_MAX: usize = 128;
+
 /// How long files that were refused for now are left alone before they are tried again; twice as
 /// long after each further attempt, up to the longest pause. They are tried for as long as they lie
 /// there: one attempt costs as much as a compiler may take.

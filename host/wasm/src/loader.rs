@@ -12,15 +12,16 @@ use crate::code_cache::CodeCache;
 use crate::compiler::Compiler;
 use crate::fault::Fault;
 use crate::hash::ContentHash;
-use crate::in_force::{InForce, Noted};
 use crate::instance::Instance;
 use crate::kept::{Kept, Source};
 use crate::limits::Limits;
+use crate::lives::Lives;
 use crate::manifest::Manifest;
 use crate::moment::Moment;
 use crate::name::PluginName;
 use crate::options::{OpenError, Options};
 use crate::refusal::Refusal;
+use crate::rollout::RolloutRules;
 use crate::runtime::Runtime;
 use crate::version::{Facts, Version, World};
 
@@ -28,10 +29,11 @@ use crate::version::{Facts, Version, World};
 pub(crate) struct Loader {
     pub(crate) runtime: Arc<Runtime>,
     pub(crate) kept: Kept,
-    pub(crate) in_force: InForce,
+    pub(crate) lives: Lives,
     pub(crate) code: CodeCache,
     pub(crate) compiler: Compiler,
     pub(crate) limits: Limits,
+    pub(crate) rollout: RolloutRules,
 }
 
 impl Loader {
@@ -44,17 +46,18 @@ impl Loader {
         let runtime = Runtime::new();
         let runtime = runtime.map_err(|e| failed("start the runtime of plugins", &e))?;
         let kept = Kept::open(&options.keep.join("versions"));
-        let in_force = InForce::open(&options.keep.join("in-force"));
+        let lives = Lives::open(&options.keep.join("lives"), &options.keep.join("in-force"));
         let compiled = options.keep.join("compiled");
         let code = CodeCache::open(&compiled, options.cache_key, &runtime.engine);
         let compiler = Compiler::new(options.compiler.clone(), options.limits);
         Ok(Self {
             runtime: Arc::new(runtime),
             kept: kept.map_err(|e| failed("keep versions of plugins", &e))?,
-            in_force: in_force.map_err(|e| failed("keep which versions are in force", &e))?,
+            lives: lives.map_err(|e| failed("keep which versions are in force", &e))?,
             code: code.map_err(|e| failed("keep compiled plugins", &e))?,
             compiler: compiler.map_err(|e| failed("prepare to compile plugins", &e))?,
             limits: options.limits,
+            rollout: options.rollout,
         })
     }
 
@@ -92,23 +95,22 @@ impl Loader {
         name: &PluginName,
         now: Timestamp,
     ) -> Option<Result<Version, Refusal>> {
-        let Noted { version, .. } = self.in_force.of(name)?;
-        let source = self.kept.load(version).map_err(Refusal::ForNow);
-        Some(source.and_then(|source| self.load(name, &source, now)))
+        let hash = self.lives.hash_in_force(name)?;
+        Some(self.load_again(name, hash, now))
     }
 
-    /// Notes durably that a version comes into force, before anybody is told.
+    /// Makes a version again that was kept, as [`Loader::load`] made it.
     ///
     /// # Errors
-    /// When that cannot be kept: it may pass.
-    pub(crate) fn note(&self, version: &Version) -> Result<(), Refusal> {
-        let facts = version.facts();
-        let noted = Noted {
-            version: facts.hash,
-            component: facts.component_hash,
-        };
-        let kept = self.in_force.note(version.name(), noted);
-        kept.map_err(|error| Refusal::ForNow(format!("keep that it is in force: {error}")))
+    /// Why it cannot be in force again.
+    pub(crate) fn load_again(
+        &self,
+        name: &PluginName,
+        hash: ContentHash,
+        now: Timestamp,
+    ) -> Result<Version, Refusal> {
+        let source = self.kept.load(hash).map_err(Refusal::ForNow)?;
+        self.load(name, &source, now)
     }
 
     /// Makes a version again that was kept. What it does now is the delivery's that it was begun

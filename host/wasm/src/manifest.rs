@@ -8,6 +8,7 @@ use types::Invalid;
 
 use crate::limits::{Limits, MEBIBYTE};
 use crate::name::PluginName;
+use crate::rollout::Rollout;
 
 /// A manifest. A bare component has the one of [`Manifest::bare`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub struct Manifest {
     pub config: BTreeMap<String, String>,
     /// The operator's limits, or less where the plugin asks for less.
     pub limits: Limits,
+    /// How carefully a version takes the place of another.
+    pub rollout: Rollout,
 }
 
 #[derive(Deserialize)]
@@ -31,6 +34,8 @@ struct Text {
     config: BTreeMap<String, String>,
     #[serde(default)]
     limits: Asked,
+    #[serde(default)]
+    rollout: Rollout,
 }
 
 #[derive(Default, Deserialize)]
@@ -48,6 +53,7 @@ impl Manifest {
             version: String::new(),
             config: BTreeMap::new(),
             limits,
+            rollout: Rollout::default(),
         }
     }
 
@@ -87,11 +93,13 @@ impl Manifest {
                 manifest.name.escape_default()
             )));
         }
+        manifest.rollout.check()?;
         Ok(Self {
             name: name.clone(),
             version: manifest.version,
             config: manifest.config,
             limits: limits(&manifest.limits)?,
+            rollout: manifest.rollout,
         })
     }
 }
@@ -170,6 +178,21 @@ mod tests {
     }
 
     #[test]
+    fn a_manifest_says_how_carefully_it_is_rolled_out() {
+        let text = "name = 'a'\nversion = '1'\n[rollout]\ncanary_percent = 10\n\
+                    failed_percent_max = 5\nrecords_min = 50\nshadow_records = 7\n\
+                    shadow_failed_percent_max = 0\n";
+        let wanted = Rollout {
+            canary_percent: Some(10),
+            failed_percent_max: Some(5),
+            records_min: Some(50),
+            shadow_records: Some(7),
+            shadow_failed_percent_max: Some(0),
+        };
+        assert_eq!(parse(text).unwrap().rollout, wanted);
+    }
+
+    #[test]
     fn what_is_wrong_is_named_with_its_line() {
         for (text, named) in [
             (
@@ -193,6 +216,14 @@ mod tests {
             (
                 "name = 'a'\nversion = '1'\n[limits]\nbatch_ms = 0\n",
                 "not 1 to 1000",
+            ),
+            (
+                "name = 'a'\nversion = '1'\n[rollout]\nshare = 1\n",
+                "line 4: unknown field `share`",
+            ),
+            (
+                "name = 'a'\nversion = '1'\n[rollout]\ncanary_percent = 100\n",
+                "rollout.canary_percent is 100, not 1 to 99",
             ),
             ("name", "line 1"),
         ] {

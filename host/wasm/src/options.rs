@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::limits::Limits;
+use crate::rollout::RolloutRules;
 
 /// Where plugins come from, and what they may use.
 #[derive(Clone, Debug)]
@@ -15,6 +16,8 @@ pub struct Options {
     pub keep: PathBuf,
     /// What every plugin may use.
     pub limits: Limits,
+    /// How carefully versions take the place of others.
+    pub rollout: RolloutRules,
     /// What compiled code on disk is signed with.
     pub cache_key: [u8; 32],
     /// The program that compiles, started as `millrace compile-worker` is: it calls

@@ -8,10 +8,12 @@ use tokio::sync::watch;
 use types::{Clock, Timestamp};
 
 use crate::hash::ContentHash;
+use crate::life::{How, Life};
 use crate::name::PluginName;
 use crate::printable::printable;
 use crate::refusal::Refusal;
 use crate::version::Version;
+use crate::warm::Warm;
 
 /// Bytes of a refusal's reason that are shown, in one line; the rest is cut off.
 const WHY_BYTES_MAX: usize = 4 * 1024;
@@ -38,6 +40,17 @@ pub struct Plugin {
     pub refused: Option<Refused>,
     /// How often a version took the place of another since the start.
     pub swaps: u64,
+    /// How many of these were rollbacks that an operator ordered.
+    pub rollbacks: u64,
+    /// How many of them happened since a version failed on too many records.
+    pub automatic_rollbacks: u64,
+    /// What came of the last version that failed on too many records, until another comes into
+    /// force.
+    pub failing: Option<String>,
+    /// Versions that are held ready besides: canaries, those that aliases name, those of before.
+    pub others: Vec<Arc<Version>>,
+    /// What is kept of it over its versions; `None` before the first.
+    pub life: Option<Arc<Life>>,
 }
 
 /// Something in the plugins directory that looks like a plugin and cannot be one.
@@ -54,6 +67,12 @@ struct Entry {
     version: Option<Arc<Version>>,
     refused: Option<Refused>,
     swaps: u64,
+    rollbacks: u64,
+    automatic_rollbacks: u64,
+    failing: Option<String>,
+    warm: Warm,
+    /// What was read of the plugins directory last.
+    lies: Option<ContentHash>,
 }
 
 /// All plugins. One that has neither a version nor a refusal is being loaded.
@@ -129,25 +148,80 @@ impl Registry {
         }
     }
 
-    /// Puts the version in force that lies in the directory, in the place of the one before.
-    pub(crate) fn take(&self, version: Version) {
+    /// Puts a version in force, in the place of the one before, which is held ready.
+    pub(crate) fn take(&self, version: Arc<Version>, how: How) {
         let name = version.name().clone();
-        tell(&version, "a version of a plugin is in force");
+        tell(&version, how.as_str(), "a version of a plugin is in force");
         self.change(&name, |entry| {
             entry.refused = None;
-            entry.swaps += u64::from(entry.version.is_some());
-            entry.version = Some(Arc::new(version));
+            entry.warm.let_go(version.hash());
+            if how != How::AutomaticRollback {
+                entry.failing = None;
+            }
+            if let Some(before) = entry.version.replace(version) {
+                entry.swaps += 1;
+                entry.rollbacks += u64::from(how == How::Rollback);
+                entry.automatic_rollbacks += u64::from(how == How::AutomaticRollback);
+                entry.warm.hold(before);
+            }
         });
     }
 
     /// Puts the version in force that was so last; the one in the directory stays refused.
-    pub(crate) fn take_back(&self, version: Version) {
+    pub(crate) fn take_back(&self, version: Arc<Version>) {
         let name = version.name().clone();
-        tell(
-            &version,
-            "the version of a plugin that was in force last is again",
-        );
-        self.change(&name, |entry| entry.version = Some(Arc::new(version)));
+        let what = "the version of a plugin that was in force last is again";
+        tell(&version, "start", what);
+        self.change(&name, |entry| entry.version = Some(version));
+    }
+
+    /// Lets a share go by a version, which is held ready.
+    pub(crate) fn take_canary(&self, version: Arc<Version>) {
+        let name = version.name().clone();
+        tell(&version, "canary", "a version of a plugin is a canary");
+        self.change(&name, |entry| {
+            entry.refused = None;
+            entry.warm.hold(version);
+        });
+    }
+
+    /// Holds a version ready.
+    pub(crate) fn hold(&self, version: Arc<Version>) {
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = entries.get_mut(version.name())
+            && entry.version.as_ref().map(|it| it.hash()) != Some(version.hash())
+        {
+            entry.warm.hold(version);
+        }
+    }
+
+    /// A version that is in force or held ready.
+    pub(crate) fn loaded(&self, name: &PluginName, hash: ContentHash) -> Option<Arc<Version>> {
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        let entry = entries.get_mut(name)?;
+        let in_force = entry.version.clone().filter(|it| it.hash() == hash);
+        in_force.or_else(|| entry.warm.find(hash))
+    }
+
+    /// Wakes everybody who works with the plugin: something else holds for it.
+    pub(crate) fn changed(&self, name: &PluginName) {
+        self.change(name, |_| {});
+    }
+
+    /// Notes what was read of the plugins directory.
+    pub(crate) fn lies(&self, name: &PluginName, hash: ContentHash) {
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        entries.entry(name.clone()).or_default().lies = Some(hash);
+    }
+
+    /// What was read of the plugins directory last.
+    pub(crate) fn what_lies(&self, name: &PluginName) -> Option<ContentHash> {
+        self.read(name, |entry| entry.lies)?
+    }
+
+    /// Shows that a version failed on too many records, and what came of it.
+    pub(crate) fn fails(&self, name: &PluginName, what: String) {
+        self.change(name, |entry| entry.failing = Some(what));
     }
 
     /// Notes why a version was not taken. The one before goes on.
@@ -215,6 +289,17 @@ impl Registry {
 }
 
 impl Plugin {
+    /// Whether an operator lets everybody wait.
+    pub fn is_paused(&self) -> bool {
+        let life = self.life.as_ref();
+        life.is_some_and(|life| life.paused().is_some())
+    }
+
+    /// The number of a version of it.
+    pub fn number(&self, hash: ContentHash) -> Option<u64> {
+        Some(self.life.as_ref()?.of_hash(hash)?.number)
+    }
+
     /// Whether it is not known yet what becomes of it.
     pub fn is_loading(&self) -> bool {
         self.version.is_none() && self.refused.is_none()
@@ -228,15 +313,21 @@ impl Entry {
             version: self.version.clone(),
             refused: self.refused.clone(),
             swaps: self.swaps,
+            rollbacks: self.rollbacks,
+            automatic_rollbacks: self.automatic_rollbacks,
+            failing: self.failing.clone(),
+            others: self.warm.all().to_vec(),
+            life: None,
         }
     }
 }
 
-fn tell(version: &Version, what: &str) {
+fn tell(version: &Version, how: &str, what: &str) {
     let facts = version.facts();
     tracing::info!(
         plugin = %version.name(),
         version = ?facts.hash,
+        how,
         from_cache = facts.from_cache,
         compile_ms = facts.compile_time.as_millis(),
         "{what}"

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use types::Timestamp;
@@ -22,6 +22,7 @@ use crate::name::PluginName;
 use crate::patience::Patience;
 use crate::runtime::Runtime;
 use crate::state::State;
+use crate::trial::Trial;
 
 /// What a version exports, linked and checked.
 pub(crate) enum World {
@@ -85,6 +86,8 @@ pub struct Version {
     log: Arc<GuestLog>,
     counters: Counters,
     patience: Mutex<HashMap<u64, Arc<Patience>>>,
+    /// There is one after it took the place of another.
+    trial: Mutex<Option<Arc<Trial>>>,
     facts: Facts,
 }
 
@@ -102,6 +105,7 @@ impl Version {
             runtime,
             counters: Counters::default(),
             patience: Mutex::default(),
+            trial: Mutex::default(),
             facts,
         }
     }
@@ -162,6 +166,31 @@ impl Version {
                 "records keep missing their deadline; they get less time for now"
             );
         }
+    }
+
+    /// Notes what became of records that went through it: so many, and so many of them failed.
+    /// Those of a delivery that is done again count again.
+    pub fn ended(&self, records: u64, failed: u64) {
+        self.counters.ended.add(records);
+        self.counters.failed.add(failed);
+        let trial = self.lock_trial().clone();
+        if let Some(trial) = trial {
+            trial.note(records, failed);
+        }
+    }
+
+    /// From now on it is on trial.
+    pub(crate) fn goes_on_trial(&self, trial: Trial) {
+        *self.lock_trial() = Some(Arc::new(trial));
+    }
+
+    /// Whatever it fails on, it stays in force.
+    pub(crate) fn is_trusted(&self) {
+        *self.lock_trial() = None;
+    }
+
+    fn lock_trial(&self) -> MutexGuard<'_, Option<Arc<Trial>>> {
+        self.trial.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The name of its world.

@@ -10,8 +10,7 @@ use std::time::{Duration, Instant};
 use notify::event::{AccessKind, AccessMode};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
-use crate::loader::Loader;
-use crate::registry::Registry;
+use crate::control::Control;
 use crate::watch::Watch;
 
 /// How often it is looked whether files have settled.
@@ -40,18 +39,18 @@ impl Watcher {
     /// When the directory cannot be read, or there is no thread.
     pub(crate) fn start(
         directory: PathBuf,
-        registry: Arc<Registry>,
-        loader: Arc<Loader>,
+        control: Arc<Control>,
         tried: impl FnOnce() + Send + 'static,
     ) -> Result<Self, String> {
         // One ring is as good as many: the thread looks at everything.
         let (bell, rings) = sync_channel(1);
-        let mut watch = Watch::new(directory, registry, loader);
+        let mut watch = Watch::new(directory, control);
         let events = events(&watch.directory, &bell);
         watch.expect()?;
         let keep = move || {
             watch.begin();
             tried();
+            watch.warm_up();
             run(watch, &rings);
         };
         let thread = thread::Builder::new()

@@ -5,6 +5,8 @@
 //! |---|---|
 //! | `GET /_millrace/plugins` | `{"plugins": [...], "ignored": [...]}`, in order of their names |
 //! | `GET /_millrace/plugins/NAME` | one of them |
+//! | `GET /_millrace/plugins/NAME/history` | its versions, and when which was in force: `history` |
+//! | `POST /_millrace/plugins/NAME/ORDER` | an order of `plugin_orders`, and its answer |
 //! | `GET /_millrace/delivery-streams` | `{"deliveryStreams": [...]}`, the caller's |
 //! | `GET /_millrace/delivery-streams/NAME` | one of them |
 //! | `POST /_millrace/delivery-streams/NAME/flush` | `{"delivered": true}` once all is delivered |
@@ -17,12 +19,17 @@
 //! Where credentials are configured, requests are signed for the service `kinesis`; policies know
 //! the pages as actions of `millrace`.
 
+use std::sync::Arc;
+
 use delivery::{Delivery, DeliveryStatus, FLUSH_TIME_MAX, LaneAnswer, ORDER_TIME_MAX, Order};
 use http::Method;
 use serde::Serialize;
 use types::Caller;
-use wasm::{Plugin, PluginName, Plugins};
+use wasm::{Plugin, PluginName, Plugins, Version};
 use wire::{Action, Answer, ApiError, Requester, Target, json};
+
+use super::history;
+use super::plugin_orders::{self, PluginOrder};
 
 /// What all paths of the pages begin with.
 pub(super) const ROOT: &str = "/_millrace/";
@@ -61,7 +68,7 @@ struct Obeyed {
 struct PluginPage {
     name: String,
     /// `running`: a version is in force. `loading`: none is yet. `refused`: none is, and the
-    /// member `refused` says why.
+    /// member `refused` says why. `paused`: an operator lets everybody wait.
     state: &'static str,
     #[serde(flatten)]
     version: Option<VersionPage>,
@@ -70,6 +77,8 @@ struct PluginPage {
     refused_at_ms: Option<u64>,
     /// How often a version took the place of another since the start.
     swaps: u64,
+    #[serde(flatten)]
+    standing: history::Standing,
 }
 
 /// The version in force.
@@ -100,6 +109,7 @@ impl PluginPage {
         Self {
             name: plugin.name.as_str().to_owned(),
             state: match (&plugin.version, &plugin.refused) {
+                _ if plugin.is_paused() => "paused",
                 (Some(_), _) => "running",
                 (None, Some(_)) => "refused",
                 (None, None) => "loading",
@@ -108,6 +118,7 @@ impl PluginPage {
             refused: plugin.refused.as_ref().map(|refused| refused.why.clone()),
             refused_at_ms: plugin.refused.as_ref().map(|refused| refused.at.0),
             swaps: plugin.swaps,
+            standing: history::Standing::of(plugin),
         }
     }
 }
@@ -122,7 +133,7 @@ impl IgnoredPage {
 }
 
 impl VersionPage {
-    fn of(version: &wasm::Version) -> Self {
+    fn of(version: &Version) -> Self {
         let (facts, counters) = (version.facts(), version.counters());
         let limits = version.manifest().limits;
         Self {
@@ -151,6 +162,8 @@ impl VersionPage {
 enum Page<'a> {
     Plugins,
     Plugin(&'a str),
+    History(&'a str),
+    PluginOrder(&'a str, PluginOrder),
     DeliveryStreams,
     DeliveryStream(&'a str),
     Flush(&'a str),
@@ -164,6 +177,11 @@ impl<'a> Page<'a> {
         match parts[..] {
             ["plugins"] => Some(Self::Plugins),
             ["plugins", name] => Some(Self::Plugin(name)),
+            ["plugins", name, "history"] => Some(Self::History(name)),
+            ["plugins", name, ..] => {
+                let order = PluginOrder::at(parts.get(2..)?)?;
+                Some(Self::PluginOrder(name, order))
+            }
             ["delivery-streams"] => Some(Self::DeliveryStreams),
             ["delivery-streams", name] => Some(Self::DeliveryStream(name)),
             ["delivery-streams", name, "flush"] => Some(Self::Flush(name)),
@@ -180,6 +198,8 @@ impl<'a> Page<'a> {
         match self {
             Self::Plugins => "ListPlugins",
             Self::Plugin(_) => "GetPlugin",
+            Self::History(_) => "GetPluginHistory",
+            Self::PluginOrder(_, order) => order.operation(),
             Self::DeliveryStreams => "ListDeliveryStreams",
             Self::DeliveryStream(_) => "DescribeDeliveryStream",
             Self::Flush(_) => "FlushDeliveryStream",
@@ -198,7 +218,7 @@ impl<'a> Page<'a> {
             Self::Plugins | Self::DeliveryStreams => {
                 return by.permit(&Target::account(*account));
             }
-            Self::Plugin(name) => {
+            Self::Plugin(name) | Self::History(name) | Self::PluginOrder(name, _) => {
                 format!("arn:{partition}:{POLICY_SERVICE}:{region}:{account}:plugin/{name}")
             }
             Self::DeliveryStream(name) | Self::Flush(name) | Self::Order(name, ..) => {
@@ -210,7 +230,7 @@ impl<'a> Page<'a> {
 
     fn methods(&self) -> &'static str {
         match self {
-            Self::Flush(_) | Self::Order(..) => "POST",
+            Self::PluginOrder(..) | Self::Flush(_) | Self::Order(..) => "POST",
             _ => "GET, HEAD",
         }
     }
@@ -242,7 +262,7 @@ pub(super) fn action(path: &str) -> Action {
 
 /// What the pages show.
 pub(super) struct Pages<'a> {
-    pub(super) plugins: &'a Plugins,
+    pub(super) plugins: &'a Arc<Plugins>,
     pub(super) delivery: &'a Delivery,
 }
 
@@ -264,6 +284,13 @@ impl Pages<'_> {
         match page {
             Page::Plugins => self.plugins(),
             Page::Plugin(name) => self.plugin(name),
+            Page::History(name) => {
+                let found = PluginName::parse(name).ok();
+                let life = found.and_then(|name| self.plugins.life(&name));
+                let life = life.ok_or_else(|| not_found(&format!("plugin {name}")))?;
+                json::answer(&history::History::of(name, &life))
+            }
+            Page::PluginOrder(name, order) => plugin_orders::obey(self.plugins, name, order).await,
             Page::DeliveryStreams => json::answer(&DeliveryStreamList {
                 delivery_streams: self.delivery.statuses(Some(caller)),
             }),
@@ -321,7 +348,7 @@ fn no_delivery_stream(name: &str) -> ApiError {
     not_found(&format!("delivery stream {name}"))
 }
 
-fn not_found(what: &str) -> ApiError {
+pub(super) fn not_found(what: &str) -> ApiError {
     let what = format!("There is no such {what}.");
     ApiError::new("ResourceNotFoundException", what).with_status(404)
 }

@@ -46,6 +46,79 @@ pub(crate) struct Plugin {
     pub(crate) refused: Option<String>,
     pub(crate) refused_at_ms: Option<u64>,
     pub(crate) swaps: u64,
+    pub(crate) number: Option<u64>,
+    pub(crate) rollbacks: Option<u64>,
+    pub(crate) automatic_rollbacks: Option<u64>,
+    pub(crate) failing: Option<String>,
+    pub(crate) canary: Option<Canary>,
+    #[serde(default)]
+    pub(crate) aliases: BTreeMap<String, u64>,
+    pub(crate) set_aside: Option<SetAside>,
+    #[serde(default)]
+    pub(crate) versions: Vec<InUse>,
+}
+
+/// A version that a share of the lanes go by.
+#[derive(Deserialize)]
+pub(crate) struct Canary {
+    pub(crate) number: u64,
+    pub(crate) percent: u64,
+}
+
+/// What lies in the plugins directory and is not taken by itself.
+#[derive(Deserialize)]
+pub(crate) struct SetAside {
+    pub(crate) hash: String,
+    pub(crate) number: Option<u64>,
+    pub(crate) why: String,
+}
+
+/// A version that is in force or held ready.
+#[derive(Deserialize)]
+pub(crate) struct InUse {
+    pub(crate) number: Option<u64>,
+    pub(crate) hash: String,
+    pub(crate) calls: u64,
+    pub(crate) ended: u64,
+    pub(crate) failed: u64,
+}
+
+/// What an order was about.
+#[derive(Deserialize)]
+pub(crate) struct Obeyed {
+    pub(crate) version: Option<Numbered>,
+}
+
+/// A version with its number.
+#[derive(Deserialize)]
+pub(crate) struct Numbered {
+    pub(crate) number: u64,
+    pub(crate) hash: String,
+    pub(crate) version: String,
+}
+
+impl Numbered {
+    /// The version as a person tells it from others.
+    pub(crate) fn text(&self) -> String {
+        let Self {
+            number,
+            hash,
+            version,
+        } = self;
+        let hash = hash.get(..12).unwrap_or(hash);
+        format!("version {number} ({version} {hash})").replace("( ", "(")
+    }
+}
+
+impl SetAside {
+    /// What lies there, and why it is left alone.
+    pub(crate) fn text(&self) -> String {
+        let hash = self.hash.get(..12).unwrap_or(&self.hash);
+        match self.number {
+            Some(number) => format!("{} (version {number}, {hash})", self.why),
+            None => format!("{} ({hash})", self.why),
+        }
+    }
 }
 
 impl Plugin {
