@@ -1,5 +1,5 @@
-//! Plugins as their authors see them: one file for each interface of `wit/`, and one for what the
-//! SDK tells of a panic.
+//! Plugins as their authors see them: one file for each interface of `wit/`, one for what the SDK
+//! tells of a panic, and one for what `[rollout]` of a manifest does.
 #![expect(clippy::unwrap_used, reason = "a ground that gives way fails the test")]
 
 mod context;
@@ -9,6 +9,7 @@ mod ground;
 mod guest;
 mod lifecycle;
 mod panic;
+mod rollout;
 #[path = "../hostile/simple.rs"]
 mod simple;
 mod transform;

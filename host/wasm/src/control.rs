@@ -102,9 +102,15 @@ impl Control {
     /// Puts a version in force, or lets a share go by it where its manifest says so and there is
     /// one in force. Nothing happens when it was set aside while it was loaded.
     pub(crate) fn put_in_force(&self, version: Version, how: How) -> Result<(), Refusal> {
+        let (name, now) = (version.name().clone(), self.clock.now());
+        let mut change = self.change(&name)?;
+        if change.life.in_force().map(|it| it.hash) == Some(version.hash()) {
+            // It was so when the server ended.
+            self.bring_back(version);
+            self.registry.forgive(&name);
+            return Ok(());
+        }
         let version = Arc::new(version);
-        let (name, now) = (version.name(), self.clock.now());
-        let mut change = self.change(name)?;
         let is_aside = |aside: SetAside| aside.hash == version.hash();
         if change.life.set_aside.is_some_and(is_aside) {
             return Ok(());

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::control::{Control, canary_hash, coming, keep};
 use crate::hash::ContentHash;
-use crate::life::{ALIASES_MAX, How, Life, Numbered, Why};
+use crate::life::{ALIASES_MAX, How, Life, Numbered, SetAside, Why};
 use crate::lives::Change;
 use crate::name::PluginName;
 use crate::qualifier::AliasName;
@@ -285,8 +285,7 @@ impl Control {
             return Ok(false);
         }
         if change.life.in_force == Some(target.number) {
-            let what = format!("Version {} is in force already", target.number);
-            return Err(OrderError::NotNow(what));
+            return self.acknowledge(&mut change, name, target.number);
         }
         if change.life.number(target.number).is_none() {
             return Err(changed_meanwhile());
@@ -299,6 +298,31 @@ impl Control {
         self.set_aside_what_lies(&mut change, name, why);
         keep(&mut change)?;
         self.announce(version, how, now);
+        Ok(true)
+    }
+
+    /// An operator wants the version in force that is: what failed by itself need not be shown any
+    /// more.
+    fn acknowledge(
+        &self,
+        change: &mut Change<'_>,
+        name: &PluginName,
+        number: u64,
+    ) -> Result<bool, OrderError> {
+        let aside = change.life.set_aside;
+        let by_itself = aside.filter(|aside| aside.why == Why::RolledBackByItself);
+        let was_shown = self.registry.acknowledge(name);
+        if let Some(aside) = by_itself {
+            change.life.set_aside = Some(SetAside {
+                why: Why::RolledBack,
+                ..aside
+            });
+            keep(change)?;
+            self.registry.changed(name);
+        } else if !was_shown {
+            let what = format!("Version {number} is in force already");
+            return Err(OrderError::NotNow(what));
+        }
         Ok(true)
     }
 

@@ -219,6 +219,13 @@ impl Registry {
         self.read(name, |entry| entry.lies)?
     }
 
+    /// Shows no longer that a version failed on too many records. Whether that was shown.
+    pub(crate) fn acknowledge(&self, name: &PluginName) -> bool {
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        let entry = entries.get_mut(name);
+        entry.is_some_and(|entry| entry.failing.take().is_some())
+    }
+
     /// Shows that a version failed on too many records, and what came of it.
     pub(crate) fn fails(&self, name: &PluginName, what: String) {
         self.change(name, |entry| entry.failing = Some(what));
