@@ -61,6 +61,10 @@ pub struct Setting {
     pub plugins: Option<PathBuf>,
     /// What every plugin may use.
     pub plugin_limits: wasm::Limits,
+    /// How carefully versions of plugins take the place of others.
+    pub plugin_rollout: wasm::RolloutRules,
+    /// Whose plugins are taken.
+    pub plugin_signatures: wasm::SignatureRules,
     /// The program that compiles plugins; `None`: the server itself.
     pub compiler: Option<PathBuf>,
     /// What deliveries share.
@@ -137,6 +141,12 @@ impl Service {
         self.restart().await
     }
 
+    /// The same with plugins of others taken.
+    pub async fn restart_trusting(mut self, signatures: wasm::SignatureRules) -> Self {
+        self.setting.plugin_signatures = signatures;
+        self.restart().await
+    }
+
     /// The same with other master keys, after something was done while there was no server.
     pub async fn restart_with_keys(mut self, kms: KmsSettings, meanwhile: impl FnOnce()) -> Self {
         self.setting.kms = kms;
@@ -191,6 +201,8 @@ impl Service {
             throttle: setting.throttle,
             plugins: setting.plugins.clone(),
             plugin_limits: setting.plugin_limits,
+            plugin_rollout: setting.plugin_rollout,
+            plugin_signatures: setting.plugin_signatures.clone(),
             compiler: setting.compiler.clone(),
             delivery_limits: setting.delivery_limits,
             metrics_token: Some(SecretKey::new(METRICS_TOKEN)),

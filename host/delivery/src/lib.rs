@@ -33,6 +33,7 @@ mod prefix;
 mod pruning;
 mod put;
 mod put_rates;
+mod retained;
 mod rows;
 mod running;
 mod settled;

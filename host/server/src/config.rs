@@ -9,6 +9,7 @@ mod delivery_limits;
 mod entry;
 mod file;
 mod kms;
+mod plugins;
 mod sections;
 
 use std::fmt;
@@ -50,6 +51,8 @@ pub struct Config {
     pub plugin_limits: wasm::Limits,
     /// How carefully versions of plugins take the place of others.
     pub plugin_rollout: wasm::RolloutRules,
+    /// Whose plugins are taken.
+    pub plugin_signatures: wasm::SignatureRules,
     /// What deliveries share.
     pub delivery_limits: DeliveryLimits,
     /// The program that compiles plugins, `millrace` of this very build; `None`: this process does.
@@ -86,6 +89,7 @@ impl Default for Config {
             plugins: None,
             plugin_limits: wasm::Limits::default(),
             plugin_rollout: wasm::RolloutRules::default(),
+            plugin_signatures: wasm::SignatureRules::default(),
             delivery_limits: DeliveryLimits::default(),
             compiler: None,
             log_lines_lost: Arc::default(),

@@ -20,6 +20,7 @@ mod operations;
 mod pace;
 mod read_turns;
 mod request_id;
+mod retained;
 mod route;
 mod shutdown;
 mod start;

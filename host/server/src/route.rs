@@ -7,6 +7,7 @@ mod plugin_orders;
 mod refusals;
 mod reply;
 mod request;
+mod shadow_page;
 
 use std::net::IpAddr;
 use std::sync::Arc;

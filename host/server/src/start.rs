@@ -14,6 +14,7 @@ use store::Engine;
 use streams::kms::{Kms, KmsOpenError};
 use streams::{AccountLimits, OpenError, Options, Streams};
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -28,6 +29,7 @@ use crate::listen::{Addresses, Listener};
 use crate::operations::Services;
 use crate::read_turns::read_turns;
 use crate::request_id::RequestIds;
+use crate::retained::RecordsOfDeliveries;
 use crate::route::Router;
 use crate::shutdown::Stage;
 use crate::telemetry::Telemetry;
@@ -175,14 +177,14 @@ pub async fn start(
         throttle: config.throttle,
         naming_key: streams.derived_key("names of objects"),
     };
-    let delivery = Delivery::open(foundations).await;
+    let delivery = Delivery::open(foundations)
+        .await
+        .map_err(StartError::Delivery)?;
+    plugins.records_come_from(RecordsOfDeliveries::of(&delivery, Handle::current()));
     let budget = Arc::new(Budget::new(&config.limits, Arc::clone(&clock)));
     let pacing = tokio::spawn(keep_pace(Arc::clone(&budget), config.limits.answer_grace));
     let router = Arc::new(Router {
-        services: Services {
-            streams,
-            delivery: delivery.map_err(StartError::Delivery)?,
-        },
+        services: Services { streams, delivery },
         plugins,
         engine,
         clock,
@@ -322,6 +324,7 @@ async fn open_plugins(
         keep: config.data.join(PLUGINS),
         limits: config.plugin_limits,
         rollout: config.plugin_rollout,
+        signatures: config.plugin_signatures.clone(),
         cache_key: streams.derived_key("compiled plugins"),
         compiler: config.compiler.clone(),
     };

@@ -15,8 +15,10 @@ use crate::loaded::Loaded;
 use crate::loader::Loader;
 use crate::name::PluginName;
 use crate::printable::printable;
+use crate::records_of_others::RecordsOfOthers;
 use crate::refusal::Refusal;
 use crate::registry::Registry;
+use crate::shadow::Run;
 use crate::trial::{Ring, TRIAL_TIME, Trial};
 use crate::version::Version;
 
@@ -31,6 +33,8 @@ pub(crate) struct Control {
     pub(crate) clock: Arc<dyn Clock>,
     /// What versions on trial ring.
     pub(crate) bell: SyncSender<Ring>,
+    /// Where the records of shadow runs come from.
+    pub(crate) records: RecordsOfOthers,
     /// What is being deployed through the API, by its content.
     deploys: Mutex<BTreeMap<PluginName, ContentHash>>,
 }
@@ -57,6 +61,7 @@ impl Control {
             loaded: Loaded::default(),
             clock,
             bell,
+            records: RecordsOfOthers::default(),
             deploys: Mutex::default(),
         }
     }
@@ -97,6 +102,43 @@ impl Control {
             }
             None => Ok(Seen::Taken(how)),
         }
+    }
+
+    /// Lets retained records through a version that would take the place of the one in force, where
+    /// its manifest or the operator asks for that, and shows what came of it. Blocks.
+    ///
+    /// # Errors
+    /// When too many of them failed in it, or none can be read for now.
+    pub(crate) fn shadow(&self, version: &Version) -> Result<(), Refusal> {
+        let (name, rollout) = (version.name(), version.manifest().rollout);
+        let records_max = rollout.shadow_records(&self.loader.rollout);
+        let in_force = self.registry.current(name);
+        let in_force = in_force.filter(|it| it.hash() != version.hash());
+        let (Some(in_force), 1..) = (in_force, records_max) else {
+            return Ok(());
+        };
+        let retained = self
+            .records
+            .last(name, records_max)
+            .map_err(|why| Refusal::ForNow(format!("read records for its shadow run: {why}")))?;
+        let run = Run {
+            old: &in_force,
+            new: version,
+            now: self.clock.now(),
+            with_text: self.loader.rollout.shadow_samples,
+        };
+        let report = run.run_apart(&retained, || self.loader.compiler.is_closed())?;
+        let percent_max = rollout.shadow_failed_percent_max;
+        let too_many = percent_max.filter(|most| report.fails_more_than(*most));
+        let told = too_many.map(|most| {
+            format!(
+                "shadow run: {} of {} records of {} failed in it, and {} in the version in force; \
+                 shadow_failed_percent_max is {most}",
+                report.new.failed, report.records, report.source, report.old.failed
+            )
+        });
+        self.registry.shadowed(name, report);
+        told.map_or(Ok(()), |why| Err(Refusal::ForGood(why)))
     }
 
     /// Puts a version in force, or lets a share go by it where its manifest says so and there is

@@ -1,5 +1,6 @@
 //! What lies in the plugins directory: `<dir>/<name>/plugin.toml` with `<name>.wasm` beside it, or
-//! a bare `<dir>/<name>.wasm`. Anything else is passed over: the directory of a source tree is a
+//! a bare `<dir>/<name>.wasm`; and the signature of either, `plugin.sig` in the folder or
+//! `<name>.wasm.sig`. Anything else is passed over: the directory of a source tree is a
 //! plugins directory, too.
 //!
 //! Each of these may be a link, and a link may lead anywhere: a ConfigMap of Kubernetes and
@@ -18,6 +19,7 @@ use crate::name::PluginName;
 use crate::printable::printable;
 use crate::refusal::Refusal;
 use crate::registry::Ignored;
+use crate::signature::SIGNATURE_FILE_BYTES_MAX;
 
 /// Entries of the directory itself that are looked at. Where there are more, plugins may not be
 /// seen, which is told; none that was seen before is taken away for it.
@@ -28,6 +30,9 @@ const IGNORED_MAX: usize = 100;
 const NAME_BYTES_MAX: usize = 255;
 const MANIFEST: &str = "plugin.toml";
 const COMPONENT: &str = ".wasm";
+const SIGNATURE: &str = "plugin.sig";
+/// What follows the name of a bare component's file.
+const SIGNATURE_ENDING: &str = ".sig";
 
 /// What a look at the directory found.
 #[derive(Debug, Default)]
@@ -47,6 +52,7 @@ pub(crate) struct Scan {
 pub(crate) struct Found {
     component: Option<(PathBuf, Stamp)>,
     manifest: Option<(PathBuf, Stamp)>,
+    signature: Option<(PathBuf, Stamp)>,
     /// It lies in a folder, so it must have a manifest.
     in_folder: bool,
     /// Why it cannot be a plugin, whatever its files hold.
@@ -137,7 +143,25 @@ impl Scan {
             Ok(None) => {}
             // A folder of this name may hold a plugin of another.
             Ok(Some(it)) if it.is_dir() => {}
-            Ok(Some(metadata)) => self.add_component(path, name, &metadata, false),
+            Ok(Some(metadata)) => {
+                self.add_component(path, name, &metadata, false);
+                let mut signature = path.to_owned().into_os_string();
+                signature.push(SIGNATURE_ENDING);
+                self.note_signature(Path::new(&signature), name);
+            }
+            Err(error) => self.cannot_read(path, name, &error),
+        }
+    }
+
+    /// The signature of a plugin that was found.
+    fn note_signature(&mut self, path: &Path, name: &PluginName) {
+        match stat(path) {
+            Ok(None) => {}
+            Ok(Some(metadata)) => {
+                if let Some(found) = self.plugins.get_mut(name) {
+                    found.signature = Some((path.to_owned(), Stamp::of(&metadata)));
+                }
+            }
             Err(error) => self.cannot_read(path, name, &error),
         }
     }
@@ -164,6 +188,7 @@ impl Scan {
             }
             Err(error) => self.cannot_read(&manifest, name, &error),
         }
+        self.note_signature(&folder.join(SIGNATURE), name);
     }
 
     fn add_component(
@@ -238,10 +263,15 @@ impl Found {
                 Some(text.map_err(|_| format!("{MANIFEST} is not text"))?)
             }
         };
+        let signature = match &self.signature {
+            None => None,
+            Some((path, _)) => Some(files::read_operators(path, SIGNATURE_FILE_BYTES_MAX, "")?),
+        };
         let limit = format!(" (component_mib = {})", component_max / (1024 * 1024));
         Ok(Source {
             manifest,
             component: files::read_operators(component, component_max, &limit)?,
+            signature,
         })
     }
 }

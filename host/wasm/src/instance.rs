@@ -101,6 +101,11 @@ impl Instance {
         self.store.data().call_time.took()
     }
 
+    /// Bytes of all its memories together.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.store.data().memory_limits.memory_bytes()
+    }
+
     /// What the plugin says that it is called, and its version, where its world has words for it.
     pub(crate) fn describe(&mut self) -> Result<Option<(String, String)>, Fault> {
         let Exports::Slabs(world) = &self.exports else {

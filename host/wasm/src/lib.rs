@@ -52,11 +52,14 @@ mod plugins;
 mod printable;
 mod printed;
 mod qualifier;
+mod records_of_others;
 mod refusal;
 mod registry;
 mod rollout;
 mod runtime;
 mod sealed;
+mod shadow;
+mod signature;
 mod slab;
 mod state;
 mod trial;
@@ -88,6 +91,12 @@ pub use plugins::Plugins;
 pub use qualifier::{AliasName, Qualifier};
 pub use registry::{Ignored, Plugin, Refused};
 pub use rollout::{Rollout, RolloutRules, SHADOW_RECORDS_MAX};
+pub use shadow::{
+    Retained, RetainedRecords, SHADOW_BYTES_MAX, ShadowReport, ShadowSample, ShadowSide, Shown,
+};
+pub use signature::{
+    SignatureMode, SignatureRules, Signed, SigningKey, TRUSTED_KEYS_MAX, TrustedKey,
+};
 pub use slab::Slab;
 pub use turns::Party;
 pub use version::{Facts, Version};

@@ -23,6 +23,7 @@ use crate::options::{OpenError, Options};
 use crate::refusal::Refusal;
 use crate::rollout::RolloutRules;
 use crate::runtime::Runtime;
+use crate::signature::{SignatureMode, SignatureRules, Signed};
 use crate::version::{Facts, Version, World};
 
 /// What loading needs.
@@ -34,6 +35,7 @@ pub(crate) struct Loader {
     pub(crate) compiler: Compiler,
     pub(crate) limits: Limits,
     pub(crate) rollout: RolloutRules,
+    pub(crate) signatures: SignatureRules,
 }
 
 impl Loader {
@@ -58,6 +60,7 @@ impl Loader {
             compiler: compiler.map_err(|e| failed("prepare to compile plugins", &e))?,
             limits: options.limits,
             rollout: options.rollout,
+            signatures: options.signatures.clone(),
         })
     }
 
@@ -76,7 +79,9 @@ impl Loader {
             Some(text) => Manifest::parse(text, name, self.limits).map_err(|e| e.to_string())?,
             None => Manifest::bare(name.clone(), self.limits),
         };
-        let version = self.link(manifest, source, now)?;
+        let signature = source.signature.as_deref();
+        let signed = self.signatures.check(name, source.hash(), signature)?;
+        let version = self.link(manifest, (source, signed), now)?;
         let (version, described) = try_once(version, now)?;
         let described = described?;
         self.kept
@@ -131,17 +136,34 @@ impl Loader {
             }
             None => Manifest::bare(name.clone(), self.limits),
         };
-        let linked = self.link(manifest, &source, now);
+        let linked = self.link(manifest, (&source, Signed::Unknown), now);
         let linked = linked.map_err(|refusal| refusal.to_string())?;
         let (version, described) = try_once(linked, now)?;
         // What cannot say what it is called is called by its manifest alone, if it has one.
         Ok(version.with_description(described.unwrap_or_default()))
     }
 
+    /// Whether a version that was kept has the signature that it must have.
+    ///
+    /// # Errors
+    /// Which key or file is missing.
+    pub(crate) fn check_signature(
+        &self,
+        name: &PluginName,
+        hash: ContentHash,
+    ) -> Result<(), Refusal> {
+        if self.signatures.mode != SignatureMode::Require {
+            return Ok(());
+        }
+        let source = self.kept.load(hash).map_err(Refusal::ForNow)?;
+        let signature = source.signature.as_deref();
+        self.signatures.check(name, hash, signature).map(|_| ())
+    }
+
     fn link(
         &self,
         manifest: Manifest,
-        source: &Source,
+        (source, signed): (&Source, Signed),
         now: Timestamp,
     ) -> Result<Version, Refusal> {
         admission::admit(&source.component)?;
@@ -159,6 +181,7 @@ impl Loader {
             compile_time: started.elapsed(),
             from_cache,
             described: None,
+            signed,
         };
         let world = World::link(&self.runtime, &component)?;
         let runtime = Arc::clone(&self.runtime);

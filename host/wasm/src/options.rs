@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::limits::Limits;
 use crate::rollout::RolloutRules;
+use crate::signature::SignatureRules;
 
 /// Where plugins come from, and what they may use.
 #[derive(Clone, Debug)]
@@ -18,6 +19,8 @@ pub struct Options {
     pub limits: Limits,
     /// How carefully versions take the place of others.
     pub rollout: RolloutRules,
+    /// Whose plugins are taken.
+    pub signatures: SignatureRules,
     /// What compiled code on disk is signed with.
     pub cache_key: [u8; 32],
     /// The program that compiles, started as `millrace compile-worker` is: it calls

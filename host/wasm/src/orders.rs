@@ -345,6 +345,8 @@ impl Control {
     /// A version that was kept, held ready or loaded now. It came to life.
     fn alive(&self, name: &PluginName, hash: ContentHash) -> Result<Arc<Version>, OrderError> {
         if let Some(version) = self.registry.loaded(name, hash) {
+            // One that is held for a delivery may never have been checked.
+            self.loader.check_signature(name, hash)?;
             return Ok(version);
         }
         let load = || {
@@ -353,6 +355,7 @@ impl Control {
         };
         let version = self.loaded.find_or_load(hash, load);
         let version = version.map_err(OrderError::Failed)?;
+        self.loader.check_signature(name, hash)?;
         self.registry.hold(Arc::clone(&version));
         Ok(version)
     }

@@ -19,6 +19,7 @@ use crate::options::{OpenError, Options};
 use crate::orders::OrderError;
 use crate::qualifier::{AliasName, Qualifier};
 use crate::registry::{Ignored, Plugin, Registry};
+use crate::shadow::RetainedRecords;
 use crate::trial::Ring;
 use crate::version::Version;
 use crate::watcher::Watcher;
@@ -193,6 +194,12 @@ impl Plugins {
     /// What is kept of a plugin over its versions.
     pub fn life(&self, name: &PluginName) -> Option<Arc<Life>> {
         self.control.loader.lives.of(name)
+    }
+
+    /// Says where the records of shadow runs come from. Until then a version that asks for one
+    /// waits.
+    pub fn records_come_from(&self, source: Arc<dyn RetainedRecords>) {
+        self.control.records.come_from(source);
     }
 
     /// What lies in the plugins directory with this content is there because somebody deploys it:

@@ -12,6 +12,7 @@ use crate::life::{How, Life};
 use crate::name::PluginName;
 use crate::printable::printable;
 use crate::refusal::Refusal;
+use crate::shadow::ShadowReport;
 use crate::version::Version;
 use crate::warm::Warm;
 
@@ -47,6 +48,8 @@ pub struct Plugin {
     /// What came of the last version that failed on too many records, until another comes into
     /// force.
     pub failing: Option<String>,
+    /// What the last shadow run found.
+    pub shadow: Option<Arc<ShadowReport>>,
     /// Versions that are held ready besides: canaries, those that aliases name, those of before.
     pub others: Vec<Arc<Version>>,
     /// What is kept of it over its versions; `None` before the first.
@@ -70,6 +73,7 @@ struct Entry {
     rollbacks: u64,
     automatic_rollbacks: u64,
     failing: Option<String>,
+    shadow: Option<Arc<ShadowReport>>,
     warm: Warm,
     /// What was read of the plugins directory last.
     lies: Option<ContentHash>,
@@ -219,6 +223,23 @@ impl Registry {
         self.read(name, |entry| entry.lies)?
     }
 
+    /// Shows what a shadow run found. Wakes nobody.
+    pub(crate) fn shadowed(&self, name: &PluginName, report: ShadowReport) {
+        tracing::info!(
+            plugin = %name,
+            version = ?report.version,
+            records = report.records,
+            differing = report.differing,
+            failed_before = report.old.failed,
+            failed = report.new.failed,
+            "a shadow run ended"
+        );
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = entries.get_mut(name) {
+            entry.shadow = Some(Arc::new(report));
+        }
+    }
+
     /// Shows no longer that a version failed on too many records. Whether that was shown.
     pub(crate) fn acknowledge(&self, name: &PluginName) -> bool {
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
@@ -323,6 +344,7 @@ impl Entry {
             rollbacks: self.rollbacks,
             automatic_rollbacks: self.automatic_rollbacks,
             failing: self.failing.clone(),
+            shadow: self.shadow.clone(),
             others: self.warm.all().to_vec(),
             life: None,
         }

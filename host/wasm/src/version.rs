@@ -21,10 +21,12 @@ use crate::manifest::Manifest;
 use crate::name::PluginName;
 use crate::patience::Patience;
 use crate::runtime::Runtime;
+use crate::signature::Signed;
 use crate::state::State;
 use crate::trial::Trial;
 
 /// What a version exports, linked and checked.
+#[derive(Clone)]
 pub(crate) enum World {
     /// `transformer`.
     Slabs(TransformerPre<State>),
@@ -76,6 +78,8 @@ pub struct Facts {
     pub from_cache: bool,
     /// What the plugin says that it is called, and its version.
     pub described: Option<(String, String)>,
+    /// Whose signature it has.
+    pub signed: Signed,
 }
 
 /// A version that was loaded. It can be instantiated for as long as it is held.
@@ -108,6 +112,14 @@ impl Version {
             trial: Mutex::default(),
             facts,
         }
+    }
+
+    /// The same for work that nobody shall see: it counts for itself, and what it logs is left out.
+    pub(crate) fn apart(&self) -> Self {
+        let mut manifest = Manifest::clone(&self.manifest);
+        manifest.limits.log_bytes_per_second_max = 0;
+        let (world, runtime) = (self.world.clone(), Arc::clone(&self.runtime));
+        Self::new(manifest, world, runtime, self.facts.clone())
     }
 
     pub(crate) fn with_description(mut self, described: Option<(String, String)>) -> Self {

@@ -286,6 +286,7 @@ impl Watch {
             Seen::Taken(how) => {
                 let now = control.registry.now();
                 let version = control.loader.load(name, source, now)?;
+                control.shadow(&version)?;
                 control.put_in_force(version, how)?;
             }
         }

@@ -41,6 +41,7 @@ mod requests;
 mod reshard;
 mod responder;
 mod restart;
+mod rollback;
 mod rows;
 mod shards;
 mod socket;

@@ -4,8 +4,8 @@ use crate::bench::Bench;
 use crate::report::Line;
 use crate::{
     Failure, bare, bare_append, ceiling, deliveries, end_to_end, engine, engine_reads, fanout,
-    hostile, http, idle, machine, reader, reshard, restart, shards, split_pause, swap, tail,
-    transforms, unavoidable, versions,
+    hostile, http, idle, machine, reader, reshard, restart, rollback, shards, split_pause, swap,
+    tail, transforms, unavoidable, versions,
 };
 
 /// Something to measure.
@@ -277,6 +277,11 @@ pub const ROWS: &[Row] = &[
         "swap_under_load",
         "a component replaced at 10,000 records/s",
         swap::run,
+    ),
+    row(
+        "rollback",
+        "the version before in force again, noted and synced",
+        rollback::run,
     ),
     row("start", "an empty server, start to ready", restart::empty),
     row(

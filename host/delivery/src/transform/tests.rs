@@ -39,6 +39,8 @@ impl Own {
             directory: Some(directory.path().to_owned()),
             keep: directory.path().join("keep"),
             limits: Limits::default(),
+            rollout: wasm::RolloutRules::default(),
+            signatures: wasm::SignatureRules::default(),
             cache_key: [7; 32],
             compiler: None,
         };

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use wasm::{Canary, Life, Numbered, Plugin, SetAside, Version};
+use wasm::{Canary, Life, Numbered, Plugin, SetAside, Signed, Version};
+
+use super::shadow_page::ShadowPage;
 
 /// What a plugin's page says of its versions.
 #[derive(Serialize)]
@@ -21,6 +23,8 @@ pub(super) struct Standing {
     canary: Option<CanaryPage>,
     aliases: BTreeMap<String, u64>,
     set_aside: Option<SetAsidePage>,
+    /// What the last shadow run found.
+    shadow: Option<ShadowPage>,
     /// The versions that are in force or held ready, with what went through them.
     versions: Vec<InUse>,
 }
@@ -52,6 +56,8 @@ struct InUse {
     records: u64,
     ended: u64,
     failed: u64,
+    /// Whose signature it has, where anybody looked.
+    signed: Option<String>,
 }
 
 impl Standing {
@@ -71,6 +77,7 @@ impl Standing {
                 .map(|(alias, number)| (alias.to_string(), *number))
                 .collect(),
             set_aside: life.and_then(|life| Some(SetAsidePage::of(life, life.set_aside()?))),
+            shadow: plugin.shadow.as_deref().map(ShadowPage::of),
             versions: in_use.map(|version| InUse::of(plugin, version)).collect(),
         }
     }
@@ -107,6 +114,11 @@ impl InUse {
             records: counters.records.value(),
             ended: counters.ended.value(),
             failed: counters.failed.value(),
+            signed: match &version.facts().signed {
+                Signed::Unknown => None,
+                Signed::By(key) => Some(format!("by {key}")),
+                Signed::Not(why) => Some(format!("not: {why}")),
+            },
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::loader::Loader;
 use crate::options::Options;
 use crate::registry::Registry;
 use crate::rollout::RolloutRules;
+use crate::signature::SignatureRules;
 
 /// The smallest component that admission has nothing against.
 const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
@@ -31,6 +32,7 @@ impl Ground {
             keep: dir.path().join("keep"),
             limits: Limits::default(),
             rollout: RolloutRules::default(),
+            signatures: SignatureRules::default(),
             cache_key: [7; 32],
             compiler: Some(dir.path().join("compiler")),
         };
