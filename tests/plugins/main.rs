@@ -10,6 +10,8 @@ mod guest;
 mod lifecycle;
 mod panic;
 mod rollout;
+mod shadow;
+mod signatures;
 #[path = "../hostile/simple.rs"]
 mod simple;
 mod transform;

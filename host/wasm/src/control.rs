@@ -112,9 +112,10 @@ impl Control {
     pub(crate) fn shadow(&self, version: &Version) -> Result<(), Refusal> {
         let (name, rollout) = (version.name(), version.manifest().rollout);
         let records_max = rollout.shadow_records(&self.loader.rollout);
-        let in_force = self.registry.current(name);
-        let in_force = in_force.filter(|it| it.hash() != version.hash());
-        let (Some(in_force), 1..) = (in_force, records_max) else {
+        if records_max == 0 {
+            return Ok(());
+        }
+        let Some(in_force) = self.in_force_but(version) else {
             return Ok(());
         };
         let retained = self
@@ -139,6 +140,24 @@ impl Control {
         });
         self.registry.shadowed(name, report);
         told.map_or(Ok(()), |why| Err(Refusal::ForGood(why)))
+    }
+
+    /// The version in force that another would take the place of. After a start it comes into force
+    /// for that; where it cannot, nothing can be compared.
+    fn in_force_but(&self, version: &Version) -> Option<Arc<Version>> {
+        let (name, is_other) = (version.name(), |hash| hash != version.hash());
+        let noted = self.loader.lives.hash_in_force(name);
+        if self.registry.hash(name).is_none() && noted.is_some_and(is_other) {
+            match self.loader.load_last(name, self.clock.now())? {
+                Ok(last) => self.bring_back(last),
+                Err(refusal) => {
+                    let why = refusal.to_string();
+                    tracing::warn!(plugin = %name, why, "no shadow run beside what was in force");
+                }
+            }
+        }
+        let in_force = self.registry.current(name);
+        in_force.filter(|it| is_other(it.hash()))
     }
 
     /// Puts a version in force, or lets a share go by it where its manifest says so and there is

@@ -7,6 +7,7 @@ mod inspect;
 mod list;
 mod orders;
 mod shapes;
+mod sign;
 
 use clap::Subcommand;
 
@@ -32,6 +33,8 @@ pub(crate) enum PluginCommand {
     Alias(alias::AliasArgs),
     /// Let a share of the lanes go by another version
     Canary(canary::CanaryArgs),
+    /// Make a key, or sign a plugin with one
+    Sign(sign::SignArgs),
 }
 
 impl PluginCommand {
@@ -45,6 +48,7 @@ impl PluginCommand {
             Self::Resume(args) => orders::resume(&args).await,
             Self::Alias(args) => alias::run(&args).await,
             Self::Canary(args) => canary::run(&args).await,
+            Self::Sign(args) => sign::run(&args),
         }
     }
 }

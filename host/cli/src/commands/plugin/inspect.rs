@@ -96,9 +96,11 @@ fn standing(plugin: &Plugin) -> Vec<(&'static str, String)> {
         let [calls, ended, failed] =
             [version.calls, version.ended, version.failed].map(output::count);
         let number = output::count_or_none(version.number);
+        let signed = version.signed.as_deref();
+        let signed = signed.map_or_else(String::new, |by| format!(", signed {by}"));
         rows.push((
-            "held ready",
-            format!("{number} ({hash}): {calls} batches, {ended} records, {failed} failed"),
+            "in use",
+            format!("{number} ({hash}): {calls} batches, {ended} records, {failed} failed{signed}"),
         ));
     }
     for (alias, number) in &plugin.aliases {
@@ -113,6 +115,22 @@ fn standing(plugin: &Plugin) -> Vec<(&'static str, String)> {
     }
     if let Some(failing) = &plugin.failing {
         rows.push(("failing", failing.clone()));
+    }
+    if let Some(shadow) = &plugin.shadow {
+        let [records, left_out, differing] =
+            [shadow.records, shadow.left_out, shadow.differing].map(output::count);
+        let hash = shadow.hash.get(..12).unwrap_or(&shadow.hash);
+        let (at, source) = (output::time(shadow.at_ms), &shadow.source);
+        rows.extend([
+            (
+                "shadow run",
+                format!("of {hash} at {at}, {records} records of {source}"),
+            ),
+            ("left out", left_out),
+            ("differing", differing),
+            ("before", shadow.old.text()),
+            ("after", shadow.new.text()),
+        ]);
     }
     rows
 }

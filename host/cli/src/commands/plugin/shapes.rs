@@ -54,6 +54,7 @@ pub(crate) struct Plugin {
     #[serde(default)]
     pub(crate) aliases: BTreeMap<String, u64>,
     pub(crate) set_aside: Option<SetAside>,
+    pub(crate) shadow: Option<Shadow>,
     #[serde(default)]
     pub(crate) versions: Vec<InUse>,
 }
@@ -73,6 +74,33 @@ pub(crate) struct SetAside {
     pub(crate) why: String,
 }
 
+/// What the last shadow run found.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Shadow {
+    pub(crate) at_ms: u64,
+    pub(crate) source: String,
+    pub(crate) hash: String,
+    pub(crate) records: u64,
+    pub(crate) left_out: u64,
+    pub(crate) old: ShadowSide,
+    pub(crate) new: ShadowSide,
+    pub(crate) differing: u64,
+}
+
+/// What one version made of the records of a shadow run.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ShadowSide {
+    pub(crate) ok: u64,
+    pub(crate) dropped: u64,
+    pub(crate) failed: u64,
+    pub(crate) output_bytes: u64,
+    pub(crate) ns_per_record: u64,
+    pub(crate) memory_bytes: u64,
+    pub(crate) fault: Option<String>,
+}
+
 /// A version that is in force or held ready.
 #[derive(Deserialize)]
 pub(crate) struct InUse {
@@ -81,6 +109,7 @@ pub(crate) struct InUse {
     pub(crate) calls: u64,
     pub(crate) ended: u64,
     pub(crate) failed: u64,
+    pub(crate) signed: Option<String>,
 }
 
 /// What an order was about.
@@ -107,6 +136,27 @@ impl Numbered {
         } = self;
         let hash = hash.get(..12).unwrap_or(hash);
         format!("version {number} ({version} {hash})").replace("( ", "(")
+    }
+}
+
+impl ShadowSide {
+    /// All of it in one line.
+    pub(crate) fn text(&self) -> String {
+        let numbers = [
+            self.ok,
+            self.dropped,
+            self.failed,
+            self.output_bytes,
+            self.ns_per_record,
+            self.memory_bytes,
+        ];
+        let [ok, dropped, failed, bytes, time, memory] = numbers.map(output::count);
+        let fault = self.fault.as_deref();
+        let fault = fault.map_or_else(String::new, |fault| format!("; {fault}"));
+        format!(
+            "{ok} ok, {dropped} dropped, {failed} failed, {bytes} bytes, {time} ns a record, \
+             {memory} bytes of memory{fault}"
+        )
     }
 }
 
