@@ -32,6 +32,8 @@ pub(crate) enum PluginCommand {
     /// Let an alias stand for a version
     Alias(alias::AliasArgs),
     /// Let a share of the lanes go by another version
+    // `--version` is the plugin's.
+    #[command(disable_version_flag = true)]
     Canary(canary::CanaryArgs),
     /// Make a key, or sign a plugin with one
     Sign(sign::SignArgs),

@@ -6,6 +6,7 @@ mod compile_worker;
 mod delivery;
 mod demo;
 mod fixture;
+mod plugin;
 mod serve;
 mod stream;
 mod tail;

@@ -14,6 +14,7 @@ pub(crate) struct AliasArgs {
     /// The alias, as it stands behind a function's name
     alias: String,
     /// The version that it shall stand for: its number, or the first 12 digits of its hash or more
+    #[arg(id = "of", value_name = "VERSION")]
     #[arg(required_unless_present = "delete", conflicts_with = "delete")]
     version: Option<String>,
     /// Forget the alias; whoever goes by it waits

@@ -1,6 +1,6 @@
 //! `millrace plugin canary`.
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 
 use super::orders::{obey, tell};
 use crate::client::TargetArgs;
@@ -8,15 +8,15 @@ use crate::failure::Failure;
 use crate::output;
 
 #[derive(Args)]
-#[group(id = "what", required = true, multiple = false, args = ["version", "promote", "end"])]
+#[command(group = ArgGroup::new("what").required(true).args(["of", "promote", "end"]))]
 pub(crate) struct CanaryArgs {
     /// The plugin's name
     name: String,
     /// The version to begin with: its number, or the first 12 digits of its hash or more
-    #[arg(long, value_name = "VERSION", requires = "share")]
+    #[arg(id = "of", long = "version", value_name = "VERSION", requires = "share")]
     version: Option<String>,
     /// The share of lanes that go by it, in percent: 1 to 99
-    #[arg(long, value_name = "PERCENT", requires = "version")]
+    #[arg(long, value_name = "PERCENT", requires = "of")]
     share: Option<u8>,
     /// Put the canary in force for all
     #[arg(long)]

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use types::Invalid;
 use wasm::{ContentHash, PluginName, SigningKey};
 
@@ -17,7 +17,7 @@ const MANIFEST: &str = "plugin.toml";
 const KEY_MODE: u32 = 0o600;
 
 #[derive(Args)]
-#[group(id = "what", required = true, multiple = false, args = ["key", "new_key"])]
+#[command(group = ArgGroup::new("what").required(true).args(["key", "new_key"]))]
 pub(crate) struct SignArgs {
     /// The plugin: NAME.wasm, or the folder with NAME.wasm and plugin.toml in it
     #[arg(required_unless_present = "new_key", conflicts_with = "new_key")]
