@@ -31,6 +31,8 @@ fn version(guest: &Guest) -> (tempfile::TempDir, Arc<Version>) {
         directory: Some(dir.path().to_owned()),
         keep: dir.path().join("keep"),
         limits: Limits::default(),
+        rollout: wasm::RolloutRules::default(),
+        signatures: wasm::SignatureRules::default(),
         cache_key: [7; 32],
         compiler: None,
     };

@@ -4,6 +4,7 @@
 mod answers;
 mod arena;
 mod bombs;
+mod broken;
 mod compilers;
 mod determinism;
 mod files;

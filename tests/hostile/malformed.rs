@@ -34,6 +34,8 @@ fn open(components: impl Iterator<Item = Vec<u8>>) -> (usize, Vec<String>) {
             batch_time_max: Duration::from_millis(200),
             ..Limits::default()
         },
+        rollout: wasm::RolloutRules::default(),
+        signatures: wasm::SignatureRules::default(),
         cache_key: [7; 32],
         compiler: None,
     };

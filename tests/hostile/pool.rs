@@ -33,6 +33,8 @@ fn a_plugin_that_has_all_instances_it_can_get_leaves_others_as_many() {
         directory: Some(dir.path().to_owned()),
         keep: dir.path().join("keep"),
         limits: Limits::default(),
+        rollout: wasm::RolloutRules::default(),
+        signatures: wasm::SignatureRules::default(),
         cache_key: [7; 32],
         compiler: None,
     };

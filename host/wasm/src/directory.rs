@@ -202,9 +202,13 @@ impl Scan {
         found.in_folder |= in_folder;
         if !metadata.is_file() {
             found.oddity = Some(format!("{name}{COMPONENT} is not a regular file"));
-        } else if found.component.is_some() {
+        } else if let Some((before, _)) = &found.component {
             let both = format!("there is {name}{COMPONENT} and {name}/{name}{COMPONENT}");
             found.oddity = Some(both);
+            // The same of both whichever was seen first: else it would look changed each time.
+            if path < before {
+                found.component = Some((path.to_owned(), Stamp::of(metadata)));
+            }
         } else {
             found.component = Some((path.to_owned(), Stamp::of(metadata)));
         }
@@ -337,6 +341,22 @@ mod tests {
             let refusal = read(bad).unwrap_err().to_string();
             assert!(refusal.contains(why), "{bad}: {refusal}");
         }
+    }
+
+    /// It looked changed at each look, and was loading for ever.
+    #[test]
+    fn a_plugin_that_is_there_twice_is_found_alike_whichever_is_seen_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, folder) = (dir.path().join("a.wasm"), dir.path().join("a"));
+        put(&file, "bare");
+        put(folder.join("a.wasm"), "in a folder");
+        let (mut first, mut last) = (Scan::default(), Scan::default());
+        first.note_file(&file, &name("a"));
+        first.note_folder(&folder, &name("a"));
+        last.note_folder(&folder, &name("a"));
+        last.note_file(&file, &name("a"));
+        assert_eq!(first.plugins, last.plugins);
+        assert!(first.plugins[&name("a")].read(&name("a"), 100).is_err());
     }
 
     #[test]

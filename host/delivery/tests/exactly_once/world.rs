@@ -106,6 +106,8 @@ impl Components {
             directory: Some(directories.path().join("plugins")),
             keep: directories.path().join("keep"),
             limits,
+            rollout: wasm::RolloutRules::default(),
+            signatures: wasm::SignatureRules::default(),
             cache_key: [7; 32],
             compiler: None,
         };

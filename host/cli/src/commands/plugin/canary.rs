@@ -13,7 +13,12 @@ pub(crate) struct CanaryArgs {
     /// The plugin's name
     name: String,
     /// The version to begin with: its number, or the first 12 digits of its hash or more
-    #[arg(id = "of", long = "version", value_name = "VERSION", requires = "share")]
+    #[arg(
+        id = "of",
+        long = "version",
+        value_name = "VERSION",
+        requires = "share"
+    )]
     version: Option<String>,
     /// The share of lanes that go by it, in percent: 1 to 99
     #[arg(long, value_name = "PERCENT", requires = "of")]
