@@ -114,6 +114,10 @@ async fn each_version_has_a_number_and_the_history_says_when_which_was_in_force(
     client
         .page_until("plugins", |page| page["plugins"] == json!([]))
         .await;
+    files.add(PLUGIN);
+    client
+        .page_until("plugins", |page| page["plugins"][0]["number"] == 1)
+        .await;
     files.mask_with(&client, '%').await;
     let page = client.read_page(PAGE).await;
     assert_eq!(page["number"], 4);
@@ -256,6 +260,29 @@ async fn an_order_that_names_nothing_changes_nothing() {
     assert_eq!(read.status(), 405);
     assert_eq!(read.headers()["allow"], "POST");
     assert_eq!(client.read_page(PAGE).await, before);
+    service.stop().await;
+}
+
+/// Plugins are of all accounts: one that no configuration names would stop the deliveries of others.
+#[tokio::test]
+async fn an_account_that_does_not_deploy_plugins_gives_no_order() {
+    let (service, client, _files) = with_two_versions("").await;
+    let other = service.other_client();
+    let before = client.read_page(PAGE).await;
+    for order in [
+        "rollback",
+        "pause",
+        "resume",
+        "aliases/live/1",
+        "canary/1/10",
+    ] {
+        let (status, told) = refusal(&other, order).await;
+        assert_eq!(status, 400, "{order}");
+        let why = "Account 111111111111 does not deploy plugins: they are of all accounts, and";
+        assert!(told.starts_with(why), "{told}");
+    }
+    assert_eq!(client.read_page(PAGE).await, before);
+    assert_eq!(other.read_page(PAGE).await["number"], 2, "it may look");
     service.stop().await;
 }
 

@@ -146,6 +146,13 @@ async fn a_version_that_does_well_comes_into_force_with_its_report() {
         (&sample["input"]["text"], &sample["old"]["text"]),
         (&json!("!"), &json!("!"))
     );
+    // Records of all accounts are for those who deploy for all.
+    let other = ground.service.other_client().read_page("plugins/own").await;
+    let sample = &other["shadow"]["samples"][0]["input"];
+    assert_eq!(
+        (&sample["bytes"], &sample["text"]),
+        (&json!(1), &Value::Null)
+    );
 }
 
 #[tokio::test]

@@ -200,6 +200,7 @@ impl Service {
             data: data.path().to_owned(),
             throttle: setting.throttle,
             plugins: setting.plugins.clone(),
+            plugin_accounts: vec![AccountId::parse(ACCOUNT).unwrap()],
             plugin_limits: setting.plugin_limits,
             plugin_rollout: setting.plugin_rollout,
             plugin_signatures: setting.plugin_signatures.clone(),

@@ -47,6 +47,10 @@ pub struct Config {
     pub data: PathBuf,
     /// The directory of plugins, if there is one.
     pub plugins: Option<PathBuf>,
+    /// Accounts that may say which versions of plugins are in force, and see records that shadow
+    /// runs show. All accounts use plugins, so that no account may by itself. Without credentials
+    /// whoever calls may.
+    pub plugin_accounts: Vec<AccountId>,
     /// What every plugin may use.
     pub plugin_limits: wasm::Limits,
     /// How carefully versions of plugins take the place of others.
@@ -87,6 +91,7 @@ impl Default for Config {
             tls: None,
             data: PathBuf::from("millrace-data"),
             plugins: None,
+            plugin_accounts: Vec::new(),
             plugin_limits: wasm::Limits::default(),
             plugin_rollout: wasm::RolloutRules::default(),
             plugin_signatures: wasm::SignatureRules::default(),

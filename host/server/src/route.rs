@@ -31,6 +31,7 @@ use plain::{TEXT, not_allowed, plain, preflight, text};
 use refusals::{body_error, log, no_room, no_room_for};
 use reply::{Reply, charge};
 
+pub(crate) use plugin_orders::Deployers;
 pub(crate) use request::TARGET;
 
 use crate::answer::AnswerBody;
@@ -64,6 +65,8 @@ const READING_METRICS: Action = Action {
 pub(crate) struct Router {
     pub(crate) services: Services,
     pub(crate) plugins: Arc<Plugins>,
+    /// Who may say which versions are in force.
+    pub(crate) deployers: Deployers,
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) authenticator: Authenticator,
@@ -236,6 +239,7 @@ impl Router {
         let (method, path) = (&exchange.parts.method, exchange.parts.uri.path());
         let pages = Pages {
             plugins: &self.plugins,
+            deployers: &self.deployers,
             delivery: &self.services.delivery,
         };
         let answer = pages.answer(&caller, method, path).await?;

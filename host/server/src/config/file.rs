@@ -24,9 +24,9 @@ const CORS_ORIGINS_MAX: usize = 64;
 /// does not say which it is.
 const KEY_FAULTS: [&str; 2] = ["duplicate key", "cannot extend value"];
 
-const KEYS: &str = "listen, tls_listen, data, plugins, throttle, clock_skew_minutes, \
-                    cors_origins, [plugins], [limits], [plugin_limits], [delivery_limits], [metrics], [s3], \
-                    [tls], [kms] and [[credentials]]";
+const KEYS: &str = "listen, tls_listen, data, plugins, plugin_accounts, throttle, \
+                    clock_skew_minutes, cors_origins, [plugins], [limits], [plugin_limits], \
+                    [delivery_limits], [metrics], [s3], [tls], [kms] and [[credentials]]";
 const LIMIT_KEYS: &str = "connections_max, connections_per_address_max, request_bytes_max, \
                           in_flight_bytes_max, streams_per_account_max, shards_per_account_max, \
                           lanes_per_account_max and policy_bytes_per_account_max";
@@ -53,6 +53,7 @@ fn parse(text: &str) -> Result<Config, Wrong> {
             "tls_listen" => config.tls_listen = Some(address(&entry)?),
             "data" => config.data = PathBuf::from(entry.string()?),
             "plugins" => plugins::plugins(&entry, &mut config)?,
+            "plugin_accounts" => config.plugin_accounts = plugins::accounts(&entry)?,
             "throttle" => config.throttle = entry.boolean()?,
             "clock_skew_minutes" => {
                 let minutes = entry.number(1, CLOCK_SKEW_MINUTES_MAX)?;
@@ -320,6 +321,8 @@ mod tests {
             "an element that is no key: a key of ed25519 is 32 bytes in base64",
         ),
         ("[plugins]\nfailed_percent_max = 100", 2, "from 0 to 99"),
+        ("plugin_accounts = [42]", 1, "is not a string"),
+        ("plugin_accounts = [\"42\"]", 1, "is not 12 digits"),
         ("[plugins]\nkeys = 1", 2, "unknown key 'keys' in [plugins]"),
         (
             "tls_listen = \"hush-hush\"",

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use types::Invalid;
+use types::{AccountId, Invalid};
 use wasm::{SHADOW_RECORDS_MAX, SignatureMode, TRUSTED_KEYS_MAX, TrustedKey};
 
 use super::Config;
@@ -10,6 +10,8 @@ use super::entry::{Entry, Wrong};
 
 const KEYS: &str = "directory, signatures, trusted_keys, failed_percent_max, shadow_records and \
                     shadow_samples";
+/// Accounts that may say which versions are in force that can be named.
+const ACCOUNTS_MAX: usize = 64;
 /// A share that no version may pass, in percent.
 const PERCENT_MAX: u64 = 99;
 
@@ -63,4 +65,17 @@ fn keys(entry: &Entry<'_>) -> Result<Vec<TrustedKey>, Wrong> {
         key.map_err(|Invalid(why)| element.wrong(&format!("has an element that is no key: {why}")))
     };
     list.iter().map(key).collect()
+}
+
+/// `plugin_accounts`.
+pub(super) fn accounts(entry: &Entry<'_>) -> Result<Vec<AccountId>, Wrong> {
+    let list = entry.list("plugin_accounts = [\"000000000042\"]")?;
+    if list.len() > ACCOUNTS_MAX {
+        return Err(entry.wrong(&format!("names more than {ACCOUNTS_MAX} accounts")));
+    }
+    let account = |element: &Entry<'_>| {
+        let account = AccountId::parse(element.string()?);
+        account.map_err(|_| element.wrong("has an element that is not 12 digits in quotes"))
+    };
+    list.iter().map(account).collect()
 }

@@ -29,7 +29,7 @@ use wasm::{Plugin, PluginName, Plugins, Version};
 use wire::{Action, Answer, ApiError, Requester, Target, json};
 
 use super::history;
-use super::plugin_orders::{self, PluginOrder};
+use super::plugin_orders::{self, Deployers, PluginOrder};
 
 /// What all paths of the pages begin with.
 pub(super) const ROOT: &str = "/_millrace/";
@@ -105,7 +105,8 @@ struct VersionPage {
 }
 
 impl PluginPage {
-    fn of(plugin: &Plugin) -> Self {
+    /// With data of records only for those who may see records of all accounts.
+    fn of(plugin: &Plugin, shows_data: bool) -> Self {
         Self {
             name: plugin.name.as_str().to_owned(),
             state: match (&plugin.version, &plugin.refused) {
@@ -118,7 +119,7 @@ impl PluginPage {
             refused: plugin.refused.as_ref().map(|refused| refused.why.clone()),
             refused_at_ms: plugin.refused.as_ref().map(|refused| refused.at.0),
             swaps: plugin.swaps,
-            standing: history::Standing::of(plugin),
+            standing: history::Standing::of(plugin, shows_data),
         }
     }
 }
@@ -263,6 +264,8 @@ pub(super) fn action(path: &str) -> Action {
 /// What the pages show.
 pub(super) struct Pages<'a> {
     pub(super) plugins: &'a Arc<Plugins>,
+    /// Who may say which versions of them are in force.
+    pub(super) deployers: &'a Deployers,
     pub(super) delivery: &'a Delivery,
 }
 
@@ -282,15 +285,18 @@ impl Pages<'_> {
             return Err(ApiError::new("MethodNotAllowedException", what).with_status(405));
         }
         match page {
-            Page::Plugins => self.plugins(),
-            Page::Plugin(name) => self.plugin(name),
+            Page::Plugins => self.plugins(caller),
+            Page::Plugin(name) => self.plugin(caller, name),
             Page::History(name) => {
                 let found = PluginName::parse(name).ok();
                 let life = found.and_then(|name| self.plugins.life(&name));
                 let life = life.ok_or_else(|| not_found(&format!("plugin {name}")))?;
                 json::answer(&history::History::of(name, &life))
             }
-            Page::PluginOrder(name, order) => plugin_orders::obey(self.plugins, name, order).await,
+            Page::PluginOrder(name, order) => {
+                self.deployers.permit(caller)?;
+                plugin_orders::obey(self.plugins, name, order).await
+            }
             Page::DeliveryStreams => json::answer(&DeliveryStreamList {
                 delivery_streams: self.delivery.statuses(Some(caller)),
             }),
@@ -303,20 +309,23 @@ impl Pages<'_> {
         }
     }
 
-    fn plugins(&self) -> Result<Answer, ApiError> {
-        let ignored = self.plugins.ignored().into_iter();
+    fn plugins(&self, caller: &Caller) -> Result<Answer, ApiError> {
+        let (list, ignored) = (self.plugins.list(), self.plugins.ignored().into_iter());
+        let shows_data = self.deployers.permit(caller).is_ok();
+        let page = |plugin| PluginPage::of(plugin, shows_data);
         json::answer(&PluginList {
-            plugins: self.plugins.list().iter().map(PluginPage::of).collect(),
+            plugins: list.iter().map(page).collect(),
             ignored: ignored.map(IgnoredPage::of).collect(),
         })
     }
 
-    fn plugin(&self, name: &str) -> Result<Answer, ApiError> {
+    fn plugin(&self, caller: &Caller, name: &str) -> Result<Answer, ApiError> {
         // What is not a plugin's name is the name of no plugin.
         let found = PluginName::parse(name).ok();
         let found = found.and_then(|name| self.plugins.find(&name));
         let plugin = found.ok_or_else(|| not_found(&format!("plugin {name}")))?;
-        json::answer(&PluginPage::of(&plugin))
+        let shows_data = self.deployers.permit(caller).is_ok();
+        json::answer(&PluginPage::of(&plugin, shows_data))
     }
 
     async fn order(

@@ -61,9 +61,11 @@ struct InUse {
 }
 
 impl Standing {
-    pub(super) fn of(plugin: &Plugin) -> Self {
+    /// With data of records only for those who may see records of all accounts.
+    pub(super) fn of(plugin: &Plugin, shows_data: bool) -> Self {
         let life = plugin.life.as_deref();
         let in_use = plugin.version.iter().chain(&plugin.others);
+        let shadow = plugin.shadow.as_deref();
         let aliases = life.into_iter().flat_map(Life::aliases);
         Self {
             number: life.and_then(Life::in_force).map(|it| it.number),
@@ -77,7 +79,7 @@ impl Standing {
                 .map(|(alias, number)| (alias.to_string(), *number))
                 .collect(),
             set_aside: life.and_then(|life| Some(SetAsidePage::of(life, life.set_aside()?))),
-            shadow: plugin.shadow.as_deref().map(ShadowPage::of),
+            shadow: shadow.map(|report| ShadowPage::of(report, shows_data)),
             versions: in_use.map(|version| InUse::of(plugin, version)).collect(),
         }
     }

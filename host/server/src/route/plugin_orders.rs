@@ -16,12 +16,40 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use tokio::task::spawn_blocking;
-use types::Invalid;
+use types::{AccountId, Caller, Invalid};
 use wasm::{AliasName, Numbered, OrderError, PluginName, Plugins};
 use wire::{Answer, ApiError, json};
 
 use super::api::not_found;
 use super::history::VersionPage;
+
+/// Who may give them, and see data of records that shadow runs show: plugins are of all accounts.
+#[derive(Clone, Debug)]
+pub(crate) enum Deployers {
+    /// Whoever calls: nobody is told apart.
+    Anybody,
+    /// These accounts.
+    Accounts(Vec<AccountId>),
+}
+
+impl Deployers {
+    /// Lets a caller go on, or says why not.
+    pub(super) fn permit(&self, caller: &Caller) -> Result<(), ApiError> {
+        let is_one = match self {
+            Self::Anybody => true,
+            Self::Accounts(accounts) => accounts.contains(&caller.account),
+        };
+        if is_one {
+            return Ok(());
+        }
+        let what = format!(
+            "Account {} does not deploy plugins: they are of all accounts, and plugin_accounts of \
+             the server's configuration names those that do.",
+            caller.account
+        );
+        Err(ApiError::new("AccessDeniedException", what))
+    }
+}
 
 /// One order, with what its path says.
 #[derive(Clone, Debug, PartialEq, Eq)]

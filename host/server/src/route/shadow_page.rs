@@ -54,7 +54,9 @@ struct Bytes {
 }
 
 impl ShadowPage {
-    pub(super) fn of(report: &ShadowReport) -> Self {
+    /// With data of records only for those who may see records of all accounts.
+    pub(super) fn of(report: &ShadowReport, shows_data: bool) -> Self {
+        let samples = report.samples.iter();
         Self {
             at_ms: report.at.0,
             source: report.source.clone(),
@@ -64,7 +66,7 @@ impl ShadowPage {
             old: Side::of(&report.old),
             new: Side::of(&report.new),
             differing: report.differing,
-            samples: report.samples.iter().map(Sample::of).collect(),
+            samples: samples.map(|it| Sample::of(it, shows_data)).collect(),
         }
     }
 }
@@ -89,24 +91,25 @@ impl Side {
 }
 
 impl Sample {
-    fn of(sample: &ShadowSample) -> Self {
+    fn of(sample: &ShadowSample, shows_data: bool) -> Self {
+        let bytes = |shown| Bytes::of(shown, shows_data);
         Self {
             record: sample.record,
-            input: Bytes::of(&sample.input),
+            input: bytes(&sample.input),
             old_status: word(sample.old.0),
-            old: Bytes::of(&sample.old.1),
+            old: bytes(&sample.old.1),
             new_status: word(sample.new.0),
-            new: Bytes::of(&sample.new.1),
+            new: bytes(&sample.new.1),
         }
     }
 }
 
 impl Bytes {
-    fn of(shown: &Shown) -> Self {
+    fn of(shown: &Shown, shows_data: bool) -> Self {
         Self {
             bytes: shown.bytes,
             hash: shown.hash.clone(),
-            text: shown.text.clone(),
+            text: shown.text.clone().filter(|_| shows_data),
         }
     }
 }
