@@ -121,6 +121,9 @@ async fn each_version_has_a_number_and_the_history_says_when_which_was_in_force(
     files.mask_with(&client, '%').await;
     let page = client.read_page(PAGE).await;
     assert_eq!(page["number"], 4);
+    let recent = page["recent"].as_array().unwrap().iter();
+    let recent: Vec<&Value> = recent.map(|event| &event["number"]).collect();
+    assert_eq!(recent, [2, 3, 2, 1, 4], "the last five");
     service.stop().await;
 }
 
@@ -263,7 +266,7 @@ async fn an_order_that_names_nothing_changes_nothing() {
     service.stop().await;
 }
 
-/// Plugins are of all accounts: one that no configuration names would stop the deliveries of others.
+/// Plugins are of all accounts: one that nobody trusts would stop the deliveries of others.
 #[tokio::test]
 async fn an_account_that_does_not_deploy_plugins_gives_no_order() {
     let (service, client, _files) = with_two_versions("").await;

@@ -44,6 +44,7 @@ async fn plugins_are_listed_by_name_with_the_version_in_force_or_why_there_is_no
         "canary": null,
         "aliases": {},
         "setAside": null,
+        "recent": [],
         "shadow": null,
         "versions": [],
     });

@@ -1,6 +1,7 @@
 //! The only place where HTTP meets an operation.
 
 mod api;
+mod health;
 mod history;
 mod plain;
 mod plugin_orders;
@@ -27,7 +28,7 @@ use wasm::Plugins;
 use wire::{Action, Answer, ApiError, Call, Codec, Origin, Requester, Target};
 
 use api::Pages;
-use plain::{TEXT, not_allowed, plain, preflight, text};
+use plain::{not_allowed, plain, preflight};
 use refusals::{body_error, log, no_room, no_room_for};
 use reply::{Reply, charge};
 
@@ -353,35 +354,6 @@ impl Router {
         *response.status_mut() = reply.status;
         *response.headers_mut() = headers;
         response
-    }
-
-    fn health(&self) -> Response<Answer> {
-        match self.engine.health() {
-            // The server is well, and no balancer should turn away from it for the sake of a
-            // plugin or of a record.
-            Ok(()) => {
-                let mut poorer = self.engine.unreadable();
-                match self.services.delivery.without_plugin() {
-                    0 => {}
-                    count => poorer.push(format!("{count} delivery streams have no plugin")),
-                }
-                match self.plugins.rolled_back_by_itself() {
-                    0 => {}
-                    count => poorer.push(format!(
-                        "{count} plugins were rolled back for the records that they failed on"
-                    )),
-                }
-                let what = match poorer.as_slice() {
-                    [] => "ok\n".to_owned(),
-                    poorer => format!("degraded: {}\n", poorer.join("; ")),
-                };
-                text(StatusCode::OK, TEXT, what)
-            }
-            Err(why) => {
-                let what = format!("degraded: {why}\n");
-                text(StatusCode::SERVICE_UNAVAILABLE, TEXT, what)
-            }
-        }
     }
 
     fn metrics(&self, exchange: &mut Exchange<'_>, body: &Incoming) -> Response<Answer> {

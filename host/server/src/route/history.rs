@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use wasm::{Canary, Life, Numbered, Plugin, SetAside, Signed, Version};
+use wasm::{Canary, Event, Life, Numbered, Plugin, SetAside, Signed, Version};
 
 use super::shadow_page::ShadowPage;
+
+/// Lines of the history that a plugin's page has; the history's own page has all.
+const RECENT_EVENTS: usize = 5;
 
 /// What a plugin's page says of its versions.
 #[derive(Serialize)]
@@ -23,6 +26,8 @@ pub(super) struct Standing {
     canary: Option<CanaryPage>,
     aliases: BTreeMap<String, u64>,
     set_aside: Option<SetAsidePage>,
+    /// What came into force last, the oldest of that first.
+    recent: Vec<EventPage>,
     /// What the last shadow run found.
     shadow: Option<ShadowPage>,
     /// The versions that are in force or held ready, with what went through them.
@@ -66,6 +71,8 @@ impl Standing {
         let life = plugin.life.as_deref();
         let in_use = plugin.version.iter().chain(&plugin.others);
         let shadow = plugin.shadow.as_deref();
+        let events = life.map_or(&[][..], Life::events);
+        let recent = &events[events.len().saturating_sub(RECENT_EVENTS)..];
         let aliases = life.into_iter().flat_map(Life::aliases);
         Self {
             number: life.and_then(Life::in_force).map(|it| it.number),
@@ -79,6 +86,7 @@ impl Standing {
                 .map(|(alias, number)| (alias.to_string(), *number))
                 .collect(),
             set_aside: life.and_then(|life| Some(SetAsidePage::of(life, life.set_aside()?))),
+            recent: recent.iter().map(EventPage::of).collect(),
             shadow: shadow.map(|report| ShadowPage::of(report, shows_data)),
             versions: in_use.map(|version| InUse::of(plugin, version)).collect(),
         }
@@ -157,13 +165,19 @@ struct EventPage {
     how: &'static str,
 }
 
-impl History {
-    pub(super) fn of(name: &str, life: &Life) -> Self {
-        let events = life.events().iter().map(|event| EventPage {
+impl EventPage {
+    fn of(event: &Event) -> Self {
+        Self {
             number: event.number,
             at_ms: event.at.0,
             how: event.how.as_str(),
-        });
+        }
+    }
+}
+
+impl History {
+    pub(super) fn of(name: &str, life: &Life) -> Self {
+        let events = life.events().iter().map(EventPage::of);
         Self {
             plugin: name.to_owned(),
             in_force: life.in_force().map(|version| version.number),

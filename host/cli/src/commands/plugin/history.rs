@@ -3,7 +3,7 @@
 use clap::Args;
 use serde::Deserialize;
 
-use super::shapes::Numbered;
+use super::shapes::{Event, Numbered};
 use crate::client::{Client, Method, TargetArgs};
 use crate::failure::Failure;
 use crate::output;
@@ -22,14 +22,6 @@ struct History {
     in_force: Option<u64>,
     versions: Vec<Numbered>,
     events: Vec<Event>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Event {
-    number: u64,
-    at_ms: u64,
-    how: String,
 }
 
 pub(crate) async fn run(args: &HistoryArgs) -> Result<(), Failure> {

@@ -103,6 +103,10 @@ fn standing(plugin: &Plugin) -> Vec<(&'static str, String)> {
             format!("{number} ({hash}): {calls} batches, {ended} records, {failed} failed{signed}"),
         ));
     }
+    for event in plugin.recent.iter().rev() {
+        let (at, how) = (output::time(event.at_ms), &event.how);
+        rows.push(("in force", format!("{} at {at} by {how}", event.number)));
+    }
     for (alias, number) in &plugin.aliases {
         rows.push(("alias", format!("{alias} = {number}")));
     }

@@ -56,6 +56,8 @@ pub(crate) struct Plugin {
     pub(crate) set_aside: Option<SetAside>,
     pub(crate) shadow: Option<Shadow>,
     #[serde(default)]
+    pub(crate) recent: Vec<Event>,
+    #[serde(default)]
     pub(crate) versions: Vec<InUse>,
 }
 
@@ -110,6 +112,15 @@ pub(crate) struct InUse {
     pub(crate) ended: u64,
     pub(crate) failed: u64,
     pub(crate) signed: Option<String>,
+}
+
+/// A version came into force.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Event {
+    pub(crate) number: u64,
+    pub(crate) at_ms: u64,
+    pub(crate) how: String,
 }
 
 /// What an order was about.
