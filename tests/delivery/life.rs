@@ -1,6 +1,8 @@
 //! The life of a plugin over its versions, over HTTP: rollback, pause, qualifiers and canaries
 //! while records are on their way.
 
+use std::fs;
+
 use http::Method;
 use millrace_tests::{Client, Service};
 use serde_json::{Value, json};
@@ -189,6 +191,66 @@ async fn files_that_change_while_there_is_no_server_are_taken_though_others_were
     let client = service.client();
     assert_eq!(client.read_page(PAGE).await["number"], 3);
     assert_eq!(mask_of_next(&service, &client).await, '%');
+    service.stop().await;
+}
+
+/// A crash before a rollback is noted, with half of the note there, and one after that, before
+/// anybody is told.
+#[tokio::test]
+async fn a_server_that_crashed_in_a_rollback_has_the_version_of_before_it_or_of_after_it() {
+    let (service, client, _files) = with_two_versions("").await;
+    let file = service.kept_plugins().join("lives").join(PLUGIN);
+    let before = fs::read(&file).unwrap();
+    order(&client, "rollback").await;
+    let after = fs::read(&file).unwrap();
+    let crash = || {
+        fs::write(&file, before).unwrap();
+        fs::write(file.with_extension("tmp"), &after[..after.len() / 2]).unwrap();
+    };
+    let service = service.restart_after(crash).await;
+    let client = service.client();
+    let page = client.read_page(PAGE).await;
+    assert_eq!(
+        (&page["number"], &page["setAside"]),
+        (&json!(2), &Value::Null)
+    );
+    assert_eq!(mask_of_next(&service, &client).await, '#');
+    let service = service
+        .restart_after(|| fs::write(&file, &after).unwrap())
+        .await;
+    let client = service.client();
+    let page = client.read_page(PAGE).await;
+    assert_eq!(
+        (&page["number"], &page["setAside"]["number"]),
+        (&json!(1), &json!(2))
+    );
+    assert_eq!(mask_of_next(&service, &client).await, '*');
+    service.stop().await;
+}
+
+/// Numbers would be given twice.
+#[tokio::test]
+async fn a_plugin_whose_history_is_damaged_waits_for_an_operator() {
+    let (service, client, _files) = with_two_versions("").await;
+    client.put_delivery("clicks", &[CARD]).await;
+    let file = service.kept_plugins().join("lives").join(PLUGIN);
+    let whole = fs::read(&file).unwrap();
+    let damage = || fs::write(&file, &whole[..whole.len() - 9]).unwrap();
+    let service = service.restart_after(damage).await;
+    let client = service.client();
+    let page = client.read_page(PAGE).await;
+    let why = page["refused"].as_str().unwrap();
+    assert!(
+        why.contains("its history cannot be read (it is cut off)"),
+        "{why}"
+    );
+    assert_eq!(service.delivered(), [""; 0]);
+    let service = service
+        .restart_after(|| fs::write(&file, &whole).unwrap())
+        .await;
+    let client = service.client();
+    client.flush("clicks").await;
+    assert_eq!(service.delivered(), [masked('#')]);
     service.stop().await;
 }
 

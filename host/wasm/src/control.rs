@@ -205,13 +205,21 @@ impl Control {
     }
 
     /// Takes a plugin away: nothing of it is in force. Its numbers and aliases stay.
+    ///
+    /// # Errors
+    /// When that cannot be kept. It is out of force all the same, until the next start.
     pub(crate) fn remove(&self, name: &PluginName) -> Result<(), Refusal> {
         if let Some(before) = self.registry.hash(name) {
             self.loader.kept.used(before);
         }
+        let forgotten = self.forget(name);
+        // Whoever is woken by this finds that its versions are needed by nobody.
         self.registry.remove(name);
-        let is_noted = self.loader.lives.hash_in_force(name).is_some();
-        if !is_noted {
+        forgotten
+    }
+
+    fn forget(&self, name: &PluginName) -> Result<(), Refusal> {
+        if self.loader.lives.hash_in_force(name).is_none() {
             return Ok(());
         }
         let mut change = self.change(name)?;

@@ -108,8 +108,7 @@ impl Lives {
                 let at = fs::metadata(&path)?.modified()?;
                 let since = at.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
                 let at = u64::try_from(since.as_millis()).map_err(io::Error::other)?;
-                let change = self.change(&name).map_err(io::Error::other)?;
-                let mut change = change;
+                let mut change = self.change(&name).map_err(io::Error::other)?;
                 change.life.take(coming, How::File, Timestamp(at));
                 change.keep()?;
             }

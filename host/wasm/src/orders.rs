@@ -160,7 +160,8 @@ impl Control {
                 "A canary's share is 1 to {CANARY_PERCENT_MAX} percent"
             )));
         }
-        let target = find(&*self.life(name)?, target)?.clone();
+        let life = self.life(name)?;
+        let target = find(&life, target)?.clone();
         let version = self.alive(name, target.hash)?;
         let (mut change, now) = (self.begin(name)?, self.clock.now());
         if change.life.in_force == Some(target.number) {
