@@ -612,7 +612,8 @@ fn pages() -> Vec<(Method, &'static str, &'static str, String)> {
     let stream = format!("arn:aws:firehose:{REGION}:{ACCOUNT}:deliverystream/gone");
     let get = [
         ("plugins", "ListPlugins", "*".to_owned()),
-        ("plugins/p", "GetPlugin", plugin),
+        ("plugins/p", "GetPlugin", plugin.clone()),
+        ("plugins/p/history", "GetPluginHistory", plugin.clone()),
         ("delivery-streams", "ListDeliveryStreams", "*".to_owned()),
         (
             "delivery-streams/gone",
@@ -627,9 +628,20 @@ fn pages() -> Vec<(Method, &'static str, &'static str, String)> {
         ("delivery-streams/gone/leave-out", "LeaveOutDelivery"),
         ("delivery-streams/gone/move/lane", "MoveDelivery"),
     ];
+    let orders = [
+        ("plugins/p/rollback", "RollbackPlugin"),
+        ("plugins/p/pause", "PausePlugin"),
+        ("plugins/p/resume", "ResumePlugin"),
+        ("plugins/p/aliases/live/1", "SetPluginAlias"),
+        ("plugins/p/aliases/live/delete", "DeletePluginAlias"),
+        ("plugins/p/canary/1/10", "BeginPluginCanary"),
+        ("plugins/p/canary/promote", "PromotePluginCanary"),
+        ("plugins/p/canary/end", "EndPluginCanary"),
+    ];
     let get = get.map(|(path, operation, about)| (Method::GET, path, operation, about));
     let post = post.map(|(path, operation)| (Method::POST, path, operation, stream.clone()));
-    get.into_iter().chain(post).collect()
+    let orders = orders.map(|(path, operation)| (Method::POST, path, operation, plugin.clone()));
+    get.into_iter().chain(post).chain(orders).collect()
 }
 
 #[tokio::test]
