@@ -22,7 +22,7 @@ use crate::files;
 use crate::hash::ContentHash;
 use crate::limits::COMPILED_BYTES_MAX;
 use crate::refusal::Refusal;
-use crate::runtime::compiling_engine;
+use crate::runtime::{Purpose, compiling_engine};
 
 /// Bytes of the tag in front of an image.
 const TAG_BYTES: usize = 32;
@@ -173,8 +173,11 @@ fn deserialize(engine: &Engine, image: &[u8]) -> wasmtime::Result<Component> {
 /// else says more of who compiled than of the component.
 fn not_taken(image: &[u8], error: &wasmtime::Error) -> Refusal {
     let why = format!("{error:#}");
-    let without_pool = compiling_engine().and_then(|engine| deserialize(&engine, image));
-    if without_pool.is_ok() {
+    let without_pool = |purpose| {
+        let engine = compiling_engine(purpose);
+        engine.is_ok_and(|engine| deserialize(&engine, image).is_ok())
+    };
+    if without_pool(Purpose::Production) || without_pool(Purpose::Metered) {
         Refusal::ForGood(why)
     } else {
         Refusal::ForNow(why)
@@ -191,7 +194,7 @@ mod tests {
     #[test]
     fn code_that_is_needed_stays_and_of_the_rest_what_was_used_last() {
         let dir = tempfile::tempdir().unwrap();
-        let engine = compiling_engine().unwrap();
+        let engine = compiling_engine(Purpose::Production).unwrap();
         let cache = CodeCache::open(dir.path(), [7; 32], &engine).unwrap();
         let component = |number: usize| ContentHash::of_component(&number.to_be_bytes());
         let count = SPARE_FILES_MAX + 3;

@@ -13,7 +13,7 @@ use crate::effects::{Effects, EffectsUnavailable};
 use crate::fault::Fault;
 use crate::limits::{CallLimits, STATE_BYTES_MAX};
 use crate::moment::Moment;
-use crate::running::{Running, fault_told, told};
+use crate::running::{Running, Spent, fault_told, told};
 use crate::slab::Slab;
 use crate::state::State;
 use crate::version::Version;
@@ -83,6 +83,10 @@ impl Consumer {
     /// How much of a processor's time the last call took, to a tick.
     pub fn took(&self) -> Duration {
         self.running.took()
+    }
+
+    pub(crate) fn spent(&self) -> Spent {
+        self.running.spent()
     }
 
     /// Whether it hands its state on: see [`Consumer::snapshot`].

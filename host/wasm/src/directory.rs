@@ -232,18 +232,31 @@ impl Found {
         let manifest = match &self.manifest {
             None if self.in_folder => return Err(format!("{MANIFEST} is not there").into()),
             None => None,
-            Some((path, _)) => {
-                let bytes = files::read_operators(path, MANIFEST_BYTES_MAX, "")?;
-                let text = String::from_utf8(bytes);
-                Some(text.map_err(|_| format!("{MANIFEST} is not text"))?)
-            }
+            Some((path, _)) => Some(path.as_path()),
         };
-        let limit = format!(" (component_mib = {})", component_max / (1024 * 1024));
-        Ok(Source {
-            manifest,
-            component: files::read_operators(component, component_max, &limit)?,
-        })
+        read_source(component, manifest, component_max)
     }
+}
+
+/// Reads a component and its manifest, wherever they lie.
+pub(crate) fn read_source(
+    component: &Path,
+    manifest: Option<&Path>,
+    component_max: u64,
+) -> Result<Source, Refusal> {
+    let manifest = match manifest {
+        None => None,
+        Some(path) => {
+            let bytes = files::read_operators(path, MANIFEST_BYTES_MAX as u64, "")?;
+            let text = String::from_utf8(bytes);
+            Some(text.map_err(|_| format!("{MANIFEST} is not text"))?)
+        }
+    };
+    let limit = format!(" (component_mib = {})", component_max / (1024 * 1024));
+    Ok(Source {
+        manifest,
+        component: files::read_operators(component, component_max, &limit)?,
+    })
 }
 
 #[cfg(test)]

@@ -61,6 +61,11 @@ pub struct Panic {
 }
 
 impl Fault {
+    /// Whether the instance that it came of may be used again.
+    pub(crate) fn leaves_its_instance(&self) -> bool {
+        matches!(self, Self::Retryable(_) | Self::Permanent(_))
+    }
+
     /// What came of a call that ended with an error: that it was late, that it panicked, which
     /// limit it reached, or what wasmtime says; with what the guest said last.
     pub(crate) fn of(

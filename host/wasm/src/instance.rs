@@ -12,7 +12,7 @@ use crate::fault::Fault;
 use crate::limits::CallLimits;
 use crate::moment::Moment;
 use crate::outputs::{Head, Outputs, RawOutputs};
-use crate::running::{Running, fault_told};
+use crate::running::{Running, Spent, fault_told};
 use crate::slab::Slab;
 use crate::state::State;
 use crate::version::Version;
@@ -48,6 +48,10 @@ impl Instance {
     /// How much of a processor's time the last call took, to a tick.
     pub fn took(&self) -> Duration {
         self.running.took()
+    }
+
+    pub(crate) fn spent(&self) -> Spent {
+        self.running.spent()
     }
 
     /// Works on one batch. Blocks for as long as it may take. What is known of its records besides

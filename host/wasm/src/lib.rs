@@ -6,7 +6,7 @@
 //! with it asks [`Plugins`] for it, makes an [`Instance`] of a transform or a [`Consumer`] and hands
 //! it batches; `running` is what both have. What it may use is in `limits`; what it is offered is in
 //! `state`, `column_calls`, `effect_calls` and `wasi`, and what lies behind that in `sealed` and
-//! `printed`; what it is denied is in `denied`.
+//! `printed`; what it is denied is in `denied`. Authors have the same without a server: `offline`.
 //!
 //! Calls into guests block. They are for threads that may be blocked, never for a task of the
 //! runtime: deliveries make them on the threads of `guest_threads`, in turns.
@@ -14,6 +14,7 @@
 mod admission;
 mod bindings;
 mod call_time;
+mod census;
 mod child;
 mod code_cache;
 mod column_calls;
@@ -23,6 +24,7 @@ mod compiler;
 mod consumer;
 mod counters;
 mod denied;
+mod deploying;
 mod directory;
 mod effect_calls;
 mod effects;
@@ -41,13 +43,16 @@ mod limit_reached;
 mod limits;
 mod loaded;
 mod loader;
+mod log_ring;
 mod manifest;
 mod memory_limits;
 mod moment;
 mod name;
+mod offline;
 mod options;
 mod outputs;
 mod patience;
+mod placing;
 mod plugins;
 mod printable;
 mod printed;
@@ -65,20 +70,25 @@ mod watch;
 mod watcher;
 mod world;
 
+pub use census::{Census, Counted, IMPORTS_LISTED_MAX, Import};
 pub use columns::{BatchColumns, Columns};
 pub use compile_worker::compile_worker;
 pub use consumer::{Assignment, Consumer};
 pub use counters::{BATCH_TIME_BUCKETS_US, Count, Counters};
+pub use deploying::{Deployed, NotDeployed};
 pub use effects::{EffectError, Effects};
 pub use fault::{Deadline, Fault, Panic};
 pub use guest_thread_limits::GuestThreadLimits;
 pub use guest_threads::{GuestThreadCounts, GuestThreads, Turn, TurnLost};
 pub use hash::ContentHash;
+pub use imports::Access;
 pub use instance::Instance;
-pub use limits::{CallLimits, INSTANCES_MAX, INSTANCES_PER_PLUGIN_MAX, Limits};
+pub use limits::{CallLimits, INSTANCES_MAX, INSTANCES_PER_PLUGIN_MAX, Limits, MANIFEST_BYTES_MAX};
+pub use log_ring::LogLine;
 pub use manifest::Manifest;
 pub use moment::Moment;
 pub use name::PluginName;
+pub use offline::{Came, Cost, Effect, Files, Trial, Tried, Workbench};
 pub use options::{OpenError, Options};
 pub use outputs::{Output, Outputs, Status};
 pub use patience::Patience;

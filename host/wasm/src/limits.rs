@@ -87,7 +87,7 @@ pub(crate) const COUNTERS_MAX: usize = 64;
 /// Characters of a counter's name.
 pub(crate) const COUNTER_NAME_CHARS_MAX: usize = 64;
 /// Bytes of a manifest; a longer one is refused.
-pub(crate) const MANIFEST_BYTES_MAX: u64 = 64 * 1024;
+pub const MANIFEST_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of the text of one failed record or call that are kept.
 pub(crate) const REASON_BYTES_MAX: usize = 1024;
 /// Seconds of the clock that a compiler may be there for each second of processor time that it may

@@ -1,6 +1,7 @@
 //! From files to a version that can be put in force: admitted, compiled, linked, kept, and tried
 //! once.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
@@ -21,7 +22,7 @@ use crate::name::PluginName;
 use crate::options::{OpenError, Options};
 use crate::refusal::Refusal;
 use crate::running::Running;
-use crate::runtime::Runtime;
+use crate::runtime::{Purpose, Runtime};
 use crate::version::{Facts, Version};
 use crate::world::World;
 
@@ -41,14 +42,19 @@ impl Loader {
     /// # Errors
     /// When that cannot be written, or the machine does not give what plugins need.
     pub(crate) fn open(options: &Options) -> Result<Self, OpenError> {
+        Self::open_for(Purpose::Production, options)
+    }
+
+    /// The same with engines of this purpose.
+    pub(crate) fn open_for(purpose: Purpose, options: &Options) -> Result<Self, OpenError> {
         let failed = |what: &str, why: &dyn fmt::Display| OpenError(format!("{what}: {why}"));
-        let runtime = Runtime::new();
+        let runtime = Runtime::new(purpose);
         let runtime = runtime.map_err(|e| failed("start the runtime of plugins", &e))?;
         let kept = Kept::open(&options.keep.join("versions"));
         let in_force = InForce::open(&options.keep.join("in-force"));
         let compiled = options.keep.join("compiled");
         let code = CodeCache::open(&compiled, options.cache_key, &runtime.engine);
-        let compiler = Compiler::new(options.compiler.clone(), options.limits);
+        let compiler = Compiler::new(options.compiler.clone(), purpose, options.limits);
         Ok(Self {
             runtime: Arc::new(runtime),
             kept: kept.map_err(|e| failed("keep versions of plugins", &e))?,
@@ -70,17 +76,30 @@ impl Loader {
         source: &Source,
         now: Timestamp,
     ) -> Result<Version, Refusal> {
+        let version = self.bring_to_life(name, source, now)?;
+        self.kept
+            .save(source)
+            .map_err(|error| Refusal::ForNow(format!("keep it: {error}")))?;
+        Ok(version)
+    }
+
+    /// The same without keeping it: nothing may rely on what this makes.
+    ///
+    /// # Errors
+    /// Those of [`Loader::load`].
+    pub(crate) fn bring_to_life(
+        &self,
+        name: &PluginName,
+        source: &Source,
+        now: Timestamp,
+    ) -> Result<Version, Refusal> {
         let manifest = match &source.manifest {
             Some(text) => Manifest::parse(text, name, self.limits).map_err(|e| e.to_string())?,
             None => Manifest::bare(name.clone(), self.limits),
         };
         let version = self.link(manifest, source, now)?;
         let (version, described) = try_once(version, now)?;
-        let described = described?;
-        self.kept
-            .save(source)
-            .map_err(|error| Refusal::ForNow(format!("keep it: {error}")))?;
-        Ok(version.with_description(described))
+        Ok(version.with_description(described?))
     }
 
     /// Makes the version of a plugin again that was in force last, as [`Loader::load`] made it;
@@ -135,6 +154,13 @@ impl Loader {
         let (version, described) = try_once(linked, now)?;
         // What cannot say what it is called is called by its manifest alone, if it has one.
         Ok(version.with_description(described.unwrap_or_default()))
+    }
+
+    /// Deletes compiled code that was not used for long: that of a person who tries many components.
+    pub(crate) fn prune_code(&self) {
+        if let Err(error) = self.code.prune(&HashSet::new()) {
+            tracing::warn!(%error, "delete old compiled code");
+        }
     }
 
     fn link(

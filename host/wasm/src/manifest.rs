@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use types::Invalid;
 
 use crate::limits::{Limits, MEBIBYTE};
@@ -31,6 +32,9 @@ struct Text {
     config: BTreeMap<String, String>,
     #[serde(default)]
     limits: Asked,
+    /// What `millrace plugin build` goes by, which is no matter of the server's.
+    #[serde(default, rename = "build")]
+    _build: IgnoredAny,
 }
 
 #[derive(Default, Deserialize)]

@@ -3,15 +3,19 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 
 use tokio::sync::watch;
 use types::Clock;
 
+use crate::deploying::{Deployed, Deployment, NotDeployed, Places};
 use crate::hash::ContentHash;
+use crate::limits::Limits;
 use crate::loaded::Loaded;
 use crate::loader::Loader;
+use crate::log_ring::LogLine;
 use crate::name::PluginName;
+use crate::offline::Files;
 use crate::options::{OpenError, Options};
 use crate::registry::{Ignored, Plugin, Registry};
 use crate::version::Version;
@@ -24,6 +28,8 @@ pub struct Plugins {
     loaded: Loaded,
     directory: Option<PathBuf>,
     watcher: Mutex<Option<Watcher>>,
+    /// Those that were handed in and are on their way.
+    deployments: Places,
     /// Whether all that lay in the directory at the start was tried.
     started: Arc<watch::Sender<bool>>,
 }
@@ -78,6 +84,7 @@ impl Plugins {
             loaded: Loaded::default(),
             directory: options.directory,
             watcher: Mutex::default(),
+            deployments: Places::default(),
             started: Arc::new(watch::channel(false).0),
         })
     }
@@ -105,8 +112,13 @@ impl Plugins {
         let (registry, loader) = (Arc::clone(&self.registry), Arc::clone(&self.loader));
         let watcher = Watcher::start(directory, registry, loader, tried)
             .map_err(|why| OpenError(format!("watch the plugins directory: {why}")))?;
-        *self.watcher.lock().unwrap_or_else(PoisonError::into_inner) = Some(watcher);
+        *self.watcher() = Some(watcher);
         Ok(())
+    }
+
+    fn watcher(&self) -> MutexGuard<'_, Option<Watcher>> {
+        // Each change under the lock is one assignment.
+        self.watcher.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Turns true once all that lay in the directory at the start is in force or refused. Until
@@ -144,8 +156,70 @@ impl Plugins {
             return Ok(version);
         }
         self.loaded.find_or_load(hash, || {
-            self.loader.load_kept(name, hash, self.registry.now())
+            let version = self.loader.load_kept(name, hash, self.registry.now())?;
+            self.registry.attach_log(&version);
+            Ok(version)
         })
+    }
+
+    /// The files of a version that is or was in force. Blocks.
+    ///
+    /// # Errors
+    /// When they were not kept, or not as they were.
+    pub fn files(&self, hash: ContentHash) -> Result<Files, String> {
+        self.loader.kept.load(hash).map(Files::of)
+    }
+
+    /// What every plugin may use.
+    pub fn limits(&self) -> Limits {
+        self.loader.limits
+    }
+
+    /// Lines that a plugin logged after the one of this number, the oldest first, at most so many;
+    /// `None`: there is no such plugin. The last thousand are there, or 256 KiB of them.
+    pub fn log_after(
+        &self,
+        name: &PluginName,
+        after: u64,
+        lines_max: usize,
+    ) -> Option<Vec<LogLine>> {
+        self.registry.log_after(name, after, lines_max)
+    }
+
+    /// Puts a version in force and into the plugins directory: admitted, compiled and tried first,
+    /// so that the one before goes on if it cannot be. Blocks for as long as all of that takes, and
+    /// while others are at it.
+    ///
+    /// # Errors
+    /// Why it is not in force.
+    pub fn deploy(&self, name: &PluginName, files: Files) -> Result<Deployed, NotDeployed> {
+        let source = files.into_source();
+        let bytes = source.component.len() as u64;
+        let limit = self.loader.limits.component_bytes_max;
+        if bytes > limit {
+            return Err(NotDeployed::Refused(format!(
+                "{name}.wasm: has {bytes} bytes, more than {limit} (component_mib = {})",
+                limit / (1024 * 1024)
+            )));
+        }
+        let hatch = self.watcher().as_ref().map(Watcher::hatch);
+        let Some(hatch) = hatch else {
+            return Err(NotDeployed::NoDirectory);
+        };
+        let closing = || NotDeployed::ForNow("the server closes".to_owned());
+        let hatch = hatch.ok_or_else(closing)?;
+        let Some(place) = self.deployments.take() else {
+            let why = "others are being deployed; try again in a moment";
+            return Err(NotDeployed::ForNow(why.to_owned()));
+        };
+        let (answer, answered) = mpsc::sync_channel(1);
+        hatch.hand_over(Deployment {
+            name: name.clone(),
+            source,
+            answer,
+            _place: place,
+        })?;
+        Ok(answered.recv().map_err(|_| closing())??)
     }
 
     /// A number that changes whenever a version comes into force, is refused or goes.
@@ -219,11 +293,7 @@ impl Plugins {
     /// loaded is or cannot be.
     pub fn close(&self) {
         self.stop_compiling();
-        let watcher = self
-            .watcher
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let watcher = self.watcher().take();
         drop(watcher);
     }
 }

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use types::{Clock, Timestamp};
 
 use crate::hash::ContentHash;
+use crate::log_ring::{LogLine, LogRing};
 use crate::name::PluginName;
 use crate::printable::printable;
 use crate::refusal::Refusal;
@@ -49,11 +50,12 @@ pub struct Ignored {
     pub why: String,
 }
 
-#[derive(Default)]
 struct Entry {
     version: Option<Arc<Version>>,
     refused: Option<Refused>,
     swaps: u64,
+    /// The last lines of all its versions.
+    log: Arc<LogRing>,
 }
 
 /// All plugins. One that has neither a version nor a refusal is being loaded.
@@ -136,7 +138,7 @@ impl Registry {
         self.change(&name, |entry| {
             entry.refused = None;
             entry.swaps += u64::from(entry.version.is_some());
-            entry.version = Some(Arc::new(version));
+            entry.begin(version);
         });
     }
 
@@ -147,7 +149,7 @@ impl Registry {
             &version,
             "the version of a plugin that was in force last is again",
         );
-        self.change(&name, |entry| entry.version = Some(Arc::new(version)));
+        self.change(&name, |entry| entry.begin(version));
     }
 
     /// Notes why a version was not taken. The one before goes on.
@@ -197,13 +199,31 @@ impl Registry {
         }
     }
 
+    /// Lines that a plugin logged after the one of this number; `None`: there is no such plugin.
+    pub(crate) fn log_after(
+        &self,
+        name: &PluginName,
+        after: u64,
+        lines_max: usize,
+    ) -> Option<Vec<LogLine>> {
+        self.read(name, |entry| entry.log.after(after, lines_max))
+    }
+
+    /// Keeps the lines of a version that is not in force with those of its plugin.
+    pub(crate) fn attach_log(&self, version: &Version) {
+        let attach = |entry: &Entry| version.log().attach(&entry.log, &version.hash().short());
+        // Those of a plugin that is gone are in the server's log alone.
+        let _ = self.read(version.name(), attach);
+    }
+
     fn read<T>(&self, name: &PluginName, look: impl FnOnce(&Entry) -> T) -> Option<T> {
         self.lock_read().get(name).map(look)
     }
 
     fn change(&self, name: &PluginName, change: impl FnOnce(&mut Entry)) {
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
-        change(entries.entry(name.clone()).or_default());
+        let new = || Entry::new(&self.clock);
+        change(entries.entry(name.clone()).or_insert_with(new));
         drop(entries);
         self.changes.send_modify(|changes| *changes += 1);
     }
@@ -211,6 +231,22 @@ impl Registry {
     fn lock_read(&self) -> RwLockReadGuard<'_, BTreeMap<PluginName, Entry>> {
         // Each change under the lock leaves the map whole.
         self.entries.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entry {
+    fn new(clock: &Arc<dyn Clock>) -> Self {
+        Self {
+            version: None,
+            refused: None,
+            swaps: 0,
+            log: Arc::new(LogRing::new(Arc::clone(clock))),
+        }
+    }
+
+    fn begin(&mut self, version: Version) {
+        version.log().attach(&self.log, &version.hash().short());
+        self.version = Some(Arc::new(version));
     }
 }
 

@@ -26,6 +26,17 @@ pub(crate) struct Running {
     _share: InstanceShare,
 }
 
+/// What an instance took.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spent {
+    /// What is left of its fuel, where that is counted.
+    pub(crate) fuel_left: Option<u64>,
+    /// Bytes of all its memories.
+    pub(crate) memory_bytes: usize,
+    /// Calls to the host during the last batch.
+    pub(crate) host_calls: u32,
+}
+
 impl Running {
     /// Makes an instance that may use so much, whatever is configured now, and lets the plugin
     /// prepare it. Blocks for as long as the guest may take.
@@ -52,6 +63,7 @@ impl Running {
             &runtime.engine,
             State::new(version.shared_manifest(), version.log(), moment, limits),
         );
+        runtime.fill(&mut store);
         store.limiter(|state| &mut state.memory_limits);
         store.set_hostcall_fuel(limits.output_bytes_max);
         store
@@ -114,6 +126,16 @@ impl Running {
     /// How much of a processor's time the last call took, to a tick.
     pub(crate) fn took(&self) -> Duration {
         self.store.data().call_time.took()
+    }
+
+    /// What it took so far.
+    pub(crate) fn spent(&self) -> Spent {
+        let state = self.store.data();
+        Spent {
+            fuel_left: self.store.get_fuel().ok(),
+            memory_bytes: state.memory_limits.memory_bytes(),
+            host_calls: state.host_calls(),
+        }
     }
 
     /// Calls into the guest, which may take so long.

@@ -90,6 +90,11 @@ impl State {
         }
     }
 
+    /// How often the guest called the host during this batch.
+    pub(crate) fn host_calls(&self) -> u32 {
+        self.limits.host_calls_max - self.host_calls_left
+    }
+
     pub(crate) fn host_call(&mut self) -> wasmtime::Result<()> {
         match self.host_calls_left.checked_sub(1) {
             Some(left) => {

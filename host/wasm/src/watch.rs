@@ -13,11 +13,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::deploying::Deployed;
 use crate::directory::{self, Found, Scan};
 use crate::hash::ContentHash;
 use crate::kept::Source;
 use crate::loader::Loader;
 use crate::name::PluginName;
+use crate::placing;
 use crate::refusal::{Again, Refusal};
 use crate::registry::{Ignored, Registry};
 use crate::version::Version;
@@ -202,6 +204,49 @@ impl Watch {
     fn known(&self) -> BTreeSet<PluginName> {
         let noted = self.loader.in_force.all().into_keys();
         noted.chain(self.registry.names()).collect()
+    }
+
+    /// Puts a version in force that was handed in, and its files into the directory: the files come
+    /// last, so that none lies there that was not taken.
+    ///
+    /// # Errors
+    /// Why it is not in force. The one before is, and its files lie where they were.
+    pub(crate) fn deploy(
+        &mut self,
+        name: &PluginName,
+        source: &Source,
+    ) -> Result<Deployed, Refusal> {
+        let hash = source.hash();
+        placing::check(&self.directory, name, source)?;
+        if self.registry.hash(name) == Some(hash) && self.lies_there(name, hash) {
+            return Ok(Deployed {
+                hash,
+                was_in_force: true,
+            });
+        }
+        let version = self.loader.load(name, source, self.registry.now())?;
+        placing::put(&self.directory, name, source)?;
+        self.put_in_force(version)?;
+        // What was just written is handled, unless somebody wrote to it since.
+        if let Ok(Some(found)) = directory::look_at(&self.directory, name)
+            && self.lies_there(name, hash)
+        {
+            self.settling.remove(name);
+            self.handled
+                .insert(name.clone(), Handled { found, again: None });
+        }
+        Ok(Deployed {
+            hash,
+            was_in_force: false,
+        })
+    }
+
+    /// Whether the files of this version lie in the directory.
+    fn lies_there(&self, name: &PluginName, hash: ContentHash) -> bool {
+        let found = directory::look_at(&self.directory, name).ok().flatten();
+        let source =
+            found.and_then(|it| it.read(name, self.loader.limits.component_bytes_max).ok());
+        source.is_some_and(|source| source.hash() == hash)
     }
 
     fn has_settled(&mut self, name: &PluginName, found: Option<&Found>, now: Instant) -> bool {

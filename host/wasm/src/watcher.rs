@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 use notify::event::{AccessKind, AccessMode};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
+use crate::deploying::Deployment;
 use crate::loader::Loader;
+use crate::refusal::Refusal;
 use crate::registry::Registry;
 use crate::watch::Watch;
 
@@ -29,6 +31,7 @@ pub(crate) struct Watcher {
 
 enum Ring {
     Event,
+    Deploy(Box<Deployment>),
     Stop,
 }
 
@@ -66,6 +69,28 @@ impl Watcher {
     }
 }
 
+/// A handle by which versions are handed to the thread, for as long as that runs.
+#[derive(Clone)]
+pub(crate) struct Hatch(SyncSender<Ring>);
+
+impl Hatch {
+    /// Hands a version over. Blocks while the thread is at work on others.
+    ///
+    /// # Errors
+    /// When the thread has ended.
+    pub(crate) fn hand_over(&self, deployment: Deployment) -> Result<(), Refusal> {
+        let handed = self.0.send(Ring::Deploy(Box::new(deployment)));
+        handed.map_err(|_| Refusal::ForNow("the server closes".to_owned()))
+    }
+}
+
+impl Watcher {
+    /// A handle for those who deploy; none once the thread is being ended.
+    pub(crate) fn hatch(&self) -> Option<Hatch> {
+        self.bell.clone().map(Hatch)
+    }
+}
+
 impl Drop for Watcher {
     fn drop(&mut self) {
         if let Some(bell) = self.bell.take() {
@@ -90,6 +115,16 @@ fn run(mut watch: Watch, rings: &Receiver<Ring>) {
         };
         match rings.recv_timeout(pause) {
             Ok(Ring::Event) | Err(RecvTimeoutError::Timeout) => {}
+            Ok(Ring::Deploy(deployment)) => {
+                let Deployment {
+                    name,
+                    source,
+                    answer,
+                    _place,
+                } = *deployment;
+                // Who asked may have gone: it is deployed all the same.
+                let _ = answer.try_send(watch.deploy(&name, &source));
+            }
             Ok(Ring::Stop) | Err(RecvTimeoutError::Disconnected) => return,
         }
         watch.look(Instant::now());
