@@ -22,7 +22,7 @@ pub(crate) enum Command {
     /// Work with the streams of a server
     #[command(subcommand)]
     Stream(stream::StreamCommand),
-    /// Look at the plugins of a server
+    /// Write plugins, and look at those of a server
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
     /// Look at the delivery streams of a server
@@ -42,7 +42,7 @@ impl Command {
         match self {
             Self::Serve(args) => in_runtime(serve::run(args)),
             Self::Stream(command) => in_runtime(command.run()),
-            Self::Plugin(command) => in_runtime(command.run()),
+            Self::Plugin(command) => command.run(),
             Self::Delivery(command) => in_runtime(command.run()),
             Self::Demo(args) => in_runtime(demo::run(args)),
             Self::Version(args) => version::run(&args),

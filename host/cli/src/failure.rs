@@ -5,6 +5,9 @@ use std::process::ExitCode;
 
 use crate::client::CallError;
 
+/// What clap ends with where the arguments are none.
+const CODE_OF_UNABLE: u8 = 2;
+
 /// What ends a command early.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -12,6 +15,8 @@ pub(crate) enum Failure {
     Text(String),
     /// Something that another program reads: it stands alone, without our name in front.
     Bare(String),
+    /// Nothing could be said of what was asked: the exit code is 2, as for arguments that are none.
+    Unable(String),
     /// Whoever read our output has gone, as `head` does when it has enough: no failure of ours.
     ReaderGone,
 }
@@ -46,6 +51,10 @@ pub(crate) fn report(failure: &Failure) -> ExitCode {
             // Without a standard error the exit code must do.
             let _ = crate::output::complain(&format!("millrace: {text}"));
             ExitCode::FAILURE
+        }
+        Failure::Unable(text) => {
+            let _ = crate::output::complain(&format!("millrace: {text}"));
+            ExitCode::from(CODE_OF_UNABLE)
         }
         Failure::Bare(text) => {
             let _ = crate::output::complain(text);

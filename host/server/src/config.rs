@@ -46,6 +46,9 @@ pub struct Config {
     pub data: PathBuf,
     /// The directory of plugins, if there is one.
     pub plugins: Option<PathBuf>,
+    /// Accounts that may deploy plugins to the running server, and see what those log. All accounts
+    /// use them, so that no account may by itself. Without credentials whoever calls may.
+    pub plugin_accounts: Vec<AccountId>,
     /// What every plugin may use.
     pub plugin_limits: wasm::Limits,
     /// What deliveries share.
@@ -82,6 +85,7 @@ impl Default for Config {
             tls: None,
             data: PathBuf::from("millrace-data"),
             plugins: None,
+            plugin_accounts: Vec::new(),
             plugin_limits: wasm::Limits::default(),
             delivery_limits: DeliveryLimits::default(),
             compiler: None,

@@ -2,6 +2,7 @@
 
 mod api;
 mod plain;
+mod plugins;
 mod refusals;
 mod reply;
 mod request;
@@ -23,11 +24,12 @@ use types::{Clock, Timestamp};
 use wasm::Plugins;
 use wire::{Action, Answer, ApiError, Call, Codec, Origin, Requester, Target};
 
-use api::Pages;
+use api::{Asked, Pages};
 use plain::{TEXT, not_allowed, plain, preflight, text};
 use refusals::{body_error, log, no_room, no_room_for};
 use reply::{Reply, charge};
 
+pub(crate) use plugins::Deployers;
 pub(crate) use request::TARGET;
 
 use crate::answer::AnswerBody;
@@ -47,9 +49,8 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const HOST_ID: HeaderName = HeaderName::from_static("x-amz-id-2");
 /// Headers of an answer, hyper's own among them.
 const ANSWER_HEADERS: usize = 6;
-/// Bytes of the body of a request for a page of the server itself, which has no use for any. A
-/// larger one is refused with status 413.
-const PAGE_BODY_BYTES_MAX: usize = 4 * 1024;
+/// Bytes of the body of a request that asks who calls. A larger one is refused with status 413.
+const CALLER_BODY_BYTES_MAX: usize = 4 * 1024;
 
 /// What the metrics of an account are called in policies.
 const READING_METRICS: Action = Action {
@@ -61,6 +62,8 @@ const READING_METRICS: Action = Action {
 pub(crate) struct Router {
     pub(crate) services: Services,
     pub(crate) plugins: Arc<Plugins>,
+    /// Who may deploy them.
+    pub(crate) deployers: Deployers,
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) authenticator: Authenticator,
@@ -221,23 +224,37 @@ impl Router {
         exchange: &mut Exchange<'_>,
         body: &mut Incoming,
     ) -> Result<Answer, ApiError> {
+        let (method, path) = (&exchange.parts.method, exchange.parts.uri.path());
         let wanted = Wanted {
             service: OWN_SERVICE,
-            action: api::action(exchange.parts.uri.path()),
-            bytes_max: PAGE_BODY_BYTES_MAX,
+            action: api::action(method, path),
+            bytes_max: api::body_bytes_max(method, path, &self.plugins.limits()),
         };
-        // A page has no use for the body once its signature is checked, and may take long.
-        let Call { caller, .. } = self.receive(exchange, body, &wanted).await?;
-        let works = exchange.held.works(Payer::Account(caller.account), 0, 0);
+        let Call {
+            caller,
+            body: received,
+            ..
+        } = self.receive(exchange, body, &wanted).await?;
+        // What is deployed is copied out of the body.
+        let bytes = received.len().saturating_mul(2);
+        let works = exchange
+            .held
+            .works(Payer::Account(caller.account), bytes, 0);
         works.map_err(no_room)?;
-        let (method, path) = (&exchange.parts.method, exchange.parts.uri.path());
         let pages = Pages {
             plugins: &self.plugins,
+            deployers: &self.deployers,
             delivery: &self.services.delivery,
         };
-        let answer = pages.answer(&caller, method, path).await?;
+        let asked = Asked {
+            method,
+            path,
+            query: exchange.parts.uri.query(),
+            body: received,
+        };
+        let answer = pages.answer(&caller, asked).await?;
         // An order is carried out by now, and its answer must say so.
-        let is_due = *method == Method::POST;
+        let is_due = [Method::POST, Method::PUT].contains(method);
         charge(&mut exchange.held, &answer, is_due).map_err(no_room)?;
         Ok(answer)
     }
@@ -251,7 +268,7 @@ impl Router {
         let wanted = Wanted {
             service: sts::SERVICE,
             action: sts::ACTION_OF_POLICIES,
-            bytes_max: PAGE_BODY_BYTES_MAX,
+            bytes_max: CALLER_BODY_BYTES_MAX,
         };
         let received = self.receive(exchange, &mut body, &wanted);
         let answer = received.await.and_then(|call| {

@@ -28,7 +28,7 @@ use crate::listen::{Addresses, Listener};
 use crate::operations::Services;
 use crate::read_turns::read_turns;
 use crate::request_id::RequestIds;
-use crate::route::Router;
+use crate::route::{Deployers, Router};
 use crate::shutdown::Stage;
 use crate::telemetry::Telemetry;
 use crate::tls::{Tls, TlsError};
@@ -184,6 +184,7 @@ pub async fn start(
             delivery: delivery.map_err(StartError::Delivery)?,
         },
         plugins,
+        deployers: deployers(&config),
         engine,
         clock,
         authenticator: Authenticator::new(
@@ -200,6 +201,15 @@ pub async fn start(
         ids: RequestIds::new(process),
     });
     Ok(listen(router, ports, pacing))
+}
+
+/// Who may deploy plugins: where nobody is told apart, anybody.
+fn deployers(config: &Config) -> Deployers {
+    if config.credentials.is_empty() {
+        Deployers::Anybody
+    } else {
+        Deployers::Accounts(config.plugin_accounts.clone())
+    }
 }
 
 /// Listens at all ports from now on.

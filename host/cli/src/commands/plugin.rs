@@ -1,17 +1,35 @@
-//! `millrace plugin …`: the plugins of a server, from a terminal.
+//! `millrace plugin …`: writing plugins, and the plugins of a server, from a terminal.
 
+mod build;
+mod cache;
+mod check;
 mod inspect;
+mod limits;
 mod list;
+mod new;
+mod outcome;
+mod project;
 mod shapes;
+mod test;
+mod trials;
 
 use clap::Subcommand;
 
+use super::in_runtime;
 use crate::failure::Failure;
 
 pub(crate) use shapes::{Ignored, Plugin, Plugins};
 
 #[derive(Subcommand)]
 pub(crate) enum PluginCommand {
+    /// Make a folder with a plugin that builds at once
+    New(new::NewArgs),
+    /// Build a plugin's component
+    Build(build::BuildArgs),
+    /// Say what a server would say of a plugin
+    Check(check::CheckArgs),
+    /// Compare what a plugin makes of records with what it should
+    Test(test::TestArgs),
     /// List the plugins, which version of each is in force, and why others were refused
     List(list::ListArgs),
     /// Show all that is known of one plugin
@@ -19,10 +37,14 @@ pub(crate) enum PluginCommand {
 }
 
 impl PluginCommand {
-    pub(crate) async fn run(self) -> Result<(), Failure> {
+    pub(crate) fn run(self) -> Result<(), Failure> {
         match self {
-            Self::List(args) => list::run(&args).await,
-            Self::Inspect(args) => inspect::run(&args).await,
+            Self::New(args) => new::run(&args),
+            Self::Build(args) => build::run(&args),
+            Self::Check(args) => check::run(&args),
+            Self::Test(args) => test::run(&args),
+            Self::List(args) => in_runtime(list::run(&args)),
+            Self::Inspect(args) => in_runtime(inspect::run(&args)),
         }
     }
 }

@@ -6,6 +6,8 @@ mod compile_worker;
 mod delivery;
 mod demo;
 mod fixture;
+mod plugin_check;
+mod plugin_new;
 mod serve;
 mod stream;
 mod tail;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use toml::de::DeTable;
+use types::AccountId;
 
 use super::entry::{Entry, Wrong, line_of};
 use super::{Config, ConfigError, credentials, delivery_limits, kms, sections};
@@ -20,13 +21,16 @@ const IN_FLIGHT_REQUESTS_MIN: usize = 4;
 /// Origins of web pages that can be named: each request that has an `Origin` is compared with all.
 const CORS_ORIGINS_MAX: usize = 64;
 
+/// Accounts that may deploy plugins that can be named.
+const PLUGIN_ACCOUNTS_MAX: usize = 64;
+
 /// How the parser begins what it says of a key that is there already. It points to the key and
 /// does not say which it is.
 const KEY_FAULTS: [&str; 2] = ["duplicate key", "cannot extend value"];
 
-const KEYS: &str = "listen, tls_listen, data, plugins, throttle, clock_skew_minutes, \
-                    cors_origins, [limits], [plugin_limits], [delivery_limits], [metrics], [s3], \
-                    [tls], [kms] and [[credentials]]";
+const KEYS: &str = "listen, tls_listen, data, plugins, plugin_accounts, throttle, \
+                    clock_skew_minutes, cors_origins, [limits], [plugin_limits], \
+                    [delivery_limits], [metrics], [s3], [tls], [kms] and [[credentials]]";
 const LIMIT_KEYS: &str = "connections_max, connections_per_address_max, request_bytes_max, \
                           in_flight_bytes_max, streams_per_account_max, shards_per_account_max, \
                           lanes_per_account_max and policy_bytes_per_account_max";
@@ -53,6 +57,7 @@ fn parse(text: &str) -> Result<Config, Wrong> {
             "tls_listen" => config.tls_listen = Some(address(&entry)?),
             "data" => config.data = PathBuf::from(entry.string()?),
             "plugins" => config.plugins = Some(PathBuf::from(entry.string()?)),
+            "plugin_accounts" => config.plugin_accounts = plugin_accounts(&entry)?,
             "throttle" => config.throttle = entry.boolean()?,
             "clock_skew_minutes" => {
                 let minutes = entry.number(1, CLOCK_SKEW_MINUTES_MAX)?;
@@ -96,6 +101,18 @@ fn malformed(text: &str, error: &toml::de::Error) -> Wrong {
         line: span.map(|span| line_of(text, span)),
         what,
     }
+}
+
+fn plugin_accounts(entry: &Entry<'_>) -> Result<Vec<AccountId>, Wrong> {
+    let list = entry.list("plugin_accounts = [\"000000000042\"]")?;
+    if list.len() > PLUGIN_ACCOUNTS_MAX {
+        return Err(entry.wrong(&format!("names more than {PLUGIN_ACCOUNTS_MAX} accounts")));
+    }
+    let account = |element: &Entry<'_>| {
+        let account = AccountId::parse(element.string()?);
+        account.map_err(|_| element.wrong("has an element that is not 12 digits in quotes"))
+    };
+    list.iter().map(account).collect()
 }
 
 fn cors_origins(entry: &Entry<'_>) -> Result<Vec<WebOrigin>, Wrong> {

@@ -5,6 +5,9 @@
 //! |---|---|
 //! | `GET /_millrace/plugins` | `{"plugins": [...], "ignored": [...]}`, in order of their names |
 //! | `GET /_millrace/plugins/NAME` | one of them |
+//! | `PUT /_millrace/plugins/NAME` | a version of it is put in force: `plugins` |
+//! | `GET /_millrace/plugins/NAME/logs?after=N` | `{"lines": [...]}`: what it logged last |
+//! | `GET /_millrace/plugins/NAME/component` | the component of the version in force |
 //! | `GET /_millrace/delivery-streams` | `{"deliveryStreams": [...]}`, the caller's |
 //! | `GET /_millrace/delivery-streams/NAME` | one of them |
 //! | `POST /_millrace/delivery-streams/NAME/flush` | `{"delivered": true}` once all is delivered |
@@ -17,32 +20,24 @@
 //! Where credentials are configured, requests are signed for the service `kinesis`; policies know
 //! the pages as actions of `millrace`.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
 use delivery::{Delivery, DeliveryStatus, FLUSH_TIME_MAX, LaneAnswer, ORDER_TIME_MAX, Order};
 use http::Method;
 use serde::Serialize;
 use types::Caller;
-use wasm::{Plugin, PluginName, Plugins};
+use wasm::Plugins;
 use wire::{Action, Answer, ApiError, Requester, Target, json};
 
+use super::plugins::{self, Deployers};
+
+/// Bytes of the body of a page that has no use for one.
+const BODY_BYTES_MAX: usize = 4 * 1024;
 /// What all paths of the pages begin with.
 pub(super) const ROOT: &str = "/_millrace/";
 /// The service that policies name for them.
 pub(super) const POLICY_SERVICE: &str = "millrace";
-
-#[derive(Serialize)]
-struct PluginList {
-    plugins: Vec<PluginPage>,
-    /// Not there when there are none.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    ignored: Vec<IgnoredPage>,
-}
-
-/// What looks like a plugin and cannot be one.
-#[derive(Serialize)]
-struct IgnoredPage {
-    file: String,
-    why: String,
-}
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -55,102 +50,13 @@ struct Obeyed {
     lanes: Vec<LaneAnswer>,
 }
 
-/// One plugin.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct PluginPage {
-    name: String,
-    /// `running`: a version is in force. `loading`: none is yet. `refused`: none is, and the
-    /// member `refused` says why.
-    state: &'static str,
-    #[serde(flatten)]
-    version: Option<VersionPage>,
-    /// Why the files that lie in the plugins directory now are not in force.
-    refused: Option<String>,
-    refused_at_ms: Option<u64>,
-    /// How often a version took the place of another since the start.
-    swaps: u64,
-}
-
-/// The version in force.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct VersionPage {
-    version: String,
-    hash: String,
-    world: &'static str,
-    loaded_at_ms: u64,
-    component_bytes: usize,
-    compile_us: u128,
-    from_cache: bool,
-    memory_bytes_max: usize,
-    batch_ms_max: u128,
-    calls: u64,
-    records: u64,
-    traps: u64,
-    deadlines: u64,
-    refused_batches: u64,
-    batch_us: u64,
-    log_lines_left_out: u64,
-    counters: std::collections::BTreeMap<String, u64>,
-}
-
-impl PluginPage {
-    fn of(plugin: &Plugin) -> Self {
-        Self {
-            name: plugin.name.as_str().to_owned(),
-            state: match (&plugin.version, &plugin.refused) {
-                (Some(_), _) => "running",
-                (None, Some(_)) => "refused",
-                (None, None) => "loading",
-            },
-            version: plugin.version.as_deref().map(VersionPage::of),
-            refused: plugin.refused.as_ref().map(|refused| refused.why.clone()),
-            refused_at_ms: plugin.refused.as_ref().map(|refused| refused.at.0),
-            swaps: plugin.swaps,
-        }
-    }
-}
-
-impl IgnoredPage {
-    fn of(ignored: wasm::Ignored) -> Self {
-        Self {
-            file: ignored.file,
-            why: ignored.why,
-        }
-    }
-}
-
-impl VersionPage {
-    fn of(version: &wasm::Version) -> Self {
-        let (facts, counters) = (version.facts(), version.counters());
-        let limits = version.manifest().limits;
-        Self {
-            version: version.label().to_owned(),
-            hash: version.hash().to_string(),
-            world: version.world_name(),
-            loaded_at_ms: facts.loaded_at.0,
-            component_bytes: facts.component_bytes,
-            compile_us: facts.compile_time.as_micros(),
-            from_cache: facts.from_cache,
-            memory_bytes_max: limits.memory_bytes_max,
-            batch_ms_max: limits.batch_time_max.as_millis(),
-            calls: counters.calls.value(),
-            records: counters.records.value(),
-            traps: counters.traps.value(),
-            deadlines: counters.deadlines.value(),
-            refused_batches: counters.refused.value(),
-            batch_us: counters.batch_time_us.value(),
-            log_lines_left_out: version.log_lines_left_out(),
-            counters: version.own_counters(),
-        }
-    }
-}
-
 /// Which page a path names.
 enum Page<'a> {
     Plugins,
     Plugin(&'a str),
+    DeployPlugin(&'a str),
+    PluginLogs(&'a str),
+    PluginComponent(&'a str),
     DeliveryStreams,
     DeliveryStream(&'a str),
     Flush(&'a str),
@@ -158,12 +64,15 @@ enum Page<'a> {
 }
 
 impl<'a> Page<'a> {
-    fn at(path: &'a str) -> Option<Self> {
+    fn at(method: &Method, path: &'a str) -> Option<Self> {
         let below = path.strip_prefix(ROOT)?;
         let parts: Vec<&str> = below.split('/').collect();
         match parts[..] {
             ["plugins"] => Some(Self::Plugins),
+            ["plugins", name] if method == Method::PUT => Some(Self::DeployPlugin(name)),
             ["plugins", name] => Some(Self::Plugin(name)),
+            ["plugins", name, "logs"] => Some(Self::PluginLogs(name)),
+            ["plugins", name, "component"] => Some(Self::PluginComponent(name)),
             ["delivery-streams"] => Some(Self::DeliveryStreams),
             ["delivery-streams", name] => Some(Self::DeliveryStream(name)),
             ["delivery-streams", name, "flush"] => Some(Self::Flush(name)),
@@ -180,6 +89,9 @@ impl<'a> Page<'a> {
         match self {
             Self::Plugins => "ListPlugins",
             Self::Plugin(_) => "GetPlugin",
+            Self::DeployPlugin(_) => "DeployPlugin",
+            Self::PluginLogs(_) => "GetPluginLogs",
+            Self::PluginComponent(_) => "GetPluginComponent",
             Self::DeliveryStreams => "ListDeliveryStreams",
             Self::DeliveryStream(_) => "DescribeDeliveryStream",
             Self::Flush(_) => "FlushDeliveryStream",
@@ -198,7 +110,10 @@ impl<'a> Page<'a> {
             Self::Plugins | Self::DeliveryStreams => {
                 return by.permit(&Target::account(*account));
             }
-            Self::Plugin(name) => {
+            Self::Plugin(name)
+            | Self::DeployPlugin(name)
+            | Self::PluginLogs(name)
+            | Self::PluginComponent(name) => {
                 format!("arn:{partition}:{POLICY_SERVICE}:{region}:{account}:plugin/{name}")
             }
             Self::DeliveryStream(name) | Self::Flush(name) | Self::Order(name, ..) => {
@@ -211,6 +126,7 @@ impl<'a> Page<'a> {
     fn methods(&self) -> &'static str {
         match self {
             Self::Flush(_) | Self::Order(..) => "POST",
+            Self::Plugin(_) | Self::DeployPlugin(_) => "GET, HEAD, PUT",
             _ => "GET, HEAD",
         }
     }
@@ -229,20 +145,38 @@ fn order(name: &str) -> Option<Order> {
 
 /// The methods that the page at `path` answers; none if there is no such page.
 pub(super) fn methods(path: &str) -> &'static str {
-    Page::at(path).map_or("", |page| page.methods())
+    Page::at(&Method::GET, path).map_or("", |page| page.methods())
 }
 
 /// What policies call a request for the page at `path`.
-pub(super) fn action(path: &str) -> Action {
+pub(super) fn action(method: &Method, path: &str) -> Action {
     Action {
         service: POLICY_SERVICE,
-        operation: Page::at(path).map_or("GetPage", |page| page.operation()),
+        operation: Page::at(method, path).map_or("GetPage", |page| page.operation()),
     }
+}
+
+/// Bytes that the body of a request for the page at `path` may have.
+pub(super) fn body_bytes_max(method: &Method, path: &str, limits: &wasm::Limits) -> usize {
+    match Page::at(method, path) {
+        Some(Page::DeployPlugin(_)) => plugins::deployment_bytes_max(limits),
+        _ => BODY_BYTES_MAX,
+    }
+}
+
+/// What a request for a page has besides its path.
+pub(super) struct Asked<'a> {
+    pub(super) method: &'a Method,
+    pub(super) path: &'a str,
+    pub(super) query: Option<&'a str>,
+    pub(super) body: Bytes,
 }
 
 /// What the pages show.
 pub(super) struct Pages<'a> {
-    pub(super) plugins: &'a Plugins,
+    pub(super) plugins: &'a Arc<Plugins>,
+    /// Who may deploy plugins, and see what they log.
+    pub(super) deployers: &'a Deployers,
     pub(super) delivery: &'a Delivery,
 }
 
@@ -251,10 +185,15 @@ impl Pages<'_> {
     pub(super) async fn answer(
         &self,
         caller: &Requester,
-        method: &Method,
-        path: &str,
+        asked: Asked<'_>,
     ) -> Result<Answer, ApiError> {
-        let page = Page::at(path).ok_or_else(|| not_found("page"))?;
+        let Asked {
+            method,
+            path,
+            query,
+            body,
+        } = asked;
+        let page = Page::at(method, path).ok_or_else(|| not_found("page"))?;
         page.permit(caller, self.delivery)?;
         let mut methods = page.methods().split(", ");
         if !methods.any(|allowed| allowed == method.as_str()) {
@@ -262,8 +201,20 @@ impl Pages<'_> {
             return Err(ApiError::new("MethodNotAllowedException", what).with_status(405));
         }
         match page {
-            Page::Plugins => self.plugins(),
-            Page::Plugin(name) => self.plugin(name),
+            Page::Plugins => plugins::list(self.plugins),
+            Page::Plugin(name) => plugins::one(self.plugins, name),
+            Page::DeployPlugin(name) => {
+                self.deployers.permit(caller)?;
+                plugins::deploy(self.plugins, name, body).await
+            }
+            Page::PluginLogs(name) => {
+                self.deployers.permit(caller)?;
+                plugins::logs(self.plugins, name, query)
+            }
+            Page::PluginComponent(name) => {
+                self.deployers.permit(caller)?;
+                plugins::component(self.plugins, name).await
+            }
             Page::DeliveryStreams => json::answer(&DeliveryStreamList {
                 delivery_streams: self.delivery.statuses(Some(caller)),
             }),
@@ -274,22 +225,6 @@ impl Pages<'_> {
             Page::Order(name, order, lane) => self.order(caller, name, order, lane).await,
             Page::Flush(name) => self.flush(caller, name).await,
         }
-    }
-
-    fn plugins(&self) -> Result<Answer, ApiError> {
-        let ignored = self.plugins.ignored().into_iter();
-        json::answer(&PluginList {
-            plugins: self.plugins.list().iter().map(PluginPage::of).collect(),
-            ignored: ignored.map(IgnoredPage::of).collect(),
-        })
-    }
-
-    fn plugin(&self, name: &str) -> Result<Answer, ApiError> {
-        // What is not a plugin's name is the name of no plugin.
-        let found = PluginName::parse(name).ok();
-        let found = found.and_then(|name| self.plugins.find(&name));
-        let plugin = found.ok_or_else(|| not_found(&format!("plugin {name}")))?;
-        json::answer(&PluginPage::of(&plugin))
     }
 
     async fn order(
@@ -321,7 +256,7 @@ fn no_delivery_stream(name: &str) -> ApiError {
     not_found(&format!("delivery stream {name}"))
 }
 
-fn not_found(what: &str) -> ApiError {
+pub(super) fn not_found(what: &str) -> ApiError {
     let what = format!("There is no such {what}.");
     ApiError::new("ResourceNotFoundException", what).with_status(404)
 }
