@@ -317,15 +317,6 @@ pub fn wrap(module: &str, world: &str) -> Vec<u8> {
     encode(module, &resolve, world)
 }
 
-/// A component of a world that is not one of this repository's, which this text says.
-pub fn wrap_as(module: &str, package: &str, world: &str) -> Vec<u8> {
-    let mut resolve = Resolve::default();
-    resolve.push_dir(wit()).unwrap();
-    let package = resolve.push_source("another", package).unwrap();
-    let world = resolve.select_world(&[package], Some(world)).unwrap();
-    encode(module, &resolve, world)
-}
-
 fn encode(module: &str, resolve: &Resolve, world: WorldId) -> Vec<u8> {
     let mut module = wat::parse_str(module).unwrap();
     embed_component_metadata(&mut module, resolve, world, StringEncoding::UTF8).unwrap();

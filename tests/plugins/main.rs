@@ -2,9 +2,13 @@
 //! SDK tells of a panic.
 #![expect(clippy::unwrap_used, reason = "a ground that gives way fails the test")]
 
+mod checkpoint;
 #[path = "../hostile/consumer_guest.rs"]
 mod consumer_guest;
+#[path = "../hostile/consumer_simple.rs"]
+mod consumer_simple;
 mod context;
+mod emit;
 #[path = "../hostile/ground.rs"]
 mod ground;
 #[path = "../hostile/guest.rs"]
@@ -12,9 +16,13 @@ mod guest;
 mod lifecycle;
 mod panic;
 mod record_processor;
+mod record_processor_simple;
+mod records;
 #[path = "../hostile/shard.rs"]
 mod shard;
 #[path = "../hostile/simple.rs"]
 mod simple;
+mod state;
+mod table;
 mod transform;
 mod transform_simple;

@@ -21,6 +21,7 @@ mod lane;
 mod lane_quota;
 mod lane_state;
 mod ledger;
+mod metadata;
 mod need;
 mod object_name;
 pub mod objects;

@@ -47,6 +47,7 @@ pub mod turns;
 pub use metrics::{Counter, Metrics};
 pub use retention_clock::RetentionTime;
 pub use seal::SealingKey;
+pub use shard::Numbering;
 pub use source::{Source, SourceMark, SourceShard};
 pub use stream::StreamId;
 pub use streams::{AccountLimits, OpenError, Options, Streams};

@@ -37,6 +37,16 @@ pub struct Numbering {
 }
 
 impl Numbering {
+    /// That of a shard that was made in this second.
+    pub fn new(shard: ShardId, created: Second) -> Self {
+        Self { shard, created }
+    }
+
+    /// The shard.
+    pub fn shard(self) -> ShardId {
+        self.shard
+    }
+
     /// The number of the record at a place of the shard's log.
     pub fn record(self, position: Position, arrival: Timestamp) -> SequenceNumber {
         SequenceNumber::of_record(self.shard, self.created, position.0, arrival)

@@ -10,6 +10,7 @@ use types::{ShardId, StreamArn, Timestamp};
 use wire::{Action, ApiError, Requester, Target};
 
 use crate::Streams;
+use crate::shard::Numbering;
 use crate::stream::{ShardMap, Status, StreamId};
 
 /// What whoever has a stream read for it must be allowed to do.
@@ -38,6 +39,8 @@ pub struct SourceShard {
     pub id: ShardId,
     /// The log of its records.
     pub log: LogId,
+    /// What their sequence numbers are made of.
+    pub numbering: Numbering,
     /// It was split or merged: its log is sealed.
     pub is_closed: bool,
     /// The shards that it came from by a split or a merge, whose records come before its own.
@@ -107,6 +110,7 @@ impl Streams {
             SourceShard {
                 id: facts.id,
                 log: facts.log,
+                numbering: shard.numbering(),
                 is_closed: facts.closed_at.is_some(),
                 parents: facts
                     .parent

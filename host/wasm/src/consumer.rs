@@ -13,11 +13,12 @@ use crate::effects::{Effects, EffectsUnavailable};
 use crate::fault::Fault;
 use crate::limits::{CallLimits, STATE_BYTES_MAX};
 use crate::moment::Moment;
+use crate::role::Role;
 use crate::running::{Running, Spent, fault_told, told};
 use crate::slab::Slab;
 use crate::state::State;
 use crate::version::Version;
-use crate::world::{Exports, Role, Work};
+use crate::world::{Exports, Work};
 
 /// What an instance works on, all its life.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,11 +97,7 @@ impl Consumer {
 
     /// From now on this does what the guest asks for.
     pub fn set_effects(&mut self, effects: Box<dyn Effects>) {
-        self.running
-            .store
-            .data_mut()
-            .effect_calls
-            .set(Some(effects));
+        self.running.store.data_mut().effects.set(Some(effects));
     }
 
     /// From now on the guest's clocks show this moment, and its random numbers are made of it: those
@@ -220,7 +217,7 @@ impl Consumer {
     /// # Errors
     /// What the call ended with; there is nothing left to be done about it.
     pub fn lease_lost(&mut self) -> Result<(), Fault> {
-        self.running.store.data_mut().effect_calls.set(None);
+        self.running.store.data_mut().effects.set(None);
         let time = self.begin_call(0)?;
         self.running
             .call(time, |exports, store| match Processor::of(exports)? {

@@ -6,7 +6,8 @@ use types::limits::{PARTITION_KEY_CHARS_MAX, RECORD_BYTES_MAX};
 
 use crate::bindings::types::Slab as RawSlab;
 use crate::bindings::{checkpoint, emit, table};
-use crate::effects::{EffectError, Effects, EffectsUnavailable};
+use crate::effect_access::Told;
+use crate::effects::{Effects, EffectsUnavailable};
 use crate::limit_reached::LimitReached;
 use crate::limits::{
     CallLimits, EFFECT_NAME_BYTES_MAX, EFFECT_OVERHEAD_BYTES, SCANNED_MAX, STRINGS_PER_CALL_MAX,
@@ -14,47 +15,6 @@ use crate::limits::{
 };
 use crate::slab::{Slab, place};
 use crate::state::State;
-
-/// What is said where nobody keeps effects: before the instance has a shard, and when it lost it.
-const NO_EFFECTS: &str = "there are no tables, streams and checkpoints outside of a shard's work";
-
-/// What a guest may still ask for in the batch at work, and who does it.
-#[derive(Default)]
-pub(crate) struct EffectCalls {
-    effects: Option<Box<dyn Effects>>,
-    /// Bytes that may still be asked for.
-    bytes_left: usize,
-    /// Records of the batch, and those that the guest said are done.
-    records: u32,
-    done: u32,
-}
-
-impl EffectCalls {
-    /// From now on this does what the guest asks for; `None`: nobody does.
-    pub(crate) fn set(&mut self, effects: Option<Box<dyn Effects>>) {
-        self.effects = effects;
-    }
-
-    /// A new batch may ask anew.
-    pub(crate) fn begin_batch(&mut self, records: u32, limits: &CallLimits) {
-        (self.records, self.done) = (records, 0);
-        self.bytes_left = limits.output_bytes_max;
-    }
-
-    fn ask<T>(&mut self, ask: impl FnOnce(&mut dyn Effects) -> Result<T, EffectError>) -> Told<T> {
-        let Some(effects) = &mut self.effects else {
-            return Ok(Err(NO_EFFECTS.to_owned()));
-        };
-        match ask(effects.as_mut()) {
-            Ok(answer) => Ok(Ok(answer)),
-            Err(EffectError::Refused(why)) => Ok(Err(why)),
-            Err(EffectError::Unavailable(why)) => Err(EffectsUnavailable(why).into()),
-        }
-    }
-}
-
-/// What the guest is told, unless its call ends.
-type Told<T> = wasmtime::Result<Result<T, String>>;
 
 impl State {
     /// Counts one call that keeps so many bytes of so many strings until the batch is over.
@@ -70,10 +30,7 @@ impl State {
         let counted = strings
             .saturating_mul(EFFECT_OVERHEAD_BYTES)
             .saturating_add(bytes);
-        let left = self.effect_calls.bytes_left.checked_sub(counted);
-        let most = self.limits().output_bytes_max;
-        self.effect_calls.bytes_left = left.ok_or(LimitReached::EffectBytes(most))?;
-        Ok(())
+        self.effects.keep_bytes(counted)
     }
 
     fn look_up(&mut self, table: &str, keys: &Slab) -> Told<Vec<Option<Vec<u8>>>> {
@@ -87,7 +44,7 @@ impl State {
         // A few at a time: what lies in the host never is much more than may cross.
         while values.len() < keys.len() {
             let part = keys.part(values.len()..values.len() + place(TABLE_KEYS_AT_ONCE));
-            let found = match self.effect_calls.ask(|effects| effects.get(table, &part))? {
+            let found = match self.effects.ask(|effects| effects.get(table, &part))? {
                 Ok(found) => found,
                 Err(why) => return Ok(Err(why)),
             };
@@ -114,9 +71,7 @@ impl State {
         });
         match refused {
             Some(why) => Ok(Err(why)),
-            None => self
-                .effect_calls
-                .ask(|effects| effects.write(table, entries)),
+            None => self.effects.ask(|effects| effects.write(table, entries)),
         }
     }
 
@@ -142,7 +97,7 @@ impl State {
                 return Ok(Ok(entries));
             }
             let scan = |effects: &mut dyn Effects| effects.scan(table, prefix, &first, wanted);
-            let found = match self.effect_calls.ask(scan)? {
+            let found = match self.effects.ask(scan)? {
                 Ok(found) => found,
                 Err(why) => return Ok(Err(why)),
             };
@@ -218,7 +173,7 @@ impl emit::Host for State {
         match refused {
             Some(why) => Ok(Err(why)),
             None => self
-                .effect_calls
+                .effects
                 .ask(|effects| effects.emit(&stream, keys, data)),
         }
     }
@@ -227,15 +182,15 @@ impl emit::Host for State {
 impl checkpoint::Host for State {
     fn done(&mut self, records: u32) -> Told<()> {
         self.effect_call(0, 0)?;
-        let (done, all) = (self.effect_calls.done, self.effect_calls.records);
+        let (done, all) = (self.effects.done, self.effects.records);
         if records <= done || records > all {
             return Ok(Err(format!(
                 "{records} records of {all} are done, after {done}"
             )));
         }
-        let told = self.effect_calls.ask(|effects| effects.done(records))?;
+        let told = self.effects.ask(|effects| effects.done(records))?;
         if told.is_ok() {
-            self.effect_calls.done = records;
+            self.effects.done = records;
         }
         Ok(told)
     }

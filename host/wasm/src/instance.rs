@@ -12,11 +12,12 @@ use crate::fault::Fault;
 use crate::limits::CallLimits;
 use crate::moment::Moment;
 use crate::outputs::{Head, Outputs, RawOutputs};
+use crate::role::Role;
 use crate::running::{Running, Spent, fault_told};
 use crate::slab::Slab;
 use crate::state::State;
 use crate::version::Version;
-use crate::world::{Role, Work};
+use crate::world::Work;
 
 /// A copy of a version that transforms records. Whatever a guest keeps in its memory lives as long
 /// as this.

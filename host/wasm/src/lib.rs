@@ -12,6 +12,7 @@
 //! runtime: deliveries make them on the threads of `guest_threads`, in turns.
 
 mod admission;
+mod application;
 mod bindings;
 mod call_time;
 mod census;
@@ -26,6 +27,7 @@ mod counters;
 mod denied;
 mod deploying;
 mod directory;
+mod effect_access;
 mod effect_calls;
 mod effects;
 mod fault;
@@ -58,6 +60,7 @@ mod printable;
 mod printed;
 mod refusal;
 mod registry;
+mod role;
 mod running;
 mod runtime;
 mod sealed;
@@ -70,6 +73,7 @@ mod watch;
 mod watcher;
 mod world;
 
+pub use application::{Application, Grants, Start, Versions};
 pub use census::{Census, Counted, IMPORTS_LISTED_MAX, Import};
 pub use columns::{BatchColumns, Columns};
 pub use compile_worker::compile_worker;
@@ -94,7 +98,7 @@ pub use outputs::{Output, Outputs, Status};
 pub use patience::Patience;
 pub use plugins::{Absence, Plugins};
 pub use registry::{Ignored, Plugin, Refused};
+pub use role::Role;
 pub use slab::Slab;
 pub use turns::Party;
 pub use version::{Facts, Version};
-pub use world::Role;

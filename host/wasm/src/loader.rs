@@ -98,6 +98,7 @@ impl Loader {
             None => Manifest::bare(name.clone(), self.limits),
         };
         let version = self.link(manifest, source, now)?;
+        version.manifest().check_role(version.role())?;
         let (version, described) = try_once(version, now)?;
         Ok(version.with_description(described?))
     }

@@ -7,8 +7,10 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use types::Invalid;
 
+use crate::application::{Application, Grants};
 use crate::limits::{Limits, MEBIBYTE};
 use crate::name::PluginName;
+use crate::role::Role;
 
 /// A manifest. A bare component has the one of [`Manifest::bare`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +23,10 @@ pub struct Manifest {
     pub config: BTreeMap<String, String>,
     /// The operator's limits, or less where the plugin asks for less.
     pub limits: Limits,
+    /// What it asks to write to.
+    pub grants: Grants,
+    /// The application that it is by itself.
+    pub application: Option<Application>,
 }
 
 #[derive(Deserialize)]
@@ -32,6 +38,9 @@ struct Text {
     config: BTreeMap<String, String>,
     #[serde(default)]
     limits: Asked,
+    #[serde(default)]
+    grants: Grants,
+    application: Option<Application>,
     /// What `millrace plugin build` goes by, which is no matter of the server's.
     #[serde(default, rename = "build")]
     _build: IgnoredAny,
@@ -52,7 +61,22 @@ impl Manifest {
             version: String::new(),
             config: BTreeMap::new(),
             limits,
+            grants: Grants::default(),
+            application: None,
         }
+    }
+
+    /// Refuses what only a consumer may ask for.
+    pub(crate) fn check_role(&self, role: Role) -> Result<(), String> {
+        let table = match role {
+            Role::Consumer => return Ok(()),
+            Role::Transform if self.application.is_some() => "application",
+            Role::Transform if !self.grants.is_empty() => "grants",
+            Role::Transform => return Ok(()),
+        };
+        Err(format!(
+            "plugin.toml: [{table}] is for consumers, and the component is a transform"
+        ))
     }
 
     /// Reads the manifest in the folder `name`.
@@ -96,6 +120,8 @@ impl Manifest {
             version: manifest.version,
             config: manifest.config,
             limits: limits(&manifest.limits)?,
+            grants: manifest.grants,
+            application: manifest.application,
         })
     }
 }
@@ -145,7 +171,10 @@ fn line_of(text: &str, at: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use types::Timestamp;
+
     use super::*;
+    use crate::application::Start;
 
     fn parse(text: &str) -> Result<Manifest, Invalid> {
         let name = PluginName::parse("a").unwrap();
@@ -161,6 +190,42 @@ mod tests {
         assert_eq!(manifest.config["mask"], "*");
         assert_eq!(manifest.limits.memory_bytes_max, 8 * MEBIBYTE);
         assert_eq!(manifest.limits.batch_time_max, Duration::from_millis(50));
+    }
+
+    #[test]
+    fn a_consumer_asks_for_tables_and_streams_and_says_what_it_consumes() {
+        let text = "name = 'a'\nversion = '1'\n\
+                    [grants]\ntables = ['words', 'a.b']\nemit = ['alerts']\n\
+                    [application]\nstream = 'clicks'\nstart = '1970-01-01T00:00:01Z'\n\
+                    account = '123456789012'\nregion = 'eu-west-1'\nversions = 'latest'\n";
+        let manifest = parse(text).unwrap();
+        let tables: Vec<&String> = manifest.grants.tables.iter().collect();
+        assert_eq!(tables, ["a.b", "words"]);
+        let emit: Vec<&str> = manifest.grants.emit.iter().map(|it| it.as_str()).collect();
+        assert_eq!(emit, ["alerts"]);
+        let application = manifest.application.clone().unwrap();
+        assert_eq!(application.stream.as_str(), "clicks");
+        assert_eq!(application.start, Start::At(Timestamp(1_000)));
+        assert_eq!(application.region.unwrap().as_str(), "eu-west-1");
+        assert!(manifest.check_role(Role::Consumer).is_ok());
+        let why = manifest.check_role(Role::Transform).unwrap_err();
+        assert!(why.contains("[application] is for consumers"), "{why}");
+    }
+
+    #[test]
+    fn an_application_begins_with_the_oldest_record_and_anywhere_unless_told_otherwise() {
+        let text = |start: &str| {
+            format!("name = 'a'\nversion = '1'\n[application]\nstream = 'clicks'\n{start}")
+        };
+        for (start, wanted) in [
+            ("", Start::TrimHorizon),
+            ("start = 'TRIM_HORIZON'", Start::TrimHorizon),
+            ("start = 'LATEST'", Start::Latest),
+        ] {
+            let application = parse(&text(start)).unwrap().application.unwrap();
+            assert_eq!(application.start, wanted);
+            assert_eq!((application.account, application.region), (None, None));
+        }
     }
 
     #[test]
@@ -199,6 +264,38 @@ mod tests {
                 "not 1 to 1000",
             ),
             ("name", "line 1"),
+            (
+                "name = 'a'\nversion = '1'\n[grants]\nstreams = []\n",
+                "line 4: unknown field `streams`",
+            ),
+            (
+                "name = 'a'\nversion = '1'\n[grants]\ntables = ['ok-ay', 'a b']\n",
+                "line 4: a table cannot be called 'a b'",
+            ),
+            (
+                "name = 'a'\nversion = '1'\n[grants]\ntables = ['ab']\n",
+                "line 4: a table's name has 2 characters, not 3 to 255",
+            ),
+            (
+                "name = 'a'\nversion = '1'\n[grants]\nemit = ['one', 'one']\n",
+                "line 4: 'one' stands there twice",
+            ),
+            (
+                "name = 'a'\nversion = '1'\n[application]\nstart = 'LATEST'\n",
+                "missing field `stream`",
+            ),
+            (
+                "name = 'a'\nversion = '1'\n[application]\nstream = 's'\nstart = 'NOW'\n",
+                "line 5: 'NOW' is no start",
+            ),
+            (
+                "name = 'a'\nversion = '1'\n[application]\nstream = 's'\naccount = '1'\n",
+                "line 5: ",
+            ),
+            (
+                "name = 'a'\nversion = '1'\n[application]\nstream = 's'\nversions = '1'\n",
+                "line 5: unknown variant `1`",
+            ),
         ] {
             let Invalid(what) = parse(text).unwrap_err();
             assert!(what.contains(named), "{what}");

@@ -12,9 +12,10 @@ use crate::instance_shares::InstanceShare;
 use crate::limits::{CallLimits, INSTANCES_PER_PLUGIN_MAX, REASON_BYTES_MAX};
 use crate::moment::Moment;
 use crate::printable::printable;
+use crate::role::Role;
 use crate::state::State;
 use crate::version::Version;
-use crate::world::{Exports, Role};
+use crate::world::Exports;
 
 /// A copy of a version, begun. Whatever a guest keeps in its memory lives as long as this.
 pub(crate) struct Running {

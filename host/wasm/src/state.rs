@@ -9,7 +9,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use crate::bindings::{context, types as wit_types};
 use crate::call_time::CallTime;
 use crate::columns::BatchColumns;
-use crate::effect_calls::EffectCalls;
+use crate::effect_access::EffectAccess;
 use crate::fault::{Panic, Told};
 use crate::guest_log::GuestLog;
 use crate::limit_reached::LimitReached;
@@ -36,7 +36,7 @@ pub(crate) struct State {
     pub(crate) call_time: CallTime,
     /// What is known of the records of the batch at work.
     pub(crate) columns: Option<BatchColumns>,
-    pub(crate) effect_calls: EffectCalls,
+    pub(crate) effects: EffectAccess,
 }
 
 impl State {
@@ -60,7 +60,7 @@ impl State {
             host_calls_left: limits.host_calls_max,
             call_time: CallTime::default(),
             columns: None,
-            effect_calls: EffectCalls::default(),
+            effects: EffectAccess::new(&limits),
         }
     }
 
@@ -75,7 +75,7 @@ impl State {
         self.host_calls_left = self.limits.host_calls_max;
         self.panic = None;
         self.prints.begin_batch();
-        self.effect_calls.begin_batch(records, &self.limits);
+        self.effects.begin_batch(records, &self.limits);
     }
 
     pub(crate) fn limits(&self) -> &CallLimits {

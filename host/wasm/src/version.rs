@@ -16,8 +16,9 @@ use crate::limits::{CallLimits, PARTIES_KEPT_MAX};
 use crate::manifest::Manifest;
 use crate::name::PluginName;
 use crate::patience::Patience;
+use crate::role::Role;
 use crate::runtime::Runtime;
-use crate::world::{Role, World};
+use crate::world::World;
 
 /// What became known of a version while it was loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,17 +7,9 @@ use crate::bindings::{
     lifecycle, record_processor, record_processor_simple, state, transform, transform_simple,
 };
 use crate::denied;
+use crate::role::Role;
 use crate::runtime::Runtime;
 use crate::state::State;
-
-/// What a plugin is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// Records in, records out, for delivery streams.
-    Transform,
-    /// It consumes the shards of a stream.
-    Consumer,
-}
 
 /// The interfaces of which a component exports one, and the worlds that have them.
 const WORLDS: [(&str, &str, Role); 4] = [

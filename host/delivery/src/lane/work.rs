@@ -16,6 +16,7 @@ use crate::cut::{Cut, Gathering, Hints};
 use crate::delivery_stream::Destination;
 use crate::encoder::Encoder;
 use crate::ledger::Asker;
+use crate::metadata::Provenance;
 use crate::need::{Need, READ_BYTES};
 use crate::object_name::Place;
 use crate::packing::{Allowance, Halted, Object, Task};
@@ -56,6 +57,8 @@ pub(super) struct Work {
     pub(super) account: AccountId,
     pub(super) key: LaneKey,
     pub(super) log: store::LogId,
+    /// Where its records come from.
+    pub(super) provenance: Arc<Provenance>,
 }
 
 /// How far the log was looked at.
@@ -224,6 +227,7 @@ impl Work {
             object_bytes_max: object_bytes_max
                 .map_err(|error| StepError::Failed(error.to_string()))?,
             unpacks: cut.unpacked.is_some(),
+            provenance: Arc::clone(&self.provenance),
         };
         let allowance = Allowance {
             room: Arc::clone(room),
