@@ -25,7 +25,7 @@ pub(crate) enum Command {
     /// Write plugins, and look at those of a server
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
-    /// Look at the delivery streams of a server
+    /// Work with the delivery streams of a server
     #[command(subcommand)]
     Delivery(delivery::DeliveryCommand),
     /// Show live records going through a component into objects, on a data directory of its own

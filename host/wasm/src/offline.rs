@@ -15,7 +15,7 @@ use crate::census::Census;
 use crate::directory;
 use crate::hash::ContentHash;
 use crate::kept::Source;
-use crate::limits::Limits;
+use crate::limits::{Limits, MANIFEST_BYTES_MAX};
 use crate::loader::Loader;
 use crate::name::PluginName;
 use crate::options::{OpenError, Options};
@@ -24,6 +24,8 @@ use crate::version::Version;
 
 pub use recorder::Effect;
 pub use trial::{Came, Cost, Trial, Tried};
+
+const MANIFEST: &str = "plugin.toml";
 
 /// A plugin's files, read whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,12 +45,36 @@ impl Files {
         read.map(Self).map_err(|refusal| refusal.to_string())
     }
 
-    /// Files that were read elsewhere.
-    pub fn new(manifest: Option<String>, component: Vec<u8>) -> Self {
-        Self(Source {
+    /// The files as they are handed from one program to another: the manifest's text, which may be
+    /// missing, and the component right behind it. A component begins with a zero byte, and no text
+    /// has one.
+    ///
+    /// # Errors
+    /// When there is no component, or what stands before it is no manifest of a possible size.
+    pub fn split(whole: &[u8]) -> Result<Self, String> {
+        let at = whole.iter().position(|byte| *byte == 0);
+        let at = at.ok_or("there is no component in it: one begins with a zero byte")?;
+        let (manifest, component) = whole.split_at(at);
+        if manifest.len() > MANIFEST_BYTES_MAX {
+            return Err(format!(
+                "{MANIFEST} has more than {MANIFEST_BYTES_MAX} bytes"
+            ));
+        }
+        let manifest = str::from_utf8(manifest).map_err(|_| format!("{MANIFEST} is not text"))?;
+        let manifest = (!manifest.trim().is_empty()).then(|| manifest.to_owned());
+        Ok(Self(Source {
             manifest,
-            component,
-        })
+            component: component.to_vec(),
+        }))
+    }
+
+    /// The same in one piece.
+    pub fn whole(&self) -> Vec<u8> {
+        [
+            self.manifest().unwrap_or_default().as_bytes(),
+            self.component(),
+        ]
+        .concat()
     }
 
     pub(crate) fn of(source: Source) -> Self {

@@ -77,7 +77,9 @@ fn python(workspace: &Workspace) -> Result<Step, String> {
         .current_dir(workspace.conformance())
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("S3_SERVER", workspace.example("debug", "s3-server"))
-        .env("COMPONENTS", components);
+        .env("COMPONENTS", components)
+        // What the command installs for plugin authors.
+        .env("MILLRACE_CACHE", workspace.clients().join("cache"));
     let mut suite = tools::with_path(suite, Some(&programs));
     let ended = process::watched(server_for(&mut suite, workspace))?;
     Ok(Step::of_tests(

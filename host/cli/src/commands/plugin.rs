@@ -3,12 +3,16 @@
 mod build;
 mod cache;
 mod check;
+mod deploy;
+mod dev;
 mod inspect;
 mod limits;
 mod list;
+mod logs;
 mod new;
 mod outcome;
 mod project;
+mod run;
 mod shapes;
 mod test;
 mod trials;
@@ -30,6 +34,14 @@ pub(crate) enum PluginCommand {
     Check(check::CheckArgs),
     /// Compare what a plugin makes of records with what it should
     Test(test::TestArgs),
+    /// Run a plugin in a server of its own, and swap it with every change of its sources
+    Dev(dev::DevArgs),
+    /// Put a plugin in force in a running server
+    Deploy(deploy::DeployArgs),
+    /// Run records of a live stream through a plugin, with nothing written
+    Run(run::RunArgs),
+    /// Print what a plugin of a server logged
+    Logs(logs::LogsArgs),
     /// List the plugins, which version of each is in force, and why others were refused
     List(list::ListArgs),
     /// Show all that is known of one plugin
@@ -43,6 +55,10 @@ impl PluginCommand {
             Self::Build(args) => build::run(&args),
             Self::Check(args) => check::run(&args),
             Self::Test(args) => test::run(&args),
+            Self::Dev(args) => in_runtime(dev::run(args)),
+            Self::Deploy(args) => in_runtime(deploy::run(&args)),
+            Self::Run(args) => in_runtime(run::run(&args)),
+            Self::Logs(args) => in_runtime(logs::run(&args)),
             Self::List(args) => in_runtime(list::run(&args)),
             Self::Inspect(args) => in_runtime(inspect::run(&args)),
         }

@@ -186,7 +186,7 @@ fn a_plugin_is_described_with_its_imports_its_sizes_and_its_world() {
     let path = shelf.put("mine.wasm", &good("drop-bots"));
     let text = printed(shelf.check(&path));
     for words in [
-        "imports millrace:plugin/context@0.1.0  granted",
+        "imports millrace:plugin/context@0.1.0   granted\n",
         "  bytes ",
         " at most ",
         "  world    transformer\n",

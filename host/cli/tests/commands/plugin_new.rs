@@ -31,8 +31,8 @@ impl Workshop {
             .args(arguments)
             .current_dir(self.dir.path())
             .env("MILLRACE_CACHE", self.path("cache"))
-            // Cargo runs this test, and tells its children of it.
-            .env_remove("CARGO_TARGET_DIR");
+            // What the SDK is built from is built once for all tests.
+            .env("CARGO_TARGET_DIR", concat!(env!("CARGO_TARGET_TMPDIR"), "/plugins"));
         command.output().unwrap()
     }
 
@@ -122,6 +122,23 @@ fn a_new_plugin_in_rust_is_built_checked_and_does_what_its_fixtures_say() {
     let broken = complaint(workshop.plugin(&["build", "guests"]), 1);
     assert!(broken.contains("no method named `txt`"), "{broken}");
     assert!(broken.contains("src/lib.rs:"), "{broken}");
+}
+
+#[test]
+fn a_new_consumer_in_rust_writes_what_its_fixtures_say_and_nothing_that_is_not_granted() {
+    let workshop = Workshop::new();
+    printed(workshop.plugin(&["new", "words", "--world", "consumer"]));
+    printed(workshop.plugin(&["build", "words"]));
+    let checked = printed(workshop.plugin(&["check", "words"]));
+    assert!(checked.contains("world    consumer\n"), "{checked}");
+    let tested = printed(workshop.plugin(&["test", "words"]));
+    assert!(tested.ends_with("2 records as expected, 0 not\n"), "{tested}");
+
+    workshop.replace("words/plugin.toml", "tables = [\"counts\"]", "tables = []");
+    let refused = workshop.plugin(&["test", "words"]);
+    let shown = String::from_utf8_lossy(&refused.stdout).into_owned();
+    assert!(shown.contains("the table counts is not granted"), "{shown}");
+    assert_eq!(refused.status.code(), Some(1), "{shown}");
 }
 
 #[test]

@@ -205,7 +205,7 @@ pub(super) async fn deploy(
     body: Bytes,
 ) -> Result<Answer, ApiError> {
     let name = PluginName::parse(name).map_err(|error| refused(error.to_string()))?;
-    let files = files(&body)?;
+    let files = Files::split(&body).map_err(refused)?;
     drop(body);
     let hash = files.hash().to_string();
     let (plugins, asked) = (Arc::clone(plugins), name.clone());
@@ -230,23 +230,6 @@ pub(super) async fn deploy(
             Err(refused(what.to_owned()))
         }
     }
-}
-
-/// The manifest and the component of a body.
-fn files(body: &Bytes) -> Result<Files, ApiError> {
-    let Some(at) = body.iter().position(|byte| *byte == 0) else {
-        let what = "The body holds no component: one begins with a zero byte.";
-        return Err(refused(what.to_owned()));
-    };
-    let (manifest, component) = body.split_at(at);
-    if manifest.len() > wasm::MANIFEST_BYTES_MAX {
-        let most = wasm::MANIFEST_BYTES_MAX;
-        return Err(refused(format!("The manifest has more than {most} bytes.")));
-    }
-    let manifest = str::from_utf8(manifest);
-    let manifest = manifest.map_err(|_| refused("plugin.toml is not text".to_owned()))?;
-    let manifest = (!manifest.trim().is_empty()).then(|| manifest.to_owned());
-    Ok(Files::new(manifest, component.to_vec()))
 }
 
 fn refused(why: String) -> ApiError {
@@ -307,7 +290,5 @@ pub(super) async fn component(plugins: &Arc<Plugins>, name: &str) -> Result<Answ
     let read = spawn_blocking(move || plugins.files(version.hash())).await;
     let read = read.map_err(|_| ApiError::internal("a plugin's files were not read"))?;
     let files = read.map_err(|_| ApiError::internal("a plugin's files cannot be read"))?;
-    let manifest = files.manifest().unwrap_or_default().as_bytes();
-    let whole = [manifest, files.component()].concat();
-    Ok(Answer::whole(Bytes::from(whole)))
+    Ok(Answer::whole(Bytes::from(files.whole())))
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
+use crate::application::Grants;
 use crate::effects::{EffectError, Effects};
 use crate::slab::Slab;
 
@@ -36,9 +37,12 @@ pub enum Effect {
     },
 }
 
-/// The tables by name and key. All tables are granted, and all streams.
+/// The tables by name and key. What the manifest asks for is granted, and nothing else.
 #[derive(Clone, Default)]
-pub(super) struct Recorder(Arc<Mutex<Recorded>>);
+pub(super) struct Recorder {
+    recorded: Arc<Mutex<Recorded>>,
+    grants: Arc<Grants>,
+}
 
 #[derive(Default)]
 struct Recorded {
@@ -50,6 +54,29 @@ struct Recorded {
 }
 
 impl Recorder {
+    pub(super) fn new(grants: &Grants) -> Self {
+        Self {
+            recorded: Arc::default(),
+            grants: Arc::new(grants.clone()),
+        }
+    }
+
+    fn check_table(&self, table: &str) -> Result<(), EffectError> {
+        if self.grants.tables.contains(table) {
+            return Ok(());
+        }
+        let why = format!("the table {table} is not granted: [grants] of plugin.toml lacks it");
+        Err(EffectError::Refused(why))
+    }
+
+    fn check_stream(&self, stream: &str) -> Result<(), EffectError> {
+        if self.grants.emit.iter().any(|it| it.as_str() == stream) {
+            return Ok(());
+        }
+        let why = format!("the stream {stream} is not granted: [grants] of plugin.toml lacks it");
+        Err(EffectError::Refused(why))
+    }
+
     /// Ends a batch: what it did, all of it or only what was done before it failed.
     pub(super) fn end(&self, well: bool) -> Vec<Effect> {
         let mut recorded = self.lock();
@@ -67,7 +94,7 @@ impl Recorder {
 
     fn lock(&self) -> MutexGuard<'_, Recorded> {
         // Each change under the lock leaves the tables whole.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -128,6 +155,7 @@ impl Recorded {
 
 impl Effects for Recorder {
     fn get(&mut self, table: &str, keys: &Slab) -> Result<Vec<Option<Bytes>>, EffectError> {
+        self.check_table(table)?;
         let recorded = self.lock();
         Ok(keys.iter().map(|key| recorded.value(table, key)).collect())
     }
@@ -137,6 +165,7 @@ impl Effects for Recorder {
         table: &str,
         entries: Vec<(Bytes, Option<Bytes>)>,
     ) -> Result<(), EffectError> {
+        self.check_table(table)?;
         let mut recorded = self.lock();
         let more: usize = entries
             .iter()
@@ -162,6 +191,7 @@ impl Effects for Recorder {
         first: &[u8],
         limit: u32,
     ) -> Result<Vec<(Bytes, Bytes)>, EffectError> {
+        self.check_table(table)?;
         let entries = self.lock().entries(table).into_iter();
         let found = entries.filter(|(key, _)| key.starts_with(prefix) && first <= &key[..]);
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -169,6 +199,7 @@ impl Effects for Recorder {
     }
 
     fn emit(&mut self, stream: &str, keys: Slab, data: Slab) -> Result<(), EffectError> {
+        self.check_stream(stream)?;
         let records = keys.iter().zip(data.iter());
         let effects = records.map(|(key, data)| Effect::Emit {
             stream: stream.to_owned(),
@@ -194,6 +225,13 @@ mod tests {
         (Bytes::from(key), value.map(Bytes::from))
     }
 
+    fn recorder() -> Recorder {
+        Recorder::new(&Grants {
+            tables: ["t".to_owned(), "other".to_owned()].into(),
+            ..Grants::default()
+        })
+    }
+
     fn slab(strings: &[&str]) -> Slab {
         let mut slab = Slab::default();
         assert!(strings.iter().all(|it| slab.push(it.as_bytes())));
@@ -202,7 +240,7 @@ mod tests {
 
     #[test]
     fn a_batch_sees_what_it_wrote_and_one_that_failed_leaves_what_was_done() {
-        let recorder = Recorder::default();
+        let recorder = recorder();
         let mut effects = recorder.clone();
         effects.write("t", vec![put("a", Some("1"))]).unwrap();
         effects.done(1).unwrap();
@@ -219,7 +257,7 @@ mod tests {
 
     #[test]
     fn a_scan_goes_through_what_was_kept_and_what_is_being_written() {
-        let recorder = Recorder::default();
+        let recorder = recorder();
         let mut effects = recorder.clone();
         let entries = vec![
             put("xa", Some("1")),
@@ -236,5 +274,17 @@ mod tests {
         assert_eq!(keys, [b"xa", b"xc"]);
         assert_eq!(effects.scan("t", b"x", b"xb", 9).unwrap().len(), 1);
         assert!(effects.scan("other", b"", b"", 9).unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_the_manifest_does_not_ask_for_is_refused_by_name() {
+        let mut effects = recorder();
+        let refused = |error: EffectError| matches!(error, EffectError::Refused(why) if
+            why.contains("mine is not granted"));
+        assert!(refused(effects.get("mine", &slab(&["a"])).unwrap_err()));
+        assert!(refused(effects.write("mine", Vec::new()).unwrap_err()));
+        assert!(refused(effects.scan("mine", b"", b"", 1).unwrap_err()));
+        let emitted = effects.emit("mine", slab(&["a"]), slab(&["b"]));
+        assert!(refused(emitted.unwrap_err()));
     }
 }

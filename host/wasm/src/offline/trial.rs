@@ -10,10 +10,10 @@ use crate::instance::Instance;
 use crate::limits::CallLimits;
 use crate::moment::Moment;
 use crate::outputs::Outputs;
+use crate::role::Role;
 use crate::running::Spent;
 use crate::slab::Slab;
 use crate::version::Version;
-use crate::world::Role;
 
 /// Records on their way through a version. As on a server, batches go through one instance for as
 /// long as it works, and what comes after a batch that failed has a fresh one. A consumer has tables
@@ -74,7 +74,7 @@ impl Trial {
             limits: version.call_limits(),
             begun: None,
             batches: 0,
-            recorder: Recorder::default(),
+            recorder: Recorder::new(&version.manifest().grants),
         }
     }
 

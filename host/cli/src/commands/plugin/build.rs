@@ -1,5 +1,8 @@
 //! `millrace plugin build`: the language's own tool makes a component of a plugin's sources.
 
+mod c;
+mod js;
+mod python;
 mod rust;
 mod tool;
 
@@ -52,6 +55,9 @@ pub(super) fn build(project: &Project) -> Result<Built, String> {
     let began = Instant::now();
     let made = match project.language {
         Language::Rust => rust::build(project)?,
+        Language::Js => js::build(project)?,
+        Language::Python => python::build(project)?,
+        Language::C => c::build(project)?,
     };
     let component = project.component();
     put_whole(&made, &component)?;

@@ -66,8 +66,7 @@ pub(super) async fn deploy(
     name: &PluginName,
     files: &Files,
 ) -> Result<Answer, Failure> {
-    let manifest = files.manifest().unwrap_or_default().as_bytes();
-    let body = Bytes::from([manifest, files.component()].concat());
+    let body = Bytes::from(files.whole());
     let page = format!("plugins/{name}");
     let mut client = Client::new(target);
     for _ in 0..ATTEMPTS_MAX {

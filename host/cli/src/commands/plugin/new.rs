@@ -1,6 +1,7 @@
 //! `millrace plugin new`: a folder that builds at once.
 
 mod rust;
+mod single_file;
 mod templates;
 
 use std::fs;
@@ -14,8 +15,10 @@ use crate::failure::Failure;
 use crate::output;
 use templates::File;
 
-/// What stands in templates for the plugin's name.
+/// What stands in templates for the plugin's name, its language, and the file of its source.
 const NAME: &str = "{{name}}";
+const LANGUAGE: &str = "{{language}}";
+const SOURCE: &str = "{{source}}";
 
 /// Makes a folder with a plugin that builds at once: sources, manifest, fixtures, and the SDK.
 #[derive(Args)]
@@ -44,7 +47,7 @@ pub(crate) fn run(args: &NewArgs) -> Result<(), Failure> {
         return Err(format!("{} is there already; it stays as it is", dir.display()).into());
     }
     let files = templates::of(args.lang, args.world);
-    write(&dir, &files, &name)?;
+    write(&dir, &files, &name, args.lang)?;
     let shown = dir.display();
     output::lines(&format!(
         "made {shown}: {} files\n  cd {shown} && millrace plugin dev",
@@ -54,12 +57,15 @@ pub(crate) fn run(args: &NewArgs) -> Result<(), Failure> {
 }
 
 /// Writes all files, or leaves nothing behind.
-fn write(dir: &Path, files: &[File], name: &PluginName) -> Result<(), String> {
+fn write(dir: &Path, files: &[File], name: &PluginName, language: Language) -> Result<(), String> {
+    let (language, source) = templates::words(language);
     let written = files.iter().try_for_each(|file| {
         let path = dir.join(file.path);
         let folder = path.parent().unwrap_or(dir);
         fs::create_dir_all(folder)?;
-        fs::write(&path, file.text.replace(NAME, name.as_str()))
+        let text = file.text.replace(NAME, name.as_str());
+        let text = text.replace(LANGUAGE, language).replace(SOURCE, source);
+        fs::write(&path, text)
     });
     written.map_err(|error| {
         // The folder was not there before, so that all in it is ours. What cannot be removed either

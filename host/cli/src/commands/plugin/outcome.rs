@@ -154,6 +154,14 @@ impl Outcome {
         }
     }
 
+    /// Why it did not come out, where it says so.
+    pub(super) fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Failed(reason) | Self::Retry(reason) => reason.as_deref(),
+            Self::Ok(_) | Self::Dropped | Self::Done(_) => None,
+        }
+    }
+
     /// Whether this is what `expected` says: a failure without a reason is any.
     pub(super) fn is(&self, expected: &Self) -> bool {
         match (self, expected) {

@@ -11,7 +11,7 @@ use wasm::{Files, Limits, PluginName};
 const MANIFEST: &str = "plugin.toml";
 
 /// A folder with a manifest.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Project {
     pub(super) dir: PathBuf,
     pub(super) name: PluginName,
@@ -24,6 +24,9 @@ pub(super) struct Project {
 #[serde(rename_all = "lowercase")]
 pub(super) enum Language {
     Rust,
+    Js,
+    Python,
+    C,
 }
 
 /// What a plugin is for.

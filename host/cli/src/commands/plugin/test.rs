@@ -19,7 +19,8 @@ use super::project::Project;
 use super::trials::{Ran, Runner, run_all};
 use crate::failure::Failure;
 use crate::output;
-use fixture::Fixture;
+pub(super) use compare::window;
+pub(super) use fixture::Fixture;
 
 /// Runs the plugin's fixtures on the engine of a server, within its limits: each line of
 /// `tests/X.in.jsonl` is a record, and the same line of `tests/X.out.jsonl` what becomes of it.
