@@ -18,6 +18,7 @@ mod panic;
 mod record_processor;
 mod record_processor_simple;
 mod records;
+mod released;
 #[path = "../hostile/shard.rs"]
 mod shard;
 #[path = "../hostile/simple.rs"]

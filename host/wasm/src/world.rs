@@ -137,7 +137,10 @@ impl WorkIndices {
 fn world_of(component: &Component) -> Result<(&'static str, &'static str, Role), String> {
     let mut found = WORLDS.iter().filter(|(it, _, _)| exports(component, it));
     let Some(first) = found.next() else {
-        let all: Vec<String> = WORLDS.iter().map(|(it, _, _)| full(it)).collect();
+        let all = WORLDS.iter();
+        let all: Vec<String> = all
+            .map(|(it, world, _)| format!("{} ({world})", full(it)))
+            .collect();
         return Err(format!(
             "it is of no world of millrace:plugin@0.1.0: it exports none of {}",
             all.join(", ")
