@@ -1,17 +1,15 @@
-//! `millrace plugin dev`: records go through a plugin from nothing, a change is in force, a mistake is
-//! told, and Ctrl-C ends all of it.
+//! The README's walk for authors, `millrace plugin new` and `dev`: records go through a plugin from
+//! nothing, a change is in force, a mistake is told, and Ctrl-C ends all of it.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::tempdir;
-
-use crate::fixture::{millrace, printed};
 
 /// How long a line is waited for: the first build makes the SDK, on a machine that does more.
 const LINE_TIME_MAX: Duration = Duration::from_secs(600);
@@ -24,11 +22,22 @@ struct Dev {
 }
 
 impl Dev {
-    fn start(dir: &Path, cache: &Path) -> Self {
-        let mut child = millrace(&["plugin", "dev"])
+    /// Runs the walk of the README as it is written; the program of its last line takes the place
+    /// of the shell, so that it gets the signals that a terminal would send it.
+    fn start(dir: &Path) -> Self {
+        let walk = walk().replace("&& millrace", "&& exec millrace");
+        let program = Path::new(env!("CARGO_BIN_EXE_millrace"));
+        let path = std::env::var("PATH").unwrap();
+        let path = format!("{}:{path}", program.parent().unwrap().display());
+        let mut child = Command::new("sh")
+            .args(["-euc", &walk])
             .current_dir(dir)
-            .env("MILLRACE_CACHE", cache)
-            .env("CARGO_TARGET_DIR", concat!(env!("CARGO_TARGET_TMPDIR"), "/plugins"))
+            .env("PATH", path)
+            .env("MILLRACE_CACHE", dir.join("cache"))
+            .env(
+                "CARGO_TARGET_DIR",
+                concat!(env!("CARGO_TARGET_TMPDIR"), "/plugins"),
+            )
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -70,6 +79,16 @@ impl Drop for Dev {
     }
 }
 
+/// The first block of the README's section for authors.
+fn walk() -> String {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
+    let readme = std::fs::read_to_string(readme).unwrap();
+    let (_, section) = readme.split_once("\n## Write a plugin\n").unwrap();
+    let (_, block) = section.split_once("\n```sh\n").unwrap();
+    let (block, _) = block.split_once("\n```\n").unwrap();
+    block.to_owned()
+}
+
 fn replace(file: &PathBuf, from: &str, to: &str) {
     let text = std::fs::read_to_string(file).unwrap();
     assert!(text.contains(from), "{text}");
@@ -79,12 +98,9 @@ fn replace(file: &PathBuf, from: &str, to: &str) {
 #[test]
 fn records_go_through_a_new_plugin_and_a_change_is_in_force_with_what_it_changes() {
     let dir = tempdir().unwrap();
-    let made = millrace(&["plugin", "new", "hello"])
-        .current_dir(dir.path())
-        .output();
-    printed(made.unwrap());
     let project = dir.path().join("hello");
-    let mut dev = Dev::start(&project, &dir.path().join("cache"));
+    let mut dev = Dev::start(dir.path());
+    dev.until("made hello: ");
     dev.until("a server on http://127.0.0.1:");
     dev.until("v1 ");
     dev.until("\"Ann\"");

@@ -32,7 +32,10 @@ impl Workshop {
             .current_dir(self.dir.path())
             .env("MILLRACE_CACHE", self.path("cache"))
             // What the SDK is built from is built once for all tests.
-            .env("CARGO_TARGET_DIR", concat!(env!("CARGO_TARGET_TMPDIR"), "/plugins"));
+            .env(
+                "CARGO_TARGET_DIR",
+                concat!(env!("CARGO_TARGET_TMPDIR"), "/plugins"),
+            );
         command.output().unwrap()
     }
 
@@ -132,7 +135,10 @@ fn a_new_consumer_in_rust_writes_what_its_fixtures_say_and_nothing_that_is_not_g
     let checked = printed(workshop.plugin(&["check", "words"]));
     assert!(checked.contains("world    consumer\n"), "{checked}");
     let tested = printed(workshop.plugin(&["test", "words"]));
-    assert!(tested.ends_with("2 records as expected, 0 not\n"), "{tested}");
+    assert!(
+        tested.ends_with("2 records as expected, 0 not\n"),
+        "{tested}"
+    );
 
     workshop.replace("words/plugin.toml", "tables = [\"counts\"]", "tables = []");
     let refused = workshop.plugin(&["test", "words"]);

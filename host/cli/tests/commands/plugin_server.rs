@@ -46,11 +46,13 @@ impl Ground {
         let folder = self.dir.path().join("sources").join(REDACT);
         std::fs::create_dir_all(&folder).unwrap();
         let component = format!("{REDACT}.wasm");
-        std::fs::copy(repository().join("plugins").join(REDACT).join(&component), folder.join(component))
-            .unwrap();
-        let manifest = format!(
-            "name = \"{REDACT}\"\nversion = \"{mask}\"\n[config]\nmask = \"{mask}\"\n"
-        );
+        std::fs::copy(
+            repository().join("plugins").join(REDACT).join(&component),
+            folder.join(component),
+        )
+        .unwrap();
+        let manifest =
+            format!("name = \"{REDACT}\"\nversion = \"{mask}\"\n[config]\nmask = \"{mask}\"\n");
         std::fs::write(folder.join("plugin.toml"), manifest).unwrap();
         folder
     }
@@ -74,7 +76,10 @@ fn a_version_is_deployed_in_the_place_of_another_and_is_there_after_a_restart() 
     let second = printed(ground.deploy(&ground.redact("#")));
     assert_ne!(first, second);
     let inspected = printed(ground.run(&["plugin", "inspect", REDACT]));
-    assert!(inspected.contains("swaps                1\n"), "{inspected}");
+    assert!(
+        inspected.contains("swaps                1\n"),
+        "{inspected}"
+    );
 
     let Ground { dir, server } = ground;
     let (code, log) = server.terminate();
@@ -101,17 +106,28 @@ fn what_is_refused_leaves_the_version_before_in_force_and_in_its_place() {
     let folder = ground.redact("*");
     printed(ground.deploy(&folder));
     let bad_mask = complaint(ground.deploy(&ground.redact("**")), 1);
-    assert!(bad_mask.contains("PluginRefusedException: init: config mask: "), "{bad_mask}");
+    assert!(
+        bad_mask.contains("PluginRefusedException: init: config mask: "),
+        "{bad_mask}"
+    );
     let file = folder.join(format!("{REDACT}.wasm"));
     std::fs::write(&file, b"\0asm\x01\0\0\0").unwrap();
     let no_component = complaint(ground.deploy(&folder), 1);
-    assert!(no_component.contains("it is a core module"), "{no_component}");
+    assert!(
+        no_component.contains("it is a core module"),
+        "{no_component}"
+    );
     std::fs::write(&file, b"text").unwrap();
     let text = complaint(ground.deploy(&folder), 1);
     assert!(text.contains("there is no component in it"), "{text}");
     let listed = printed(ground.run(&["plugin", "list"]));
     assert!(listed.contains(" running "), "{listed}");
-    let lies_there = ground.dir.path().join("plugins").join(REDACT).join("plugin.toml");
+    let lies_there = ground
+        .dir
+        .path()
+        .join("plugins")
+        .join(REDACT)
+        .join("plugin.toml");
     let manifest = std::fs::read_to_string(lies_there).unwrap();
     assert!(manifest.contains("mask = \"*\"\n"), "{manifest}");
 }
@@ -169,8 +185,17 @@ fn records_are_delivered_through_what_was_deployed_and_its_log_is_read() {
     printed(ground.deploy(&component));
     printed(ground.run(&["stream", "create", "words"]));
     let created = printed(ground.run(&[
-        "delivery", "create", "out", "--stream", "words", "--plugin", PANICS, "--interval", "0",
-        "--prefix", "all/",
+        "delivery",
+        "create",
+        "out",
+        "--stream",
+        "words",
+        "--plugin",
+        PANICS,
+        "--interval",
+        "0",
+        "--prefix",
+        "all/",
     ]));
     assert!(created.starts_with("arn:aws:firehose:us-east-1:000000000000:deliverystream/out"));
     let put = ground.server.stream_command(&["put", "words"]);
@@ -185,7 +210,9 @@ fn records_are_delivered_through_what_was_deployed_and_its_log_is_read() {
     let missing = complaint(ground.run(&["plugin", "logs", "none"]), 1);
     assert!(missing.contains("no such plugin none"), "{missing}");
     let missing = complaint(
-        ground.run(&["delivery", "create", "other", "--stream", "words", "--plugin", "none"]),
+        ground.run(&[
+            "delivery", "create", "other", "--stream", "words", "--plugin", "none",
+        ]),
         1,
     );
     assert!(missing.contains("There is no plugin"), "{missing}");
@@ -200,7 +227,16 @@ fn records_of_a_stream_run_dry_through_a_file_and_through_a_plugin_of_the_server
     let put = ground.server.stream_command(&["put", "payments"]);
     printed(feed(put, b"4111111111111111\nnothing\n"));
     for plugin in [folder.to_str().unwrap(), REDACT] {
-        let run = ["plugin", "run", plugin, "--stream", "payments", "--from", "-5m", "--dry-run"];
+        let run = [
+            "plugin",
+            "run",
+            plugin,
+            "--stream",
+            "payments",
+            "--from",
+            "-5m",
+            "--dry-run",
+        ];
         let text = printed(ground.run(&run));
         assert!(text.contains("2 records, nothing written\n"), "{text}");
         assert!(text.contains("  ok       2\n"), "{text}");
@@ -208,6 +244,13 @@ fn records_of_a_stream_run_dry_through_a_file_and_through_a_plugin_of_the_server
     }
     let run = ["plugin", "run", REDACT, "--stream", "payments"];
     assert!(complaint(ground.run(&run), 2).contains("--dry-run"));
-    let run = ["plugin", "run", "no/such", "--stream", "payments", "--dry-run"];
+    let run = [
+        "plugin",
+        "run",
+        "no/such",
+        "--stream",
+        "payments",
+        "--dry-run",
+    ];
     assert!(complaint(ground.run(&run), 2).contains("is no file and no folder"));
 }

@@ -279,8 +279,10 @@ mod tests {
     #[test]
     fn what_the_manifest_does_not_ask_for_is_refused_by_name() {
         let mut effects = recorder();
-        let refused = |error: EffectError| matches!(error, EffectError::Refused(why) if
-            why.contains("mine is not granted"));
+        let refused = |error: EffectError| {
+            matches!(error, EffectError::Refused(why) if
+            why.contains("mine is not granted"))
+        };
         assert!(refused(effects.get("mine", &slab(&["a"])).unwrap_err()));
         assert!(refused(effects.write("mine", Vec::new()).unwrap_err()));
         assert!(refused(effects.scan("mine", b"", b"", 1).unwrap_err()));
