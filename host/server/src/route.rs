@@ -1,6 +1,7 @@
 //! The only place where HTTP meets an operation.
 
 mod api;
+mod pages;
 mod plain;
 mod plugins;
 mod refusals;
@@ -13,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONNECTION, CONTENT_TYPE};
+use http::header::{CONNECTION, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use hyper::body::{Body, Incoming};
@@ -24,7 +25,6 @@ use types::{Clock, Timestamp};
 use wasm::Plugins;
 use wire::{Action, Answer, ApiError, Call, Codec, Origin, Requester, Target};
 
-use api::{Asked, Pages};
 use plain::{TEXT, not_allowed, plain, preflight, text};
 use refusals::{body_error, log, no_room, no_room_for};
 use reply::{Reply, charge};
@@ -33,7 +33,7 @@ pub(crate) use plugins::Deployers;
 pub(crate) use request::TARGET;
 
 use crate::answer::AnswerBody;
-use crate::auth::{Authenticator, MetricsReader, OWN_SERVICE, Proven};
+use crate::auth::{Authenticator, MetricsReader, Proven};
 use crate::body::{self, Expected};
 use crate::budget::{Budget, Held, NoRoom, Payer};
 use crate::cors::{CallingPage, Cors};
@@ -200,62 +200,6 @@ impl Router {
         // Before the next one's turn, so that what was read is charged by then.
         let held = charge(&mut exchange.held, &answer, operation.makes_durable());
         held.map_err(no_room_for(operation))?;
-        Ok(answer)
-    }
-
-    /// Answers a request for a page of the server itself.
-    async fn api(
-        &self,
-        exchange: &mut Exchange<'_>,
-        mut body: Incoming,
-    ) -> Result<Response<Answer>, NoRoom> {
-        let methods = api::methods(exchange.parts.uri.path());
-        let answer = self.page(exchange, &mut body).await;
-        let mut response = self.finish(exchange, &mut body, "api", answer).await?;
-        if response.status() == StatusCode::METHOD_NOT_ALLOWED {
-            let methods = HeaderValue::from_static(methods);
-            response.headers_mut().insert(ALLOW, methods);
-        }
-        Ok(response)
-    }
-
-    async fn page(
-        &self,
-        exchange: &mut Exchange<'_>,
-        body: &mut Incoming,
-    ) -> Result<Answer, ApiError> {
-        let (method, path) = (&exchange.parts.method, exchange.parts.uri.path());
-        let wanted = Wanted {
-            service: OWN_SERVICE,
-            action: api::action(method, path),
-            bytes_max: api::body_bytes_max(method, path, &self.plugins.limits()),
-        };
-        let Call {
-            caller,
-            body: received,
-            ..
-        } = self.receive(exchange, body, &wanted).await?;
-        // What is deployed is copied out of the body.
-        let bytes = received.len().saturating_mul(2);
-        let works = exchange
-            .held
-            .works(Payer::Account(caller.account), bytes, 0);
-        works.map_err(no_room)?;
-        let pages = Pages {
-            plugins: &self.plugins,
-            deployers: &self.deployers,
-            delivery: &self.services.delivery,
-        };
-        let asked = Asked {
-            method,
-            path,
-            query: exchange.parts.uri.query(),
-            body: received,
-        };
-        let answer = pages.answer(&caller, asked).await?;
-        // An order is carried out by now, and its answer must say so.
-        let is_due = [Method::POST, Method::PUT].contains(method);
-        charge(&mut exchange.held, &answer, is_due).map_err(no_room)?;
         Ok(answer)
     }
 

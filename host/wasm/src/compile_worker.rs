@@ -10,8 +10,8 @@ use crate::limits::{COMPILER_FILES_MAX, COMPILER_NICENESS};
 use crate::runtime::{self, Purpose};
 
 /// Limits this whole process, reads the component that `input` holds, and writes its compiled code
-/// to `output`; `is_metered` when it is for an author's trials. Only for a process that does nothing
-/// else: the limits stay.
+/// to `output`; `is_metered` when it is for an author's trials. Only for a process that does
+/// nothing else: the limits stay.
 ///
 /// Beyond `seconds` of processor time the process ends by a signal; beyond `memory_bytes` of
 /// address space it aborts, or this fails.

@@ -45,7 +45,8 @@ impl GuestLog {
         }
     }
 
-    /// From now on its lines are kept in the ring of its plugin, too, under this name of the version.
+    /// From now on its lines are kept in the ring of its plugin, too, under this name of the
+    /// version.
     pub(crate) fn attach(&self, ring: &Arc<LogRing>, version: &str) {
         lock(&self.sink).attach(ring, version);
     }

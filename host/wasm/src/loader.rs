@@ -157,7 +157,8 @@ impl Loader {
         Ok(version.with_description(described.unwrap_or_default()))
     }
 
-    /// Deletes compiled code that was not used for long: that of a person who tries many components.
+    /// Deletes compiled code that was not used for long: that of a person who tries many
+    /// components.
     pub(crate) fn prune_code(&self) {
         if let Err(error) = self.code.prune(&HashSet::new()) {
             tracing::warn!(%error, "delete old compiled code");

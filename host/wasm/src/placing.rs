@@ -22,8 +22,8 @@ const MANIFEST: &str = "plugin.toml";
 /// How what is written aside is called; the directory's own look passes over hidden names.
 const ASIDE: &str = ".deploy-";
 
-/// Whether the files of a plugin can be put here: nothing lies there that would be lost, and nothing
-/// that somebody else puts there.
+/// Whether the files of a plugin can be put here: nothing lies there that would be lost, and
+/// nothing that somebody else puts there.
 ///
 /// # Errors
 /// What lies there, in words for whoever deploys.

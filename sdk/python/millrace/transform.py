@@ -80,9 +80,9 @@ def transform(work, init=lambda: None, name="", version=""):
     """The exports of a transform: `Lifecycle, TransformSimple = transform(work)`.
 
     `work` is called with each `Record`, in order, and returns a `Keep`, `Replace`, `Drop` or
-    `Split`. One that raises fails its record, with the error's words as the reason, and the others of
-    the batch go on; a `Retry` has the whole batch tried again. `init` is called once on each instance
-    before the first record."""
+    `Split`. One that raises fails its record, with the error's words as the reason, and the others
+    of the batch go on; a `Retry` has the whole batch tried again. `init` is called once on each
+    instance before the first record."""
 
     class TransformSimple:
         def transform(self, records):

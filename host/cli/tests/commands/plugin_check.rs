@@ -1,5 +1,5 @@
-//! `millrace plugin check`: what is no plugin is refused with a sentence of its own, and what is one
-//! is described.
+//! `millrace plugin check`: what is no plugin is refused with a sentence of its own, and what is
+//! one is described.
 
 use std::collections::BTreeSet;
 use std::fs::Permissions;

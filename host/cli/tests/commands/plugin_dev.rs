@@ -39,6 +39,8 @@ impl Dev {
                 concat!(env!("CARGO_TARGET_TMPDIR"), "/plugins"),
             )
             .stdout(Stdio::piped())
+            // What the compiler says goes here, as it says it.
+            .stderr(Stdio::null())
             .spawn()
             .unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());

@@ -1,5 +1,5 @@
-//! `millrace plugin new`, `build` and `test`: from nothing to a component that does what its fixtures
-//! say.
+//! `millrace plugin new`, `build` and `test`: from nothing to a component that does what its
+//! fixtures say.
 
 use std::path::{Path, PathBuf};
 use std::process::Output;

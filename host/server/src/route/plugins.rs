@@ -1,7 +1,8 @@
 //! The pages about plugins, and how a version is handed to a running server.
 //!
-//! The body of a `PUT` is the manifest's text, which may be missing, with the component right behind
-//! it: `cat plugin.toml NAME.wasm`. A component begins with a zero byte, and no text has one.
+//! The body of a `PUT` is the manifest's text, which may be missing, with the component right
+//! behind it: `cat plugin.toml NAME.wasm`. A component begins with a zero byte, and no text has
+//! one.
 //!
 //! | answer | |
 //! |---|---|

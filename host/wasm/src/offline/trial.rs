@@ -16,8 +16,8 @@ use crate::slab::Slab;
 use crate::version::Version;
 
 /// Records on their way through a version. As on a server, batches go through one instance for as
-/// long as it works, and what comes after a batch that failed has a fresh one. A consumer has tables
-/// in memory that live as long as the trial, and all that it asks for.
+/// long as it works, and what comes after a batch that failed has a fresh one. A consumer has the
+/// tables that its manifest asks for, in memory, for as long as the trial lives.
 pub struct Trial {
     version: Arc<Version>,
     moment: Moment,

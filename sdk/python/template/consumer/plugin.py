@@ -1,4 +1,4 @@
-"""What becomes of each record: words are counted in a table, and each new one is told to a stream."""
+"""What becomes of each record: words are counted in a table, and new ones are told to a stream."""
 
 import re
 

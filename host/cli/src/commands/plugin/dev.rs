@@ -1,5 +1,5 @@
-//! `millrace plugin dev`: a server of its own with the plugin, records that go through it, and a new
-//! version with every change.
+//! `millrace plugin dev`: a server of its own with the plugin, records that go through it, and a
+//! new version with every change.
 
 mod changes;
 mod feed;
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use tokio::task::{block_in_place, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval};
-use wasm::{Limits, Role, Version};
+use wasm::{Limits, Version};
 
 use super::build::build;
 use super::deploy::deploy;
@@ -174,12 +174,9 @@ impl Session {
 
     /// Lets records flow, now that there is a version that they can go through.
     async fn begin(&mut self, version: &Version) -> Result<(), Failure> {
-        if version.role() == Role::Transform {
-            self.stage.deliver().await?;
-        }
-        self.feed
-            .begin(&self.stage.target, self.stage.stream())
-            .await
+        let stream = self.stage.stream(version);
+        self.stage.create(&stream, version.role()).await?;
+        self.feed.begin(&self.stage.target, &stream).await
     }
 
     /// Shows what the version makes of the last records, or where that differs from what the one

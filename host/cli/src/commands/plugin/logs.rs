@@ -77,7 +77,8 @@ impl Reader {
         }
     }
 
-    /// Lines that came, and how many that were gone already. The numbers begin anew with the server.
+    /// Lines that came, and how many that were gone already. The numbers begin anew with the
+    /// server.
     pub(super) async fn next(
         &mut self,
         client: &mut Client,

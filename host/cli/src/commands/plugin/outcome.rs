@@ -10,10 +10,10 @@
 //! {"status":"done","effects":[…]}                   what a consumer did, in order
 //! ```
 //!
-//! A record that comes out may have `partition_keys`, names and values, and a `target`. An effect is
-//! `{"table":"…","key":"…","value":"…"}`, without a value where the entry is deleted, or
-//! `{"stream":"…","partition_key":"…","data":"…"}`. What is no UTF-8 stands under the same name with
-//! `_base64` behind it.
+//! A record that comes out may have `partition_keys`, names and values, and a `target`. An effect
+//! is `{"table":"…","key":"…","value":"…"}`, without a value where the entry is deleted, or
+//! `{"stream":"…","partition_key":"…","data":"…"}`. What is no UTF-8 stands under the same name
+//! with `_base64` behind it.
 
 use std::collections::BTreeMap;
 

@@ -129,7 +129,7 @@ fn together(
     let mut different = different.filter(|(_, pair)| differs(pair));
     Ok(different.next().map(|(place, (batch, alone))| {
         format!(
-            "  record {} comes out otherwise when all are in one batch, as a server hands them:\n    \
+            "  record {} comes out otherwise in a batch with the others, as a server has it:\n    \
              alone     {}\n    in batch  {}",
             place + 1,
             alone.outcome.line(),

@@ -63,8 +63,8 @@ impl Runner {
         Ok(Ran { outcome, cost })
     }
 
-    /// All records in one batch; `None` where the batch as a whole comes to nothing. What a consumer
-    /// does is told for the last record: nobody else knows for which it did what.
+    /// All records in one batch; `None` where the batch as a whole comes to nothing. Of a consumer
+    /// it is one outcome: nobody knows for which record it did what.
     pub(super) fn run_batch(&mut self, records: &[Record]) -> Result<Option<Vec<Outcome>>, String> {
         Ok(match self.hand(records)?.outcome {
             Ok(Came::Outputs(outputs)) => Some(Outcome::of_outputs(&outputs, records.len())),

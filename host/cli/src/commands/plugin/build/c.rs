@@ -46,7 +46,8 @@ pub(super) fn build(project: &Project) -> Result<PathBuf, String> {
 
 fn compile(project: &Project, programs: &Path, folder: &Path) -> Result<PathBuf, String> {
     let core = folder.join("core.wasm");
-    let zig_cache = folder.join("zig");
+    // The C library is built once for all projects.
+    let library = programs.with_file_name("zig-cache");
     let mut zig = Command::new(programs.join("python"));
     zig.args(["-m", "ziglang", "cc", "-target", "wasm32-wasi"])
         .args([
@@ -61,8 +62,8 @@ fn compile(project: &Project, programs: &Path, folder: &Path) -> Result<PathBuf,
         .arg(project.dir.join(SOURCE))
         .arg("-o")
         .arg(&core)
-        .env("ZIG_GLOBAL_CACHE_DIR", &zig_cache)
-        .env("ZIG_LOCAL_CACHE_DIR", &zig_cache);
+        .env("ZIG_GLOBAL_CACHE_DIR", library)
+        .env("ZIG_LOCAL_CACHE_DIR", folder.join("zig"));
     tool::run(&mut zig, ADVICE)?;
     Ok(core)
 }

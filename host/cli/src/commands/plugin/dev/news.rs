@@ -2,6 +2,7 @@
 //! became of records.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use super::feed::Feed;
 use super::stage::Stage;
@@ -12,6 +13,9 @@ use crate::commands::plugin::logs::Reader;
 use crate::failure::Failure;
 use crate::output;
 
+/// Between two times that counts are told, while records flow: they change all the time.
+const COUNTS_EVERY: Duration = Duration::from_secs(5);
+
 /// What was told last.
 pub(super) struct News {
     client: Client,
@@ -19,6 +23,8 @@ pub(super) struct News {
     counters: BTreeMap<String, u64>,
     delivered: Option<String>,
     trouble: Option<String>,
+    /// When counts were told last.
+    counts_at: Option<Instant>,
 }
 
 impl News {
@@ -29,6 +35,7 @@ impl News {
             counters: BTreeMap::new(),
             delivered: None,
             trouble: None,
+            counts_at: None,
         }
     }
 
@@ -39,8 +46,13 @@ impl News {
                 output::lines(&format!("  log {line}"))?;
             }
         }
-        self.tell_counters(stage).await?;
-        self.tell_delivered(stage, feed).await?;
+        let is_due = |at: Instant| at.elapsed() >= COUNTS_EVERY;
+        if self.counts_at.is_none_or(is_due) {
+            let told_counters = self.tell_counters(stage).await?;
+            if self.tell_delivered(stage, feed).await? || told_counters {
+                self.counts_at = Some(Instant::now());
+            }
+        }
         let (_, trouble) = feed.progress();
         if trouble != self.trouble {
             if let Some(trouble) = &trouble {
@@ -51,7 +63,8 @@ impl News {
         Ok(())
     }
 
-    async fn tell_counters(&mut self, stage: &Stage) -> Result<(), Failure> {
+    /// Tells the plugin's counters if one has changed; whether one has.
+    async fn tell_counters(&mut self, stage: &Stage) -> Result<bool, Failure> {
         let page = format!("plugins/{}", stage.plugin());
         let plugin: Option<Plugin> = found(self.client.page(Method::GET, &page).await)?;
         let counters = plugin
@@ -63,18 +76,20 @@ impl News {
         });
         let changed = changed.map(|(name, count)| format!("{name} {}", output::count(*count)));
         let changed: Vec<String> = changed.collect();
-        if !changed.is_empty() {
+        let is_new = !changed.is_empty();
+        if is_new {
             output::lines(&format!("  counters {}", changed.join(", ")))?;
         }
         self.counters = counters;
-        Ok(())
+        Ok(is_new)
     }
 
-    async fn tell_delivered(&mut self, stage: &Stage, feed: &Feed) -> Result<(), Failure> {
+    /// Tells what became of records if that has changed; whether it has.
+    async fn tell_delivered(&mut self, stage: &Stage, feed: &Feed) -> Result<bool, Failure> {
         let page = format!("delivery-streams/{}", stage.plugin());
         let status: Option<DeliveryStream> = found(self.client.page(Method::GET, &page).await)?;
         let Some(status) = status else {
-            return Ok(());
+            return Ok(false);
         };
         let (put, _) = feed.progress();
         let text = format!(
@@ -88,11 +103,12 @@ impl News {
         );
         // While they wait there is nothing to be told.
         let is_new = self.delivered.as_ref() != Some(&text);
-        if is_new && status.waiting_records == 0 && put > 0 {
+        let is_told = is_new && status.waiting_records == 0 && put > 0;
+        if is_told {
             output::lines(&text)?;
             self.delivered = Some(text);
         }
-        Ok(())
+        Ok(is_told)
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use server::{Config, Running};
 use tempfile::TempDir;
 use types::SystemClock;
-use wasm::{PluginName, Version};
+use wasm::{PluginName, Role, Version};
 
 use crate::client::{CallError, Client, Target};
 use crate::commands::compile_worker;
@@ -89,9 +89,12 @@ impl Stage {
         &self.name
     }
 
-    /// The stream that records are put into.
-    pub(super) fn stream(&self) -> &str {
-        self.name.as_str()
+    /// The stream that records are put into: what a consumer's manifest says that it consumes, or
+    /// one of the plugin's name.
+    pub(super) fn stream(&self, version: &Version) -> String {
+        let application = version.manifest().application.as_ref();
+        let stream = application.map(|application| application.stream.as_str());
+        stream.unwrap_or(self.name.as_str()).to_owned()
     }
 
     /// The version in force.
@@ -102,13 +105,22 @@ impl Stage {
         version.ok_or_else(|| format!("{} is not in force any more", self.name).into())
     }
 
-    /// Creates the stream and the delivery stream, unless they are there from an earlier time.
-    pub(super) async fn deliver(&self) -> Result<(), Failure> {
+    /// Creates the stream, and for a transform the delivery stream through it, unless they are
+    /// there from an earlier time.
+    pub(super) async fn create(&self, stream: &str, role: Role) -> Result<(), Failure> {
+        there(create_stream(&self.target, stream, SHARDS).await)?;
+        match role {
+            Role::Transform => self.deliver(stream).await,
+            // Its manifest says that it is an application, and the server runs it as one.
+            Role::Consumer => Ok(()),
+        }
+    }
+
+    async fn deliver(&self, stream: &str) -> Result<(), Failure> {
         let name = self.name.as_str();
-        there(create_stream(&self.target, name, SHARDS).await)?;
         let new = NewDelivery {
             name,
-            stream: name,
+            stream,
             plugin: Some(name),
             bucket: BUCKET,
             prefix: "",

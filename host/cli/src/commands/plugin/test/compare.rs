@@ -48,9 +48,10 @@ fn difference(
     let came = came.map_or_else(nothing, |ran| ran.outcome.line());
     let (wanted, came, at) = window(&wanted, &came);
     format!(
-        "  {}: not what {} expects\n    expected  {wanted}\n    got       {came}\n              {}^",
+        "  {}: not what {} expects\n    expected  {wanted}\n    got       {came}\n    {:10}{}^",
         fixture.place(record),
         fixture.expected_place(record),
+        "",
         " ".repeat(at)
     )
 }
