@@ -363,6 +363,21 @@ static inline struct millrace_bytes millrace_partition_key(const struct millrace
     return (struct millrace_bytes){keys.bytes.data + start, keys.ends[record->index] - start};
 }
 
+struct millrace_moments {
+    uint64_t *ms;
+    size_t count;
+};
+
+MILLRACE_IMPORT("records", "arrivals-ms") void millrace_host_arrivals_ms(struct millrace_moments *);
+
+/* When a record arrived, in milliseconds since 1970. */
+static inline unsigned long long millrace_arrival_ms(const struct millrace_record *record)
+{
+    struct millrace_moments arrivals;
+    millrace_host_arrivals_ms(&arrivals);
+    return record->index < arrivals.count ? arrivals.ms[record->index] : 0;
+}
+
 /* in-record */
 struct millrace_input {
     uint32_t index;

@@ -2,17 +2,17 @@
 the language needs and builds it, `test` runs its fixtures, and a server delivers through it."""
 
 import os
+import shutil
 import subprocess
 import tempfile
 import unittest
 from pathlib import Path
 
 from deliveries import Deliveries, extended_s3, lambda_processor
-from server import PROGRAM
+from server import PROGRAM, REPOSITORY
 
-LANGUAGES = ("js", "python", "c")
-# Compiling CPython takes a debug build of the server half a minute of processor time, twice: the code
-# that counts what is executed is another.
+# Compiling CPython takes a debug build of the server half a minute of processor time, and twice: the
+# code that counts what is executed is another.
 LIMITS = "compile_seconds = 120"
 BUILD_SECONDS_MAX = 900
 
@@ -71,6 +71,20 @@ class Authors(Deliveries, unittest.TestCase):
         self.assertEqual(counts, [100, 1, 1, None])
         self.assertEqual(self.plugin(name)["counters"], {"without_name": 1})
 
+    def answers(self, language, source):
+        """Every answer of the language's SDK, by a plugin of the tests."""
+        name = f"{language}-answers"
+        self.millrace("new", name, "--lang", language)
+        folder = Path(self.workshop.name, name)
+        components = REPOSITORY / "tests/conformance/components/sdk"
+        shutil.copy(components / source, folder / source)
+        shutil.rmtree(folder / "tests")
+        (folder / "tests").mkdir()
+        for file in ("answers.in.jsonl", "answers.out.jsonl"):
+            shutil.copy(components / file, folder / "tests" / file)
+        self.millrace("build", name)
+        self.tested(name, 7)
+
     def consumes(self, language):
         name = self.built(language, "consumer")
         self.tested(name, 2)
@@ -84,6 +98,15 @@ class Authors(Deliveries, unittest.TestCase):
 
     def test_a_transform_in_c_delivers(self):
         self.delivers("c")
+
+    def test_a_record_in_javascript_has_every_answer(self):
+        self.answers("js", "plugin.js")
+
+    def test_a_record_in_python_has_every_answer(self):
+        self.answers("python", "plugin.py")
+
+    def test_a_record_in_c_has_every_answer(self):
+        self.answers("c", "plugin.c")
 
     def test_a_consumer_in_javascript_writes_tables_and_emits(self):
         self.consumes("js")

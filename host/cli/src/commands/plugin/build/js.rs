@@ -37,7 +37,8 @@ pub(super) fn build(project: &Project) -> Result<PathBuf, String> {
         .arg(project.dir.join(SOURCE))
         .arg("--output")
         .arg(&component);
-    tool::run(&mut build, ADVICE)?;
+    // It tells how well it went, which is told by the size.
+    tool::quietly(&mut build, ADVICE)?;
     Ok(component)
 }
 

@@ -5,6 +5,8 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use rustix::fs::{FlockOperation, flock};
+
 use crate::commands::plugin::cache;
 
 /// Where tools lie below the cache folder, and the file that says that one is whole.
@@ -41,6 +43,22 @@ pub(super) fn output(command: &mut Command, advice: &str) -> Result<String, Stri
     String::from_utf8(output.stdout).map_err(|_| format!("{name} printed what is no text"))
 }
 
+/// Runs a program to its end; what it prints to its standard output is shown only if it fails.
+///
+/// # Errors
+/// Those of [`run`].
+pub(super) fn quietly(command: &mut Command, advice: &str) -> Result<(), String> {
+    let name = name(command);
+    let output = command.stderr(Stdio::inherit()).output();
+    let output = output.map_err(|error| not_started(&name, &error, advice))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stdout);
+    crate::output::complain(said.trim_end()).map_err(|error| error.to_string())?;
+    Err(format!("{name} failed ({})", output.status))
+}
+
 /// A folder of tools of these versions, which `install` fills if it is not there. One that was not
 /// filled to its end is filled anew.
 ///
@@ -50,12 +68,20 @@ pub(super) fn installed(
     name: &str,
     install: impl FnOnce(&Path) -> Result<(), String>,
 ) -> Result<PathBuf, String> {
-    let folder = cache::folder()?.join(TOOLS).join(name);
+    let tools = cache::folder()?.join(TOOLS);
+    let folder = tools.join(name);
     let stamp = folder.join(STAMP);
     if stamp.exists() {
         return Ok(folder);
     }
     let failed = |error| format!("{}: {error}", folder.display());
+    fs::create_dir_all(&tools).map_err(failed)?;
+    // Another command may be installing the same. The lock is free again when this ends.
+    let lock = fs::File::create(tools.join(format!("{name}.lock"))).map_err(failed)?;
+    flock(&lock, FlockOperation::LockExclusive).map_err(|error| failed(error.into()))?;
+    if stamp.exists() {
+        return Ok(folder);
+    }
     if folder.exists() {
         fs::remove_dir_all(&folder).map_err(failed)?;
     }
