@@ -61,11 +61,12 @@ class Authors(Deliveries, unittest.TestCase):
         checked = self.millrace("check", name, "--config", str(self.config))
         self.assertIn("transformer-simple", checked)
         self.assertIn("is in force", self.millrace("deploy", name))
-        self.create(extended_s3(self.bucket, lambda_processor(name)))
+        prefixes = {"Prefix": "good/", "ErrorOutputPrefix": "failed/"}
+        self.create(extended_s3(self.bucket, lambda_processor(name), **prefixes))
         self.put(*(f"guest {number}".encode() for number in range(100)), b" ", b"\xff")
         self.flush()
         expected = [f"hello, guest {number}!".encode() for number in range(100)]
-        self.assertEqual(self.lines(), expected)
+        self.assertEqual(self.lines("good/"), expected)
         status = self.status()
         counts = [status[count] for count in ("delivered", "dropped", "failed", "trouble")]
         self.assertEqual(counts, [100, 1, 1, None])
