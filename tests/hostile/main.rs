@@ -9,6 +9,7 @@ mod consumer_guest;
 mod consumers;
 mod determinism;
 mod files;
+#[expect(dead_code, reason = "the tests of `records` need more of it")]
 mod ground;
 mod guest;
 mod host_calls;
@@ -16,6 +17,7 @@ mod malformed;
 mod memory;
 mod open_cut;
 mod pool;
+#[expect(dead_code, reason = "the tests of the interfaces need more of it")]
 mod shard;
 mod shares;
 mod simple;

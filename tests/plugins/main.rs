@@ -9,6 +9,7 @@ mod consumer_guest;
 mod consumer_simple;
 mod context;
 mod emit;
+mod examples;
 #[path = "../hostile/ground.rs"]
 mod ground;
 #[path = "../hostile/guest.rs"]

@@ -2,8 +2,11 @@
 
 use std::fs;
 
+use millrace_tests::base64;
+use serde_json::json;
+
 use crate::consumer_guest::ConsumerGuest;
-use crate::ground::Ground;
+use crate::ground::{Ground, accounts_for};
 use crate::guest::Guest;
 use crate::shard::{NOW, Shard};
 
@@ -61,17 +64,7 @@ fn sequence_numbers_come_as_the_three_words_of_their_digits() {
             place,
             arrival,
         );
-        // Horner's rule on the decimal digits, in 192 bits.
-        let mut value = [0_u64; 3];
-        for digit in number.to_string().bytes() {
-            let mut carry = u128::from(digit - b'0');
-            for word in value.iter_mut().rev() {
-                carry += u128::from(*word) * 10;
-                *word = u64::try_from(carry & u128::from(u64::MAX)).unwrap();
-                carry >>= 64;
-            }
-        }
-        assert_eq!(words, value);
+        assert_eq!(words, words_of(&number.to_string()));
     }
 }
 
@@ -128,4 +121,71 @@ async fn records_that_were_put_directly_have_no_partition_keys() {
     ground.stream("own").await;
     ground.deliver("own", &["!"]).await;
     assert_eq!(ground.delivered("own"), [""]);
+}
+
+#[tokio::test]
+async fn records_of_a_stream_have_the_keys_and_numbers_that_clients_see() {
+    let ends = "(i32.store (i32.load offset=20 (local.get $answer)) (i32.load (i32.const 260)))";
+    // The three words of the first record's number.
+    let number = "(i32.store offset=16 (local.get $answer) (i32.const 24))
+        (i32.store (i32.load offset=20 (local.get $answer)) (i32.const 24))";
+    let directory = tempfile::tempdir().unwrap();
+    for (name, component) in [
+        ("keys", asking("partition-keys", ends).component()),
+        ("numbers", asking("sequence-numbers", number).component()),
+    ] {
+        fs::write(directory.path().join(format!("{name}.wasm")), component).unwrap();
+    }
+    let ground = Ground::start(directory).await;
+    for name in ["keys", "numbers"] {
+        ground.stream_of(name).await;
+        let put = |key: &'static str| {
+            let input = json!({"StreamName": name, "Data": base64("!"), "PartitionKey": key});
+            ground.client.call("PutRecord", input)
+        };
+        let first = put("the key").await;
+        ground.client.flush(name).await;
+        let number = first["SequenceNumber"].as_str().unwrap();
+        if name == "keys" {
+            assert_eq!(ground.delivered(name), ["the key"]);
+        } else {
+            let found = raw(&ground, name);
+            let words = found[..24].chunks(8);
+            let words = words.map(|word| u64::from_le_bytes(word.try_into().unwrap()));
+            assert_eq!(words.collect::<Vec<_>>(), words_of(number));
+        }
+        accounts_for(&ground.client.delivery(name).await, 1);
+    }
+}
+
+/// What a delivery stream delivered, as it is.
+fn raw(ground: &Ground, name: &str) -> Vec<u8> {
+    let bucket = ground.service.buckets().join(name).join("delivered");
+    let mut folders = vec![bucket];
+    let mut all = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                all.extend(fs::read(path).unwrap());
+            }
+        }
+    }
+    all
+}
+
+/// Decimal digits as a number of three words: Horner's rule.
+fn words_of(digits: &str) -> [u64; 3] {
+    let mut value = [0_u64; 3];
+    for digit in digits.bytes() {
+        let mut carry = u128::from(digit - b'0');
+        for word in value.iter_mut().rev() {
+            carry += u128::from(*word) * 10;
+            *word = u64::try_from(carry & u128::from(u64::MAX)).unwrap();
+            carry >>= 64;
+        }
+    }
+    value
 }

@@ -62,7 +62,7 @@ fn the_files_of_released_versions_are_what_they_were_when_they_were_released() {
         .collect();
     assert!(
         new.is_empty(),
-        "{new:?} are new beside released files: if nothing requires them (wit/README.md), add their \
-         lines of `sha256sum` to wit/released.sha256"
+        "{new:?} are new beside released files: if nothing requires them (wit/README.md), add \
+         their lines of `sha256sum` to wit/released.sha256"
     );
 }

@@ -163,8 +163,8 @@ async fn the_reason_of_a_failed_record_is_cut_to_a_kilobyte() {
     assert_eq!(failed[0]["rawData"], whole, "the record is not cut");
 }
 
-/// A guest that keeps each batch, and gives a marked one's first output a partition key and, if it is
-/// said, a target: both `to` with their texts at 256.
+/// A guest that keeps each batch, and gives a marked one's first output a partition key and, if it
+/// is said, a target: both `to` with their texts at 256.
 fn routing(keys: bool, target: bool) -> Guest {
     let mut attack = String::new();
     if keys {

@@ -1,6 +1,6 @@
-//! What a transform can ask of the records of its batch besides their data. It is made of the frames
-//! that they lie in, once it asks, and depends on nothing else that could change: the same records
-//! have the same metadata whenever they are worked on again.
+//! What a transform can ask of the records of its batch besides their data. It is made of the
+//! frames that they lie in, once it asks, and depends on nothing else that could change: the same
+//! records have the same metadata whenever they are worked on again.
 
 use std::sync::Arc;
 
@@ -78,8 +78,8 @@ impl Stretches {
     }
 
     /// The columns of these records, which are made when a guest asks for them.
-    pub fn columns(&self, provenance: &Arc<Provenance>) -> BatchColumns {
-        let (stretches, provenance) = (self.clone(), Arc::clone(provenance));
+    pub fn columns(self: &Arc<Self>, provenance: &Arc<Provenance>) -> BatchColumns {
+        let (stretches, provenance) = (Arc::clone(self), Arc::clone(provenance));
         BatchColumns::on_demand(self.len(), move || stretches.make(&provenance))
     }
 

@@ -182,6 +182,7 @@ impl Transformer {
         }
         self.before = self.place(self.done)?;
         self.done = 0;
+        self.columns = None;
         self.settled.to = self.settled.to.max(self.before);
         match self.settled.digest_at(self.before) {
             Some(kept) if kept != self.digest.value() => Err(self.changed()),

@@ -113,8 +113,8 @@ fn offer_all<Error>(
     Ok(Offered::Taken)
 }
 
-/// Tells of the records of a frame that [`offer`] offers from a place on, for as long as `take` wants
-/// more. Blocks for as long as it takes to hash its aggregates.
+/// Tells of the records of a frame that [`offer`] offers from a place on, for as long as `take`
+/// wants more. Blocks for as long as it takes to hash its aggregates.
 pub fn tell(
     frame: &Frame,
     (unpacks, place): (bool, Place),
@@ -145,8 +145,8 @@ pub fn tell(
     }
 }
 
-/// Tells of user records, of those that lie in the last `left_bytes` of the message if that is known.
-/// Whether more is wanted.
+/// Tells of user records, of those that lie in the last `left_bytes` of the message if that is
+/// known. Whether more is wanted.
 fn tell_of_all<'a>(
     aggregate: Aggregate<'a>,
     left_bytes: Option<usize>,

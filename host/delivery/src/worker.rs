@@ -33,7 +33,7 @@ pub struct Worker {
     places: u64,
     batch: Slab,
     /// Where the batch's records lie, as long as there is a transformer that may ask.
-    stretches: Stretches,
+    stretches: Arc<Stretches>,
     provenance: Arc<Provenance>,
     /// When each record of the batch arrived.
     arrivals: Vec<Timestamp>,
@@ -60,7 +60,7 @@ impl Worker {
             unpacks: task.unpacks,
             places: 0,
             batch: Slab::default(),
-            stretches: Stretches::default(),
+            stretches: Arc::default(),
             provenance: Arc::clone(&task.provenance),
             arrivals: Vec::new(),
             is_begun: false,
@@ -148,8 +148,9 @@ impl Worker {
             self.take_record(data, frame.arrival)
         });
         let taken = self.batch.len().saturating_sub(before);
-        self.stretches
-            .push(frame, (self.unpacks, self.place), taken);
+        // Nobody has the stretches of a batch that is not whole yet.
+        let stretches = Arc::make_mut(&mut self.stretches);
+        stretches.push(frame, (self.unpacks, self.place), taken);
         self.place = place;
         let is_over = is_over?;
         if !is_over {
@@ -211,11 +212,11 @@ impl Worker {
         if done < self.batch.len() {
             self.batch = self.batch.part(done..self.batch.len());
             self.arrivals.drain(..done);
-            self.stretches.drain(done);
+            Arc::make_mut(&mut self.stretches).drain(done);
         } else {
             self.batch.clear();
             self.arrivals.clear();
-            self.stretches = Stretches::default();
+            self.stretches = Arc::default();
         }
         self.mark()
     }

@@ -31,11 +31,11 @@ pub struct Assignment {
     pub shard: String,
 }
 
-/// A copy of a version that consumes a shard. Its calls block for as long as the guest may take, and
-/// as its [`Effects`] do.
+/// A copy of a version that consumes a shard. Its calls block for as long as the guest may take,
+/// and as its [`Effects`] do.
 ///
-/// After a fault other than [`Fault::Retryable`] and [`Fault::Permanent`] it must not be used again,
-/// and after these two only if what the guest keeps in its memory may have seen the batch.
+/// After a fault other than [`Fault::Retryable`] and [`Fault::Permanent`] it must not be used
+/// again, and after these two only if what the guest keeps in its memory may have seen the batch.
 pub struct Consumer {
     running: Running,
     /// Which layout the guest keeps its state in, once it was asked.
@@ -100,8 +100,8 @@ impl Consumer {
         self.running.store.data_mut().effects.set(Some(effects));
     }
 
-    /// From now on the guest's clocks show this moment, and its random numbers are made of it: those
-    /// of the next batch.
+    /// From now on the guest's clocks show this moment, and its random numbers are made of it:
+    /// those of the next batch.
     pub fn begin(&mut self, moment: Moment) {
         self.running.store.data_mut().begin_moment(moment);
     }
@@ -163,8 +163,8 @@ impl Consumer {
     /// this asks the host for belongs to the last batch.
     ///
     /// # Errors
-    /// [`Fault::Retryable`] when the guest says that it cannot tell, [`Fault::Answer`] when there is
-    /// more than can be kept, any other when the call came to nothing.
+    /// [`Fault::Retryable`] when the guest says that it cannot tell, [`Fault::Answer`] when there
+    /// is more than can be kept, any other when the call came to nothing.
     pub fn snapshot(&mut self) -> Result<Option<(u32, Vec<u8>)>, Fault> {
         if !self.has_state() {
             return Ok(None);

@@ -1,5 +1,5 @@
-//! Who does what the guest of an instance asks for, and how much of it may still be asked for in the
-//! batch at work.
+//! Who does what the guest of an instance asks for, and how much of it may still be asked for in
+//! the batch at work.
 
 use crate::effects::{EffectError, Effects, EffectsUnavailable};
 use crate::limit_reached::LimitReached;

@@ -6,9 +6,9 @@ use bytes::Bytes;
 
 use crate::slab::Slab;
 
-/// The tables, the streams and the checkpoint of a consumer. It is called on the thread of the guest,
-/// in the middle of a call, and may block: the guest's time is that of a processor, so whoever
-/// implements this ends a wait that takes too long.
+/// The tables, the streams and the checkpoint of a consumer. It is called on the thread of the
+/// guest, in the middle of a call, and may block: the guest's time is that of a processor, so
+/// whoever implements this ends a wait that takes too long.
 ///
 /// Names, keys and values are within the limits of `wit/` when they come here. How much a batch may
 /// ask for is bounded too: see `CallLimits::output_bytes_max`.
@@ -29,8 +29,8 @@ pub trait Effects: Send {
         entries: Vec<(Bytes, Option<Bytes>)>,
     ) -> Result<(), EffectError>;
 
-    /// Entries in order of their keys, from `first` on, of keys that begin with `prefix`: as many as
-    /// there are, up to `limit`.
+    /// Entries in order of their keys, from `first` on, of keys that begin with `prefix`: as many
+    /// as there are, up to `limit`.
     ///
     /// # Errors
     /// That the table is not granted, or cannot be read.

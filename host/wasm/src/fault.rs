@@ -9,8 +9,8 @@ use crate::limit_reached::LimitReached;
 use crate::limits::{CallLimits, REASON_BYTES_MAX};
 use crate::printable::printable;
 
-/// What went wrong with one batch, or with an instance that begins or ends. The instance is of no more use after any of them but
-/// [`Fault::Retryable`] and [`Fault::Permanent`].
+/// What went wrong with one batch, or with an instance that begins or ends. The instance is of no
+/// more use after any of them but [`Fault::Retryable`] and [`Fault::Permanent`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The plugin took longer than its time and was stopped.
@@ -20,8 +20,8 @@ pub enum Fault {
     /// It trapped: a wild access, more memory, output or host calls than it may use, a panic that
     /// it did not tell of.
     Trap(String),
-    /// It says that it cannot begin: its `init`, a consumer's `initialize`, or its `restore` of a state
-    /// that an instance before it kept.
+    /// It says that it cannot begin: its `init`, a consumer's `initialize`, or its `restore` of a
+    /// state that an instance before it kept.
     NotReady(String),
     /// Its answer breaks the rules of its interface.
     Answer(String),

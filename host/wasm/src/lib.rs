@@ -3,10 +3,11 @@
 //!
 //! A version goes `watcher` -> `watch` -> `directory` -> `loader` (`admission`, `code_cache` with
 //! `compiler`, `version`, `kept`, `in_force`) -> `registry`, where it is in force. Whoever works
-//! with it asks [`Plugins`] for it, makes an [`Instance`] of a transform or a [`Consumer`] and hands
-//! it batches; `running` is what both have. What it may use is in `limits`; what it is offered is in
-//! `state`, `column_calls`, `effect_calls` and `wasi`, and what lies behind that in `sealed` and
-//! `printed`; what it is denied is in `denied`. Authors have the same without a server: `offline`.
+//! with it asks [`Plugins`] for it, makes an [`Instance`] of a transform or a [`Consumer`] and
+//! hands it batches; `running` is what both have. What it may use is in `limits`; what it is
+//! offered is in `state`, `column_calls`, `effect_calls` and `wasi`, and what lies behind that in
+//! `sealed` and `printed`; what it is denied is in `denied`. Authors have the same without a
+//! server: `offline`.
 //!
 //! Calls into guests block. They are for threads that may be blocked, never for a task of the
 //! runtime: deliveries make them on the threads of `guest_threads`, in turns.

@@ -58,8 +58,8 @@ pub(crate) const TABLE_ELEMENTS_MAX: usize = 20_000;
 pub(crate) const HANDLES_MAX: usize = 1_000;
 /// Random bytes that may be asked for in one call.
 pub(crate) const RANDOM_BYTES_MAX: u64 = 64 * 1024;
-/// Bytes of a table's key and value; the guest is told of a larger one. Together they are an item of
-/// DynamoDB, which has at most 400 KB.
+/// Bytes of a table's key and value; the guest is told of a larger one. Together they are an item
+/// of DynamoDB, which has at most 400 KB.
 pub(crate) const TABLE_KEY_BYTES_MAX: usize = 900;
 pub(crate) const TABLE_VALUE_BYTES_MAX: usize = 390 * 1024;
 /// Bytes of a table's name or a stream's, as DynamoDB has them; the guest is told of a longer one.
@@ -78,8 +78,8 @@ pub(crate) const STATE_BYTES_MAX: usize = 256 * 1024;
 /// Names that one output may have for dynamic partitioning (Firehose developer guide, Partitioning
 /// keys: at most 50 of a delivery stream's Lambda). An answer with more is none.
 pub(crate) const PARTITION_KEYS_MAX: usize = 50;
-/// Bytes of each name and value, all of which end up in an object's name of 1,024 bytes at most, and
-/// of a target's name. An answer with a longer one is none.
+/// Bytes of each name and value, all of which end up in an object's name of 1,024 bytes at most,
+/// and of a target's name. An answer with a longer one is none.
 pub(crate) const PARTITION_KEY_BYTES_MAX: usize = 1_024;
 pub(crate) const TARGET_BYTES_MAX: usize = 64;
 /// Names of counters that a plugin may have; counts under further names are left out.

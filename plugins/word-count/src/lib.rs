@@ -1,4 +1,5 @@
-//! Counts the words of a stream's records in a table, and emits an alert when a word was seen often.
+//! Counts the words of a stream's records in a table, and emits an alert when a word was seen
+//! often.
 
 use std::collections::BTreeMap;
 

@@ -124,8 +124,8 @@ impl Batch {
     }
 }
 
-/// Says that the first so many records of the batch are done: what was written and emitted until now
-/// is kept with them even if a later record fails. Not needed for a batch that goes well.
+/// Says that the first so many records of the batch are done: what was written and emitted until
+/// now is kept with them even if a later record fails. Not needed for a batch that goes well.
 ///
 /// # Errors
 /// When that is not more than was said before, or more than the batch has.

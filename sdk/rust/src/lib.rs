@@ -1,5 +1,5 @@
-//! Plugins for millrace in Rust: one function for a transform, one type for a consumer, and one line
-//! that makes a component of it.
+//! Plugins for millrace in Rust: one function for a transform, one type for a consumer, and one
+//! line that makes a component of it.
 //!
 //! ```
 //! use millrace_sdk::{Error, Output, Record};
@@ -23,8 +23,8 @@
 //!   sockets and no environment.
 //! - A record also says its [partition key](Record::partition_key), when it arrived, its sequence
 //!   number and where it comes from. Who does not ask pays nothing.
-//! - A [`Consumer`] works on the shards of a stream, with [`table`]s to keep what it finds and other
-//!   streams to [`emit`] to: see [`consumer!`].
+//! - A [`Consumer`] works on the shards of a stream, with [`table`]s to keep what it finds and
+//!   other streams to [`emit`] to: see [`consumer!`].
 //! - The feature `json` reads records and table values as JSON, and writes them.
 //! - `cargo test` runs the function natively; [`testing`] shows what becomes of a whole batch.
 //! - `cargo build --release --target wasm32-wasip2` builds the component of a crate whose

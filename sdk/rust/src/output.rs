@@ -39,8 +39,8 @@ impl Output {
         Self::Routed(routed)
     }
 
-    /// Sends what goes on to a destination of the delivery stream by name; one that it does not have
-    /// fails the record. All parts of a split go there.
+    /// Sends what goes on to a destination of the delivery stream by name; one that it does not
+    /// have fails the record. All parts of a split go there.
     #[must_use]
     pub fn to(self, target: impl Into<String>) -> Self {
         let mut routed = self.routed();

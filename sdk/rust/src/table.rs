@@ -111,3 +111,36 @@ pub fn put_json(
 ) -> Result<(), Error> {
     put(table, key, serde_json::to_vec(value)?)
 }
+
+#[cfg(all(test, feature = "json"))]
+mod tests {
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+    use crate::{Output, Record};
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Order<'a> {
+        item: &'a str,
+        count: u32,
+    }
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Stock {
+        left: u32,
+    }
+
+    #[test]
+    fn records_and_values_are_read_and_written_as_json() {
+        let record = Record::new(0, br#"{"item":"cup","count":2}"#);
+        let order: Order<'_> = record.json().unwrap();
+        assert_eq!((order.item, order.count), ("cup", 2));
+        let output = Output::json(&Stock { left: 5 }).unwrap();
+        assert_eq!(output, Output::Replace(br#"{"left":5}"#.to_vec()));
+        assert_eq!(get_json::<Stock>("stock", "cup"), Ok(None));
+        put_json("stock", "cup", &Stock { left: 5 }).unwrap();
+        assert_eq!(get_json("stock", "cup"), Ok(Some(Stock { left: 5 })));
+        put("stock", "cup", "no JSON").unwrap();
+        assert!(get_json::<Stock>("stock", "cup").is_err());
+    }
+}

@@ -2,7 +2,7 @@
 //! nothing, a change is in force, a mistake is told, and Ctrl-C ends all of it.
 
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -91,7 +91,7 @@ fn walk() -> String {
     block.to_owned()
 }
 
-fn replace(file: &PathBuf, from: &str, to: &str) {
+fn replace(file: &Path, from: &str, to: &str) {
     let text = std::fs::read_to_string(file).unwrap();
     assert!(text.contains(from), "{text}");
     std::fs::write(file, text.replace(from, to)).unwrap();

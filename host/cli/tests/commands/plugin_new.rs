@@ -133,7 +133,14 @@ fn a_new_consumer_in_rust_writes_what_its_fixtures_say_and_nothing_that_is_not_g
     printed(workshop.plugin(&["new", "words", "--world", "consumer"]));
     printed(workshop.plugin(&["build", "words"]));
     let checked = printed(workshop.plugin(&["check", "words"]));
-    assert!(checked.contains("world    consumer\n"), "{checked}");
+    for words in [
+        "  world    consumer\n",
+        "  consumes words\n",
+        "  asks for the table counts\n",
+        "  asks for the stream new-words\n",
+    ] {
+        assert!(checked.contains(words), "{words}: {checked}");
+    }
     let tested = printed(workshop.plugin(&["test", "words"]));
     assert!(
         tested.ends_with("2 records as expected, 0 not\n"),

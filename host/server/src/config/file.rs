@@ -493,7 +493,7 @@ mod tests {
         for (text, what) in [
             (
                 "[delivery_limits]\nmemory_mib = 100",
-                "stream_memory_mib in [delivery_limits] is less than 238",
+                "stream_memory_mib in [delivery_limits] is less than 255",
             ),
             ("[plugin_limits]\noutput_mib = 256", "less than 498"),
         ] {

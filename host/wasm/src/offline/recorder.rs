@@ -137,16 +137,20 @@ impl Recorded {
             .map(|((_, key), value)| (key.clone(), value.clone()))
             .collect();
         for effect in &self.effects {
-            match effect {
-                Effect::Write {
-                    table: name,
-                    key,
-                    value,
-                } if name == table => match value {
-                    Some(value) => drop(entries.insert(key.clone(), value.clone())),
-                    None => drop(entries.remove(key)),
-                },
-                _ => {}
+            let Effect::Write {
+                table: name,
+                key,
+                value,
+            } = effect
+            else {
+                continue;
+            };
+            if name != table {
+                continue;
+            }
+            match value {
+                Some(value) => drop(entries.insert(key.clone(), value.clone())),
+                None => drop(entries.remove(key)),
             }
         }
         entries

@@ -116,7 +116,7 @@ fn facts(version: &Version) -> String {
         [] => "nothing".to_owned(),
         keys => keys.join(", "),
     };
-    let rows = [
+    let mut rows = vec![
         ("world", version.world_name().to_owned()),
         ("version", version.label().to_owned()),
         ("code", compiled),
@@ -126,8 +126,17 @@ fn facts(version: &Version) -> String {
         ),
         ("is told", format!("{config} ([config])")),
     ];
-    let lines = rows.map(|(what, value)| format!("  {what:<8} {value}\n"));
-    lines.concat()
+    let manifest = version.manifest();
+    if let Some(application) = &manifest.application {
+        rows.push(("consumes", application.stream.to_string()));
+    }
+    let emit = manifest.grants.emit.iter().map(ToString::to_string);
+    let (tables, streams) = (manifest.grants.tables.iter(), emit);
+    rows.extend(tables.map(|table| ("asks for", format!("the table {table}"))));
+    rows.extend(streams.map(|stream| ("asks for", format!("the stream {stream}"))));
+    let lines = rows.iter();
+    let lines = lines.map(|(what, value)| format!("  {what:<8} {value}\n"));
+    lines.collect()
 }
 
 /// A share, rounded up: what is there is never none.

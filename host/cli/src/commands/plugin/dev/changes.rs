@@ -1,7 +1,7 @@
 //! When the sources of a plugin change: told by the file system.
 
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use notify::event::{AccessKind, AccessMode};
@@ -78,7 +78,7 @@ fn is_of_a_source(root: &Path, event: &Event) -> bool {
     may_have_changed && event.paths.iter().any(|path| is_source(root, path))
 }
 
-fn is_source(root: &Path, path: &PathBuf) -> bool {
+fn is_source(root: &Path, path: &Path) -> bool {
     let Ok(path) = path.strip_prefix(root) else {
         return false;
     };
