@@ -49,7 +49,7 @@ class Authors(Deliveries, unittest.TestCase):
         print(self.millrace("build", name).strip())
         return name
 
-    def tested(self, name, records):
+    def runs_fixtures(self, name, records):
         printed = self.millrace("test", name, "--config", str(self.config))
         self.assertIn(f"{records} records as expected, 0 not", printed)
         for cost in ("fuel", "memory", "host calls", "output bytes"):
@@ -57,7 +57,7 @@ class Authors(Deliveries, unittest.TestCase):
 
     def delivers(self, language):
         name = self.built(language, "transform")
-        self.tested(name, 4)
+        self.runs_fixtures(name, 4)
         checked = self.millrace("check", name, "--config", str(self.config))
         self.assertIn("transformer-simple", checked)
         self.assertIn("is in force", self.millrace("deploy", name))
@@ -84,11 +84,11 @@ class Authors(Deliveries, unittest.TestCase):
         for file in ("answers.in.jsonl", "answers.out.jsonl"):
             shutil.copy(components / file, folder / "tests" / file)
         self.millrace("build", name)
-        self.tested(name, 7)
+        self.runs_fixtures(name, 7)
 
     def consumes(self, language):
         name = self.built(language, "consumer")
-        self.tested(name, 2)
+        self.runs_fixtures(name, 2)
         self.assertIn("consumer-simple", self.millrace("check", name, "--config", str(self.config)))
 
     def test_a_transform_in_javascript_delivers(self):
