@@ -55,6 +55,8 @@ impl LogRing {
     /// Lines with a number above `after`, the oldest first, at most so many.
     pub(crate) fn after(&self, after: u64, lines_max: usize) -> Vec<LogLine> {
         let kept = self.lock();
+        // Who has read further than there is was told by a server before this one.
+        let after = if after > kept.last { 0 } else { after };
         let from = kept.lines.partition_point(|line| line.number <= after);
         kept.lines.range(from..).take(lines_max).cloned().collect()
     }
@@ -174,5 +176,10 @@ mod tests {
         let rest = ring.after(2, 2);
         assert_eq!((rest[0].text.as_str(), &*rest[0].version), ("2", "v1"));
         assert!(ring.after(3, 2).is_empty());
+        assert_eq!(
+            numbers(&ring.after(4, 1)),
+            [1],
+            "numbers of a server before this one"
+        );
     }
 }
