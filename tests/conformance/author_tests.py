@@ -11,8 +11,8 @@ from pathlib import Path
 from deliveries import Deliveries, extended_s3, lambda_processor
 from server import PROGRAM, REPOSITORY
 
-# Compiling CPython takes a debug build of the server half a minute of processor time, and twice: the
-# code that counts what is executed is another.
+# Compiling CPython takes a debug build of the server half a minute of processor time, and twice:
+# the code that counts what is executed is another.
 LIMITS = "compile_seconds = 120"
 BUILD_SECONDS_MAX = 900
 
