@@ -95,6 +95,27 @@ fn a_consumer_of_the_rust_sdk_counts_emits_and_hands_on_its_state() {
     second.shard_ended().unwrap();
 }
 
+#[test]
+fn a_consumer_of_javascript_counts_emits_and_hands_on_its_state() {
+    let shard = Shard::of(&component("javascript-consumer"));
+    assert_eq!(shard.version.world_name(), "consumer-simple");
+    assert!(shard.version.has_state());
+    let mut first = shard.start().unwrap();
+    process(&mut first, &["a", "b"]).unwrap();
+    let mut second = restored(&shard, &mut first);
+    process(&mut second, &["a"]).unwrap();
+    assert_eq!(second.snapshot(), Ok(Some((1, b"3".to_vec()))));
+    let id = shard.memory.entry("counts", "shard");
+    assert_eq!(id.as_deref(), Some("shardId-000000000000"));
+    assert_eq!(shard.memory.entry("counts", "a").as_deref(), Some("2"));
+    let asked = shard.memory.0.lock().unwrap();
+    let (stream, key, data) = &asked.emitted[1];
+    assert_eq!((stream.as_str(), key.as_str()), ("seen", "b"));
+    let data = str::from_utf8(data).unwrap();
+    let (number, record) = data.split_once(' ').unwrap();
+    assert_eq!((number.len(), record), (types::SequenceNumber::DIGITS, "b"));
+}
+
 /// An instance that goes on with the state of another.
 fn restored(shard: &Shard, before: &mut Consumer) -> Consumer {
     let (version, state) = before.snapshot().unwrap().unwrap();

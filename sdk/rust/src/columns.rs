@@ -3,6 +3,7 @@
 
 use std::cell::OnceCell;
 use std::fmt;
+use std::num::TryFromIntError;
 
 use crate::bindings::imports::records::SequenceNumber as RawNumber;
 use crate::bindings::imports::types::Slab;
@@ -43,7 +44,7 @@ impl fmt::Display for SequenceNumber {
         // Four digits of the base are enough for 192 bits.
         let (mut words, mut digits) = (self.0, [0; 4]);
         for digit in digits.iter_mut().rev() {
-            (words, *digit) = divided(words);
+            (words, *digit) = divided(words).map_err(|_| fmt::Error)?;
         }
         let all: String = digits
             .iter()
@@ -54,16 +55,16 @@ impl fmt::Display for SequenceNumber {
     }
 }
 
-/// A number divided by the base, and the rest.
-fn divided(words: [u64; 3]) -> ([u64; 3], u64) {
+/// A number divided by the base, and the rest, which both fit: the rest is below the base, and with
+/// it each word of the quotient is one.
+fn divided(words: [u64; 3]) -> Result<([u64; 3], u64), TryFromIntError> {
     let (mut quotient, mut rest) = ([0; 3], 0);
     for (place, word) in words.into_iter().enumerate() {
         let number = u128::from(rest) << 64 | u128::from(word);
-        // The rest is below the base, so that both fit in a word.
-        quotient[place] = u64::try_from(number / u128::from(BASE)).unwrap_or(u64::MAX);
-        rest = u64::try_from(number % u128::from(BASE)).unwrap_or(u64::MAX);
+        quotient[place] = u64::try_from(number / u128::from(BASE))?;
+        rest = u64::try_from(number % u128::from(BASE))?;
     }
-    (quotient, rest)
+    Ok((quotient, rest))
 }
 
 impl fmt::Debug for SequenceNumber {

@@ -495,7 +495,7 @@ mod tests {
                 "[delivery_limits]\nmemory_mib = 100",
                 "stream_memory_mib in [delivery_limits] is less than 255",
             ),
-            ("[plugin_limits]\noutput_mib = 256", "less than 498"),
+            ("[plugin_limits]\noutput_mib = 256", "less than 515"),
         ] {
             let wrong = parse(text).unwrap_err();
             assert_eq!(wrong.line, None, "{text}");
