@@ -90,6 +90,25 @@ class Server:
         """boto3's client of the Security Token Service."""
         return self._client("sts", key_id, secret, **options)
 
+    def dynamodb(self, config=None, endpoint=None):
+        """boto3's client of DynamoDB, here or elsewhere."""
+        return boto3.client(
+            "dynamodb",
+            endpoint_url=endpoint or self.endpoint,
+            region_name=REGION,
+            aws_access_key_id=KEY_ID,
+            aws_secret_access_key=SECRET,
+            config=config,
+        )
+
+    def cloudwatch(self, key_id=KEY_ID, secret=SECRET, **options):
+        """boto3's client of CloudWatch."""
+        return self._client("cloudwatch", key_id, secret, **options)
+
+    def metrics(self):
+        """What the server measures, as its operator sees it."""
+        return self.send(AWSRequest(method="GET", url=self.endpoint + "/metrics"))[1]
+
     def _client(self, service, key_id, secret, token=None, region=REGION, attempts=1):
         """boto3's client, validating what it sends and what it gets."""
         return boto3.client(

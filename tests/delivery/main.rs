@@ -1,6 +1,6 @@
 //! Every operation of Data Firehose over HTTP, one file each, as in `host/delivery/src/ops`, and
 //! what becomes of the records: `deliver` and `deliver_stream` without a transform, `transform`,
-//! `swap` and `restart` with one, `prefixes` where they lie.
+//! `swap`, `life` and `restart` with one, `prefixes` where they lie.
 #![expect(
     clippy::unwrap_used,
     reason = "an answer without its members fails the test"
@@ -13,6 +13,7 @@ mod deliver;
 mod deliver_stream;
 mod describe_delivery_stream;
 mod health;
+mod life;
 mod list_delivery_streams;
 mod list_tags_for_delivery_stream;
 mod naming;

@@ -35,6 +35,18 @@ async fn plugins_are_listed_by_name_with_the_version_in_force_or_why_there_is_no
         "refused": "broken.wasm is not there: it is not built yet",
         "refusedAtMs": 1_700_000_000_000_u64,
         "swaps": 0,
+        "number": null,
+        "before": null,
+        "rollbacks": 0,
+        "automaticRollbacks": 0,
+        "failing": null,
+        "pausedAtMs": null,
+        "canary": null,
+        "aliases": {},
+        "setAside": null,
+        "recent": [],
+        "shadow": null,
+        "versions": [],
     });
     assert_eq!(plugins[0], broken);
     for plugin in plugins {

@@ -421,22 +421,27 @@ async fn a_lambda_processor_is_refused_in_awss_words() {
 }
 
 #[tokio::test]
-async fn a_qualifier_is_refused_until_it_means_something() {
+async fn a_qualifier_that_names_no_version_is_refused() {
     let files = PluginFiles::with(&["drop-bots"]);
     let service = files.start().await;
     let client = service.client();
     client.create_delivery("old", json!({})).await;
-    for qualifier in ["prod", "1"] {
+    for (qualifier, told) in [
+        ("prod", "does not exist: the plugin has no alias prod."),
+        ("2", "does not exist: the plugin has no version 2."),
+        ("01", "does not exist: there is no version 01."),
+    ] {
         let arn = function(&format!("drop-bots:{qualifier}"));
         let parameters = [("LambdaArn", &*arn)];
         let more = json!({"ProcessingConfiguration": processing(&[("Lambda", &parameters)])});
-        let told = format!("is named with the qualifier {qualifier}, which is not supported.");
-        are_refused(&client, more, "InvalidArgumentException", &told).await;
+        are_refused(&client, more, "InvalidArgumentException", told).await;
     }
     // The newest version is the one in force.
-    let more = json!({"ProcessingConfiguration": through("drop-bots:$LATEST")});
-    client.create_delivery("new", more).await;
-    client.delete_delivery("new").await;
+    for qualifier in ["$LATEST", "1"] {
+        let more = json!({"ProcessingConfiguration": through(&format!("drop-bots:{qualifier}"))});
+        client.create_delivery("new", more).await;
+        client.delete_delivery("new").await;
+    }
     end(service).await;
 }
 

@@ -26,6 +26,8 @@ fn open(dir: &Path, plugins: Option<&Path>, compiler: Option<PathBuf>) -> Plugin
         directory: plugins.map(Path::to_owned),
         keep: dir.join("keep"),
         limits: Limits::default(),
+        rollout: wasm::RolloutRules::default(),
+        signatures: wasm::SignatureRules::default(),
         cache_key: [7; 32],
         compiler,
     };

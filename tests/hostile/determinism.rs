@@ -31,6 +31,8 @@ fn version(guest: &Guest) -> (tempfile::TempDir, Arc<Version>) {
         directory: Some(dir.path().to_owned()),
         keep: dir.path().join("keep"),
         limits: Limits::default(),
+        rollout: wasm::RolloutRules::default(),
+        signatures: wasm::SignatureRules::default(),
         cache_key: [7; 32],
         compiler: None,
     };
@@ -56,7 +58,7 @@ fn answers(guest: &Guest, moments: &[(u64, u64)]) -> Vec<Vec<u8>> {
         let mut instance = Instance::start(&version, moment, version.call_limits()).unwrap();
         for _ in 0..2 {
             let outputs = instance
-                .transform(&batch, version.call_limits().batch_time_max)
+                .transform(&batch, None, version.call_limits().batch_time_max)
                 .unwrap();
             answers.push(outputs.iter().next().unwrap().data.to_vec());
         }

@@ -74,21 +74,17 @@ impl Ground {
 
     /// The same, whose failed calls are made so many times again.
     pub async fn stream_that_retries(&self, name: &str, retries: u32) {
-        let function = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}");
-        let processors = json!([
-            {"Type": "Lambda", "Parameters": [
-                {"ParameterName": "LambdaArn", "ParameterValue": function},
-                {"ParameterName": "NumberOfRetries", "ParameterValue": retries.to_string()}]},
-            {"Type": "AppendDelimiterToRecord", "Parameters": [
-                {"ParameterName": "Delimiter", "ParameterValue": "\\n"}]},
-        ]);
-        let destination = json!({
-            "BucketARN": format!("arn:aws:s3:::{name}"),
-            "Prefix": "delivered/",
-            "ErrorOutputPrefix": "failed/",
-            "ProcessingConfiguration": {"Enabled": true, "Processors": processors},
-        });
+        let destination = through(name, retries);
         self.client.create_delivery(name, destination).await;
+    }
+
+    /// Makes a delivery stream that reads a stream of its name, through the plugin of its name.
+    pub async fn stream_of(&self, name: &str) {
+        self.client.create(name, 1).await;
+        let destination = through(name, RETRIES);
+        self.client
+            .create_delivery_of(name, name, destination)
+            .await;
     }
 
     /// Puts records and delivers them.
@@ -170,4 +166,23 @@ pub fn accounts_for(status: &Value, records: usize) {
     let ended = count("delivered") + count("dropped") + count("failed");
     assert_eq!((count("recordsIn"), ended), (records, records), "{status}");
     assert_eq!(count("waitingRecords"), 0, "{status}");
+}
+
+/// The destination of a delivery stream whose records go through the plugin of its name, one a
+/// line.
+fn through(name: &str, retries: u32) -> Value {
+    let function = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}");
+    let processors = json!([
+        {"Type": "Lambda", "Parameters": [
+            {"ParameterName": "LambdaArn", "ParameterValue": function},
+            {"ParameterName": "NumberOfRetries", "ParameterValue": retries.to_string()}]},
+        {"Type": "AppendDelimiterToRecord", "Parameters": [
+            {"ParameterName": "Delimiter", "ParameterValue": "\\n"}]},
+    ]);
+    json!({
+        "BucketARN": format!("arn:aws:s3:::{name}"),
+        "Prefix": "delivered/",
+        "ErrorOutputPrefix": "failed/",
+        "ProcessingConfiguration": {"Enabled": true, "Processors": processors},
+    })
 }

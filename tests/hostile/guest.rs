@@ -57,8 +57,9 @@ const KEEP: &str = r#"
         (call $put_head (local.get $outputs) (local.get $i) (local.get $i) (i32.const 0))
         (local.set $i (i32.add (local.get $i) (i32.const 1)))
         (br $next)))
-    (local.set $answer (call $alloc (i32.const 28)))
-    (i32.store8 (local.get $answer) (i32.const 0))
+    (local.set $answer (call $alloc (i32.const 44)))
+    ;; No partition keys and no targets.
+    (memory.fill (local.get $answer) (i32.const 0) (i32.const 44))
     (i32.store offset=4 (local.get $answer) (local.get $outputs))
     (i32.store offset=8 (local.get $answer) (local.get $count))
     (i32.store offset=12 (local.get $answer) (local.get $bytes))

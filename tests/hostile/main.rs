@@ -4,9 +4,13 @@
 mod answers;
 mod arena;
 mod bombs;
+mod broken;
 mod compilers;
+mod consumer_guest;
+mod consumers;
 mod determinism;
 mod files;
+#[expect(dead_code, reason = "the tests of `records` need more of it")]
 mod ground;
 mod guest;
 mod host_calls;
@@ -14,6 +18,8 @@ mod malformed;
 mod memory;
 mod open_cut;
 mod pool;
+#[expect(dead_code, reason = "the tests of the interfaces need more of it")]
+mod shard;
 mod shares;
 mod simple;
 mod time;

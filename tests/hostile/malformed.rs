@@ -34,6 +34,8 @@ fn open(components: impl Iterator<Item = Vec<u8>>) -> (usize, Vec<String>) {
             batch_time_max: Duration::from_millis(200),
             ..Limits::default()
         },
+        rollout: wasm::RolloutRules::default(),
+        signatures: wasm::SignatureRules::default(),
         cache_key: [7; 32],
         compiler: None,
     };
@@ -194,8 +196,8 @@ async fn a_component_of_another_world_is_told_which_there_are() {
     let component = wat::parse_str("(component (core module))").unwrap();
     let whys = [
         "of no world of millrace:plugin@0.1.0",
-        "transformer",
-        "transformer-simple",
+        "millrace:plugin/transform@0.1.0 (transformer)",
+        "millrace:plugin/record-processor-simple@0.1.0 (consumer-simple)",
     ];
     is_refused(&component, &whys).await;
 }
@@ -211,6 +213,44 @@ async fn a_component_that_lacks_one_interface_of_its_world_is_told_which() {
         }
     }
     is_refused(&without, &["of no world", "lifecycle"]).await;
+}
+
+/// The exports of a component under other names of as many letters.
+fn renamed(component: &[u8], names: &[(&str, &str)]) -> Vec<u8> {
+    let mut renamed = component.to_vec();
+    for (from, to) in names {
+        assert_eq!(from.len(), to.len());
+        for place in 0..component.len() - from.len() {
+            if component[place..].starts_with(from.as_bytes()) {
+                renamed[place..place + to.len()].copy_from_slice(to.as_bytes());
+            }
+        }
+    }
+    renamed
+}
+
+#[tokio::test]
+async fn a_transform_that_imports_what_only_consumers_have_is_told_which() {
+    let module = crate::consumer_guest::ConsumerGuest::default().component();
+    // Its shape is no transform's, which is looked at later.
+    let names = [("/record-processor@0.1.0", "/transform-simple@0.1.0")];
+    let whys = [
+        "it imports millrace:plugin/checkpoint@0.1.0, which the world transformer-simple does not",
+        "only consumers do",
+    ];
+    is_refused(&renamed(&module, &names), &whys).await;
+}
+
+#[tokio::test]
+async fn a_consumer_behind_a_delivery_stream_fails_its_records_and_says_what_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let component = crate::consumer_guest::ConsumerGuest::default().component();
+    std::fs::write(directory.path().join("own.wasm"), component).unwrap();
+    let ground = crate::ground::Ground::start(directory).await;
+    ground.stream("own").await;
+    ground.deliver("own", &["a"]).await;
+    let why = "own is a consumer: it transforms no records";
+    assert_eq!(ground.failed("own")[0]["errorMessage"], why);
 }
 
 #[tokio::test]

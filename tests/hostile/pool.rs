@@ -33,6 +33,8 @@ fn a_plugin_that_has_all_instances_it_can_get_leaves_others_as_many() {
         directory: Some(dir.path().to_owned()),
         keep: dir.path().join("keep"),
         limits: Limits::default(),
+        rollout: wasm::RolloutRules::default(),
+        signatures: wasm::SignatureRules::default(),
         cache_key: [7; 32],
         compiler: None,
     };
@@ -59,7 +61,7 @@ fn a_plugin_that_has_all_instances_it_can_get_leaves_others_as_many() {
     let mut at_work = Vec::new();
     for _ in 0..others {
         let mut instance = instance(&victim).unwrap();
-        let outputs = instance.transform(&batch, victim.call_limits().batch_time_max);
+        let outputs = instance.transform(&batch, None, victim.call_limits().batch_time_max);
         assert_eq!(outputs.unwrap().bytes(), b"first");
         at_work.push(instance);
     }

@@ -12,6 +12,8 @@ use crate::guest::Guest;
 
 /// More versions than are kept where nothing needs them.
 const REDEPLOYS: u32 = 36;
+/// Turns until what nothing needs is deleted, at most.
+const TURNS_MAX: usize = 1_000;
 
 /// Puts a bare component called `own` into a directory, whole at once.
 fn put(directory: &Path, guest: &Guest) {
@@ -280,6 +282,21 @@ async fn a_restart_takes_the_same_version_from_compiled_code() {
     assert_eq!(ground.delivered("own"), ["a", "b"]);
 }
 
+/// Waits until fewer versions are kept than were deployed.
+async fn until_some_are_deleted(ground: &Ground) {
+    let folder = ground.service.kept_plugins().join("versions");
+    let is_component = |path: &Path| path.extension().is_some_and(|ending| ending == "wasm");
+    for _ in 0..TURNS_MAX {
+        let kept = fs::read_dir(&folder).unwrap();
+        let kept = kept.filter(|entry| is_component(&entry.as_ref().unwrap().path()));
+        if kept.count() < REDEPLOYS as usize {
+            return;
+        }
+        ground.victim_works().await;
+    }
+    panic!("no version is deleted");
+}
+
 /// The version at work was the oldest of all that were kept, and deleted: its cut was tried for
 /// ever.
 #[tokio::test]
@@ -294,7 +311,11 @@ async fn a_version_at_work_is_kept_however_often_another_plugin_is_deployed_anew
         put_as(ground.directory.path(), "other", &next);
         until_in_force(&ground, "other", &next).await;
     }
+    // The versions of a plugin that is taken away are kept for nobody.
+    fs::remove_file(ground.directory.path().join("other.wasm")).unwrap();
+    ground.plugin_when("other", Value::is_null).await;
     let ground = ground.restart().await;
+    until_some_are_deleted(&ground).await;
     ground.client.put_delivery("own", &["begun before"]).await;
     let waits = |page: &Value| page["waitingRecords"] == 1;
     ground.client.delivery_until("own", waits).await;

@@ -1,15 +1,33 @@
-//! Plugins as their authors see them: one file for each interface of `wit/`, and one for what the
-//! SDK tells of a panic.
+//! Plugins as their authors see them: one file for each interface of `wit/`, one for what the SDK
+//! tells of a panic, and one for what `[rollout]` of a manifest does.
 #![expect(clippy::unwrap_used, reason = "a ground that gives way fails the test")]
 
+mod checkpoint;
+#[path = "../hostile/consumer_guest.rs"]
+mod consumer_guest;
+#[path = "../hostile/consumer_simple.rs"]
+mod consumer_simple;
 mod context;
+mod emit;
+mod examples;
 #[path = "../hostile/ground.rs"]
 mod ground;
 #[path = "../hostile/guest.rs"]
 mod guest;
 mod lifecycle;
 mod panic;
+mod record_processor;
+mod record_processor_simple;
+mod records;
+mod released;
+mod rollout;
+mod shadow;
+#[path = "../hostile/shard.rs"]
+mod shard;
+mod signatures;
 #[path = "../hostile/simple.rs"]
 mod simple;
+mod state;
+mod table;
 mod transform;
 mod transform_simple;

@@ -11,8 +11,8 @@ use crate::guest::Guest;
 /// Answers each record of a batch by its first byte: `d` is dropped, `f` failed with its own bytes
 /// as the reason, `s` split behind its first byte, anything else kept.
 const AS_TOLD: &str = "
-  (local.set $answer (call $alloc (i32.const 28)))
-  (i32.store8 (local.get $answer) (i32.const 0))
+  (local.set $answer (call $alloc (i32.const 44)))
+  (memory.fill (local.get $answer) (i32.const 0) (i32.const 44))
   (i32.store offset=4 (local.get $answer)
     (call $alloc (i32.mul (local.get $count) (i32.const 16))))
   (i32.store offset=8 (local.get $answer) (i32.const 0))
@@ -161,4 +161,58 @@ async fn the_reason_of_a_failed_record_is_cut_to_a_kilobyte() {
     assert_eq!(reason, format!("f!{}", "\u{e9}".repeat(511)));
     let whole = Value::String(base64(&record));
     assert_eq!(failed[0]["rawData"], whole, "the record is not cut");
+}
+
+/// A guest that keeps each batch, and gives a marked one's first output a partition key and, if it
+/// is said, a target: both `to` with their texts at 256.
+fn routing(keys: bool, target: bool) -> Guest {
+    let mut attack = String::new();
+    if keys {
+        attack.push_str(
+            "(local.set $i (call $alloc (i32.const 20)))
+            (i32.store (local.get $i) (i32.const 0))
+            (i32.store offset=4 (local.get $i) (i32.const 256))
+            (i32.store offset=8 (local.get $i) (i32.const 2))
+            (i32.store offset=12 (local.get $i) (i32.const 256))
+            (i32.store offset=16 (local.get $i) (i32.const 2))
+            (i32.store offset=28 (local.get $answer) (local.get $i))
+            (i32.store offset=32 (local.get $answer) (i32.const 1))",
+        );
+    }
+    if target {
+        attack.push_str(
+            "(local.set $i (call $alloc (i32.const 12)))
+            (i32.store (local.get $i) (i32.const 0))
+            (i32.store offset=4 (local.get $i) (i32.const 256))
+            (i32.store offset=8 (local.get $i) (i32.const 2))
+            (i32.store offset=36 (local.get $answer) (local.get $i))
+            (i32.store offset=40 (local.get $answer) (i32.const 1))",
+        );
+    }
+    Guest {
+        fields: r#"(data (i32.const 256) "to")"#.to_owned(),
+        ..Guest::attacking(&attack)
+    }
+}
+
+#[tokio::test]
+async fn partition_keys_are_left_aside_without_dynamic_partitioning() {
+    let ground = ground_with(&routing(true, false)).await;
+    ground.deliver("own", &["a!", "b"]).await;
+    assert_eq!(ground.delivered("own"), ["a!", "b"]);
+    accounts_for(&ground.client.delivery("own").await, 2);
+}
+
+#[tokio::test]
+async fn a_record_for_a_destination_that_is_not_there_fails_and_names_it() {
+    let ground = ground_with(&routing(true, true)).await;
+    ground.deliver("own", &["a!", "b"]).await;
+    assert_eq!(ground.delivered("own"), ["b"]);
+    let failed = ground.failed("own");
+    assert_eq!(failed.len(), 1);
+    assert_eq!(failed[0]["rawData"], base64("a!"));
+    assert_eq!(failed[0]["errorCode"], "Lambda.FunctionError");
+    let why = "it is for 'to', which the delivery stream does not have";
+    assert_eq!(failed[0]["errorMessage"], why);
+    accounts_for(&ground.client.delivery("own").await, 2);
 }

@@ -7,6 +7,19 @@ use millrace_tests::base64;
 use crate::ground::{Ground, accounts_for};
 use crate::simple;
 
+/// Answers with a fault: at 4 which, at 8 its text `not today`.
+fn fault(kind: u32) -> String {
+    format!(
+        "(i32.store (i32.const 256) (i32.const 0x20746f6e))
+        (i32.store (i32.const 260) (i32.const 0x61646f74))
+        (i32.store8 (i32.const 264) (i32.const 0x79))
+        (i32.store8 (local.get $answer) (i32.const 1))
+        (i32.store8 offset=4 (local.get $answer) (i32.const {kind}))
+        (i32.store offset=8 (local.get $answer) (i32.const 256))
+        (i32.store offset=12 (local.get $answer) (i32.const 9))"
+    )
+}
+
 /// A server with a component that does this to each marked record, behind a delivery stream.
 async fn ground_with(to_marked: &str) -> Ground {
     let directory = tempfile::tempdir().unwrap();
@@ -27,7 +40,7 @@ async fn records_come_and_go_one_by_one() {
     assert_eq!(ground.delivered("own"), ["a", "a longer one!", "b"]);
     let page = ground.plugin("own").await;
     assert_eq!(page["world"], "transformer-simple");
-    assert_eq!(page["version"], "", "nobody says which");
+    assert_eq!(page["version"], "1", "what describe says");
     assert_eq!((&page["calls"], &page["records"]), (&1.into(), &3.into()));
 }
 
@@ -91,4 +104,52 @@ async fn a_record_that_is_not_answered_for_is_not_taken_as_dropped() {
     let why = "its answer has no output of record 0";
     assert_eq!(ground.failed("own")[0]["errorMessage"], why);
     accounts_for(&ground.client.delivery("own").await, 1);
+}
+
+#[tokio::test]
+async fn a_batch_can_fail_for_good_or_for_now_as_in_the_other_shape() {
+    // For now: once and three times more.
+    for (kind, attempts) in [(0, 4), (1, 1)] {
+        let directory = tempfile::tempdir().unwrap();
+        let component = simple::component_that("", &fault(kind));
+        fs::write(directory.path().join("own.wasm"), component).unwrap();
+        let ground = Ground::start(directory).await;
+        ground.stream("own").await;
+        ground.deliver("own", &["a"]).await;
+        let failed = ground.failed("own");
+        assert_eq!(failed[0]["errorMessage"], "not today", "{}", failed[0]);
+        assert_eq!(failed[0]["attemptsMade"], attempts);
+        accounts_for(&ground.client.delivery("own").await, 1);
+    }
+}
+
+#[tokio::test]
+async fn partition_keys_are_left_aside_and_a_target_that_is_not_there_fails_its_record() {
+    // One partition key, `kk`: see `$answer`, whose outputs are at 4, of 36 bytes.
+    let keyed = "
+        (i32.store16 (i32.const 256) (i32.const 0x6b6b))
+        (i32.store (i32.const 260) (i32.const 256))
+        (i32.store (i32.const 264) (i32.const 2))
+        (i32.store (i32.const 268) (i32.const 256))
+        (i32.store (i32.const 272) (i32.const 2))
+        (i32.store offset=16 (i32.load offset=4 (local.get $answer)) (i32.const 260))
+        (i32.store offset=20 (i32.load offset=4 (local.get $answer)) (i32.const 1))";
+    let aimed = "
+        (i32.store8 offset=24 (i32.load offset=4 (local.get $answer)) (i32.const 1))
+        (i32.store offset=28 (i32.load offset=4 (local.get $answer)) (i32.const 256))
+        (i32.store offset=32 (i32.load offset=4 (local.get $answer)) (i32.const 2))";
+    let directory = tempfile::tempdir().unwrap();
+    let component = simple::component_that("", keyed);
+    fs::write(directory.path().join("own.wasm"), component).unwrap();
+    let component = simple::component_that("", &format!("{keyed} {aimed}"));
+    fs::write(directory.path().join("aimed.wasm"), component).unwrap();
+    let ground = Ground::start(directory).await;
+    ground.stream("own").await;
+    ground.stream("aimed").await;
+    ground.deliver("own", &["a"]).await;
+    assert_eq!(ground.delivered("own"), ["a"]);
+    ground.deliver("aimed", &["a", "b"]).await;
+    assert_eq!(ground.delivered("aimed"), ["b"]);
+    let why = "it is for 'kk', which the delivery stream does not have";
+    assert_eq!(ground.failed("aimed")[0]["errorMessage"], why);
 }

@@ -90,11 +90,15 @@ impl Client {
         refusal.code
     }
 
-    /// Sends any bytes as the signed body of an operation. A name that begins with `Firehose.` is
-    /// one of Data Firehose, any other of Data Streams.
+    /// Sends any bytes as the signed body of an operation. A name that begins with `Firehose.`,
+    /// `DynamoDb.` or `CloudWatch.` is one of that service, any other of Data Streams.
     pub async fn send(&self, operation: &str, body: Bytes) -> Response<Bytes> {
-        self.send_as("application/x-amz-json-1.1", operation, body)
-            .await
+        let kind = if operation.starts_with("DynamoDb.") {
+            "application/x-amz-json-1.0"
+        } else {
+            "application/x-amz-json-1.1"
+        };
+        self.send_as(kind, operation, body).await
     }
 
     /// The same under another content type.
@@ -102,12 +106,28 @@ impl Client {
         self.carry(self.signed(kind, operation, body)).await
     }
 
+    /// The same with a body that is compressed by gzip.
+    pub async fn send_compressed(
+        &self,
+        kind: &str,
+        operation: &str,
+        body: Bytes,
+    ) -> Response<Bytes> {
+        let mut request = self.signed(kind, operation, body);
+        let gzip = http::HeaderValue::from_static("gzip");
+        request.headers_mut().insert("content-encoding", gzip);
+        self.carry(request).await
+    }
+
     /// A signed request.
     pub(crate) fn signed(&self, kind: &str, operation: &str, body: Bytes) -> Request<Full<Bytes>> {
-        let (service, target) = match operation.strip_prefix("Firehose.") {
-            Some(operation) => ("firehose", format!("Firehose_20150804.{operation}")),
-            None => ("kinesis", format!("Kinesis_20131202.{operation}")),
+        let (service, prefix, name) = match operation.split_once('.') {
+            Some(("Firehose", name)) => ("firehose", "Firehose_20150804", name),
+            Some(("DynamoDb", name)) => ("dynamodb", "DynamoDB_20120810", name),
+            Some(("CloudWatch", name)) => ("monitoring", "GraniteServiceVersion20100801", name),
+            _ => ("kinesis", "Kinesis_20131202", operation),
         };
+        let target = format!("{prefix}.{name}");
         let request = Request::post(format!("http://{}/", self.address))
             .header("content-type", kind)
             .header("x-amz-target", target)
@@ -125,6 +145,18 @@ impl Client {
             .body(())
             .unwrap();
         self.exchange(request, "kinesis", &path, Bytes::new()).await
+    }
+
+    /// Posts to a page of the server itself, and returns the status and what it says.
+    pub async fn post_page(&self, page: &str, body: &Value) -> (u16, Value) {
+        let path = format!("/_millrace/{page}");
+        let request = Request::post(format!("http://{}{path}", self.address))
+            .body(())
+            .unwrap();
+        let body = Bytes::from(body.to_string());
+        let response = self.exchange(request, "kinesis", &path, body).await;
+        let status = response.status().as_u16();
+        (status, serde_json::from_slice(response.body()).unwrap())
     }
 
     /// The status and the text of `/healthz`.
@@ -220,6 +252,8 @@ pub(crate) fn refusal_of(response: Response<Bytes>) -> Refusal {
     assert!(400 <= response.status().as_u16(), "not refused: {text}");
     let body: Value = serde_json::from_slice(response.body()).expect("an error is JSON");
     let code = body["__type"].as_str().expect("an error has a code");
+    // DynamoDB says where a code comes from.
+    let code = code.rsplit_once('#').map_or(code, |(_, code)| code);
     let member = if code == "SerializationException" {
         "Message"
     } else {

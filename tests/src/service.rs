@@ -1,10 +1,12 @@
 //! A server in the process.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use consumers::Grants;
 use serde_json::{Value, json};
 use server::{Config, Credential, DeliveryLimits, Running};
 use store::disk::Disk;
@@ -14,6 +16,7 @@ use store::embedded::{Embedded, Options};
 use streams::kms::KmsSettings;
 use tempfile::TempDir;
 use types::{AccountId, Clock, ManualClock, Timestamp};
+use wasm::PluginName;
 use wire::sigv4::SecretKey;
 
 use crate::Client;
@@ -61,6 +64,12 @@ pub struct Setting {
     pub plugins: Option<PathBuf>,
     /// What every plugin may use.
     pub plugin_limits: wasm::Limits,
+    /// What plugins may do besides.
+    pub plugin_grants: BTreeMap<PluginName, Grants>,
+    /// How carefully versions of plugins take the place of others.
+    pub plugin_rollout: wasm::RolloutRules,
+    /// Whose plugins are taken.
+    pub plugin_signatures: wasm::SignatureRules,
     /// The program that compiles plugins; `None`: the server itself.
     pub compiler: Option<PathBuf>,
     /// What deliveries share.
@@ -137,6 +146,12 @@ impl Service {
         self.restart().await
     }
 
+    /// The same with plugins of others taken.
+    pub async fn restart_trusting(mut self, signatures: wasm::SignatureRules) -> Self {
+        self.setting.plugin_signatures = signatures;
+        self.restart().await
+    }
+
     /// The same with other master keys, after something was done while there was no server.
     pub async fn restart_with_keys(mut self, kms: KmsSettings, meanwhile: impl FnOnce()) -> Self {
         self.setting.kms = kms;
@@ -190,7 +205,11 @@ impl Service {
             data: data.path().to_owned(),
             throttle: setting.throttle,
             plugins: setting.plugins.clone(),
+            plugin_accounts: vec![AccountId::parse(ACCOUNT).unwrap()],
             plugin_limits: setting.plugin_limits,
+            plugin_grants: setting.plugin_grants.clone(),
+            plugin_rollout: setting.plugin_rollout,
+            plugin_signatures: setting.plugin_signatures.clone(),
             compiler: setting.compiler.clone(),
             delivery_limits: setting.delivery_limits,
             metrics_token: Some(SecretKey::new(METRICS_TOKEN)),

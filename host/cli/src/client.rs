@@ -157,6 +157,37 @@ impl Client {
         method: Method,
         page: &str,
     ) -> Result<O, CallError> {
+        self.page_with(method, page, Bytes::new()).await
+    }
+
+    /// The same with something to say.
+    pub(crate) async fn page_of<O: DeserializeOwned>(
+        &mut self,
+        method: Method,
+        page: &str,
+        input: &impl Serialize,
+    ) -> Result<O, CallError> {
+        self.page_with(method, page, body(input)?).await
+    }
+
+    /// The same with a body.
+    pub(crate) async fn page_with<O: DeserializeOwned>(
+        &mut self,
+        method: Method,
+        page: &str,
+        body: Bytes,
+    ) -> Result<O, CallError> {
+        let answer = self.page_whole(method, page, body).await?;
+        self.read(page, &answer)
+    }
+
+    /// The same for an answer that is no JSON.
+    pub(crate) async fn page_whole(
+        &mut self,
+        method: Method,
+        page: &str,
+        body: Bytes,
+    ) -> Result<Bytes, CallError> {
         let path = format!("/_millrace/{page}");
         let asked = Asked {
             service: "kinesis",
@@ -164,8 +195,7 @@ impl Client {
             path: &path,
             target: None,
         };
-        let answer = self.ask(page, asked, Bytes::new()).await?;
-        self.read(page, &answer)
+        self.ask(page, asked, body).await
     }
 
     async fn operate<O: DeserializeOwned>(

@@ -1,11 +1,13 @@
 //! The commands: one file each.
 
+mod app;
 mod compile_worker;
 pub(crate) mod delivery;
 mod demo;
 mod plugin;
 mod serve;
 mod stream;
+mod table;
 mod version;
 
 use std::future::Future;
@@ -22,12 +24,18 @@ pub(crate) enum Command {
     /// Work with the streams of a server
     #[command(subcommand)]
     Stream(stream::StreamCommand),
-    /// Look at the plugins of a server
+    /// Write plugins, and look at those of a server
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
-    /// Look at the delivery streams of a server
+    /// Work with the applications of a server
+    #[command(subcommand)]
+    App(app::AppCommand),
+    /// Work with the delivery streams of a server
     #[command(subcommand)]
     Delivery(delivery::DeliveryCommand),
+    /// Look at the tables of a server
+    #[command(subcommand)]
+    Table(table::TableCommand),
     /// Show live records going through a component into objects, on a data directory of its own
     Demo(demo::DemoArgs),
     /// Say which version this is
@@ -42,8 +50,10 @@ impl Command {
         match self {
             Self::Serve(args) => in_runtime(serve::run(args)),
             Self::Stream(command) => in_runtime(command.run()),
-            Self::Plugin(command) => in_runtime(command.run()),
+            Self::Plugin(command) => command.run(),
+            Self::App(command) => in_runtime(command.run()),
             Self::Delivery(command) => in_runtime(command.run()),
+            Self::Table(command) => in_runtime(command.run()),
             Self::Demo(args) => in_runtime(demo::run(args)),
             Self::Version(args) => version::run(&args),
             // No thread of ours beside it: each would take from its memory.

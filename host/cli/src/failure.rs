@@ -5,6 +5,9 @@ use std::process::ExitCode;
 
 use crate::client::CallError;
 
+/// What clap ends with where the arguments are none.
+const CODE_OF_UNABLE: u8 = 2;
+
 /// What ends a command early.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -12,6 +15,10 @@ pub(crate) enum Failure {
     Text(String),
     /// Something that another program reads: it stands alone, without our name in front.
     Bare(String),
+    /// A call to a server that it refused, or did not answer.
+    Call(CallError),
+    /// Nothing could be said of what was asked: the exit code is 2, as for arguments that are none.
+    Unable(String),
     /// Whoever read our output has gone, as `head` does when it has enough: no failure of ours.
     ReaderGone,
 }
@@ -24,7 +31,18 @@ impl From<String> for Failure {
 
 impl From<CallError> for Failure {
     fn from(error: CallError) -> Self {
-        Self::Text(error.to_string())
+        Self::Call(error)
+    }
+}
+
+impl Failure {
+    /// What a person should read of it.
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::Text(text) | Self::Unable(text) | Self::Bare(text) => text.clone(),
+            Self::Call(error) => error.to_string(),
+            Self::ReaderGone => "whoever read the output has gone".to_owned(),
+        }
     }
 }
 
@@ -42,10 +60,14 @@ impl From<io::Error> for Failure {
 pub(crate) fn report(failure: &Failure) -> ExitCode {
     match failure {
         Failure::ReaderGone => ExitCode::SUCCESS,
-        Failure::Text(text) => {
+        Failure::Text(_) | Failure::Call(_) => {
             // Without a standard error the exit code must do.
-            let _ = crate::output::complain(&format!("millrace: {text}"));
+            let _ = crate::output::complain(&format!("millrace: {}", failure.text()));
             ExitCode::FAILURE
+        }
+        Failure::Unable(text) => {
+            let _ = crate::output::complain(&format!("millrace: {text}"));
+            ExitCode::from(CODE_OF_UNABLE)
         }
         Failure::Bare(text) => {
             let _ = crate::output::complain(text);

@@ -14,6 +14,7 @@ use wire::{ApiError, Requester};
 
 use crate::arn::{DeliveryStreamArn, DeliveryStreamName};
 use crate::catalog::{Catalog, CatalogTask};
+use crate::delivery_stream::NotChosen;
 use crate::directory::Directory;
 use crate::gone;
 use crate::lane::Tools;
@@ -28,6 +29,7 @@ use crate::rows::{self, UnreadableStream};
 use crate::running::{Flushed, Running};
 use crate::shares::WorkShares;
 use crate::status::{DeliveryDescription, DeliveryStatus};
+use crate::tables::LaneKey;
 
 /// How long a flush waits until everything is delivered.
 pub const FLUSH_TIME_MAX: Duration = Duration::from_secs(45);
@@ -66,8 +68,9 @@ pub struct Foundations {
     pub streams: Arc<Streams>,
     /// Components that records go through.
     pub plugins: Arc<Plugins>,
-    /// The threads that cuts are worked on with. They are closed with the service.
-    pub threads: GuestThreads,
+    /// The threads that cuts are worked on with. They are closed with the service: whoever shares
+    /// them ends before.
+    pub threads: Arc<GuestThreads>,
     /// Memory for cuts at work.
     pub work_limits: WorkLimits,
     /// Lanes of one account: a shard that a delivery stream reads is one, and so is a delivery
@@ -154,7 +157,7 @@ impl Delivery {
             naming: NamingKey(naming_key),
             lane_quota: LaneQuota::new(lanes_per_account_max),
             shares: WorkShares::new(work_limits),
-            threads: Arc::new(threads),
+            threads,
         });
         let directory = Arc::new(Directory::default());
         let (catalog, task) = CatalogTask::new(
@@ -237,14 +240,23 @@ impl Delivery {
     }
 
     /// How many delivery streams stand still because no version of the plugin that they name can be
-    /// loaded. One that is being loaded is not among them.
+    /// loaded. One that is being loaded, or that an operator paused, is not among them.
     pub fn without_plugin(&self) -> usize {
         let lacks_it = |running: &&Arc<Running>| {
             let stream = running.stream();
             let transform = stream.destination.transform.as_ref();
-            let name = transform.and_then(|transform| transform.plugin().ok());
-            let absence = name.and_then(|name| self.tools.plugins.absence(&name));
-            absence.is_some_and(|absence| absence != Absence::Loading)
+            // A canary is chosen for lanes: any of them tells whether there is a version at all.
+            let lane = LaneKey {
+                delivery_stream: stream.id,
+                stream: LaneKey::NO_STREAM,
+                shard: 0,
+            };
+            let chosen = transform.map(|transform| transform.choose(&self.tools.plugins, lane));
+            match chosen {
+                None | Some(Ok(_)) => false,
+                Some(Err(NotChosen::Absent(_, Absence::Loading | Absence::Paused(_)))) => false,
+                Some(Err(_)) => true,
+            }
         };
         self.directory.all().iter().filter(lacks_it).count()
     }

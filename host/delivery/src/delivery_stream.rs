@@ -1,16 +1,18 @@
 //! One delivery stream: where its records come from, what becomes of them, and where they go.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use bincode::{Decode, Encode};
 use store::{LogId, Version};
 use streams::encryption::Encryption;
 use types::{Invalid, StreamArn, Timestamp};
-use wasm::PluginName;
+use wasm::{Absence, Choice, PluginName, Plugins, Qualifier};
 
-use crate::arn::{BucketName, DeliveryStreamArn};
+use crate::arn::{BucketName, DeliveryStreamArn, FunctionArn};
 use crate::prefix::Prefixes;
+use crate::tables::LaneKey;
 
 /// How large and how old the records of one object may become, unless the configuration says
 /// otherwise (model, BufferingHints).
@@ -123,6 +125,42 @@ impl Transform {
     /// The plugin's name; it was checked when the transform was configured.
     pub fn plugin(&self) -> Result<PluginName, Invalid> {
         PluginName::parse(&self.plugin)
+    }
+
+    /// The version or the alias of it that the ARN names; `None`: the version in force.
+    pub fn qualifier(&self) -> Result<Option<Qualifier>, Invalid> {
+        let function = FunctionArn::parse(&self.arn)?;
+        let qualifier = function.qualifier.as_deref();
+        qualifier.map(Qualifier::parse).transpose()
+    }
+
+    /// The version that a lane of the delivery stream goes by at the moment. Does not block.
+    ///
+    /// # Errors
+    /// Why there is none, as a sentence's end.
+    pub fn choose(&self, plugins: &Plugins, lane: LaneKey) -> Result<Choice, NotChosen> {
+        let name = self.plugin().map_err(NotChosen::Invalid)?;
+        let qualifier = self.qualifier().map_err(NotChosen::Invalid)?;
+        let chosen = plugins.choose(&name, qualifier.as_ref(), &lane.row());
+        chosen.map_err(|absence| NotChosen::Absent(name, absence))
+    }
+}
+
+/// Why a transform has no version to go by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotChosen {
+    /// What is kept of it names no plugin.
+    Invalid(Invalid),
+    /// The plugin has none.
+    Absent(PluginName, Absence),
+}
+
+impl fmt::Display for NotChosen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invalid(Invalid(why)) => f.write_str(why),
+            Self::Absent(name, absence) => write!(f, "the plugin {name} {absence}"),
+        }
     }
 }
 

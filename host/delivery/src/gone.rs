@@ -19,7 +19,7 @@ use crate::counts::Counts;
 use crate::delivery_stream::DeliveryStream;
 use crate::rows::{self, Lane, LaneFound};
 use crate::sums::{self, Sum};
-use crate::tables::{LaneKey, PUMPS_OF_LANES};
+use crate::tables::LaneKey;
 
 /// Time between two looks for kept ends that no lane needs any more. An end is removed at the
 /// second look that finds it unneeded: a lane that was about to begin when its stream was deleted
@@ -203,9 +203,10 @@ async fn sweep_once(
     if kept.is_empty() {
         return Ok(BTreeSet::new());
     }
-    let pumps = row::names_of(engine, PUMPS_OF_LANES).await?.into_iter();
-    let lanes = pumps.filter_map(|name| LaneKey::parse_pump_name(&name));
-    let needed: BTreeSet<EndedShard> = lanes.filter_map(|key| key.source()).collect();
+    // Those of lanes, and those of applications, which are counted in the same way.
+    let pumps = row::names_of(engine, "").await?;
+    let readers = pumps.iter().filter_map(|name| ends::read_by(name));
+    let needed: BTreeSet<EndedShard> = readers.collect();
     let unneeded = kept.into_iter().filter(|end| !needed.contains(end));
     let (forgotten, found): (Vec<_>, BTreeSet<_>) = unneeded.fold(
         (Vec::new(), BTreeSet::new()),

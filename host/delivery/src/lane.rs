@@ -28,7 +28,8 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use store::{Engine, LogId, Position, StoreError, Transaction};
+use store::{Engine, LogId, Position, StoreError, Transaction, Version};
+use streams::Numbering;
 use streams::pump::Damage;
 use streams::pump::{Batch, Retry, Step, StepError};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -44,6 +45,7 @@ use crate::counts::Became;
 use crate::delivery_stream::DeliveryStream;
 use crate::lane_quota::LaneQuota;
 use crate::lane_state::{LaneState, StuckCut};
+use crate::metadata::Provenance;
 use crate::object_name::NamingKey;
 use crate::objects::Objects;
 use crate::open_cut::OpenCut;
@@ -127,6 +129,15 @@ pub struct LaneSignals {
     pub orders: mpsc::Receiver<Asked>,
 }
 
+/// The log that a lane reads.
+#[derive(Clone, Copy, Debug)]
+pub struct LaneLog {
+    pub key: LaneKey,
+    pub log: LogId,
+    /// What the sequence numbers of its records are made of; `None` for what is put directly.
+    pub numbering: Option<Numbering>,
+}
+
 /// What the lane does about the records that come next.
 enum Phase {
     /// They are gathered or on their way.
@@ -196,7 +207,11 @@ impl LaneStep {
     /// A lane as it was left, with its pump at this position.
     pub async fn open(
         tools: Arc<Tools>,
-        (key, log): (LaneKey, LogId),
+        LaneLog {
+            key,
+            log,
+            numbering,
+        }: LaneLog,
         (signals, at): (LaneSignals, Position),
         state: Arc<LaneState>,
     ) -> Result<Self, StoreError> {
@@ -205,12 +220,14 @@ impl LaneStep {
         if let Some(open) = &lane.open {
             state.waits(&open.cut.gathering());
         }
+        let provenance = Provenance::of(&signals.stream.borrow(), numbering);
         let account = signals.stream.borrow().arn.owner.account;
         let work = Work {
             tools,
             account,
             key,
             log,
+            provenance: Arc::new(provenance),
         };
         let mut step = Self {
             work,
@@ -387,7 +404,7 @@ impl Step for LaneStep {
         Ok(())
     }
 
-    fn committed(&mut self) {
+    fn committed(&mut self, _: Version) {
         if let Some(after) = self.after.take() {
             let lost = after.lane.counts.lost - self.lane.counts.lost;
             self.lane = after.lane;

@@ -14,8 +14,9 @@ pub const READ_BYTES: usize = 1024 * 1024;
 const FRAME_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// No less than the records of a frame, whatever they are and whether or not they are aggregated.
 const FRAME_RECORDS_MAX: u64 = FRAME_BYTES_MAX / USER_RECORD_BYTES_MIN as u64;
-/// Frames that are worked on, and those that are read meanwhile.
-const FRAMES_BYTES_MAX: u64 = 2 * (READ_BYTES as u64 + FRAME_BYTES_MAX);
+/// Frames that are worked on, those that are read meanwhile, and those before them that the batch
+/// at work began with: a guest may ask for their records' metadata.
+const FRAMES_BYTES_MAX: u64 = 3 * (READ_BYTES as u64 + FRAME_BYTES_MAX);
 /// What a compressor takes, and an object of each kind that has only begun.
 const BEGUN_BYTES: u64 = 2 * CHUNK_BYTES as u64 + 512 * 1024;
 /// No less than the lines of all records of a batch that fail, or of one large record: data in

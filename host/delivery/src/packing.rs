@@ -12,6 +12,7 @@ use crate::content::{CHUNK_BYTES, Chunks, FAILED_OBJECT_BYTES_MAX};
 use crate::counts::Counts;
 use crate::encoder::Encoder;
 use crate::failed_record::{self, Failure};
+use crate::metadata::Provenance;
 use crate::shares::Room;
 use crate::transform::Stopped;
 
@@ -41,6 +42,8 @@ pub struct Task {
     pub object_bytes_max: usize,
     /// Whether records that a producer aggregated become each something for itself.
     pub unpacks: bool,
+    /// Where the records come from.
+    pub provenance: Arc<Provenance>,
 }
 
 /// The memory for what records become.

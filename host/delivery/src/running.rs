@@ -180,6 +180,14 @@ impl Running {
         (statuses.collect(), lanes.over.clone())
     }
 
+    /// The log of each lane that was there in the life of this process.
+    pub(crate) fn lane_logs(&self) -> Vec<(LaneKey, LogId)> {
+        let lanes = self.lock();
+        let logs = lanes.by_key.iter();
+        logs.filter_map(|(key, lane)| Some((*key, lane.log?)))
+            .collect()
+    }
+
     /// How many of its account's lanes it has. Those that are done are none of them.
     pub(crate) fn lane_count(&self) -> usize {
         let lanes = self.lock();

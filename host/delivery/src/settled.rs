@@ -231,6 +231,9 @@ impl Digest {
                 Status::Failed => 2,
             });
             heads.extend_from_slice(&output.data.len().to_le_bytes());
+            // Outcomes depend on it where there is one; where there is none the digest is as it
+            // always was.
+            heads.extend_from_slice(output.target.unwrap_or_default().as_bytes());
             self.outputs += 1;
         }
         self.add(&heads);

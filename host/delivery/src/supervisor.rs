@@ -1,26 +1,26 @@
 //! The task that starts and ends the lanes of a delivery stream. It looks at them when their stream
 //! or one of them changed, and sleeps otherwise, however many there are.
 
+mod lane_task;
 mod unbegun;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use store::{LogId, Position, Purpose, StoreError};
-use streams::pump::{Ended, Pump, PumpError};
+use store::{Position, StoreError};
+use streams::pump::PumpError;
 use streams::{SourceMark, Streams};
 use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet, yield_now};
 use tokio::time::Instant;
 use types::limits::DIRECT_PUT_RETENTION;
 
+use self::lane_task::{Over, keep_going};
 use self::unbegun::Unbegun;
 use crate::delivery_stream::Origin;
 use crate::gone::{self, LANES_PER_COMMIT, Remains};
-use crate::lane::{LaneStep, Tools};
-use crate::lane_state::LaneState;
-use crate::rows;
+use crate::lane::{LaneLog, Tools};
 use crate::running::{Begins, Begun, LookedAt, Running, Wanted};
 use crate::tables::LaneKey;
 
@@ -34,9 +34,6 @@ const TRIM_PERIOD: Duration = Duration::from_secs(60);
 const ROOM_PERIOD: Duration = Duration::from_secs(10);
 /// Lanes that are looked at in one turn. Then others have theirs.
 const LANES_PER_TURN: usize = 256;
-/// How long a lane to which nothing comes keeps what it works with. Then it rests, and takes a
-/// small part of that memory.
-const REST_AFTER: Duration = Duration::from_secs(10);
 
 /// Begins to deliver.
 pub(crate) fn start(running: &Arc<Running>, tools: &Arc<Tools>, streams: &Arc<Streams>) {
@@ -57,7 +54,7 @@ struct Supervisor {
     failed: Vec<Wanted>,
     restart_at: Option<Instant>,
     /// By the task that works on it.
-    at_work: HashMap<Id, (LaneKey, LogId)>,
+    at_work: HashMap<Id, LaneLog>,
     /// The keys of the same.
     busy: HashSet<LaneKey>,
     /// They have come to the end of their logs.
@@ -76,14 +73,6 @@ struct Supervisor {
     /// When to look again whether records are too old.
     trim_at: Option<Instant>,
     lanes: JoinSet<Result<Over, PumpError>>,
-}
-
-/// Why the task of a lane ended though nothing went wrong.
-enum Over {
-    /// It was told to stop.
-    Stopped,
-    /// The log is sealed and all of it is done.
-    LogEnd,
 }
 
 impl Supervisor {
@@ -301,7 +290,11 @@ impl Supervisor {
                 continue;
             }
             let (tools, running) = (Arc::clone(&self.tools), Arc::clone(&self.running));
-            let lane = (key, wanted.log);
+            let lane = LaneLog {
+                key,
+                log: wanted.log,
+                numbering: wanted.numbering,
+            };
             let task = self.lanes.spawn(keep_going(tools, running, lane, state));
             self.at_work.insert(task.id(), lane);
             self.busy.insert(key);
@@ -324,7 +317,12 @@ impl Supervisor {
             Ok((id, outcome)) => (id, Ok(outcome)),
             Err(error) => (error.id(), Err(error)),
         };
-        let Some((key, log)) = self.at_work.remove(&id) else {
+        let Some(LaneLog {
+            key,
+            log,
+            numbering,
+        }) = self.at_work.remove(&id)
+        else {
             return;
         };
         self.busy.remove(&key);
@@ -366,6 +364,7 @@ impl Supervisor {
         self.failed.push(Wanted {
             key,
             log,
+            numbering,
             is_closed: false,
             // They had ended when it began.
             parents: Vec::new(),
@@ -435,64 +434,5 @@ async fn rings(alarm: Option<Instant>) {
     match alarm {
         Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,
-    }
-}
-
-/// Works on one lane whenever there is something in its log, until it is told to stop or its log
-/// ends.
-async fn keep_going(
-    tools: Arc<Tools>,
-    running: Arc<Running>,
-    (key, log): (LaneKey, LogId),
-    state: Arc<LaneState>,
-) -> Result<Over, PumpError> {
-    let mut stop = running.stop.subscribe();
-    loop {
-        let Some(at) = state.position() else {
-            let what = format!("it is not known where its lane {} stands", key.lane_name());
-            return Err(PumpError::Store(rows::damaged(&what)));
-        };
-        tokio::select! {
-            waited = tools.engine.wait_beyond(log, at) => waited?,
-            _ = stop.wait_for(|stop| *stop) => return Ok(Over::Stopped),
-        }
-        // A log that is gone has nothing to work on.
-        tools.engine.tip(log)?;
-        // What a lane works with is there while it does.
-        let ended = Box::pin(work(&tools, &running, (key, log), &state)).await?;
-        running.rests(key);
-        match ended {
-            Ended::Idle => {}
-            Ended::LogEnd => return Ok(Over::LogEnd),
-            Ended::Stopped => return Ok(Over::Stopped),
-        }
-    }
-}
-
-/// Works on one lane until nothing has come for a while, it is told to stop, or its log ends.
-async fn work(
-    tools: &Arc<Tools>,
-    running: &Running,
-    (key, log): (LaneKey, LogId),
-    state: &Arc<LaneState>,
-) -> Result<Ended, PumpError> {
-    let engine = Arc::clone(&tools.engine);
-    let signals = running.wake(key, tools);
-    // Every lane has begun where it should: see `begin`.
-    let start = Position::FIRST;
-    let mut pump = Pump::claim(Arc::clone(&engine), log, &key.pump_name(), start).await?;
-    // The step reads on by itself; all it needs is a place to begin.
-    pump.set_batch_bytes(1);
-    pump.set_rest_after(REST_AFTER);
-    // Nothing else gives room back on a disk that is short of it.
-    pump.set_purpose(Purpose::MakeRoom);
-    let mut stop = signals.stop.clone();
-    let (at, lane) = (pump.position(), (key, log));
-    let opened = LaneStep::open(Arc::clone(tools), lane, (signals, at), Arc::clone(state));
-    let mut step = opened.await?;
-    let ended = pump.run(&mut step, &mut stop).await;
-    match engine.tip(log) {
-        Err(error @ StoreError::NoLog(_)) => Err(PumpError::Store(error)),
-        Ok(_) | Err(_) => ended,
     }
 }

@@ -20,7 +20,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
-use wasm::{Fault, Instance, Moment, Outputs, Patience, Slab, Version};
+use wasm::{BatchColumns, Fault, Instance, Moment, Outputs, Patience, Slab, Status, Version};
 
 use self::division::Part;
 use self::words::give;
@@ -68,6 +68,8 @@ pub struct Transformer {
     instance: Option<Instance>,
     /// Records of the cut before the batch.
     before: u32,
+    /// What a guest may ask of the batch's records.
+    columns: Option<BatchColumns>,
     /// What is left to be done of the batch, in order.
     left: VecDeque<Part>,
     /// Records of the batch that are done.
@@ -113,6 +115,7 @@ impl Transformer {
             },
             instance: None,
             before: 0,
+            columns: None,
             left: VecDeque::new(),
             done: 0,
             digest: Digest::default(),
@@ -131,11 +134,12 @@ impl Transformer {
         &self.settled
     }
 
-    /// Begins with the cut's next batch, of so many records.
+    /// Begins with the cut's next batch, of so many records, of which a guest may ask this.
     ///
     /// # Errors
     /// When the cut has more records than can be.
-    pub fn begin(&mut self, records: usize) -> Result<(), Stopped> {
+    pub fn begin(&mut self, records: usize, columns: BatchColumns) -> Result<(), Stopped> {
+        self.columns = Some(columns);
         let count = u32::try_from(records).ok();
         let end = count.and_then(|count| self.before.checked_add(count));
         let end =
@@ -178,6 +182,7 @@ impl Transformer {
         }
         self.before = self.place(self.done)?;
         self.done = 0;
+        self.columns = None;
         self.settled.to = self.settled.to.max(self.before);
         match self.settled.digest_at(self.before) {
             Some(kept) if kept != self.digest.value() => Err(self.changed()),
@@ -226,6 +231,8 @@ impl Transformer {
         } else {
             self.patience.time(records.len(), limits.batch_time_max)
         };
+        let columns = self.columns.as_ref();
+        let columns = columns.map(|columns| columns.part(first..first + records.len()));
         // An instance of its own has random numbers of its own.
         let moment = self.terms.moment.at(self.place(first)?.into());
         let instance = match &mut self.instance {
@@ -245,12 +252,14 @@ impl Transformer {
                 }
             },
         };
-        match instance.transform(records, time) {
+        match instance.transform(records, columns, time) {
             Ok(outputs) => {
                 self.patience.came_out(records.len(), instance.took());
                 Ok(Ok(outputs))
             }
-            Err(fault @ Fault::Stopped) => Err(Stopped::ForNow(fault.to_string())),
+            Err(fault @ (Fault::Stopped | Fault::Unavailable(_))) => {
+                Err(Stopped::ForNow(fault.to_string()))
+            }
             Err(fault) => {
                 // Whatever state it is in, the next call does not see it.
                 self.instance = None;
@@ -289,7 +298,12 @@ impl Transformer {
     ) -> Result<(), Stopped> {
         let first = self.place(range.start)?;
         self.digest.add_outputs(first, outputs);
-        give(outputs.iter(), range.start, sink);
+        if !self.is_settled() {
+            let failed = outputs.iter().filter(|it| it.status == Status::Failed);
+            self.version
+                .ended(range.len() as u64, failed.count() as u64);
+        }
+        give(outputs, range.start, sink);
         self.done = range.end;
         Ok(())
     }
@@ -304,6 +318,9 @@ impl Transformer {
         self.instance = None;
         let places = self.places(&(record..record + 1))?;
         self.digest.add_failed(&places, words);
+        if !self.is_settled() {
+            self.version.ended(1, 1);
+        }
         let failure = Failure {
             code: &words.code,
             message: &words.message,

@@ -4,6 +4,10 @@
 
 use store::{Frame, Records};
 use types::aggregate::{Aggregate, UserRecords};
+use types::limits::PARTITION_KEY_CHARS_MAX;
+
+/// Bytes of the longest partition key, of characters of four bytes each.
+const PARTITION_KEY_BYTES_MAX: usize = 4 * PARTITION_KEY_CHARS_MAX;
 
 /// Where the next record of a frame begins.
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,6 +25,17 @@ impl Place {
     pub fn records(&self) -> u64 {
         self.records
     }
+}
+
+/// What is known of a record besides its data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told<'a> {
+    /// The producer's choice of what shares a shard; empty for one that is no partition key.
+    pub partition_key: &'a str,
+    /// Records of the log in the frame before it, or before its aggregate.
+    pub in_frame: u64,
+    /// Its place in its aggregate; 0 where it was put alone.
+    pub in_aggregate: u64,
 }
 
 /// What became of a record that was offered.
@@ -98,6 +113,63 @@ fn offer_all<Error>(
     Ok(Offered::Taken)
 }
 
+/// Tells of the records of a frame that [`offer`] offers from a place on, for as long as `take`
+/// wants more. Blocks for as long as it takes to hash its aggregates.
+pub fn tell(
+    frame: &Frame,
+    (unpacks, place): (bool, Place),
+    mut take: impl FnMut(Told<'_>) -> bool,
+) {
+    let records = Records::new(frame.body.get(place.bytes..).unwrap_or_default());
+    for (record, in_frame) in records.zip(place.records..) {
+        let is_first = in_frame == place.records;
+        let left = place.left_bytes.filter(|_| is_first);
+        let aggregate = Aggregate::open(record.data).filter(|_| unpacks);
+        let goes_on = match aggregate {
+            Some(aggregate) => tell_of_all(aggregate, left, |(partition_key, in_aggregate)| {
+                take(Told {
+                    partition_key,
+                    in_frame,
+                    in_aggregate,
+                })
+            }),
+            None => take(Told {
+                partition_key: record.partition_key,
+                in_frame,
+                in_aggregate: 0,
+            }),
+        };
+        if !goes_on {
+            return;
+        }
+    }
+}
+
+/// Tells of user records, of those that lie in the last `left_bytes` of the message if that is
+/// known. Whether more is wanted.
+fn tell_of_all<'a>(
+    aggregate: Aggregate<'a>,
+    left_bytes: Option<usize>,
+    mut take: impl FnMut((&'a str, u64)) -> bool,
+) -> bool {
+    let keys = aggregate.partition_keys();
+    let mut users = aggregate.records();
+    for in_aggregate in 0.. {
+        let before = users.left_bytes();
+        let Some(user) = users.next() else { break };
+        if left_bytes.is_some_and(|left| before > left) {
+            continue;
+        }
+        let key = keys.get(user.partition_key).copied().unwrap_or_default();
+        // One key may stand for thousands of records: it is no longer than it can be.
+        let fits = key.len() <= PARTITION_KEY_BYTES_MAX;
+        if !take((if fits { key } else { "" }, in_aggregate)) {
+            return false;
+        }
+    }
+    true
+}
+
 /// Whether a record of a frame begins as an aggregate does.
 pub fn may_hold_aggregates(frame: &Frame) -> bool {
     Records::new(&frame.body).any(|record| Aggregate::may_be(record.data))
@@ -136,7 +208,7 @@ pub(crate) mod tests {
     }
 
     /// An aggregate of short records.
-    fn aggregate(records: &[&[u8]]) -> Vec<u8> {
+    pub(crate) fn aggregate(records: &[&[u8]]) -> Vec<u8> {
         let mut message = vec![0x0a, 1, b'k'];
         for data in records {
             let length = u8::try_from(data.len()).unwrap();

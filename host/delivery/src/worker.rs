@@ -2,6 +2,7 @@
 //! runs on threads that may be blocked, a turn at a time.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use store::Frame;
 use types::Timestamp;
@@ -10,6 +11,7 @@ use wasm::Slab;
 use crate::counts::Became;
 use crate::encoder::Encoder;
 use crate::failed_record::Failure;
+use crate::metadata::{Provenance, Stretches};
 use crate::packing::{Allowance, Halted, Object, Packing, Task};
 use crate::pins::Pins;
 use crate::settled::Settled;
@@ -30,6 +32,9 @@ pub struct Worker {
     /// Places of the log that were taken.
     places: u64,
     batch: Slab,
+    /// Where the batch's records lie, as long as there is a transformer that may ask.
+    stretches: Arc<Stretches>,
+    provenance: Arc<Provenance>,
     /// When each record of the batch arrived.
     arrivals: Vec<Timestamp>,
     /// The batch has been begun with.
@@ -55,6 +60,8 @@ impl Worker {
             unpacks: task.unpacks,
             places: 0,
             batch: Slab::default(),
+            stretches: Arc::default(),
+            provenance: Arc::clone(&task.provenance),
             arrivals: Vec::new(),
             is_begun: false,
             is_over: false,
@@ -136,10 +143,14 @@ impl Worker {
 
     /// Takes records of the first frame until a batch is full. Whether there are no more.
     fn take(&mut self, frame: &Frame) -> Result<bool, Stopped> {
-        let mut place = self.place;
+        let (mut place, before) = (self.place, self.batch.len());
         let is_over = user_records::offer(frame, (self.unpacks, &mut place), |data| {
             self.take_record(data, frame.arrival)
         });
+        let taken = self.batch.len().saturating_sub(before);
+        // Nobody has the stretches of a batch that is not whole yet.
+        let stretches = Arc::make_mut(&mut self.stretches);
+        stretches.push(frame, (self.unpacks, self.place), taken);
         self.place = place;
         let is_over = is_over?;
         if !is_over {
@@ -172,7 +183,10 @@ impl Worker {
         self.packing.begin_batch();
         self.is_begun = true;
         match &mut self.transformer {
-            Some(transformer) => transformer.begin(self.batch.len()),
+            Some(transformer) => {
+                let columns = self.stretches.columns(&self.provenance);
+                transformer.begin(self.batch.len(), columns)
+            }
             None => Ok(()),
         }
     }
@@ -198,9 +212,11 @@ impl Worker {
         if done < self.batch.len() {
             self.batch = self.batch.part(done..self.batch.len());
             self.arrivals.drain(..done);
+            Arc::make_mut(&mut self.stretches).drain(done);
         } else {
             self.batch.clear();
             self.arrivals.clear();
+            self.stretches = Arc::default();
         }
         self.mark()
     }

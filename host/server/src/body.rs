@@ -2,14 +2,17 @@
 
 use std::fmt;
 use std::future::ready;
+use std::io::Read;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use flate2::read::GzDecoder;
 use http::header::EXPECT;
 use http::request::Parts;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use tokio::time::{timeout, timeout_at};
+use wire::ApiError;
 
 use crate::budget::{Held, NoRoom};
 use crate::limits::Limits;
@@ -166,6 +169,30 @@ fn make_room(whole: &mut Vec<u8>, more: usize, announced: Option<usize>) {
         Some(announced) => whole.reserve_exact(announced.saturating_sub(whole.len())),
         None => whole.reserve(more),
     }
+}
+
+/// Bytes of a body once it is decompressed, at most: what PutMetricData takes
+/// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html>).
+const DECOMPRESSED_BYTES_MAX: usize = 1024 * 1024;
+
+/// A body that came compressed by gzip.
+///
+/// # Errors
+/// It is not, or has more bytes than it may have.
+pub(crate) fn decompressed(body: &[u8]) -> Result<Bytes, ApiError> {
+    let mut out = Vec::new();
+    let most = DECOMPRESSED_BYTES_MAX as u64 + 1;
+    let read = GzDecoder::new(body).take(most).read_to_end(&mut out);
+    if read.is_err() {
+        return Err(ApiError::serialization(
+            "The body is not compressed by gzip.",
+        ));
+    }
+    if out.len() > DECOMPRESSED_BYTES_MAX {
+        let text = BodyError::TooLarge.to_string();
+        return Err(ApiError::new("RequestEntityTooLargeException", text).with_status(413));
+    }
+    Ok(Bytes::from(out))
 }
 
 #[cfg(test)]

@@ -9,8 +9,11 @@ mod delivery_limits;
 mod entry;
 mod file;
 mod kms;
+mod plugin_grants;
+mod plugins;
 mod sections;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -18,9 +21,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use consumers::Grants;
 use delivery::objects::S3Config;
 use streams::kms::KmsSettings;
 use types::{AccountId, Timestamp};
+use wasm::PluginName;
 use wire::Identity;
 use wire::iam::Principal;
 use wire::sigv4::{SecretKey, Verifier};
@@ -46,8 +51,18 @@ pub struct Config {
     pub data: PathBuf,
     /// The directory of plugins, if there is one.
     pub plugins: Option<PathBuf>,
+    /// Accounts that may deploy plugins, say which versions of them are in force, and see what
+    /// those log and the records that shadow runs show. All accounts use plugins, so that no
+    /// account may by itself. Without credentials whoever calls may.
+    pub plugin_accounts: Vec<AccountId>,
     /// What every plugin may use.
     pub plugin_limits: wasm::Limits,
+    /// What plugins may do besides, by name: tables and streams of applications.
+    pub plugin_grants: BTreeMap<PluginName, Grants>,
+    /// How carefully versions of plugins take the place of others.
+    pub plugin_rollout: wasm::RolloutRules,
+    /// Whose plugins are taken.
+    pub plugin_signatures: wasm::SignatureRules,
     /// What deliveries share.
     pub delivery_limits: DeliveryLimits,
     /// The program that compiles plugins, `millrace` of this very build; `None`: this process does.
@@ -82,7 +97,11 @@ impl Default for Config {
             tls: None,
             data: PathBuf::from("millrace-data"),
             plugins: None,
+            plugin_accounts: Vec::new(),
             plugin_limits: wasm::Limits::default(),
+            plugin_grants: BTreeMap::new(),
+            plugin_rollout: wasm::RolloutRules::default(),
+            plugin_signatures: wasm::SignatureRules::default(),
             delivery_limits: DeliveryLimits::default(),
             compiler: None,
             log_lines_lost: Arc::default(),

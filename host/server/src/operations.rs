@@ -3,10 +3,14 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
+use consumers::Consumers;
 use delivery::Delivery;
 use streams::Streams;
+use tables::Tables;
 use types::limits::{PUT_RECORD_BATCH_COUNT_MAX, PUT_RECORDS_COUNT_MAX};
 use wire::{Action, Answer, ApiError, Call, Codec, Decided};
+
+use crate::cloudwatch::{self, CustomMetrics};
 
 type Handled<'a> = Pin<Box<dyn Future<Output = Result<Answer, ApiError>> + Send + 'a>>;
 
@@ -14,6 +18,9 @@ type Handled<'a> = Pin<Box<dyn Future<Output = Result<Answer, ApiError>> + Send 
 pub(crate) struct Services {
     pub(crate) streams: Arc<Streams>,
     pub(crate) delivery: Arc<Delivery>,
+    pub(crate) consumers: Arc<Consumers>,
+    pub(crate) tables: Arc<Tables>,
+    pub(crate) cloudwatch: CustomMetrics,
 }
 
 /// What `X-Amz-Target` can name.
@@ -24,6 +31,12 @@ pub(crate) struct Operation {
     name: &'static str,
     /// The service that requests are signed for.
     pub(crate) service: &'static str,
+    /// What policies call the service.
+    policy_service: &'static str,
+    /// Its body may come compressed.
+    pub(crate) takes_gzip: bool,
+    /// Bytes of its body at most, within what any request may have.
+    pub(crate) body_bytes_max: usize,
     /// How requests may be written.
     codecs: &'static [Codec],
     /// It may read megabytes into memory before its answer can be charged for them.
@@ -56,11 +69,21 @@ const _: () = assert!(PUT_RECORD_BATCH_COUNT_MAX <= RECORDS_MAX);
 /// its shard, its stream and its account.
 const SAID_OF_EACH_BYTES_MAX: usize = 512;
 
+/// Bytes of a request about tables: an item of 400 KB whose every byte is written with an escape,
+/// and as much again of values in a condition. A larger one is refused with status 413. AWS takes
+/// 16 MB, for batches.
+const TABLE_BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Bytes of a request with metrics, before it is decompressed
+/// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html>).
+const METRIC_BODY_BYTES_MAX: usize = 1024 * 1024;
+
 enum Handle {
     Streams(fn(&Streams, Call) -> Handled<'_>),
     /// Its answer goes on after it is given.
     Events(fn(&Arc<Streams>, Call) -> Handled<'_>),
     Delivery(fn(&Delivery, Call) -> Handled<'_>),
+    Tables(fn(&Tables, Call) -> Handled<'_>),
+    CloudWatch(fn(&CustomMetrics, Call) -> Handled<'_>),
 }
 
 impl Operation {
@@ -77,7 +100,7 @@ impl Operation {
     /// What policies call it.
     pub(crate) fn action(&self) -> Action {
         Action {
-            service: self.service,
+            service: self.policy_service,
             operation: self.name,
         }
     }
@@ -141,6 +164,8 @@ impl Operation {
             Handle::Streams(handle) => handle(&services.streams, call),
             Handle::Events(handle) => handle(&services.streams, call),
             Handle::Delivery(handle) => handle(&services.delivery, call),
+            Handle::Tables(handle) => handle(&services.tables, call),
+            Handle::CloudWatch(handle) => handle(&services.cloudwatch, call),
         };
         answer_if_decided(handled, &decided).await
     }
@@ -159,7 +184,40 @@ async fn answer_if_decided(handled: Handled<'_>, decided: &Decided) -> Result<An
 }
 
 /// Sorted by prefix and name.
-pub(crate) static OPERATIONS: [Operation; 52] = [
+pub(crate) static OPERATIONS: [Operation; 64] = [
+    dynamodb("CreateTable", |t, c| {
+        Box::pin(tables::ops::create_table::handle(t, c))
+    }),
+    dynamodb("DeleteItem", |t, c| {
+        Box::pin(tables::ops::delete_item::handle(t, c))
+    }),
+    dynamodb("DeleteTable", |t, c| {
+        Box::pin(tables::ops::delete_table::handle(t, c))
+    }),
+    dynamodb("DescribeTable", |t, c| {
+        Box::pin(tables::ops::describe_table::handle(t, c))
+    })
+    .reading_much(),
+    dynamodb("GetItem", |t, c| {
+        Box::pin(tables::ops::get_item::handle(t, c))
+    })
+    .telling(),
+    dynamodb("ListTables", |t, c| {
+        Box::pin(tables::ops::list_tables::handle(t, c))
+    })
+    .telling()
+    .of_account(),
+    dynamodb("PutItem", |t, c| {
+        Box::pin(tables::ops::put_item::handle(t, c))
+    }),
+    dynamodb("Query", |t, c| Box::pin(tables::ops::query::handle(t, c))).reading_much(),
+    dynamodb("Scan", |t, c| Box::pin(tables::ops::scan::handle(t, c))).reading_much(),
+    dynamodb("UpdateItem", |t, c| {
+        Box::pin(tables::ops::update_item::handle(t, c))
+    }),
+    dynamodb("UpdateTable", |t, c| {
+        Box::pin(tables::ops::update_table::handle(t, c))
+    }),
     firehose("CreateDeliveryStream", |s, c| {
         Box::pin(delivery::ops::create_delivery_stream::handle(s, c))
     }),
@@ -203,6 +261,19 @@ pub(crate) static OPERATIONS: [Operation; 52] = [
     firehose("UpdateDestination", |s, c| {
         Box::pin(delivery::ops::update_destination::handle(s, c))
     }),
+    Operation {
+        prefix: "GraniteServiceVersion20100801",
+        name: "PutMetricData",
+        service: "monitoring",
+        policy_service: "cloudwatch",
+        takes_gzip: true,
+        body_bytes_max: METRIC_BODY_BYTES_MAX,
+        codecs: &[Codec::Json10, Codec::RpcV2Cbor],
+        reads_much: false,
+        is_of_account: true,
+        answer: AnswerKind::Told,
+        handle: Handle::CloudWatch(|m, c| Box::pin(cloudwatch::put_metric_data(m, c))),
+    },
     kinesis("AddTagsToStream", |s, c| {
         Box::pin(streams::ops::add_tags_to_stream::handle(s, c))
     }),
@@ -343,11 +414,30 @@ pub(crate) static OPERATIONS: [Operation; 52] = [
     }),
 ];
 
+const fn dynamodb(name: &'static str, handle: fn(&Tables, Call) -> Handled<'_>) -> Operation {
+    Operation {
+        prefix: "DynamoDB_20120810",
+        name,
+        service: "dynamodb",
+        policy_service: "dynamodb",
+        takes_gzip: false,
+        body_bytes_max: TABLE_BODY_BYTES_MAX,
+        codecs: &[Codec::Json10],
+        reads_much: false,
+        is_of_account: false,
+        answer: AnswerKind::Done,
+        handle: Handle::Tables(handle),
+    }
+}
+
 const fn kinesis(name: &'static str, handle: fn(&Streams, Call) -> Handled<'_>) -> Operation {
     Operation {
         prefix: "Kinesis_20131202",
         name,
         service: "kinesis",
+        policy_service: "kinesis",
+        takes_gzip: false,
+        body_bytes_max: usize::MAX,
         codecs: &[Codec::Json, Codec::Cbor],
         reads_much: false,
         is_of_account: false,
@@ -365,6 +455,9 @@ const fn subscribing(
         prefix: "Kinesis_20131202",
         name,
         service: "kinesis",
+        policy_service: "kinesis",
+        takes_gzip: false,
+        body_bytes_max: usize::MAX,
         codecs: &[Codec::Json, Codec::Cbor],
         reads_much: false,
         is_of_account: false,
@@ -378,6 +471,9 @@ const fn firehose(name: &'static str, handle: fn(&Delivery, Call) -> Handled<'_>
         prefix: "Firehose_20150804",
         name,
         service: "firehose",
+        policy_service: "firehose",
+        takes_gzip: false,
+        body_bytes_max: usize::MAX,
         // As at AWS: no client of it speaks anything else.
         codecs: &[Codec::Json],
         reads_much: false,

@@ -1,20 +1,27 @@
 //! The only place where HTTP meets an operation.
 
 mod api;
+mod apps;
+mod health;
+mod history;
+mod metrics;
+mod pages;
 mod plain;
+mod plugin_orders;
+mod plugins;
 mod refusals;
 mod reply;
 mod request;
+mod shadow_page;
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
-use bytes::Bytes;
-use http::header::{ALLOW, CONNECTION, CONTENT_TYPE};
+use http::header::{CONNECTION, CONTENT_TYPE};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use hyper::body::{Body, Incoming};
 use hyper::{Request, Response};
 use store::Engine;
@@ -23,15 +30,15 @@ use types::{Clock, Timestamp};
 use wasm::Plugins;
 use wire::{Action, Answer, ApiError, Call, Codec, Origin, Requester, Target};
 
-use api::Pages;
-use plain::{TEXT, not_allowed, plain, preflight, text};
+use plain::{not_allowed, preflight};
 use refusals::{body_error, log, no_room, no_room_for};
 use reply::{Reply, charge};
 
+pub(crate) use plugins::Deployers;
 pub(crate) use request::TARGET;
 
 use crate::answer::AnswerBody;
-use crate::auth::{Authenticator, MetricsReader, OWN_SERVICE, Proven};
+use crate::auth::{Authenticator, Proven};
 use crate::body::{self, Expected};
 use crate::budget::{Budget, Held, NoRoom, Payer};
 use crate::cors::{CallingPage, Cors};
@@ -40,27 +47,22 @@ use crate::limits::Limits;
 use crate::operations::{OPERATIONS, Services};
 use crate::request_id::{RequestId, RequestIds};
 use crate::sts;
-use crate::telemetry::{self, Surroundings, Telemetry};
+use crate::telemetry::Telemetry;
 
-const METRICS: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const HOST_ID: HeaderName = HeaderName::from_static("x-amz-id-2");
+const SMITHY_PROTOCOL: HeaderName = HeaderName::from_static("smithy-protocol");
 /// Headers of an answer, hyper's own among them.
-const ANSWER_HEADERS: usize = 6;
-/// Bytes of the body of a request for a page of the server itself, which has no use for any. A
-/// larger one is refused with status 413.
-const PAGE_BODY_BYTES_MAX: usize = 4 * 1024;
-
-/// What the metrics of an account are called in policies.
-const READING_METRICS: Action = Action {
-    service: api::POLICY_SERVICE,
-    operation: "ReadMetrics",
-};
+const ANSWER_HEADERS: usize = 7;
+/// Bytes of the body of a request that asks who calls. A larger one is refused with status 413.
+const CALLER_BODY_BYTES_MAX: usize = 4 * 1024;
 
 /// Everything that a request needs.
 pub(crate) struct Router {
     pub(crate) services: Services,
     pub(crate) plugins: Arc<Plugins>,
+    /// Who may deploy them, and say which versions are in force.
+    pub(crate) deployers: Deployers,
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) authenticator: Authenticator,
@@ -171,9 +173,12 @@ impl Router {
         let wanted = Wanted {
             service: operation.service,
             action: operation.action(),
-            bytes_max: self.limits.request_bytes_max,
+            bytes_max: self.limits.request_bytes_max.min(operation.body_bytes_max),
         };
-        let call = self.receive(exchange, body, &wanted).await?;
+        let mut call = self.receive(exchange, body, &wanted).await?;
+        if request::is_compressed(exchange.parts) {
+            call.body = body::decompressed(&call.body)?;
+        }
         if operation.is_of_account {
             call.caller.permit(&Target::account(call.caller.account))?;
         }
@@ -200,48 +205,6 @@ impl Router {
         Ok(answer)
     }
 
-    /// Answers a request for a page of the server itself.
-    async fn api(
-        &self,
-        exchange: &mut Exchange<'_>,
-        mut body: Incoming,
-    ) -> Result<Response<Answer>, NoRoom> {
-        let methods = api::methods(exchange.parts.uri.path());
-        let answer = self.page(exchange, &mut body).await;
-        let mut response = self.finish(exchange, &mut body, "api", answer).await?;
-        if response.status() == StatusCode::METHOD_NOT_ALLOWED {
-            let methods = HeaderValue::from_static(methods);
-            response.headers_mut().insert(ALLOW, methods);
-        }
-        Ok(response)
-    }
-
-    async fn page(
-        &self,
-        exchange: &mut Exchange<'_>,
-        body: &mut Incoming,
-    ) -> Result<Answer, ApiError> {
-        let wanted = Wanted {
-            service: OWN_SERVICE,
-            action: api::action(exchange.parts.uri.path()),
-            bytes_max: PAGE_BODY_BYTES_MAX,
-        };
-        // A page has no use for the body once its signature is checked, and may take long.
-        let Call { caller, .. } = self.receive(exchange, body, &wanted).await?;
-        let works = exchange.held.works(Payer::Account(caller.account), 0, 0);
-        works.map_err(no_room)?;
-        let (method, path) = (&exchange.parts.method, exchange.parts.uri.path());
-        let pages = Pages {
-            plugins: &self.plugins,
-            delivery: &self.services.delivery,
-        };
-        let answer = pages.answer(&caller, method, path).await?;
-        // An order is carried out by now, and its answer must say so.
-        let is_due = *method == Method::POST;
-        charge(&mut exchange.held, &answer, is_due).map_err(no_room)?;
-        Ok(answer)
-    }
-
     /// Answers who calls.
     async fn identify(
         &self,
@@ -251,7 +214,7 @@ impl Router {
         let wanted = Wanted {
             service: sts::SERVICE,
             action: sts::ACTION_OF_POLICIES,
-            bytes_max: PAGE_BODY_BYTES_MAX,
+            bytes_max: CALLER_BODY_BYTES_MAX,
         };
         let received = self.receive(exchange, &mut body, &wanted);
         let answer = received.await.and_then(|call| {
@@ -338,6 +301,9 @@ impl Router {
         headers.insert(REQUEST_ID, exchange.id.header());
         headers.insert(HOST_ID, self.ids.host());
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(reply.kind));
+        if exchange.codec == Codec::RpcV2Cbor {
+            headers.insert(SMITHY_PROTOCOL, HeaderValue::from_static("rpc-v2-cbor"));
+        }
         // What is left of a request cannot be told from the next one.
         if !exchange.is_read && exchange.parts.version < Version::HTTP_2 {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
@@ -346,75 +312,6 @@ impl Router {
         *response.status_mut() = reply.status;
         *response.headers_mut() = headers;
         response
-    }
-
-    fn health(&self) -> Response<Answer> {
-        match self.engine.health() {
-            // The server is well, and no balancer should turn away from it for the sake of a
-            // plugin or of a record.
-            Ok(()) => {
-                let mut poorer = self.engine.unreadable();
-                match self.services.delivery.without_plugin() {
-                    0 => {}
-                    count => poorer.push(format!("{count} delivery streams have no plugin")),
-                }
-                let what = match poorer.as_slice() {
-                    [] => "ok\n".to_owned(),
-                    poorer => format!("degraded: {}\n", poorer.join("; ")),
-                };
-                text(StatusCode::OK, TEXT, what)
-            }
-            Err(why) => {
-                let what = format!("degraded: {why}\n");
-                text(StatusCode::SERVICE_UNAVAILABLE, TEXT, what)
-            }
-        }
-    }
-
-    fn metrics(&self, exchange: &mut Exchange<'_>, body: &Incoming) -> Response<Answer> {
-        let now = self.clock.now();
-        let reader = match self.authenticator.reader_of_metrics(exchange.parts, now) {
-            Ok(reader) => reader,
-            Err(error) => return self.refuse(exchange, body, error),
-        };
-        let (payer, rendered) = match reader {
-            MetricsReader::Operator => {
-                let rendered = self.telemetry.render(&Surroundings {
-                    streams: &self.services.streams.metrics().counters(),
-                    measured: &self.services.streams.measured(None),
-                    plugins: &self.plugins.list(),
-                    deliveries: &self.services.delivery.statuses(None),
-                    put: self.services.delivery.metrics(),
-                    work: self.services.delivery.work(),
-                    now,
-                    in_flight_bytes: self.budget.bytes(),
-                    subscriptions: self.services.streams.subscriptions(),
-                    log_lines_lost: self.log_lines_lost.load(Ordering::Relaxed),
-                    unreadable: self.engine.unreadable().len(),
-                    healthy: self.engine.health().is_ok(),
-                });
-                (Payer::Operator, rendered)
-            }
-            MetricsReader::Account(proven) => {
-                let account = proven.caller.account;
-                let by = exchange.requester(proven, READING_METRICS, now);
-                if let Err(error) = by.permit(&Target::account(account)) {
-                    return self.refuse(exchange, body, error);
-                }
-                let statuses = self.services.delivery.statuses_of(account);
-                let measured = self.services.streams.measured(Some(account));
-                let rendered = telemetry::render_account(&measured, &statuses, now);
-                (Payer::Account(account), rendered)
-            }
-        };
-        if let Err(error) = exchange.held.works(payer, rendered.len(), 0) {
-            return self.refuse(exchange, body, no_room(error));
-        }
-        plain(
-            StatusCode::OK,
-            METRICS,
-            Answer::whole(Bytes::from(rendered)),
-        )
     }
 }
 

@@ -1,5 +1,6 @@
 //! The server's life from start to stop.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -8,27 +9,32 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use consumers::Consumers;
 use delivery::objects::{LocalObjects, ObjectError, Objects, S3Objects};
 use delivery::{Delivery, Foundations};
-use store::Engine;
+use store::{Engine, StoreError};
 use streams::kms::{Kms, KmsOpenError};
 use streams::{AccountLimits, OpenError, Options, Streams};
+use tables::Tables;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use types::Clock;
-use wasm::{GuestThreads, Plugins};
+use wasm::{GuestThreads, PluginName, Plugins};
 
 use crate::auth::Authenticator;
 use crate::budget::{Budget, answer_bytes_max};
+use crate::cloudwatch::CustomMetrics;
 use crate::config::Config;
 use crate::cors::Cors;
 use crate::listen::{Addresses, Listener};
 use crate::operations::Services;
 use crate::read_turns::read_turns;
 use crate::request_id::RequestIds;
-use crate::route::Router;
+use crate::retained::RecordsOfDeliveries;
+use crate::route::{Deployers, Router};
 use crate::shutdown::Stage;
 use crate::telemetry::Telemetry;
 use crate::tls::{Tls, TlsError};
@@ -64,6 +70,8 @@ pub enum StartError {
     Kms(KmsOpenError),
     /// The streams could not be opened.
     Streams(OpenError),
+    /// The tables could not be opened.
+    Tables(StoreError),
     /// The machine gave no threads for deliveries.
     Threads(io::Error),
     /// Plugins, or what they are kept in, could not be opened.
@@ -72,6 +80,8 @@ pub enum StartError {
     Objects(ObjectError),
     /// The delivery streams could not be opened.
     Delivery(delivery::OpenError),
+    /// The applications could not be opened.
+    Consumers(consumers::OpenError),
     /// A task ended that should not have.
     Task(String),
 }
@@ -94,9 +104,11 @@ impl fmt::Display for StartError {
             Self::Random(why) => write!(f, "draw a random number: {why}"),
             Self::Kms(error) => error.fmt(f),
             Self::Streams(error) => error.fmt(f),
+            Self::Tables(error) => write!(f, "open the tables: {error}"),
             Self::Plugins(error) => error.fmt(f),
             Self::Objects(error) => error.fmt(f),
             Self::Delivery(error) => error.fmt(f),
+            Self::Consumers(error) => error.fmt(f),
             Self::Task(why) => f.write_str(why),
         }
     }
@@ -148,23 +160,18 @@ pub async fn start(
 ) -> Result<Running, StartError> {
     let ports = open_ports(&config, &clock).await?;
     let process = getrandom::u64().map_err(|error| StartError::Random(error.to_string()))?;
-    let options = Options {
-        throttle: config.throttle,
-        limits: AccountLimits {
-            streams_max: config.limits.streams_per_account_max,
-            shards_max: config.limits.shards_per_account_max,
-            policy_bytes_max: config.limits.policy_bytes_per_account_max,
-        },
-        answer_bytes_max: answer_bytes_max(&config.limits),
-    };
+    let options = stream_options(&config);
     let kms = open_kms(&config).await?;
     let streams = Streams::open_with(Arc::clone(&engine), Arc::clone(&clock), options, kms)
         .await
         .map_err(StartError::Streams)?;
     let plugins = open_plugins(&config, &streams, &clock).await?;
+    let pinned = consumers::pinned(&*engine).await;
+    plugins.pin(pinned.map_err(|error| StartError::Streams(error.into()))?);
     let threads = GuestThreads::start(config.delivery_limits.threads);
+    let threads = Arc::new(threads.map_err(StartError::Threads)?);
     let foundations = Foundations {
-        threads: threads.map_err(StartError::Threads)?,
+        threads: Arc::clone(&threads),
         work_limits: config.delivery_limits.work,
         lanes_per_account_max: config.limits.lanes_per_account_max,
         engine: Arc::clone(&engine),
@@ -175,15 +182,34 @@ pub async fn start(
         throttle: config.throttle,
         naming_key: streams.derived_key("names of objects"),
     };
-    let delivery = Delivery::open(foundations).await;
+    let delivery = Delivery::open(foundations)
+        .await
+        .map_err(StartError::Delivery)?;
+    plugins.records_come_from(RecordsOfDeliveries::of(&delivery, Handle::current()));
+    let tables = Tables::open(Arc::clone(&engine), Arc::clone(&clock)).await;
+    let tables = tables.map_err(StartError::Tables)?;
+    let foundations = consumers::Foundations {
+        engine: Arc::clone(&engine),
+        clock: Arc::clone(&clock),
+        streams: Arc::clone(&streams),
+        tables: Arc::clone(&tables),
+        plugins: Arc::clone(&plugins),
+        threads,
+    };
+    let deployers = deployers(&config);
+    let consumers = open_consumers(foundations, config.plugin_grants).await?;
     let budget = Arc::new(Budget::new(&config.limits, Arc::clone(&clock)));
     let pacing = tokio::spawn(keep_pace(Arc::clone(&budget), config.limits.answer_grace));
     let router = Arc::new(Router {
         services: Services {
             streams,
-            delivery: delivery.map_err(StartError::Delivery)?,
+            delivery,
+            consumers,
+            tables,
+            cloudwatch: CustomMetrics::default(),
         },
         plugins,
+        deployers,
         engine,
         clock,
         authenticator: Authenticator::new(
@@ -200,6 +226,39 @@ pub async fn start(
         ids: RequestIds::new(process),
     });
     Ok(listen(router, ports, pacing))
+}
+
+fn stream_options(config: &Config) -> Options {
+    Options {
+        throttle: config.throttle,
+        limits: AccountLimits {
+            streams_max: config.limits.streams_per_account_max,
+            shards_max: config.limits.shards_per_account_max,
+            policy_bytes_max: config.limits.policy_bytes_per_account_max,
+        },
+        answer_bytes_max: answer_bytes_max(&config.limits),
+    }
+}
+
+async fn open_consumers(
+    foundations: consumers::Foundations,
+    grants: BTreeMap<PluginName, consumers::Grants>,
+) -> Result<Arc<Consumers>, StartError> {
+    let options = consumers::Options {
+        grants,
+        work_bytes: consumers::WORK_BYTES,
+    };
+    let opened = Consumers::open(foundations, options).await;
+    opened.map_err(StartError::Consumers)
+}
+
+/// Who may deploy plugins: where nobody is told apart, anybody.
+fn deployers(config: &Config) -> Deployers {
+    if config.credentials.is_empty() {
+        Deployers::Anybody
+    } else {
+        Deployers::Accounts(config.plugin_accounts.clone())
+    }
 }
 
 /// Listens at all ports from now on.
@@ -321,6 +380,8 @@ async fn open_plugins(
         directory: config.plugins.clone(),
         keep: config.data.join(PLUGINS),
         limits: config.plugin_limits,
+        rollout: config.plugin_rollout,
+        signatures: config.plugin_signatures.clone(),
         cache_key: streams.derived_key("compiled plugins"),
         compiler: config.compiler.clone(),
     };
@@ -414,7 +475,9 @@ impl Running {
         }
         // Before the deliveries, so that none of them waits for a version that is being compiled.
         close_plugins(&self.router.plugins).await;
+        self.router.services.consumers.close().await;
         self.router.services.delivery.close().await;
+        self.router.services.tables.close().await;
         self.router.services.streams.close().await;
         self.router.engine.close().await
     }

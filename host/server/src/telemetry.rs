@@ -2,7 +2,7 @@
 
 mod render;
 
-pub(crate) use render::{Surroundings, render_account};
+pub(crate) use render::{Surroundings, head, line, render_account};
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -19,8 +19,9 @@ const LATENCY_BUCKETS_US: [u64; 16] = [
 /// The code of a good answer.
 const OK: &str = "OK";
 /// Codes that are counted by name, sorted. Others are counted together as the last one.
-const CODES: [&str; 24] = [
+const CODES: [&str; 25] = [
     "AccessDeniedException",
+    "ConditionalCheckFailedException",
     "ExpiredIteratorException",
     "ExpiredNextTokenException",
     "ExpiredTokenException",

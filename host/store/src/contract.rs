@@ -3,6 +3,7 @@
 //! What an engine promises about crashes and faults of its disk depends on the disk below it;
 //! see `host/store/tests`.
 
+mod checks;
 mod commits;
 mod engines;
 mod logs;

@@ -102,6 +102,9 @@ pub struct Transaction {
     pub appends: Vec<Append>,
     /// Rows to write. A row appears at most once.
     pub writes: Vec<TableWrite>,
+    /// What other rows must be for the transaction to go through: those that it was made of and
+    /// does not write. A transaction of nothing else is refused or comes to nothing.
+    pub checks: Vec<RowCheck>,
     /// Steps in the lives of logs, taken after the appends, in this order. [`LogChange::Create`] of
     /// a log that is there and [`LogChange::Delete`] of one that is not change nothing; a log to
     /// be sealed must exist.
@@ -109,6 +112,17 @@ pub struct Transaction {
     /// Logs that are deleted, each with the row that keeps where it ended. One that does not exist
     /// writes nothing.
     pub ends: Vec<LogEnd>,
+}
+
+impl Transaction {
+    /// Whether it changes nothing and checks nothing.
+    pub fn is_empty(&self) -> bool {
+        self.appends.is_empty()
+            && self.writes.is_empty()
+            && self.checks.is_empty()
+            && self.changes.is_empty()
+            && self.ends.is_empty()
+    }
 }
 
 /// What a transaction is for, which matters while the disk is short of room.
@@ -141,6 +155,17 @@ pub struct TableWrite {
     /// The new value, at most 1 MiB; `None` removes the row.
     pub value: Option<Bytes>,
     /// What the row must be for the transaction to go through.
+    pub expect: Expect,
+}
+
+/// A condition on a row that a transaction does not write.
+#[derive(Clone, Debug)]
+pub struct RowCheck {
+    /// Which table.
+    pub table: TableId,
+    /// Which row, 1 to 1,024 bytes.
+    pub key: Key,
+    /// What the row must be; [`Expect::Any`] checks nothing.
     pub expect: Expect,
 }
 
@@ -223,7 +248,7 @@ pub struct Capabilities {
     pub durability: Durability,
     /// Bytes that a frame's body may have.
     pub frame_bytes_max: usize,
-    /// Bytes of all frames and rows that one transaction may have.
+    /// Bytes of all frames, rows and checks that one transaction may have.
     pub transaction_bytes_max: usize,
 }
 
@@ -254,6 +279,10 @@ pub trait Engine: Send + Sync {
     /// The keys that frames are sealed with. Empty after a start: who gives frames a key gives the
     /// key before.
     fn keys(&self) -> &KeyRing;
+
+    /// What tells this opening of the store from all that there were before, if only one process
+    /// can have it open at a time: whoever worked with another one is gone.
+    fn opening(&self) -> Option<u64>;
 
     /// Makes empty logs; one that exists already is left as it is.
     async fn create_logs(&self, logs: &[LogId]) -> Result<(), StoreError>;
@@ -337,6 +366,15 @@ pub trait Engine: Send + Sync {
     /// Rows in order of their keys, from the first whose key is at or after `from` and before
     /// `to` (`None`: to the end), at most `limit`.
     async fn scan(
+        &self,
+        table: TableId,
+        from: Key,
+        to: Option<Key>,
+        limit: usize,
+    ) -> Result<Vec<(Key, Versioned)>, StoreError>;
+
+    /// The same rows against the order of their keys: the last of the range first.
+    async fn scan_back(
         &self,
         table: TableId,
         from: Key,

@@ -5,6 +5,7 @@
 //! keeps them. [`embedded`] keeps them on one machine's disk; `contract` is the suite that every
 //! engine must pass. FORMAT.md describes every byte that is written.
 
+pub mod codec;
 #[cfg(test)]
 mod contract;
 pub mod disk;
@@ -15,8 +16,8 @@ mod records;
 
 pub use engine::{
     Append, Capabilities, CommitError, Committed, Durability, Engine, Expect, Frame, Key,
-    LogChange, LogEnd, LogId, NewFrame, Position, Purpose, ReadBatch, StoreError, TableId,
-    TableWrite, Transaction, Version, Versioned, key_after,
+    LogChange, LogEnd, LogId, NewFrame, Position, Purpose, ReadBatch, RowCheck, StoreError,
+    TableId, TableWrite, Transaction, Version, Versioned, key_after,
 };
 pub use keys::{DATA_KEY_BYTES, DataKey, KeyId, KeyRefusal, KeyRing};
 pub use records::{BodyBuilder, Records, StoredRecord, exact};

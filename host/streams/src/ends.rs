@@ -21,6 +21,14 @@ const ROWS_PER_SCAN: usize = 1_000;
 /// A shard of a stream that may be gone.
 pub type EndedShard = (StreamId, ShardId);
 
+/// The shard that a pump reads by its name: whoever has pumps on shards calls them
+/// `…/stream number/shard number`.
+pub fn read_by(pump: &str) -> Option<EndedShard> {
+    let (rest, shard) = pump.rsplit_once('/')?;
+    let (_, stream) = rest.rsplit_once('/')?;
+    Some((StreamId(stream.parse().ok()?), ShardId(shard.parse().ok()?)))
+}
+
 /// How many records a shard that is gone ever took; `None` if it is there, or if the row was
 /// removed.
 ///

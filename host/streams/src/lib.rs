@@ -7,13 +7,13 @@
 mod accounts;
 mod calls;
 mod catalog;
-pub mod codec;
 mod commitment;
 mod consumer;
 pub mod counts;
 mod creation_seconds;
 mod directory;
 mod edit;
+pub mod emit;
 pub mod encryption;
 pub mod ends;
 mod fanout;
@@ -22,6 +22,7 @@ pub mod kms;
 mod metrics;
 mod mode;
 mod monitoring;
+mod new_record;
 mod noted_time;
 pub mod ops;
 mod page;
@@ -44,9 +45,13 @@ mod streams;
 mod tables;
 pub mod turns;
 
+// Rows of all services are laid out by the one codec of the store.
+pub use store::codec;
+
 pub use metrics::{Counter, Metrics};
 pub use retention_clock::RetentionTime;
 pub use seal::SealingKey;
+pub use shard::Numbering;
 pub use source::{Source, SourceMark, SourceShard};
 pub use stream::StreamId;
 pub use streams::{AccountLimits, OpenError, Options, Streams};

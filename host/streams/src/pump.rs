@@ -100,6 +100,17 @@ pub struct Pump {
     version: Version,
 }
 
+/// What became of effects without a step.
+#[derive(Clone, Debug)]
+pub enum Here {
+    /// They are durable.
+    Done,
+    /// They are not: an earlier commit had gone through whose answer was lost, or the stop came.
+    NotDone,
+    /// The store refused them.
+    Refused(CommitError),
+}
+
 /// What became of a try to commit.
 enum Outcome {
     Done,
@@ -183,6 +194,11 @@ impl Pump {
         self.position
     }
 
+    /// The version of its row, and of all that it committed last.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
     /// Pumps until `stop` holds `true` or its sender is gone, or the log is sealed and done. A
     /// step that is under way when the stop comes is finished and committed.
     pub async fn run(
@@ -239,7 +255,7 @@ impl Pump {
         let told = step.passed_over(self.position, to, &mut effects).await;
         told.map_err(gave_up)?;
         match self.commit(effects, to, stop).await? {
-            Outcome::Done => step.committed(),
+            Outcome::Done => step.committed(self.version),
             // The next read finds out what is gone from where the pump stands now.
             Outcome::Moved | Outcome::Stopped => {}
             Outcome::Refused(error) => return Err(gave_up(StepError::Refused(error))),
@@ -281,16 +297,35 @@ impl Pump {
         stop: &mut watch::Receiver<bool>,
     ) -> Result<Option<StepError>, PumpError> {
         let to = match done {
-            Ok(to) if to <= self.position => return Ok(None),
+            Ok(to) if to < self.position || to == self.position && effects.is_empty() => {
+                return Ok(None);
+            }
             Ok(to) => to,
             Err(error) => return Ok(Some(error)),
         };
         match self.commit(effects, to, stop).await? {
-            Outcome::Done => step.committed(),
+            Outcome::Done => step.committed(self.version),
             Outcome::Moved | Outcome::Stopped => {}
             Outcome::Refused(error) => return Ok(Some(StepError::Refused(error))),
         }
         Ok(None)
+    }
+
+    /// Makes effects durable while the pump stands where it stands: what ends its work, which is no
+    /// step on a batch.
+    ///
+    /// # Errors
+    /// As [`Pump::run`].
+    pub async fn commit_here(
+        &mut self,
+        effects: Transaction,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Result<Here, PumpError> {
+        Ok(match self.commit(effects, self.position, stop).await? {
+            Outcome::Done => Here::Done,
+            Outcome::Moved | Outcome::Stopped => Here::NotDone,
+            Outcome::Refused(error) => Here::Refused(error),
+        })
     }
 
     /// Makes effects and position durable together.

@@ -4,7 +4,6 @@
 //! engine's queue and one wake-up, whatever their number. A record's data is decoded straight into
 //! the frame that is stored.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,14 +11,14 @@ use store::{
     Append, BodyBuilder, CommitError, Committed, KeyId, LogId, NewFrame, Transaction, Version,
 };
 use tokio::time::timeout;
-use types::{HashKey, PartitionKey, SequenceNumber, Timestamp};
+use types::{SequenceNumber, Timestamp};
 use wire::ApiError;
-use wire::members::{Blob, Text};
 
 use crate::Streams;
 use crate::counts::{Counted, published};
 use crate::directory::owner;
 use crate::kms::KmsError;
+use crate::new_record::{NewRecord, Way};
 use crate::shard::Shard;
 use crate::stream::Stream;
 
@@ -35,94 +34,6 @@ const RESHARDING_WAIT_MAX: Duration = Duration::from_secs(5);
 const SHARDS_TRIED_MAX: usize = 8;
 /// No less than a frame's layout adds to the bytes of a record.
 const LAYOUT_BYTES_PER_RECORD: usize = 8;
-
-/// A record as the producer sent it.
-#[derive(Debug)]
-pub struct NewRecord<'a> {
-    partition_key: Cow<'a, str>,
-    data: &'a Blob<'a>,
-    way: Way,
-    bytes: usize,
-}
-
-/// How a record finds its shard.
-#[derive(Clone, Copy, Debug)]
-enum Way {
-    /// It goes to the one that takes this key.
-    Key(HashKey),
-    /// It goes to the one whose turn this is, or to another that has room.
-    Turn(usize),
-}
-
-impl<'a> NewRecord<'a> {
-    /// A record that goes where its keys say. Refuses a hash key that no shard can have. The
-    /// members' own constraints were checked before.
-    pub fn parse(
-        partition_key: &'a Text<'a>,
-        data: &'a Blob<'a>,
-        explicit_hash_key: Option<&Text<'_>>,
-    ) -> Result<Self, ApiError> {
-        let hash_key = match explicit_hash_key {
-            Some(text) => hash_key("ExplicitHashKey", text)?,
-            None => {
-                let key = PartitionKey::parse(partition_key.as_str())
-                    .map_err(|invalid| ApiError::validation(invalid.to_string()))?;
-                HashKey::of(&key)
-            }
-        };
-        Ok(Self::on_its_way(
-            Cow::Borrowed(partition_key),
-            data,
-            Way::Key(hash_key),
-        ))
-    }
-
-    /// A record that goes to any of the stream's shards. Readers are told a partition key of every
-    /// record: without one it gets a number that is rarely another's, so that whoever passes it on
-    /// by its key spreads it, too.
-    pub fn distributed(
-        stream: &Stream,
-        partition_key: Option<&'a Text<'a>>,
-        data: &'a Blob<'a>,
-    ) -> Self {
-        let turn = stream.shards.next_turn();
-        let key = match partition_key {
-            Some(key) => Cow::Borrowed(key.as_str()),
-            None => Cow::Owned(turn.to_string()),
-        };
-        Self::on_its_way(key, data, Way::Turn(turn))
-    }
-
-    fn on_its_way(partition_key: Cow<'a, str>, data: &'a Blob<'a>, way: Way) -> Self {
-        Self {
-            bytes: data.decoded_len() + partition_key.len(),
-            partition_key,
-            data,
-            way,
-        }
-    }
-
-    /// Bytes of data and partition key of a record that was not parsed yet. A key that is left out
-    /// has none.
-    pub fn bytes_of(partition_key: Option<&Text<'_>>, data: &Blob<'_>) -> usize {
-        data.decoded_len() + partition_key.map_or(0, |key| key.len())
-    }
-}
-
-/// The hash key that a member is. The model's pattern also lets through what needs more than 128
-/// bits.
-pub fn hash_key(member: &str, text: &Text<'_>) -> Result<HashKey, ApiError> {
-    HashKey::parse(text).map_err(|_| {
-        let given = text.as_str();
-        ApiError::new(
-            "InvalidArgumentException",
-            format!(
-                "Invalid {member}. {member} must be in the range: [0, 2^128-1]. Specified value \
-                 was {given}"
-            ),
-        )
-    })
-}
 
 /// What became of the records of one call, in their order.
 pub struct Put {
@@ -150,8 +61,8 @@ pub enum Outcome<'a> {
 
 /// Where a record goes: to a shard, by its index in the stream's map.
 #[derive(Clone, Copy, Debug)]
-struct Fate {
-    shard: usize,
+pub(crate) struct Fate {
+    pub(crate) shard: usize,
     state: RecordState,
 }
 
@@ -278,7 +189,7 @@ impl Streams {
     }
 
     /// Waits for the stream with other shards than it had; `None` if they do not come.
-    async fn resharded(&self, before: &Stream) -> Result<Option<Arc<Stream>>, PutError> {
+    pub(crate) async fn resharded(&self, before: &Stream) -> Result<Option<Arc<Stream>>, PutError> {
         let mut changes = self.directory.changes(&before.arn);
         let waiting = async {
             loop {
@@ -295,7 +206,11 @@ impl Streams {
     }
 
     /// Finds the shard of each record.
-    fn route(&self, stream: &Stream, records: &[NewRecord<'_>]) -> Result<Vec<Fate>, PutError> {
+    pub(crate) fn route(
+        &self,
+        stream: &Stream,
+        records: &[NewRecord<'_>],
+    ) -> Result<Vec<Fate>, PutError> {
         let mut fates = Vec::with_capacity(records.len());
         for record in records {
             let shard = match record.way {
@@ -319,7 +234,7 @@ impl Streams {
                 for (_, record) in run {
                     let state = &mut fates[*record].state;
                     if matches!(state, RecordState::Accepted)
-                        && !rates.write(records[*record].bytes, uptime)
+                        && !rates.write(records[*record].bytes(), uptime)
                     {
                         *state = RecordState::OverRate;
                     }
@@ -327,7 +242,7 @@ impl Streams {
             }
             for (fate, record) in fates.iter_mut().zip(records) {
                 if let (RecordState::OverRate, Way::Turn(turn)) = (fate.state, record.way) {
-                    let room = find_room(stream, turn, record.bytes, uptime);
+                    let room = find_room(stream, turn, record.bytes(), uptime);
                     *fate = room.map_or(*fate, |shard| Fate {
                         shard,
                         state: RecordState::Accepted,
@@ -339,7 +254,7 @@ impl Streams {
 
     /// Lays the records that their shards take into frames, at least one for each shard. Records of
     /// one shard stay in the order of the call.
-    fn lay(
+    pub(crate) fn lay(
         &self,
         stream: &Stream,
         records: &[NewRecord<'_>],
@@ -363,7 +278,7 @@ impl Streams {
         for (outcome, record) in put.outcomes().zip(records) {
             match outcome {
                 Outcome::Landed { shard, .. } => {
-                    let bytes = record.bytes as u64;
+                    let bytes = record.bytes() as u64;
                     counted.landed += 1;
                     counted.landed_bytes += bytes;
                     if let Some(counts) = published(&put.stream, shard) {
@@ -380,16 +295,25 @@ impl Streams {
                 Outcome::Failed => counted.failed += 1,
             }
         }
-        let metrics = self.metrics();
-        metrics.incoming_records.add(counted.landed);
-        metrics.incoming_bytes.add(counted.landed_bytes);
-        let over_rate = counted.over_rate;
-        metrics.write_provisioned_throughput_exceeded.add(over_rate);
-        let counts = &put.stream.counts;
-        counts.incoming_records.add(counted.landed);
-        counts.incoming_bytes.add(counted.landed_bytes);
-        counts.write_exceeded.add(over_rate);
+        self.count_over_rate(&put.stream, counted.over_rate);
+        self.count_landed(&put.stream, (counted.landed, counted.landed_bytes));
         counted
+    }
+
+    /// So many records, and so many bytes of them, are durable.
+    pub(crate) fn count_landed(&self, stream: &Stream, (records, bytes): (u64, u64)) {
+        let metrics = self.metrics();
+        metrics.incoming_records.add(records);
+        metrics.incoming_bytes.add(bytes);
+        stream.counts.incoming_records.add(records);
+        stream.counts.incoming_bytes.add(bytes);
+    }
+
+    /// So many records were over the rates of their shards.
+    pub(crate) fn count_over_rate(&self, stream: &Stream, records: u64) {
+        let metrics = self.metrics();
+        metrics.write_provisioned_throughput_exceeded.add(records);
+        stream.counts.write_exceeded.add(records);
     }
 }
 
@@ -410,7 +334,7 @@ const NOTHING: Committed = Committed {
 
 /// The indices of all records with those of their shards, those of one shard together and in the
 /// order of the call.
-fn by_shard(fates: &[Fate]) -> Vec<(usize, usize)> {
+pub(crate) fn by_shard(fates: &[Fate]) -> Vec<(usize, usize)> {
     let shards = fates.iter().map(|fate| fate.shard);
     let mut order: Vec<_> = shards.zip(0..).collect();
     order.sort_unstable();
@@ -441,7 +365,7 @@ impl Frames {
         for (_, n) in run {
             if fates[*n].state.is_kept() {
                 count += 1;
-                bytes += records[*n].bytes;
+                bytes += records[*n].bytes();
             }
         }
         let mut body = BodyBuilder::with_capacity(count, bytes.min(self.bytes_max));
@@ -451,7 +375,7 @@ impl Frames {
             if !state.is_kept() {
                 continue;
             }
-            let record_bytes = record.bytes + LAYOUT_BYTES_PER_RECORD;
+            let record_bytes = record.bytes() + LAYOUT_BYTES_PER_RECORD;
             if body.count() > 0 && body_bytes + record_bytes > self.bytes_max {
                 self.close(log, std::mem::take(&mut body));
                 body_bytes = 0;

@@ -46,6 +46,13 @@ impl Bucket {
         cost.min(self.per_second) * PARTS <= self.parts
     }
 
+    /// Puts back what was taken and not used.
+    pub fn give_back(&mut self, cost: i64) {
+        let full = self.per_second * PARTS;
+        let back = cost.saturating_mul(PARTS);
+        self.parts = full.min(self.parts.saturating_add(back));
+    }
+
     /// Whether nothing is missing of what a second allows.
     pub fn is_full(&self) -> bool {
         self.parts == self.per_second * PARTS
@@ -69,6 +76,9 @@ impl Bucket {
         self.parts = self.parts.saturating_sub(cost.saturating_mul(PARTS));
     }
 }
+
+/// How long it takes until nothing is owed any more, where something is.
+pub(crate) type Owed = Result<(), Duration>;
 
 /// A shard's limits: 1,000 records and 1 MiB in, 2 MiB and 5 calls out, 5 iterators, each per
 /// second (AWS: "Quotas and limits" of Data Streams).
@@ -104,6 +114,28 @@ impl ShardRates {
             self.bytes_in.take(bytes);
         }
         fits
+    }
+
+    /// Takes records of `bytes` in all in at once, however many they are, unless something is still
+    /// owed: then it answers how long that is, and changes nothing. What is more than a second
+    /// allows is owed from then on, so that the rate holds over time and nobody waits for ever
+    /// behind those who put one by one.
+    pub fn write_all(&mut self, (records, bytes): (usize, usize), uptime: Duration) -> Owed {
+        self.records_in.fill(uptime);
+        self.bytes_in.fill(uptime);
+        if !(self.records_in.has(0) && self.bytes_in.has(0)) {
+            let paid = self.records_in.until_paid().max(self.bytes_in.until_paid());
+            return Err(paid);
+        }
+        self.records_in.take(cost(records));
+        self.bytes_in.take(cost(bytes));
+        Ok(())
+    }
+
+    /// Takes back [`ShardRates::write_all`]: the records were not kept.
+    pub fn give_back(&mut self, (records, bytes): (usize, usize)) {
+        self.records_in.give_back(cost(records));
+        self.bytes_in.give_back(cost(bytes));
     }
 
     /// Lets a GetRecords call begin, or refuses it. [`ShardRates::end_read`] counts its answer.

@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
-use store::Engine;
 use store::disk::simulated::SimulatedDisk;
 use store::embedded::{Embedded, Options as EngineOptions};
+use store::{CommitError, Engine, Position, Records, Transaction};
 use types::{AccountId, Caller, HashKey, ManualClock, Region, Timestamp};
 use wire::members::{Blob, Text};
 use wire::{ApiError, Call, Codec};
 
-use crate::put::{NewRecord, Outcome, PutError};
+use crate::emit::{Emission, EmitError, Emitted};
+use crate::new_record::NewRecord;
+use crate::put::{Outcome, PutError};
 use crate::stream::{Status, Stream};
 use crate::{Options, Streams, ops};
 
@@ -361,4 +363,109 @@ async fn records_that_wait_for_another_shard_are_charged_once() {
         2,
         "a record is refused though its shard has room"
     );
+}
+
+/// Records that an application puts to the stream.
+fn prepared(world: &World, records: &[(&str, &[u8])]) -> Result<Emission, EmitError> {
+    let records = records.iter();
+    let records: Vec<_> = records
+        .map(|(partition_key, data)| Emitted {
+            partition_key,
+            data,
+        })
+        .collect();
+    world.streams.prepare(&world.stream().arn, &records)
+}
+
+async fn commit(world: &World, emission: &Emission) -> Result<(), CommitError> {
+    let transaction = Transaction {
+        appends: emission.appends().to_vec(),
+        ..Transaction::default()
+    };
+    world.streams.engine.commit(transaction).await.map(drop)
+}
+
+/// The data of all records, shard by shard.
+async fn data(world: &World) -> Vec<Vec<String>> {
+    let mut all = Vec::new();
+    for shard in world.stream().shards.all() {
+        let log = shard.facts().log;
+        let read = world.streams.engine.read(log, Position::FIRST, 1 << 20);
+        let mut of_shard = Vec::new();
+        for frame in read.await.unwrap().frames {
+            let records = Records::new(&frame.body);
+            of_shard.extend(records.map(|it| String::from_utf8(it.data.to_vec()).unwrap()));
+        }
+        all.push(of_shard);
+    }
+    all
+}
+
+#[tokio::test]
+async fn what_is_emitted_lies_where_a_put_would_have_put_it_and_is_counted_once() {
+    let world = World::of(2, true).await;
+    // MD5 of "a" begins with 0c, of "b" with 92.
+    let emission = prepared(&world, &[("a", b"1"), ("b", b"2"), ("a", b"3")]).unwrap();
+    assert_eq!(emission.bytes(), 6);
+    commit(&world, &emission).await.unwrap();
+    assert_eq!(world.streams.metrics().incoming_records.value(), 0);
+    emission.committed();
+    assert_eq!(data(&world).await, [vec!["1", "3"], vec!["2"]]);
+    assert_eq!(world.streams.metrics().incoming_records.value(), 3);
+    assert_eq!(world.streams.metrics().incoming_bytes.value(), 6);
+}
+
+#[tokio::test]
+async fn what_was_prepared_for_a_shard_that_closes_is_refused_and_goes_to_its_children() {
+    let world = World::of(1, true).await;
+    let emission = prepared(&world, &[("a", b"1"), ("b", b"2")]).unwrap();
+    world.split().await;
+    let refused = commit(&world, &emission).await;
+    assert!(matches!(refused, Err(CommitError::Sealed(log)) if emission.is_for(log)));
+    emission.resharded().await;
+    let emission = prepared(&world, &[("a", b"1"), ("b", b"2")]).unwrap();
+    commit(&world, &emission).await.unwrap();
+    assert_eq!(data(&world).await, [vec![], vec!["1"], vec!["2"]]);
+}
+
+#[tokio::test]
+async fn what_is_over_the_rate_waits_and_what_is_dropped_costs_nothing() {
+    let world = World::of(1, true).await;
+    let many: Vec<(&str, &[u8])> = vec![("a", b"x"); 3_000];
+    // More than a second allows goes through at once, and is owed.
+    drop(prepared(&world, &many).unwrap());
+    let emission = prepared(&world, &many).unwrap();
+    let wait = |of: Result<Emission, EmitError>| match of {
+        Err(EmitError::OverRate(wait)) => wait,
+        Err(other) => panic!("{other}"),
+        Ok(_) => panic!("nothing is owed"),
+    };
+    let owed = wait(prepared(&world, &[("a", b"x")]));
+    assert_eq!(owed, Duration::from_secs(3));
+    world.clock.advance(owed - Duration::from_millis(1));
+    wait(prepared(&world, &[("a", b"x")]));
+    world.clock.advance(Duration::from_millis(1));
+    assert!(prepared(&world, &[("a", b"x")]).is_ok());
+    drop(emission);
+}
+
+#[tokio::test]
+async fn what_no_stream_takes_is_refused_by_the_place_of_the_record() {
+    let world = World::of(1, true).await;
+    let large = vec![0; (1 << 20) + 1];
+    for (record, text) in [
+        (("", &b"x"[..]), "0 characters"),
+        (("a", &large[..]), "not at most 1048576"),
+    ] {
+        match prepared(&world, &[("a", b"x"), record]).map(drop) {
+            Err(EmitError::Refused { index: 1, why }) => assert!(why.contains(text), "{why}"),
+            other => panic!("{other:?}"),
+        }
+    }
+    let other = types::StreamArn {
+        name: types::StreamName::parse("other").unwrap(),
+        ..world.stream().arn.clone()
+    };
+    let absent = world.streams.prepare(&other, &[]).map(drop);
+    assert_eq!(absent, Err(EmitError::NotActive));
 }

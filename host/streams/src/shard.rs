@@ -37,6 +37,21 @@ pub struct Numbering {
 }
 
 impl Numbering {
+    /// Of a shard that was made in that second.
+    pub fn new(shard: ShardId, created: Second) -> Self {
+        Self { shard, created }
+    }
+
+    /// The second that the numbers of its records begin with.
+    pub fn created(self) -> Second {
+        self.created
+    }
+
+    /// The shard.
+    pub fn shard(self) -> ShardId {
+        self.shard
+    }
+
     /// The number of the record at a place of the shard's log.
     pub fn record(self, position: Position, arrival: Timestamp) -> SequenceNumber {
         SequenceNumber::of_record(self.shard, self.created, position.0, arrival)

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use store::LogId;
 use tokio::sync::watch;
-use types::{ShardId, StreamArn, Timestamp};
+use types::{HashKeyRange, ShardId, StreamArn, Timestamp};
 use wire::{Action, ApiError, Requester, Target};
 
 use crate::Streams;
+use crate::shard::Numbering;
 use crate::stream::{ShardMap, Status, StreamId};
 
 /// What whoever has a stream read for it must be allowed to do.
@@ -38,8 +39,12 @@ pub struct SourceShard {
     pub id: ShardId,
     /// The log of its records.
     pub log: LogId,
+    /// What their sequence numbers are made of.
+    pub numbering: Numbering,
     /// It was split or merged: its log is sealed.
     pub is_closed: bool,
+    /// The hash keys that it takes.
+    pub range: HashKeyRange,
     /// The shards that it came from by a split or a merge, whose records come before its own.
     pub parents: Vec<ShardId>,
 }
@@ -108,6 +113,8 @@ impl Streams {
                 id: facts.id,
                 log: facts.log,
                 is_closed: facts.closed_at.is_some(),
+                range: facts.range,
+                numbering: shard.numbering(),
                 parents: facts
                     .parent
                     .into_iter()

@@ -141,7 +141,7 @@ impl SequenceNumber {
     }
 
     /// The 186 bits in three words, the topmost first.
-    fn words(self) -> [u64; 3] {
+    pub fn words(self) -> [u64; 3] {
         let (created, arrival, shard) = (self.created.0, self.arrival.0, u64::from(self.shard.0));
         [
             1 << 57 | created << 20 | self.place >> 48,

@@ -7,7 +7,8 @@ use wasmparser::{
 };
 use wasmtime::Engine;
 
-use crate::imports::Forbidden;
+use crate::census::{Census, Counted, IMPORTS_LISTED_MAX, Import};
+use crate::imports::{self, Forbidden};
 
 /// Modules and components within a component, itself included.
 const PARTS_MAX: u64 = 64;
@@ -45,37 +46,14 @@ const ASYNC: &str = "it uses the async functions of the component model, and a p
 /// # Errors
 /// A sentence about what it is, or what there is too much of.
 pub(crate) fn admit(file: &[u8]) -> Result<(), String> {
-    if Engine::detect_precompiled(file).is_some() {
-        return Err("it is compiled code; a plugin is a component as it was built".to_owned());
-    }
+    Counts::default().count(file)
+}
+
+/// The same, with what was counted until the end or until the refusal.
+pub(crate) fn look(file: &[u8]) -> (Census, Result<(), String>) {
     let mut counts = Counts::default();
-    let mut open = Vec::new();
-    for payload in Parser::new(0).parse_all(file) {
-        let payload =
-            payload.map_err(|error| format!("byte {}: {}", error.offset(), error.message()))?;
-        match &payload {
-            Payload::Version { encoding, .. } => {
-                if open.is_empty() && *encoding == Encoding::Module {
-                    return Err(
-                        "it is a core module, not a component: build it for wasm32-wasip2"
-                            .to_owned(),
-                    );
-                }
-                open.push(*encoding);
-                up_to(open.len() as u64, DEPTH_MAX as u64, "levels of parts")?;
-                counts.parts += 1;
-                up_to(counts.parts, PARTS_MAX, "modules and components")?;
-            }
-            Payload::End(_) => {
-                open.pop();
-            }
-            _ => counts.add(&payload, open.len() == 1)?,
-        }
-    }
-    if !open.is_empty() {
-        return Err("it ends before its end".to_owned());
-    }
-    counts.forbidden.verdict()
+    let verdict = counts.count(file);
+    (counts.census(), verdict)
 }
 
 #[derive(Default)]
@@ -89,11 +67,103 @@ struct Counts {
     data: u64,
     elements: u64,
     instances: u64,
-    /// What the component itself imports and may not.
+    /// The most that one function has of each.
+    largest: Largest,
+    /// What the component itself imports.
+    imported: Vec<Import>,
+    imported_beyond: u64,
+    /// What of it it may not.
     forbidden: Forbidden,
 }
 
+/// The most that one function has.
+#[derive(Default)]
+struct Largest {
+    body_bytes: u64,
+    locals: u64,
+    blocks: u64,
+    loops: u64,
+    targets: u64,
+}
+
 impl Counts {
+    /// Counts all that is in a file, up to what there is too much of.
+    fn count(&mut self, file: &[u8]) -> Result<(), String> {
+        if Engine::detect_precompiled(file).is_some() {
+            return Err("it is compiled code; a plugin is a component as it was built".to_owned());
+        }
+        let mut open = Vec::new();
+        for payload in Parser::new(0).parse_all(file) {
+            let payload =
+                payload.map_err(|error| format!("byte {}: {}", error.offset(), error.message()))?;
+            match &payload {
+                Payload::Version { encoding, .. } => {
+                    if open.is_empty() && *encoding == Encoding::Module {
+                        return Err(
+                            "it is a core module, not a component: build it for wasm32-wasip2"
+                                .to_owned(),
+                        );
+                    }
+                    open.push(*encoding);
+                    up_to(open.len() as u64, DEPTH_MAX as u64, "levels of parts")?;
+                    self.parts += 1;
+                    up_to(self.parts, PARTS_MAX, "modules and components")?;
+                }
+                Payload::End(_) => {
+                    open.pop();
+                }
+                _ => self.add(&payload, open.len() == 1)?,
+            }
+        }
+        if !open.is_empty() {
+            return Err("it ends before its end".to_owned());
+        }
+        self.forbidden.verdict()
+    }
+
+    fn census(self) -> Census {
+        let counted = |what, count, max| Counted { what, count, max };
+        let Largest {
+            body_bytes,
+            locals,
+            blocks,
+            loops,
+            targets,
+        } = self.largest;
+        Census {
+            counted: vec![
+                counted("modules and components", self.parts, PARTS_MAX),
+                counted("functions", self.functions, FUNCTIONS_MAX),
+                counted("types", self.types, TYPES_MAX),
+                counted("imports", self.imports, IMPORTS_MAX),
+                counted("exports", self.exports, EXPORTS_MAX),
+                counted("globals", self.globals, SEGMENTS_MAX),
+                counted("data segments", self.data, SEGMENTS_MAX),
+                counted("element segments", self.elements, SEGMENTS_MAX),
+                counted("instances and aliases", self.instances, INSTANCES_MAX),
+                counted("bytes in one function", body_bytes, BODY_BYTES_MAX as u64),
+                counted("locals in one function", locals, LOCALS_MAX),
+                counted("blocks in each other", blocks, NESTING_MAX),
+                counted("loops in each other", loops, LOOPS_MAX),
+                counted("targets of a branch", targets, BRANCH_TARGETS_MAX.into()),
+            ],
+            imports: self.imported,
+            imports_left_out: self.imported_beyond,
+        }
+    }
+
+    fn note_import(&mut self, name: &str) {
+        self.forbidden.look(name);
+        if self.imported.len() < IMPORTS_LISTED_MAX {
+            self.imported.push(Import {
+                name: imports::shown(name),
+                access: imports::access(name),
+            });
+        } else {
+            self.imported_beyond += 1;
+        }
+    }
+
     /// Counts what a section holds; `is_outermost` when it is one of the component itself.
     fn add(&mut self, payload: &Payload<'_>, is_outermost: bool) -> Result<(), String> {
         let (count, more, max, what) = match payload {
@@ -122,7 +192,7 @@ impl Counts {
                 if is_outermost {
                     for import in s.clone() {
                         let import = import.map_err(malformed)?;
-                        self.forbidden.look(import.name.name);
+                        self.note_import(import.name.name);
                     }
                 }
                 (&mut self.imports, s.count(), IMPORTS_MAX, "imports")
@@ -148,7 +218,7 @@ impl Counts {
             Payload::ComponentAliasSection(s) => {
                 (&mut self.instances, s.count(), INSTANCES_MAX, "aliases")
             }
-            Payload::CodeSectionEntry(body) => return check_body(body),
+            Payload::CodeSectionEntry(body) => return self.largest.look(body),
             _ => return Ok(()),
         };
         *count += u64::from(more);
@@ -175,43 +245,51 @@ fn check_canonical(function: &CanonicalFunction) -> Result<(), String> {
     Ok(())
 }
 
-fn check_body(body: &FunctionBody<'_>) -> Result<(), String> {
-    let length = body.range().len();
-    if length > BODY_BYTES_MAX {
-        return Err(format!(
-            "a function of {length} bytes, more than {BODY_BYTES_MAX}"
-        ));
-    }
-    let mut locals = 0;
-    for group in body.get_locals_reader().map_err(malformed)? {
-        locals += u64::from(group.map_err(malformed)?.0);
-        up_to(locals, LOCALS_MAX, "locals in one function")?;
-    }
-    // Whether each block that is open is a loop.
-    let mut open = Vec::new();
-    let mut loops = 0;
-    for operator in body.get_operators_reader().map_err(malformed)? {
-        let operator = operator.map_err(malformed)?;
-        match &operator {
-            Operator::Block { .. }
-            | Operator::Loop { .. }
-            | Operator::If { .. }
-            | Operator::TryTable { .. } => {
-                let is_loop = matches!(operator, Operator::Loop { .. });
-                open.push(is_loop);
-                loops += u64::from(is_loop);
-                up_to(open.len() as u64, NESTING_MAX, "blocks in each other")?;
-                up_to(loops, LOOPS_MAX, "loops in each other")?;
-            }
-            Operator::End => loops -= u64::from(open.pop() == Some(true)),
-            Operator::BrTable { targets } => {
-                let most = u64::from(BRANCH_TARGETS_MAX);
-                up_to(u64::from(targets.len()), most, "targets of a branch")?;
-            }
-            _ => {}
+impl Largest {
+    /// Looks at one function, which must not have too much of anything.
+    fn look(&mut self, body: &FunctionBody<'_>) -> Result<(), String> {
+        let length = body.range().len();
+        self.body_bytes = self.body_bytes.max(length as u64);
+        if length > BODY_BYTES_MAX {
+            return Err(format!(
+                "a function of {length} bytes, more than {BODY_BYTES_MAX}"
+            ));
         }
+        let mut locals = 0;
+        for group in body.get_locals_reader().map_err(malformed)? {
+            locals += u64::from(group.map_err(malformed)?.0);
+            self.locals = self.locals.max(locals);
+            up_to(locals, LOCALS_MAX, "locals in one function")?;
+        }
+        // Whether each block that is open is a loop.
+        let mut open = Vec::new();
+        let mut loops = 0;
+        for operator in body.get_operators_reader().map_err(malformed)? {
+            let operator = operator.map_err(malformed)?;
+            match &operator {
+                Operator::Block { .. }
+                | Operator::Loop { .. }
+                | Operator::If { .. }
+                | Operator::TryTable { .. } => {
+                    let is_loop = matches!(operator, Operator::Loop { .. });
+                    open.push(is_loop);
+                    loops += u64::from(is_loop);
+                    self.blocks = self.blocks.max(open.len() as u64);
+                    self.loops = self.loops.max(loops);
+                    up_to(open.len() as u64, NESTING_MAX, "blocks in each other")?;
+                    up_to(loops, LOOPS_MAX, "loops in each other")?;
+                }
+                Operator::End => loops -= u64::from(open.pop() == Some(true)),
+                Operator::BrTable { targets } => {
+                    let (count, most) = (u64::from(targets.len()), u64::from(BRANCH_TARGETS_MAX));
+                    self.targets = self.targets.max(count);
+                    up_to(count, most, "targets of a branch")?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 fn up_to(count: u64, max: u64, what: &str) -> Result<(), String> {

@@ -22,7 +22,7 @@ use crate::files;
 use crate::hash::ContentHash;
 use crate::limits::COMPILED_BYTES_MAX;
 use crate::refusal::Refusal;
-use crate::runtime::compiling_engine;
+use crate::runtime::{Purpose, compiling_engine};
 
 /// Bytes of the tag in front of an image.
 const TAG_BYTES: usize = 32;
@@ -87,6 +87,11 @@ impl CodeCache {
         Ok((component, false))
     }
 
+    /// Whether there is code of a component. Whether it is good is known once it is loaded.
+    pub(crate) fn has(&self, component: ContentHash) -> bool {
+        self.path(component).exists()
+    }
+
     fn load(&self, engine: &Engine, path: &Path) -> Option<Component> {
         let file = files::read_own(path, FILE_BYTES_MAX).ok()?;
         let (tag, image) = file.split_at_checked(TAG_BYTES)?;
@@ -112,9 +117,9 @@ impl CodeCache {
             .join(format!("{component}-{compiler:016x}.cwasm"))
     }
 
-    /// Whether some files are to be deleted if nothing needs them.
-    pub(crate) fn has_surplus(&self) -> io::Result<bool> {
-        let spare = self.spare(&HashSet::new())?;
+    /// Whether some files are to be deleted if nothing but these components is needed.
+    pub(crate) fn has_surplus(&self, needed: &HashSet<ContentHash>) -> io::Result<bool> {
+        let spare = self.spare(needed)?;
         Ok(spare.len() > SPARE_FILES_MAX)
     }
 
@@ -173,8 +178,11 @@ fn deserialize(engine: &Engine, image: &[u8]) -> wasmtime::Result<Component> {
 /// else says more of who compiled than of the component.
 fn not_taken(image: &[u8], error: &wasmtime::Error) -> Refusal {
     let why = format!("{error:#}");
-    let without_pool = compiling_engine().and_then(|engine| deserialize(&engine, image));
-    if without_pool.is_ok() {
+    let without_pool = |purpose| {
+        let engine = compiling_engine(purpose);
+        engine.is_ok_and(|engine| deserialize(&engine, image).is_ok())
+    };
+    if without_pool(Purpose::Production) || without_pool(Purpose::Metered) {
         Refusal::ForGood(why)
     } else {
         Refusal::ForNow(why)
@@ -191,7 +199,7 @@ mod tests {
     #[test]
     fn code_that_is_needed_stays_and_of_the_rest_what_was_used_last() {
         let dir = tempfile::tempdir().unwrap();
-        let engine = compiling_engine().unwrap();
+        let engine = compiling_engine(Purpose::Production).unwrap();
         let cache = CodeCache::open(dir.path(), [7; 32], &engine).unwrap();
         let component = |number: usize| ContentHash::of_component(&number.to_be_bytes());
         let count = SPARE_FILES_MAX + 3;
@@ -200,7 +208,7 @@ mod tests {
             let used = SystemTime::UNIX_EPOCH + Duration::from_secs(number as u64);
             file.set_modified(used).unwrap();
         }
-        assert!(cache.has_surplus().unwrap());
+        assert!(cache.has_surplus(&HashSet::new()).unwrap());
         cache.prune(&HashSet::from([component(0)])).unwrap();
         let gone = |number: &usize| !cache.path(component(*number)).exists();
         let gone: Vec<usize> = (0..count).filter(gone).collect();

@@ -7,10 +7,11 @@ use std::io::{Read, Write};
 use rustix::process::{Resource, Rlimit, Signal, nice, set_parent_process_death_signal, setrlimit};
 
 use crate::limits::{COMPILER_FILES_MAX, COMPILER_NICENESS};
-use crate::runtime;
+use crate::runtime::{self, Purpose};
 
 /// Limits this whole process, reads the component that `input` holds, and writes its compiled code
-/// to `output`. Only for a process that does nothing else: the limits stay.
+/// to `output`; `is_metered` when it is for an author's trials. Only for a process that does
+/// nothing else: the limits stay.
 ///
 /// Beyond `seconds` of processor time the process ends by a signal; beyond `memory_bytes` of
 /// address space it aborts, or this fails.
@@ -20,6 +21,7 @@ use crate::runtime;
 pub fn compile_worker(
     seconds: u64,
     memory_bytes: u64,
+    is_metered: bool,
     input: &mut dyn Read,
     output: &mut dyn Write,
 ) -> Result<(), String> {
@@ -28,7 +30,12 @@ pub fn compile_worker(
     let mut wasm = Vec::new();
     let read = input.read_to_end(&mut wasm);
     read.map_err(|error| format!("read the component: {error}"))?;
-    let compiled = runtime::compiling_engine().and_then(|e| e.precompile_component(&wasm));
+    let purpose = if is_metered {
+        Purpose::Metered
+    } else {
+        Purpose::Production
+    };
+    let compiled = runtime::compiling_engine(purpose).and_then(|e| e.precompile_component(&wasm));
     let code = compiled.map_err(|error| format!("{error:#}"))?;
     let written = output.write_all(&code).and_then(|()| output.flush());
     written.map_err(|error| format!("write the code: {error}"))

@@ -24,6 +24,7 @@ use crate::limits::{
 };
 use crate::printable::printable;
 use crate::refusal::Refusal;
+use crate::runtime::Purpose;
 
 const MEBIBYTE: u64 = 1024 * 1024;
 /// How the standard library, the compiler and the operating system say that memory is out.
@@ -54,6 +55,7 @@ const CLOSED: &str = "the server closes";
 /// Compiles one component at a time, until it is closed.
 pub(crate) struct Compiler {
     program: Option<PathBuf>,
+    purpose: Purpose,
     limits: Limits,
     /// At its end as soon as `State::open` is dropped: what waits for a child hears of it.
     closed: PipeReader,
@@ -72,10 +74,16 @@ struct State {
 pub(crate) struct Turn<'a>(&'a Compiler);
 
 impl Compiler {
-    pub(crate) fn new(program: Option<PathBuf>, limits: Limits) -> std::io::Result<Self> {
+    /// For engines of one purpose.
+    pub(crate) fn new(
+        program: Option<PathBuf>,
+        purpose: Purpose,
+        limits: Limits,
+    ) -> std::io::Result<Self> {
         let (closed, open) = pipe()?;
         Ok(Self {
             program,
+            purpose,
             limits,
             closed,
             state: Mutex::new(State {
@@ -135,6 +143,9 @@ impl Compiler {
             .current_dir("/")
             .env_clear()
             .env(THREADS_VARIABLE, threads().to_string());
+        if self.purpose == Purpose::Metered {
+            command.arg("--metered");
+        }
         command
     }
 
@@ -271,7 +282,7 @@ mod tests {
     }
 
     fn told_within(script: &str, wall: Duration) -> Result<Vec<u8>, Refusal> {
-        let compiler = Compiler::new(None, Limits::default()).unwrap();
+        let compiler = Compiler::new(None, Purpose::Production, Limits::default()).unwrap();
         let mut command = Command::new("sh");
         command.args(["-c", &format!("ulimit -c 0; {script}")]);
         let bounds = child::Bounds {
@@ -341,12 +352,17 @@ mod tests {
 
     #[test]
     fn a_closed_compiler_starts_nothing_that_lasts() {
-        let compiler = Compiler::new(Some("/bin/cat".into()), Limits::default()).unwrap();
+        let compiler = Compiler::new(
+            Some("/bin/cat".into()),
+            Purpose::Production,
+            Limits::default(),
+        )
+        .unwrap();
         let turn = compiler.turn().unwrap();
         assert!(!compiler.is_closed());
         compiler.close();
         assert!(compiler.is_closed());
-        let engine = crate::runtime::compiling_engine().unwrap();
+        let engine = crate::runtime::compiling_engine(Purpose::Production).unwrap();
         let told = turn.compile(&engine, b"");
         let refusal = Refusal::ForNow("the server closes".to_owned());
         assert_eq!(told, Err(refusal));
@@ -354,7 +370,7 @@ mod tests {
 
     #[test]
     fn the_turn_is_of_one_until_it_is_given_back() {
-        let compiler = Compiler::new(None, Limits::default()).unwrap();
+        let compiler = Compiler::new(None, Purpose::Production, Limits::default()).unwrap();
         let at_once = AtomicUsize::new(0);
         let ready = Barrier::new(8);
         thread::scope(|scope| {
@@ -373,7 +389,7 @@ mod tests {
 
     #[test]
     fn who_waits_for_the_turn_is_let_go_when_the_compiler_is_closed() {
-        let compiler = Compiler::new(None, Limits::default()).unwrap();
+        let compiler = Compiler::new(None, Purpose::Production, Limits::default()).unwrap();
         let turn = compiler.turn().unwrap();
         thread::scope(|scope| {
             let waits = scope.spawn(|| compiler.turn().err());

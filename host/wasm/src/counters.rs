@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::fault::Fault;
-use crate::outputs::Outputs;
 use crate::slab::Slab;
 
 /// Upper ends of the buckets of a batch's time, in microseconds. One more takes the rest.
@@ -43,6 +42,11 @@ pub struct Counters {
     pub refused: Count,
     /// Instances that did not come to life.
     pub starts_failed: Count,
+    /// Records whose outcome is known: delivered, left out or failed. Those of a delivery that is
+    /// done again count again.
+    pub ended: Count,
+    /// Those of them that failed.
+    pub failed: Count,
     /// Microseconds of all batches together.
     pub batch_time_us: Count,
     /// Batches by their time, as [`BATCH_TIME_BUCKETS_US`] and one more.
@@ -51,16 +55,16 @@ pub struct Counters {
 
 impl Counters {
     /// Counts one call for a batch, with what came of it and how long it took.
-    pub(crate) fn called(&self, batch: &Slab, outcome: &Result<Outputs, Fault>, took: Duration) {
+    pub(crate) fn called(&self, batch: &Slab, fault: Option<&Fault>, took: Duration) {
         self.calls.add(1);
         self.records.add(batch.len() as u64);
-        match outcome {
-            Ok(_) | Err(Fault::Stopped) => {}
-            Err(Fault::Deadline(_)) => self.deadlines.add(1),
-            Err(
+        match fault {
+            None | Some(Fault::Stopped | Fault::Unavailable(_)) => {}
+            Some(Fault::Deadline(_)) => self.deadlines.add(1),
+            Some(
                 Fault::Panicked(_) | Fault::Trap(_) | Fault::NotReady(_) | Fault::NoInstance(_),
             ) => self.traps.add(1),
-            Err(
+            Some(
                 Fault::Answer(_) | Fault::Doubled(_) | Fault::Retryable(_) | Fault::Permanent(_),
             ) => self.refused.add(1),
         }

@@ -1,5 +1,6 @@
 //! What lies in the plugins directory: `<dir>/<name>/plugin.toml` with `<name>.wasm` beside it, or
-//! a bare `<dir>/<name>.wasm`. Anything else is passed over: the directory of a source tree is a
+//! a bare `<dir>/<name>.wasm`; and the signature of either, `plugin.sig` in the folder or
+//! `<name>.wasm.sig`. Anything else is passed over: the directory of a source tree is a
 //! plugins directory, too.
 //!
 //! Each of these may be a link, and a link may lead anywhere: a ConfigMap of Kubernetes and
@@ -18,6 +19,7 @@ use crate::name::PluginName;
 use crate::printable::printable;
 use crate::refusal::Refusal;
 use crate::registry::Ignored;
+use crate::signature::SIGNATURE_FILE_BYTES_MAX;
 
 /// Entries of the directory itself that are looked at. Where there are more, plugins may not be
 /// seen, which is told; none that was seen before is taken away for it.
@@ -28,6 +30,9 @@ const IGNORED_MAX: usize = 100;
 const NAME_BYTES_MAX: usize = 255;
 const MANIFEST: &str = "plugin.toml";
 const COMPONENT: &str = ".wasm";
+const SIGNATURE: &str = "plugin.sig";
+/// What follows the name of a bare component's file.
+const SIGNATURE_ENDING: &str = ".sig";
 
 /// What a look at the directory found.
 #[derive(Debug, Default)]
@@ -47,6 +52,7 @@ pub(crate) struct Scan {
 pub(crate) struct Found {
     component: Option<(PathBuf, Stamp)>,
     manifest: Option<(PathBuf, Stamp)>,
+    signature: Option<(PathBuf, Stamp)>,
     /// It lies in a folder, so it must have a manifest.
     in_folder: bool,
     /// Why it cannot be a plugin, whatever its files hold.
@@ -137,7 +143,25 @@ impl Scan {
             Ok(None) => {}
             // A folder of this name may hold a plugin of another.
             Ok(Some(it)) if it.is_dir() => {}
-            Ok(Some(metadata)) => self.add_component(path, name, &metadata, false),
+            Ok(Some(metadata)) => {
+                self.add_component(path, name, &metadata, false);
+                let mut signature = path.to_owned().into_os_string();
+                signature.push(SIGNATURE_ENDING);
+                self.note_signature(Path::new(&signature), name);
+            }
+            Err(error) => self.cannot_read(path, name, &error),
+        }
+    }
+
+    /// The signature of a plugin that was found.
+    fn note_signature(&mut self, path: &Path, name: &PluginName) {
+        match stat(path) {
+            Ok(None) => {}
+            Ok(Some(metadata)) => {
+                if let Some(found) = self.plugins.get_mut(name) {
+                    found.signature = Some((path.to_owned(), Stamp::of(&metadata)));
+                }
+            }
             Err(error) => self.cannot_read(path, name, &error),
         }
     }
@@ -164,6 +188,7 @@ impl Scan {
             }
             Err(error) => self.cannot_read(&manifest, name, &error),
         }
+        self.note_signature(&folder.join(SIGNATURE), name);
     }
 
     fn add_component(
@@ -177,9 +202,13 @@ impl Scan {
         found.in_folder |= in_folder;
         if !metadata.is_file() {
             found.oddity = Some(format!("{name}{COMPONENT} is not a regular file"));
-        } else if found.component.is_some() {
+        } else if let Some((before, _)) = &found.component {
             let both = format!("there is {name}{COMPONENT} and {name}/{name}{COMPONENT}");
             found.oddity = Some(both);
+            // The same of both whichever was seen first: else it would look changed each time.
+            if path < before {
+                found.component = Some((path.to_owned(), Stamp::of(metadata)));
+            }
         } else {
             found.component = Some((path.to_owned(), Stamp::of(metadata)));
         }
@@ -232,18 +261,37 @@ impl Found {
         let manifest = match &self.manifest {
             None if self.in_folder => return Err(format!("{MANIFEST} is not there").into()),
             None => None,
-            Some((path, _)) => {
-                let bytes = files::read_operators(path, MANIFEST_BYTES_MAX, "")?;
-                let text = String::from_utf8(bytes);
-                Some(text.map_err(|_| format!("{MANIFEST} is not text"))?)
-            }
+            Some((path, _)) => Some(path.as_path()),
         };
-        let limit = format!(" (component_mib = {})", component_max / (1024 * 1024));
-        Ok(Source {
-            manifest,
-            component: files::read_operators(component, component_max, &limit)?,
-        })
+        let mut source = read_source(component, manifest, component_max)?;
+        if let Some((path, _)) = &self.signature {
+            let signature = files::read_operators(path, SIGNATURE_FILE_BYTES_MAX, "")?;
+            source.signature = Some(signature);
+        }
+        Ok(source)
     }
+}
+
+/// Reads a component and its manifest, wherever they lie, without a signature.
+pub(crate) fn read_source(
+    component: &Path,
+    manifest: Option<&Path>,
+    component_max: u64,
+) -> Result<Source, Refusal> {
+    let manifest = match manifest {
+        None => None,
+        Some(path) => {
+            let bytes = files::read_operators(path, MANIFEST_BYTES_MAX as u64, "")?;
+            let text = String::from_utf8(bytes);
+            Some(text.map_err(|_| format!("{MANIFEST} is not text"))?)
+        }
+    };
+    let limit = format!(" (component_mib = {})", component_max / (1024 * 1024));
+    Ok(Source {
+        manifest,
+        component: files::read_operators(component, component_max, &limit)?,
+        signature: None,
+    })
 }
 
 #[cfg(test)]
@@ -307,6 +355,22 @@ mod tests {
             let refusal = read(bad).unwrap_err().to_string();
             assert!(refusal.contains(why), "{bad}: {refusal}");
         }
+    }
+
+    /// It looked changed at each look, and was loading for ever.
+    #[test]
+    fn a_plugin_that_is_there_twice_is_found_alike_whichever_is_seen_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, folder) = (dir.path().join("a.wasm"), dir.path().join("a"));
+        put(&file, "bare");
+        put(folder.join("a.wasm"), "in a folder");
+        let (mut first, mut last) = (Scan::default(), Scan::default());
+        first.note_file(&file, &name("a"));
+        first.note_folder(&folder, &name("a"));
+        last.note_folder(&folder, &name("a"));
+        last.note_file(&file, &name("a"));
+        assert_eq!(first.plugins, last.plugins);
+        assert!(first.plugins[&name("a")].read(&name("a"), 100).is_err());
     }
 
     #[test]

@@ -4,12 +4,13 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::call_time::CallStopped;
+use crate::effects::EffectsUnavailable;
 use crate::limit_reached::LimitReached;
 use crate::limits::{CallLimits, REASON_BYTES_MAX};
 use crate::printable::printable;
 
-/// What went wrong with one batch. The instance is of no more use after any of them but
-/// [`Fault::Retryable`] and [`Fault::Permanent`].
+/// What went wrong with one batch, or with an instance that begins or ends. The instance is of no
+/// more use after any of them but [`Fault::Retryable`] and [`Fault::Permanent`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The plugin took longer than its time and was stopped.
@@ -19,7 +20,8 @@ pub enum Fault {
     /// It trapped: a wild access, more memory, output or host calls than it may use, a panic that
     /// it did not tell of.
     Trap(String),
-    /// Its `init` says that it cannot begin.
+    /// It says that it cannot begin: its `init`, a consumer's `initialize`, or its `restore` of a
+    /// state that an instance before it kept.
     NotReady(String),
     /// Its answer breaks the rules of its interface.
     Answer(String),
@@ -29,6 +31,9 @@ pub enum Fault {
     Retryable(String),
     /// It says that the batch never will.
     Permanent(String),
+    /// What it asked for, tables and the like, could not be had, for no fault of its own; the batch
+    /// is to be tried again.
+    Unavailable(String),
     /// There are as many instances as there can be, or this build gives none so much, for no fault
     /// of the batch's.
     NoInstance(String),
@@ -56,6 +61,11 @@ pub struct Panic {
 }
 
 impl Fault {
+    /// Whether the instance that it came of may be used again.
+    pub(crate) fn leaves_its_instance(&self) -> bool {
+        matches!(self, Self::Retryable(_) | Self::Permanent(_))
+    }
+
     /// What came of a call that ended with an error: that it was late, that it panicked, which
     /// limit it reached, or what wasmtime says; with what the guest said last.
     pub(crate) fn of(
@@ -69,6 +79,9 @@ impl Fault {
                 time,
                 time_max: limits.batch_time_max,
             });
+        }
+        if let Some(EffectsUnavailable(why)) = error.downcast_ref() {
+            return Self::Unavailable(why.clone());
         }
         let Told { panic, last_words } = told;
         if let Some(panic) = panic {
@@ -104,9 +117,11 @@ impl fmt::Display for Fault {
             Self::Deadline(deadline) => deadline.fmt(f),
             Self::Panicked(panic) => write!(f, "it panicked {}", panic.text),
             Self::Trap(what) => write!(f, "it trapped: {what}"),
-            Self::NotReady(what) => write!(f, "init: {what}"),
             Self::Answer(what) | Self::Doubled(what) => write!(f, "its answer has {what}"),
-            Self::Retryable(what) | Self::Permanent(what) => f.write_str(what),
+            Self::NotReady(what) | Self::Retryable(what) | Self::Permanent(what) => {
+                f.write_str(what)
+            }
+            Self::Unavailable(what) => write!(f, "what it asked for could not be had: {what}"),
             Self::NoInstance(what) => write!(f, "no instance could be made: {what}"),
             Self::Stopped => CallStopped.fmt(f),
         }

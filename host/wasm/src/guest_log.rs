@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::bindings::context::Level;
 use crate::limits::{COUNTER_NAME_CHARS_MAX, COUNTERS_MAX, Limits};
+use crate::log_ring::{LogRing, Sink};
 use crate::name::PluginName;
 use crate::printable::printable;
 
 /// Where a version's lines and counts go. All instances of the version share it.
-#[derive(Debug)]
 pub(crate) struct GuestLog {
     name: PluginName,
     line_bytes_max: usize,
@@ -19,6 +19,7 @@ pub(crate) struct GuestLog {
     budget: Mutex<Budget>,
     lines_left_out: AtomicU64,
     counters: Mutex<BTreeMap<String, u64>>,
+    sink: Mutex<Sink>,
 }
 
 /// Bytes that may still be logged.
@@ -40,7 +41,14 @@ impl GuestLog {
             }),
             lines_left_out: AtomicU64::new(0),
             counters: Mutex::default(),
+            sink: Mutex::default(),
         }
+    }
+
+    /// From now on its lines are kept in the ring of its plugin, too, under this name of the
+    /// version.
+    pub(crate) fn attach(&self, ring: &Arc<LogRing>, version: &str) {
+        lock(&self.sink).attach(ring, version);
     }
 
     /// Writes one line, cut and without control characters: a line of a plugin must not look like
@@ -51,6 +59,7 @@ impl GuestLog {
             self.lines_left_out.fetch_add(1, Ordering::Relaxed);
             return;
         }
+        lock(&self.sink).line(level, &text);
         let plugin = self.name.as_str();
         match level {
             Level::Trace => tracing::trace!(target: "plugin", plugin, "{text}"),

@@ -417,7 +417,7 @@ fn spawn(shared: &Arc<Shared>, pace: Pace) -> std::io::Result<()> {
 }
 
 /// Lowers the priority of the calling thread. Refused, it works like any other.
-fn step_back(by: i32) {
+pub(crate) fn step_back(by: i32) {
     if let Err(error) = rustix::process::nice(by) {
         tracing::debug!(%error, "lower the priority of a thread of plugins");
     }

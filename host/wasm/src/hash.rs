@@ -29,7 +29,7 @@ impl ContentHash {
     }
 
     /// What [`ContentHash`] is shown as, all 64 digits of it.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         let mut hash = Self([0; 32]);
         if text.len() != 2 * hash.0.len() {
             return None;

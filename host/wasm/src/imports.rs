@@ -1,5 +1,6 @@
 //! Which interfaces a plugin may import, and what is said of those that it may not.
 
+use crate::denied;
 use crate::printable::printable;
 
 /// Interfaces that a plugin may import, without their versions, and the versions that there are.
@@ -18,6 +19,38 @@ const ALLOWED: [(&str, &str); 8] = [
 const NAMED_MAX: usize = 32;
 const NAME_BYTES_MAX: usize = 128;
 
+/// What the host has for an import.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// It is there and does something.
+    Granted,
+    /// It is there, and each call is answered with the error of its interface.
+    Denied,
+    /// It is there in other versions, which begin like this.
+    OtherVersion(&'static str),
+    /// It is not there.
+    Unknown,
+}
+
+/// What the host has for an import of this name.
+pub(crate) fn access(import: &str) -> Access {
+    let (interface, version) = import.split_once('@').unwrap_or((import, ""));
+    let known = ALLOWED
+        .iter()
+        .find(|(prefix, _)| interface.starts_with(prefix));
+    match known {
+        None => Access::Unknown,
+        Some((_, versions)) if !version.starts_with(versions) => Access::OtherVersion(versions),
+        Some((prefix, _)) if denied::PACKAGES.contains(prefix) => Access::Denied,
+        Some(_) => Access::Granted,
+    }
+}
+
+/// A name as it may be shown.
+pub(crate) fn shown(import: &str) -> String {
+    printable(import, NAME_BYTES_MAX)
+}
+
 /// The imports of a component that the host does not have.
 #[derive(Debug, Default)]
 pub(crate) struct Forbidden {
@@ -29,15 +62,11 @@ pub(crate) struct Forbidden {
 impl Forbidden {
     /// Notes an import of the component unless it may have it.
     pub(crate) fn look(&mut self, import: &str) {
-        let (interface, version) = import.split_once('@').unwrap_or((import, ""));
-        let known = ALLOWED
-            .iter()
-            .find(|(prefix, _)| interface.starts_with(prefix));
-        let name = printable(import, NAME_BYTES_MAX);
-        let name = match known {
-            Some((_, versions)) if version.starts_with(versions) => return,
-            Some((_, versions)) => format!("{name} (the host has version {versions}x)"),
-            None => name,
+        let name = shown(import);
+        let name = match access(import) {
+            Access::Granted | Access::Denied => return,
+            Access::OtherVersion(versions) => format!("{name} (the host has version {versions}x)"),
+            Access::Unknown => name,
         };
         if self.names.len() < NAMED_MAX {
             self.names.push(name);

@@ -4,6 +4,7 @@
 //! ```text
 //! <folder>/<hash>.wasm     the component; its time of change is when the version was used last
 //! <folder>/<hash>.toml     its manifest, if it has one
+//! <folder>/<hash>.sig      its signature, if it has one
 //! ```
 
 use std::collections::HashSet;
@@ -17,11 +18,13 @@ use crate::hash::ContentHash;
 /// Versions that are kept though nothing needs them, those that were used last. Others are deleted.
 const SPARE_VERSIONS_MAX: usize = 32;
 
-/// A component with its manifest's text, as they were found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A component with its manifest's text and its signature, as they were found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Source {
     pub(crate) manifest: Option<String>,
     pub(crate) component: Vec<u8>,
+    /// No part of what tells versions apart.
+    pub(crate) signature: Option<Vec<u8>>,
 }
 
 impl Source {
@@ -48,6 +51,13 @@ impl Kept {
     /// Keeps a version, durably, unless it is there. It is used by that.
     pub(crate) fn save(&self, source: &Source) -> io::Result<()> {
         let hash = source.hash();
+        let kept_signature = self.signature(hash);
+        if let Some(signature) = &source.signature
+            // One that was not signed when it was kept may be so by now.
+            && !fs::read(&kept_signature).is_ok_and(|kept| kept == *signature)
+        {
+            files::write_whole(&kept_signature, &[signature])?;
+        }
         if self.component(hash).exists() {
             return self.touch(hash);
         }
@@ -71,9 +81,14 @@ impl Kept {
             ),
             _ => None,
         };
+        let signature = match self.signature(hash) {
+            path if path.exists() => Some(read(path)?),
+            _ => None,
+        };
         let source = Source {
             manifest,
             component,
+            signature,
         };
         if source.hash() != hash {
             return Err(format!("the kept files of {hash:?} were changed"));
@@ -94,9 +109,9 @@ impl Kept {
         files::touch(&self.component(hash))
     }
 
-    /// Whether some are to be deleted if nothing needs them.
-    pub(crate) fn has_surplus(&self) -> io::Result<bool> {
-        let spare = self.spare(&HashSet::new())?;
+    /// Whether some are to be deleted if nothing but these is needed.
+    pub(crate) fn has_surplus(&self, needed: &HashSet<ContentHash>) -> io::Result<bool> {
+        let spare = self.spare(needed)?;
         Ok(spare.len() > SPARE_VERSIONS_MAX)
     }
 
@@ -108,9 +123,11 @@ impl Kept {
         let surplus = spare.len().saturating_sub(SPARE_VERSIONS_MAX);
         for (_, path) in spare.into_iter().take(surplus) {
             fs::remove_file(&path)?;
-            match fs::remove_file(path.with_extension("toml")) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
+            for other in ["toml", "sig"] {
+                match fs::remove_file(path.with_extension(other)) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                    _ => {}
+                }
             }
         }
         Ok(())
@@ -134,6 +151,10 @@ impl Kept {
         self.folder.join(format!("{hash}.wasm"))
     }
 
+    fn signature(&self, hash: ContentHash) -> PathBuf {
+        self.folder.join(format!("{hash}.sig"))
+    }
+
     fn manifest(&self, hash: ContentHash) -> PathBuf {
         self.folder.join(format!("{hash}.toml"))
     }
@@ -149,6 +170,7 @@ mod tests {
         Source {
             manifest: Some(text.to_owned()),
             component: text.as_bytes().to_vec(),
+            signature: None,
         }
     }
 
@@ -159,12 +181,19 @@ mod tests {
         let bare = Source {
             manifest: None,
             component: vec![1],
+            signature: Some(vec![2]),
         };
         for source in [source("a"), bare] {
             kept.save(&source).unwrap();
             kept.save(&source).unwrap();
             assert_eq!(kept.load(source.hash()).unwrap(), source);
         }
+        let signed = Source {
+            signature: Some(vec![3]),
+            ..source("a")
+        };
+        kept.save(&signed).unwrap();
+        assert_eq!(kept.load(signed.hash()).unwrap(), signed);
         assert!(kept.load(source("b").hash()).is_err());
         let hash = source("a").hash();
         fs::write(kept.component(hash), "A").unwrap();
@@ -187,7 +216,7 @@ mod tests {
                 .open(kept.component(source.hash()));
             file.unwrap().set_modified(used).unwrap();
         }
-        assert!(kept.has_surplus().unwrap());
+        assert!(kept.has_surplus(&HashSet::new()).unwrap());
         let needed: HashSet<_> = sources.iter().take(3).map(Source::hash).collect();
         kept.used(sources[3].hash());
         kept.prune(&needed).unwrap();

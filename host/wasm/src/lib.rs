@@ -2,77 +2,128 @@
 //! between their code and the rest of the process. The only crate that names wasmtime.
 //!
 //! A version goes `watcher` -> `watch` -> `directory` -> `loader` (`admission`, `code_cache` with
-//! `compiler`, `version`, `kept`, `in_force`) -> `registry`, where it is in force. Whoever works
-//! with it asks [`Plugins`] for it, makes an [`Instance`] and hands it batches. What it may use is
-//! in `limits`; what it is offered is in `state` and `wasi`, and what lies behind that in `sealed`
-//! and `printed`; what it is denied is in `denied`.
+//! `compiler`, `version`, `kept`) -> `control` (`life`, kept by `lives`) -> `registry`, where it is
+//! in force. What operators and the `guard` want of it is in `orders`, and which version somebody
+//! goes by in `choice`. Whoever works with it asks [`Plugins`] for it, makes an [`Instance`] of a
+//! transform or a [`Consumer`] and hands it batches; `running` is what both have. What it may use
+//! is in `limits`; what it is offered is in `state`, `column_calls`, `effect_calls` and `wasi`, and
+//! what lies behind that in `sealed` and `printed`; what it is denied is in `denied`. Authors have
+//! the same without a server: `offline`.
 //!
 //! Calls into guests block. They are for threads that may be blocked, never for a task of the
 //! runtime: deliveries make them on the threads of `guest_threads`, in turns.
 
 mod admission;
+mod application;
 mod bindings;
 mod call_time;
+mod census;
 mod child;
+mod choice;
 mod code_cache;
+mod column_calls;
+mod columns;
 mod compile_worker;
 mod compiler;
+mod consumer;
+mod control;
 mod counters;
 mod denied;
+mod deploying;
 mod directory;
+mod effect_access;
+mod effect_calls;
+mod effects;
 mod fault;
 mod files;
+mod guard;
 mod guest_log;
 mod guest_thread_limits;
 mod guest_threads;
 mod hash;
 mod imports;
-mod in_force;
 mod instance;
 mod instance_shares;
 mod kept;
+mod life;
 mod limit_reached;
 mod limits;
+mod lives;
 mod loaded;
 mod loader;
+mod log_ring;
 mod manifest;
 mod memory_limits;
 mod moment;
 mod name;
+mod offline;
 mod options;
+mod orders;
 mod outputs;
 mod patience;
+mod placing;
 mod plugins;
 mod printable;
 mod printed;
+mod qualifier;
+mod records_of_others;
 mod refusal;
 mod registry;
+mod role;
+mod rollout;
+mod running;
 mod runtime;
 mod sealed;
+mod shadow;
+mod signature;
 mod slab;
 mod state;
+mod trial;
 mod turns;
 mod version;
+mod warm;
 mod wasi;
 mod watch;
 mod watcher;
+mod world;
 
+pub use application::{Application, Grants, Start, Versions};
+pub use census::{Census, Counted, IMPORTS_LISTED_MAX, Import};
+pub use choice::{Absence, Choice};
+pub use columns::{BatchColumns, Columns};
 pub use compile_worker::compile_worker;
+pub use consumer::{Assignment, Consumer};
 pub use counters::{BATCH_TIME_BUCKETS_US, Count, Counters};
+pub use deploying::{Deployed, NotDeployed};
+pub use effects::{EffectError, Effects};
 pub use fault::{Deadline, Fault, Panic};
 pub use guest_thread_limits::GuestThreadLimits;
 pub use guest_threads::{GuestThreadCounts, GuestThreads, Turn, TurnLost};
 pub use hash::ContentHash;
+pub use imports::Access;
 pub use instance::Instance;
-pub use limits::{CallLimits, INSTANCES_MAX, INSTANCES_PER_PLUGIN_MAX, Limits};
+pub use life::{Canary, Event, How, Life, Numbered, SetAside, VERSIONS_KEPT, Why};
+pub use limits::{CallLimits, INSTANCES_MAX, INSTANCES_PER_PLUGIN_MAX, Limits, MANIFEST_BYTES_MAX};
+pub use log_ring::LogLine;
 pub use manifest::Manifest;
 pub use moment::Moment;
 pub use name::PluginName;
+pub use offline::{Came, Cost, Effect, Files, Trial, Tried, Workbench};
 pub use options::{OpenError, Options};
+pub use orders::OrderError;
 pub use outputs::{Output, Outputs, Status};
 pub use patience::Patience;
-pub use plugins::{Absence, Plugins};
+pub use plugins::Plugins;
+pub use qualifier::{AliasName, Qualifier};
 pub use registry::{Ignored, Plugin, Refused};
+pub use role::Role;
+pub use rollout::{Rollout, RolloutRules, SHADOW_RECORDS_MAX};
+pub use shadow::{
+    Retained, RetainedRecords, SHADOW_BYTES_MAX, ShadowReport, ShadowSample, ShadowSide, Shown,
+};
+pub use signature::{
+    SignatureMode, SignatureRules, Signed, SigningKey, TRUSTED_KEYS_MAX, TrustedKey,
+};
 pub use slab::Slab;
 pub use turns::Party;
 pub use version::{Facts, Version};

@@ -16,6 +16,12 @@ pub(crate) enum LimitReached {
     Handles(usize),
     /// Bytes that the host takes out of the guest at once.
     OutputBytes(usize),
+    /// Bytes of keys, values and records that a consumer asks for or hands over during one batch.
+    EffectBytes(usize),
+    /// Bytes that the host gives to the guest at once.
+    InputBytes(usize),
+    /// Keys, entries or records of one call to the host.
+    Strings(usize),
     /// Calls to the host during one batch.
     HostCalls(u32),
     /// Random bytes of one call.
@@ -68,6 +74,24 @@ impl fmt::Display for LimitReached {
                     f,
                     "more than {most} MiB given to the host at once (output_mib = {most})"
                 )
+            }
+            Self::EffectBytes(bytes) => {
+                let most = mebibytes(*bytes);
+                write!(
+                    f,
+                    "more than {most} MiB of keys, values and records in one batch (output_mib = \
+                     {most})"
+                )
+            }
+            Self::InputBytes(bytes) => {
+                let most = mebibytes(*bytes);
+                write!(
+                    f,
+                    "more than {most} MiB taken from the host at once (output_mib = {most})"
+                )
+            }
+            Self::Strings(count) => {
+                write!(f, "more than {count} keys or records at once, {FOR_ALL}")
             }
             Self::HostCalls(calls) => write!(
                 f,

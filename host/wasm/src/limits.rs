@@ -58,12 +58,36 @@ pub(crate) const TABLE_ELEMENTS_MAX: usize = 20_000;
 pub(crate) const HANDLES_MAX: usize = 1_000;
 /// Random bytes that may be asked for in one call.
 pub(crate) const RANDOM_BYTES_MAX: u64 = 64 * 1024;
+/// Bytes of a table's key and value; the guest is told of a larger one. Together they are an item
+/// of DynamoDB, which has at most 400 KB.
+pub(crate) const TABLE_KEY_BYTES_MAX: usize = 900;
+pub(crate) const TABLE_VALUE_BYTES_MAX: usize = 390 * 1024;
+/// Bytes of a table's name or a stream's, as DynamoDB has them; the guest is told of a longer one.
+pub(crate) const EFFECT_NAME_BYTES_MAX: usize = 255;
+/// Keys, entries or records of one call to the host, which no clock interrupts. More trap.
+pub(crate) const STRINGS_PER_CALL_MAX: usize = 10_000;
+/// Entries of one scan; who wants more scans on from the last key.
+pub(crate) const SCANNED_MAX: u32 = 1_000;
+/// Keys that are looked up, or entries that are read, before their bytes are counted.
+pub(crate) const TABLE_KEYS_AT_ONCE: u32 = 64;
+/// What each key, entry or record counts for beside its bytes: the host keeps it until the batch is
+/// committed.
+pub(crate) const EFFECT_OVERHEAD_BYTES: usize = 64;
+/// Bytes of the state of an instance; a larger snapshot fails its batch.
+pub(crate) const STATE_BYTES_MAX: usize = 256 * 1024;
+/// Names that one output may have for dynamic partitioning (Firehose developer guide, Partitioning
+/// keys: at most 50 of a delivery stream's Lambda). An answer with more is none.
+pub(crate) const PARTITION_KEYS_MAX: usize = 50;
+/// Bytes of each name and value, all of which end up in an object's name of 1,024 bytes at most,
+/// and of a target's name. An answer with a longer one is none.
+pub(crate) const PARTITION_KEY_BYTES_MAX: usize = 1_024;
+pub(crate) const TARGET_BYTES_MAX: usize = 64;
 /// Names of counters that a plugin may have; counts under further names are left out.
 pub(crate) const COUNTERS_MAX: usize = 64;
 /// Characters of a counter's name.
 pub(crate) const COUNTER_NAME_CHARS_MAX: usize = 64;
 /// Bytes of a manifest; a longer one is refused.
-pub(crate) const MANIFEST_BYTES_MAX: u64 = 64 * 1024;
+pub const MANIFEST_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of the text of one failed record or call that are kept.
 pub(crate) const REASON_BYTES_MAX: usize = 1024;
 /// Seconds of the clock that a compiler may be there for each second of processor time that it may
@@ -83,6 +107,9 @@ pub(crate) const COMPILED_BYTES_MAX: usize = 256 * MEBIBYTE;
 /// Bytes that are kept of what a compiler says of its failure; the rest is left out.
 pub(crate) const COMPLAINT_BYTES_MAX: usize = 64 * 1024;
 
+/// Bytes of an author's version that are kept in the history; the rest is cut off.
+pub(crate) const LABEL_BYTES_MAX: usize = 128;
+
 /// How long files that were refused for now are left alone before they are tried again; twice as
 /// long after each further attempt, up to the longest pause. They are tried for as long as they lie
 /// there: one attempt costs as much as a compiler may take.
@@ -99,7 +126,8 @@ pub struct CallLimits {
     pub table_elements_max: usize,
     /// Resources that it may hold at a time.
     pub handles_max: usize,
-    /// Bytes that the host takes out of the guest at once.
+    /// Bytes that the host takes out of the guest at once; that all keys, values and records of one
+    /// batch have which a consumer asks for or hands over; and that one answer of a table has.
     pub output_bytes_max: usize,
     /// Calls to the host during one batch.
     pub host_calls_max: u32,

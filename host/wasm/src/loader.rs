@@ -1,6 +1,7 @@
 //! From files to a version that can be put in force: admitted, compiled, linked, kept, and tried
 //! once.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,26 +13,31 @@ use crate::code_cache::CodeCache;
 use crate::compiler::Compiler;
 use crate::fault::Fault;
 use crate::hash::ContentHash;
-use crate::in_force::{InForce, Noted};
-use crate::instance::Instance;
 use crate::kept::{Kept, Source};
 use crate::limits::Limits;
+use crate::lives::Lives;
 use crate::manifest::Manifest;
 use crate::moment::Moment;
 use crate::name::PluginName;
 use crate::options::{OpenError, Options};
 use crate::refusal::Refusal;
-use crate::runtime::Runtime;
-use crate::version::{Facts, Version, World};
+use crate::rollout::RolloutRules;
+use crate::running::Running;
+use crate::runtime::{Purpose, Runtime};
+use crate::signature::{SignatureMode, SignatureRules, Signed};
+use crate::version::{Facts, Version};
+use crate::world::World;
 
 /// What loading needs.
 pub(crate) struct Loader {
     pub(crate) runtime: Arc<Runtime>,
     pub(crate) kept: Kept,
-    pub(crate) in_force: InForce,
+    pub(crate) lives: Lives,
     pub(crate) code: CodeCache,
     pub(crate) compiler: Compiler,
     pub(crate) limits: Limits,
+    pub(crate) rollout: RolloutRules,
+    pub(crate) signatures: SignatureRules,
 }
 
 impl Loader {
@@ -40,21 +46,28 @@ impl Loader {
     /// # Errors
     /// When that cannot be written, or the machine does not give what plugins need.
     pub(crate) fn open(options: &Options) -> Result<Self, OpenError> {
+        Self::open_for(Purpose::Production, options)
+    }
+
+    /// The same with engines of this purpose.
+    pub(crate) fn open_for(purpose: Purpose, options: &Options) -> Result<Self, OpenError> {
         let failed = |what: &str, why: &dyn fmt::Display| OpenError(format!("{what}: {why}"));
-        let runtime = Runtime::new();
+        let runtime = Runtime::new(purpose);
         let runtime = runtime.map_err(|e| failed("start the runtime of plugins", &e))?;
         let kept = Kept::open(&options.keep.join("versions"));
-        let in_force = InForce::open(&options.keep.join("in-force"));
+        let lives = Lives::open(&options.keep.join("lives"), &options.keep.join("in-force"));
         let compiled = options.keep.join("compiled");
         let code = CodeCache::open(&compiled, options.cache_key, &runtime.engine);
-        let compiler = Compiler::new(options.compiler.clone(), options.limits);
+        let compiler = Compiler::new(options.compiler.clone(), purpose, options.limits);
         Ok(Self {
             runtime: Arc::new(runtime),
             kept: kept.map_err(|e| failed("keep versions of plugins", &e))?,
-            in_force: in_force.map_err(|e| failed("keep which versions are in force", &e))?,
+            lives: lives.map_err(|e| failed("keep which versions are in force", &e))?,
             code: code.map_err(|e| failed("keep compiled plugins", &e))?,
             compiler: compiler.map_err(|e| failed("prepare to compile plugins", &e))?,
             limits: options.limits,
+            rollout: options.rollout,
+            signatures: options.signatures.clone(),
         })
     }
 
@@ -69,17 +82,33 @@ impl Loader {
         source: &Source,
         now: Timestamp,
     ) -> Result<Version, Refusal> {
+        let version = self.bring_to_life(name, source, now)?;
+        self.kept
+            .save(source)
+            .map_err(|error| Refusal::ForNow(format!("keep it: {error}")))?;
+        Ok(version)
+    }
+
+    /// The same without keeping it: nothing may rely on what this makes.
+    ///
+    /// # Errors
+    /// Those of [`Loader::load`].
+    pub(crate) fn bring_to_life(
+        &self,
+        name: &PluginName,
+        source: &Source,
+        now: Timestamp,
+    ) -> Result<Version, Refusal> {
         let manifest = match &source.manifest {
             Some(text) => Manifest::parse(text, name, self.limits).map_err(|e| e.to_string())?,
             None => Manifest::bare(name.clone(), self.limits),
         };
-        let version = self.link(manifest, source, now)?;
+        let signature = source.signature.as_deref();
+        let signed = self.signatures.check(name, source.hash(), signature)?;
+        let version = self.link(manifest, (source, signed), now)?;
+        version.manifest().check_role(version.role())?;
         let (version, described) = try_once(version, now)?;
-        let described = described?;
-        self.kept
-            .save(source)
-            .map_err(|error| Refusal::ForNow(format!("keep it: {error}")))?;
-        Ok(version.with_description(described))
+        Ok(version.with_description(described?))
     }
 
     /// Makes the version of a plugin again that was in force last, as [`Loader::load`] made it;
@@ -92,23 +121,22 @@ impl Loader {
         name: &PluginName,
         now: Timestamp,
     ) -> Option<Result<Version, Refusal>> {
-        let Noted { version, .. } = self.in_force.of(name)?;
-        let source = self.kept.load(version).map_err(Refusal::ForNow);
-        Some(source.and_then(|source| self.load(name, &source, now)))
+        let hash = self.lives.hash_in_force(name)?;
+        Some(self.load_again(name, hash, now))
     }
 
-    /// Notes durably that a version comes into force, before anybody is told.
+    /// Makes a version again that was kept, as [`Loader::load`] made it.
     ///
     /// # Errors
-    /// When that cannot be kept: it may pass.
-    pub(crate) fn note(&self, version: &Version) -> Result<(), Refusal> {
-        let facts = version.facts();
-        let noted = Noted {
-            version: facts.hash,
-            component: facts.component_hash,
-        };
-        let kept = self.in_force.note(version.name(), noted);
-        kept.map_err(|error| Refusal::ForNow(format!("keep that it is in force: {error}")))
+    /// Why it cannot be in force again.
+    pub(crate) fn load_again(
+        &self,
+        name: &PluginName,
+        hash: ContentHash,
+        now: Timestamp,
+    ) -> Result<Version, Refusal> {
+        let source = self.kept.load(hash).map_err(Refusal::ForNow)?;
+        self.load(name, &source, now)
     }
 
     /// Makes a version again that was kept. What it does now is the delivery's that it was begun
@@ -129,17 +157,42 @@ impl Loader {
             }
             None => Manifest::bare(name.clone(), self.limits),
         };
-        let linked = self.link(manifest, &source, now);
+        let linked = self.link(manifest, (&source, Signed::Unknown), now);
         let linked = linked.map_err(|refusal| refusal.to_string())?;
         let (version, described) = try_once(linked, now)?;
         // What cannot say what it is called is called by its manifest alone, if it has one.
         Ok(version.with_description(described.unwrap_or_default()))
     }
 
+    /// Whether a version that was kept has the signature that it must have.
+    ///
+    /// # Errors
+    /// Which key or file is missing.
+    pub(crate) fn check_signature(
+        &self,
+        name: &PluginName,
+        hash: ContentHash,
+    ) -> Result<(), Refusal> {
+        if self.signatures.mode != SignatureMode::Require {
+            return Ok(());
+        }
+        let source = self.kept.load(hash).map_err(Refusal::ForNow)?;
+        let signature = source.signature.as_deref();
+        self.signatures.check(name, hash, signature).map(|_| ())
+    }
+
+    /// Deletes compiled code that was not used for long: that of a person who tries many
+    /// components.
+    pub(crate) fn prune_code(&self) {
+        if let Err(error) = self.code.prune(&HashSet::new()) {
+            tracing::warn!(%error, "delete old compiled code");
+        }
+    }
+
     fn link(
         &self,
         manifest: Manifest,
-        source: &Source,
+        (source, signed): (&Source, Signed),
         now: Timestamp,
     ) -> Result<Version, Refusal> {
         admission::admit(&source.component)?;
@@ -157,6 +210,7 @@ impl Loader {
             compile_time: started.elapsed(),
             from_cache,
             described: None,
+            signed,
         };
         let world = World::link(&self.runtime, &component)?;
         let runtime = Arc::clone(&self.runtime);
@@ -179,16 +233,18 @@ fn try_once(version: Version, now: Timestamp) -> Result<(Version, Described), St
 }
 
 fn describe(version: &Arc<Version>, now: Timestamp) -> Described {
-    let started = Instance::start(version, Moment { now, seed: 0 }, version.call_limits());
-    let mut instance = started.map_err(|fault| refusal(&fault))?;
-    let described = instance.describe();
-    described.map_err(|fault| refusal(&fault).at("describe"))
+    let started = Running::start(version, Moment { now, seed: 0 }, version.call_limits());
+    let mut running = started.map_err(|fault| refusal(&fault))?;
+    let described = running.describe();
+    described
+        .map(Some)
+        .map_err(|fault| refusal(&fault).at("describe"))
 }
 
 fn refusal(fault: &Fault) -> Refusal {
     match fault {
         // On a busy machine an innocent one may miss a deadline.
-        Fault::Deadline(_) | Fault::NoInstance(_) | Fault::Stopped => {
+        Fault::Deadline(_) | Fault::Unavailable(_) | Fault::NoInstance(_) | Fault::Stopped => {
             Refusal::ForNow(fault.to_string())
         }
         Fault::Panicked(_)

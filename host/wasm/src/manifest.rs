@@ -4,10 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use types::Invalid;
 
+use crate::application::{Application, Grants};
 use crate::limits::{Limits, MEBIBYTE};
 use crate::name::PluginName;
+use crate::role::Role;
+use crate::rollout::Rollout;
 
 /// A manifest. A bare component has the one of [`Manifest::bare`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +24,12 @@ pub struct Manifest {
     pub config: BTreeMap<String, String>,
     /// The operator's limits, or less where the plugin asks for less.
     pub limits: Limits,
+    /// What it asks to write to.
+    pub grants: Grants,
+    /// The application that it is by itself.
+    pub application: Option<Application>,
+    /// How carefully a version takes the place of another.
+    pub rollout: Rollout,
 }
 
 #[derive(Deserialize)]
@@ -31,6 +41,14 @@ struct Text {
     config: BTreeMap<String, String>,
     #[serde(default)]
     limits: Asked,
+    #[serde(default)]
+    grants: Grants,
+    application: Option<Application>,
+    #[serde(default)]
+    rollout: Rollout,
+    /// What `millrace plugin build` goes by, which is no matter of the server's.
+    #[serde(default, rename = "build")]
+    _build: IgnoredAny,
 }
 
 #[derive(Default, Deserialize)]
@@ -48,7 +66,23 @@ impl Manifest {
             version: String::new(),
             config: BTreeMap::new(),
             limits,
+            grants: Grants::default(),
+            application: None,
+            rollout: Rollout::default(),
         }
+    }
+
+    /// Refuses what only a consumer may ask for.
+    pub(crate) fn check_role(&self, role: Role) -> Result<(), String> {
+        let table = match role {
+            Role::Consumer => return Ok(()),
+            Role::Transform if self.application.is_some() => "application",
+            Role::Transform if !self.grants.is_empty() => "grants",
+            Role::Transform => return Ok(()),
+        };
+        Err(format!(
+            "plugin.toml: [{table}] is for consumers, and the component is a transform"
+        ))
     }
 
     /// Reads the manifest in the folder `name`.
@@ -87,11 +121,15 @@ impl Manifest {
                 manifest.name.escape_default()
             )));
         }
+        manifest.rollout.check()?;
         Ok(Self {
             name: name.clone(),
             version: manifest.version,
             config: manifest.config,
             limits: limits(&manifest.limits)?,
+            grants: manifest.grants,
+            application: manifest.application,
+            rollout: manifest.rollout,
         })
     }
 }
@@ -141,7 +179,10 @@ fn line_of(text: &str, at: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use types::Timestamp;
+
     use super::*;
+    use crate::application::Start;
 
     fn parse(text: &str) -> Result<Manifest, Invalid> {
         let name = PluginName::parse("a").unwrap();
@@ -160,6 +201,42 @@ mod tests {
     }
 
     #[test]
+    fn a_consumer_asks_for_tables_and_streams_and_says_what_it_consumes() {
+        let text = "name = 'a'\nversion = '1'\n\
+                    [grants]\ntables = ['words', 'a.b']\nemit = ['alerts']\n\
+                    [application]\nstream = 'clicks'\nstart = '1970-01-01T00:00:01Z'\n\
+                    account = '123456789012'\nregion = 'eu-west-1'\nversions = 'latest'\n";
+        let manifest = parse(text).unwrap();
+        let tables: Vec<&String> = manifest.grants.tables.iter().collect();
+        assert_eq!(tables, ["a.b", "words"]);
+        let emit: Vec<&str> = manifest.grants.emit.iter().map(|it| it.as_str()).collect();
+        assert_eq!(emit, ["alerts"]);
+        let application = manifest.application.clone().unwrap();
+        assert_eq!(application.stream.as_str(), "clicks");
+        assert_eq!(application.start, Start::At(Timestamp(1_000)));
+        assert_eq!(application.region.unwrap().as_str(), "eu-west-1");
+        assert!(manifest.check_role(Role::Consumer).is_ok());
+        let why = manifest.check_role(Role::Transform).unwrap_err();
+        assert!(why.contains("[application] is for consumers"), "{why}");
+    }
+
+    #[test]
+    fn an_application_begins_with_the_oldest_record_and_anywhere_unless_told_otherwise() {
+        let text = |start: &str| {
+            format!("name = 'a'\nversion = '1'\n[application]\nstream = 'clicks'\n{start}")
+        };
+        for (start, wanted) in [
+            ("", Start::TrimHorizon),
+            ("start = 'TRIM_HORIZON'", Start::TrimHorizon),
+            ("start = 'LATEST'", Start::Latest),
+        ] {
+            let application = parse(&text(start)).unwrap().application.unwrap();
+            assert_eq!(application.start, wanted);
+            assert_eq!((application.account, application.region), (None, None));
+        }
+    }
+
+    #[test]
     fn a_kept_version_has_what_it_asks_for_as_far_as_that_is_allowed_by_now() {
         let name = PluginName::parse("a").unwrap();
         let text = "name = 'a'\nversion = '1'\n[limits]\nmemory_mib = 65\nbatch_ms = 50\n";
@@ -167,6 +244,21 @@ mod tests {
         let manifest = Manifest::parse_kept(text, &name, Limits::default()).unwrap();
         assert_eq!(manifest.limits.memory_bytes_max, 64 * MEBIBYTE);
         assert_eq!(manifest.limits.batch_time_max, Duration::from_millis(50));
+    }
+
+    #[test]
+    fn a_manifest_says_how_carefully_it_is_rolled_out() {
+        let text = "name = 'a'\nversion = '1'\n[rollout]\ncanary_percent = 10\n\
+                    failed_percent_max = 5\nrecords_min = 50\nshadow_records = 7\n\
+                    shadow_failed_percent_max = 0\n";
+        let wanted = Rollout {
+            canary_percent: Some(10),
+            failed_percent_max: Some(5),
+            records_min: Some(50),
+            shadow_records: Some(7),
+            shadow_failed_percent_max: Some(0),
+        };
+        assert_eq!(parse(text).unwrap().rollout, wanted);
     }
 
     #[test]
@@ -194,7 +286,47 @@ mod tests {
                 "name = 'a'\nversion = '1'\n[limits]\nbatch_ms = 0\n",
                 "not 1 to 1000",
             ),
+            (
+                "name = 'a'\nversion = '1'\n[rollout]\nshare = 1\n",
+                "line 4: unknown field `share`",
+            ),
+            (
+                "name = 'a'\nversion = '1'\n[rollout]\ncanary_percent = 100\n",
+                "rollout.canary_percent is 100, not 1 to 99",
+            ),
             ("name", "line 1"),
+            (
+                "name = 'a'\nversion = '1'\n[grants]\nstreams = []\n",
+                "line 4: unknown field `streams`",
+            ),
+            (
+                "name = 'a'\nversion = '1'\n[grants]\ntables = ['ok-ay', 'a b']\n",
+                "line 4: a table cannot be called 'a b'",
+            ),
+            (
+                "name = 'a'\nversion = '1'\n[grants]\ntables = ['ab']\n",
+                "line 4: a table's name has 2 characters, not 3 to 255",
+            ),
+            (
+                "name = 'a'\nversion = '1'\n[grants]\nemit = ['one', 'one']\n",
+                "line 4: 'one' stands there twice",
+            ),
+            (
+                "name = 'a'\nversion = '1'\n[application]\nstart = 'LATEST'\n",
+                "missing field `stream`",
+            ),
+            (
+                "name = 'a'\nversion = '1'\n[application]\nstream = 's'\nstart = 'NOW'\n",
+                "line 5: 'NOW' is no start",
+            ),
+            (
+                "name = 'a'\nversion = '1'\n[application]\nstream = 's'\naccount = '1'\n",
+                "line 5: ",
+            ),
+            (
+                "name = 'a'\nversion = '1'\n[application]\nstream = 's'\nversions = '1'\n",
+                "line 5: unknown variant `1`",
+            ),
         ] {
             let Invalid(what) = parse(text).unwrap_err();
             assert!(what.contains(named), "{what}");

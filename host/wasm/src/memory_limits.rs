@@ -25,6 +25,11 @@ impl MemoryLimits {
             memory_bytes: 0,
         }
     }
+
+    /// Bytes of all memories: they never get smaller.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.memory_bytes
+    }
 }
 
 impl ResourceLimiter for MemoryLimits {

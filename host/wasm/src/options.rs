@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::limits::Limits;
+use crate::rollout::RolloutRules;
+use crate::signature::SignatureRules;
 
 /// Where plugins come from, and what they may use.
 #[derive(Clone, Debug)]
@@ -15,6 +17,10 @@ pub struct Options {
     pub keep: PathBuf,
     /// What every plugin may use.
     pub limits: Limits,
+    /// How carefully versions take the place of others.
+    pub rollout: RolloutRules,
+    /// Whose plugins are taken.
+    pub signatures: SignatureRules,
     /// What compiled code on disk is signed with.
     pub cache_key: [u8; 32],
     /// The program that compiles, started as `millrace compile-worker` is: it calls

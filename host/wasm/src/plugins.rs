@@ -1,52 +1,47 @@
 //! All plugins of a server: what the rest of the program asks of this crate.
 
 use std::collections::HashSet;
-use std::fmt;
 use std::path::PathBuf;
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use tokio::sync::watch;
 use types::Clock;
 
+use crate::choice::{Absence, Choice};
+use crate::control::Control;
+use crate::deploying::{Deployed, Deployment, NotDeployed, Places};
+use crate::guard::{self, Guard};
 use crate::hash::ContentHash;
-use crate::loaded::Loaded;
+use crate::life::{Life, Numbered, Why};
+use crate::limits::Limits;
 use crate::loader::Loader;
+use crate::log_ring::LogLine;
 use crate::name::PluginName;
+use crate::offline::Files;
 use crate::options::{OpenError, Options};
+use crate::orders::OrderError;
+use crate::qualifier::{AliasName, Qualifier};
 use crate::registry::{Ignored, Plugin, Registry};
+use crate::shadow::RetainedRecords;
+use crate::trial::Ring;
 use crate::version::Version;
 use crate::watcher::Watcher;
 
 /// All plugins of a server. Dropping it ends the watching.
 pub struct Plugins {
-    registry: Arc<Registry>,
-    loader: Arc<Loader>,
-    loaded: Loaded,
+    control: Arc<Control>,
     directory: Option<PathBuf>,
+    /// Versions that applications have begun with.
+    pinned: Mutex<Vec<ContentHash>>,
     watcher: Mutex<Option<Watcher>>,
+    /// What versions on trial ring, until somebody listens.
+    rings: Mutex<Option<Receiver<Ring>>>,
+    guard: Mutex<Option<Guard>>,
+    /// Those that were handed in and are on their way.
+    deployments: Places,
     /// Whether all that lay in the directory at the start was tried.
     started: Arc<watch::Sender<bool>>,
-}
-
-/// Why a plugin has no version in force.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Absence {
-    /// Nothing of its name lies in the plugins directory.
-    NotThere,
-    /// It was found and is being loaded.
-    Loading,
-    /// What lies there was refused, for this reason.
-    Refused(String),
-}
-
-impl fmt::Display for Absence {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotThere => f.write_str("is not there"),
-            Self::Loading => f.write_str("is being loaded"),
-            Self::Refused(why) => write!(f, "was refused: {why}"),
-        }
-    }
 }
 
 impl Plugins {
@@ -72,12 +67,17 @@ impl Plugins {
     /// # Errors
     /// When the host's own directory cannot be written.
     pub fn prepare(options: Options, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        let registry = Arc::new(Registry::new(Arc::clone(&clock)));
+        let loader = Arc::new(Loader::open(&options)?);
+        let (bell, rings) = guard::bell();
         Ok(Self {
-            registry: Arc::new(Registry::new(clock)),
-            loader: Arc::new(Loader::open(&options)?),
-            loaded: Loaded::default(),
+            control: Arc::new(Control::new(registry, loader, clock, bell)),
             directory: options.directory,
+            pinned: Mutex::default(),
             watcher: Mutex::default(),
+            rings: Mutex::new(Some(rings)),
+            guard: Mutex::default(),
+            deployments: Places::default(),
             started: Arc::new(watch::channel(false).0),
         })
     }
@@ -102,10 +102,14 @@ impl Plugins {
             tried();
             return Ok(());
         };
-        let (registry, loader) = (Arc::clone(&self.registry), Arc::clone(&self.loader));
-        let watcher = Watcher::start(directory, registry, loader, tried)
+        if let Some(rings) = lock(&self.rings).take() {
+            let guard = Guard::start(Arc::clone(&self.control), rings);
+            let guard = guard.map_err(|why| OpenError(format!("guard plugins: {why}")))?;
+            *lock(&self.guard) = Some(guard);
+        }
+        let watcher = Watcher::start(directory, Arc::clone(&self.control), tried)
             .map_err(|why| OpenError(format!("watch the plugins directory: {why}")))?;
-        *self.watcher.lock().unwrap_or_else(PoisonError::into_inner) = Some(watcher);
+        *lock(&self.watcher) = Some(watcher);
         Ok(())
     }
 
@@ -115,117 +119,349 @@ impl Plugins {
         self.started.subscribe()
     }
 
-    /// The version of a plugin that is in force.
+    /// The version of a plugin that is in force; `None` also while the plugin is paused.
     pub fn current(&self, name: &PluginName) -> Option<Arc<Version>> {
-        let version = self.registry.current(name)?;
-        self.loaded.note(&version);
+        let life = self.life(name);
+        if life.is_some_and(|life| life.paused().is_some()) {
+            return None;
+        }
+        let version = self.control.registry.current(name)?;
+        self.control.loaded.note(&version);
         Some(version)
     }
 
-    /// Why a plugin has no version in force, if it has none.
-    pub fn absence(&self, name: &PluginName) -> Option<Absence> {
-        let Some(plugin) = self.registry.find(name) else {
-            return Some(Absence::NotThere);
-        };
-        match (plugin.version, plugin.refused) {
-            (Some(_), _) => None,
-            (None, Some(refused)) => Some(Absence::Refused(refused.why)),
-            (None, None) => Some(Absence::Loading),
+    /// The version that a lane goes by: the one that a qualifier names, or the canary for a share
+    /// of all lanes, or the one in force. A lane keeps its version until something changes; see
+    /// [`Plugins::changes`]. Does not block.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn choose(
+        &self,
+        name: &PluginName,
+        qualifier: Option<&Qualifier>,
+        lane: &[u8],
+    ) -> Result<Choice, Absence> {
+        let choice = self.control.choose(name, qualifier, lane)?;
+        if let Choice::Ready(version) = &choice {
+            self.control.loaded.note(version);
         }
+        Ok(choice)
     }
 
-    /// A version that is or was in force, to finish what was begun with it. Blocks when it has to
-    /// be loaded, which is done once for all who ask meanwhile.
+    /// Why a plugin has no version in force, if it has none to go by.
+    pub fn absence(&self, name: &PluginName) -> Option<Absence> {
+        self.control.absence(name)
+    }
+
+    /// A version that is or was in force: to finish what was begun with it, or since somebody goes
+    /// by its number. Blocks when it has to be loaded, which is done once for all who ask
+    /// meanwhile; it is held ready from then on.
     ///
     /// # Errors
     /// When it was not kept, or not as it was, or cannot be compiled before the plugins are closed.
     pub fn version(&self, name: &PluginName, hash: ContentHash) -> Result<Arc<Version>, String> {
-        if let Some(version) = self.current(name).filter(|version| version.hash() == hash) {
+        let control = &self.control;
+        if let Some(version) = control.registry.loaded(name, hash) {
+            control.loaded.note(&version);
             return Ok(version);
         }
-        self.loaded.find_or_load(hash, || {
-            self.loader.load_kept(name, hash, self.registry.now())
+        control.loaded.find_or_load(hash, || {
+            let now = control.clock.now();
+            let version = control.loader.load_kept(name, hash, now)?;
+            control.registry.attach_log(&version);
+            Ok(version)
         })
     }
 
-    /// A number that changes whenever a version comes into force, is refused or goes.
+    /// Holds a version ready, since somebody goes by its number. What was used longest ago is let
+    /// go for it.
+    pub fn hold(&self, version: &Arc<Version>) {
+        self.control.registry.hold(Arc::clone(version));
+    }
+
+    /// The files of a version that is or was in force. Blocks.
+    ///
+    /// # Errors
+    /// When they were not kept, or not as they were.
+    pub fn files(&self, hash: ContentHash) -> Result<Files, String> {
+        self.control.loader.kept.load(hash).map(Files::of)
+    }
+
+    /// What every plugin may use.
+    pub fn limits(&self) -> Limits {
+        self.control.loader.limits
+    }
+
+    /// Lines that a plugin logged after the one of this number, the oldest first, at most so many;
+    /// `None`: there is no such plugin. The last thousand are there, or 256 KiB of them.
+    pub fn log_after(
+        &self,
+        name: &PluginName,
+        after: u64,
+        lines_max: usize,
+    ) -> Option<Vec<LogLine>> {
+        self.control.registry.log_after(name, after, lines_max)
+    }
+
+    /// Puts a version in force and into the plugins directory: admitted, compiled and tried first,
+    /// so that the one before goes on if it cannot be. Blocks for as long as all of that takes, and
+    /// while others are at it.
+    ///
+    /// # Errors
+    /// Why it is not in force.
+    pub fn deploy(&self, name: &PluginName, files: Files) -> Result<Deployed, NotDeployed> {
+        let source = files.into_source();
+        let bytes = source.component.len() as u64;
+        let limit = self.control.loader.limits.component_bytes_max;
+        if bytes > limit {
+            return Err(NotDeployed::Refused(format!(
+                "{name}.wasm: has {bytes} bytes, more than {limit} (component_mib = {})",
+                limit / (1024 * 1024)
+            )));
+        }
+        let hatch = lock(&self.watcher).as_ref().map(Watcher::hatch);
+        let Some(hatch) = hatch else {
+            return Err(NotDeployed::NoDirectory);
+        };
+        let closing = || NotDeployed::ForNow("the server closes".to_owned());
+        let hatch = hatch.ok_or_else(closing)?;
+        let Some(place) = self.deployments.take() else {
+            let why = "others are being deployed; try again in a moment";
+            return Err(NotDeployed::ForNow(why.to_owned()));
+        };
+        let (answer, answered) = mpsc::sync_channel(1);
+        hatch.hand_over(Deployment {
+            name: name.clone(),
+            source,
+            answer,
+            _place: place,
+        })?;
+        Ok(answered.recv().map_err(|_| closing())??)
+    }
+
+    /// A number that changes whenever a version comes into force, is refused or goes, and whenever
+    /// an operator orders something.
     pub fn changes(&self) -> watch::Receiver<u64> {
-        self.registry.changes()
+        self.control.registry.changes()
     }
 
     /// All plugins, in order of their names.
     pub fn list(&self) -> Vec<Plugin> {
-        self.registry.list()
+        let all = self.control.registry.list().into_iter();
+        all.map(|plugin| self.with_life(plugin)).collect()
     }
 
     /// One plugin.
     pub fn find(&self, name: &PluginName) -> Option<Plugin> {
-        self.registry.find(name)
+        let plugin = self.control.registry.find(name)?;
+        Some(self.with_life(plugin))
+    }
+
+    fn with_life(&self, plugin: Plugin) -> Plugin {
+        Plugin {
+            life: self.life(&plugin.name),
+            ..plugin
+        }
+    }
+
+    /// What is kept of a plugin over its versions.
+    pub fn life(&self, name: &PluginName) -> Option<Arc<Life>> {
+        self.control.loader.lives.of(name)
+    }
+
+    /// Says where the records of shadow runs come from. Until then a version that asks for one
+    /// waits.
+    pub fn records_come_from(&self, source: Arc<dyn RetainedRecords>) {
+        self.control.records.come_from(source);
+    }
+
+    /// What lies in the plugins directory with this content is there because somebody deploys it:
+    /// the history says so, and it is taken though it was set aside. Called before the files are
+    /// put there.
+    pub fn deploys(&self, name: &PluginName, hash: ContentHash) {
+        self.control.deploys(name, hash);
+    }
+
+    /// Puts the version before in force, or the one that is named by its number or by at least 12
+    /// digits of its hash. What lies in the plugins directory is set aside until it changes. This
+    /// and the other orders block for the disk, and until the version is loaded where it is not
+    /// held ready.
+    ///
+    /// # Errors
+    /// When there is no such version, or it cannot be in force.
+    pub fn rollback(&self, name: &PluginName, to: Option<&str>) -> Result<Numbered, OrderError> {
+        self.control.rollback(name, to)
+    }
+
+    /// Lets whoever works with a plugin wait, durably. What was begun is finished.
+    ///
+    /// # Errors
+    /// When there is none, or that cannot be kept.
+    pub fn pause(&self, name: &PluginName) -> Result<(), OrderError> {
+        self.control.pause(name)
+    }
+
+    /// Lets a paused plugin go on. One that is not paused takes what was set aside in the plugins
+    /// directory; the version that came into force by that.
+    ///
+    /// # Errors
+    /// When there is nothing to resume.
+    pub fn resume(&self, name: &PluginName) -> Result<Option<Numbered>, OrderError> {
+        self.control.resume(name)
+    }
+
+    /// Lets an alias stand for a version, durably.
+    ///
+    /// # Errors
+    /// When there is no such version, or there are too many aliases.
+    pub fn set_alias(
+        &self,
+        name: &PluginName,
+        alias: &AliasName,
+        version: &str,
+    ) -> Result<Numbered, OrderError> {
+        self.control.set_alias(name, alias, version)
+    }
+
+    /// Forgets an alias. Whoever goes by it waits.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn delete_alias(&self, name: &PluginName, alias: &AliasName) -> Result<(), OrderError> {
+        self.control.delete_alias(name, alias)
+    }
+
+    /// Lets a share of all lanes go by a version, 1 to 99 percent.
+    ///
+    /// # Errors
+    /// When there is no such version, it cannot be in force, or it is.
+    pub fn begin_canary(
+        &self,
+        name: &PluginName,
+        version: &str,
+        percent: u8,
+    ) -> Result<Numbered, OrderError> {
+        self.control.begin_canary(name, version, percent)
+    }
+
+    /// Puts the canary in force for all.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn promote_canary(&self, name: &PluginName) -> Result<Numbered, OrderError> {
+        self.control.promote_canary(name)
+    }
+
+    /// Lets all go by the version in force again.
+    ///
+    /// # Errors
+    /// When there is no canary.
+    pub fn end_canary(&self, name: &PluginName) -> Result<(), OrderError> {
+        self.control.end_canary(name)
     }
 
     /// What lies in the plugins directory, looks like a plugin and cannot be one.
     pub fn ignored(&self) -> Vec<Ignored> {
-        self.registry.ignored()
+        self.control.registry.ignored()
     }
 
     /// The plugins that nothing can go through because what lies there was refused and no version
     /// was in force before: the server works in a poorer way than its operator wants.
     pub fn without_version(&self) -> Vec<PluginName> {
-        let all = self.registry.list().into_iter();
+        let all = self.control.registry.list().into_iter();
         let refused = all.filter(|plugin| plugin.version.is_none() && plugin.refused.is_some());
         refused.map(|plugin| plugin.name).collect()
     }
 
+    /// How many plugins failed on so many records that the version before came into force again,
+    /// or would have; until an operator or other files make an end of it.
+    pub fn rolled_back_by_itself(&self) -> usize {
+        let is_failing = |plugin: &Plugin| {
+            let life = self.life(&plugin.name);
+            let aside = life.and_then(|life| life.set_aside());
+            plugin.failing.is_some()
+                || aside.is_some_and(|aside| aside.why == Why::RolledBackByItself)
+        };
+        self.control
+            .registry
+            .list()
+            .iter()
+            .filter(|it| is_failing(it))
+            .count()
+    }
+
     /// Whether [`Plugins::prune`] may have something to do. Blocks.
     pub fn has_surplus(&self) -> bool {
-        let surplus = || Ok(self.loader.kept.has_surplus()? || self.loader.code.has_surplus()?);
+        let (versions, components) = self.needed();
+        let loader = &self.control.loader;
+        let surplus =
+            || Ok(loader.kept.has_surplus(&versions)? || loader.code.has_surplus(&components)?);
         surplus().unwrap_or_else(|error: std::io::Error| {
             tracing::warn!(%error, "look for old versions of plugins");
             false
         })
     }
 
-    /// Deletes versions and code that were not used for long, but nothing that is or was last in
-    /// force, is held by somebody, or is among `pinned`: what deliveries were begun with. Blocks.
+    /// From now on these versions are not deleted, in the place of those that were pinned so
+    /// before.
+    pub fn pin(&self, versions: Vec<ContentHash>) {
+        *self.pinned.lock().unwrap_or_else(PoisonError::into_inner) = versions;
+    }
+
+    /// Deletes versions and code that were not used for long, but none that has a number, is held
+    /// by somebody, is among `pinned`, what deliveries were begun with, or was pinned by
+    /// [`Plugins::pin`]. Blocks.
     pub fn prune(&self, pinned: &[ContentHash]) {
-        let mut versions: HashSet<ContentHash> = pinned.iter().copied().collect();
-        let mut components = HashSet::new();
-        // Before those in force: one that comes into force meanwhile was noted before.
-        versions.extend(self.loaded.held());
-        for version in self.registry.list().into_iter().filter_map(|it| it.version) {
-            versions.insert(version.hash());
-            components.insert(version.facts().component_hash);
-        }
-        for noted in self.loader.in_force.all().into_values() {
-            versions.insert(noted.version);
-            components.insert(noted.component);
-        }
-        if let Err(error) = self.loader.kept.prune(&versions) {
+        let (mut versions, components) = self.needed();
+        versions.extend(pinned);
+        versions.extend(&*self.pinned.lock().unwrap_or_else(PoisonError::into_inner));
+        if let Err(error) = self.control.loader.kept.prune(&versions) {
             tracing::warn!(%error, "delete old versions of plugins");
         }
-        if let Err(error) = self.loader.code.prune(&components) {
+        if let Err(error) = self.control.loader.code.prune(&components) {
             tracing::warn!(%error, "delete old compiled code");
         }
+    }
+
+    /// The versions, and the components of compiled code, that this crate needs.
+    fn needed(&self) -> (HashSet<ContentHash>, HashSet<ContentHash>) {
+        let (mut versions, mut components) = (HashSet::new(), HashSet::new());
+        // Before those in force: one that comes into force meanwhile was noted before.
+        versions.extend(self.control.loaded.held());
+        for plugin in self.control.registry.list() {
+            for version in plugin.others.iter().chain(&plugin.version) {
+                versions.insert(version.hash());
+                components.insert(version.facts().component_hash);
+            }
+        }
+        for life in self.control.loader.lives.all().into_values() {
+            versions.extend(life.needed());
+            components.extend(life.components_in_use());
+        }
+        (versions, components)
     }
 
     /// Ends a process that compiles and lets go of those who wait for one; a version whose code is
     /// not kept cannot be loaded any more. Does not block, and so needs no thread that may: those
     /// who wait may have all of these.
     pub fn stop_compiling(&self) {
-        self.loader.compiler.close();
+        self.control.loader.compiler.close();
     }
 
     /// Ends the watching, after [`Plugins::stop_compiling`]. Blocks until the version that is being
     /// loaded is or cannot be.
     pub fn close(&self) {
         self.stop_compiling();
-        let watcher = self
-            .watcher
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let (watcher, guard) = (lock(&self.watcher).take(), lock(&self.guard).take());
         drop(watcher);
+        drop(guard);
     }
+}
+
+fn lock<T>(value: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    // Each statement under these locks is one assignment.
+    value.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Drop for Plugins {

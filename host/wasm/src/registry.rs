@@ -8,10 +8,14 @@ use tokio::sync::watch;
 use types::{Clock, Timestamp};
 
 use crate::hash::ContentHash;
+use crate::life::{How, Life};
+use crate::log_ring::{LogLine, LogRing};
 use crate::name::PluginName;
 use crate::printable::printable;
 use crate::refusal::Refusal;
+use crate::shadow::ShadowReport;
 use crate::version::Version;
+use crate::warm::Warm;
 
 /// Bytes of a refusal's reason that are shown, in one line; the rest is cut off.
 const WHY_BYTES_MAX: usize = 4 * 1024;
@@ -38,6 +42,19 @@ pub struct Plugin {
     pub refused: Option<Refused>,
     /// How often a version took the place of another since the start.
     pub swaps: u64,
+    /// How many of these were rollbacks that an operator ordered.
+    pub rollbacks: u64,
+    /// How many of them happened since a version failed on too many records.
+    pub automatic_rollbacks: u64,
+    /// What came of the last version that failed on too many records, until another comes into
+    /// force.
+    pub failing: Option<String>,
+    /// What the last shadow run found.
+    pub shadow: Option<Arc<ShadowReport>>,
+    /// Versions that are held ready besides: canaries, those that aliases name, those of before.
+    pub others: Vec<Arc<Version>>,
+    /// What is kept of it over its versions; `None` before the first.
+    pub life: Option<Arc<Life>>,
 }
 
 /// Something in the plugins directory that looks like a plugin and cannot be one.
@@ -49,11 +66,19 @@ pub struct Ignored {
     pub why: String,
 }
 
-#[derive(Default)]
 struct Entry {
     version: Option<Arc<Version>>,
     refused: Option<Refused>,
     swaps: u64,
+    rollbacks: u64,
+    automatic_rollbacks: u64,
+    failing: Option<String>,
+    shadow: Option<Arc<ShadowReport>>,
+    warm: Warm,
+    /// What was read of the plugins directory last.
+    lies: Option<ContentHash>,
+    /// The last lines of all its versions.
+    log: Arc<LogRing>,
 }
 
 /// All plugins. One that has neither a version nor a refusal is being loaded.
@@ -129,25 +154,108 @@ impl Registry {
         }
     }
 
-    /// Puts the version in force that lies in the directory, in the place of the one before.
-    pub(crate) fn take(&self, version: Version) {
+    /// Puts a version in force, in the place of the one before, which is held ready.
+    pub(crate) fn take(&self, version: Arc<Version>, how: How) {
         let name = version.name().clone();
-        tell(&version, "a version of a plugin is in force");
+        tell(&version, how.as_str(), "a version of a plugin is in force");
         self.change(&name, |entry| {
             entry.refused = None;
-            entry.swaps += u64::from(entry.version.is_some());
-            entry.version = Some(Arc::new(version));
+            entry.warm.let_go(version.hash());
+            if how != How::AutomaticRollback {
+                entry.failing = None;
+            }
+            if let Some(before) = entry.begin(version) {
+                entry.swaps += 1;
+                entry.rollbacks += u64::from(how == How::Rollback);
+                entry.automatic_rollbacks += u64::from(how == How::AutomaticRollback);
+                entry.warm.hold(before);
+            }
         });
     }
 
     /// Puts the version in force that was so last; the one in the directory stays refused.
-    pub(crate) fn take_back(&self, version: Version) {
+    pub(crate) fn take_back(&self, version: Arc<Version>) {
         let name = version.name().clone();
-        tell(
-            &version,
-            "the version of a plugin that was in force last is again",
+        let what = "the version of a plugin that was in force last is again";
+        tell(&version, "start", what);
+        self.change(&name, |entry| {
+            entry.begin(version);
+        });
+    }
+
+    /// Lets a share go by a version, which is held ready.
+    pub(crate) fn take_canary(&self, version: Arc<Version>) {
+        let name = version.name().clone();
+        tell(&version, "canary", "a version of a plugin is a canary");
+        self.change(&name, |entry| {
+            entry.refused = None;
+            entry.attach_log(&version);
+            entry.warm.hold(version);
+        });
+    }
+
+    /// Holds a version ready.
+    pub(crate) fn hold(&self, version: Arc<Version>) {
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = entries.get_mut(version.name())
+            && entry.version.as_ref().map(|it| it.hash()) != Some(version.hash())
+        {
+            entry.warm.hold(version);
+        }
+    }
+
+    /// A version that is in force or held ready.
+    pub(crate) fn loaded(&self, name: &PluginName, hash: ContentHash) -> Option<Arc<Version>> {
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        let entry = entries.get_mut(name)?;
+        let in_force = entry.version.clone().filter(|it| it.hash() == hash);
+        in_force.or_else(|| entry.warm.find(hash))
+    }
+
+    /// Wakes everybody who works with the plugin: something else holds for it.
+    pub(crate) fn changed(&self, name: &PluginName) {
+        self.change(name, |_| {});
+    }
+
+    /// Notes what was read of the plugins directory.
+    pub(crate) fn lies(&self, name: &PluginName, hash: ContentHash) {
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        let new = || Entry::new(&self.clock);
+        entries.entry(name.clone()).or_insert_with(new).lies = Some(hash);
+    }
+
+    /// What was read of the plugins directory last.
+    pub(crate) fn what_lies(&self, name: &PluginName) -> Option<ContentHash> {
+        self.read(name, |entry| entry.lies)?
+    }
+
+    /// Shows what a shadow run found. Wakes nobody.
+    pub(crate) fn shadowed(&self, name: &PluginName, report: ShadowReport) {
+        tracing::info!(
+            plugin = %name,
+            version = ?report.version,
+            records = report.records,
+            differing = report.differing,
+            failed_before = report.old.failed,
+            failed = report.new.failed,
+            "a shadow run ended"
         );
-        self.change(&name, |entry| entry.version = Some(Arc::new(version)));
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = entries.get_mut(name) {
+            entry.shadow = Some(Arc::new(report));
+        }
+    }
+
+    /// Shows no longer that a version failed on too many records. Whether that was shown.
+    pub(crate) fn acknowledge(&self, name: &PluginName) -> bool {
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        let entry = entries.get_mut(name);
+        entry.is_some_and(|entry| entry.failing.take().is_some())
+    }
+
+    /// Shows that a version failed on too many records, and what came of it.
+    pub(crate) fn fails(&self, name: &PluginName, what: String) {
+        self.change(name, |entry| entry.failing = Some(what));
     }
 
     /// Notes why a version was not taken. The one before goes on.
@@ -197,13 +305,31 @@ impl Registry {
         }
     }
 
+    /// Lines that a plugin logged after the one of this number; `None`: there is no such plugin.
+    pub(crate) fn log_after(
+        &self,
+        name: &PluginName,
+        after: u64,
+        lines_max: usize,
+    ) -> Option<Vec<LogLine>> {
+        self.read(name, |entry| entry.log.after(after, lines_max))
+    }
+
+    /// Keeps the lines of a version that is not in force with those of its plugin.
+    pub(crate) fn attach_log(&self, version: &Version) {
+        let attach = |entry: &Entry| entry.attach_log(version);
+        // Those of a plugin that is gone are in the server's log alone.
+        let _ = self.read(version.name(), attach);
+    }
+
     fn read<T>(&self, name: &PluginName, look: impl FnOnce(&Entry) -> T) -> Option<T> {
         self.lock_read().get(name).map(look)
     }
 
     fn change(&self, name: &PluginName, change: impl FnOnce(&mut Entry)) {
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
-        change(entries.entry(name.clone()).or_default());
+        let new = || Entry::new(&self.clock);
+        change(entries.entry(name.clone()).or_insert_with(new));
         drop(entries);
         self.changes.send_modify(|changes| *changes += 1);
     }
@@ -214,7 +340,46 @@ impl Registry {
     }
 }
 
+impl Entry {
+    fn new(clock: &Arc<dyn Clock>) -> Self {
+        Self {
+            version: None,
+            refused: None,
+            swaps: 0,
+            rollbacks: 0,
+            automatic_rollbacks: 0,
+            failing: None,
+            shadow: None,
+            warm: Warm::default(),
+            lies: None,
+            log: Arc::new(LogRing::new(Arc::clone(clock))),
+        }
+    }
+
+    /// Puts a version in force. Returns the one before.
+    fn begin(&mut self, version: Arc<Version>) -> Option<Arc<Version>> {
+        self.attach_log(&version);
+        self.version.replace(version)
+    }
+
+    /// Keeps the lines of a version with those of its plugin.
+    fn attach_log(&self, version: &Version) {
+        version.log().attach(&self.log, &version.hash().short());
+    }
+}
+
 impl Plugin {
+    /// Whether an operator lets everybody wait.
+    pub fn is_paused(&self) -> bool {
+        let life = self.life.as_ref();
+        life.is_some_and(|life| life.paused().is_some())
+    }
+
+    /// The number of a version of it.
+    pub fn number(&self, hash: ContentHash) -> Option<u64> {
+        Some(self.life.as_ref()?.of_hash(hash)?.number)
+    }
+
     /// Whether it is not known yet what becomes of it.
     pub fn is_loading(&self) -> bool {
         self.version.is_none() && self.refused.is_none()
@@ -228,15 +393,22 @@ impl Entry {
             version: self.version.clone(),
             refused: self.refused.clone(),
             swaps: self.swaps,
+            rollbacks: self.rollbacks,
+            automatic_rollbacks: self.automatic_rollbacks,
+            failing: self.failing.clone(),
+            shadow: self.shadow.clone(),
+            others: self.warm.all().to_vec(),
+            life: None,
         }
     }
 }
 
-fn tell(version: &Version, what: &str) {
+fn tell(version: &Version, how: &str, what: &str) {
     let facts = version.facts();
     tracing::info!(
         plugin = %version.name(),
         version = ?facts.hash,
+        how,
         from_cache = facts.from_cache,
         compile_ms = facts.compile_time.as_millis(),
         "{what}"

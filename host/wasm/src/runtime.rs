@@ -7,9 +7,10 @@ use std::time::Duration;
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{
     Config, Engine, EngineWeak, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig,
+    Store,
 };
 
-use crate::bindings::{context, types as wit_types};
+use crate::bindings::{checkpoint, context, emit, records, table, types as wit_types};
 use crate::instance_shares::InstanceShares;
 use crate::limits::{
     CORE_INSTANCES_PER_COMPONENT_MAX, INSTANCES_MAX, MEMORIES_PER_COMPONENT_MAX, MEMORY_SLOT_BYTES,
@@ -33,15 +34,32 @@ pub(crate) struct Runtime {
     pub(crate) engine: Engine,
     pub(crate) linker: Linker<State>,
     pub(crate) shares: Arc<InstanceShares>,
+    purpose: Purpose,
     ticker: Arc<Ticker>,
 }
 
+/// What an engine is for, which decides how code is made for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Records of deliveries.
+    #[default]
+    Production,
+    /// An author's trials: what a guest executes is counted, the same on every machine, and every
+    /// instruction costs more for it.
+    Metered,
+}
+
 impl Runtime {
-    pub(crate) fn new() -> wasmtime::Result<Self> {
-        let engine = Engine::new(&running_config())?;
+    pub(crate) fn new(purpose: Purpose) -> wasmtime::Result<Self> {
+        let engine = Engine::new(&running_config(purpose))?;
         let mut linker = Linker::new(&engine);
         wit_types::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
         context::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
+        records::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
+        // What consumers have and others do not: see `world`.
+        checkpoint::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
+        table::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
+        emit::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
         wasi::add_to_linker(&mut linker)?;
         let ticker = Arc::new(Ticker::default());
         let (clock, weak) = (Arc::clone(&ticker), engine.weak());
@@ -52,8 +70,19 @@ impl Runtime {
             engine,
             linker,
             shares: Arc::default(),
+            purpose,
             ticker,
         })
+    }
+
+    /// Gives a new store all the fuel that can be: it is counted, and never runs out.
+    pub(crate) fn fill<T>(&self, store: &mut Store<T>) {
+        if self.purpose == Purpose::Metered
+            && let Err(error) = store.set_fuel(u64::MAX)
+        {
+            // Its guest traps at once, and says why.
+            tracing::error!(%error, "fill a store of a metered engine");
+        }
     }
 
     /// Ticks for as long as the answer lives.
@@ -66,12 +95,12 @@ impl Runtime {
 
 /// An engine whose code every [`Runtime`] takes, and that runs nothing: it does without the pool,
 /// whose reservation of address space is far above what a compiler may have.
-pub(crate) fn compiling_engine() -> wasmtime::Result<Engine> {
-    Engine::new(&code_config())
+pub(crate) fn compiling_engine(purpose: Purpose) -> wasmtime::Result<Engine> {
+    Engine::new(&code_config(purpose))
 }
 
 /// What instances are made of, beside what decides how code is made.
-fn running_config() -> Config {
+fn running_config(purpose: Purpose) -> Config {
     let mut pool = PoolingAllocationConfig::new();
     // Each instance may be of a component that has as much as one may have, so that none that may
     // be there lacks a part.
@@ -90,16 +119,17 @@ fn running_config() -> Config {
         .max_tables_per_component(TABLES_PER_COMPONENT_MAX)
         .table_elements(TABLE_ELEMENTS_MAX)
         .table_keep_resident(TABLE_KEPT_BYTES);
-    let mut config = code_config();
+    let mut config = code_config(purpose);
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     config
 }
 
 /// What decides how code is made.
-fn code_config() -> Config {
+fn code_config(purpose: Purpose) -> Config {
     let mut config = Config::new();
     config
         .epoch_interruption(true)
+        .consume_fuel(purpose == Purpose::Metered)
         .max_wasm_stack(STACK_BYTES)
         .cranelift_opt_level(OptLevel::Speed)
         // The same records give the same output, to the bit.
@@ -171,8 +201,16 @@ mod tests {
 
     #[test]
     fn what_compiles_makes_the_code_that_what_runs_takes() {
-        let running = Engine::new(&running_config()).unwrap();
-        let compiling = compiling_engine().unwrap();
-        assert_eq!(compatibility(&running), compatibility(&compiling));
+        let mut seen = Vec::new();
+        for purpose in [Purpose::Production, Purpose::Metered] {
+            let running = Engine::new(&running_config(purpose)).unwrap();
+            let compiling = compiling_engine(purpose).unwrap();
+            assert_eq!(compatibility(&running), compatibility(&compiling));
+            seen.push(compatibility(&running));
+        }
+        assert_ne!(
+            seen[0], seen[1],
+            "the code of one is not taken for the other's"
+        );
     }
 }

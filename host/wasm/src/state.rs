@@ -8,6 +8,8 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use crate::bindings::{context, types as wit_types};
 use crate::call_time::CallTime;
+use crate::columns::BatchColumns;
+use crate::effect_access::EffectAccess;
 use crate::fault::{Panic, Told};
 use crate::guest_log::GuestLog;
 use crate::limit_reached::LimitReached;
@@ -32,6 +34,9 @@ pub(crate) struct State {
     panic: Option<Panic>,
     host_calls_left: u32,
     pub(crate) call_time: CallTime,
+    /// What is known of the records of the batch at work.
+    pub(crate) columns: Option<BatchColumns>,
+    pub(crate) effects: EffectAccess,
 }
 
 impl State {
@@ -54,14 +59,27 @@ impl State {
             panic: None,
             host_calls_left: limits.host_calls_max,
             call_time: CallTime::default(),
+            columns: None,
+            effects: EffectAccess::new(&limits),
         }
     }
 
-    /// A new batch may call the host anew.
-    pub(crate) fn begin_batch(&mut self) {
+    /// From now on the guest's clocks show another moment, and its random numbers are made of that.
+    pub(crate) fn begin_moment(&mut self, moment: Moment) {
+        self.now = moment.now;
+        self.wasi = sealed::context(moment, &self.prints, &self.limits);
+    }
+
+    /// A new batch of so many records may call the host anew.
+    pub(crate) fn begin_batch(&mut self, records: u32) {
         self.host_calls_left = self.limits.host_calls_max;
         self.panic = None;
         self.prints.begin_batch();
+        self.effects.begin_batch(records, &self.limits);
+    }
+
+    pub(crate) fn limits(&self) -> &CallLimits {
+        &self.limits
     }
 
     /// What the guest said of its end, once its call has ended with an error.
@@ -70,6 +88,11 @@ impl State {
             panic: self.panic.take(),
             last_words: self.prints.last_words(),
         }
+    }
+
+    /// How often the guest called the host during this batch.
+    pub(crate) fn host_calls(&self) -> u32 {
+        self.limits.host_calls_max - self.host_calls_left
     }
 
     pub(crate) fn host_call(&mut self) -> wasmtime::Result<()> {

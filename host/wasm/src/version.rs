@@ -2,17 +2,13 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use types::Timestamp;
-use wasmtime::component::{Component, InstancePre};
 
 use crate::bindings::context;
-use crate::bindings::transformer::TransformerPre;
-use crate::bindings::transformer_simple::TransformerSimplePre;
 use crate::counters::Counters;
-use crate::denied;
 use crate::fault::Panic;
 use crate::guest_log::GuestLog;
 use crate::hash::ContentHash;
@@ -20,43 +16,11 @@ use crate::limits::{CallLimits, PARTIES_KEPT_MAX};
 use crate::manifest::Manifest;
 use crate::name::PluginName;
 use crate::patience::Patience;
+use crate::role::Role;
 use crate::runtime::Runtime;
-use crate::state::State;
-
-/// What a version exports, linked and checked.
-pub(crate) enum World {
-    /// `transformer`.
-    Slabs(TransformerPre<State>),
-    /// `transformer-simple`.
-    Records(TransformerSimplePre<State>),
-}
-
-impl World {
-    /// Links a component and finds out which world it is of.
-    pub(crate) fn link(runtime: &Runtime, component: &Component) -> Result<Self, String> {
-        let linker = denied::linker(runtime, component);
-        let linked = linker.and_then(|linker| linker.instantiate_pre(component));
-        let linked: InstancePre<State> = linked.map_err(|error| format!("{error:#}"))?;
-        match TransformerPre::new(linked.clone()) {
-            Ok(pre) => Ok(Self::Slabs(pre)),
-            Err(slabs) => match TransformerSimplePre::new(linked) {
-                Ok(pre) => Ok(Self::Records(pre)),
-                Err(records) => Err(format!(
-                    "it is of no world of millrace:plugin@0.1.0: for transformer, {slabs:#}; for \
-                     transformer-simple, {records:#}"
-                )),
-            },
-        }
-    }
-
-    /// Its name in `wit/`.
-    pub(crate) fn name(&self) -> &'static str {
-        match self {
-            Self::Slabs(_) => "transformer",
-            Self::Records(_) => "transformer-simple",
-        }
-    }
-}
+use crate::signature::Signed;
+use crate::trial::Trial;
+use crate::world::World;
 
 /// What became known of a version while it was loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +39,8 @@ pub struct Facts {
     pub from_cache: bool,
     /// What the plugin says that it is called, and its version.
     pub described: Option<(String, String)>,
+    /// Whose signature it has.
+    pub signed: Signed,
 }
 
 /// A version that was loaded. It can be instantiated for as long as it is held.
@@ -85,6 +51,8 @@ pub struct Version {
     log: Arc<GuestLog>,
     counters: Counters,
     patience: Mutex<HashMap<u64, Arc<Patience>>>,
+    /// There is one after it took the place of another.
+    trial: Mutex<Option<Arc<Trial>>>,
     facts: Facts,
 }
 
@@ -102,8 +70,17 @@ impl Version {
             runtime,
             counters: Counters::default(),
             patience: Mutex::default(),
+            trial: Mutex::default(),
             facts,
         }
+    }
+
+    /// The same for work that nobody shall see: it counts for itself, and what it logs is left out.
+    pub(crate) fn apart(&self) -> Self {
+        let mut manifest = Manifest::clone(&self.manifest);
+        manifest.limits.log_bytes_per_second_max = 0;
+        let (world, runtime) = (self.world.clone(), Arc::clone(&self.runtime));
+        Self::new(manifest, world, runtime, self.facts.clone())
     }
 
     pub(crate) fn with_description(mut self, described: Option<(String, String)>) -> Self {
@@ -164,9 +141,44 @@ impl Version {
         }
     }
 
+    /// Notes what became of records that went through it: so many, and so many of them failed.
+    /// Those of a delivery that is done again count again.
+    pub fn ended(&self, records: u64, failed: u64) {
+        self.counters.ended.add(records);
+        self.counters.failed.add(failed);
+        let trial = self.lock_trial().clone();
+        if let Some(trial) = trial {
+            trial.note(records, failed);
+        }
+    }
+
+    /// From now on it is on trial.
+    pub(crate) fn goes_on_trial(&self, trial: Trial) {
+        *self.lock_trial() = Some(Arc::new(trial));
+    }
+
+    /// Whatever it fails on, it stays in force.
+    pub(crate) fn is_trusted(&self) {
+        *self.lock_trial() = None;
+    }
+
+    fn lock_trial(&self) -> MutexGuard<'_, Option<Arc<Trial>>> {
+        self.trial.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The name of its world.
     pub fn world_name(&self) -> &'static str {
         self.world.name()
+    }
+
+    /// What it is for.
+    pub fn role(&self) -> Role {
+        self.world.role()
+    }
+
+    /// Whether its instances hand on what they know: only a consumer's are asked to.
+    pub fn has_state(&self) -> bool {
+        self.world.has_state()
     }
 
     /// What its instances have done so far.

@@ -13,14 +13,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::control::{Control, Seen};
+use crate::deploying::Deployed;
 use crate::directory::{self, Found, Scan};
 use crate::hash::ContentHash;
 use crate::kept::Source;
-use crate::loader::Loader;
 use crate::name::PluginName;
+use crate::placing;
 use crate::refusal::{Again, Refusal};
-use crate::registry::{Ignored, Registry};
-use crate::version::Version;
+use crate::registry::Ignored;
 
 /// How long a plugin must be left alone once nothing is left of what it was.
 const SETTLE: Duration = Duration::from_millis(250);
@@ -31,8 +32,7 @@ const SETTLE_PART: Duration = Duration::from_secs(1);
 /// The directory as it was seen last.
 pub(crate) struct Watch {
     pub(crate) directory: PathBuf,
-    registry: Arc<Registry>,
-    loader: Arc<Loader>,
+    control: Arc<Control>,
     /// What was read of each plugin last.
     handled: BTreeMap<PluginName, Handled>,
     /// What has changed since, and when that was seen first.
@@ -65,11 +65,10 @@ enum Taken {
 }
 
 impl Watch {
-    pub(crate) fn new(directory: PathBuf, registry: Arc<Registry>, loader: Arc<Loader>) -> Self {
+    pub(crate) fn new(directory: PathBuf, control: Arc<Control>) -> Self {
         Self {
             directory,
-            registry,
-            loader,
+            control,
             handled: BTreeMap::new(),
             settling: BTreeMap::new(),
             failing: None,
@@ -81,10 +80,10 @@ impl Watch {
         let scan = directory::scan(&self.directory)?;
         scan.plugins
             .keys()
-            .for_each(|name| self.registry.expect(name));
-        let noted = self.loader.in_force.all();
-        let hidden = noted.keys().filter(|name| !scan.is_without(name));
-        hidden.for_each(|name| self.registry.expect(name));
+            .for_each(|name| self.control.registry.expect(name));
+        let noted = self.control.loader.lives.in_force();
+        let hidden = noted.iter().filter(|name| !scan.is_without(name));
+        hidden.for_each(|name| self.control.registry.expect(name));
         Ok(())
     }
 
@@ -95,7 +94,7 @@ impl Watch {
             return;
         };
         self.doubt(&scan);
-        for name in self.registry.names() {
+        for name in self.control.registry.names() {
             if scan.doubt(&name).is_some() {
                 self.fall_back(&name, None);
             }
@@ -103,17 +102,31 @@ impl Watch {
         let mut found: Vec<_> = scan.plugins.into_iter().collect();
         found.sort_by_key(|(name, found)| !self.was_in_force(name, found));
         for (name, found) in found {
-            if self.loader.compiler.is_closed() {
+            if self.control.loader.compiler.is_closed() {
                 return;
             }
             self.handle(name, found, Instant::now());
         }
     }
 
+    /// Loads the versions that rollbacks would put in force, where their code is there.
+    pub(crate) fn warm_up(&self) {
+        for (name, life) in self.control.loader.lives.all() {
+            if self.control.loader.compiler.is_closed() {
+                return;
+            }
+            let before = life.in_force().and(life.before());
+            let before = before.filter(|it| self.control.loader.code.has(it.component));
+            if let Some(before) = before {
+                self.control.warm_up(&name, before);
+            }
+        }
+    }
+
     fn was_in_force(&self, name: &PluginName, found: &Found) -> bool {
-        let source = found.read(name, self.loader.limits.component_bytes_max);
+        let source = found.read(name, self.control.loader.limits.component_bytes_max);
         let hash = source.ok().map(|source| source.hash());
-        hash.is_some() && hash == self.loader.in_force.of(name).map(|noted| noted.version)
+        hash.is_some() && hash == self.control.loader.lives.hash_in_force(name)
     }
 
     /// Whether something has changed and is waited for.
@@ -129,7 +142,7 @@ impl Watch {
         self.doubt(&scan);
         self.miss(&scan, now);
         for (name, found) in scan.plugins {
-            if self.loader.compiler.is_closed() {
+            if self.control.loader.compiler.is_closed() {
                 return;
             }
             let is_due = match self.handled.get(&name) {
@@ -150,7 +163,7 @@ impl Watch {
         match directory::scan(&self.directory) {
             Ok(scan) => {
                 self.failing = None;
-                self.registry.ignore(self.ignored(&scan));
+                self.control.registry.ignore(self.ignored(&scan));
                 Some(scan)
             }
             Err(why) => {
@@ -166,7 +179,7 @@ impl Watch {
     /// What is shown as ignored: also what cannot be read and was never known as a plugin.
     fn ignored(&self, scan: &Scan) -> Vec<Ignored> {
         let unreadable = scan.unreadable.iter();
-        let unknown = unreadable.filter(|(name, _)| !self.registry.knows(name));
+        let unknown = unreadable.filter(|(name, _)| !self.control.registry.knows(name));
         let unknown = unknown.map(|(name, why)| Ignored {
             file: name.to_string(),
             why: why.clone(),
@@ -178,7 +191,8 @@ impl Watch {
     fn doubt(&mut self, scan: &Scan) {
         for name in self.known() {
             if let Some(why) = scan.doubt(&name) {
-                self.registry
+                self.control
+                    .registry
                     .refuse(&name, &Refusal::ForNow(why.to_owned()));
                 // Once it can be read it is, though nothing of it may have changed.
                 self.handled.remove(&name);
@@ -200,8 +214,58 @@ impl Watch {
 
     /// All plugins that are or were last in force, or that were found.
     fn known(&self) -> BTreeSet<PluginName> {
-        let noted = self.loader.in_force.all().into_keys();
-        noted.chain(self.registry.names()).collect()
+        let noted = self.control.loader.lives.in_force().into_iter();
+        noted.chain(self.control.registry.names()).collect()
+    }
+
+    /// Puts a version in force that was handed in, and its files into the directory: the files come
+    /// last, so that none lies there that was not taken.
+    ///
+    /// # Errors
+    /// Why it is not in force. The one before is, and its files lie where they were.
+    pub(crate) fn deploy(
+        &mut self,
+        name: &PluginName,
+        source: &Source,
+    ) -> Result<Deployed, Refusal> {
+        let hash = source.hash();
+        placing::check(&self.directory, name, source)?;
+        let control = &self.control;
+        if control.registry.hash(name) == Some(hash) && self.lies_there(name, hash) {
+            return Ok(Deployed {
+                hash,
+                was_in_force: true,
+            });
+        }
+        let version = control.loader.load(name, source, control.registry.now())?;
+        control.shadow(&version)?;
+        placing::put(&self.directory, name, source)?;
+        control.deploys(name, hash);
+        if let Seen::Taken(how) = control.sees(name, hash)? {
+            control.put_in_force(version, how)?;
+        }
+        // What was just written is handled, unless somebody wrote to it since.
+        if let Ok(Some(found)) = directory::look_at(&self.directory, name)
+            && self.lies_there(name, hash)
+        {
+            self.settling.remove(name);
+            self.handled
+                .insert(name.clone(), Handled { found, again: None });
+        }
+        Ok(Deployed {
+            hash,
+            was_in_force: false,
+        })
+    }
+
+    /// Whether the files of this version lie in the directory.
+    fn lies_there(&self, name: &PluginName, hash: ContentHash) -> bool {
+        let found = directory::look_at(&self.directory, name).ok().flatten();
+        let source = found.and_then(|it| {
+            it.read(name, self.control.loader.limits.component_bytes_max)
+                .ok()
+        });
+        source.is_some_and(|source| source.hash() == hash)
     }
 
     fn has_settled(&mut self, name: &PluginName, found: Option<&Found>, now: Instant) -> bool {
@@ -250,12 +314,13 @@ impl Watch {
         let Err(refusal) = source.and_then(|source| self.load(name, &source)) else {
             return Taken::Done;
         };
-        if self.loader.compiler.is_closed() {
+        if self.control.loader.compiler.is_closed() {
             // It was cut off, which says nothing of the plugin.
             return Taken::Done;
         }
-        self.registry.refuse(name, &refusal);
-        let last_may_pass = self.registry.hash(name).is_none() && self.fall_back(name, tried);
+        self.control.registry.refuse(name, &refusal);
+        let last_may_pass =
+            self.control.registry.hash(name).is_none() && self.fall_back(name, tried);
         if refusal.is_for_now() || last_may_pass {
             Taken::ForNow
         } else {
@@ -264,17 +329,39 @@ impl Watch {
     }
 
     fn load(&self, name: &PluginName, source: &Source) -> Result<(), Refusal> {
-        if self.registry.hash(name) == Some(source.hash()) {
-            self.registry.forgive(name);
+        let (control, hash) = (&self.control, source.hash());
+        match control.sees(name, hash)? {
+            Seen::LeftAlone => control.registry.forgive(name),
+            Seen::Taken(_) if control.registry.hash(name) == Some(hash) => {
+                control.registry.forgive(name);
+            }
+            Seen::Taken(how) => {
+                let now = control.registry.now();
+                let version = control.loader.load(name, source, now)?;
+                control.shadow(&version)?;
+                control.put_in_force(version, how)?;
+            }
+        }
+        if control.registry.hash(name).is_some() {
             return Ok(());
         }
-        let version = self.loader.load(name, source, self.registry.now())?;
-        self.put_in_force(version)
+        // A share goes by what lies there, or nobody does.
+        match control.loader.load_last(name, control.registry.now()) {
+            Some(version) => {
+                control.bring_back(version.map_err(|refusal| refusal.at("the version in force"))?);
+                Ok(())
+            }
+            None => Err(
+                "what lies there was set aside, and nothing else is in force"
+                    .to_owned()
+                    .into(),
+            ),
+        }
     }
 
     /// What was found, unless it changed meanwhile.
     fn source(&self, name: &PluginName, found: &Found) -> Result<Option<Source>, Refusal> {
-        let source = found.read(name, self.loader.limits.component_bytes_max);
+        let source = found.read(name, self.control.loader.limits.component_bytes_max);
         let after = directory::look_at(&self.directory, name);
         if after.as_ref().map(Option::as_ref) != Ok(Some(found)) {
             return Ok(None);
@@ -282,26 +369,21 @@ impl Watch {
         source.map(Some)
     }
 
-    fn put_in_force(&self, version: Version) -> Result<(), Refusal> {
-        self.loader.note(&version)?;
-        if let Some(before) = self.registry.hash(version.name()) {
-            self.loader.kept.used(before);
-        }
-        self.registry.take(version);
-        Ok(())
-    }
-
     /// Puts the version in force again that was so last, as what lies there cannot be. Whether that
     /// failed and may not at another time. `tried` is what was just refused.
     fn fall_back(&self, name: &PluginName, tried: Option<ContentHash>) -> bool {
-        let last = self.loader.in_force.of(name).map(|noted| noted.version);
+        let last = self.control.loader.lives.hash_in_force(name);
         if last == tried {
             return false;
         }
-        match self.loader.load_last(name, self.registry.now()) {
+        match self
+            .control
+            .loader
+            .load_last(name, self.control.registry.now())
+        {
             None => false,
             Some(Ok(version)) => {
-                self.registry.take_back(version);
+                self.control.bring_back(version);
                 false
             }
             Some(Err(refusal)) => {
@@ -313,13 +395,10 @@ impl Watch {
     }
 
     fn remove(&self, name: &PluginName) {
-        if let Some(before) = self.registry.hash(name) {
-            self.loader.kept.used(before);
-        }
-        self.registry.remove(name);
-        if let Err(error) = self.loader.in_force.forget(name) {
+        if let Err(refusal) = self.control.remove(name) {
             // It is tried again at the next look.
-            tracing::warn!(plugin = %name, %error, "forget that a plugin was in force");
+            let why = refusal.to_string();
+            tracing::warn!(plugin = %name, why, "forget that a plugin was in force");
         }
     }
 }

@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 use notify::event::{AccessKind, AccessMode};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
-use crate::loader::Loader;
-use crate::registry::Registry;
+use crate::control::Control;
+use crate::deploying::Deployment;
+use crate::refusal::Refusal;
 use crate::watch::Watch;
 
 /// How often it is looked whether files have settled.
@@ -29,6 +30,7 @@ pub(crate) struct Watcher {
 
 enum Ring {
     Event,
+    Deploy(Box<Deployment>),
     Stop,
 }
 
@@ -40,18 +42,18 @@ impl Watcher {
     /// When the directory cannot be read, or there is no thread.
     pub(crate) fn start(
         directory: PathBuf,
-        registry: Arc<Registry>,
-        loader: Arc<Loader>,
+        control: Arc<Control>,
         tried: impl FnOnce() + Send + 'static,
     ) -> Result<Self, String> {
         // One ring is as good as many: the thread looks at everything.
         let (bell, rings) = sync_channel(1);
-        let mut watch = Watch::new(directory, registry, loader);
+        let mut watch = Watch::new(directory, control);
         let events = events(&watch.directory, &bell);
         watch.expect()?;
         let keep = move || {
             watch.begin();
             tried();
+            watch.warm_up();
             run(watch, &rings);
         };
         let thread = thread::Builder::new()
@@ -63,6 +65,28 @@ impl Watcher {
             thread: Some(thread),
             _events: events,
         })
+    }
+}
+
+/// A handle by which versions are handed to the thread, for as long as that runs.
+#[derive(Clone)]
+pub(crate) struct Hatch(SyncSender<Ring>);
+
+impl Hatch {
+    /// Hands a version over. Blocks while the thread is at work on others.
+    ///
+    /// # Errors
+    /// When the thread has ended.
+    pub(crate) fn hand_over(&self, deployment: Deployment) -> Result<(), Refusal> {
+        let handed = self.0.send(Ring::Deploy(Box::new(deployment)));
+        handed.map_err(|_| Refusal::ForNow("the server closes".to_owned()))
+    }
+}
+
+impl Watcher {
+    /// A handle for those who deploy; none once the thread is being ended.
+    pub(crate) fn hatch(&self) -> Option<Hatch> {
+        self.bell.clone().map(Hatch)
     }
 }
 
@@ -90,6 +114,16 @@ fn run(mut watch: Watch, rings: &Receiver<Ring>) {
         };
         match rings.recv_timeout(pause) {
             Ok(Ring::Event) | Err(RecvTimeoutError::Timeout) => {}
+            Ok(Ring::Deploy(deployment)) => {
+                let Deployment {
+                    name,
+                    source,
+                    answer,
+                    _place,
+                } = *deployment;
+                // Who asked may have gone: it is deployed all the same.
+                let _ = answer.try_send(watch.deploy(&name, &source));
+            }
             Ok(Ring::Stop) | Err(RecvTimeoutError::Disconnected) => return,
         }
         watch.look(Instant::now());

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use bytes::Bytes;
+use serde::Serialize;
 
 use crate::iam::Denial;
 use crate::{Codec, Writer};
@@ -21,6 +22,9 @@ pub struct ApiError {
     message: String,
     form: Form,
     denial: Option<Denial>,
+    /// A member of this error alone, and its value as JSON. Few have one, and errors are passed on
+    /// by value.
+    detail: Option<Box<(&'static str, Bytes)>>,
 }
 
 /// In what the body of an error is written.
@@ -42,12 +46,26 @@ impl ApiError {
             message: message.into(),
             form: Form::Own,
             denial: None,
+            detail: None,
         }
     }
 
     /// The same error under another HTTP status.
     pub fn with_status(self, status: u16) -> Self {
         Self { status, ..self }
+    }
+
+    /// The same error with a member of its own, which services that speak JSON have.
+    ///
+    /// # Errors
+    /// InternalFailure when the value cannot be written as JSON.
+    pub fn with_detail<T: Serialize>(self, name: &'static str, value: &T) -> Result<Self, Self> {
+        let mut json = Vec::new();
+        Codec::Json.write_value(&mut json, value)?;
+        Ok(Self {
+            detail: Some(Box::new((name, Bytes::from(json)))),
+            ..self
+        })
     }
 
     /// A member breaks a constraint of its shape.
@@ -182,13 +200,24 @@ impl ApiError {
     fn structure(&self, codec: Codec) -> Bytes {
         let mut out = Writer::with_capacity(codec, self.message.len() + 64);
         let has_message = !self.message.is_empty();
-        out.structure(1 + usize::from(has_message));
+        let detail = self
+            .detail
+            .as_ref()
+            .filter(|_| matches!(codec, Codec::Json | Codec::Json10));
+        out.structure(1 + usize::from(has_message) + usize::from(detail.is_some()));
         out.member("__type");
-        out.text(self.code);
+        match codec {
+            Codec::Json | Codec::Cbor | Codec::RpcV2Cbor => out.text(self.code),
+            Codec::Json10 => out.text(&format!("{}#{}", namespace(self.code), self.code)),
+        }
         if has_message {
             let is_other = self.code == SERIALIZATION;
             out.member(if is_other { "Message" } else { "message" });
             out.text(&self.message);
+        }
+        if let Some((name, value)) = detail.map(|detail| &**detail) {
+            out.member(name);
+            out.raw_json(value);
         }
         out.end_structure();
         Bytes::from(out.take())
@@ -203,6 +232,24 @@ impl ApiError {
             format!("<{code}><Message>{message}</Message></{code}>")
         };
         Bytes::from(text)
+    }
+}
+
+/// What DynamoDB puts before a code: where in AWS's services it comes from.
+fn namespace(code: &str) -> &'static str {
+    match code {
+        "ValidationException" => "com.amazon.coral.validate",
+        SERIALIZATION
+        | "AccessDeniedException"
+        | "ExpiredTokenException"
+        | "IncompleteSignatureException"
+        | "InternalFailure"
+        | "InvalidSignatureException"
+        | "MissingAuthenticationTokenException"
+        | "ServiceUnavailable"
+        | "UnknownOperationException"
+        | "UnrecognizedClientException" => "com.amazon.coral.service",
+        _ => "com.amazonaws.dynamodb.v20120810",
     }
 }
 
@@ -242,6 +289,20 @@ mod tests {
         assert_eq!(
             json(&ApiError::serialization("Expected list or null")),
             json!({"__type": "SerializationException", "Message": "Expected list or null"})
+        );
+    }
+
+    #[test]
+    fn an_error_in_json_1_0_says_where_its_code_comes_from_and_may_have_a_detail() {
+        let error = ApiError::new("ConditionalCheckFailedException", "no");
+        let error = error
+            .with_detail("Item", &json!({"a": {"S": "b"}}))
+            .unwrap();
+        let body: serde_json::Value = serde_json::from_slice(&error.body(Codec::Json10)).unwrap();
+        let code = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException";
+        assert_eq!(
+            body,
+            json!({"__type": code, "message": "no", "Item": {"a": {"S": "b"}}})
         );
     }
 

@@ -127,8 +127,8 @@ pub fn exception(code: &str, text: &str, codec: Codec) -> Result<Vec<Bytes>, Api
 /// Of the payload of one message (Smithy: `application/json` in the protocols of JSON).
 fn payload_type(codec: Codec) -> &'static str {
     match codec {
-        Codec::Json => "application/json",
-        Codec::Cbor => "application/cbor",
+        Codec::Json | Codec::Json10 => "application/json",
+        Codec::Cbor | Codec::RpcV2Cbor => "application/cbor",
     }
 }
 

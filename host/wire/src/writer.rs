@@ -97,6 +97,11 @@ impl Writer {
         self.codec.write_value(&mut self.out, value)
     }
 
+    /// Writes a value that is JSON already, in a codec that is JSON.
+    pub(crate) fn raw_json(&mut self, json: &[u8]) {
+        self.out.extend_from_slice(json);
+    }
+
     /// What was written since the last time. What comes next goes on after it.
     pub fn take(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.out)

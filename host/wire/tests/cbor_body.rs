@@ -662,7 +662,7 @@ fn a_writer_writes_what_serde_writes() {
             list: &names,
             at: Time(moment),
         };
-        for codec in [Codec::Json, Codec::Cbor] {
+        for codec in [Codec::Json, Codec::Json10, Codec::Cbor, Codec::RpcV2Cbor] {
             let mut out = Writer::with_capacity(codec, 0);
             out.structure(4);
             out.member("text");
@@ -684,9 +684,9 @@ fn a_writer_writes_what_serde_writes() {
             let mut by_serde = Writer::with_capacity(codec, 0);
             by_serde.value(&output).unwrap();
             match codec {
-                Codec::Cbor => assert_eq!(body, by_serde.take()),
+                Codec::Cbor | Codec::RpcV2Cbor => assert_eq!(body, by_serde.take()),
                 // A moment has three digits of fraction by hand and as many as it needs by serde.
-                Codec::Json => {
+                Codec::Json | Codec::Json10 => {
                     let read = |body: &[u8]| -> serde_json::Value {
                         serde_json::from_slice(body).unwrap()
                     };

@@ -2,19 +2,23 @@
 
 use std::ops::Range;
 
-use crate::bindings::exports::millrace::plugin::transform::{BatchOut, Output as Named};
-use crate::bindings::millrace::plugin::types::{Fault, Slab, Status};
-use crate::{Error, Output, Parts, Record, panic, spare};
+use crate::bindings::exports::millrace::plugin::transform::{
+    BatchOut, Output as Named, PartitionKey, Target,
+};
+use crate::bindings::imports::types::{Fault, Slab, Status};
+use crate::columns::Columns;
+use crate::{Error, Output, Parts, Record, Routed, panic, spare};
 
 /// Gives every record to `transform` and answers what became of each.
 ///
 /// # Errors
 /// A permanent fault when the slab contradicts itself, which no host gives, and when the outputs
-/// are more than 4 GiB.
+/// are more than 4 GiB; one that may pass when the author's function says so of a record.
 pub(crate) fn work_on(
     records: Slab,
     transform: impl Fn(Record<'_>) -> Result<Output, Error>,
 ) -> Result<BatchOut, Fault> {
+    let columns = Columns::default();
     let mut answer = Answer::to(&records);
     let mut start = 0;
     for (index, end) in (0..).zip(&records.ends) {
@@ -24,21 +28,32 @@ pub(crate) fn work_on(
             return Err(permanent("a record ends outside of its batch"));
         };
         panic::works_on(Some(index));
-        match transform(Record::new(index, data)) {
-            Ok(Output::Keep) => answer.keep(index, place),
-            Ok(Output::Replace(bytes)) => answer.replace(index, bytes),
-            Ok(Output::Drop) => answer.leave_out(index),
-            Ok(Output::Split(parts)) => answer.split(index, parts),
+        match transform(Record::of_batch(index, data, &columns)) {
+            Ok(output) => answer.give(index, place, output),
+            Err(error) if error.may_pass() => {
+                return Err(Fault::Retryable(error.reason().to_owned()));
+            }
             Err(error) => answer.fail(index, &error),
         }
     }
     panic::works_on(None);
-    let (outputs, ends, changed) = answer.finish();
-    let bytes = changed.unwrap_or(records.bytes);
+    answer.copy_kept_unless_all();
+    let Answer {
+        bytes,
+        ends,
+        outputs,
+        partition_keys,
+        targets,
+        all_kept,
+        ..
+    } = answer;
+    let bytes = if all_kept { records.bytes } else { bytes };
     match u32::try_from(bytes.len()) {
         Ok(_) => Ok(BatchOut {
             outputs,
             data: Slab { bytes, ends },
+            partition_keys,
+            targets,
         }),
         Err(_) => Err(permanent("outputs of more than 4 GiB")),
     }
@@ -53,6 +68,10 @@ struct Answer<'a> {
     bytes: Vec<u8>,
     ends: Vec<u32>,
     outputs: Vec<Named>,
+    partition_keys: Vec<PartitionKey>,
+    targets: Vec<Target>,
+    /// All that came in goes on as it came, so that nothing needs to be copied.
+    all_kept: bool,
 }
 
 impl<'a> Answer<'a> {
@@ -63,6 +82,49 @@ impl<'a> Answer<'a> {
             bytes: Vec::new(),
             ends: Vec::with_capacity(records.ends.len()),
             outputs: Vec::with_capacity(records.ends.len()),
+            partition_keys: Vec::new(),
+            targets: Vec::new(),
+            all_kept: false,
+        }
+    }
+
+    fn give(&mut self, source: u32, place: Range<usize>, output: Output) {
+        match output {
+            Output::Keep => self.keep(source, place),
+            Output::Replace(bytes) => self.replace(source, bytes),
+            Output::Drop => self.leave_out(source),
+            Output::Split(parts) => self.split(source, parts),
+            Output::Routed(routed) => {
+                let first = self.outputs.len();
+                let Routed {
+                    output,
+                    keys,
+                    target,
+                } = *routed;
+                self.give(source, place, output);
+                self.route(first, &keys, target.as_deref());
+            }
+        }
+    }
+
+    /// Says where the outputs from the `first` on go. What is dropped goes nowhere.
+    fn route(&mut self, first: usize, keys: &[(String, String)], target: Option<&str>) {
+        for (place, output) in self.outputs.iter().enumerate().skip(first) {
+            if output.status != Status::Ok {
+                continue;
+            }
+            // There are fewer outputs than ends, which are counted in 32 bits.
+            let output = u32::try_from(place).unwrap_or(u32::MAX);
+            self.partition_keys
+                .extend(keys.iter().map(|(name, value)| PartitionKey {
+                    output,
+                    name: name.clone(),
+                    value: value.clone(),
+                }));
+            self.targets.extend(target.map(|name| Target {
+                output,
+                name: name.to_owned(),
+            }));
         }
     }
 
@@ -106,14 +168,12 @@ impl<'a> Answer<'a> {
         self.name(source, Status::Failed);
     }
 
-    /// All outputs, where they end, and their bytes unless they are those that came in.
-    fn finish(mut self) -> (Vec<Named>, Vec<u32>, Option<Vec<u8>>) {
-        let as_it_came = self.bytes.is_empty() && self.kept == (0..self.records.len());
-        if as_it_came {
-            return (self.outputs, self.ends, None);
+    /// Copies what is kept and was not copied yet, unless it is all there is.
+    fn copy_kept_unless_all(&mut self) {
+        self.all_kept = self.bytes.is_empty() && self.kept == (0..self.records.len());
+        if !self.all_kept {
+            self.copy_kept();
         }
-        self.copy_kept();
-        (self.outputs, self.ends, Some(self.bytes))
     }
 
     fn write(&mut self, bytes: &[u8]) {
@@ -164,7 +224,7 @@ mod tests {
         records: &[&[u8]],
         transform: impl Fn(Record<'_>) -> Result<Output, Error>,
     ) -> Vec<(u32, Status, Vec<u8>)> {
-        let BatchOut { outputs, data } = work_on(slab(records), transform).unwrap();
+        let BatchOut { outputs, data, .. } = work_on(slab(records), transform).unwrap();
         assert_eq!(outputs.len(), data.ends.len());
         let mut start = 0;
         let named = outputs.iter().zip(&data.ends).map(|(output, end)| {
@@ -259,5 +319,32 @@ mod tests {
             let fault = work_on(Slab { bytes, ends }, as_told).unwrap_err();
             assert!(matches!(fault, Fault::Permanent(why) if why.contains("outside")));
         }
+    }
+
+    #[test]
+    fn keys_and_targets_name_the_outputs_that_they_belong_to() {
+        let transform = |record: Record<'_>| {
+            Ok(match record.data() {
+                b"k" => Output::Keep.key("a", "1").key("b", "2"),
+                b"s" => Output::Split(["x", "y"].into_iter().collect()).to("other"),
+                b"d" => Output::Drop.key("a", "1").to("other"),
+                _ => Output::Keep,
+            })
+        };
+        let out = work_on(slab(&[b"p", b"k", b"d", b"s"]), transform).unwrap();
+        let keys = out.partition_keys.iter();
+        let keys: Vec<_> = keys
+            .map(|key| (key.output, key.name.as_str(), key.value.as_str()))
+            .collect();
+        assert_eq!(keys, [(1, "a", "1"), (1, "b", "2")]);
+        let targets = out.targets.iter().map(|it| (it.output, it.name.as_str()));
+        assert_eq!(targets.collect::<Vec<_>>(), [(3, "other"), (4, "other")]);
+    }
+
+    #[test]
+    fn an_error_that_may_pass_is_one_of_the_whole_batch() {
+        let transform = |_: Record<'_>| Err(Error::retryable("not yet"));
+        let fault = work_on(slab(&[b"a"]), transform).unwrap_err();
+        assert!(matches!(fault, Fault::Retryable(why) if why == "not yet"));
     }
 }

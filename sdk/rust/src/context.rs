@@ -1,9 +1,6 @@
 //! What the host offers a plugin.
 
-#[cfg(target_arch = "wasm32")]
-use crate::bindings::millrace::plugin::context as host;
-#[cfg(not(target_arch = "wasm32"))]
-use crate::native as host;
+use crate::host::context as host;
 
 /// The value of `key` in the table `[config]` of the plugin's manifest. It does not change while
 /// an instance lives: read it in the `init` function.
@@ -23,6 +20,40 @@ pub fn counter(name: &str, by: u64) {
     host::counter(name, by);
 }
 
+/// A counter of the plugin's own whose name was looked at when the plugin was compiled.
+///
+/// ```
+/// use millrace_sdk::Counter;
+///
+/// static TOO_LONG: Counter = Counter::new("too_long");
+///
+/// TOO_LONG.add(1);
+/// ```
+pub struct Counter(&'static str);
+
+impl Counter {
+    /// A counter of this name, 1 to 64 of `a-z`, `0-9` and `_`.
+    ///
+    /// # Panics
+    /// With another name: a `static` of it does not compile.
+    pub const fn new(name: &'static str) -> Self {
+        let bytes = name.as_bytes();
+        assert!(!bytes.is_empty() && bytes.len() <= 64, "1 to 64 characters");
+        let mut place = 0;
+        while place < bytes.len() {
+            let allowed = matches!(bytes[place], b'a'..=b'z' | b'0'..=b'9' | b'_');
+            assert!(allowed, "only a-z, 0-9 and _");
+            place += 1;
+        }
+        Self(name)
+    }
+
+    /// Adds to it: see [`counter`].
+    pub fn add(&self, by: u64) {
+        counter(self.0, by);
+    }
+}
+
 /// Milliseconds since 1970. Stands still while one batch is worked on, so that the same records
 /// give the same output when they are worked on again.
 ///
@@ -39,7 +70,7 @@ pub fn now_ms() -> u64 {
 /// In a native test a line is printed to standard error.
 pub mod log {
     use super::host;
-    use crate::bindings::millrace::plugin::context::Level;
+    use crate::bindings::imports::context::Level;
 
     /// What each record does.
     pub fn trace(message: impl AsRef<str>) {

@@ -6,15 +6,17 @@ use std::cell::RefCell;
 pub use crate::bindings::exports::millrace::plugin::lifecycle::{Guest as Lifecycle, Manifest};
 use crate::bindings::exports::millrace::plugin::transform::BatchOut;
 pub use crate::bindings::exports::millrace::plugin::transform::Guest as Transform;
-use crate::bindings::millrace::plugin::types::Fault;
-pub use crate::bindings::millrace::plugin::types::Slab;
-use crate::{Error, Output, Record, batch, panic};
+pub use crate::bindings::imports::types::Assignment as WitAssignment;
+pub use crate::bindings::imports::types::Fault;
+pub use crate::bindings::imports::types::Slab;
+use crate::{Assignment, Batch, Consumer, Error, Output, Record, batch, panic};
 
 /// What becomes of a batch.
 pub type BatchResult = Result<BatchOut, Fault>;
 
 thread_local! {
-    /// What the author's `init` made. The macro cannot name its type.
+    /// What the author's `init` made, or the author's consumer at work. The macro cannot name its
+    /// type.
     static SETTINGS: RefCell<Option<Box<dyn Any>>> = const { RefCell::new(None) };
 }
 
@@ -54,6 +56,103 @@ pub fn transform<Settings: 'static>(
             None => Err(Fault::Permanent("a batch before init went well".to_owned())),
         },
     )
+}
+
+/// Answers `lifecycle.init` of a consumer. Panics are told from here on.
+///
+/// # Errors
+/// None: what a consumer needs it makes when it gets its shard.
+pub fn begin() -> Result<(), String> {
+    panic::tell_host();
+    Ok(())
+}
+
+/// Answers `record-processor.initialize`.
+///
+/// # Errors
+/// The author's reason.
+pub fn initialize<C: Consumer>(assignment: WitAssignment) -> Result<(), String> {
+    let assignment = Assignment {
+        application: assignment.application,
+        stream: assignment.stream,
+        shard: assignment.shard,
+    };
+    let consumer = C::start(&assignment).map_err(reason)?;
+    SETTINGS.set(Some(Box::new(consumer)));
+    Ok(())
+}
+
+/// Answers `record-processor.process`.
+///
+/// # Errors
+/// The author's reason, for good or for now.
+pub fn process<C: Consumer>(data: Slab, millis_behind: u64) -> Result<(), Fault> {
+    let batch = Batch::new(data, millis_behind);
+    let processed = with(|consumer: &mut C| consumer.process(&batch));
+    panic::works_on(None);
+    processed.map_err(|error| {
+        let reason = error.reason().to_owned();
+        if error.may_pass() {
+            Fault::Retryable(reason)
+        } else {
+            Fault::Permanent(reason)
+        }
+    })
+}
+
+/// Answers `record-processor.shard-ended`.
+///
+/// # Errors
+/// The author's reason.
+pub fn shard_ended<C: Consumer>() -> Result<(), String> {
+    with(C::shard_ended).map_err(reason)
+}
+
+/// Answers `record-processor.shutdown-requested`.
+///
+/// # Errors
+/// The author's reason.
+pub fn shutdown_requested<C: Consumer>() -> Result<(), String> {
+    with(C::shutdown_requested).map_err(reason)
+}
+
+/// Answers `record-processor.lease-lost`.
+pub fn lease_lost<C: Consumer>() {
+    // One that never began has lost nothing.
+    let _ = with(|consumer: &mut C| {
+        consumer.lease_lost();
+        Ok(())
+    });
+}
+
+/// Answers `state.snapshot`.
+///
+/// # Errors
+/// The author's reason.
+pub fn snapshot<C: Consumer>() -> Result<Vec<u8>, String> {
+    with(|consumer: &mut C| consumer.snapshot()).map_err(reason)
+}
+
+/// Answers `state.restore`.
+///
+/// # Errors
+/// The author's reason.
+pub fn restore<C: Consumer>(version: u32, state: &[u8]) -> Result<(), String> {
+    with(|consumer: &mut C| consumer.restore(version, state)).map_err(reason)
+}
+
+/// Does this with the consumer that began.
+fn with<C: 'static, T>(work: impl FnOnce(&mut C) -> Result<T, Error>) -> Result<T, Error> {
+    SETTINGS.with_borrow_mut(
+        |began| match began.as_mut().and_then(|began| began.downcast_mut()) {
+            Some(consumer) => work(consumer),
+            None => Err(Error::new("a call before the consumer had its shard")),
+        },
+    )
+}
+
+fn reason(error: Error) -> String {
+    error.reason().to_owned()
 }
 
 #[cfg(test)]

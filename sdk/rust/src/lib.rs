@@ -1,4 +1,5 @@
-//! Plugins for millrace in Rust: one function, and one line that makes a component of it.
+//! Plugins for millrace in Rust: one function for a transform, one type for a consumer, and one
+//! line that makes a component of it.
 //!
 //! ```
 //! use millrace_sdk::{Error, Output, Record};
@@ -20,6 +21,11 @@
 //!   its place; the host works on the others on a new instance.
 //! - The host offers [`config`], [`counter`], [`log`] and [`now_ms`]; there are no files, no
 //!   sockets and no environment.
+//! - A record also says its [partition key](Record::partition_key), when it arrived, its sequence
+//!   number and where it comes from. Who does not ask pays nothing.
+//! - A [`Consumer`] works on the shards of a stream, with [`table`]s to keep what it finds and
+//!   other streams to [`emit`] to: see [`consumer!`].
+//! - The feature `json` reads records and table values as JSON, and writes them.
 //! - `cargo test` runs the function natively; [`testing`] shows what becomes of a whole batch.
 //! - `cargo build --release --target wasm32-wasip2` builds the component of a crate whose
 //!   `crate-type` is `["cdylib"]`.
@@ -27,104 +33,30 @@
 mod batch;
 #[doc(hidden)]
 pub mod bindings;
+mod columns;
+mod consumer;
 mod context;
+pub mod emit;
 mod error;
 #[doc(hidden)]
 pub mod export;
+mod host;
+mod macros;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
 mod output;
 mod panic;
 mod record;
+mod slab;
 mod spare;
+pub mod table;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 
-pub use context::{config, counter, log, now_ms};
+pub use columns::{SequenceNumber, Source};
+pub use consumer::{Assignment, Batch, Consumer, done};
+pub use context::{Counter, config, counter, log, now_ms};
 pub use error::Error;
-pub use output::{Output, Parts};
+pub use output::{Output, Parts, Routed};
 pub use record::Record;
 pub use spare::buffer;
-
-/// Makes a component of the crate that it stands in: once, in its `lib.rs`.
-///
-/// `transform!(transform)` takes a `fn(Record<'_>) -> Result<Output, Error>`, which is called for
-/// each record, in order.
-///
-/// `transform!(transform, init = init)` takes an `init` function too. It is called once on each
-/// instance, before the first batch. What it makes is handed to each call; when it fails, this
-/// version of the plugin is refused and the one before it goes on.
-///
-/// ```
-/// use millrace_sdk::{Error, Output, Record};
-///
-/// struct Settings {
-///     longest: usize,
-/// }
-///
-/// fn init() -> Result<Settings, Error> {
-///     let longest = millrace_sdk::config("longest").unwrap_or("1000".to_owned());
-///     Ok(Settings { longest: longest.parse()? })
-/// }
-///
-/// fn transform(settings: &Settings, record: Record<'_>) -> Result<Output, Error> {
-///     if record.data().len() > settings.longest {
-///         return Err(Error::new("too long"));
-///     }
-///     Ok(Output::Keep)
-/// }
-///
-/// millrace_sdk::transform!(transform, init = init);
-/// ```
-///
-/// The component says that it is the crate's name and version.
-#[macro_export]
-macro_rules! transform {
-    ($transform:path) => {
-        const _: () = {
-            // Names that no author gives to a function: these hide the author's.
-            fn __no_settings() -> ::core::result::Result<(), $crate::Error> {
-                Ok(())
-            }
-            fn __without_settings(
-                _: &(),
-                record: $crate::Record<'_>,
-            ) -> ::core::result::Result<$crate::Output, $crate::Error> {
-                $transform(record)
-            }
-            $crate::transform!(__without_settings, init = __no_settings);
-        };
-    };
-    ($transform:path, init = $init:path) => {
-        const _: () = {
-            struct __Plugin;
-
-            impl $crate::export::Lifecycle for __Plugin {
-                fn describe() -> $crate::export::Manifest {
-                    $crate::export::describe(
-                        ::core::env!("CARGO_PKG_NAME"),
-                        ::core::env!("CARGO_PKG_VERSION"),
-                    )
-                }
-
-                fn init() -> ::core::result::Result<(), ::std::string::String> {
-                    $crate::export::init($init)
-                }
-            }
-
-            impl $crate::export::Transform for __Plugin {
-                fn transform(records: $crate::export::Slab) -> $crate::export::BatchResult {
-                    $crate::export::transform($init, $transform, records)
-                }
-            }
-
-            // Natively nothing is exported: without this the author's functions would be unused.
-            #[cfg(not(target_arch = "wasm32"))]
-            const _: fn($crate::export::Slab) -> $crate::export::BatchResult =
-                <__Plugin as $crate::export::Transform>::transform;
-
-            #[cfg(target_arch = "wasm32")]
-            $crate::bindings::export! { __Plugin with_types_in $crate::bindings }
-        };
-    };
-}

@@ -16,6 +16,59 @@ pub enum Output {
     /// Each part goes on as a record of its own, in this order. A split into no parts at all is
     /// the same as [`Output::Drop`].
     Split(Parts),
+    /// One of these, with what [`Output::key`] and [`Output::to`] say of it.
+    Routed(Box<Routed>),
+}
+
+/// An output that says more than which bytes go on.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Routed {
+    pub(crate) output: Output,
+    pub(crate) keys: Vec<(String, String)>,
+    pub(crate) target: Option<String>,
+}
+
+impl Output {
+    /// Gives what goes on a name and a value for the prefixes of a delivery stream with dynamic
+    /// partitioning (`!{partitionKeyFromLambda:NAME}`); others leave it aside. A record has at most
+    /// 50 of them, each name once. All parts of a split get it.
+    #[must_use]
+    pub fn key(self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        let mut routed = self.routed();
+        routed.keys.push((name.into(), value.into()));
+        Self::Routed(routed)
+    }
+
+    /// Sends what goes on to a destination of the delivery stream by name; one that it does not
+    /// have fails the record. All parts of a split go there.
+    #[must_use]
+    pub fn to(self, target: impl Into<String>) -> Self {
+        let mut routed = self.routed();
+        routed.target = Some(target.into());
+        Self::Routed(routed)
+    }
+
+    /// This value as JSON goes on in the record's place.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    #[cfg(feature = "json")]
+    pub fn json(value: &impl serde::Serialize) -> Result<Self, crate::Error> {
+        let mut bytes = spare::take_bytes();
+        serde_json::to_writer(&mut bytes, value)?;
+        Ok(Self::Replace(bytes))
+    }
+
+    fn routed(self) -> Box<Routed> {
+        match self {
+            Self::Routed(routed) => routed,
+            output => Box::new(Routed {
+                output,
+                keys: Vec::new(),
+                target: None,
+            }),
+        }
+    }
 }
 
 /// What one record is split into.

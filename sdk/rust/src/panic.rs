@@ -20,7 +20,7 @@ pub(crate) fn tell_host() {
     std::panic::set_hook(Box::new(|panic| {
         let message = message(panic.payload());
         let location = panic.location().map(ToString::to_string);
-        crate::bindings::millrace::plugin::context::panicked(
+        crate::bindings::imports::context::panicked(
             RECORD.get(),
             message,
             &location.unwrap_or_default(),
@@ -43,7 +43,7 @@ fn message(payload: &(dyn std::any::Any + Send)) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bindings::millrace::plugin::types::Slab;
+    use crate::bindings::imports::types::Slab;
     use crate::{Output, Record, batch};
 
     #[test]

@@ -3,9 +3,28 @@
 use std::collections::BTreeMap;
 
 use crate::bindings::exports::millrace::plugin::transform::BatchOut;
-use crate::bindings::millrace::plugin::types::{Slab, Status};
-use crate::native::{CONFIG, COUNTERS, NOW_MS};
-use crate::{Error, Output, Record, batch};
+use crate::bindings::imports::types::Status;
+use crate::native::{CONFIG, COUNTERS, KNOWN, NOW_MS};
+use crate::{Error, Output, Record, SequenceNumber, Source, batch, slab};
+
+mod shard;
+
+pub use shard::{Emitted, Shard};
+
+/// What is known of a record besides its data.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// Where it comes from. A batch has one source, which its first record says.
+    pub source: Source,
+    /// What its producer chose to share a shard.
+    pub partition_key: String,
+    /// When it arrived, in milliseconds since 1970.
+    pub arrival_ms: u64,
+    /// Its number.
+    pub sequence_number: SequenceNumber,
+    /// Its place in its aggregate.
+    pub sub_sequence_number: u64,
+}
 
 /// What the host sees of one record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,22 +64,20 @@ pub fn run<Data: AsRef<[u8]>>(
     transform: impl Fn(Record<'_>) -> Result<Output, Error>,
     records: impl IntoIterator<Item = Data>,
 ) -> Vec<Outcome> {
-    let mut slab = Slab {
-        bytes: Vec::new(),
-        ends: Vec::new(),
-    };
-    for record in records {
-        slab.bytes.extend_from_slice(record.as_ref());
-        let Ok(end) = u32::try_from(slab.bytes.len()) else {
-            panic!("records of more than 4 GiB");
-        };
-        slab.ends.push(end);
-    }
+    let slab = slab::of(records);
     let count = slab.ends.len();
     match batch::work_on(slab, transform) {
         Ok(answer) => outcomes(count, &answer),
         Err(fault) => panic!("the batch failed: {fault:?}"),
     }
+}
+
+/// Does `work` with this known of the records of its batch, one for each.
+pub fn with_known<T>(known: Vec<Known>, work: impl FnOnce() -> T) -> T {
+    let before = KNOWN.replace(known);
+    let done = work();
+    KNOWN.set(before);
+    done
 }
 
 /// Does `work` with this table `[config]`, and with the former one again after it.
@@ -145,9 +162,26 @@ mod tests {
     }
 
     #[test]
+    fn a_record_says_what_is_known_of_it() {
+        let known = |key: &str, arrival_ms| Known {
+            partition_key: key.to_owned(),
+            arrival_ms,
+            ..Known::default()
+        };
+        let transform = |record: Record<'_>| {
+            let key = record.partition_key().unwrap_or("none");
+            let arrival = record.arrival_ms().unwrap_or_default();
+            Ok(Output::Replace(format!("{key} {arrival}").into_bytes()))
+        };
+        let all = vec![known("one", 1), known("two", 2)];
+        let outcomes = with_known(all, || run(transform, ["a", "b"]));
+        assert_eq!(outcomes, [Outcome::one("one 1"), Outcome::one("two 2")]);
+    }
+
+    #[test]
     fn counters_are_summed_up_by_name() {
         let ((), counters) = counted(|| {
-            counter("a", 1);
+            crate::Counter::new("a").add(1);
             counter("b", 2);
             counter("a", 3);
         });

@@ -93,7 +93,7 @@ pub fn transform_and_compress(
         .map_err(|fault| fault.to_string())?;
     let mut through = |batch: &mut Slab, objects: &mut Objects| -> Result<(), Failure> {
         let outputs = instance
-            .transform(batch, version.call_limits().batch_time_max)
+            .transform(batch, None, version.call_limits().batch_time_max)
             .map_err(|fault| fault.to_string())?;
         batch.clear();
         for output in outputs.iter() {

@@ -104,7 +104,7 @@ impl Assembled {
             clock: Arc::new(SystemClock),
             streams: Arc::clone(&self.streams),
             plugins: Arc::clone(&self.plugins),
-            threads: GuestThreads::start(GuestThreadLimits::default())?,
+            threads: Arc::new(GuestThreads::start(GuestThreadLimits::default())?),
             work_limits: WorkLimits::default(),
             lanes_per_account_max: types::limits::LANES_PER_ACCOUNT_MAX,
             objects: Arc::clone(&self.objects) as _,

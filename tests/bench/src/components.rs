@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 use types::SystemClock;
-use wasm::{Limits, Options, PluginName, Plugins, Version};
+use wasm::{Limits, Options, PluginName, Plugins, RolloutRules, SignatureRules, Version};
 
 use crate::Failure;
 use crate::bench::Bench;
@@ -77,6 +77,8 @@ pub fn open(directory: Option<PathBuf>, keep: &Path) -> Result<Plugins, Failure>
         directory,
         keep: keep.to_owned(),
         limits: Limits::default(),
+        rollout: RolloutRules::default(),
+        signatures: SignatureRules::default(),
         cache_key: CACHE_KEY,
         compiler: None,
     };

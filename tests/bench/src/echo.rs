@@ -54,6 +54,11 @@ const MODULE: &str = r#"(module
 /// The end of `transform` in the module.
 const END: &str = "    (i32.const 64))\n  (func (export \"cabi_post";
 
+/// Asks for the partition keys of a batch, which go where the answer of a call at work does not.
+const ASK: &str = "    (call $partition_keys (i32.const 128))";
+const IMPORT: &str = r#"(module
+  (import "millrace:plugin/records@0.1.0" "partition-keys" (func $partition_keys (param i32)))"#;
+
 /// The component's bytes.
 pub fn component() -> Result<Vec<u8>, Failure> {
     component_with("")
@@ -61,7 +66,16 @@ pub fn component() -> Result<Vec<u8>, Failure> {
 
 /// One that does this besides, before it answers.
 pub fn component_with(besides: &str) -> Result<Vec<u8>, Failure> {
-    let module = MODULE.replacen(END, &format!("{besides}\n{END}"), 1);
+    encode(&MODULE.replacen(END, &format!("{besides}\n{END}"), 1))
+}
+
+/// One that asks for the partition keys of its records besides.
+pub fn asking() -> Result<Vec<u8>, Failure> {
+    let module = MODULE.replacen(END, &format!("{ASK}\n{END}"), 1);
+    encode(&module.replacen("(module", IMPORT, 1))
+}
+
+fn encode(module: &str) -> Result<Vec<u8>, Failure> {
     let mut module = wat::parse_str(module)?;
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_path(Path::new(WIT))?;

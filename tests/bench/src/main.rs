@@ -3,6 +3,7 @@
 
 mod alone;
 mod answer;
+mod applications;
 mod arrivals;
 mod assembled;
 mod bare;
@@ -12,6 +13,11 @@ mod calls;
 mod ceiling;
 mod child;
 mod components;
+#[expect(dead_code, reason = "what other tests make of it")]
+#[path = "../../hostile/consumer_guest.rs"]
+mod consumer_guest;
+#[path = "../../consumers/counter.rs"]
+mod counter;
 mod counting;
 mod deliveries;
 mod delivering;
@@ -23,6 +29,13 @@ mod engine_reads;
 mod events;
 mod fanout;
 mod generator;
+#[expect(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "a test's, of which this takes some"
+)]
+#[path = "../../hostile/guest.rs"]
+mod guest;
 mod hostile;
 mod http;
 mod idle;
@@ -41,6 +54,7 @@ mod requests;
 mod reshard;
 mod responder;
 mod restart;
+mod rollback;
 mod rows;
 mod shards;
 mod socket;

@@ -3,9 +3,9 @@
 use crate::bench::Bench;
 use crate::report::Line;
 use crate::{
-    Failure, bare, bare_append, ceiling, deliveries, end_to_end, engine, engine_reads, fanout,
-    hostile, http, idle, machine, reader, reshard, restart, shards, split_pause, swap, tail,
-    transforms, unavoidable, versions,
+    Failure, applications, bare, bare_append, ceiling, deliveries, end_to_end, engine,
+    engine_reads, fanout, hostile, http, idle, machine, reader, reshard, restart, rollback, shards,
+    split_pause, swap, tail, transforms, unavoidable, versions,
 };
 
 /// Something to measure.
@@ -253,6 +253,11 @@ pub const ROWS: &[Row] = &[
         deliveries::transform_gzip,
     ),
     row(
+        "application",
+        "a backlog through a consumer into a table, and a swap",
+        applications::run,
+    ),
+    row(
         "end_to_end",
         "PutRecords through a plugin into objects",
         end_to_end::run,
@@ -277,6 +282,11 @@ pub const ROWS: &[Row] = &[
         "swap_under_load",
         "a component replaced at 10,000 records/s",
         swap::run,
+    ),
+    row(
+        "rollback",
+        "the version before in force again, noted and synced",
+        rollback::run,
     ),
     row("start", "an empty server, start to ready", restart::empty),
     row(

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use millrace_sdk::export::Slab as NativeSlab;
 use types::Timestamp;
-use wasm::{Instance, Moment, Slab, Status};
+use wasm::{BatchColumns, Columns, Instance, Moment, Slab, Status};
 
 use crate::Failure;
 use crate::bench::Bench;
@@ -23,7 +23,7 @@ const RECORD_BYTES: usize = 100;
 /// Records between two looks at the clock.
 const ROUND_RECORDS: usize = 2_000;
 /// Components that share the time of a run, each beside its native code.
-const MEASURED: u32 = 5;
+const MEASURED: u32 = 6;
 /// What every instance is told of the time.
 pub const MOMENT: Moment = Moment {
     now: Timestamp(1_700_000_000_000),
@@ -71,7 +71,10 @@ pub fn thousand(bench: &Bench) -> Result<Vec<Line>, Failure> {
 fn batches_of(bench: &Bench, records: usize) -> Result<Vec<Line>, Failure> {
     let goal = (GOAL_FROM_RECORDS <= records).then_some(Goal::AtMost(OVERHEAD_GOAL_NS));
     let row = format!("transform_{records}");
-    let mut lines = vec![boundary(bench, &row, records, goal)?];
+    let mut lines = vec![
+        boundary(bench, &row, records, goal)?,
+        asking(bench, &row, records)?,
+    ];
     for kind in &KINDS {
         let component = components::built(bench, kind.plugin)?;
         let batch = batch(records, kind.record)?;
@@ -129,6 +132,32 @@ fn boundary(bench: &Bench, row: &str, records: usize, goal: Option<Goal>) -> Res
     })
 }
 
+/// The metadata of records of a shard.
+fn columns_of(records: usize) -> Columns {
+    let mut columns = Columns {
+        arrivals_ms: vec![MOMENT.now.0; records],
+        sub_sequence_numbers: vec![0; records],
+        ..Columns::default()
+    };
+    for _ in 0..records {
+        // Far below what a slab holds.
+        let _ = columns.partition_keys.push(b"a partition key");
+    }
+    columns
+}
+
+/// A component that answers with what it was given, and asks for its records' partition keys: what
+/// that costs is more than a guest that does nothing.
+fn asking(bench: &Bench, row: &str, records: usize) -> Result<Line, Failure> {
+    let batch = batch(records, visit)?;
+    let batches = std::slice::from_ref(&batch);
+    let ns = through_component(bench, "asking", &echo::asking()?, batches)?;
+    Ok(Line {
+        note: "a guest that asks for partition keys and does nothing".to_owned(),
+        ..Line::new(format!("{row}/asking"), ns, "ns")
+    })
+}
+
 /// Nanoseconds of this thread for each record of batches that are called for in turn.
 fn through_component(
     bench: &Bench,
@@ -142,8 +171,11 @@ fn through_component(
         .map_err(|fault| fault.to_string())?;
     let time = version.call_limits().batch_time_max;
     let mut call = |batch: &Slab| {
+        // As delivery gives them: who does not ask pays for nothing but that it could.
+        let records = batch.len();
+        let columns = BatchColumns::on_demand(records, move || Ok(columns_of(records)));
         instance
-            .transform(batch, time)
+            .transform(batch, Some(columns), time)
             .map_err(|fault| fault.to_string())
     };
     for batch in batches {

@@ -1,10 +1,8 @@
-// The libraries that producers and consumers in Java are made with: the Kinesis Producer Library,
-// whose daemon speaks TLS and nothing else, and the Kinesis Client Library, whose leases lie in a
-// DynamoDB within this process.
+// The library that producers in Java are made with: the Kinesis Producer Library, whose daemon
+// speaks TLS and nothing else. What takes its aggregates apart is the Kinesis Client Library's.
 
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
-import java.math.BigInteger;
 import java.net.URI;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -21,7 +19,6 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.IntStream;
@@ -29,11 +26,9 @@ import javax.net.ssl.TrustManager;
 import javax.net.ssl.TrustManagerFactory;
 import software.amazon.awssdk.auth.credentials.AwsBasicCredentials;
 import software.amazon.awssdk.auth.credentials.StaticCredentialsProvider;
-import software.amazon.awssdk.core.SdkBytes;
 import software.amazon.awssdk.http.Protocol;
 import software.amazon.awssdk.http.nio.netty.NettyNioAsyncHttpClient;
 import software.amazon.awssdk.regions.Region;
-import software.amazon.awssdk.services.cloudwatch.CloudWatchAsyncClient;
 import software.amazon.awssdk.services.firehose.FirehoseAsyncClient;
 import software.amazon.awssdk.services.firehose.model.DeliveryStreamStatus;
 import software.amazon.awssdk.services.firehose.model.DeliveryStreamType;
@@ -41,40 +36,16 @@ import software.amazon.awssdk.services.firehose.model.Processor;
 import software.amazon.awssdk.services.firehose.model.ProcessorType;
 import software.amazon.awssdk.services.kinesis.KinesisAsyncClient;
 import software.amazon.awssdk.services.kinesis.model.GetRecordsResponse;
-import software.amazon.awssdk.services.kinesis.model.PutRecordsRequestEntry;
-import software.amazon.awssdk.services.kinesis.model.PutRecordsResponse;
 import software.amazon.awssdk.services.kinesis.model.Shard;
 import software.amazon.awssdk.services.kinesis.model.ShardIteratorType;
-import software.amazon.dynamodb.services.local.embedded.DynamoDBEmbedded;
-import software.amazon.dynamodb.services.local.shared.access.AmazonDynamoDBLocal;
-import software.amazon.kinesis.common.ConfigsBuilder;
-import software.amazon.kinesis.common.InitialPositionInStream;
-import software.amazon.kinesis.common.InitialPositionInStreamExtended;
-import software.amazon.kinesis.coordinator.Scheduler;
-import software.amazon.kinesis.exceptions.InvalidStateException;
-import software.amazon.kinesis.exceptions.ShutdownException;
-import software.amazon.kinesis.lifecycle.events.InitializationInput;
-import software.amazon.kinesis.lifecycle.events.LeaseLostInput;
-import software.amazon.kinesis.lifecycle.events.ProcessRecordsInput;
-import software.amazon.kinesis.lifecycle.events.ShardEndedInput;
-import software.amazon.kinesis.lifecycle.events.ShutdownRequestedInput;
-import software.amazon.kinesis.metrics.MetricsLevel;
-import software.amazon.kinesis.processor.RecordProcessorCheckpointer;
-import software.amazon.kinesis.processor.ShardRecordProcessor;
-import software.amazon.kinesis.processor.SingleStreamTracker;
 import software.amazon.kinesis.producer.KinesisProducer;
 import software.amazon.kinesis.producer.KinesisProducerConfiguration;
 import software.amazon.kinesis.producer.UserRecordResult;
 import software.amazon.kinesis.retrieval.AggregatorUtil;
 import software.amazon.kinesis.retrieval.KinesisClientRecord;
-import software.amazon.kinesis.retrieval.RetrievalSpecificConfig;
-import software.amazon.kinesis.retrieval.fanout.FanOutConfig;
-import software.amazon.kinesis.retrieval.polling.PollingConfig;
 
 public final class LibraryTests {
     private static final int RECORDS = 5_000;
-    private static final int RECORDS_AFTER_SPLIT = 3_000;
-    private static final int RECORDS_OF_A_REQUEST = 500;
     private static final Duration PATIENCE = Duration.ofSeconds(120);
     private static final Pattern READY = Pattern.compile(
             "^ready (http://\\S+) (https://([\\d.]+):(\\d+)) AWS_CA_BUNDLE=(\\S+)$");
@@ -99,13 +70,6 @@ public final class LibraryTests {
             Matcher ready = readyLine(server);
             check("KPL writes aggregated records over TLS, and each is read and delivered once",
                     () -> produce(ready, directory));
-            URI endpoint = URI.create(ready.group(1));
-            check("KCL polls, and gives each record once, across a split",
-                    () -> consume(endpoint, "polled",
-                            client -> new PollingConfig("polled", client)));
-            check("KCL is pushed to, and gives each record once, across a split",
-                    () -> consume(endpoint, "pushed", client -> new FanOutConfig(client)
-                            .streamName("pushed").applicationName("conformance")));
         } finally {
             server.destroy();
             int ended = server.waitFor(30, TimeUnit.SECONDS) ? server.exitValue() : -1;
@@ -239,124 +203,6 @@ public final class LibraryTests {
             } while (got.millisBehindLatest() > 0);
         }
         return stored;
-    }
-
-    private static void consume(
-            URI endpoint,
-            String name,
-            Function<KinesisAsyncClient, RetrievalSpecificConfig> retrieval)
-            throws Exception {
-        Map<String, Integer> seen = new ConcurrentHashMap<>();
-        AmazonDynamoDBLocal leases = DynamoDBEmbedded.create(true);
-        try (KinesisAsyncClient client = client(endpoint, null)) {
-            create(client, name, 2);
-            Scheduler scheduler =
-                    scheduler(configs(client, leases, name, seen), retrieval.apply(client));
-            Thread worker = new Thread(scheduler);
-            worker.setDaemon(true);
-            worker.start();
-            put(client, name, 0, RECORDS);
-            waitFor(seen, RECORDS);
-            Shard first = client.listShards(it -> it.streamName(name)).join().shards().get(0);
-            BigInteger middle =
-                    new BigInteger(first.hashKeyRange().endingHashKey()).shiftRight(1);
-            client.splitShard(it -> it.streamName(name).shardToSplit(first.shardId())
-                    .newStartingHashKey(middle.toString())).join();
-            put(client, name, RECORDS, RECORDS + RECORDS_AFTER_SPLIT);
-            waitFor(seen, RECORDS + RECORDS_AFTER_SPLIT);
-            scheduler.startGracefulShutdown().get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
-            eachOnce(seen, RECORDS + RECORDS_AFTER_SPLIT);
-        } finally {
-            leases.shutdown();
-        }
-    }
-
-    private static ConfigsBuilder configs(
-            KinesisAsyncClient client,
-            AmazonDynamoDBLocal leases,
-            String name,
-            Map<String, Integer> seen) {
-        // Metrics go nowhere; a client must be there all the same.
-        CloudWatchAsyncClient nowhere = CloudWatchAsyncClient.builder().region(region())
-                .credentialsProvider(credentials()).build();
-        return new ConfigsBuilder(
-                new SingleStreamTracker(name, InitialPositionInStreamExtended.newInitialPosition(
-                        InitialPositionInStream.TRIM_HORIZON)),
-                "conformance", client, leases.dynamoDbAsyncClient(), nowhere, "worker",
-                () -> new Counting(seen));
-    }
-
-    private static Scheduler scheduler(ConfigsBuilder all, RetrievalSpecificConfig retrieval) {
-        // Its waits are minutes by default, and each of them comes once before the first record.
-        var leaseManagement = all.leaseManagementConfig().shardSyncIntervalMillis(2_000)
-                .leaseAssignmentIntervalMillis(1_000L);
-        leaseManagement.workerUtilizationAwareAssignmentConfig().disableWorkerMetrics(true);
-        return new Scheduler(
-                all.checkpointConfig(),
-                all.coordinatorConfig().parentShardPollIntervalMillis(500),
-                leaseManagement,
-                all.lifecycleConfig(),
-                all.metricsConfig().metricsLevel(MetricsLevel.NONE),
-                all.processorConfig(),
-                all.retrievalConfig().retrievalSpecificConfig(retrieval));
-    }
-
-    /** Counts what it is given. */
-    private record Counting(Map<String, Integer> seen) implements ShardRecordProcessor {
-        @Override
-        public void initialize(InitializationInput input) {}
-
-        @Override
-        public void processRecords(ProcessRecordsInput input) {
-            for (KinesisClientRecord record : input.records()) {
-                seen.merge(text(record.data()), 1, Integer::sum);
-            }
-            checkpoint(input.checkpointer());
-        }
-
-        @Override
-        public void leaseLost(LeaseLostInput input) {}
-
-        @Override
-        public void shardEnded(ShardEndedInput input) {
-            checkpoint(input.checkpointer());
-        }
-
-        @Override
-        public void shutdownRequested(ShutdownRequestedInput input) {
-            checkpoint(input.checkpointer());
-        }
-
-        private static void checkpoint(RecordProcessorCheckpointer checkpointer) {
-            try {
-                checkpointer.checkpoint();
-            } catch (InvalidStateException | ShutdownException error) {
-                throw new IllegalStateException(error);
-            }
-        }
-    }
-
-    private static void put(KinesisAsyncClient client, String name, int from, int to) {
-        for (int start = from; start < to; start += RECORDS_OF_A_REQUEST) {
-            var entries = IntStream.range(start, Math.min(start + RECORDS_OF_A_REQUEST, to))
-                    .mapToObj(n -> PutRecordsRequestEntry.builder().partitionKey(key(n))
-                            .data(SdkBytes.fromByteBuffer(bytes(n))).build())
-                    .toList();
-            PutRecordsResponse answer =
-                    client.putRecords(it -> it.streamName(name).records(entries)).join();
-            equal(0, answer.failedRecordCount());
-        }
-    }
-
-    private static void waitFor(Map<String, Integer> seen, int count) throws Exception {
-        long end = System.nanoTime() + PATIENCE.toNanos();
-        CountDownLatch never = new CountDownLatch(1);
-        while (seen.size() < count) {
-            if (System.nanoTime() > end) {
-                throw new AssertionError("saw " + seen.size() + " of " + count);
-            }
-            never.await(50, TimeUnit.MILLISECONDS);
-        }
     }
 
     private static void eachOnce(Map<String, Integer> seen, int count) {

@@ -6,13 +6,15 @@ use toml::{Table, Value};
 use crate::repository::{File, Repository};
 
 /// The directories below `host/` with their layers, lowest first. A new crate is a line here.
-const LAYERS: [(&str, u8); 8] = [
+const LAYERS: [(&str, u8); 10] = [
     ("types", 0),
     ("wire", 1),
     ("store", 1),
     ("wasm", 1),
     ("streams", 2),
+    ("tables", 2),
     ("delivery", 3),
+    ("consumers", 3),
     ("server", 4),
     ("cli", 5),
 ];

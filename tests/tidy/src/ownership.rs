@@ -89,7 +89,11 @@ const OWNED: &[Owned] = &[
             "Codec::Cbor",
         ],
         owners: &[],
-        about: &["host/streams/src/", "host/delivery/src/ops/"],
+        about: &[
+            "host/streams/src/",
+            "host/tables/src/",
+            "host/delivery/src/ops/",
+        ],
         rule: "an operation asks its call to read and to write, and knows no codec",
     },
     Owned {

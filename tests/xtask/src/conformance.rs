@@ -20,10 +20,17 @@ const JAVA_SDK: JavaSuite = JavaSuite {
     program: "SdkTests.java",
 };
 const JAVA_LIBRARIES: JavaSuite = JavaSuite {
-    name: "KPL and KCL",
-    pom: "libraries.xml",
+    name: "KPL",
+    pom: LIBRARIES,
     program: "LibraryTests.java",
 };
+const JAVA_CONSUMERS: JavaSuite = JavaSuite {
+    name: "KCL",
+    pom: LIBRARIES,
+    program: "ConsumerTests.java",
+};
+/// What names KPL, KCL and DynamoDB Local.
+const LIBRARIES: &str = "libraries.xml";
 
 /// A program in Java and what it needs.
 struct JavaSuite {
@@ -49,7 +56,10 @@ pub fn run(workspace: &Workspace) -> Vec<Step> {
     let node = built.clone().and_then(|()| node(workspace));
     let rust = built.clone().and_then(|()| rust(workspace));
     let sdk = built.clone().and_then(|()| java(workspace, &JAVA_SDK));
-    let libraries = built.and_then(|()| java(workspace, &JAVA_LIBRARIES));
+    let libraries = built
+        .clone()
+        .and_then(|()| java(workspace, &JAVA_LIBRARIES));
+    let consumers = built.and_then(|()| java(workspace, &JAVA_CONSUMERS));
     let failed = |name| move |why| Step::plain(name, Outcome::Failed(why));
     vec![
         python.unwrap_or_else(failed(PYTHON)),
@@ -57,6 +67,7 @@ pub fn run(workspace: &Workspace) -> Vec<Step> {
         rust.unwrap_or_else(failed(RUST)),
         sdk.unwrap_or_else(failed(JAVA_SDK.name)),
         libraries.unwrap_or_else(failed(JAVA_LIBRARIES.name)),
+        consumers.unwrap_or_else(failed(JAVA_CONSUMERS.name)),
     ]
 }
 
@@ -76,8 +87,11 @@ fn python(workspace: &Workspace) -> Result<Step, String> {
         ])
         .current_dir(workspace.conformance())
         .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("DYNAMODB_LOCAL", tools::java(workspace, LIBRARIES)?)
         .env("S3_SERVER", workspace.example("debug", "s3-server"))
-        .env("COMPONENTS", components);
+        .env("COMPONENTS", components)
+        // What the command installs for plugin authors.
+        .env("MILLRACE_CACHE", workspace.clients().join("cache"));
     let mut suite = tools::with_path(suite, Some(&programs));
     let ended = process::watched(server_for(&mut suite, workspace))?;
     Ok(Step::of_tests(

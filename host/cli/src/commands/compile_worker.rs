@@ -20,6 +20,9 @@ pub(crate) struct CompileWorkerArgs {
     /// Bytes of address space that this process may have
     #[arg(long, value_name = "N", default_value_t = Limits::default().compile_bytes_max)]
     memory_bytes: u64,
+    /// Make code that counts what is executed
+    #[arg(long)]
+    metered: bool,
 }
 
 /// What a server starts to compile plugins.
@@ -30,6 +33,11 @@ pub(crate) fn program() -> Option<PathBuf> {
 /// The component comes in on standard input, its code goes out on standard output.
 pub(crate) fn run(args: &CompileWorkerArgs) -> Result<(), Failure> {
     let (mut input, mut output) = (stdin().lock(), stdout().lock());
-    wasm::compile_worker(args.seconds, args.memory_bytes, &mut input, &mut output)
+    let CompileWorkerArgs {
+        seconds,
+        memory_bytes,
+        metered,
+    } = *args;
+    wasm::compile_worker(seconds, memory_bytes, metered, &mut input, &mut output)
         .map_err(Failure::Bare)
 }

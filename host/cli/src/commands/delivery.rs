@@ -1,5 +1,6 @@
 //! `millrace delivery …`: the delivery streams of a server, from a terminal.
 
+mod create;
 mod describe;
 mod flush;
 mod list;
@@ -10,12 +11,15 @@ use clap::Subcommand;
 
 use crate::failure::Failure;
 
+pub(crate) use create::{NewDelivery, create};
 pub(crate) use shapes::{DeliveryStream, DeliveryStreams};
 
 #[derive(Subcommand)]
 pub(crate) enum DeliveryCommand {
     /// List the delivery streams with what became of their records
     List(list::ListArgs),
+    /// Deliver the records of a stream into objects, through a plugin
+    Create(create::CreateArgs),
     /// Show all that is known of one delivery stream
     Describe(describe::DescribeArgs),
     /// Deliver everything that waits, and return when it is delivered
@@ -39,6 +43,7 @@ impl DeliveryCommand {
     pub(crate) async fn run(self) -> Result<(), Failure> {
         match self {
             Self::List(args) => list::run(&args).await,
+            Self::Create(args) => create::run(&args).await,
             Self::Describe(args) => describe::run(&args).await,
             Self::Flush(args) => flush::run(&args).await,
             Self::Retry(args) => order::run("retry", &args).await,

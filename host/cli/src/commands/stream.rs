@@ -9,6 +9,7 @@ mod lag;
 mod list;
 mod merge;
 mod put;
+mod reading;
 mod retention;
 mod scale;
 mod shapes;
@@ -18,8 +19,11 @@ mod tail;
 use clap::Subcommand;
 
 pub(crate) use create::create;
+pub(crate) use describe::summary;
 pub(crate) use put::{Batch, Waiting};
+pub(crate) use reading::{Read, Reading};
 pub(crate) use shapes::Landed;
+pub(crate) use tail::Since;
 
 use crate::failure::Failure;
 

@@ -123,8 +123,13 @@ impl Drop for Server {
 pub fn call(endpoint: &str, target: &str, body: &str) -> String {
     let request = format!(
         "POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
-         Content-Type: application/x-amz-json-1.1\r\nX-Amz-Date: 20260101T000000Z\r\n\
+         Content-Type: application/x-amz-json-{}\r\nX-Amz-Date: 20260101T000000Z\r\n\
          X-Amz-Target: {target}\r\nAuthorization: {}\r\nContent-Length: {}\r\n\r\n{body}",
+        if target.starts_with("DynamoDB") {
+            "1.0"
+        } else {
+            "1.1"
+        },
         authorization(target),
         body.len()
     );

@@ -6,8 +6,17 @@
     reason = "a test fails where it stands, and says what it saw"
 )]
 
+mod applications;
 mod compilers;
+#[expect(dead_code, reason = "what other tests make of it")]
+#[path = "../../../../tests/hostile/consumer_guest.rs"]
+mod consumer_guest;
+#[path = "../../../../tests/consumers/counter.rs"]
+mod counter;
 mod deliveries;
+#[expect(dead_code, reason = "what other tests make of it")]
+#[path = "../../../../tests/hostile/guest.rs"]
+mod guest;
 mod resharding;
 mod server;
 mod streams;

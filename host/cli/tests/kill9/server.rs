@@ -147,6 +147,19 @@ impl Connection {
         self.exchange(&head, &path)
     }
 
+    /// Posts to one of them.
+    pub fn post_page(&mut self, name: &str, input: &Value) -> Option<Value> {
+        self.post(&format!("/_millrace/{name}"), "none", &input.to_string())
+    }
+
+    /// As [`Self::kinesis`], of DynamoDB.
+    pub fn dynamodb(&mut self, operation: &str, input: &Value) -> Option<Value> {
+        let target = format!("DynamoDB_20120810.{operation}");
+        let request = request("/", &target, &input.to_string());
+        let request = request.replace("x-amz-json-1.1", "x-amz-json-1.0");
+        self.exchange(&request, &target)
+    }
+
     fn post(&mut self, path: &str, target: &str, input: &str) -> Option<Value> {
         self.exchange(&request(path, target, input), &format!("{path} {target}"))
     }

@@ -7,7 +7,7 @@ use store::{Frame, Position};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use types::Timestamp;
-use wasm::Version;
+use wasm::{Choice, Version};
 
 use super::gather::hints;
 use super::work::{Done, Looked, Work};
@@ -66,7 +66,12 @@ impl LaneStep {
         if is_stuck || stream.version_id != after.version_id || *self.signals.stop.borrow() {
             return None;
         }
-        let plugin = self.plugin(&stream).ok()?;
+        let plugin = match self.plugin(&stream).ok()? {
+            None => None,
+            Some(Choice::Ready(version)) => Some(version),
+            // It is loaded in its turn.
+            Some(Choice::Cold(_)) => return None,
+        };
         let next = Cut {
             number: after.number + 1,
             from: after.to,

@@ -1,11 +1,11 @@
 //! Waiting until there is something to cut, and deciding the cut.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use store::{Position, StoreError};
 use streams::pump::StepError;
-use wasm::{Absence, Version};
+use wasm::{Choice, Version};
 
 use super::work::Looked;
 use super::{LaneStep, failed};
@@ -17,6 +17,9 @@ use crate::tables::LaneKey;
 
 /// How long a waiting lane sleeps at most, so that it notices a clock that was set.
 const SLEEP_MAX: Duration = Duration::from_secs(1);
+/// How long a version that could not be loaded is left alone, unless something changes: an attempt
+/// may cost as much as compiling.
+const LOAD_PAUSE: Duration = Duration::from_secs(10);
 
 /// What ends a wait.
 enum Woken {
@@ -137,12 +140,25 @@ impl LaneStep {
     /// shows meanwhile what waits from a position on; `None` when the lane shall end.
     pub(super) async fn ready(&mut self, from: Option<Position>) -> Result<Ready, StepError> {
         let mut gathering = from.map(Gathering::new);
-        let mut told = None;
+        let (mut told, mut load_after) = (None, Instant::now());
         // An order is obeyed between two steps.
         while !*self.signals.stop.borrow() && self.asked.is_none() {
             let stream = Arc::clone(&self.signals.stream.borrow_and_update());
+            if self.signals.plugins.has_changed().unwrap_or(true) {
+                load_after = Instant::now();
+            }
             self.signals.plugins.borrow_and_update();
-            match self.plugin(&stream) {
+            let loaded = match self.plugin(&stream) {
+                Ok(None) => Ok(None),
+                Ok(Some(Choice::Ready(version))) => Ok(Some(version)),
+                Ok(Some(Choice::Cold(hash))) if load_after <= Instant::now() => {
+                    load_after = Instant::now() + LOAD_PAUSE;
+                    self.work.load(&stream.destination, hash).await.map(Some)
+                }
+                Ok(Some(Choice::Cold(_))) => Err(None),
+                Err(why) => Err(Some(why)),
+            };
+            match loaded {
                 Ok(plugin) => {
                     if told.is_some() {
                         self.state.has_trouble(None);
@@ -150,12 +166,13 @@ impl LaneStep {
                     return Ok(Some((stream, plugin)));
                 }
                 Err(why) => {
-                    if told.as_ref() != Some(&why) {
+                    // One that is left alone for now is in the same trouble as before.
+                    if why.is_some() && told != why {
                         let (stream, shard) = (stream.arn.to_string(), self.work.key.shard);
                         tracing::warn!(stream, shard, why, "a delivery waits for its plugin");
+                        self.state.has_trouble(why.clone());
+                        told = why;
                     }
-                    self.state.has_trouble(Some(why.clone()));
-                    told = Some(why);
                     self.wait_for_plugin(&mut gathering, hints(&stream)).await?;
                 }
             }
@@ -163,19 +180,14 @@ impl LaneStep {
         Ok(None)
     }
 
-    /// The version in force of the plugin that records go through, if they go through one.
-    pub(super) fn plugin(&self, stream: &DeliveryStream) -> Result<Option<Arc<Version>>, String> {
+    /// The version of the plugin that records go through at the moment, if they go through one.
+    pub(super) fn plugin(&self, stream: &DeliveryStream) -> Result<Option<Choice>, String> {
         let Some(transform) = &stream.destination.transform else {
             return Ok(None);
         };
-        let plugins = &self.work.tools.plugins;
-        let name = transform.plugin().map_err(|error| error.to_string())?;
-        if let Some(version) = plugins.current(&name) {
-            return Ok(Some(version));
-        }
+        let chosen = transform.choose(&self.work.tools.plugins, self.work.key);
         // One that came meanwhile rings the bell that the lane waits for.
-        let absence = plugins.absence(&name).unwrap_or(Absence::Loading);
-        Err(format!("the plugin {name} {absence}"))
+        chosen.map(Some).map_err(|why| why.to_string())
     }
 
     /// Returns when something changed around the lane.
@@ -254,7 +266,7 @@ impl LaneStep {
     ) -> bool {
         let hash = plugin.map(|version| version.hash());
         match self.plugin(stream) {
-            Ok(now) => now.map(|version| version.hash()) != hash,
+            Ok(now) => now.map(|choice| choice.hash()) != hash,
             Err(_) => hash.is_some(),
         }
     }

@@ -7,15 +7,16 @@ use store::{Frame, Position, ReadBatch, StoreError};
 use streams::pump::Damage;
 use streams::pump::StepError;
 use types::{AccountId, Invalid};
-use wasm::{Moment, Party, Turn};
+use wasm::{ContentHash, Moment, Party, Turn, Version};
 
 use super::deliver::Putting;
 use super::{Halt, Tools, Undone, failed};
 use crate::counts::Became;
 use crate::cut::{Cut, Gathering, Hints};
-use crate::delivery_stream::Destination;
+use crate::delivery_stream::{Destination, Transform};
 use crate::encoder::Encoder;
 use crate::ledger::Asker;
+use crate::metadata::Provenance;
 use crate::need::{Need, READ_BYTES};
 use crate::object_name::Place;
 use crate::packing::{Allowance, Halted, Object, Task};
@@ -56,6 +57,8 @@ pub(super) struct Work {
     pub(super) account: AccountId,
     pub(super) key: LaneKey,
     pub(super) log: store::LogId,
+    /// Where its records come from.
+    pub(super) provenance: Arc<Provenance>,
 }
 
 /// How far the log was looked at.
@@ -224,6 +227,7 @@ impl Work {
             object_bytes_max: object_bytes_max
                 .map_err(|error| StepError::Failed(error.to_string()))?,
             unpacks: cut.unpacked.is_some(),
+            provenance: Arc::clone(&self.provenance),
         };
         let allowance = Allowance {
             room: Arc::clone(room),
@@ -243,19 +247,8 @@ impl Work {
         let (Some(pins), Some(transform)) = (cut.plugin, transform) else {
             return working(None, Need::most(cut, destination, None), String::new());
         };
-        let name = transform
-            .plugin()
-            .map_err(|Invalid(why)| StepError::Failed(why))?;
-        let plugins = Arc::clone(&self.tools.plugins);
-        let hash = pins.hash;
-        let loading = tokio::task::spawn_blocking(move || plugins.version(&name, hash));
-        let loaded = loading
-            .await
-            .map_err(|error| StepError::Failed(error.to_string()))?;
-        let version = loaded.map_err(|why| {
-            let plugin = &transform.plugin;
-            StepError::Failed(format!("load version {hash:?} of {plugin}: {why}"))
-        })?;
+        let loaded = self.find_version(&transform, pins.hash).await;
+        let version = loaded.map_err(StepError::Failed)?;
         let label = version.label().to_owned();
         let output = pins.limits.output_bytes_max;
         let terms = Terms {
@@ -270,6 +263,35 @@ impl Work {
         let transformer = Transformer::new(version, terms, settled);
         let most = Need::most(cut, destination, Some(output));
         working(Some(transformer), most, label)
+    }
+
+    /// Loads the version that the lane goes by, and has it held ready for the cuts to come.
+    ///
+    /// # Errors
+    /// Why it cannot be had, as a sentence.
+    pub(super) async fn load(
+        &self,
+        destination: &Destination,
+        hash: ContentHash,
+    ) -> Result<Arc<Version>, Option<String>> {
+        // Who goes by no plugin has no version to load.
+        let transform = destination.transform.as_ref().ok_or(None)?;
+        let version = self.find_version(transform, hash).await.map_err(Some)?;
+        self.tools.plugins.hold(&version);
+        Ok(version)
+    }
+
+    async fn find_version(
+        &self,
+        transform: &Transform,
+        hash: ContentHash,
+    ) -> Result<Arc<Version>, String> {
+        let plugins = Arc::clone(&self.tools.plugins);
+        let name = transform.plugin().map_err(|Invalid(why)| why)?;
+        let loading = tokio::task::spawn_blocking(move || plugins.version(&name, hash));
+        let loaded = loading.await.map_err(|error| error.to_string())?;
+        let plugin = &transform.plugin;
+        loaded.map_err(|why| format!("load version {hash:?} of {plugin}: {why}"))
     }
 
     /// Takes in frames until there are enough or no more, and shows each that was to `see`.

@@ -6,7 +6,7 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use types::Caller;
+use types::{Caller, Invalid};
 use wasm::Absence;
 use wire::ApiError;
 use wire::members::{Boolean, Structure, Text};
@@ -210,23 +210,24 @@ impl Lambda {
                  supported.",
             ));
         }
-        if let Some(qualifier) = &function.qualifier {
-            return Err(none(&format!(
-                "is named with the qualifier {qualifier}, which is not supported."
-            )));
-        }
-        match delivery.tools.plugins.absence(&function.plugin) {
+        let kept = Transform {
+            arn: arn.clone(),
+            plugin: function.plugin.as_str().to_owned(),
+            retries: self.retries,
+        };
+        let no_version = |why: &str| none(&format!("does not exist: {why}."));
+        let qualifier = kept.qualifier();
+        let qualifier = qualifier.map_err(|Invalid(why)| no_version(&why))?;
+        let plugins = &delivery.tools.plugins;
+        match plugins.choose(&function.plugin, qualifier.as_ref(), &[]) {
             // Deliveries wait for one that is being loaded.
-            None | Some(Absence::Loading) => Ok(Transform {
-                arn: arn.clone(),
-                plugin: function.plugin.as_str().to_owned(),
-                retries: self.retries,
-            }),
-            Some(Absence::Refused(why)) => Err(none(&format!(
+            Ok(_) | Err(Absence::Loading | Absence::Paused(_)) => Ok(kept),
+            Err(Absence::Refused(why)) => Err(none(&format!(
                 "does not exist. Its component was refused: {why}."
             ))),
-            Some(Absence::NotThere) => {
-                Err(none("does not exist. There is no plugin of that name."))
+            Err(Absence::NotThere) => Err(none("does not exist. There is no plugin of that name.")),
+            Err(absence @ Absence::NoVersion(_)) => {
+                Err(no_version(&format!("the plugin {absence}")))
             }
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use store::{Engine, LogId, Position, StoreError, Transaction};
 use streams::pump::row;
-use streams::{SourceMark, StreamId, Streams};
+use streams::{Numbering, SourceMark, StreamId, Streams};
 use types::ShardId;
 
 use super::Running;
@@ -22,6 +22,8 @@ use crate::tables::LaneKey;
 pub(crate) struct Wanted {
     pub(crate) key: LaneKey,
     pub(crate) log: LogId,
+    /// What the sequence numbers of its records are made of; `None` for what is put directly.
+    pub(crate) numbering: Option<Numbering>,
     /// The log is sealed.
     pub(crate) is_closed: bool,
     /// Lanes that must have come to their end before.
@@ -44,6 +46,7 @@ impl Running {
             Origin::DirectPut { log } => vec![Wanted {
                 key: key_of(&stream, StreamId(LaneKey::NO_STREAM), ShardId(0)),
                 log: *log,
+                numbering: None,
                 is_closed: false,
                 parents: Vec::new(),
             }],
@@ -57,6 +60,7 @@ impl Running {
                 let shards = source.shards.iter().map(|shard| Wanted {
                     key: key_of(&stream, source.id, shard.id),
                     log: shard.log,
+                    numbering: Some(shard.numbering),
                     is_closed: shard.is_closed,
                     parents: shard
                         .parents

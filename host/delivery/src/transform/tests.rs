@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use types::{ManualClock, Timestamp};
-use wasm::{Limits, Options, PluginName, Plugins};
+use wasm::{BatchColumns, Columns, Limits, Options, PluginName, Plugins};
 
 use self::told::Told;
 use super::*;
@@ -39,6 +39,8 @@ impl Own {
             directory: Some(directory.path().to_owned()),
             keep: directory.path().join("keep"),
             limits: Limits::default(),
+            rollout: wasm::RolloutRules::default(),
+            signatures: wasm::SignatureRules::default(),
             cache_key: [7; 32],
             compiler: None,
         };
@@ -119,7 +121,14 @@ fn slab<Text: AsRef<str>>(records: impl IntoIterator<Item = Text>) -> Slab {
 fn work(transformer: &mut Transformer, batches: &[Slab]) -> Result<Fates, Stopped> {
     let mut told = Fates::default();
     for batch in batches {
-        transformer.begin(batch.len())?;
+        let arrivals_ms = vec![5; batch.len()];
+        let columns = Columns {
+            sub_sequence_numbers: vec![0; batch.len()],
+            arrivals_ms,
+            ..Columns::default()
+        };
+        let made = BatchColumns::on_demand(batch.len(), move || Ok(columns.clone()));
+        transformer.begin(batch.len(), made)?;
         while transformer.work(batch, &mut told)? < batch.len() {}
         transformer.end()?;
         transformer.mark()?;

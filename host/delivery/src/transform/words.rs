@@ -1,6 +1,8 @@
 //! What is said of records that did not come out, in AWS's words.
 
-use wasm::{Fault, Output, Status};
+use std::collections::HashMap;
+
+use wasm::{Fault, Outputs, Status};
 
 use super::Sink;
 use crate::failed_record::Failure;
@@ -10,14 +12,23 @@ const FAILED_STATUS: &str = "Lambda.ProcessingFailedStatus";
 const FAILED_STATUS_MESSAGE: &str = "ProcessingFailed status set for record";
 const FUNCTION_ERROR: &str = "Lambda.FunctionError";
 
-/// Tells what became of the records from the `first` of a batch on.
-pub(super) fn give<'a>(
-    outputs: impl Iterator<Item = Output<'a>>,
-    first: usize,
-    sink: &mut impl Sink,
-) {
-    for output in outputs {
+/// Tells what became of the records from the `first` of a batch on. A delivery stream has one
+/// destination: a source with an output for another one fails, with all its outputs.
+pub(super) fn give(outputs: &Outputs, first: usize, sink: &mut impl Sink) {
+    let aimed = outputs.iter().filter(|output| output.target.is_some());
+    let aimed: HashMap<usize, &str> = aimed
+        .filter_map(|output| Some((output.source, output.target?)))
+        .collect();
+    let mut failed = None;
+    for output in outputs.iter() {
         let source = first + output.source;
+        if let Some(target) = aimed.get(&output.source) {
+            if failed != Some(source) {
+                failed = Some(source);
+                fail_for_target(target, source, sink);
+            }
+            continue;
+        }
         match output.status {
             Status::Ok => sink.deliver(source, output.data),
             Status::Dropped => sink.drop_record(source),
@@ -35,6 +46,18 @@ pub(super) fn give<'a>(
     }
 }
 
+fn fail_for_target(target: &str, source: usize, sink: &mut impl Sink) {
+    let target = target.escape_debug();
+    let message = format!("it is for '{target}', which the delivery stream does not have");
+    let failure = Failure {
+        code: FUNCTION_ERROR,
+        message: &message,
+        reason: None,
+        attempts: 1,
+    };
+    sink.fail(source, failure);
+}
+
 /// AWS's words for why a function did not do its work.
 pub(super) fn code(fault: &Fault) -> &'static str {
     match fault {
@@ -46,6 +69,7 @@ pub(super) fn code(fault: &Fault) -> &'static str {
         | Fault::NotReady(_)
         | Fault::Retryable(_)
         | Fault::Permanent(_)
+        | Fault::Unavailable(_)
         | Fault::NoInstance(_)
         | Fault::Stopped => FUNCTION_ERROR,
     }

@@ -14,6 +14,7 @@ fn worker(delimiter: &str, object_bytes_max: usize, room_bytes: u64) -> Worker {
         decided_at: Timestamp(6),
         object_bytes_max,
         unpacks: true,
+        provenance: Arc::default(),
     };
     let allowance = Allowance {
         room: Room::up_to(room_bytes),

@@ -106,6 +106,8 @@ impl Components {
             directory: Some(directories.path().join("plugins")),
             keep: directories.path().join("keep"),
             limits,
+            rollout: wasm::RolloutRules::default(),
+            signatures: wasm::SignatureRules::default(),
             cache_key: [7; 32],
             compiler: None,
         };
@@ -239,7 +241,7 @@ impl World {
             clock: ground.clock.clone(),
             streams: streams.clone(),
             plugins: ground.plugins.clone(),
-            threads: GuestThreads::start(GuestThreadLimits::default()).unwrap(),
+            threads: Arc::new(GuestThreads::start(GuestThreadLimits::default()).unwrap()),
             lanes_per_account_max: ground.lanes_max,
             work_limits: ground
                 .work_limits

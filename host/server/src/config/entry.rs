@@ -51,6 +51,11 @@ impl<'a> Entry<'a> {
         Ok(elements.collect())
     }
 
+    /// Whether it is a string.
+    pub(super) fn is_string(&self) -> bool {
+        self.value.get_ref().as_str().is_some()
+    }
+
     pub(super) fn string(&self) -> Result<&'a str, Wrong> {
         let value = self.value.get_ref();
         value.as_str().ok_or_else(|| self.wrong("is not a string"))

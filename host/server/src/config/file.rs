@@ -7,7 +7,9 @@ use std::time::Duration;
 use toml::de::DeTable;
 
 use super::entry::{Entry, Wrong, line_of};
-use super::{Config, ConfigError, credentials, delivery_limits, kms, sections};
+use super::{
+    Config, ConfigError, credentials, delivery_limits, kms, plugin_grants, plugins, sections,
+};
 use crate::limits::Limits;
 use crate::web_origin::WebOrigin;
 
@@ -24,9 +26,10 @@ const CORS_ORIGINS_MAX: usize = 64;
 /// does not say which it is.
 const KEY_FAULTS: [&str; 2] = ["duplicate key", "cannot extend value"];
 
-const KEYS: &str = "listen, tls_listen, data, plugins, throttle, clock_skew_minutes, \
-                    cors_origins, [limits], [plugin_limits], [delivery_limits], [metrics], [s3], \
-                    [tls], [kms] and [[credentials]]";
+const KEYS: &str = "listen, tls_listen, data, plugins, plugin_accounts, throttle, \
+                    clock_skew_minutes, cors_origins, [plugins], [limits], [plugin_limits], \
+                    [delivery_limits], [metrics], [s3], [tls], [kms], [[plugin_grants]] and \
+                    [[credentials]]";
 const LIMIT_KEYS: &str = "connections_max, connections_per_address_max, request_bytes_max, \
                           in_flight_bytes_max, streams_per_account_max, shards_per_account_max, \
                           lanes_per_account_max and policy_bytes_per_account_max";
@@ -52,7 +55,8 @@ fn parse(text: &str) -> Result<Config, Wrong> {
             "listen" => config.listen = address(&entry)?,
             "tls_listen" => config.tls_listen = Some(address(&entry)?),
             "data" => config.data = PathBuf::from(entry.string()?),
-            "plugins" => config.plugins = Some(PathBuf::from(entry.string()?)),
+            "plugins" => plugins::plugins(&entry, &mut config)?,
+            "plugin_accounts" => config.plugin_accounts = plugins::accounts(&entry)?,
             "throttle" => config.throttle = entry.boolean()?,
             "clock_skew_minutes" => {
                 let minutes = entry.number(1, CLOCK_SKEW_MINUTES_MAX)?;
@@ -68,6 +72,9 @@ fn parse(text: &str) -> Result<Config, Wrong> {
             "s3" => config.s3 = Some(sections::s3(&entry)?),
             "tls" => config.tls = Some(sections::tls(&entry)?),
             "kms" => config.kms = kms::kms(&entry)?,
+            "plugin_grants" => {
+                config.plugin_grants = plugin_grants::plugin_grants(&entry)?;
+            }
             "credentials" => config.credentials = credentials::credentials(&entry)?,
             _ => return Err(entry.unread()),
         }
@@ -245,6 +252,26 @@ mod tests {
         );
     }
 
+    #[test]
+    fn plugins_are_a_directory_or_a_section_with_one() {
+        let key = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
+        let config = parse(&format!(
+            "[plugins]\ndirectory = \"p\"\nsignatures = \"warn\"\ntrusted_keys = [\"{key}\"]\n\
+             failed_percent_max = 5\nshadow_records = 100\nshadow_samples = true\n"
+        ));
+        let config = config.unwrap();
+        assert_eq!(config.plugins, Some(PathBuf::from("p")));
+        assert_eq!(config.plugin_signatures.mode, wasm::SignatureMode::Warn);
+        let trusted = wasm::TrustedKey::parse(key).unwrap();
+        assert_eq!(config.plugin_signatures.trusted, [trusted]);
+        let rollout = wasm::RolloutRules {
+            failed_percent_max: Some(5),
+            shadow_records: 100,
+            shadow_samples: true,
+        };
+        assert_eq!(config.plugin_rollout, rollout);
+    }
+
     /// What is written, the line that is named, and words of what is said.
     const WRONG: &[(&str, usize, &str)] = &[
         ("a = 1", 1, "unknown key 'a'"),
@@ -284,6 +311,25 @@ mod tests {
             "'listen' is not an address with a port",
         ),
         ("listen = 4567", 1, "'listen' is not a string"),
+        (
+            "[plugins]\nsignatures = \"always\"",
+            2,
+            "is not \"off\", \"warn\" or \"require\"",
+        ),
+        (
+            "[plugins]\nsignatures = \"require\"",
+            1,
+            "asks for signatures and has no trusted_keys",
+        ),
+        (
+            "[plugins]\ntrusted_keys = [\"hush-hush\"]",
+            2,
+            "an element that is no key: a key of ed25519 is 32 bytes in base64",
+        ),
+        ("[plugins]\nfailed_percent_max = 100", 2, "from 0 to 99"),
+        ("plugin_accounts = [42]", 1, "is not a string"),
+        ("plugin_accounts = [\"42\"]", 1, "is not 12 digits"),
+        ("[plugins]\nkeys = 1", 2, "unknown key 'keys' in [plugins]"),
         (
             "tls_listen = \"hush-hush\"",
             1,
@@ -476,9 +522,9 @@ mod tests {
         for (text, what) in [
             (
                 "[delivery_limits]\nmemory_mib = 100",
-                "stream_memory_mib in [delivery_limits] is less than 238",
+                "stream_memory_mib in [delivery_limits] is less than 255",
             ),
-            ("[plugin_limits]\noutput_mib = 256", "less than 498"),
+            ("[plugin_limits]\noutput_mib = 256", "less than 515"),
         ] {
             let wrong = parse(text).unwrap_err();
             assert_eq!(wrong.line, None, "{text}");

@@ -5,44 +5,64 @@
 //! |---|---|
 //! | `GET /_millrace/plugins` | `{"plugins": [...], "ignored": [...]}`, in order of their names |
 //! | `GET /_millrace/plugins/NAME` | one of them |
+//! | `GET /_millrace/plugins/NAME/history` | its versions, and when which was in force: `history` |
+//! | `POST /_millrace/plugins/NAME/ORDER` | an order of `plugin_orders`, and its answer |
+//! | `PUT /_millrace/plugins/NAME` | a version of it is put in force: `plugins` |
+//! | `GET /_millrace/plugins/NAME/logs?after=N` | `{"lines": [...]}`: what it logged last |
+//! | `GET /_millrace/plugins/NAME/component` | the component of the version in force |
 //! | `GET /_millrace/delivery-streams` | `{"deliveryStreams": [...]}`, the caller's |
 //! | `GET /_millrace/delivery-streams/NAME` | one of them |
 //! | `POST /_millrace/delivery-streams/NAME/flush` | `{"delivered": true}` once all is delivered |
 //! | `POST /_millrace/delivery-streams/NAME/ORDER` | `{"lanes": [...]}`: what each did |
 //! | `POST /_millrace/delivery-streams/NAME/ORDER/LANE` | the same of one lane |
+//! | `GET /_millrace/tables` | `{"tables": [...]}`, the caller's, in order of their names |
+//! | `GET /_millrace/tables/NAME` | `{"key": [...], "items": [...], "next": ...}`: some items |
+//! | `GET /_millrace/tables/NAME/items/KEY` | the same of one item |
+//! | `GET /_millrace/apps` | `{"apps": [...]}`, the caller's applications |
+//! | `GET /_millrace/apps/NAME` | one of them with its shards |
+//! | `POST /_millrace/apps/NAME/create` | makes it, of `{"stream", "plugin", "start", "version"}` |
+//! | `POST /_millrace/apps/NAME/{pause,resume,delete}` | `{"done": true}` |
+//! | `POST /_millrace/apps/NAME/version` | works with `{"version"}`, without one with the latest |
+//! | `POST /_millrace/apps/NAME/{retry,skip}[/SHARD]` | `{"shards": 1}`: how many heard it |
+//! | `GET /_millrace/apps/NAME/dead-letters[/after/ID]` | `{"deadLetters": [...]}` |
+//! | `GET /_millrace/apps/NAME/dead-letters/ID` | one of them with its content in base64 |
+//! | `POST /_millrace/apps/NAME/dead-letters/ID/{replay,discard}` | `{"done": true}` |
 //!
 //! An order is `retry`, `skip`, `leave-out` or `move`; without a lane it is for all that do not
 //! get on.
 //!
+//! Items of a table come in the order of their keys. `?prefix=` names those whose hash key begins
+//! so, `?after=` is the `next` of the page before, `?limit=` says how many at most. A key is
+//! written in hexadecimal digits; of one with a range key that is a second part of the path.
+//!
 //! Where credentials are configured, requests are signed for the service `kinesis`; policies know
 //! the pages as actions of `millrace`.
 
-use delivery::{Delivery, DeliveryStatus, FLUSH_TIME_MAX, LaneAnswer, ORDER_TIME_MAX, Order};
-use http::Method;
-use serde::Serialize;
-use types::Caller;
-use wasm::{Plugin, PluginName, Plugins};
-use wire::{Action, Answer, ApiError, Requester, Target, json};
+use std::sync::Arc;
 
+use bytes::Bytes;
+use consumers::Consumers;
+use delivery::{Delivery, DeliveryStatus, FLUSH_TIME_MAX, LaneAnswer, ORDER_TIME_MAX, Order};
+use http::{Method, Uri};
+use serde::Serialize;
+use streams::Streams;
+use tables::Tables;
+use tables::browse::{Looked, TableSummary};
+use types::Caller;
+use wasm::{PluginName, Plugins};
+use wire::{Action, Answer, ApiError, Requester, Target, form, json};
+
+use super::apps::AppPage;
+use super::history;
+use super::plugin_orders::{self, PluginOrder};
+use super::plugins::{self, Deployers};
+
+/// Bytes of the body of a page that has no use for one.
+const BODY_BYTES_MAX: usize = 4 * 1024;
 /// What all paths of the pages begin with.
 pub(super) const ROOT: &str = "/_millrace/";
 /// The service that policies name for them.
 pub(super) const POLICY_SERVICE: &str = "millrace";
-
-#[derive(Serialize)]
-struct PluginList {
-    plugins: Vec<PluginPage>,
-    /// Not there when there are none.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    ignored: Vec<IgnoredPage>,
-}
-
-/// What looks like a plugin and cannot be one.
-#[derive(Serialize)]
-struct IgnoredPage {
-    file: String,
-    why: String,
-}
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -51,119 +71,49 @@ struct DeliveryStreamList {
 }
 
 #[derive(Serialize)]
+struct TableList {
+    tables: Vec<TableSummary>,
+}
+
+#[derive(Serialize)]
 struct Obeyed {
     lanes: Vec<LaneAnswer>,
-}
-
-/// One plugin.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct PluginPage {
-    name: String,
-    /// `running`: a version is in force. `loading`: none is yet. `refused`: none is, and the
-    /// member `refused` says why.
-    state: &'static str,
-    #[serde(flatten)]
-    version: Option<VersionPage>,
-    /// Why the files that lie in the plugins directory now are not in force.
-    refused: Option<String>,
-    refused_at_ms: Option<u64>,
-    /// How often a version took the place of another since the start.
-    swaps: u64,
-}
-
-/// The version in force.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct VersionPage {
-    version: String,
-    hash: String,
-    world: &'static str,
-    loaded_at_ms: u64,
-    component_bytes: usize,
-    compile_us: u128,
-    from_cache: bool,
-    memory_bytes_max: usize,
-    batch_ms_max: u128,
-    calls: u64,
-    records: u64,
-    traps: u64,
-    deadlines: u64,
-    refused_batches: u64,
-    batch_us: u64,
-    log_lines_left_out: u64,
-    counters: std::collections::BTreeMap<String, u64>,
-}
-
-impl PluginPage {
-    fn of(plugin: &Plugin) -> Self {
-        Self {
-            name: plugin.name.as_str().to_owned(),
-            state: match (&plugin.version, &plugin.refused) {
-                (Some(_), _) => "running",
-                (None, Some(_)) => "refused",
-                (None, None) => "loading",
-            },
-            version: plugin.version.as_deref().map(VersionPage::of),
-            refused: plugin.refused.as_ref().map(|refused| refused.why.clone()),
-            refused_at_ms: plugin.refused.as_ref().map(|refused| refused.at.0),
-            swaps: plugin.swaps,
-        }
-    }
-}
-
-impl IgnoredPage {
-    fn of(ignored: wasm::Ignored) -> Self {
-        Self {
-            file: ignored.file,
-            why: ignored.why,
-        }
-    }
-}
-
-impl VersionPage {
-    fn of(version: &wasm::Version) -> Self {
-        let (facts, counters) = (version.facts(), version.counters());
-        let limits = version.manifest().limits;
-        Self {
-            version: version.label().to_owned(),
-            hash: version.hash().to_string(),
-            world: version.world_name(),
-            loaded_at_ms: facts.loaded_at.0,
-            component_bytes: facts.component_bytes,
-            compile_us: facts.compile_time.as_micros(),
-            from_cache: facts.from_cache,
-            memory_bytes_max: limits.memory_bytes_max,
-            batch_ms_max: limits.batch_time_max.as_millis(),
-            calls: counters.calls.value(),
-            records: counters.records.value(),
-            traps: counters.traps.value(),
-            deadlines: counters.deadlines.value(),
-            refused_batches: counters.refused.value(),
-            batch_us: counters.batch_time_us.value(),
-            log_lines_left_out: version.log_lines_left_out(),
-            counters: version.own_counters(),
-        }
-    }
 }
 
 /// Which page a path names.
 enum Page<'a> {
     Plugins,
     Plugin(&'a str),
+    History(&'a str),
+    PluginOrder(&'a str, PluginOrder),
+    DeployPlugin(&'a str),
+    PluginLogs(&'a str),
+    PluginComponent(&'a str),
     DeliveryStreams,
     DeliveryStream(&'a str),
     Flush(&'a str),
     Order(&'a str, Order, Option<&'a str>),
+    Tables,
+    Table(&'a str),
+    Item(&'a str, Vec<&'a str>),
+    Apps(AppPage<'a>),
 }
 
 impl<'a> Page<'a> {
-    fn at(path: &'a str) -> Option<Self> {
+    fn at(method: &Method, path: &'a str) -> Option<Self> {
         let below = path.strip_prefix(ROOT)?;
         let parts: Vec<&str> = below.split('/').collect();
         match parts[..] {
             ["plugins"] => Some(Self::Plugins),
+            ["plugins", name] if method == Method::PUT => Some(Self::DeployPlugin(name)),
             ["plugins", name] => Some(Self::Plugin(name)),
+            ["plugins", name, "logs"] => Some(Self::PluginLogs(name)),
+            ["plugins", name, "component"] => Some(Self::PluginComponent(name)),
+            ["plugins", name, "history"] => Some(Self::History(name)),
+            ["plugins", name, ..] => {
+                let order = PluginOrder::at(parts.get(2..)?)?;
+                Some(Self::PluginOrder(name, order))
+            }
             ["delivery-streams"] => Some(Self::DeliveryStreams),
             ["delivery-streams", name] => Some(Self::DeliveryStream(name)),
             ["delivery-streams", name, "flush"] => Some(Self::Flush(name)),
@@ -171,6 +121,12 @@ impl<'a> Page<'a> {
             ["delivery-streams", name, what, lane] => {
                 Some(Self::Order(name, order(what)?, Some(lane)))
             }
+            ["tables"] => Some(Self::Tables),
+            ["tables", name] => Some(Self::Table(name)),
+            ["tables", name, "items", ref key @ ..] if !key.is_empty() => {
+                Some(Self::Item(name, key.to_vec()))
+            }
+            ["apps", ref rest @ ..] => AppPage::at(rest).map(Self::Apps),
             _ => None,
         }
     }
@@ -180,6 +136,11 @@ impl<'a> Page<'a> {
         match self {
             Self::Plugins => "ListPlugins",
             Self::Plugin(_) => "GetPlugin",
+            Self::History(_) => "GetPluginHistory",
+            Self::PluginOrder(_, order) => order.operation(),
+            Self::DeployPlugin(_) => "DeployPlugin",
+            Self::PluginLogs(_) => "GetPluginLogs",
+            Self::PluginComponent(_) => "GetPluginComponent",
             Self::DeliveryStreams => "ListDeliveryStreams",
             Self::DeliveryStream(_) => "DescribeDeliveryStream",
             Self::Flush(_) => "FlushDeliveryStream",
@@ -187,30 +148,43 @@ impl<'a> Page<'a> {
             Self::Order(_, Order::Skip, _) => "SkipDelivery",
             Self::Order(_, Order::LeaveOut, _) => "LeaveOutDelivery",
             Self::Order(_, Order::Move, _) => "MoveDelivery",
+            Self::Tables => "ListTables",
+            Self::Table(_) => "ScanTable",
+            Self::Item(..) => "GetTableItem",
+            Self::Apps(page) => page.operation(),
         }
     }
 
     /// Lets a request have the page, or refuses it.
-    fn permit(&self, by: &Requester, delivery: &Delivery) -> Result<(), ApiError> {
+    fn permit(&self, by: &Requester, pages: &Pages<'_>) -> Result<(), ApiError> {
         let Caller { account, region } = &**by;
         let partition = region.partition();
         let arn = match self {
-            Self::Plugins | Self::DeliveryStreams => {
+            Self::Plugins | Self::DeliveryStreams | Self::Tables => {
                 return by.permit(&Target::account(*account));
             }
-            Self::Plugin(name) => {
+            Self::Plugin(name)
+            | Self::History(name)
+            | Self::PluginOrder(name, _)
+            | Self::DeployPlugin(name)
+            | Self::PluginLogs(name)
+            | Self::PluginComponent(name) => {
                 format!("arn:{partition}:{POLICY_SERVICE}:{region}:{account}:plugin/{name}")
             }
             Self::DeliveryStream(name) | Self::Flush(name) | Self::Order(name, ..) => {
-                return delivery.permit(by, name);
+                return pages.delivery.permit(by, name);
             }
+            Self::Table(name) | Self::Item(name, _) => return pages.tables.permit(by, name),
+            Self::Apps(page) => return page.permit(by),
         };
         by.permit(&Target::named(&arn, *account))
     }
 
     fn methods(&self) -> &'static str {
         match self {
-            Self::Flush(_) | Self::Order(..) => "POST",
+            Self::PluginOrder(..) | Self::Flush(_) | Self::Order(..) => "POST",
+            Self::Plugin(_) | Self::DeployPlugin(_) => "GET, HEAD, PUT",
+            Self::Apps(page) => page.methods(),
             _ => "GET, HEAD",
         }
     }
@@ -229,41 +203,85 @@ fn order(name: &str) -> Option<Order> {
 
 /// The methods that the page at `path` answers; none if there is no such page.
 pub(super) fn methods(path: &str) -> &'static str {
-    Page::at(path).map_or("", |page| page.methods())
+    Page::at(&Method::GET, path).map_or("", |page| page.methods())
 }
 
 /// What policies call a request for the page at `path`.
-pub(super) fn action(path: &str) -> Action {
+pub(super) fn action(method: &Method, path: &str) -> Action {
     Action {
         service: POLICY_SERVICE,
-        operation: Page::at(path).map_or("GetPage", |page| page.operation()),
+        operation: Page::at(method, path).map_or("GetPage", |page| page.operation()),
     }
+}
+
+/// Bytes that the body of a request for the page at `path` may have.
+pub(super) fn body_bytes_max(method: &Method, path: &str, limits: &wasm::Limits) -> usize {
+    match Page::at(method, path) {
+        Some(Page::DeployPlugin(_)) => plugins::deployment_bytes_max(limits),
+        _ => BODY_BYTES_MAX,
+    }
+}
+
+/// What is asked of a page.
+pub(super) struct Asked<'a> {
+    pub(super) method: &'a Method,
+    pub(super) uri: &'a Uri,
+    pub(super) body: Bytes,
 }
 
 /// What the pages show.
 pub(super) struct Pages<'a> {
-    pub(super) plugins: &'a Plugins,
+    pub(super) plugins: &'a Arc<Plugins>,
+    /// Who may deploy plugins, say which versions are in force, and see what they log.
+    pub(super) deployers: &'a Deployers,
     pub(super) delivery: &'a Delivery,
+    pub(super) tables: &'a Tables,
+    pub(super) consumers: &'a Consumers,
+    pub(super) streams: &'a Streams,
 }
 
 impl Pages<'_> {
-    /// Answers a request for the page at `path`.
+    /// Answers a request for the page at `uri`.
     pub(super) async fn answer(
         &self,
         caller: &Requester,
-        method: &Method,
-        path: &str,
+        Asked { method, uri, body }: Asked<'_>,
     ) -> Result<Answer, ApiError> {
-        let page = Page::at(path).ok_or_else(|| not_found("page"))?;
-        page.permit(caller, self.delivery)?;
+        let path = uri.path();
+        let page = Page::at(method, path).ok_or_else(|| not_found("page"))?;
+        page.permit(caller, self)?;
         let mut methods = page.methods().split(", ");
         if !methods.any(|allowed| allowed == method.as_str()) {
             let what = format!("{method} {path} is nothing that can be done.");
             return Err(ApiError::new("MethodNotAllowedException", what).with_status(405));
         }
         match page {
-            Page::Plugins => self.plugins(),
-            Page::Plugin(name) => self.plugin(name),
+            Page::Plugins => plugins::list(self.plugins, self.deployers.permit(caller).is_ok()),
+            Page::Plugin(name) => {
+                plugins::one(self.plugins, name, self.deployers.permit(caller).is_ok())
+            }
+            Page::History(name) => {
+                let found = PluginName::parse(name).ok();
+                let life = found.and_then(|name| self.plugins.life(&name));
+                let life = life.ok_or_else(|| not_found(&format!("plugin {name}")))?;
+                json::answer(&history::History::of(name, &life))
+            }
+            Page::PluginOrder(name, order) => {
+                self.deployers.permit(caller)?;
+                plugin_orders::obey(self.plugins, name, order).await
+            }
+            Page::DeployPlugin(name) => {
+                self.deployers.permit(caller)?;
+                plugins::deploy(self.plugins, name, body).await
+            }
+            Page::PluginLogs(name) => {
+                self.deployers.permit(caller)?;
+                plugins::logs(self.plugins, name, uri.query())
+            }
+            Page::PluginComponent(name) => {
+                self.deployers.permit(caller)?;
+                plugins::component(self.plugins, name).await
+            }
             Page::DeliveryStreams => json::answer(&DeliveryStreamList {
                 delivery_streams: self.delivery.statuses(Some(caller)),
             }),
@@ -273,23 +291,22 @@ impl Pages<'_> {
             },
             Page::Order(name, order, lane) => self.order(caller, name, order, lane).await,
             Page::Flush(name) => self.flush(caller, name).await,
+            Page::Tables => json::answer(&TableList {
+                tables: self.tables.summaries(caller),
+            }),
+            Page::Table(name) => {
+                self.items(caller, name, uri.query().unwrap_or_default())
+                    .await
+            }
+            Page::Item(name, key) => match self.tables.look_up(caller, name, &key).await? {
+                Some(found) => json::answer(&found),
+                None => Err(not_found(&format!("item of a table {name}"))),
+            },
+            Page::Apps(page) => {
+                page.answer((self.consumers, self.streams), caller, &body)
+                    .await
+            }
         }
-    }
-
-    fn plugins(&self) -> Result<Answer, ApiError> {
-        let ignored = self.plugins.ignored().into_iter();
-        json::answer(&PluginList {
-            plugins: self.plugins.list().iter().map(PluginPage::of).collect(),
-            ignored: ignored.map(IgnoredPage::of).collect(),
-        })
-    }
-
-    fn plugin(&self, name: &str) -> Result<Answer, ApiError> {
-        // What is not a plugin's name is the name of no plugin.
-        let found = PluginName::parse(name).ok();
-        let found = found.and_then(|name| self.plugins.find(&name));
-        let plugin = found.ok_or_else(|| not_found(&format!("plugin {name}")))?;
-        json::answer(&PluginPage::of(&plugin))
     }
 
     async fn order(
@@ -309,6 +326,25 @@ impl Pages<'_> {
         }
     }
 
+    async fn items(&self, caller: &Caller, name: &str, query: &str) -> Result<Answer, ApiError> {
+        let given = |name| form::parameter(query, name);
+        let (prefix, after, limit) = (given("prefix"), given("after"), given("limit"));
+        let limit = match limit.as_deref().map(str::parse) {
+            None => None,
+            Some(Ok(limit)) if limit > 0 => Some(limit),
+            Some(_) => return Err(ApiError::validation("The limit is no number of items.")),
+        };
+        let looked = Looked {
+            prefix: prefix.as_deref(),
+            after: after.as_deref(),
+            limit,
+        };
+        match self.tables.browse(caller, name, looked).await? {
+            Some(page) => json::answer(&page),
+            None => Err(not_found(&format!("table {name}"))),
+        }
+    }
+
     async fn flush(&self, caller: &Caller, name: &str) -> Result<Answer, ApiError> {
         match self.delivery.flush(caller, name).await {
             Some(flushed) => json::answer(&flushed),
@@ -321,7 +357,7 @@ fn no_delivery_stream(name: &str) -> ApiError {
     not_found(&format!("delivery stream {name}"))
 }
 
-fn not_found(what: &str) -> ApiError {
+pub(super) fn not_found(what: &str) -> ApiError {
     let what = format!("There is no such {what}.");
     ApiError::new("ResourceNotFoundException", what).with_status(404)
 }

@@ -13,7 +13,9 @@ use crate::operations::{self, OPERATIONS};
 
 pub(crate) const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 /// What bodies may call themselves, and how they are written then.
-const CONTENT_TYPES: [(&str, Codec); 3] = [
+const CONTENT_TYPES: [(&str, Codec); 5] = [
+    ("application/x-amz-json-1.0", Codec::Json10),
+    ("application/cbor", Codec::RpcV2Cbor),
     ("application/x-amz-json-1.1", Codec::Json),
     ("application/json", Codec::Json),
     ("application/x-amz-cbor-1.1", Codec::Cbor),
@@ -101,21 +103,62 @@ pub(super) fn codec(parts: &Parts) -> Option<Codec> {
 /// The place of the operation that the request names in the table.
 pub(super) fn operation(parts: &Parts) -> Result<usize, ApiError> {
     let headers = &parts.headers;
-    if headers.contains_key(CONTENT_ENCODING) {
-        return Err(malformed("A Content-Encoding is not accepted."));
-    }
     let target = headers.get(TARGET).and_then(|target| target.to_str().ok());
+    let by_path = target_of_path(parts.uri.path());
+    let target = target.or(by_path.as_deref());
     let Some(codec) = codec(parts) else {
         return Err(of_unknown_type(target));
     };
-    let place = target
-        .and_then(operations::lookup)
-        .ok_or_else(ApiError::unknown_operation)?;
+    let place = target.and_then(operations::lookup);
+    let place = place.ok_or_else(|| unknown(target))?;
+    let takes_gzip = OPERATIONS.get(place).is_some_and(|it| it.takes_gzip);
+    if headers.contains_key(CONTENT_ENCODING) && !(takes_gzip && is_compressed(parts)) {
+        return Err(malformed("A Content-Encoding is not accepted."));
+    }
     // What a service does not speak is to it as any other type that it does not know.
     if OPERATIONS.get(place).is_some_and(|it| it.speaks(codec)) {
         Ok(place)
     } else {
         Err(ApiError::unknown_content_type())
+    }
+}
+
+/// Whether the body says that it is compressed by gzip.
+pub(super) fn is_compressed(parts: &Parts) -> bool {
+    let mut encodings = parts.headers.get_all(CONTENT_ENCODING).iter();
+    let is_gzip = |encoding: &HeaderValue| encoding.as_bytes().eq_ignore_ascii_case(b"gzip");
+    encodings.next().is_some_and(is_gzip) && encodings.next().is_none()
+}
+
+/// What Smithy's RPC v2 names by a path, as the header of others does:
+/// `/service/SERVICE/operation/OPERATION`.
+fn target_of_path(path: &str) -> Option<String> {
+    let rest = path.strip_prefix("/service/")?;
+    let (service, operation) = rest.split_once("/operation/")?;
+    Some(format!("{service}.{operation}"))
+}
+
+/// Whether `target` names an operation of a service of which some are here, and which.
+fn missing(target: &str) -> Option<&str> {
+    /// Characters of the name of an operation that is said again.
+    const NAME_CHARS_MAX: usize = 64;
+    let (prefix, name) = target.split_once('.')?;
+    let is_partly_here = matches!(
+        prefix,
+        "DynamoDB_20120810" | "GraniteServiceVersion20100801"
+    );
+    let is_name = name.len() <= NAME_CHARS_MAX && name.bytes().all(|b| b.is_ascii_alphanumeric());
+    (is_partly_here && is_name).then_some(name)
+}
+
+/// The answer to a request for an operation that is not here.
+fn unknown(target: Option<&str>) -> ApiError {
+    match target.and_then(missing) {
+        None => ApiError::unknown_operation(),
+        Some(name) => {
+            let text = format!("The operation {name} is not supported by this server.");
+            ApiError::new("UnknownOperationException", text)
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The counts as text, in the format of Prometheus
 //! (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
 
+mod applications;
 mod components;
 mod streams;
 mod work;
@@ -9,6 +10,7 @@ use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ::streams::counts::Measured;
+use consumers::status::ApplicationStatus;
 use delivery::DeliveryStatus;
 use types::Timestamp;
 use wasm::Plugin;
@@ -33,6 +35,10 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) put: &'a delivery::Metrics,
     /// What deliveries hold and do.
     pub(crate) work: delivery::WorkStatus,
+    /// All applications.
+    pub(crate) applications: &'a [ApplicationStatus],
+    /// What they hold: bytes, of how many, batches that wait, and instances.
+    pub(crate) application_work: (u64, u64, usize, usize),
     /// The time.
     pub(crate) now: Timestamp,
     /// Bytes of requests in flight.
@@ -43,6 +49,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) log_lines_lost: u64,
     /// Places on the disk that were found damaged.
     pub(crate) unreadable: usize,
+    /// What clients put as metrics of their own, as text.
+    pub(crate) custom: &'a str,
     /// Whether the store is well.
     pub(crate) healthy: bool,
 }
@@ -82,6 +90,9 @@ impl Telemetry {
         components::direct_puts(&mut out, surroundings.put);
         components::delivery_streams(&mut out, surroundings.deliveries, surroundings.now);
         work::work(&mut out, surroundings);
+        applications::applications(&mut out, surroundings.applications);
+        applications::work(&mut out, surroundings.application_work);
+        out.push_str(surroundings.custom);
         counter(
             &mut out,
             "log_lines_lost_total",
@@ -221,11 +232,13 @@ impl Telemetry {
 pub(crate) fn render_account(
     measured: &[Measured],
     deliveries: &[DeliveryStatus],
+    all: &[ApplicationStatus],
     now: Timestamp,
 ) -> String {
     let mut out = String::new();
     streams::streams(&mut out, measured);
     components::delivery_streams(&mut out, deliveries, now);
+    applications::applications(&mut out, all);
     out
 }
 
@@ -248,14 +261,14 @@ pub(super) fn gauge(out: &mut String, name: &str, help: &str, value: impl std::f
     line(out, format_args!("{name} {value}"));
 }
 
-pub(super) fn head(out: &mut String, name: &str, kind: &str, help: &str) {
+pub(crate) fn head(out: &mut String, name: &str, kind: &str, help: &str) {
     out.push_str("# HELP ");
     line(out, format_args!("{name} {help}"));
     out.push_str("# TYPE ");
     line(out, format_args!("{name} {kind}"));
 }
 
-pub(super) fn line(out: &mut String, what: std::fmt::Arguments<'_>) {
+pub(crate) fn line(out: &mut String, what: std::fmt::Arguments<'_>) {
     // Writing to a String does not fail.
     let _ = writeln!(out, "millrace_{what}");
 }
@@ -301,6 +314,9 @@ mod tests {
             deliveries: &[],
             put: &delivery::Metrics::default(),
             work: delivery::WorkStatus::default(),
+            applications: &[],
+            application_work: (0, 0, 0, 0),
+            custom: "",
             now: Timestamp(0),
             in_flight_bytes: 3,
             subscriptions: 4,

@@ -107,6 +107,12 @@ macro_rules! hold_to_all {
                 what_is_as_large_as_the_limits_goes_through
                 what_is_larger_than_the_limits_is_refused
             ;
+            checks:
+                a_transaction_goes_through_if_what_it_checks_is_so
+                a_transaction_whose_check_fails_leaves_nothing_behind
+                a_transaction_of_checks_alone_says_whether_they_hold
+                of_two_that_read_what_the_other_writes_one_goes_through
+            ;
             logs:
                 a_new_log_is_empty
                 creating_a_log_again_leaves_it_as_it_is

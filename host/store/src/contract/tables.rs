@@ -58,6 +58,18 @@ pub async fn a_scan_gives_a_range_in_order(opener: &dyn Opener) {
     assert_eq!(scan("", None, 0).await, "");
     assert_eq!(scan("d", Some("d"), 100).await, "");
     assert_eq!(scan("e", Some("a"), 100).await, "");
+    let back = async |from: &'static str, to: Option<&'static str>, limit| {
+        let (from, to) = (Bytes::from(from), to.map(Bytes::from));
+        let rows = engine.scan_back(TABLE, from, to, limit).await.unwrap();
+        let keys = rows
+            .iter()
+            .map(|(key, _)| String::from_utf8(key.to_vec()).unwrap());
+        keys.collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(back("", None, 100).await, "e d ba b a");
+    assert_eq!(back("b", Some("e"), 2).await, "d ba");
+    assert_eq!(back("bb", Some("d"), 100).await, "");
+    assert_eq!(back("", Some("c"), 1).await, "ba");
     assert_eq!(scan("f", None, 100).await, "");
 }
 

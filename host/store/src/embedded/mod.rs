@@ -61,11 +61,13 @@ use crate::embedded::queue::{QueuedCommit, ResolvedAppend};
 use crate::embedded::segment_names::LOGS_DIR;
 use crate::embedded::shared::Shared;
 use crate::embedded::supervise::Role;
+use crate::embedded::tables::RowRange;
 use crate::embedded::wal::WAL_DIR;
 use crate::embedded::writer::Writer;
 use crate::engine::{
     Capabilities, CommitError, Committed, Durability, Engine, Key, LogChange, LogEnd, LogId,
-    Position, Purpose, ReadBatch, StoreError, TableId, Transaction, Versioned,
+    Position, Purpose, ReadBatch, RowCheck, StoreError, TableId, TableWrite, Transaction,
+    Versioned,
 };
 use crate::keys::KeyRing;
 
@@ -138,6 +140,7 @@ impl Embedded {
         let Parts {
             appends,
             writes,
+            checks,
             changes,
             ends,
             purpose,
@@ -146,6 +149,7 @@ impl Embedded {
         self.shared.queue.push(QueuedCommit {
             appends,
             writes,
+            checks,
             changes,
             ends,
             purpose,
@@ -184,6 +188,11 @@ impl Embedded {
             check_row(key, value)?;
             parts.bytes += RowEntry::encoded_bytes(key, value);
             parts.writes.push(write);
+        }
+        for check in transaction.checks {
+            check_row(check.key.len(), 0)?;
+            parts.bytes += RowEntry::encoded_bytes(check.key.len(), 0);
+            parts.checks.push(check);
         }
         for change in transaction.changes {
             parts.bytes += LogChange::ENCODED_BYTES;
@@ -247,7 +256,8 @@ fn check_row(key_bytes: usize, value_bytes: usize) -> Result<(), CommitError> {
 #[derive(Default)]
 struct Parts {
     appends: Vec<ResolvedAppend>,
-    writes: Vec<crate::engine::TableWrite>,
+    writes: Vec<TableWrite>,
+    checks: Vec<RowCheck>,
     changes: Vec<LogChange>,
     ends: Vec<LogEnd>,
     purpose: Purpose,
@@ -266,6 +276,19 @@ impl Drop for Embedded {
     }
 }
 
+impl Embedded {
+    async fn scan_rows(
+        &self,
+        table: TableId,
+        range: RowRange,
+        limit: usize,
+    ) -> Result<Vec<(Key, Versioned)>, StoreError> {
+        self.shared.publication.settled();
+        let shared = self.shared.clone();
+        reader::run_blocking(move || shared.tables.scan(table, &range, limit)).await
+    }
+}
+
 #[async_trait]
 impl Engine for Embedded {
     fn capabilities(&self) -> Capabilities {
@@ -278,6 +301,10 @@ impl Engine for Embedded {
 
     fn keys(&self) -> &KeyRing {
         &self.shared.keys
+    }
+
+    fn opening(&self) -> Option<u64> {
+        Some(self.shared.epoch)
     }
 
     async fn create_logs(&self, logs: &[LogId]) -> Result<(), StoreError> {
@@ -400,9 +427,29 @@ impl Engine for Embedded {
         to: Option<Key>,
         limit: usize,
     ) -> Result<Vec<(Key, Versioned)>, StoreError> {
-        self.shared.publication.settled();
-        let shared = self.shared.clone();
-        reader::run_blocking(move || shared.tables.scan(table, &from, to.as_ref(), limit)).await
+        let is_backward = false;
+        let range = RowRange {
+            from,
+            to,
+            is_backward,
+        };
+        self.scan_rows(table, range, limit).await
+    }
+
+    async fn scan_back(
+        &self,
+        table: TableId,
+        from: Key,
+        to: Option<Key>,
+        limit: usize,
+    ) -> Result<Vec<(Key, Versioned)>, StoreError> {
+        let is_backward = true;
+        let range = RowRange {
+            from,
+            to,
+            is_backward,
+        };
+        self.scan_rows(table, range, limit).await
     }
 
     fn health(&self) -> Result<(), String> {

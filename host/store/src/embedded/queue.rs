@@ -10,7 +10,9 @@ use crate::embedded::linger::{Lingered, Wait};
 use crate::embedded::logs::Log;
 use crate::embedded::options::FRAME_BYTES_MAX;
 use crate::embedded::seal::SealedBody;
-use crate::engine::{CommitError, Committed, LogChange, LogEnd, NewFrame, Purpose, TableWrite};
+use crate::engine::{
+    CommitError, Committed, LogChange, LogEnd, NewFrame, Purpose, RowCheck, TableWrite,
+};
 use crate::keys::KeyRing;
 
 /// A frame and the log that it is for.
@@ -63,11 +65,13 @@ impl ResolvedAppend {
 pub struct QueuedCommit {
     pub appends: Vec<ResolvedAppend>,
     pub writes: Vec<TableWrite>,
+    /// What rows must be that it does not write.
+    pub checks: Vec<RowCheck>,
     pub changes: Vec<LogChange>,
     /// Rows that get the tips of logs which `changes` deletes.
     pub ends: Vec<LogEnd>,
     pub purpose: Purpose,
-    /// Bytes that it takes in a block.
+    /// Bytes that it takes in a block, or less: its checks are not written.
     pub bytes: usize,
     pub reply: oneshot::Sender<Result<Committed, CommitError>>,
 }

@@ -123,6 +123,7 @@ mod tests {
         let request = QueuedCommit {
             appends: Vec::new(),
             writes: Vec::new(),
+            checks: Vec::new(),
             changes: Vec::new(),
             ends: Vec::new(),
             purpose: Purpose::Keep,

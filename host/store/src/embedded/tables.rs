@@ -40,24 +40,45 @@ impl Fresh {
         }))
     }
 
+    /// The first rows of a range, as many as give `limit` values, and the removals among them. What
+    /// comes after them is not among the first `limit` rows of the table, whatever is in redb.
     fn scan(
         &self,
         table: TableId,
-        from: &Key,
-        to: Option<&Key>,
+        range: &RowRange,
+        limit: usize,
     ) -> HashMap<Key, (Version, Option<Bytes>)> {
-        let end = match (to, table.0.checked_add(1)) {
+        let end = match (&range.to, table.0.checked_add(1)) {
             (Some(to), _) => Bound::Excluded((table, to.clone())),
             (None, Some(next)) => Bound::Excluded((TableId(next), Key::new())),
             (None, None) => Bound::Unbounded,
         };
-        let range = self
-            .rows
-            .range((Bound::Included((table, from.clone())), end));
-        range
-            .map(|((_, key), row)| (key.clone(), row.clone()))
-            .collect()
+        let start = Bound::Included((table, range.from.clone()));
+        let mut rows = self.rows.range((start, end));
+        let mut found = HashMap::new();
+        let mut values = 0;
+        while values < limit {
+            let next = if range.is_backward {
+                rows.next_back()
+            } else {
+                rows.next()
+            };
+            let Some(((_, key), row)) = next else { break };
+            values += usize::from(row.1.is_some());
+            found.insert(key.clone(), row.clone());
+        }
+        found
     }
+}
+
+/// A stretch of a table.
+pub struct RowRange {
+    /// The first key.
+    pub from: Key,
+    /// Before this one; `None`: to the end.
+    pub to: Option<Key>,
+    /// The last rows come first.
+    pub is_backward: bool,
 }
 
 impl Tables {
@@ -108,16 +129,15 @@ impl Tables {
         fresh.row(table, key)
     }
 
-    /// Rows of a table in order of their keys, from `from` on and before `to`, at most `limit`.
-    /// Blocks while redb reads from the disk.
+    /// Rows of a table in order of their keys, or against it, at most `limit`. Blocks while redb
+    /// reads from the disk.
     pub fn scan(
         &self,
         table: TableId,
-        from: &Key,
-        to: Option<&Key>,
+        range: &RowRange,
         limit: usize,
     ) -> Result<Vec<(Key, Versioned)>, StoreError> {
-        if to.is_some_and(|to| to <= from) {
+        if range.to.as_ref().is_some_and(|to| *to <= range.from) {
             return Ok(Vec::new());
         }
         let (fresh, mut rows) = self.catalog.guard(|| {
@@ -125,11 +145,11 @@ impl Tables {
             // it, and not while it is looked at.
             let (fresh, reading) = {
                 let fresh = self.fresh.read().unwrap_or_else(PoisonError::into_inner);
-                (fresh.scan(table, from, to), self.catalog.begin_read()?)
+                (fresh.scan(table, range, limit), self.catalog.begin_read()?)
             };
             // Each fresh removal may hide one flushed row, so that many more are needed.
             let limit = limit.saturating_add(fresh.len());
-            let rows = scan_flushed(&reading, table, (from, to), limit)?;
+            let rows = scan_flushed(&reading, table, range, limit)?;
             Ok((fresh, rows))
         })?;
         for (key, (version, value)) in fresh {
@@ -143,7 +163,12 @@ impl Tables {
                 }
             }
         }
-        Ok(rows.into_iter().take(limit).collect())
+        let rows = rows.into_iter();
+        Ok(if range.is_backward {
+            rows.rev().take(limit).collect()
+        } else {
+            rows.take(limit).collect()
+        })
     }
 
     /// Writes every fresh row into `writing` and returns what to forget once that is durable.
@@ -214,23 +239,29 @@ fn get_flushed(
 fn scan_flushed(
     reading: &ReadTransaction,
     table: TableId,
-    (from, to): (&Key, Option<&Key>),
+    wanted: &RowRange,
     limit: usize,
 ) -> Result<BTreeMap<Key, Versioned>, StoreError> {
     let rows = match reading.open_table(ROWS) {
         Err(redb::TableError::TableDoesNotExist(_)) => return Ok(BTreeMap::new()),
         other => other.map_err(failed("open the rows"))?,
     };
-    let end: Bound<(u64, &[u8])> = match (to, table.0.checked_add(1)) {
+    let end: Bound<(u64, &[u8])> = match (&wanted.to, table.0.checked_add(1)) {
         (Some(to), _) => Bound::Excluded((table.0, to)),
         (None, Some(next)) => Bound::Excluded((next, &[])),
         (None, None) => Bound::Unbounded,
     };
-    let range = rows
-        .range((Bound::Included((table.0, &from[..])), end))
+    let mut range = rows
+        .range((Bound::Included((table.0, &wanted.from[..])), end))
         .map_err(failed("read rows"))?;
     let mut found = BTreeMap::new();
-    for row in range.take(limit) {
+    while found.len() < limit {
+        let next = if wanted.is_backward {
+            range.next_back()
+        } else {
+            range.next()
+        };
+        let Some(row) = next else { break };
         let (key, value) = row.map_err(failed("read rows"))?;
         found.insert(
             Bytes::copy_from_slice(key.value().1),

@@ -151,32 +151,30 @@ impl Writer {
                 return Err(CommitError::NoLog(id));
             }
         }
-        for write in request
-            .writes
-            .iter()
-            .filter(|write| write.expect != Expect::Any)
-        {
-            let now = match staged.rows.get(&(write.table, write.key.clone())) {
-                Some(version) => *version,
-                None => self.version(write).map_err(CommitError::Store)?,
-            };
-            let expected = match write.expect {
+        let writes = request.writes.iter();
+        let writes = writes.map(|write| (write.table, &write.key, write.expect));
+        let checks = request.checks.iter();
+        let checks = checks.map(|check| (check.table, &check.key, check.expect));
+        for (table, key, expect) in writes.chain(checks) {
+            let expected = match expect {
                 Expect::Any => continue,
                 Expect::Absent => None,
                 Expect::Version(version) => Some(version),
             };
+            let now = match staged.rows.get(&(table, key.clone())) {
+                Some(version) => *version,
+                None => self.version(table, key).map_err(CommitError::Store)?,
+            };
             if now != expected {
-                return Err(CommitError::Conflict {
-                    table: write.table,
-                    key: write.key.clone(),
-                });
+                let key = key.clone();
+                return Err(CommitError::Conflict { table, key });
             }
         }
         Ok(())
     }
 
-    fn version(&self, write: &TableWrite) -> Result<Option<Version>, StoreError> {
-        let row = self.shared.tables.get(write.table, &write.key)?;
+    fn version(&self, table: TableId, key: &Key) -> Result<Option<Version>, StoreError> {
+        let row = self.shared.tables.get(table, key)?;
         Ok(row.map(|row| row.version))
     }
 

@@ -15,7 +15,8 @@ use crate::Streams;
 use crate::counts::Counted;
 use crate::encryption::KMS;
 use crate::mode::Distribution;
-use crate::put::{NewRecord, Outcome};
+use crate::new_record::NewRecord;
+use crate::put::Outcome;
 use crate::stream::Stream;
 
 #[derive(Deserialize)]

@@ -16,7 +16,8 @@ use crate::Streams;
 use crate::counts::Counted;
 use crate::encryption::KMS;
 use crate::mode::Distribution;
-use crate::put::{NewRecord, Outcome, Put};
+use crate::new_record::NewRecord;
+use crate::put::{Outcome, Put};
 use crate::stream::Stream;
 
 const RECORDS: ListRule<Fields> = ListRule::of(1, PUT_RECORDS_COUNT_MAX, Fields);

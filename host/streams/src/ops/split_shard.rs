@@ -10,7 +10,7 @@ use super::shapes::{HASH_KEY, SHARD_ID, StreamMembers};
 use super::{error, required};
 use crate::Streams;
 use crate::catalog::By;
-use crate::put::hash_key;
+use crate::new_record::hash_key;
 use crate::resharding::Resharding;
 
 #[derive(Deserialize)]

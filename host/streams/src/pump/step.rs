@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use store::{CommitError, Frame, LogId, Position, Transaction};
+use store::{CommitError, Frame, LogId, Position, Transaction, Version};
 
 /// How often a step is tried unless it decides otherwise.
 const STEP_TRIES_MAX: u32 = 10;
@@ -102,8 +102,10 @@ pub(super) fn pause(attempt: u32) -> Duration {
 pub trait Step: Send {
     /// Puts what shall become of `batch` into `effects`, which the pump makes durable together with
     /// its position. Answers where the pump stands once they are: [`Batch::next`], or further if
-    /// the step has read on by itself, or the batch's own first position if nothing is to be done
-    /// before the pump was asked to stop.
+    /// the step has read on by itself, or less; the batch's own first position if nothing is to be
+    /// done before the pump was asked to stop. Effects at the batch's own first position are made
+    /// durable as well, and the same batch comes again: what was done of it is for the step to
+    /// know.
     ///
     /// What a step does outside of the effects must come to the same when it is done again: the
     /// step may be called again with the same batch, or with one that begins at the same place,
@@ -145,9 +147,11 @@ pub trait Step: Send {
         Err(StepError::Failed(damage.to_string()))
     }
 
-    /// The effects of the last step are durable, and the pump stands where the step said. The same
-    /// after records were passed over.
-    fn committed(&mut self) {}
+    /// The effects of the last step are durable, and the pump stands where the step said; their
+    /// rows have this version. The same after records were passed over.
+    fn committed(&mut self, version: Version) {
+        let _ = version;
+    }
 
     /// Waits between two tries of a batch. A step that can be told to try at once returns earlier.
     async fn pause(&mut self, pause: Duration) {

@@ -58,6 +58,17 @@ impl GivenNumber {
         words.ok_or_else(|| Invalid(format!("'{text}' is not a sequence number")))
     }
 
+    /// The number of ours that this is; `None` where it is none that this server makes.
+    pub fn exact(self) -> Option<SequenceNumber> {
+        let is_ours = self.version == Self::VERSION && self.is_plain;
+        Some(SequenceNumber {
+            created: self.created,
+            place: self.place,
+            arrival: self.arrival.filter(|_| is_ours)?,
+            shard: ShardId(self.shard),
+        })
+    }
+
     fn version_0(number: u128) -> Option<Self> {
         let topped = if number < TOP_OF_VERSION_0 {
             number + TOP_OF_VERSION_0

@@ -4,8 +4,13 @@ use std::process::Command;
 use types::{ManualClock, Timestamp};
 
 use super::*;
+use crate::guard;
 use crate::limits::{Limits, RETRY_PAUSE};
+use crate::loader::Loader;
 use crate::options::Options;
+use crate::registry::Registry;
+use crate::rollout::RolloutRules;
+use crate::signature::SignatureRules;
 
 /// The smallest component that admission has nothing against.
 const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
@@ -26,13 +31,16 @@ impl Ground {
             directory: None,
             keep: dir.path().join("keep"),
             limits: Limits::default(),
+            rollout: RolloutRules::default(),
+            signatures: SignatureRules::default(),
             cache_key: [7; 32],
             compiler: Some(dir.path().join("compiler")),
         };
         let clock = Arc::new(ManualClock::new(Timestamp(0)));
-        let registry = Arc::new(Registry::new(clock));
+        let registry = Arc::new(Registry::new(clock.clone()));
         let loader = Arc::new(Loader::open(&options).unwrap());
-        let watch = Watch::new(directory, registry, loader);
+        let control = Control::new(registry, loader, clock, guard::bell().0);
+        let watch = Watch::new(directory, Arc::new(control));
         Self { dir, watch }
     }
 
@@ -60,7 +68,7 @@ impl Ground {
         }
         let started = fs::read(self.started()).unwrap_or_default();
         let name = PluginName::parse("plugin").unwrap();
-        let refused = self.watch.registry.refused(&name);
+        let refused = self.watch.control.registry.refused(&name);
         (started.len(), refused.unwrap().why)
     }
 }
@@ -98,7 +106,7 @@ fn what_was_refused_for_now_is_tried_again_after_a_pause_and_not_for_ever() {
 #[test]
 fn a_refusal_that_comes_again_is_told_once() {
     let mut ground = Ground::new();
-    let changes = ground.watch.registry.changes();
+    let changes = ground.watch.control.registry.changes();
     let begin = Instant::now();
     for hours in 0..4 {
         let now = begin + Duration::from_secs(3600 * hours);
@@ -129,7 +137,10 @@ impl Ground {
     }
 
     fn knows(&self, name: &str) -> bool {
-        self.watch.registry.knows(&PluginName::parse(name).unwrap())
+        self.watch
+            .control
+            .registry
+            .knows(&PluginName::parse(name).unwrap())
     }
 }
 
@@ -203,7 +214,7 @@ fn a_plugin_that_cannot_be_looked_at_is_not_gone_and_says_so() {
         ground.watch.look(now + Duration::from_secs(seconds));
     }
     let name = PluginName::parse("plugin").unwrap();
-    let why = ground.watch.registry.refused(&name).unwrap().why;
+    let why = ground.watch.control.registry.refused(&name).unwrap().why;
     assert!(why.contains("ymbolic links"), "{why}");
     assert!(why.ends_with("; it will be tried again"), "{why}");
     let before = ground.compiled();

@@ -24,7 +24,12 @@ enum Held<'a> {
     Plain(Cow<'a, [u8]>),
 }
 
-impl Blob<'_> {
+impl<'a> Blob<'a> {
+    /// Bytes that came from elsewhere than a body.
+    pub fn plain(bytes: &'a [u8]) -> Self {
+        Self(Held::Plain(Cow::Borrowed(bytes)))
+    }
+
     /// How many bytes [`Blob::decode_onto`] will append if the encoding is right.
     pub fn decoded_len(&self) -> usize {
         match &self.0 {

@@ -22,6 +22,7 @@ pub(crate) async fn run(args: &InspectArgs) -> Result<(), Failure> {
     let mut rows = vec![
         ("plugin", plugin.name.clone()),
         ("state", plugin.state.clone()),
+        ("number", output::count_or_none(plugin.number)),
     ];
     if let Some(hash) = &plugin.hash {
         let number = output::count_or_none;
@@ -63,6 +64,7 @@ pub(crate) async fn run(args: &InspectArgs) -> Result<(), Failure> {
         ]);
     }
     rows.push(("swaps", output::count(plugin.swaps)));
+    rows.extend(standing(&plugin));
     if let Some(why) = &plugin.refused {
         rows.push(("refused", why.clone()));
         let at = output::or_none(plugin.refused_at_ms.map(output::time));
@@ -78,4 +80,61 @@ pub(crate) async fn run(args: &InspectArgs) -> Result<(), Failure> {
         Some(refusal) => Err(Failure::Text(refusal)),
         None => Ok(()),
     }
+}
+
+/// What is said of its versions.
+fn standing(plugin: &Plugin) -> Vec<(&'static str, String)> {
+    let mut rows = vec![
+        ("rollbacks", output::count_or_none(plugin.rollbacks)),
+        (
+            "automatic rollbacks",
+            output::count_or_none(plugin.automatic_rollbacks),
+        ),
+    ];
+    for version in &plugin.versions {
+        let hash = version.hash.get(..12).unwrap_or(&version.hash);
+        let [calls, ended, failed] =
+            [version.calls, version.ended, version.failed].map(output::count);
+        let number = output::count_or_none(version.number);
+        let signed = version.signed.as_deref();
+        let signed = signed.map_or_else(String::new, |by| format!(", signed {by}"));
+        rows.push((
+            "in use",
+            format!("{number} ({hash}): {calls} batches, {ended} records, {failed} failed{signed}"),
+        ));
+    }
+    for event in plugin.recent.iter().rev() {
+        let (at, how) = (output::time(event.at_ms), &event.how);
+        rows.push(("in force", format!("{} at {at} by {how}", event.number)));
+    }
+    for (alias, number) in &plugin.aliases {
+        rows.push(("alias", format!("{alias} = {number}")));
+    }
+    if let Some(canary) = &plugin.canary {
+        let text = format!("{} with {} %", canary.number, canary.percent);
+        rows.push(("canary", text));
+    }
+    if let Some(aside) = &plugin.set_aside {
+        rows.push(("set aside", aside.text()));
+    }
+    if let Some(failing) = &plugin.failing {
+        rows.push(("failing", failing.clone()));
+    }
+    if let Some(shadow) = &plugin.shadow {
+        let [records, left_out, differing] =
+            [shadow.records, shadow.left_out, shadow.differing].map(output::count);
+        let hash = shadow.hash.get(..12).unwrap_or(&shadow.hash);
+        let (at, source) = (output::time(shadow.at_ms), &shadow.source);
+        rows.extend([
+            (
+                "shadow run",
+                format!("of {hash} at {at}, {records} records of {source}"),
+            ),
+            ("left out", left_out),
+            ("differing", differing),
+            ("before", shadow.old.text()),
+            ("after", shadow.new.text()),
+        ]);
+    }
+    rows
 }

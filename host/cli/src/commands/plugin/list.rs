@@ -40,6 +40,15 @@ pub(crate) async fn run(args: &ListArgs) -> Result<(), Failure> {
             refused.push(plugin.name.as_str());
         }
     }
+    for plugin in &plugins {
+        if let Some(aside) = &plugin.set_aside {
+            let (name, aside) = (&plugin.name, aside.text());
+            output::lines(&format!("  {name}: what lies there is set aside: {aside}"))?;
+        }
+        if let Some(failing) = &plugin.failing {
+            output::lines(&format!("  {}: {failing}", plugin.name))?;
+        }
+    }
     for Ignored { file, why } in &ignored {
         output::lines(&format!("  {file}: ignored: {why}"))?;
     }

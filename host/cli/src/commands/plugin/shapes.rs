@@ -46,6 +46,140 @@ pub(crate) struct Plugin {
     pub(crate) refused: Option<String>,
     pub(crate) refused_at_ms: Option<u64>,
     pub(crate) swaps: u64,
+    pub(crate) number: Option<u64>,
+    pub(crate) rollbacks: Option<u64>,
+    pub(crate) automatic_rollbacks: Option<u64>,
+    pub(crate) failing: Option<String>,
+    pub(crate) canary: Option<Canary>,
+    #[serde(default)]
+    pub(crate) aliases: BTreeMap<String, u64>,
+    pub(crate) set_aside: Option<SetAside>,
+    pub(crate) shadow: Option<Shadow>,
+    #[serde(default)]
+    pub(crate) recent: Vec<Event>,
+    #[serde(default)]
+    pub(crate) versions: Vec<InUse>,
+}
+
+/// A version that a share of the lanes go by.
+#[derive(Deserialize)]
+pub(crate) struct Canary {
+    pub(crate) number: u64,
+    pub(crate) percent: u64,
+}
+
+/// What lies in the plugins directory and is not taken by itself.
+#[derive(Deserialize)]
+pub(crate) struct SetAside {
+    pub(crate) hash: String,
+    pub(crate) number: Option<u64>,
+    pub(crate) why: String,
+}
+
+/// What the last shadow run found.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Shadow {
+    pub(crate) at_ms: u64,
+    pub(crate) source: String,
+    pub(crate) hash: String,
+    pub(crate) records: u64,
+    pub(crate) left_out: u64,
+    pub(crate) old: ShadowSide,
+    pub(crate) new: ShadowSide,
+    pub(crate) differing: u64,
+}
+
+/// What one version made of the records of a shadow run.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ShadowSide {
+    pub(crate) ok: u64,
+    pub(crate) dropped: u64,
+    pub(crate) failed: u64,
+    pub(crate) output_bytes: u64,
+    pub(crate) ns_per_record: u64,
+    pub(crate) memory_bytes: u64,
+    pub(crate) fault: Option<String>,
+}
+
+/// A version that is in force or held ready.
+#[derive(Deserialize)]
+pub(crate) struct InUse {
+    pub(crate) number: Option<u64>,
+    pub(crate) hash: String,
+    pub(crate) calls: u64,
+    pub(crate) ended: u64,
+    pub(crate) failed: u64,
+    pub(crate) signed: Option<String>,
+}
+
+/// A version came into force.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Event {
+    pub(crate) number: u64,
+    pub(crate) at_ms: u64,
+    pub(crate) how: String,
+}
+
+/// What an order was about.
+#[derive(Deserialize)]
+pub(crate) struct Obeyed {
+    pub(crate) version: Option<Numbered>,
+}
+
+/// A version with its number.
+#[derive(Deserialize)]
+pub(crate) struct Numbered {
+    pub(crate) number: u64,
+    pub(crate) hash: String,
+    pub(crate) version: String,
+}
+
+impl Numbered {
+    /// The version as a person tells it from others.
+    pub(crate) fn text(&self) -> String {
+        let Self {
+            number,
+            hash,
+            version,
+        } = self;
+        let hash = hash.get(..12).unwrap_or(hash);
+        format!("version {number} ({version} {hash})").replace("( ", "(")
+    }
+}
+
+impl ShadowSide {
+    /// All of it in one line.
+    pub(crate) fn text(&self) -> String {
+        let numbers = [
+            self.ok,
+            self.dropped,
+            self.failed,
+            self.output_bytes,
+            self.ns_per_record,
+            self.memory_bytes,
+        ];
+        let [ok, dropped, failed, bytes, time, memory] = numbers.map(output::count);
+        let fault = self.fault.as_deref();
+        let fault = fault.map_or_else(String::new, |fault| format!("; {fault}"));
+        format!(
+            "{ok} ok, {dropped} dropped, {failed} failed, {bytes} bytes, {time} ns a record, \
+             {memory} bytes of memory{fault}"
+        )
+    }
+}
+
+impl SetAside {
+    /// What lies there, and why it is left alone.
+    pub(crate) fn text(&self) -> String {
+        let hash = self.hash.get(..12).unwrap_or(&self.hash);
+        match self.number {
+            Some(number) => format!("{} (version {number}, {hash})", self.why),
+            None => format!("{} ({hash})", self.why),
+        }
+    }
 }
 
 impl Plugin {

@@ -23,7 +23,7 @@ use follow::Following;
 use line::{Format, FormatName};
 use print::Printing;
 use select::Selection;
-use since::Since;
+pub(crate) use since::{Begin, Since};
 
 use crate::client::TargetArgs;
 use crate::failure::Failure;

@@ -30,6 +30,7 @@ fn worker(own: &Own, (output, room_bytes): (usize, u64), settled: &Settled) -> W
         function_arn: String::new(),
         decided_at: MOMENT.now,
         object_bytes_max: 500_000,
+        provenance: Arc::default(),
         unpacks: true,
     };
     let allowance = Allowance {

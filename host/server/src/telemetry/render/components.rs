@@ -1,5 +1,7 @@
 //! Counts of plugins and of delivery streams, each under its own name.
 
+use std::sync::Arc;
+
 use delivery::DeliveryStatus;
 use types::Timestamp;
 use wasm::{BATCH_TIME_BUCKETS_US, Plugin, Version};
@@ -9,15 +11,25 @@ use super::{Seconds, counter, head, line};
 /// One metric of a version: its name, what it says, and where it is read.
 type OfVersion = (&'static str, &'static str, fn(&Version) -> u64);
 
-const OF_VERSIONS: [OfVersion; 6] = [
+const OF_VERSIONS: [OfVersion; 8] = [
     (
         "plugin_calls_total",
-        "Batches handed to the version in force.",
+        "Batches handed to a version that is in force or held ready.",
         |v| v.counters().calls.value(),
     ),
     ("plugin_records_total", "Records in them.", |v| {
         v.counters().records.value()
     }),
+    (
+        "plugin_ended_records_total",
+        "Records whose outcome is known.",
+        |v| v.counters().ended.value(),
+    ),
+    (
+        "plugin_failed_records_total",
+        "Those of them that failed.",
+        |v| v.counters().failed.value(),
+    ),
     ("plugin_traps_total", "Batches that it trapped on.", |v| {
         v.counters().traps.value()
     }),
@@ -38,53 +50,63 @@ const OF_VERSIONS: [OfVersion; 6] = [
     ),
 ];
 
+/// One metric of a plugin over its versions: name, kind, help, and what it is.
+type OfPlugin = (&'static str, &'static str, &'static str, fn(&Plugin) -> u64);
+
+const OF_PLUGINS: [OfPlugin; 5] = [
+    (
+        "plugin_swaps_total",
+        "counter",
+        "Versions that took the place of another.",
+        |p| p.swaps,
+    ),
+    (
+        "plugin_rollbacks_total",
+        "counter",
+        "Swaps that an operator ordered as rollbacks.",
+        |p| p.rollbacks,
+    ),
+    (
+        "plugin_automatic_rollbacks_total",
+        "counter",
+        "Swaps since a version failed on too many records.",
+        |p| p.automatic_rollbacks,
+    ),
+    (
+        "plugin_running",
+        "gauge",
+        "1 while a version is in force, else 0.",
+        |p| u64::from(p.version.is_some()),
+    ),
+    (
+        "plugin_refused",
+        "gauge",
+        "1 while what lies in the plugins directory was refused, else 0.",
+        |p| u64::from(p.refused.is_some()),
+    ),
+];
+
 pub(super) fn plugins(out: &mut String, plugins: &[Plugin]) {
     if plugins.is_empty() {
         return;
     }
-    head(
-        out,
-        "plugin_swaps_total",
-        "counter",
-        "Versions that took the place of another.",
-    );
-    for plugin in plugins {
-        let (name, swaps) = (&plugin.name, plugin.swaps);
-        line(
-            out,
-            format_args!("plugin_swaps_total{{plugin=\"{name}\"}} {swaps}"),
-        );
+    for (metric, kind, help, value) in OF_PLUGINS {
+        head(out, metric, kind, help);
+        for plugin in plugins {
+            let (name, value) = (&plugin.name, value(plugin));
+            line(out, format_args!("{metric}{{plugin=\"{name}\"}} {value}"));
+        }
     }
-    head(
-        out,
-        "plugin_running",
-        "gauge",
-        "1 while a version is in force, else 0.",
-    );
-    for plugin in plugins {
-        let (name, running) = (&plugin.name, u8::from(plugin.version.is_some()));
-        line(
-            out,
-            format_args!("plugin_running{{plugin=\"{name}\"}} {running}"),
-        );
-    }
-    head(
-        out,
-        "plugin_refused",
-        "gauge",
-        "1 while what lies in the plugins directory was refused, else 0.",
-    );
-    for plugin in plugins {
-        let (name, refused) = (&plugin.name, u8::from(plugin.refused.is_some()));
-        line(
-            out,
-            format_args!("plugin_refused{{plugin=\"{name}\"}} {refused}"),
-        );
-    }
-    let versions: Vec<&Version> = plugins
-        .iter()
-        .filter_map(|p| p.version.as_deref())
-        .collect();
+    let in_use = |p: &'_ Plugin| {
+        p.version
+            .iter()
+            .chain(&p.others)
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    let loaded: Vec<Arc<Version>> = plugins.iter().flat_map(in_use).collect();
+    let versions: Vec<&Version> = loaded.iter().map(|version| &**version).collect();
+    numbers(out, plugins);
     for (metric, help, value) in OF_VERSIONS {
         head(out, metric, "counter", help);
         for version in &versions {
@@ -106,6 +128,27 @@ pub(super) fn plugins(out: &mut String, plugins: &[Plugin]) {
                 out,
                 format_args!("plugin_counter_total{{{labels},counter=\"{counter}\"}} {value}"),
             );
+        }
+    }
+}
+
+/// Which number each version in force has, so that a version by its hash can be told by it.
+fn numbers(out: &mut String, plugins: &[Plugin]) {
+    head(
+        out,
+        "plugin_version_number",
+        "gauge",
+        "The number of a version that is in force or held ready.",
+    );
+    for plugin in plugins {
+        for version in plugin.version.iter().chain(&plugin.others) {
+            if let Some(number) = plugin.number(version.hash()) {
+                let labels = labels(version);
+                line(
+                    out,
+                    format_args!("plugin_version_number{{{labels}}} {number}"),
+                );
+            }
         }
     }
 }

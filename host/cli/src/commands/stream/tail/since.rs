@@ -17,7 +17,7 @@ const UNITS: [(&str, u64); 6] = [
 
 /// Where a tail begins, as it is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Since {
+pub(crate) enum Since {
     /// So long before the tail was started.
     Back(Duration),
     /// A time.
@@ -30,7 +30,7 @@ pub(super) enum Since {
 
 /// Where a tail begins in each shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Begin {
+pub(crate) enum Begin {
     /// With the first record that arrived at this time or later.
     At(Timestamp),
     /// With the oldest record that is kept.
@@ -41,7 +41,7 @@ pub(super) enum Begin {
 
 impl Since {
     /// What `--since` says.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         match text.to_ascii_lowercase().replace('_', "-").as_str() {
             "trim-horizon" | "oldest" => return Ok(Self::TrimHorizon),
             "latest" | "now" => return Ok(Self::Latest),
@@ -58,7 +58,7 @@ impl Since {
     }
 
     /// Where that is for a tail that is started now.
-    pub(super) fn begin(self, now: Timestamp) -> Result<Begin, String> {
+    pub(crate) fn begin(self, now: Timestamp) -> Result<Begin, String> {
         match self {
             Self::Back(back) => Ok(Begin::At(now.before(back))),
             Self::At(at) if at > now => Err(format!(

@@ -6,12 +6,16 @@
 
 use bincode::{Decode, Encode, config};
 use bytes::Bytes;
-use store::StoreError;
+
+use crate::StoreError;
 
 /// The layout of rows that have had only one.
 const LAYOUT: u8 = 1;
 /// Bytes that decoding may allocate: no row is larger. A damaged length is refused there.
 const ROW_BYTES_MAX: usize = 1024 * 1024;
+/// The same for rows of many small values, such as items of tables: some tens of bytes in memory
+/// may be one in the row.
+const VALUES_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Where rows lie, below the data directory.
 const FILE: &str = "tables.redb";
 
@@ -56,6 +60,24 @@ pub fn layout_of(row: &[u8]) -> Option<u8> {
 /// # Errors
 /// When another build wrote it.
 pub fn decode_in<T: Decode<()>>(layout: u8, table: &str, row: &[u8]) -> Result<T, StoreError> {
+    decode_within(config(), layout, table, row)
+}
+
+/// The value of `row`, which was read from `table` and may be made of many small values.
+///
+/// # Errors
+/// When another build wrote it.
+pub fn decode_values<T: Decode<()>>(table: &str, row: &[u8]) -> Result<T, StoreError> {
+    let config = config::standard().with_limit::<VALUES_BYTES_MAX>();
+    decode_within(config, LAYOUT, table, row)
+}
+
+fn decode_within<T: Decode<()>>(
+    config: impl config::Config,
+    layout: u8,
+    table: &str,
+    row: &[u8],
+) -> Result<T, StoreError> {
     let body = match row.split_first() {
         Some((found, body)) if *found == layout => body,
         Some((found, _)) => {
@@ -70,7 +92,7 @@ pub fn decode_in<T: Decode<()>>(layout: u8, table: &str, row: &[u8]) -> Result<T
         }
         None => return Err(unreadable(format!("a row of {table} is empty"))),
     };
-    let why = match bincode::decode_from_slice(body, config()) {
+    let why = match bincode::decode_from_slice(body, config) {
         Ok((value, read)) if read == body.len() => return Ok(value),
         Ok((_, read)) => format!("{} bytes are left", body.len() - read),
         Err(error) => error.to_string(),

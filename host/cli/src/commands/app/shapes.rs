@@ -1,0 +1,115 @@
+//! What the pages of applications say.
+
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+pub(super) struct Apps {
+    pub(super) apps: Vec<App>,
+    #[serde(default)]
+    pub(super) refused: Vec<Refused>,
+}
+
+/// A plugin whose manifest declares an application that cannot be made.
+#[derive(Deserialize)]
+pub(super) struct Refused {
+    pub(super) plugin: String,
+    pub(super) why: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct App {
+    pub(super) name: String,
+    pub(super) stream: String,
+    pub(super) plugin: String,
+    pub(super) state: String,
+    pub(super) start: String,
+    pub(super) pinned: Option<String>,
+    pub(super) trouble: Option<String>,
+    pub(super) waiting: u64,
+    #[serde(flatten)]
+    pub(super) counts: Counts,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Counts {
+    pub(super) processed: u64,
+    pub(super) dead_letters: u64,
+    pub(super) foreign: u64,
+    pub(super) lost: u64,
+    pub(super) left_out: u64,
+    pub(super) emitted: u64,
+    pub(super) rows: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Description {
+    #[serde(flatten)]
+    pub(super) app: App,
+    pub(super) tables: Vec<String>,
+    pub(super) emit: Vec<String>,
+    pub(super) letters: u64,
+    pub(super) letter_bytes: u64,
+    pub(super) replayed: u64,
+    pub(super) discarded: u64,
+    pub(super) shards: Vec<Shard>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Shard {
+    pub(super) shard: String,
+    pub(super) state: String,
+    pub(super) waiting: u64,
+    pub(super) behind_ms: Option<u64>,
+    pub(super) version: Option<String>,
+    pub(super) swap_refused: Option<String>,
+    pub(super) stuck: Option<String>,
+    pub(super) redone: u64,
+    pub(super) conflicts: u64,
+    #[serde(flatten)]
+    pub(super) counts: Counts,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Letters {
+    pub(super) dead_letters: Vec<Letter>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Letter {
+    pub(super) id: String,
+    pub(super) shard: String,
+    pub(super) sequence_number: String,
+    pub(super) arrival_ms: u64,
+    pub(super) failed_at_ms: u64,
+    pub(super) reason: String,
+    pub(super) version: String,
+    pub(super) tries: u32,
+    pub(super) bytes: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WholeLetter {
+    #[serde(flatten)]
+    pub(super) letter: Letter,
+    pub(super) partition_key: String,
+    /// In base64.
+    pub(super) data: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Heard {
+    pub(super) shards: u64,
+}
+
+/// An answer that says no more than that it is one.
+#[derive(Deserialize)]
+pub(super) struct Done {
+    pub(super) done: bool,
+}

@@ -1,0 +1,155 @@
+//! `millrace delivery create`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use crate::client::{Client, Target, TargetArgs};
+use crate::commands::stream::summary;
+use crate::failure::Failure;
+use crate::output;
+
+/// How often, and how far apart, we look whether it is there.
+const LOOKS_MAX: u32 = 600;
+const LOOK_PAUSE: Duration = Duration::from_millis(50);
+
+#[derive(Args)]
+pub(crate) struct CreateArgs {
+    /// The delivery stream's name
+    name: String,
+    /// The stream whose records it delivers
+    #[arg(long, value_name = "NAME")]
+    stream: String,
+    /// The plugin that records go through; without it they are delivered as they are
+    #[arg(long, value_name = "NAME")]
+    plugin: Option<String>,
+    /// The bucket of the objects [default: the delivery stream's name]
+    #[arg(long, value_name = "NAME")]
+    bucket: Option<String>,
+    /// What stands before the names of objects
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    prefix: String,
+    /// What stands before the names of objects of failed records
+    #[arg(long, value_name = "TEXT", default_value = "failed/")]
+    error_prefix: String,
+    /// Seconds that records wait for others at most, or until there are enough for an object
+    #[arg(long, value_name = "N", default_value_t = 60)]
+    interval: u32,
+    /// MiB of records that are enough for an object
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    size: u32,
+    /// Compress objects
+    #[arg(long)]
+    gzip: bool,
+    #[command(flatten)]
+    target: TargetArgs,
+}
+
+/// A delivery stream that is to be made.
+pub(crate) struct NewDelivery<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) stream: &'a str,
+    pub(crate) plugin: Option<&'a str>,
+    pub(crate) bucket: &'a str,
+    pub(crate) prefix: &'a str,
+    pub(crate) error_prefix: &'a str,
+    pub(crate) interval_seconds: u32,
+    pub(crate) size_mib: u32,
+    pub(crate) gzip: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Described {
+    delivery_stream_description: Description,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Description {
+    #[serde(rename = "DeliveryStreamARN")]
+    arn: String,
+    delivery_stream_status: String,
+}
+
+pub(crate) async fn run(args: &CreateArgs) -> Result<(), Failure> {
+    let target = Arc::new(args.target.target()?);
+    let new = NewDelivery {
+        name: &args.name,
+        stream: &args.stream,
+        plugin: args.plugin.as_deref(),
+        bucket: args.bucket.as_deref().unwrap_or(&args.name),
+        prefix: &args.prefix,
+        error_prefix: &args.error_prefix,
+        interval_seconds: args.interval,
+        size_mib: args.size,
+        gzip: args.gzip,
+    };
+    let made = create(&target, &new).await?;
+    Ok(output::lines(&made)?)
+}
+
+/// Creates a delivery stream and waits until it delivers; its ARN.
+pub(crate) async fn create(target: &Arc<Target>, new: &NewDelivery<'_>) -> Result<String, Failure> {
+    let mut client = Client::new(target);
+    let stream_arn = summary(&mut client, new.stream).await?.stream_arn;
+    let input = request(new, &stream_arn)?;
+    let _: Value = client.call_firehose("CreateDeliveryStream", &input).await?;
+    let name = json!({"DeliveryStreamName": new.name});
+    for _ in 0..LOOKS_MAX {
+        let described: Described = client
+            .call_firehose("DescribeDeliveryStream", &name)
+            .await?;
+        let Description {
+            arn,
+            delivery_stream_status: status,
+        } = described.delivery_stream_description;
+        match status.as_str() {
+            "ACTIVE" => return Ok(arn),
+            "CREATING" => sleep(LOOK_PAUSE).await,
+            other => return Err(format!("{} is {other}", new.name).into()),
+        }
+    }
+    Err(format!("{} was created but is not ACTIVE yet", new.name).into())
+}
+
+/// The input of CreateDeliveryStream. The role is one that nobody looks at: the caller's own rights
+/// hold.
+fn request(new: &NewDelivery<'_>, stream_arn: &str) -> Result<Value, String> {
+    let parts: Vec<&str> = stream_arn.split(':').collect();
+    let [_, partition, _, region, account, ..] = parts[..] else {
+        return Err(format!("'{stream_arn}' is no ARN"));
+    };
+    let role = format!("arn:{partition}:iam::{account}:role/any");
+    let mut destination = json!({
+        "RoleARN": role,
+        "BucketARN": format!("arn:{partition}:s3:::{}", new.bucket),
+        "Prefix": new.prefix,
+        "ErrorOutputPrefix": new.error_prefix,
+        "BufferingHints": {
+            "SizeInMBs": new.size_mib,
+            "IntervalInSeconds": new.interval_seconds,
+        },
+        "CompressionFormat": if new.gzip { "GZIP" } else { "UNCOMPRESSED" },
+    });
+    if let Some(plugin) = new.plugin {
+        let function = format!("arn:{partition}:lambda:{region}:{account}:function:{plugin}");
+        let parameter = json!({"ParameterName": "LambdaArn", "ParameterValue": function});
+        let processor = json!({"Type": "Lambda", "Parameters": [parameter]});
+        destination["ProcessingConfiguration"] =
+            json!({"Enabled": true, "Processors": [processor]});
+    }
+    Ok(json!({
+        "DeliveryStreamName": new.name,
+        "DeliveryStreamType": "KinesisStreamAsSource",
+        "KinesisStreamSourceConfiguration": {
+            "KinesisStreamARN": stream_arn,
+            "RoleARN": role,
+        },
+        "ExtendedS3DestinationConfiguration": destination,
+    }))
+}

@@ -1,0 +1,81 @@
+//! `millrace plugin deploy`: a version is handed to a running server as one.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use clap::Args;
+use serde::Deserialize;
+use wasm::{Files, Limits, PluginName};
+
+use super::project::{Given, Unreadable};
+use crate::client::{Client, Method, Target, TargetArgs};
+use crate::failure::Failure;
+use crate::output;
+
+/// How often a deployment is asked for anew whose end was not known in time: each time the server
+/// waits most of a minute, and compiling is bounded there.
+const ATTEMPTS_MAX: u32 = 10;
+
+/// Puts a plugin in force in a running server: its component and its manifest as one version, which
+/// is admitted and compiled first. If the server refuses it, the version before goes on, and the
+/// exit code is 1.
+#[derive(Args)]
+pub(crate) struct DeployArgs {
+    /// A component, or the folder of a plugin's sources
+    #[arg(value_name = "FILE|DIR", default_value = ".")]
+    plugin: PathBuf,
+    #[command(flatten)]
+    target: TargetArgs,
+}
+
+/// What the server says of a deployment.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Answer {
+    state: String,
+    pub(super) hash: String,
+    pub(super) was_in_force: bool,
+}
+
+pub(crate) async fn run(args: &DeployArgs) -> Result<(), Failure> {
+    // The server's own limits hold, and it says so.
+    let limits = Limits {
+        component_bytes_max: u64::MAX,
+        ..Limits::default()
+    };
+    let Given { name, files } = match Given::read(&args.plugin, &limits) {
+        Ok(given) => given,
+        Err(Unreadable::Missing(what)) => return Err(Failure::Unable(what)),
+        Err(Unreadable::Refused(why)) => return Err(Failure::Text(why)),
+    };
+    let target = Arc::new(args.target.target()?);
+    let answer = deploy(&target, &name, &files).await?;
+    let hash = answer.hash.get(..12).unwrap_or(&answer.hash);
+    let what = if answer.was_in_force {
+        "is in force already"
+    } else {
+        "is in force"
+    };
+    Ok(output::lines(&format!("{name} {hash} {what}"))?)
+}
+
+/// Hands a version to a server, until it is in force or refused.
+pub(super) async fn deploy(
+    target: &Arc<Target>,
+    name: &PluginName,
+    files: &Files,
+) -> Result<Answer, Failure> {
+    let body = Bytes::from(files.whole());
+    let page = format!("plugins/{name}");
+    let mut client = Client::new(target);
+    for _ in 0..ATTEMPTS_MAX {
+        let answer: Answer = client.page_with(Method::PUT, &page, body.clone()).await?;
+        if answer.state != "loading" {
+            return Ok(answer);
+        }
+        output::lines(&format!("{name} is still being compiled"))?;
+    }
+    let why = format!("{name}: the server does not come to an end with it; see `plugin inspect`");
+    Err(Failure::Text(why))
+}

@@ -1,0 +1,200 @@
+//! `millrace plugin dev`: a server of its own with the plugin, records that go through it, and a
+//! new version with every change.
+
+mod changes;
+mod feed;
+mod news;
+mod show;
+mod stage;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use tokio::task::{block_in_place, spawn_blocking};
+use tokio::time::{MissedTickBehavior, interval};
+use wasm::{Limits, Version};
+
+use super::build::build;
+use super::deploy::deploy;
+use super::project::Project;
+use crate::client::{CallError, TargetArgs};
+use crate::commands::stream::Since;
+use crate::failure::Failure;
+use crate::output;
+use changes::Changes;
+use feed::{Feed, Source};
+use news::News;
+use stage::Stage;
+
+/// Between two looks at what the plugin logged, counted and delivered.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Runs a plugin in a server of its own: builds it, lets records go through it, and puts a new
+/// version in force whenever its sources change. Ctrl-C ends all of it.
+///
+/// The records are those of `tests/*.in.jsonl`, again and again, or those of a live stream.
+#[derive(Args)]
+pub(crate) struct DevArgs {
+    /// The folder of the plugin's sources
+    #[arg(value_name = "DIR", default_value = ".")]
+    dir: PathBuf,
+    /// The directory of everything that the server keeps [default: a temporary one]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Where the server listens [default: 127.0.0.1, any free port]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// A live stream whose records go through the plugin, of the server at --endpoint
+    #[arg(long, value_name = "NAME")]
+    stream: Option<String>,
+    /// Where to begin in it, as for `stream tail`
+    #[arg(long, value_name = "WHEN", default_value = "latest", value_parser = Since::parse)]
+    from: Since,
+    #[command(flatten)]
+    target: TargetArgs,
+}
+
+pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
+    let project = Project::open(&args.dir).map_err(Failure::Unable)?;
+    // Before the first build, so that no change is missed.
+    let changes = Changes::of(&project.dir)?;
+    let stage = Stage::set(&project.name, args.data.as_deref(), args.listen).await?;
+    output::lines(&format!(
+        "{}: a server on {}, which keeps everything in {}; Ctrl-C ends it",
+        project.name,
+        stage.target.endpoint(),
+        stage.data().display()
+    ))?;
+    let source = match &args.stream {
+        None => Source::Fixtures(project.dir.clone()),
+        Some(stream) => Source::Live {
+            target: Arc::new(args.target.target()?),
+            stream: stream.clone(),
+            from: args.from,
+        },
+    };
+    let mut session = Session {
+        project,
+        news: News::new(&stage),
+        feed: Feed::new(source),
+        stage,
+        number: 0,
+        version: None,
+    };
+    let ended = tokio::select! {
+        ended = session.go_on(changes) => ended,
+        _ = tokio::signal::ctrl_c() => Ok(()),
+    };
+    let Session { stage, .. } = session;
+    let closed = stage.close().await;
+    ended?;
+    Ok(closed?)
+}
+
+/// A plugin at work, and the server that it works in.
+struct Session {
+    project: Project,
+    stage: Stage,
+    feed: Feed,
+    news: News,
+    /// Versions that were in force so far, the first of them being 1.
+    number: u32,
+    version: Option<Arc<Version>>,
+}
+
+impl Session {
+    async fn go_on(&mut self, mut changes: Changes) -> Result<(), Failure> {
+        let mut looks = interval(LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        self.renew(Instant::now()).await?;
+        loop {
+            tokio::select! {
+                changed = changes.next() => self.renew(changed?).await?,
+                _ = looks.tick() => {
+                    output::check_reader()?;
+                    self.news.tell(&self.stage, &self.feed).await?;
+                }
+            }
+        }
+    }
+
+    /// Builds what changed at this moment and puts it in force. What goes wrong is told, and the
+    /// version before goes on.
+    async fn renew(&mut self, changed_at: Instant) -> Result<(), Failure> {
+        let project = self.project.clone();
+        let built = spawn_blocking(move || {
+            let project = Project::open(&project.dir)?;
+            let built = build(&project)?;
+            let limits = Limits {
+                component_bytes_max: u64::MAX,
+                ..Limits::default()
+            };
+            let files = project.files(&limits)?;
+            Ok::<_, String>((built, files))
+        });
+        let built = built.await.map_err(|error| format!("build: {error}"))?;
+        let (built, files) = match built {
+            Ok(done) => done,
+            Err(why) => return self.complain("not built", &why),
+        };
+        if self
+            .version
+            .as_ref()
+            .is_some_and(|version| version.hash() == files.hash())
+        {
+            return Ok(());
+        }
+        match deploy(&self.stage.target, &self.project.name, &files).await {
+            Ok(_) => {}
+            Err(Failure::Call(CallError::Refused { message, .. })) => {
+                return self.complain("refused", &message);
+            }
+            Err(failure) => return Err(failure),
+        }
+        let version = self.stage.version()?;
+        self.number += 1;
+        output::lines(&format!(
+            "v{} {} is in force, {}.{:01} s after the change ({})",
+            self.number,
+            version.hash().short(),
+            changed_at.elapsed().as_secs(),
+            changed_at.elapsed().subsec_millis() / 100,
+            built.text()
+        ))?;
+        if self.number == 1 {
+            self.begin(&version).await?;
+        }
+        self.show(&version)?;
+        self.version = Some(version);
+        Ok(())
+    }
+
+    /// Lets records flow, now that there is a version that they can go through.
+    async fn begin(&mut self, version: &Version) -> Result<(), Failure> {
+        let stream = self.stage.stream(version);
+        self.stage.create(&stream, version.role()).await?;
+        self.feed.begin(&self.stage.target, &stream).await
+    }
+
+    /// Shows what the version makes of the last records, or where that differs from what the one
+    /// before made of them.
+    fn show(&self, version: &Arc<Version>) -> Result<(), Failure> {
+        let records = self.feed.last()?;
+        let text = block_in_place(|| match &self.version {
+            None => show::outcomes(version, &records),
+            Some(before) => show::differences(before, version, &records),
+        });
+        Ok(output::raw(text?.as_bytes()).and_then(|()| output::flush())?)
+    }
+
+    fn complain(&self, what: &str, why: &str) -> Result<(), Failure> {
+        let goes_on = match self.number {
+            0 => "waiting for a change".to_owned(),
+            number => format!("v{number} goes on"),
+        };
+        Ok(output::lines(&format!("{what}: {why}\n  {goes_on}"))?)
+    }
+}

@@ -1,0 +1,133 @@
+//! The README's walk for authors, `millrace plugin new` and `dev`: records go through a plugin from
+//! nothing, a change is in force, a mistake is told, and Ctrl-C ends all of it.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::tempdir;
+
+/// How long a line is waited for: the first build makes the SDK, on a machine that does more.
+const LINE_TIME_MAX: Duration = Duration::from_secs(600);
+
+/// `millrace plugin dev`, killed when the test is over.
+struct Dev {
+    child: Child,
+    lines: Receiver<String>,
+    seen: String,
+}
+
+impl Dev {
+    /// Runs the walk of the README as it is written; the program of its last line takes the place
+    /// of the shell, so that it gets the signals that a terminal would send it.
+    fn start(dir: &Path) -> Self {
+        let walk = walk().replace("&& millrace", "&& exec millrace");
+        let program = Path::new(env!("CARGO_BIN_EXE_millrace"));
+        let path = std::env::var("PATH").unwrap();
+        let path = format!("{}:{path}", program.parent().unwrap().display());
+        let mut child = Command::new("sh")
+            .args(["-euc", &walk])
+            .current_dir(dir)
+            .env("PATH", path)
+            .env("MILLRACE_CACHE", dir.join("cache"))
+            .env(
+                "CARGO_TARGET_DIR",
+                concat!(env!("CARGO_TARGET_TMPDIR"), "/plugins"),
+            )
+            .stdout(Stdio::piped())
+            // What the compiler says goes here, as it says it.
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let (told, lines) = channel();
+        thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                if told.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        Self {
+            child,
+            lines,
+            seen: String::new(),
+        }
+    }
+
+    /// Waits for a line with these words.
+    fn until(&mut self, words: &str) -> String {
+        loop {
+            let line = self.lines.recv_timeout(LINE_TIME_MAX);
+            let line = line.unwrap_or_else(|_| panic!("no '{words}' in:\n{}", self.seen));
+            self.seen.push_str(&line);
+            self.seen.push('\n');
+            if line.contains(words) {
+                return line;
+            }
+        }
+    }
+}
+
+impl Drop for Dev {
+    fn drop(&mut self) {
+        // One that has ended already cannot be killed, which is just as well.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The first block of the README's section for authors.
+fn walk() -> String {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
+    let readme = std::fs::read_to_string(readme).unwrap();
+    let (_, section) = readme.split_once("\n## Write a plugin\n").unwrap();
+    let (_, block) = section.split_once("\n```sh\n").unwrap();
+    let (block, _) = block.split_once("\n```\n").unwrap();
+    block.to_owned()
+}
+
+fn replace(file: &Path, from: &str, to: &str) {
+    let text = std::fs::read_to_string(file).unwrap();
+    assert!(text.contains(from), "{text}");
+    std::fs::write(file, text.replace(from, to)).unwrap();
+}
+
+#[test]
+fn records_go_through_a_new_plugin_and_a_change_is_in_force_with_what_it_changes() {
+    let dir = tempdir().unwrap();
+    let project = dir.path().join("hello");
+    let mut dev = Dev::start(dir.path());
+    dev.until("made hello: ");
+    dev.until("a server on http://127.0.0.1:");
+    dev.until("v1 ");
+    dev.until("\"Ann\"");
+    let counted = dev.until("counters ");
+    assert!(counted.contains("without_name "), "{counted}");
+    let delivered = dev.until(" delivered, ");
+    assert!(delivered.contains("records put: "), "{delivered}");
+
+    let source = project.join("src/lib.rs");
+    replace(&source, "{}, {name}!", "{} {name}.");
+    let swapped = dev.until("v2 ");
+    assert!(swapped.contains(" is in force, "), "{swapped}");
+    dev.until("2 of the last 4 records come out otherwise");
+    dev.until("- {\"status\":\"ok\",\"data\":\"hello, Ann!");
+    dev.until("+ {\"status\":\"ok\",\"data\":\"hello Ann.");
+
+    replace(&source, "record.text()?", "record.txt()?");
+    dev.until("not built: cargo failed");
+    dev.until("v2 goes on");
+    replace(&source, "record.txt()?", "record.text()?");
+    let manifest = project.join("plugin.toml");
+    replace(&manifest, "greeting = \"hello\"", "greetings = \"hello\"");
+    dev.until("refused: init: config greeting: missing");
+
+    kill_process(Pid::from_child(&dev.child), Signal::INT).unwrap();
+    let status = dev.child.wait().unwrap();
+    assert_eq!(status.code(), Some(0), "{}", dev.seen);
+}

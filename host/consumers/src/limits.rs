@@ -1,0 +1,58 @@
+//! The limits of applications, and what happens at each.
+
+use std::time::Duration;
+
+use crate::leases::WORKER_LIVES_MS;
+
+/// Applications that one account may have in all regions. One more is refused with
+/// LimitExceededException.
+pub const APPLICATIONS_PER_ACCOUNT_MAX: usize = 100;
+/// Records that a batch has at most; what is more goes into the next one.
+pub const BATCH_RECORDS_MAX: usize = 1_000;
+/// Bytes of the frames that a batch is made of, unless its first frame has more.
+pub const BATCH_BYTES_MAX: usize = 1024 * 1024;
+/// Rows of tables that one batch reads and writes, each. A call that would go over one is answered
+/// with an `err` that says so.
+pub const ROWS_PER_BATCH_MAX: usize = 8_192;
+/// Bytes of keys that one batch reads.
+pub const READ_KEY_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Bytes of values that tables give to one batch, kept until its end.
+pub const READ_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Bytes of keys and values that one batch writes.
+pub const WRITE_BYTES_MAX: usize = 6 * 1024 * 1024;
+/// Records that one batch puts to other streams.
+pub const EMITTED_PER_BATCH_MAX: usize = 8_192;
+/// Bytes of them with their partition keys.
+pub const EMITTED_BYTES_MAX: usize = 6 * 1024 * 1024;
+/// How often a record is tried until it is a dead letter. What the plugin calls retryable, and what
+/// is no fault of the record's, does not count.
+pub const RECORD_TRIES_MAX: u32 = 3;
+/// Conflicts after which a batch is worked on alone among those of its application.
+pub const CONFLICTS_BEFORE_ALONE: u32 = 3;
+/// Dead letters that an application may have. When there are as many, a shard whose next record
+/// would become one stands still and says so.
+pub const DEAD_LETTERS_MAX: u64 = 10_000;
+/// Bytes of them; the same happens.
+pub const DEAD_LETTER_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Dead letters in one answer; more are asked for from the last one on.
+pub const DEAD_LETTERS_LISTED_MAX: usize = 1_000;
+/// Characters of the reason of a dead letter, and of the trouble of a shard.
+pub const REASON_CHARS_MAX: usize = 1_024;
+/// Instances that live on between batches, of all plugins. The one that was used least lately is
+/// let go when another is needed; its state is in its row. The rest of the pool is delivery's.
+pub const INSTANCES_KEPT_MAX: usize = wasm::INSTANCES_MAX as usize / 2;
+/// Those of one plugin.
+pub const INSTANCES_KEPT_PER_PLUGIN_MAX: usize = wasm::INSTANCES_PER_PLUGIN_MAX as usize / 2;
+/// Memory for the batches of all applications, unless the configuration says otherwise.
+pub const WORK_BYTES: u64 = 128 * 1024 * 1024;
+/// The first pause after a failure; each is twice the one before.
+pub const PAUSE_FIRST: Duration = Duration::from_millis(50);
+/// The longest.
+pub const PAUSE_MAX: Duration = Duration::from_secs(10);
+/// How often a worker says that it lives, and looks at the leases.
+pub const LOOK_PERIOD: Duration = Duration::from_millis(WORKER_LIVES_MS / 5);
+/// How long all lanes together may take to end when the server stops. What they have begun and not
+/// committed is done again after the next start.
+pub const STOP_TIME_MAX: Duration = Duration::from_secs(10);
+/// Rows that are written in one commit where there may be many.
+pub const ROWS_PER_COMMIT: usize = 256;

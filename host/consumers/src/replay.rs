@@ -1,0 +1,273 @@
+//! Dead letters once more: a step of its own, whose commit does what the plugin wants done and
+//! removes the letter, so that doing it again changes nothing.
+//!
+//! It works in an instance of its own with the state that is kept of the letter's shard. If that
+//! state changes by it, the next batch of the shard meets a conflict and is done again from there.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use store::{CommitError, StoreError, Transaction};
+use streams::Numbering;
+use streams::emit::{Emission, EmitError};
+use types::Second;
+use wasm::{Assignment, Columns, ContentHash, Fault, Moment, Slab, Version};
+
+use crate::application::{Application, Versions};
+use crate::catalog;
+use crate::dead_letters::{self, Content, Gone, Letter, LetterKey};
+use crate::effects::Desk;
+use crate::ground::Ground;
+use crate::limits::{BATCH_BYTES_MAX, PAUSE_FIRST};
+use crate::rows::{self, KeptState};
+use crate::running::Running;
+use crate::table_ids::ShardKey;
+use crate::work::{Making, prepare};
+
+/// How often a replay is tried that others are in the way of.
+const TRIES_MAX: u32 = 8;
+
+/// Why nothing became of a dead letter.
+#[derive(Clone, Debug)]
+pub enum LetterError {
+    /// There is no such letter, or not any more.
+    NotFound,
+    /// It cannot be worked on with this version.
+    Version(String),
+    /// The plugin does not work on it: the letter stays.
+    Failed(String),
+    /// Others were in the way, or what it needs is not to be had now: to be tried again.
+    Busy(String),
+    /// What is kept of it cannot be read or changed.
+    Store(StoreError),
+}
+
+impl From<StoreError> for LetterError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl fmt::Display for LetterError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotFound => f.write_str("There is no such dead letter."),
+            Self::Version(why) => write!(f, "It cannot be replayed: {why}."),
+            Self::Failed(why) => write!(f, "It failed again, and stays: {why}."),
+            Self::Busy(why) => write!(f, "It was not replayed, and can be in a moment: {why}."),
+            Self::Store(error) => write!(f, "The dead letter was not changed: {error}."),
+        }
+    }
+}
+
+impl std::error::Error for LetterError {}
+
+/// Discards a letter.
+///
+/// # Errors
+/// It is not there, or cannot be removed.
+pub async fn discard(ground: &Ground, key: LetterKey) -> Result<(), LetterError> {
+    let engine = &*ground.engine;
+    for _ in 0..TRIES_MAX {
+        let found = dead_letters::find(engine, key).await?;
+        let (letter, version) = found.ok_or(LetterError::NotFound)?;
+        let mut effects = Transaction::default();
+        let of = (key, &letter, version);
+        dead_letters::remove(engine, of, Gone::Discarded, &mut effects).await?;
+        match engine.commit(effects).await {
+            Ok(_) => return Ok(()),
+            Err(CommitError::Conflict { .. }) => {}
+            Err(error) => return Err(LetterError::Store(error.into())),
+        }
+    }
+    Err(LetterError::Busy("others changed it".to_owned()))
+}
+
+/// Works on a letter with the version that its application works with, or with this one.
+///
+/// # Errors
+/// It is not done, and stays.
+pub async fn replay(
+    ground: &Arc<Ground>,
+    running: &Running,
+    (key, hash): (LetterKey, Option<ContentHash>),
+) -> Result<(), LetterError> {
+    let application = running.application();
+    let version = version(ground, &application, hash).await?;
+    let mut told = String::new();
+    for tried in 0..TRIES_MAX {
+        let found = dead_letters::find(&*ground.engine, key).await?;
+        let (letter, row) = found.ok_or(LetterError::NotFound)?;
+        let content = dead_letters::content(&*ground.engine, key, &letter).await?;
+        let lost = || store::codec::damaged("the content of a dead letter");
+        let content = content.ok_or_else(lost)?;
+        let _turn = running.turn(tried + 1 == TRIES_MAX).await;
+        let worked = work(ground, (&application, &version), (key, &letter), content);
+        let (mut effects, emissions) = match worked.await {
+            Ok(worked) => worked,
+            Err(LetterError::Busy(why)) => {
+                told = why;
+                tokio::time::sleep(PAUSE_FIRST.saturating_mul(tried + 1)).await;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        let of = (key, &letter, row);
+        dead_letters::remove(&*ground.engine, of, Gone::Replayed, &mut effects).await?;
+        for emission in &emissions {
+            effects.appends.extend_from_slice(emission.appends());
+        }
+        match ground.engine.commit(effects).await {
+            Ok(_) => {
+                for emission in emissions {
+                    emission.committed();
+                }
+                return Ok(());
+            }
+            Err(error @ (CommitError::Conflict { .. } | CommitError::Sealed(_))) => {
+                told = error.to_string();
+            }
+            Err(error) => return Err(LetterError::Store(error.into())),
+        }
+    }
+    Err(LetterError::Busy(told))
+}
+
+async fn version(
+    ground: &Arc<Ground>,
+    application: &Application,
+    hash: Option<ContentHash>,
+) -> Result<Arc<Version>, LetterError> {
+    let refused = |error: catalog::ChangeError| LetterError::Version(error.to_string());
+    let plugin = &application.plugin;
+    let versions = match (hash, application.versions) {
+        (Some(hash), _) => Versions::Pinned(hash),
+        (None, versions) => versions,
+    };
+    catalog::check_plugin(ground, plugin, versions)
+        .await
+        .map_err(refused)?;
+    match versions {
+        Versions::Pinned(hash) => catalog::version(ground, plugin, hash)
+            .await
+            .map_err(refused),
+        Versions::Latest => ground
+            .plugins
+            .current(plugin)
+            .ok_or_else(|| LetterError::Version(format!("its plugin {plugin} is not there"))),
+    }
+}
+
+/// What the plugin wants done about a letter.
+async fn work(
+    ground: &Arc<Ground>,
+    (application, version): (&Application, &Arc<Version>),
+    (key, letter): (LetterKey, &Letter),
+    content: Content,
+) -> Result<(Transaction, Vec<Emission>), LetterError> {
+    let busy = |why: String| LetterError::Busy(why);
+    let kept = rows::state_of(&*ground.engine, key.shard).await?;
+    let bytes = 2 * BATCH_BYTES_MAX as u64 + 2 * letter.bytes;
+    let share = ground.budget.take(application.id, bytes).await;
+    // Its instance is none of the shard's.
+    let nobodys = ShardKey::gone(application.id);
+    let slot = ground.instances.slot(nobodys, version.name()).await;
+    let making = Making {
+        version: Arc::clone(version),
+        assignment: Assignment {
+            application: application.name.as_str().to_owned(),
+            stream: application.stream_arn().to_string(),
+            shard: key.shard.shard.to_string(),
+        },
+        sources: ground.sources(application),
+        desk: Desk::default(),
+        kept: kept.as_ref().map(|(state, _)| state.clone()),
+        moment: Moment {
+            now: ground.now(),
+            seed: application.id.0,
+        },
+    };
+    let columns = columns(&making.assignment, (key, letter), &content)?;
+    let (tables, streams) = (Arc::clone(&ground.tables), Arc::clone(&ground.streams));
+    let owner = application.owner.clone();
+    let party = Ground::party(application.id, version.name());
+    let is_slow = ground.threads.is_slow(&party);
+    let worked = ground.threads.run(&party, is_slow, move |_| {
+        making.desk.begin(share);
+        let state = process(&making, &content, columns)?;
+        let mut effects = Transaction::default();
+        let wishes = making.desk.take(&tables, &mut effects);
+        let wishes = wishes.map_err(|error| LetterError::Busy(error.to_string()))?;
+        let emissions = prepare(&streams, &owner, &wishes.emitted);
+        let emissions = emissions.map_err(|it| match it.error {
+            EmitError::Refused { .. } => LetterError::Failed(it.error.to_string()),
+            error => LetterError::Busy(format!("the stream {}: {error}", it.stream)),
+        })?;
+        Ok::<_, LetterError>((state, effects, emissions))
+    });
+    let worked = worked.await.map_err(|lost| busy(lost.to_string()))?;
+    drop(slot);
+    let (state, mut effects, emissions) = worked?;
+    let was = kept.as_ref().map(|(_, version)| *version);
+    if state.as_ref() == kept.as_ref().map(|(state, _)| state) {
+        effects.checks.push(rows::state_check(key.shard, was));
+    } else {
+        let expect = rows::expecting(was);
+        let write = rows::state_write(key.shard, state.as_ref(), expect)?;
+        effects.writes.push(write);
+    }
+    Ok((effects, emissions))
+}
+
+fn columns(
+    assignment: &Assignment,
+    (key, letter): (LetterKey, &Letter),
+    content: &Content,
+) -> Result<Columns, LetterError> {
+    let damaged = || store::codec::damaged("the number of a dead letter");
+    let created = Second::new(letter.shard_created).ok_or_else(damaged)?;
+    let numbering = Numbering::new(key.shard.shard, created);
+    let mut partition_keys = Slab::default();
+    if !partition_keys.push(content.partition_key.as_bytes()) {
+        return Err(damaged().into());
+    }
+    Ok(Columns {
+        arn: assignment.stream.clone(),
+        shard: Some(assignment.shard.clone()),
+        partition_keys,
+        arrivals_ms: vec![letter.arrival.0],
+        sequence_numbers: vec![numbering.record(key.place.position, letter.arrival)],
+        sub_sequence_numbers: vec![key.place.within],
+    })
+}
+
+fn process(
+    making: &Making,
+    content: &Content,
+    columns: Columns,
+) -> Result<Option<KeptState>, LetterError> {
+    let mut data = Slab::default();
+    if !data.push(&content.data) {
+        return Err(LetterError::Failed("it is larger than 4 GiB".to_owned()));
+    }
+    let mut instance = making.begin().map_err(of_fault)?;
+    let time: Duration = making.version.call_limits().batch_time_max;
+    instance
+        .process(&data, &Arc::new(columns), 0, time)
+        .map_err(of_fault)?;
+    let state = instance.snapshot().map_err(of_fault)?;
+    Ok(state.map(|(state_version, bytes)| KeptState {
+        state_version,
+        bytes,
+    }))
+}
+
+fn of_fault(fault: Fault) -> LetterError {
+    match fault {
+        Fault::NoInstance(_) | Fault::Unavailable(_) | Fault::Stopped => {
+            LetterError::Busy(fault.to_string())
+        }
+        fault => LetterError::Failed(fault.to_string()),
+    }
+}

@@ -1,0 +1,329 @@
+//! What is shown of applications: to operators as pages, and as metrics.
+
+use serde::Serialize;
+use store::{Engine, StoreError};
+use streams::pump::row;
+use streams::{Source, Streams};
+use types::Timestamp;
+
+use crate::application::{Application, Versions};
+use crate::counts::Counts;
+use crate::dead_letters::{self, Letter, LetterKey};
+use crate::ground::Ground;
+use crate::rows;
+use crate::running::{Running, Shown};
+use crate::table_ids::ShardKey;
+
+/// One application in a list.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ApplicationSummary {
+    /// Its name.
+    pub name: String,
+    /// The stream that it reads.
+    pub stream: String,
+    /// Its plugin.
+    pub plugin: String,
+    /// CREATING, RUNNING, PAUSED or DELETING.
+    pub state: &'static str,
+    /// Where it began: TRIM_HORIZON, LATEST, or milliseconds since 1970.
+    pub start: String,
+    /// The version that it is pinned to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pinned: Option<String>,
+    /// What stands in the way of all of it, or of how many shards of this server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
+    /// Records that wait, in the shards of this server.
+    pub waiting: u64,
+    /// What became of all records of the shards that this server has or had.
+    #[serde(flatten)]
+    pub counts: Counts,
+}
+
+/// All that is known of an application.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ApplicationDescription {
+    /// As in a list, with the counts of all shards, whoever works on them.
+    #[serde(flatten)]
+    pub summary: ApplicationSummary,
+    /// When it was made, in milliseconds since 1970.
+    pub created_at_ms: u64,
+    /// Tables that it may read and write.
+    pub tables: Vec<String>,
+    /// Streams that it may put records to.
+    pub emit: Vec<String>,
+    /// Dead letters that it has.
+    pub letters: u64,
+    /// Bytes of their data.
+    pub letter_bytes: u64,
+    /// Letters that there were, and that were worked on after all.
+    pub replayed: u64,
+    /// Letters that there were, and that were discarded.
+    pub discarded: u64,
+    /// Its shards.
+    pub shards: Vec<ShardDescription>,
+}
+
+/// A shard of an application.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ShardDescription {
+    /// The shard's id.
+    pub shard: String,
+    /// `done`, `here`, `elsewhere`, `waiting` for its parents or a worker.
+    pub state: &'static str,
+    /// Records of the log that wait.
+    pub waiting: u64,
+    /// How far behind it is, in milliseconds; where this server works on it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub behind_ms: Option<u64>,
+    /// The version that worked on it last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Why another version was not swapped in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub swap_refused: Option<String>,
+    /// What stands in its way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stuck: Option<String>,
+    /// Since when, in milliseconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stuck_since_ms: Option<u64>,
+    /// Batches that this server committed.
+    pub batches: u64,
+    /// Those that were done again.
+    pub redone: u64,
+    /// Those of these that met a conflict.
+    pub conflicts: u64,
+    /// What became of its records.
+    #[serde(flatten)]
+    pub counts: Counts,
+}
+
+/// A dead letter in a list.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LetterDescription {
+    /// What it is called in commands.
+    pub id: String,
+    /// The shard that it came from.
+    pub shard: String,
+    /// Its sequence number.
+    pub sequence_number: String,
+    /// Its place in its aggregate.
+    pub sub_sequence_number: u64,
+    /// When it arrived.
+    pub arrival_ms: u64,
+    /// When it was given up.
+    pub failed_at_ms: u64,
+    /// What it failed with.
+    pub reason: String,
+    /// The version that it failed with.
+    pub version: String,
+    /// How often it was tried.
+    pub tries: u32,
+    /// Bytes of its data.
+    pub bytes: u64,
+}
+
+impl LetterDescription {
+    /// What is shown of a letter.
+    pub fn of(key: LetterKey, letter: &Letter) -> Self {
+        Self {
+            id: key.id(),
+            shard: key.shard.shard.to_string(),
+            sequence_number: letter.sequence_number.clone(),
+            sub_sequence_number: key.place.within,
+            arrival_ms: letter.arrival.0,
+            failed_at_ms: letter.failed_at.0,
+            reason: letter.reason.clone(),
+            version: letter.version.to_string(),
+            tries: letter.tries,
+            bytes: letter.bytes,
+        }
+    }
+}
+
+/// What an application's metrics are made of.
+#[derive(Clone, Debug)]
+pub struct ApplicationStatus {
+    /// As it is kept.
+    pub application: std::sync::Arc<Application>,
+    /// What stands in the way of all of it.
+    pub trouble: Option<String>,
+    /// The shards that this server has or had.
+    pub shards: Vec<ShardStatus>,
+}
+
+/// A shard's part of them.
+#[derive(Clone, Debug)]
+pub struct ShardStatus {
+    /// The shard's id; `None` for those that are gone, together.
+    pub shard: Option<String>,
+    /// Records of the log that wait.
+    pub waiting: u64,
+    /// How far behind it is.
+    pub behind_ms: u64,
+    /// All else.
+    pub shown: Shown,
+}
+
+impl ApplicationStatus {
+    /// Of an application at the moment.
+    pub fn of(running: &Running, ground: &Ground) -> Self {
+        let application = running.application();
+        let arn = application.stream_arn();
+        let source = source_of(&ground.streams, &arn);
+        let shards = running.shards().into_iter().map(|(key, shard)| {
+            let shown = shard.shown();
+            let waiting = waiting(&*ground.engine, source.as_ref(), key, &shown);
+            let is_gone = key == ShardKey::gone(application.id);
+            ShardStatus {
+                shard: (!is_gone).then(|| key.shard.to_string()),
+                waiting,
+                behind_ms: behind(&shown, waiting, ground.now()),
+                shown,
+            }
+        });
+        Self {
+            shards: shards.collect(),
+            trouble: running.trouble(),
+            application,
+        }
+    }
+
+    /// What stands in its way, of all of it or of some shards.
+    pub fn told_trouble(&self) -> Option<String> {
+        if let Some(trouble) = &self.trouble {
+            return Some(trouble.clone());
+        }
+        let stuck = self.shards.iter().filter_map(|it| it.shown.stuck.as_ref());
+        let count = stuck.clone().count();
+        let first = stuck.min_by_key(|stuck| stuck.since)?;
+        Some(match count {
+            1 => format!("a shard stands still: {}", first.why),
+            count => format!("{count} shards stand still; one: {}", first.why),
+        })
+    }
+
+    /// It in a list.
+    pub fn summary(&self) -> ApplicationSummary {
+        let Application {
+            name,
+            stream,
+            plugin,
+            state,
+            start,
+            versions,
+            ..
+        } = &*self.application;
+        let mut counts = Counts::default();
+        for shard in &self.shards {
+            counts += shard.shown.counts;
+        }
+        ApplicationSummary {
+            name: name.as_str().to_owned(),
+            stream: stream.as_str().to_owned(),
+            plugin: plugin.as_str().to_owned(),
+            state: state.as_str(),
+            start: start.to_string(),
+            pinned: match versions {
+                Versions::Latest => None,
+                Versions::Pinned(hash) => Some(hash.to_string()),
+            },
+            trouble: self.told_trouble(),
+            waiting: self.shards.iter().map(|shard| shard.waiting).sum(),
+            counts,
+        }
+    }
+}
+
+impl ApplicationDescription {
+    /// All that is known, also of what other workers do.
+    ///
+    /// # Errors
+    /// When what is kept cannot be read.
+    pub async fn of(running: &Running, ground: &Ground) -> Result<Self, StoreError> {
+        let application = &running.application();
+        let (engine, id) = (&*ground.engine, application.id);
+        let (sum, _) = dead_letters::sum_of(engine, id).await?;
+        let leases = rows::load_leases(engine).await?;
+        let source = source_of(&ground.streams, &application.stream_arn());
+        let mut counts = Counts::default();
+        let mut shards = Vec::new();
+        for (key, progress) in rows::load_progress(engine, Some(id)).await? {
+            counts += progress.counts;
+            if key == ShardKey::gone(id) {
+                continue;
+            }
+            let at_work = running.find(key).map(|shard| shard.shown());
+            let mut shown = at_work.unwrap_or_default();
+            let stands = row::position_of(engine, &key.pump_name()).await?;
+            if let Some((position, _)) = stands {
+                shown.position = position;
+            }
+            let waits = waiting(engine, source.as_ref(), key, &shown);
+            let is_leased = leases.iter().any(|(lease, ..)| *lease == key);
+            shards.push(ShardDescription {
+                shard: key.shard.to_string(),
+                state: match (progress.is_ended, shown.is_here, is_leased) {
+                    (true, ..) => "done",
+                    (_, true, _) => "here",
+                    (_, _, true) => "elsewhere",
+                    _ => "waiting",
+                },
+                waiting: waits,
+                behind_ms: shown.is_here.then(|| behind(&shown, waits, ground.now())),
+                version: progress.version.map(|hash| hash.to_string()),
+                swap_refused: shown.swap_refused.clone(),
+                stuck: shown.stuck.as_ref().map(|stuck| stuck.why.clone()),
+                stuck_since_ms: shown.stuck.as_ref().map(|stuck| stuck.since.0),
+                batches: shown.batches,
+                redone: shown.redone,
+                conflicts: shown.conflicts,
+                counts: progress.counts,
+            });
+        }
+        let grants = ground.grants_of(&application.plugin);
+        let waiting = shards.iter().map(|shard| shard.waiting).sum();
+        Ok(Self {
+            summary: ApplicationSummary {
+                counts,
+                waiting,
+                // After the shards, so that what stands in the way of one is in both.
+                ..ApplicationStatus::of(running, ground).summary()
+            },
+            created_at_ms: application.created_at.0,
+            tables: grants.tables.into_iter().collect(),
+            emit: grants.emit.into_iter().collect(),
+            letters: sum.letters,
+            letter_bytes: sum.bytes,
+            replayed: sum.replayed,
+            discarded: sum.discarded,
+            shards,
+        })
+    }
+}
+
+fn source_of(streams: &Streams, arn: &types::StreamArn) -> Option<Source> {
+    streams.source(arn).or_else(|| streams.ending_source(arn))
+}
+
+/// Records that wait in a shard.
+fn waiting(engine: &dyn Engine, source: Option<&Source>, key: ShardKey, shown: &Shown) -> u64 {
+    let source = source.filter(|source| source.id == key.stream);
+    let mut shards = source.into_iter().flat_map(|source| &source.shards);
+    let shard = shards.find(|shard| shard.id == key.shard);
+    let tip = shard.and_then(|shard| engine.tip(shard.log).ok());
+    tip.map_or(0, |tip| tip.0.saturating_sub(shown.position.0))
+}
+
+/// How long ago the last record arrived that is done, if others wait.
+fn behind(shown: &Shown, waiting: u64, now: Timestamp) -> u64 {
+    match shown.last_arrival {
+        Some(arrival) if waiting > 0 => now.0.saturating_sub(arrival.0),
+        _ => 0,
+    }
+}

@@ -1,0 +1,302 @@
+//! The pages about plugins, and how a version is handed to a running server.
+//!
+//! The body of a `PUT` is the manifest's text, which may be missing, with the component right
+//! behind it: `cat plugin.toml NAME.wasm`. A component begins with a zero byte, and no text has
+//! one.
+//!
+//! | answer | |
+//! |---|---|
+//! | `{"state": "in-force", "hash": …, "wasInForce": …}` | it is in force |
+//! | `{"state": "loading"}` | not known yet: ask again with the same body |
+//! | `PluginRefusedException` | for what is in it: the text says why; the version before goes on |
+//! | `ServiceUnavailableException` | not now |
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::Serialize;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+use types::{AccountId, Caller};
+use wasm::{Files, LogLine, NotDeployed, Plugin, PluginName, Plugins};
+use wire::{Answer, ApiError, json};
+
+use super::api::not_found;
+use super::history;
+
+/// How long a deployment is waited for; one that takes longer goes on, and whoever asks again hears
+/// of it. The command line gives up after a minute.
+const DEPLOY_TIME_MAX: Duration = Duration::from_secs(45);
+/// Lines of a log that one answer has; more are there for the next request.
+const LINES_MAX: usize = 200;
+
+/// Who may deploy plugins, which all accounts use, and see what they log of all.
+#[derive(Clone, Debug)]
+pub(crate) enum Deployers {
+    /// Whoever calls: nobody is told apart.
+    Anybody,
+    /// These accounts.
+    Accounts(Vec<AccountId>),
+}
+
+impl Deployers {
+    /// Lets a caller go on, or says why not.
+    pub(super) fn permit(&self, caller: &Caller) -> Result<(), ApiError> {
+        let is_one = match self {
+            Self::Anybody => true,
+            Self::Accounts(accounts) => accounts.contains(&caller.account),
+        };
+        if is_one {
+            return Ok(());
+        }
+        let what = format!(
+            "Account {} does not deploy plugins: they are of all accounts, and plugin_accounts of \
+             the server's configuration names those that do.",
+            caller.account
+        );
+        Err(ApiError::new("AccessDeniedException", what))
+    }
+}
+
+#[derive(Serialize)]
+struct PluginList {
+    plugins: Vec<PluginPage>,
+    /// Not there when there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    ignored: Vec<IgnoredPage>,
+}
+
+/// What looks like a plugin and cannot be one.
+#[derive(Serialize)]
+struct IgnoredPage {
+    file: String,
+    why: String,
+}
+
+/// One plugin.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PluginPage {
+    name: String,
+    /// `running`: a version is in force. `loading`: none is yet. `refused`: none is, and the
+    /// member `refused` says why. `paused`: an operator lets everybody wait.
+    state: &'static str,
+    #[serde(flatten)]
+    version: Option<VersionPage>,
+    /// Why the files that lie in the plugins directory now are not in force.
+    refused: Option<String>,
+    refused_at_ms: Option<u64>,
+    /// How often a version took the place of another since the start.
+    swaps: u64,
+    #[serde(flatten)]
+    standing: history::Standing,
+}
+
+/// The version in force.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct VersionPage {
+    version: String,
+    hash: String,
+    world: &'static str,
+    loaded_at_ms: u64,
+    component_bytes: usize,
+    compile_us: u128,
+    from_cache: bool,
+    memory_bytes_max: usize,
+    batch_ms_max: u128,
+    calls: u64,
+    records: u64,
+    traps: u64,
+    deadlines: u64,
+    refused_batches: u64,
+    batch_us: u64,
+    log_lines_left_out: u64,
+    counters: std::collections::BTreeMap<String, u64>,
+}
+
+impl PluginPage {
+    /// With data of records only for those who may see records of all accounts.
+    fn of(plugin: &Plugin, shows_data: bool) -> Self {
+        Self {
+            name: plugin.name.as_str().to_owned(),
+            state: match (&plugin.version, &plugin.refused) {
+                _ if plugin.is_paused() => "paused",
+                (Some(_), _) => "running",
+                (None, Some(_)) => "refused",
+                (None, None) => "loading",
+            },
+            version: plugin.version.as_deref().map(VersionPage::of),
+            refused: plugin.refused.as_ref().map(|refused| refused.why.clone()),
+            refused_at_ms: plugin.refused.as_ref().map(|refused| refused.at.0),
+            swaps: plugin.swaps,
+            standing: history::Standing::of(plugin, shows_data),
+        }
+    }
+}
+
+impl IgnoredPage {
+    fn of(ignored: wasm::Ignored) -> Self {
+        Self {
+            file: ignored.file,
+            why: ignored.why,
+        }
+    }
+}
+
+impl VersionPage {
+    fn of(version: &wasm::Version) -> Self {
+        let (facts, counters) = (version.facts(), version.counters());
+        let limits = version.manifest().limits;
+        Self {
+            version: version.label().to_owned(),
+            hash: version.hash().to_string(),
+            world: version.world_name(),
+            loaded_at_ms: facts.loaded_at.0,
+            component_bytes: facts.component_bytes,
+            compile_us: facts.compile_time.as_micros(),
+            from_cache: facts.from_cache,
+            memory_bytes_max: limits.memory_bytes_max,
+            batch_ms_max: limits.batch_time_max.as_millis(),
+            calls: counters.calls.value(),
+            records: counters.records.value(),
+            traps: counters.traps.value(),
+            deadlines: counters.deadlines.value(),
+            refused_batches: counters.refused.value(),
+            batch_us: counters.batch_time_us.value(),
+            log_lines_left_out: version.log_lines_left_out(),
+            counters: version.own_counters(),
+        }
+    }
+}
+
+/// All plugins.
+pub(super) fn list(plugins: &Plugins, shows_data: bool) -> Result<Answer, ApiError> {
+    let (list, ignored) = (plugins.list(), plugins.ignored().into_iter());
+    let page = |plugin| PluginPage::of(plugin, shows_data);
+    json::answer(&PluginList {
+        plugins: list.iter().map(page).collect(),
+        ignored: ignored.map(IgnoredPage::of).collect(),
+    })
+}
+
+/// One plugin.
+pub(super) fn one(plugins: &Plugins, name: &str, shows_data: bool) -> Result<Answer, ApiError> {
+    // What is not a plugin's name is the name of no plugin.
+    let found = PluginName::parse(name).ok();
+    let found = found.and_then(|name| plugins.find(&name));
+    let plugin = found.ok_or_else(|| not_found(&format!("plugin {name}")))?;
+    json::answer(&PluginPage::of(&plugin, shows_data))
+}
+
+/// Bytes of a manifest and a component together.
+pub(super) fn deployment_bytes_max(limits: &wasm::Limits) -> usize {
+    let component = usize::try_from(limits.component_bytes_max).unwrap_or(usize::MAX);
+    component.saturating_add(wasm::MANIFEST_BYTES_MAX)
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DeployPage {
+    name: String,
+    state: &'static str,
+    hash: String,
+    /// It was in force before, and nothing was done.
+    was_in_force: bool,
+}
+
+/// Puts a version in force.
+pub(super) async fn deploy(
+    plugins: &Arc<Plugins>,
+    name: &str,
+    body: Bytes,
+) -> Result<Answer, ApiError> {
+    let name = PluginName::parse(name).map_err(|error| refused(error.to_string()))?;
+    let files = Files::split(&body).map_err(refused)?;
+    drop(body);
+    let hash = files.hash().to_string();
+    let (plugins, asked) = (Arc::clone(plugins), name.clone());
+    let deploying = spawn_blocking(move || plugins.deploy(&asked, files));
+    let page = |state, was_in_force| DeployPage {
+        name: name.to_string(),
+        state,
+        hash,
+        was_in_force,
+    };
+    let Ok(deployed) = timeout(DEPLOY_TIME_MAX, deploying).await else {
+        return json::answer(&page("loading", false));
+    };
+    match deployed.map_err(|_| ApiError::internal("a deployment ended badly"))? {
+        Ok(deployed) => json::answer(&page("in-force", deployed.was_in_force)),
+        Err(NotDeployed::Refused(why)) => Err(refused(why)),
+        Err(NotDeployed::ForNow(why)) => {
+            Err(ApiError::new("ServiceUnavailableException", why).with_status(503))
+        }
+        Err(NotDeployed::NoDirectory) => {
+            let what = "The server has no plugins directory: start it with --plugins.";
+            Err(refused(what.to_owned()))
+        }
+    }
+}
+
+fn refused(why: String) -> ApiError {
+    ApiError::new("PluginRefusedException", why)
+}
+
+#[derive(Serialize)]
+struct LogPage {
+    lines: Vec<LinePage>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LinePage {
+    number: u64,
+    at_ms: u64,
+    version: String,
+    level: &'static str,
+    text: String,
+}
+
+impl LinePage {
+    fn of(line: LogLine) -> Self {
+        Self {
+            number: line.number,
+            at_ms: line.at.0,
+            version: line.version.to_string(),
+            level: line.level,
+            text: line.text,
+        }
+    }
+}
+
+/// What a plugin logged last, or after the line that `?after=` names.
+pub(super) fn logs(plugins: &Plugins, name: &str, query: Option<&str>) -> Result<Answer, ApiError> {
+    let after = match query {
+        None => Some(0),
+        Some(query) => query.strip_prefix("after=").and_then(|it| it.parse().ok()),
+    };
+    let after = after.ok_or_else(|| {
+        let what = "The query of this page is after=NUMBER, or none.".to_owned();
+        ApiError::new("InvalidArgumentException", what)
+    })?;
+    let found = PluginName::parse(name).ok();
+    let lines = found.and_then(|name| plugins.log_after(&name, after, LINES_MAX));
+    let lines = lines.ok_or_else(|| not_found(&format!("plugin {name}")))?;
+    json::answer(&LogPage {
+        lines: lines.into_iter().map(LinePage::of).collect(),
+    })
+}
+
+/// The component of the version in force, as it was handed in.
+pub(super) async fn component(plugins: &Arc<Plugins>, name: &str) -> Result<Answer, ApiError> {
+    let missing = || not_found(&format!("plugin {name}"));
+    let name = PluginName::parse(name).map_err(|_| missing())?;
+    let version = plugins.current(&name).ok_or_else(missing)?;
+    let plugins = Arc::clone(plugins);
+    let read = spawn_blocking(move || plugins.files(version.hash())).await;
+    let read = read.map_err(|_| ApiError::internal("a plugin's files were not read"))?;
+    let files = read.map_err(|_| ApiError::internal("a plugin's files cannot be read"))?;
+    Ok(Answer::whole(Bytes::from(files.whole())))
+}

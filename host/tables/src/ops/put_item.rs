@@ -1,0 +1,113 @@
+//! PutItem: writes a whole item
+//! (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_PutItem.html>).
+
+use serde::Deserialize;
+use wire::members::{Map, Text};
+use wire::shape::{Check, Shape};
+use wire::{Answer, ApiError, Call};
+
+use super::conditions::{ConditionMembers, not_mixed, substitutes};
+use super::legacy::Expected;
+use super::returned::{Wanted, Written};
+use super::shapes::{
+    CAPACITY, COLLECTION_METRICS, CONDITIONAL_OPERATOR, Named, ON_FAILURE, RETURN_VALUES,
+};
+use super::{address, error};
+use crate::Tables;
+use crate::attribute::GivenItem;
+use crate::change::Decision;
+use crate::value::{ITEM_BYTES_MAX, Item};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Input<'a> {
+    #[serde(borrow)]
+    table_name: Option<Text<'a>>,
+    item: Option<GivenItem>,
+    expected: Option<Named<Expected>>,
+    conditional_operator: Option<Text<'a>>,
+    condition_expression: Option<Text<'a>>,
+    expression_attribute_names: Option<Map<'a>>,
+    expression_attribute_values: Option<GivenItem>,
+    return_values: Option<Text<'a>>,
+    return_values_on_condition_check_failure: Option<Text<'a>>,
+    return_consumed_capacity: Option<Text<'a>>,
+    return_item_collection_metrics: Option<Text<'a>>,
+}
+
+impl Shape for Input<'_> {
+    fn check(&self, check: &mut Check) {
+        check.optional(
+            "ConditionalOperator",
+            &self.conditional_operator,
+            CONDITIONAL_OPERATOR,
+        );
+        check.optional(
+            "ReturnConsumedCapacity",
+            &self.return_consumed_capacity,
+            CAPACITY,
+        );
+        let metrics = &self.return_item_collection_metrics;
+        check.optional("ReturnItemCollectionMetrics", metrics, COLLECTION_METRICS);
+        check.optional("ReturnValues", &self.return_values, RETURN_VALUES);
+        let on_failure = &self.return_values_on_condition_check_failure;
+        check.optional(
+            "ReturnValuesOnConditionCheckFailure",
+            on_failure,
+            ON_FAILURE,
+        );
+    }
+}
+
+/// Writes an item in the place of the one with its key, if there is one.
+///
+/// # Errors
+/// ConditionalCheckFailedException, ResourceNotFoundException, ValidationException.
+pub async fn handle(tables: &Tables, call: Call) -> Result<Answer, ApiError> {
+    let input: Input<'_> = call.parse()?;
+    let address = address::table(&input.table_name, &call.caller)?;
+    let expressions = [("ConditionExpression", input.condition_expression.is_some())];
+    let older = [
+        ("Expected", input.expected.is_some()),
+        ("ConditionalOperator", input.conditional_operator.is_some()),
+    ];
+    not_mixed(&older, &expressions)?;
+    let mut substitutes = substitutes(
+        input.expression_attribute_names,
+        input.expression_attribute_values,
+        &expressions,
+    )?;
+    let guard = ConditionMembers {
+        expression: input.condition_expression.as_ref(),
+        expected: input.expected,
+        operator: input.conditional_operator.as_ref(),
+        on_failure: input.return_values_on_condition_check_failure.as_ref(),
+    };
+    let guard = guard.read(&mut substitutes)?;
+    substitutes.all_used().map_err(error::expression)?;
+    let wanted = Wanted::of(&input.return_values).only_old()?;
+    let item = item(input.item)?;
+    let changed = tables
+        .change(&address, &item, |_, before| {
+            guard.check(before)?;
+            Ok(Decision::Put(item.clone()))
+        })
+        .await?;
+    call.answer(&Written {
+        attributes: wanted.of_change(changed, &[]),
+    })
+}
+
+/// The item that is given, if it is one.
+fn item(given: Option<GivenItem>) -> Result<Item, ApiError> {
+    let given = given.ok_or_else(|| {
+        error::invalid("The parameter 'Item' is required but was not present in the request")
+    })?;
+    let item = given.checked().map_err(error::invalid)?;
+    if item.size() > ITEM_BYTES_MAX {
+        return Err(error::invalid(
+            "Item size has exceeded the maximum allowed size",
+        ));
+    }
+    Ok(item)
+}

@@ -1,0 +1,206 @@
+//! One running copy of a version: a store with its memory, whatever it is for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use wasmtime::{AsContextMut, PoolConcurrencyLimitError, Store};
+
+use crate::bindings::types::Fault as WitFault;
+use crate::call_time::LOOK_TICKS;
+use crate::fault::Fault;
+use crate::instance_shares::InstanceShare;
+use crate::limits::{CallLimits, INSTANCES_PER_PLUGIN_MAX, REASON_BYTES_MAX};
+use crate::moment::Moment;
+use crate::printable::printable;
+use crate::role::Role;
+use crate::state::State;
+use crate::version::Version;
+use crate::world::Exports;
+
+/// A copy of a version, begun. Whatever a guest keeps in its memory lives as long as this.
+pub(crate) struct Running {
+    version: Arc<Version>,
+    limits: CallLimits,
+    pub(crate) store: Store<State>,
+    exports: Exports,
+    // Counts until the store is gone.
+    _share: InstanceShare,
+}
+
+/// What an instance took.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spent {
+    /// What is left of its fuel, where that is counted.
+    pub(crate) fuel_left: Option<u64>,
+    /// Bytes of all its memories.
+    pub(crate) memory_bytes: usize,
+    /// Calls to the host during the last batch.
+    pub(crate) host_calls: u32,
+}
+
+impl Running {
+    /// Makes an instance that may use so much, whatever is configured now, and lets the plugin
+    /// prepare it. Blocks for as long as the guest may take.
+    ///
+    /// # Errors
+    /// [`Fault::NoInstance`] when there are as many as there can be, or as this plugin may have, or
+    /// this build gives none so much; any other when the guest did not begin.
+    pub(crate) fn start(
+        version: &Arc<Version>,
+        moment: Moment,
+        limits: CallLimits,
+    ) -> Result<Self, Fault> {
+        if let Some(excess) = limits.excess() {
+            return Err(Fault::NoInstance(format!("it was begun with {excess}")));
+        }
+        let runtime = version.runtime();
+        let Some(share) = runtime.shares.take(version.name()) else {
+            return Err(Fault::NoInstance(format!(
+                "{} has {INSTANCES_PER_PLUGIN_MAX}, as many as a plugin may have",
+                version.name()
+            )));
+        };
+        let mut store = Store::new(
+            &runtime.engine,
+            State::new(version.shared_manifest(), version.log(), moment, limits),
+        );
+        runtime.fill(&mut store);
+        store.limiter(|state| &mut state.memory_limits);
+        store.set_hostcall_fuel(limits.output_bytes_max);
+        store
+            .as_context_mut()
+            .set_max_component_handles(limits.handles_max);
+        store.epoch_deadline_callback(|mut store| store.data_mut().call_time.look());
+        let time = limits.batch_time_max;
+        begin_call(&mut store, time);
+        let ticking = runtime.ticking();
+        let started = begin(version, &mut store);
+        drop(ticking);
+        let exports = started.map_err(|why| {
+            version.counters().starts_failed.add(1);
+            match why {
+                Begun::Trapped(error) if error.is::<PoolConcurrencyLimitError>() => {
+                    Fault::NoInstance(error.to_string())
+                }
+                Begun::Trapped(error) => Fault::of(&error, time, &limits, store.data_mut().told()),
+                Begun::Refused(text) => Fault::NotReady(format!("init: {text}")),
+            }
+        })?;
+        Ok(Self {
+            version: Arc::clone(version),
+            limits,
+            store,
+            exports,
+            _share: share,
+        })
+    }
+
+    /// The same for a version that must be for this.
+    pub(crate) fn start_as(
+        role: Role,
+        version: &Arc<Version>,
+        moment: Moment,
+        limits: CallLimits,
+    ) -> Result<Self, Fault> {
+        if version.role() == role {
+            return Self::start(version, moment, limits);
+        }
+        let world = version.world_name();
+        let wanted = match role {
+            Role::Transform => "transforms no records",
+            Role::Consumer => "consumes no streams",
+        };
+        Err(Fault::NotReady(format!(
+            "{} is a {world}: it {wanted}",
+            version.name()
+        )))
+    }
+
+    pub(crate) fn version(&self) -> &Arc<Version> {
+        &self.version
+    }
+
+    pub(crate) fn limits(&self) -> &CallLimits {
+        &self.limits
+    }
+
+    /// How much of a processor's time the last call took, to a tick.
+    pub(crate) fn took(&self) -> Duration {
+        self.store.data().call_time.took()
+    }
+
+    /// What it took so far.
+    pub(crate) fn spent(&self) -> Spent {
+        let state = self.store.data();
+        Spent {
+            fuel_left: self.store.get_fuel().ok(),
+            memory_bytes: state.memory_limits.memory_bytes(),
+            host_calls: state.host_calls(),
+        }
+    }
+
+    /// Calls into the guest, which may take so long.
+    ///
+    /// # Errors
+    /// What the call ended with. The instance is of no use after that.
+    pub(crate) fn call<T>(
+        &mut self,
+        time: Duration,
+        call: impl FnOnce(&Exports, &mut Store<State>) -> wasmtime::Result<T>,
+    ) -> Result<T, Fault> {
+        begin_call(&mut self.store, time);
+        let ticking = self.version.runtime().ticking();
+        let called = call(&self.exports, &mut self.store);
+        drop(ticking);
+        called.map_err(|error| {
+            let told = self.store.data_mut().told();
+            Fault::of(&error, time, &self.limits, told)
+        })
+    }
+
+    /// What the plugin says that it is called, and its version.
+    pub(crate) fn describe(&mut self) -> Result<(String, String), Fault> {
+        let time = self.limits.batch_time_max;
+        let said = self.call(time, |exports, store| {
+            exports.lifecycle.call_describe(store)
+        })?;
+        Ok((told(&said.name), told(&said.version)))
+    }
+}
+
+/// From now on the guest may take so long.
+fn begin_call(store: &mut Store<State>, time_max: Duration) {
+    store.data_mut().call_time.begin(time_max);
+    store.set_epoch_deadline(LOOK_TICKS);
+}
+
+enum Begun {
+    Trapped(wasmtime::Error),
+    Refused(String),
+}
+
+impl From<wasmtime::Error> for Begun {
+    fn from(error: wasmtime::Error) -> Self {
+        Self::Trapped(error)
+    }
+}
+
+fn begin(version: &Version, store: &mut Store<State>) -> Result<Exports, Begun> {
+    let exports = version.world().instantiate(store)?;
+    let begun = exports.lifecycle.call_init(store)?;
+    begun.map_err(|text| Begun::Refused(told(&text)))?;
+    Ok(exports)
+}
+
+/// What a guest says, as it is shown and kept.
+pub(crate) fn told(text: &str) -> String {
+    printable(text, REASON_BYTES_MAX)
+}
+
+/// What a guest says of a batch as a whole.
+pub(crate) fn fault_told(fault: &WitFault) -> Fault {
+    match fault {
+        WitFault::Retryable(text) => Fault::Retryable(told(text)),
+        WitFault::Permanent(text) => Fault::Permanent(told(text)),
+    }
+}

@@ -1,0 +1,6 @@
+//! What the host offers: natively it is played by `native`.
+
+#[cfg(target_arch = "wasm32")]
+pub(crate) use crate::bindings::imports::{checkpoint, context, emit, records, table};
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use crate::native::{checkpoint, context, emit, records, table};

@@ -1,0 +1,219 @@
+//! Shadow runs: retained records go through a new version beside the one in force before it takes
+//! its place.
+
+use std::fs;
+use std::path::Path;
+
+use millrace_tests::{ACCOUNT, REGION, Setting, base64};
+use serde_json::{Value, json};
+use wasm::RolloutRules;
+
+use crate::ground::Ground;
+use crate::guest::Guest;
+
+/// A run over ten records, a tenth of which may fail.
+const SHADOW: &str = "[rollout]\nshadow_records = 10\nshadow_failed_percent_max = 10\n";
+
+/// A guest that traps on marked records.
+fn trapping() -> Guest {
+    Guest::attacking("(unreachable)")
+}
+
+/// Puts a version of the plugin `own` into a directory, whole at once.
+fn put(directory: &Path, number: u32, rollout: &str, guest: &Guest) {
+    let staged = directory.join(".staged");
+    fs::create_dir(&staged).unwrap();
+    let manifest = format!("name = 'own'\nversion = '{number}'\n{rollout}");
+    fs::write(staged.join("plugin.toml"), manifest).unwrap();
+    fs::write(staged.join("own.wasm"), guest.component()).unwrap();
+    let folder = directory.join("own");
+    if folder.exists() {
+        fs::rename(&folder, directory.join(".old")).unwrap();
+    }
+    fs::rename(staged, folder).unwrap();
+    fs::remove_dir_all(directory.join(".old")).unwrap_or_default();
+}
+
+/// A server with version 1, and a delivery stream `own` of a stream `clicks` that goes through it
+/// with these records, all of them delivered.
+async fn ground_with(rules: RolloutRules, records: &[&str]) -> Ground {
+    let directory = tempfile::tempdir().unwrap();
+    put(directory.path(), 1, "", &Guest::default());
+    let setting = Setting {
+        plugin_rollout: rules,
+        ..Setting::default()
+    };
+    let ground = Ground::start_with(directory, setting).await;
+    let client = &ground.client;
+    client.create("clicks", 1).await;
+    let function = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:own");
+    let parameters = json!([{"ParameterName": "LambdaArn", "ParameterValue": function}]);
+    let processors = json!([{"Type": "Lambda", "Parameters": parameters}]);
+    let more = json!({"ProcessingConfiguration": {"Enabled": true, "Processors": processors}});
+    client.create_delivery_of("own", "clicks", more).await;
+    let lanes = |page: &Value| page["lanes"].as_array().is_some_and(|it| !it.is_empty());
+    client.delivery_until("own", lanes).await;
+    for record in records {
+        client.put("clicks", &base64(record)).await;
+    }
+    let came = |page: &Value| page["recordsIn"] == records.len();
+    client.delivery_until("own", came).await;
+    client.flush("own").await;
+    ground
+}
+
+async fn until_shadowed(ground: &Ground) -> Value {
+    ground
+        .plugin_when("own", |page| page["shadow"].is_object())
+        .await
+}
+
+fn refusal(page: &Value) -> &str {
+    page["refused"].as_str().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn a_version_that_fails_on_retained_records_does_not_come_into_force() {
+    let records = ["old", "a", "b", "!", "c", "d", "!!", "e", "f", "g", "h"];
+    let ground = ground_with(RolloutRules::default(), &records).await;
+    put(ground.directory.path(), 2, SHADOW, &trapping());
+    let page = ground.plugin_when_refused("own").await;
+    let arn = format!("arn:aws:firehose:{REGION}:{ACCOUNT}:deliverystream/own");
+    let told = format!(
+        "shadow run: 2 of 10 records of {arn} failed in it, and 0 in the version in force; \
+         shadow_failed_percent_max is 10"
+    );
+    assert_eq!(refusal(&page), told);
+    assert_eq!(page["number"], 1);
+    let shadow = &page["shadow"];
+    assert_eq!(shadow["source"], arn.as_str());
+    assert_eq!(
+        (&shadow["records"], &shadow["leftOut"]),
+        (&json!(10), &json!(0))
+    );
+    let counts = |side: &str| {
+        let side = &shadow[side];
+        [&side["ok"], &side["dropped"], &side["failed"]].map(|it| it.as_u64().unwrap())
+    };
+    assert_eq!((counts("old"), counts("new")), ([10, 0, 0], [8, 0, 2]));
+    let fault = shadow["new"]["fault"].as_str().unwrap();
+    assert!(fault.contains("unreachable"), "{fault}");
+    assert!(shadow["new"]["memoryBytes"].as_u64().unwrap() >= 64 * 1024);
+    assert_eq!(shadow["differing"], 2);
+    // Sizes and hashes, and no record.
+    let sample = &shadow["samples"][1];
+    assert_eq!(
+        (&sample["record"], &sample["input"]["bytes"]),
+        (&json!(5), &json!(2))
+    );
+    assert_eq!(
+        (&sample["oldStatus"], &sample["newStatus"]),
+        (&json!("ok"), &json!("failed"))
+    );
+    assert_eq!(
+        sample["old"]["hash"], sample["input"]["hash"],
+        "it was kept as it is"
+    );
+    assert_eq!(sample["input"]["text"], Value::Null);
+    // Nothing of it was delivered, and the version in force was not counted for it.
+    let status = ground.client.delivery("own").await;
+    assert_eq!(
+        (&status["delivered"], &status["failed"]),
+        (&json!(11), &json!(0))
+    );
+    let version = &page["versions"][0];
+    assert_eq!(
+        (&version["number"], &version["ended"]),
+        (&json!(1), &json!(11))
+    );
+}
+
+#[tokio::test]
+async fn a_version_that_does_well_comes_into_force_with_its_report() {
+    let records = ["a", "b", "!", "c", "d", "e", "f", "g", "h", "i"];
+    let rules = RolloutRules {
+        shadow_samples: true,
+        ..RolloutRules::default()
+    };
+    let ground = ground_with(rules, &records).await;
+    put(ground.directory.path(), 2, SHADOW, &trapping());
+    let page = ground.plugin_when("own", |page| page["number"] == 2).await;
+    let shadow = &page["shadow"];
+    assert_eq!(shadow["new"]["failed"], 1, "a tenth may");
+    assert_eq!(shadow["hash"], page["hash"]);
+    let sample = &shadow["samples"][0];
+    assert_eq!(
+        (&sample["input"]["text"], &sample["old"]["text"]),
+        (&json!("!"), &json!("!"))
+    );
+    // Records of all accounts are for those who deploy for all.
+    let other = ground.service.other_client().read_page("plugins/own").await;
+    let sample = &other["shadow"]["samples"][0]["input"];
+    assert_eq!(
+        (&sample["bytes"], &sample["text"]),
+        (&json!(1), &Value::Null)
+    );
+}
+
+#[tokio::test]
+async fn an_operator_may_ask_for_a_run_where_the_manifest_does_not() {
+    let rules = RolloutRules {
+        shadow_records: 3,
+        ..RolloutRules::default()
+    };
+    let ground = ground_with(rules, &["a", "b", "!", "c", "d"]).await;
+    put(ground.directory.path(), 2, "", &trapping());
+    let page = until_shadowed(&ground).await;
+    assert_eq!(page["shadow"]["records"], 3);
+    let page = ground.plugin_when("own", |page| page["number"] == 2).await;
+    assert_eq!(page["shadow"]["new"]["failed"], 1);
+}
+
+#[tokio::test]
+async fn a_plugin_that_nothing_goes_through_is_taken_with_an_empty_report() {
+    let directory = tempfile::tempdir().unwrap();
+    put(directory.path(), 1, SHADOW, &Guest::default());
+    let ground = Ground::start(directory).await;
+    assert_eq!(
+        ground.plugin("own").await["shadow"],
+        Value::Null,
+        "there is none before it"
+    );
+    put(ground.directory.path(), 2, SHADOW, &trapping());
+    let page = ground.plugin_when("own", |page| page["number"] == 2).await;
+    assert_eq!(
+        (&page["shadow"]["records"], &page["shadow"]["source"]),
+        (&json!(0), &json!(""))
+    );
+}
+
+/// A version that loops for ever would otherwise take a minute of each deployment.
+#[tokio::test]
+async fn a_version_that_loops_is_refused_for_the_records_that_there_was_time_for() {
+    let ground = ground_with(RolloutRules::default(), &["a", "!", "!", "b"]).await;
+    let looping = Guest::attacking("(loop $for_ever (br $for_ever))");
+    let quick = format!("{SHADOW}[limits]\nbatch_ms = 50\n");
+    put(ground.directory.path(), 2, &quick, &looping);
+    let page = ground.plugin_when_refused("own").await;
+    assert!(refusal(&page).contains("2 of 4 records"), "{page}");
+    let fault = page["shadow"]["new"]["fault"].as_str().unwrap();
+    assert!(fault.contains("it took longer than 50 ms"), "{fault}");
+}
+
+#[tokio::test]
+async fn files_that_changed_while_there_was_no_server_are_run_first_when_it_starts() {
+    let ground = ground_with(RolloutRules::default(), &["!"; 10]).await;
+    let root = ground.directory.path().to_owned();
+    let service = ground
+        .service
+        .restart_after(|| put(&root, 2, SHADOW, &trapping()))
+        .await;
+    let ground = Ground {
+        client: service.client(),
+        service,
+        directory: ground.directory,
+    };
+    let page = ground.plugin("own").await;
+    assert!(refusal(&page).contains("10 of 10 records"), "{page}");
+    assert_eq!(page["number"], 1);
+}
