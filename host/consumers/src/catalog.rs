@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use store::codec;
 use store::{
-    CommitError, Engine, Expect, LogChange, Position, StoreError, TableWrite, Transaction,
+    CommitError, Engine, Expect, LogChange, Position, Purpose, StoreError, TableWrite, Transaction,
 };
 use streams::Source;
 use streams::pump::row;
@@ -370,7 +370,7 @@ pub async fn remove(ground: &Ground, application: &Application) -> Result<(), St
             writes: part.to_vec(),
             ..Transaction::default()
         };
-        engine.commit(transaction).await?;
+        engine.commit_for(Purpose::MakeRoom, transaction).await?;
     }
     let removed = |table, key| TableWrite {
         table,
@@ -387,6 +387,6 @@ pub async fn remove(ground: &Ground, application: &Application) -> Result<(), St
         changes: vec![LogChange::Delete(dead_letter_log(id))],
         ..Transaction::default()
     };
-    engine.commit(transaction).await?;
+    engine.commit_for(Purpose::MakeRoom, transaction).await?;
     Ok(())
 }

@@ -199,6 +199,9 @@ impl Desk {
         gathered.reads.clear();
         gathered.writes.clear();
         gathered.emitted.clear();
+        // A batch that failed may have failed for a table that is another one by now: no commit
+        // would notice that.
+        gathered.tables.clear();
         (done, share)
     }
 

@@ -82,6 +82,8 @@ pub struct Lane {
     condemned: Option<Box<Condemned>>,
     /// What was handed to the pump, of which it is not known whether it is durable.
     pending: Option<Box<Pending>>,
+    /// What is kept may be otherwise than it stands here: it is read before the next step.
+    is_unsure: bool,
     /// Records for a shard that was closed.
     resharding: Option<Emission>,
     /// Bytes of memory that the batch before this one took at last.
@@ -145,6 +147,7 @@ impl Lane {
             failing: None,
             condemned: None,
             pending: None,
+            is_unsure: false,
             resharding: None,
             last_bytes: 0,
             ground,
@@ -215,12 +218,16 @@ impl Lane {
     /// Looks what is kept after a commit went wrong that this lane does not know the outcome of.
     async fn settle_pending(&mut self) -> Result<(), StepError> {
         if self.pending.take().is_some() {
+            self.is_unsure = true;
             self.shard.show(|shown| {
                 shown.redone += 1;
                 shown.committing = None;
             });
+        }
+        if self.is_unsure {
             let caught_up = self.catch_up().await;
             caught_up.map_err(|error| self.waits(error.to_string()))?;
+            self.is_unsure = false;
         }
         if let Some(emission) = self.resharding.take() {
             emission.resharded().await;
@@ -302,6 +309,8 @@ impl Lane {
     /// The store refused what was handed over.
     fn is_refused(&mut self, error: &CommitError) {
         let pending = self.pending.take();
+        // A replay of a dead letter may have changed the state, and another worker all of it.
+        self.is_unsure = true;
         self.shard.show(|shown| {
             shown.redone += 1;
             shown.committing = None;
@@ -315,6 +324,7 @@ impl Lane {
                 if self.conflicts > CONFLICTS_BEFORE_ALONE {
                     // Another application, or another server, writes the same rows.
                     self.retry = Retry::After(pause(self.conflicts - CONFLICTS_BEFORE_ALONE));
+                    self.stands_still("others keep changing rows that it reads");
                 }
             }
             CommitError::Sealed(log) => {

@@ -24,6 +24,9 @@ pub const WRITE_BYTES_MAX: usize = 6 * 1024 * 1024;
 pub const EMITTED_PER_BATCH_MAX: usize = 8_192;
 /// Bytes of them with their partition keys.
 pub const EMITTED_BYTES_MAX: usize = 6 * 1024 * 1024;
+/// Bytes of memory that a batch waits for at most after it has found no room for more: no less than
+/// one can come to by the limits above.
+pub const BATCH_MEMORY_MAX: u64 = 48 * 1024 * 1024;
 /// How often a record is tried until it is a dead letter. What the plugin calls retryable, and what
 /// is no fault of the record's, does not count.
 pub const RECORD_TRIES_MAX: u32 = 3;

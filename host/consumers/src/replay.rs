@@ -8,10 +8,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use store::{CommitError, StoreError, Transaction};
+use store::{CommitError, Purpose, StoreError, Transaction};
 use streams::Numbering;
 use streams::emit::{Emission, EmitError};
-use types::Second;
+use types::{Second, Timestamp};
 use wasm::{Assignment, Columns, ContentHash, Fault, Moment, Slab, Version};
 
 use crate::application::{Application, Versions};
@@ -27,6 +27,8 @@ use crate::work::{Making, prepare};
 
 /// How often a replay is tried that others are in the way of.
 const TRIES_MAX: u32 = 8;
+/// What tells the chance of a replay from that of a batch that begins with the same record.
+const OF_REPLAYS: u64 = u64::from_be_bytes(*b"replayed");
 
 /// Why nothing became of a dead letter.
 #[derive(Clone, Debug)]
@@ -75,7 +77,7 @@ pub async fn discard(ground: &Ground, key: LetterKey) -> Result<(), LetterError>
         let mut effects = Transaction::default();
         let of = (key, &letter, version);
         dead_letters::remove(engine, of, Gone::Discarded, &mut effects).await?;
-        match engine.commit(effects).await {
+        match engine.commit_for(Purpose::MakeRoom, effects).await {
             Ok(_) => return Ok(()),
             Err(CommitError::Conflict { .. }) => {}
             Err(error) => return Err(LetterError::Store(error.into())),
@@ -159,6 +161,16 @@ async fn version(
     }
 }
 
+/// What the guest sees of time and chance: the same chance for the same letter, and no other's.
+fn moment(now: Timestamp, application: &Application, key: LetterKey) -> Moment {
+    let moment = Moment {
+        now,
+        seed: application.id.0,
+    };
+    let shard = moment.at(OF_REPLAYS).at(u64::from(key.shard.shard.0));
+    shard.at(key.place.position.0).at(key.place.within)
+}
+
 /// What the plugin wants done about a letter.
 async fn work(
     ground: &Arc<Ground>,
@@ -183,10 +195,7 @@ async fn work(
         sources: ground.sources(application),
         desk: Desk::default(),
         kept: kept.as_ref().map(|(state, _)| state.clone()),
-        moment: Moment {
-            now: ground.now(),
-            seed: application.id.0,
-        },
+        moment: moment(ground.now(), application, key),
     };
     let columns = columns(&making.assignment, (key, letter), &content)?;
     let (tables, streams) = (Arc::clone(&ground.tables), Arc::clone(&ground.streams));

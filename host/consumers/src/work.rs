@@ -116,6 +116,8 @@ pub struct Failed {
     pub fault: Fault,
     /// No record was worked on: the instance did not begin.
     pub is_beginning: bool,
+    /// Bytes of memory that it had.
+    pub bytes: u64,
     /// Records of the batch.
     pub records: usize,
     /// The first so many are done, as the plugin said.
@@ -209,10 +211,12 @@ impl Job {
 
     fn failed(&self, fault: Fault, batch: &Batch, is_beginning: bool) -> Outcome {
         let (done, share) = self.making.desk.leave();
+        let bytes = share.as_ref().map_or(0, Share::bytes);
         drop(share);
         Outcome::Failed(Box::new(Failed {
             fault,
             is_beginning,
+            bytes,
             records: batch.len(),
             done: usize::try_from(done).unwrap_or(usize::MAX),
             first: lone(batch),

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use types::{Clock, Timestamp};
 
+use crate::deploying::Standing;
 use crate::hash::ContentHash;
 use crate::life::{Coming, How, Life, SetAside, Why};
 use crate::limits::LABEL_BYTES_MAX;
@@ -135,9 +136,9 @@ impl Control {
         let too_many = percent_max.filter(|most| report.fails_more_than(*most));
         let told = too_many.map(|most| {
             format!(
-                "shadow run: {} of {} records of {} failed in it, and {} in the version in force; \
+                "shadow run: {} of {} records failed in it, and {} in the version in force; \
                  shadow_failed_percent_max is {most}",
-                report.new.failed, report.records, report.source, report.old.failed
+                report.new.failed, report.records, report.old.failed
             )
         });
         self.registry.shadowed(name, report);
@@ -271,11 +272,30 @@ impl Control {
         }
     }
 
+    /// Who goes by a version.
+    pub(crate) fn standing(&self, name: &PluginName, hash: ContentHash) -> Standing {
+        if self.registry.hash(name) == Some(hash) {
+            return Standing::InForce;
+        }
+        let life = self.loader.lives.of(name);
+        if life.is_some_and(|life| canary_hash(&life) == Some(hash)) {
+            Standing::Canary
+        } else {
+            Standing::SetAside
+        }
+    }
+
     /// A restart is no way out of a trial that is not over by the clock.
-    fn stays_on_trial(&self, version: &Version) {
+    pub(crate) fn stays_on_trial(&self, version: &Version) {
         let Some(life) = self.loader.lives.of(version.name()) else {
             return;
         };
+        if let Some(canary) = life.canary
+            && canary_hash(&life) == Some(version.hash())
+        {
+            self.goes_on_trial(version, canary.since);
+            return;
+        }
         let last = life.events().last().filter(|event| !event.how.is_back());
         let number = life.of_hash(version.hash()).map(|it| it.number);
         if let Some(event) = last.filter(|event| Some(event.number) == number)

@@ -18,10 +18,23 @@ const DEPLOYMENTS_MAX: usize = 4;
 /// What became of a version that was handed in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deployed {
-    /// The version that is in force now.
+    /// The version.
     pub hash: ContentHash,
     /// It was so before.
     pub was_in_force: bool,
+    /// Who goes by it now.
+    pub standing: Standing,
+}
+
+/// Who goes by a version that was handed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Everybody.
+    InForce,
+    /// A share, as its manifest or an operator says.
+    Canary,
+    /// Nobody: it was set aside meanwhile.
+    SetAside,
 }
 
 /// Why a version that was handed in is not in force. The one before goes on.

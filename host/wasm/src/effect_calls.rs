@@ -138,6 +138,10 @@ impl table::Host for State {
     fn put_many(&mut self, table: String, keys: RawSlab, values: RawSlab) -> Told<()> {
         let (keys, values) = (slab("keys", keys)?, slab("values", values)?);
         same_count(("keys", &keys), ("values", &values))?;
+        // Before anything is made of them: each takes far more here than in the guest.
+        if keys.len() > STRINGS_PER_CALL_MAX {
+            return Err(LimitReached::Strings(STRINGS_PER_CALL_MAX).into());
+        }
         let own = |bytes: &[u8]| Bytes::copy_from_slice(bytes);
         let entries = keys.iter().zip(values.iter());
         let entries = entries.map(|(key, value)| (own(key), Some(own(value))));

@@ -94,7 +94,7 @@ pub use columns::{BatchColumns, Columns};
 pub use compile_worker::compile_worker;
 pub use consumer::{Assignment, Consumer};
 pub use counters::{BATCH_TIME_BUCKETS_US, Count, Counters};
-pub use deploying::{Deployed, NotDeployed};
+pub use deploying::{Deployed, NotDeployed, Standing};
 pub use effects::{EffectError, Effects};
 pub use fault::{Deadline, Fault, Panic};
 pub use guest_thread_limits::GuestThreadLimits;

@@ -354,7 +354,7 @@ impl Control {
             let loaded = self.loader.load_again(name, hash, self.clock.now());
             loaded.map_err(|refusal| refusal.to_string())
         };
-        let version = self.loaded.find_or_load(hash, load);
+        let version = self.loaded.find_or_load((name, hash), load);
         let version = version.map_err(OrderError::Failed)?;
         self.loader.check_signature(name, hash)?;
         self.registry.hold(Arc::clone(&version));

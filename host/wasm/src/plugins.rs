@@ -166,10 +166,11 @@ impl Plugins {
             control.loaded.note(&version);
             return Ok(version);
         }
-        control.loaded.find_or_load(hash, || {
+        control.loaded.find_or_load((name, hash), || {
             let now = control.clock.now();
             let version = control.loader.load_kept(name, hash, now)?;
             control.registry.attach_log(&version);
+            control.stays_on_trial(&version);
             Ok(version)
         })
     }

@@ -200,6 +200,7 @@ impl Registry {
         if let Some(entry) = entries.get_mut(version.name())
             && entry.version.as_ref().map(|it| it.hash()) != Some(version.hash())
         {
+            entry.attach_log(&version);
             entry.warm.hold(version);
         }
     }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::control::{Control, Seen};
-use crate::deploying::Deployed;
+use crate::deploying::{Deployed, Standing};
 use crate::directory::{self, Found, Scan};
 use crate::hash::ContentHash;
 use crate::kept::Source;
@@ -235,6 +235,7 @@ impl Watch {
             return Ok(Deployed {
                 hash,
                 was_in_force: true,
+                standing: Standing::InForce,
             });
         }
         let version = control.loader.load(name, source, control.registry.now())?;
@@ -243,6 +244,11 @@ impl Watch {
         control.deploys(name, hash);
         if let Seen::Taken(how) = control.sees(name, hash)? {
             control.put_in_force(version, how)?;
+        }
+        let standing = control.standing(name, hash);
+        if control.registry.hash(name).is_none() {
+            // A share goes by what was handed in, and the others by what was in force last.
+            self.fall_back(name, Some(hash));
         }
         // What was just written is handled, unless somebody wrote to it since.
         if let Ok(Some(found)) = directory::look_at(&self.directory, name)
@@ -255,6 +261,7 @@ impl Watch {
         Ok(Deployed {
             hash,
             was_in_force: false,
+            standing,
         })
     }
 

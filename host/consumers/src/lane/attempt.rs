@@ -8,13 +8,15 @@ use streams::emit::{Emission, EmitError};
 use streams::pump::StepError;
 use tokio::time::Instant;
 use types::StreamName;
-use wasm::{Moment, Slab, TurnLost, Version};
+use wasm::{Fault, Moment, Slab, TurnLost, Version};
 
 use super::{Lane, Pending};
 use crate::budget::Share;
 use crate::ground::Ground;
 use crate::instances::Slot;
-use crate::limits::{BATCH_BYTES_MAX, BATCH_RECORDS_MAX, CONFLICTS_BEFORE_ALONE, PAUSE_MAX};
+use crate::limits::{
+    BATCH_BYTES_MAX, BATCH_MEMORY_MAX, BATCH_RECORDS_MAX, CONFLICTS_BEFORE_ALONE, PAUSE_MAX,
+};
 use crate::running::TurnOfBatch;
 use crate::work::{Done, Job, Making, Outcome, RECORD_OVERHEAD_BYTES, prepare};
 
@@ -66,6 +68,11 @@ impl Lane {
             Outcome::Done(done) => self.is_done((*done, slot), turn, effects).await,
             Outcome::Failed(failed) => {
                 drop(slot);
+                if let Fault::Unavailable(_) = failed.fault {
+                    // If that was memory, the next try waits in the line for more of it.
+                    let more = failed.bytes.saturating_mul(2).min(BATCH_MEMORY_MAX);
+                    self.last_bytes = more.max(failed.bytes);
+                }
                 Err(self.failed(&version, *failed))
             }
             Outcome::Broken(why) => Err(self.waits(why)),

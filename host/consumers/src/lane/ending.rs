@@ -12,6 +12,7 @@ use super::{Lane, Pending};
 use crate::instances::Slot;
 use crate::limits::RECORD_TRIES_MAX;
 use crate::rows::KeptState;
+use crate::running::TurnOfBatch;
 use crate::work::Making;
 
 /// What a lane tells its instance at the end.
@@ -72,10 +73,12 @@ impl Lane {
         let Some(version) = self.version.clone() else {
             return Ok(());
         };
+        // The turn before the slot, as everywhere: whoever is alone in its turn may need a slot.
+        let turn = self.of.running.turn(false).await;
         let slot = self.ground.instances.at_rest(self.of.key, version.name());
         if let Some(slot) = slot {
             let mut effects = Transaction::default();
-            let handed = self.told((LastWords::ShutdownRequested, slot), &mut effects);
+            let handed = self.told((LastWords::ShutdownRequested, turn, slot), &mut effects);
             if handed.await.is_ok() {
                 let here = pump.commit_here(effects, stop).await?;
                 self.settled(here, pump);
@@ -127,23 +130,23 @@ impl Lane {
         let Some(version) = self.version.clone() else {
             return Err(self.waits("no version of its plugin is there"));
         };
+        let turn = self.of.running.turn(false).await;
         let slot = self
             .ground
             .instances
             .slot(self.of.key, version.name())
             .await;
-        self.told((words, slot), effects).await
+        self.told((words, turn, slot), effects).await
     }
 
     async fn told(
         &mut self,
-        (words, mut slot): (LastWords, Slot),
+        (words, turn, mut slot): (LastWords, TurnOfBatch, Slot),
         effects: &mut Transaction,
     ) -> Result<(), StepError> {
         let Some(version) = self.version.clone() else {
             return Err(self.waits("no version of its plugin is there"));
         };
-        let turn = self.of.running.turn(false).await;
         let (instance, making) = (slot.take(), self.making(&version));
         let tables = Arc::clone(&self.ground.tables);
         let called = self.on_thread(&version, move |_| {

@@ -78,6 +78,7 @@ impl Lane {
         let _ = self.failed(
             &version,
             Failed {
+                bytes: 0,
                 fault: Fault::Permanent(why),
                 is_beginning: false,
                 records: pending.planned,

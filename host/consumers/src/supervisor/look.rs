@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use store::{CommitError, Expect, LogId, StoreError, TableWrite, Transaction};
+use store::{CommitError, Expect, LogId, Purpose, StoreError, TableWrite, Transaction};
 use streams::SourceShard;
 use tokio::time::Instant;
 use types::{ShardId, Timestamp};
@@ -42,11 +42,22 @@ impl Supervisor {
                 continue;
             };
             let running = Arc::clone(&known.running);
-            match running.application().state {
-                State::Creating => self.go_on_creating(&running).await,
-                State::Running => wanted.extend(self.look_at_shards(&running).await?),
-                State::Paused => self.rest(&running),
-                State::Deleting => self.go_on_deleting(&running).await?,
+            let looked = match running.application().state {
+                State::Creating => {
+                    self.go_on_creating(&running).await;
+                    Ok(Vec::new())
+                }
+                State::Running => self.look_at_shards(&running).await,
+                State::Paused => {
+                    self.rest(&running);
+                    Ok(Vec::new())
+                }
+                State::Deleting => self.go_on_deleting(&running).await.map(|()| Vec::new()),
+            };
+            match looked {
+                Ok(shards) => wanted.extend(shards),
+                // What is wrong with one holds up no other.
+                Err(error) => running.has_trouble(Some(error.to_string())),
             }
         }
         self.claim(&workers, &wanted).await?;
@@ -387,6 +398,7 @@ async fn commit(engine: &dyn store::Engine, writes: Vec<TableWrite>) -> Result<(
         writes,
         ..Transaction::default()
     };
-    engine.commit(transaction).await?;
+    // They stand in the place of others that are as large.
+    engine.commit_for(Purpose::MakeRoom, transaction).await?;
     Ok(())
 }

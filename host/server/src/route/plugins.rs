@@ -7,6 +7,8 @@
 //! | answer | |
 //! |---|---|
 //! | `{"state": "in-force", "hash": …, "wasInForce": …}` | it is in force |
+//! | `{"state": "canary", …}` | a share goes by it, as its manifest says |
+//! | `{"state": "set-aside", …}` | an operator set it aside meanwhile |
 //! | `{"state": "loading"}` | not known yet: ask again with the same body |
 //! | `PluginRefusedException` | for what is in it: the text says why; the version before goes on |
 //! | `ServiceUnavailableException` | not now |
@@ -19,7 +21,7 @@ use serde::Serialize;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use types::{AccountId, Caller};
-use wasm::{Files, LogLine, NotDeployed, Plugin, PluginName, Plugins};
+use wasm::{Files, LogLine, NotDeployed, Plugin, PluginName, Plugins, Standing};
 use wire::{Answer, ApiError, json};
 
 use super::api::not_found;
@@ -228,7 +230,14 @@ pub(super) async fn deploy(
         return json::answer(&page("loading", false));
     };
     match deployed.map_err(|_| ApiError::internal("a deployment ended badly"))? {
-        Ok(deployed) => json::answer(&page("in-force", deployed.was_in_force)),
+        Ok(deployed) => {
+            let state = match deployed.standing {
+                Standing::InForce => "in-force",
+                Standing::Canary => "canary",
+                Standing::SetAside => "set-aside",
+            };
+            json::answer(&page(state, deployed.was_in_force))
+        }
         Err(NotDeployed::Refused(why)) => Err(refused(why)),
         Err(NotDeployed::ForNow(why)) => {
             Err(ApiError::new("ServiceUnavailableException", why).with_status(503))

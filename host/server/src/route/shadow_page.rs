@@ -9,7 +9,9 @@ use wasm::{ShadowReport, ShadowSample, ShadowSide, Shown, Status};
 pub(super) struct ShadowPage {
     at_ms: u64,
     /// What the records were read from; empty where nothing goes through the plugin.
-    source: String,
+    /// The delivery stream that the records were of, for those who may see records of all accounts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<String>,
     /// The version that would have come into force, or has.
     hash: String,
     records: u64,
@@ -59,20 +61,21 @@ impl ShadowPage {
         let samples = report.samples.iter();
         Self {
             at_ms: report.at.0,
-            source: report.source.clone(),
+            source: shows_data.then(|| report.source.clone()),
             hash: report.version.to_string(),
             records: report.records,
             left_out: report.left_out,
-            old: Side::of(&report.old),
-            new: Side::of(&report.new),
+            old: Side::of(&report.old, shows_data),
+            new: Side::of(&report.new, shows_data),
             differing: report.differing,
-            samples: samples.map(|it| Sample::of(it, shows_data)).collect(),
+            samples: samples.filter(|_| shows_data).map(Sample::of).collect(),
         }
     }
 }
 
 impl Side {
-    fn of(side: &ShadowSide) -> Self {
+    /// What a guest says of a record may hold what is in it.
+    fn of(side: &ShadowSide, shows_data: bool) -> Self {
         let records = u128::from(side.ok + side.dropped + side.failed);
         Self {
             ok: side.ok,
@@ -85,14 +88,14 @@ impl Side {
                 .checked_div(records)
                 .unwrap_or_default(),
             memory_bytes: side.memory_bytes,
-            fault: side.fault.clone(),
+            fault: side.fault.clone().filter(|_| shows_data),
         }
     }
 }
 
 impl Sample {
-    fn of(sample: &ShadowSample, shows_data: bool) -> Self {
-        let bytes = |shown| Bytes::of(shown, shows_data);
+    fn of(sample: &ShadowSample) -> Self {
+        let bytes = Bytes::of;
         Self {
             record: sample.record,
             input: bytes(&sample.input),
@@ -105,11 +108,11 @@ impl Sample {
 }
 
 impl Bytes {
-    fn of(shown: &Shown, shows_data: bool) -> Self {
+    fn of(shown: &Shown) -> Self {
         Self {
             bytes: shown.bytes,
             hash: shown.hash.clone(),
-            text: shown.text.clone().filter(|_| shows_data),
+            text: shown.text.clone(),
         }
     }
 }

@@ -52,10 +52,11 @@ pub(crate) async fn run(args: &DeployArgs) -> Result<(), Failure> {
     let target = Arc::new(args.target.target()?);
     let answer = deploy(&target, &name, &files).await?;
     let hash = answer.hash.get(..12).unwrap_or(&answer.hash);
-    let what = if answer.was_in_force {
-        "is in force already"
-    } else {
-        "is in force"
+    let what = match answer.state.as_str() {
+        "canary" => "is a canary: a share goes by it",
+        "set-aside" => "was set aside meanwhile",
+        _ if answer.was_in_force => "is in force already",
+        _ => "is in force",
     };
     Ok(output::lines(&format!("{name} {hash} {what}"))?)
 }
