@@ -113,7 +113,7 @@ async fn a_letter_is_replayed_once_through_a_version_that_takes_it_or_discarded(
     assert_eq!(app["discarded"], 1);
     assert_eq!(words(&client).await.get("!two"), None);
     // The replay has changed the state that the shard's own instance began with.
-    put(&client, &texts(30, 1, &[])).await;
+    put(&client, &texts(30, 31, &[])).await;
     until_done(&client, 29).await;
     service.stop().await;
 }
