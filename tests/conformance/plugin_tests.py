@@ -36,7 +36,7 @@ class Plugins(Deliveries, unittest.TestCase):
 
         def is_restored():
             status, page = self.server.page(f"plugins/{plugin}")
-            return status == 200 and page["refused"] is None and page["version"] == self.version
+            return status == 200 and page["refused"] is None and page.get("version") == self.version
 
         wait_until(is_restored, f"{plugin} is as it was")
 

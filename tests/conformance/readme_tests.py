@@ -84,10 +84,11 @@ class Readme(unittest.TestCase):
     def toml(self):
         """The manifest and the configuration."""
         text = (REPOSITORY / "README.md").read_text()
-        [manifest, configuration] = re.findall(
-            r"^```toml\n(.*?)^```$", text, re.DOTALL | re.MULTILINE
-        )
-        return manifest, configuration
+        found = re.findall(r"^```toml\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+        [manifest] = [block for block in found if block.startswith("name =")]
+        [rollout] = [block for block in found if block.startswith("[rollout]")]
+        [configuration] = [block for block in found if block.startswith("listen =")]
+        return manifest + rollout, configuration
 
     def test_the_manifest_is_one_that_a_plugin_is_loaded_with(self):
         component = "redact-card-numbers"

@@ -196,11 +196,9 @@ impl Desk {
         let mut gathered = self.lock();
         let share = gathered.share.take();
         let done = gathered.done;
-        gathered.reads.clear();
-        gathered.writes.clear();
+        (gathered.reads, gathered.writes) = (BTreeMap::new(), BTreeMap::new());
         gathered.emitted.clear();
-        // A batch that failed may have failed for a table that is another one by now: no commit
-        // would notice that.
+        // It may have failed for a table that is another one by now, which no commit would notice.
         gathered.tables.clear();
         (done, share)
     }
@@ -496,8 +494,7 @@ impl Gathered {
         if self.share.as_mut().is_none_or(|share| share.grow(bytes)) {
             return Ok(());
         }
-        Err(EffectError::Unavailable(
-            "there is no memory for what the batch asks for; it waits for more".to_owned(),
-        ))
+        let why = "there is no memory for what the batch asks for; it waits for more";
+        Err(EffectError::Unavailable(why.to_owned()))
     }
 }
