@@ -153,7 +153,7 @@ impl Taker<'_> {
             if within < self.batch.end.within {
                 continue;
             }
-            let key = keys.0.get(user.partition_key).copied().unwrap_or_default();
+            let key = keys.0.get(user.partition_key).copied().ok_or(Misfit)?;
             let hash_key = user.hash_key.and_then(|place| keys.1.get(place).copied());
             if !belongs(self.origin.range, key, hash_key) {
                 self.batch.foreign += 1;

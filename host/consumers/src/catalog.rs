@@ -378,12 +378,17 @@ pub async fn remove(ground: &Ground, application: &Application) -> Result<(), St
         value: None,
         expect: Expect::Any,
     };
-    let row = rows::application_write(application, Expect::Any)?;
+    let mut writes = vec![removed(DEAD_LETTER_SUMS, crate::table_ids::sum_key(id))];
+    let named = (&application.owner, &application.name);
+    if let Some((found, version)) = rows::find_application(engine, named).await?
+        && found.id == id
+    {
+        // Another worker may have removed it, and somebody made another of its name since.
+        let row = rows::application_write(application, Expect::Version(version))?;
+        writes.push(TableWrite { value: None, ..row });
+    }
     let transaction = Transaction {
-        writes: vec![
-            removed(DEAD_LETTER_SUMS, crate::table_ids::sum_key(id)),
-            removed(row.table, row.key),
-        ],
+        writes,
         changes: vec![LogChange::Delete(dead_letter_log(id))],
         ..Transaction::default()
     };

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use store::codec::damaged;
 use store::{Expect, RowCheck, Transaction, Version};
 use tables::Tables;
 use tables::application::{ApplicationError, TableRef, first_after};
@@ -155,21 +156,15 @@ impl Desk {
         let writes = std::mem::take(&mut gathered.writes);
         let mut used = BTreeSet::new();
         for (name, value) in &writes {
-            let Some(table) = gathered.tables.get(&name.0) else {
-                continue;
-            };
-            let expect = match reads.get(name) {
-                None => Expect::Any,
-                Some(read) => expected(read.as_ref()),
-            };
+            let table = gathered.table(&name.0)?;
+            let read = reads.get(name);
+            let expect = read.map_or(Expect::Any, |read| expected(read.as_ref()));
             let write = tables.write(table, &name.1, value.as_deref(), expect)?;
             effects.writes.push(write);
             used.insert(name.0.clone());
         }
         for (name, read) in &reads {
-            let Some(table) = gathered.tables.get(&name.0) else {
-                continue;
-            };
+            let table = gathered.table(&name.0)?;
             used.insert(name.0.clone());
             if !writes.contains_key(name) {
                 let (table, key) = table.place(&name.1)?;
@@ -178,11 +173,9 @@ impl Desk {
             }
         }
         for name in used {
-            if let Some(table) = gathered.tables.get(&name) {
-                let (table, key, version) = table.definition();
-                let expect = Expect::Version(version);
-                effects.checks.push(RowCheck { table, key, expect });
-            }
+            let (table, key, version) = gathered.table(&name)?.definition();
+            let expect = Expect::Version(version);
+            effects.checks.push(RowCheck { table, key, expect });
         }
         Ok(Wishes {
             emitted: std::mem::take(&mut gathered.emitted),
@@ -383,6 +376,12 @@ impl Effects for BatchEffects {
 }
 
 impl Gathered {
+    /// The table of a row that was read or written: it was found before that.
+    fn table(&self, name: &str) -> Result<&TableRef, ApplicationError> {
+        let table = self.tables.get(name);
+        table.ok_or_else(|| damaged("the table of a batch's row").into())
+    }
+
     /// What the batch sees of a row without a look at its table: `None` if it has not read it.
     fn known(&self, name: &RowName) -> Option<Option<Bytes>> {
         if let Some(written) = self.writes.get(name) {

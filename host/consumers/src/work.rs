@@ -261,12 +261,17 @@ pub fn prepare(
     for name in names {
         let of_stream = emitted.iter().filter(|(stream, ..)| stream == name);
         let records = of_stream.flat_map(|(_, keys, data)| keys.iter().zip(data.iter()));
-        let records = records.map(|(key, data)| Emitted {
-            // It was found to be UTF-8 when it was emitted.
-            partition_key: std::str::from_utf8(key).unwrap_or_default(),
-            data,
+        let records = records.map(|(key, data)| {
+            let partition_key = std::str::from_utf8(key).map_err(|_| NotReady {
+                stream: name.clone(),
+                error: EmitError::Internal("a partition key that was emitted is not UTF-8"),
+            })?;
+            Ok(Emitted {
+                partition_key,
+                data,
+            })
         });
-        let records: Vec<_> = records.collect();
+        let records: Vec<_> = records.collect::<Result<_, NotReady>>()?;
         let arn = stream_arn(owner, name.clone());
         let emission = streams.prepare(&arn, &records).map_err(|error| NotReady {
             stream: name.clone(),

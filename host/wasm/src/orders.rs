@@ -119,6 +119,7 @@ impl Control {
     ) -> Result<Numbered, OrderError> {
         let mut change = self.begin(name)?;
         let target = find(&change.life, number)?.clone();
+        self.loader.check_signature(name, target.hash)?;
         let aliases = &mut change.life.aliases;
         if !aliases.contains_key(alias) && aliases.len() >= ALIASES_MAX {
             return Err(OrderError::NotNow(format!(
