@@ -21,7 +21,7 @@ static ALLOCATOR: Jemalloc = Jemalloc;
 
 /// Amazon Kinesis that runs anywhere, in one binary.
 #[derive(Parser)]
-#[command(name = "millrace", version, propagate_version = true)]
+#[command(name = "millrace", version)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -31,5 +31,18 @@ fn main() -> ExitCode {
     match Arguments::parse().command.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure::report(&failure),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    /// A name that two arguments of one command share is noticed when that command is called.
+    #[test]
+    fn no_command_has_two_arguments_of_one_name() {
+        Arguments::command().debug_assert();
     }
 }

@@ -1,6 +1,7 @@
 //! The binary as it is used: from outside.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod app;
 mod broken_output;
 mod compile_worker;
 mod delivery;

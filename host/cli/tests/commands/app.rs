@@ -1,0 +1,99 @@
+//! `millrace app …`, against a server with the plugin `word-count`.
+
+use std::fs;
+use std::process::Output;
+use std::time::Instant;
+
+use tempfile::TempDir;
+
+use crate::fixture::{Server, complaint, printed, run};
+
+/// A plugin of this repository.
+const PLUGIN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../plugins/word-count");
+
+fn start(data: &TempDir) -> Server {
+    let folder = data.path().join("plugins-here/word-count");
+    fs::create_dir_all(&folder).unwrap();
+    for file in ["plugin.toml", "word-count.wasm"] {
+        fs::copy(format!("{PLUGIN}/{file}"), folder.join(file)).unwrap();
+    }
+    let grants = "[[plugin_grants]]\nname = \"word-count\"\n\
+                  tables = [\"words\"]\nemit = [\"alerts\"]\n";
+    let configuration = data.path().join("millrace.toml");
+    fs::write(&configuration, grants).unwrap();
+    let plugins = data.path().join("plugins-here");
+    let arguments = [
+        "--plugins",
+        plugins.to_str().unwrap(),
+        "--config",
+        configuration.to_str().unwrap(),
+    ];
+    let server = Server::start(data.path(), &arguments);
+    for stream in ["text", "alerts"] {
+        printed(server.stream(&["create", stream]));
+    }
+    server
+}
+
+fn ask(server: &Server, arguments: &[&str]) -> Output {
+    let mut all = arguments.to_vec();
+    all.extend(["--endpoint", &server.endpoint]);
+    run(&all)
+}
+
+/// Asks until the answer has this text; a plugin may still be compiled.
+fn until(server: &Server, arguments: &[&str], text: &str) -> String {
+    let begun = Instant::now();
+    loop {
+        let answer = ask(server, arguments);
+        let said = String::from_utf8_lossy(&answer.stdout).into_owned();
+        if said.contains(text) {
+            return said;
+        }
+        let complaint = String::from_utf8_lossy(&answer.stderr);
+        assert!(begun.elapsed().as_secs() < 60, "{said}{complaint}");
+    }
+}
+
+#[test]
+fn an_application_is_made_shown_paused_and_deleted_and_its_table_holds_what_it_counted() {
+    let data = tempfile::tempdir().unwrap();
+    let server = start(&data);
+    let create = ["app", "create", "words", "--stream", "text"];
+    let create = [&create[..], &["--plugin", "word-count"]].concat();
+    until(&server, &create, "words works on text with word-count");
+    printed(server.stream(&["put", "text", "--partition-key", "a", "one two two"]));
+    until(&server, &["table", "get", "words", "two"], "value=2");
+    assert_eq!(
+        printed(ask(&server, &["table", "get", "words", "one"])),
+        "one  value=1\n"
+    );
+    let described = until(&server, &["app", "describe", "words"], "processed");
+    assert!(described.contains("word-count"), "{described}");
+    assert!(printed(ask(&server, &["app", "list"])).contains("RUNNING"));
+    let letters = ["app", "dead-letters", "words", "list"];
+    printed(ask(&server, &letters));
+    printed(ask(&server, &["app", "pause", "words"]));
+    assert!(printed(ask(&server, &["app", "list"])).contains("PAUSED"));
+    printed(ask(&server, &["app", "resume", "words"]));
+    printed(ask(&server, &["app", "delete", "words"]));
+    until(&server, &["app", "list"], "no applications");
+    assert!(printed(ask(&server, &["table", "list"])).contains("words"));
+}
+
+#[test]
+fn what_cannot_be_an_application_is_refused_with_the_reason() {
+    let data = tempfile::tempdir().unwrap();
+    let server = start(&data);
+    let create = |stream: &str, plugin: &str| {
+        let arguments = ["app", "create", "w", "--stream", stream, "--plugin", plugin];
+        complaint(ask(&server, &arguments), 1)
+    };
+    let why = create("text", "nobody");
+    assert!(why.contains("nobody"), "{why}");
+    until(&server, &["plugin", "list"], "consumer");
+    let why = create("not-there", "word-count");
+    assert!(why.contains("not-there"), "{why}");
+    let why = complaint(ask(&server, &["app", "describe", "w"]), 1);
+    assert!(why.contains("ResourceNotFoundException"), "{why}");
+}
