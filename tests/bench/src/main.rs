@@ -3,6 +3,7 @@
 
 mod alone;
 mod answer;
+mod application_swap;
 mod applications;
 mod arrivals;
 mod assembled;
@@ -37,6 +38,7 @@ mod generator;
 #[path = "../../hostile/guest.rs"]
 mod guest;
 mod hostile;
+mod hosting;
 mod http;
 mod idle;
 mod latency;

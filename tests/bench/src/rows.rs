@@ -3,9 +3,9 @@
 use crate::bench::Bench;
 use crate::report::Line;
 use crate::{
-    Failure, applications, bare, bare_append, ceiling, deliveries, end_to_end, engine,
-    engine_reads, fanout, hostile, http, idle, machine, reader, reshard, restart, rollback, shards,
-    split_pause, swap, tail, transforms, unavoidable, versions,
+    Failure, application_swap, applications, bare, bare_append, ceiling, deliveries, end_to_end,
+    engine, engine_reads, fanout, hostile, http, idle, machine, reader, reshard, restart, rollback,
+    shards, split_pause, swap, tail, transforms, unavoidable, versions,
 };
 
 /// Something to measure.
@@ -256,6 +256,11 @@ pub const ROWS: &[Row] = &[
         "application",
         "a backlog through a consumer into a table, and a swap",
         applications::run,
+    ),
+    row(
+        "application_swap",
+        "10,000 records a second through a consumer with state, swapped again and again",
+        application_swap::run,
     ),
     row(
         "end_to_end",

@@ -16,6 +16,8 @@ use crate::server::{Connection, Server, text};
 use crate::streams::{create_stream, list_shards, read_all};
 
 const CYCLES: u32 = 12;
+/// Another number of kills, for a long run.
+const CYCLES_VARIABLE: &str = "MILLRACE_TEST_KILLS";
 const SHARDS: u32 = 3;
 const WRITERS: u32 = 3;
 /// The cycle in which the first shard is split.
@@ -37,8 +39,12 @@ fn a_server_that_is_killed_while_an_application_counts_counts_every_record_once(
         let program = Path::new(env!("CARGO_BIN_EXE_millrace"));
         Server::start_as(program, data.path(), Some(plugins.path()), &more)
     };
+    let cycles = match std::env::var(CYCLES_VARIABLE) {
+        Ok(number) => number.parse().unwrap(),
+        Err(_) => CYCLES,
+    };
     let (mut acknowledged, mut done) = (0, Vec::new());
-    for cycle in 0..CYCLES {
+    for cycle in 0..cycles {
         let server = start();
         let mut connection = server.connect();
         wait_until_in_force(&mut connection);
@@ -85,12 +91,12 @@ fn a_server_that_is_killed_while_an_application_counts_counts_every_record_once(
     let expected: BTreeMap<_, _> = expected.filter(|(_, alerts)| *alerts > 0).collect();
     assert_eq!(alerts, expected);
     println!(
-        "{CYCLES} kills: {} records, of which {done:?} were done at the kills",
+        "{cycles} kills: {} records, of which {done:?} were done at the kills",
         records.len()
     );
     assert!(done.iter().any(|count| *count > 0), "no kill met work");
     assert!(
-        records.len() > CYCLES as usize * 200,
+        records.len() > cycles as usize * 200,
         "there was hardly any load"
     );
     server.stop();
