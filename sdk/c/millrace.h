@@ -10,6 +10,10 @@
  *                                            uint64_t millis_behind);
  *               and, if they have something to do, plugin_start, plugin_shard_ended,
  *               plugin_shutdown_requested and plugin_lease_lost.
+ *               One that keeps something in its memory from batch to batch has `state = true` in
+ *               [build] of its manifest, and here #define MILLRACE_STATE_VERSION, a number, and
+ *                 const char *plugin_snapshot(struct millrace_bytes *state);
+ *                 const char *plugin_restore(uint32_t version, struct millrace_bytes state);
  *
  * Functions that answer a text answer NULL when all is well. There are no files, no network and no
  * threads. What the host gives, and what millrace_allocate gives, lives until the call ends in which
@@ -629,6 +633,51 @@ struct millrace_result *millrace_shutdown_requested(void)
     return millrace_result(plugin_shutdown_requested ? plugin_shutdown_requested() : NULL);
 }
 MILLRACE_AFTER("record-processor-simple", "shutdown-requested", millrace_after_shutdown_requested)
+
+/* ---- the state of consumers -------------------------------------------------------------- */
+
+#ifdef MILLRACE_STATE_VERSION
+
+/* The state after all records so far, at most 256 KiB, in memory that lives until the call ends or
+ * longer. Asked for after each batch, and kept with it in the same commit. */
+const char *plugin_snapshot(struct millrace_bytes *state);
+
+/* Takes over the state that a version kept whose MILLRACE_STATE_VERSION was this, right after
+ * plugin_start: after a crash, or from another version of the plugin. Where it answers a text, the
+ * version before goes on. The bytes do not end with a zero, and are gone when this is over. */
+const char *plugin_restore(uint32_t version, struct millrace_bytes state);
+
+/* result<list<u8>, string> */
+struct millrace_snapshot {
+    uint8_t is_err;
+    struct millrace_bytes bytes;
+};
+
+MILLRACE_EXPORT("state", "state-version") uint32_t millrace_state_version(void)
+{
+    return MILLRACE_STATE_VERSION;
+}
+
+MILLRACE_EXPORT("state", "snapshot") struct millrace_snapshot *millrace_take_snapshot(void)
+{
+    struct millrace_snapshot *snapshot = millrace_allocate(sizeof *snapshot);
+    *snapshot = (struct millrace_snapshot){0, {NULL, 0}};
+    const char *error = plugin_snapshot(&snapshot->bytes);
+    if (error)
+        *snapshot = (struct millrace_snapshot){1, millrace_bytes(error)};
+    return snapshot;
+}
+MILLRACE_AFTER("state", "snapshot", millrace_after_snapshot)
+
+MILLRACE_EXPORT("state", "restore")
+struct millrace_result *
+millrace_restore(uint32_t version, unsigned char *state, size_t length)
+{
+    return millrace_result(plugin_restore(version, (struct millrace_bytes){state, length}));
+}
+MILLRACE_AFTER("state", "restore", millrace_after_restore)
+
+#endif
 
 #endif
 #endif

@@ -9,8 +9,8 @@ import { answered, bytes, lifecycle, reason, text } from "./millrace.js";
 
 export { Retry, config, counter, log, nowMs } from "./millrace.js";
 
-/** A record of a batch, with `partitionKey`, `sequenceNumber`, `subSequenceNumber`, `arrivalMs`. */
-export class Record {
+/** Bytes, as `data`, that can be read as text or as a value. */
+class Readable {
   constructor(fields) {
     Object.assign(this, fields);
   }
@@ -25,6 +25,12 @@ export class Record {
     return JSON.parse(this.text());
   }
 }
+
+/** A record of a batch, with `partitionKey`, `sequenceNumber`, `subSequenceNumber`, `arrivalMs`. */
+export class Record extends Readable {}
+
+/** What a snapshot gave, and `version`, the `stateVersion` of whoever gave it. */
+export class State extends Readable {}
 
 /** A table by name, which the operator must have granted. Keys and values are bytes or text. */
 export const table = (name) => ({
@@ -62,20 +68,42 @@ export const done = (records) => asked(() => checkpoints.done(records));
  * batch; a `Retry` has it tried again. All others may be missing: `work.start(assignment)` once for
  * the shard of the instance, `work.shardEnded()`, `work.shutdownRequested()` and `work.leaseLost()`.
  * Options are those of a transform.
+ *
+ * One that keeps something in its memory from batch to batch exports `state` too, and its manifest
+ * has `state = true` in `[build]`. `work.snapshot()` gives the state, bytes or text of at most
+ * 256 KiB: it is asked for after each batch and kept with it, in the same commit.
+ * `work.restore(state)` takes a `State` over, right after `start`, after a crash or from another
+ * version of the plugin; where it throws, the version before goes on. The option `stateVersion` says
+ * which layout the snapshot has.
  */
 export function consumer(work, options = {}) {
   const call = (name, ...values) => told(() => work[name]?.(...values));
+  const state = {
+    stateVersion: () => options.stateVersion ?? 0,
+    snapshot: () => told(() => bytes(work.snapshot?.() ?? "")),
+    restore: (version, data) => told(() => takeOver(work, new State({ version, data }))),
+  };
   const recordProcessorSimple = {
-    initialize: (assignment) => call("start", assignment),
+    initialize: (assignment) => void call("start", assignment),
     process(records, millisBehind) {
       const all = records.map((record) => new Record(record));
       answered(() => work.process(all, millisBehind));
     },
-    leaseLost: () => call("leaseLost"),
-    shardEnded: () => call("shardEnded"),
-    shutdownRequested: () => call("shutdownRequested"),
+    leaseLost: () => void call("leaseLost"),
+    shardEnded: () => void call("shardEnded"),
+    shutdownRequested: () => void call("shutdownRequested"),
   };
-  return { lifecycle: lifecycle(options), recordProcessorSimple };
+  return { lifecycle: lifecycle(options), recordProcessorSimple, state };
+}
+
+/** Hands a state over; one that is empty is that of a version which kept nothing. */
+function takeOver(work, state) {
+  if (work.restore) {
+    work.restore(state);
+  } else if (state.data.length > 0) {
+    const size = `${state.data.length} bytes`;
+    throw new Error(`there is a state of version ${state.version}, of ${size}, and no restore()`);
+  }
 }
 
 /** Calls the host, and throws an error that has its words. */
@@ -87,10 +115,10 @@ function asked(call) {
   }
 }
 
-/** Calls the author's function, and throws its words for the host. */
+/** What the author's function returns; what it throws, as words for the host. */
 function told(call) {
   try {
-    call();
+    return call();
   } catch (error) {
     throw reason(error);
   }

@@ -1,24 +1,32 @@
 """Plugins of each language as their author gets them: `plugin new` makes one, `build` installs what
-the language needs and builds it, `test` runs its fixtures, and a server delivers through it."""
+the language needs and builds it, `test` runs its fixtures, a server delivers through it, and one
+version of a consumer hands its state to the next."""
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
 import unittest
 from pathlib import Path
 
-from deliveries import Deliveries, extended_s3, lambda_processor
-from server import PROGRAM, REPOSITORY
+from deliveries import Deliveries, extended_s3, lambda_processor, wait_until
+from server import PROGRAM, REGION, REPOSITORY
 
 # Compiling CPython takes a debug build of the server half a minute of processor time, and twice:
 # the code that counts what is executed is another.
 LIMITS = "compile_seconds = 120"
 BUILD_SECONDS_MAX = 900
+SIMPLE_WORLDS = ("transformer-simple", "consumer-simple")
+LANGUAGES = ("js", "python", "c")
+# What the template of a consumer with state asks for.
+GRANTS = "".join(
+    f'[[plugin_grants]]\nname = "{language}-state"\nemit = ["totals"]\n' for language in LANGUAGES
+)
 
 
 class Authors(Deliveries, unittest.TestCase):
-    plugin_limits = LIMITS
+    plugin_limits = f"{LIMITS}\n{GRANTS}"
 
     @classmethod
     def setUpClass(cls):
@@ -43,9 +51,10 @@ class Authors(Deliveries, unittest.TestCase):
         self.assertEqual(ended.returncode, code, f"{ended.stdout}{ended.stderr}")
         return ended.stdout
 
-    def built(self, language, world):
-        name = f"{language}-{world}"
-        self.millrace("new", name, "--lang", language, "--world", world)
+    def built(self, language, kind):
+        name = f"{language}-{kind}"
+        flags = ("consumer", "--state") if kind == "state" else (kind,)
+        self.millrace("new", name, "--lang", language, "--world", *flags)
         print(self.millrace("build", name).strip())
         return name
 
@@ -91,6 +100,75 @@ class Authors(Deliveries, unittest.TestCase):
         self.runs_fixtures(name, 2)
         self.assertIn("consumer-simple", self.millrace("check", name, "--config", str(self.config)))
 
+    def read(self, stream):
+        """The data of a stream of one shard, as text."""
+        kinesis = self.server.kinesis()
+        start = {"ShardId": "shardId-000000000000", "ShardIteratorType": "TRIM_HORIZON"}
+        iterator = kinesis.get_shard_iterator(StreamName=stream, **start)["ShardIterator"]
+        records = kinesis.get_records(ShardIterator=iterator)["Records"]
+        return [record["Data"].decode() for record in records]
+
+    def hands_over(self, language):
+        """A record goes through one version, and the next one goes on with what that kept."""
+        name = self.built(language, "state")
+        self.runs_fixtures(name, 2)
+        checked = self.millrace("check", name, "--config", str(self.config))
+        self.assertIn('[[plugin_grants]]\nname = "%s"\nemit = ["totals"]\n' % name, checked)
+        manifest = Path(self.workshop.name, name, "plugin.toml")
+        # The table `[application]` is its last.
+        manifest.write_text(f'{manifest.read_text()}region = "{REGION}"\n')
+        kinesis = self.server.kinesis()
+        streams = set(kinesis.list_streams()["StreamNames"])
+        for stream in {"totals", name} - streams:
+            kinesis.create_stream(StreamName=stream, ShardCount=1)
+            kinesis.get_waiter("stream_exists").wait(
+                StreamName=stream, WaiterConfig={"Delay": 1, "MaxAttempts": 30}
+            )
+        before = len(self.read("totals"))
+
+        def processed(count):
+            def is_so():
+                status, page = self.server.page(f"apps/{name}")
+                return status == 200 and page["processed"] == count and page
+
+            return wait_until(is_so, f"{name} has processed {count} records")
+
+        def put(text):
+            kinesis.put_record(StreamName=name, Data=text.encode(), PartitionKey="a")
+
+        self.assertIn("is in force", self.millrace("deploy", name))
+        put("three words here")
+        [shard] = processed(1)["shards"]
+        manifest.write_text(manifest.read_text().replace('"0.1.0"', '"0.2.0"'))
+        self.assertIn("is in force", self.millrace("deploy", name))
+        put("and two")
+        [swapped] = processed(2)["shards"]
+        self.assertNotEqual(swapped["version"], shard["version"])
+        self.assertEqual(self.read("totals")[before:], ["2 records, 5 words"])
+
+    def builds_what_its_readme_says(self, language, source):
+        """The blocks of code of an SDK's README, as they stand there."""
+        readme = (REPOSITORY / "sdk" / language / "README.md").read_text()
+        blocks = re.findall(rf"```{language}\n(.*?)```", readme, re.DOTALL)
+        self.assertEqual(len(blocks), 2)
+        for block, kind, world in zip(blocks, ("transform", "state"), SIMPLE_WORLDS):
+            name = f"{language}-readme-{kind}"
+            flags = ("consumer", "--state") if kind == "state" else (kind,)
+            self.millrace("new", name, "--lang", language, "--world", *flags)
+            Path(self.workshop.name, name, source).write_text(block)
+            self.millrace("build", name)
+            checked = self.millrace("check", name, "--config", str(self.config))
+            self.assertIn(f"  world    {world}\n", checked)
+
+    def test_the_readme_for_javascript_builds_as_it_stands_there(self):
+        self.builds_what_its_readme_says("js", "plugin.js")
+
+    def test_the_readme_for_python_builds_as_it_stands_there(self):
+        self.builds_what_its_readme_says("python", "plugin.py")
+
+    def test_the_readme_for_c_builds_as_it_stands_there(self):
+        self.builds_what_its_readme_says("c", "plugin.c")
+
     def test_a_transform_in_javascript_delivers(self):
         self.delivers("js")
 
@@ -117,6 +195,15 @@ class Authors(Deliveries, unittest.TestCase):
 
     def test_a_consumer_in_c_writes_tables_and_emits(self):
         self.consumes("c")
+
+    def test_a_consumer_in_javascript_hands_its_state_to_the_next_version(self):
+        self.hands_over("js")
+
+    def test_a_consumer_in_python_hands_its_state_to_the_next_version(self):
+        self.hands_over("python")
+
+    def test_a_consumer_in_c_hands_its_state_to_the_next_version(self):
+        self.hands_over("c")
 
 
 if __name__ == "__main__":

@@ -103,7 +103,10 @@ pub use hash::ContentHash;
 pub use imports::Access;
 pub use instance::Instance;
 pub use life::{Canary, Event, How, Life, Numbered, SetAside, VERSIONS_KEPT, Why};
-pub use limits::{CallLimits, INSTANCES_MAX, INSTANCES_PER_PLUGIN_MAX, Limits, MANIFEST_BYTES_MAX};
+pub use limits::{
+    CallLimits, INSTANCES_MAX, INSTANCES_PER_PLUGIN_MAX, Limits, MANIFEST_BYTES_MAX,
+    STATE_BYTES_MAX,
+};
 pub use log_ring::LogLine;
 pub use manifest::Manifest;
 pub use moment::Moment;

@@ -74,7 +74,7 @@ pub(crate) const TABLE_KEYS_AT_ONCE: u32 = 64;
 /// committed.
 pub(crate) const EFFECT_OVERHEAD_BYTES: usize = 64;
 /// Bytes of the state of an instance; a larger snapshot fails its batch.
-pub(crate) const STATE_BYTES_MAX: usize = 256 * 1024;
+pub const STATE_BYTES_MAX: usize = 256 * 1024;
 /// Names that one output may have for dynamic partitioning (Firehose developer guide, Partitioning
 /// keys: at most 50 of a delivery stream's Lambda). An answer with more is none.
 pub(crate) const PARTITION_KEYS_MAX: usize = 50;

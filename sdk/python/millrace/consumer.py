@@ -8,7 +8,17 @@ from wit_world.imports.types import Slab
 
 from . import Retry, as_bytes, fault, lifecycle, told
 
-__all__ = ["Consumer", "Record", "Refused", "Retry", "Table", "consumer", "done", "emit"]
+__all__ = [
+    "Consumer",
+    "Record",
+    "Refused",
+    "Retry",
+    "Table",
+    "consumer",
+    "done",
+    "emit",
+    "stateful_consumer",
+]
 
 
 class Refused(Exception):
@@ -89,9 +99,31 @@ class Consumer:
     def lease_lost(self) -> None:
         """Another worker has the shard. Nothing that is asked from here on has an effect."""
 
+    #: Which layout `snapshot` gives.
+    STATE_VERSION = 0
+
+    def snapshot(self) -> bytes | str:
+        """Of a `stateful_consumer`: the state after all records so far, at most 256 KiB. Asked for
+        after each batch, and kept with it in the same commit."""
+        return b""
+
+    def restore(self, version: int, state: bytes) -> None:
+        """Of a `stateful_consumer`: takes over the state that a version kept whose `STATE_VERSION`
+        was this, right after `start`. Where it raises, the version before goes on."""
+        if state:
+            size = f"{len(state)} bytes"
+            raise ValueError(f"there is a state of version {version}, of {size}, and no restore()")
+
 
 def consumer(kind, init=lambda: None, name="", version=""):
     """The exports of a consumer: `Lifecycle, RecordProcessorSimple = consumer(MyConsumer)`."""
+    return stateful_consumer(kind, init, name, version)[:2]
+
+
+def stateful_consumer(kind, init=lambda: None, name="", version=""):
+    """The exports of a consumer that keeps something in its memory from batch to batch, whose
+    manifest has `state = true` in `[build]`:
+    `Lifecycle, RecordProcessorSimple, State = stateful_consumer(MyConsumer)`."""
     work = kind()
 
     class RecordProcessorSimple:
@@ -113,12 +145,22 @@ def consumer(kind, init=lambda: None, name="", version=""):
         def shutdown_requested(self):
             _tell(work.shutdown_requested)
 
-    return lifecycle(name, version, init), RecordProcessorSimple
+    class State:
+        def state_version(self):
+            return work.STATE_VERSION
+
+        def snapshot(self):
+            return as_bytes(_tell(work.snapshot))
+
+        def restore(self, version, state):
+            _tell(work.restore, version, state)
+
+    return lifecycle(name, version, init), RecordProcessorSimple, State
 
 
 def _tell(call, *values):
     try:
-        call(*values)
+        return call(*values)
     except Exception as error:
         raise told(error) from error
 

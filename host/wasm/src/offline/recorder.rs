@@ -92,6 +92,16 @@ impl Recorder {
         effects
     }
 
+    /// All entries of all tables, in order.
+    pub(super) fn all(&self) -> Vec<(String, Bytes, Bytes)> {
+        let recorded = self.lock();
+        let entries = recorded.tables.iter();
+        let entry = |((table, key), value): (&(String, Bytes), &Bytes)| {
+            (table.clone(), key.clone(), value.clone())
+        };
+        entries.map(entry).collect()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Recorded> {
         // Each change under the lock leaves the tables whole.
         self.recorded.lock().unwrap_or_else(PoisonError::into_inner)

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::recorder::{Effect, Recorder};
 use crate::columns::{BatchColumns, Columns};
 use crate::consumer::{Assignment, Consumer};
+use crate::effects::{EffectError, Effects};
 use crate::fault::Fault;
 use crate::instance::Instance;
 use crate::limits::CallLimits;
@@ -16,8 +19,9 @@ use crate::slab::Slab;
 use crate::version::Version;
 
 /// Records on their way through a version. As on a server, batches go through one instance for as
-/// long as it works, and what comes after a batch that failed has a fresh one. A consumer has the
-/// tables that its manifest asks for, in memory, for as long as the trial lives.
+/// long as it works, and what comes after a batch that failed has a fresh one, which goes on with
+/// the state that was kept. A consumer has the tables that its manifest asks for, in memory, for as
+/// long as the trial lives.
 pub struct Trial {
     version: Arc<Version>,
     moment: Moment,
@@ -25,6 +29,8 @@ pub struct Trial {
     begun: Option<Begun>,
     batches: u64,
     recorder: Recorder,
+    /// The state after the last batch that went well, with its version.
+    kept: Option<(u32, Vec<u8>)>,
 }
 
 /// An instance at work.
@@ -63,24 +69,48 @@ pub struct Cost {
     pub host_calls: u32,
     /// Bytes of all outputs.
     pub output_bytes: usize,
+    /// Bytes of the state that is kept after it.
+    pub state_bytes: usize,
 }
 
 impl Trial {
     /// A trial in which clocks show `moment`. The same records give the same outcomes and costs.
+    /// Where the version is in force somewhere nothing of it is counted or logged there.
     pub fn new(version: &Arc<Version>, moment: Moment) -> Self {
         Self {
-            version: Arc::clone(version),
+            version: Arc::new(version.apart()),
             moment,
             limits: version.call_limits(),
             begun: None,
             batches: 0,
             recorder: Recorder::new(&version.manifest().grants),
+            kept: None,
         }
     }
 
     /// What a batch may use.
     pub fn limits(&self) -> &CallLimits {
         &self.limits
+    }
+
+    /// Puts an entry into a table, as if an earlier batch had written it.
+    ///
+    /// # Errors
+    /// That the manifest does not ask for the table, or that all tables together have too much.
+    pub fn fill(&mut self, table: &str, key: Bytes, value: Bytes) -> Result<(), String> {
+        let filled = self
+            .recorder
+            .write(table, vec![(key, Some(value))])
+            .map_err(|error| match error {
+                EffectError::Refused(why) | EffectError::Unavailable(why) => why,
+            });
+        self.recorder.end(filled.is_ok());
+        filled
+    }
+
+    /// All entries of all tables in order: the table, the key and the value.
+    pub fn entries(&self) -> Vec<(String, Bytes, Bytes)> {
+        self.recorder.all()
     }
 
     /// Hands a batch to the version, with what is known of its records. Blocks for as long as that
@@ -105,16 +135,23 @@ impl Trial {
             }
             Begun::Consumer(consumer) => {
                 let processed = consumer.process(batch, columns, 0, time);
-                let effects = self.recorder.end(processed.is_ok());
-                processed.map(|()| Came::Effects(effects))
+                let kept = processed.and_then(|()| consumer.snapshot());
+                let effects = self.recorder.end(kept.is_ok());
+                kept.map(|kept| {
+                    self.kept = kept;
+                    Came::Effects(effects)
+                })
             }
         };
-        let cost = Cost::of(before, begun.spent(), &outcome);
-        if outcome
-            .as_ref()
-            .err()
-            .is_none_or(Fault::leaves_its_instance)
-        {
+        let mut cost = Cost::of(before, begun.spent(), &outcome);
+        cost.state_bytes = self.kept.as_ref().map_or(0, |(_, state)| state.len());
+        let goes_on = match (&begun, &outcome) {
+            (_, Ok(_)) => true,
+            (Begun::Transform(_), Err(fault)) => fault.leaves_its_instance(),
+            // What it keeps in its memory has seen the batch.
+            (Begun::Consumer(_), Err(_)) => false,
+        };
+        if goes_on {
             self.begun = Some(begun);
         }
         self.batches += 1;
@@ -136,9 +173,13 @@ impl Trial {
                     shard: columns.shard.clone().unwrap_or_default(),
                 };
                 let effects = Box::new(self.recorder.clone());
-                let started = Consumer::start(version, moment, self.limits, &assignment, effects);
+                let mut consumer =
+                    Consumer::start(version, moment, self.limits, &assignment, effects)?;
+                if let Some((state_version, state)) = &self.kept {
+                    consumer.restore(*state_version, state)?;
+                }
                 // What `initialize` wrote is kept with the first batch.
-                started.map(Begun::Consumer)
+                Ok(Begun::Consumer(consumer))
             }
         }
     }
@@ -165,6 +206,7 @@ impl Cost {
                 Ok(Came::Effects(effects)) => effects.iter().map(Effect::bytes).sum(),
                 Err(_) => 0,
             },
+            state_bytes: 0,
         }
     }
 }

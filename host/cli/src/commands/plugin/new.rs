@@ -13,7 +13,7 @@ use wasm::PluginName;
 use super::project::{Language, World};
 use crate::failure::Failure;
 use crate::output;
-use templates::File;
+use templates::{File, Shape};
 
 /// What stands in templates for the plugin's name, its language, and the file of its source.
 const NAME: &str = "{{name}}";
@@ -31,6 +31,9 @@ pub(crate) struct NewArgs {
     /// What it is for
     #[arg(long, value_enum, value_name = "WORLD", default_value = "transform")]
     world: World,
+    /// A consumer that hands what it keeps in its memory to the instance after it
+    #[arg(long)]
+    state: bool,
     /// The folder to make [default: one of the plugin's name]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
@@ -42,11 +45,20 @@ pub(crate) fn run(args: &NewArgs) -> Result<(), Failure> {
     {
         return Err(format!("a crate's name begins with a letter, and '{name}' does not").into());
     }
+    let shape = match (args.world, args.state) {
+        (World::Transform, false) => Shape::Transform,
+        (World::Consumer, false) => Shape::Consumer,
+        (World::Consumer, true) => Shape::Stateful,
+        (World::Transform, true) => {
+            let why = "a transform keeps no state: --state goes with --world consumer";
+            return Err(Failure::Unable(why.to_owned()));
+        }
+    };
     let dir = args.dir.clone().unwrap_or_else(|| name.as_str().into());
     if dir.symlink_metadata().is_ok() {
         return Err(format!("{} is there already; it stays as it is", dir.display()).into());
     }
-    let files = templates::of(args.lang, args.world);
+    let files = templates::of(args.lang, shape);
     write(&dir, &files, &name, args.lang)?;
     let shown = dir.display();
     output::lines(&format!(

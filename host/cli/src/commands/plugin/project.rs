@@ -2,10 +2,12 @@
 //! is built to.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use serde::Deserialize;
+use types::Invalid;
 use wasm::{Files, Limits, PluginName};
 
 const MANIFEST: &str = "plugin.toml";
@@ -17,6 +19,8 @@ pub(super) struct Project {
     pub(super) name: PluginName,
     pub(super) language: Language,
     pub(super) world: World,
+    /// Whether it hands on what it keeps in its memory.
+    pub(super) state: bool,
 }
 
 /// What a plugin is written in.
@@ -54,6 +58,8 @@ struct Build {
     language: Option<Language>,
     #[serde(default)]
     world: World,
+    #[serde(default)]
+    state: bool,
 }
 
 impl Project {
@@ -64,7 +70,11 @@ impl Project {
     pub(super) fn open(dir: &Path) -> Result<Self, String> {
         let path = dir.join(MANIFEST);
         let failed = |what: &str| format!("{}: {what}", path.display());
-        let text = fs::read_to_string(&path).map_err(|error| failed(&error.to_string()))?;
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Err(no_project(dir)),
+            Err(error) => return Err(failed(&error.to_string())),
+        };
         let manifest: Manifest =
             toml::from_str(&text).map_err(|error| failed(error.to_string().trim_end()))?;
         let name = PluginName::parse(&manifest.name).map_err(|error| failed(&error.to_string()))?;
@@ -79,19 +89,27 @@ impl Project {
                 ));
             }
         };
+        let Build { world, state, .. } = manifest.build;
+        if state && world == World::Transform {
+            return Err(failed(
+                "[build] state = true is for world = \"consumer\": a transform keeps no state",
+            ));
+        }
         Ok(Self {
             dir: dir.to_owned(),
             name,
             language,
-            world: manifest.build.world,
+            world,
+            state,
         })
     }
 
     /// The world that a component of a language without an SDK of its own shapes is built for.
     pub(super) fn simple_world(&self) -> &'static str {
-        match self.world {
-            World::Transform => "transformer-simple",
-            World::Consumer => "consumer-simple",
+        match (self.world, self.state) {
+            (World::Transform, _) => "transformer-simple",
+            (World::Consumer, false) => "consumer-simple",
+            (World::Consumer, true) => "stateful-consumer-simple",
         }
     }
 
@@ -151,7 +169,10 @@ impl Given {
             return Self::of_folder(path, limits);
         }
         if !path.is_file() {
-            let what = format!("{}: is neither a component nor a folder", path.display());
+            let what = format!(
+                "{}: is neither a component nor a folder, or not there",
+                path.display()
+            );
             return Err(Unreadable::Missing(what));
         }
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
@@ -178,8 +199,7 @@ impl Given {
 
     fn of_folder_by_its_name(dir: &Path, limits: &Limits) -> Result<Self, Unreadable> {
         if !dir.join(MANIFEST).is_file() {
-            let what = format!("{}: holds no {MANIFEST}", dir.display());
-            return Err(Unreadable::Missing(what));
+            return Err(Unreadable::Missing(no_project(dir)));
         }
         let whole = fs::canonicalize(dir).map_err(|e| Unreadable::Missing(e.to_string()))?;
         let name = whole.file_name().unwrap_or_default().to_string_lossy();
@@ -200,6 +220,23 @@ impl Given {
         let files = files.map_err(Unreadable::Refused)?;
         Ok(Self { name, files })
     }
+}
+
+/// What is said of a folder that is none of a plugin's sources.
+fn no_project(dir: &Path) -> String {
+    format!(
+        "{}: holds no {MANIFEST}: name the folder of a plugin's sources, or make one with `millrace \
+         plugin new NAME`",
+        dir.display()
+    )
+}
+
+/// A plugin's name as it is typed for a command.
+///
+/// # Errors
+/// Which rule it does not keep.
+pub(super) fn plugin_name(text: &str) -> Result<String, Invalid> {
+    PluginName::parse(text).map(|name| name.as_str().to_owned())
 }
 
 /// Why files cannot be had.

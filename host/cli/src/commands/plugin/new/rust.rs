@@ -1,9 +1,9 @@
 //! The files of a plugin in Rust.
 
-use super::templates::{File, file};
-use crate::commands::plugin::project::World;
+use super::templates::{File, Sources, file};
 
 const SDK: &[File] = &[
+    file!("Cargo.toml", "sdk/rust/template/crate.toml"),
     file!("millrace/sdk/rust/Cargo.toml", "sdk/rust/template/sdk.toml"),
     file!(
         "millrace/sdk/rust/bindings/Cargo.toml",
@@ -53,22 +53,15 @@ const SDK: &[File] = &[
     ),
 ];
 
-const CRATE: &[File] = &[file!("Cargo.toml", "sdk/rust/template/crate.toml")];
-
-const TRANSFORM: &[File] = &[
-    file!("src/lib.rs", "sdk/rust/template/transform.rs"),
-    file!(
-        "tests/greetings.out.jsonl",
-        "sdk/template/greetings.out.jsonl"
-    ),
-];
-
-const CONSUMER: &[File] = &[file!("src/lib.rs", "sdk/rust/template/consumer.rs")];
-
-pub(super) fn files(world: World) -> Vec<File> {
-    let own = match world {
-        World::Transform => TRANSFORM,
-        World::Consumer => CONSUMER,
-    };
-    [SDK, CRATE, own].concat()
-}
+pub(super) const RUST: Sources = Sources {
+    sdk: SDK,
+    transform: &[
+        file!("src/lib.rs", "sdk/rust/template/transform.rs"),
+        file!(
+            "tests/greetings.out.jsonl",
+            "sdk/template/greetings.out.jsonl"
+        ),
+    ],
+    consumer: &[file!("src/lib.rs", "sdk/rust/template/consumer.rs")],
+    stateful: &[file!("src/lib.rs", "sdk/rust/template/state.rs")],
+};

@@ -1,23 +1,26 @@
 //! The files of plugins in languages whose SDK is a few files without a package of their own.
 
-use super::templates::{File, file};
-use crate::commands::plugin::project::World;
+use super::templates::{File, Sources, file};
 
-const JS: &[File] = &[
+const JS_SDK: &[File] = &[
     file!("millrace/sdk/js/millrace.js", "sdk/js/millrace.js"),
     file!("millrace/sdk/js/transform.js", "sdk/js/transform.js"),
     file!("millrace/sdk/js/consumer.js", "sdk/js/consumer.js"),
 ];
-const JS_TRANSFORM: &[File] = &[
-    file!("plugin.js", "sdk/js/template/transform/plugin.js"),
-    file!(
-        "tests/greetings.out.jsonl",
-        "sdk/template/greetings.out.jsonl"
-    ),
-];
-const JS_CONSUMER: &[File] = &[file!("plugin.js", "sdk/js/template/consumer/plugin.js")];
+pub(super) const JS: Sources = Sources {
+    sdk: JS_SDK,
+    transform: &[
+        file!("plugin.js", "sdk/js/template/transform/plugin.js"),
+        file!(
+            "tests/greetings.out.jsonl",
+            "sdk/template/greetings.out.jsonl"
+        ),
+    ],
+    consumer: &[file!("plugin.js", "sdk/js/template/consumer/plugin.js")],
+    stateful: &[file!("plugin.js", "sdk/js/template/state/plugin.js")],
+};
 
-const PYTHON: &[File] = &[
+const PYTHON_SDK: &[File] = &[
     file!(
         "millrace/sdk/python/millrace/__init__.py",
         "sdk/python/millrace/__init__.py"
@@ -31,42 +34,29 @@ const PYTHON: &[File] = &[
         "sdk/python/millrace/consumer.py"
     ),
 ];
-const PYTHON_TRANSFORM: &[File] = &[
-    file!("plugin.py", "sdk/python/template/transform/plugin.py"),
-    file!(
-        "tests/greetings.out.jsonl",
-        "sdk/python/template/transform/greetings.out.jsonl"
-    ),
-];
-const PYTHON_CONSUMER: &[File] = &[file!("plugin.py", "sdk/python/template/consumer/plugin.py")];
+pub(super) const PYTHON: Sources = Sources {
+    sdk: PYTHON_SDK,
+    transform: &[
+        file!("plugin.py", "sdk/python/template/transform/plugin.py"),
+        file!(
+            "tests/greetings.out.jsonl",
+            "sdk/python/template/transform/greetings.out.jsonl"
+        ),
+    ],
+    consumer: &[file!("plugin.py", "sdk/python/template/consumer/plugin.py")],
+    stateful: &[file!("plugin.py", "sdk/python/template/state/plugin.py")],
+};
 
-const C: &[File] = &[file!("millrace/sdk/c/millrace.h", "sdk/c/millrace.h")];
-const C_TRANSFORM: &[File] = &[
-    file!("plugin.c", "sdk/c/template/transform/plugin.c"),
-    file!(
-        "tests/greetings.out.jsonl",
-        "sdk/c/template/transform/greetings.out.jsonl"
-    ),
-];
-const C_CONSUMER: &[File] = &[file!("plugin.c", "sdk/c/template/consumer/plugin.c")];
-
-pub(super) fn js(world: World) -> Vec<File> {
-    match world {
-        World::Transform => [JS, JS_TRANSFORM].concat(),
-        World::Consumer => [JS, JS_CONSUMER].concat(),
-    }
-}
-
-pub(super) fn python(world: World) -> Vec<File> {
-    match world {
-        World::Transform => [PYTHON, PYTHON_TRANSFORM].concat(),
-        World::Consumer => [PYTHON, PYTHON_CONSUMER].concat(),
-    }
-}
-
-pub(super) fn c(world: World) -> Vec<File> {
-    match world {
-        World::Transform => [C, C_TRANSFORM].concat(),
-        World::Consumer => [C, C_CONSUMER].concat(),
-    }
-}
+const C_SDK: &[File] = &[file!("millrace/sdk/c/millrace.h", "sdk/c/millrace.h")];
+pub(super) const C: Sources = Sources {
+    sdk: C_SDK,
+    transform: &[
+        file!("plugin.c", "sdk/c/template/transform/plugin.c"),
+        file!(
+            "tests/greetings.out.jsonl",
+            "sdk/c/template/transform/greetings.out.jsonl"
+        ),
+    ],
+    consumer: &[file!("plugin.c", "sdk/c/template/consumer/plugin.c")],
+    stateful: &[file!("plugin.c", "sdk/c/template/state/plugin.c")],
+};

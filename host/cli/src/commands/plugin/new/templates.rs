@@ -1,8 +1,36 @@
 //! Which files a new plugin has: those of its language's template, and the SDK with the interfaces,
 //! so that nothing but the language's own registry is needed to build it.
 
-use super::{rust, single_file};
-use crate::commands::plugin::project::{Language, World};
+use super::rust::RUST;
+use super::single_file::{C, JS, PYTHON};
+use crate::commands::plugin::project::Language;
+
+/// What a new plugin begins as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    Transform,
+    Consumer,
+    /// A consumer that hands on what it keeps in its memory.
+    Stateful,
+}
+
+/// The files of a language: its SDK, and what is added for each shape.
+pub(super) struct Sources {
+    pub(super) sdk: &'static [File],
+    pub(super) transform: &'static [File],
+    pub(super) consumer: &'static [File],
+    pub(super) stateful: &'static [File],
+}
+
+impl Sources {
+    fn of(&self, shape: Shape) -> &'static [File] {
+        match shape {
+            Shape::Transform => self.transform,
+            Shape::Consumer => self.consumer,
+            Shape::Stateful => self.stateful,
+        }
+    }
+}
 
 /// A file of a new folder.
 #[derive(Clone, Copy)]
@@ -63,21 +91,29 @@ const CONSUMER: &[File] = &[
     file!("README.md", "sdk/template/consumer.md"),
     file!("tests/words.in.jsonl", "sdk/template/words.in.jsonl"),
     file!("tests/words.out.jsonl", "sdk/template/words.out.jsonl"),
+    file!("tests/words.after.jsonl", "sdk/template/words.after.jsonl"),
+];
+const STATEFUL: &[File] = &[
+    file!("plugin.toml", "sdk/template/state.toml"),
+    file!("README.md", "sdk/template/state.md"),
+    file!("tests/words.in.jsonl", "sdk/template/words.in.jsonl"),
+    file!("tests/words.out.jsonl", "sdk/template/totals.out.jsonl"),
 ];
 
 /// All files of a new plugin.
-pub(super) fn of(language: Language, world: World) -> Vec<File> {
-    let own = match language {
-        Language::Rust => rust::files(world),
-        Language::Js => single_file::js(world),
-        Language::Python => single_file::python(world),
-        Language::C => single_file::c(world),
+pub(super) fn of(language: Language, shape: Shape) -> Vec<File> {
+    let sources = match language {
+        Language::Rust => &RUST,
+        Language::Js => &JS,
+        Language::Python => &PYTHON,
+        Language::C => &C,
     };
-    let of_world = match world {
-        World::Transform => TRANSFORM,
-        World::Consumer => CONSUMER,
+    let of_shape = match shape {
+        Shape::Transform => TRANSFORM,
+        Shape::Consumer => CONSUMER,
+        Shape::Stateful => STATEFUL,
     };
-    [ALL, of_world, WIT, &own].concat()
+    [ALL, of_shape, WIT, sources.sdk, sources.of(shape)].concat()
 }
 
 /// The name of a language in a manifest, and the file of the author's source.
@@ -121,7 +157,7 @@ mod tests {
 
     /// The files that a new plugin has in `folder`.
     fn given(language: Language, folder: &str) -> BTreeSet<String> {
-        let files = of(language, World::Transform);
+        let files = of(language, Shape::Transform);
         let inside = files
             .iter()
             .filter_map(|file| file.path.strip_prefix(folder));
@@ -152,10 +188,10 @@ mod tests {
     #[test]
     fn no_two_files_of_a_new_plugin_lie_at_one_place() {
         for language in [Language::Rust, Language::Js, Language::Python, Language::C] {
-            for world in [World::Transform, World::Consumer] {
-                let files = of(language, world);
+            for shape in [Shape::Transform, Shape::Consumer, Shape::Stateful] {
+                let files = of(language, shape);
                 let places: BTreeSet<&str> = files.iter().map(|file| file.path).collect();
-                assert_eq!(places.len(), files.len(), "{language:?} {world:?}");
+                assert_eq!(places.len(), files.len(), "{language:?} {shape:?}");
             }
         }
     }
@@ -173,7 +209,7 @@ mod tests {
                 "sdk/rust/bindings/Cargo.toml",
             ),
         ] {
-            let files = of(Language::Rust, World::Transform);
+            let files = of(Language::Rust, Shape::Transform);
             let copied = files.iter().find(|it| it.path == copy).unwrap();
             let copied = read(copied.text);
             let original = read(&fs::read_to_string(root.join(original)).unwrap());
