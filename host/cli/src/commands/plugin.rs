@@ -7,6 +7,7 @@ mod canary;
 mod check;
 mod deploy;
 mod dev;
+mod entries;
 mod history;
 mod inspect;
 mod limits;

@@ -119,12 +119,68 @@ fn a_new_plugin_in_rust_is_built_checked_and_does_what_its_fixtures_say() {
 
     let blessed = printed(workshop.plugin(&["test", "guests", "--bless"]));
     assert!(blessed.ends_with("4 records blessed\n"), "{blessed}");
-    printed(workshop.plugin(&["test", "guests"]));
+    let compared = printed(workshop.plugin(&["test", "guests"]));
+    let words = ["  cost: fuel ", ", as before, memory ", ", as before\n"];
+    assert!(words.iter().all(|it| compared.contains(it)), "{compared}");
+    a_cost_that_grew_is_refused(&workshop);
 
     workshop.replace("guests/src/lib.rs", "record.text()?", "record.txt()?");
     let broken = complaint(workshop.plugin(&["build", "guests"]), 1);
     assert!(broken.contains("no method named `txt`"), "{broken}");
     assert!(broken.contains("src/lib.rs:"), "{broken}");
+}
+
+/// As if the records had cost half as much when they were blessed.
+fn a_cost_that_grew_is_refused(workshop: &Workshop) {
+    let file = workshop.path("guests/tests/greetings.cost.jsonl");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let half = |line: &str| {
+        let mut cost: serde_json::Value = serde_json::from_str(line).unwrap();
+        cost["fuel"] = (cost["fuel"].as_u64().unwrap() / 2).into();
+        format!("{cost}\n")
+    };
+    std::fs::write(&file, text.lines().map(half).collect::<String>()).unwrap();
+    let costlier = workshop.plugin(&["test", "guests"]);
+    let shown = String::from_utf8_lossy(&costlier.stdout).into_owned();
+    for words in [" % more than ", "record 1: fuel ", "--max-cost-change 10%"] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    let sum = "4 records as expected, 0 not; 1 fixtures cost more than they may";
+    assert!(complaint(costlier, 1).contains(sum), "{shown}");
+    printed(workshop.plugin(&["test", "guests", "--max-cost-change", "101%"]));
+    complaint(
+        workshop.plugin(&["test", "guests", "--max-cost-change", "much"]),
+        2,
+    );
+}
+
+#[test]
+fn a_new_consumer_with_state_in_rust_goes_on_with_what_it_kept() {
+    let workshop = Workshop::new();
+    let no = complaint(workshop.plugin(&["new", "totals", "--state"]), 2);
+    assert!(no.contains("--state goes with --world consumer"), "{no}");
+    let made = workshop.plugin(&["new", "totals", "--world", "consumer", "--state"]);
+    printed(made);
+    printed(workshop.plugin(&["build", "totals"]));
+    let tested = printed(workshop.plugin(&["test", "totals"]));
+    assert!(tested.contains("state bytes 1 % of 262,144"), "{tested}");
+    assert!(
+        tested.ends_with("2 records as expected, 0 not\n"),
+        "{tested}"
+    );
+    let checked = printed(workshop.plugin(&["check", "totals"]));
+    let block = "\n[[plugin_grants]]\nname = \"totals\"\nemit = [\"totals\"]\n";
+    assert!(checked.contains(block), "{checked}");
+
+    // After a record that fails there is another instance, which goes on with what was kept.
+    let fixture = workshop.path("totals/tests/words.in.jsonl");
+    let records = "{\"data\":\"one\"}\n{\"data_base64\":\"/w==\"}\n{\"data\":\"and two\"}\n";
+    std::fs::write(&fixture, records).unwrap();
+    printed(workshop.plugin(&["test", "totals", "--bless"]));
+    let expected = workshop.path("totals/tests/words.out.jsonl");
+    let expected = std::fs::read_to_string(expected).unwrap();
+    let last = expected.lines().last().unwrap();
+    assert!(last.contains("\"2 records, 3 words\""), "{expected}");
 }
 
 #[test]
@@ -147,11 +203,78 @@ fn a_new_consumer_in_rust_writes_what_its_fixtures_say_and_nothing_that_is_not_g
         "{tested}"
     );
 
+    let after = "words/tests/words.after.jsonl";
+    let (right, wrong) = ("\"dog\",\"value\":\"1\"", "\"dog\",\"value\":\"7\"");
+    workshop.replace(after, right, wrong);
+    let different = workshop.plugin(&["test", "words"]);
+    let shown = String::from_utf8_lossy(&different.stdout).into_owned();
+    for line in [
+        "    - {\"table\":\"counts\",\"key\":\"dog\",\"value\":\"7\"}\n",
+        "    + {\"table\":\"counts\",\"key\":\"dog\",\"value\":\"1\"}\n",
+    ] {
+        assert!(shown.contains(line), "{line}: {shown}");
+    }
+    let sum = "2 records as expected, 0 not; 1 fixtures leave tables otherwise than expected";
+    assert!(complaint(different, 1).contains(sum), "{shown}");
+    workshop.replace(after, wrong, right);
+
+    let before = workshop.path("words/tests/words.before.jsonl");
+    let entry = "{\"table\":\"counts\",\"key\":\"dog\",\"value\":\"41\"}\n";
+    std::fs::write(&before, entry).unwrap();
+    let different = workshop.plugin(&["test", "words"]);
+    let shown = String::from_utf8_lossy(&different.stdout).into_owned();
+    assert!(
+        shown.contains("\"key\":\"dog\",\"value\":\"42\""),
+        "{shown}"
+    );
+    complaint(different, 1);
+    std::fs::write(&before, entry.replace("counts", "others")).unwrap();
+    let refused = complaint(workshop.plugin(&["test", "words"]), 1);
+    assert!(
+        refused.contains("the table others is not granted"),
+        "{refused}"
+    );
+    std::fs::remove_file(&before).unwrap();
+
     workshop.replace("words/plugin.toml", "tables = [\"counts\"]", "tables = []");
     let refused = workshop.plugin(&["test", "words"]);
     let shown = String::from_utf8_lossy(&refused.stdout).into_owned();
     assert!(shown.contains("the table counts is not granted"), "{shown}");
     assert_eq!(refused.status.code(), Some(1), "{shown}");
+}
+
+#[test]
+fn a_tool_that_is_missing_is_told_with_the_command_that_installs_it() {
+    let workshop = Workshop::new();
+    let nothing = workshop.path("nothing");
+    std::fs::create_dir(&nothing).unwrap();
+    for (language, words) in [
+        (
+            "rust",
+            "rustc is not there: install rustup, which brings cargo and rustc: curl ",
+        ),
+        (
+            "js",
+            "npm is not there, and could not be installed: python3 is not there: ",
+        ),
+        (
+            "python",
+            "python3 is not there: install Python 3.10 or newer with venv (Debian: apt ",
+        ),
+        (
+            "c",
+            "python3 is not there: install Python 3.10 or newer with venv (Debian: apt ",
+        ),
+    ] {
+        printed(workshop.plugin(&["new", language, "--lang", language]));
+        let mut command = millrace(&["plugin", "build", language]);
+        command
+            .current_dir(workshop.dir.path())
+            .env("MILLRACE_CACHE", workshop.path("cache"))
+            .env("PATH", &nothing);
+        let told = complaint(command.output().unwrap(), 1);
+        assert!(told.contains(words), "{told}");
+    }
 }
 
 #[test]

@@ -286,7 +286,8 @@ pub(super) fn bytes(data: Option<String>, data_base64: Option<String>) -> Result
     }
 }
 
-fn text_or_base64(bytes: &[u8]) -> (Option<String>, Option<String>) {
+/// Bytes as text where they are some, and as base64 else.
+pub(super) fn text_or_base64(bytes: &[u8]) -> (Option<String>, Option<String>) {
     match str::from_utf8(bytes) {
         Ok(text) => (Some(text.to_owned()), None),
         Err(_) => (None, Some(base64_simd::STANDARD.encode_to_string(bytes))),

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use types::{Second, SequenceNumber, ShardId, Timestamp};
 use wasm::{Came, Columns, Cost, Moment, Role, Slab, Trial, Tried, Version};
 
+use super::entries::Entry;
 use super::outcome::Outcome;
 
 /// What clocks show to a plugin under test, so that it gives the same each time: the first moment
@@ -49,6 +51,34 @@ impl Runner {
             role: version.role(),
             before: 0,
         }
+    }
+
+    /// Puts entries into a consumer's tables, as if it had written them earlier.
+    ///
+    /// # Errors
+    /// That its manifest does not ask for a table, or that there is too much.
+    pub(super) fn fill(&mut self, entries: &[Entry]) -> Result<(), String> {
+        for Entry { table, key, value } in entries {
+            let (key, value) = (Bytes::copy_from_slice(key), Bytes::copy_from_slice(value));
+            self.trial.fill(table, key, value)?;
+        }
+        Ok(())
+    }
+
+    /// What a consumer's tables hold, in order.
+    pub(super) fn entries(&self) -> Vec<Entry> {
+        let entries = self.trial.entries().into_iter();
+        let entry = |(table, key, value): (String, Bytes, Bytes)| Entry {
+            table,
+            key: key.to_vec(),
+            value: value.to_vec(),
+        };
+        entries.map(entry).collect()
+    }
+
+    /// Each record in a batch of its own, in order.
+    pub(super) fn run_all(&mut self, records: &[Record]) -> Result<Vec<Ran>, String> {
+        records.iter().map(|record| self.run(record)).collect()
     }
 
     /// One record in a batch of its own.
@@ -110,8 +140,13 @@ impl Runner {
     }
 }
 
-/// Each record in a batch of its own, in order.
-pub(super) fn run_all(version: &Arc<Version>, records: &[Record]) -> Result<Vec<Ran>, String> {
+/// Each record in a batch of its own, in order; a consumer's tables hold these entries before.
+pub(super) fn run_all(
+    version: &Arc<Version>,
+    entries: &[Entry],
+    records: &[Record],
+) -> Result<Vec<Ran>, String> {
     let mut runner = Runner::new(version);
-    records.iter().map(|record| runner.run(record)).collect()
+    runner.fill(entries)?;
+    runner.run_all(records)
 }

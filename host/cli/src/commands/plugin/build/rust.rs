@@ -9,7 +9,8 @@ use super::tool;
 use crate::commands::plugin::project::Project;
 
 const TARGET: &str = "wasm32-wasip2";
-const RUSTUP: &str = "install rustup (https://rustup.rs): it brings cargo and rustc";
+const RUSTUP: &str = "install rustup, which brings cargo and rustc: curl --proto '=https' --tlsv1.2 \
+                      -sSf https://sh.rustup.rs | sh";
 
 /// What cargo says of each artifact, as far as it is read here.
 #[derive(Deserialize)]
@@ -54,6 +55,9 @@ fn add_target(dir: &Path) -> Result<(), String> {
     add.args(["target", "add", TARGET]).current_dir(dir);
     tool::run(
         &mut add,
-        &format!("install the standard library of {TARGET} for this rustc"),
+        &format!(
+            "this rustc has no standard library of {TARGET}; where it is one of rustup's, `rustup \
+             target add {TARGET}` installs it"
+        ),
     )
 }

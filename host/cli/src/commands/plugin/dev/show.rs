@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use wasm::Version;
 
+use crate::commands::plugin::entries::Entry;
 use crate::commands::plugin::test::window;
 use crate::commands::plugin::trials::{Ran, Record, run_all};
 use crate::output;
@@ -13,11 +14,15 @@ const SHOWN_MAX: usize = 10;
 /// Characters of a record that are shown.
 const RECORD_CHARS_MAX: usize = 40;
 
-/// What a version makes of records.
-pub(super) fn outcomes(version: &Arc<Version>, records: &[Record]) -> Result<String, String> {
+/// What a version makes of records; a consumer's tables hold these entries before.
+pub(super) fn outcomes(
+    version: &Arc<Version>,
+    entries: &[Entry],
+    records: &[Record],
+) -> Result<String, String> {
     let from = records.len().saturating_sub(SHOWN_MAX);
     let records = records.get(from..).unwrap_or_default();
-    let ran = run_all(version, records)?;
+    let ran = run_all(version, entries, records)?;
     let mut rows = Vec::new();
     for (record, ran) in records.iter().zip(&ran) {
         let (outcome, _, _) = window(&ran.outcome.line(), "");
@@ -30,9 +35,11 @@ pub(super) fn outcomes(version: &Arc<Version>, records: &[Record]) -> Result<Str
 pub(super) fn differences(
     before: &Arc<Version>,
     after: &Arc<Version>,
+    entries: &[Entry],
     records: &[Record],
 ) -> Result<String, String> {
-    let (old, new) = (run_all(before, records)?, run_all(after, records)?);
+    let run = |version| run_all(version, entries, records);
+    let (old, new) = (run(before)?, run(after)?);
     let pairs = old.iter().zip(&new).zip(records);
     let different = pairs.filter(|((old, new), _)| old.outcome != new.outcome);
     let different: Vec<((&Ran, &Ran), &Record)> = different.collect();

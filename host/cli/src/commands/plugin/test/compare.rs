@@ -1,6 +1,9 @@
 //! Where outcomes are not what they should be.
 
+use std::collections::BTreeSet;
+
 use super::fixture::Fixture;
+use crate::commands::plugin::entries::Entry;
 use crate::commands::plugin::outcome::Outcome;
 use crate::commands::plugin::trials::Ran;
 use crate::failure::Failure;
@@ -35,6 +38,34 @@ pub(super) fn compare(
         output::lines(&format!("  and {} more", wrong - SHOWN_MAX))?;
     }
     Ok(wrong)
+}
+
+/// Prints what tables hold otherwise than a fixture expects; whether they hold what it does.
+pub(super) fn compare_tables(fixture: &Fixture, entries: &[Entry]) -> Result<bool, Failure> {
+    let Some(expected) = fixture.after()? else {
+        return Ok(true);
+    };
+    let expected: BTreeSet<&Entry> = expected.iter().collect();
+    let entries: BTreeSet<&Entry> = entries.iter().collect();
+    let missing = expected.difference(&entries).map(|entry| ('-', *entry));
+    let different = missing.chain(entries.difference(&expected).map(|entry| ('+', *entry)));
+    let mut different: Vec<(char, &Entry)> = different.collect();
+    if different.is_empty() {
+        return Ok(true);
+    }
+    // What an entry was to be stands before what it is.
+    different.sort_by_key(|(sign, entry)| (&entry.table, &entry.key, *sign == '+'));
+    output::lines(&format!(
+        "  {}: tables do not hold what it expects (-), but (+)",
+        fixture.after_place()
+    ))?;
+    for (sign, entry) in different.iter().take(SHOWN_MAX) {
+        output::lines(&format!("    {sign} {entry}"))?;
+    }
+    if different.len() > SHOWN_MAX {
+        output::lines(&format!("    and {} more", different.len() - SHOWN_MAX))?;
+    }
+    Ok(false)
 }
 
 fn difference(

@@ -1,6 +1,6 @@
 //! What records cost, and how far that is from the limits.
 
-use wasm::{CallLimits, Cost};
+use wasm::{CallLimits, Cost, STATE_BYTES_MAX};
 
 use crate::commands::plugin::trials::Ran;
 use crate::output;
@@ -72,5 +72,12 @@ fn headroom<'a>(costs: impl Iterator<Item = &'a Cost> + Clone, limits: &CallLimi
             limits.output_bytes_max as u64,
         ),
     ];
-    format!("  at most: {}\n", parts.join(", "))
+    let mut text = format!("  at most: {}", parts.join(", "));
+    let state = most(|cost| cost.state_bytes as u64);
+    if state > 0 {
+        let of_state = share("state bytes", state, STATE_BYTES_MAX as u64);
+        text.push_str(&format!(", {of_state}"));
+    }
+    text.push('\n');
+    text
 }

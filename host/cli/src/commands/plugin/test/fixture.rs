@@ -1,4 +1,5 @@
-//! Files of records, and of what should become of them.
+//! Files of records, and of what should become of them: beside `tests/X.in.jsonl` lie
+//! `X.out.jsonl`, `X.cost.jsonl`, and for a consumer `X.before.jsonl` and `X.after.jsonl`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,12 +7,17 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use types::{GivenNumber, SequenceNumber, Timestamp};
 
+use super::change::KeptCost;
+use crate::commands::plugin::entries::Entry;
 use crate::commands::plugin::outcome::{Outcome, bytes};
 use crate::commands::plugin::trials::{Ran, Record};
 
 const FOLDER: &str = "tests";
 const IN: &str = ".in.jsonl";
 const OUT: &str = ".out.jsonl";
+const COST: &str = ".cost.jsonl";
+const BEFORE: &str = ".before.jsonl";
+const AFTER: &str = ".after.jsonl";
 /// Bytes of a file; a larger one is refused: its records would not fit into one batch.
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
@@ -20,7 +26,8 @@ pub(in crate::commands::plugin) struct Fixture {
     /// The file of the records, as it is shown.
     pub(super) shown: String,
     pub(in crate::commands::plugin) records: Vec<Record>,
-    out: PathBuf,
+    /// Its files' names up to where they differ.
+    stem: String,
 }
 
 /// A line of records.
@@ -62,12 +69,17 @@ impl Fixture {
             record(line).map_err(|why| format!("{shown}:{}: {why}", place + 1))
         });
         let records = records.collect::<Result<_, _>>()?;
-        let out = shown.strip_suffix(IN).unwrap_or(&shown);
+        let stem = shown.strip_suffix(IN).unwrap_or(&shown).to_owned();
         Ok(Self {
-            out: PathBuf::from(format!("{out}{OUT}")),
+            stem,
             shown,
             records,
         })
+    }
+
+    /// Its file with this ending.
+    fn file(&self, ending: &str) -> PathBuf {
+        PathBuf::from(format!("{}{ending}", self.stem))
     }
 
     /// Where a record stands.
@@ -77,7 +89,7 @@ impl Fixture {
 
     /// Where what is expected of it stands.
     pub(super) fn expected_place(&self, record: usize) -> String {
-        format!("{}:{}", self.out.display(), record + 1)
+        format!("{}{OUT}:{}", self.stem, record + 1)
     }
 
     /// What should become of each record.
@@ -85,27 +97,90 @@ impl Fixture {
     /// # Errors
     /// When nothing says so, or a line cannot be read.
     pub(super) fn expected(&self) -> Result<Vec<Outcome>, String> {
-        let shown = self.out.display();
-        if !self.out.exists() {
-            return Err(format!(
-                "{shown} is not there: `millrace plugin test --bless` writes what comes out now"
-            ));
-        }
-        let lines = lines(&self.out)?;
-        let parsed = lines.iter().enumerate().map(|(place, line)| {
-            Outcome::parse(line).map_err(|why| format!("{shown}:{}: {why}", place + 1))
-        });
-        parsed.collect()
+        let parsed = self.parsed(OUT, Outcome::parse)?;
+        parsed.ok_or_else(|| {
+            format!(
+                "{} is not there: `millrace plugin test --bless` writes what comes out now",
+                self.file(OUT).display()
+            )
+        })
     }
 
-    /// Writes what became of the records as what should.
+    /// What a consumer's tables hold before the first record: nothing where there is no file.
+    ///
+    /// # Errors
+    /// When a line cannot be read.
+    pub(in crate::commands::plugin) fn before(&self) -> Result<Vec<Entry>, String> {
+        Ok(self.parsed(BEFORE, Entry::parse)?.unwrap_or_default())
+    }
+
+    /// What they should hold after the last; `None`: whatever they do.
+    ///
+    /// # Errors
+    /// When a line cannot be read.
+    pub(super) fn after(&self) -> Result<Option<Vec<Entry>>, String> {
+        self.parsed(AFTER, Entry::parse)
+    }
+
+    /// Where that stands.
+    pub(super) fn after_place(&self) -> String {
+        self.file(AFTER).display().to_string()
+    }
+
+    /// What each record cost when that was blessed.
+    ///
+    /// # Errors
+    /// When a line cannot be read.
+    pub(super) fn costs(&self) -> Result<Option<Vec<KeptCost>>, String> {
+        self.parsed(COST, |line| {
+            serde_json::from_str(line).map_err(|error| error.to_string())
+        })
+    }
+
+    /// The lines of one of its files; `None` where there is no such file.
+    fn parsed<T>(
+        &self,
+        ending: &str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<Option<Vec<T>>, String> {
+        let path = self.file(ending);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let lines = lines(&path)?;
+        let parsed = lines.iter().enumerate().map(|(place, line)| {
+            parse(line).map_err(|why| format!("{}:{}: {why}", path.display(), place + 1))
+        });
+        parsed.collect::<Result<_, _>>().map(Some)
+    }
+
+    /// Writes what became of the records as what should, what they cost, and what tables hold now
+    /// where they hold anything or are compared already.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub(super) fn bless(&self, ran: &[Ran]) -> Result<(), String> {
-        let lines = ran.iter().map(|ran| ran.outcome.line() + "\n");
-        let written = fs::write(&self.out, lines.collect::<String>());
-        written.map_err(|error| format!("{}: {error}", self.out.display()))
+    pub(super) fn bless(
+        &self,
+        ran: &[Ran],
+        costs: &[KeptCost],
+        entries: &[Entry],
+    ) -> Result<(), String> {
+        self.write(OUT, ran.iter().map(|ran| ran.outcome.line()))?;
+        let costs = costs.iter().map(serde_json::to_string);
+        let costs: Vec<String> = costs
+            .collect::<Result<_, _>>()
+            .map_err(|error| error.to_string())?;
+        self.write(COST, costs.into_iter())?;
+        if entries.is_empty() && !self.file(AFTER).exists() {
+            return Ok(());
+        }
+        self.write(AFTER, entries.iter().map(ToString::to_string))
+    }
+
+    fn write(&self, ending: &str, lines: impl Iterator<Item = String>) -> Result<(), String> {
+        let path = self.file(ending);
+        let text: String = lines.map(|line| line + "\n").collect();
+        fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))
     }
 }
 
