@@ -31,6 +31,8 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// How often a request is sent anew because its connection had been closed in the meantime.
 const ATTEMPTS: usize = 2;
 
+/// The service that speaks an older JSON than the others.
+const DYNAMODB: &str = "DynamoDB";
 /// The code of a call for which AWS's limits leave no room at the moment.
 const OVER_RATE: &str = "ProvisionedThroughputExceededException";
 
@@ -149,6 +151,16 @@ impl Client {
     ) -> Result<O, CallError> {
         let target = format!("Firehose_20150804.{operation}");
         self.operate(("firehose", operation, &target), input).await
+    }
+
+    /// Calls an operation of DynamoDB.
+    pub(crate) async fn call_dynamodb<O: DeserializeOwned>(
+        &mut self,
+        operation: &str,
+        input: &impl Serialize,
+    ) -> Result<O, CallError> {
+        let target = format!("{DYNAMODB}_20120810.{operation}");
+        self.operate(("dynamodb", operation, &target), input).await
     }
 
     /// Asks for a page of the server itself, below `/_millrace/`.
@@ -286,8 +298,13 @@ impl Client {
             asked.path
         ));
         if let Some(target) = asked.target {
+            let json = if target.starts_with(DYNAMODB) {
+                "application/x-amz-json-1.0"
+            } else {
+                "application/x-amz-json-1.1"
+            };
             request = request
-                .header(CONTENT_TYPE, "application/x-amz-json-1.1")
+                .header(CONTENT_TYPE, json)
                 .header("x-amz-target", target);
         }
         let request = request.body(()).map_err(|error| error.to_string())?;

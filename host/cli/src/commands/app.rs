@@ -8,6 +8,10 @@ mod show;
 
 use clap::Subcommand;
 
+pub(crate) use create::{NewApp, create};
+pub(crate) use shapes::{Description, Letters, Shard};
+pub(crate) use show::declared;
+
 use crate::failure::Failure;
 
 #[derive(Subcommand)]

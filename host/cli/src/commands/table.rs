@@ -1,5 +1,6 @@
 //! `millrace table …`: the tables of a server, from a terminal.
 
+mod entries;
 mod get;
 mod list;
 mod print;
@@ -8,6 +9,8 @@ mod shapes;
 mod watch;
 
 use clap::Subcommand;
+
+pub(crate) use entries::{entries, make};
 
 use crate::failure::Failure;
 

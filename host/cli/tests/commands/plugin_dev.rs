@@ -1,5 +1,6 @@
 //! The README's walk for authors, `millrace plugin new` and `dev`: records go through a plugin from
-//! nothing, a change is in force, a mistake is told, and Ctrl-C ends all of it.
+//! nothing, a change is in force, a mistake is told, and Ctrl-C ends all of it. A consumer works on
+//! a live stream, and leaves the server of it as it is.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -10,6 +11,8 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::tempdir;
+
+use crate::fixture::{Server, call, feed, millrace, printed};
 
 /// How long a line is waited for: the first build makes the SDK, on a machine that does more.
 const LINE_TIME_MAX: Duration = Duration::from_secs(600);
@@ -22,10 +25,10 @@ struct Dev {
 }
 
 impl Dev {
-    /// Runs the walk of the README as it is written; the program of its last line takes the place
-    /// of the shell, so that it gets the signals that a terminal would send it.
-    fn start(dir: &Path) -> Self {
-        let walk = walk().replace("&& millrace", "&& exec millrace");
+    /// Runs a walk as it is written; the program of its last line takes the place of the shell, so
+    /// that it gets the signals that a terminal would send it.
+    fn start(dir: &Path, walk: &str) -> Self {
+        let walk = walk.replace("&& millrace", "&& exec millrace");
         let program = Path::new(env!("CARGO_BIN_EXE_millrace"));
         let path = std::env::var("PATH").unwrap();
         let path = format!("{}:{path}", program.parent().unwrap().display());
@@ -71,6 +74,12 @@ impl Dev {
             }
         }
     }
+
+    fn ends_by_ctrl_c(&mut self) {
+        kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
+        let status = self.child.wait().unwrap();
+        assert_eq!(status.code(), Some(0), "{}", self.seen);
+    }
 }
 
 impl Drop for Dev {
@@ -101,7 +110,7 @@ fn replace(file: &Path, from: &str, to: &str) {
 fn records_go_through_a_new_plugin_and_a_change_is_in_force_with_what_it_changes() {
     let dir = tempdir().unwrap();
     let project = dir.path().join("hello");
-    let mut dev = Dev::start(dir.path());
+    let mut dev = Dev::start(dir.path(), &walk());
     dev.until("made hello: ");
     dev.until("a server on http://127.0.0.1:");
     dev.until("v1 ");
@@ -127,7 +136,68 @@ fn records_go_through_a_new_plugin_and_a_change_is_in_force_with_what_it_changes
     replace(&manifest, "greeting = \"hello\"", "greetings = \"hello\"");
     dev.until("refused: init: config greeting: missing");
 
-    kill_process(Pid::from_child(&dev.child), Signal::INT).unwrap();
-    let status = dev.child.wait().unwrap();
-    assert_eq!(status.code(), Some(0), "{}", dev.seen);
+    dev.ends_by_ctrl_c();
+}
+
+/// The value of a key of the table `counts`.
+fn count(server: &Server, key: &str) -> String {
+    let endpoint = ["--endpoint", &server.endpoint];
+    let mut command = millrace(&["table", "get", "counts", key]);
+    printed(command.args(endpoint).output().unwrap())
+}
+
+#[test]
+fn a_consumer_works_on_a_live_stream_and_on_copies_of_its_tables_as_its_source_changes() {
+    let dir = tempdir().unwrap();
+    let live = Server::start(&dir.path().join("live"), &["--no-throttle"]);
+    let table = r#"{"TableName":"counts","BillingMode":"PAY_PER_REQUEST","KeySchema":
+        [{"AttributeName":"key","KeyType":"HASH"}],"AttributeDefinitions":
+        [{"AttributeName":"key","AttributeType":"B"}]}"#;
+    call(&live.endpoint, "DynamoDB_20120810.CreateTable", table);
+    // "the" = "41"
+    let entry = r#"{"TableName":"counts","Item":{"key":{"B":"dGhl"},"value":{"B":"NDE="}}}"#;
+    call(&live.endpoint, "DynamoDB_20120810.PutItem", entry);
+    let before = count(&live, "the");
+    printed(live.stream(&["create", "guests"]));
+    let put = |data: &[u8]| {
+        printed(feed(live.stream_command(&["put", "guests"]), data));
+    };
+    put(b"the cat\n");
+    let walk = format!(
+        "millrace plugin new words --world consumer\ncd words && millrace plugin dev --stream \
+         guests --from TRIM_HORIZON --endpoint {}\n",
+        live.endpoint
+    );
+    let mut dev = Dev::start(dir.path(), &walk);
+    dev.until("table counts: a copy of its 1 entries; the one there stays as it is");
+    dev.until("batch 1 of shardId-000000000000: 1 records, 2 entries written, 1 records emitted");
+    dev.until("wrote counts: \"cat\" = \"1\"");
+    dev.until("wrote counts: \"the\" = \"42\" (was \"41\")");
+    dev.until("emitted to new-words: \"cat\" (partition key \"cat\")");
+
+    let source = dir.path().join("words/src/lib.rs");
+    replace(&source, "before + 1", "before + 10");
+    let swapped = dev.until("v2 ");
+    assert!(swapped.contains(" s after the change"), "{swapped}");
+    dev.until("1 of the last 1 records come out otherwise");
+    put(b"the dog\n");
+    dev.until("wrote counts: \"the\" = \"52\" (was \"42\")");
+    put(b"\xff\n");
+    let failed = dev.until("failed for good: dead letter ");
+    assert!(failed.contains("byte 1 is not UTF-8"), "{failed}");
+
+    // What was not asked for is granted as soon as the manifest asks for it.
+    let manifest = dir.path().join("words/plugin.toml");
+    replace(&manifest, "[\"counts\"]", "[\"counts\", \"others\"]");
+    dev.until("v3 ");
+    replace(&source, "\"counts\"", "\"others\"");
+    dev.until("v4 ");
+    put(b"the end\n");
+    dev.until("wrote others: \"end\" = \"10\"");
+    dev.ends_by_ctrl_c();
+
+    assert_eq!(count(&live, "the"), before);
+    assert!(before.contains("41"), "{before}");
+    let streams = printed(live.stream(&["list"]));
+    assert!(!streams.contains("new-words"), "{streams}");
 }

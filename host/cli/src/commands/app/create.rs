@@ -1,10 +1,12 @@
 //! `millrace app create`.
 
+use std::sync::Arc;
+
 use clap::Args;
 use serde::Serialize;
 
 use super::shapes::Description;
-use crate::client::{Client, Method, TargetArgs};
+use crate::client::{Client, Method, Target, TargetArgs};
 use crate::failure::Failure;
 use crate::output;
 
@@ -28,28 +30,42 @@ pub(crate) struct CreateArgs {
     target: TargetArgs,
 }
 
+/// An application to be made.
 #[derive(Serialize)]
-struct Body<'a> {
-    stream: &'a str,
-    plugin: &'a str,
-    start: &'a str,
+pub(crate) struct NewApp<'a> {
+    /// The stream that it consumes.
+    pub(crate) stream: &'a str,
+    pub(crate) plugin: &'a str,
+    /// Where it begins: TRIM_HORIZON, LATEST, or milliseconds since 1970.
+    pub(crate) start: &'a str,
+    /// The version to stay with.
     #[serde(skip_serializing_if = "Option::is_none")]
-    version: Option<&'a str>,
+    pub(crate) version: Option<&'a str>,
 }
 
 pub(crate) async fn run(args: &CreateArgs) -> Result<(), Failure> {
-    let mut client = Client::new(&args.target.target()?.into());
-    let body = Body {
+    let new = NewApp {
         stream: &args.stream,
         plugin: &args.plugin,
         start: &args.start,
         version: args.version.as_deref(),
     };
-    let page = format!("apps/{}/create", args.name);
-    let made: Description = client.page_of(Method::POST, &page, &body).await?;
+    let made = create(&args.target.target()?.into(), &args.name, &new).await?;
     let shards = made.shards.len();
     Ok(output::lines(&format!(
         "{} works on {} with {}; shards: {shards}",
         made.app.name, made.app.stream, made.app.plugin
     ))?)
+}
+
+/// Makes an application.
+pub(crate) async fn create(
+    target: &Arc<Target>,
+    name: &str,
+    new: &NewApp<'_>,
+) -> Result<Description, Failure> {
+    let page = format!("apps/{name}/create");
+    Ok(Client::new(target)
+        .page_of(Method::POST, &page, new)
+        .await?)
 }

@@ -33,61 +33,62 @@ pub(super) struct App {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Counts {
-    pub(super) processed: u64,
+pub(crate) struct Counts {
+    pub(crate) processed: u64,
     pub(super) dead_letters: u64,
     pub(super) foreign: u64,
     pub(super) lost: u64,
     pub(super) left_out: u64,
-    pub(super) emitted: u64,
-    pub(super) rows: u64,
+    pub(crate) emitted: u64,
+    pub(crate) rows: u64,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Description {
+pub(crate) struct Description {
     #[serde(flatten)]
     pub(super) app: App,
     pub(super) tables: Vec<String>,
     pub(super) emit: Vec<String>,
-    pub(super) letters: u64,
+    pub(crate) letters: u64,
     pub(super) letter_bytes: u64,
     pub(super) replayed: u64,
     pub(super) discarded: u64,
-    pub(super) shards: Vec<Shard>,
+    pub(crate) shards: Vec<Shard>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Shard {
-    pub(super) shard: String,
+pub(crate) struct Shard {
+    pub(crate) shard: String,
     pub(super) state: String,
-    pub(super) waiting: u64,
+    pub(crate) waiting: u64,
     pub(super) behind_ms: Option<u64>,
     pub(super) version: Option<String>,
-    pub(super) swap_refused: Option<String>,
-    pub(super) stuck: Option<String>,
+    pub(crate) swap_refused: Option<String>,
+    pub(crate) stuck: Option<String>,
+    pub(crate) batches: u64,
     pub(super) redone: u64,
     pub(super) conflicts: u64,
     #[serde(flatten)]
-    pub(super) counts: Counts,
+    pub(crate) counts: Counts,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Letters {
-    pub(super) dead_letters: Vec<Letter>,
+pub(crate) struct Letters {
+    pub(crate) dead_letters: Vec<Letter>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Letter {
-    pub(super) id: String,
+pub(crate) struct Letter {
+    pub(crate) id: String,
     pub(super) shard: String,
     pub(super) sequence_number: String,
     pub(super) arrival_ms: u64,
     pub(super) failed_at_ms: u64,
-    pub(super) reason: String,
+    pub(crate) reason: String,
     pub(super) version: String,
     pub(super) tries: u32,
     pub(super) bytes: u64,

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::shapes::{Apps, Description, Shard};
-use crate::client::{Client, Method, TargetArgs};
+use crate::client::{CallError, Client, Method, TargetArgs};
 use crate::failure::Failure;
 use crate::output;
 
@@ -64,6 +64,22 @@ pub(crate) async fn list(args: &ListArgs) -> Result<(), Failure> {
         }
     }
     Ok(output::flush()?)
+}
+
+/// What became of the application that a plugin is by itself: the stream that it works on, or why
+/// it is not made; `None` while that is not known.
+pub(crate) async fn declared(
+    client: &mut Client,
+    plugin: &str,
+) -> Result<Option<Result<String, String>>, CallError> {
+    let page: Apps = client.page(Method::GET, "apps").await?;
+    let refused = page.refused.into_iter().find(|it| it.plugin == plugin);
+    let made = page.apps.into_iter().find(|app| app.name == plugin);
+    Ok(match (made, refused) {
+        (Some(app), _) => Some(Ok(app.stream)),
+        (None, Some(refused)) => Some(Err(refused.why)),
+        (None, None) => None,
+    })
 }
 
 pub(crate) async fn describe(args: &NameArgs) -> Result<(), Failure> {

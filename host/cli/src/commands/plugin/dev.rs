@@ -1,6 +1,7 @@
 //! `millrace plugin dev`: a server of its own with the plugin, records that go through it, and a
 //! new version with every change.
 
+mod batches;
 mod changes;
 mod feed;
 mod news;
@@ -15,7 +16,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use tokio::task::{block_in_place, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval};
-use wasm::{Limits, Version};
+use wasm::{Files, Limits, Manifest, Role, Version};
 
 use super::build::build;
 use super::deploy::deploy;
@@ -24,6 +25,7 @@ use crate::client::{CallError, TargetArgs};
 use crate::commands::stream::Since;
 use crate::failure::Failure;
 use crate::output;
+use batches::Batches;
 use changes::Changes;
 use feed::{Feed, Source};
 use news::News;
@@ -35,7 +37,10 @@ const LOOK: Duration = Duration::from_millis(500);
 /// Runs a plugin in a server of its own: builds it, lets records go through it, and puts a new
 /// version in force whenever its sources change. Ctrl-C ends all of it.
 ///
-/// The records are those of `tests/*.in.jsonl`, again and again, or those of a live stream.
+/// The records are those of `tests/*.in.jsonl`, again and again, or those of a live stream. A
+/// consumer runs as an application of that server of its own, on copies of its tables: nothing is
+/// written to the server of a live stream. Records of files go into a consumer once for each
+/// version, since each time changes its tables.
 #[derive(Args)]
 pub(crate) struct DevArgs {
     /// The folder of the plugin's sources
@@ -81,6 +86,7 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
         news: News::new(&stage),
         feed: Feed::new(source),
         stage,
+        batches: None,
         number: 0,
         version: None,
     };
@@ -100,6 +106,8 @@ struct Session {
     stage: Stage,
     feed: Feed,
     news: News,
+    /// Of a consumer, once records flow.
+    batches: Option<Batches>,
     /// Versions that were in force so far, the first of them being 1.
     number: u32,
     version: Option<Arc<Version>>,
@@ -116,6 +124,9 @@ impl Session {
                 _ = looks.tick() => {
                     output::check_reader()?;
                     self.news.tell(&self.stage, &self.feed).await?;
+                    if let Some(batches) = &mut self.batches {
+                        batches.tell().await?;
+                    }
                 }
             }
         }
@@ -147,6 +158,7 @@ impl Session {
         {
             return Ok(());
         }
+        self.grant(&files).await?;
         match deploy(&self.stage.target, &self.project.name, &files).await {
             Ok(_) => {}
             Err(Failure::Call(CallError::Refused { message, .. })) => {
@@ -168,24 +180,57 @@ impl Session {
             self.begin(&version).await?;
         }
         self.show(&version)?;
+        self.feed.again();
         self.version = Some(version);
+        Ok(())
+    }
+
+    /// Grants what the manifest asks for. A manifest that cannot be read is refused with the version.
+    async fn grant(&mut self, files: &Files) -> Result<(), Failure> {
+        let text = files.manifest().unwrap_or_default();
+        let manifest = Manifest::parse(text, &self.project.name, Limits::default());
+        let Ok(manifest) = manifest else {
+            return Ok(());
+        };
+        if *self.stage.granted() == manifest.grants {
+            return Ok(());
+        }
+        self.stage.grant(&manifest.grants).await?;
+        if self.batches.is_some() {
+            self.stage.make_targets(&self.feed.before()?).await?;
+            self.watch_batches().await?;
+        }
+        Ok(())
+    }
+
+    async fn watch_batches(&mut self) -> Result<(), Failure> {
+        let (target, name) = (&self.stage.target, self.project.name.as_str());
+        self.batches = Some(Batches::of(target, name, self.stage.granted()).await?);
         Ok(())
     }
 
     /// Lets records flow, now that there is a version that they can go through.
     async fn begin(&mut self, version: &Version) -> Result<(), Failure> {
+        for line in self.feed.copy_tables(&self.stage.granted().tables).await {
+            output::lines(&format!("  {line}"))?;
+        }
+        self.stage.create(version, &self.feed.before()?).await?;
+        if version.role() == Role::Consumer {
+            self.watch_batches().await?;
+        }
         let stream = self.stage.stream(version);
-        self.stage.create(&stream, version.role()).await?;
-        self.feed.begin(&self.stage.target, &stream).await
+        let role = version.role();
+        self.feed.begin(&self.stage.target, &stream, role).await
     }
 
     /// Shows what the version makes of the last records, or where that differs from what the one
     /// before made of them.
     fn show(&self, version: &Arc<Version>) -> Result<(), Failure> {
         let records = self.feed.last()?;
+        let entries = self.feed.before()?;
         let text = block_in_place(|| match &self.version {
-            None => show::outcomes(version, &records),
-            Some(before) => show::differences(before, version, &records),
+            None => show::outcomes(version, &entries, &records),
+            Some(before) => show::differences(before, version, &entries, &records),
         });
         Ok(output::raw(text?.as_bytes()).and_then(|()| output::flush())?)
     }
@@ -196,5 +241,13 @@ impl Session {
             number => format!("v{number} goes on"),
         };
         Ok(output::lines(&format!("{what}: {why}\n  {goes_on}"))?)
+    }
+}
+
+/// What a page says; nothing where it is not there yet.
+fn found<T>(answer: Result<T, CallError>) -> Result<Option<T>, CallError> {
+    match answer {
+        Err(CallError::Refused { code, .. }) if code == "ResourceNotFoundException" => Ok(None),
+        answer => answer.map(Some),
     }
 }

@@ -1,19 +1,24 @@
 //! The records that go through a plugin while it is developed.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 use types::{Clock, SystemClock};
 
-use crate::client::{Client, Target};
+use wasm::Role;
+
+use crate::client::{CallError, Client, Target};
+use crate::commands::plugin::entries::Entry;
 use crate::commands::plugin::run::record_of;
 use crate::commands::plugin::test::Fixture;
 use crate::commands::plugin::trials::Record;
 use crate::commands::stream::{Batch, Reading, Since};
+use crate::commands::table;
 use crate::failure::Failure;
 
 /// Between two rounds of records.
@@ -22,6 +27,8 @@ const ROUND: Duration = Duration::from_secs(1);
 const KEPT_MAX: usize = 100;
 /// Records of files that one round puts.
 const ROUND_RECORDS_MAX: usize = 1_000;
+/// Entries of a live table that are copied; of more, the first.
+const COPIED_MAX: usize = 10_000;
 /// What a record without a partition key is put with: one must have one.
 const KEY: &str = "dev";
 
@@ -43,6 +50,11 @@ pub(super) struct Feed {
     source: Source,
     state: Arc<Mutex<State>>,
     task: Option<JoinHandle<()>>,
+    /// What the tables of a live consumer hold.
+    copied: Vec<Entry>,
+    /// Records of files go into a consumer once, and when this says so: each round changes its
+    /// tables.
+    again: Arc<Notify>,
 }
 
 #[derive(Default)]
@@ -60,7 +72,49 @@ impl Feed {
             source,
             state: Arc::default(),
             task: None,
+            copied: Vec::new(),
+            again: Arc::default(),
         }
+    }
+
+    /// Copies tables of the server that a live stream is of. What there is to say of each.
+    pub(super) async fn copy_tables(&mut self, tables: &BTreeSet<String>) -> Vec<String> {
+        let Source::Live { target, .. } = &self.source else {
+            return Vec::new();
+        };
+        let mut client = Client::new(target);
+        let mut lines = Vec::new();
+        for table in tables {
+            let said = match table::entries(&mut client, table, COPIED_MAX).await {
+                Ok(Some(entries)) => {
+                    let all = entries.len();
+                    let entries = entries.into_iter().take(COPIED_MAX).map(|entry| Entry {
+                        table: table.clone(),
+                        key: entry.key,
+                        value: entry.value,
+                    });
+                    self.copied.extend(entries);
+                    match all {
+                        ..=COPIED_MAX => format!("a copy of its {all} entries"),
+                        _ => format!("a copy of its first {COPIED_MAX} entries"),
+                    }
+                }
+                Ok(None) => "begins empty: there is none".to_owned(),
+                Err(CallError::Refused { code, message, .. }) => {
+                    format!("begins empty: {code}: {message}")
+                }
+                Err(error) => format!("begins empty: {error}"),
+            };
+            lines.push(format!(
+                "table {table}: {said}; the one there stays as it is"
+            ));
+        }
+        lines
+    }
+
+    /// Records of files go into a consumer once more.
+    pub(super) fn again(&self) {
+        self.again.notify_one();
     }
 
     /// The last records, to be shown: those of the files, or those that were read of the stream.
@@ -71,18 +125,28 @@ impl Feed {
         }
     }
 
+    /// What a consumer's tables held before the first of these records.
+    pub(super) fn before(&self) -> Result<Vec<Entry>, Failure> {
+        match &self.source {
+            Source::Fixtures(dir) => Ok(entries(dir)?),
+            Source::Live { .. } => Ok(self.copied.clone()),
+        }
+    }
+
     /// How many records were put, and why no more are.
     pub(super) fn progress(&self) -> (u64, Option<String>) {
         let state = self.state();
         (state.put, state.trouble.clone())
     }
 
-    /// Puts records into this stream from now on.
+    /// Puts records into this stream from now on, for a plugin of this role.
     pub(super) async fn begin(
         &mut self,
         target: &Arc<Target>,
         stream: &str,
+        role: Role,
     ) -> Result<(), Failure> {
+        let is_of_files = matches!(self.source, Source::Fixtures(_));
         let reading = match &self.source {
             Source::Fixtures(_) => None,
             Source::Live {
@@ -100,6 +164,7 @@ impl Feed {
             source: self.source.clone(),
             reading,
             state: Arc::clone(&self.state),
+            again: (is_of_files && role == Role::Consumer).then(|| Arc::clone(&self.again)),
         };
         self.task = Some(tokio::spawn(feeder.run()));
         Ok(())
@@ -125,6 +190,8 @@ struct Feeder {
     source: Source,
     reading: Option<Reading>,
     state: Arc<Mutex<State>>,
+    /// What each round waits for; `None`: nothing but its time.
+    again: Option<Arc<Notify>>,
 }
 
 impl Feeder {
@@ -133,7 +200,13 @@ impl Feeder {
         rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             rounds.tick().await;
+            if let Some(again) = &self.again {
+                again.notified().await;
+            }
             let round = self.round().await;
+            if let (Some(again), Err(_)) = (&self.again, &round) {
+                again.notify_one();
+            }
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             state.trouble = round.err();
         }
@@ -183,6 +256,15 @@ impl Feeder {
 async fn put(batch: &mut Batch, client: &mut Client) -> Result<(), String> {
     let put = batch.put(client).await;
     put.map(drop).map_err(|failure| failure.text())
+}
+
+/// What the tables of all files hold, which may have changed since.
+fn entries(dir: &std::path::Path) -> Result<Vec<Entry>, String> {
+    let mut entries = Vec::new();
+    for fixture in Fixture::all(dir).unwrap_or_default() {
+        entries.extend(fixture.before()?);
+    }
+    Ok(entries)
 }
 
 /// The records of all files, which may have changed since.

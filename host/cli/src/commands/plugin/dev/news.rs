@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::feed::Feed;
+use super::found;
 use super::stage::Stage;
-use crate::client::{CallError, Client, Method};
+use crate::client::{Client, Method};
 use crate::commands::delivery::DeliveryStream;
 use crate::commands::plugin::Plugin;
 use crate::commands::plugin::logs::Reader;
@@ -109,13 +110,5 @@ impl News {
             self.delivered = Some(text);
         }
         Ok(is_told)
-    }
-}
-
-/// What a page says; nothing where it is not there yet.
-fn found<T>(answer: Result<T, CallError>) -> Result<Option<T>, CallError> {
-    match answer {
-        Err(CallError::Refused { code, .. }) if code == "ResourceNotFoundException" => Ok(None),
-        answer => answer.map(Some),
     }
 }

@@ -1,4 +1,5 @@
-//! The server that a plugin is developed in.
+//! The server that a plugin is developed in: a server of its own, so that nothing of a trial is in
+//! another one. Its tables are its own too, and begin with copies.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -7,12 +8,15 @@ use std::sync::Arc;
 use server::{Config, Running};
 use tempfile::TempDir;
 use types::SystemClock;
-use wasm::{PluginName, Role, Version};
+use wasm::{Grants, PluginName, Role, Version};
 
 use crate::client::{CallError, Client, Target};
+use crate::commands::app::{NewApp, create as create_app};
 use crate::commands::compile_worker;
 use crate::commands::delivery::{NewDelivery, create as create_delivery};
+use crate::commands::plugin::entries::Entry;
 use crate::commands::stream::create as create_stream;
+use crate::commands::table;
 use crate::failure::Failure;
 use crate::open;
 
@@ -23,12 +27,15 @@ const INTERVAL_SECONDS: u32 = 1;
 const SIZE_MIB: u32 = 1;
 const SHARDS: u32 = 1;
 
-/// A server with one plugin, one stream, and one delivery stream from it through the plugin.
+/// A server with one plugin, one stream, and one delivery stream from it through the plugin, or the
+/// plugin as an application.
 pub(super) struct Stage {
     pub(super) target: Arc<Target>,
     name: PluginName,
-    data: PathBuf,
-    running: Running,
+    config: Config,
+    granted: Grants,
+    /// `None` only while it begins anew.
+    running: Option<Running>,
     // Is removed when the server is.
     _temporary: Option<TempDir>,
 }
@@ -55,7 +62,7 @@ impl Stage {
         };
         let plugins = data.join("dev-plugins");
         std::fs::create_dir_all(&plugins).map_err(failed)?;
-        let config = Config {
+        let mut config = Config {
             listen: listen.unwrap_or(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0)),
             data: data.clone(),
             plugins: Some(plugins),
@@ -63,26 +70,50 @@ impl Stage {
             throttle: false,
             ..Config::default()
         };
-        let engine = open::engine(&config.data).await?;
-        let running = server::start(config, engine, Arc::new(SystemClock)).await;
-        let running = running.map_err(|error| error.to_string())?;
+        let running = start(&config).await?;
+        // One that begins anew is where it was.
+        config.listen = running.address();
         Ok(Self {
             target: Arc::new(Target::local(running.address())?),
             name: name.clone(),
-            data,
-            running,
+            config,
+            granted: Grants::default(),
+            running: Some(running),
             _temporary: temporary,
         })
     }
 
+    /// Grants the plugin what its manifest asks for: its author is the operator here. A server reads
+    /// its grants when it starts, so it begins anew where they are others.
+    pub(super) async fn grant(&mut self, grants: &Grants) -> Result<(), Failure> {
+        if self.granted == *grants {
+            return Ok(());
+        }
+        let name = self.name.clone();
+        let granted = self.config.plugin_grants.entry(name).or_default();
+        granted.tables.clone_from(&grants.tables);
+        granted.emit = grants.emit.iter().map(ToString::to_string).collect();
+        self.shut_down().await?;
+        let running = start(&self.config).await?;
+        running.plugins_started().await;
+        self.running = Some(running);
+        self.granted = grants.clone();
+        Ok(())
+    }
+
+    /// What it grants to the plugin.
+    pub(super) fn granted(&self) -> &Grants {
+        &self.granted
+    }
+
     /// Where the server keeps everything.
     pub(super) fn data(&self) -> &Path {
-        &self.data
+        &self.config.data
     }
 
     /// Where objects come out.
     pub(super) fn bucket(&self) -> PathBuf {
-        self.data.join("s3").join(BUCKET)
+        self.config.data.join("s3").join(BUCKET)
     }
 
     pub(super) fn plugin(&self) -> &PluginName {
@@ -99,21 +130,47 @@ impl Stage {
 
     /// The version in force.
     pub(super) fn version(&self) -> Result<Arc<Version>, Failure> {
-        let plugins = self.running.plugins();
-        let found = plugins.into_iter().find(|plugin| plugin.name == self.name);
+        let mut plugins = self.running.iter().flat_map(Running::plugins);
+        let found = plugins.find(|plugin| plugin.name == self.name);
         let version = found.and_then(|plugin| plugin.version);
         version.ok_or_else(|| format!("{} is not in force any more", self.name).into())
     }
 
     /// Creates the stream, and for a transform the delivery stream through it, unless they are
-    /// there from an earlier time.
-    pub(super) async fn create(&self, stream: &str, role: Role) -> Result<(), Failure> {
-        there(create_stream(&self.target, stream, SHARDS).await)?;
-        match role {
-            Role::Transform => self.deliver(stream).await,
-            // Its manifest says that it is an application, and the server runs it as one.
-            Role::Consumer => Ok(()),
+    /// there from an earlier time; for a consumer its tables, which hold these entries, the streams
+    /// that it emits to, and its application.
+    pub(super) async fn create(&self, version: &Version, entries: &[Entry]) -> Result<(), Failure> {
+        let stream = self.stream(version);
+        if version.role() == Role::Transform {
+            there(create_stream(&self.target, &stream, SHARDS).await)?;
+            return self.deliver(&stream).await;
         }
+        self.make_targets(entries).await?;
+        there(create_stream(&self.target, &stream, SHARDS).await)?;
+        if version.manifest().application.is_some() {
+            // The server makes it an application by itself.
+            return Ok(());
+        }
+        let new = NewApp {
+            stream: &stream,
+            plugin: self.name.as_str(),
+            start: "TRIM_HORIZON",
+            version: None,
+        };
+        there(create_app(&self.target, self.name.as_str(), &new).await)
+    }
+
+    /// Makes the tables and the streams that are granted, unless they are there.
+    pub(super) async fn make_targets(&self, entries: &[Entry]) -> Result<(), Failure> {
+        for table in &self.granted.tables {
+            let entries = entries.iter().filter(|entry| entry.table == *table);
+            let entries = entries.map(|entry| (entry.key.clone(), entry.value.clone()));
+            table::make(&self.target, table, entries.collect()).await?;
+        }
+        for stream in &self.granted.emit {
+            there(create_stream(&self.target, stream.as_str(), SHARDS).await)?;
+        }
+        Ok(())
     }
 
     async fn deliver(&self, stream: &str) -> Result<(), Failure> {
@@ -137,10 +194,23 @@ impl Stage {
         Client::new(&self.target)
     }
 
-    pub(super) async fn close(self) -> Result<(), String> {
-        let closed = self.running.shut_down().await;
+    pub(super) async fn close(mut self) -> Result<(), String> {
+        self.shut_down().await
+    }
+
+    async fn shut_down(&mut self) -> Result<(), String> {
+        let Some(running) = self.running.take() else {
+            return Ok(());
+        };
+        let closed = running.shut_down().await;
         closed.map_err(|error| format!("close the data directory: {error}"))
     }
+}
+
+async fn start(config: &Config) -> Result<Running, String> {
+    let engine = open::engine(&config.data).await?;
+    let running = server::start(config.clone(), engine, Arc::new(SystemClock)).await;
+    running.map_err(|error| error.to_string())
 }
 
 /// What was made, or is there already.
