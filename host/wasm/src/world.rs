@@ -135,6 +135,9 @@ impl WorkIndices {
     }
 }
 
+/// What a program with a `main` exports. One of any 0.2 is found by this.
+const COMMAND: &str = "wasi:cli/run@0.2.0";
+
 /// The interface that a component works with, its world and what that is for.
 fn world_of(component: &Component) -> Result<(&'static str, &'static str, Role), String> {
     let mut found = WORLDS.iter().filter(|(it, _, _)| exports(component, it));
@@ -143,9 +146,15 @@ fn world_of(component: &Component) -> Result<(&'static str, &'static str, Role),
         let all: Vec<String> = all
             .map(|(it, world, _)| format!("{} ({world})", full(it)))
             .collect();
+        let all = all.join(", ");
+        let what = match component.get_export_index(None, COMMAND) {
+            Some(_) => {
+                format!("it is a command, whose main nobody calls, and exports none of {all}")
+            }
+            None => format!("it exports none of {all}"),
+        };
         return Err(format!(
-            "it is of no world of millrace:plugin@0.1.0: it exports none of {}",
-            all.join(", ")
+            "it is of no world of millrace:plugin@0.1.0: {what}"
         ));
     };
     match found.find(|(_, _, role)| *role != first.2) {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::Permissions;
+use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -100,6 +101,16 @@ fn each_kind_of_broken_component_is_refused_with_a_sentence_of_its_own() {
             "later",
             component("(import \"wasi:io/poll@0.3.0\" (instance))"),
             "wasi:io/poll@0.3.0 (the host has version 0.2.x)",
+        ),
+        (
+            "newer",
+            component("(import \"millrace:plugin/context@0.2.0\" (instance))"),
+            "millrace:plugin/context@0.2.0 (the host has version 0.1.x)",
+        ),
+        (
+            "command",
+            component("(instance $run) (export \"wasi:cli/run@0.2.6\" (instance $run))"),
+            "it is a command, whose main nobody calls",
         ),
         (
             "empty",
@@ -205,6 +216,27 @@ fn a_plugin_is_described_with_its_imports_its_sizes_and_its_world() {
     assert!(text.contains("compiled in"), "{text}");
     let again = printed(shelf.check(&path));
     assert!(again.contains("its code was there"), "{again}");
+}
+
+#[test]
+fn components_that_released_tools_made_are_checked_without_a_manifest() {
+    let shelf = Shelf::new();
+    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/0.1");
+    for (name, world) in [
+        ("c-transform", "transformer-simple"),
+        ("rust-transform", "transformer"),
+        ("rust-consumer", "consumer"),
+    ] {
+        let packed = std::fs::File::open(format!("{golden}/{name}.wasm.gz")).unwrap();
+        let mut component = Vec::new();
+        let mut unpacked = flate2::read::GzDecoder::new(packed);
+        unpacked.read_to_end(&mut component).unwrap();
+        let path = shelf.put(&format!("{name}.wasm"), &component);
+        let text = printed(shelf.check(&path));
+        assert!(text.contains(&format!("  world    {world}\n")), "{text}");
+        let asks = text.contains("no table and no stream ([grants])");
+        assert_eq!(asks, world == "consumer", "{text}");
+    }
 }
 
 #[test]

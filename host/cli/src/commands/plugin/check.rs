@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use types::{Clock, SystemClock};
-use wasm::{Access, Census, Files, Limits, Version, Workbench};
+use types::{Clock, StreamName, SystemClock};
+use wasm::{Access, Census, Files, Limits, Role, Version, Workbench};
 
 use super::cache;
 use super::limits::LimitArgs;
@@ -44,6 +44,9 @@ pub(crate) fn run(args: &CheckArgs) -> Result<(), Failure> {
     let version = bench.load(&name, &files, SystemClock.now());
     let version = version.map_err(|why| Failure::Text(format!("refused: {why}")))?;
     output::raw(facts(&version).as_bytes())?;
+    if let Some(block) = grants(&version) {
+        output::raw(block.as_bytes())?;
+    }
     Ok(output::lines("a server would put it in force")?)
 }
 
@@ -134,9 +137,36 @@ fn facts(version: &Version) -> String {
     let (tables, streams) = (manifest.grants.tables.iter(), emit);
     rows.extend(tables.map(|table| ("asks for", format!("the table {table}"))));
     rows.extend(streams.map(|stream| ("asks for", format!("the stream {stream}"))));
+    if version.role() == Role::Consumer && manifest.grants.is_empty() {
+        let nothing = "no table and no stream ([grants]): calls for one are answered with an error";
+        rows.push(("asks for", nothing.to_owned()));
+    }
     let lines = rows.iter();
     let lines = lines.map(|(what, value)| format!("  {what:<8} {value}\n"));
     lines.collect()
+}
+
+/// What an operator adds to the configuration of a server, where the plugin needs that.
+fn grants(version: &Version) -> Option<String> {
+    let grants = &version.manifest().grants;
+    if grants.is_empty() {
+        return None;
+    }
+    let mut block = format!(
+        "the configuration of its server has to grant what it asks for:\n\n\
+         [[plugin_grants]]\nname = \"{}\"\n",
+        version.name()
+    );
+    let tables: Vec<&str> = grants.tables.iter().map(String::as_str).collect();
+    let emit: Vec<&str> = grants.emit.iter().map(StreamName::as_str).collect();
+    for (key, names) in [("tables", tables), ("emit", emit)] {
+        if !names.is_empty() {
+            // Names of tables and streams have no character that TOML would need to escape.
+            block.push_str(&format!("{key} = [\"{}\"]\n", names.join("\", \"")));
+        }
+    }
+    block.push('\n');
+    Some(block)
 }
 
 /// A share, rounded up: what is there is never none.
