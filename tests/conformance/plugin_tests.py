@@ -234,7 +234,8 @@ class NoPlugins(unittest.TestCase):
         server = Server()
         self.addCleanup(server.stop)
         ended = server.run(PROGRAM, "plugin", "list")
-        self.assertEqual((ended.returncode, ended.stdout), (0, "no plugins\n"))
+        said = "no plugins: `millrace plugin deploy` puts one in force\n"
+        self.assertEqual((ended.returncode, ended.stdout), (0, said))
         ended = server.run(PROGRAM, "delivery", "list")
         self.assertEqual((ended.returncode, ended.stdout), (0, "no delivery streams\n"))
 

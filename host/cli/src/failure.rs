@@ -60,9 +60,16 @@ impl From<io::Error> for Failure {
 pub(crate) fn report(failure: &Failure) -> ExitCode {
     match failure {
         Failure::ReaderGone => ExitCode::SUCCESS,
-        Failure::Text(_) | Failure::Call(_) => {
+        Failure::Text(text) => {
             // Without a standard error the exit code must do.
-            let _ = crate::output::complain(&format!("millrace: {}", failure.text()));
+            let _ = crate::output::complain(&format!("millrace: {text}"));
+            ExitCode::FAILURE
+        }
+        Failure::Call(error) => {
+            let _ = crate::output::complain(&format!("millrace: {error}"));
+            if let Some(step) = next_step(error) {
+                let _ = crate::output::complain(&format!("  {step}"));
+            }
             ExitCode::FAILURE
         }
         Failure::Unable(text) => {
@@ -73,5 +80,79 @@ pub(crate) fn report(failure: &Failure) -> ExitCode {
             let _ = crate::output::complain(text);
             ExitCode::FAILURE
         }
+    }
+}
+
+/// What somebody does next whose call failed, where most who see it need the same.
+fn next_step(error: &CallError) -> Option<&'static str> {
+    let (code, message) = match error {
+        CallError::Refused { code, message, .. } => (code.as_str(), message.as_str()),
+        CallError::Broken(what) if what.contains("connect: Connection refused") => {
+            return Some(
+                "no server answers there: `millrace serve` starts one, and --endpoint or \
+                 AWS_ENDPOINT_URL names another",
+            );
+        }
+        CallError::Broken(_) => return None,
+    };
+    match code {
+        "ResourceNotFoundException" if message.starts_with("There is no such plugin") => {
+            Some("`millrace plugin list` shows those there are, `millrace plugin deploy` adds one")
+        }
+        "ResourceNotFoundException" if message.starts_with("Stream ") => Some(
+            "`millrace stream list` shows those there are, `millrace stream create NAME` makes one",
+        ),
+        "InvalidArgumentException" if message.contains("There is no plugin of that name") => {
+            Some("`millrace plugin list` shows those there are, `millrace plugin deploy` adds one")
+        }
+        "UnrecognizedClientException"
+        | "InvalidSignatureException"
+        | "MissingAuthenticationTokenException" => Some(
+            "who calls is said by AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, as the server's \
+             [[credentials]] have them",
+        ),
+        "AccessDeniedException" => Some("the server's log says which policy lacks what"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(code: &str, message: &str) -> CallError {
+        CallError::Refused {
+            code: code.to_owned(),
+            message: message.to_owned(),
+            request_id: String::new(),
+        }
+    }
+
+    #[test]
+    fn what_most_need_next_is_said_and_nothing_where_nobody_knows() {
+        for (error, words) in [
+            (
+                refused("ResourceNotFoundException", "There is no such plugin x."),
+                "plugin list",
+            ),
+            (
+                refused(
+                    "ResourceNotFoundException",
+                    "Stream s under account 1 not found.",
+                ),
+                "stream create",
+            ),
+            (
+                CallError::Broken("x at y: connect: Connection refused (os error 111)".to_owned()),
+                "millrace serve",
+            ),
+        ] {
+            assert!(next_step(&error).is_some_and(|step| step.contains(words)));
+        }
+        assert_eq!(
+            next_step(&refused("ResourceNotFoundException", "Gone.")),
+            None
+        );
+        assert_eq!(next_step(&CallError::Broken("it broke".to_owned())), None);
     }
 }

@@ -102,7 +102,9 @@ impl Target {
         let wrong = |what: &str| format!("endpoint '{endpoint}' {what}");
         let uri: Uri = endpoint.parse().map_err(|_| wrong("is not a URL"))?;
         if uri.scheme_str() != Some("http") {
-            return Err(wrong("does not begin with http://"));
+            return Err(wrong(
+                "does not begin with http://: name the server's port that speaks no TLS",
+            ));
         }
         if uri.path() != "/" || uri.query().is_some() {
             return Err(wrong("has a path; it must not"));

@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::orders::{obey, tell};
+use super::project::plugin_name;
 use crate::client::TargetArgs;
 use crate::failure::Failure;
 use crate::output;
@@ -10,6 +11,7 @@ use crate::output;
 #[derive(Args)]
 pub(crate) struct AliasArgs {
     /// The plugin's name
+    #[arg(value_parser = plugin_name)]
     name: String,
     /// The alias, as it stands behind a function's name
     alias: String,

@@ -3,6 +3,7 @@
 use clap::{ArgGroup, Args};
 
 use super::orders::{obey, tell};
+use super::project::plugin_name;
 use crate::client::TargetArgs;
 use crate::failure::Failure;
 use crate::output;
@@ -11,6 +12,7 @@ use crate::output;
 #[command(group = ArgGroup::new("what").required(true).args(["of", "promote", "end"]))]
 pub(crate) struct CanaryArgs {
     /// The plugin's name
+    #[arg(value_parser = plugin_name)]
     name: String,
     /// The version to begin with: its number, or the first 12 digits of its hash or more
     #[arg(

@@ -2,20 +2,27 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use clap::Args;
 use serde::Deserialize;
-use wasm::{Files, Limits, PluginName};
+use tokio::time::sleep;
+use wasm::{Files, Limits, Manifest, PluginName};
 
 use super::project::{Given, Unreadable};
 use crate::client::{Client, Method, Target, TargetArgs};
+use crate::commands::app::declared;
 use crate::failure::Failure;
 use crate::output;
 
 /// How often a deployment is asked for anew whose end was not known in time: each time the server
 /// waits most of a minute, and compiling is bounded there.
 const ATTEMPTS_MAX: u32 = 10;
+
+/// How often, and with which pauses, is looked whether the application of a consumer is there.
+const APPLICATION_LOOKS_MAX: u32 = 12;
+const APPLICATION_LOOK: Duration = Duration::from_millis(250);
 
 /// Puts a plugin in force in a running server: its component and its manifest as one version, which
 /// is admitted and compiled first. If the server refuses it, the version before goes on, and the
@@ -58,7 +65,33 @@ pub(crate) async fn run(args: &DeployArgs) -> Result<(), Failure> {
         _ if answer.was_in_force => "is in force already",
         _ => "is in force",
     };
-    Ok(output::lines(&format!("{name} {hash} {what}"))?)
+    output::lines(&format!("{name} {hash} {what}"))?;
+    let text = files.manifest().unwrap_or_default();
+    let manifest = Manifest::parse(text, &name, limits);
+    if manifest.is_ok_and(|manifest| manifest.application.is_some()) {
+        output::lines(&application(&target, name.as_str()).await)?;
+    }
+    Ok(())
+}
+
+/// What is said of the application that a consumer is by itself, which a server makes a moment after
+/// the first version is in force.
+async fn application(target: &Arc<Target>, name: &str) -> String {
+    let mut client = Client::new(target);
+    for _ in 0..APPLICATION_LOOKS_MAX {
+        match declared(&mut client, name).await {
+            Ok(Some(Ok(stream))) => {
+                return format!(
+                    "  it works on the stream {stream}; see `millrace app describe {name}`"
+                );
+            }
+            Ok(Some(Err(why))) => return format!("  its application is not made: {why}"),
+            // Who may deploy need not be allowed to look at applications.
+            Err(_) => break,
+            Ok(None) => sleep(APPLICATION_LOOK).await,
+        }
+    }
+    "  its application is not there yet; see `millrace app list`".to_owned()
 }
 
 /// Hands a version to a server, until it is in force or refused.

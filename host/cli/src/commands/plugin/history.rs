@@ -3,6 +3,7 @@
 use clap::Args;
 use serde::Deserialize;
 
+use super::project::plugin_name;
 use super::shapes::{Event, Numbered};
 use crate::client::{Client, Method, TargetArgs};
 use crate::failure::Failure;
@@ -11,6 +12,7 @@ use crate::output;
 #[derive(Args)]
 pub(crate) struct HistoryArgs {
     /// The plugin's name
+    #[arg(value_parser = plugin_name)]
     name: String,
     #[command(flatten)]
     target: TargetArgs,

@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::Plugin;
+use super::project::plugin_name;
 use crate::client::{Client, Method, TargetArgs};
 use crate::failure::Failure;
 use crate::output;
@@ -10,6 +11,7 @@ use crate::output;
 #[derive(Args)]
 pub(crate) struct InspectArgs {
     /// The plugin's name
+    #[arg(value_parser = plugin_name)]
     name: String,
     #[command(flatten)]
     target: TargetArgs,

@@ -17,7 +17,7 @@ pub(crate) async fn run(args: &ListArgs) -> Result<(), Failure> {
     let mut client = Client::new(&args.target.target()?.into());
     let Plugins { plugins, ignored } = client.page(Method::GET, "plugins").await?;
     if plugins.is_empty() {
-        output::lines("no plugins")?;
+        output::lines("no plugins: `millrace plugin deploy` puts one in force")?;
     } else {
         let head = [
             "plugin",

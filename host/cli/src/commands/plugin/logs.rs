@@ -6,6 +6,7 @@ use clap::Args;
 use serde::Deserialize;
 use tokio::time::sleep;
 
+use super::project::plugin_name;
 use crate::client::{CallError, Client, Method, TargetArgs};
 use crate::failure::Failure;
 use crate::output;
@@ -18,6 +19,7 @@ const LOOK: Duration = Duration::from_millis(250);
 #[derive(Args)]
 pub(crate) struct LogsArgs {
     /// The plugin's name
+    #[arg(value_parser = plugin_name)]
     name: String,
     /// Go on with the lines that come
     #[arg(short, long)]
@@ -50,6 +52,7 @@ pub(super) struct Reader {
 pub(crate) async fn run(args: &LogsArgs) -> Result<(), Failure> {
     let mut client = Client::new(&args.target.target()?.into());
     let mut reader = Reader::new(&args.name);
+    let mut is_silent = true;
     loop {
         let (lines, missed) = reader.next(&mut client).await?;
         if missed > 0 {
@@ -59,9 +62,13 @@ pub(crate) async fn run(args: &LogsArgs) -> Result<(), Failure> {
             output::lines(line)?;
         }
         if !lines.is_empty() {
+            is_silent = false;
             continue;
         }
         if !args.follow {
+            if is_silent {
+                output::complain(&format!("{} has logged nothing", args.name))?;
+            }
             return Ok(());
         }
         output::check_reader()?;

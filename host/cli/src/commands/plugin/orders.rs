@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::project::plugin_name;
 use super::shapes::{Numbered, Obeyed};
 use crate::client::{Client, Method, TargetArgs};
 use crate::failure::Failure;
@@ -10,6 +11,7 @@ use crate::output;
 #[derive(Args)]
 pub(crate) struct RollbackArgs {
     /// The plugin's name
+    #[arg(value_parser = plugin_name)]
     name: String,
     /// The version to put in force: its number, or the first 12 digits of its hash or more
     /// [default: the one before]
@@ -22,6 +24,7 @@ pub(crate) struct RollbackArgs {
 #[derive(Args)]
 pub(crate) struct OrderArgs {
     /// The plugin's name
+    #[arg(value_parser = plugin_name)]
     name: String,
     #[command(flatten)]
     target: TargetArgs,

@@ -81,7 +81,14 @@ pub(crate) async fn run(args: &RunArgs) -> Result<(), Failure> {
         }
         sleep(PAUSE).await;
     }
-    Ok(output::lines(&seen.text())?)
+    output::lines(&seen.text())?;
+    if seen.records == 0 {
+        let stream = &args.stream;
+        output::complain(&format!(
+            "no record has arrived in {stream} since then: --from TRIM_HORIZON begins with the oldest"
+        ))?;
+    }
+    Ok(())
 }
 
 /// `-5m` is as good as `5m`.
