@@ -74,8 +74,8 @@ pub(crate) async fn run(args: &DeployArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What is said of the application that a consumer is by itself, which a server makes a moment after
-/// the first version is in force.
+/// What is said of the application that a consumer is by itself, which a server makes a moment
+/// after the first version is in force.
 async fn application(target: &Arc<Target>, name: &str) -> String {
     let mut client = Client::new(target);
     for _ in 0..APPLICATION_LOOKS_MAX {

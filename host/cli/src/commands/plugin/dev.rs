@@ -185,7 +185,7 @@ impl Session {
         Ok(())
     }
 
-    /// Grants what the manifest asks for. A manifest that cannot be read is refused with the version.
+    /// Grants what the manifest asks for. One that cannot be read is refused with its version.
     async fn grant(&mut self, files: &Files) -> Result<(), Failure> {
         let text = files.manifest().unwrap_or_default();
         let manifest = Manifest::parse(text, &self.project.name, Limits::default());

@@ -225,8 +225,8 @@ impl Given {
 /// What is said of a folder that is none of a plugin's sources.
 fn no_project(dir: &Path) -> String {
     format!(
-        "{}: holds no {MANIFEST}: name the folder of a plugin's sources, or make one with `millrace \
-         plugin new NAME`",
+        "{}: holds no {MANIFEST}: name the folder of a plugin's sources, or make one with \
+         `millrace plugin new NAME`",
         dir.display()
     )
 }

@@ -85,7 +85,8 @@ pub(crate) async fn run(args: &RunArgs) -> Result<(), Failure> {
     if seen.records == 0 {
         let stream = &args.stream;
         output::complain(&format!(
-            "no record has arrived in {stream} since then: --from TRIM_HORIZON begins with the oldest"
+            "no record has arrived in {stream} since then: --from TRIM_HORIZON begins with the \
+             oldest"
         ))?;
     }
     Ok(())

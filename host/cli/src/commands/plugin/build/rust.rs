@@ -9,8 +9,8 @@ use super::tool;
 use crate::commands::plugin::project::Project;
 
 const TARGET: &str = "wasm32-wasip2";
-const RUSTUP: &str = "install rustup, which brings cargo and rustc: curl --proto '=https' --tlsv1.2 \
-                      -sSf https://sh.rustup.rs | sh";
+const RUSTUP: &str = "install rustup, which brings cargo and rustc: \
+                      curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh";
 
 /// What cargo says of each artifact, as far as it is read here.
 #[derive(Deserialize)]

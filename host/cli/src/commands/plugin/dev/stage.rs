@@ -83,8 +83,8 @@ impl Stage {
         })
     }
 
-    /// Grants the plugin what its manifest asks for: its author is the operator here. A server reads
-    /// its grants when it starts, so it begins anew where they are others.
+    /// Grants the plugin what its manifest asks for: its author is the operator here. A server
+    /// reads its grants when it starts, so it begins anew where they are others.
     pub(super) async fn grant(&mut self, grants: &Grants) -> Result<(), Failure> {
         if self.granted == *grants {
             return Ok(());
