@@ -27,6 +27,8 @@ const SETTLE: Duration = Duration::from_millis(50);
 /// Changes of a folder of sources.
 pub(super) struct Changes {
     events: Receiver<()>,
+    /// When one began that was not told yet.
+    begun: Option<Instant>,
     // Sends events for as long as it lives.
     _watcher: RecommendedWatcher,
 }
@@ -54,18 +56,25 @@ impl Changes {
         watching.map_err(|error| failed(&error))?;
         Ok(Self {
             events,
+            begun: None,
             _watcher: watcher,
         })
     }
 
-    /// Waits until something has changed; when it began to.
+    /// Waits until something has changed; when it began to. Whoever stops waiting loses no change.
     pub(super) async fn next(&mut self) -> Result<Instant, String> {
-        let rung = self.events.recv().await;
-        rung.ok_or("the folder of the sources is not watched any more")?;
-        let at = Instant::now();
+        let at = match self.begun {
+            Some(at) => at,
+            None => {
+                let rung = self.events.recv().await;
+                rung.ok_or("the folder of the sources is not watched any more")?;
+                *self.begun.insert(Instant::now())
+            }
+        };
         sleep(SETTLE).await;
         // What came meanwhile is of the same change.
         while self.events.try_recv().is_ok() {}
+        self.begun = None;
         Ok(at)
     }
 }
@@ -93,6 +102,22 @@ fn is_source(root: &Path, path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A look at the log in the moment of a save took the change with it.
+    #[tokio::test]
+    async fn a_change_is_told_though_nobody_waited_while_it_settled() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut changes = Changes::of(dir.path()).unwrap();
+        std::fs::write(dir.path().join("plugin.js"), "").unwrap();
+        while changes.begun.is_none() {
+            tokio::select! {
+                biased;
+                told = changes.next() => panic!("{told:?} though it has not settled"),
+                () = tokio::task::yield_now() => {}
+            }
+        }
+        changes.next().await.unwrap();
+    }
 
     #[test]
     fn what_is_built_is_no_change_of_a_source() {
