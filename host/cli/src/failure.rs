@@ -111,7 +111,9 @@ fn next_step(error: &CallError) -> Option<&'static str> {
             "who calls is said by AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, as the server's \
              [[credentials]] have them",
         ),
-        "AccessDeniedException" => Some("the server's log says which policy lacks what"),
+        "AccessDeniedException" if message.contains("is not authorized to perform") => {
+            Some("the server's log says which policy lacks what")
+        }
         _ => None,
     }
 }

@@ -8,6 +8,7 @@ mod delivery;
 mod demo;
 mod fixture;
 mod plugin;
+mod plugin_answers;
 mod plugin_check;
 mod plugin_dev;
 mod plugin_new;

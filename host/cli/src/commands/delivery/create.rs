@@ -8,7 +8,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::client::{Client, Target, TargetArgs};
+use crate::client::{Client, Method, Target, TargetArgs};
+use crate::commands::plugin::Plugin;
 use crate::commands::stream::summary;
 use crate::failure::Failure;
 use crate::output;
@@ -89,8 +90,26 @@ pub(crate) async fn run(args: &CreateArgs) -> Result<(), Failure> {
         size_mib: args.size,
         gzip: args.gzip,
     };
+    if let Some(plugin) = new.plugin {
+        check_world(&target, plugin).await?;
+    }
     let made = create(&target, &new).await?;
     Ok(output::lines(&made)?)
+}
+
+/// A delivery stream through a consumer would wait for a transform for ever. Whatever else there is
+/// to say of the plugin the server says.
+async fn check_world(target: &Arc<Target>, plugin: &str) -> Result<(), Failure> {
+    let page = format!("plugins/{plugin}");
+    let found: Result<Plugin, _> = Client::new(target).page(Method::GET, &page).await;
+    let world = found.ok().and_then(|plugin| plugin.world);
+    match world.filter(|world| world.starts_with("consumer")) {
+        None => Ok(()),
+        Some(world) => Err(Failure::Text(format!(
+            "{plugin} is of the world {world}: a delivery stream goes through a transform, and \
+             `millrace app create` lets a consumer work on a stream"
+        ))),
+    }
 }
 
 /// Creates a delivery stream and waits until it delivers; its ARN.

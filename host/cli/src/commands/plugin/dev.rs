@@ -21,8 +21,8 @@ use wasm::{Files, Limits, Manifest, Role, Version};
 use super::build::build;
 use super::deploy::deploy;
 use super::project::Project;
-use crate::client::{CallError, TargetArgs};
-use crate::commands::stream::Since;
+use crate::client::{CallError, Client, TargetArgs};
+use crate::commands::stream::{Since, summary};
 use crate::failure::Failure;
 use crate::output;
 use batches::Batches;
@@ -64,6 +64,19 @@ pub(crate) struct DevArgs {
 
 pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
     let project = Project::open(&args.dir).map_err(Failure::Unable)?;
+    let source = match &args.stream {
+        None => Source::Fixtures(project.dir.clone()),
+        Some(stream) => {
+            let target = Arc::new(args.target.target()?);
+            // One that is not there is told before anything is built.
+            summary(&mut Client::new(&target), stream).await?;
+            Source::Live {
+                target,
+                stream: stream.clone(),
+                from: args.from,
+            }
+        }
+    };
     // Before the first build, so that no change is missed.
     let changes = Changes::of(&project.dir)?;
     let stage = Stage::set(&project.name, args.data.as_deref(), args.listen).await?;
@@ -73,14 +86,6 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
         stage.target.endpoint(),
         stage.data().display()
     ))?;
-    let source = match &args.stream {
-        None => Source::Fixtures(project.dir.clone()),
-        Some(stream) => Source::Live {
-            target: Arc::new(args.target.target()?),
-            stream: stream.clone(),
-            from: args.from,
-        },
-    };
     let mut session = Session {
         project,
         news: News::new(&stage),
