@@ -1,8 +1,11 @@
-//! Memory for the batches of all applications: what they read, what comes of it, and what tables
-//! answer meanwhile. A batch takes its share before anything of it is read, and holds no other.
+//! Memory for the batches of all applications: what they read, what comes of it, what tables answer
+//! meanwhile and what their instances keep. A batch takes its share before anything of it is read,
+//! asks for more on the way, and holds no other.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -10,6 +13,10 @@ use crate::application::ApplicationId;
 
 /// The part of all that is left to others, however many shards one application has.
 const LEFT_TO_OTHERS_PART: u64 = 4;
+/// How long a batch in the middle of its work waits for more memory, on its thread. After that it
+/// gives back what it has, so that nobody waits for what those hold who wait as well, and comes
+/// again with all that it wants: see [`Budget::take`].
+const GROW_TIME_MAX: Duration = Duration::from_millis(200);
 
 /// So many bytes for all batches at work.
 ///
@@ -17,6 +24,10 @@ const LEFT_TO_OTHERS_PART: u64 = 4;
 /// One whose batch does not fit is waited for, so that a large one comes at last; one that has its
 /// part already is passed over. A batch that is larger than all there is goes alone. As many wait
 /// as there are shards at work.
+///
+/// Batches at work that want more come before those that have not begun, in the order in which they
+/// asked. The oldest batch of all gets what it wants though there is no more, which is beyond all
+/// there is by what one batch may come to: so one always gets on, and gives back what it has.
 pub struct Budget {
     line: Mutex<Line>,
 }
@@ -25,6 +36,8 @@ pub struct Budget {
 pub struct Share {
     budget: Arc<Budget>,
     application: ApplicationId,
+    /// Shares that are older have a lower one.
+    age: u64,
     bytes: u64,
 }
 
@@ -33,6 +46,10 @@ struct Line {
     all: u64,
     held: u64,
     by_application: BTreeMap<ApplicationId, Member>,
+    /// Whose the shares are that there are, by their age.
+    shares: BTreeMap<u64, ApplicationId>,
+    /// Shares that are to be larger, in the order in which they asked.
+    growing: VecDeque<Growing>,
     next_ticket: u64,
 }
 
@@ -47,6 +64,15 @@ struct Asking {
     bytes: u64,
     tell: oneshot::Sender<Share>,
 }
+
+struct Growing {
+    age: u64,
+    bytes: u64,
+    tell: SyncSender<()>,
+}
+
+/// One that may go: its application, what it asked for and the age of its share.
+type Begun = (ApplicationId, Asking, u64);
 
 /// A place in the line, left when this is dropped.
 struct Place<'a> {
@@ -78,6 +104,8 @@ impl Budget {
                 all: bytes,
                 held: 0,
                 by_application: BTreeMap::new(),
+                shares: BTreeMap::new(),
+                growing: VecDeque::new(),
                 next_ticket: 0,
             }),
         })
@@ -89,8 +117,7 @@ impl Budget {
         let (tell, told) = oneshot::channel();
         let place = {
             let mut line = self.lock();
-            let ticket = line.next_ticket;
-            line.next_ticket += 1;
+            let ticket = line.ticket();
             let member = line.by_application.entry(application).or_default();
             let asking = Asking {
                 ticket,
@@ -114,22 +141,30 @@ impl Budget {
     pub fn held(&self) -> (u64, u64, usize) {
         let line = self.lock();
         let members = line.by_application.values();
-        let waiting = members.map(|member| member.waiting.len()).sum();
-        (line.held, line.all, waiting)
+        let waiting: usize = members.map(|member| member.waiting.len()).sum();
+        (line.held, line.all, waiting + line.growing.len())
     }
 
     fn give(self: &Arc<Self>) {
-        let mut given = Vec::new();
+        let (mut given, mut grown) = (Vec::new(), Vec::new());
         {
             let mut line = self.lock();
-            while let Some((application, asking)) = line.next() {
+            while let Some(growing) = line.next_growing() {
+                grown.push(growing.tell);
+            }
+            while let Some((application, asking, age)) = line.next() {
                 let share = Share {
                     budget: Arc::clone(self),
                     application,
+                    age,
                     bytes: asking.bytes,
                 };
                 given.push((asking.tell, share));
             }
+        }
+        for tell in grown {
+            // There is room for the one word; one that has given up saw in the line that it has it.
+            let _ = tell.try_send(());
         }
         for (tell, share) in given {
             // Outside of the lock: where nobody waits any more, the share is given back here.
@@ -144,20 +179,38 @@ impl Budget {
 }
 
 impl Share {
-    /// Takes so many bytes more, at once or not at all. A share that is all that is held always
-    /// gets them.
+    /// Takes so many bytes more, and blocks until they are there, for no longer than a moment.
+    /// Whether they are: else the batch is to give back what it has and to ask for all of it anew.
     pub fn grow(&mut self, bytes: u64) -> bool {
-        let mut line = self.budget.lock();
-        let is_alone = line.held == self.bytes;
-        if !is_alone && line.held.saturating_add(bytes) > line.all {
-            return false;
+        let told = {
+            let (tell, told) = sync_channel(1);
+            let age = self.age;
+            self.budget
+                .lock()
+                .growing
+                .push_back(Growing { age, bytes, tell });
+            told
+        };
+        self.budget.give();
+        let is_given = told.recv_timeout(GROW_TIME_MAX).is_ok() || !self.gives_up();
+        if is_given {
+            self.bytes = self.bytes.saturating_add(bytes);
         }
-        line.held = line.held.saturating_add(bytes);
-        if let Some(member) = line.by_application.get_mut(&self.application) {
-            member.held = member.held.saturating_add(bytes);
-        }
-        self.bytes = self.bytes.saturating_add(bytes);
-        true
+        is_given
+    }
+
+    /// Leaves the line of those who want more. Whether it stood there still: else it has just got
+    /// what it wants.
+    fn gives_up(&self) -> bool {
+        let was_there = {
+            let mut line = self.budget.lock();
+            let before = line.growing.len();
+            line.growing.retain(|growing| growing.age != self.age);
+            line.growing.len() < before
+        };
+        // It may have been in the way of others.
+        self.budget.give();
+        was_there
     }
 
     /// How many bytes it is.
@@ -167,9 +220,61 @@ impl Share {
 }
 
 impl Line {
-    /// The next one that may go, with its bytes taken.
-    fn next(&mut self) -> Option<(ApplicationId, Asking)> {
-        let part = self.all - self.all / LEFT_TO_OTHERS_PART;
+    fn ticket(&mut self) -> u64 {
+        let ticket = self.next_ticket;
+        self.next_ticket += 1;
+        ticket
+    }
+
+    /// What one application may hold.
+    fn part(&self) -> u64 {
+        self.all - self.all / LEFT_TO_OTHERS_PART
+    }
+
+    /// The next share that may be larger, with its bytes taken.
+    fn next_growing(&mut self) -> Option<Growing> {
+        let oldest = self.shares.first_key_value().map(|(age, _)| *age);
+        let of_oldest = |growing: &Growing| Some(growing.age) == oldest;
+        let place = match self.growing.iter().position(of_oldest) {
+            Some(place) => place,
+            None => {
+                let place = self.growing.iter().position(|it| self.has_part_for(it))?;
+                let bytes = self.growing.get(place)?.bytes;
+                if self.held.saturating_add(bytes) > self.all {
+                    return None;
+                }
+                place
+            }
+        };
+        let growing = self.growing.remove(place)?;
+        let application = *self.shares.get(&growing.age)?;
+        self.hold(application, growing.bytes);
+        Some(growing)
+    }
+
+    /// Whether a share may be larger as far as its application's part goes. The oldest of each
+    /// application may.
+    fn has_part_for(&self, growing: &Growing) -> bool {
+        let Some(application) = self.shares.get(&growing.age) else {
+            return false;
+        };
+        let mut of_application = self.shares.iter().filter(|(_, of)| *of == application);
+        let is_oldest = of_application.next().map(|(age, _)| age) == Some(&growing.age);
+        let member = self.by_application.get(application);
+        let held = member.map_or(0, |member| member.held);
+        is_oldest || held.saturating_add(growing.bytes) <= self.part()
+    }
+
+    /// The next one that may begin, with its bytes taken. None does while one waits that has begun.
+    fn next(&mut self) -> Option<Begun> {
+        if self
+            .growing
+            .iter()
+            .any(|growing| self.has_part_for(growing))
+        {
+            return None;
+        }
+        let part = self.part();
         let members = self.by_application.iter_mut();
         let waiting = members.filter_map(|(application, member)| {
             let first = member.waiting.front()?;
@@ -182,9 +287,16 @@ impl Line {
             return None;
         }
         let asking = member.waiting.pop_front()?;
-        member.held = member.held.saturating_add(bytes);
+        self.hold(application, bytes);
+        let age = self.ticket();
+        self.shares.insert(age, application);
+        Some((application, asking, age))
+    }
+
+    fn hold(&mut self, application: ApplicationId, bytes: u64) {
         self.held = self.held.saturating_add(bytes);
-        Some((application, asking))
+        let member = self.by_application.entry(application).or_default();
+        member.held = member.held.saturating_add(bytes);
     }
 
     fn forget(&mut self, application: ApplicationId) {
@@ -199,6 +311,7 @@ impl Drop for Share {
     fn drop(&mut self) {
         {
             let mut line = self.budget.lock();
+            line.shares.remove(&self.age);
             line.held = line.held.saturating_sub(self.bytes);
             if let Some(member) = line.by_application.get_mut(&self.application) {
                 member.held = member.held.saturating_sub(self.bytes);
@@ -272,5 +385,78 @@ mod tests {
         assert!(look(next.as_mut()).is_some());
         drop(held);
         assert_eq!(budget.held(), (0, 100, 0));
+    }
+
+    /// Waits on another thread until `share` has so many bytes more, or does not get them.
+    fn growing(mut share: Share, bytes: u64) -> std::thread::JoinHandle<(bool, Share)> {
+        std::thread::spawn(move || (share.grow(bytes), share))
+    }
+
+    /// Returns once so many wait.
+    fn until_waiting(budget: &Budget, count: usize) {
+        while budget.held().2 != count {
+            std::thread::yield_now();
+        }
+    }
+
+    #[tokio::test]
+    async fn one_that_wants_more_waits_until_another_gives_it_back_and_before_all_that_begin() {
+        let budget = Budget::new(100);
+        let oldest = budget.take(A, 70).await.unwrap();
+        let younger = budget.take(B, 20).await.unwrap();
+        let more = growing(younger, 20);
+        until_waiting(&budget, 1);
+        let mut begins = pin!(budget.take(ApplicationId(3), 10));
+        assert!(
+            look(begins.as_mut()).is_none(),
+            "there is room, and one was first"
+        );
+        drop(oldest);
+        let (is_given, younger) = more.join().unwrap();
+        assert!(is_given);
+        assert_eq!(younger.bytes(), 40);
+        assert!(look(begins.as_mut()).is_some());
+        drop(younger);
+        assert_eq!(budget.held(), (0, 100, 0));
+    }
+
+    #[tokio::test]
+    async fn the_oldest_gets_on_though_there_is_no_more_and_all_wait_for_each_other() {
+        let budget = Budget::new(100);
+        let oldest = budget.take(A, 40).await.unwrap();
+        let younger = budget.take(B, 60).await.unwrap();
+        let more = growing(younger, 30);
+        until_waiting(&budget, 1);
+        let mut oldest = oldest;
+        assert!(oldest.grow(30));
+        assert_eq!(budget.held().0, 130);
+        drop(oldest);
+        assert!(more.join().unwrap().0, "it is the oldest now");
+    }
+
+    #[tokio::test]
+    async fn one_that_gets_no_more_within_a_moment_leaves_the_line() {
+        let budget = Budget::new(100);
+        let oldest = budget.take(A, 60).await.unwrap();
+        let younger = budget.take(B, 40).await.unwrap();
+        let (is_given, younger) = growing(younger, 1).join().unwrap();
+        assert!(!is_given);
+        assert_eq!((younger.bytes(), budget.held()), (40, (100, 100, 0)));
+        drop((oldest, younger));
+        assert_eq!(budget.held(), (0, 100, 0));
+    }
+
+    #[tokio::test]
+    async fn an_application_that_grows_leaves_a_quarter_to_others_but_for_its_oldest() {
+        let budget = Budget::new(100);
+        let oldest = budget.take(B, 10).await.unwrap();
+        let first = budget.take(A, 30).await.unwrap();
+        let mut second = budget.take(A, 40).await.unwrap();
+        assert!(second.grow(5));
+        let (is_given, second) = growing(second, 10).join().unwrap();
+        assert!(!is_given, "it would have 85 of 100");
+        let (is_given, _first) = growing(first, 10).join().unwrap();
+        assert!(is_given);
+        drop((oldest, second));
     }
 }

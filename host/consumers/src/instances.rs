@@ -78,6 +78,11 @@ impl Instances {
         })
     }
 
+    /// Whether the instance of a shard is at rest.
+    pub fn has_at_rest(&self, key: ShardKey) -> bool {
+        self.lock().at_rest.contains_key(&key)
+    }
+
     /// Lets the instance of a shard go.
     pub fn forget(&self, key: ShardKey) {
         let gone = self.lock().at_rest.remove(&key);

@@ -3,6 +3,8 @@
 //! commit. Whatever goes wrong, the instance is let go and the batch done again from what is kept.
 
 mod attempt;
+mod choice;
+mod commits;
 mod ending;
 mod failures;
 mod letters;
@@ -13,27 +15,26 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use store::codec::damaged;
-use store::{CommitError, LogId, Position, StoreError, Transaction, Version};
+use store::{LogId, Position, StoreError, Transaction, Version};
 use streams::emit::Emission;
 use streams::pump::{Batch as Stretch, Damage, Retry, Step, StepError, row};
 use tokio::sync::watch;
-use tokio::time::Instant;
-use types::Timestamp;
-use wasm::{Assignment, ContentHash};
+use wasm::{Assignment, ContentHash, PluginName};
 
+use self::commits::Pending;
 use self::letters::Condemned;
-use crate::batch::{First, Origin};
-use crate::budget::Share;
-use crate::effects::Desk;
+use self::versions::Chosen;
+use crate::batch::Origin;
+use crate::desk::Desk;
 use crate::ground::Ground;
 use crate::instances::Slot;
 use crate::limits::{CONFLICTS_BEFORE_ALONE, PAUSE_FIRST, PAUSE_MAX};
+use crate::memory::Memory;
 use crate::place::Place;
 use crate::plan::Plan;
 use crate::rows::{self, KeptState, ShardProgress};
 use crate::running::{Running, ShardAtWork, TurnOfBatch};
 use crate::table_ids::ShardKey;
-use crate::work::Lone;
 
 /// What a lane works on.
 #[derive(Clone)]
@@ -65,6 +66,8 @@ pub struct Lane {
     version: Option<Arc<wasm::Version>>,
     /// One that was not swapped in, and is not tried again.
     refused: Option<ContentHash>,
+    /// How often the version at work did not end well, for another that was to take its place.
+    endings_failed: u32,
     plan: Plan,
     /// Batches in a row that were refused because of what others wrote.
     conflicts: u32,
@@ -86,26 +89,8 @@ pub struct Lane {
     is_unsure: bool,
     /// Records for a shard that was closed.
     resharding: Option<Emission>,
-    /// Bytes of memory that the batch before this one took at last.
-    last_bytes: u64,
-}
-
-/// What becomes true once a commit is durable.
-struct Pending {
-    to: Position,
-    progress: ShardProgress,
-    /// The state row, if it is written.
-    state: Option<Option<KeptState>>,
-    emissions: Vec<Emission>,
-    slot: Option<Slot>,
-    /// Records of the plan that are done with it.
-    planned: usize,
-    /// The one of them, if there is one only.
-    first: Option<(First, Lone)>,
-    last_arrival: Option<Timestamp>,
-    begun: Instant,
-    /// Kept until the commit: the turn among the application's batches, and the batch's memory.
-    _held: (Option<TurnOfBatch>, Option<Share>),
+    /// Bytes of memory that the batch before this one used, or lacked.
+    bytes_wanted: u64,
 }
 
 impl Lane {
@@ -138,6 +123,7 @@ impl Lane {
             kept,
             version: None,
             refused: None,
+            endings_failed: 0,
             plan: Plan::default(),
             conflicts: 0,
             pauses: 0,
@@ -149,7 +135,7 @@ impl Lane {
             pending: None,
             is_unsure: false,
             resharding: None,
-            last_bytes: 0,
+            bytes_wanted: 0,
             ground,
             of,
         };
@@ -185,12 +171,53 @@ impl Lane {
         self.kept = rows::state_of(engine, key).await?;
         self.progress = progress.unwrap_or_default();
         self.stands_at = position;
+        let at_work = self.version.as_ref().map(|version| version.hash());
+        if self.progress.version.is_some() && self.progress.version != at_work {
+            // A swap went through of which the answer was lost, or the first commit did not.
+            self.version = self.version_before().await;
+        }
         if self.place() != before {
             self.plan.begins_anew();
             (self.failing, self.condemned) = (None, None);
         }
         self.show();
         Ok(())
+    }
+
+    /// What `wait` comes to; `None` if the lane is told to stop before.
+    async fn unless_stopped<T>(&self, wait: impl Future<Output = T>) -> Option<T> {
+        let mut stop = self.stop.clone();
+        tokio::select! {
+            waited = wait => Some(waited),
+            _ = stop.wait_for(|stop| *stop) => None,
+        }
+    }
+
+    /// Waits for the right to work beside the other shards, or alone after too many conflicts.
+    /// `None` if the stop comes before.
+    async fn turn(&self) -> Option<TurnOfBatch> {
+        let is_alone = self.conflicts >= CONFLICTS_BEFORE_ALONE;
+        self.unless_stopped(self.of.running.turn(is_alone)).await
+    }
+
+    /// Waits for so much memory. `None` if the stop comes before.
+    async fn memory(&self, bytes: u64) -> Option<Memory> {
+        let share = self.ground.budget.take(self.of.key.application, bytes);
+        self.unless_stopped(share).await.map(Memory::new)
+    }
+
+    /// Waits for the instance of the shard, or for room to make one. `None` if the stop comes
+    /// before.
+    async fn slot(&self, plugin: &PluginName) -> Option<Slot> {
+        self.unless_stopped(self.ground.instances.slot(self.of.key, plugin))
+            .await
+    }
+
+    /// The try ended for lack of memory: the next one waits in the line for as much as it lacked.
+    fn lacks(&mut self, bytes: u64) -> StepError {
+        self.bytes_wanted = bytes;
+        self.retry = Retry::After(Duration::from_millis(1));
+        StepError::Failed("it waits for memory".to_owned())
     }
 
     fn is_stopped(&self) -> bool {
@@ -234,111 +261,6 @@ impl Lane {
         }
         Ok(())
     }
-
-    /// Hands effects to the pump together with how the shard stands after them.
-    fn hand_over(
-        &mut self,
-        mut pending: Pending,
-        effects: &mut Transaction,
-    ) -> Result<Position, StepError> {
-        let written = self.write_all(&mut pending, effects);
-        written.map_err(|error| self.waits(error.to_string()))?;
-        let (to, now) = (pending.to, self.ground.now());
-        let committing = Some((std::time::Instant::now(), now));
-        self.shard.show(|shown| shown.committing = committing);
-        self.pending = Some(Box::new(pending));
-        Ok(to)
-    }
-
-    fn write_all(
-        &self,
-        pending: &mut Pending,
-        effects: &mut Transaction,
-    ) -> Result<(), StoreError> {
-        let write = rows::progress_write(self.of.key, &pending.progress)?;
-        effects.writes.push(write);
-        // A state that did not change is not written again.
-        let is_new = |state: &Option<KeptState>| {
-            state.as_ref() != self.kept.as_ref().map(|(state, _)| state)
-        };
-        pending.state = pending.state.take().filter(is_new);
-        if let Some(state) = &pending.state {
-            let expect = rows::expecting(self.kept.as_ref().map(|(_, version)| *version));
-            let write = rows::state_write(self.of.key, state.as_ref(), expect)?;
-            effects.writes.push(write);
-        } else {
-            // Whoever changes the state meanwhile changes what this came of.
-            let check = rows::state_check(self.of.key, self.kept.as_ref().map(|(_, it)| *it));
-            effects.checks.push(check);
-        }
-        for emission in &pending.emissions {
-            effects.appends.extend_from_slice(emission.appends());
-        }
-        Ok(())
-    }
-
-    /// What was handed over is durable.
-    fn is_durable(&mut self, pending: Pending, version: Version) {
-        let took = pending.begun.elapsed();
-        (self.stands_at, self.progress) = (pending.to, pending.progress);
-        if let Some(state) = pending.state {
-            self.kept = state.map(|state| (state, version));
-        }
-        for emission in pending.emissions {
-            emission.committed();
-        }
-        if let Some(slot) = pending.slot {
-            slot.rest();
-        }
-        self.plan.is_done(pending.planned);
-        (self.conflicts, self.pauses) = (0, 0);
-        (self.failing, self.condemned, self.skips) = (None, None, false);
-        self.shard.gets_on();
-        self.show();
-        self.shard.show(|shown| shown.committing = None);
-        self.shard.show(|shown| {
-            shown.batches += 1;
-            shown.commit_time += took;
-            shown.commit_time_max = shown.commit_time_max.max(took);
-            if pending.last_arrival.is_some() {
-                shown.last_arrival = pending.last_arrival;
-            }
-        });
-    }
-
-    /// The store refused what was handed over.
-    fn is_refused(&mut self, error: &CommitError) {
-        let pending = self.pending.take();
-        // A replay of a dead letter may have changed the state, and another worker all of it.
-        self.is_unsure = true;
-        self.shard.show(|shown| {
-            shown.redone += 1;
-            shown.committing = None;
-        });
-        self.retry = Retry::After(Duration::ZERO);
-        match error {
-            CommitError::Conflict { .. } => {
-                self.conflicts = self.conflicts.saturating_add(1);
-                self.shard.show(|shown| shown.conflicts += 1);
-                self.desk.forget_tables();
-                if self.conflicts > CONFLICTS_BEFORE_ALONE {
-                    // Another application, or another server, writes the same rows.
-                    self.retry = Retry::After(pause(self.conflicts - CONFLICTS_BEFORE_ALONE));
-                    self.stands_still("others keep changing rows that it reads");
-                }
-            }
-            CommitError::Sealed(log) => {
-                let emissions = pending.map(|it| it.emissions).unwrap_or_default();
-                let mut emissions = emissions.into_iter();
-                self.resharding = emissions.find(|emission| emission.is_for(*log));
-            }
-            CommitError::TooLarge(why) => self.is_too_large(pending, why),
-            error => {
-                // A stream that records were for is gone, or a key is not to be had.
-                let _ = self.waits(error.to_string());
-            }
-        }
-    }
 }
 
 /// A pause that doubles with each failure.
@@ -351,7 +273,7 @@ fn pause(failures: u32) -> Duration {
 impl Step for Lane {
     async fn step(
         &mut self,
-        _: &Stretch,
+        stretch: &Stretch,
         effects: &mut Transaction,
     ) -> Result<Position, StepError> {
         self.settle_pending().await?;
@@ -361,13 +283,16 @@ impl Step for Lane {
         if self.shard.takes_skip() {
             self.skips_next();
         }
-        if self.condemned.is_some() {
+        if self.is_given_up() {
             return self.bury(effects).await;
         }
-        if let Some(at) = self.choose_version(effects).await? {
-            return Ok(at);
+        match self.choose_version(effects).await? {
+            Chosen::Swapped(at) => Ok(at),
+            Chosen::Stopped => Ok(self.stands_at),
+            // What another version has given up this one may take, but there was none.
+            Chosen::Works if self.condemned.is_some() => self.bury(effects).await,
+            Chosen::Works => self.attempt(stretch, effects).await,
         }
-        self.attempt(effects).await
     }
 
     async fn passed_over(
@@ -417,6 +342,10 @@ impl Step for Lane {
         }
     }
 
+    async fn wakes(&mut self) {
+        self.until_another_version().await;
+    }
+
     async fn pause(&mut self, pause: Duration) {
         let (nudge, changed) = (&self.shard.nudge, &self.of.running.changed);
         tokio::select! {
@@ -432,23 +361,5 @@ impl Step for Lane {
             self.is_refused(error);
         }
         self.retry
-    }
-}
-
-impl Lane {
-    /// Nothing but how the shard stands.
-    fn without_batch(&self, to: Position, progress: ShardProgress) -> Pending {
-        Pending {
-            to,
-            progress,
-            state: None,
-            emissions: Vec::new(),
-            slot: None,
-            planned: 0,
-            first: None,
-            last_arrival: None,
-            begun: Instant::now(),
-            _held: (None, None),
-        }
     }
 }

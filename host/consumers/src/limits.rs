@@ -18,18 +18,30 @@ pub const ROWS_PER_BATCH_MAX: usize = 8_192;
 pub const READ_KEY_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Bytes of values that tables give to one batch, kept until its end.
 pub const READ_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// Bytes of keys and values that one batch writes.
+/// Bytes that the keys and values take which one batch writes, as they are stored: each key counts
+/// twice.
 pub const WRITE_BYTES_MAX: usize = 6 * 1024 * 1024;
 /// Records that one batch puts to other streams.
 pub const EMITTED_PER_BATCH_MAX: usize = 8_192;
 /// Bytes of them with their partition keys.
 pub const EMITTED_BYTES_MAX: usize = 6 * 1024 * 1024;
-/// Bytes of memory that a batch waits for at most after it has found no room for more: no less than
-/// one can come to by the limits above.
-pub const BATCH_MEMORY_MAX: u64 = 48 * 1024 * 1024;
+/// Bytes of memory that a batch asks for at most, unless it has used more, after it has found no
+/// room for what it wanted: about as much as one can come to by the limits above.
+pub const BATCH_MEMORY_MAX: u64 = 64 * 1024 * 1024;
+/// What there is of a state while an instance is called: what is kept, what comes in its place, and
+/// its row.
+pub const STATE_MEMORY_BYTES: u64 = 3 * wasm::STATE_BYTES_MAX as u64;
 /// How often a record is tried until it is a dead letter. What the plugin calls retryable, and what
 /// is no fault of the record's, does not count.
 pub const RECORD_TRIES_MAX: u32 = 3;
+/// How often an instance is told that it ends until what takes its place does so without what it
+/// wants done: what the plugin itself fails at counts, and what cannot be committed.
+pub const LAST_WORDS_TRIES_MAX: u32 = 3;
+/// How long a lane that is told to stop waits for its turn, for memory and for a thread, so that its
+/// instance hears of it. Then it stops without.
+pub const LAST_WORDS_TIME_MAX: Duration = Duration::from_secs(5);
+/// How long a replay of a dead letter waits for each of these. Then the caller is told to come back.
+pub const REPLAY_WAIT_MAX: Duration = Duration::from_secs(10);
 /// Conflicts after which a batch is worked on alone among those of its application.
 pub const CONFLICTS_BEFORE_ALONE: u32 = 3;
 /// Dead letters that an application may have. When there are as many, a shard whose next record

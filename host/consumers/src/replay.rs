@@ -12,14 +12,15 @@ use store::{CommitError, Purpose, StoreError, Transaction};
 use streams::Numbering;
 use streams::emit::{Emission, EmitError};
 use types::{Second, Timestamp};
-use wasm::{Assignment, Columns, ContentHash, Fault, Moment, Slab, Version};
+use wasm::{Assignment, Choice, Columns, ContentHash, Fault, Moment, Slab, Version};
 
 use crate::application::{Application, Versions};
 use crate::catalog;
 use crate::dead_letters::{self, Content, Gone, Letter, LetterKey};
-use crate::effects::Desk;
+use crate::desk::Desk;
 use crate::ground::Ground;
-use crate::limits::{BATCH_BYTES_MAX, PAUSE_FIRST};
+use crate::limits::{BATCH_BYTES_MAX, PAUSE_FIRST, REPLAY_WAIT_MAX, STATE_MEMORY_BYTES};
+use crate::memory::Memory;
 use crate::rows::{self, KeptState};
 use crate::running::Running;
 use crate::table_ids::ShardKey;
@@ -96,7 +97,7 @@ pub async fn replay(
     (key, hash): (LetterKey, Option<ContentHash>),
 ) -> Result<(), LetterError> {
     let application = running.application();
-    let version = version(ground, &application, hash).await?;
+    let version = version(ground, (&application, key.shard), hash).await?;
     let mut told = String::new();
     for tried in 0..TRIES_MAX {
         let found = dead_letters::find(&*ground.engine, key).await?;
@@ -104,9 +105,11 @@ pub async fn replay(
         let content = dead_letters::content(&*ground.engine, key, &letter).await?;
         let lost = || store::codec::damaged("the content of a dead letter");
         let content = content.ok_or_else(lost)?;
-        let _turn = running.turn(tried + 1 == TRIES_MAX).await;
+        let turn = running.turn(tried + 1 == TRIES_MAX);
+        let _turn = waited("its turn", turn).await?;
         let worked = work(ground, (&application, &version), (key, &letter), content);
-        let (mut effects, emissions) = match worked.await {
+        // Its memory is held until the commit.
+        let (mut effects, emissions, _memory) = match worked.await {
             Ok(worked) => worked,
             Err(LetterError::Busy(why)) => {
                 told = why;
@@ -136,9 +139,15 @@ pub async fn replay(
     Err(LetterError::Busy(told))
 }
 
+/// What `wait` comes to, for which whoever asks for a replay waits no longer than a while.
+async fn waited<T>(what: &str, wait: impl Future<Output = T>) -> Result<T, LetterError> {
+    let waited = tokio::time::timeout(REPLAY_WAIT_MAX, wait).await;
+    waited.map_err(|_| LetterError::Busy(format!("it waited for {what}")))
+}
+
 async fn version(
     ground: &Arc<Ground>,
-    application: &Application,
+    (application, shard): (&Application, ShardKey),
     hash: Option<ContentHash>,
 ) -> Result<Arc<Version>, LetterError> {
     let refused = |error: catalog::ChangeError| LetterError::Version(error.to_string());
@@ -154,10 +163,17 @@ async fn version(
         Versions::Pinned(hash) => catalog::version(ground, plugin, hash)
             .await
             .map_err(refused),
-        Versions::Latest => ground
-            .plugins
-            .current(plugin)
-            .ok_or_else(|| LetterError::Version(format!("its plugin {plugin} is not there"))),
+        // The one that its shard goes by, whose state it goes on with.
+        Versions::Latest => match ground.plugins.choose(plugin, None, &shard.row()) {
+            Ok(Choice::Ready(version)) => Ok(version),
+            Ok(Choice::Cold(hash)) => {
+                let found = catalog::version(ground, plugin, hash).await;
+                found.map_err(refused)
+            }
+            Err(absence) => Err(LetterError::Version(format!(
+                "its plugin {plugin} {absence}"
+            ))),
+        },
     }
 }
 
@@ -177,14 +193,17 @@ async fn work(
     (application, version): (&Application, &Arc<Version>),
     (key, letter): (LetterKey, &Letter),
     content: Content,
-) -> Result<(Transaction, Vec<Emission>), LetterError> {
+) -> Result<(Transaction, Vec<Emission>, Memory), LetterError> {
     let busy = |why: String| LetterError::Busy(why);
     let kept = rows::state_of(&*ground.engine, key.shard).await?;
-    let bytes = 2 * BATCH_BYTES_MAX as u64 + 2 * letter.bytes;
-    let share = ground.budget.take(application.id, bytes).await;
+    let bytes = 2 * BATCH_BYTES_MAX as u64 + 2 * letter.bytes + STATE_MEMORY_BYTES;
+    let share = ground.budget.take(application.id, bytes);
+    let mut memory = Memory::new(waited("memory", share).await?);
+    memory.begins_with(bytes);
     // Its instance is none of the shard's.
     let nobodys = ShardKey::gone(application.id);
-    let slot = ground.instances.slot(nobodys, version.name()).await;
+    let slot = ground.instances.slot(nobodys, version.name());
+    let slot = waited("room for an instance", slot).await?;
     let making = Making {
         version: Arc::clone(version),
         assignment: Assignment {
@@ -203,7 +222,7 @@ async fn work(
     let party = Ground::party(application.id, version.name());
     let is_slow = ground.threads.is_slow(&party);
     let worked = ground.threads.run(&party, is_slow, move |_| {
-        making.desk.begin(share);
+        making.desk.begin(memory);
         let state = process(&making, &content, columns)?;
         let mut effects = Transaction::default();
         let wishes = making.desk.take(&tables, &mut effects);
@@ -213,11 +232,11 @@ async fn work(
             EmitError::Refused { .. } => LetterError::Failed(it.error.to_string()),
             error => LetterError::Busy(format!("the stream {}: {error}", it.stream)),
         })?;
-        Ok::<_, LetterError>((state, effects, emissions))
+        Ok::<_, LetterError>((state, effects, emissions, wishes.memory))
     });
     let worked = worked.await.map_err(|lost| busy(lost.to_string()))?;
     drop(slot);
-    let (state, mut effects, emissions) = worked?;
+    let (state, mut effects, emissions, memory) = worked?;
     let was = kept.as_ref().map(|(_, version)| *version);
     if state.as_ref() == kept.as_ref().map(|(state, _)| state) {
         effects.checks.push(rows::state_check(key.shard, was));
@@ -226,7 +245,7 @@ async fn work(
         let write = rows::state_write(key.shard, state.as_ref(), expect)?;
         effects.writes.push(write);
     }
-    Ok((effects, emissions))
+    Ok((effects, emissions, memory))
 }
 
 fn columns(

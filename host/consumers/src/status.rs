@@ -79,9 +79,14 @@ pub struct ShardDescription {
     /// How far behind it is, in milliseconds; where this server works on it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub behind_ms: Option<u64>,
-    /// The version that worked on it last.
+    /// The version that it works with, or that worked on it last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+    /// Its number, as the plugin's history has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version_number: Option<u64>,
+    /// It is the plugin's canary.
+    pub is_canary: bool,
     /// Why another version was not swapped in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub swap_refused: Option<String>,
@@ -251,6 +256,10 @@ impl ApplicationDescription {
         let (sum, _) = dead_letters::sum_of(engine, id).await?;
         let leases = rows::load_leases(engine).await?;
         let source = source_of(&ground.streams, &application.stream_arn());
+        let life = ground.plugins.life(&application.plugin);
+        let number_of = |hash| Some(life.as_ref()?.of_hash(hash)?.number);
+        let canary = life.as_ref().and_then(|life| life.canary());
+        let canary = canary.map(|canary| canary.number);
         let mut counts = Counts::default();
         let mut shards = Vec::new();
         for (key, progress) in rows::load_progress(engine, Some(id)).await? {
@@ -265,6 +274,7 @@ impl ApplicationDescription {
                 shown.position = position;
             }
             let waits = waiting(engine, source.as_ref(), key, &shown);
+            let number = progress.version.and_then(number_of);
             let is_leased = leases.iter().any(|(lease, ..)| *lease == key);
             shards.push(ShardDescription {
                 shard: key.shard.to_string(),
@@ -277,6 +287,8 @@ impl ApplicationDescription {
                 waiting: waits,
                 behind_ms: shown.is_here.then(|| behind(&shown, waits, ground.now())),
                 version: progress.version.map(|hash| hash.to_string()),
+                version_number: number,
+                is_canary: number.is_some() && number == canary,
                 swap_refused: shown.swap_refused.clone(),
                 stuck: shown.stuck.as_ref().map(|stuck| stuck.why.clone()),
                 stuck_since_ms: shown.stuck.as_ref().map(|stuck| stuck.since.0),

@@ -272,9 +272,12 @@ async fn keep_going(
     stop: &mut watch::Receiver<bool>,
     is_lost: &AtomicBool,
 ) -> Result<Over, PumpError> {
-    let ended = pump.run(lane, stop).await?;
-    if ended == Ended::LogEnd && lane.end(pump, stop).await? {
-        return Ok(Over::LogEnd);
+    loop {
+        match pump.run(lane, stop).await? {
+            Ended::Idle => lane.swap_at_rest(pump, stop).await?,
+            Ended::LogEnd if lane.end(pump, stop).await? => return Ok(Over::LogEnd),
+            Ended::LogEnd | Ended::Stopped => break,
+        }
     }
     if is_lost.load(Ordering::Acquire) {
         lane.lose().await;

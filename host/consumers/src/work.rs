@@ -13,8 +13,9 @@ use wasm::{Assignment, Consumer, Fault, Moment, Slab, Turn, Version};
 
 use crate::application::stream_arn;
 use crate::batch::{Batch, First, Origin};
-use crate::budget::Share;
-use crate::effects::{BatchEffects, Desk, Sources, Wishes};
+use crate::desk::{Desk, Wishes};
+use crate::effects::{BatchEffects, Sources};
+use crate::memory::Memory;
 use crate::place::Place;
 use crate::rows::KeptState;
 
@@ -75,7 +76,7 @@ pub struct Job {
     /// The time.
     pub now: Timestamp,
     /// Memory.
-    pub share: Option<Share>,
+    pub memory: Memory,
     /// The tables.
     pub tables: Arc<Tables>,
 }
@@ -116,8 +117,8 @@ pub struct Failed {
     pub fault: Fault,
     /// No record was worked on: the instance did not begin.
     pub is_beginning: bool,
-    /// Bytes of memory that it had.
-    pub bytes: u64,
+    /// Bytes of memory that it would have had to have, if it failed for lack of some.
+    pub lacked: Option<u64>,
     /// Records of the batch.
     pub records: usize,
     /// The first so many are done, as the plugin said.
@@ -149,8 +150,9 @@ impl Job {
             Err(misfit) => return (instance, Outcome::Broken(misfit.to_string())),
         };
         self.frames.clear();
-        self.making.desk.begin(self.share.take());
+        self.making.desk.begin(std::mem::take(&mut self.memory));
         if turn.is_stopped() {
+            self.making.desk.leave();
             return (instance, Outcome::Broken("nobody waits for it".to_owned()));
         }
         if batch.is_empty() {
@@ -195,7 +197,10 @@ impl Job {
         let mut effects = Transaction::default();
         let wishes = match self.making.desk.take(&self.tables, &mut effects) {
             Ok(wishes) => wishes,
-            Err(error) => return Outcome::Broken(error.to_string()),
+            Err(error) => {
+                self.making.desk.leave();
+                return Outcome::Broken(error.to_string());
+            }
         };
         Outcome::Done(Box::new(Done {
             end: batch.end,
@@ -210,13 +215,11 @@ impl Job {
     }
 
     fn failed(&self, fault: Fault, batch: &Batch, is_beginning: bool) -> Outcome {
-        let (done, share) = self.making.desk.leave();
-        let bytes = share.as_ref().map_or(0, Share::bytes);
-        drop(share);
+        let (done, memory) = self.making.desk.leave();
         Outcome::Failed(Box::new(Failed {
             fault,
             is_beginning,
-            bytes,
+            lacked: memory.lacked(),
             records: batch.len(),
             done: usize::try_from(done).unwrap_or(usize::MAX),
             first: lone(batch),

@@ -46,7 +46,8 @@ pub enum Ended {
     Stopped,
     /// The log is sealed and all of it is done.
     LogEnd,
-    /// Nothing came for as long as it was to wait: see [`Pump::set_rest_after`].
+    /// Nothing came for as long as it was to wait (see [`Pump::set_rest_after`]), or nothing came
+    /// and the step has something else to do (see [`Step::wakes`]).
     Idle,
 }
 
@@ -230,6 +231,7 @@ impl Pump {
                     waited = self.engine.wait_beyond(self.log, read.tip) => waited?,
                     _ = stop.wait_for(|stop| *stop) => {}
                     () = rested(self.rest_after) => return Ok(Ended::Idle),
+                    () = step.wakes() => return Ok(Ended::Idle),
                 }
                 continue;
             }

@@ -35,6 +35,19 @@ pub const VALUE_BYTES_MAX: usize = 390 * 1024;
 /// fewer rows than were asked for with [`Rows::is_at_end`] false.
 pub const SCAN_BYTES_MAX: usize = 1024 * 1024;
 
+/// What the store adds to a row, and what the names and lengths of an item add to its key and
+/// value, at most.
+const ROW_OVERHEAD_BYTES: usize = 64;
+const ITEM_OVERHEAD_BYTES: usize = 32;
+
+/// Bytes that the write of a key of so many bytes takes in a transaction of the store, with a value
+/// of so many or as a removal, at most. The key is there twice: as that of its row, and as the
+/// attribute [`KEY`] of its item.
+pub fn stored_bytes(key: usize, value: Option<usize>) -> usize {
+    let item = value.map_or(0, |value| ITEM_OVERHEAD_BYTES + key + value);
+    ROW_OVERHEAD_BYTES + size_of::<u64>() + key + item
+}
+
 /// A table of an application, as it was when it was asked for.
 #[derive(Clone, Debug)]
 pub struct TableRef {

@@ -58,7 +58,7 @@ impl Tables {
                 continue;
             }
             let row = now.keys.row_key(now.id, key).map_err(error::key)?;
-            let turn = self.lane(&row).await.map_err(error::store)?;
+            let turn = self.row_turns.take(&row).await.map_err(error::store)?;
             let found = self.engine.get(ITEMS, &row).await.map_err(error::store)?;
             let before = found.as_ref().map(|it| rows::read_item(&it.value));
             let before = before.transpose().map_err(error::store)?;

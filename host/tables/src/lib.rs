@@ -18,6 +18,7 @@ mod key_order;
 mod number;
 pub mod ops;
 mod pages;
+mod row_turns;
 mod rows;
 pub mod schema;
 pub mod table;

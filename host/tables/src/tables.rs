@@ -1,22 +1,17 @@
 //! The service: tables on the store, for operations and for applications.
 
-use std::collections::hash_map::DefaultHasher;
 use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use store::{Engine, StoreError};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use types::Clock;
 
 use crate::catalog::{CatalogHandle, CatalogTask, Ground};
 use crate::directory::Directory;
-use crate::{fault, rows, upkeep};
-
-/// Keys of items by their hash: who writes two items of one lane takes turns. More lanes make it
-/// rarer that different items wait for each other.
-const LANES: usize = 1_024;
+use crate::row_turns::RowTurns;
+use crate::{rows, upkeep};
 
 /// All tables of a server.
 pub struct Tables {
@@ -24,7 +19,7 @@ pub struct Tables {
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) directory: Arc<Directory>,
     pub(crate) catalog: CatalogHandle,
-    lanes: Vec<Arc<Semaphore>>,
+    pub(crate) row_turns: Arc<RowTurns>,
     stop: watch::Sender<bool>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -59,7 +54,7 @@ impl Tables {
             engine,
             directory,
             catalog,
-            lanes: (0..LANES).map(|_| Arc::new(Semaphore::new(1))).collect(),
+            row_turns: Arc::default(),
             stop,
             tasks: Mutex::new(Vec::new()),
         });
@@ -84,17 +79,5 @@ impl Tables {
                 tracing::error!(%error, "a background task of the tables ended badly");
             }
         }
-    }
-
-    /// Waits until nobody else writes an item of this row, and keeps others from it for as long as
-    /// the permit lives. It makes waiting fair; the store makes it right.
-    pub(crate) async fn lane(&self, row: &[u8]) -> Result<OwnedSemaphorePermit, StoreError> {
-        let mut hasher = DefaultHasher::new();
-        row.hash(&mut hasher);
-        let place = usize::try_from(hasher.finish() % LANES as u64).ok();
-        let lane = place.and_then(|place| self.lanes.get(place));
-        let lane = lane.ok_or_else(|| fault::broken("a row has no lane"))?;
-        let turn = Arc::clone(lane).acquire_owned().await;
-        turn.map_err(|_| fault::broken("a lane is closed"))
     }
 }

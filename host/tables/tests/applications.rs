@@ -8,7 +8,7 @@ use store::disk::simulated::SimulatedDisk;
 use store::embedded::{Embedded, Options};
 use store::{Engine, Expect, Transaction};
 use tables::Tables;
-use tables::application::{ApplicationError, KEY_BYTES_MAX, VALUE_BYTES_MAX};
+use tables::application::{ApplicationError, KEY_BYTES_MAX, VALUE_BYTES_MAX, stored_bytes};
 use types::{AccountId, Caller, ManualClock, Region, Timestamp};
 
 fn engine(disk: &SimulatedDisk) -> Arc<dyn Engine> {
@@ -123,4 +123,27 @@ async fn what_does_not_fit_is_refused() {
     let refused = tables.ensure_application_table(&owner(), "no/name").await;
     assert!(matches!(refused, Err(ApplicationError::Name(_))));
     tables.close().await;
+}
+
+#[tokio::test]
+async fn what_a_write_takes_of_a_commit_is_known_before_it_is_made() {
+    let store = engine(&SimulatedDisk::new(1));
+    let tables = open(&store).await;
+    let table = tables.ensure_application_table(&owner(), "sizes").await;
+    let table = table.unwrap();
+    for key in [1, 127, 128, 250, 251, KEY_BYTES_MAX] {
+        for value in [0, 1, 250, 251, 65_535, 65_536, VALUE_BYTES_MAX] {
+            let (key, value) = (vec![b'k'; key], vec![b'v'; value]);
+            for value in [Some(&value[..]), None] {
+                let write = tables.write(&table, &key, value, Expect::Any).unwrap();
+                let taken = write.key.len() + write.value.map_or(0, |value| value.len());
+                let told = stored_bytes(key.len(), value.map(<[u8]>::len));
+                // Beside the two, the store keeps a header of less than half of the rest.
+                assert!(
+                    (taken + 32..taken + 128).contains(&told),
+                    "{taken}, not {told}"
+                );
+            }
+        }
+    }
 }

@@ -52,6 +52,16 @@ impl EffectAccess {
         Ok(())
     }
 
+    /// Says how many bytes an answer will take that is being gathered.
+    ///
+    /// # Errors
+    /// When there is no room for them: the guest's call ends.
+    pub(crate) fn answers(&mut self, bytes: usize) -> wasmtime::Result<()> {
+        let answers = |effects: &mut dyn Effects| effects.answers(bytes);
+        self.ask(answers)?
+            .map_err(|why| EffectsUnavailable(why).into())
+    }
+
     pub(crate) fn ask<T>(
         &mut self,
         ask: impl FnOnce(&mut dyn Effects) -> Result<T, EffectError>,

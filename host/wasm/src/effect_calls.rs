@@ -53,10 +53,11 @@ impl State {
                 let why = format!("{found} values for {asked} keys of {table}");
                 return Err(EffectsUnavailable(why).into());
             }
-            for value in found {
+            for value in &found {
                 room.take(value.as_ref().map_or(0, Bytes::len))?;
-                values.push(value.map(|value| value.to_vec()));
             }
+            self.effects.answers(room.taken())?;
+            values.extend(found.into_iter().map(|value| value.map(|it| it.to_vec())));
         }
         Ok(Ok(values))
     }
@@ -102,10 +103,13 @@ impl State {
                 Err(why) => return Ok(Err(why)),
             };
             let is_last = found.len() < place(wanted);
-            for (key, value) in found {
+            for (key, value) in &found {
                 // Whoever runs the guest remembers which keys it saw.
                 self.keep_bytes(1, key.len())?;
                 room.take(key.len() + value.len())?;
+            }
+            self.effects.answers(room.taken())?;
+            for (key, value) in found {
                 first = key.to_vec();
                 entries.push(table::Entry {
                     key: key.to_vec(),
@@ -217,6 +221,11 @@ impl Room {
         let left = self.left.checked_sub(counted);
         self.left = left.ok_or(LimitReached::InputBytes(self.most))?;
         Ok(())
+    }
+
+    /// Bytes so far.
+    fn taken(&self) -> usize {
+        self.most - self.left
     }
 }
 

@@ -48,6 +48,16 @@ pub trait Effects: Send {
     /// That the stream is not granted, or takes no records.
     fn emit(&mut self, stream: &str, keys: Slab, data: Slab) -> Result<(), EffectError>;
 
+    /// The answer of the call at work will take so many bytes of memory in all, before they are
+    /// handed to the guest: whoever runs it makes room for them.
+    ///
+    /// # Errors
+    /// That there is no room.
+    fn answers(&mut self, bytes: usize) -> Result<(), EffectError> {
+        let _ = bytes;
+        Ok(())
+    }
+
     /// The first so many records of the batch are done. The counts of a batch rise, and none is
     /// more than it has.
     ///

@@ -152,6 +152,15 @@ impl Version {
         }
     }
 
+    /// Notes that it stands still before so many records, again: whatever becomes of them, for its
+    /// trial they count as failed.
+    pub fn stands_still(&self, records: u64) {
+        let trial = self.lock_trial().clone();
+        if let Some(trial) = trial {
+            trial.note(records, records);
+        }
+    }
+
     /// From now on it is on trial.
     pub(crate) fn goes_on_trial(&self, trial: Trial) {
         *self.lock_trial() = Some(Arc::new(trial));

@@ -5,18 +5,17 @@ use std::time::Duration;
 
 use store::{Position, ReadBatch, StoreError, Transaction};
 use streams::emit::{Emission, EmitError};
-use streams::pump::StepError;
+use streams::pump::{Batch as Stretch, StepError};
 use tokio::time::Instant;
 use types::StreamName;
-use wasm::{Fault, Moment, Slab, TurnLost, Version};
+use wasm::{Moment, Slab, TurnLost, Version};
 
-use super::{Lane, Pending};
-use crate::budget::Share;
+use super::Lane;
+use super::commits::Pending;
+use super::failures::Unput;
 use crate::ground::Ground;
 use crate::instances::Slot;
-use crate::limits::{
-    BATCH_BYTES_MAX, BATCH_MEMORY_MAX, BATCH_RECORDS_MAX, CONFLICTS_BEFORE_ALONE, PAUSE_MAX,
-};
+use crate::limits::{BATCH_BYTES_MAX, BATCH_RECORDS_MAX, PAUSE_MAX, STATE_MEMORY_BYTES};
 use crate::running::TurnOfBatch;
 use crate::work::{Done, Job, Making, Outcome, RECORD_OVERHEAD_BYTES, prepare};
 
@@ -24,16 +23,20 @@ impl Lane {
     /// Works on the next batch, and hands over what comes of it.
     pub(super) async fn attempt(
         &mut self,
+        stretch: &Stretch,
         effects: &mut Transaction,
     ) -> Result<Position, StepError> {
         let Some(version) = self.version.clone() else {
             return Err(self.waits("no version of its plugin is there"));
         };
-        let is_alone = self.conflicts >= CONFLICTS_BEFORE_ALONE;
-        let turn = self.of.running.turn(is_alone).await;
-        let bytes = self.bytes_wanted();
-        let share = self.ground.budget.take(self.of.key.application, bytes);
-        let share = share.await;
+        let Some(turn) = self.turn().await else {
+            return Ok(self.stands_at);
+        };
+        let input = input_bytes(stretch, version.has_state());
+        let Some(mut memory) = self.memory(input.max(self.bytes_wanted)).await else {
+            return Ok(self.stands_at);
+        };
+        memory.begins_with(input);
         let read = match self.read().await {
             Ok(read) => read,
             // The pump finds that out as well, and asks what is to be done.
@@ -46,7 +49,9 @@ impl Lane {
             return Ok(self.stands_at);
         }
         let name = version.name().clone();
-        let mut slot = self.ground.instances.slot(self.of.key, &name).await;
+        let Some(mut slot) = self.slot(&name).await else {
+            return Ok(self.stands_at);
+        };
         let job = Job {
             instance: slot.take(),
             making: self.making(&version),
@@ -56,7 +61,7 @@ impl Lane {
             records_max: self.plan.records_max(),
             tip: read.tip,
             now: self.ground.now(),
-            share,
+            memory,
             tables: Arc::clone(&self.ground.tables),
         };
         let (instance, outcome) = match self.on_thread(&version, |turn| job.work(turn)).await {
@@ -67,13 +72,11 @@ impl Lane {
         match outcome {
             Outcome::Done(done) => self.is_done((*done, slot), turn, effects).await,
             Outcome::Failed(failed) => {
-                drop(slot);
-                if let Fault::Unavailable(_) = failed.fault {
-                    // If that was memory, the next try waits in the line for more of it.
-                    let more = failed.bytes.saturating_mul(2).min(BATCH_MEMORY_MAX);
-                    self.last_bytes = more.max(failed.bytes);
+                drop((slot, turn));
+                match failed.lacked {
+                    Some(lacked) => Err(self.lacks(lacked)),
+                    None => Err(self.failed(&version, *failed)),
                 }
-                Err(self.failed(&version, *failed))
             }
             Outcome::Broken(why) => Err(self.waits(why)),
         }
@@ -123,50 +126,61 @@ impl Lane {
         shard.at(place.position.0).at(place.within)
     }
 
-    /// Memory for the next batch: its frames, its records beside them, and as much for what comes
-    /// of it as the last one took.
-    fn bytes_wanted(&self) -> u64 {
-        let records = BATCH_RECORDS_MAX as u64 * RECORD_OVERHEAD_BYTES;
-        let input = 2 * BATCH_BYTES_MAX as u64 + records;
-        input.max(self.last_bytes)
-    }
-
     async fn is_done(
         &mut self,
         (done, slot): (Done, Slot),
         turn: TurnOfBatch,
         effects: &mut Transaction,
     ) -> Result<Position, StepError> {
-        let share = done.wishes.share;
-        self.last_bytes = share.as_ref().map_or(0, Share::bytes);
-        let counted = done
-            .wishes
+        let Done {
+            end,
+            records,
+            foreign,
+            wishes,
+            ..
+        } = done;
+        self.bytes_wanted = wishes.memory.used();
+        let emitted: u64 = wishes
             .emitted
             .iter()
-            .map(|(_, _, data)| data.len() as u64);
-        let emitted = counted.sum::<u64>();
-        let emissions = self.ready(done.wishes.emitted).await?;
+            .map(|(_, _, data)| data.len() as u64)
+            .sum();
+        let emissions = match self.ready(wishes.emitted).await {
+            Ok(emissions) => emissions,
+            Err(unready) => {
+                let records = usize::try_from(records).unwrap_or(usize::MAX);
+                let failed = Unput {
+                    records,
+                    end,
+                    foreign,
+                    first: done.first,
+                };
+                return Err(self.is_not_ready(failed, unready));
+            }
+        };
         *effects = done.effects;
         let mut progress = self.progress;
-        progress.within = done.end.within;
+        progress.within = end.within;
         progress.version = self.version.as_ref().map(|version| version.hash());
-        progress.counts.processed += done.records;
-        progress.counts.foreign += done.foreign;
-        progress.counts.rows += done.wishes.rows;
+        progress.counts.processed += records;
+        progress.counts.foreign += foreign;
+        progress.counts.rows += wishes.rows;
         progress.counts.emitted += emitted;
         // Without a record there was no call, and what is kept stays.
-        let has_worked = done.records > 0;
+        let has_worked = records > 0;
         let pending = Pending {
-            to: done.end.position,
+            to: end.position,
             progress,
             state: has_worked.then_some(done.state),
             emissions,
             slot: Some(slot),
-            planned: usize::try_from(done.records).unwrap_or(usize::MAX),
+            swapped: None,
+            ended: self.version.clone().map(|version| (version, records, 0)),
+            planned: usize::try_from(records).unwrap_or(usize::MAX),
             first: done.first,
             last_arrival: Some(done.last_arrival),
             begun: Instant::now(),
-            _held: (Some(turn), share),
+            _held: (Some(turn), wishes.memory),
         };
         self.hand_over(pending, effects)
     }
@@ -176,12 +190,16 @@ impl Lane {
     pub(super) async fn ready(
         &mut self,
         emitted: Vec<(StreamName, Slab, Slab)>,
-    ) -> Result<Vec<Emission>, StepError> {
+    ) -> Result<Vec<Emission>, Unready> {
         if emitted.is_empty() {
             return Ok(Vec::new());
         }
+        let for_now = |why: String| Unready {
+            why,
+            is_for_good: false,
+        };
         let Some(version) = self.version.clone() else {
-            return Err(self.waits("no version of its plugin is there"));
+            return Err(for_now("no version of its plugin is there".to_owned()));
         };
         let (emitted, mut waited) = (Arc::new(emitted), Duration::ZERO);
         loop {
@@ -191,7 +209,7 @@ impl Lane {
             let not_ready = match self.on_thread(&version, prepared).await {
                 Ok(Ok(emissions)) => return Ok(emissions),
                 Ok(Err(not_ready)) => not_ready,
-                Err(lost) => return Err(self.waits(lost.to_string())),
+                Err(lost) => return Err(for_now(lost.to_string())),
             };
             let stream = &not_ready.stream;
             let why = format!("put records to the stream {stream}: {}", not_ready.error);
@@ -199,10 +217,33 @@ impl Lane {
                 EmitError::OverRate(wait) if waited < PAUSE_MAX && !self.is_stopped() => {
                     let wait = wait.max(Duration::from_millis(1));
                     waited += wait;
-                    tokio::time::sleep(wait).await;
+                    self.unless_stopped(tokio::time::sleep(wait)).await;
                 }
-                _ => return Err(self.waits(why)),
+                EmitError::Refused { .. } => {
+                    return Err(Unready {
+                        why,
+                        is_for_good: true,
+                    });
+                }
+                _ => return Err(for_now(why)),
             }
         }
     }
+}
+
+/// Why records for streams are not ready.
+pub(super) struct Unready {
+    pub(super) why: String,
+    /// They never will be.
+    pub(super) is_for_good: bool,
+}
+
+/// Memory for what a batch begins with: its frames, their records beside them, the one record that
+/// may be alone once more, and the state.
+fn input_bytes(stretch: &Stretch, has_state: bool) -> u64 {
+    let first = stretch.frames.first().map_or(0, |frame| frame.body.len());
+    let frames = first.max(BATCH_BYTES_MAX) as u64;
+    let state = if has_state { STATE_MEMORY_BYTES } else { 0 };
+    let alone = if first > BATCH_BYTES_MAX { frames } else { 0 };
+    2 * frames + alone + BATCH_RECORDS_MAX as u64 * RECORD_OVERHEAD_BYTES + state
 }

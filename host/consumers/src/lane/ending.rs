@@ -4,13 +4,19 @@
 use std::sync::Arc;
 
 use store::Transaction;
-use streams::pump::{Here, Pump, PumpError, Step, StepError};
+use streams::pump::{Here, Pump, PumpError, Retry, Step, StepError};
+use tables::Tables;
 use tokio::sync::watch;
+use tokio::time::timeout;
 use wasm::{Consumer, Fault};
 
-use super::{Lane, Pending};
+use super::Lane;
+use super::commits::Pending;
+use super::versions::Chosen;
+use crate::desk::Wishes;
 use crate::instances::Slot;
-use crate::limits::RECORD_TRIES_MAX;
+use crate::limits::{LAST_WORDS_TIME_MAX, LAST_WORDS_TRIES_MAX};
+use crate::memory::Memory;
 use crate::rows::KeptState;
 use crate::running::TurnOfBatch;
 use crate::work::Making;
@@ -36,32 +42,44 @@ impl Lane {
         let mut failures = 0;
         while !self.is_stopped() {
             let mut effects = Transaction::default();
-            let handed = self.last(LastWords::ShardEnded, failures, &mut effects);
-            let error = match handed.await {
-                Ok(()) => {
+            let error = match self.last(failures, &mut effects).await {
+                Ok(Handed::Nothing) => continue,
+                Ok(handed) => {
                     let here = pump.commit_here(effects, stop).await?;
-                    let Some(error) = self.settled(here, pump) else {
-                        return Ok(true);
-                    };
-                    error
+                    match (self.settled(here, pump), handed) {
+                        (None, Handed::End) => return Ok(true),
+                        (None, _) => continue,
+                        (Some(error), _) => error,
+                    }
                 }
                 Err(error) => {
                     failures += u32::from(self.is_fault);
                     error
                 }
             };
-            if let streams::pump::Retry::After(pause) = self.after_failure(&error, 1) {
-                tokio::select! {
-                    _ = stop.wait_for(|stop| *stop) => {}
-                    () = self.pause(pause) => {}
-                }
-            }
+            self.rests_after(&error, stop).await;
         }
         Ok(false)
     }
 
+    /// Pauses after a failure as a pump would; ends early when the stop comes.
+    pub(super) async fn rests_after(
+        &mut self,
+        error: &StepError,
+        stop: &mut watch::Receiver<bool>,
+    ) {
+        if let Retry::After(pause) = self.after_failure(error, 1) {
+            tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => {}
+                () = self.pause(pause) => {}
+            }
+        }
+    }
+
     /// The lane is told to stop while its shard goes on: tells the instance, if it is there, and
-    /// keeps what it wants done. One that does not take that well has not lost anything.
+    /// keeps what it wants done. What the store refuses since others were faster is asked of an
+    /// instance with what is kept, a few times. One that does not take that well has not lost
+    /// anything: the shard goes on as if it had not been told.
     ///
     /// # Errors
     /// As a pump's.
@@ -70,22 +88,48 @@ impl Lane {
         pump: &mut Pump,
         stop: &mut watch::Receiver<bool>,
     ) -> Result<(), PumpError> {
-        let Some(version) = self.version.clone() else {
-            return Ok(());
-        };
-        // The turn before the slot, as everywhere: whoever is alone in its turn may need a slot.
-        let turn = self.of.running.turn(false).await;
-        let slot = self.ground.instances.at_rest(self.of.key, version.name());
-        if let Some(slot) = slot {
+        let is_there = self.ground.instances.has_at_rest(self.of.key);
+        let tries = if is_there { LAST_WORDS_TRIES_MAX } else { 0 };
+        for _ in 0..tries {
             let mut effects = Transaction::default();
-            let handed = self.told((LastWords::ShutdownRequested, turn, slot), &mut effects);
-            if handed.await.is_ok() {
-                let here = pump.commit_here(effects, stop).await?;
-                self.settled(here, pump);
+            let telling = self.tells_of_the_stop(&mut effects);
+            let Ok(told) = timeout(LAST_WORDS_TIME_MAX, telling).await else {
+                tracing::warn!(
+                    shard = self.of.origin.shard,
+                    "no time to tell that a shard stops"
+                );
+                break;
+            };
+            if told.is_err() {
+                break;
             }
+            let here = pump.commit_here(effects, stop).await?;
+            let Some(error) = self.settled(here, pump) else {
+                break;
+            };
+            self.after_failure(&error, 1);
         }
         self.ground.instances.forget(self.of.key);
         Ok(())
+    }
+
+    async fn tells_of_the_stop(&mut self, effects: &mut Transaction) -> Result<(), StepError> {
+        self.settle_pending().await?;
+        let Some(version) = self.version.clone() else {
+            return Err(self.waits("no version of its plugin is there"));
+        };
+        // The stop has come already: how long this may take is for the caller to say.
+        let turn = self.of.running.turn(false).await;
+        let bytes = self.bytes_of_words();
+        let share = self
+            .ground
+            .budget
+            .take(self.of.key.application, bytes)
+            .await;
+        let instances = Arc::clone(&self.ground.instances);
+        let slot = instances.slot(self.of.key, version.name()).await;
+        let with = (turn, Memory::new(share), slot);
+        self.told(LastWords::ShutdownRequested, with, effects).await
     }
 
     /// Another worker has the shard: nothing that the instance wants is done any more.
@@ -99,49 +143,59 @@ impl Lane {
             return;
         };
         let told = self.on_thread(&version, move |_| instance.lease_lost());
-        if let Ok(Err(fault)) = told.await {
-            let shard = &self.of.origin.shard;
-            tracing::debug!(shard, %fault, "an instance that lost its shard");
+        match timeout(LAST_WORDS_TIME_MAX, told).await {
+            Ok(Ok(Err(fault))) => {
+                let shard = &self.of.origin.shard;
+                tracing::debug!(shard, %fault, "an instance that lost its shard");
+            }
+            // It has no effect any more, whatever became of it.
+            Ok(_) | Err(_) => {}
         }
     }
 
-    /// Hands over the end of the shard.
+    /// Hands over the end of the shard, or what comes before it.
     async fn last(
         &mut self,
-        words: LastWords,
         failures: u32,
         effects: &mut Transaction,
-    ) -> Result<(), StepError> {
+    ) -> Result<Handed, StepError> {
         self.is_fault = false;
         self.settle_pending().await?;
-        if failures >= RECORD_TRIES_MAX || self.shard.takes_skip() {
+        if failures >= LAST_WORDS_TRIES_MAX || self.shard.takes_skip() {
             let name = self.of.running.application().name.clone();
             let shard = &self.of.origin.shard;
             tracing::error!(application = %name, shard, "a shard ends without its plugin");
             let mut progress = self.progress;
             progress.is_ended = true;
             let pending = self.without_batch(self.stands_at, progress);
-            return self.hand_over(pending, effects).map(drop);
+            return self.hand_over(pending, effects).map(|_| Handed::End);
         }
-        if let Some(_swapped) = self.choose_version(effects).await? {
+        match self.choose_version(effects).await? {
             // What the version before wants done goes with this.
-            return Ok(());
+            Chosen::Swapped(_) => return Ok(Handed::Swap),
+            Chosen::Stopped => return Ok(Handed::Nothing),
+            Chosen::Works => {}
         }
         let Some(version) = self.version.clone() else {
             return Err(self.waits("no version of its plugin is there"));
         };
-        let turn = self.of.running.turn(false).await;
-        let slot = self
-            .ground
-            .instances
-            .slot(self.of.key, version.name())
-            .await;
-        self.told((words, turn, slot), effects).await
+        let Some(turn) = self.turn().await else {
+            return Ok(Handed::Nothing);
+        };
+        let Some(memory) = self.memory(self.bytes_of_words()).await else {
+            return Ok(Handed::Nothing);
+        };
+        let Some(slot) = self.slot(version.name()).await else {
+            return Ok(Handed::Nothing);
+        };
+        let told = self.told(LastWords::ShardEnded, (turn, memory, slot), effects);
+        told.await.map(|()| Handed::End)
     }
 
     async fn told(
         &mut self,
-        (words, turn, mut slot): (LastWords, TurnOfBatch, Slot),
+        words: LastWords,
+        (turn, memory, mut slot): (TurnOfBatch, Memory, Slot),
         effects: &mut Transaction,
     ) -> Result<(), StepError> {
         let Some(version) = self.version.clone() else {
@@ -150,20 +204,24 @@ impl Lane {
         let (instance, making) = (slot.take(), self.making(&version));
         let tables = Arc::clone(&self.ground.tables);
         let called = self.on_thread(&version, move |_| {
-            making.desk.begin(None);
-            let (instance, state) = tell(words, instance, &making)?;
-            let mut effects = Transaction::default();
-            let wishes = making.desk.take(&tables, &mut effects);
-            let wishes = wishes.map_err(|error| Fault::Unavailable(error.to_string()))?;
-            Ok::<_, Fault>((instance, state, effects, wishes))
+            making.desk.begin(memory);
+            let told = tell(words, instance, &making, &tables);
+            if told.is_err() {
+                making.desk.leave();
+            }
+            told
         });
-        let called = match called.await {
-            Ok(called) => called,
-            Err(lost) => return Err(self.waits(lost.to_string())),
-        };
-        let (instance, state, wanted, wishes) = match called {
-            Ok(told) => told,
-            Err(fault) => {
+        let Told {
+            instance,
+            state,
+            effects: wanted,
+            wishes,
+        } = match called.await {
+            Ok(Ok(told)) => told,
+            Ok(Err(fault)) => {
+                if let Some(lacked) = self.desk.lacked() {
+                    return Err(self.lacks(lacked));
+                }
                 self.is_fault = !matches!(
                     fault,
                     Fault::Retryable(_)
@@ -173,11 +231,18 @@ impl Lane {
                 );
                 return Err(self.waits(fault.to_string()));
             }
+            Err(lost) => return Err(self.waits(lost.to_string())),
         };
         slot.put(Some(instance));
         let emitted = wishes.emitted.iter();
         let emitted: u64 = emitted.map(|(_, _, data)| data.len() as u64).sum();
-        let emissions = self.ready(wishes.emitted).await?;
+        let emissions = match self.ready(wishes.emitted).await {
+            Ok(emissions) => emissions,
+            Err(unready) => {
+                self.is_fault = unready.is_for_good;
+                return Err(self.waits(unready.why));
+            }
+        };
         *effects = wanted;
         let mut progress = self.progress;
         progress.is_ended = words == LastWords::ShardEnded;
@@ -187,7 +252,7 @@ impl Lane {
             state: Some(state),
             emissions,
             slot: Some(slot),
-            _held: (Some(turn), wishes.share),
+            _held: (Some(turn), wishes.memory),
             ..self.without_batch(self.stands_at, progress)
         };
         self.hand_over(pending, effects).map(drop)
@@ -197,9 +262,8 @@ impl Lane {
     fn settled(&mut self, here: Here, pump: &Pump) -> Option<StepError> {
         match here {
             Here::Done => {
-                let ended = self.pending.as_ref().is_some_and(|it| it.progress.is_ended);
                 self.committed(pump.version());
-                (!ended).then(|| StepError::Failed("its end is still to come".to_owned()))
+                None
             }
             Here::NotDone => Some(StepError::Failed("it was kept otherwise".to_owned())),
             Here::Refused(error) => Some(StepError::Refused(error)),
@@ -207,12 +271,31 @@ impl Lane {
     }
 }
 
+/// What was handed over on the way to the end of a shard.
+enum Handed {
+    /// Its end.
+    End,
+    /// Another version that takes the place of the one at work.
+    Swap,
+    /// Nothing: the lane is told to stop.
+    Nothing,
+}
+
+/// What came of a call without records.
+struct Told {
+    instance: Consumer,
+    state: Option<KeptState>,
+    effects: Transaction,
+    wishes: Wishes,
+}
+
 /// Tells an instance, or one that goes on with what is kept.
 fn tell(
     words: LastWords,
     instance: Option<Consumer>,
     making: &Making,
-) -> Result<(Consumer, Option<KeptState>), Fault> {
+    tables: &Tables,
+) -> Result<Told, Fault> {
     let mut instance = match instance {
         Some(mut instance) => {
             instance.begin(making.moment);
@@ -229,5 +312,13 @@ fn tell(
         state_version,
         bytes,
     });
-    Ok((instance, state))
+    let mut effects = Transaction::default();
+    let wishes = making.desk.take(tables, &mut effects);
+    let wishes = wishes.map_err(|error| Fault::Unavailable(error.to_string()))?;
+    Ok(Told {
+        instance,
+        state,
+        effects,
+        wishes,
+    })
 }

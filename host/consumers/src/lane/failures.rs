@@ -1,19 +1,47 @@
 //! What a batch that failed comes to: another try, the same in parts, or a dead letter.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use streams::pump::{Retry, StepError};
 use wasm::{Fault, Version};
 
+use super::attempt::Unready;
+use super::commits::Pending;
 use super::letters::Condemned;
-use super::{Lane, Pending, pause};
+use super::{Lane, pause};
+use crate::batch::First;
+use crate::limits::RECORD_TRIES_MAX;
 use crate::place::Place;
 use crate::plan::{Failing, Verdict};
-use crate::work::Failed;
+use crate::work::{Failed, Lone};
+
+/// A batch that went well, and of which what it wants done cannot be.
+pub(super) struct Unput {
+    pub(super) records: usize,
+    pub(super) end: Place,
+    pub(super) foreign: u64,
+    pub(super) first: Option<(First, Lone)>,
+}
+
+impl Unput {
+    fn failed(self, why: String) -> Failed {
+        Failed {
+            lacked: None,
+            fault: Fault::Permanent(why),
+            is_beginning: false,
+            records: self.records,
+            done: 0,
+            end: self.end,
+            foreign: self.foreign,
+            first: self.first,
+        }
+    }
+}
 
 impl Lane {
     /// A batch failed: says what comes of it.
-    pub(super) fn failed(&mut self, version: &Version, failed: Failed) -> StepError {
+    pub(super) fn failed(&mut self, version: &Arc<Version>, failed: Failed) -> StepError {
         let fault = &failed.fault;
         match fault {
             // Nothing is wrong with it: its turn was given to others.
@@ -23,15 +51,11 @@ impl Lane {
             }
             Fault::NoInstance(_) | Fault::Unavailable(_) => return self.waits(fault.to_string()),
             Fault::Retryable(_) if !failed.is_beginning => {
-                self.note_failing(version, &failed, 0);
-                if self.skips && failed.records == 1 {
-                    self.condemn_next();
-                    self.retry = Retry::After(Duration::from_millis(1));
-                    return StepError::Failed(fault.to_string());
-                }
-                return self.waits(format!("{} says to try later: {fault}", version.name()));
+                let why = format!("{} says to try later: {fault}", version.name());
+                return self.stands_before(version, &failed, why);
             }
             _ if failed.is_beginning => {
+                self.stumbles(version, failed.records);
                 let why = format!("an instance of {} does not begin: {fault}", version.name());
                 return self.waits(why);
             }
@@ -64,37 +88,78 @@ impl Lane {
         StepError::Failed(why)
     }
 
+    /// A batch is to be tried again for as long as it takes; but for its record, if that is alone
+    /// and an operator passes over it.
+    fn stands_before(&mut self, version: &Arc<Version>, failed: &Failed, why: String) -> StepError {
+        self.note_failing(version, failed, 0);
+        if let Some(passed_over) = self.passed_over_if_alone(failed, &why) {
+            return passed_over;
+        }
+        self.stumbles(version, failed.records);
+        self.waits(why)
+    }
+
+    /// A version does not get on for a reason of its own. From the third time on that counts for
+    /// its trial, which would not hear of it otherwise.
+    fn stumbles(&self, version: &Version, records: usize) {
+        if self.pauses + 1 >= RECORD_TRIES_MAX {
+            version.stands_still(records as u64);
+        }
+    }
+
+    /// Records that a batch puts to a stream are not taken: now, so that it is done again, or not
+    /// at all, so that it has failed.
+    pub(super) fn is_not_ready(&mut self, unput: Unput, unready: Unready) -> StepError {
+        let Some(version) = self.version.clone() else {
+            return self.waits(unready.why);
+        };
+        let Unready { why, is_for_good } = unready;
+        let failed = unput.failed(why.clone());
+        if is_for_good {
+            return self.failed(&version, failed);
+        }
+        // No fault of the version's, so that its trial does not hear of it.
+        self.note_failing(&version, &failed, 0);
+        self.passed_over_if_alone(&failed, &why)
+            .unwrap_or_else(|| self.waits(why))
+    }
+
+    /// Condemns the record that was noted last, if an operator wants it and it is alone.
+    fn passed_over_if_alone(&mut self, failed: &Failed, why: &str) -> Option<StepError> {
+        if !self.skips || failed.records != 1 {
+            return None;
+        }
+        self.condemn_next();
+        self.retry = Retry::After(Duration::from_millis(1));
+        Some(StepError::Failed(why.to_owned()))
+    }
+
     /// What a batch wants done is more than the store takes at once: it is divided as one that
-    /// failed.
+    /// failed. What an instance wants done at its end is left out in the end, or passed over.
     pub(super) fn is_too_large(&mut self, pending: Option<Box<Pending>>, why: &str) {
         let why = format!("what it wants done is more than one commit takes: {why}");
+        self.endings_failed += u32::from(pending.as_ref().is_some_and(|it| it.swapped.is_some()));
         let version = self.version.clone();
         let (Some(pending), Some(version)) = (pending.filter(|it| it.planned > 0), version) else {
-            let _ = self.waits(why);
+            let _ = self.waits(format!("{why}; it can be skipped"));
             return;
         };
         let foreign = pending.progress.counts.foreign;
-        // What comes of it is in the lane, for the pump's next question.
-        let _ = self.failed(
-            &version,
-            Failed {
-                bytes: 0,
-                fault: Fault::Permanent(why),
-                is_beginning: false,
-                records: pending.planned,
-                done: 0,
-                end: Place {
-                    position: pending.to,
-                    within: pending.progress.within,
-                },
-                foreign: foreign.saturating_sub(self.progress.counts.foreign),
-                first: pending.first,
+        let unput = Unput {
+            records: pending.planned,
+            end: Place {
+                position: pending.to,
+                within: pending.progress.within,
             },
-        );
+            foreign: foreign.saturating_sub(self.progress.counts.foreign),
+            first: pending.first,
+        };
+        // What comes of it is in the lane, for the pump's next question.
+        let _ = self.failed(&version, unput.failed(why));
     }
 
     /// Keeps what a dead letter would say of the record that fails.
-    fn note_failing(&mut self, version: &Version, failed: &Failed, tries: u32) {
+    fn note_failing(&mut self, version: &Arc<Version>, failed: &Failed, tries: u32) {
         self.failing = failed.first.clone().map(|(first, lone)| {
             Box::new(Condemned {
                 first,
@@ -102,7 +167,7 @@ impl Lane {
                 end: failed.end,
                 foreign: failed.foreign,
                 reason: failed.fault.to_string(),
-                version: version.hash(),
+                version: Arc::clone(version),
                 tries,
             })
         });

@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use store::{Append, BodyBuilder, Expect, NewFrame, Position, Transaction};
 use streams::pump::StepError;
-use wasm::ContentHash;
+use wasm::Version;
 
 use super::Lane;
 use crate::batch::First;
 use crate::dead_letters::{self, Letter, LetterKey, Sum};
-use crate::limits::{DEAD_LETTER_BYTES_MAX, DEAD_LETTERS_MAX, REASON_CHARS_MAX};
+use crate::limits::{
+    DEAD_LETTER_BYTES_MAX, DEAD_LETTERS_MAX, LAST_WORDS_TRIES_MAX, REASON_CHARS_MAX,
+};
 use crate::place::Place;
 use crate::table_ids::dead_letter_log;
 use crate::work::Lone;
@@ -25,7 +27,7 @@ pub(super) struct Condemned {
     /// Records before and behind it that were left out.
     pub(super) foreign: u64,
     pub(super) reason: String,
-    pub(super) version: ContentHash,
+    pub(super) version: Arc<Version>,
     pub(super) tries: u32,
 }
 
@@ -36,9 +38,12 @@ impl Lane {
     }
 
     /// An operator does not want the record tried any more that stands in the way. Where it is not
-    /// known which one that is, the next ones go one by one until one fails.
+    /// known which one that is, the next ones go one by one until one fails. Where a version stands
+    /// in the way that does not end well, another takes its place without what it wants done.
     pub(super) fn skips_next(&mut self) {
-        if self.failing.is_some() {
+        if self.wants_another() {
+            self.endings_failed = LAST_WORDS_TRIES_MAX;
+        } else if self.failing.is_some() {
             self.condemn_next();
         } else {
             self.plan.isolates();
@@ -88,7 +93,7 @@ impl Lane {
             arrival: condemned.first.arrival,
             failed_at: self.ground.now(),
             reason: condemned.reason.chars().take(REASON_CHARS_MAX).collect(),
-            version: condemned.version,
+            version: condemned.version.hash(),
             tries: condemned.tries,
             bytes,
             log_from,
@@ -114,6 +119,7 @@ impl Lane {
         tracing::error!(application = %name, shard, number, why, "a record becomes a dead letter");
         let mut pending = self.without_batch(condemned.end.position, progress);
         pending.planned = 1;
+        pending.ended = Some((condemned.version, 1, 1));
         pending.last_arrival = Some(condemned.first.arrival);
         self.hand_over(pending, effects)
     }

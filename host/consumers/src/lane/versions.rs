@@ -1,26 +1,39 @@
-//! Which version of its plugin a lane works with, and how another one takes its place: it must
-//! begin with what the one before keeps, or the one before goes on and the reason is shown.
+//! How another version of its plugin takes the place of the one at work: it must begin with what
+//! the one before keeps, or the one before goes on and the reason is shown. What the one before
+//! wants done at its end is in the commit of the swap: neither happens without the other.
 
 use std::sync::Arc;
 
 use store::{Position, Transaction};
-use streams::pump::{Retry, StepError};
-use tokio::task::spawn_blocking;
+use streams::pump::{Here, Pump, PumpError, Retry, Step, StepError};
+use tokio::sync::watch;
 use tokio::time::Instant;
-use wasm::{Absence, Consumer, ContentHash, Fault, Role, Version};
+use wasm::{Consumer, Fault, Role, Version};
 
-use super::{Lane, Pending};
-use crate::application::Versions;
+use super::Lane;
+use super::commits::Pending;
+use crate::desk::Wishes;
 use crate::ground::Ground;
-use crate::limits::{PAUSE_MAX, REASON_CHARS_MAX};
+use crate::limits::{LAST_WORDS_TRIES_MAX, PAUSE_MAX, REASON_CHARS_MAX, STATE_MEMORY_BYTES};
+use crate::memory::Memory;
 use crate::rows::KeptState;
 use crate::work::Making;
 
+/// What became of the question which version a shard works with.
+pub(super) enum Chosen {
+    /// The one at work is the one that is wanted, or goes on since that one does not begin.
+    Works,
+    /// Another one takes its place with the commit of what was handed over; the shard stands there.
+    Swapped(Position),
+    /// The lane is told to stop.
+    Stopped,
+}
+
 /// A swap that was worked on.
 struct Swapped {
-    /// What the version before asked for when it ended.
+    /// What the version before asked for when it ended, and the next one when it began.
     effects: Transaction,
-    wishes: crate::effects::Wishes,
+    wishes: Wishes,
     /// What the next one goes on with.
     state: Option<KeptState>,
     /// An instance of it.
@@ -28,20 +41,15 @@ struct Swapped {
 }
 
 impl Lane {
-    /// The version that worked on the shard last, if it can be had.
-    pub(super) async fn version_before(&self) -> Option<Arc<Version>> {
-        self.load(self.progress.version?).await.ok()
-    }
-
     /// Takes the version that is wanted. Where that is another than the one at work, hands over
-    /// what the one before wants done at its end and answers where the shard stands; `None`: a
-    /// batch may be worked on.
+    /// what the one before wants done at its end.
     pub(super) async fn choose_version(
         &mut self,
         effects: &mut Transaction,
-    ) -> Result<Option<Position>, StepError> {
+    ) -> Result<Chosen, StepError> {
         let wanted = match self.wanted().await {
-            Ok(wanted) => wanted,
+            Ok(Some(wanted)) => wanted,
+            Ok(None) => return Ok(Chosen::Stopped),
             // After a start that is so for a moment, and nothing to be told.
             Err(why) if self.is_loading() => {
                 self.retry = Retry::After(PAUSE_MAX);
@@ -56,75 +64,34 @@ impl Lane {
                 Some(why) => Err(self.waits(why)),
                 None => {
                     self.works_with(wanted);
-                    Ok(None)
+                    Ok(Chosen::Works)
                 }
             };
         };
-        if before.hash() == wanted.hash() || is_refused {
-            if !is_refused {
-                self.shard.show(|shown| shown.swap_refused = None);
-            }
-            return Ok(None);
+        if before.hash() == wanted.hash() {
+            self.shard.show(|shown| shown.swap_refused = None);
+            // It may have been loaded again meanwhile: what it does counts for the one that is
+            // shown, and on trial.
+            self.version = Some(wanted);
+            return Ok(Chosen::Works);
+        }
+        if is_refused {
+            return Ok(Chosen::Works);
         }
         if let Some(why) = unfit(&self.ground, &wanted) {
             self.refuse(&wanted, &why);
-            return Ok(None);
+            return Ok(Chosen::Works);
         }
-        self.swap(before, wanted, effects).await
+        self.swap((before, wanted), effects).await
     }
 
-    /// The version that the application is to work with.
-    async fn wanted(&self) -> Result<Arc<Version>, String> {
-        let application = self.of.running.application();
-        let plugin = &application.plugin;
-        match application.versions {
-            Versions::Pinned(hash) => {
-                let at_work = self
-                    .version
-                    .clone()
-                    .filter(|version| version.hash() == hash);
-                match at_work {
-                    Some(version) => Ok(version),
-                    None => self.load(hash).await.map_err(|why| {
-                        format!(
-                            "the version {} of {plugin} is not there: {why}",
-                            hash.short()
-                        )
-                    }),
-                }
-            }
-            Versions::Latest => match self.ground.plugins.current(plugin) {
-                Some(version) => Ok(version),
-                None => {
-                    let absence = self.ground.plugins.absence(plugin);
-                    let absence = absence.unwrap_or(Absence::Loading);
-                    Err(format!("its plugin {plugin} {absence}"))
-                }
-            },
-        }
-    }
-
-    /// Whether it is not known yet which version of the plugin is in force. Whoever waits hears of
-    /// it.
-    fn is_loading(&self) -> bool {
-        let plugin = &self.of.running.application().plugin;
-        self.ground.plugins.absence(plugin) == Some(Absence::Loading)
-    }
-
-    async fn load(&self, hash: ContentHash) -> Result<Arc<Version>, String> {
-        let plugins = Arc::clone(&self.ground.plugins);
-        let plugin = self.of.running.application().plugin.clone();
-        let loaded = spawn_blocking(move || plugins.version(&plugin, hash)).await;
-        loaded.map_err(|error| error.to_string())?
-    }
-
-    fn works_with(&mut self, version: Arc<Version>) {
+    pub(super) fn works_with(&mut self, version: Arc<Version>) {
         self.shard.show(|shown| {
             shown.version = Some(version.hash().to_string());
             shown.swap_refused = None;
         });
         self.version = Some(version);
-        self.refused = None;
+        (self.refused, self.endings_failed) = (None, 0);
     }
 
     /// The version is not taken, and the one at work goes on.
@@ -133,75 +100,150 @@ impl Lane {
         let name = self.of.running.application().name.clone();
         let (shard, version) = (&self.of.origin.shard, wanted.hash());
         tracing::warn!(application = %name, shard, ?version, why, "a version was not swapped in");
-        self.refused = Some(wanted.hash());
+        (self.refused, self.endings_failed) = (Some(wanted.hash()), 0);
         let why = format!("version {}: {why}", wanted.hash().short());
         self.shard.show(|shown| shown.swap_refused = Some(why));
+    }
+
+    /// Swaps in the version that is wanted while no record is there to be worked on.
+    ///
+    /// # Errors
+    /// As a pump's.
+    pub async fn swap_at_rest(
+        &mut self,
+        pump: &mut Pump,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Result<(), PumpError> {
+        let mut effects = Transaction::default();
+        let error = match self.swap_if_wanted(&mut effects).await {
+            Ok(Chosen::Works | Chosen::Stopped) => return Ok(()),
+            Ok(Chosen::Swapped(_)) => match pump.commit_here(effects, stop).await? {
+                Here::Done => {
+                    self.committed(pump.version());
+                    return Ok(());
+                }
+                Here::NotDone => StepError::Failed("it was kept otherwise".to_owned()),
+                Here::Refused(error) => StepError::Refused(error),
+            },
+            Err(error) => error,
+        };
+        self.rests_after(&error, stop).await;
+        Ok(())
+    }
+
+    async fn swap_if_wanted(&mut self, effects: &mut Transaction) -> Result<Chosen, StepError> {
+        self.settle_pending().await?;
+        if self.shard.takes_skip() {
+            self.skips_next();
+        }
+        self.choose_version(effects).await
     }
 
     /// Puts another version in the place of the one at work.
     async fn swap(
         &mut self,
-        before: Arc<Version>,
-        wanted: Arc<Version>,
+        (before, wanted): (Arc<Version>, Arc<Version>),
         effects: &mut Transaction,
-    ) -> Result<Option<Position>, StepError> {
-        let turn = self.of.running.turn(false).await;
-        let name = before.name().clone();
-        let slot = self.ground.instances.at_rest(self.of.key, &name);
-        let mut slot = match slot {
-            Some(slot) => slot,
-            None => self.ground.instances.slot(self.of.key, &name).await,
+    ) -> Result<Chosen, StepError> {
+        let Some(turn) = self.turn().await else {
+            return Ok(Chosen::Stopped);
         };
-        let old = slot.take();
-        let making = self.making(&wanted);
-        let tables = Arc::clone(&self.ground.tables);
-        let swapped = self
-            .on_thread(&wanted, move |_| swap_on_thread(old, &making, &tables))
-            .await;
+        let Some(memory) = self.memory(self.bytes_of_words()).await else {
+            return Ok(Chosen::Stopped);
+        };
+        let Some(mut slot) = self.slot(before.name()).await else {
+            return Ok(Chosen::Stopped);
+        };
+        let swap = Swap {
+            old: slot.take(),
+            // It has failed too often, or an operator does not wait for it any more.
+            ending: (self.endings_failed < LAST_WORDS_TRIES_MAX).then(|| self.making(&before)),
+            making: self.making(&wanted),
+            tables: Arc::clone(&self.ground.tables),
+        };
+        let is_heard = swap.ending.is_some();
+        let swapped = self.on_thread(&wanted, move |_| swap.work(memory)).await;
         let swapped = match swapped {
-            Ok(swapped) => swapped,
+            Ok(Ok(swapped)) => swapped,
+            Ok(Err(unswapped)) => {
+                let (old, trouble) = *unswapped;
+                slot.put(old);
+                slot.rest();
+                return self.is_not_swapped((&before, &wanted), trouble);
+            }
             Err(lost) => return Err(self.waits(lost.to_string())),
         };
-        let swapped = match swapped {
-            Ok(swapped) => swapped,
-            Err(unswapped) => match *unswapped {
-                (old, Trouble::OfNew(fault)) if is_for_good(&fault) => {
-                    slot.put(old);
-                    slot.rest();
-                    self.refuse(&wanted, &fault.to_string());
-                    return Ok(None);
-                }
-                (_, Trouble::OfNew(fault) | Trouble::OfOld(fault)) => {
-                    return Err(self.waits(format!("swap in another version: {fault}")));
-                }
-                (_, Trouble::Broken(why)) => return Err(self.waits(why)),
-            },
-        };
         slot.put(Some(swapped.instance));
-        let share = swapped.wishes.share;
         let emitted = swapped.wishes.emitted.iter();
         let emitted: u64 = emitted.map(|(_, _, data)| data.len() as u64).sum();
-        let emissions = self.ready(swapped.wishes.emitted).await?;
+        let emissions = match self.ready(swapped.wishes.emitted).await {
+            Ok(emissions) => emissions,
+            Err(unready) => {
+                self.endings_failed += u32::from(unready.is_for_good);
+                return Err(self.waits(unready.why));
+            }
+        };
         *effects = swapped.effects;
         let mut progress = self.progress;
         progress.version = Some(wanted.hash());
         progress.counts.emitted += emitted;
         progress.counts.rows += swapped.wishes.rows;
-        self.works_with(wanted);
+        if !is_heard {
+            let name = self.of.running.application().name.clone();
+            let shard = &self.of.origin.shard;
+            tracing::error!(application = %name, shard, ?before, "a version ends without its words");
+        }
         let pending = Pending {
-            to: self.stands_at,
-            progress,
             state: Some(swapped.state),
             emissions,
             slot: Some(slot),
-            planned: 0,
-            first: None,
-            last_arrival: None,
+            swapped: Some(wanted),
             begun: Instant::now(),
-            _held: (Some(turn), share),
+            _held: (Some(turn), swapped.wishes.memory),
+            ..self.without_batch(self.stands_at, progress)
         };
-        self.hand_over(pending, effects).map(Some)
+        self.hand_over(pending, effects).map(Chosen::Swapped)
     }
+
+    fn is_not_swapped(
+        &mut self,
+        (before, wanted): (&Version, &Version),
+        trouble: Trouble,
+    ) -> Result<Chosen, StepError> {
+        if let Some(lacked) = self.desk.lacked() {
+            return Err(self.lacks(lacked));
+        }
+        let why = match trouble {
+            Trouble::OfNew(fault) if is_for_good(&fault) => {
+                self.refuse(wanted, &fault.to_string());
+                return Ok(Chosen::Works);
+            }
+            Trouble::OfNew(fault) => fault.to_string(),
+            Trouble::OfOld(fault) => {
+                self.endings_failed += u32::from(is_its_own(&fault));
+                let version = before.hash().short();
+                format!("the version before, {version}, does not end: {fault}")
+            }
+            Trouble::Broken(why) => why,
+        };
+        Err(self.waits(format!("swap in another version: {why}")))
+    }
+
+    /// Memory for a call without records.
+    pub(super) fn bytes_of_words(&self) -> u64 {
+        STATE_MEMORY_BYTES.max(self.bytes_wanted)
+    }
+}
+
+/// A swap on a thread of guests.
+struct Swap {
+    /// The instance at work, if there is one.
+    old: Option<Consumer>,
+    /// What one is made of that hears that it ends; `None`: none does.
+    ending: Option<Making>,
+    /// What the next one is made of.
+    making: Making,
+    tables: Arc<tables::Tables>,
 }
 
 /// Whose fault a swap met.
@@ -212,56 +254,64 @@ enum Trouble {
 }
 
 /// The instance at work, if it can go on, and what stood in the way.
-type Unswapped = (Option<Consumer>, Trouble);
+type Unswapped = Box<(Option<Consumer>, Trouble)>;
 
-/// Lets the next version begin before the one at work hears of it, so that it goes on undisturbed
-/// if that does not. Then ends the one at work, and lets the next one begin with what it leaves.
-fn swap_on_thread(
-    mut old: Option<Consumer>,
-    making: &Making,
-    tables: &tables::Tables,
-) -> Result<Swapped, Box<Unswapped>> {
-    making.desk.begin(None);
-    let trial = match making.begin() {
-        Ok(trial) => trial,
-        Err(fault) => return Err(Box::new((old, Trouble::OfNew(fault)))),
-    };
-    drop(making.desk.leave());
-    making.desk.begin(None);
-    let mut making = making.clone();
-    let mut instance = Some(trial);
-    if let Some(mut ending) = old.take() {
-        ending.begin(making.moment);
-        let ended = ending.shutdown_requested().and_then(|()| ending.snapshot());
-        let state = match ended {
-            Ok(state) => state,
-            Err(fault) => return Err(Box::new((None, Trouble::OfOld(fault)))),
-        };
-        let state = state.map(|(state_version, bytes)| KeptState {
-            state_version,
-            bytes,
-        });
-        if state != making.kept {
-            making.kept = state;
-            instance = None;
+impl Swap {
+    /// Lets the next version begin before the one at work hears of it, so that it goes on
+    /// undisturbed if that does not. Then ends the one at work, and lets the next one begin with
+    /// what it leaves.
+    fn work(mut self, memory: Memory) -> Result<Swapped, Unswapped> {
+        let desk = self.making.desk.clone();
+        desk.begin(memory);
+        let trial = self.making.begin();
+        // What it wrote is what the one that stays writes once more.
+        let (_, memory) = desk.leave();
+        if let Err(fault) = trial {
+            return Err(Box::new((self.old, Trouble::OfNew(fault))));
         }
+        drop(trial);
+        desk.begin(memory);
+        let swapped = self.end_and_begin();
+        swapped.map_err(|trouble| {
+            desk.leave();
+            Box::new((None, trouble))
+        })
     }
-    let instance = match instance {
-        Some(instance) => instance,
-        None => match making.begin() {
-            Ok(instance) => instance,
-            Err(fault) => return Err(Box::new((None, Trouble::OfNew(fault)))),
-        },
+
+    fn end_and_begin(&mut self) -> Result<Swapped, Trouble> {
+        if let Some(ending) = &self.ending {
+            let state = last_words(self.old.take(), ending).map_err(Trouble::OfOld)?;
+            self.making.kept = state;
+        }
+        self.old = None;
+        let instance = self.making.begin().map_err(Trouble::OfNew)?;
+        let mut effects = Transaction::default();
+        let wishes = self.making.desk.take(&self.tables, &mut effects);
+        let wishes = wishes.map_err(|error| Trouble::Broken(error.to_string()))?;
+        Ok(Swapped {
+            effects,
+            wishes,
+            state: self.making.kept.take(),
+            instance,
+        })
+    }
+}
+
+/// Tells an instance that it ends, or one that goes on with what is kept; what it leaves.
+fn last_words(old: Option<Consumer>, making: &Making) -> Result<Option<KeptState>, Fault> {
+    let mut ending = match old {
+        Some(mut ending) => {
+            ending.begin(making.moment);
+            ending
+        }
+        None => making.begin()?,
     };
-    let mut effects = Transaction::default();
-    let wishes = making.desk.take(tables, &mut effects);
-    let wishes = wishes.map_err(|error| Box::new((None, Trouble::Broken(error.to_string()))))?;
-    Ok(Swapped {
-        effects,
-        wishes,
-        state: making.kept,
-        instance,
-    })
+    ending.shutdown_requested()?;
+    let state = ending.snapshot()?;
+    Ok(state.map(|(state_version, bytes)| KeptState {
+        state_version,
+        bytes,
+    }))
 }
 
 /// Why no instance of a version may work, if none may.
@@ -275,8 +325,13 @@ fn unfit(ground: &Ground, version: &Version) -> Option<String> {
 
 /// Whether a version will not begin the next time either.
 fn is_for_good(fault: &Fault) -> bool {
+    is_its_own(fault) && !matches!(fault, Fault::Retryable(_))
+}
+
+/// Whether a fault is the version's, and not the server's.
+fn is_its_own(fault: &Fault) -> bool {
     !matches!(
         fault,
-        Fault::NoInstance(_) | Fault::Unavailable(_) | Fault::Stopped | Fault::Retryable(_)
+        Fault::NoInstance(_) | Fault::Unavailable(_) | Fault::Stopped
     )
 }

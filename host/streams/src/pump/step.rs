@@ -153,6 +153,13 @@ pub trait Step: Send {
         let _ = version;
     }
 
+    /// Asked while nothing comes: returns when the step has something to do all the same, and the
+    /// pump ends with [`super::Ended::Idle`] for that. Dropped as soon as anything comes. Unless a
+    /// step says otherwise it never does.
+    async fn wakes(&mut self) {
+        std::future::pending().await
+    }
+
     /// Waits between two tries of a batch. A step that can be told to try at once returns earlier.
     async fn pause(&mut self, pause: Duration) {
         tokio::time::sleep(pause).await;

@@ -65,6 +65,9 @@ pub(crate) struct Shard {
     pub(crate) waiting: u64,
     pub(super) behind_ms: Option<u64>,
     pub(super) version: Option<String>,
+    pub(super) version_number: Option<u64>,
+    #[serde(default)]
+    pub(super) is_canary: bool,
     pub(crate) swap_refused: Option<String>,
     pub(crate) stuck: Option<String>,
     pub(crate) batches: u64,

@@ -155,10 +155,14 @@ fn text_of(shard: &Shard) -> String {
         ));
     }
     if let Some(version) = &shard.version {
-        text.push_str(&format!(
-            ", version {}",
-            version.get(..12).unwrap_or(version)
-        ));
+        let hash = version.get(..12).unwrap_or(version);
+        text.push_str(&match shard.version_number {
+            Some(number) => format!(", version {number} ({hash})"),
+            None => format!(", version {hash}"),
+        });
+        if shard.is_canary {
+            text.push_str(", a canary");
+        }
     }
     if let Some(why) = &shard.swap_refused {
         text.push_str(&format!("\n    not swapped in: {why}"));

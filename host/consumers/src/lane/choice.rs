@@ -1,0 +1,121 @@
+//! Which version of its plugin a shard is to work with: the one that the application is pinned to,
+//! or the canary for a share of all shards, or the one in force. The rule is pure and goes by what
+//! is kept durably (the canary, its share, the shard's numbers), so that it is the same after a
+//! restart and for every worker.
+
+use std::sync::Arc;
+
+use tokio::task::spawn_blocking;
+use wasm::{Absence, Choice, ContentHash, Version};
+
+use super::Lane;
+use crate::application::Versions;
+
+impl Lane {
+    /// The version that worked on the shard last, if it can be had.
+    pub(super) async fn version_before(&self) -> Option<Arc<Version>> {
+        self.load(self.progress.version?).await.ok()
+    }
+
+    /// The version that the shard is to work with. Does not block.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(super) fn wants(&self) -> Result<Choice, Absence> {
+        let application = self.of.running.application();
+        let (plugins, plugin) = (&self.ground.plugins, &application.plugin);
+        match application.versions {
+            Versions::Latest => plugins.choose(plugin, None, &self.of.key.row()),
+            // One that is pinned does not go by what is in force, but an operator who lets a
+            // plugin wait means it as well.
+            Versions::Pinned(hash) => match plugins.absence(plugin) {
+                Some(paused @ Absence::Paused(_)) => Err(paused),
+                _ => Ok(Choice::Cold(hash)),
+            },
+        }
+    }
+
+    /// The same, loaded. `None` if the lane is told to stop before it is.
+    ///
+    /// # Errors
+    /// A sentence that says why there is none.
+    pub(super) async fn wanted(&self) -> Result<Option<Arc<Version>>, String> {
+        let plugin = self.of.running.application().plugin.clone();
+        let choice = self
+            .wants()
+            .map_err(|absence| format!("its plugin {plugin} {absence}"))?;
+        let hash = match choice {
+            Choice::Ready(version) => return Ok(Some(version)),
+            Choice::Cold(hash) => hash,
+        };
+        let at_work = self.version.as_ref();
+        if let Some(version) = at_work.filter(|version| version.hash() == hash) {
+            return Ok(Some(Arc::clone(version)));
+        }
+        let Some(loaded) = self.unless_stopped(self.load(hash)).await else {
+            return Ok(None);
+        };
+        let short = hash.short();
+        let loaded =
+            loaded.map_err(|why| format!("the version {short} of {plugin} is not there: {why}"));
+        loaded.map(Some)
+    }
+
+    /// Whether it is not known yet which version of the plugin is in force. Whoever waits hears of
+    /// it.
+    pub(super) fn is_loading(&self) -> bool {
+        let plugin = &self.of.running.application().plugin;
+        self.ground.plugins.absence(plugin) == Some(Absence::Loading)
+    }
+
+    /// Returns when another version is to take the place of the one at work.
+    pub(super) async fn until_another_version(&mut self) {
+        loop {
+            let changed = self.of.running.changed.notified();
+            tokio::pin!(changed);
+            // Listen before looking, so that nothing between the two is missed.
+            changed.as_mut().enable();
+            self.plugins.mark_unchanged();
+            if self.wants_another() {
+                return;
+            }
+            let plugins = &mut self.plugins;
+            tokio::select! {
+                () = changed => {}
+                told = plugins.changed() => if told.is_err() {
+                    // The plugins are gone: nothing changes any more.
+                    std::future::pending::<()>().await;
+                },
+            }
+        }
+    }
+
+    /// Whether another version than the one at work is to take its place, as far as is known. A
+    /// shard that has worked with none begins with its next record.
+    pub(super) fn wants_another(&self) -> bool {
+        let Some(at_work) = &self.version else {
+            return false;
+        };
+        let wanted = self.wants().map(|choice| choice.hash());
+        wanted.is_ok_and(|hash| hash != at_work.hash() && self.refused != Some(hash))
+    }
+
+    /// Whether a record is on its way to the dead letters and no other version is to try it before.
+    pub(super) fn is_given_up(&self) -> bool {
+        let Some(condemned) = &self.condemned else {
+            return false;
+        };
+        match self.wants().map(|choice| choice.hash()) {
+            Ok(hash) => hash == condemned.version.hash() || self.refused == Some(hash),
+            // To keep it apart takes no plugin.
+            Err(_) => true,
+        }
+    }
+
+    async fn load(&self, hash: ContentHash) -> Result<Arc<Version>, String> {
+        let plugins = Arc::clone(&self.ground.plugins);
+        let plugin = self.of.running.application().plugin.clone();
+        let loaded = spawn_blocking(move || plugins.version(&plugin, hash)).await;
+        loaded.map_err(|error| error.to_string())?
+    }
+}
