@@ -87,3 +87,21 @@ pub fn counter() -> ConsumerGuest {
            (then (loop $for_ever (br $for_ever))))",
     )
 }
+
+/// The same counter as another version of it: nothing but its content tells them apart.
+pub fn numbered(number: u32, mut guest: ConsumerGuest) -> ConsumerGuest {
+    guest
+        .fields
+        .push_str(&format!(r#"(data (i32.const 440) "version {number}")"#));
+    guest
+}
+
+/// The same counter, whose instances count the word `ends` when they are told that they end, as if
+/// it had come as a record.
+pub fn that_says_when_it_ends(mut guest: ConsumerGuest) -> ConsumerGuest {
+    guest.fields.push_str(r#"(data (i32.const 384) "ends")"#);
+    guest.shutdown_requested = "(i32.store (i32.const 392) (i32.const 4))
+        (drop (call $work (i32.const 384) (i32.const 392) (i32.const 1)))"
+        .to_owned();
+    guest
+}

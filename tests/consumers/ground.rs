@@ -37,18 +37,37 @@ impl Plugins {
         fs::rename(beside, self.0.path().join(format!("{name}.wasm"))).unwrap();
     }
 
-    /// Puts a consumer there with a manifest.
+    /// With this one and its manifest.
+    pub fn with_manifest(guest: &ConsumerGuest, manifest: &str) -> Self {
+        let plugins = Self(tempfile::tempdir().unwrap());
+        plugins.put_with(PLUGIN, guest, manifest);
+        plugins
+    }
+
+    /// Puts a consumer there with a manifest, in the place of such a one.
     pub fn put_with(&self, name: &str, guest: &ConsumerGuest, manifest: &str) {
         let beside = self.0.path().join(".folder");
         fs::create_dir(&beside).unwrap();
         fs::write(beside.join("plugin.toml"), manifest).unwrap();
         fs::write(beside.join(format!("{name}.wasm")), guest.component()).unwrap();
-        fs::rename(beside, self.0.path().join(name)).unwrap();
+        let (folder, before) = (self.0.path().join(name), self.0.path().join(".before"));
+        if folder.exists() {
+            fs::rename(&folder, &before).unwrap();
+        }
+        fs::rename(beside, folder).unwrap();
+        fs::remove_dir_all(before).unwrap_or_default();
     }
 
     /// Takes it away.
     pub fn remove(&self, name: &str) {
         fs::remove_file(self.0.path().join(format!("{name}.wasm"))).unwrap();
+    }
+
+    /// Takes one away that was put there with a manifest.
+    pub fn remove_folder(&self, name: &str) {
+        let aside = self.0.path().join(".gone");
+        fs::rename(self.0.path().join(name), &aside).unwrap();
+        fs::remove_dir_all(aside).unwrap();
     }
 
     /// How a server with this directory is set up, where plugins may use `words` and `alerts`.

@@ -5,10 +5,12 @@
     reason = "an answer without its members fails the test"
 )]
 
+mod canary;
 #[path = "../hostile/consumer_guest.rs"]
 mod consumer_guest;
 mod counter;
 mod counts;
+mod ending;
 mod ground;
 #[expect(dead_code, reason = "what other tests make of it")]
 #[path = "../hostile/guest.rs"]

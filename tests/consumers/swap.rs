@@ -105,3 +105,34 @@ async fn one_that_is_pinned_stays_with_its_version() {
     assert_eq!(words(&client).await, counts);
     service.stop().await;
 }
+
+/// The next version would trap on a record before it has seen sixty: what it goes on with says so.
+#[tokio::test]
+async fn a_version_is_swapped_in_with_its_state_where_no_records_come() {
+    let plugins = Plugins::with(&counter());
+    let service = plugins.serve(1).await;
+    let client = service.client();
+    create_app(&client).await;
+    let all = texts(0, 70);
+    put(&client, &all[..60]).await;
+    until_done(&client, 60).await;
+    let goes_on = counter_that(
+        "(if (i64.lt_u (i64.load (i32.const 336)) (i64.const 60)) (then (unreachable)))",
+    );
+    plugins.put("counter", &goes_on);
+    client
+        .page_until("plugins/counter", |page| page["swaps"] == 1)
+        .await;
+    let begun = std::time::Instant::now();
+    until(&client, |app| app["shards"][0]["versionNumber"] == 2).await;
+    let took = begun.elapsed();
+    assert!(
+        took < std::time::Duration::from_secs(10),
+        "it took {took:?}"
+    );
+    put(&client, &all[60..]).await;
+    let app = until_done(&client, 70).await;
+    assert_eq!(app["deadLetters"], 0);
+    assert_eq!(words(&client).await, counted(&all).0);
+    service.stop().await;
+}

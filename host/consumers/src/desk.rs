@@ -407,3 +407,116 @@ impl Gathered {
         Err(EffectError::Unavailable(why.to_owned()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use store::disk::simulated::SimulatedDisk;
+    use store::embedded::{Embedded, Options};
+    use store::{Append, BodyBuilder, Engine, LogChange, LogId, NewFrame, TableId, TableWrite};
+    use tables::application::KEY_BYTES_MAX;
+    use types::{AccountId, Caller, ManualClock, Region, Timestamp};
+
+    use super::*;
+
+    const LOG: LogId = LogId(7);
+
+    fn engine() -> Arc<dyn Engine> {
+        let options = Options {
+            free_bytes_min: 0,
+            ballast_bytes: 0,
+            ..Options::default()
+        };
+        Embedded::open(Arc::new(SimulatedDisk::new(1)), options).unwrap()
+    }
+
+    fn long_key(number: usize) -> Bytes {
+        Bytes::from(format!("{number:0width$}", width = KEY_BYTES_MAX))
+    }
+
+    /// Calls until the desk refuses, and says how often it did not.
+    fn until_refused(mut call: impl FnMut(usize) -> Result<(), EffectError>) -> usize {
+        let mut done = 0;
+        loop {
+            match call(done) {
+                Ok(()) => done += 1,
+                Err(EffectError::Refused(_)) => return done,
+                Err(other) => panic!("{other:?}"),
+            }
+        }
+    }
+
+    /// The longest keys with the shortest values are what takes most beside what is counted.
+    #[tokio::test]
+    async fn the_most_that_a_batch_may_want_is_taken_by_one_commit() {
+        let engine = engine();
+        let clock = Arc::new(ManualClock::new(Timestamp(1_700_000_000_000)));
+        let tables = Tables::open(Arc::clone(&engine), clock).await.unwrap();
+        let owner = Caller {
+            account: AccountId::parse("000000000000").unwrap(),
+            region: Region::parse("eu-west-1").unwrap(),
+        };
+        let table = tables.ensure_application_table(&owner, "words").await;
+        let desk = Desk::default();
+        desk.begin(Memory::default());
+        desk.uses_table("words", table.unwrap());
+        let written = until_refused(|number| {
+            desk.write("words", vec![(long_key(number), Some(Bytes::new()))])
+        });
+        let read = until_refused(|number| {
+            let key = long_key(100_000 + number);
+            desk.may_read(&key)?;
+            desk.has_read(("words".to_owned(), key), None)
+        });
+        // Each of them is in the commit twice, so that half of what was counted once may be.
+        assert!(
+            written * 2 * KEY_BYTES_MAX <= WRITE_BYTES_MAX,
+            "{written} rows"
+        );
+        assert!(read * KEY_BYTES_MAX <= READ_KEY_BYTES_MAX, "{read} rows");
+        let mut effects = Transaction::default();
+        let wishes = desk.take(&tables, &mut effects).unwrap();
+        assert_eq!(wishes.rows, written as u64);
+        effects.changes.push(LogChange::Create(LOG));
+        engine
+            .commit(Transaction {
+                changes: effects.changes.drain(..).collect(),
+                ..Transaction::default()
+            })
+            .await
+            .unwrap();
+        // As many records for streams as there may be, and the largest state.
+        let mut body = BodyBuilder::default();
+        let data = vec![b'r'; EMITTED_BYTES_MAX / EMITTED_PER_BATCH_MAX];
+        for _ in 0..EMITTED_PER_BATCH_MAX {
+            body.push("k", &data[1..]).unwrap();
+        }
+        let (body, count) = body.finish();
+        let frame = NewFrame {
+            count,
+            arrival: Timestamp(0),
+            body,
+            key: None,
+        };
+        effects.appends.push(Append { log: LOG, frame });
+        effects.writes.push(TableWrite {
+            table: TableId(44),
+            key: Bytes::from_static(b"state"),
+            value: Some(Bytes::from(vec![b's'; wasm::STATE_BYTES_MAX])),
+            expect: Expect::Any,
+        });
+        engine.commit(effects).await.unwrap();
+    }
+
+    #[test]
+    fn an_answer_and_a_look_count_once_for_the_largest_and_rows_for_each() {
+        let desk = Desk::default();
+        desk.begin(Memory::default());
+        desk.answers(1_000).unwrap();
+        desk.answers(3_000).unwrap();
+        desk.answers(2_000).unwrap();
+        desk.may_scan().unwrap();
+        desk.may_scan().unwrap();
+        let (_, memory) = desk.leave();
+        assert_eq!(memory.used(), 3_000 + SCANNING_BYTES as u64);
+    }
+}

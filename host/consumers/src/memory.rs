@@ -15,7 +15,7 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Of which nothing is used. Without a share nothing is counted.
+    /// Of which nothing is used. Without a share there is no end to it.
     pub fn new(share: Option<Share>) -> Self {
         Self {
             share,
@@ -33,6 +33,7 @@ impl Memory {
     pub fn uses(&mut self, bytes: u64) -> bool {
         let used = self.used.saturating_add(bytes);
         let Some(share) = &mut self.share else {
+            self.used = used;
             return true;
         };
         let lacking = used.saturating_sub(share.bytes());

@@ -2,12 +2,10 @@
 //! is killed. The next process finds the disk as that left it, the rest of the input is put, and
 //! all must come to what a run without a crash comes to: counted here from the input alone.
 
-use std::collections::BTreeSet;
-
 use store::disk::simulated::{Random, Replay, SimulatedDisk, Survival};
 
 use crate::counter::counter;
-use crate::world::{Ground, TEXT, World, counted, input};
+use crate::world::{Ground, World, counted, input};
 
 /// Records of a run, and how many come before the first shard is split.
 const RECORDS: usize = 360;
@@ -91,8 +89,7 @@ fn image(replay: &Replay, number: usize, random: &mut Random) -> (SimulatedDisk,
 async fn run(world: &World) {
     world.make_streams(SHARDS).await;
     world.make_application().await;
-    let there = world.records(TEXT).await;
-    let there: BTreeSet<usize> = there.iter().map(|(key, _)| key.parse().unwrap()).collect();
+    let there = world.numbers_there().await;
     let all = input(RECORDS);
     let lacking = |part: &[(usize, String)]| -> Vec<(usize, String)> {
         let part = part.iter().filter(|(number, _)| !there.contains(number));

@@ -12,5 +12,6 @@ mod crashes;
 #[path = "../../../../tests/hostile/guest.rs"]
 mod guest;
 mod losses;
+mod swaps;
 mod workers;
 mod world;

@@ -19,7 +19,7 @@ use streams::{Options as StreamsOptions, Streams};
 use tables::Tables;
 use tempfile::TempDir;
 use types::{AccountId, Caller, ManualClock, Region, StreamArn, StreamName, Timestamp};
-use wasm::{GuestThreadLimits, GuestThreads, PluginName, Plugins};
+use wasm::{ContentHash, GuestThreadLimits, GuestThreads, PluginName, Plugins};
 use wire::{Answer, ApiError, Call, Codec};
 
 const NOON: Timestamp = Timestamp(1_700_000_000_000);
@@ -38,7 +38,6 @@ pub struct Ground {
     pub plugins: Arc<Plugins>,
     pub clock: Arc<ManualClock>,
     /// Where the plugins lie, until the last process is gone.
-    #[expect(dead_code, reason = "held")]
     pub directory: Arc<TempDir>,
 }
 
@@ -66,6 +65,19 @@ impl Ground {
             clock,
             directory: Arc::new(directory),
         }
+    }
+
+    /// Puts another component in the place of the plugin.
+    pub fn put(&self, component: &[u8]) {
+        let beside = self.directory.path().join("plugins/.file");
+        std::fs::write(&beside, component).unwrap();
+        std::fs::rename(beside, self.directory.path().join("plugins/counter.wasm")).unwrap();
+    }
+
+    /// The version of the plugin that is in force.
+    pub fn in_force(&self) -> ContentHash {
+        let name = PluginName::parse("counter").unwrap();
+        self.plugins.current(&name).unwrap().hash()
     }
 }
 
@@ -134,6 +146,11 @@ fn read(answer: Result<Answer, ApiError>) -> Value {
 
 impl World {
     pub async fn open(ground: Ground) -> Self {
+        Self::open_within(ground, consumers::WORK_BYTES).await
+    }
+
+    /// With so much memory for all batches.
+    pub async fn open_within(ground: Ground, work_bytes: u64) -> Self {
         let disk = Arc::new(ground.disk.clone());
         let opening = tokio::task::spawn_blocking(move || Embedded::open(disk, small()));
         let engine: Arc<dyn Engine> = opening.await.unwrap().unwrap();
@@ -146,7 +163,7 @@ impl World {
         let tables = Tables::open(engine.clone(), ground.clock.clone()).await;
         let tables = tables.unwrap();
         Self {
-            consumers: worker(&ground, (&engine, &streams), &tables).await,
+            consumers: worker(&ground, (&engine, &streams), &tables, work_bytes).await,
             tables,
             ground,
             engine,
@@ -156,7 +173,8 @@ impl World {
 
     /// Another worker over the same store.
     pub async fn another_worker(&self) -> Arc<Consumers> {
-        worker(&self.ground, (&self.engine, &self.streams), &self.tables).await
+        let on = (&self.engine, &self.streams);
+        worker(&self.ground, on, &self.tables, consumers::WORK_BYTES).await
     }
 
     /// Ends as a server that is told to.
@@ -270,6 +288,27 @@ impl World {
         all
     }
 
+    /// The numbers of the records that the stream has.
+    pub async fn numbers_there(&self) -> BTreeSet<usize> {
+        let there = self.records(TEXT).await;
+        there.iter().map(|(key, _)| key.parse().unwrap()).collect()
+    }
+
+    /// Waits until all shards work with this version.
+    pub async fn until_all_work_with(&self, version: ContentHash) {
+        let version = Some(version.to_string());
+        in_time("to swap", async {
+            loop {
+                let app = self.describe().await.unwrap();
+                if app.shards.iter().all(|shard| shard.version == version) {
+                    return;
+                }
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+
     pub async fn describe(&self) -> Option<ApplicationDescription> {
         self.consumers.describe(&caller(), &name()).await.unwrap()
     }
@@ -325,6 +364,7 @@ async fn worker(
     ground: &Ground,
     (engine, streams): (&Arc<dyn Engine>, &Arc<Streams>),
     tables: &Arc<Tables>,
+    work_bytes: u64,
 ) -> Arc<Consumers> {
     let grants = Grants {
         tables: BTreeSet::from(["words".to_owned()]),
@@ -341,7 +381,7 @@ async fn worker(
     };
     let options = Options {
         grants: BTreeMap::from([(PluginName::parse("counter").unwrap(), grants)]),
-        work_bytes: consumers::WORK_BYTES,
+        work_bytes,
     };
     Consumers::open(foundations, options).await.unwrap()
 }
