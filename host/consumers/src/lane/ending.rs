@@ -15,7 +15,7 @@ use super::commits::Pending;
 use super::versions::Chosen;
 use crate::desk::Wishes;
 use crate::instances::Slot;
-use crate::limits::{LAST_WORDS_TIME_MAX, LAST_WORDS_TRIES_MAX};
+use crate::limits::{LAST_WORDS_TIME_MAX, LAST_WORDS_TRIES_MAX, STATE_MEMORY_BYTES};
 use crate::memory::Memory;
 use crate::rows::KeptState;
 use crate::running::TurnOfBatch;
@@ -118,17 +118,20 @@ impl Lane {
         let Some(version) = self.version.clone() else {
             return Err(self.waits("no version of its plugin is there"));
         };
-        // The stop has come already: how long this may take is for the caller to say.
-        let turn = self.of.running.turn(false).await;
-        let bytes = self.bytes_of_words();
+        // The stop has come already: how long this may take is for the caller to say. Where others
+        // were faster there is little time for being faster the next time.
+        let turn = self.of.running.turn(self.conflicts > 0).await;
+        let bytes = STATE_MEMORY_BYTES.max(self.bytes_wanted);
         let share = self
             .ground
             .budget
             .take(self.of.key.application, bytes)
             .await;
-        let instances = Arc::clone(&self.ground.instances);
+        let mut memory = Memory::new(share);
+        memory.begins_with(STATE_MEMORY_BYTES);
+        let instances = &self.ground.instances;
         let slot = instances.slot(self.of.key, version.name()).await;
-        let with = (turn, Memory::new(share), slot);
+        let with = (turn, memory, slot);
         self.told(LastWords::ShutdownRequested, with, effects).await
     }
 
@@ -182,7 +185,7 @@ impl Lane {
         let Some(turn) = self.turn().await else {
             return Ok(Handed::Nothing);
         };
-        let Some(memory) = self.memory(self.bytes_of_words()).await else {
+        let Some(memory) = self.memory_of_words().await else {
             return Ok(Handed::Nothing);
         };
         let Some(slot) = self.slot(version.name()).await else {

@@ -148,7 +148,7 @@ impl Lane {
         let Some(turn) = self.turn().await else {
             return Ok(Chosen::Stopped);
         };
-        let Some(memory) = self.memory(self.bytes_of_words()).await else {
+        let Some(memory) = self.memory_of_words().await else {
             return Ok(Chosen::Stopped);
         };
         let Some(mut slot) = self.slot(before.name()).await else {
@@ -229,9 +229,13 @@ impl Lane {
         Err(self.waits(format!("swap in another version: {why}")))
     }
 
-    /// Memory for a call without records.
-    pub(super) fn bytes_of_words(&self) -> u64 {
-        STATE_MEMORY_BYTES.max(self.bytes_wanted)
+    /// Waits for the memory of a call without records. `None` if the stop comes before.
+    pub(super) async fn memory_of_words(&self) -> Option<Memory> {
+        let mut memory = self
+            .memory(STATE_MEMORY_BYTES.max(self.bytes_wanted))
+            .await?;
+        memory.begins_with(STATE_MEMORY_BYTES);
+        Some(memory)
     }
 }
 
