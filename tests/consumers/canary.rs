@@ -80,12 +80,12 @@ async fn a_share_of_the_shards_goes_by_the_canary_and_it_is_the_same_ones_after_
     client.page_until("plugins/counter", has_canary).await;
     begin_canary(&client, 50).await;
     // Each shard looks before it works on a record.
-    put(&client, &texts(100, 200)).await;
-    let half = canaries(&until_done(&client, 200).await);
+    put(&client, &texts(100, 280)).await;
+    let half = canaries(&until_done(&client, 280).await);
     // Fewer than four of sixteen or more than twelve are below a half once in fifty times, and the
     // numbers of the shards are always the same.
     assert!((4..=12).contains(&half.len()), "{half:?}");
-    put(&client, &texts(200, 300)).await;
+    put(&client, &texts(280, 300)).await;
     let app = until_done(&client, 300).await;
     assert_eq!(canaries(&app), half, "a shard keeps its version");
     let service = service.restart().await;

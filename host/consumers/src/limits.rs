@@ -37,10 +37,11 @@ pub const RECORD_TRIES_MAX: u32 = 3;
 /// How often an instance is told that it ends until what takes its place does so without what it
 /// wants done: what the plugin itself fails at counts, and what cannot be committed.
 pub const LAST_WORDS_TRIES_MAX: u32 = 3;
-/// How long a lane that is told to stop waits for its turn, for memory and for a thread, so that its
-/// instance hears of it. Then it stops without.
+/// How long a lane that is told to stop waits for its turn, for memory and for a thread, so that
+/// its instance hears of it. Then it stops without.
 pub const LAST_WORDS_TIME_MAX: Duration = Duration::from_secs(5);
-/// How long a replay of a dead letter waits for each of these. Then the caller is told to come back.
+/// How long a replay of a dead letter waits for each of these. Then the caller is told to come
+/// back.
 pub const REPLAY_WAIT_MAX: Duration = Duration::from_secs(10);
 /// Conflicts after which a batch is worked on alone among those of its application.
 pub const CONFLICTS_BEFORE_ALONE: u32 = 3;

@@ -191,7 +191,7 @@ impl Lane {
         if !is_heard {
             let name = self.of.running.application().name.clone();
             let shard = &self.of.origin.shard;
-            tracing::error!(application = %name, shard, ?before, "a version ends without its words");
+            tracing::error!(application = %name, shard, ?before, "a version ends and is not heard");
         }
         let pending = Pending {
             state: Some(swapped.state),
