@@ -1,5 +1,6 @@
 //! Plugins as their authors see them: one file for each interface of `wit/`, one for what the SDK
-//! tells of a panic, and one for what `[rollout]` of a manifest does.
+//! tells of a panic, and those for the life of a version: how it comes, what `[rollout]` of its
+//! manifest does, what is ordered of it, whose signature it has, and how long it is kept.
 #![expect(clippy::unwrap_used, reason = "a ground that gives way fails the test")]
 
 mod checkpoint;
@@ -8,6 +9,7 @@ mod consumer_guest;
 #[path = "../hostile/consumer_simple.rs"]
 mod consumer_simple;
 mod context;
+mod deploying;
 mod emit;
 mod examples;
 #[path = "../hostile/ground.rs"]
@@ -15,7 +17,9 @@ mod ground;
 #[path = "../hostile/guest.rs"]
 mod guest;
 mod lifecycle;
+mod orders;
 mod panic;
+mod pruning;
 mod record_processor;
 mod record_processor_simple;
 mod records;

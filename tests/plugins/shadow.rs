@@ -3,7 +3,9 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
+use http::Method;
 use millrace_tests::{ACCOUNT, REGION, Setting, base64};
 use serde_json::{Value, json};
 use wasm::RolloutRules;
@@ -215,4 +217,98 @@ async fn files_that_changed_while_there_was_no_server_are_run_first_when_it_star
     let page = ground.plugin("own").await;
     assert!(refusal(&page).contains("10 of 10 records"), "{page}");
     assert_eq!(page["number"], 1);
+}
+
+/// Files below a folder.
+fn count(folder: &Path) -> usize {
+    fs::read_dir(folder).unwrap().count()
+}
+
+#[tokio::test]
+async fn files_that_are_not_deployed_are_run_beside_what_is_in_force_and_nothing_is_kept() {
+    let records = ["a", "b", "!", "c", "d"];
+    let ground = ground_with(RolloutRules::default(), &records).await;
+    let kept = ["versions", "compiled"].map(|it| ground.service.kept_plugins().join(it));
+    let before = kept.each_ref().map(|folder| count(folder));
+    let manifest = "name = 'own'\nversion = '2'\n";
+    let body = [manifest.as_bytes(), &trapping().component()].concat();
+    let client = &ground.client;
+    let run = |query: &str| {
+        let page = format!("plugins/own/shadow{query}");
+        let (body, client) = (body.clone(), client.clone());
+        async move { client.send_page(Method::POST, &page, body).await }
+    };
+    let delivery = format!("arn:aws:firehose:{REGION}:{ACCOUNT}:deliverystream/own");
+    let stream = client.arn("clicks");
+    for (query, source, records) in [
+        ("", &delivery, 5),
+        ("?delivery=own", &delivery, 5),
+        ("?stream=clicks", &stream, 5),
+        ("?stream=clicks&records=4", &stream, 4),
+    ] {
+        let (status, answer) = run(query).await;
+        assert_eq!(status, 200, "{query}: {answer}");
+        let shadow = &answer["shadow"];
+        assert_eq!(
+            (&shadow["source"], &shadow["records"]),
+            (&json!(source), &json!(records))
+        );
+        assert_eq!(
+            (&shadow["old"]["failed"], &shadow["new"]["failed"]),
+            (&json!(0), &json!(1))
+        );
+        assert_eq!(shadow["differing"], 1);
+    }
+    for (query, status, why) in [
+        ("?stream=none", 404, "no such stream none"),
+        ("?delivery=none", 404, "no such delivery stream none"),
+        ("?stream=clicks&delivery=own", 400, "not of both"),
+        ("?records=0", 400, "The number of records is 1 to 100000."),
+    ] {
+        let (was, answer) = run(query).await;
+        let told = answer["message"].as_str().unwrap();
+        assert!(was == status && told.contains(why), "{query}: {answer}");
+    }
+    let other = ground.service.other_client();
+    let (status, _) = other
+        .send_page(Method::POST, "plugins/own/shadow", body.clone())
+        .await;
+    assert_eq!(status, 400, "those who deploy may");
+    let core = b"\0asm\x01\0\0\0".to_vec();
+    let (status, answer) = client
+        .send_page(Method::POST, "plugins/own/shadow", core)
+        .await;
+    let told = answer["message"].as_str().unwrap();
+    assert!(status == 400 && told.contains("core module"), "{answer}");
+    let (status, _) = client
+        .send_page(Method::POST, "plugins/none/shadow", body.clone())
+        .await;
+    assert_eq!(status, 404);
+    assert_eq!(kept.each_ref().map(|folder| count(folder)), before);
+    let page = ground.plugin("own").await;
+    assert_eq!(
+        (&page["number"], &page["shadow"], &page["refused"]),
+        (&json!(1), &Value::Null, &Value::Null)
+    );
+}
+
+/// A run of a version that loops lasts a minute, and the server waited for it.
+#[tokio::test]
+async fn a_server_that_stops_does_not_wait_for_a_shadow_run() {
+    let ground = ground_with(RolloutRules::default(), &["!"; 100]).await;
+    let looping = Guest::attacking("(loop $for_ever (br $for_ever))");
+    let rollout = "[rollout]\nshadow_records = 100\n";
+    let compiled = ground.service.kept_plugins().join("compiled");
+    let before = count(&compiled);
+    put(ground.directory.path(), 2, rollout, &looping);
+    while count(&compiled) == before {
+        ground.victim_works().await;
+    }
+    ground.victim_works().await;
+    let began = Instant::now();
+    ground.service.stop().await;
+    assert!(
+        began.elapsed() < Duration::from_secs(20),
+        "a run takes a minute"
+    );
 }

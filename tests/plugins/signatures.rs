@@ -4,13 +4,18 @@ use std::fs;
 use std::path::Path;
 
 use http::Method;
-use millrace_tests::Setting;
+use millrace_tests::{ACCOUNT, Setting, base64, through};
 use serde_json::{Value, json};
 use wasm::{ContentHash, PluginName, SignatureMode, SignatureRules, SigningKey, TrustedKey};
 
+use crate::consumer_guest::ConsumerGuest;
 use crate::ground::Ground;
 use crate::guest::Guest;
 
+/// What is said of `own` where a signature is required that it does not have.
+const UNSIGNED: &str = "it has no signature: own.wasm.sig, or plugin.sig in its folder, and \
+                        signatures = \"require\" is configured: `millrace plugin sign --key FILE own` \
+                        makes one, and `millrace plugin deploy` hands it in";
 const MANIFEST: &str = "name = 'own'\nversion = '1'\n";
 
 /// Rules that trust these keys.
@@ -24,11 +29,18 @@ fn trusting(mode: SignatureMode, keys: &[&SigningKey]) -> SignatureRules {
 
 /// Puts a bare component there, and its signature first if there is one.
 fn put(directory: &Path, name: &str, guest: &Guest, key: Option<&SigningKey>) {
-    let component = guest.component();
-    if let Some(key) = key {
-        let plugin = PluginName::parse(name).unwrap();
-        let signature = key.sign(&plugin, ContentHash::of(None, &component));
-        fs::write(directory.join(format!("{name}.wasm.sig")), signature).unwrap();
+    put_component(directory, name, &guest.component(), key);
+}
+
+fn put_component(directory: &Path, name: &str, component: &[u8], key: Option<&SigningKey>) {
+    let signature = directory.join(format!("{name}.wasm.sig"));
+    match key {
+        Some(key) => {
+            let plugin = PluginName::parse(name).unwrap();
+            let text = key.sign(&plugin, ContentHash::of(None, component));
+            fs::write(signature, text).unwrap();
+        }
+        None => fs::remove_file(signature).unwrap_or_default(),
     }
     let staged = directory.join("staged");
     fs::write(&staged, component).unwrap();
@@ -152,9 +164,7 @@ async fn no_rollback_leads_to_a_version_that_is_not_signed() {
         directory: ground.directory,
     };
     let (status, answer) = order(&ground, "rollback/1").await;
-    let told = "it has no signature: own.wasm.sig, or plugin.sig in its folder, and signatures = \
-                \"require\" is configured";
-    assert_eq!((status, &answer["message"]), (503, &json!(told)));
+    assert_eq!((status, &answer["message"]), (503, &json!(UNSIGNED)));
     let (status, answer) = order(&ground, "rollback").await;
     assert_eq!((status, &answer["version"]["number"]), (200, &json!(2)));
     let (status, _) = order(&ground, "rollback").await;
@@ -163,4 +173,184 @@ async fn no_rollback_leads_to_a_version_that_is_not_signed() {
     // It is kept with its signature.
     let ground = ground.restart().await;
     assert_eq!(ground.plugin("own").await["number"], 2);
+}
+
+/// A server with version 1 of `own` unsigned and version 2 signed, which is in force.
+async fn ground_of_two(key: &SigningKey, versions: [&[u8]; 2]) -> Ground {
+    let directory = tempfile::tempdir().unwrap();
+    put_component(directory.path(), "own", versions[0], None);
+    let ground = ground_with(SignatureRules::default(), key, directory).await;
+    put_component(ground.directory.path(), "own", versions[1], Some(key));
+    ground.plugin_when("own", |page| page["number"] == 2).await;
+    ground
+}
+
+/// The server anew, which takes what this key signed.
+async fn restart_requiring(ground: Ground, key: &SigningKey) -> Ground {
+    let rules = trusting(SignatureMode::Require, &[key]);
+    let service = ground.service.restart_trusting(rules).await;
+    Ground {
+        client: service.client(),
+        service,
+        directory: ground.directory,
+    }
+}
+
+/// The order for an alias asked for a signature, and after a restart nobody did: not for a number,
+/// nor for an alias or a canary of before.
+#[tokio::test]
+async fn no_number_alias_or_canary_of_before_leads_to_a_version_that_is_not_signed() {
+    let key = SigningKey::generate().unwrap();
+    let [first, second] = [1, 2].map(|number| Guest::numbered(number).component());
+    let ground = ground_of_two(&key, [&first, &second]).await;
+    for (name, qualifier) in [("number", ":1"), ("alias", ":live"), ("canary", "")] {
+        if name == "alias" {
+            assert_eq!(order(&ground, "aliases/live/1").await.0, 200);
+        }
+        let destination = through(name, ACCOUNT, &format!("own{qualifier}"));
+        ground.client.create_delivery(name, destination).await;
+    }
+    assert_eq!(order(&ground, "canary/1/99").await.0, 200);
+    let ground = restart_requiring(ground, &key).await;
+    let (status, answer) = order(&ground, "aliases/other/1").await;
+    assert_eq!((status, &answer["message"]), (503, &json!(UNSIGNED)));
+    let is_told = |page: &Value| {
+        page["trouble"]
+            .as_str()
+            .is_some_and(|it| it.contains(UNSIGNED))
+    };
+    for name in ["number", "alias", "canary"] {
+        ground.client.put_delivery(name, &["a"]).await;
+        let page = ground.client.delivery_until(name, is_told).await;
+        assert_eq!(page["waitingRecords"], 1, "{page}");
+    }
+    // The signature comes with the same files, and is kept with the version.
+    put_component(ground.directory.path(), "own", &first, Some(&key));
+    let is_delivered = |page: &Value| page["trouble"].is_null();
+    for name in ["number", "alias", "canary"] {
+        ground.client.delivery_until(name, is_delivered).await;
+        ground.client.flush(name).await;
+        assert_eq!(ground.client.delivery(name).await["delivered"], 1);
+    }
+    ground.victim_works().await;
+}
+
+#[tokio::test]
+async fn an_application_that_is_pinned_to_a_version_that_is_not_signed_waits() {
+    let key = SigningKey::generate().unwrap();
+    let versions = [1, 2].map(|number| {
+        let fields = format!("(data (i32.const 3000) \"{number}\")");
+        ConsumerGuest {
+            fields,
+            ..ConsumerGuest::default()
+        }
+        .component()
+    });
+    let ground = ground_of_two(&key, [&versions[0], &versions[1]]).await;
+    let client = &ground.client;
+    client.create("words", 1).await;
+    let first = ContentHash::of(None, &versions[0]).to_string();
+    let body = json!({"stream": "words", "plugin": "own", "version": first});
+    let (status, answer) = client.post_page("apps/app/create", &body).await;
+    assert_eq!(status, 200, "{answer}");
+    client.put("words", &base64("before")).await;
+    let processed = |count: u64| move |page: &Value| page["shards"][0]["processed"] == count;
+    app_until(&ground, processed(1)).await;
+    let ground = restart_requiring(ground, &key).await;
+    ground.client.put("words", &base64("after")).await;
+    let is_told = |page: &Value| page.to_string().contains("it has no signature");
+    let page = app_until(&ground, is_told).await;
+    assert_eq!(page["shards"][0]["processed"], 1, "{page}");
+    let body = json!({"stream": "words", "plugin": "own", "version": first});
+    let (status, answer) = ground.client.post_page("apps/other/create", &body).await;
+    let told = answer["message"].as_str().unwrap();
+    assert!(status == 400 && told.contains(UNSIGNED), "{answer}");
+    put_component(ground.directory.path(), "own", &versions[0], Some(&key));
+    app_until(&ground, processed(2)).await;
+}
+
+/// The page of the application `app` once it is as it should be. Meanwhile the victim works.
+async fn app_until(ground: &Ground, is_so: impl Fn(&Value) -> bool) -> Value {
+    let mut page = Value::Null;
+    for _ in 0..3_000 {
+        let answer = ground.client.page(Method::GET, "apps/app").await;
+        page = serde_json::from_slice(answer.body()).unwrap();
+        if is_so(&page) {
+            return page;
+        }
+        ground.victim_works().await;
+    }
+    panic!("the application stays as it is: {page}");
+}
+
+/// Both signatures lay under the content: that of the other plugin was none of this one.
+#[tokio::test]
+async fn plugins_of_one_content_are_gone_back_to_by_their_own_signatures() {
+    let key = SigningKey::generate().unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let same = Guest::numbered(1);
+    for name in ["own", "other"] {
+        put(directory.path(), name, &same, Some(&key));
+    }
+    let rules = trusting(SignatureMode::Require, &[&key]);
+    let ground = ground_with(rules, &key, directory).await;
+    for name in ["own", "other"] {
+        put(
+            ground.directory.path(),
+            name,
+            &Guest::numbered(2),
+            Some(&key),
+        );
+        ground.plugin_when(name, |page| page["number"] == 2).await;
+    }
+    let ground = ground.restart().await;
+    for name in ["own", "other"] {
+        let page = format!("plugins/{name}/rollback");
+        let (status, answer) = ground.client.post_page(&page, &Value::Null).await;
+        assert_eq!(
+            (status, &answer["version"]["number"]),
+            (200, &json!(1)),
+            "{answer}"
+        );
+    }
+}
+
+/// The body had no place for one: where signatures are required nothing could be deployed.
+#[tokio::test]
+async fn a_signature_is_handed_in_with_a_deployment_and_lies_beside_its_files() {
+    let key = SigningKey::generate().unwrap();
+    let rules = trusting(SignatureMode::Require, &[&key]);
+    let ground = ground_with(rules, &key, tempfile::tempdir().unwrap()).await;
+    let component = Guest::numbered(1).component();
+    let client = &ground.client;
+    let deploy = |body: Vec<u8>| client.send_page(Method::PUT, "plugins/own", body);
+    let (status, answer) = deploy(component.clone()).await;
+    assert_eq!((status, &answer["message"]), (400, &json!(UNSIGNED)));
+    let name = PluginName::parse("own").unwrap();
+    let own = "name = 'own'\nversion = '1'\n";
+    for (number, manifest) in [(1, None), (2, Some(own))] {
+        let signature = key.sign(&name, ContentHash::of(manifest, &component));
+        let text = format!(
+            "millrace-signature {signature}\n{}",
+            manifest.unwrap_or_default()
+        );
+        let body = [text.as_bytes(), &component].concat();
+        let (status, answer) = deploy(body).await;
+        assert_eq!(
+            (status, &answer["state"]),
+            (200, &json!("in-force")),
+            "{answer}"
+        );
+        assert_eq!(ground.plugin("own").await["number"], number);
+    }
+    let ground = ground.restart().await;
+    let page = ground.plugin("own").await;
+    let by = format!("by {}", &key.public()[..12]);
+    assert_eq!(
+        (&page["number"], &page["refused"]),
+        (&json!(2), &Value::Null)
+    );
+    assert_eq!(page["versions"][0]["signed"], by);
+    let (status, _) = order(&ground, "rollback").await;
+    assert_eq!(status, 200, "the one before was signed, too");
 }

@@ -147,6 +147,20 @@ impl Client {
         self.exchange(request, "kinesis", &path, Bytes::new()).await
     }
 
+    /// Sends any bytes to a page of the server itself; the status and what it says.
+    pub async fn send_page(&self, method: Method, page: &str, body: Vec<u8>) -> (u16, Value) {
+        let path = format!("/_millrace/{page}");
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("http://{}{path}", self.address))
+            .body(())
+            .unwrap();
+        let sent = self.exchange(request, "kinesis", &path, Bytes::from(body));
+        let response = sent.await;
+        let status = response.status().as_u16();
+        (status, serde_json::from_slice(response.body()).unwrap())
+    }
+
     /// Posts to a page of the server itself, and returns the status and what it says.
     pub async fn post_page(&self, page: &str, body: &Value) -> (u16, Value) {
         let path = format!("/_millrace/{page}");

@@ -6,7 +6,7 @@ use std::path::Path;
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::{Client, Service};
+use crate::{Client, REGION, Service};
 
 /// The bucket that [`destination`] names.
 pub const BUCKET: &str = "logs";
@@ -75,6 +75,19 @@ pub fn destination(more: Value) -> Value {
         "BufferingHints": {"SizeInMBs": 128, "IntervalInSeconds": 900},
     });
     over(patient, more)
+}
+
+/// What a destination has whose records go through a function of an account, named with its
+/// version or alias, if it has one: its objects are in the bucket `name`, below `delivered/`.
+pub fn through(name: &str, account: &str, function: &str) -> Value {
+    let function = format!("arn:aws:lambda:{REGION}:{account}:function:{function}");
+    let parameters = json!([{"ParameterName": "LambdaArn", "ParameterValue": function}]);
+    let processors = json!([{"Type": "Lambda", "Parameters": parameters}]);
+    json!({
+        "BucketARN": format!("arn:aws:s3:::{name}"),
+        "Prefix": "delivered/",
+        "ProcessingConfiguration": {"Enabled": true, "Processors": processors},
+    })
 }
 
 /// `members` with those of `more` added or in the place of those of the same name.

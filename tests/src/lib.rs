@@ -16,6 +16,6 @@ mod service;
 
 pub use client::{Client, Refusal};
 pub use credentials::{statement, until, user};
-pub use delivery_streams::{BUCKET, Object, ROLE, base64, destination, over};
+pub use delivery_streams::{BUCKET, Object, ROLE, base64, destination, over, through};
 pub use events::{Event, Events};
 pub use service::{ACCOUNT, OTHER_ACCOUNT, REGION, Service, Setting, shard_id};

@@ -100,7 +100,9 @@ impl std::error::Error for ChangeError {}
 /// # Errors
 /// When it cannot be made; nothing is left of it then, or what is left is brought to its end.
 pub async fn create(ground: &Arc<Ground>, new: NewApplication) -> Result<Application, ChangeError> {
-    check_plugin(ground, &new.plugin, new.versions).await?;
+    // Anybody may name any plugin here.
+    let with_reason = ground.plugins.tells_reasons_to(new.owner.account);
+    check_plugin(ground, (&new.plugin, with_reason), new.versions).await?;
     let engine = &*ground.engine;
     for _ in 0..TRIES_MAX {
         let found = rows::find_application(engine, (&new.owner, &new.name));
@@ -297,9 +299,12 @@ pub async fn change(
 }
 
 /// Whether a plugin can work for an application, as far as that is known before a record is read.
+///
+/// # Errors
+/// Why it cannot; `with_reason`, also why it was refused, if it was.
 pub async fn check_plugin(
     ground: &Arc<Ground>,
-    plugin: &PluginName,
+    (plugin, with_reason): (&PluginName, bool),
     versions: Versions,
 ) -> Result<(), ChangeError> {
     let version = match versions {
@@ -308,7 +313,7 @@ pub async fn check_plugin(
             None => {
                 let absence = ground.plugins.absence(plugin);
                 let absence = absence.unwrap_or(Absence::Loading);
-                let why = format!("its plugin {plugin} {absence}");
+                let why = format!("its plugin {plugin} {}", absence.told(with_reason));
                 return Err(ChangeError::Plugin(why));
             }
         },
@@ -339,7 +344,7 @@ pub async fn version(
     let loaded = loaded.map_err(|error| error.to_string()).flatten();
     loaded.map_err(|why| {
         ChangeError::Plugin(format!(
-            "the version {hash} of {plugin} is not there: {why}"
+            "the version {hash} of {plugin} cannot be had: {why}"
         ))
     })
 }

@@ -1,6 +1,6 @@
 //! The service: what pages, commands and metrics ask for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -17,7 +17,7 @@ use crate::application::{Application, ApplicationName, State, Versions};
 use crate::budget::Budget;
 use crate::catalog::{self, ChangeError, NewApplication};
 use crate::dead_letters::{self, Content, LetterKey};
-use crate::directory::Directory;
+use crate::directory::{Directory, NotMade};
 use crate::effects::Grants;
 use crate::ground::Ground;
 use crate::instances::Instances;
@@ -208,7 +208,7 @@ impl Consumers {
             .find(owner, name)
             .ok_or(ChangeError::NotFound)?;
         let plugin = running.application().plugin.clone();
-        catalog::check_plugin(&self.ground, &plugin, versions).await?;
+        catalog::check_plugin(&self.ground, (&plugin, true), versions).await?;
         let changed = catalog::change(&self.ground, (owner, name), |application| {
             application.versions = versions;
         });
@@ -258,8 +258,18 @@ impl Consumers {
     }
 
     /// Plugins whose manifests declare an application that cannot be made, and why.
-    pub fn refused(&self) -> BTreeMap<PluginName, String> {
+    pub fn refused(&self) -> BTreeMap<PluginName, NotMade> {
         self.directory.refused()
+    }
+
+    /// The plugins that applications of an account work with, or would.
+    pub fn plugins_of(&self, account: AccountId) -> BTreeSet<PluginName> {
+        let all = self.directory.all().into_iter();
+        let theirs = all.filter(|running| running.application().owner.account == account);
+        let plugins = theirs.map(|running| running.application().plugin.clone());
+        let not_made = self.directory.refused().into_iter();
+        let not_made = not_made.filter(|(_, not_made)| not_made.owner.account == account);
+        plugins.chain(not_made.map(|(plugin, _)| plugin)).collect()
     }
 
     /// One application with each of its shards.

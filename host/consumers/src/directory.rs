@@ -14,11 +14,20 @@ use crate::running::Running;
 /// How long somebody waits until the supervisor has looked.
 const LOOK_TIME_MAX: Duration = Duration::from_secs(20);
 
+/// An application that a plugin's manifest declares, and that cannot be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotMade {
+    /// Whose it would be.
+    pub owner: Caller,
+    /// Why it cannot be made.
+    pub why: String,
+}
+
 /// Applications by owner and name. Only the supervisor writes here.
 pub struct Directory {
     all: RwLock<BTreeMap<(Caller, ApplicationName), Arc<Running>>>,
     /// Plugins whose manifests declare an application that cannot be made, and why.
-    refused: RwLock<BTreeMap<PluginName, String>>,
+    refused: RwLock<BTreeMap<PluginName, NotMade>>,
     /// The supervisor is to look.
     pub nudge: Arc<Notify>,
     /// How often it has looked.
@@ -102,15 +111,16 @@ impl Directory {
     }
 
     /// Plugins whose manifests declare an application that cannot be made, and why.
-    pub fn refused(&self) -> BTreeMap<PluginName, String> {
+    pub fn refused(&self) -> BTreeMap<PluginName, NotMade> {
         let refused = self.refused.read();
         refused.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(crate) fn refuse(&self, now: BTreeMap<PluginName, String>) {
+    pub(crate) fn refuse(&self, now: BTreeMap<PluginName, NotMade>) {
         let mut refused = self.refused.write().unwrap_or_else(PoisonError::into_inner);
-        for (plugin, why) in &now {
-            if refused.get(plugin) != Some(why) {
+        for (plugin, not_made) in &now {
+            if refused.get(plugin) != Some(not_made) {
+                let why = &not_made.why;
                 tracing::warn!(%plugin, why, "the application of a plugin is not made");
             }
         }

@@ -38,6 +38,7 @@ pub use catalog::{ChangeError, NewApplication};
 pub use consumers::{Consumers, Foundations, LetterError, OpenError, Options, Owner};
 pub use counts::Counts;
 pub use dead_letters::Content;
+pub use directory::NotMade;
 pub use effects::Grants;
 pub use limits::{APPLICATIONS_PER_ACCOUNT_MAX, WORK_BYTES};
 pub use rows::pinned;

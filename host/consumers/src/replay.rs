@@ -156,7 +156,7 @@ async fn version(
         (Some(hash), _) => Versions::Pinned(hash),
         (None, versions) => versions,
     };
-    catalog::check_plugin(ground, plugin, versions)
+    catalog::check_plugin(ground, (plugin, true), versions)
         .await
         .map_err(refused)?;
     match versions {

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use delivery::Delivery;
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 use tokio::time::timeout;
-use wasm::{PluginName, Retained, RetainedRecords};
+use wasm::{RecordsOf, Retained, RetainedRecords};
 
 /// How long reading them may take. After that the version that they are for is refused for now.
 const READ_TIME_MAX: Duration = Duration::from_secs(30);
@@ -31,18 +32,22 @@ impl RecordsOfDeliveries {
 impl RetainedRecords for RecordsOfDeliveries {
     fn last(
         &self,
-        plugin: &PluginName,
-        records_max: usize,
-        bytes_max: usize,
+        of: &RecordsOf,
+        most: (usize, usize),
+        mut closing: watch::Receiver<bool>,
     ) -> Result<Retained, String> {
         let delivery = self.delivery.upgrade().ok_or("the server ends")?;
-        let reading = delivery.retained(plugin, (records_max, bytes_max));
-        let read = self
-            .runtime
-            .block_on(async { timeout(READ_TIME_MAX, reading).await });
-        match read {
-            Ok(read) => read.map_err(|error| error.to_string()),
-            Err(_) => Err("it takes too long".to_owned()),
-        }
+        // The runtime's timers are there only within it.
+        self.runtime.block_on(async {
+            let reading = timeout(READ_TIME_MAX, delivery.retained(of, most));
+            tokio::select! {
+                read = reading => match read {
+                    Ok(read) => read.map_err(|error| error.to_string()),
+                    Err(_) => Err("it takes too long".to_owned()),
+                },
+                // An end of the plugins is one of the server.
+                _ = closing.wait_for(|closing| *closing) => Err("the server closes".to_owned()),
+            }
+        })
     }
 }

@@ -13,6 +13,8 @@ mod refusals;
 mod reply;
 mod request;
 mod shadow_page;
+mod shadow_trial;
+mod viewer;
 
 use std::net::IpAddr;
 use std::sync::Arc;

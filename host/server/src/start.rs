@@ -168,6 +168,9 @@ pub async fn start(
     let plugins = open_plugins(&config, &streams, &clock).await?;
     let pinned = consumers::pinned(&*engine).await;
     plugins.pin(pinned.map_err(|error| StartError::Streams(error.into()))?);
+    if let Deployers::Accounts(accounts) = deployers(&config) {
+        plugins.are_deployed_by(accounts);
+    }
     let threads = GuestThreads::start(config.delivery_limits.threads);
     let threads = Arc::new(threads.map_err(StartError::Threads)?);
     let foundations = Foundations {

@@ -5,10 +5,12 @@
 //! server: on a busy machine they wait, and a record must not fail for that. A guest cannot sleep,
 //! so one that takes no processor time makes no call that lasts.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
+use tokio::sync::watch;
 use wasmtime::UpdateDeadline;
 
 use crate::guest_threads::current_turn;
@@ -41,6 +43,20 @@ pub(crate) struct CallTime {
     took: Duration,
 }
 
+thread_local! {
+    /// Turns true when nobody waits any more for guests of this thread, where it has no turn.
+    static CLOSING: RefCell<Option<watch::Receiver<bool>>> = const { RefCell::new(None) };
+}
+
+/// From now on, guests that the calling thread calls are stopped when `closing` turns true.
+pub(crate) fn stop_guests_when(closing: watch::Receiver<bool>) {
+    CLOSING.set(Some(closing));
+}
+
+fn nobody_waits() -> bool {
+    CLOSING.with_borrow(|closing| closing.as_ref().is_some_and(|it| *it.borrow()))
+}
+
 impl CallTime {
     /// A call begins that may take so long.
     pub(crate) fn begin(&mut self, max: Duration) {
@@ -60,7 +76,7 @@ impl CallTime {
     /// Looks, on the thread of the call, whether it may go on.
     pub(crate) fn look(&mut self) -> wasmtime::Result<UpdateDeadline> {
         let turn = current_turn();
-        if turn.as_ref().is_some_and(|turn| turn.is_stopped()) {
+        if turn.as_ref().is_some_and(|turn| turn.is_stopped()) || nobody_waits() {
             return Err(wasmtime::Error::from(CallStopped));
         }
         let now = processor_time()?;

@@ -13,6 +13,10 @@ use crate::name::PluginName;
 use crate::qualifier::Qualifier;
 use crate::version::Version;
 
+/// What stands in the place of a reason, for whom that is not.
+pub const REASON_HIDDEN: &str =
+    "the reason is for those who deploy plugins, and for accounts that it serves";
+
 /// Why a plugin has no version to go by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Absence {
@@ -26,6 +30,17 @@ pub enum Absence {
     Paused(Timestamp),
     /// It has no version of that number, or no alias of that name.
     NoVersion(Qualifier),
+}
+
+impl Absence {
+    /// The same for somebody whom the plugin does not serve: why it was refused is shown to those
+    /// who deploy plugins; see [`crate::Plugins::tells_reasons_to`].
+    pub fn told(&self, with_reason: bool) -> String {
+        match self {
+            Self::Refused(_) if !with_reason => format!("was refused; {REASON_HIDDEN}"),
+            told => told.to_string(),
+        }
+    }
 }
 
 impl fmt::Display for Absence {
@@ -86,10 +101,13 @@ impl Control {
             },
         };
         match hash {
-            Some(hash) => Ok(match self.registry.loaded(name, hash) {
-                Some(version) => Choice::Ready(version),
-                None => Choice::Cold(hash),
-            }),
+            Some(hash) => {
+                let rules = &self.loader.signatures;
+                let loaded = self.registry.loaded(name, hash);
+                // One that was loaded to finish something with may begin nothing.
+                let permitted = loaded.filter(|version| rules.permits(&version.facts().signed));
+                Ok(permitted.map_or(Choice::Cold(hash), Choice::Ready))
+            }
             None => match self.registry.current(name) {
                 Some(version) => Ok(Choice::Ready(version)),
                 // One that came meanwhile wakes whoever asks.

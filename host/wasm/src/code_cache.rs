@@ -92,6 +92,14 @@ impl CodeCache {
         self.path(component).exists()
     }
 
+    /// Deletes the code of a component; whoever needs it compiles it anew.
+    pub(crate) fn forget(&self, component: ContentHash) -> io::Result<()> {
+        match fs::remove_file(self.path(component)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     fn load(&self, engine: &Engine, path: &Path) -> Option<Component> {
         let file = files::read_own(path, FILE_BYTES_MAX).ok()?;
         let (tag, image) = file.split_at_checked(TAG_BYTES)?;

@@ -16,6 +16,7 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use rustix::process::Signal;
+use tokio::sync::watch;
 use wasmtime::Engine;
 
 use crate::child::{self, Ended, Unfinished};
@@ -62,6 +63,8 @@ pub(crate) struct Compiler {
     state: Mutex<State>,
     /// Rings when the turn is given back, and when the compiler is closed.
     changed: Condvar,
+    /// Turns true when the compiler is closed: for guests that run for nobody any more then.
+    closing: watch::Sender<bool>,
 }
 
 struct State {
@@ -91,6 +94,7 @@ impl Compiler {
                 is_taken: false,
             }),
             changed: Condvar::new(),
+            closing: watch::channel(false).0,
         })
     }
 
@@ -114,7 +118,13 @@ impl Compiler {
     /// and ends every later attempt at once. Does not block.
     pub(crate) fn close(&self) {
         self.state().open = None;
+        self.closing.send_replace(true);
         self.changed.notify_all();
+    }
+
+    /// What turns true when it is closed.
+    pub(crate) fn closing(&self) -> watch::Receiver<bool> {
+        self.closing.subscribe()
     }
 
     pub(crate) fn is_closed(&self) -> bool {

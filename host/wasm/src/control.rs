@@ -9,7 +9,7 @@ use types::{Clock, Timestamp};
 
 use crate::deploying::Standing;
 use crate::hash::ContentHash;
-use crate::life::{Coming, How, Life, SetAside, Why};
+use crate::life::{Coming, Course, How, Life, SetAside, Why};
 use crate::limits::LABEL_BYTES_MAX;
 use crate::lives::Change;
 use crate::loaded::Loaded;
@@ -19,8 +19,6 @@ use crate::printable::printable;
 use crate::records_of_others::RecordsOfOthers;
 use crate::refusal::Refusal;
 use crate::registry::Registry;
-use crate::role::Role;
-use crate::shadow::Run;
 use crate::trial::{Ring, TRIAL_TIME, Trial};
 use crate::version::Version;
 
@@ -37,6 +35,8 @@ pub(crate) struct Control {
     pub(crate) bell: SyncSender<Ring>,
     /// Where the records of shadow runs come from.
     pub(crate) records: RecordsOfOthers,
+    /// Held by a shadow run: its records are in memory, of one at a time.
+    pub(crate) shadowing: Mutex<()>,
     /// What is being deployed through the API, by its content.
     deploys: Mutex<BTreeMap<PluginName, ContentHash>>,
 }
@@ -64,6 +64,7 @@ impl Control {
             clock,
             bell,
             records: RecordsOfOthers::default(),
+            shadowing: Mutex::default(),
             deploys: Mutex::default(),
         }
     }
@@ -74,6 +75,12 @@ impl Control {
         if deploys.len() < DEPLOYS_MAX {
             deploys.insert(name.clone(), hash);
         }
+    }
+
+    /// Forgets that something is being deployed.
+    pub(crate) fn deploys_no_more(&self, name: &PluginName) {
+        let mut deploys = self.deploys.lock().unwrap_or_else(PoisonError::into_inner);
+        deploys.remove(name);
     }
 
     /// Notes what lies in the plugins directory. Other files than those that were set aside make an
@@ -106,77 +113,36 @@ impl Control {
         }
     }
 
-    /// Lets retained records through a version that would take the place of the one in force, where
-    /// its manifest or the operator asks for that, and shows what came of it. Blocks.
-    ///
-    /// # Errors
-    /// When too many of them failed in it, or none can be read for now.
-    pub(crate) fn shadow(&self, version: &Version) -> Result<(), Refusal> {
-        let (name, rollout) = (version.name(), version.manifest().rollout);
-        let records_max = rollout.shadow_records(&self.loader.rollout);
-        // A consumer's effects are for its application alone to try.
-        if records_max == 0 || version.role() == Role::Consumer {
-            return Ok(());
-        }
-        let Some(in_force) = self.in_force_but(version) else {
-            return Ok(());
-        };
-        let retained = self
-            .records
-            .last(name, records_max)
-            .map_err(|why| Refusal::ForNow(format!("read records for its shadow run: {why}")))?;
-        let run = Run {
-            old: &in_force,
-            new: version,
-            now: self.clock.now(),
-            with_text: self.loader.rollout.shadow_samples,
-        };
-        let report = run.run_apart(&retained, || self.loader.compiler.is_closed())?;
-        let percent_max = rollout.shadow_failed_percent_max;
-        let too_many = percent_max.filter(|most| report.fails_more_than(*most));
-        let told = too_many.map(|most| {
-            format!(
-                "shadow run: {} of {} records failed in it, and {} in the version in force; \
-                 shadow_failed_percent_max is {most}",
-                report.new.failed, report.records, report.old.failed
-            )
-        });
-        self.registry.shadowed(name, report);
-        told.map_or(Ok(()), |why| Err(Refusal::ForGood(why)))
-    }
-
-    /// The version in force that another would take the place of. After a start it comes into force
-    /// for that; where it cannot, nothing can be compared.
-    fn in_force_but(&self, version: &Version) -> Option<Arc<Version>> {
-        let (name, is_other) = (version.name(), |hash| hash != version.hash());
-        let noted = self.loader.lives.hash_in_force(name);
-        if self.registry.hash(name).is_none() && noted.is_some_and(is_other) {
-            match self.loader.load_last(name, self.clock.now())? {
-                Ok(last) => self.bring_back(last),
-                Err(refusal) => {
-                    let why = refusal.to_string();
-                    tracing::warn!(plugin = %name, why, "no shadow run beside what was in force");
-                }
-            }
-        }
-        let in_force = self.registry.current(name);
-        in_force.filter(|it| is_other(it.hash()))
-    }
-
     /// Puts a version in force, or lets a share go by it where its manifest says so and there is
-    /// one in force. Nothing happens when it was set aside while it was loaded.
-    pub(crate) fn put_in_force(&self, version: Version, how: How) -> Result<(), Refusal> {
+    /// one in force. `since` is how far the plugin had come when the version was found: what was
+    /// ordered meanwhile stays, and the version is set aside.
+    pub(crate) fn put_in_force(
+        &self,
+        version: Version,
+        how: How,
+        since: Course,
+    ) -> Result<(), Refusal> {
         let (name, now) = (version.name().clone(), self.clock.now());
         let mut change = self.change(&name)?;
         if change.life.in_force().map(|it| it.hash) == Some(version.hash()) {
             // It was so when the server ended.
-            self.bring_back(version);
+            self.is_back(version);
             self.registry.forgive(&name);
             return Ok(());
         }
         let version = Arc::new(version);
         let is_aside = |aside: SetAside| aside.hash == version.hash();
         if change.life.set_aside.is_some_and(is_aside) {
+            return Ok(());
+        }
+        if change.life.course() != since {
+            tracing::info!(plugin = %name, version = ?version.hash(), "an order came before it");
+            change.life.set_aside = Some(SetAside {
+                hash: version.hash(),
+                why: Why::RolledBack,
+            });
+            keep(&mut change)?;
+            self.registry.changed(&name);
             return Ok(());
         }
         let in_force = change.life.in_force().map(|version| version.hash);
@@ -199,8 +165,22 @@ impl Control {
         Ok(())
     }
 
-    /// Puts the version in force again that was so last, after a start.
-    pub(crate) fn bring_back(&self, version: Version) {
+    /// Puts the version in force again that was so last, after a start. It stays out where an order
+    /// has put another in its place while it was loaded.
+    ///
+    /// # Errors
+    /// When nothing of the plugin may change.
+    pub(crate) fn bring_back(&self, version: Version) -> Result<(), Refusal> {
+        // Held until it is announced: orders wait for that.
+        let change = self.change(version.name())?;
+        if change.life.in_force().map(|it| it.hash) == Some(version.hash()) {
+            self.is_back(version);
+        }
+        Ok(())
+    }
+
+    /// The same in the middle of a change.
+    fn is_back(&self, version: Version) {
         let version = Arc::new(version);
         self.loaded.note(&version);
         self.stays_on_trial(&version);
@@ -259,6 +239,8 @@ impl Control {
     pub(crate) fn set_aside_what_lies(&self, change: &mut Change<'_>, name: &PluginName, why: Why) {
         let in_force = change.life.in_force().map(|version| version.hash);
         let lies = self.registry.what_lies(name).or(self.registry.hash(name));
+        // Before the first look of a start: what was in force before this change.
+        let lies = lies.or_else(|| self.loader.lives.hash_in_force(name));
         if let Some(hash) = lies.filter(|hash| Some(*hash) != in_force) {
             change.life.set_aside = Some(SetAside { hash, why });
         }

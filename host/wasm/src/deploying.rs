@@ -1,10 +1,13 @@
 //! Versions that somebody hands to a running server, to be put in force as if they had been put
 //! into the plugins directory. The thread that watches the directory does both, so that neither
 //! sees the other's half done.
+//!
+//! A deployment may take longer than somebody waits. Whoever asks again with the same files waits
+//! for the same deployment, and hears what came of it though it was over meanwhile.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::SyncSender;
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::hash::ContentHash;
 use crate::kept::Source;
@@ -14,6 +17,12 @@ use crate::refusal::Refusal;
 /// Versions that are on their way at a time; the files of each are in memory. One more is refused,
 /// and may be handed in again.
 const DEPLOYMENTS_MAX: usize = 4;
+/// Outcomes that nobody has heard of yet. Of more the oldest is forgotten: who asks for it deploys
+/// anew.
+const OUTCOMES_MAX: usize = 32;
+/// How long an outcome waits for somebody to hear of it: after that the same files are another
+/// attempt.
+const OUTCOME_TIME_MAX: Duration = Duration::from_secs(600);
 
 /// What became of a version that was handed in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,37 +66,153 @@ impl From<Refusal> for NotDeployed {
     }
 }
 
+type Outcome = Result<Deployed, Refusal>;
+
 /// A version on its way to the watcher's thread.
 pub(crate) struct Deployment {
     pub(crate) name: PluginName,
     pub(crate) source: Source,
     /// Whoever waits for what becomes of it.
-    pub(crate) answer: SyncSender<Result<Deployed, Refusal>>,
-    /// Counts until it is done.
-    pub(crate) _place: Place,
+    pub(crate) answer: Answer,
 }
 
-/// How many are on their way.
-#[derive(Clone, Default)]
-pub(crate) struct Places(Arc<AtomicUsize>);
+/// What tells deployments apart: a signature that comes later makes another one.
+type Key = (PluginName, ContentHash, Option<Vec<u8>>);
 
-/// The place of one.
-pub(crate) struct Place(Arc<AtomicUsize>);
+/// The deployments that are on their way, and those of which nobody has heard yet what came of
+/// them.
+#[derive(Default)]
+pub(crate) struct Deployments(Mutex<State>);
 
-impl Places {
-    /// Takes a place; none when all are taken.
-    pub(crate) fn take(&self) -> Option<Place> {
-        let more = |taken: usize| (taken < DEPLOYMENTS_MAX).then_some(taken + 1);
-        let taken = self
-            .0
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, more);
-        taken.is_ok().then(|| Place(Arc::clone(&self.0)))
+#[derive(Default)]
+struct State {
+    all: Vec<Arc<Awaited>>,
+    /// Those that the watcher's thread has not come to.
+    waiting: VecDeque<Deployment>,
+    is_closed: bool,
+}
+
+/// One of them.
+pub(crate) struct Awaited {
+    key: Key,
+    /// With the time since when it is known.
+    outcome: Mutex<Option<(Outcome, Instant)>>,
+    is_known: Condvar,
+}
+
+/// Says what came of a deployment. Dropped without that, it says that the server closes.
+pub(crate) struct Answer(Arc<Awaited>);
+
+/// How somebody comes to wait for a deployment.
+pub(crate) enum Begun {
+    /// It is on its way, or was; whoever watches the directory has to hear of it.
+    OnItsWay(Arc<Awaited>),
+    /// There are as many on their way as there may be.
+    Full,
+    /// Nobody takes any more.
+    Closed,
+}
+
+impl Deployments {
+    /// Begins a deployment, or finds the one that was begun with the same files.
+    pub(crate) fn begin(&self, name: &PluginName, source: Source, now: Instant) -> Begun {
+        let key = (name.clone(), source.hash(), source.signature.clone());
+        let mut state = self.lock();
+        if state.is_closed {
+            return Begun::Closed;
+        }
+        state.all.retain(|it| !it.is_stale(now));
+        if let Some(same) = state.all.iter().find(|it| it.key == key) {
+            return Begun::OnItsWay(Arc::clone(same));
+        }
+        let is_over = |it: &Arc<Awaited>| it.lock().is_some();
+        let over = state.all.iter().filter(|it| is_over(it)).count();
+        if state.all.len() - over >= DEPLOYMENTS_MAX {
+            return Begun::Full;
+        }
+        if over >= OUTCOMES_MAX
+            && let Some(oldest) = state.all.iter().position(is_over)
+        {
+            state.all.remove(oldest);
+        }
+        let awaited = Arc::new(Awaited {
+            key,
+            outcome: Mutex::default(),
+            is_known: Condvar::new(),
+        });
+        state.all.push(Arc::clone(&awaited));
+        state.waiting.push_back(Deployment {
+            name: name.clone(),
+            source,
+            answer: Answer(Arc::clone(&awaited)),
+        });
+        Begun::OnItsWay(awaited)
+    }
+
+    /// The next one to be carried out.
+    pub(crate) fn next(&self) -> Option<Deployment> {
+        self.lock().waiting.pop_front()
+    }
+
+    /// Takes no more, and lets go of those that wait.
+    pub(crate) fn close(&self) {
+        let mut state = self.lock();
+        state.is_closed = true;
+        let waiting = std::mem::take(&mut state.waiting);
+        drop(state);
+        // Each says by this that the server closes.
+        drop(waiting);
+    }
+
+    /// What came of a deployment, once that is known, `wait_max` from now at most. It is forgotten
+    /// by that: the same files are another deployment from then on.
+    pub(crate) fn hear(&self, awaited: &Arc<Awaited>, wait_max: Duration) -> Option<Outcome> {
+        let outcome = awaited.wait(wait_max)?;
+        self.lock().all.retain(|it| !Arc::ptr_eq(it, awaited));
+        Some(outcome)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Each change under the lock leaves the lists whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Place {
+impl Awaited {
+    fn is_stale(&self, now: Instant) -> bool {
+        let is_old = |at: Instant| now.saturating_duration_since(at) > OUTCOME_TIME_MAX;
+        self.lock().as_ref().is_some_and(|(_, at)| is_old(*at))
+    }
+
+    fn wait(&self, wait_max: Duration) -> Option<Outcome> {
+        let is_unknown = |outcome: &mut Option<_>| outcome.is_none();
+        let waited = self
+            .is_known
+            .wait_timeout_while(self.lock(), wait_max, is_unknown);
+        let (outcome, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        outcome.as_ref().map(|(outcome, _)| outcome.clone())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<(Outcome, Instant)>> {
+        // One assignment.
+        self.outcome.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Answer {
+    /// Says it to all who wait, and to the next one who asks if nobody does.
+    pub(crate) fn give(self, outcome: Outcome) {
+        *self.0.lock() = Some((outcome, Instant::now()));
+    }
+}
+
+impl Drop for Answer {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
+        let closes = || Refusal::ForNow("the server closes".to_owned());
+        let mut outcome = self.0.lock();
+        outcome.get_or_insert_with(|| (Err(closes()), Instant::now()));
+        drop(outcome);
+        self.0.is_known.notify_all();
     }
 }
 
@@ -95,13 +220,99 @@ impl Drop for Place {
 mod tests {
     use super::*;
 
+    fn name() -> PluginName {
+        PluginName::parse("a").unwrap()
+    }
+
+    fn source(number: usize) -> Source {
+        Source {
+            component: number.to_string().into_bytes(),
+            ..Source::default()
+        }
+    }
+
+    fn begin(all: &Deployments, source: Source) -> Arc<Awaited> {
+        match all.begin(&name(), source, Instant::now()) {
+            Begun::OnItsWay(awaited) => awaited,
+            Begun::Full | Begun::Closed => panic!("it is not taken"),
+        }
+    }
+
+    fn new(all: &Deployments, number: usize) -> (Arc<Awaited>, Answer) {
+        let awaited = begin(all, source(number));
+        (awaited, all.next().expect("it is new").answer)
+    }
+
+    fn refused(why: &str) -> Outcome {
+        Err(Refusal::ForGood(why.to_owned()))
+    }
+
+    /// Who asked again after 45 seconds had it compiled again, and never heard of the refusal.
     #[test]
-    fn a_place_is_free_again_when_what_had_it_is_done() {
-        let places = Places::default();
-        let taken: Vec<_> = (0..DEPLOYMENTS_MAX).map(|_| places.take()).collect();
-        assert!(taken.iter().all(Option::is_some));
-        assert!(places.take().is_none());
-        drop(taken);
-        assert!(places.take().is_some());
+    fn who_asks_again_hears_what_came_of_a_deployment_that_nobody_waited_for() {
+        let all = Deployments::default();
+        let (awaited, answer) = new(&all, 1);
+        assert_eq!(all.hear(&awaited, Duration::ZERO), None, "it lasts");
+        let again = begin(&all, source(1));
+        assert!(all.next().is_none(), "it is on its way");
+        answer.give(refused("slow"));
+        for awaited in [&again, &awaited] {
+            let told = all.hear(awaited, Duration::ZERO);
+            assert_eq!(told, Some(refused("slow")), "all who wait hear of it");
+        }
+        new(&all, 1).1.give(refused("slow again"));
+        let again = begin(&all, source(1));
+        assert!(all.next().is_none(), "nobody has heard of it");
+        let told = all.hear(&again, Duration::ZERO);
+        assert_eq!(told, Some(refused("slow again")));
+        new(&all, 2).1.give(refused("long ago"));
+        let later = Instant::now() + OUTCOME_TIME_MAX * 2;
+        all.begin(&name(), source(2), later);
+        assert!(all.next().is_some(), "that was another attempt");
+    }
+
+    #[test]
+    fn a_signature_makes_another_deployment_of_the_same_files() {
+        let all = Deployments::default();
+        begin(&all, source(1));
+        let signed = Source {
+            signature: Some(b"signed".to_vec()),
+            ..source(1)
+        };
+        begin(&all, signed.clone());
+        let sources = [all.next(), all.next()].map(|it| it.unwrap().source);
+        assert_eq!(sources, [source(1), signed]);
+    }
+
+    #[test]
+    fn so_many_are_on_their_way_and_so_many_outcomes_wait() {
+        let all = Deployments::default();
+        let answers: Vec<_> = (0..DEPLOYMENTS_MAX).map(|it| new(&all, it).1).collect();
+        let begun = all.begin(&name(), source(100), Instant::now());
+        assert!(matches!(begun, Begun::Full));
+        drop(answers);
+        for number in 100..100 + OUTCOMES_MAX * 2 {
+            new(&all, number).1.give(refused("no"));
+        }
+        assert!(all.lock().all.len() <= OUTCOMES_MAX);
+        begin(&all, source(100 + OUTCOMES_MAX * 2 - 1));
+        assert!(all.next().is_none(), "it is remembered");
+        begin(&all, source(100));
+        assert!(all.next().is_some(), "it is forgotten");
+    }
+
+    #[test]
+    fn a_deployment_that_is_given_up_says_that_the_server_closes() {
+        let all = Deployments::default();
+        let awaited = begin(&all, source(1));
+        let told = std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| all.hear(&awaited, Duration::from_secs(60)));
+            all.close();
+            waiting.join().unwrap()
+        });
+        let closes = Err(Refusal::ForNow("the server closes".to_owned()));
+        assert_eq!(told, Some(closes));
+        let begun = all.begin(&name(), source(2), Instant::now());
+        assert!(matches!(begun, Begun::Closed));
     }
 }

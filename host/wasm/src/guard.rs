@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
+use crate::call_time::stop_guests_when;
 use crate::control::Control;
 use crate::trial::Ring;
 
@@ -30,7 +31,9 @@ impl Guard {
     /// When there is none.
     pub(crate) fn start(control: Arc<Control>, rings: Receiver<Ring>) -> io::Result<Self> {
         let bell = control.bell.clone();
+        let closing = control.loader.compiler.closing();
         let hear = move || {
+            stop_guests_when(closing);
             for ring in rings {
                 match ring {
                     Ring::Failing(alarm) => control.roll_back_by_itself(&alarm),

@@ -75,6 +75,7 @@ mod running;
 mod runtime;
 mod sealed;
 mod shadow;
+mod shadowing;
 mod signature;
 mod slab;
 mod state;
@@ -89,7 +90,7 @@ mod world;
 
 pub use application::{Application, Grants, Start, Versions};
 pub use census::{Census, Counted, IMPORTS_LISTED_MAX, Import};
-pub use choice::{Absence, Choice};
+pub use choice::{Absence, Choice, REASON_HIDDEN};
 pub use columns::{BatchColumns, Columns};
 pub use compile_worker::compile_worker;
 pub use consumer::{Assignment, Consumer};
@@ -111,7 +112,7 @@ pub use log_ring::LogLine;
 pub use manifest::Manifest;
 pub use moment::Moment;
 pub use name::PluginName;
-pub use offline::{Came, Cost, Effect, Files, Trial, Tried, Workbench};
+pub use offline::{Came, Cost, DEPLOYED_TEXT_BYTES_MAX, Effect, Files, Trial, Tried, Workbench};
 pub use options::{OpenError, Options};
 pub use orders::OrderError;
 pub use outputs::{Output, Outputs, Status};
@@ -122,8 +123,10 @@ pub use registry::{Ignored, Plugin, Refused};
 pub use role::Role;
 pub use rollout::{Rollout, RolloutRules, SHADOW_RECORDS_MAX};
 pub use shadow::{
-    Retained, RetainedRecords, SHADOW_BYTES_MAX, ShadowReport, ShadowSample, ShadowSide, Shown,
+    RecordsOf, Retained, RetainedRecords, SHADOW_BYTES_MAX, ShadowReport, ShadowSample, ShadowSide,
+    Shown,
 };
+pub use shadowing::NotShadowed;
 pub use signature::{
     SignatureMode, SignatureRules, Signed, SigningKey, TRUSTED_KEYS_MAX, TrustedKey,
 };

@@ -179,6 +179,14 @@ pub struct Life {
     pub(crate) aliases: BTreeMap<AliasName, u64>,
 }
 
+/// How far orders and swaps have come: it changes with each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Course {
+    in_force: Option<u64>,
+    latest: Option<Event>,
+    canary: Option<Canary>,
+}
+
 /// A version on its way into force.
 #[derive(Clone, Debug)]
 pub(crate) struct Coming {
@@ -252,6 +260,16 @@ impl Life {
         let earlier = self.events.get(..came)?.iter().rev();
         let before = earlier.map(|event| event.number).find(|it| *it != now)?;
         self.number(before)
+    }
+
+    /// Where it stands. Whoever loads a version for long compares this before and after: what was
+    /// ordered meanwhile goes before what was to come by itself.
+    pub(crate) fn course(&self) -> Course {
+        Course {
+            in_force: self.in_force,
+            latest: self.events.last().copied(),
+            canary: self.canary,
+        }
     }
 
     /// The contents that must not be deleted: all versions of a plugin that is there.

@@ -22,7 +22,7 @@ use types::Timestamp;
 
 use crate::files;
 use crate::hash::ContentHash;
-use crate::life::{Coming, How, Life};
+use crate::life::{Coming, Course, How, Life};
 use crate::name::PluginName;
 
 /// Bytes of a file: several times what the versions, events and aliases that are kept can take. A
@@ -125,6 +125,12 @@ impl Lives {
     /// All lives.
     pub(crate) fn all(&self) -> BTreeMap<PluginName, Arc<Life>> {
         self.lock().clone()
+    }
+
+    /// How far a plugin has come.
+    pub(crate) fn course(&self, name: &PluginName) -> Course {
+        self.of(name)
+            .map_or_else(Course::default, |life| life.course())
     }
 
     /// The plugins of which a version is in force.

@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -83,10 +84,43 @@ impl Loader {
         now: Timestamp,
     ) -> Result<Version, Refusal> {
         let version = self.bring_to_life(name, source, now)?;
-        self.kept
-            .save(source)
-            .map_err(|error| Refusal::ForNow(format!("keep it: {error}")))?;
+        let failed = |error| Refusal::ForNow(format!("keep it: {error}"));
+        // Last: a version with a component is whole.
+        self.keep_signature(name, source).map_err(failed)?;
+        self.kept.save(source).map_err(failed)?;
         Ok(version)
+    }
+
+    /// Keeps the signature of a version. One of a trusted key makes room only for another such.
+    /// Whether another is kept than before.
+    fn keep_signature(&self, name: &PluginName, source: &Source) -> io::Result<bool> {
+        let Some(signature) = &source.signature else {
+            return Ok(false);
+        };
+        let (hash, rules) = (source.hash(), &self.signatures);
+        let kept = self.kept.signature(name, hash).ok().flatten();
+        let is_good = |signature: &[u8]| rules.trusts(name, hash, signature);
+        if kept.as_ref() == Some(signature)
+            || kept.is_some_and(|kept| is_good(&kept)) && !is_good(signature)
+        {
+            return Ok(false);
+        }
+        self.kept.sign(name, hash, signature).map(|()| true)
+    }
+
+    /// Keeps the signature of a version that is kept: it may have come later than the version.
+    /// Failing that, it is asked for again when it is needed. Whether another is kept than before.
+    pub(crate) fn note_signature(&self, name: &PluginName, source: &Source) -> bool {
+        if !self.kept.has(source.hash()) {
+            return false;
+        }
+        match self.keep_signature(name, source) {
+            Ok(is_another) => is_another,
+            Err(error) => {
+                tracing::warn!(plugin = %name, %error, "keep the signature of a version");
+                false
+            }
+        }
     }
 
     /// The same without keeping it: nothing may rely on what this makes.
@@ -135,12 +169,13 @@ impl Loader {
         hash: ContentHash,
         now: Timestamp,
     ) -> Result<Version, Refusal> {
-        let source = self.kept.load(hash).map_err(Refusal::ForNow)?;
+        let source = self.kept.load(name, hash).map_err(Refusal::ForNow)?;
         self.load(name, &source, now)
     }
 
     /// Makes a version again that was kept. What it does now is the delivery's that it was begun
-    /// with to deal with: one that does not come to life any more is a version all the same.
+    /// with to deal with: one that does not come to life any more is a version all the same, and so
+    /// is one without a signature. Nothing may be begun with it but by [`Loader::check_signature`].
     ///
     /// # Errors
     /// When it was not kept, or not as it was.
@@ -150,21 +185,24 @@ impl Loader {
         hash: ContentHash,
         now: Timestamp,
     ) -> Result<Version, String> {
-        let source = self.kept.load(hash)?;
+        let source = self.kept.load(name, hash)?;
         let manifest = match &source.manifest {
             Some(text) => {
                 Manifest::parse_kept(text, name, self.limits).map_err(|e| e.to_string())?
             }
             None => Manifest::bare(name.clone(), self.limits),
         };
-        let linked = self.link(manifest, (&source, Signed::Unknown), now);
+        let signed = self
+            .signatures
+            .look(name, hash, source.signature.as_deref());
+        let linked = self.link(manifest, (&source, signed), now);
         let linked = linked.map_err(|refusal| refusal.to_string())?;
         let (version, described) = try_once(linked, now)?;
         // What cannot say what it is called is called by its manifest alone, if it has one.
         Ok(version.with_description(described.unwrap_or_default()))
     }
 
-    /// Whether a version that was kept has the signature that it must have.
+    /// Lets something be begun with a version that was kept, before any of it runs.
     ///
     /// # Errors
     /// Which key or file is missing.
@@ -176,9 +214,23 @@ impl Loader {
         if self.signatures.mode != SignatureMode::Require {
             return Ok(());
         }
-        let source = self.kept.load(hash).map_err(Refusal::ForNow)?;
-        let signature = source.signature.as_deref();
+        let signature = self.kept.signature(name, hash).map_err(Refusal::ForNow)?;
+        let signature = signature.as_deref();
         self.signatures.check(name, hash, signature).map(|_| ())
+    }
+
+    /// Whether the code of these files is kept.
+    pub(crate) fn has_code(&self, source: &Source) -> bool {
+        let component = ContentHash::of_component(&source.component);
+        self.code.has(component)
+    }
+
+    /// Deletes the code of files that were only tried.
+    pub(crate) fn forget_code(&self, source: &Source) {
+        let component = ContentHash::of_component(&source.component);
+        if let Err(error) = self.code.forget(component) {
+            tracing::warn!(%error, "delete the code of a plugin that was only tried");
+        }
     }
 
     /// Deletes compiled code that was not used for long: that of a person who tries many

@@ -13,6 +13,7 @@ use types::Timestamp;
 use crate::admission;
 use crate::census::Census;
 use crate::directory;
+use crate::files;
 use crate::hash::ContentHash;
 use crate::kept::Source;
 use crate::limits::{Limits, MANIFEST_BYTES_MAX};
@@ -20,12 +21,20 @@ use crate::loader::Loader;
 use crate::name::PluginName;
 use crate::options::{OpenError, Options};
 use crate::runtime::Purpose;
+use crate::signature::{self, SIGNATURE_FILE_BYTES_MAX};
 use crate::version::Version;
 
 pub use recorder::Effect;
 pub use trial::{Came, Cost, Trial, Tried};
 
 const MANIFEST: &str = "plugin.toml";
+/// What a line with a signature begins with. No manifest does: it would be no TOML.
+const SIGNATURE_WORD: &str = "millrace-signature ";
+/// Bytes of the rest of that line: those of a file with a signature, which is base64 of 64 bytes.
+const SIGNATURE_LINE_BYTES_MAX: usize = 256;
+/// Bytes that stand before the component at most.
+pub const DEPLOYED_TEXT_BYTES_MAX: usize =
+    SIGNATURE_WORD.len() + SIGNATURE_LINE_BYTES_MAX + 1 + MANIFEST_BYTES_MAX;
 
 /// A plugin's files, read whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,16 +54,33 @@ impl Files {
         read.map(Self).map_err(|refusal| refusal.to_string())
     }
 
-    /// The files as they are handed from one program to another: the manifest's text, which may be
-    /// missing, and the component right behind it. A component begins with a zero byte, and no text
-    /// has one.
+    /// The files as they are handed from one program to another: a line with the signature, the
+    /// manifest's text, both of which may be missing, and the component right behind. A component
+    /// begins with a zero byte, and no text has one.
+    ///
+    /// ```text
+    /// millrace-signature <base64>
+    /// <plugin.toml>
+    /// <component>
+    /// ```
     ///
     /// # Errors
     /// When there is no component, or what stands before it is no manifest of a possible size.
     pub fn split(whole: &[u8]) -> Result<Self, String> {
         let at = whole.iter().position(|byte| *byte == 0);
         let at = at.ok_or("there is no component in it: one begins with a zero byte")?;
-        let (manifest, component) = whole.split_at(at);
+        let (text, component) = whole.split_at(at);
+        let (signature, manifest) = match text.strip_prefix(SIGNATURE_WORD.as_bytes()) {
+            None => (None, text),
+            Some(rest) => {
+                let end = rest.iter().position(|byte| *byte == b'\n');
+                let end = end.filter(|end| *end <= SIGNATURE_LINE_BYTES_MAX);
+                let (line, manifest) = end
+                    .and_then(|end| rest.split_at_checked(end))
+                    .ok_or_else(|| format!("{SIGNATURE_WORD}is followed by no line of base64"))?;
+                (Some(line.trim_ascii().to_vec()), &manifest[1..])
+            }
+        };
         if manifest.len() > MANIFEST_BYTES_MAX {
             return Err(format!(
                 "{MANIFEST} has more than {MANIFEST_BYTES_MAX} bytes"
@@ -65,17 +91,36 @@ impl Files {
         Ok(Self(Source {
             manifest,
             component: component.to_vec(),
-            signature: None,
+            signature,
         }))
     }
 
     /// The same in one piece.
     pub fn whole(&self) -> Vec<u8> {
+        let line = self.0.signature.as_deref().map(signature::to_base64);
+        let line = line.map(|base64| format!("{SIGNATURE_WORD}{base64}\n"));
         [
+            line.unwrap_or_default().as_bytes(),
             self.manifest().unwrap_or_default().as_bytes(),
             self.component(),
         ]
         .concat()
+    }
+
+    /// The same files with the signature that a file holds.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is too large for one.
+    pub fn signed_by(mut self, file: &Path) -> Result<Self, String> {
+        let read = files::read_operators(file, SIGNATURE_FILE_BYTES_MAX, "");
+        self.0.signature = Some(read.map_err(|refusal| refusal.to_string())?);
+        Ok(self)
+    }
+
+    /// The same files without a signature.
+    pub fn unsigned(mut self) -> Self {
+        self.0.signature = None;
+        self
     }
 
     pub(crate) fn of(source: Source) -> Self {
@@ -94,6 +139,11 @@ impl Files {
     /// The component.
     pub fn component(&self) -> &[u8] {
         &self.0.component
+    }
+
+    /// Whether there is a signature with them, whosever it is.
+    pub fn has_signature(&self) -> bool {
+        self.0.signature.is_some()
     }
 
     /// What tells them apart from other versions, on a server as well.
@@ -154,5 +204,54 @@ impl Workbench {
     /// What plugins may use here.
     pub fn limits(&self) -> &Limits {
         &self.loader.limits
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_the_same_after_they_were_handed_over_whole() {
+        let signed = signature::to_base64(&[7; 64]).into_bytes();
+        for (manifest, signature) in [
+            (None, None),
+            (Some("name = 'a'\n"), None),
+            (None, Some(&signed)),
+            (Some("name = 'a'\n"), Some(&signed)),
+        ] {
+            let files = Files(Source {
+                manifest: manifest.map(str::to_owned),
+                component: b"\0asm".to_vec(),
+                signature: signature.cloned(),
+            });
+            assert_eq!(Files::split(&files.whole()), Ok(files));
+        }
+    }
+
+    #[test]
+    fn a_raw_signature_is_handed_over_in_base64() {
+        let raw: Vec<u8> = (0..64).collect();
+        let files = Files(Source {
+            component: b"\0asm".to_vec(),
+            signature: Some(raw.clone()),
+            ..Source::default()
+        });
+        let Files(split) = Files::split(&files.whole()).unwrap();
+        assert_eq!(split.component, b"\0asm");
+        assert_eq!(
+            split.signature.unwrap(),
+            signature::to_base64(&raw).as_bytes()
+        );
+    }
+
+    #[test]
+    fn what_is_no_line_with_a_signature_is_refused() {
+        for text in ["", &"x".repeat(SIGNATURE_LINE_BYTES_MAX + 1)] {
+            let end = if text.is_empty() { "" } else { "\n" };
+            let body = format!("{SIGNATURE_WORD}{text}{end}\0asm");
+            let why = Files::split(body.as_bytes()).unwrap_err();
+            assert!(why.contains("no line of base64"), "{why}");
+        }
     }
 }

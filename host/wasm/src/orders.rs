@@ -346,9 +346,9 @@ impl Control {
 
     /// A version that was kept, held ready or loaded now. It came to life.
     fn alive(&self, name: &PluginName, hash: ContentHash) -> Result<Arc<Version>, OrderError> {
+        // One that is held for a delivery may never have been checked.
+        self.loader.check_signature(name, hash)?;
         if let Some(version) = self.registry.loaded(name, hash) {
-            // One that is held for a delivery may never have been checked.
-            self.loader.check_signature(name, hash)?;
             return Ok(version);
         }
         let load = || {
@@ -357,7 +357,6 @@ impl Control {
         };
         let version = self.loaded.find_or_load((name, hash), load);
         let version = version.map_err(OrderError::Failed)?;
-        self.loader.check_signature(name, hash)?;
         self.registry.hold(Arc::clone(&version));
         Ok(version)
     }

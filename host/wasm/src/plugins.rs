@@ -1,16 +1,18 @@
 //! All plugins of a server: what the rest of the program asks of this crate.
 
+mod handed_in;
+
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::mpsc::Receiver;
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 
 use tokio::sync::watch;
-use types::Clock;
+use types::{AccountId, Clock};
 
 use crate::choice::{Absence, Choice};
 use crate::control::Control;
-use crate::deploying::{Deployed, Deployment, NotDeployed, Places};
+use crate::deploying::Deployments;
 use crate::guard::{self, Guard};
 use crate::hash::ContentHash;
 use crate::life::{Life, Numbered, Why};
@@ -38,10 +40,13 @@ pub struct Plugins {
     /// What versions on trial ring, until somebody listens.
     rings: Mutex<Option<Receiver<Ring>>>,
     guard: Mutex<Option<Guard>>,
-    /// Those that were handed in and are on their way.
-    deployments: Places,
+    /// Those that were handed in: on their way, or over and not heard of.
+    deployments: Arc<Deployments>,
     /// Whether all that lay in the directory at the start was tried.
     started: Arc<watch::Sender<bool>>,
+    /// Who deploys plugins, once that is known; until then, and where it is nobody's account in
+    /// particular, anybody.
+    deployers: OnceLock<Vec<AccountId>>,
 }
 
 impl Plugins {
@@ -77,8 +82,9 @@ impl Plugins {
             watcher: Mutex::default(),
             rings: Mutex::new(Some(rings)),
             guard: Mutex::default(),
-            deployments: Places::default(),
+            deployments: Arc::default(),
             started: Arc::new(watch::channel(false).0),
+            deployers: OnceLock::new(),
         })
     }
 
@@ -107,7 +113,8 @@ impl Plugins {
             let guard = guard.map_err(|why| OpenError(format!("guard plugins: {why}")))?;
             *lock(&self.guard) = Some(guard);
         }
-        let watcher = Watcher::start(directory, Arc::clone(&self.control), tried)
+        let works_on = (Arc::clone(&self.control), Arc::clone(&self.deployments));
+        let watcher = Watcher::start(directory, works_on, tried)
             .map_err(|why| OpenError(format!("watch the plugins directory: {why}")))?;
         *lock(&self.watcher) = Some(watcher);
         Ok(())
@@ -154,13 +161,28 @@ impl Plugins {
         self.control.absence(name)
     }
 
-    /// A version that is or was in force: to finish what was begun with it, or since somebody goes
-    /// by its number. Blocks when it has to be loaded, which is done once for all who ask
-    /// meanwhile; it is held ready from then on.
+    /// A version that is or was in force: to begin something with, since somebody goes by its
+    /// number, its hash or an alias. Blocks when it has to be loaded, which is done once for all who
+    /// ask meanwhile; it is held ready from then on.
+    ///
+    /// # Errors
+    /// When a signature is required that it does not have, and those of
+    /// [`Plugins::version_begun`].
+    pub fn version(&self, name: &PluginName, hash: ContentHash) -> Result<Arc<Version>, String> {
+        let permitted = self.control.loader.check_signature(name, hash);
+        permitted.map_err(|refusal| refusal.to_string())?;
+        self.version_begun(name, hash)
+    }
+
+    /// The same to finish what was begun with it, signed or not.
     ///
     /// # Errors
     /// When it was not kept, or not as it was, or cannot be compiled before the plugins are closed.
-    pub fn version(&self, name: &PluginName, hash: ContentHash) -> Result<Arc<Version>, String> {
+    pub fn version_begun(
+        &self,
+        name: &PluginName,
+        hash: ContentHash,
+    ) -> Result<Arc<Version>, String> {
         let control = &self.control;
         if let Some(version) = control.registry.loaded(name, hash) {
             control.loaded.note(&version);
@@ -175,6 +197,13 @@ impl Plugins {
         })
     }
 
+    /// Whether something may be begun with a version that is loaded, as far as that is known
+    /// without asking [`Plugins::version`].
+    pub fn permits(&self, version: &Version) -> bool {
+        let rules = &self.control.loader.signatures;
+        rules.permits(&version.facts().signed)
+    }
+
     /// Holds a version ready, since somebody goes by its number. What was used longest ago is let
     /// go for it.
     pub fn hold(&self, version: &Arc<Version>) {
@@ -185,8 +214,8 @@ impl Plugins {
     ///
     /// # Errors
     /// When they were not kept, or not as they were.
-    pub fn files(&self, hash: ContentHash) -> Result<Files, String> {
-        self.control.loader.kept.load(hash).map(Files::of)
+    pub fn files(&self, name: &PluginName, hash: ContentHash) -> Result<Files, String> {
+        self.control.loader.kept.load(name, hash).map(Files::of)
     }
 
     /// What every plugin may use.
@@ -203,42 +232,6 @@ impl Plugins {
         lines_max: usize,
     ) -> Option<Vec<LogLine>> {
         self.control.registry.log_after(name, after, lines_max)
-    }
-
-    /// Puts a version in force and into the plugins directory: admitted, compiled and tried first,
-    /// so that the one before goes on if it cannot be. Blocks for as long as all of that takes, and
-    /// while others are at it.
-    ///
-    /// # Errors
-    /// Why it is not in force.
-    pub fn deploy(&self, name: &PluginName, files: Files) -> Result<Deployed, NotDeployed> {
-        let source = files.into_source();
-        let bytes = source.component.len() as u64;
-        let limit = self.control.loader.limits.component_bytes_max;
-        if bytes > limit {
-            return Err(NotDeployed::Refused(format!(
-                "{name}.wasm: has {bytes} bytes, more than {limit} (component_mib = {})",
-                limit / (1024 * 1024)
-            )));
-        }
-        let hatch = lock(&self.watcher).as_ref().map(Watcher::hatch);
-        let Some(hatch) = hatch else {
-            return Err(NotDeployed::NoDirectory);
-        };
-        let closing = || NotDeployed::ForNow("the server closes".to_owned());
-        let hatch = hatch.ok_or_else(closing)?;
-        let Some(place) = self.deployments.take() else {
-            let why = "others are being deployed; try again in a moment";
-            return Err(NotDeployed::ForNow(why.to_owned()));
-        };
-        let (answer, answered) = mpsc::sync_channel(1);
-        hatch.hand_over(Deployment {
-            name: name.clone(),
-            source,
-            answer,
-            _place: place,
-        })?;
-        Ok(answered.recv().map_err(|_| closing())??)
     }
 
     /// A number that changes whenever a version comes into force, is refused or goes, and whenever
@@ -269,6 +262,17 @@ impl Plugins {
     /// What is kept of a plugin over its versions.
     pub fn life(&self, name: &PluginName) -> Option<Arc<Life>> {
         self.control.loader.lives.of(name)
+    }
+
+    /// Says which accounts deploy plugins. Said twice, the first time counts.
+    pub fn are_deployed_by(&self, accounts: Vec<AccountId>) {
+        self.deployers.get_or_init(|| accounts);
+    }
+
+    /// Whether an account is told why something of a plugin that does not serve it was refused.
+    pub fn tells_reasons_to(&self, account: AccountId) -> bool {
+        let deployers = self.deployers.get();
+        deployers.is_none_or(|accounts| accounts.contains(&account))
     }
 
     /// Says where the records of shadow runs come from. Until then a version that asks for one
@@ -448,6 +452,7 @@ impl Plugins {
     /// who wait may have all of these.
     pub fn stop_compiling(&self) {
         self.control.loader.compiler.close();
+        self.control.records.close();
     }
 
     /// Ends the watching, after [`Plugins::stop_compiling`]. Blocks until the version that is being

@@ -3,8 +3,9 @@
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::name::PluginName;
-use crate::shadow::{Retained, RetainedRecords, SHADOW_BYTES_MAX};
+use tokio::sync::watch;
+
+use crate::shadow::{RecordsOf, Retained, RetainedRecords, SHADOW_BYTES_MAX};
 
 /// How long a shadow run waits for a server that is starting. After that its version is refused for
 /// now.
@@ -13,29 +14,52 @@ const STARTING_MAX: Duration = Duration::from_secs(10);
 /// Who reads records, once that is known.
 #[derive(Default)]
 pub(crate) struct RecordsOfOthers {
-    source: Mutex<Option<Arc<dyn RetainedRecords>>>,
-    is_there: Condvar,
+    state: Mutex<State>,
+    has_changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    source: Option<Arc<dyn RetainedRecords>>,
+    is_closed: bool,
 }
 
 impl RecordsOfOthers {
     /// Says who reads them.
     pub(crate) fn come_from(&self, source: Arc<dyn RetainedRecords>) {
-        *self.source.lock().unwrap_or_else(PoisonError::into_inner) = Some(source);
-        self.is_there.notify_all();
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.source = Some(source);
+        self.has_changed.notify_all();
     }
 
-    /// The last records of a stream that goes through a plugin. Blocks.
-    pub(crate) fn last(&self, plugin: &PluginName, records_max: u32) -> Result<Retained, String> {
-        let source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Lets go of whoever waits for that.
+    pub(crate) fn close(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.is_closed = true;
+        self.has_changed.notify_all();
+    }
+
+    /// The last records of a stream. Blocks, until `closing` turns true at most.
+    pub(crate) fn last(
+        &self,
+        of: &RecordsOf,
+        records_max: u32,
+        closing: watch::Receiver<bool>,
+    ) -> Result<Retained, String> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_unknown = |state: &mut State| state.source.is_none() && !state.is_closed;
         let waited = self
-            .is_there
-            .wait_timeout_while(source, STARTING_MAX, |source| source.is_none());
-        // The value is an option, whole at every moment.
-        let (source, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        let found = source.as_ref().map(Arc::clone);
-        drop(source);
+            .has_changed
+            .wait_timeout_while(state, STARTING_MAX, is_unknown);
+        // Each change is one assignment.
+        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        if state.is_closed {
+            return Err("the server closes".to_owned());
+        }
+        let found = state.source.as_ref().map(Arc::clone);
+        drop(state);
         let found = found.ok_or("the server reads no records yet")?;
         let records_max = usize::try_from(records_max).map_err(|error| error.to_string())?;
-        found.last(plugin, records_max, SHADOW_BYTES_MAX)
+        found.last(of, (records_max, SHADOW_BYTES_MAX), closing)
     }
 }

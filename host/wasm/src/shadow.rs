@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
-use types::Timestamp;
+use tokio::sync::watch;
+use types::{StreamArn, Timestamp};
 
+use crate::call_time::stop_guests_when;
 use crate::fault::Fault;
 use crate::guest_threads::step_back;
 use crate::hash::ContentHash;
@@ -22,6 +24,9 @@ use crate::version::Version;
 /// Bytes of the records of a run: they, and what becomes of a batch, are in memory, once at a time.
 /// Older records are left out.
 pub const SHADOW_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Records of a run that somebody orders, where neither they, the manifest nor the operator says how
+/// many.
+pub(crate) const SHADOW_RECORDS_DEFAULT: u32 = 1_000;
 /// How long a run may take on both sides together. What is not compared by then is left out, which
 /// the report says.
 const TIME_MAX: Duration = Duration::from_secs(60);
@@ -36,18 +41,29 @@ const SAMPLES_MAX: usize = 10;
 const SAMPLE_BYTES_MAX: usize = 256;
 const PERCENT: u64 = 100;
 
+/// Whose records go through a shadow run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RecordsOf {
+    /// Those of a delivery stream that goes through this plugin.
+    Plugin(PluginName),
+    /// Those of the delivery stream of this ARN, whatever it goes through.
+    DeliveryStream(String),
+    /// Those of a stream.
+    Stream(StreamArn),
+}
+
 /// Where the records of shadow runs come from. Others know streams, this crate does not.
 pub trait RetainedRecords: Send + Sync {
-    /// The last records that are retained of a stream whose records go through a plugin: so many
-    /// at most, and so many bytes. Blocks.
+    /// The last records that are retained: so many at most, and so many bytes. Blocks, until
+    /// `closing` turns true at most.
     ///
     /// # Errors
     /// Why they cannot be read, for now.
     fn last(
         &self,
-        plugin: &PluginName,
-        records_max: usize,
-        bytes_max: usize,
+        of: &RecordsOf,
+        most: (usize, usize),
+        closing: watch::Receiver<bool>,
     ) -> Result<Retained, String>;
 }
 
@@ -152,17 +168,23 @@ struct Side {
     instance: Option<Instance>,
     /// When it stops, wherever it is.
     end: Instant,
+    /// What turns true when nobody waits any more.
+    closing: watch::Receiver<bool>,
     counts: ShadowSide,
 }
 
 impl Side {
     /// A version apart from the one that deliveries work with: it counts and logs for itself.
-    fn of(version: &Version, now: Timestamp, end: Instant) -> Self {
+    fn of(version: &Version, run: &Run<'_>, end: Instant) -> Self {
         Self {
             version: Arc::new(version.apart()),
-            moment: Moment { now, seed: 0 },
+            moment: Moment {
+                now: run.now,
+                seed: 0,
+            },
             instance: None,
             end,
+            closing: run.closing.clone(),
             counts: ShadowSide::default(),
         }
     }
@@ -187,6 +209,9 @@ impl Side {
                 self.counts.fault.get_or_insert(fault.to_string());
                 let mut outcomes = Vec::new();
                 for record in 0..batch.len() {
+                    if *self.closing.borrow() {
+                        return Err(Fault::Stopped);
+                    }
                     if self.end <= Instant::now() {
                         break;
                     }
@@ -247,35 +272,31 @@ pub(crate) struct Run<'a> {
     pub(crate) now: Timestamp,
     /// Whether the report may show bytes of records.
     pub(crate) with_text: bool,
+    /// What turns true when nobody waits any more: the run ends then, in the middle of a call.
+    pub(crate) closing: watch::Receiver<bool>,
 }
 
 impl Run<'_> {
     /// [`Run::run`] on a thread below the priority of those that serve clients. Blocks.
-    pub(crate) fn run_apart(
-        &self,
-        retained: &Retained,
-        is_over: impl Fn() -> bool + Send,
-    ) -> Result<ShadowReport, Refusal> {
+    pub(crate) fn run_apart(&self, retained: &Retained) -> Result<ShadowReport, Refusal> {
         let run = || {
             step_back(NICENESS);
-            self.run(retained, is_over)
+            stop_guests_when(self.closing.clone());
+            self.run(retained)
         };
         let ended = std::thread::scope(|scope| scope.spawn(run).join());
         ended.unwrap_or_else(|_| Err(Refusal::ForNow("the shadow run ended badly".to_owned())))
     }
 
-    /// Lets records through both versions, batch by batch, until `is_over`.
+    /// Lets records through both versions, batch by batch.
     ///
     /// # Errors
-    /// When the machine has no room for instances at the moment.
-    pub(crate) fn run(
-        &self,
-        retained: &Retained,
-        is_over: impl Fn() -> bool,
-    ) -> Result<ShadowReport, Refusal> {
+    /// When the machine has no room for instances at the moment, or the server closes: a part of a
+    /// run says nothing.
+    fn run(&self, retained: &Retained) -> Result<ShadowReport, Refusal> {
         let end = Instant::now() + TIME_MAX;
-        let mut old = Side::of(self.old, self.now, end);
-        let mut new = Side::of(self.new, self.now, end);
+        let mut old = Side::of(self.old, self, end);
+        let mut new = Side::of(self.new, self, end);
         let mut report = ShadowReport {
             at: self.now,
             source: retained.source.clone(),
@@ -288,7 +309,11 @@ impl Run<'_> {
             samples: Vec::new(),
         };
         let mut records = retained.records.iter().peekable();
-        while records.peek().is_some() && Instant::now() < end && !is_over() {
+        while records.peek().is_some() && Instant::now() < end {
+            if *self.closing.borrow() {
+                let why = "shadow run: the server closes";
+                return Err(Refusal::ForNow(why.to_owned()));
+            }
             let batch = next_batch(&mut records);
             let stopped = |fault: Fault| Refusal::ForNow(format!("shadow run: {fault}"));
             let before = old.run(&batch).map_err(stopped)?;

@@ -95,30 +95,57 @@ pub enum Signed {
 }
 
 impl SignatureRules {
-    /// Looks at the signature of a version.
+    /// What is known of a version with this signature.
+    pub(crate) fn look(
+        &self,
+        name: &PluginName,
+        hash: ContentHash,
+        signature: Option<&[u8]>,
+    ) -> Signed {
+        if self.mode == SignatureMode::Off {
+            return Signed::Unknown;
+        }
+        match self.find(name, hash, signature) {
+            Ok(key) => Signed::By(key.short()),
+            Err(why) => Signed::Not(why),
+        }
+    }
+
+    /// Whether something may be begun with a version of which this is known.
+    pub(crate) fn permits(&self, signed: &Signed) -> bool {
+        self.mode != SignatureMode::Require || matches!(signed, Signed::By(_))
+    }
+
+    /// Lets something be begun with a version that has this signature: every way into force, from
+    /// the plugins directory, by a deployment or by an order, and whoever goes by a number, an alias
+    /// or a hash, comes by here.
     ///
     /// # Errors
-    /// When one of a trusted key is required and this is none: which key or file is missing.
+    /// When one of a trusted key is required and this is none: which key or file is missing, and
+    /// how it is made.
     pub(crate) fn check(
         &self,
         name: &PluginName,
         hash: ContentHash,
         signature: Option<&[u8]>,
     ) -> Result<Signed, Refusal> {
-        if self.mode == SignatureMode::Off {
-            return Ok(Signed::Unknown);
+        let signed = self.look(name, hash, signature);
+        let Signed::Not(why) = &signed else {
+            return Ok(signed);
+        };
+        if !self.permits(&signed) {
+            return Err(Refusal::ForGood(format!(
+                "{why}, and signatures = \"require\" is configured: `millrace plugin sign --key \
+                 FILE {name}` makes one, and `millrace plugin deploy` hands it in"
+            )));
         }
-        let found = self.find(name, hash, signature);
-        match (found, self.mode) {
-            (Ok(key), _) => Ok(Signed::By(key.short())),
-            (Err(why), SignatureMode::Require) => Err(Refusal::ForGood(format!(
-                "{why}, and signatures = \"require\" is configured"
-            ))),
-            (Err(why), _) => {
-                tracing::warn!(plugin = %name, version = ?hash, why, "a plugin is not signed");
-                Ok(Signed::Not(why))
-            }
-        }
+        tracing::warn!(plugin = %name, version = ?hash, why, "a plugin is not signed");
+        Ok(signed)
+    }
+
+    /// Whether a signature is one of a trusted key.
+    pub(crate) fn trusts(&self, name: &PluginName, hash: ContentHash, signature: &[u8]) -> bool {
+        self.find(name, hash, Some(signature)).is_ok()
     }
 
     /// The trusted key that a signature was made with.
@@ -158,6 +185,14 @@ fn decode(signature: &[u8]) -> Option<[u8; SIGNATURE_BYTES]> {
     }
     let bytes = STANDARD.decode_to_vec(signature.trim_ascii()).ok()?;
     bytes.try_into().ok()
+}
+
+/// A signature, raw or in base64, as one line of base64; what is neither stays no signature.
+pub(crate) fn to_base64(signature: &[u8]) -> String {
+    match decode(signature) {
+        Some(raw) => STANDARD.encode_to_string(raw),
+        None => STANDARD.encode_to_string(signature),
+    }
 }
 
 /// A key that signs.
@@ -269,6 +304,22 @@ mod tests {
     }
 
     #[test]
+    fn what_was_loaded_without_a_signature_begins_nothing_where_one_is_required() {
+        let key = SigningKey::generate().unwrap();
+        let not = Signed::Not("it has none".to_owned());
+        for (mode, permitted) in [
+            (SignatureMode::Off, true),
+            (SignatureMode::Warn, true),
+            (SignatureMode::Require, false),
+        ] {
+            let rules = rules(mode, &[&key]);
+            assert!(rules.permits(&Signed::By("a key".to_owned())));
+            assert_eq!(rules.permits(&not), permitted);
+            assert_eq!(rules.permits(&Signed::Unknown), permitted);
+        }
+    }
+
+    #[test]
     fn what_is_missing_is_named_and_only_refused_where_it_is_required() {
         let key = SigningKey::generate().unwrap();
         let missing = "it has no signature: a.wasm.sig, or plugin.sig in its folder";
@@ -283,6 +334,7 @@ mod tests {
             let told = check(SignatureMode::Require).unwrap_err().to_string();
             assert!(told.starts_with(why), "{told}");
             assert!(told.contains("\"require\""), "{told}");
+            assert!(told.contains("plugin sign --key FILE a"), "{told}");
         }
     }
 }

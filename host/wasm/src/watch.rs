@@ -8,16 +8,18 @@
 //! What lies there at the start is taken at once. Where it has to be refused, the version that was
 //! in force last goes on.
 
+mod deploy;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::control::{Control, Seen};
-use crate::deploying::{Deployed, Standing};
 use crate::directory::{self, Found, Scan};
 use crate::hash::ContentHash;
 use crate::kept::Source;
+use crate::life::Course;
 use crate::name::PluginName;
 use crate::placing;
 use crate::refusal::{Again, Refusal};
@@ -39,6 +41,8 @@ pub(crate) struct Watch {
     settling: BTreeMap<PluginName, Settling>,
     /// Why the directory could not be looked at the last time.
     failing: Option<String>,
+    /// How far each plugin had come before anybody could order anything.
+    at_start: BTreeMap<PluginName, Course>,
 }
 
 struct Handled {
@@ -72,11 +76,21 @@ impl Watch {
             handled: BTreeMap::new(),
             settling: BTreeMap::new(),
             failing: None,
+            at_start: BTreeMap::new(),
         }
     }
 
-    /// Shows what is there, or was in force last, as being loaded.
-    pub(crate) fn expect(&self) -> Result<(), String> {
+    /// What turns true when the server closes.
+    pub(crate) fn closing(&self) -> tokio::sync::watch::Receiver<bool> {
+        self.control.loader.compiler.closing()
+    }
+
+    /// Shows what is there, or was in force last, as being loaded. Called before anybody can order
+    /// anything.
+    pub(crate) fn expect(&mut self) -> Result<(), String> {
+        placing::recover(&self.directory);
+        let lives = self.control.loader.lives.all().into_iter();
+        self.at_start = lives.map(|(name, life)| (name, life.course())).collect();
         let scan = directory::scan(&self.directory)?;
         scan.plugins
             .keys()
@@ -105,7 +119,8 @@ impl Watch {
             if self.control.loader.compiler.is_closed() {
                 return;
             }
-            self.handle(name, found, Instant::now());
+            let since = self.at_start.get(&name).copied().unwrap_or_default();
+            self.handle(name, (found, since), Instant::now());
         }
     }
 
@@ -153,7 +168,8 @@ impl Watch {
                 _ => self.has_settled(&name, Some(&found), now),
             };
             if is_due {
-                self.handle(name, found, now);
+                let since = self.control.loader.lives.course(&name);
+                self.handle(name, (found, since), now);
             }
         }
     }
@@ -218,63 +234,6 @@ impl Watch {
         noted.chain(self.control.registry.names()).collect()
     }
 
-    /// Puts a version in force that was handed in, and its files into the directory: the files come
-    /// last, so that none lies there that was not taken.
-    ///
-    /// # Errors
-    /// Why it is not in force. The one before is, and its files lie where they were.
-    pub(crate) fn deploy(
-        &mut self,
-        name: &PluginName,
-        source: &Source,
-    ) -> Result<Deployed, Refusal> {
-        let hash = source.hash();
-        placing::check(&self.directory, name, source)?;
-        let control = &self.control;
-        if control.registry.hash(name) == Some(hash) && self.lies_there(name, hash) {
-            return Ok(Deployed {
-                hash,
-                was_in_force: true,
-                standing: Standing::InForce,
-            });
-        }
-        let version = control.loader.load(name, source, control.registry.now())?;
-        control.shadow(&version)?;
-        placing::put(&self.directory, name, source)?;
-        control.deploys(name, hash);
-        if let Seen::Taken(how) = control.sees(name, hash)? {
-            control.put_in_force(version, how)?;
-        }
-        let standing = control.standing(name, hash);
-        if control.registry.hash(name).is_none() {
-            // A share goes by what was handed in, and the others by what was in force last.
-            self.fall_back(name, Some(hash));
-        }
-        // What was just written is handled, unless somebody wrote to it since.
-        if let Ok(Some(found)) = directory::look_at(&self.directory, name)
-            && self.lies_there(name, hash)
-        {
-            self.settling.remove(name);
-            self.handled
-                .insert(name.clone(), Handled { found, again: None });
-        }
-        Ok(Deployed {
-            hash,
-            was_in_force: false,
-            standing,
-        })
-    }
-
-    /// Whether the files of this version lie in the directory.
-    fn lies_there(&self, name: &PluginName, hash: ContentHash) -> bool {
-        let found = directory::look_at(&self.directory, name).ok().flatten();
-        let source = found.and_then(|it| {
-            it.read(name, self.control.loader.limits.component_bytes_max)
-                .ok()
-        });
-        source.is_some_and(|source| source.hash() == hash)
-    }
-
     fn has_settled(&mut self, name: &PluginName, found: Option<&Found>, now: Instant) -> bool {
         let before = self.handled.get(name).map(|handled| &handled.found);
         let settle = match found {
@@ -296,12 +255,12 @@ impl Watch {
     }
 
     /// Takes what has settled, and notes what became of it.
-    fn handle(&mut self, name: PluginName, found: Found, now: Instant) {
+    fn handle(&mut self, name: PluginName, (found, since): (Found, Course), now: Instant) {
         self.settling.remove(&name);
         let began = Instant::now();
         let before = self.handled.remove(&name).filter(|it| it.found == found);
         let before = before.and_then(|handled| handled.again);
-        let again = match self.take(&name, &found) {
+        let again = match self.take(&name, &found, since) {
             Taken::Changed => return,
             Taken::Done => None,
             // A pause begins when the attempt is over, however long that took.
@@ -311,14 +270,14 @@ impl Watch {
     }
 
     /// Puts in force what was found, or refuses it.
-    fn take(&self, name: &PluginName, found: &Found) -> Taken {
+    fn take(&self, name: &PluginName, found: &Found, since: Course) -> Taken {
         let source = match self.source(name, found) {
             Ok(None) => return Taken::Changed,
             Ok(Some(source)) => Ok(source),
             Err(refusal) => Err(refusal),
         };
         let tried = source.as_ref().ok().map(Source::hash);
-        let Err(refusal) = source.and_then(|source| self.load(name, &source)) else {
+        let Err(refusal) = source.and_then(|source| self.load(name, &source, since)) else {
             return Taken::Done;
         };
         if self.control.loader.compiler.is_closed() {
@@ -335,8 +294,12 @@ impl Watch {
         }
     }
 
-    fn load(&self, name: &PluginName, source: &Source) -> Result<(), Refusal> {
+    fn load(&self, name: &PluginName, source: &Source, since: Course) -> Result<(), Refusal> {
         let (control, hash) = (&self.control, source.hash());
+        if control.loader.note_signature(name, source) {
+            // Whoever waits for it asks again.
+            control.registry.changed(name);
+        }
         match control.sees(name, hash)? {
             Seen::LeftAlone => control.registry.forgive(name),
             Seen::Taken(_) if control.registry.hash(name) == Some(hash) => {
@@ -346,7 +309,7 @@ impl Watch {
                 let now = control.registry.now();
                 let version = control.loader.load(name, source, now)?;
                 control.shadow(&version)?;
-                control.put_in_force(version, how)?;
+                control.put_in_force(version, how, since)?;
             }
         }
         if control.registry.hash(name).is_some() {
@@ -354,9 +317,9 @@ impl Watch {
         }
         // A share goes by what lies there, or nobody does.
         match control.loader.load_last(name, control.registry.now()) {
-            Some(version) => {
-                control.bring_back(version.map_err(|refusal| refusal.at("the version in force"))?);
-                Ok(())
+            Some(last) => {
+                let last = last.map_err(|refusal| refusal.at("the version in force"))?;
+                control.bring_back(last)
             }
             None => Err(
                 "what lies there was set aside, and nothing else is in force"
@@ -383,16 +346,13 @@ impl Watch {
         if last == tried {
             return false;
         }
-        match self
+        let loaded = self
             .control
             .loader
-            .load_last(name, self.control.registry.now())
-        {
-            None => false,
-            Some(Ok(version)) => {
-                self.control.bring_back(version);
-                false
-            }
+            .load_last(name, self.control.registry.now());
+        let brought = loaded.map(|it| it.and_then(|version| self.control.bring_back(version)));
+        match brought {
+            None | Some(Ok(())) => false,
             Some(Err(refusal)) => {
                 let why = refusal.to_string();
                 tracing::warn!(plugin = %name, why, "the version in force last cannot be again");

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use notify::event::{AccessKind, AccessMode};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
+use crate::call_time::stop_guests_when;
 use crate::control::Control;
-use crate::deploying::Deployment;
-use crate::refusal::Refusal;
+use crate::deploying::{Deployment, Deployments};
 use crate::watch::Watch;
 
 /// How often it is looked whether files have settled.
@@ -29,20 +29,20 @@ pub(crate) struct Watcher {
 }
 
 enum Ring {
+    /// Something may have changed, or was handed in.
     Event,
-    Deploy(Box<Deployment>),
     Stop,
 }
 
 impl Watcher {
     /// Looks at what is there and starts the thread, which takes it, calls `tried` once all of it
-    /// was tried, and goes on with what changes.
+    /// was tried, and goes on with what changes and what is handed in.
     ///
     /// # Errors
     /// When the directory cannot be read, or there is no thread.
     pub(crate) fn start(
         directory: PathBuf,
-        control: Arc<Control>,
+        (control, deployments): (Arc<Control>, Arc<Deployments>),
         tried: impl FnOnce() + Send + 'static,
     ) -> Result<Self, String> {
         // One ring is as good as many: the thread looks at everything.
@@ -50,11 +50,14 @@ impl Watcher {
         let mut watch = Watch::new(directory, control);
         let events = events(&watch.directory, &bell);
         watch.expect()?;
+        let closing = watch.closing();
         let keep = move || {
+            stop_guests_when(closing);
             watch.begin();
             tried();
             watch.warm_up();
-            run(watch, &rings);
+            run(watch, &deployments, &rings);
+            deployments.close();
         };
         let thread = thread::Builder::new()
             .name("millrace-plugins".to_owned())
@@ -68,25 +71,13 @@ impl Watcher {
     }
 }
 
-/// A handle by which versions are handed to the thread, for as long as that runs.
-#[derive(Clone)]
-pub(crate) struct Hatch(SyncSender<Ring>);
-
-impl Hatch {
-    /// Hands a version over. Blocks while the thread is at work on others.
-    ///
-    /// # Errors
-    /// When the thread has ended.
-    pub(crate) fn hand_over(&self, deployment: Deployment) -> Result<(), Refusal> {
-        let handed = self.0.send(Ring::Deploy(Box::new(deployment)));
-        handed.map_err(|_| Refusal::ForNow("the server closes".to_owned()))
-    }
-}
-
 impl Watcher {
-    /// A handle for those who deploy; none once the thread is being ended.
-    pub(crate) fn hatch(&self) -> Option<Hatch> {
-        self.bell.clone().map(Hatch)
+    /// Lets the thread look for what was handed in, as soon as it comes to that. Does not block.
+    pub(crate) fn ring(&self) {
+        if let Some(bell) = &self.bell {
+            // A bell that is ringing already need not ring twice.
+            let _ = bell.try_send(Ring::Event);
+        }
     }
 }
 
@@ -105,7 +96,7 @@ impl Drop for Watcher {
 }
 
 /// Looks at every ring, and now and then, until the bell says stop.
-fn run(mut watch: Watch, rings: &Receiver<Ring>) {
+fn run(mut watch: Watch, deployments: &Deployments, rings: &Receiver<Ring>) {
     loop {
         let pause = if watch.is_settling() {
             SETTLE_LOOK
@@ -114,17 +105,16 @@ fn run(mut watch: Watch, rings: &Receiver<Ring>) {
         };
         match rings.recv_timeout(pause) {
             Ok(Ring::Event) | Err(RecvTimeoutError::Timeout) => {}
-            Ok(Ring::Deploy(deployment)) => {
-                let Deployment {
-                    name,
-                    source,
-                    answer,
-                    _place,
-                } = *deployment;
-                // Who asked may have gone: it is deployed all the same.
-                let _ = answer.try_send(watch.deploy(&name, &source));
-            }
             Ok(Ring::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+        }
+        while let Some(deployment) = deployments.next() {
+            let Deployment {
+                name,
+                source,
+                answer,
+            } = deployment;
+            // Who asked may have gone: it is deployed all the same.
+            answer.give(watch.deploy(&name, &source));
         }
         watch.look(Instant::now());
     }

@@ -18,6 +18,7 @@ mod orders;
 mod outcome;
 mod project;
 mod run;
+mod shadow;
 mod shapes;
 mod sign;
 mod test;
@@ -46,6 +47,8 @@ pub(crate) enum PluginCommand {
     Deploy(deploy::DeployArgs),
     /// Run records of a live stream through a plugin, with nothing written
     Run(run::RunArgs),
+    /// Let retained records through a plugin that is not deployed, beside the version in force
+    Shadow(shadow::ShadowArgs),
     /// Print what a plugin of a server logged
     Logs(logs::LogsArgs),
     /// List the plugins, which version of each is in force, and why others were refused
@@ -80,6 +83,7 @@ impl PluginCommand {
             Self::Dev(args) => in_runtime(dev::run(args)),
             Self::Deploy(args) => in_runtime(deploy::run(&args)),
             Self::Run(args) => in_runtime(run::run(&args)),
+            Self::Shadow(args) => in_runtime(shadow::run(&args)),
             Self::Logs(args) => in_runtime(logs::run(&args)),
             Self::List(args) => in_runtime(list::run(&args)),
             Self::Inspect(args) => in_runtime(inspect::run(&args)),

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use tokio::task::spawn_blocking;
-use wasm::{Absence, Choice, ContentHash, Version};
+use wasm::{Absence, Choice, ContentHash, PluginName, Plugins, Version};
 
 use super::Lane;
 use crate::application::Versions;
@@ -14,7 +14,8 @@ use crate::application::Versions;
 impl Lane {
     /// The version that worked on the shard last, if it can be had.
     pub(super) async fn version_before(&self) -> Option<Arc<Version>> {
-        self.load(self.progress.version?).await.ok()
+        let hash = self.progress.version?;
+        self.load(hash, Plugins::version_begun).await.ok()
     }
 
     /// The version that the shard is to work with. Does not block.
@@ -48,16 +49,19 @@ impl Lane {
             Choice::Ready(version) => return Ok(Some(version)),
             Choice::Cold(hash) => hash,
         };
-        let at_work = self.version.as_ref();
-        if let Some(version) = at_work.filter(|version| version.hash() == hash) {
+        // What was loaded to be finished may begin nothing.
+        let plugins = &self.ground.plugins;
+        let is_it = |it: &&Arc<Version>| it.hash() == hash && plugins.permits(it);
+        if let Some(version) = self.version.as_ref().filter(is_it) {
             return Ok(Some(Arc::clone(version)));
         }
-        let Some(loaded) = self.unless_stopped(self.load(hash)).await else {
+        let loading = self.load(hash, Plugins::version);
+        let Some(loaded) = self.unless_stopped(loading).await else {
             return Ok(None);
         };
         let short = hash.short();
         let loaded =
-            loaded.map_err(|why| format!("the version {short} of {plugin} is not there: {why}"));
+            loaded.map_err(|why| format!("the version {short} of {plugin} cannot be had: {why}"));
         loaded.map(Some)
     }
 
@@ -112,10 +116,16 @@ impl Lane {
         }
     }
 
-    async fn load(&self, hash: ContentHash) -> Result<Arc<Version>, String> {
+    async fn load(
+        &self,
+        hash: ContentHash,
+        find: impl FnOnce(&Plugins, &PluginName, ContentHash) -> Result<Arc<Version>, String>
+        + Send
+        + 'static,
+    ) -> Result<Arc<Version>, String> {
         let plugins = Arc::clone(&self.ground.plugins);
         let plugin = self.of.running.application().plugin.clone();
-        let loaded = spawn_blocking(move || plugins.version(&plugin, hash)).await;
+        let loaded = spawn_blocking(move || find(&plugins, &plugin, hash)).await;
         loaded.map_err(|error| error.to_string())?
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::Supervisor;
 use crate::catalog::{self, ChangeError};
+use crate::directory::NotMade;
 use crate::manifests;
 
 impl Supervisor {
@@ -25,12 +26,14 @@ impl Supervisor {
             if found {
                 continue;
             }
+            let owner = declared.owner.clone();
             match catalog::create(&self.ground, declared).await {
                 Ok(_) => self.nudge.notify_one(),
                 // Another worker was first; the next look finds it.
                 Err(ChangeError::Exists) => {}
                 Err(error) => {
-                    refused.insert(plugin.name.clone(), error.to_string());
+                    let why = error.to_string();
+                    refused.insert(plugin.name.clone(), NotMade { owner, why });
                 }
             }
         }

@@ -7,7 +7,7 @@ use store::{Frame, Position, ReadBatch, StoreError};
 use streams::pump::Damage;
 use streams::pump::StepError;
 use types::{AccountId, Invalid};
-use wasm::{ContentHash, Moment, Party, Turn, Version};
+use wasm::{ContentHash, Moment, Party, PluginName, Plugins, Turn, Version};
 
 use super::deliver::Putting;
 use super::{Halt, Tools, Undone, failed};
@@ -247,7 +247,10 @@ impl Work {
         let (Some(pins), Some(transform)) = (cut.plugin, transform) else {
             return working(None, Need::most(cut, destination, None), String::new());
         };
-        let loaded = self.find_version(&transform, pins.hash).await;
+        // It is finished with the version that it was begun with, whatever became of that.
+        let loaded = self
+            .find_version(&transform, pins.hash, Plugins::version_begun)
+            .await;
         let version = loaded.map_err(StepError::Failed)?;
         let label = version.label().to_owned();
         let output = pins.limits.output_bytes_max;
@@ -276,7 +279,8 @@ impl Work {
     ) -> Result<Arc<Version>, Option<String>> {
         // Who goes by no plugin has no version to load.
         let transform = destination.transform.as_ref().ok_or(None)?;
-        let version = self.find_version(transform, hash).await.map_err(Some)?;
+        let loaded = self.find_version(transform, hash, Plugins::version).await;
+        let version = loaded.map_err(Some)?;
         self.tools.plugins.hold(&version);
         Ok(version)
     }
@@ -285,10 +289,13 @@ impl Work {
         &self,
         transform: &Transform,
         hash: ContentHash,
+        find: impl FnOnce(&Plugins, &PluginName, ContentHash) -> Result<Arc<Version>, String>
+        + Send
+        + 'static,
     ) -> Result<Arc<Version>, String> {
         let plugins = Arc::clone(&self.tools.plugins);
         let name = transform.plugin().map_err(|Invalid(why)| why)?;
-        let loading = tokio::task::spawn_blocking(move || plugins.version(&name, hash));
+        let loading = tokio::task::spawn_blocking(move || find(&plugins, &name, hash));
         let loaded = loading.await.map_err(|error| error.to_string())?;
         let plugin = &transform.plugin;
         loaded.map_err(|why| format!("load version {hash:?} of {plugin}: {why}"))

@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use types::{Caller, Invalid};
-use wasm::Absence;
+use wasm::{Absence, REASON_HIDDEN};
 use wire::ApiError;
 use wire::members::{Boolean, Structure, Text};
 
@@ -222,9 +222,14 @@ impl Lambda {
         match plugins.choose(&function.plugin, qualifier.as_ref(), &[]) {
             // Deliveries wait for one that is being loaded.
             Ok(_) | Err(Absence::Loading | Absence::Paused(_)) => Ok(kept),
-            Err(Absence::Refused(why)) => Err(none(&format!(
-                "does not exist. Its component was refused: {why}."
-            ))),
+            Err(Absence::Refused(why)) => {
+                // Anybody may name any plugin here.
+                let is_told = plugins.tells_reasons_to(owner.account);
+                let why = if is_told { why.as_str() } else { REASON_HIDDEN };
+                Err(none(&format!(
+                    "does not exist. Its component was refused: {why}."
+                )))
+            }
             Err(Absence::NotThere) => Err(none("does not exist. There is no plugin of that name.")),
             Err(absence @ Absence::NoVersion(_)) => {
                 Err(no_version(&format!("the plugin {absence}")))

@@ -8,6 +8,7 @@
 //! | `GET /_millrace/plugins/NAME/history` | its versions, and when which was in force: `history` |
 //! | `POST /_millrace/plugins/NAME/ORDER` | an order of `plugin_orders`, and its answer |
 //! | `PUT /_millrace/plugins/NAME` | a version of it is put in force: `plugins` |
+//! | `POST /_millrace/plugins/NAME/shadow` | a version is only tried: `shadow_trial` |
 //! | `GET /_millrace/plugins/NAME/logs?after=N` | `{"lines": [...]}`: what it logged last |
 //! | `GET /_millrace/plugins/NAME/component` | the component of the version in force |
 //! | `GET /_millrace/delivery-streams` | `{"deliveryStreams": [...]}`, the caller's |
@@ -56,6 +57,8 @@ use super::apps::AppPage;
 use super::history;
 use super::plugin_orders::{self, PluginOrder};
 use super::plugins::{self, Deployers};
+use super::shadow_trial;
+use super::viewer::Viewer;
 
 /// Bytes of the body of a page that has no use for one.
 const BODY_BYTES_MAX: usize = 4 * 1024;
@@ -87,6 +90,7 @@ enum Page<'a> {
     History(&'a str),
     PluginOrder(&'a str, PluginOrder),
     DeployPlugin(&'a str),
+    ShadowPlugin(&'a str),
     PluginLogs(&'a str),
     PluginComponent(&'a str),
     DeliveryStreams,
@@ -110,6 +114,7 @@ impl<'a> Page<'a> {
             ["plugins", name, "logs"] => Some(Self::PluginLogs(name)),
             ["plugins", name, "component"] => Some(Self::PluginComponent(name)),
             ["plugins", name, "history"] => Some(Self::History(name)),
+            ["plugins", name, "shadow"] => Some(Self::ShadowPlugin(name)),
             ["plugins", name, ..] => {
                 let order = PluginOrder::at(parts.get(2..)?)?;
                 Some(Self::PluginOrder(name, order))
@@ -139,6 +144,7 @@ impl<'a> Page<'a> {
             Self::History(_) => "GetPluginHistory",
             Self::PluginOrder(_, order) => order.operation(),
             Self::DeployPlugin(_) => "DeployPlugin",
+            Self::ShadowPlugin(_) => "ShadowPlugin",
             Self::PluginLogs(_) => "GetPluginLogs",
             Self::PluginComponent(_) => "GetPluginComponent",
             Self::DeliveryStreams => "ListDeliveryStreams",
@@ -167,6 +173,7 @@ impl<'a> Page<'a> {
             | Self::History(name)
             | Self::PluginOrder(name, _)
             | Self::DeployPlugin(name)
+            | Self::ShadowPlugin(name)
             | Self::PluginLogs(name)
             | Self::PluginComponent(name) => {
                 format!("arn:{partition}:{POLICY_SERVICE}:{region}:{account}:plugin/{name}")
@@ -182,7 +189,9 @@ impl<'a> Page<'a> {
 
     fn methods(&self) -> &'static str {
         match self {
-            Self::PluginOrder(..) | Self::Flush(_) | Self::Order(..) => "POST",
+            Self::PluginOrder(..) | Self::ShadowPlugin(_) | Self::Flush(_) | Self::Order(..) => {
+                "POST"
+            }
             Self::Plugin(_) | Self::DeployPlugin(_) => "GET, HEAD, PUT",
             Self::Apps(page) => page.methods(),
             _ => "GET, HEAD",
@@ -217,7 +226,9 @@ pub(super) fn action(method: &Method, path: &str) -> Action {
 /// Bytes that the body of a request for the page at `path` may have.
 pub(super) fn body_bytes_max(method: &Method, path: &str, limits: &wasm::Limits) -> usize {
     match Page::at(method, path) {
-        Some(Page::DeployPlugin(_)) => plugins::deployment_bytes_max(limits),
+        Some(Page::DeployPlugin(_) | Page::ShadowPlugin(_)) => {
+            plugins::deployment_bytes_max(limits)
+        }
         _ => BODY_BYTES_MAX,
     }
 }
@@ -256,10 +267,8 @@ impl Pages<'_> {
             return Err(ApiError::new("MethodNotAllowedException", what).with_status(405));
         }
         match page {
-            Page::Plugins => plugins::list(self.plugins, self.deployers.permit(caller).is_ok()),
-            Page::Plugin(name) => {
-                plugins::one(self.plugins, name, self.deployers.permit(caller).is_ok())
-            }
+            Page::Plugins => plugins::list(self.plugins, &self.viewer(caller)),
+            Page::Plugin(name) => plugins::one(self.plugins, name, &self.viewer(caller)),
             Page::History(name) => {
                 let found = PluginName::parse(name).ok();
                 let life = found.and_then(|name| self.plugins.life(&name));
@@ -273,6 +282,10 @@ impl Pages<'_> {
             Page::DeployPlugin(name) => {
                 self.deployers.permit(caller)?;
                 plugins::deploy(self.plugins, name, body).await
+            }
+            Page::ShadowPlugin(name) => {
+                self.deployers.permit(caller)?;
+                shadow_trial::answer(self, caller, (name, uri.query()), body).await
             }
             Page::PluginLogs(name) => {
                 self.deployers.permit(caller)?;
@@ -303,9 +316,19 @@ impl Pages<'_> {
                 None => Err(not_found(&format!("item of a table {name}"))),
             },
             Page::Apps(page) => {
-                page.answer((self.consumers, self.streams), caller, &body)
+                let viewer = self.viewer(caller);
+                page.answer((self.consumers, self.streams), (caller, &viewer), &body)
                     .await
             }
+        }
+    }
+
+    fn viewer(&self, caller: &Caller) -> Viewer {
+        let mut served_by = self.delivery.plugins_of(caller.account);
+        served_by.extend(self.consumers.plugins_of(caller.account));
+        Viewer {
+            deploys: self.deployers.permit(caller).is_ok(),
+            served_by,
         }
     }
 

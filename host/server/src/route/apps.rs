@@ -11,6 +11,7 @@ use wasm::{ContentHash, PluginName};
 use wire::{Answer, ApiError, Requester, Target, json};
 
 use super::api::{POLICY_SERVICE, not_found};
+use super::viewer::Viewer;
 
 /// What is asked about applications.
 pub(super) enum AppPage<'a> {
@@ -50,7 +51,8 @@ struct VersionBody {
 #[derive(Serialize)]
 struct AppList {
     apps: Vec<ApplicationSummary>,
-    /// Plugins whose manifests declare an application that cannot be made; not there without any.
+    /// Plugins whose manifests declare an application that cannot be made, of the caller's account
+    /// or, for those who deploy, of any; not there without any.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     refused: Vec<RefusedPage>,
 }
@@ -172,7 +174,7 @@ impl<'a> AppPage<'a> {
     pub(super) async fn answer(
         self,
         (consumers, streams): (&Consumers, &Streams),
-        by: &Requester,
+        (by, viewer): (&Requester, &Viewer),
         body: &[u8],
     ) -> Result<Answer, ApiError> {
         let owner: &Caller = by;
@@ -180,10 +182,12 @@ impl<'a> AppPage<'a> {
             let statuses = consumers.statuses(Owner::Caller(owner));
             let apps = statuses.iter().map(|status| status.summary());
             let refused = consumers.refused().into_iter();
-            let refused = refused.map(|(plugin, why)| RefusedPage {
-                plugin: plugin.as_str().to_owned(),
-                why,
-            });
+            let refused = refused
+                .filter(|(_, it)| viewer.deploys || it.owner.account == owner.account)
+                .map(|(plugin, it)| RefusedPage {
+                    plugin: plugin.as_str().to_owned(),
+                    why: it.why,
+                });
             return json::answer(&AppList {
                 apps: apps.collect(),
                 refused: refused.collect(),

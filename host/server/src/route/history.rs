@@ -6,6 +6,7 @@ use serde::Serialize;
 use wasm::{Canary, Event, Life, Numbered, Plugin, SetAside, Signed, Version};
 
 use super::shadow_page::ShadowPage;
+use super::viewer::Viewer;
 
 /// Lines of the history that a plugin's page has; the history's own page has all.
 const RECENT_EVENTS: usize = 5;
@@ -67,7 +68,8 @@ struct InUse {
 
 impl Standing {
     /// With data of records only for those who may see records of all accounts.
-    pub(super) fn of(plugin: &Plugin, shows_data: bool) -> Self {
+    pub(super) fn of(plugin: &Plugin, viewer: &Viewer) -> Self {
+        let failing = plugin.failing.as_ref();
         let life = plugin.life.as_deref();
         let in_use = plugin.version.iter().chain(&plugin.others);
         let shadow = plugin.shadow.as_deref();
@@ -79,7 +81,7 @@ impl Standing {
             before: life.and_then(Life::before).map(|it| it.number),
             rollbacks: plugin.rollbacks,
             automatic_rollbacks: plugin.automatic_rollbacks,
-            failing: plugin.failing.clone(),
+            failing: failing.map(|what| viewer.reason(&plugin.name, what)),
             paused_at_ms: life.and_then(Life::paused).map(|at| at.0),
             canary: life.and_then(Life::canary).map(CanaryPage::of),
             aliases: aliases
@@ -87,8 +89,10 @@ impl Standing {
                 .collect(),
             set_aside: life.and_then(|life| Some(SetAsidePage::of(life, life.set_aside()?))),
             recent: recent.iter().map(EventPage::of).collect(),
-            shadow: shadow.map(|report| ShadowPage::of(report, shows_data)),
-            versions: in_use.map(|version| InUse::of(plugin, version)).collect(),
+            shadow: shadow.map(|report| ShadowPage::of(report, viewer.deploys)),
+            versions: in_use
+                .map(|version| InUse::of(plugin, version, viewer))
+                .collect(),
         }
     }
 }
@@ -114,7 +118,7 @@ impl SetAsidePage {
 }
 
 impl InUse {
-    fn of(plugin: &Plugin, version: &Version) -> Self {
+    fn of(plugin: &Plugin, version: &Version, viewer: &Viewer) -> Self {
         let counters = version.counters();
         Self {
             number: plugin.number(version.hash()),
@@ -127,7 +131,7 @@ impl InUse {
             signed: match &version.facts().signed {
                 Signed::Unknown => None,
                 Signed::By(key) => Some(format!("by {key}")),
-                Signed::Not(why) => Some(format!("not: {why}")),
+                Signed::Not(why) => Some(format!("not: {}", viewer.reason(&plugin.name, why))),
             },
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! The body of a `PUT` is the manifest's text, which may be missing, with the component right
 //! behind it: `cat plugin.toml NAME.wasm`. A component begins with a zero byte, and no text has
-//! one.
+//! one. A first line `millrace-signature BASE64` may be the signature of both.
 //!
 //! | answer | |
 //! |---|---|
@@ -12,6 +12,8 @@
 //! | `{"state": "loading"}` | not known yet: ask again with the same body |
 //! | `PluginRefusedException` | for what is in it: the text says why; the version before goes on |
 //! | `ServiceUnavailableException` | not now |
+//!
+//! Whoever asks again after `loading` hears of the same attempt, also where it was over meanwhile.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,13 +21,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::Serialize;
 use tokio::task::spawn_blocking;
-use tokio::time::timeout;
 use types::{AccountId, Caller};
 use wasm::{Files, LogLine, NotDeployed, Plugin, PluginName, Plugins, Standing};
 use wire::{Answer, ApiError, json};
 
 use super::api::not_found;
 use super::history;
+use super::viewer::Viewer;
 
 /// How long a deployment is waited for; one that takes longer goes on, and whoever asks again hears
 /// of it. The command line gives up after a minute.
@@ -86,7 +88,8 @@ struct PluginPage {
     state: &'static str,
     #[serde(flatten)]
     version: Option<VersionPage>,
-    /// Why the files that lie in the plugins directory now are not in force.
+    /// Why the files that lie in the plugins directory now are not in force; for whom that is not,
+    /// that there is a reason.
     refused: Option<String>,
     refused_at_ms: Option<u64>,
     /// How often a version took the place of another since the start.
@@ -119,8 +122,9 @@ struct VersionPage {
 }
 
 impl PluginPage {
-    /// With data of records only for those who may see records of all accounts.
-    fn of(plugin: &Plugin, shows_data: bool) -> Self {
+    /// With what the viewer may see of it.
+    fn of(plugin: &Plugin, viewer: &Viewer) -> Self {
+        let refused = plugin.refused.as_ref();
         Self {
             name: plugin.name.as_str().to_owned(),
             state: match (&plugin.version, &plugin.refused) {
@@ -130,10 +134,10 @@ impl PluginPage {
                 (None, None) => "loading",
             },
             version: plugin.version.as_deref().map(VersionPage::of),
-            refused: plugin.refused.as_ref().map(|refused| refused.why.clone()),
-            refused_at_ms: plugin.refused.as_ref().map(|refused| refused.at.0),
+            refused: refused.map(|refused| viewer.reason(&plugin.name, &refused.why)),
+            refused_at_ms: refused.map(|refused| refused.at.0),
             swaps: plugin.swaps,
-            standing: history::Standing::of(plugin, shows_data),
+            standing: history::Standing::of(plugin, viewer),
         }
     }
 }
@@ -173,10 +177,11 @@ impl VersionPage {
     }
 }
 
-/// All plugins.
-pub(super) fn list(plugins: &Plugins, shows_data: bool) -> Result<Answer, ApiError> {
+/// All plugins; for those who deploy also what lies there and is none.
+pub(super) fn list(plugins: &Plugins, viewer: &Viewer) -> Result<Answer, ApiError> {
     let (list, ignored) = (plugins.list(), plugins.ignored().into_iter());
-    let page = |plugin| PluginPage::of(plugin, shows_data);
+    let page = |plugin| PluginPage::of(plugin, viewer);
+    let ignored = ignored.filter(|_| viewer.deploys);
     json::answer(&PluginList {
         plugins: list.iter().map(page).collect(),
         ignored: ignored.map(IgnoredPage::of).collect(),
@@ -184,18 +189,18 @@ pub(super) fn list(plugins: &Plugins, shows_data: bool) -> Result<Answer, ApiErr
 }
 
 /// One plugin.
-pub(super) fn one(plugins: &Plugins, name: &str, shows_data: bool) -> Result<Answer, ApiError> {
+pub(super) fn one(plugins: &Plugins, name: &str, viewer: &Viewer) -> Result<Answer, ApiError> {
     // What is not a plugin's name is the name of no plugin.
     let found = PluginName::parse(name).ok();
     let found = found.and_then(|name| plugins.find(&name));
     let plugin = found.ok_or_else(|| not_found(&format!("plugin {name}")))?;
-    json::answer(&PluginPage::of(&plugin, shows_data))
+    json::answer(&PluginPage::of(&plugin, viewer))
 }
 
-/// Bytes of a manifest and a component together.
+/// Bytes of a signature, a manifest and a component together.
 pub(super) fn deployment_bytes_max(limits: &wasm::Limits) -> usize {
     let component = usize::try_from(limits.component_bytes_max).unwrap_or(usize::MAX);
-    component.saturating_add(wasm::MANIFEST_BYTES_MAX)
+    component.saturating_add(wasm::DEPLOYED_TEXT_BYTES_MAX)
 }
 
 #[derive(Serialize)]
@@ -219,18 +224,17 @@ pub(super) async fn deploy(
     drop(body);
     let hash = files.hash().to_string();
     let (plugins, asked) = (Arc::clone(plugins), name.clone());
-    let deploying = spawn_blocking(move || plugins.deploy(&asked, files));
+    let deploying = spawn_blocking(move || plugins.deploy(&asked, files, DEPLOY_TIME_MAX));
     let page = |state, was_in_force| DeployPage {
         name: name.to_string(),
         state,
         hash,
         was_in_force,
     };
-    let Ok(deployed) = timeout(DEPLOY_TIME_MAX, deploying).await else {
-        return json::answer(&page("loading", false));
-    };
+    let deployed = deploying.await;
     match deployed.map_err(|_| ApiError::internal("a deployment ended badly"))? {
-        Ok(deployed) => {
+        Ok(None) => json::answer(&page("loading", false)),
+        Ok(Some(deployed)) => {
             let state = match deployed.standing {
                 Standing::InForce => "in-force",
                 Standing::Canary => "canary",
@@ -239,9 +243,7 @@ pub(super) async fn deploy(
             json::answer(&page(state, deployed.was_in_force))
         }
         Err(NotDeployed::Refused(why)) => Err(refused(why)),
-        Err(NotDeployed::ForNow(why)) => {
-            Err(ApiError::new("ServiceUnavailableException", why).with_status(503))
-        }
+        Err(NotDeployed::ForNow(why)) => Err(not_now(why)),
         Err(NotDeployed::NoDirectory) => {
             let what = "The server has no plugins directory: start it with --plugins.";
             Err(refused(what.to_owned()))
@@ -249,8 +251,12 @@ pub(super) async fn deploy(
     }
 }
 
-fn refused(why: String) -> ApiError {
+pub(super) fn refused(why: String) -> ApiError {
     ApiError::new("PluginRefusedException", why)
+}
+
+pub(super) fn not_now(why: String) -> ApiError {
+    ApiError::new("ServiceUnavailableException", why).with_status(503)
 }
 
 #[derive(Serialize)]
@@ -304,8 +310,8 @@ pub(super) async fn component(plugins: &Arc<Plugins>, name: &str) -> Result<Answ
     let name = PluginName::parse(name).map_err(|_| missing())?;
     let version = plugins.current(&name).ok_or_else(missing)?;
     let plugins = Arc::clone(plugins);
-    let read = spawn_blocking(move || plugins.files(version.hash())).await;
+    let read = spawn_blocking(move || plugins.files(&name, version.hash())).await;
     let read = read.map_err(|_| ApiError::internal("a plugin's files were not read"))?;
     let files = read.map_err(|_| ApiError::internal("a plugin's files cannot be read"))?;
-    Ok(Answer::whole(Bytes::from(files.whole())))
+    Ok(Answer::whole(Bytes::from(files.unsigned().whole())))
 }

@@ -123,20 +123,7 @@ fn standing(plugin: &Plugin) -> Vec<(&'static str, String)> {
         rows.push(("failing", failing.clone()));
     }
     if let Some(shadow) = &plugin.shadow {
-        let [records, left_out, differing] =
-            [shadow.records, shadow.left_out, shadow.differing].map(output::count);
-        let hash = shadow.hash.get(..12).unwrap_or(&shadow.hash);
-        let (at, source) = (output::time(shadow.at_ms), &shadow.source);
-        rows.extend([
-            (
-                "shadow run",
-                format!("of {hash} at {at}, {records} records of {source}"),
-            ),
-            ("left out", left_out),
-            ("differing", differing),
-            ("before", shadow.old.text()),
-            ("after", shadow.new.text()),
-        ]);
+        rows.extend(shadow.rows());
     }
     rows
 }

@@ -81,7 +81,8 @@ pub(crate) struct SetAside {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Shadow {
     pub(crate) at_ms: u64,
-    pub(crate) source: String,
+    /// Not there for those who do not deploy.
+    pub(crate) source: Option<String>,
     pub(crate) hash: String,
     pub(crate) records: u64,
     pub(crate) left_out: u64,
@@ -147,6 +148,31 @@ impl Numbered {
         } = self;
         let hash = hash.get(..12).unwrap_or(hash);
         format!("version {number} ({version} {hash})").replace("( ", "(")
+    }
+}
+
+impl Shadow {
+    /// What it found, as rows.
+    pub(crate) fn rows(&self) -> Vec<(&'static str, String)> {
+        let [records, left_out, differing] =
+            [self.records, self.left_out, self.differing].map(output::count);
+        let hash = self.hash.get(..12).unwrap_or(&self.hash);
+        let at = output::time(self.at_ms);
+        let source = match self.source.as_deref() {
+            None => String::new(),
+            Some("") => " of no delivery stream".to_owned(),
+            Some(source) => format!(" of {source}"),
+        };
+        vec![
+            (
+                "shadow run",
+                format!("of {hash} at {at}, {records} records{source}"),
+            ),
+            ("left out", left_out),
+            ("differing", differing),
+            ("before", self.old.text()),
+            ("after", self.new.text()),
+        ]
     }
 }
 
