@@ -3,9 +3,11 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::Duration;
 
+use serde_json::json;
 use wasm::Limits;
 
 use crate::ground::Ground;
@@ -85,8 +87,30 @@ fn components() -> Vec<Broken> {
             text("(module (memory 1))"),
             "core module, not a component",
         ),
-        Broken::bare("no-wasm", b"#!/bin/sh\n".to_vec(), "byte 0"),
-        Broken::bare("cut-off", half, "unexpected end"),
+        Broken::bare(
+            "no-wasm",
+            b"#!/bin/sh\n".to_vec(),
+            "what `millrace plugin build` makes",
+        ),
+        Broken::bare("empty", Vec::new(), "its build wrote nothing"),
+        Broken::bare("compressed", b"\x1f\x8b\x08".to_vec(), "compressed by gzip"),
+        Broken::bare("archive", b"PK\x03\x04".to_vec(), "it is an archive"),
+        Broken::bare("words", b"(component)".to_vec(), "`wasm-tools parse` makes"),
+        Broken::bare("cut-off", half, "the file is cut off"),
+        Broken::bare("two-roles", two_roles(), "a plugin is for one of them"),
+        Broken::bare(
+            "exports-next",
+            exports_next(),
+            "the host has version 0.1.x: build it for",
+        ),
+        Broken::bare(
+            "preview-1",
+            text(
+                r#"(module (import "wasi_snapshot_preview1" "fd_write"
+                  (func (param i32 i32 i32 i32) (result i32))))"#,
+            ),
+            "build it for wasm32-wasip2",
+        ),
         Broken::bare(
             "of-no-world",
             text("(component (core module))"),
@@ -112,6 +136,38 @@ fn components() -> Vec<Broken> {
     ]
 }
 
+/// A component that exports these interfaces, whose functions nobody gets to look at.
+fn exporting(interfaces: &[&str]) -> Vec<u8> {
+    let exports: Vec<String> = interfaces
+        .iter()
+        .map(|name| {
+            format!(
+                "(instance $i{0} (export \"f\" (func $f))) (export \"{name}\" (instance $i{0}))",
+                name.len()
+            )
+        })
+        .collect();
+    text(&format!(
+        r#"(component
+          (core module $m (func (export "f")))
+          (core instance $i (instantiate $m))
+          (func $f (canon lift (core func $i "f")))
+          {})"#,
+        exports.concat()
+    ))
+}
+
+fn two_roles() -> Vec<u8> {
+    exporting(&[
+        "millrace:plugin/transform@0.1.0",
+        "millrace:plugin/record-processor@0.1.0",
+    ])
+}
+
+fn exports_next() -> Vec<u8> {
+    exporting(&["millrace:plugin/transform@0.2.0"])
+}
+
 fn manifests() -> Vec<Broken> {
     let named = |name: &str, more: &str| format!("name = '{name}'\nversion = '1'\n{more}");
     vec![
@@ -126,6 +182,32 @@ fn manifests() -> Vec<Broken> {
             "missing field `version`",
         ),
         Broken::manifest("no-toml", "name =\n", "plugin.toml line 1"),
+        Broken::manifest("nothing", "", "missing field `name`"),
+        Broken::manifest(
+            "misspelled",
+            "nmae = 'misspelled'\nversion = '1'\n",
+            "unknown field `nmae`, expected one of `name`, `version`",
+        ),
+        Broken::manifest(
+            "no-text",
+            "name = 'no-text'\nversion = 1\n",
+            "line 2: invalid type: integer `1`, expected a string",
+        ),
+        Broken::manifest(
+            "said-twice",
+            &named("said-twice", "version = '2'\n"),
+            "line 3: duplicate key",
+        ),
+        Broken::manifest(
+            "not-a-consumer",
+            &named("not-a-consumer", "[grants]\ntables = ['seen']\n"),
+            "[grants] is for consumers, and the component is a transform",
+        ),
+        Broken::manifest(
+            "no-share",
+            &named("no-share", "[rollout]\nshadow_records = -1\n"),
+            "line 4: invalid value: integer `-1`",
+        ),
         Broken::manifest(
             "unknown-key",
             &named("unknown-key", "fuel = 1\n"),
@@ -157,6 +239,32 @@ async fn each_kind_of_broken_plugin_is_told_what_is_wrong_and_others_go_on() {
     fs::create_dir(root.join("not-built")).unwrap();
     let manifest = "name = 'not-built'\nversion = '1'\n";
     fs::write(root.join("not-built/plugin.toml"), manifest).unwrap();
+    let put = |folder: &str, file: &str, content: &[u8]| {
+        fs::create_dir_all(root.join(folder)).unwrap();
+        fs::write(root.join(folder).join(file), content).unwrap();
+    };
+    put(
+        "called-otherwise",
+        "plugin.toml",
+        b"name = 'called-otherwise'\nversion = '1'\n",
+    );
+    put("called-otherwise", "called_otherwise.wasm", &good);
+    fs::create_dir_all(root.join("folder-manifest/plugin.toml")).unwrap();
+    put("folder-manifest", "folder-manifest.wasm", &good);
+    fs::create_dir_all(root.join("folder-component/folder-component.wasm")).unwrap();
+    put(
+        "folder-component",
+        "plugin.toml",
+        b"name = 'folder-component'\nversion = '1'\n",
+    );
+    put(
+        "large-signature",
+        "plugin.toml",
+        b"name = 'large-signature'\nversion = '1'\n",
+    );
+    put("large-signature", "large-signature.wasm", &good);
+    put("large-signature", "plugin.sig", &[b'a'; 300]);
+    symlink("nowhere", root.join("dangling.wasm")).unwrap();
     fs::create_dir(root.join("twice")).unwrap();
     for file in ["twice.wasm", "twice/twice.wasm"] {
         fs::write(root.join(file), &good).unwrap();
@@ -167,7 +275,23 @@ async fn each_kind_of_broken_plugin_is_told_what_is_wrong_and_others_go_on() {
     };
     let ground = Ground::start_within(directory, limits).await;
     let files = [
-        ("no-manifest", "plugin.toml is not there"),
+        (
+            "no-manifest",
+            "plugin.toml is not there: a component in a folder has one",
+        ),
+        (
+            "called-otherwise",
+            "called-otherwise.wasm is not there, and called_otherwise.wasm is",
+        ),
+        ("folder-manifest", "plugin.toml is not a regular file"),
+        (
+            "folder-component",
+            "folder-component.wasm is not a regular file",
+        ),
+        (
+            "large-signature",
+            "plugin.sig: has 300 bytes, more than 256",
+        ),
         (
             "not-built",
             "not-built.wasm is not there: it is not built yet",
@@ -187,5 +311,11 @@ async fn each_kind_of_broken_plugin_is_told_what_is_wrong_and_others_go_on() {
         texts.insert(why.to_owned());
     }
     assert_eq!(texts.len(), cases.count(), "each has words of its own");
+    let list = ground.client.read_page("plugins").await;
+    let nowhere = json!([{
+        "file": "dangling.wasm",
+        "why": "it is a link to a file that is not there",
+    }]);
+    assert_eq!(list["ignored"], nowhere);
     ground.victim_works().await;
 }

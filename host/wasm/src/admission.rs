@@ -92,10 +92,17 @@ impl Counts {
         if Engine::detect_precompiled(file).is_some() {
             return Err("it is compiled code; a plugin is a component as it was built".to_owned());
         }
+        is_webassembly(file)?;
         let mut open = Vec::new();
         for payload in Parser::new(0).parse_all(file) {
-            let payload =
-                payload.map_err(|error| format!("byte {}: {}", error.offset(), error.message()))?;
+            let payload = payload.map_err(|error| {
+                let (at, what) = (error.offset(), error.message());
+                if what.starts_with("unexpected end") {
+                    format!("byte {at}: {what}: the file is cut off, or not written to its end")
+                } else {
+                    format!("byte {at}: {what}")
+                }
+            })?;
             match &payload {
                 Payload::Version { encoding, .. } => {
                     if open.is_empty() && *encoding == Encoding::Module {
@@ -290,6 +297,20 @@ impl Largest {
         }
         Ok(())
     }
+}
+
+/// Says of a file that is something else what that may be.
+fn is_webassembly(file: &[u8]) -> Result<(), String> {
+    const MAGIC: &[u8] = b"\0asm";
+    let what = match file {
+        [] => "it is empty: its build wrote nothing",
+        file if MAGIC.starts_with(file) || file.starts_with(MAGIC) => return Ok(()),
+        [0x1f, 0x8b, ..] => "it is compressed by gzip: a component lies there as it was built",
+        [b'P', b'K', ..] => "it is an archive: a component lies there as it was built",
+        [b'(', ..] => "it is the text of WebAssembly: `wasm-tools parse` makes a component of it",
+        _ => "it is no WebAssembly: a component is what `millrace plugin build` makes",
+    };
+    Err(format!("byte 0: {what}"))
 }
 
 fn up_to(count: u64, max: u64, what: &str) -> Result<(), String> {

@@ -122,6 +122,10 @@ impl Scan {
         let is_folder = fs::metadata(&path).is_ok_and(|it| it.is_dir());
         match file.strip_suffix(COMPONENT) {
             Some(name) if !is_folder => match PluginName::parse(name) {
+                Ok(_) if path.is_symlink() && leads_nowhere(&path) => {
+                    let why = "it is a link to a file that is not there";
+                    self.ignore(&file, why.to_owned());
+                }
                 Ok(name) => self.note_file(&path, &name),
                 Err(why) => self.ignore(&file, why.to_string()),
             },
@@ -227,6 +231,11 @@ impl Scan {
     }
 }
 
+/// Whether a link leads to nothing, and not in a circle or where nobody may look.
+fn leads_nowhere(link: &Path) -> bool {
+    fs::metadata(link).is_err_and(|error| error.kind() == ErrorKind::NotFound)
+}
+
 /// What lies at a path, links followed; `None` when nothing does.
 fn stat(path: &Path) -> io::Result<Option<Metadata>> {
     match fs::metadata(path) {
@@ -250,16 +259,38 @@ impl Found {
             && (!self.in_folder || self.manifest != before.manifest)
     }
 
+    /// A component that lies beside the manifest under another name.
+    fn other_component(&self) -> Option<String> {
+        let (manifest, _) = self.manifest.as_ref()?;
+        let entries = fs::read_dir(manifest.parent()?).ok()?;
+        let names = entries.flatten().take(ENTRIES_MAX);
+        let mut names = names.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        let other = names.find(|name| name.ends_with(COMPONENT))?;
+        Some(printable(&other, NAME_BYTES_MAX))
+    }
+
     /// Reads the files.
     pub(crate) fn read(&self, name: &PluginName, component_max: u64) -> Result<Source, Refusal> {
         if let Some(oddity) = &self.oddity {
             return Err(Refusal::ForGood(oddity.clone()));
         }
         let Some((component, _)) = &self.component else {
-            return Err(format!("{name}{COMPONENT} is not there: it is not built yet").into());
+            let missing = format!("{name}{COMPONENT} is not there");
+            return Err(match self.other_component() {
+                None => format!("{missing}: it is not built yet").into(),
+                Some(other) => {
+                    format!("{missing}, and {other} is: a component is called as its folder").into()
+                }
+            });
         };
         let manifest = match &self.manifest {
-            None if self.in_folder => return Err(format!("{MANIFEST} is not there").into()),
+            None if self.in_folder => {
+                return Err(format!(
+                    "{MANIFEST} is not there: a component in a folder has one, and one without it \
+                     lies in the plugins directory itself"
+                )
+                .into());
+            }
             None => None,
             Some((path, _)) => Some(path.as_path()),
         };

@@ -1,7 +1,7 @@
 //! Which world a component is of: which interfaces it exports, and what it may import for that.
 
 use wasmtime::component::{Component, Instance, InstancePre};
-use wasmtime::{AsContextMut, Store};
+use wasmtime::{AsContextMut, Engine, Store};
 
 use crate::bindings::{
     lifecycle, record_processor, record_processor_simple, state, transform, transform_simple,
@@ -63,7 +63,7 @@ impl World {
     /// A sentence that says what it exports or imports that its world does not have, or the other
     /// way round.
     pub(crate) fn link(runtime: &Runtime, component: &Component) -> Result<Self, String> {
-        let (interface, name, role) = world_of(component)?;
+        let (interface, name, role) = world_of(component, &runtime.engine)?;
         if role != Role::Consumer {
             imports_nothing_of_consumers(runtime, component, name)?;
         }
@@ -139,7 +139,10 @@ impl WorkIndices {
 const COMMAND: &str = "wasi:cli/run@0.2.0";
 
 /// The interface that a component works with, its world and what that is for.
-fn world_of(component: &Component) -> Result<(&'static str, &'static str, Role), String> {
+fn world_of(
+    component: &Component,
+    engine: &Engine,
+) -> Result<(&'static str, &'static str, Role), String> {
     let mut found = WORLDS.iter().filter(|(it, _, _)| exports(component, it));
     let Some(first) = found.next() else {
         let all = WORLDS.iter();
@@ -147,6 +150,13 @@ fn world_of(component: &Component) -> Result<(&'static str, &'static str, Role),
             .map(|(it, world, _)| format!("{} ({world})", full(it)))
             .collect();
         let all = all.join(", ");
+        let others = of_other_versions(component, engine);
+        if !others.is_empty() {
+            return Err(format!(
+                "it exports {}, and the host has version 0.1.x: build it for one of {all}",
+                others.join(", ")
+            ));
+        }
         let what = match component.get_export_index(None, COMMAND) {
             Some(_) => {
                 format!("it is a command, whose main nobody calls, and exports none of {all}")
@@ -165,6 +175,15 @@ fn world_of(component: &Component) -> Result<(&'static str, &'static str, Role),
         )),
         None => Ok(*first),
     }
+}
+
+/// Interfaces of plugins that a component exports as another version of them has them.
+fn of_other_versions(component: &Component, engine: &Engine) -> Vec<String> {
+    let component = component.component_type();
+    let exports = component.exports(engine);
+    let of_plugins = exports.filter(|(name, _)| name.starts_with("millrace:plugin/"));
+    let others = of_plugins.filter(|(name, _)| !name.contains("@0.1."));
+    others.map(|(name, _)| name.to_owned()).collect()
 }
 
 fn imports_nothing_of_consumers(
