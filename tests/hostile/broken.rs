@@ -109,7 +109,7 @@ fn components() -> Vec<Broken> {
                 r#"(module (import "wasi_snapshot_preview1" "fd_write"
                   (func (param i32 i32 i32 i32) (result i32))))"#,
             ),
-            "build it for wasm32-wasip2",
+            "(`wasm-tools component new --adapt`)",
         ),
         Broken::bare(
             "of-no-world",

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use http::Method;
 use millrace_tests::{ACCOUNT, base64, through};
@@ -60,17 +61,18 @@ async fn until_some_are_deleted(ground: &Ground, deployed: usize) {
 #[tokio::test]
 async fn an_open_cut_an_alias_and_the_last_hundred_versions_outlive_many_deployments() {
     let ground = Ground::start(tempfile::tempdir().unwrap()).await;
-    deploy(&ground, "", &guest(1)).await;
-    // A cut of version 1 that cannot be put: a file lies where its bucket should be.
+    let first = Guest::attacking("(unreachable)").component();
+    deploy(&ground, "", &first).await;
+    // A cut of version 1 that is half put: a file lies where its failed records should be.
     let destination = through("open", ACCOUNT, "own");
     ground.client.create_delivery("open", destination).await;
-    let buckets = ground.service.buckets();
-    fs::create_dir_all(&buckets).unwrap();
-    fs::write(buckets.join("open"), "").unwrap();
-    ground.client.put_delivery("open", &["begun"]).await;
-    ground.service.pass(std::time::Duration::from_secs(1_000));
-    let is_stuck = |page: &Value| page["trouble"].is_string();
-    ground.client.delivery_until("open", is_stuck).await;
+    let bucket = ground.service.buckets().join("open");
+    fs::create_dir_all(&bucket).unwrap();
+    fs::write(bucket.join("failed"), "").unwrap();
+    ground.client.put_delivery("open", &["good", "!"]).await;
+    ground.service.pass(Duration::from_secs(1_000));
+    let is_half = |page: &Value| page["lastObject"].is_string() && page["trouble"].is_string();
+    ground.client.delivery_until("open", is_half).await;
     deploy(&ground, "", &guest(2)).await;
     assert_eq!(order(&ground, "aliases/live/2").await.0, 200);
     let destination = through("alias", ACCOUNT, "own:live");
@@ -80,7 +82,10 @@ async fn an_open_cut_an_alias_and_the_last_hundred_versions_outlive_many_deploym
     }
     until_some_are_deleted(&ground, usize::try_from(DEPLOYMENTS).unwrap()).await;
     let ground = ground.restart().await;
-    let hash = |number: u64| ContentHash::of(None, &guest(number));
+    let hash = |number: u64| match number {
+        1 => ContentHash::of(None, &first),
+        number => ContentHash::of(None, &guest(number)),
+    };
     for number in [1, 2].into_iter().chain(OLDEST..=DEPLOYMENTS) {
         assert!(is_kept(&ground, hash(number)), "version {number}");
     }
@@ -89,8 +94,8 @@ async fn an_open_cut_an_alias_and_the_last_hundred_versions_outlive_many_deploym
     ground.client.flush("alias").await;
     let page = ground.client.delivery("alias").await;
     assert_eq!(page["versions"][0]["hash"], hash(2).to_string(), "{page}");
-    fs::remove_file(ground.service.buckets().join("open")).unwrap();
-    let is_done = |page: &Value| page["delivered"] == 1;
+    fs::remove_file(ground.service.buckets().join("open/failed")).unwrap();
+    let is_done = |page: &Value| page["delivered"] == 1 && page["failed"] == 1;
     let page = ground.client.delivery_until("open", is_done).await;
     assert_eq!(page["versions"][0]["hash"], hash(1).to_string(), "{page}");
     let (status, answer) = order(&ground, &format!("rollback/{OLDEST}")).await;

@@ -78,7 +78,8 @@ pub fn destination(more: Value) -> Value {
 }
 
 /// What a destination has whose records go through a function of an account, named with its
-/// version or alias, if it has one: its objects are in the bucket `name`, below `delivered/`.
+/// version or alias, if it has one: its objects are in the bucket `name`, below `delivered/` and
+/// `failed/`.
 pub fn through(name: &str, account: &str, function: &str) -> Value {
     let function = format!("arn:aws:lambda:{REGION}:{account}:function:{function}");
     let parameters = json!([{"ParameterName": "LambdaArn", "ParameterValue": function}]);
@@ -86,6 +87,7 @@ pub fn through(name: &str, account: &str, function: &str) -> Value {
     json!({
         "BucketARN": format!("arn:aws:s3:::{name}"),
         "Prefix": "delivered/",
+        "ErrorOutputPrefix": "failed/",
         "ProcessingConfiguration": {"Enabled": true, "Processors": processors},
     })
 }

@@ -106,10 +106,7 @@ impl Counts {
             match &payload {
                 Payload::Version { encoding, .. } => {
                     if open.is_empty() && *encoding == Encoding::Module {
-                        return Err(
-                            "it is a core module, not a component: build it for wasm32-wasip2"
-                                .to_owned(),
-                        );
+                        return Err(told_of_module(file).to_owned());
                     }
                     open.push(*encoding);
                     up_to(open.len() as u64, DEPTH_MAX as u64, "levels of parts")?;
@@ -296,6 +293,18 @@ impl Largest {
             }
         }
         Ok(())
+    }
+}
+
+/// What is said of a core module.
+fn told_of_module(file: &[u8]) -> &'static str {
+    const PREVIEW_1: &[u8] = b"wasi_snapshot_preview1";
+    let mut parts = file.windows(PREVIEW_1.len());
+    if parts.any(|part| part == PREVIEW_1) {
+        "it is a core module of WASI preview 1, not a component: build it for wasm32-wasip2, or make \
+         a component of it with the adapter (`wasm-tools component new --adapt`)"
+    } else {
+        "it is a core module, not a component: build it for wasm32-wasip2"
     }
 }
 

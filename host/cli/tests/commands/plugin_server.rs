@@ -254,3 +254,89 @@ fn records_of_a_stream_run_dry_through_a_file_and_through_a_plugin_of_the_server
     ];
     assert!(complaint(ground.run(&run), 2).contains("is no file and no folder"));
 }
+
+/// Where signatures are required nothing could be deployed: there was no way to hand one in.
+#[test]
+fn a_signature_is_handed_in_from_beside_a_plugin_or_from_where_it_is_said_to_be() {
+    let dir = tempdir().unwrap();
+    let [plugins, key, config] =
+        ["plugins", "key", "millrace.toml"].map(|name| dir.path().join(name));
+    std::fs::create_dir(&plugins).unwrap();
+    let key = key.to_str().unwrap().to_owned();
+    let public = printed(
+        millrace(&["plugin", "sign", "--new-key", &key])
+            .output()
+            .unwrap(),
+    );
+    let text = format!(
+        "[plugins]\ndirectory = {plugins:?}\nsignatures = \"require\"\ntrusted_keys = [{:?}]\n",
+        public.trim()
+    );
+    std::fs::write(&config, text).unwrap();
+    let server = Server::start(
+        &dir.path().join("data"),
+        &["--config", config.to_str().unwrap()],
+    );
+    let ground = Ground { dir, server };
+    let sign = |plugin: &Path| {
+        let arguments = ["plugin", "sign", "--key", &key, plugin.to_str().unwrap()];
+        printed(millrace(&arguments).output().unwrap());
+    };
+    let folder = ground.redact("*");
+    let told = complaint(ground.deploy(&folder), 1);
+    let how = format!("`millrace plugin sign --key FILE {REDACT}`");
+    assert!(told.contains(&how), "{told}");
+    sign(&folder);
+    printed(ground.deploy(&folder));
+    let inspected = printed(ground.run(&["plugin", "inspect", REDACT]));
+    assert!(inspected.contains(", signed by "), "{inspected}");
+
+    let component = ground.dir.path().join(format!("{PANICS}.wasm"));
+    let built = repository().join("tests/plugins/panics/panics.wasm");
+    std::fs::copy(built, &component).unwrap();
+    sign(&component);
+    let [beside, elsewhere] = [format!("{PANICS}.wasm.sig"), "elsewhere.sig".to_owned()]
+        .map(|name| ground.dir.path().join(name));
+    std::fs::rename(&beside, &elsewhere).unwrap();
+    complaint(ground.deploy(&component), 1);
+    let [component_text, elsewhere_text] = [&component, &elsewhere].map(|it| it.to_str().unwrap());
+    let deploy = [
+        "plugin",
+        "deploy",
+        component_text,
+        "--signature",
+        elsewhere_text,
+    ];
+    printed(ground.run(&deploy));
+    std::fs::rename(&elsewhere, &beside).unwrap();
+    let again = printed(ground.deploy(&component));
+    assert!(again.ends_with(" is in force already\n"), "{again}");
+}
+
+#[test]
+fn records_of_a_server_go_through_a_version_that_is_not_deployed() {
+    let ground = Ground::new();
+    let folder = ground.redact("*");
+    printed(ground.deploy(&folder));
+    printed(ground.run(&["stream", "create", "payments"]));
+    let put = ground.server.stream_command(&["put", "payments"]);
+    printed(feed(put, b"4111111111111111\nnothing\n"));
+    let folder = ground.redact("#");
+    let folder = folder.to_str().unwrap();
+    let shadow = [
+        "plugin", "shadow", folder, "--stream", "payments", "-n", "5",
+    ];
+    let shown = printed(ground.run(&shadow));
+    let arn = "arn:aws:kinesis:us-east-1:000000000000:stream/payments";
+    assert!(shown.contains(&format!(" 2 records of {arn}\n")), "{shown}");
+    assert!(shown.contains("  differing            1\n"), "{shown}");
+    let inspected = printed(ground.run(&["plugin", "inspect", REDACT]));
+    assert!(
+        inspected.contains("version              *\n"),
+        "{inspected}"
+    );
+    assert!(!inspected.contains("shadow run"), "{inspected}");
+    let missing = ["plugin", "shadow", folder, "--stream", "none"];
+    let told = complaint(ground.run(&missing), 1);
+    assert!(told.contains("no such stream none"), "{told}");
+}
