@@ -14,8 +14,8 @@ use crate::guest::Guest;
 
 /// What is said of `own` where a signature is required that it does not have.
 const UNSIGNED: &str = "it has no signature: own.wasm.sig, or plugin.sig in its folder, and \
-                        signatures = \"require\" is configured: `millrace plugin sign --key FILE own` \
-                        makes one, and `millrace plugin deploy` hands it in";
+                        signatures = \"require\" is configured: `millrace plugin sign --key FILE \
+                        own` makes one, and `millrace plugin deploy` hands it in";
 const MANIFEST: &str = "name = 'own'\nversion = '1'\n";
 
 /// Rules that trust these keys.

@@ -301,8 +301,8 @@ fn told_of_module(file: &[u8]) -> &'static str {
     const PREVIEW_1: &[u8] = b"wasi_snapshot_preview1";
     let mut parts = file.windows(PREVIEW_1.len());
     if parts.any(|part| part == PREVIEW_1) {
-        "it is a core module of WASI preview 1, not a component: build it for wasm32-wasip2, or make \
-         a component of it with the adapter (`wasm-tools component new --adapt`)"
+        "it is a core module of WASI preview 1, not a component: build it for wasm32-wasip2, or \
+         make a component of it with the adapter (`wasm-tools component new --adapt`)"
     } else {
         "it is a core module, not a component: build it for wasm32-wasip2"
     }

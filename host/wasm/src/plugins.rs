@@ -162,8 +162,8 @@ impl Plugins {
     }
 
     /// A version that is or was in force: to begin something with, since somebody goes by its
-    /// number, its hash or an alias. Blocks when it has to be loaded, which is done once for all who
-    /// ask meanwhile; it is held ready from then on.
+    /// number, its hash or an alias. Blocks when it has to be loaded, which is done once for all
+    /// who ask meanwhile; it is held ready from then on.
     ///
     /// # Errors
     /// When a signature is required that it does not have, and those of

@@ -24,8 +24,8 @@ use crate::version::Version;
 /// Bytes of the records of a run: they, and what becomes of a batch, are in memory, once at a time.
 /// Older records are left out.
 pub const SHADOW_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// Records of a run that somebody orders, where neither they, the manifest nor the operator says how
-/// many.
+/// Records of a run that somebody orders, where neither they, the manifest nor the operator says
+/// how many.
 pub(crate) const SHADOW_RECORDS_DEFAULT: u32 = 1_000;
 /// How long a run may take on both sides together. What is not compared by then is left out, which
 /// the report says.

@@ -117,8 +117,8 @@ impl SignatureRules {
     }
 
     /// Lets something be begun with a version that has this signature: every way into force, from
-    /// the plugins directory, by a deployment or by an order, and whoever goes by a number, an alias
-    /// or a hash, comes by here.
+    /// the plugins directory, by a deployment or by an order, and whoever goes by a number, an
+    /// alias or a hash, comes by here.
     ///
     /// # Errors
     /// When one of a trusted key is required and this is none: which key or file is missing, and

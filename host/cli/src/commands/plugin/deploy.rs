@@ -33,8 +33,8 @@ pub(crate) struct DeployArgs {
     /// A component, or the folder of a plugin's sources
     #[arg(value_name = "FILE|DIR", default_value = ".")]
     plugin: PathBuf,
-    /// The file with its signature, as `plugin sign` makes it [default: FILE.sig beside a component,
-    /// or plugin.sig beside its manifest]
+    /// The file with its signature, as `plugin sign` makes it [default: FILE.sig beside a
+    /// component, or plugin.sig beside its manifest]
     #[arg(long, value_name = "FILE")]
     signature: Option<PathBuf>,
     #[command(flatten)]
