@@ -79,7 +79,7 @@ fn each_kind_of_broken_component_is_refused_with_a_sentence_of_its_own() {
     let good = good("drop-bots");
     let large = vec![0; 32 * 1024 * 1024 + 1];
     let mut cases: Vec<(&str, Vec<u8>, &str)> = vec![
-        ("text", b"not a component".to_vec(), "bad magic number"),
+        ("text", b"not a component".to_vec(), "it is no WebAssembly"),
         (
             "module",
             b"\0asm\x01\0\0\0".to_vec(),
