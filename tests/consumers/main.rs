@@ -8,6 +8,7 @@
 mod canary;
 #[path = "../hostile/consumer_guest.rs"]
 mod consumer_guest;
+mod costs;
 mod counter;
 mod counts;
 mod ending;

@@ -1,6 +1,7 @@
 //! Plugins as their authors see them: one file for each interface of `wit/`, one for what the SDK
-//! tells of a panic, and those for the life of a version: how it comes, what `[rollout]` of its
-//! manifest does, what is ordered of it, whose signature it has, and how long it is kept.
+//! tells of a panic, those for the life of a version (how it comes, what `[rollout]` of its manifest
+//! does, what is ordered of it, whose signature it has, and how long it is kept), and those for what
+//! plugins cost, log, and where they spend their time.
 #![expect(clippy::unwrap_used, reason = "a ground that gives way fails the test")]
 
 mod checkpoint;
@@ -9,6 +10,7 @@ mod consumer_guest;
 #[path = "../hostile/consumer_simple.rs"]
 mod consumer_simple;
 mod context;
+mod costs;
 mod deploying;
 mod emit;
 mod examples;
@@ -17,8 +19,10 @@ mod ground;
 #[path = "../hostile/guest.rs"]
 mod guest;
 mod lifecycle;
+mod logs;
 mod orders;
 mod panic;
+mod profile;
 mod pruning;
 mod record_processor;
 mod record_processor_simple;

@@ -212,6 +212,34 @@ async fn subscriptions_and_what_they_push_are_counted_of_their_stream() {
         ],
     )
     .await;
+    // The same of the consumer, and nothing of another one.
+    client.register("orders", "idle").await;
+    let lines = lines(&client, "orders").await;
+    for (name, value) in [("success_total", 1), ("rate_exceeded_total", 1)] {
+        let name = format!("consumer_subscribe_to_shard_{name}");
+        says_of_consumers(&lines, &name, value);
+    }
+    for (name, value) in [
+        ("success_total", 1),
+        ("records_total", 2),
+        ("bytes_total", 2 * RECORD_BYTES),
+        ("millis_behind_latest", 0),
+    ] {
+        let name = format!("consumer_subscribe_to_shard_event_{name}");
+        says_of_consumers(&lines, &name, value);
+    }
+}
+
+/// Finds a metric of the consumer `app`, which is none of the consumer `idle`.
+fn says_of_consumers(lines: &BTreeMap<String, String>, name: &str, value: u64) {
+    for (consumer, value) in [("app", value), ("idle", 0)] {
+        let name = format!("{name}{{,consumer=\"{consumer}\"}}");
+        assert_eq!(
+            lines.get(&name),
+            Some(&value.to_string()),
+            "{name}: {lines:#?}"
+        );
+    }
 }
 
 /// EnableEnhancedMonitoring kept and told which metrics a stream has of its shards, and nothing

@@ -333,6 +333,18 @@ async fn a_key_that_is_given_to_another_account_is_of_no_use_to_those_who_had_it
     service.stop().await;
 }
 
+/// Finds so many data keys not to be had among the metrics, and told by `/healthz` if there are any.
+async fn says_refused(client: &Client, expected: &[(&str, usize)]) {
+    let metrics = client.metrics_of_all().await;
+    for (why, count) in expected {
+        let line = format!("millrace_encryption_keys_refused{{why=\"{why}\"}} {count}");
+        assert!(metrics.lines().any(|it| it == line), "{line}");
+    }
+    let all: usize = expected.iter().map(|(_, count)| count).sum();
+    let told = format!("{all} data keys of encrypted streams are not to be had");
+    assert_eq!(client.health().await.1.contains(&told), all > 0);
+}
+
 /// The promise that makes the destruction of a key the destruction of what it sealed.
 #[tokio::test]
 async fn once_a_master_key_is_destroyed_nobody_reads_what_it_sealed() {
@@ -356,6 +368,7 @@ async fn once_a_master_key_is_destroyed_nobody_reads_what_it_sealed() {
     };
     let service = service.restart_with_keys(files.settings(), destroy).await;
     let client = service.client();
+    says_refused(&client, &[("absent", 2), ("unfit", 0)]).await;
     let gone = "KMSNotFoundException";
     for stream in ["orders", "clicks"] {
         assert_eq!(read_code(&client, stream).await, gone);
@@ -372,6 +385,7 @@ async fn once_a_master_key_is_destroyed_nobody_reads_what_it_sealed() {
     let replace = || files.write(TWO, &[3; 32]);
     let service = service.restart_with_keys(files.settings(), replace).await;
     let client = service.client();
+    says_refused(&client, &[("absent", 1), ("unfit", 1)]).await;
     let other = "KMSInvalidStateException";
     assert_eq!(read_code(&client, "orders").await, other);
     assert_eq!(put_code(&client, "orders").await, other);
@@ -384,6 +398,9 @@ async fn once_a_master_key_is_destroyed_nobody_reads_what_it_sealed() {
     for stream in ["orders", "clicks"] {
         assert_eq!(service.client().data(stream).await, ["AAAA"]);
     }
+    let client = service.client();
+    says_refused(&client, &[("absent", 0), ("unfit", 0)]).await;
+    assert_eq!(client.health().await, (200, "ok\n".to_owned()));
     service.stop().await;
 }
 

@@ -24,7 +24,7 @@ use wire::sigv4::Signer;
 
 pub(crate) use target::{Target, TargetArgs};
 
-/// How long a request may take.
+/// How long a request may take unless more is known of it.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// Bytes of an answer; the API's largest, GetRecords, is 10 MiB of data in base64.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -40,6 +40,8 @@ const OVER_RATE: &str = "ProvisionedThroughputExceededException";
 pub(crate) struct Client {
     target: Arc<Target>,
     connection: Option<SendRequest<Full<Bytes>>>,
+    /// How long a request may take.
+    time: Duration,
 }
 
 /// Why a call failed.
@@ -108,7 +110,13 @@ impl Client {
         Self {
             target: Arc::clone(target),
             connection: None,
+            time: REQUEST_TIMEOUT,
         }
+    }
+
+    /// One that waits this long for an answer.
+    pub(crate) fn that_waits(self, time: Duration) -> Self {
+        Self { time, ..self }
     }
 
     /// Calls an operation of Data Streams.
@@ -227,8 +235,9 @@ impl Client {
         asked: Asked<'_>,
         input: Bytes,
     ) -> Result<Bytes, CallError> {
+        let time = self.time;
         let exchange = self.exchange(asked, input);
-        let (head, body) = timeout(REQUEST_TIMEOUT, exchange)
+        let (head, body) = timeout(time, exchange)
             .await
             .unwrap_or_else(|_| Err("it took too long".to_owned()))
             .map_err(|what| self.broken(operation, &what))?;

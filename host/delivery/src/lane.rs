@@ -34,7 +34,7 @@ use streams::pump::Damage;
 use streams::pump::{Batch, Retry, Step, StepError};
 use tokio::sync::{mpsc, oneshot, watch};
 use types::Clock;
-use wasm::{GuestThreads, Plugins};
+use wasm::{GuestThreads, Plugins, Workplace, WorksFor};
 
 use self::after::{After, RETENTION_TOOK_THEM};
 use self::ahead::{Ahead, Held, Made};
@@ -221,12 +221,19 @@ impl LaneStep {
             state.waits(&open.cut.gathering());
         }
         let provenance = Provenance::of(&signals.stream.borrow(), numbering);
-        let account = signals.stream.borrow().arn.owner.account;
+        let arn = signals.stream.borrow().arn.clone();
+        let account = arn.owner.account;
+        let workplace = Workplace {
+            account,
+            of: WorksFor::DeliveryStream(arn.name.to_string()),
+            shard: key.source().map(|(_, shard)| shard.to_string()),
+        };
         let work = Work {
             tools,
             account,
             key,
             log,
+            workplace: Arc::new(workplace),
             provenance: Arc::new(provenance),
         };
         let mut step = Self {

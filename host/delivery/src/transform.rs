@@ -20,7 +20,10 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
-use wasm::{BatchColumns, Fault, Instance, Moment, Outputs, Patience, Slab, Status, Version};
+use wasm::{
+    BatchColumns, Fault, Instance, Moment, Outcomes, Outputs, Patience, Slab, Status, Version,
+    Workplace,
+};
 
 use self::division::Part;
 use self::words::give;
@@ -63,6 +66,7 @@ pub struct Terms {
 /// A plugin at work on one cut.
 pub struct Transformer {
     version: Arc<Version>,
+    workplace: Arc<Workplace>,
     terms: Terms,
     patience: Arc<Patience>,
     instance: Option<Instance>,
@@ -105,10 +109,16 @@ struct Failed {
 
 impl Transformer {
     /// A version at work on these terms. An earlier try may have settled some of the records.
-    pub fn new(version: Arc<Version>, terms: Terms, settled: Settled) -> Self {
+    pub fn new(
+        version: Arc<Version>,
+        workplace: Arc<Workplace>,
+        terms: Terms,
+        settled: Settled,
+    ) -> Self {
         Self {
             patience: version.patience_with(terms.delivery_stream),
             version,
+            workplace,
             terms: Terms {
                 retries: terms.retries.min(RETRIES_MAX),
                 ..terms
@@ -237,7 +247,7 @@ impl Transformer {
         let moment = self.terms.moment.at(self.place(first)?.into());
         let instance = match &mut self.instance {
             Some(instance) => instance,
-            empty => match Instance::start(&self.version, moment, limits) {
+            empty => match Instance::start_at(&self.workplace, &self.version, moment, limits) {
                 Ok(started) => empty.insert(started),
                 Err(none @ (Fault::NoInstance(_) | Fault::Stopped)) => {
                     return Err(Stopped::ForNow(none.to_string()));
@@ -299,9 +309,7 @@ impl Transformer {
         let first = self.place(range.start)?;
         self.digest.add_outputs(first, outputs);
         if !self.is_settled() {
-            let failed = outputs.iter().filter(|it| it.status == Status::Failed);
-            self.version
-                .ended(range.len() as u64, failed.count() as u64);
+            self.version.ended(outcomes(outputs, range.len()));
         }
         give(outputs, range.start, sink);
         self.done = range.end;
@@ -319,7 +327,10 @@ impl Transformer {
         let places = self.places(&(record..record + 1))?;
         self.digest.add_failed(&places, words);
         if !self.is_settled() {
-            self.version.ended(1, 1);
+            self.version.ended(Outcomes {
+                failed: 1,
+                ..Outcomes::default()
+            });
         }
         let failure = Failure {
             code: &words.code,
@@ -344,6 +355,17 @@ impl Transformer {
         let place = u32::try_from(record).ok();
         let place = place.and_then(|place| self.before.checked_add(place));
         place.ok_or_else(|| Stopped::ForNow(format!("record {record} of a batch was not counted")))
+    }
+}
+
+/// What became of so many records. Each that did not come out has one output that says so.
+fn outcomes(outputs: &Outputs, records: usize) -> Outcomes {
+    let count = |status| outputs.iter().filter(|it| it.status == status).count() as u64;
+    let (dropped, failed) = (count(Status::Dropped), count(Status::Failed));
+    Outcomes {
+        ok: (records as u64).saturating_sub(dropped + failed),
+        dropped,
+        failed,
     }
 }
 

@@ -15,12 +15,13 @@ use crate::cloudwatch::{self, CustomMetrics};
 type Handled<'a> = Pin<Box<dyn Future<Output = Result<Answer, ApiError>> + Send + 'a>>;
 
 /// What operations work on.
+#[derive(Clone)]
 pub(crate) struct Services {
     pub(crate) streams: Arc<Streams>,
     pub(crate) delivery: Arc<Delivery>,
     pub(crate) consumers: Arc<Consumers>,
     pub(crate) tables: Arc<Tables>,
-    pub(crate) cloudwatch: CustomMetrics,
+    pub(crate) cloudwatch: Arc<CustomMetrics>,
 }
 
 /// What `X-Amz-Target` can name.

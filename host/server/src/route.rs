@@ -5,9 +5,13 @@ mod apps;
 mod health;
 mod history;
 mod metrics;
+mod observed;
 mod pages;
 mod plain;
+mod plugin_costs;
+mod plugin_logs;
 mod plugin_orders;
+mod plugin_profile;
 mod plugins;
 mod refusals;
 mod reply;
@@ -36,6 +40,7 @@ use plain::{not_allowed, preflight};
 use refusals::{body_error, log, no_room, no_room_for};
 use reply::{Reply, charge};
 
+pub(crate) use observed::Looks;
 pub(crate) use plugins::Deployers;
 pub(crate) use request::TARGET;
 
@@ -69,7 +74,9 @@ pub(crate) struct Router {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) authenticator: Authenticator,
     pub(crate) cors: Cors,
-    pub(crate) telemetry: Telemetry,
+    pub(crate) telemetry: Arc<Telemetry>,
+    /// Turns to look at all of it.
+    pub(crate) looks: Looks,
     pub(crate) log_lines_lost: Arc<AtomicU64>,
     pub(crate) limits: Limits,
     pub(crate) budget: Arc<Budget>,
@@ -137,8 +144,8 @@ impl Router {
         let parts = exchange.parts;
         match (&parts.method, parts.uri.path()) {
             (_, "/") if sts::is_asked(parts) => self.identify(exchange, body).await,
-            (&Method::GET | &Method::HEAD, "/healthz") => Ok(self.health()),
-            (&Method::GET | &Method::HEAD, "/metrics") => Ok(self.metrics(exchange, &body)),
+            (&Method::GET | &Method::HEAD, "/healthz") => Ok(self.health().await),
+            (&Method::GET | &Method::HEAD, "/metrics") => Ok(self.metrics(exchange, body).await),
             (_, path) if path.starts_with(api::ROOT) => self.api(exchange, body).await,
             (_, "/healthz" | "/metrics") => Ok(not_allowed("GET, HEAD")),
             // As AWS: the operation is named by a header, whatever the path.

@@ -26,7 +26,6 @@ use wasm::{GuestThreads, PluginName, Plugins};
 
 use crate::auth::Authenticator;
 use crate::budget::{Budget, answer_bytes_max};
-use crate::cloudwatch::CustomMetrics;
 use crate::config::Config;
 use crate::cors::Cors;
 use crate::listen::{Addresses, Listener};
@@ -34,7 +33,7 @@ use crate::operations::Services;
 use crate::read_turns::read_turns;
 use crate::request_id::RequestIds;
 use crate::retained::RecordsOfDeliveries;
-use crate::route::{Deployers, Router};
+use crate::route::{Deployers, Looks, Router};
 use crate::shutdown::Stage;
 use crate::telemetry::Telemetry;
 use crate::tls::{Tls, TlsError};
@@ -209,7 +208,7 @@ pub async fn start(
             delivery,
             consumers,
             tables,
-            cloudwatch: CustomMetrics::default(),
+            cloudwatch: Arc::default(),
         },
         plugins,
         deployers,
@@ -221,7 +220,8 @@ pub async fn start(
             config.metrics_token,
         ),
         cors: Cors::new(config.cors_origins),
-        telemetry: Telemetry::new(),
+        telemetry: Arc::new(Telemetry::new()),
+        looks: Looks::default(),
         log_lines_lost: config.log_lines_lost,
         budget: Arc::clone(&budget),
         limits: config.limits,

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use types::{ConsumerArn, ConsumerName, StreamArn, Timestamp};
 use wire::iam::ResourcePolicy;
 
+use crate::consumer_counts::ConsumerCounts;
+
 /// A consumer as the catalog knows it. It is ACTIVE from the moment that it is durable.
 #[derive(Clone, Debug)]
 pub struct Consumer {
@@ -17,6 +19,8 @@ pub struct Consumer {
     pub tags: BTreeMap<String, String>,
     /// Who may subscribe beside its own account.
     pub policy: Option<Arc<ResourcePolicy>>,
+    /// What is counted of it, whatever is changed about it.
+    pub counts: Arc<ConsumerCounts>,
 }
 
 impl Consumer {

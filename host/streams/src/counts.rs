@@ -209,11 +209,11 @@ pub const SHARD_METRICS: [ShardMetric; 7] = [
     ("IteratorAgeMilliseconds", |c| last(&c.iterator_age_ms)),
 ];
 
-fn total(counter: &Counter) -> Value {
+pub(crate) fn total(counter: &Counter) -> Value {
     Value::Total(counter.value())
 }
 
-fn last(gauge: &Gauge) -> Value {
+pub(crate) fn last(gauge: &Gauge) -> Value {
     Value::Last(gauge.value())
 }
 
@@ -224,6 +224,10 @@ impl Measured {
     /// Whose metrics they are.
     pub fn arn(&self) -> &StreamArn {
         &self.0.arn
+    }
+
+    pub(crate) fn stream(&self) -> &Stream {
+        &self.0
     }
 
     /// What is counted of it.

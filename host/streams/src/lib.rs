@@ -9,6 +9,7 @@ mod calls;
 mod catalog;
 mod commitment;
 mod consumer;
+pub mod consumer_counts;
 pub mod counts;
 mod creation_seconds;
 mod directory;

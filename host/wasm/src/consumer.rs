@@ -18,6 +18,7 @@ use crate::running::{Running, Spent, fault_told, told};
 use crate::slab::Slab;
 use crate::state::State;
 use crate::version::Version;
+use crate::workplace::Workplace;
 use crate::world::{Exports, Work};
 
 /// What an instance works on, all its life.
@@ -57,7 +58,8 @@ impl Consumer {
         assignment: &Assignment,
         effects: Box<dyn Effects>,
     ) -> Result<Self, Fault> {
-        let running = Running::start_as(Role::Consumer, version, moment, limits)?;
+        let at = Workplace::of_consumer(assignment).map(Arc::new);
+        let running = Running::start_as(Role::Consumer, version, (moment, limits), at)?;
         let mut consumer = Self {
             running,
             state_version: None,
@@ -72,7 +74,7 @@ impl Consumer {
             Processor::Slabs(guest) => guest.call_initialize(store, &assignment),
             Processor::Records(guest) => guest.call_initialize(store, &assignment),
         })?;
-        begun.map_err(Fault::NotReady)?;
+        begun.map_err(|why| consumer.running.told_fault(Fault::NotReady(why)))?;
         Ok(consumer)
     }
 
@@ -81,7 +83,7 @@ impl Consumer {
         self.running.version()
     }
 
-    /// How much of a processor's time the last call took, to a tick.
+    /// How much of a processor's time the last call took.
     pub fn took(&self) -> Duration {
         self.running.took()
     }
@@ -122,7 +124,10 @@ impl Consumer {
             let guest = exports.state.as_ref().ok_or_else(no_state)?;
             guest.call_restore(store, state_version, state)
         })?;
-        restored.map_err(|why| Fault::NotReady(format!("restore: {}", told(&why))))
+        restored.map_err(|why| {
+            let fault = Fault::NotReady(format!("restore: {}", told(&why)));
+            self.running.told_fault(fault)
+        })
     }
 
     /// Works on one batch.
@@ -153,9 +158,9 @@ impl Consumer {
         self.running.store.data_mut().columns = None;
         let processed =
             called.and_then(|told: Result<(), WitFault>| told.map_err(|fault| fault_told(&fault)));
-        let version = self.running.version();
         let fault = processed.as_ref().err();
-        version.counters().called(data, fault, started.elapsed());
+        self.running
+            .count_batch(data.len() as u64, fault, started.elapsed());
         processed
     }
 

@@ -184,7 +184,9 @@ impl Control {
         let version = Arc::new(version);
         self.loaded.note(&version);
         self.stays_on_trial(&version);
+        let name = version.name().clone();
         self.registry.take_back(version);
+        self.note_shown(&name);
     }
 
     /// Takes a plugin away: nothing of it is in force. Its numbers and aliases stay.
@@ -220,14 +222,19 @@ impl Control {
         } else {
             self.goes_on_trial(version, now);
         }
+        // Before lanes hear of it, so that all that they do with it is counted as its own.
+        version.is_shown().set(true);
         self.registry.take(Arc::clone(version), how);
+        self.note_shown(version.name());
     }
 
     /// Tells everybody that a share goes by a version.
     pub(crate) fn announce_canary(&self, version: &Arc<Version>, now: Timestamp) {
         self.loaded.note(version);
         self.goes_on_trial(version, now);
+        version.is_shown().set(true);
         self.registry.take_canary(Arc::clone(version));
+        self.note_shown(version.name());
     }
 
     /// Begins a change of a plugin's life.

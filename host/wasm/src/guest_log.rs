@@ -10,10 +10,13 @@ use crate::limits::{COUNTER_NAME_CHARS_MAX, COUNTERS_MAX, Limits};
 use crate::log_ring::{LogRing, Sink};
 use crate::name::PluginName;
 use crate::printable::printable;
+use crate::workplace::{Workplace, WorksFor};
 
 /// Where a version's lines and counts go. All instances of the version share it.
 pub(crate) struct GuestLog {
     name: PluginName,
+    /// The first digits of the version's hash.
+    version: String,
     line_bytes_max: usize,
     bytes_per_second_max: u32,
     budget: Mutex<Budget>,
@@ -30,9 +33,10 @@ struct Budget {
 }
 
 impl GuestLog {
-    pub(crate) fn new(name: PluginName, limits: &Limits) -> Self {
+    pub(crate) fn new(name: PluginName, version: String, limits: &Limits) -> Self {
         Self {
             name,
+            version,
             line_bytes_max: limits.log_line_bytes_max,
             bytes_per_second_max: limits.log_bytes_per_second_max,
             budget: Mutex::new(Budget {
@@ -45,28 +49,53 @@ impl GuestLog {
         }
     }
 
-    /// From now on its lines are kept in the ring of its plugin, too, under this name of the
-    /// version.
-    pub(crate) fn attach(&self, ring: &Arc<LogRing>, version: &str) {
-        lock(&self.sink).attach(ring, version);
+    /// The first digits of the version's hash.
+    pub(crate) fn version(&self) -> &str {
+        &self.version
     }
 
-    /// Writes one line, cut and without control characters: a line of a plugin must not look like
-    /// several, or move a terminal's cursor.
-    pub(crate) fn line(&self, level: Level, text: &str) {
+    /// From now on its lines are kept in the ring of its plugin, too.
+    pub(crate) fn attach(&self, ring: &Arc<LogRing>) {
+        lock(&self.sink).attach(ring, &self.version);
+    }
+
+    /// Writes one line that is said at a workplace, cut and without control characters: a line of
+    /// a plugin must not look like several, or move a terminal's cursor.
+    pub(crate) fn line(&self, level: Level, text: &str, at: Option<&Arc<Workplace>>) {
         let text = printable(text, self.line_bytes_max);
         if !self.afford(text.len()) {
             self.lines_left_out.fetch_add(1, Ordering::Relaxed);
             return;
         }
-        lock(&self.sink).line(level, &text);
-        let plugin = self.name.as_str();
+        lock(&self.sink).line(level, &text, at);
+        self.trace(level, &text, at.map(|at| &**at));
+    }
+
+    /// The line in the log of the server.
+    fn trace(&self, level: Level, text: &str, at: Option<&Workplace>) {
+        let (plugin, version) = (self.name.as_str(), self.version.as_str());
+        let shard = at.and_then(|at| at.shard.as_deref());
+        let account = at.map(|at| tracing::field::display(at.account));
+        let (delivery_stream, application) = match at.map(|at| &at.of) {
+            Some(WorksFor::DeliveryStream(name)) => (Some(name.as_str()), None),
+            Some(WorksFor::Application(name)) => (None, Some(name.as_str())),
+            None => (None, None),
+        };
+        // The level of an event is fixed where it is written.
+        macro_rules! event {
+            ($level:ident) => {
+                tracing::$level!(
+                    target: "plugin",
+                    plugin, version, account, delivery_stream, application, shard, "{text}"
+                )
+            };
+        }
         match level {
-            Level::Trace => tracing::trace!(target: "plugin", plugin, "{text}"),
-            Level::Debug => tracing::debug!(target: "plugin", plugin, "{text}"),
-            Level::Info => tracing::info!(target: "plugin", plugin, "{text}"),
-            Level::Warn => tracing::warn!(target: "plugin", plugin, "{text}"),
-            Level::Error => tracing::error!(target: "plugin", plugin, "{text}"),
+            Level::Trace => event!(trace),
+            Level::Debug => event!(debug),
+            Level::Info => event!(info),
+            Level::Warn => event!(warn),
+            Level::Error => event!(error),
         }
     }
 
@@ -188,14 +217,14 @@ mod tests {
             log_bytes_per_second_max: 100,
             ..Limits::default()
         };
-        GuestLog::new(PluginName::parse("a").unwrap(), &limits)
+        GuestLog::new(PluginName::parse("a").unwrap(), "v1".to_owned(), &limits)
     }
 
     #[test]
     fn a_flood_of_lines_is_cut_off_and_counted() {
         let log = log();
         for _ in 0..1_000 {
-            log.line(Level::Info, "ten bytes.");
+            log.line(Level::Info, "ten bytes.", None);
         }
         // A second may pass on a slow machine, hardly fifty.
         assert!((500..=990).contains(&log.lines_left_out()));
@@ -219,13 +248,15 @@ mod tests {
     #[test]
     fn a_line_stands_in_the_log_once_cut_under_its_plugin_and_cannot_look_like_another() {
         let lines = Lines::default();
-        let log = GuestLog::new(PluginName::parse("a").unwrap(), &Limits::default());
+        let name = PluginName::parse("a").unwrap();
+        let log = GuestLog::new(name, "v1".to_owned(), &Limits::default());
         tracing::subscriber::with_default(lines.clone(), || {
             log.line(
                 Level::Info,
                 "one\n2026-01-01 ERROR another\r\x1b[2J\u{9b}31m\0",
+                None,
             );
-            log.line(Level::Error, &"x".repeat(1024 * 1024));
+            log.line(Level::Error, &"x".repeat(1024 * 1024), None);
         });
         let lines = lines.taken();
         assert_eq!(lines.len(), 2);

@@ -17,6 +17,7 @@ use crate::running::{Running, Spent, fault_told};
 use crate::slab::Slab;
 use crate::state::State;
 use crate::version::Version;
+use crate::workplace::Workplace;
 use crate::world::Work;
 
 /// A copy of a version that transforms records. Whatever a guest keeps in its memory lives as long
@@ -37,7 +38,22 @@ impl Instance {
         moment: Moment,
         limits: CallLimits,
     ) -> Result<Self, Fault> {
-        let running = Running::start_as(Role::Transform, version, moment, limits)?;
+        let running = Running::start_as(Role::Transform, version, (moment, limits), None)?;
+        Ok(Self { running })
+    }
+
+    /// The same at a workplace: what it logs says so, and what it takes is counted for its account.
+    ///
+    /// # Errors
+    /// Those of [`Instance::start`].
+    pub fn start_at(
+        workplace: &Arc<Workplace>,
+        version: &Arc<Version>,
+        moment: Moment,
+        limits: CallLimits,
+    ) -> Result<Self, Fault> {
+        let at = Some(Arc::clone(workplace));
+        let running = Running::start_as(Role::Transform, version, (moment, limits), at)?;
         Ok(Self { running })
     }
 
@@ -46,7 +62,7 @@ impl Instance {
         self.running.version()
     }
 
-    /// How much of a processor's time the last call took, to a tick.
+    /// How much of a processor's time the last call took.
     pub fn took(&self) -> Duration {
         self.running.took()
     }
@@ -90,10 +106,9 @@ impl Instance {
         self.running.store.data_mut().columns = None;
         let answered = called.and_then(|answer| answer);
         let outputs = answered.and_then(|answer| Outputs::parse(answer, batch.len()));
-        let version = self.running.version();
-        version
-            .counters()
-            .called(batch, outputs.as_ref().err(), started.elapsed());
+        let fault = outputs.as_ref().err();
+        self.running
+            .count_batch(records.into(), fault, started.elapsed());
         outputs
     }
 }

@@ -285,7 +285,8 @@ fn try_once(version: Version, now: Timestamp) -> Result<(Version, Described), St
 }
 
 fn describe(version: &Arc<Version>, now: Timestamp) -> Described {
-    let started = Running::start(version, Moment { now, seed: 0 }, version.call_limits());
+    let with = (Moment { now, seed: 0 }, version.call_limits());
+    let started = Running::start(version, with, None);
     let mut running = started.map_err(|fault| refusal(&fault))?;
     let described = running.describe();
     described

@@ -340,6 +340,7 @@ impl Control {
         }
         keep(change)?;
         tracing::info!(plugin = %name, "a version is no canary any more");
+        self.note_shown(name);
         self.registry.changed(name);
         Ok(())
     }

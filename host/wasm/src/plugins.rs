@@ -18,11 +18,12 @@ use crate::hash::ContentHash;
 use crate::life::{Life, Numbered, Why};
 use crate::limits::Limits;
 use crate::loader::Loader;
-use crate::log_ring::LogLine;
+use crate::log_ring::{LogAsked, LogRead};
 use crate::name::PluginName;
 use crate::offline::Files;
 use crate::options::{OpenError, Options};
 use crate::orders::OrderError;
+use crate::profiling::{NotProfiled, ProfileUnderWay};
 use crate::qualifier::{AliasName, Qualifier};
 use crate::registry::{Ignored, Plugin, Registry};
 use crate::shadow::RetainedRecords;
@@ -191,7 +192,7 @@ impl Plugins {
         control.loaded.find_or_load((name, hash), || {
             let now = control.clock.now();
             let version = control.loader.load_kept(name, hash, now)?;
-            control.registry.attach_log(&version);
+            control.registry.attach(&version);
             control.stays_on_trial(&version);
             Ok(version)
         })
@@ -208,6 +209,7 @@ impl Plugins {
     /// go for it.
     pub fn hold(&self, version: &Arc<Version>) {
         self.control.registry.hold(Arc::clone(version));
+        self.control.note_shown(version.name());
     }
 
     /// The files of a version that is or was in force. Blocks.
@@ -223,15 +225,18 @@ impl Plugins {
         self.control.loader.limits
     }
 
-    /// Lines that a plugin logged after the one of this number, the oldest first, at most so many;
-    /// `None`: there is no such plugin. The last thousand are there, or 256 KiB of them.
-    pub fn log_after(
-        &self,
-        name: &PluginName,
-        after: u64,
-        lines_max: usize,
-    ) -> Option<Vec<LogLine>> {
-        self.control.registry.log_after(name, after, lines_max)
+    /// Lines that a plugin logged, the oldest first, at most so many; `None`: there is no such
+    /// plugin. The last thousand are there, or 256 KiB of them.
+    pub fn log(&self, name: &PluginName, asked: &LogAsked, lines_max: usize) -> Option<LogRead> {
+        self.control.registry.log(name, asked, lines_max)
+    }
+
+    /// Begins a profile of a plugin: of all that its versions do from now on, for whomever.
+    ///
+    /// # Errors
+    /// When there is no such plugin, one of it is under way, or too many are.
+    pub fn profile(&self, name: &PluginName) -> Result<ProfileUnderWay, NotProfiled> {
+        self.control.profile(name)
     }
 
     /// A number that changes whenever a version comes into force, is refused or goes, and whenever

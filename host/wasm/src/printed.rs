@@ -13,6 +13,7 @@ use crate::guest_log::GuestLog;
 use crate::limit_reached::LimitReached;
 use crate::limits::REASON_BYTES_MAX;
 use crate::printable::printable;
+use crate::workplace::Workplace;
 
 /// Bytes that may be printed at once; a guest prints more in several turns.
 const PRINT_BYTES_MAX: usize = 64 * 1024;
@@ -28,11 +29,15 @@ pub(crate) struct Prints {
 
 impl Prints {
     /// With so many writes to each during one batch; one more traps.
-    pub(crate) fn to(log: &Arc<GuestLog>, writes_max: u32) -> Self {
+    pub(crate) fn to(
+        (log, workplace): (&Arc<GuestLog>, Option<&Arc<Workplace>>),
+        writes_max: u32,
+    ) -> Self {
         let printed = |level| Printed {
             words: Arc::new(Mutex::new(Words {
                 level,
                 log: Arc::clone(log),
+                workplace: workplace.cloned(),
                 line: Vec::new(),
                 last: String::new(),
                 writes_left: writes_max,
@@ -72,6 +77,7 @@ pub(crate) struct Printed {
 struct Words {
     level: Level,
     log: Arc<GuestLog>,
+    workplace: Option<Arc<Workplace>>,
     /// What was printed since the last end of line.
     line: Vec<u8>,
     /// The last line that said something.
@@ -87,7 +93,7 @@ impl Words {
         }
         let line = std::mem::take(&mut self.line);
         let line = String::from_utf8_lossy(&line);
-        self.log.line(self.level, &line);
+        self.log.line(self.level, &line, self.workplace.as_ref());
         if !line.trim().is_empty() && !line.starts_with("note: ") {
             self.last = printable(&line, REASON_BYTES_MAX);
         }
@@ -182,8 +188,8 @@ mod tests {
         let lines = Lines::default();
         tracing::subscriber::with_default(lines.clone(), || {
             let name = PluginName::parse("a").unwrap();
-            let log = Arc::new(GuestLog::new(name, &Limits::default()));
-            print(&Prints::to(&log, 4));
+            let log = Arc::new(GuestLog::new(name, "v1".to_owned(), &Limits::default()));
+            print(&Prints::to((&log, None), 4));
         });
         let lines = lines.taken();
         let said = lines

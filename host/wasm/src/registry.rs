@@ -9,8 +9,9 @@ use types::{Clock, Timestamp};
 
 use crate::hash::ContentHash;
 use crate::life::{How, Life};
-use crate::log_ring::{LogLine, LogRing};
+use crate::log_ring::{LogAsked, LogRead, LogRing};
 use crate::name::PluginName;
+use crate::plugin_costs::PluginCosts;
 use crate::printable::printable;
 use crate::refusal::Refusal;
 use crate::shadow::ShadowReport;
@@ -55,6 +56,8 @@ pub struct Plugin {
     pub others: Vec<Arc<Version>>,
     /// What is kept of it over its versions; `None` before the first.
     pub life: Option<Arc<Life>>,
+    /// What it costs beside its versions.
+    pub costs: Arc<PluginCosts>,
 }
 
 /// Something in the plugins directory that looks like a plugin and cannot be one.
@@ -79,6 +82,7 @@ struct Entry {
     lies: Option<ContentHash>,
     /// The last lines of all its versions.
     log: Arc<LogRing>,
+    costs: Arc<PluginCosts>,
 }
 
 /// All plugins. One that has neither a version nor a refusal is being loaded.
@@ -189,7 +193,7 @@ impl Registry {
         tell(&version, "canary", "a version of a plugin is a canary");
         self.change(&name, |entry| {
             entry.refused = None;
-            entry.attach_log(&version);
+            entry.attach(&version);
             entry.warm.hold(version);
         });
     }
@@ -200,7 +204,7 @@ impl Registry {
         if let Some(entry) = entries.get_mut(version.name())
             && entry.version.as_ref().map(|it| it.hash()) != Some(version.hash())
         {
-            entry.attach_log(&version);
+            entry.attach(&version);
             entry.warm.hold(version);
         }
     }
@@ -211,6 +215,15 @@ impl Registry {
         let entry = entries.get_mut(name)?;
         let in_force = entry.version.clone().filter(|it| it.hash() == hash);
         in_force.or_else(|| entry.warm.find(hash))
+    }
+
+    /// All versions that are in force or held ready.
+    pub(crate) fn all_of(&self, name: &PluginName) -> Vec<Arc<Version>> {
+        let all = |entry: &Entry| {
+            let held = entry.warm.all().iter();
+            entry.version.iter().chain(held).cloned().collect()
+        };
+        self.read(name, all).unwrap_or_default()
     }
 
     /// Wakes everybody who works with the plugin: something else holds for it.
@@ -306,19 +319,19 @@ impl Registry {
         }
     }
 
-    /// Lines that a plugin logged after the one of this number; `None`: there is no such plugin.
-    pub(crate) fn log_after(
+    /// Lines that a plugin logged; `None`: there is no such plugin.
+    pub(crate) fn log(
         &self,
         name: &PluginName,
-        after: u64,
+        asked: &LogAsked,
         lines_max: usize,
-    ) -> Option<Vec<LogLine>> {
-        self.read(name, |entry| entry.log.after(after, lines_max))
+    ) -> Option<LogRead> {
+        self.read(name, |entry| entry.log.read(asked, lines_max))
     }
 
-    /// Keeps the lines of a version that is not in force with those of its plugin.
-    pub(crate) fn attach_log(&self, version: &Version) {
-        let attach = |entry: &Entry| entry.attach_log(version);
+    /// Keeps the lines and counts of a version that is not in force with those of its plugin.
+    pub(crate) fn attach(&self, version: &Version) {
+        let attach = |entry: &Entry| entry.attach(version);
         // Those of a plugin that is gone are in the server's log alone.
         let _ = self.read(version.name(), attach);
     }
@@ -354,18 +367,20 @@ impl Entry {
             warm: Warm::default(),
             lies: None,
             log: Arc::new(LogRing::new(Arc::clone(clock))),
+            costs: Arc::default(),
         }
     }
 
     /// Puts a version in force. Returns the one before.
     fn begin(&mut self, version: Arc<Version>) -> Option<Arc<Version>> {
-        self.attach_log(&version);
+        self.attach(&version);
         self.version.replace(version)
     }
 
-    /// Keeps the lines of a version with those of its plugin.
-    fn attach_log(&self, version: &Version) {
-        version.log().attach(&self.log, &version.hash().short());
+    /// Keeps the lines and counts of a version with those of its plugin.
+    fn attach(&self, version: &Version) {
+        version.log().attach(&self.log);
+        version.counts_for(&self.costs);
     }
 }
 
@@ -400,6 +415,7 @@ impl Entry {
             shadow: self.shadow.clone(),
             others: self.warm.all().to_vec(),
             life: None,
+            costs: Arc::clone(&self.costs),
         }
     }
 }

@@ -8,13 +8,17 @@ use wasmtime::{AsContextMut, PoolConcurrencyLimitError, Store};
 use crate::bindings::types::Fault as WitFault;
 use crate::call_time::LOOK_TICKS;
 use crate::fault::Fault;
+use crate::fault_kind::FaultKind;
 use crate::instance_shares::InstanceShare;
+use crate::limit_reached::LimitReached;
 use crate::limits::{CallLimits, INSTANCES_PER_PLUGIN_MAX, REASON_BYTES_MAX};
 use crate::moment::Moment;
+use crate::plugin_costs::AccountCosts;
 use crate::printable::printable;
 use crate::role::Role;
 use crate::state::State;
 use crate::version::Version;
+use crate::workplace::Workplace;
 use crate::world::Exports;
 
 /// A copy of a version, begun. Whatever a guest keeps in its memory lives as long as this.
@@ -23,6 +27,8 @@ pub(crate) struct Running {
     limits: CallLimits,
     pub(crate) store: Store<State>,
     exports: Exports,
+    /// Where what is done for its account is counted.
+    payer: Option<Arc<AccountCosts>>,
     // Counts until the store is gone.
     _share: InstanceShare,
 }
@@ -47,8 +53,8 @@ impl Running {
     /// this build gives none so much; any other when the guest did not begin.
     pub(crate) fn start(
         version: &Arc<Version>,
-        moment: Moment,
-        limits: CallLimits,
+        (moment, limits): (Moment, CallLimits),
+        workplace: Option<Arc<Workplace>>,
     ) -> Result<Self, Fault> {
         if let Some(excess) = limits.excess() {
             return Err(Fault::NoInstance(format!("it was begun with {excess}")));
@@ -60,30 +66,26 @@ impl Running {
                 version.name()
             )));
         };
-        let mut store = Store::new(
-            &runtime.engine,
-            State::new(version.shared_manifest(), version.log(), moment, limits),
-        );
-        runtime.fill(&mut store);
-        store.limiter(|state| &mut state.memory_limits);
-        store.set_hostcall_fuel(limits.output_bytes_max);
-        store
-            .as_context_mut()
-            .set_max_component_handles(limits.handles_max);
-        store.epoch_deadline_callback(|mut store| store.data_mut().call_time.look());
+        let payer = payer(version, workplace.as_deref());
+        let mut store = make_store(version, (moment, limits), workplace);
         let time = limits.batch_time_max;
         begin_call(&mut store, time);
         let ticking = runtime.ticking();
         let started = begin(version, &mut store);
         drop(ticking);
+        end_call(&mut store, (version, payer.as_deref()));
         let exports = started.map_err(|why| {
-            version.counters().starts_failed.add(1);
+            version.count(|counters| counters.starts_failed.add(1));
             match why {
                 Begun::Trapped(error) if error.is::<PoolConcurrencyLimitError>() => {
                     Fault::NoInstance(error.to_string())
                 }
-                Begun::Trapped(error) => Fault::of(&error, time, &limits, store.data_mut().told()),
-                Begun::Refused(text) => Fault::NotReady(format!("init: {text}")),
+                Begun::Trapped(error) => failed(version, &error, time, &mut store),
+                Begun::Refused(text) => {
+                    let fault = Fault::NotReady(format!("init: {text}"));
+                    count_fault(version, &fault);
+                    fault
+                }
             }
         })?;
         Ok(Self {
@@ -91,6 +93,7 @@ impl Running {
             limits,
             store,
             exports,
+            payer,
             _share: share,
         })
     }
@@ -99,11 +102,11 @@ impl Running {
     pub(crate) fn start_as(
         role: Role,
         version: &Arc<Version>,
-        moment: Moment,
-        limits: CallLimits,
+        with: (Moment, CallLimits),
+        workplace: Option<Arc<Workplace>>,
     ) -> Result<Self, Fault> {
         if version.role() == role {
-            return Self::start(version, moment, limits);
+            return Self::start(version, with, workplace);
         }
         let world = version.world_name();
         let wanted = match role {
@@ -124,7 +127,7 @@ impl Running {
         &self.limits
     }
 
-    /// How much of a processor's time the last call took, to a tick.
+    /// How much of a processor's time the last call took.
     pub(crate) fn took(&self) -> Duration {
         self.store.data().call_time.took()
     }
@@ -152,10 +155,33 @@ impl Running {
         let ticking = self.version.runtime().ticking();
         let called = call(&self.exports, &mut self.store);
         drop(ticking);
-        called.map_err(|error| {
-            let told = self.store.data_mut().told();
-            Fault::of(&error, time, &self.limits, told)
-        })
+        end_call(&mut self.store, (&self.version, self.payer.as_deref()));
+        called.map_err(|error| failed(&self.version, &error, time, &mut self.store))
+    }
+
+    /// Counts a batch of so many records, with what came of it and how long it took.
+    pub(crate) fn count_batch(&self, records: u64, fault: Option<&Fault>, took: Duration) {
+        if let Some(payer) = &self.payer {
+            payer.called(records);
+        }
+        self.version
+            .count(|counters| counters.called(records, fault, took));
+        // What ended the call itself was counted with it.
+        if let Some(
+            told @ (Fault::Answer(_)
+            | Fault::Doubled(_)
+            | Fault::Retryable(_)
+            | Fault::Permanent(_)),
+        ) = fault
+        {
+            count_fault(&self.version, told);
+        }
+    }
+
+    /// Counts what the guest told of itself outside of a batch, and hands it on.
+    pub(crate) fn told_fault(&self, fault: Fault) -> Fault {
+        count_fault(&self.version, &fault);
+        fault
     }
 
     /// What the plugin says that it is called, and its version.
@@ -165,6 +191,71 @@ impl Running {
             exports.lifecycle.call_describe(store)
         })?;
         Ok((told(&said.name), told(&said.version)))
+    }
+}
+
+/// A store whose guest is bounded.
+fn make_store(
+    version: &Arc<Version>,
+    (moment, limits): (Moment, CallLimits),
+    workplace: Option<Arc<Workplace>>,
+) -> Store<State> {
+    let runtime = version.runtime();
+    let mut store = Store::new(
+        &runtime.engine,
+        State::new(version, (moment, limits), workplace),
+    );
+    runtime.fill(&mut store);
+    store.limiter(|state| &mut state.memory_limits);
+    store.set_hostcall_fuel(limits.output_bytes_max);
+    store
+        .as_context_mut()
+        .set_max_component_handles(limits.handles_max);
+    store.epoch_deadline_callback(|mut store| {
+        if let Some((costs, log)) = store.data().profiling() {
+            costs.profiling.look(&store, &log);
+        }
+        store.data_mut().call_time.look()
+    });
+    store
+}
+
+fn payer(version: &Version, workplace: Option<&Workplace>) -> Option<Arc<AccountCosts>> {
+    let costs = version.costs()?;
+    Some(costs.of_account(workplace?.account))
+}
+
+/// Counts what a call took that has ended.
+fn end_call(store: &mut Store<State>, (version, payer): (&Version, Option<&AccountCosts>)) {
+    let state = store.data_mut();
+    state.call_time.end();
+    let (took, bytes) = (state.call_time.took(), state.memory_limits.memory_bytes());
+    version.count(|counters| counters.spent(took, bytes));
+    if let Some(payer) = payer {
+        payer.spent(took);
+    }
+}
+
+/// What came of a call that ended with an error, which is counted.
+fn failed(
+    version: &Version,
+    error: &wasmtime::Error,
+    time: Duration,
+    store: &mut Store<State>,
+) -> Fault {
+    let state = store.data_mut();
+    let (told, limits) = (state.told(), *state.limits());
+    let fault = Fault::of(error, time, &limits, told);
+    let reached = LimitReached::of(error, &limits);
+    if let Some(kind) = FaultKind::of(&fault, reached.as_ref()) {
+        version.count(|counters| counters.failed_with(kind));
+    }
+    fault
+}
+
+fn count_fault(version: &Version, fault: &Fault) {
+    if let Some(kind) = FaultKind::of(fault, None) {
+        version.count(|counters| counters.failed_with(kind));
     }
 }
 

@@ -16,6 +16,7 @@ use crate::limits::{
     CORE_INSTANCES_PER_COMPONENT_MAX, INSTANCES_MAX, MEMORIES_PER_COMPONENT_MAX, MEMORY_SLOT_BYTES,
     STACK_BYTES, TABLE_ELEMENTS_MAX, TABLES_PER_COMPONENT_MAX, TICK,
 };
+use crate::profiling::{PROFILES_MAX, SAMPLE_PAUSE};
 use crate::state::State;
 use crate::wasi;
 
@@ -87,9 +88,22 @@ impl Runtime {
 
     /// Ticks for as long as the answer lives.
     pub(crate) fn ticking(&self) -> Ticking<'_> {
-        *self.ticker.lock() += 1;
+        self.ticker.lock().guests += 1;
         self.ticker.wake.notify_one();
         Ticking(&self.ticker)
+    }
+
+    /// Ticks faster, whether or not a guest runs, for as long as the answer lives; `None` if as many
+    /// profiles are under way as may be.
+    pub(crate) fn profile_ticks(&self) -> Option<ProfileTicks> {
+        let mut wanted = self.ticker.lock();
+        if wanted.profiles >= PROFILES_MAX {
+            return None;
+        }
+        wanted.profiles += 1;
+        drop(wanted);
+        self.ticker.wake.notify_one();
+        Some(ProfileTicks(Arc::clone(&self.ticker)))
     }
 }
 
@@ -149,23 +163,47 @@ fn code_config(purpose: Purpose) -> Config {
 /// Moves the engine's epoch while guests run, and sleeps while none does.
 #[derive(Default)]
 struct Ticker {
-    running: Mutex<usize>,
+    wanted: Mutex<TicksWanted>,
     wake: Condvar,
+}
+
+/// Who wants ticks.
+#[derive(Default)]
+struct TicksWanted {
+    /// Guests that run.
+    guests: usize,
+    /// Profiles that are under way. A guest that runs for less than a tick now and then must be seen
+    /// as often as one that runs as long at once, so that the clock does not begin with it.
+    profiles: usize,
+}
+
+impl TicksWanted {
+    /// The time between two ticks; `None` while nobody wants one.
+    fn pause(&self) -> Option<Duration> {
+        match (self.guests, self.profiles) {
+            (0, 0) => None,
+            (_, 0) => Some(TICK),
+            _ => Some(SAMPLE_PAUSE),
+        }
+    }
 }
 
 impl Ticker {
     fn run(&self, engine: &EngineWeak) {
         loop {
-            let mut running = self.lock();
-            while *running == 0 {
-                let waited = self.wake.wait_timeout(running, ENGINE_LOOK);
-                running = waited.unwrap_or_else(PoisonError::into_inner).0;
+            let mut wanted = self.lock();
+            let pause = loop {
+                if let Some(pause) = wanted.pause() {
+                    break pause;
+                }
+                let waited = self.wake.wait_timeout(wanted, ENGINE_LOOK);
+                wanted = waited.unwrap_or_else(PoisonError::into_inner).0;
                 if engine.upgrade().is_none() {
                     return;
                 }
-            }
-            drop(running);
-            thread::sleep(TICK);
+            };
+            drop(wanted);
+            thread::sleep(pause);
             match engine.upgrade() {
                 Some(engine) => engine.increment_epoch(),
                 None => return,
@@ -173,8 +211,8 @@ impl Ticker {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, usize> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> std::sync::MutexGuard<'_, TicksWanted> {
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -183,7 +221,16 @@ pub(crate) struct Ticking<'a>(&'a Ticker);
 
 impl Drop for Ticking<'_> {
     fn drop(&mut self) {
-        *self.0.lock() -= 1;
+        self.0.lock().guests -= 1;
+    }
+}
+
+/// A profile that is under way, for as long as this lives.
+pub(crate) struct ProfileTicks(Arc<Ticker>);
+
+impl Drop for ProfileTicks {
+    fn drop(&mut self) {
+        self.0.lock().profiles -= 1;
     }
 }
 

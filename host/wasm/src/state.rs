@@ -17,9 +17,12 @@ use crate::limits::{CallLimits, REASON_BYTES_MAX};
 use crate::manifest::Manifest;
 use crate::memory_limits::MemoryLimits;
 use crate::moment::Moment;
+use crate::plugin_costs::PluginCosts;
 use crate::printable::printable;
 use crate::printed::Prints;
 use crate::sealed;
+use crate::version::Version;
+use crate::workplace::Workplace;
 
 /// The data of a store.
 pub(crate) struct State {
@@ -28,6 +31,9 @@ pub(crate) struct State {
     wasi: WasiCtx,
     table: ResourceTable,
     log: Arc<GuestLog>,
+    /// Where it works, if that is known: its lines say so.
+    workplace: Option<Arc<Workplace>>,
+    costs: Option<Arc<PluginCosts>>,
     manifest: Arc<Manifest>,
     now: Timestamp,
     prints: Prints,
@@ -41,19 +47,21 @@ pub(crate) struct State {
 
 impl State {
     pub(crate) fn new(
-        manifest: &Arc<Manifest>,
-        log: &Arc<GuestLog>,
-        moment: Moment,
-        limits: CallLimits,
+        version: &Version,
+        (moment, limits): (Moment, CallLimits),
+        workplace: Option<Arc<Workplace>>,
     ) -> Self {
-        let prints = Prints::to(log, limits.host_calls_max);
+        let log = version.log();
+        let prints = Prints::to((log, workplace.as_ref()), limits.host_calls_max);
         Self {
             memory_limits: MemoryLimits::new(&limits),
             limits,
             wasi: sealed::context(moment, &prints, &limits),
             table: ResourceTable::new(),
             log: Arc::clone(log),
-            manifest: Arc::clone(manifest),
+            workplace,
+            costs: version.costs(),
+            manifest: Arc::clone(version.shared_manifest()),
             now: moment.now,
             prints,
             panic: None,
@@ -76,6 +84,15 @@ impl State {
         self.panic = None;
         self.prints.begin_batch();
         self.effects.begin_batch(records, &self.limits);
+    }
+
+    /// Where its plugin is profiled, if that is one of a server, and what tells its version.
+    pub(crate) fn profiling(&self) -> Option<(Arc<PluginCosts>, Arc<GuestLog>)> {
+        let costs = self
+            .costs
+            .as_ref()
+            .filter(|costs| costs.profiling.is_on())?;
+        Some((Arc::clone(costs), Arc::clone(&self.log)))
     }
 
     pub(crate) fn limits(&self) -> &CallLimits {
@@ -109,7 +126,7 @@ impl State {
 impl context::Host for State {
     fn log(&mut self, level: context::Level, message: String) -> wasmtime::Result<()> {
         self.host_call()?;
-        self.log.line(level, &message);
+        self.log.line(level, &message, self.workplace.as_ref());
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use types::Timestamp;
 
 use crate::bindings::context;
-use crate::counters::Counters;
+use crate::counters::{Counters, Outcomes};
 use crate::fault::Panic;
 use crate::guest_log::GuestLog;
 use crate::hash::ContentHash;
@@ -16,10 +16,13 @@ use crate::limits::{CallLimits, PARTIES_KEPT_MAX};
 use crate::manifest::Manifest;
 use crate::name::PluginName;
 use crate::patience::Patience;
+use crate::plugin_costs::PluginCosts;
 use crate::role::Role;
 use crate::runtime::Runtime;
+use crate::shown::IsShown;
 use crate::signature::Signed;
 use crate::trial::Trial;
+use crate::workplace::Workplace;
 use crate::world::World;
 
 /// What became known of a version while it was loaded.
@@ -50,6 +53,9 @@ pub struct Version {
     runtime: Arc<Runtime>,
     log: Arc<GuestLog>,
     counters: Counters,
+    is_shown: IsShown,
+    /// Those of its plugin, once that has it.
+    costs: Mutex<Option<Arc<PluginCosts>>>,
     patience: Mutex<HashMap<u64, Arc<Patience>>>,
     /// There is one after it took the place of another.
     trial: Mutex<Option<Arc<Trial>>>,
@@ -64,11 +70,17 @@ impl Version {
         facts: Facts,
     ) -> Self {
         Self {
-            log: Arc::new(GuestLog::new(manifest.name.clone(), &manifest.limits)),
+            log: Arc::new(GuestLog::new(
+                manifest.name.clone(),
+                facts.hash.short(),
+                &manifest.limits,
+            )),
             manifest: Arc::new(manifest),
             world,
             runtime,
             counters: Counters::default(),
+            is_shown: IsShown::default(),
+            costs: Mutex::default(),
             patience: Mutex::default(),
             trial: Mutex::default(),
             facts,
@@ -123,10 +135,11 @@ impl Version {
         Arc::clone(all.entry(delivery_stream).or_default())
     }
 
-    /// Writes what it panicked with to its log. The calls that found that out do not.
-    pub fn log_panic(&self, panic: &Panic) {
-        self.log
-            .line(context::Level::Error, &format!("panicked {}", panic.text));
+    /// Writes what it panicked with at a workplace to its log. The calls that found that out do
+    /// not.
+    pub fn log_panic(&self, panic: &Panic, at: Option<&Arc<Workplace>>) {
+        let text = format!("panicked {}", panic.text);
+        self.log.line(context::Level::Error, &text, at);
     }
 
     /// Notes that a record alone missed its deadline for good.
@@ -141,14 +154,13 @@ impl Version {
         }
     }
 
-    /// Notes what became of records that went through it: so many, and so many of them failed.
-    /// Those of a delivery that is done again count again.
-    pub fn ended(&self, records: u64, failed: u64) {
-        self.counters.ended.add(records);
-        self.counters.failed.add(failed);
+    /// Notes what became of records that went through it. Those of a delivery that is done again
+    /// count again.
+    pub fn ended(&self, outcomes: Outcomes) {
+        self.count(|counters| counters.ended(outcomes));
         let trial = self.lock_trial().clone();
         if let Some(trial) = trial {
-            trial.note(records, failed);
+            trial.note(outcomes.records(), outcomes.failed);
         }
     }
 
@@ -193,6 +205,34 @@ impl Version {
     /// What its instances have done so far.
     pub fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// Counts for the version, and for all that are not shown by themselves if it is none that is.
+    pub(crate) fn count(&self, count: impl Fn(&Counters)) {
+        count(&self.counters);
+        if !self.is_shown.get()
+            && let Some(costs) = self.costs()
+        {
+            count(&costs.other);
+        }
+    }
+
+    /// What is counted of its plugin; `None` where no plugin of a server has it.
+    pub(crate) fn costs(&self) -> Option<Arc<PluginCosts>> {
+        self.lock_costs().clone()
+    }
+
+    /// From now on it is counted with its plugin.
+    pub(crate) fn counts_for(&self, costs: &Arc<PluginCosts>) {
+        *self.lock_costs() = Some(Arc::clone(costs));
+    }
+
+    pub(crate) fn is_shown(&self) -> &IsShown {
+        &self.is_shown
+    }
+
+    fn lock_costs(&self) -> MutexGuard<'_, Option<Arc<PluginCosts>>> {
+        self.costs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The author's version for people: the manifest's, or what the component says.

@@ -26,7 +26,10 @@ impl Warm {
     pub(crate) fn hold(&mut self, version: Arc<Version>) {
         self.let_go(version.hash());
         self.0.insert(0, version);
-        self.0.truncate(WARM_VERSIONS_MAX);
+        for gone in self.0.drain(WARM_VERSIONS_MAX.min(self.0.len())..) {
+            // Whoever is at work with it is counted with the others.
+            gone.is_shown().set(false);
+        }
     }
 
     /// Holds a version no longer.

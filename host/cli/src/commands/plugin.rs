@@ -5,6 +5,7 @@ mod build;
 mod cache;
 mod canary;
 mod check;
+mod costs;
 mod deploy;
 mod dev;
 mod entries;
@@ -16,6 +17,7 @@ mod logs;
 mod new;
 mod orders;
 mod outcome;
+mod profile;
 mod project;
 mod run;
 mod shadow;
@@ -50,7 +52,11 @@ pub(crate) enum PluginCommand {
     /// Let retained records through a plugin that is not deployed, beside the version in force
     Shadow(shadow::ShadowArgs),
     /// Print what a plugin of a server logged
+    // `--version` is the plugin's.
+    #[command(disable_version_flag = true)]
     Logs(logs::LogsArgs),
+    /// Sample where a plugin of a server spends its time
+    Profile(profile::ProfileArgs),
     /// List the plugins, which version of each is in force, and why others were refused
     List(list::ListArgs),
     /// Show all that is known of one plugin
@@ -85,6 +91,7 @@ impl PluginCommand {
             Self::Run(args) => in_runtime(run::run(&args)),
             Self::Shadow(args) => in_runtime(shadow::run(&args)),
             Self::Logs(args) => in_runtime(logs::run(&args)),
+            Self::Profile(args) => in_runtime(profile::run(&args)),
             Self::List(args) => in_runtime(list::run(&args)),
             Self::Inspect(args) => in_runtime(inspect::run(&args)),
             Self::History(args) => in_runtime(history::run(&args)),

@@ -8,6 +8,7 @@ use streams::emit::Emission;
 use streams::pump::{Retry, StepError};
 use tokio::time::Instant;
 use types::Timestamp;
+use wasm::Outcomes;
 
 use super::{Lane, pause};
 use crate::batch::First;
@@ -117,7 +118,11 @@ impl Lane {
             slot.rest();
         }
         if let Some((version, records, failed)) = pending.ended {
-            version.ended(records, failed);
+            version.ended(Outcomes {
+                ok: records.saturating_sub(failed),
+                dropped: 0,
+                failed,
+            });
         }
         self.plan.is_done(pending.planned);
         if let Some(version) = pending.swapped {

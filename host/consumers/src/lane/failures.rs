@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use streams::pump::{Retry, StepError};
-use wasm::{Fault, Version};
+use wasm::{Fault, Version, Workplace};
 
 use super::attempt::Unready;
 use super::commits::Pending;
@@ -59,7 +59,10 @@ impl Lane {
                 let why = format!("an instance of {} does not begin: {fault}", version.name());
                 return self.waits(why);
             }
-            Fault::Panicked(panic) => version.log_panic(panic),
+            Fault::Panicked(panic) => {
+                let at = Workplace::of_consumer(&self.assignment).map(Arc::new);
+                version.log_panic(panic, at.as_ref());
+            }
             _ => {}
         }
         let named = match fault {

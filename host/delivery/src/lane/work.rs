@@ -7,7 +7,7 @@ use store::{Frame, Position, ReadBatch, StoreError};
 use streams::pump::Damage;
 use streams::pump::StepError;
 use types::{AccountId, Invalid};
-use wasm::{ContentHash, Moment, Party, PluginName, Plugins, Turn, Version};
+use wasm::{ContentHash, Moment, Party, PluginName, Plugins, Turn, Version, Workplace};
 
 use super::deliver::Putting;
 use super::{Halt, Tools, Undone, failed};
@@ -57,6 +57,8 @@ pub(super) struct Work {
     pub(super) account: AccountId,
     pub(super) key: LaneKey,
     pub(super) log: store::LogId,
+    /// Where instances work for it.
+    pub(super) workplace: Arc<Workplace>,
     /// Where its records come from.
     pub(super) provenance: Arc<Provenance>,
 }
@@ -263,7 +265,7 @@ impl Work {
             retries: transform.retries,
             delivery_stream: self.key.delivery_stream.0,
         };
-        let transformer = Transformer::new(version, terms, settled);
+        let transformer = Transformer::new(version, Arc::clone(&self.workplace), terms, settled);
         let most = Need::most(cut, destination, Some(output));
         working(Some(transformer), most, label)
     }

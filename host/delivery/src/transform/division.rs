@@ -373,7 +373,7 @@ impl Transformer {
     /// Fails records for good, which come next.
     fn fail(&mut self, range: Range<usize>, (fault, attempts): (&Fault, u32), is_noted: bool) {
         if let Fault::Panicked(panic) = fault {
-            self.version.log_panic(panic);
+            self.version.log_panic(panic, Some(&self.workplace));
         }
         let words = Words {
             code: code(fault).to_owned(),

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use types::{ManualClock, Timestamp};
-use wasm::{BatchColumns, Columns, Limits, Options, PluginName, Plugins};
+use types::{AccountId, ManualClock, Timestamp};
+use wasm::{BatchColumns, Columns, Limits, Options, PluginName, Plugins, WorksFor};
 
 use self::told::Told;
 use super::*;
@@ -67,7 +67,12 @@ impl Own {
             retries: RETRIES,
             delivery_stream: 7,
         };
-        Transformer::new(Arc::clone(&self.version), terms, settled.clone())
+        let workplace = Arc::new(Workplace {
+            account: AccountId::parse("000000000000").unwrap(),
+            of: WorksFor::DeliveryStream("own".to_owned()),
+            shard: None,
+        });
+        Transformer::new(Arc::clone(&self.version), workplace, terms, settled.clone())
     }
 
     fn calls(&self) -> u64 {

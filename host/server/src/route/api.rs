@@ -9,7 +9,8 @@
 //! | `POST /_millrace/plugins/NAME/ORDER` | an order of `plugin_orders`, and its answer |
 //! | `PUT /_millrace/plugins/NAME` | a version of it is put in force: `plugins` |
 //! | `POST /_millrace/plugins/NAME/shadow` | a version is only tried: `shadow_trial` |
-//! | `GET /_millrace/plugins/NAME/logs?after=N` | `{"lines": [...]}`: what it logged last |
+//! | `GET /_millrace/plugins/NAME/logs?after=N` | what it logged last: `plugin_logs` |
+//! | `GET /_millrace/plugins/NAME/profile?seconds=N` | where it spends its time: `plugin_profile` |
 //! | `GET /_millrace/plugins/NAME/component` | the component of the version in force |
 //! | `GET /_millrace/delivery-streams` | `{"deliveryStreams": [...]}`, the caller's |
 //! | `GET /_millrace/delivery-streams/NAME` | one of them |
@@ -57,8 +58,8 @@ use super::apps::AppPage;
 use super::history;
 use super::plugin_orders::{self, PluginOrder};
 use super::plugins::{self, Deployers};
-use super::shadow_trial;
 use super::viewer::Viewer;
+use super::{plugin_logs, plugin_profile, shadow_trial};
 
 /// Bytes of the body of a page that has no use for one.
 const BODY_BYTES_MAX: usize = 4 * 1024;
@@ -92,6 +93,7 @@ enum Page<'a> {
     DeployPlugin(&'a str),
     ShadowPlugin(&'a str),
     PluginLogs(&'a str),
+    PluginProfile(&'a str),
     PluginComponent(&'a str),
     DeliveryStreams,
     DeliveryStream(&'a str),
@@ -112,6 +114,7 @@ impl<'a> Page<'a> {
             ["plugins", name] if method == Method::PUT => Some(Self::DeployPlugin(name)),
             ["plugins", name] => Some(Self::Plugin(name)),
             ["plugins", name, "logs"] => Some(Self::PluginLogs(name)),
+            ["plugins", name, "profile"] => Some(Self::PluginProfile(name)),
             ["plugins", name, "component"] => Some(Self::PluginComponent(name)),
             ["plugins", name, "history"] => Some(Self::History(name)),
             ["plugins", name, "shadow"] => Some(Self::ShadowPlugin(name)),
@@ -146,6 +149,7 @@ impl<'a> Page<'a> {
             Self::DeployPlugin(_) => "DeployPlugin",
             Self::ShadowPlugin(_) => "ShadowPlugin",
             Self::PluginLogs(_) => "GetPluginLogs",
+            Self::PluginProfile(_) => "ProfilePlugin",
             Self::PluginComponent(_) => "GetPluginComponent",
             Self::DeliveryStreams => "ListDeliveryStreams",
             Self::DeliveryStream(_) => "DescribeDeliveryStream",
@@ -175,6 +179,7 @@ impl<'a> Page<'a> {
             | Self::DeployPlugin(name)
             | Self::ShadowPlugin(name)
             | Self::PluginLogs(name)
+            | Self::PluginProfile(name)
             | Self::PluginComponent(name) => {
                 format!("arn:{partition}:{POLICY_SERVICE}:{region}:{account}:plugin/{name}")
             }
@@ -289,7 +294,11 @@ impl Pages<'_> {
             }
             Page::PluginLogs(name) => {
                 self.deployers.permit(caller)?;
-                plugins::logs(self.plugins, name, uri.query())
+                plugin_logs::logs(self.plugins, name, uri.query())
+            }
+            Page::PluginProfile(name) => {
+                self.deployers.permit(caller)?;
+                plugin_profile::profile(self.plugins, name, uri.query()).await
             }
             Page::PluginComponent(name) => {
                 self.deployers.permit(caller)?;

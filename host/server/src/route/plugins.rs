@@ -22,18 +22,17 @@ use bytes::Bytes;
 use serde::Serialize;
 use tokio::task::spawn_blocking;
 use types::{AccountId, Caller};
-use wasm::{Files, LogLine, NotDeployed, Plugin, PluginName, Plugins, Standing};
+use wasm::{Files, NotDeployed, Plugin, PluginName, Plugins, Standing};
 use wire::{Answer, ApiError, json};
 
 use super::api::not_found;
 use super::history;
+use super::plugin_costs::Costs;
 use super::viewer::Viewer;
 
 /// How long a deployment is waited for; one that takes longer goes on, and whoever asks again hears
 /// of it. The command line gives up after a minute.
 const DEPLOY_TIME_MAX: Duration = Duration::from_secs(45);
-/// Lines of a log that one answer has; more are there for the next request.
-const LINES_MAX: usize = 200;
 
 /// Who may deploy plugins, which all accounts use, and see what they log of all.
 #[derive(Clone, Debug)]
@@ -96,6 +95,8 @@ struct PluginPage {
     swaps: u64,
     #[serde(flatten)]
     standing: history::Standing,
+    #[serde(flatten)]
+    costs: Costs,
 }
 
 /// The version in force.
@@ -138,6 +139,7 @@ impl PluginPage {
             refused_at_ms: refused.map(|refused| refused.at.0),
             swaps: plugin.swaps,
             standing: history::Standing::of(plugin, viewer),
+            costs: Costs::of(plugin, viewer.deploys),
         }
     }
 }
@@ -257,51 +259,6 @@ pub(super) fn refused(why: String) -> ApiError {
 
 pub(super) fn not_now(why: String) -> ApiError {
     ApiError::new("ServiceUnavailableException", why).with_status(503)
-}
-
-#[derive(Serialize)]
-struct LogPage {
-    lines: Vec<LinePage>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct LinePage {
-    number: u64,
-    at_ms: u64,
-    version: String,
-    level: &'static str,
-    text: String,
-}
-
-impl LinePage {
-    fn of(line: LogLine) -> Self {
-        Self {
-            number: line.number,
-            at_ms: line.at.0,
-            version: line.version.to_string(),
-            level: line.level,
-            text: line.text,
-        }
-    }
-}
-
-/// What a plugin logged last, or after the line that `?after=` names.
-pub(super) fn logs(plugins: &Plugins, name: &str, query: Option<&str>) -> Result<Answer, ApiError> {
-    let after = match query {
-        None => Some(0),
-        Some(query) => query.strip_prefix("after=").and_then(|it| it.parse().ok()),
-    };
-    let after = after.ok_or_else(|| {
-        let what = "The query of this page is after=NUMBER, or none.".to_owned();
-        ApiError::new("InvalidArgumentException", what)
-    })?;
-    let found = PluginName::parse(name).ok();
-    let lines = found.and_then(|name| plugins.log_after(&name, after, LINES_MAX));
-    let lines = lines.ok_or_else(|| not_found(&format!("plugin {name}")))?;
-    json::answer(&LogPage {
-        lines: lines.into_iter().map(LinePage::of).collect(),
-    })
 }
 
 /// The component of the version in force, as it was handed in.

@@ -3,6 +3,7 @@
 
 mod applications;
 mod components;
+mod plugins;
 mod streams;
 mod work;
 
@@ -49,6 +50,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) log_lines_lost: u64,
     /// Places on the disk that were found damaged.
     pub(crate) unreadable: usize,
+    /// Data keys of encryption that are not to be had, by why.
+    pub(crate) keys_refused: [(&'static str, usize); 4],
     /// What clients put as metrics of their own, as text.
     pub(crate) custom: &'a str,
     /// Whether the store is well.
@@ -86,7 +89,7 @@ impl Telemetry {
             );
         }
         streams::streams(&mut out, surroundings.measured);
-        components::plugins(&mut out, surroundings.plugins);
+        plugins::plugins(&mut out, surroundings.plugins);
         components::direct_puts(&mut out, surroundings.put);
         components::delivery_streams(&mut out, surroundings.deliveries, surroundings.now);
         work::work(&mut out, surroundings);
@@ -105,6 +108,7 @@ impl Telemetry {
             "Places on the disk where records cannot be read; /healthz names them.",
             surroundings.unreadable,
         );
+        keys_refused(&mut out, surroundings.keys_refused);
         let healthy = usize::from(surroundings.healthy);
         gauge(
             &mut out,
@@ -227,6 +231,16 @@ impl Telemetry {
     }
 }
 
+/// Data keys without which records of encrypted streams are neither read nor written.
+fn keys_refused(out: &mut String, keys: [(&'static str, usize); 4]) {
+    let refused = "encryption_keys_refused";
+    let help = "Data keys that are not to be had, by what is the matter with their master keys.";
+    head(out, refused, "gauge", help);
+    for (why, count) in keys {
+        line(out, format_args!("{refused}{{why=\"{why}\"}} {count}"));
+    }
+}
+
 /// What an account may see: the metrics of its streams and delivery streams. The others count the
 /// work of all accounts together.
 pub(crate) fn render_account(
@@ -248,6 +262,20 @@ pub(super) struct Seconds(pub(super) u64);
 impl std::fmt::Display for Seconds {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}.{:06}", self.0 / 1_000_000, self.0 % 1_000_000)
+    }
+}
+
+/// Nanoseconds, printed as seconds.
+pub(super) struct Nanoseconds(pub(super) u64);
+
+impl std::fmt::Display for Nanoseconds {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{}.{:09}",
+            self.0 / 1_000_000_000,
+            self.0 % 1_000_000_000
+        )
     }
 }
 
@@ -322,6 +350,7 @@ mod tests {
             subscriptions: 4,
             log_lines_lost: 2,
             unreadable: 5,
+            keys_refused: [("absent", 1), ("disabled", 0), ("unfit", 0), ("denied", 0)],
             healthy: false,
         });
         for expected in [
@@ -338,6 +367,7 @@ mod tests {
             "millrace_incoming_bytes_total 42",
             "millrace_received_bytes_total 7",
             "millrace_in_flight_bytes 3",
+            "millrace_encryption_keys_refused{why=\"absent\"} 1",
             "millrace_store_healthy 0",
         ] {
             assert!(

@@ -16,6 +16,7 @@ use wire::{ApiError, Codec, EventSource, Requester, Room};
 use super::events::{self, BESIDES_RECORDS_BYTES_MAX, Pushed};
 use super::{Lease, Open};
 use crate::Streams;
+use crate::consumer_counts::ConsumerCounts;
 use crate::directory::owner;
 use crate::iterator::Start;
 use crate::ops::describe::ChildShard;
@@ -46,6 +47,7 @@ pub struct Subscription {
     consumer: ConsumerArn,
     /// When the consumer was registered: another one may have its address within the same second.
     registered_at: Timestamp,
+    counts: Arc<ConsumerCounts>,
     /// As the catalog knew it when it was looked at last.
     stream: Arc<Stream>,
     changes: watch::Receiver<u64>,
@@ -80,6 +82,7 @@ pub struct Subscribed {
     pub caller: Requester,
     pub consumer: ConsumerArn,
     pub registered_at: Timestamp,
+    pub counts: Arc<ConsumerCounts>,
     pub stream: Arc<Stream>,
     pub shard: ShardId,
     pub start: Start,
@@ -104,6 +107,7 @@ impl Subscription {
             caller,
             consumer,
             registered_at,
+            counts,
             stream,
             shard,
             start,
@@ -117,6 +121,7 @@ impl Subscription {
             lease,
             consumer,
             registered_at,
+            counts,
             stream,
             changes,
             shard,
@@ -328,6 +333,7 @@ impl Subscription {
         stream.counts.event_records.add(records);
         stream.counts.event_bytes.add(bytes);
         stream.counts.event_behind_ms.set(behind);
+        self.counts.pushed((records, bytes), behind);
         Ok(event)
     }
 

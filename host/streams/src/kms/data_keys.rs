@@ -207,6 +207,23 @@ impl Kms {
         }
     }
 
+    /// How many data keys are not to be had, by what is the matter with their master keys. Records
+    /// that are sealed with them are neither read nor written.
+    pub fn refused(&self, ring: &KeyRing) -> [(&'static str, usize); 4] {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let refusals: Vec<_> = known
+            .keys()
+            .filter_map(|id| ring.check(*id).err())
+            .collect();
+        let count = |why| refusals.iter().filter(|refusal| **refusal == why).count();
+        [
+            ("absent", count(KeyRefusal::Absent)),
+            ("disabled", count(KeyRefusal::Disabled)),
+            ("unfit", count(KeyRefusal::Unfit)),
+            ("denied", count(KeyRefusal::Denied)),
+        ]
+    }
+
     /// What a client is told for whom a data key is not to be had, in whose name the records are.
     pub fn refusal(&self, key: KeyId, why: KeyRefusal, owner: &Caller) -> KmsError {
         let master = {

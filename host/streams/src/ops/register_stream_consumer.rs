@@ -1,6 +1,7 @@
 //! RegisterStreamConsumer.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use types::ConsumerName;
@@ -75,6 +76,7 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
             None => BTreeMap::new(),
         },
         policy: None,
+        counts: Arc::default(),
     };
     if input.tags.is_some() {
         let arn = consumer.arn(&stream.arn);

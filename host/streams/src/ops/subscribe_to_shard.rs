@@ -98,13 +98,16 @@ pub async fn handle(streams: &Arc<Streams>, call: Call) -> Result<Answer, ApiErr
         .begin(key, streams.clock.uptime(), after);
     let lease = lease.ok_or_else(|| {
         stream.counts.subscribe_exceeded.add(1);
+        registered.counts.exceeded.add(1);
         error::consumers::subscribed(&consumer, shard)
     })?;
     stream.counts.subscribed.add(1);
+    registered.counts.subscribed.add(1);
     let subscribed = Subscribed {
         caller: call.caller.clone(),
         consumer,
         registered_at: registered.created_at,
+        counts: Arc::clone(&registered.counts),
         stream: Arc::clone(&stream),
         shard: id,
         start,

@@ -41,6 +41,7 @@ pub async fn load(engine: &dyn Engine) -> Result<HashMap<StreamId, Consumers>, S
                 created_at: Timestamp(row.created_at_ms),
                 tags: row.tags.into_iter().collect(),
                 policy: row.policy.map(|text| Arc::new(ResourcePolicy::kept(text))),
+                counts: Arc::default(),
             };
             let of_stream = all.entry(stream).or_default();
             of_stream.insert(name, Arc::new(consumer));

@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use super::Plugin;
 use super::project::plugin_name;
+use super::{Plugin, costs};
 use crate::client::{Client, Method, TargetArgs};
 use crate::failure::Failure;
 use crate::output;
@@ -56,15 +56,10 @@ pub(crate) async fn run(args: &InspectArgs) -> Result<(), Failure> {
                 "batch at most",
                 format!("{} ms", number(plugin.batch_ms_max)),
             ),
-            ("batches", number(plugin.calls)),
-            ("records", number(plugin.records)),
-            ("time of batches", format!("{} us", number(plugin.batch_us))),
-            ("traps", number(plugin.traps)),
-            ("deadlines", number(plugin.deadlines)),
-            ("refused batches", number(plugin.refused_batches)),
             ("log lines left out", number(plugin.log_lines_left_out)),
         ]);
     }
+    rows.extend(costs::rows(&plugin));
     rows.push(("swaps", output::count(plugin.swaps)));
     rows.extend(standing(&plugin));
     if let Some(why) = &plugin.refused {

@@ -36,11 +36,8 @@ pub(crate) struct Plugin {
     pub(crate) memory_bytes_max: Option<u64>,
     pub(crate) batch_ms_max: Option<u64>,
     pub(crate) calls: Option<u64>,
-    pub(crate) records: Option<u64>,
     pub(crate) traps: Option<u64>,
     pub(crate) deadlines: Option<u64>,
-    pub(crate) refused_batches: Option<u64>,
-    pub(crate) batch_us: Option<u64>,
     pub(crate) log_lines_left_out: Option<u64>,
     pub(crate) counters: Option<BTreeMap<String, u64>>,
     pub(crate) refused: Option<String>,
@@ -59,6 +56,10 @@ pub(crate) struct Plugin {
     pub(crate) recent: Vec<Event>,
     #[serde(default)]
     pub(crate) versions: Vec<InUse>,
+    #[serde(default)]
+    pub(crate) costs: Vec<VersionCosts>,
+    #[serde(default)]
+    pub(crate) accounts: Vec<AccountCosts>,
 }
 
 /// A version that a share of the lanes go by.
@@ -113,6 +114,34 @@ pub(crate) struct InUse {
     pub(crate) ended: u64,
     pub(crate) failed: u64,
     pub(crate) signed: Option<String>,
+}
+
+/// What a version costs, or all together that are not shown by themselves.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct VersionCosts {
+    pub(crate) version: String,
+    pub(crate) number: Option<u64>,
+    pub(crate) calls: u64,
+    pub(crate) records: u64,
+    pub(crate) ok: u64,
+    pub(crate) dropped: u64,
+    pub(crate) failed: u64,
+    pub(crate) batch_us: u64,
+    pub(crate) processor_us: u64,
+    pub(crate) memory_peak_bytes: u64,
+    pub(crate) starts_failed: u64,
+    pub(crate) faults: BTreeMap<String, u64>,
+}
+
+/// What is done for an account.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AccountCosts {
+    pub(crate) account: String,
+    pub(crate) calls: u64,
+    pub(crate) records: u64,
+    pub(crate) processor_us: u64,
 }
 
 /// A version came into force.

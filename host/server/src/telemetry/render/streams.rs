@@ -4,6 +4,7 @@
 
 use std::fmt::Write;
 
+use ::streams::consumer_counts::CONSUMER_METRICS;
 use ::streams::counts::{Measured, SHARD_METRICS, STREAM_METRICS, Value};
 
 use super::{Seconds, head, line, snake_case};
@@ -23,6 +24,7 @@ pub(super) fn streams(out: &mut String, streams: &[Measured]) {
             family.write(out, labels, read(stream.counts()));
         }
     }
+    consumers(out, &of_streams);
     let mut labels = String::new();
     for (place, (name, read)) in SHARD_METRICS.iter().enumerate() {
         let mut family = Family::of("shard", name);
@@ -32,6 +34,19 @@ pub(super) fn streams(out: &mut String, streams: &[Measured]) {
                 labels.clear();
                 // Writing to a String does not fail.
                 let _ = write!(labels, "{of_stream},shard=\"{shard}\"");
+                family.write(out, &labels, read(counts));
+            }
+        }
+    }
+}
+
+/// Metrics of the registered consumers of each stream.
+fn consumers(out: &mut String, of_streams: &[(&Measured, String)]) {
+    for (name, read) in CONSUMER_METRICS {
+        let mut family = Family::of("consumer", name);
+        for (stream, of_stream) in of_streams {
+            for (consumer, counts) in stream.consumers() {
+                let labels = format!("{of_stream},consumer=\"{consumer}\"");
                 family.write(out, &labels, read(counts));
             }
         }

@@ -42,8 +42,8 @@ impl News {
 
     /// Prints what is new.
     pub(super) async fn tell(&mut self, stage: &Stage, feed: &Feed) -> Result<(), Failure> {
-        if let Some((lines, _)) = found(self.log.next(&mut self.client).await)? {
-            for line in lines {
+        if let Some(news) = found(self.log.next(&mut self.client).await)? {
+            for line in news.lines {
                 output::lines(&format!("  log {line}"))?;
             }
         }
