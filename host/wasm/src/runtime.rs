@@ -1,5 +1,6 @@
 //! The one wasmtime engine of the process, what it allows, and the clock that interrupts guests.
 
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -26,6 +27,10 @@ const INSTANCE_BYTES_MAX: usize = 1024 * 1024;
 /// is then cleared by writing and not by the kernel.
 const MEMORY_KEPT_BYTES: usize = 1024 * 1024;
 const TABLE_KEPT_BYTES: usize = 64 * 1024;
+
+/// Functions of a guest's stack that are told of one that trapped or is profiled: the innermost. What
+/// called them is left out, since a guest may be thousands deep in itself.
+const STACK_FRAMES_MAX: usize = 64;
 
 /// How often an idle clock looks whether its engine is still there: nobody wakes it when that goes.
 const ENGINE_LOOK: Duration = Duration::from_secs(1);
@@ -134,7 +139,9 @@ fn running_config(purpose: Purpose) -> Config {
         .table_elements(TABLE_ELEMENTS_MAX)
         .table_keep_resident(TABLE_KEPT_BYTES);
     let mut config = code_config(purpose);
-    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    config
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
+        .wasm_backtrace_max_frames(NonZeroUsize::new(STACK_FRAMES_MAX));
     config
 }
 

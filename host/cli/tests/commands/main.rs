@@ -10,6 +10,7 @@ mod fixture;
 mod plugin;
 mod plugin_answers;
 mod plugin_check;
+mod plugin_costs;
 mod plugin_dev;
 mod plugin_new;
 mod plugin_server;

@@ -17,8 +17,6 @@ const STACKS_MAX: usize = 50_000;
 /// Different functions, and the modules that they are of. Samples with more are left out.
 const FUNCTIONS_MAX: usize = 10_000;
 const MODULES_MAX: usize = 256;
-/// Frames of one sample: the innermost. What called them is left out.
-const FRAMES_MAX: usize = 256;
 /// Threads, each with each version that it ran. Samples of more are left out.
 const THREADS_MAX: usize = 256;
 /// Bytes of the name of a function or a module; the rest is cut off.
@@ -137,7 +135,7 @@ impl Gathered {
                 name.map_or_else(|| format!("function {}", frame.func_index()), str::to_owned);
             (module.to_owned(), name)
         });
-        let named: Vec<_> = named.take(FRAMES_MAX).collect();
+        let named: Vec<_> = named.collect();
         let at = self.since.elapsed();
         self.add(thread::current().id(), version, (at, processor), &named);
     }
