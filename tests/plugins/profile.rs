@@ -109,7 +109,10 @@ async fn a_profile_names_the_functions_in_which_a_busy_plugin_is() {
     assert!(in_it > 0, "{stacks:?}");
     // Whoever called it is below it: a function that has no name has a number.
     let called = stacks.iter().find(|stack| counts(stack)).unwrap();
-    assert!(called.len() >= 2 && called[1].starts_with("function "), "{called:?}");
+    assert!(
+        called.len() >= 2 && called[1].starts_with("function "),
+        "{called:?}"
+    );
     // What a reader of the format looks at first.
     assert_eq!(profile["meta"]["preprocessedProfileVersion"], 62);
     assert_eq!(profile["meta"]["product"], "millrace plugin own");

@@ -114,10 +114,17 @@ fn what_a_plugin_cost_is_shown_by_version_and_account() {
     ground.deliver("good\npanic\nbetter\n");
     let shown = printed(ground.run(&["plugin", "inspect", PANICS]));
     let line = |what: &str| {
-        let found = shown.lines().find(|line| line.trim_start().starts_with(what));
-        found.unwrap_or_else(|| panic!("{what}: {shown}")).to_owned()
+        let found = shown
+            .lines()
+            .find(|line| line.trim_start().starts_with(what));
+        found
+            .unwrap_or_else(|| panic!("{what}: {shown}"))
+            .to_owned()
     };
-    assert!(line("outcomes").ends_with("2 ok, 0 dropped, 1 failed"), "{shown}");
+    assert!(
+        line("outcomes").ends_with("2 ok, 0 dropped, 1 failed"),
+        "{shown}"
+    );
     assert!(line("faults").contains(" panic"), "{shown}");
     assert!(line("memory peak").ends_with(" bytes"), "{shown}");
     assert!(line("processor").ends_with(" ns a record"), "{shown}");
@@ -145,11 +152,17 @@ fn who_follows_a_log_hears_of_a_server_that_was_started_anew() {
     ground.deliver("panic\n");
     let mut following = Following::of(&ground);
     let first = following.next();
-    assert!(first.contains(" out shardId-000000000000 panicked "), "{first}");
+    assert!(
+        first.contains(" out shardId-000000000000 panicked "),
+        "{first}"
+    );
     let ground = ground.restart();
     ground.deliver("panic\n");
     let second = following.next();
-    assert!(second.contains(" out shardId-000000000000 panicked "), "{second}");
+    assert!(
+        second.contains(" out shardId-000000000000 panicked "),
+        "{second}"
+    );
     drop(following);
     // One that chooses another shard finds nothing.
     let other = ["plugin", "logs", PANICS, "--shard", "shardId-000000000001"];
