@@ -73,6 +73,8 @@ pub(super) struct Reader {
     left_out: u64,
     /// More lines are there already.
     has_more: bool,
+    /// Some lines are passed over.
+    chooses: bool,
 }
 
 /// What a look brought.
@@ -101,6 +103,7 @@ pub(crate) async fn run(args: &LogsArgs) -> Result<(), Failure> {
                 if since.elapsed() > SILENCE_MAX {
                     return Err(error.into());
                 }
+                reader.has_more = false;
             }
             Err(error) => return Err(error.into()),
         }
@@ -110,7 +113,8 @@ pub(crate) async fn run(args: &LogsArgs) -> Result<(), Failure> {
         }
         if !args.follow {
             if is_silent {
-                output::complain(&format!("{} has logged nothing", args.name))?;
+                let what = if reader.chooses { " of that" } else { "" };
+                output::complain(&format!("{} has logged nothing{what}", args.name))?;
             }
             return Ok(());
         }
@@ -136,6 +140,7 @@ impl Reader {
             run: None,
             left_out: 0,
             has_more: false,
+            chooses: false,
         }
     }
 
@@ -148,6 +153,7 @@ impl Reader {
         ];
         for (name, value) in given {
             if let Some(value) = value {
+                reader.chooses = true;
                 reader.page.push_str(&format!("{name}={}&", encoded(value)));
             }
         }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use clap::Args;
 use serde::Deserialize;
 
+use super::project::plugin_name;
 use crate::client::{Client, Method, TargetArgs};
 use crate::failure::Failure;
 use crate::output;
@@ -20,6 +21,7 @@ const ANSWER_TIME: Duration = Duration::from_secs(30);
 #[derive(Args)]
 pub(crate) struct ProfileArgs {
     /// The plugin's name
+    #[arg(value_parser = plugin_name)]
     name: String,
     /// How long: 1s to 60s
     #[arg(default_value = "10s", value_parser = parse_seconds)]
