@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use crate::ground::Ground;
 use crate::guest::Guest;
 
-/// A guest that logs a word of its own, as a warning, for each batch that holds a marked record, and
-/// says that it begins.
+/// A guest that logs a word of its own, as a warning, for each batch that holds a marked record,
+/// and says that it begins.
 fn saying(word: &str) -> Guest {
     let begins = "(call $log (i32.const 2) (i32.const 300) (i32.const 6))";
     let length = word.len();

@@ -333,7 +333,8 @@ async fn a_key_that_is_given_to_another_account_is_of_no_use_to_those_who_had_it
     service.stop().await;
 }
 
-/// Finds so many data keys not to be had among the metrics, and told by `/healthz` if there are any.
+/// Finds so many data keys not to be had among the metrics, and told by `/healthz` if there are
+/// any.
 async fn says_refused(client: &Client, expected: &[(&str, usize)]) {
     let metrics = client.metrics_of_all().await;
     for (why, count) in expected {

@@ -70,7 +70,8 @@ pub struct LogAsked {
 /// Lines that were read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogRead {
-    /// What tells the numbers of lines from those of a plugin, or a server, of the same name before.
+    /// What tells the numbers of lines from those of a plugin of the same name before, or of a
+    /// server before.
     pub run: String,
     /// The lines, the oldest first.
     pub lines: Vec<LogLine>,

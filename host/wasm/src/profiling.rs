@@ -1,10 +1,10 @@
 //! Profiles: where a plugin spends its time, sampled from within its own calls. An instance asks,
-//! each time that it is looked at (see `call_time`), whether its plugin is being profiled, and if so
-//! notes the stack of its guest. So instances that are at work when a profile begins are in it like
-//! those that are made afterwards, and one that nobody profiles has nothing to carry.
+//! each time that it is looked at (see `call_time`), whether its plugin is being profiled, and if
+//! so notes the stack of its guest. So instances that are at work when a profile begins are in it
+//! like those that are made afterwards, and one that nobody profiles has nothing to carry.
 //!
-//! While a profile lasts, guests are looked at every millisecond. Only functions of the plugin's own
-//! component are on such a stack; nothing of the host or of records is.
+//! While a profile lasts, guests are looked at every millisecond. Only functions of the plugin's
+//! own component are on such a stack; nothing of the host or of records is.
 
 mod gathered;
 mod processed;
@@ -75,7 +75,8 @@ impl Profiling {
         self.is_on.load(Ordering::Relaxed)
     }
 
-    /// Notes the stack of a guest. Called on the thread of the call, while the guest is interrupted.
+    /// Notes the stack of a guest. Called on the thread of the call, while the guest is
+    /// interrupted.
     pub(crate) fn look(&self, store: impl AsContext, log: &GuestLog) {
         let stack = WasmBacktrace::force_capture(store);
         // A thread without a clock is noted as one that took nothing.

@@ -28,8 +28,8 @@ const INSTANCE_BYTES_MAX: usize = 1024 * 1024;
 const MEMORY_KEPT_BYTES: usize = 1024 * 1024;
 const TABLE_KEPT_BYTES: usize = 64 * 1024;
 
-/// Functions of a guest's stack that are told of one that trapped or is profiled: the innermost. What
-/// called them is left out, since a guest may be thousands deep in itself.
+/// Functions of a guest's stack that are told of one that trapped or is profiled: the innermost.
+/// What called them is left out, since a guest may be thousands deep in itself.
 const STACK_FRAMES_MAX: usize = 64;
 
 /// How often an idle clock looks whether its engine is still there: nobody wakes it when that goes.
@@ -98,8 +98,8 @@ impl Runtime {
         Ticking(&self.ticker)
     }
 
-    /// Ticks faster, whether or not a guest runs, for as long as the answer lives; `None` if as many
-    /// profiles are under way as may be.
+    /// Ticks faster, whether or not a guest runs, for as long as the answer lives; `None` if as
+    /// many profiles are under way as may be.
     pub(crate) fn profile_ticks(&self) -> Option<ProfileTicks> {
         let mut wanted = self.ticker.lock();
         if wanted.profiles >= PROFILES_MAX {
@@ -179,8 +179,8 @@ struct Ticker {
 struct TicksWanted {
     /// Guests that run.
     guests: usize,
-    /// Profiles that are under way. A guest that runs for less than a tick now and then must be seen
-    /// as often as one that runs as long at once, so that the clock does not begin with it.
+    /// Profiles that are under way. A guest that runs for less than a tick now and then must be
+    /// seen as often as one that runs as long at once, so that the clock does not begin with it.
     profiles: usize,
 }
 

@@ -182,8 +182,8 @@ fn metrics(address: SocketAddr) -> Result<Vec<u8>, Failure> {
     }
 }
 
-/// A hundred plugins that each work on all records of one stream: how far each has come when half of
-/// all is done.
+/// A hundred plugins that each work on all records of one stream: how far each has come when half
+/// of all is done.
 pub fn fair(bench: &Bench) -> Result<Vec<Line>, Failure> {
     let works = format!(
         "(local.set $i (i32.mul (local.get $count) (i32.const {TURNS})))

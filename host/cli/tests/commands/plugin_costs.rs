@@ -1,5 +1,5 @@
-//! What plugins of a server cost and say, from a terminal: `inspect`, `profile`, and `logs` that go on
-//! across a restart.
+//! What plugins of a server cost and say, from a terminal: `inspect`, `profile`, and `logs` that go
+//! on across a restart.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};

@@ -205,7 +205,10 @@ fn records_are_delivered_through_what_was_deployed_and_its_log_is_read() {
     assert!(described.contains("delivered "), "{described}");
 
     let logged = printed(ground.run(&["plugin", "logs", PANICS]));
-    assert!(logged.contains(" ERROR out shardId-000000000000 panicked "), "{logged}");
+    assert!(
+        logged.contains(" ERROR out shardId-000000000000 panicked "),
+        "{logged}"
+    );
     assert!(logged.contains("asked for it\n"), "{logged}");
     let missing = complaint(ground.run(&["plugin", "logs", "none"]), 1);
     assert!(missing.contains("no such plugin none"), "{missing}");
