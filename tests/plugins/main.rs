@@ -1,7 +1,7 @@
 //! Plugins as their authors see them: one file for each interface of `wit/`, one for what the SDK
 //! tells of a panic, those for the life of a version (how it comes, what `[rollout]` of its
-//! manifest does, what is ordered of it, whose signature it has, and how long it is kept), and those
-//! for what plugins cost, log, and where they spend their time.
+//! manifest does, what is ordered of it, whose signature it has, and how long it is kept), and
+//! those for what plugins cost, log, and where they spend their time.
 #![expect(clippy::unwrap_used, reason = "a ground that gives way fails the test")]
 
 mod checkpoint;
