@@ -77,6 +77,41 @@ async fn a_version_that_cannot_be_noted_is_taken_out_of_the_directory_again() {
     );
 }
 
+/// What was set aside was forgotten before the deployment had come into force: once that failed,
+/// the version that had been rolled back was taken again.
+#[tokio::test]
+async fn a_deployment_that_fails_leaves_what_was_set_aside_as_it_was() {
+    let ground = Ground::start(tempfile::tempdir().unwrap()).await;
+    for number in [1, 2] {
+        let (status, answer) = deploy(&ground, &Guest::numbered(number)).await;
+        assert_eq!(status, 200, "{answer}");
+    }
+    let (status, _) = ground
+        .client
+        .post_page("plugins/own/rollback", &Value::Null)
+        .await;
+    assert_eq!(status, 200);
+    let aside = ground.plugin("own").await["setAside"].clone();
+    assert_eq!(aside["number"], 2);
+    let lives = ground.service.kept_plugins().join("lives");
+    let kept_lives = lives.with_file_name("kept-lives");
+    fs::rename(&lives, &kept_lives).unwrap();
+    let (status, answer) = deploy(&ground, &Guest::numbered(3)).await;
+    assert_eq!(status, 503, "{answer}");
+    fs::rename(&kept_lives, &lives).unwrap();
+    until_looked_at(&ground, "other").await;
+    let page = ground.plugin("own").await;
+    assert_eq!((&page["number"], &page["setAside"]), (&json!(1), &aside));
+    // Deployed anew, it is wanted.
+    let (status, answer) = deploy(&ground, &Guest::numbered(2)).await;
+    assert_eq!(
+        (status, &answer["state"]),
+        (200, &json!("in-force")),
+        "{answer}"
+    );
+    assert_eq!(ground.plugin("own").await["setAside"], Value::Null);
+}
+
 /// A folder that is put in the place of a bare component lay beside it after a crash: that was
 /// neither.
 #[tokio::test]

@@ -39,12 +39,17 @@ fn put(directory: &Path, number: u32, rollout: &str, guest: &Guest) {
 /// A server with version 1, and a delivery stream `own` of a stream `clicks` that goes through it
 /// with these records, all of them delivered.
 async fn ground_with(rules: RolloutRules, records: &[&str]) -> Ground {
-    let directory = tempfile::tempdir().unwrap();
-    put(directory.path(), 1, "", &Guest::default());
     let setting = Setting {
         plugin_rollout: rules,
         ..Setting::default()
     };
+    ground_within(setting, records).await
+}
+
+/// The same of a server that is set up otherwise.
+async fn ground_within(setting: Setting, records: &[&str]) -> Ground {
+    let directory = tempfile::tempdir().unwrap();
+    put(directory.path(), 1, "", &Guest::default());
     let ground = Ground::start_with(directory, setting).await;
     let client = &ground.client;
     client.create("clicks", 1).await;
@@ -310,5 +315,44 @@ async fn a_server_that_stops_does_not_wait_for_a_shadow_run() {
     assert!(
         began.elapsed() < Duration::from_secs(20),
         "a run takes a minute"
+    );
+}
+
+/// Who waited for a run was answered first, and so the stop waited for it.
+#[tokio::test]
+async fn a_server_that_stops_does_not_wait_for_whoever_waits_for_a_shadow_run() {
+    let mut setting = Setting::default();
+    setting.limits.drain = Duration::from_secs(120);
+    let ground = ground_within(setting, &["!"; 100]).await;
+    let looping = Guest::attacking("(loop $for_ever (br $for_ever))").component();
+    let page = "plugins/own/shadow";
+    let client = ground.client.clone();
+    let is_another = |answer: &Value| answer.to_string().contains("another shadow run");
+    let waits = tokio::spawn(async move {
+        loop {
+            let answer = client.send_page(Method::POST, page, looping.clone()).await;
+            if !is_another(&answer.1) {
+                return answer;
+            }
+        }
+    });
+    loop {
+        let quick = Guest::default().component();
+        let answer = ground.client.send_page(Method::POST, page, quick).await;
+        if is_another(&answer.1) {
+            break;
+        }
+    }
+    let began = Instant::now();
+    ground.service.stop().await;
+    assert!(
+        began.elapsed() < Duration::from_secs(30),
+        "it waits for a minute"
+    );
+    let (status, answer) = waits.await.unwrap();
+    let told = answer["message"].as_str().unwrap();
+    assert!(
+        status == 503 && told.contains("shadow run: "),
+        "{answer}"
     );
 }

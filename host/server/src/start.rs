@@ -460,6 +460,8 @@ impl Running {
     /// nothing that was acknowledged depends on it.
     pub async fn shut_down(mut self) -> Result<(), store::StoreError> {
         self.stage.send_replace(Stage::Draining);
+        // Who waits for one is answered, and need not be waited for.
+        self.router.plugins.stop_trying();
         for listener in std::mem::take(&mut self.listeners) {
             if let Err(error) = listener.await {
                 tracing::error!(%error, "a listener did not end well");

@@ -63,7 +63,7 @@ pub(crate) struct Compiler {
     state: Mutex<State>,
     /// Rings when the turn is given back, and when the compiler is closed.
     changed: Condvar,
-    /// Turns true when the compiler is closed: for guests that run for nobody any more then.
+    /// Turns true before the compiler is closed: for guests that run for nobody any more then.
     closing: watch::Sender<bool>,
 }
 
@@ -122,13 +122,19 @@ impl Compiler {
         self.changed.notify_all();
     }
 
-    /// What turns true when it is closed.
-    pub(crate) fn closing(&self) -> watch::Receiver<bool> {
-        self.closing.subscribe()
+    /// Says ahead that it will be closed.
+    pub(crate) fn will_close(&self) {
+        self.closing.send_replace(true);
     }
 
-    pub(crate) fn is_closed(&self) -> bool {
-        self.state().open.is_none()
+    /// Whether it is closed, or that was said ahead.
+    pub(crate) fn is_closing(&self) -> bool {
+        *self.closing.borrow()
+    }
+
+    /// What turns true when it is closed, or when that is said ahead.
+    pub(crate) fn closing(&self) -> watch::Receiver<bool> {
+        self.closing.subscribe()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -369,9 +375,9 @@ mod tests {
         )
         .unwrap();
         let turn = compiler.turn().unwrap();
-        assert!(!compiler.is_closed());
+        assert!(!compiler.is_closing());
         compiler.close();
-        assert!(compiler.is_closed());
+        assert!(compiler.is_closing());
         let engine = crate::runtime::compiling_engine(Purpose::Production).unwrap();
         let told = turn.compile(&engine, b"");
         let refusal = Refusal::ForNow("the server closes".to_owned());

@@ -101,7 +101,9 @@ impl Control {
             return Ok(Seen::LeftAlone);
         }
         match life.set_aside {
-            Some(aside) if aside.hash == hash && !is_deployed => Ok(Seen::LeftAlone),
+            // It makes an end of that when it comes into force.
+            _ if is_deployed => Ok(Seen::Taken(how)),
+            Some(aside) if aside.hash == hash => Ok(Seen::LeftAlone),
             Some(_) => {
                 let mut change = self.change(name)?;
                 change.life.set_aside = None;
@@ -132,7 +134,7 @@ impl Control {
         }
         let version = Arc::new(version);
         let is_aside = |aside: SetAside| aside.hash == version.hash();
-        if change.life.set_aside.is_some_and(is_aside) {
+        if how != How::Deploy && change.life.set_aside.is_some_and(is_aside) {
             return Ok(());
         }
         if change.life.course() != since {

@@ -452,6 +452,13 @@ impl Plugins {
         (versions, components)
     }
 
+    /// Ends shadow runs, and takes no version that is not loaded yet: nobody shall wait for them
+    /// while the server stops. Does not block.
+    pub fn stop_trying(&self) {
+        self.control.loader.compiler.will_close();
+        self.control.records.close();
+    }
+
     /// Ends a process that compiles and lets go of those who wait for one; a version whose code is
     /// not kept cannot be loaded any more. Does not block, and so needs no thread that may: those
     /// who wait may have all of these.

@@ -116,7 +116,7 @@ impl Watch {
         let mut found: Vec<_> = scan.plugins.into_iter().collect();
         found.sort_by_key(|(name, found)| !self.was_in_force(name, found));
         for (name, found) in found {
-            if self.control.loader.compiler.is_closed() {
+            if self.control.loader.compiler.is_closing() {
                 return;
             }
             let since = self.at_start.get(&name).copied().unwrap_or_default();
@@ -127,7 +127,7 @@ impl Watch {
     /// Loads the versions that rollbacks would put in force, where their code is there.
     pub(crate) fn warm_up(&self) {
         for (name, life) in self.control.loader.lives.all() {
-            if self.control.loader.compiler.is_closed() {
+            if self.control.loader.compiler.is_closing() {
                 return;
             }
             let before = life.in_force().and(life.before());
@@ -157,7 +157,7 @@ impl Watch {
         self.doubt(&scan);
         self.miss(&scan, now);
         for (name, found) in scan.plugins {
-            if self.control.loader.compiler.is_closed() {
+            if self.control.loader.compiler.is_closing() {
                 return;
             }
             let is_due = match self.handled.get(&name) {
@@ -280,7 +280,7 @@ impl Watch {
         let Err(refusal) = source.and_then(|source| self.load(name, &source, since)) else {
             return Taken::Done;
         };
-        if self.control.loader.compiler.is_closed() {
+        if self.control.loader.compiler.is_closing() {
             // It was cut off, which says nothing of the plugin.
             return Taken::Done;
         }
