@@ -1,7 +1,9 @@
-//! Orders that are given while versions are loaded: they go before what comes by itself.
+//! Orders that are given while versions are loaded go before what comes by itself, and a
+//! deployment that nobody waited for is heard of later.
 
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -9,8 +11,8 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 use types::{ManualClock, Timestamp};
 use wasm::{
-    Limits, Options, PluginName, Plugins, RecordsOf, Retained, RetainedRecords, RolloutRules,
-    SignatureRules,
+    Files, Limits, NotDeployed, Options, PluginName, Plugins, RecordsOf, Retained, RetainedRecords,
+    RolloutRules, SignatureRules,
 };
 
 use crate::guest::Guest;
@@ -187,4 +189,63 @@ fn an_order_that_comes_during_a_shadow_run_is_not_overruled_by_its_version() {
         life.set_aside().is_some(),
         "what lies there is shown as set aside"
     );
+}
+
+/// A run whose records are read once more for each attempt at a deployment; the third panics.
+#[derive(Default)]
+struct Attempts(AtomicUsize);
+
+impl RetainedRecords for Attempts {
+    fn last(
+        &self,
+        _: &RecordsOf,
+        _: (usize, usize),
+        _: watch::Receiver<bool>,
+    ) -> Result<Retained, String> {
+        let before = self.0.fetch_add(1, Ordering::Relaxed);
+        assert_ne!(before, 2, "the third attempt panics, as the test wants it");
+        Ok(Retained {
+            source: "a stream".to_owned(),
+            records: vec![b"!".to_vec()],
+        })
+    }
+}
+
+/// Who had not waited long enough deployed it anew each time, and never heard of the refusal; and a
+/// panic ended the thread that serves all plugins.
+#[test]
+fn a_deployment_that_nobody_waited_for_is_heard_of_and_one_that_panics_is_the_only_one() {
+    let dir = tempfile::tempdir().unwrap();
+    put(dir.path(), &manifest(1), &Guest::numbered(1));
+    let plugins = prepare(&dir);
+    let attempts = Arc::new(Attempts::default());
+    plugins.records_come_from(Arc::<Attempts>::clone(&attempts));
+    plugins.watch().unwrap();
+    until_started(&plugins);
+    let rollout = "[rollout]\nshadow_records = 1\nshadow_failed_percent_max = 0\n";
+    let text = format!("{}{rollout}", manifest(2));
+    let body = [
+        text.as_bytes(),
+        &Guest::attacking("(unreachable)").component(),
+    ]
+    .concat();
+    let deploy = |wait_max| plugins.deploy(&own(), Files::split(&body).unwrap(), wait_max);
+    let long = Duration::from_secs(120);
+    assert_eq!(deploy(Duration::ZERO), Ok(None));
+    for attempt in [1, 2] {
+        let Err(NotDeployed::Refused(why)) = deploy(long) else {
+            panic!("it fails on a record");
+        };
+        assert!(
+            why.starts_with("shadow run: 1 of 1 records failed"),
+            "{why}"
+        );
+        assert_eq!(attempts.0.load(Ordering::Relaxed), attempt, "{why}");
+    }
+    let Err(NotDeployed::ForNow(why)) = deploy(long) else {
+        panic!("it panics");
+    };
+    assert!(why.contains("ended badly"), "{why}");
+    assert!(matches!(deploy(long), Err(NotDeployed::Refused(_))));
+    assert_eq!(in_force(&plugins), Some(1));
 }

@@ -351,8 +351,5 @@ async fn a_server_that_stops_does_not_wait_for_whoever_waits_for_a_shadow_run() 
     );
     let (status, answer) = waits.await.unwrap();
     let told = answer["message"].as_str().unwrap();
-    assert!(
-        status == 503 && told.contains("shadow run: "),
-        "{answer}"
-    );
+    assert!(status == 503 && told.contains("shadow run: "), "{answer}");
 }

@@ -1,6 +1,7 @@
 //! The thread that keeps what is in force in step with what lies in the plugins directory: `watch`
 //! says how. Events of the file system only make it look sooner.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -13,6 +14,7 @@ use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use crate::call_time::stop_guests_when;
 use crate::control::Control;
 use crate::deploying::{Deployment, Deployments};
+use crate::refusal::Refusal;
 use crate::watch::Watch;
 
 /// How often it is looked whether files have settled.
@@ -53,9 +55,9 @@ impl Watcher {
         let closing = watch.closing();
         let keep = move || {
             stop_guests_when(closing);
-            watch.begin();
+            survive("load the plugins of the start", || watch.begin());
             tried();
-            watch.warm_up();
+            survive("hold versions ready", || watch.warm_up());
             run(watch, &deployments, &rings);
             deployments.close();
         };
@@ -114,10 +116,26 @@ fn run(mut watch: Watch, deployments: &Deployments, rings: &Receiver<Ring>) {
                 answer,
             } = deployment;
             // Who asked may have gone: it is deployed all the same.
-            answer.give(watch.deploy(&name, &source));
+            let deployed = survive("deploy a version", || watch.deploy(&name, &source));
+            answer.give(deployed.unwrap_or_else(|| {
+                let why = "deploying it ended badly; the log says how";
+                Err(Refusal::ForNow(why.to_owned()))
+            }));
         }
-        watch.look(Instant::now());
+        survive("look at the plugins directory", || {
+            watch.look(Instant::now())
+        });
     }
+}
+
+/// Does one step of the thread's work. One that panics costs that step: the thread serves all
+/// plugins, and what it notes is whole before and after each.
+fn survive<T>(what: &str, step: impl FnOnce() -> T) -> Option<T> {
+    let done = catch_unwind(AssertUnwindSafe(step));
+    if done.is_err() {
+        tracing::error!(what, "a step of the thread that watches plugins panicked");
+    }
+    done.ok()
 }
 
 /// Rings the bell at every change below `directory`.
