@@ -7,6 +7,7 @@ mod choice;
 mod commits;
 mod ending;
 mod failures;
+mod kept;
 mod letters;
 mod versions;
 
@@ -22,6 +23,7 @@ use tokio::sync::watch;
 use wasm::{Assignment, ContentHash, PluginName};
 
 use self::commits::Pending;
+use self::kept::Kept;
 use self::letters::Condemned;
 use self::versions::Chosen;
 use crate::batch::Origin;
@@ -32,7 +34,7 @@ use crate::limits::{CONFLICTS_BEFORE_ALONE, PAUSE_FIRST, PAUSE_MAX};
 use crate::memory::Memory;
 use crate::place::Place;
 use crate::plan::Plan;
-use crate::rows::{self, KeptState, ShardProgress};
+use crate::rows::{self, ShardProgress};
 use crate::running::{Running, ShardAtWork, TurnOfBatch};
 use crate::table_ids::ShardKey;
 
@@ -61,7 +63,7 @@ pub struct Lane {
     /// As it is kept, together with the three that follow.
     stands_at: Position,
     progress: ShardProgress,
-    kept: Option<(KeptState, Version)>,
+    kept: Option<Kept>,
     /// The version at work.
     version: Option<Arc<wasm::Version>>,
     /// One that was not swapped in, and is not tried again.
@@ -106,7 +108,6 @@ impl Lane {
     ) -> Result<Self, StoreError> {
         let application = of.running.application();
         let progress = rows::progress_of(&*ground.engine, of.key).await?;
-        let kept = rows::state_of(&*ground.engine, of.key).await?;
         let shard = of.running.shard(of.key);
         let mut lane = Self {
             shard,
@@ -120,7 +121,7 @@ impl Lane {
             desk: Desk::default(),
             stands_at,
             progress: progress.unwrap_or_default(),
-            kept,
+            kept: None,
             version: None,
             refused: None,
             endings_failed: 0,
@@ -142,6 +143,7 @@ impl Lane {
         // One of an earlier life of this lane has another desk.
         lane.ground.instances.forget(lane.of.key);
         lane.show();
+        (lane.kept, _) = lane.read_kept().await?;
         lane.version = lane.version_before().await;
         Ok(lane)
     }
@@ -168,7 +170,7 @@ impl Lane {
         let stands = row::position_of(engine, &key.pump_name()).await?;
         let (position, _) = stands.ok_or_else(|| damaged("the pump of an application"))?;
         let progress = rows::progress_of(engine, key).await?;
-        self.kept = rows::state_of(engine, key).await?;
+        (self.kept, _) = self.read_kept().await?;
         self.progress = progress.unwrap_or_default();
         self.stands_at = position;
         let at_work = self.version.as_ref().map(|version| version.hash());
@@ -186,11 +188,7 @@ impl Lane {
 
     /// What `wait` comes to; `None` if the lane is told to stop before.
     async fn unless_stopped<T>(&self, wait: impl Future<Output = T>) -> Option<T> {
-        let mut stop = self.stop.clone();
-        tokio::select! {
-            waited = wait => Some(waited),
-            _ = stop.wait_for(|stop| *stop) => None,
-        }
+        unless_stopped(self.stop.clone(), wait).await
     }
 
     /// Waits for the right to work beside the other shards, or alone after too many conflicts.
@@ -260,6 +258,17 @@ impl Lane {
             emission.resharded().await;
         }
         Ok(())
+    }
+}
+
+/// What `wait` comes to; `None` if the stop comes before.
+async fn unless_stopped<T>(
+    mut stop: watch::Receiver<bool>,
+    wait: impl Future<Output = T>,
+) -> Option<T> {
+    tokio::select! {
+        waited = wait => Some(waited),
+        _ = stop.wait_for(|stop| *stop) => None,
     }
 }
 
@@ -361,5 +370,47 @@ impl Step for Lane {
             self.is_refused(error);
         }
         self.retry
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use types::{AccountId, Caller, Region, StreamName, Timestamp};
+
+    use super::*;
+    use crate::application::{Application, ApplicationId, ApplicationName, Start, State, Versions};
+
+    fn running() -> Arc<Running> {
+        Running::new(Application {
+            id: ApplicationId(7),
+            owner: Caller {
+                account: AccountId::parse("000000000042").unwrap(),
+                region: Region::parse("eu-west-1").unwrap(),
+            },
+            name: ApplicationName::parse("counts").unwrap(),
+            stream: StreamName::parse("text").unwrap(),
+            plugin: PluginName::parse("counter").unwrap(),
+            start: Start::TrimHorizon,
+            versions: Versions::Latest,
+            state: State::Running,
+            created_at: Timestamp(9),
+        })
+    }
+
+    #[tokio::test]
+    async fn the_stop_ends_the_wait_of_one_that_wants_to_be_alone_and_lets_the_others_on() {
+        let running = running();
+        let beside = running.turn(false).await;
+        let (stop, stopped) = watch::channel(false);
+        let waits = tokio::spawn({
+            let running = Arc::clone(&running);
+            async move { unless_stopped(stopped, running.turn(true)).await.is_some() }
+        });
+        stop.send_replace(true);
+        assert!(!waits.await.unwrap(), "it was not alone, and does not wait");
+        let (_stop, stopped) = watch::channel(false);
+        let another = unless_stopped(stopped, running.turn(false)).await;
+        assert!(another.is_some(), "nobody stands before it any more");
+        drop((beside, another));
     }
 }

@@ -256,8 +256,9 @@ async fn work(
     let (engine, log, name) = (Arc::clone(&ground.engine), of.log, of.key.pump_name());
     // Where it begins was kept before it had a lane.
     let mut pump = Pump::claim(Arc::clone(&engine), log, &name, Position::FIRST).await?;
-    // The step reads on by itself; all it needs is a place to begin.
+    // The step reads by itself, within its memory; all it needs is to hear of the next frame.
     pump.set_batch_bytes(1);
+    pump.gives_no_frames();
     let mut lane = Lane::open(ground, of, pump.position(), stop.clone()).await?;
     let worked = keep_going(&mut pump, &mut lane, &mut stop, &is_lost).await;
     match (worked, tip(&*engine, log)) {

@@ -95,6 +95,7 @@ pub struct Pump {
     name: Bytes,
     batch_bytes: usize,
     rest_after: Option<Duration>,
+    gives_frames: bool,
     purpose: Purpose,
     owner: u64,
     position: Position,
@@ -147,6 +148,7 @@ impl Pump {
             name,
             batch_bytes: BATCH_BYTES,
             rest_after: None,
+            gives_frames: true,
             purpose: Purpose::Keep,
             owner,
             position,
@@ -178,6 +180,12 @@ impl Pump {
     /// Reads about this many bytes at once.
     pub fn set_batch_bytes(&mut self, bytes: usize) {
         self.batch_bytes = bytes.max(1);
+    }
+
+    /// The step reads by itself, and may wait for long before it does: it is told how large the
+    /// frames are that come next, and nobody holds them meanwhile.
+    pub fn gives_no_frames(&mut self) {
+        self.gives_frames = false;
     }
 
     /// What is committed is for this, which matters while the disk is short of room.
@@ -235,8 +243,15 @@ impl Pump {
                 }
                 continue;
             }
+            let bytes = read.frames.iter().map(|frame| frame.body.len()).sum();
+            let frames = if self.gives_frames {
+                read.frames
+            } else {
+                Vec::new()
+            };
             let batch = Batch {
-                frames: read.frames,
+                frames,
+                bytes,
                 next: read.next,
                 tip: read.tip,
             };

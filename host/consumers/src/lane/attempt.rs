@@ -16,6 +16,7 @@ use super::failures::Unput;
 use crate::ground::Ground;
 use crate::instances::Slot;
 use crate::limits::{BATCH_BYTES_MAX, BATCH_RECORDS_MAX, PAUSE_MAX, STATE_MEMORY_BYTES};
+use crate::rows::KeptState;
 use crate::running::TurnOfBatch;
 use crate::work::{Done, Job, Making, Outcome, RECORD_OVERHEAD_BYTES, prepare};
 
@@ -52,9 +53,14 @@ impl Lane {
         let Some(mut slot) = self.slot(&name).await else {
             return Ok(self.stands_at);
         };
+        let instance = slot.take();
+        let kept = match instance {
+            Some(_) => None,
+            None => self.kept_state().await?,
+        };
         let job = Job {
-            instance: slot.take(),
-            making: self.making(&version),
+            instance,
+            making: self.making(&version, kept),
             frames: read.frames,
             origin: Arc::clone(&self.of.origin),
             from: self.place(),
@@ -102,15 +108,15 @@ impl Lane {
         self.ground.threads.run(&party, is_slow, work).await
     }
 
-    /// What an instance is made of that goes on from here.
-    pub(super) fn making(&self, version: &Arc<Version>) -> Making {
+    /// What an instance is made of that goes on from here with what is kept.
+    pub(super) fn making(&self, version: &Arc<Version>, kept: Option<KeptState>) -> Making {
         let application = self.of.running.application();
         Making {
             version: Arc::clone(version),
             assignment: self.assignment.clone(),
             sources: self.ground.sources(&application),
             desk: self.desk.clone(),
-            kept: self.kept.as_ref().map(|(state, _)| state.clone()),
+            kept,
             moment: self.moment(),
         }
     }
@@ -174,6 +180,7 @@ impl Lane {
             state: has_worked.then_some(done.state),
             emissions,
             slot: Some(slot),
+            written: None,
             swapped: None,
             ended: self.version.clone().map(|version| (version, records, 0)),
             planned: usize::try_from(records).unwrap_or(usize::MAX),
@@ -241,9 +248,12 @@ pub(super) struct Unready {
 /// Memory for what a batch begins with: its frames, their records beside them, the one record that
 /// may be alone once more, and the state.
 fn input_bytes(stretch: &Stretch, has_state: bool) -> u64 {
-    let first = stretch.frames.first().map_or(0, |frame| frame.body.len());
-    let frames = first.max(BATCH_BYTES_MAX) as u64;
+    let frames = stretch.bytes.max(BATCH_BYTES_MAX) as u64;
     let state = if has_state { STATE_MEMORY_BYTES } else { 0 };
-    let alone = if first > BATCH_BYTES_MAX { frames } else { 0 };
+    let alone = if stretch.bytes > BATCH_BYTES_MAX {
+        frames
+    } else {
+        0
+    };
     2 * frames + alone + BATCH_RECORDS_MAX as u64 * RECORD_OVERHEAD_BYTES + state
 }

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use types::Timestamp;
 use wasm::Outcomes;
 
+use super::kept::{Kept, StateDigest, digest};
 use super::{Lane, pause};
 use crate::batch::First;
 use crate::instances::Slot;
@@ -24,8 +25,10 @@ use crate::work::Lone;
 pub(super) struct Pending {
     pub(super) to: Position,
     pub(super) progress: ShardProgress,
-    /// The state row, if it is written.
+    /// The state that is to be kept, if there may be another one.
     pub(super) state: Option<Option<KeptState>>,
+    /// The one that is written.
+    pub(super) written: Option<Option<StateDigest>>,
     pub(super) emissions: Vec<Emission>,
     pub(super) slot: Option<Slot>,
     /// The version that takes the place of the one at work.
@@ -50,6 +53,7 @@ impl Lane {
             to,
             progress,
             state: None,
+            written: None,
             emissions: Vec::new(),
             slot: None,
             swapped: None,
@@ -84,18 +88,18 @@ impl Lane {
     ) -> Result<(), StoreError> {
         let write = rows::progress_write(self.of.key, &pending.progress)?;
         effects.writes.push(write);
-        // A state that did not change is not written again.
-        let is_new = |state: &Option<KeptState>| {
-            state.as_ref() != self.kept.as_ref().map(|(state, _)| state)
-        };
-        pending.state = pending.state.take().filter(is_new);
-        if let Some(state) = &pending.state {
-            let expect = rows::expecting(self.kept.as_ref().map(|(_, version)| *version));
+        // A state that did not change is not written again. Its bytes are in the row from here on.
+        let before = self.kept.map(|kept| kept.digest);
+        let state = pending.state.take();
+        let state = state.map(|state| (state.as_ref().map(digest), state));
+        if let Some((digest, state)) = state.filter(|(digest, _)| *digest != before) {
+            let expect = rows::expecting(self.kept.map(|kept| kept.version));
             let write = rows::state_write(self.of.key, state.as_ref(), expect)?;
             effects.writes.push(write);
+            pending.written = Some(digest);
         } else {
             // Whoever changes the state meanwhile changes what this came of.
-            let check = rows::state_check(self.of.key, self.kept.as_ref().map(|(_, it)| *it));
+            let check = rows::state_check(self.of.key, self.kept.map(|kept| kept.version));
             effects.checks.push(check);
         }
         for emission in &pending.emissions {
@@ -108,8 +112,8 @@ impl Lane {
     pub(super) fn is_durable(&mut self, pending: Pending, version: Version) {
         let took = pending.begun.elapsed();
         (self.stands_at, self.progress) = (pending.to, pending.progress);
-        if let Some(state) = pending.state {
-            self.kept = state.map(|state| (state, version));
+        if let Some(digest) = pending.written {
+            self.kept = digest.map(|digest| Kept { digest, version });
         }
         for emission in pending.emissions {
             emission.committed();

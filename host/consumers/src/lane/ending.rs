@@ -204,7 +204,12 @@ impl Lane {
         let Some(version) = self.version.clone() else {
             return Err(self.waits("no version of its plugin is there"));
         };
-        let (instance, making) = (slot.take(), self.making(&version));
+        let instance = slot.take();
+        let kept = match instance {
+            Some(_) => None,
+            None => self.kept_state().await?,
+        };
+        let making = self.making(&version, kept);
         let tables = Arc::clone(&self.ground.tables);
         let called = self.on_thread(&version, move |_| {
             making.desk.begin(memory);

@@ -154,14 +154,15 @@ impl Lane {
         let Some(mut slot) = self.slot(before.name()).await else {
             return Ok(Chosen::Stopped);
         };
+        let kept = self.kept_state().await?;
+        // It has failed too often, or an operator does not wait for it any more.
+        let is_heard = self.endings_failed < LAST_WORDS_TRIES_MAX;
         let swap = Swap {
             old: slot.take(),
-            // It has failed too often, or an operator does not wait for it any more.
-            ending: (self.endings_failed < LAST_WORDS_TRIES_MAX).then(|| self.making(&before)),
-            making: self.making(&wanted),
+            ending: is_heard.then(|| self.making(&before, kept.clone())),
+            making: self.making(&wanted, kept),
             tables: Arc::clone(&self.ground.tables),
         };
-        let is_heard = swap.ending.is_some();
         let swapped = self.on_thread(&wanted, move |_| swap.work(memory)).await;
         let swapped = match swapped {
             Ok(Ok(swapped)) => swapped,

@@ -15,8 +15,11 @@ const PAUSE_MAX: Duration = Duration::from_secs(10);
 /// A stretch of the log that one step works on.
 #[derive(Clone, Debug)]
 pub struct Batch {
-    /// The frames in order, at least one. [`store::Records`] gives their records.
+    /// The frames in order, at least one, or none for a step that reads by itself: see
+    /// [`super::Pump::gives_no_frames`]. [`store::Records`] gives their records.
     pub frames: Vec<Frame>,
+    /// Bytes of the bodies of the frames, whether or not they are given.
+    pub bytes: usize,
     /// Where the pump will stand once the step's effects are durable.
     pub next: Position,
     /// The position that the log's next frame will have at least: `next == tip` is the end.
