@@ -63,9 +63,9 @@ struct Sizes {
     written: usize,
     emitted_records: usize,
     emitted: usize,
-    /// What is there during one call alone, at most so far: of the call's answer, and of what a
-    /// table gave.
-    answered: usize,
+    /// What is there during one call alone, at most so far: on its way into the guest or out of it,
+    /// and what a table gave.
+    carried: usize,
     passing: usize,
 }
 
@@ -237,15 +237,15 @@ impl Desk {
         self.lock().emit(stream, keys, data)
     }
 
-    /// The answer of the call at work takes so many bytes.
+    /// The call at work has so many bytes on their way into the guest or out of it.
     ///
     /// # Errors
     /// There is no memory for it.
-    pub fn answers(&self, bytes: usize) -> Result<(), EffectError> {
+    pub fn carries(&self, bytes: usize) -> Result<(), EffectError> {
         let mut gathered = self.lock();
-        let more = bytes.saturating_sub(gathered.sizes.answered);
+        let more = bytes.saturating_sub(gathered.sizes.carried);
         gathered.grow(more)?;
-        gathered.sizes.answered += more;
+        gathered.sizes.carried += more;
         Ok(())
     }
 
@@ -508,12 +508,12 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_and_a_look_count_once_for_the_largest_and_rows_for_each() {
+    fn what_calls_carry_and_look_at_counts_once_for_the_largest() {
         let desk = Desk::default();
         desk.begin(Memory::default());
-        desk.answers(1_000).unwrap();
-        desk.answers(3_000).unwrap();
-        desk.answers(2_000).unwrap();
+        desk.carries(1_000).unwrap();
+        desk.carries(3_000).unwrap();
+        desk.carries(2_000).unwrap();
         desk.may_scan().unwrap();
         desk.may_scan().unwrap();
         let (_, memory) = desk.leave();

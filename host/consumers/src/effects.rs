@@ -227,8 +227,8 @@ impl Effects for BatchEffects {
         self.desk.emit(stream, keys, data)
     }
 
-    fn answers(&mut self, bytes: usize) -> Result<(), EffectError> {
-        self.desk.answers(bytes)
+    fn carries(&mut self, bytes: usize) -> Result<(), EffectError> {
+        self.desk.carries(bytes)
     }
 
     fn done(&mut self, records: u32) -> Result<(), EffectError> {

@@ -134,6 +134,9 @@ pub struct Shown {
     pub version: Option<String>,
     /// Why another version was not swapped in.
     pub swap_refused: Option<String>,
+    /// How often an instance ended, or the shard, without what that wanted done at its end: it
+    /// failed too often at saying so, or an operator skipped it.
+    pub unheard: u64,
     /// What stands in the way of its next record, since when, and after how many tries.
     pub stuck: Option<Stuck>,
     /// Since when the store has a batch that it has not answered for.

@@ -90,6 +90,9 @@ pub struct ShardDescription {
     /// Why another version was not swapped in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub swap_refused: Option<String>,
+    /// How often an instance ended, or the shard, without what that wanted done at its end, since
+    /// this server has it.
+    pub unheard: u64,
     /// What stands in its way.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stuck: Option<String>,
@@ -290,6 +293,7 @@ impl ApplicationDescription {
                 version_number: number,
                 is_canary: number.is_some() && number == canary,
                 swap_refused: shown.swap_refused.clone(),
+                unheard: shown.unheard,
                 stuck: shown.stuck.as_ref().map(|stuck| stuck.why.clone()),
                 stuck_since_ms: shown.stuck.as_ref().map(|stuck| stuck.since.0),
                 batches: shown.batches,

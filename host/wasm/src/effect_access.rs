@@ -52,14 +52,19 @@ impl EffectAccess {
         Ok(())
     }
 
-    /// Says how many bytes an answer will take that is being gathered.
+    /// Says how many bytes the call at work has on their way into the guest or out of it.
     ///
     /// # Errors
     /// When there is no room for them: the guest's call ends.
-    pub(crate) fn answers(&mut self, bytes: usize) -> wasmtime::Result<()> {
-        let answers = |effects: &mut dyn Effects| effects.answers(bytes);
-        self.ask(answers)?
-            .map_err(|why| EffectsUnavailable(why).into())
+    pub(crate) fn carries(&mut self, bytes: usize) -> wasmtime::Result<()> {
+        let Some(effects) = &mut self.effects else {
+            return Ok(());
+        };
+        effects.carries(bytes).map_err(|error| match error {
+            EffectError::Refused(why) | EffectError::Unavailable(why) => {
+                EffectsUnavailable(why).into()
+            }
+        })
     }
 
     pub(crate) fn ask<T>(

@@ -56,7 +56,7 @@ impl State {
             for value in &found {
                 room.take(value.as_ref().map_or(0, Bytes::len))?;
             }
-            self.effects.answers(room.taken())?;
+            self.effects.carries(room.taken())?;
             values.extend(found.into_iter().map(|value| value.map(|it| it.to_vec())));
         }
         Ok(Ok(values))
@@ -108,7 +108,7 @@ impl State {
                 self.keep_bytes(1, key.len())?;
                 room.take(key.len() + value.len())?;
             }
-            self.effects.answers(room.taken())?;
+            self.effects.carries(room.taken())?;
             for (key, value) in found {
                 first = key.to_vec();
                 entries.push(table::Entry {
@@ -146,6 +146,8 @@ impl table::Host for State {
         if keys.len() > STRINGS_PER_CALL_MAX {
             return Err(LimitReached::Strings(STRINGS_PER_CALL_MAX).into());
         }
+        self.effects
+            .carries(keys.bytes().saturating_add(values.bytes()))?;
         let own = |bytes: &[u8]| Bytes::copy_from_slice(bytes);
         let entries = keys.iter().zip(values.iter());
         let entries = entries.map(|(key, value)| (own(key), Some(own(value))));
@@ -171,7 +173,9 @@ impl emit::Host for State {
     fn put_records(&mut self, stream: String, keys: RawSlab, data: RawSlab) -> Told<()> {
         let (keys, data) = (slab("partition keys", keys)?, slab("records", data)?);
         same_count(("partition keys", &keys), ("records", &data))?;
-        self.effect_call(data.len(), keys.bytes().saturating_add(data.bytes()))?;
+        let bytes = keys.bytes().saturating_add(data.bytes());
+        self.effect_call(data.len(), bytes)?;
+        self.effects.carries(bytes)?;
         let records = || keys.iter().zip(data.iter());
         let refused = name_refusal("stream", &stream).or_else(|| {
             records().find_map(|(key, data)| {

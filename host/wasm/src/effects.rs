@@ -48,12 +48,12 @@ pub trait Effects: Send {
     /// That the stream is not granted, or takes no records.
     fn emit(&mut self, stream: &str, keys: Slab, data: Slab) -> Result<(), EffectError>;
 
-    /// The answer of the call at work will take so many bytes of memory in all, before they are
-    /// handed to the guest: whoever runs it makes room for them.
+    /// The call at work has so many bytes of memory in all, on their way into the guest or out of
+    /// it: whoever runs it makes room for them.
     ///
     /// # Errors
     /// That there is no room.
-    fn answers(&mut self, bytes: usize) -> Result<(), EffectError> {
+    fn carries(&mut self, bytes: usize) -> Result<(), EffectError> {
         let _ = bytes;
         Ok(())
     }

@@ -182,6 +182,7 @@ impl Lane {
             slot: Some(slot),
             written: None,
             swapped: None,
+            is_unheard: false,
             ended: self.version.clone().map(|version| (version, records, 0)),
             planned: usize::try_from(records).unwrap_or(usize::MAX),
             first: done.first,

@@ -33,6 +33,8 @@ pub(super) struct Pending {
     pub(super) slot: Option<Slot>,
     /// The version that takes the place of the one at work.
     pub(super) swapped: Option<Arc<wasm::Version>>,
+    /// What the instance wanted done that ends is left out.
+    pub(super) is_unheard: bool,
     /// Records of which the outcome is known by this, and those of them that failed, in this
     /// version.
     pub(super) ended: Option<(Arc<wasm::Version>, u64, u64)>,
@@ -57,6 +59,7 @@ impl Lane {
             emissions: Vec::new(),
             slot: None,
             swapped: None,
+            is_unheard: false,
             ended: None,
             planned: 0,
             first: None,
@@ -142,6 +145,7 @@ impl Lane {
         self.shard.show(|shown| shown.committing = None);
         self.shard.show(|shown| {
             shown.batches += 1;
+            shown.unheard += u64::from(pending.is_unheard);
             shown.commit_time += took;
             shown.commit_time_max = shown.commit_time_max.max(took);
             if pending.last_arrival.is_some() {

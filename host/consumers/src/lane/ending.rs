@@ -170,7 +170,8 @@ impl Lane {
             tracing::error!(application = %name, shard, "a shard ends without its plugin");
             let mut progress = self.progress;
             progress.is_ended = true;
-            let pending = self.without_batch(self.stands_at, progress);
+            let mut pending = self.without_batch(self.stands_at, progress);
+            pending.is_unheard = true;
             return self.hand_over(pending, effects).map(|_| Handed::End);
         }
         match self.choose_version(effects).await? {

@@ -199,6 +199,7 @@ impl Lane {
             emissions,
             slot: Some(slot),
             swapped: Some(wanted),
+            is_unheard: !is_heard,
             begun: Instant::now(),
             _held: (Some(turn), swapped.wishes.memory),
             ..self.without_batch(self.stands_at, progress)

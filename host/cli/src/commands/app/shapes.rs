@@ -69,6 +69,8 @@ pub(crate) struct Shard {
     #[serde(default)]
     pub(super) is_canary: bool,
     pub(crate) swap_refused: Option<String>,
+    #[serde(default)]
+    pub(super) unheard: u64,
     pub(crate) stuck: Option<String>,
     pub(crate) batches: u64,
     pub(super) redone: u64,

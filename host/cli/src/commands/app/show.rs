@@ -164,6 +164,10 @@ fn text_of(shard: &Shard) -> String {
             text.push_str(", a canary");
         }
     }
+    if shard.unheard > 0 {
+        let times = number(shard.unheard);
+        text.push_str(&format!(", ended {times} times without being heard"));
+    }
     if let Some(why) = &shard.swap_refused {
         text.push_str(&format!("\n    not swapped in: {why}"));
     }
