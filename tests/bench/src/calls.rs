@@ -43,6 +43,13 @@ pub fn page(address: SocketAddr, path: &str) -> Result<Value, Failure> {
     exchange(address, path, &signer.page(path)?)
 }
 
+/// An order to a page of the server.
+pub fn post(address: SocketAddr, path: &str, input: &Value) -> Result<Value, Failure> {
+    let signer = Signer::new(address, Service::STREAMS)?;
+    let request = signer.order(path, &serde_json::to_vec(input)?)?;
+    exchange(address, path, &request)
+}
+
 fn exchange(address: SocketAddr, what: &str, request: &[u8]) -> Result<Value, Failure> {
     let mut socket = TcpStream::connect(address)?;
     socket.set_read_timeout(Some(CALL_MAX))?;

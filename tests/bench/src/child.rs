@@ -17,8 +17,10 @@ use crate::usage::{self, Resident};
 /// How long a server may take until it is ready.
 const READY_MAX: Duration = Duration::from_secs(120);
 /// How long its plugins may take until each is in force or refused.
-const PLUGINS_LOADED_MAX: Duration = Duration::from_secs(120);
+const PLUGINS_LOADED_MAX: Duration = Duration::from_secs(900);
 const LOOK: Duration = Duration::from_millis(20);
+/// Who presents it sees the metrics of all accounts.
+pub const METRICS_TOKEN: &str = "a-token-of-the-bench";
 /// Below the directory of a server.
 const DATA: &str = "data";
 const LOG_SHOWN_BYTES: usize = 1_000;
@@ -82,7 +84,8 @@ impl Server {
             &config,
             format!(
                 "[[credentials]]\naccess_key_id = \"{ACCESS_KEY_ID}\"\n\
-                 secret_access_key = \"{SECRET_ACCESS_KEY}\"\naccount = \"{ACCOUNT}\"\n"
+                 secret_access_key = \"{SECRET_ACCESS_KEY}\"\naccount = \"{ACCOUNT}\"\n\
+                 [metrics]\ntoken = \"{METRICS_TOKEN}\"\n"
             ),
         )?;
         let log = dir.join("server.log");

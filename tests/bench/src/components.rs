@@ -28,6 +28,14 @@ pub fn built(bench: &Bench, name: &str) -> Result<Vec<u8>, Failure> {
     })
 }
 
+/// A component that does the same and has another content: a section with a number behind it.
+pub fn numbered(component: &[u8], number: usize) -> Vec<u8> {
+    // A custom section: its length, the length of its name, its name, and the number.
+    let mut section = vec![0, 10, 1, b'n'];
+    section.extend_from_slice(&(number as u64).to_le_bytes());
+    [component, &section].concat()
+}
+
 /// A directory with a plugins directory in it, and beside it what a host keeps.
 #[derive(Debug)]
 pub struct Folder(TempDir);
@@ -38,6 +46,20 @@ impl Folder {
         let folder = Self(bench.fresh_dir()?);
         fs::create_dir(folder.plugins())?;
         fs::write(folder.file(name), component)?;
+        Ok(folder)
+    }
+
+    /// With so many bare components, each made of its place.
+    pub fn of_many(
+        bench: &Bench,
+        names: &[String],
+        component: impl Fn(usize) -> Vec<u8>,
+    ) -> Result<Self, Failure> {
+        let folder = Self(bench.fresh_dir()?);
+        fs::create_dir(folder.plugins())?;
+        for (place, name) in names.iter().enumerate() {
+            fs::write(folder.file(name), component(place))?;
+        }
         Ok(folder)
     }
 

@@ -1,6 +1,8 @@
 //! Plugins that take what others need, and what the server and a victim beside them notice.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use base64_simd::STANDARD;
@@ -29,6 +31,18 @@ const AMPLIFY: &str = "
         (i32.shl (i32.sub (local.get $count) (i32.const 1)) (i32.const 2)))
       (i32.const 12582912))";
 const LOOP: &str = "(loop $for_ever (br $for_ever))";
+/// Plugins that harm, by their names.
+const ATTACKS: [(&str, &str); 4] = [
+    ("loops", LOOP),
+    (
+        "grows",
+        "(loop $more (drop (memory.grow (i32.const 16))) (br $more))",
+    ),
+    ("traps", "(unreachable)"),
+    ("amplifies", AMPLIFY),
+];
+/// Between two times that attackers are given records.
+const ATTACK_PAUSE: Duration = Duration::from_millis(100);
 const ATTACKER: &str = "attacker";
 const VICTIM: &str = "parse-access-log";
 /// 210 KB of records.
@@ -126,6 +140,67 @@ pub fn fairness(bench: &Bench) -> Result<Vec<Line>, Failure> {
     ])
 }
 
+/// How much later records of one delivery stream are in objects while plugins beside it attack in
+/// every way that costs others something.
+pub fn neighbour(bench: &Bench) -> Result<Vec<Line>, Failure> {
+    let alone = beside(bench, &[])?;
+    let beside = beside(bench, &ATTACKS)?;
+    Ok(vec![
+        Line {
+            latency: alone.latency,
+            note: "from the answer until records are in an object, nothing beside".to_owned(),
+            ..Line::new("neighbour/alone_p99", alone.value, "ms")
+        },
+        Line {
+            latency: beside.latency,
+            note: "beside plugins that loop, take memory, trap, and make much of little".to_owned(),
+            ..Line::new("neighbour/beside_p99", beside.value, "ms")
+        },
+        Line {
+            goal: Some(Goal::AtMost(RATIO_GOAL)),
+            note: "times as long".to_owned(),
+            ..Line::new("neighbour", beside.value / alone.value, "")
+        },
+    ])
+}
+
+/// How long the victim's records take beside plugins that are given records to attack with all the
+/// time.
+fn beside(bench: &Bench, attacks: &[(&str, &str)]) -> Result<Line, Failure> {
+    let component = components::built(bench, VICTIM)?;
+    let folder = Folder::with(bench, VICTIM, &component)?;
+    for (name, attack) in attacks {
+        folder.replace(name, &echo::component_with(attack)?)?;
+    }
+    let destination = Destination {
+        size_mib: 64,
+        compression: "GZIP",
+        plugin: Some(VICTIM),
+    };
+    let delivering = Delivering::start(bench, folder, &destination)?;
+    let address = delivering.server.address;
+    for (name, _) in attacks {
+        create_through(address, (name, name), 0)?;
+    }
+    let is_over = AtomicBool::new(false);
+    let attack = || {
+        while !is_over.load(Ordering::Relaxed) {
+            for (name, _) in attacks {
+                put(address, name, AMPLIFIED_RECORD, RECORDS_PER_CALL)?;
+            }
+            thread::sleep(ATTACK_PAUSE);
+        }
+        Ok::<_, Failure>(())
+    };
+    thread::scope(|scope| {
+        let attacking = scope.spawn(attack);
+        let line = end_to_end::latency(bench, &delivering);
+        is_over.store(true, Ordering::Relaxed);
+        attacking.join().map_err(|_| "an attack panicked")??;
+        line
+    })
+}
+
 /// Whether a lane keeps up with 1,000 records a second of which one loops for ever.
 pub fn looping(bench: &Bench) -> Result<Vec<Line>, Failure> {
     let folder = Folder::with(bench, ATTACKER, &echo::component_with(LOOP_IF_MARKED)?)?;
@@ -140,7 +215,7 @@ pub fn looping(bench: &Bench) -> Result<Vec<Line>, Failure> {
     let mut lag_max = 0;
     for call in 0..calls {
         let due = begin + Duration::from_secs_f64(call as f64 / PACED_CALLS_PER_SECOND as f64);
-        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        thread::sleep(due.saturating_duration_since(Instant::now()));
         let mut records = vec![AMPLIFIED_RECORD; PACED_RECORDS_PER_CALL];
         if call % PACED_CALLS_PER_SECOND == 0 {
             records[PACED_RECORDS_PER_CALL / 2] = MARKED_RECORD;
@@ -193,7 +268,7 @@ fn victim(bench: &Bench, loops: usize) -> Result<Line, Failure> {
     }
     if loops > 0 {
         // Their cuts close, and their guests begin to loop.
-        std::thread::sleep(Duration::from_secs(u64::from(2 * INTERVAL_SECONDS)));
+        thread::sleep(Duration::from_secs(u64::from(2 * INTERVAL_SECONDS)));
     }
     let line = end_to_end::latency(bench, &delivering)?;
     for name in &names {
@@ -211,7 +286,16 @@ fn create(address: SocketAddr, name: &str) -> Result<(), Failure> {
 
 /// The same whose records wait for others for so long.
 fn create_with(address: SocketAddr, name: &str, interval_seconds: u32) -> Result<(), Failure> {
-    let function = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{ATTACKER}");
+    create_through(address, (name, ATTACKER), interval_seconds)
+}
+
+/// The same behind another plugin.
+fn create_through(
+    address: SocketAddr,
+    (name, plugin): (&str, &str),
+    interval_seconds: u32,
+) -> Result<(), Failure> {
+    let function = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{plugin}");
     let parameter = json!({"ParameterName": "LambdaArn", "ParameterValue": function});
     let processors = json!([{"Type": "Lambda", "Parameters": [parameter]}]);
     let input = json!({
@@ -268,6 +352,6 @@ fn until(
         if begin.elapsed() > max {
             return Err(format!("waited for more than {max:?}: {page}").into());
         }
-        std::thread::sleep(LOOK);
+        thread::sleep(LOOK);
     }
 }

@@ -14,9 +14,9 @@ mod calls;
 mod ceiling;
 mod child;
 mod components;
-#[expect(dead_code, reason = "what other tests make of it")]
 #[path = "../../hostile/consumer_guest.rs"]
 mod consumer_guest;
+#[expect(dead_code, reason = "what other tests make of it")]
 #[path = "../../consumers/counter.rs"]
 mod counter;
 mod counting;
@@ -41,8 +41,10 @@ mod hostile;
 mod hosting;
 mod http;
 mod idle;
+mod languages;
 mod latency;
 mod machine;
+mod many_plugins;
 mod native;
 mod options;
 mod paced;

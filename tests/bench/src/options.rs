@@ -11,6 +11,7 @@ use crate::Failure;
 const SECONDS_MAX: f64 = 120.0;
 const RESTART_GIB_MAX: u64 = 1_024;
 const PLUGINS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../plugins");
+const LANGUAGES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/languages");
 
 /// Measures millrace and the machine below it, and prints one table.
 #[derive(Clone, Debug, Parser)]
@@ -45,6 +46,9 @@ pub struct Options {
     /// The plugins to measure, built [default: the repository's].
     #[arg(long, default_value = PLUGINS, hide_default_value = true)]
     pub plugins: PathBuf,
+    /// Components of other languages, as `js.wasm`, `python.wasm` and `c.wasm`.
+    #[arg(long, default_value = LANGUAGES, hide_default_value = true)]
+    pub languages: PathBuf,
     /// Where the numbers go as JSON.
     #[arg(long, default_value = "bench-results.json")]
     pub json: PathBuf,

@@ -106,6 +106,15 @@ impl Signer {
         self.signed(&format!("GET {path}"), &headers, b"")
     }
 
+    /// A whole request that orders something of a page of the server.
+    pub fn order(&self, path: &str, body: &[u8]) -> Result<Vec<u8>, Failure> {
+        let headers = [
+            ("host", self.host.as_str()),
+            ("x-amz-date", &self.date_time),
+        ];
+        self.signed(&format!("POST {path}"), &headers, body)
+    }
+
     /// A request with these headers in order of their names, all of them signed.
     fn signed(
         &self,

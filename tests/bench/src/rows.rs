@@ -4,8 +4,8 @@ use crate::bench::Bench;
 use crate::report::Line;
 use crate::{
     Failure, application_swap, applications, bare, bare_append, ceiling, deliveries, end_to_end,
-    engine, engine_reads, fanout, hostile, http, idle, machine, reader, reshard, restart, rollback,
-    shards, split_pause, swap, tail, transforms, unavoidable, versions,
+    engine, engine_reads, fanout, hostile, http, idle, languages, machine, many_plugins, reader,
+    reshard, restart, rollback, shards, split_pause, swap, tail, transforms, unavoidable, versions,
 };
 
 /// Something to measure.
@@ -283,6 +283,32 @@ pub const ROWS: &[Row] = &[
             hostile::looping,
         )
     },
+    Row {
+        once: true,
+        ..row(
+            "idle_plugins",
+            "1,000 plugins that nobody calls, and metrics of them and of 10,000 shards",
+            many_plugins::idle,
+        )
+    },
+    Row {
+        once: true,
+        ..row(
+            "fair_plugins",
+            "100 plugins that work on the same records",
+            many_plugins::fair,
+        )
+    },
+    row(
+        "neighbour",
+        "a delivery stream beside plugins that attack in four ways",
+        hostile::neighbour,
+    ),
+    row(
+        "languages",
+        "a record through components of other languages, beside Rust",
+        languages::run,
+    ),
     row(
         "swap_under_load",
         "a component replaced at 10,000 records/s",

@@ -159,7 +159,7 @@ fn asking(bench: &Bench, row: &str, records: usize) -> Result<Line, Failure> {
 }
 
 /// Nanoseconds of this thread for each record of batches that are called for in turn.
-fn through_component(
+pub fn through_component(
     bench: &Bench,
     name: &str,
     component: &[u8],
@@ -227,7 +227,8 @@ fn natively(bench: &Bench, native: Native, batch: &Slab) -> Result<f64, Failure>
     Ok(spent.as_secs_f64() * 1e9 / records as f64)
 }
 
-fn batch(records: usize, record: fn(usize) -> String) -> Result<Slab, Failure> {
+/// A batch of so many records.
+pub fn batch(records: usize, record: fn(usize) -> String) -> Result<Slab, Failure> {
     let mut batch = Slab::default();
     for number in 0..records {
         let text = record(number);
@@ -239,7 +240,7 @@ fn batch(records: usize, record: fn(usize) -> String) -> Result<Slab, Failure> {
 }
 
 /// A line of an access log.
-fn visit(number: usize) -> String {
+pub fn visit(number: usize) -> String {
     format!(
         "203.0.113.5 - - [17/May/2024:10:05:03 +0000] \"GET /{number:04} HTTP/1.1\" 200 51200 \
          \"-\" \"Mozilla/5.0 (X11)\"\n"
