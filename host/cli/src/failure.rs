@@ -83,6 +83,35 @@ pub(crate) fn report(failure: &Failure) -> ExitCode {
     }
 }
 
+/// How what is said of something that is not there begins, and how to see what is.
+const MISSING: [(&str, &str, &str); 6] = [
+    (NOT_FOUND, "There is no such plugin ", PLUGINS),
+    ("InvalidArgumentException", "Lambda function ", PLUGINS),
+    (
+        NOT_FOUND,
+        "Stream ",
+        "`millrace stream list` shows those there are, `millrace stream create NAME` makes one",
+    ),
+    (
+        NOT_FOUND,
+        "There is no such application ",
+        "`millrace app list` shows those there are, `millrace app create NAME` makes one",
+    ),
+    (
+        NOT_FOUND,
+        "There is no such delivery stream ",
+        "`millrace delivery list` shows those there are, `millrace delivery create NAME` makes one",
+    ),
+    (
+        NOT_FOUND,
+        "There is no such table ",
+        "`millrace table list` shows those there are; an application makes its own",
+    ),
+];
+const NOT_FOUND: &str = "ResourceNotFoundException";
+const PLUGINS: &str =
+    "`millrace plugin list` shows those there are, `millrace plugin deploy` adds one";
+
 /// What somebody does next whose call failed, where most who see it need the same.
 fn next_step(error: &CallError) -> Option<&'static str> {
     let (code, message) = match error {
@@ -95,16 +124,12 @@ fn next_step(error: &CallError) -> Option<&'static str> {
         }
         CallError::Broken(_) => return None,
     };
+    let mut missing = MISSING.iter();
+    let missing = missing.find(|(of, begins, _)| code == *of && message.starts_with(begins));
+    if let Some((_, _, step)) = missing {
+        return Some(step);
+    }
     match code {
-        "ResourceNotFoundException" if message.starts_with("There is no such plugin") => {
-            Some("`millrace plugin list` shows those there are, `millrace plugin deploy` adds one")
-        }
-        "ResourceNotFoundException" if message.starts_with("Stream ") => Some(
-            "`millrace stream list` shows those there are, `millrace stream create NAME` makes one",
-        ),
-        "InvalidArgumentException" if message.contains("There is no plugin of that name") => {
-            Some("`millrace plugin list` shows those there are, `millrace plugin deploy` adds one")
-        }
         "UnrecognizedClientException"
         | "InvalidSignatureException"
         | "MissingAuthenticationTokenException" => Some(
@@ -143,6 +168,13 @@ mod tests {
                     "Stream s under account 1 not found.",
                 ),
                 "stream create",
+            ),
+            (
+                refused(
+                    "InvalidArgumentException",
+                    "There is no plugin of that name.",
+                ),
+                "plugin deploy",
             ),
             (
                 CallError::Broken("x at y: connect: Connection refused (os error 111)".to_owned()),

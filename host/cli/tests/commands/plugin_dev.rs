@@ -176,8 +176,9 @@ fn a_consumer_works_on_a_live_stream_and_on_copies_of_its_tables_as_its_source_c
     };
     put(b"the cat\n");
     let walk = format!(
-        "millrace plugin new words --world consumer\ncd words && millrace plugin dev --stream \
-         guests --from TRIM_HORIZON --endpoint {}\n",
+        "millrace plugin new words --world consumer\n\
+         echo 'region = \"eu-central-1\"' >> words/plugin.toml\n\
+         cd words && millrace plugin dev --stream guests --from TRIM_HORIZON --endpoint {}\n",
         live.endpoint
     );
     let mut dev = Dev::start(dir.path(), &walk);

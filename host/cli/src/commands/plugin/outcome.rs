@@ -248,6 +248,42 @@ impl Part {
 }
 
 impl Deed {
+    /// That an entry of a table has a value.
+    pub(super) fn entry(table: &str, key: &[u8], value: &[u8]) -> Self {
+        let (key, key_base64) = text_or_base64(key);
+        let (value, value_base64) = text_or_base64(value);
+        Self {
+            table: Some(table.to_owned()),
+            key,
+            key_base64,
+            value,
+            value_base64,
+            ..Self::default()
+        }
+    }
+
+    /// The table, the key and the value that an entry of it has.
+    ///
+    /// # Errors
+    /// That this is something else.
+    pub(super) fn into_entry(self) -> Result<(String, Vec<u8>, Vec<u8>), String> {
+        let is_emitted = self.stream.is_some()
+            || self.partition_key.is_some()
+            || self.data.is_some()
+            || self.data_base64.is_some();
+        let entry = || {
+            let key = bytes(self.key, self.key_base64).ok()?;
+            let value = bytes(self.value, self.value_base64).ok()?;
+            Some((self.table?, key, value))
+        };
+        let none =
+            "an entry is a table, one of key and key_base64, and one of value and value_base64";
+        match entry() {
+            Some(entry) if !is_emitted => Ok(entry),
+            _ => Err(none.to_owned()),
+        }
+    }
+
     fn of(effect: &Effect) -> Self {
         let mut deed = Self::default();
         match effect {
@@ -287,7 +323,7 @@ pub(super) fn bytes(data: Option<String>, data_base64: Option<String>) -> Result
 }
 
 /// Bytes as text where they are some, and as base64 else.
-pub(super) fn text_or_base64(bytes: &[u8]) -> (Option<String>, Option<String>) {
+fn text_or_base64(bytes: &[u8]) -> (Option<String>, Option<String>) {
     match str::from_utf8(bytes) {
         Ok(text) => (Some(text.to_owned()), None),
         Err(_) => (None, Some(base64_simd::STANDARD.encode_to_string(bytes))),

@@ -16,6 +16,8 @@ const KEY: &str = "key";
 const VALUE: &str = "value";
 /// Entries that one answer may have.
 const PAGE_ITEMS: usize = 1_000;
+/// Bytes of keys and values that are read of a table; those of a larger one end there.
+const READ_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Entries that are put at the same time: they become durable together.
 const PUTS_AT_ONCE: usize = 16;
 
@@ -27,16 +29,25 @@ pub(crate) struct TableEntry {
     pub(crate) version: u64,
 }
 
-/// The entries of a table that is an application's, in order, `most` and a page more at most;
-/// `None` where there is no such table.
+/// What was read of a table.
+#[derive(Default)]
+pub(crate) struct TableEntries {
+    /// In order of their keys.
+    pub(crate) entries: Vec<TableEntry>,
+    /// Whether these are all.
+    pub(crate) is_whole: bool,
+}
+
+/// The first entries of a table that is an application's, `most` or as many as 64 MiB hold; `None`
+/// where there is no such table.
 pub(crate) async fn entries(
     client: &mut Client,
     table: &str,
     most: usize,
-) -> Result<Option<Vec<TableEntry>>, CallError> {
+) -> Result<Option<TableEntries>, CallError> {
     let mut pages = Pages::new(table, None).map_err(CallError::Broken)?;
-    let mut found = Vec::new();
-    while found.len() <= most {
+    let (mut entries, mut bytes) = (Vec::new(), 0);
+    while entries.len() <= most && bytes <= READ_BYTES_MAX {
         let page = match pages.next(client, PAGE_ITEMS).await {
             Err(CallError::Refused { code, .. }) if code == "ResourceNotFoundException" => {
                 return Ok(None);
@@ -44,17 +55,21 @@ pub(crate) async fn entries(
             page => page?,
         };
         let Some(page) = page else {
-            break;
+            let is_whole = true;
+            return Ok(Some(TableEntries { entries, is_whole }));
         };
         for item in &page.items {
-            let entry = entry(item);
-            found.push(entry.ok_or_else(|| {
+            let entry = entry(item).ok_or_else(|| {
                 let why = format!("the table {table} is none of an application: key and value");
                 CallError::Broken(format!("{why} are not bytes"))
-            })?);
+            })?;
+            bytes += entry.key.len() + entry.value.len();
+            entries.push(entry);
         }
     }
-    Ok(Some(found))
+    entries.truncate(most);
+    let is_whole = false;
+    Ok(Some(TableEntries { entries, is_whole }))
 }
 
 fn entry(item: &Item) -> Option<TableEntry> {

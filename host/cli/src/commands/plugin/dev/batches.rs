@@ -105,8 +105,11 @@ impl Batches {
         let mut lines = Vec::new();
         for (table, known) in &mut self.tables {
             let entries = table::entries(&mut self.client, table, ENTRIES_MAX).await?;
-            let entries = entries.unwrap_or_default().into_iter();
-            let now: BTreeMap<_, _> = entries
+            let read = entries.unwrap_or_default();
+            let is_whole = read.is_whole;
+            let now: BTreeMap<_, _> = read
+                .entries
+                .into_iter()
                 .map(|entry| (entry.key, (entry.version, entry.value)))
                 .collect();
             for (key, (version, value)) in &now {
@@ -120,7 +123,9 @@ impl Batches {
                     None => lines.push(format!("wrote {table}: {key_shown} = {shown}")),
                 }
             }
-            let gone = known.keys().filter(|key| !now.contains_key(*key));
+            // What lies beyond those that were read is not gone.
+            let gone = known.keys();
+            let gone = gone.filter(|key| is_whole && !now.contains_key(*key));
             lines.extend(gone.map(|key| format!("deleted {table}: {}", shown(key))));
             *known = now;
         }

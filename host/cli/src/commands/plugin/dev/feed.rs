@@ -27,7 +27,7 @@ const ROUND: Duration = Duration::from_secs(1);
 const KEPT_MAX: usize = 100;
 /// Records of files that one round puts.
 const ROUND_RECORDS_MAX: usize = 1_000;
-/// Entries of a live table that are copied; of more, the first.
+/// Entries of a live table that are copied; of more, the first, and that is said.
 const COPIED_MAX: usize = 10_000;
 /// What a record without a partition key is put with: one must have one.
 const KEY: &str = "dev";
@@ -86,18 +86,16 @@ impl Feed {
         let mut lines = Vec::new();
         for table in tables {
             let said = match table::entries(&mut client, table, COPIED_MAX).await {
-                Ok(Some(entries)) => {
-                    let all = entries.len();
-                    let entries = entries.into_iter().take(COPIED_MAX).map(|entry| Entry {
+                Ok(Some(read)) => {
+                    let first = if read.is_whole { "" } else { "first " };
+                    let count = read.entries.len();
+                    let entries = read.entries.into_iter().map(|entry| Entry {
                         table: table.clone(),
                         key: entry.key,
                         value: entry.value,
                     });
                     self.copied.extend(entries);
-                    match all {
-                        ..=COPIED_MAX => format!("a copy of its {all} entries"),
-                        _ => format!("a copy of its first {COPIED_MAX} entries"),
-                    }
+                    format!("a copy of its {first}{count} entries")
                 }
                 Ok(None) => "begins empty: there is none".to_owned(),
                 Err(CallError::Refused { code, message, .. }) => {

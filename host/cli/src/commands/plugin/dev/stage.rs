@@ -147,8 +147,9 @@ impl Stage {
         }
         self.make_targets(entries).await?;
         there(create_stream(&self.target, &stream, SHARDS).await)?;
-        if version.manifest().application.is_some() {
-            // The server makes it an application by itself.
+        let declared = version.manifest().application.as_ref();
+        if declared.is_some_and(|it| it.account.is_none() && it.region.is_none()) {
+            // The server makes it an application by itself, where its stream is.
             return Ok(());
         }
         let new = NewApp {
