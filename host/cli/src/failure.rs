@@ -172,7 +172,7 @@ mod tests {
             (
                 refused(
                     "InvalidArgumentException",
-                    "There is no plugin of that name.",
+                    "Lambda function x does not exist.",
                 ),
                 "plugin deploy",
             ),

@@ -41,10 +41,8 @@ impl Dev {
             .current_dir(dir)
             .env("PATH", path)
             .env("MILLRACE_CACHE", dir.join("cache"))
-            .env(
-                "CARGO_TARGET_DIR",
-                concat!(env!("CARGO_TARGET_TMPDIR"), "/plugins"),
-            )
+            // Of its own: components of all plugins have one name there.
+            .env("CARGO_TARGET_DIR", dir.join("target"))
             .stdout(Stdio::piped())
             // What the compiler says goes here, as it says it.
             .stderr(Stdio::null())

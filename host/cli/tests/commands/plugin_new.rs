@@ -3,10 +3,14 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Output;
+use std::sync::{Mutex, PoisonError};
 
 use tempfile::{TempDir, tempdir};
 
 use crate::fixture::{complaint, millrace, printed};
+
+/// Builds share the folder of what was compiled.
+static BUILDS: Mutex<()> = Mutex::new(());
 
 /// A folder in which plugins are made.
 struct Workshop {
@@ -27,6 +31,8 @@ impl Workshop {
     /// Runs `millrace plugin …` in it.
     fn plugin(&self, arguments: &[&str]) -> Output {
         let mut command = millrace(&["plugin"]);
+        // The components of all lie at one place, until they are copied.
+        let _turn = BUILDS.lock().unwrap_or_else(PoisonError::into_inner);
         command
             .args(arguments)
             .current_dir(self.dir.path())

@@ -95,7 +95,7 @@ impl Feed {
                         value: entry.value,
                     });
                     self.copied.extend(entries);
-                    format!("a copy of its {first}{count} entries")
+                    format!("a copy of its {first}{count} entries; the one there stays as it is")
                 }
                 Ok(None) => "begins empty: there is none".to_owned(),
                 Err(CallError::Refused { code, message, .. }) => {
@@ -103,9 +103,7 @@ impl Feed {
                 }
                 Err(error) => format!("begins empty: {error}"),
             };
-            lines.push(format!(
-                "table {table}: {said}; the one there stays as it is"
-            ));
+            lines.push(format!("table {table}: {said}"));
         }
         lines
     }
