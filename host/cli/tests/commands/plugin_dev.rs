@@ -30,8 +30,9 @@ struct Dev {
 
 impl Dev {
     /// Runs a walk as it is written; the program of its last line takes the place of the shell, so
-    /// that it gets the signals that a terminal would send it.
-    fn start(dir: &Path, walk: &str) -> Self {
+    /// that it gets the signals that a terminal would send it. What the SDK is built from is kept
+    /// for the plugin of this name: components of all plugins have one name where they are built.
+    fn start(dir: &Path, name: &str, walk: &str) -> Self {
         let walk = walk.replace("&& millrace", "&& exec millrace");
         let program = Path::new(env!("CARGO_BIN_EXE_millrace"));
         let path = std::env::var("PATH").unwrap();
@@ -41,8 +42,10 @@ impl Dev {
             .current_dir(dir)
             .env("PATH", path)
             .env("MILLRACE_CACHE", dir.join("cache"))
-            // Of its own: components of all plugins have one name there.
-            .env("CARGO_TARGET_DIR", dir.join("target"))
+            .env(
+                "CARGO_TARGET_DIR",
+                format!(concat!(env!("CARGO_TARGET_TMPDIR"), "/plugins-{}"), name),
+            )
             .stdout(Stdio::piped())
             // What the compiler says goes here, as it says it.
             .stderr(Stdio::null())
@@ -120,7 +123,7 @@ fn replace(file: &Path, from: &str, to: &str) {
 fn records_go_through_a_new_plugin_and_a_change_is_in_force_with_what_it_changes() {
     let dir = tempdir().unwrap();
     let project = dir.path().join("hello");
-    let mut dev = Dev::start(dir.path(), &walk());
+    let mut dev = Dev::start(dir.path(), "hello", &walk());
     dev.until("made hello: ");
     dev.until("a server on http://127.0.0.1:");
     dev.until("v1 ");
@@ -179,7 +182,7 @@ fn a_consumer_works_on_a_live_stream_and_on_copies_of_its_tables_as_its_source_c
          cd words && millrace plugin dev --stream guests --from TRIM_HORIZON --endpoint {}\n",
         live.endpoint
     );
-    let mut dev = Dev::start(dir.path(), &walk);
+    let mut dev = Dev::start(dir.path(), "words", &walk);
     dev.until("table counts: a copy of its 1 entries; the one there stays as it is");
     dev.until("batch 1 of shardId-000000000000: 1 records, 2 entries written, 1 records emitted");
     dev.until("wrote counts: \"cat\" = \"1\"");
