@@ -201,7 +201,7 @@ fn manifests() -> Vec<Broken> {
         Broken::manifest(
             "not-a-consumer",
             &named("not-a-consumer", "[grants]\ntables = ['seen']\n"),
-            "[grants] is for consumers, and the component is a transform",
+            "tables in [grants] is for consumers, and the component is a transform",
         ),
         Broken::manifest(
             "no-share",

@@ -28,6 +28,7 @@ fn open(dir: &Path, plugins: Option<&Path>, compiler: Option<PathBuf>) -> Plugin
         limits: Limits::default(),
         rollout: wasm::RolloutRules::default(),
         signatures: wasm::SignatureRules::default(),
+        grants: Arc::default(),
         cache_key: [7; 32],
         compiler,
     };

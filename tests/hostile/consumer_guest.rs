@@ -1,7 +1,7 @@
 //! Plugins of the world `consumer` from text: a core module that implements the canonical ABI by
 //! hand. An honest one works on every batch and asks for nothing; each test changes a part.
 
-use super::guest::{FOUNDATION, wrap};
+use super::guest::{FOUNDATION, wrap, wrap_more};
 
 /// What it imports. Answers of more than one value are written to the address that comes last.
 const IMPORTS: &str = r#"
@@ -53,6 +53,8 @@ const ANSWERS: &str = r#"
 /// way, by `return`; `8` is an answer without an error.
 #[derive(Clone, Debug, Default)]
 pub struct ConsumerGuest {
+    /// Imports besides those that all have.
+    pub imports: String,
     /// Further fields of the core module.
     pub fields: String,
     pub init: String,
@@ -63,6 +65,8 @@ pub struct ConsumerGuest {
     pub lease_lost: String,
     pub shard_ended: String,
     pub shutdown_requested: String,
+    /// What it does when the host has taken the answer of `process`.
+    pub after: String,
     /// What its allocation does before it gives `$size` bytes.
     pub realloc: String,
     /// The instructions of `state-version`, `snapshot` and `restore`, if it has them. `restore` has
@@ -81,15 +85,16 @@ impl ConsumerGuest {
 
     /// The component.
     pub fn component(&self) -> Vec<u8> {
-        let world = match self.state {
-            Some(_) => "stateful-consumer",
-            None => "consumer",
-        };
-        wrap(&self.text(), world)
+        match self.state {
+            Some(_) => wrap(&self.text(), "stateful-consumer"),
+            None if self.imports.contains("\"wasi:") => wrap_more(&self.text(), "more-consumer"),
+            None => wrap(&self.text(), "consumer"),
+        }
     }
 
     fn text(&self) -> String {
         let Self {
+            imports,
             fields,
             init,
             initialize,
@@ -97,12 +102,14 @@ impl ConsumerGuest {
             lease_lost,
             shard_ended,
             shutdown_requested,
+            after,
             realloc,
             state,
         } = self;
         let state = state.as_ref().map(state_text).unwrap_or_default();
         format!(
-            r#"(module {IMPORTS} (memory (export "memory") 1) {FOUNDATION} {ANSWERS} {fields}
+            r#"(module {IMPORTS} {imports} (memory (export "memory") 1)
+              {FOUNDATION} {ANSWERS} {fields}
               (func (export "cabi_realloc") (param i32 i32 i32) (param $size i32) (result i32)
                 {realloc}
                 (call $alloc (local.get $size)))
@@ -125,6 +132,7 @@ impl ConsumerGuest {
                 (i32.const 8))
               (func (export "cabi_post_millrace:plugin/record-processor@0.1.0#process")
                 (param i32)
+                {after}
                 (global.set $free (i32.const 4096)))
               (func (export "millrace:plugin/record-processor@0.1.0#lease-lost")
                 {lease_lost})

@@ -33,6 +33,7 @@ fn version(guest: &Guest) -> (tempfile::TempDir, Arc<Version>) {
         limits: Limits::default(),
         rollout: wasm::RolloutRules::default(),
         signatures: wasm::SignatureRules::default(),
+        grants: Arc::default(),
         cache_key: [7; 32],
         compiler: None,
     };

@@ -106,6 +106,13 @@ world more {
   import acme:vault/secrets@1.0.0;
 }
 
+world more-consumer {
+  include millrace:plugin/consumer@0.1.0;
+  import wasi:io/streams@0.2.6;
+  import wasi:cli/stdout@0.2.6;
+  import wasi:random/random@0.2.6;
+}
+
 package wasi:io@0.2.6 {
   interface poll { resource pollable { block: func(); } }
   interface error { resource error; }
@@ -313,6 +320,15 @@ impl Guest {
 pub fn wrap(module: &str, world: &str) -> Vec<u8> {
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_dir(wit()).unwrap();
+    let world = resolve.select_world(&[package], Some(world)).unwrap();
+    encode(module, &resolve, world)
+}
+
+/// The same of a world that has interfaces besides.
+pub fn wrap_more(module: &str, world: &str) -> Vec<u8> {
+    let mut resolve = Resolve::default();
+    resolve.push_dir(wit()).unwrap();
+    let package = resolve.push_source("more", MORE).unwrap();
     let world = resolve.select_world(&[package], Some(world)).unwrap();
     encode(module, &resolve, world)
 }

@@ -36,6 +36,7 @@ fn open(components: impl Iterator<Item = Vec<u8>>) -> (usize, Vec<String>) {
         },
         rollout: wasm::RolloutRules::default(),
         signatures: wasm::SignatureRules::default(),
+        grants: Arc::default(),
         cache_key: [7; 32],
         compiler: None,
     };

@@ -35,6 +35,7 @@ fn a_plugin_that_has_all_instances_it_can_get_leaves_others_as_many() {
         limits: Limits::default(),
         rollout: wasm::RolloutRules::default(),
         signatures: wasm::SignatureRules::default(),
+        grants: Arc::default(),
         cache_key: [7; 32],
         compiler: None,
     };

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use tempfile::TempDir;
 use types::{ManualClock, SequenceNumber, ShardId, Timestamp};
 use wasm::{
-    Assignment, Columns, Consumer, EffectError, Effects, Fault, Limits, Moment, Options,
-    PluginName, Plugins, Slab, Version,
+    Assignment, Columns, Consumer, EffectError, Effects, Fault, GrantBook, GrantSettings, Limits,
+    Moment, Options, PluginName, Plugins, Slab, Version,
 };
 
 /// When all batches are worked on.
@@ -130,10 +130,30 @@ impl Shard {
     /// # Errors
     /// Why it was refused.
     pub fn within(component: &[u8], limits: Limits) -> Result<Self, String> {
+        let manifest = "name = 'own'\nversion = '1'\n";
+        Self::open(component, manifest, limits, BTreeMap::new())
+    }
+
+    /// Of this component and manifest, which are granted this.
+    pub fn granted(
+        component: &[u8],
+        manifest: &str,
+        grants: BTreeMap<PluginName, GrantSettings>,
+    ) -> Self {
+        Self::open(component, manifest, Limits::default(), grants).unwrap()
+    }
+
+    fn open(
+        component: &[u8],
+        manifest: &str,
+        limits: Limits,
+        grants: BTreeMap<PluginName, GrantSettings>,
+    ) -> Result<Self, String> {
         let directory = tempfile::tempdir().unwrap();
         let folder = directory.path().join("plugins");
-        fs::create_dir(&folder).unwrap();
-        fs::write(folder.join("own.wasm"), component).unwrap();
+        fs::create_dir_all(folder.join("own")).unwrap();
+        fs::write(folder.join("own/own.wasm"), component).unwrap();
+        fs::write(folder.join("own/plugin.toml"), manifest).unwrap();
         let options = Options {
             directory: Some(folder),
             keep: directory.path().join("keep"),
@@ -142,6 +162,7 @@ impl Shard {
             compiler: None,
             rollout: wasm::RolloutRules::default(),
             signatures: wasm::SignatureRules::default(),
+            grants: Arc::new(GrantBook::open(grants)),
         };
         let plugins = Plugins::open(options, Arc::new(ManualClock::new(NOW))).unwrap();
         let name = PluginName::parse("own").unwrap();

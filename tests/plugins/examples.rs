@@ -20,6 +20,7 @@ fn every_plugin_of_this_repository_is_in_force_with_what_it_asks_for() {
         compiler: None,
         rollout: wasm::RolloutRules::default(),
         signatures: wasm::SignatureRules::default(),
+        grants: Arc::default(),
     };
     let plugins = Plugins::open(options, Arc::new(ManualClock::new(NOW))).unwrap();
     for folder in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins")).unwrap() {

@@ -18,6 +18,7 @@ mod examples;
 mod ground;
 #[path = "../hostile/guest.rs"]
 mod guest;
+mod http;
 mod lifecycle;
 mod logs;
 mod orders;
@@ -29,6 +30,7 @@ mod record_processor_simple;
 mod records;
 mod released;
 mod rollout;
+mod secrets;
 mod shadow;
 #[path = "../hostile/shard.rs"]
 mod shard;

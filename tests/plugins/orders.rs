@@ -58,6 +58,7 @@ fn prepare(dir: &TempDir) -> Plugins {
         },
         rollout: RolloutRules::default(),
         signatures: SignatureRules::default(),
+        grants: Arc::default(),
         cache_key: [7; 32],
         compiler: None,
     };

@@ -66,6 +66,8 @@ pub struct Setting {
     pub plugin_limits: wasm::Limits,
     /// What plugins may do besides.
     pub plugin_grants: BTreeMap<PluginName, Grants>,
+    /// The same of what is no matter of applications alone.
+    pub plugin_access: BTreeMap<PluginName, wasm::GrantSettings>,
     /// How carefully versions of plugins take the place of others.
     pub plugin_rollout: wasm::RolloutRules,
     /// Whose plugins are taken.
@@ -208,6 +210,7 @@ impl Service {
             plugin_accounts: vec![AccountId::parse(ACCOUNT).unwrap()],
             plugin_limits: setting.plugin_limits,
             plugin_grants: setting.plugin_grants.clone(),
+            plugin_access: setting.plugin_access.clone(),
             plugin_rollout: setting.plugin_rollout,
             plugin_signatures: setting.plugin_signatures.clone(),
             compiler: setting.compiler.clone(),

@@ -82,6 +82,15 @@ pub(crate) fn count_or_none(number: Option<u64>) -> String {
     or_none(number.map(count))
 }
 
+/// A share of the processors' time, and how long was waited for it.
+pub(crate) fn share(ms_per_second: u64, held_back_us: u64) -> String {
+    let most = match ms_per_second {
+        0 => "as much as there is".to_owned(),
+        most => format!("{} ms a second at most", count(most)),
+    };
+    format!("{most}; held back for {} us", count(held_back_us))
+}
+
 /// A text, or a sign that there is none.
 pub(crate) fn or_none(text: Option<String>) -> String {
     text.unwrap_or_else(|| "-".to_owned())

@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 use types::{Clock, Timestamp};
 use wasm::{GuestThreads, Manifest, Party, PluginName, Plugins};
 
-use crate::application::{Application, ApplicationId};
+use crate::application::Application;
 use crate::budget::Budget;
 use crate::effects::{Grants, Sources};
 use crate::instances::Instances;
@@ -56,9 +56,10 @@ impl Ground {
     }
 
     /// Who an application is among those that share the threads.
-    pub fn party(id: ApplicationId, plugin: &PluginName) -> Party {
+    pub fn party(application: &Application, plugin: &PluginName) -> Party {
         Party {
-            delivery_stream: PARTIES_FIRST | id.0,
+            account: application.owner.account,
+            delivery_stream: PARTIES_FIRST | application.id.0,
             plugin: Some(plugin.clone()),
         }
     }
@@ -77,9 +78,14 @@ impl Ground {
     /// Why a plugin whose manifest asks for so much may not work, if it may not.
     pub fn lacking(&self, plugin: &PluginName, manifest: &Manifest) -> Option<String> {
         let asked = manifests::asked(manifest);
-        let lines = self.grants_of(plugin).lacking(plugin, &asked)?;
-        Some(format!(
-            "its manifest asks for more than is granted to it; the operator would write {lines}"
-        ))
+        let lines = self.grants_of(plugin).lacking(plugin, &asked);
+        let others = self.plugins.lacking(manifest);
+        let lines: Vec<String> = lines.into_iter().chain(others).collect();
+        (!lines.is_empty()).then(|| {
+            let lines = lines.join(" and ");
+            format!(
+                "its manifest asks for more than is granted to it; the operator would write {lines}"
+            )
+        })
     }
 }

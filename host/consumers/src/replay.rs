@@ -219,7 +219,7 @@ async fn work(
     let columns = columns(&making.assignment, (key, letter), &content)?;
     let (tables, streams) = (Arc::clone(&ground.tables), Arc::clone(&ground.streams));
     let owner = application.owner.clone();
-    let party = Ground::party(application.id, version.name());
+    let party = Ground::party(application, version.name());
     let is_slow = ground.threads.is_slow(&party);
     let worked = ground.threads.run(&party, is_slow, move |_| {
         making.desk.begin(memory);

@@ -54,6 +54,15 @@ pub struct ApplicationDescription {
     pub tables: Vec<String>,
     /// Streams that it may put records to.
     pub emit: Vec<String>,
+    /// Milliseconds a second that its plugin may have a processor; 0: as many as
+    /// there are.
+    pub cpu_ms_per_second: u32,
+    /// The same of its account.
+    pub account_cpu_ms_per_second: u32,
+    /// How long turns of its plugin waited since that had used its share, in microseconds.
+    pub held_back_us: u64,
+    /// The same of its account.
+    pub account_held_back_us: u64,
     /// Dead letters that it has.
     pub letters: u64,
     /// Bytes of their data.
@@ -303,6 +312,8 @@ impl ApplicationDescription {
             });
         }
         let grants = ground.grants_of(&application.plugin);
+        let of_plugin = ground.threads.share_of_plugin(&application.plugin);
+        let of_account = ground.threads.share_of_account(application.owner.account);
         let waiting = shards.iter().map(|shard| shard.waiting).sum();
         Ok(Self {
             summary: ApplicationSummary {
@@ -314,6 +325,10 @@ impl ApplicationDescription {
             created_at_ms: application.created_at.0,
             tables: grants.tables.into_iter().collect(),
             emit: grants.emit.into_iter().collect(),
+            cpu_ms_per_second: of_plugin.ms_per_second,
+            account_cpu_ms_per_second: of_account.ms_per_second,
+            held_back_us: of_plugin.held_back_us,
+            account_held_back_us: of_account.held_back_us,
             letters: sum.letters,
             letter_bytes: sum.bytes,
             replayed: sum.replayed,

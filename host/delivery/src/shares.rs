@@ -202,6 +202,7 @@ impl Room {
         let asker = Asker {
             account: types::AccountId::parse("000000000000").unwrap(),
             party: wasm::Party {
+                account: types::AccountId::DEFAULT,
                 delivery_stream: 1,
                 plugin: None,
             },

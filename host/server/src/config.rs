@@ -59,6 +59,8 @@ pub struct Config {
     pub plugin_limits: wasm::Limits,
     /// What plugins may do besides, by name: tables and streams of applications.
     pub plugin_grants: BTreeMap<PluginName, Grants>,
+    /// The same of what is no matter of applications alone: secrets.
+    pub plugin_access: BTreeMap<PluginName, wasm::GrantSettings>,
     /// How carefully versions of plugins take the place of others.
     pub plugin_rollout: wasm::RolloutRules,
     /// Whose plugins are taken.
@@ -100,6 +102,7 @@ impl Default for Config {
             plugin_accounts: Vec::new(),
             plugin_limits: wasm::Limits::default(),
             plugin_grants: BTreeMap::new(),
+            plugin_access: BTreeMap::new(),
             plugin_rollout: wasm::RolloutRules::default(),
             plugin_signatures: wasm::SignatureRules::default(),
             delivery_limits: DeliveryLimits::default(),

@@ -115,7 +115,7 @@ pub struct Limits {
     pub first_byte: Duration,
     /// From a connection's first byte to the end of the handshake of TLS.
     pub handshake: Duration,
-    /// Between two looks at the files of a certificate.
+    /// Between two looks at the files of a certificate, and at those of plugins' secrets.
     pub certificate_period: Duration,
     /// From a request's first byte to the end of its headers (HTTP/1.1).
     pub head: Duration,

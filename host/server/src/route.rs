@@ -33,7 +33,7 @@ use hyper::{Request, Response};
 use store::Engine;
 use streams::turns::AccountTurns;
 use types::{Clock, Timestamp};
-use wasm::Plugins;
+use wasm::{GuestThreads, Plugins};
 use wire::{Action, Answer, ApiError, Call, Codec, Origin, Requester, Target};
 
 use plain::{not_allowed, preflight};
@@ -68,6 +68,8 @@ const CALLER_BODY_BYTES_MAX: usize = 4 * 1024;
 pub(crate) struct Router {
     pub(crate) services: Services,
     pub(crate) plugins: Arc<Plugins>,
+    /// What they run on.
+    pub(crate) threads: Arc<GuestThreads>,
     /// Who may deploy them, and say which versions are in force.
     pub(crate) deployers: Deployers,
     pub(crate) engine: Arc<dyn Engine>,

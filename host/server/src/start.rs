@@ -22,12 +22,13 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use types::Clock;
-use wasm::{GuestThreads, PluginName, Plugins};
+use wasm::{GrantBook, GuestThreads, PluginName, Plugins};
 
 use crate::auth::Authenticator;
 use crate::budget::{Budget, answer_bytes_max};
 use crate::config::Config;
 use crate::cors::Cors;
+use crate::granting::{look_at_secrets, open_grants};
 use crate::listen::{Addresses, Listener};
 use crate::operations::Services;
 use crate::read_turns::read_turns;
@@ -73,6 +74,8 @@ pub enum StartError {
     Tables(StoreError),
     /// The machine gave no threads for deliveries.
     Threads(io::Error),
+    /// The certificates that the machine trusts could not be read, to which plugins may call.
+    Egress(io::Error),
     /// Plugins, or what they are kept in, could not be opened.
     Plugins(wasm::OpenError),
     /// Where objects go could not be opened.
@@ -100,6 +103,7 @@ impl fmt::Display for StartError {
                  --tls-listen an address to use it at",
             ),
             Self::Threads(error) => write!(f, "start the threads of deliveries: {error}"),
+            Self::Egress(error) => write!(f, "read the certificates for calls of plugins: {error}"),
             Self::Random(why) => write!(f, "draw a random number: {why}"),
             Self::Kms(error) => error.fmt(f),
             Self::Streams(error) => error.fmt(f),
@@ -164,13 +168,15 @@ pub async fn start(
     let streams = Streams::open_with(Arc::clone(&engine), Arc::clone(&clock), options, kms)
         .await
         .map_err(StartError::Streams)?;
-    let plugins = open_plugins(&config, &streams, &clock).await?;
+    let grants = open_grants(&config).await.map_err(StartError::Egress)?;
+    let plugins = open_plugins(&config, &streams, &grants, &clock).await?;
     let pinned = consumers::pinned(&*engine).await;
     plugins.pin(pinned.map_err(|error| StartError::Streams(error.into()))?);
     if let Deployers::Accounts(accounts) = deployers(&config) {
         plugins.are_deployed_by(accounts);
     }
-    let threads = GuestThreads::start(config.delivery_limits.threads);
+    let rules = config.plugin_limits.cpu_rules();
+    let threads = GuestThreads::start_sharing(config.delivery_limits.threads, rules);
     let threads = Arc::new(threads.map_err(StartError::Threads)?);
     let foundations = Foundations {
         threads: Arc::clone(&threads),
@@ -196,12 +202,15 @@ pub async fn start(
         streams: Arc::clone(&streams),
         tables: Arc::clone(&tables),
         plugins: Arc::clone(&plugins),
-        threads,
+        threads: Arc::clone(&threads),
     };
     let deployers = deployers(&config);
     let consumers = open_consumers(foundations, config.plugin_grants).await?;
     let budget = Arc::new(Budget::new(&config.limits, Arc::clone(&clock)));
-    let pacing = tokio::spawn(keep_pace(Arc::clone(&budget), config.limits.answer_grace));
+    let loops = vec![
+        tokio::spawn(keep_pace(Arc::clone(&budget), config.limits.answer_grace)),
+        tokio::spawn(look_at_secrets(grants, config.limits.certificate_period)),
+    ];
     let router = Arc::new(Router {
         services: Services {
             streams,
@@ -211,6 +220,7 @@ pub async fn start(
             cloudwatch: Arc::default(),
         },
         plugins,
+        threads,
         deployers,
         engine,
         clock,
@@ -228,7 +238,7 @@ pub async fn start(
         reads: read_turns(available_parallelism().map_or(1, usize::from)),
         ids: RequestIds::new(process),
     });
-    Ok(listen(router, ports, pacing))
+    Ok(listen(router, ports, loops))
 }
 
 fn stream_options(config: &Config) -> Options {
@@ -265,7 +275,7 @@ fn deployers(config: &Config) -> Deployers {
 }
 
 /// Listens at all ports from now on.
-fn listen(router: Arc<Router>, ports: Ports, pacing: JoinHandle<()>) -> Running {
+fn listen(router: Arc<Router>, ports: Ports, loops: Vec<JoinHandle<()>>) -> Running {
     let (stage, stages) = watch::channel(Stage::Running);
     let (open, connections) = mpsc::channel(1);
     let addresses = Arc::new(Addresses::default());
@@ -276,7 +286,7 @@ fn listen(router: Arc<Router>, ports: Ports, pacing: JoinHandle<()>) -> Running 
         stage,
         listeners: Vec::new(),
         connections,
-        loops: vec![pacing],
+        loops,
     };
     for port in [Some(ports.plain), ports.tls].into_iter().flatten() {
         if let Some(tls) = &port.tls {
@@ -377,6 +387,7 @@ async fn open_kms(config: &Config) -> Result<Kms, StartError> {
 async fn open_plugins(
     config: &Config,
     streams: &Streams,
+    grants: &Arc<GrantBook>,
     clock: &Arc<dyn Clock>,
 ) -> Result<Arc<Plugins>, StartError> {
     let options = wasm::Options {
@@ -385,6 +396,7 @@ async fn open_plugins(
         limits: config.plugin_limits,
         rollout: config.plugin_rollout,
         signatures: config.plugin_signatures.clone(),
+        grants: Arc::clone(grants),
         cache_key: streams.derived_key("compiled plugins"),
         compiler: config.compiler.clone(),
     };

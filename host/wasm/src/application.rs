@@ -1,15 +1,18 @@
-//! What a consumer's manifest asks for: tables and streams to write to, and the stream that it
-//! consumes. An operator grants it or does not.
+//! What a manifest asks for: secrets and hosts, and for a consumer tables and streams to write to,
+//! and the stream that it consumes. An operator grants it or does not.
 
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
 use types::{AccountId, Invalid, Region, StreamName, Timestamp};
 
+use crate::hosts::HostPattern;
+use crate::secret::SecretName;
+
 /// Characters of a table's name (DynamoDB developer guide, Naming rules: 3 to 255).
 const TABLE_NAME_CHARS_MIN: usize = 3;
 const TABLE_NAME_CHARS_MAX: usize = 255;
-/// Tables, and streams, that one manifest can ask for; more are refused.
+/// Tables, streams, hosts, and secrets, that one manifest can ask for; more are refused.
 const GRANTS_MAX: usize = 64;
 
 /// `[grants]`: what a plugin asks for.
@@ -22,12 +25,27 @@ pub struct Grants {
     /// Streams to put records to, by name, of the application's account and region.
     #[serde(default, deserialize_with = "streams")]
     pub emit: BTreeSet<StreamName>,
+    /// Hosts to call over HTTP.
+    #[serde(default, deserialize_with = "hosts")]
+    pub http: BTreeSet<HostPattern>,
+    /// Secrets to read, by name.
+    #[serde(default, deserialize_with = "secrets")]
+    pub secrets: BTreeSet<SecretName>,
 }
 
 impl Grants {
     /// Whether it asks for nothing.
     pub fn is_empty(&self) -> bool {
-        self.tables.is_empty() && self.emit.is_empty()
+        self.of_consumers().is_none() && self.secrets.is_empty() && self.http.is_empty()
+    }
+
+    /// What only a consumer may ask for and it asks for, if there is something.
+    pub(crate) fn of_consumers(&self) -> Option<&'static str> {
+        match (self.tables.is_empty(), self.emit.is_empty()) {
+            (false, _) => Some("tables in [grants]"),
+            (true, false) => Some("emit in [grants]"),
+            (true, true) => None,
+        }
     }
 }
 
@@ -110,6 +128,18 @@ fn streams<'de, D: serde::Deserializer<'de>>(
     deserializer: D,
 ) -> Result<BTreeSet<StreamName>, D::Error> {
     all_parsed(deserializer, StreamName::parse)
+}
+
+fn hosts<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeSet<HostPattern>, D::Error> {
+    all_parsed(deserializer, HostPattern::parse)
+}
+
+fn secrets<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeSet<SecretName>, D::Error> {
+    all_parsed(deserializer, SecretName::parse)
 }
 
 fn account<'de, D: serde::Deserializer<'de>>(

@@ -10,6 +10,8 @@ mod generated {
             world everything {
                 import millrace:plugin/context@0.1.0;
                 import millrace:plugin/records@0.1.0;
+                import millrace:plugin/secrets@0.1.0;
+                import millrace:plugin/http@0.1.0;
                 import millrace:plugin/checkpoint@0.1.0;
                 import millrace:plugin/table@0.1.0;
                 import millrace:plugin/emit@0.1.0;
@@ -28,4 +30,6 @@ mod generated {
 pub(crate) use generated::exports::millrace::plugin::{
     lifecycle, record_processor, record_processor_simple, state, transform, transform_simple,
 };
-pub(crate) use generated::millrace::plugin::{checkpoint, context, emit, records, table, types};
+pub(crate) use generated::millrace::plugin::{
+    checkpoint, context, emit, http, records, secrets, table, types,
+};

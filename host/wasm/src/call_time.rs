@@ -3,17 +3,18 @@
 //!
 //! Time is that of the thread's processor, since guests run below the priority of the rest of the
 //! server: on a busy machine they wait, and a record must not fail for that. A guest cannot sleep,
-//! so one that takes no processor time makes no call that lasts.
+//! so one that takes no processor time waits for the host: for a table, or for an answer over HTTP.
+//! That is counted apart, by the clock, and has a bound of its own (`HOST_WAIT_MAX`).
 
 use std::cell::RefCell;
 use std::fmt;
 use std::time::Duration;
 
-use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::watch;
 use wasmtime::UpdateDeadline;
 
-use crate::guest_threads::current_turn;
+use crate::call_clock::processor_time;
+use crate::guest_turns::current_turn;
 use crate::limits::SLOW_CALL;
 
 /// Ticks between two looks.
@@ -41,6 +42,8 @@ pub(crate) struct CallTime {
     is_slow: bool,
     /// How long it had taken by the last look, or in the end.
     took: Duration,
+    /// How long the guest waited for the host meanwhile.
+    waited: Duration,
 }
 
 thread_local! {
@@ -66,6 +69,7 @@ impl CallTime {
             from: processor_time().ok(),
             is_slow: false,
             took: Duration::ZERO,
+            waited: Duration::ZERO,
         };
     }
 
@@ -74,6 +78,16 @@ impl CallTime {
         if let (Some(from), Ok(now)) = (self.from, processor_time()) {
             self.took = now.saturating_sub(from);
         }
+    }
+
+    /// The guest waited for the host for so long.
+    pub(crate) fn wait(&mut self, time: Duration) {
+        self.waited += time;
+    }
+
+    /// How long it waited for the host during the call.
+    pub(crate) fn waited(&self) -> Duration {
+        self.waited
     }
 
     /// How long the last call took.
@@ -106,10 +120,4 @@ impl CallTime {
         }
         Ok(UpdateDeadline::Continue(LOOK_TICKS))
     }
-}
-
-/// How long the calling thread has had a processor.
-pub(crate) fn processor_time() -> wasmtime::Result<Duration> {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::try_from(time).map_err(|_| wasmtime::Error::msg("the thread's clock is not a time"))
 }

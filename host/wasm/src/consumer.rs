@@ -14,7 +14,7 @@ use crate::fault::Fault;
 use crate::limits::{CallLimits, STATE_BYTES_MAX};
 use crate::moment::Moment;
 use crate::role::Role;
-use crate::running::{Running, Spent, fault_told, told};
+use crate::running::{Running, Spent, fault_told};
 use crate::slab::Slab;
 use crate::state::State;
 use crate::version::Version;
@@ -125,7 +125,7 @@ impl Consumer {
             guest.call_restore(store, state_version, state)
         })?;
         restored.map_err(|why| {
-            let fault = Fault::NotReady(format!("restore: {}", told(&why)));
+            let fault = Fault::NotReady(self.told("restore", &why));
             self.running.told_fault(fault)
         })
     }
@@ -156,8 +156,9 @@ impl Consumer {
                 }
             });
         self.running.store.data_mut().columns = None;
-        let processed =
-            called.and_then(|told: Result<(), WitFault>| told.map_err(|fault| fault_told(&fault)));
+        let version = self.running.version();
+        let fault_of = |fault: WitFault| fault_told(version.log(), &fault);
+        let processed = called.and_then(|told: Result<(), WitFault>| told.map_err(fault_of));
         let fault = processed.as_ref().err();
         self.running
             .count_batch(data.len() as u64, fault, started.elapsed());
@@ -184,7 +185,7 @@ impl Consumer {
             Ok((version, guest.call_snapshot(&mut *store)?))
         })?;
         self.state_version = Some(version);
-        let kept = kept.map_err(|why| Fault::Retryable(format!("snapshot: {}", told(&why))))?;
+        let kept = kept.map_err(|why| Fault::Retryable(self.told("snapshot", &why)))?;
         if kept.len() > STATE_BYTES_MAX {
             let bytes = kept.len();
             let why = format!("a snapshot of {bytes} bytes, not at most {STATE_BYTES_MAX}");
@@ -224,6 +225,7 @@ impl Consumer {
     pub fn lease_lost(&mut self) -> Result<(), Fault> {
         self.running.store.data_mut().effects.set(None);
         let time = self.begin_call(0)?;
+        self.running.store.data_mut().may_call = false;
         self.running
             .call(time, |exports, store| match Processor::of(exports)? {
                 Processor::Slabs(guest) => guest.call_lease_lost(store),
@@ -249,7 +251,12 @@ impl Consumer {
         let answer = self
             .running
             .call(time, |exports, store| ask(Processor::of(exports)?, store))?;
-        Ok(answer.map_err(|why| format!("{what}: {}", told(&why))))
+        Ok(answer.map_err(|why| self.told(what, &why)))
+    }
+
+    /// What the guest says of one of its functions that it does not do.
+    fn told(&self, what: &str, why: &str) -> String {
+        format!("{what}: {}", self.running.told(why))
     }
 }
 

@@ -67,6 +67,11 @@ impl EffectAccess {
         })
     }
 
+    /// Bytes that may still be kept.
+    pub(crate) fn bytes_left(&self) -> usize {
+        self.bytes_left
+    }
+
     pub(crate) fn ask<T>(
         &mut self,
         ask: impl FnOnce(&mut dyn Effects) -> Result<T, EffectError>,

@@ -1,17 +1,19 @@
 //! The answers to what a consumer's guest calls: `table`, `emit` and `checkpoint`, checked and
 //! counted before they reach the [`Effects`] of whoever runs it.
 
+use std::time::Instant;
+
 use bytes::Bytes;
 use types::limits::{PARTITION_KEY_CHARS_MAX, RECORD_BYTES_MAX};
 
 use crate::bindings::types::Slab as RawSlab;
 use crate::bindings::{checkpoint, emit, table};
 use crate::effect_access::Told;
-use crate::effects::{Effects, EffectsUnavailable};
+use crate::effects::{EffectError, Effects, EffectsUnavailable};
 use crate::limit_reached::LimitReached;
 use crate::limits::{
-    CallLimits, EFFECT_NAME_BYTES_MAX, EFFECT_OVERHEAD_BYTES, SCANNED_MAX, STRINGS_PER_CALL_MAX,
-    TABLE_KEY_BYTES_MAX, TABLE_KEYS_AT_ONCE, TABLE_VALUE_BYTES_MAX,
+    CallLimits, EFFECT_NAME_BYTES_MAX, EFFECT_OVERHEAD_BYTES, HOST_WAIT_MAX, SCANNED_MAX,
+    STRINGS_PER_CALL_MAX, TABLE_KEY_BYTES_MAX, TABLE_KEYS_AT_ONCE, TABLE_VALUE_BYTES_MAX,
 };
 use crate::slab::{Slab, place};
 use crate::state::State;
@@ -26,7 +28,20 @@ impl State {
         self.keep_bytes(strings, bytes)
     }
 
-    fn keep_bytes(&mut self, strings: usize, bytes: usize) -> wasmtime::Result<()> {
+    /// Asks whoever runs the guest, for whom it waits meanwhile.
+    fn ask<T>(&mut self, ask: impl FnOnce(&mut dyn Effects) -> Result<T, EffectError>) -> Told<T> {
+        if self.call_time.waited() >= HOST_WAIT_MAX {
+            let seconds = HOST_WAIT_MAX.as_secs();
+            let why = format!("it has waited for its tables for {seconds} s, all that a call may");
+            return Err(EffectsUnavailable(why).into());
+        }
+        let from = Instant::now();
+        let told = self.effects.ask(ask);
+        self.waited(from.elapsed());
+        told
+    }
+
+    pub(crate) fn keep_bytes(&mut self, strings: usize, bytes: usize) -> wasmtime::Result<()> {
         let counted = strings
             .saturating_mul(EFFECT_OVERHEAD_BYTES)
             .saturating_add(bytes);
@@ -44,7 +59,7 @@ impl State {
         // A few at a time: what lies in the host never is much more than may cross.
         while values.len() < keys.len() {
             let part = keys.part(values.len()..values.len() + place(TABLE_KEYS_AT_ONCE));
-            let found = match self.effects.ask(|effects| effects.get(table, &part))? {
+            let found = match self.ask(|effects| effects.get(table, &part))? {
                 Ok(found) => found,
                 Err(why) => return Ok(Err(why)),
             };
@@ -72,7 +87,7 @@ impl State {
         });
         match refused {
             Some(why) => Ok(Err(why)),
-            None => self.effects.ask(|effects| effects.write(table, entries)),
+            None => self.ask(|effects| effects.write(table, entries)),
         }
     }
 
@@ -98,7 +113,7 @@ impl State {
                 return Ok(Ok(entries));
             }
             let scan = |effects: &mut dyn Effects| effects.scan(table, prefix, &first, wanted);
-            let found = match self.effects.ask(scan)? {
+            let found = match self.ask(scan)? {
                 Ok(found) => found,
                 Err(why) => return Ok(Err(why)),
             };
@@ -184,9 +199,7 @@ impl emit::Host for State {
         });
         match refused {
             Some(why) => Ok(Err(why)),
-            None => self
-                .effects
-                .ask(|effects| effects.emit(&stream, keys, data)),
+            None => self.ask(|effects| effects.emit(&stream, keys, data)),
         }
     }
 }
@@ -200,7 +213,7 @@ impl checkpoint::Host for State {
                 "{records} records of {all} are done, after {done}"
             )));
         }
-        let told = self.effects.ask(|effects| effects.done(records))?;
+        let told = self.ask(|effects| effects.done(records))?;
         if told.is_ok() {
             self.effects.done = records;
         }

@@ -70,7 +70,7 @@ impl FaultKind {
             LimitReached::OutputBytes(_)
             | LimitReached::EffectBytes(_)
             | LimitReached::InputBytes(_) => Self::Output,
-            LimitReached::HostCalls(_) => Self::HostCalls,
+            LimitReached::HostCalls(_) | LimitReached::HttpCalls(_) => Self::HostCalls,
             LimitReached::Stack(_) => Self::Stack,
             LimitReached::TableElements(_)
             | LimitReached::Handles(_)

@@ -1,12 +1,14 @@
 //! What a plugin says: lines of the host's log and counters among its metrics, both bounded.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::bindings::context::Level;
-use crate::limits::{COUNTER_NAME_CHARS_MAX, COUNTERS_MAX, Limits};
+use crate::grant_book::GrantBook;
+use crate::limits::{COUNTER_NAME_CHARS_MAX, COUNTERS_MAX, Limits, REASON_BYTES_MAX};
 use crate::log_ring::{LogRing, Sink};
 use crate::name::PluginName;
 use crate::printable::printable;
@@ -23,6 +25,8 @@ pub(crate) struct GuestLog {
     lines_left_out: AtomicU64,
     counters: Mutex<BTreeMap<String, u64>>,
     sink: Mutex<Sink>,
+    /// What must not be in any of it.
+    grants: Arc<GrantBook>,
 }
 
 /// Bytes that may still be logged.
@@ -33,7 +37,11 @@ struct Budget {
 }
 
 impl GuestLog {
-    pub(crate) fn new(name: PluginName, version: String, limits: &Limits) -> Self {
+    pub(crate) fn new(
+        (name, version): (PluginName, String),
+        limits: &Limits,
+        grants: Arc<GrantBook>,
+    ) -> Self {
         Self {
             name,
             version,
@@ -46,6 +54,7 @@ impl GuestLog {
             lines_left_out: AtomicU64::new(0),
             counters: Mutex::default(),
             sink: Mutex::default(),
+            grants,
         }
     }
 
@@ -62,7 +71,7 @@ impl GuestLog {
     /// Writes one line that is said at a workplace, cut and without control characters: a line of
     /// a plugin must not look like several, or move a terminal's cursor.
     pub(crate) fn line(&self, level: Level, text: &str, at: Option<&Arc<Workplace>>) {
-        let text = printable(text, self.line_bytes_max);
+        let text = printable(&self.clean(text), self.line_bytes_max);
         if !self.afford(text.len()) {
             self.lines_left_out.fetch_add(1, Ordering::Relaxed);
             return;
@@ -99,11 +108,22 @@ impl GuestLog {
         }
     }
 
-    /// Adds to a counter; a bad name, or one too many, is left out.
+    /// What the plugin says, without the values of its secrets.
+    pub(crate) fn clean<'text>(&self, text: &'text str) -> Cow<'text, str> {
+        self.grants.clean(&self.name, text)
+    }
+
+    /// The same as it is shown and kept.
+    pub(crate) fn told(&self, text: &str) -> String {
+        printable(&self.clean(text), REASON_BYTES_MAX)
+    }
+
+    /// Adds to a counter; a bad name, one that tells a secret, or one too many, is left out.
     pub(crate) fn count(&self, name: &str, by: u64) {
         let fits = (1..=COUNTER_NAME_CHARS_MAX).contains(&name.len());
         let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
-        if !fits || !name.bytes().all(allowed) {
+        let tells = || matches!(self.clean(name), Cow::Owned(_));
+        if !fits || !name.bytes().all(allowed) || tells() {
             return;
         }
         let mut counters = lock(&self.counters);
@@ -217,7 +237,8 @@ mod tests {
             log_bytes_per_second_max: 100,
             ..Limits::default()
         };
-        GuestLog::new(PluginName::parse("a").unwrap(), "v1".to_owned(), &limits)
+        let name = PluginName::parse("a").unwrap();
+        GuestLog::new((name, "v1".to_owned()), &limits, Arc::default())
     }
 
     #[test]
@@ -249,7 +270,7 @@ mod tests {
     fn a_line_stands_in_the_log_once_cut_under_its_plugin_and_cannot_look_like_another() {
         let lines = Lines::default();
         let name = PluginName::parse("a").unwrap();
-        let log = GuestLog::new(name, "v1".to_owned(), &Limits::default());
+        let log = GuestLog::new((name, "v1".to_owned()), &Limits::default(), Arc::default());
         tracing::subscriber::with_default(lines.clone(), || {
             log.line(
                 Level::Info,

@@ -4,19 +4,22 @@
 //! A turn is a closure that blocks. It hears that it is not wanted any more, and so does a guest
 //! that it is in the middle of: see [`Turn`] and `call_time`.
 
-use std::cell::RefCell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::thread;
-use std::time::Instant;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
+use types::AccountId;
 
+use crate::call_clock::processor_time;
+use crate::cpu_shares::{CpuRules, CpuShare};
 use crate::guest_thread_limits::GuestThreadLimits;
-use crate::limits::{GUEST_NICENESS, SLOW_NICENESS, SPAWN_PAUSE, TURN_TIME};
-use crate::turns::{Next, Pace, Party, Turns};
+use crate::guest_turns::{Job, Shared, Turn, set_turn, step_back};
+use crate::limits::{GUEST_NICENESS, SLOW_NICENESS, SPAWN_PAUSE};
+use crate::name::PluginName;
+use crate::turns::{Next, Pace, Party};
 
 /// Why a turn came to nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,130 +56,24 @@ pub struct GuestThreadCounts {
     pub waiting: usize,
 }
 
+/// What all plugins and accounts may have of the processors, and had; in order of their names.
+#[derive(Clone, Debug, Default)]
+pub struct CpuSharesShown {
+    /// By plugin, over all for whom it works.
+    pub plugins: Vec<(PluginName, CpuShare)>,
+    /// By account, over all its plugins.
+    pub accounts: Vec<(AccountId, CpuShare)>,
+}
+
 /// The threads. Dropping them ends them.
 pub struct GuestThreads(Arc<Shared>);
-
-struct Shared {
-    state: Mutex<State>,
-    /// A quick turn may begin, or the threads shall end.
-    wake_quick: Condvar,
-    /// The same for slow ones.
-    wake_slow: Condvar,
-    /// A quick thread is missing, or all shall end.
-    wake_keeper: Condvar,
-    quick_max: usize,
-    slow_max: usize,
-}
-
-struct State {
-    turns: Turns<Job>,
-    is_closed: bool,
-    /// The turns that have a thread.
-    running: Vec<Arc<Turn>>,
-    /// Quick threads that have stepped back with a turn that became slow, and have no successor
-    /// yet.
-    missing: usize,
-}
-
-struct Job {
-    turn: Arc<Turn>,
-    work: Box<dyn FnOnce(&Turn) + Send>,
-}
-
-/// One turn at work, as its closure sees it.
-pub struct Turn {
-    party: Party,
-    is_stopped: AtomicBool,
-    /// A call took long during it.
-    was_slow: AtomicBool,
-    /// Its thread was a quick one, has stepped back behind all others, and ends with it.
-    has_stepped_back: AtomicBool,
-    /// It was ended in the middle of a call, since it had become slow and all slow threads were
-    /// taken.
-    was_cut_short: AtomicBool,
-    begun: Mutex<Begun>,
-    shared: Arc<Shared>,
-}
-
-struct Begun {
-    at: Instant,
-    pace: Pace,
-}
-
-thread_local! {
-    /// The turn that this thread is given to: a guest is called deep inside of it.
-    static TURN: RefCell<Option<Arc<Turn>>> = const { RefCell::new(None) };
-}
-
-/// The turn that the calling thread is given to; `None` on any other thread.
-pub(crate) fn current_turn() -> Option<Arc<Turn>> {
-    TURN.with_borrow(Clone::clone)
-}
-
-impl Turn {
-    /// Whether nobody waits any more for what comes of it.
-    pub fn is_stopped(&self) -> bool {
-        self.is_stopped.load(Ordering::Relaxed)
-    }
-
-    /// Whether it has lasted as long as one should while others wait, or was stopped. Work that can
-    /// go on later ends here, and asks for another turn.
-    pub fn is_over(&self) -> bool {
-        self.is_stopped() || self.lock().at.elapsed() >= TURN_TIME
-    }
-
-    /// Whether a call of it was ended for no fault of its own: its party was found slow, and must
-    /// wait for a slow thread.
-    pub fn was_cut_short(&self) -> bool {
-        self.was_cut_short.load(Ordering::Relaxed)
-    }
-
-    /// Called on its own thread, from within a call that takes long or misses its deadline: goes
-    /// over to the slow threads and steps back behind all others. Whether the call may go on: if
-    /// all slow threads are taken it may not, since those who are quick would soon have no thread
-    /// left.
-    pub(crate) fn turn_slow(&self) -> bool {
-        if self.was_slow.swap(true, Ordering::Relaxed) {
-            return !self.was_cut_short();
-        }
-        let steps_back = self.lock().pace == Pace::Quick;
-        if steps_back {
-            self.has_stepped_back.store(true, Ordering::Relaxed);
-            step_back(SLOW_NICENESS - GUEST_NICENESS);
-        }
-        {
-            let mut state = self.shared.lock();
-            let mut begun = self.lock();
-            if begun.pace == Pace::Slow {
-                state.turns.distrust(&self.party);
-            } else if state.turns.turn_slow(&self.party) {
-                begun.pace = Pace::Slow;
-            } else {
-                self.was_cut_short.store(true, Ordering::Relaxed);
-            }
-            if steps_back {
-                // It cannot step forward again, and may have its thread for minutes.
-                state.missing += 1;
-            }
-        }
-        if steps_back {
-            self.shared.wake_keeper.notify_one();
-        }
-        self.shared.wake();
-        !self.was_cut_short()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Begun> {
-        self.begun.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// Stops a turn when nobody waits for it any more.
 struct StopWhenDropped(Arc<Turn>);
 
 impl Drop for StopWhenDropped {
     fn drop(&mut self) {
-        self.0.is_stopped.store(true, Ordering::Relaxed);
+        self.0.stop();
     }
 }
 
@@ -186,20 +83,16 @@ impl GuestThreads {
     /// # Errors
     /// When the machine gives no more threads.
     pub fn start(limits: GuestThreadLimits) -> std::io::Result<Self> {
+        Self::start_sharing(limits, CpuRules::default())
+    }
+
+    /// The same where nobody takes more of the processors' time than these rules say.
+    ///
+    /// # Errors
+    /// When the machine gives no more threads.
+    pub fn start_sharing(limits: GuestThreadLimits, rules: CpuRules) -> std::io::Result<Self> {
         let (quick_max, slow_max) = (limits.quick(), limits.slow());
-        let threads = Self(Arc::new(Shared {
-            state: Mutex::new(State {
-                turns: Turns::new(quick_max, slow_max),
-                is_closed: false,
-                running: Vec::new(),
-                missing: 0,
-            }),
-            wake_quick: Condvar::new(),
-            wake_slow: Condvar::new(),
-            wake_keeper: Condvar::new(),
-            quick_max,
-            slow_max,
-        }));
+        let threads = Self(Arc::new(Shared::new(quick_max, slow_max, rules)));
         for _ in 0..quick_max {
             spawn(&threads.0, Pace::Quick)?;
         }
@@ -208,7 +101,7 @@ impl GuestThreads {
         }
         let shared = Arc::clone(&threads.0);
         let keeper = thread::Builder::new().name("millrace-guests".to_owned());
-        keeper.spawn(move || shared.keep())?;
+        keeper.spawn(move || keep(&shared))?;
         Ok(threads)
     }
 
@@ -226,18 +119,7 @@ impl GuestThreads {
         work: impl FnOnce(&Turn) -> T + Send + 'static,
     ) -> Result<T, TurnLost> {
         let (tell, told) = oneshot::channel();
-        let turn = Arc::new(Turn {
-            party: party.clone(),
-            is_stopped: AtomicBool::new(false),
-            was_slow: AtomicBool::new(false),
-            has_stepped_back: AtomicBool::new(false),
-            was_cut_short: AtomicBool::new(false),
-            begun: Mutex::new(Begun {
-                at: Instant::now(),
-                pace: Pace::Quick,
-            }),
-            shared: Arc::clone(&self.0),
-        });
+        let turn = Arc::new(Turn::new(party, &self.0));
         let job = Job {
             turn: Arc::clone(&turn),
             work: Box::new(move |turn| {
@@ -268,6 +150,33 @@ impl GuestThreads {
         self.0.lock().turns.is_slow(party)
     }
 
+    /// Whether a party waits until it may have a processor again, having used its share.
+    pub fn is_held_back(&self, party: &Party) -> bool {
+        let now = self.0.now();
+        now < self.0.lock().turns.shares.opens_at(party, now)
+    }
+
+    /// What a plugin may have of the processors, and had.
+    pub fn share_of_plugin(&self, plugin: &PluginName) -> CpuShare {
+        self.0.lock().turns.shares.of_plugin(plugin)
+    }
+
+    /// What an account may have of the processors, and had.
+    pub fn share_of_account(&self, account: AccountId) -> CpuShare {
+        self.0.lock().turns.shares.of_account(account)
+    }
+
+    /// The shares of all plugins, and of all accounts, that had a turn.
+    pub fn shares(&self) -> CpuSharesShown {
+        let state = self.0.lock();
+        let (mut plugins, mut accounts) =
+            (state.turns.shares.plugins(), state.turns.shares.accounts());
+        drop(state);
+        plugins.sort_by(|(one, _), (another, _)| one.cmp(another));
+        accounts.sort_by_key(|(account, _)| account.to_string());
+        CpuSharesShown { plugins, accounts }
+    }
+
     /// Turns that a delivery stream has at the moment.
     pub fn running_of(&self, delivery_stream: u64) -> usize {
         self.0.lock().turns.running_of(delivery_stream)
@@ -290,7 +199,7 @@ impl GuestThreads {
         let mut state = self.0.lock();
         state.is_closed = true;
         for turn in &state.running {
-            turn.is_stopped.store(true, Ordering::Relaxed);
+            turn.stop();
         }
         let waiting = state.turns.drain();
         drop(state);
@@ -308,79 +217,30 @@ impl Drop for GuestThreads {
     }
 }
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // Work is done outside of the lock, and what is done within it leaves the state whole.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Lets a thread of each group look whether a turn may begin. Never called with the lock held:
-    /// whoever wakes would wait for it, and a thread that has stepped back may not run for long
-    /// enough to give it back.
-    fn wake(&self) {
-        self.wake_quick.notify_one();
-        self.wake_slow.notify_one();
-    }
-
-    /// The next turn of this pace; `None` once the threads shall end.
-    fn next(&self, pace: Pace) -> Option<Next<Job>> {
-        let wake = match pace {
-            Pace::Quick => &self.wake_quick,
-            Pace::Slow => &self.wake_slow,
+/// Starts successors of threads that have stepped back or are away, from a thread that never
+/// stepped back: threads inherit the priority of the one that starts them.
+fn keep(shared: &Arc<Shared>) {
+    let mut state = shared.lock();
+    while !state.is_closed {
+        let pace = match (state.missing, state.missing_slow) {
+            (0, 0) => None,
+            (0, _) => Some(Pace::Slow),
+            _ => Some(Pace::Quick),
         };
-        let mut state = self.lock();
-        loop {
-            if state.is_closed {
-                return None;
-            }
-            if let Some(next) = state.turns.begin(pace) {
-                let turn = Arc::clone(&next.job.turn);
-                *turn.lock() = Begun {
-                    at: Instant::now(),
-                    pace: next.pace,
-                };
-                state.running.push(turn);
-                return Some(next);
-            }
-            let waited = wake.wait(state);
+        let Some(pace) = pace else {
+            let waited = shared.wake_keeper.wait(state);
             state = waited.unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-
-    /// Notes that a turn has ended.
-    fn end(&self, party: &Party, turn: &Arc<Turn>) {
-        {
-            let mut state = self.lock();
-            let begun = turn.lock();
-            let was_quick = !turn.was_slow.load(Ordering::Relaxed);
-            let (pace, took) = (begun.pace, begun.at.elapsed());
-            state.turns.end(party, pace, took, was_quick);
-            state.running.retain(|running| !Arc::ptr_eq(running, turn));
-        }
-        // It may have had a thread of the other group.
-        self.wake();
-    }
-
-    /// Starts successors of quick threads that have stepped back, from a thread that never did:
-    /// threads inherit the priority of the one that starts them.
-    fn keep(self: &Arc<Self>) {
-        let mut state = self.lock();
-        while !state.is_closed {
-            if state.missing == 0 {
-                let waited = self.wake_keeper.wait(state);
-                state = waited.unwrap_or_else(PoisonError::into_inner);
-                continue;
-            }
-            state.missing -= 1;
-            drop(state);
-            let spawned = spawn(self, Pace::Quick);
-            state = self.lock();
-            if let Err(error) = spawned {
-                tracing::warn!(%error, "start a thread of plugins; it will be tried again");
-                state.missing += 1;
-                let waited = self.wake_keeper.wait_timeout(state, SPAWN_PAUSE);
-                state = waited.unwrap_or_else(PoisonError::into_inner).0;
-            }
+            continue;
+        };
+        *state.missing_of(pace) -= 1;
+        drop(state);
+        let spawned = spawn(shared, pace);
+        state = shared.lock();
+        if let Err(error) = spawned {
+            tracing::warn!(%error, "start a thread of plugins; it will be tried again");
+            *state.missing_of(pace) += 1;
+            let waited = shared.wake_keeper.wait_timeout(state, SPAWN_PAUSE);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 }
@@ -396,19 +256,20 @@ fn spawn(shared: &Arc<Shared>, pace: Pace) -> std::io::Result<()> {
         while let Some(next) = shared.next(pace) {
             let Next { party, job, .. } = next;
             let Job { turn, work } = job;
-            TURN.set(Some(Arc::clone(&turn)));
+            set_turn(Some(Arc::clone(&turn)));
+            let from = processor_time();
             let worked = catch_unwind(AssertUnwindSafe(|| {
                 // Whoever asked for it may have gone while it waited.
                 if !turn.is_stopped() {
                     work(&turn);
                 }
             }));
-            TURN.set(None);
+            set_turn(None);
             if worked.is_err() {
                 tracing::error!(?party, "the work on a batch panicked");
             }
-            shared.end(&party, &turn);
-            if turn.has_stepped_back.load(Ordering::Relaxed) {
+            shared.end(&party, &turn, taken_since(from));
+            if turn.has_successor() {
                 return;
             }
         }
@@ -416,17 +277,17 @@ fn spawn(shared: &Arc<Shared>, pace: Pace) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Lowers the priority of the calling thread. Refused, it works like any other.
-pub(crate) fn step_back(by: i32) {
-    if let Err(error) = rustix::process::nice(by) {
-        tracing::debug!(%error, "lower the priority of a thread of plugins");
-    }
+/// How long the calling thread has had a processor since then.
+fn taken_since(from: wasmtime::Result<Duration>) -> Duration {
+    let taken = from.and_then(|from| Ok(processor_time()?.saturating_sub(from)));
+    taken.unwrap_or_else(|error| {
+        tracing::error!(%error, "read the clock of a thread of plugins");
+        Duration::ZERO
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use rustix::process::getpriority_process;
 
     use super::*;
@@ -437,6 +298,7 @@ mod tests {
     /// How much a thread steps back behind the one that asks for it, with the turn's pace.
     async fn behind(threads: &GuestThreads, is_slow: bool) -> i32 {
         let party = Party {
+            account: AccountId::DEFAULT,
             delivery_stream: u64::from(is_slow),
             plugin: None,
         };
@@ -449,6 +311,7 @@ mod tests {
     async fn a_quick_thread_is_there_while_those_that_became_slow_keep_theirs() {
         let threads = GuestThreads::start(GuestThreadLimits::new(2, 1).unwrap()).unwrap();
         let party = |delivery_stream| Party {
+            account: AccountId::DEFAULT,
             delivery_stream,
             plugin: None,
         };

@@ -106,6 +106,8 @@ impl Instance {
         self.running.store.data_mut().columns = None;
         let answered = called.and_then(|answer| answer);
         let outputs = answered.and_then(|answer| Outputs::parse(answer, batch.len()));
+        let log = self.running.version().log();
+        let outputs = outputs.map(|outputs| outputs.cleaned(|text| log.clean(text)));
         let fault = outputs.as_ref().err();
         self.running
             .count_batch(records.into(), fault, started.elapsed());
@@ -116,9 +118,9 @@ impl Instance {
 type Called = wasmtime::Result<Result<RawOutputs, Fault>>;
 
 fn call_with_slab(guest: &transform::Guest, store: &mut Store<State>, batch: &Slab) -> Called {
-    let out = match guest.call_transform(store, batch.raw())? {
+    let out = match guest.call_transform(&mut *store, batch.raw())? {
         Ok(out) => out,
-        Err(fault) => return Ok(Err(fault_told(&fault))),
+        Err(fault) => return Ok(Err(fault_told(store.data().log(), &fault))),
     };
     let heads = out.outputs.into_iter();
     let keys = out.partition_keys.into_iter();
@@ -143,9 +145,9 @@ fn call_with_records(
             data: data.to_vec(),
         })
         .collect();
-    let answer = match guest.call_transform(store, &records)? {
+    let answer = match guest.call_transform(&mut *store, &records)? {
         Ok(answer) => answer,
-        Err(fault) => return Ok(Err(fault_told(&fault))),
+        Err(fault) => return Ok(Err(fault_told(store.data().log(), &fault))),
     };
     let mut outputs = RawOutputs {
         heads: Vec::with_capacity(answer.len()),

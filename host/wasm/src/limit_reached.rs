@@ -24,6 +24,8 @@ pub(crate) enum LimitReached {
     Strings(usize),
     /// Calls to the host during one batch.
     HostCalls(u32),
+    /// Calls over HTTP during one batch.
+    HttpCalls(u32),
     /// Random bytes of one call.
     RandomBytes(u64),
     /// Bytes of the stack.
@@ -97,6 +99,12 @@ impl fmt::Display for LimitReached {
                 f,
                 "more than {calls} calls to the host in one batch (host_calls = {calls})"
             ),
+            Self::HttpCalls(calls) => {
+                write!(
+                    f,
+                    "more than {calls} calls over HTTP in one batch, {FOR_ALL}"
+                )
+            }
             Self::TableElements(count) => {
                 write!(f, "a table of more than {count} elements, {FOR_ALL}")
             }

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use crate::cpu_shares::CpuRules;
+
 /// What sizes in a configuration and in messages are counted in.
 pub(crate) const MEBIBYTE: usize = 1024 * 1024;
 /// How often the clock that interrupts plugins ticks: one that runs on is stopped this much later
@@ -30,6 +32,8 @@ pub(crate) const TURN_TIME: Duration = Duration::from_millis(20);
 /// times a version remembers. If there are more, those that have nothing to do are forgotten, and
 /// start as quick ones.
 pub(crate) const PARTIES_KEPT_MAX: usize = 10_000;
+/// How often a turn that was away, and waits for its place, looks whether it is stopped.
+pub(crate) const RETURN_LOOK: Duration = Duration::from_millis(20);
 /// How long after a thread could not be started that is tried again.
 pub(crate) const SPAWN_PAUSE: Duration = Duration::from_secs(1);
 /// Instances that can exist at once, in the whole process. The memory of each is only reserved
@@ -39,6 +43,9 @@ pub const INSTANCES_MAX: u32 = 96;
 /// Those of one plugin, all its versions together. One more is refused and the batch that needed it
 /// is tried again, so that a plugin leaves others as many as it can have itself.
 pub const INSTANCES_PER_PLUGIN_MAX: u32 = INSTANCES_MAX / 2;
+/// Those of one account, whatever plugins work for it: more than its deliveries can have at once,
+/// and less than there are. One more is refused as one of a plugin is.
+pub(crate) const INSTANCES_PER_ACCOUNT_MAX: u32 = INSTANCES_MAX - INSTANCES_MAX / 12;
 /// Core instances of one component: the guest's own modules and the shims between them. A component
 /// with more is refused.
 pub(crate) const CORE_INSTANCES_PER_COMPONENT_MAX: u32 = 64;
@@ -73,6 +80,26 @@ pub(crate) const TABLE_KEYS_AT_ONCE: u32 = 64;
 /// What each key, entry or record counts for beside its bytes: the host keeps it until the batch is
 /// committed.
 pub(crate) const EFFECT_OVERHEAD_BYTES: usize = 64;
+/// How long a guest may wait for the host during one call of it, for tables and for answers over
+/// HTTP: that is no time of a processor. Beyond it a call over HTTP fails, and a question to a
+/// table ends the guest's call, whose batch is tried again.
+pub(crate) const HOST_WAIT_MAX: Duration = Duration::from_secs(30);
+/// How long a call over HTTP may take, with its redirects each anew.
+pub(crate) const HTTP_CALL_TIME_MAX: Duration = Duration::from_secs(10);
+/// Calls over HTTP during one batch: one for each record of the largest. One more traps.
+pub(crate) const HTTP_CALLS_PER_BATCH_MAX: u32 = 1_000;
+/// Redirects of one call; one more fails it.
+pub(crate) const HTTP_REDIRECTS_MAX: u32 = 3;
+/// Bytes of the body of an answer; one with more is none.
+pub(crate) const HTTP_ANSWER_BYTES_MAX: usize = 10 * MEBIBYTE;
+/// Headers of a request, and their bytes; a request with more is refused.
+pub(crate) const HTTP_HEADERS_MAX: usize = 64;
+pub(crate) const HTTP_HEADER_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of the body of a request; a request with more is refused. Whoever waits for a place to
+/// make a call keeps them.
+pub(crate) const HTTP_BODY_BYTES_MAX: usize = MEBIBYTE;
+/// Letters of a method; a request with more is refused.
+pub(crate) const HTTP_METHOD_CHARS_MAX: usize = 16;
 /// Bytes of the state of an instance; a larger snapshot fails its batch.
 pub const STATE_BYTES_MAX: usize = 256 * 1024;
 /// Names that one output may have for dynamic partitioning (Firehose developer guide, Partitioning
@@ -182,9 +209,22 @@ pub struct Limits {
     /// Bytes of log lines a second, over all instances of a version. Lines beyond are counted and
     /// left out.
     pub log_bytes_per_second_max: u32,
+    /// Milliseconds of processor time that a plugin may have a second, over all for whom it works;
+    /// 0: as many as there are. One that had more waits for its next turn.
+    pub cpu_ms_per_second: u32,
+    /// The same of an account, over all plugins that work for it. No manifest changes it.
+    pub account_cpu_ms_per_second: u32,
 }
 
 impl Limits {
+    /// How the processors' time is shared out.
+    pub fn cpu_rules(&self) -> CpuRules {
+        CpuRules {
+            plugin_ms_per_second: self.cpu_ms_per_second,
+            account_ms_per_second: self.account_cpu_ms_per_second,
+        }
+    }
+
     /// What a call may use.
     pub(crate) fn of_call(&self) -> CallLimits {
         CallLimits {
@@ -211,6 +251,8 @@ impl Default for Limits {
             host_calls_max: 10_000,
             log_line_bytes_max: 1024,
             log_bytes_per_second_max: 64 * 1024,
+            cpu_ms_per_second: 0,
+            account_cpu_ms_per_second: 0,
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::admission;
 use crate::code_cache::CodeCache;
 use crate::compiler::Compiler;
 use crate::fault::Fault;
+use crate::grant_book::GrantBook;
 use crate::hash::ContentHash;
 use crate::kept::{Kept, Source};
 use crate::limits::Limits;
@@ -47,13 +48,20 @@ impl Loader {
     /// # Errors
     /// When that cannot be written, or the machine does not give what plugins need.
     pub(crate) fn open(options: &Options) -> Result<Self, OpenError> {
-        Self::open_for(Purpose::Production, options)
+        Self::open_for(Purpose::Production, options, Arc::clone(&options.grants))
     }
 
-    /// The same with engines of this purpose.
-    pub(crate) fn open_for(purpose: Purpose, options: &Options) -> Result<Self, OpenError> {
+    /// The same with engines of this purpose, where plugins are granted this.
+    ///
+    /// # Errors
+    /// Those of [`Loader::open`].
+    pub(crate) fn open_for(
+        purpose: Purpose,
+        options: &Options,
+        grants: Arc<GrantBook>,
+    ) -> Result<Self, OpenError> {
         let failed = |what: &str, why: &dyn fmt::Display| OpenError(format!("{what}: {why}"));
-        let runtime = Runtime::new(purpose);
+        let runtime = Runtime::new(purpose, grants);
         let runtime = runtime.map_err(|e| failed("start the runtime of plugins", &e))?;
         let kept = Kept::open(&options.keep.join("versions"));
         let lives = Lives::open(&options.keep.join("lives"), &options.keep.join("in-force"));
@@ -84,6 +92,12 @@ impl Loader {
         now: Timestamp,
     ) -> Result<Version, Refusal> {
         let version = self.bring_to_life(name, source, now)?;
+        if let Some(lines) = version.lacks() {
+            tracing::warn!(
+                plugin = %name, lines,
+                "its manifest asks for more than is granted to it; the operator would write lines"
+            );
+        }
         let failed = |error| Refusal::ForNow(format!("keep it: {error}"));
         // Last: a version with a component is whole.
         self.keep_signature(name, source).map_err(failed)?;

@@ -8,6 +8,7 @@ use serde::de::IgnoredAny;
 use types::Invalid;
 
 use crate::application::{Application, Grants};
+use crate::cpu_shares::lower;
 use crate::limits::{Limits, MEBIBYTE};
 use crate::name::PluginName;
 use crate::role::Role;
@@ -24,7 +25,7 @@ pub struct Manifest {
     pub config: BTreeMap<String, String>,
     /// The operator's limits, or less where the plugin asks for less.
     pub limits: Limits,
-    /// What it asks to write to.
+    /// What it asks to write to and to read.
     pub grants: Grants,
     /// The application that it is by itself.
     pub application: Option<Application>,
@@ -56,6 +57,7 @@ struct Text {
 struct Asked {
     memory_mib: Option<usize>,
     batch_ms: Option<u64>,
+    cpu_ms_per_second: Option<u32>,
 }
 
 impl Manifest {
@@ -74,14 +76,16 @@ impl Manifest {
 
     /// Refuses what only a consumer may ask for.
     pub(crate) fn check_role(&self, role: Role) -> Result<(), String> {
-        let table = match role {
-            Role::Consumer => return Ok(()),
-            Role::Transform if self.application.is_some() => "application",
-            Role::Transform if !self.grants.is_empty() => "grants",
-            Role::Transform => return Ok(()),
+        let asked = match role {
+            Role::Consumer => None,
+            Role::Transform if self.application.is_some() => Some("[application]"),
+            Role::Transform => self.grants.of_consumers(),
+        };
+        let Some(asked) = asked else {
+            return Ok(());
         };
         Err(format!(
-            "plugin.toml: [{table}] is for consumers, and the component is a transform"
+            "plugin.toml: {asked} is for consumers, and the component is a transform"
         ))
     }
 
@@ -157,6 +161,21 @@ impl Asked {
             }
             limits.batch_time_max = Duration::from_millis(millis);
         }
+        if let Some(millis) = self.cpu_ms_per_second {
+            let most = limits.cpu_ms_per_second;
+            if millis == 0 || lower(millis, most) != millis {
+                let allowed = match most {
+                    0 => "at least 1".to_owned(),
+                    most => format!(
+                        "1 to {most}, which the operator allows (cpu_ms_per_second = {most})"
+                    ),
+                };
+                return Err(Invalid(format!(
+                    "plugin.toml: limits.cpu_ms_per_second is {millis}, not {allowed}"
+                )));
+            }
+            limits.cpu_ms_per_second = millis;
+        }
         Ok(limits)
     }
 
@@ -167,6 +186,9 @@ impl Asked {
         }
         if let Some(millis) = self.batch_ms {
             limits.batch_time_max = limits.batch_time_max.min(Duration::from_millis(millis));
+        }
+        if let Some(millis) = self.cpu_ms_per_second {
+            limits.cpu_ms_per_second = lower(limits.cpu_ms_per_second, millis);
         }
         limits
     }
@@ -285,6 +307,10 @@ mod tests {
             (
                 "name = 'a'\nversion = '1'\n[limits]\nbatch_ms = 0\n",
                 "not 1 to 1000",
+            ),
+            (
+                "name = 'a'\nversion = '1'\n[limits]\ncpu_ms_per_second = 0\n",
+                "limits.cpu_ms_per_second is 0, not at least 1",
             ),
             (
                 "name = 'a'\nversion = '1'\n[rollout]\nshare = 1\n",

@@ -14,6 +14,7 @@ use crate::admission;
 use crate::census::Census;
 use crate::directory;
 use crate::files;
+use crate::grant_book::GrantBook;
 use crate::hash::ContentHash;
 use crate::kept::Source;
 use crate::limits::{Limits, MANIFEST_BYTES_MAX};
@@ -176,7 +177,7 @@ impl Workbench {
     }
 
     fn open_for(purpose: Purpose, options: &Options) -> Result<Self, OpenError> {
-        let loader = Loader::open_for(purpose, options)?;
+        let loader = Loader::open_for(purpose, options, Arc::new(GrantBook::of_an_author()))?;
         loader.prune_code();
         Ok(Self { loader })
     }

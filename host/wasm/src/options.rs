@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use crate::grant_book::GrantBook;
 use crate::limits::Limits;
 use crate::rollout::RolloutRules;
 use crate::signature::SignatureRules;
@@ -21,6 +23,9 @@ pub struct Options {
     pub rollout: RolloutRules,
     /// Whose plugins are taken.
     pub signatures: SignatureRules,
+    /// What plugins are granted by name: secrets. An author's workbench goes by the manifest
+    /// alone.
+    pub grants: Arc<GrantBook>,
     /// What compiled code on disk is signed with.
     pub cache_key: [u8; 32],
     /// The program that compiles, started as `millrace compile-worker` is: it calls

@@ -1,6 +1,7 @@
 //! What a plugin made of a batch, once it is known to keep the rules of its interface.
 
-use std::collections::HashSet;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashSet};
 
 use crate::bindings::types::{Slab as RawSlab, Status as WitStatus};
 use crate::fault::Fault;
@@ -100,6 +101,37 @@ impl Outputs {
             partition_keys: raw.partition_keys,
             targets: raw.targets,
         })
+    }
+
+    /// The same with what is said of records as `clean` leaves it: why they failed, and whom they
+    /// are for.
+    pub(crate) fn cleaned(mut self, clean: impl Fn(&str) -> Cow<'_, str>) -> Self {
+        for (_, target) in &mut self.targets {
+            if let Cow::Owned(clean) = clean(target) {
+                *target = clean;
+            }
+        }
+        let mut cleaned = BTreeMap::new();
+        for (place, (head, data)) in self.heads.iter().zip(self.data.iter()).enumerate() {
+            let reason = match head.status {
+                Status::Failed => String::from_utf8_lossy(data),
+                Status::Ok | Status::Dropped => continue,
+            };
+            if let Cow::Owned(clean) = clean(&reason) {
+                cleaned.insert(place, clean);
+            }
+        }
+        if cleaned.is_empty() {
+            return self;
+        }
+        let mut data = Slab::default();
+        for (place, string) in self.data.iter().enumerate() {
+            let clean = cleaned.get(&place).map(|text| cut(text.as_bytes()));
+            // No longer than before, by a kibibyte for each record of a batch at most.
+            let _ = data.push(clean.unwrap_or(string));
+        }
+        self.data = data;
+        self
     }
 
     /// All outputs in order.

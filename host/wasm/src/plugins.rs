@@ -19,6 +19,7 @@ use crate::life::{Life, Numbered, Why};
 use crate::limits::Limits;
 use crate::loader::Loader;
 use crate::log_ring::{LogAsked, LogRead};
+use crate::manifest::Manifest;
 use crate::name::PluginName;
 use crate::offline::Files;
 use crate::options::{OpenError, Options};
@@ -218,6 +219,12 @@ impl Plugins {
     /// When they were not kept, or not as they were.
     pub fn files(&self, name: &PluginName, hash: ContentHash) -> Result<Files, String> {
         self.control.loader.kept.load(name, hash).map(Files::of)
+    }
+
+    /// Which of what a manifest asks for is not granted, tables and streams aside: lines for the
+    /// server's configuration.
+    pub fn lacking(&self, manifest: &Manifest) -> Option<String> {
+        self.control.loader.runtime.grants.lacking(manifest)
     }
 
     /// What every plugin may use.

@@ -62,7 +62,8 @@ impl Prints {
         if words.line.is_empty() {
             words.last.clone()
         } else {
-            String::from_utf8_lossy(&words.line).into_owned()
+            let line = String::from_utf8_lossy(&words.line);
+            words.log.clean(&line).into_owned()
         }
     }
 }
@@ -93,6 +94,7 @@ impl Words {
         }
         let line = std::mem::take(&mut self.line);
         let line = String::from_utf8_lossy(&line);
+        let line = self.log.clean(&line);
         self.log.line(self.level, &line, self.workplace.as_ref());
         if !line.trim().is_empty() && !line.starts_with("note: ") {
             self.last = printable(&line, REASON_BYTES_MAX);
@@ -188,7 +190,8 @@ mod tests {
         let lines = Lines::default();
         tracing::subscriber::with_default(lines.clone(), || {
             let name = PluginName::parse("a").unwrap();
-            let log = Arc::new(GuestLog::new(name, "v1".to_owned(), &Limits::default()));
+            let name = (name, "v1".to_owned());
+            let log = Arc::new(GuestLog::new(name, &Limits::default(), Arc::default()));
             print(&Prints::to((&log, None), 4));
         });
         let lines = lines.taken();

@@ -18,7 +18,7 @@ use types::Timestamp;
 use wasmtime::{AsContext, WasmBacktrace};
 
 use self::gathered::Gathered;
-use crate::call_time::processor_time;
+use crate::call_clock::processor_time;
 use crate::control::Control;
 use crate::guest_log::GuestLog;
 use crate::name::PluginName;

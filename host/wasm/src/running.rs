@@ -9,12 +9,13 @@ use crate::bindings::types::Fault as WitFault;
 use crate::call_time::LOOK_TICKS;
 use crate::fault::Fault;
 use crate::fault_kind::FaultKind;
+use crate::guest_log::GuestLog;
+use crate::guest_turns::current_turn;
 use crate::instance_shares::InstanceShare;
 use crate::limit_reached::LimitReached;
-use crate::limits::{CallLimits, INSTANCES_PER_PLUGIN_MAX, REASON_BYTES_MAX};
+use crate::limits::CallLimits;
 use crate::moment::Moment;
 use crate::plugin_costs::AccountCosts;
-use crate::printable::printable;
 use crate::role::Role;
 use crate::state::State;
 use crate::version::Version;
@@ -60,12 +61,9 @@ impl Running {
             return Err(Fault::NoInstance(format!("it was begun with {excess}")));
         }
         let runtime = version.runtime();
-        let Some(share) = runtime.shares.take(version.name()) else {
-            return Err(Fault::NoInstance(format!(
-                "{} has {INSTANCES_PER_PLUGIN_MAX}, as many as a plugin may have",
-                version.name()
-            )));
-        };
+        let account = current_turn().map(|turn| turn.account());
+        let share = runtime.shares.take(version.name(), account);
+        let share = share.map_err(Fault::NoInstance)?;
         let payer = payer(version, workplace.as_deref());
         let mut store = make_store(version, (moment, limits), workplace);
         let time = limits.batch_time_max;
@@ -152,6 +150,9 @@ impl Running {
         call: impl FnOnce(&Exports, &mut Store<State>) -> wasmtime::Result<T>,
     ) -> Result<T, Fault> {
         begin_call(&mut self.store, time);
+        if let Some(turn) = current_turn() {
+            turn.called(self.version.manifest().limits.cpu_ms_per_second);
+        }
         let ticking = self.version.runtime().ticking();
         let called = call(&self.exports, &mut self.store);
         drop(ticking);
@@ -184,13 +185,18 @@ impl Running {
         fault
     }
 
+    /// What a guest says, as it is shown and kept.
+    pub(crate) fn told(&self, text: &str) -> String {
+        self.version.log().told(text)
+    }
+
     /// What the plugin says that it is called, and its version.
     pub(crate) fn describe(&mut self) -> Result<(String, String), Fault> {
         let time = self.limits.batch_time_max;
         let said = self.call(time, |exports, store| {
             exports.lifecycle.call_describe(store)
         })?;
-        Ok((told(&said.name), told(&said.version)))
+        Ok((self.told(&said.name), self.told(&said.version)))
     }
 }
 
@@ -206,6 +212,9 @@ fn make_store(
         State::new(version, (moment, limits), workplace),
     );
     runtime.fill(&mut store);
+    if version.is_apart() {
+        store.data_mut().set_apart();
+    }
     store.limiter(|state| &mut state.memory_limits);
     store.set_hostcall_fuel(limits.output_bytes_max);
     store
@@ -279,19 +288,14 @@ impl From<wasmtime::Error> for Begun {
 fn begin(version: &Version, store: &mut Store<State>) -> Result<Exports, Begun> {
     let exports = version.world().instantiate(store)?;
     let begun = exports.lifecycle.call_init(store)?;
-    begun.map_err(|text| Begun::Refused(told(&text)))?;
+    begun.map_err(|text| Begun::Refused(version.log().told(&text)))?;
     Ok(exports)
 }
 
-/// What a guest says, as it is shown and kept.
-pub(crate) fn told(text: &str) -> String {
-    printable(text, REASON_BYTES_MAX)
-}
-
 /// What a guest says of a batch as a whole.
-pub(crate) fn fault_told(fault: &WitFault) -> Fault {
+pub(crate) fn fault_told(log: &GuestLog, fault: &WitFault) -> Fault {
     match fault {
-        WitFault::Retryable(text) => Fault::Retryable(told(text)),
-        WitFault::Permanent(text) => Fault::Permanent(told(text)),
+        WitFault::Retryable(text) => Fault::Retryable(log.told(text)),
+        WitFault::Permanent(text) => Fault::Permanent(log.told(text)),
     }
 }

@@ -11,7 +11,10 @@ use wasmtime::{
     Store,
 };
 
-use crate::bindings::{checkpoint, context, emit, records, table, types as wit_types};
+use crate::bindings::{
+    checkpoint, context, emit, http, records, secrets, table, types as wit_types,
+};
+use crate::grant_book::GrantBook;
 use crate::instance_shares::InstanceShares;
 use crate::limits::{
     CORE_INSTANCES_PER_COMPONENT_MAX, INSTANCES_MAX, MEMORIES_PER_COMPONENT_MAX, MEMORY_SLOT_BYTES,
@@ -40,6 +43,8 @@ pub(crate) struct Runtime {
     pub(crate) engine: Engine,
     pub(crate) linker: Linker<State>,
     pub(crate) shares: Arc<InstanceShares>,
+    /// What plugins are granted.
+    pub(crate) grants: Arc<GrantBook>,
     purpose: Purpose,
     ticker: Arc<Ticker>,
 }
@@ -56,12 +61,14 @@ pub(crate) enum Purpose {
 }
 
 impl Runtime {
-    pub(crate) fn new(purpose: Purpose) -> wasmtime::Result<Self> {
+    pub(crate) fn new(purpose: Purpose, grants: Arc<GrantBook>) -> wasmtime::Result<Self> {
         let engine = Engine::new(&running_config(purpose))?;
         let mut linker = Linker::new(&engine);
         wit_types::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
         context::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
         records::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
+        http::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
+        secrets::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
         // What consumers have and others do not: see `world`.
         checkpoint::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
         table::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
@@ -76,6 +83,7 @@ impl Runtime {
             engine,
             linker,
             shares: Arc::default(),
+            grants,
             purpose,
             ticker,
         })

@@ -10,7 +10,8 @@ use types::{StreamArn, Timestamp};
 
 use crate::call_time::stop_guests_when;
 use crate::fault::Fault;
-use crate::guest_threads::step_back;
+use crate::guest_log::GuestLog;
+use crate::guest_turns::step_back;
 use crate::hash::ContentHash;
 use crate::instance::Instance;
 use crate::moment::Moment;
@@ -143,12 +144,16 @@ pub struct Shown {
 }
 
 impl Shown {
-    fn of(data: &[u8], with_text: bool) -> Self {
-        let text = || printable(&String::from_utf8_lossy(data), SAMPLE_BYTES_MAX);
+    /// With its text, where this is the log of a version that could say it, without its secrets.
+    fn of(data: &[u8], log: Option<&GuestLog>) -> Self {
+        let text = |log: &GuestLog| {
+            let text = String::from_utf8_lossy(data);
+            printable(&log.clean(&text), SAMPLE_BYTES_MAX)
+        };
         Self {
             bytes: data.len() as u64,
             hash: ContentHash(Sha256::digest(data).into()).short(),
-            text: with_text.then(text),
+            text: log.map(text),
         }
     }
 }
@@ -342,14 +347,19 @@ impl Run<'_> {
     ) {
         report.differing += 1;
         if report.samples.len() < SAMPLES_MAX {
-            let shown = |data: &[u8]| Shown::of(data, self.with_text);
+            let shown = |data: &[u8], version: &Version| {
+                let log: &GuestLog = version.log();
+                Shown::of(data, self.with_text.then_some(log))
+            };
             // Without the length of the first output, which nobody wants to read.
-            let output = |outcome: &Outcome| shown(outcome.data.get(8..).unwrap_or_default());
+            let output = |outcome: &Outcome, version: &Version| {
+                shown(outcome.data.get(8..).unwrap_or_default(), version)
+            };
             report.samples.push(ShadowSample {
                 record: report.records + place as u64,
-                input: shown(batch.get(place).unwrap_or_default()),
-                old: (before.status, output(before)),
-                new: (after.status, output(after)),
+                input: shown(batch.get(place).unwrap_or_default(), self.new),
+                old: (before.status, output(before, self.old)),
+                new: (after.status, output(after, self.new)),
             });
         }
     }
@@ -400,12 +410,18 @@ mod tests {
     #[test]
     fn what_is_shown_of_a_record_is_its_size_and_hash_unless_the_operator_allows_more() {
         let data = [b'x'; 1_000];
-        let hidden = Shown::of(&data, false);
+        let name = crate::name::PluginName::parse("a").unwrap();
+        let log = GuestLog::new(
+            (name, "v1".to_owned()),
+            &crate::limits::Limits::default(),
+            Arc::default(),
+        );
+        let hidden = Shown::of(&data, None);
         assert_eq!(
             (hidden.bytes, hidden.hash.len(), hidden.text),
             (1_000, 12, None)
         );
-        let text = Shown::of(&data, true).text.unwrap();
+        let text = Shown::of(&data, Some(&log)).text.unwrap();
         assert_eq!(text.len(), SAMPLE_BYTES_MAX + '…'.len_utf8());
     }
 }

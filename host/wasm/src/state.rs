@@ -7,18 +7,21 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use crate::bindings::{context, types as wit_types};
+use crate::call_counts::CallCounts;
 use crate::call_time::CallTime;
 use crate::columns::BatchColumns;
 use crate::effect_access::EffectAccess;
 use crate::fault::{Panic, Told};
+use crate::grant_book::{Asked, CallGrant, GrantBook};
 use crate::guest_log::GuestLog;
+use crate::http_url::HttpUrl;
 use crate::limit_reached::LimitReached;
-use crate::limits::{CallLimits, REASON_BYTES_MAX};
+use crate::limits::CallLimits;
 use crate::manifest::Manifest;
 use crate::memory_limits::MemoryLimits;
 use crate::moment::Moment;
+use crate::name::PluginName;
 use crate::plugin_costs::PluginCosts;
-use crate::printable::printable;
 use crate::printed::Prints;
 use crate::sealed;
 use crate::version::Version;
@@ -43,6 +46,14 @@ pub(crate) struct State {
     /// What is known of the records of the batch at work.
     pub(crate) columns: Option<BatchColumns>,
     pub(crate) effects: EffectAccess,
+    grants: Arc<GrantBook>,
+    counts: Arc<CallCounts>,
+    /// Whether calls over HTTP are made: not before its first batch, and not where nobody shall see
+    /// its work.
+    pub(crate) may_call: bool,
+    is_apart: bool,
+    /// Calls over HTTP during the batch at work.
+    pub(crate) http_calls: u32,
 }
 
 impl State {
@@ -69,6 +80,11 @@ impl State {
             call_time: CallTime::default(),
             columns: None,
             effects: EffectAccess::new(&limits),
+            counts: version.runtime().grants.counts_of(version.name()),
+            grants: Arc::clone(&version.runtime().grants),
+            may_call: false,
+            is_apart: false,
+            http_calls: 0,
         }
     }
 
@@ -82,6 +98,8 @@ impl State {
     pub(crate) fn begin_batch(&mut self, records: u32) {
         self.host_calls_left = self.limits.host_calls_max;
         self.panic = None;
+        self.may_call = !self.is_apart;
+        self.http_calls = 0;
         self.prints.begin_batch();
         self.effects.begin_batch(records, &self.limits);
     }
@@ -105,6 +123,37 @@ impl State {
             panic: self.panic.take(),
             last_words: self.prints.last_words(),
         }
+    }
+
+    /// Where what the guest says goes.
+    pub(crate) fn log(&self) -> &GuestLog {
+        &self.log
+    }
+
+    /// What the guest is told that asks for a secret.
+    pub(crate) fn secret(&self, name: &str) -> Asked {
+        self.grants.secret(&self.manifest, name)
+    }
+
+    /// Nobody shall see its work: it makes no calls.
+    pub(crate) fn set_apart(&mut self) {
+        self.is_apart = true;
+    }
+
+    /// Who makes a call to a server, and to which addresses.
+    ///
+    /// # Errors
+    /// Why the call may not be made.
+    pub(crate) fn call_grant(&self, url: &HttpUrl) -> Result<CallGrant, String> {
+        self.grants.call(&self.manifest, url)
+    }
+
+    pub(crate) fn counts(&self) -> &Arc<CallCounts> {
+        &self.counts
+    }
+
+    pub(crate) fn plugin(&self) -> &PluginName {
+        &self.manifest.name
     }
 
     /// How often the guest called the host during this batch.
@@ -160,7 +209,7 @@ impl context::Host for State {
             "" => format!("with: {message}"),
             place => format!("at {place}: {message}"),
         };
-        let text = printable(&text, REASON_BYTES_MAX);
+        let text = self.log.told(&text);
         self.panic = Some(Panic { record, text });
         Ok(())
     }

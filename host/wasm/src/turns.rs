@@ -3,19 +3,25 @@
 //!
 //! Threads are in two groups. A party whose calls are quick waits for one of the quick threads, one
 //! that was found slow for one of the slow ones, so that any number of guests that run into their
-//! deadlines leaves the quick threads to the others. Within a group the next turn goes to the party
-//! whose plugin, and then which itself, has the fewest turns at the moment, and of these to the one
-//! that was served least.
+//! deadlines leaves the quick threads to the others. Within a group the next turn goes to the
+//! account that has the fewest turns at the moment and was served least, and within it to the party
+//! whose plugin, and then which itself, has the fewest turns, and of these to the one that was
+//! served least. Who has used its share of the processors' time is passed over: see `cpu_shares`.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
+use types::AccountId;
+
+use crate::cpu_shares::{CpuRules, CpuShares};
 use crate::limits::{PARTIES_KEPT_MAX, QUICK_TURNS_TO_BE_TRUSTED};
 use crate::name::PluginName;
 
 /// For whom work is done: those who share the threads.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Party {
+    /// Whose work it is.
+    pub account: AccountId,
     /// The number of the delivery stream.
     pub delivery_stream: u64,
     /// The plugin that its records go through, if they go through one.
@@ -37,6 +43,19 @@ pub(crate) struct Next<J> {
     pub(crate) job: J,
 }
 
+/// What became of a turn.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Ended {
+    /// How long it had its thread.
+    pub(crate) took: Duration,
+    /// How long that had a processor.
+    pub(crate) cpu: Duration,
+    /// What the version at work asks for: see [`CpuShares::end`].
+    pub(crate) asked: Option<u32>,
+    /// No call of it took long.
+    pub(crate) was_quick: bool,
+}
+
 /// What is known of a party.
 #[derive(Debug, Default)]
 struct Standing {
@@ -47,6 +66,24 @@ struct Standing {
     served: Duration,
     /// Quick turns that it still needs until it is trusted to be quick; 0 for one that is.
     distrust: u32,
+}
+
+/// What is known of an account that has turns or waits for one.
+#[derive(Debug, Default)]
+struct AccountStanding {
+    running: usize,
+    waiting: usize,
+    /// As [`Standing::served`], of all its parties together.
+    served: Duration,
+}
+
+/// A turn that waits.
+#[derive(Debug)]
+struct Waiting<J> {
+    party: Party,
+    job: J,
+    /// Since when it was passed over because of its party's share.
+    held_back_at: Option<Duration>,
 }
 
 impl Standing {
@@ -70,26 +107,35 @@ pub(crate) struct Turns<J> {
     slow_max: usize,
     quick: usize,
     slow: usize,
+    /// Turns that were away and want their places back: they come before new ones.
+    returning: [usize; 2],
     parties: HashMap<Party, Standing>,
     by_plugin: HashMap<PluginName, usize>,
+    by_account: HashMap<AccountId, AccountStanding>,
+    pub(crate) shares: CpuShares,
     /// In the order in which they came.
-    waiting: VecDeque<(Party, J)>,
-    /// How much the party had been served that was given a turn last.
+    waiting: VecDeque<Waiting<J>>,
+    /// How much the party, and the account, had been served that was given a turn last.
     served_last: Duration,
+    account_served_last: Duration,
 }
 
 impl<J> Turns<J> {
     /// So many threads of each group.
-    pub(crate) fn new(quick_max: usize, slow_max: usize) -> Self {
+    pub(crate) fn new(quick_max: usize, slow_max: usize, rules: CpuRules) -> Self {
         Self {
             quick_max,
             slow_max,
             quick: 0,
             slow: 0,
+            returning: [0; 2],
             parties: HashMap::new(),
             by_plugin: HashMap::new(),
+            by_account: HashMap::new(),
+            shares: CpuShares::new(rules),
             waiting: VecDeque::new(),
             served_last: Duration::ZERO,
+            account_served_last: Duration::ZERO,
         }
     }
 
@@ -104,36 +150,114 @@ impl<J> Turns<J> {
         if is_slow {
             standing.distrust = QUICK_TURNS_TO_BE_TRUSTED;
         }
-        self.waiting.push_back((party, job));
+        let served_last = self.account_served_last;
+        let account = self.by_account.entry(party.account).or_default();
+        if account.running == 0 && account.waiting == 0 {
+            account.served = account.served.max(served_last);
+        }
+        account.waiting += 1;
+        self.waiting.push_back(Waiting {
+            party,
+            job,
+            held_back_at: None,
+        });
     }
 
-    /// The turn of this pace that begins now, if one waits and no more than so many have begun.
-    pub(crate) fn begin(&mut self, pace: Pace) -> Option<Next<J>> {
-        let has_thread = match pace {
-            Pace::Quick => self.quick < self.quick_max,
-            Pace::Slow => self.slow < self.slow_max,
-        };
-        if !has_thread {
+    /// The turn of this pace that begins now, if one waits whose party may have it, and no more
+    /// than so many have begun.
+    pub(crate) fn begin(&mut self, pace: Pace, now: Duration) -> Option<Next<J>> {
+        if !self.has_thread(pace) {
             return None;
         }
-        let candidates = self.waiting.iter().enumerate();
-        let candidates = candidates.filter_map(|(index, (party, _))| {
-            let standing = self.parties.get(party)?;
-            let of_plugin = self.running_of_plugin(party).unwrap_or(standing.running);
-            let order = (of_plugin, standing.running, standing.served, index);
-            (standing.pace() == pace).then_some(order)
-        });
-        let (.., index) = candidates.min()?;
-        let (party, job) = self.waiting.remove(index)?;
+        let mut first = None;
+        for (index, waiting) in self.waiting.iter_mut().enumerate() {
+            let party = &waiting.party;
+            let standing = self.parties.get(party).filter(|it| it.pace() == pace);
+            let (Some(standing), Some(account)) = (standing, self.by_account.get(&party.account))
+            else {
+                continue;
+            };
+            if self.shares.opens_at(party, now) > now {
+                waiting.held_back_at.get_or_insert(now);
+                continue;
+            }
+            let plugin = party.plugin.as_ref();
+            // Only what runs is counted there.
+            let of_plugin = plugin.map(|it| self.by_plugin.get(it).copied().unwrap_or_default());
+            let of_account = (account.running, account.served);
+            let of_party = (of_plugin.unwrap_or(standing.running), standing.running);
+            let order = (of_account, of_party, standing.served, index);
+            if first.is_none_or(|first| order < first) {
+                first = Some(order);
+            }
+        }
+        let (.., index) = first?;
+        self.begin_at(index, pace, now)
+    }
+
+    fn begin_at(&mut self, index: usize, pace: Pace, now: Duration) -> Option<Next<J>> {
+        let waiting = self.waiting.remove(index)?;
+        let Waiting { party, job, .. } = waiting;
+        let held_back = waiting.held_back_at.map(|since| now.saturating_sub(since));
         let standing = self.parties.get_mut(&party)?;
         standing.waiting -= 1;
         standing.running += 1;
         self.served_last = standing.served;
+        let account = self.by_account.get_mut(&party.account)?;
+        account.waiting -= 1;
+        account.running += 1;
+        self.account_served_last = account.served;
         *self.count(pace) += 1;
+        self.shares
+            .begin(&party, held_back.unwrap_or_default(), now);
         if let Some(plugin) = &party.plugin {
             *self.by_plugin.entry(plugin.clone()).or_default() += 1;
         }
         Some(Next { party, pace, job })
+    }
+
+    /// When a turn of this pace may begin that waits for nothing but its party's share; `None`:
+    /// none does.
+    pub(crate) fn opens_at(&self, pace: Pace, now: Duration) -> Option<Duration> {
+        if !self.has_thread(pace) {
+            return None;
+        }
+        let of_pace = |party: &&Party| {
+            let standing = self.parties.get(party);
+            standing.is_some_and(|standing| standing.pace() == pace)
+        };
+        let parties = self.waiting.iter().map(|waiting| &waiting.party);
+        let parties = parties.filter(of_pace);
+        parties.map(|party| self.shares.opens_at(party, now)).min()
+    }
+
+    /// A turn waits for somebody else, and has no place meanwhile.
+    pub(crate) fn leave(&mut self, pace: Pace) {
+        *self.count(pace) -= 1;
+    }
+
+    /// It wants its place back.
+    pub(crate) fn wants_back(&mut self, pace: Pace) {
+        self.returning[pace as usize] += 1;
+    }
+
+    /// Whether a turn that wants it can have a place.
+    pub(crate) fn has_place(&self, pace: Pace) -> bool {
+        match pace {
+            Pace::Quick => self.quick < self.quick_max,
+            Pace::Slow => self.slow < self.slow_max,
+        }
+    }
+
+    /// It has its place again, or ends as nobody waits for it.
+    pub(crate) fn come_back(&mut self, pace: Pace) {
+        self.returning[pace as usize] -= 1;
+        *self.count(pace) += 1;
+    }
+
+    /// Whether a new turn can have a place.
+    fn has_thread(&self, pace: Pace) -> bool {
+        self.has_place(pace) && self.returning[pace as usize] == 0
     }
 
     /// A quick turn has become slow. Whether it has gone over to the slow threads: if all of them
@@ -156,10 +280,20 @@ impl<J> Turns<J> {
         }
     }
 
-    /// A turn has ended that had a thread of this group in the end. `was_quick` if no call of it
-    /// took long.
-    pub(crate) fn end(&mut self, party: &Party, pace: Pace, took: Duration, was_quick: bool) {
+    /// A turn has ended that had a thread of this group in the end.
+    pub(crate) fn end(&mut self, party: &Party, pace: Pace, ended: Ended, now: Duration) {
+        let Ended {
+            took, was_quick, ..
+        } = ended;
         *self.count(pace) -= 1;
+        self.shares.end(party, (ended.cpu, ended.asked), now);
+        if let Some(account) = self.by_account.get_mut(&party.account) {
+            account.running -= 1;
+            account.served += took;
+            if account.running == 0 && account.waiting == 0 {
+                self.by_account.remove(&party.account);
+            }
+        }
         if let Some(plugin) = &party.plugin
             && let Some(running) = self.by_plugin.get_mut(plugin)
         {
@@ -188,7 +322,10 @@ impl<J> Turns<J> {
         for standing in self.parties.values_mut() {
             standing.waiting = 0;
         }
-        self.waiting.drain(..).map(|(_, job)| job).collect()
+        for account in self.by_account.values_mut() {
+            account.waiting = 0;
+        }
+        self.waiting.drain(..).map(|waiting| waiting.job).collect()
     }
 
     /// Whether a party was found to be slow and has not shown since that it is not.
@@ -209,12 +346,6 @@ impl<J> Turns<J> {
         (self.quick, self.slow, self.waiting.len())
     }
 
-    fn running_of_plugin(&self, party: &Party) -> Option<usize> {
-        let plugin = party.plugin.as_ref()?;
-        // Only what runs is counted there.
-        Some(self.by_plugin.get(plugin).copied().unwrap_or_default())
-    }
-
     fn count(&mut self, pace: Pace) -> &mut usize {
         match pace {
             Pace::Quick => &mut self.quick,
@@ -227,8 +358,25 @@ impl<J> Turns<J> {
 mod tests {
     use super::*;
 
+    /// When everything happens, where shares have no bounds.
+    const NOW: Duration = Duration::ZERO;
+
+    fn turns(quick_max: usize, slow_max: usize) -> Turns<u32> {
+        Turns::new(quick_max, slow_max, CpuRules::default())
+    }
+
+    fn ended(took: Duration, was_quick: bool) -> Ended {
+        Ended {
+            took,
+            cpu: took,
+            asked: None,
+            was_quick,
+        }
+    }
+
     fn party(delivery_stream: u64, plugin: &str) -> Party {
         Party {
+            account: AccountId::DEFAULT,
             delivery_stream,
             plugin: Some(PluginName::parse(plugin).unwrap()),
         }
@@ -236,7 +384,9 @@ mod tests {
 
     /// A turn of either pace.
     fn begin(turns: &mut Turns<u32>) -> Option<Next<u32>> {
-        turns.begin(Pace::Quick).or_else(|| turns.begin(Pace::Slow))
+        turns
+            .begin(Pace::Quick, NOW)
+            .or_else(|| turns.begin(Pace::Slow, NOW))
     }
 
     fn order(turns: &mut Turns<u32>) -> Vec<u32> {
@@ -249,7 +399,7 @@ mod tests {
     fn one_after_the_other(turns: &mut Turns<u32>) -> Vec<u32> {
         let mut had = Vec::new();
         while let Some(Next { party, pace, job }) = begin(turns) {
-            turns.end(&party, pace, MOMENT, true);
+            turns.end(&party, pace, ended(MOMENT, true), NOW);
             had.push(job);
         }
         had
@@ -257,7 +407,7 @@ mod tests {
 
     #[test]
     fn parties_take_turns_however_much_one_of_them_asks() {
-        let mut turns = Turns::new(1, 1);
+        let mut turns = turns(1, 1);
         for job in 0..4 {
             turns.ask(party(1, "a"), false, job);
         }
@@ -268,13 +418,13 @@ mod tests {
 
     #[test]
     fn who_comes_after_a_pause_has_saved_up_nothing() {
-        let mut turns = Turns::new(1, 1);
+        let mut turns = turns(1, 1);
         for job in 0..5 {
             turns.ask(party(1, "a"), false, job);
         }
         for _ in 0..3 {
             let Next { party, pace, .. } = begin(&mut turns).unwrap();
-            turns.end(&party, pace, MOMENT, true);
+            turns.end(&party, pace, ended(MOMENT, true), NOW);
         }
         for job in 10..13 {
             turns.ask(party(2, "a"), false, job);
@@ -284,7 +434,7 @@ mod tests {
 
     #[test]
     fn threads_are_shared_out_by_plugin_before_by_delivery_stream() {
-        let mut turns = Turns::new(3, 1);
+        let mut turns = turns(3, 1);
         for stream in 1..=3 {
             turns.ask(party(stream, "many"), false, u32::try_from(stream).unwrap());
         }
@@ -294,7 +444,7 @@ mod tests {
 
     #[test]
     fn slow_turns_leave_the_quick_threads_to_others() {
-        let mut turns = Turns::new(2, 2);
+        let mut turns = turns(2, 2);
         for stream in 1..=2 {
             turns.ask(party(stream, "loops"), false, 0);
             let next = begin(&mut turns).unwrap();
@@ -308,13 +458,13 @@ mod tests {
         turns.ask(party(9, "victim"), false, 10);
         assert_eq!(order(&mut turns), [9, 10], "both quick threads");
         assert_eq!(turns.counts(), (2, 2, 2));
-        turns.end(&party(2, "loops"), Pace::Slow, MOMENT, false);
+        turns.end(&party(2, "loops"), Pace::Slow, ended(MOMENT, false), NOW);
         assert_eq!(order(&mut turns), [2], "who has no turn comes first");
     }
 
     #[test]
     fn a_turn_that_becomes_slow_while_all_slow_threads_are_taken_does_not_go_over() {
-        let mut turns = Turns::new(1, 1);
+        let mut turns = turns(1, 1);
         for (stream, goes_over) in [(1, true), (2, false)] {
             turns.ask(party(stream, "loops"), false, 0);
             let next = begin(&mut turns).unwrap();
@@ -325,20 +475,144 @@ mod tests {
 
     #[test]
     fn who_was_slow_is_trusted_again_after_enough_quick_turns() {
-        let mut turns = Turns::new(1, 1);
+        let mut turns = turns(1, 1);
         let slow = party(1, "sometimes");
         turns.ask(slow.clone(), false, 0);
         begin(&mut turns).unwrap();
         assert!(turns.turn_slow(&slow));
-        turns.end(&slow, Pace::Slow, MOMENT, false);
+        turns.end(&slow, Pace::Slow, ended(MOMENT, false), NOW);
         for turn in 0..QUICK_TURNS_TO_BE_TRUSTED {
             assert!(turns.is_slow(&slow));
             turns.ask(slow.clone(), false, turn);
             assert_eq!(begin(&mut turns).unwrap().pace, Pace::Slow);
-            turns.end(&slow, Pace::Slow, MOMENT, true);
+            turns.end(&slow, Pace::Slow, ended(MOMENT, true), NOW);
         }
         assert!(!turns.is_slow(&slow));
         turns.ask(slow, false, 0);
         assert_eq!(begin(&mut turns).unwrap().pace, Pace::Quick);
+    }
+
+    /// A small generator of numbers that repeat for a seed.
+    fn random(seed: &mut u64, below: u64) -> u64 {
+        *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (*seed >> 33) % below
+    }
+
+    /// Two accounts at work on some threads: one with many plugins that always want more and take
+    /// long, and one that asks for a short turn now and then.
+    struct Simulation {
+        turns: Turns<u32>,
+        seed: u64,
+        now: Duration,
+        /// Who has a thread until when, and since when.
+        running: Vec<(Duration, Duration, Party)>,
+        /// How long the greedy account had a processor.
+        greedy: Duration,
+    }
+
+    const GREEDY: u32 = 0;
+    const VICTIM: u32 = 1;
+    const LONGEST: Duration = Duration::from_millis(120);
+
+    fn of(account: &str, number: u64) -> Party {
+        Party {
+            account: AccountId::parse(account).unwrap(),
+            ..party(number, &format!("plugin-{number}"))
+        }
+    }
+
+    impl Simulation {
+        fn of_greedy(&mut self) -> Party {
+            of("111111111111", random(&mut self.seed, 20))
+        }
+
+        /// Goes on until the victim's turn begins, or for so long; how long it waited.
+        fn run(&mut self, most: Duration) -> Option<Duration> {
+            let from = self.now;
+            while self.now < from + most {
+                for pace in [Pace::Quick, Pace::Slow] {
+                    while let Some(next) = self.turns.begin(pace, self.now) {
+                        let took = match next.job {
+                            VICTIM => MOMENT,
+                            _ => {
+                                MOMENT
+                                    + MOMENT * u32::try_from(random(&mut self.seed, 119)).unwrap()
+                            }
+                        };
+                        self.running.push((self.now + took, self.now, next.party));
+                        if next.job == VICTIM {
+                            return Some(self.now - from);
+                        }
+                        let more = self.of_greedy();
+                        self.turns.ask(more, false, GREEDY);
+                    }
+                }
+                let ends = self.running.iter().map(|(end, ..)| *end);
+                let opens = self.turns.opens_at(Pace::Quick, self.now);
+                self.now = ends.chain(opens).min().unwrap().max(self.now + MOMENT / 10);
+                self.end_turns();
+            }
+            None
+        }
+
+        fn end_turns(&mut self) {
+            let (now, turns, greedy) = (self.now, &mut self.turns, &mut self.greedy);
+            self.running.retain(|(end, begun, party)| {
+                let goes_on = *end > now;
+                if !goes_on {
+                    let took = *end - *begun;
+                    if *party != of("222222222222", 99) {
+                        *greedy += took;
+                    }
+                    turns.end(party, Pace::Quick, ended(took, true), now);
+                }
+                goes_on
+            });
+        }
+    }
+
+    /// However many plugins an account has and however long their turns are, another one waits for
+    /// no more than one of these turns, and the first takes no more than its share.
+    #[test]
+    fn an_account_with_many_plugins_starves_no_other_and_keeps_to_its_share() {
+        for seed in 0..40 {
+            let threads = 1 + usize::try_from(seed % 3).unwrap();
+            let rules = CpuRules {
+                plugin_ms_per_second: 0,
+                account_ms_per_second: if seed % 2 == 0 { 0 } else { 300 },
+            };
+            let mut world = Simulation {
+                turns: Turns::new(threads, 1, rules),
+                seed,
+                now: NOW,
+                running: Vec::new(),
+                greedy: NOW,
+            };
+            for _ in 0..50 {
+                let more = world.of_greedy();
+                world.turns.ask(more, false, GREEDY);
+            }
+            for _ in 0..200 {
+                let pause = MOMENT * u32::try_from(1 + random(&mut world.seed, 300)).unwrap();
+                assert_eq!(world.run(pause), None);
+                world.turns.ask(of("222222222222", 99), false, VICTIM);
+                let waited = world.run(10 * LONGEST);
+                let waited = waited.unwrap_or_else(|| panic!("seed {seed}: it waits"));
+                assert!(waited <= LONGEST, "seed {seed}: it waited for {waited:?}");
+            }
+            if rules.account_ms_per_second > 0 {
+                let threads = u32::try_from(threads).unwrap();
+                let most = world.now * 3 / 10 + Duration::from_millis(300) + LONGEST * threads;
+                assert!(
+                    world.greedy <= most,
+                    "seed {seed}: {:?} > {most:?}",
+                    world.greedy
+                );
+                assert!(
+                    world.greedy * 2 > world.now * 3 / 10,
+                    "seed {seed}: it had its share"
+                );
+            }
+        }
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use types::Timestamp;
 
 use crate::bindings::context;
+use crate::call_counts::CallCountsShown;
 use crate::counters::{Counters, Outcomes};
 use crate::fault::Panic;
 use crate::guest_log::GuestLog;
@@ -60,6 +61,8 @@ pub struct Version {
     /// There is one after it took the place of another.
     trial: Mutex<Option<Arc<Trial>>>,
     facts: Facts,
+    /// Its work is seen by nobody: see [`Version::apart`].
+    is_apart: bool,
 }
 
 impl Version {
@@ -71,9 +74,9 @@ impl Version {
     ) -> Self {
         Self {
             log: Arc::new(GuestLog::new(
-                manifest.name.clone(),
-                facts.hash.short(),
+                (manifest.name.clone(), facts.hash.short()),
                 &manifest.limits,
+                Arc::clone(&runtime.grants),
             )),
             manifest: Arc::new(manifest),
             world,
@@ -84,15 +87,25 @@ impl Version {
             patience: Mutex::default(),
             trial: Mutex::default(),
             facts,
+            is_apart: false,
         }
     }
 
-    /// The same for work that nobody shall see: it counts for itself, and what it logs is left out.
+    /// The same for work that nobody shall see: it counts for itself, what it
+    /// logs is left out, and its calls over HTTP are not made.
     pub(crate) fn apart(&self) -> Self {
         let mut manifest = Manifest::clone(&self.manifest);
         manifest.limits.log_bytes_per_second_max = 0;
         let (world, runtime) = (self.world.clone(), Arc::clone(&self.runtime));
-        Self::new(manifest, world, runtime, self.facts.clone())
+        let apart = Self::new(manifest, world, runtime, self.facts.clone());
+        Self {
+            is_apart: true,
+            ..apart
+        }
+    }
+
+    pub(crate) fn is_apart(&self) -> bool {
+        self.is_apart
     }
 
     pub(crate) fn with_description(mut self, described: Option<(String, String)>) -> Self {
@@ -256,6 +269,17 @@ impl Version {
     /// Lines of its log that were left out because it said too much.
     pub fn log_lines_left_out(&self) -> u64 {
         self.log.lines_left_out()
+    }
+
+    /// What its plugin had others do.
+    pub fn calls(&self) -> CallCountsShown {
+        self.runtime.grants.counts_of(self.name()).shown()
+    }
+
+    /// Which of what its manifest asks for is not granted, tables and streams aside: lines for the
+    /// server's configuration.
+    pub fn lacks(&self) -> Option<String> {
+        self.runtime.grants.lacking(&self.manifest)
     }
 
     pub(crate) fn shared_manifest(&self) -> &Arc<Manifest> {

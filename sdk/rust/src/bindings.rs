@@ -12,12 +12,14 @@ wit_bindgen::generate!({
         "millrace:plugin/types@0.1.0": millrace_sdk_bindings::millrace::plugin::types,
         "millrace:plugin/context@0.1.0": millrace_sdk_bindings::millrace::plugin::context,
         "millrace:plugin/records@0.1.0": millrace_sdk_bindings::millrace::plugin::records,
+        "millrace:plugin/http@0.1.0": millrace_sdk_bindings::millrace::plugin::http,
+        "millrace:plugin/secrets@0.1.0": millrace_sdk_bindings::millrace::plugin::secrets,
     },
 });
 
 /// What a plugin imports.
 pub mod imports {
     pub use millrace_sdk_bindings::millrace::plugin::{
-        checkpoint, context, emit, records, table, types,
+        checkpoint, context, emit, http, records, secrets, table, types,
     };
 }

@@ -1,6 +1,7 @@
 //! What the host offers a plugin.
 
-use crate::host::context as host;
+use crate::Error;
+use crate::host::{context as host, secrets};
 
 /// The value of `key` in the table `[config]` of the plugin's manifest. It does not change while
 /// an instance lives: read it in the `init` function.
@@ -9,6 +10,18 @@ use crate::host::context as host;
 /// nothing outside of that.
 pub fn config(key: &str) -> Option<String> {
     host::config(key)
+}
+
+/// The value of a secret, as it is now: operators change them, so that it is asked for anew in each
+/// batch. The plugin's manifest asks for it in `[grants]`, and the operator grants it with a file.
+/// Its value does not belong into logs, from which the host takes it out, and not into reasons.
+///
+/// In a native test it is what [`testing::with_secrets`](crate::testing::with_secrets) says.
+///
+/// # Errors
+/// When it is not asked for, or not granted: the reason says what to write where.
+pub fn secret(name: &str) -> Result<Vec<u8>, Error> {
+    secrets::get(name).map_err(Error::new)
 }
 
 /// Adds `by` to a counter of the plugin's own, which the host publishes among its metrics. A name

@@ -8,6 +8,10 @@ use crate::testing::{Emitted, Known};
 /// The entries of one table.
 pub(crate) type Entries = BTreeMap<Vec<u8>, Vec<u8>>;
 
+/// What calls over HTTP are answered, or why they are not.
+pub(crate) type Servers =
+    Box<dyn Fn(&crate::http::Request) -> Result<crate::http::Response, String>>;
+
 /// What a consumer asked for.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Effects {
@@ -21,6 +25,12 @@ pub(crate) struct Effects {
 thread_local! {
     /// What `config` answers.
     pub(crate) static CONFIG: RefCell<BTreeMap<String, String>> = const {
+        RefCell::new(BTreeMap::new())
+    };
+    /// Who answers calls over HTTP, if somebody does.
+    pub(crate) static SERVERS: RefCell<Option<Servers>> = const { RefCell::new(None) };
+    /// What `secret` answers.
+    pub(crate) static SECRETS: RefCell<BTreeMap<String, Vec<u8>>> = const {
         RefCell::new(BTreeMap::new())
     };
     /// What has been counted.
@@ -104,6 +114,41 @@ pub(crate) mod records {
             let places = known.iter().map(|known| known.sub_sequence_number);
             places.collect()
         })
+    }
+}
+
+pub(crate) mod http {
+    use super::SERVERS;
+    pub(crate) use crate::bindings::imports::http::{Error, Request, Response};
+    use crate::http;
+
+    pub(crate) fn fetch(request: &Request) -> Result<Response, Error> {
+        let mut asked = http::Request::new(&request.method, &request.url);
+        for (name, value) in &request.headers {
+            asked = asked.header(name, value.clone());
+        }
+        let asked = asked.with_body(request.body.clone());
+        let answer = SERVERS.with_borrow(|servers| servers.as_ref().map(|answer| answer(&asked)));
+        match answer {
+            Some(Ok(answer)) => Ok(Response {
+                status: answer.status,
+                headers: answer.headers,
+                body: answer.body,
+            }),
+            Some(Err(why)) => Err(Error::Failed(why)),
+            None => Err(Error::Refused(
+                "no calls are made in a native test".to_owned(),
+            )),
+        }
+    }
+}
+
+pub(crate) mod secrets {
+    use super::SECRETS;
+
+    pub(crate) fn get(name: &str) -> Result<Vec<u8>, String> {
+        let value = SECRETS.with_borrow(|secrets| secrets.get(name).cloned());
+        value.ok_or_else(|| format!("the secret {name} is not granted"))
     }
 }
 

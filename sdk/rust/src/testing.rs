@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::bindings::exports::millrace::plugin::transform::BatchOut;
 use crate::bindings::imports::types::Status;
-use crate::native::{CONFIG, COUNTERS, KNOWN, NOW_MS};
+use crate::http::{Request, Response};
+use crate::native::{CONFIG, COUNTERS, KNOWN, NOW_MS, SECRETS, SERVERS};
 use crate::{Error, Output, Record, SequenceNumber, Source, batch, slab};
 
 mod shard;
@@ -86,6 +87,26 @@ pub fn with_config<T>(config: &[(&str, &str)], work: impl FnOnce() -> T) -> T {
     let before = CONFIG.replace(config.iter().map(owned).collect());
     let done = work();
     CONFIG.set(before);
+    done
+}
+
+/// Does `work` with these secrets, and with the former ones again after it.
+pub fn with_secrets<T>(secrets: &[(&str, &[u8])], work: impl FnOnce() -> T) -> T {
+    let owned = |(name, value): &(&str, &[u8])| ((*name).to_owned(), value.to_vec());
+    let before = SECRETS.replace(secrets.iter().map(owned).collect());
+    let done = work();
+    SECRETS.set(before);
+    done
+}
+
+/// Does `work` while calls over HTTP are answered by this; an error is a call without an answer.
+pub fn with_http<T>(
+    answer: impl Fn(&Request) -> Result<Response, String> + 'static,
+    work: impl FnOnce() -> T,
+) -> T {
+    let before = SERVERS.replace(Some(Box::new(answer)));
+    let done = work();
+    SERVERS.set(before);
     done
 }
 

@@ -101,6 +101,7 @@ pub fn open(directory: Option<PathBuf>, keep: &Path) -> Result<Plugins, Failure>
         limits: Limits::default(),
         rollout: RolloutRules::default(),
         signatures: SignatureRules::default(),
+        grants: std::sync::Arc::default(),
         cache_key: CACHE_KEY,
         compiler: None,
     };

@@ -103,7 +103,7 @@ impl Lane {
         version: &Version,
         work: impl FnOnce(&wasm::Turn) -> T + Send + 'static,
     ) -> Result<T, TurnLost> {
-        let party = Ground::party(self.of.key.application, version.name());
+        let party = Ground::party(&self.of.running.application(), version.name());
         let is_slow = self.ground.threads.is_slow(&party);
         self.ground.threads.run(&party, is_slow, work).await
     }

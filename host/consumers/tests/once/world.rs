@@ -57,6 +57,7 @@ impl Ground {
             compiler: None,
             rollout: wasm::RolloutRules::default(),
             signatures: wasm::SignatureRules::default(),
+            grants: Arc::default(),
         };
         let plugins = Plugins::open(options, clock.clone()).unwrap();
         Self {

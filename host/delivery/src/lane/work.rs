@@ -7,7 +7,9 @@ use store::{Frame, Position, ReadBatch, StoreError};
 use streams::pump::Damage;
 use streams::pump::StepError;
 use types::{AccountId, Invalid};
-use wasm::{ContentHash, Moment, Party, PluginName, Plugins, Turn, Version, Workplace};
+use wasm::{
+    ContentHash, GuestThreads, Moment, Party, PluginName, Plugins, Turn, Version, Workplace,
+};
 
 use super::deliver::Putting;
 use super::{Halt, Tools, Undone, failed};
@@ -202,7 +204,7 @@ impl Work {
         match did {
             Err(Halted::Stopped(_)) if was_cut_short => Err(Halt::Slow),
             // Slow parties have a part of all rooms.
-            Ok(()) if threads.is_slow(&party) && !working.room.turn_slow() => Err(Halt::Slow),
+            Ok(()) if holds_less(threads, &party) && !working.room.turn_slow() => Err(Halt::Slow),
             Ok(()) => Ok(working),
             Err(Halted::NoRoom) => Err(Halt::NoRoom(working.most)),
             Err(Halted::Stopped(Stopped::ForNow(why))) => Err(StepError::Failed(why).into()),
@@ -385,9 +387,16 @@ impl Work {
         let party = self.party(destination)?;
         Ok(Asker {
             account: self.account,
-            is_slow: self.tools.threads.is_slow(&party),
+            is_slow: holds_less(&self.tools.threads, &party) || self.calls_servers(&party),
             party,
         })
+    }
+
+    /// Whether the plugin may wait for servers, while it holds what others could use.
+    fn calls_servers(&self, party: &Party) -> bool {
+        let version = party.plugin.as_ref();
+        let version = version.and_then(|plugin| self.tools.plugins.current(plugin));
+        version.is_some_and(|version| !version.manifest().grants.http.is_empty())
     }
 
     /// For whom the threads work here.
@@ -395,6 +404,7 @@ impl Work {
         let plugin = destination.transform.as_ref().map(|it| it.plugin());
         let plugin = plugin.transpose();
         Ok(Party {
+            account: self.account,
             delivery_stream: self.key.delivery_stream.0,
             plugin: plugin.map_err(|Invalid(why)| StepError::Failed(why))?,
         })
@@ -456,4 +466,10 @@ impl Work {
     async fn read(&self, from: Position) -> Result<ReadBatch, StoreError> {
         self.tools.engine.read(self.log, from, READ_BYTES).await
     }
+}
+
+/// Whether a party may hold half of everything at most: it is slow, or waits for its share of the
+/// processors while it holds what others could use.
+fn holds_less(threads: &GuestThreads, party: &Party) -> bool {
+    threads.is_slow(party) || threads.is_held_back(party)
 }

@@ -7,9 +7,11 @@ fn ledger() -> Ledger {
 }
 
 fn asker(account: &str, delivery_stream: u64, plugin: Option<&str>) -> Asker {
+    let account = AccountId::parse(account).unwrap();
     Asker {
-        account: AccountId::parse(account).unwrap(),
+        account,
         party: Party {
+            account,
             delivery_stream,
             plugin: plugin.map(|name| PluginName::parse(name).unwrap()),
         },

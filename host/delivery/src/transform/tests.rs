@@ -41,6 +41,7 @@ impl Own {
             limits: Limits::default(),
             rollout: wasm::RolloutRules::default(),
             signatures: wasm::SignatureRules::default(),
+            grants: std::sync::Arc::default(),
             cache_key: [7; 32],
             compiler: None,
         };

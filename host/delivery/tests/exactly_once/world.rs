@@ -108,6 +108,7 @@ impl Components {
             limits,
             rollout: wasm::RolloutRules::default(),
             signatures: wasm::SignatureRules::default(),
+            grants: Arc::default(),
             cache_key: [7; 32],
             compiler: None,
         };

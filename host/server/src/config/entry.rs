@@ -39,6 +39,18 @@ impl<'a> Entry<'a> {
         entries(self.text, self.table(section)?, &place, keys)
     }
 
+    /// The entries of a section whose keys are names.
+    pub(super) fn named(&self, shape: &str) -> Result<Vec<Self>, Wrong> {
+        let table = self.value.get_ref().as_table();
+        let table = table.ok_or_else(|| self.wrong(&format!("is not a table: write {shape}")))?;
+        let entries = table.iter().map(|(key, value)| Entry {
+            text: self.text,
+            key: key.get_ref(),
+            value,
+        });
+        Ok(entries.collect())
+    }
+
     /// The elements of a list; each goes by this entry's name.
     pub(super) fn list(&self, shape: &str) -> Result<Vec<Self>, Wrong> {
         let array = self.value.get_ref().as_array();

@@ -73,7 +73,7 @@ fn parse(text: &str) -> Result<Config, Wrong> {
             "tls" => config.tls = Some(sections::tls(&entry)?),
             "kms" => config.kms = kms::kms(&entry)?,
             "plugin_grants" => {
-                config.plugin_grants = plugin_grants::plugin_grants(&entry)?;
+                plugin_grants::plugin_grants(&entry, &mut config)?;
             }
             "credentials" => config.credentials = credentials::credentials(&entry)?,
             _ => return Err(entry.unread()),

@@ -10,8 +10,9 @@ use super::TlsFiles;
 use super::entry::{Entry, Wrong};
 
 const PLUGIN_LIMIT_KEYS: &str = "component_mib, compile_seconds, compile_mib, memory_mib, \
-                                 batch_ms, output_mib, host_calls, log_line_bytes and \
-                                 log_bytes_per_second";
+                                 batch_ms, output_mib, host_calls, log_line_bytes, \
+                                 log_bytes_per_second, cpu_ms_per_second and \
+                                 account_cpu_ms_per_second";
 const S3_KEYS: &str = "endpoint, region, access_key_id, secret_access_key and path_style";
 const TLS_KEYS: &str = "certificate and key";
 /// Characters of a token at least: a shorter one could be guessed.
@@ -28,6 +29,9 @@ const OUTPUT_MIB_MAX: u64 = 256;
 const LOG_LINE_BYTES_MAX: u64 = 64 * 1024;
 /// Milliseconds that a batch can get (Lambda's longest transform takes five minutes).
 const BATCH_MS_MAX: u64 = 300_000;
+/// Milliseconds of processor time a second that a plugin, or an account, may be bounded to: those
+/// of a thousand processors.
+const CPU_MS_PER_SECOND_MAX: u64 = 1_000_000;
 /// Seconds of processor time that compiling can get: while one component is compiled, no other is
 /// taken.
 const COMPILE_SECONDS_MAX: u64 = 600;
@@ -42,6 +46,10 @@ pub(super) fn plugin_limits(section: &Entry<'_>) -> Result<wasm::Limits, Wrong> 
         let number32 = || {
             let number = entry.number(1, u64::from(u32::MAX))?;
             u32::try_from(number).map_err(|_| entry.wrong("is too large"))
+        };
+        let share = || {
+            let share = entry.number(0, CPU_MS_PER_SECOND_MAX)?;
+            u32::try_from(share).map_err(|_| entry.wrong("is too large"))
         };
         match entry.key {
             "component_mib" => {
@@ -61,6 +69,8 @@ pub(super) fn plugin_limits(section: &Entry<'_>) -> Result<wasm::Limits, Wrong> 
             "host_calls" => limits.host_calls_max = number32()?,
             "log_line_bytes" => limits.log_line_bytes_max = entry.count(1, LOG_LINE_BYTES_MAX)?,
             "log_bytes_per_second" => limits.log_bytes_per_second_max = number32()?,
+            "cpu_ms_per_second" => limits.cpu_ms_per_second = share()?,
+            "account_cpu_ms_per_second" => limits.account_cpu_ms_per_second = share()?,
             _ => return Err(entry.unread()),
         }
     }

@@ -51,7 +51,7 @@ use streams::Streams;
 use tables::Tables;
 use tables::browse::{Looked, TableSummary};
 use types::Caller;
-use wasm::{PluginName, Plugins};
+use wasm::{GuestThreads, PluginName, Plugins};
 use wire::{Action, Answer, ApiError, Requester, Target, form, json};
 
 use super::apps::AppPage;
@@ -249,6 +249,7 @@ pub(super) struct Asked<'a> {
 pub(super) struct Pages<'a> {
     pub(super) plugins: &'a Arc<Plugins>,
     /// Who may deploy plugins, say which versions are in force, and see what they log.
+    pub(super) threads: &'a GuestThreads,
     pub(super) deployers: &'a Deployers,
     pub(super) delivery: &'a Delivery,
     pub(super) tables: &'a Tables,
@@ -272,8 +273,10 @@ impl Pages<'_> {
             return Err(ApiError::new("MethodNotAllowedException", what).with_status(405));
         }
         match page {
-            Page::Plugins => plugins::list(self.plugins, &self.viewer(caller)),
-            Page::Plugin(name) => plugins::one(self.plugins, name, &self.viewer(caller)),
+            Page::Plugins => plugins::list(self.plugins, self.threads, &self.viewer(caller)),
+            Page::Plugin(name) => {
+                plugins::one((self.plugins, self.threads), name, &self.viewer(caller))
+            }
             Page::History(name) => {
                 let found = PluginName::parse(name).ok();
                 let life = found.and_then(|name| self.plugins.life(&name));

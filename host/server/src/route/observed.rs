@@ -11,7 +11,7 @@ use streams::turns::AccountTurns;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::spawn_blocking;
 use types::{AccountId, Timestamp};
-use wasm::Plugins;
+use wasm::{GuestThreads, Plugins};
 use wire::ApiError;
 
 use super::Router;
@@ -47,6 +47,7 @@ impl Default for Looks {
 pub(super) struct Observed {
     services: Services,
     plugins: Arc<Plugins>,
+    threads: Arc<GuestThreads>,
     engine: Arc<dyn Engine>,
     telemetry: Arc<Telemetry>,
     budget: Arc<Budget>,
@@ -85,6 +86,7 @@ impl Router {
         let observed = Observed {
             services: self.services.clone(),
             plugins: Arc::clone(&self.plugins),
+            threads: Arc::clone(&self.threads),
             engine: Arc::clone(&self.engine),
             telemetry: Arc::clone(&self.telemetry),
             budget: Arc::clone(&self.budget),
@@ -111,6 +113,7 @@ impl Observed {
             deliveries: &services.delivery.statuses(None),
             put: services.delivery.metrics(),
             work: services.delivery.work(),
+            shares: &self.threads.shares(),
             applications: &services.consumers.statuses(Owner::Anybody),
             application_work: services.consumers.work(),
             now,

@@ -53,6 +53,7 @@ impl Router {
         works.map_err(no_room)?;
         let pages = Pages {
             plugins: &self.plugins,
+            threads: &self.threads,
             deployers: &self.deployers,
             delivery: &self.services.delivery,
             tables: &self.services.tables,

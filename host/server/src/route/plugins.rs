@@ -22,7 +22,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use tokio::task::spawn_blocking;
 use types::{AccountId, Caller};
-use wasm::{Files, NotDeployed, Plugin, PluginName, Plugins, Standing};
+use wasm::{CpuShare, Files, GuestThreads, NotDeployed, Plugin, PluginName, Plugins, Standing};
 use wire::{Answer, ApiError, json};
 
 use super::api::not_found;
@@ -93,6 +93,12 @@ struct PluginPage {
     refused_at_ms: Option<u64>,
     /// How often a version took the place of another since the start.
     swaps: u64,
+    /// Milliseconds a second that it may have a processor; 0: as many as there are.
+    cpu_ms_per_second: u32,
+    /// How long its turns had one since the start, in microseconds.
+    cpu_us: u64,
+    /// How long turns waited since it had used its share.
+    held_back_us: u64,
     #[serde(flatten)]
     standing: history::Standing,
     #[serde(flatten)]
@@ -112,6 +118,19 @@ struct VersionPage {
     from_cache: bool,
     memory_bytes_max: usize,
     batch_ms_max: u128,
+    /// Names of the secrets that its manifest asks for.
+    secrets: Vec<String>,
+    /// Hosts that its manifest asks for.
+    http: Vec<String>,
+    /// Calls over HTTP of all its versions; those that were not made as they may not be, and those
+    /// that had no answer.
+    http_calls: u64,
+    http_refused: u64,
+    http_failed: u64,
+    /// How long all its versions waited for tables and for answers, in microseconds.
+    host_wait_us: u64,
+    /// What of its manifest is not granted, as lines for the configuration.
+    lacks: Option<String>,
     calls: u64,
     records: u64,
     traps: u64,
@@ -124,7 +143,7 @@ struct VersionPage {
 
 impl PluginPage {
     /// With what the viewer may see of it.
-    fn of(plugin: &Plugin, viewer: &Viewer) -> Self {
+    fn of(plugin: &Plugin, share: CpuShare, viewer: &Viewer) -> Self {
         let refused = plugin.refused.as_ref();
         Self {
             name: plugin.name.as_str().to_owned(),
@@ -138,6 +157,9 @@ impl PluginPage {
             refused: refused.map(|refused| viewer.reason(&plugin.name, &refused.why)),
             refused_at_ms: refused.map(|refused| refused.at.0),
             swaps: plugin.swaps,
+            cpu_ms_per_second: share.ms_per_second,
+            cpu_us: share.used_us,
+            held_back_us: share.held_back_us,
             standing: history::Standing::of(plugin, viewer),
             costs: Costs::of(plugin, viewer.deploys),
         }
@@ -156,7 +178,8 @@ impl IgnoredPage {
 impl VersionPage {
     fn of(version: &wasm::Version) -> Self {
         let (facts, counters) = (version.facts(), version.counters());
-        let limits = version.manifest().limits;
+        let calls = version.calls();
+        let (limits, asked) = (version.manifest().limits, &version.manifest().grants);
         Self {
             version: version.label().to_owned(),
             hash: version.hash().to_string(),
@@ -167,6 +190,13 @@ impl VersionPage {
             from_cache: facts.from_cache,
             memory_bytes_max: limits.memory_bytes_max,
             batch_ms_max: limits.batch_time_max.as_millis(),
+            secrets: asked.secrets.iter().map(ToString::to_string).collect(),
+            http: asked.http.iter().map(ToString::to_string).collect(),
+            http_calls: calls.calls,
+            http_refused: calls.refused,
+            http_failed: calls.failed,
+            host_wait_us: calls.waited_us,
+            lacks: version.lacks(),
             calls: counters.calls.value(),
             records: counters.records.value(),
             traps: counters.traps.value(),
@@ -180,9 +210,16 @@ impl VersionPage {
 }
 
 /// All plugins; for those who deploy also what lies there and is none.
-pub(super) fn list(plugins: &Plugins, viewer: &Viewer) -> Result<Answer, ApiError> {
+pub(super) fn list(
+    plugins: &Plugins,
+    threads: &GuestThreads,
+    viewer: &Viewer,
+) -> Result<Answer, ApiError> {
     let (list, ignored) = (plugins.list(), plugins.ignored().into_iter());
-    let page = |plugin| PluginPage::of(plugin, viewer);
+    let page = |plugin: &Plugin| {
+        let share = threads.share_of_plugin(&plugin.name);
+        PluginPage::of(plugin, share, viewer)
+    };
     let ignored = ignored.filter(|_| viewer.deploys);
     json::answer(&PluginList {
         plugins: list.iter().map(page).collect(),
@@ -191,12 +228,17 @@ pub(super) fn list(plugins: &Plugins, viewer: &Viewer) -> Result<Answer, ApiErro
 }
 
 /// One plugin.
-pub(super) fn one(plugins: &Plugins, name: &str, viewer: &Viewer) -> Result<Answer, ApiError> {
+pub(super) fn one(
+    (plugins, threads): (&Plugins, &GuestThreads),
+    name: &str,
+    viewer: &Viewer,
+) -> Result<Answer, ApiError> {
     // What is not a plugin's name is the name of no plugin.
     let found = PluginName::parse(name).ok();
     let found = found.and_then(|name| plugins.find(&name));
     let plugin = found.ok_or_else(|| not_found(&format!("plugin {name}")))?;
-    json::answer(&PluginPage::of(&plugin, viewer))
+    let share = threads.share_of_plugin(&plugin.name);
+    json::answer(&PluginPage::of(&plugin, share, viewer))
 }
 
 /// Bytes of a signature, a manifest and a component together.

@@ -4,6 +4,7 @@
 mod applications;
 mod components;
 mod plugins;
+mod shares;
 mod streams;
 mod work;
 
@@ -36,6 +37,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) put: &'a delivery::Metrics,
     /// What deliveries hold and do.
     pub(crate) work: delivery::WorkStatus,
+    /// What plugins and accounts may have of the processors, and had.
+    pub(crate) shares: &'a wasm::CpuSharesShown,
     /// All applications.
     pub(crate) applications: &'a [ApplicationStatus],
     /// What they hold: bytes, of how many, batches that wait, and instances.
@@ -93,6 +96,8 @@ impl Telemetry {
         components::direct_puts(&mut out, surroundings.put);
         components::delivery_streams(&mut out, surroundings.deliveries, surroundings.now);
         work::work(&mut out, surroundings);
+        shares::shares(&mut out, surroundings.shares);
+        shares::calls(&mut out, surroundings.plugins);
         applications::applications(&mut out, surroundings.applications);
         applications::work(&mut out, surroundings.application_work);
         out.push_str(surroundings.custom);
@@ -342,6 +347,7 @@ mod tests {
             deliveries: &[],
             put: &delivery::Metrics::default(),
             work: delivery::WorkStatus::default(),
+            shares: &wasm::CpuSharesShown::default(),
             applications: &[],
             application_work: (0, 0, 0, 0),
             custom: "",

@@ -33,6 +33,7 @@ impl Ground {
             limits: Limits::default(),
             rollout: RolloutRules::default(),
             signatures: SignatureRules::default(),
+            grants: Arc::default(),
             cache_key: [7; 32],
             compiler: Some(dir.path().join("compiler")),
         };

@@ -116,6 +116,17 @@ fn facts(described: &Description) -> Vec<(&'static str, String)> {
         ),
         ("tables", described.tables.join(", ")),
         ("emits to", described.emit.join(", ")),
+        (
+            "processor time",
+            output::share(described.cpu_ms_per_second, described.held_back_us),
+        ),
+        (
+            "of its account",
+            output::share(
+                described.account_cpu_ms_per_second,
+                described.account_held_back_us,
+            ),
+        ),
         ("processed", number(counts.processed)),
         ("waiting", number(app.waiting)),
         ("rows written", number(counts.rows)),

@@ -35,6 +35,7 @@ pub(super) fn options(limits: Limits) -> Result<Options, String> {
         compiler: compile_worker::program(),
         rollout: RolloutRules::default(),
         signatures: SignatureRules::default(),
+        grants: std::sync::Arc::default(),
     })
 }
 

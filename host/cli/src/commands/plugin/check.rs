@@ -137,6 +137,17 @@ fn facts(version: &Version) -> String {
     let (tables, streams) = (manifest.grants.tables.iter(), emit);
     rows.extend(tables.map(|table| ("asks for", format!("the table {table}"))));
     rows.extend(streams.map(|stream| ("asks for", format!("the stream {stream}"))));
+    let (secrets, hosts) = (&manifest.grants.secrets, &manifest.grants.http);
+    rows.extend(
+        secrets
+            .iter()
+            .map(|it| ("asks for", format!("the secret {it}"))),
+    );
+    rows.extend(
+        hosts
+            .iter()
+            .map(|it| ("asks for", format!("calls to {it}"))),
+    );
     if version.role() == Role::Consumer && manifest.grants.is_empty() {
         let nothing = "no table and no stream ([grants]): calls for one are answered with an error";
         rows.push(("asks for", nothing.to_owned()));
@@ -164,6 +175,15 @@ fn grants(version: &Version) -> Option<String> {
             // Names of tables and streams have no character that TOML would need to escape.
             block.push_str(&format!("{key} = [\"{}\"]\n", names.join("\", \"")));
         }
+    }
+    if !grants.secrets.is_empty() {
+        let secrets = grants.secrets.iter().map(|it| format!("{it} = \"FILE\""));
+        let secrets: Vec<String> = secrets.collect();
+        block.push_str(&format!("secrets = {{ {} }}\n", secrets.join(", ")));
+    }
+    if !grants.http.is_empty() {
+        let hosts: Vec<String> = grants.http.iter().map(ToString::to_string).collect();
+        block.push_str(&format!("http = [\"{}\"]\n", hosts.join("\", \"")));
     }
     block.push('\n');
     Some(block)

@@ -60,6 +60,11 @@ pub(crate) async fn run(args: &InspectArgs) -> Result<(), Failure> {
         ]);
     }
     rows.extend(costs::rows(&plugin));
+    let share = output::share(plugin.cpu_ms_per_second, plugin.held_back_us);
+    rows.push(("processor time", share));
+    let took = format!("{} us", output::count(plugin.cpu_us));
+    rows.push(("time of turns", took));
+    rows.extend(granted(&plugin));
     rows.push(("swaps", output::count(plugin.swaps)));
     rows.extend(standing(&plugin));
     if let Some(why) = &plugin.refused {
@@ -77,6 +82,25 @@ pub(crate) async fn run(args: &InspectArgs) -> Result<(), Failure> {
         Some(refusal) => Err(Failure::Text(refusal)),
         None => Ok(()),
     }
+}
+
+/// What its manifest asks the operator for.
+fn granted(plugin: &Plugin) -> Vec<(&'static str, String)> {
+    let mut rows = Vec::new();
+    if !plugin.secrets.is_empty() {
+        rows.push(("secrets", plugin.secrets.join(", ")));
+    }
+    if !plugin.http.is_empty() {
+        rows.push(("calls", plugin.http.join(", ")));
+        let [calls, refused, failed] =
+            [plugin.http_calls, plugin.http_refused, plugin.http_failed].map(output::count_or_none);
+        let text = format!("{calls}, of which {refused} were refused and {failed} failed");
+        rows.push(("made", text));
+    }
+    if let Some(lines) = &plugin.lacks {
+        rows.push(("not granted", format!("write {lines}")));
+    }
+    rows
 }
 
 /// What is said of its versions.

@@ -34,6 +34,7 @@ const SDK: &[File] = &[
     file!("millrace/sdk/rust/src/error.rs", "sdk/rust/src/error.rs"),
     file!("millrace/sdk/rust/src/export.rs", "sdk/rust/src/export.rs"),
     file!("millrace/sdk/rust/src/host.rs", "sdk/rust/src/host.rs"),
+    file!("millrace/sdk/rust/src/http.rs", "sdk/rust/src/http.rs"),
     file!("millrace/sdk/rust/src/lib.rs", "sdk/rust/src/lib.rs"),
     file!("millrace/sdk/rust/src/macros.rs", "sdk/rust/src/macros.rs"),
     file!("millrace/sdk/rust/src/native.rs", "sdk/rust/src/native.rs"),

@@ -56,6 +56,7 @@ pub(super) const WIT: &[File] = &[
     file!("millrace/wit/0.1/checkpoint.wit", "wit/0.1/checkpoint.wit"),
     file!("millrace/wit/0.1/context.wit", "wit/0.1/context.wit"),
     file!("millrace/wit/0.1/emit.wit", "wit/0.1/emit.wit"),
+    file!("millrace/wit/0.1/http.wit", "wit/0.1/http.wit"),
     file!("millrace/wit/0.1/lifecycle.wit", "wit/0.1/lifecycle.wit"),
     file!(
         "millrace/wit/0.1/record-processor-simple.wit",
@@ -66,6 +67,7 @@ pub(super) const WIT: &[File] = &[
         "wit/0.1/record-processor.wit"
     ),
     file!("millrace/wit/0.1/records.wit", "wit/0.1/records.wit"),
+    file!("millrace/wit/0.1/secrets.wit", "wit/0.1/secrets.wit"),
     file!("millrace/wit/0.1/state.wit", "wit/0.1/state.wit"),
     file!("millrace/wit/0.1/table.wit", "wit/0.1/table.wit"),
     file!(

@@ -1,0 +1,250 @@
+//! The calls that plugins make over HTTP. What may be called, and how requests must look, is
+//! decided in `wasm`; here a name becomes an address, once, a connection is made to that very
+//! address, and no more of the answer is taken than may be.
+//!
+//! Each call has a connection of its own, which ends with it: none is shared between plugins, and
+//! none outlives what its name led to.
+
+mod places;
+mod resolve;
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONNECTION, HOST, USER_AGENT};
+use http::{HeaderMap, HeaderName, HeaderValue, Request};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_rustls::ConfigBuilderExt;
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::runtime::Handle;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsConnector;
+use wasm::{Answer, Call, CallError, Outbound};
+
+use places::{Place, Places};
+pub(crate) use resolve::Resolve;
+use resolve::SystemResolver;
+
+/// How long a connection to one address may take to be made, TLS not counted.
+const CONNECT_TIME_MAX: Duration = Duration::from_secs(3);
+/// Addresses of a name that are tried, one after the other.
+const ADDRESSES_TRIED_MAX: usize = 2;
+/// Addresses of a name that are looked at; further ones are left aside.
+const ADDRESSES_MAX: usize = 32;
+/// Bytes of an answer's status line and headers, and how many headers. One with more is none.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+const HEADERS_MAX: usize = 100;
+/// How often is looked whether somebody still waits for an answer.
+const STOP_LOOK: Duration = Duration::from_millis(20);
+/// Who calls, where the plugin does not say.
+const AGENT: HeaderValue = HeaderValue::from_static("millrace");
+const CLOSE: HeaderValue = HeaderValue::from_static("close");
+
+/// Makes the calls of all plugins.
+pub(crate) struct Egress {
+    runtime: Handle,
+    resolver: Arc<dyn Resolve>,
+    tls: TlsConnector,
+    places: Places,
+}
+
+impl Egress {
+    /// With the names of the operating system, and the certificates that it trusts. Blocks.
+    ///
+    /// # Errors
+    /// When there are none of these.
+    pub(crate) fn open(runtime: Handle) -> io::Result<Self> {
+        let provider = Arc::new(ring::default_provider());
+        let config = ClientConfig::builder_with_provider(provider);
+        let config = config.with_safe_default_protocol_versions();
+        let config = config.map_err(io::Error::other)?.with_native_roots()?;
+        let config = config.with_no_client_auth();
+        Ok(Self::with(runtime, Arc::new(SystemResolver), config))
+    }
+
+    /// With these names and these certificates.
+    fn with(runtime: Handle, resolver: Arc<dyn Resolve>, tls: ClientConfig) -> Self {
+        Self {
+            runtime,
+            resolver,
+            tls: TlsConnector::from(Arc::new(tls)),
+            places: Places::default(),
+        }
+    }
+
+    async fn exchange(&self, call: &Call<'_>) -> Result<Answer, CallError> {
+        let place = self.places.take(call.plugin, call.account).await?;
+        let addresses = self.addresses(call).await?;
+        let stream = connect(&addresses, call.url.port()).await?;
+        if !call.url.is_https() {
+            return ask(stream, call, &place).await;
+        }
+        let host = call.url.host().trim_matches(['[', ']']).to_owned();
+        let name = ServerName::try_from(host);
+        let name = name.map_err(|error| CallError::Refused(error.to_string()))?;
+        let secured = self.tls.connect(name, stream).await;
+        let secured = secured.map_err(|error| CallError::Failed(format!("TLS: {error}")))?;
+        ask(secured, call, &place).await
+    }
+
+    /// The addresses that a call may go to, of those that its name leads to at this moment.
+    async fn addresses(&self, call: &Call<'_>) -> Result<Vec<IpAddr>, CallError> {
+        let host = call.url.host();
+        let found = match host.trim_matches(['[', ']']).parse() {
+            Ok(address) => vec![address],
+            Err(_) => {
+                let found = self.resolver.resolve(host).await;
+                found.map_err(|error| CallError::Failed(format!("find {host}: {error}")))?
+            }
+        };
+        let mut forbidden = None;
+        let mut allowed = Vec::new();
+        for address in found.into_iter().take(ADDRESSES_MAX) {
+            match call.forbids(address) {
+                None => allowed.push(address),
+                Some(why) => forbidden = forbidden.or(Some(why)),
+            }
+        }
+        match (allowed.is_empty(), forbidden) {
+            (false, _) => Ok(allowed),
+            (true, Some(why)) => Err(CallError::Refused(why)),
+            (true, None) => Err(CallError::Failed(format!("{host} has no address"))),
+        }
+    }
+}
+
+impl Outbound for Egress {
+    fn fetch(&self, call: &Call<'_>) -> Result<Answer, CallError> {
+        self.runtime.block_on(async {
+            tokio::select! {
+                exchanged = timeout(call.time_max, self.exchange(call)) => {
+                    exchanged.unwrap_or_else(|_| {
+                        let ms = call.time_max.as_millis();
+                        Err(CallError::Failed(format!("no whole answer within {ms} ms")))
+                    })
+                }
+                () = nobody_waits(call) => Err(CallError::Stopped),
+            }
+        })
+    }
+}
+
+/// Ends once nobody waits for the answer.
+async fn nobody_waits(call: &Call<'_>) {
+    while !call.is_stopped() {
+        sleep(STOP_LOOK).await;
+    }
+}
+
+async fn connect(addresses: &[IpAddr], port: u16) -> Result<TcpStream, CallError> {
+    let mut last = "it has no address".to_owned();
+    for address in addresses.iter().take(ADDRESSES_TRIED_MAX) {
+        let connecting = TcpStream::connect(SocketAddr::new(*address, port));
+        match timeout(CONNECT_TIME_MAX, connecting).await {
+            Ok(Ok(stream)) => {
+                // Refused, a request is sent a little later.
+                let _ = stream.set_nodelay(true);
+                return Ok(stream);
+            }
+            Ok(Err(error)) => last = error.to_string(),
+            Err(_) => {
+                let seconds = CONNECT_TIME_MAX.as_secs();
+                last = format!("it takes no connection within {seconds} s");
+            }
+        }
+    }
+    Err(CallError::Failed(format!("connect: {last}")))
+}
+
+/// Sends the request and takes its answer.
+async fn ask(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    call: &Call<'_>,
+    place: &Place,
+) -> Result<Answer, CallError> {
+    let failed = |error: hyper::Error| CallError::Failed(error.to_string());
+    let mut builder = http1::Builder::new();
+    builder
+        .max_buf_size(HEAD_BYTES_MAX)
+        .max_headers(HEADERS_MAX);
+    let handshake = builder.handshake(TokioIo::new(stream)).await;
+    let (mut sender, connection) = handshake.map_err(failed)?;
+    // Dropped with this call, wherever it ends, and the connection with it.
+    let mut tasks = JoinSet::new();
+    tasks.spawn(connection);
+    let answered = sender.send_request(request(call)?).await.map_err(failed)?;
+    let (head, body) = answered.into_parts();
+    let head_bytes = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len();
+    // What is read at once may be more.
+    if head.headers.iter().map(head_bytes).sum::<usize>() > HEAD_BYTES_MAX {
+        let why = format!("an answer whose headers have more than {HEAD_BYTES_MAX} bytes");
+        return Err(CallError::Failed(why));
+    }
+    let body = all_of(body, call.answer_bytes_max, place).await?;
+    Ok(Answer {
+        status: head.status.as_u16(),
+        headers: told(&head.headers),
+        body,
+    })
+}
+
+fn request(call: &Call<'_>) -> Result<Request<Full<Bytes>>, CallError> {
+    let refused = |what: &dyn std::fmt::Display| CallError::Refused(what.to_string());
+    let body = Full::new(call.body.clone());
+    let mut request = Request::builder()
+        .method(call.method)
+        .uri(call.url.path_and_query())
+        .body(body)
+        .map_err(|error| refused(&error))?;
+    let headers = request.headers_mut();
+    for (name, value) in call.headers {
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| refused(&error))?;
+        let value = HeaderValue::from_bytes(value).map_err(|error| refused(&error))?;
+        headers.append(name, value);
+    }
+    let host = HeaderValue::from_str(&call.url.authority()).map_err(|error| refused(&error))?;
+    headers.insert(HOST, host);
+    headers.insert(CONNECTION, CLOSE);
+    headers.entry(USER_AGENT).or_insert(AGENT);
+    Ok(request)
+}
+
+/// A whole body, of so many bytes at most, for which there is room.
+async fn all_of(mut body: Incoming, bytes_max: usize, place: &Place) -> Result<Vec<u8>, CallError> {
+    let mut all = Vec::new();
+    let mut held = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| CallError::Failed(error.to_string()))?;
+        // Trailers are nobody's.
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        if all.len() + data.len() > bytes_max {
+            return Err(CallError::TooLarge);
+        }
+        held.push(place.hold(data.len()).await?);
+        all.extend_from_slice(&data);
+    }
+    Ok(all)
+}
+
+fn told(headers: &HeaderMap) -> Vec<(String, Vec<u8>)> {
+    let own = |(name, value): (&HeaderName, &HeaderValue)| {
+        (name.as_str().to_owned(), value.as_bytes().to_vec())
+    };
+    headers.iter().map(own).collect()
+}
+
+#[cfg(test)]
+mod tests;
