@@ -14,6 +14,10 @@ pub(crate) use show::declared;
 
 use crate::failure::Failure;
 
+pub(crate) use letters::{letters_table, print_letter};
+pub(crate) use orders::told;
+pub(crate) use shapes::{Done, Letter, WholeLetter};
+
 #[derive(Subcommand)]
 pub(crate) enum AppCommand {
     /// Let a plugin work on a stream's records
