@@ -1,5 +1,5 @@
-//! Dead letters of a delivery stream, of a stream and of a plugin: listed, shown, delivered once more
-//! and discarded.
+//! Dead letters of a delivery stream, of a stream and of a plugin: listed, shown, delivered once
+//! more and discarded.
 
 use std::fs;
 use std::io::Write;

@@ -10,8 +10,8 @@
 //! notes      what was replayed and discarded
 //! ```
 //!
-//! An object stays as it is and where it is: what became of it is a note, by its key and a digest of
-//! what it holds. The lane of replays delivers what lies in its log as any other lane does.
+//! An object stays as it is and where it is: what became of it is a note, by its key and a digest
+//! of what it holds. The lane of replays delivers what lies in its log as any other lane does.
 
 mod limits;
 mod line;
@@ -173,8 +173,8 @@ impl Delivery {
     }
 
     /// Delivers the records of an object once more: through the version in force when each is
-    /// delivered, or through one that is named. Those that were given before are not given again. Of
-    /// a large object only some may be done: then it goes on when it is asked again.
+    /// delivered, or through one that is named. Those that were given before are not given again.
+    /// Of a large object only some may be done: then it goes on when it is asked again.
     ///
     /// # Errors
     /// When nothing was done.

@@ -1,5 +1,5 @@
-//! `… dead-letters NAME list|show|replay|discard` of delivery streams, and of all that read a stream
-//! or go through a plugin.
+//! `… dead-letters NAME list|show|replay|discard` of delivery streams, and of all that read a
+//! stream or go through a plugin.
 
 mod objects;
 mod readers;

@@ -349,8 +349,8 @@ impl Work {
         self.key.source().is_some()
     }
 
-    /// The version that the records of the frame at a position name, if they are there, can be read,
-    /// and name one.
+    /// The version that the records of the frame at a position name, if they are there, can be
+    /// read, and name one.
     ///
     /// # Errors
     /// When the log cannot be read.

@@ -43,8 +43,8 @@ pub const SHOWN_DATA_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of the data of all records that are shown together; no more records are shown then.
 pub const SHOWN_BYTES_MAX: usize = 1024 * 1024;
 
-/// Records that are put into the log of replays in one commit, and bytes of them. One that is larger
-/// goes alone.
+/// Records that are put into the log of replays in one commit, and bytes of them. One that is
+/// larger goes alone.
 pub const COMMIT_RECORDS_MAX: usize = 1_000;
 pub const COMMIT_BYTES_MAX: usize = 1024 * 1024;
 /// How long a call may take: then a listing says where it goes on, and a replay how far it came.

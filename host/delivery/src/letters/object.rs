@@ -1,5 +1,5 @@
-//! Which keys are those of objects of failed records of a delivery stream. Objects of other delivery
-//! streams may lie below the same prefix, and those of other accounts in the same bucket.
+//! Which keys are those of objects of failed records of a delivery stream. Objects of other
+//! delivery streams may lie below the same prefix, and those of other accounts in the same bucket.
 
 use crate::Delivery;
 use crate::object_name::{self, Place};

@@ -6,8 +6,8 @@
 //! -> (the records that come next + how far it came)*            one commit each
 //! ```
 //!
-//! What stands in the note is in the log, and nothing else is: whoever replays the object again goes
-//! on behind that, also after a crash, and also if both do it at the same time.
+//! What stands in the note is in the log, and nothing else is: whoever replays the object again
+//! goes on behind that, also after a crash, and also if both do it at the same time.
 
 use std::sync::Arc;
 
@@ -235,8 +235,8 @@ async fn held_version(
     Ok(Some(version))
 }
 
-/// What records are sealed with that wait once more: what those are that wait for the first time. Of
-/// a delivery stream that reads a stream, which has no data key of its own, one is made that the
+/// What records are sealed with that wait once more: what those are that wait for the first time.
+/// Of a delivery stream that reads a stream, which has no data key of its own, one is made that the
 /// same master key wraps as the stream's.
 async fn seal(delivery: &Delivery, running: &Running) -> Result<Option<KeyId>, LetterError> {
     let stream = running.stream();
@@ -393,7 +393,8 @@ fn with_one_more(tally: Tally) -> Result<Tally, LetterError> {
     Ok(Tally { notes, ..tally })
 }
 
-/// Forgets what is noted of objects that are not in the bucket any more, where there are many notes.
+/// Forgets what is noted of objects that are not in the bucket any more, where there are many
+/// notes.
 async fn make_room(delivery: &Delivery, running: &Running) -> Result<(), LetterError> {
     let (engine, stream) = (&*delivery.tools.engine, running.stream());
     let (tally, _) = notes::tally(engine, stream.id).await?;

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `GET delivery-streams/NAME/dead-letters` | `{"deadLetters": [...], "next": KEY}` |
 //! | `GET delivery-streams/NAME/dead-letters/one?letter=KEY` | the first records of an object |
-//! | `POST delivery-streams/NAME/dead-letters/replay` | of `{"letter", "version"}`: how far it came |
+//! | `POST delivery-streams/NAME/dead-letters/replay` | of `{"letter", "version"}`: how far |
 //! | `POST delivery-streams/NAME/dead-letters/discard` | of `{"letter"}`: `{"done": true}` |
 //! | `GET streams/NAME/dead-letters`, `GET plugins/NAME/dead-letters` | `{"readers": [...]}` |
 //! | `…/dead-letters/{one,replay,discard}` of these | what the reader's own page answers |
@@ -27,8 +27,8 @@ use wire::{Answer, ApiError, Requester, Target, form, json};
 use super::api::{POLICY_SERVICE, Pages, not_found};
 use super::apps::{self, AppPage};
 
-/// Readers of a stream or of a plugin that are looked at for one answer; further ones are named, and
-/// asked themselves.
+/// Readers of a stream or of a plugin that are looked at for one answer; further ones are named,
+/// and asked themselves.
 const READERS_MAX: usize = 32;
 /// How long they are looked at; the same.
 const READING_TIME_MAX: Duration = Duration::from_secs(20);
