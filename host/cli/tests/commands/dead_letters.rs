@@ -1,38 +1,16 @@
 //! `millrace delivery|stream|plugin dead-letters`.
 
 use std::fs;
-use std::process::Output;
-use std::time::Instant;
 
 use tempfile::tempdir;
 
-use crate::fixture::{self, Server, complaint, printed, run};
+use crate::fixture::{self, Server, ask, complaint, printed, until};
 
 /// A plugin of this repository, which fails what is no line of an access log.
 const PLUGIN: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../../plugins/parse-access-log"
 );
-
-fn ask(server: &Server, arguments: &[&str]) -> Output {
-    let mut all = arguments.to_vec();
-    all.extend(["--endpoint", &server.endpoint]);
-    run(&all)
-}
-
-/// Asks until the answer has this text.
-fn until(server: &Server, arguments: &[&str], text: &str) -> String {
-    let begun = Instant::now();
-    loop {
-        let answer = ask(server, arguments);
-        let said = String::from_utf8_lossy(&answer.stdout).into_owned();
-        if said.contains(text) {
-            return said;
-        }
-        let complaint = String::from_utf8_lossy(&answer.stderr);
-        assert!(begun.elapsed().as_secs() < 60, "{said}{complaint}");
-    }
-}
 
 #[test]
 fn what_failed_is_listed_shown_replayed_and_discarded() {
