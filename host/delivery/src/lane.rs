@@ -20,6 +20,7 @@ mod gather;
 mod grace;
 mod keep;
 mod obey;
+mod pinned;
 mod skip;
 mod work;
 

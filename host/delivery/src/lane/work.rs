@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use store::{Frame, Position, ReadBatch, Records, StoreError};
+use store::{Frame, Position, ReadBatch, StoreError};
 use streams::pump::Damage;
 use streams::pump::StepError;
 use types::{AccountId, Invalid};
@@ -20,7 +20,6 @@ use crate::metadata::Provenance;
 use crate::need::{Need, READ_BYTES};
 use crate::object_name::Place;
 use crate::packing::{Allowance, Halted, Object, Task};
-use crate::replayed::Former;
 use crate::settled::Settled;
 use crate::shares::Room;
 use crate::tables::LaneKey;
@@ -349,38 +348,6 @@ impl Work {
         self.key.source().is_some()
     }
 
-    /// The version that the records of the frame at a position name, if they are there, can be
-    /// read, and name one.
-    ///
-    /// # Errors
-    /// When the log cannot be read.
-    pub(super) async fn version_at(
-        &self,
-        from: Position,
-    ) -> Result<Option<ContentHash>, StepError> {
-        if !self.key.is_of_replays() {
-            return Ok(None);
-        }
-        match self.tools.engine.read(self.log, from, 1).await {
-            Ok(read) => read.frames.first().map_or(Ok(None), version_of),
-            // Who gathers finds the same.
-            Err(error) if error.hides_records() => Ok(None),
-            Err(error) => Err(failed(&error)),
-        }
-    }
-
-    /// Whether a frame goes through another version than what was gathered before it.
-    fn goes_apart(&self, gathering: &Gathering, frame: &Frame) -> Result<bool, StepError> {
-        if !self.key.is_of_replays() || version_of(frame)? == self.pinned {
-            return Ok(false);
-        }
-        if gathering.oldest.is_none() {
-            let why = "records that can be read again name another version than was looked for";
-            return Err(StepError::Failed(why.to_owned()));
-        }
-        Ok(true)
-    }
-
     /// How many records more there are in each frame than the log counts.
     async fn extras(&self, frames: &[Frame]) -> Result<Vec<u64>, StepError> {
         if !self.unpacks() || !frames.iter().any(user_records::may_hold_aggregates) {
@@ -495,12 +462,4 @@ impl Work {
     async fn read(&self, from: Position) -> Result<ReadBatch, StoreError> {
         self.tools.engine.read(self.log, from, READ_BYTES).await
     }
-}
-
-/// The version that the records of a frame of a log of replays name. All of a frame name the same.
-fn version_of(frame: &Frame) -> Result<Option<ContentHash>, StepError> {
-    let first = Records::new(&frame.body).next();
-    let first = first.ok_or_else(|| StepError::Failed("a frame has no records".to_owned()))?;
-    let former = Former::read(first.partition_key).map_err(StepError::Failed)?;
-    Ok(former.version)
 }
