@@ -343,7 +343,7 @@ impl Pages<'_> {
         }
     }
 
-    fn viewer(&self, caller: &Caller) -> Viewer {
+    pub(super) fn viewer(&self, caller: &Caller) -> Viewer {
         let mut served_by = self.delivery.plugins_of(caller.account);
         served_by.extend(self.consumers.plugins_of(caller.account));
         Viewer {
