@@ -8,6 +8,7 @@
 
 mod counted;
 mod create_delivery_stream;
+mod dead_letters;
 mod delete_delivery_stream;
 mod deliver;
 mod deliver_stream;

@@ -118,6 +118,7 @@ async fn the_page_of_a_delivery_stream_says_how_it_is() {
         "source": null,
         "bucket": "logs",
         "recordsIn": 0,
+        "replayed": 0,
         "delivered": 0,
         "dropped": 0,
         "failed": 0,

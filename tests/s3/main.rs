@@ -9,6 +9,7 @@
 
 mod answers;
 mod buckets;
+mod dead_letters;
 mod deliver;
 mod endpoint;
 mod hanging;

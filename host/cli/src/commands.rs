@@ -4,6 +4,7 @@ mod app;
 mod compile_worker;
 pub(crate) mod delivery;
 mod demo;
+mod letters;
 mod plugin;
 mod serve;
 mod stream;

@@ -20,6 +20,7 @@ use crate::gone;
 use crate::lane::Tools;
 use crate::lane_quota::LaneQuota;
 use crate::ledger::{Holding, WorkLimits};
+use crate::letters::LetterCalls;
 use crate::object_name::NamingKey;
 use crate::objects::Objects;
 use crate::ops;
@@ -117,6 +118,8 @@ pub struct Delivery {
     /// Whether direct puts are held to AWS's quotas.
     pub(crate) throttle: bool,
     metrics: Metrics,
+    /// Who works with dead letters.
+    pub(crate) letter_calls: LetterCalls,
     task: Mutex<Option<JoinHandle<()>>>,
     /// Deletes old versions of plugins.
     pruning: JoinHandle<()>,
@@ -174,6 +177,7 @@ impl Delivery {
             catalog,
             throttle,
             metrics: Metrics::default(),
+            letter_calls: LetterCalls::default(),
             task: Mutex::new(Some(tokio::spawn(task.run()))),
             pruning,
             sweeping,

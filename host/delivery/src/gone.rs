@@ -155,8 +155,9 @@ pub(crate) async fn ends_of(
     sources: &BTreeSet<u64>,
 ) -> Result<BTreeMap<EndedShard, Position>, StoreError> {
     let mut all = BTreeMap::new();
-    // A log that is put to directly is deleted with its delivery stream.
-    for source in sources.iter().filter(|&&id| id != LaneKey::NO_STREAM) {
+    // A delivery stream's own logs are deleted with it.
+    let is_own = |id: u64| id == LaneKey::NO_STREAM || id == LaneKey::REPLAYS;
+    for source in sources.iter().filter(|&&id| !is_own(id)) {
         let stream = StreamId(*source);
         let ends = ends::of_stream(engine, stream).await?.into_iter();
         all.extend(ends.map(|(shard, end)| ((stream, shard), end)));

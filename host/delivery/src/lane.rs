@@ -20,6 +20,7 @@ mod gather;
 mod grace;
 mod keep;
 mod obey;
+mod pinned;
 mod skip;
 mod work;
 
@@ -220,7 +221,7 @@ impl LaneStep {
         if let Some(open) = &lane.open {
             state.waits(&open.cut.gathering());
         }
-        let provenance = Provenance::of(&signals.stream.borrow(), numbering);
+        let provenance = Provenance::of(&signals.stream.borrow(), key, numbering);
         let arn = signals.stream.borrow().arn.clone();
         let account = arn.owner.account;
         let workplace = Workplace {
@@ -235,6 +236,7 @@ impl LaneStep {
             log,
             workplace: Arc::new(workplace),
             provenance: Arc::new(provenance),
+            pinned: None,
         };
         let mut step = Self {
             work,

@@ -21,6 +21,7 @@ mod lane;
 mod lane_quota;
 mod lane_state;
 mod ledger;
+mod letters;
 mod metadata;
 mod need;
 mod object_name;
@@ -34,6 +35,7 @@ mod prefix;
 mod pruning;
 mod put;
 mod put_rates;
+mod replayed;
 mod retained;
 mod rows;
 mod running;
@@ -51,6 +53,9 @@ pub use delivery::{
     Delivery, FLUSH_TIME_MAX, Foundations, Metrics, ORDER_TIME_MAX, OpenError, WorkStatus,
 };
 pub use ledger::{Holding, WorkLimits};
+pub use letters::{
+    LetterError, LetterObject, LetterPage, LetterRecord, LetterText, Replayed, Wanted, Way,
+};
 pub use need::stream_bytes_min;
 pub use orders::{LaneAnswer, Order, Outcome};
 pub use running::Flushed;

@@ -6,9 +6,12 @@ use std::sync::Arc;
 
 use store::{Frame, Position};
 use streams::Numbering;
+use types::Timestamp;
 use wasm::{BatchColumns, Columns};
 
 use crate::delivery_stream::{DeliveryStream, Origin};
+use crate::replayed::{Former, History};
+use crate::tables::LaneKey;
 use crate::user_records::{self, Place, Told};
 
 /// Where the records of a lane come from.
@@ -18,16 +21,37 @@ pub struct Provenance {
     arn: String,
     /// What their sequence numbers are made of; `None` for what is put directly.
     numbering: Option<Numbering>,
+    /// They failed before, and are delivered once more.
+    is_replay: bool,
 }
 
 impl Provenance {
     /// Of a lane of this delivery stream.
-    pub fn of(stream: &DeliveryStream, numbering: Option<Numbering>) -> Self {
+    pub fn of(stream: &DeliveryStream, key: LaneKey, numbering: Option<Numbering>) -> Self {
         let arn = match &stream.origin {
             Origin::Stream { arn, .. } => arn.to_string(),
             Origin::DirectPut { .. } => stream.arn.to_string(),
         };
-        Self { arn, numbering }
+        Self {
+            arn,
+            numbering,
+            is_replay: key.is_of_replays(),
+        }
+    }
+
+    /// What was before with a record of the lane that has this partition key in the log, in a frame
+    /// that arrived then.
+    ///
+    /// # Errors
+    /// When it is to be delivered once more, and the key does not say what was before.
+    pub fn history(&self, partition_key: &str, arrival: Timestamp) -> Result<History, String> {
+        if !self.is_replay {
+            return Ok(History {
+                arrival,
+                attempts: 0,
+            });
+        }
+        Ok(Former::read(partition_key)?.history)
     }
 }
 
@@ -91,15 +115,16 @@ impl Stretches {
             ..Columns::default()
         };
         for stretch in &self.0 {
-            stretch.add_to(&mut columns, numbering)?;
+            stretch.add_to(&mut columns, provenance)?;
         }
         Ok(columns)
     }
 }
 
 impl Stretch {
-    fn add_to(&self, columns: &mut Columns, numbering: Option<Numbering>) -> Result<(), String> {
+    fn add_to(&self, columns: &mut Columns, provenance: &Provenance) -> Result<(), String> {
         let (frame, arrival) = (&self.frame, self.frame.arrival);
+        let numbering = provenance.numbering;
         let (mut skipped, mut left) = (self.before, self.records);
         let mut is_whole = true;
         user_records::tell(frame, (self.unpacks, self.place), |told: Told<'_>| {
@@ -111,7 +136,12 @@ impl Stretch {
                 return false;
             }
             left -= 1;
-            columns.arrivals_ms.push(arrival.0);
+            // One without a history is not taken into a batch.
+            let Ok(history) = provenance.history(told.partition_key, arrival) else {
+                is_whole = false;
+                return false;
+            };
+            columns.arrivals_ms.push(history.arrival.0);
             columns.sub_sequence_numbers.push(told.in_aggregate);
             if let Some(numbering) = numbering {
                 let position = Position(frame.position.0.saturating_add(told.in_frame));
@@ -130,7 +160,7 @@ impl Stretch {
 
 #[cfg(test)]
 mod tests {
-    use types::{Second, ShardId, Timestamp};
+    use types::{Second, ShardId};
 
     use super::*;
     use crate::user_records::tests::{aggregate, frame};
@@ -149,6 +179,7 @@ mod tests {
         let provenance = Arc::new(Provenance {
             arn: "an arn".to_owned(),
             numbering,
+            is_replay: false,
         });
         for at_once in 1..=5 {
             for dropped in [0, 1] {
@@ -156,7 +187,7 @@ mod tests {
                 let mut is_over = false;
                 while !is_over {
                     let (start, mut taken) = (place, 0);
-                    is_over = offer(&frame, (true, &mut place), |_| {
+                    is_over = offer(&frame, (true, &mut place), |_, _| {
                         if taken == at_once {
                             return Ok::<_, ()>(Offered::Left);
                         }
@@ -189,6 +220,7 @@ mod tests {
         let provenance = Provenance {
             arn: String::new(),
             numbering: Some(numbering),
+            is_replay: false,
         };
         let frame = frame(&[b"a".to_vec(), aggregate(&[b"b", b"c"]), b"d".to_vec()]);
         let mut stretches = Stretches::default();

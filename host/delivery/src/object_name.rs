@@ -71,6 +71,11 @@ impl NamingKey {
         )
     }
 
+    /// The UUID in the name of an object.
+    pub fn uuid(&self, place: Place) -> String {
+        uuid(place, &self.hash(place))
+    }
+
     /// A number that looks random and is the same whenever the cut is done. Its part is one that
     /// no object has.
     pub fn seed(&self, place: Place) -> u64 {
@@ -115,6 +120,15 @@ fn uuid(place: Place, hash: &[u8; 32]) -> String {
     )
 }
 
+/// The cut's number and the part that a UUID of an object's name says, if it is one.
+pub fn place_in(uuid: &str) -> Option<(u64, u16)> {
+    let mut groups = uuid.split('-');
+    let (high, low, part) = (groups.next()?, groups.next()?, groups.next()?);
+    let cut = u64::from_str_radix(&format!("{high}{low}"), 16).ok()?;
+    let part = u16::from_str_radix(part.strip_prefix('8')?, 16).ok()?;
+    Some((cut, part))
+}
+
 #[cfg(test)]
 mod tests {
     use types::Timestamp;
@@ -154,6 +168,9 @@ mod tests {
             "{uuid}"
         );
         assert_eq!(uuid.len(), 36);
+        assert_eq!(uuid, NamingKey([7; 32]).uuid(PLACE));
+        assert_eq!(place_in(uuid), Some((PLACE.cut, PLACE.part)));
+        assert_eq!(place_in("no uuid"), None);
     }
 
     #[test]

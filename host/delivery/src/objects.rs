@@ -3,16 +3,19 @@
 mod comparison;
 mod http;
 mod local;
+mod local_walk;
 mod refusal;
 mod s3;
 
 use std::error::Error;
 use std::fmt;
+use std::ops::Range;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use object_store::PutPayload;
 use object_store::path::Path;
-use types::Invalid;
+use types::{Invalid, Timestamp};
 
 use crate::arn::BucketName;
 
@@ -74,7 +77,20 @@ fn path(key: &str) -> Result<Path, ObjectError> {
     Path::parse(key).map_err(|error| ObjectError::Impossible(error.to_string()))
 }
 
-/// Buckets that objects can be put into.
+/// An object that is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Its name below the bucket.
+    pub key: String,
+    /// How long it is.
+    pub bytes: u64,
+    /// When it was made, as far as the store knows.
+    pub made_at: Timestamp,
+    /// What is another for other content, if the store gives such a thing.
+    pub tag: Option<String>,
+}
+
+/// Buckets that objects can be put into and read from.
 #[async_trait]
 pub trait Objects: Send + Sync {
     /// Makes an object that is not there yet; `encoding` is HTTP's word for what its content is
@@ -98,4 +114,34 @@ pub trait Objects: Send + Sync {
         let _ = (bucket, key);
         Ok(())
     }
+
+    /// Objects whose keys begin with `prefix`, in the order of the bytes of their keys, at most
+    /// `limit`: those after the key `after`, if there is one. A bucket that is not there has none.
+    ///
+    /// # Errors
+    /// When the store does not say.
+    async fn list(
+        &self,
+        bucket: &BucketName,
+        (prefix, after): (&str, Option<&str>),
+        limit: usize,
+    ) -> Result<Vec<Found>, ObjectError>;
+
+    /// One object; `None` if it is not there.
+    ///
+    /// # Errors
+    /// When the store does not say.
+    async fn find(&self, bucket: &BucketName, key: &str) -> Result<Option<Found>, ObjectError>;
+
+    /// Bytes of an object that was found: those of a range that lies within it. `None` if it is not
+    /// there any more, or not as it was.
+    ///
+    /// # Errors
+    /// When the store does not give them.
+    async fn read(
+        &self,
+        bucket: &BucketName,
+        found: &Found,
+        range: Range<u64>,
+    ) -> Result<Option<Bytes>, ObjectError>;
 }

@@ -173,6 +173,32 @@ impl Prefix {
         Ok(())
     }
 
+    /// What all names with it begin with, whatever the moment.
+    pub fn first_text(&self) -> String {
+        let mut first = String::new();
+        for part in &self.0 {
+            match part {
+                Part::Text(text) => first.push_str(text),
+                Part::ErrorType => first.push_str(PROCESSING_FAILED),
+                Part::Time(_) | Part::Random => break,
+            }
+        }
+        first
+    }
+
+    /// What it ends with, whatever the moment.
+    pub fn last_text(&self) -> &str {
+        match self.0.last() {
+            Some(Part::Text(text)) => text,
+            Some(Part::ErrorType) => PROCESSING_FAILED,
+            Some(Part::Time(fields)) => match fields.last() {
+                Some(Field::Text(text)) => text,
+                Some(Field::Letters(..)) | None => "",
+            },
+            Some(Part::Random) | None => "",
+        }
+    }
+
     /// The prefix of one object; its first 512 characters if it is longer.
     pub fn evaluate(&self, moment: Moment<'_>) -> String {
         let text = self.evaluate_whole(moment);

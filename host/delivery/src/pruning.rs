@@ -7,6 +7,7 @@ use store::{Engine, StoreError};
 use tokio::task::spawn_blocking;
 use wasm::{ContentHash, Plugins};
 
+use crate::letters::notes;
 use crate::rows;
 
 /// Looks at the start and whenever another version comes into force. Ends with the plugins, or
@@ -36,9 +37,9 @@ async fn prune(engine: &dyn Engine, plugins: &Arc<Plugins>) -> Result<(), String
     pruned.map_err(|error| error.to_string())
 }
 
-/// The versions that open cuts are finished with.
+/// The versions that open cuts are finished with, and those that replayed records go through.
 async fn pinned(engine: &dyn Engine) -> Result<Vec<ContentHash>, StoreError> {
-    let mut pinned = Vec::new();
+    let mut pinned = notes::pinned(engine).await?;
     for (_, lane) in rows::load_lanes(engine, None).await? {
         // Of a lane that cannot be read it is not known what it needs: nothing is deleted.
         let open = lane?.open;

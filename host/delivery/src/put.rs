@@ -66,7 +66,12 @@ impl Delivery {
         let key = stream.encryption.key();
         let frame_bytes_max = self.tools.engine.capabilities().frame_bytes_max;
         let transaction = Transaction {
-            appends: appends((log, key), &taken, frame_bytes_max, self.now())?,
+            appends: appends(
+                (log, key),
+                taken.iter().map(|record| ("", *record)),
+                (frame_bytes_max, self.now()),
+            )
+            .map_err(PutError::Commit)?,
             ..Transaction::default()
         };
         let bytes = taken.iter().map(|record| record.len()).sum();
@@ -109,13 +114,15 @@ fn number<N: TryFrom<usize>>(count: usize) -> Result<N, PutError> {
     })
 }
 
-/// The records as frames that the store takes, in order.
-fn appends(
+/// The records with their partition keys as frames that the store takes, in order.
+///
+/// # Errors
+/// When one is larger than a log takes.
+pub fn appends<'a>(
     (log, key): (LogId, Option<KeyId>),
-    records: &[&[u8]],
-    frame_bytes_max: usize,
-    arrival: Timestamp,
-) -> Result<Vec<Append>, PutError> {
+    records: impl Iterator<Item = (&'a str, &'a [u8])>,
+    (frame_bytes_max, arrival): (usize, Timestamp),
+) -> Result<Vec<Append>, CommitError> {
     let mut appends = Vec::new();
     let mut close = |body: BodyBuilder| {
         let (body, count) = body.finish();
@@ -129,15 +136,15 @@ fn appends(
     };
     let mut body = BodyBuilder::default();
     let mut body_bytes = 0;
-    for record in records {
-        let bytes = record.len() + RECORD_LAYOUT_BYTES;
+    for (partition_key, record) in records {
+        let bytes = partition_key.len() + record.len() + RECORD_LAYOUT_BYTES;
         if body.count() > 0 && body_bytes + bytes > frame_bytes_max {
             close(std::mem::take(&mut body));
             body_bytes = 0;
         }
-        body.push("", record).ok_or_else(|| {
+        body.push(partition_key, record).ok_or_else(|| {
             let what = format!("a frame of {} records and {body_bytes} bytes", body.count());
-            PutError::Commit(CommitError::TooLarge(what))
+            CommitError::TooLarge(what)
         })?;
         body_bytes += bytes;
     }

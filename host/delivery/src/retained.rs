@@ -101,7 +101,7 @@ async fn last_records(
         let read = engine.read(log, from, READ_BYTES).await?;
         for frame in &read.frames {
             let mut place = Place::default();
-            let taken = user_records::offer(frame, (unpacks, &mut place), |data| {
+            let taken = user_records::offer(frame, (unpacks, &mut place), |_, data| {
                 last.push_back(data.to_vec());
                 bytes += data.len();
                 // Of the newest there are as many as allowed; older ones make room for them.

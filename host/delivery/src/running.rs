@@ -3,6 +3,7 @@
 
 mod flush;
 mod given_up;
+mod replays;
 mod shards;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 pub use self::flush::Flushed;
+pub(crate) use self::replays::NotBegun;
 pub(crate) use self::shards::{Begins, Begun, Wanted};
 use crate::delivery_stream::DeliveryStream;
 use crate::gone::Folded;
@@ -34,6 +36,8 @@ pub struct Running {
     pub(crate) looked_at: watch::Sender<LookedAt>,
     lanes: Mutex<Lanes>,
     put_rates: Mutex<PutRates>,
+    /// Whether it has a lane of failed records that are delivered once more.
+    replays: watch::Sender<bool>,
     /// Why it does not work, if something that it needs to begin cannot be read.
     stands_still: OnceLock<String>,
     task: Mutex<Option<JoinHandle<()>>>,
@@ -105,6 +109,7 @@ impl Running {
             looked_at: watch::channel(LookedAt::Nothing).0,
             lanes: Mutex::default(),
             put_rates: Mutex::new(put_rates),
+            replays: watch::channel(false).0,
             stands_still: OnceLock::new(),
             task: Mutex::default(),
         })
@@ -113,6 +118,18 @@ impl Running {
     /// The delivery stream as it is configured.
     pub fn stream(&self) -> Arc<DeliveryStream> {
         Arc::clone(&self.stream.borrow())
+    }
+
+    /// Waits until it is so, at most so long; `None` if it is not so then.
+    pub(crate) async fn until(
+        &self,
+        time: Duration,
+        is_so: impl Fn(&DeliveryStream) -> bool,
+    ) -> Option<Arc<DeliveryStream>> {
+        let mut changes = self.stream.subscribe();
+        let waiting = changes.wait_for(|stream| is_so(stream));
+        let waited = tokio::time::timeout(time, waiting).await;
+        waited.ok()?.ok().map(|stream| Arc::clone(&stream))
     }
 
     /// What is left of the limits of direct puts.

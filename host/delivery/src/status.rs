@@ -29,6 +29,8 @@ pub struct DeliveryStatus {
     pub bucket: String,
     /// Records that came in: delivered, dropped, failed, lost and waiting together.
     pub records_in: u64,
+    /// Those of them that had failed before, and came once more.
+    pub replayed: u64,
     /// Records in delivered objects.
     pub delivered: u64,
     /// Records that the transform left out.
@@ -87,7 +89,7 @@ pub struct DeliveryDescription {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LaneDescription {
-    /// The lane: the id of the shard that it reads, or `direct`.
+    /// The lane: the id of the shard that it reads, `direct`, or `replays`.
     pub lane: String,
     /// Records that came in: delivered, dropped, failed, lost and waiting together.
     pub records_in: u64,
@@ -111,7 +113,7 @@ pub struct LaneDescription {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StuckLane {
-    /// The lane: the id of the shard that it reads, or `direct`.
+    /// The lane: the id of the shard that it reads, `direct`, or `replays`.
     pub lane: String,
     /// Why.
     pub why: String,
@@ -158,7 +160,7 @@ impl LaneDescription {
         let counts = lane.counts;
         Self {
             lane: key.lane_name(),
-            records_in: counts.records_in + counts.lost + lane.waiting_records,
+            records_in: came_in(lane),
             delivered: counts.delivered,
             dropped: counts.dropped,
             failed: counts.failed,
@@ -168,6 +170,11 @@ impl LaneDescription {
             last_object: lane.last_object.clone(),
         }
     }
+}
+
+/// Records that came to a lane.
+fn came_in(lane: &LaneStatus) -> u64 {
+    lane.counts.records_in + lane.counts.lost + lane.waiting_records
 }
 
 impl VersionStatus {
@@ -211,6 +218,7 @@ impl DeliveryStatus {
             source: None,
             bucket: String::new(),
             records_in: 0,
+            replayed: 0,
             delivered: 0,
             dropped: 0,
             failed: 0,
@@ -276,6 +284,10 @@ impl DeliveryStatus {
             },
             bucket: stream.plan.bucket.as_str().to_owned(),
             records_in: counts.records_in + counts.lost + waiting_records,
+            replayed: lanes
+                .iter()
+                .filter_map(|(key, lane)| key.is_of_replays().then(|| came_in(lane)))
+                .sum(),
             delivered: counts.delivered,
             dropped: counts.dropped,
             failed: counts.failed,

@@ -107,6 +107,7 @@ impl Supervisor {
             Origin::Stream { arn, .. } => Some(self.streams.source_changes(arn)),
             Origin::DirectPut { .. } => None,
         };
+        let mut replays = self.running.replays();
         while !*stop.borrow() {
             self.look().await;
             if let Some(seen) = &self.seen {
@@ -118,6 +119,8 @@ impl Supervisor {
             tokio::select! {
                 _ = stop.wait_for(|stop| *stop) => {}
                 () = changed(&mut changes) => {}
+                // Its sender is as old as this task.
+                Ok(()) = replays.changed() => self.seen = None,
                 Some(ended) = self.lanes.join_next_with_id() => self.note_ends(ended),
                 () = rings(alarm) => {}
             }
@@ -382,7 +385,10 @@ impl Supervisor {
             return true;
         };
         let lanes = self.running.known_lanes();
-        let delivered = lanes.first().and_then(|(_, _, state)| state.position());
+        let direct = lanes
+            .iter()
+            .find(|(key, _, _)| key.stream == LaneKey::NO_STREAM);
+        let delivered = direct.and_then(|(_, _, state)| state.position());
         let Some(delivered) = delivered else {
             return false;
         };

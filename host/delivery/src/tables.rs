@@ -2,7 +2,7 @@
 //! never used for anything else. So are the numbers of logs from [`LOGS_FIRST`] on.
 
 use bytes::Bytes;
-use store::TableId;
+use store::{LogId, TableId};
 use streams::StreamId;
 use streams::ends::EndedShard;
 use types::{AccountId, Caller, Region, ShardId};
@@ -21,6 +21,12 @@ pub const LANES: TableId = TableId(18);
 /// [`sum_key`].
 pub const SUMS: TableId = TableId(19);
 
+/// What is known of objects of failed records that were replayed or discarded, one row for each
+/// object: see [`note_key`].
+pub const NOTES: TableId = TableId(20);
+/// What was replayed, one row for each delivery stream that ever did: see [`sum_key`].
+pub const REPLAYS: TableId = TableId(21);
+
 /// How delivery streams are encrypted, one row for each that is or was: see [`encryption_key`].
 pub const ENCRYPTIONS: TableId = TableId(31);
 
@@ -30,6 +36,40 @@ pub const NUMBERS: &[u8] = b"numbers";
 /// The logs of delivery streams that are put to directly have the numbers from here on, by the
 /// number of their delivery stream; those below belong to streams.
 pub const LOGS_FIRST: u64 = 1 << 48;
+
+/// The logs of failed records that are delivered once more have the numbers from here on, by the
+/// number of their delivery stream.
+const REPLAY_LOGS_FIRST: u64 = LOGS_FIRST + (1 << 47);
+
+/// The log of failed records of a delivery stream that are delivered once more. It is made when it
+/// is first needed.
+pub fn replay_log(id: DeliveryStreamId) -> LogId {
+    LogId(REPLAY_LOGS_FIRST.saturating_add(id.0))
+}
+
+/// Bytes of a digest in a key.
+pub const DIGEST_BYTES: usize = 32;
+
+/// `delivery stream u64 BE | SHA-256 of the object's bucket and key | SHA-256 of the object`.
+pub fn note_key(
+    id: DeliveryStreamId,
+    object: [u8; DIGEST_BYTES],
+    content: [u8; DIGEST_BYTES],
+) -> Bytes {
+    Bytes::from([&id.0.to_be_bytes()[..], &object, &content].concat())
+}
+
+/// The notes about all objects of one key: from this key to before the other.
+pub fn notes_of_object(id: DeliveryStreamId, object: [u8; DIGEST_BYTES]) -> (Bytes, Bytes) {
+    let first = note_key(id, object, [0; DIGEST_BYTES]);
+    let last = note_key(id, object, [u8::MAX; DIGEST_BYTES]);
+    (first, store::key_after(&last))
+}
+
+/// The notes of a delivery stream: from this key to before the other.
+pub fn notes_of(id: DeliveryStreamId) -> (Bytes, Bytes) {
+    LaneKey::rows_of(id)
+}
 
 /// What the names of the pumps of lanes begin with.
 pub const PUMPS_OF_LANES: &str = "delivery/";
@@ -74,8 +114,14 @@ pub fn sum_key(id: DeliveryStreamId) -> Bytes {
     Bytes::copy_from_slice(&id.0.to_be_bytes())
 }
 
+/// The delivery stream that [`sum_key`] was made of.
+pub fn parse_sum_key(key: &[u8]) -> Option<DeliveryStreamId> {
+    parse_encryption_key(key)
+}
+
 /// What tells a lane from all others: its delivery stream, and the shard that it reads. The log of
-/// a delivery stream that is put to directly is the only shard of no stream.
+/// a delivery stream that is put to directly is the only shard of no stream, and that of its
+/// replays the only one of [`LaneKey::REPLAYS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LaneKey {
     /// The delivery stream.
@@ -89,6 +135,27 @@ pub struct LaneKey {
 impl LaneKey {
     /// In the place of a stream's number.
     pub const NO_STREAM: u64 = u64::MAX;
+    /// The same for failed records that are delivered once more.
+    pub const REPLAYS: u64 = u64::MAX - 1;
+
+    /// The lane of failed records of a delivery stream that are delivered once more.
+    pub fn of_replays(delivery_stream: DeliveryStreamId) -> Self {
+        Self {
+            delivery_stream,
+            stream: Self::REPLAYS,
+            shard: 0,
+        }
+    }
+
+    /// Whether it delivers failed records once more.
+    pub fn is_of_replays(&self) -> bool {
+        self.stream == Self::REPLAYS
+    }
+
+    /// Whether its log is the delivery stream's own, and nobody else's.
+    pub fn owns_log(&self) -> bool {
+        self.stream == Self::NO_STREAM || self.is_of_replays()
+    }
 
     /// The key of its row: `delivery stream u64 BE | stream u64 BE | shard u32 BE`.
     pub fn row(&self) -> Bytes {
@@ -115,19 +182,19 @@ impl LaneKey {
         (key(id.0), key(id.0.saturating_add(1)))
     }
 
-    /// What an operator calls it: the id of the shard that it reads, or `direct`.
+    /// What an operator calls it: the id of the shard that it reads, `direct` or `replays`.
     pub fn lane_name(&self) -> String {
-        if self.stream == Self::NO_STREAM {
-            "direct".to_owned()
-        } else {
-            ShardId(self.shard).to_string()
+        match self.stream {
+            Self::NO_STREAM => "direct".to_owned(),
+            Self::REPLAYS => "replays".to_owned(),
+            _ => ShardId(self.shard).to_string(),
         }
     }
 
-    /// The shard that it reads; `None` where records are put directly.
+    /// The shard that it reads; `None` where the log is the delivery stream's own.
     pub fn source(&self) -> Option<EndedShard> {
         let shard = (StreamId(self.stream), ShardId(self.shard));
-        (self.stream != Self::NO_STREAM).then_some(shard)
+        (!self.owns_log()).then_some(shard)
     }
 
     /// The name of its pump.

@@ -50,14 +50,15 @@ pub enum Offered {
 }
 
 /// Offers the records of a frame from a place on, and moves the place behind those that are taken.
-/// Whether there are no more.
+/// Whether there are no more. With each goes its partition key in the log; with one of an aggregate
+/// that of the aggregate.
 ///
 /// # Errors
 /// When `take` has one.
 pub fn offer<Error>(
     frame: &Frame,
     (unpacks, place): (bool, &mut Place),
-    mut take: impl FnMut(&[u8]) -> Result<Offered, Error>,
+    mut take: impl FnMut(&str, &[u8]) -> Result<Offered, Error>,
 ) -> Result<bool, Error> {
     // A place lies within its frame; of another frame it would give none, which is noticed where
     // records are counted.
@@ -69,8 +70,10 @@ pub fn offer<Error>(
             None => None,
         };
         let offered = match users {
-            Some(users) => offer_all(users, &mut place.left_bytes, &mut take)?,
-            None => take(record.data)?,
+            Some(users) => offer_all(users, &mut place.left_bytes, |data| {
+                take(record.partition_key, data)
+            })?,
+            None => take(record.partition_key, record.data)?,
         };
         // Of an aggregate some may be left.
         if offered == Offered::Left || place.left_bytes.is_some() {
@@ -237,7 +240,7 @@ pub(crate) mod tests {
                 let (mut place, mut all) = (Place::default(), Vec::new());
                 loop {
                     let mut taken = 0;
-                    let is_over = offer(&frame, (true, &mut place), |data| {
+                    let is_over = offer(&frame, (true, &mut place), |_, data| {
                         if leaves && taken == at_once {
                             return Ok::<_, ()>(Offered::Left);
                         }
@@ -266,7 +269,7 @@ pub(crate) mod tests {
         let records = [aggregate(&[b"a", b"b"])];
         let frame = frame(&records);
         let mut all = Vec::new();
-        let is_over = offer(&frame, (false, &mut Place::default()), |data| {
+        let is_over = offer(&frame, (false, &mut Place::default()), |_, data| {
             all.push(data.to_vec());
             Ok::<_, ()>(Offered::Taken)
         });

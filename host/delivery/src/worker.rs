@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use store::Frame;
-use types::Timestamp;
 use wasm::Slab;
 
 use crate::counts::Became;
@@ -14,6 +13,7 @@ use crate::failed_record::Failure;
 use crate::metadata::{Provenance, Stretches};
 use crate::packing::{Allowance, Halted, Object, Packing, Task};
 use crate::pins::Pins;
+use crate::replayed::History;
 use crate::settled::Settled;
 use crate::transform::{Sink, Stopped, Transformer};
 use crate::user_records::{self, Offered, Place};
@@ -35,8 +35,8 @@ pub struct Worker {
     /// Where the batch's records lie, as long as there is a transformer that may ask.
     stretches: Arc<Stretches>,
     provenance: Arc<Provenance>,
-    /// When each record of the batch arrived.
-    arrivals: Vec<Timestamp>,
+    /// What was before with each record of the batch.
+    histories: Vec<History>,
     /// The batch has been begun with.
     is_begun: bool,
     /// All is done, and the objects that were open are ended.
@@ -62,7 +62,7 @@ impl Worker {
             batch: Slab::default(),
             stretches: Arc::default(),
             provenance: Arc::clone(&task.provenance),
-            arrivals: Vec::new(),
+            histories: Vec::new(),
             is_begun: false,
             is_over: false,
             packing: Packing::new(task, allowance, encoder),
@@ -144,8 +144,10 @@ impl Worker {
     /// Takes records of the first frame until a batch is full. Whether there are no more.
     fn take(&mut self, frame: &Frame) -> Result<bool, Stopped> {
         let (mut place, before) = (self.place, self.batch.len());
-        let is_over = user_records::offer(frame, (self.unpacks, &mut place), |data| {
-            self.take_record(data, frame.arrival)
+        let provenance = Arc::clone(&self.provenance);
+        let is_over = user_records::offer(frame, (self.unpacks, &mut place), |key, data| {
+            let history = provenance.history(key, frame.arrival);
+            self.take_record(data, history.map_err(Stopped::ForNow)?)
         });
         let taken = self.batch.len().saturating_sub(before);
         // Nobody has the stretches of a batch that is not whole yet.
@@ -160,7 +162,7 @@ impl Worker {
     }
 
     /// Takes a record, unless it is one too many for the batch.
-    fn take_record(&mut self, data: &[u8], arrival: Timestamp) -> Result<Offered, Stopped> {
+    fn take_record(&mut self, data: &[u8], history: History) -> Result<Offered, Stopped> {
         let Some(transformer) = &self.transformer else {
             self.packing.takes_in(data.len());
             self.packing.deliver_as_it_is(data);
@@ -175,7 +177,7 @@ impl Worker {
             return Err(Stopped::ForNow(why));
         }
         self.packing.takes_in(data.len());
-        self.arrivals.push(arrival);
+        self.histories.push(history);
         Ok(Offered::Taken)
     }
 
@@ -200,7 +202,7 @@ impl Worker {
         };
         let mut sink = BatchSink {
             batch: &self.batch,
-            arrivals: &self.arrivals,
+            histories: &self.histories,
             packing: &mut self.packing,
         };
         let done = transformer.work(&self.batch, &mut sink)?;
@@ -211,11 +213,11 @@ impl Worker {
         self.is_begun = false;
         if done < self.batch.len() {
             self.batch = self.batch.part(done..self.batch.len());
-            self.arrivals.drain(..done);
+            self.histories.drain(..done);
             Arc::make_mut(&mut self.stretches).drain(done);
         } else {
             self.batch.clear();
-            self.arrivals.clear();
+            self.histories.clear();
             self.stretches = Arc::default();
         }
         self.mark()
@@ -241,7 +243,7 @@ fn fits(batch: &Slab, bytes: usize, pins: &Pins) -> bool {
 
 struct BatchSink<'a> {
     batch: &'a Slab,
-    arrivals: &'a [Timestamp],
+    histories: &'a [History],
     packing: &'a mut Packing,
 }
 
@@ -258,8 +260,14 @@ impl Sink for BatchSink<'_> {
     }
 
     fn fail(&mut self, source: usize, failure: Failure<'_>) {
-        match (self.batch.get(source), self.arrivals.get(source)) {
-            (Some(data), Some(arrival)) => self.packing.fail((data, *arrival), failure),
+        match (self.batch.get(source), self.histories.get(source)) {
+            (Some(data), Some(history)) => {
+                let failure = Failure {
+                    attempts: failure.attempts.saturating_add(history.attempts),
+                    ..failure
+                };
+                self.packing.fail((data, history.arrival), failure);
+            }
             _ => self.packing.breaks(self.not_of_batch(source)),
         }
     }

@@ -4,6 +4,7 @@ mod api;
 mod apps;
 mod health;
 mod history;
+mod letters;
 mod metrics;
 mod observed;
 mod pages;

@@ -10,6 +10,7 @@ use types::{HashKeyRange, ShardId, StreamArn, Timestamp};
 use wire::{Action, ApiError, Requester, Target};
 
 use crate::Streams;
+use crate::encryption::Asked;
 use crate::shard::Numbering;
 use crate::stream::{ShardMap, Status, StreamId};
 
@@ -85,6 +86,17 @@ impl Streams {
     /// hold may be shown.
     pub fn ending_source(&self, arn: &StreamArn) -> Option<Source> {
         self.source_that(arn, |status| status == Status::Deleting)
+    }
+
+    /// What asks for the encryption that the stream at an address has; `None` if it has none, or is
+    /// not there.
+    pub fn encryption_of_source(&self, arn: &StreamArn) -> Option<Asked> {
+        let stream = self.directory.at(arn)?;
+        let sealing = stream.encryption.in_force.as_ref()?;
+        Some(Asked::Start {
+            named: sealing.named.clone(),
+            master: sealing.master.clone(),
+        })
     }
 
     /// Lets a request have the records of a stream read for it, or refuses it.

@@ -31,7 +31,7 @@ const OWNED: &[Owned] = &[
             "host/server/src/tls/",
             "host/cli/",
             "host/wasm/",
-            "host/delivery/src/objects/local.rs",
+            "host/delivery/src/objects/local",
             "host/streams/src/kms/files.rs",
         ],
         about: HOST,

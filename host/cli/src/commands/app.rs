@@ -9,7 +9,9 @@ mod show;
 use clap::Subcommand;
 
 pub(crate) use create::{NewApp, create};
-pub(crate) use shapes::{Description, Letters, Shard};
+pub(crate) use letters::{letters_table, print_letter};
+pub(crate) use orders::told;
+pub(crate) use shapes::{Description, Done, Letter, Letters, Shard, WholeLetter};
 pub(crate) use show::declared;
 
 use crate::failure::Failure;

@@ -9,6 +9,7 @@ mod shapes;
 
 use clap::Subcommand;
 
+use super::letters;
 use crate::failure::Failure;
 
 pub(crate) use create::{NewDelivery, create};
@@ -37,6 +38,8 @@ pub(crate) enum DeliveryCommand {
     /// error prefix takes nothing either, the lane tries for as long as it takes; another skip
     /// begins anew with the error prefix in force, and `--leave-out` puts the records nowhere.
     Skip(order::SkipArgs),
+    /// Work with records that failed: the objects below the error prefix
+    DeadLetters(letters::ObjectsArgs),
 }
 
 impl DeliveryCommand {
@@ -49,6 +52,7 @@ impl DeliveryCommand {
             Self::Retry(args) => order::run("retry", &args).await,
             Self::Move(args) => order::run("move", &args).await,
             Self::Skip(args) => order::skip(&args).await,
+            Self::DeadLetters(args) => letters::objects_of_delivery(&args).await,
         }
     }
 }

@@ -28,7 +28,7 @@ mod trials;
 
 use clap::Subcommand;
 
-use super::in_runtime;
+use super::{in_runtime, letters};
 use crate::failure::Failure;
 
 pub(crate) use shapes::{Ignored, Plugin, Plugins};
@@ -77,6 +77,8 @@ pub(crate) enum PluginCommand {
     Canary(canary::CanaryArgs),
     /// Make a key, or sign a plugin with one
     Sign(sign::SignArgs),
+    /// Work with the dead letters of all that go through a plugin
+    DeadLetters(letters::ReadersArgs),
 }
 
 impl PluginCommand {
@@ -101,6 +103,7 @@ impl PluginCommand {
             Self::Alias(args) => in_runtime(alias::run(&args)),
             Self::Canary(args) => in_runtime(canary::run(&args)),
             Self::Sign(args) => sign::run(&args),
+            Self::DeadLetters(args) => in_runtime(letters::of_readers("plugins", &args)),
         }
     }
 }

@@ -25,6 +25,7 @@ pub(crate) use reading::{Read, Reading};
 pub(crate) use shapes::Landed;
 pub(crate) use tail::{Begin, Since};
 
+use super::letters;
 use crate::failure::Failure;
 
 #[derive(Subcommand)]
@@ -53,6 +54,8 @@ pub(crate) enum StreamCommand {
     Consumers(consumers::ConsumersArgs),
     /// Show how far the readers of a stream are behind
     Lag(lag::LagArgs),
+    /// Work with the dead letters of all that read a stream
+    DeadLetters(letters::ReadersArgs),
 }
 
 impl StreamCommand {
@@ -70,6 +73,7 @@ impl StreamCommand {
             Self::Retention(args) => retention::run(&args).await,
             Self::Consumers(args) => consumers::run(&args).await,
             Self::Lag(args) => lag::run(&args).await,
+            Self::DeadLetters(args) => letters::of_readers("streams", &args).await,
         }
     }
 }

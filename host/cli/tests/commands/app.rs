@@ -1,12 +1,10 @@
 //! `millrace app …`, against a server with the plugin `word-count`.
 
 use std::fs;
-use std::process::Output;
-use std::time::Instant;
 
 use tempfile::TempDir;
 
-use crate::fixture::{Server, complaint, printed, run};
+use crate::fixture::{Server, ask, complaint, printed, until};
 
 /// A plugin of this repository.
 const PLUGIN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../plugins/word-count");
@@ -33,26 +31,6 @@ fn start(data: &TempDir) -> Server {
         printed(server.stream(&["create", stream]));
     }
     server
-}
-
-fn ask(server: &Server, arguments: &[&str]) -> Output {
-    let mut all = arguments.to_vec();
-    all.extend(["--endpoint", &server.endpoint]);
-    run(&all)
-}
-
-/// Asks until the answer has this text; a plugin may still be compiled.
-fn until(server: &Server, arguments: &[&str], text: &str) -> String {
-    let begun = Instant::now();
-    loop {
-        let answer = ask(server, arguments);
-        let said = String::from_utf8_lossy(&answer.stdout).into_owned();
-        if said.contains(text) {
-            return said;
-        }
-        let complaint = String::from_utf8_lossy(&answer.stderr);
-        assert!(begun.elapsed().as_secs() < 60, "{said}{complaint}");
-    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -176,4 +177,25 @@ pub fn feed(mut command: Command, input: &[u8]) -> Output {
         .unwrap();
     child.stdin.take().unwrap().write_all(input).unwrap();
     child.wait_with_output().unwrap()
+}
+
+/// Runs a command about a server.
+pub fn ask(server: &Server, arguments: &[&str]) -> Output {
+    let mut all = arguments.to_vec();
+    all.extend(["--endpoint", &server.endpoint]);
+    run(&all)
+}
+
+/// Asks until the answer has this text; a plugin may still be compiled.
+pub fn until(server: &Server, arguments: &[&str], text: &str) -> String {
+    let begun = Instant::now();
+    loop {
+        let answer = ask(server, arguments);
+        let said = String::from_utf8_lossy(&answer.stdout).into_owned();
+        if said.contains(text) {
+            return said;
+        }
+        let complaint = String::from_utf8_lossy(&answer.stderr);
+        assert!(begun.elapsed().as_secs() < 60, "{said}{complaint}");
+    }
 }

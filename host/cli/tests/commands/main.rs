@@ -4,6 +4,7 @@
 mod app;
 mod broken_output;
 mod compile_worker;
+mod dead_letters;
 mod delivery;
 mod demo;
 mod fixture;

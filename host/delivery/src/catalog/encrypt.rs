@@ -1,5 +1,6 @@
 //! How a delivery stream that is put to directly comes to be encrypted, to be encrypted with
-//! another key, or not to be.
+//! another key, or not to be. Of one that reads a stream only what is replayed lies in a log of its
+//! own, which is sealed as that stream is.
 //!
 //! ```text
 //! what comes + its data key, wrapped (ENABLING)  ->  answer  ->  in force (ENABLED)
@@ -16,6 +17,7 @@ use crate::arn::DeliveryStreamArn;
 use crate::delivery_stream::{DeliveryStream, Origin, Status};
 use crate::rows;
 use crate::running::Running;
+use crate::tables::replay_log;
 
 /// What a change to an encryption comes to, and what must be kept with it.
 pub(super) struct Changing {
@@ -37,9 +39,6 @@ impl CatalogTask {
         let stream = running.stream();
         if stream.status != Status::Active {
             return Err(ChangeError::NotActive(stream.status));
-        }
-        if !matches!(stream.origin, Origin::DirectPut { .. }) {
-            return Err(ChangeError::NotDirect);
         }
         if stream.encryption.coming.is_some() {
             return Err(ChangeError::EncryptionUnderWay);
@@ -99,15 +98,20 @@ impl CatalogTask {
         stream: &DeliveryStream,
         now: Timestamp,
     ) -> Result<Timestamp, ChangeError> {
-        let Origin::DirectPut { log } = stream.origin else {
-            return Ok(now);
+        let direct = match stream.origin {
+            Origin::DirectPut { log } => Some(log),
+            Origin::Stream { .. } => None,
         };
-        match self.tools.engine.last_arrival(log) {
-            Ok(latest) => Ok(now.max(latest.unwrap_or(now))),
-            // The delivery stream is being created.
-            Err(StoreError::NoLog(_)) => Ok(now),
-            Err(error) => Err(error.into()),
+        let mut latest = now;
+        for log in direct.into_iter().chain([replay_log(stream.id)]) {
+            match self.tools.engine.last_arrival(log) {
+                Ok(arrival) => latest = latest.max(arrival.unwrap_or(now)),
+                // The delivery stream is being created, or nothing of it was replayed.
+                Err(StoreError::NoLog(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
+        Ok(latest)
     }
 
     /// A key that was made for what was not kept is nobody's.
@@ -127,7 +131,8 @@ impl CatalogTask {
         let mut changed = DeliveryStream::clone(&stream);
         changed.encryption = stream.encryption.changed();
         let (kms, time) = (self.streams.kms(), self.streams.retention_time());
-        let outlived = if time.may_trim {
+        // What is replayed waits for as long as it takes.
+        let outlived = if time.may_trim && !running.has_replays_waiting(&*self.tools.engine) {
             let cutoff = time.now.before(DIRECT_PUT_RETENTION);
             kms.outlived(KeyOwner::Delivery(stream.id.0), cutoff)
         } else {

@@ -11,9 +11,10 @@ use super::{ChangeError, STOP_WAIT, commit};
 use crate::delivery_stream::{Origin, Status};
 use crate::gone::LANES_PER_COMMIT;
 use crate::lane::Tools;
+use crate::letters::notes;
 use crate::rows;
 use crate::running::{Begins, Begun, Running};
-use crate::tables::LaneKey;
+use crate::tables::{self, LaneKey};
 
 /// Prepares a delivery stream that is being made or deleted for the last step of that.
 ///
@@ -58,16 +59,25 @@ async fn take_away(running: &Running, tools: &Tools) -> Result<(), ChangeError> 
     }
     let engine = &*tools.engine;
     let stream = running.stream();
+    let mut logs = vec![tables::replay_log(stream.id)];
     if let Origin::DirectPut { log } = stream.origin {
-        // A put that is under way goes in before, and is counted, or is refused.
-        match engine.seal(log).await {
+        logs.push(log);
+    }
+    for log in &logs {
+        // A put or a replay that is under way goes in before, and is counted, or is refused.
+        match engine.seal(*log).await {
             Ok(_) | Err(StoreError::NoLog(_)) => {}
             Err(error) => return Err(error.into()),
         }
     }
     running.give_up(tools).await?;
-    if let Origin::DirectPut { log } = stream.origin {
-        engine.delete_logs(&[log]).await?;
+    engine.delete_logs(&logs).await?;
+    loop {
+        let removals = notes::some_removals(engine, stream.id, LANES_PER_COMMIT).await?;
+        if removals.is_empty() {
+            break;
+        }
+        commit(engine, removals, Purpose::MakeRoom).await?;
     }
     let kept = rows::load_lanes(engine, Some(LaneKey::rows_of(stream.id))).await?;
     // A lane that never delivered anything has a pump all the same.

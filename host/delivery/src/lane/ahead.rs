@@ -58,11 +58,14 @@ pub(super) struct Held {
 impl LaneStep {
     /// Looks whether as much waits after a cut as goes together, and works on that once it is told
     /// to begin. Not while the lane does not get rid of that cut, or puts slowly: what comes after
-    /// it can wait.
+    /// it can wait; nor where failed records are delivered once more.
     pub(super) fn begin_ahead(&mut self, after: &Cut) -> Option<oneshot::Sender<()>> {
         let held = self.held.take().filter(|held| held.from == after.to);
         let stream = Arc::clone(&self.signals.stream.borrow());
-        let is_stuck = matches!(self.phase, Phase::Stuck(_)) || self.puts_slowly;
+        // What is replayed next may go through another version.
+        let is_stuck = matches!(self.phase, Phase::Stuck(_))
+            || self.puts_slowly
+            || self.work.key.is_of_replays();
         if is_stuck || stream.version_id != after.version_id || *self.signals.stop.borrow() {
             return None;
         }

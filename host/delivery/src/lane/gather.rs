@@ -5,15 +5,14 @@ use std::time::{Duration, Instant};
 
 use store::{Position, StoreError};
 use streams::pump::StepError;
-use wasm::{Choice, Version};
+use wasm::{Absence, Choice, Version};
 
 use super::work::Looked;
 use super::{LaneStep, failed};
 use crate::cut::{Cut, Gathering, Hints};
-use crate::delivery_stream::DeliveryStream;
+use crate::delivery_stream::{DeliveryStream, NotChosen};
 use crate::open_cut::OpenCut;
 use crate::pins::Pins;
-use crate::tables::LaneKey;
 
 /// How long a waiting lane sleeps at most, so that it notices a clock that was set.
 const SLEEP_MAX: Duration = Duration::from_secs(1);
@@ -61,6 +60,7 @@ impl LaneStep {
         if let Some(open) = self.decided_ahead(from).await {
             return Ok(Some(self.with_what_was_moved(open)));
         }
+        self.work.pinned = self.work.version_at(from).await?;
         while let Some((stream, plugin)) = self.ready(Some(from)).await? {
             let plugin = plugin.as_ref();
             match self.gather_by(from, (&stream, plugin)).await? {
@@ -182,12 +182,25 @@ impl LaneStep {
 
     /// The version of the plugin that records go through at the moment, if they go through one.
     pub(super) fn plugin(&self, stream: &DeliveryStream) -> Result<Option<Choice>, String> {
+        let pinned = self.work.pinned;
         let Some(transform) = &stream.destination.transform else {
-            return Ok(None);
+            return match pinned {
+                None => Ok(None),
+                Some(version) => Err(format!(
+                    "these records are replayed through version {version}, and the configuration \
+                     in force has no plugin"
+                )),
+            };
         };
         let chosen = transform.choose(&self.work.tools.plugins, self.work.key);
-        // One that came meanwhile rings the bell that the lane waits for.
-        chosen.map(Some).map_err(|why| why.to_string())
+        match (pinned, chosen) {
+            // One that came meanwhile rings the bell that the lane waits for.
+            (None, chosen) => chosen.map(Some).map_err(|why| why.to_string()),
+            // A plugin that is paused works for nobody.
+            (Some(_), Err(why @ NotChosen::Absent(_, Absence::Paused(_)))) => Err(why.to_string()),
+            (Some(version), Ok(choice)) if choice.hash() == version => Ok(Some(choice)),
+            (Some(version), _) => Ok(Some(Choice::Cold(version))),
+        }
     }
 
     /// Returns when something changed around the lane.
@@ -274,7 +287,7 @@ impl LaneStep {
     /// Gives back the space of what is delivered, where the log is the delivery stream's own. Done
     /// before the next cut, since only then the pump has made its position durable.
     pub(super) async fn trim_before(&self, position: Position) {
-        if self.work.key.stream != LaneKey::NO_STREAM {
+        if !self.work.key.owns_log() {
             return;
         }
         let trimmed = async {

@@ -12,9 +12,11 @@ use super::{Halt, LaneStep, Undone};
 use crate::content::Chunks;
 use crate::counts::{Became, Counts};
 use crate::failed_record::{self, Failure};
+use crate::metadata::Provenance;
 use crate::need::{self, Need};
 use crate::open_cut::{OpenCut, Skip};
 use crate::packing::Object;
+use crate::replayed::History;
 use crate::user_records::{self, Offered, Place};
 
 /// The error code of a skipped record.
@@ -33,6 +35,8 @@ struct Skipping {
     place: Place,
     /// Whether aggregates are taken apart.
     unpacks: bool,
+    /// Where the records come from.
+    provenance: Arc<Provenance>,
     /// Places of the log that are done.
     places: u64,
     /// The object that was begun.
@@ -47,7 +51,7 @@ struct Skipping {
 }
 
 impl Skipping {
-    fn new(open: &OpenCut, skip: &Skip) -> Self {
+    fn new(open: &OpenCut, skip: &Skip, provenance: Arc<Provenance>) -> Self {
         Self {
             message: format!(
                 "An operator skipped the delivery of this record: {}",
@@ -58,6 +62,7 @@ impl Skipping {
             frames: VecDeque::new(),
             place: Place::default(),
             unpacks: open.cut.unpacked.is_some(),
+            provenance,
             places: 0,
             lines: Chunks::default(),
             line: Vec::new(),
@@ -76,8 +81,10 @@ impl Skipping {
     fn next_full(&mut self) -> Result<Option<Object>, StepError> {
         while let Some(frame) = self.frames.front().cloned() {
             let mut place = self.place;
-            let is_over = user_records::offer(&frame, (self.unpacks, &mut place), |data| {
-                self.write((data, frame.arrival))?;
+            let provenance = Arc::clone(&self.provenance);
+            let is_over = user_records::offer(&frame, (self.unpacks, &mut place), |key, data| {
+                let history = provenance.history(key, frame.arrival);
+                self.write(data, history.map_err(StepError::Failed)?)?;
                 Ok::<_, StepError>(if self.is_full() {
                     Offered::TakenLast
                 } else {
@@ -100,14 +107,15 @@ impl Skipping {
         self.lines.len() as u64 >= self.object_bytes_max
     }
 
-    fn write(&mut self, record: (&[u8], Timestamp)) -> Result<(), StepError> {
+    fn write(&mut self, data: &[u8], history: History) -> Result<(), StepError> {
         let failure = Failure {
             code: CODE,
             message: &self.message,
             reason: None,
-            attempts: 1,
+            attempts: history.attempts.saturating_add(1),
         };
-        let data_bytes = record.0.len() as u64;
+        let record = (data, history.arrival);
+        let data_bytes = data.len() as u64;
         let line_bytes = usize::try_from(need::skipped_line_bytes_max(data_bytes));
         self.line.clear();
         self.line
@@ -155,7 +163,7 @@ impl LaneStep {
         let work = self.work.clone();
         let needed = Need::skipped(&open.cut, skip.object_bytes_max);
         let room = self.room(open, Some(needed)).await?;
-        let mut skipping = Skipping::new(open, skip);
+        let mut skipping = Skipping::new(open, skip, Arc::clone(&work.provenance));
         let mut putting = Putting::new(self, (open, &plan), Arc::clone(&room));
         let (mut at, to) = (open.cut.from, open.cut.to);
         while at < to {

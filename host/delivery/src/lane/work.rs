@@ -63,6 +63,9 @@ pub(super) struct Work {
     pub(super) workplace: Arc<Workplace>,
     /// Where its records come from.
     pub(super) provenance: Arc<Provenance>,
+    /// The version that those which are gathered go through whatever is in force. Only records that
+    /// are delivered once more name one.
+    pub(super) pinned: Option<ContentHash>,
 }
 
 /// How far the log was looked at.
@@ -321,6 +324,9 @@ impl Work {
             let (next, tip, sealed) = (read.next, read.tip, read.sealed);
             let extras = self.extras(&read.frames).await?;
             for (frame, extra) in read.frames.iter().zip(extras) {
+                if self.goes_apart(gathering, frame)? {
+                    return Ok(Looked::UntilFull);
+                }
                 gathering.add(frame, extra);
                 see(frame);
                 if gathering.is_full(hints) {

@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::header::{ETAG, RANGE};
-use hyper::{HeaderMap, Method, StatusCode};
+use hyper::{HeaderMap, Method, StatusCode, Uri};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector as TcpConnector;
@@ -39,6 +39,8 @@ const HEADERS_MAX: usize = 100;
 /// Bytes of an answer's body that are read where no object was asked for: an error's words stand
 /// in its first. What follows is not read, and the connection ends.
 const WORDS_BYTES_MAX: u64 = 16 * 1024;
+/// The same of the names of objects: of a hundred, each a KiB of signs that XML writes longer.
+const LISTING_BYTES_MAX: u64 = 2 * 1024 * 1024;
 
 type Inner = Client<HttpsConnector<TcpConnector>, HttpRequestBody>;
 
@@ -86,6 +88,7 @@ impl HttpService for Service {
         let time_max = time_max(request.body().content_length())?;
         let is_put = request.method() == Method::PUT;
         let asked_for = match *request.method() {
+            Method::GET if is_listing(request.uri()) => Some(LISTING_BYTES_MAX),
             Method::GET => bytes_asked_for(request.headers()),
             _ => None,
         };
@@ -146,6 +149,12 @@ impl fmt::Display for MoreThanAskedFor {
 }
 
 impl std::error::Error for MoreThanAskedFor {}
+
+/// Whether a request asks for the names of objects.
+fn is_listing(uri: &Uri) -> bool {
+    let parameters = uri.query().unwrap_or_default().split('&');
+    parameters.into_iter().any(|it| it == "list-type=2")
+}
 
 /// How many bytes of an object a request asks for, as the client writes it: `bytes=0-99`.
 fn bytes_asked_for(headers: &HeaderMap) -> Option<u64> {

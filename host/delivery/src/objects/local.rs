@@ -4,6 +4,7 @@
 //! link is made once, by whoever comes first, and what it names is whole.
 
 use std::io::{self, ErrorKind, Read};
+use std::ops::Range;
 use std::path::{Path as FilePath, PathBuf};
 
 use async_trait::async_trait;
@@ -16,7 +17,7 @@ use object_store::{
 use types::Invalid;
 
 use super::comparison::Comparison;
-use super::{Created, ObjectError, Objects, cause, path};
+use super::{Created, Found, ObjectError, Objects, cause, local_walk, path};
 use crate::arn::BucketName;
 
 /// Bytes of a file's name on every file system that matters (Linux, NAME_MAX). A longer one is
@@ -64,6 +65,12 @@ impl LocalObjects {
     /// The directory.
     pub fn root(&self) -> &FilePath {
         &self.root
+    }
+
+    /// Where an object lies.
+    fn file(&self, bucket: &BucketName, key: &str) -> Result<PathBuf, ObjectError> {
+        let target = path(&format!("{bucket}/{key}"))?;
+        Ok(self.root.join(target.as_ref()))
     }
 
     async fn sync_staged(&self, name: &str) -> Result<(), ObjectError> {
@@ -165,6 +172,49 @@ impl Objects for LocalObjects {
         let looked = looking.await;
         looked.map_err(|error| Invalid(format!("look at the bucket: {error}")))?
     }
+
+    async fn list(
+        &self,
+        bucket: &BucketName,
+        (prefix, after): (&str, Option<&str>),
+        limit: usize,
+    ) -> Result<Vec<Found>, ObjectError> {
+        let bucket = self.root.join(bucket.as_str());
+        let (prefix, after) = (prefix.to_owned(), after.map(str::to_owned));
+        let walk = move || local_walk::list(&bucket, (&prefix, after.as_deref()), limit);
+        blocking("list objects", walk).await
+    }
+
+    async fn find(&self, bucket: &BucketName, key: &str) -> Result<Option<Found>, ObjectError> {
+        let file = self.file(bucket, key)?;
+        let key = key.to_owned();
+        blocking("look at an object", move || local_walk::find(&file, key)).await
+    }
+
+    async fn read(
+        &self,
+        bucket: &BucketName,
+        found: &Found,
+        range: Range<u64>,
+    ) -> Result<Option<Bytes>, ObjectError> {
+        let file = self.file(bucket, &found.key)?;
+        let found = found.clone();
+        blocking("read an object", move || {
+            local_walk::read(&file, &found, range)
+        })
+        .await
+    }
+}
+
+/// Does what blocks beside the runtime.
+async fn blocking<T: Send + 'static>(
+    what: &'static str,
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, ObjectError> {
+    let failed = |error: &dyn std::fmt::Display| ObjectError::Failed(format!("{what}: {error}"));
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| failed(&error))?
+        .map_err(|error| failed(&error))
 }
 
 /// Whether the file system can have a file of this name: each part of it is short enough, and no

@@ -3,22 +3,25 @@
 
 use std::collections::HashMap;
 use std::error::Error as _;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use md5::{Digest, Md5};
 use object_store::aws::{AmazonS3, AmazonS3Builder, S3ConditionalPut};
+use object_store::list::{PaginatedListOptions, PaginatedListStore};
 use object_store::path::Path;
 use object_store::{
-    Attribute, Attributes, Error, GetOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions,
-    PutPayload, RetryConfig,
+    Attribute, Attributes, Error, GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode,
+    PutOptions, PutPayload, RetryConfig,
 };
+use types::Timestamp;
 
 use super::comparison::Comparison;
 use super::http::{Connector, NoTag};
 use super::refusal::Refusal;
-use super::{Created, ObjectError, Objects, cause, path};
+use super::{Created, Found, ObjectError, Objects, cause, path};
 use crate::arn::BucketName;
 
 /// Buckets whose clients are kept; one more begins anew with all.
@@ -150,6 +153,67 @@ impl Objects for S3Objects {
                 None => Err(failed(error)),
             },
         }
+    }
+
+    async fn list(
+        &self,
+        bucket: &BucketName,
+        (prefix, after): (&str, Option<&str>),
+        limit: usize,
+    ) -> Result<Vec<Found>, ObjectError> {
+        let options = PaginatedListOptions {
+            offset: after.map(str::to_owned),
+            max_keys: Some(limit),
+            ..PaginatedListOptions::default()
+        };
+        let store = self.bucket(bucket)?;
+        let listed = store.list_paginated(Some(prefix), options).await;
+        let mut found: Vec<Found> = match listed {
+            Ok(listed) => listed.result.objects.into_iter().map(found).collect(),
+            Err(Error::NotFound { .. }) => Vec::new(),
+            Err(error) => return Err(failed(error)),
+        };
+        found.sort_by(|a, b| a.key.cmp(&b.key));
+        Ok(found)
+    }
+
+    async fn find(&self, bucket: &BucketName, key: &str) -> Result<Option<Found>, ObjectError> {
+        match self.bucket(bucket)?.head(&path(key)?).await {
+            Ok(meta) => Ok(Some(found(meta))),
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    async fn read(
+        &self,
+        bucket: &BucketName,
+        found: &Found,
+        range: Range<u64>,
+    ) -> Result<Option<Bytes>, ObjectError> {
+        let options = GetOptions {
+            range: Some(range.into()),
+            if_match: found.tag.clone(),
+            ..GetOptions::default()
+        };
+        let store = self.bucket(bucket)?;
+        match store.get_opts(&path(&found.key)?, options).await {
+            Ok(read) => Ok(Some(read.bytes().await.map_err(failed)?)),
+            Err(Error::NotFound { .. } | Error::Precondition { .. }) => Ok(None),
+            Err(error) => Err(failed(error)),
+        }
+    }
+}
+
+/// An object as it is known here.
+fn found(meta: ObjectMeta) -> Found {
+    let made_at = u64::try_from(meta.last_modified.timestamp_millis());
+    Found {
+        key: meta.location.into(),
+        bytes: meta.size,
+        // Before 1970 there was no store.
+        made_at: made_at.map_or(Timestamp(0), Timestamp),
+        tag: meta.e_tag,
     }
 }
 

@@ -1,6 +1,7 @@
 //! DescribeDeliveryStream.
 
 use serde::{Deserialize, Serialize};
+use streams::encryption::Encryption;
 use wire::members::{Integer, Text, Time};
 use wire::shape::pattern::firehose as pattern;
 use wire::shape::{Check, NumberRule, Shape, TextRule};
@@ -193,7 +194,11 @@ fn describe(stream: &DeliveryStream) -> Description {
         delivery_stream_name: stream.arn.name.as_str().to_owned(),
         delivery_stream_arn: stream.arn.to_string(),
         delivery_stream_status: stream.status.as_str(),
-        delivery_stream_encryption_configuration: Described::of(&stream.encryption),
+        delivery_stream_encryption_configuration: match stream.origin {
+            Origin::DirectPut { .. } => Described::of(&stream.encryption),
+            // What is replayed is sealed as the stream is, which nobody asked this one for.
+            Origin::Stream { .. } => Described::of(&Encryption::default()),
+        },
         delivery_stream_type: stream.origin.type_name(),
         version_id: stream.version_id.to_string(),
         create_timestamp: Time(stream.created_at),

@@ -12,6 +12,8 @@ use wire::shape::{Check, Shape, TextRule};
 use super::error;
 use super::shapes::required;
 use crate::Delivery;
+use crate::catalog::ChangeError;
+use crate::delivery_stream::{DeliveryStream, Origin};
 
 const OWNED: &str = "AWS_OWNED_CMK";
 const MANAGED: &str = "CUSTOMER_MANAGED_CMK";
@@ -32,6 +34,15 @@ impl Shape for Wanted<'_> {
     fn check(&self, check: &mut Check) {
         check.optional("KeyARN", &self.key_arn, KEY_ARN);
         check.required("KeyType", &self.key_type, KEY_TYPE);
+    }
+}
+
+/// Lets an operation go on that says what direct puts are sealed with. What waits elsewhere is
+/// sealed as its stream is.
+pub fn check_direct(stream: &DeliveryStream) -> Result<(), ApiError> {
+    match stream.origin {
+        Origin::DirectPut { .. } => Ok(()),
+        Origin::Stream { .. } => Err(error::change(ChangeError::NotDirect, &stream.arn)),
     }
 }
 

@@ -5,12 +5,10 @@ use wire::members::{NoMembers, Structure, Text};
 use wire::shape::{Check, Fields, Shape};
 use wire::{Answer, ApiError, Call};
 
-use super::encryption::{Wanted, asked};
+use super::encryption::{Wanted, asked, check_direct};
 use super::shapes::{NAME, required};
 use super::{error, find};
 use crate::Delivery;
-use crate::catalog::ChangeError;
-use crate::delivery_stream::Origin;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -36,9 +34,7 @@ pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError>
     let name = required(&input.delivery_stream_name)?.as_str();
     let stream = find(delivery, &call.caller, name)?;
     let arn = stream.arn.clone();
-    if !matches!(stream.origin, Origin::DirectPut { .. }) {
-        return Err(error::change(ChangeError::NotDirect, &arn));
-    }
+    check_direct(&stream)?;
     let wanted = input
         .delivery_stream_encryption_configuration_input
         .as_ref();

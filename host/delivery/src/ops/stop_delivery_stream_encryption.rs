@@ -6,6 +6,7 @@ use wire::members::{NoMembers, Text};
 use wire::shape::{Check, Shape};
 use wire::{Answer, ApiError, Call};
 
+use super::encryption::check_direct;
 use super::shapes::{NAME, required};
 use super::{error, find};
 use crate::Delivery;
@@ -28,7 +29,9 @@ impl Shape for Input<'_> {
 pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = call.parse()?;
     let name = required(&input.delivery_stream_name)?.as_str();
-    let arn = find(delivery, &call.caller, name)?.arn.clone();
+    let stream = find(delivery, &call.caller, name)?;
+    let arn = stream.arn.clone();
+    check_direct(&stream)?;
     let changed = delivery.catalog.encrypt(arn.clone(), Asked::Stop).await;
     changed.map_err(|error| error::change(error, &arn))?;
     call.answer(&NoMembers {})

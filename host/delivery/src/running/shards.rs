@@ -41,6 +41,12 @@ impl Running {
 
     /// The lanes that could run, as far as their source has them at the moment.
     pub(crate) fn wanted(&self, streams: &Streams) -> Vec<Wanted> {
+        let mut wanted = self.wanted_of_source(streams);
+        wanted.extend(self.wanted_of_replays());
+        wanted
+    }
+
+    fn wanted_of_source(&self, streams: &Streams) -> Vec<Wanted> {
         let stream = self.stream();
         match &stream.origin {
             Origin::DirectPut { log } => vec![Wanted {
@@ -81,6 +87,7 @@ impl Running {
         streams: &Streams,
     ) -> Result<(), StoreError> {
         let (engine, stream) = (&*tools.engine, self.stream());
+        self.look_for_replays(engine);
         let logs = self.logs(streams);
         let closed = self.wanted(streams).into_iter();
         let closed = closed.filter(|wanted| wanted.is_closed);
@@ -123,7 +130,7 @@ impl Running {
     }
 
     /// Where a lane shows how it is that is not at work.
-    fn shown(&self, key: LaneKey, log: Option<LogId>) -> Arc<LaneState> {
+    pub(super) fn shown(&self, key: LaneKey, log: Option<LogId>) -> Arc<LaneState> {
         let mut lanes = self.lock();
         let shown = lanes.by_key.entry(key).or_default();
         shown.log = log;

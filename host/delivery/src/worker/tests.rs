@@ -1,4 +1,5 @@
 use bytes::Bytes;
+use types::Timestamp;
 
 use super::*;
 use crate::counts::Counts;
@@ -98,7 +99,10 @@ fn a_record_counts_for_the_object_with_the_last_of_it() {
     }
     let mut sink = BatchSink {
         batch: &batch,
-        arrivals: &[Timestamp(5); 3],
+        histories: &[History {
+            arrival: Timestamp(5),
+            attempts: 0,
+        }; 3],
         packing: &mut worker.packing,
     };
     for bytes in [10, 12, 1] {

@@ -1,15 +1,17 @@
 //! Buckets in memory that outlive the process under test and do to it what real ones do.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use delivery::arn::BucketName;
-use delivery::objects::{Created, ObjectError, Objects};
+use delivery::objects::{Created, Found, ObjectError, Objects};
 use object_store::PutPayload;
 use store::disk::simulated::SimulatedDisk;
 use tokio::sync::watch;
+use types::Timestamp;
 
 use crate::world::in_time;
 
@@ -238,5 +240,47 @@ impl Objects for Buckets {
         let answer = self.put(name, Bytes::from(content)).await;
         self.ended.send_modify(|ended| *ended += 1);
         answer
+    }
+
+    async fn list(
+        &self,
+        bucket: &BucketName,
+        (prefix, after): (&str, Option<&str>),
+        limit: usize,
+    ) -> Result<Vec<Found>, ObjectError> {
+        let objects = self.objects().into_iter();
+        let of_bucket = objects.filter(|((name, _), _)| name == bucket.as_str());
+        let keys = of_bucket.map(|((_, key), content)| found(&key, &content));
+        let wanted = keys.filter(|found| found.key.starts_with(prefix));
+        let wanted = wanted.filter(|found| after.is_none_or(|after| found.key.as_str() > after));
+        Ok(wanted.take(limit).collect())
+    }
+
+    async fn find(&self, bucket: &BucketName, key: &str) -> Result<Option<Found>, ObjectError> {
+        let name = (bucket.as_str().to_owned(), key.to_owned());
+        let state = self.lock();
+        Ok(state.objects.get(&name).map(|content| found(key, content)))
+    }
+
+    async fn read(
+        &self,
+        bucket: &BucketName,
+        found: &Found,
+        range: Range<u64>,
+    ) -> Result<Option<Bytes>, ObjectError> {
+        let name = (bucket.as_str().to_owned(), found.key.clone());
+        let state = self.lock();
+        let bounds = [range.start, range.end].map(|at| usize::try_from(at).unwrap());
+        let content = state.objects.get(&name);
+        Ok(content.map(|content| content.slice(bounds[0]..bounds[1])))
+    }
+}
+
+fn found(key: &str, content: &Bytes) -> Found {
+    Found {
+        key: key.to_owned(),
+        bytes: content.len() as u64,
+        made_at: Timestamp(0),
+        tag: None,
     }
 }

@@ -115,7 +115,7 @@ fn order((_, key): &Name) -> (u64, String) {
     (version.parse().unwrap(), rest.to_owned())
 }
 
-fn raw_data(line: &str) -> String {
+pub fn raw_data(line: &str) -> String {
     let line: serde_json::Value = serde_json::from_str(line).unwrap();
     let raw = line["rawData"].as_str().unwrap();
     let data = base64_simd::STANDARD.decode_to_vec(raw).unwrap();

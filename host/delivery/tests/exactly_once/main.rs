@@ -32,6 +32,7 @@ mod moved;
 mod names;
 mod outcomes;
 mod patience;
+mod replayed;
 mod resharded;
 #[path = "../../../../tests/hostile/simple.rs"]
 mod simple;

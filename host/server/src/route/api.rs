@@ -15,6 +15,8 @@
 //! | `GET /_millrace/delivery-streams` | `{"deliveryStreams": [...]}`, the caller's |
 //! | `GET /_millrace/delivery-streams/NAME` | one of them |
 //! | `POST /_millrace/delivery-streams/NAME/flush` | `{"delivered": true}` once all is delivered |
+//! | `GET /_millrace/{delivery-streams,streams,plugins}/NAME/dead-letters…` | see `letters` |
+//! | `POST /_millrace/{delivery-streams,streams,plugins}/NAME/dead-letters/…` | the same |
 //! | `POST /_millrace/delivery-streams/NAME/ORDER` | `{"lanes": [...]}`: what each did |
 //! | `POST /_millrace/delivery-streams/NAME/ORDER/LANE` | the same of one lane |
 //! | `GET /_millrace/tables` | `{"tables": [...]}`, the caller's, in order of their names |
@@ -56,6 +58,7 @@ use wire::{Action, Answer, ApiError, Requester, Target, form, json};
 
 use super::apps::AppPage;
 use super::history;
+use super::letters::LettersPage;
 use super::plugin_orders::{self, PluginOrder};
 use super::plugins::{self, Deployers};
 use super::viewer::Viewer;
@@ -99,6 +102,7 @@ enum Page<'a> {
     DeliveryStream(&'a str),
     Flush(&'a str),
     Order(&'a str, Order, Option<&'a str>),
+    Letters(LettersPage<'a>),
     Tables,
     Table(&'a str),
     Item(&'a str, Vec<&'a str>),
@@ -110,6 +114,9 @@ impl<'a> Page<'a> {
         let below = path.strip_prefix(ROOT)?;
         let parts: Vec<&str> = below.split('/').collect();
         match parts[..] {
+            [of, name, "dead-letters", ref rest @ ..] if of != "apps" => {
+                LettersPage::at(of, name, rest).map(Self::Letters)
+            }
             ["plugins"] => Some(Self::Plugins),
             ["plugins", name] if method == Method::PUT => Some(Self::DeployPlugin(name)),
             ["plugins", name] => Some(Self::Plugin(name)),
@@ -158,6 +165,7 @@ impl<'a> Page<'a> {
             Self::Order(_, Order::Skip, _) => "SkipDelivery",
             Self::Order(_, Order::LeaveOut, _) => "LeaveOutDelivery",
             Self::Order(_, Order::Move, _) => "MoveDelivery",
+            Self::Letters(page) => page.operation(),
             Self::Tables => "ListTables",
             Self::Table(_) => "ScanTable",
             Self::Item(..) => "GetTableItem",
@@ -186,6 +194,7 @@ impl<'a> Page<'a> {
             Self::DeliveryStream(name) | Self::Flush(name) | Self::Order(name, ..) => {
                 return pages.delivery.permit(by, name);
             }
+            Self::Letters(page) => return page.permit(by, pages.delivery),
             Self::Table(name) | Self::Item(name, _) => return pages.tables.permit(by, name),
             Self::Apps(page) => return page.permit(by),
         };
@@ -198,6 +207,7 @@ impl<'a> Page<'a> {
                 "POST"
             }
             Self::Plugin(_) | Self::DeployPlugin(_) => "GET, HEAD, PUT",
+            Self::Letters(page) => page.methods(),
             Self::Apps(page) => page.methods(),
             _ => "GET, HEAD",
         }
@@ -316,6 +326,7 @@ impl Pages<'_> {
             },
             Page::Order(name, order, lane) => self.order(caller, name, order, lane).await,
             Page::Flush(name) => self.flush(caller, name).await,
+            Page::Letters(page) => page.answer(self, caller, (uri.query(), &body)).await,
             Page::Tables => json::answer(&TableList {
                 tables: self.tables.summaries(caller),
             }),
@@ -335,7 +346,7 @@ impl Pages<'_> {
         }
     }
 
-    fn viewer(&self, caller: &Caller) -> Viewer {
+    pub(super) fn viewer(&self, caller: &Caller) -> Viewer {
         let mut served_by = self.delivery.plugins_of(caller.account);
         served_by.extend(self.consumers.plugins_of(caller.account));
         Viewer {

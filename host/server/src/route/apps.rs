@@ -309,7 +309,7 @@ fn order(
     json::answer(&Heard { shards })
 }
 
-fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, ApiError> {
+pub(super) fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, ApiError> {
     serde_json::from_slice(body).map_err(|error| ApiError::serialization(error.to_string()))
 }
 
@@ -322,7 +322,7 @@ fn version_of(body: &[u8]) -> Result<Option<ContentHash>, ApiError> {
     body.version.as_deref().map(hash).transpose()
 }
 
-fn hash(text: &str) -> Result<ContentHash, ApiError> {
+pub(super) fn hash(text: &str) -> Result<ContentHash, ApiError> {
     ContentHash::parse(text).ok_or_else(|| {
         ApiError::validation("A version is the 64 hexadecimal digits that `plugin list` shows.")
     })
@@ -346,7 +346,7 @@ fn changed(error: ChangeError) -> ApiError {
     }
 }
 
-fn of_letter(error: LetterError) -> ApiError {
+pub(super) fn of_letter(error: LetterError) -> ApiError {
     let text = error.to_string();
     match error {
         LetterError::NotFound => ApiError::new("ResourceNotFoundException", text).with_status(404),

@@ -84,9 +84,15 @@ async fn list(name: &str, args: &ListArgs) -> Result<(), Failure> {
     if letters.is_empty() {
         return Ok(output::lines("no dead letters")?);
     }
+    output::raw(letters_table(&letters).as_bytes())?;
+    Ok(output::flush()?)
+}
+
+/// A table of dead letters of an application.
+pub(crate) fn letters_table(letters: &[Letter]) -> String {
     let head = ["id", "shard", "sequence number", "tries", "bytes", "reason"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
-    for letter in &letters {
+    for letter in letters {
         rows.push(vec![
             letter.id.clone(),
             letter.shard.clone(),
@@ -96,8 +102,7 @@ async fn list(name: &str, args: &ListArgs) -> Result<(), Failure> {
             letter.reason.clone(),
         ]);
     }
-    output::raw(output::table(&rows).as_bytes())?;
-    Ok(output::flush()?)
+    output::table(&rows)
 }
 
 async fn letters(
@@ -117,6 +122,11 @@ async fn show(name: &str, args: &LetterArgs) -> Result<(), Failure> {
     let mut client = Client::new(&args.target.target()?.into());
     let page = format!("apps/{name}/dead-letters/{}", args.id);
     let whole: WholeLetter = client.page(Method::GET, &page).await?;
+    print_letter(&whole)
+}
+
+/// Prints a dead letter of an application with its content.
+pub(crate) fn print_letter(whole: &WholeLetter) -> Result<(), Failure> {
     let letter = &whole.letter;
     for (name, value) in [
         ("id", &letter.id),

@@ -71,7 +71,7 @@ pub(crate) async fn shard(order: &str, args: &ShardArgs) -> Result<(), Failure> 
     Ok(())
 }
 
-pub(super) fn told(answer: &Done, what: &str) -> Result<(), Failure> {
+pub(crate) fn told(answer: &Done, what: &str) -> Result<(), Failure> {
     if answer.done {
         Ok(output::lines(&format!("done: {what}"))?)
     } else {

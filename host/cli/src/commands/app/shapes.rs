@@ -105,7 +105,7 @@ pub(crate) struct Letter {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct WholeLetter {
+pub(crate) struct WholeLetter {
     #[serde(flatten)]
     pub(super) letter: Letter,
     pub(super) partition_key: String,
@@ -120,6 +120,6 @@ pub(super) struct Heard {
 
 /// An answer that says no more than that it is one.
 #[derive(Deserialize)]
-pub(super) struct Done {
+pub(crate) struct Done {
     pub(super) done: bool,
 }

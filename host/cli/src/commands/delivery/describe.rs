@@ -68,6 +68,7 @@ fn facts(stream: &DeliveryStream) -> Vec<(&'static str, String)> {
         ),
         ("bucket", stream.bucket.clone()),
         ("in", number(stream.records_in)),
+        ("replayed", number(stream.replayed)),
         ("delivered", number(stream.delivered)),
         ("dropped", number(stream.dropped)),
         ("failed", number(stream.failed)),

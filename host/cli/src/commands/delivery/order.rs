@@ -11,8 +11,8 @@ use crate::output;
 pub(crate) struct LaneArgs {
     /// The delivery stream's name
     name: String,
-    /// Only this lane: the id of the shard that it reads, or `direct` [default: all that do not get
-    /// on]
+    /// Only this lane: the id of the shard that it reads, `direct` or `replays` [default: all that
+    /// do not get on]
     #[arg(long)]
     lane: Option<String>,
     #[command(flatten)]

@@ -19,6 +19,7 @@ pub(crate) struct DeliveryStream {
     pub(crate) source: Option<String>,
     pub(crate) bucket: String,
     pub(crate) records_in: u64,
+    pub(crate) replayed: u64,
     pub(crate) delivered: u64,
     pub(crate) dropped: u64,
     pub(crate) failed: u64,

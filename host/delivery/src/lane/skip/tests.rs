@@ -53,7 +53,7 @@ fn objects<'a>(skip: &Skip, reads: impl IntoIterator<Item = &'a [Frame]>) -> (Ve
     let reads: Vec<&[Frame]> = reads.into_iter().collect();
     let open = open(&reads.concat());
     let room = Need::skipped(&open.cut, skip.object_bytes_max);
-    let mut skipping = Skipping::new(&open, skip);
+    let mut skipping = Skipping::new(&open, skip, Arc::default());
     let mut objects = Vec::new();
     for read in reads {
         let read_bytes: usize = read.iter().map(|frame| frame.body.len()).sum();

@@ -13,12 +13,18 @@ type OfDelivery = (
     fn(&DeliveryStatus) -> u64,
 );
 
-const OF_DELIVERIES: [OfDelivery; 13] = [
+const OF_DELIVERIES: [OfDelivery; 14] = [
     (
         "delivery_records_total",
         "counter",
         "Records that came in.",
         |d| d.records_in,
+    ),
+    (
+        "delivery_replayed_total",
+        "counter",
+        "Records that had failed before, and came once more.",
+        |d| d.replayed,
     ),
     (
         "delivery_delivered_total",
