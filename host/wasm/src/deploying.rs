@@ -3,7 +3,8 @@
 //! sees the other's half done.
 //!
 //! A deployment may take longer than somebody waits. Whoever asks again with the same files waits
-//! for the same deployment, and hears what came of it though it was over meanwhile.
+//! for the same deployment. Of one that was over meanwhile it hears if it was refused for what is in
+//! its files; otherwise it is carried out again, which does nothing where it is in force.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -122,6 +123,8 @@ impl Deployments {
             return Begun::Closed;
         }
         state.all.retain(|it| !it.is_stale(now));
+        // What came into force may have been set aside since, and what stood in the way be gone.
+        state.all.retain(|it| it.key != key || it.is_to_be_heard());
         if let Some(same) = state.all.iter().find(|it| it.key == key) {
             return Begun::OnItsWay(Arc::clone(same));
         }
@@ -182,6 +185,15 @@ impl Awaited {
     fn is_stale(&self, now: Instant) -> bool {
         let is_old = |at: Instant| now.saturating_duration_since(at) > OUTCOME_TIME_MAX;
         self.lock().as_ref().is_some_and(|(_, at)| is_old(*at))
+    }
+
+    /// Whether it is on its way, or its outcome is as true later.
+    fn is_to_be_heard(&self) -> bool {
+        let outcome = self.lock();
+        let is_lasting = |(outcome, _): &(Outcome, Instant)| {
+            matches!(outcome, Err(Refusal::ForGood(_)))
+        };
+        outcome.as_ref().is_none_or(is_lasting)
     }
 
     fn wait(&self, wait_max: Duration) -> Option<Outcome> {
@@ -269,6 +281,24 @@ mod tests {
         let later = Instant::now() + OUTCOME_TIME_MAX * 2;
         all.begin(&name(), source(2), later);
         assert!(all.next().is_some(), "that was another attempt");
+    }
+
+    /// It was answered as in force ten minutes after a rollback.
+    #[test]
+    fn who_deploys_again_what_came_into_force_unheard_has_it_carried_out_again() {
+        let for_now = Err(Refusal::ForNow("no room".to_owned()));
+        let in_force = Ok(Deployed {
+            hash: source(1).hash(),
+            was_in_force: false,
+            standing: Standing::InForce,
+        });
+        for outcome in [in_force, for_now] {
+            let all = Deployments::default();
+            new(&all, 1).1.give(outcome);
+            let again = begin(&all, source(1));
+            assert!(all.next().is_some(), "it is another attempt");
+            assert_eq!(all.hear(&again, Duration::ZERO), None);
+        }
     }
 
     #[test]

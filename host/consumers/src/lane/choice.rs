@@ -12,10 +12,33 @@ use super::Lane;
 use crate::application::Versions;
 
 impl Lane {
-    /// The version that worked on the shard last, if it can be had.
+    /// The version that worked on the shard last, if it can be had before the lane is told to stop.
     pub(super) async fn version_before(&self) -> Option<Arc<Version>> {
         let hash = self.progress.version?;
-        self.load(hash, Plugins::version_begun).await.ok()
+        let loading = self.load(hash, Plugins::version_begun);
+        // What stands in the way is told when another version is to take its place.
+        self.unless_stopped(loading).await?.ok()
+    }
+
+    /// Loads the version that worked on the shard last, where another one is to take its place and
+    /// it is not there: it has not been told yet that it ends. `false` if the stop comes before.
+    ///
+    /// # Errors
+    /// A sentence that says why it cannot be had.
+    pub(super) async fn loads_before(&mut self, wanted: ContentHash) -> Result<bool, String> {
+        let hash = match (&self.version, self.progress.version) {
+            (None, Some(hash)) if hash != wanted => hash,
+            _ => return Ok(true),
+        };
+        let loading = self.load(hash, Plugins::version_begun);
+        let Some(loaded) = self.unless_stopped(loading).await else {
+            return Ok(false);
+        };
+        let short = hash.short();
+        self.version = Some(loaded.map_err(|why| {
+            format!("the version before, {short}, cannot be had: {why}; it can be skipped")
+        })?);
+        Ok(true)
     }
 
     /// The version that the shard is to work with. Does not block.
@@ -83,6 +106,8 @@ impl Lane {
             if self.wants_another() {
                 return;
             }
+            // A swap that did not go well is not wanted any more, and no record waits.
+            self.is_at_rest();
             let plugins = &mut self.plugins;
             tokio::select! {
                 () = changed => {}
@@ -97,11 +122,12 @@ impl Lane {
     /// Whether another version than the one at work is to take its place, as far as is known. A
     /// shard that has worked with none begins with its next record.
     pub(super) fn wants_another(&self) -> bool {
-        let Some(at_work) = &self.version else {
+        let loaded = self.version.as_ref().map(|version| version.hash());
+        let Some(at_work) = loaded.or(self.progress.version) else {
             return false;
         };
         let wanted = self.wants().map(|choice| choice.hash());
-        wanted.is_ok_and(|hash| hash != at_work.hash() && self.refused != Some(hash))
+        wanted.is_ok_and(|hash| hash != at_work && self.refused != Some(hash))
     }
 
     /// Whether a record is on its way to the dead letters and no other version is to try it before.

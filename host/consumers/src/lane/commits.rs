@@ -137,10 +137,7 @@ impl Lane {
             self.plan = Plan::default();
             self.works_with(version);
         }
-        (self.conflicts, self.pauses) = (0, 0);
-        (self.failing, self.condemned, self.skips) = (None, None, false);
-        self.retry = Retry::After(Duration::ZERO);
-        self.shard.gets_on();
+        self.is_at_rest();
         self.show();
         self.shard.show(|shown| shown.committing = None);
         self.shard.show(|shown| {
@@ -152,6 +149,14 @@ impl Lane {
                 shown.last_arrival = pending.last_arrival;
             }
         });
+    }
+
+    /// Nothing stands in the way of the shard, and what stood there before is forgotten.
+    pub(super) fn is_at_rest(&mut self) {
+        (self.conflicts, self.pauses) = (0, 0);
+        (self.failing, self.condemned, self.skips) = (None, None, false);
+        self.retry = Retry::After(Duration::ZERO);
+        self.shard.gets_on();
     }
 
     /// The store refused what was handed over.

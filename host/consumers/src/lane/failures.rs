@@ -104,7 +104,7 @@ impl Lane {
 
     /// A version does not get on for a reason of its own. From the third time on that counts for
     /// its trial, which would not hear of it otherwise.
-    fn stumbles(&self, version: &Version, records: usize) {
+    pub(super) fn stumbles(&self, version: &Version, records: usize) {
         if self.pauses + 1 >= RECORD_TRIES_MAX {
             version.stands_still(records as u64);
         }

@@ -59,6 +59,13 @@ impl Lane {
             Err(why) => return Err(self.waits(why)),
         };
         let is_refused = self.refused == Some(wanted.hash());
+        if self.endings_failed < LAST_WORDS_TRIES_MAX {
+            match self.loads_before(wanted.hash()).await {
+                Ok(true) => {}
+                Ok(false) => return Ok(Chosen::Stopped),
+                Err(why) => return Err(self.waits(why)),
+            }
+        }
         let Some(before) = self.version.clone() else {
             return match unfit(&self.ground, &wanted) {
                 Some(why) => Err(self.waits(why)),
@@ -73,14 +80,15 @@ impl Lane {
             // It may have been loaded again meanwhile: what it does counts for the one that is
             // shown, and on trial.
             self.version = Some(wanted);
+            self.endings_failed = 0;
             return Ok(Chosen::Works);
         }
         if is_refused {
-            return Ok(Chosen::Works);
+            return self.goes_on(&before);
         }
         if let Some(why) = unfit(&self.ground, &wanted) {
             self.refuse(&wanted, &why);
-            return Ok(Chosen::Works);
+            return self.goes_on(&before);
         }
         self.swap((before, wanted), effects).await
     }
@@ -103,6 +111,18 @@ impl Lane {
         (self.refused, self.endings_failed) = (Some(wanted.hash()), 0);
         let why = format!("version {}: {why}", wanted.hash().short());
         self.shard.show(|shown| shown.swap_refused = Some(why));
+    }
+
+    /// The version at work goes on, unless it was loaded only to be finished.
+    fn goes_on(&mut self, before: &Version) -> Result<Chosen, StepError> {
+        if self.ground.plugins.permits(before) {
+            return Ok(Chosen::Works);
+        }
+        let short = before.hash().short();
+        Err(self.waits(format!(
+            "another version does not take the place of {short}, which has no signature that is \
+             trusted and begins nothing"
+        )))
     }
 
     /// Swaps in the version that is wanted while no record is there to be worked on.
@@ -181,6 +201,7 @@ impl Lane {
             Ok(emissions) => emissions,
             Err(unready) => {
                 self.endings_failed += u32::from(unready.is_for_good);
+                self.stumbles(&wanted, 1);
                 return Err(self.waits(unready.why));
             }
         };
@@ -218,9 +239,12 @@ impl Lane {
         let why = match trouble {
             Trouble::OfNew(fault) if is_for_good(&fault) => {
                 self.refuse(wanted, &fault.to_string());
-                return Ok(Chosen::Works);
+                return self.goes_on(before);
             }
-            Trouble::OfNew(fault) => fault.to_string(),
+            Trouble::OfNew(fault) => {
+                self.stumbles(wanted, 1);
+                fault.to_string()
+            }
             Trouble::OfOld(fault) => {
                 self.endings_failed += u32::from(is_its_own(&fault));
                 let version = before.hash().short();

@@ -43,8 +43,9 @@ impl Watch {
         let since = control.loader.lives.course(name);
         let version = control.loader.load(name, source, control.registry.now())?;
         control.shadow(&version)?;
-        placing::put(&self.directory, name, source)?;
-        if let Err(refusal) = self.take_deployed(name, version, since) {
+        let taken = placing::put(&self.directory, name, source)
+            .and_then(|()| self.take_deployed(name, version, since));
+        if let Err(refusal) = taken {
             return Err(self.withdraw(name, before, refusal));
         }
         let control = &self.control;
