@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use types::{Caller, Invalid, StreamArn, StreamName, Timestamp};
+use types::{AccountId, Caller, Invalid, StreamArn, StreamName, Timestamp};
 use wasm::{ContentHash, PluginName};
 
 /// Characters of an application's name, as of a registered consumer's.
@@ -12,6 +12,15 @@ pub const NAME_CHARS_MAX: usize = 128;
 /// is another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ApplicationId(pub u64);
+
+/// Who holds what batches take of memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Payer {
+    /// The account of the application.
+    pub account: AccountId,
+    /// The application.
+    pub application: ApplicationId,
+}
 
 /// What an application is called within its account and region.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -144,6 +153,14 @@ pub struct Application {
 }
 
 impl Application {
+    /// Who holds what its batches take of memory.
+    pub(crate) fn payer(&self) -> Payer {
+        Payer {
+            account: self.owner.account,
+            application: self.id,
+        }
+    }
+
     /// What policies and metrics call it.
     pub fn arn(&self) -> String {
         let Caller { account, region } = &self.owner;

@@ -8,10 +8,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
+use types::AccountId;
 
-use crate::application::ApplicationId;
+use crate::application::Payer;
 
-/// The part of all that is left to others, however many shards one application has.
+/// The part of all that is left to others, however many shards one application has, and however
+/// many applications one account.
 const LEFT_TO_OTHERS_PART: u64 = 4;
 /// How long a batch in the middle of its work waits for more memory, on its thread. After that it
 /// gives back what it has, so that nobody waits for what those hold who wait as well, and comes
@@ -20,8 +22,8 @@ const GROW_TIME_MAX: Duration = Duration::from_millis(200);
 
 /// So many bytes for all batches at work.
 ///
-/// The application that holds least comes next, each with the batch of it that has waited longest.
-/// One whose batch does not fit is waited for, so that a large one comes at last; one that has its
+/// Of the account that holds least the application that holds least comes next, each with the batch
+/// of it that has waited longest. One whose batch does not fit is waited for, so that a large one comes at last; one that has its
 /// part already is passed over. A batch that is larger than all there is goes alone. As many wait
 /// as there are shards at work.
 ///
@@ -35,7 +37,7 @@ pub struct Budget {
 /// What a batch may take, given back when this is dropped.
 pub struct Share {
     budget: Arc<Budget>,
-    application: ApplicationId,
+    payer: Payer,
     /// Shares that are older have a lower one.
     age: u64,
     bytes: u64,
@@ -45,9 +47,11 @@ pub struct Share {
 struct Line {
     all: u64,
     held: u64,
-    by_application: BTreeMap<ApplicationId, Member>,
+    /// What accounts hold, of those that hold anything.
+    by_account: BTreeMap<AccountId, u64>,
+    by_payer: BTreeMap<Payer, Member>,
     /// Whose the shares are that there are, by their age.
-    shares: BTreeMap<u64, ApplicationId>,
+    shares: BTreeMap<u64, Payer>,
     /// Shares that are to be larger, in the order in which they asked.
     growing: VecDeque<Growing>,
     next_ticket: u64,
@@ -71,13 +75,13 @@ struct Growing {
     tell: SyncSender<()>,
 }
 
-/// One that may go: its application, what it asked for and the age of its share.
-type Begun = (ApplicationId, Asking, u64);
+/// One that may go: whose it is, what it asked for and the age of its share.
+type Begun = (Payer, Asking, u64);
 
 /// A place in the line, left when this is dropped.
 struct Place<'a> {
     budget: &'a Arc<Budget>,
-    application: ApplicationId,
+    payer: Payer,
     ticket: u64,
 }
 
@@ -85,11 +89,11 @@ impl Drop for Place<'_> {
     fn drop(&mut self) {
         {
             let mut line = self.budget.lock();
-            let member = line.by_application.get_mut(&self.application);
+            let member = line.by_payer.get_mut(&self.payer);
             if let Some(member) = member {
                 member.waiting.retain(|asking| asking.ticket != self.ticket);
             }
-            line.forget(self.application);
+            line.forget(self.payer);
         }
         // It may have been in the way of others.
         self.budget.give();
@@ -103,7 +107,8 @@ impl Budget {
             line: Mutex::new(Line {
                 all: bytes,
                 held: 0,
-                by_application: BTreeMap::new(),
+                by_account: BTreeMap::new(),
+                by_payer: BTreeMap::new(),
                 shares: BTreeMap::new(),
                 growing: VecDeque::new(),
                 next_ticket: 0,
@@ -113,12 +118,12 @@ impl Budget {
 
     /// Waits for so many bytes. `None` if the budget is gone, which it is not while a caller
     /// holds it.
-    pub async fn take(self: &Arc<Self>, application: ApplicationId, bytes: u64) -> Option<Share> {
+    pub async fn take(self: &Arc<Self>, payer: Payer, bytes: u64) -> Option<Share> {
         let (tell, told) = oneshot::channel();
         let place = {
             let mut line = self.lock();
             let ticket = line.ticket();
-            let member = line.by_application.entry(application).or_default();
+            let member = line.by_payer.entry(payer).or_default();
             let asking = Asking {
                 ticket,
                 bytes,
@@ -127,7 +132,7 @@ impl Budget {
             member.waiting.push_back(asking);
             Place {
                 budget: self,
-                application,
+                payer,
                 ticket,
             }
         };
@@ -140,7 +145,7 @@ impl Budget {
     /// Bytes that batches hold, of how many, and how many batches wait.
     pub fn held(&self) -> (u64, u64, usize) {
         let line = self.lock();
-        let members = line.by_application.values();
+        let members = line.by_payer.values();
         let waiting: usize = members.map(|member| member.waiting.len()).sum();
         (line.held, line.all, waiting + line.growing.len())
     }
@@ -152,10 +157,10 @@ impl Budget {
             while let Some(growing) = line.next_growing() {
                 grown.push(growing.tell);
             }
-            while let Some((application, asking, age)) = line.next() {
+            while let Some((payer, asking, age)) = line.next() {
                 let share = Share {
                     budget: Arc::clone(self),
-                    application,
+                    payer,
                     age,
                     bytes: asking.bytes,
                 };
@@ -226,7 +231,7 @@ impl Line {
         ticket
     }
 
-    /// What one application may hold.
+    /// What one application may hold, and one account.
     fn part(&self) -> u64 {
         self.all - self.all / LEFT_TO_OTHERS_PART
     }
@@ -247,21 +252,21 @@ impl Line {
             }
         };
         let growing = self.growing.remove(place)?;
-        let application = *self.shares.get(&growing.age)?;
-        self.hold(application, growing.bytes);
+        let payer = *self.shares.get(&growing.age)?;
+        self.hold(payer, growing.bytes);
         Some(growing)
     }
 
-    /// Whether a share may be larger as far as its application's part goes. The oldest of each
-    /// application may.
+    /// Whether a share may be larger as far as the parts of its application and account go. The
+    /// oldest of each application may.
     fn has_part_for(&self, growing: &Growing) -> bool {
-        let Some(application) = self.shares.get(&growing.age) else {
+        let Some(payer) = self.shares.get(&growing.age) else {
             return false;
         };
-        let mut of_application = self.shares.iter().filter(|(_, of)| *of == application);
-        let is_oldest = of_application.next().map(|(age, _)| age) == Some(&growing.age);
-        let member = self.by_application.get(application);
-        let held = member.map_or(0, |member| member.held);
+        let mut of_payer = self.shares.iter().filter(|(_, of)| *of == payer);
+        let is_oldest = of_payer.next().map(|(age, _)| age) == Some(&growing.age);
+        // The account holds what the application holds, at least.
+        let held = self.held_by(payer.account);
         is_oldest || held.saturating_add(growing.bytes) <= self.part()
     }
 
@@ -275,14 +280,14 @@ impl Line {
             return None;
         }
         let part = self.part();
-        let members = self.by_application.iter_mut();
-        let waiting = members.filter_map(|(application, member)| {
+        let waiting = self.by_payer.iter().filter_map(|(payer, member)| {
             let first = member.waiting.front()?;
-            let fits = member.held == 0 || member.held.saturating_add(first.bytes) <= part;
-            let (bytes, ticket) = (first.bytes, first.ticket);
-            fits.then_some(((member.held, ticket), *application, member, bytes))
+            // The account holds what the application holds, at least.
+            let held = self.held_by(payer.account);
+            let fits = held == 0 || held.saturating_add(first.bytes) <= part;
+            fits.then_some(((held, member.held, first.ticket), *payer, first.bytes))
         });
-        let (_, application, member, bytes) = waiting.min_by_key(|(order, ..)| *order)?;
+        let (_, payer, bytes) = waiting.min_by_key(|(order, ..)| *order)?;
         if self.held != 0 && self.held.saturating_add(bytes) > self.all {
             return None;
         }
@@ -293,16 +298,30 @@ impl Line {
         Some((application, asking, age))
     }
 
-    fn hold(&mut self, application: ApplicationId, bytes: u64) {
+    fn hold(&mut self, payer: Payer, bytes: u64) {
         self.held = self.held.saturating_add(bytes);
-        let member = self.by_application.entry(application).or_default();
+        let member = self.by_payer.entry(payer).or_default();
         member.held = member.held.saturating_add(bytes);
     }
 
-    fn forget(&mut self, application: ApplicationId) {
-        let member = self.by_application.get(&application);
+    fn give_back(&mut self, payer: Payer, bytes: u64) {
+        self.held = self.held.saturating_sub(bytes);
+        if let Some(held) = self.by_account.get_mut(&payer.account) {
+            *held = held.saturating_sub(bytes);
+            if *held == 0 {
+                self.by_account.remove(&payer.account);
+            }
+        }
+        if let Some(member) = self.by_payer.get_mut(&payer) {
+            member.held = member.held.saturating_sub(bytes);
+        }
+        self.forget(payer);
+    }
+
+    fn forget(&mut self, payer: Payer) {
+        let member = self.by_payer.get(&payer);
         if member.is_some_and(|member| member.held == 0 && member.waiting.is_empty()) {
-            self.by_application.remove(&application);
+            self.by_payer.remove(&payer);
         }
     }
 }
@@ -312,11 +331,7 @@ impl Drop for Share {
         {
             let mut line = self.budget.lock();
             line.shares.remove(&self.age);
-            line.held = line.held.saturating_sub(self.bytes);
-            if let Some(member) = line.by_application.get_mut(&self.application) {
-                member.held = member.held.saturating_sub(self.bytes);
-            }
-            line.forget(self.application);
+            line.give_back(self.payer, self.bytes);
         }
         self.budget.give();
     }
@@ -328,9 +343,15 @@ mod tests {
     use std::task::{Context, Poll, Waker};
 
     use super::*;
+    use crate::application::ApplicationId;
 
-    const A: ApplicationId = ApplicationId(1);
-    const B: ApplicationId = ApplicationId(2);
+    /// An application, by its number; those of one ten are of one account.
+    fn payer(number: u64) -> Payer {
+        Payer {
+            account: AccountId::parse(&format!("{:012}", number / 10)).unwrap(),
+            application: ApplicationId(number),
+        }
+    }
 
     fn look<F: Future>(future: std::pin::Pin<&mut F>) -> Option<F::Output> {
         match future.poll(&mut Context::from_waker(Waker::noop())) {
@@ -342,11 +363,11 @@ mod tests {
     #[tokio::test]
     async fn one_application_leaves_a_quarter_to_others_and_who_holds_least_comes_next() {
         let budget = Budget::new(100);
-        let first = budget.take(A, 75).await.unwrap();
-        let mut more_of_a = pin!(budget.take(A, 10));
+        let first = budget.take(payer(10), 75).await.unwrap();
+        let mut more_of_a = pin!(budget.take(payer(10), 10));
         assert!(look(more_of_a.as_mut()).is_none(), "it has its part");
-        let of_b = budget.take(B, 25).await.unwrap();
-        let mut more_of_b = pin!(budget.take(B, 25));
+        let of_b = budget.take(payer(20), 25).await.unwrap();
+        let mut more_of_b = pin!(budget.take(payer(20), 25));
         assert!(look(more_of_b.as_mut()).is_none(), "there is no more");
         drop(first);
         assert!(look(more_of_b.as_mut()).is_some());
@@ -356,14 +377,35 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn all_applications_of_an_account_leave_a_quarter_to_other_accounts() {
+        let budget = Budget::new(100);
+        let held = [
+            budget.take(payer(10), 40).await.unwrap(),
+            budget.take(payer(11), 35).await.unwrap(),
+        ];
+        let mut third = pin!(budget.take(payer(12), 10));
+        assert!(look(third.as_mut()).is_none(), "the account has its part");
+        let of_b = budget.take(payer(20), 25).await.unwrap();
+        let mut more_of_b = pin!(budget.take(payer(20), 10));
+        assert!(look(more_of_b.as_mut()).is_none(), "there is no more");
+        drop(of_b);
+        assert!(
+            look(more_of_b.as_mut()).is_some(),
+            "its account holds least"
+        );
+        drop(held);
+        assert!(look(third.as_mut()).is_some());
+        assert_eq!(budget.held(), (0, 100, 0));
+    }
+
+    #[tokio::test]
     async fn a_large_one_is_not_passed_over_by_small_ones_and_goes_alone_if_it_must() {
         let budget = Budget::new(100);
-        let small = budget.take(A, 10).await.unwrap();
-        let mut large = pin!(budget.take(B, 500));
+        let small = budget.take(payer(10), 10).await.unwrap();
+        let mut large = pin!(budget.take(payer(20), 500));
         assert!(look(large.as_mut()).is_none());
-        let mut later = pin!(budget.take(A, 10));
-        let third = ApplicationId(3);
-        let mut last = pin!(budget.take(third, 10));
+        let mut later = pin!(budget.take(payer(10), 10));
+        let mut last = pin!(budget.take(payer(30), 10));
         assert!(look(last.as_mut()).is_none() && look(later.as_mut()).is_none());
         drop(small);
         let large = look(large.as_mut()).flatten().unwrap();
@@ -375,10 +417,10 @@ mod tests {
     #[tokio::test]
     async fn one_that_does_not_wait_any_more_is_in_nobodys_way() {
         let budget = Budget::new(100);
-        let held = budget.take(A, 60).await.unwrap();
-        let mut next = pin!(budget.take(ApplicationId(3), 40));
+        let held = budget.take(payer(10), 60).await.unwrap();
+        let mut next = pin!(budget.take(payer(30), 40));
         {
-            let mut given_up = pin!(budget.take(B, 90));
+            let mut given_up = pin!(budget.take(payer(20), 90));
             assert!(look(given_up.as_mut()).is_none());
             assert!(look(next.as_mut()).is_none());
         }
@@ -402,11 +444,11 @@ mod tests {
     #[tokio::test]
     async fn one_that_wants_more_waits_until_another_gives_it_back_and_before_all_that_begin() {
         let budget = Budget::new(100);
-        let oldest = budget.take(A, 70).await.unwrap();
-        let younger = budget.take(B, 20).await.unwrap();
+        let oldest = budget.take(payer(10), 70).await.unwrap();
+        let younger = budget.take(payer(20), 20).await.unwrap();
         let more = growing(younger, 20);
         until_waiting(&budget, 1);
-        let mut begins = pin!(budget.take(ApplicationId(3), 10));
+        let mut begins = pin!(budget.take(payer(30), 10));
         assert!(
             look(begins.as_mut()).is_none(),
             "there is room, and one was first"
@@ -423,8 +465,8 @@ mod tests {
     #[tokio::test]
     async fn the_oldest_gets_on_though_there_is_no_more_and_all_wait_for_each_other() {
         let budget = Budget::new(100);
-        let oldest = budget.take(A, 40).await.unwrap();
-        let younger = budget.take(B, 60).await.unwrap();
+        let oldest = budget.take(payer(10), 40).await.unwrap();
+        let younger = budget.take(payer(20), 60).await.unwrap();
         let more = growing(younger, 30);
         until_waiting(&budget, 1);
         let mut oldest = oldest;
@@ -437,8 +479,8 @@ mod tests {
     #[tokio::test]
     async fn one_that_gets_no_more_within_a_moment_leaves_the_line() {
         let budget = Budget::new(100);
-        let oldest = budget.take(A, 60).await.unwrap();
-        let younger = budget.take(B, 40).await.unwrap();
+        let oldest = budget.take(payer(10), 60).await.unwrap();
+        let younger = budget.take(payer(20), 40).await.unwrap();
         let (is_given, younger) = growing(younger, 1).join().unwrap();
         assert!(!is_given);
         assert_eq!((younger.bytes(), budget.held()), (40, (100, 100, 0)));
@@ -449,9 +491,9 @@ mod tests {
     #[tokio::test]
     async fn an_application_that_grows_leaves_a_quarter_to_others_but_for_its_oldest() {
         let budget = Budget::new(100);
-        let oldest = budget.take(B, 10).await.unwrap();
-        let first = budget.take(A, 30).await.unwrap();
-        let mut second = budget.take(A, 40).await.unwrap();
+        let oldest = budget.take(payer(20), 10).await.unwrap();
+        let first = budget.take(payer(10), 30).await.unwrap();
+        let mut second = budget.take(payer(10), 40).await.unwrap();
         assert!(second.grow(5));
         let (is_given, second) = growing(second, 10).join().unwrap();
         assert!(!is_given, "it would have 85 of 100");

@@ -200,7 +200,10 @@ impl Lane {
 
     /// Waits for so much memory. `None` if the stop comes before.
     async fn memory(&self, bytes: u64) -> Option<Memory> {
-        let share = self.ground.budget.take(self.of.key.application, bytes);
+        let share = self
+            .ground
+            .budget
+            .take(self.of.running.application().payer(), bytes);
         self.unless_stopped(share).await.map(Memory::new)
     }
 

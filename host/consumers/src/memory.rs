@@ -60,18 +60,25 @@ impl Memory {
 
 #[cfg(test)]
 mod tests {
+    use types::AccountId;
+
     use super::*;
-    use crate::application::ApplicationId;
+    use crate::application::{ApplicationId, Payer};
     use crate::budget::Budget;
 
-    const A: ApplicationId = ApplicationId(1);
-    const B: ApplicationId = ApplicationId(2);
     const MIB: u64 = 1024 * 1024;
+
+    fn payer(number: u64) -> Payer {
+        Payer {
+            account: AccountId::parse(&format!("{number:012}")).unwrap(),
+            application: ApplicationId(number),
+        }
+    }
 
     #[tokio::test]
     async fn what_was_asked_for_before_is_used_before_more_is() {
         let budget = Budget::new(16 * MIB);
-        let mut memory = Memory::new(budget.take(A, 4 * MIB).await);
+        let mut memory = Memory::new(budget.take(payer(1), 4 * MIB).await);
         memory.begins_with(MIB);
         assert!(memory.uses(3 * MIB));
         assert_eq!((memory.used(), budget.held().0), (4 * MIB, 4 * MIB));
@@ -85,8 +92,8 @@ mod tests {
     #[tokio::test]
     async fn one_that_lacks_some_says_how_much_would_have_done() {
         let budget = Budget::new(4 * MIB);
-        let oldest = budget.take(B, 2 * MIB).await;
-        let mut memory = Memory::new(budget.take(A, 2 * MIB).await);
+        let oldest = budget.take(payer(2), 2 * MIB).await;
+        let mut memory = Memory::new(budget.take(payer(1), 2 * MIB).await);
         assert!(memory.uses(2 * MIB));
         assert!(!memory.uses(1));
         assert_eq!((memory.used(), memory.lacked()), (2 * MIB, Some(4 * MIB)));

@@ -197,7 +197,7 @@ async fn work(
     let busy = |why: String| LetterError::Busy(why);
     let kept = rows::state_of(&*ground.engine, key.shard).await?;
     let bytes = 2 * BATCH_BYTES_MAX as u64 + 2 * letter.bytes + STATE_MEMORY_BYTES;
-    let share = ground.budget.take(application.id, bytes);
+    let share = ground.budget.take(application.payer(), bytes);
     let mut memory = Memory::new(waited("memory", share).await?);
     memory.begins_with(bytes);
     // Its instance is none of the shard's.

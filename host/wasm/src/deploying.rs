@@ -190,9 +190,8 @@ impl Awaited {
     /// Whether it is on its way, or its outcome is as true later.
     fn is_to_be_heard(&self) -> bool {
         let outcome = self.lock();
-        let is_lasting = |(outcome, _): &(Outcome, Instant)| {
-            matches!(outcome, Err(Refusal::ForGood(_)))
-        };
+        let is_lasting =
+            |(outcome, _): &(Outcome, Instant)| matches!(outcome, Err(Refusal::ForGood(_)));
         outcome.as_ref().is_none_or(is_lasting)
     }
 

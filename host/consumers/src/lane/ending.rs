@@ -125,7 +125,7 @@ impl Lane {
         let share = self
             .ground
             .budget
-            .take(self.of.key.application, bytes)
+            .take(self.of.running.application().payer(), bytes)
             .await;
         let mut memory = Memory::new(share);
         memory.begins_with(STATE_MEMORY_BYTES);
