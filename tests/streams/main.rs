@@ -5,6 +5,7 @@
 )]
 
 mod add_tags_to_stream;
+mod call_rates;
 mod codecs;
 mod create_stream;
 mod decrease_stream_retention_period;

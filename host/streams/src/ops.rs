@@ -44,6 +44,7 @@ pub mod update_stream_warm_throughput;
 
 mod account_settings;
 pub(crate) mod address;
+mod calls;
 mod consumers;
 pub(crate) mod describe;
 mod encryption;
@@ -57,12 +58,8 @@ mod shapes;
 mod starting_position;
 mod tags;
 
-use types::Caller;
 use wire::ApiError;
 use wire::members::Integer;
-
-use crate::Streams;
-use crate::calls::Limited;
 
 /// A member that the shape requires. Its check has refused an input without it, so that one that is
 /// not there is a fault of ours.
@@ -70,16 +67,6 @@ fn required<'a, T>(name: &str, member: &'a Option<T>) -> Result<&'a T, ApiError>
     member
         .as_ref()
         .ok_or_else(|| error::internal("read a checked input", &format!("it has no {name}")))
-}
-
-/// Lets a call of an operation that an account may not call too often go on, or refuses it.
-fn begin(streams: &Streams, operation: Limited, caller: &Caller) -> Result<(), ApiError> {
-    let uptime = streams.clock.uptime();
-    if !streams.options.throttle || streams.call_rates.begin(operation, caller, uptime) {
-        Ok(())
-    } else {
-        Err(error::over_calls(caller))
-    }
 }
 
 /// How many members an answer may have: what the client asks for, and `most` by default. The

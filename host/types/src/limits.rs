@@ -56,9 +56,21 @@ pub const RETENTION_HOURS_MAX: u32 = 8_760;
 pub const TOLD_COUNT_MAX: usize = 1_000_000;
 /// Calls of DescribeLimits that an account makes in one second in a region (DescribeLimits).
 pub const DESCRIBE_LIMITS_CALLS_PER_SECOND: u32 = 1;
-/// Calls that an account makes in one second in a region of each of DescribeAccountSettings,
-/// UpdateAccountSettings and UpdateStreamWarmThroughput (as their pages say).
+/// Calls that an account makes in one second in a region of each operation whose page says five.
 pub const ACCOUNT_CALLS_PER_SECOND: u32 = 5;
+/// Calls of DescribeStream that an account makes in one second in a region (DescribeStream).
+pub const DESCRIBE_STREAM_CALLS_PER_SECOND: u32 = 10;
+/// Calls of DescribeStreamSummary that an account makes in one second in a region
+/// (DescribeStreamSummary).
+pub const DESCRIBE_STREAM_SUMMARY_CALLS_PER_SECOND: u32 = 20;
+/// Calls that are made in one second about a stream of each of DeregisterStreamConsumer and
+/// ListStreamConsumers (as their pages say).
+pub const CONSUMERS_CALLS_PER_SECOND: u32 = 5;
+/// Calls of DescribeStreamConsumer that are made in one second about a stream
+/// (DescribeStreamConsumer).
+pub const DESCRIBE_STREAM_CONSUMER_CALLS_PER_SECOND: u32 = 20;
+/// Calls of ListShards that are made in one second about a stream (ListShards).
+pub const LIST_SHARDS_CALLS_PER_SECOND: u32 = 1_000;
 /// How often a stream is switched between the capacity modes within [`MODE_SWITCH_PERIOD`]
 /// (developer guide, "Switch between capacity modes").
 pub const MODE_SWITCHES_MAX: usize = 2;

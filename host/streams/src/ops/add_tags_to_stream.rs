@@ -6,8 +6,9 @@ use wire::shape::{Check, Shape};
 use wire::{Answer, ApiError, Call};
 
 use super::shapes::{StreamMembers, TAGS};
-use super::{error, required, tags};
+use super::{calls, error, required, tags};
 use crate::Streams;
+use crate::calls::AccountCalls;
 use crate::edit::{Edit, TagEdit};
 
 #[derive(Deserialize)]
@@ -43,6 +44,7 @@ impl Shape for Input<'_> {
 /// Gives a stream labels, at most 50, and new values to those that it has.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = call.parse()?;
+    calls::of_account(streams, AccountCalls::AddTagsToStream, &call.caller)?;
     let tags = required("Tags", &input.tags)?;
     tags::check_count(tags, &input.stream().arn(&call.caller)?)?;
     let caller = call.caller.tagging(tags::pairs(tags));

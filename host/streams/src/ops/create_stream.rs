@@ -11,8 +11,9 @@ use wire::{Action, Answer, ApiError, Call, Target};
 
 use super::modes::{DISTRIBUTION, StreamModeDetails, WARM_THROUGHPUT};
 use super::shapes::{MAX_RECORD_SIZE, STREAM_NAME, TAGS};
-use super::{address, error, modes, record_size, required, tags};
+use super::{address, calls, error, modes, record_size, required, tags};
 use crate::Streams;
+use crate::calls::AccountCalls;
 use crate::catalog::NewStream;
 use crate::mode::{Distribution, Mode, OnDemand};
 
@@ -65,6 +66,7 @@ const TAGGING: Action = Action {
 /// Makes a stream. It is durable as CREATING when this answers, and ACTIVE a moment later.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = call.parse()?;
+    calls::of_account(streams, AccountCalls::CreateStream, &call.caller)?;
     let name = required("StreamName", &input.stream_name)?;
     let arn = StreamArn {
         region: call.caller.region.clone(),

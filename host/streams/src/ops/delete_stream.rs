@@ -5,9 +5,10 @@ use wire::members::{Boolean, Text};
 use wire::shape::{Check, Shape};
 use wire::{Answer, ApiError, Call};
 
-use super::error;
 use super::shapes::StreamMembers;
+use super::{calls, error};
 use crate::Streams;
+use crate::calls::AccountCalls;
 use crate::catalog::Consumed;
 
 #[derive(Deserialize)]
@@ -42,6 +43,7 @@ impl Shape for Input<'_> {
 /// a moment later. One that has consumers is only deleted where that is asked for.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = call.parse()?;
+    calls::of_account(streams, AccountCalls::DeleteStream, &call.caller)?;
     let (arn, _) = input.stream().look_at(streams, &call.caller)?;
     let consumed = match input.enforce_consumer_deletion {
         Some(Boolean(true)) => Consumed::Delete,

@@ -6,8 +6,9 @@ use wire::shape::{Check, Shape};
 use wire::{Answer, ApiError, Call};
 
 use super::consumers::ConsumerMembers;
-use super::error;
+use super::{calls, error};
 use crate::Streams;
+use crate::calls::StreamCalls;
 use crate::catalog::ConsumerChange;
 
 #[derive(Deserialize)]
@@ -44,6 +45,7 @@ impl Shape for Input<'_> {
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = call.parse()?;
     let (stream, consumer) = input.consumer().find(streams, &call.caller)?;
+    calls::of_stream(streams, StreamCalls::DeregisterStreamConsumer, &stream.arn)?;
     let arn = &stream.arn;
     let change = ConsumerChange::Deregister(consumer.arn(arn));
     let changed = streams.catalog.change_consumer(arn.clone(), change).await;

@@ -5,9 +5,9 @@ use types::limits::{SHARDS_PER_REGION_MAX, TOLD_COUNT_MAX};
 use wire::shape::{Check, Shape};
 use wire::{Answer, ApiError, Call};
 
-use super::begin;
+use super::calls;
 use crate::Streams;
-use crate::calls::Limited;
+use crate::calls::AccountCalls;
 
 #[derive(Deserialize)]
 struct Input {}
@@ -30,7 +30,7 @@ struct Output {
 /// said of them.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let Input {} = call.parse()?;
-    begin(streams, Limited::DescribeLimits, &call.caller)?;
+    calls::of_account(streams, AccountCalls::DescribeLimits, &call.caller)?;
     let usage = streams.directory.usage(&call.caller);
     let limits = streams.options.limits;
     call.answer(&Output {

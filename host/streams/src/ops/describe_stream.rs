@@ -8,8 +8,9 @@ use wire::{Answer, ApiError, Call};
 
 use super::describe::{EnhancedMetrics, ShardView, StreamModeDetails, listed, start_after};
 use super::shapes::{LIST_LIMIT, SHARD_ID, StreamMembers};
-use super::{encryption, page_size};
+use super::{calls, encryption, page_size};
 use crate::Streams;
+use crate::calls::AccountCalls;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -74,6 +75,7 @@ struct Description<'a> {
 /// Describes a stream with a page of its shards, in order of their names.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = call.parse()?;
+    calls::of_account(streams, AccountCalls::DescribeStream, &call.caller)?;
     let stream = input.stream().find(streams, &call.caller)?;
     let after = start_after(&stream.arn, input.exclusive_start_shard_id.as_ref())?;
     let limit = page_size(input.limit, DESCRIBE_STREAM_SHARDS_MAX);

@@ -5,8 +5,10 @@ use wire::members::Text;
 use wire::shape::{Check, Shape};
 use wire::{Answer, ApiError, Call};
 
+use super::calls;
 use super::consumers::{ConsumerMembers, ConsumerView};
 use crate::Streams;
+use crate::calls::StreamCalls;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -56,6 +58,7 @@ struct Description<'a> {
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = call.parse()?;
     let (stream, consumer) = input.consumer().find(streams, &call.caller)?;
+    calls::of_stream(streams, StreamCalls::DescribeStreamConsumer, &stream.arn)?;
     call.answer(&Output {
         consumer_description: Description {
             consumer: ConsumerView::of(&consumer, &stream.arn),

@@ -7,8 +7,9 @@ use wire::{Answer, ApiError, Call};
 
 use super::describe::{EnhancedMetrics, StreamModeDetails, WarmThroughput};
 use super::shapes::StreamMembers;
-use super::{encryption, error, record_size};
+use super::{calls, encryption, error, record_size};
 use crate::Streams;
+use crate::calls::AccountCalls;
 use crate::directory::owner;
 use crate::stream::Stream;
 
@@ -72,6 +73,7 @@ struct Summary<'a> {
 /// Describes a stream without its shards.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = call.parse()?;
+    calls::of_account(streams, AccountCalls::DescribeStreamSummary, &call.caller)?;
     let stream = input.stream().find(streams, &call.caller)?;
     let on_demand = stream.mode.on_demand();
     let (encryption_type, key_id) = encryption::described(&stream);

@@ -197,6 +197,14 @@ pub fn over_calls(caller: &Caller) -> ApiError {
     )
 }
 
+pub fn over_stream_calls(stream: &StreamArn) -> ApiError {
+    let (name, account) = (&stream.name, stream.account);
+    ApiError::new(
+        LIMIT_EXCEEDED,
+        format!("Rate exceeded for stream {name} under account {account}."),
+    )
+}
+
 pub fn auto_of_provisioned() -> ApiError {
     invalid_argument(
         "RecordDistributionStrategy AUTO is only supported for streams with StreamMode ON_DEMAND.",

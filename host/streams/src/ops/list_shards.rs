@@ -12,8 +12,9 @@ use wire::{Answer, ApiError, Call, Requester};
 
 use super::describe::{ShardView, listed, start_after};
 use super::shapes::{LIST_LIMIT, NEXT_TOKEN, SHARD_ID, StreamMembers};
-use super::{address, error, page_size, required};
+use super::{address, calls, error, page_size, required};
 use crate::Streams;
+use crate::calls::StreamCalls;
 use crate::directory::owner;
 use crate::page::{self, PageError};
 use crate::seal::Purpose;
@@ -120,6 +121,7 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
         Some(token) => go_on(streams, &call.caller, &input, token)?,
         None => begin(streams, &call.caller, &input)?,
     };
+    calls::of_stream(streams, StreamCalls::ListShards, &stream.arn)?;
     let limit = page_size(input.max_results, LIST_SHARDS_COUNT_MAX);
     let mut left = listed(&stream, streams.retention_time()).filter(|shard| page.has(shard));
     let found: Vec<_> = left.by_ref().take(limit).collect();

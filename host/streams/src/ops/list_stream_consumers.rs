@@ -13,8 +13,9 @@ use wire::{Answer, ApiError, Call, Requester};
 
 use super::consumers::{ConsumerView, find_stream};
 use super::shapes::{LIST_LIMIT, NEXT_TOKEN, STREAM_ARN, STREAM_ID};
-use super::{error, page_size};
+use super::{calls, error, page_size};
 use crate::Streams;
+use crate::calls::StreamCalls;
 use crate::page::{self, PageError};
 use crate::seal::Purpose;
 use crate::stream::Stream;
@@ -62,6 +63,7 @@ pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = call.parse()?;
     let (key, now) = (&streams.sealing_key, streams.now());
     let stream = find(streams, &call.caller, &input)?;
+    calls::of_stream(streams, StreamCalls::ListStreamConsumers, &stream.arn)?;
     let account = stream.arn.account.number();
     let after = match &input.next_token {
         Some(token) => {

@@ -9,8 +9,9 @@ use wire::{Answer, ApiError, Call};
 
 use super::describe::StreamModeDetails;
 use super::shapes::{LIST_LIMIT, NEXT_TOKEN, STREAM_NAME};
-use super::{error, page_size};
+use super::{calls, error, page_size};
 use crate::Streams;
+use crate::calls::AccountCalls;
 use crate::page;
 use crate::seal::Purpose;
 
@@ -67,6 +68,7 @@ struct StreamsPage {
 /// Gives the names of the caller's streams in the region, in order.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = call.parse()?;
+    calls::of_account(streams, AccountCalls::ListStreams, &call.caller)?;
     let (key, now) = (&streams.sealing_key, streams.now());
     let account = call.caller.account.number();
     let after = match (&input.next_token, &input.exclusive_start_stream_name) {

@@ -8,10 +8,11 @@ use wire::members::{Integer, Text};
 use wire::shape::{Check, NumberRule, Shape};
 use wire::{Answer, ApiError, Call};
 
-use super::page_size;
 use super::shapes::{StreamMembers, TAG_KEY};
 use super::tags::Tag;
+use super::{calls, page_size};
 use crate::Streams;
+use crate::calls::AccountCalls;
 
 const LIMIT: NumberRule = NumberRule::within(1, 50);
 
@@ -61,6 +62,7 @@ struct Output<'a> {
 /// Gives a stream's labels in order of their keys.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = call.parse()?;
+    calls::of_account(streams, AccountCalls::ListTagsForStream, &call.caller)?;
     let stream = input.stream().find(streams, &call.caller)?;
     let limit = page_size(input.limit, TAGS_PER_RESOURCE_MAX);
     let after = input.exclusive_start_tag_key.as_ref().map(Text::as_str);

@@ -7,8 +7,9 @@ use wire::shape::{Check, Shape};
 use wire::{Answer, ApiError, Call};
 
 use super::shapes::{SHARD_ID, StreamMembers};
-use super::{error, required};
+use super::{calls, error, required};
 use crate::Streams;
+use crate::calls::AccountCalls;
 use crate::catalog::By;
 use crate::resharding::Resharding;
 
@@ -53,6 +54,7 @@ impl Shape for Input<'_> {
 /// is durable as UPDATING when this answers, and ACTIVE a moment later.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = call.parse()?;
+    calls::of_account(streams, AccountCalls::MergeShards, &call.caller)?;
     let stream = input.stream().find_to_change(streams, &call.caller)?;
     let shard = |text: &Text<'_>| {
         ShardId::parse(text).map_err(|_| error::no_shard_named(&stream.arn, text))

@@ -12,8 +12,9 @@ use wire::{Action, Answer, ApiError, Call, Target};
 
 use super::consumers::{ConsumerView, find_stream};
 use super::shapes::{CONSUMER_NAME, STREAM_ARN, STREAM_ID, TAGS};
-use super::{error, required, resource, tags};
+use super::{calls, error, required, resource, tags};
 use crate::Streams;
+use crate::calls::AccountCalls;
 use crate::catalog::ConsumerChange;
 use crate::consumer::Consumer;
 use crate::directory::owner;
@@ -56,6 +57,7 @@ const TAGGING: Action = Action {
 /// Registers a consumer with a stream. It can subscribe as soon as this answers.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = call.parse()?;
+    calls::of_account(streams, AccountCalls::RegisterStreamConsumer, &call.caller)?;
     let caller = match &input.tags {
         Some(tags) => {
             let stream = input.stream_arn.as_ref();

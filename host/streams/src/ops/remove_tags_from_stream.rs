@@ -6,8 +6,9 @@ use wire::shape::{Check, Shape};
 use wire::{Answer, ApiError, Call};
 
 use super::shapes::{StreamMembers, TAG_KEYS};
-use super::{error, required, tags};
+use super::{calls, error, required, tags};
 use crate::Streams;
+use crate::calls::AccountCalls;
 use crate::edit::{Edit, TagEdit};
 
 #[derive(Deserialize)]
@@ -43,6 +44,7 @@ impl Shape for Input<'_> {
 /// Takes labels off a stream; those that it does not have are passed over.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = call.parse()?;
+    calls::of_account(streams, AccountCalls::RemoveTagsFromStream, &call.caller)?;
     let keys = required("TagKeys", &input.tag_keys)?;
     let caller = call.caller.untagging(keys.iter().map(Text::as_str));
     let stream = input.stream().find_to_change(streams, &caller)?;

@@ -7,8 +7,9 @@ use wire::shape::{Check, Shape};
 use wire::{Answer, ApiError, Call};
 
 use super::shapes::{HASH_KEY, SHARD_ID, StreamMembers};
-use super::{error, required};
+use super::{calls, error, required};
 use crate::Streams;
+use crate::calls::AccountCalls;
 use crate::catalog::By;
 use crate::new_record::hash_key;
 use crate::resharding::Resharding;
@@ -50,6 +51,7 @@ impl Shape for Input<'_> {
 /// Records that are put meanwhile wait for that moment; none is refused.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = call.parse()?;
+    calls::of_account(streams, AccountCalls::SplitShard, &call.caller)?;
     let stream = input.stream().find_to_change(streams, &call.caller)?;
     let shard = required("ShardToSplit", &input.shard_to_split)?;
     let at = required("NewStartingHashKey", &input.new_starting_hash_key)?;

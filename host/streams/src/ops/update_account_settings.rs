@@ -5,9 +5,9 @@ use wire::members::{Structure, Text};
 use wire::shape::{Check, Fields, Shape, TextRule};
 use wire::{Answer, ApiError, Call};
 
-use super::{account_settings, begin, error, required};
+use super::{account_settings, calls, error, required};
 use crate::Streams;
-use crate::calls::Limited;
+use crate::calls::AccountCalls;
 
 const STATUS: TextRule = TextRule::one_of(&["ENABLED", "DISABLED"]);
 
@@ -45,7 +45,7 @@ impl Shape for Commitment<'_> {
 /// it began.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = call.parse()?;
-    begin(streams, Limited::UpdateAccountSettings, &call.caller)?;
+    calls::of_account(streams, AccountCalls::UpdateAccountSettings, &call.caller)?;
     let commitment = &input.minimum_throughput_billing_commitment;
     let commitment = required("MinimumThroughputBillingCommitment", commitment)?;
     let enable = required("Status", &commitment.status)?.as_str() == "ENABLED";

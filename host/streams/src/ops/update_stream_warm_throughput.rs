@@ -8,9 +8,9 @@ use wire::{Answer, ApiError, Call};
 use super::describe::WarmThroughput;
 use super::modes::WARM_THROUGHPUT;
 use super::shapes::StreamMembers;
-use super::{begin, error, modes, required};
+use super::{calls, error, modes, required};
 use crate::Streams;
-use crate::calls::Limited;
+use crate::calls::AccountCalls;
 use crate::directory::owner;
 use crate::edit::Edit;
 
@@ -62,7 +62,11 @@ struct Output<'a> {
 /// is scaled by what is put into it.
 pub async fn handle(streams: &Streams, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = call.parse()?;
-    begin(streams, Limited::UpdateStreamWarmThroughput, &call.caller)?;
+    calls::of_account(
+        streams,
+        AccountCalls::UpdateStreamWarmThroughput,
+        &call.caller,
+    )?;
     let stream = input.stream().find_to_change(streams, &call.caller)?;
     if stream.mode.on_demand().is_none() {
         return Err(error::warm_throughput_of_provisioned());
