@@ -291,15 +291,21 @@ impl Line {
         if self.held != 0 && self.held.saturating_add(bytes) > self.all {
             return None;
         }
-        let asking = member.waiting.pop_front()?;
-        self.hold(application, bytes);
+        let asking = self.by_payer.get_mut(&payer)?.waiting.pop_front()?;
+        self.hold(payer, bytes);
         let age = self.ticket();
-        self.shares.insert(age, application);
-        Some((application, asking, age))
+        self.shares.insert(age, payer);
+        Some((payer, asking, age))
+    }
+
+    fn held_by(&self, account: AccountId) -> u64 {
+        self.by_account.get(&account).copied().unwrap_or(0)
     }
 
     fn hold(&mut self, payer: Payer, bytes: u64) {
         self.held = self.held.saturating_add(bytes);
+        let of_account = self.by_account.entry(payer.account).or_default();
+        *of_account = of_account.saturating_add(bytes);
         let member = self.by_payer.entry(payer).or_default();
         member.held = member.held.saturating_add(bytes);
     }

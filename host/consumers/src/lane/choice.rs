@@ -97,8 +97,9 @@ impl Lane {
 
     /// Returns when another version is to take the place of the one at work.
     pub(super) async fn until_another_version(&mut self) {
+        let running = Arc::clone(&self.of.running);
         loop {
-            let changed = self.of.running.changed.notified();
+            let changed = running.changed.notified();
             tokio::pin!(changed);
             // Listen before looking, so that nothing between the two is missed.
             changed.as_mut().enable();
