@@ -226,15 +226,35 @@ fn manifests() -> Vec<Broken> {
     ]
 }
 
-#[tokio::test]
-async fn each_kind_of_broken_plugin_is_told_what_is_wrong_and_others_go_on() {
-    let directory = tempfile::tempdir().unwrap();
-    let root = directory.path();
-    let all: Vec<Broken> = components().into_iter().chain(manifests()).collect();
-    all.iter().for_each(|broken| broken.put(root));
-    // What no single file shows.
-    fs::create_dir(root.join("no-manifest")).unwrap();
+/// What no single file shows: names, and what their authors are told.
+const FOLDERS: [(&str, &str); 7] = [
+    (
+        "no-manifest",
+        "plugin.toml is not there: a component in a folder has one",
+    ),
+    (
+        "called-otherwise",
+        "called-otherwise.wasm is not there, and called_otherwise.wasm is",
+    ),
+    ("folder-manifest", "plugin.toml is not a regular file"),
+    (
+        "folder-component",
+        "folder-component.wasm is not a regular file",
+    ),
+    (
+        "large-signature",
+        "plugin.sig: has 300 bytes, more than 256",
+    ),
+    (
+        "not-built",
+        "not-built.wasm is not there: it is not built yet",
+    ),
+    ("twice", "there is twice.wasm and twice/twice.wasm"),
+];
+
+fn put_folders(root: &Path) {
     let good = Guest::default().component();
+    fs::create_dir(root.join("no-manifest")).unwrap();
     fs::write(root.join("no-manifest/no-manifest.wasm"), &good).unwrap();
     fs::create_dir(root.join("not-built")).unwrap();
     let manifest = "name = 'not-built'\nversion = '1'\n";
@@ -269,39 +289,24 @@ async fn each_kind_of_broken_plugin_is_told_what_is_wrong_and_others_go_on() {
     for file in ["twice.wasm", "twice/twice.wasm"] {
         fs::write(root.join(file), &good).unwrap();
     }
+}
+
+#[tokio::test]
+async fn each_kind_of_broken_plugin_is_told_what_is_wrong_and_others_go_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path();
+    let all: Vec<Broken> = components().into_iter().chain(manifests()).collect();
+    all.iter().for_each(|broken| broken.put(root));
+    put_folders(root);
     let limits = Limits {
         batch_time_max: Duration::from_millis(50),
         ..Limits::default()
     };
     let ground = Ground::start_within(directory, limits).await;
-    let files = [
-        (
-            "no-manifest",
-            "plugin.toml is not there: a component in a folder has one",
-        ),
-        (
-            "called-otherwise",
-            "called-otherwise.wasm is not there, and called_otherwise.wasm is",
-        ),
-        ("folder-manifest", "plugin.toml is not a regular file"),
-        (
-            "folder-component",
-            "folder-component.wasm is not a regular file",
-        ),
-        (
-            "large-signature",
-            "plugin.sig: has 300 bytes, more than 256",
-        ),
-        (
-            "not-built",
-            "not-built.wasm is not there: it is not built yet",
-        ),
-        ("twice", "there is twice.wasm and twice/twice.wasm"),
-    ];
     let cases = all
         .iter()
         .map(|broken| (broken.name, broken.told))
-        .chain(files);
+        .chain(FOLDERS);
     let mut texts = BTreeSet::new();
     for (name, told) in cases.clone() {
         let page = ground.plugin(name).await;

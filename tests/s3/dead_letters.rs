@@ -40,6 +40,30 @@ async fn replay(client: &Client, key: &str) -> (u16, Value) {
     client.post_page(&page, &json!({"letter": key})).await
 }
 
+/// The keys of all that is listed, a page for each.
+async fn listed_one_by_one(client: &Client) -> Vec<String> {
+    let (mut keys, mut after): (Vec<String>, Option<String>) = (Vec::new(), None);
+    loop {
+        let mut page = format!("{PAGE}?limit=1");
+        if let Some(after) = &after {
+            page.push_str(&format!("&after={}", encoded(after)));
+        }
+        let page = client.read_page(&page).await;
+        for letter in page["deadLetters"].as_array().unwrap() {
+            assert_eq!(
+                (&letter["records"], &letter["state"]),
+                (&json!(1), &json!("open"))
+            );
+            keys.push(letter["object"].as_str().unwrap().to_owned());
+        }
+        after = page["next"].as_str().map(str::to_owned);
+        if after.is_none() {
+            break;
+        }
+    }
+    keys
+}
+
 #[tokio::test]
 async fn failed_records_in_a_bucket_of_s3_are_delivered_once_more() {
     let (plugins, endpoint) = (plugins(), Endpoint::start(&[BUCKET]).await);
@@ -61,25 +85,7 @@ async fn failed_records_in_a_bucket_of_s3_are_delivered_once_more() {
             .await;
         client.flush("logs").await;
     }
-    let (mut keys, mut after): (Vec<String>, Option<String>) = (Vec::new(), None);
-    loop {
-        let mut page = format!("{PAGE}?limit=1");
-        if let Some(after) = &after {
-            page.push_str(&format!("&after={}", encoded(after)));
-        }
-        let page = client.read_page(&page).await;
-        for letter in page["deadLetters"].as_array().unwrap() {
-            assert_eq!(
-                (&letter["records"], &letter["state"]),
-                (&json!(1), &json!("open"))
-            );
-            keys.push(letter["object"].as_str().unwrap().to_owned());
-        }
-        after = page["next"].as_str().map(str::to_owned);
-        if after.is_none() {
-            break;
-        }
-    }
+    let keys = listed_one_by_one(&client).await;
     let objects = endpoint.objects(BUCKET);
     let wanted: Vec<_> = objects.iter().map(|object| object.key.clone()).collect();
     assert_eq!(keys, wanted);

@@ -286,21 +286,16 @@ impl ApplicationDescription {
                 shown.position = position;
             }
             let waits = waiting(engine, source.as_ref(), key, &shown);
-            let number = progress.version.and_then(number_of);
+            let version_number = progress.version.and_then(number_of);
             let is_leased = leases.iter().any(|(lease, ..)| *lease == key);
             shards.push(ShardDescription {
                 shard: key.shard.to_string(),
-                state: match (progress.is_ended, shown.is_here, is_leased) {
-                    (true, ..) => "done",
-                    (_, true, _) => "here",
-                    (_, _, true) => "elsewhere",
-                    _ => "waiting",
-                },
+                state: state_of(progress.is_ended, shown.is_here, is_leased),
                 waiting: waits,
                 behind_ms: shown.is_here.then(|| behind(&shown, waits, ground.now())),
                 version: progress.version.map(|hash| hash.to_string()),
-                version_number: number,
-                is_canary: number.is_some() && number == canary,
+                version_number,
+                is_canary: version_number.is_some() && version_number == canary,
                 swap_refused: shown.swap_refused.clone(),
                 unheard: shown.unheard,
                 stuck: shown.stuck.as_ref().map(|stuck| stuck.why.clone()),
@@ -335,6 +330,16 @@ impl ApplicationDescription {
             discarded: sum.discarded,
             shards,
         })
+    }
+}
+
+/// The word for how a shard stands.
+fn state_of(is_ended: bool, is_here: bool, is_leased: bool) -> &'static str {
+    match (is_ended, is_here, is_leased) {
+        (true, ..) => "done",
+        (_, true, _) => "here",
+        (_, _, true) => "elsewhere",
+        _ => "waiting",
     }
 }
 

@@ -286,7 +286,8 @@ impl DeliveryStatus {
             records_in: counts.records_in + counts.lost + waiting_records,
             replayed: lanes
                 .iter()
-                .filter_map(|(key, lane)| key.is_of_replays().then(|| came_in(lane)))
+                .filter(|(key, _)| key.is_of_replays())
+                .map(|(_, lane)| came_in(lane))
                 .sum(),
             delivered: counts.delivered,
             dropped: counts.dropped,

@@ -27,6 +27,7 @@ mod retained;
 mod route;
 mod shutdown;
 mod start;
+mod start_error;
 mod sts;
 mod telemetry;
 mod tls;
@@ -39,6 +40,7 @@ pub use config::{
 };
 pub use limits::Limits;
 pub use operations::actions;
-pub use start::{Running, StartError, TlsPort, start};
+pub use start::{Running, TlsPort, start};
+pub use start_error::StartError;
 pub use tls::TlsError;
 pub use web_origin::WebOrigin;

@@ -1,8 +1,6 @@
 //! The server's life from start to stop.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,11 +8,11 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use consumers::Consumers;
-use delivery::objects::{LocalObjects, ObjectError, Objects, S3Objects};
+use delivery::objects::{LocalObjects, Objects, S3Objects};
 use delivery::{Delivery, Foundations};
-use store::{Engine, StoreError};
-use streams::kms::{Kms, KmsOpenError};
-use streams::{AccountLimits, OpenError, Options, Streams};
+use store::Engine;
+use streams::kms::Kms;
+use streams::{AccountLimits, Options, Streams};
 use tables::Tables;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
@@ -36,8 +34,9 @@ use crate::request_id::RequestIds;
 use crate::retained::RecordsOfDeliveries;
 use crate::route::{Deployers, Looks, Router};
 use crate::shutdown::Stage;
+use crate::start_error::StartError;
 use crate::telemetry::Telemetry;
-use crate::tls::{Tls, TlsError};
+use crate::tls::Tls;
 
 /// How long connections that were cut off may take to let go of what they hold.
 const CUT_OFF: Duration = Duration::from_secs(1);
@@ -52,72 +51,6 @@ const BUCKETS: &str = "s3";
 /// The same: master keys that services have by themselves, unless the configuration has them
 /// elsewhere.
 const KEYS: &str = "keys";
-
-/// Why the server did not start.
-#[derive(Debug)]
-pub enum StartError {
-    /// Without credentials anybody may call, so only this machine may reach it.
-    Unprotected(SocketAddr),
-    /// The address could not be listened on.
-    Listen(SocketAddr, io::Error),
-    /// The certificate, or its key, is not as it must be.
-    Tls(TlsError),
-    /// There is a certificate and no address to use it at.
-    NoTlsAddress,
-    /// The machine gave no random numbers.
-    Random(String),
-    /// A master key is no secret.
-    Kms(KmsOpenError),
-    /// The streams could not be opened.
-    Streams(OpenError),
-    /// The tables could not be opened.
-    Tables(StoreError),
-    /// The machine gave no threads for deliveries.
-    Threads(io::Error),
-    /// The certificates that the machine trusts could not be read, to which plugins may call.
-    Egress(io::Error),
-    /// Plugins, or what they are kept in, could not be opened.
-    Plugins(wasm::OpenError),
-    /// Where objects go could not be opened.
-    Objects(ObjectError),
-    /// The delivery streams could not be opened.
-    Delivery(delivery::OpenError),
-    /// The applications could not be opened.
-    Consumers(consumers::OpenError),
-    /// A task ended that should not have.
-    Task(String),
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unprotected(address) => write!(
-                f,
-                "listen on {address}: without [[credentials]] in the configuration anybody who \
-                 reaches the server may use it, so it listens on loopback addresses only"
-            ),
-            Self::Listen(address, error) => write!(f, "listen on {address}: {error}"),
-            Self::Tls(error) => write!(f, "TLS: {error}"),
-            Self::NoTlsAddress => f.write_str(
-                "[tls] in the configuration names a certificate, and neither tls_listen nor \
-                 --tls-listen an address to use it at",
-            ),
-            Self::Threads(error) => write!(f, "start the threads of deliveries: {error}"),
-            Self::Egress(error) => write!(f, "read the certificates for calls of plugins: {error}"),
-            Self::Random(why) => write!(f, "draw a random number: {why}"),
-            Self::Kms(error) => error.fmt(f),
-            Self::Streams(error) => error.fmt(f),
-            Self::Tables(error) => write!(f, "open the tables: {error}"),
-            Self::Plugins(error) => error.fmt(f),
-            Self::Objects(error) => error.fmt(f),
-            Self::Delivery(error) => error.fmt(f),
-            Self::Consumers(error) => error.fmt(f),
-            Self::Task(why) => f.write_str(why),
-        }
-    }
-}
-
-impl std::error::Error for StartError {}
 
 /// A server that takes requests.
 pub struct Running {
@@ -170,14 +103,8 @@ pub async fn start(
         .map_err(StartError::Streams)?;
     let grants = open_grants(&config).await.map_err(StartError::Egress)?;
     let plugins = open_plugins(&config, &streams, &grants, &clock).await?;
-    let pinned = consumers::pinned(&*engine).await;
-    plugins.pin(pinned.map_err(|error| StartError::Streams(error.into()))?);
-    if let Deployers::Accounts(accounts) = deployers(&config) {
-        plugins.are_deployed_by(accounts);
-    }
-    let rules = config.plugin_limits.cpu_rules();
-    let threads = GuestThreads::start_sharing(config.delivery_limits.threads, rules);
-    let threads = Arc::new(threads.map_err(StartError::Threads)?);
+    hold_plugins(&config, &plugins, &*engine).await?;
+    let threads = start_threads(&config)?;
     let foundations = Foundations {
         threads: Arc::clone(&threads),
         work_limits: config.delivery_limits.work,
@@ -190,10 +117,7 @@ pub async fn start(
         throttle: config.throttle,
         naming_key: streams.derived_key("names of objects"),
     };
-    let delivery = Delivery::open(foundations)
-        .await
-        .map_err(StartError::Delivery)?;
-    plugins.records_come_from(RecordsOfDeliveries::of(&delivery, Handle::current()));
+    let delivery = open_delivery(foundations).await?;
     let tables = Tables::open(Arc::clone(&engine), Arc::clone(&clock)).await;
     let tables = tables.map_err(StartError::Tables)?;
     let foundations = consumers::Foundations {
@@ -204,8 +128,7 @@ pub async fn start(
         plugins: Arc::clone(&plugins),
         threads: Arc::clone(&threads),
     };
-    let deployers = deployers(&config);
-    let consumers = open_consumers(foundations, config.plugin_grants).await?;
+    let consumers = open_consumers(foundations, config.plugin_grants.clone()).await?;
     let budget = Arc::new(Budget::new(&config.limits, Arc::clone(&clock)));
     let loops = vec![
         tokio::spawn(keep_pace(Arc::clone(&budget), config.limits.answer_grace)),
@@ -221,7 +144,7 @@ pub async fn start(
         },
         plugins,
         threads,
-        deployers,
+        deployers: deployers(&config),
         engine,
         clock,
         authenticator: Authenticator::new(
@@ -239,6 +162,35 @@ pub async fn start(
         ids: RequestIds::new(process),
     });
     Ok(listen(router, ports, loops))
+}
+
+/// Tells the plugins which of their versions applications are pinned to, and who deploys.
+async fn hold_plugins(
+    config: &Config,
+    plugins: &Plugins,
+    engine: &dyn Engine,
+) -> Result<(), StartError> {
+    let pinned = consumers::pinned(engine).await;
+    plugins.pin(pinned.map_err(|error| StartError::Streams(error.into()))?);
+    if let Deployers::Accounts(accounts) = deployers(config) {
+        plugins.are_deployed_by(accounts);
+    }
+    Ok(())
+}
+
+fn start_threads(config: &Config) -> Result<Arc<GuestThreads>, StartError> {
+    let rules = config.plugin_limits.cpu_rules();
+    let threads = GuestThreads::start_sharing(config.delivery_limits.threads, rules);
+    Ok(Arc::new(threads.map_err(StartError::Threads)?))
+}
+
+/// Opens the delivery streams, whose records plugins are tried with.
+async fn open_delivery(foundations: Foundations) -> Result<Arc<Delivery>, StartError> {
+    let plugins = Arc::clone(&foundations.plugins);
+    let delivery = Delivery::open(foundations).await;
+    let delivery = delivery.map_err(StartError::Delivery)?;
+    plugins.records_come_from(RecordsOfDeliveries::of(&delivery, Handle::current()));
+    Ok(delivery)
 }
 
 fn stream_options(config: &Config) -> Options {

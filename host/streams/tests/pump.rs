@@ -470,6 +470,7 @@ impl Step for Onward {
         let all = self.inner.engine.read(SOURCE, from, usize::MAX).await;
         let all = all.unwrap();
         let whole = Batch {
+            bytes: all.frames.iter().map(|frame| frame.body.len()).sum(),
             frames: all.frames,
             next: all.next,
             tip: all.tip,

@@ -337,6 +337,15 @@ mod tests {
                 "name = 'a'\nversion = '1'\n[grants]\nemit = ['one', 'one']\n",
                 "line 4: 'one' stands there twice",
             ),
+        ] {
+            let Invalid(what) = parse(text).unwrap_err();
+            assert!(what.contains(named), "{what}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_of_an_application_is_named_with_its_line() {
+        for (text, named) in [
             (
                 "name = 'a'\nversion = '1'\n[application]\nstart = 'LATEST'\n",
                 "missing field `stream`",

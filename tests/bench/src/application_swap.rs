@@ -29,7 +29,7 @@ const TIME_MIN: Duration = Duration::from_secs(6);
 /// What a word begins with.
 const WORD: &str = "word-";
 /// More rows than the table has.
-const ROWS_MAX: usize = 2 * WORDS as usize;
+const ROWS_MAX: usize = 2_000;
 /// As for a delivery stream.
 const GOAL_MS: f64 = 1_000.0;
 /// A record that begins so is answered with the state, in the row of its key.

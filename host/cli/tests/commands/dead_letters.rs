@@ -1,8 +1,9 @@
 //! `millrace delivery|stream|plugin dead-letters`.
 
 use std::fs;
+use std::process::Output;
 
-use tempfile::tempdir;
+use tempfile::{TempDir, tempdir};
 
 use crate::fixture::{self, Server, ask, complaint, printed, until};
 
@@ -12,9 +13,8 @@ const PLUGIN: &str = concat!(
     "/../../plugins/parse-access-log"
 );
 
-#[test]
-fn what_failed_is_listed_shown_replayed_and_discarded() {
-    let data = tempdir().unwrap();
+/// A server whose delivery stream `logs` has failed one record of the stream `orders`.
+fn start(data: &TempDir) -> Server {
     let plugins = data.path().join("plugins-here");
     let folder = plugins.join("parse-access-log");
     fs::create_dir_all(&folder).unwrap();
@@ -23,70 +23,65 @@ fn what_failed_is_listed_shown_replayed_and_discarded() {
     }
     let server = Server::start(data.path(), &["--plugins", plugins.to_str().unwrap()]);
     printed(server.stream(&["create", "orders"]));
-    let create = [
-        "delivery",
-        "create",
-        "logs",
-        "--stream",
-        "orders",
-        "--plugin",
-        "parse-access-log",
-        "--bucket",
-        "logs",
-    ];
+    let create = ["delivery", "create", "logs", "--stream", "orders"];
+    let through = ["--plugin", "parse-access-log", "--bucket", "logs"];
     until(&server, &["plugin", "list"], "running");
-    printed(ask(&server, &create));
+    printed(ask(&server, &[&create[..], &through].concat()));
     until(&server, &["delivery", "describe", "logs"], "ACTIVE");
     let put = r#"{"StreamName": "orders", "Data": "bm8gbGluZQ==", "PartitionKey": "a"}"#;
     fixture::call(&server.endpoint, "Kinesis_20131202.PutRecord", put);
     printed(ask(&server, &["delivery", "flush", "logs"]));
+    server
+}
 
-    let letters = |more: &[&str]| {
-        let mut all = vec!["delivery", "dead-letters", "logs"];
-        all.extend(more);
-        ask(&server, &all)
-    };
-    let listed = printed(letters(&["list"]));
+fn letters(server: &Server, more: &[&str]) -> Output {
+    ask(
+        server,
+        &[&["delivery", "dead-letters", "logs"], more].concat(),
+    )
+}
+
+/// The only letter that is listed.
+fn listed(server: &Server) -> String {
+    let listed = printed(letters(server, &["list"]));
     let line = listed.lines().nth(1).unwrap();
-    let key = line.split_whitespace().next().unwrap();
     assert!(line.contains("Lambda.ProcessingFailedStatus 1"), "{listed}");
     assert!(line.contains("open"), "{listed}");
-    let shown = printed(letters(&["show", key]));
+    line.split_whitespace().next().unwrap().to_owned()
+}
+
+#[test]
+fn what_failed_is_shown_to_those_who_ask_the_delivery_stream_its_stream_or_its_plugin() {
+    let data = tempdir().unwrap();
+    let server = start(&data);
+    let key = listed(&server);
+    let shown = printed(letters(&server, &["show", &key]));
     assert!(shown.ends_with("\n  no line\n"), "{shown}");
     assert!(
         shown.starts_with("1: Lambda.ProcessingFailedStatus ("),
         "{shown}"
     );
-    for page in ["stream", "plugin"] {
-        let name = ["orders", "parse-access-log"][usize::from(page == "plugin")];
+    for (page, name) in [("stream", "orders"), ("plugin", "parse-access-log")] {
         let all = printed(ask(&server, &[page, "dead-letters", name, "list"]));
         assert!(all.starts_with("delivery stream logs\n"), "{all}");
-        assert!(all.contains(key), "{all}");
-        let show = [
-            page,
-            "dead-letters",
-            name,
-            "show",
-            key,
-            "--delivery",
-            "logs",
-        ];
+        assert!(all.contains(&key), "{all}");
+        let show = [page, "dead-letters", name, "show", &key];
+        let show = [&show[..], &["--delivery", "logs"]].concat();
         assert_eq!(printed(ask(&server, &show)), shown);
     }
-    let replayed = printed(letters(&["replay", key]));
+}
+
+#[test]
+fn what_failed_is_replayed_once_and_discarded() {
+    let data = tempdir().unwrap();
+    let server = start(&data);
+    let key = listed(&server);
+    let replayed = printed(letters(&server, &["replay", &key]));
     assert_eq!(replayed, format!("{key}: replayed 1 of 1 records\n"));
-    let replay = [
-        "stream",
-        "dead-letters",
-        "orders",
-        "replay",
-        key,
-        "--delivery",
-        "logs",
-    ];
-    let again = printed(ask(&server, &replay));
+    let replay = ["stream", "dead-letters", "orders", "replay", &key];
+    let replay = [&replay[..], &["--delivery", "logs"]].concat();
     assert_eq!(
-        again,
+        printed(ask(&server, &replay)),
         format!("{key}: all of its 1 records were replayed before\n")
     );
     printed(ask(&server, &["delivery", "flush", "logs"]));
@@ -99,17 +94,17 @@ fn what_failed_is_listed_shown_replayed_and_discarded() {
         assert!(described.contains(said), "{described}");
     }
 
-    let told = complaint(letters(&["replay"]), 2);
+    let told = complaint(letters(&server, &["replay"]), 2);
     assert!(told.contains("<OBJECT>"), "{told}");
-    let all = printed(letters(&["replay", "--all"]));
+    let all = printed(letters(&server, &["replay", "--all"]));
     assert!(all.ends_with("\n1 objects\n"), "{all}");
     assert_eq!(
-        printed(letters(&["discard", key])),
+        printed(letters(&server, &["discard", &key])),
         format!("done: discard {key}\n")
     );
-    let told = complaint(letters(&["replay", "elsewhere"]), 1);
+    let told = complaint(letters(&server, &["replay", "elsewhere"]), 1);
     assert!(told.contains("InvalidArgumentException"), "{told}");
-    let left = printed(letters(&["list"]));
-    assert!(!left.contains(key), "{left}");
-    assert!(printed(letters(&["list", "--all"])).contains(key));
+    let left = printed(letters(&server, &["list"]));
+    assert!(!left.contains(&key), "{left}");
+    assert!(printed(letters(&server, &["list", "--all"])).contains(&key));
 }

@@ -99,7 +99,6 @@ impl Drop for Dev {
 fn took(line: &str) -> f64 {
     let (_, rest) = line.split_once(" is in force, ").unwrap();
     let (seconds, _) = rest.split_once(" s after the change").unwrap();
-    println!("a save was in force after {seconds} s");
     seconds.parse().unwrap()
 }
 

@@ -39,10 +39,7 @@ fn a_server_that_is_killed_while_an_application_counts_counts_every_record_once(
         let program = Path::new(env!("CARGO_BIN_EXE_millrace"));
         Server::start_as(program, data.path(), Some(plugins.path()), &more)
     };
-    let cycles = match std::env::var(CYCLES_VARIABLE) {
-        Ok(number) => number.parse().unwrap(),
-        Err(_) => CYCLES,
-    };
+    let cycles = cycles();
     let (mut acknowledged, mut done) = (0, Vec::new());
     for cycle in 0..cycles {
         let server = start();
@@ -100,6 +97,13 @@ fn a_server_that_is_killed_while_an_application_counts_counts_every_record_once(
         "there was hardly any load"
     );
     server.stop();
+}
+
+fn cycles() -> u32 {
+    match std::env::var(CYCLES_VARIABLE) {
+        Ok(number) => number.parse().unwrap(),
+        Err(_) => CYCLES,
+    }
 }
 
 fn create(connection: &mut Connection) {

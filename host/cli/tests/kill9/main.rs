@@ -11,6 +11,7 @@ mod compilers;
 #[expect(dead_code, reason = "what other tests make of it")]
 #[path = "../../../../tests/hostile/consumer_guest.rs"]
 mod consumer_guest;
+#[expect(dead_code, reason = "what other tests make of it")]
 #[path = "../../../../tests/consumers/counter.rs"]
 mod counter;
 mod deliveries;

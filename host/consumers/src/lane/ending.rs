@@ -146,13 +146,10 @@ impl Lane {
             return;
         };
         let told = self.on_thread(&version, move |_| instance.lease_lost());
-        match timeout(LAST_WORDS_TIME_MAX, told).await {
-            Ok(Ok(Err(fault))) => {
-                let shard = &self.of.origin.shard;
-                tracing::debug!(shard, %fault, "an instance that lost its shard");
-            }
-            // It has no effect any more, whatever became of it.
-            Ok(_) | Err(_) => {}
+        // It has no effect any more, whatever becomes of it.
+        if let Ok(Ok(Err(fault))) = timeout(LAST_WORDS_TIME_MAX, told).await {
+            let shard = &self.of.origin.shard;
+            tracing::debug!(shard, %fault, "an instance that lost its shard");
         }
     }
 

@@ -113,14 +113,18 @@ impl Lane {
         progress.within = condemned.end.within;
         progress.counts.dead_letters += 1;
         progress.counts.foreign += condemned.foreign;
-        let name = self.of.running.application().name.clone();
-        let (shard, number) = (&self.of.origin.shard, &letter.sequence_number);
-        let why = &letter.reason;
-        tracing::error!(application = %name, shard, number, why, "a record becomes a dead letter");
+        self.tells_of(&letter);
         let mut pending = self.without_batch(condemned.end.position, progress);
         pending.planned = 1;
         pending.ended = Some((condemned.version, 1, 1));
         pending.last_arrival = Some(condemned.first.arrival);
         self.hand_over(pending, effects)
+    }
+
+    fn tells_of(&self, letter: &Letter) {
+        let name = self.of.running.application().name.clone();
+        let (shard, number) = (&self.of.origin.shard, &letter.sequence_number);
+        let why = &letter.reason;
+        tracing::error!(application = %name, shard, number, why, "a record becomes a dead letter");
     }
 }

@@ -287,12 +287,7 @@ impl Pages<'_> {
             Page::Plugin(name) => {
                 plugins::one((self.plugins, self.threads), name, &self.viewer(caller))
             }
-            Page::History(name) => {
-                let found = PluginName::parse(name).ok();
-                let life = found.and_then(|name| self.plugins.life(&name));
-                let life = life.ok_or_else(|| not_found(&format!("plugin {name}")))?;
-                json::answer(&history::History::of(name, &life))
-            }
+            Page::History(name) => self.history(name),
             Page::PluginOrder(name, order) => {
                 self.deployers.permit(caller)?;
                 plugin_orders::obey(self.plugins, name, order).await
@@ -344,6 +339,13 @@ impl Pages<'_> {
                     .await
             }
         }
+    }
+
+    fn history(&self, name: &str) -> Result<Answer, ApiError> {
+        let found = PluginName::parse(name).ok();
+        let life = found.and_then(|name| self.plugins.life(&name));
+        let life = life.ok_or_else(|| not_found(&format!("plugin {name}")))?;
+        json::answer(&history::History::of(name, &life))
     }
 
     pub(super) fn viewer(&self, caller: &Caller) -> Viewer {

@@ -278,7 +278,7 @@ impl<'a> LettersPage<'a> {
                 }
                 let version = named.version.as_deref();
                 let body = serde_json::to_vec(&VersionBody { version });
-                let body = body.map_err(|error| ApiError::internal(&error.to_string()))?;
+                let body = body.map_err(|error| ApiError::internal(error.to_string()))?;
                 let by = (by, &pages.viewer(by));
                 page.answer((pages.consumers, pages.streams), by, &body)
                     .await

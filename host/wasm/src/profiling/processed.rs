@@ -255,7 +255,12 @@ impl Profile {
         let threads = threads.collect();
         Self {
             meta: Meta::of(product, began, (lasted, gathered.left_out)),
-            libs: gathered.modules.values().iter().map(Library::of).collect(),
+            libs: gathered
+                .modules
+                .values()
+                .iter()
+                .map(|module| Library::of(module))
+                .collect(),
             shared: Shared::of(&gathered),
             threads,
             pages: [],
@@ -305,14 +310,14 @@ impl Meta {
 }
 
 impl Library {
-    fn of(module: &String) -> Self {
+    fn of(module: &str) -> Self {
         Self {
             arch: None,
             breakpad_id: "",
             code_id: None,
-            debug_name: module.clone(),
+            debug_name: module.to_owned(),
             debug_path: "",
-            name: module.clone(),
+            name: module.to_owned(),
             path: "",
         }
     }

@@ -216,11 +216,10 @@ impl Line {
             ..
         } = self;
         let mut at = String::new();
-        for part in [&self.delivery_stream, &self.application, &self.shard] {
-            if let Some(part) = part {
-                at.push_str(part);
-                at.push(' ');
-            }
+        let parts = [&self.delivery_stream, &self.application, &self.shard];
+        for part in parts.into_iter().flatten() {
+            at.push_str(part);
+            at.push(' ');
         }
         format!(
             "{} {version} {level:<5} {at}{text}",

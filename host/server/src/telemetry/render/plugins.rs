@@ -31,8 +31,11 @@ const OF_VERSIONS: [OfCounters; 3] = [
     ),
 ];
 
+/// The label of an outcome, and where it is read.
+type OfOutcome = (&'static str, fn(&Counters) -> u64);
+
 /// What became of records, by the label `outcome`.
-const OUTCOMES: [(&str, fn(&Counters) -> u64); 3] = [
+const OUTCOMES: [OfOutcome; 3] = [
     ("ok", |c| c.ok.value()),
     ("dropped", |c| c.dropped.value()),
     ("failed", |c| c.failed.value()),

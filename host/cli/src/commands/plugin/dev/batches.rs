@@ -21,14 +21,17 @@ const ENTRIES_MAX: usize = 10_000;
 /// Characters of a key, a value or a record that are shown.
 const CHARS_MAX: usize = 60;
 
+/// Entries by their keys: versions and values.
+type Entries = BTreeMap<Vec<u8>, (u64, Vec<u8>)>;
+
 /// What was told last.
 pub(super) struct Batches {
     client: Client,
     page: String,
     /// Batches, and those that were done again, of each shard.
     shards: BTreeMap<String, Told>,
-    /// Entries of each table by their keys: versions and values.
-    tables: BTreeMap<String, BTreeMap<Vec<u8>, (u64, Vec<u8>)>>,
+    /// Entries of each table.
+    tables: BTreeMap<String, Entries>,
     emitted: Vec<(String, Reading)>,
     letters: BTreeSet<String>,
 }
