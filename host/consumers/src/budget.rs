@@ -23,9 +23,9 @@ const GROW_TIME_MAX: Duration = Duration::from_millis(200);
 /// So many bytes for all batches at work.
 ///
 /// Of the account that holds least the application that holds least comes next, each with the batch
-/// of it that has waited longest. One whose batch does not fit is waited for, so that a large one comes at last; one that has its
-/// part already is passed over. A batch that is larger than all there is goes alone. As many wait
-/// as there are shards at work.
+/// of it that has waited longest. One whose batch does not fit is waited for, so that a large one
+/// comes at last; one that has its part already is passed over. A batch that is larger than all
+/// there is goes alone. As many wait as there are shards at work.
 ///
 /// Batches at work that want more come before those that have not begun, in the order in which they
 /// asked. The oldest batch of all gets what it wants though there is no more, which is beyond all

@@ -56,7 +56,8 @@ pub const RETENTION_HOURS_MAX: u32 = 8_760;
 pub const TOLD_COUNT_MAX: usize = 1_000_000;
 /// Calls of DescribeLimits that an account makes in one second in a region (DescribeLimits).
 pub const DESCRIBE_LIMITS_CALLS_PER_SECOND: u32 = 1;
-/// Calls that an account makes in one second in a region of each operation whose page says five.
+/// Calls that an account makes in one second in a region of each operation that has five (as their
+/// pages say).
 pub const ACCOUNT_CALLS_PER_SECOND: u32 = 5;
 /// Calls of DescribeStream that an account makes in one second in a region (DescribeStream).
 pub const DESCRIBE_STREAM_CALLS_PER_SECOND: u32 = 10;

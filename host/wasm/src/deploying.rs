@@ -3,8 +3,8 @@
 //! sees the other's half done.
 //!
 //! A deployment may take longer than somebody waits. Whoever asks again with the same files waits
-//! for the same deployment. Of one that was over meanwhile it hears if it was refused for what is in
-//! its files; otherwise it is carried out again, which does nothing where it is in force.
+//! for the same deployment. Of one that was over meanwhile it hears if it was refused for what is
+//! in its files; otherwise it is carried out again, which does nothing where it is in force.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};

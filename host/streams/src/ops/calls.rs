@@ -20,7 +20,7 @@ pub fn of_account(
     if !streams.options.throttle || streams.call_rates.of_account(operation, caller, uptime) {
         Ok(())
     } else {
-        Err(error::over_calls(caller))
+        Err(error::calls::over_account(caller))
     }
 }
 
@@ -37,6 +37,6 @@ pub fn of_stream(
     if !streams.options.throttle || streams.call_rates.of_stream(operation, stream, uptime) {
         Ok(())
     } else {
-        Err(error::over_stream_calls(stream))
+        Err(error::calls::over_stream(stream))
     }
 }

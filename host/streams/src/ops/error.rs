@@ -1,6 +1,7 @@
 //! What clients are told: AWS's codes and texts. The one place where the errors of this crate
 //! meet them.
 
+pub mod calls;
 pub mod consumers;
 pub mod kms;
 pub mod policies;
@@ -175,7 +176,7 @@ pub fn over_warm_throughput(mibps: i64) -> ApiError {
 pub fn not_settled(caller: &Caller, error: &CommitError) -> ApiError {
     let account = caller.account;
     match error {
-        CommitError::Busy => over_calls(caller),
+        CommitError::Busy => calls::over_account(caller),
         CommitError::Sealed(_)
         | CommitError::NoLog(_)
         | CommitError::Conflict { .. }
@@ -186,23 +187,6 @@ pub fn not_settled(caller: &Caller, error: &CommitError) -> ApiError {
         | CommitError::Unknown(_)
         | CommitError::Store(_) => internal(&format!("settle for {account}"), error),
     }
-}
-
-/// An account has called an operation more often than it may in a second.
-pub fn over_calls(caller: &Caller) -> ApiError {
-    let account = caller.account;
-    ApiError::new(
-        LIMIT_EXCEEDED,
-        format!("Rate exceeded for account {account}."),
-    )
-}
-
-pub fn over_stream_calls(stream: &StreamArn) -> ApiError {
-    let (name, account) = (&stream.name, stream.account);
-    ApiError::new(
-        LIMIT_EXCEEDED,
-        format!("Rate exceeded for stream {name} under account {account}."),
-    )
 }
 
 pub fn auto_of_provisioned() -> ApiError {
