@@ -45,7 +45,7 @@
 //! | 37 | files swapped between look and use | `files`: read once, whole | both |
 //! | 38 | an old version that was signed | `plugins/signatures`, `plugins/rollout` | both |
 //! | 39 | storms of versions | `files` | both |
-//! | 40 | a version that fails | `plugins/rollout` | none: nothing counts its records yet |
+//! | 40 | a version that fails | `plugins/rollout` | `tests/consumers/canary` |
 //! | 41 | compiled code that was changed | `files`, `compilers` | both |
 //! | 42 | calls to where none may go | `plugins/http`, `egress` of the server | `calls` |
 //! | 43 | secrets in what is said | `plugins/secrets` | `plugins/secrets` |
