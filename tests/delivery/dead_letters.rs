@@ -367,54 +367,66 @@ async fn what_is_discarded_is_not_listed_until_all_is_asked_for() {
     failed.service.stop().await;
 }
 
+/// Neither is done with an object of that name, and the reason is told.
+async fn are_refused(client: &Client, name: &str, (status, told): (u16, &str)) {
+    for what in ["replay", "discard"] {
+        let (is, answer) = order(client, what, json!({"letter": name})).await;
+        let said = answer["message"].as_str().unwrap();
+        assert_eq!(is, status, "{what} {name}: {answer}");
+        assert!(said.contains(told), "{what} {name}: {said}");
+    }
+}
+
 #[tokio::test]
 async fn what_is_no_object_of_failed_records_is_refused_and_changes_nothing() {
     let failed = Failed::with_mask().await;
     let (client, key) = (&failed.client, failed.failed()[0].clone());
     let line = fs::read_to_string(failed.path(&key)).unwrap();
-    let other = |end: &str| format!("{}{end}", &key[..key.len() - 4]);
-    fs::write(failed.path(&other("0001")), format!("{line}no line\n")).unwrap();
-    fs::write(failed.path(&other("0002")), "\u{1f}").unwrap();
-    fs::write(failed.path(&other("0003")), [0x1f, 0x8b, 0, 0]).unwrap();
-    fs::create_dir(failed.path(&other("0005"))).unwrap();
+    for (content, told) in [
+        (
+            format!("{line}no line\n").into_bytes(),
+            "line 3 is no failed record",
+        ),
+        (b"\x1f".to_vec(), "line 1 is no failed record"),
+        (vec![0x1f, 0x8b, 0, 0], "cannot be unpacked"),
+    ] {
+        fs::write(failed.path(&key), content).unwrap();
+        are_refused(client, &key, (400, told)).await;
+        let letters = listed(client, "").await;
+        let why = letters[0]["why"].as_str().unwrap();
+        assert!(why.contains(told), "{why}");
+    }
+    fs::remove_file(failed.path(&key)).unwrap();
+    are_refused(client, &key, (404, "is not there, or not any more")).await;
+    fs::create_dir(failed.path(&key)).unwrap();
+    are_refused(client, &key, (404, "is not there, or not any more")).await;
+    fs::remove_dir(failed.path(&key)).unwrap();
+    fs::write(failed.path(&key), &line).unwrap();
     client.put_delivery("clicks", &["delivered"]).await;
     client.flush("clicks").await;
     let objects = failed.service.objects(BUCKET);
     let delivered = objects
         .iter()
         .find(|it| !it.key.contains("processing-failed/"));
+    // What nobody here has named is nobody's here, whatever it holds.
+    let forged = format!("{}0001", &key[..key.len() - 4]);
     let strange = key.replace("clicks", "visits");
-    fs::copy(failed.path(&key), failed.path(&strange)).unwrap();
-    for (name, status, told) in [
-        (other("0001"), 400, "line 3 is no failed record"),
-        (other("0002"), 400, "line 1 is no failed record"),
-        (other("0003"), 400, "cannot be unpacked"),
-        (other("0004"), 404, "is not there, or not any more"),
-        (other("0005"), 404, "is not there, or not any more"),
-        (
-            delivered.unwrap().key.clone(),
-            400,
-            "is not the name of an object of failed",
-        ),
-        (strange, 400, "is not the name of an object of failed"),
-        (
-            "../../etc/passwd".to_owned(),
-            400,
-            "is not the name of an object of failed",
-        ),
-        (String::new(), 400, "is not the name of an object of failed"),
-    ] {
-        for what in ["replay", "discard"] {
-            let (is, answer) = order(client, what, json!({"letter": name})).await;
-            let said = answer["message"].as_str().unwrap();
-            assert_eq!(is, status, "{what} {name}: {answer}");
-            assert!(said.contains(told), "{what} {name}: {said}");
-        }
+    for other in [&forged, &strange] {
+        fs::copy(failed.path(&key), failed.path(other)).unwrap();
     }
-    // They are told, and hide nothing beside them.
+    for name in [
+        delivered.unwrap().key.as_str(),
+        &forged,
+        &strange,
+        "../../etc/passwd",
+        "",
+    ] {
+        let told = "is not the name of an object of failed";
+        are_refused(client, name, (400, told)).await;
+    }
     let letters = listed(client, "").await;
-    let open: Vec<_> = letters.iter().filter(|it| it["why"].is_null()).collect();
-    assert_eq!((letters.len(), open.len()), (4, 1), "{letters:?}");
+    assert_eq!(letters.len(), 1, "{letters:?}");
+    assert!(letters[0]["why"].is_null(), "{letters:?}");
     let page = client.delivery("clicks").await;
     assert_eq!(page["replayed"], 0);
     for (page, status) in [
@@ -460,6 +472,42 @@ async fn an_object_that_its_owner_has_packed_is_replayed_and_the_same_content_on
     assert_eq!(replayed(client, &packed).await["now"], 0);
     client.flush("clicks").await;
     assert_eq!(failed.delivered().len(), 1);
+    failed.service.stop().await;
+}
+
+#[tokio::test]
+async fn an_object_that_its_owner_packs_after_its_replay_is_not_replayed_again() {
+    let failed = Failed::with_mask().await;
+    let (client, key) = (&failed.client, failed.failed()[0].clone());
+    assert_eq!(replayed(client, &key).await["now"], 2);
+    let mut packing = GzEncoder::new(Vec::new(), Compression::default());
+    packing
+        .write_all(&fs::read(failed.path(&key)).unwrap())
+        .unwrap();
+    fs::remove_file(failed.path(&key)).unwrap();
+    let packed = format!("{key}.gz");
+    fs::write(failed.path(&packed), packing.finish().unwrap()).unwrap();
+    assert_eq!(replayed(client, &packed).await["now"], 0);
+    failed.service.stop().await;
+}
+
+/// The names of objects end with the delivery stream's; a prefix can make up for the beginning.
+#[tokio::test]
+async fn another_account_does_not_see_them_by_a_name_that_theirs_ends_with() {
+    let failed = Failed::with_mask().await;
+    let key = failed.failed()[0].clone();
+    let other = failed.service.other_client();
+    let prefix = "!{firehose:error-output-type}/!{timestamp:yyyy/MM/dd/HH}/c";
+    let more = json!({"Prefix": "ok/", "ErrorOutputPrefix": prefix});
+    other.create_delivery("licks", more).await;
+    let page = "delivery-streams/licks/dead-letters";
+    let listed = other.read_page(page).await;
+    assert_eq!(listed["deadLetters"], json!([]), "{listed}");
+    for what in ["replay", "discard"] {
+        let page = format!("{page}/{what}");
+        let (status, answer) = other.post_page(&page, &json!({"letter": key})).await;
+        assert_eq!(status, 400, "{answer}");
+    }
     failed.service.stop().await;
 }
 

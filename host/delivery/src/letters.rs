@@ -8,6 +8,7 @@
 //! line       a line of it becomes one
 //! replay     records go into the log of replays; how far is noted in the same commit
 //! notes      what was replayed and discarded
+//! room       for as many of them as there may be
 //! ```
 //!
 //! An object stays as it is and where it is: what became of it is a note, by its key and a digest
@@ -20,6 +21,7 @@ pub(crate) mod notes;
 mod object;
 mod reading;
 mod replay;
+mod room;
 mod text;
 
 use std::fmt;
@@ -230,13 +232,8 @@ impl Delivery {
         name: &str,
     ) -> Result<Arc<Running>, LetterError> {
         let running = self.with_letters(caller, name)?;
-        match running.stream().status {
-            Status::Active => Ok(running),
-            status => Err(LetterError::Refused(format!(
-                "The delivery stream {name} is not ACTIVE, but {}.",
-                status.as_str()
-            ))),
-        }
+        active(&running)?;
+        Ok(running)
     }
 
     /// An object of failed records of a delivery stream, as it is at the moment.
@@ -250,6 +247,22 @@ impl Delivery {
         let bucket = running.stream().plan.bucket.clone();
         let found = self.tools.objects.find(&bucket, key).await?;
         found.ok_or_else(|| gone(key))
+    }
+}
+
+/// The delivery stream as it is now.
+///
+/// # Errors
+/// It is not ACTIVE.
+fn active(running: &Running) -> Result<Arc<DeliveryStream>, LetterError> {
+    let stream = running.stream();
+    match stream.status {
+        Status::Active => Ok(stream),
+        status => Err(LetterError::Refused(format!(
+            "The delivery stream {} is not ACTIVE, but {}.",
+            stream.arn.name,
+            status.as_str()
+        ))),
     }
 }
 

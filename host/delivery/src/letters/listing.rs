@@ -205,7 +205,8 @@ pub async fn list(
         let objects = &delivery.tools.objects;
         let from = (prefix.as_str(), next.as_deref());
         let found = objects.list(&stream.plan.bucket, from, LISTED_MAX).await?;
-        let is_last = found.len() < LISTED_MAX;
+        // A store may give fewer than it has.
+        let is_last = found.is_empty();
         for found in found {
             next = Some(found.key.clone());
             if let Some(letter) = listing.letter(&found).await? {

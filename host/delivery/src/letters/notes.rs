@@ -17,6 +17,7 @@ use types::Timestamp;
 use wasm::ContentHash;
 
 use super::limits::STRETCHES_MAX;
+use super::object::PACKED;
 use crate::arn::BucketName;
 use crate::delivery_stream::DeliveryStreamId;
 use crate::objects::Found;
@@ -142,8 +143,10 @@ impl Tally {
     }
 }
 
-/// The digest of an object's name: its bucket and its key.
+/// The digest of an object's name: its bucket and its key, without what its owner has packed it
+/// with since.
 pub fn digest(bucket: &BucketName, key: &str) -> [u8; DIGEST_BYTES] {
+    let key = key.strip_suffix(PACKED).unwrap_or(key);
     Sha256::digest(format!("{bucket}/{key}")).into()
 }
 

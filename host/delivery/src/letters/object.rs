@@ -1,16 +1,23 @@
 //! Which keys are those of objects of failed records of a delivery stream. Objects of other
 //! delivery streams may lie below the same prefix, and those of other accounts in the same bucket.
 
+use std::collections::BTreeMap;
+
 use crate::Delivery;
+use crate::delivery_stream::Origin;
 use crate::object_name::{self, Place};
 use crate::prefix::Prefix;
 use crate::running::Running;
+use crate::tables::LaneKey;
 
 /// What compressed objects of failed records end in. None are made here, but some may have been
 /// packed by their owner.
-const PACKED: &str = ".gz";
+pub const PACKED: &str = ".gz";
 /// Characters of a UUID, and of the time before it.
 const UUID_CHARS: usize = 36;
+/// Shards that are over whose objects are known, of each stream: the newest of them. What older
+/// ones failed is not listed.
+const SHARDS_MAX: u32 = 1_000;
 const TIME: &str = "dddd-dd-dd-dd-dd-dd";
 
 /// The UUID of a key that objects of failed records of this name below this prefix may have:
@@ -35,38 +42,62 @@ pub fn uuid_in<'a>(key: &'a str, prefix: &Prefix, name: &str) -> Option<&'a str>
     (is_time && is_version && is_below).then_some(uuid)
 }
 
-/// Whether an object of that key is one of failed records of this delivery stream. Where another
-/// one of its name puts into the same bucket, only those are that a lane of it names so.
+/// Whether an object of that key is one of failed records of this delivery stream: one that a lane
+/// of it names so, or that one named so whose shard is over. Whoever puts into the bucket can give
+/// an object any other part of the name, and so can a prefix.
 pub fn is_of(delivery: &Delivery, running: &Running, key: &str) -> bool {
     let stream = running.stream();
     let prefix = &stream.plan.prefixes.failed;
     let Some(uuid) = uuid_in(key, prefix, stream.arn.name.as_str()) else {
         return false;
     };
-    let others = delivery.directory.all();
-    let has_double = others.iter().any(|other| {
-        let other = other.stream();
-        other.id != stream.id
-            && other.arn.name == stream.arn.name
-            && other.plan.bucket == stream.plan.bucket
-    });
-    if !has_double {
-        return true;
-    }
     let Some((cut, part)) = object_name::place_in(uuid) else {
         return false;
     };
-    let lanes = running.known_lanes().into_iter();
-    lanes.map(|(lane, _, _)| lane).any(|lane| {
+    let is_named_by = |lane: (u64, u32)| {
         let place = Place {
             delivery_stream: stream.id.0,
-            lane: (lane.stream, lane.shard),
+            lane,
             cut,
             part,
             is_failed: true,
         };
         delivery.tools.naming.uuid(place) == uuid
-    })
+    };
+    let (lanes, newest) = lanes_of(delivery, running);
+    // The rows of lanes of shards that are over are folded into one.
+    lanes.into_iter().any(is_named_by)
+        || newest.into_iter().any(|(stream, newest)| {
+            let shards = newest.saturating_sub(SHARDS_MAX)..newest;
+            shards.rev().any(|shard| is_named_by((stream, shard)))
+        })
+}
+
+/// The lanes of a delivery stream that are there, and the newest shard of each stream that it has
+/// read as far as that is known.
+fn lanes_of(delivery: &Delivery, running: &Running) -> (Vec<(u64, u32)>, BTreeMap<u64, u32>) {
+    let (mut lanes, mut newest) = (Vec::new(), BTreeMap::new());
+    for own in [LaneKey::NO_STREAM, LaneKey::REPLAYS] {
+        lanes.push((own, 0));
+    }
+    let mut reads = |stream: u64, shard: u32| {
+        lanes.push((stream, shard));
+        let known: &mut u32 = newest.entry(stream).or_default();
+        *known = shard.max(*known);
+    };
+    for (lane, _, _) in running.known_lanes() {
+        if !lane.owns_log() {
+            reads(lane.stream, lane.shard);
+        }
+    }
+    if let Origin::Stream { arn, .. } = &running.stream().origin
+        && let Some(source) = delivery.streams.source(arn)
+    {
+        for shard in source.shards {
+            reads(source.id.0, shard.id.0);
+        }
+    }
+    (lanes, newest)
 }
 
 #[cfg(test)]

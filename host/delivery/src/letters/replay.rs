@@ -18,20 +18,18 @@ use wasm::ContentHash;
 
 use super::LetterError;
 use super::limits::{
-    CALL_TIME_MAX, COMMIT_BYTES_MAX, COMMIT_RECORDS_MAX, KEY_TIME_MAX, NOTES_LOOKED_AT_MAX,
-    NOTES_MAX, WAITING_BYTES_MAX,
+    CALL_TIME_MAX, COMMIT_BYTES_MAX, COMMIT_RECORDS_MAX, KEY_TIME_MAX, WAITING_BYTES_MAX,
 };
 use super::line::FailedRecord;
 use super::notes::{self, Note, NoteKey, State, Tally};
 use super::reading::Reading;
+use super::room::{make_room, with_one_more};
 use crate::Delivery;
-use crate::arn::BucketName;
 use crate::catalog::ChangeError;
 use crate::delivery_stream::{DeliveryStream, Origin};
 use crate::objects::Found;
 use crate::put;
 use crate::replayed::Former;
-use crate::rows::damaged;
 use crate::running::{NotBegun, Running};
 use crate::tables::{self, DELIVERY_STREAMS, LaneKey};
 
@@ -196,9 +194,11 @@ fn begin(new: Note, kept: Option<(Note, Version)>) -> Result<(Note, Option<Versi
         State::Replayed | State::Begun => Ok((note, Some(was))),
         // It was discarded before any of it was replayed, or after some of it was.
         State::Discarded if note.replayed == 0 => Ok((new, Some(was))),
+        // What was replayed goes through what was named then; the rest goes through what is named.
         State::Discarded => Ok((
             Note {
                 state: State::Begun,
+                version: new.version,
                 ..note
             },
             Some(was),
@@ -242,7 +242,20 @@ async fn seal(delivery: &Delivery, running: &Running) -> Result<Option<KeyId>, L
     let stream = running.stream();
     let asked = match &stream.origin {
         Origin::DirectPut { .. } => None,
-        Origin::Stream { arn, .. } => delivery.streams.encryption_of_source(arn),
+        Origin::Stream { arn, .. } => {
+            let asked = delivery.streams.encryption_of_source(arn);
+            // Without a key of its own nothing says what the records were sealed with.
+            if asked.is_none()
+                && stream.encryption.key().is_none()
+                && delivery.streams.source(arn).is_none()
+            {
+                return Err(LetterError::Refused(format!(
+                    "The stream {arn} is not there any more, and with it is gone whether its \
+                     records are to be encrypted."
+                )));
+            }
+            asked
+        }
     };
     let Some(asked) = asked.filter(|asked| !stream.encryption.is(asked)) else {
         return Ok(stream.encryption.key());
@@ -274,6 +287,9 @@ async fn begin_lane(delivery: &Delivery, running: &Running) -> Result<(), Letter
         Err(NotBegun::NoRoom(max)) => Err(LetterError::Refused(format!(
             "A replay takes one lane more, and the account has all of the {max} that it may."
         ))),
+        Err(NotBegun::NotActive) => Err(LetterError::NotFound(
+            "The delivery stream was deleted.".to_owned(),
+        )),
         Err(NotBegun::Commit(error)) => Err(LetterError::of_commit(error)),
     }
 }
@@ -314,6 +330,7 @@ impl Replay<'_> {
     async fn keep(&mut self, together: Together) -> Result<(), LetterError> {
         let Together { records, bytes } = together;
         let engine = &*self.delivery.tools.engine;
+        let stream = super::active(self.running)?;
         let id = self.key.delivery_stream;
         let (mut tally, tally_was) = notes::tally(engine, id).await?;
         if self.was.is_none() {
@@ -355,6 +372,7 @@ impl Replay<'_> {
                 notes::write(self.key, &note, self.was)?,
                 notes::tally_write(id, &tally, tally_was)?,
             ],
+            checks: vec![is_as(&stream)],
             ..Transaction::default()
         };
         let committed = engine.commit(transaction).await;
@@ -381,54 +399,13 @@ impl Replay<'_> {
     }
 }
 
-/// The tally with one note more.
-fn with_one_more(tally: Tally) -> Result<Tally, LetterError> {
-    if tally.notes >= NOTES_MAX {
-        return Err(LetterError::Refused(format!(
-            "{NOTES_MAX} objects of this delivery stream are noted as replayed or discarded, and \
-             all that were looked at are still in the bucket: delete some of them there."
-        )));
+/// What is kept for a delivery stream that is deleted meanwhile nobody would take away.
+fn is_as(stream: &DeliveryStream) -> RowCheck {
+    RowCheck {
+        table: DELIVERY_STREAMS,
+        key: tables::stream_key(&stream.arn),
+        expect: Expect::Version(stream.row_version),
     }
-    let notes = tally.notes + 1;
-    Ok(Tally { notes, ..tally })
-}
-
-/// Forgets what is noted of objects that are not in the bucket any more, where there are many
-/// notes.
-async fn make_room(delivery: &Delivery, running: &Running) -> Result<(), LetterError> {
-    let (engine, stream) = (&*delivery.tools.engine, running.stream());
-    let (tally, _) = notes::tally(engine, stream.id).await?;
-    if tally.notes < NOTES_MAX {
-        return Ok(());
-    }
-    let mut all = notes::all(engine, stream.id).await?;
-    all.sort_by_key(|(_, note, _)| note.at);
-    let mut removals = Vec::new();
-    for (key, note, version) in all.into_iter().take(NOTES_LOOKED_AT_MAX) {
-        let objects = &delivery.tools.objects;
-        let bucket = BucketName::parse(&note.bucket);
-        let bucket = bucket.ok_or_else(|| damaged("the bucket of a note"))?;
-        let found = objects.find(&bucket, &note.object).await?;
-        if found.is_none() {
-            removals.push(notes::removal(key, version));
-        }
-    }
-    if removals.is_empty() {
-        return Ok(());
-    }
-    let (tally, was) = notes::tally(engine, stream.id).await?;
-    let notes = tally.notes.saturating_sub(removals.len() as u64);
-    let left = Tally { notes, ..tally };
-    removals.push(notes::tally_write(stream.id, &left, was)?);
-    let transaction = Transaction {
-        writes: removals,
-        ..Transaction::default()
-    };
-    engine
-        .commit(transaction)
-        .await
-        .map_err(LetterError::of_commit)?;
-    Ok(())
 }
 
 /// See [`Delivery::discard_dead_letter`].
@@ -440,7 +417,7 @@ pub async fn discard(
     let (key, records) = measure(delivery, running, found).await?;
     make_room(delivery, running).await?;
     let engine = &*delivery.tools.engine;
-    let stream = running.stream();
+    let stream = super::active(running)?;
     let kept = notes::find(engine, key).await?;
     let (tally, tally_was) = notes::tally(engine, stream.id).await?;
     let tally = match kept {
@@ -463,12 +440,7 @@ pub async fn discard(
             notes::write(key, &note, kept.map(|(_, version)| version))?,
             notes::tally_write(stream.id, &tally, tally_was)?,
         ],
-        // What is noted of one that is being deleted nobody would take away.
-        checks: vec![RowCheck {
-            table: DELIVERY_STREAMS,
-            key: tables::stream_key(&stream.arn),
-            expect: Expect::Version(stream.row_version),
-        }],
+        checks: vec![is_as(&stream)],
         ..Transaction::default()
     };
     let kept = engine.commit(transaction).await;

@@ -39,7 +39,6 @@ impl Text {
     /// # Errors
     /// Why it is no object of failed records, as a sentence's end.
     pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<FailedRecord>, String> {
-        self.digest.update(bytes);
         if !self.has_begun && bytes.starts_with(&GZIP) {
             self.unpacking = Some(MultiGzDecoder::new(Vec::new()));
         }
@@ -54,7 +53,8 @@ impl Text {
         self.take(&text)
     }
 
-    /// There are no more bytes. The last record, if it ends no line, and the digest of all bytes.
+    /// There are no more bytes. The last record, if it ends no line, and the digest of all text: it
+    /// is the same whether the object is packed or not.
     ///
     /// # Errors
     /// Why it is no object of failed records, as a sentence's end.
@@ -73,6 +73,7 @@ impl Text {
     }
 
     fn take(&mut self, text: &[u8]) -> Result<Vec<FailedRecord>, String> {
+        self.digest.update(text);
         self.bytes += text.len() as u64;
         if self.bytes > TEXT_BYTES_MAX {
             return Err(format!("it has more than {TEXT_BYTES_MAX} bytes of text"));
@@ -156,6 +157,7 @@ mod tests {
         let digest = |bytes: &[u8], piece| read(bytes, piece).unwrap().1;
         assert_eq!(digest(text.as_bytes(), 3), digest(text.as_bytes(), 999));
         assert_ne!(digest(text.as_bytes(), 3), digest(cut.as_bytes(), 3));
+        assert_eq!(digest(text.as_bytes(), 3), digest(&packed(&text), 7));
     }
 
     #[test]

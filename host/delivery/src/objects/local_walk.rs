@@ -38,7 +38,8 @@ pub fn list(
     };
     // What stands before the last '/' are folders that all keys lie in.
     let (folder, _) = prefix.rsplit_once('/').unwrap_or(("", prefix));
-    if folder.split('/').any(|part| matches!(part, "." | "..")) {
+    let leads_elsewhere = |part| matches!(part, "" | "." | "..");
+    if prefix.starts_with('/') || (!folder.is_empty() && folder.split('/').any(leads_elsewhere)) {
         return Ok(Vec::new());
     }
     let within = match folder {
@@ -246,6 +247,30 @@ mod tests {
                 assert!(seen.iter().eq(wanted), "{prefix}: {seen:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_prefix_that_leads_out_of_the_bucket_finds_nothing() {
+        let data = tempfile::tempdir().unwrap();
+        let (bucket, other) = (data.path().join("mine"), data.path().join("other"));
+        for folder in [&bucket, &other] {
+            std::fs::create_dir_all(folder.join("a")).unwrap();
+            std::fs::write(folder.join("a/b"), "content").unwrap();
+        }
+        let elsewhere = other.to_str().unwrap();
+        for prefix in [
+            format!("{elsewhere}/a/"),
+            format!("{elsewhere}/"),
+            "/".to_owned(),
+            "//".to_owned(),
+            "a//".to_owned(),
+            "../other/a/".to_owned(),
+            "a/../../other/a/".to_owned(),
+        ] {
+            let found = keys(&bucket, (&prefix, None), 10);
+            assert!(found.is_empty(), "{prefix}: {found:?}");
+        }
+        assert_eq!(keys(&bucket, ("a/", None), 10), ["a/b"]);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use tokio::sync::watch;
 
 use super::{Running, Wanted};
 use crate::counts::Counts;
+use crate::delivery_stream::Status;
 use crate::lane::Tools;
 use crate::rows::{self, Lane};
 use crate::tables::{self, DELIVERY_STREAMS, LaneKey};
@@ -15,6 +16,8 @@ use crate::tables::{self, DELIVERY_STREAMS, LaneKey};
 pub(crate) enum NotBegun {
     /// The account has as many lanes as it may; the number is that.
     NoRoom(usize),
+    /// The delivery stream is being deleted.
+    NotActive,
     /// It could not be kept.
     Commit(CommitError),
 }
@@ -66,6 +69,10 @@ impl Running {
             return Ok(());
         }
         let (engine, stream) = (&*tools.engine, self.stream());
+        // The row that is checked is of this status.
+        if stream.status != Status::Active {
+            return Err(NotBegun::NotActive);
+        }
         let (key, log) = (
             LaneKey::of_replays(stream.id),
             tables::replay_log(stream.id),
