@@ -50,6 +50,8 @@ async fn plugins_are_listed_by_name_with_the_version_in_force_or_why_there_is_no
         "recent": [],
         "shadow": null,
         "versions": [],
+        "costs": [],
+        "accounts": [],
     });
     assert_eq!(plugins[0], broken);
     for plugin in plugins {
