@@ -8,7 +8,7 @@ use consumers::Owner;
 use consumers::status::ApplicationStatus;
 use store::Engine;
 use streams::turns::AccountTurns;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 use types::{AccountId, Timestamp};
 use wasm::{GuestThreads, Plugins};
@@ -26,18 +26,18 @@ const OPERATOR_LOOKS_MAX: usize = 1;
 const ACCOUNT_LOOKS_MAX: usize = 1;
 
 /// Whose turn it is to look: the operator's looks wait for no account's, and a balancer's for no
-/// metrics.
+/// metrics. A turn lasts as long as its look, also where the client has gone.
 pub(crate) struct Looks {
-    metrics: Semaphore,
-    health: Semaphore,
+    metrics: Arc<Semaphore>,
+    health: Arc<Semaphore>,
     accounts: AccountTurns,
 }
 
 impl Default for Looks {
     fn default() -> Self {
         Self {
-            metrics: Semaphore::new(OPERATOR_LOOKS_MAX),
-            health: Semaphore::new(OPERATOR_LOOKS_MAX),
+            metrics: Arc::new(Semaphore::new(OPERATOR_LOOKS_MAX)),
+            health: Arc::new(Semaphore::new(OPERATOR_LOOKS_MAX)),
             accounts: AccountTurns::new(ACCOUNT_LOOKS_MAX),
         }
     }
@@ -57,8 +57,8 @@ pub(super) struct Observed {
 impl Router {
     /// The metrics of everything.
     pub(super) async fn look_at_all(&self, now: Timestamp) -> Result<String, ApiError> {
-        let _turn = turn(&self.looks.metrics).await?;
-        self.look(move |observed| observed.all(now)).await
+        let turn = turn(&self.looks.metrics).await?;
+        self.look(turn, move |observed| observed.all(now)).await
     }
 
     /// The metrics of one account.
@@ -68,19 +68,22 @@ impl Router {
         now: Timestamp,
     ) -> Result<String, ApiError> {
         let turn = self.looks.accounts.take(account).await;
-        let _turn = turn.map_err(|_| ApiError::internal("the server reads no more"))?;
-        self.look(move |observed| observed.of_account(account, now))
+        let turn = turn.map_err(|_| ApiError::internal("the server reads no more"))?;
+        self.look(turn, move |observed| observed.of_account(account, now))
             .await
     }
 
     /// What is not well though the store is, in words.
     pub(super) async fn look_at_health(&self) -> Result<Vec<String>, ApiError> {
-        let _turn = turn(&self.looks.health).await?;
-        self.look(|observed| observed.poorer()).await
+        let turn = turn(&self.looks.health).await?;
+        self.look(turn, Observed::poorer).await
     }
 
+    /// Looks in a turn, which is given back when the look is over and not when its client goes:
+    /// else whoever asks again and again has all threads look that may be blocked.
     async fn look<T: Send + 'static>(
         &self,
+        turn: impl Send + 'static,
         look: impl FnOnce(&Observed) -> T + Send + 'static,
     ) -> Result<T, ApiError> {
         let observed = Observed {
@@ -92,13 +95,18 @@ impl Router {
             budget: Arc::clone(&self.budget),
             log_lines_lost: Arc::clone(&self.log_lines_lost),
         };
-        let looked = spawn_blocking(move || look(&observed)).await;
+        let looked = spawn_blocking(move || {
+            let looked = look(&observed);
+            drop(turn);
+            looked
+        });
+        let looked = looked.await;
         looked.map_err(|_| ApiError::internal("a look at the server ended badly"))
     }
 }
 
-async fn turn(turns: &Semaphore) -> Result<SemaphorePermit<'_>, ApiError> {
-    let turn = turns.acquire().await;
+async fn turn(turns: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, ApiError> {
+    let turn = Arc::clone(turns).acquire_owned().await;
     turn.map_err(|_| ApiError::internal("nobody looks at the server any more"))
 }
 
