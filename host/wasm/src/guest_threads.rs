@@ -336,6 +336,28 @@ mod tests {
         assert_eq!(threads.counts().slow, 1);
     }
 
+    /// Its place was given back twice: when it went away, and when it ended.
+    #[tokio::test]
+    async fn a_turn_that_panics_while_it_is_away_gives_its_place_back_once() {
+        let threads = GuestThreads::start(GuestThreadLimits::new(2, 1).unwrap()).unwrap();
+        let party = Party {
+            account: AccountId::DEFAULT,
+            delivery_stream: 1,
+            plugin: None,
+        };
+        let lost = threads.run(&party, false, |turn| {
+            turn.away::<()>(|| panic!("the call panics"));
+        });
+        assert_eq!(lost.await, Err(TurnLost::Panicked));
+        let ended = async {
+            while !threads.0.lock().running.is_empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, ended).await.unwrap();
+        assert_eq!(threads.counts().quick, 0);
+    }
+
     /// Guests whose deadlines were shortened are stopped before a call is found slow.
     #[tokio::test]
     async fn a_slow_turn_steps_back_before_it_begins_and_no_quick_one_inherits_that() {

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use types::AccountId;
@@ -182,23 +183,32 @@ impl Turn {
             }
             pace
         };
+        let away = Away {
+            turn: self,
+            pace,
+            from: Instant::now(),
+        };
         self.shared.wake_keeper.notify_one();
         self.shared.wake();
-        let from = Instant::now();
         let waited = wait();
+        drop(away);
+        waited
+    }
+
+    /// The end of [`Turn::away`]: waits for a place, unless this is stopped or unwinds.
+    fn come_back(&self, pace: Pace, away_for: Duration) {
         let mut state = self.shared.lock();
-        if from.elapsed() >= SLOW_CALL {
+        if away_for >= SLOW_CALL {
             // What it holds meanwhile others may want.
             self.was_away.store(true, Ordering::Relaxed);
             state.turns.distrust(&self.party);
         }
         state.turns.wants_back(pace);
-        while !state.turns.has_place(pace) && !self.is_stopped() {
+        while !state.turns.has_place(pace) && !self.is_stopped() && !thread::panicking() {
             let waited = self.shared.wake_returning.wait_timeout(state, RETURN_LOOK);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         state.turns.come_back(pace);
-        waited
     }
 
     /// For whom it is.
@@ -219,6 +229,20 @@ impl Turn {
 
     fn lock(&self) -> MutexGuard<'_, Begun> {
         self.begun.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A turn that has left its place to another one. It comes back when this is dropped, also where
+/// what it was away for panics: its end gives the place back once more.
+struct Away<'a> {
+    turn: &'a Turn,
+    pace: Pace,
+    from: Instant,
+}
+
+impl Drop for Away<'_> {
+    fn drop(&mut self) {
+        self.turn.come_back(self.pace, self.from.elapsed());
     }
 }
 
