@@ -143,12 +143,18 @@ impl State {
             ranges: &ranges,
             is_stopped: &is_stopped,
         };
-        let from = Instant::now();
-        let fetched = match &turn {
-            Some(turn) => turn.away(|| outbound.fetch(&call)),
-            None => outbound.fetch(&call),
+        // Without what the turn waits after that for its place: others have it, and it is no
+        // fault of the server that is called.
+        let fetch = || {
+            let from = Instant::now();
+            let fetched = outbound.fetch(&call);
+            (fetched, from.elapsed())
         };
-        self.waited(from.elapsed());
+        let (fetched, waited) = match &turn {
+            Some(turn) => turn.away(fetch),
+            None => fetch(),
+        };
+        self.waited(waited);
         match fetched {
             Ok(answer) => {
                 let heads = answer.headers.iter();
