@@ -17,7 +17,7 @@ use bytes::Bytes;
 use http::header::{CONNECTION, HOST, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1;
 use hyper_rustls::ConfigBuilderExt;
 use hyper_util::rt::TokioIo;
@@ -32,7 +32,7 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 use wasm::{Answer, Call, CallError, Outbound};
 
-use places::{Place, Places};
+use places::{Held, Place, Places};
 pub(crate) use resolve::Resolve;
 use resolve::SystemResolver;
 
@@ -45,6 +45,9 @@ const ADDRESSES_MAX: usize = 32;
 /// Bytes of an answer's status line and headers, and how many headers. One with more is none.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 const HEADERS_MAX: usize = 100;
+/// Bytes for which an answer that does not say how long it is takes room with its first piece, if
+/// it may have as many. It takes twice as much whenever that is not enough.
+const ROOM_BYTES_FIRST: usize = 64 * 1024;
 /// How often is looked whether somebody still waits for an answer.
 const STOP_LOOK: Duration = Duration::from_millis(20);
 /// Who calls, where the plugin does not say.
@@ -191,7 +194,7 @@ async fn ask(
         let why = format!("an answer whose headers have more than {HEAD_BYTES_MAX} bytes");
         return Err(CallError::Failed(why));
     }
-    let body = all_of(body, call.answer_bytes_max, place).await?;
+    let (body, _held) = all_of(body, call.answer_bytes_max, place).await?;
     Ok(Answer {
         status: head.status.as_u16(),
         headers: told(&head.headers),
@@ -220,23 +223,53 @@ fn request(call: &Call<'_>) -> Result<Request<Full<Bytes>>, CallError> {
     Ok(request)
 }
 
-/// A whole body, of so many bytes at most, for which there is room.
-async fn all_of(mut body: Incoming, bytes_max: usize, place: &Place) -> Result<Vec<u8>, CallError> {
-    let mut all = Vec::new();
-    let mut held = Vec::new();
+/// A whole body, of so many bytes at most, and the room that it takes.
+///
+/// One that says how long it is waits for all its room before it is read. Another one waits with
+/// its first piece, and fails where there is not more at once: who waited with some in hand would
+/// wait for another that waits for that.
+async fn all_of(
+    mut body: Incoming,
+    bytes_max: usize,
+    place: &Place,
+) -> Result<(Vec<u8>, Held), CallError> {
+    let length = body.size_hint().exact().unwrap_or_default();
+    let length = usize::try_from(length).map_err(|_| CallError::TooLarge)?;
+    if length > bytes_max {
+        return Err(CallError::TooLarge);
+    }
+    let mut held = place.hold(length).await?;
+    let mut all = Vec::with_capacity(length);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| CallError::Failed(error.to_string()))?;
         // Trailers are nobody's.
         let Ok(data) = frame.into_data() else {
             continue;
         };
-        if all.len() + data.len() > bytes_max {
+        let needed = all.len() + data.len();
+        if needed > bytes_max {
             return Err(CallError::TooLarge);
         }
-        held.push(place.hold(data.len()).await?);
+        if needed > held.bytes() {
+            let more = ROOM_BYTES_FIRST.max(2 * held.bytes());
+            let wanted = bytes_max.min(needed.max(more));
+            if held.bytes() == 0 {
+                held = place.hold(wanted).await?;
+            } else if !place.grow(&mut held, wanted) && !place.grow(&mut held, needed) {
+                return Err(no_room(needed));
+            }
+            all.reserve_exact(held.bytes() - all.len());
+        }
         all.extend_from_slice(&data);
     }
-    Ok(all)
+    Ok((all, held))
+}
+
+fn no_room(bytes: usize) -> CallError {
+    CallError::Failed(format!(
+        "there is no room for {bytes} bytes of an answer that does not say how long it is: other \
+         answers take all that its plugin, its account or the server has"
+    ))
 }
 
 fn told(headers: &HeaderMap) -> Vec<(String, Vec<u8>)> {
