@@ -30,7 +30,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
-use wasm::{Answer, Call, CallError, Outbound};
+use wasm::{Answer, AnswerRoom, Call, CallError, Outbound};
 
 use places::{Held, Place, Places};
 pub(crate) use resolve::Resolve;
@@ -194,11 +194,12 @@ async fn ask(
         let why = format!("an answer whose headers have more than {HEAD_BYTES_MAX} bytes");
         return Err(CallError::Failed(why));
     }
-    let (body, _held) = all_of(body, call.answer_bytes_max, place).await?;
+    let (body, held) = all_of(body, call.answer_bytes_max, place).await?;
     Ok(Answer {
         status: head.status.as_u16(),
         headers: told(&head.headers),
         body,
+        room: AnswerRoom::of(held),
     })
 }
 

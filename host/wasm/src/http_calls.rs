@@ -71,6 +71,7 @@ impl http::Host for State {
         match answered {
             Ok(answer) => {
                 counts.answered(answer.body.len() as u64);
+                // Its room is given back with the end of this call, when the guest takes it.
                 Ok(Ok(http::Response {
                     status: answer.status,
                     headers: answer.headers,
@@ -162,6 +163,10 @@ impl State {
                 let bytes = heads.saturating_add(answer.body.len());
                 let kept = self.keep_bytes(answer.headers.len(), bytes);
                 kept.map_err(Unanswered::Ends)?;
+                // Whoever runs a consumer counts it with what tables answer.
+                let overhead = answer.headers.len().saturating_mul(EFFECT_OVERHEAD_BYTES);
+                let carried = self.effects.carries(bytes.saturating_add(overhead));
+                carried.map_err(Unanswered::Ends)?;
                 Ok(answer)
             }
             Err(CallError::Refused(why)) => Err(Unanswered::Refused(why)),

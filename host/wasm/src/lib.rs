@@ -141,7 +141,7 @@ pub use name::PluginName;
 pub use offline::{Came, Cost, DEPLOYED_TEXT_BYTES_MAX, Effect, Files, Trial, Tried, Workbench};
 pub use options::{OpenError, Options};
 pub use orders::OrderError;
-pub use outbound::{Answer, Call, CallError, Outbound};
+pub use outbound::{Answer, AnswerRoom, Call, CallError, Outbound};
 pub use outputs::{Output, Outputs, Status};
 pub use patience::Patience;
 pub use plugin_costs::{AccountCosts, PluginCosts};

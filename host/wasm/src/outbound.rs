@@ -1,6 +1,8 @@
 //! Who makes a guest's calls over HTTP. This crate says which calls may be made and to where; how
 //! bytes come there is for whoever implements [`Outbound`].
 
+use std::any::Any;
+use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -68,7 +70,7 @@ impl Call<'_> {
 }
 
 /// What a server answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Answer {
     /// 100 to 999.
     pub status: u16,
@@ -76,6 +78,28 @@ pub struct Answer {
     pub headers: Vec<(String, Vec<u8>)>,
     /// All of it.
     pub body: Vec<u8>,
+    /// The memory that it counts for as long as it lies here: until the guest has it.
+    pub room: AnswerRoom,
+}
+
+/// Memory that something counts for until this is dropped, whoever counts it.
+pub struct AnswerRoom {
+    _held: Box<dyn Any + Send>,
+}
+
+impl AnswerRoom {
+    /// Keeps what is held.
+    pub fn of(held: impl Any + Send) -> Self {
+        Self {
+            _held: Box::new(held),
+        }
+    }
+}
+
+impl fmt::Debug for AnswerRoom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AnswerRoom")
+    }
 }
 
 /// Why there is no answer.

@@ -13,7 +13,7 @@ use wasm::{CallError, PluginName};
 const CONNECTIONS_MAX: usize = 64;
 const CONNECTIONS_PER_ACCOUNT_MAX: usize = 32;
 const CONNECTIONS_PER_PLUGIN_MAX: usize = 16;
-/// Bytes of answers that are being taken, in all, for an account and for a plugin. What would be
+/// Bytes of answers until guests have them, in all, for an account and for a plugin. What would be
 /// more waits in the server's socket, and its call ends with its time; or it ends at once, where
 /// its answer has begun and does not say how long it is.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;

@@ -242,7 +242,7 @@ async fn no_more_of_an_answer_is_taken_than_may_be() {
             .await;
         match fits {
             true => assert_eq!(answer.unwrap().body.len(), bytes),
-            false => assert_eq!(answer, Err(CallError::TooLarge)),
+            false => assert_eq!(answer.unwrap_err(), CallError::TooLarge),
         }
     }
     let heads = format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "x".repeat(100_000));
@@ -280,7 +280,8 @@ async fn a_server_that_says_nothing_is_waited_for_no_longer_than_may_be_and_not_
         is_stopped: true,
         ..Made::to(&url, &["127.0.0.1"])
     };
-    assert_eq!(stopped.of(&egress).await, Err(CallError::Stopped));
+    let told = stopped.of(&egress).await;
+    assert_eq!(told.unwrap_err(), CallError::Stopped);
     // Nobody listens there any more.
     drop(listener);
     let told = why(Made::to(&url, &["127.0.0.1"]).of(&egress).await);
