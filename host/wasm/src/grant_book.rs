@@ -265,6 +265,12 @@ impl GrantBook {
         Cow::Owned(clean)
     }
 
+    /// Whether a text of a plugin may have the value of a secret in it.
+    pub(crate) fn has_secrets(&self, plugin: &PluginName) -> bool {
+        let all = self.lock();
+        all.get(plugin).is_some_and(|it| !it.secrets.is_empty())
+    }
+
     fn lock(&self) -> RwLockReadGuard<'_, BTreeMap<PluginName, Granted>> {
         // Whatever is done under the lock leaves each secret whole.
         self.granted.read().unwrap_or_else(PoisonError::into_inner)

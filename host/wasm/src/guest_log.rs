@@ -113,6 +113,12 @@ impl GuestLog {
         self.grants.clean(&self.name, text)
     }
 
+    /// Whether what the plugin says may have to be cleaned: a text that is cut before that may show
+    /// a part of a value, which nobody would find.
+    pub(crate) fn has_secrets(&self) -> bool {
+        self.grants.has_secrets(&self.name)
+    }
+
     /// The same as it is shown and kept.
     pub(crate) fn told(&self, text: &str) -> String {
         printable(&self.clean(text), REASON_BYTES_MAX)

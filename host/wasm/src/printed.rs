@@ -17,8 +17,12 @@ use crate::workplace::Workplace;
 
 /// Bytes that may be printed at once; a guest prints more in several turns.
 const PRINT_BYTES_MAX: usize = 64 * 1024;
-/// Bytes of a printed line that are waited for; a longer one is logged in pieces.
+/// Bytes of a printed line that are waited for. A longer one is logged in pieces, or not at all
+/// where its plugin has secrets: a value may be longer than a piece, or lie across the end of one.
 const LINE_BYTES_MAX: usize = 4 * 1024;
+/// What is logged in the place of such a line.
+const NOT_SHOWN: &str =
+    "[a line of more than 4 KiB is not shown, as the plugin has secrets that may be in it]";
 
 /// What an instance prints to its standard output and its standard error.
 #[derive(Clone)]
@@ -39,6 +43,7 @@ impl Prints {
                 log: Arc::clone(log),
                 workplace: workplace.cloned(),
                 line: Vec::new(),
+                is_too_long: false,
                 last: String::new(),
                 writes_left: writes_max,
             })),
@@ -62,8 +67,7 @@ impl Prints {
         if words.line.is_empty() {
             words.last.clone()
         } else {
-            let line = String::from_utf8_lossy(&words.line);
-            words.log.clean(&line).into_owned()
+            words.text()
         }
     }
 }
@@ -79,8 +83,10 @@ struct Words {
     level: Level,
     log: Arc<GuestLog>,
     workplace: Option<Arc<Workplace>>,
-    /// What was printed since the last end of line.
+    /// What was printed since the last end of line, or the begin of that.
     line: Vec<u8>,
+    /// More was printed than is kept, and none of it is shown.
+    is_too_long: bool,
     /// The last line that said something.
     last: String,
     writes_left: u32,
@@ -92,13 +98,36 @@ impl Words {
         if self.line.is_empty() {
             return;
         }
-        let line = std::mem::take(&mut self.line);
-        let line = String::from_utf8_lossy(&line);
-        let line = self.log.clean(&line);
+        let line = self.text();
+        (self.line, self.is_too_long) = (Vec::new(), false);
         self.log.line(self.level, &line, self.workplace.as_ref());
         if !line.trim().is_empty() && !line.starts_with("note: ") {
             self.last = printable(&line, REASON_BYTES_MAX);
         }
+    }
+
+    /// What was printed since the last line, as it may be told.
+    fn text(&self) -> String {
+        if self.is_too_long {
+            return NOT_SHOWN.to_owned();
+        }
+        let line = String::from_utf8_lossy(&self.line);
+        self.log.clean(&line).into_owned()
+    }
+
+    /// One more byte of the line.
+    fn push(&mut self, byte: u8) {
+        if self.is_too_long {
+            return;
+        }
+        if self.line.len() >= LINE_BYTES_MAX {
+            if self.log.has_secrets() {
+                self.is_too_long = true;
+                return;
+            }
+            self.end_line();
+        }
+        self.line.push(byte);
     }
 }
 
@@ -133,10 +162,7 @@ impl Printed {
                 words.end_line();
                 continue;
             }
-            words.line.push(*byte);
-            if words.line.len() >= LINE_BYTES_MAX {
-                words.end_line();
-            }
+            words.push(*byte);
         }
         Ok(())
     }
@@ -180,21 +206,32 @@ impl OutputStream for Printed {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
+    use crate::grant_book::{GrantBook, GrantSettings};
     use crate::guest_log::Lines;
     use crate::limits::Limits;
     use crate::name::PluginName;
+    use crate::secret::SecretName;
 
-    /// The first words of the lines that are in the log once an instance has printed and is gone.
-    fn logged(print: impl FnOnce(&Prints)) -> Vec<String> {
+    /// What is in the log once an instance has printed, of a plugin with these grants, and is gone.
+    fn lines(grants: Arc<GrantBook>, print: impl FnOnce(&Prints)) -> Vec<String> {
         let lines = Lines::default();
         tracing::subscriber::with_default(lines.clone(), || {
             let name = PluginName::parse("a").unwrap();
             let name = (name, "v1".to_owned());
-            let log = Arc::new(GuestLog::new(name, &Limits::default(), Arc::default()));
+            let log = Arc::new(GuestLog::new(name, &Limits::default(), grants));
             print(&Prints::to((&log, None), 4));
         });
-        let lines = lines.taken();
+        lines.taken()
+    }
+
+    /// The first words of these lines.
+    fn logged(print: impl FnOnce(&Prints)) -> Vec<String> {
+        let lines = lines(Arc::default(), print);
         let said = lines
             .iter()
             .filter_map(|line| line.split("message=").nth(1));
@@ -215,6 +252,42 @@ mod tests {
             prints.errors.print(b"six").unwrap();
         });
         assert_eq!(said, ["one", "two", "four", "three", "six"]);
+    }
+
+    /// A line was cut before its values were looked for: parts of them stood there.
+    #[test]
+    fn no_part_of_a_secret_is_logged_of_a_line_that_is_longer_than_a_piece() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("key");
+        let value = "hush".repeat(2 * 1024);
+        fs::write(&file, &value).unwrap();
+        fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+        let settings = GrantSettings {
+            secrets: BTreeMap::from([(SecretName::parse("key").unwrap(), file)]),
+            ..GrantSettings::default()
+        };
+        let plugin = PluginName::parse("a").unwrap();
+        let grants = Arc::new(GrantBook::open(BTreeMap::from([(plugin, settings)])));
+        let said = lines(grants, |prints| {
+            prints.errors.print(value.as_bytes()).unwrap();
+            assert_eq!(prints.last_words(), NOT_SHOWN);
+            prints.errors.print(b"\nafter it\n").unwrap();
+        });
+        assert_eq!(said.len(), 2, "{said:?}");
+        assert!(said[0].contains(NOT_SHOWN), "{}", said[0]);
+        assert!(said[1].contains("after it"), "{}", said[1]);
+        assert!(!said.concat().contains("hush"));
+    }
+
+    #[test]
+    fn a_line_that_is_longer_than_a_piece_is_logged_in_pieces_where_there_are_no_secrets() {
+        let said = logged(|prints| {
+            let long = "x".repeat(LINE_BYTES_MAX);
+            prints.errors.print(long.as_bytes()).unwrap();
+            prints.errors.print(b"yes\n").unwrap();
+        });
+        assert_eq!(said.len(), 2);
+        assert!(said[0].starts_with('x') && said[1] == "yes", "{said:?}");
     }
 
     /// The standard output had the writes of one batch for all of them.
