@@ -54,8 +54,12 @@ pub(crate) struct CpuShares {
 #[derive(Debug)]
 struct Bucket {
     share: CpuShare,
+    /// Without a bound it does not change: what is owed stays owed while versions with a bound and
+    /// without one are at work by turns.
     left_us: i64,
     filled_at: Duration,
+    /// Turns at work for which something was taken when they began.
+    taken_ahead: u32,
 }
 
 impl CpuShares {
@@ -77,9 +81,8 @@ impl CpuShares {
     /// A turn begins. What one takes at least while others wait is taken now: of many that begin at
     /// once not all shall find the same rest.
     pub(crate) fn begin(&mut self, party: &Party, held_back: Duration, now: Duration) {
-        let took = signed_us(TURN_TIME);
         self.each(party, now, |bucket| {
-            bucket.give(-took);
+            bucket.begin_turn();
             if held_back > Duration::ZERO {
                 bucket.share.held_back += 1;
                 bucket.share.held_back_us += micros(held_back);
@@ -102,9 +105,8 @@ impl CpuShares {
                 bucket.set_rate(rate, now);
             }
         }
-        let back = signed_us(TURN_TIME) - signed_us(took);
         self.each(party, now, |bucket| {
-            bucket.give(back);
+            bucket.end_turn(took);
             bucket.share.used_us += micros(took);
         });
         self.forget(now);
@@ -167,7 +169,7 @@ fn forget_whole<K: Eq + Hash>(all: &mut HashMap<K, Bucket>, now: Duration) {
     if all.len() > PARTIES_KEPT_MAX {
         all.retain(|_, bucket| {
             bucket.fill(now);
-            bucket.left_us < bucket.most_us()
+            bucket.is_bounded() && bucket.left_us < bucket.most_us()
         });
     }
 }
@@ -181,41 +183,54 @@ impl Bucket {
             },
             left_us: 0,
             filled_at: now,
+            taken_ahead: 0,
         };
         bucket.left_us = bucket.most_us();
         bucket
     }
 
-    /// A second's worth.
+    /// A second's worth; without a bound more than anybody takes.
     fn most_us(&self) -> i64 {
-        i64::from(self.share.ms_per_second) * MICROS_PER_MILLI
+        if self.is_bounded() {
+            i64::from(self.share.ms_per_second) * MICROS_PER_MILLI
+        } else {
+            i64::MAX
+        }
     }
 
     fn is_bounded(&self) -> bool {
         self.share.ms_per_second > 0
     }
 
-    /// Adds to what is left of a share that is bounded.
-    fn give(&mut self, us: i64) {
+    /// Takes what a turn takes at least.
+    fn begin_turn(&mut self) {
         if self.is_bounded() {
-            self.left_us = self.left_us.saturating_add(us).min(self.most_us());
+            self.left_us = self.left_us.saturating_sub(signed_us(TURN_TIME));
+            self.taken_ahead = self.taken_ahead.saturating_add(1);
         }
     }
 
+    /// Gives that back, and takes what a turn took. What it took without a bound is nobody's debt.
+    fn end_turn(&mut self, took: Duration) {
+        let mut back = 0;
+        if self.taken_ahead > 0 {
+            self.taken_ahead -= 1;
+            back = signed_us(TURN_TIME);
+        }
+        if self.is_bounded() {
+            back -= signed_us(took);
+        }
+        self.left_us = self.left_us.saturating_add(back).min(self.most_us());
+    }
+
+    /// What was owed before stays owed.
     fn set_rate(&mut self, ms_per_second: u32, now: Duration) {
         if self.share.ms_per_second == ms_per_second {
             return;
         }
         self.fill(now);
-        // What was taken without a bound is nobody's debt.
-        let was_bounded = self.is_bounded();
         self.share.ms_per_second = ms_per_second;
-        let most = self.most_us();
-        self.left_us = if was_bounded {
-            self.left_us.min(most)
-        } else {
-            most
-        };
+        self.left_us = self.left_us.min(self.most_us());
     }
 
     fn fill(&mut self, now: Duration) {
@@ -350,6 +365,44 @@ mod tests {
         let opens = shares.opens_at(&one, now);
         shares.begin(&one, 2 * SECOND, opens);
         assert_eq!(shares.of_account(one.account).held_back_us, 2_000_000);
+    }
+
+    /// Each change of the share, from none to one as well, gave a whole second's worth.
+    #[test]
+    fn versions_that_ask_for_different_shares_at_the_same_time_do_not_forget_what_was_taken() {
+        for asks in [
+            [Some(50), Some(0)],
+            [Some(50), Some(40)],
+            [Some(0), Some(50)],
+        ] {
+            let mut shares = CpuShares::new(CpuRules::default());
+            let one = party("111111111111", "a");
+            let (mut now, mut bounded) = (SECOND, Duration::ZERO);
+            for asked in asks.iter().cycle().take(2_000) {
+                now = now.max(shares.opens_at(&one, now));
+                shares.begin(&one, Duration::ZERO, now);
+                now += MILLI;
+                shares.end(&one, (MILLI, *asked), now);
+                bounded += if *asked == Some(0) {
+                    Duration::ZERO
+                } else {
+                    MILLI
+                };
+            }
+            let most = 51 * (now - SECOND).as_millis() / 1_000 + 100;
+            assert!(
+                bounded.as_millis() <= most,
+                "{asks:?}: {bounded:?} in {now:?}"
+            );
+        }
+        let mut shares = CpuShares::new(CpuRules::default());
+        let one = party("111111111111", "a");
+        for (took, asked) in [(1_000, 100), (0, 50), (0, 0), (0, 100)] {
+            shares.begin(&one, Duration::ZERO, SECOND);
+            shares.end(&one, (MILLI * took, Some(asked)), SECOND);
+        }
+        let opens = shares.opens_at(&one, SECOND);
+        assert!(opens > SECOND * 9 && opens < SECOND * 11, "{opens:?}");
     }
 
     #[test]
