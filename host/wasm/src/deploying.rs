@@ -295,8 +295,10 @@ mod tests {
             let all = Deployments::default();
             new(&all, 1).1.give(outcome);
             let again = begin(&all, source(1));
-            assert!(all.next().is_some(), "it is another attempt");
+            let attempt = all.next();
+            assert!(attempt.is_some(), "it is another attempt");
             assert_eq!(all.hear(&again, Duration::ZERO), None);
+            drop(attempt);
         }
     }
 
