@@ -10,10 +10,12 @@ from server import ACCOUNT, REGION, Server
 SHARD = "shardId-000000000000"
 
 
-class Errors(unittest.TestCase):
+class Calls(unittest.TestCase):
+    flags = ()
+
     @classmethod
     def setUpClass(cls):
-        cls.server = Server()
+        cls.server = Server(*cls.flags)
         cls.addClassCleanup(cls.server.stop)
         cls.kinesis = cls.server.kinesis()
 
@@ -36,6 +38,11 @@ class Errors(unittest.TestCase):
         self.assertEqual(answer["ResponseMetadata"]["HTTPStatusCode"], 400)
         self.assertTrue(answer["ResponseMetadata"]["RequestId"])
         return answer["Error"]["Message"]
+
+
+class Errors(Calls):
+    # Each test makes a stream, and more than five of them in a second are too many.
+    flags = ("--no-throttle",)
 
     def test_every_operation_on_a_stream_that_is_not_there_says_which(self):
         calls = {
@@ -207,6 +214,37 @@ class Errors(unittest.TestCase):
             StreamModeDetails=on_demand,
         )
 
+    def test_more_shards_than_the_account_may_have_are_refused(self):
+        vast = {"StreamName": self.name, "ShardCount": 10**6}
+        self.fails("LimitExceededException", "create_stream", **vast)
+
+    def test_an_account_and_a_region_see_only_their_own(self):
+        self.stream()
+        elsewhere = self.server.kinesis(region="mars-north-1")
+        self.fails(
+            "ResourceNotFoundException", "describe_stream", client=elsewhere, StreamName=self.name
+        )
+        arn = f"arn:aws:kinesis:{REGION}:111111111111:stream/{self.name}"
+        with self.assertRaises(ClientError) as raised:
+            self.kinesis.describe_stream_summary(StreamARN=arn)
+        code = raised.exception.response["Error"]["Code"]
+        self.assertIn(code, ("AccessDeniedException", "ResourceNotFoundException"))
+
+    def test_an_operation_that_is_not_there_is_named_unknown(self):
+        for service, operation in [
+            ("kinesis", "NoSuchOperation"),
+            ("kinesis", "PutRecordBatch"),
+            ("firehose", "NoSuchOperation"),
+            ("firehose", "PutRecords"),
+            ("firehose", "StartStreamEncryption"),
+        ]:
+            with self.subTest(service, operation=operation):
+                status, answer = self.server.raw(operation, {}, service)
+                self.assertEqual(status, 400)
+                self.assertEqual(answer, {"__type": "UnknownOperationException"})
+
+
+class Rates(Calls):
     def test_limits_are_told_once_a_second(self):
         elsewhere = self.server.kinesis(region="mars-north-3")
         codes = set()
@@ -216,10 +254,6 @@ class Errors(unittest.TestCase):
             except ClientError as error:
                 codes.add(error.response["Error"]["Code"])
         self.assertEqual(codes, {"LimitExceededException"})
-
-    def test_more_shards_than_the_account_may_have_are_refused(self):
-        vast = {"StreamName": self.name, "ShardCount": 10**6}
-        self.fails("LimitExceededException", "create_stream", **vast)
 
     def test_more_bytes_than_a_shard_takes_in_a_second_are_throttled(self):
         self.stream()
@@ -247,31 +281,6 @@ class Errors(unittest.TestCase):
                 codes.append(error.response["Error"]["Code"])
         self.assertEqual(codes[:5], [""] * 5)
         self.assertIn("ProvisionedThroughputExceededException", codes)
-
-    def test_an_account_and_a_region_see_only_their_own(self):
-        self.stream()
-        elsewhere = self.server.kinesis(region="mars-north-1")
-        self.fails(
-            "ResourceNotFoundException", "describe_stream", client=elsewhere, StreamName=self.name
-        )
-        arn = f"arn:aws:kinesis:{REGION}:111111111111:stream/{self.name}"
-        with self.assertRaises(ClientError) as raised:
-            self.kinesis.describe_stream_summary(StreamARN=arn)
-        code = raised.exception.response["Error"]["Code"]
-        self.assertIn(code, ("AccessDeniedException", "ResourceNotFoundException"))
-
-    def test_an_operation_that_is_not_there_is_named_unknown(self):
-        for service, operation in [
-            ("kinesis", "NoSuchOperation"),
-            ("kinesis", "PutRecordBatch"),
-            ("firehose", "NoSuchOperation"),
-            ("firehose", "PutRecords"),
-            ("firehose", "StartStreamEncryption"),
-        ]:
-            with self.subTest(service, operation=operation):
-                status, answer = self.server.raw(operation, {}, service)
-                self.assertEqual(status, 400)
-                self.assertEqual(answer, {"__type": "UnknownOperationException"})
 
 
 if __name__ == "__main__":

@@ -109,7 +109,7 @@ class Plugins(Deliveries, unittest.TestCase):
         before = self.plugin(REDACT)
         component = (REPOSITORY / "plugins" / REDACT / f"{REDACT}.wasm").read_bytes()
         broken = {
-            b"not a component": "bad magic number",
+            b"not a component": "it is no WebAssembly",
             b"\0asm\x01\0\0\0": "it is a core module, not a component",
             component[: len(component) // 2]: "unexpected end",
         }

@@ -443,6 +443,13 @@ async fn what_is_no_object_of_failed_records_is_refused_and_changes_nothing() {
         let answer = client.page(Method::GET, page).await;
         assert_eq!(answer.status(), status, "{page}: {:?}", answer.body());
     }
+    failed.service.stop().await;
+}
+
+#[tokio::test]
+async fn a_body_that_names_no_letter_is_refused() {
+    let failed = Failed::with_mask().await;
+    let (client, key) = (&failed.client, failed.failed()[0].clone());
     for body in [
         json!({}),
         json!({"letter": 5}),

@@ -101,7 +101,8 @@ mod tests {
         serde_json::from_value(serde_json::json!({
             "name": "n", "arn": "a", "status": "ACTIVE", "versionId": 1,
             "source": null, "bucket": "b",
-            "recordsIn": records_in, "replayed": 0, "delivered": delivered, "dropped": 0, "failed": failed,
+            "recordsIn": records_in, "replayed": 0, "delivered": delivered, "dropped": 0,
+            "failed": failed,
             "lost": 0, "leftOut": 0, "stuck": [],
             "waitingRecords": 0, "waitingBytes": 0, "objects": 1, "failedObjects": 0,
             "bytesDelivered": 0, "retries": 0, "trouble": null, "lastObject": null,
