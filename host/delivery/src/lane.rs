@@ -237,6 +237,7 @@ impl LaneStep {
             workplace: Arc::new(workplace),
             provenance: Arc::new(provenance),
             pinned: None,
+            let_go: None,
         };
         let mut step = Self {
             work,

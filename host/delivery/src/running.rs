@@ -307,14 +307,16 @@ impl Running {
             }
             is_known = true;
             let status = lane.state.status(engine, lane.log);
-            let sent = match (status.stuck, &lane.channels) {
-                (Some(stuck), Some(channels)) => {
+            // What is replayed may wait for a version that it names, before there is a cut.
+            let may_wait = order == Order::Move && key.is_of_replays() && status.trouble.is_some();
+            let cut = match &status.stuck {
+                Some(stuck) => Some(stuck.number),
+                None => may_wait.then_some(0),
+            };
+            let sent = match (cut, &lane.channels) {
+                (Some(cut), Some(channels)) => {
                     let (answer, obeyed) = oneshot::channel();
-                    let asked = Asked {
-                        order,
-                        cut: stuck.number,
-                        answer,
-                    };
+                    let asked = Asked { order, cut, answer };
                     let sent = channels.orders.try_send(asked);
                     sent.map(|()| obeyed).map_err(|_| Outcome::NotTaken)
                 }

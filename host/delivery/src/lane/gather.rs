@@ -166,6 +166,7 @@ impl LaneStep {
                     return Ok(Some((stream, plugin)));
                 }
                 Err(why) => {
+                    let why = why.map(|why| self.with_way_out(&stream, why));
                     // One that is left alone for now is in the same trouble as before.
                     if why.is_some() && told != why {
                         let (stream, shard) = (stream.arn.to_string(), self.work.key.shard);
@@ -180,9 +181,21 @@ impl LaneStep {
         Ok(None)
     }
 
+    /// What stands in the way of records that name a version, and the command that lets go of it.
+    fn with_way_out(&self, stream: &DeliveryStream, why: String) -> String {
+        if self.work.waits_for().is_none() {
+            return why;
+        }
+        let (name, lane) = (&stream.arn.name, self.work.key.lane_name());
+        format!(
+            "{why}; `millrace delivery move {name} --lane {lane}` delivers them by the \
+             configuration in force"
+        )
+    }
+
     /// The version of the plugin that records go through at the moment, if they go through one.
     pub(super) fn plugin(&self, stream: &DeliveryStream) -> Result<Option<Choice>, String> {
-        let pinned = self.work.pinned;
+        let pinned = self.work.waits_for();
         let Some(transform) = &stream.destination.transform else {
             return match pinned {
                 None => Ok(None),

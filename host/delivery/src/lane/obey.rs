@@ -49,6 +49,15 @@ impl LaneStep {
                 let Stuck { open, why, barrier } = stuck.clone();
                 self.obey_about_cut((&open, &why), barrier, order).await?
             }
+            // The records that come next wait for a version that they name.
+            Phase::GetsOn if order == Order::Move && self.work.waits_for().is_some() => {
+                self.work.let_go = self.work.pinned;
+                Obeyed {
+                    outcome: Outcome::Done,
+                    records: 0,
+                    objects: 0,
+                }
+            }
             Phase::GetsOn
             | Phase::Stuck(_)
             | Phase::LeavesOut(_)

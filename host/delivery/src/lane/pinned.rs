@@ -31,6 +31,11 @@ impl Work {
         }
     }
 
+    /// The version that what is gathered waits for, whatever is in force.
+    pub(super) fn waits_for(&self) -> Option<ContentHash> {
+        self.pinned.filter(|pinned| self.let_go != Some(*pinned))
+    }
+
     /// Whether a frame goes through another version than what was gathered before it.
     ///
     /// # Errors

@@ -66,6 +66,9 @@ pub(super) struct Work {
     /// The version that those which are gathered go through whatever is in force. Only records that
     /// are delivered once more name one.
     pub(super) pinned: Option<ContentHash>,
+    /// One of these that an operator does not wait for any more: what names it goes by the
+    /// configuration in force.
+    pub(super) let_go: Option<ContentHash>,
 }
 
 /// How far the log was looked at.
