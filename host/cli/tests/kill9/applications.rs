@@ -16,6 +16,8 @@ use crate::server::{Connection, Server, text};
 use crate::streams::{create_stream, list_shards, read_all};
 
 const CYCLES: u32 = 12;
+/// The kill of each of so many cycles comes in the middle of work, the others whenever it is.
+const WORKS_EVERY: u32 = 3;
 /// Another number of kills, for a long run.
 const CYCLES_VARIABLE: &str = "MILLRACE_TEST_KILLS";
 const SHARDS: u32 = 3;
@@ -60,6 +62,9 @@ fn a_server_that_is_killed_while_an_application_counts_counts_every_record_once(
         drop(learned);
         let answers = 1 + usize::try_from(cycle).unwrap() * 397 % 1_100;
         acknowledged += learn(&lessons, answers);
+        if cycle % WORKS_EVERY == 0 {
+            wait_until_more(&mut connection, done.last().copied());
+        }
         done.push(processed(&mut connection).unwrap_or(0));
         server.kill();
         acknowledged += learn(&lessons, usize::MAX);
@@ -75,18 +80,12 @@ fn a_server_that_is_killed_while_an_application_counts_counts_every_record_once(
         "acknowledged records are lost"
     );
     wait_until_processed(&mut connection, records.len() as u64);
-    let mut words: BTreeMap<String, u64> = BTreeMap::new();
-    for record in records.iter() {
-        *words.entry(record.clone()).or_default() += 1;
-    }
+    let words = counted(records.iter().cloned());
     assert_eq!(table(&mut connection), words);
-    let mut alerts: BTreeMap<String, u64> = BTreeMap::new();
-    for alert in records_of(&mut connection, ALERTS) {
-        *alerts.entry(alert).or_default() += 1;
-    }
     let expected = words.iter().map(|(word, count)| (word.clone(), count / 10));
     let expected: BTreeMap<_, _> = expected.filter(|(_, alerts)| *alerts > 0).collect();
-    assert_eq!(alerts, expected);
+    let alerts = records_of(&mut connection, ALERTS).into_iter();
+    assert_eq!(counted(alerts), expected);
     println!(
         "{cycles} kills: {} records, of which {done:?} were done at the kills",
         records.len()
@@ -97,6 +96,15 @@ fn a_server_that_is_killed_while_an_application_counts_counts_every_record_once(
         "there was hardly any load"
     );
     server.stop();
+}
+
+/// How often each is there.
+fn counted(all: impl Iterator<Item = String>) -> BTreeMap<String, u64> {
+    let mut counts = BTreeMap::new();
+    for one in all {
+        *counts.entry(one).or_default() += 1;
+    }
+    counts
 }
 
 fn cycles() -> u32 {
@@ -169,6 +177,13 @@ fn learn(lessons: &Receiver<usize>, answers: usize) -> usize {
 
 fn processed(connection: &mut Connection) -> Option<u64> {
     connection.page("apps/counts")?["processed"].as_u64()
+}
+
+/// Returns in the middle of work that was not done before.
+fn wait_until_more(connection: &mut Connection, before: Option<u64>) {
+    while processed(connection) <= before.or(Some(0)) {
+        thread::yield_now();
+    }
 }
 
 fn wait_until_processed(connection: &mut Connection, records: u64) {
