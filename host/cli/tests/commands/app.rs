@@ -4,22 +4,14 @@ use std::fs;
 
 use tempfile::TempDir;
 
-use crate::fixture::{Server, ask, complaint, printed, until};
-
-/// A plugin of this repository.
-const PLUGIN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../plugins/word-count");
+use crate::fixture::{Server, ask, complaint, plugins_with, printed, until};
 
 fn start(data: &TempDir) -> Server {
-    let folder = data.path().join("plugins-here/word-count");
-    fs::create_dir_all(&folder).unwrap();
-    for file in ["plugin.toml", "word-count.wasm"] {
-        fs::copy(format!("{PLUGIN}/{file}"), folder.join(file)).unwrap();
-    }
+    let plugins = plugins_with(data.path(), "word-count");
     let grants = "[[plugin_grants]]\nname = \"word-count\"\n\
                   tables = [\"words\"]\nemit = [\"alerts\"]\n";
     let configuration = data.path().join("millrace.toml");
     fs::write(&configuration, grants).unwrap();
-    let plugins = data.path().join("plugins-here");
     let arguments = [
         "--plugins",
         plugins.to_str().unwrap(),

@@ -1,26 +1,15 @@
 //! `millrace delivery|stream|plugin dead-letters`.
 
-use std::fs;
 use std::process::Output;
 
 use tempfile::{TempDir, tempdir};
 
-use crate::fixture::{self, Server, ask, complaint, printed, until};
-
-/// A plugin of this repository, which fails what is no line of an access log.
-const PLUGIN: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/../../plugins/parse-access-log"
-);
+use crate::fixture::{self, Server, ask, complaint, plugins_with, printed, until};
 
 /// A server whose delivery stream `logs` has failed one record of the stream `orders`.
 fn start(data: &TempDir) -> Server {
-    let plugins = data.path().join("plugins-here");
-    let folder = plugins.join("parse-access-log");
-    fs::create_dir_all(&folder).unwrap();
-    for file in ["plugin.toml", "parse-access-log.wasm"] {
-        fs::copy(format!("{PLUGIN}/{file}"), folder.join(file)).unwrap();
-    }
+    // It fails what is no line of an access log.
+    let plugins = plugins_with(data.path(), "parse-access-log");
     let server = Server::start(data.path(), &["--plugins", plugins.to_str().unwrap()]);
     printed(server.stream(&["create", "orders"]));
     let create = ["delivery", "create", "logs", "--stream", "orders"];

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::Instant;
 
@@ -38,6 +38,18 @@ pub fn complaint(output: Output, code: i32) -> String {
     let complaint = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(code), "{complaint}");
     complaint
+}
+
+/// A plugins directory below a folder, with a plugin of this repository in it.
+pub fn plugins_with(folder: &Path, name: &str) -> PathBuf {
+    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins");
+    let plugins = folder.join("plugins-here");
+    std::fs::create_dir_all(plugins.join(name)).unwrap();
+    for file in ["plugin.toml".to_owned(), format!("{name}.wasm")] {
+        let file = Path::new(name).join(file);
+        std::fs::copy(built.join(&file), plugins.join(file)).unwrap();
+    }
+    plugins
 }
 
 /// `millrace serve`, killed when the test is over.
