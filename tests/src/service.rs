@@ -20,7 +20,7 @@ use wasm::PluginName;
 use wire::sigv4::SecretKey;
 
 use crate::Client;
-use crate::client::METRICS_TOKEN;
+use crate::client::{METRICS_TOKEN, refusal_of};
 
 /// The account of [`Service::client`].
 pub const ACCOUNT: &str = "000000000000";
@@ -288,8 +288,10 @@ impl Client {
 
     /// Waits until a stream is ACTIVE.
     pub async fn until_active(&self, name: &str) {
+        let input = json!({"StreamName": name});
         for _ in 0..QUESTIONS_MAX {
-            if self.summary(name).await["StreamStatus"] == "ACTIVE" {
+            let answer = self.ask_slowly("DescribeStreamSummary", &input).await;
+            if answer["StreamDescriptionSummary"]["StreamStatus"] == "ACTIVE" {
                 return;
             }
         }
@@ -306,7 +308,7 @@ impl Client {
     /// Waits until a stream that was deleted is gone.
     pub async fn until_gone(&self, name: &str) {
         for _ in 0..QUESTIONS_MAX {
-            let names = self.call("ListStreams", json!({})).await;
+            let names = self.ask_slowly("ListStreams", &json!({})).await;
             if !names["StreamNames"]
                 .as_array()
                 .unwrap()
@@ -316,6 +318,19 @@ impl Client {
             }
         }
         panic!("{name} does not go");
+    }
+
+    /// Calls an operation that is asked again and again, as clients do: who has asked too often lets
+    /// a second of the server's time pass.
+    async fn ask_slowly(&self, operation: &str, input: &Value) -> Value {
+        let response = self.send(operation, input.to_string().into()).await;
+        if response.status() == 200 {
+            return serde_json::from_slice(response.body()).unwrap();
+        }
+        let refusal = refusal_of(response);
+        assert_eq!(refusal.code, "LimitExceededException", "{refusal:?}");
+        self.clock.advance(Duration::from_secs(1));
+        self.call(operation, input.clone()).await
     }
 
     /// Registers a consumer; its ARN.
