@@ -25,7 +25,7 @@ use wasm::{Assignment, ContentHash, PluginName};
 use self::commits::Pending;
 use self::kept::Kept;
 use self::letters::Condemned;
-use self::versions::Chosen;
+use self::versions::{Chosen, Endings};
 use crate::batch::Origin;
 use crate::desk::Desk;
 use crate::ground::Ground;
@@ -68,8 +68,8 @@ pub struct Lane {
     version: Option<Arc<wasm::Version>>,
     /// One that was not swapped in, and is not tried again.
     refused: Option<ContentHash>,
-    /// How often the version at work did not end well, for another that was to take its place.
-    endings_failed: u32,
+    /// How the version at work took it that another is to take its place.
+    endings: Endings,
     plan: Plan,
     /// Batches in a row that were refused because of what others wrote.
     conflicts: u32,
@@ -124,7 +124,7 @@ impl Lane {
             kept: None,
             version: None,
             refused: None,
-            endings_failed: 0,
+            endings: Endings::default(),
             plan: Plan::default(),
             conflicts: 0,
             pauses: 0,

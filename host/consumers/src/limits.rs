@@ -37,6 +37,9 @@ pub const RECORD_TRIES_MAX: u32 = 3;
 /// How often an instance is told that it ends until what takes its place does so without what it
 /// wants done: what the plugin itself fails at counts, and what cannot be committed.
 pub const LAST_WORDS_TRIES_MAX: u32 = 3;
+/// How often a version says that it may end later until another takes its place all the same: with
+/// the pauses between, about a minute.
+pub const LAST_WORDS_PUT_OFF_MAX: u32 = 12;
 /// How long a lane that is told to stop waits for its turn, for memory and for a thread, so that
 /// its instance hears of it. Then it stops without.
 pub const LAST_WORDS_TIME_MAX: Duration = Duration::from_secs(5);

@@ -98,7 +98,7 @@ pub async fn replay(
 ) -> Result<(), LetterError> {
     let application = running.application();
     let version = version(ground, (&application, key.shard), hash).await?;
-    let mut told = String::new();
+    let (mut told, mut bytes_wanted) = (String::new(), 0);
     for tried in 0..TRIES_MAX {
         let found = dead_letters::find(&*ground.engine, key).await?;
         let (letter, row) = found.ok_or(LetterError::NotFound)?;
@@ -107,7 +107,8 @@ pub async fn replay(
         let content = content.ok_or_else(lost)?;
         let turn = running.turn(tried + 1 == TRIES_MAX);
         let _turn = waited("its turn", turn).await?;
-        let worked = work(ground, (&application, &version), (key, &letter), content);
+        let of = (key, &letter, content);
+        let worked = work(ground, (&application, &version), of, &mut bytes_wanted);
         // Its memory is held until the commit.
         let (mut effects, emissions, _memory) = match worked.await {
             Ok(worked) => worked,
@@ -187,17 +188,19 @@ fn moment(now: Timestamp, application: &Application, key: LetterKey) -> Moment {
     shard.at(key.place.position.0).at(key.place.within)
 }
 
-/// What the plugin wants done about a letter.
+/// What the plugin wants done about a letter. Where it lacks memory, `bytes_wanted` says how much
+/// it would have had to have, so that the next try waits for that.
 async fn work(
     ground: &Arc<Ground>,
     (application, version): (&Application, &Arc<Version>),
-    (key, letter): (LetterKey, &Letter),
-    content: Content,
+    (key, letter, content): (LetterKey, &Letter, Content),
+    bytes_wanted: &mut u64,
 ) -> Result<(Transaction, Vec<Emission>, Memory), LetterError> {
     let busy = |why: String| LetterError::Busy(why);
     let kept = rows::state_of(&*ground.engine, key.shard).await?;
     let bytes = 2 * BATCH_BYTES_MAX as u64 + 2 * letter.bytes + STATE_MEMORY_BYTES;
-    let share = ground.budget.take(application.payer(), bytes);
+    let asked = bytes.max(*bytes_wanted);
+    let share = ground.budget.take(application.payer(), asked);
     let mut memory = Memory::new(waited("memory", share).await?);
     memory.begins_with(bytes);
     // Its instance is none of the shard's.
@@ -217,13 +220,16 @@ async fn work(
         moment: moment(ground.now(), application, key),
     };
     let columns = columns(&making.assignment, (key, letter), &content)?;
+    let desk = making.desk.clone();
     let (tables, streams) = (Arc::clone(&ground.tables), Arc::clone(&ground.streams));
     let owner = application.owner.clone();
     let party = Ground::party(application, version.name());
     let is_slow = ground.threads.is_slow(&party);
     let worked = ground.threads.run(&party, is_slow, move |_| {
         making.desk.begin(memory);
-        let state = process(&making, &content, columns)?;
+        let state = process(&making, &content, columns).inspect_err(|_| {
+            making.desk.leave();
+        })?;
         let mut effects = Transaction::default();
         let wishes = making.desk.take(&tables, &mut effects);
         let wishes = wishes.map_err(|error| LetterError::Busy(error.to_string()))?;
@@ -236,6 +242,10 @@ async fn work(
     });
     let worked = worked.await.map_err(|lost| busy(lost.to_string()))?;
     drop(slot);
+    if let (Err(_), Some(lacked)) = (&worked, desk.lacked()) {
+        *bytes_wanted = lacked;
+        return Err(busy("it waited for memory".to_owned()));
+    }
     let (state, mut effects, emissions, memory) = worked?;
     let was = kept.as_ref().map(|(_, version)| *version);
     if state.as_ref() == kept.as_ref().map(|(state, _)| state) {

@@ -15,6 +15,8 @@
 //! reached a limit of its own lets all others pass. Parties that were found slow, lanes that did
 //! not get rid of a cut the last time, and those whose puts take long hold half of everything at
 //! most, however many they are: a store that hangs or is slow leaves room for deliveries to others.
+//! Of that half one account has three quarters at most, so that the slow of another get on as well;
+//! but one cut of an account may always be as large as its delivery stream allows.
 
 mod holding;
 mod limits;
@@ -47,6 +49,8 @@ const CUTS_RESTING_PER_PLUGIN_MAX: usize =
 /// Those that are slow are this part of each number, and of the bytes in all; one more waits, and
 /// lets those pass that are not.
 const SLOW_PART: usize = 2;
+/// Places at work that the slow cuts of one account hold: one more waits, and lets others pass.
+const SLOW_CUTS_PER_ACCOUNT_MAX: usize = CUTS_MAX / SLOW_PART / 4 * 3;
 /// How many others may pass one that waits until enough is free in all. Then nobody passes it. Only
 /// the first of those that are alike is passed.
 const PASSED_MAX: u32 = 64;
@@ -225,9 +229,16 @@ impl Ledger {
             return true;
         };
         let of_stream = self.of_stream(asker.party.delivery_stream);
+        // What it has itself is in the way of nothing.
+        let beside = self
+            .of_account(asker.account)
+            .slow_bytes
+            .saturating_sub(*had);
         let fits = of_stream.bytes + more <= self.limits.stream_bytes_max()
             && self.all.bytes + more <= self.limits.bytes_max()
-            && (!asker.is_slow || self.all.slow_bytes + more <= self.slow_bytes_max());
+            && (!asker.is_slow
+                || self.all.slow_bytes + more <= self.slow_bytes_max()
+                    && self.may_be_slow_beside(beside, bytes));
         if fits {
             self.resize(id, bytes);
         }
@@ -320,10 +331,13 @@ impl Ledger {
         let (party, bytes) = (&asker.party, *bytes);
         let plugin = party.plugin.as_ref().map(|plugin| self.of_plugin(plugin));
         let stream = self.of_stream(party.delivery_stream);
+        let account = self.of_account(asker.account);
         let has_place = self.all.slow_cuts < CUTS_MAX / SLOW_PART
+            && account.slow_cuts < SLOW_CUTS_PER_ACCOUNT_MAX
             && stream.slow_cuts < CUTS_PER_STREAM_MAX / SLOW_PART
             && plugin.is_none_or(|held| held.slow_cuts < CUTS_PER_PLUGIN_MAX / SLOW_PART);
         let fits = self.all.slow_bytes + bytes <= self.slow_bytes_max()
+            && self.may_be_slow_beside(account.slow_bytes, bytes)
             && (has_place || *does != Does::Work);
         if fits {
             self.change(id, |seat| seat.asker.is_slow = true);
@@ -370,12 +384,20 @@ impl Ledger {
         self.by_plugin.get(plugin).copied().unwrap_or_default()
     }
 
+    fn of_account(&self, account: AccountId) -> Holding {
+        self.by_account.get(&account).copied().unwrap_or_default()
+    }
+
     /// What decides who is next: bytes of the account, then of the delivery stream.
     fn held_by(&self, asker: &Asker) -> (u64, u64) {
-        let of_account = self.by_account.get(&asker.account);
         let of_stream = self.of_stream(asker.party.delivery_stream);
-        let of_account = of_account.map_or(0, |held| held.bytes);
-        (of_account, of_stream.bytes)
+        (self.of_account(asker.account).bytes, of_stream.bytes)
+    }
+
+    /// Whether a slow cut may have so many bytes while other slow ones of its account have those.
+    /// One that is alone may: it would never get on otherwise.
+    fn may_be_slow_beside(&self, others: u64, bytes: u64) -> bool {
+        others == 0 || others + bytes <= self.slow_bytes_max() / 4 * 3
     }
 
     fn slow_bytes_max(&self) -> u64 {
@@ -392,8 +414,12 @@ impl Ledger {
         let own = stream.bytes + bytes > self.limits.stream_bytes_max()
             || stream.cuts >= CUTS_PER_STREAM_MAX
             || plugin.cuts >= CUTS_PER_PLUGIN_MAX;
+        let account = self.of_account(asker.account);
+        // A cut that goes on with the bytes that it has asks for none, and can.
         let own_slow = stream.slow_cuts >= CUTS_PER_STREAM_MAX / SLOW_PART
-            || plugin.slow_cuts >= CUTS_PER_PLUGIN_MAX / SLOW_PART;
+            || plugin.slow_cuts >= CUTS_PER_PLUGIN_MAX / SLOW_PART
+            || account.slow_cuts >= SLOW_CUTS_PER_ACCOUNT_MAX
+            || bytes > 0 && !self.may_be_slow_beside(account.slow_bytes, bytes);
         let slow = self.all.slow_bytes + bytes > self.slow_bytes_max()
             || self.all.slow_cuts >= CUTS_MAX / SLOW_PART;
         let all = self.all.bytes + bytes > self.limits.bytes_max() || self.all.cuts >= CUTS_MAX;

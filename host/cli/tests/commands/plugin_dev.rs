@@ -2,7 +2,9 @@
 //! nothing, a change is in force, a mistake is told, and Ctrl-C ends all of it. A consumer works on
 //! a live stream, and leaves the server of it as it is.
 
-use std::io::{BufRead, BufReader};
+use std::fs::OpenOptions;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -148,6 +150,19 @@ fn records_go_through_a_new_plugin_and_a_change_is_in_force_with_what_it_changes
     replace(&manifest, "greeting = \"hello\"", "greetings = \"hello\"");
     dev.until("refused: init: config greeting: missing");
 
+    replace(&manifest, "greetings = \"hello\"", "greeting = \"hello\"");
+    dev.until("v3 ");
+    replace(
+        &manifest,
+        "[config]",
+        "[grants]\nsecrets = [\"api_key\"]\n[config]",
+    );
+    dev.until("secret api_key: its value is the text `secret api_key`; --secret api_key=FILE");
+    dev.until("v4 ");
+    let asks = "String::from_utf8_lossy(&millrace_sdk::secret(\"api_key\")?)";
+    replace(&source, "settings.greeting);", &format!("{asks});"));
+    dev.until("v5 ");
+    dev.until("+ {\"status\":\"ok\",\"data\":\"secret api_key Ann.");
     dev.ends_by_ctrl_c();
 }
 
@@ -178,9 +193,17 @@ fn a_consumer_works_on_a_live_stream_and_on_copies_of_its_tables_as_its_source_c
     let walk = format!(
         "millrace plugin new words --world consumer\n\
          echo 'region = \"eu-central-1\"' >> words/plugin.toml\n\
-         cd words && millrace plugin dev --stream guests --from TRIM_HORIZON --endpoint {}\n",
+         cd words && millrace plugin dev --stream guests --from TRIM_HORIZON --endpoint {} \
+         --secret api_key=../key\n",
         live.endpoint
     );
+    let mut key = OpenOptions::new();
+    let key = key
+        .write(true)
+        .create(true)
+        .mode(0o600)
+        .open(dir.path().join("key"));
+    key.unwrap().write_all(b"sesame-42\n").unwrap();
     let mut dev = Dev::start(dir.path(), "words", &walk);
     dev.until("table counts: a copy of its 1 entries; the one there stays as it is");
     dev.until("batch 1 of shardId-000000000000: 1 records, 2 entries written, 1 records emitted");
@@ -207,6 +230,21 @@ fn a_consumer_works_on_a_live_stream_and_on_copies_of_its_tables_as_its_source_c
     dev.until("v4 ");
     put(b"the end\n");
     dev.until("wrote others: \"end\" = \"10\"");
+    replace(
+        &manifest,
+        "\"others\"]",
+        "\"others\"]\nsecrets = [\"api_key\"]",
+    );
+    dev.until("v5 ");
+    let asks = "&String::from_utf8_lossy(&millrace_sdk::secret(\"api_key\")?)";
+    replace(
+        &source,
+        "put(stream, word,",
+        &format!("put(stream, {asks},"),
+    );
+    dev.until("v6 ");
+    put(b"of it\n");
+    dev.until("emitted to new-words: \"it\" (partition key \"sesame-42\")");
     dev.ends_by_ctrl_c();
 
     assert_eq!(count(&live, "the"), before);

@@ -30,6 +30,9 @@ impl Lane {
         let Some(version) = self.version.clone() else {
             return Err(self.waits("no version of its plugin is there"));
         };
+        if !self.has_share_of_processors(&version).await? {
+            return Ok(self.stands_at);
+        }
         let Some(turn) = self.turn().await else {
             return Ok(self.stands_at);
         };
@@ -85,6 +88,22 @@ impl Lane {
                 }
             }
             Outcome::Broken(why) => Err(self.waits(why)),
+        }
+    }
+
+    /// Waits, with nothing in hand that others could use, while its plugin or its account has used
+    /// what it may have of the processors. `false` if the stop comes before.
+    async fn has_share_of_processors(&mut self, version: &Version) -> Result<bool, StepError> {
+        let party = Ground::party(&self.of.running.application(), version.name());
+        if !self.ground.threads.is_held_back(&party) {
+            return Ok(true);
+        }
+        // A turn without work waits in the line, and is counted there.
+        let waited = self.unless_stopped(self.on_thread(version, |_| ())).await;
+        match waited {
+            None => Ok(false),
+            Some(Ok(())) => Ok(true),
+            Some(Err(lost)) => Err(self.waits(lost.to_string())),
         }
     }
 

@@ -141,7 +141,9 @@ impl Lane {
     /// failed. What an instance wants done at its end is left out in the end, or passed over.
     pub(super) fn is_too_large(&mut self, pending: Option<Box<Pending>>, why: &str) {
         let why = format!("what it wants done is more than one commit takes: {why}");
-        self.endings_failed += u32::from(pending.as_ref().is_some_and(|it| it.swapped.is_some()));
+        if pending.as_ref().is_some_and(|it| it.swapped.is_some()) {
+            self.endings.failed += 1;
+        }
         let version = self.version.clone();
         let (Some(pending), Some(version)) = (pending.filter(|it| it.planned > 0), version) else {
             let _ = self.waits(format!("{why}; it can be skipped"));

@@ -10,9 +10,7 @@ use wasm::Version;
 use super::Lane;
 use crate::batch::First;
 use crate::dead_letters::{self, Letter, LetterKey, Sum};
-use crate::limits::{
-    DEAD_LETTER_BYTES_MAX, DEAD_LETTERS_MAX, LAST_WORDS_TRIES_MAX, REASON_CHARS_MAX,
-};
+use crate::limits::{DEAD_LETTER_BYTES_MAX, DEAD_LETTERS_MAX, REASON_CHARS_MAX};
 use crate::place::Place;
 use crate::table_ids::dead_letter_log;
 use crate::work::Lone;
@@ -42,7 +40,7 @@ impl Lane {
     /// in the way that does not end well, another takes its place without what it wants done.
     pub(super) fn skips_next(&mut self) {
         if self.wants_another() {
-            self.endings_failed = LAST_WORDS_TRIES_MAX;
+            self.endings.give_up();
         } else if self.failing.is_some() {
             self.condemn_next();
         } else {

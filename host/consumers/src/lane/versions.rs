@@ -14,7 +14,9 @@ use super::Lane;
 use super::commits::Pending;
 use crate::desk::Wishes;
 use crate::ground::Ground;
-use crate::limits::{LAST_WORDS_TRIES_MAX, PAUSE_MAX, REASON_CHARS_MAX, STATE_MEMORY_BYTES};
+use crate::limits::{
+    LAST_WORDS_PUT_OFF_MAX, LAST_WORDS_TRIES_MAX, PAUSE_MAX, REASON_CHARS_MAX, STATE_MEMORY_BYTES,
+};
 use crate::memory::Memory;
 use crate::rows::KeptState;
 use crate::work::Making;
@@ -27,6 +29,34 @@ pub(super) enum Chosen {
     Swapped(Position),
     /// The lane is told to stop.
     Stopped,
+}
+
+/// How the version at work took it that another is to take its place.
+#[derive(Debug, Default)]
+pub(super) struct Endings {
+    /// How often it did not end well, by its own fault or since its end could not be committed.
+    pub(super) failed: u32,
+    /// How often it said that it may end well later.
+    put_off: u32,
+}
+
+impl Endings {
+    /// Whether it is still told that it ends, and what it wants done is done.
+    fn are_heard(&self) -> bool {
+        self.failed < LAST_WORDS_TRIES_MAX && self.put_off < LAST_WORDS_PUT_OFF_MAX
+    }
+
+    /// An operator does not wait for it any more.
+    pub(super) fn give_up(&mut self) {
+        self.failed = LAST_WORDS_TRIES_MAX;
+    }
+
+    fn note(&mut self, fault: &Fault) {
+        match fault {
+            Fault::Retryable(_) => self.put_off += 1,
+            fault => self.failed += u32::from(is_its_own(fault)),
+        }
+    }
 }
 
 /// A swap that was worked on.
@@ -59,7 +89,7 @@ impl Lane {
             Err(why) => return Err(self.waits(why)),
         };
         let is_refused = self.refused == Some(wanted.hash());
-        if self.endings_failed < LAST_WORDS_TRIES_MAX {
+        if self.endings.are_heard() {
             match self.loads_before(wanted.hash()).await {
                 Ok(true) => {}
                 Ok(false) => return Ok(Chosen::Stopped),
@@ -80,7 +110,7 @@ impl Lane {
             // It may have been loaded again meanwhile: what it does counts for the one that is
             // shown, and on trial.
             self.version = Some(wanted);
-            self.endings_failed = 0;
+            self.endings = Endings::default();
             return Ok(Chosen::Works);
         }
         if is_refused {
@@ -99,7 +129,7 @@ impl Lane {
             shown.swap_refused = None;
         });
         self.version = Some(version);
-        (self.refused, self.endings_failed) = (None, 0);
+        (self.refused, self.endings) = (None, Endings::default());
     }
 
     /// The version is not taken, and the one at work goes on.
@@ -108,7 +138,8 @@ impl Lane {
         let name = self.of.running.application().name.clone();
         let (shard, version) = (&self.of.origin.shard, wanted.hash());
         tracing::warn!(application = %name, shard, ?version, why, "a version was not swapped in");
-        (self.refused, self.endings_failed) = (Some(wanted.hash()), 0);
+        self.refused = Some(wanted.hash());
+        self.endings = Endings::default();
         let why = format!("version {}: {why}", wanted.hash().short());
         self.shard.show(|shown| shown.swap_refused = Some(why));
     }
@@ -176,7 +207,7 @@ impl Lane {
         };
         let kept = self.kept_state().await?;
         // It has failed too often, or an operator does not wait for it any more.
-        let is_heard = self.endings_failed < LAST_WORDS_TRIES_MAX;
+        let is_heard = self.endings.are_heard();
         let swap = Swap {
             old: slot.take(),
             ending: is_heard.then(|| self.making(&before, kept.clone())),
@@ -200,7 +231,7 @@ impl Lane {
         let emissions = match self.ready(swapped.wishes.emitted).await {
             Ok(emissions) => emissions,
             Err(unready) => {
-                self.endings_failed += u32::from(unready.is_for_good);
+                self.endings.failed += u32::from(unready.is_for_good);
                 self.stumbles(&wanted, 1);
                 return Err(self.waits(unready.why));
             }
@@ -246,7 +277,7 @@ impl Lane {
                 fault.to_string()
             }
             Trouble::OfOld(fault) => {
-                self.endings_failed += u32::from(is_its_own(&fault));
+                self.endings.note(&fault);
                 let version = before.hash().short();
                 format!("the version before, {version}, does not end: {fault}")
             }

@@ -30,6 +30,15 @@ fn slow(delivery_stream: u64) -> Asker {
     }
 }
 
+/// A slow party with a plugin of its own.
+fn slow_of(account: &str, delivery_stream: u64) -> Asker {
+    let plugin = format!("loops-{delivery_stream}");
+    Asker {
+        is_slow: true,
+        ..asker(account, delivery_stream, Some(&plugin))
+    }
+}
+
 #[test]
 fn nobody_holds_more_than_there_is_and_who_holds_least_comes_next() {
     let mut ledger = ledger();
@@ -132,12 +141,12 @@ fn slow_parties_hold_half_of_everything_however_many_they_are() {
     }
     assert_eq!(ledger.give().len(), CUTS_PER_PLUGIN_MAX / SLOW_PART);
     for stream in 100..200 {
-        let plugin = format!("loops-{stream}");
-        let slow = Asker {
-            is_slow: true,
-            ..asker("000000000000", stream, Some(&plugin))
-        };
-        ledger.ask(slow, 1);
+        ledger.ask(slow_of("000000000000", stream), 1);
+    }
+    ledger.give();
+    assert_eq!(ledger.all().slow_cuts, SLOW_CUTS_PER_ACCOUNT_MAX);
+    for stream in 200..300 {
+        ledger.ask(slow_of("111111111111", stream), 1);
     }
     ledger.give();
     assert_eq!(ledger.all().slow_cuts, CUTS_MAX / SLOW_PART);
@@ -155,9 +164,44 @@ fn objects_of_slow_parties_that_are_put_leave_half_of_the_memory_to_others() {
             ledger.end_work(seat);
         }
     }
-    assert_eq!((ledger.all().bytes, ledger.all().cuts), (50, 0));
+    assert_eq!((ledger.all().bytes, ledger.all().cuts), (30, 0));
+    let slow_too = ledger.ask(slow_of("111111111111", 1_001), 20);
+    assert_eq!(ledger.give(), [slow_too], "another account's");
     let victim = ledger.ask(of(1_000), 50);
     assert_eq!(ledger.give(), [victim]);
+}
+
+#[test]
+fn the_slow_of_one_account_leave_places_and_memory_to_those_of_another() {
+    let mut ledger = ledger();
+    for stream in 0..100 {
+        ledger.ask(slow_of("000000000000", stream), 1);
+    }
+    let given = ledger.give();
+    assert_eq!(given.len(), SLOW_CUTS_PER_ACCOUNT_MAX);
+    let other = ledger.ask(slow_of("111111111111", 200), 1);
+    assert_eq!(ledger.give(), [other]);
+    // A place that its account gets back goes to its own, who waited.
+    ledger.leave(given[0]);
+    assert_eq!(ledger.give().len(), 1);
+}
+
+#[test]
+fn a_slow_cut_that_is_alone_in_its_account_has_all_that_its_delivery_stream_may_have() {
+    let mut ledger = ledger();
+    let first = ledger.ask(slow_of("000000000000", 1), 40);
+    let second = ledger.ask(slow_of("000000000000", 2), 1);
+    assert_eq!(ledger.give(), [first], "40 of the account's 36 bytes");
+    assert!(ledger.grow(first, 50));
+    ledger.rest(first);
+    assert!(ledger.ask_to_go_on(first));
+    assert_eq!(ledger.let_go_on(), [first], "it has its bytes");
+    ledger.leave(first);
+    assert_eq!(ledger.give(), [second]);
+    let third = ledger.ask(slow_of("000000000000", 3), 30);
+    assert_eq!(ledger.give(), [third]);
+    assert!(!ledger.grow(second, 7), "beside 30 of 36 bytes");
+    assert!(ledger.grow(second, 6));
 }
 
 #[test]
@@ -283,7 +327,11 @@ fn objects_that_are_put_slowly_keep_half_of_the_memory_and_the_rest_is_wanted_by
     }
     assert!(!ledger.is_wanted(), "nobody waits");
     let keep: Vec<_> = seats.iter().map(|seat| ledger.turn_slow(*seat)).collect();
-    assert_eq!(keep.iter().filter(|keeps| **keeps).count(), 5);
+    assert_eq!(
+        keep.iter().filter(|keeps| **keeps).count(),
+        3,
+        "three quarters of half"
+    );
     ledger.ask(slow(2_000), 10);
     ledger.give();
     assert!(
@@ -299,5 +347,5 @@ fn objects_that_are_put_slowly_keep_half_of_the_memory_and_the_rest_is_wanted_by
         }
     }
     assert_eq!(ledger.give(), [victim]);
-    assert_eq!((ledger.all().slow_bytes, ledger.all().bytes), (50, 100));
+    assert_eq!((ledger.all().slow_bytes, ledger.all().bytes), (30, 80));
 }

@@ -1,6 +1,7 @@
 //! `millrace plugin dev`: a server of its own with the plugin, records that go through it, and a
 //! new version with every change.
 
+mod access;
 mod batches;
 mod changes;
 mod feed;
@@ -25,6 +26,7 @@ use crate::client::{CallError, Client, TargetArgs};
 use crate::commands::stream::{Since, summary};
 use crate::failure::Failure;
 use crate::output;
+use access::AccessArgs;
 use batches::Batches;
 use changes::Changes;
 use feed::{Feed, Source};
@@ -36,6 +38,8 @@ const LOOK: Duration = Duration::from_millis(500);
 
 /// Runs a plugin in a server of its own: builds it, lets records go through it, and puts a new
 /// version in force whenever its sources change. Ctrl-C ends all of it.
+///
+/// The server grants what the manifest asks for: tables, streams, secrets and calls over HTTP.
 ///
 /// The records are those of `tests/*.in.jsonl`, again and again, or those of a live stream. A
 /// consumer runs as an application of that server of its own, on copies of its tables: nothing is
@@ -59,6 +63,8 @@ pub(crate) struct DevArgs {
     #[arg(long, value_name = "WHEN", default_value = "latest", value_parser = Since::parse)]
     from: Since,
     #[command(flatten)]
+    access: AccessArgs,
+    #[command(flatten)]
     target: TargetArgs,
 }
 
@@ -79,7 +85,8 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
     };
     // Before the first build, so that no change is missed.
     let changes = Changes::of(&project.dir)?;
-    let stage = Stage::set(&project.name, args.data.as_deref(), args.listen).await?;
+    let mut stage = Stage::set(&project.name, args.data.as_deref(), args.listen).await?;
+    stage.access = args.access;
     output::lines(&format!(
         "{}: a server on {}, which keeps everything in {}; Ctrl-C ends it",
         project.name,
@@ -200,7 +207,9 @@ impl Session {
         if *self.stage.granted() == manifest.grants {
             return Ok(());
         }
-        self.stage.grant(&manifest.grants).await?;
+        for line in self.stage.grant(&manifest.grants).await? {
+            output::lines(&format!("  {line}"))?;
+        }
         if self.batches.is_some() {
             self.stage.make_targets(&self.feed.before()?).await?;
             self.watch_batches().await?;

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use types::SystemClock;
 use wasm::{Grants, PluginName, Role, Version};
 
+use super::access::AccessArgs;
 use crate::client::{CallError, Client, Target};
 use crate::commands::app::{NewApp, create as create_app};
 use crate::commands::compile_worker;
@@ -34,6 +35,8 @@ pub(super) struct Stage {
     name: PluginName,
     config: Config,
     granted: Grants,
+    /// What the author hands over.
+    pub(super) access: AccessArgs,
     /// `None` only while it begins anew.
     running: Option<Running>,
     // Is removed when the server is.
@@ -78,18 +81,22 @@ impl Stage {
             name: name.clone(),
             config,
             granted: Grants::default(),
+            access: AccessArgs::default(),
             running: Some(running),
             _temporary: temporary,
         })
     }
 
     /// Grants the plugin what its manifest asks for: its author is the operator here. A server
-    /// reads its grants when it starts, so it begins anew where they are others.
-    pub(super) async fn grant(&mut self, grants: &Grants) -> Result<(), Failure> {
+    /// reads its grants when it starts, so it begins anew where they are others. Returns lines
+    /// about what the author may want to hand over.
+    pub(super) async fn grant(&mut self, grants: &Grants) -> Result<Vec<String>, Failure> {
         if self.granted == *grants {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let name = self.name.clone();
+        let (access, lines) = self.access.settings(grants, &self.config.data)?;
+        self.config.plugin_access.insert(name.clone(), access);
         let granted = self.config.plugin_grants.entry(name).or_default();
         granted.tables.clone_from(&grants.tables);
         granted.emit = grants.emit.iter().map(ToString::to_string).collect();
@@ -98,7 +105,7 @@ impl Stage {
         running.plugins_started().await;
         self.running = Some(running);
         self.granted = grants.clone();
-        Ok(())
+        Ok(lines)
     }
 
     /// What it grants to the plugin.
