@@ -197,6 +197,15 @@ pub struct Destination {
     pub transform: Option<Transform>,
     /// What every delivered record ends with, if the processing says so.
     pub delimiter: Option<String>,
+    /// What kind of destination it is.
+    pub kind: Kind,
+}
+
+/// Where delivered records go. It never changes for a delivery stream.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum Kind {
+    /// Into objects of the bucket.
+    Bucket,
 }
 
 /// What a destination's configuration comes to.
@@ -229,6 +238,7 @@ impl Destination {
             processing: None,
             transform: None,
             delimiter: None,
+            kind: Kind::Bucket,
         }
     }
 

@@ -18,6 +18,7 @@ mod damaged;
 mod deliver;
 mod gather;
 mod grace;
+mod hand_over;
 mod keep;
 mod obey;
 mod pinned;

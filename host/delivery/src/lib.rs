@@ -6,6 +6,7 @@
 //! hands them to a plugin, `objects` puts them. `ops` are AWS's operations. Nothing here knows
 //! HTTP but the client in `objects`; nothing keeps records anywhere but in logs.
 
+mod answers;
 pub mod arn;
 mod catalog;
 mod content;
@@ -30,6 +31,7 @@ mod open_cut;
 pub mod ops;
 mod orders;
 mod packing;
+mod piece;
 mod pins;
 mod prefix;
 mod pruning;
@@ -41,6 +43,7 @@ mod rows;
 mod running;
 mod settled;
 mod shares;
+mod sink;
 mod status;
 mod sums;
 mod supervisor;

@@ -14,6 +14,7 @@ use chrono::{DateTime, Utc};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use crate::piece::PieceKind;
 use crate::prefix::{Moment, Prefix};
 
 /// Objects that one cut may become: as many as a part number has bits for.
@@ -33,10 +34,10 @@ pub struct Place {
     pub lane: (u64, u32),
     /// The cut's number in its lane.
     pub cut: u64,
-    /// The object's number in its cut.
+    /// The object's number among those of its kind in its cut.
     pub part: u16,
-    /// Whether it holds failed records.
-    pub is_failed: bool,
+    /// What its records are.
+    pub kind: PieceKind,
 }
 
 /// The part of a name that people read.
@@ -98,7 +99,7 @@ impl NamingKey {
         mac.update(&place.lane.1.to_be_bytes());
         mac.update(&place.cut.to_be_bytes());
         mac.update(&place.part.to_be_bytes());
-        mac.update(&[u8::from(place.is_failed)]);
+        mac.update(&[place.kind.code()]);
         mac.finalize().into_bytes().into()
     }
 }
@@ -152,7 +153,7 @@ mod tests {
         lane: (2, 3),
         cut: 4,
         part: 5,
-        is_failed: false,
+        kind: PieceKind::Delivered,
     };
 
     #[test]
@@ -191,7 +192,7 @@ mod tests {
             Place { cut: 5, ..PLACE },
             Place { part: 6, ..PLACE },
             Place {
-                is_failed: true,
+                kind: PieceKind::Failed,
                 ..PLACE
             },
         ];

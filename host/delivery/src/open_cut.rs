@@ -4,6 +4,7 @@ use bincode::{Decode, Encode};
 use store::Position;
 use types::Invalid;
 
+use crate::answers::Answers;
 use crate::counts::{Counts, VersionCounts};
 use crate::cut::Cut;
 use crate::delivery_stream::Destination;
@@ -24,6 +25,8 @@ pub struct OpenCut {
     pub put: Put,
     /// Objects of its records that have the numbers of earlier cuts.
     pub before: Before,
+    /// What the destination has said of its pieces.
+    pub answers: Answers,
 }
 
 /// What was put of records before they became a cut of this number.
@@ -167,6 +170,7 @@ impl OpenCut {
             objects: 0,
             put: Put::default(),
             before: Before::default(),
+            answers: Answers::default(),
         }
     }
 
@@ -227,6 +231,7 @@ impl OpenCut {
             objects: 0,
             put: Put::default(),
             before: Before::default(),
+            answers: Answers::default(),
         })
     }
 

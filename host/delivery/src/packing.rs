@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use object_store::PutPayload;
 use types::Timestamp;
 
 use crate::content::{CHUNK_BYTES, Chunks, FAILED_OBJECT_BYTES_MAX};
@@ -13,21 +12,9 @@ use crate::counts::Counts;
 use crate::encoder::Encoder;
 use crate::failed_record::{self, Failure};
 use crate::metadata::Provenance;
+use crate::piece::{Piece, PieceKind};
 use crate::shares::Room;
 use crate::transform::Stopped;
-
-/// An object that is ready to be put.
-#[derive(Clone, Debug)]
-pub struct Object {
-    /// Its number among the cut's objects of its kind.
-    pub part: u16,
-    /// Whether it holds failed records.
-    pub is_failed: bool,
-    /// What it holds.
-    pub content: PutPayload,
-    /// The records of which it holds all that no object before it does, and their bytes.
-    pub holds: Counts,
-}
 
 /// What a worker is told about its cut.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,7 +77,7 @@ pub struct Packing {
     in_delivered: Counts,
     /// The same of failed records.
     in_failed: Counts,
-    ready: Vec<Object>,
+    ready: Vec<Piece>,
     /// An object has become ready since that was noted.
     has_ended: bool,
     /// Why what came out is not what is in the objects, if it is not.
@@ -163,12 +150,12 @@ impl Packing {
     }
 
     /// The objects that became ready since they were taken last.
-    pub fn ready(&self) -> &[Object] {
+    pub fn ready(&self) -> &[Piece] {
         &self.ready
     }
 
     /// Takes the objects that are ready.
-    pub fn take_ready(&mut self) -> Vec<Object> {
+    pub fn take_ready(&mut self) -> Vec<Piece> {
         std::mem::take(&mut self.ready)
     }
 
@@ -196,7 +183,7 @@ impl Packing {
         }
         let one = one_delivered(record_bytes);
         let mut ended = self.ready.iter_mut().rev();
-        match ended.find(|object| !object.is_failed) {
+        match ended.find(|piece| piece.kind == PieceKind::Delivered) {
             Some(object) => {
                 object.holds = object.holds.without_records(one);
                 self.in_delivered = self.in_delivered.and(one);
@@ -255,9 +242,9 @@ impl Packing {
             };
             let part = self.parts;
             self.parts = self.after(part);
-            self.end(Object {
+            self.end(Piece {
                 part,
-                is_failed: false,
+                kind: PieceKind::Delivered,
                 content,
                 holds,
             });
@@ -275,17 +262,17 @@ impl Packing {
             let part = self.failed_parts;
             self.failed_parts = self.after(part);
             let content = std::mem::take(&mut self.failed).finish();
-            self.end(Object {
+            self.end(Piece {
                 part,
-                is_failed: true,
+                kind: PieceKind::Failed,
                 content,
                 holds,
             });
         }
     }
 
-    fn end(&mut self, object: Object) {
-        self.ready.push(object);
+    fn end(&mut self, piece: Piece) {
+        self.ready.push(piece);
         self.has_ended = true;
     }
 

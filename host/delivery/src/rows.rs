@@ -1,49 +1,34 @@
 //! What delivery streams and lanes look like in the tables.
 
+mod destination_1;
 pub mod encryption;
 mod lane_row;
 mod layout_1;
 mod layout_2;
+mod layout_3;
+mod stream_row;
 
 use std::collections::BTreeMap;
 
-use bincode::{Decode, Encode};
 use bytes::Bytes;
-use store::{Engine, Expect, LogId, Position, StoreError, TableWrite, Version};
+use store::{Engine, Expect, Position, StoreError, TableWrite, Version};
 use streams::codec;
-use streams::encryption::Encryption;
 use streams::pump::row;
-use types::{Invalid, StreamArn, Timestamp};
+use types::Invalid;
 
 pub use self::lane_row::lane_write;
 use self::lane_row::read_lane;
+use self::stream_row::read_stream;
+pub use self::stream_row::stream_write;
 use crate::arn::DeliveryStreamArn;
 use crate::counts::{self, Counts, VersionCounts};
-use crate::delivery_stream::{DeliveryStream, DeliveryStreamId, Destination, Origin, Status};
+use crate::delivery_stream::{DeliveryStream, DeliveryStreamId};
 use crate::open_cut::{Moved, OpenCut};
 use crate::settled::Settled;
 use crate::tables::{self, DELIVERY_STREAMS, LANES, LaneKey, NUMBERS, SETTINGS};
 
 /// Rows that are read at once.
 const ROWS_PER_SCAN: usize = 256;
-
-#[derive(Encode, Decode)]
-struct StreamRow {
-    id: u64,
-    status: u8,
-    created_at_ms: u64,
-    updated_at_ms: Option<u64>,
-    version_id: u64,
-    origin: OriginRow,
-    destination: Destination,
-    tags: Vec<(String, String)>,
-}
-
-#[derive(Encode, Decode)]
-enum OriginRow {
-    DirectPut { log: u64 },
-    Stream { arn: String, role_arn: String },
-}
 
 /// What is kept of a lane.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -162,42 +147,6 @@ pub async fn load(engine: &dyn Engine) -> Result<Loaded, StoreError> {
     })
 }
 
-fn read_stream(
-    arn: DeliveryStreamArn,
-    versioned: &store::Versioned,
-) -> Result<DeliveryStream, StoreError> {
-    let row: StreamRow = codec::decode("delivery streams", &versioned.value)?;
-    let plan = row
-        .destination
-        .plan()
-        .map_err(|Invalid(what)| damaged(&what))?;
-    Ok(DeliveryStream {
-        id: DeliveryStreamId(row.id),
-        arn,
-        status: match row.status {
-            0 => Status::Creating,
-            1 => Status::Active,
-            2 => Status::Deleting,
-            _ => return Err(damaged("a status")),
-        },
-        created_at: Timestamp(row.created_at_ms),
-        updated_at: row.updated_at_ms.map(Timestamp),
-        version_id: row.version_id,
-        origin: match row.origin {
-            OriginRow::DirectPut { log } => Origin::DirectPut { log: LogId(log) },
-            OriginRow::Stream { arn, role_arn } => Origin::Stream {
-                arn: StreamArn::parse(&arn).map_err(|Invalid(what)| damaged(&what))?,
-                role_arn,
-            },
-        },
-        plan,
-        destination: row.destination,
-        tags: row.tags.into_iter().collect(),
-        encryption: Encryption::default(),
-        row_version: versioned.version,
-    })
-}
-
 /// All rows of a table from `from` to before `to`.
 async fn scan(
     engine: &dyn Engine,
@@ -219,36 +168,6 @@ async fn scan(
 /// A row holds what none of this build does.
 pub fn damaged(what: &str) -> StoreError {
     codec::damaged(&format!("a delivery stream ({what})"))
-}
-
-/// The write of a delivery stream's row.
-pub fn stream_write(stream: &DeliveryStream, expect: Expect) -> Result<TableWrite, StoreError> {
-    let row = StreamRow {
-        id: stream.id.0,
-        status: match stream.status {
-            Status::Creating => 0,
-            Status::Active => 1,
-            Status::Deleting => 2,
-        },
-        created_at_ms: stream.created_at.0,
-        updated_at_ms: stream.updated_at.map(|at| at.0),
-        version_id: stream.version_id,
-        origin: match &stream.origin {
-            Origin::DirectPut { log } => OriginRow::DirectPut { log: log.0 },
-            Origin::Stream { arn, role_arn } => OriginRow::Stream {
-                arn: arn.to_string(),
-                role_arn: role_arn.clone(),
-            },
-        },
-        destination: stream.destination.clone(),
-        tags: stream.tags.clone().into_iter().collect(),
-    };
-    Ok(TableWrite {
-        table: DELIVERY_STREAMS,
-        key: tables::stream_key(&stream.arn),
-        value: Some(codec::encode(&row)?),
-        expect,
-    })
 }
 
 /// The removal of a delivery stream's row.

@@ -38,7 +38,7 @@ const TRIES_AFTER_FAULT: u32 = 2;
 const RETRIES_MAX: u32 = 300;
 
 /// What becomes of each record of a batch.
-pub trait Sink {
+pub trait Outlet {
     /// A record to deliver that stems from the `source`-th of the batch.
     fn deliver(&mut self, source: usize, data: &[u8]);
     /// The `source`-th record is left out on purpose.
@@ -166,17 +166,17 @@ impl Transformer {
     }
 
     /// Makes the next call for the batch, which is the one that was begun, and hands what became of
-    /// records to `sink`, in order. How many of its records are done. Blocks.
+    /// records to `outlet`, in order. How many of its records are done. Blocks.
     ///
     /// # Errors
     /// When no instance could be made, or what is settled did not come out as it was: nothing is
     /// wrong with the batch, which can be tried again.
-    pub fn work(&mut self, batch: &Slab, sink: &mut impl Sink) -> Result<usize, Stopped> {
+    pub fn work(&mut self, batch: &Slab, outlet: &mut impl Outlet) -> Result<usize, Stopped> {
         let Some(part) = self.left.pop_front() else {
             // Other records than those that were noted make up this batch.
             return Err(self.changed());
         };
-        self.work_on(part, batch, sink)?;
+        self.work_on(part, batch, outlet)?;
         Ok(self.done)
     }
 
@@ -304,14 +304,14 @@ impl Transformer {
         &mut self,
         outputs: &Outputs,
         range: Range<usize>,
-        sink: &mut impl Sink,
+        outlet: &mut impl Outlet,
     ) -> Result<(), Stopped> {
         let first = self.place(range.start)?;
         self.digest.add_outputs(first, outputs);
         if !self.is_settled() {
             self.version.ended(outcomes(outputs, range.len()));
         }
-        give(outputs, range.start, sink);
+        give(outputs, range.start, outlet);
         self.done = range.end;
         Ok(())
     }
@@ -320,7 +320,7 @@ impl Transformer {
         &mut self,
         record: usize,
         words: &Words,
-        sink: &mut impl Sink,
+        outlet: &mut impl Outlet,
     ) -> Result<(), Stopped> {
         // What comes after has an instance of its own.
         self.instance = None;
@@ -339,7 +339,7 @@ impl Transformer {
             attempts: words.attempts,
         };
         self.done = record + 1;
-        sink.fail(record, failure);
+        outlet.fail(record, failure);
         Ok(())
     }
 

@@ -11,11 +11,12 @@ use crate::counts::Became;
 use crate::encoder::Encoder;
 use crate::failed_record::Failure;
 use crate::metadata::{Provenance, Stretches};
-use crate::packing::{Allowance, Halted, Object, Packing, Task};
+use crate::packing::{Allowance, Halted, Packing, Task};
+use crate::piece::Piece;
 use crate::pins::Pins;
 use crate::replayed::History;
 use crate::settled::Settled;
-use crate::transform::{Sink, Stopped, Transformer};
+use crate::transform::{Outlet, Stopped, Transformer};
 use crate::user_records::{self, Offered, Place};
 
 /// One cut at work.
@@ -124,7 +125,7 @@ impl Worker {
     }
 
     /// The objects that became ready since the last call.
-    pub fn take_ready(&mut self) -> Vec<Object> {
+    pub fn take_ready(&mut self) -> Vec<Piece> {
         self.packing.take_ready()
     }
 
@@ -200,12 +201,12 @@ impl Worker {
         let Some(transformer) = &mut self.transformer else {
             return Ok(());
         };
-        let mut sink = BatchSink {
+        let mut outlet = BatchOutlet {
             batch: &self.batch,
             histories: &self.histories,
             packing: &mut self.packing,
         };
-        let done = transformer.work(&self.batch, &mut sink)?;
+        let done = transformer.work(&self.batch, &mut outlet)?;
         if done < self.batch.len() && !self.packing.has_ended() {
             return Ok(());
         }
@@ -241,13 +242,13 @@ fn fits(batch: &Slab, bytes: usize, pins: &Pins) -> bool {
         || (batch.len() < pins.batch_records_max && batch.bytes() + bytes <= pins.batch_bytes_max)
 }
 
-struct BatchSink<'a> {
+struct BatchOutlet<'a> {
     batch: &'a Slab,
     histories: &'a [History],
     packing: &'a mut Packing,
 }
 
-impl Sink for BatchSink<'_> {
+impl Outlet for BatchOutlet<'_> {
     fn deliver(&mut self, source: usize, data: &[u8]) {
         match self.batch.get(source) {
             Some(record) => self.packing.deliver((source, record.len()), data),
@@ -273,7 +274,7 @@ impl Sink for BatchSink<'_> {
     }
 }
 
-impl BatchSink<'_> {
+impl BatchOutlet<'_> {
     fn not_of_batch(&self, source: usize) -> String {
         let records = self.batch.len();
         format!("something became of record {source} of a batch of {records}")

@@ -6,6 +6,7 @@ use types::Invalid;
 
 use super::deliver::Puts;
 use super::{Barrier, LaneStep, Phase, Stuck};
+use crate::answers::Answers;
 use crate::counts::{Became, Counts};
 use crate::open_cut::{Moved, OpenCut, Put, Skip, Way};
 use crate::orders::{Asked, Obeyed, Order, Outcome};
@@ -205,6 +206,7 @@ impl LaneStep {
             objects: 0,
             put: Put::default(),
             before: self.as_known(open).as_before(),
+            answers: Answers::default(),
         };
         (self.phase, self.puts) = (Phase::GetsOn, Puts::default());
         self.write(Lane {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use store::Frame;
 use streams::pump::StepError;
-use types::{Invalid, Timestamp};
+use types::Timestamp;
 
-use super::deliver::Putting;
+use super::hand_over::HandOver;
 use super::{Halt, LaneStep, Undone};
 use crate::content::Chunks;
 use crate::counts::{Became, Counts};
@@ -15,7 +15,7 @@ use crate::failed_record::{self, Failure};
 use crate::metadata::Provenance;
 use crate::need::{self, Need};
 use crate::open_cut::{OpenCut, Skip};
-use crate::packing::Object;
+use crate::piece::{Piece, PieceKind};
 use crate::replayed::History;
 use crate::user_records::{self, Offered, Place};
 
@@ -78,7 +78,7 @@ impl Skipping {
     }
 
     /// Works on what was added until an object is full; `None` if all of it is in one that is not.
-    fn next_full(&mut self) -> Result<Option<Object>, StepError> {
+    fn next_full(&mut self) -> Result<Option<Piece>, StepError> {
         while let Some(frame) = self.frames.front().cloned() {
             let mut place = self.place;
             let provenance = Arc::clone(&self.provenance);
@@ -129,7 +129,7 @@ impl Skipping {
     }
 
     /// Ends the object that was begun, if one was.
-    fn end_object(&mut self) -> Result<Option<Object>, StepError> {
+    fn end_object(&mut self) -> Result<Option<Piece>, StepError> {
         if self.lines.is_empty() {
             return Ok(None);
         }
@@ -143,9 +143,9 @@ impl Skipping {
             ..std::mem::take(&mut self.in_object)
         };
         self.counts = self.counts.and(holds);
-        Ok(Some(Object {
+        Ok(Some(Piece {
             part,
-            is_failed: true,
+            kind: PieceKind::Failed,
             content: std::mem::take(&mut self.lines).finish(),
             holds,
         }))
@@ -156,15 +156,11 @@ impl LaneStep {
     /// Puts the records of a cut below the error prefix. Where that cannot be, it is tried for as
     /// long as it takes, as any other delivery: only an operator leaves records out.
     pub(super) async fn skip(&mut self, open: &OpenCut, skip: &Skip) -> Result<Became, Undone> {
-        let plan = open
-            .destination
-            .plan()
-            .map_err(|Invalid(why)| StepError::Failed(why))?;
         let work = self.work.clone();
         let needed = Need::skipped(&open.cut, skip.object_bytes_max);
         let room = self.room(open, Some(needed)).await?;
         let mut skipping = Skipping::new(open, skip, Arc::clone(&work.provenance));
-        let mut putting = Putting::new(self, (open, &plan), Arc::clone(&room));
+        let mut handing = HandOver::begin(self, open, Arc::clone(&room))?;
         let (mut at, to) = (open.cut.from, open.cut.to);
         while at < to {
             let mut read = work.read_on(at).await?;
@@ -184,7 +180,7 @@ impl LaneStep {
                 if !ready.is_empty() {
                     // An error output that does not take it holds up no cut of others.
                     room.rest();
-                    put(&mut putting, ready).await?;
+                    hand(&mut handing, ready).await?;
                     room.go_on().await;
                 }
             }
@@ -209,10 +205,10 @@ impl LaneStep {
     }
 }
 
-/// Puts what is ready. A skip counts as slow from its beginning, so that its puts are never given
-/// up for others.
-async fn put(putting: &mut Putting<'_>, ready: Vec<Object>) -> Result<(), Undone> {
-    match putting.put_all(ready, None).await {
+/// Hands over what is ready. A skip counts as slow from its beginning, so that its puts are never
+/// given up for others.
+async fn hand(handing: &mut HandOver<'_>, ready: Vec<Piece>) -> Result<(), Undone> {
+    match handing.hand_all(ready, None).await {
         Ok(()) => Ok(()),
         Err(Halt::Undone(undone)) => Err(undone),
         Err(Halt::NoRoom(_) | Halt::Slow | Halt::SlowPut) => {
@@ -227,7 +223,7 @@ async fn put(putting: &mut Putting<'_>, ready: Vec<Object>) -> Result<(), Undone
 async fn next_object(
     mut skipping: Skipping,
     is_last: bool,
-) -> Result<(Skipping, Option<Object>), StepError> {
+) -> Result<(Skipping, Option<Piece>), StepError> {
     let working = tokio::task::spawn_blocking(move || {
         let object = match skipping.next_full()? {
             None if is_last => skipping.end_object()?,

@@ -11,7 +11,7 @@ use wasm::{
     ContentHash, GuestThreads, Moment, Party, PluginName, Plugins, Turn, Version, Workplace,
 };
 
-use super::deliver::Putting;
+use super::hand_over::HandOver;
 use super::{Halt, Tools, Undone, failed};
 use crate::counts::Became;
 use crate::cut::{Cut, Gathering, Hints};
@@ -21,7 +21,8 @@ use crate::ledger::Asker;
 use crate::metadata::Provenance;
 use crate::need::{Need, READ_BYTES};
 use crate::object_name::Place;
-use crate::packing::{Allowance, Halted, Object, Task};
+use crate::packing::{Allowance, Halted, Task};
+use crate::piece::{Piece, PieceKind};
 use crate::settled::Settled;
 use crate::shares::Room;
 use crate::tables::LaneKey;
@@ -34,7 +35,7 @@ impl Done {
     fn of(working: Working) -> Self {
         let mut worker = working.worker;
         let done = Self {
-            objects: worker.take_ready(),
+            pieces: worker.take_ready(),
             became: worker.became(),
             settled: worker.settled().cloned(),
             label: working.label,
@@ -43,11 +44,11 @@ impl Done {
         done
     }
 
-    /// Bytes of the objects.
+    /// Bytes of the pieces.
     fn bytes(&self) -> u64 {
-        let objects = self.objects.iter();
-        objects
-            .map(|object| object.content.content_length() as u64)
+        let pieces = self.pieces.iter();
+        pieces
+            .map(|piece| piece.content.content_length() as u64)
             .sum()
     }
 }
@@ -86,8 +87,8 @@ pub(super) enum Looked {
 
 /// What a cut became.
 pub(super) struct Done {
-    /// The objects that became ready last.
-    pub(super) objects: Vec<Object>,
+    /// The pieces that became ready last.
+    pub(super) pieces: Vec<Piece>,
     /// What became of its records.
     pub(super) became: Became,
     /// What is settled once they have left, if they went through a plugin.
@@ -118,12 +119,12 @@ impl Work {
         open: (&Cut, &Destination),
         settled: Settled,
         room: &Arc<Room>,
-        putting: &mut Putting<'_>,
+        handing: &mut HandOver<'_>,
     ) -> Result<Done, Halt> {
         let (cut, destination) = open;
         let besides = Need::of(cut, destination).records;
         let mut working = self.begin(open, settled, room, besides).await?;
-        working.is_slow = putting.is_slow();
+        working.is_slow = handing.is_slow;
         let mut read = self.read_on(cut.from).await?;
         loop {
             read.frames.retain(|frame| frame.position < cut.to);
@@ -133,7 +134,7 @@ impl Work {
             if is_last {
                 working.worker.add_no_more();
             }
-            let worked = self.work_on(working, putting);
+            let worked = self.work_on(working, handing);
             // The next stretch is read while this one is worked on.
             let (worked, next) = tokio::join!(worked, async {
                 if is_last {
@@ -156,16 +157,16 @@ impl Work {
     async fn work_on(
         &self,
         mut working: Working,
-        putting: &mut Putting<'_>,
+        handing: &mut HandOver<'_>,
     ) -> Result<Working, Halt> {
         while working.worker.has_more() {
             let ready = working.worker.take_ready();
             if !ready.is_empty() {
                 working.room.rest();
-                putting.put_all(ready, working.worker.settled()).await?;
+                handing.hand_all(ready, working.worker.settled()).await?;
                 working.room.go_on().await;
             }
-            putting.is_still_wanted()?;
+            handing.is_still_wanted()?;
             let until_ready = |worker: &mut Worker, turn: &Turn| {
                 worker.work(|worker| worker.has_ready() || turn.is_over())
             };
@@ -268,7 +269,10 @@ impl Work {
             pins,
             moment: Moment {
                 now: cut.decided_at,
-                seed: self.tools.naming.seed(self.place(cut, 0, false)),
+                seed: self
+                    .tools
+                    .naming
+                    .seed(self.place(cut, 0, PieceKind::Delivered)),
             },
             retries: transform.retries,
             delivery_stream: self.key.delivery_stream.0,
@@ -419,14 +423,14 @@ impl Work {
         })
     }
 
-    /// Where an object of a cut stands among all.
-    pub(super) fn place(&self, cut: &Cut, part: u16, is_failed: bool) -> Place {
+    /// Where a piece of a cut stands among all.
+    pub(super) fn place(&self, cut: &Cut, part: u16, kind: PieceKind) -> Place {
         Place {
             delivery_stream: self.key.delivery_stream.0,
             lane: (self.key.stream, self.key.shard),
             cut: cut.number,
             part,
-            is_failed,
+            kind,
         }
     }
 

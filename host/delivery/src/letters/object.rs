@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use crate::Delivery;
 use crate::delivery_stream::Origin;
 use crate::object_name::{self, Place};
+use crate::piece::PieceKind;
 use crate::prefix::Prefix;
 use crate::running::Running;
 use crate::tables::LaneKey;
@@ -60,7 +61,7 @@ pub fn is_of(delivery: &Delivery, running: &Running, key: &str) -> bool {
             lane,
             cut,
             part,
-            is_failed: true,
+            kind: PieceKind::Failed,
         };
         delivery.tools.naming.uuid(place) == uuid
     };

@@ -11,6 +11,7 @@ use crate::Delivery;
 use crate::arn::DeliveryStreamName;
 use crate::delivery_stream::{Destination, Plan};
 use crate::object_name::{Label, Place};
+use crate::piece::PieceKind;
 use crate::prefix::{self, Prefix};
 
 /// Wednesday, 2026-09-30 22:30:30.999: every field of a time is as long as it can be.
@@ -66,7 +67,7 @@ fn key(
         lane: (0, 0),
         cut: 0,
         part: 0,
-        is_failed: false,
+        kind: PieceKind::Delivered,
     };
     let label = Label {
         stream: stream.as_str(),

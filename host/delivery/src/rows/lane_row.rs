@@ -7,7 +7,9 @@ use types::Timestamp;
 
 use super::layout_1::{self, FirstLaneRow};
 use super::layout_2::{self, SecondLaneRow};
+use super::layout_3::{self, ThirdLaneRow};
 use super::{Lane, damaged};
+use crate::answers::Answers;
 use crate::counts::{Counts, VersionCounts};
 use crate::cut::Cut;
 use crate::delivery_stream::Destination;
@@ -50,11 +52,13 @@ pub(super) struct CutRow {
     pub(super) objects: u32,
     pub(super) put: Put,
     pub(super) before: Before,
+    pub(super) answers: Answers,
 }
 
 /// The layout in which lanes' rows are written. Those of the ones before it are read, too.
-const LANE_LAYOUT: u8 = 3;
-const _: () = assert!(LANE_LAYOUT > layout_2::LAYOUT && layout_2::LAYOUT > layout_1::LAYOUT);
+const LANE_LAYOUT: u8 = 4;
+const _: () = assert!(LANE_LAYOUT > layout_3::LAYOUT && layout_3::LAYOUT > layout_2::LAYOUT);
+const _: () = assert!(layout_2::LAYOUT > layout_1::LAYOUT);
 
 /// Reads the row of a lane, in whichever layout it lies.
 pub(super) fn read_lane(row: &[u8]) -> Result<Lane, StoreError> {
@@ -65,6 +69,9 @@ pub(super) fn read_lane(row: &[u8]) -> Result<Lane, StoreError> {
         }
         Some(layout_2::LAYOUT) => {
             codec::decode_in::<SecondLaneRow>(layout_2::LAYOUT, TABLE, row)?.in_force()
+        }
+        Some(layout_3::LAYOUT) => {
+            codec::decode_in::<ThirdLaneRow>(layout_3::LAYOUT, TABLE, row)?.in_force()
         }
         _ => codec::decode_in(LANE_LAYOUT, TABLE, row)?,
     };
@@ -102,6 +109,7 @@ impl CutRow {
             objects: open.objects,
             put: open.put,
             before: open.before,
+            answers: open.answers.clone(),
         })
     }
 
@@ -126,6 +134,7 @@ impl CutRow {
             objects: self.objects,
             put: self.put,
             before: self.before,
+            answers: self.answers,
         })
     }
 }

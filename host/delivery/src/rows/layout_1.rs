@@ -3,9 +3,10 @@
 
 use bincode::Decode;
 
+use super::destination_1::FirstDestination;
 use super::lane_row::{CutRow, LaneRow};
+use crate::answers::Answers;
 use crate::counts::{Counts, VersionCounts};
-use crate::delivery_stream::Destination;
 use crate::open_cut::{Before, Put, Skip, Way};
 use crate::pins::PinsRow;
 use crate::settled::Settled;
@@ -32,7 +33,7 @@ struct FirstCutRow {
     bytes: u64,
     version_id: u64,
     plugin: Option<PinsRow>,
-    destination: Destination,
+    destination: FirstDestination,
     way: FirstWay,
     objects: u32,
 }
@@ -70,7 +71,7 @@ impl FirstCutRow {
             bytes: self.bytes,
             version_id: self.version_id,
             plugin: self.plugin,
-            destination: self.destination,
+            destination: self.destination.in_force(),
             way: match self.way {
                 FirstWay::Deliver => Way::Deliver,
                 FirstWay::Skip {
@@ -81,6 +82,7 @@ impl FirstCutRow {
             objects: self.objects,
             put: Put::default(),
             before: Before::default(),
+            answers: Answers::default(),
         }
     }
 }

@@ -3,9 +3,10 @@
 
 use bincode::Decode;
 
+use super::destination_1::FirstDestination;
 use super::lane_row::{CutRow, LaneRow, MovedRow};
+use crate::answers::Answers;
 use crate::counts::{Counts, VersionCounts};
-use crate::delivery_stream::Destination;
 use crate::open_cut::{Before, Put, Way};
 use crate::pins::PinsRow;
 use crate::settled::Settled;
@@ -34,7 +35,7 @@ struct SecondCutRow {
     bytes: u64,
     version_id: u64,
     plugin: Option<PinsRow>,
-    destination: Destination,
+    destination: FirstDestination,
     way: Way,
     objects: u32,
     put: Put,
@@ -72,11 +73,12 @@ impl SecondCutRow {
             bytes: self.bytes,
             version_id: self.version_id,
             plugin: self.plugin,
-            destination: self.destination,
+            destination: self.destination.in_force(),
             way: self.way,
             objects: self.objects,
             put: self.put,
             before: self.before,
+            answers: Answers::default(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use wasm::{Fault, Slab};
 
 use super::words::code;
-use super::{Failed, Sink, Stopped, TRIES_AFTER_FAULT, Transformer};
+use super::{Failed, Outlet, Stopped, TRIES_AFTER_FAULT, Transformer};
 use crate::settled::{Noted, Words};
 
 /// Records of a batch that are still to be done. The parts of a batch follow each other.
@@ -134,23 +134,23 @@ impl Transformer {
         &mut self,
         part: Part,
         batch: &Slab,
-        sink: &mut impl Sink,
+        outlet: &mut impl Outlet,
     ) -> Result<(), Stopped> {
         if part.begins() != self.done {
             return Err(self.changed());
         }
         match part {
-            Part::Whole { attempts } => self.call_whole(batch, attempts + 1, sink),
+            Part::Whole { attempts } => self.call_whole(batch, attempts + 1, outlet),
             Part::Before { range, attempts } => {
-                if self.call_together(batch, range.clone(), sink)?.is_err() {
+                if self.call_together(batch, range.clone(), outlet)?.is_err() {
                     let stretch = Stretch::new(range, attempts + 1, true, false);
                     self.left.push_front(Part::Alone(stretch));
                 }
                 Ok(())
             }
-            Part::Named(named) => self.call_named(batch, named, sink),
+            Part::Named(named) => self.call_named(batch, named, outlet),
             Part::After { range, attempts } => {
-                if let Err(failed) = self.call_together(batch, range.clone(), sink)? {
+                if let Err(failed) = self.call_together(batch, range.clone(), outlet)? {
                     self.divide(Divided {
                         range,
                         fault: failed.fault,
@@ -160,8 +160,8 @@ impl Transformer {
                 }
                 Ok(())
             }
-            Part::Alone(stretch) => self.call_alone(batch, stretch, sink),
-            Part::Together { range } => match self.call_together(batch, range, sink)? {
+            Part::Alone(stretch) => self.call_alone(batch, stretch, outlet),
+            Part::Together { range } => match self.call_together(batch, range, outlet)? {
                 Ok(()) => Ok(()),
                 Err(failed) => {
                     let fault = failed.fault;
@@ -169,7 +169,7 @@ impl Transformer {
                     Err(self.changed())
                 }
             },
-            Part::Failed(lost) => self.lose_next(lost, sink),
+            Part::Failed(lost) => self.lose_next(lost, outlet),
         }
     }
 
@@ -178,7 +178,7 @@ impl Transformer {
         &mut self,
         batch: &Slab,
         attempts: u32,
-        sink: &mut impl Sink,
+        outlet: &mut impl Outlet,
     ) -> Result<(), Stopped> {
         let all = 0..batch.len();
         let failed = match self.call(batch, 0)? {
@@ -186,7 +186,7 @@ impl Transformer {
                 if attempts > 1 && self.settled.has_room(batch.len()) {
                     self.note_part(all.clone(), false)?;
                 }
-                self.give(&outputs, all, sink)?;
+                self.give(&outputs, all, outlet)?;
                 return Ok(());
             }
             Err(failed) => failed,
@@ -260,13 +260,13 @@ impl Transformer {
         &mut self,
         batch: &Slab,
         range: Range<usize>,
-        sink: &mut impl Sink,
+        outlet: &mut impl Outlet,
     ) -> Result<Result<(), Failed>, Stopped> {
         self.instance = None;
         match self.call(&batch.part(range.clone()), range.start)? {
             Ok(outputs) => {
                 self.note_part(range.clone(), false)?;
-                self.give(&outputs, range, sink)?;
+                self.give(&outputs, range, outlet)?;
                 Ok(Ok(()))
             }
             Err(failed) => Ok(Err(failed)),
@@ -278,7 +278,7 @@ impl Transformer {
         &mut self,
         batch: &Slab,
         named: Named,
-        sink: &mut impl Sink,
+        outlet: &mut impl Outlet,
     ) -> Result<(), Stopped> {
         let Named {
             record,
@@ -294,7 +294,7 @@ impl Transformer {
         match self.call(&batch.part(range.clone()), record)? {
             Ok(outputs) => {
                 self.note_part(range.clone(), false)?;
-                self.give(&outputs, range, sink)?;
+                self.give(&outputs, range, outlet)?;
             }
             Err(failed) if matches!(failed.fault, Fault::Permanent(_)) => {
                 self.fail(range, (&failed.fault, attempts + 1), true);
@@ -313,7 +313,7 @@ impl Transformer {
         &mut self,
         batch: &Slab,
         mut stretch: Stretch,
-        sink: &mut impl Sink,
+        outlet: &mut impl Outlet,
     ) -> Result<(), Stopped> {
         let record = stretch.next;
         if record == stretch.end {
@@ -331,7 +331,7 @@ impl Transformer {
                     self.note_part(stretch.from..record, true)?;
                     stretch.from = record;
                 }
-                self.give(&outputs, record..record + 1, sink)?;
+                self.give(&outputs, record..record + 1, outlet)?;
                 stretch.goes_on_at(record + 1);
                 self.left.push_front(Part::Alone(stretch));
             }
@@ -389,14 +389,14 @@ impl Transformer {
 
     /// The first of records that failed is done: one by one, so that a batch can end at any of them
     /// in this try and in a later one.
-    fn lose_next(&mut self, mut lost: Lost, sink: &mut impl Sink) -> Result<(), Stopped> {
+    fn lose_next(&mut self, mut lost: Lost, outlet: &mut impl Outlet) -> Result<(), Stopped> {
         let record = lost.range.start;
         lost.range.start += 1;
         if lost.is_noted && !self.is_settled() {
             let places = self.places(&(record..record + 1))?;
             lost.words = self.settled.note_failed(places, lost.words);
         }
-        self.give_failed(record, &lost.words, sink)?;
+        self.give_failed(record, &lost.words, outlet)?;
         if !lost.range.is_empty() {
             self.left.push_front(Part::Failed(lost));
         }

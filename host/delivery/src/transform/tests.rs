@@ -85,7 +85,7 @@ impl Own {
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Fates(Vec<String>);
 
-impl Sink for Fates {
+impl Outlet for Fates {
     fn deliver(&mut self, source: usize, data: &[u8]) {
         let data = String::from_utf8_lossy(data);
         self.0.push(format!("{source} {data}"));

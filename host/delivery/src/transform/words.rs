@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use wasm::{Fault, Outputs, Status};
 
-use super::Sink;
+use super::Outlet;
 use crate::failed_record::Failure;
 
 /// What AWS says of a record that the function gave back as failed.
@@ -14,7 +14,7 @@ const FUNCTION_ERROR: &str = "Lambda.FunctionError";
 
 /// Tells what became of the records from the `first` of a batch on. A delivery stream has one
 /// destination: a source with an output for another one fails, with all its outputs.
-pub(super) fn give(outputs: &Outputs, first: usize, sink: &mut impl Sink) {
+pub(super) fn give(outputs: &Outputs, first: usize, outlet: &mut impl Outlet) {
     let aimed = outputs.iter().filter(|output| output.target.is_some());
     let aimed: HashMap<usize, &str> = aimed
         .filter_map(|output| Some((output.source, output.target?)))
@@ -25,13 +25,13 @@ pub(super) fn give(outputs: &Outputs, first: usize, sink: &mut impl Sink) {
         if let Some(target) = aimed.get(&output.source) {
             if failed != Some(source) {
                 failed = Some(source);
-                fail_for_target(target, source, sink);
+                fail_for_target(target, source, outlet);
             }
             continue;
         }
         match output.status {
-            Status::Ok => sink.deliver(source, output.data),
-            Status::Dropped => sink.drop_record(source),
+            Status::Ok => outlet.deliver(source, output.data),
+            Status::Dropped => outlet.drop_record(source),
             Status::Failed => {
                 let reason = String::from_utf8_lossy(output.data);
                 let failure = Failure {
@@ -40,13 +40,13 @@ pub(super) fn give(outputs: &Outputs, first: usize, sink: &mut impl Sink) {
                     reason: Some(&reason),
                     attempts: 1,
                 };
-                sink.fail(source, failure);
+                outlet.fail(source, failure);
             }
         }
     }
 }
 
-fn fail_for_target(target: &str, source: usize, sink: &mut impl Sink) {
+fn fail_for_target(target: &str, source: usize, outlet: &mut impl Outlet) {
     let target = target.escape_debug();
     let message = format!("it is for '{target}', which the delivery stream does not have");
     let failure = Failure {
@@ -55,7 +55,7 @@ fn fail_for_target(target: &str, source: usize, sink: &mut impl Sink) {
         reason: None,
         attempts: 1,
     };
-    sink.fail(source, failure);
+    outlet.fail(source, failure);
 }
 
 /// AWS's words for why a function did not do its work.

@@ -97,7 +97,7 @@ fn a_record_counts_for_the_object_with_the_last_of_it() {
     for record in ["a", "bc", "!"] {
         assert!(batch.push(record.as_bytes()));
     }
-    let mut sink = BatchSink {
+    let mut outlet = BatchOutlet {
         batch: &batch,
         histories: &[History {
             arrival: Timestamp(5),
@@ -106,9 +106,9 @@ fn a_record_counts_for_the_object_with_the_last_of_it() {
         packing: &mut worker.packing,
     };
     for bytes in [10, 12, 1] {
-        sink.deliver(0, &vec![b'x'; bytes]);
+        outlet.deliver(0, &vec![b'x'; bytes]);
     }
-    sink.fail(
+    outlet.fail(
         2,
         Failure {
             code: "code",
@@ -117,13 +117,13 @@ fn a_record_counts_for_the_object_with_the_last_of_it() {
             attempts: 1,
         },
     );
-    sink.deliver(1, &[b'x'; 9]);
-    sink.packing.end_failed();
+    outlet.deliver(1, &[b'x'; 9]);
+    outlet.packing.end_failed();
     assert_eq!(worker.packing.check(), Ok(()));
     let ready = worker.take_ready();
     let held: Vec<_> = ready
         .iter()
-        .map(|Object { holds, .. }| (holds.delivered, holds.failed, holds.bytes_in))
+        .map(|Piece { holds, .. }| (holds.delivered, holds.failed, holds.bytes_in))
         .collect();
     assert_eq!(held, [(0, 0, 0), (0, 0, 0), (2, 0, 3), (0, 1, 1)]);
     let sum = ready

@@ -29,6 +29,22 @@ const SECOND_LAYOUT: &str = "
     000001010a0001000000000000000000000000000000000000000000000000000000000000000000
     000000000000";
 
+/// A lane of ten records with an open cut, as it lay in the data directory of a build of the third
+/// layout: through no plugin, into bucket `third` below `c/`, with a line feed after each.
+const THIRD_LAYOUT: &str = "
+    03000100000afd0068e5cf8b010000fd0068e5cf8b0100000a00fb421301002261726e3a6177733a
+    69616d3a3a3030303030303030303030303a726f6c652f616e791261726e3a6177733a73333a3a3a
+    74686972640102632f0001000000000001010117417070656e6444656c696d69746572546f526563
+    6f7264000001010a0001000000000000000000000000000000000000000000000000000000000000
+    000000000000000000";
+
+/// The row of its delivery stream, in the first layout of these.
+const FIRST_STREAM_LAYOUT: &str = "
+    010001fd0068e5cf8b010000000100fd00000000000001002261726e3a6177733a69616d3a3a3030
+    303030303030303030303a726f6c652f616e791261726e3a6177733a73333a3a3a74686972640102
+    632f0001000000000001010117417070656e6444656c696d69746572546f5265636f726400000101
+    0a00";
+
 fn bytes_of(digits: &str) -> Bytes {
     let digits: Vec<u32> = digits
         .chars()
@@ -120,6 +136,52 @@ async fn an_open_cut_in_the_first_layout_of_lanes_is_delivered() {
         panic!("{names:?}")
     };
     assert!(bucket == "bkt" && key.starts_with("d/"), "{names:?}");
+    world.close().await;
+}
+
+/// Neither row said which kind of destination it is of: there was one.
+#[tokio::test]
+async fn a_delivery_stream_and_its_open_cut_of_a_build_with_one_kind_of_destination_go_on() {
+    let world = World::open(Components::none().ground(1)).await;
+    world
+        .create(Origin::Direct, &destination("other", "x/"))
+        .await;
+    let (ledger, buckets) = (Ledger::default(), world.ground.buckets.clone());
+    buckets.rule(|_, _| Does::FailBefore);
+    assert!(
+        world
+            .put(&ledger, Origin::Direct, &[Kind::Line; 10], 0)
+            .await
+    );
+    buckets.until_ended(1).await;
+    let rows = vec![
+        (
+            DELIVERY_STREAMS,
+            delivery_stream(),
+            Some(bytes_of(FIRST_STREAM_LAYOUT)),
+        ),
+        (LANES, lane(u64::MAX, 0), Some(bytes_of(THIRD_LAYOUT))),
+    ];
+    let ground = with_rows(&world.close().await, rows).await;
+    buckets.release();
+    let world = World::open(ground).await;
+    assert!(
+        world
+            .put(&ledger, Origin::Direct, &[Kind::Line; 5], 0)
+            .await
+    );
+    assert!(world.flush().await, "{:?}", world.status());
+    let status = world.status().unwrap();
+    check(&ledger, &buckets, &status, Through::Nothing);
+    for (bucket, key) in buckets.objects().into_keys() {
+        assert!(bucket == "third" && key.starts_with("c/"), "{bucket} {key}");
+    }
+    // The next build reads what this one writes of them.
+    let tags = json!({"DeliveryStreamName": NAME, "Tags": [{"Key": "a", "Value": "b"}]});
+    let tagged = delivery::ops::tag_delivery_stream::handle(&world.delivery, call(&tags));
+    tagged.await.unwrap();
+    let world = world.reopened().await;
+    assert_eq!(world.status().unwrap().bucket, "third");
     world.close().await;
 }
 

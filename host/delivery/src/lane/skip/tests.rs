@@ -74,7 +74,10 @@ fn objects<'a>(skip: &Skip, reads: impl IntoIterator<Item = &'a [Frame]>) -> (Ve
     }
     objects.extend(skipping.end_object().unwrap());
     for (part, object) in objects.iter().enumerate() {
-        assert_eq!((usize::from(object.part), object.is_failed), (part, true));
+        assert_eq!(
+            (usize::from(object.part), object.kind),
+            (part, PieceKind::Failed)
+        );
     }
     let contents = objects
         .into_iter()

@@ -1,0 +1,175 @@
+//! Handing over what a cut becomes, piece by piece.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use streams::pump::StepError;
+use types::Invalid;
+
+use super::{BYTES_PER_MIB, Halt, LaneStep, Undone};
+use crate::object_name::{PARTS_PER_CUT_MAX, Place};
+use crate::open_cut::{OpenCut, Put};
+use crate::piece::Piece;
+use crate::settled::Settled;
+use crate::shares::Room;
+use crate::sink::{Answer, Bucket};
+
+/// The pieces of a cut on their way, one after the other.
+pub(super) struct HandOver<'a> {
+    lane: &'a mut LaneStep,
+    open: &'a OpenCut,
+    bucket: Bucket,
+    /// Pieces that were handed over so far.
+    handed: u32,
+    /// Those of them that are there.
+    there: Put,
+    /// A call of this cut was cut short before.
+    pub(super) is_slow: bool,
+    /// What it holds meanwhile.
+    room: Arc<Room>,
+    /// Whether a put of it was slow.
+    pub(super) was_slow: bool,
+}
+
+/// How long a put may take, and how much longer for each mebibyte. One that takes longer is slow,
+/// and counts with those that hold half of everything at most.
+const QUICK_PUT_MAX: Duration = Duration::from_secs(1);
+const QUICK_PUT_MAX_PER_MIB: Duration = Duration::from_millis(60);
+/// Between two looks whether others wait for what a slow put holds.
+const WANTED_LOOK: Duration = Duration::from_millis(100);
+
+impl<'a> HandOver<'a> {
+    /// Begins with a cut, which holds this room.
+    ///
+    /// # Errors
+    /// When what is kept of its destination cannot be meant.
+    pub(super) fn begin(
+        lane: &'a mut LaneStep,
+        open: &'a OpenCut,
+        room: Arc<Room>,
+    ) -> Result<Self, StepError> {
+        let tools = &lane.work.tools;
+        let stream = lane.signals.stream.borrow().arn.name.clone();
+        let of = (&open.cut, &open.destination);
+        let bucket = Bucket::begin((&tools.objects, &tools.naming), &stream, of);
+        Ok(Self {
+            bucket: bucket.map_err(|Invalid(why)| StepError::Failed(why))?,
+            lane,
+            open,
+            handed: 0,
+            there: Put::default(),
+            is_slow: false,
+            room,
+            was_slow: false,
+        })
+    }
+
+    /// Whether what was decided still is what is to be done: another configuration means another
+    /// cut, for as long as nothing of this one is handed over.
+    pub(super) fn is_still_wanted(&self) -> Result<(), Undone> {
+        let lane = &*self.lane;
+        let version_id = lane.signals.stream.borrow().version_id;
+        if lane.lane.open.is_none() && self.open.cut.version_id != version_id {
+            return Err(Undone::Changed);
+        }
+        Ok(())
+    }
+
+    /// Hands over pieces one after the other, once the cut and what is settled with them is kept.
+    pub(super) async fn hand_all(
+        &mut self,
+        pieces: Vec<Piece>,
+        settled: Option<&Settled>,
+    ) -> Result<(), Halt> {
+        if pieces.is_empty() {
+            return Ok(());
+        }
+        let too_many = || {
+            let why = format!("a cut became more than {PARTS_PER_CUT_MAX} objects");
+            Undone::Failed(StepError::Failed(why))
+        };
+        let count = u32::try_from(pieces.len()).map_err(|_| too_many())?;
+        self.handed += count;
+        self.lane.leave(self.open, self.handed, settled).await?;
+        for piece in pieces {
+            if piece.part > PARTS_PER_CUT_MAX {
+                return Err(too_many().into());
+            }
+            self.hand(piece).await?;
+        }
+        Ok(())
+    }
+
+    async fn hand(&mut self, piece: Piece) -> Result<(), Halt> {
+        let quick_max = quick_put_max(piece.content.content_length())?;
+        let (holds, place) = (piece.holds, self.place(&piece));
+        let is_putting = Arc::clone(&self.lane.is_putting);
+        is_putting.store(true, Ordering::Relaxed);
+        // What waits for an answer holds no part of the lane.
+        let bucket = self.bucket.clone();
+        let answered = self.in_room(bucket.hand(piece, place), quick_max).await;
+        is_putting.store(false, Ordering::Relaxed);
+        let lane = &mut *self.lane;
+        let Some(answer) = answered else {
+            // It may be there all the same.
+            lane.puts.untouched = false;
+            return Err(Halt::SlowPut);
+        };
+        match answer {
+            Answer::Delivered(name) => {
+                self.there = self.there.and(holds);
+                lane.puts.there = lane.puts.there.or(self.there);
+                lane.puts.untouched = false;
+                lane.state.put(name);
+                Ok(())
+            }
+            Answer::Undecided(why) => {
+                // It may be ours, made by another build: it is not sure any more that nothing of
+                // the cut is anywhere.
+                lane.puts.untouched = false;
+                Err(Halt::Undone(Undone::Undecided(why)))
+            }
+            Answer::Again { why, is_refused } => {
+                lane.puts.refused = is_refused;
+                lane.puts.untouched &= is_refused;
+                Err(StepError::Failed(why).into())
+            }
+        }
+    }
+
+    fn place(&self, piece: &Piece) -> Place {
+        let (work, cut) = (&self.lane.work, &self.open.cut);
+        work.place(cut, piece.part, piece.kind)
+    }
+
+    /// Waits for a put. One that takes longer than quick ones counts as slow from then on. Once
+    /// others wait for room, what was worked on ahead is forgotten, and if those that are slow hold
+    /// as much as they may, the put is given up: `None`.
+    async fn in_room<T>(&mut self, put: impl Future<Output = T>, quick_max: Duration) -> Option<T> {
+        let mut put = std::pin::pin!(put);
+        tokio::select! {
+            created = &mut put => return Some(created),
+            () = tokio::time::sleep(quick_max) => {}
+        }
+        self.was_slow = true;
+        self.lane.puts_slowly = true;
+        loop {
+            let is_slow = self.room.turn_slow();
+            if self.room.is_wanted() && !self.lane.forget_ahead() && !is_slow {
+                return None;
+            }
+            tokio::select! {
+                created = &mut put => return Some(created),
+                () = tokio::time::sleep(WANTED_LOOK) => {}
+            }
+        }
+    }
+}
+
+/// How long the put of so many bytes may take and be a quick one.
+fn quick_put_max(bytes: usize) -> Result<Duration, StepError> {
+    let mebibytes = u32::try_from((bytes as u64).div_ceil(BYTES_PER_MIB));
+    let mebibytes = mebibytes.map_err(|error| StepError::Failed(error.to_string()))?;
+    Ok(QUICK_PUT_MAX + QUICK_PUT_MAX_PER_MIB * mebibytes)
+}

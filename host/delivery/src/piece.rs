@@ -1,0 +1,39 @@
+//! A part of a cut that goes to its place as a whole.
+
+use object_store::PutPayload;
+
+use crate::counts::Counts;
+
+/// What the records of a piece are to whoever finds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PieceKind {
+    /// Delivered.
+    Delivered,
+    /// Failed before they came to the destination: no plugin could work on them, or an operator
+    /// skipped them.
+    Failed,
+}
+
+impl PieceKind {
+    /// What tells names of this kind from those of others. Names were given by it: it never
+    /// changes.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Delivered => 0,
+            Self::Failed => 1,
+        }
+    }
+}
+
+/// A part of a cut that goes to its place as a whole: what one object holds.
+#[derive(Clone, Debug)]
+pub struct Piece {
+    /// Its number among the cut's pieces of its kind.
+    pub part: u16,
+    /// What its records are.
+    pub kind: PieceKind,
+    /// What is handed over.
+    pub content: PutPayload,
+    /// The records of which it holds all that no piece before it does, and their bytes.
+    pub holds: Counts,
+}

@@ -1,0 +1,104 @@
+//! Pieces become objects of a bucket, each made once and whole.
+
+use std::sync::Arc;
+
+use types::Invalid;
+
+use super::Answer;
+use crate::arn::{BucketName, DeliveryStreamName};
+use crate::cut::Cut;
+use crate::delivery_stream::{Destination, Plan};
+use crate::object_name::{Label, NamingKey, Place};
+use crate::objects::{Created, ObjectError, Objects};
+use crate::piece::{Piece, PieceKind};
+use crate::prefix::{self, Prefixes};
+
+/// Where the objects of one cut go, and how they are named.
+#[derive(Clone)]
+pub struct Bucket {
+    objects: Arc<dyn Objects>,
+    naming: NamingKey,
+    bucket: BucketName,
+    prefixes: Prefixes,
+    extension: String,
+    /// HTTP's word for how delivered objects are packed.
+    encoding: Option<&'static str>,
+    /// What the names of this cut say.
+    stream: DeliveryStreamName,
+    version: u64,
+    oldest: chrono::DateTime<chrono::Utc>,
+}
+
+impl Bucket {
+    /// Begins with a cut.
+    ///
+    /// # Errors
+    /// When what is kept of the destination, or of the cut, cannot be meant.
+    pub fn begin(
+        (objects, naming): (&Arc<dyn Objects>, &NamingKey),
+        stream: &DeliveryStreamName,
+        (cut, destination): (&Cut, &Destination),
+    ) -> Result<Self, Invalid> {
+        let Plan {
+            bucket, prefixes, ..
+        } = destination.plan()?;
+        Ok(Self {
+            objects: Arc::clone(objects),
+            naming: naming.clone(),
+            bucket,
+            prefixes,
+            extension: destination.extension().to_owned(),
+            encoding: destination.compression.content_encoding(),
+            stream: stream.clone(),
+            version: cut.version_id,
+            oldest: prefix::date_of(cut.oldest)?,
+        })
+    }
+
+    /// Puts a piece that has this place.
+    pub async fn hand(&self, piece: Piece, place: Place) -> Answer {
+        let key = self.key(place);
+        let encoding = match piece.kind {
+            PieceKind::Delivered => self.encoding,
+            // Failed records are not packed.
+            PieceKind::Failed => None,
+        };
+        let create = self
+            .objects
+            .create(&self.bucket, &key, piece.content, encoding);
+        let bucket = &self.bucket;
+        match create.await {
+            Ok(Created::New | Created::There) => Answer::Delivered(key),
+            Ok(Created::Different) => Answer::Undecided(format!(
+                "put {key} into {bucket}: an object of this name is there that holds something \
+                 else. It is left as it is, and nothing after it is delivered. Take it away if it \
+                 is not ours, or decide what becomes of the delivery"
+            )),
+            Err(error) => {
+                let refused = match error {
+                    ObjectError::Impossible(_) => " is refused for good",
+                    ObjectError::Refused(_) => " is refused",
+                    ObjectError::Failed(_) => "",
+                };
+                Answer::Again {
+                    why: format!("put {key} into {bucket}{refused}: {error}"),
+                    is_refused: !refused.is_empty(),
+                }
+            }
+        }
+    }
+
+    fn key(&self, place: Place) -> String {
+        let (prefix, extension) = match place.kind {
+            PieceKind::Delivered => (&self.prefixes.delivered, self.extension.as_str()),
+            PieceKind::Failed => (&self.prefixes.failed, ""),
+        };
+        let label = Label {
+            stream: self.stream.as_str(),
+            version: self.version,
+            oldest: self.oldest,
+            extension,
+        };
+        self.naming.object_key(prefix, place, label)
+    }
+}
