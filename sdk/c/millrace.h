@@ -89,6 +89,50 @@ static inline char *millrace_config(const char *key);
 /* Milliseconds since 1970; stands still while a batch is worked on. */
 static inline uint64_t millrace_now_ms(void);
 
+/* A secret as it is now: operators change them, so it is asked for again in each batch. The manifest
+ * asks for it in [grants], and the operator grants it; where one of both is missing the answer is a
+ * text that says what to write where. The bytes do not end with a zero. The host takes them out of
+ * logs and reasons, not out of records. */
+static inline const char *millrace_secret(const char *name, struct millrace_bytes *value);
+
+struct millrace_pair {
+    struct millrace_bytes name, value;
+};
+
+struct millrace_request {
+    /* NULL for GET. */
+    const char *method;
+    /* Begins with https:// or http://. */
+    const char *url;
+    const struct millrace_pair *headers;
+    size_t header_count;
+    struct millrace_bytes body;
+};
+
+struct millrace_response {
+    /* Whatever it is, it is an answer; 0 where there is none. */
+    unsigned status;
+    /* Names in lower case, in the order in which they came. */
+    const struct millrace_pair *headers;
+    size_t header_count;
+    struct millrace_bytes body;
+    /* Of a call that answered a text: 1 where there was no answer, or not in time, and a later call
+     * may have one; 0 where the call may not be made, also not later. */
+    int no_answer;
+};
+
+/* Makes a call over HTTP to a server that the manifest asks for in [grants], as host:port, and that
+ * the operator granted, and waits for the whole answer. A text says what is wrong with the call, what
+ * to write where so that it is granted, or why there is no answer. A batch that is worked on again
+ * makes its calls again, so that a server hears of a record at least once. */
+static inline const char *
+millrace_fetch(const struct millrace_request *request, struct millrace_response *response);
+
+/* The first header of this name, which is given in lower case; its `data` is NULL where there is
+ * none. */
+static inline struct millrace_bytes
+millrace_header(const struct millrace_response *response, const char *name);
+
 /* ---- memory ------------------------------------------------------------------------------ */
 
 #define MILLRACE_CHUNK 65536
@@ -170,6 +214,29 @@ struct millrace_result {
     struct millrace_bytes error;
 };
 
+/* result<list<u8>, string> */
+struct millrace_given {
+    uint8_t is_err;
+    struct millrace_bytes bytes;
+};
+
+/* result<response, error> of http */
+struct millrace_fetched {
+    uint8_t is_err;
+    union {
+        struct {
+            uint16_t status;
+            struct millrace_pair *headers;
+            size_t header_count;
+            struct millrace_bytes body;
+        } ok;
+        struct {
+            uint8_t is_failed;
+            struct millrace_bytes text;
+        } error;
+    };
+};
+
 /* result<_, fault>, and the second half of result<list, fault> */
 struct millrace_fault {
     uint8_t is_permanent;
@@ -181,6 +248,17 @@ MILLRACE_IMPORT("context", "counter") void millrace_host_counter(const char *, s
 MILLRACE_IMPORT("context", "config")
 void millrace_host_config(const char *, size_t, struct millrace_option *);
 MILLRACE_IMPORT("context", "now-ms") uint64_t millrace_host_now_ms(void);
+MILLRACE_IMPORT("secrets", "get")
+void millrace_host_secret(const char *, size_t, struct millrace_given *);
+MILLRACE_IMPORT("http", "fetch")
+void millrace_host_fetch(const char *, size_t, const char *, size_t, const struct millrace_pair *,
+                         size_t, const unsigned char *, size_t, struct millrace_fetched *);
+
+/* The host's words as a text that ends with a zero. */
+static inline const char *millrace_words(struct millrace_bytes words)
+{
+    return (char *)millrace_format("%.*s", (int)words.length, (char *)words.data).data;
+}
 
 static inline void millrace_log(enum millrace_level level, const char *message)
 {
@@ -208,6 +286,48 @@ static inline char *millrace_config(const char *key)
 static inline uint64_t millrace_now_ms(void)
 {
     return millrace_host_now_ms();
+}
+
+static inline const char *millrace_secret(const char *name, struct millrace_bytes *value)
+{
+    struct millrace_given given;
+    millrace_host_secret(name, strlen(name), &given);
+    if (given.is_err)
+        return millrace_words(given.bytes);
+    *value = given.bytes;
+    return NULL;
+}
+
+static inline const char *
+millrace_fetch(const struct millrace_request *request, struct millrace_response *response)
+{
+    const char *method = request->method ? request->method : "GET";
+    struct millrace_fetched fetched;
+    millrace_host_fetch(method, strlen(method), request->url, strlen(request->url),
+                        request->headers, request->header_count, request->body.data,
+                        request->body.length, &fetched);
+    *response = (struct millrace_response){0};
+    if (fetched.is_err) {
+        response->no_answer = fetched.error.is_failed;
+        return millrace_words(fetched.error.text);
+    }
+    response->status = fetched.ok.status;
+    response->headers = fetched.ok.headers;
+    response->header_count = fetched.ok.header_count;
+    response->body = fetched.ok.body;
+    return NULL;
+}
+
+static inline struct millrace_bytes
+millrace_header(const struct millrace_response *response, const char *name)
+{
+    for (size_t i = 0; i < response->header_count; i++) {
+        const struct millrace_pair *header = &response->headers[i];
+        if (header->name.length == strlen(name) &&
+            !memcmp(header->name.data, name, header->name.length))
+            return header->value;
+    }
+    return (struct millrace_bytes){NULL, 0};
 }
 
 /* ---- lifecycle --------------------------------------------------------------------------- */
@@ -256,10 +376,6 @@ struct millrace_out;
 void plugin_transform(const struct millrace_record *record, struct millrace_out *out);
 
 enum millrace_status { MILLRACE_OK, MILLRACE_DROPPED, MILLRACE_FAILED };
-
-struct millrace_pair {
-    struct millrace_bytes name, value;
-};
 
 /* out-record */
 struct millrace_output {
@@ -497,12 +613,6 @@ void millrace_host_emit(const char *, size_t, const unsigned char *, size_t, con
                         struct millrace_result *);
 MILLRACE_IMPORT("checkpoint", "done") void millrace_host_done(uint32_t, struct millrace_result *);
 
-/* The host's words as a text that ends with a zero. */
-static inline const char *millrace_words(struct millrace_bytes words)
-{
-    return (char *)millrace_format("%.*s", (int)words.length, (char *)words.data).data;
-}
-
 /* Reads an entry of a table, which the operator must have granted; `value->data` is NULL where there
  * is none. */
 static inline const char *
@@ -647,24 +757,18 @@ const char *plugin_snapshot(struct millrace_bytes *state);
  * version before goes on. The bytes do not end with a zero, and are gone when this is over. */
 const char *plugin_restore(uint32_t version, struct millrace_bytes state);
 
-/* result<list<u8>, string> */
-struct millrace_snapshot {
-    uint8_t is_err;
-    struct millrace_bytes bytes;
-};
-
 MILLRACE_EXPORT("state", "state-version") uint32_t millrace_state_version(void)
 {
     return MILLRACE_STATE_VERSION;
 }
 
-MILLRACE_EXPORT("state", "snapshot") struct millrace_snapshot *millrace_take_snapshot(void)
+MILLRACE_EXPORT("state", "snapshot") struct millrace_given *millrace_take_snapshot(void)
 {
-    struct millrace_snapshot *snapshot = millrace_allocate(sizeof *snapshot);
-    *snapshot = (struct millrace_snapshot){0, {NULL, 0}};
+    struct millrace_given *snapshot = millrace_allocate(sizeof *snapshot);
+    *snapshot = (struct millrace_given){0, {NULL, 0}};
     const char *error = plugin_snapshot(&snapshot->bytes);
     if (error)
-        *snapshot = (struct millrace_snapshot){1, millrace_bytes(error)};
+        *snapshot = (struct millrace_given){1, millrace_bytes(error)};
     return snapshot;
 }
 MILLRACE_AFTER("state", "snapshot", millrace_after_snapshot)

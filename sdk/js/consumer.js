@@ -5,9 +5,10 @@
 import * as checkpoints from "millrace:plugin/checkpoint@0.1.0";
 import * as streams from "millrace:plugin/emit@0.1.0";
 import * as tables from "millrace:plugin/table@0.1.0";
-import { answered, bytes, lifecycle, reason, text } from "./millrace.js";
+import { answered, asked, bytes, lifecycle, reason, text } from "./millrace.js";
 
-export { Retry, config, counter, log, nowMs } from "./millrace.js";
+export { NoAnswer, fetch } from "./http.js";
+export { Retry, config, counter, log, nowMs, secret, secretText } from "./millrace.js";
 
 /** Bytes, as `data`, that can be read as text or as a value. */
 class Readable {
@@ -103,15 +104,6 @@ function takeOver(work, state) {
   } else if (state.data.length > 0) {
     const size = `${state.data.length} bytes`;
     throw new Error(`there is a state of version ${state.version}, of ${size}, and no restore()`);
-  }
-}
-
-/** Calls the host, and throws an error that has its words. */
-function asked(call) {
-  try {
-    return call();
-  } catch (error) {
-    throw error instanceof Error ? error : new Error(String(error));
   }
 }
 

@@ -4,9 +4,20 @@
 // may not call the host.
 
 import * as host from "millrace:plugin/context@0.1.0";
+import * as secrets from "millrace:plugin/secrets@0.1.0";
 
 /** A value of `[config]` of the manifest, as text; undefined where there is none. */
 export const config = (key) => host.config(key) ?? undefined;
+
+/**
+ * A secret as bytes, as it is now: operators change them, so ask again in each batch. The manifest
+ * asks for it in `[grants]`, and the operator grants it. Throws where one of both is missing, with
+ * what to write where. The host takes its value out of logs and reasons, not out of records.
+ */
+export const secret = (name) => asked(() => secrets.get(name));
+
+/** The same as text; throws where it is not UTF-8. */
+export const secretText = (name) => text(secret(name));
 
 /** Adds to a counter among the host's metrics; its name is of `a-z`, `0-9` and `_`. */
 export const counter = (name, by = 1) => host.counter(name, by);
@@ -45,6 +56,15 @@ export function answered(work) {
   } catch (error) {
     const tag = error instanceof Retry ? "retryable" : "permanent";
     throw { tag, val: reason(error) };
+  }
+}
+
+/** Calls the host, and throws an error that has its words. */
+export function asked(call) {
+  try {
+    return call();
+  } catch (error) {
+    throw error instanceof Error ? error : new Error(String(error));
   }
 }
 

@@ -4,7 +4,8 @@
 import * as columns from "millrace:plugin/records@0.1.0";
 import { Retry, answered, bytes, lifecycle, reason, text } from "./millrace.js";
 
-export { Retry, config, counter, log, nowMs } from "./millrace.js";
+export { NoAnswer, fetch } from "./http.js";
+export { Retry, config, counter, log, nowMs, secret, secretText } from "./millrace.js";
 
 /** The record goes on as it is. */
 export const keep = () => ({ kind: "keep" });

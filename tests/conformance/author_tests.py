@@ -1,13 +1,18 @@
 """Plugins of each language as their author gets them: `plugin new` makes one, `build` installs what
-the language needs and builds it, `test` runs its fixtures, a server delivers through it, and one
-version of a consumer hands its state to the next."""
+the language needs and builds it, `test` runs its fixtures, a server delivers through it, one
+version of a consumer hands its state to the next, and secrets and calls over HTTP are what a server
+grants."""
 
+import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import tempfile
+import threading
 import unittest
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from deliveries import Deliveries, extended_s3, lambda_processor, wait_until
@@ -25,16 +30,71 @@ GRANTS = "".join(
 )
 
 
-class Authors(Deliveries, unittest.TestCase):
-    plugin_limits = f"{LIMITS}\n{GRANTS}"
+# What the fixtures of `answers` ask for, besides what a server of these tests is.
+SECRET = "hush-hush-0123456789"
+FIXTURE_HOST = "api.example.com:80"
 
+
+class Target:
+    """A server of HTTP that says what it heard, and a port that takes no connection."""
+
+    def __init__(self):
+        heard = self.heard = []
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                said = f"POST {self.path} {self.headers['X-Api-Key']} {body.decode()}"
+                heard.append(f"{self.headers['Content-Type']} {said}")
+                answer = said.encode()
+                self.send_response(201)
+                self.send_header("X-Answer", "yes")
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, *arguments):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self.server.server_address[1]
+        # Bound, so that nobody else has the port, and without a queue for connections.
+        self.closed = socket.socket()
+        self.closed.bind(("127.0.0.1", 0))
+        self.closed_port = self.closed.getsockname()[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
+        self.closed.close()
+
+    def hosts(self):
+        """The servers that are granted; `localhost` is the same one by a name that is not."""
+        return [f"127.0.0.1:{self.port}", f"127.0.0.1:{self.closed_port}"]
+
+
+class Authors(Deliveries, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        super().setUpClass()
         cls.workshop = tempfile.TemporaryDirectory(prefix="millrace-conformance-")
         cls.addClassCleanup(cls.workshop.cleanup)
         cls.config = Path(cls.workshop.name, "millrace.toml")
         cls.config.write_text(f"[plugin_limits]\n{LIMITS}\n")
+        cls.target = Target()
+        cls.addClassCleanup(cls.target.stop)
+        secret = Path(cls.workshop.name, "api_key")
+        secret.touch(mode=0o600)
+        secret.write_text(f"{SECRET}\n")
+        grants = "".join(
+            f'[[plugin_grants]]\nname = "{language}-answers"\n'
+            f"secrets = {{ api_key = {json.dumps(str(secret))} }}\n"
+            f"http = {json.dumps([FIXTURE_HOST, *cls.target.hosts()])}\n"
+            'addresses = ["127.0.0.0/8"]\n'
+            for language in LANGUAGES
+        )
+        cls.plugin_limits = f"{LIMITS}\n{GRANTS}{grants}"
+        super().setUpClass()
 
     def millrace(self, *arguments, code=0):
         """The command line in the workshop; what it printed."""
@@ -82,7 +142,8 @@ class Authors(Deliveries, unittest.TestCase):
         self.assertEqual(self.plugin(name)["counters"], {"without_name": 1})
 
     def answers(self, language, source):
-        """Every answer of the language's SDK, by a plugin of the tests."""
+        """Every answer of the language's SDK, and what it makes of secrets and calls, by a plugin of
+        the tests."""
         name = f"{language}-answers"
         self.millrace("new", name, "--lang", language)
         folder = Path(self.workshop.name, name)
@@ -92,8 +153,48 @@ class Authors(Deliveries, unittest.TestCase):
         (folder / "tests").mkdir()
         for file in ("answers.in.jsonl", "answers.out.jsonl"):
             shutil.copy(components / file, folder / "tests" / file)
+        hosts = [FIXTURE_HOST, *self.target.hosts(), f"localhost:{self.target.port}"]
+        with open(folder / "plugin.toml", "a") as manifest:
+            grants = f'secrets = ["api_key"]\nhttp = {json.dumps(hosts)}\n'
+            manifest.write(f"\n[grants]\n{grants}")
         self.millrace("build", name)
-        self.runs_fixtures(name, 7)
+        self.runs_fixtures(name, 11)
+        checked = self.millrace("check", name, "--config", str(self.config))
+        self.assertIn(f'secrets = {{ api_key = "FILE" }}\nhttp = {json.dumps(hosts)}\n', checked)
+        self.calls(name)
+
+    def calls(self, name):
+        """A secret of a file, a server that is granted, one that is not, and one that is away."""
+        self.assertIn("is in force", self.millrace("deploy", name))
+        prefixes = {"Prefix": "good/", "ErrorOutputPrefix": "failed/"}
+        processor = lambda_processor(name)
+        processor["Parameters"].append({"ParameterName": "NumberOfRetries", "ParameterValue": "1"})
+        self.create(extended_s3(self.bucket, processor, **prefixes))
+        there, away = self.target.hosts()
+        refused, unanswered = f"localhost:{self.target.port}", f"http://{away}/{name}"
+        self.put(
+            b"tell api_key",
+            f"call http://{there}/{name}".encode(),
+            f"call http://{refused}/{name}".encode(),
+            f"try {unanswered}".encode(),
+            f"call {unanswered}".encode(),
+        )
+        self.flush()
+        said = f"POST /{name} {SECRET} grüß gott"
+        delivered = [line.decode() for line in self.lines("good/")]
+        self.assertEqual(delivered, [SECRET, f"201 yes: {said}", "no answer"])
+        heard = [request for request in self.target.heard if name in request]
+        # The batch was tried again for the one that had no answer, and then record by record.
+        self.assertGreater(len(heard), 1)
+        self.assertEqual(set(heard), {f"text/plain {said}"})
+        failed = [json.loads(line) for line in self.lines("failed/")]
+        self.assertEqual(
+            [(record["errorCode"], record["attemptsMade"]) for record in failed],
+            [("Lambda.ProcessingFailedStatus", 1), ("Lambda.FunctionError", 2)],
+        )
+        told = f'[[plugin_grants]] name = "{name}" http = ["{refused}"]'
+        self.assertIn(told, failed[0]["reason"])
+        self.assertIn("connect: ", failed[1]["errorMessage"])
 
     def consumes(self, language):
         name = self.built(language, "consumer")
@@ -150,10 +251,12 @@ class Authors(Deliveries, unittest.TestCase):
         """The blocks of code of an SDK's README, as they stand there."""
         readme = (REPOSITORY / "sdk" / language / "README.md").read_text()
         blocks = re.findall(rf"```{language}\n(.*?)```", readme, re.DOTALL)
-        self.assertEqual(len(blocks), 2)
-        for block, kind, world in zip(blocks, ("transform", "state"), SIMPLE_WORLDS):
+        kinds = ("transform", "lookup", "state")
+        worlds = (SIMPLE_WORLDS[0], *SIMPLE_WORLDS)
+        self.assertEqual(len(blocks), len(kinds))
+        for block, kind, world in zip(blocks, kinds, worlds):
             name = f"{language}-readme-{kind}"
-            flags = ("consumer", "--state") if kind == "state" else (kind,)
+            flags = ("consumer", "--state") if kind == "state" else ("transform",)
             self.millrace("new", name, "--lang", language, "--world", *flags)
             Path(self.workshop.name, name, source).write_text(block)
             self.millrace("build", name)

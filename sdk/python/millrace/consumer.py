@@ -2,11 +2,10 @@
 come, and one line that makes the exports of a component of it. What a batch writes to tables and
 emits becomes durable with it or not at all."""
 
-from componentize_py_types import Err
 from wit_world.imports import checkpoint, emit as streams, table as tables
 from wit_world.imports.types import Slab
 
-from . import Retry, as_bytes, fault, lifecycle, told
+from . import Refused, Retry, as_bytes, asked, fault, lifecycle, told
 
 __all__ = [
     "Consumer",
@@ -19,11 +18,6 @@ __all__ = [
     "emit",
     "stateful_consumer",
 ]
-
-
-class Refused(Exception):
-    """The host does not do what it was asked: a table or a stream is not granted, or a key or value
-    is too large."""
 
 
 class Record:
@@ -50,7 +44,7 @@ class Table:
 
     def get(self, key) -> bytes | None:
         """The value; none where there is none."""
-        return _asked(tables.get, self.name, as_bytes(key))
+        return asked(tables.get, self.name, as_bytes(key))
 
     def get_text(self, key) -> str | None:
         """The value as text; none where there is none."""
@@ -58,26 +52,26 @@ class Table:
         return None if value is None else value.decode()
 
     def put(self, key, value) -> None:
-        _asked(tables.put, self.name, as_bytes(key), as_bytes(value))
+        asked(tables.put, self.name, as_bytes(key), as_bytes(value))
 
     def delete(self, key) -> None:
-        _asked(tables.delete, self.name, as_bytes(key))
+        asked(tables.delete, self.name, as_bytes(key))
 
     def scan(self, prefix=b"", first=b"", limit=1000):
         """Keys and values, in order of the keys, from `first` on."""
-        found = _asked(tables.scan, self.name, as_bytes(prefix), as_bytes(first), limit)
+        found = asked(tables.scan, self.name, as_bytes(prefix), as_bytes(first), limit)
         return [(entry.key, entry.value) for entry in found]
 
 
 def emit(stream: str, partition_key, data) -> None:
     """Puts a record into another stream, which the operator must have granted."""
     key, data = as_bytes(partition_key), as_bytes(data)
-    _asked(streams.put_records, stream, Slab(key, [len(key)]), Slab(data, [len(data)]))
+    asked(streams.put_records, stream, Slab(key, [len(key)]), Slab(data, [len(data)]))
 
 
 def done(records: int) -> None:
     """The first so many records of the batch are done, whatever becomes of the rest."""
-    _asked(checkpoint.done, records)
+    asked(checkpoint.done, records)
 
 
 class Consumer:
@@ -163,10 +157,3 @@ def _tell(call, *values):
         return call(*values)
     except Exception as error:
         raise told(error) from error
-
-
-def _asked(call, *values):
-    try:
-        return call(*values)
-    except Err as error:
-        raise Refused(error.value) from None

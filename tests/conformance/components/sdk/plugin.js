@@ -1,6 +1,7 @@
 // Every answer that a transform has, by what a record says: for the tests of the SDK.
 
-import { Retry, drop, keep, replace, split, transform } from "./millrace/sdk/js/transform.js";
+import { NoAnswer, Retry, fetch, secret, secretText } from "./millrace/sdk/js/transform.js";
+import { drop, keep, replace, split, transform } from "./millrace/sdk/js/transform.js";
 
 function answer(record) {
   const words = record.text().split(" ");
@@ -16,12 +17,33 @@ function answer(record) {
         partitionKeys: { customer: record.partitionKey() },
         target: words[1],
       });
+    case "tell":
+      return replace(`${secretText(words[1])}\n`);
+    case "call":
+      return replace(called(words[1]));
+    case "try":
+      return replace(tried(words[1]));
     case "retry":
       throw new Retry("not now");
     case "nothing":
       return undefined;
     default:
       throw new Error(`no such word: ${words[0]}`);
+  }
+}
+
+function called(url) {
+  const headers = { "X-Api-Key": secret("api_key"), "Content-Type": "text/plain" };
+  const response = fetch(url, { method: "POST", headers, body: "grüß gott" });
+  return `${response.status} ${response.headers.get("X-Answer")}: ${response.text()}\n`;
+}
+
+function tried(url) {
+  try {
+    return called(url);
+  } catch (error) {
+    if (error instanceof NoAnswer) return "no answer\n";
+    throw error;
   }
 }
 

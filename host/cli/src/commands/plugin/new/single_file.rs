@@ -3,6 +3,7 @@
 use super::templates::{File, Sources, file};
 
 const JS_SDK: &[File] = &[
+    file!("millrace/sdk/js/http.js", "sdk/js/http.js"),
     file!("millrace/sdk/js/millrace.js", "sdk/js/millrace.js"),
     file!("millrace/sdk/js/transform.js", "sdk/js/transform.js"),
     file!("millrace/sdk/js/consumer.js", "sdk/js/consumer.js"),
