@@ -77,14 +77,19 @@ export function fetch(url, { method = "GET", headers = {}, body } = {}) {
     headers: Array.from(pairs, ([name, value]) => [name, headerBytes(name, value)]),
     body: bodyBytes(body ?? ""),
   };
+  return new Response(called(request));
+}
+
+/** Makes a call; what the host throws has the case of its error as `payload`. */
+function called(request) {
   try {
-    return new Response(host.fetch(request));
+    return host.fetch(request);
   } catch (error) {
-    switch (error?.tag) {
+    switch (error.payload?.tag) {
       case "refused":
-        throw new Error(error.val);
+        throw new Error(error.payload.val);
       case "failed":
-        throw new NoAnswer(error.val);
+        throw new NoAnswer(error.payload.val);
       default:
         throw error;
     }

@@ -158,9 +158,10 @@ class Authors(Deliveries, unittest.TestCase):
             grants = f'secrets = ["api_key"]\nhttp = {json.dumps(hosts)}\n'
             manifest.write(f"\n[grants]\n{grants}")
         self.millrace("build", name)
-        self.runs_fixtures(name, 11)
+        self.runs_fixtures(name, 10)
         checked = self.millrace("check", name, "--config", str(self.config))
-        self.assertIn(f'secrets = {{ api_key = "FILE" }}\nhttp = {json.dumps(hosts)}\n', checked)
+        grants = f'secrets = {{ api_key = "FILE" }}\nhttp = {json.dumps(sorted(hosts))}\n'
+        self.assertIn(grants, checked)
         self.calls(name)
 
     def calls(self, name):
@@ -187,14 +188,14 @@ class Authors(Deliveries, unittest.TestCase):
         # The batch was tried again for the one that had no answer, and then record by record.
         self.assertGreater(len(heard), 1)
         self.assertEqual(set(heard), {f"text/plain {said}"})
-        failed = [json.loads(line) for line in self.lines("failed/")]
-        self.assertEqual(
-            [(record["errorCode"], record["attemptsMade"]) for record in failed],
-            [("Lambda.ProcessingFailedStatus", 1), ("Lambda.FunctionError", 2)],
-        )
+        refusal, fault = (json.loads(line) for line in self.lines("failed/"))
+        self.assertEqual(refusal["errorCode"], "Lambda.ProcessingFailedStatus")
+        self.assertEqual(refusal["attemptsMade"], 1)
+        self.assertEqual(fault["errorCode"], "Lambda.FunctionError")
+        self.assertGreater(fault["attemptsMade"], 1)
         told = f'[[plugin_grants]] name = "{name}" http = ["{refused}"]'
-        self.assertIn(told, failed[0]["reason"])
-        self.assertIn("connect: ", failed[1]["errorMessage"])
+        self.assertIn(told, refusal["reason"])
+        self.assertIn("connect: ", fault["errorMessage"])
 
     def consumes(self, language):
         name = self.built(language, "consumer")
