@@ -144,8 +144,8 @@ class Authors(Deliveries, unittest.TestCase):
         self.assertEqual(self.plugin(name)["counters"], {"without_name": 1})
 
     def answers(self, language, source):
-        """Every answer of the language's SDK, and what it makes of secrets and calls, by a plugin of
-        the tests."""
+        """Every answer of the language's SDK, and what it makes of secrets and calls, by a plugin
+        of the tests."""
         name = f"{language}-answers"
         self.millrace("new", name, "--lang", language)
         folder = Path(self.workshop.name, name)

@@ -84,10 +84,10 @@ def fetch(url: str, *, method: str = "GET", headers=(), body: bytes | str = b"")
     """Makes a call over HTTP to a server that the manifest asks for in `[grants]`, as `host:port`,
     and that the operator granted. `headers` are a mapping or pairs; their values are text or bytes.
 
-    Whatever the status is, it is an answer. A call that may not be made raises a `Refused` with what
-    is wrong with it, or what to write where so that it is granted; one without an answer raises a
-    `NoAnswer`. A batch that is worked on again makes its calls again, so that a server hears of a
-    record at least once."""
+    Whatever the status is, it is an answer. A call that may not be made raises a `Refused` that
+    says what is wrong with it, or what to write where so that it is granted; one without an answer
+    raises a `NoAnswer`. A batch that is worked on again makes its calls again, so that a server
+    hears of a record at least once."""
     pairs = headers.items() if isinstance(headers, Mapping) else headers
     sent = [(name, _header(value)) for name, value in pairs]
     try:
