@@ -1,9 +1,10 @@
 //! Records are counted once each, in tables and in what is emitted.
 
-use millrace_tests::shard_id;
-use serde_json::json;
+use base64_simd::STANDARD;
+use millrace_tests::{Client, shard_id};
+use serde_json::{Value, json};
 
-use crate::counter::counter;
+use crate::counter::{counter, counter_that};
 use crate::ground::{
     APP, Plugins, TEXT, alerts, counted, create_app, describe, put, until, until_done, words,
 };
@@ -30,6 +31,60 @@ async fn every_record_is_counted_once_in_the_table_and_in_the_alerts() {
     assert_eq!(alerts(&client).await, alerted);
     assert_eq!(app["emitted"], json!(alerted.values().sum::<u64>()));
     assert_eq!(app["state"], "RUNNING");
+    service.stop().await;
+}
+
+/// Writes the count of the word `hot` again and again, each time as it is.
+async fn write_the_hot_row(client: &Client) {
+    let key = json!({"key": {"B": STANDARD.encode_to_string("hot")}});
+    let get = json!({"TableName": "words", "Key": key}).to_string();
+    loop {
+        let answer = client.send("DynamoDb.GetItem", get.clone().into()).await;
+        // Before the first count there is no table.
+        let answer: Value = serde_json::from_slice(answer.body()).unwrap();
+        let Some(item) = answer.get("Item") else {
+            continue;
+        };
+        let put = json!({
+            "TableName": "words", "Item": item, "ConditionExpression": "#v = :v",
+            "ExpressionAttributeNames": {"#v": "value"},
+            "ExpressionAttributeValues": {":v": item["value"]},
+        });
+        client
+            .send("DynamoDb.PutItem", put.to_string().into())
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_never_stops_changing_a_row_does_not_keep_an_application_from_it() {
+    // Each record takes a while, so that the row is always changed in the middle of a batch.
+    let guest = counter_that(
+        "(local $turns i32)
+         (local.set $turns (i32.const 500000))
+         (loop $again
+           (local.set $turns (i32.sub (local.get $turns) (i32.const 1)))
+           (br_if $again (local.get $turns)))",
+    );
+    let plugins = Plugins::with(&guest);
+    let service = plugins.serve(1).await;
+    let client = service.client();
+    let all = vec!["hot".to_owned(); 301];
+    create_app(&client).await;
+    put(&client, &all[..1]).await;
+    until_done(&client, 1).await;
+    let done = async {
+        put(&client, &all[1..]).await;
+        until_done(&client, 301).await
+    };
+    let app = tokio::select! {
+        () = write_the_hot_row(&client) => unreachable!("it does not end"),
+        app = done => app,
+    };
+    assert!(app["shards"][0]["conflicts"].as_u64() >= Some(1), "{app}");
+    let (counts, alerted) = counted(&all);
+    assert_eq!(words(&client).await, counts);
+    assert_eq!(alerts(&client).await, alerted);
     service.stop().await;
 }
 

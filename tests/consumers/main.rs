@@ -12,6 +12,7 @@ mod costs;
 mod counter;
 mod counts;
 mod ending;
+mod gone;
 mod ground;
 #[expect(dead_code, reason = "what other tests make of it")]
 #[path = "../hostile/guest.rs"]

@@ -61,6 +61,18 @@ async fn what_cannot_be_an_application_is_refused_with_the_reason() {
             "{answer}"
         );
     }
+    for (page, body, status) in [
+        ("version", json!({}), 400),
+        ("version", json!({"version": null}), 400),
+        ("version", json!({"version": "latest"}), 200),
+        ("skip", json!({}), 200),
+        ("skip/shardId-000000000000", json!({}), 200),
+        ("skip/shardId-000000000009", json!({}), 404),
+        ("retry/nonsense", json!({}), 404),
+    ] {
+        let (was, answer) = client.post_page(&format!("apps/{APP}/{page}"), &body).await;
+        assert_eq!(was, status, "{page}: {answer}");
+    }
     let other = service.other_client();
     let (status, _) = other
         .post_page(&format!("apps/{APP}/pause"), &json!({}))
@@ -95,6 +107,37 @@ async fn metrics_say_of_each_shard_what_became_of_its_records() {
             .await
             .contains("application_records_total")
     );
+    service.stop().await;
+}
+
+/// What was granted when an application began may be taken away before the next start.
+#[tokio::test]
+async fn an_application_whose_grants_were_taken_away_waits_and_has_no_dead_letters() {
+    let manifest = "name = 'counter'\nversion = '1'\n\
+                    [grants]\ntables = ['words']\nemit = ['alerts']\n";
+    let plugins = Plugins::with_manifest(&counter(), manifest);
+    let service = plugins.serve(1).await;
+    let client = service.client();
+    create_app(&client).await;
+    put(&client, &["a".to_owned()]).await;
+    until_done(&client, 1).await;
+    let granted = plugins.setting().plugin_grants;
+    let service = service.restart_granting(Default::default()).await;
+    let client = service.client();
+    put(&client, &vec!["b".to_owned(); 20]).await;
+    let app = until(&client, |app| app["trouble"].is_string()).await;
+    let trouble = app["trouble"].as_str().unwrap();
+    assert!(
+        trouble.contains("[[plugin_grants]] name = \"counter\""),
+        "{trouble}"
+    );
+    assert_eq!(
+        (&app["waiting"], &app["deadLetters"]),
+        (&json!(20), &json!(0))
+    );
+    let service = service.restart_granting(granted).await;
+    let app = until_done(&service.client(), 21).await;
+    assert_eq!(app["deadLetters"], 0);
     service.stop().await;
 }
 

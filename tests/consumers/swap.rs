@@ -93,7 +93,10 @@ async fn one_that_is_pinned_stays_with_its_version() {
     assert_eq!(app["shards"][0]["version"], version);
     assert_eq!(app["pinned"], version);
     let (status, _) = client
-        .post_page(&format!("apps/{APP}/version"), &json!({}))
+        .post_page(
+            &format!("apps/{APP}/version"),
+            &json!({"version": "latest"}),
+        )
         .await;
     assert_eq!(status, 200);
     put(&client, &all[40..]).await;

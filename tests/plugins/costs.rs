@@ -191,11 +191,26 @@ async fn calls_are_counted_for_the_account_that_they_are_made_for() {
     let page = ground.plugin("own").await;
     assert_eq!(page["accounts"][0]["account"], ACCOUNT);
     assert_eq!(page["accounts"][0]["records"], 2);
-    // Who deploys no plugins does not hear of other accounts.
+    // Who deploys no plugins does not hear of what went through them for others.
     let other = ground.service.other_client();
     let theirs = other.read_page("plugins/own").await;
-    assert_eq!(theirs["costs"][0]["records"], 2);
-    assert_eq!(theirs["accounts"], Value::Null);
+    assert_eq!(theirs["state"], "running");
+    let told: &[&str] = &["number", "hash", "version", "signed"];
+    let versions = theirs["versions"][0].as_object().unwrap();
+    assert!(
+        versions.keys().all(|it| told.contains(&it.as_str())),
+        "{theirs}"
+    );
+    for hidden in [
+        "costs", "accounts", "calls", "records", "counters", "cpuUs", "batchUs",
+    ] {
+        assert_ne!(
+            page[hidden],
+            Value::Null,
+            "{hidden} is shown to those who deploy"
+        );
+        assert_eq!(theirs[hidden], Value::Null, "{hidden}");
+    }
 }
 
 #[tokio::test]

@@ -164,11 +164,14 @@ async fn no_rollback_leads_to_a_version_that_is_not_signed() {
         directory: ground.directory,
     };
     let (status, answer) = order(&ground, "rollback/1").await;
-    assert_eq!((status, &answer["message"]), (503, &json!(UNSIGNED)));
+    assert_eq!(
+        (status, &answer["message"]),
+        (409, &json!(format!("{UNSIGNED}.")))
+    );
     let (status, answer) = order(&ground, "rollback").await;
     assert_eq!((status, &answer["version"]["number"]), (200, &json!(2)));
     let (status, _) = order(&ground, "rollback").await;
-    assert_eq!(status, 503, "what is before that is not signed");
+    assert_eq!(status, 409, "what is before that is not signed");
     assert_eq!(ground.plugin("own").await["number"], 2);
     // It is kept with its signature.
     let ground = ground.restart().await;
@@ -213,7 +216,10 @@ async fn no_number_alias_or_canary_of_before_leads_to_a_version_that_is_not_sign
     assert_eq!(order(&ground, "canary/1/99").await.0, 200);
     let ground = restart_requiring(ground, &key).await;
     let (status, answer) = order(&ground, "aliases/other/1").await;
-    assert_eq!((status, &answer["message"]), (503, &json!(UNSIGNED)));
+    assert_eq!(
+        (status, &answer["message"]),
+        (409, &json!(format!("{UNSIGNED}.")))
+    );
     let is_told = |page: &Value| {
         page["trouble"]
             .as_str()

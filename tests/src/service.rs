@@ -148,6 +148,12 @@ impl Service {
         self.restart().await
     }
 
+    /// The same with other grants to plugins.
+    pub async fn restart_granting(mut self, grants: BTreeMap<PluginName, Grants>) -> Self {
+        self.setting.plugin_grants = grants;
+        self.restart().await
+    }
+
     /// The same with plugins of others taken.
     pub async fn restart_trusting(mut self, signatures: wasm::SignatureRules) -> Self {
         self.setting.plugin_signatures = signatures;

@@ -66,7 +66,10 @@ impl CallError {
         match self {
             Self::Refused { code, .. } => matches!(
                 code.as_str(),
-                OVER_RATE | "LimitExceededException" | "ServiceUnavailable"
+                OVER_RATE
+                    | "LimitExceededException"
+                    | "ServiceUnavailable"
+                    | "ServiceUnavailableException"
             ),
             Self::Broken(_) => false,
         }

@@ -54,6 +54,8 @@ pub enum ChangeError {
     NoStream(StreamName),
     /// Its plugin cannot work for it: a sentence.
     Plugin(String),
+    /// Its plugin cannot be asked at the moment: a sentence.
+    NotYet(String),
     /// The account has as many as it may.
     TooMany,
     /// A plugin's manifest declares it, so that it would be made again.
@@ -79,6 +81,7 @@ impl fmt::Display for ChangeError {
                 "The application's stream {stream} is not there, or is not ACTIVE."
             ),
             Self::Plugin(why) => write!(f, "The application cannot work: {why}."),
+            Self::NotYet(why) => write!(f, "The application cannot work yet: {why}."),
             Self::TooMany => write!(
                 f,
                 "An account has at most {APPLICATIONS_PER_ACCOUNT_MAX} applications."
@@ -314,7 +317,10 @@ pub async fn check_plugin(
                 let absence = ground.plugins.absence(plugin);
                 let absence = absence.unwrap_or(Absence::Loading);
                 let why = format!("its plugin {plugin} {}", absence.told(with_reason));
-                return Err(ChangeError::Plugin(why));
+                return Err(match absence {
+                    Absence::Loading => ChangeError::NotYet(why),
+                    _ => ChangeError::Plugin(why),
+                });
             }
         },
         Versions::Pinned(hash) => version(ground, plugin, hash).await?,

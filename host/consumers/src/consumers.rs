@@ -245,7 +245,12 @@ impl Consumers {
         let running = self.directory.find(owner, name)?;
         let shards = running.shards().into_iter();
         let meant = shards.filter(|(key, _)| shard.is_none_or(|id| key.shard.to_string() == id));
-        Some(meant.filter(|(_, shard)| shard.order(skips)).count())
+        let meant: Vec<_> = meant.collect();
+        if meant.is_empty() && shard.is_some() {
+            return None;
+        }
+        let heard = meant.iter().filter(|(_, shard)| shard.order(skips));
+        Some(heard.count())
     }
 
     /// The applications of a caller, or of an account, or of all.

@@ -94,9 +94,12 @@ impl BatchEffects {
         });
         match answered {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error @ ApplicationError::Store(_))) => {
-                Err(EffectError::Unavailable(error.to_string()))
-            }
+            // None of these is a record's fault: an operator can put them right.
+            Ok(Err(
+                error @ (ApplicationError::Store(_)
+                | ApplicationError::OtherSchema(_)
+                | ApplicationError::Change(_)),
+            )) => Err(EffectError::Unavailable(error.to_string())),
             Ok(Err(error)) => Err(EffectError::Refused(error.to_string())),
             Err(_) => {
                 let seconds = READ_TIME_MAX.as_secs();

@@ -27,6 +27,7 @@ use self::kept::Kept;
 use self::letters::Condemned;
 use self::versions::{Chosen, Endings};
 use crate::batch::Origin;
+use crate::contention::Contention;
 use crate::desk::Desk;
 use crate::ground::Ground;
 use crate::instances::Slot;
@@ -73,6 +74,8 @@ pub struct Lane {
     plan: Plan,
     /// Batches in a row that were refused because of what others wrote.
     conflicts: u32,
+    /// The rows that were changed.
+    contention: Contention,
     /// Failures in a row that are no fault of a record.
     pauses: u32,
     /// The last failure at the end of a shard was the plugin's.
@@ -127,6 +130,7 @@ impl Lane {
             endings: Endings::default(),
             plan: Plan::default(),
             conflicts: 0,
+            contention: Contention::default(),
             pauses: 0,
             is_fault: false,
             retry: Retry::backoff(1),
@@ -196,6 +200,21 @@ impl Lane {
     async fn turn(&self) -> Option<TurnOfBatch> {
         let is_alone = self.conflicts >= CONFLICTS_BEFORE_ALONE;
         self.unless_stopped(self.of.running.turn(is_alone)).await
+    }
+
+    /// Keeps others from the rows that stood in the way of the batch too often. Taken when all else
+    /// is in hand, so that nobody waits for them for longer than the batch takes. `None` if the stop
+    /// comes before.
+    async fn reserving(&mut self, turn: TurnOfBatch) -> Result<Option<TurnOfBatch>, StepError> {
+        if self.conflicts < CONFLICTS_BEFORE_ALONE {
+            return Ok(Some(turn));
+        }
+        let reserved = self.contention.reserve(&self.ground.tables);
+        match self.unless_stopped(reserved).await {
+            None => Ok(None),
+            Some(Ok(reserved)) => Ok(Some(turn.with(reserved))),
+            Some(Err(error)) => Err(self.waits(error.to_string())),
+        }
     }
 
     /// Waits for so much memory. `None` if the stop comes before.

@@ -11,6 +11,7 @@ mod batch;
 mod budget;
 mod catalog;
 mod consumers;
+mod contention;
 mod counts;
 mod dead_letters;
 mod desk;

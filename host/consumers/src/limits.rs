@@ -48,6 +48,11 @@ pub const LAST_WORDS_TIME_MAX: Duration = Duration::from_secs(5);
 pub const REPLAY_WAIT_MAX: Duration = Duration::from_secs(10);
 /// Conflicts after which a batch is worked on alone among those of its application.
 pub const CONFLICTS_BEFORE_ALONE: u32 = 3;
+/// Rows that a batch keeps others from which was refused for their sake. Those beyond stand in its
+/// way for longer.
+pub const ROWS_RESERVED_MAX: usize = 256;
+/// How long it keeps them at most; then others write them, and it may be refused once more.
+pub const ROWS_RESERVED_TIME_MAX: Duration = Duration::from_secs(5);
 /// Dead letters that an application may have. When there are as many, a shard whose next record
 /// would become one stands still and says so.
 pub const DEAD_LETTERS_MAX: u64 = 10_000;

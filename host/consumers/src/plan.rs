@@ -94,6 +94,15 @@ impl Plan {
         self.pieces.push_front(1);
     }
 
+    /// A batch of so many records was refused again and again for what others did meanwhile: a
+    /// smaller one takes less time, and reads less.
+    pub fn meets_conflicts(&mut self, records: usize) {
+        self.good = 0;
+        if records > 1 {
+            self.batch_max = (self.batch_max.min(records) / 2).max(1);
+        }
+    }
+
     /// The shard stands elsewhere than it did.
     pub fn begins_anew(&mut self) {
         self.pieces.clear();

@@ -15,7 +15,8 @@ use types::{Second, Timestamp};
 use wasm::{Assignment, Choice, Columns, ContentHash, Fault, Moment, Slab, Version};
 
 use crate::application::{Application, Versions};
-use crate::catalog;
+use crate::catalog::{self, ChangeError};
+use crate::contention::Contention;
 use crate::dead_letters::{self, Content, Gone, Letter, LetterKey};
 use crate::desk::Desk;
 use crate::ground::Ground;
@@ -99,6 +100,7 @@ pub async fn replay(
     let application = running.application();
     let version = version(ground, (&application, key.shard), hash).await?;
     let (mut told, mut bytes_wanted) = (String::new(), 0);
+    let mut contention = Contention::default();
     for tried in 0..TRIES_MAX {
         let found = dead_letters::find(&*ground.engine, key).await?;
         let (letter, row) = found.ok_or(LetterError::NotFound)?;
@@ -106,7 +108,9 @@ pub async fn replay(
         let lost = || store::codec::damaged("the content of a dead letter");
         let content = content.ok_or_else(lost)?;
         let turn = running.turn(tried + 1 == TRIES_MAX);
-        let _turn = waited("its turn", turn).await?;
+        let turn = waited("its turn", turn).await?;
+        let reserved = contention.reserve(&ground.tables);
+        let _turn = turn.with(waited("the rows that it changes", reserved).await??);
         let of = (key, &letter, content);
         let worked = work(ground, (&application, &version), of, &mut bytes_wanted);
         // Its memory is held until the commit.
@@ -133,6 +137,9 @@ pub async fn replay(
             }
             Err(error @ (CommitError::Conflict { .. } | CommitError::Sealed(_))) => {
                 told = error.to_string();
+                if let CommitError::Conflict { table, key } = &error {
+                    contention.note(*table, key);
+                }
             }
             Err(error) => return Err(LetterError::Store(error.into())),
         }
@@ -151,7 +158,12 @@ async fn version(
     (application, shard): (&Application, ShardKey),
     hash: Option<ContentHash>,
 ) -> Result<Arc<Version>, LetterError> {
-    let refused = |error: catalog::ChangeError| LetterError::Version(error.to_string());
+    let refused = |error| match error {
+        ChangeError::Plugin(why) => LetterError::Version(why),
+        ChangeError::NotYet(why) => LetterError::Busy(why),
+        ChangeError::Store(error) => LetterError::Store(error),
+        other => LetterError::Version(other.to_string().trim_end_matches('.').to_owned()),
+    };
     let plugin = &application.plugin;
     let versions = match (hash, application.versions) {
         (Some(hash), _) => Versions::Pinned(hash),

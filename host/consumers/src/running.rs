@@ -10,6 +10,7 @@ use tokio::sync::{Notify, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 use types::Timestamp;
 
 use crate::application::Application;
+use crate::contention::Reservation;
 use crate::counts::Counts;
 use crate::limits::REASON_CHARS_MAX;
 use crate::table_ids::ShardKey;
@@ -31,11 +32,26 @@ pub struct Running {
 }
 
 /// The right to work on a batch beside the others, or alone.
-pub enum TurnOfBatch {
+pub struct TurnOfBatch {
+    #[expect(dead_code, reason = "held")]
+    among_shards: AmongShards,
+    /// Rows that nobody else writes meanwhile.
+    reserved: Option<Reservation>,
+}
+
+enum AmongShards {
     /// Beside the batches of other shards.
     Beside(#[expect(dead_code, reason = "held")] OwnedRwLockReadGuard<()>),
     /// None of this application's is worked on beside it.
     Alone(#[expect(dead_code, reason = "held")] OwnedRwLockWriteGuard<()>),
+}
+
+impl TurnOfBatch {
+    /// The same with rows that nobody else writes as long as it lasts.
+    pub(crate) fn with(mut self, reserved: Option<Reservation>) -> Self {
+        self.reserved = reserved;
+        self
+    }
 }
 
 impl Running {
@@ -64,10 +80,14 @@ impl Running {
     /// Waits for the right to work on a batch.
     pub(crate) async fn turn(&self, is_alone: bool) -> TurnOfBatch {
         let turns = Arc::clone(&self.turns);
-        if is_alone {
-            TurnOfBatch::Alone(turns.write_owned().await)
+        let among_shards = if is_alone {
+            AmongShards::Alone(turns.write_owned().await)
         } else {
-            TurnOfBatch::Beside(turns.read_owned().await)
+            AmongShards::Beside(turns.read_owned().await)
+        };
+        TurnOfBatch {
+            among_shards,
+            reserved: None,
         }
     }
 

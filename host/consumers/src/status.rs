@@ -1,7 +1,7 @@
 //! What is shown of applications: to operators as pages, and as metrics.
 
 use serde::Serialize;
-use store::{Engine, StoreError};
+use store::{Engine, Position, StoreError};
 use streams::pump::row;
 use streams::{Source, Streams};
 use types::Timestamp;
@@ -10,9 +10,12 @@ use crate::application::{Application, Versions};
 use crate::counts::Counts;
 use crate::dead_letters::{self, Letter, LetterKey};
 use crate::ground::Ground;
-use crate::rows;
+use crate::rows::{self, ShardProgress};
 use crate::running::{Running, Shown};
 use crate::table_ids::ShardKey;
+
+/// Looks at where a shard stands until it is what it was at the one before.
+const LOOKS_MAX: usize = 8;
 
 /// One application in a list.
 #[derive(Clone, Debug, Serialize)]
@@ -257,6 +260,29 @@ impl ApplicationStatus {
     }
 }
 
+/// Where a shard stands, and its counts as they were there, so that what is done and what waits
+/// come to what there is. A shard that never rests for as long as this takes is shown as it was last
+/// read.
+async fn stands(
+    engine: &dyn Engine,
+    (key, mut progress): (ShardKey, ShardProgress),
+) -> Result<(Option<Position>, ShardProgress), StoreError> {
+    let pump = key.pump_name();
+    let mut stands = row::position_of(engine, &pump).await?;
+    for _ in 0..LOOKS_MAX {
+        // One that is folded into those that are gone has no row any more.
+        let Some(read) = rows::progress_of(engine, key).await? else {
+            break;
+        };
+        progress = read;
+        let before = std::mem::replace(&mut stands, row::position_of(engine, &pump).await?);
+        if before == stands {
+            break;
+        }
+    }
+    Ok((stands.map(|(position, _)| position), progress))
+}
+
 impl ApplicationDescription {
     /// All that is known, also of what other workers do.
     ///
@@ -275,14 +301,15 @@ impl ApplicationDescription {
         let mut counts = Counts::default();
         let mut shards = Vec::new();
         for (key, progress) in rows::load_progress(engine, Some(id)).await? {
-            counts += progress.counts;
             if key == ShardKey::gone(id) {
+                counts += progress.counts;
                 continue;
             }
             let at_work = running.find(key).map(|shard| shard.shown());
             let mut shown = at_work.unwrap_or_default();
-            let stands = row::position_of(engine, &key.pump_name()).await?;
-            if let Some((position, _)) = stands {
+            let (position, progress) = stands(engine, (key, progress)).await?;
+            counts += progress.counts;
+            if let Some(position) = position {
                 shown.position = position;
             }
             let waits = waiting(engine, source.as_ref(), key, &shown);

@@ -5,7 +5,7 @@
 //! An application commits its rows together with its records and its position, in one transaction
 //! of the store: what it reads has a version, and what it writes may expect one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -16,6 +16,7 @@ use types::Caller;
 use crate::catalog::{ChangeError, NewTable};
 use crate::key_order;
 use crate::pages::{RowPages, range_of};
+use crate::row_turns::RowTurn;
 use crate::rows;
 use crate::schema::{KeyAttribute, KeySchema, KeyType, TableName};
 use crate::table::{Billing, Table, TableAddress};
@@ -53,6 +54,30 @@ pub fn stored_bytes(key: usize, value: Option<usize>) -> usize {
 pub struct TableRef {
     table: Arc<Table>,
 }
+
+/// Whether rows of this table of the store are items.
+pub fn is_of_items(table: TableId) -> bool {
+    table == ITEMS
+}
+
+impl Tables {
+    /// Waits until no operation writes these rows of items, and keeps all of them away for as long
+    /// as the answer lives. They wait in the order in which they came.
+    ///
+    /// # Errors
+    /// Never: nobody closes a turn.
+    pub async fn hold_rows(&self, rows: &BTreeSet<Bytes>) -> Result<HeldRows, StoreError> {
+        let mut turns = Vec::with_capacity(rows.len());
+        // In one order, so that no two wait for each other.
+        for row in rows {
+            turns.push(self.row_turns.take(row).await?);
+        }
+        Ok(HeldRows(turns))
+    }
+}
+
+/// Rows that no operation writes.
+pub struct HeldRows(#[expect(dead_code, reason = "held")] Vec<RowTurn>);
 
 impl TableRef {
     /// Its name.

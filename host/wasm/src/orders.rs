@@ -46,7 +46,10 @@ impl std::error::Error for OrderError {}
 
 impl From<Refusal> for OrderError {
     fn from(refusal: Refusal) -> Self {
-        Self::Failed(refusal.to_string())
+        match refusal {
+            Refusal::ForGood(why) => Self::NotNow(why),
+            Refusal::ForNow(why) => Self::Failed(why),
+        }
     }
 }
 

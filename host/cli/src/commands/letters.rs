@@ -6,11 +6,14 @@ mod readers;
 mod shapes;
 
 use std::fmt::Write;
+use std::num::NonZeroUsize;
+use std::time::{Duration, Instant};
 
 pub(crate) use objects::{ObjectsArgs, run as objects_of_delivery};
 pub(crate) use readers::{ReadersArgs, run as of_readers};
 
 use crate::client::{Client, Method};
+use crate::commands::app::Done;
 use crate::failure::Failure;
 use crate::output;
 use shapes::{Named, Objects, Replayed, Shown};
@@ -22,7 +25,9 @@ const OBJECTS_MAX: usize = 100_000;
 /// Times that the server is asked again that has no room for more at the moment, a second apart:
 /// what was replayed before is being delivered.
 const BUSY_MAX: u32 = 120;
-const BUSY_PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
+const BUSY_PAUSE: Duration = Duration::from_secs(1);
+/// How long an order is asked again that others are in the way of.
+const BUSY_TIME_MAX: Duration = Duration::from_secs(60);
 
 /// Which letters of whom a command is about: the page that has them, and the reader if the page is
 /// not its own.
@@ -71,7 +76,7 @@ impl Door {
     async fn show(
         &self,
         client: &mut Client,
-        (object, limit): (&str, Option<usize>),
+        (object, limit): (&str, Option<NonZeroUsize>),
     ) -> Result<(), Failure> {
         let limit = limit.map(|limit| limit.to_string());
         let parameters = [("letter", Some(object)), ("limit", limit.as_deref())];
@@ -85,6 +90,24 @@ impl Door {
             output::lines("there are more records; `-n` says how many are shown")?;
         }
         Ok(output::flush()?)
+    }
+
+    /// Has one letter replayed or discarded, and asks again while others are in the way.
+    async fn order(
+        &self,
+        client: &mut Client,
+        (order, letter, version): (&str, &str, Option<&str>),
+    ) -> Result<Done, Failure> {
+        let page = self.page_without_reader(&format!("/{order}"));
+        let body = self.named(letter, version);
+        let end_at = Instant::now() + BUSY_TIME_MAX;
+        loop {
+            match client.page_of(Method::POST, &page, &body).await {
+                Err(error) if error.passes() && Instant::now() < end_at => {}
+                answer => return Ok(answer?),
+            }
+            tokio::time::sleep(BUSY_PAUSE).await;
+        }
     }
 
     /// Replays an object to its end; a sentence that says what came of it.

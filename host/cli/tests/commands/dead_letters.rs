@@ -50,6 +50,17 @@ fn what_failed_is_shown_to_those_who_ask_the_delivery_stream_its_stream_or_its_p
         shown.starts_with("1: Lambda.ProcessingFailedStatus ("),
         "{shown}"
     );
+    for (page, none) in [
+        ("stream", "no such stream none"),
+        ("plugin", "no such plugin none"),
+    ] {
+        let told = complaint(ask(&server, &[page, "dead-letters", "none", "list"]), 1);
+        assert!(told.contains(none), "{told}");
+    }
+    let told = complaint(letters(&server, &["list", "-n", "0"]), 2);
+    assert!(told.contains("'-n <N>'"), "{told}");
+    let told = complaint(letters(&server, &["replay"]), 2);
+    assert!(told.contains("<OBJECT|--all>"), "{told}");
     for (page, name) in [("stream", "orders"), ("plugin", "parse-access-log")] {
         let all = printed(ask(&server, &[page, "dead-letters", name, "list"]));
         assert!(all.starts_with("delivery stream logs\n"), "{all}");

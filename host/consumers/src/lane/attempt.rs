@@ -1,5 +1,6 @@
 //! One try of the next batch.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +16,9 @@ use super::commits::Pending;
 use super::failures::Unput;
 use crate::ground::Ground;
 use crate::instances::Slot;
-use crate::limits::{BATCH_BYTES_MAX, BATCH_RECORDS_MAX, PAUSE_MAX, STATE_MEMORY_BYTES};
+use crate::limits::{
+    BATCH_BYTES_MAX, BATCH_RECORDS_MAX, LAST_WORDS_TIME_MAX, PAUSE_MAX, STATE_MEMORY_BYTES,
+};
 use crate::rows::KeptState;
 use crate::running::TurnOfBatch;
 use crate::work::{Done, Job, Making, Outcome, RECORD_OVERHEAD_BYTES, prepare};
@@ -54,6 +57,9 @@ impl Lane {
         }
         let name = version.name().clone();
         let Some(mut slot) = self.slot(&name).await else {
+            return Ok(self.stands_at);
+        };
+        let Some(turn) = self.reserving(turn).await? else {
             return Ok(self.stands_at);
         };
         let instance = slot.take();
@@ -116,15 +122,30 @@ impl Lane {
         }
     }
 
-    /// Runs on a thread of guests, in this application's turn.
+    /// Runs on a thread of guests, in this application's turn. A lane that is told to stop meanwhile
+    /// waits a while for it, and then no longer, wherever the guest is: what it has begun is done
+    /// again. A lane that was told before says itself for how long it waits.
     pub(super) async fn on_thread<T: Send + 'static>(
         &self,
         version: &Version,
         work: impl FnOnce(&wasm::Turn) -> T + Send + 'static,
-    ) -> Result<T, TurnLost> {
+    ) -> Result<T, NotRun> {
         let party = Ground::party(&self.of.running.application(), version.name());
         let is_slow = self.ground.threads.is_slow(&party);
-        self.ground.threads.run(&party, is_slow, work).await
+        let run = self.ground.threads.run(&party, is_slow, work);
+        if self.is_stopped() {
+            return run.await.map_err(NotRun::Lost);
+        }
+        let mut stop = self.stop.clone();
+        let too_late = async move {
+            // The end of the sender is a stop as well.
+            let _ = stop.wait_for(|stop| *stop).await;
+            tokio::time::sleep(LAST_WORDS_TIME_MAX).await;
+        };
+        tokio::select! {
+            ran = run => ran.map_err(NotRun::Lost),
+            () = too_late => Err(NotRun::Stopped),
+        }
     }
 
     /// What an instance is made of that goes on from here with what is kept.
@@ -254,6 +275,23 @@ impl Lane {
                 }
                 _ => return Err(for_now(why)),
             }
+        }
+    }
+}
+
+/// Why nothing came of a turn on a thread of guests.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum NotRun {
+    Lost(TurnLost),
+    /// The lane stops.
+    Stopped,
+}
+
+impl fmt::Display for NotRun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Lost(lost) => write!(f, "{lost}"),
+            Self::Stopped => f.write_str("it was told to stop before it was done"),
         }
     }
 }

@@ -154,6 +154,7 @@ impl Lane {
     /// Nothing stands in the way of the shard, and what stood there before is forgotten.
     pub(super) fn is_at_rest(&mut self) {
         (self.conflicts, self.pauses) = (0, 0);
+        self.contention.forget();
         (self.failing, self.condemned, self.skips) = (None, None, false);
         self.retry = Retry::After(Duration::ZERO);
         self.shard.gets_on();
@@ -170,12 +171,15 @@ impl Lane {
         });
         self.retry = Retry::After(Duration::ZERO);
         match error {
-            CommitError::Conflict { .. } => {
+            CommitError::Conflict { table, key } => {
                 self.conflicts = self.conflicts.saturating_add(1);
+                self.contention.note(*table, key);
                 self.shard.show(|shown| shown.conflicts += 1);
                 self.desk.forget_tables();
                 if self.conflicts > CONFLICTS_BEFORE_ALONE {
-                    // Another application, or another server, writes the same rows.
+                    // Another application writes the same rows, or a client further ones.
+                    self.plan
+                        .meets_conflicts(pending.map_or(0, |it| it.planned));
                     self.retry = Retry::After(pause(self.conflicts - CONFLICTS_BEFORE_ALONE));
                     self.stands_still("others keep changing rows that it reads");
                 }

@@ -189,6 +189,9 @@ impl Lane {
         let Some(slot) = self.slot(version.name()).await else {
             return Ok(Handed::Nothing);
         };
+        let Some(turn) = self.reserving(turn).await? else {
+            return Ok(Handed::Nothing);
+        };
         let told = self.told(LastWords::ShardEnded, (turn, memory, slot), effects);
         told.await.map(|()| Handed::End)
     }

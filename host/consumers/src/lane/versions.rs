@@ -106,6 +106,10 @@ impl Lane {
             };
         };
         if before.hash() == wanted.hash() {
+            // What was granted to it when it began may not be any more.
+            if let Some(why) = unfit(&self.ground, &wanted) {
+                return Err(self.waits(why));
+            }
             self.shard.show(|shown| shown.swap_refused = None);
             // It may have been loaded again meanwhile: what it does counts for the one that is
             // shown, and on trial.
@@ -203,6 +207,9 @@ impl Lane {
             return Ok(Chosen::Stopped);
         };
         let Some(mut slot) = self.slot(before.name()).await else {
+            return Ok(Chosen::Stopped);
+        };
+        let Some(turn) = self.reserving(turn).await? else {
             return Ok(Chosen::Stopped);
         };
         let kept = self.kept_state().await?;

@@ -50,7 +50,9 @@ impl Supervisor {
                 State::Running => self.look_at_shards(&running).await,
                 State::Paused => {
                     self.rest(&running);
-                    Ok(Vec::new())
+                    // Shards come and go meanwhile, and what is lost with them is counted.
+                    let looked = self.look_at_shards(&running).await;
+                    looked.map(|_| Vec::new())
                 }
                 State::Deleting => self.go_on_deleting(&running).await.map(|()| Vec::new()),
             };
@@ -218,7 +220,8 @@ impl Supervisor {
         let arn = application.stream_arn();
         let streams = Arc::clone(&self.ground.streams);
         let source = streams.source(&arn).or_else(|| streams.ending_source(&arn));
-        running.has_trouble(source.is_none().then(|| {
+        let is_missed = source.is_none() && application.state == State::Running;
+        running.has_trouble(is_missed.then(|| {
             let stream = &application.stream;
             format!("its stream {stream} is not there")
         }));

@@ -5,6 +5,7 @@
 
 use std::io::{self, ErrorKind, Read};
 use std::ops::Range;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path as FilePath, PathBuf};
 
 use async_trait::async_trait;
@@ -25,6 +26,10 @@ use crate::arn::BucketName;
 const FILE_NAME_BYTES_MAX: usize = 255;
 /// Not the name of any bucket.
 const STAGING: &str = ".staging";
+/// Why a bucket takes no objects that is a mount, or a link to another disk.
+const OTHER_FILE_SYSTEM: &str = "the bucket's directory lies on another file system than the \
+     directory of buckets, and a finished object is linked from there: put all of the directory of \
+     buckets on that file system";
 /// Bytes of an object that is there that are looked at at once.
 const CHUNK_BYTES: usize = 256 * 1024;
 
@@ -39,19 +44,23 @@ pub struct LocalObjects {
 
 impl LocalObjects {
     /// Opens the directory, which is made if it is not there. What an earlier process left half
-    /// done is taken away. Blocks.
+    /// done is taken away. One that cannot be written is no reason not to start: deliveries say so,
+    /// and wait. Blocks.
     pub fn open(root: &FilePath) -> Result<Self, ObjectError> {
         let failed = |error: &dyn std::fmt::Display| {
             ObjectError::Failed(format!("open the directory of buckets: {error}"))
         };
-        let staging = root.join(STAGING);
-        match std::fs::remove_dir_all(&staging) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                return Err(failed(&error));
+        match make_empty(&root.join(STAGING)) {
+            Ok(()) => {}
+            Err(error) if is_not_writable(error.kind()) && root.is_dir() => {
+                tracing::error!(
+                    directory = %root.display(),
+                    %error,
+                    "the directory of buckets cannot be written: deliveries to it wait"
+                );
             }
-            _ => {}
+            Err(error) => return Err(failed(&error)),
         }
-        std::fs::create_dir_all(&staging).map_err(|error| failed(&error))?;
         let below = |folder: &FilePath| {
             LocalFileSystem::new_with_prefix(folder).map_err(|error| failed(&error))
         };
@@ -166,9 +175,12 @@ impl Objects for LocalObjects {
     }
 
     async fn can_hold(&self, bucket: &BucketName, key: &str) -> Result<(), Invalid> {
-        let bucket = self.root.join(bucket.as_str());
+        let (root, bucket) = (self.root.clone(), self.root.join(bucket.as_str()));
         let target = path(key).map_err(|error| Invalid(error.to_string()))?;
-        let looking = tokio::task::spawn_blocking(move || check_name(&bucket, &target));
+        let looking = tokio::task::spawn_blocking(move || {
+            check_file_system(&root, &bucket)?;
+            check_name(&bucket, &target)
+        });
         let looked = looking.await;
         looked.map_err(|error| Invalid(format!("look at the bucket: {error}")))?
     }
@@ -215,6 +227,28 @@ async fn blocking<T: Send + 'static>(
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|error| failed(&error))?
         .map_err(|error| failed(&error))
+}
+
+/// Makes a folder, without what was in it. Blocks.
+fn make_empty(folder: &FilePath) -> io::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    std::fs::create_dir_all(folder)
+}
+
+/// Whether objects can be linked from the staging folder into the bucket, which may be a link or a
+/// mount. Blocks.
+fn check_file_system(root: &FilePath, bucket: &FilePath) -> Result<(), Invalid> {
+    let device = |path: &FilePath| std::fs::metadata(path).map(|found| found.dev());
+    match (device(root), device(bucket)) {
+        (Ok(of_root), Ok(of_bucket)) if of_root != of_bucket => {
+            Err(Invalid(OTHER_FILE_SYSTEM.to_owned()))
+        }
+        // One that is not there is made here.
+        _ => Ok(()),
+    }
 }
 
 /// Whether the file system can have a file of this name: each part of it is short enough, and no
@@ -287,10 +321,18 @@ fn failed(error: &Error) -> ObjectError {
         | ErrorKind::InvalidInput
         | ErrorKind::NotADirectory
         | ErrorKind::IsADirectory => ObjectError::Impossible(text),
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => ObjectError::Refused(text),
+        ErrorKind::CrossesDevices => ObjectError::Refused(OTHER_FILE_SYSTEM.to_owned()),
+        kind if is_not_writable(kind) => ObjectError::Refused(text),
         // A full disk, a broken one, a network file system that is away.
         _ => ObjectError::Failed(text),
     }
+}
+
+fn is_not_writable(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem
+    )
 }
 
 #[cfg(test)]
@@ -315,6 +357,28 @@ mod tests {
         assert_eq!(read("logs/a/b"), "one");
         let staged = std::fs::read_dir(dir.path().join(STAGING)).unwrap();
         assert_eq!(staged.count(), 0);
+    }
+
+    /// Nothing can be linked into it, and each put failed without an end.
+    #[tokio::test]
+    async fn a_bucket_on_another_file_system_is_refused_and_said_to_be_where_it_came_later() {
+        let (dir, elsewhere) = (
+            tempfile::tempdir().unwrap(),
+            tempfile::tempdir_in("/dev/shm").unwrap(),
+        );
+        let device = |path: &FilePath| std::fs::metadata(path).unwrap().dev();
+        let is_other = device(dir.path()) != device(elsewhere.path());
+        let objects = LocalObjects::open(dir.path()).unwrap();
+        let bucket = BucketName::parse("logs").unwrap();
+        std::os::unix::fs::symlink(elsewhere.path(), dir.path().join("logs")).unwrap();
+        let held = objects.can_hold(&bucket, "a").await;
+        assert_eq!(held.is_err(), is_other, "{held:?}");
+        let content = PutPayload::from_static(b"x");
+        match objects.create(&bucket, "a", content, None).await {
+            Ok(created) => assert_eq!((created, is_other), (Created::New, false)),
+            Err(ObjectError::Refused(why)) => assert!(is_other && why.contains("file system")),
+            Err(error) => panic!("{error:?}"),
+        }
     }
 
     #[tokio::test]

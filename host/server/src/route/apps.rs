@@ -41,6 +41,14 @@ struct NewBody {
     version: Option<String>,
 }
 
+/// Which version an application is to work with.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WantedBody {
+    /// `latest`, or a hash.
+    version: String,
+}
+
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct VersionBody {
@@ -202,8 +210,11 @@ impl<'a> AppPage<'a> {
             Self::Resume(_) => consumers.resume(owner, name).await,
             Self::Delete(_) => consumers.delete(owner, name).await,
             Self::Versions(_) => {
-                let hash = version_of(body)?;
-                let versions = hash.map_or(Versions::Latest, Versions::Pinned);
+                let WantedBody { version } = parse(body)?;
+                let versions = match version.as_str() {
+                    "latest" => Versions::Latest,
+                    text => Versions::Pinned(hash(text)?),
+                };
                 consumers.set_versions(owner, name, versions).await
             }
             Self::Retry(_, shard) => return order(consumers, owner, name, (shard, false)),
@@ -304,8 +315,12 @@ fn order(
     name: &ApplicationName,
     order: (Option<&str>, bool),
 ) -> Result<Answer, ApiError> {
+    let what = match order.0 {
+        Some(shard) => format!("shard {shard} of the application {name} on this server"),
+        None => format!("application {name}"),
+    };
     let heard = consumers.order(owner, name, order);
-    let shards = heard.ok_or_else(|| not_found(&format!("application {name}")))?;
+    let shards = heard.ok_or_else(|| not_found(&what))?;
     json::answer(&Heard { shards })
 }
 
@@ -324,7 +339,7 @@ fn version_of(body: &[u8]) -> Result<Option<ContentHash>, ApiError> {
 
 pub(super) fn hash(text: &str) -> Result<ContentHash, ApiError> {
     ContentHash::parse(text).ok_or_else(|| {
-        ApiError::validation("A version is the 64 hexadecimal digits that `plugin list` shows.")
+        ApiError::validation("A version is the 64 hexadecimal digits that `plugin inspect` shows.")
     })
 }
 
@@ -341,6 +356,9 @@ fn changed(error: ChangeError) -> ApiError {
         ChangeError::NotFound => ApiError::new("ResourceNotFoundException", text).with_status(404),
         ChangeError::NoStream(_) => ApiError::new("ResourceNotFoundException", text),
         ChangeError::Plugin(_) => ApiError::new("InvalidArgumentException", text),
+        ChangeError::NotYet(_) => {
+            ApiError::new("ServiceUnavailableException", text).with_status(503)
+        }
         ChangeError::TooMany => ApiError::new("LimitExceededException", text),
         ChangeError::Store(_) => ApiError::new("InternalFailure", text).with_status(500),
     }

@@ -58,12 +58,19 @@ struct InUse {
     number: Option<u64>,
     hash: String,
     version: String,
+    #[serde(flatten)]
+    through: Option<Through>,
+    /// Whose signature it has, where anybody looked.
+    signed: Option<String>,
+}
+
+/// What went through a version, of all accounts: for those who may see that.
+#[derive(Serialize)]
+struct Through {
     calls: u64,
     records: u64,
     ended: u64,
     failed: u64,
-    /// Whose signature it has, where anybody looked.
-    signed: Option<String>,
 }
 
 impl Standing {
@@ -124,10 +131,12 @@ impl InUse {
             number: plugin.number(version.hash()),
             hash: version.hash().to_string(),
             version: version.label().to_owned(),
-            calls: counters.calls.value(),
-            records: counters.records.value(),
-            ended: counters.ended.value(),
-            failed: counters.failed.value(),
+            through: viewer.deploys.then(|| Through {
+                calls: counters.calls.value(),
+                records: counters.records.value(),
+                ended: counters.ended.value(),
+                failed: counters.failed.value(),
+            }),
             signed: match &version.facts().signed {
                 Signed::Unknown => None,
                 Signed::By(key) => Some(format!("by {key}")),

@@ -22,6 +22,7 @@ use consumers::{ApplicationName, Owner};
 use delivery::{Delivery, LetterError, LetterObject, Wanted};
 use serde::{Deserialize, Serialize};
 use types::{Caller, Invalid, StreamArn, StreamName};
+use wasm::PluginName;
 use wire::{Answer, ApiError, Requester, Target, form, json};
 
 use super::api::{POLICY_SERVICE, Pages, not_found};
@@ -241,7 +242,31 @@ impl<'a> LettersPage<'a> {
             let is_room = readers.len() < READERS_MAX && Instant::now() < end_at;
             readers.push(Read::of(pages, by, (reader, is_room)).await);
         }
+        if readers.is_empty() && denied == 0 {
+            self.is_there(pages, by)?;
+        }
         json::answer(&Readers { readers, denied })
+    }
+
+    /// Refuses what nobody reads since it is not there.
+    fn is_there(&self, pages: &Pages<'_>, by: &Caller) -> Result<(), ApiError> {
+        let (is_there, what) = match self.of {
+            Of::Stream(name) => {
+                let arn = stream_arn(by, name)?;
+                (
+                    pages.streams.source(&arn).is_some(),
+                    format!("stream {name}"),
+                )
+            }
+            Of::Plugin(name) => {
+                let found = PluginName::parse(name).ok();
+                let found = found.and_then(|name| pages.plugins.find(&name));
+                (found.is_some(), format!("plugin {name}"))
+            }
+            // Whoever asks about one has found it.
+            Of::Delivery(_) => return Ok(()),
+        };
+        is_there.then_some(()).ok_or_else(|| not_found(&what))
     }
 
     /// Has the page of a reader answer about one of its letters.
@@ -305,15 +330,7 @@ impl<'a> LettersPage<'a> {
     /// The caller's applications and delivery streams that it is about, in order of their names.
     fn readers(&self, pages: &Pages<'_>, by: &Caller) -> Result<Vec<Reader>, ApiError> {
         let stream = match self.of {
-            Of::Stream(name) => {
-                let name = StreamName::parse(name);
-                let arn = StreamArn {
-                    region: by.region.clone(),
-                    account: by.account,
-                    name: name.map_err(|Invalid(why)| ApiError::validation(why))?,
-                };
-                Some(arn)
-            }
+            Of::Stream(name) => Some(stream_arn(by, name)?),
             Of::Delivery(_) | Of::Plugin(_) => None,
         };
         let applications = pages.consumers.statuses(Owner::Caller(by)).into_iter();
@@ -333,6 +350,16 @@ impl<'a> LettersPage<'a> {
         readers.extend(ways.map(|way| Reader::Delivery(way.name)));
         Ok(readers)
     }
+}
+
+/// A stream of the caller's by its name.
+fn stream_arn(by: &Caller, name: &str) -> Result<StreamArn, ApiError> {
+    let name = StreamName::parse(name);
+    Ok(StreamArn {
+        region: by.region.clone(),
+        account: by.account,
+        name: name.map_err(|Invalid(why)| ApiError::validation(why))?,
+    })
 }
 
 impl Read {

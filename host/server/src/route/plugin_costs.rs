@@ -11,9 +11,8 @@ use wasm::{Counters, Plugin};
 pub(super) struct Costs {
     /// The versions that are shown by themselves, the one in force first, then `other`.
     costs: Vec<VersionCosts>,
-    /// By account, the last may be `other`; not there for those who may not know of other accounts.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    accounts: Option<Vec<AccountPage>>,
+    /// By account, the last may be `other`.
+    accounts: Vec<AccountPage>,
 }
 
 #[derive(Serialize)]
@@ -46,8 +45,8 @@ struct AccountPage {
 }
 
 impl Costs {
-    /// With those of accounts only for who may see records of all.
-    pub(super) fn of(plugin: &Plugin, shows_accounts: bool) -> Self {
+    /// For those who may see what is of all accounts.
+    pub(super) fn of(plugin: &Plugin) -> Self {
         let shown = plugin.shown().map(|version| {
             let (hash, counters) = (version.hash(), version.counters());
             VersionCosts::of(hash.short(), plugin.number(hash), counters)
@@ -57,7 +56,7 @@ impl Costs {
         let other = has_other.then(|| VersionCosts::of("other".to_owned(), None, other));
         Self {
             costs: shown.chain(other).collect(),
-            accounts: shows_accounts.then(|| accounts(plugin)),
+            accounts: accounts(plugin),
         }
     }
 }

@@ -95,14 +95,17 @@ struct PluginPage {
     swaps: u64,
     /// Milliseconds a second that it may have a processor; 0: as many as there are.
     cpu_ms_per_second: u32,
-    /// How long its turns had one since the start, in microseconds.
-    cpu_us: u64,
+    /// How long its turns had one since the start, in microseconds. This and all else that tells
+    /// what went through it is shown to those who may see what is of all accounts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cpu_us: Option<u64>,
     /// How long turns waited since it had used its share.
-    held_back_us: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held_back_us: Option<u64>,
     #[serde(flatten)]
     standing: history::Standing,
     #[serde(flatten)]
-    costs: Costs,
+    costs: Option<Costs>,
 }
 
 /// The version in force.
@@ -122,6 +125,16 @@ struct VersionPage {
     secrets: Vec<String>,
     /// Hosts that its manifest asks for.
     http: Vec<String>,
+    /// What of its manifest is not granted, as lines for the configuration.
+    lacks: Option<String>,
+    #[serde(flatten)]
+    used: Option<UsedPage>,
+}
+
+/// What went through the version in force.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct UsedPage {
     /// Calls over HTTP of all its versions; those that were not made as they may not be, and those
     /// that had no answer.
     http_calls: u64,
@@ -129,8 +142,6 @@ struct VersionPage {
     http_failed: u64,
     /// How long all its versions waited for tables and for answers, in microseconds.
     host_wait_us: u64,
-    /// What of its manifest is not granted, as lines for the configuration.
-    lacks: Option<String>,
     calls: u64,
     records: u64,
     traps: u64,
@@ -153,15 +164,18 @@ impl PluginPage {
                 (None, Some(_)) => "refused",
                 (None, None) => "loading",
             },
-            version: plugin.version.as_deref().map(VersionPage::of),
+            version: plugin
+                .version
+                .as_deref()
+                .map(|version| VersionPage::of(version, viewer)),
             refused: refused.map(|refused| viewer.reason(&plugin.name, &refused.why)),
             refused_at_ms: refused.map(|refused| refused.at.0),
             swaps: plugin.swaps,
             cpu_ms_per_second: share.ms_per_second,
-            cpu_us: share.used_us,
-            held_back_us: share.held_back_us,
+            cpu_us: viewer.deploys.then_some(share.used_us),
+            held_back_us: viewer.deploys.then_some(share.held_back_us),
             standing: history::Standing::of(plugin, viewer),
-            costs: Costs::of(plugin, viewer.deploys),
+            costs: viewer.deploys.then(|| Costs::of(plugin)),
         }
     }
 }
@@ -176,9 +190,8 @@ impl IgnoredPage {
 }
 
 impl VersionPage {
-    fn of(version: &wasm::Version) -> Self {
-        let (facts, counters) = (version.facts(), version.counters());
-        let calls = version.calls();
+    fn of(version: &wasm::Version, viewer: &Viewer) -> Self {
+        let facts = version.facts();
         let (limits, asked) = (version.manifest().limits, &version.manifest().grants);
         Self {
             version: version.label().to_owned(),
@@ -192,11 +205,20 @@ impl VersionPage {
             batch_ms_max: limits.batch_time_max.as_millis(),
             secrets: asked.secrets.iter().map(ToString::to_string).collect(),
             http: asked.http.iter().map(ToString::to_string).collect(),
+            lacks: version.lacks(),
+            used: viewer.deploys.then(|| UsedPage::of(version)),
+        }
+    }
+}
+
+impl UsedPage {
+    fn of(version: &wasm::Version) -> Self {
+        let (counters, calls) = (version.counters(), version.calls());
+        Self {
             http_calls: calls.calls,
             http_refused: calls.refused,
             http_failed: calls.failed,
             host_wait_us: calls.waited_us,
-            lacks: version.lacks(),
             calls: counters.calls.value(),
             records: counters.records.value(),
             traps: counters.traps.value(),

@@ -24,7 +24,7 @@ pub(crate) struct ShardArgs {
 pub(crate) struct VersionArgs {
     /// The application's name
     name: String,
-    /// The version's hash, as `millrace plugin list` shows it, or `latest`
+    /// The version's hash, as `millrace plugin inspect` shows it, or `latest`
     version: String,
     #[command(flatten)]
     target: TargetArgs,
@@ -46,7 +46,7 @@ pub(crate) async fn run(order: &str, args: &NameArgs) -> Result<(), Failure> {
 pub(crate) async fn version(args: &VersionArgs) -> Result<(), Failure> {
     let mut client = Client::new(&args.target.target()?.into());
     let page = format!("apps/{}/version", args.name);
-    let version = (args.version != "latest").then_some(args.version.as_str());
+    let version = Some(args.version.as_str());
     let answer: Done = client
         .page_of(Method::POST, &page, &Body { version })
         .await?;

@@ -1,10 +1,12 @@
 //! `millrace delivery dead-letters NAME …`: objects of failed records.
 
-use clap::{Args, Subcommand};
+use std::num::NonZeroUsize;
+
+use clap::{ArgGroup, Args, Subcommand};
 
 use super::{Door, OBJECTS_MAX, PAGE, table};
-use crate::client::{Client, Method, TargetArgs};
-use crate::commands::app::{Done, told};
+use crate::client::{Client, TargetArgs};
+use crate::commands::app::told;
 use crate::failure::Failure;
 use crate::output;
 
@@ -38,8 +40,8 @@ struct ListArgs {
     #[arg(long)]
     prefix: Option<String>,
     /// So many at most
-    #[arg(short = 'n', value_name = "N", default_value_t = 20)]
-    count: usize,
+    #[arg(short = 'n', value_name = "N", default_value = "20")]
+    count: NonZeroUsize,
     /// Begin after this one
     #[arg(long, value_name = "KEY")]
     after: Option<String>,
@@ -56,7 +58,7 @@ struct ShowArgs {
     object: String,
     /// So many records at most
     #[arg(short = 'n', value_name = "N")]
-    count: Option<usize>,
+    count: Option<NonZeroUsize>,
     #[command(flatten)]
     target: TargetArgs,
 }
@@ -70,9 +72,9 @@ struct ObjectArgs {
 }
 
 #[derive(Args)]
+#[command(group = ArgGroup::new("which").required(true).args(["object", "all"]))]
 struct ReplayArgs {
     /// Which one, as `list` shows it
-    #[arg(required_unless_present = "all", conflicts_with = "all")]
     object: Option<String>,
     /// All that are there now, and are neither replayed nor discarded
     #[arg(long)]
@@ -98,9 +100,9 @@ pub(crate) async fn run(args: &ObjectsArgs) -> Result<(), Failure> {
         ObjectsCommand::Replay(of) => replay(&door, of).await,
         ObjectsCommand::Discard(of) => {
             let mut client = Client::new(&of.target.target()?.into());
-            let page = door.page_without_reader("/discard");
-            let body = door.named(&of.object, None);
-            let answer: Done = client.page_of(Method::POST, &page, &body).await?;
+            let answer = door
+                .order(&mut client, ("discard", &of.object, None))
+                .await?;
             told(&answer, &format!("discard {}", of.object))
         }
     }
@@ -108,7 +110,7 @@ pub(crate) async fn run(args: &ObjectsArgs) -> Result<(), Failure> {
 
 async fn list(door: &Door, args: &ListArgs) -> Result<(), Failure> {
     let mut client = Client::new(&args.target.target()?.into());
-    let mut left = args.count;
+    let mut left = args.count.get();
     let (mut after, mut objects) = (args.after.clone(), Vec::new());
     while left > 0 {
         let of = (args.prefix.as_deref(), after.as_deref(), args.all);

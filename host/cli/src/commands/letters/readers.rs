@@ -1,12 +1,14 @@
 //! `millrace stream dead-letters NAME …` and `millrace plugin dead-letters NAME …`: what all
 //! applications and delivery streams that read the stream, or go through the plugin, could not do.
 
+use std::num::NonZeroUsize;
+
 use clap::{Args, Subcommand};
 
 use super::shapes::{Readers, Records};
 use super::{Door, table};
 use crate::client::{Client, Method, TargetArgs};
-use crate::commands::app::{Done, WholeLetter, letters_table, print_letter, told};
+use crate::commands::app::{WholeLetter, letters_table, print_letter, told};
 use crate::failure::Failure;
 use crate::output;
 
@@ -66,7 +68,7 @@ struct ShowArgs {
     letter: LetterArgs,
     /// So many records of an object at most
     #[arg(short = 'n', value_name = "N")]
-    count: Option<usize>,
+    count: Option<NonZeroUsize>,
 }
 
 #[derive(Args)]
@@ -126,9 +128,7 @@ async fn order(
     door: &Door,
     (order, letter, version): (&str, &str, Option<&str>),
 ) -> Result<(), Failure> {
-    let page = door.page_without_reader(&format!("/{order}"));
-    let body = door.named(letter, version);
-    let answer: Done = client.page_of(Method::POST, &page, &body).await?;
+    let answer = door.order(client, (order, letter, version)).await?;
     told(&answer, &format!("{order} {letter}"))
 }
 
@@ -147,7 +147,10 @@ async fn list(page: &str, args: &ListArgs) -> Result<(), Failure> {
         };
         let text = match (&read.why, &read.dead_letters) {
             (Some(why), _) => format!("  {why}\n"),
-            (None, Records::Objects(objects)) if objects.is_empty() => "  none\n".to_owned(),
+            (None, Records::Objects(objects)) if objects.is_empty() => match &read.next {
+                None => "  none\n".to_owned(),
+                Some(_) => "  none among the objects that were looked at\n".to_owned(),
+            },
             (None, Records::Objects(objects)) => table(objects),
             (None, Records::Letters(letters)) => letters_table(letters),
         };

@@ -60,10 +60,12 @@ pub(crate) async fn run(args: &InspectArgs) -> Result<(), Failure> {
         ]);
     }
     rows.extend(costs::rows(&plugin));
-    let share = output::share(plugin.cpu_ms_per_second, plugin.held_back_us);
+    let held_back = plugin.held_back_us.unwrap_or_default();
+    let share = output::share(plugin.cpu_ms_per_second, held_back);
     rows.push(("processor time", share));
-    let took = format!("{} us", output::count(plugin.cpu_us));
-    rows.push(("time of turns", took));
+    if let Some(took) = plugin.cpu_us {
+        rows.push(("time of turns", format!("{} us", output::count(took))));
+    }
     rows.extend(granted(&plugin));
     rows.push(("swaps", output::count(plugin.swaps)));
     rows.extend(standing(&plugin));
@@ -115,7 +117,7 @@ fn standing(plugin: &Plugin) -> Vec<(&'static str, String)> {
     for version in &plugin.versions {
         let hash = version.hash.get(..12).unwrap_or(&version.hash);
         let [calls, ended, failed] =
-            [version.calls, version.ended, version.failed].map(output::count);
+            [version.calls, version.ended, version.failed].map(output::count_or_none);
         let number = output::count_or_none(version.number);
         let signed = version.signed.as_deref();
         let signed = signed.map_or_else(String::new, |by| format!(", signed {by}"));

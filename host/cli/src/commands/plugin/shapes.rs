@@ -52,8 +52,9 @@ pub(crate) struct Plugin {
     pub(crate) refused_at_ms: Option<u64>,
     pub(crate) swaps: u64,
     pub(crate) cpu_ms_per_second: u64,
-    pub(crate) cpu_us: u64,
-    pub(crate) held_back_us: u64,
+    /// This and all that tells what went through it is not there for those who do not deploy.
+    pub(crate) cpu_us: Option<u64>,
+    pub(crate) held_back_us: Option<u64>,
     pub(crate) number: Option<u64>,
     pub(crate) rollbacks: Option<u64>,
     pub(crate) automatic_rollbacks: Option<u64>,
@@ -121,9 +122,9 @@ pub(crate) struct ShadowSide {
 pub(crate) struct InUse {
     pub(crate) number: Option<u64>,
     pub(crate) hash: String,
-    pub(crate) calls: u64,
-    pub(crate) ended: u64,
-    pub(crate) failed: u64,
+    pub(crate) calls: Option<u64>,
+    pub(crate) ended: Option<u64>,
+    pub(crate) failed: Option<u64>,
     pub(crate) signed: Option<String>,
 }
 

@@ -1,0 +1,100 @@
+//! What an application had not come to when its stream was deleted is counted, also while it is
+//! paused, and an application that is deleted is gone whatever its plugin does.
+
+use std::time::Duration;
+
+use millrace_tests::{Client, Service, Setting};
+use serde_json::json;
+
+use crate::counter::counter;
+use crate::ground::{APP, Plugins, TEXT, create_app, describe, put, until, until_done};
+
+async fn order(client: &Client, order: &str) {
+    let page = format!("apps/{APP}/{order}");
+    let (status, answer) = client.post_page(&page, &json!({})).await;
+    assert_eq!(status, 200, "{answer}");
+}
+
+fn texts(count: usize) -> Vec<String> {
+    (0..count).map(|number| format!("word-{number}")).collect()
+}
+
+#[tokio::test]
+async fn what_is_deleted_with_its_stream_while_an_application_is_paused_is_lost_and_counted() {
+    let plugins = Plugins::with(&counter());
+    let service = plugins.serve(2).await;
+    let client = service.client();
+    create_app(&client).await;
+    put(&client, &texts(10)).await;
+    until_done(&client, 10).await;
+    order(&client, "pause").await;
+    put(&client, &texts(100)).await;
+    client.delete(TEXT).await;
+    let app = until(&client, |app| app["lost"] == 100).await;
+    assert_eq!(
+        (&app["state"], &app["waiting"]),
+        (&json!("PAUSED"), &json!(0))
+    );
+    assert_eq!(
+        app["trouble"],
+        json!(null),
+        "it is paused, and misses nothing"
+    );
+    // The next one of its name is another one, and goes as well before anybody reads it.
+    client.create(TEXT, 1).await;
+    until(&client, |app| app["shards"][0]["waiting"] == 0).await;
+    put(&client, &texts(50)).await;
+    client.delete(TEXT).await;
+    until(&client, |app| app["lost"] == 150).await;
+    let service = service.restart().await;
+    let client = service.client();
+    order(&client, "resume").await;
+    let app = until(&client, |app| app["trouble"].is_string()).await;
+    assert_eq!((&app["processed"], &app["lost"]), (&json!(10), &json!(150)));
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn an_application_whose_records_never_end_is_gone_soon_after_it_is_deleted() {
+    let plugins = Plugins::with(&counter());
+    let setting = Setting {
+        plugin_limits: wasm::Limits {
+            // Nothing but the deletion ends them while the test lasts.
+            batch_time_max: Duration::from_secs(3_000),
+            ..wasm::Limits::default()
+        },
+        ..plugins.setting()
+    };
+    let service = Service::start_with(setting).await;
+    let client = service.client();
+    client.create(TEXT, 8).await;
+    client.create("alerts", 1).await;
+    create_app(&client).await;
+    let loops: Vec<_> = (0..64).map(|number| format!("@{number}")).collect();
+    put(&client, &loops).await;
+    order(&client, "delete").await;
+    client
+        .page_until("apps", |page| page["apps"] == json!([]))
+        .await;
+    create_app(&client).await;
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_done_and_what_waits_come_to_what_there_is_at_each_look() {
+    const RECORDS: u64 = 3_000;
+    let plugins = Plugins::with(&counter());
+    let service = plugins.serve(4).await;
+    let client = service.client();
+    put(&client, &texts(usize::try_from(RECORDS).unwrap())).await;
+    create_app(&client).await;
+    loop {
+        let app = describe(&client).await;
+        let count = |member: &str| app[member].as_u64().unwrap();
+        assert_eq!(count("processed") + count("waiting"), RECORDS, "{app}");
+        if count("waiting") == 0 {
+            break;
+        }
+    }
+    service.stop().await;
+}
