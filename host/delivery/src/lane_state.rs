@@ -239,6 +239,14 @@ impl LaneState {
         status.stuck = None;
     }
 
+    /// It gets on, and that takes long. What stands in the way of a cut is told before.
+    pub(crate) fn takes_long(&self, why: String) {
+        let status = &mut self.lock().status;
+        if status.stuck.is_none() {
+            status.trouble = Some(why);
+        }
+    }
+
     /// Its row was written by another build, and this one does not read it.
     pub(crate) fn is_unreadable(&self, error: &StoreError) {
         self.has_trouble(Some(rows::told_unreadable(&error.to_string())));

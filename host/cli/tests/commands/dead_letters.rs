@@ -95,7 +95,7 @@ fn what_failed_is_replayed_once_and_discarded() {
     }
 
     let told = complaint(letters(&server, &["replay"]), 2);
-    assert!(told.contains("<OBJECT>"), "{told}");
+    assert!(told.contains("<OBJECT|--all>"), "{told}");
     let all = printed(letters(&server, &["replay", "--all"]));
     assert!(all.ends_with("\n1 objects\n"), "{all}");
     assert_eq!(

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use streams::pump::StepError;
 use types::Invalid;
@@ -24,6 +24,7 @@ pub(super) struct HandOver<'a> {
     handed: u32,
     /// Those of them that are there.
     there: Put,
+    begun: Instant,
     /// A call of this cut was cut short before.
     pub(super) is_slow: bool,
     /// What it holds meanwhile.
@@ -38,6 +39,8 @@ const QUICK_PUT_MAX: Duration = Duration::from_secs(1);
 const QUICK_PUT_MAX_PER_MIB: Duration = Duration::from_millis(60);
 /// Between two looks whether others wait for what a slow put holds.
 const WANTED_LOOK: Duration = Duration::from_millis(100);
+/// For how long a cut is worked on until that is shown.
+const WORK_SHOWN_AFTER: Duration = Duration::from_secs(10);
 
 impl<'a> HandOver<'a> {
     /// Begins with a cut, which holds this room.
@@ -59,10 +62,24 @@ impl<'a> HandOver<'a> {
             open,
             handed: 0,
             there: Put::default(),
+            begun: Instant::now(),
             is_slow: false,
             room,
             was_slow: false,
         })
+    }
+
+    /// Shows that the cut has been worked on for long, if it has.
+    pub(super) fn shows_how_long(&self) {
+        let passed = self.begun.elapsed();
+        if passed < WORK_SHOWN_AFTER || self.open.cut.plugin.is_none() {
+            return;
+        }
+        let (records, seconds) = (self.open.cut.records, passed.as_secs());
+        self.lane.state.takes_long(format!(
+            "its plugin has been at work on {records} records for {seconds} s: those that it does \
+             not end with are found one by one, each after its deadline, and fail"
+        ));
     }
 
     /// Whether what was decided still is what is to be done: another configuration means another

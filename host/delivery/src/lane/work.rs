@@ -167,6 +167,7 @@ impl Work {
                 working.room.go_on().await;
             }
             handing.is_still_wanted()?;
+            handing.shows_how_long();
             let until_ready = |worker: &mut Worker, turn: &Turn| {
                 worker.work(|worker| worker.has_ready() || turn.is_over())
             };
