@@ -121,7 +121,7 @@ def not_served(destination):
     # It is in force unless it says otherwise.
     yield [destination, "DataFormatConversionConfiguration"], {}
     yield [destination, "DynamicPartitioningConfiguration"], {"Enabled": True}
-    yield [destination, "CustomTimeZone"], "Europe/Berlin"
+    yield [destination, "CustomTimeZone"], "Europe/Atlantis"
 
 
 class FirehoseConstraints(ConstraintChecks, unittest.TestCase):

@@ -187,6 +187,17 @@ async fn hints_and_words_beyond_the_model_are_refused() {
 }
 
 #[tokio::test]
+async fn what_names_no_time_zone_is_refused() {
+    let (service, client) = with_old().await;
+    for zone in ["Europe/Atlantis", "europe/berlin", "EST", "/"] {
+        let told = format!("'{zone}' is no time zone that is known here");
+        let more = json!({"CustomTimeZone": zone});
+        are_refused(&client, more, "InvalidArgumentException", &told).await;
+    }
+    end(service).await;
+}
+
+#[tokio::test]
 async fn what_is_not_served_is_refused_by_name_and_not_ignored() {
     let (service, client) = with_old().await;
     for (more, what) in [
@@ -198,10 +209,6 @@ async fn what_is_not_served_is_refused_by_name_and_not_ignored() {
         (
             json!({"CompressionFormat": "HADOOP_SNAPPY"}),
             "CompressionFormat HADOOP_SNAPPY",
-        ),
-        (
-            json!({"CustomTimeZone": "Europe/Berlin"}),
-            "CustomTimeZone Europe/Berlin",
         ),
         (json!({"S3BackupMode": "Enabled"}), "S3BackupMode Enabled"),
         (

@@ -13,6 +13,7 @@ use wasm::{Absence, Choice, PluginName, Plugins, Qualifier};
 use crate::arn::{BucketName, DeliveryStreamArn, FunctionArn};
 use crate::prefix::Prefixes;
 use crate::tables::LaneKey;
+use crate::zone::Zone;
 
 /// How large and how old the records of one object may become, unless the configuration says
 /// otherwise (model, BufferingHints).
@@ -187,7 +188,7 @@ pub struct Destination {
     pub compression: Compression,
     /// What names end in.
     pub file_extension: Option<String>,
-    /// The time zone of prefixes, kept and given back: it is UTC whatever stands here.
+    /// The time zone of prefixes and names; UTC unless one stands here.
     pub custom_time_zone: Option<String>,
     /// `CloudWatchLoggingOptions`: enabled, group, stream. Kept and given back.
     pub logging: Option<(bool, Option<String>, Option<String>)>,
@@ -215,6 +216,8 @@ pub struct Plan {
     pub bucket: BucketName,
     /// What stands before their names.
     pub prefixes: Prefixes,
+    /// The time zone that they are in.
+    pub zone: Zone,
     /// Bytes of records that go together.
     pub size_bytes: u64,
     /// How long a record waits for others.
@@ -251,6 +254,7 @@ impl Destination {
         Ok(Plan {
             bucket: BucketName::parse_arn(&self.bucket_arn)?,
             prefixes: Prefixes::parse(self.prefix.as_deref(), self.error_output_prefix.as_deref())?,
+            zone: Zone::parse(self.custom_time_zone.as_deref().unwrap_or_default())?,
             size_bytes: u64::from(self.size_mib) * BYTES_PER_MIB,
             interval: Duration::from_secs(u64::from(self.interval_seconds)),
         })

@@ -51,6 +51,7 @@ mod tables;
 mod transform;
 mod user_records;
 mod worker;
+mod zone;
 
 pub use delivery::{
     Delivery, FLUSH_TIME_MAX, Foundations, Metrics, ORDER_TIME_MAX, OpenError, WorkStatus,

@@ -6,16 +6,17 @@
 //! uuid = version 8:  cut number 48 bits | part 12 bits | keyed hash of stream, lane, cut, part 62
 //! ```
 //!
-//! The time is that of the oldest record. Within a lane it never runs backwards and the cut's
-//! number rises, so that names with one prefix text and one version, sorted as text, are objects in
-//! the order of their records. Versions are numbers: 10 stands before 9 where they are text.
+//! The time is that of the oldest record, in the time zone of the destination. Within a lane it
+//! never runs backwards where the zone's clocks do not, and the cut's number rises, so that names
+//! with one prefix text and one version, sorted as text, are objects in the order of their records.
+//! Versions are numbers: 10 stands before 9 where they are text.
 
-use chrono::{DateTime, Utc};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use crate::piece::PieceKind;
 use crate::prefix::{Moment, Prefix};
+use crate::zone::Local;
 
 /// Objects that one cut may become: as many as a part number has bits for.
 pub const PARTS_PER_CUT_MAX: u16 = 4_095;
@@ -47,8 +48,8 @@ pub struct Label<'a> {
     pub stream: &'a str,
     /// The version of its configuration.
     pub version: u64,
-    /// The arrival of the oldest record of the cut.
-    pub oldest: DateTime<Utc>,
+    /// The arrival of the oldest record of the cut, in the time zone of the destination.
+    pub local: Local,
     /// `.gz`, or whatever the configuration asks for.
     pub extension: &'a str,
 }
@@ -58,7 +59,7 @@ impl NamingKey {
     pub fn object_key(&self, prefix: &Prefix, place: Place, label: Label<'_>) -> String {
         let hash = self.hash(place);
         let moment = Moment {
-            oldest: label.oldest,
+            local: label.local,
             random: &hash,
         };
         format!(
@@ -66,7 +67,7 @@ impl NamingKey {
             prefix.evaluate(moment),
             label.stream,
             label.version,
-            label.oldest.format("%Y-%m-%d-%H-%M-%S"),
+            label.local.time.format("%Y-%m-%d-%H-%M-%S"),
             uuid(place, &hash),
             label.extension
         )
@@ -135,14 +136,20 @@ mod tests {
     use types::Timestamp;
 
     use super::*;
-    use crate::prefix::{self, Prefixes};
+    use crate::prefix::Prefixes;
+    use crate::zone::Zone;
 
     fn name(place: Place, oldest: u64) -> String {
+        name_in("UTC", place, oldest)
+    }
+
+    fn name_in(zone: &str, place: Place, oldest: u64) -> String {
         let prefixes = Prefixes::parse(Some("a/"), None).unwrap();
+        let (zone, oldest) = (Zone::parse(zone).unwrap(), Timestamp(oldest));
         let label = Label {
             stream: "clicks",
             version: 3,
-            oldest: prefix::date_of(Timestamp(oldest)).unwrap(),
+            local: zone.local(oldest, zone.clocks_at(oldest)).unwrap(),
             extension: ".gz",
         };
         NamingKey([7; 32]).object_key(&prefixes.delivered, place, label)
@@ -172,6 +179,13 @@ mod tests {
         assert_eq!(uuid, NamingKey([7; 32]).uuid(PLACE));
         assert_eq!(place_in(uuid), Some((PLACE.cut, PLACE.part)));
         assert_eq!(place_in("no uuid"), None);
+    }
+
+    #[test]
+    fn a_name_says_the_time_of_the_zone() {
+        let name = name_in("America/New_York", PLACE, 1_535_365_805_678);
+        let start = "a/2018/08/27/06/clicks-3-2018-08-27-06-30-05-00000000-0004-8005-";
+        assert!(name.starts_with(start), "{name}");
     }
 
     #[test]

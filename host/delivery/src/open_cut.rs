@@ -8,6 +8,7 @@ use crate::answers::Answers;
 use crate::counts::{Counts, VersionCounts};
 use crate::cut::Cut;
 use crate::delivery_stream::Destination;
+use crate::zone::{Clocks, Zone};
 
 /// A cut on its way. It is kept before a byte of it leaves; until then it can be forgotten, and
 /// what it was about is decided anew.
@@ -17,6 +18,9 @@ pub struct OpenCut {
     pub cut: Cut,
     /// The destination of its time, so that its objects have the same names when it is done again.
     pub destination: Destination,
+    /// How the clocks of its time zone stood when the oldest record arrived, as the rules of zones
+    /// were known when it was decided: the names say it, also if those are others now.
+    pub clocks: Clocks,
     /// What its records become.
     pub way: Way,
     /// Objects of it that may exist: so many were handed over to be put, over all tries.
@@ -161,9 +165,10 @@ impl Skip {
 }
 
 impl OpenCut {
-    /// A cut of which nothing has left.
-    pub fn decided(cut: Cut, destination: Destination) -> Self {
+    /// A cut of which nothing has left, for a destination in this time zone.
+    pub fn decided(cut: Cut, destination: Destination, zone: &Zone) -> Self {
         Self {
+            clocks: zone.clocks_at(cut.oldest),
             cut,
             destination,
             way: Way::Deliver,
@@ -227,6 +232,7 @@ impl OpenCut {
                 ..self.cut.clone()
             },
             destination: self.destination.clone(),
+            clocks: self.clocks,
             way: self.way.clone(),
             objects: 0,
             put: Put::default(),

@@ -2,12 +2,13 @@
 //! each object (developer guide, "Custom Prefixes for Amazon S3 Objects"). Pure: the moment is an
 //! argument.
 
-use std::fmt::Write;
-use std::iter::Peekable;
-use std::str::Chars;
+mod pattern;
+mod time_text;
 
-use chrono::{DateTime, Datelike, Timelike, Utc};
 use types::{Invalid, Timestamp};
+
+use self::pattern::Pattern;
+use crate::zone::{Local, Zone};
 
 /// Characters of a prefix once it is evaluated (developer guide, "Semantic rules").
 pub const EVALUATED_CHARS_MAX: usize = 512;
@@ -16,8 +17,6 @@ const RANDOM_CHARS: usize = 11;
 /// Random bytes that all random strings of a prefix are made of. Each string begins where the one
 /// before it ended; after the last byte comes the first again.
 pub const RANDOM_BYTES: usize = 32;
-/// Letters of a pattern that may stand in a row.
-const RUN_MAX: usize = 9;
 
 /// What kind of objects a prefix is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,8 +30,8 @@ pub enum Kind {
 /// What a prefix is evaluated with. The same gives the same name.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment<'a> {
-    /// The arrival of the oldest record in the object.
-    pub oldest: DateTime<Utc>,
+    /// The arrival of the oldest record in the object, in the time zone of the destination.
+    pub local: Local,
     /// Bytes that look random, for `!{firehose:random-string}`.
     pub random: &'a [u8; RANDOM_BYTES],
 }
@@ -44,16 +43,9 @@ pub struct Prefix(Vec<Part>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
     Text(String),
-    Time(Vec<Field>),
+    Time(Pattern),
     Random,
     ErrorType,
-}
-
-/// A piece of a time pattern.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Field {
-    Text(String),
-    Letters(char, usize),
 }
 
 /// What failed records are filed under.
@@ -110,13 +102,13 @@ impl Prefixes {
         Ok(Self { delivered, failed })
     }
 
-    /// Whether objects can have the names that both give.
+    /// Whether objects can have the names that both give in a time zone.
     ///
     /// # Errors
     /// A sentence that names the prefix and what is wrong with it.
-    pub fn check_paths(&self) -> Result<(), Invalid> {
-        self.delivered.check_path()?;
-        self.failed.check_path()
+    pub fn check_paths(&self, zone: &Zone) -> Result<(), Invalid> {
+        self.delivered.check_path(zone)?;
+        self.failed.check_path(zone)
     }
 }
 
@@ -141,7 +133,7 @@ impl Prefix {
     }
 
     fn add_hour(&mut self) {
-        self.0.push(Part::Time(hour()));
+        self.0.push(Part::Time(Pattern::hour()));
     }
 
     fn add_error_type(&mut self) {
@@ -152,9 +144,10 @@ impl Prefix {
     /// Checks that names with this prefix can be paths of files, which objects may be: each part
     /// between two `/` must be the name of a folder. One moment stands for all: an expression gives
     /// letters and digits at any of them, and the text of its pattern.
-    fn check_path(&self) -> Result<(), Invalid> {
+    fn check_path(&self, zone: &Zone) -> Result<(), Invalid> {
+        let at = Timestamp(0);
         let moment = Moment {
-            oldest: DateTime::UNIX_EPOCH,
+            local: zone.local(at, zone.clocks_at(at))?,
             random: &[0; RANDOM_BYTES],
         };
         let text = self.evaluate_whole(moment);
@@ -191,10 +184,7 @@ impl Prefix {
         match self.0.last() {
             Some(Part::Text(text)) => text,
             Some(Part::ErrorType) => PROCESSING_FAILED,
-            Some(Part::Time(fields)) => match fields.last() {
-                Some(Field::Text(text)) => text,
-                Some(Field::Letters(..)) | None => "",
-            },
+            Some(Part::Time(pattern)) => pattern.last_text(),
             Some(Part::Random) | None => "",
         }
     }
@@ -214,7 +204,7 @@ impl Prefix {
         for part in &self.0 {
             match part {
                 Part::Text(text) => out.push_str(text),
-                Part::Time(fields) => write_time(&mut out, fields, moment.oldest),
+                Part::Time(pattern) => pattern.write(&mut out, &moment.local),
                 Part::ErrorType => out.push_str(PROCESSING_FAILED),
                 Part::Random => {
                     for byte in random.by_ref().take(RANDOM_CHARS) {
@@ -242,8 +232,8 @@ impl Part {
             return Err(wrong("is not of the form !{namespace:value}"));
         };
         match (namespace, value) {
-            ("timestamp", value) => match pattern(value) {
-                Some(fields) if !value.is_empty() => Ok(Self::Time(fields)),
+            ("timestamp", value) => match Pattern::parse(value) {
+                Some(pattern) if !value.is_empty() => Ok(Self::Time(pattern)),
                 _ => Err(wrong("is not a pattern of a time that is known here")),
             },
             ("firehose", "random-string") => Ok(Self::Random),
@@ -265,116 +255,6 @@ fn push_text(parts: &mut Vec<Part>, text: &str) {
     }
 }
 
-/// What is appended to a prefix without expressions: `yyyy/MM/dd/HH/`.
-fn hour() -> Vec<Field> {
-    let letters = [('y', 4), ('M', 2), ('d', 2), ('H', 2)].into_iter();
-    let fields = letters
-        .flat_map(|(letter, run)| [Field::Letters(letter, run), Field::Text("/".to_owned())]);
-    fields.collect()
-}
-
-/// The fields of a pattern of Java's DateTimeFormatter; `None` for one with letters that are not
-/// known here.
-fn pattern(text: &str) -> Option<Vec<Field>> {
-    let mut fields = Vec::new();
-    let mut chars = text.chars().peekable();
-    while let Some(first) = chars.next() {
-        if first == '\'' {
-            fields.push(Field::Text(quoted(&mut chars)?));
-        } else if first.is_ascii_alphabetic() {
-            let mut run = 1;
-            while chars.next_if_eq(&first).is_some() {
-                run += 1;
-            }
-            if !is_known(first, run) {
-                return None;
-            }
-            fields.push(Field::Letters(first, run));
-        } else if matches!(first, '{' | '}' | '[' | ']' | '#') {
-            return None;
-        } else {
-            fields.push(Field::Text(first.to_string()));
-        }
-    }
-    Some(fields)
-}
-
-/// The text up to the quote that ends it, after the one that begins it; `None` where none does. Two
-/// quotes in a row are a quote, inside of a text and in the place of one.
-fn quoted(chars: &mut Peekable<Chars<'_>>) -> Option<String> {
-    if chars.next_if_eq(&'\'').is_some() {
-        return Some("'".to_owned());
-    }
-    let mut text = String::new();
-    loop {
-        match chars.next()? {
-            '\'' if chars.next_if_eq(&'\'').is_some() => text.push('\''),
-            '\'' => return Some(text),
-            other => text.push(other),
-        }
-    }
-}
-
-/// Whether so many of a letter in a row have a meaning here.
-fn is_known(letter: char, run: usize) -> bool {
-    match letter {
-        'y' | 'u' | 'S' => run <= RUN_MAX,
-        'M' | 'L' | 'E' => run <= 4,
-        'd' | 'H' | 'h' | 'K' | 'k' | 'm' | 's' => run <= 2,
-        'D' => run <= 3,
-        'a' => run == 1,
-        _ => false,
-    }
-}
-
-/// The date and the time of an arrival.
-///
-/// # Errors
-/// When it lies after the last year that a calendar has here, 262,142.
-pub fn date_of(at: Timestamp) -> Result<DateTime<Utc>, Invalid> {
-    let millis = i64::try_from(at.0).ok();
-    let date = millis.and_then(DateTime::from_timestamp_millis);
-    date.ok_or_else(|| Invalid(format!("no date is {} ms after 1970", at.0)))
-}
-
-fn write_time(out: &mut String, fields: &[Field], time: DateTime<Utc>) {
-    for field in fields {
-        match field {
-            Field::Text(text) => out.push_str(text),
-            Field::Letters(letter, run) => write_field(out, *letter, *run, time),
-        }
-    }
-}
-
-fn write_field(out: &mut String, letter: char, run: usize, time: DateTime<Utc>) {
-    let hour = time.hour();
-    let number = match letter {
-        'y' | 'u' if run == 2 => time.year().rem_euclid(100).unsigned_abs(),
-        'y' | 'u' => time.year().unsigned_abs(),
-        'M' | 'L' if run == 3 => return out.push_str(&time.format("%b").to_string()),
-        'M' | 'L' if run == 4 => return out.push_str(&time.format("%B").to_string()),
-        'M' | 'L' => time.month(),
-        'E' if run == 4 => return out.push_str(&time.format("%A").to_string()),
-        'E' => return out.push_str(&time.format("%a").to_string()),
-        'a' => return out.push_str(if hour < 12 { "AM" } else { "PM" }),
-        'd' => time.day(),
-        'D' => time.ordinal(),
-        'H' => hour,
-        'k' => (hour + 23) % 24 + 1,
-        'K' => hour % 12,
-        'h' => (hour + 11) % 12 + 1,
-        'm' => time.minute(),
-        's' => time.second(),
-        // S, the fraction of a second: its first digits.
-        _ => {
-            let nanos = format!("{:09}", time.nanosecond());
-            return out.extend(nanos.chars().take(run));
-        }
-    };
-    // Writing to a string does not fail.
-    let _ = write!(out, "{number:0run$}");
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -383,10 +263,15 @@ mod tests {
     const AT: Timestamp = Timestamp(1_535_365_805_678);
 
     fn evaluate(prefix: Option<&str>, error: Option<&str>) -> (String, String) {
+        evaluate_in("UTC", prefix, error)
+    }
+
+    fn evaluate_in(zone: &str, prefix: Option<&str>, error: Option<&str>) -> (String, String) {
         let prefixes = Prefixes::parse(prefix, error).unwrap();
+        let zone = Zone::parse(zone).unwrap();
         let random = std::array::from_fn(|place| u8::try_from(place).unwrap());
         let moment = Moment {
-            oldest: date_of(AT).unwrap(),
+            local: zone.local(AT, zone.clocks_at(AT)).unwrap(),
             random: &random,
         };
         (
@@ -447,14 +332,15 @@ mod tests {
     }
 
     #[test]
-    fn every_letter_of_a_pattern_is_javas() {
-        let pattern = "yy MMM MMMM E EEEE D DDD d h hh K k a m s SSS ''";
-        let prefix = format!("!{{timestamp:{pattern}}}");
-        let (text, _) = evaluate(Some(&prefix), Some("e/"));
-        assert_eq!(
-            text,
-            "18 Aug August Mon Monday 239 239 27 10 10 10 10 AM 30 5 678 '"
-        );
+    fn all_times_of_a_prefix_are_those_of_the_zone_also_the_hour_that_is_appended() {
+        let evaluate = |prefix, error| evaluate_in("Asia/Tokyo", prefix, error);
+        let (delivered, failed) = evaluate(Some("a/"), None);
+        assert_eq!(delivered, "a/2018/08/27/19/");
+        assert_eq!(failed, "a/processing-failed/2018/08/27/19/");
+        let error = "!{firehose:error-output-type}/!{timestamp:VV}/!{timestamp:zzzz}/";
+        let (delivered, failed) = evaluate(Some("!{timestamp:YYYY-'W'ww-EEE-ZZZZZ}/"), Some(error));
+        assert_eq!(delivered, "2018-W35-Mon-+09:00/");
+        assert_eq!(failed, "processing-failed/Asia/Tokyo/Japan Standard Time/");
     }
 
     /// The third of a prefix had ten characters.
@@ -479,7 +365,8 @@ mod tests {
                 "'!{nothing:x}' in a prefix names nothing",
             ),
             ("!{timestamp:}", None, "not a pattern"),
-            ("!{timestamp:qq}", None, "not a pattern"),
+            ("!{timestamp:qqqqqq}", None, "not a pattern"),
+            ("!{timestamp:yyyy]}", None, "not a pattern"),
             ("!{timestamp:'open}", None, "not a pattern"),
             ("!{timestamp:yyyy", None, "has no end"),
             (
@@ -511,7 +398,7 @@ mod tests {
             ("a\u{7}/", None, "has a control character"),
         ] {
             let parsed = Prefixes::parse(Some(prefix), error);
-            let checked = parsed.and_then(|prefixes| prefixes.check_paths());
+            let checked = parsed.and_then(|prefixes| prefixes.check_paths(&Zone::utc()));
             let Invalid(told) = checked.unwrap_err();
             assert!(told.contains(what), "{prefix}: {told}");
         }

@@ -122,7 +122,10 @@ impl LaneStep {
             return None;
         }
         self.state.waits(&made.cut.gathering());
-        let open = OpenCut::decided(made.cut.clone(), ahead.stream.destination.clone());
+        let DeliveryStream {
+            destination, plan, ..
+        } = &*ahead.stream;
+        let open = OpenCut::decided(made.cut.clone(), destination.clone(), &plan.zone);
         self.made = Some(made);
         Some(open)
     }

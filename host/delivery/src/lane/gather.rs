@@ -65,7 +65,8 @@ impl LaneStep {
             let plugin = plugin.as_ref();
             match self.gather_by(from, (&stream, plugin)).await? {
                 Gathered::Cut(cut) => {
-                    let open = OpenCut::decided(cut, stream.destination.clone());
+                    let destination = stream.destination.clone();
+                    let open = OpenCut::decided(cut, destination, &stream.plan.zone);
                     return Ok(Some(self.with_what_was_moved(open)));
                 }
                 Gathered::Nothing => return Ok(None),

@@ -54,8 +54,7 @@ impl<'a> HandOver<'a> {
     ) -> Result<Self, StepError> {
         let tools = &lane.work.tools;
         let stream = lane.signals.stream.borrow().arn.name.clone();
-        let of = (&open.cut, &open.destination);
-        let bucket = Bucket::begin((&tools.objects, &tools.naming), &stream, of);
+        let bucket = Bucket::begin((&tools.objects, &tools.naming), &stream, open);
         Ok(Self {
             bucket: bucket.map_err(|Invalid(why)| StepError::Failed(why))?,
             lane,

@@ -200,6 +200,7 @@ impl LaneStep {
         cut.plugin = None;
         cut.decided_at = self.work.tools.clock.now();
         let skipped = OpenCut {
+            clocks: stream.plan.zone.clocks_at(cut.oldest),
             cut,
             destination: stream.destination.clone(),
             way: Way::Skip(skip),

@@ -201,6 +201,7 @@ impl LaneStep {
         let mut open = open;
         open.cut.version_id = stream.version_id;
         open.destination = stream.destination.clone();
+        open.clocks = stream.plan.zone.clocks_at(open.cut.oldest);
         open
     }
 }

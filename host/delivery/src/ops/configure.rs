@@ -113,16 +113,13 @@ fn refuse_what_is_not_served(said: &ExtendedS3<'_>) -> Result<(), ApiError> {
     if partitioning.is_some_and(|Structure(p)| matches!(p.enabled, Some(Boolean(true)))) {
         return refuse("DynamicPartitioningConfiguration");
     }
-    match said.custom_time_zone.as_ref().map(Text::as_str) {
-        None | Some("" | "UTC") => Ok(()),
-        Some(zone) => refuse(&format!("CustomTimeZone {zone}")),
-    }
+    Ok(())
 }
 
 fn checked(destination: Destination) -> Result<Destination, ApiError> {
     // Only here: what was kept before a rule is kept.
     let planned = destination.plan();
-    let checked = planned.and_then(|plan| plan.prefixes.check_paths());
+    let checked = planned.and_then(|plan| plan.prefixes.check_paths(&plan.zone));
     checked.map_err(|Invalid(why)| invalid_argument(why))?;
     Ok(destination)
 }

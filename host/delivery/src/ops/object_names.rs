@@ -1,7 +1,6 @@
 //! Whether objects can have the names that a destination gives them: asked when it is configured,
 //! so that no record ever waits for a name that cannot be.
 
-use chrono::{DateTime, Utc};
 use types::limits::OBJECT_KEY_BYTES_MAX;
 use types::{Invalid, Timestamp};
 use wire::ApiError;
@@ -12,10 +11,13 @@ use crate::arn::DeliveryStreamName;
 use crate::delivery_stream::{Destination, Plan};
 use crate::object_name::{Label, Place};
 use crate::piece::PieceKind;
-use crate::prefix::{self, Prefix};
+use crate::prefix::Prefix;
+use crate::zone::{Local, Zone};
 
 /// Wednesday, 2026-09-30 22:30:30.999: every field of a time is as long as it can be.
 const LONGEST: Timestamp = Timestamp(1_790_807_430_999);
+/// Milliseconds until the clocks of all zones with a summer's time stand otherwise: a quarter.
+const OTHER_CLOCKS_MS: u64 = 92 * 24 * 60 * 60 * 1_000;
 
 /// Refuses a destination whose objects could not be put for their names' sake.
 ///
@@ -29,25 +31,27 @@ pub async fn check(
     let refused = |Invalid(why)| invalid_argument(format!("{why}."));
     let plan = destination.plan().map_err(refused)?;
     let Plan {
-        bucket, prefixes, ..
+        bucket,
+        prefixes,
+        zone,
+        ..
     } = &plan;
     for (member, prefix, extension) in [
         ("Prefix", &prefixes.delivered, destination.extension()),
         ("ErrorOutputPrefix", &prefixes.failed, ""),
     ] {
-        let key = |at| {
-            let oldest = prefix::date_of(at).map_err(refused)?;
-            Ok::<_, ApiError>(key(delivery, prefix, (stream, extension), oldest))
-        };
-        let longest = key(LONGEST)?;
-        let bytes = longest.len();
+        let mut keys = Vec::new();
+        for local in moments(zone, delivery.now()).map_err(refused)? {
+            keys.push(key(delivery, prefix, (stream, extension), local));
+        }
+        let bytes = keys.iter().map(String::len).max().unwrap_or_default();
         if bytes > OBJECT_KEY_BYTES_MAX {
             return Err(invalid_argument(format!(
                 "{member} is too long: with the name of an object it has up to {bytes} bytes, and \
                  the key of an object can have {OBJECT_KEY_BYTES_MAX}."
             )));
         }
-        for key in [longest, key(delivery.now())?] {
+        for key in keys {
             let can_hold = delivery.tools.objects.can_hold(bucket, &key).await;
             can_hold.map_err(|Invalid(why)| invalid_argument(format!("{member}: {why}.")))?;
         }
@@ -55,12 +59,24 @@ pub async fn check(
     Ok(())
 }
 
+/// Now, and what the zone's clocks show when its names are longest, in winter and in summer.
+fn moments(zone: &Zone, now: Timestamp) -> Result<Vec<Local>, Invalid> {
+    let mut moments = vec![zone.local(now, zone.clocks_at(now))?];
+    for at in [LONGEST, Timestamp(LONGEST.0 + OTHER_CLOCKS_MS)] {
+        let clocks = zone.clocks_at(at);
+        let shown = LONGEST.0.checked_add_signed(-clocks.east_ms());
+        let shown = shown.ok_or_else(|| Invalid("a zone is ahead of all time".to_owned()))?;
+        moments.push(zone.local(Timestamp(shown), clocks)?);
+    }
+    Ok(moments)
+}
+
 /// The longest key of an object whose oldest record arrived then.
 fn key(
     delivery: &Delivery,
     prefix: &Prefix,
     (stream, extension): (&DeliveryStreamName, &str),
-    oldest: DateTime<Utc>,
+    local: Local,
 ) -> String {
     let place = Place {
         delivery_stream: 0,
@@ -72,7 +88,7 @@ fn key(
     let label = Label {
         stream: stream.as_str(),
         version: u64::MAX,
-        oldest,
+        local,
         extension,
     };
     delivery.tools.naming.object_key(prefix, place, label)

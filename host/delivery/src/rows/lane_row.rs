@@ -17,6 +17,7 @@ use crate::open_cut::{Before, Moved, OpenCut, Put, Way};
 use crate::pins::PinsRow;
 use crate::settled::Settled;
 use crate::tables::{LANES, LaneKey};
+use crate::zone::Clocks;
 
 #[derive(Encode, Decode)]
 pub(super) struct LaneRow {
@@ -48,6 +49,7 @@ pub(super) struct CutRow {
     pub(super) version_id: u64,
     pub(super) plugin: Option<PinsRow>,
     pub(super) destination: Destination,
+    pub(super) clocks: Clocks,
     pub(super) way: Way,
     pub(super) objects: u32,
     pub(super) put: Put,
@@ -105,6 +107,7 @@ impl CutRow {
             version_id: cut.version_id,
             plugin: pins.map_err(|error| damaged(&format!("a limit: {error}")))?,
             destination: open.destination.clone(),
+            clocks: open.clocks,
             way: open.way.clone(),
             objects: open.objects,
             put: open.put,
@@ -130,6 +133,7 @@ impl CutRow {
         Ok(OpenCut {
             cut,
             destination: self.destination,
+            clocks: self.clocks,
             way: self.way,
             objects: self.objects,
             put: self.put,

@@ -10,6 +10,7 @@ use crate::counts::{Counts, VersionCounts};
 use crate::open_cut::{Before, Put, Skip, Way};
 use crate::pins::PinsRow;
 use crate::settled::Settled;
+use crate::zone::Clocks;
 
 pub(super) const LAYOUT: u8 = 1;
 
@@ -72,6 +73,7 @@ impl FirstCutRow {
             version_id: self.version_id,
             plugin: self.plugin,
             destination: self.destination.in_force(),
+            clocks: Clocks::UTC,
             way: match self.way {
                 FirstWay::Deliver => Way::Deliver,
                 FirstWay::Skip {

@@ -10,6 +10,7 @@ use crate::counts::{Counts, VersionCounts};
 use crate::open_cut::{Before, Put, Way};
 use crate::pins::PinsRow;
 use crate::settled::Settled;
+use crate::zone::Clocks;
 
 pub(super) const LAYOUT: u8 = 2;
 
@@ -74,6 +75,7 @@ impl SecondCutRow {
             version_id: self.version_id,
             plugin: self.plugin,
             destination: self.destination.in_force(),
+            clocks: Clocks::UTC,
             way: self.way,
             objects: self.objects,
             put: self.put,

@@ -1,5 +1,6 @@
 //! The third layout of lanes' rows. It knows one kind of destination, and nothing that one could
-//! have said of a piece besides that it is there.
+//! have said of a piece besides that it is there. It knows no time zones either: the names of a cut
+//! that it holds are in UTC.
 
 use bincode::Decode;
 
@@ -10,6 +11,7 @@ use crate::counts::{Counts, VersionCounts};
 use crate::open_cut::{Before, Put, Way};
 use crate::pins::PinsRow;
 use crate::settled::Settled;
+use crate::zone::Clocks;
 
 pub(super) const LAYOUT: u8 = 3;
 
@@ -70,6 +72,7 @@ impl ThirdCutRow {
             version_id: self.version_id,
             plugin: self.plugin,
             destination: self.destination.in_force(),
+            clocks: Clocks::UTC,
             way: self.way,
             objects: self.objects,
             put: self.put,

@@ -6,12 +6,13 @@ use types::Invalid;
 
 use super::Answer;
 use crate::arn::{BucketName, DeliveryStreamName};
-use crate::cut::Cut;
-use crate::delivery_stream::{Destination, Plan};
+use crate::delivery_stream::Plan;
 use crate::object_name::{Label, NamingKey, Place};
 use crate::objects::{Created, ObjectError, Objects};
+use crate::open_cut::OpenCut;
 use crate::piece::{Piece, PieceKind};
-use crate::prefix::{self, Prefixes};
+use crate::prefix::Prefixes;
+use crate::zone::Local;
 
 /// Where the objects of one cut go, and how they are named.
 #[derive(Clone)]
@@ -26,7 +27,7 @@ pub struct Bucket {
     /// What the names of this cut say.
     stream: DeliveryStreamName,
     version: u64,
-    oldest: chrono::DateTime<chrono::Utc>,
+    local: Local,
 }
 
 impl Bucket {
@@ -37,10 +38,19 @@ impl Bucket {
     pub fn begin(
         (objects, naming): (&Arc<dyn Objects>, &NamingKey),
         stream: &DeliveryStreamName,
-        (cut, destination): (&Cut, &Destination),
+        open: &OpenCut,
     ) -> Result<Self, Invalid> {
+        let OpenCut {
+            cut,
+            destination,
+            clocks,
+            ..
+        } = open;
         let Plan {
-            bucket, prefixes, ..
+            bucket,
+            prefixes,
+            zone,
+            ..
         } = destination.plan()?;
         Ok(Self {
             objects: Arc::clone(objects),
@@ -51,7 +61,7 @@ impl Bucket {
             encoding: destination.compression.content_encoding(),
             stream: stream.clone(),
             version: cut.version_id,
-            oldest: prefix::date_of(cut.oldest)?,
+            local: zone.local(cut.oldest, *clocks)?,
         })
     }
 
@@ -96,7 +106,7 @@ impl Bucket {
         let label = Label {
             stream: self.stream.as_str(),
             version: self.version,
-            oldest: self.oldest,
+            local: self.local,
             extension,
         };
         self.naming.object_key(prefix, place, label)

@@ -45,6 +45,15 @@ const FIRST_STREAM_LAYOUT: &str = "
     632f0001000000000001010117417070656e6444656c696d69746572546f5265636f726400000101
     0a00";
 
+/// The lane of the second layout with three records in an aggregate, as a build of the third layout
+/// has it, which delivers each for itself.
+const THIRD_LAYOUT_OF_AGGREGATE: &str = "
+    030001000001fd60564f28a2010000fd63564f28a20100000301025401002261726e3a6177733a69
+    616d3a3a3030303030303030303030303a726f6c652f616e791261726e3a6177733a73333a3a3a66
+    697273740102612f0001000000000001010117417070656e6444656c696d69746572546f5265636f
+    7264000001010a000100000000000000000000000000000000000000000000000000000000000000
+    0000000000000000";
+
 fn bytes_of(digits: &str) -> Bytes {
     let digits: Vec<u32> = digits
         .chars()
@@ -227,6 +236,42 @@ async fn an_open_cut_of_a_build_that_knew_no_aggregates_is_delivered_as_that_had
     objects.retain(|_, object| object[..] != whole);
     let objects: Vec<_> = objects.into_values().collect();
     assert_eq!(objects, [&b"one\ntwo\nthree\n"[..]]);
+    world.close().await;
+}
+
+/// The third layout knew no time zones.
+#[tokio::test]
+async fn an_open_cut_of_a_build_that_knew_no_time_zones_has_its_names_in_utc() {
+    let world = World::open(Components::none().ground(1)).await;
+    let mut into = destination("first", "a/");
+    into["CustomTimeZone"] = json!("Asia/Tokyo");
+    world.create(Origin::Stream, &into).await;
+    let buckets = world.ground.buckets.clone();
+    buckets.rule(|_, _| Does::FailBefore);
+    put_aggregate(&world, &[b"one", b"two", b"three"]).await;
+    buckets.until_ended(1).await;
+    let ground = world.close().await;
+    let lanes = streams_of_lanes(&ground).await;
+    let (stream, _) = lanes.iter().find(|(_, shard)| *shard == 0).unwrap();
+    let row = (
+        LANES,
+        lane(*stream, 0),
+        Some(bytes_of(THIRD_LAYOUT_OF_AGGREGATE)),
+    );
+    let ground = with_rows(&ground, vec![row]).await;
+    buckets.release();
+    let world = World::open(ground).await;
+    assert!(world.flush().await, "{:?}", world.status());
+    let status = world.status().unwrap();
+    assert_eq!((status.records_in, status.delivered), (3, 3), "{status:?}");
+    let objects: Vec<_> = buckets.objects().into_iter().collect();
+    let [((_, key), object)] = &objects[..] else {
+        panic!("{objects:?}")
+    };
+    assert_eq!(object[..], b"one\ntwo\nthree\n"[..]);
+    // Its record arrived at 17:16:57 UTC.
+    let start = format!("a/2026/11/29/17/{NAME}-1-2026-11-29-17-16-57-");
+    assert!(key.starts_with(&start), "{key}");
     world.close().await;
 }
 

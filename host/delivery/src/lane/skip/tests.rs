@@ -8,6 +8,7 @@ use crate::cut::Cut;
 use crate::delivery_stream::Destination;
 use crate::need::READ_BYTES;
 use crate::open_cut::{WHY_CHARS_MAX, Way};
+use crate::zone::Zone;
 
 const LINE_BYTES_MAX: usize = 1_000;
 
@@ -43,7 +44,7 @@ fn open(frames: &[Frame]) -> OpenCut {
     };
     OpenCut {
         way: Way::Skip(Skip::new("", 1)),
-        ..OpenCut::decided(cut, Destination::blank())
+        ..OpenCut::decided(cut, Destination::blank(), &Zone::utc())
     }
 }
 
