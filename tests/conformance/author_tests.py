@@ -25,6 +25,7 @@ BUILD_SECONDS_MAX = 900
 # What blocks of an SDK's README are, in their order, and the world of those that are checked: that
 # compiles them, and another transform would show nothing more.
 README_BLOCKS = {"transform": "transformer-simple", "lookup": None, "state": "consumer-simple"}
+COMPONENTS = REPOSITORY / "tests/conformance/components/sdk"
 LANGUAGES = ("js", "python", "c")
 # What the template of a consumer with state asks for.
 GRANTS = "".join(
@@ -38,7 +39,7 @@ FIXTURE_HOST = "api.example.com:80"
 
 
 class Target:
-    """A server of HTTP that says what it heard, and a port that takes no connection."""
+    """A server of HTTP that says what it heard, one that is away, and one that comes later."""
 
     def __init__(self):
         heard = self.heard = []
@@ -58,22 +59,39 @@ class Target:
             def log_message(self, *arguments):
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.port = self.server.server_address[1]
-        # Bound, so that nobody else has the port, and without a queue for connections.
-        self.closed = socket.socket()
-        self.closed.bind(("127.0.0.1", 0))
-        self.closed_port = self.closed.getsockname()[1]
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.handler, self.servers = Handler, []
+        self.away, self.late = unheard(), unheard()
+        self.port = self.serve(unheard())
+        self.away_port, self.late_port = (it.getsockname()[1] for it in (self.away, self.late))
+
+    def serve(self, bound):
+        """Answers on this socket from now on; its port."""
+        address = bound.getsockname()
+        server = ThreadingHTTPServer(address, self.handler, bind_and_activate=False)
+        server.socket.close()
+        server.socket = bound
+        server.server_activate()
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.servers.append(server)
+        return address[1]
 
     def stop(self):
-        self.server.shutdown()
-        self.server.server_close()
-        self.closed.close()
+        for server in self.servers:
+            server.shutdown()
+            server.server_close()
+        self.away.close()
+        self.late.close()
 
     def hosts(self):
-        """The servers that are granted; `localhost` is the same one by a name that is not."""
-        return [f"127.0.0.1:{self.port}", f"127.0.0.1:{self.closed_port}"]
+        """The servers that are granted; `localhost` is the first one by a name that is not."""
+        return [f"127.0.0.1:{self.port}", f"127.0.0.1:{self.away_port}"]
+
+
+def unheard():
+    """A socket with a port of its own that takes no connection."""
+    bound = socket.socket()
+    bound.bind(("127.0.0.1", 0))
+    return bound
 
 
 class Authors(Deliveries, unittest.TestCase):
@@ -94,6 +112,10 @@ class Authors(Deliveries, unittest.TestCase):
             f"http = {json.dumps([FIXTURE_HOST, *cls.target.hosts()])}\n"
             'addresses = ["127.0.0.0/8"]\n'
             for language in LANGUAGES
+        )
+        grants += (
+            '[[plugin_grants]]\nname = "c-caller"\n'
+            f'http = ["127.0.0.1:{cls.target.late_port}"]\naddresses = ["127.0.0.0/8"]\n'
         )
         cls.plugin_limits = f"{LIMITS}\n{GRANTS}{grants}"
         super().setUpClass()
@@ -149,12 +171,11 @@ class Authors(Deliveries, unittest.TestCase):
         name = f"{language}-answers"
         self.millrace("new", name, "--lang", language)
         folder = Path(self.workshop.name, name)
-        components = REPOSITORY / "tests/conformance/components/sdk"
-        shutil.copy(components / source, folder / source)
+        shutil.copy(COMPONENTS / source, folder / source)
         shutil.rmtree(folder / "tests")
         (folder / "tests").mkdir()
         for file in ("answers.in.jsonl", "answers.out.jsonl"):
-            shutil.copy(components / file, folder / "tests" / file)
+            shutil.copy(COMPONENTS / file, folder / "tests" / file)
         hosts = [FIXTURE_HOST, *self.target.hosts(), f"localhost:{self.target.port}"]
         with open(folder / "plugin.toml", "a") as manifest:
             grants = f'secrets = ["api_key"]\nhttp = {json.dumps(hosts)}\n'
@@ -204,6 +225,12 @@ class Authors(Deliveries, unittest.TestCase):
         self.runs_fixtures(name, 2)
         self.assertIn("consumer-simple", self.millrace("check", name, "--config", str(self.config)))
 
+    def create_stream(self, name):
+        self.kinesis.create_stream(StreamName=name, ShardCount=1)
+        self.kinesis.get_waiter("stream_exists").wait(
+            StreamName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30}
+        )
+
     def read(self, stream):
         """The data of a stream of one shard, as text."""
         kinesis = self.server.kinesis()
@@ -222,12 +249,8 @@ class Authors(Deliveries, unittest.TestCase):
         # The table `[application]` is its last.
         manifest.write_text(f'{manifest.read_text()}region = "{REGION}"\n')
         kinesis = self.server.kinesis()
-        streams = set(kinesis.list_streams()["StreamNames"])
-        for stream in {"totals", name} - streams:
-            kinesis.create_stream(StreamName=stream, ShardCount=1)
-            kinesis.get_waiter("stream_exists").wait(
-                StreamName=stream, WaiterConfig={"Delay": 1, "MaxAttempts": 30}
-            )
+        for stream in {"totals", name} - set(kinesis.list_streams()["StreamNames"]):
+            self.create_stream(stream)
         before = len(self.read("totals"))
 
         def processed(count):
@@ -300,6 +323,40 @@ class Authors(Deliveries, unittest.TestCase):
 
     def test_a_consumer_in_c_writes_tables_and_emits(self):
         self.consumes("c")
+
+    def test_a_consumer_in_c_waits_for_a_server_that_is_away(self):
+        name, host = "c-caller", f"127.0.0.1:{self.target.late_port}"
+        self.millrace("new", name, "--lang", "c", "--world", "consumer")
+        folder = Path(self.workshop.name, name)
+        shutil.copy(COMPONENTS / "caller.c", folder / "plugin.c")
+        (folder / "plugin.toml").write_text(
+            f'name = "{name}"\nversion = "1"\n[grants]\nhttp = ["{host}"]\n'
+            '[build]\nlanguage = "c"\nworld = "consumer"\n'
+            f'[application]\nstream = "{name}"\nregion = "{REGION}"\n'
+        )
+        self.millrace("build", name)
+        self.create_stream(name)
+        self.assertIn("is in force", self.millrace("deploy", name))
+        for url in (f"http://localhost/{name}", f"http://{host}/{name}"):
+            self.kinesis.put_record(StreamName=name, Data=url.encode(), PartitionKey="key")
+
+        def page_where(is_so, what):
+            def found():
+                status, page = self.server.page(f"apps/{name}")
+                return status == 200 and is_so(page) and page
+
+            return wait_until(found, what)
+
+        page = page_where(lambda it: "connect: " in it.get("trouble", ""), "it says why it waits")
+        self.assertEqual((page["processed"], page["deadLetters"]), (0, 1))
+        self.target.serve(self.target.late)
+        page = page_where(lambda it: it["processed"] == 1, "it goes on")
+        self.assertEqual(page["deadLetters"], 1)
+        self.assertIn(f"None POST /{name} None key", self.target.heard)
+        status, letters = self.server.page(f"apps/{name}/dead-letters")
+        self.assertEqual(status, 200, letters)
+        [letter] = letters["deadLetters"]
+        self.assertIn('would say [grants] http = ["localhost:80"]', letter["reason"])
 
     def test_a_consumer_in_javascript_hands_its_state_to_the_next_version(self):
         self.hands_over("js")
