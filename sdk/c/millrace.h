@@ -15,7 +15,7 @@
  *                 const char *plugin_snapshot(struct millrace_bytes *state);
  *                 const char *plugin_restore(uint32_t version, struct millrace_bytes state);
  *
- * Functions that answer a text answer NULL when all is well. There are no files, no network and no
+ * Functions that answer a text answer NULL when all is well. There are no files, no sockets and no
  * threads. What the host gives, and what millrace_allocate gives, lives until the call ends in which
  * it was given: what must last longer is copied. */
 

@@ -1,7 +1,7 @@
-// What the host offers to every plugin in JavaScript; `transform.js` and `consumer.js` make plugins
-// with it. The source runs in QuickJS: there is the language's own library, and no files, no network,
-// no timers and no promises that wait. Text at the top level runs when the component is built, and
-// may not call the host.
+// What the host offers to every plugin in JavaScript, besides calls over HTTP (`http.js`);
+// `transform.js` and `consumer.js` make plugins with it. The source runs in QuickJS: there is the
+// language's own library, and no files, no sockets, no timers and no promises that wait. Text at the
+// top level runs when the component is built, and may not call the host.
 
 import * as host from "millrace:plugin/context@0.1.0";
 import * as secrets from "millrace:plugin/secrets@0.1.0";

@@ -1,6 +1,6 @@
 """What the host offers to every plugin in Python; `millrace.transform` and `millrace.consumer` make
 plugins with it. The source runs in CPython: there is the standard library, and behind it no files,
-no network and no threads. The top level of a module runs when the component is built, and may not
+no sockets and no threads. The top level of a module runs when the component is built, and may not
 call the host."""
 
 import json
