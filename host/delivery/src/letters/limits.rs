@@ -47,6 +47,8 @@ pub const SHOWN_BYTES_MAX: usize = 1024 * 1024;
 /// larger goes alone.
 pub const COMMIT_RECORDS_MAX: usize = 1_000;
 pub const COMMIT_BYTES_MAX: usize = 1024 * 1024;
+/// How long one call looks for objects whose notes can go. Those that were found by then go.
+pub const ROOM_TIME_MAX: Duration = Duration::from_secs(5);
 /// How long a call may take: then a listing says where it goes on, and a replay how far it came.
 pub const CALL_TIME_MAX: Duration = Duration::from_secs(20);
 /// Bytes of records that wait in the log of replays of a delivery stream. A replay that would add

@@ -65,8 +65,10 @@ impl Together {
             history: record.history,
             version,
         };
-        self.bytes += record.data.len();
-        self.records.push((former.write(), record.data));
+        let key = former.write();
+        // What is said of an empty record takes room as well.
+        self.bytes += key.len() + record.data.len();
+        self.records.push((key, record.data));
     }
 
     fn is_full(&self) -> bool {

@@ -1,9 +1,10 @@
 //! Room for notes of objects: there are so many at most, and those of objects that are gone go.
 
 use store::Transaction;
+use tokio::time::{Instant, timeout_at};
 
 use super::LetterError;
-use super::limits::{NOTES_LOOKED_AT_MAX, NOTES_MAX};
+use super::limits::{NOTES_LOOKED_AT_MAX, NOTES_MAX, ROOM_TIME_MAX};
 use super::notes::{self, Tally};
 use crate::Delivery;
 use crate::arn::BucketName;
@@ -41,14 +42,16 @@ pub async fn make_room(delivery: &Delivery, running: &Running) -> Result<(), Let
     // Elsewhere at each call, so that those of objects that stay are in nobody's way.
     let begin = delivery.now().0 % all.len().max(1) as u64;
     all.rotate_left(usize::try_from(begin).unwrap_or(0)); // It is less than their number.
-    let mut removals = Vec::new();
+    let (mut removals, end_at) = (Vec::new(), Instant::now() + ROOM_TIME_MAX);
     for (key, note, version) in all.into_iter().take(NOTES_LOOKED_AT_MAX) {
         let objects = &delivery.tools.objects;
         let bucket = BucketName::parse(&note.bucket);
         let bucket = bucket.ok_or_else(|| damaged("the bucket of a note"))?;
         // One in a bucket that does not answer stays.
-        if matches!(objects.find(&bucket, &note.object).await, Ok(None)) {
-            removals.push(notes::removal(key, version));
+        match timeout_at(end_at, objects.find(&bucket, &note.object)).await {
+            Ok(Ok(None)) => removals.push(notes::removal(key, version)),
+            Ok(_) => {}
+            Err(_) => break,
         }
     }
     if removals.is_empty() {
