@@ -248,6 +248,43 @@ async fn only_those_that_loop_fail(retries: u32, is_marked: impl Fn(usize) -> bo
     ground.victim_works().await;
 }
 
+/// Nothing was said while that went on, for minutes, and no order reached the lane.
+#[tokio::test]
+async fn records_that_hang_are_shown_at_once_and_can_be_given_to_the_version_in_force() {
+    let guest = Guest::attacking(ENDLESS);
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("attacker.wasm"), guest.component()).unwrap();
+    let ground = Ground::start_within(directory, within(Duration::from_secs(2))).await;
+    ground.stream_that_retries("attacker", 0).await;
+    let records: Vec<_> = (0..500).map(|number| format!("{number}!")).collect();
+    ground.client.put_delivery("attacker", &records).await;
+    ground.service.pass(Duration::from_secs(900));
+    let is_told = |page: &Value| {
+        let trouble = page["trouble"].as_str();
+        trouble.is_some_and(|it| it.contains("`millrace delivery move attacker --lane direct`"))
+    };
+    let page = ground.client.delivery_until("attacker", is_told).await;
+    assert_eq!(page["stuck"][0]["records"], 500, "{page}");
+    let path = ground.directory.path();
+    fs::write(path.join(".next"), Guest::default().component()).unwrap();
+    fs::rename(path.join(".next"), path.join("attacker.wasm")).unwrap();
+    ground
+        .plugin_when("attacker", |page| page["swaps"] == 1)
+        .await;
+    let page = "delivery-streams/attacker/move/direct";
+    let answer = ground.client.page(Method::POST, page).await;
+    let answer: Value = serde_json::from_slice(answer.body()).unwrap();
+    assert_eq!(answer["lanes"][0]["outcome"], "done", "{answer}");
+    ground.client.flush("attacker").await;
+    let page = ground.client.delivery("attacker").await;
+    accounts_for(&page, 500);
+    assert_eq!(
+        (&page["trouble"], &page["failed"]),
+        (&Value::Null, &0.into())
+    );
+    assert_eq!(ground.delivered("attacker"), records);
+}
+
 #[tokio::test]
 async fn two_records_of_a_thousand_that_loop_fail_and_no_others() {
     only_those_that_loop_fail(RETRIES, |place| place == 250 || place == 750).await;

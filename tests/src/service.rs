@@ -326,8 +326,8 @@ impl Client {
         panic!("{name} does not go");
     }
 
-    /// Calls an operation that is asked again and again, as clients do: who has asked too often lets
-    /// a second of the server's time pass.
+    /// Calls an operation that is asked again and again, as clients do: who has asked too often
+    /// lets a second of the server's time pass.
     async fn ask_slowly(&self, operation: &str, input: &Value) -> Value {
         let response = self.send(operation, input.to_string().into()).await;
         if response.status() == 200 {

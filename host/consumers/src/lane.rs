@@ -203,8 +203,8 @@ impl Lane {
     }
 
     /// Keeps others from the rows that stood in the way of the batch too often. Taken when all else
-    /// is in hand, so that nobody waits for them for longer than the batch takes. `None` if the stop
-    /// comes before.
+    /// is in hand, so that nobody waits for them for longer than the batch takes. `None` if the
+    /// stop comes before.
     async fn reserving(&mut self, turn: TurnOfBatch) -> Result<Option<TurnOfBatch>, StepError> {
         if self.conflicts < CONFLICTS_BEFORE_ALONE {
             return Ok(Some(turn));

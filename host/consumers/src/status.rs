@@ -261,8 +261,8 @@ impl ApplicationStatus {
 }
 
 /// Where a shard stands, and its counts as they were there, so that what is done and what waits
-/// come to what there is. A shard that never rests for as long as this takes is shown as it was last
-/// read.
+/// come to what there is. A shard that never rests for as long as this takes is shown as it was
+/// last read.
 async fn stands(
     engine: &dyn Engine,
     (key, mut progress): (ShardKey, ShardProgress),

@@ -434,6 +434,9 @@ impl Step for LaneStep {
     }
 
     async fn pause(&mut self, pause: Duration) {
+        if self.asked.is_some() {
+            return;
+        }
         let version_id = self.signals.stream.borrow_and_update().version_id;
         tokio::select! {
             () = tokio::time::sleep(pause) => {}

@@ -239,12 +239,10 @@ impl LaneState {
         status.stuck = None;
     }
 
-    /// It gets on, and that takes long. What stands in the way of a cut is told before.
-    pub(crate) fn takes_long(&self, why: String) {
+    /// It gets on with a cut, which takes so long that an operator may want to decide about it.
+    pub(crate) fn takes_long(&self, why: String, cut: StuckCut) {
         let status = &mut self.lock().status;
-        if status.stuck.is_none() {
-            status.trouble = Some(why);
-        }
+        (status.trouble, status.stuck) = (Some(why), Some(cut));
     }
 
     /// Its row was written by another build, and this one does not read it.

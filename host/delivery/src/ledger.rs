@@ -29,6 +29,7 @@ use types::AccountId;
 use wasm::{Party, PluginName};
 
 pub use self::holding::Holding;
+use self::holding::book_of;
 pub use self::limits::WorkLimits;
 use self::queues::Queues;
 
@@ -234,11 +235,11 @@ impl Ledger {
             .of_account(asker.account)
             .slow_bytes
             .saturating_sub(*had);
+        let may_slow = self.all.slow_bytes + more <= self.slow_bytes_max()
+            && self.may_be_slow_beside(beside, bytes);
         let fits = of_stream.bytes + more <= self.limits.stream_bytes_max()
             && self.all.bytes + more <= self.limits.bytes_max()
-            && (!asker.is_slow
-                || self.all.slow_bytes + more <= self.slow_bytes_max()
-                    && self.may_be_slow_beside(beside, bytes));
+            && (!asker.is_slow || may_slow);
         if fits {
             self.resize(id, bytes);
         }
@@ -329,7 +330,7 @@ impl Ledger {
             return true;
         }
         let (party, bytes) = (&asker.party, *bytes);
-        let plugin = party.plugin.as_ref().map(|plugin| self.of_plugin(plugin));
+        let plugin = party.plugin.as_ref().map(|it| self.of_plugin(it));
         let stream = self.of_stream(party.delivery_stream);
         let account = self.of_account(asker.account);
         let has_place = self.all.slow_cuts < CUTS_MAX / SLOW_PART
@@ -390,8 +391,8 @@ impl Ledger {
 
     /// What decides who is next: bytes of the account, then of the delivery stream.
     fn held_by(&self, asker: &Asker) -> (u64, u64) {
-        let of_stream = self.of_stream(asker.party.delivery_stream);
-        (self.of_account(asker.account).bytes, of_stream.bytes)
+        let (account, stream) = (asker.account, asker.party.delivery_stream);
+        (self.of_account(account).bytes, self.of_stream(stream).bytes)
     }
 
     /// Whether a slow cut may have so many bytes while other slow ones of its account have those.
@@ -401,15 +402,14 @@ impl Ledger {
     }
 
     fn slow_bytes_max(&self) -> u64 {
-        // The part is a small number.
         self.limits.bytes_max() / SLOW_PART as u64
     }
 
     fn obstacle(&self, asker: &Asker, bytes: u64) -> Option<Obstacle> {
         let party = &asker.party;
         let stream = self.of_stream(party.delivery_stream);
-        let plugin = party.plugin.as_ref().map(|plugin| self.of_plugin(plugin));
         // Without a plugin there is none that others wait for.
+        let plugin = party.plugin.as_ref().map(|it| self.of_plugin(it));
         let plugin = plugin.unwrap_or_default();
         let own = stream.bytes + bytes > self.limits.stream_bytes_max()
             || stream.cuts >= CUTS_PER_STREAM_MAX
@@ -464,24 +464,12 @@ impl Ledger {
         let party = &seat.asker.party;
         book(&mut self.all, part);
         self.bytes_peak = self.bytes_peak.max(self.all.bytes);
-        let stream = self.by_stream.entry(party.delivery_stream).or_default();
-        book(stream, part);
-        if *stream == Holding::default() {
-            self.by_stream.remove(&party.delivery_stream);
-        }
+        let book = |held: &mut Holding| book(held, part);
+        book_of(&mut self.by_stream, &party.delivery_stream, book);
         if let Some(plugin) = &party.plugin {
-            let held = self.by_plugin.entry(plugin.clone()).or_default();
-            book(held, part);
-            if *held == Holding::default() {
-                self.by_plugin.remove(plugin);
-            }
+            book_of(&mut self.by_plugin, plugin, book);
         }
-        let account = seat.asker.account;
-        let held = self.by_account.entry(account).or_default();
-        book(held, part);
-        if *held == Holding::default() {
-            self.by_account.remove(&account);
-        }
+        book_of(&mut self.by_account, &seat.asker.account, book);
     }
 }
 

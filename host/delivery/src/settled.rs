@@ -23,6 +23,8 @@ const NOTES_FULL: usize = 24_576;
 const WORDS_BYTES_MAX: usize = 192 * 1024;
 /// Different words, whatever their length.
 const WORDS_MAX: usize = 1_024;
+/// AWS's word for a record that a plugin did not end with in time.
+pub const TIMED_OUT: &str = "Lambda.FunctionTimedOut";
 /// The words of a record for which there was no more room.
 const WORDS_LEFT_OUT: &str = "it failed; too many records of this delivery did in other words";
 
@@ -97,6 +99,11 @@ impl Settled {
     /// Whether nothing more can be noted.
     pub fn is_full(&self) -> bool {
         self.notes() >= NOTES_FULL
+    }
+
+    /// Whether some of the records failed since the plugin did not end with them in time.
+    pub fn has_late(&self) -> bool {
+        self.words.iter().any(|words| words.code == TIMED_OUT)
     }
 
     fn notes(&self) -> usize {

@@ -122,9 +122,9 @@ impl Lane {
         }
     }
 
-    /// Runs on a thread of guests, in this application's turn. A lane that is told to stop meanwhile
-    /// waits a while for it, and then no longer, wherever the guest is: what it has begun is done
-    /// again. A lane that was told before says itself for how long it waits.
+    /// Runs on a thread of guests, in this application's turn. A lane that is told to stop
+    /// meanwhile waits a while for it, and then no longer, wherever the guest is: what it has begun
+    /// is done again. A lane that was told before says itself for how long it waits.
     pub(super) async fn on_thread<T: Send + 'static>(
         &self,
         version: &Version,

@@ -8,8 +8,10 @@ use streams::pump::StepError;
 use types::Invalid;
 
 use super::{BYTES_PER_MIB, Halt, LaneStep, Undone};
+use crate::lane_state::StuckCut;
 use crate::object_name::{PARTS_PER_CUT_MAX, Place};
 use crate::open_cut::{OpenCut, Put};
+use crate::orders::{self, Obeyed, Order, Outcome};
 use crate::piece::Piece;
 use crate::settled::Settled;
 use crate::shares::Room;
@@ -39,8 +41,6 @@ const QUICK_PUT_MAX: Duration = Duration::from_secs(1);
 const QUICK_PUT_MAX_PER_MIB: Duration = Duration::from_millis(60);
 /// Between two looks whether others wait for what a slow put holds.
 const WANTED_LOOK: Duration = Duration::from_millis(100);
-/// For how long a cut is worked on until that is shown.
-const WORK_SHOWN_AFTER: Duration = Duration::from_secs(10);
 
 impl<'a> HandOver<'a> {
     /// Begins with a cut, which holds this room.
@@ -68,28 +68,42 @@ impl<'a> HandOver<'a> {
         })
     }
 
-    /// Shows that the cut has been worked on for long, if it has.
-    pub(super) fn shows_how_long(&self) {
-        let passed = self.begun.elapsed();
-        if passed < WORK_SHOWN_AFTER || self.open.cut.plugin.is_none() {
-            return;
-        }
-        let (records, seconds) = (self.open.cut.records, passed.as_secs());
-        self.lane.state.takes_long(format!(
-            "its plugin has been at work on {records} records for {seconds} s: those that it does \
-             not end with are found one by one, each after its deadline, and fail"
-        ));
+    /// Shows that records of the cut made their plugin miss its deadline: they are looked for one
+    /// by one, which may take long.
+    pub(super) fn takes_long(&self) {
+        let stuck = StuckCut::of(self.open);
+        let (records, seconds) = (stuck.records, self.begun.elapsed().as_secs());
+        let (stream, lane) = (self.lane.signals.stream.borrow(), &self.lane.work.key);
+        let commands = orders::commands(stream.arn.name.as_str(), &lane.lane_name());
+        self.lane.state.takes_long(
+            format!(
+                "its plugin does not end in time with some of {records} records, which are found \
+                 one by one since {seconds} s and fail: {commands}"
+            ),
+            stuck,
+        );
     }
 
     /// Whether what was decided still is what is to be done: another configuration means another
-    /// cut, for as long as nothing of this one is handed over.
-    pub(super) fn is_still_wanted(&self) -> Result<(), Undone> {
-        let lane = &*self.lane;
+    /// cut, for as long as nothing of this one is handed over, and an operator may decide.
+    pub(super) fn is_still_wanted(&mut self) -> Result<(), Undone> {
+        let lane = &mut *self.lane;
         let version_id = lane.signals.stream.borrow().version_id;
         if lane.lane.open.is_none() && self.open.cut.version_id != version_id {
             return Err(Undone::Changed);
         }
-        Ok(())
+        let Ok(asked) = lane.signals.orders.try_recv() else {
+            return Ok(());
+        };
+        if asked.order == Order::Retry || asked.cut != self.open.cut.number {
+            // It is being tried. Where the operator has gone away, the page shows how it is.
+            let _ = asked.answer.send(Obeyed::not(Outcome::NothingStuck));
+            return Ok(());
+        }
+        // The lane obeys once it has stopped.
+        lane.asked = Some(asked);
+        let why = "an operator decided about it while it was worked on";
+        Err(Undone::Failed(StepError::Failed(why.to_owned())))
     }
 
     /// Hands over pieces one after the other, once the cut and what is settled with them is kept.

@@ -167,7 +167,9 @@ impl Work {
                 working.room.go_on().await;
             }
             handing.is_still_wanted()?;
-            handing.shows_how_long();
+            if working.worker.settled().is_some_and(Settled::has_late) {
+                handing.takes_long();
+            }
             let until_ready = |worker: &mut Worker, turn: &Turn| {
                 worker.work(|worker| worker.has_ready() || turn.is_over())
             };

@@ -1,5 +1,8 @@
 //! What cuts at work hold, in sum.
 
+use std::collections::HashMap;
+use std::hash::Hash;
+
 /// What somebody holds, or all do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Holding {
@@ -34,5 +37,18 @@ impl Holding {
             slow_bytes: self.slow_bytes - part.slow_bytes,
             resting_cuts: self.resting_cuts - part.resting_cuts,
         }
+    }
+}
+
+/// Changes what one of them holds. Only who holds something is noted.
+pub(super) fn book_of<K: Clone + Eq + Hash>(
+    all: &mut HashMap<K, Holding>,
+    of: &K,
+    book: impl FnOnce(&mut Holding),
+) {
+    let held = all.entry(of.clone()).or_default();
+    book(held);
+    if *held == Holding::default() {
+        all.remove(of);
     }
 }

@@ -6,6 +6,7 @@ use wasm::{Fault, Outputs, Status};
 
 use super::Outlet;
 use crate::failed_record::Failure;
+use crate::settled::TIMED_OUT;
 
 /// What AWS says of a record that the function gave back as failed.
 const FAILED_STATUS: &str = "Lambda.ProcessingFailedStatus";
@@ -61,7 +62,7 @@ fn fail_for_target(target: &str, source: usize, outlet: &mut impl Outlet) {
 /// AWS's words for why a function did not do its work.
 pub(super) fn code(fault: &Fault) -> &'static str {
     match fault {
-        Fault::Deadline(_) => "Lambda.FunctionTimedOut",
+        Fault::Deadline(_) => TIMED_OUT,
         Fault::Answer(_) => "Lambda.MissingRecordId",
         Fault::Doubled(_) => "Lambda.DuplicatedRecordId",
         Fault::Panicked(_)

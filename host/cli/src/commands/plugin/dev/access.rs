@@ -1,5 +1,5 @@
-//! What a plugin that is developed has of the world besides its records: the secrets that its author
-//! hands over, and calls over HTTP.
+//! What a plugin that is developed has of the world besides its records: the secrets that its
+//! author hands over, and calls over HTTP.
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
