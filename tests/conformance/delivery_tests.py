@@ -3,9 +3,16 @@ repository, and the objects that come out. botocore validates every input that i
 every answer with the service model."""
 
 import base64
+import gzip
+import io
 import json
+import os
 import unittest
+import zipfile
 from datetime import datetime, timedelta, timezone
+
+import snappy
+import zstandard
 
 from deliveries import (
     Deliveries, extended_s3, function_arn, lambda_processor, ROLE, unpacked, wait_until,
@@ -97,6 +104,36 @@ class DeliveryStreams(Deliveries, unittest.TestCase):
         [version] = status["versions"]
         self.assertEqual(version["plugin"], "drop-bots")
         self.assertEqual(version["dropped"], status["dropped"])
+
+    def test_every_compression_is_read_by_other_peoples_code(self):
+        readers = {
+            "GZIP": (".gz", gzip.decompress),
+            "ZIP": (".zip", lambda packed: zipfile.ZipFile(io.BytesIO(packed)).read("records")),
+            "Snappy": (".snappy", lambda packed: snappy.StreamDecompressor().decompress(packed)),
+            "HADOOP_SNAPPY": (
+                ".hsnappy", lambda packed: snappy.HadoopStreamDecompressor().decompress(packed),
+            ),
+            "ZSTD": (
+                ".zst", lambda packed: zstandard.ZstdDecompressor().decompressobj().decompress(packed),
+            ),
+        }
+        data = [b"%d of many\n" % number * 40 for number in range(400)] + [os.urandom(300_000)]
+        self.create(extended_s3(self.bucket))
+        for version, (compression, (extension, read)) in enumerate(readers.items(), start=1):
+            self.firehose.update_destination(
+                DeliveryStreamName=self.name, CurrentDeliveryStreamVersionId=str(version),
+                DestinationId="destinationId-000000000001",
+                ExtendedS3DestinationUpdate={
+                    "CompressionFormat": compression, "Prefix": f"{compression}/",
+                },
+            )
+            self.put(*data)
+            self.flush()
+            with self.subTest(compression):
+                [(key, content)] = self.objects(f"{compression}/")
+                self.assertTrue(key.endswith(extension), key)
+                self.assertEqual(read(content), b"".join(data))
+                self.assertLess(len(content), len(b"".join(data)) * 3 // 4)
 
     def test_data_of_any_bytes_comes_out_as_it_was_put(self):
         self.create(extended_s3(self.bucket))

@@ -110,8 +110,6 @@ def not_served(destination):
     processors = ["ProcessingConfiguration", "Processors", 0]
     key = {"AWSKMSKeyARN": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/a"}
     yield [destination, "EncryptionConfiguration"], {"KMSEncryptionConfig": key}
-    for compression in ["ZIP", "Snappy", "HADOOP_SNAPPY"]:
-        yield [destination, "CompressionFormat"], compression
     for kind in [
         "RecordDeAggregation", "Decompression", "CloudWatchLogProcessing", "MetadataExtraction",
     ]:

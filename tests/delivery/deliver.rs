@@ -76,12 +76,50 @@ async fn gzip_packs_what_is_delivered_and_says_so_in_the_name() {
     service.stop().await;
 }
 
+/// What each format begins with, by its own description, and that it packs. Other people's code
+/// reads all of it in the conformance tests.
+#[tokio::test]
+async fn every_format_packs_what_is_delivered_and_describes_itself() {
+    let beginnings: [(&str, &[u8]); 4] = [
+        ("ZIP", b"PK\x03\x04"),
+        ("Snappy", b"\xff\x06\0\0sNaPpY"),
+        // The length of the content.
+        ("HADOOP_SNAPPY", &2_200_u32.to_be_bytes()),
+        ("ZSTD", b"\x28\xb5\x2f\xfd"),
+    ];
+    for (compression, beginning) in beginnings {
+        let more = json!({"CompressionFormat": compression});
+        let (service, client) = with_delivery_stream(more).await;
+        let description = client.describe_delivery("clicks").await;
+        let description = &description["Destinations"][0]["ExtendedS3DestinationDescription"];
+        assert_eq!(description["CompressionFormat"], compression);
+        let lines: Vec<String> = (0..200)
+            .map(|number| format!("line {number:>5}\n"))
+            .collect();
+        client.put_delivery("clicks", &lines).await;
+        client.flush("clicks").await;
+        let Object { content, .. } = service.objects(BUCKET).remove(0);
+        assert!(
+            content.starts_with(beginning),
+            "{compression}: {:?}",
+            &content[..12]
+        );
+        assert!(content.len() < 1_700, "{compression}: {}", content.len());
+        service.stop().await;
+    }
+}
+
 #[tokio::test]
 async fn names_end_as_the_configuration_says() {
     for (compression, extension, end) in [
         ("UNCOMPRESSED", "", ""),
         ("UNCOMPRESSED", ".json", ".json"),
         ("GZIP", ".json.gz", ".json.gz"),
+        ("ZIP", "", ".zip"),
+        ("Snappy", "", ".snappy"),
+        ("HADOOP_SNAPPY", "", ".hsnappy"),
+        ("ZSTD", "", ".zst"),
+        ("ZSTD", ".zstd", ".zstd"),
     ] {
         let more = json!({"CompressionFormat": compression, "FileExtension": extension});
         let (service, client) = with_delivery_stream(more).await;

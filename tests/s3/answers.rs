@@ -4,8 +4,8 @@ use std::io::Write;
 
 use bytes::Bytes;
 use delivery::arn::BucketName;
+use delivery::compression::Compression;
 use delivery::objects::{Created, ObjectError, Objects, S3Objects};
-use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::Method;
 
@@ -18,7 +18,12 @@ fn bucket(name: &str) -> BucketName {
 async fn create(objects: &S3Objects, key: &str, content: &str) -> Result<Created, ObjectError> {
     let content = Bytes::copy_from_slice(content.as_bytes());
     objects
-        .create(&bucket("logs"), key, content.into(), None)
+        .create(
+            &bucket("logs"),
+            key,
+            content.into(),
+            Compression::Uncompressed,
+        )
         .await
 }
 
@@ -40,7 +45,7 @@ async fn an_object_is_made_once_and_stays_as_it_is() {
 
 /// Lines packed with gzip: more than is looked at at once, unless they are few.
 fn packed(level: u32, lines: u32) -> Bytes {
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::new(level));
+    let mut gzip = GzEncoder::new(Vec::new(), flate2::Compression::new(level));
     for line in 0..lines {
         let number = u64::from(line).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         writeln!(gzip, "line {number:x}").unwrap();
@@ -55,7 +60,7 @@ async fn an_object_that_another_build_packed_otherwise_is_the_same_if_it_holds_t
     let create = async |content: Bytes| {
         let logs = bucket("logs");
         objects
-            .create(&logs, "a.gz", content.into(), Some("gzip"))
+            .create(&logs, "a.gz", content.into(), Compression::Gzip)
             .await
     };
     let there = packed(9, 600_000);
@@ -144,7 +149,12 @@ async fn what_the_store_never_takes_is_told_from_what_it_refuses_and_from_what_m
     endpoint.rule(|_, _| Does::Well);
     let nowhere = Bytes::from_static(b"x");
     let error = objects
-        .create(&bucket("other"), "a", nowhere.into(), None)
+        .create(
+            &bucket("other"),
+            "a",
+            nowhere.into(),
+            Compression::Uncompressed,
+        )
         .await;
     let error = error.unwrap_err();
     assert!(matches!(error, ObjectError::Refused(_)), "{error:?}");

@@ -181,7 +181,14 @@ async fn objects_are_put_with_what_their_content_is_packed_with() {
     let service = Service::start_with(endpoint.setting()).await;
     let client = service.client();
     let bytes = "application/octet-stream".to_owned();
-    for (compression, encoding) in [("GZIP", Some("gzip".to_owned())), ("UNCOMPRESSED", None)] {
+    for (compression, encoding) in [
+        ("GZIP", Some("gzip".to_owned())),
+        ("UNCOMPRESSED", None),
+        ("ZIP", None),
+        ("Snappy", None),
+        ("HADOOP_SNAPPY", None),
+        ("ZSTD", Some("zstd".to_owned())),
+    ] {
         let more = json!({
             "CompressionFormat": compression,
             "Prefix": format!("{compression}/"),

@@ -11,6 +11,7 @@ use types::{Invalid, StreamArn, Timestamp};
 use wasm::{Absence, Choice, PluginName, Plugins, Qualifier};
 
 use crate::arn::{BucketName, DeliveryStreamArn, FunctionArn};
+use crate::compression::Compression;
 use crate::prefix::Prefixes;
 use crate::tables::LaneKey;
 use crate::zone::Zone;
@@ -72,41 +73,6 @@ impl Origin {
         match self {
             Self::DirectPut { .. } => "DirectPut",
             Self::Stream { .. } => "KinesisStreamAsSource",
-        }
-    }
-}
-
-/// What delivered objects are packed with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-pub enum Compression {
-    /// Nothing.
-    Uncompressed,
-    /// gzip.
-    Gzip,
-}
-
-impl Compression {
-    /// The model's word.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Uncompressed => "UNCOMPRESSED",
-            Self::Gzip => "GZIP",
-        }
-    }
-
-    /// The HTTP word for it, where content that is packed has one.
-    pub fn content_encoding(self) -> Option<&'static str> {
-        match self {
-            Self::Uncompressed => None,
-            Self::Gzip => Some("gzip"),
-        }
-    }
-
-    /// What names end in unless the configuration says otherwise.
-    pub fn extension(self) -> &'static str {
-        match self {
-            Self::Uncompressed => "",
-            Self::Gzip => ".gz",
         }
     }
 }

@@ -9,6 +9,7 @@
 mod answers;
 pub mod arn;
 mod catalog;
+pub mod compression;
 mod content;
 mod counts;
 mod cut;
@@ -30,6 +31,7 @@ pub mod objects;
 mod open_cut;
 pub mod ops;
 mod orders;
+mod packed;
 mod packing;
 mod piece;
 mod pins;

@@ -3,10 +3,12 @@
 use types::aggregate::USER_RECORD_BYTES_MIN;
 use types::limits::DATA_BYTES_MAX;
 
+use crate::compression::Compression;
 use crate::content::{CHUNK_BYTES, FAILED_OBJECT_BYTES_MAX};
 use crate::cut::Cut;
-use crate::delivery_stream::{Compression, Destination};
+use crate::delivery_stream::Destination;
 use crate::open_cut::WHY_CHARS_MAX;
+use crate::packed::zstandard;
 
 /// Bytes that are read of a log at once.
 pub const READ_BYTES: usize = 1024 * 1024;
@@ -18,7 +20,10 @@ const FRAME_RECORDS_MAX: u64 = FRAME_BYTES_MAX / USER_RECORD_BYTES_MIN as u64;
 /// at work began with: a guest may ask for their records' metadata.
 const FRAMES_BYTES_MAX: u64 = 3 * (READ_BYTES as u64 + FRAME_BYTES_MAX);
 /// What a compressor takes, and an object of each kind that has only begun.
-const BEGUN_BYTES: u64 = 2 * CHUNK_BYTES as u64 + 512 * 1024;
+const BEGUN_BYTES: u64 = 2 * CHUNK_BYTES as u64 + COMPRESSOR_BYTES;
+const COMPRESSOR_BYTES: u64 = 512 * 1024;
+/// What the largest compressor takes besides.
+const COMPRESSOR_MORE_BYTES_MAX: u64 = zstandard::ENCODER_BYTES as u64 - COMPRESSOR_BYTES;
 /// No less than the lines of all records of a batch that fail, or of one large record: data in
 /// base64, and 10 KiB a record of a reason in which every character is escaped.
 const FAILED_BATCH_BYTES_MAX: u64 = 24 * 1024 * 1024;
@@ -58,11 +63,16 @@ impl Need {
         let records = frames + batch;
         let becomes = match destination.compression {
             Compression::Uncompressed => cut.bytes + cut.bytes / 4,
-            Compression::Gzip => cut.bytes / 2,
+            Compression::Gzip
+            | Compression::Zip
+            | Compression::Snappy
+            | Compression::HadoopSnappy
+            | Compression::Zstd => cut.bytes / 2,
         };
+        let begun = BEGUN_BYTES + compressor_bytes(destination.compression);
         Self {
             records,
-            likely: records + BEGUN_BYTES + becomes.min(cut.object_bytes_max()),
+            likely: records + begun + becomes.min(cut.object_bytes_max()),
         }
     }
 
@@ -94,13 +104,26 @@ impl Need {
             // Each record and its delimiter, of one frame.
             None => FRAME_BYTES_MAX + cut.records.min(FRAME_RECORDS_MAX) * delimiter,
         };
-        frames + BEGUN_BYTES + cut.object_bytes_max() + batch
+        let begun = BEGUN_BYTES + compressor_bytes(destination.compression);
+        frames + begun + cut.object_bytes_max() + batch
     }
 }
 
 /// No less than the line of a skipped record of so many bytes.
 pub fn skipped_line_bytes_max(data_bytes: u64) -> u64 {
     SKIPPED_LINE_BYTES + WHY_CHAR_BYTES_MAX * WHY_CHARS_MAX as u64 + base64_bytes(data_bytes)
+}
+
+/// What a compressor takes besides what all are given.
+fn compressor_bytes(compression: Compression) -> u64 {
+    match compression {
+        Compression::Zstd => COMPRESSOR_MORE_BYTES_MAX,
+        Compression::Uncompressed
+        | Compression::Gzip
+        | Compression::Zip
+        | Compression::Snappy
+        | Compression::HadoopSnappy => 0,
+    }
 }
 
 fn base64_bytes(bytes: u64) -> u64 {
@@ -113,6 +136,7 @@ pub fn stream_bytes_min(output_bytes_max: usize) -> u64 {
     let output = output_bytes_max as u64;
     FRAMES_BYTES_MAX
         + BEGUN_BYTES
+        + COMPRESSOR_MORE_BYTES_MAX
         + crate::cut::OBJECT_BYTES_MAX
         + FRAME_BYTES_MAX
         + output

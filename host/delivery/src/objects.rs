@@ -18,6 +18,7 @@ use object_store::path::Path;
 use types::{Invalid, Timestamp};
 
 use crate::arn::BucketName;
+use crate::compression::Compression;
 
 pub use local::LocalObjects;
 pub use s3::{S3Config, S3Objects};
@@ -93,17 +94,17 @@ pub struct Found {
 /// Buckets that objects can be put into and read from.
 #[async_trait]
 pub trait Objects: Send + Sync {
-    /// Makes an object that is not there yet; `encoding` is HTTP's word for what its content is
-    /// packed with, which is kept where the store has a place for it. The object is whole and
-    /// durable when this answers well, and nobody sees a part of it before. May be called again for
-    /// the same object: one that is there is held against it, byte by byte or, if both are packed
-    /// with gzip, by what they hold.
+    /// Makes an object that is not there yet, of content that is packed so; HTTP's word for that is
+    /// kept where there is one and the store has a place for it. The object is whole and durable
+    /// when this answers well, and nobody sees a part of it before. May be called again for the same
+    /// object: one that is there is held against it, byte by byte or, if both are packed, by what
+    /// they hold.
     async fn create(
         &self,
         bucket: &BucketName,
         key: &str,
         content: PutPayload,
-        encoding: Option<&'static str>,
+        compression: Compression,
     ) -> Result<Created, ObjectError>;
 
     /// Whether an object could have this key, as far as that can be known before it is put.

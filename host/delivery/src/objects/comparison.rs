@@ -1,17 +1,16 @@
 //! Whether an object that is there is the one that was to be put, chunk by chunk, so that it need
-//! not be in memory. Of two that are packed with gzip only what is in them counts: another build
-//! may pack the same records into other bytes.
+//! not be in memory. Of two that are packed only what is in them counts: another build may pack the
+//! same records into other bytes.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 
 use bytes::{Buf, Bytes};
-use flate2::bufread::GzDecoder as Unpack;
-use flate2::write::GzDecoder as UnpackInto;
 
-/// What a member of gzip begins with (RFC 1952).
-const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
-/// Bytes that are unpacked at once.
-const UNPACKED_BYTES: usize = 64 * 1024;
+use crate::compression::Compression;
+use crate::packed::unpack::Unpack;
+
+/// Bytes of ours that are unpacked at once: a few may be very much.
+const PACKED_BYTES: usize = 256;
 /// How often as many bytes as were unpacked, and how many more, an object that is there may have:
 /// packing adds less than a thousandth. One with more is another object, however little it unpacks
 /// to, so that no object without end is read.
@@ -21,6 +20,7 @@ const PACKED_BESIDES_BYTES_MAX: u64 = 1024 * 1024;
 /// An object of ours beside one that is there.
 pub(super) struct Comparison {
     ours: Bytes,
+    compression: Compression,
     so_far: SoFar,
 }
 
@@ -29,14 +29,16 @@ enum SoFar {
     /// They are so many bytes of ours.
     Same(usize),
     /// They are packed otherwise, and hold the same; so many bytes.
-    HoldTheSame(Box<UnpackInto<Against>>, u64),
+    HoldTheSame(Box<Unpack<Against>>, u64),
     Different,
 }
 
 impl Comparison {
-    pub(super) fn with(ours: Bytes) -> Self {
+    /// With ours, which is packed so.
+    pub(super) fn with(ours: Bytes, compression: Compression) -> Self {
         Self {
             ours,
+            compression,
             so_far: SoFar::Same(0),
         }
     }
@@ -66,16 +68,17 @@ impl Comparison {
         if rest.starts_with(chunk) {
             return SoFar::Same(length + chunk.len());
         }
-        if !self.ours.starts_with(&GZIP_MAGIC) {
+        let unpack = Against::new(self.ours.clone(), self.compression).and_then(|against| {
+            against
+                .map(|it| Unpack::into(it, self.compression))
+                .transpose()
+        });
+        // What is not packed is another, and so is what there is no memory for to unpack.
+        let Ok(Some(Some(unpack))) = unpack else {
             return SoFar::Different;
-        }
-        let against = Against {
-            ours: Unpack::new(self.ours.clone().reader()),
-            unpacked: vec![0; UNPACKED_BYTES],
-            length: 0,
         };
         // What was the same so far is what is there.
-        match unpacked(Box::new(UnpackInto::new(against)), 0, before) {
+        match unpacked(Box::new(unpack), 0, before) {
             SoFar::HoldTheSame(unpack, length) => unpacked(unpack, length, chunk),
             other => other,
         }
@@ -83,12 +86,12 @@ impl Comparison {
 }
 
 /// What is known once another chunk is unpacked after so many bytes.
-fn unpacked(mut unpack: Box<UnpackInto<Against>>, length: u64, chunk: &[u8]) -> SoFar {
+fn unpacked(mut unpack: Box<Unpack<Against>>, length: u64, chunk: &[u8]) -> SoFar {
     let length = length + chunk.len() as u64;
     let is_in_bounds =
         |against: &Against| length <= against.length * PACKED_TIMES_MAX + PACKED_BESIDES_BYTES_MAX;
-    match unpack.write_all(chunk) {
-        Ok(()) if is_in_bounds(unpack.get_ref()) => SoFar::HoldTheSame(unpack, length),
+    match unpack.push(chunk) {
+        Ok(()) if is_in_bounds(unpack.to()) => SoFar::HoldTheSame(unpack, length),
         Ok(()) => SoFar::Different,
         // It is not packed, or holds something else.
         Err(_) => SoFar::Different,
@@ -97,28 +100,50 @@ fn unpacked(mut unpack: Box<UnpackInto<Against>>, length: u64, chunk: &[u8]) -> 
 
 /// Takes what is unpacked, as long as it is what ours unpacks to.
 struct Against {
-    ours: Unpack<bytes::buf::Reader<Bytes>>,
-    unpacked: Vec<u8>,
+    ours: Bytes,
+    /// Unpacks ours, into what comes next of it.
+    unpack: Unpack<Vec<u8>>,
+    /// Bytes of that which were compared.
+    compared: usize,
     /// Bytes that were the same.
     length: u64,
 }
 
 impl Against {
+    fn new(ours: Bytes, compression: Compression) -> io::Result<Option<Self>> {
+        let unpack = Unpack::into(Vec::new(), compression)?;
+        Ok(unpack.map(|unpack| Self {
+            ours,
+            unpack,
+            compared: 0,
+            length: 0,
+        }))
+    }
+
+    /// What comes next of ours; nothing at its end.
+    fn next(&mut self) -> io::Result<&[u8]> {
+        while self.unpack.to().len() == self.compared && self.ours.has_remaining() {
+            self.unpack.to().clear();
+            self.compared = 0;
+            let packed = self.ours.split_to(self.ours.len().min(PACKED_BYTES));
+            self.unpack.push(&packed)?;
+        }
+        let compared = self.compared;
+        Ok(self.unpack.to().get(compared..).unwrap_or_default())
+    }
+
     fn has_ended(mut self) -> bool {
-        let is_unpacked = self.ours.read(&mut [0]).is_ok_and(|more| more == 0);
-        is_unpacked && !self.ours.get_ref().get_ref().has_remaining()
+        let is_at_end = self.next().is_ok_and(<[u8]>::is_empty);
+        is_at_end && self.unpack.finish().is_ok()
     }
 }
 
 impl Write for Against {
     fn write(&mut self, theirs: &[u8]) -> io::Result<usize> {
-        let length = theirs.len().min(self.unpacked.len());
-        let (Some(ours), Some(theirs)) = (self.unpacked.get_mut(..length), theirs.get(..length))
-        else {
-            return Ok(0);
-        };
-        self.ours.read_exact(ours)?;
-        if ours == theirs {
+        let ours = self.next()?;
+        let length = ours.len().min(theirs.len());
+        if length > 0 && ours.get(..length) == theirs.get(..length) {
+            self.compared += length;
             self.length += length as u64;
             Ok(length)
         } else {
@@ -133,13 +158,16 @@ impl Write for Against {
 
 #[cfg(test)]
 mod tests {
-    use flate2::Compression;
     use flate2::write::GzEncoder;
+    use snap::write::FrameEncoder;
 
     use super::*;
+    use crate::packed::hadoop_snappy::HadoopWriter;
+    use crate::packed::zip::ZipWriter;
+    use crate::packed::zstandard;
 
     fn packed(level: u32, records: u32, last: &str) -> Bytes {
-        let mut gzip = GzEncoder::new(Vec::new(), Compression::new(level));
+        let mut gzip = GzEncoder::new(Vec::new(), flate2::Compression::new(level));
         for record in 0..records {
             writeln!(gzip, "record {record} of many").unwrap();
         }
@@ -148,8 +176,12 @@ mod tests {
     }
 
     fn holds_the_same(ours: &Bytes, theirs: &Bytes) -> bool {
+        holds_the_same_in(Compression::Gzip, ours, theirs)
+    }
+
+    fn holds_the_same_in(compression: Compression, ours: &Bytes, theirs: &Bytes) -> bool {
         let answers = [1, 7, 4_096, usize::MAX].map(|chunk_bytes| {
-            let mut comparison = Comparison::with(ours.clone());
+            let mut comparison = Comparison::with(ours.clone(), compression);
             let mut may_be = true;
             for chunk in theirs.chunks(chunk_bytes.min(theirs.len()).max(1)) {
                 may_be &= comparison.add(chunk);
@@ -176,7 +208,7 @@ mod tests {
     #[test]
     fn an_object_that_is_packed_and_never_ends_is_another_one_after_a_bounded_part_of_it() {
         let ours = packed(3, 100, "");
-        let mut comparison = Comparison::with(ours);
+        let mut comparison = Comparison::with(ours, Compression::Gzip);
         // A head without a name, and stored blocks of no bytes (RFC 1952, RFC 1951).
         let mut chunk = b"\x1f\x8b\x08\0\0\0\0\0\0\xff".to_vec();
         let mut read = 0;
@@ -206,6 +238,77 @@ mod tests {
         ] {
             assert!(!holds_the_same(&ours, &other));
             assert!(!holds_the_same(&other, &ours));
+        }
+    }
+
+    /// Content in two ways of packing it that one reader reads alike.
+    fn packed_two_ways(compression: Compression, content: &[u8]) -> [Bytes; 2] {
+        let (first, second) = content.split_at(content.len() / 3);
+        let ways = match compression {
+            Compression::Uncompressed | Compression::Gzip => return [Bytes::new(), Bytes::new()],
+            Compression::Zip => [u64::from(u32::MAX), first.len() as u64 + 1].map(|file_bytes| {
+                let mut zip = ZipWriter::with_files_of(Vec::new(), file_bytes).unwrap();
+                zip.write_all(content).unwrap();
+                zip.finish().unwrap()
+            }),
+            Compression::Snappy => [1_000, 7_000].map(|piece_bytes| {
+                let mut snappy = FrameEncoder::new(Vec::new());
+                for piece in content.chunks(piece_bytes) {
+                    snappy.write_all(piece).unwrap();
+                    if piece_bytes == 7_000 {
+                        snappy.flush().unwrap();
+                    }
+                }
+                snappy.into_inner().unwrap()
+            }),
+            Compression::HadoopSnappy => [vec![content], vec![first, second]].map(|parts| {
+                let blocks = parts.into_iter().flat_map(|part| {
+                    let mut snappy = HadoopWriter::new(Vec::new());
+                    snappy.write_all(part).unwrap();
+                    snappy.finish().unwrap()
+                });
+                blocks.collect()
+            }),
+            Compression::Zstd => {
+                let mut ours = zstandard::encoder(Vec::new()).unwrap();
+                ours.write_all(content).unwrap();
+                [
+                    ours.finish().unwrap(),
+                    zstd::encode_all(content, 1).unwrap(),
+                ]
+            }
+        };
+        ways.map(Bytes::from)
+    }
+
+    #[test]
+    fn the_same_holds_for_every_format() {
+        let content: Vec<u8> = (0..30_000)
+            .flat_map(|record| format!("record {record} of many\n").into_bytes())
+            .collect();
+        let mut other = content.clone();
+        other[200_000] ^= 1;
+        let shorter = &content[..content.len() - 1];
+        for compression in Compression::ALL.into_iter().skip(2) {
+            let [ours, theirs] = packed_two_ways(compression, &content);
+            assert_ne!(ours, theirs, "{compression:?}");
+            assert!(
+                holds_the_same_in(compression, &ours, &theirs),
+                "{compression:?}"
+            );
+            assert!(
+                holds_the_same_in(compression, &theirs, &ours),
+                "{compression:?}"
+            );
+            let cut = theirs.slice(..theirs.len() - 1);
+            let more = Bytes::from([&theirs[..], b"x"].concat());
+            let [other, shorter] = [&other[..], shorter].map(|it| packed_two_ways(compression, it));
+            for other in [&other[1], &shorter[1], &cut, &more, &Bytes::new()] {
+                assert!(
+                    !holds_the_same_in(compression, &ours, other),
+                    "{compression:?}"
+                );
+            }
         }
     }
 }

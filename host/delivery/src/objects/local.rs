@@ -20,6 +20,7 @@ use types::Invalid;
 use super::comparison::Comparison;
 use super::{Created, Found, ObjectError, Objects, cause, local_walk, path};
 use crate::arn::BucketName;
+use crate::compression::Compression;
 
 /// Bytes of a file's name on every file system that matters (Linux, NAME_MAX). A longer one is
 /// refused when it is configured.
@@ -108,7 +109,11 @@ impl LocalObjects {
         synced.map_err(|error| failed(&error))
     }
 
-    async fn there(&self, target: &Path, content: PutPayload) -> Result<Created, ObjectError> {
+    async fn there(
+        &self,
+        target: &Path,
+        (content, compression): (PutPayload, Compression),
+    ) -> Result<Created, ObjectError> {
         self.sync_folders(target).await?;
         match self.store.head(target).await {
             Ok(_) => {}
@@ -120,7 +125,8 @@ impl LocalObjects {
             Err(error) => return Err(failed(&error)),
         }
         let path = self.root.join(target.as_ref());
-        let compared = tokio::task::spawn_blocking(move || holds(&path, Bytes::from(content)));
+        let holding = move || holds(&path, Comparison::with(Bytes::from(content), compression));
+        let compared = tokio::task::spawn_blocking(holding);
         let failed = |error: &dyn std::fmt::Display| {
             ObjectError::Failed(format!("look at an object that is there: {error}"))
         };
@@ -140,12 +146,12 @@ impl Objects for LocalObjects {
         bucket: &BucketName,
         key: &str,
         content: PutPayload,
-        _encoding: Option<&'static str>,
+        compression: Compression,
     ) -> Result<Created, ObjectError> {
         let target = path(&format!("{bucket}/{key}"))?;
         // Before the work of writing it: a delivery that is done again finds most of its objects.
         match self.store.head(&target).await {
-            Ok(_) => return self.there(&target, content).await,
+            Ok(_) => return self.there(&target, (content, compression)).await,
             Err(Error::NotFound { .. }) => {}
             Err(error) => return Err(failed(&error)),
         }
@@ -165,7 +171,7 @@ impl Objects for LocalObjects {
         }
         match linked {
             Ok(()) => Ok(Created::New),
-            Err(Error::AlreadyExists { .. }) => self.there(&target, content).await,
+            Err(Error::AlreadyExists { .. }) => self.there(&target, (content, compression)).await,
             // It has its name, and only that this is durable is not sure.
             Err(error) if self.store.head(&target).await.is_ok() => {
                 Err(ObjectError::Failed(error.to_string()))
@@ -284,13 +290,12 @@ fn check_name(bucket: &FilePath, target: &Path) -> Result<(), Invalid> {
 }
 
 /// Whether the file holds this. Blocks.
-fn holds(path: &FilePath, content: Bytes) -> std::io::Result<bool> {
+fn holds(path: &FilePath, mut comparison: Comparison) -> std::io::Result<bool> {
     // A pipe or a device may have no end.
     if !std::fs::metadata(path)?.is_file() {
         return Ok(false);
     }
     let mut file = std::fs::File::open(path)?;
-    let mut comparison = Comparison::with(content);
     let mut chunk = vec![0; CHUNK_BYTES];
     loop {
         let read = file.read(&mut chunk)?;
@@ -346,7 +351,10 @@ mod tests {
         let bucket = BucketName::parse("logs").unwrap();
         let create = async |key: &str, content: &'static str| {
             let content = PutPayload::from_static(content.as_bytes());
-            objects.create(&bucket, key, content, None).await.unwrap()
+            objects
+                .create(&bucket, key, content, Compression::Uncompressed)
+                .await
+                .unwrap()
         };
         assert_eq!(create("a/b", "one").await, Created::New);
         assert_eq!(create("a/b", "one").await, Created::There);
@@ -374,7 +382,10 @@ mod tests {
         let held = objects.can_hold(&bucket, "a").await;
         assert_eq!(held.is_err(), is_other, "{held:?}");
         let content = PutPayload::from_static(b"x");
-        match objects.create(&bucket, "a", content, None).await {
+        match objects
+            .create(&bucket, "a", content, Compression::Uncompressed)
+            .await
+        {
             Ok(created) => assert_eq!((created, is_other), (Created::New, false)),
             Err(ObjectError::Refused(why)) => assert!(is_other && why.contains("file system")),
             Err(error) => panic!("{error:?}"),
@@ -389,7 +400,9 @@ mod tests {
         let create = async |key: &str| {
             let bucket = BucketName::parse("logs").unwrap();
             let content = PutPayload::from_static(b"x");
-            objects.create(&bucket, key, content, None).await
+            objects
+                .create(&bucket, key, content, Compression::Uncompressed)
+                .await
         };
         for key in ["../../x", "/x", "a//../../../x", "..", "a/./x"] {
             let made = create(key).await;
@@ -416,7 +429,9 @@ mod tests {
         let bucket = BucketName::parse("logs").unwrap();
         let create = async |key: &str| {
             let content = PutPayload::from_static(b"x");
-            objects.create(&bucket, key, content, None).await
+            objects
+                .create(&bucket, key, content, Compression::Uncompressed)
+                .await
         };
         assert_eq!(create("a/b").await, Ok(Created::New));
         let long = "x".repeat(256);
@@ -450,7 +465,9 @@ mod tests {
         std::os::unix::fs::symlink("/dev/null", dir.path().join("bucket/key")).unwrap();
         let bucket = BucketName::parse("bucket").unwrap();
         let content = PutPayload::from_static(b"");
-        let created = objects.create(&bucket, "key", content, None).await;
+        let created = objects
+            .create(&bucket, "key", content, Compression::Uncompressed)
+            .await;
         assert_eq!(created, Ok(Created::Different));
     }
 

@@ -23,6 +23,7 @@ use super::http::{Connector, NoTag};
 use super::refusal::Refusal;
 use super::{Created, Found, ObjectError, Objects, cause, path};
 use crate::arn::BucketName;
+use crate::compression::Compression;
 
 /// Buckets whose clients are kept; one more begins anew with all.
 const BUCKETS_KEPT_MAX: usize = 1_000;
@@ -128,20 +129,20 @@ impl Objects for S3Objects {
         bucket: &BucketName,
         key: &str,
         content: PutPayload,
-        encoding: Option<&'static str>,
+        compression: Compression,
     ) -> Result<Created, ObjectError> {
         let store = self.bucket(bucket)?;
         let path = path(key)?;
         let options = PutOptions {
             mode: PutMode::Create,
-            attributes: attributes(encoding),
+            attributes: attributes(compression.content_encoding()),
             ..PutOptions::default()
         };
         match store.put_opts(&path, content.clone(), options).await {
             Ok(_) => Ok(Created::New),
             Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => {
                 // It is there: not to be allowed to look at it is no refusal of the put.
-                let is_same = holds(&store, &path, Bytes::from(content)).await;
+                let is_same = holds(&store, &path, (Bytes::from(content), compression)).await;
                 if is_same.map_err(|error| ObjectError::Failed(told(&error)))? {
                     Ok(Created::There)
                 } else {
@@ -149,7 +150,7 @@ impl Objects for S3Objects {
                 }
             }
             Err(error) => match cause::<NoTag>(&error) {
-                Some(no_tag) => found_after(&store, &path, (*no_tag, content)).await,
+                Some(no_tag) => found_after(&store, &path, (*no_tag, content, compression)).await,
                 None => Err(failed(error)),
             },
         }
@@ -221,10 +222,10 @@ fn found(meta: ObjectMeta) -> Found {
 async fn found_after(
     store: &AmazonS3,
     path: &Path,
-    (no_tag, content): (NoTag, PutPayload),
+    (no_tag, content, compression): (NoTag, PutPayload, Compression),
 ) -> Result<Created, ObjectError> {
     let not = |found: &str| ObjectError::Failed(format!("{no_tag}, as no S3 does, and {found}"));
-    match holds(store, path, Bytes::from(content)).await {
+    match holds(store, path, (Bytes::from(content), compression)).await {
         Ok(true) => Ok(Created::New),
         Ok(false) => Err(not("what is there then is not what was put")),
         Err(error) => Err(not(&format!(
@@ -246,14 +247,18 @@ fn attributes(encoding: Option<&'static str>) -> Attributes {
 
 /// Whether the object that is there holds this. Its ETag says so where it is the MD5 of what was
 /// put at once; else it is read.
-async fn holds(store: &AmazonS3, path: &Path, content: Bytes) -> Result<bool, Error> {
+async fn holds(
+    store: &AmazonS3,
+    path: &Path,
+    (content, compression): (Bytes, Compression),
+) -> Result<bool, Error> {
     let found = store.head(path).await?;
     if let Some(tag) = &found.e_tag
         && is_tag_of(tag, content.clone()).await?
     {
         return Ok(true);
     }
-    let mut comparison = Comparison::with(content);
+    let mut comparison = Comparison::with(content, compression);
     let mut at = 0;
     while at < found.size {
         let end = found.size.min(at + CHUNK_BYTES);

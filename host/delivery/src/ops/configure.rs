@@ -9,9 +9,8 @@ use super::processing::{self, Processed};
 use super::s3_shapes::{ExtendedS3, Members, S3};
 use super::shapes::within;
 use crate::Delivery;
-use crate::delivery_stream::{
-    Compression, Destination, INTERVAL_SECONDS_DEFAULT, SIZE_MIB_DEFAULT,
-};
+use crate::compression::Compression;
+use crate::delivery_stream::{Destination, INTERVAL_SECONDS_DEFAULT, SIZE_MIB_DEFAULT};
 
 /// A destination as `S3DestinationConfiguration` or `S3DestinationUpdate` says, over `before`.
 pub fn s3(before: Option<&Destination>, said: &S3<'_>) -> Result<Destination, ApiError> {
@@ -71,14 +70,10 @@ fn basic(destination: &mut Destination, said: &Members<'_, '_>) -> Result<(), Ap
         destination.interval_seconds = within(hints.interval, INTERVAL_SECONDS_DEFAULT)?;
     }
     if let Some(format) = said.compression_format {
-        destination.compression = match format.as_str() {
-            "UNCOMPRESSED" => Compression::Uncompressed,
-            "GZIP" => Compression::Gzip,
-            other => {
-                let what = format!("CompressionFormat {other} is not supported.");
-                return Err(invalid_argument(what));
-            }
-        };
+        // The shape lets no other word through.
+        let unknown =
+            || invalid_argument(format!("CompressionFormat {} is unknown.", format.as_str()));
+        destination.compression = Compression::parse(format.as_str()).ok_or_else(unknown)?;
     }
     if let Some(Structure(encryption)) = said.encryption_configuration
         && encryption.kms.is_some()

@@ -6,6 +6,7 @@ use wire::shape::pattern::firehose as pattern;
 use wire::shape::{Anything, Check, Fields, ListRule, NumberRule, Shape, TextRule};
 
 use super::shapes::Unserved;
+use crate::compression::Compression;
 
 const ROLE_ARN: TextRule = TextRule::chars(1, 512).matching(pattern::ROLE_ARN);
 const BUCKET_ARN: TextRule = TextRule::chars(1, 2_048).matching(pattern::BUCKET_ARN);
@@ -272,7 +273,11 @@ impl Members<'_, '_> {
         check.optional("Prefix", self.prefix, PREFIX);
         check.optional("ErrorOutputPrefix", self.error_output_prefix, PREFIX);
         check.optional("BufferingHints", self.buffering_hints, Fields);
-        check.optional("CompressionFormat", self.compression_format, COMPRESSION);
+        let format = self.compression_format;
+        // Ours, which the model does not have.
+        if format.as_ref().map(Text::as_str) != Some(Compression::Zstd.as_str()) {
+            check.optional("CompressionFormat", format, COMPRESSION);
+        }
         check.optional(
             "EncryptionConfiguration",
             self.encryption_configuration,

@@ -2,7 +2,8 @@
 
 use bincode::Decode;
 
-use crate::delivery_stream::{Compression, Destination, Kind, Processor, Transform};
+use crate::compression::Compression;
+use crate::delivery_stream::{Destination, Kind, Processor, Transform};
 
 #[derive(Decode)]
 pub(super) struct FirstDestination {

@@ -6,6 +6,7 @@ use types::Invalid;
 
 use super::Answer;
 use crate::arn::{BucketName, DeliveryStreamName};
+use crate::compression::Compression;
 use crate::delivery_stream::Plan;
 use crate::object_name::{Label, NamingKey, Place};
 use crate::objects::{Created, ObjectError, Objects};
@@ -22,8 +23,8 @@ pub struct Bucket {
     bucket: BucketName,
     prefixes: Prefixes,
     extension: String,
-    /// HTTP's word for how delivered objects are packed.
-    encoding: Option<&'static str>,
+    /// How delivered objects are packed.
+    compression: Compression,
     /// What the names of this cut say.
     stream: DeliveryStreamName,
     version: u64,
@@ -58,7 +59,7 @@ impl Bucket {
             bucket,
             prefixes,
             extension: destination.extension().to_owned(),
-            encoding: destination.compression.content_encoding(),
+            compression: destination.compression,
             stream: stream.clone(),
             version: cut.version_id,
             local: zone.local(cut.oldest, *clocks)?,
@@ -68,14 +69,14 @@ impl Bucket {
     /// Puts a piece that has this place.
     pub async fn hand(&self, piece: Piece, place: Place) -> Answer {
         let key = self.key(place);
-        let encoding = match piece.kind {
-            PieceKind::Delivered => self.encoding,
+        let compression = match piece.kind {
+            PieceKind::Delivered => self.compression,
             // Failed records are not packed.
-            PieceKind::Failed => None,
+            PieceKind::Failed => Compression::Uncompressed,
         };
         let create = self
             .objects
-            .create(&self.bucket, &key, piece.content, encoding);
+            .create(&self.bucket, &key, piece.content, compression);
         let bucket = &self.bucket;
         match create.await {
             Ok(Created::New | Created::There) => Answer::Delivered(key),

@@ -2,8 +2,8 @@ use bytes::Bytes;
 use types::Timestamp;
 
 use super::*;
+use crate::compression::Compression;
 use crate::counts::Counts;
-use crate::delivery_stream::Compression;
 use crate::shares::Room;
 use crate::user_records::tests::frame;
 

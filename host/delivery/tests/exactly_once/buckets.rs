@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use async_trait::async_trait;
 use bytes::Bytes;
 use delivery::arn::BucketName;
+use delivery::compression::Compression;
 use delivery::objects::{Created, Found, ObjectError, Objects};
 use object_store::PutPayload;
 use store::disk::simulated::SimulatedDisk;
@@ -234,7 +235,7 @@ impl Objects for Buckets {
         bucket: &BucketName,
         key: &str,
         content: PutPayload,
-        _encoding: Option<&'static str>,
+        _compression: Compression,
     ) -> Result<Created, ObjectError> {
         let name = (bucket.as_str().to_owned(), key.to_owned());
         let answer = self.put(name, Bytes::from(content)).await;

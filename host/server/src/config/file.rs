@@ -522,9 +522,9 @@ mod tests {
         for (text, what) in [
             (
                 "[delivery_limits]\nmemory_mib = 100",
-                "stream_memory_mib in [delivery_limits] is less than 255",
+                "stream_memory_mib in [delivery_limits] is less than 256",
             ),
-            ("[plugin_limits]\noutput_mib = 256", "less than 515"),
+            ("[plugin_limits]\noutput_mib = 256", "less than 516"),
         ] {
             let wrong = parse(text).unwrap_err();
             assert_eq!(wrong.line, None, "{text}");

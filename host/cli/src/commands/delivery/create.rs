@@ -43,9 +43,12 @@ pub(crate) struct CreateArgs {
     /// MiB of records that are enough for an object
     #[arg(long, value_name = "N", default_value_t = 5)]
     size: u32,
-    /// Compress objects
+    /// Compress objects with gzip
     #[arg(long)]
     gzip: bool,
+    /// Compress objects: GZIP, ZIP, Snappy, HADOOP_SNAPPY or ZSTD
+    #[arg(long, value_name = "FORMAT", conflicts_with = "gzip")]
+    compression: Option<String>,
     #[command(flatten)]
     target: TargetArgs,
 }
@@ -60,7 +63,7 @@ pub(crate) struct NewDelivery<'a> {
     pub(crate) error_prefix: &'a str,
     pub(crate) interval_seconds: u32,
     pub(crate) size_mib: u32,
-    pub(crate) gzip: bool,
+    pub(crate) compression: &'a str,
 }
 
 #[derive(Deserialize)]
@@ -88,7 +91,11 @@ pub(crate) async fn run(args: &CreateArgs) -> Result<(), Failure> {
         error_prefix: &args.error_prefix,
         interval_seconds: args.interval,
         size_mib: args.size,
-        gzip: args.gzip,
+        compression: match &args.compression {
+            Some(format) => format,
+            None if args.gzip => "GZIP",
+            None => "UNCOMPRESSED",
+        },
     };
     if let Some(plugin) = new.plugin {
         check_world(&target, plugin).await?;
@@ -153,7 +160,7 @@ fn request(new: &NewDelivery<'_>, stream_arn: &str) -> Result<Value, String> {
             "SizeInMBs": new.size_mib,
             "IntervalInSeconds": new.interval_seconds,
         },
-        "CompressionFormat": if new.gzip { "GZIP" } else { "UNCOMPRESSED" },
+        "CompressionFormat": new.compression,
     });
     if let Some(plugin) = new.plugin {
         let function = format!("arn:{partition}:lambda:{region}:{account}:function:{plugin}");

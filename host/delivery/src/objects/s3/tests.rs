@@ -50,7 +50,9 @@ impl Endpoint {
     async fn create(&self) -> Result<Created, ObjectError> {
         let bucket = BucketName::parse("bucket").unwrap();
         let content = PutPayload::from_static(CONTENT.as_bytes());
-        self.objects.create(&bucket, "key", content, None).await
+        self.objects
+            .create(&bucket, "key", content, Compression::Uncompressed)
+            .await
     }
 
     fn assert_little_was_taken(&self) {

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use store::{BodyBuilder, Frame, Position};
 
 use super::*;
+use crate::compression::Compression;
 use crate::counts::Counts;
-use crate::delivery_stream::Compression;
 use crate::encoder::Encoder;
 use crate::packing::{Allowance, Task};
 use crate::shares::Room;

@@ -192,7 +192,7 @@ impl Stage {
             error_prefix: "failed/",
             interval_seconds: INTERVAL_SECONDS,
             size_mib: SIZE_MIB,
-            gzip: false,
+            compression: "UNCOMPRESSED",
         };
         there(create_delivery(&self.target, &new).await)
     }
