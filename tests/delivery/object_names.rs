@@ -64,6 +64,35 @@ async fn a_prefix_that_makes_a_key_too_long_for_s3_is_refused() {
     service.stop().await;
 }
 
+/// They are names of objects of S3, and of no file.
+#[tokio::test]
+async fn empty_parts_of_a_prefix_are_taken_where_objects_are_in_s3() {
+    let (s3, local) = (with_an_endpoint(), Setting::default());
+    for (setting, fits) in [(s3, true), (local, false)] {
+        let service = Service::start_with(setting).await;
+        let client = service.client();
+        for (number, more) in [
+            json!({"Prefix": "/"}),
+            json!({"Prefix": "/logs/"}),
+            json!({"Prefix": "logs//"}),
+            json!({"ErrorOutputPrefix": "bad//x/"}),
+            json!({"Prefix": "!{timestamp:yyyy'//'MM}/", "ErrorOutputPrefix": "bad/"}),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            match create(&client, &format!("d{number}"), more.clone()).await {
+                Ok(()) => assert!(fits, "{more}"),
+                Err(why) => {
+                    assert!(!fits, "{more}: {why}");
+                    assert!(why.contains("begins with '/' or has '//'"), "{why}");
+                }
+            }
+        }
+        service.stop().await;
+    }
+}
+
 #[tokio::test]
 async fn a_part_of_a_name_that_is_longer_than_that_of_a_file_is_refused_where_objects_are_files() {
     let service = Service::start().await;

@@ -101,6 +101,36 @@ async fn a_key_is_that_of_the_object_whatever_letters_it_has() {
     assert_eq!(found, wanted);
 }
 
+#[tokio::test]
+async fn a_key_with_empty_parts_is_asked_for_as_it_is() {
+    let endpoint = Endpoint::start(&["logs"]).await;
+    let objects = S3Objects::new(endpoint.config(SECRET)).unwrap();
+    let (key, logs) = ("b//c d///x", bucket("logs"));
+    assert_eq!(create(&objects, key, "x").await, Ok(Created::New));
+    let (asked, _) = endpoint.puts().pop().unwrap();
+    assert_eq!(asked, "/logs/b//c%20d///x");
+    assert_eq!(create(&objects, key, "x").await, Ok(Created::There));
+    assert_eq!(create(&objects, key, "y").await, Ok(Created::Different));
+    let found = objects.find(&logs, key).await.unwrap().unwrap();
+    assert_eq!(found.key, key);
+    let read = objects.read(&logs, &found, 0..1).await;
+    assert_eq!(read, Ok(Some(Bytes::from_static(b"x"))));
+}
+
+/// The store of these tests keeps objects in files, and fails on such a key; but it looks at the
+/// signature first, which it refuses with 403.
+#[tokio::test]
+async fn a_key_that_begins_with_a_slash_is_asked_for_and_signed_as_it_is() {
+    let endpoint = Endpoint::start(&["logs"]).await;
+    let objects = S3Objects::new(endpoint.config(SECRET)).unwrap();
+    for (key, path) in [("/a/x", "/logs//a/x"), ("///x", "/logs////x")] {
+        let error = create(&objects, key, "x").await.unwrap_err().to_string();
+        assert!(error.contains("500 InternalError"), "{key}: {error}");
+        let (asked, _) = endpoint.puts().pop().unwrap();
+        assert_eq!(asked, path);
+    }
+}
+
 /// What kind of error it is.
 fn kind(error: &ObjectError) -> &'static str {
     match error {

@@ -4,6 +4,7 @@ mod comparison;
 mod http;
 mod local;
 mod local_walk;
+mod marked;
 mod refusal;
 mod s3;
 

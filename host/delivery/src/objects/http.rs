@@ -2,6 +2,7 @@
 //! place that opens outbound connections.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -20,6 +21,7 @@ use object_store::client::{
     HttpResponse, HttpResponseBody, HttpService,
 };
 
+use super::marked::{self, Signer};
 use super::refusal::Refusal;
 
 /// How long a connection may take to be made.
@@ -48,11 +50,12 @@ type Inner = Client<HttpsConnector<TcpConnector>, HttpRequestBody>;
 #[derive(Debug)]
 pub struct Connector {
     client: Inner,
+    signer: Arc<Signer>,
 }
 
 impl Connector {
     /// A connector that trusts the certificates that the operating system trusts.
-    pub fn new() -> std::io::Result<Self> {
+    pub(super) fn new(signer: Signer) -> std::io::Result<Self> {
         let mut tcp = TcpConnector::new();
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
@@ -69,26 +72,32 @@ impl Connector {
             .http1_max_buf_size(HEAD_BYTES_MAX)
             .http1_max_headers(HEADERS_MAX)
             .build(connector);
-        Ok(Self { client })
+        Ok(Self {
+            client,
+            signer: Arc::new(signer),
+        })
     }
 }
 
 impl HttpConnector for Connector {
     fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
-        Ok(HttpClient::new(Service(self.client.clone())))
+        let signer = Arc::clone(&self.signer);
+        Ok(HttpClient::new(Service(self.client.clone(), signer)))
     }
 }
 
 #[derive(Debug)]
-struct Service(Inner);
+struct Service(Inner, Arc<Signer>);
 
 #[async_trait]
 impl HttpService for Service {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let request = self.1.as_meant(request)?;
         let time_max = time_max(request.body().content_length())?;
         let is_put = request.method() == Method::PUT;
+        let is_listing = *request.method() == Method::GET && is_listing(request.uri());
         let asked_for = match *request.method() {
-            Method::GET if is_listing(request.uri()) => Some(LISTING_BYTES_MAX),
+            _ if is_listing => Some(LISTING_BYTES_MAX),
             Method::GET => bytes_asked_for(request.headers()),
             _ => None,
         };
@@ -113,6 +122,11 @@ impl HttpService for Service {
             if is_put && parts.status.is_success() && !parts.headers.contains_key(ETAG) {
                 return Err(HttpError::new(HttpErrorKind::Unknown, NoTag(parts.status)));
             }
+            let body = if is_listing {
+                marked::listing(body)
+            } else {
+                body
+            };
             Ok(HttpResponse::from_parts(
                 parts,
                 HttpResponseBody::from(body),

@@ -182,6 +182,10 @@ impl Objects for LocalObjects {
 
     async fn can_hold(&self, bucket: &BucketName, key: &str) -> Result<(), Invalid> {
         let (root, bucket) = (self.root.clone(), self.root.join(bucket.as_str()));
+        if key.split('/').any(str::is_empty) {
+            let why = "begins with '/' or has '//', which no file's name can";
+            return Err(Invalid(format!("the key '{key}' {why}")));
+        }
         let target = path(key).map_err(|error| Invalid(error.to_string()))?;
         let looking = tokio::task::spawn_blocking(move || {
             check_file_system(&root, &bucket)?;

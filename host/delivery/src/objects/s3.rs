@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use bytes::Bytes;
 use md5::{Digest, Md5};
-use object_store::aws::{AmazonS3, AmazonS3Builder, S3ConditionalPut};
+use object_store::aws::{AmazonS3, AmazonS3Builder, AwsCredential, S3ConditionalPut};
 use object_store::list::{PaginatedListOptions, PaginatedListStore};
 use object_store::path::Path;
 use object_store::{
@@ -20,8 +20,9 @@ use types::Timestamp;
 
 use super::comparison::Comparison;
 use super::http::{Connector, NoTag};
+use super::marked::{self, Signer, path};
 use super::refusal::Refusal;
-use super::{Created, Found, ObjectError, Objects, cause, path};
+use super::{Created, Found, ObjectError, Objects, cause};
 use crate::arn::BucketName;
 use crate::compression::Compression;
 
@@ -69,7 +70,15 @@ pub struct S3Objects {
 impl S3Objects {
     /// A client; nothing is asked of the endpoint yet.
     pub fn new(config: S3Config) -> Result<Self, ObjectError> {
-        let connector = Connector::new()
+        let signer = Signer {
+            region: config.region.clone(),
+            credential: AwsCredential {
+                key_id: config.access_key_id.clone(),
+                secret_key: config.secret_access_key.clone(),
+                token: None,
+            },
+        };
+        let connector = Connector::new(signer)
             .map_err(|error| ObjectError::Failed(format!("trusted certificates: {error}")))?;
         Ok(Self {
             config,
@@ -210,7 +219,7 @@ impl Objects for S3Objects {
 fn found(meta: ObjectMeta) -> Found {
     let made_at = u64::try_from(meta.last_modified.timestamp_millis());
     Found {
-        key: meta.location.into(),
+        key: marked::key(meta.location),
         bytes: meta.size,
         // Before 1970 there was no store.
         made_at: made_at.map_or(Timestamp(0), Timestamp),
@@ -326,6 +335,7 @@ fn told(error: &Error) -> String {
     if text.chars().count() > ERROR_CHARS_MAX {
         text = format!("{last}: {text}");
     }
+    let text = marked::told(&text);
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     line.chars().take(ERROR_CHARS_MAX).collect()
 }
