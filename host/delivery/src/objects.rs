@@ -97,9 +97,9 @@ pub struct Found {
 pub trait Objects: Send + Sync {
     /// Makes an object that is not there yet, of content that is packed so; HTTP's word for that is
     /// kept where there is one and the store has a place for it. The object is whole and durable
-    /// when this answers well, and nobody sees a part of it before. May be called again for the same
-    /// object: one that is there is held against it, byte by byte or, if both are packed, by what
-    /// they hold.
+    /// when this answers well, and nobody sees a part of it before. May be called again for the
+    /// same object: one that is there is held against it, byte by byte or, if both are packed, by
+    /// what they hold.
     async fn create(
         &self,
         bucket: &BucketName,
