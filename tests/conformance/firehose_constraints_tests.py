@@ -35,6 +35,21 @@ EXTENDED_S3 = {
     "FileExtension": ".log",
     "CustomTimeZone": "UTC",
 }
+HTTP_ENDPOINT = {
+    "EndpointConfiguration": {
+        "Url": "https://endpoint.example/", "Name": "mine", "AccessKey": "key",
+    },
+    "BufferingHints": {"SizeInMBs": 5, "IntervalInSeconds": 300},
+    "CloudWatchLoggingOptions": {"Enabled": True, "LogGroupName": "g", "LogStreamName": "s"},
+    "RequestConfiguration": {
+        "ContentEncoding": "GZIP",
+        "CommonAttributes": [{"AttributeName": "a", "AttributeValue": "b"}],
+    },
+    "ProcessingConfiguration": {"Enabled": True, "Processors": [PROCESSOR]},
+    "RoleARN": ROLE,
+    "RetryOptions": {"DurationInSeconds": 300},
+    "S3BackupMode": "AllData",
+}
 ENCRYPTION = {
     "KeyARN": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/a",
     "KeyType": "CUSTOMER_MANAGED_CMK",
@@ -43,7 +58,7 @@ UPDATE = {**NAME, "CurrentDeliveryStreamVersionId": "1", "DestinationId": "desti
 
 # What is not served, and how it is asked for. Nothing is said of what it holds.
 OTHER_DESTINATIONS = [
-    "Redshift", "Elasticsearch", "Amazonopensearchservice", "Splunk", "HttpEndpoint",
+    "Redshift", "Elasticsearch", "Amazonopensearchservice", "Splunk",
     "AmazonOpenSearchServerless", "Snowflake", "Iceberg",
 ]
 LEFT_OUT = {
@@ -55,6 +70,7 @@ LEFT_OUT = {
     "SchemaConfiguration": "part of a conversion, which is refused where it is enabled",
     "InputFormatConfiguration": "part of a conversion, which is refused where it is enabled",
     "OutputFormatConfiguration": "part of a conversion, which is refused where it is enabled",
+    "SecretsManagerConfiguration": "refused where it is enabled",
     "RetryOptions": "part of dynamic partitioning, which is refused where it is enabled",
 }
 
@@ -72,6 +88,7 @@ FIREHOSE = Service(
             },
             "S3DestinationConfiguration": S3,
             "ExtendedS3DestinationConfiguration": {**EXTENDED_S3, "S3BackupConfiguration": S3},
+            "HttpEndpointDestinationConfiguration": {**HTTP_ENDPOINT, "S3Configuration": S3},
             "Tags": [{"Key": "key", "Value": "value"}],
             "DeliveryStreamEncryptionConfigurationInput": ENCRYPTION,
         },
@@ -97,6 +114,7 @@ FIREHOSE = Service(
             **UPDATE,
             "S3DestinationUpdate": S3,
             "ExtendedS3DestinationUpdate": {**EXTENDED_S3, "S3BackupUpdate": S3},
+            "HttpEndpointDestinationUpdate": {**HTTP_ENDPOINT, "S3Update": S3},
         },
     },
     left_out=LEFT_OUT,

@@ -184,7 +184,8 @@ def text_limits(shape):
 def sizes(shape, fill):
     """(name, value, constraints) of collections with just enough or one too many or too few."""
     limits = shape.metadata
-    if "min" in limits:
+    # No list has fewer than none.
+    if limits.get("min", 0) > 0:
         text = f"Member must have length greater than or equal to {limits['min']}"
         yield "empty", fill(limits["min"] - 1), {text}
         yield "of_few", fill(limits["min"]), set()

@@ -186,10 +186,6 @@ async fn what_is_not_served_is_refused_by_name_and_not_ignored() {
         ),
         ("SplunkDestinationConfiguration", "A Splunk destination"),
         (
-            "HttpEndpointDestinationConfiguration",
-            "An HTTP endpoint destination",
-        ),
-        (
             "AmazonOpenSearchServerlessDestinationConfiguration",
             "An OpenSearch Serverless destination",
         ),

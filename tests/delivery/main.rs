@@ -1,6 +1,7 @@
 //! Every operation of Data Firehose over HTTP, one file each, as in `host/delivery/src/ops`, and
 //! what becomes of the records: `deliver` and `deliver_stream` without a transform, `transform`,
-//! `swap`, `life` and `restart` with one, `prefixes` where they lie.
+//! `swap`, `life` and `restart` with one, `prefixes` where they lie, and `http_endpoint` at an
+//! endpoint.
 #![expect(
     clippy::unwrap_used,
     reason = "an answer without its members fails the test"
@@ -14,6 +15,7 @@ mod deliver;
 mod deliver_stream;
 mod describe_delivery_stream;
 mod health;
+mod http_endpoint;
 mod life;
 mod list_delivery_streams;
 mod list_tags_for_delivery_stream;

@@ -253,7 +253,6 @@ async fn exactly_one_served_destination_is_changed() {
         "ElasticsearchDestinationUpdate",
         "AmazonopensearchserviceDestinationUpdate",
         "SplunkDestinationUpdate",
-        "HttpEndpointDestinationUpdate",
         "AmazonOpenSearchServerlessDestinationUpdate",
         "SnowflakeDestinationUpdate",
         "IcebergDestinationUpdate",
@@ -262,7 +261,7 @@ async fn exactly_one_served_destination_is_changed() {
         for change in [json!({member: {}}), with_s3] {
             let refusal = client.refusal(UPDATE, from_version("1", change)).await;
             assert_eq!(refusal.code, "InvalidArgumentException", "{member}");
-            let wanted = "Only S3 and extended S3 destinations are supported.";
+            let wanted = "Only S3, extended S3 and HTTP endpoint destinations are supported.";
             assert_eq!(refusal.message, wanted, "{member}");
         }
     }

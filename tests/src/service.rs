@@ -82,6 +82,8 @@ pub struct Setting {
     pub limits: server::Limits,
     /// Master keys.
     pub kms: KmsSettings,
+    /// Whom delivery streams may call besides the internet at large.
+    pub egress_allow: Vec<wasm::HostPattern>,
     /// Who may call beside [`Service::client`] and [`Service::other_client`].
     pub credentials: Vec<Credential>,
 }
@@ -224,6 +226,7 @@ impl Service {
             metrics_token: Some(SecretKey::new(METRICS_TOKEN)),
             s3: setting.s3.clone(),
             kms: setting.kms.clone(),
+            egress_allow: setting.egress_allow.clone(),
             limits: setting.limits.clone(),
             credentials: credentials.collect(),
             ..Config::default()

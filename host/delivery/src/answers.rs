@@ -1,6 +1,26 @@
-//! What a destination has said of the pieces of an open cut, as far as later tries go by it.
+//! What a destination has said of the pieces of an open cut, as far as later tries go by it. Pure:
+//! told the time, it reads no clock.
+
+use std::time::Duration;
 
 use bincode::{Decode, Encode};
+use types::Timestamp;
+
+/// Stretches of refused pieces that are noted each in its own words; further ones have none, and
+/// the number of tries and the time of the first of them, so that the row has room for as many as
+/// there can be.
+const WORDS_MAX: usize = 128;
+/// What stands in the lines of records for which there was no more room.
+const WORDS_LEFT_OUT: &str = "It was refused; too many requests of this delivery were, too";
+/// AWS's word for most refusals.
+const DESTINATION_EXCEPTION: &str = "HttpEndpoint.DestinationException";
+/// The pause after the first failure, and the longest; in between it doubles (developer guide,
+/// "HTTP endpoint delivery request and response specifications", where the two are held against
+/// each other the wrong way round).
+const PAUSE_FIRST: Duration = Duration::from_secs(1);
+const PAUSE_MAX: Duration = Duration::from_secs(120);
+/// A pause is so many hundredths longer or shorter at most.
+const JITTER_PERCENT: u64 = 15;
 
 /// Kept with the open cut, so that a restart changes no outcome.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
@@ -40,4 +60,239 @@ pub struct Trying {
     pub since_ms: u64,
     /// How long answers were waited for since then, which does not count.
     pub waited_ms: u64,
+}
+
+/// Why a request was not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// One of AWS's words (developer guide, "Monitor with CloudWatch Logs").
+    pub code: &'static str,
+    /// What happened.
+    pub message: String,
+}
+
+/// A try that the destination did not take.
+#[derive(Clone, Copy, Debug)]
+pub struct Failed<'a> {
+    /// Which piece of delivered records.
+    pub part: u16,
+    /// What happened.
+    pub fault: &'a Fault,
+    /// How long its answer was waited for.
+    pub waited: Duration,
+    /// For how long it is tried again, all in all.
+    pub retry_time: Duration,
+}
+
+impl Answers {
+    /// Why a piece is refused for good, if it is.
+    pub fn refused(&self, part: u16) -> Option<&Refused> {
+        let covers = |refused: &&Refused| (refused.from..=refused.to).contains(&part);
+        self.refused.iter().find(covers)
+    }
+
+    /// What is known once a try has failed: the piece is tried again, or refused once its time is
+    /// over. The time of one that comes after a refused one goes on, so that an endpoint that is
+    /// gone costs a cut its time once.
+    #[must_use]
+    pub fn after_failure(&self, failed: Failed<'_>, now: Timestamp) -> Self {
+        let Failed { part, .. } = failed;
+        let before = self.trying.filter(|trying| self.goes_on(*trying, part));
+        let mut trying = match before {
+            Some(trying) if trying.part == part => Trying {
+                attempts: trying.attempts.saturating_add(1),
+                ..trying
+            },
+            other => Trying {
+                part,
+                attempts: 1,
+                since_ms: other.map_or(now.0, |other| other.since_ms),
+                waited_ms: other.map_or(0, |other| other.waited_ms),
+            },
+        };
+        if before.is_some() {
+            let waited = u64::try_from(failed.waited.as_millis()).unwrap_or(u64::MAX);
+            trying.waited_ms = trying.waited_ms.saturating_add(waited);
+        }
+        let mut after = Self {
+            trying: Some(trying),
+            ..self.clone()
+        };
+        let spent = now.0.saturating_sub(trying.since_ms);
+        let spent = Duration::from_millis(spent.saturating_sub(trying.waited_ms));
+        if spent >= failed.retry_time {
+            after.refuse(part, failed.fault, (trying.attempts, now));
+        }
+        after
+    }
+
+    /// What is known once a piece was refused for good.
+    #[must_use]
+    pub fn after_refusal(&self, part: u16, fault: &Fault, now: Timestamp) -> Self {
+        let attempts = match self.trying {
+            Some(trying) if trying.part == part => trying.attempts.saturating_add(1),
+            _ => 1,
+        };
+        let mut after = Self {
+            trying: None,
+            ..self.clone()
+        };
+        after.refuse(part, fault, (attempts, now));
+        after
+    }
+
+    /// Whether the time of what was tried last is that of a piece.
+    fn goes_on(&self, trying: Trying, part: u16) -> bool {
+        let is_refused =
+            |last: &Refused| last.to == trying.part && last.to.checked_add(1) == Some(part);
+        trying.part == part || self.refused.last().is_some_and(is_refused)
+    }
+
+    fn refuse(&mut self, part: u16, fault: &Fault, (attempts, now): (u32, Timestamp)) {
+        let is_next = |last: &&mut Refused| last.to.checked_add(1) == Some(part);
+        match self.refused.last_mut().filter(is_next) {
+            Some(last) if last.code.is_empty() || last.is_like(fault, attempts, now) => {
+                last.to = part;
+            }
+            _ => self.refused.push(Refused {
+                from: part,
+                to: part,
+                code: fault.code.to_owned(),
+                message: fault.message.clone(),
+                attempts,
+                ended_at_ms: now.0,
+            }),
+        }
+        // The words of the one that was pushed beyond.
+        if let Some(last) = self.refused.get_mut(WORDS_MAX..).and_then(<[_]>::last_mut) {
+            (last.code, last.message) = (String::new(), String::new());
+        }
+    }
+}
+
+impl Refused {
+    /// AWS's word for what happened, and what happened.
+    pub fn words(&self) -> (&str, &str) {
+        if self.code.is_empty() {
+            (DESTINATION_EXCEPTION, WORDS_LEFT_OUT)
+        } else {
+            (&self.code, &self.message)
+        }
+    }
+
+    fn is_like(&self, fault: &Fault, attempts: u32, now: Timestamp) -> bool {
+        self.code == fault.code
+            && self.message == fault.message
+            && (self.attempts, self.ended_at_ms) == (attempts, now.0)
+    }
+}
+
+/// How long is waited after so many failures; `seed` picks a pause within the bounds.
+pub fn pause_after(attempts: u32, seed: u64) -> Duration {
+    let doublings = attempts.saturating_sub(1).min(16);
+    let pause = (PAUSE_FIRST * (1 << doublings)).min(PAUSE_MAX);
+    let span = 2 * JITTER_PERCENT + 1;
+    let percent = 100 - JITTER_PERCENT + seed.wrapping_add(u64::from(attempts)) % span;
+    // At most 115 hundredths.
+    pause * u32::try_from(percent).unwrap_or(100) / 100
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(message: &str) -> Fault {
+        Fault {
+            code: "HttpEndpoint.DestinationException",
+            message: message.to_owned(),
+        }
+    }
+
+    fn failed(part: u16, fault: &Fault) -> Failed<'_> {
+        Failed {
+            part,
+            fault,
+            waited: Duration::from_secs(2),
+            retry_time: Duration::from_secs(10),
+        }
+    }
+
+    #[test]
+    fn a_piece_is_tried_for_its_time_without_what_answers_took() {
+        let no = fault("no");
+        let mut answers = Answers::default();
+        let mut now = 1_000;
+        for attempt in 1..=4 {
+            answers = answers.after_failure(failed(3, &no), Timestamp(now));
+            assert_eq!(answers.trying.unwrap().attempts, attempt);
+            assert_eq!(answers.refused(3), None, "{attempt}");
+            now += 5_000;
+        }
+        // 20 s have passed since the first failure, 8 of them for four answers after it.
+        answers = answers.after_failure(failed(3, &no), Timestamp(now));
+        let refused = answers.refused(3).unwrap();
+        assert_eq!((refused.attempts, refused.ended_at_ms), (5, now));
+        assert_eq!((answers.refused(2), answers.refused(4)), (None, None));
+    }
+
+    #[test]
+    fn an_endpoint_that_is_gone_costs_a_cut_its_time_once() {
+        let no = fault("no");
+        let answers = Answers::default().after_failure(failed(0, &no), Timestamp(0));
+        let answers = answers.after_failure(failed(0, &no), Timestamp(60_000));
+        assert!(answers.refused(0).is_some());
+        let answers = answers.after_failure(failed(1, &no), Timestamp(60_001));
+        assert_eq!(answers.refused(1).unwrap().attempts, 1);
+        // Another one was taken meanwhile.
+        let answers = answers.after_failure(failed(3, &no), Timestamp(60_002));
+        assert_eq!(answers.refused(3), None);
+    }
+
+    #[test]
+    fn without_a_time_the_first_failure_is_the_last() {
+        let no = fault("no");
+        let failed = Failed {
+            retry_time: Duration::ZERO,
+            ..failed(0, &no)
+        };
+        let answers = Answers::default().after_failure(failed, Timestamp(5));
+        assert_eq!(answers.refused(0).unwrap().attempts, 1);
+    }
+
+    #[test]
+    fn what_is_kept_of_refused_pieces_is_bounded() {
+        // Each, and every other one.
+        for step in [1, 2] {
+            let mut answers = Answers::default();
+            for part in (0..4_095).step_by(step) {
+                let no = fault(&format!("{part}{}", "x".repeat(230)));
+                answers = answers.after_refusal(part, &no, Timestamp(1_700_000_000_000));
+            }
+            for part in 0..4_095 {
+                let is_refused = answers.refused(part).is_some();
+                assert_eq!(is_refused, usize::from(part) % step == 0, "{part}");
+            }
+            assert_eq!(answers.refused(0).unwrap().words().0, DESTINATION_EXCEPTION);
+            assert_eq!(answers.refused(4_094).unwrap().words().1, WORDS_LEFT_OUT);
+            let row = streams::codec::encode(&answers).unwrap();
+            assert!(row.len() < 96 << 10, "{} bytes", row.len());
+        }
+    }
+
+    #[test]
+    fn pauses_double_up_to_two_minutes_and_differ_a_little() {
+        let seconds = [1, 2, 4, 8, 16, 32, 64, 120, 120];
+        for (attempts, seconds) in (1..).zip(seconds) {
+            for seed in 0..100 {
+                let pause = pause_after(attempts, seed);
+                let middle = Duration::from_secs(seconds);
+                assert!(
+                    middle * 85 / 100 <= pause && pause <= middle * 115 / 100,
+                    "{pause:?}"
+                );
+            }
+        }
+        assert_ne!(pause_after(1, 0), pause_after(1, 7));
+        assert!(pause_after(u32::MAX, u64::MAX) <= Duration::from_secs(138));
+    }
 }

@@ -10,6 +10,8 @@ use object_store::PutPayload;
 pub const CHUNK_BYTES: usize = 1024 * 1024;
 /// Bytes of an object of failed records at which another begins.
 pub const FAILED_OBJECT_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Packed bytes of an object of records as they came in at which another begins.
+pub const BACKUP_OBJECT_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Bytes that are written one after the other.
 #[derive(Debug, Default)]

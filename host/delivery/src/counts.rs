@@ -25,7 +25,7 @@ pub struct Counts {
     pub lost: u64,
     /// Those of the lost that an operator left out.
     pub left_out: u64,
-    /// Objects of delivered records.
+    /// Objects of delivered records, or requests that an endpoint has taken.
     pub objects: u64,
     /// Objects of failed records.
     pub failed_objects: u64,

@@ -16,6 +16,7 @@ use crate::arn::{DeliveryStreamArn, DeliveryStreamName};
 use crate::catalog::{Catalog, CatalogTask};
 use crate::delivery_stream::NotChosen;
 use crate::directory::Directory;
+use crate::endpoints::Endpoints;
 use crate::gone;
 use crate::lane::Tools;
 use crate::lane_quota::LaneQuota;
@@ -79,6 +80,8 @@ pub struct Foundations {
     pub lanes_per_account_max: usize,
     /// Where objects go.
     pub objects: Arc<dyn Objects>,
+    /// Where requests go.
+    pub endpoints: Arc<dyn Endpoints>,
     /// Whether direct puts are held to AWS's quotas.
     pub throttle: bool,
     /// What objects are named with; the same for as long as the data directory lives.
@@ -142,6 +145,7 @@ impl Delivery {
             work_limits,
             lanes_per_account_max,
             objects,
+            endpoints,
             throttle,
             naming_key,
         } = foundations;
@@ -157,6 +161,7 @@ impl Delivery {
             clock,
             plugins,
             objects,
+            endpoints,
             naming: NamingKey(naming_key),
             lane_quota: LaneQuota::new(lanes_per_account_max),
             shares: WorkShares::new(work_limits),

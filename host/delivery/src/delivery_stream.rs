@@ -12,6 +12,7 @@ use wasm::{Absence, Choice, PluginName, Plugins, Qualifier};
 
 use crate::arn::{BucketName, DeliveryStreamArn, FunctionArn};
 use crate::compression::Compression;
+use crate::http_endpoint::HttpEndpoint;
 use crate::prefix::Prefixes;
 use crate::tables::LaneKey;
 use crate::zone::Zone;
@@ -173,6 +174,8 @@ pub struct Destination {
 pub enum Kind {
     /// Into objects of the bucket.
     Bucket,
+    /// To an HTTP endpoint. What it refuses goes into the bucket.
+    HttpEndpoint(Box<HttpEndpoint>),
 }
 
 /// What a destination's configuration comes to.
@@ -224,6 +227,14 @@ impl Destination {
             size_bytes: u64::from(self.size_mib) * BYTES_PER_MIB,
             interval: Duration::from_secs(u64::from(self.interval_seconds)),
         })
+    }
+
+    /// The endpoint that records go to, if they go to one.
+    pub fn http_endpoint(&self) -> Option<&HttpEndpoint> {
+        match &self.kind {
+            Kind::Bucket => None,
+            Kind::HttpEndpoint(endpoint) => Some(endpoint),
+        }
     }
 
     /// What names of delivered objects end in.

@@ -18,13 +18,14 @@ pub struct Failure<'a> {
     pub attempts: u32,
 }
 
-/// Appends the line of a record. `ended_at` is the same whenever the line is written again.
+/// Appends the line of a record. `ended_at` is the same whenever the line is written again; the
+/// function is that of the transform that failed the record, if one did.
 pub fn write_line(
     out: &mut Vec<u8>,
     record: (&[u8], Timestamp),
     failure: Failure<'_>,
     ended_at: Timestamp,
-    function_arn: &str,
+    function_arn: Option<&str>,
 ) {
     let (data, arrival) = record;
     let head = format!(
@@ -43,8 +44,10 @@ pub fn write_line(
         out.extend_from_slice(b",\"reason\":");
         write_string(out, reason);
     }
-    out.extend_from_slice(b",\"lambdaARN\":");
-    write_string(out, function_arn);
+    if let Some(arn) = function_arn {
+        out.extend_from_slice(b",\"lambdaARN\":");
+        write_string(out, arn);
+    }
     out.extend_from_slice(b"}\n");
 }
 
@@ -66,7 +69,7 @@ mod tests {
             (b"\xffraw", Timestamp(7)),
             failure,
             Timestamp(9),
-            "arn:x",
+            Some("arn:x"),
         );
         assert_eq!(out.iter().filter(|byte| **byte == b'\n').count(), 1);
         let line: serde_json::Value = serde_json::from_slice(&out).unwrap();

@@ -45,6 +45,7 @@ use self::grace::{is_gone, stopped_for_long};
 use self::work::Work;
 use crate::counts::Became;
 use crate::delivery_stream::DeliveryStream;
+use crate::endpoints::Endpoints;
 use crate::lane_quota::LaneQuota;
 use crate::lane_state::{LaneState, StuckCut};
 use crate::metadata::Provenance;
@@ -64,6 +65,7 @@ pub struct Tools {
     pub clock: Arc<dyn Clock>,
     pub plugins: Arc<Plugins>,
     pub objects: Arc<dyn Objects>,
+    pub endpoints: Arc<dyn Endpoints>,
     pub naming: NamingKey,
     /// How many lanes accounts may have.
     pub lane_quota: LaneQuota,
@@ -101,6 +103,8 @@ enum Halt {
     /// A put of it is slow, those that are slow hold as much as they may, and others wait for room:
     /// it must wait for room as one of them.
     SlowPut,
+    /// The destination refuses a piece for good. That is kept, and the cut is done again with it.
+    Refused,
     /// Anything else.
     Undone(Undone),
 }
@@ -472,6 +476,9 @@ impl Step for LaneStep {
             Phase::LeavesOut(_) | Phase::PassesOver(_) | Phase::GetsOn => None,
         };
         self.state.retries(why, stuck);
-        Retry::backoff(attempt)
+        match &self.phase {
+            Phase::Stuck(stuck) => self.pause_before(&stuck.open, attempt),
+            _ => Retry::backoff(attempt),
+        }
     }
 }

@@ -4,11 +4,14 @@ use types::aggregate::USER_RECORD_BYTES_MIN;
 use types::limits::DATA_BYTES_MAX;
 
 use crate::compression::Compression;
-use crate::content::{CHUNK_BYTES, FAILED_OBJECT_BYTES_MAX};
+use crate::content::{BACKUP_OBJECT_BYTES_MAX, CHUNK_BYTES, FAILED_OBJECT_BYTES_MAX};
 use crate::cut::Cut;
 use crate::delivery_stream::Destination;
+use crate::endpoints::ANSWER_BYTES_MAX;
+use crate::http_endpoint::HttpEndpoint;
 use crate::open_cut::WHY_CHARS_MAX;
 use crate::packed::zstandard;
+use crate::sink::requests::{BODY_BYTES_MAX, RECORD_BYTES, RECORDS_MAX};
 
 /// Bytes that are read of a log at once.
 pub const READ_BYTES: usize = 1024 * 1024;
@@ -61,7 +64,7 @@ impl Need {
         let batch = cut.plugin.map_or(0, |pins| pins.batch_bytes_max as u64);
         let batch = batch.min(cut.bytes);
         let records = frames + batch;
-        let becomes = match destination.compression {
+        let object = match destination.compression {
             Compression::Uncompressed => cut.bytes + cut.bytes / 4,
             Compression::Gzip
             | Compression::Zip
@@ -69,10 +72,14 @@ impl Need {
             | Compression::HadoopSnappy
             | Compression::Zstd => cut.bytes / 2,
         };
+        let becomes = match destination.http_endpoint() {
+            None => object.min(cut.object_bytes_max()),
+            Some(endpoint) => request_bytes(cut, endpoint) + backup_bytes(object, endpoint),
+        };
         let begun = BEGUN_BYTES + compressor_bytes(destination.compression);
         Self {
             records,
-            likely: records + begun + becomes.min(cut.object_bytes_max()),
+            likely: records + begun + becomes,
         }
     }
 
@@ -104,8 +111,21 @@ impl Need {
             // Each record and its delimiter, of one frame.
             None => FRAME_BYTES_MAX + cut.records.min(FRAME_RECORDS_MAX) * delimiter,
         };
+        let pieces = match destination.http_endpoint() {
+            None => cut.object_bytes_max(),
+            Some(_) => {
+                let body = BODY_BYTES_MAX as u64;
+                // A refused request is lines instead, and what comes of one record waits beside.
+                let lines = cut.records.saturating_mul(skipped_line_bytes_max(0));
+                let lines = lines.min(RECORDS_MAX as u64 * skipped_line_bytes_max(0));
+                body.max(base64_bytes(cut.bytes) + lines)
+                    + 2 * base64_bytes(batch)
+                    + BACKUP_OBJECT_BYTES_MAX as u64
+                    + ANSWER_BYTES_MAX as u64
+            }
+        };
         let begun = BEGUN_BYTES + compressor_bytes(destination.compression);
-        frames + begun + cut.object_bytes_max() + batch
+        frames + begun + pieces + batch
     }
 }
 
@@ -123,6 +143,24 @@ fn compressor_bytes(compression: Compression) -> u64 {
         | Compression::Zip
         | Compression::Snappy
         | Compression::HadoopSnappy => 0,
+    }
+}
+
+/// Bytes of the requests of a cut that are in memory at a time, if its records become about what
+/// they are, and of an answer.
+fn request_bytes(cut: &Cut, endpoint: &HttpEndpoint) -> u64 {
+    let records = cut.records.saturating_mul(RECORD_BYTES as u64);
+    let bodies = base64_bytes(cut.bytes).saturating_add(records);
+    let bodies = bodies.min(2 * BODY_BYTES_MAX as u64);
+    ANSWER_BYTES_MAX as u64 + if endpoint.packs { bodies / 2 } else { bodies }
+}
+
+/// Bytes of records as they came in that wait to be put into the bucket, too.
+fn backup_bytes(object: u64, endpoint: &HttpEndpoint) -> u64 {
+    if endpoint.backs_up_all {
+        object.min(2 * BACKUP_OBJECT_BYTES_MAX as u64)
+    } else {
+        0
     }
 }
 

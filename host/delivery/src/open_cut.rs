@@ -96,6 +96,11 @@ pub struct Put {
 }
 
 impl Put {
+    /// How many they are.
+    pub fn objects(&self) -> u32 {
+        self.objects
+    }
+
     /// These and the object that comes next.
     pub fn and(self, holds: Counts) -> Self {
         Self {

@@ -16,8 +16,11 @@ pub mod untag_delivery_stream;
 pub mod update_destination;
 
 mod configure;
+mod configure_http;
+mod described;
 mod encryption;
 mod error;
+mod http_shapes;
 mod object_names;
 mod processing;
 mod s3_shapes;

@@ -7,13 +7,15 @@ use std::sync::Arc;
 
 use types::Timestamp;
 
-use crate::content::{CHUNK_BYTES, Chunks, FAILED_OBJECT_BYTES_MAX};
+use crate::content::{BACKUP_OBJECT_BYTES_MAX, CHUNK_BYTES, Chunks, FAILED_OBJECT_BYTES_MAX};
 use crate::counts::Counts;
 use crate::encoder::Encoder;
 use crate::failed_record::{self, Failure};
 use crate::metadata::Provenance;
 use crate::piece::{Piece, PieceKind};
 use crate::shares::Room;
+use crate::sink::requests::{self, Record, TooLarge};
+use crate::sink::{Form, Forms};
 use crate::transform::Stopped;
 
 /// What a worker is told about its cut.
@@ -64,12 +66,15 @@ pub struct Packing {
     fits_bytes: usize,
     /// The room was too small, so that nothing is kept any more.
     has_no_room: bool,
-    delivered: Encoder,
+    delivered: Form,
     failed: Chunks,
+    /// All records as they came in, where they are wanted.
+    backup: Option<Encoder>,
     /// The line of a failed record.
     line: Vec<u8>,
     parts: u16,
     failed_parts: u16,
+    backup_parts: u16,
     /// The last record of the batch that was counted as delivered.
     last_source: Option<usize>,
     counts: Counts,
@@ -85,17 +90,19 @@ pub struct Packing {
 }
 
 impl Packing {
-    pub fn new(task: Task, allowance: Allowance, encoder: Encoder) -> Self {
+    pub fn new(task: Task, allowance: Allowance, forms: Forms) -> Self {
         Self {
             task,
             allowance,
             fits_bytes: 0,
             has_no_room: false,
-            delivered: encoder,
+            delivered: forms.delivered,
             failed: Chunks::default(),
+            backup: forms.backup,
             line: Vec::new(),
             parts: 0,
             failed_parts: 0,
+            backup_parts: 0,
             last_source: None,
             counts: Counts::default(),
             in_delivered: Counts::default(),
@@ -106,10 +113,21 @@ impl Packing {
         }
     }
 
-    /// Takes in a record of so many bytes.
-    pub fn takes_in(&mut self, record_bytes: usize) {
+    /// Takes in a record.
+    pub fn takes_in(&mut self, data: &[u8]) {
         self.counts.records_in += 1;
-        self.counts.bytes_in += record_bytes as u64;
+        self.counts.bytes_in += data.len() as u64;
+        if self.has_no_room {
+            return;
+        }
+        let Some(backup) = &mut self.backup else {
+            return;
+        };
+        backup.write(data);
+        if backup.packed_bytes() >= BACKUP_OBJECT_BYTES_MAX {
+            self.end_backup();
+        }
+        self.grow();
     }
 
     /// Begins with another batch: its records have other numbers.
@@ -117,21 +135,81 @@ impl Packing {
         self.last_source = None;
     }
 
-    /// The `source`-th record of the batch, of so many bytes, becomes this, and maybe more.
-    pub fn deliver(&mut self, (source, record_bytes): (usize, usize), data: &[u8]) {
-        if self.last_source == Some(source) {
-            self.goes_on_with(record_bytes);
-        } else {
-            self.last_source = Some(source);
-            self.count_delivered(record_bytes);
+    /// The `source`-th record of the batch becomes this, and maybe more.
+    pub fn deliver(&mut self, source: usize, record: Record<'_>, data: &[u8]) {
+        let is_next = self.last_source != Some(source);
+        self.last_source = Some(source);
+        match self.delivered {
+            Form::Requests(_) => self.request(is_next, record, data),
+            Form::Object(_) if is_next => {
+                self.count_delivered(record.data.len());
+                self.deliver_data(data);
+            }
+            Form::Object(_) => {
+                self.goes_on_with(record.data.len());
+                self.deliver_data(data);
+            }
         }
-        self.deliver_data(data);
     }
 
     /// A record becomes itself.
-    pub fn deliver_as_it_is(&mut self, data: &[u8]) {
-        self.count_delivered(data.len());
-        self.deliver_data(data);
+    pub fn deliver_as_it_is(&mut self, record: Record<'_>) {
+        match self.delivered {
+            Form::Requests(_) => {
+                self.request(true, record, record.data);
+                self.end_source();
+            }
+            Form::Object(_) => {
+                self.count_delivered(record.data.len());
+                self.deliver_data(record.data);
+            }
+        }
+    }
+
+    /// Something of a record, or of the next one, goes into a request.
+    fn request(&mut self, is_next: bool, record: Record<'_>, data: &[u8]) {
+        if is_next {
+            self.end_source();
+        }
+        let Form::Requests(requests) = &mut self.delivered else {
+            return;
+        };
+        if self.has_no_room {
+            return;
+        }
+        if is_next {
+            requests.begin_source(record);
+        }
+        requests.add(data, &self.task.delimiter);
+        self.grow();
+    }
+
+    /// No more comes of the record that was delivered last: it can be put into a request.
+    pub fn end_source(&mut self) {
+        let Form::Requests(requests) = &mut self.delivered else {
+            return;
+        };
+        let too_large = requests.end_source();
+        self.take_requests();
+        if let Some(TooLarge { data, history }) = too_large {
+            let failure = Failure {
+                code: requests::TOO_LARGE,
+                message: requests::TOO_LARGE_MESSAGE,
+                reason: None,
+                attempts: history.attempts.saturating_add(1),
+            };
+            self.fail((&data[..], history.arrival), failure);
+        }
+        self.grow();
+    }
+
+    /// Requests that have ended are ready.
+    fn take_requests(&mut self) {
+        if let Form::Requests(requests) = &mut self.delivered {
+            let ended = requests.take_ready();
+            self.has_ended |= !ended.is_empty();
+            self.ready.extend(ended);
+        }
     }
 
     /// A record is left out.
@@ -146,7 +224,10 @@ impl Packing {
 
     /// What became of the records so far.
     pub fn counts(&self) -> Counts {
-        self.counts
+        match &self.delivered {
+            Form::Object(_) => self.counts,
+            Form::Requests(requests) => self.counts.and(requests.counts()),
+        }
     }
 
     /// The objects that became ready since they were taken last.
@@ -196,14 +277,18 @@ impl Packing {
         if self.has_no_room {
             return;
         }
-        self.delivered.write(data);
+        let Form::Object(object) = &mut self.delivered else {
+            return;
+        };
+        object.write(data);
         // A record that brings the delimiter along does not get it twice.
         if !data.ends_with(&self.task.delimiter) || self.task.delimiter.is_empty() {
-            self.delivered.write(&self.task.delimiter);
+            object.write(&self.task.delimiter);
         }
+        let is_full = object.packed_bytes() >= self.task.object_bytes_max;
         self.counts.bytes_delivered += data.len() as u64;
         self.in_delivered.bytes_delivered += data.len() as u64;
-        if self.delivered.packed_bytes() >= self.task.object_bytes_max {
+        if is_full {
             self.end_delivered();
         }
         self.grow();
@@ -220,7 +305,8 @@ impl Packing {
             ..
         } = &self.task;
         self.line.clear();
-        failed_record::write_line(&mut self.line, record, failure, *decided_at, function_arn);
+        let arn = Some(function_arn.as_str());
+        failed_record::write_line(&mut self.line, record, failure, *decided_at, arn);
         self.failed.write(&self.line);
         self.counts.failed += 1;
         self.in_failed.records_in += 1;
@@ -232,9 +318,18 @@ impl Packing {
         self.grow();
     }
 
-    /// Ends the object of delivered records that is begun.
+    /// Ends the object or the request of delivered records that is begun.
     pub fn end_delivered(&mut self) {
-        if let Some(content) = self.delivered.finish() {
+        self.end_source();
+        let ended = match &mut self.delivered {
+            Form::Object(object) => object.finish(),
+            Form::Requests(requests) => {
+                requests.end_request();
+                self.take_requests();
+                None
+            }
+        };
+        if let Some(content) = ended {
             self.counts.objects += 1;
             let holds = Counts {
                 objects: 1,
@@ -271,6 +366,21 @@ impl Packing {
         }
     }
 
+    /// Ends the object of records as they came in that is begun. It is no end of what came of them.
+    pub fn end_backup(&mut self) {
+        let content = self.backup.as_mut().and_then(Encoder::finish);
+        if let Some(content) = content {
+            let part = self.backup_parts;
+            self.backup_parts = self.after(part);
+            self.ready.push(Piece {
+                part,
+                kind: PieceKind::Backup,
+                content,
+                holds: Counts::default(),
+            });
+        }
+    }
+
     fn end(&mut self, piece: Piece) {
         self.ready.push(piece);
         self.has_ended = true;
@@ -288,7 +398,8 @@ impl Packing {
     fn held_bytes(&self) -> usize {
         let ready = self.ready.iter();
         let ready: usize = ready.map(|object| object.content.content_length()).sum();
-        ready + self.delivered.held_bytes() + self.failed.held_bytes()
+        let backup = self.backup.as_ref().map_or(0, Encoder::held_bytes);
+        ready + backup + self.delivered.held_bytes() + self.failed.held_bytes()
     }
 
     /// Makes the room as large as what is held. If it cannot be, all of that is let go: it will be
@@ -310,6 +421,9 @@ impl Packing {
             self.ready.clear();
             self.failed = Chunks::default();
             self.delivered.forget();
+            if let Some(backup) = &mut self.backup {
+                backup.forget();
+            }
         }
     }
 
@@ -321,8 +435,11 @@ impl Packing {
         if let Some(why) = &self.broken {
             return Err(Stopped::ForNow(why.clone()).into());
         }
+        if let Some(Err(error)) = self.backup.as_ref().map(Encoder::check) {
+            return Err(Stopped::ForNow(format!("pack records: {error}")).into());
+        }
         let packed = self.delivered.check();
-        packed.map_err(|error| Stopped::ForNow(format!("pack records: {error}")).into())
+        packed.map_err(|why| Stopped::ForNow(why).into())
     }
 }
 

@@ -12,6 +12,10 @@ pub enum PieceKind {
     /// Failed before they came to the destination: no plugin could work on them, or an operator
     /// skipped them.
     Failed,
+    /// Refused by the destination for good.
+    Refused,
+    /// All records as they came in, beside those that are delivered.
+    Backup,
 }
 
 impl PieceKind {
@@ -21,11 +25,13 @@ impl PieceKind {
         match self {
             Self::Delivered => 0,
             Self::Failed => 1,
+            Self::Refused => 2,
+            Self::Backup => 3,
         }
     }
 }
 
-/// A part of a cut that goes to its place as a whole: what one object holds.
+/// A part of a cut that goes to its place as a whole: what one object holds, or one request.
 #[derive(Clone, Debug)]
 pub struct Piece {
     /// Its number among the cut's pieces of its kind.

@@ -51,6 +51,9 @@ enum Part {
 /// What failed records are filed under.
 pub const PROCESSING_FAILED: &str = "processing-failed";
 
+/// The same of records that an HTTP endpoint refused.
+pub const HTTP_ENDPOINT_FAILED: &str = "http-endpoint-failed";
+
 /// `Prefix` and `ErrorOutputPrefix` of one destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prefixes {
@@ -126,6 +129,15 @@ impl Prefix {
         }
         push_text(&mut parts, rest);
         Ok(Self(parts))
+    }
+
+    /// The same for records that an HTTP endpoint refused.
+    pub fn of_http_endpoint(&self) -> Self {
+        let parts = self.0.iter().map(|part| match part {
+            Part::ErrorType => Part::Text(HTTP_ENDPOINT_FAILED.to_owned()),
+            other => other.clone(),
+        });
+        Self(parts.collect())
     }
 
     fn has_expressions(&self) -> bool {

@@ -7,6 +7,8 @@
 //! hand      each piece goes to its place, one after the other, and is answered:
 //!             delivered   all of its records are there
 //!             again       the same piece is handed over later, by the same name
+//!             refused     it never is: that is kept, the cut is done again, and the records of
+//!                         the piece become lines in the error output in its place
 //!             undecided   something else has its name: an operator decides
 //! finish    what became of all records, and the lane's position, are durable together
 //! ```
@@ -17,8 +19,19 @@
 //! what is settled: so the first so many that are known to be there stay the first so many.
 
 mod bucket;
+mod endpoint;
+mod form;
+pub mod reply;
+pub mod requests;
 
+use std::time::Duration;
+
+use crate::answers::Fault;
+use crate::object_name::Place;
+use crate::piece::{Piece, PieceKind};
 pub use bucket::Bucket;
+pub use endpoint::Endpoint;
+pub use form::{Form, Forms};
 
 /// What a place says to a piece that was handed over.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +45,47 @@ pub enum Answer {
         /// Whether it is certain that nothing of the piece is there.
         is_refused: bool,
     },
+    /// The same, for as long as the configuration says.
+    AgainForItsTime {
+        /// What happened, to which piece.
+        why: String,
+        /// What stands in the lines of its records once that time is over.
+        fault: Fault,
+    },
+    /// Never, whatever anybody does. Nothing of the piece is there.
+    Refused(Fault),
     /// Something else has its name. An operator decides; this says about what.
     Undecided(String),
+}
+
+/// Where the pieces of one cut go.
+#[derive(Clone)]
+pub struct Sink {
+    bucket: Bucket,
+    /// Where delivered records go, if not into the bucket.
+    endpoint: Option<Endpoint>,
+}
+
+impl Sink {
+    /// Begins with a cut whose delivered records go to the endpoint, if there is one.
+    pub fn begin(bucket: Bucket, endpoint: Option<Endpoint>) -> Self {
+        Self { bucket, endpoint }
+    }
+
+    /// Hands over a piece that has this place.
+    pub async fn hand(&self, piece: Piece, place: Place) -> Answer {
+        match (&self.endpoint, piece.kind) {
+            (Some(endpoint), PieceKind::Delivered) => endpoint.hand(piece, place).await,
+            (None, PieceKind::Delivered)
+            | (_, PieceKind::Failed | PieceKind::Refused | PieceKind::Backup) => {
+                self.bucket.hand(piece, place).await
+            }
+        }
+    }
+
+    /// For how long a piece of delivered records is tried again, where that ends; such a piece is
+    /// not handed over again once it is known to be there.
+    pub fn retry_time(&self) -> Option<Duration> {
+        self.endpoint.as_ref().map(Endpoint::retry_time)
+    }
 }

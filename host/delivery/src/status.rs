@@ -27,6 +27,9 @@ pub struct DeliveryStatus {
     pub source: Option<String>,
     /// The bucket that objects go to.
     pub bucket: String,
+    /// The URL that delivered records go to, if they go to an HTTP endpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
     /// Records that came in: delivered, dropped, failed, lost and waiting together.
     pub records_in: u64,
     /// Those of them that had failed before, and came once more.
@@ -57,7 +60,7 @@ pub struct DeliveryStatus {
     /// Threads that work for it.
     #[serde(skip)]
     pub threads: usize,
-    /// Objects of delivered records.
+    /// Objects of delivered records, or requests that an endpoint has taken.
     pub objects: u64,
     /// Objects of failed records.
     pub failed_objects: u64,
@@ -69,7 +72,8 @@ pub struct DeliveryStatus {
     pub trouble: Option<String>,
     /// Every lane that does not get on.
     pub stuck: Vec<StuckLane>,
-    /// The name of the object that was put last, since the start.
+    /// The name of the object that was put last, or of the request that was taken last, since the
+    /// start.
     pub last_object: Option<String>,
     /// What each version of the transform did.
     pub versions: Vec<VersionStatus>,
@@ -217,6 +221,7 @@ impl DeliveryStatus {
             version_id: 0,
             source: None,
             bucket: String::new(),
+            endpoint: None,
             records_in: 0,
             replayed: 0,
             delivered: 0,
@@ -283,6 +288,7 @@ impl DeliveryStatus {
                 Origin::Stream { arn, .. } => Some(arn.to_string()),
             },
             bucket: stream.plan.bucket.as_str().to_owned(),
+            endpoint: stream.destination.http_endpoint().map(|it| it.url.clone()),
             records_in: counts.records_in + counts.lost + waiting_records,
             replayed: lanes
                 .iter()

@@ -8,7 +8,6 @@ use store::Frame;
 use wasm::Slab;
 
 use crate::counts::Became;
-use crate::encoder::Encoder;
 use crate::failed_record::Failure;
 use crate::metadata::{Provenance, Stretches};
 use crate::packing::{Allowance, Halted, Packing, Task};
@@ -16,6 +15,8 @@ use crate::piece::Piece;
 use crate::pins::Pins;
 use crate::replayed::History;
 use crate::settled::Settled;
+use crate::sink::Forms;
+use crate::sink::requests::Record;
 use crate::transform::{Outlet, Stopped, Transformer};
 use crate::user_records::{self, Offered, Place};
 
@@ -50,7 +51,7 @@ impl Worker {
     pub fn new(
         task: Task,
         allowance: Allowance,
-        encoder: Encoder,
+        forms: Forms,
         transformer: Option<Transformer>,
     ) -> Self {
         Self {
@@ -66,7 +67,7 @@ impl Worker {
             histories: Vec::new(),
             is_begun: false,
             is_over: false,
-            packing: Packing::new(task, allowance, encoder),
+            packing: Packing::new(task, allowance, forms),
         }
     }
 
@@ -115,6 +116,7 @@ impl Worker {
         }
         self.packing.end_delivered();
         self.packing.end_failed();
+        self.packing.end_backup();
         self.is_over = true;
         self.mark()
     }
@@ -165,8 +167,8 @@ impl Worker {
     /// Takes a record, unless it is one too many for the batch.
     fn take_record(&mut self, data: &[u8], history: History) -> Result<Offered, Stopped> {
         let Some(transformer) = &self.transformer else {
-            self.packing.takes_in(data.len());
-            self.packing.deliver_as_it_is(data);
+            self.packing.takes_in(data);
+            self.packing.deliver_as_it_is(Record { data, history });
             return Ok(Offered::Taken);
         };
         if !fits(&self.batch, data.len(), transformer.pins()) {
@@ -177,7 +179,7 @@ impl Worker {
             let why = format!("a record of {} bytes is too large", data.len());
             return Err(Stopped::ForNow(why));
         }
-        self.packing.takes_in(data.len());
+        self.packing.takes_in(data);
         self.histories.push(history);
         Ok(Offered::Taken)
     }
@@ -207,6 +209,8 @@ impl Worker {
             packing: &mut self.packing,
         };
         let done = transformer.work(&self.batch, &mut outlet)?;
+        // All that comes of a record comes of one call.
+        self.packing.end_source();
         if done < self.batch.len() && !self.packing.has_ended() {
             return Ok(());
         }
@@ -250,9 +254,15 @@ struct BatchOutlet<'a> {
 
 impl Outlet for BatchOutlet<'_> {
     fn deliver(&mut self, source: usize, data: &[u8]) {
-        match self.batch.get(source) {
-            Some(record) => self.packing.deliver((source, record.len()), data),
-            None => self.packing.breaks(self.not_of_batch(source)),
+        match (self.batch.get(source), self.histories.get(source)) {
+            (Some(record), Some(history)) => {
+                let record = Record {
+                    data: record,
+                    history: *history,
+                };
+                self.packing.deliver(source, record, data);
+            }
+            _ => self.packing.breaks(self.not_of_batch(source)),
         }
     }
 

@@ -6,6 +6,7 @@
 
 mod credentials;
 mod delivery_limits;
+mod egress;
 mod entry;
 mod file;
 mod kms;
@@ -25,7 +26,7 @@ use consumers::Grants;
 use delivery::objects::S3Config;
 use streams::kms::KmsSettings;
 use types::{AccountId, Timestamp};
-use wasm::PluginName;
+use wasm::{HostPattern, PluginName};
 use wire::Identity;
 use wire::iam::Principal;
 use wire::sigv4::{SecretKey, Verifier};
@@ -72,6 +73,9 @@ pub struct Config {
     pub compiler: Option<PathBuf>,
     /// Log lines that could not be written, counted by whoever writes them. Not in the file either.
     pub log_lines_lost: Arc<AtomicU64>,
+    /// Hosts with their ports that delivery streams may call besides the internet at large over
+    /// TLS: plainly, and at loopback and private addresses.
+    pub egress_allow: Vec<HostPattern>,
     /// Where delivered objects go; `None`: into buckets below the data directory.
     pub s3: Option<S3Config>,
     /// Master keys of encrypted streams. Those that a service has by itself lie below the data
@@ -103,6 +107,7 @@ impl Default for Config {
             plugin_limits: wasm::Limits::default(),
             plugin_grants: BTreeMap::new(),
             plugin_access: BTreeMap::new(),
+            egress_allow: Vec::new(),
             plugin_rollout: wasm::RolloutRules::default(),
             plugin_signatures: wasm::SignatureRules::default(),
             delivery_limits: DeliveryLimits::default(),

@@ -1,10 +1,12 @@
-//! The calls that plugins make over HTTP. What may be called, and how requests must look, is
-//! decided in `wasm`; here a name becomes an address, once, a connection is made to that very
-//! address, and no more of the answer is taken than may be.
+//! The calls that plugins make over HTTP, and the requests of deliveries (`endpoints`). What
+//! plugins may call, and how their requests must look, is decided in `wasm`; here a name becomes an
+//! address, once, a connection is made to that very address, and no more of the answer is taken
+//! than may be.
 //!
 //! Each call has a connection of its own, which ends with it: none is shared between plugins, and
 //! none outlives what its name led to.
 
+mod endpoints;
 mod places;
 mod resolve;
 
@@ -15,7 +17,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONNECTION, HOST, USER_AGENT};
-use http::{HeaderMap, HeaderName, HeaderValue, Request};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1;
@@ -30,8 +32,10 @@ use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
-use wasm::{Answer, AnswerRoom, Call, CallError, Outbound};
+use tokio_rustls::client::TlsStream;
+use wasm::{Answer, AnswerRoom, Call, CallError, HttpUrl, Outbound};
 
+pub(crate) use endpoints::EndpointCalls;
 use places::{Held, Place, Places};
 pub(crate) use resolve::Resolve;
 use resolve::SystemResolver;
@@ -68,63 +72,81 @@ impl Egress {
     /// # Errors
     /// When there are none of these.
     pub(crate) fn open(runtime: Handle) -> io::Result<Self> {
-        let provider = Arc::new(ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider);
-        let config = config.with_safe_default_protocol_versions();
-        let config = config.map_err(io::Error::other)?.with_native_roots()?;
-        let config = config.with_no_client_auth();
-        Ok(Self::with(runtime, Arc::new(SystemResolver), config))
+        let tls = connector()?;
+        Ok(Self::with(runtime, Arc::new(SystemResolver), tls))
     }
 
     /// With these names and these certificates.
-    fn with(runtime: Handle, resolver: Arc<dyn Resolve>, tls: ClientConfig) -> Self {
+    fn with(runtime: Handle, resolver: Arc<dyn Resolve>, tls: TlsConnector) -> Self {
         Self {
             runtime,
             resolver,
-            tls: TlsConnector::from(Arc::new(tls)),
+            tls,
             places: Places::default(),
         }
     }
 
     async fn exchange(&self, call: &Call<'_>) -> Result<Answer, CallError> {
         let place = self.places.take(call.plugin, call.account).await?;
-        let addresses = self.addresses(call).await?;
+        let forbids = |address| call.forbids(address);
+        let addresses = addresses(&*self.resolver, call.url.host(), forbids).await?;
         let stream = connect(&addresses, call.url.port()).await?;
         if !call.url.is_https() {
             return ask(stream, call, &place).await;
         }
-        let host = call.url.host().trim_matches(['[', ']']).to_owned();
-        let name = ServerName::try_from(host);
-        let name = name.map_err(|error| CallError::Refused(error.to_string()))?;
-        let secured = self.tls.connect(name, stream).await;
-        let secured = secured.map_err(|error| CallError::Failed(format!("TLS: {error}")))?;
+        let secured = secure(&self.tls, call.url, stream).await?;
         ask(secured, call, &place).await
     }
+}
 
-    /// The addresses that a call may go to, of those that its name leads to at this moment.
-    async fn addresses(&self, call: &Call<'_>) -> Result<Vec<IpAddr>, CallError> {
-        let host = call.url.host();
-        let found = match host.trim_matches(['[', ']']).parse() {
-            Ok(address) => vec![address],
-            Err(_) => {
-                let found = self.resolver.resolve(host).await;
-                found.map_err(|error| CallError::Failed(format!("find {host}: {error}")))?
-            }
-        };
-        let mut forbidden = None;
-        let mut allowed = Vec::new();
-        for address in found.into_iter().take(ADDRESSES_MAX) {
-            match call.forbids(address) {
-                None => allowed.push(address),
-                Some(why) => forbidden = forbidden.or(Some(why)),
-            }
+/// TLS with the certificates that the system trusts. Blocks.
+fn connector() -> io::Result<TlsConnector> {
+    let provider = Arc::new(ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider);
+    let config = config.with_safe_default_protocol_versions();
+    let config = config.map_err(io::Error::other)?.with_native_roots()?;
+    Ok(TlsConnector::from(Arc::new(config.with_no_client_auth())))
+}
+
+/// The addresses that may be called, of those that a host leads to at this moment.
+async fn addresses(
+    resolver: &dyn Resolve,
+    host: &str,
+    forbids: impl Fn(IpAddr) -> Option<String>,
+) -> Result<Vec<IpAddr>, CallError> {
+    let found = match host.trim_matches(['[', ']']).parse() {
+        Ok(address) => vec![address],
+        Err(_) => {
+            let found = resolver.resolve(host).await;
+            found.map_err(|error| CallError::Failed(format!("find {host}: {error}")))?
         }
-        match (allowed.is_empty(), forbidden) {
-            (false, _) => Ok(allowed),
-            (true, Some(why)) => Err(CallError::Refused(why)),
-            (true, None) => Err(CallError::Failed(format!("{host} has no address"))),
+    };
+    let mut forbidden = None;
+    let mut allowed = Vec::new();
+    for address in found.into_iter().take(ADDRESSES_MAX) {
+        match forbids(address) {
+            None => allowed.push(address),
+            Some(why) => forbidden = forbidden.or(Some(why)),
         }
     }
+    match (allowed.is_empty(), forbidden) {
+        (false, _) => Ok(allowed),
+        (true, Some(why)) => Err(CallError::Refused(why)),
+        (true, None) => Err(CallError::Failed(format!("{host} has no address"))),
+    }
+}
+
+/// TLS over a connection to the host of a URL.
+async fn secure(
+    tls: &TlsConnector,
+    url: &HttpUrl,
+    stream: TcpStream,
+) -> Result<TlsStream<TcpStream>, CallError> {
+    let host = url.host().trim_matches(['[', ']']).to_owned();
+    let name = ServerName::try_from(host);
+    let name = name.map_err(|error| CallError::Refused(error.to_string()))?;
+    let secured = tls.connect(name, stream).await;
+    secured.map_err(|error| CallError::Failed(format!("TLS: {error}")))
 }
 
 impl Outbound for Egress {
@@ -170,23 +192,36 @@ async fn connect(addresses: &[IpAddr], port: u16) -> Result<TcpStream, CallError
     Err(CallError::Failed(format!("connect: {last}")))
 }
 
+/// Sends a request over a connection of its own. That ends when what is given back beside the
+/// answer is dropped.
+async fn send<B>(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    request: Request<B>,
+) -> hyper::Result<(Response<Incoming>, JoinSet<hyper::Result<()>>)>
+where
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let mut builder = http1::Builder::new();
+    builder
+        .max_buf_size(HEAD_BYTES_MAX)
+        .max_headers(HEADERS_MAX);
+    let (mut sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
+    let mut tasks = JoinSet::new();
+    tasks.spawn(connection);
+    let answered = sender.send_request(request).await?;
+    Ok((answered, tasks))
+}
+
 /// Sends the request and takes its answer.
 async fn ask(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     call: &Call<'_>,
     place: &Place,
 ) -> Result<Answer, CallError> {
-    let failed = |error: hyper::Error| CallError::Failed(error.to_string());
-    let mut builder = http1::Builder::new();
-    builder
-        .max_buf_size(HEAD_BYTES_MAX)
-        .max_headers(HEADERS_MAX);
-    let handshake = builder.handshake(TokioIo::new(stream)).await;
-    let (mut sender, connection) = handshake.map_err(failed)?;
-    // Dropped with this call, wherever it ends, and the connection with it.
-    let mut tasks = JoinSet::new();
-    tasks.spawn(connection);
-    let answered = sender.send_request(request(call)?).await.map_err(failed)?;
+    let sent = send(stream, request(call)?).await;
+    let (answered, _connection) = sent.map_err(|error| CallError::Failed(error.to_string()))?;
     let (head, body) = answered.into_parts();
     let head_bytes = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len();
     // What is read at once may be more.

@@ -26,6 +26,7 @@ use crate::auth::Authenticator;
 use crate::budget::{Budget, answer_bytes_max};
 use crate::config::Config;
 use crate::cors::Cors;
+use crate::egress::EndpointCalls;
 use crate::granting::{look_at_secrets, open_grants};
 use crate::listen::{Addresses, Listener};
 use crate::operations::Services;
@@ -114,6 +115,7 @@ pub async fn start(
         streams: Arc::clone(&streams),
         plugins: Arc::clone(&plugins),
         objects: open_objects(&config).await?,
+        endpoints: Arc::new(EndpointCalls::new(config.egress_allow.clone())),
         throttle: config.throttle,
         naming_key: streams.derived_key("names of objects"),
     };

@@ -86,7 +86,7 @@ fn mask_v6(bits: u8) -> u128 {
 }
 
 /// What an address is that is not one of the internet at large; `None`: it is.
-pub(crate) fn kind(address: IpAddr) -> Option<&'static str> {
+pub fn address_kind(address: IpAddr) -> Option<&'static str> {
     match address.to_canonical() {
         IpAddr::V4(it) => kind_v4(it),
         IpAddr::V6(it) => kind_v6(it),
@@ -161,7 +161,7 @@ mod tests {
             "2606:4700::1111",
             "64:ff9b::808:808",
         ] {
-            assert_eq!(kind(address(free)), None, "{free}");
+            assert_eq!(address_kind(address(free)), None, "{free}");
         }
         for other in [
             "0.0.0.0",
@@ -192,7 +192,7 @@ mod tests {
             "fec0::1",
             "ff02::1",
         ] {
-            assert!(kind(address(other)).is_some(), "{other}");
+            assert!(address_kind(address(other)).is_some(), "{other}");
         }
     }
 

@@ -67,7 +67,7 @@ impl HostPattern {
     }
 
     /// Whether it stands for this host, which is in lower case, and this port.
-    pub(crate) fn matches(&self, host: &str, port: u16) -> bool {
+    pub fn matches(&self, host: &str, port: u16) -> bool {
         let is_it = match self.is_below {
             false => host == self.host,
             true => host

@@ -106,7 +106,7 @@ mod watcher;
 mod workplace;
 mod world;
 
-pub use addresses::AddressRange;
+pub use addresses::{AddressRange, address_kind};
 pub use application::{Application, Grants, Start, Versions};
 pub use call_counts::{CallCounts, CallCountsShown};
 pub use census::{Census, Counted, IMPORTS_LISTED_MAX, Import};

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use types::AccountId;
 
-use crate::addresses::{AddressRange, kind};
+use crate::addresses::{AddressRange, address_kind};
 use crate::http_url::HttpUrl;
 use crate::name::PluginName;
 
@@ -52,7 +52,7 @@ pub struct Call<'a> {
 impl Call<'_> {
     /// Why no connection may be made to an address; `None`: one may.
     pub fn forbids(&self, address: IpAddr) -> Option<String> {
-        let kind = kind(address)?;
+        let kind = address_kind(address)?;
         if self.ranges.iter().any(|range| range.contains(address)) {
             return None;
         }

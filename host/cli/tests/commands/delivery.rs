@@ -48,6 +48,37 @@ fn until_described(server: &Server, text: &str) -> String {
 }
 
 #[test]
+fn a_delivery_to_an_http_endpoint_is_created_described_and_listed() {
+    let dir = tempdir().unwrap();
+    let server = Server::start(dir.path(), &[]);
+    let mut stream = millrace(&["stream", "create", "clicks", "--endpoint", &server.endpoint]);
+    printed(stream.output().unwrap());
+    let key = dir.path().join("key.txt");
+    std::fs::write(&key, "open sesame\n").unwrap();
+    let create = |url: &str| {
+        let key = key.to_str().unwrap();
+        let create = ["create", "logs", "--stream", "clicks", "--to", url];
+        delivery(
+            &server,
+            &[&create[..], &["--access-key-file", key]].concat(),
+        )
+    };
+    let refused = complaint(create("http://127.0.0.1:9/"), 1);
+    assert!(
+        refused.contains("[egress] allow = [\"127.0.0.1:9\"]"),
+        "{refused}"
+    );
+    printed(create("https://collector.example.com/take"));
+    let described = printed(delivery(&server, &["describe", "logs"]));
+    let told = "  endpoint         https://collector.example.com/take\n";
+    assert!(described.contains(told), "{described}");
+    assert!(!described.contains("sesame"), "{described}");
+    let listed = printed(delivery(&server, &["list"]));
+    let told = "  logs goes to https://collector.example.com/take\n";
+    assert!(listed.contains(told), "{listed}");
+}
+
+#[test]
 fn a_delivery_that_is_stuck_is_described_tried_again_and_skipped() {
     let dir = tempdir().unwrap();
     let server = Server::start(dir.path(), &[]);

@@ -18,6 +18,7 @@ mod deliveries;
 #[expect(dead_code, reason = "what other tests make of it")]
 #[path = "../../../../tests/hostile/guest.rs"]
 mod guest;
+mod http_endpoint;
 mod resharding;
 mod server;
 mod streams;

@@ -7,9 +7,11 @@ use streams::pump::StepError;
 
 use super::hand_over::HandOver;
 use super::{BYTES_PER_MIB, Halt, LaneStep, Phase, Undone};
+use crate::answers::Answers;
 use crate::counts::Became;
 use crate::cut::Cut;
 use crate::open_cut::{OpenCut, Put, Way};
+use crate::settled::Settled;
 use crate::shares::Room;
 
 /// What became of the puts of the open cut.
@@ -20,14 +22,25 @@ pub(super) struct Puts {
     pub(super) untouched: bool,
     /// The store refused the object that was put last.
     pub(super) refused: bool,
+    /// The piece that was handed over last is tried for the time that is configured.
+    pub(super) is_timed: bool,
     /// What is there of the cut, by the try that got furthest.
     pub(super) there: Put,
+}
+
+/// What earlier tries of a cut have come to, and no later one may change.
+#[derive(Default)]
+pub(super) struct Past {
+    /// What became of its records.
+    pub(super) settled: Settled,
+    /// What became of its pieces.
+    pub(super) answers: Answers,
 }
 
 impl LaneStep {
     /// Delivers the open cut, and returns what became of its records.
     pub(super) async fn deliver(&mut self, open: &OpenCut) -> Result<Became, Undone> {
-        self.puts.refused = false;
+        (self.puts.refused, self.puts.is_timed) = (false, false);
         if let Way::Skip(skip) = &open.way {
             return self.skip(open, skip).await;
         }
@@ -39,25 +52,27 @@ impl LaneStep {
     }
 
     async fn deliver_as_configured(&mut self, open: &OpenCut) -> Result<Became, Undone> {
-        let OpenCut {
-            cut, destination, ..
-        } = open;
         let work = self.work.clone();
-        let (mut made, mut room) = match self.take_made(cut) {
+        let (mut made, mut room) = match self.take_made(&open.cut) {
             Some((done, room)) => (Some(done), room),
             None => (None, self.room(open, None).await?),
         };
         // What is worked on ahead takes no room before this has its own.
-        let mut begin = self.begin_ahead(cut);
+        let mut begin = self.begin_ahead(&open.cut);
         let (mut asked, mut is_slow) = (None, false);
         loop {
-            let settled = self.lane.settled.clone();
+            let open = &self.lane.open.clone().unwrap_or_else(|| open.clone());
+            let past = Past {
+                settled: self.lane.settled.clone(),
+                answers: open.answers.clone(),
+            };
+            let (cut, destination) = (&open.cut, &open.destination);
             let mut handing = HandOver::begin(self, open, Arc::clone(&room))?;
             handing.is_slow = is_slow;
             let worked = match made.take() {
                 Some(done) => Ok(done),
                 None => {
-                    work.run((cut, destination), settled, &room, &mut handing)
+                    work.run((cut, destination), past, &room, &mut handing)
                         .await
                 }
             };
@@ -77,7 +92,7 @@ impl LaneStep {
             match put {
                 Ok((label, became)) => {
                     (self.label, self.puts_slowly) = (label, was_slow);
-                    return whole(cut, became);
+                    return whole(&open.cut, became);
                 }
                 Err(Halt::Undone(undone)) => return Err(undone),
                 Err(Halt::NoRoom(most)) if asked == Some(most) => {
@@ -85,7 +100,7 @@ impl LaneStep {
                 }
                 Err(Halt::NoRoom(most)) => asked = Some(most),
                 Err(Halt::Slow) => is_slow = true,
-                Err(Halt::SlowPut) => {}
+                Err(Halt::SlowPut | Halt::Refused) => {}
             }
             // No cut waits for room while it holds some.
             (self.ahead, begin) = (None, None);

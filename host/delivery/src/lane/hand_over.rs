@@ -8,25 +8,28 @@ use streams::pump::StepError;
 use types::Invalid;
 
 use super::{BYTES_PER_MIB, Halt, LaneStep, Undone};
+use crate::answers::{Failed, Fault};
 use crate::lane_state::StuckCut;
 use crate::object_name::{PARTS_PER_CUT_MAX, Place};
 use crate::open_cut::{OpenCut, Put};
 use crate::orders::{self, Obeyed, Order, Outcome};
-use crate::piece::Piece;
+use crate::piece::{Piece, PieceKind};
 use crate::settled::Settled;
 use crate::shares::Room;
-use crate::sink::{Answer, Bucket};
+use crate::sink::{Answer, Bucket, Endpoint, Sink};
 
 /// The pieces of a cut on their way, one after the other.
 pub(super) struct HandOver<'a> {
     lane: &'a mut LaneStep,
     open: &'a OpenCut,
-    bucket: Bucket,
+    sink: Sink,
     /// Pieces that were handed over so far.
     handed: u32,
     /// Those of them that are there.
     there: Put,
     begun: Instant,
+    /// Those that are known to be there by the tries before.
+    known: Put,
     /// A call of this cut was cut short before.
     pub(super) is_slow: bool,
     /// What it holds meanwhile.
@@ -52,11 +55,15 @@ impl<'a> HandOver<'a> {
         open: &'a OpenCut,
         room: Arc<Room>,
     ) -> Result<Self, StepError> {
+        let stream = Arc::clone(&lane.signals.stream.borrow());
         let tools = &lane.work.tools;
-        let stream = lane.signals.stream.borrow().arn.name.clone();
-        let bucket = Bucket::begin((&tools.objects, &tools.naming), &stream, open);
+        let bucket = Bucket::begin((&tools.objects, &tools.naming), &stream.arn.name, open);
+        let bucket = bucket.map_err(|Invalid(why)| StepError::Failed(why))?;
+        let places = (&tools.endpoints, &tools.naming);
+        let endpoint = Endpoint::begin(places, &stream, &open.destination);
         Ok(Self {
-            bucket: bucket.map_err(|Invalid(why)| StepError::Failed(why))?,
+            sink: Sink::begin(bucket, endpoint),
+            known: lane.known_to_be_there(),
             lane,
             open,
             handed: 0,
@@ -132,13 +139,18 @@ impl<'a> HandOver<'a> {
     }
 
     async fn hand(&mut self, piece: Piece) -> Result<(), Halt> {
+        if self.is_taken(&piece) {
+            self.there = self.there.and(piece.holds);
+            return Ok(());
+        }
         let quick_max = quick_put_max(piece.content.content_length())?;
         let (holds, place) = (piece.holds, self.place(&piece));
         let is_putting = Arc::clone(&self.lane.is_putting);
         is_putting.store(true, Ordering::Relaxed);
         // What waits for an answer holds no part of the lane.
-        let bucket = self.bucket.clone();
-        let answered = self.in_room(bucket.hand(piece, place), quick_max).await;
+        let (sink, part) = (self.sink.clone(), piece.part);
+        let began = Instant::now();
+        let answered = self.in_room(sink.hand(piece, place), quick_max).await;
         is_putting.store(false, Ordering::Relaxed);
         let lane = &mut *self.lane;
         let Some(answer) = answered else {
@@ -160,12 +172,56 @@ impl<'a> HandOver<'a> {
                 lane.puts.untouched = false;
                 Err(Halt::Undone(Undone::Undecided(why)))
             }
+            Answer::AgainForItsTime { why, fault } => {
+                self.fails_for_now(part, (why, &fault), began.elapsed())
+                    .await
+            }
+            Answer::Refused(fault) => {
+                lane.puts.untouched = false;
+                let answers = &self.open.answers;
+                let answers = answers.after_refusal(part, &fault, lane.work.tools.clock.now());
+                lane.keep_answers(answers).await?;
+                Err(Halt::Refused)
+            }
             Answer::Again { why, is_refused } => {
                 lane.puts.refused = is_refused;
                 lane.puts.untouched &= is_refused;
                 Err(StepError::Failed(why).into())
             }
         }
+    }
+
+    /// A piece was not taken: it is tried again while there is time for that, and refused after it.
+    async fn fails_for_now(
+        &mut self,
+        part: u16,
+        (why, fault): (String, &Fault),
+        waited: Duration,
+    ) -> Result<(), Halt> {
+        let lane = &mut *self.lane;
+        (lane.puts.untouched, lane.puts.is_timed) = (false, true);
+        let failed = Failed {
+            part,
+            fault,
+            waited,
+            retry_time: self.sink.retry_time().unwrap_or_default(),
+        };
+        let answers = &self.open.answers;
+        let answers = answers.after_failure(failed, lane.work.tools.clock.now());
+        let is_over = answers.refused(part).is_some();
+        lane.keep_answers(answers).await?;
+        if is_over {
+            Err(Halt::Refused)
+        } else {
+            Err(StepError::Failed(why).into())
+        }
+    }
+
+    /// Whether an endpoint is known to have taken the piece that comes next: it is not sent again.
+    fn is_taken(&self, piece: &Piece) -> bool {
+        piece.kind == PieceKind::Delivered
+            && self.sink.retry_time().is_some()
+            && self.there.objects() < self.known.objects()
     }
 
     fn place(&self, piece: &Piece) -> Place {

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use store::{CommitError, Position, Purpose, TableWrite, Transaction};
-use streams::pump::StepError;
+use streams::pump::{Retry, StepError};
 
 use super::deliver::Puts;
 use super::{LaneStep, Phase, Undone, failed};
+use crate::answers::{self, Answers};
 use crate::open_cut::{OpenCut, Put};
+use crate::piece::PieceKind;
 use crate::rows::{self, Lane};
 use crate::settled::Settled;
 
@@ -88,6 +90,34 @@ impl LaneStep {
         if let Err(error) = self.write(lane).await {
             // Then it is kept with the next object, or after the next try.
             tracing::debug!(%error, "keep what is there of a cut");
+        }
+    }
+
+    /// Keeps what the destination has said of a piece of the open cut, before anything is done
+    /// about it.
+    pub(super) async fn keep_answers(&mut self, answers: Answers) -> Result<(), StepError> {
+        let put = self.known_to_be_there();
+        let mut lane = self.lane.clone();
+        let Some(open) = lane.open.as_mut() else {
+            let why = "a piece was handed over of a cut that is not kept";
+            return Err(StepError::Failed(why.to_owned()));
+        };
+        (open.put, open.answers) = (put, answers);
+        self.write(lane).await
+    }
+
+    /// How long is waited before the open cut is tried again, which has failed so often in the life
+    /// of this process.
+    pub(super) fn pause_before(&self, open: &OpenCut, attempt: u32) -> Retry {
+        match open.answers.trying {
+            Some(trying) if self.puts.is_timed => {
+                let place = self
+                    .work
+                    .place(&open.cut, trying.part, PieceKind::Delivered);
+                let seed = self.work.tools.naming.seed(place);
+                Retry::After(answers::pause_after(trying.attempts, seed))
+            }
+            _ => Retry::backoff(attempt),
         }
     }
 

@@ -120,7 +120,7 @@ impl Skipping {
         self.line.clear();
         self.line
             .reserve_exact(line_bytes.map_err(|error| StepError::Failed(error.to_string()))?);
-        failed_record::write_line(&mut self.line, record, failure, self.skipped_at, "");
+        failed_record::write_line(&mut self.line, record, failure, self.skipped_at, Some(""));
         self.lines.write(&self.line);
         self.in_object.records_in += 1;
         self.in_object.bytes_in += data_bytes;
@@ -212,7 +212,7 @@ async fn hand(handing: &mut HandOver<'_>, ready: Vec<Piece>) -> Result<(), Undon
     match handing.hand_all(ready, None).await {
         Ok(()) => Ok(()),
         Err(Halt::Undone(undone)) => Err(undone),
-        Err(Halt::NoRoom(_) | Halt::Slow | Halt::SlowPut) => {
+        Err(Halt::NoRoom(_) | Halt::Slow | Halt::SlowPut | Halt::Refused) => {
             let why = "a skip was given up as one that is not slow";
             Err(StepError::Failed(why.to_owned()).into())
         }

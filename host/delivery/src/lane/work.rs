@@ -11,12 +11,12 @@ use wasm::{
     ContentHash, GuestThreads, Moment, Party, PluginName, Plugins, Turn, Version, Workplace,
 };
 
+use super::deliver::Past;
 use super::hand_over::HandOver;
 use super::{Halt, Tools, Undone, failed};
 use crate::counts::Became;
 use crate::cut::{Cut, Gathering, Hints};
 use crate::delivery_stream::{Destination, Transform};
-use crate::encoder::Encoder;
 use crate::ledger::Asker;
 use crate::metadata::Provenance;
 use crate::need::{Need, READ_BYTES};
@@ -25,6 +25,8 @@ use crate::packing::{Allowance, Halted, Task};
 use crate::piece::{Piece, PieceKind};
 use crate::settled::Settled;
 use crate::shares::Room;
+use crate::sink::Forms;
+use crate::sink::requests::Terms as RequestTerms;
 use crate::tables::LaneKey;
 use crate::transform::{Stopped, Terms, Transformer};
 use crate::user_records;
@@ -117,13 +119,13 @@ impl Work {
     pub(super) async fn run(
         &self,
         open: (&Cut, &Destination),
-        settled: Settled,
+        past: Past,
         room: &Arc<Room>,
         handing: &mut HandOver<'_>,
     ) -> Result<Done, Halt> {
         let (cut, destination) = open;
         let besides = Need::of(cut, destination).records;
-        let mut working = self.begin(open, settled, room, besides).await?;
+        let mut working = self.begin(open, past, room, besides).await?;
         working.is_slow = handing.is_slow;
         let mut read = self.read_on(cut.from).await?;
         loop {
@@ -186,8 +188,7 @@ impl Work {
         room: &Arc<Room>,
     ) -> Result<Done, Halt> {
         let besides = Need::of_held(open.0, open.1).records;
-        let settled = Settled::default();
-        let mut working = self.begin(open, settled, room, besides).await?;
+        let mut working = self.begin(open, Past::default(), room, besides).await?;
         working.worker.add(frames);
         working.worker.add_no_more();
         while working.worker.has_more() {
@@ -225,7 +226,7 @@ impl Work {
     async fn begin(
         &self,
         (cut, destination): (&Cut, &Destination),
-        settled: Settled,
+        past: Past,
         room: &Arc<Room>,
         besides: u64,
     ) -> Result<Working, StepError> {
@@ -247,10 +248,17 @@ impl Work {
             room: Arc::clone(room),
             besides,
         };
-        let encoder = Encoder::new(destination.compression);
+        let Past { settled, answers } = past;
+        let forms = Forms::of(destination, |packs| RequestTerms {
+            naming: self.tools.naming.clone(),
+            place: self.place(cut, 0, PieceKind::Delivered),
+            made_at: cut.decided_at,
+            packs,
+            answers,
+        });
         let working = |transformer, most, label| -> Result<Working, StepError> {
             Ok(Working {
-                worker: Worker::new(task, allowance, encoder, transformer),
+                worker: Worker::new(task, allowance, forms, transformer),
                 party: self.party(destination)?,
                 room: Arc::clone(room),
                 most,

@@ -80,7 +80,7 @@ mod tests {
                 attempts: 4,
             };
             let record = (&b"\xff\n"[..], Timestamp(7));
-            write_line(&mut line, record, failure, Timestamp(9), "arn:x");
+            write_line(&mut line, record, failure, Timestamp(9), Some("arn:x"));
             let read = FailedRecord::read(&line).unwrap();
             let history = History {
                 arrival: Timestamp(7),

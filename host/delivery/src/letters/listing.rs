@@ -180,7 +180,7 @@ pub async fn list(
 ) -> Result<LetterPage, LetterError> {
     let limit = within(wanted.limit, LISTED_DEFAULT, LISTED_MAX)?;
     let stream = running.stream();
-    let below = stream.plan.prefixes.failed.first_text();
+    let below = object::first_text(&stream);
     let prefix = match wanted.prefix {
         None => below,
         Some(prefix) if prefix.starts_with(&below) => prefix.to_owned(),

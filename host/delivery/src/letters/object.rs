@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::Delivery;
-use crate::delivery_stream::Origin;
+use crate::delivery_stream::{DeliveryStream, Origin};
 use crate::object_name::{self, Place};
 use crate::piece::PieceKind;
 use crate::prefix::Prefix;
@@ -43,15 +43,41 @@ pub fn uuid_in<'a>(key: &'a str, prefix: &Prefix, name: &str) -> Option<&'a str>
     (is_time && is_version && is_below).then_some(uuid)
 }
 
+/// What all keys of objects of failed records of a delivery stream begin with.
+pub fn first_text(stream: &DeliveryStream) -> String {
+    let failed = &stream.plan.prefixes.failed;
+    let text = failed.first_text();
+    if stream.destination.http_endpoint().is_none() {
+        return text;
+    }
+    let refused = failed.of_http_endpoint().first_text();
+    let both = text.chars().zip(refused.chars());
+    both.take_while(|(one, other)| one == other)
+        .map(|(one, _)| one)
+        .collect()
+}
+
 /// Whether an object of that key is one of failed records of this delivery stream: one that a lane
 /// of it names so, or that one named so whose shard is over. Whoever puts into the bucket can give
 /// an object any other part of the name, and so can a prefix.
 pub fn is_of(delivery: &Delivery, running: &Running, key: &str) -> bool {
     let stream = running.stream();
-    let prefix = &stream.plan.prefixes.failed;
-    let Some(uuid) = uuid_in(key, prefix, stream.arn.name.as_str()) else {
-        return false;
-    };
+    let failed = &stream.plan.prefixes.failed;
+    let refused = failed.of_http_endpoint();
+    let is_endpoint = stream.destination.http_endpoint().is_some();
+    let refused = is_endpoint.then_some((PieceKind::Refused, &refused));
+    let mut kinds = [Some((PieceKind::Failed, failed)), refused]
+        .into_iter()
+        .flatten();
+    kinds.any(|(kind, prefix)| {
+        let uuid = uuid_in(key, prefix, stream.arn.name.as_str());
+        uuid.is_some_and(|uuid| is_named_so(delivery, running, (kind, uuid)))
+    })
+}
+
+/// Whether an object of a kind with this UUID is one of this delivery stream.
+fn is_named_so(delivery: &Delivery, running: &Running, (kind, uuid): (PieceKind, &str)) -> bool {
+    let stream = running.stream();
     let Some((cut, part)) = object_name::place_in(uuid) else {
         return false;
     };
@@ -61,7 +87,7 @@ pub fn is_of(delivery: &Delivery, running: &Running, key: &str) -> bool {
             lane,
             cut,
             part,
-            kind: PieceKind::Failed,
+            kind,
         };
         delivery.tools.naming.uuid(place) == uuid
     };

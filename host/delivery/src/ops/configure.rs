@@ -6,7 +6,7 @@ use wire::members::{Boolean, Structure, Text};
 
 use super::error::invalid_argument;
 use super::processing::{self, Processed};
-use super::s3_shapes::{ExtendedS3, Members, S3};
+use super::s3_shapes::{ExtendedS3, Logging, Members, S3};
 use super::shapes::within;
 use crate::Delivery;
 use crate::compression::Compression;
@@ -50,7 +50,11 @@ pub fn extended_s3(
     checked(destination)
 }
 
-fn basic(destination: &mut Destination, said: &Members<'_, '_>) -> Result<(), ApiError> {
+/// Reads what all descriptions of a bucket have in common.
+///
+/// # Errors
+/// InvalidArgumentException: what is not served.
+pub fn basic(destination: &mut Destination, said: &Members<'_, '_>) -> Result<(), ApiError> {
     let owned = |text: &Text<'_>| text.as_str().to_owned();
     if let Some(arn) = said.role_arn {
         destination.role_arn = owned(arn);
@@ -80,13 +84,18 @@ fn basic(destination: &mut Destination, said: &Members<'_, '_>) -> Result<(), Ap
     {
         return Err(invalid_argument("KMSEncryptionConfig is not supported."));
     }
-    if let Some(Structure(logging)) = said.cloud_watch_logging_options {
-        let enabled = matches!(logging.enabled, Some(Boolean(true)));
-        let group = logging.log_group_name.as_ref().map(owned);
-        let stream = logging.log_stream_name.as_ref().map(owned);
-        destination.logging = Some((enabled, group, stream));
+    if let Some(Structure(options)) = said.cloud_watch_logging_options {
+        destination.logging = Some(logging(options));
     }
     Ok(())
+}
+
+/// `CloudWatchLoggingOptions` as they are kept: enabled, group, stream.
+pub fn logging(said: &Logging<'_>) -> (bool, Option<String>, Option<String>) {
+    let owned = |text: &Text<'_>| text.as_str().to_owned();
+    let enabled = matches!(said.enabled, Some(Boolean(true)));
+    let group = said.log_group_name.as_ref().map(owned);
+    (enabled, group, said.log_stream_name.as_ref().map(owned))
 }
 
 /// What the model knows and this server does not do is refused, not taken and ignored.
@@ -111,7 +120,11 @@ fn refuse_what_is_not_served(said: &ExtendedS3<'_>) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn checked(destination: Destination) -> Result<Destination, ApiError> {
+/// A destination that can be meant.
+///
+/// # Errors
+/// InvalidArgumentException: a name of a bucket or a prefix that cannot be.
+pub fn checked(destination: Destination) -> Result<Destination, ApiError> {
     // Only here: what was kept before a rule is kept.
     let planned = destination.plan();
     let checked = planned.and_then(|plan| plan.prefixes.check_paths(&plan.zone));

@@ -11,9 +11,10 @@ use wire::shape::{Check, Fields, NumberRule, Shape, TextRule};
 use wire::{Action, Answer, ApiError, Call, Requester, Target};
 
 use super::encryption::{Wanted, asked};
+use super::http_shapes::HttpEndpoint;
 use super::s3_shapes::{ExtendedS3, Made, S3};
 use super::shapes::{self, NAME, TAGS, TYPE, Tag, Unserved, required};
-use super::{configure, enter, error, object_names};
+use super::{configure, configure_http, enter, error, object_names};
 use crate::Delivery;
 use crate::arn::{DeliveryStreamArn, DeliveryStreamName};
 use crate::catalog::{ChangeError, NewDeliveryStream};
@@ -43,7 +44,8 @@ struct Input<'a> {
     elasticsearch_destination_configuration: Option<Unserved>,
     amazonopensearchservice_destination_configuration: Option<Unserved>,
     splunk_destination_configuration: Option<Unserved>,
-    http_endpoint_destination_configuration: Option<Unserved>,
+    #[serde(borrow)]
+    http_endpoint_destination_configuration: Option<Structure<Made<HttpEndpoint<'a>>>>,
     #[serde(borrow)]
     tags: Option<List<Structure<Tag<'a>>>>,
     amazon_open_search_serverless_destination_configuration: Option<Unserved>,
@@ -101,6 +103,8 @@ impl Shape for Input<'_> {
             &self.extended_s3,
             Fields,
         );
+        let http = &self.http_endpoint_destination_configuration;
+        check.optional("HttpEndpointDestinationConfiguration", http, Fields);
         check.optional("Tags", &self.tags, TAGS);
     }
 }
@@ -226,10 +230,14 @@ fn destination(
     caller: &Caller,
     input: &Input<'_>,
 ) -> Result<Destination, ApiError> {
-    match (&input.s3, &input.extended_s3) {
-        (Some(Structure(Made(s3))), None) => configure::s3(None, s3),
-        (None, Some(Structure(Made(extended)))) => {
+    let http = &input.http_endpoint_destination_configuration;
+    match (&input.s3, &input.extended_s3, http) {
+        (Some(Structure(Made(s3))), None, None) => configure::s3(None, s3),
+        (None, Some(Structure(Made(extended))), None) => {
             configure::extended_s3(delivery, caller, None, extended)
+        }
+        (None, None, Some(Structure(Made(http)))) => {
+            configure_http::http_endpoint(delivery, caller, None, http)
         }
         _ => Err(error::invalid_argument(
             "Exactly one destination configuration is supported for a Firehose",
@@ -255,10 +263,6 @@ fn refuse_what_is_not_served(input: &Input<'_>) -> Result<(), ApiError> {
         (
             &input.splunk_destination_configuration,
             "A Splunk destination",
-        ),
-        (
-            &input.http_endpoint_destination_configuration,
-            "An HTTP endpoint destination",
         ),
         (
             &input.amazon_open_search_serverless_destination_configuration,

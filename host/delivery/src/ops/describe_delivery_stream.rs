@@ -7,17 +7,15 @@ use wire::shape::pattern::firehose as pattern;
 use wire::shape::{Check, NumberRule, Shape, TextRule};
 use wire::{Answer, ApiError, Call};
 
+use super::described::{self, DestinationDescription};
 use super::encryption::Described;
 use super::find;
 use super::shapes::{NAME, required};
 use crate::Delivery;
-use crate::delivery_stream::{DeliveryStream, Destination, Origin, Processor};
+use crate::delivery_stream::{DeliveryStream, Origin};
 
 const LIMIT: NumberRule = NumberRule::within(1, 10_000);
 const DESTINATION_ID: TextRule = TextRule::chars(1, 100).matching(pattern::DESTINATION_ID);
-
-/// The id of the one destination that a delivery stream has, as AWS gives it.
-pub const DESTINATION: &str = "destinationId-000000000001";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -79,91 +77,6 @@ struct KinesisSource {
     start: Time,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct DestinationDescription {
-    destination_id: &'static str,
-    s3_destination_description: S3Description,
-    extended_s3_destination_description: ExtendedS3Description,
-}
-
-#[derive(Clone, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct S3Description {
-    #[serde(rename = "RoleARN")]
-    role_arn: String,
-    #[serde(rename = "BucketARN")]
-    bucket_arn: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    prefix: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error_output_prefix: Option<String>,
-    buffering_hints: Hints,
-    compression_format: &'static str,
-    encryption_configuration: NoEncryption,
-    cloud_watch_logging_options: Logging,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct ExtendedS3Description {
-    #[serde(flatten)]
-    basic: S3Description,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    processing_configuration: Option<Processing>,
-    s3_backup_mode: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    file_extension: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    custom_time_zone: Option<String>,
-}
-
-#[derive(Clone, Copy, Serialize)]
-struct Hints {
-    #[serde(rename = "SizeInMBs")]
-    size: u32,
-    #[serde(rename = "IntervalInSeconds")]
-    interval: u32,
-}
-
-#[derive(Clone, Copy, Serialize)]
-struct NoEncryption {
-    #[serde(rename = "NoEncryptionConfig")]
-    none: &'static str,
-}
-
-#[derive(Clone, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Logging {
-    enabled: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    log_group_name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    log_stream_name: Option<String>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Processing {
-    enabled: bool,
-    processors: Vec<ProcessorDescription>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct ProcessorDescription {
-    #[serde(rename = "Type")]
-    kind: String,
-    parameters: Vec<Parameter>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Parameter {
-    parameter_name: String,
-    parameter_value: String,
-}
-
 /// Says what a delivery stream is and how it is configured.
 pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError> {
     let input: Input<'_> = call.parse()?;
@@ -204,63 +117,7 @@ fn describe(stream: &DeliveryStream) -> Description {
         create_timestamp: Time(stream.created_at),
         last_update_timestamp: stream.updated_at.map(Time),
         source,
-        destinations: vec![destination(&stream.destination)],
+        destinations: vec![described::destination(&stream.destination)],
         has_more_destinations: false,
-    }
-}
-
-/// Both descriptions, as AWS gives them, however the destination was made.
-fn destination(destination: &Destination) -> DestinationDescription {
-    let not_said = (false, None, None);
-    let (enabled, group, log_stream) = destination.logging.clone().unwrap_or(not_said);
-    let basic = S3Description {
-        role_arn: destination.role_arn.clone(),
-        bucket_arn: destination.bucket_arn.clone(),
-        prefix: destination.prefix.clone(),
-        error_output_prefix: destination.error_output_prefix.clone(),
-        buffering_hints: Hints {
-            size: destination.size_mib,
-            interval: destination.interval_seconds,
-        },
-        compression_format: destination.compression.as_str(),
-        encryption_configuration: NoEncryption {
-            none: "NoEncryption",
-        },
-        cloud_watch_logging_options: Logging {
-            enabled,
-            log_group_name: group,
-            log_stream_name: log_stream,
-        },
-    };
-    let extended = ExtendedS3Description {
-        basic: basic.clone(),
-        processing_configuration: destination.processing.as_ref().map(processing),
-        s3_backup_mode: "Disabled",
-        file_extension: destination.file_extension.clone(),
-        custom_time_zone: destination.custom_time_zone.clone(),
-    };
-    DestinationDescription {
-        destination_id: DESTINATION,
-        s3_destination_description: basic,
-        extended_s3_destination_description: extended,
-    }
-}
-
-fn processing((enabled, processors): &(bool, Vec<Processor>)) -> Processing {
-    let processors = processors
-        .iter()
-        .map(|(kind, parameters)| ProcessorDescription {
-            kind: kind.clone(),
-            parameters: parameters
-                .iter()
-                .map(|(name, value)| Parameter {
-                    parameter_name: name.clone(),
-                    parameter_value: value.clone(),
-                })
-                .collect(),
-        });
-    Processing {
-        enabled: *enabled,
-        processors: processors.collect(),
     }
 }

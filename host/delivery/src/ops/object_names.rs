@@ -28,20 +28,25 @@ pub async fn check(
     stream: &DeliveryStreamName,
     destination: &Destination,
 ) -> Result<(), ApiError> {
-    let refused = |Invalid(why)| invalid_argument(format!("{why}."));
-    let plan = destination.plan().map_err(refused)?;
+    let wrong = |Invalid(why)| invalid_argument(format!("{why}."));
+    let plan = destination.plan().map_err(wrong)?;
     let Plan {
         bucket,
         prefixes,
         zone,
         ..
     } = &plan;
-    for (member, prefix, extension) in [
+    let refused = prefixes.failed.of_http_endpoint();
+    let mut named = vec![
         ("Prefix", &prefixes.delivered, destination.extension()),
         ("ErrorOutputPrefix", &prefixes.failed, ""),
-    ] {
+    ];
+    if destination.http_endpoint().is_some() {
+        named.push(("ErrorOutputPrefix", &refused, ""));
+    }
+    for (member, prefix, extension) in named {
         let mut keys = Vec::new();
-        for local in moments(zone, delivery.now()).map_err(refused)? {
+        for local in moments(zone, delivery.now()).map_err(wrong)? {
             keys.push(key(delivery, prefix, (stream, extension), local));
         }
         let bytes = keys.iter().map(String::len).max().unwrap_or_default();

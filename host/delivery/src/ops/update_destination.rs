@@ -7,10 +7,11 @@ use wire::shape::pattern::firehose as pattern;
 use wire::shape::{Check, Fields, Shape, TextRule};
 use wire::{Answer, ApiError, Call};
 
-use super::describe_delivery_stream::DESTINATION;
+use super::described::DESTINATION;
+use super::http_shapes::HttpEndpoint;
 use super::s3_shapes::{Changed, ExtendedS3, S3};
 use super::shapes::{NAME, Unserved, required};
-use super::{configure, error, find, object_names};
+use super::{configure, configure_http, error, find, object_names};
 use crate::Delivery;
 use crate::catalog::Edit;
 use crate::delivery_stream::Destination;
@@ -35,7 +36,8 @@ struct Input<'a> {
     elasticsearch_destination_update: Option<Unserved>,
     amazonopensearchservice_destination_update: Option<Unserved>,
     splunk_destination_update: Option<Unserved>,
-    http_endpoint_destination_update: Option<Unserved>,
+    #[serde(borrow)]
+    http_endpoint_destination_update: Option<Structure<Changed<HttpEndpoint<'a>>>>,
     amazon_open_search_serverless_destination_update: Option<Unserved>,
     snowflake_destination_update: Option<Unserved>,
     iceberg_destination_update: Option<Unserved>,
@@ -49,6 +51,8 @@ impl Shape for Input<'_> {
         check.required("DestinationId", &self.destination_id, DESTINATION_ID);
         check.optional("S3DestinationUpdate", &self.s3, Fields);
         check.optional("ExtendedS3DestinationUpdate", &self.extended_s3, Fields);
+        let http = &self.http_endpoint_destination_update;
+        check.optional("HttpEndpointDestinationUpdate", http, Fields);
     }
 }
 
@@ -59,7 +63,6 @@ impl Input<'_> {
             &self.elasticsearch_destination_update,
             &self.amazonopensearchservice_destination_update,
             &self.splunk_destination_update,
-            &self.http_endpoint_destination_update,
             &self.amazon_open_search_serverless_destination_update,
             &self.snowflake_destination_update,
             &self.iceberg_destination_update,
@@ -99,16 +102,36 @@ fn changed(
     input: &Input<'_>,
     before: &Destination,
 ) -> Result<Destination, ApiError> {
-    match (&input.s3, &input.extended_s3, input.is_served()) {
-        (Some(Structure(Changed(s3))), None, true) => configure::s3(Some(before), s3),
-        (None, Some(Structure(Changed(extended))), true) => {
+    if !input.is_served() {
+        return Err(error::invalid_argument(
+            "Only S3, extended S3 and HTTP endpoint destinations are supported.",
+        ));
+    }
+    let http = &input.http_endpoint_destination_update;
+    match (&input.s3, &input.extended_s3, http) {
+        (Some(_), None, None) | (None, Some(_), None) if before.http_endpoint().is_some() => {
+            Err(other_kind("an HTTP endpoint", "S3"))
+        }
+        (None, None, Some(_)) if before.http_endpoint().is_none() => {
+            Err(other_kind("S3", "an HTTP endpoint"))
+        }
+        (Some(Structure(Changed(s3))), None, None) => configure::s3(Some(before), s3),
+        (None, Some(Structure(Changed(extended))), None) => {
             configure::extended_s3(delivery, caller, Some(before), extended)
         }
-        (_, _, false) => Err(error::invalid_argument(
-            "Only S3 and extended S3 destinations are supported.",
-        )),
+        (None, None, Some(Structure(Changed(http)))) => {
+            configure_http::http_endpoint(delivery, caller, Some(before), http)
+        }
         _ => Err(error::invalid_argument(
             "Exactly one destination configuration is supported for a Firehose",
         )),
     }
+}
+
+/// What waits was put for a destination of one kind, and what is known of its pieces is of that
+/// kind, too.
+fn other_kind(is: &str, said: &str) -> ApiError {
+    error::invalid_argument(format!(
+        "The destination is {is} and cannot become {said}. Make another delivery stream for that."
+    ))
 }

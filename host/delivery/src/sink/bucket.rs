@@ -12,7 +12,7 @@ use crate::object_name::{Label, NamingKey, Place};
 use crate::objects::{Created, ObjectError, Objects};
 use crate::open_cut::OpenCut;
 use crate::piece::{Piece, PieceKind};
-use crate::prefix::Prefixes;
+use crate::prefix::{Prefix, Prefixes};
 use crate::zone::Local;
 
 /// Where the objects of one cut go, and how they are named.
@@ -22,6 +22,8 @@ pub struct Bucket {
     naming: NamingKey,
     bucket: BucketName,
     prefixes: Prefixes,
+    /// What stands before names of records that the destination refused.
+    refused: Prefix,
     extension: String,
     /// How delivered objects are packed.
     compression: Compression,
@@ -57,6 +59,7 @@ impl Bucket {
             objects: Arc::clone(objects),
             naming: naming.clone(),
             bucket,
+            refused: prefixes.failed.of_http_endpoint(),
             prefixes,
             extension: destination.extension().to_owned(),
             compression: destination.compression,
@@ -70,9 +73,9 @@ impl Bucket {
     pub async fn hand(&self, piece: Piece, place: Place) -> Answer {
         let key = self.key(place);
         let compression = match piece.kind {
-            PieceKind::Delivered => self.compression,
+            PieceKind::Delivered | PieceKind::Backup => self.compression,
             // Failed records are not packed.
-            PieceKind::Failed => Compression::Uncompressed,
+            PieceKind::Failed | PieceKind::Refused => Compression::Uncompressed,
         };
         let create = self
             .objects
@@ -101,8 +104,11 @@ impl Bucket {
 
     fn key(&self, place: Place) -> String {
         let (prefix, extension) = match place.kind {
-            PieceKind::Delivered => (&self.prefixes.delivered, self.extension.as_str()),
+            PieceKind::Delivered | PieceKind::Backup => {
+                (&self.prefixes.delivered, self.extension.as_str())
+            }
             PieceKind::Failed => (&self.prefixes.failed, ""),
+            PieceKind::Refused => (&self.refused, ""),
         };
         let label = Label {
             stream: self.stream.as_str(),

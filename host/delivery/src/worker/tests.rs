@@ -4,7 +4,9 @@ use types::Timestamp;
 use super::*;
 use crate::compression::Compression;
 use crate::counts::Counts;
+use crate::encoder::Encoder;
 use crate::shares::Room;
+use crate::sink::Form;
 use crate::user_records::tests::frame;
 
 /// A worker for a cut that may become objects of so many bytes, and has so much room.
@@ -24,7 +26,10 @@ fn worker(delimiter: &str, object_bytes_max: usize, room_bytes: u64) -> Worker {
     Worker::new(
         task,
         allowance,
-        Encoder::new(Compression::Uncompressed),
+        Forms {
+            delivered: Form::Object(Encoder::new(Compression::Uncompressed)),
+            backup: None,
+        },
         None,
     )
 }

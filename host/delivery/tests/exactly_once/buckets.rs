@@ -1,4 +1,5 @@
-//! Buckets in memory that outlive the process under test and do to it what real ones do.
+//! Buckets in memory that outlive the process under test and do to it what real ones do. An HTTP
+//! endpoint is one of them: what it has taken lies under the request's id (`endpoint`).
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -33,6 +34,20 @@ pub enum Does {
     HangAfter,
     /// Somebody else's object is made, and the answer is an error.
     MakeAnother,
+}
+
+/// What an endpoint made of a request.
+pub enum Took {
+    /// It was taken, or had been.
+    Well(Created),
+    /// It was not, this time.
+    Not,
+    /// It was, and the connection broke.
+    Broken,
+    /// It never is.
+    Never,
+    /// Nobody is let in.
+    Misconfigured,
 }
 
 /// Decides by the number of the put, counted from 1, and by its bucket.
@@ -192,6 +207,31 @@ impl Buckets {
         let mut released = self.released.subscribe();
         // The sender is here as long as the receiver is.
         let _ = released.wait_for(|released| *released).await;
+    }
+
+    /// Handles a request of an endpoint: where its content goes, and what becomes of that.
+    pub async fn take(&self, name: Name, content: Bytes) -> Took {
+        let took = match self.begin(&name.0) {
+            Does::Well => Took::Well(self.make(name, content)),
+            Does::FailBefore => Took::Not,
+            Does::FailAfter => {
+                self.make(name, content);
+                Took::Broken
+            }
+            Does::Refuse => Took::Never,
+            Does::HangBefore => {
+                self.until_released().await;
+                Took::Well(self.make(name, content))
+            }
+            Does::HangAfter => {
+                let created = self.make(name, content);
+                self.until_released().await;
+                Took::Well(created)
+            }
+            Does::MakeAnother => Took::Misconfigured,
+        };
+        self.ended.send_modify(|ended| *ended += 1);
+        took
     }
 
     async fn put(&self, name: Name, content: Bytes) -> Result<Created, ObjectError> {

@@ -6,6 +6,7 @@ use std::io::Read;
 use delivery::DeliveryStatus;
 
 use crate::buckets::{Buckets, Name};
+use crate::endpoint::{ENDPOINT, records_of};
 use crate::ledger::{Entry, Id, Kind, Ledger, id_in};
 use crate::world::NAME;
 
@@ -22,9 +23,17 @@ pub enum Through {
     Limited,
     /// Now one, now the other.
     Any,
-    /// None, and some are failed by an operator.
+    /// None, and some are failed by an operator, or refused by an endpoint.
     Skipped,
+    /// `parse-access-log`, and an endpoint refuses some.
+    Refused,
 }
+
+/// What stands in the names of objects of records that an endpoint refused.
+const REFUSED: &str = "http-endpoint-failed/";
+
+/// Records of a lane that are in order: those that an endpoint refused go a way of their own.
+type Way = (u32, bool);
 
 /// Where records were found.
 #[derive(Default)]
@@ -50,35 +59,38 @@ pub fn check(ledger: &Ledger, buckets: &Buckets, status: &DeliveryStatus, throug
     assert_eq!((status.waiting_records, status.waiting_since_ms), (0, None));
 }
 
-/// All records in the buckets. Those of a lane are in order.
+/// All records in the buckets. Those of a lane that go one way are in order.
 pub fn found(entries: &BTreeMap<Id, Entry>, buckets: &Buckets) -> Found {
     let mut found = Found::default();
-    let mut delivered: HashMap<u32, Vec<Id>> = HashMap::new();
-    let mut failed: HashMap<u32, Vec<Id>> = HashMap::new();
+    let mut delivered: HashMap<Way, Vec<Id>> = HashMap::new();
+    let mut failed: HashMap<Way, Vec<Id>> = HashMap::new();
     let mut objects: Vec<_> = buckets.objects().into_iter().collect();
     objects.sort_by_key(|(name, _)| order(name));
     for ((bucket, key), content) in objects {
-        let text = unpacked(&key, &content);
-        let is_failed = key.contains("processing-failed/");
-        let ids: Vec<Id> = text
-            .lines()
-            .map(|line| {
+        let is_failed = key.contains("processing-failed/") || key.contains(REFUSED);
+        let ids: Vec<Id> = if bucket == ENDPOINT {
+            let records = records_of(&content);
+            records.iter().map(|record| id_in(record)).collect()
+        } else {
+            let of_line = |line: &str| {
                 if is_failed {
                     id_in(&raw_data(line))
                 } else {
                     id_in(line)
                 }
-            })
-            .collect();
+            };
+            unpacked(&key, &content).lines().map(of_line).collect()
+        };
         let lane = entries[ids.first().expect("no object is empty")].lane;
         let strange = ids.iter().find(|id| entries[*id].lane != lane);
         assert_eq!(strange, None, "{bucket}/{key} holds records of two lanes");
+        let way = (lane, key.contains(REFUSED));
         if is_failed {
             found.failed_objects += 1;
-            failed.entry(lane).or_default().extend(ids);
+            failed.entry(way).or_default().extend(ids);
         } else {
             found.objects += 1;
-            delivered.entry(lane).or_default().extend(ids);
+            delivered.entry(way).or_default().extend(ids);
         }
     }
     for (lanes, all) in [
@@ -106,7 +118,11 @@ fn unpacked(key: &str, content: &[u8]) -> String {
 
 /// Objects in the order of their records: by version, then by name. What stands before names is
 /// the same for all objects of a version.
-fn order((_, key): &Name) -> (u64, String) {
+fn order((bucket, key): &Name) -> (u64, String) {
+    if bucket == ENDPOINT {
+        // An id begins with the cut's number and the request's.
+        return (0, key.clone());
+    }
     let (_, file) = key.rsplit_once('/').unwrap_or(("", key));
     let rest = file
         .strip_prefix(NAME)
@@ -156,7 +172,8 @@ fn check_fates(entries: &BTreeMap<Id, Entry>, found: &Found, through: Through) {
     for (id, entry) in entries {
         let fate = seen.get(id).copied();
         let allowed: &[Option<&str>] = match (entry.kind, through) {
-            (Kind::Bad, Through::Parser) => &[Some("failed")],
+            (Kind::Bad, Through::Parser | Through::Refused) => &[Some("failed")],
+            (_, Through::Refused) => &[Some("delivered"), Some("failed")],
             (Kind::Bot, Through::Filter) => &[None],
             (Kind::Heavy, Through::Limited) => &[Some("failed"), Some("delivered")],
             (Kind::Bad, Through::Any) => &[Some("failed"), Some("delivered")],
@@ -198,7 +215,7 @@ fn check_counts(entries: &BTreeMap<Id, Entry>, found: &Found, status: &DeliveryS
     let absent = |is_sure: bool| {
         let absent = entries.iter().filter(|(id, entry)| {
             let may_be = entry.kind == Kind::Bot && (!is_sure || entry.acknowledged.is_some());
-            may_be && !found.delivered.contains(id)
+            may_be && !found.delivered.contains(id) && !found.failed.contains(id)
         });
         absent.count() as u64
     };

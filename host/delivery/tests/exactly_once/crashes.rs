@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 
 use crate::buckets::{Buckets, Does, Put};
 use crate::check::{Through, check};
+use crate::endpoint::{ENDPOINT, http_destination};
 use crate::ledger::{Kind, Ledger, any_kind, any_weight};
 use crate::world::{Components, Ground, NAME, Origin, World, caller, destination, processing};
 
@@ -44,6 +45,8 @@ pub struct Case {
     failing_sync: Option<(u64, AfterFailedSync)>,
     /// Records are lines and heavy ones.
     is_heavy: bool,
+    /// Records go to an HTTP endpoint that refuses some and breaks off now and then.
+    to_endpoint: bool,
 }
 
 impl Case {
@@ -55,6 +58,7 @@ impl Case {
             is_refused_again: false,
             failing_sync: None,
             is_heavy: false,
+            to_endpoint: false,
         }
     }
 
@@ -76,8 +80,9 @@ impl Case {
 
     fn through(self) -> Through {
         match self.plugin {
-            None if self.order == Some(Order::Skip) => Through::Skipped,
+            None if self.order == Some(Order::Skip) || self.to_endpoint => Through::Skipped,
             None => Through::Nothing,
+            Some(_) if self.to_endpoint => Through::Refused,
             Some(_) if self.is_heavy => Through::Limited,
             Some("parse-access-log") => Through::Parser,
             Some(_) => Through::Filter,
@@ -103,6 +108,17 @@ async fn record(ground: Ground, case: Case) -> Run {
     let world = World::open(ground.clone()).await;
     let mut first = destination("first", "a/");
     first["ProcessingConfiguration"] = processing(case.plugin);
+    if case.to_endpoint {
+        first = http_destination("first", case.plugin);
+        ground
+            .buckets
+            .rule(|call, bucket| match (bucket, call % 6) {
+                (ENDPOINT, 2) => Does::Refuse,
+                (ENDPOINT, 5) if call < 12 => Does::FailAfter,
+                (ENDPOINT, 0) if call < 12 => Does::FailBefore,
+                _ => Does::Well,
+            });
+    }
     world.create(case.origin, &first).await;
     let from = case.failing_sync.map_or(0, |_| ground.disk.recorded());
     let rounds = plan_failure(&ground, case);
@@ -112,7 +128,13 @@ async fn record(ground: Ground, case: Case) -> Run {
                 "Prefix": "b/", "CompressionFormat": "UNCOMPRESSED",
                 "BufferingHints": {"SizeInMBs": 1, "IntervalInSeconds": 900},
             });
-            let updated = world.update(1, &second).await;
+            let updated = if case.to_endpoint {
+                let packed = json!({"RequestConfiguration": {"ContentEncoding": "GZIP"}});
+                let member = "HttpEndpointDestinationUpdate";
+                world.update_as(member, 1, &packed).await
+            } else {
+                world.update(1, &second).await
+            };
             assert!(updated.is_ok() || case.failing_sync.is_some());
         }
         let producer = async |number: u32| {
@@ -338,6 +360,18 @@ async fn a_crash_anywhere_neither_loses_nor_repeats_a_record_that_was_put_direct
 async fn a_crash_anywhere_neither_loses_nor_repeats_a_record_of_a_stream() {
     let case = Case::of(Origin::Stream, None);
     println!("{}", crash_everywhere(&Components::none(), case).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_anywhere_sends_each_record_in_one_request_or_puts_it_into_the_error_output() {
+    for plugin in [None, Some("parse-access-log")] {
+        let components = Components::of(&["parse-access-log"]);
+        let case = Case {
+            to_endpoint: true,
+            ..Case::of(Origin::Direct, plugin)
+        };
+        println!("{}", crash_everywhere(&components, case).await);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

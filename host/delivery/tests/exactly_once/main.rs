@@ -19,10 +19,12 @@ mod crashes;
 mod damaged;
 mod deleted;
 mod endings;
+mod endpoint;
 mod flushed;
 #[path = "../../../../tests/hostile/guest.rs"]
 #[expect(dead_code, reason = "the attacks need more of it")]
 mod guest;
+mod http_endpoint;
 mod layouts;
 mod ledger;
 mod left_out;

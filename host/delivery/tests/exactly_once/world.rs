@@ -248,6 +248,7 @@ impl World {
                 .work_limits
                 .with_skipped_objects_of(ground.skipped_object_bytes_max),
             objects: Arc::new(ground.buckets.clone()),
+            endpoints: Arc::new(ground.buckets.clone()),
             throttle: false,
             naming_key: streams.derived_key("names of objects"),
         };
@@ -319,9 +320,13 @@ impl World {
 
     /// Asks for the delivery stream. Its source is there, if it reads one.
     pub async fn try_create(&self, origin: Origin, destination: &Value) -> Result<(), ApiError> {
-        let mut input = json!({
-            "DeliveryStreamName": NAME, "ExtendedS3DestinationConfiguration": destination,
-        });
+        let mut input = json!({"DeliveryStreamName": NAME});
+        let member = if destination.get("EndpointConfiguration").is_some() {
+            "HttpEndpointDestinationConfiguration"
+        } else {
+            "ExtendedS3DestinationConfiguration"
+        };
+        input[member] = destination.clone();
         if origin == Origin::Stream {
             input["DeliveryStreamType"] = json!("KinesisStreamAsSource");
             let arn = format!("arn:aws:kinesis:eu-west-1:000000000000:stream/{SOURCE}");
@@ -336,11 +341,22 @@ impl World {
 
     /// Changes members of the destination; what is not said stays.
     pub async fn update(&self, version: u64, changes: &Value) -> Result<(), ApiError> {
+        self.update_as("ExtendedS3DestinationUpdate", version, changes)
+            .await
+    }
+
+    /// The same of a destination of the kind that this member changes.
+    pub async fn update_as(
+        &self,
+        member: &str,
+        version: u64,
+        changes: &Value,
+    ) -> Result<(), ApiError> {
         let input = json!({
             "DeliveryStreamName": NAME,
             "CurrentDeliveryStreamVersionId": version.to_string(),
             "DestinationId": "destinationId-000000000001",
-            "ExtendedS3DestinationUpdate": changes,
+            member: changes,
         });
         let updated = delivery::ops::update_destination::handle(&self.delivery, call(&input)).await;
         updated.map(|_| ())

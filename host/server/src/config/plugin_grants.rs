@@ -66,7 +66,7 @@ fn names(entry: &Entry<'_>, shape: &str) -> Result<BTreeSet<String>, Wrong> {
 }
 
 /// The elements of a list, of which none is a secret, so that what is wrong with one can be said.
-fn parsed<T>(
+pub(super) fn parsed<T>(
     entry: &Entry<'_>,
     shape: &str,
     parse: impl Fn(&str) -> Result<T, Invalid>,

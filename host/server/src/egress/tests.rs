@@ -46,12 +46,13 @@ fn resolver(answers: &[&[&str]]) -> Arc<Told> {
     })
 }
 
-fn roots(certificates: RootCertStore) -> ClientConfig {
-    ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+fn roots(certificates: RootCertStore) -> TlsConnector {
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_root_certificates(certificates)
-        .with_no_client_auth()
+        .with_no_client_auth();
+    TlsConnector::from(Arc::new(config))
 }
 
 /// A call, as it is made.

@@ -1,5 +1,6 @@
 //! `millrace delivery create`.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,12 +44,18 @@ pub(crate) struct CreateArgs {
     /// MiB of records that are enough for an object
     #[arg(long, value_name = "N", default_value_t = 5)]
     size: u32,
-    /// Compress objects with gzip
+    /// Compress objects, or requests, with gzip
     #[arg(long)]
     gzip: bool,
     /// Compress objects: GZIP, ZIP, Snappy, HADOOP_SNAPPY or ZSTD
     #[arg(long, value_name = "FORMAT", conflicts_with = "gzip")]
     compression: Option<String>,
+    /// The HTTP endpoint that records go to; the bucket gets what it refuses
+    #[arg(long, value_name = "URL")]
+    to: Option<String>,
+    /// The file that holds the endpoint's access key
+    #[arg(long, value_name = "FILE", requires = "to")]
+    access_key_file: Option<PathBuf>,
     #[command(flatten)]
     target: TargetArgs,
 }
@@ -64,6 +71,13 @@ pub(crate) struct NewDelivery<'a> {
     pub(crate) interval_seconds: u32,
     pub(crate) size_mib: u32,
     pub(crate) compression: &'a str,
+    pub(crate) endpoint: Option<Endpoint<'a>>,
+}
+
+/// The HTTP endpoint that records go to.
+pub(crate) struct Endpoint<'a> {
+    pub(crate) url: &'a str,
+    pub(crate) access_key: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -96,12 +110,26 @@ pub(crate) async fn run(args: &CreateArgs) -> Result<(), Failure> {
             None if args.gzip => "GZIP",
             None => "UNCOMPRESSED",
         },
+        endpoint: endpoint(args)?,
     };
     if let Some(plugin) = new.plugin {
         check_world(&target, plugin).await?;
     }
     let made = create(&target, &new).await?;
     Ok(output::lines(&made)?)
+}
+
+fn endpoint(args: &CreateArgs) -> Result<Option<Endpoint<'_>>, Failure> {
+    let Some(url) = &args.to else {
+        return Ok(None);
+    };
+    let read = |file: &PathBuf| {
+        let text = std::fs::read_to_string(file);
+        let text = text.map_err(|error| format!("read {}: {error}", file.display()))?;
+        Ok::<_, String>(text.trim_end_matches(['\r', '\n']).to_owned())
+    };
+    let access_key = args.access_key_file.as_ref().map(read).transpose()?;
+    Ok(Some(Endpoint { url, access_key }))
 }
 
 /// A delivery stream through a consumer would wait for a transform for ever. Whatever else there is
@@ -151,17 +179,25 @@ fn request(new: &NewDelivery<'_>, stream_arn: &str) -> Result<Value, String> {
         return Err(format!("'{stream_arn}' is no ARN"));
     };
     let role = format!("arn:{partition}:iam::{account}:role/any");
-    let mut destination = json!({
+    let hints = json!({
+        "SizeInMBs": new.size_mib,
+        "IntervalInSeconds": new.interval_seconds,
+    });
+    let bucket = json!({
         "RoleARN": role,
         "BucketARN": format!("arn:{partition}:s3:::{}", new.bucket),
         "Prefix": new.prefix,
         "ErrorOutputPrefix": new.error_prefix,
-        "BufferingHints": {
-            "SizeInMBs": new.size_mib,
-            "IntervalInSeconds": new.interval_seconds,
-        },
+        "BufferingHints": hints,
         "CompressionFormat": new.compression,
     });
+    let (member, mut destination) = match &new.endpoint {
+        None => ("ExtendedS3DestinationConfiguration", bucket),
+        Some(endpoint) => {
+            let destination = to_endpoint(new, endpoint, (bucket, hints));
+            ("HttpEndpointDestinationConfiguration", destination)
+        }
+    };
     if let Some(plugin) = new.plugin {
         let function = format!("arn:{partition}:lambda:{region}:{account}:function:{plugin}");
         let parameter = json!({"ParameterName": "LambdaArn", "ParameterValue": function});
@@ -176,6 +212,24 @@ fn request(new: &NewDelivery<'_>, stream_arn: &str) -> Result<Value, String> {
             "KinesisStreamARN": stream_arn,
             "RoleARN": role,
         },
-        "ExtendedS3DestinationConfiguration": destination,
+        member: destination,
     }))
+}
+
+fn to_endpoint(new: &NewDelivery<'_>, to: &Endpoint<'_>, (bucket, hints): (Value, Value)) -> Value {
+    let mut endpoint = json!({"Url": to.url});
+    if let Some(key) = &to.access_key {
+        endpoint["AccessKey"] = json!(key);
+    }
+    let encoding = if new.compression == "GZIP" {
+        "GZIP"
+    } else {
+        "NONE"
+    };
+    json!({
+        "EndpointConfiguration": endpoint,
+        "BufferingHints": hints,
+        "RequestConfiguration": {"ContentEncoding": encoding},
+        "S3Configuration": bucket,
+    })
 }

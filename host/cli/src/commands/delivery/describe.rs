@@ -51,10 +51,13 @@ pub(crate) async fn run(args: &DescribeArgs) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Where the bucket stands among the facts: the endpoint stands before it.
+const BUCKET_PLACE: usize = 5;
+
 /// What is known of all lanes together, by name.
 fn facts(stream: &DeliveryStream) -> Vec<(&'static str, String)> {
     let number = output::count;
-    vec![
+    let mut facts = vec![
         ("delivery stream", stream.name.clone()),
         ("arn", stream.arn.clone()),
         ("status", stream.status.clone()),
@@ -92,7 +95,11 @@ fn facts(stream: &DeliveryStream) -> Vec<(&'static str, String)> {
         ("bytes delivered", number(stream.bytes_delivered)),
         ("tried again", number(stream.retries)),
         ("last object", output::or_none(stream.last_object.clone())),
-    ]
+    ];
+    if let Some(endpoint) = &stream.endpoint {
+        facts.insert(BUCKET_PLACE, ("endpoint", endpoint.clone()));
+    }
+    facts
 }
 
 fn text_of(lane: &Lane) -> String {

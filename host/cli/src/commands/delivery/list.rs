@@ -45,6 +45,9 @@ pub(crate) async fn run(args: &ListArgs) -> Result<(), Failure> {
     }
     output::raw(output::table(&rows).as_bytes())?;
     for stream in &page.delivery_streams {
+        if let Some(endpoint) = &stream.endpoint {
+            output::lines(&format!("  {} goes to {endpoint}", stream.name))?;
+        }
         if let Some(why) = &stream.trouble {
             output::lines(&format!("  {} does not get on: {why}", stream.name))?;
         }

@@ -18,6 +18,7 @@ pub(crate) struct DeliveryStream {
     pub(crate) version_id: u64,
     pub(crate) source: Option<String>,
     pub(crate) bucket: String,
+    pub(crate) endpoint: Option<String>,
     pub(crate) records_in: u64,
     pub(crate) replayed: u64,
     pub(crate) delivered: u64,

@@ -9,6 +9,7 @@ use crate::counts::Counts;
 use crate::encoder::Encoder;
 use crate::packing::{Allowance, Task};
 use crate::shares::Room;
+use crate::sink::{Form, Forms};
 use crate::worker::Worker;
 
 /// A marked record becomes 200,000 bytes.
@@ -37,9 +38,12 @@ fn worker(own: &Own, (output, room_bytes): (usize, u64), settled: &Settled) -> W
         room: Room::up_to(room_bytes),
         besides: 0,
     };
-    let encoder = Encoder::new(Compression::Uncompressed);
+    let forms = Forms {
+        delivered: Form::Object(Encoder::new(Compression::Uncompressed)),
+        backup: None,
+    };
     let transformer = own.transformer(pins, settled);
-    Worker::new(task, allowance, encoder, Some(transformer))
+    Worker::new(task, allowance, forms, Some(transformer))
 }
 
 /// What records become, object by object, and what was settled when each left.

@@ -59,6 +59,15 @@ pub const LINE: Pattern = Pattern {
     matches: |text| !text.contains(is_line_end),
 };
 
+/// URLs of HTTP endpoints. Plain ones are only served where the operator of this server says so,
+/// which is for the operation to look at.
+pub const ENDPOINT_URL: Pattern = Pattern {
+    text: "https://.*",
+    matches: |text| {
+        !text.contains(is_line_end) && (text.starts_with("https://") || text.starts_with("http://"))
+    },
+};
+
 /// Names of log groups.
 pub const LOG_GROUP: Pattern = Pattern {
     text: r"[\.\-_/#A-Za-z0-9]*",
@@ -237,6 +246,11 @@ mod tests {
         expect(LOG_GROUP, &["", "/aws/a-b_c#1."], &["a b", "é"]);
         expect(LOG_STREAM, &["", "a b"], &["a:b", "*"]);
         expect(PARAMETER_VALUE, &["a", " a "], &["", "  ", "\t", "a\nb"]);
+        expect(
+            ENDPOINT_URL,
+            &["https://a.example/b?c", "http://127.0.0.1:80/"],
+            &["", "ftp://a.example", "https://a\nb"],
+        );
         expect(FILE_EXTENSION, &["", ".json.gz"], &["json", ".", ".JSON"]);
         expect(TIME_ZONE, &["", "Europe/Berlin"], &["UTC+1", "a b"]);
         expect(VERSION_ID, &["1", "007"], &["", "v1", "-1"]);

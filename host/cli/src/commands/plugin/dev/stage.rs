@@ -193,6 +193,7 @@ impl Stage {
             interval_seconds: INTERVAL_SECONDS,
             size_mib: SIZE_MIB,
             compression: "UNCOMPRESSED",
+            endpoint: None,
         };
         there(create_delivery(&self.target, &new).await)
     }

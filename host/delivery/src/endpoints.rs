@@ -1,0 +1,75 @@
+//! HTTP endpoints: the boundary between delivery and whoever sends requests. What a request holds
+//! and what an answer means is decided here; which addresses may be called, and how bytes come
+//! there, is for whoever implements [`Endpoints`].
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use types::Invalid;
+
+/// How long an endpoint has to answer (developer guide, "HTTP endpoint delivery request and
+/// response specifications"). After that its answer is not waited for.
+pub const ANSWER_TIME_MAX: Duration = Duration::from_secs(3 * 60);
+/// Bytes of an answer (the same page). Of one with more nothing is read any further.
+pub const ANSWER_BYTES_MAX: usize = 1024 * 1024;
+
+/// A request, whole.
+#[derive(Clone, Debug)]
+pub struct EndpointRequest {
+    /// Where to; it was permitted when it was configured.
+    pub url: String,
+    /// Names in lower case, and values of one line.
+    pub headers: Vec<(&'static str, String)>,
+    /// What is posted, piece by piece.
+    pub body: Vec<Bytes>,
+}
+
+/// What an endpoint answered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reply {
+    /// 100 to 999.
+    pub status: u16,
+    /// `content-type`, if it is text.
+    pub content_type: Option<String>,
+    /// Whether it has a `content-encoding`.
+    pub is_encoded: bool,
+    /// Whether it says how long it is.
+    pub has_length: bool,
+    /// All of it.
+    pub body: Vec<u8>,
+}
+
+/// Why there is no answer. The request may have been taken all the same, unless it was not sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoReply {
+    /// It was not sent: no request may go there.
+    Forbidden(String),
+    /// There was no connection.
+    NotConnected(String),
+    /// The connection ended.
+    Broken(String),
+    /// It took longer than [`ANSWER_TIME_MAX`].
+    Late,
+    /// The answer has more than [`ANSWER_BYTES_MAX`].
+    TooLarge,
+}
+
+/// Sends requests.
+#[async_trait]
+pub trait Endpoints: Send + Sync {
+    /// Whether requests may be sent to a URL, as far as that can be known before its name is
+    /// looked up.
+    ///
+    /// # Errors
+    /// A sentence that says why not, and what an operator would do about it.
+    fn permits(&self, url: &str) -> Result<(), Invalid>;
+
+    /// Posts a request over a connection of its own and reads the answer. A redirect is an answer
+    /// like others. The name is looked up once, and the connection made to an address that came of
+    /// that and that may be called.
+    ///
+    /// # Errors
+    /// When there is no answer within [`ANSWER_TIME_MAX`] and [`ANSWER_BYTES_MAX`].
+    async fn post(&self, request: EndpointRequest) -> Result<Reply, NoReply>;
+}

@@ -1,0 +1,264 @@
+//! What DescribeDeliveryStream tells of a destination, by its kind.
+
+use serde::Serialize;
+
+use crate::delivery_stream::{
+    Destination, INTERVAL_SECONDS_DEFAULT, Kind, Processor, SIZE_MIB_DEFAULT,
+};
+use crate::http_endpoint::HttpEndpoint;
+
+/// The id of the one destination that a delivery stream has, as AWS gives it.
+pub const DESTINATION: &str = "destinationId-000000000001";
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DestinationDescription {
+    destination_id: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    s3_destination_description: Option<S3Description>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extended_s3_destination_description: Option<ExtendedS3Description>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    http_endpoint_destination_description: Option<HttpEndpointDescription>,
+}
+
+#[derive(Clone, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct S3Description {
+    #[serde(rename = "RoleARN")]
+    role_arn: String,
+    #[serde(rename = "BucketARN")]
+    bucket_arn: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prefix: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_output_prefix: Option<String>,
+    buffering_hints: Hints,
+    compression_format: &'static str,
+    encryption_configuration: NoEncryption,
+    cloud_watch_logging_options: Logging,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ExtendedS3Description {
+    #[serde(flatten)]
+    basic: S3Description,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    processing_configuration: Option<Processing>,
+    s3_backup_mode: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file_extension: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    custom_time_zone: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct HttpEndpointDescription {
+    endpoint_configuration: Endpoint,
+    buffering_hints: Hints,
+    cloud_watch_logging_options: Logging,
+    request_configuration: RequestConfiguration,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    processing_configuration: Option<Processing>,
+    #[serde(rename = "RoleARN", skip_serializing_if = "String::is_empty")]
+    role_arn: String,
+    retry_options: RetryOptions,
+    s3_backup_mode: &'static str,
+    #[serde(rename = "S3DestinationDescription")]
+    s3_destination_description: S3Description,
+}
+
+/// The access key is never told.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Endpoint {
+    url: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct RequestConfiguration {
+    content_encoding: &'static str,
+    common_attributes: Vec<Attribute>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Attribute {
+    attribute_name: String,
+    attribute_value: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct RetryOptions {
+    duration_in_seconds: u32,
+}
+
+#[derive(Clone, Copy, Serialize)]
+struct Hints {
+    #[serde(rename = "SizeInMBs")]
+    size: u32,
+    #[serde(rename = "IntervalInSeconds")]
+    interval: u32,
+}
+
+#[derive(Clone, Copy, Serialize)]
+struct NoEncryption {
+    #[serde(rename = "NoEncryptionConfig")]
+    none: &'static str,
+}
+
+#[derive(Clone, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Logging {
+    enabled: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log_group_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log_stream_name: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Processing {
+    enabled: bool,
+    processors: Vec<ProcessorDescription>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ProcessorDescription {
+    #[serde(rename = "Type")]
+    kind: String,
+    parameters: Vec<Parameter>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Parameter {
+    parameter_name: String,
+    parameter_value: String,
+}
+
+/// The description of a destination: of an S3 destination both, as AWS gives them, however it was
+/// made.
+pub fn destination(destination: &Destination) -> DestinationDescription {
+    let (s3, extended, http) = match &destination.kind {
+        Kind::Bucket => {
+            let basic = s3(destination);
+            let extended = ExtendedS3Description {
+                basic: basic.clone(),
+                processing_configuration: destination.processing.as_ref().map(processing),
+                s3_backup_mode: "Disabled",
+                file_extension: destination.file_extension.clone(),
+                custom_time_zone: destination.custom_time_zone.clone(),
+            };
+            (Some(basic), Some(extended), None)
+        }
+        Kind::HttpEndpoint(endpoint) => {
+            let described = http_endpoint(destination, endpoint);
+            (None, None, Some(described))
+        }
+    };
+    DestinationDescription {
+        destination_id: DESTINATION,
+        s3_destination_description: s3,
+        extended_s3_destination_description: extended,
+        http_endpoint_destination_description: http,
+    }
+}
+
+fn s3(destination: &Destination) -> S3Description {
+    S3Description {
+        role_arn: destination.role_arn.clone(),
+        bucket_arn: destination.bucket_arn.clone(),
+        prefix: destination.prefix.clone(),
+        error_output_prefix: destination.error_output_prefix.clone(),
+        buffering_hints: hints(destination),
+        compression_format: destination.compression.as_str(),
+        encryption_configuration: NoEncryption {
+            none: "NoEncryption",
+        },
+        cloud_watch_logging_options: logging(destination.logging.clone()),
+    }
+}
+
+fn http_endpoint(destination: &Destination, endpoint: &HttpEndpoint) -> HttpEndpointDescription {
+    let beside = endpoint.bucket.clone();
+    let (size, interval) = beside
+        .hints
+        .unwrap_or((SIZE_MIB_DEFAULT, INTERVAL_SECONDS_DEFAULT));
+    let attributes = endpoint.common_attributes.iter();
+    let attributes = attributes.map(|(name, value)| Attribute {
+        attribute_name: name.clone(),
+        attribute_value: value.clone(),
+    });
+    HttpEndpointDescription {
+        endpoint_configuration: Endpoint {
+            url: endpoint.url.clone(),
+            name: endpoint.name.clone(),
+        },
+        buffering_hints: hints(destination),
+        cloud_watch_logging_options: logging(destination.logging.clone()),
+        request_configuration: RequestConfiguration {
+            content_encoding: if endpoint.packs { "GZIP" } else { "NONE" },
+            common_attributes: attributes.collect(),
+        },
+        processing_configuration: destination.processing.as_ref().map(processing),
+        role_arn: destination.role_arn.clone(),
+        retry_options: RetryOptions {
+            duration_in_seconds: endpoint.retry_seconds,
+        },
+        s3_backup_mode: if endpoint.backs_up_all {
+            "AllData"
+        } else {
+            "FailedDataOnly"
+        },
+        s3_destination_description: S3Description {
+            role_arn: beside.role_arn,
+            buffering_hints: Hints { size, interval },
+            cloud_watch_logging_options: logging(beside.logging),
+            ..s3(destination)
+        },
+    }
+}
+
+fn hints(destination: &Destination) -> Hints {
+    Hints {
+        size: destination.size_mib,
+        interval: destination.interval_seconds,
+    }
+}
+
+fn logging(options: Option<(bool, Option<String>, Option<String>)>) -> Logging {
+    let (enabled, log_group_name, log_stream_name) = options.unwrap_or((false, None, None));
+    Logging {
+        enabled,
+        log_group_name,
+        log_stream_name,
+    }
+}
+
+fn processing((enabled, processors): &(bool, Vec<Processor>)) -> Processing {
+    let processors = processors
+        .iter()
+        .map(|(kind, parameters)| ProcessorDescription {
+            kind: kind.clone(),
+            parameters: parameters
+                .iter()
+                .map(|(name, value)| Parameter {
+                    parameter_name: name.clone(),
+                    parameter_value: value.clone(),
+                })
+                .collect(),
+        });
+    Processing {
+        enabled: *enabled,
+        processors: processors.collect(),
+    }
+}

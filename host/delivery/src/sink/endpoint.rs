@@ -1,0 +1,152 @@
+//! Pieces become requests to an HTTP endpoint, each of which has the same id and the same body in
+//! every try.
+
+use std::sync::Arc;
+
+use super::Answer;
+use super::reply::{Verdict, judge};
+use crate::delivery_stream::{DeliveryStream, Destination, Kind};
+use crate::endpoints::{EndpointRequest, Endpoints};
+use crate::http_endpoint::HttpEndpoint;
+use crate::object_name::{NamingKey, Place};
+use crate::piece::Piece;
+
+/// Where the requests of one cut go.
+#[derive(Clone)]
+pub struct Endpoint {
+    endpoints: Arc<dyn Endpoints>,
+    naming: NamingKey,
+    /// As it is configured now: what waits goes to the endpoint and with the key in force.
+    endpoint: HttpEndpoint,
+    /// Whether bodies of this cut are packed.
+    packs: bool,
+    source_arn: String,
+    /// The header of what is said with each request of this cut.
+    attributes: Option<String>,
+}
+
+impl Endpoint {
+    /// Begins with a cut of this destination, if it is an endpoint.
+    pub fn begin(
+        (endpoints, naming): (&Arc<dyn Endpoints>, &NamingKey),
+        stream: &DeliveryStream,
+        destination: &Destination,
+    ) -> Option<Self> {
+        let (Kind::HttpEndpoint(of_cut), Kind::HttpEndpoint(now)) =
+            (&destination.kind, &stream.destination.kind)
+        else {
+            return None;
+        };
+        Some(Self {
+            endpoints: Arc::clone(endpoints),
+            naming: naming.clone(),
+            endpoint: (**now).clone(),
+            packs: of_cut.packs,
+            source_arn: stream.arn.to_string(),
+            attributes: attributes(&of_cut.common_attributes),
+        })
+    }
+
+    /// For how long a request is tried again.
+    pub fn retry_time(&self) -> std::time::Duration {
+        self.endpoint.retry_time()
+    }
+
+    /// Sends the request of a piece that has this place.
+    pub async fn hand(&self, piece: Piece, place: Place) -> Answer {
+        let id = self.naming.uuid(place);
+        let request = EndpointRequest {
+            url: self.endpoint.url.clone(),
+            headers: self.headers(&id),
+            body: piece.content.into_iter().collect(),
+        };
+        let answered = self.endpoints.post(request).await;
+        let why = |what: &str| format!("send request {id} to the endpoint: {what}");
+        match judge(&answered, &id) {
+            Verdict::Taken => Answer::Delivered(format!("request {id}")),
+            Verdict::Again(fault) => Answer::AgainForItsTime {
+                why: why(&fault.message),
+                fault,
+            },
+            Verdict::Never(fault) => Answer::Refused(fault),
+            Verdict::Misconfigured(what) => Answer::Again {
+                why: why(&format!(
+                    "{what}. Nothing is dropped: it is tried again until the endpoint or the \
+                     configuration is changed"
+                )),
+                is_refused: false,
+            },
+        }
+    }
+
+    fn headers(&self, id: &str) -> Vec<(&'static str, String)> {
+        let mut headers = vec![
+            ("content-type", "application/json".to_owned()),
+            ("x-amz-firehose-protocol-version", "1.0".to_owned()),
+            ("x-amz-firehose-request-id", id.to_owned()),
+            ("x-amz-firehose-source-arn", self.source_arn.clone()),
+        ];
+        if let Some(key) = &self.endpoint.access_key {
+            headers.push(("x-amz-firehose-access-key", key.0.clone()));
+        }
+        if let Some(attributes) = &self.attributes {
+            headers.push(("x-amz-firehose-common-attributes", attributes.clone()));
+        }
+        if self.packs {
+            headers.push(("content-encoding", "gzip".to_owned()));
+        }
+        headers
+    }
+}
+
+/// `{"commonAttributes":{...}}` in ASCII, since it is a header; `None` where there are none.
+fn attributes(attributes: &[(String, String)]) -> Option<String> {
+    if attributes.is_empty() {
+        return None;
+    }
+    let mut out = b"{\"commonAttributes\":{".to_vec();
+    for (place, (name, value)) in attributes.iter().enumerate() {
+        if place > 0 {
+            out.push(b',');
+        }
+        wire::json::write_string(&mut out, name);
+        out.push(b':');
+        wire::json::write_string(&mut out, value);
+    }
+    out.extend_from_slice(b"}}");
+    let mut ascii = String::new();
+    for character in String::from_utf8_lossy(&out).chars() {
+        if character.is_ascii() {
+            ascii.push(character);
+        } else {
+            let mut units = [0; 2];
+            for unit in character.encode_utf16(&mut units) {
+                ascii.extend(format!("\\u{unit:04x}").chars());
+            }
+        }
+    }
+    Some(ascii)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn common_attributes_are_json_in_ascii() {
+        assert_eq!(attributes(&[]), None);
+        let given = [("a", "b\"\n"), ("ü", "\u{1f600}"), ("", "")];
+        let given = given.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let header = attributes(&given).unwrap();
+        assert!(
+            header.bytes().all(|byte| (0x20..0x7f).contains(&byte)),
+            "{header}"
+        );
+        let read: serde_json::Value = serde_json::from_str(&header).unwrap();
+        let read = read["commonAttributes"].as_object().unwrap();
+        assert_eq!(read.len(), 3);
+        for (name, value) in &given {
+            assert_eq!(read[name], value.as_str());
+        }
+    }
+}

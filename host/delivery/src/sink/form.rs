@@ -1,0 +1,71 @@
+//! What the pieces of delivered records are written as. Pure.
+
+use crate::encoder::Encoder;
+
+use super::requests::{Requests, Terms};
+use crate::delivery_stream::{Destination, Kind};
+
+/// What delivered records are written into.
+pub enum Form {
+    /// One object after another.
+    Object(Encoder),
+    /// One request after another.
+    Requests(Box<Requests>),
+}
+
+/// What the records of one cut are written into.
+pub struct Forms {
+    /// Those that are delivered.
+    pub delivered: Form,
+    /// All as they came in, where the bucket gets these, too.
+    pub backup: Option<Encoder>,
+}
+
+impl Forms {
+    /// What the destination of a cut asks for; `terms` are those of requests.
+    pub fn of(destination: &Destination, terms: impl FnOnce(bool) -> Terms) -> Self {
+        let encoder = || Encoder::new(destination.compression);
+        match &destination.kind {
+            Kind::Bucket => Self {
+                delivered: Form::Object(encoder()),
+                backup: None,
+            },
+            Kind::HttpEndpoint(endpoint) => Self {
+                delivered: Form::Requests(Box::new(Requests::begin(terms(endpoint.packs)))),
+                backup: endpoint.backs_up_all.then(encoder),
+            },
+        }
+    }
+}
+
+impl Form {
+    /// Bytes of memory that what has begun takes.
+    pub fn held_bytes(&self) -> usize {
+        match self {
+            Self::Object(encoder) => encoder.held_bytes(),
+            Self::Requests(requests) => requests.held_bytes(),
+        }
+    }
+
+    /// Lets it go.
+    pub fn forget(&mut self) {
+        match self {
+            Self::Object(encoder) => encoder.forget(),
+            Self::Requests(requests) => requests.forget(),
+        }
+    }
+
+    /// Whether all that was written is in the pieces that have ended.
+    ///
+    /// # Errors
+    /// Why it is not.
+    pub fn check(&self) -> Result<(), String> {
+        match self {
+            Self::Object(encoder) => {
+                let packed = encoder.check();
+                packed.map_err(|error| format!("pack records: {error}"))
+            }
+            Self::Requests(requests) => requests.check(),
+        }
+    }
+}
