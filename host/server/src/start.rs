@@ -131,6 +131,8 @@ pub async fn start(
         threads: Arc::clone(&threads),
     };
     let consumers = open_consumers(foundations, config.plugin_grants.clone()).await?;
+    let deployers = deployers(&config);
+    let (skew_max, metrics_token) = (config.clock_skew_max, config.metrics_token);
     let budget = Arc::new(Budget::new(&config.limits, Arc::clone(&clock)));
     let loops = vec![
         tokio::spawn(keep_pace(Arc::clone(&budget), config.limits.answer_grace)),
@@ -146,14 +148,10 @@ pub async fn start(
         },
         plugins,
         threads,
-        deployers: deployers(&config),
+        deployers,
         engine,
         clock,
-        authenticator: Authenticator::new(
-            config.credentials,
-            config.clock_skew_max,
-            config.metrics_token,
-        ),
+        authenticator: Authenticator::new(config.credentials, skew_max, metrics_token),
         cors: Cors::new(config.cors_origins),
         telemetry: Arc::new(Telemetry::new()),
         looks: Looks::default(),
