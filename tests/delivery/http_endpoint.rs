@@ -543,8 +543,15 @@ async fn a_destination_is_described_and_updated_member_by_member() {
         endpoint.heard()[0].headers["x-amz-firehose-access-key"],
         "key"
     );
+}
+
+#[tokio::test]
+async fn a_destination_does_not_become_one_of_another_kind() {
+    let endpoint = Endpoint::saying(&[]).await;
+    let (_service, client) = endpoint.server().await;
+    endpoint.create(&client, json!({})).await;
     let s3 = json!({
-        "DeliveryStreamName": NAME, "CurrentDeliveryStreamVersionId": "2",
+        "DeliveryStreamName": NAME, "CurrentDeliveryStreamVersionId": "1",
         "DestinationId": "destinationId-000000000001",
         "S3DestinationUpdate": {"Prefix": "b/"},
     });

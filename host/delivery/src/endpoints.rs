@@ -73,3 +73,20 @@ pub trait Endpoints: Send + Sync {
     /// When there is no answer within [`ANSWER_TIME_MAX`] and [`ANSWER_BYTES_MAX`].
     async fn post(&self, request: EndpointRequest) -> Result<Reply, NoReply>;
 }
+
+/// Sends nothing: delivery without HTTP endpoints.
+#[derive(Clone, Copy, Debug)]
+pub struct NoEndpoints;
+
+const SENDS_NOTHING: &str = "no requests are sent here";
+
+#[async_trait]
+impl Endpoints for NoEndpoints {
+    fn permits(&self, _: &str) -> Result<(), Invalid> {
+        Err(Invalid(SENDS_NOTHING.to_owned()))
+    }
+
+    async fn post(&self, _: EndpointRequest) -> Result<Reply, NoReply> {
+        Err(NoReply::Forbidden(SENDS_NOTHING.to_owned()))
+    }
+}

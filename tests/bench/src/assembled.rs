@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use delivery::endpoints::NoEndpoints;
 use delivery::objects::LocalObjects;
 use delivery::{Delivery, DeliveryStatus, Foundations, WorkLimits};
 use serde_json::{Value, json};
@@ -108,6 +109,7 @@ impl Assembled {
             work_limits: WorkLimits::default(),
             lanes_per_account_max: types::limits::LANES_PER_ACCOUNT_MAX,
             objects: Arc::clone(&self.objects) as _,
+            endpoints: Arc::new(NoEndpoints),
             throttle: false,
             naming_key: NAMING_KEY,
         };

@@ -173,17 +173,21 @@ fn count(server: &Server, key: &str) -> String {
     printed(command.args(endpoint).output().unwrap())
 }
 
+/// A table `counts` of a server, in which "the" has "41".
+fn make_counts(endpoint: &str) {
+    let table = r#"{"TableName":"counts","BillingMode":"PAY_PER_REQUEST","KeySchema":
+        [{"AttributeName":"key","KeyType":"HASH"}],"AttributeDefinitions":
+        [{"AttributeName":"key","AttributeType":"B"}]}"#;
+    call(endpoint, "DynamoDB_20120810.CreateTable", table);
+    let entry = r#"{"TableName":"counts","Item":{"key":{"B":"dGhl"},"value":{"B":"NDE="}}}"#;
+    call(endpoint, "DynamoDB_20120810.PutItem", entry);
+}
+
 #[test]
 fn a_consumer_works_on_a_live_stream_and_on_copies_of_its_tables_as_its_source_changes() {
     let dir = tempdir().unwrap();
     let live = Server::start(&dir.path().join("live"), &["--no-throttle"]);
-    let table = r#"{"TableName":"counts","BillingMode":"PAY_PER_REQUEST","KeySchema":
-        [{"AttributeName":"key","KeyType":"HASH"}],"AttributeDefinitions":
-        [{"AttributeName":"key","AttributeType":"B"}]}"#;
-    call(&live.endpoint, "DynamoDB_20120810.CreateTable", table);
-    // "the" = "41"
-    let entry = r#"{"TableName":"counts","Item":{"key":{"B":"dGhl"},"value":{"B":"NDE="}}}"#;
-    call(&live.endpoint, "DynamoDB_20120810.PutItem", entry);
+    make_counts(&live.endpoint);
     let before = count(&live, "the");
     printed(live.stream(&["create", "guests"]));
     let put = |data: &[u8]| {

@@ -75,18 +75,7 @@ fn a_server_that_is_killed_while_it_sends_sends_every_record_in_one_request() {
     let flushed = server.connect().flush(NAME).unwrap();
     assert_eq!(flushed, json!({"delivered": true}));
     again += rest(&mut bodies, &requests);
-    let mut seen: HashMap<String, &str> = HashMap::new();
-    for (id, body) in &bodies {
-        let body: Value = serde_json::from_slice(body).unwrap();
-        assert_eq!(body["requestId"], id.as_str());
-        for record in body["records"].as_array().unwrap() {
-            let data = STANDARD
-                .decode_to_vec(record["data"].as_str().unwrap())
-                .unwrap();
-            let other = seen.insert(String::from_utf8(data).unwrap(), id);
-            assert_eq!(other, None, "a record is in {id} and in another request");
-        }
-    }
+    let seen = records_of(&bodies);
     let missing = acknowledged.iter().find(|id| !seen.contains_key(*id));
     assert_eq!(missing, None);
     let page = server
@@ -105,6 +94,23 @@ fn a_server_that_is_killed_while_it_sends_sends_every_record_in_one_request() {
     assert_eq!(counted, [records, records, 0, 0, requests], "{page}");
     println!("{CYCLES} kills: {records} records, {requests} requests, {again} of them came again");
     server.stop();
+}
+
+/// The records of all requests, each with the one that it is in.
+fn records_of(bodies: &BTreeMap<String, Vec<u8>>) -> HashMap<String, &str> {
+    let mut seen: HashMap<String, &str> = HashMap::new();
+    for (id, body) in bodies {
+        let body: Value = serde_json::from_slice(body).unwrap();
+        assert_eq!(body["requestId"], id.as_str());
+        for record in body["records"].as_array().unwrap() {
+            let data = STANDARD
+                .decode_to_vec(record["data"].as_str().unwrap())
+                .unwrap();
+            let other = seen.insert(String::from_utf8(data).unwrap(), id);
+            assert_eq!(other, None, "a record is in {id} and in another request");
+        }
+    }
+    seen
 }
 
 fn create(connection: &mut Connection, port: u16) {
