@@ -1,5 +1,5 @@
 //! What a record costs in a component of another language, beside one in Rust: each keeps every
-//! record, as what `millrace plugin new` makes does.
+//! record. Their sources lie in `languages`, beside which the components are looked for.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -30,7 +30,10 @@ pub fn run(bench: &Bench) -> Result<Vec<Line>, Failure> {
         let component = match fs::read(&file) {
             Ok(component) => component,
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                let hint = format!("millrace plugin new --lang {name}, build, and copy it there");
+                let hint = format!(
+                    "millrace plugin new --lang {name}, with the source in tests/bench/languages, \
+                     build, and copy it there"
+                );
                 lines.push(Line {
                     note: format!("not measured: there is no {}: {hint}", file.display()),
                     ..Line::new(line, 0.0, "ns")

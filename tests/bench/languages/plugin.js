@@ -1,0 +1,4 @@
+import { keep, transform } from "./millrace/sdk/js/transform.js";
+
+// Keeps every record.
+export const { lifecycle, transformSimple } = transform(keep);
