@@ -150,18 +150,14 @@ fn records_go_through_a_new_plugin_and_a_change_is_in_force_with_what_it_changes
     replace(&manifest, "greeting = \"hello\"", "greetings = \"hello\"");
     dev.until("refused: init: config greeting: missing");
 
-    replace(&manifest, "greetings = \"hello\"", "greeting = \"hello\"");
-    dev.until("v3 ");
-    replace(
-        &manifest,
-        "[config]",
-        "[grants]\nsecrets = [\"api_key\"]\n[config]",
-    );
+    let wrong = "[config]\ngreetings = \"hello\"";
+    let asks = "[grants]\nsecrets = [\"api_key\"]\n\n[config]\ngreeting = \"hello\"";
+    replace(&manifest, wrong, asks);
     dev.until("secret api_key: its value is the text `secret api_key`; --secret api_key=FILE");
-    dev.until("v4 ");
+    dev.until("v3 ");
     let asks = "String::from_utf8_lossy(&millrace_sdk::secret(\"api_key\")?)";
     replace(&source, "settings.greeting);", &format!("{asks});"));
-    dev.until("v5 ");
+    dev.until("v4 ");
     dev.until("+ {\"status\":\"ok\",\"data\":\"secret api_key Ann.");
     dev.ends_by_ctrl_c();
 }
