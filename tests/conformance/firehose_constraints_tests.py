@@ -154,7 +154,8 @@ class FirehoseConstraints(ConstraintChecks, unittest.TestCase):
         with self.subTest(path=path, value=value):
             broken = put(body, path, value)
             message = self.refused(operation, broken, "InvalidArgumentException")
-            self.assertRegex(message, r" (is not|are) supported\.$")
+            served = r" (is not|are) supported\.$| is no time zone that is known here$"
+            self.assertRegex(message, served)
 
     def create(self, name):
         body = {"DeliveryStreamName": name, CREATE: EXTENDED_S3}
