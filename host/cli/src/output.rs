@@ -82,13 +82,16 @@ pub(crate) fn count_or_none(number: Option<u64>) -> String {
     or_none(number.map(count))
 }
 
-/// A share of the processors' time, and how long was waited for it.
-pub(crate) fn share(ms_per_second: u64, held_back_us: u64) -> String {
+/// A share of the processors' time, and how long was waited for it, where that is told.
+pub(crate) fn share(ms_per_second: u64, held_back_us: Option<u64>) -> String {
     let most = match ms_per_second {
         0 => "as much as there is".to_owned(),
         most => format!("{} ms a second at most", count(most)),
     };
-    format!("{most}; held back for {} us", count(held_back_us))
+    match held_back_us {
+        Some(held_back) => format!("{most}; held back for {} us", count(held_back)),
+        None => most,
+    }
 }
 
 /// A text, or a sign that there is none.

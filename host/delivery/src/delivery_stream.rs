@@ -223,7 +223,10 @@ impl Destination {
         Ok(Plan {
             bucket: BucketName::parse_arn(&self.bucket_arn)?,
             prefixes: Prefixes::parse(self.prefix.as_deref(), self.error_output_prefix.as_deref())?,
-            zone: Zone::parse(self.custom_time_zone.as_deref().unwrap_or_default())?,
+            zone: match &self.custom_time_zone {
+                Some(id) => Zone::parse(id)?,
+                None => Zone::utc(),
+            },
             size_bytes: u64::from(self.size_mib) * BYTES_PER_MIB,
             interval: Duration::from_secs(u64::from(self.interval_seconds)),
         })

@@ -23,6 +23,12 @@ pub const DEFLATE_LEVEL: u32 = 3;
 
 use std::io;
 
-fn broken(what: &str) -> io::Error {
+/// What of some bytes has not been taken yet.
+fn from(bytes: &[u8], taken: usize) -> io::Result<&[u8]> {
+    let left = bytes.get(taken..);
+    left.ok_or_else(|| broken("more was taken than there is"))
+}
+
+pub fn broken(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
 }

@@ -51,6 +51,8 @@ pub enum Answer {
         why: String,
         /// What stands in the lines of its records once that time is over.
         fault: Fault,
+        /// How long that is.
+        retry_time: Duration,
     },
     /// Never, whatever anybody does. Nothing of the piece is there.
     Refused(Fault),
@@ -83,9 +85,8 @@ impl Sink {
         }
     }
 
-    /// For how long a piece of delivered records is tried again, where that ends; such a piece is
-    /// not handed over again once it is known to be there.
-    pub fn retry_time(&self) -> Option<Duration> {
-        self.endpoint.as_ref().map(Endpoint::retry_time)
+    /// Whether delivered records go to an endpoint.
+    pub fn has_endpoint(&self) -> bool {
+        self.endpoint.is_some()
     }
 }

@@ -178,8 +178,9 @@ impl Lane {
                 self.desk.forget_tables();
                 if self.conflicts > CONFLICTS_BEFORE_ALONE {
                     // Another application writes the same rows, or a client further ones.
-                    self.plan
-                        .meets_conflicts(pending.map_or(0, |it| it.planned));
+                    if let Some(pending) = pending {
+                        self.plan.meets_conflicts(pending.planned);
+                    }
                     self.retry = Retry::After(pause(self.conflicts - CONFLICTS_BEFORE_ALONE));
                     self.stands_still("others keep changing rows that it reads");
                 }

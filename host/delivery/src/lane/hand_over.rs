@@ -8,7 +8,7 @@ use streams::pump::StepError;
 use types::Invalid;
 
 use super::{BYTES_PER_MIB, Halt, LaneStep, Undone};
-use crate::answers::{Failed, Fault};
+use crate::answers::Failed;
 use crate::lane_state::StuckCut;
 use crate::object_name::{PARTS_PER_CUT_MAX, Place};
 use crate::open_cut::{OpenCut, Put};
@@ -58,9 +58,10 @@ impl<'a> HandOver<'a> {
         let stream = Arc::clone(&lane.signals.stream.borrow());
         let tools = &lane.work.tools;
         let bucket = Bucket::begin((&tools.objects, &tools.naming), &stream.arn.name, open);
-        let bucket = bucket.map_err(|Invalid(why)| StepError::Failed(why))?;
+        let not_meant = |Invalid(why)| StepError::Failed(why);
+        let bucket = bucket.map_err(not_meant)?;
         let places = (&tools.endpoints, &tools.naming);
-        let endpoint = Endpoint::begin(places, &stream, &open.destination);
+        let endpoint = Endpoint::begin(places, &stream, &open.destination).map_err(not_meant)?;
         Ok(Self {
             sink: Sink::begin(bucket, endpoint),
             known: lane.known_to_be_there(),
@@ -172,9 +173,18 @@ impl<'a> HandOver<'a> {
                 lane.puts.untouched = false;
                 Err(Halt::Undone(Undone::Undecided(why)))
             }
-            Answer::AgainForItsTime { why, fault } => {
-                self.fails_for_now(part, (why, &fault), began.elapsed())
-                    .await
+            Answer::AgainForItsTime {
+                why,
+                fault,
+                retry_time,
+            } => {
+                let failed = Failed {
+                    part,
+                    fault: &fault,
+                    waited: began.elapsed(),
+                    retry_time,
+                };
+                self.fails_for_now(failed, why).await
             }
             Answer::Refused(fault) => {
                 lane.puts.untouched = false;
@@ -192,20 +202,9 @@ impl<'a> HandOver<'a> {
     }
 
     /// A piece was not taken: it is tried again while there is time for that, and refused after it.
-    async fn fails_for_now(
-        &mut self,
-        part: u16,
-        (why, fault): (String, &Fault),
-        waited: Duration,
-    ) -> Result<(), Halt> {
-        let lane = &mut *self.lane;
+    async fn fails_for_now(&mut self, failed: Failed<'_>, why: String) -> Result<(), Halt> {
+        let (lane, part) = (&mut *self.lane, failed.part);
         (lane.puts.untouched, lane.puts.is_timed) = (false, true);
-        let failed = Failed {
-            part,
-            fault,
-            waited,
-            retry_time: self.sink.retry_time().unwrap_or_default(),
-        };
         let answers = &self.open.answers;
         let answers = answers.after_failure(failed, lane.work.tools.clock.now());
         let is_over = answers.refused(part).is_some();
@@ -220,7 +219,7 @@ impl<'a> HandOver<'a> {
     /// Whether an endpoint is known to have taken the piece that comes next: it is not sent again.
     fn is_taken(&self, piece: &Piece) -> bool {
         piece.kind == PieceKind::Delivered
-            && self.sink.retry_time().is_some()
+            && self.sink.has_endpoint()
             && self.there.objects() < self.known.objects()
     }
 

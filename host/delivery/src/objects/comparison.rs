@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use bytes::{Buf, Bytes};
 
 use crate::compression::Compression;
+use crate::packed::broken;
 use crate::packed::unpack::Unpack;
 
 /// Bytes of ours that are unpacked at once: a few may be very much.
@@ -129,7 +130,8 @@ impl Against {
             self.unpack.push(&packed)?;
         }
         let compared = self.compared;
-        Ok(self.unpack.to().get(compared..).unwrap_or_default())
+        let next = self.unpack.to().get(compared..);
+        next.ok_or_else(|| broken("more was compared than there is"))
     }
 
     fn has_ended(mut self) -> bool {

@@ -93,7 +93,7 @@ impl HadoopReader {
     pub fn push(&mut self, bytes: &[u8], to: &mut impl Write) -> io::Result<()> {
         self.waiting.extend_from_slice(bytes);
         let mut taken = 0;
-        while let Some((length, packed)) = block(self.waiting.get(taken..).unwrap_or_default())? {
+        while let Some((length, packed)) = block(super::from(&self.waiting, taken)?)? {
             if snap::raw::decompress_len(packed)? != length {
                 return Err(broken("a block of Snappy of another length than it says"));
             }

@@ -33,7 +33,7 @@ impl SnappyReader {
     pub fn push(&mut self, bytes: &[u8], to: &mut impl Write) -> io::Result<()> {
         self.waiting.extend_from_slice(bytes);
         let mut taken = 0;
-        while let Some(chunk) = chunk(self.waiting.get(taken..).unwrap_or_default())? {
+        while let Some(chunk) = chunk(super::from(&self.waiting, taken)?)? {
             let (kind, content) = chunk;
             self.has_begun |= kind == BEGINNING;
             if !self.has_begun || (kind == BEGINNING && content != NAME) {

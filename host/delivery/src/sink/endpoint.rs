@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use types::Invalid;
+
 use super::Answer;
 use super::reply::{Verdict, judge};
 use crate::delivery_stream::{DeliveryStream, Destination, Kind};
@@ -27,29 +29,29 @@ pub struct Endpoint {
 
 impl Endpoint {
     /// Begins with a cut of this destination, if it is an endpoint.
+    ///
+    /// # Errors
+    /// When that is none any more, which no update makes of it.
     pub fn begin(
         (endpoints, naming): (&Arc<dyn Endpoints>, &NamingKey),
         stream: &DeliveryStream,
         destination: &Destination,
-    ) -> Option<Self> {
-        let (Kind::HttpEndpoint(of_cut), Kind::HttpEndpoint(now)) =
-            (&destination.kind, &stream.destination.kind)
-        else {
-            return None;
+    ) -> Result<Option<Self>, Invalid> {
+        let Kind::HttpEndpoint(of_cut) = &destination.kind else {
+            return Ok(None);
         };
-        Some(Self {
+        let Kind::HttpEndpoint(now) = &stream.destination.kind else {
+            let why = "the delivery stream has no endpoint any more that a cut is for";
+            return Err(Invalid(why.to_owned()));
+        };
+        Ok(Some(Self {
             endpoints: Arc::clone(endpoints),
             naming: naming.clone(),
             endpoint: (**now).clone(),
             packs: of_cut.packs,
             source_arn: stream.arn.to_string(),
             attributes: attributes(&of_cut.common_attributes),
-        })
-    }
-
-    /// For how long a request is tried again.
-    pub fn retry_time(&self) -> std::time::Duration {
-        self.endpoint.retry_time()
+        }))
     }
 
     /// Sends the request of a piece that has this place.
@@ -67,6 +69,7 @@ impl Endpoint {
             Verdict::Again(fault) => Answer::AgainForItsTime {
                 why: why(&fault.message),
                 fault,
+                retry_time: self.endpoint.retry_time(),
             },
             Verdict::Never(fault) => Answer::Refused(fault),
             Verdict::Misconfigured(what) => Answer::Again {

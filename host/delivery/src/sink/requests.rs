@@ -259,12 +259,14 @@ impl Requests {
         match open.lines {
             None => {
                 self.encoder.write(BODY_END);
-                let content = self.encoder.finish().unwrap_or_default();
                 let holds = Counts {
                     objects: 1,
                     ..open.holds
                 };
-                self.end((part, PieceKind::Delivered), content, holds);
+                match self.encoder.finish() {
+                    Some(content) => self.end((part, PieceKind::Delivered), content, holds),
+                    None => self.broken = Some(format!("request {part} has no content")),
+                }
             }
             Some(mut lines) => {
                 let mut holds = open.holds;

@@ -118,13 +118,13 @@ fn facts(described: &Description) -> Vec<(&'static str, String)> {
         ("emits to", described.emit.join(", ")),
         (
             "processor time",
-            output::share(described.cpu_ms_per_second, described.held_back_us),
+            output::share(described.cpu_ms_per_second, Some(described.held_back_us)),
         ),
         (
             "of its account",
             output::share(
                 described.account_cpu_ms_per_second,
-                described.account_held_back_us,
+                Some(described.account_held_back_us),
             ),
         ),
         ("processed", number(counts.processed)),

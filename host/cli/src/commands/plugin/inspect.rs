@@ -60,8 +60,7 @@ pub(crate) async fn run(args: &InspectArgs) -> Result<(), Failure> {
         ]);
     }
     rows.extend(costs::rows(&plugin));
-    let held_back = plugin.held_back_us.unwrap_or_default();
-    let share = output::share(plugin.cpu_ms_per_second, held_back);
+    let share = output::share(plugin.cpu_ms_per_second, plugin.held_back_us);
     rows.push(("processor time", share));
     if let Some(took) = plugin.cpu_us {
         rows.push(("time of turns", format!("{} us", output::count(took))));
