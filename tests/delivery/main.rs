@@ -14,6 +14,7 @@ mod delete_delivery_stream;
 mod deliver;
 mod deliver_stream;
 mod describe_delivery_stream;
+mod endpoint;
 mod health;
 mod http_endpoint;
 mod life;
