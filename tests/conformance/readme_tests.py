@@ -66,7 +66,10 @@ class Readme(unittest.TestCase):
         server = self.start(start)
         printed = None
         for language, text in rest:
-            self.assertIn(language, ("sh", "python", "text"))
+            self.assertIn(language, ("sh", "python", "text", "toml"))
+            if language == "toml":
+                self.take(text)
+                continue
             if language == "text":
                 for line in text.splitlines():
                     self.assertIn(line, printed, "the walk does not print what it says")
@@ -81,14 +84,24 @@ class Readme(unittest.TestCase):
     def test_the_walk_into_objects_does_what_it_says(self):
         self.walk(DELIVERY, exports("".join(text for _, text in blocks(STREAMS))))
 
+    def take(self, configuration):
+        """A server starts with the configuration, and answers."""
+        with tempfile.TemporaryDirectory(prefix="millrace-conformance-") as directory:
+            path = Path(directory, "millrace.toml")
+            path.write_text(configuration)
+            server = Server("--config", str(path))
+            self.addCleanup(server.stop)
+        server.kinesis().list_streams()
+
     def toml(self):
-        """The manifest and the configuration."""
+        """The manifest, the configuration, and the grants of an application."""
         text = (REPOSITORY / "README.md").read_text()
         found = re.findall(r"^```toml\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
         [manifest] = [block for block in found if block.startswith("name =")]
         [rollout] = [block for block in found if block.startswith("[rollout]")]
         [configuration] = [block for block in found if block.startswith("listen =")]
-        return manifest + rollout, configuration
+        [grants] = [block for block in found if block.startswith('[[plugin_grants]]\nname = "word-')]
+        return manifest + rollout, configuration, grants
 
     def test_the_manifest_is_one_that_a_plugin_is_loaded_with(self):
         component = "redact-card-numbers"
@@ -110,13 +123,9 @@ class Readme(unittest.TestCase):
         self.assertEqual((loaded["state"], loaded["version"]), ("running", "1.2.0"))
 
     def test_the_configuration_is_one_that_the_server_takes(self):
-        _, configuration = self.toml()
-        with tempfile.TemporaryDirectory(prefix="millrace-conformance-") as directory:
-            path = Path(directory, "millrace.toml")
-            path.write_text(configuration)
-            server = Server("--config", str(path))
-            self.addCleanup(server.stop)
-        server.kinesis().list_streams()
+        _, configuration, grants = self.toml()
+        self.take(configuration)
+        self.take(grants)
 
     def test_both_kinds_of_client_are_in_the_walk(self):
         languages = [language for language, _ in blocks(STREAMS)]
