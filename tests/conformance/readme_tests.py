@@ -100,7 +100,8 @@ class Readme(unittest.TestCase):
         [manifest] = [block for block in found if block.startswith("name =")]
         [rollout] = [block for block in found if block.startswith("[rollout]")]
         [configuration] = [block for block in found if block.startswith("listen =")]
-        [grants] = [block for block in found if block.startswith('[[plugin_grants]]\nname = "word-')]
+        of_word_count = '[[plugin_grants]]\nname = "word-count"'
+        [grants] = [block for block in found if block.startswith(of_word_count)]
         return manifest + rollout, configuration, grants
 
     def test_the_manifest_is_one_that_a_plugin_is_loaded_with(self):

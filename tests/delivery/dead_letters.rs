@@ -15,6 +15,8 @@ use serde_json::{Value, json};
 use crate::plugin_files::PluginFiles;
 use crate::through;
 
+mod let_go;
+
 const CARD: &str = "4111 1111 1111 1111";
 const LETTERS: &str = "delivery-streams/clicks/dead-letters";
 
@@ -296,37 +298,6 @@ async fn a_named_version_is_gone_through_whatever_is_in_force() {
     let body = json!({"letter": key, "version": unknown});
     // The object is done, whatever is named.
     assert_eq!(order(client, "replay", body).await.1["now"], 0);
-    failed.service.stop().await;
-}
-
-#[tokio::test]
-async fn what_waits_for_a_version_that_cannot_be_had_is_let_go_by_an_order() {
-    let failed = Failed::with_mask().await;
-    let (client, key) = (&failed.client, failed.failed()[0].clone());
-    let version = client.read_page("plugins/mask").await["hash"].clone();
-    let body = json!({"letter": key, "version": version});
-    let (status, answer) = order(client, "replay", body).await;
-    assert_eq!(status, 200, "{answer}");
-    failed.goes_through("2", json!({"Enabled": false})).await;
-    let command = "`millrace delivery move clicks --lane replays`";
-    client
-        .page_until("delivery-streams/clicks", |page| {
-            page.to_string().contains(command)
-        })
-        .await;
-    assert_eq!(failed.delivered(), [] as [String; 0]);
-    let page = "delivery-streams/clicks/move/replays";
-    let answer = client.page(Method::POST, page).await;
-    assert_eq!(answer.status(), 200, "{:?}", answer.body());
-    let answer: Value = serde_json::from_slice(answer.body()).unwrap();
-    assert_eq!(answer["lanes"][0]["outcome"], "done", "{answer}");
-    client.flush("clicks").await;
-    assert_eq!(failed.delivered(), [RECORDS.concat()]);
-    let page = client.delivery("clicks").await;
-    assert_eq!(
-        (&page["waitingRecords"], &page["lost"]),
-        (&json!(0), &json!(0))
-    );
     failed.service.stop().await;
 }
 

@@ -5,6 +5,7 @@ use store::{Engine, Position, StoreError};
 use streams::pump::row;
 use streams::{Source, Streams};
 use types::Timestamp;
+use wasm::{ContentHash, Life};
 
 use crate::application::{Application, Versions};
 use crate::counts::Counts;
@@ -283,6 +284,19 @@ async fn stands(
     Ok((stands.map(|(position, _)| position), progress))
 }
 
+/// Says which versions of the plugin shards work with.
+fn say_which<'a>(
+    life: &Life,
+    shards: impl Iterator<Item = (&'a mut ShardDescription, Option<ContentHash>)>,
+) {
+    let canary = life.canary().map(|canary| canary.number);
+    for (shard, version) in shards {
+        let known = version.and_then(|hash| life.of_hash(hash));
+        shard.version_number = known.map(|version| version.number);
+        shard.is_canary = known.is_some() && shard.version_number == canary;
+    }
+}
+
 impl ApplicationDescription {
     /// All that is known, also of what other workers do.
     ///
@@ -294,12 +308,8 @@ impl ApplicationDescription {
         let (sum, _) = dead_letters::sum_of(engine, id).await?;
         let leases = rows::load_leases(engine).await?;
         let source = source_of(&ground.streams, &application.stream_arn());
-        let life = ground.plugins.life(&application.plugin);
-        let number_of = |hash| Some(life.as_ref()?.of_hash(hash)?.number);
-        let canary = life.as_ref().and_then(|life| life.canary());
-        let canary = canary.map(|canary| canary.number);
         let mut counts = Counts::default();
-        let mut shards = Vec::new();
+        let (mut shards, mut versions) = (Vec::new(), Vec::new());
         for (key, progress) in rows::load_progress(engine, Some(id)).await? {
             if key == ShardKey::gone(id) {
                 counts += progress.counts;
@@ -313,16 +323,16 @@ impl ApplicationDescription {
                 shown.position = position;
             }
             let waits = waiting(engine, source.as_ref(), key, &shown);
-            let version_number = progress.version.and_then(number_of);
             let is_leased = leases.iter().any(|(lease, ..)| *lease == key);
+            versions.push(progress.version);
             shards.push(ShardDescription {
                 shard: key.shard.to_string(),
                 state: state_of(progress.is_ended, shown.is_here, is_leased),
                 waiting: waits,
                 behind_ms: shown.is_here.then(|| behind(&shown, waits, ground.now())),
                 version: progress.version.map(|hash| hash.to_string()),
-                version_number,
-                is_canary: version_number.is_some() && version_number == canary,
+                version_number: None,
+                is_canary: false,
                 swap_refused: shown.swap_refused.clone(),
                 unheard: shown.unheard,
                 stuck: shown.stuck.as_ref().map(|stuck| stuck.why.clone()),
@@ -332,6 +342,10 @@ impl ApplicationDescription {
                 conflicts: shown.conflicts,
                 counts: progress.counts,
             });
+        }
+        // Read after the shards: it knows each version that one of them works with.
+        if let Some(life) = ground.plugins.life(&application.plugin) {
+            say_which(&life, shards.iter_mut().zip(versions));
         }
         let grants = ground.grants_of(&application.plugin);
         let of_plugin = ground.threads.share_of_plugin(&application.plugin);

@@ -15,10 +15,9 @@ const WORDS_LEFT_OUT: &str = "It was refused; too many requests of this delivery
 /// AWS's word for most refusals.
 const DESTINATION_EXCEPTION: &str = "HttpEndpoint.DestinationException";
 /// The pause after the first failure, and the longest; in between it doubles (developer guide,
-/// "HTTP endpoint delivery request and response specifications", where the two are held against
-/// each other the wrong way round).
-const PAUSE_FIRST: Duration = Duration::from_secs(1);
-const PAUSE_MAX: Duration = Duration::from_secs(120);
+/// "HTTP endpoint delivery request and response specifications").
+const PAUSE_FIRST_MS: u64 = 1_000;
+const PAUSE_MAX_MS: u64 = 120_000;
 /// A pause is so many hundredths longer or shorter at most.
 const JITTER_PERCENT: u64 = 15;
 
@@ -56,10 +55,12 @@ pub struct Trying {
     pub part: u16,
     /// How often it was handed over.
     pub attempts: u32,
-    /// When its first try had failed, in milliseconds since 1970.
-    pub since_ms: u64,
-    /// How long answers were waited for since then, which does not count.
-    pub waited_ms: u64,
+    /// How long was paused between its tries, all in all. Neither the time that answers took
+    /// counts nor what else went by: while no process ran, the destination was misconfigured, or
+    /// room was waited for.
+    pub spent_ms: u64,
+    /// When its last try had failed, in milliseconds since 1970.
+    pub failed_at_ms: u64,
 }
 
 /// Why a request was not taken.
@@ -98,29 +99,27 @@ impl Answers {
     pub fn after_failure(&self, failed: Failed<'_>, now: Timestamp) -> Self {
         let Failed { part, .. } = failed;
         let before = self.trying.filter(|trying| self.goes_on(*trying, part));
-        let mut trying = match before {
+        let trying = match before {
             Some(trying) if trying.part == part => Trying {
                 attempts: trying.attempts.saturating_add(1),
+                spent_ms: trying
+                    .spent_ms
+                    .saturating_add(trying.paused_ms(failed, now)),
+                failed_at_ms: now.0,
                 ..trying
             },
             other => Trying {
                 part,
                 attempts: 1,
-                since_ms: other.map_or(now.0, |other| other.since_ms),
-                waited_ms: other.map_or(0, |other| other.waited_ms),
+                spent_ms: other.map_or(0, |other| other.spent_ms),
+                failed_at_ms: now.0,
             },
         };
-        if before.is_some() {
-            let waited = u64::try_from(failed.waited.as_millis()).unwrap_or(u64::MAX);
-            trying.waited_ms = trying.waited_ms.saturating_add(waited);
-        }
         let mut after = Self {
             trying: Some(trying),
             ..self.clone()
         };
-        let spent = now.0.saturating_sub(trying.since_ms);
-        let spent = Duration::from_millis(spent.saturating_sub(trying.waited_ms));
-        if spent >= failed.retry_time {
+        if Duration::from_millis(trying.spent_ms) >= failed.retry_time {
             after.refuse(part, failed.fault, (trying.attempts, now));
         }
         after
@@ -170,6 +169,18 @@ impl Answers {
     }
 }
 
+impl Trying {
+    /// How long was paused since the last failure until the try that has failed now: at most as
+    /// long as the longest pause that comes after so many.
+    fn paused_ms(&self, failed: Failed<'_>, now: Timestamp) -> u64 {
+        let since = Duration::from_millis(now.0.saturating_sub(self.failed_at_ms));
+        let paused_ms = since.saturating_sub(failed.waited).as_millis();
+        let longest_ms = middle_ms(self.attempts) * (100 + JITTER_PERCENT) / 100;
+        // What does not fit is longer, too.
+        u64::try_from(paused_ms).map_or(longest_ms, |paused_ms| paused_ms.min(longest_ms))
+    }
+}
+
 impl Refused {
     /// AWS's word for what happened, and what happened.
     pub fn words(&self) -> (&str, &str) {
@@ -189,12 +200,15 @@ impl Refused {
 
 /// How long is waited after so many failures; `seed` picks a pause within the bounds.
 pub fn pause_after(attempts: u32, seed: u64) -> Duration {
-    let doublings = attempts.saturating_sub(1).min(16);
-    let pause = (PAUSE_FIRST * (1 << doublings)).min(PAUSE_MAX);
     let span = 2 * JITTER_PERCENT + 1;
     let percent = 100 - JITTER_PERCENT + seed.wrapping_add(u64::from(attempts)) % span;
-    // At most 115 hundredths.
-    pause * u32::try_from(percent).unwrap_or(100) / 100
+    Duration::from_millis(middle_ms(attempts) * percent / 100)
+}
+
+/// The middle of the pauses after so many failures.
+fn middle_ms(attempts: u32) -> u64 {
+    let doublings = attempts.saturating_sub(1).min(16);
+    (PAUSE_FIRST_MS << doublings).min(PAUSE_MAX_MS)
 }
 
 #[cfg(test)]
@@ -222,13 +236,14 @@ mod tests {
         let no = fault("no");
         let mut answers = Answers::default();
         let mut now = 1_000;
-        for attempt in 1..=4 {
+        // Pauses of 1, 2 and 4 s, and 2 s for each answer.
+        for (attempt, seconds) in [(1, 3), (2, 4), (3, 6), (4, 5)] {
             answers = answers.after_failure(failed(3, &no), Timestamp(now));
             assert_eq!(answers.trying.unwrap().attempts, attempt);
             assert_eq!(answers.refused(3), None, "{attempt}");
-            now += 5_000;
+            now += seconds * 1_000;
         }
-        // 20 s have passed since the first failure, 8 of them for four answers after it.
+        // And one of 3 s, which makes 10 of them.
         answers = answers.after_failure(failed(3, &no), Timestamp(now));
         let refused = answers.refused(3).unwrap();
         assert_eq!((refused.attempts, refused.ended_at_ms), (5, now));
@@ -236,15 +251,36 @@ mod tests {
     }
 
     #[test]
+    fn what_goes_by_while_nothing_is_tried_costs_a_piece_no_more_than_a_pause() {
+        let no = fault("no");
+        let mut answers = Answers::default();
+        let hour = 3_600_000;
+        // Between any two tries it is misconfigured for an hour, or nothing runs: 1.15 s, 2.3 s
+        // and 4.6 s count.
+        for attempt in 1..=4 {
+            answers = answers.after_failure(failed(0, &no), Timestamp(attempt * hour));
+            assert_eq!(answers.refused(0), None, "{attempt}");
+        }
+        // Neither does a clock that was set back.
+        answers = answers.after_failure(failed(0, &no), Timestamp(hour));
+        assert_eq!(answers.refused(0), None);
+        answers = answers.after_failure(failed(0, &no), Timestamp(2 * hour));
+        assert_eq!(answers.refused(0).unwrap().attempts, 6);
+    }
+
+    #[test]
     fn an_endpoint_that_is_gone_costs_a_cut_its_time_once() {
         let no = fault("no");
-        let answers = Answers::default().after_failure(failed(0, &no), Timestamp(0));
-        let answers = answers.after_failure(failed(0, &no), Timestamp(60_000));
+        let mut answers = Answers::default();
+        for attempt in 1..=5 {
+            assert_eq!(answers.refused(0), None);
+            answers = answers.after_failure(failed(0, &no), Timestamp(attempt * 60_000));
+        }
         assert!(answers.refused(0).is_some());
-        let answers = answers.after_failure(failed(1, &no), Timestamp(60_001));
+        let answers = answers.after_failure(failed(1, &no), Timestamp(300_001));
         assert_eq!(answers.refused(1).unwrap().attempts, 1);
         // Another one was taken meanwhile.
-        let answers = answers.after_failure(failed(3, &no), Timestamp(60_002));
+        let answers = answers.after_failure(failed(3, &no), Timestamp(300_002));
         assert_eq!(answers.refused(3), None);
     }
 

@@ -36,7 +36,7 @@ use streams::pump::Damage;
 use streams::pump::{Batch, Retry, Step, StepError};
 use tokio::sync::{mpsc, oneshot, watch};
 use types::Clock;
-use wasm::{GuestThreads, Plugins, Workplace, WorksFor};
+use wasm::{ContentHash, GuestThreads, Plugins, Workplace, WorksFor};
 
 use self::after::{After, RETENTION_TOOK_THEM};
 use self::ahead::{Ahead, Held, Made};
@@ -58,6 +58,8 @@ use crate::shares::WorkShares;
 use crate::tables::LaneKey;
 
 const BYTES_PER_MIB: u64 = 1024 * 1024;
+/// How long a lane that failed waits at most while an order is there to be obeyed.
+const ORDER_PAUSE: Duration = Duration::from_millis(100);
 
 /// What all lanes share.
 pub struct Tools {
@@ -189,6 +191,9 @@ pub struct LaneStep {
     /// What the lane is once the pump has committed that.
     after: Option<After>,
     phase: Phase,
+    /// The version that the records which come next name and that cannot be had, while they wait
+    /// for it.
+    lacks: Option<ContentHash>,
     /// An order that came while the lane waited.
     asked: Option<Asked>,
     /// What is answered to an order once it is durable with the lane's position.
@@ -241,8 +246,7 @@ impl LaneStep {
             log,
             workplace: Arc::new(workplace),
             provenance: Arc::new(provenance),
-            pinned: None,
-            let_go: None,
+            named: None,
         };
         let mut step = Self {
             work,
@@ -252,6 +256,7 @@ impl LaneStep {
             stands_at: at,
             after: None,
             phase: Phase::GetsOn,
+            lacks: None,
             asked: None,
             promised: None,
             label: String::new(),
@@ -427,6 +432,7 @@ impl Step for LaneStep {
             let by_version = self.lane.by_version.clone();
             self.state
                 .got_to(after.position, self.lane.counts, by_version);
+            self.lacks = None;
             self.goes_on_from(self.stands_at);
             self.puts = Puts::default();
             if lost > 0 {
@@ -439,6 +445,8 @@ impl Step for LaneStep {
 
     async fn pause(&mut self, pause: Duration) {
         if self.asked.is_some() {
+            // It is obeyed with the next step, unless that fails before.
+            tokio::time::sleep(pause.min(ORDER_PAUSE)).await;
             return;
         }
         let version_id = self.signals.stream.borrow_and_update().version_id;

@@ -16,14 +16,17 @@
 //! not get rid of a cut the last time, and those whose puts take long hold half of everything at
 //! most, however many they are: a store that hangs or is slow leaves room for deliveries to others.
 //! Of that half one account has three quarters at most, so that the slow of another get on as well;
-//! but one cut of an account may always be as large as its delivery stream allows.
+//! but one cut of an account that holds nothing else of the slow may be as large as its delivery
+//! stream allows, even if that is all of the half. Of the slow cuts of an account, too, only so
+//! many pass one that needs more.
 
 mod holding;
 mod limits;
+mod obstacle;
 mod queues;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap, HashMap};
+use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
 
 use types::AccountId;
 use wasm::{Party, PluginName};
@@ -31,6 +34,7 @@ use wasm::{Party, PluginName};
 pub use self::holding::Holding;
 use self::holding::book_of;
 pub use self::limits::WorkLimits;
+use self::obstacle::Obstacle;
 use self::queues::Queues;
 
 /// Cuts that are worked on at once, in all; one more waits. Each has at most one instance, and the
@@ -87,17 +91,6 @@ enum Does {
     End,
 }
 
-/// What stands in the way of a seat.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Obstacle {
-    /// A limit of its delivery stream or its plugin.
-    Own,
-    /// What slow parties may hold together.
-    Slow,
-    /// What all may hold together.
-    All,
-}
-
 /// Seats, and those who wait for one.
 #[derive(Debug)]
 pub struct Ledger {
@@ -143,7 +136,15 @@ impl Ledger {
 
     /// Takes a seat that is free and that no other cut waits for. `None` if there is none.
     pub fn take_spare(&mut self, asker: Asker, bytes: u64) -> Option<SeatId> {
-        if self.one_waits(|_| true, |obstacle| obstacle != Some(Obstacle::Own)) {
+        let is_alike = |waiting: &Asker| asker.is_slow && waiting.account == asker.account;
+        let is_for_another = |waiting: &Asker, obstacle| match obstacle {
+            Some(Obstacle::Own) => false,
+            // It is for the slow of that account alone, or is held back for one of these.
+            Some(Obstacle::Account) => is_alike(waiting),
+            None => !waiting.is_slow || is_alike(waiting),
+            Some(Obstacle::Slow | Obstacle::All) => true,
+        };
+        if self.one_waits(is_for_another) {
             return None;
         }
         if self.obstacle(&asker, bytes).is_some() {
@@ -183,9 +184,10 @@ impl Ledger {
         let heads = heads.map(|(asker, id)| Reverse((self.held_by(asker), id)));
         let mut heads: BinaryHeap<_> = heads.collect();
         let (mut passed, mut slow_may_pass) = (Vec::new(), true);
+        let mut full_accounts = HashSet::new();
         while let Some(Reverse((held, id))) = heads.pop() {
             let (asker, waiting) = self.waiting.get(id)?;
-            if asker.is_slow && !slow_may_pass {
+            if asker.is_slow && (!slow_may_pass || full_accounts.contains(&asker.account)) {
                 continue;
             }
             match self.obstacle(asker, waiting.bytes) {
@@ -193,7 +195,10 @@ impl Ledger {
                 Some(Obstacle::Own) => {}
                 Some(Obstacle::All) if waiting.passed >= PASSED_MAX => return None,
                 Some(Obstacle::Slow) if waiting.passed >= PASSED_MAX => slow_may_pass = false,
-                Some(Obstacle::All | Obstacle::Slow) => passed.push(id),
+                Some(Obstacle::Account) if waiting.passed >= PASSED_MAX => {
+                    full_accounts.insert(asker.account);
+                }
+                Some(Obstacle::All | Obstacle::Slow | Obstacle::Account) => passed.push(id),
             }
             // What is in the way of one without a byte is in the way of all behind it.
             if self.obstacle(asker, 0).is_none() {
@@ -205,16 +210,12 @@ impl Ledger {
     }
 
     /// Whether one of those who wait meets something like this.
-    fn one_waits(
-        &self,
-        who: impl Fn(&Asker) -> bool,
-        meets: impl Fn(Option<Obstacle>) -> bool,
-    ) -> bool {
-        let mut queues = self.waiting.by_asker().filter(|(asker, _)| who(asker));
+    fn one_waits(&self, meets: impl Fn(&Asker, Option<Obstacle>) -> bool) -> bool {
+        let mut queues = self.waiting.by_asker();
         queues.any(|(asker, mut bytes)| match self.obstacle(asker, 0) {
             // All of the queue do.
-            Some(Obstacle::Own) => meets(Some(Obstacle::Own)),
-            _ => bytes.any(|bytes| meets(self.obstacle(asker, bytes))),
+            Some(Obstacle::Own) => meets(asker, Some(Obstacle::Own)),
+            _ => bytes.any(|bytes| meets(asker, self.obstacle(asker, bytes))),
         })
     }
 
@@ -314,10 +315,7 @@ impl Ledger {
         let going_on = going_on.map(|seat| &seat.asker);
         let mut quick = going_on.filter(|asker| !asker.is_slow);
         quick.any(|asker| self.obstacle(asker, 0) == Some(Obstacle::All))
-            || self.one_waits(
-                |asker| !asker.is_slow,
-                |obstacle| obstacle == Some(Obstacle::All),
-            )
+            || self.one_waits(|asker, obstacle| !asker.is_slow && obstacle == Some(Obstacle::All))
     }
 
     /// The party of a seat was found slow. Whether it can keep the seat: if slow parties hold as
@@ -393,45 +391,6 @@ impl Ledger {
     fn held_by(&self, asker: &Asker) -> (u64, u64) {
         let (account, stream) = (asker.account, asker.party.delivery_stream);
         (self.of_account(account).bytes, self.of_stream(stream).bytes)
-    }
-
-    /// Whether a slow cut may have so many bytes while other slow ones of its account have those.
-    /// One that is alone may: it would never get on otherwise.
-    fn may_be_slow_beside(&self, others: u64, bytes: u64) -> bool {
-        others == 0 || others + bytes <= self.slow_bytes_max() / 4 * 3
-    }
-
-    fn slow_bytes_max(&self) -> u64 {
-        self.limits.bytes_max() / SLOW_PART as u64
-    }
-
-    fn obstacle(&self, asker: &Asker, bytes: u64) -> Option<Obstacle> {
-        let party = &asker.party;
-        let stream = self.of_stream(party.delivery_stream);
-        // Without a plugin there is none that others wait for.
-        let plugin = party.plugin.as_ref().map(|it| self.of_plugin(it));
-        let plugin = plugin.unwrap_or_default();
-        let own = stream.bytes + bytes > self.limits.stream_bytes_max()
-            || stream.cuts >= CUTS_PER_STREAM_MAX
-            || plugin.cuts >= CUTS_PER_PLUGIN_MAX;
-        let account = self.of_account(asker.account);
-        // A cut that goes on with the bytes that it has asks for none, and can.
-        let own_slow = stream.slow_cuts >= CUTS_PER_STREAM_MAX / SLOW_PART
-            || plugin.slow_cuts >= CUTS_PER_PLUGIN_MAX / SLOW_PART
-            || account.slow_cuts >= SLOW_CUTS_PER_ACCOUNT_MAX
-            || bytes > 0 && !self.may_be_slow_beside(account.slow_bytes, bytes);
-        let slow = self.all.slow_bytes + bytes > self.slow_bytes_max()
-            || self.all.slow_cuts >= CUTS_MAX / SLOW_PART;
-        let all = self.all.bytes + bytes > self.limits.bytes_max() || self.all.cuts >= CUTS_MAX;
-        if own || asker.is_slow && own_slow {
-            Some(Obstacle::Own)
-        } else if asker.is_slow && slow {
-            Some(Obstacle::Slow)
-        } else if all {
-            Some(Obstacle::All)
-        } else {
-            None
-        }
     }
 
     fn seat(&mut self, id: SeatId, asker: Asker, bytes: u64) {

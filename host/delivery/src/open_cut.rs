@@ -3,6 +3,7 @@
 use bincode::{Decode, Encode};
 use store::Position;
 use types::Invalid;
+use wasm::ContentHash;
 
 use crate::answers::Answers;
 use crate::counts::{Counts, VersionCounts};
@@ -73,6 +74,16 @@ impl Moved {
     }
 }
 
+/// Records that name a version and that an operator does not let wait for it: those before a
+/// position. They go by the configuration in force; what is replayed later waits as ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LetGo {
+    /// The version that they name.
+    pub version: ContentHash,
+    /// Where the last of them ends.
+    pub to: Position,
+}
+
 /// What is known to be in objects stays there, and the rest of what lies between two positions is
 /// lost: so many records more than the log counts.
 fn given_up(held: Counts, (from, to): (Position, Position), extra: u64) -> Result<Counts, Invalid> {
@@ -93,12 +104,18 @@ fn given_up(held: Counts, (from, to): (Position, Position), extra: u64) -> Resul
 pub struct Put {
     objects: u32,
     holds: Counts,
+    /// The last request that an endpoint has taken: all before it are taken, or refused for good.
+    request: Option<u16>,
 }
 
 impl Put {
-    /// How many they are.
-    pub fn objects(&self) -> u32 {
-        self.objects
+    /// So many objects that hold this.
+    pub fn of_objects(objects: u32, holds: Counts) -> Self {
+        Self {
+            objects,
+            holds,
+            request: None,
+        }
     }
 
     /// These and the object that comes next.
@@ -106,15 +123,33 @@ impl Put {
         Self {
             objects: self.objects + 1,
             holds: self.holds.and(holds),
+            ..self
         }
+    }
+
+    /// These, of which the last is the request of this number.
+    pub fn with_request(self, part: u16) -> Self {
+        Self {
+            request: self.request.max(Some(part)),
+            ..self
+        }
+    }
+
+    /// Whether an endpoint is known to have taken a request, or to refuse it for good.
+    pub fn has_request(&self, part: u16) -> bool {
+        self.request >= Some(part)
     }
 
     /// All that are known by one of two tries.
     pub fn or(self, other: Self) -> Self {
-        if other.objects > self.objects {
+        let furthest = if other.objects > self.objects {
             other
         } else {
             self
+        };
+        Self {
+            request: self.request.max(other.request),
+            ..furthest
         }
     }
 }

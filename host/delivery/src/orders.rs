@@ -60,8 +60,8 @@ pub(crate) fn commands_about_damaged_cut(name: &str, lane: &str) -> String {
 /// An order on its way to a lane.
 pub(crate) struct Asked {
     pub(crate) order: Order,
-    /// The number of the cut that the operator saw.
-    pub(crate) cut: u64,
+    /// The number of the cut that the operator saw; `None` where records wait before there is one.
+    pub(crate) cut: Option<u64>,
     pub(crate) answer: oneshot::Sender<Obeyed>,
 }
 

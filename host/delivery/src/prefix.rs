@@ -155,8 +155,8 @@ impl Prefix {
 
     /// Checks that names with this prefix can be keys of objects: no part between two `/` may lead
     /// elsewhere. Where objects are files, none may be empty either; the store says that. One
-    /// moment stands for all: an expression gives letters and digits at any of them, and the text
-    /// of its pattern.
+    /// moment stands for all: whatever an expression gives at another one, its dots and control
+    /// characters are those of its pattern's text.
     fn check_path(&self, zone: &Zone) -> Result<(), Invalid> {
         let at = Timestamp(0);
         let moment = Moment {

@@ -6,6 +6,7 @@ mod lane_row;
 mod layout_1;
 mod layout_2;
 mod layout_3;
+mod put_1;
 mod stream_row;
 
 use std::collections::BTreeMap;
@@ -23,7 +24,7 @@ pub use self::stream_row::stream_write;
 use crate::arn::DeliveryStreamArn;
 use crate::counts::{self, Counts, VersionCounts};
 use crate::delivery_stream::{DeliveryStream, DeliveryStreamId};
-use crate::open_cut::{Moved, OpenCut};
+use crate::open_cut::{LetGo, Moved, OpenCut};
 use crate::settled::Settled;
 use crate::tables::{self, DELIVERY_STREAMS, LANES, LaneKey, NUMBERS, SETTINGS};
 
@@ -41,6 +42,8 @@ pub struct Lane {
     pub settled: Settled,
     /// What was put of records from the lane's position on that an operator moved.
     pub moved: Option<Moved>,
+    /// Records that an operator does not let wait for the version that they name.
+    pub let_go: Option<LetGo>,
     /// What became of the records of all cuts that are done.
     pub counts: Counts,
     /// The same by version of the transform.

@@ -307,23 +307,22 @@ impl Running {
             }
             is_known = true;
             let status = lane.state.status(engine, lane.log);
-            // What is replayed may wait for a version that it names, before there is a cut.
-            let may_wait = order == Order::Move && key.is_of_replays() && status.trouble.is_some();
-            let cut = match &status.stuck {
-                Some(stuck) => Some(stuck.number),
-                None => may_wait.then_some(0),
-            };
-            let sent = match (cut, &lane.channels) {
-                (Some(cut), Some(channels)) => {
+            // What is replayed may wait for a version that it names, before there is a cut. Who
+            // does not name the lane does not mean that.
+            let may_wait = order == Order::Move && key.is_of_replays() && name.is_some();
+            let may_wait = may_wait && status.trouble.is_some();
+            let cut = status.stuck.as_ref().map(|stuck| stuck.number);
+            let sent = match (cut.is_some() || may_wait, &lane.channels) {
+                (true, Some(channels)) => {
                     let (answer, obeyed) = oneshot::channel();
                     let asked = Asked { order, cut, answer };
                     let sent = channels.orders.try_send(asked);
                     sent.map(|()| obeyed).map_err(|_| Outcome::NotTaken)
                 }
-                (Some(_), None) => Err(Outcome::NotTaken),
+                (true, None) => Err(Outcome::NotTaken),
                 // An order without a lane is for those that do not get on.
-                (None, _) if status.trouble.is_none() && name.is_none() => continue,
-                (None, _) => Err(Outcome::NothingStuck),
+                (false, _) if status.trouble.is_none() && name.is_none() => continue,
+                (false, _) => Err(Outcome::NothingStuck),
             };
             asked.push((lane_name, sent));
         }

@@ -9,7 +9,7 @@ mod names;
 use std::sync::LazyLock;
 
 use bincode::{Decode, Encode};
-use chrono::{DateTime, FixedOffset, TimeDelta};
+use chrono::{DateTime, FixedOffset, NaiveDate, TimeDelta, Weekday};
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use types::{Invalid, Timestamp};
 
@@ -47,10 +47,12 @@ pub struct Clocks {
 pub struct Local {
     /// What they show.
     pub time: DateTime<FixedOffset>,
-    /// Whether they go by the summer's time.
-    pub is_summer: bool,
+    /// The Saturday of the week.
+    pub end_of_week: NaiveDate,
     /// The zone's id.
     pub zone: &'static str,
+    /// What the zone's time is called then.
+    pub names: Names,
 }
 
 impl Clocks {
@@ -63,6 +65,11 @@ impl Clocks {
     /// Milliseconds that they are ahead of UTC.
     pub fn east_ms(self) -> i64 {
         i64::from(self.east_seconds) * 1_000
+    }
+
+    /// The same with what the winter's time is called, and with what the summer's is.
+    pub fn by_either_name(self) -> [Self; 2] {
+        [false, true].map(|is_summer| Self { is_summer, ..self })
     }
 }
 
@@ -109,27 +116,27 @@ impl Zone {
     /// # Errors
     /// When the moment lies after the last years that a calendar has here, about 262,142.
     pub fn local(&self, at: Timestamp, clocks: Clocks) -> Result<Local, Invalid> {
+        let no_date = || Invalid(format!("no date is {} ms after 1970", at.0));
         let millis = i64::try_from(at.0).ok();
         let date = millis.and_then(DateTime::from_timestamp_millis);
         let date = date.filter(|date| date.checked_add_signed(DAYS_AFTER).is_some());
-        let date = date.ok_or_else(|| Invalid(format!("no date is {} ms after 1970", at.0)))?;
+        let date = date.ok_or_else(no_date)?;
         let east = FixedOffset::east_opt(clocks.east_seconds).ok_or_else(|| {
             let seconds = clocks.east_seconds;
             Invalid(format!("no clocks are {seconds} seconds ahead of UTC"))
         })?;
+        let time = date.with_timezone(&east);
+        let week = time.date_naive().week(Weekday::Sun);
+        let [winter, summer] = names::of(self.id).ok_or_else(|| {
+            let id = self.id;
+            Invalid(format!("it is not known what the time of {id} is called"))
+        })?;
         Ok(Local {
-            time: date.with_timezone(&east),
-            is_summer: clocks.is_summer,
+            time,
+            end_of_week: week.checked_last_day().ok_or_else(no_date)?,
             zone: self.id,
+            names: if clocks.is_summer { summer } else { winter },
         })
-    }
-}
-
-impl Local {
-    /// What the zone's time is called now.
-    pub fn zone_names(&self) -> Option<Names> {
-        let [winter, summer] = names::of(self.zone)?;
-        Some(if self.is_summer { summer } else { winter })
     }
 }
 

@@ -42,6 +42,14 @@ enum Gathered {
     Nothing,
 }
 
+/// Why there is no version of the plugin to go through at the moment, as a sentence.
+pub(super) enum NoPlugin {
+    /// An operator has the plugin paused, whichever version.
+    Paused(String),
+    /// It, or the version that is meant, is not there.
+    Lacks(String),
+}
+
 /// A configuration with the version of its plugin, if it has one.
 type Ready = Option<(Arc<DeliveryStream>, Option<Arc<Version>>)>;
 
@@ -60,7 +68,7 @@ impl LaneStep {
         if let Some(open) = self.decided_ahead(from).await {
             return Ok(Some(self.with_what_was_moved(open)));
         }
-        self.work.pinned = self.work.version_at(from).await?;
+        self.work.named = self.work.named_at(from, self.lane.let_go).await?;
         while let Some((stream, plugin)) = self.ready(Some(from)).await? {
             let plugin = plugin.as_ref();
             match self.gather_by(from, (&stream, plugin)).await? {
@@ -149,7 +157,9 @@ impl LaneStep {
                 load_after = Instant::now();
             }
             self.signals.plugins.borrow_and_update();
-            let loaded = match self.plugin(&stream) {
+            let chosen = self.plugin(&stream);
+            let is_paused = matches!(chosen, Err(NoPlugin::Paused(_)));
+            let loaded = match chosen {
                 Ok(None) => Ok(None),
                 Ok(Some(Choice::Ready(version))) => Ok(Some(version)),
                 Ok(Some(Choice::Cold(hash))) if load_after <= Instant::now() => {
@@ -157,8 +167,13 @@ impl LaneStep {
                     self.work.load(&stream.destination, hash).await.map(Some)
                 }
                 Ok(Some(Choice::Cold(_))) => Err(None),
-                Err(why) => Err(Some(why)),
+                Err(NoPlugin::Paused(why) | NoPlugin::Lacks(why)) => Err(Some(why)),
             };
+            // Another version would be paused, too.
+            self.lacks = self
+                .work
+                .waits_for()
+                .filter(|_| loaded.is_err() && !is_paused);
             match loaded {
                 Ok(plugin) => {
                     if told.is_some() {
@@ -184,7 +199,7 @@ impl LaneStep {
 
     /// What stands in the way of records that name a version, and the command that lets go of it.
     fn with_way_out(&self, stream: &DeliveryStream, why: String) -> String {
-        if self.work.waits_for().is_none() {
+        if self.lacks.is_none() {
             return why;
         }
         let (name, lane) = (&stream.arn.name, self.work.key.lane_name());
@@ -195,23 +210,26 @@ impl LaneStep {
     }
 
     /// The version of the plugin that records go through at the moment, if they go through one.
-    pub(super) fn plugin(&self, stream: &DeliveryStream) -> Result<Option<Choice>, String> {
+    pub(super) fn plugin(&self, stream: &DeliveryStream) -> Result<Option<Choice>, NoPlugin> {
         let pinned = self.work.waits_for();
         let Some(transform) = &stream.destination.transform else {
             return match pinned {
                 None => Ok(None),
-                Some(version) => Err(format!(
+                Some(version) => Err(NoPlugin::Lacks(format!(
                     "these records are replayed through version {version}, and the configuration \
                      in force has no plugin"
-                )),
+                ))),
             };
         };
         let chosen = transform.choose(&self.work.tools.plugins, self.work.key);
         match (pinned, chosen) {
-            // One that came meanwhile rings the bell that the lane waits for.
-            (None, chosen) => chosen.map(Some).map_err(|why| why.to_string()),
             // A plugin that is paused works for nobody.
-            (Some(_), Err(why @ NotChosen::Absent(_, Absence::Paused(_)))) => Err(why.to_string()),
+            (_, Err(why @ NotChosen::Absent(_, Absence::Paused(_)))) => {
+                Err(NoPlugin::Paused(why.to_string()))
+            }
+            // One that came meanwhile rings the bell that the lane waits for.
+            (None, Err(why)) => Err(NoPlugin::Lacks(why.to_string())),
+            (None, Ok(choice)) => Ok(Some(choice)),
             (Some(version), Ok(choice)) if choice.hash() == version => Ok(Some(choice)),
             (Some(version), _) => Ok(Some(Choice::Cold(version))),
         }

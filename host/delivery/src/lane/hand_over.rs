@@ -103,9 +103,20 @@ impl<'a> HandOver<'a> {
         let Ok(asked) = lane.signals.orders.try_recv() else {
             return Ok(());
         };
-        if asked.order == Order::Retry || asked.cut != self.open.cut.number {
-            // It is being tried. Where the operator has gone away, the page shows how it is.
-            let _ = asked.answer.send(Obeyed::not(Outcome::NothingStuck));
+        let is_meant = asked.cut == Some(self.open.cut.number);
+        if asked.order == Order::Retry || !is_meant {
+            let told = if is_meant {
+                // It is being tried.
+                Obeyed {
+                    outcome: Outcome::Done,
+                    records: self.open.cut.records,
+                    objects: self.open.objects_that_may_exist(),
+                }
+            } else {
+                Obeyed::not(Outcome::NothingStuck)
+            };
+            // Where the operator has gone away, the page shows how it is.
+            let _ = asked.answer.send(told);
             return Ok(());
         }
         // The lane obeys once it has stopped.
@@ -150,6 +161,7 @@ impl<'a> HandOver<'a> {
         is_putting.store(true, Ordering::Relaxed);
         // What waits for an answer holds no part of the lane.
         let (sink, part) = (self.sink.clone(), piece.part);
+        let is_request = self.is_request(&piece);
         let began = Instant::now();
         let answered = self.in_room(sink.hand(piece, place), quick_max).await;
         is_putting.store(false, Ordering::Relaxed);
@@ -162,6 +174,9 @@ impl<'a> HandOver<'a> {
         match answer {
             Answer::Delivered(name) => {
                 self.there = self.there.and(holds);
+                if is_request {
+                    self.there = self.there.with_request(part);
+                }
                 lane.puts.there = lane.puts.there.or(self.there);
                 lane.puts.untouched = false;
                 lane.state.put(name);
@@ -216,11 +231,15 @@ impl<'a> HandOver<'a> {
         }
     }
 
-    /// Whether an endpoint is known to have taken the piece that comes next: it is not sent again.
+    /// Whether an endpoint is known to have taken a piece: it is not sent again. That goes by its
+    /// number among the requests alone: how many other pieces come before it may be another number
+    /// in another build.
     fn is_taken(&self, piece: &Piece) -> bool {
-        piece.kind == PieceKind::Delivered
-            && self.sink.has_endpoint()
-            && self.there.objects() < self.known.objects()
+        self.is_request(piece) && self.known.has_request(piece.part)
+    }
+
+    fn is_request(&self, piece: &Piece) -> bool {
+        piece.kind == PieceKind::Delivered && self.sink.has_endpoint()
     }
 
     fn place(&self, piece: &Piece) -> Place {

@@ -157,6 +157,7 @@ impl LaneStep {
         let kept = rows::load_lane(&*self.work.tools.engine, place).await;
         self.lane = kept.map_err(|error| failed(&error))?;
         self.puts = Puts::default();
+        self.lacks = None;
         // Whatever was said of what it was about is done, or is asked for anew.
         (self.phase, self.promised) = (Phase::GetsOn, None);
         self.shows(from);

@@ -5,10 +5,10 @@ use streams::pump::StepError;
 use types::Invalid;
 
 use super::deliver::Puts;
-use super::{Barrier, LaneStep, Phase, Stuck};
+use super::{Barrier, LaneStep, Phase, Stuck, failed};
 use crate::answers::Answers;
 use crate::counts::{Became, Counts};
-use crate::open_cut::{Moved, OpenCut, Put, Skip, Way};
+use crate::open_cut::{LetGo, Moved, OpenCut, Put, Skip, Way};
 use crate::orders::{Asked, Obeyed, Order, Outcome};
 use crate::rows::Lane;
 use crate::settled::Settled;
@@ -40,25 +40,24 @@ impl LaneStep {
         asked.or_else(|| self.signals.orders.try_recv().ok())
     }
 
-    async fn obey_one(&mut self, order: Order, cut: u64) -> Result<Obeyed, StepError> {
+    async fn obey_one(&mut self, order: Order, cut: Option<u64>) -> Result<Obeyed, StepError> {
         let obeyed = match &self.phase {
-            Phase::Damaged(damage) if self.stuck_before(damage).number == cut => {
+            Phase::Damaged(damage) if Some(self.stuck_before(damage).number) == cut => {
                 let damage = damage.clone();
                 self.obey_about(damage, order)
             }
-            Phase::Stuck(stuck) if stuck.open.cut.number == cut => {
+            Phase::Stuck(stuck) if Some(stuck.open.cut.number) == cut => {
                 let Stuck { open, why, barrier } = stuck.clone();
                 self.obey_about_cut((&open, &why), barrier, order).await?
             }
             // The records that come next wait for a version that they name.
-            Phase::GetsOn if order == Order::Move && self.work.waits_for().is_some() => {
-                self.work.let_go = self.work.pinned;
-                Obeyed {
-                    outcome: Outcome::Done,
-                    records: 0,
-                    objects: 0,
-                }
-            }
+            Phase::GetsOn if order == Order::Move && cut.is_none() => self.let_go().await?,
+            // The lane has got rid of it meanwhile.
+            Phase::GetsOn if order == Order::Retry && cut.is_some() => Obeyed {
+                outcome: Outcome::Done,
+                records: 0,
+                objects: 0,
+            },
             Phase::GetsOn
             | Phase::Stuck(_)
             | Phase::LeavesOut(_)
@@ -69,6 +68,25 @@ impl LaneStep {
             self.tell_decided((order, cut), obeyed);
         }
         Ok(obeyed)
+    }
+
+    /// Keeps that what waits for a version that cannot be had does not wait for it any more, as far
+    /// as the log goes by now.
+    async fn let_go(&mut self) -> Result<Obeyed, StepError> {
+        let Some(version) = self.lacks.take() else {
+            return Ok(Obeyed::not(Outcome::NothingStuck));
+        };
+        let to = self.work.tip().map_err(|error| failed(&error))?;
+        self.write(Lane {
+            let_go: Some(LetGo { version, to }),
+            ..self.lane.clone()
+        })
+        .await?;
+        Ok(Obeyed {
+            outcome: Outcome::Done,
+            records: 0,
+            objects: 0,
+        })
     }
 
     async fn obey_about_cut(
@@ -93,7 +111,7 @@ impl LaneStep {
         })
     }
 
-    fn tell_decided(&self, (order, cut): (Order, u64), obeyed: Obeyed) {
+    fn tell_decided(&self, (order, cut): (Order, Option<u64>), obeyed: Obeyed) {
         let stream = self.signals.stream.borrow().arn.to_string();
         let shard = self.work.key.shard;
         let Obeyed {
@@ -162,8 +180,14 @@ impl LaneStep {
         }
     }
 
-    /// Forgets a cut. Its number is not used again: objects of it may be there.
+    /// Forgets a cut. Its number is not used again: objects of it may be there. Its records do not
+    /// go through the version that they name any more, if they name one.
     async fn forget(&mut self, open: &OpenCut) -> Result<(), StepError> {
+        let named = self.work.named_at(open.cut.from, None).await?;
+        let let_go = named.map(|named| LetGo {
+            version: named.version,
+            to: open.cut.to,
+        });
         let before = self.as_known(open).as_before();
         let known = self.lane.moved;
         let known = known.filter(|moved| moved.before.holds.records_in > before.holds.records_in);
@@ -178,6 +202,7 @@ impl LaneStep {
             open: None,
             settled: Settled::default(),
             moved: known.or(Some(moved)),
+            let_go: let_go.or(self.lane.let_go),
             ..self.lane.clone()
         })
         .await

@@ -8,35 +8,57 @@ use wasm::ContentHash;
 use super::failed;
 use super::work::Work;
 use crate::cut::Gathering;
+use crate::open_cut::LetGo;
 use crate::replayed::Former;
 
+/// The version that records name.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Named {
+    pub(super) version: ContentHash,
+    /// Those before this position do not wait for it any more, since an operator said so: they go
+    /// by the configuration in force.
+    let_go_to: Option<Position>,
+}
+
 impl Work {
-    /// The version that the records of the frame at a position name, if they are there, can be
-    /// read, and name one.
+    /// The version that the records of the first frame from a position on name, if they are there,
+    /// can be read, and name one.
     ///
     /// # Errors
     /// When the log cannot be read.
-    pub(super) async fn version_at(
+    pub(super) async fn named_at(
         &self,
         from: Position,
-    ) -> Result<Option<ContentHash>, StepError> {
+        let_go: Option<LetGo>,
+    ) -> Result<Option<Named>, StepError> {
         if !self.key.is_of_replays() {
             return Ok(None);
         }
-        match self.tools.engine.read(self.log, from, 1).await {
-            Ok(read) => read.frames.first().map_or(Ok(None), version_of),
+        let read = match self.tools.engine.read(self.log, from, 1).await {
+            Ok(read) => read,
             // Who gathers finds the same.
-            Err(error) if error.hides_records() => Ok(None),
-            Err(error) => Err(failed(&error)),
-        }
+            Err(error) if error.hides_records() => return Ok(None),
+            Err(error) => return Err(failed(&error)),
+        };
+        let Some(frame) = read.frames.first() else {
+            return Ok(None);
+        };
+        Ok(version_of(frame)?.map(|version| Named {
+            version,
+            let_go_to: let_go
+                .filter(|let_go| let_go.version == version && frame.position < let_go.to)
+                .map(|let_go| let_go.to),
+        }))
     }
 
     /// The version that what is gathered waits for, whatever is in force.
     pub(super) fn waits_for(&self) -> Option<ContentHash> {
-        self.pinned.filter(|pinned| self.let_go != Some(*pinned))
+        let waits = self.named.filter(|named| named.let_go_to.is_none());
+        waits.map(|named| named.version)
     }
 
-    /// Whether a frame goes through another version than what was gathered before it.
+    /// Whether a frame goes through another version than what was gathered before it, or waits for
+    /// one and that does not.
     ///
     /// # Errors
     /// When the frame does not say.
@@ -45,7 +67,17 @@ impl Work {
         gathering: &Gathering,
         frame: &Frame,
     ) -> Result<bool, StepError> {
-        if !self.key.is_of_replays() || version_of(frame)? == self.pinned {
+        if !self.key.is_of_replays() {
+            return Ok(false);
+        }
+        let goes_along = match (self.named, version_of(frame)?) {
+            (Some(named), Some(version)) => {
+                let waits_too = named.let_go_to.is_none_or(|to| frame.position < to);
+                named.version == version && waits_too
+            }
+            (named, version) => named.is_none() && version.is_none(),
+        };
+        if goes_along {
             return Ok(false);
         }
         if gathering.oldest.is_none() {

@@ -13,6 +13,7 @@ use wasm::{
 
 use super::deliver::Past;
 use super::hand_over::HandOver;
+use super::pinned::Named;
 use super::{Halt, Tools, Undone, failed};
 use crate::counts::Became;
 use crate::cut::{Cut, Gathering, Hints};
@@ -66,12 +67,9 @@ pub(super) struct Work {
     pub(super) workplace: Arc<Workplace>,
     /// Where its records come from.
     pub(super) provenance: Arc<Provenance>,
-    /// The version that those which are gathered go through whatever is in force. Only records that
-    /// are delivered once more name one.
-    pub(super) pinned: Option<ContentHash>,
-    /// One of these that an operator does not wait for any more: what names it goes by the
-    /// configuration in force.
-    pub(super) let_go: Option<ContentHash>,
+    /// The version that those which are gathered name. Only records that are delivered once more
+    /// name one.
+    pub(super) named: Option<Named>,
 }
 
 /// How far the log was looked at.
@@ -407,11 +405,14 @@ impl Work {
         self.tools.shares.spare_room(asker, bytes).map(Arc::new)
     }
 
+    /// Requests count as slow from their beginning, so that none on its way is given up for others.
     fn asker(&self, destination: &Destination) -> Result<Asker, StepError> {
         let party = self.party(destination)?;
         Ok(Asker {
             account: self.account,
-            is_slow: holds_less(&self.tools.threads, &party) || self.calls_servers(&party),
+            is_slow: holds_less(&self.tools.threads, &party)
+                || self.calls_servers(&party)
+                || destination.http_endpoint().is_some(),
             party,
         })
     }

@@ -204,6 +204,37 @@ fn a_slow_cut_that_is_alone_in_its_account_has_all_that_its_delivery_stream_may_
     assert!(ledger.grow(second, 6));
 }
 
+/// Those that needed less held what it needed, one after the other, for ever.
+#[test]
+fn a_large_slow_cut_is_passed_by_slow_ones_of_its_account_only_so_often() {
+    let mut ledger = ledger();
+    let mut last = ledger.ask(slow_of("000000000000", 1), 1);
+    assert_eq!(ledger.give(), [last]);
+    let large = ledger.ask(slow_of("000000000000", 2), 50);
+    let mut passed = 0;
+    for stream in 3.. {
+        let small = ledger.ask(slow_of("000000000000", stream), 1);
+        let given = ledger.give();
+        if given.is_empty() {
+            break;
+        }
+        assert_eq!(given, [small]);
+        passed += 1;
+        assert!(passed <= PASSED_MAX, "passed by {passed}");
+        ledger.leave(last);
+        last = small;
+    }
+    let spare = ledger.take_spare(slow_of("000000000000", 1_000), 1);
+    assert_eq!(spare, None, "nor by one that works ahead");
+    let others = ledger.ask(slow_of("111111111111", 1_001), 1);
+    assert_eq!(ledger.give(), [others], "another account's gets on");
+    let quick = ledger.take_spare(of(1_002), 1).unwrap();
+    ledger.leave(others);
+    ledger.leave(quick);
+    ledger.leave(last);
+    assert_eq!(ledger.give(), [large]);
+}
+
 #[test]
 fn a_delivery_stream_whose_cuts_do_not_end_leaves_places_to_others() {
     let mut ledger = ledger();

@@ -1,6 +1,6 @@
 //! Objects of failed records are listed with what they hold, and shown.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -180,18 +180,7 @@ pub async fn list(
 ) -> Result<LetterPage, LetterError> {
     let limit = within(wanted.limit, LISTED_DEFAULT, LISTED_MAX)?;
     let stream = running.stream();
-    let below = object::first_text(&stream);
-    let prefix = match wanted.prefix {
-        None => below,
-        Some(prefix) if prefix.starts_with(&below) => prefix.to_owned(),
-        Some(prefix) if below.starts_with(prefix) => below,
-        Some(prefix) => {
-            return Err(LetterError::Refused(format!(
-                "{prefix:?} is not below {below:?}, where failed records of this delivery stream \
-                 go."
-            )));
-        }
-    };
+    let mut prefixes = prefixes(object::first_texts(&stream), wanted.prefix)?;
     let mut listing = Listing {
         delivery,
         running,
@@ -202,8 +191,13 @@ pub async fn list(
     let mut dead_letters = Vec::new();
     let mut next = wanted.after.map(str::to_owned);
     for _ in 0..ASKED_MAX {
+        let Some(prefix) = prefixes.front() else {
+            break;
+        };
         let objects = &delivery.tools.objects;
-        let from = (prefix.as_str(), next.as_deref());
+        // What comes before all keys of the prefix need not be said.
+        let after = next.as_deref().filter(|next| *next >= prefix.as_str());
+        let from = (prefix.as_str(), after);
         let found = objects.list(&stream.plan.bucket, from, LISTED_MAX).await?;
         // A store may give fewer than it has.
         let is_last = found.is_empty();
@@ -217,6 +211,9 @@ pub async fn list(
             }
         }
         if is_last {
+            prefixes.pop_front();
+        }
+        if prefixes.is_empty() {
             next = None;
             break;
         }
@@ -225,6 +222,29 @@ pub async fn list(
         }
     }
     Ok(LetterPage { dead_letters, next })
+}
+
+/// What keys begin with that are looked at: of all that failed records of a delivery stream begin
+/// with, what is wanted of them.
+fn prefixes(all: Vec<String>, wanted: Option<&str>) -> Result<VecDeque<String>, LetterError> {
+    let Some(wanted) = wanted else {
+        return Ok(all.into());
+    };
+    if all.iter().any(|below| wanted.starts_with(below.as_str())) {
+        return Ok(VecDeque::from([wanted.to_owned()]));
+    }
+    let places = format!("{all:?}");
+    let some: VecDeque<String> = all
+        .into_iter()
+        .filter(|it| it.starts_with(wanted))
+        .collect();
+    if some.is_empty() {
+        return Err(LetterError::Refused(format!(
+            "{wanted:?} is not below one of {places}, where failed records of this delivery stream \
+             go."
+        )));
+    }
+    Ok(some)
 }
 
 impl Listing<'_> {

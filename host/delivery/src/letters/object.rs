@@ -43,18 +43,23 @@ pub fn uuid_in<'a>(key: &'a str, prefix: &Prefix, name: &str) -> Option<&'a str>
     (is_time && is_version && is_below).then_some(uuid)
 }
 
-/// What all keys of objects of failed records of a delivery stream begin with.
-pub fn first_text(stream: &DeliveryStream) -> String {
+/// What keys of objects of failed records of a delivery stream begin with, in order: a key of one
+/// is none of another.
+pub fn first_texts(stream: &DeliveryStream) -> Vec<String> {
     let failed = &stream.plan.prefixes.failed;
-    let text = failed.first_text();
-    if stream.destination.http_endpoint().is_none() {
-        return text;
+    let mut texts = vec![failed.first_text()];
+    if stream.destination.http_endpoint().is_some() {
+        texts.push(failed.of_http_endpoint().first_text());
     }
-    let refused = failed.of_http_endpoint().first_text();
-    let both = text.chars().zip(refused.chars());
-    both.take_while(|(one, other)| one == other)
-        .map(|(one, _)| one)
-        .collect()
+    apart(texts)
+}
+
+/// The texts in order, without those that begin with another of them.
+fn apart(mut texts: Vec<String>) -> Vec<String> {
+    texts.sort();
+    // One that others begin with comes right before these.
+    texts.dedup_by(|text, before| text.starts_with(before.as_str()));
+    texts
 }
 
 /// Whether an object of that key is one of failed records of this delivery stream: one that a lane
@@ -131,6 +136,15 @@ fn lanes_of(delivery: &Delivery, running: &Running) -> (Vec<(u64, u32)>, BTreeMa
 mod tests {
     use super::*;
     use crate::prefix::Prefixes;
+
+    #[test]
+    fn what_keys_begin_with_is_in_order_and_none_is_part_of_another() {
+        let apart = |texts: &[&str]| apart(texts.iter().map(|it| (*it).to_owned()).collect());
+        assert_eq!(apart(&["p/", "h/"]), ["h/", "p/"]);
+        assert_eq!(apart(&["bad/x", "bad/"]), ["bad/"]);
+        assert_eq!(apart(&["", "h/"]), [""]);
+        assert_eq!(apart(&["bad/", "bad/"]), ["bad/"]);
+    }
 
     #[test]
     fn the_keys_of_a_delivery_stream_are_told_from_all_others() {

@@ -1,5 +1,4 @@
-//! How the S3 client reaches its endpoint: hyper, with TLS where the endpoint asks for it. The only
-//! place that opens outbound connections.
+//! How the S3 client reaches its endpoint: hyper, with TLS where the endpoint asks for it.
 
 use std::fmt;
 use std::sync::Arc;

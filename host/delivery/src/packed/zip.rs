@@ -287,7 +287,7 @@ impl ZipReader {
                 }
             }
             match self.take_words(rest)? {
-                Some(taken) => rest = rest.get(taken..).unwrap_or_default(),
+                Some(taken) => rest = after(rest, taken)?,
                 None => break,
             }
         }
@@ -349,11 +349,12 @@ impl ZipReader {
             let status = self.inflate.decompress(bytes, &mut self.out, flush)?;
             let read = usize::try_from(self.inflate.total_in() - read).map_err(too_large)?;
             let written = usize::try_from(self.inflate.total_out() - written).map_err(too_large)?;
-            let unpacked = self.out.get(..written).unwrap_or_default();
+            let unpacked = self.out.get(..written);
+            let unpacked = unpacked.ok_or_else(|| broken("more than there is room for"))?;
             to.write_all(unpacked)?;
             self.crc.update(unpacked);
             self.bytes += written as u64;
-            bytes = bytes.get(read..).unwrap_or_default();
+            bytes = after(bytes, read)?;
             match status {
                 Status::StreamEnd => {
                     self.state = Reading::Sizes;
@@ -377,6 +378,12 @@ impl ZipReader {
 fn word(bytes: &[u8], at: usize) -> Option<u32> {
     let word = bytes.get(at..)?.first_chunk()?;
     Some(u32::from_le_bytes(*word))
+}
+
+/// What comes after so many bytes.
+fn after(bytes: &[u8], taken: usize) -> io::Result<&[u8]> {
+    let rest = bytes.get(taken..);
+    rest.ok_or_else(|| broken("a file that ends before its end"))
 }
 
 #[cfg(test)]

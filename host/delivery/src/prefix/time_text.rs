@@ -3,35 +3,10 @@
 
 use std::fmt::Write;
 
-use chrono::{Datelike, TimeDelta, Timelike};
+use chrono::{Datelike, Timelike};
 
 use crate::zone::Local;
 
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
-/// A week begins with the first of them.
-const DAYS: [&str; 7] = [
-    "Sunday",
-    "Monday",
-    "Tuesday",
-    "Wednesday",
-    "Thursday",
-    "Friday",
-    "Saturday",
-];
-const QUARTERS: [&str; 4] = ["1st quarter", "2nd quarter", "3rd quarter", "4th quarter"];
 const SECONDS_PER_DAY: u32 = 24 * 60 * 60;
 const NANOS_PER_MILLI: u64 = 1_000_000;
 
@@ -42,14 +17,22 @@ pub fn write_field(out: &mut String, (letter, run): (char, usize), local: &Local
     match letter {
         'G' => out.push_str(["AD", "Anno Domini", "A"][run.clamp(3, 5) - 3]),
         'a' => out.push_str(if time.hour() < 12 { "AM" } else { "PM" }),
-        'M' | 'L' if run > 2 => name(out, run, MONTHS.get(time.month0() as usize)),
-        'E' => name(out, run, DAYS.get(weekday0(local) as usize)),
-        'e' | 'c' if run > 2 => name(out, run, DAYS.get(weekday0(local) as usize)),
+        'M' | 'L' if run > 2 => name(out, run, &time.format("%B").to_string()),
+        'E' => name(out, run, &time.format("%A").to_string()),
+        'e' | 'c' if run > 2 => name(out, run, &time.format("%A").to_string()),
         'Q' | 'q' if run == 3 => write(out, format_args!("Q{}", quarter + 1)),
-        'Q' | 'q' if run == 4 => name(out, run, QUARTERS.get(quarter as usize)),
+        'Q' | 'q' if run == 4 => {
+            let quarter = match quarter {
+                0 => "1st",
+                1 => "2nd",
+                2 => "3rd",
+                _ => "4th",
+            };
+            write(out, format_args!("{quarter} quarter"));
+        }
         'Q' | 'q' if run == 5 => write(out, format_args!("{}", quarter + 1)),
         'u' | 'y' => write_year(out, run, time.year()),
-        'Y' => write_year(out, run, end_of_week(local).year()),
+        'Y' => write_year(out, run, local.end_of_week.year()),
         'S' => {
             let nanos = format!("{:09}", nano_of_second(local));
             out.extend(nanos.chars().take(run));
@@ -71,7 +54,8 @@ fn number(letter: char, local: &Local) -> u64 {
         'Q' | 'q' => time.month0() / 3 + 1,
         'd' => time.day(),
         'D' => time.ordinal(),
-        'w' => end_of_week(local).ordinal0() / 7 + 1,
+        // A year's first week is the one with its first day: it has the year that it ends in.
+        'w' => local.end_of_week.ordinal0() / 7 + 1,
         'W' => (time.day0() + (weekday0(local) + 35 - time.day0()) % 7) / 7 + 1,
         'e' | 'c' => weekday0(local) + 1,
         'H' => hour,
@@ -91,14 +75,6 @@ fn number(letter: char, local: &Local) -> u64 {
 /// 0 on a Sunday.
 fn weekday0(local: &Local) -> u32 {
     local.time.weekday().num_days_from_sunday()
-}
-
-/// The Saturday of the week. It lies in the year that the week counts to, since a year's first week
-/// is the one with its first day.
-fn end_of_week(local: &Local) -> chrono::NaiveDate {
-    let left = TimeDelta::days(i64::from(6 - weekday0(local)));
-    let date = local.time.date_naive();
-    date.checked_add_signed(left).unwrap_or(date)
 }
 
 fn nano_of_second(local: &Local) -> u32 {
@@ -121,19 +97,19 @@ fn write_year(out: &mut String, run: usize, year: i32) {
 }
 
 /// A name: short up to three letters in a row, whole with four, its first sign with five.
-fn name(out: &mut String, run: usize, name: Option<&&str>) {
+fn name(out: &mut String, run: usize, name: &str) {
     let chars = match run {
         0..=3 => 3,
         4 => usize::MAX,
         _ => 1,
     };
-    out.extend(name.iter().flat_map(|name| name.chars().take(chars)));
+    out.extend(name.chars().take(chars));
 }
 
 fn write_zone(out: &mut String, (letter, run): (char, usize), local: &Local) {
-    match local.zone_names() {
-        Some(names) if letter == 'z' && run == 4 => out.push_str(names.long),
-        Some(names) if letter == 'z' => out.push_str(names.short),
+    match (letter, run) {
+        ('z', 4) => out.push_str(local.names.long),
+        ('z', _) => out.push_str(local.names.short),
         _ => out.push_str(local.zone),
     }
 }

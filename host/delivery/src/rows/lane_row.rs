@@ -4,6 +4,7 @@ use bincode::{Decode, Encode};
 use store::{Expect, Position, StoreError, TableWrite};
 use streams::codec;
 use types::Timestamp;
+use wasm::ContentHash;
 
 use super::layout_1::{self, FirstLaneRow};
 use super::layout_2::{self, SecondLaneRow};
@@ -13,7 +14,7 @@ use crate::answers::Answers;
 use crate::counts::{Counts, VersionCounts};
 use crate::cut::Cut;
 use crate::delivery_stream::Destination;
-use crate::open_cut::{Before, Moved, OpenCut, Put, Way};
+use crate::open_cut::{Before, LetGo, Moved, OpenCut, Put, Way};
 use crate::pins::PinsRow;
 use crate::settled::Settled;
 use crate::tables::{LANES, LaneKey};
@@ -25,6 +26,7 @@ pub(super) struct LaneRow {
     pub(super) open: Option<CutRow>,
     pub(super) settled: Settled,
     pub(super) moved: Option<MovedRow>,
+    pub(super) let_go: Option<LetGoRow>,
     pub(super) counts: Counts,
     pub(super) by_version: Vec<VersionCounts>,
 }
@@ -34,6 +36,12 @@ pub(super) struct MovedRow {
     pub(super) to: u64,
     pub(super) extra: u64,
     pub(super) before: Before,
+}
+
+#[derive(Encode, Decode)]
+pub(super) struct LetGoRow {
+    version: [u8; 32],
+    to: u64,
 }
 
 #[derive(Encode, Decode)]
@@ -85,6 +93,10 @@ pub(super) fn read_lane(row: &[u8]) -> Result<Lane, StoreError> {
             to: Position(moved.to),
             extra: moved.extra,
             before: moved.before,
+        }),
+        let_go: row.let_go.map(|let_go| LetGo {
+            version: ContentHash(let_go.version),
+            to: Position(let_go.to),
         }),
         counts: row.counts,
         by_version: row.by_version,
@@ -153,6 +165,10 @@ pub fn lane_write(key: LaneKey, lane: &Lane) -> Result<TableWrite, StoreError> {
             to: moved.to.0,
             extra: moved.extra,
             before: moved.before,
+        }),
+        let_go: lane.let_go.map(|let_go| LetGoRow {
+            version: let_go.version.0,
+            to: let_go.to.0,
         }),
         counts: lane.counts,
         by_version: lane.by_version.clone(),

@@ -53,6 +53,7 @@ impl FirstLaneRow {
             open: self.open.map(FirstCutRow::in_force),
             settled: self.settled,
             moved: None,
+            let_go: None,
             counts: self.counts,
             by_version: self.by_version,
         }

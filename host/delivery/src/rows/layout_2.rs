@@ -5,9 +5,10 @@ use bincode::Decode;
 
 use super::destination_1::FirstDestination;
 use super::lane_row::{CutRow, LaneRow, MovedRow};
+use super::put_1::FirstPut;
 use crate::answers::Answers;
 use crate::counts::{Counts, VersionCounts};
-use crate::open_cut::{Before, Put, Way};
+use crate::open_cut::{Before, Way};
 use crate::pins::PinsRow;
 use crate::settled::Settled;
 use crate::zone::Clocks;
@@ -39,7 +40,7 @@ struct SecondCutRow {
     destination: FirstDestination,
     way: Way,
     objects: u32,
-    put: Put,
+    put: FirstPut,
     before: Before,
 }
 
@@ -55,6 +56,7 @@ impl SecondLaneRow {
                 extra: 0,
                 before,
             }),
+            let_go: None,
             counts: self.counts,
             by_version: self.by_version,
         }
@@ -78,7 +80,7 @@ impl SecondCutRow {
             clocks: Clocks::UTC,
             way: self.way,
             objects: self.objects,
-            put: self.put,
+            put: self.put.in_force(),
             before: self.before,
             answers: Answers::default(),
         }

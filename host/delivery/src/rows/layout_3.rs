@@ -6,9 +6,10 @@ use bincode::Decode;
 
 use super::destination_1::FirstDestination;
 use super::lane_row::{CutRow, LaneRow, MovedRow};
+use super::put_1::FirstPut;
 use crate::answers::Answers;
 use crate::counts::{Counts, VersionCounts};
-use crate::open_cut::{Before, Put, Way};
+use crate::open_cut::{Before, Way};
 use crate::pins::PinsRow;
 use crate::settled::Settled;
 use crate::zone::Clocks;
@@ -40,7 +41,7 @@ struct ThirdCutRow {
     destination: FirstDestination,
     way: Way,
     objects: u32,
-    put: Put,
+    put: FirstPut,
     before: Before,
 }
 
@@ -52,6 +53,7 @@ impl ThirdLaneRow {
             open: self.open.map(ThirdCutRow::in_force),
             settled: self.settled,
             moved: self.moved,
+            let_go: None,
             counts: self.counts,
             by_version: self.by_version,
         }
@@ -75,7 +77,7 @@ impl ThirdCutRow {
             clocks: Clocks::UTC,
             way: self.way,
             objects: self.objects,
-            put: self.put,
+            put: self.put.in_force(),
             before: self.before,
             answers: Answers::default(),
         }

@@ -2,6 +2,8 @@
 //! what the endpoint refuses is in the error output, and everything is counted.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use serde_json::{Value, json};
 
@@ -195,6 +197,30 @@ async fn an_endpoint_that_lets_nobody_in_is_waited_for_until_the_configuration_c
     ends_well(world, &ledger, Through::Nothing).await;
 }
 
+/// The hour was taken from the time for which a request that had failed before is tried.
+#[tokio::test]
+async fn time_in_which_an_endpoint_lets_nobody_in_is_not_taken_from_that_of_a_request() {
+    let world = with(&Components::none(), None, &[retry(10)]).await;
+    let (ledger, buckets) = (Ledger::default(), world.ground.buckets.clone());
+    buckets.rule(|call, _| match call {
+        1 => Does::FailBefore,
+        _ => Does::MakeAnother,
+    });
+    put(&world, &ledger, 4).await;
+    world.until_trouble("401: ").await;
+    let hour = std::time::Duration::from_secs(3_600);
+    world.ground.clock.advance(hour);
+    let failed = AtomicBool::new(false);
+    buckets.rule(move |_, _| {
+        if failed.swap(true, Ordering::Relaxed) {
+            Does::Well
+        } else {
+            Does::FailBefore
+        }
+    });
+    ends_well(world, &ledger, Through::Nothing).await;
+}
+
 #[tokio::test]
 async fn a_request_that_was_taken_is_not_sent_again_when_the_next_one_of_its_cut_fails() {
     let world = World::open(Components::none().ground(1)).await;
@@ -207,14 +233,7 @@ async fn a_request_that_was_taken_is_not_sent_again_when_the_next_one_of_its_cut
         5 => Does::Refuse,
         _ => Does::Well,
     });
-    // More than two requests.
-    for _ in 0..90 {
-        let records: Vec<_> = (0..250).map(|_| json!({"Data": "YQ=="})).collect();
-        let input = json!({"DeliveryStreamName": NAME, "Records": records});
-        delivery::ops::put_record_batch::handle(&world.delivery, call(&input))
-            .await
-            .unwrap();
-    }
+    put_for_requests(&world, "YQ==").await;
     assert!(world.flush().await, "{:?}", world.status());
     // Of one cut, or of two if it was flushed while it was gathered.
     let taken = requests(&world);
@@ -231,6 +250,57 @@ async fn a_request_that_was_taken_is_not_sent_again_when_the_next_one_of_its_cut
         (status.objects, status.failed_objects),
         (taken.len() as u64, 1)
     );
+    world.close().await;
+}
+
+/// Puts as many records with this data as take more than two requests.
+async fn put_for_requests(world: &World, data: &str) {
+    for _ in 0..90 {
+        let records: Vec<_> = (0..250).map(|_| json!({"Data": data})).collect();
+        let input = json!({"DeliveryStreamName": NAME, "Records": records});
+        delivery::ops::put_record_batch::handle(&world.delivery, call(&input))
+            .await
+            .unwrap();
+    }
+}
+
+/// Objects of what came in lie between the requests of a cut.
+#[tokio::test]
+async fn with_all_data_every_request_is_sent_and_none_again_that_was_taken() {
+    let world = World::open(Components::none().ground(1)).await;
+    let mut destination = http_destination("first", None);
+    destination["S3BackupMode"] = json!("AllData");
+    destination["BufferingHints"] = json!({"SizeInMBs": 64, "IntervalInSeconds": 900});
+    world.create(Origin::Direct, &destination).await;
+    let buckets = world.ground.buckets.clone();
+    let sent = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&sent);
+    // The second request fails, and then the first object of what came in does.
+    let has_failed = AtomicBool::new(false);
+    buckets.rule(move |_, bucket| {
+        let is_second = bucket == ENDPOINT && count.fetch_add(1, Ordering::Relaxed) == 1;
+        let is_first_object = bucket != ENDPOINT && !has_failed.swap(true, Ordering::Relaxed);
+        if is_second || is_first_object {
+            Does::FailBefore
+        } else {
+            Does::Well
+        }
+    });
+    put_for_requests(&world, &"YWFh".repeat(300)).await;
+    assert!(world.flush().await, "{:?}", world.status());
+    let taken = requests(&world).len() as u64;
+    assert!(taken > 2 && objects(&world).len() > 1, "{taken}");
+    assert_eq!(sent.load(Ordering::Relaxed), taken + 1);
+    let mut records = 0;
+    for ((bucket, _), content) in buckets.objects() {
+        if bucket == ENDPOINT {
+            records += records_of(&content).len();
+        }
+    }
+    let status = world.status().unwrap();
+    assert_eq!((records, status.delivered), (22_500, 22_500));
+    let backup: usize = objects(&world).values().map(Vec::len).sum();
+    assert_eq!(backup, 22_500 * 900);
     world.close().await;
 }
 

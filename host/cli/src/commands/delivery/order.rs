@@ -91,6 +91,9 @@ impl Answer {
         } = self;
         let records = output::count(self.records);
         match self.outcome {
+            Outcome::Done if order == "retry" && self.records == 0 => {
+                format!("{lane}: has got on meanwhile")
+            }
             Outcome::Done if order == "retry" => format!("{lane}: tries {records} records again"),
             Outcome::Done => format!(
                 "{lane}: {order} {records} records; objects of them that may exist already: \
