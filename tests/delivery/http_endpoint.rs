@@ -1,6 +1,7 @@
 //! An HTTP endpoint as a destination, over real sockets: requests are what AWS's contract says, and
 //! what each answer does to the records.
 
+use http::Method;
 use millrace_tests::{BUCKET, ROLE, Service, Setting, base64};
 use serde_json::{Value, json};
 use wasm::HostPattern;
@@ -216,6 +217,53 @@ async fn an_endpoint_that_hangs_holds_up_no_other_delivery_stream() {
     client.flush(NAME).await;
     assert_eq!(counts(&client.delivery(NAME).await), [1, 1, 0, 0, 0]);
     assert_eq!(endpoint.heard().len(), 1);
+}
+
+/// Nobody could do anything about it for three minutes.
+#[tokio::test]
+async fn an_endpoint_that_hangs_is_shown_and_what_it_keeps_goes_elsewhere_when_somebody_says_so() {
+    for order in [Some("move"), Some("retry"), None] {
+        let endpoint = Endpoint::saying(&[Says::Later]).await;
+        let (_service, client) = endpoint.server().await;
+        let at_once = json!({"BufferingHints": {"SizeInMBs": 1, "IntervalInSeconds": 0}});
+        endpoint.create(&client, at_once).await;
+        client.put_delivery(NAME, &["one"]).await;
+        if let Some(order) = order {
+            let told = |page: &Value| {
+                let trouble = page["trouble"].as_str().unwrap_or_default();
+                trouble.contains("the destination has not answered for ")
+                    && trouble.contains("`millrace delivery move calls --lane direct`")
+            };
+            client.delivery_until(NAME, told).await;
+            let page = format!("delivery-streams/{NAME}/{order}");
+            let answer = client.page(Method::POST, &page).await;
+            let answer: Value = serde_json::from_slice(answer.body()).unwrap();
+            assert_eq!(answer["lanes"][0]["outcome"], "done", "{answer}");
+            assert_eq!(answer["lanes"][0]["objectsThatMayExist"], 1, "{answer}");
+        } else {
+            while endpoint.heard().is_empty() {
+                client.delivery(NAME).await;
+            }
+            let changes = json!({
+                "EndpointConfiguration": {"Url": endpoint.url(), "AccessKey": "another"},
+            });
+            let update = json!({
+                "DeliveryStreamName": NAME, "CurrentDeliveryStreamVersionId": "1",
+                "DestinationId": "destinationId-000000000001",
+                "HttpEndpointDestinationUpdate": changes,
+            });
+            client.call("Firehose.UpdateDestination", update).await;
+        }
+        client.flush(NAME).await;
+        let page = client.delivery(NAME).await;
+        assert_eq!(counts(&page), [1, 1, 0, 0, 0]);
+        assert_eq!(page["trouble"], Value::Null, "{page}");
+        let heard = endpoint.heard();
+        assert_eq!(heard.len(), 2);
+        // What is moved becomes another delivery.
+        assert_eq!(heard[0].id() == heard[1].id(), order != Some("move"));
+        endpoint.released.send_replace(true);
+    }
 }
 
 #[tokio::test]

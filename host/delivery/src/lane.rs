@@ -105,6 +105,9 @@ enum Halt {
     /// A put of it is slow, those that are slow hold as much as they may, and others wait for room:
     /// it must wait for room as one of them.
     SlowPut,
+    /// What is not answered is to be handed over once more: an operator says so, or another
+    /// endpoint is in force.
+    Anew,
     /// The destination refuses a piece for good. That is kept, and the cut is done again with it.
     Refused,
     /// Anything else.

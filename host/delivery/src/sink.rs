@@ -27,6 +27,7 @@ pub mod requests;
 use std::time::Duration;
 
 use crate::answers::Fault;
+use crate::delivery_stream::DeliveryStream;
 use crate::object_name::Place;
 use crate::piece::{Piece, PieceKind};
 pub use bucket::Bucket;
@@ -83,6 +84,13 @@ impl Sink {
                 self.bucket.hand(piece, place).await
             }
         }
+    }
+
+    /// Whether what is handed over goes where it would go by the configuration of now. To a bucket
+    /// it always does: objects of a cut stay in that of their time.
+    pub fn is_in_force(&self, stream: &DeliveryStream) -> bool {
+        let endpoint = self.endpoint.as_ref();
+        endpoint.is_none_or(|endpoint| endpoint.is_in_force(stream))
     }
 
     /// Whether delivered records go to an endpoint.

@@ -186,7 +186,7 @@ impl Making {
         let done = match done {
             Ok(done) => Some((done, held.room)),
             // It is worked on in its turn, with as much room as it needs.
-            Err(Halt::NoRoom(_) | Halt::Slow | Halt::SlowPut | Halt::Refused) => None,
+            Err(Halt::NoRoom(_) | Halt::Slow | Halt::SlowPut | Halt::Anew | Halt::Refused) => None,
             Err(Halt::Undone(_)) => return None,
         };
         Some(Made {

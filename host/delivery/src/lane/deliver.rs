@@ -100,7 +100,7 @@ impl LaneStep {
                 }
                 Err(Halt::NoRoom(most)) => asked = Some(most),
                 Err(Halt::Slow) => is_slow = true,
-                Err(Halt::SlowPut | Halt::Refused) => {}
+                Err(Halt::SlowPut | Halt::Anew | Halt::Refused) => {}
             }
             // No cut waits for room while it holds some.
             (self.ahead, begin) = (None, None);

@@ -44,6 +44,8 @@ const QUICK_PUT_MAX: Duration = Duration::from_secs(1);
 const QUICK_PUT_MAX_PER_MIB: Duration = Duration::from_millis(60);
 /// Between two looks whether others wait for what a slow put holds.
 const WANTED_LOOK: Duration = Duration::from_millis(100);
+/// How long an answer is waited for before that is shown.
+const SHOWN_AFTER: Duration = Duration::from_secs(5);
 
 impl<'a> HandOver<'a> {
     /// Begins with a cut, which holds this room.
@@ -79,17 +81,26 @@ impl<'a> HandOver<'a> {
     /// Shows that records of the cut made their plugin miss its deadline: they are looked for one
     /// by one, which may take long.
     pub(super) fn takes_long(&self) {
-        let stuck = StuckCut::of(self.open);
-        let (records, seconds) = (stuck.records, self.begun.elapsed().as_secs());
+        let (records, seconds) = (self.open.cut.records, self.begun.elapsed().as_secs());
+        self.takes_long_since(&format!(
+            "its plugin does not end in time with some of {records} records, which are found one \
+             by one since {seconds} s and fail"
+        ));
+    }
+
+    /// Shows why the cut takes long, and what an operator can do about it.
+    fn takes_long_since(&self, why: &str) {
         let (stream, lane) = (self.lane.signals.stream.borrow(), &self.lane.work.key);
-        let commands = orders::commands(stream.arn.name.as_str(), &lane.lane_name());
-        self.lane.state.takes_long(
-            format!(
-                "its plugin does not end in time with some of {records} records, which are found \
-                 one by one since {seconds} s and fail: {commands}"
-            ),
-            stuck,
-        );
+        let (name, lane) = (stream.arn.name.as_str(), lane.lane_name());
+        let commands = if self.open.is_skipped() {
+            orders::commands_about_skipped(name, &lane)
+        } else {
+            orders::commands(name, &lane)
+        };
+        let stuck = StuckCut::of(self.lane.lane.open.as_ref().unwrap_or(self.open));
+        self.lane
+            .state
+            .takes_long(format!("{why}: {commands}"), stuck);
     }
 
     /// Whether what was decided still is what is to be done: another configuration means another
@@ -100,24 +111,32 @@ impl<'a> HandOver<'a> {
         if lane.lane.open.is_none() && self.open.cut.version_id != version_id {
             return Err(Undone::Changed);
         }
+        self.looks_for_order().map(|_| ())
+    }
+
+    /// Looks whether an operator has decided about the cut. Whether it is to be tried again, which
+    /// is answered.
+    fn looks_for_order(&mut self) -> Result<bool, Undone> {
+        let lane = &mut *self.lane;
         let Ok(asked) = lane.signals.orders.try_recv() else {
-            return Ok(());
+            return Ok(false);
         };
         let is_meant = asked.cut == Some(self.open.cut.number);
         if asked.order == Order::Retry || !is_meant {
             let told = if is_meant {
-                // It is being tried.
+                // As it is kept, if something of it was handed over.
+                let open = lane.lane.open.as_ref().unwrap_or(self.open);
                 Obeyed {
                     outcome: Outcome::Done,
-                    records: self.open.cut.records,
-                    objects: self.open.objects_that_may_exist(),
+                    records: open.cut.records,
+                    objects: open.objects_that_may_exist(),
                 }
             } else {
                 Obeyed::not(Outcome::NothingStuck)
             };
             // Where the operator has gone away, the page shows how it is.
             let _ = asked.answer.send(told);
-            return Ok(());
+            return Ok(is_meant);
         }
         // The lane obeys once it has stopped.
         lane.asked = Some(asked);
@@ -163,15 +182,15 @@ impl<'a> HandOver<'a> {
         let (sink, part) = (self.sink.clone(), piece.part);
         let is_request = self.is_request(&piece);
         let began = Instant::now();
-        let answered = self.in_room(sink.hand(piece, place), quick_max).await;
+        let handing = sink.hand(piece, place);
+        let answered = self.in_room(handing, (quick_max, is_request)).await;
         is_putting.store(false, Ordering::Relaxed);
         let lane = &mut *self.lane;
-        let Some(answer) = answered else {
+        if answered.is_err() {
             // It may be there all the same.
             lane.puts.untouched = false;
-            return Err(Halt::SlowPut);
-        };
-        match answer {
+        }
+        match answered? {
             Answer::Delivered(name) => {
                 self.there = self.there.and(holds);
                 if is_request {
@@ -249,11 +268,17 @@ impl<'a> HandOver<'a> {
 
     /// Waits for a put. One that takes longer than quick ones counts as slow from then on. Once
     /// others wait for room, what was worked on ahead is forgotten, and if those that are slow hold
-    /// as much as they may, the put is given up: `None`.
-    async fn in_room<T>(&mut self, put: impl Future<Output = T>, quick_max: Duration) -> Option<T> {
+    /// as much as they may, the put is given up. So it is if an operator decides, or another
+    /// endpoint is configured.
+    async fn in_room<T>(
+        &mut self,
+        put: impl Future<Output = T>,
+        (quick_max, is_request): (Duration, bool),
+    ) -> Result<T, Halt> {
+        let begun = Instant::now();
         let mut put = std::pin::pin!(put);
         tokio::select! {
-            created = &mut put => return Some(created),
+            created = &mut put => return Ok(created),
             () = tokio::time::sleep(quick_max) => {}
         }
         self.was_slow = true;
@@ -261,13 +286,29 @@ impl<'a> HandOver<'a> {
         loop {
             let is_slow = self.room.turn_slow();
             if self.room.is_wanted() && !self.lane.forget_ahead() && !is_slow {
-                return None;
+                return Err(Halt::SlowPut);
+            }
+            let is_in_force = self.sink.is_in_force(&self.lane.signals.stream.borrow());
+            if self.looks_for_order()? || is_request && !is_in_force {
+                return Err(Halt::Anew);
+            }
+            if begun.elapsed() >= SHOWN_AFTER {
+                self.is_not_answered(begun.elapsed());
             }
             tokio::select! {
-                created = &mut put => return Some(created),
+                created = &mut put => {
+                    self.lane.state.has_no_stuck_cut();
+                    return Ok(created);
+                }
                 () = tokio::time::sleep(WANTED_LOOK) => {}
             }
         }
+    }
+
+    /// Shows that the destination has not answered for so long.
+    fn is_not_answered(&self, since: Duration) {
+        let seconds = since.as_secs();
+        self.takes_long_since(&format!("the destination has not answered for {seconds} s"));
     }
 }
 

@@ -212,6 +212,10 @@ async fn hand(handing: &mut HandOver<'_>, ready: Vec<Piece>) -> Result<(), Undon
     match handing.hand_all(ready, None).await {
         Ok(()) => Ok(()),
         Err(Halt::Undone(undone)) => Err(undone),
+        Err(Halt::Anew) => {
+            let why = "an operator had it tried again";
+            Err(StepError::Failed(why.to_owned()).into())
+        }
         Err(Halt::NoRoom(_) | Halt::Slow | Halt::SlowPut | Halt::Refused) => {
             let why = "a skip was given up as one that is not slow";
             Err(StepError::Failed(why.to_owned()).into())

@@ -54,6 +54,14 @@ impl Endpoint {
         }))
     }
 
+    /// Whether the endpoint and its key are those of the configuration of now.
+    pub fn is_in_force(&self, stream: &DeliveryStream) -> bool {
+        let now = stream.destination.http_endpoint();
+        now.is_some_and(|now| {
+            (&now.url, &now.access_key) == (&self.endpoint.url, &self.endpoint.access_key)
+        })
+    }
+
     /// Sends the request of a piece that has this place.
     pub async fn hand(&self, piece: Piece, place: Place) -> Answer {
         let id = self.naming.uuid(place);
