@@ -6,11 +6,12 @@
 //! <folder>/<sha-256 of the component>-<compiler>.cwasm     tag, 32 bytes | wasmtime's image
 //! ```
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -38,6 +39,42 @@ pub(crate) struct CodeCache {
     key: [u8; 32],
     /// Tells compilers apart whose code is not the same.
     compiler: u64,
+    /// Components that somebody only tries at the moment.
+    tried: Mutex<HashMap<ContentHash, Asked>>,
+}
+
+/// Who asked for the code of a component since somebody began to try it.
+#[derive(Clone, Copy, Default)]
+struct Asked {
+    times: u32,
+    /// One of them compiled it.
+    is_made: bool,
+}
+
+/// A component that somebody only tries: when this is dropped, its code is deleted, unless it was
+/// there before or anybody else has asked for it meanwhile.
+pub(crate) struct Tried<'a> {
+    cache: &'a CodeCache,
+    component: ContentHash,
+    /// `false`: somebody else tries the same, and the code is left to those who prune.
+    is_first: bool,
+}
+
+impl Drop for Tried<'_> {
+    fn drop(&mut self) {
+        let mut tried = self.cache.tried();
+        if !self.is_first {
+            return;
+        }
+        let asked = tried.remove(&self.component).unwrap_or_default();
+        if asked.times != 1 || !asked.is_made {
+            return;
+        }
+        // Under the lock: whoever asks from here on finds that it is not there.
+        if let Err(error) = self.cache.forget(self.component) {
+            tracing::warn!(%error, "delete the code of a plugin that was only tried");
+        }
+    }
 }
 
 impl CodeCache {
@@ -51,6 +88,7 @@ impl CodeCache {
             folder: folder.to_owned(),
             key,
             compiler: compiler.finish(),
+            tried: Mutex::default(),
         })
     }
 
@@ -62,11 +100,14 @@ impl CodeCache {
         compiler: &Compiler,
         wasm: &[u8],
     ) -> Result<(Component, bool), Refusal> {
-        let path = self.path(ContentHash::of_component(wasm));
+        let hash = ContentHash::of_component(wasm);
+        let path = self.path(hash);
+        let is_told = self.asks(hash);
         if let Some(component) = self.load(engine, &path) {
             return Ok((component, true));
         }
         let turn = compiler.turn()?;
+        let is_told = is_told || self.asks(hash);
         // Who had the turn before may have compiled the same.
         if let Some(component) = self.load(engine, &path) {
             return Ok((component, true));
@@ -83,8 +124,37 @@ impl CodeCache {
         if let Err(error) = files::write_whole(&path, &[&tag, &image]) {
             // The next start compiles again.
             tracing::warn!(file = %files::file_name(&path), %error, "keep compiled code");
+        } else if is_told && let Some(asked) = self.tried().get_mut(&hash) {
+            asked.is_made = true;
         }
         Ok((component, false))
+    }
+
+    /// Says that a component is only tried, for as long as the answer lives.
+    pub(crate) fn tries(&self, component: ContentHash) -> Tried<'_> {
+        let mut tried = self.tried();
+        let is_first = !tried.contains_key(&component);
+        tried.entry(component).or_default();
+        Tried {
+            cache: self,
+            component,
+            is_first,
+        }
+    }
+
+    /// Notes that code is asked for. Whether anybody tries it at the moment.
+    fn asks(&self, component: ContentHash) -> bool {
+        let mut tried = self.tried();
+        let asked = tried.get_mut(&component);
+        asked.is_some_and(|asked| {
+            asked.times = asked.times.saturating_add(1);
+            true
+        })
+    }
+
+    fn tried(&self) -> MutexGuard<'_, HashMap<ContentHash, Asked>> {
+        // Each call under the lock leaves the map whole.
+        self.tried.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether there is code of a component. Whether it is good is known once it is loaded.
@@ -93,7 +163,7 @@ impl CodeCache {
     }
 
     /// Deletes the code of a component; whoever needs it compiles it anew.
-    pub(crate) fn forget(&self, component: ContentHash) -> io::Result<()> {
+    fn forget(&self, component: ContentHash) -> io::Result<()> {
         match fs::remove_file(self.path(component)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
@@ -202,6 +272,53 @@ mod tests {
     use std::time::{Duration, SystemTime};
 
     use super::*;
+    use crate::limits::Limits;
+
+    const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
+
+    /// Whoever put the same in force meanwhile compiled it anew after the next start.
+    #[test]
+    fn code_that_was_only_tried_goes_unless_anybody_else_has_asked_for_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = compiling_engine(Purpose::Production).unwrap();
+        let cache = CodeCache::open(dir.path(), [7; 32], &engine).unwrap();
+        let compiler = Compiler::new(None, Purpose::Production, Limits::default()).unwrap();
+        let ask = || cache.component(&engine, &compiler, EMPTY).unwrap().1;
+        let component = ContentHash::of_component(EMPTY);
+
+        let tried = cache.tries(component);
+        assert!(!ask(), "it is compiled");
+        drop(tried);
+        assert!(!cache.has(component), "it was only tried");
+
+        let tried = cache.tries(component);
+        assert!(!ask());
+        assert!(ask(), "another one is put in force");
+        drop(tried);
+        assert!(cache.has(component), "somebody needs it");
+
+        let tried = cache.tries(component);
+        assert!(ask());
+        drop(tried);
+        assert!(cache.has(component), "it was there before");
+        assert!(cache.tried().is_empty());
+    }
+
+    #[test]
+    fn two_who_try_the_same_leave_it_to_those_who_prune() {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = compiling_engine(Purpose::Production).unwrap();
+        let cache = CodeCache::open(dir.path(), [7; 32], &engine).unwrap();
+        let compiler = Compiler::new(None, Purpose::Production, Limits::default()).unwrap();
+        let component = ContentHash::of_component(EMPTY);
+        let (first, second) = (cache.tries(component), cache.tries(component));
+        for _ in 0..2 {
+            cache.component(&engine, &compiler, EMPTY).unwrap();
+        }
+        drop((second, first));
+        assert!(cache.has(component));
+        assert!(cache.tried().is_empty());
+    }
 
     /// Code of a version in force was deleted after others had been compiled often enough.
     #[test]

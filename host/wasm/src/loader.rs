@@ -233,18 +233,19 @@ impl Loader {
         self.signatures.check(name, hash, signature).map(|_| ())
     }
 
-    /// Whether the code of these files is kept.
-    pub(crate) fn has_code(&self, source: &Source) -> bool {
+    /// Brings files to life that are only tried. Their code is not kept for it.
+    ///
+    /// # Errors
+    /// As [`Self::bring_to_life`].
+    pub(crate) fn try_out(
+        &self,
+        name: &PluginName,
+        source: &Source,
+        now: Timestamp,
+    ) -> Result<Version, Refusal> {
         let component = ContentHash::of_component(&source.component);
-        self.code.has(component)
-    }
-
-    /// Deletes the code of files that were only tried.
-    pub(crate) fn forget_code(&self, source: &Source) {
-        let component = ContentHash::of_component(&source.component);
-        if let Err(error) = self.code.forget(component) {
-            tracing::warn!(%error, "delete the code of a plugin that was only tried");
-        }
+        let _tried = self.code.tries(component);
+        self.bring_to_life(name, source, now)
     }
 
     /// Deletes compiled code that was not used for long: that of a person who tries many

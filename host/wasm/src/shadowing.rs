@@ -87,12 +87,7 @@ impl Control {
                 return Err(NotShadowed::ForNow(why.to_owned()));
             }
         };
-        let had_code = self.loader.has_code(source);
-        let loaded = self.loader.bring_to_life(name, source, now);
-        if !had_code {
-            self.loader.forget_code(source);
-        }
-        let version = loaded?;
+        let version = self.loader.try_out(name, source, now)?;
         for version in [&version, &*in_force] {
             if version.role() == Role::Consumer {
                 let why = "it is a consumer: its effects are for its application alone to try";
