@@ -2,6 +2,8 @@
 //! with their state.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::Duration;
 
 use http::Method;
 use millrace_tests::{Client, Service};
@@ -104,6 +106,75 @@ async fn a_share_of_the_shards_goes_by_the_canary_and_it_is_the_same_ones_after_
     put(&client, &texts(500, 600)).await;
     until_done(&client, 600).await;
     assert_eq!(words(&client).await, counted(&texts(0, 600)).0);
+    service.stop().await;
+}
+
+/// Deletes what a server keeps of a version.
+fn forget(kept: &Path, hash: &str) {
+    for entry in std::fs::read_dir(kept).unwrap() {
+        let path = entry.unwrap().path();
+        if path.file_name().unwrap().to_str().unwrap().contains(hash) {
+            match path.is_dir() {
+                true => std::fs::remove_dir_all(path).unwrap(),
+                false => std::fs::remove_file(path).unwrap(),
+            }
+        } else if path.is_dir() {
+            forget(&path, hash);
+        }
+    }
+}
+
+/// It held its shards for as long as nobody ended it.
+#[tokio::test]
+async fn a_canary_that_cannot_be_loaded_after_a_restart_is_ended_and_its_shards_go_on() {
+    let plugins = with_first(&counter());
+    let service = served(&plugins).await;
+    let client = service.client();
+    let rollout = "[rollout]\ncanary_percent = 99\n";
+    plugins.put_with("counter", &numbered(2, counter()), &manifest(2, rollout));
+    until_settled(&client, |canaries| canaries.len() >= 14).await;
+    put(&client, &texts(100, 200)).await;
+    let app = until_done(&client, 200).await;
+    let of_canary = app["shards"].as_array().unwrap().iter();
+    let mut of_canary = of_canary.filter(|shard| shard["isCanary"] == true);
+    let canary = of_canary.next().unwrap()["version"].as_str().unwrap();
+    let kept = service.kept_plugins();
+    let service = service.restart_after(|| forget(&kept, canary)).await;
+    let client = service.client();
+    put(&client, &texts(200, 300)).await;
+    let waits = |shard: &Value| {
+        let stuck = shard["stuck"].as_str().unwrap_or_default();
+        stuck.contains("cannot be had")
+    };
+    until(&client, |app| {
+        app["shards"].as_array().unwrap().iter().any(waits)
+    })
+    .await;
+    let page = client.page_until("plugins/counter", |_| true).await;
+    assert_eq!(page["canary"]["number"], 2, "that may pass");
+    service.pass(Duration::from_secs(31));
+    let page = client
+        .page_until("plugins/counter", |page| page["failing"].is_string())
+        .await;
+    let failing = page["failing"].as_str().unwrap();
+    assert!(
+        failing.contains("was a canary and could not be loaded: "),
+        "{failing}"
+    );
+    assert!(
+        failing.ends_with("; all go by the version in force"),
+        "{failing}"
+    );
+    assert_eq!(page["canary"], Value::Null);
+    let app = until_done(&client, 300).await;
+    put(&client, &texts(300, 400)).await;
+    let last = until_done(&client, 400).await;
+    assert!(
+        versions(&last).values().all(|it| *it == (1, false)),
+        "{app}"
+    );
+    assert_eq!(words(&client).await, counted(&texts(0, 400)).0);
+    assert_eq!(last["deadLetters"], 0);
     service.stop().await;
 }
 

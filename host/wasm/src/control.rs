@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use types::{Clock, Timestamp};
 
+use crate::cold_canary::ColdCanaries;
 use crate::deploying::Standing;
 use crate::hash::ContentHash;
 use crate::life::{Coming, Course, How, Life, SetAside, Why};
@@ -37,6 +38,8 @@ pub(crate) struct Control {
     pub(crate) records: RecordsOfOthers,
     /// Held by a shadow run: its records are in memory, of one at a time.
     pub(crate) shadowing: Mutex<()>,
+    /// Canaries that cannot be loaded.
+    pub(crate) cold_canaries: ColdCanaries,
     /// What is being deployed through the API, by its content.
     deploys: Mutex<BTreeMap<PluginName, ContentHash>>,
 }
@@ -65,6 +68,7 @@ impl Control {
             bell,
             records: RecordsOfOthers::default(),
             shadowing: Mutex::default(),
+            cold_canaries: ColdCanaries::default(),
             deploys: Mutex::default(),
         }
     }

@@ -25,6 +25,7 @@ mod census;
 mod child;
 mod choice;
 mod code_cache;
+mod cold_canary;
 mod column_calls;
 mod columns;
 mod compile_worker;

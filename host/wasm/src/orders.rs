@@ -331,7 +331,7 @@ impl Control {
         Ok(true)
     }
 
-    fn end_canary_for(
+    pub(crate) fn end_canary_for(
         &self,
         change: &mut Change<'_>,
         name: &PluginName,
@@ -380,7 +380,7 @@ impl Control {
         life.ok_or(OrderError::NoPlugin)
     }
 
-    fn begin(&self, name: &PluginName) -> Result<Change<'_>, OrderError> {
+    pub(crate) fn begin(&self, name: &PluginName) -> Result<Change<'_>, OrderError> {
         let change = self.change(name)?;
         if change.life.in_force.is_some() {
             Ok(change)

@@ -1,6 +1,7 @@
 //! All plugins of a server: what the rest of the program asks of this crate.
 
 mod handed_in;
+mod versions;
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -161,49 +162,6 @@ impl Plugins {
     /// Why a plugin has no version in force, if it has none to go by.
     pub fn absence(&self, name: &PluginName) -> Option<Absence> {
         self.control.absence(name)
-    }
-
-    /// A version that is or was in force: to begin something with, since somebody goes by its
-    /// number, its hash or an alias. Blocks when it has to be loaded, which is done once for all
-    /// who ask meanwhile; it is held ready from then on.
-    ///
-    /// # Errors
-    /// When a signature is required that it does not have, and those of
-    /// [`Plugins::version_begun`].
-    pub fn version(&self, name: &PluginName, hash: ContentHash) -> Result<Arc<Version>, String> {
-        let permitted = self.control.loader.check_signature(name, hash);
-        permitted.map_err(|refusal| refusal.to_string())?;
-        self.version_begun(name, hash)
-    }
-
-    /// The same to finish what was begun with it, signed or not.
-    ///
-    /// # Errors
-    /// When it was not kept, or not as it was, or cannot be compiled before the plugins are closed.
-    pub fn version_begun(
-        &self,
-        name: &PluginName,
-        hash: ContentHash,
-    ) -> Result<Arc<Version>, String> {
-        let control = &self.control;
-        if let Some(version) = control.registry.loaded(name, hash) {
-            control.loaded.note(&version);
-            return Ok(version);
-        }
-        control.loaded.find_or_load((name, hash), || {
-            let now = control.clock.now();
-            let version = control.loader.load_kept(name, hash, now)?;
-            control.registry.attach(&version);
-            control.stays_on_trial(&version);
-            Ok(version)
-        })
-    }
-
-    /// Whether something may be begun with a version that is loaded, as far as that is known
-    /// without asking [`Plugins::version`].
-    pub fn permits(&self, version: &Version) -> bool {
-        let rules = &self.control.loader.signatures;
-        rules.permits(&version.facts().signed)
     }
 
     /// Holds a version ready, since somebody goes by its number. What was used longest ago is let

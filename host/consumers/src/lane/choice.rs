@@ -35,10 +35,29 @@ impl Lane {
             return Ok(false);
         };
         let short = hash.short();
-        self.version = Some(loaded.map_err(|why| {
-            format!("the version before, {short}, cannot be had: {why}; it can be skipped")
-        })?);
+        match loaded {
+            Ok(version) => self.version = Some(version),
+            Err(why) if self.is_given_up_canary(hash) => {
+                let name = self.of.running.application().name.clone();
+                let shard = &self.of.origin.shard;
+                tracing::error!(application = %name, shard, short, why, "a canary is not heard");
+                self.shard.show(|shown| shown.unheard += 1);
+                self.endings.give_up();
+            }
+            Err(why) => {
+                return Err(format!(
+                    "the version before, {short}, cannot be had: {why}; it can be skipped"
+                ));
+            }
+        }
         Ok(true)
+    }
+
+    /// Whether a version was a canary, and was ended since it could not be had: nobody waits for
+    /// what it would say at its end.
+    fn is_given_up_canary(&self, hash: ContentHash) -> bool {
+        let plugin = &self.of.running.application().plugin;
+        self.ground.plugins.gave_up(plugin, hash)
     }
 
     /// The version that the shard is to work with. Does not block.
