@@ -43,6 +43,11 @@ pub(crate) struct Credentials {
 }
 
 impl TargetArgs {
+    /// Whether the arguments name a server, and not the environment alone.
+    pub(crate) fn is_given(&self) -> bool {
+        self.endpoint.is_some() || self.region.is_some()
+    }
+
     /// What the arguments and the environment say.
     pub(crate) fn target(&self) -> Result<Target, String> {
         let endpoint = first([

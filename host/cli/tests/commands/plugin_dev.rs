@@ -14,7 +14,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::tempdir;
 
-use crate::fixture::{Server, call, feed, millrace, printed};
+use crate::fixture::{Server, call, complaint, feed, millrace, printed};
 
 /// How long a line is waited for: the first build makes the SDK, on a machine that does more.
 const LINE_TIME_MAX: Duration = Duration::from_secs(600);
@@ -193,6 +193,7 @@ fn a_consumer_works_on_a_live_stream_and_on_copies_of_its_tables_as_its_source_c
     let walk = format!(
         "millrace plugin new words --world consumer\n\
          echo 'region = \"eu-central-1\"' >> words/plugin.toml\n\
+         sed -i 's/^tables = .*/&\\nsecrets = [\"api_key\"]/' words/plugin.toml\n\
          cd words && millrace plugin dev --stream guests --from TRIM_HORIZON --endpoint {} \
          --secret api_key=../key\n",
         live.endpoint
@@ -230,19 +231,13 @@ fn a_consumer_works_on_a_live_stream_and_on_copies_of_its_tables_as_its_source_c
     dev.until("v4 ");
     put(b"the end\n");
     dev.until("wrote others: \"end\" = \"10\"");
-    replace(
-        &manifest,
-        "\"others\"]",
-        "\"others\"]\nsecrets = [\"api_key\"]",
-    );
-    dev.until("v5 ");
     let asks = "&String::from_utf8_lossy(&millrace_sdk::secret(\"api_key\")?)";
     replace(
         &source,
         "put(stream, word,",
         &format!("put(stream, {asks},"),
     );
-    dev.until("v6 ");
+    dev.until("v5 ");
     put(b"of it\n");
     dev.until("emitted to new-words: \"it\" (partition key \"sesame-42\")");
     dev.ends_by_ctrl_c();
@@ -251,4 +246,50 @@ fn a_consumer_works_on_a_live_stream_and_on_copies_of_its_tables_as_its_source_c
     assert!(before.contains("41"), "{before}");
     let streams = printed(live.stream(&["list"]));
     assert!(!streams.contains("new-words"), "{streams}");
+}
+
+/// All of it was taken and did nothing, so that a secret with a slip in its name had a value that
+/// was made up.
+#[test]
+fn what_is_handed_over_to_a_plugin_that_has_no_use_for_it_is_refused_before_it_is_built() {
+    let dir = tempdir().unwrap();
+    let refusal = |grants: &str, arguments: &[&str]| {
+        let manifest =
+            format!("name = \"hello\"\nversion = \"1\"\n[build]\nlanguage = \"rust\"\n{grants}");
+        std::fs::write(dir.path().join("plugin.toml"), manifest).unwrap();
+        let mut command = millrace(&["plugin", "dev"]);
+        command.arg(dir.path()).args(arguments);
+        complaint(command.output().unwrap(), 2)
+    };
+    let asks = "[grants]\nsecrets = [\"api_key\", \"other\"]\n";
+    for (grants, arguments, words) in [
+        (
+            asks,
+            &["--secret", "apikey=key"] as &[&str],
+            "--secret apikey: the manifest of hello does not ask for the secret apikey: it asks \
+             for api_key, other; `secrets = [\"apikey\"]` below `[grants]` would ask for it",
+        ),
+        ("", &["--secret", "apikey=key"], "it asks for no secrets"),
+        (
+            asks,
+            &["--secret", "other=a", "--secret", "other=b"],
+            "--secret other is there twice",
+        ),
+        (
+            asks,
+            &["--address", "127.0.0.0/8"],
+            "--address: the manifest of hello asks for no calls over HTTP; `http = \
+             [\"HOST:PORT\"]` below `[grants]` would ask for some",
+        ),
+        ("", &["--from", "5m"], "--stream <NAME>"),
+        ("", &["--region", "eu-west-1"], "there is no --stream"),
+        (
+            "",
+            &["--endpoint", "http://127.0.0.1:1"],
+            "there is no --stream",
+        ),
+    ] {
+        let refusal = refusal(grants, arguments);
+        assert!(refusal.contains(words), "{arguments:?}: {refusal}");
+    }
 }

@@ -60,7 +60,8 @@ pub(crate) struct DevArgs {
     #[arg(long, value_name = "NAME")]
     stream: Option<String>,
     /// Where to begin in it, as for `stream tail`
-    #[arg(long, value_name = "WHEN", default_value = "latest", value_parser = Since::parse)]
+    #[arg(long, value_name = "WHEN", default_value = "latest", value_parser = Since::parse,
+          requires = "stream")]
     from: Since,
     #[command(flatten)]
     access: AccessArgs,
@@ -70,7 +71,16 @@ pub(crate) struct DevArgs {
 
 pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
     let project = Project::open(&args.dir).map_err(Failure::Unable)?;
+    if let Some(manifest) = manifest_of(&project)? {
+        let checked = args.access.check(&project.name, &manifest.grants);
+        checked.map_err(Failure::Unable)?;
+    }
     let source = match &args.stream {
+        None if args.target.is_given() => {
+            let why = "--endpoint and --region say where the stream of --stream is, and there is \
+                       no --stream";
+            return Err(Failure::Unable(why.to_owned()));
+        }
         None => Source::Fixtures(project.dir.clone()),
         Some(stream) => {
             let target = Arc::new(args.target.target()?);
@@ -207,6 +217,14 @@ impl Session {
         if *self.stage.granted() == manifest.grants {
             return Ok(());
         }
+        // What it asked for when this began it may not any more: then it is told, and goes on.
+        if let Err(why) = self
+            .stage
+            .access
+            .check(&self.project.name, &manifest.grants)
+        {
+            output::lines(&format!("  {why}"))?;
+        }
         for line in self.stage.grant(&manifest.grants).await? {
             output::lines(&format!("  {line}"))?;
         }
@@ -256,6 +274,14 @@ impl Session {
         };
         Ok(output::lines(&format!("{what}: {why}\n  {goes_on}"))?)
     }
+}
+
+/// The manifest of a project, unless it is none: that is told when it is built.
+fn manifest_of(project: &Project) -> Result<Option<Manifest>, Failure> {
+    let path = project.manifest();
+    let text = std::fs::read_to_string(&path);
+    let text = text.map_err(|error| Failure::Unable(format!("{}: {error}", path.display())))?;
+    Ok(Manifest::parse(&text, &project.name, Limits::default()).ok())
 }
 
 /// What a page says; nothing where it is not there yet.

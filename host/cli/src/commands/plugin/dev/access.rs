@@ -8,7 +8,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use wasm::{AddressRange, GrantSettings, Grants, SecretName};
+use wasm::{AddressRange, GrantSettings, Grants, PluginName, SecretName};
 
 /// The folder of the values that nobody handed over, below the server's directory.
 const MADE_UP: &str = "dev-secrets";
@@ -26,6 +26,37 @@ pub(super) struct AccessArgs {
 }
 
 impl AccessArgs {
+    /// Whether a plugin that asks for `grants` has a use for all that is handed over to it.
+    ///
+    /// # Errors
+    /// What it has none for, and what it asks for.
+    pub(super) fn check(&self, plugin: &PluginName, grants: &Grants) -> Result<(), String> {
+        for (place, (name, _)) in self.secrets.iter().enumerate() {
+            if !grants.secrets.contains(name) {
+                let asked: Vec<_> = grants.secrets.iter().map(ToString::to_string).collect();
+                let asked = match asked.is_empty() {
+                    true => "it asks for no secrets".to_owned(),
+                    false => format!("it asks for {}", asked.join(", ")),
+                };
+                return Err(format!(
+                    "--secret {name}: the manifest of {plugin} does not ask for the secret {name}: \
+                     {asked}; `secrets = [\"{name}\"]` below `[grants]` would ask for it"
+                ));
+            }
+            let mut before = self.secrets.iter().take(place);
+            if before.any(|(other, _)| other == name) {
+                return Err(format!("--secret {name} is there twice"));
+            }
+        }
+        if grants.http.is_empty() && !self.addresses.is_empty() {
+            return Err(format!(
+                "--address: the manifest of {plugin} asks for no calls over HTTP; \
+                 `http = [\"HOST:PORT\"]` below `[grants]` would ask for some"
+            ));
+        }
+        Ok(())
+    }
+
     /// The grants of a plugin that asks for `grants`, in a server that keeps everything in `data`,
     /// and lines about secrets that nobody handed over: their values are made up, as those in
     /// `plugin test`.
