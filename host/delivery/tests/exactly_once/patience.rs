@@ -13,9 +13,12 @@ use crate::world::{Components, Origin, World, destination, processing};
 
 /// No other test's plugin is called so.
 const PLUGIN: &str = "loops-on-some";
-const DEADLINE_MS: u64 = 400;
-/// Deliveries with a record that loops: more than it takes until that is told.
-const ROUNDS: u64 = 6;
+/// Of the thread's processor. The other records take microseconds of that; what a busy machine
+/// makes of them is far from the least that is left of it after all rounds, an eighth. The time of
+/// those that go well is counted eight times as well, and must not come to all of it.
+const DEADLINE_MS: u64 = 2_000;
+/// Deliveries with a record that loops: one more than it takes until that is told.
+const ROUNDS: u64 = 4;
 
 /// Within how many milliseconds each failed record should have been done, by what its line says.
 fn deadlines(world: &World) -> Vec<u64> {
