@@ -5,6 +5,7 @@
 //! it does, which costs a few atomic writes, and one slow tick per connection looks at the notes.
 //! A deadline is therefore noticed up to an eighth of it late.
 
+mod refusal;
 mod stream_tasks;
 mod watched;
 
@@ -250,6 +251,7 @@ impl Connection {
             router: Arc::clone(&self.router),
             activity: Arc::clone(&self.activity),
             ending: Arc::clone(&self.ending),
+            refusal: None,
             signs_of_life: protocol == Protocol::H1,
         }
     }

@@ -3,11 +3,12 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::refusal::Refusal;
 use crate::activity::Activity;
 use crate::ending::Ending;
 use crate::route::Router;
@@ -21,6 +22,8 @@ pub(super) struct Watched {
     pub(super) router: Arc<Router>,
     pub(super) activity: Arc<Activity>,
     pub(super) ending: Arc<Ending>,
+    /// What goes out in the place of a refusal without a body.
+    pub(super) refusal: Option<Refusal>,
     /// Over HTTP/1.1 bytes are signs of life; over HTTP/2 they are not, because pings and windows
     /// move them, too.
     pub(super) signs_of_life: bool,
@@ -32,6 +35,33 @@ impl Watched {
         // Copied, so that a few bytes do not keep the buffer that they were read into; what is
         // left of those that were put back before was not read yet.
         self.unused = [&unused[..], &self.unused[..]].concat().into();
+    }
+
+    /// Writes a refusal with its body where it is one without that is written; `None`: it is none.
+    fn refuse(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Option<Poll<io::Result<usize>>> {
+        if self.refusal.is_none() && self.signs_of_life {
+            self.refusal = Refusal::in_place_of(bytes, || self.router.ids.next());
+        }
+        self.refusal.is_some().then(|| self.write_refusal(cx))
+    }
+
+    fn write_refusal(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut replaced = 0;
+        while let Some(mut refusal) = self.refusal.take() {
+            let written = Pin::new(&mut self.transport).poll_write(cx, &refusal.unsent);
+            let written = self.note_written(written);
+            if let Poll::Ready(Ok(count @ 1..)) = written {
+                refusal.unsent.advance(count);
+                replaced = refusal.replaced;
+            }
+            if !refusal.unsent.is_empty() {
+                self.refusal = Some(refusal);
+            }
+            if ready!(written)? == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+        }
+        Poll::Ready(Ok(replaced))
     }
 
     fn note_written(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
@@ -83,6 +113,9 @@ impl AsyncWrite for Watched {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if let Some(refused) = self.refuse(cx, bytes) {
+            return refused;
+        }
         let written = Pin::new(&mut self.transport).poll_write(cx, bytes);
         self.note_written(written)
     }
@@ -92,6 +125,11 @@ impl AsyncWrite for Watched {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if let [head] = slices
+            && let Some(refused) = self.refuse(cx, head)
+        {
+            return refused;
+        }
         let written = Pin::new(&mut self.transport).poll_write_vectored(cx, slices);
         self.note_written(written)
     }

@@ -79,7 +79,14 @@ async fn headers_are_limited_in_number_and_size() {
     let long = format!("X-A: {}\r\n", "x".repeat(20_000));
     for headers in [many, long] {
         let request = format!("GET /healthz HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n");
-        assert_eq!(ask(&server, &request).await.status, 431);
+        let answer = ask(&server, &request).await;
+        assert_eq!(answer.status, 431);
+        assert_eq!(answer.code(), "MalformedHttpRequestException");
+        assert!(
+            answer.header("x-amzn-requestid").is_some(),
+            "{}",
+            answer.head
+        );
     }
     let path = format!(
         "GET /{} HTTP/1.1\r\nHost: localhost\r\n\r\n",
@@ -87,5 +94,9 @@ async fn headers_are_limited_in_number_and_size() {
     );
     let mut socket = Socket::connect(&server).await;
     socket.offer(path.as_bytes()).await;
-    assert_eq!(socket.answer().await.status, 431);
+    let answer = socket.answer().await;
+    assert_eq!(
+        (answer.status, &answer.code()[..]),
+        (431, "MalformedHttpRequestException")
+    );
 }
