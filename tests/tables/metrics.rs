@@ -92,7 +92,16 @@ async fn what_is_no_metric_is_refused() {
             .send_as(JSON, "CloudWatch.PutMetricData", body.into())
             .await;
         let text = String::from_utf8_lossy(answer.body()).into_owned();
-        assert!(answer.status() == 400 && text.contains(code), "{text}");
+        assert_eq!(answer.status(), 400, "{text}");
+        let kind = format!("\"com.amazonaws.cloudwatch.v2010_08_01#{code}\"");
+        assert!(
+            text.contains(&kind),
+            "its code is of no other service: {text}"
+        );
     }
+    let absent = client.send_as(JSON, "CloudWatch.GetMetricData", "{}".into());
+    let text = String::from_utf8_lossy(absent.await.body()).into_owned();
+    let kind = "com.amazon.coral.service#UnknownOperationException";
+    assert!(text.contains(kind), "{text}");
     service.stop().await;
 }

@@ -382,7 +382,7 @@ impl<'a> Exchange<'a> {
         if sts::is_asked(self.parts) {
             Reply::of_sts(answer, &self.id)
         } else {
-            Reply::of(answer, self.codec)
+            Reply::of(answer, self.codec, request::home_of_errors(self.parts))
         }
     }
 

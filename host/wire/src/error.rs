@@ -13,6 +13,11 @@ const XML: &str = "text/xml";
 /// The one code whose text is in `Message` and not in `message`.
 const SERIALIZATION: &str = "SerializationException";
 
+/// Where codes of DynamoDB come from.
+pub const DYNAMODB_ERRORS: &str = "com.amazonaws.dynamodb.v20120810";
+/// Where codes of CloudWatch come from.
+pub const CLOUDWATCH_ERRORS: &str = "com.amazonaws.cloudwatch.v2010_08_01";
+
 /// An error as a client sees it. The code is the part that programs act on; the message is AWS's
 /// text where AWS documents one, and empty where AWS gives none.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -191,13 +196,18 @@ impl ApiError {
     /// The code and, if there is one, the message, as the body of the answer to a request in
     /// `codec`.
     pub fn body(&self, codec: Codec) -> Bytes {
+        self.body_of(codec, DYNAMODB_ERRORS)
+    }
+
+    /// The same of a service whose own codes come from `home`, which only AWS JSON 1.0 says.
+    pub fn body_of(&self, codec: Codec, home: &str) -> Bytes {
         match self.form {
-            Form::Own => self.structure(codec),
+            Form::Own => self.structure(codec, home),
             Form::Xml => self.xml(),
         }
     }
 
-    fn structure(&self, codec: Codec) -> Bytes {
+    fn structure(&self, codec: Codec, home: &str) -> Bytes {
         let mut out = Writer::with_capacity(codec, self.message.len() + 64);
         let has_message = !self.message.is_empty();
         let detail = self
@@ -208,7 +218,10 @@ impl ApiError {
         out.member("__type");
         match codec {
             Codec::Json | Codec::Cbor | Codec::RpcV2Cbor => out.text(self.code),
-            Codec::Json10 => out.text(&format!("{}#{}", namespace(self.code), self.code)),
+            Codec::Json10 => {
+                let namespace = shared_namespace(self.code).unwrap_or(home);
+                out.text(&format!("{namespace}#{}", self.code));
+            }
         }
         if has_message {
             let is_other = self.code == SERIALIZATION;
@@ -235,9 +248,10 @@ impl ApiError {
     }
 }
 
-/// What DynamoDB puts before a code: where in AWS's services it comes from.
-fn namespace(code: &str) -> &'static str {
-    match code {
+/// Where a code comes from that all services have. Services that speak AWS JSON 1.0 put that before
+/// a code, or where their own ones come from.
+fn shared_namespace(code: &str) -> Option<&'static str> {
+    Some(match code {
         "ValidationException" => "com.amazon.coral.validate",
         SERIALIZATION
         | "AccessDeniedException"
@@ -249,8 +263,8 @@ fn namespace(code: &str) -> &'static str {
         | "ServiceUnavailable"
         | "UnknownOperationException"
         | "UnrecognizedClientException" => "com.amazon.coral.service",
-        _ => "com.amazonaws.dynamodb.v20120810",
-    }
+        _ => return None,
+    })
 }
 
 impl fmt::Display for ApiError {
@@ -298,11 +312,29 @@ mod tests {
         let error = error
             .with_detail("Item", &json!({"a": {"S": "b"}}))
             .unwrap();
-        let body: serde_json::Value = serde_json::from_slice(&error.body(Codec::Json10)).unwrap();
+        let body = error.body(Codec::Json10);
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
         let code = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException";
         assert_eq!(
             body,
             json!({"__type": code, "message": "no", "Item": {"a": {"S": "b"}}})
+        );
+    }
+
+    #[test]
+    fn a_code_of_another_service_comes_from_there_and_one_that_all_have_does_not() {
+        let told = |code| {
+            let body = ApiError::new(code, "no").body_of(Codec::Json10, CLOUDWATCH_ERRORS);
+            let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            body["__type"].as_str().unwrap().to_owned()
+        };
+        assert_eq!(
+            told("InvalidParameterValue"),
+            "com.amazonaws.cloudwatch.v2010_08_01#InvalidParameterValue"
+        );
+        assert_eq!(
+            told("AccessDeniedException"),
+            "com.amazon.coral.service#AccessDeniedException"
         );
     }
 

@@ -25,5 +25,5 @@ pub use answer::{Answer, Body, Chunks, EventSource, Room};
 pub use bounded::VALUE_CHARS_MAX;
 pub use call::Call;
 pub use codec::Codec;
-pub use error::ApiError;
+pub use error::{ApiError, CLOUDWATCH_ERRORS, DYNAMODB_ERRORS};
 pub use writer::Writer;

@@ -15,8 +15,8 @@ pub(super) struct Reply {
 }
 
 impl Reply {
-    /// The answer to a request in `codec`.
-    pub(super) fn of(answer: Result<Answer, ApiError>, codec: Codec) -> Self {
+    /// The answer to a request in `codec`. Errors of the service come from `home`.
+    pub(super) fn of(answer: Result<Answer, ApiError>, codec: Codec, home: &str) -> Self {
         match answer {
             Ok(answer) => Self {
                 status: StatusCode::OK,
@@ -26,7 +26,7 @@ impl Reply {
             Err(error) => Self {
                 status: status(error.status()),
                 kind: error.content_type(codec),
-                answer: Answer::whole(error.body(codec)),
+                answer: Answer::whole(error.body_of(codec, home)),
             },
         }
     }

@@ -138,6 +138,17 @@ fn target_of_path(path: &str) -> Option<String> {
     Some(format!("{service}.{operation}"))
 }
 
+/// Where the error codes of the service come from that a request names: of those that say so, which
+/// are the two that speak AWS JSON 1.0, DynamoDB where it names none.
+pub(super) fn home_of_errors(parts: &Parts) -> &'static str {
+    let target = parts.headers.get(TARGET);
+    let target = target.and_then(|target| target.to_str().ok());
+    match target.and_then(|target| target.split_once('.')) {
+        Some(("GraniteServiceVersion20100801", _)) => wire::CLOUDWATCH_ERRORS,
+        _ => wire::DYNAMODB_ERRORS,
+    }
+}
+
 /// Whether `target` names an operation of a service of which some are here, and which.
 fn missing(target: &str) -> Option<&str> {
     /// Characters of the name of an operation that is said again.
