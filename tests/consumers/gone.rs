@@ -1,12 +1,13 @@
 //! What an application had not come to when its stream was deleted is counted, also while it is
 //! paused, and an application that is deleted is gone whatever its plugin does.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use millrace_tests::{Client, Service, Setting};
 use serde_json::json;
 
-use crate::counter::counter;
+use crate::counter::{counter, counter_that};
 use crate::ground::{APP, Plugins, TEXT, create_app, describe, put, until, until_done};
 
 async fn order(client: &Client, order: &str) {
@@ -82,19 +83,40 @@ async fn an_application_whose_records_never_end_is_gone_soon_after_it_is_deleted
 
 #[tokio::test]
 async fn what_is_done_and_what_waits_come_to_what_there_is_at_each_look() {
-    const RECORDS: u64 = 3_000;
-    let plugins = Plugins::with(&counter());
+    /// Each time so many records are put, and it is looked at while they are worked on.
+    const PUTS: u64 = 20;
+    const RECORDS: usize = 50;
+    // Each record takes a while, so that some are done and others wait at most of the looks.
+    let plugins = Plugins::with(&counter_that(
+        "(local $turns i32)
+         (local.set $turns (i32.const 1000000))
+         (loop $again
+           (local.set $turns (i32.sub (local.get $turns) (i32.const 1)))
+           (br_if $again (local.get $turns)))",
+    ));
     let service = plugins.serve(4).await;
     let client = service.client();
-    put(&client, &texts(usize::try_from(RECORDS).unwrap())).await;
     create_app(&client).await;
-    loop {
-        let app = describe(&client).await;
-        let count = |member: &str| app[member].as_u64().unwrap();
-        assert_eq!(count("processed") + count("waiting"), RECORDS, "{app}");
-        if count("waiting") == 0 {
-            break;
+    let mut seen = BTreeSet::new();
+    for round in 1..=PUTS {
+        put(&client, &texts(RECORDS)).await;
+        let there = round * RECORDS as u64;
+        loop {
+            let app = describe(&client).await;
+            let count = |member: &str| app[member].as_u64().unwrap();
+            let (done, waiting) = (count("processed"), count("waiting"));
+            assert_eq!(done + waiting, there, "{app}");
+            if done > 0 && waiting > 0 {
+                seen.insert(done);
+            }
+            if round < PUTS || waiting == 0 {
+                break;
+            }
         }
     }
+    assert!(
+        seen.len() >= 3,
+        "in the middle of the work only at {seen:?}"
+    );
     service.stop().await;
 }

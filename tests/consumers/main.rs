@@ -17,6 +17,7 @@ mod ground;
 #[expect(dead_code, reason = "what other tests make of it")]
 #[path = "../hostile/guest.rs"]
 mod guest;
+mod over_rate;
 mod pages;
 mod poison;
 mod swap;

@@ -5,6 +5,8 @@ use std::fmt;
 use types::{AccountId, Caller, Invalid, StreamArn, StreamName, Timestamp};
 use wasm::{ContentHash, PluginName};
 
+use crate::instances::Whose;
+
 /// Characters of an application's name, as of a registered consumer's.
 pub const NAME_CHARS_MAX: usize = 128;
 
@@ -153,6 +155,14 @@ pub struct Application {
 }
 
 impl Application {
+    /// Whose its instances of a version of this plugin are.
+    pub(crate) fn whose(&self, plugin: &PluginName) -> Whose {
+        Whose {
+            account: self.owner.account,
+            plugin: plugin.clone(),
+        }
+    }
+
     /// Who holds what its batches take of memory.
     pub(crate) fn payer(&self) -> Payer {
         Payer {

@@ -17,7 +17,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use store::codec::damaged;
 use store::{LogId, Position, StoreError, Transaction, Version};
-use streams::emit::Emission;
+use streams::emit::{Emission, Targets};
 use streams::pump::{Batch as Stretch, Damage, Retry, Step, StepError, row};
 use tokio::sync::watch;
 use wasm::{Assignment, ContentHash, PluginName};
@@ -38,6 +38,9 @@ use crate::plan::Plan;
 use crate::rows::{self, ShardProgress};
 use crate::running::{Running, ShardAtWork, TurnOfBatch};
 use crate::table_ids::ShardKey;
+
+/// What stands in the way of a lane whose plugin has no version that may work.
+const NO_VERSION: &str = "no version of its plugin is there";
 
 /// What a lane works on.
 #[derive(Clone)]
@@ -94,6 +97,10 @@ pub struct Lane {
     is_unsure: bool,
     /// Records for a shard that was closed.
     resharding: Option<Emission>,
+    /// Where the batch before this one put its records.
+    emitted_to: Vec<Targets>,
+    /// How long it has waited since then for shards that had taken too much.
+    over_rate: Duration,
     /// Bytes of memory that the batch before this one used, or lacked.
     bytes_wanted: u64,
 }
@@ -140,6 +147,8 @@ impl Lane {
             pending: None,
             is_unsure: false,
             resharding: None,
+            emitted_to: Vec::new(),
+            over_rate: Duration::ZERO,
             bytes_wanted: 0,
             ground,
             of,
@@ -229,7 +238,8 @@ impl Lane {
     /// Waits for the instance of the shard, or for room to make one. `None` if the stop comes
     /// before.
     async fn slot(&self, plugin: &PluginName) -> Option<Slot> {
-        self.unless_stopped(self.ground.instances.slot(self.of.key, plugin))
+        let whose = self.of.running.application().whose(plugin);
+        self.unless_stopped(self.ground.instances.slot(self.of.key, whose))
             .await
     }
 

@@ -51,8 +51,12 @@ pub const CONFLICTS_BEFORE_ALONE: u32 = 3;
 /// Rows that a batch keeps others from which was refused for their sake. Those beyond stand in its
 /// way for longer.
 pub const ROWS_RESERVED_MAX: usize = 256;
-/// How long it keeps them at most; then others write them, and it may be refused once more.
+/// How long it keeps them at most, from when it has got the first of them, while it waits for the
+/// others and while it is at work; then others write them, and it may be refused once more.
 pub const ROWS_RESERVED_TIME_MAX: Duration = Duration::from_secs(5);
+/// How long a batch waits with its memory and its instance in hand for streams whose shards have
+/// taken what a second allows. Where it takes longer it gives both back, and is done again then.
+pub const EMIT_TIME_IN_HAND_MAX: Duration = Duration::from_millis(100);
 /// Dead letters that an application may have. When there are as many, a shard whose next record
 /// would become one stands still and says so.
 pub const DEAD_LETTERS_MAX: u64 = 10_000;
@@ -67,6 +71,9 @@ pub const REASON_CHARS_MAX: usize = 1_024;
 pub const INSTANCES_KEPT_MAX: usize = wasm::INSTANCES_MAX as usize / 2;
 /// Those of one plugin.
 pub const INSTANCES_KEPT_PER_PLUGIN_MAX: usize = wasm::INSTANCES_PER_PLUGIN_MAX as usize / 2;
+/// The part of these, and of those of one plugin, that an account leaves to others of the instances
+/// that are called at the same time, however many applications it has. One more waits.
+pub const INSTANCES_AT_WORK_LEFT_TO_OTHERS_PART: usize = 4;
 /// Memory for the batches of all applications, unless the configuration says otherwise.
 pub const WORK_BYTES: u64 = 128 * 1024 * 1024;
 /// The first pause after a failure; each is twice the one before.

@@ -12,14 +12,15 @@ use store::{CommitError, Purpose, StoreError, Transaction};
 use streams::Numbering;
 use streams::emit::{Emission, EmitError};
 use types::{Second, Timestamp};
-use wasm::{Assignment, Choice, Columns, ContentHash, Fault, Moment, Slab, Version};
+use wasm::{Assignment, Choice, Columns, ContentHash, Fault, Moment, PluginName, Slab, Version};
 
 use crate::application::{Application, Versions};
 use crate::catalog::{self, ChangeError};
-use crate::contention::Contention;
+use crate::contention::{Contention, Reservation};
 use crate::dead_letters::{self, Content, Gone, Letter, LetterKey};
 use crate::desk::Desk;
 use crate::ground::Ground;
+use crate::instances::Slot;
 use crate::limits::{BATCH_BYTES_MAX, PAUSE_FIRST, REPLAY_WAIT_MAX, STATE_MEMORY_BYTES};
 use crate::memory::Memory;
 use crate::rows::{self, KeptState};
@@ -108,13 +109,12 @@ pub async fn replay(
         let lost = || store::codec::damaged("the content of a dead letter");
         let content = content.ok_or_else(lost)?;
         let turn = running.turn(tried + 1 == TRIES_MAX);
-        let turn = waited("its turn", turn).await?;
-        let reserved = contention.reserve(&ground.tables);
-        let _turn = turn.with(waited("the rows that it changes", reserved).await??);
+        let _turn = waited("its turn", turn).await?;
         let of = (key, &letter, content);
-        let worked = work(ground, (&application, &version), of, &mut bytes_wanted);
-        // Its memory is held until the commit.
-        let (mut effects, emissions, _memory) = match worked.await {
+        let application = (&*application, &version);
+        let worked = work(ground, application, of, (&mut bytes_wanted, &contention));
+        // What it holds is held until the commit.
+        let (mut effects, emissions, _held) = match worked.await {
             Ok(worked) => worked,
             Err(LetterError::Busy(why)) => {
                 told = why;
@@ -206,19 +206,15 @@ async fn work(
     ground: &Arc<Ground>,
     (application, version): (&Application, &Arc<Version>),
     (key, letter, content): (LetterKey, &Letter, Content),
-    bytes_wanted: &mut u64,
-) -> Result<(Transaction, Vec<Emission>, Memory), LetterError> {
+    (bytes_wanted, contention): (&mut u64, &Contention),
+) -> Result<(Transaction, Vec<Emission>, (Memory, Option<Reservation>)), LetterError> {
     let busy = |why: String| LetterError::Busy(why);
-    let kept = rows::state_of(&*ground.engine, key.shard).await?;
     let bytes = 2 * BATCH_BYTES_MAX as u64 + 2 * letter.bytes + STATE_MEMORY_BYTES;
     let asked = bytes.max(*bytes_wanted);
-    let share = ground.budget.take(application.payer(), asked);
-    let mut memory = Memory::new(waited("memory", share).await?);
+    let taken = take(ground, application, (version.name(), asked), contention);
+    let (mut memory, slot, reserved) = taken.await?;
     memory.begins_with(bytes);
-    // Its instance is none of the shard's.
-    let nobodys = ShardKey::gone(application.id);
-    let slot = ground.instances.slot(nobodys, version.name());
-    let slot = waited("room for an instance", slot).await?;
+    let kept = rows::state_of(&*ground.engine, key.shard).await?;
     let making = Making {
         version: Arc::clone(version),
         assignment: Assignment {
@@ -267,7 +263,26 @@ async fn work(
         let write = rows::state_write(key.shard, state.as_ref(), expect)?;
         effects.writes.push(write);
     }
-    Ok((effects, emissions, memory))
+    Ok((effects, emissions, (memory, reserved)))
+}
+
+/// All that a replay works with: so much memory, room for an instance of the plugin, and the rows
+/// that stood in its way. Those come last, so that nobody waits for them while it waits itself.
+async fn take(
+    ground: &Ground,
+    application: &Application,
+    (plugin, bytes): (&PluginName, u64),
+    contention: &Contention,
+) -> Result<(Memory, Slot, Option<Reservation>), LetterError> {
+    let share = ground.budget.take(application.payer(), bytes);
+    let memory = Memory::new(waited("memory", share).await?);
+    // Its instance is none of the shard's.
+    let nobodys = ShardKey::gone(application.id);
+    let slot = ground.instances.slot(nobodys, application.whose(plugin));
+    let slot = waited("room for an instance", slot).await?;
+    let reserved = contention.reserve(&ground.tables);
+    let reserved = waited("the rows that it changes", reserved).await??;
+    Ok((memory, slot, reserved))
 }
 
 fn columns(
@@ -319,5 +334,117 @@ fn of_fault(fault: Fault) -> LetterError {
             LetterError::Busy(fault.to_string())
         }
         fault => LetterError::Failed(fault.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use store::disk::simulated::SimulatedDisk;
+    use store::embedded::{Embedded, Options};
+    use store::{Engine, TableId};
+    use streams::Streams;
+    use tables::Tables;
+    use tokio::runtime::Handle;
+    use tokio::time::timeout;
+    use types::{AccountId, Caller, ManualClock, Region, StreamName};
+    use wasm::{GuestThreadLimits, GuestThreads, Plugins};
+
+    use super::*;
+    use crate::application::{ApplicationId, ApplicationName, Start, State};
+    use crate::budget::Budget;
+    use crate::instances::Instances;
+
+    const MEMORY: u64 = 1024;
+    /// What is there comes within this.
+    const SOON: Duration = Duration::from_secs(60);
+    /// What is not there does not come within this.
+    const A_WHILE: Duration = Duration::from_millis(50);
+    const ROW: &[u8] = b"row";
+
+    async fn ground(directory: &std::path::Path) -> Ground {
+        let disk = Arc::new(SimulatedDisk::new(1));
+        let options = Options {
+            free_bytes_min: 0,
+            ballast_bytes: 0,
+            ..Options::default()
+        };
+        let opening = tokio::task::spawn_blocking(move || Embedded::open(disk, options));
+        let engine: Arc<dyn Engine> = opening.await.unwrap().unwrap();
+        let clock = Arc::new(ManualClock::new(Timestamp(1_700_000_000_000)));
+        let options = wasm::Options {
+            directory: None,
+            keep: directory.join("keep"),
+            limits: wasm::Limits::default(),
+            cache_key: [7; 32],
+            compiler: None,
+            rollout: wasm::RolloutRules::default(),
+            signatures: wasm::SignatureRules::default(),
+            grants: Arc::default(),
+        };
+        let streams = Streams::open(engine.clone(), clock.clone(), streams::Options::default());
+        Ground {
+            streams: streams.await.unwrap(),
+            tables: Tables::open(engine.clone(), clock.clone()).await.unwrap(),
+            plugins: Arc::new(Plugins::open(options, clock.clone()).unwrap()),
+            threads: Arc::new(GuestThreads::start(GuestThreadLimits::default()).unwrap()),
+            budget: Budget::new(MEMORY),
+            instances: Arc::new(Instances::default()),
+            grants: std::collections::BTreeMap::new(),
+            runtime: Handle::current(),
+            engine,
+            clock,
+        }
+    }
+
+    fn application() -> Application {
+        Application {
+            id: ApplicationId(7),
+            owner: Caller {
+                account: AccountId::parse("000000000042").unwrap(),
+                region: Region::parse("eu-west-1").unwrap(),
+            },
+            name: ApplicationName::parse("counts").unwrap(),
+            stream: StreamName::parse("text").unwrap(),
+            plugin: PluginName::parse("counter").unwrap(),
+            start: Start::TrimHorizon,
+            versions: Versions::Latest,
+            state: State::Running,
+            created_at: Timestamp(9),
+        }
+    }
+
+    /// The rows were taken first, and kept from everybody while the replay waited for the rest.
+    #[tokio::test]
+    async fn a_replay_that_waits_for_memory_keeps_no_rows_and_one_that_has_it_does() {
+        let directory = tempfile::tempdir().unwrap();
+        let ground = ground(directory.path()).await;
+        let application = application();
+        let mut contention = Contention::default();
+        contention.note(items(), ROW);
+        let row = Bytes::from_static(ROW);
+        let all = ground.budget.take(application.payer(), MEMORY).await;
+        {
+            let of = (&application.plugin, MEMORY);
+            let mut taking = Box::pin(take(&ground, &application, of, &contention));
+            assert!(timeout(A_WHILE, &mut taking).await.is_err());
+            let free = timeout(SOON, ground.tables.hold_row(&row)).await;
+            assert!(free.is_ok(), "it waits for memory");
+            drop((free, all));
+            let taken = timeout(SOON, taking).await.unwrap();
+            let kept = timeout(A_WHILE, ground.tables.hold_row(&row)).await;
+            assert!(kept.is_err(), "it is about to begin");
+            drop(taken);
+        }
+        let free = timeout(SOON, ground.tables.hold_row(&row)).await;
+        assert!(free.is_ok());
+    }
+
+    /// The table of the store that holds items.
+    fn items() -> TableId {
+        let mut tables = (0..=u64::MAX).map(TableId);
+        tables
+            .find(|it| tables::application::is_of_items(*it))
+            .unwrap()
     }
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use store::{Append, LogId};
-use types::StreamArn;
+use types::{StreamArn, StreamName};
 use wire::members::Blob;
 
 use crate::Streams;
@@ -72,6 +72,32 @@ pub struct Emission {
     charged: Vec<Charge>,
     appends: Vec<Append>,
     is_committed: bool,
+}
+
+/// The shards that records were put to, for whoever wants to put more to them and asks when that
+/// may go. Of one stream.
+pub struct Targets {
+    streams: Arc<Streams>,
+    stream: Arc<Stream>,
+    shards: Vec<Arc<Shard>>,
+}
+
+impl Targets {
+    /// How long it takes until each of them takes records again, if nobody else puts any meanwhile:
+    /// nothing where they would be taken now.
+    pub fn until_room(&self) -> Duration {
+        if !self.streams.options.throttle {
+            return Duration::ZERO;
+        }
+        let uptime = self.streams.clock.uptime();
+        let waits = self.shards.iter().map(|it| it.rates().until_paid(uptime));
+        waits.max().unwrap_or_default()
+    }
+
+    /// The stream's name.
+    pub fn stream(&self) -> &StreamName {
+        &self.stream.arn.name
+    }
 }
 
 /// Records of one shard.
@@ -139,6 +165,19 @@ impl Emission {
     /// Bytes of the records with their keys.
     pub fn bytes(&self) -> usize {
         self.charged.iter().map(|charge| charge.bytes).sum()
+    }
+
+    /// The shards that take them.
+    pub fn targets(&self) -> Targets {
+        Targets {
+            streams: Arc::clone(&self.streams),
+            stream: Arc::clone(&self.stream),
+            shards: self
+                .charged
+                .iter()
+                .map(|it| Arc::clone(&it.shard))
+                .collect(),
+        }
     }
 
     /// The records are durable.

@@ -124,12 +124,18 @@ impl ShardRates {
         self.records_in.fill(uptime);
         self.bytes_in.fill(uptime);
         if !(self.records_in.has(0) && self.bytes_in.has(0)) {
-            let paid = self.records_in.until_paid().max(self.bytes_in.until_paid());
-            return Err(paid);
+            return Err(self.until_paid(uptime));
         }
         self.records_in.take(cost(records));
         self.bytes_in.take(cost(bytes));
         Ok(())
+    }
+
+    /// How long it takes until nothing is owed of what was put, if nothing is put meanwhile.
+    pub fn until_paid(&mut self, uptime: Duration) -> Duration {
+        self.records_in.fill(uptime);
+        self.bytes_in.fill(uptime);
+        self.records_in.until_paid().max(self.bytes_in.until_paid())
     }
 
     /// Takes back [`ShardRates::write_all`]: the records were not kept.

@@ -5,7 +5,7 @@
 //! An application commits its rows together with its records and its position, in one transaction
 //! of the store: what it reads has a version, and what it writes may expect one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -61,23 +61,19 @@ pub fn is_of_items(table: TableId) -> bool {
 }
 
 impl Tables {
-    /// Waits until no operation writes these rows of items, and keeps all of them away for as long
-    /// as the answer lives. They wait in the order in which they came.
+    /// Waits until no operation writes this row of items, and keeps all of them away for as long as
+    /// the answer lives. They wait in the order in which they came. Whoever wants several rows takes
+    /// them in their order, so that no two wait for each other.
     ///
     /// # Errors
     /// Never: nobody closes a turn.
-    pub async fn hold_rows(&self, rows: &BTreeSet<Bytes>) -> Result<HeldRows, StoreError> {
-        let mut turns = Vec::with_capacity(rows.len());
-        // In one order, so that no two wait for each other.
-        for row in rows {
-            turns.push(self.row_turns.take(row).await?);
-        }
-        Ok(HeldRows(turns))
+    pub async fn hold_row(&self, row: &Bytes) -> Result<HeldRow, StoreError> {
+        self.row_turns.take(row).await.map(HeldRow)
     }
 }
 
-/// Rows that no operation writes.
-pub struct HeldRows(#[expect(dead_code, reason = "held")] Vec<RowTurn>);
+/// A row that no operation writes.
+pub struct HeldRow(#[expect(dead_code, reason = "held")] RowTurn);
 
 impl TableRef {
     /// Its name.

@@ -12,8 +12,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::fault;
 
-/// The rows that are being written, or waited for. There are as many as writes at the same time,
-/// which the gates of the tables and the connections of the server bound.
+/// The rows that are being written, kept from being written, or waited for. There are as many as
+/// writes at the same time, which the gates of the tables and the connections of the server bound,
+/// and as many as the batches of applications keep, each of which bounds its own.
 #[derive(Default)]
 pub struct RowTurns(Mutex<HashMap<Bytes, Arc<Semaphore>>>);
 

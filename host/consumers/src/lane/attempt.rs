@@ -1,23 +1,23 @@
 //! One try of the next batch.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use store::{Position, ReadBatch, StoreError, Transaction};
 use streams::emit::{Emission, EmitError};
-use streams::pump::{Batch as Stretch, StepError};
+use streams::pump::{Batch as Stretch, Retry, StepError};
 use tokio::time::Instant;
 use types::StreamName;
 use wasm::{Moment, Slab, TurnLost, Version};
 
-use super::Lane;
 use super::commits::Pending;
 use super::failures::Unput;
+use super::{Lane, NO_VERSION};
 use crate::ground::Ground;
 use crate::instances::Slot;
 use crate::limits::{
-    BATCH_BYTES_MAX, BATCH_RECORDS_MAX, LAST_WORDS_TIME_MAX, PAUSE_MAX, STATE_MEMORY_BYTES,
+    BATCH_BYTES_MAX, BATCH_RECORDS_MAX, EMIT_TIME_IN_HAND_MAX, LAST_WORDS_TIME_MAX, PAUSE_MAX,
+    STATE_MEMORY_BYTES,
 };
 use crate::rows::KeptState;
 use crate::running::TurnOfBatch;
@@ -31,8 +31,9 @@ impl Lane {
         effects: &mut Transaction,
     ) -> Result<Position, StepError> {
         let Some(version) = self.version.clone() else {
-            return Err(self.waits("no version of its plugin is there"));
+            return Err(self.waits(NO_VERSION));
         };
+        self.waits_for_targets()?;
         if !self.has_share_of_processors(&version).await? {
             return Ok(self.stands_at);
         }
@@ -80,7 +81,8 @@ impl Lane {
             tables: Arc::clone(&self.ground.tables),
         };
         let (instance, outcome) = match self.on_thread(&version, |turn| job.work(turn)).await {
-            Ok(worked) => worked,
+            Ok(Some(worked)) => worked,
+            Ok(None) => return Ok(self.stands_at),
             Err(lost) => return Err(self.waits(lost.to_string())),
         };
         slot.put(instance);
@@ -107,8 +109,8 @@ impl Lane {
         // A turn without work waits in the line, and is counted there.
         let waited = self.unless_stopped(self.on_thread(version, |_| ())).await;
         match waited {
-            None => Ok(false),
-            Some(Ok(())) => Ok(true),
+            None | Some(Ok(None)) => Ok(false),
+            Some(Ok(Some(()))) => Ok(true),
             Some(Err(lost)) => Err(self.waits(lost.to_string())),
         }
     }
@@ -123,18 +125,21 @@ impl Lane {
     }
 
     /// Runs on a thread of guests, in this application's turn. A lane that is told to stop
-    /// meanwhile waits a while for it, and then no longer, wherever the guest is: what it has begun
-    /// is done again. A lane that was told before says itself for how long it waits.
+    /// meanwhile waits a while for it, and then no longer, wherever the guest is: `None`, and what
+    /// it has begun is done again. A lane that was told before says itself for how long it waits.
+    ///
+    /// # Errors
+    /// The turn is lost.
     pub(super) async fn on_thread<T: Send + 'static>(
         &self,
         version: &Version,
         work: impl FnOnce(&wasm::Turn) -> T + Send + 'static,
-    ) -> Result<T, NotRun> {
+    ) -> Result<Option<T>, TurnLost> {
         let party = Ground::party(&self.of.running.application(), version.name());
         let is_slow = self.ground.threads.is_slow(&party);
         let run = self.ground.threads.run(&party, is_slow, work);
         if self.is_stopped() {
-            return run.await.map_err(NotRun::Lost);
+            return run.await.map(Some);
         }
         let mut stop = self.stop.clone();
         let too_late = async move {
@@ -143,8 +148,8 @@ impl Lane {
             tokio::time::sleep(LAST_WORDS_TIME_MAX).await;
         };
         tokio::select! {
-            ran = run => ran.map_err(NotRun::Lost),
-            () = too_late => Err(NotRun::Stopped),
+            ran = run => ran.map(Some),
+            () = too_late => Ok(None),
         }
     }
 
@@ -192,7 +197,8 @@ impl Lane {
             .map(|(_, _, data)| data.len() as u64)
             .sum();
         let emissions = match self.ready(wishes.emitted).await {
-            Ok(emissions) => emissions,
+            Ok(Some(emissions)) => emissions,
+            Ok(None) => return Ok(self.stands_at),
             Err(unready) => {
                 let records = usize::try_from(records).unwrap_or(usize::MAX);
                 let failed = Unput {
@@ -233,21 +239,21 @@ impl Lane {
         self.hand_over(pending, effects)
     }
 
-    /// Makes records for streams ready, and waits while their shards have taken what a second
-    /// allows: less than would make the batch be done again.
+    /// Makes records for streams ready. Where their shards take more within a moment, waits for
+    /// that, which is less than would make the batch be done again. `None` if the lane is told to
+    /// stop before.
+    ///
+    /// # Errors
+    /// They cannot be put, or not now.
     pub(super) async fn ready(
         &mut self,
         emitted: Vec<(StreamName, Slab, Slab)>,
-    ) -> Result<Vec<Emission>, Unready> {
+    ) -> Result<Option<Vec<Emission>>, Unready> {
         if emitted.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Some(Vec::new()));
         }
-        let for_now = |why: String| Unready {
-            why,
-            is_for_good: false,
-        };
         let Some(version) = self.version.clone() else {
-            return Err(for_now("no version of its plugin is there".to_owned()));
+            return Err(Unready::NotNow(NO_VERSION.to_owned()));
         };
         let (emitted, mut waited) = (Arc::new(emitted), Duration::ZERO);
         loop {
@@ -255,52 +261,74 @@ impl Lane {
             let (streams, records) = (Arc::clone(&self.ground.streams), Arc::clone(&emitted));
             let prepared = move |_: &wasm::Turn| prepare(&streams, &owner, &records);
             let not_ready = match self.on_thread(&version, prepared).await {
-                Ok(Ok(emissions)) => return Ok(emissions),
-                Ok(Err(not_ready)) => not_ready,
-                Err(lost) => return Err(for_now(lost.to_string())),
+                Ok(Some(Ok(emissions))) => return Ok(Some(emissions)),
+                Ok(Some(Err(not_ready))) => not_ready,
+                Ok(None) => return Ok(None),
+                Err(lost) => return Err(Unready::NotNow(lost.to_string())),
             };
-            let stream = &not_ready.stream;
-            let why = format!("put records to the stream {stream}: {}", not_ready.error);
+            let why = not_put(&not_ready.stream, &not_ready.error);
             match not_ready.error {
-                EmitError::OverRate(wait) if waited < PAUSE_MAX && !self.is_stopped() => {
+                EmitError::OverRate(_) if self.is_stopped() => return Ok(None),
+                EmitError::OverRate(wait) => {
                     let wait = wait.max(Duration::from_millis(1));
-                    waited += wait;
+                    waited = waited.saturating_add(wait);
+                    if waited > EMIT_TIME_IN_HAND_MAX {
+                        return Err(Unready::OverRate { why, wait });
+                    }
                     self.unless_stopped(tokio::time::sleep(wait)).await;
                 }
-                EmitError::Refused { .. } => {
-                    return Err(Unready {
-                        why,
-                        is_for_good: true,
-                    });
+                EmitError::Refused { .. } => return Err(Unready::Refused(why)),
+                EmitError::NotActive | EmitError::Internal(_) => {
+                    return Err(Unready::NotNow(why));
                 }
-                _ => return Err(for_now(why)),
             }
         }
     }
-}
 
-/// Why nothing came of a turn on a thread of guests.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum NotRun {
-    Lost(TurnLost),
-    /// The lane stops.
-    Stopped,
-}
-
-impl fmt::Display for NotRun {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Lost(lost) => write!(f, "{lost}"),
-            Self::Stopped => f.write_str("it was told to stop before it was done"),
+    /// Where the batch before this one put its records, this one is likely to put some: a shard that
+    /// has taken too much is waited for before the batch begins, once, so that it need not be done
+    /// again.
+    ///
+    /// # Errors
+    /// The wait, as that of a step that failed.
+    fn waits_for_targets(&mut self) -> Result<(), StepError> {
+        let targets = std::mem::take(&mut self.emitted_to);
+        let longest = targets.iter().max_by_key(|targets| targets.until_room());
+        let Some((longest, wait)) = longest.map(|it| (it, it.until_room())) else {
+            return Ok(());
+        };
+        if wait <= EMIT_TIME_IN_HAND_MAX {
+            return Ok(());
         }
+        let why = not_put(longest.stream(), &EmitError::OverRate(wait));
+        Err(self.is_over_rate(why, wait))
+    }
+
+    /// The shards of a stream have taken what a second allows. Waits until they take more, with
+    /// nothing in hand that others could use. If that adds up, it is shown.
+    pub(super) fn is_over_rate(&mut self, why: String, wait: Duration) -> StepError {
+        let wait = wait.clamp(Duration::from_millis(1), PAUSE_MAX);
+        self.over_rate = self.over_rate.saturating_add(wait);
+        self.retry = Retry::After(wait);
+        if self.over_rate >= PAUSE_MAX {
+            self.stands_still(&why);
+        }
+        StepError::Failed(why)
     }
 }
 
+fn not_put(stream: &StreamName, error: &EmitError) -> String {
+    format!("put records to the stream {stream}: {error}")
+}
+
 /// Why records for streams are not ready.
-pub(super) struct Unready {
-    pub(super) why: String,
+pub(super) enum Unready {
     /// They never will be.
-    pub(super) is_for_good: bool,
+    Refused(String),
+    /// They may be later.
+    NotNow(String),
+    /// Their shards have taken what a second allows, and take more after this time.
+    OverRate { why: String, wait: Duration },
 }
 
 /// Memory for what a batch begins with: its frames, their records beside them, the one record that

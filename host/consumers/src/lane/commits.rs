@@ -118,6 +118,7 @@ impl Lane {
         if let Some(digest) = pending.written {
             self.kept = digest.map(|digest| Kept { digest, version });
         }
+        self.emitted_to = pending.emissions.iter().map(Emission::targets).collect();
         for emission in pending.emissions {
             emission.committed();
         }
@@ -153,7 +154,7 @@ impl Lane {
 
     /// Nothing stands in the way of the shard, and what stood there before is forgotten.
     pub(super) fn is_at_rest(&mut self) {
-        (self.conflicts, self.pauses) = (0, 0);
+        (self.conflicts, self.pauses, self.over_rate) = (0, 0, Duration::ZERO);
         self.contention.forget();
         (self.failing, self.condemned, self.skips) = (None, None, false);
         self.retry = Retry::After(Duration::ZERO);

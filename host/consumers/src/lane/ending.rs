@@ -10,9 +10,10 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use wasm::{Consumer, Fault};
 
-use super::Lane;
+use super::attempt::Unready;
 use super::commits::Pending;
 use super::versions::Chosen;
+use super::{Lane, NO_VERSION};
 use crate::desk::Wishes;
 use crate::instances::Slot;
 use crate::limits::{LAST_WORDS_TIME_MAX, LAST_WORDS_TRIES_MAX, STATE_MEMORY_BYTES};
@@ -100,7 +101,7 @@ impl Lane {
                 );
                 break;
             };
-            if told.is_err() {
+            if !matches!(told, Ok(true)) {
                 break;
             }
             let here = pump.commit_here(effects, stop).await?;
@@ -113,10 +114,11 @@ impl Lane {
         Ok(())
     }
 
-    async fn tells_of_the_stop(&mut self, effects: &mut Transaction) -> Result<(), StepError> {
+    /// Whether anything was handed over.
+    async fn tells_of_the_stop(&mut self, effects: &mut Transaction) -> Result<bool, StepError> {
         self.settle_pending().await?;
         let Some(version) = self.version.clone() else {
-            return Err(self.waits("no version of its plugin is there"));
+            return Err(self.waits(NO_VERSION));
         };
         // The stop has come already: how long this may take is for the caller to say. Where others
         // were faster there is little time for being faster the next time.
@@ -130,7 +132,8 @@ impl Lane {
         let mut memory = Memory::new(share);
         memory.begins_with(STATE_MEMORY_BYTES);
         let instances = &self.ground.instances;
-        let slot = instances.slot(self.of.key, version.name()).await;
+        let whose = self.of.running.application().whose(version.name());
+        let slot = instances.slot(self.of.key, whose).await;
         let with = (turn, memory, slot);
         self.told(LastWords::ShutdownRequested, with, effects).await
     }
@@ -140,14 +143,15 @@ impl Lane {
         let Some(version) = self.version.clone() else {
             return;
         };
-        let slot = self.ground.instances.at_rest(self.of.key, version.name());
+        let whose = self.of.running.application().whose(version.name());
+        let slot = self.ground.instances.at_rest(self.of.key, whose);
         let Some(mut slot) = slot else { return };
         let Some(mut instance) = slot.take() else {
             return;
         };
         let told = self.on_thread(&version, move |_| instance.lease_lost());
         // It has no effect any more, whatever becomes of it.
-        if let Ok(Ok(Err(fault))) = timeout(LAST_WORDS_TIME_MAX, told).await {
+        if let Ok(Ok(Some(Err(fault)))) = timeout(LAST_WORDS_TIME_MAX, told).await {
             let shard = &self.of.origin.shard;
             tracing::debug!(shard, %fault, "an instance that lost its shard");
         }
@@ -178,7 +182,7 @@ impl Lane {
             Chosen::Works => {}
         }
         let Some(version) = self.version.clone() else {
-            return Err(self.waits("no version of its plugin is there"));
+            return Err(self.waits(NO_VERSION));
         };
         let Some(turn) = self.turn().await else {
             return Ok(Handed::Nothing);
@@ -193,17 +197,21 @@ impl Lane {
             return Ok(Handed::Nothing);
         };
         let told = self.told(LastWords::ShardEnded, (turn, memory, slot), effects);
-        told.await.map(|()| Handed::End)
+        match told.await? {
+            true => Ok(Handed::End),
+            false => Ok(Handed::Nothing),
+        }
     }
 
+    /// Tells an instance, and hands over what it wants done. `false` if the stop comes before.
     async fn told(
         &mut self,
         words: LastWords,
         (turn, memory, mut slot): (TurnOfBatch, Memory, Slot),
         effects: &mut Transaction,
-    ) -> Result<(), StepError> {
+    ) -> Result<bool, StepError> {
         let Some(version) = self.version.clone() else {
-            return Err(self.waits("no version of its plugin is there"));
+            return Err(self.waits(NO_VERSION));
         };
         let instance = slot.take();
         let kept = match instance {
@@ -226,17 +234,16 @@ impl Lane {
             effects: wanted,
             wishes,
         } = match called.await {
-            Ok(Ok(told)) => told,
-            Ok(Err(fault)) => {
+            Ok(Some(Ok(told))) => told,
+            Ok(None) => return Ok(false),
+            Ok(Some(Err(Fault::Stopped))) => return Err(self.gave_its_turn()),
+            Ok(Some(Err(fault))) => {
                 if let Some(lacked) = self.desk.lacked() {
                     return Err(self.lacks(lacked));
                 }
                 self.is_fault = !matches!(
                     fault,
-                    Fault::Retryable(_)
-                        | Fault::NoInstance(_)
-                        | Fault::Unavailable(_)
-                        | Fault::Stopped
+                    Fault::Retryable(_) | Fault::NoInstance(_) | Fault::Unavailable(_)
                 );
                 return Err(self.waits(fault.to_string()));
             }
@@ -246,11 +253,14 @@ impl Lane {
         let emitted = wishes.emitted.iter();
         let emitted: u64 = emitted.map(|(_, _, data)| data.len() as u64).sum();
         let emissions = match self.ready(wishes.emitted).await {
-            Ok(emissions) => emissions,
-            Err(unready) => {
-                self.is_fault = unready.is_for_good;
-                return Err(self.waits(unready.why));
+            Ok(Some(emissions)) => emissions,
+            Ok(None) => return Ok(false),
+            Err(Unready::Refused(why)) => {
+                self.is_fault = true;
+                return Err(self.waits(why));
             }
+            Err(Unready::NotNow(why)) => return Err(self.waits(why)),
+            Err(Unready::OverRate { why, wait }) => return Err(self.is_over_rate(why, wait)),
         };
         *effects = wanted;
         let mut progress = self.progress;
@@ -264,7 +274,7 @@ impl Lane {
             _held: (Some(turn), wishes.memory),
             ..self.without_batch(self.stands_at, progress)
         };
-        self.hand_over(pending, effects).map(drop)
+        self.hand_over(pending, effects).map(|_| true)
     }
 
     /// What became of what was handed over; why that is to be done again, if it is.

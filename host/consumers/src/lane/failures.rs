@@ -44,11 +44,7 @@ impl Lane {
     pub(super) fn failed(&mut self, version: &Arc<Version>, failed: Failed) -> StepError {
         let fault = &failed.fault;
         match fault {
-            // Nothing is wrong with it: its turn was given to others.
-            Fault::Stopped => {
-                self.retry = Retry::After(Duration::from_millis(1));
-                return StepError::Failed(fault.to_string());
-            }
+            Fault::Stopped => return self.gave_its_turn(),
             Fault::NoInstance(_) | Fault::Unavailable(_) => return self.waits(fault.to_string()),
             Fault::Retryable(_) if !failed.is_beginning => {
                 let why = format!("{} says to try later: {fault}", version.name());
@@ -91,6 +87,12 @@ impl Lane {
         StepError::Failed(why)
     }
 
+    /// A call was ended without a fault: nothing is wrong with it, its turn was given to others.
+    pub(super) fn gave_its_turn(&mut self) -> StepError {
+        self.retry = Retry::After(Duration::from_millis(1));
+        StepError::Failed(Fault::Stopped.to_string())
+    }
+
     /// A batch is to be tried again for as long as it takes; but for its record, if that is alone
     /// and an operator passes over it.
     fn stands_before(&mut self, version: &Arc<Version>, failed: &Failed, why: String) -> StepError {
@@ -113,18 +115,30 @@ impl Lane {
     /// Records that a batch puts to a stream are not taken: now, so that it is done again, or not
     /// at all, so that it has failed.
     pub(super) fn is_not_ready(&mut self, unput: Unput, unready: Unready) -> StepError {
-        let Some(version) = self.version.clone() else {
-            return self.waits(unready.why);
+        let (why, wait) = match unready {
+            Unready::Refused(why) => {
+                let failed = unput.failed(why.clone());
+                return match self.version.clone() {
+                    Some(version) => self.failed(&version, failed),
+                    None => self.waits(why),
+                };
+            }
+            Unready::NotNow(why) => (why, None),
+            Unready::OverRate { why, wait } => (why, Some(wait)),
         };
-        let Unready { why, is_for_good } = unready;
-        let failed = unput.failed(why.clone());
-        if is_for_good {
-            return self.failed(&version, failed);
-        }
         // No fault of the version's, so that its trial does not hear of it.
-        self.note_failing(&version, &failed, 0);
-        self.passed_over_if_alone(&failed, &why)
-            .unwrap_or_else(|| self.waits(why))
+        if let Some(version) = self.version.clone() {
+            let failed = unput.failed(why.clone());
+            self.note_failing(&version, &failed, 0);
+            if let Some(passed_over) = self.passed_over_if_alone(&failed, &why) {
+                return passed_over;
+            }
+        }
+        self.shard.show(|shown| shown.redone += 1);
+        match wait {
+            Some(wait) => self.is_over_rate(why, wait),
+            None => self.waits(why),
+        }
     }
 
     /// Condemns the record that was noted last, if an operator wants it and it is alone.

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use wasm::{Consumer, Fault, Role, Version};
 
 use super::Lane;
+use super::attempt::Unready;
 use super::commits::Pending;
 use crate::desk::Wishes;
 use crate::ground::Ground;
@@ -223,8 +224,9 @@ impl Lane {
         };
         let swapped = self.on_thread(&wanted, move |_| swap.work(memory)).await;
         let swapped = match swapped {
-            Ok(Ok(swapped)) => swapped,
-            Ok(Err(unswapped)) => {
+            Ok(Some(Ok(swapped))) => swapped,
+            Ok(None) => return Ok(Chosen::Stopped),
+            Ok(Some(Err(unswapped))) => {
                 let (old, trouble) = *unswapped;
                 slot.put(old);
                 slot.rest();
@@ -236,12 +238,16 @@ impl Lane {
         let emitted = swapped.wishes.emitted.iter();
         let emitted: u64 = emitted.map(|(_, _, data)| data.len() as u64).sum();
         let emissions = match self.ready(swapped.wishes.emitted).await {
-            Ok(emissions) => emissions,
-            Err(unready) => {
-                self.endings.failed += u32::from(unready.is_for_good);
+            Ok(Some(emissions)) => emissions,
+            Ok(None) => return Ok(Chosen::Stopped),
+            Err(Unready::Refused(why)) => {
+                self.endings.failed += 1;
                 self.stumbles(&wanted, 1);
-                return Err(self.waits(unready.why));
+                return Err(self.waits(why));
             }
+            // No fault of a version's, so that no trial hears of it.
+            Err(Unready::NotNow(why)) => return Err(self.waits(why)),
+            Err(Unready::OverRate { why, wait }) => return Err(self.is_over_rate(why, wait)),
         };
         *effects = swapped.effects;
         let mut progress = self.progress;
@@ -275,12 +281,17 @@ impl Lane {
             return Err(self.lacks(lacked));
         }
         let why = match trouble {
+            Trouble::OfNew(Fault::Stopped) | Trouble::OfOld(Fault::Stopped) => {
+                return Err(self.gave_its_turn());
+            }
             Trouble::OfNew(fault) if is_for_good(&fault) => {
                 self.refuse(wanted, &fault.to_string());
                 return self.goes_on(before);
             }
             Trouble::OfNew(fault) => {
-                self.stumbles(wanted, 1);
+                if is_its_own(&fault) {
+                    self.stumbles(wanted, 1);
+                }
                 fault.to_string()
             }
             Trouble::OfOld(fault) => {
