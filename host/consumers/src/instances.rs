@@ -65,9 +65,10 @@ struct Place<'a> {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        one_less(&mut self.instances.lock().waiting, self.whose);
-        // It may have been in the way of others.
-        self.instances.freed.notify_waiters();
+        // The last of its kind may have been in the way of others.
+        if one_less(&mut self.instances.lock().waiting, self.whose) {
+            self.instances.freed.notify_waiters();
+        }
     }
 }
 
@@ -214,13 +215,17 @@ fn is_of(at_rest: &AtRest, plugin: &PluginName) -> bool {
     at_rest.consumer.version().name() == plugin
 }
 
-fn one_less(counts: &mut BTreeMap<Whose, usize>, whose: &Whose) {
-    if let Some(count) = counts.get_mut(whose) {
-        *count = count.saturating_sub(1);
-        if *count == 0 {
-            counts.remove(whose);
-        }
+/// Counts one less. Whether none is left.
+fn one_less(counts: &mut BTreeMap<Whose, usize>, whose: &Whose) -> bool {
+    let Some(count) = counts.get_mut(whose) else {
+        return true;
+    };
+    *count = count.saturating_sub(1);
+    let is_last = *count == 0;
+    if is_last {
+        counts.remove(whose);
     }
+    is_last
 }
 
 impl Slot {

@@ -109,7 +109,7 @@ pub async fn replay(
         let lost = || store::codec::damaged("the content of a dead letter");
         let content = content.ok_or_else(lost)?;
         let turn = running.turn(tried + 1 == TRIES_MAX);
-        let _turn = waited("its turn", turn).await?;
+        let turn = waited("its turn", turn).await?;
         let of = (key, &letter, content);
         let application = (&*application, &version);
         let worked = work(ground, application, of, (&mut bytes_wanted, &contention));
@@ -118,6 +118,7 @@ pub async fn replay(
             Ok(worked) => worked,
             Err(LetterError::Busy(why)) => {
                 told = why;
+                drop(turn);
                 tokio::time::sleep(PAUSE_FIRST.saturating_mul(tried + 1)).await;
                 continue;
             }
@@ -143,6 +144,7 @@ pub async fn replay(
             }
             Err(error) => return Err(LetterError::Store(error.into())),
         }
+        drop(turn);
     }
     Err(LetterError::Busy(told))
 }
