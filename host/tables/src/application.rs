@@ -62,8 +62,8 @@ pub fn is_of_items(table: TableId) -> bool {
 
 impl Tables {
     /// Waits until no operation writes this row of items, and keeps all of them away for as long as
-    /// the answer lives. They wait in the order in which they came. Whoever wants several rows takes
-    /// them in their order, so that no two wait for each other.
+    /// the answer lives. They wait in the order in which they came. Whoever wants several rows
+    /// takes them in their order, so that no two wait for each other.
     ///
     /// # Errors
     /// Never: nobody closes a turn.

@@ -1,5 +1,5 @@
-//! A canary that is not loaded, after a restart, and cannot be: those who go by it wait for it for a
-//! while, since that may pass. Then it is a canary no more, and they go by the version in force.
+//! A canary that is not loaded, after a restart, and cannot be: those who go by it wait for it for
+//! a while, since that may pass. Then it is a canary no more, and they go by the version in force.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -285,9 +285,9 @@ impl Lane {
         }
     }
 
-    /// Where the batch before this one put its records, this one is likely to put some: a shard that
-    /// has taken too much is waited for before the batch begins, once, so that it need not be done
-    /// again.
+    /// Where the batch before this one put its records, this one is likely to put some: a shard
+    /// that has taken too much is waited for before the batch begins, once, so that it need not be
+    /// done again.
     ///
     /// # Errors
     /// The wait, as that of a step that failed.

@@ -1,5 +1,5 @@
-//! What hyper answers by itself over HTTP/1.1 to a request whose line or headers it does not take: a
-//! status without a body, which nobody is asked about. On its way out it gets the body that all
+//! What hyper answers by itself over HTTP/1.1 to a request whose line or headers it does not take:
+//! a status without a body, which nobody is asked about. On its way out it gets the body that all
 //! other refusals have.
 
 use bytes::Bytes;
