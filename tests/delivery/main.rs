@@ -29,6 +29,7 @@ mod put_record;
 mod put_record_batch;
 mod refused_settings;
 mod restart;
+mod source_backup;
 mod start_delivery_stream_encryption;
 mod stop_delivery_stream_encryption;
 mod swap;

@@ -203,7 +203,6 @@ async fn what_names_no_time_zone_is_refused() {
 async fn what_is_not_served_is_refused_by_name_and_not_ignored() {
     let (service, client) = with_old().await;
     for (more, what) in [
-        (json!({"S3BackupMode": "Enabled"}), "S3BackupMode Enabled"),
         (
             json!({"EncryptionConfiguration": {"KMSEncryptionConfig": {"AWSKMSKeyARN": "x"}}}),
             "KMSEncryptionConfig",

@@ -167,6 +167,10 @@ pub struct Destination {
     pub delimiter: Option<String>,
     /// What kind of destination it is.
     pub kind: Kind,
+    /// The bucket that all records go into as they came in, too, if one does (model,
+    /// S3BackupMode). What is said of it besides where objects go and how they are packed and named
+    /// is only given back: records go there with their cut.
+    pub backup: Option<Box<Destination>>,
 }
 
 /// Where delivered records go. It never changes for a delivery stream.
@@ -211,6 +215,7 @@ impl Destination {
             transform: None,
             delimiter: None,
             kind: Kind::Bucket,
+            backup: None,
         }
     }
 

@@ -22,6 +22,7 @@ mod hand_over;
 mod keep;
 mod obey;
 mod pinned;
+mod seat;
 mod skip;
 mod work;
 

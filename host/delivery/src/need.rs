@@ -5,7 +5,7 @@ use types::limits::DATA_BYTES_MAX;
 
 use crate::compression::Compression;
 use crate::content::{BACKUP_OBJECT_BYTES_MAX, CHUNK_BYTES, FAILED_OBJECT_BYTES_MAX};
-use crate::cut::Cut;
+use crate::cut::{Cut, OBJECT_BYTES_MAX};
 use crate::delivery_stream::Destination;
 use crate::endpoints::ANSWER_BYTES_MAX;
 use crate::http_endpoint::HttpEndpoint;
@@ -64,18 +64,14 @@ impl Need {
         let batch = cut.plugin.map_or(0, |pins| pins.batch_bytes_max as u64);
         let batch = batch.min(cut.bytes);
         let records = frames + batch;
-        let object = match destination.compression {
-            Compression::Uncompressed => cut.bytes + cut.bytes / 4,
-            Compression::Gzip
-            | Compression::Zip
-            | Compression::Snappy
-            | Compression::HadoopSnappy
-            | Compression::Zstd => cut.bytes / 2,
-        };
         let becomes = match destination.http_endpoint() {
-            None => object.min(cut.object_bytes_max()),
-            Some(endpoint) => request_bytes(cut, endpoint) + backup_bytes(object, endpoint),
+            None => {
+                let packed = packed_bytes(cut, destination.compression);
+                packed.min(object_bytes_max(cut, destination))
+            }
+            Some(endpoint) => request_bytes(cut, endpoint),
         };
+        let becomes = becomes + backup_bytes(cut, destination);
         let begun = BEGUN_BYTES + compressor_bytes(destination.compression);
         Self {
             records,
@@ -112,7 +108,7 @@ impl Need {
             None => FRAME_BYTES_MAX + cut.records.min(FRAME_RECORDS_MAX) * delimiter,
         };
         let pieces = match destination.http_endpoint() {
-            None => cut.object_bytes_max(),
+            None => object_bytes_max(cut, destination) + backup_bytes_max(destination),
             Some(_) => {
                 let body = BODY_BYTES_MAX as u64;
                 // A refused request is lines instead, and what comes of one record waits beside.
@@ -120,13 +116,20 @@ impl Need {
                 let lines = lines.min(RECORDS_MAX as u64 * skipped_line_bytes_max(0));
                 body.max(base64_bytes(cut.bytes) + lines)
                     + 2 * base64_bytes(batch)
-                    + BACKUP_OBJECT_BYTES_MAX as u64
+                    + backup_bytes_max(destination)
                     + ANSWER_BYTES_MAX as u64
             }
         };
         let begun = BEGUN_BYTES + compressor_bytes(destination.compression);
         frames + begun + pieces + batch
     }
+}
+
+/// Bytes at which an object of a cut ends. What is put of all records as they came in, too, has its
+/// room within that of the largest object.
+pub fn object_bytes_max(cut: &Cut, destination: &Destination) -> u64 {
+    let largest = OBJECT_BYTES_MAX - backup_bytes_max(destination);
+    cut.object_bytes_max().min(largest)
 }
 
 /// No less than the line of a skipped record of so many bytes.
@@ -155,13 +158,40 @@ fn request_bytes(cut: &Cut, endpoint: &HttpEndpoint) -> u64 {
     ANSWER_BYTES_MAX as u64 + if endpoint.packs { bodies / 2 } else { bodies }
 }
 
-/// Bytes of records as they came in that wait to be put into the bucket, too.
-fn backup_bytes(object: u64, endpoint: &HttpEndpoint) -> u64 {
-    if endpoint.backs_up_all {
-        object.min(2 * BACKUP_OBJECT_BYTES_MAX as u64)
-    } else {
-        0
+/// Bytes that the records of a cut are packed to, if they become about what they are.
+fn packed_bytes(cut: &Cut, compression: Compression) -> u64 {
+    match compression {
+        Compression::Uncompressed => cut.bytes + cut.bytes / 4,
+        Compression::Gzip
+        | Compression::Zip
+        | Compression::Snappy
+        | Compression::HadoopSnappy
+        | Compression::Zstd => cut.bytes / 2,
     }
+}
+
+/// How records are packed as they came in, where they go into a bucket so, too.
+fn backup_compression(destination: &Destination) -> Option<Compression> {
+    let of_bucket = destination.backup.as_ref();
+    let of_bucket = of_bucket.map(|backup| backup.compression);
+    let endpoint = destination.http_endpoint();
+    let of_endpoint = endpoint.filter(|endpoint| endpoint.backs_up_all);
+    of_bucket.or(of_endpoint.map(|_| destination.compression))
+}
+
+/// Bytes of records as they came in that wait to be put into a bucket, too.
+fn backup_bytes(cut: &Cut, destination: &Destination) -> u64 {
+    backup_compression(destination).map_or(0, |compression| {
+        let packed = packed_bytes(cut, compression);
+        packed.min(2 * BACKUP_OBJECT_BYTES_MAX as u64) + compressor_bytes(compression)
+    })
+}
+
+/// The most of them, with what packs them.
+fn backup_bytes_max(destination: &Destination) -> u64 {
+    backup_compression(destination).map_or(0, |compression| {
+        BACKUP_OBJECT_BYTES_MAX as u64 + BEGUN_BYTES + compressor_bytes(compression)
+    })
 }
 
 fn base64_bytes(bytes: u64) -> u64 {
@@ -175,7 +205,7 @@ pub fn stream_bytes_min(output_bytes_max: usize) -> u64 {
     FRAMES_BYTES_MAX
         + BEGUN_BYTES
         + COMPRESSOR_MORE_BYTES_MAX
-        + crate::cut::OBJECT_BYTES_MAX
+        + OBJECT_BYTES_MAX
         + FRAME_BYTES_MAX
         + output
         + output / OUTPUT_HEAD_BYTES

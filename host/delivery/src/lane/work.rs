@@ -7,20 +7,18 @@ use store::{Frame, Position, ReadBatch, StoreError};
 use streams::pump::Damage;
 use streams::pump::StepError;
 use types::{AccountId, Invalid};
-use wasm::{
-    ContentHash, GuestThreads, Moment, Party, PluginName, Plugins, Turn, Version, Workplace,
-};
+use wasm::{ContentHash, Moment, Party, PluginName, Plugins, Turn, Version, Workplace};
 
 use super::deliver::Past;
 use super::hand_over::HandOver;
 use super::pinned::Named;
+use super::seat::holds_less;
 use super::{Halt, Tools, Undone, failed};
 use crate::counts::Became;
 use crate::cut::{Cut, Gathering, Hints};
 use crate::delivery_stream::{Destination, Transform};
-use crate::ledger::Asker;
 use crate::metadata::Provenance;
-use crate::need::{Need, READ_BYTES};
+use crate::need::{self, Need, READ_BYTES};
 use crate::object_name::Place;
 use crate::packing::{Allowance, Halted, Task};
 use crate::piece::{Piece, PieceKind};
@@ -232,7 +230,7 @@ impl Work {
         // Without one nothing is between records, and without a transform no line names it.
         let delimiter = destination.delimiter.clone().unwrap_or_default();
         let arn = transform.as_ref().map(|transform| transform.arn.clone());
-        let object_bytes_max = usize::try_from(cut.object_bytes_max());
+        let object_bytes_max = usize::try_from(need::object_bytes_max(cut, destination));
         let task = Task {
             delimiter: delimiter.into_bytes(),
             function_arn: arn.unwrap_or_default(),
@@ -247,13 +245,17 @@ impl Work {
             besides,
         };
         let Past { settled, answers } = past;
-        let forms = Forms::of(destination, |packs| RequestTerms {
+        let mut forms = Forms::of(destination, |packs| RequestTerms {
             naming: self.tools.naming.clone(),
             place: self.place(cut, 0, PieceKind::Delivered),
             made_at: cut.decided_at,
             packs,
             answers,
         });
+        if self.key.is_of_replays() {
+            // They went there when they came in.
+            forms.backup = None;
+        }
         let working = |transformer, most, label| -> Result<Working, StepError> {
             Ok(Working {
                 worker: Worker::new(task, allowance, forms, transformer),
@@ -377,64 +379,6 @@ impl Work {
         counted.map_err(|error| StepError::Failed(format!("count records: {error}")))
     }
 
-    /// Waits for room for a cut: so many bytes, or those that it is likely to need. One that the
-    /// lane did not get rid of the last time waits with those that are slow. Nothing may be held
-    /// meanwhile.
-    pub(super) async fn room(
-        &self,
-        (cut, destination): (&Cut, &Destination),
-        bytes: Option<u64>,
-        is_stuck: bool,
-    ) -> Result<Arc<Room>, StepError> {
-        let mut asker = self.asker(destination)?;
-        asker.is_slow |= is_stuck;
-        if cut.plugin.is_none() {
-            // It is skipped, and needs no instance.
-            asker.party.plugin = None;
-        }
-        let bytes = bytes.unwrap_or_else(|| Need::of(cut, destination).likely);
-        let room = self.tools.shares.room(asker, bytes).await;
-        let room = room.ok_or_else(|| StepError::Failed("no cut is worked on any more".to_owned()));
-        room.map(Arc::new)
-    }
-
-    /// Room for a cut whose frames will be in memory, if nobody waits for it.
-    pub(super) fn spare_room(&self, cut: &Cut, destination: &Destination) -> Option<Arc<Room>> {
-        let asker = self.asker(destination).ok()?;
-        let bytes = Need::of_held(cut, destination).likely;
-        self.tools.shares.spare_room(asker, bytes).map(Arc::new)
-    }
-
-    /// Requests count as slow from their beginning, so that none on its way is given up for others.
-    fn asker(&self, destination: &Destination) -> Result<Asker, StepError> {
-        let party = self.party(destination)?;
-        Ok(Asker {
-            account: self.account,
-            is_slow: holds_less(&self.tools.threads, &party)
-                || self.calls_servers(&party)
-                || destination.http_endpoint().is_some(),
-            party,
-        })
-    }
-
-    /// Whether the plugin may wait for servers, while it holds what others could use.
-    fn calls_servers(&self, party: &Party) -> bool {
-        let version = party.plugin.as_ref();
-        let version = version.and_then(|plugin| self.tools.plugins.current(plugin));
-        version.is_some_and(|version| !version.manifest().grants.http.is_empty())
-    }
-
-    /// For whom the threads work here.
-    fn party(&self, destination: &Destination) -> Result<Party, StepError> {
-        let plugin = destination.transform.as_ref().map(|it| it.plugin());
-        let plugin = plugin.transpose();
-        Ok(Party {
-            account: self.account,
-            delivery_stream: self.key.delivery_stream.0,
-            plugin: plugin.map_err(|Invalid(why)| StepError::Failed(why))?,
-        })
-    }
-
     /// Where a piece of a cut stands among all.
     pub(super) fn place(&self, cut: &Cut, part: u16, kind: PieceKind) -> Place {
         Place {
@@ -491,10 +435,4 @@ impl Work {
     async fn read(&self, from: Position) -> Result<ReadBatch, StoreError> {
         self.tools.engine.read(self.log, from, READ_BYTES).await
     }
-}
-
-/// Whether a party may hold half of everything at most: it is slow, or waits for its share of the
-/// processors while it holds what others could use.
-fn holds_less(threads: &GuestThreads, party: &Party) -> bool {
-    threads.is_slow(party) || threads.is_held_back(party)
 }

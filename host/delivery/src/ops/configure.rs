@@ -6,7 +6,7 @@ use wire::members::{Boolean, Structure, Text};
 
 use super::error::invalid_argument;
 use super::processing::{self, Processed};
-use super::s3_shapes::{ExtendedS3, Logging, Members, S3};
+use super::s3_shapes::{Changed, ExtendedS3, Logging, Made, Members, S3};
 use super::shapes::within;
 use crate::Delivery;
 use crate::compression::Compression;
@@ -47,7 +47,44 @@ pub fn extended_s3(
         destination.transform = transform;
         destination.delimiter = delimiter;
     }
+    set_backup(&mut destination, said)?;
     checked(destination)
+}
+
+/// Reads where records go as they came in, too. What is said of that bucket while nothing goes
+/// there is checked, and counts for nothing.
+fn set_backup(destination: &mut Destination, said: &ExtendedS3<'_>) -> Result<(), ApiError> {
+    let of_bucket = match (&said.s3_backup_configuration, &said.s3_backup_update) {
+        (Some(Structure(Made(s3))), _) | (None, Some(Structure(Changed(s3)))) => Some(s3),
+        (None, None) => None,
+    };
+    let is_enabled = match said.s3_backup_mode.as_ref().map(Text::as_str) {
+        None => destination.backup.is_some(),
+        Some("Enabled") => true,
+        Some(_) if destination.backup.is_some() => {
+            // The model's words on S3BackupMode of an update.
+            return Err(invalid_argument(
+                "S3BackupMode Enabled cannot be changed to Disabled.",
+            ));
+        }
+        Some(_) => false,
+    };
+    let backup = destination.backup.as_deref();
+    let mut backup = backup.cloned().unwrap_or_else(Destination::blank);
+    if let Some(s3) = of_bucket {
+        basic(&mut backup, &s3.members())?;
+        backup = checked(backup)?;
+    }
+    if !is_enabled {
+        return Ok(());
+    }
+    if backup.bucket_arn.is_empty() || backup.role_arn.is_empty() {
+        return Err(invalid_argument(
+            "S3BackupMode Enabled needs a BucketARN and a RoleARN of the backup.",
+        ));
+    }
+    destination.backup = Some(Box::new(backup));
+    Ok(())
 }
 
 /// Reads what all descriptions of a bucket have in common.
@@ -101,13 +138,6 @@ pub fn logging(said: &Logging<'_>) -> (bool, Option<String>, Option<String>) {
 /// What the model knows and this server does not do is refused, not taken and ignored.
 fn refuse_what_is_not_served(said: &ExtendedS3<'_>) -> Result<(), ApiError> {
     let refuse = |what: &str| Err(invalid_argument(format!("{what} is not supported.")));
-    if said
-        .s3_backup_mode
-        .as_ref()
-        .is_some_and(|mode| mode.as_str() == "Enabled")
-    {
-        return refuse("S3BackupMode Enabled");
-    }
     // It is in force unless it says otherwise (model, DataFormatConversionConfiguration).
     let conversion = said.data_format_conversion_configuration.as_ref();
     if conversion.is_some_and(|Structure(c)| !matches!(c.enabled, Some(Boolean(false)))) {

@@ -48,6 +48,8 @@ struct ExtendedS3Description {
     processing_configuration: Option<Processing>,
     s3_backup_mode: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    s3_backup_description: Option<S3Description>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     file_extension: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     custom_time_zone: Option<String>,
@@ -154,7 +156,11 @@ pub fn destination(destination: &Destination) -> DestinationDescription {
             let extended = ExtendedS3Description {
                 basic: basic.clone(),
                 processing_configuration: destination.processing.as_ref().map(processing),
-                s3_backup_mode: "Disabled",
+                s3_backup_mode: match destination.backup {
+                    Some(_) => "Enabled",
+                    None => "Disabled",
+                },
+                s3_backup_description: destination.backup.as_deref().map(s3),
                 file_extension: destination.file_extension.clone(),
                 custom_time_zone: destination.custom_time_zone.clone(),
             };

@@ -28,6 +28,9 @@ pub async fn check(
     stream: &DeliveryStreamName,
     destination: &Destination,
 ) -> Result<(), ApiError> {
+    if let Some(backup) = &destination.backup {
+        Box::pin(check(delivery, stream, backup)).await?;
+    }
     let wrong = |Invalid(why)| invalid_argument(format!("{why}."));
     let plan = destination.plan().map_err(wrong)?;
     let Plan {

@@ -40,6 +40,7 @@ impl FirstDestination {
             transform: self.transform,
             delimiter: self.delimiter,
             kind: Kind::Bucket,
+            backup: None,
         }
     }
 }

@@ -7,13 +7,14 @@ use types::Invalid;
 use super::Answer;
 use crate::arn::{BucketName, DeliveryStreamName};
 use crate::compression::Compression;
-use crate::delivery_stream::Plan;
+use crate::cut::Cut;
+use crate::delivery_stream::{Destination, Plan};
 use crate::object_name::{Label, NamingKey, Place};
 use crate::objects::{Created, ObjectError, Objects};
 use crate::open_cut::OpenCut;
 use crate::piece::{Piece, PieceKind};
 use crate::prefix::{Prefix, Prefixes};
-use crate::zone::Local;
+use crate::zone::{Clocks, Local};
 
 /// Where the objects of one cut go, and how they are named.
 #[derive(Clone)]
@@ -27,10 +28,41 @@ pub struct Bucket {
     extension: String,
     /// How delivered objects are packed.
     compression: Compression,
+    /// Where records go as they came in, if that is another place.
+    backup: Option<Backup>,
     /// What the names of this cut say.
     stream: DeliveryStreamName,
     version: u64,
     local: Local,
+}
+
+/// Where the records of one cut go as they came in.
+#[derive(Clone)]
+struct Backup {
+    bucket: BucketName,
+    prefix: Prefix,
+    extension: String,
+    compression: Compression,
+    local: Local,
+}
+
+impl Backup {
+    fn begin(destination: &Destination, cut: &Cut) -> Result<Self, Invalid> {
+        let Plan {
+            bucket,
+            prefixes,
+            zone,
+            ..
+        } = destination.plan()?;
+        Ok(Self {
+            bucket,
+            prefix: prefixes.delivered,
+            extension: destination.extension().to_owned(),
+            compression: destination.compression,
+            // It is in UTC, which no rules change.
+            local: zone.local(cut.oldest, Clocks::UTC)?,
+        })
+    }
 }
 
 impl Bucket {
@@ -63,6 +95,11 @@ impl Bucket {
             prefixes,
             extension: destination.extension().to_owned(),
             compression: destination.compression,
+            backup: destination
+                .backup
+                .as_deref()
+                .map(|backup| Backup::begin(backup, cut))
+                .transpose()?,
             stream: stream.clone(),
             version: cut.version_id,
             local: zone.local(cut.oldest, *clocks)?,
@@ -72,15 +109,17 @@ impl Bucket {
     /// Puts a piece that has this place.
     pub async fn hand(&self, piece: Piece, place: Place) -> Answer {
         let key = self.key(place);
-        let compression = match piece.kind {
-            PieceKind::Delivered | PieceKind::Backup => self.compression,
+        let (bucket, compression) = match (piece.kind, &self.backup) {
+            (PieceKind::Backup, Some(backup)) => (&backup.bucket, backup.compression),
+            (PieceKind::Delivered | PieceKind::Backup, _) => (&self.bucket, self.compression),
             // Failed records are not packed.
-            PieceKind::Failed | PieceKind::Refused => Compression::Uncompressed,
+            (PieceKind::Failed | PieceKind::Refused, _) => {
+                (&self.bucket, Compression::Uncompressed)
+            }
         };
         let create = self
             .objects
-            .create(&self.bucket, &key, piece.content, compression);
-        let bucket = &self.bucket;
+            .create(bucket, &key, piece.content, compression);
         match create.await {
             Ok(Created::New | Created::There) => Answer::Delivered(key),
             Ok(Created::Different) => Answer::Undecided(format!(
@@ -103,17 +142,21 @@ impl Bucket {
     }
 
     fn key(&self, place: Place) -> String {
-        let (prefix, extension) = match place.kind {
-            PieceKind::Delivered | PieceKind::Backup => {
-                (&self.prefixes.delivered, self.extension.as_str())
+        let (prefix, extension, local) = match (place.kind, &self.backup) {
+            (PieceKind::Backup, Some(backup)) => {
+                (&backup.prefix, backup.extension.as_str(), backup.local)
             }
-            PieceKind::Failed => (&self.prefixes.failed, ""),
-            PieceKind::Refused => (&self.refused, ""),
+            (PieceKind::Delivered | PieceKind::Backup, _) => {
+                let extension = self.extension.as_str();
+                (&self.prefixes.delivered, extension, self.local)
+            }
+            (PieceKind::Failed, _) => (&self.prefixes.failed, "", self.local),
+            (PieceKind::Refused, _) => (&self.refused, "", self.local),
         };
         let label = Label {
             stream: self.stream.as_str(),
             version: self.version,
-            local: self.local,
+            local,
             extension,
         };
         self.naming.object_key(prefix, place, label)

@@ -28,7 +28,10 @@ impl Forms {
         match &destination.kind {
             Kind::Bucket => Self {
                 delivered: Form::Object(encoder()),
-                backup: None,
+                backup: destination
+                    .backup
+                    .as_ref()
+                    .map(|backup| Encoder::new(backup.compression)),
             },
             Kind::HttpEndpoint(endpoint) => Self {
                 delivered: Form::Requests(Box::new(Requests::begin(terms(endpoint.packs)))),
