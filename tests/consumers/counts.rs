@@ -65,7 +65,7 @@ async fn a_client_that_never_stops_changing_a_row_does_not_keep_an_application_f
     let state = guest.state.as_mut().unwrap();
     state[1] = format!(
         "(local $turns i32)
-         (local.set $turns (i32.const 50000000))
+         (local.set $turns (i32.const 20000000))
          (loop $again
            (local.set $turns (i32.sub (local.get $turns) (i32.const 1)))
            (br_if $again (local.get $turns)))
