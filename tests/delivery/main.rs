@@ -1,7 +1,7 @@
 //! Every operation of Data Firehose over HTTP, one file each, as in `host/delivery/src/ops`, and
 //! what becomes of the records: `deliver` and `deliver_stream` without a transform, `transform`,
-//! `swap`, `life` and `restart` with one, `prefixes` where they lie, and `http_endpoint` at an
-//! endpoint.
+//! `swap`, `life` and `restart` with one, `processors` what they become before it, `prefixes` where
+//! they lie, and `http_endpoint` at an endpoint.
 #![expect(
     clippy::unwrap_used,
     reason = "an answer without its members fails the test"
@@ -25,6 +25,7 @@ mod object_names;
 mod pages;
 mod plugin_files;
 mod prefixes;
+mod processors;
 mod put_record;
 mod put_record_batch;
 mod refused_settings;

@@ -219,15 +219,73 @@ async fn what_is_not_served_is_refused_by_name_and_not_ignored() {
         let told = format!("{what} is not supported.");
         are_refused(&client, more, "InvalidArgumentException", &told).await;
     }
-    for kind in [
-        "RecordDeAggregation",
-        "Decompression",
-        "CloudWatchLogProcessing",
-        "MetadataExtraction",
-    ] {
+    for kind in ["RecordDeAggregation", "MetadataExtraction"] {
         let more = json!({"ProcessingConfiguration": processing(&[(kind, &[])])});
         let told = format!("A processor of type {kind} is not supported.");
         are_refused(&client, more, "InvalidArgumentException", &told).await;
+    }
+    end(service).await;
+}
+
+#[tokio::test]
+async fn decompression_and_extraction_that_cannot_be_are_refused() {
+    let (service, client) = with_old().await;
+    let gzip = ("Decompression", &[("CompressionFormat", "GZIP")][..]);
+    let extracts = |value| {
+        (
+            "CloudWatchLogProcessing",
+            [("DataMessageExtraction", value)],
+        )
+    };
+    let (yes, no, other) = (extracts("true"), extracts("false"), extracts("True"));
+    let none = ("CloudWatchLogProcessing", &[][..]);
+    for (processors, told) in [
+        (
+            vec![("Decompression", &[("CompressionFormat", "gzip")][..])],
+            "CompressionFormat must be GZIP.",
+        ),
+        (
+            vec![("Decompression", &[("DataMessageExtraction", "true")])],
+            "A processor of type Decompression has no parameter DataMessageExtraction.",
+        ),
+        (
+            vec![gzip, gzip],
+            "Cannot have more than 1 Decompression processor.",
+        ),
+        (
+            vec![gzip, (yes.0, &yes.1), (no.0, &no.1)],
+            "Cannot have more than 1 CloudWatchLogProcessing processor.",
+        ),
+        (
+            vec![gzip, none],
+            "DataMessageExtraction is required when CloudWatchLogProcessing processor is used.",
+        ),
+        (
+            vec![gzip, (other.0, &other.1)],
+            "DataMessageExtraction must be true or false.",
+        ),
+        (
+            vec![gzip, (yes.0, &[("CompressionFormat", "GZIP")])],
+            "A processor of type CloudWatchLogProcessing has no parameter CompressionFormat.",
+        ),
+        (
+            vec![(yes.0, &yes.1)],
+            "CloudWatchLogProcessing processor requires Decompression processor.",
+        ),
+        (
+            vec![(
+                "Decompression",
+                &[("CompressionFormat", "GZIP"), ("CompressionFormat", "GZIP")],
+            )],
+            "Duplicate ProcessorParameter passed to ProcessingConfiguration.",
+        ),
+    ] {
+        let mut processing = processing(&processors);
+        for enabled in [true, false] {
+            processing["Enabled"] = json!(enabled);
+            let more = json!({"ProcessingConfiguration": processing});
+            are_refused(&client, more, "InvalidArgumentException", told).await;
+        }
     }
     end(service).await;
 }

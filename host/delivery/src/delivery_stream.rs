@@ -12,6 +12,7 @@ use wasm::{Absence, Choice, PluginName, Plugins, Qualifier};
 
 use crate::arn::{BucketName, DeliveryStreamArn, FunctionArn};
 use crate::compression::Compression;
+use crate::decompression::Decompression;
 use crate::http_endpoint::HttpEndpoint;
 use crate::prefix::Prefixes;
 use crate::tables::LaneKey;
@@ -165,6 +166,8 @@ pub struct Destination {
     pub transform: Option<Transform>,
     /// What every delivered record ends with, if the processing says so.
     pub delimiter: Option<String>,
+    /// How records are unpacked before they go through anything, if the processing says so.
+    pub decompression: Option<Decompression>,
     /// What kind of destination it is.
     pub kind: Kind,
     /// The bucket that all records go into as they came in, too, if one does (model,
@@ -214,6 +217,7 @@ impl Destination {
             processing: None,
             transform: None,
             delimiter: None,
+            decompression: None,
             kind: Kind::Bucket,
             backup: None,
         }

@@ -12,6 +12,7 @@ use crate::http_endpoint::HttpEndpoint;
 use crate::open_cut::WHY_CHARS_MAX;
 use crate::packed::zstandard;
 use crate::sink::requests::{BODY_BYTES_MAX, RECORD_BYTES, RECORDS_MAX};
+use crate::worker::UNPACKED_BYTES_AT_ONCE;
 
 /// Bytes that are read of a log at once.
 pub const READ_BYTES: usize = 1024 * 1024;
@@ -33,6 +34,10 @@ const FAILED_BATCH_BYTES_MAX: u64 = 24 * 1024 * 1024;
 /// What the host is charged for an output of a plugin besides its bytes, at least: its source, its
 /// status and its end. So many outputs a batch can have, each of which gets a delimiter.
 const OUTPUT_HEAD_BYTES: u64 = 12;
+
+/// What a byte of a record that was packed likely becomes. Where it becomes more, the cut is worked
+/// on anew with more memory.
+const UNPACKED_PER_BYTE: u64 = 8;
 
 /// No less than what a line of a skipped record has besides the record and the reason.
 const SKIPPED_LINE_BYTES: u64 = 512;
@@ -64,6 +69,7 @@ impl Need {
         let batch = cut.plugin.map_or(0, |pins| pins.batch_bytes_max as u64);
         let batch = batch.min(cut.bytes);
         let records = frames + batch;
+        let cut = &as_unpacked(cut, destination);
         let becomes = match destination.http_endpoint() {
             None => {
                 let packed = packed_bytes(cut, destination.compression);
@@ -107,6 +113,7 @@ impl Need {
             // Each record and its delimiter, of one frame.
             None => FRAME_BYTES_MAX + cut.records.min(FRAME_RECORDS_MAX) * delimiter,
         };
+        let batch = batch + unpacked_bytes_max(destination);
         let pieces = match destination.http_endpoint() {
             None => object_bytes_max(cut, destination) + backup_bytes_max(destination),
             Some(_) => {
@@ -121,7 +128,7 @@ impl Need {
             }
         };
         let begun = BEGUN_BYTES + compressor_bytes(destination.compression);
-        frames + begun + pieces + batch
+        frames + begun + pieces + batch + unpacking_bytes_max(destination)
     }
 }
 
@@ -147,6 +154,32 @@ fn compressor_bytes(compression: Compression) -> u64 {
         | Compression::Snappy
         | Compression::HadoopSnappy => 0,
     }
+}
+
+/// A cut with about as many bytes as its records have once they are unpacked.
+fn as_unpacked(cut: &Cut, destination: &Destination) -> Cut {
+    let times = match destination.decompression {
+        Some(_) => UNPACKED_PER_BYTE,
+        None => 1,
+    };
+    Cut {
+        bytes: cut.bytes.saturating_mul(times),
+        ..cut.clone()
+    }
+}
+
+/// No less than what records are unpacked to before objects of it are put.
+fn unpacked_bytes_max(destination: &Destination) -> u64 {
+    let unpacked = destination.decompression.as_ref();
+    unpacked.map_or(0, |it| it.record_bytes_max + UNPACKED_BYTES_AT_ONCE as u64)
+}
+
+/// No less than what one record is unpacked in, and lines of those that cannot be unpacked.
+fn unpacking_bytes_max(destination: &Destination) -> u64 {
+    let unpacked = destination.decompression.as_ref();
+    unpacked.map_or(0, |it| {
+        it.bytes_max() + FAILED_OBJECT_BYTES_MAX as u64 + FAILED_BATCH_BYTES_MAX
+    })
 }
 
 /// Bytes of the requests of a cut that are in memory at a time, if its records become about what

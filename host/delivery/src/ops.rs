@@ -21,6 +21,7 @@ mod described;
 mod encryption;
 mod error;
 mod http_shapes;
+mod log_processing;
 mod object_names;
 mod processing;
 mod s3_shapes;

@@ -9,6 +9,7 @@ use types::Timestamp;
 
 use crate::content::{BACKUP_OBJECT_BYTES_MAX, CHUNK_BYTES, Chunks, FAILED_OBJECT_BYTES_MAX};
 use crate::counts::Counts;
+use crate::decompression::Decompression;
 use crate::encoder::Encoder;
 use crate::failed_record::{self, Failure};
 use crate::metadata::Provenance;
@@ -31,6 +32,8 @@ pub struct Task {
     pub object_bytes_max: usize,
     /// Whether records that a producer aggregated become each something for itself.
     pub unpacks: bool,
+    /// How each is unpacked before it goes through anything.
+    pub decompression: Option<Decompression>,
     /// Where the records come from.
     pub provenance: Arc<Provenance>,
 }
@@ -64,6 +67,8 @@ pub struct Packing {
     allowance: Allowance,
     /// Bytes that are known to fit into the room.
     fits_bytes: usize,
+    /// Bytes besides what is held here that records are made in.
+    beside_bytes: usize,
     /// The room was too small, so that nothing is kept any more.
     has_no_room: bool,
     delivered: Form,
@@ -95,6 +100,7 @@ impl Packing {
             task,
             allowance,
             fits_bytes: 0,
+            beside_bytes: 0,
             has_no_room: false,
             delivered: forms.delivered,
             failed: Chunks::default(),
@@ -152,18 +158,26 @@ impl Packing {
         }
     }
 
-    /// A record becomes itself.
-    pub fn deliver_as_it_is(&mut self, record: Record<'_>) {
+    /// A record becomes this and nothing more.
+    pub fn deliver_whole(&mut self, record: Record<'_>, data: &[u8]) {
         match self.delivered {
             Form::Requests(_) => {
-                self.request(true, record, record.data);
+                self.request(true, record, data);
                 self.end_source();
             }
             Form::Object(_) => {
                 self.count_delivered(record.data.len());
-                self.deliver_data(record.data);
+                self.deliver_data(data);
             }
         }
+    }
+
+    /// Whether there is room for so many bytes besides what is held here, in which a record is
+    /// made. It is kept for those that come after it.
+    pub fn holds_beside(&mut self, bytes: usize) -> bool {
+        self.beside_bytes = self.beside_bytes.max(bytes);
+        self.grow();
+        !self.has_no_room
     }
 
     /// Something of a record, or of the next one, goes into a request.
@@ -405,7 +419,7 @@ impl Packing {
     /// Makes the room as large as what is held. If it cannot be, all of that is let go: it will be
     /// made again.
     fn grow(&mut self) {
-        let held = self.held_bytes();
+        let held = self.held_bytes() + self.beside_bytes;
         if held <= self.fits_bytes {
             return;
         }

@@ -8,6 +8,7 @@ use store::Frame;
 use wasm::Slab;
 
 use crate::counts::Became;
+use crate::decompression::{Unpacked, Unpacking};
 use crate::failed_record::Failure;
 use crate::metadata::{Provenance, Stretches};
 use crate::packing::{Allowance, Halted, Packing, Task};
@@ -19,6 +20,10 @@ use crate::sink::Forms;
 use crate::sink::requests::Record;
 use crate::transform::{Outlet, Stopped, Transformer};
 use crate::user_records::{self, Offered, Place};
+
+/// Bytes of unpacked records after which whoever asks for the work can wait: a frame may become a
+/// thousand times as much.
+pub const UNPACKED_BYTES_AT_ONCE: usize = 1024 * 1024;
 
 /// One cut at work.
 pub struct Worker {
@@ -34,6 +39,17 @@ pub struct Worker {
     /// Places of the log that were taken.
     places: u64,
     batch: Slab,
+    /// The records of the batch as they came in, where they are unpacked in it.
+    originals: Option<Slab>,
+    /// How each record is unpacked, if it is. One is unpacked without this in its place.
+    unpacking: Option<Unpacking>,
+    /// Bytes of unpacked records since whoever asks for the work could wait.
+    unpacked_bytes: usize,
+    /// Records of which nothing came since the batch has any, and their bytes: their frames are
+    /// held as long as those of the batch.
+    passed: (usize, usize),
+    /// The batch takes no more.
+    is_full: bool,
     /// Where the batch's records lie, as long as there is a transformer that may ask.
     stretches: Arc<Stretches>,
     provenance: Arc<Provenance>,
@@ -62,6 +78,11 @@ impl Worker {
             unpacks: task.unpacks,
             places: 0,
             batch: Slab::default(),
+            originals: task.decompression.map(|_| Slab::default()),
+            unpacking: task.decompression.map(Unpacking::new),
+            unpacked_bytes: 0,
+            passed: (0, 0),
+            is_full: false,
             stretches: Arc::default(),
             provenance: Arc::clone(&task.provenance),
             histories: Vec::new(),
@@ -150,7 +171,8 @@ impl Worker {
         let provenance = Arc::clone(&self.provenance);
         let is_over = user_records::offer(frame, (self.unpacks, &mut place), |key, data| {
             let history = provenance.history(key, frame.arrival);
-            self.take_record(data, history.map_err(Stopped::ForNow)?)
+            let history = history.map_err(Stopped::ForNow)?;
+            self.take_record(Record { data, history })
         });
         let taken = self.batch.len().saturating_sub(before);
         // Nobody has the stretches of a batch that is not whole yet.
@@ -158,35 +180,116 @@ impl Worker {
         stretches.push(frame, (self.unpacks, self.place), taken);
         self.place = place;
         let is_over = is_over?;
-        if !is_over {
+        // Records that could not be unpacked may have filled an object.
+        self.mark()?;
+        if std::mem::take(&mut self.is_full) {
             self.begin_batch()?;
         }
         Ok(is_over)
     }
 
     /// Takes a record, unless it is one too many for the batch.
-    fn take_record(&mut self, data: &[u8], history: History) -> Result<Offered, Stopped> {
+    fn take_record(&mut self, record: Record<'_>) -> Result<Offered, Stopped> {
+        let Some(mut unpacking) = self.unpacking.take() else {
+            return self.take_data(record, record.data);
+        };
+        let offered = self.take_packed(record, &mut unpacking);
+        self.unpacking = Some(unpacking);
+        offered
+    }
+
+    /// Takes a record as what it is unpacked to. After one of which nothing comes no more is wanted
+    /// for now: the records of a batch lie in a row, and a frame of bombs takes no turn of seconds.
+    fn take_packed(
+        &mut self,
+        record: Record<'_>,
+        unpacking: &mut Unpacking,
+    ) -> Result<Offered, Stopped> {
+        match unpacking.unpack(record.data, |bytes| self.packing.holds_beside(bytes)) {
+            Unpacked::Data => {
+                let offered = self.take_data(record, unpacking.data())?;
+                if offered == Offered::Left {
+                    return Ok(offered);
+                }
+                unpacking.taken();
+                self.unpacked_bytes += unpacking.data().len();
+                if self.unpacked_bytes < UNPACKED_BYTES_AT_ONCE {
+                    return Ok(offered);
+                }
+            }
+            Unpacked::Nothing => {
+                self.packing.takes_in(record.data);
+                self.packing.drop_record();
+                self.pass(record.data.len());
+            }
+            Unpacked::Failed(fault) => {
+                let (code, message) = unpacking.words(fault);
+                self.packing.takes_in(record.data);
+                let failure = Failure {
+                    code,
+                    message: &message,
+                    reason: None,
+                    attempts: record.history.attempts.saturating_add(1),
+                };
+                let failed = (record.data, record.history.arrival);
+                self.packing.fail(failed, failure);
+                self.pass(record.data.len());
+            }
+            // The work is given up, and begun anew with more.
+            Unpacked::NoRoom => {}
+        }
+        unpacking.taken();
+        self.unpacked_bytes = 0;
+        Ok(Offered::TakenLast)
+    }
+
+    /// Nothing comes of a record of so many bytes. After too many of them the batch goes as it is.
+    fn pass(&mut self, bytes: usize) {
         let Some(transformer) = &self.transformer else {
-            self.packing.takes_in(data);
-            self.packing.deliver_as_it_is(Record { data, history });
+            return;
+        };
+        if self.batch.is_empty() {
+            return;
+        }
+        self.passed = (self.passed.0 + 1, self.passed.1 + bytes);
+        let pins = transformer.pins();
+        let (records_max, bytes_max) = (pins.batch_records_max, pins.batch_bytes_max);
+        self.is_full = self.passed.0 >= records_max || self.passed.1 >= bytes_max;
+    }
+
+    /// Takes a record that is worked on as `data`, unless it is one too many for the batch.
+    fn take_data(&mut self, record: Record<'_>, data: &[u8]) -> Result<Offered, Stopped> {
+        let Some(transformer) = &self.transformer else {
+            self.packing.takes_in(record.data);
+            self.packing.deliver_whole(record, data);
             return Ok(Offered::Taken);
         };
-        if !fits(&self.batch, data.len(), transformer.pins()) {
+        let pins = transformer.pins();
+        // A record may become less than it is.
+        let originals = self.originals.as_ref();
+        let original_fits = originals.is_none_or(|all| fits(all, record.data.len(), pins));
+        if !original_fits || !fits(&self.batch, data.len(), pins) {
+            self.is_full = true;
             return Ok(Offered::Left);
         }
-        if !self.batch.push(data) {
+        let original_is_kept = match &mut self.originals {
+            Some(originals) => originals.push(record.data),
+            None => true,
+        };
+        if !original_is_kept || !self.batch.push(data) {
             // A batch is far below what a slab holds.
             let why = format!("a record of {} bytes is too large", data.len());
             return Err(Stopped::ForNow(why));
         }
-        self.packing.takes_in(data);
-        self.histories.push(history);
+        self.packing.takes_in(record.data);
+        self.histories.push(record.history);
         Ok(Offered::Taken)
     }
 
     fn begin_batch(&mut self) -> Result<(), Stopped> {
         self.packing.begin_batch();
         self.is_begun = true;
+        self.passed = (0, 0);
         match &mut self.transformer {
             Some(transformer) => {
                 let columns = self.stretches.columns(&self.provenance);
@@ -204,7 +307,7 @@ impl Worker {
             return Ok(());
         };
         let mut outlet = BatchOutlet {
-            batch: &self.batch,
+            records: self.originals.as_ref().unwrap_or(&self.batch),
             histories: &self.histories,
             packing: &mut self.packing,
         };
@@ -217,11 +320,14 @@ impl Worker {
         transformer.end()?;
         self.is_begun = false;
         if done < self.batch.len() {
-            self.batch = self.batch.part(done..self.batch.len());
+            let left = done..self.batch.len();
+            self.batch = self.batch.part(left.clone());
+            self.originals = self.originals.as_ref().map(|all| all.part(left));
             self.histories.drain(..done);
             Arc::make_mut(&mut self.stretches).drain(done);
         } else {
             self.batch.clear();
+            self.originals.iter_mut().for_each(Slab::clear);
             self.histories.clear();
             self.stretches = Arc::default();
         }
@@ -247,14 +353,15 @@ fn fits(batch: &Slab, bytes: usize, pins: &Pins) -> bool {
 }
 
 struct BatchOutlet<'a> {
-    batch: &'a Slab,
+    /// The records of the batch as they came in.
+    records: &'a Slab,
     histories: &'a [History],
     packing: &'a mut Packing,
 }
 
 impl Outlet for BatchOutlet<'_> {
     fn deliver(&mut self, source: usize, data: &[u8]) {
-        match (self.batch.get(source), self.histories.get(source)) {
+        match (self.records.get(source), self.histories.get(source)) {
             (Some(record), Some(history)) => {
                 let record = Record {
                     data: record,
@@ -271,7 +378,7 @@ impl Outlet for BatchOutlet<'_> {
     }
 
     fn fail(&mut self, source: usize, failure: Failure<'_>) {
-        match (self.batch.get(source), self.histories.get(source)) {
+        match (self.records.get(source), self.histories.get(source)) {
             (Some(data), Some(history)) => {
                 let failure = Failure {
                     attempts: failure.attempts.saturating_add(history.attempts),
@@ -286,7 +393,7 @@ impl Outlet for BatchOutlet<'_> {
 
 impl BatchOutlet<'_> {
     fn not_of_batch(&self, source: usize) -> String {
-        let records = self.batch.len();
+        let records = self.records.len();
         format!("something became of record {source} of a batch of {records}")
     }
 }

@@ -143,7 +143,7 @@ fn whole(cut: &Cut, became: Became) -> Result<Became, Undone> {
 fn too_small(needed: u64) -> StepError {
     let mebibytes = needed.div_ceil(BYTES_PER_MIB);
     StepError::Failed(format!(
-        "what the plugin makes of the records does not fit into the memory for one delivery \
+        "what becomes of the records does not fit into the memory for one delivery \
          stream; with stream_memory_mib = {mebibytes} in [delivery_limits] it does"
     ))
 }

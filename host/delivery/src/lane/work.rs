@@ -238,6 +238,7 @@ impl Work {
             object_bytes_max: object_bytes_max
                 .map_err(|error| StepError::Failed(error.to_string()))?,
             unpacks: cut.unpacked.is_some(),
+            decompression: destination.decompression,
             provenance: Arc::clone(&self.provenance),
         };
         let allowance = Allowance {

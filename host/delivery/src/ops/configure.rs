@@ -42,10 +42,12 @@ pub fn extended_s3(
             kept,
             transform,
             delimiter,
+            decompression,
         } = processing::processed(delivery, caller, &destination, configuration)?;
         destination.processing = Some(kept);
         destination.transform = transform;
         destination.delimiter = delimiter;
+        destination.decompression = decompression;
     }
     set_backup(&mut destination, said)?;
     checked(destination)

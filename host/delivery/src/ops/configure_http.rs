@@ -65,6 +65,7 @@ pub fn http_endpoint(
             kept,
             transform,
             delimiter,
+            decompression,
         } = processing::processed(
             delivery,
             caller,
@@ -74,6 +75,7 @@ pub fn http_endpoint(
         destination.processing = Some(kept);
         destination.transform = transform;
         destination.delimiter = delimiter;
+        destination.decompression = decompression;
     }
     destination.kind = Kind::HttpEndpoint(Box::new(endpoint));
     checked(destination)

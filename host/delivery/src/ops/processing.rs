@@ -1,5 +1,5 @@
-//! What a destination's processors come to: the plugin that records go through, and what each
-//! delivered record ends with.
+//! What a destination's processors come to: how records are unpacked, the plugin that they go
+//! through, and what each delivered record ends with.
 
 use std::collections::HashSet;
 use std::fmt::Display;
@@ -12,10 +12,12 @@ use wire::ApiError;
 use wire::members::{Boolean, Structure, Text};
 
 use super::error::invalid_argument;
+use super::log_processing::{self, DECOMPRESSION, LOG_PROCESSING};
 use super::s3_shapes::{Parameter, Processing, Processor as ProcessorShape};
 use super::shapes::required;
 use crate::Delivery;
 use crate::arn::FunctionArn;
+use crate::decompression::Decompression;
 use crate::delivery_stream::{Destination, Processor, TRANSFORM_RETRIES_DEFAULT, Transform};
 
 const LAMBDA: &str = "Lambda";
@@ -44,6 +46,7 @@ pub struct Processed {
     pub kept: (bool, Vec<Processor>),
     pub transform: Option<Transform>,
     pub delimiter: Option<String>,
+    pub decompression: Option<Decompression>,
 }
 
 /// Reads a processing configuration, which takes the place of the one of `before`; whether it is
@@ -73,6 +76,7 @@ pub fn processed(
             "Cannot have more than 1 Lambda processor.",
         ));
     }
+    let decompression = log_processing::decompression(&mut kept)?;
     let (mut transform, mut delimiter) = (None, None);
     for (kind, parameters) in &mut kept {
         if kind == LAMBDA {
@@ -83,7 +87,7 @@ pub fn processed(
             *parameters = lambda.parameters();
         } else if is_enabled && kind == "AppendDelimiterToRecord" {
             delimiter = Some(delimiter_of(parameter(parameters, "Delimiter"))?);
-        } else if is_enabled {
+        } else if is_enabled && ![DECOMPRESSION, LOG_PROCESSING].contains(&kind.as_str()) {
             return Err(invalid_argument(format!(
                 "A processor of type {kind} is not supported."
             )));
@@ -93,6 +97,7 @@ pub fn processed(
         kept: (is_enabled, kept),
         transform,
         delimiter,
+        decompression: decompression.filter(|_| is_enabled),
     })
 }
 

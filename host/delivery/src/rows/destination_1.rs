@@ -39,6 +39,7 @@ impl FirstDestination {
             processing: self.processing,
             transform: self.transform,
             delimiter: self.delimiter,
+            decompression: None,
             kind: Kind::Bucket,
             backup: None,
         }

@@ -1,9 +1,13 @@
+use std::io::Write;
+
 use bytes::Bytes;
+use flate2::write::GzEncoder;
 use types::Timestamp;
 
 use super::*;
 use crate::compression::Compression;
 use crate::counts::Counts;
+use crate::decompression::Decompression;
 use crate::encoder::Encoder;
 use crate::shares::Room;
 use crate::sink::Form;
@@ -11,12 +15,22 @@ use crate::user_records::tests::frame;
 
 /// A worker for a cut that may become objects of so many bytes, and has so much room.
 fn worker(delimiter: &str, object_bytes_max: usize, room_bytes: u64) -> Worker {
+    worker_that(None, delimiter, (object_bytes_max, room_bytes))
+}
+
+/// The same that unpacks records so.
+fn worker_that(
+    decompression: Option<Decompression>,
+    delimiter: &str,
+    (object_bytes_max, room_bytes): (usize, u64),
+) -> Worker {
     let task = Task {
         delimiter: delimiter.as_bytes().to_vec(),
         function_arn: String::new(),
         decided_at: Timestamp(6),
         object_bytes_max,
         unpacks: true,
+        decompression,
         provenance: Arc::default(),
     };
     let allowance = Allowance {
@@ -103,7 +117,7 @@ fn a_record_counts_for_the_object_with_the_last_of_it() {
         assert!(batch.push(record.as_bytes()));
     }
     let mut outlet = BatchOutlet {
-        batch: &batch,
+        records: &batch,
         histories: &[History {
             arrival: Timestamp(5),
             attempts: 0,
@@ -150,6 +164,73 @@ fn what_does_not_fit_into_its_room_is_let_go() {
     assert_eq!(worker.work(|_| false), Ok(()), "and a chunk more");
     worker.add(vec![frame(&[&record]), frame(&[&record])]);
     assert_eq!(worker.work(|_| false), Err(Halted::NoRoom));
+    worker.add_no_more();
+    assert_eq!(worker.work(|_| false), Err(Halted::NoRoom));
+    assert_eq!(contents(&mut worker), Vec::<Bytes>::new());
+}
+
+fn gzip(data: &[u8]) -> Vec<u8> {
+    let mut packed = GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(data).unwrap();
+    packed.finish().unwrap()
+}
+
+#[test]
+fn unpacked_objects_end_at_the_same_records_however_often_the_work_pauses() {
+    let mut records: Vec<_> = (0..100_u8)
+        .map(|n| gzip(&vec![n; 9 * usize::from(n)]))
+        .collect();
+    for place in [3, 40, 41, 99] {
+        records[place] = vec![b'x'; 50];
+    }
+    let of = |pauses: bool| {
+        let decompression = Some(Decompression::new(false));
+        let mut worker = worker_that(decompression, "", (500, 1 << 30));
+        let mut all = Vec::new();
+        for records in records.chunks(7) {
+            worker.add(vec![frame(records), frame(records)]);
+            while worker.has_more() {
+                worker.work(|_| pauses).unwrap();
+                all.extend(contents(&mut worker));
+            }
+        }
+        worker.add_no_more();
+        worker.work(|_| false).unwrap();
+        all.extend(contents(&mut worker));
+        let counts = worker.became().counts;
+        assert_eq!((counts.delivered, counts.failed), (192, 8));
+        let bytes: usize = records.iter().map(Vec::len).sum();
+        assert_eq!(counts.bytes_in, 2 * bytes as u64);
+        all
+    };
+    let whole = of(false);
+    assert!(10 < whole.len());
+    assert_eq!(whole, of(true));
+}
+
+/// A frame of records that become a thousand times as much is worked on in turns of a mebibyte.
+#[test]
+fn a_frame_that_becomes_much_is_worked_on_in_pieces() {
+    let records = vec![gzip(&vec![0; 400 << 10]); 9];
+    let mut worker = worker_that(Some(Decompression::new(false)), "", (1 << 20, 1 << 30));
+    worker.add(vec![frame(&records)]);
+    worker.add_no_more();
+    let (mut turns, mut held) = (0, 0);
+    while worker.has_more() {
+        worker.work(|_| true).unwrap();
+        turns += 1;
+        let ready: usize = contents(&mut worker).iter().map(Bytes::len).sum();
+        held = held.max(ready);
+    }
+    assert!(turns >= 3, "{turns}");
+    assert!(held <= 2 << 20, "{held}");
+}
+
+#[test]
+fn a_record_that_does_not_fit_into_its_room_once_it_is_unpacked_is_let_go() {
+    let record = gzip(&vec![0; 4 << 20]);
+    let mut worker = worker_that(Some(Decompression::new(false)), "", (1 << 30, 8 << 20));
+    worker.add(vec![frame(&[gzip(b"before"), record])]);
     worker.add_no_more();
     assert_eq!(worker.work(|_| false), Err(Halted::NoRoom));
     assert_eq!(contents(&mut worker), Vec::<Bytes>::new());

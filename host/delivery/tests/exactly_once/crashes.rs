@@ -47,6 +47,8 @@ pub struct Case {
     is_heavy: bool,
     /// Records go to an HTTP endpoint that refuses some and breaks off now and then.
     to_endpoint: bool,
+    /// Records are gzip but for some, and are decompressed.
+    decompresses: bool,
 }
 
 impl Case {
@@ -59,6 +61,7 @@ impl Case {
             failing_sync: None,
             is_heavy: false,
             to_endpoint: false,
+            decompresses: false,
         }
     }
 
@@ -80,6 +83,8 @@ impl Case {
 
     fn through(self) -> Through {
         match self.plugin {
+            // What is no line is no gzip either.
+            _ if self.decompresses => Through::Parser,
             None if self.order == Some(Order::Skip) || self.to_endpoint => Through::Skipped,
             None => Through::Nothing,
             Some(_) if self.to_endpoint => Through::Refused,
@@ -108,6 +113,10 @@ async fn record(ground: Ground, case: Case) -> Run {
     let world = World::open(ground.clone()).await;
     let mut first = destination("first", "a/");
     first["ProcessingConfiguration"] = processing(case.plugin);
+    if case.decompresses {
+        let processors = first["ProcessingConfiguration"]["Processors"].as_array_mut();
+        processors.unwrap().push(json!({"Type": "Decompression"}));
+    }
     if case.to_endpoint {
         first = http_destination("first", case.plugin);
         ground
@@ -244,6 +253,7 @@ async fn crash_everywhere(components: &Components, case: Case) -> String {
 pub async fn crash_between(components: &Components, then: &Components, case: Case) -> String {
     let ground = Ground {
         packs: true,
+        gzips: case.decompresses,
         ..components.ground(1)
     };
     let run = match case.order {
@@ -379,6 +389,18 @@ async fn a_crash_between_an_object_and_that_of_its_failed_records_repeats_neithe
     let components = Components::of(&["parse-access-log"]);
     let case = Case::of(Origin::Direct, Some("parse-access-log"));
     println!("{}", crash_everywhere(&components, case).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_anywhere_neither_loses_nor_repeats_a_record_that_is_decompressed() {
+    for plugin in [None, Some("parse-access-log")] {
+        let components = Components::of(&["parse-access-log"]);
+        let case = Case {
+            decompresses: true,
+            ..Case::of(Origin::Direct, plugin)
+        };
+        println!("{}", crash_everywhere(&components, case).await);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,12 +1,15 @@
 //! The service on a real engine over a disk in memory, driven as the server drives it. What is
 //! below it outlives it: the disk, the buckets, the plugins and the clock.
 
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use delivery::{Delivery, DeliveryStatus, Flushed, Foundations, WorkLimits};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 use store::Engine;
 use store::disk::simulated::SimulatedDisk;
@@ -58,6 +61,8 @@ pub struct Ground {
     pub lanes_max: usize,
     /// Whether producers of the stream pack some of their records into aggregates.
     pub packs: bool,
+    /// Whether producers send gzip, but for records that are no line.
+    pub gzips: bool,
 }
 
 /// Plugins of a test, and where they lie.
@@ -150,6 +155,7 @@ impl Components {
             work_limits: WorkLimits::default(),
             lanes_max: LANES_MAX,
             packs: false,
+            gzips: false,
         }
     }
 }
@@ -451,7 +457,11 @@ impl World {
         };
         let records: Vec<(Id, Vec<u8>)> = kinds
             .iter()
-            .map(|kind| ledger.begin(*kind, lane, padding))
+            .map(|kind| {
+                let (id, data) = ledger.begin(*kind, lane, padding);
+                let is_packed = self.ground.gzips && *kind != Kind::Bad;
+                (id, if is_packed { gzip(&data) } else { data })
+            })
             .collect();
         match origin {
             Origin::Direct => self.put_directly(ledger, &records).await,
@@ -516,6 +526,12 @@ impl World {
         }
         answer["FailedRecordCount"] == 0
     }
+}
+
+fn gzip(data: &[u8]) -> Vec<u8> {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(data).unwrap();
+    packed.finish().unwrap()
 }
 
 fn base64(data: &[u8]) -> String {

@@ -33,6 +33,7 @@ fn worker(own: &Own, (output, room_bytes): (usize, u64), settled: &Settled) -> W
         object_bytes_max: 500_000,
         provenance: Arc::default(),
         unpacks: true,
+        decompression: None,
     };
     let allowance = Allowance {
         room: Room::up_to(room_bytes),
