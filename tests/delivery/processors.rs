@@ -5,7 +5,7 @@ use std::io::Write;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use millrace_tests::{BUCKET, Client, Service, base64};
+use millrace_tests::{BUCKET, Client, ROLE, Service, base64};
 use serde_json::{Value, json};
 
 use crate::endpoint::{Endpoint, NAME};
@@ -375,6 +375,27 @@ async fn an_endpoint_gets_what_records_become() {
     assert_eq!(request.records(), ["one\ntwo\n", "three\n"].map(base64));
     assert_eq!(failed_lines(&service)[0]["rawData"], base64("no gzip"));
     assert_counts(&client.delivery(NAME).await, [2, 1, 1]);
+    service.stop().await;
+}
+
+/// What comes of records and what came in are in two buckets.
+#[tokio::test]
+async fn a_backup_holds_records_as_they_came_in() {
+    let service = Service::start().await;
+    let client = service.client();
+    let mut more = with(&[DECOMPRESSION, EXTRACTION]);
+    more["S3BackupMode"] = json!("Enabled");
+    more["S3BackupConfiguration"] = json!({"RoleARN": ROLE, "BucketARN": "arn:aws:s3:::raw"});
+    client.create_delivery("logs", more).await;
+    let records = [logs(&["one"]), b"no gzip".to_vec(), control()];
+    client.put_delivery("logs", &records).await;
+    client.flush("logs").await;
+    let backup = service.objects("raw");
+    assert_eq!(backup.len(), 1);
+    assert_eq!(backup[0].content, records.concat());
+    assert_eq!(delivered(&service), ["one\n"]);
+    assert_eq!(failed_lines(&service).len(), 1);
+    assert_counts(&client.delivery("logs").await, [1, 1, 1]);
     service.stop().await;
 }
 

@@ -1,11 +1,15 @@
 //! Where objects end, through a plugin: at the same records however often the work is done.
 
+use std::io::Write;
+
 use bytes::Bytes;
+use flate2::write::GzEncoder;
 use store::{BodyBuilder, Frame, Position};
 
 use super::*;
 use crate::compression::Compression;
 use crate::counts::Counts;
+use crate::decompression::Decompression;
 use crate::encoder::Encoder;
 use crate::packing::{Allowance, Task};
 use crate::shares::Room;
@@ -23,7 +27,16 @@ fn amplifying() -> Vec<u8> {
 }
 
 /// A worker whose plugin may give so much at once, for objects of 500,000 bytes, in so much room.
-fn worker(own: &Own, (output, room_bytes): (usize, u64), settled: &Settled) -> Worker {
+fn worker(own: &Own, room: (usize, u64), settled: &Settled) -> Worker {
+    worker_that(None, own, (room, settled))
+}
+
+/// The same that unpacks records so.
+fn worker_that(
+    decompression: Option<Decompression>,
+    own: &Own,
+    ((output, room_bytes), settled): ((usize, u64), &Settled),
+) -> Worker {
     let mut pins = own.pins(LONG);
     pins.limits.output_bytes_max = output;
     let task = Task {
@@ -33,7 +46,7 @@ fn worker(own: &Own, (output, room_bytes): (usize, u64), settled: &Settled) -> W
         object_bytes_max: 500_000,
         provenance: Arc::default(),
         unpacks: true,
-        decompression: None,
+        decompression,
     };
     let allowance = Allowance {
         room: Room::up_to(room_bytes),
@@ -48,10 +61,10 @@ fn worker(own: &Own, (output, room_bytes): (usize, u64), settled: &Settled) -> W
 }
 
 /// What records become, object by object, and what was settled when each left.
-fn objects(mut worker: Worker, records: &[String]) -> Vec<(Bytes, Settled)> {
+fn objects(mut worker: Worker, records: &[impl AsRef<[u8]>]) -> Vec<(Bytes, Settled)> {
     let mut body = BodyBuilder::default();
     for record in records {
-        body.push("key", record.as_bytes()).unwrap();
+        body.push("key", record.as_ref()).unwrap();
     }
     let (body, count) = body.finish();
     worker.add(vec![Frame {
@@ -120,4 +133,36 @@ fn objects_of_failed_records_end_at_the_same_records_again() {
     let all = objects(worker(&own, room, &Settled::default()), &records);
     assert_eq!(all.len(), 3);
     comes_out_again(&own, room, &records, &all);
+}
+
+/// Lines of records that no plugin sees end an object while a batch is only gathered.
+#[test]
+fn objects_end_at_the_same_records_again_where_some_cannot_be_unpacked() {
+    let own = Own::of(&amplifying());
+    let gzip = |text: String| {
+        let mut packed = GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(text.as_bytes()).unwrap();
+        packed.finish().unwrap()
+    };
+    let records: Vec<Vec<u8>> = (0..130)
+        .map(|record| match record % 13 {
+            0..=3 => gzip(format!("{record}!")),
+            _ => vec![b'x'; 150_000],
+        })
+        .collect();
+    let unpacking = |settled: &Settled| {
+        let room = (3_000_000, 64 << 20);
+        worker_that(Some(Decompression::new(false)), &own, (room, settled))
+    };
+    let all = objects(unpacking(&Settled::default()), &records);
+    let is_failed = |content: &Bytes| content.starts_with(b"{");
+    let failed = all.iter().filter(|(content, _)| is_failed(content)).count();
+    assert_eq!(failed, 2);
+    let delivered: usize = all.iter().map(|(content, _)| content.len()).sum();
+    assert!(all.len() > 10 && delivered > 40 * 200_000);
+    for (_, settled) in &all {
+        let again = objects(unpacking(settled), &records);
+        let same = all.iter().zip(&again).all(|(one, other)| one.0 == other.0);
+        assert!(same && again.len() == all.len());
+    }
 }
