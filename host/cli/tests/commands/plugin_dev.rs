@@ -2,10 +2,10 @@
 //! nothing, a change is in force, a mistake is told, and Ctrl-C ends all of it. A consumer works on
 //! a live stream, and leaves the server of it as it is.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -28,6 +28,8 @@ struct Dev {
     child: Child,
     lines: Receiver<String>,
     seen: String,
+    /// What it and the compiler complain about.
+    complaints: PathBuf,
 }
 
 impl Dev {
@@ -39,6 +41,7 @@ impl Dev {
         let program = Path::new(env!("CARGO_BIN_EXE_millrace"));
         let path = std::env::var("PATH").unwrap();
         let path = format!("{}:{path}", program.parent().unwrap().display());
+        let complaints = dir.join("complaints");
         let mut child = Command::new("sh")
             .args(["-euc", &walk])
             .current_dir(dir)
@@ -49,8 +52,7 @@ impl Dev {
                 format!(concat!(env!("CARGO_TARGET_TMPDIR"), "/plugins-{}"), name),
             )
             .stdout(Stdio::piped())
-            // What the compiler says goes here, as it says it.
-            .stderr(Stdio::null())
+            .stderr(File::create(&complaints).unwrap())
             .spawn()
             .unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
@@ -66,6 +68,7 @@ impl Dev {
             child,
             lines,
             seen: String::new(),
+            complaints,
         }
     }
 
@@ -85,7 +88,10 @@ impl Dev {
     fn ends_by_ctrl_c(&mut self) {
         kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
         let status = self.child.wait().unwrap();
-        assert_eq!(status.code(), Some(0), "{}", self.seen);
+        let complaints = std::fs::read_to_string(&self.complaints).unwrap();
+        let rest: Vec<String> = self.lines.iter().collect();
+        let told = format!("{}\n{rest:?}\n{complaints}", self.seen);
+        assert_eq!(status.code(), Some(0), "{told}");
     }
 }
 

@@ -109,6 +109,7 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
         feed: Feed::new(source),
         stage,
         batches: None,
+        unanswered: None,
         number: 0,
         version: None,
     };
@@ -130,6 +131,8 @@ struct Session {
     news: News,
     /// Of a consumer, once records flow.
     batches: Option<Batches>,
+    /// What the last look said that the server did not answer.
+    unanswered: Option<String>,
     /// Versions that were in force so far, the first of them being 1.
     number: u32,
     version: Option<Arc<Version>>,
@@ -145,13 +148,34 @@ impl Session {
                 changed = changes.next() => self.renew(changed?).await?,
                 _ = looks.tick() => {
                     output::check_reader()?;
-                    self.news.tell(&self.stage, &self.feed).await?;
-                    if let Some(batches) = &mut self.batches {
-                        batches.tell().await?;
-                    }
+                    self.look().await?;
                 }
             }
         }
+    }
+
+    /// Tells what is new. A look that the server does not answer is told, and the next one is as
+    /// good.
+    async fn look(&mut self) -> Result<(), Failure> {
+        let told = match self.news.tell(&self.stage, &self.feed).await {
+            Ok(()) => match &mut self.batches {
+                Some(batches) => batches.tell().await,
+                None => Ok(()),
+            },
+            told => told,
+        };
+        let unanswered = match told {
+            Ok(()) => None,
+            Err(Failure::Call(error)) => Some(format!("  no news: {error}")),
+            Err(failure) => return Err(failure),
+        };
+        if unanswered != self.unanswered
+            && let Some(line) = &unanswered
+        {
+            output::lines(line)?;
+        }
+        self.unanswered = unanswered;
+        Ok(())
     }
 
     /// Builds what changed at this moment and puts it in force. What goes wrong is told, and the
