@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::retry_on_intr;
 
 /// Writes whole lines, at once.
 pub(crate) fn lines(text: &str) -> io::Result<()> {
@@ -25,7 +26,8 @@ pub(crate) fn flush() -> io::Result<()> {
 pub(crate) fn check_reader() -> io::Result<()> {
     let stdout = io::stdout();
     let mut output = [PollFd::new(&stdout, PollFlags::empty())];
-    poll(&mut output, Some(&Timespec::default()))?;
+    // A signal, as of Ctrl-C, is no failure of the look.
+    retry_on_intr(|| poll(&mut output, Some(&Timespec::default())))?;
     if output[0].revents().contains(PollFlags::ERR) {
         return Err(io::ErrorKind::BrokenPipe.into());
     }
