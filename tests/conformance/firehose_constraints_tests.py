@@ -128,11 +128,8 @@ def not_served(destination):
     processors = ["ProcessingConfiguration", "Processors", 0]
     key = {"AWSKMSKeyARN": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/a"}
     yield [destination, "EncryptionConfiguration"], {"KMSEncryptionConfig": key}
-    for kind in [
-        "RecordDeAggregation", "Decompression", "CloudWatchLogProcessing", "MetadataExtraction",
-    ]:
+    for kind in ["RecordDeAggregation", "MetadataExtraction"]:
         yield [destination, *processors, "Type"], kind
-    yield [destination, "S3BackupMode"], "Enabled"
     yield [destination, "DataFormatConversionConfiguration"], {"Enabled": True}
     # It is in force unless it says otherwise.
     yield [destination, "DataFormatConversionConfiguration"], {}
