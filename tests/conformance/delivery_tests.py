@@ -51,6 +51,51 @@ class DeliveryStreams(Deliveries, unittest.TestCase):
         wanted = example("redact-card-numbers", "redacted.txt").splitlines()
         self.assertEqual(unpacked(content), wanted)
 
+    def test_log_events_become_lines_and_all_records_are_backed_up_as_they_came(self):
+        processors = [
+            {
+                "Type": "Decompression",
+                "Parameters": [{"ParameterName": "CompressionFormat", "ParameterValue": "GZIP"}],
+            },
+            {
+                "Type": "CloudWatchLogProcessing",
+                "Parameters": [
+                    {"ParameterName": "DataMessageExtraction", "ParameterValue": "true"},
+                ],
+            },
+        ]
+        backup = {
+            "RoleARN": ROLE,
+            "BucketARN": f"arn:aws:s3:::{self.bucket}",
+            "Prefix": "raw/",
+            "BufferingHints": {"SizeInMBs": 5, "IntervalInSeconds": 300},
+            "CompressionFormat": "UNCOMPRESSED",
+            "EncryptionConfiguration": {"NoEncryptionConfig": "NoEncryption"},
+            "CloudWatchLoggingOptions": {"Enabled": False},
+        }
+        said = extended_s3(
+            self.bucket,
+            *processors,
+            Prefix="lines/",
+            S3BackupMode="Enabled",
+            S3BackupConfiguration=backup,
+        )
+        self.create(said)
+        [destination] = self.describe()["Destinations"]
+        extended = destination["ExtendedS3DestinationDescription"]
+        self.assertEqual(extended["ProcessingConfiguration"], said["ProcessingConfiguration"])
+        self.assertEqual(extended["S3BackupMode"], "Enabled")
+        self.assertEqual(extended["S3BackupDescription"], backup)
+        events = [{"id": "1", "timestamp": 1, "message": text} for text in ["one", "two"]]
+        sent = {"messageType": "DATA_MESSAGE", "owner": ACCOUNT, "logEvents": events}
+        record = gzip.compress(json.dumps(sent).encode())
+        self.put(record)
+        self.flush()
+        objects = dict(self.objects())
+        [lines] = [content for key, content in objects.items() if key.startswith("lines/")]
+        [raw] = [content for key, content in objects.items() if key.startswith("raw/")]
+        self.assertEqual((lines, raw), (b"one\ntwo\n", record))
+
     def test_a_stream_is_delivered_from_all_its_shards(self):
         arn = self.stream(shards=3)
         put_before = {"Data": b"before the delivery stream was made", "PartitionKey": "a"}
