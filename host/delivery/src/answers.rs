@@ -12,8 +12,6 @@ use types::Timestamp;
 const WORDS_MAX: usize = 128;
 /// What stands in the lines of records for which there was no more room.
 const WORDS_LEFT_OUT: &str = "It was refused; too many requests of this delivery were, too";
-/// AWS's word for most refusals.
-const DESTINATION_EXCEPTION: &str = "HttpEndpoint.DestinationException";
 /// The pause after the first failure, and the longest; in between it doubles (developer guide,
 /// "HTTP endpoint delivery request and response specifications").
 const PAUSE_FIRST_MS: u64 = 1_000;
@@ -182,10 +180,11 @@ impl Trying {
 }
 
 impl Refused {
-    /// AWS's word for what happened, and what happened.
-    pub fn words(&self) -> (&str, &str) {
+    /// AWS's word for what happened, and what happened. Where that was not kept, the word is the
+    /// usual one of the destination.
+    pub fn words<'a>(&'a self, usual: &'a str) -> (&'a str, &'a str) {
         if self.code.is_empty() {
-            (DESTINATION_EXCEPTION, WORDS_LEFT_OUT)
+            (usual, WORDS_LEFT_OUT)
         } else {
             (&self.code, &self.message)
         }
@@ -308,8 +307,10 @@ mod tests {
                 let is_refused = answers.refused(part).is_some();
                 assert_eq!(is_refused, usize::from(part) % step == 0, "{part}");
             }
-            assert_eq!(answers.refused(0).unwrap().words().0, DESTINATION_EXCEPTION);
-            assert_eq!(answers.refused(4_094).unwrap().words().1, WORDS_LEFT_OUT);
+            let words = answers.refused(0).unwrap().words("usual");
+            assert_eq!(words.0, "HttpEndpoint.DestinationException");
+            let words = answers.refused(4_094 / 2 * 2).unwrap().words("usual");
+            assert_eq!(words, ("usual", WORDS_LEFT_OUT));
             let row = streams::codec::encode(&answers).unwrap();
             assert!(row.len() < 96 << 10, "{} bytes", row.len());
         }

@@ -13,7 +13,7 @@ use wasm::{Absence, Choice, PluginName, Plugins, Qualifier};
 use crate::arn::{BucketName, DeliveryStreamArn, FunctionArn};
 use crate::compression::Compression;
 use crate::decompression::Decompression;
-use crate::http_endpoint::HttpEndpoint;
+use crate::kind::Kind;
 use crate::prefix::Prefixes;
 use crate::tables::LaneKey;
 use crate::zone::Zone;
@@ -176,15 +176,6 @@ pub struct Destination {
     pub backup: Option<Box<Destination>>,
 }
 
-/// Where delivered records go. It never changes for a delivery stream.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub enum Kind {
-    /// Into objects of the bucket.
-    Bucket,
-    /// To an HTTP endpoint. What it refuses goes into the bucket.
-    HttpEndpoint(Box<HttpEndpoint>),
-}
-
 /// What a destination's configuration comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
@@ -239,14 +230,6 @@ impl Destination {
             size_bytes: u64::from(self.size_mib) * BYTES_PER_MIB,
             interval: Duration::from_secs(u64::from(self.interval_seconds)),
         })
-    }
-
-    /// The endpoint that records go to, if they go to one.
-    pub fn http_endpoint(&self) -> Option<&HttpEndpoint> {
-        match &self.kind {
-            Kind::Bucket => None,
-            Kind::HttpEndpoint(endpoint) => Some(endpoint),
-        }
     }
 
     /// What names of delivered objects end in.

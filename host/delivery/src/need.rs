@@ -8,10 +8,9 @@ use crate::content::{BACKUP_OBJECT_BYTES_MAX, CHUNK_BYTES, FAILED_OBJECT_BYTES_M
 use crate::cut::{Cut, OBJECT_BYTES_MAX};
 use crate::delivery_stream::Destination;
 use crate::endpoints::ANSWER_BYTES_MAX;
-use crate::http_endpoint::HttpEndpoint;
 use crate::open_cut::WHY_CHARS_MAX;
 use crate::packed::zstandard;
-use crate::sink::requests::{BODY_BYTES_MAX, RECORD_BYTES, RECORDS_MAX};
+use crate::sink::envelope::{BODY_BYTES_MAX, Envelope, RECORDS_MAX};
 use crate::worker::UNPACKED_BYTES_AT_ONCE;
 
 /// Bytes that are read of a log at once.
@@ -70,12 +69,12 @@ impl Need {
         let batch = batch.min(cut.bytes);
         let records = frames + batch;
         let cut = &as_unpacked(cut, destination);
-        let becomes = match destination.http_endpoint() {
+        let becomes = match Envelope::of(destination) {
             None => {
                 let packed = packed_bytes(cut, destination.compression);
                 packed.min(object_bytes_max(cut, destination))
             }
-            Some(endpoint) => request_bytes(cut, endpoint),
+            Some(envelope) => request_bytes(cut, envelope),
         };
         let becomes = becomes + backup_bytes(cut, destination);
         let begun = BEGUN_BYTES + compressor_bytes(destination.compression);
@@ -114,7 +113,7 @@ impl Need {
             None => FRAME_BYTES_MAX + cut.records.min(FRAME_RECORDS_MAX) * delimiter,
         };
         let batch = batch + unpacked_bytes_max(destination);
-        let pieces = match destination.http_endpoint() {
+        let pieces = match Envelope::of(destination) {
             None => object_bytes_max(cut, destination) + backup_bytes_max(destination),
             Some(_) => {
                 let body = BODY_BYTES_MAX as u64;
@@ -184,11 +183,8 @@ fn unpacking_bytes_max(destination: &Destination) -> u64 {
 
 /// Bytes of the requests of a cut that are in memory at a time, if its records become about what
 /// they are, and of an answer.
-fn request_bytes(cut: &Cut, endpoint: &HttpEndpoint) -> u64 {
-    let records = cut.records.saturating_mul(RECORD_BYTES as u64);
-    let bodies = base64_bytes(cut.bytes).saturating_add(records);
-    let bodies = bodies.min(2 * BODY_BYTES_MAX as u64);
-    ANSWER_BYTES_MAX as u64 + if endpoint.packs { bodies / 2 } else { bodies }
+fn request_bytes(cut: &Cut, envelope: Envelope) -> u64 {
+    ANSWER_BYTES_MAX as u64 + envelope.bytes_likely((cut.records, cut.bytes))
 }
 
 /// Bytes that the records of a cut are packed to, if they become about what they are.
@@ -207,9 +203,9 @@ fn packed_bytes(cut: &Cut, compression: Compression) -> u64 {
 fn backup_compression(destination: &Destination) -> Option<Compression> {
     let of_bucket = destination.backup.as_ref();
     let of_bucket = of_bucket.map(|backup| backup.compression);
-    let endpoint = destination.http_endpoint();
-    let of_endpoint = endpoint.filter(|endpoint| endpoint.backs_up_all);
-    of_bucket.or(of_endpoint.map(|_| destination.compression))
+    let fallback = destination.kind.fallback();
+    let all = fallback.filter(|fallback| fallback.backs_up_all);
+    of_bucket.or(all.map(|_| destination.compression))
 }
 
 /// Bytes of records as they came in that wait to be put into a bucket, too.

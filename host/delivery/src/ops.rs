@@ -15,8 +15,10 @@ pub mod tag_delivery_stream;
 pub mod untag_delivery_stream;
 pub mod update_destination;
 
+mod asked;
 mod configure;
 mod configure_http;
+mod configure_requests;
 mod described;
 mod encryption;
 mod error;
@@ -24,6 +26,7 @@ mod http_shapes;
 mod log_processing;
 mod object_names;
 mod processing;
+mod request_shapes;
 mod s3_shapes;
 mod shapes;
 

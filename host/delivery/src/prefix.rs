@@ -51,9 +51,6 @@ enum Part {
 /// What failed records are filed under.
 pub const PROCESSING_FAILED: &str = "processing-failed";
 
-/// The same of records that an HTTP endpoint refused.
-pub const HTTP_ENDPOINT_FAILED: &str = "http-endpoint-failed";
-
 /// `Prefix` and `ErrorOutputPrefix` of one destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prefixes {
@@ -131,10 +128,10 @@ impl Prefix {
         Ok(Self(parts))
     }
 
-    /// The same for records that an HTTP endpoint refused.
-    pub fn of_http_endpoint(&self) -> Self {
+    /// The same for records that are filed under something else: those that the destination refused.
+    pub fn filed_under(&self, what: &str) -> Self {
         let parts = self.0.iter().map(|part| match part {
-            Part::ErrorType => Part::Text(HTTP_ENDPOINT_FAILED.to_owned()),
+            Part::ErrorType => Part::Text(what.to_owned()),
             other => other.clone(),
         });
         Self(parts.collect())

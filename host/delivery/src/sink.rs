@@ -20,9 +20,12 @@
 
 mod bucket;
 mod endpoint;
+pub mod envelope;
 mod form;
-pub mod reply;
+mod remote;
+mod reply;
 pub mod requests;
+mod verdict;
 
 use std::time::Duration;
 
@@ -31,8 +34,8 @@ use crate::delivery_stream::DeliveryStream;
 use crate::object_name::Place;
 use crate::piece::{Piece, PieceKind};
 pub use bucket::Bucket;
-pub use endpoint::Endpoint;
 pub use form::{Form, Forms};
+pub use remote::{Remote, Sending};
 
 /// What a place says to a piece that was handed over.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,19 +69,19 @@ pub enum Answer {
 pub struct Sink {
     bucket: Bucket,
     /// Where delivered records go, if not into the bucket.
-    endpoint: Option<Endpoint>,
+    remote: Option<Remote>,
 }
 
 impl Sink {
-    /// Begins with a cut whose delivered records go to the endpoint, if there is one.
-    pub fn begin(bucket: Bucket, endpoint: Option<Endpoint>) -> Self {
-        Self { bucket, endpoint }
+    /// Begins with a cut whose delivered records become requests, if they go somewhere by these.
+    pub fn begin(bucket: Bucket, remote: Option<Remote>) -> Self {
+        Self { bucket, remote }
     }
 
     /// Hands over a piece that has this place.
     pub async fn hand(&self, piece: Piece, place: Place) -> Answer {
-        match (&self.endpoint, piece.kind) {
-            (Some(endpoint), PieceKind::Delivered) => endpoint.hand(piece, place).await,
+        match (&self.remote, piece.kind) {
+            (Some(remote), PieceKind::Delivered) => remote.hand(piece, place).await,
             (None, PieceKind::Delivered)
             | (_, PieceKind::Failed | PieceKind::Refused | PieceKind::Backup) => {
                 self.bucket.hand(piece, place).await
@@ -89,12 +92,12 @@ impl Sink {
     /// Whether what is handed over goes where it would go by the configuration of now. To a bucket
     /// it always does: objects of a cut stay in that of their time.
     pub fn is_in_force(&self, stream: &DeliveryStream) -> bool {
-        let endpoint = self.endpoint.as_ref();
-        endpoint.is_none_or(|endpoint| endpoint.is_in_force(stream))
+        let remote = self.remote.as_ref();
+        remote.is_none_or(|remote| remote.is_in_force(stream))
     }
 
-    /// Whether delivered records go to an endpoint.
-    pub fn has_endpoint(&self) -> bool {
-        self.endpoint.is_some()
+    /// Whether delivered records become requests.
+    pub fn sends_requests(&self) -> bool {
+        self.remote.is_some()
     }
 }

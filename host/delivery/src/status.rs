@@ -288,7 +288,7 @@ impl DeliveryStatus {
                 Origin::Stream { arn, .. } => Some(arn.to_string()),
             },
             bucket: stream.plan.bucket.as_str().to_owned(),
-            endpoint: stream.destination.http_endpoint().map(|it| it.url.clone()),
+            endpoint: stream.destination.kind.url().map(str::to_owned),
             records_in: counts.records_in + counts.lost + waiting_records,
             replayed: lanes
                 .iter()

@@ -16,7 +16,7 @@ use crate::orders::{self, Obeyed, Order, Outcome};
 use crate::piece::{Piece, PieceKind};
 use crate::settled::Settled;
 use crate::shares::Room;
-use crate::sink::{Answer, Bucket, Endpoint, Sink};
+use crate::sink::{Answer, Bucket, Remote, Sending, Sink};
 
 /// The pieces of a cut on their way, one after the other.
 pub(super) struct HandOver<'a> {
@@ -62,10 +62,13 @@ impl<'a> HandOver<'a> {
         let bucket = Bucket::begin((&tools.objects, &tools.naming), &stream.arn.name, open);
         let not_meant = |Invalid(why)| StepError::Failed(why);
         let bucket = bucket.map_err(not_meant)?;
-        let places = (&tools.endpoints, &tools.naming);
-        let endpoint = Endpoint::begin(places, &stream, &open.destination).map_err(not_meant)?;
+        let sending = Sending {
+            endpoints: &tools.endpoints,
+            naming: &tools.naming,
+        };
+        let remote = Remote::begin(sending, &stream, &open.destination).map_err(not_meant)?;
         Ok(Self {
-            sink: Sink::begin(bucket, endpoint),
+            sink: Sink::begin(bucket, remote),
             known: lane.known_to_be_there(),
             lane,
             open,
@@ -258,7 +261,7 @@ impl<'a> HandOver<'a> {
     }
 
     fn is_request(&self, piece: &Piece) -> bool {
-        piece.kind == PieceKind::Delivered && self.sink.has_endpoint()
+        piece.kind == PieceKind::Delivered && self.sink.sends_requests()
     }
 
     fn place(&self, piece: &Piece) -> Place {

@@ -49,7 +49,7 @@ impl Work {
             account: self.account,
             is_slow: holds_less(&self.tools.threads, &party)
                 || self.calls_servers(&party)
-                || destination.http_endpoint().is_some(),
+                || destination.kind.sends_requests(),
             party,
         })
     }

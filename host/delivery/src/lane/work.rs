@@ -246,11 +246,11 @@ impl Work {
             besides,
         };
         let Past { settled, answers } = past;
-        let mut forms = Forms::of(destination, |packs| RequestTerms {
+        let mut forms = Forms::of(destination, |envelope| RequestTerms {
             naming: self.tools.naming.clone(),
             place: self.place(cut, 0, PieceKind::Delivered),
             made_at: cut.decided_at,
-            packs,
+            envelope,
             answers,
         });
         if self.key.is_of_replays() {

@@ -48,8 +48,8 @@ pub fn uuid_in<'a>(key: &'a str, prefix: &Prefix, name: &str) -> Option<&'a str>
 pub fn first_texts(stream: &DeliveryStream) -> Vec<String> {
     let failed = &stream.plan.prefixes.failed;
     let mut texts = vec![failed.first_text()];
-    if stream.destination.http_endpoint().is_some() {
-        texts.push(failed.of_http_endpoint().first_text());
+    if let Some(what) = stream.destination.kind.refused_under() {
+        texts.push(failed.filed_under(what).first_text());
     }
     apart(texts)
 }
@@ -68,9 +68,9 @@ fn apart(mut texts: Vec<String>) -> Vec<String> {
 pub fn is_of(delivery: &Delivery, running: &Running, key: &str) -> bool {
     let stream = running.stream();
     let failed = &stream.plan.prefixes.failed;
-    let refused = failed.of_http_endpoint();
-    let is_endpoint = stream.destination.http_endpoint().is_some();
-    let refused = is_endpoint.then_some((PieceKind::Refused, &refused));
+    let refused = stream.destination.kind.refused_under();
+    let refused = refused.map(|what| failed.filed_under(what));
+    let refused = refused.as_ref().map(|prefix| (PieceKind::Refused, prefix));
     let mut kinds = [Some((PieceKind::Failed, failed)), refused]
         .into_iter()
         .flatten();

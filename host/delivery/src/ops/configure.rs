@@ -5,7 +5,7 @@ use wire::ApiError;
 use wire::members::{Boolean, Structure, Text};
 
 use super::error::invalid_argument;
-use super::processing::{self, Processed};
+use super::processing;
 use super::s3_shapes::{Changed, ExtendedS3, Logging, Made, Members, S3};
 use super::shapes::within;
 use crate::Delivery;
@@ -38,16 +38,8 @@ pub fn extended_s3(
         destination.custom_time_zone = Some(zone.as_str().to_owned());
     }
     if let Some(Structure(configuration)) = &said.processing_configuration {
-        let Processed {
-            kept,
-            transform,
-            delimiter,
-            decompression,
-        } = processing::processed(delivery, caller, &destination, configuration)?;
-        destination.processing = Some(kept);
-        destination.transform = transform;
-        destination.delimiter = delimiter;
-        destination.decompression = decompression;
+        let role = destination.role_arn.clone();
+        processing::set(delivery, caller, &mut destination, (&role, configuration))?;
     }
     set_backup(&mut destination, said)?;
     checked(destination)

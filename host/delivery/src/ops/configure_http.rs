@@ -4,17 +4,23 @@ use std::collections::HashSet;
 
 use types::{Caller, Invalid};
 use wire::ApiError;
-use wire::members::{Boolean, Structure, Text};
+use wire::members::{Structure, Text};
 
-use super::configure::{basic, checked, logging};
+use super::configure::checked;
+use super::configure_requests::{Defaults, common, refuse_secrets, set_processing};
 use super::error::invalid_argument;
 use super::http_shapes::{EndpointConfiguration, HttpEndpoint as Said, RequestConfiguration};
-use super::processing::{self, Processed};
-use super::s3_shapes::{Changed, Made, S3};
-use super::shapes::{required, within};
+use super::shapes::required;
 use crate::Delivery;
-use crate::delivery_stream::{Destination, INTERVAL_SECONDS_DEFAULT, Kind, SIZE_MIB_DEFAULT};
-use crate::http_endpoint::{AccessKey, Beside, HttpEndpoint, RETRY_SECONDS_DEFAULT};
+use crate::delivery_stream::{Destination, INTERVAL_SECONDS_DEFAULT};
+use crate::http_endpoint::{HttpEndpoint, RETRY_SECONDS_DEFAULT};
+use crate::kind::Kind;
+use crate::secret::Secret;
+
+const DEFAULTS: Defaults = Defaults {
+    interval_seconds: INTERVAL_SECONDS_DEFAULT,
+    retry_seconds: RETRY_SECONDS_DEFAULT,
+};
 
 /// A destination as `HttpEndpointDestinationConfiguration` or `HttpEndpointDestinationUpdate` says,
 /// over `before`.
@@ -28,25 +34,18 @@ pub fn http_endpoint(
     said: &Said<'_>,
 ) -> Result<Destination, ApiError> {
     let mut destination = before.cloned().unwrap_or_else(Destination::blank);
-    let before = destination.http_endpoint().cloned();
-    let mut endpoint = before.unwrap_or_else(HttpEndpoint::blank);
-    refuse_what_is_not_served(said)?;
-    let bucket = match (&said.s3_configuration, &said.s3_update) {
-        (Some(Structure(Made(s3))), _) | (None, Some(Structure(Changed(s3)))) => Some(s3),
-        (None, None) => None,
+    let mut endpoint = match &destination.kind {
+        Kind::HttpEndpoint(before) => (**before).clone(),
+        _ => HttpEndpoint::blank(),
     };
-    if let Some(s3) = bucket {
-        beside(&mut destination, &mut endpoint.bucket, s3)?;
-    }
+    refuse_secrets(
+        &said.secrets_manager_configuration,
+        "The access key can be given as AccessKey.",
+    )?;
+    let members = said.members();
+    common(&mut destination, &mut endpoint.fallback, &members, DEFAULTS)?;
     if let Some(arn) = &said.role_arn {
         destination.role_arn = arn.as_str().to_owned();
-    }
-    if let Some(Structure(hints)) = &said.buffering_hints {
-        destination.size_mib = within(hints.size, SIZE_MIB_DEFAULT)?;
-        destination.interval_seconds = within(hints.interval, INTERVAL_SECONDS_DEFAULT)?;
-    }
-    if let Some(Structure(options)) = &said.cloud_watch_logging_options {
-        destination.logging = Some(logging(options));
     }
     if let Some(Structure(configuration)) = &said.endpoint_configuration {
         set_endpoint(delivery, &mut endpoint, configuration)?;
@@ -54,62 +53,12 @@ pub fn http_endpoint(
     if let Some(Structure(configuration)) = &said.request_configuration {
         set_request(&mut endpoint, configuration)?;
     }
-    if let Some(Structure(options)) = &said.retry_options {
-        endpoint.retry_seconds = within(options.duration_in_seconds, RETRY_SECONDS_DEFAULT)?;
-    }
     if let Some(mode) = &said.s3_backup_mode {
-        endpoint.backs_up_all = mode.as_str() == "AllData";
-    }
-    if let Some(Structure(said)) = &said.processing_configuration {
-        let Processed {
-            kept,
-            transform,
-            delimiter,
-            decompression,
-        } = processing::processed(
-            delivery,
-            caller,
-            &with_a_role(&destination, &endpoint),
-            said,
-        )?;
-        destination.processing = Some(kept);
-        destination.transform = transform;
-        destination.delimiter = delimiter;
-        destination.decompression = decompression;
+        endpoint.fallback.backs_up_all = mode.as_str() == "AllData";
     }
     destination.kind = Kind::HttpEndpoint(Box::new(endpoint));
+    set_processing(delivery, caller, &mut destination, &members)?;
     checked(destination)
-}
-
-/// The destination with the role that a function is called with unless one is named: the bucket's
-/// where the endpoint has none.
-fn with_a_role(destination: &Destination, endpoint: &HttpEndpoint) -> Destination {
-    let mut destination = destination.clone();
-    if destination.role_arn.is_empty() {
-        destination.role_arn.clone_from(&endpoint.bucket.role_arn);
-    }
-    destination
-}
-
-/// Reads what is said of the bucket. Hints, logging and role of the destination are those of the
-/// endpoint, and the bucket's are kept beside.
-fn beside(destination: &mut Destination, kept: &mut Beside, said: &S3<'_>) -> Result<(), ApiError> {
-    let of_endpoint = destination.clone();
-    let (size, interval) = kept
-        .hints
-        .unwrap_or((SIZE_MIB_DEFAULT, INTERVAL_SECONDS_DEFAULT));
-    destination.role_arn.clone_from(&kept.role_arn);
-    (destination.size_mib, destination.interval_seconds) = (size, interval);
-    destination.logging.clone_from(&kept.logging);
-    basic(destination, &said.members())?;
-    *kept = Beside {
-        role_arn: std::mem::replace(&mut destination.role_arn, of_endpoint.role_arn),
-        hints: Some((destination.size_mib, destination.interval_seconds)),
-        logging: std::mem::replace(&mut destination.logging, of_endpoint.logging),
-    };
-    destination.size_mib = of_endpoint.size_mib;
-    destination.interval_seconds = of_endpoint.interval_seconds;
-    Ok(())
 }
 
 fn set_endpoint(
@@ -130,7 +79,7 @@ fn set_endpoint(
                 "AccessKey has a control character, which no header can have.",
             ));
         }
-        Some(key) => endpoint.access_key = Some(AccessKey(key.to_owned())),
+        Some(key) => endpoint.access_key = Some(Secret(key.to_owned())),
         None if is_other => endpoint.access_key = None,
         None => {}
     }
@@ -162,17 +111,5 @@ fn set_request(
         )));
     }
     endpoint.common_attributes = attributes;
-    Ok(())
-}
-
-/// What the model knows and this server does not do is refused, not taken and ignored.
-fn refuse_what_is_not_served(said: &Said<'_>) -> Result<(), ApiError> {
-    let secrets = said.secrets_manager_configuration.as_ref();
-    if secrets.is_some_and(|Structure(it)| matches!(it.enabled, Some(Boolean(true)))) {
-        return Err(invalid_argument(
-            "SecretsManagerConfiguration is not supported. The access key can be given as \
-             AccessKey.",
-        ));
-    }
     Ok(())
 }

@@ -3,18 +3,19 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use streams::encryption::Asked;
+use streams::encryption::Asked as EncryptionAsked;
 use types::{Caller, StreamArn};
 use wire::members::{Integer, List, Structure, Text};
 use wire::shape::pattern::firehose as pattern;
 use wire::shape::{Check, Fields, NumberRule, Shape, TextRule};
 use wire::{Action, Answer, ApiError, Call, Requester, Target};
 
+use super::asked::Asked;
 use super::encryption::{Wanted, asked};
 use super::http_shapes::HttpEndpoint;
 use super::s3_shapes::{ExtendedS3, Made, S3};
 use super::shapes::{self, NAME, TAGS, TYPE, Tag, Unserved, required};
-use super::{configure, configure_http, enter, error, object_names};
+use super::{enter, error, object_names};
 use crate::Delivery;
 use crate::arn::{DeliveryStreamArn, DeliveryStreamName};
 use crate::catalog::{ChangeError, NewDeliveryStream};
@@ -212,7 +213,7 @@ async fn encryption(
     delivery: &Delivery,
     caller: &Caller,
     input: &Input<'_>,
-) -> Result<Option<Asked>, ApiError> {
+) -> Result<Option<EncryptionAsked>, ApiError> {
     let Some(wanted) = &input.delivery_stream_encryption_configuration_input else {
         return Ok(None);
     };
@@ -231,18 +232,15 @@ fn destination(
     input: &Input<'_>,
 ) -> Result<Destination, ApiError> {
     let http = &input.http_endpoint_destination_configuration;
-    match (&input.s3, &input.extended_s3, http) {
-        (Some(Structure(Made(s3))), None, None) => configure::s3(None, s3),
-        (None, Some(Structure(Made(extended))), None) => {
-            configure::extended_s3(delivery, caller, None, extended)
-        }
-        (None, None, Some(Structure(Made(http)))) => {
-            configure_http::http_endpoint(delivery, caller, None, http)
-        }
-        _ => Err(error::invalid_argument(
-            "Exactly one destination configuration is supported for a Firehose",
-        )),
-    }
+    let s3 = input.s3.as_ref();
+    let extended = input.extended_s3.as_ref();
+    let asked = Asked::the_one([
+        s3.map(|Structure(Made(said))| Asked::S3(said)),
+        extended.map(|Structure(Made(said))| Asked::ExtendedS3(said)),
+        http.as_ref()
+            .map(|Structure(Made(said))| Asked::HttpEndpoint(said)),
+    ])?;
+    asked.configured(delivery, caller, None)
 }
 
 /// What the model knows and this server does not do is refused, not taken and ignored.

@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use crate::delivery_stream::{
-    Destination, INTERVAL_SECONDS_DEFAULT, Kind, Processor, SIZE_MIB_DEFAULT,
-};
+use crate::delivery_stream::{Destination, INTERVAL_SECONDS_DEFAULT, Processor, SIZE_MIB_DEFAULT};
+use crate::fallback::Fallback;
 use crate::http_endpoint::HttpEndpoint;
+use crate::kind::Kind;
 
 /// The id of the one destination that a delivery stream has, as AWS gives it.
 pub const DESTINATION: &str = "destinationId-000000000001";
@@ -195,10 +195,6 @@ fn s3(destination: &Destination) -> S3Description {
 }
 
 fn http_endpoint(destination: &Destination, endpoint: &HttpEndpoint) -> HttpEndpointDescription {
-    let beside = endpoint.bucket.clone();
-    let (size, interval) = beside
-        .hints
-        .unwrap_or((SIZE_MIB_DEFAULT, INTERVAL_SECONDS_DEFAULT));
     let attributes = endpoint.common_attributes.iter();
     let attributes = attributes.map(|(name, value)| Attribute {
         attribute_name: name.clone(),
@@ -218,19 +214,28 @@ fn http_endpoint(destination: &Destination, endpoint: &HttpEndpoint) -> HttpEndp
         processing_configuration: destination.processing.as_ref().map(processing),
         role_arn: destination.role_arn.clone(),
         retry_options: RetryOptions {
-            duration_in_seconds: endpoint.retry_seconds,
+            duration_in_seconds: endpoint.fallback.retry_seconds,
         },
-        s3_backup_mode: if endpoint.backs_up_all {
+        s3_backup_mode: if endpoint.fallback.backs_up_all {
             "AllData"
         } else {
             "FailedDataOnly"
         },
-        s3_destination_description: S3Description {
-            role_arn: beside.role_arn,
-            buffering_hints: Hints { size, interval },
-            cloud_watch_logging_options: logging(beside.logging),
-            ..s3(destination)
-        },
+        s3_destination_description: beside(destination, &endpoint.fallback),
+    }
+}
+
+/// The bucket of a destination of requests.
+fn beside(destination: &Destination, fallback: &Fallback) -> S3Description {
+    let beside = fallback.bucket.clone();
+    let (size, interval) = beside
+        .hints
+        .unwrap_or((SIZE_MIB_DEFAULT, INTERVAL_SECONDS_DEFAULT));
+    S3Description {
+        role_arn: beside.role_arn,
+        buffering_hints: Hints { size, interval },
+        cloud_watch_logging_options: logging(beside.logging),
+        ..s3(destination)
     }
 }
 

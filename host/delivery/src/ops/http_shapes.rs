@@ -1,10 +1,11 @@
 //! The model's structures of an HTTP endpoint destination, as it is made and as it is changed.
 
 use serde::Deserialize;
-use wire::members::{Boolean, Integer, List, Structure, Text};
+use wire::members::{Integer, List, Structure, Text};
 use wire::shape::pattern::firehose as pattern;
 use wire::shape::{Check, Fields, ListRule, NumberRule, Shape, TextRule};
 
+use super::request_shapes::{self, Members, RetryOptions, Secrets};
 use super::s3_shapes::{Changed, Logging, Made, Processing, S3};
 
 const URL: TextRule = TextRule::chars(1, 1_000).matching(pattern::ENDPOINT_URL);
@@ -16,7 +17,6 @@ const ENCODING: TextRule = TextRule::one_of(&["NONE", "GZIP"]);
 const ATTRIBUTES: ListRule<Fields> = ListRule::of(0, 50, Fields);
 const ATTRIBUTE_NAME: TextRule = TextRule::chars(1, 256).matching(pattern::PARAMETER_VALUE);
 const ATTRIBUTE_VALUE: TextRule = TextRule::chars(0, 1_024).matching(pattern::LINE);
-const DURATION: NumberRule = NumberRule::within(0, 7_200);
 const BACKUP_MODE: TextRule = TextRule::one_of(&["FailedDataOnly", "AllData"]);
 const ROLE_ARN: TextRule = TextRule::chars(1, 512).matching(pattern::ROLE_ARN);
 
@@ -90,32 +90,6 @@ impl Shape for Attribute<'_> {
     }
 }
 
-/// `RetryOptions`.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct RetryOptions {
-    pub duration_in_seconds: Option<Integer>,
-}
-
-impl Shape for RetryOptions {
-    fn check(&self, check: &mut Check) {
-        check.optional("DurationInSeconds", &self.duration_in_seconds, DURATION);
-    }
-}
-
-/// `SecretsManagerConfiguration`, of which only counts whether it is in force.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Secrets {
-    pub enabled: Option<Boolean>,
-}
-
-impl Shape for Secrets {
-    fn check(&self, check: &mut Check) {
-        check.required("Enabled", &self.enabled, wire::shape::Anything);
-    }
-}
-
 /// `HttpEndpointDestinationConfiguration` and `HttpEndpointDestinationUpdate`.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -142,16 +116,28 @@ pub struct HttpEndpoint<'a> {
     pub s3_update: Option<Structure<Changed<S3<'a>>>>,
 }
 
-impl HttpEndpoint<'_> {
+impl<'a> HttpEndpoint<'a> {
+    /// What all destinations of requests are told.
+    pub fn members(&self) -> Members<'_, 'a> {
+        let hints = self.buffering_hints.as_ref();
+        Members {
+            hints: hints.map(|Structure(hints)| request_shapes::Hints {
+                size: hints.size,
+                interval: hints.interval,
+            }),
+            logging: &self.cloud_watch_logging_options,
+            processing: &self.processing_configuration,
+            retry_options: &self.retry_options,
+            s3_configuration: &self.s3_configuration,
+            s3_update: &self.s3_update,
+        }
+    }
+
     fn check_common(&self, check: &mut Check) {
         check.optional("BufferingHints", &self.buffering_hints, Fields);
-        let logging = &self.cloud_watch_logging_options;
-        check.optional("CloudWatchLoggingOptions", logging, Fields);
         check.optional("RequestConfiguration", &self.request_configuration, Fields);
-        let processing = &self.processing_configuration;
-        check.optional("ProcessingConfiguration", processing, Fields);
+        self.members().check(check);
         check.optional("RoleARN", &self.role_arn, ROLE_ARN);
-        check.optional("RetryOptions", &self.retry_options, Fields);
         check.optional("S3BackupMode", &self.s3_backup_mode, BACKUP_MODE);
         let secrets = &self.secrets_manager_configuration;
         check.optional("SecretsManagerConfiguration", secrets, Fields);
@@ -163,7 +149,7 @@ impl Shape for Made<HttpEndpoint<'_>> {
         let endpoint = &self.0.endpoint_configuration;
         check.required("EndpointConfiguration", endpoint, Fields);
         self.0.check_common(check);
-        check.required("S3Configuration", &self.0.s3_configuration, Fields);
+        self.0.members().check_made(check);
     }
 }
 
@@ -172,6 +158,6 @@ impl Shape for Changed<HttpEndpoint<'_>> {
         let endpoint = &self.0.endpoint_configuration;
         check.optional("EndpointConfiguration", endpoint, Fields);
         self.0.check_common(check);
-        check.optional("S3Update", &self.0.s3_update, Fields);
+        self.0.members().check_changed(check);
     }
 }

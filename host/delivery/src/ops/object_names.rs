@@ -39,13 +39,14 @@ pub async fn check(
         zone,
         ..
     } = &plan;
-    let refused = prefixes.failed.of_http_endpoint();
+    let refused = destination.kind.refused_under();
+    let refused = refused.map(|what| prefixes.failed.filed_under(what));
     let mut named = vec![
         ("Prefix", &prefixes.delivered, destination.extension()),
         ("ErrorOutputPrefix", &prefixes.failed, ""),
     ];
-    if destination.http_endpoint().is_some() {
-        named.push(("ErrorOutputPrefix", &refused, ""));
+    if let Some(refused) = &refused {
+        named.push(("ErrorOutputPrefix", refused, ""));
     }
     for (member, prefix, extension) in named {
         let mut keys = Vec::new();

@@ -42,24 +42,44 @@ const INTERVAL_DEFAULT: &str = "60";
 const INTERVAL_SECONDS: RangeInclusive<u32> = 0..=900;
 
 /// What is kept of a processing configuration, and what it comes to while it is enabled.
-pub struct Processed {
-    pub kept: (bool, Vec<Processor>),
-    pub transform: Option<Transform>,
-    pub delimiter: Option<String>,
-    pub decompression: Option<Decompression>,
+struct Processed {
+    kept: (bool, Vec<Processor>),
+    transform: Option<Transform>,
+    delimiter: Option<String>,
+    decompression: Option<Decompression>,
 }
 
-/// Reads a processing configuration, which takes the place of the one of `before`; whether it is
-/// enabled stays as it is where it is not said.
+/// Reads a processing configuration, which takes the place of the one of the destination; whether
+/// it is enabled stays as it is where it is not said. A function is called with the role unless its
+/// processor names one.
 ///
 /// # Errors
 /// InvalidArgumentException: processors that AWS does not take, one that is not served, a function
 /// that is no plugin here.
-pub fn processed(
+pub fn set(
+    delivery: &Delivery,
+    owner: &Caller,
+    destination: &mut Destination,
+    (role_arn, configuration): (&str, &Processing<'_>),
+) -> Result<(), ApiError> {
+    let Processed {
+        kept,
+        transform,
+        delimiter,
+        decompression,
+    } = processed(delivery, owner, destination, (role_arn, configuration))?;
+    destination.processing = Some(kept);
+    destination.transform = transform;
+    destination.delimiter = delimiter;
+    destination.decompression = decompression;
+    Ok(())
+}
+
+fn processed(
     delivery: &Delivery,
     owner: &Caller,
     before: &Destination,
-    configuration: &Processing<'_>,
+    (role_arn, configuration): (&str, &Processing<'_>),
 ) -> Result<Processed, ApiError> {
     let was_enabled = before.processing.as_ref().is_some_and(|(was, _)| *was);
     let is_enabled = configuration.enabled.map_or(was_enabled, |Boolean(is)| is);
@@ -80,7 +100,7 @@ pub fn processed(
     let (mut transform, mut delimiter) = (None, None);
     for (kind, parameters) in &mut kept {
         if kind == LAMBDA {
-            let lambda = Lambda::of(parameters, &before.role_arn)?;
+            let lambda = Lambda::of(parameters, role_arn)?;
             if is_enabled {
                 transform = Some(lambda.transform(delivery, owner)?);
             }

@@ -7,11 +7,12 @@ use wire::shape::pattern::firehose as pattern;
 use wire::shape::{Check, Fields, Shape, TextRule};
 use wire::{Answer, ApiError, Call};
 
+use super::asked::Asked;
 use super::described::DESTINATION;
 use super::http_shapes::HttpEndpoint;
 use super::s3_shapes::{Changed, ExtendedS3, S3};
 use super::shapes::{NAME, Unserved, required};
-use super::{configure, configure_http, error, find, object_names};
+use super::{error, find, object_names};
 use crate::Delivery;
 use crate::catalog::Edit;
 use crate::delivery_stream::Destination;
@@ -108,30 +109,13 @@ fn changed(
         ));
     }
     let http = &input.http_endpoint_destination_update;
-    match (&input.s3, &input.extended_s3, http) {
-        (Some(_), None, None) | (None, Some(_), None) if before.http_endpoint().is_some() => {
-            Err(other_kind("an HTTP endpoint", "S3"))
-        }
-        (None, None, Some(_)) if before.http_endpoint().is_none() => {
-            Err(other_kind("S3", "an HTTP endpoint"))
-        }
-        (Some(Structure(Changed(s3))), None, None) => configure::s3(Some(before), s3),
-        (None, Some(Structure(Changed(extended))), None) => {
-            configure::extended_s3(delivery, caller, Some(before), extended)
-        }
-        (None, None, Some(Structure(Changed(http)))) => {
-            configure_http::http_endpoint(delivery, caller, Some(before), http)
-        }
-        _ => Err(error::invalid_argument(
-            "Exactly one destination configuration is supported for a Firehose",
-        )),
-    }
-}
-
-/// What waits was put for a destination of one kind, and what is known of its pieces is of that
-/// kind, too.
-fn other_kind(is: &str, said: &str) -> ApiError {
-    error::invalid_argument(format!(
-        "The destination is {is} and cannot become {said}. Make another delivery stream for that."
-    ))
+    let s3 = input.s3.as_ref();
+    let extended = input.extended_s3.as_ref();
+    let asked = Asked::the_one([
+        s3.map(|Structure(Changed(said))| Asked::S3(said)),
+        extended.map(|Structure(Changed(said))| Asked::ExtendedS3(said)),
+        http.as_ref()
+            .map(|Structure(Changed(said))| Asked::HttpEndpoint(said)),
+    ])?;
+    asked.configured(delivery, caller, Some(before))
 }

@@ -3,7 +3,8 @@
 use bincode::Decode;
 
 use crate::compression::Compression;
-use crate::delivery_stream::{Destination, Kind, Processor, Transform};
+use crate::delivery_stream::{Destination, Processor, Transform};
+use crate::kind::Kind;
 
 #[derive(Decode)]
 pub(super) struct FirstDestination {

@@ -91,7 +91,11 @@ impl Bucket {
             objects: Arc::clone(objects),
             naming: naming.clone(),
             bucket,
-            refused: prefixes.failed.of_http_endpoint(),
+            refused: match destination.kind.refused_under() {
+                Some(what) => prefixes.failed.filed_under(what),
+                // A bucket refuses no piece for good.
+                None => prefixes.failed.clone(),
+            },
             prefixes,
             extension: destination.extension().to_owned(),
             compression: destination.compression,

@@ -3,11 +3,10 @@
 
 use std::sync::Arc;
 
-use types::Invalid;
-
 use super::Answer;
-use super::reply::{Verdict, judge};
-use crate::delivery_stream::{DeliveryStream, Destination, Kind};
+use super::remote::Sending;
+use super::reply::judge;
+use crate::arn::DeliveryStreamArn;
 use crate::endpoints::{EndpointRequest, Endpoints};
 use crate::http_endpoint::HttpEndpoint;
 use crate::object_name::{NamingKey, Place};
@@ -28,38 +27,26 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Begins with a cut of this destination, if it is an endpoint.
-    ///
-    /// # Errors
-    /// When that is none any more, which no update makes of it.
+    /// Begins with a cut of the first of two configurations, whose requests go where the second one
+    /// says.
     pub fn begin(
-        (endpoints, naming): (&Arc<dyn Endpoints>, &NamingKey),
-        stream: &DeliveryStream,
-        destination: &Destination,
-    ) -> Result<Option<Self>, Invalid> {
-        let Kind::HttpEndpoint(of_cut) = &destination.kind else {
-            return Ok(None);
-        };
-        let Kind::HttpEndpoint(now) = &stream.destination.kind else {
-            let why = "the delivery stream has no endpoint any more that a cut is for";
-            return Err(Invalid(why.to_owned()));
-        };
-        Ok(Some(Self {
-            endpoints: Arc::clone(endpoints),
-            naming: naming.clone(),
-            endpoint: (**now).clone(),
+        sending: Sending<'_>,
+        source: &DeliveryStreamArn,
+        (of_cut, now): (&HttpEndpoint, &HttpEndpoint),
+    ) -> Self {
+        Self {
+            endpoints: Arc::clone(sending.endpoints),
+            naming: sending.naming.clone(),
+            endpoint: now.clone(),
             packs: of_cut.packs,
-            source_arn: stream.arn.to_string(),
+            source_arn: source.to_string(),
             attributes: attributes(&of_cut.common_attributes),
-        }))
+        }
     }
 
     /// Whether the endpoint and its key are those of the configuration of now.
-    pub fn is_in_force(&self, stream: &DeliveryStream) -> bool {
-        let now = stream.destination.http_endpoint();
-        now.is_some_and(|now| {
-            (&now.url, &now.access_key) == (&self.endpoint.url, &self.endpoint.access_key)
-        })
+    pub fn is_in_force(&self, now: &HttpEndpoint) -> bool {
+        (&now.url, &now.access_key) == (&self.endpoint.url, &self.endpoint.access_key)
     }
 
     /// Sends the request of a piece that has this place.
@@ -71,23 +58,8 @@ impl Endpoint {
             body: piece.content.into_iter().collect(),
         };
         let answered = self.endpoints.post(request).await;
-        let why = |what: &str| format!("send request {id} to the endpoint: {what}");
-        match judge(&answered, &id) {
-            Verdict::Taken => Answer::Delivered(format!("request {id}")),
-            Verdict::Again(fault) => Answer::AgainForItsTime {
-                why: why(&fault.message),
-                fault,
-                retry_time: self.endpoint.retry_time(),
-            },
-            Verdict::Never(fault) => Answer::Refused(fault),
-            Verdict::Misconfigured(what) => Answer::Again {
-                why: why(&format!(
-                    "{what}. Nothing is dropped: it is tried again until the endpoint or the \
-                     configuration is changed"
-                )),
-                is_refused: false,
-            },
-        }
+        let retry_time = self.endpoint.fallback.retry_time();
+        judge(&answered, &id).answer(&id, retry_time)
     }
 
     fn headers(&self, id: &str) -> Vec<(&'static str, String)> {

@@ -2,8 +2,9 @@
 
 use crate::encoder::Encoder;
 
+use super::envelope::Envelope;
 use super::requests::{Requests, Terms};
-use crate::delivery_stream::{Destination, Kind};
+use crate::delivery_stream::Destination;
 
 /// What delivered records are written into.
 pub enum Form {
@@ -23,20 +24,19 @@ pub struct Forms {
 
 impl Forms {
     /// What the destination of a cut asks for; `terms` are those of requests.
-    pub fn of(destination: &Destination, terms: impl FnOnce(bool) -> Terms) -> Self {
+    pub fn of(destination: &Destination, terms: impl FnOnce(Envelope) -> Terms) -> Self {
         let encoder = || Encoder::new(destination.compression);
-        match &destination.kind {
-            Kind::Bucket => Self {
-                delivered: Form::Object(encoder()),
-                backup: destination
-                    .backup
-                    .as_ref()
-                    .map(|backup| Encoder::new(backup.compression)),
+        let all = destination.kind.fallback();
+        let all = all.filter(|fallback| fallback.backs_up_all);
+        let backup = destination.backup.as_ref();
+        Self {
+            delivered: match Envelope::of(destination) {
+                None => Form::Object(encoder()),
+                Some(envelope) => Form::Requests(Box::new(Requests::begin(terms(envelope)))),
             },
-            Kind::HttpEndpoint(endpoint) => Self {
-                delivered: Form::Requests(Box::new(Requests::begin(terms(endpoint.packs)))),
-                backup: endpoint.backs_up_all.then(encoder),
-            },
+            backup: all
+                .map(|_| encoder())
+                .or_else(|| backup.map(|backup| Encoder::new(backup.compression))),
         }
     }
 }

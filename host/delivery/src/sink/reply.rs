@@ -3,26 +3,12 @@
 
 use serde::Deserialize;
 
+use super::verdict::{Verdict, said, words};
 use crate::answers::Fault;
 use crate::endpoints::{ANSWER_BYTES_MAX, ANSWER_TIME_MAX, NoReply, Reply};
 
-/// Characters of an endpoint's own words that are kept: of an answer, and of a connection's error.
-const WORDS_CHARS_MAX: usize = 160;
 /// Characters of `errorMessage` in an answer; one with more does not conform.
 const ERROR_MESSAGE_CHARS_MAX: usize = 8_192;
-
-/// What an answer says of the records of a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// All of them were taken.
-    Taken,
-    /// They may be taken later.
-    Again(Fault),
-    /// They never are.
-    Never(Fault),
-    /// Nothing is taken until somebody changes the configuration, here or there.
-    Misconfigured(String),
-}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -113,25 +99,6 @@ fn fault_of(reply: &Reply) -> Fault {
             said(reply)
         ),
     }
-}
-
-/// An answer in one line.
-fn said(reply: &Reply) -> String {
-    let text = String::from_utf8_lossy(&reply.body);
-    let text = words(&text);
-    let status = reply.status;
-    if text.is_empty() {
-        status.to_string()
-    } else {
-        format!("{status}: {text}")
-    }
-}
-
-/// What others wrote, bounded and on one line.
-fn words(text: &str) -> String {
-    let shown = text.chars().take(WORDS_CHARS_MAX);
-    let printable = |it: char| if it.is_control() { ' ' } else { it };
-    shown.map(printable).collect::<String>().trim().to_owned()
 }
 
 #[cfg(test)]

@@ -1,9 +1,5 @@
-//! Delivered records become the bodies of requests to an HTTP endpoint (developer guide, "HTTP
-//! endpoint delivery request and response specifications"):
-//!
-//! ```text
-//! {"requestId":"<id>","timestamp":<ms>,"records":[{"data":"<base64>"},...]}
-//! ```
+//! Delivered records become the bodies of requests, which look as the destination's [`Envelope`]
+//! says.
 //!
 //! All that a record becomes is in one request. Where a request ends follows from the records
 //! before, and not from what became of other requests: so the requests of a cut are the same in
@@ -12,10 +8,8 @@
 
 use object_store::PutPayload;
 use types::Timestamp;
-use wire::json::{write_base64, write_string};
 
 use crate::answers::{Answers, Refused};
-use crate::compression::Compression;
 use crate::content::{Chunks, FAILED_OBJECT_BYTES_MAX};
 use crate::counts::Counts;
 use crate::encoder::Encoder;
@@ -23,18 +17,7 @@ use crate::failed_record::{self, Failure};
 use crate::object_name::{NamingKey, Place};
 use crate::piece::{Piece, PieceKind};
 use crate::replayed::History;
-
-/// Records of one request (the same page).
-pub const RECORDS_MAX: usize = 10_000;
-/// Bytes of a body before it is packed (the same page).
-pub const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// No less than what a body has besides its records.
-const ENVELOPE_BYTES_MAX: usize = 256;
-const RECORD_BEGIN: &[u8] = b"{\"data\":\"";
-const RECORD_END: &[u8] = b"\"}";
-const BODY_END: &[u8] = b"]}";
-/// Bytes of a record of a body besides its data in base64, with the comma before it.
-pub const RECORD_BYTES: usize = RECORD_BEGIN.len() + RECORD_END.len() + 1;
+use crate::sink::envelope::{BODY_BYTES_MAX, ENVELOPE_BYTES_MAX, Envelope, RECORDS_MAX};
 
 /// Why a record is failed that becomes more than one request can hold.
 pub const TOO_LARGE: &str = "Millrace.TooLarge";
@@ -51,8 +34,8 @@ pub struct Terms {
     /// What requests say that they were made at: when the cut was decided, so that a request that
     /// is sent again has the same bytes.
     pub made_at: Timestamp,
-    /// Whether bodies are packed.
-    pub packs: bool,
+    /// What bodies look like.
+    pub envelope: Envelope,
     /// What is known of requests of earlier tries.
     pub answers: Answers,
 }
@@ -119,14 +102,9 @@ pub struct TooLarge {
 impl Requests {
     /// Begins with a cut.
     pub fn begin(terms: Terms) -> Self {
-        let compression = if terms.packs {
-            Compression::Gzip
-        } else {
-            Compression::Uncompressed
-        };
         Self {
+            encoder: Encoder::new(terms.envelope.compression()),
             terms,
-            encoder: Encoder::new(compression),
             open: None,
             source: None,
             part: 0,
@@ -155,16 +133,11 @@ impl Requests {
             self.broken = Some("something came of no record".to_owned());
             return;
         };
+        let envelope = self.terms.envelope;
         if source.records > 0 {
-            source.fragment.push(b',');
+            source.fragment.extend_from_slice(envelope.between());
         }
-        source.fragment.extend_from_slice(RECORD_BEGIN);
-        if delimiter.is_empty() || data.ends_with(delimiter) {
-            write_base64(&mut source.fragment, data);
-        } else {
-            write_base64(&mut source.fragment, &[data, delimiter].concat());
-        }
-        source.fragment.extend_from_slice(RECORD_END);
+        envelope.write(&mut source.fragment, data, delimiter);
         source.records += 1;
         source.delivered_bytes += data.len() as u64;
     }
@@ -172,7 +145,8 @@ impl Requests {
     /// No more comes of the record. It is given back where no request can hold it.
     pub fn end_source(&mut self) -> Option<TooLarge> {
         let source = self.source.take()?;
-        let bytes = source.fragment.len() + 1;
+        let envelope = self.terms.envelope;
+        let bytes = source.fragment.len() + envelope.between().len();
         if source.records > RECORDS_MAX || ENVELOPE_BYTES_MAX + bytes > BODY_BYTES_MAX {
             return Some(TooLarge {
                 data: source.data,
@@ -181,7 +155,7 @@ impl Requests {
         }
         let fits = |open: &Open| {
             open.records + source.records <= RECORDS_MAX
-                && open.body_bytes + bytes + BODY_END.len() <= BODY_BYTES_MAX
+                && open.body_bytes + bytes + envelope.end().len() <= envelope.body_bytes_usual()
         };
         if self.open.as_ref().is_some_and(|open| !fits(open)) {
             self.end_request();
@@ -201,14 +175,12 @@ impl Requests {
             lines: Chunks::default(),
             ended: Vec::new(),
         });
-        let mut head = b"{\"requestId\":".to_vec();
         let place = Place {
             part: self.part,
             ..self.terms.place
         };
-        write_string(&mut head, &self.terms.naming.uuid(place));
-        let rest = format!(",\"timestamp\":{},\"records\":[", self.terms.made_at.0);
-        head.extend_from_slice(rest.as_bytes());
+        let id = self.terms.naming.uuid(place);
+        let head = self.terms.envelope.head(&id, self.terms.made_at);
         if lines.is_none() {
             self.encoder.write(&head);
         }
@@ -221,8 +193,12 @@ impl Requests {
     }
 
     fn put(&mut self, open: &mut Open, source: &Source) {
-        let comma = if open.records > 0 { &b","[..] } else { b"" };
-        open.body_bytes += comma.len() + source.fragment.len();
+        let between: &[u8] = if open.records > 0 {
+            self.terms.envelope.between()
+        } else {
+            b""
+        };
+        open.body_bytes += between.len() + source.fragment.len();
         open.records += source.records;
         let one = Counts {
             records_in: 1,
@@ -231,7 +207,7 @@ impl Requests {
         };
         match &mut open.lines {
             None => {
-                self.encoder.write(comma);
+                self.encoder.write(between);
                 self.encoder.write(&source.fragment);
                 open.holds = open.holds.and(Counts {
                     delivered: 1,
@@ -240,7 +216,7 @@ impl Requests {
                 });
             }
             Some(lines) => {
-                lines.write(source, &mut self.line);
+                lines.write(source, self.terms.envelope, &mut self.line);
                 open.holds = open.holds.and(Counts { failed: 1, ..one });
                 if lines.lines.len() >= FAILED_OBJECT_BYTES_MAX {
                     lines.end(&mut open.holds);
@@ -258,7 +234,7 @@ impl Requests {
         self.part = self.after(part);
         match open.lines {
             None => {
-                self.encoder.write(BODY_END);
+                self.encoder.write(self.terms.envelope.end());
                 let holds = Counts {
                     objects: 1,
                     ..open.holds
@@ -349,8 +325,8 @@ impl Requests {
 }
 
 impl Lines {
-    fn write(&mut self, source: &Source, line: &mut Vec<u8>) {
-        let (code, message) = self.why.words();
+    fn write(&mut self, source: &Source, envelope: Envelope, line: &mut Vec<u8>) {
+        let (code, message) = self.why.words(envelope.exception());
         let attempts = self.why.attempts;
         let failure = Failure {
             code,

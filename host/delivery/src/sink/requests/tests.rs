@@ -16,7 +16,7 @@ fn terms(answers: Answers) -> Terms {
             kind: PieceKind::Delivered,
         },
         made_at: Timestamp(1_700_000_000_000),
-        packs: false,
+        envelope: Envelope::Endpoint { packs: false },
         answers,
     }
 }

@@ -1,0 +1,56 @@
+//! What kinds of destinations there are, and what follows from the kind alone.
+
+use bincode::{Decode, Encode};
+
+use crate::fallback::Fallback;
+use crate::http_endpoint::HttpEndpoint;
+
+/// Where delivered records go. It never changes for a delivery stream. Rows hold it: a new variant
+/// comes after all others.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum Kind {
+    /// Into objects of the bucket.
+    Bucket,
+    /// To an HTTP endpoint. What it refuses goes into the bucket.
+    HttpEndpoint(Box<HttpEndpoint>),
+}
+
+impl Kind {
+    /// What is done about what is not taken, where records become requests.
+    pub fn fallback(&self) -> Option<&Fallback> {
+        match self {
+            Self::Bucket => None,
+            Self::HttpEndpoint(endpoint) => Some(&endpoint.fallback),
+        }
+    }
+
+    /// Whether records become requests.
+    pub fn sends_requests(&self) -> bool {
+        self.fallback().is_some()
+    }
+
+    /// Where requests go, as it was configured.
+    pub fn url(&self) -> Option<&str> {
+        match self {
+            Self::Bucket => None,
+            Self::HttpEndpoint(endpoint) => Some(&endpoint.url),
+        }
+    }
+
+    /// What records are filed under that the destination refused (developer guide, "Custom prefixes
+    /// for Amazon S3 objects", error-output-type). A bucket refuses none for good.
+    pub fn refused_under(&self) -> Option<&'static str> {
+        match self {
+            Self::Bucket => None,
+            Self::HttpEndpoint(_) => Some("http-endpoint-failed"),
+        }
+    }
+
+    /// Its name in a sentence.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Bucket => "S3",
+            Self::HttpEndpoint(_) => "an HTTP endpoint",
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! What destinations of requests have in common, from its members to the destination that is kept.
+
+use types::Caller;
+use wire::ApiError;
+use wire::members::{Boolean, Structure};
+
+use super::configure::{basic, logging};
+use super::error::invalid_argument;
+use super::processing;
+use super::request_shapes::{Members, Secrets};
+use super::s3_shapes::{Changed, Made, S3};
+use super::shapes::within;
+use crate::Delivery;
+use crate::delivery_stream::{Destination, INTERVAL_SECONDS_DEFAULT, SIZE_MIB_DEFAULT};
+use crate::fallback::{Beside, Fallback};
+
+/// What holds where a member of a structure is not said.
+#[derive(Clone, Copy)]
+pub struct Defaults {
+    /// Of `BufferingHints`.
+    pub interval_seconds: u32,
+    /// Of `RetryOptions`.
+    pub retry_seconds: u32,
+}
+
+/// Reads the bucket, the hints, the logging and how long is tried again.
+///
+/// # Errors
+/// InvalidArgumentException: what is not served.
+pub fn common(
+    destination: &mut Destination,
+    fallback: &mut Fallback,
+    said: &Members<'_, '_>,
+    defaults: Defaults,
+) -> Result<(), ApiError> {
+    let bucket = match (said.s3_configuration, said.s3_update) {
+        (Some(Structure(Made(s3))), _) | (None, Some(Structure(Changed(s3)))) => Some(s3),
+        (None, None) => None,
+    };
+    if let Some(s3) = bucket {
+        beside(destination, &mut fallback.bucket, s3)?;
+    }
+    if let Some(hints) = said.hints {
+        destination.size_mib = within(hints.size, SIZE_MIB_DEFAULT)?;
+        destination.interval_seconds = within(hints.interval, defaults.interval_seconds)?;
+    }
+    if let Some(Structure(options)) = said.logging {
+        destination.logging = Some(logging(options));
+    }
+    if let Some(Structure(options)) = said.retry_options {
+        fallback.retry_seconds = within(options.duration_in_seconds, defaults.retry_seconds)?;
+    }
+    Ok(())
+}
+
+/// Reads the processing. A function is called with the role of the destination unless one is named,
+/// or with the bucket's where the destination has none.
+///
+/// # Errors
+/// InvalidArgumentException, as [`processing::set`] says.
+pub fn set_processing(
+    delivery: &Delivery,
+    caller: &Caller,
+    destination: &mut Destination,
+    said: &Members<'_, '_>,
+) -> Result<(), ApiError> {
+    let Some(Structure(configuration)) = said.processing else {
+        return Ok(());
+    };
+    let of_bucket = destination.kind.fallback();
+    let of_bucket = of_bucket.map(|fallback| fallback.bucket.role_arn.as_str());
+    let role = match (destination.role_arn.as_str(), of_bucket) {
+        ("", Some(of_bucket)) => of_bucket.to_owned(),
+        (own, _) => own.to_owned(),
+    };
+    processing::set(delivery, caller, destination, (&role, configuration))
+}
+
+/// Refuses secrets that lie elsewhere; `instead` says where one can be given.
+///
+/// # Errors
+/// InvalidArgumentException, if such a secret is in force.
+pub fn refuse_secrets(said: &Option<Structure<Secrets>>, instead: &str) -> Result<(), ApiError> {
+    match said {
+        Some(Structure(it)) if matches!(it.enabled, Some(Boolean(true))) => Err(invalid_argument(
+            format!("SecretsManagerConfiguration is not supported. {instead}"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Reads what is said of the bucket. Hints, logging and role of the destination are its own, and
+/// the bucket's are kept beside.
+fn beside(destination: &mut Destination, kept: &mut Beside, said: &S3<'_>) -> Result<(), ApiError> {
+    let own = destination.clone();
+    let (size, interval) = kept
+        .hints
+        .unwrap_or((SIZE_MIB_DEFAULT, INTERVAL_SECONDS_DEFAULT));
+    destination.role_arn.clone_from(&kept.role_arn);
+    (destination.size_mib, destination.interval_seconds) = (size, interval);
+    destination.logging.clone_from(&kept.logging);
+    basic(destination, &said.members())?;
+    *kept = Beside {
+        role_arn: std::mem::replace(&mut destination.role_arn, own.role_arn),
+        hints: Some((destination.size_mib, destination.interval_seconds)),
+        logging: std::mem::replace(&mut destination.logging, own.logging),
+    };
+    destination.size_mib = own.size_mib;
+    destination.interval_seconds = own.interval_seconds;
+    Ok(())
+}
