@@ -50,6 +50,17 @@ HTTP_ENDPOINT = {
     "RetryOptions": {"DurationInSeconds": 300},
     "S3BackupMode": "AllData",
 }
+SPLUNK = {
+    "HECEndpoint": "https://splunk.example:8088",
+    "HECEndpointType": "Raw",
+    "HECToken": "token",
+    "HECAcknowledgmentTimeoutInSeconds": 180,
+    "RetryOptions": {"DurationInSeconds": 3600},
+    "S3BackupMode": "AllEvents",
+    "ProcessingConfiguration": {"Enabled": True, "Processors": [PROCESSOR]},
+    "CloudWatchLoggingOptions": {"Enabled": True, "LogGroupName": "g", "LogStreamName": "s"},
+    "BufferingHints": {"SizeInMBs": 5, "IntervalInSeconds": 60},
+}
 ENCRYPTION = {
     "KeyARN": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/a",
     "KeyType": "CUSTOMER_MANAGED_CMK",
@@ -58,7 +69,7 @@ UPDATE = {**NAME, "CurrentDeliveryStreamVersionId": "1", "DestinationId": "desti
 
 # What is not served, and how it is asked for. Nothing is said of what it holds.
 OTHER_DESTINATIONS = [
-    "Redshift", "Elasticsearch", "Amazonopensearchservice", "Splunk",
+    "Redshift", "Elasticsearch", "Amazonopensearchservice",
     "AmazonOpenSearchServerless", "Snowflake", "Iceberg",
 ]
 LEFT_OUT = {
@@ -89,6 +100,7 @@ FIREHOSE = Service(
             "S3DestinationConfiguration": S3,
             "ExtendedS3DestinationConfiguration": {**EXTENDED_S3, "S3BackupConfiguration": S3},
             "HttpEndpointDestinationConfiguration": {**HTTP_ENDPOINT, "S3Configuration": S3},
+            "SplunkDestinationConfiguration": {**SPLUNK, "S3Configuration": S3},
             "Tags": [{"Key": "key", "Value": "value"}],
             "DeliveryStreamEncryptionConfigurationInput": ENCRYPTION,
         },
@@ -115,6 +127,7 @@ FIREHOSE = Service(
             "S3DestinationUpdate": S3,
             "ExtendedS3DestinationUpdate": {**EXTENDED_S3, "S3BackupUpdate": S3},
             "HttpEndpointDestinationUpdate": {**HTTP_ENDPOINT, "S3Update": S3},
+            "SplunkDestinationUpdate": {**SPLUNK, "S3Update": S3},
         },
     },
     left_out=LEFT_OUT,

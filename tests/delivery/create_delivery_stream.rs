@@ -184,7 +184,6 @@ async fn what_is_not_served_is_refused_by_name_and_not_ignored() {
             "AmazonopensearchserviceDestinationConfiguration",
             "An OpenSearch Service destination",
         ),
-        ("SplunkDestinationConfiguration", "A Splunk destination"),
         (
             "AmazonOpenSearchServerlessDestinationConfiguration",
             "An OpenSearch Serverless destination",
@@ -261,7 +260,7 @@ async fn a_name_that_is_taken_is_told_before_anything_that_is_asked_for() {
     let client = service.client();
     client.create_delivery("clicks", json!({})).await;
     let reads_nothing = json!({"DeliveryStreamType": "KinesisStreamAsSource"});
-    let unserved = json!({"SplunkDestinationConfiguration": {}});
+    let unserved = json!({"SnowflakeDestinationConfiguration": {}});
     let no_destination = json!({"DeliveryStreamName": "clicks"});
     for input in [
         creation("clicks", reads_nothing),

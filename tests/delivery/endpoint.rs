@@ -6,10 +6,12 @@ use std::sync::{Arc, Mutex};
 
 use millrace_tests::{BUCKET, Client, ROLE, Service, Setting, over};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use wasm::HostPattern;
+
+use crate::posted::Posted;
 
 /// The delivery stream.
 pub const NAME: &str = "calls";
@@ -134,36 +136,14 @@ async fn serve(
     heard: Arc<Mutex<Vec<Heard>>>,
     mut released: watch::Receiver<bool>,
 ) {
-    let mut bytes = Vec::new();
-    let (head, body) = loop {
-        let mut piece = [0; 65_536];
-        let read = stream.read(&mut piece).await.unwrap_or(0);
-        if read == 0 {
-            return;
-        }
-        bytes.extend_from_slice(&piece[..read]);
-        let Some(end) = bytes.windows(4).position(|it| it == b"\r\n\r\n") else {
-            continue;
-        };
-        let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
-        let lower = head.to_lowercase();
-        let length = lower
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length: "));
-        let length: usize = length.unwrap().trim().parse().unwrap();
-        if bytes.len() >= end + 4 + length {
-            break (head, bytes[end + 4..].to_vec());
-        }
+    let Some(posted) = Posted::read(&mut stream).await else {
+        return;
     };
-    let mut lines = head.lines();
-    let mut first = lines.next().unwrap().split(' ');
-    assert_eq!(first.next(), Some("POST"));
-    let path = first.next().unwrap().to_owned();
-    let headers = lines.map(|line| {
-        let (name, value) = line.split_once(": ").unwrap();
-        (name.to_lowercase(), value.to_owned())
-    });
-    let headers: BTreeMap<String, String> = headers.collect();
+    let Posted {
+        path,
+        headers,
+        body,
+    } = posted;
     let said = script.lock().unwrap().pop_front().unwrap_or(Says::Yes);
     let id = headers["x-amz-firehose-request-id"].clone();
     heard.lock().unwrap().push(Heard {

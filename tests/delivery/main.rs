@@ -1,12 +1,13 @@
 //! Every operation of Data Firehose over HTTP, one file each, as in `host/delivery/src/ops`, and
 //! what becomes of the records: `deliver` and `deliver_stream` without a transform, `transform`,
 //! `swap`, `life` and `restart` with one, `processors` what they become before it, `prefixes` where
-//! they lie, and `http_endpoint` at an endpoint.
+//! they lie, `http_endpoint` at an endpoint, and `splunk` at a double of an event collector.
 #![expect(
     clippy::unwrap_used,
     reason = "an answer without its members fails the test"
 )]
 
+mod collector;
 mod counted;
 mod create_delivery_stream;
 mod dead_letters;
@@ -24,6 +25,7 @@ mod naming;
 mod object_names;
 mod pages;
 mod plugin_files;
+mod posted;
 mod prefixes;
 mod processors;
 mod put_record;
@@ -31,6 +33,7 @@ mod put_record_batch;
 mod refused_settings;
 mod restart;
 mod source_backup;
+mod splunk;
 mod start_delivery_stream_encryption;
 mod stop_delivery_stream_encryption;
 mod swap;

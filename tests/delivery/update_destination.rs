@@ -252,7 +252,6 @@ async fn exactly_one_served_destination_is_changed() {
         "RedshiftDestinationUpdate",
         "ElasticsearchDestinationUpdate",
         "AmazonopensearchserviceDestinationUpdate",
-        "SplunkDestinationUpdate",
         "AmazonOpenSearchServerlessDestinationUpdate",
         "SnowflakeDestinationUpdate",
         "IcebergDestinationUpdate",
@@ -261,7 +260,8 @@ async fn exactly_one_served_destination_is_changed() {
         for change in [json!({member: {}}), with_s3] {
             let refusal = client.refusal(UPDATE, from_version("1", change)).await;
             assert_eq!(refusal.code, "InvalidArgumentException", "{member}");
-            let wanted = "Only S3, extended S3 and HTTP endpoint destinations are supported.";
+            let wanted =
+                "Only S3, extended S3, HTTP endpoint and Splunk destinations are supported.";
             assert_eq!(refusal.message, wanted, "{member}");
         }
     }

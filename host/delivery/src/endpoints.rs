@@ -1,7 +1,8 @@
-//! HTTP endpoints: the boundary between delivery and whoever sends requests. What a request holds
-//! and what an answer means is decided here; which addresses may be called, and how bytes come
-//! there, is for whoever implements [`Endpoints`].
+//! HTTP endpoints of destinations: the boundary between delivery and whoever sends requests. What a
+//! request holds and what an answer means is decided here; which addresses may be called, and how
+//! bytes come there, is for whoever implements [`Endpoints`].
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -23,6 +24,8 @@ pub struct EndpointRequest {
     pub headers: Vec<(&'static str, String)>,
     /// What is posted, piece by piece.
     pub body: Vec<Bytes>,
+    /// The address that it goes to, if the name still leads there and it may be called.
+    pub address: Option<IpAddr>,
 }
 
 /// What an endpoint answered.
@@ -38,6 +41,10 @@ pub struct Reply {
     pub has_length: bool,
     /// All of it.
     pub body: Vec<u8>,
+    /// The address that it came from.
+    pub address: Option<IpAddr>,
+    /// What each `set-cookie` says, as far as it is text.
+    pub cookies: Vec<String>,
 }
 
 /// Why there is no answer. The request may have been taken all the same, unless it was not sent.

@@ -4,6 +4,7 @@ use bincode::{Decode, Encode};
 
 use crate::fallback::Fallback;
 use crate::http_endpoint::HttpEndpoint;
+use crate::splunk::Splunk;
 
 /// Where delivered records go. It never changes for a delivery stream. Rows hold it: a new variant
 /// comes after all others.
@@ -13,6 +14,8 @@ pub enum Kind {
     Bucket,
     /// To an HTTP endpoint. What it refuses goes into the bucket.
     HttpEndpoint(Box<HttpEndpoint>),
+    /// To a Splunk HTTP event collector. What it refuses goes into the bucket.
+    Splunk(Box<Splunk>),
 }
 
 impl Kind {
@@ -21,6 +24,7 @@ impl Kind {
         match self {
             Self::Bucket => None,
             Self::HttpEndpoint(endpoint) => Some(&endpoint.fallback),
+            Self::Splunk(splunk) => Some(&splunk.fallback),
         }
     }
 
@@ -34,6 +38,7 @@ impl Kind {
         match self {
             Self::Bucket => None,
             Self::HttpEndpoint(endpoint) => Some(&endpoint.url),
+            Self::Splunk(splunk) => Some(&splunk.url),
         }
     }
 
@@ -43,6 +48,7 @@ impl Kind {
         match self {
             Self::Bucket => None,
             Self::HttpEndpoint(_) => Some("http-endpoint-failed"),
+            Self::Splunk(_) => Some("splunk-failed"),
         }
     }
 
@@ -51,6 +57,7 @@ impl Kind {
         match self {
             Self::Bucket => "S3",
             Self::HttpEndpoint(_) => "an HTTP endpoint",
+            Self::Splunk(_) => "Splunk",
         }
     }
 }

@@ -53,6 +53,7 @@ mod secret;
 mod settled;
 mod shares;
 mod sink;
+mod splunk;
 mod status;
 mod sums;
 mod supervisor;

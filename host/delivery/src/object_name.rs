@@ -78,6 +78,19 @@ impl NamingKey {
         uuid(place, &self.hash(place))
     }
 
+    /// What the requests of a lane, of a delivery stream, are kept apart by from all others, if
+    /// anybody numbers them: a UUID, the same for as long as there is the lane. Its cut and its
+    /// part are ones that no object has.
+    pub fn channel(&self, (delivery_stream, lane): (u64, (u64, u32))) -> String {
+        self.uuid(Place {
+            delivery_stream,
+            lane,
+            cut: u64::MAX,
+            part: u16::MAX,
+            kind: PieceKind::Delivered,
+        })
+    }
+
     /// A number that looks random and is the same whenever the cut is done. Its part is one that
     /// no object has.
     pub fn seed(&self, place: Place) -> u64 {

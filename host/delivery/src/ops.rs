@@ -19,6 +19,7 @@ mod asked;
 mod configure;
 mod configure_http;
 mod configure_requests;
+mod configure_splunk;
 mod described;
 mod encryption;
 mod error;
@@ -29,6 +30,7 @@ mod processing;
 mod request_shapes;
 mod s3_shapes;
 mod shapes;
+mod splunk_shapes;
 
 use std::fmt;
 use std::sync::Arc;

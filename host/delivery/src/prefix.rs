@@ -128,7 +128,7 @@ impl Prefix {
         Ok(Self(parts))
     }
 
-    /// The same for records that are filed under something else: those that the destination refused.
+    /// The same for records that are filed under something else: those that a destination refused.
     pub fn filed_under(&self, what: &str) -> Self {
         let parts = self.0.iter().map(|part| match part {
             Part::ErrorType => Part::Text(what.to_owned()),

@@ -19,12 +19,16 @@
 //! what is settled: so the first so many that are known to be there stay the first so many.
 
 mod bucket;
+mod collector;
+mod collector_reply;
 mod endpoint;
 pub mod envelope;
+mod events;
 mod form;
 mod remote;
 mod reply;
 pub mod requests;
+mod route;
 mod verdict;
 
 use std::time::Duration;
@@ -36,6 +40,9 @@ use crate::piece::{Piece, PieceKind};
 pub use bucket::Bucket;
 pub use form::{Form, Forms};
 pub use remote::{Remote, Sending};
+
+/// How long an answer is waited for before that is shown.
+const SHOWN_AFTER: Duration = Duration::from_secs(5);
 
 /// What a place says to a piece that was handed over.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,6 +101,25 @@ impl Sink {
     pub fn is_in_force(&self, stream: &DeliveryStream) -> bool {
         let remote = self.remote.as_ref();
         remote.is_none_or(|remote| remote.is_in_force(stream))
+    }
+
+    /// What to show of a piece that was handed over so long ago and is not answered; `None`:
+    /// nothing yet.
+    pub fn hangs(&self, since: Duration) -> Option<String> {
+        let unacknowledged = self.remote.as_ref().and_then(Remote::unacknowledged);
+        if let Some(unacknowledged) = unacknowledged {
+            return unacknowledged.shown();
+        }
+        let seconds = since.as_secs();
+        let shown = || format!("the destination has not answered for {seconds} s");
+        (since >= SHOWN_AFTER).then(shown)
+    }
+
+    /// Whether what was taken is taken once more when it is sent once more.
+    pub fn knows_nothing_again(&self) -> bool {
+        self.remote
+            .as_ref()
+            .is_some_and(Remote::knows_nothing_again)
     }
 
     /// Whether delivered records become requests.

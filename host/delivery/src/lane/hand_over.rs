@@ -44,8 +44,6 @@ const QUICK_PUT_MAX: Duration = Duration::from_secs(1);
 const QUICK_PUT_MAX_PER_MIB: Duration = Duration::from_millis(60);
 /// Between two looks whether others wait for what a slow put holds.
 const WANTED_LOOK: Duration = Duration::from_millis(100);
-/// How long an answer is waited for before that is shown.
-const SHOWN_AFTER: Duration = Duration::from_secs(5);
 
 impl<'a> HandOver<'a> {
     /// Begins with a cut, which holds this room.
@@ -65,6 +63,8 @@ impl<'a> HandOver<'a> {
         let sending = Sending {
             endpoints: &tools.endpoints,
             naming: &tools.naming,
+            clock: &tools.clock,
+            lane: (stream.id.0, (lane.work.key.stream, lane.work.key.shard)),
         };
         let remote = Remote::begin(sending, &stream, &open.destination).map_err(not_meant)?;
         Ok(Self {
@@ -202,6 +202,10 @@ impl<'a> HandOver<'a> {
                 lane.puts.there = lane.puts.there.or(self.there);
                 lane.puts.untouched = false;
                 lane.state.put(name);
+                if is_request && self.sink.knows_nothing_again() {
+                    // A crash sends as little once more as can be.
+                    lane.keep_what_is_there().await;
+                }
                 Ok(())
             }
             Answer::Undecided(why) => {
@@ -295,8 +299,8 @@ impl<'a> HandOver<'a> {
             if self.looks_for_order()? || is_request && !is_in_force {
                 return Err(Halt::Anew);
             }
-            if begun.elapsed() >= SHOWN_AFTER {
-                self.is_not_answered(begun.elapsed());
+            if let Some(shown) = self.sink.hangs(begun.elapsed()) {
+                self.takes_long_since(&shown);
             }
             tokio::select! {
                 created = &mut put => {
@@ -306,12 +310,6 @@ impl<'a> HandOver<'a> {
                 () = tokio::time::sleep(WANTED_LOOK) => {}
             }
         }
-    }
-
-    /// Shows that the destination has not answered for so long.
-    fn is_not_answered(&self, since: Duration) {
-        let seconds = since.as_secs();
-        self.takes_long_since(&format!("the destination has not answered for {seconds} s"));
     }
 }
 

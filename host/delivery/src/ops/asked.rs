@@ -5,7 +5,8 @@ use wire::ApiError;
 
 use super::http_shapes::HttpEndpoint;
 use super::s3_shapes::{ExtendedS3, S3};
-use super::{configure, configure_http, error};
+use super::splunk_shapes::Splunk;
+use super::{configure, configure_http, configure_splunk, error};
 use crate::Delivery;
 use crate::delivery_stream::Destination;
 
@@ -15,6 +16,7 @@ pub enum Asked<'s, 'a> {
     S3(&'s S3<'a>),
     ExtendedS3(&'s ExtendedS3<'a>),
     HttpEndpoint(&'s HttpEndpoint<'a>),
+    Splunk(&'s Splunk<'a>),
 }
 
 impl Asked<'_, '_> {
@@ -52,6 +54,7 @@ impl Asked<'_, '_> {
             Self::HttpEndpoint(said) => {
                 configure_http::http_endpoint(delivery, caller, before, said)
             }
+            Self::Splunk(said) => configure_splunk::splunk(delivery, caller, before, said),
         }
     }
 
@@ -59,6 +62,7 @@ impl Asked<'_, '_> {
         let said = match self {
             Self::S3(_) | Self::ExtendedS3(_) => "S3",
             Self::HttpEndpoint(_) => "an HTTP endpoint",
+            Self::Splunk(_) => "Splunk",
         };
         let is = before.kind.name();
         if is == said {

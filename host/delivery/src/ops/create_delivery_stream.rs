@@ -15,6 +15,7 @@ use super::encryption::{Wanted, asked};
 use super::http_shapes::HttpEndpoint;
 use super::s3_shapes::{ExtendedS3, Made, S3};
 use super::shapes::{self, NAME, TAGS, TYPE, Tag, Unserved, required};
+use super::splunk_shapes::Splunk;
 use super::{enter, error, object_names};
 use crate::Delivery;
 use crate::arn::{DeliveryStreamArn, DeliveryStreamName};
@@ -44,7 +45,8 @@ struct Input<'a> {
     redshift_destination_configuration: Option<Unserved>,
     elasticsearch_destination_configuration: Option<Unserved>,
     amazonopensearchservice_destination_configuration: Option<Unserved>,
-    splunk_destination_configuration: Option<Unserved>,
+    #[serde(borrow)]
+    splunk_destination_configuration: Option<Structure<Made<Splunk<'a>>>>,
     #[serde(borrow)]
     http_endpoint_destination_configuration: Option<Structure<Made<HttpEndpoint<'a>>>>,
     #[serde(borrow)]
@@ -106,6 +108,8 @@ impl Shape for Input<'_> {
         );
         let http = &self.http_endpoint_destination_configuration;
         check.optional("HttpEndpointDestinationConfiguration", http, Fields);
+        let splunk = &self.splunk_destination_configuration;
+        check.optional("SplunkDestinationConfiguration", splunk, Fields);
         check.optional("Tags", &self.tags, TAGS);
     }
 }
@@ -232,6 +236,7 @@ fn destination(
     input: &Input<'_>,
 ) -> Result<Destination, ApiError> {
     let http = &input.http_endpoint_destination_configuration;
+    let splunk = input.splunk_destination_configuration.as_ref();
     let s3 = input.s3.as_ref();
     let extended = input.extended_s3.as_ref();
     let asked = Asked::the_one([
@@ -239,6 +244,7 @@ fn destination(
         extended.map(|Structure(Made(said))| Asked::ExtendedS3(said)),
         http.as_ref()
             .map(|Structure(Made(said))| Asked::HttpEndpoint(said)),
+        splunk.map(|Structure(Made(said))| Asked::Splunk(said)),
     ])?;
     asked.configured(delivery, caller, None)
 }
@@ -257,10 +263,6 @@ fn refuse_what_is_not_served(input: &Input<'_>) -> Result<(), ApiError> {
         (
             &input.amazonopensearchservice_destination_configuration,
             "An OpenSearch Service destination",
-        ),
-        (
-            &input.splunk_destination_configuration,
-            "A Splunk destination",
         ),
         (
             &input.amazon_open_search_serverless_destination_configuration,

@@ -6,6 +6,7 @@ use crate::delivery_stream::{Destination, INTERVAL_SECONDS_DEFAULT, Processor, S
 use crate::fallback::Fallback;
 use crate::http_endpoint::HttpEndpoint;
 use crate::kind::Kind;
+use crate::splunk::Splunk;
 
 /// The id of the one destination that a delivery stream has, as AWS gives it.
 pub const DESTINATION: &str = "destinationId-000000000001";
@@ -20,6 +21,8 @@ pub struct DestinationDescription {
     extended_s3_destination_description: Option<ExtendedS3Description>,
     #[serde(skip_serializing_if = "Option::is_none")]
     http_endpoint_destination_description: Option<HttpEndpointDescription>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    splunk_destination_description: Option<SplunkDescription>,
 }
 
 #[derive(Clone, Serialize)]
@@ -70,6 +73,28 @@ struct HttpEndpointDescription {
     s3_backup_mode: &'static str,
     #[serde(rename = "S3DestinationDescription")]
     s3_destination_description: S3Description,
+}
+
+/// The token is told, as AWS tells it.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct SplunkDescription {
+    #[serde(rename = "HECEndpoint")]
+    endpoint: String,
+    #[serde(rename = "HECEndpointType")]
+    endpoint_type: &'static str,
+    #[serde(rename = "HECToken")]
+    token: String,
+    #[serde(rename = "HECAcknowledgmentTimeoutInSeconds")]
+    acknowledgment_timeout: u32,
+    retry_options: RetryOptions,
+    s3_backup_mode: &'static str,
+    #[serde(rename = "S3DestinationDescription")]
+    s3_destination_description: S3Description,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    processing_configuration: Option<Processing>,
+    cloud_watch_logging_options: Logging,
+    buffering_hints: Hints,
 }
 
 /// The access key is never told.
@@ -150,7 +175,14 @@ struct Parameter {
 /// The description of a destination: of an S3 destination both, as AWS gives them, however it was
 /// made.
 pub fn destination(destination: &Destination) -> DestinationDescription {
-    let (s3, extended, http) = match &destination.kind {
+    let mut described = DestinationDescription {
+        destination_id: DESTINATION,
+        s3_destination_description: None,
+        extended_s3_destination_description: None,
+        http_endpoint_destination_description: None,
+        splunk_destination_description: None,
+    };
+    match &destination.kind {
         Kind::Bucket => {
             let basic = s3(destination);
             let extended = ExtendedS3Description {
@@ -164,19 +196,19 @@ pub fn destination(destination: &Destination) -> DestinationDescription {
                 file_extension: destination.file_extension.clone(),
                 custom_time_zone: destination.custom_time_zone.clone(),
             };
-            (Some(basic), Some(extended), None)
+            described.s3_destination_description = Some(basic);
+            described.extended_s3_destination_description = Some(extended);
         }
         Kind::HttpEndpoint(endpoint) => {
-            let described = http_endpoint(destination, endpoint);
-            (None, None, Some(described))
+            let endpoint = http_endpoint(destination, endpoint);
+            described.http_endpoint_destination_description = Some(endpoint);
         }
-    };
-    DestinationDescription {
-        destination_id: DESTINATION,
-        s3_destination_description: s3,
-        extended_s3_destination_description: extended,
-        http_endpoint_destination_description: http,
+        Kind::Splunk(collector) => {
+            let collector = splunk(destination, collector);
+            described.splunk_destination_description = Some(collector);
+        }
     }
+    described
 }
 
 fn s3(destination: &Destination) -> S3Description {
@@ -222,6 +254,27 @@ fn http_endpoint(destination: &Destination, endpoint: &HttpEndpoint) -> HttpEndp
             "FailedDataOnly"
         },
         s3_destination_description: beside(destination, &endpoint.fallback),
+    }
+}
+
+fn splunk(destination: &Destination, splunk: &Splunk) -> SplunkDescription {
+    SplunkDescription {
+        endpoint: splunk.url.clone(),
+        endpoint_type: splunk.form.as_str(),
+        token: splunk.token.0.clone(),
+        acknowledgment_timeout: splunk.acknowledged_within_seconds,
+        retry_options: RetryOptions {
+            duration_in_seconds: splunk.fallback.retry_seconds,
+        },
+        s3_backup_mode: if splunk.fallback.backs_up_all {
+            "AllEvents"
+        } else {
+            "FailedEventsOnly"
+        },
+        s3_destination_description: beside(destination, &splunk.fallback),
+        processing_configuration: destination.processing.as_ref().map(processing),
+        cloud_watch_logging_options: logging(destination.logging.clone()),
+        buffering_hints: hints(destination),
     }
 }
 

@@ -19,6 +19,7 @@ use crate::Delivery;
 use crate::arn::FunctionArn;
 use crate::decompression::Decompression;
 use crate::delivery_stream::{Destination, Processor, TRANSFORM_RETRIES_DEFAULT, Transform};
+use crate::kind::Kind;
 
 const LAMBDA: &str = "Lambda";
 /// Times that a failed call may be made again (developer guide, NumberOfRetries); AWS does not say
@@ -37,6 +38,8 @@ const LAMBDA_PARAMETERS: [&str; 5] = [LAMBDA_ARN, RETRIES, ROLE_ARN, SIZE, INTER
 /// How much a function is called with (developer guide, "Data Transformation"). The values are kept
 /// and given back: batches have a size of their own here.
 const SIZE_DEFAULT: &str = "1";
+/// The same where records go to Splunk: 256 KiB.
+const SIZE_DEFAULT_OF_SPLUNK: &str = "0.25";
 const SIZE_MIB: RangeInclusive<f64> = 0.2..=3.0;
 const INTERVAL_DEFAULT: &str = "60";
 const INTERVAL_SECONDS: RangeInclusive<u32> = 0..=900;
@@ -100,7 +103,11 @@ fn processed(
     let (mut transform, mut delimiter) = (None, None);
     for (kind, parameters) in &mut kept {
         if kind == LAMBDA {
-            let lambda = Lambda::of(parameters, role_arn)?;
+            let size = match before.kind {
+                Kind::Splunk(_) => SIZE_DEFAULT_OF_SPLUNK,
+                Kind::Bucket | Kind::HttpEndpoint(_) => SIZE_DEFAULT,
+            };
+            let lambda = Lambda::of(parameters, (role_arn, size))?;
             if is_enabled {
                 transform = Some(lambda.transform(delivery, owner)?);
             }
@@ -165,9 +172,9 @@ struct Lambda {
 }
 
 impl Lambda {
-    /// Reads the parameters in the order in which AWS checks them. The role of the destination is
-    /// the default.
-    fn of(parameters: &Parameters, role_arn: &str) -> Result<Self, ApiError> {
+    /// Reads the parameters in the order in which AWS checks them. Role and size hold where none
+    /// are said.
+    fn of(parameters: &Parameters, (role_arn, usual): (&str, &str)) -> Result<Self, ApiError> {
         let arn = parameter(parameters, LAMBDA_ARN);
         let arn = arn.ok_or_else(|| {
             invalid_argument("LambdaArn is required when Lambda processor is used.")
@@ -191,10 +198,7 @@ impl Lambda {
             None => TRANSFORM_RETRIES_DEFAULT,
             Some(text) => retries(text)?,
         };
-        let (size, interval) = (
-            size.unwrap_or(SIZE_DEFAULT),
-            interval.unwrap_or(INTERVAL_DEFAULT),
-        );
+        let (size, interval) = (size.unwrap_or(usual), interval.unwrap_or(INTERVAL_DEFAULT));
         check_number(SIZE, size, SIZE_MIB)?;
         check_number(INTERVAL, interval, INTERVAL_SECONDS)?;
         Ok(Self {
@@ -363,7 +367,7 @@ mod tests {
             parameters.iter().map(owned).collect()
         };
         let arn = "arn:aws:lambda:eu-west-1:000000000042:function:a";
-        let few = Lambda::of(&said(&[(LAMBDA_ARN, arn)]), "a role").unwrap();
+        let few = Lambda::of(&said(&[(LAMBDA_ARN, arn)]), ("a role", SIZE_DEFAULT)).unwrap();
         let wanted = said(&[
             (LAMBDA_ARN, arn),
             (RETRIES, "3"),
@@ -381,7 +385,7 @@ mod tests {
         ]);
         let mut wanted = all.clone();
         wanted.reverse();
-        let all = Lambda::of(&all, "a role").unwrap();
+        let all = Lambda::of(&all, ("a role", SIZE_DEFAULT)).unwrap();
         assert_eq!(all.parameters(), wanted);
     }
 }

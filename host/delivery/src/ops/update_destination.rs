@@ -12,6 +12,7 @@ use super::described::DESTINATION;
 use super::http_shapes::HttpEndpoint;
 use super::s3_shapes::{Changed, ExtendedS3, S3};
 use super::shapes::{NAME, Unserved, required};
+use super::splunk_shapes::Splunk;
 use super::{error, find, object_names};
 use crate::Delivery;
 use crate::catalog::Edit;
@@ -36,7 +37,8 @@ struct Input<'a> {
     redshift_destination_update: Option<Unserved>,
     elasticsearch_destination_update: Option<Unserved>,
     amazonopensearchservice_destination_update: Option<Unserved>,
-    splunk_destination_update: Option<Unserved>,
+    #[serde(borrow)]
+    splunk_destination_update: Option<Structure<Changed<Splunk<'a>>>>,
     #[serde(borrow)]
     http_endpoint_destination_update: Option<Structure<Changed<HttpEndpoint<'a>>>>,
     amazon_open_search_serverless_destination_update: Option<Unserved>,
@@ -54,6 +56,8 @@ impl Shape for Input<'_> {
         check.optional("ExtendedS3DestinationUpdate", &self.extended_s3, Fields);
         let http = &self.http_endpoint_destination_update;
         check.optional("HttpEndpointDestinationUpdate", http, Fields);
+        let splunk = &self.splunk_destination_update;
+        check.optional("SplunkDestinationUpdate", splunk, Fields);
     }
 }
 
@@ -63,7 +67,6 @@ impl Input<'_> {
             &self.redshift_destination_update,
             &self.elasticsearch_destination_update,
             &self.amazonopensearchservice_destination_update,
-            &self.splunk_destination_update,
             &self.amazon_open_search_serverless_destination_update,
             &self.snowflake_destination_update,
             &self.iceberg_destination_update,
@@ -105,10 +108,11 @@ fn changed(
 ) -> Result<Destination, ApiError> {
     if !input.is_served() {
         return Err(error::invalid_argument(
-            "Only S3, extended S3 and HTTP endpoint destinations are supported.",
+            "Only S3, extended S3, HTTP endpoint and Splunk destinations are supported.",
         ));
     }
     let http = &input.http_endpoint_destination_update;
+    let splunk = input.splunk_destination_update.as_ref();
     let s3 = input.s3.as_ref();
     let extended = input.extended_s3.as_ref();
     let asked = Asked::the_one([
@@ -116,6 +120,7 @@ fn changed(
         extended.map(|Structure(Changed(said))| Asked::ExtendedS3(said)),
         http.as_ref()
             .map(|Structure(Changed(said))| Asked::HttpEndpoint(said)),
+        splunk.map(|Structure(Changed(said))| Asked::Splunk(said)),
     ])?;
     asked.configured(delivery, caller, Some(before))
 }

@@ -56,6 +56,7 @@ impl Endpoint {
             url: self.endpoint.url.clone(),
             headers: self.headers(&id),
             body: piece.content.into_iter().collect(),
+            address: None,
         };
         let answered = self.endpoints.post(request).await;
         let retry_time = self.endpoint.fallback.retry_time();

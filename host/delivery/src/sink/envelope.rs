@@ -6,6 +6,9 @@ use wire::json::{write_base64, write_string};
 use crate::compression::Compression;
 use crate::delivery_stream::Destination;
 use crate::kind::Kind;
+use crate::sink::collector_reply::{INVALID_DATA_FORMAT, SERVER_ERROR};
+use crate::sink::events;
+use crate::splunk::EventForm;
 
 /// Records of one request (developer guide, "HTTP endpoint delivery request and response
 /// specifications"). It holds for all kinds: the records of a refused request become lines.
@@ -30,7 +33,13 @@ pub enum Envelope {
         /// Whether bodies are packed with gzip.
         packs: bool,
     },
+    /// Of a Splunk event collector: one record after the other, as they are.
+    Collector(EventForm),
 }
+
+/// Bytes of what a Splunk event collector gets at once: the most that records wait for (model,
+/// SplunkBufferingSizeInMBs). What one record becomes may be more.
+const COLLECTOR_BYTES_USUAL: usize = 5 * 1024 * 1024;
 
 impl Envelope {
     /// That of a destination, if it gets requests.
@@ -40,6 +49,7 @@ impl Envelope {
             Kind::HttpEndpoint(endpoint) => Some(Self::Endpoint {
                 packs: endpoint.packs,
             }),
+            Kind::Splunk(splunk) => Some(Self::Collector(splunk.form)),
         }
     }
 
@@ -47,7 +57,7 @@ impl Envelope {
     pub fn compression(self) -> Compression {
         match self {
             Self::Endpoint { packs: true } => Compression::Gzip,
-            Self::Endpoint { packs: false } => Compression::Uncompressed,
+            Self::Endpoint { packs: false } | Self::Collector(_) => Compression::Uncompressed,
         }
     }
 
@@ -55,6 +65,7 @@ impl Envelope {
     pub fn body_bytes_usual(self) -> usize {
         match self {
             Self::Endpoint { .. } => BODY_BYTES_MAX,
+            Self::Collector(_) => COLLECTOR_BYTES_USUAL,
         }
     }
 
@@ -62,6 +73,18 @@ impl Envelope {
     pub fn exception(self) -> &'static str {
         match self {
             Self::Endpoint { .. } => "HttpEndpoint.DestinationException",
+            Self::Collector(_) => SERVER_ERROR,
+        }
+    }
+
+    /// AWS's word for a record that the destination never takes, and why it does not, if that is
+    /// certain of what stands in the body: others are not to be refused with it.
+    pub fn fault(self, written: &[u8]) -> Option<(&'static str, String)> {
+        match self {
+            Self::Endpoint { .. } | Self::Collector(EventForm::Raw) => None,
+            Self::Collector(EventForm::Event) => {
+                events::fault(written).map(|why| (INVALID_DATA_FORMAT, why))
+            }
         }
     }
 
@@ -75,6 +98,7 @@ impl Envelope {
                 head.extend_from_slice(rest.as_bytes());
                 head
             }
+            Self::Collector(_) => Vec::new(),
         }
     }
 
@@ -82,6 +106,7 @@ impl Envelope {
     pub fn between(self) -> &'static [u8] {
         match self {
             Self::Endpoint { .. } => b",",
+            Self::Collector(_) => b"",
         }
     }
 
@@ -89,6 +114,7 @@ impl Envelope {
     pub fn end(self) -> &'static [u8] {
         match self {
             Self::Endpoint { .. } => b"]}",
+            Self::Collector(_) => b"",
         }
     }
 
@@ -105,6 +131,12 @@ impl Envelope {
                 }
                 out.extend_from_slice(RECORD_END);
             }
+            Self::Collector(_) => {
+                out.extend_from_slice(data);
+                if !has_end {
+                    out.extend_from_slice(delimiter);
+                }
+            }
         }
     }
 
@@ -118,6 +150,7 @@ impl Envelope {
                 let bodies = bodies.min(2 * BODY_BYTES_MAX as u64);
                 if packs { bodies / 2 } else { bodies }
             }
+            Self::Collector(_) => bytes.min(2 * COLLECTOR_BYTES_USUAL as u64),
         }
     }
 }

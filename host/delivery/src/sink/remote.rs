@@ -1,10 +1,12 @@
 //! Where requests go, by the kind of the destination.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use types::Invalid;
+use types::{Clock, Invalid};
 
 use super::Answer;
+use super::collector::Collector;
 use super::endpoint::Endpoint;
 use crate::delivery_stream::{DeliveryStream, Destination};
 use crate::endpoints::Endpoints;
@@ -19,6 +21,35 @@ pub struct Sending<'a> {
     pub endpoints: &'a Arc<dyn Endpoints>,
     /// What they are named with.
     pub naming: &'a NamingKey,
+    /// What is waited by.
+    pub clock: &'a Arc<dyn Clock>,
+    /// The numbers of the delivery stream and of the lane.
+    pub lane: (u64, (u64, u32)),
+}
+
+/// How long what Splunk took may be unacknowledged before that is shown: indexing takes a while.
+const UNACKNOWLEDGED_SHOWN_AFTER: Duration = Duration::from_secs(60);
+
+/// A request that was taken and not acknowledged.
+#[derive(Clone, Copy, Debug)]
+pub struct Unacknowledged {
+    /// How long ago it was taken.
+    since: Duration,
+    /// After how long it is sent again.
+    within: Duration,
+}
+
+impl Unacknowledged {
+    /// What to show of it; `None`: nothing yet.
+    pub fn shown(self) -> Option<String> {
+        let (seconds, within) = (self.since.as_secs(), self.within.as_secs());
+        (self.since >= UNACKNOWLEDGED_SHOWN_AFTER).then(|| {
+            format!(
+                "the destination has taken what was sent and not acknowledged it for {seconds} s; \
+                 after {within} s it is sent again"
+            )
+        })
+    }
 }
 
 /// Where the requests of one cut go.
@@ -26,6 +57,8 @@ pub struct Sending<'a> {
 pub enum Remote {
     /// To an HTTP endpoint.
     Endpoint(Endpoint),
+    /// To a Splunk event collector.
+    Collector(Collector),
 }
 
 impl Remote {
@@ -45,6 +78,10 @@ impl Remote {
                 let endpoint = Endpoint::begin(sending, &stream.arn, (of_cut, now));
                 Ok(Some(Self::Endpoint(endpoint)))
             }
+            (Kind::Splunk(of_cut), Kind::Splunk(now)) => {
+                let collector = Collector::begin(sending, (of_cut, now));
+                Ok(Some(Self::Collector(collector)))
+            }
             (of_cut, now) => Err(Invalid(format!(
                 "a cut is for {}, and the delivery stream has {} by now",
                 of_cut.name(),
@@ -57,7 +94,8 @@ impl Remote {
     pub fn is_in_force(&self, stream: &DeliveryStream) -> bool {
         match (self, &stream.destination.kind) {
             (Self::Endpoint(endpoint), Kind::HttpEndpoint(now)) => endpoint.is_in_force(now),
-            (Self::Endpoint(_), _) => false,
+            (Self::Collector(collector), Kind::Splunk(now)) => collector.is_in_force(now),
+            (Self::Endpoint(_) | Self::Collector(_), _) => false,
         }
     }
 
@@ -65,6 +103,26 @@ impl Remote {
     pub async fn hand(&self, piece: Piece, place: Place) -> Answer {
         match self {
             Self::Endpoint(endpoint) => endpoint.hand(piece, place).await,
+            Self::Collector(collector) => collector.hand(piece, place).await,
+        }
+    }
+
+    /// A request that was taken, and of which more is to be heard.
+    pub fn unacknowledged(&self) -> Option<Unacknowledged> {
+        let Self::Collector(collector) = self else {
+            return None;
+        };
+        Some(Unacknowledged {
+            since: collector.unacknowledged_for()?,
+            within: collector.acknowledged_within(),
+        })
+    }
+
+    /// Whether what was taken is taken once more when it is sent once more.
+    pub fn knows_nothing_again(&self) -> bool {
+        match self {
+            Self::Endpoint(_) => false,
+            Self::Collector(_) => true,
         }
     }
 }

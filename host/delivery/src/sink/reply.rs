@@ -112,6 +112,7 @@ mod tests {
             is_encoded: false,
             has_length: true,
             body: br#"{"requestId":"a-1","timestamp":1578090903599}"#.to_vec(),
+            ..Reply::default()
         }
     }
 

@@ -56,6 +56,8 @@ pub struct Requests {
     open: Option<Open>,
     /// The record of which not all may have come.
     source: Option<Source>,
+    /// Records that the destination would refuse with all others of their request.
+    faulty: Lines,
     /// Numbers of the next request, and of the next object of refused records.
     part: u16,
     refused_part: u16,
@@ -71,13 +73,15 @@ struct Open {
     records: usize,
     holds: Counts,
     /// Where it was refused: why, and what became of its records so far.
-    lines: Option<Lines>,
+    refused: Option<(Refused, Lines)>,
 }
 
-/// Records of a refused request.
+/// Records that the destination does not take, as lines.
+#[derive(Default)]
 struct Lines {
-    why: Refused,
     lines: Chunks,
+    /// What the lines hold of the object that has begun.
+    holds: Counts,
     ended: Vec<(PutPayload, Counts)>,
 }
 
@@ -89,6 +93,8 @@ struct Source {
     fragment: Vec<u8>,
     records: usize,
     delivered_bytes: u64,
+    /// Why the destination would never take it: one of AWS's words, and what is wrong.
+    fault: Option<(&'static str, String)>,
 }
 
 /// A record that becomes more than one request can hold.
@@ -107,6 +113,7 @@ impl Requests {
             terms,
             open: None,
             source: None,
+            faulty: Lines::default(),
             part: 0,
             refused_part: 0,
             counts: Counts::default(),
@@ -124,6 +131,7 @@ impl Requests {
             fragment: Vec::new(),
             records: 0,
             delivered_bytes: 0,
+            fault: None,
         });
     }
 
@@ -137,7 +145,13 @@ impl Requests {
         if source.records > 0 {
             source.fragment.extend_from_slice(envelope.between());
         }
+        let from = source.fragment.len();
         envelope.write(&mut source.fragment, data, delimiter);
+        if source.fault.is_none() {
+            // It was written there just now.
+            let written = source.fragment.get(from..).unwrap_or_default();
+            source.fault = envelope.fault(written);
+        }
         source.records += 1;
         source.delivered_bytes += data.len() as u64;
     }
@@ -145,6 +159,10 @@ impl Requests {
     /// No more comes of the record. It is given back where no request can hold it.
     pub fn end_source(&mut self) -> Option<TooLarge> {
         let source = self.source.take()?;
+        if let Some((code, why)) = &source.fault {
+            self.leave_out(&source, (code, why));
+            return None;
+        }
         let envelope = self.terms.envelope;
         let bytes = source.fragment.len() + envelope.between().len();
         if source.records > RECORDS_MAX || ENVELOPE_BYTES_MAX + bytes > BODY_BYTES_MAX {
@@ -170,25 +188,22 @@ impl Requests {
     }
 
     fn begin_request(&mut self) -> Open {
-        let lines = self.terms.answers.refused(self.part).map(|why| Lines {
-            why: why.clone(),
-            lines: Chunks::default(),
-            ended: Vec::new(),
-        });
+        let refused = self.terms.answers.refused(self.part);
+        let refused = refused.map(|why| (why.clone(), Lines::default()));
         let place = Place {
             part: self.part,
             ..self.terms.place
         };
         let id = self.terms.naming.uuid(place);
         let head = self.terms.envelope.head(&id, self.terms.made_at);
-        if lines.is_none() {
+        if refused.is_none() {
             self.encoder.write(&head);
         }
         Open {
             body_bytes: head.len(),
             records: 0,
             holds: Counts::default(),
-            lines,
+            refused,
         }
     }
 
@@ -200,39 +215,70 @@ impl Requests {
         };
         open.body_bytes += between.len() + source.fragment.len();
         open.records += source.records;
-        let one = Counts {
-            records_in: 1,
-            bytes_in: source.data.len() as u64,
-            ..Counts::default()
-        };
-        match &mut open.lines {
+        match &mut open.refused {
             None => {
                 self.encoder.write(between);
                 self.encoder.write(&source.fragment);
                 open.holds = open.holds.and(Counts {
                     delivered: 1,
                     bytes_delivered: source.delivered_bytes,
-                    ..one
+                    ..source.counted()
                 });
             }
-            Some(lines) => {
-                lines.write(source, self.terms.envelope, &mut self.line);
-                open.holds = open.holds.and(Counts { failed: 1, ..one });
-                if lines.lines.len() >= FAILED_OBJECT_BYTES_MAX {
-                    lines.end(&mut open.holds);
-                }
+            Some((why, lines)) => {
+                let (code, message) = why.words(self.terms.envelope.exception());
+                let failure = Failure {
+                    code,
+                    message,
+                    reason: None,
+                    attempts: why.attempts.saturating_add(source.history.attempts),
+                };
+                let ended_at = Timestamp(why.ended_at_ms);
+                lines.write(source, (failure, ended_at), &mut self.line);
             }
         }
     }
 
-    /// Ends the request that has begun, if one has. Whether one had.
-    pub fn end_request(&mut self) -> bool {
-        let Some(open) = self.open.take() else {
-            return false;
+    /// A record goes into the error output by itself, which no request is the worse for.
+    fn leave_out(&mut self, source: &Source, (code, message): (&str, &str)) {
+        let failure = Failure {
+            code,
+            message,
+            reason: None,
+            attempts: source.history.attempts.saturating_add(1),
         };
+        let ended_at = self.terms.made_at;
+        self.faulty
+            .write(source, (failure, ended_at), &mut self.line);
+        self.take_lines_of_faulty();
+    }
+
+    fn take_lines_of_faulty(&mut self) {
+        let ended = std::mem::take(&mut self.faulty.ended);
+        self.end_lines(ended);
+    }
+
+    fn end_lines(&mut self, ended: Vec<(PutPayload, Counts)>) {
+        for (content, holds) in ended {
+            let part = self.refused_part;
+            self.refused_part = self.after(part);
+            self.end((part, PieceKind::Refused), content, holds);
+        }
+    }
+
+    /// Ends the request that has begun, if one has, and the lines of records that are in none.
+    pub fn end_request(&mut self) {
+        if let Some(open) = self.open.take() {
+            self.end_open(open);
+        }
+        self.faulty.end();
+        self.take_lines_of_faulty();
+    }
+
+    fn end_open(&mut self, open: Open) {
         let part = self.part;
         self.part = self.after(part);
-        match open.lines {
+        match open.refused {
             None => {
                 self.encoder.write(self.terms.envelope.end());
                 let holds = Counts {
@@ -244,17 +290,11 @@ impl Requests {
                     None => self.broken = Some(format!("request {part} has no content")),
                 }
             }
-            Some(mut lines) => {
-                let mut holds = open.holds;
-                lines.end(&mut holds);
-                for (content, holds) in lines.ended {
-                    let part = self.refused_part;
-                    self.refused_part = self.after(part);
-                    self.end((part, PieceKind::Refused), content, holds);
-                }
+            Some((_, mut lines)) => {
+                lines.end();
+                self.end_lines(lines.ended);
             }
         }
-        true
     }
 
     fn end(&mut self, (part, kind): (u16, PieceKind), content: PutPayload, holds: Counts) {
@@ -295,18 +335,16 @@ impl Requests {
         let source = self.source.as_ref().map_or(0, |source| {
             source.data.capacity() + source.fragment.capacity()
         });
-        let lines = self.open.as_ref().and_then(|open| open.lines.as_ref());
-        let lines = lines.map_or(0, |lines| {
-            let ended = lines.ended.iter();
-            let ended: usize = ended.map(|(content, _)| content.content_length()).sum();
-            ended + lines.lines.held_bytes()
-        });
+        let refused = self.open.as_ref().and_then(|open| open.refused.as_ref());
+        let lines = refused.map_or(0, |(_, lines)| lines.held_bytes());
+        let lines = lines + self.faulty.held_bytes();
         source + lines + self.line.capacity() + self.encoder.held_bytes()
     }
 
     /// Lets everything go.
     pub fn forget(&mut self) {
         (self.open, self.source, self.line) = (None, None, Vec::new());
+        self.faulty = Lines::default();
         self.encoder.forget();
         self.ready.clear();
     }
@@ -324,34 +362,56 @@ impl Requests {
     }
 }
 
+impl Source {
+    /// The record, as one that came in.
+    fn counted(&self) -> Counts {
+        Counts {
+            records_in: 1,
+            bytes_in: self.data.len() as u64,
+            ..Counts::default()
+        }
+    }
+}
+
 impl Lines {
-    fn write(&mut self, source: &Source, envelope: Envelope, line: &mut Vec<u8>) {
-        let (code, message) = self.why.words(envelope.exception());
-        let attempts = self.why.attempts;
-        let failure = Failure {
-            code,
-            message,
-            reason: None,
-            attempts: attempts.saturating_add(source.history.attempts),
-        };
+    /// Writes the line of a record that failed for the last time then.
+    fn write(
+        &mut self,
+        source: &Source,
+        (failure, ended_at): (Failure<'_>, Timestamp),
+        line: &mut Vec<u8>,
+    ) {
         let record = (&source.data[..], source.history.arrival);
-        let ended_at = Timestamp(self.why.ended_at_ms);
         line.clear();
         failed_record::write_line(line, record, failure, ended_at, None);
         self.lines.write(line);
+        self.holds = self.holds.and(Counts {
+            failed: 1,
+            ..source.counted()
+        });
+        if self.lines.len() >= FAILED_OBJECT_BYTES_MAX {
+            self.end();
+        }
     }
 
-    /// Ends the object that has begun: it holds what is counted so far.
-    fn end(&mut self, holds: &mut Counts) {
+    /// Ends the object that has begun.
+    fn end(&mut self) {
         if self.lines.is_empty() {
             return;
         }
         let content = std::mem::take(&mut self.lines).finish();
         let holds = Counts {
             failed_objects: 1,
-            ..std::mem::take(holds)
+            ..std::mem::take(&mut self.holds)
         };
         self.ended.push((content, holds));
+    }
+
+    /// Bytes of memory that they take.
+    fn held_bytes(&self) -> usize {
+        let ended = self.ended.iter();
+        let ended: usize = ended.map(|(content, _)| content.content_length()).sum();
+        ended + self.lines.held_bytes()
     }
 }
 

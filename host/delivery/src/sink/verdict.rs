@@ -6,7 +6,7 @@ use super::Answer;
 use crate::answers::Fault;
 use crate::endpoints::Reply;
 
-/// Characters of a destination's own words that are kept: of an answer, and of a connection's error.
+/// Characters of a destination's own words that are kept: of an answer, of a connection's error.
 const WORDS_CHARS_MAX: usize = 160;
 
 /// What an answer says of the records of a request.

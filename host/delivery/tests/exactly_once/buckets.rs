@@ -234,6 +234,18 @@ impl Buckets {
         took
     }
 
+    /// The same of content that has no name: what comes once more is found by what it holds.
+    pub async fn take_anew(&self, bucket: &str, content: Bytes) -> Took {
+        let name = {
+            let state = self.lock();
+            let taken = state.objects.iter().filter(|(name, _)| name.0 == bucket);
+            let mut same = taken.clone().filter(|(_, there)| **there == content);
+            let next = || (bucket.to_owned(), format!("{:08}", taken.clone().count()));
+            same.next().map_or_else(next, |(name, _)| name.clone())
+        };
+        self.take(name, content).await
+    }
+
     async fn put(&self, name: Name, content: Bytes) -> Result<Created, ObjectError> {
         let failed = || ObjectError::Failed("the store broke off".to_owned());
         match self.begin(&name.0) {

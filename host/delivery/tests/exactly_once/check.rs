@@ -29,8 +29,12 @@ pub enum Through {
     Refused,
 }
 
-/// What stands in the names of objects of records that an endpoint refused.
-const REFUSED: &str = "http-endpoint-failed/";
+/// What stands in the names of objects of records that an endpoint, or a collector, refused.
+const REFUSED: [&str; 2] = ["http-endpoint-failed/", "splunk-failed/"];
+
+fn is_refused(key: &str) -> bool {
+    REFUSED.iter().any(|refused| key.contains(refused))
+}
 
 /// Records of a lane that are in order: those that an endpoint refused go a way of their own.
 type Way = (u32, bool);
@@ -67,7 +71,7 @@ pub fn found(entries: &BTreeMap<Id, Entry>, buckets: &Buckets) -> Found {
     let mut objects: Vec<_> = buckets.objects().into_iter().collect();
     objects.sort_by_key(|(name, _)| order(name));
     for ((bucket, key), content) in objects {
-        let is_failed = key.contains("processing-failed/") || key.contains(REFUSED);
+        let is_failed = key.contains("processing-failed/") || is_refused(&key);
         let ids: Vec<Id> = if bucket == ENDPOINT {
             let records = records_of(&content);
             records.iter().map(|record| id_in(record)).collect()
@@ -84,7 +88,7 @@ pub fn found(entries: &BTreeMap<Id, Entry>, buckets: &Buckets) -> Found {
         let lane = entries[ids.first().expect("no object is empty")].lane;
         let strange = ids.iter().find(|id| entries[*id].lane != lane);
         assert_eq!(strange, None, "{bucket}/{key} holds records of two lanes");
-        let way = (lane, key.contains(REFUSED));
+        let way = (lane, is_refused(&key));
         if is_failed {
             found.failed_objects += 1;
             failed.entry(way).or_default().extend(ids);

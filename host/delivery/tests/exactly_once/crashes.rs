@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 
 use crate::buckets::{Buckets, Does, Put};
 use crate::check::{Through, check};
+use crate::collector::splunk_destination;
 use crate::endpoint::{ENDPOINT, http_destination};
 use crate::ledger::{Kind, Ledger, any_kind, any_weight};
 use crate::world::{Components, Ground, NAME, Origin, World, caller, destination, processing};
@@ -30,6 +31,13 @@ const ROUNDS_WITH_A_FAILURE: u32 = 3;
 const ROUNDS_HEAVY: u32 = 2;
 /// Crashed processes that are brought to their end at the same time.
 const SURVIVORS_MAX: usize = 8;
+
+/// Where requests go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum To {
+    Endpoint,
+    Splunk,
+}
 
 /// What is recorded.
 #[derive(Clone, Copy)]
@@ -45,8 +53,8 @@ pub struct Case {
     failing_sync: Option<(u64, AfterFailedSync)>,
     /// Records are lines and heavy ones.
     is_heavy: bool,
-    /// Records go to an HTTP endpoint that refuses some and breaks off now and then.
-    to_endpoint: bool,
+    /// Records become requests to a place that refuses some and breaks off now and then.
+    to: Option<To>,
     /// Records are gzip but for some, and are decompressed.
     decompresses: bool,
 }
@@ -60,7 +68,7 @@ impl Case {
             is_refused_again: false,
             failing_sync: None,
             is_heavy: false,
-            to_endpoint: false,
+            to: None,
             decompresses: false,
         }
     }
@@ -85,9 +93,9 @@ impl Case {
         match self.plugin {
             // What is no line is no gzip either.
             _ if self.decompresses => Through::Parser,
-            None if self.order == Some(Order::Skip) || self.to_endpoint => Through::Skipped,
+            None if self.order == Some(Order::Skip) || self.to.is_some() => Through::Skipped,
             None => Through::Nothing,
-            Some(_) if self.to_endpoint => Through::Refused,
+            Some(_) if self.to.is_some() => Through::Refused,
             Some(_) if self.is_heavy => Through::Limited,
             Some("parse-access-log") => Through::Parser,
             Some(_) => Through::Filter,
@@ -117,8 +125,11 @@ async fn record(ground: Ground, case: Case) -> Run {
         let processors = first["ProcessingConfiguration"]["Processors"].as_array_mut();
         processors.unwrap().push(json!({"Type": "Decompression"}));
     }
-    if case.to_endpoint {
-        first = http_destination("first", case.plugin);
+    if let Some(to) = case.to {
+        first = match to {
+            To::Endpoint => http_destination("first", case.plugin),
+            To::Splunk => splunk_destination("first", case.plugin),
+        };
         ground
             .buckets
             .rule(|call, bucket| match (bucket, call % 6) {
@@ -137,12 +148,17 @@ async fn record(ground: Ground, case: Case) -> Run {
                 "Prefix": "b/", "CompressionFormat": "UNCOMPRESSED",
                 "BufferingHints": {"SizeInMBs": 1, "IntervalInSeconds": 900},
             });
-            let updated = if case.to_endpoint {
-                let packed = json!({"RequestConfiguration": {"ContentEncoding": "GZIP"}});
-                let member = "HttpEndpointDestinationUpdate";
-                world.update_as(member, 1, &packed).await
-            } else {
-                world.update(1, &second).await
+            let updated = match case.to {
+                Some(To::Endpoint) => {
+                    let packed = json!({"RequestConfiguration": {"ContentEncoding": "GZIP"}});
+                    let member = "HttpEndpointDestinationUpdate";
+                    world.update_as(member, 1, &packed).await
+                }
+                Some(To::Splunk) => {
+                    let other = json!({"S3Update": {"CompressionFormat": "GZIP"}});
+                    world.update_as("SplunkDestinationUpdate", 1, &other).await
+                }
+                None => world.update(1, &second).await,
             };
             assert!(updated.is_ok() || case.failing_sync.is_some());
         }
@@ -377,7 +393,20 @@ async fn a_crash_anywhere_sends_each_record_in_one_request_or_puts_it_into_the_e
     for plugin in [None, Some("parse-access-log")] {
         let components = Components::of(&["parse-access-log"]);
         let case = Case {
-            to_endpoint: true,
+            to: Some(To::Endpoint),
+            ..Case::of(Origin::Direct, plugin)
+        };
+        println!("{}", crash_everywhere(&components, case).await);
+    }
+}
+
+/// It is there at least once: what is sent once more is the same request.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_anywhere_sends_splunk_each_record_in_one_request_that_may_come_again() {
+    for plugin in [None, Some("parse-access-log")] {
+        let components = Components::of(&["parse-access-log"]);
+        let case = Case {
+            to: Some(To::Splunk),
             ..Case::of(Origin::Direct, plugin)
         };
         println!("{}", crash_everywhere(&components, case).await);

@@ -11,11 +11,14 @@ use serde_json::{Value, json};
 use types::Invalid;
 
 use crate::buckets::{Buckets, Took};
+use crate::collector;
 use crate::world::{destination, processing};
 
 /// Where requests lie.
 pub const ENDPOINT: &str = "endpoint";
 pub const URL: &str = "https://endpoint.example/take?it=all";
+/// What all URLs begin with that are called by somebody.
+pub const PLACE: &str = "https://endpoint.example/";
 pub const KEY: &str = "let me in";
 
 /// A destination at the endpoint, with what it refuses in `bucket`.
@@ -35,6 +38,10 @@ pub fn http_destination(bucket: &str, plugin: Option<&str>) -> Value {
 /// The data of all records of a request.
 pub fn records_of(body: &[u8]) -> Vec<String> {
     let text = text_of(body);
+    if !text.starts_with("{\"requestId\"") {
+        // A collector has them one after the other.
+        return text.split_inclusive('\n').map(str::to_owned).collect();
+    }
     let body: Value = serde_json::from_str(&text).unwrap();
     let records = body["records"].as_array().unwrap().iter();
     let data = records.map(|record| {
@@ -62,7 +69,7 @@ fn check(request: &EndpointRequest, body: &[u8]) -> String {
         let found = request.headers.iter().find(|(known, _)| *known == name);
         found.map(|(_, value)| value.as_str())
     };
-    assert!(request.url.starts_with("https://endpoint.example/"));
+    assert!(request.url.starts_with(PLACE));
     assert_eq!(header("content-type"), Some("application/json"));
     assert_eq!(header("x-amz-firehose-protocol-version"), Some("1.0"));
     let arn = "arn:aws:firehose:eu-west-1:000000000000:deliverystream/hose";
@@ -82,7 +89,7 @@ fn check(request: &EndpointRequest, body: &[u8]) -> String {
 #[async_trait]
 impl Endpoints for Buckets {
     fn permits(&self, url: &str) -> Result<(), Invalid> {
-        if url.starts_with("https://endpoint.example/") {
+        if url.starts_with(PLACE) {
             Ok(())
         } else {
             Err(Invalid(format!("{url} is called by nobody")))
@@ -90,6 +97,9 @@ impl Endpoints for Buckets {
     }
 
     async fn post(&self, request: EndpointRequest) -> Result<Reply, NoReply> {
+        if collector::is_asked(&request) {
+            return collector::answer(self, request).await;
+        }
         let body = Bytes::from(request.body.concat());
         let id = check(&request, &body);
         let answer = |status, id: &str| Reply {
@@ -100,6 +110,7 @@ impl Endpoints for Buckets {
             body: json!({"requestId": id, "timestamp": 1, "errorMessage": "told"})
                 .to_string()
                 .into_bytes(),
+            ..Reply::default()
         };
         match self.take((ENDPOINT.to_owned(), id.clone()), body).await {
             Took::Well(Created::New | Created::There) => Ok(answer(200, &id)),

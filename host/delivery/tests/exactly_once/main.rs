@@ -15,6 +15,7 @@ mod backlog;
 mod buckets;
 mod check;
 mod closed_shards;
+mod collector;
 mod crashes;
 mod damaged;
 mod deleted;

@@ -329,6 +329,8 @@ impl World {
         let mut input = json!({"DeliveryStreamName": NAME});
         let member = if destination.get("EndpointConfiguration").is_some() {
             "HttpEndpointDestinationConfiguration"
+        } else if destination.get("HECEndpoint").is_some() {
+            "SplunkDestinationConfiguration"
         } else {
             "ExtendedS3DestinationConfiguration"
         };

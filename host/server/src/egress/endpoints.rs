@@ -13,7 +13,9 @@ use bytes::Bytes;
 use delivery::endpoints::{
     ANSWER_BYTES_MAX, ANSWER_TIME_MAX, EndpointRequest, Endpoints, NoReply, Reply,
 };
-use http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, USER_AGENT};
+use http::header::{
+    CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, SET_COOKIE, USER_AGENT,
+};
 use http::{HeaderValue, Method, Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
@@ -85,15 +87,21 @@ impl EndpointCalls {
         self.permits_url(&url).map_err(NoReply::Forbidden)?;
         let forbids = |address| self.forbids(&url, address);
         let found = addresses(&*self.resolver, url.host(), forbids).await;
-        let stream = connect(&found.map_err(not_sent)?, url.port()).await;
+        let mut found = found.map_err(not_sent)?;
+        // The order of the others stays.
+        found.sort_by_key(|address| Some(*address) != request.address);
+        let stream = connect(&found, url.port()).await;
         let stream = stream.map_err(not_sent)?;
+        let address = stream.peer_addr().ok().map(|peer| peer.ip());
         let request = post(&url, request)?;
-        if !url.is_https() {
-            return ask(stream, request).await;
-        }
-        let tls = self.tls.get_or_try_init(native_tls).await?;
-        let secured = secure(tls, &url, stream).await.map_err(not_sent)?;
-        ask(secured, request).await
+        let reply = if url.is_https() {
+            let tls = self.tls.get_or_try_init(native_tls).await?;
+            let secured = secure(tls, &url, stream).await.map_err(not_sent)?;
+            ask(secured, request).await?
+        } else {
+            ask(stream, request).await?
+        };
+        Ok(Reply { address, ..reply })
     }
 }
 
@@ -171,12 +179,17 @@ async fn read(answered: Response<Incoming>) -> Result<Reply, NoReply> {
     let (head, mut body) = answered.into_parts();
     let kind = head.headers.get(CONTENT_TYPE);
     let kind = kind.and_then(|kind| kind.to_str().ok());
+    let cookies = head.headers.get_all(SET_COOKIE).iter();
     let mut reply = Reply {
         status: head.status.as_u16(),
         content_type: kind.map(str::to_owned),
         is_encoded: head.headers.contains_key(CONTENT_ENCODING),
         has_length: head.headers.contains_key(CONTENT_LENGTH),
         body: Vec::new(),
+        address: None,
+        cookies: cookies
+            .filter_map(|cookie| cookie.to_str().ok().map(str::to_owned))
+            .collect(),
     };
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| NoReply::Broken(error.to_string()))?;
@@ -263,6 +276,7 @@ mod tests {
             url: url.to_owned(),
             headers: Vec::new(),
             body: vec![Bytes::from_static(b"one"), Bytes::from_static(b"two")],
+            address: None,
         }
     }
 
