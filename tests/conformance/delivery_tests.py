@@ -51,6 +51,49 @@ class DeliveryStreams(Deliveries, unittest.TestCase):
         wanted = example("redact-card-numbers", "redacted.txt").splitlines()
         self.assertEqual(unpacked(content), wanted)
 
+    def test_records_lie_below_the_keys_that_a_query_finds_in_them(self):
+        def processor(kind, **parameters):
+            said = [
+                {"ParameterName": name, "ParameterValue": value}
+                for name, value in parameters.items()
+            ]
+            return {"Type": kind, "Parameters": said}
+
+        query = '{customer: .customer.id, year: (.at | strftime("%Y"))}'
+        processors = [
+            processor("RecordDeAggregation", SubRecordType="JSON"),
+            processor(
+                "MetadataExtraction", MetadataExtractionQuery=query, JsonParsingEngine="JQ-1.6"
+            ),
+            DELIMITER,
+        ]
+        partitioning = {"Enabled": True, "RetryOptions": {"DurationInSeconds": 60}}
+        destination = extended_s3(
+            self.bucket,
+            *processors,
+            Prefix="c=!{partitionKeyFromQuery:customer}/!{partitionKeyFromQuery:year}/",
+            ErrorOutputPrefix="failed/!{firehose:error-output-type}/",
+            BufferingHints={"SizeInMBs": 64, "IntervalInSeconds": 60},
+            DynamicPartitioningConfiguration=partitioning,
+        )
+        self.create(destination)
+        [described] = self.describe()["Destinations"]
+        extended = described["ExtendedS3DestinationDescription"]
+        self.assertEqual(extended["DynamicPartitioningConfiguration"], partitioning)
+
+        def event(customer, at):
+            return json.dumps({"customer": {"id": customer}, "at": at}).encode()
+
+        first, second, third = event("a", 0), event("b", 86_400), event("a", 31_536_000)
+        self.put(first + second, third, b"{}")
+        self.flush()
+        found = {key.rpartition("/")[0]: content for key, content in self.objects()}
+        lines = {"c=a/1970": first, "c=b/1970": second, "c=a/1971": third}
+        failed = json.loads(found.pop("failed/processing-failed"))
+        self.assertEqual(found, {folder: line + b"\n" for folder, line in lines.items()})
+        self.assertEqual(failed["errorCode"], "DynamicPartitioning.MetadataExtractionFailed")
+        self.assertEqual(base64.b64decode(failed["rawData"]), b"{}")
+
     def test_log_events_become_lines_and_all_records_are_backed_up_as_they_came(self):
         processors = [
             {

@@ -1,7 +1,8 @@
 //! Every operation of Data Firehose over HTTP, one file each, as in `host/delivery/src/ops`, and
 //! what becomes of the records: `deliver` and `deliver_stream` without a transform, `transform`,
 //! `swap`, `life` and `restart` with one, `processors` what they become before it, `prefixes` where
-//! they lie, `http_endpoint` at an endpoint, and `splunk` at a double of an event collector.
+//! they lie, `partitioning` by keys of their own, `http_endpoint` at an endpoint, and `splunk` at a
+//! double of an event collector.
 #![expect(
     clippy::unwrap_used,
     reason = "an answer without its members fails the test"
@@ -24,6 +25,7 @@ mod list_tags_for_delivery_stream;
 mod naming;
 mod object_names;
 mod pages;
+mod partitioning;
 mod plugin_files;
 mod posted;
 mod prefixes;

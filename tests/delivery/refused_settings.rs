@@ -121,7 +121,8 @@ async fn prefixes_that_name_nothing_are_refused() {
         ),
         (
             both("!{partitionKeyFromQuery:customer}/", "e/"),
-            "needs dynamic partitioning, which is not supported",
+            "Dynamic Partitioning Namespaces can only be part of a prefix expression when Dynamic \
+             Partitioning is enabled.",
         ),
         (
             both("a/", "!{what:ever}/"),
@@ -211,17 +212,16 @@ async fn what_is_not_served_is_refused_by_name_and_not_ignored() {
             json!({"DataFormatConversionConfiguration": {}}),
             "DataFormatConversionConfiguration",
         ),
-        (
-            json!({"DynamicPartitioningConfiguration": {"Enabled": true}}),
-            "DynamicPartitioningConfiguration",
-        ),
     ] {
         let told = format!("{what} is not supported.");
         are_refused(&client, more, "InvalidArgumentException", &told).await;
     }
     for kind in ["RecordDeAggregation", "MetadataExtraction"] {
         let more = json!({"ProcessingConfiguration": processing(&[(kind, &[])])});
-        let told = format!("A processor of type {kind} is not supported.");
+        let told = format!(
+            "class com.amazonaws.services.firehose.internal.model.{kind}Processor can only be \
+             present when Dynamic Partitioning is enabled."
+        );
         are_refused(&client, more, "InvalidArgumentException", &told).await;
     }
     end(service).await;

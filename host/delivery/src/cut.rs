@@ -9,6 +9,7 @@ use std::time::Duration;
 use store::{Frame, Position};
 use types::Timestamp;
 
+use crate::delivery_stream::Plan;
 use crate::pins::Pins;
 
 /// Bytes of an object at which another begins: those of the cut's frames so many times over, within
@@ -37,6 +38,9 @@ pub struct Cut {
     /// beyond one for each aggregate. `None` where an aggregate is delivered as it is: it was put
     /// directly, or a build that did so decided the cut.
     pub unpacked: Option<u64>,
+    /// How many they are beyond that where records come several in one, each of which counts for
+    /// itself.
+    pub divided: u64,
     /// Bytes of their frames.
     pub bytes: u64,
     /// The version of the delivery stream's configuration that it is delivered by.
@@ -54,7 +58,7 @@ impl Cut {
 
     /// How many records it has more than the log has places for them.
     pub fn extra(&self) -> u64 {
-        self.unpacked.unwrap_or(0)
+        self.unpacked.unwrap_or(0) + self.divided
     }
 
     /// What the cut was gathered as.
@@ -64,7 +68,10 @@ impl Cut {
             to: self.to,
             oldest: Some(self.oldest),
             records: self.records,
-            extra: self.extra(),
+            extra: Extra {
+                of_aggregates: self.unpacked.unwrap_or(0),
+                divided: self.divided,
+            },
             bytes: self.bytes,
         }
     }
@@ -79,6 +86,16 @@ pub struct Hints {
     pub interval: Duration,
 }
 
+impl Hints {
+    /// As a delivery stream has them.
+    pub fn of(plan: &Plan) -> Self {
+        Self {
+            size_bytes: plan.size_bytes,
+            interval: plan.interval,
+        }
+    }
+}
+
 /// Frames that wait to be cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gathering {
@@ -90,10 +107,32 @@ pub struct Gathering {
     pub oldest: Option<Timestamp>,
     /// Records so far.
     pub records: u64,
-    /// Those of them that are in an aggregate beyond one for each.
-    pub extra: u64,
+    /// Those of them that the log does not count.
+    pub extra: Extra,
     /// Bytes of their frames.
     pub bytes: u64,
+}
+
+/// How many records there are beyond those that the log counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extra {
+    /// Those in an aggregate beyond one for each.
+    pub of_aggregates: u64,
+    /// Those that come several in one, beyond one for each.
+    pub divided: u64,
+}
+
+impl Extra {
+    fn all(self) -> u64 {
+        self.of_aggregates + self.divided
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self {
+            of_aggregates: self.of_aggregates + other.of_aggregates,
+            divided: self.divided + other.divided,
+        }
+    }
 }
 
 impl Gathering {
@@ -104,22 +143,27 @@ impl Gathering {
             to: from,
             oldest: None,
             records: 0,
-            extra: 0,
+            extra: Extra::default(),
             bytes: 0,
         }
     }
 
     /// Adds the frame that comes next, with so many records beyond those that the log counts. A
     /// frame is never divided, so that a cut may be larger than its hint by the rest of one.
-    pub fn add(&mut self, frame: &Frame, extra: u64) {
+    pub fn add(&mut self, frame: &Frame, extra: Extra) {
         if self.oldest.is_none() {
             self.from = frame.position;
         }
         self.oldest.get_or_insert(frame.arrival);
         self.to = frame.end();
-        self.records += u64::from(frame.count) + extra;
-        self.extra += extra;
+        self.records += u64::from(frame.count) + extra.all();
+        self.extra = self.extra.and(extra);
         self.bytes += frame.body.len() as u64;
+    }
+
+    /// How many records it has in aggregates beyond one for each, where these are taken apart.
+    pub fn unpacked(&self, unpacks: bool) -> Option<u64> {
+        unpacks.then_some(self.extra.of_aggregates)
     }
 
     /// Everything before `next` was looked at, whether or not there was a frame.
@@ -172,21 +216,25 @@ mod tests {
     fn a_cut_is_full_when_its_size_is_reached() {
         let mut gathering = Gathering::new(Position(3));
         assert!(!gathering.is_full(HINTS));
-        gathering.add(&frame(5, 1_000, 99), 0);
+        gathering.add(&frame(5, 1_000, 99), Extra::default());
         assert!(!gathering.is_full(HINTS));
-        gathering.add(&frame(7, 2_000, 1), 3);
+        let extra = Extra {
+            of_aggregates: 2,
+            divided: 1,
+        };
+        gathering.add(&frame(7, 2_000, 1), extra);
         assert!(gathering.is_full(HINTS));
         assert_eq!((gathering.from, gathering.to), (Position(5), Position(9)));
         let counts = (gathering.records, gathering.extra, gathering.bytes);
-        assert_eq!(counts, (7, 3, 100));
+        assert_eq!(counts, (7, extra, 100));
     }
 
     #[test]
     fn a_cut_waits_from_the_arrival_of_its_oldest_record() {
         let mut gathering = Gathering::new(Position(0));
         assert_eq!(gathering.left(HINTS, Timestamp(0)), None);
-        gathering.add(&frame(0, 1_000, 1), 0);
-        gathering.add(&frame(1, 50_000, 1), 0);
+        gathering.add(&frame(0, 1_000, 1), Extra::default());
+        gathering.add(&frame(1, 50_000, 1), Extra::default());
         let left = |now| gathering.left(HINTS, Timestamp(now)).unwrap();
         assert_eq!(left(1_000), Duration::from_secs(60));
         assert_eq!(left(31_000), Duration::from_secs(30));

@@ -12,8 +12,10 @@ use wasm::{Absence, Choice, PluginName, Plugins, Qualifier};
 
 use crate::arn::{BucketName, DeliveryStreamArn, FunctionArn};
 use crate::compression::Compression;
+use crate::deaggregation::Deaggregation;
 use crate::decompression::Decompression;
 use crate::kind::Kind;
+use crate::partitioning::Partitioning;
 use crate::prefix::Prefixes;
 use crate::tables::LaneKey;
 use crate::zone::Zone;
@@ -168,6 +170,11 @@ pub struct Destination {
     pub delimiter: Option<String>,
     /// How records are unpacked before they go through anything, if the processing says so.
     pub decompression: Option<Decompression>,
+    /// How a record is taken apart before it goes through a plugin, if the processing says so.
+    pub deaggregation: Option<Deaggregation>,
+    /// How records are told apart by keys, each of which has objects of its own, if they are. It is
+    /// decided for good when the delivery stream is made.
+    pub partitioning: Option<Partitioning>,
     /// What kind of destination it is.
     pub kind: Kind,
     /// The bucket that all records go into as they came in, too, if one does (model,
@@ -209,6 +216,8 @@ impl Destination {
             transform: None,
             delimiter: None,
             decompression: None,
+            deaggregation: None,
+            partitioning: None,
             kind: Kind::Bucket,
             backup: None,
         }
@@ -222,7 +231,11 @@ impl Destination {
         const BYTES_PER_MIB: u64 = 1024 * 1024;
         Ok(Plan {
             bucket: BucketName::parse_arn(&self.bucket_arn)?,
-            prefixes: Prefixes::parse(self.prefix.as_deref(), self.error_output_prefix.as_deref())?,
+            prefixes: Prefixes::parse(
+                self.prefix.as_deref(),
+                self.error_output_prefix.as_deref(),
+                self.partitioning.is_some(),
+            )?,
             zone: match &self.custom_time_zone {
                 Some(id) => Zone::parse(id)?,
                 None => Zone::utc(),

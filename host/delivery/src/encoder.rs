@@ -16,6 +16,8 @@ use crate::packed::zstandard;
 /// Packs records into one object after another.
 pub struct Encoder {
     compression: Compression,
+    /// Objects may be very small and very many.
+    is_for_small: bool,
     open: Option<Open>,
     /// Why something that was written is in no object.
     broken: Option<io::Error>,
@@ -31,8 +33,7 @@ enum Open {
 }
 
 impl Open {
-    fn new(compression: Compression) -> io::Result<Self> {
-        let content = Chunks::default();
+    fn new(compression: Compression, content: Chunks) -> io::Result<Self> {
         Ok(match compression {
             Compression::Uncompressed => Self::Plain(content),
             Compression::Gzip => {
@@ -88,8 +89,17 @@ impl Encoder {
     pub fn new(compression: Compression) -> Self {
         Self {
             compression,
+            is_for_small: false,
             open: None,
             broken: None,
+        }
+    }
+
+    /// Packs into objects that take no more memory than they are long.
+    pub fn for_small_objects(compression: Compression) -> Self {
+        Self {
+            is_for_small: true,
+            ..Self::new(compression)
         }
     }
 
@@ -97,7 +107,15 @@ impl Encoder {
     pub fn write(&mut self, bytes: &[u8]) {
         let written = match &mut self.open {
             Some(open) => open.write(bytes),
-            none => Open::new(self.compression).and_then(|open| none.insert(open).write(bytes)),
+            none => {
+                let content = if self.is_for_small {
+                    Chunks::growing()
+                } else {
+                    Chunks::default()
+                };
+                let opened = Open::new(self.compression, content);
+                opened.and_then(|open| none.insert(open).write(bytes))
+            }
         };
         if let Err(error) = written {
             self.broken = Some(error);

@@ -247,6 +247,7 @@ impl LaneStep {
             tools,
             account,
             key,
+            name: arn.name.clone(),
             log,
             workplace: Arc::new(workplace),
             provenance: Arc::new(provenance),

@@ -69,11 +69,20 @@ struct Stretch {
     /// Those from there on that are not of the batch any more.
     before: usize,
     records: usize,
+    /// How many of them lie in each record of the frame, where these are taken apart.
+    times: Option<Vec<u32>>,
 }
 
 impl Stretches {
-    /// Adds so many records of a frame from a place on.
-    pub fn push(&mut self, frame: &Frame, (unpacks, place): (bool, Place), records: usize) {
+    /// Adds so many records of a frame from a place on; `times` says how many lie in each record of
+    /// the frame, where these are taken apart.
+    pub fn push(
+        &mut self,
+        frame: &Frame,
+        (unpacks, place): (bool, Place),
+        records: usize,
+        times: Option<Vec<u32>>,
+    ) {
         if records > 0 {
             self.0.push(Stretch {
                 frame: frame.clone(),
@@ -81,6 +90,7 @@ impl Stretches {
                 place,
                 before: 0,
                 records,
+                times,
             });
         }
     }
@@ -127,7 +137,9 @@ impl Stretch {
         let numbering = provenance.numbering;
         let (mut skipped, mut left) = (self.before, self.records);
         let mut is_whole = true;
-        user_records::tell(frame, (self.unpacks, self.place), |told: Told<'_>| {
+        let mut times = self.times.iter().flatten();
+        let is_divided = self.times.is_some();
+        let mut add = |told: Told<'_>| {
             if skipped > 0 {
                 skipped -= 1;
                 return true;
@@ -150,6 +162,14 @@ impl Stretch {
                 is_whole &= columns.partition_keys.push(told.partition_key.as_bytes());
             }
             true
+        };
+        user_records::tell(frame, (self.unpacks, self.place), |told: Told<'_>| {
+            let times = match times.next() {
+                Some(times) => *times,
+                None if is_divided => return false,
+                None => 1,
+            };
+            (0..times).all(|_| add(told))
         });
         if left > 0 || !is_whole {
             return Err(format!("{left} records of a batch are not in their frame"));
@@ -196,7 +216,7 @@ mod tests {
                     })
                     .unwrap();
                     let mut stretches = Stretches::default();
-                    stretches.push(&frame, (true, start), taken);
+                    stretches.push(&frame, (true, start), taken, None);
                     let gone = dropped.min(taken);
                     stretches.drain(gone);
                     let columns = stretches.make(&provenance).unwrap();
@@ -224,7 +244,7 @@ mod tests {
         };
         let frame = frame(&[b"a".to_vec(), aggregate(&[b"b", b"c"]), b"d".to_vec()]);
         let mut stretches = Stretches::default();
-        stretches.push(&frame, (true, Place::default()), 4);
+        stretches.push(&frame, (true, Place::default()), 4, None);
         let columns = stretches.make(&provenance).unwrap();
         let keys: Vec<&[u8]> = columns.partition_keys.iter().collect();
         assert_eq!(keys, [&b"key"[..], b"k", b"k", b"key"]);
@@ -233,5 +253,28 @@ mod tests {
         assert_eq!(columns.sequence_numbers, numbers);
         assert_eq!(columns.sub_sequence_numbers, [0, 0, 1, 0]);
         assert_eq!(columns.shard.as_deref(), Some("shardId-000000000003"));
+    }
+
+    #[test]
+    fn what_lies_in_one_record_has_its_metadata_each() {
+        let numbering = Numbering::new(ShardId(3), Second::of(Timestamp(1_000)));
+        let provenance = Provenance {
+            arn: String::new(),
+            numbering: Some(numbering),
+            is_replay: false,
+        };
+        let frame = frame(&[b"a", b"b", b"c", b"d"]);
+        let mut stretches = Stretches::default();
+        // Of the second nothing comes, and of the last not all is taken.
+        let times = Some(vec![3, 0, 1, 2]);
+        stretches.push(&frame, (true, Place::default()), 6, times);
+        let number = |place| numbering.record(store::Position(place), Timestamp(5));
+        let all = [0, 0, 0, 2, 3, 3].map(number);
+        let columns = stretches.make(&provenance).unwrap();
+        assert_eq!(columns.sequence_numbers, all);
+        stretches.drain(2);
+        let columns = stretches.make(&provenance).unwrap();
+        assert_eq!(columns.sequence_numbers, all[2..]);
+        assert_eq!(columns.arrivals_ms, [5; 4]);
     }
 }

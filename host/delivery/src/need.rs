@@ -10,6 +10,7 @@ use crate::delivery_stream::Destination;
 use crate::endpoints::ANSWER_BYTES_MAX;
 use crate::open_cut::WHY_CHARS_MAX;
 use crate::packed::zstandard;
+use crate::partitions::BEGUN_BYTES_MAX;
 use crate::sink::envelope::{BODY_BYTES_MAX, Envelope, RECORDS_MAX};
 use crate::worker::UNPACKED_BYTES_AT_ONCE;
 
@@ -43,6 +44,9 @@ const SKIPPED_LINE_BYTES: u64 = 512;
 /// No less than a character of the reason takes in a line, where it may be escaped.
 const WHY_CHAR_BYTES_MAX: u64 = 6;
 
+/// Bytes of partitions that are in memory together, at least, however much else is.
+const PARTITIONS_BYTES_MIN: u64 = 8 * 1024 * 1024;
+
 /// Bytes that a cut needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Need {
@@ -71,7 +75,11 @@ impl Need {
         let cut = &as_unpacked(cut, destination);
         let becomes = match Envelope::of(destination) {
             None => {
-                let packed = packed_bytes(cut, destination.compression);
+                let packed = match destination.partitioning {
+                    // They are packed when they end.
+                    Some(_) => cut.bytes + cut.bytes / 2,
+                    None => packed_bytes(cut, destination.compression),
+                };
                 packed.min(object_bytes_max(cut, destination))
             }
             Some(envelope) => request_bytes(cut, envelope),
@@ -127,15 +135,32 @@ impl Need {
             }
         };
         let begun = BEGUN_BYTES + compressor_bytes(destination.compression);
-        frames + begun + pieces + batch + unpacking_bytes_max(destination)
+        let partitioning = partitioning_bytes_max(cut, destination);
+        frames + begun + pieces + batch + unpacking_bytes_max(destination) + partitioning
     }
 }
 
 /// Bytes at which an object of a cut ends. What is put of all records as they came in, too, has its
 /// room within that of the largest object.
 pub fn object_bytes_max(cut: &Cut, destination: &Destination) -> u64 {
-    let largest = OBJECT_BYTES_MAX - backup_bytes_max(destination);
-    cut.object_bytes_max().min(largest)
+    let besides = backup_bytes_max(destination) + partitioning_bytes_max(cut, destination);
+    let largest = OBJECT_BYTES_MAX.saturating_sub(besides);
+    cut.object_bytes_max()
+        .min(largest.max(PARTITIONS_BYTES_MIN))
+}
+
+/// No less than what it takes to find the partitions of records, and what partitions take besides
+/// what is in them before any of them can end: content that grows has up to twice its bytes.
+fn partitioning_bytes_max(cut: &Cut, destination: &Destination) -> u64 {
+    let Some(partitioning) = &destination.partitioning else {
+        return 0;
+    };
+    let query = partitioning.query.as_ref();
+    let query = query.map_or(0, |_| partitioning.query_bytes_max);
+    match cut.plugin {
+        Some(pins) => query + BEGUN_BYTES_MAX as u64 + pins.limits.output_bytes_max as u64,
+        None => query + DATA_BYTES_MAX as u64,
+    }
 }
 
 /// No less than the line of a skipped record of so many bytes.

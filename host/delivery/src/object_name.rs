@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! <prefix><stream>-<version>-yyyy-MM-dd-HH-mm-ss-<uuid><extension>
-//! uuid = version 8:  cut number 48 bits | part 12 bits | keyed hash of stream, lane, cut, part 62
+//! uuid = version 8:  cut number 48 bits | part 12 bits | keyed hash of stream, lane, cut, part,
+//!                    and of the values of a partition 62
 //! ```
 //!
 //! The time is that of the oldest record, in the time zone of the destination. Within a lane it
@@ -20,6 +21,9 @@ use crate::zone::Local;
 
 /// Objects that one cut may become: as many as a part number has bits for.
 pub const PARTS_PER_CUT_MAX: u16 = 4_095;
+
+/// As long as any.
+const UUID_OF_ZEROS: &str = "00000000-0000-0000-0000-000000000000";
 
 /// The key of the hash in every name. Each data directory has its own, so that two of them never
 /// give the same name.
@@ -52,30 +56,42 @@ pub struct Label<'a> {
     pub local: Local,
     /// `.gz`, or whatever the configuration asks for.
     pub extension: &'a str,
+    /// The values of its partition, if it is of one.
+    pub values: &'a [String],
+}
+
+impl Label<'_> {
+    /// Bytes of a name behind its prefix.
+    pub fn name_bytes(&self) -> usize {
+        self.name(UUID_OF_ZEROS).len()
+    }
+
+    fn name(&self, uuid: &str) -> String {
+        format!(
+            "{}-{}-{}-{uuid}{}",
+            self.stream,
+            self.version,
+            self.local.time.format("%Y-%m-%d-%H-%M-%S"),
+            self.extension
+        )
+    }
 }
 
 impl NamingKey {
     /// The key of an object below its bucket.
     pub fn object_key(&self, prefix: &Prefix, place: Place, label: Label<'_>) -> String {
-        let hash = self.hash(place);
+        let hash = self.hash(place, label.values);
         let moment = Moment {
             local: label.local,
             random: &hash,
+            values: label.values,
         };
-        format!(
-            "{}{}-{}-{}-{}{}",
-            prefix.evaluate(moment),
-            label.stream,
-            label.version,
-            label.local.time.format("%Y-%m-%d-%H-%M-%S"),
-            uuid(place, &hash),
-            label.extension
-        )
+        prefix.evaluate(moment) + &label.name(&uuid(place, &hash))
     }
 
     /// The UUID in the name of an object.
     pub fn uuid(&self, place: Place) -> String {
-        uuid(place, &self.hash(place))
+        uuid(place, &self.hash(place, &[]))
     }
 
     /// What the requests of a lane, of a delivery stream, are kept apart by from all others, if
@@ -94,16 +110,17 @@ impl NamingKey {
     /// A number that looks random and is the same whenever the cut is done. Its part is one that
     /// no object has.
     pub fn seed(&self, place: Place) -> u64 {
-        let hash = self.hash(Place {
+        let of_no_object = Place {
             part: u16::MAX,
             ..place
-        });
+        };
+        let hash = self.hash(of_no_object, &[]);
         hash.iter()
             .take(8)
             .fold(0, |seed, byte| seed << 8 | u64::from(*byte))
     }
 
-    fn hash(&self, place: Place) -> [u8; 32] {
+    fn hash(&self, place: Place, values: &[String]) -> [u8; 32] {
         // HMAC fills a key that is shorter than its block with zeros.
         let mut block = [0; 64];
         block[..32].copy_from_slice(&self.0);
@@ -114,6 +131,10 @@ impl NamingKey {
         mac.update(&place.cut.to_be_bytes());
         mac.update(&place.part.to_be_bytes());
         mac.update(&[place.kind.code()]);
+        for value in values {
+            mac.update(&(value.len() as u64).to_be_bytes());
+            mac.update(value.as_bytes());
+        }
         mac.finalize().into_bytes().into()
     }
 }
@@ -157,13 +178,14 @@ mod tests {
     }
 
     fn name_in(zone: &str, place: Place, oldest: u64) -> String {
-        let prefixes = Prefixes::parse(Some("a/"), None).unwrap();
+        let prefixes = Prefixes::parse(Some("a/"), None, false).unwrap();
         let (zone, oldest) = (Zone::parse(zone).unwrap(), Timestamp(oldest));
         let label = Label {
             stream: "clicks",
             version: 3,
             local: zone.local(oldest, zone.clocks_at(oldest)).unwrap(),
             extension: ".gz",
+            values: &[],
         };
         NamingKey([7; 32]).object_key(&prefixes.delivered, place, label)
     }
@@ -226,6 +248,27 @@ mod tests {
         for other in others {
             assert_ne!(name(other, 5), name(PLACE, 5));
         }
+    }
+
+    #[test]
+    fn each_partition_of_a_cut_has_a_name_of_its_own_also_where_prefixes_are_the_same() {
+        let keys = "!{partitionKeyFromQuery:a}!{partitionKeyFromQuery:b}/";
+        let prefixes = Prefixes::parse(Some(keys), Some("e/"), true).unwrap();
+        let (zone, oldest) = (Zone::utc(), Timestamp(5));
+        let name = |values: [&str; 2]| {
+            let label = Label {
+                stream: "clicks",
+                version: 3,
+                local: zone.local(oldest, zone.clocks_at(oldest)).unwrap(),
+                extension: "",
+                values: &values.map(str::to_owned),
+            };
+            NamingKey([7; 32]).object_key(&prefixes.delivered, PLACE, label)
+        };
+        let (one, other) = (name(["ab", "c"]), name(["a", "bc"]));
+        assert!(one.starts_with("abc/clicks-") && other.starts_with("abc/clicks-"));
+        assert_ne!(one, other);
+        assert_eq!(one, name(["ab", "c"]));
     }
 
     #[test]

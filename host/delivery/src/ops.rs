@@ -26,6 +26,7 @@ mod error;
 mod http_shapes;
 mod log_processing;
 mod object_names;
+mod partitioning;
 mod processing;
 mod request_shapes;
 mod s3_shapes;

@@ -3,16 +3,20 @@
 //! Where an object ends does not depend on the room. If there is no room for more, everything is
 //! let go, to be made again with more.
 
+mod apart;
+
 use std::sync::Arc;
 
 use types::Timestamp;
 
 use crate::content::{BACKUP_OBJECT_BYTES_MAX, CHUNK_BYTES, Chunks, FAILED_OBJECT_BYTES_MAX};
 use crate::counts::Counts;
+use crate::deaggregation::Deaggregation;
 use crate::decompression::Decompression;
 use crate::encoder::Encoder;
 use crate::failed_record::{self, Failure};
 use crate::metadata::Provenance;
+use crate::output::Output;
 use crate::piece::{Piece, PieceKind};
 use crate::shares::Room;
 use crate::sink::requests::{self, Record, TooLarge};
@@ -34,6 +38,8 @@ pub struct Task {
     pub unpacks: bool,
     /// How each is unpacked before it goes through anything.
     pub decompression: Option<Decompression>,
+    /// How each is taken apart before it goes through anything.
+    pub deaggregation: Option<Deaggregation>,
     /// Where the records come from.
     pub provenance: Arc<Provenance>,
 }
@@ -121,8 +127,18 @@ impl Packing {
 
     /// Takes in a record.
     pub fn takes_in(&mut self, data: &[u8]) {
+        self.counts_in(data);
+        self.backs_up(data);
+    }
+
+    /// Counts a record that comes in, or is a part of one.
+    pub fn counts_in(&mut self, data: &[u8]) {
         self.counts.records_in += 1;
         self.counts.bytes_in += data.len() as u64;
+    }
+
+    /// Writes a record as it came in where it is wanted so.
+    pub fn backs_up(&mut self, data: &[u8]) {
         if self.has_no_room {
             return;
         }
@@ -139,6 +155,9 @@ impl Packing {
     /// Begins with another batch: its records have other numbers.
     pub fn begin_batch(&mut self) {
         self.last_source = None;
+        if let Form::Partitions(partitions) = &mut self.delivered {
+            partitions.begin_batch();
+        }
     }
 
     /// The `source`-th record of the batch becomes this, and maybe more.
@@ -155,6 +174,7 @@ impl Packing {
                 self.goes_on_with(record.data.len());
                 self.deliver_data(data);
             }
+            Form::Partitions(_) => self.deliver_apart(record, &[Output::plain(data)]),
         }
     }
 
@@ -169,6 +189,7 @@ impl Packing {
                 self.count_delivered(record.data.len());
                 self.deliver_data(data);
             }
+            Form::Partitions(_) => self.deliver_apart(record, &[Output::plain(data)]),
         }
     }
 
@@ -239,7 +260,7 @@ impl Packing {
     /// What became of the records so far.
     pub fn counts(&self) -> Counts {
         match &self.delivered {
-            Form::Object(_) => self.counts,
+            Form::Object(_) | Form::Partitions(_) => self.counts,
             Form::Requests(requests) => self.counts.and(requests.counts()),
         }
     }
@@ -342,6 +363,13 @@ impl Packing {
                 self.take_requests();
                 None
             }
+            Form::Partitions(partitions) => {
+                match partitions.end_all() {
+                    Ok(has_ended) => self.has_ended |= has_ended,
+                    Err(why) => self.broken = Some(why),
+                }
+                None
+            }
         };
         if let Some(content) = ended {
             self.counts.objects += 1;
@@ -356,6 +384,7 @@ impl Packing {
                 kind: PieceKind::Delivered,
                 content,
                 holds,
+                partition: None,
             });
         }
     }
@@ -376,6 +405,7 @@ impl Packing {
                 kind: PieceKind::Failed,
                 content,
                 holds,
+                partition: None,
             });
         }
     }
@@ -391,6 +421,7 @@ impl Packing {
                 kind: PieceKind::Backup,
                 content,
                 holds: Counts::default(),
+                partition: None,
             });
         }
     }

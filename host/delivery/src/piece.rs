@@ -3,6 +3,7 @@
 use object_store::PutPayload;
 
 use crate::counts::Counts;
+use crate::partitioning::Values;
 
 /// What the records of a piece are to whoever finds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +35,7 @@ impl PieceKind {
 /// A part of a cut that goes to its place as a whole: what one object holds, or one request.
 #[derive(Clone, Debug)]
 pub struct Piece {
-    /// Its number among the cut's pieces of its kind.
+    /// Its number among the cut's pieces of its kind, or of its partition.
     pub part: u16,
     /// What its records are.
     pub kind: PieceKind,
@@ -42,4 +43,6 @@ pub struct Piece {
     pub content: PutPayload,
     /// The records of which it holds all that no piece before it does, and their bytes.
     pub holds: Counts,
+    /// The partition that its records are of, if they are of one.
+    pub partition: Option<Values>,
 }

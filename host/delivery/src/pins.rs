@@ -10,8 +10,12 @@ use std::time::Duration;
 use bincode::{Decode, Encode};
 use wasm::{CallLimits, ContentHash, Version};
 
+use crate::delivery_stream::Destination;
+
 /// Records of one batch.
 const BATCH_RECORDS_MAX: usize = 1_000;
+/// The same where records go to partitions: how many of these begin with a batch is bounded.
+const PARTITIONED_RECORDS_MAX: usize = 100;
 /// Bytes of the records of one batch; a larger record goes alone.
 const BATCH_BYTES_MAX: usize = 1024 * 1024;
 
@@ -29,12 +33,15 @@ pub struct Pins {
 }
 
 impl Pins {
-    /// A version within the limits of now.
-    pub fn of(version: &Version) -> Self {
+    /// A version within the limits of now, at work for this destination.
+    pub fn of(version: &Version, destination: &Destination) -> Self {
         Self {
             hash: version.hash(),
             limits: version.call_limits(),
-            batch_records_max: BATCH_RECORDS_MAX,
+            batch_records_max: match destination.partitioning {
+                Some(_) => PARTITIONED_RECORDS_MAX,
+                None => BATCH_RECORDS_MAX,
+            },
             batch_bytes_max: BATCH_BYTES_MAX,
         }
     }

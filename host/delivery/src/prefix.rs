@@ -34,11 +34,35 @@ pub struct Moment<'a> {
     pub local: Local,
     /// Bytes that look random, for `!{firehose:random-string}`.
     pub random: &'a [u8; RANDOM_BYTES],
+    /// The values of its keys, in their order; none where it has no keys.
+    pub values: &'a [String],
 }
 
 /// A prefix that was parsed: it holds no expression that is unknown here.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Prefix(Vec<Part>);
+pub struct Prefix {
+    parts: Vec<Part>,
+    /// Each once.
+    keys: Vec<KeyName>,
+}
+
+/// A key that tells partitions apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyName {
+    /// Where its value comes from.
+    pub source: KeySource,
+    /// What it is called there.
+    pub name: String,
+}
+
+/// Where the value of a key comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeySource {
+    /// The query of the delivery stream.
+    Query,
+    /// The function that records go through.
+    Lambda,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
@@ -46,6 +70,8 @@ enum Part {
     Time(Pattern),
     Random,
     ErrorType,
+    /// The value of the key that has this place among all.
+    Key(usize),
 }
 
 /// What failed records are filed under.
@@ -65,18 +91,42 @@ impl Prefixes {
     /// any expression, and to what is made of it for failed records where there is no
     /// `ErrorOutputPrefix`; one that was given gets no time.
     ///
+    /// Keys of partitions stand in the `Prefix` of a delivery stream with dynamic partitioning, and
+    /// nowhere else. The texts of that are AWS's, as its clients tell them.
+    ///
     /// # Errors
     /// A sentence that names the expression or the rule.
-    pub fn parse(prefix: Option<&str>, error_prefix: Option<&str>) -> Result<Self, Invalid> {
+    pub fn parse(
+        prefix: Option<&str>,
+        error_prefix: Option<&str>,
+        has_partitions: bool,
+    ) -> Result<Self, Invalid> {
         // None is an empty one (S3DestinationConfiguration, Prefix).
         let text = prefix.unwrap_or_default();
         let mut delivered = Prefix::parse(text, Kind::Delivered)?;
+        match (has_partitions, delivered.keys.is_empty()) {
+            (true, true) => {
+                return Err(Invalid(
+                    "S3 Prefix should contain Dynamic Partitioning namespaces when Dynamic \
+                     Partitioning is enabled"
+                        .to_owned(),
+                ));
+            }
+            (false, false) => {
+                return Err(Invalid(
+                    "Dynamic Partitioning Namespaces can only be part of a prefix expression when \
+                     Dynamic Partitioning is enabled."
+                        .to_owned(),
+                ));
+            }
+            (true, false) | (false, true) => {}
+        }
         let failed = match error_prefix {
             Some(error) => {
                 let mut failed = Prefix::parse(error, Kind::Failed)?;
                 if !failed.has_expressions() {
                     failed.add_error_type();
-                } else if !failed.0.contains(&Part::ErrorType) {
+                } else if !failed.parts.contains(&Part::ErrorType) {
                     return Err(broken_constraint(
                         "ErrorOutputPrefix must include at least one instance of \
                          !{firehose:error-output-type} when it contains expressions",
@@ -114,40 +164,48 @@ impl Prefixes {
 
 impl Prefix {
     fn parse(text: &str, kind: Kind) -> Result<Self, Invalid> {
-        let mut parts = Vec::new();
+        let (mut parts, mut keys) = (Vec::new(), Vec::new());
         let mut rest = text;
         while let Some((before, after)) = rest.split_once("!{") {
             push_text(&mut parts, before);
             let (expression, after) = after
                 .split_once('}')
                 .ok_or_else(|| Invalid(format!("'!{{{after}' in a prefix has no end")))?;
-            parts.push(Part::parse(expression, kind)?);
+            parts.push(Part::parse(expression, kind, &mut keys)?);
             rest = after;
         }
         push_text(&mut parts, rest);
-        Ok(Self(parts))
+        Ok(Self { parts, keys })
+    }
+
+    /// The keys whose values it is evaluated with.
+    pub fn keys(&self) -> &[KeyName] {
+        &self.keys
     }
 
     /// The same for records that are filed under something else: those that a destination refused.
     pub fn filed_under(&self, what: &str) -> Self {
-        let parts = self.0.iter().map(|part| match part {
+        let parts = self.parts.iter().map(|part| match part {
             Part::ErrorType => Part::Text(what.to_owned()),
             other => other.clone(),
         });
-        Self(parts.collect())
+        Self {
+            parts: parts.collect(),
+            keys: self.keys.clone(),
+        }
     }
 
     fn has_expressions(&self) -> bool {
-        self.0.iter().any(|part| !matches!(part, Part::Text(_)))
+        self.parts.iter().any(|part| !matches!(part, Part::Text(_)))
     }
 
     fn add_hour(&mut self) {
-        self.0.push(Part::Time(Pattern::hour()));
+        self.parts.push(Part::Time(Pattern::hour()));
     }
 
     fn add_error_type(&mut self) {
         let end = Part::Text("/".to_owned());
-        self.0.extend([Part::ErrorType, end]);
+        self.parts.extend([Part::ErrorType, end]);
     }
 
     /// Checks that names with this prefix can be keys of objects: no part between two `/` may lead
@@ -159,6 +217,8 @@ impl Prefix {
         let moment = Moment {
             local: zone.local(at, zone.clocks_at(at))?,
             random: &[0; RANDOM_BYTES],
+            // Those of records are looked at when they come.
+            values: &self.any_values(),
         };
         let text = self.evaluate_whole(moment);
         let wrong = |why: &str| Err(Invalid(format!("the prefix '{text}' {why}")));
@@ -175,14 +235,19 @@ impl Prefix {
         Ok(())
     }
 
+    /// Values that no name can be wrong for.
+    pub fn any_values(&self) -> Vec<String> {
+        self.keys.iter().map(|_| "x".to_owned()).collect()
+    }
+
     /// What all names with it begin with, whatever the moment.
     pub fn first_text(&self) -> String {
         let mut first = String::new();
-        for part in &self.0 {
+        for part in &self.parts {
             match part {
                 Part::Text(text) => first.push_str(text),
                 Part::ErrorType => first.push_str(PROCESSING_FAILED),
-                Part::Time(_) | Part::Random => break,
+                Part::Time(_) | Part::Random | Part::Key(_) => break,
             }
         }
         first
@@ -190,11 +255,11 @@ impl Prefix {
 
     /// What it ends with, whatever the moment.
     pub fn last_text(&self) -> &str {
-        match self.0.last() {
+        match self.parts.last() {
             Some(Part::Text(text)) => text,
             Some(Part::ErrorType) => PROCESSING_FAILED,
             Some(Part::Time(pattern)) => pattern.last_text(),
-            Some(Part::Random) | None => "",
+            Some(Part::Random | Part::Key(_)) | None => "",
         }
     }
 
@@ -207,14 +272,19 @@ impl Prefix {
         }
     }
 
-    fn evaluate_whole(&self, moment: Moment<'_>) -> String {
+    /// The prefix of one object, however long it is.
+    pub fn evaluate_whole(&self, moment: Moment<'_>) -> String {
         let mut out = String::new();
         let mut random = moment.random.iter().cycle();
-        for part in &self.0 {
+        for part in &self.parts {
             match part {
                 Part::Text(text) => out.push_str(text),
                 Part::Time(pattern) => pattern.write(&mut out, &moment.local),
                 Part::ErrorType => out.push_str(PROCESSING_FAILED),
+                // Whoever names an object of a partition has all of its values.
+                Part::Key(place) => {
+                    out.push_str(moment.values.get(*place).map_or("", String::as_str));
+                }
                 Part::Random => {
                     for byte in random.by_ref().take(RANDOM_CHARS) {
                         const DIGITS: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
@@ -235,7 +305,7 @@ fn broken_constraint(rule: &str) -> Invalid {
 }
 
 impl Part {
-    fn parse(expression: &str, kind: Kind) -> Result<Self, Invalid> {
+    fn parse(expression: &str, kind: Kind, keys: &mut Vec<KeyName>) -> Result<Self, Invalid> {
         let wrong = |why: &str| Invalid(format!("'!{{{expression}}}' in a prefix {why}"));
         let Some((namespace, value)) = expression.split_once(':') else {
             return Err(wrong("is not of the form !{namespace:value}"));
@@ -250,11 +320,32 @@ impl Part {
             ("firehose", "error-output-type") => {
                 Err(wrong("can be used in ErrorOutputPrefix only"))
             }
-            ("partitionKeyFromQuery" | "partitionKeyFromLambda", _) => {
-                Err(wrong("needs dynamic partitioning, which is not supported"))
+            ("partitionKeyFromQuery" | "partitionKeyFromLambda", _) if kind == Kind::Failed => {
+                Err(Invalid(
+                    "Dynamic Partitioning Namespaces can't be part of an error prefix expression"
+                        .to_owned(),
+                ))
             }
+            ("partitionKeyFromQuery" | "partitionKeyFromLambda", "") => {
+                Err(wrong("names no partition key"))
+            }
+            ("partitionKeyFromQuery", name) => Ok(Self::key(KeySource::Query, name, keys)),
+            ("partitionKeyFromLambda", name) => Ok(Self::key(KeySource::Lambda, name, keys)),
             _ => Err(wrong("names nothing")),
         }
+    }
+}
+
+impl Part {
+    /// A key, which is added to those that are known.
+    fn key(source: KeySource, name: &str, keys: &mut Vec<KeyName>) -> Self {
+        let is_it = |key: &KeyName| key.source == source && key.name == name;
+        let place = keys.iter().position(is_it).unwrap_or_else(|| {
+            let name = name.to_owned();
+            keys.push(KeyName { source, name });
+            keys.len() - 1
+        });
+        Self::Key(place)
     }
 }
 
@@ -276,12 +367,13 @@ mod tests {
     }
 
     fn evaluate_in(zone: &str, prefix: Option<&str>, error: Option<&str>) -> (String, String) {
-        let prefixes = Prefixes::parse(prefix, error).unwrap();
+        let prefixes = Prefixes::parse(prefix, error, false).unwrap();
         let zone = Zone::parse(zone).unwrap();
         let random = std::array::from_fn(|place| u8::try_from(place).unwrap());
         let moment = Moment {
             local: zone.local(AT, zone.clocks_at(AT)).unwrap(),
             random: &random,
+            values: &[],
         };
         (
             prefixes.delivered.evaluate(moment),
@@ -387,7 +479,13 @@ mod tests {
             (
                 "!{partitionKeyFromQuery:a}",
                 None,
-                "needs dynamic partitioning",
+                "can only be part of a prefix expression when Dynamic Partitioning is enabled.",
+            ),
+            ("!{partitionKeyFromLambda:}", None, "names no partition key"),
+            (
+                "a/",
+                Some("!{firehose:error-output-type}/!{partitionKeyFromQuery:a}/"),
+                "Namespaces can't be part of an error prefix expression",
             ),
             ("!{timestamp}", None, "not of the form"),
             (
@@ -401,11 +499,34 @@ mod tests {
             ("./", None, "has a folder '.' or '..'"),
             ("a\u{7}/", None, "has a control character"),
         ] {
-            let parsed = Prefixes::parse(Some(prefix), error);
+            let parsed = Prefixes::parse(Some(prefix), error, false);
             let checked = parsed.and_then(|prefixes| prefixes.check_paths(&Zone::utc()));
             let Invalid(told) = checked.unwrap_err();
             assert!(told.contains(what), "{prefix}: {told}");
         }
+    }
+
+    #[test]
+    fn a_partitioned_prefix_is_evaluated_with_the_values_of_its_keys() {
+        let text = "c=!{partitionKeyFromQuery:c}/d=!{partitionKeyFromLambda:c}/\
+                    !{timestamp:yyyy}/!{partitionKeyFromQuery:c}/";
+        let prefixes = Prefixes::parse(Some(text), Some("e/"), true).unwrap();
+        let Prefixes { delivered, .. } = prefixes;
+        assert_eq!(delivered.keys().len(), 2);
+        assert_eq!(delivered.first_text(), "c=");
+        let zone = Zone::utc();
+        let moment = Moment {
+            local: zone.local(AT, zone.clocks_at(AT)).unwrap(),
+            random: &[0; RANDOM_BYTES],
+            values: &["one".to_owned(), "two".to_owned()],
+        };
+        assert_eq!(delivered.evaluate(moment), "c=one/d=two/2018/one/");
+        let told = |prefix, error| {
+            let Invalid(told) = Prefixes::parse(Some(prefix), error, true).unwrap_err();
+            told
+        };
+        assert!(told("a/", Some("e/")).contains("should contain Dynamic Partitioning namespaces"));
+        assert!(told(text, None).contains("ErrorOutputPrefix cannot be null or empty"));
     }
 
     #[test]

@@ -243,6 +243,14 @@ impl Digest {
             heads.extend_from_slice(output.target.unwrap_or_default().as_bytes());
             self.outputs += 1;
         }
+        for (place, name, value) in outputs.partition_keys() {
+            // The same of them.
+            heads.extend_from_slice(&place.to_le_bytes());
+            for text in [name, value] {
+                heads.extend_from_slice(&text.len().to_le_bytes());
+                heads.extend_from_slice(text.as_bytes());
+            }
+        }
         self.add(&heads);
         self.add(outputs.bytes());
     }

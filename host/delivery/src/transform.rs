@@ -28,6 +28,7 @@ use wasm::{
 use self::division::Part;
 use self::words::give;
 use crate::failed_record::Failure;
+use crate::output::Output;
 use crate::pins::Pins;
 use crate::settled::{Digest, Settled, Words};
 
@@ -41,6 +42,12 @@ const RETRIES_MAX: u32 = 300;
 pub trait Outlet {
     /// A record to deliver that stems from the `source`-th of the batch.
     fn deliver(&mut self, source: usize, data: &[u8]);
+    /// All that is delivered of the `source`-th record.
+    fn deliver_all(&mut self, source: usize, outputs: &[Output<'_>]) {
+        for output in outputs {
+            self.deliver(source, output.data);
+        }
+    }
     /// The `source`-th record is left out on purpose.
     fn drop_record(&mut self, source: usize);
     /// The `source`-th record could not be worked on.

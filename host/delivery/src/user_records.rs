@@ -2,6 +2,8 @@
 //! where a stream is the source. Firehose does the same before its transform and its destination
 //! ("Using the KPL with Amazon Data Firehose" in the developer guide of Kinesis Data Streams).
 
+use std::convert::Infallible;
+
 use store::{Frame, Records};
 use types::aggregate::{Aggregate, UserRecords};
 use types::limits::PARTITION_KEY_CHARS_MAX;
@@ -183,6 +185,21 @@ pub fn may_hold_aggregates(frame: &Frame) -> bool {
 pub fn extra(frame: &Frame) -> u64 {
     let aggregates = Records::new(&frame.body).filter_map(|record| Aggregate::open(record.data));
     aggregates.map(|all| all.count() as u64 - 1).sum()
+}
+
+/// How many records more there are than a frame has, of each of which `count` says how many lie in
+/// it. Blocks for as long as that takes.
+pub fn divided(frame: &Frame, unpacks: bool, count: impl Fn(&[u8]) -> u64) -> u64 {
+    let mut more = 0;
+    let mut place = Place::default();
+    let counted = offer(frame, (unpacks, &mut place), |_, data| {
+        more += count(data).saturating_sub(1);
+        Ok::<_, Infallible>(Offered::Taken)
+    });
+    match counted {
+        Ok(_) => more,
+        Err(never) => match never {},
+    }
 }
 
 #[cfg(test)]

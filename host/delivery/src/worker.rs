@@ -1,16 +1,20 @@
 //! From frames to objects: what a cut's records become. Pure but for the plugin, and blocking: it
 //! runs on threads that may be blocked, a turn at a time.
 
+mod dividing;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use store::Frame;
 use wasm::Slab;
 
+use self::dividing::Dividing;
 use crate::counts::Became;
 use crate::decompression::{Unpacked, Unpacking};
 use crate::failed_record::Failure;
 use crate::metadata::{Provenance, Stretches};
+use crate::output::Output;
 use crate::packing::{Allowance, Halted, Packing, Task};
 use crate::piece::Piece;
 use crate::pins::Pins;
@@ -24,6 +28,8 @@ use crate::user_records::{self, Offered, Place};
 /// Bytes of unpacked records after which whoever asks for the work can wait: a frame may become a
 /// thousand times as much.
 pub const UNPACKED_BYTES_AT_ONCE: usize = 1024 * 1024;
+/// The same of steps that queries take, some ten nanoseconds each.
+const STEPS_AT_ONCE: u64 = 1_000_000;
 
 /// One cut at work.
 pub struct Worker {
@@ -45,6 +51,12 @@ pub struct Worker {
     unpacking: Option<Unpacking>,
     /// Bytes of unpacked records since whoever asks for the work could wait.
     unpacked_bytes: usize,
+    /// How each record is taken apart, if it is. One is taken without this in its place.
+    dividing: Option<Dividing>,
+    /// Records are parts of those that came in, which were backed up as a whole.
+    is_divided: bool,
+    /// The same of steps of queries.
+    steps: u64,
     /// Records of which nothing came since the batch has any, and their bytes: their frames are
     /// held as long as those of the batch.
     passed: (usize, usize),
@@ -81,6 +93,9 @@ impl Worker {
             originals: task.decompression.map(|_| Slab::default()),
             unpacking: task.decompression.map(Unpacking::new),
             unpacked_bytes: 0,
+            dividing: task.deaggregation.clone().map(Dividing::new),
+            is_divided: task.deaggregation.is_some(),
+            steps: 0,
             passed: (0, 0),
             is_full: false,
             stretches: Arc::default(),
@@ -104,7 +119,10 @@ impl Worker {
 
     /// Whether there is something to do.
     pub fn has_more(&self) -> bool {
-        self.is_begun || !self.frames.is_empty() || (self.is_last && !self.is_over)
+        self.is_begun
+            || !self.frames.is_empty()
+            || (self.is_last && !self.is_over)
+            || self.packing.is_ending()
     }
 
     /// Works on what was added: on all of it, or until `pauses`, which is asked after each call.
@@ -121,6 +139,10 @@ impl Worker {
     }
 
     fn work_a_little(&mut self) -> Result<(), Stopped> {
+        if self.packing.is_ending() {
+            self.packing.take_ended();
+            return Ok(());
+        }
         if self.is_begun {
             return self.work_on_batch();
         }
@@ -177,7 +199,8 @@ impl Worker {
         let taken = self.batch.len().saturating_sub(before);
         // Nobody has the stretches of a batch that is not whole yet.
         let stretches = Arc::make_mut(&mut self.stretches);
-        stretches.push(frame, (self.unpacks, self.place), taken);
+        let times = self.dividing.as_mut().map(Dividing::take_times);
+        stretches.push(frame, (self.unpacks, self.place), taken, times);
         self.place = place;
         let is_over = is_over?;
         // Records that could not be unpacked may have filled an object.
@@ -190,6 +213,11 @@ impl Worker {
 
     /// Takes a record, unless it is one too many for the batch.
     fn take_record(&mut self, record: Record<'_>) -> Result<Offered, Stopped> {
+        if let Some(mut dividing) = self.dividing.take() {
+            let offered = self.take_divided(record, &mut dividing);
+            self.dividing = Some(dividing);
+            return offered;
+        }
         let Some(mut unpacking) = self.unpacking.take() else {
             return self.take_data(record, record.data);
         };
@@ -260,9 +288,8 @@ impl Worker {
     /// Takes a record that is worked on as `data`, unless it is one too many for the batch.
     fn take_data(&mut self, record: Record<'_>, data: &[u8]) -> Result<Offered, Stopped> {
         let Some(transformer) = &self.transformer else {
-            self.packing.takes_in(record.data);
-            self.packing.deliver_whole(record, data);
-            return Ok(Offered::Taken);
+            self.takes_in(record.data);
+            return Ok(self.deliver_whole(record, data));
         };
         let pins = transformer.pins();
         // A record may become less than it is.
@@ -281,9 +308,29 @@ impl Worker {
             let why = format!("a record of {} bytes is too large", data.len());
             return Err(Stopped::ForNow(why));
         }
-        self.packing.takes_in(record.data);
+        self.takes_in(record.data);
         self.histories.push(record.history);
         Ok(Offered::Taken)
+    }
+
+    fn takes_in(&mut self, data: &[u8]) {
+        if self.is_divided {
+            self.packing.counts_in(data);
+        } else {
+            self.packing.takes_in(data);
+        }
+    }
+
+    /// Delivers a record that no plugin sees. After one with which partitions end, or queries have
+    /// taken many steps, no more is wanted for now.
+    fn deliver_whole(&mut self, record: Record<'_>, data: &[u8]) -> Offered {
+        self.packing.deliver_whole(record, data);
+        self.steps += self.packing.take_steps();
+        if self.packing.is_ending() || self.steps >= STEPS_AT_ONCE {
+            self.steps = 0;
+            return Offered::TakenLast;
+        }
+        Offered::Taken
     }
 
     fn begin_batch(&mut self) -> Result<(), Stopped> {
@@ -368,6 +415,25 @@ impl Outlet for BatchOutlet<'_> {
                     history: *history,
                 };
                 self.packing.deliver(source, record, data);
+            }
+            _ => self.packing.breaks(self.not_of_batch(source)),
+        }
+    }
+
+    fn deliver_all(&mut self, source: usize, outputs: &[Output<'_>]) {
+        if !self.packing.has_partitions() {
+            for output in outputs {
+                self.deliver(source, output.data);
+            }
+            return;
+        }
+        match (self.records.get(source), self.histories.get(source)) {
+            (Some(record), Some(history)) => {
+                let record = Record {
+                    data: record,
+                    history: *history,
+                };
+                self.packing.deliver_apart(record, outputs);
             }
             _ => self.packing.breaks(self.not_of_batch(source)),
         }

@@ -28,7 +28,9 @@ fn main() -> ExitCode {
     let rest: Vec<String> = arguments.collect();
     let done = Workspace::find().and_then(|workspace| match command.as_str() {
         "demo" => tools::make().and_then(|()| demo(&workspace, &rest)),
-        "test" => tools::make().and_then(|()| test::run(&workspace)),
+        "test" => tools::make()
+            .and_then(|()| tools::jq())
+            .and_then(|()| test::run(&workspace)),
         "plugins" => plugins::build(&workspace).map(|()| true),
         "bench" => tools::make().and_then(|()| bench(&workspace, &rest)),
         _ => Err(USAGE.to_owned()),

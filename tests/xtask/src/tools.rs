@@ -23,6 +23,15 @@ pub fn make() -> Result<(), String> {
     }
 }
 
+/// What queries of delivery streams are held against. Where it is of another version than 1.6 they
+/// are only held against what was kept of that.
+pub fn jq() -> Result<(), String> {
+    match process::answer("jq", &["--version"]) {
+        Some(_) => Ok(()),
+        None => install_with_apt(&["jq"]),
+    }
+}
+
 /// A Python environment with the pinned packages of the conformance tests. Returns the directory
 /// of its programs.
 pub fn python(workspace: &Workspace) -> Result<PathBuf, String> {

@@ -9,11 +9,10 @@ use tokio::task::JoinHandle;
 use types::Timestamp;
 use wasm::{Choice, Version};
 
-use super::gather::hints;
 use super::work::{Done, Looked, Work};
 use super::{BYTES_PER_MIB, Halt, LaneStep, Phase};
 use crate::cut::{Cut, Gathering, Hints};
-use crate::delivery_stream::{DeliveryStream, Destination};
+use crate::delivery_stream::DeliveryStream;
 use crate::open_cut::OpenCut;
 use crate::pins::Pins;
 use crate::shares::Room;
@@ -78,7 +77,9 @@ impl LaneStep {
         let next = Cut {
             number: after.number + 1,
             from: after.to,
-            plugin: plugin.as_ref().map(|version| Pins::of(version)),
+            plugin: plugin
+                .as_ref()
+                .map(|version| Pins::of(version, &stream.destination)),
             ..after.clone()
         };
         let (tell, begin) = oneshot::channel();
@@ -158,10 +159,11 @@ impl Making {
     /// Decides the cut that begins where `next` does and works on it; `None` if there is not
     /// enough.
     async fn make(self, next: Cut, held: Option<Held>) -> Option<Made> {
-        let hints = hints(&self.stream);
+        let hints = Hints::of(&self.stream.plan);
         if hints.size_bytes > AHEAD_BYTES_MAX {
             let mut gathering = Gathering::new(next.from);
-            let looked = self.work.look(&mut gathering, hints, |_| {}).await.ok()?;
+            let looking = self.work.look(&mut gathering, &self.stream, |_| {});
+            let looked = looking.await.ok()?;
             let oldest = gathering.oldest.filter(|_| looked == Looked::UntilFull)?;
             let cut = self.decide(next, gathering, oldest);
             let (done, held) = (None, None);
@@ -170,19 +172,18 @@ impl Making {
         let destination = &self.stream.destination;
         let held = match held {
             Some(held) => held,
-            None => hold(&self.work, (&next, destination), hints).await?,
+            None => hold(&self.work, &next, &self.stream).await?,
         };
         let cut = self.decide(next, held.gathering, held.oldest);
         self.begin.await.ok()?;
-        let working = self
-            .work
-            .run_on(held.frames, (&cut, destination), &held.room);
+        let open = OpenCut::decided(cut.clone(), destination.clone(), &self.stream.plan.zone);
+        let working = self.work.run_on(held.frames, &open, &held.room);
         // What is read meanwhile need not be waited for the next time.
         let after = Cut {
             from: cut.to,
             ..cut.clone()
         };
-        let (done, after) = tokio::join!(working, hold(&self.work, (&after, destination), hints));
+        let (done, after) = tokio::join!(working, hold(&self.work, &after, &self.stream));
         let done = match done {
             Ok(done) => Some((done, held.room)),
             // It is worked on in its turn, with as much room as it needs.
@@ -204,7 +205,8 @@ impl Making {
             oldest,
             decided_at: self.work.tools.clock.now(),
             records: gathering.records,
-            unpacked: self.work.unpacks().then_some(gathering.extra),
+            unpacked: gathering.unpacked(self.work.unpacks()),
+            divided: gathering.extra.divided,
             bytes: gathering.bytes,
             ..next
         }
@@ -213,18 +215,15 @@ impl Making {
 
 /// Reads as much as goes together from where a cut begins, if that much waits and nobody waits for
 /// the room.
-async fn hold(
-    work: &Work,
-    (next, destination): (&Cut, &Destination),
-    hints: Hints,
-) -> Option<Held> {
+async fn hold(work: &Work, next: &Cut, stream: &DeliveryStream) -> Option<Held> {
+    let hints = Hints::of(&stream.plan);
     let likely = Cut {
         bytes: hints.size_bytes,
         ..next.clone()
     };
-    let room = work.spare_room(&likely, destination)?;
+    let room = work.spare_room(&likely, &stream.destination)?;
     let (mut gathering, mut frames) = (Gathering::new(next.from), Vec::new());
-    let looking = work.look(&mut gathering, hints, |frame| frames.push(frame.clone()));
+    let looking = work.look(&mut gathering, stream, |frame| frames.push(frame.clone()));
     let looked = looking.await.ok()?;
     let oldest = gathering.oldest.filter(|_| looked == Looked::UntilFull)?;
     Some(Held {

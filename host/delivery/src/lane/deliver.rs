@@ -66,15 +66,11 @@ impl LaneStep {
                 settled: self.lane.settled.clone(),
                 answers: open.answers.clone(),
             };
-            let (cut, destination) = (&open.cut, &open.destination);
             let mut handing = HandOver::begin(self, open, Arc::clone(&room))?;
             handing.is_slow = is_slow;
             let worked = match made.take() {
                 Some(done) => Ok(done),
-                None => {
-                    work.run((cut, destination), past, &room, &mut handing)
-                        .await
-                }
+                None => work.run(open, past, &room, &mut handing).await,
             };
             let put = match worked {
                 Ok(done) => {

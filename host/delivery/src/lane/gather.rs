@@ -53,13 +53,6 @@ pub(super) enum NoPlugin {
 /// A configuration with the version of its plugin, if it has one.
 type Ready = Option<(Arc<DeliveryStream>, Option<Arc<Version>>)>;
 
-pub(super) fn hints(stream: &DeliveryStream) -> Hints {
-    Hints {
-        size_bytes: stream.plan.size_bytes,
-        interval: stream.plan.interval,
-    }
-}
-
 impl LaneStep {
     /// Gathers records from `from` on until they go together: there are enough, the oldest has
     /// waited long enough, or another version of their plugin is in force. `None` when the lane
@@ -100,10 +93,10 @@ impl LaneStep {
         from: Position,
         (stream, plugin): (&DeliveryStream, Option<&Arc<Version>>),
     ) -> Result<Gathered, StepError> {
-        let hints = hints(stream);
+        let hints = Hints::of(&stream.plan);
         let mut gathering = Gathering::new(from);
         loop {
-            let looked = self.work.look(&mut gathering, hints, |_| {}).await?;
+            let looked = self.work.look(&mut gathering, stream, |_| {}).await?;
             self.state.waits(&gathering);
             let is_over = matches!(looked, Looked::UpToEnd | Looked::UpToDamage);
             if is_over && gathering.oldest.is_none() {
@@ -132,10 +125,11 @@ impl LaneStep {
                         oldest,
                         decided_at: now,
                         records: gathering.records,
-                        unpacked: self.work.unpacks().then_some(gathering.extra),
+                        unpacked: gathering.unpacked(self.work.unpacks()),
+                        divided: gathering.extra.divided,
                         bytes: gathering.bytes,
                         version_id: stream.version_id,
-                        plugin: plugin.map(|version| Pins::of(version)),
+                        plugin: plugin.map(|version| Pins::of(version, &stream.destination)),
                     }));
                 }
                 // Nothing waits that could go by the version before.
@@ -190,7 +184,7 @@ impl LaneStep {
                         self.state.has_trouble(why.clone());
                         told = why;
                     }
-                    self.wait_for_plugin(&mut gathering, hints(&stream)).await?;
+                    self.wait_for_plugin(&mut gathering, &stream).await?;
                 }
             }
         }
@@ -239,11 +233,11 @@ impl LaneStep {
     async fn wait_for_plugin(
         &mut self,
         gathering: &mut Option<Gathering>,
-        hints: Hints,
+        stream: &DeliveryStream,
     ) -> Result<(), StepError> {
         let mut beyond = None;
         if let Some(gathering) = gathering {
-            if self.work.look(gathering, hints, |_| {}).await? == Looked::UpToTip {
+            if self.work.look(gathering, stream, |_| {}).await? == Looked::UpToTip {
                 beyond = Some(gathering.to);
             }
             self.state.waits(gathering);

@@ -1,14 +1,17 @@
 //! Handing over what a cut becomes, piece by piece.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use streams::pump::StepError;
+use tokio::task::JoinSet;
 use types::Invalid;
 
 use super::{BYTES_PER_MIB, Halt, LaneStep, Undone};
 use crate::answers::Failed;
+use crate::counts::Counts;
 use crate::lane_state::StuckCut;
 use crate::object_name::{PARTS_PER_CUT_MAX, Place};
 use crate::open_cut::{OpenCut, Put};
@@ -38,6 +41,8 @@ pub(super) struct HandOver<'a> {
     pub(super) was_slow: bool,
 }
 
+/// Objects of partitions that are put at the same time.
+const PUTS_AT_ONCE: usize = 16;
 /// How long a put may take, and how much longer for each mebibyte. One that takes longer is slow,
 /// and counts with those that hold half of everything at most.
 const QUICK_PUT_MAX: Duration = Duration::from_secs(1);
@@ -163,11 +168,58 @@ impl<'a> HandOver<'a> {
         let count = u32::try_from(pieces.len()).map_err(|_| too_many())?;
         self.handed += count;
         self.lane.leave(self.open, self.handed, settled).await?;
-        for piece in pieces {
-            if piece.part > PARTS_PER_CUT_MAX {
-                return Err(too_many().into());
+        if pieces.iter().any(|piece| piece.part > PARTS_PER_CUT_MAX) {
+            return Err(too_many().into());
+        }
+        let mut pieces = pieces.into_iter().peekable();
+        while let Some(piece) = pieces.next() {
+            let mut together = vec![piece];
+            // What is of partitions is small and much.
+            let are_of_partitions =
+                |one: &Piece, other: &Piece| one.partition.is_some() && other.partition.is_some();
+            while together.len() < PUTS_AT_ONCE
+                && let Some(next) = pieces.next_if(|next| are_of_partitions(&together[0], next))
+            {
+                together.push(next);
             }
-            self.hand(piece).await?;
+            if together.len() == 1 {
+                self.hand(together.remove(0)).await?;
+            } else {
+                self.hand_together(together).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands over objects at the same time, and takes the answers in their order: what is known to
+    /// be there are the first so many, as ever.
+    async fn hand_together(&mut self, pieces: Vec<Piece>) -> Result<(), Halt> {
+        let bytes = pieces.iter().map(|piece| piece.content.content_length());
+        let quick_max = quick_put_max(bytes.sum())?;
+        let is_putting = Arc::clone(&self.lane.is_putting);
+        is_putting.store(true, Ordering::Relaxed);
+        let mut puts = JoinSet::new();
+        let mut handed = Vec::new();
+        for (number, piece) in pieces.into_iter().enumerate() {
+            handed.push((piece.part, piece.holds, false));
+            let (sink, place) = (self.sink.clone(), self.place(&piece));
+            puts.spawn(async move { (number, sink.hand(piece, place).await) });
+        }
+        let began = Instant::now();
+        let all = async move {
+            let mut answers = BTreeMap::new();
+            while let Some(put) = puts.join_next().await {
+                let (number, answer) = put.map_err(|error| StepError::Failed(error.to_string()))?;
+                answers.insert(number, answer);
+            }
+            Ok::<_, StepError>(answers)
+        };
+        let answered = self.in_room(all, (quick_max, false)).await;
+        is_putting.store(false, Ordering::Relaxed);
+        // One may be there though another is not.
+        self.lane.puts.untouched = false;
+        for (handed, answer) in handed.into_iter().zip(answered??.into_values()) {
+            self.takes(handed, answer, began).await?;
         }
         Ok(())
     }
@@ -188,12 +240,23 @@ impl<'a> HandOver<'a> {
         let handing = sink.hand(piece, place);
         let answered = self.in_room(handing, (quick_max, is_request)).await;
         is_putting.store(false, Ordering::Relaxed);
-        let lane = &mut *self.lane;
         if answered.is_err() {
             // It may be there all the same.
-            lane.puts.untouched = false;
+            self.lane.puts.untouched = false;
         }
-        match answered? {
+        self.takes((part, holds, is_request), answered?, began)
+            .await
+    }
+
+    /// What was handed over is answered: its number, what it holds, and whether it is a request.
+    async fn takes(
+        &mut self,
+        (part, holds, is_request): (u16, Counts, bool),
+        answer: Answer,
+        began: Instant,
+    ) -> Result<(), Halt> {
+        let lane = &mut *self.lane;
+        match answer {
             Answer::Delivered(name) => {
                 self.there = self.there.and(holds);
                 if is_request {

@@ -11,6 +11,7 @@ use super::hand_over::HandOver;
 use super::{Halt, LaneStep, Undone};
 use crate::content::Chunks;
 use crate::counts::{Became, Counts};
+use crate::deaggregation::Deaggregation;
 use crate::failed_record::{self, Failure};
 use crate::metadata::Provenance;
 use crate::need::{self, Need};
@@ -35,6 +36,8 @@ struct Skipping {
     place: Place,
     /// Whether aggregates are taken apart.
     unpacks: bool,
+    /// How the records in one are told apart, which count each for itself.
+    division: Option<Deaggregation>,
     /// Where the records come from.
     provenance: Arc<Provenance>,
     /// Places of the log that are done.
@@ -62,6 +65,7 @@ impl Skipping {
             frames: VecDeque::new(),
             place: Place::default(),
             unpacks: open.cut.unpacked.is_some(),
+            division: open.destination.deaggregation.clone(),
             provenance,
             places: 0,
             lines: Chunks::default(),
@@ -122,9 +126,11 @@ impl Skipping {
             .reserve_exact(line_bytes.map_err(|error| StepError::Failed(error.to_string()))?);
         failed_record::write_line(&mut self.line, record, failure, self.skipped_at, Some(""));
         self.lines.write(&self.line);
-        self.in_object.records_in += 1;
+        let division = self.division.as_ref();
+        let count = division.map_or(1, |division| division.count(data));
+        self.in_object.records_in += count;
         self.in_object.bytes_in += data_bytes;
-        self.in_object.failed += 1;
+        self.in_object.failed += count;
         Ok(())
     }
 
@@ -148,6 +154,7 @@ impl Skipping {
             kind: PieceKind::Failed,
             content: std::mem::take(&mut self.lines).finish(),
             holds,
+            partition: None,
         }))
     }
 }
@@ -200,7 +207,10 @@ impl LaneStep {
         let stream = self.signals.stream.borrow();
         let mut open = open;
         open.cut.version_id = stream.version_id;
+        // It counts as it was gathered.
+        let deaggregation = open.destination.deaggregation.take();
         open.destination = stream.destination.clone();
+        open.destination.deaggregation = deaggregation;
         open.clocks = stream.plan.zone.clocks_at(open.cut.oldest);
         open
     }

@@ -14,13 +14,18 @@ use super::hand_over::HandOver;
 use super::pinned::Named;
 use super::seat::holds_less;
 use super::{Halt, Tools, Undone, failed};
+use crate::arn::DeliveryStreamName;
 use crate::counts::Became;
-use crate::cut::{Cut, Gathering, Hints};
-use crate::delivery_stream::{Destination, Transform};
+use crate::cut::{Cut, Extra, Gathering, Hints};
+use crate::deaggregation::Deaggregation;
+use crate::delivery_stream::{DeliveryStream, Destination, Transform};
 use crate::metadata::Provenance;
 use crate::need::{self, Need, READ_BYTES};
-use crate::object_name::Place;
+use crate::object_name::{Label, Place};
+use crate::open_cut::OpenCut;
 use crate::packing::{Allowance, Halted, Task};
+use crate::partitioning::Partitioner;
+use crate::partitions::Partitions;
 use crate::piece::{Piece, PieceKind};
 use crate::settled::Settled;
 use crate::shares::Room;
@@ -60,6 +65,8 @@ pub(super) struct Work {
     pub(super) tools: Arc<Tools>,
     pub(super) account: AccountId,
     pub(super) key: LaneKey,
+    /// The delivery stream's name.
+    pub(super) name: DeliveryStreamName,
     pub(super) log: store::LogId,
     /// Where instances work for it.
     pub(super) workplace: Arc<Workplace>,
@@ -114,12 +121,12 @@ impl Work {
     /// room is as large as these.
     pub(super) async fn run(
         &self,
-        open: (&Cut, &Destination),
+        open: &OpenCut,
         past: Past,
         room: &Arc<Room>,
         handing: &mut HandOver<'_>,
     ) -> Result<Done, Halt> {
-        let (cut, destination) = open;
+        let (cut, destination) = (&open.cut, &open.destination);
         let besides = Need::of(cut, destination).records;
         let mut working = self.begin(open, past, room, besides).await?;
         working.is_slow = handing.is_slow;
@@ -180,10 +187,10 @@ impl Work {
     pub(super) async fn run_on(
         &self,
         frames: Vec<Frame>,
-        open: (&Cut, &Destination),
+        open: &OpenCut,
         room: &Arc<Room>,
     ) -> Result<Done, Halt> {
-        let besides = Need::of_held(open.0, open.1).records;
+        let besides = Need::of_held(&open.cut, &open.destination).records;
         let mut working = self.begin(open, Past::default(), room, besides).await?;
         working.worker.add(frames);
         working.worker.add_no_more();
@@ -221,11 +228,12 @@ impl Work {
 
     async fn begin(
         &self,
-        (cut, destination): (&Cut, &Destination),
+        open: &OpenCut,
         past: Past,
         room: &Arc<Room>,
         besides: u64,
     ) -> Result<Working, StepError> {
+        let (cut, destination) = (&open.cut, &open.destination);
         let transform = destination.transform.clone();
         // Without one nothing is between records, and without a transform no line names it.
         let delimiter = destination.delimiter.clone().unwrap_or_default();
@@ -239,20 +247,23 @@ impl Work {
                 .map_err(|error| StepError::Failed(error.to_string()))?,
             unpacks: cut.unpacked.is_some(),
             decompression: destination.decompression,
+            deaggregation: destination.deaggregation.clone(),
             provenance: Arc::clone(&self.provenance),
         };
         let allowance = Allowance {
             room: Arc::clone(room),
             besides,
         };
+        let partitions = self.partitions(open, task.object_bytes_max)?;
         let Past { settled, answers } = past;
-        let mut forms = Forms::of(destination, |envelope| RequestTerms {
+        let requests = |envelope| RequestTerms {
             naming: self.tools.naming.clone(),
             place: self.place(cut, 0, PieceKind::Delivered),
             made_at: cut.decided_at,
             envelope,
             answers,
-        });
+        };
+        let mut forms = Forms::of(destination, requests, partitions);
         if self.key.is_of_replays() {
             // They went there when they came in.
             forms.backup = None;
@@ -294,6 +305,36 @@ impl Work {
         working(Some(transformer), most, label)
     }
 
+    /// The partitions of a cut whose destination has some.
+    fn partitions(
+        &self,
+        open: &OpenCut,
+        open_bytes_max: usize,
+    ) -> Result<Option<Partitions>, StepError> {
+        let destination = &open.destination;
+        let Some(terms) = &destination.partitioning else {
+            return Ok(None);
+        };
+        let begun = destination.plan().and_then(|plan| {
+            let label = Label {
+                stream: self.name.as_str(),
+                version: open.cut.version_id,
+                local: plan.zone.local(open.cut.oldest, open.clocks)?,
+                extension: destination.extension(),
+                values: &[],
+            };
+            let named = (label.local, label.name_bytes());
+            Partitioner::begin(terms, &plan.prefixes.delivered, named)
+        });
+        let partitioner = begun.map_err(|Invalid(why)| StepError::Failed(why))?;
+        let compression = destination.compression;
+        Ok(Some(Partitions::begin(
+            partitioner,
+            compression,
+            open_bytes_max,
+        )))
+    }
+
     /// Loads the version that the lane goes by, and has it held ready for the cuts to come.
     ///
     /// # Errors
@@ -331,9 +372,11 @@ impl Work {
     pub(super) async fn look(
         &self,
         gathering: &mut Gathering,
-        hints: Hints,
+        stream: &DeliveryStream,
         mut see: impl FnMut(&Frame),
     ) -> Result<Looked, StepError> {
+        let hints = Hints::of(&stream.plan);
+        let division = stream.destination.deaggregation.as_ref();
         loop {
             let read = match self.read(gathering.to).await {
                 Ok(read) => read,
@@ -341,7 +384,7 @@ impl Work {
                 Err(error) => return Err(failed(&error)),
             };
             let (next, tip, sealed) = (read.next, read.tip, read.sealed);
-            let extras = self.extras(&read.frames).await?;
+            let extras = self.extras(&read.frames, division).await?;
             for (frame, extra) in read.frames.iter().zip(extras) {
                 if self.goes_apart(gathering, frame)? {
                     return Ok(Looked::UntilFull);
@@ -370,12 +413,27 @@ impl Work {
     }
 
     /// How many records more there are in each frame than the log counts.
-    async fn extras(&self, frames: &[Frame]) -> Result<Vec<u64>, StepError> {
-        if !self.unpacks() || !frames.iter().any(user_records::may_hold_aggregates) {
-            return Ok(vec![0; frames.len()]);
+    async fn extras(
+        &self,
+        frames: &[Frame],
+        division: Option<&Deaggregation>,
+    ) -> Result<Vec<Extra>, StepError> {
+        let may_unpack = self.unpacks() && frames.iter().any(user_records::may_hold_aggregates);
+        if !may_unpack && division.is_none() {
+            return Ok(vec![Extra::default(); frames.len()]);
         }
-        let frames = frames.to_vec();
-        let counting = move || frames.iter().map(user_records::extra).collect();
+        let (frames, division) = (frames.to_vec(), division.cloned());
+        let extra = move |frame: &Frame| Extra {
+            of_aggregates: if may_unpack {
+                user_records::extra(frame)
+            } else {
+                0
+            },
+            divided: division.as_ref().map_or(0, |division| {
+                user_records::divided(frame, may_unpack, |data| division.count(data))
+            }),
+        };
+        let counting = move || frames.iter().map(extra).collect();
         let counted = tokio::task::spawn_blocking(counting).await;
         counted.map_err(|error| StepError::Failed(format!("count records: {error}")))
     }

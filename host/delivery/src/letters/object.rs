@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn the_keys_of_a_delivery_stream_are_told_from_all_others() {
-        let prefix = |text| Prefixes::parse(Some("ok/"), text).unwrap().failed;
+        let prefix = |text| Prefixes::parse(Some("ok/"), text, false).unwrap().failed;
         let uuid = "00000000-0004-8005-9000-000000000000";
         let end = format!("clicks-1-2023-11-14-22-13-20-{uuid}");
         let hour = "ok/processing-failed/2023/11/14/22/";

@@ -5,6 +5,7 @@ use wire::ApiError;
 use wire::members::{Boolean, Structure, Text};
 
 use super::error::invalid_argument;
+use super::partitioning;
 use super::processing;
 use super::s3_shapes::{Changed, ExtendedS3, Logging, Made, Members, S3};
 use super::shapes::within;
@@ -30,6 +31,16 @@ pub fn extended_s3(
     let mut destination = before.cloned().unwrap_or_else(Destination::blank);
     basic(&mut destination, &said.members())?;
     refuse_what_is_not_served(said)?;
+    if let Some(Structure(said)) = &said.dynamic_partitioning_configuration {
+        partitioning::set(&mut destination, said, before.is_none())?;
+    }
+    if let (None, None, Some(size)) = (
+        before,
+        &said.buffering_hints,
+        partitioning::size_mib_default(&destination),
+    ) {
+        destination.size_mib = size;
+    }
     if let Some(extension) = &said.file_extension {
         let extension = extension.as_str();
         destination.file_extension = (!extension.is_empty()).then(|| extension.to_owned());
@@ -137,21 +148,19 @@ fn refuse_what_is_not_served(said: &ExtendedS3<'_>) -> Result<(), ApiError> {
     if conversion.is_some_and(|Structure(c)| !matches!(c.enabled, Some(Boolean(false)))) {
         return refuse("DataFormatConversionConfiguration");
     }
-    let partitioning = said.dynamic_partitioning_configuration.as_ref();
-    if partitioning.is_some_and(|Structure(p)| matches!(p.enabled, Some(Boolean(true)))) {
-        return refuse("DynamicPartitioningConfiguration");
-    }
     Ok(())
 }
 
 /// A destination that can be meant.
 ///
 /// # Errors
-/// InvalidArgumentException: a name of a bucket or a prefix that cannot be.
+/// InvalidArgumentException: a name of a bucket or a prefix that cannot be, or partitions that
+/// cannot be found.
 pub fn checked(destination: Destination) -> Result<Destination, ApiError> {
     // Only here: what was kept before a rule is kept.
     let planned = destination.plan();
     let checked = planned.and_then(|plan| plan.prefixes.check_paths(&plan.zone));
     checked.map_err(|Invalid(why)| invalid_argument(why))?;
+    partitioning::check(&destination)?;
     Ok(destination)
 }

@@ -53,6 +53,8 @@ struct ExtendedS3Description {
     #[serde(skip_serializing_if = "Option::is_none")]
     s3_backup_description: Option<S3Description>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    dynamic_partitioning_configuration: Option<DynamicPartitioning>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     file_extension: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     custom_time_zone: Option<String>,
@@ -118,6 +120,13 @@ struct RequestConfiguration {
 struct Attribute {
     attribute_name: String,
     attribute_value: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct DynamicPartitioning {
+    enabled: bool,
+    retry_options: RetryOptions,
 }
 
 #[derive(Serialize)]
@@ -193,6 +202,14 @@ pub fn destination(destination: &Destination) -> DestinationDescription {
                     None => "Disabled",
                 },
                 s3_backup_description: destination.backup.as_deref().map(s3),
+                dynamic_partitioning_configuration: destination.partitioning.as_ref().map(|it| {
+                    DynamicPartitioning {
+                        enabled: true,
+                        retry_options: RetryOptions {
+                            duration_in_seconds: it.retry_seconds,
+                        },
+                    }
+                }),
                 file_extension: destination.file_extension.clone(),
                 custom_time_zone: destination.custom_time_zone.clone(),
             };

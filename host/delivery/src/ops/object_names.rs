@@ -104,6 +104,7 @@ fn key(
         version: u64::MAX,
         local,
         extension,
+        values: &prefix.any_values(),
     };
     delivery.tools.naming.object_key(prefix, place, label)
 }

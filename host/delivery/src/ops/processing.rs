@@ -1,5 +1,5 @@
-//! What a destination's processors come to: how records are unpacked, the plugin that they go
-//! through, and what each delivered record ends with.
+//! What a destination's processors come to: how records are unpacked and taken apart, the plugin
+//! that they go through, what their partitions are, and what each delivered record ends with.
 
 use std::collections::HashSet;
 use std::fmt::Display;
@@ -13,10 +13,12 @@ use wire::members::{Boolean, Structure, Text};
 
 use super::error::invalid_argument;
 use super::log_processing::{self, DECOMPRESSION, LOG_PROCESSING};
+use super::partitioning::{self, DEAGGREGATION, EXTRACTION};
 use super::s3_shapes::{Parameter, Processing, Processor as ProcessorShape};
 use super::shapes::required;
 use crate::Delivery;
 use crate::arn::FunctionArn;
+use crate::deaggregation::Deaggregation;
 use crate::decompression::Decompression;
 use crate::delivery_stream::{Destination, Processor, TRANSFORM_RETRIES_DEFAULT, Transform};
 use crate::kind::Kind;
@@ -50,6 +52,9 @@ struct Processed {
     transform: Option<Transform>,
     delimiter: Option<String>,
     decompression: Option<Decompression>,
+    deaggregation: Option<Deaggregation>,
+    /// The query for keys of partitions.
+    query: Option<String>,
 }
 
 /// Reads a processing configuration, which takes the place of the one of the destination; whether
@@ -70,11 +75,17 @@ pub fn set(
         transform,
         delimiter,
         decompression,
+        deaggregation,
+        query,
     } = processed(delivery, owner, destination, (role_arn, configuration))?;
     destination.processing = Some(kept);
     destination.transform = transform;
     destination.delimiter = delimiter;
     destination.decompression = decompression;
+    destination.deaggregation = deaggregation;
+    if let Some(partitioning) = &mut destination.partitioning {
+        partitioning.query = query;
+    }
     Ok(())
 }
 
@@ -100,6 +111,13 @@ fn processed(
         ));
     }
     let decompression = log_processing::decompression(&mut kept)?;
+    let has_partitions = before.partitioning.is_some();
+    let (mut deaggregation, mut query) = (None, None);
+    if is_enabled {
+        deaggregation = partitioning::deaggregation(&kept, has_partitions)?;
+        query = partitioning::query(&kept, has_partitions)?;
+    }
+    let known = [DECOMPRESSION, LOG_PROCESSING, DEAGGREGATION, EXTRACTION];
     let (mut transform, mut delimiter) = (None, None);
     for (kind, parameters) in &mut kept {
         if kind == LAMBDA {
@@ -114,7 +132,7 @@ fn processed(
             *parameters = lambda.parameters();
         } else if is_enabled && kind == "AppendDelimiterToRecord" {
             delimiter = Some(delimiter_of(parameter(parameters, "Delimiter"))?);
-        } else if is_enabled && ![DECOMPRESSION, LOG_PROCESSING].contains(&kind.as_str()) {
+        } else if is_enabled && !known.contains(&kind.as_str()) {
             return Err(invalid_argument(format!(
                 "A processor of type {kind} is not supported."
             )));
@@ -125,6 +143,8 @@ fn processed(
         transform,
         delimiter,
         decompression: decompression.filter(|_| is_enabled),
+        deaggregation,
+        query,
     })
 }
 

@@ -13,6 +13,7 @@ const BUCKET_ARN: TextRule = TextRule::chars(1, 2_048).matching(pattern::BUCKET_
 const PREFIX: TextRule = TextRule::chars(0, 1_024).matching(pattern::LINE);
 const SIZE: NumberRule = NumberRule::within(1, 128);
 const INTERVAL: NumberRule = NumberRule::within(0, 900);
+const RETRY: NumberRule = NumberRule::within(0, 7_200);
 const COMPRESSION: TextRule =
     TextRule::one_of(&["UNCOMPRESSED", "GZIP", "ZIP", "Snappy", "HADOOP_SNAPPY"]);
 const NO_ENCRYPTION: TextRule = TextRule::one_of(&["NoEncryption"]);
@@ -146,8 +147,34 @@ impl Shape for Parameter<'_> {
     }
 }
 
-/// `DynamicPartitioningConfiguration` and `DataFormatConversionConfiguration`, of which only counts
-/// whether they are in force.
+/// `DynamicPartitioningConfiguration`.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DynamicPartitioning {
+    pub enabled: Option<Boolean>,
+    pub retry_options: Option<Structure<RetryOptions>>,
+}
+
+impl Shape for DynamicPartitioning {
+    fn check(&self, check: &mut Check) {
+        check.optional("RetryOptions", &self.retry_options, Fields);
+    }
+}
+
+/// `RetryOptions`.
+#[derive(Deserialize)]
+pub struct RetryOptions {
+    #[serde(rename = "DurationInSeconds")]
+    pub duration: Option<Integer>,
+}
+
+impl Shape for RetryOptions {
+    fn check(&self, check: &mut Check) {
+        check.optional("DurationInSeconds", &self.duration, RETRY);
+    }
+}
+
+/// `DataFormatConversionConfiguration`, of which only counts whether it is in force.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Switch {
@@ -204,7 +231,7 @@ pub struct ExtendedS3<'a> {
     #[serde(borrow)]
     pub s3_backup_update: Option<Structure<Changed<S3<'a>>>>,
     pub data_format_conversion_configuration: Option<Structure<Switch>>,
-    pub dynamic_partitioning_configuration: Option<Structure<Switch>>,
+    pub dynamic_partitioning_configuration: Option<Structure<DynamicPartitioning>>,
     #[serde(borrow)]
     pub file_extension: Option<Text<'a>>,
     #[serde(borrow)]
@@ -256,6 +283,8 @@ impl<'a> ExtendedS3<'a> {
         let processing = &self.processing_configuration;
         check.optional("ProcessingConfiguration", processing, Fields);
         check.optional("S3BackupMode", &self.s3_backup_mode, BACKUP_MODE);
+        let partitioning = &self.dynamic_partitioning_configuration;
+        check.optional("DynamicPartitioningConfiguration", partitioning, Fields);
         check.optional("FileExtension", &self.file_extension, FILE_EXTENSION);
         check.optional("CustomTimeZone", &self.custom_time_zone, TIME_ZONE);
     }

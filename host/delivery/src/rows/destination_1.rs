@@ -41,6 +41,8 @@ impl FirstDestination {
             transform: self.transform,
             delimiter: self.delimiter,
             decompression: None,
+            deaggregation: None,
+            partitioning: None,
             kind: Kind::Bucket,
             backup: None,
         }

@@ -73,6 +73,7 @@ impl SecondCutRow {
             decided_at_ms: self.decided_at_ms,
             records: self.records,
             unpacked: None,
+            divided: 0,
             bytes: self.bytes,
             version_id: self.version_id,
             plugin: self.plugin,

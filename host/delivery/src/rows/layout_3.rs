@@ -70,6 +70,7 @@ impl ThirdCutRow {
             decided_at_ms: self.decided_at_ms,
             records: self.records,
             unpacked: self.unpacked,
+            divided: 0,
             bytes: self.bytes,
             version_id: self.version_id,
             plugin: self.plugin,

@@ -112,7 +112,7 @@ impl Bucket {
 
     /// Puts a piece that has this place.
     pub async fn hand(&self, piece: Piece, place: Place) -> Answer {
-        let key = self.key(place);
+        let key = self.key(place, piece.partition.as_deref().unwrap_or_default());
         let (bucket, compression) = match (piece.kind, &self.backup) {
             (PieceKind::Backup, Some(backup)) => (&backup.bucket, backup.compression),
             (PieceKind::Delivered | PieceKind::Backup, _) => (&self.bucket, self.compression),
@@ -145,7 +145,7 @@ impl Bucket {
         }
     }
 
-    fn key(&self, place: Place) -> String {
+    fn key(&self, place: Place, values: &[String]) -> String {
         let (prefix, extension, local) = match (place.kind, &self.backup) {
             (PieceKind::Backup, Some(backup)) => {
                 (&backup.prefix, backup.extension.as_str(), backup.local)
@@ -162,6 +162,7 @@ impl Bucket {
             version: self.version,
             local,
             extension,
+            values,
         };
         self.naming.object_key(prefix, place, label)
     }

@@ -5,6 +5,7 @@ use crate::encoder::Encoder;
 use super::envelope::Envelope;
 use super::requests::{Requests, Terms};
 use crate::delivery_stream::Destination;
+use crate::partitions::Partitions;
 
 /// What delivered records are written into.
 pub enum Form {
@@ -12,6 +13,8 @@ pub enum Form {
     Object(Encoder),
     /// One request after another.
     Requests(Box<Requests>),
+    /// Objects of each partition.
+    Partitions(Box<Partitions>),
 }
 
 /// What the records of one cut are written into.
@@ -23,16 +26,22 @@ pub struct Forms {
 }
 
 impl Forms {
-    /// What the destination of a cut asks for; `terms` are those of requests.
-    pub fn of(destination: &Destination, terms: impl FnOnce(Envelope) -> Terms) -> Self {
+    /// What the destination of a cut asks for; `terms` are those of requests, and partitions those
+    /// of a destination that has some.
+    pub fn of(
+        destination: &Destination,
+        terms: impl FnOnce(Envelope) -> Terms,
+        partitions: Option<Partitions>,
+    ) -> Self {
         let encoder = || Encoder::new(destination.compression);
         let all = destination.kind.fallback();
         let all = all.filter(|fallback| fallback.backs_up_all);
         let backup = destination.backup.as_ref();
         Self {
-            delivered: match Envelope::of(destination) {
-                None => Form::Object(encoder()),
-                Some(envelope) => Form::Requests(Box::new(Requests::begin(terms(envelope)))),
+            delivered: match (Envelope::of(destination), partitions) {
+                (None, None) => Form::Object(encoder()),
+                (None, Some(partitions)) => Form::Partitions(Box::new(partitions)),
+                (Some(envelope), _) => Form::Requests(Box::new(Requests::begin(terms(envelope)))),
             },
             backup: all
                 .map(|_| encoder())
@@ -47,6 +56,7 @@ impl Form {
         match self {
             Self::Object(encoder) => encoder.held_bytes(),
             Self::Requests(requests) => requests.held_bytes(),
+            Self::Partitions(partitions) => partitions.held_bytes(),
         }
     }
 
@@ -55,6 +65,7 @@ impl Form {
         match self {
             Self::Object(encoder) => encoder.forget(),
             Self::Requests(requests) => requests.forget(),
+            Self::Partitions(partitions) => partitions.forget(),
         }
     }
 
@@ -69,6 +80,7 @@ impl Form {
                 packed.map_err(|error| format!("pack records: {error}"))
             }
             Self::Requests(requests) => requests.check(),
+            Self::Partitions(partitions) => partitions.check(),
         }
     }
 }

@@ -309,6 +309,7 @@ impl Requests {
             kind,
             content,
             holds,
+            partition: None,
         });
     }
 

@@ -5,11 +5,13 @@ use wasm::{BatchColumns, Columns, Limits, Options, PluginName, Plugins, WorksFor
 
 use self::told::Told;
 use super::*;
+use crate::delivery_stream::Destination;
 
 #[path = "../../../../tests/hostile/guest.rs"]
 #[expect(dead_code, reason = "the attacks need more of it")]
 mod guest;
 mod objects;
+mod partitions;
 #[path = "../../../../tests/hostile/simple.rs"]
 mod simple;
 #[path = "../../tests/exactly_once/told.rs"]
@@ -55,7 +57,7 @@ impl Own {
     }
 
     fn pins(&self, time: Duration) -> Pins {
-        let mut pins = Pins::of(&self.version);
+        let mut pins = Pins::of(&self.version, &Destination::blank());
         pins.limits.batch_time_max = time;
         pins
     }

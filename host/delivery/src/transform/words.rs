@@ -6,6 +6,7 @@ use wasm::{Fault, Outputs, Status};
 
 use super::Outlet;
 use crate::failed_record::Failure;
+use crate::output::Output;
 use crate::settled::TIMED_OUT;
 
 /// What AWS says of a record that the function gave back as failed.
@@ -20,9 +21,13 @@ pub(super) fn give(outputs: &Outputs, first: usize, outlet: &mut impl Outlet) {
     let aimed: HashMap<usize, &str> = aimed
         .filter_map(|output| Some((output.source, output.target?)))
         .collect();
-    let mut failed = None;
+    let mut keys = outputs.partition_keys().peekable();
+    let (mut failed, mut delivered) = (None, Delivered::default());
     for output in outputs.iter() {
         let source = first + output.source;
+        let own = std::iter::from_fn(|| keys.next_if(|(place, _, _)| *place <= output.place));
+        let own = own.map(|(_, name, value)| (name, value)).collect();
+        delivered.before(source, outlet);
         if let Some(target) = aimed.get(&output.source) {
             if failed != Some(source) {
                 failed = Some(source);
@@ -31,7 +36,7 @@ pub(super) fn give(outputs: &Outputs, first: usize, outlet: &mut impl Outlet) {
             continue;
         }
         match output.status {
-            Status::Ok => outlet.deliver(source, output.data),
+            Status::Ok => delivered.push(source, output.data, own),
             Status::Dropped => outlet.drop_record(source),
             Status::Failed => {
                 let reason = String::from_utf8_lossy(output.data);
@@ -43,6 +48,35 @@ pub(super) fn give(outputs: &Outputs, first: usize, outlet: &mut impl Outlet) {
                 };
                 outlet.fail(source, failure);
             }
+        }
+    }
+    delivered.end(outlet);
+}
+
+/// What is delivered of the record that is looked at.
+#[derive(Default)]
+struct Delivered<'a> {
+    source: usize,
+    outputs: Vec<Output<'a>>,
+}
+
+impl<'a> Delivered<'a> {
+    /// An output of a record comes next: what comes before it is whole.
+    fn before(&mut self, source: usize, outlet: &mut impl Outlet) {
+        if self.source != source {
+            self.end(outlet);
+        }
+    }
+
+    fn push(&mut self, source: usize, data: &'a [u8], keys: Vec<(&'a str, &'a str)>) {
+        self.source = source;
+        self.outputs.push(Output { data, keys });
+    }
+
+    fn end(&mut self, outlet: &mut impl Outlet) {
+        if !self.outputs.is_empty() {
+            outlet.deliver_all(self.source, &self.outputs);
+            self.outputs.clear();
         }
     }
 }

@@ -1,3 +1,5 @@
+mod apart;
+
 use std::io::Write;
 
 use bytes::Bytes;
@@ -11,7 +13,7 @@ use crate::decompression::Decompression;
 use crate::encoder::Encoder;
 use crate::shares::Room;
 use crate::sink::Form;
-use crate::user_records::tests::frame;
+use crate::user_records::tests::{aggregate, frame};
 
 /// A worker for a cut that may become objects of so many bytes, and has so much room.
 fn worker(delimiter: &str, object_bytes_max: usize, room_bytes: u64) -> Worker {
@@ -31,6 +33,7 @@ fn worker_that(
         object_bytes_max,
         unpacks: true,
         decompression,
+        deaggregation: None,
         provenance: Arc::default(),
     };
     let allowance = Allowance {

@@ -36,8 +36,12 @@ fn is_refused(key: &str) -> bool {
     REFUSED.iter().any(|refused| key.contains(refused))
 }
 
-/// Records of a lane that are in order: those that an endpoint refused go a way of their own.
-type Way = (u32, bool);
+/// Records of a lane that are in order: those that an endpoint refused go a way of their own, and
+/// so do those of each partition.
+type Way = (u32, bool, Option<String>);
+
+/// What a folder of a partition begins with.
+const PARTITION: &str = "k=";
 
 /// Where records were found.
 #[derive(Default)]
@@ -88,7 +92,9 @@ pub fn found(entries: &BTreeMap<Id, Entry>, buckets: &Buckets) -> Found {
         let lane = entries[ids.first().expect("no object is empty")].lane;
         let strange = ids.iter().find(|id| entries[*id].lane != lane);
         assert_eq!(strange, None, "{bucket}/{key} holds records of two lanes");
-        let way = (lane, is_refused(&key));
+        let partition = key.split('/').find(|folder| folder.starts_with(PARTITION));
+        let partition = partition.map(|folder| check_partition(folder, &ids));
+        let way = (lane, is_refused(&key), partition);
         if is_failed {
             found.failed_objects += 1;
             failed.entry(way).or_default().extend(ids);
@@ -107,6 +113,14 @@ pub fn found(entries: &BTreeMap<Id, Entry>, buckets: &Buckets) -> Found {
         }
     }
     found
+}
+
+/// Records lie in the partition of the last digit of their number.
+fn check_partition(folder: &str, ids: &[Id]) -> String {
+    for id in ids {
+        assert_eq!(folder, format!("{PARTITION}{}", id % 10));
+    }
+    folder.to_owned()
 }
 
 fn unpacked(key: &str, content: &[u8]) -> String {

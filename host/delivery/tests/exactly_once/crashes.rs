@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use delivery::{LaneAnswer, Order, Outcome};
-use serde_json::json;
+use serde_json::{Value, json};
 use store::disk::simulated::{
     AfterFailedSync, Call, Failure, Fault, Random, Replay, SimulatedDisk, Survival,
 };
@@ -57,6 +57,9 @@ pub struct Case {
     to: Option<To>,
     /// Records are gzip but for some, and are decompressed.
     decompresses: bool,
+    /// Records go to partitions by the last digit of their number, two in a record where they go
+    /// through no plugin.
+    partitions: bool,
 }
 
 impl Case {
@@ -70,6 +73,7 @@ impl Case {
             is_heavy: false,
             to: None,
             decompresses: false,
+            partitions: false,
         }
     }
 
@@ -91,8 +95,8 @@ impl Case {
 
     fn through(self) -> Through {
         match self.plugin {
-            // What is no line is no gzip either.
-            _ if self.decompresses => Through::Parser,
+            // What is no line is no gzip either, and no JSON.
+            _ if self.decompresses || self.partitions => Through::Parser,
             None if self.order == Some(Order::Skip) || self.to.is_some() => Through::Skipped,
             None => Through::Nothing,
             Some(_) if self.to.is_some() => Through::Refused,
@@ -112,6 +116,32 @@ struct Run {
     puts: Vec<Put>,
 }
 
+/// A destination whose records go to the partition of the last digit of their number.
+fn partitioned(bucket: &str, plugin: Option<&str>) -> Value {
+    let mut destination = destination(bucket, "a/k=!{partitionKeyFromQuery:k}/");
+    destination["ErrorOutputPrefix"] = json!("e/");
+    destination["BufferingHints"]["SizeInMBs"] = json!(64);
+    destination["CompressionFormat"] = json!("GZIP");
+    destination["DynamicPartitioningConfiguration"] = json!({"Enabled": true});
+    let query = match plugin {
+        Some(_) => "{k: .path[11:12]}",
+        None => "{k: (.line | split(\"id=\")[1] | .[7:8])}",
+    };
+    let mut configuration = processing(plugin);
+    let processors = configuration["Processors"].as_array_mut().unwrap();
+    processors.push(json!({"Type": "MetadataExtraction", "Parameters": [
+        {"ParameterName": "MetadataExtractionQuery", "ParameterValue": query},
+        {"ParameterName": "JsonParsingEngine", "ParameterValue": "JQ-1.6"},
+    ]}));
+    if plugin.is_none() {
+        processors.push(json!({"Type": "RecordDeAggregation", "Parameters": [
+            {"ParameterName": "SubRecordType", "ParameterValue": "JSON"},
+        ]}));
+    }
+    destination["ProcessingConfiguration"] = configuration;
+    destination
+}
+
 /// Records a run in which several producers put while cuts are made, with another destination
 /// half way.
 async fn record(ground: Ground, case: Case) -> Run {
@@ -124,6 +154,9 @@ async fn record(ground: Ground, case: Case) -> Run {
     if case.decompresses {
         let processors = first["ProcessingConfiguration"]["Processors"].as_array_mut();
         processors.unwrap().push(json!({"Type": "Decompression"}));
+    }
+    if case.partitions {
+        first = partitioned("first", case.plugin);
     }
     if let Some(to) = case.to {
         first = match to {
@@ -144,10 +177,14 @@ async fn record(ground: Ground, case: Case) -> Run {
     let rounds = plan_failure(&ground, case);
     for round in 0..rounds {
         if round == rounds / 2 {
-            let second = json!({
+            let mut second = json!({
                 "Prefix": "b/", "CompressionFormat": "UNCOMPRESSED",
                 "BufferingHints": {"SizeInMBs": 1, "IntervalInSeconds": 900},
             });
+            if case.partitions {
+                second["Prefix"] = json!("b/k=!{partitionKeyFromQuery:k}/");
+                second["BufferingHints"]["SizeInMBs"] = json!(64);
+            }
             let updated = match case.to {
                 Some(To::Endpoint) => {
                     let packed = json!({"RequestConfiguration": {"ContentEncoding": "GZIP"}});
@@ -270,6 +307,7 @@ pub async fn crash_between(components: &Components, then: &Components, case: Cas
     let ground = Ground {
         packs: true,
         gzips: case.decompresses,
+        wraps: case.partitions && case.plugin.is_none(),
         ..components.ground(1)
     };
     let run = match case.order {
@@ -427,6 +465,21 @@ async fn a_crash_anywhere_neither_loses_nor_repeats_a_record_that_is_decompresse
         let case = Case {
             decompresses: true,
             ..Case::of(Origin::Direct, plugin)
+        };
+        println!("{}", crash_everywhere(&components, case).await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_anywhere_neither_loses_nor_repeats_a_record_of_a_partition() {
+    for (origin, plugin) in [
+        (Origin::Direct, None),
+        (Origin::Stream, Some("parse-access-log")),
+    ] {
+        let components = Components::of(&["parse-access-log"]);
+        let case = Case {
+            partitions: true,
+            ..Case::of(origin, plugin)
         };
         println!("{}", crash_everywhere(&components, case).await);
     }

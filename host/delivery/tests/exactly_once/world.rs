@@ -63,6 +63,9 @@ pub struct Ground {
     pub packs: bool,
     /// Whether producers send gzip, but for records that are no line.
     pub gzips: bool,
+    /// Whether producers put records into objects of JSON, and two of these into a record of the
+    /// delivery stream where they can, but for those that are no line.
+    pub wraps: bool,
 }
 
 /// Plugins of a test, and where they lie.
@@ -156,6 +159,7 @@ impl Components {
             lanes_max: LANES_MAX,
             packs: false,
             gzips: false,
+            wraps: false,
         }
     }
 }
@@ -462,6 +466,10 @@ impl World {
             .map(|kind| {
                 let (id, data) = ledger.begin(*kind, lane, padding);
                 let is_packed = self.ground.gzips && *kind != Kind::Bad;
+                if self.ground.wraps && *kind != Kind::Bad {
+                    let line = String::from_utf8(data).unwrap();
+                    return (id, json!({"line": line}).to_string().into_bytes());
+                }
                 (id, if is_packed { gzip(&data) } else { data })
             })
             .collect();
@@ -472,9 +480,9 @@ impl World {
     }
 
     async fn put_directly(&self, ledger: &Ledger, records: &[(Id, Vec<u8>)]) -> bool {
-        let list: Vec<Value> = records
+        let list: Vec<Value> = joined(records)
             .iter()
-            .map(|(_, data)| json!({"Data": base64(data)}))
+            .map(|data| json!({"Data": base64(data)}))
             .collect();
         let delivery = &self.delivery;
         let answer = match &list[..] {
@@ -528,6 +536,25 @@ impl World {
         }
         answer["FailedRecordCount"] == 0
     }
+}
+
+/// Objects of JSON that follow each other, two by two.
+fn joined(records: &[(Id, Vec<u8>)]) -> Vec<Vec<u8>> {
+    let mut joined: Vec<Vec<u8>> = Vec::new();
+    let mut is_half = false;
+    for (_, data) in records {
+        match joined.last_mut() {
+            Some(before) if is_half && data.starts_with(b"{") => {
+                before.extend_from_slice(data);
+                is_half = false;
+            }
+            _ => {
+                joined.push(data.clone());
+                is_half = data.starts_with(b"{");
+            }
+        }
+    }
+    joined
 }
 
 fn gzip(data: &[u8]) -> Vec<u8> {

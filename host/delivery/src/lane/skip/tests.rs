@@ -38,6 +38,7 @@ fn open(frames: &[Frame]) -> OpenCut {
         decided_at: Timestamp(6),
         records,
         unpacked: Some(0),
+        divided: 0,
         bytes,
         version_id: 1,
         plugin: None,

@@ -47,6 +47,7 @@ fn worker_that(
         provenance: Arc::default(),
         unpacks: true,
         decompression,
+        deaggregation: None,
     };
     let allowance = Allowance {
         room: Room::up_to(room_bytes),
