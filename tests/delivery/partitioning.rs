@@ -465,6 +465,41 @@ async fn any_number_of_partitions_is_delivered_and_none_goes_to_the_error_output
     service.stop().await;
 }
 
+/// A record of several that fails is replayed as that one, into the partition that it has by then.
+#[tokio::test]
+async fn what_fails_is_replayed_into_its_partition_and_counted_once_more() {
+    let more = partitioned(PREFIX, QUERY, &[DEAGGREGATION, DELIMITER]);
+    let (service, client) = started(more).await;
+    let other = json!({"client": "b", "at": IN_2015}).to_string();
+    let record = format!("{}{other}", event("a", IN_2015));
+    client.put_delivery("events", &[&record]).await;
+    client.flush("events").await;
+    let objects = service.objects(BUCKET);
+    let letter = objects.iter().find(|it| it.key.starts_with("failed/"));
+    let letter = letter.unwrap().key.clone();
+    let second = extraction("{customer: .client, year: (.at | strftime(\"%Y\"))}");
+    let processors = [DEAGGREGATION, DELIMITER, ("MetadataExtraction", &second)];
+    let change = json!({
+        "DeliveryStreamName": "events",
+        "CurrentDeliveryStreamVersionId": "1",
+        "DestinationId": "destinationId-000000000001",
+        "ExtendedS3DestinationUpdate": {"ProcessingConfiguration": processing(&processors)},
+    });
+    client.call(UPDATE, change).await;
+    let page = "delivery-streams/events/dead-letters/replay";
+    let (status, answer) = client.post_page(page, &json!({"letter": letter})).await;
+    assert_eq!((status, &answer["now"]), (200, &json!(1)), "{answer}");
+    client.flush("events").await;
+    let objects = service.objects(BUCKET);
+    let texts = objects
+        .iter()
+        .filter(|it| it.key.starts_with("c=b/y=2015/events-2-"))
+        .map(|it| it.text().to_owned());
+    assert_eq!(texts.collect::<Vec<_>>(), [format!("{other}\n")]);
+    assert_counts(&client.delivery("events").await, [2, 0, 1]);
+    service.stop().await;
+}
+
 #[tokio::test]
 async fn another_query_finds_the_partitions_of_what_comes_after_it() {
     let (service, client) = started(partitioned(PREFIX, QUERY, &[DELIMITER])).await;

@@ -83,9 +83,15 @@ impl Chunks {
         self.len() == 0
     }
 
-    /// Bytes of memory that they take.
+    /// Bytes of memory that they take. Of growing ones that follows from how many bytes they are,
+    /// whatever memory there was for them.
     pub fn held_bytes(&self) -> usize {
-        self.full.len() * CHUNK_BYTES + self.open.capacity()
+        let open = match self.open.len() {
+            0 if self.grows => 0,
+            bytes if self.grows => bytes.max(SMALL_CHUNK_BYTES).next_power_of_two(),
+            _ => self.open.capacity(),
+        };
+        self.full.len() * CHUNK_BYTES + open
     }
 
     /// All of them.

@@ -37,6 +37,10 @@ pub const TOO_MANY_MESSAGE: &str =
 /// and the map, and the heads of its values.
 const PARTITION_BYTES: usize = 512;
 const VALUE_BYTES: usize = 64;
+/// No less than a record takes in the list of those that are in several partitions, and its place
+/// in that of each of these. Lists that grow have room for as many again.
+const SPREAD_BYTES: usize = 256;
+const PLACE_BYTES: usize = 16;
 
 /// The partitions of one cut.
 pub struct Partitions {
@@ -91,7 +95,7 @@ impl Partition {
     }
 
     fn held_bytes(&self) -> usize {
-        let spread = self.spread.capacity() * size_of::<usize>();
+        let spread = self.spread.len() * PLACE_BYTES;
         partition_bytes(&self.values) + spread + self.content.held_bytes()
     }
 }
@@ -363,7 +367,7 @@ impl Partitions {
     }
 
     fn spread_bytes(&self) -> usize {
-        self.spread.capacity() * size_of::<Spread>()
+        self.spread.len() * SPREAD_BYTES
     }
 
     /// Lets all of it go.

@@ -1,6 +1,7 @@
 //! The order of values (jq's manual, `sort`): null, false, true, numbers, strings, arrays, objects.
 
 use std::cmp::Ordering;
+use std::collections::VecDeque;
 
 use super::meter::{Meter, Spent};
 use super::value::Value;
@@ -58,7 +59,8 @@ fn rank(value: &Value) -> u8 {
     }
 }
 
-/// Sorts by keys, which come with what they are of. Of equal ones the first stays first.
+/// Sorts by keys, which come with what they are of. Of equal ones the first stays first. The order
+/// is none that a sort of the standard library takes: what is no number is less than itself.
 ///
 /// # Errors
 /// When it takes more than it may.
@@ -66,13 +68,38 @@ pub fn sort(
     keyed: Vec<(Value, Value)>,
     meter: &mut Meter<'_>,
 ) -> Result<Vec<(Value, Value)>, Spent> {
-    let mut keyed = keyed;
-    let mut spent = None;
-    keyed.sort_by(|(one, _), (other, _)| {
-        compare(one, other, meter).unwrap_or_else(|why| {
-            spent = Some(why);
-            Ordering::Equal
-        })
-    });
-    spent.map_or(Ok(keyed), Err)
+    meter.hold(128 * keyed.len())?;
+    let mut runs: Vec<VecDeque<(Value, Value)>> =
+        keyed.into_iter().map(|one| VecDeque::from([one])).collect();
+    while runs.len() > 1 {
+        let mut longer = Vec::new();
+        let mut left = runs.into_iter();
+        while let Some(one) = left.next() {
+            longer.push(match left.next() {
+                Some(other) => merge(one, other, meter)?,
+                None => one,
+            });
+        }
+        runs = longer;
+    }
+    Ok(runs.pop().unwrap_or_default().into())
+}
+
+fn merge(
+    mut one: VecDeque<(Value, Value)>,
+    mut other: VecDeque<(Value, Value)>,
+    meter: &mut Meter<'_>,
+) -> Result<VecDeque<(Value, Value)>, Spent> {
+    let mut both = VecDeque::with_capacity(one.len() + other.len());
+    while let (Some((first, _)), Some((second, _))) = (one.front(), other.front()) {
+        let next = if compare(first, second, meter)? == Ordering::Greater {
+            other.pop_front()
+        } else {
+            one.pop_front()
+        };
+        both.extend(next);
+    }
+    both.append(&mut one);
+    both.append(&mut other);
+    Ok(both)
 }

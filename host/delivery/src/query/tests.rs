@@ -305,6 +305,31 @@ fn memory_that_is_not_there_is_not_taken() {
 }
 
 #[test]
+fn what_is_no_number_is_sorted_somewhere_and_breaks_nothing() {
+    let mut random = Random(3);
+    for _ in 0..200 {
+        let count = random.below(200);
+        let items: Vec<&str> = (0..count)
+            .map(|_| random.one_of(&["1", "2", "(1e1000-1e1000)", "\"a\"", "[1e1000-1e1000]"]))
+            .collect();
+        let query = format!(
+            "[[{}] | sort, unique, group_by(.), min, max] | length",
+            items.join(",")
+        );
+        let found = evaluate(&query, "null");
+        assert_eq!(found, [Some("5".to_owned())], "{query}");
+        // It may end anywhere within a sort, too.
+        let Ok(query) = Query::parse(&query) else {
+            continue;
+        };
+        let mut may_hold = |_| true;
+        let mut meter = Meter::new(100 + 40 * count as u64, 1 << 26, &mut may_hold);
+        let ended = query.members(b"null", &mut meter);
+        assert!(ended.is_err());
+    }
+}
+
+#[test]
 fn garbage_is_no_query_and_no_record_and_harms_nobody() {
     let mut random = Random(7);
     let pieces = [

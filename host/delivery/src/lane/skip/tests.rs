@@ -5,6 +5,7 @@ use types::limits::DATA_BYTES_MAX;
 use super::*;
 use crate::content::{CHUNK_BYTES, FAILED_OBJECT_BYTES_MAX};
 use crate::cut::Cut;
+use crate::deaggregation::SubRecords;
 use crate::delivery_stream::Destination;
 use crate::need::READ_BYTES;
 use crate::open_cut::{WHY_CHARS_MAX, Way};
@@ -114,6 +115,26 @@ fn objects_end_at_the_same_records_wherever_reads_of_the_log_end() {
     let lines = whole.concat();
     let lines = lines.iter().filter(|byte| **byte == b'\n').count() as u64;
     assert_eq!(lines, position);
+}
+
+/// What lies in a record counts each for itself, as it did when the cut was gathered; its line has
+/// the record as it came in, which a replay takes apart again.
+#[test]
+fn records_that_come_several_in_one_count_each_and_have_one_line() {
+    let records = ["{}{}{}", "{}", "", "{}x"].map(|record| record.as_bytes().to_vec());
+    let mut open = open(&[frame(0, records)]);
+    let deaggregation = Deaggregation::new(SubRecords::Json);
+    open.destination.deaggregation = Some(deaggregation);
+    let skip = Skip::new("the store broke off", 1 << 20);
+    let mut skipping = Skipping::new(&open, &skip, Arc::default());
+    let records = ["{}{}{}", "{}", "", "{}x"].map(|record| record.as_bytes().to_vec());
+    skipping.add(vec![frame(0, records)]);
+    assert!(skipping.next_full().unwrap().is_none());
+    let object = skipping.end_object().unwrap().unwrap();
+    assert_eq!((object.holds.records_in, object.holds.failed), (6, 6));
+    let content = Bytes::from(object.content);
+    assert_eq!(content.iter().filter(|byte| **byte == b'\n').count(), 4);
+    assert_eq!(skipping.places, 4);
 }
 
 /// The lines of one read were an object, however many they were, and nobody counted them.
