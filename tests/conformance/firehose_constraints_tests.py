@@ -31,7 +31,9 @@ EXTENDED_S3 = {
     "ProcessingConfiguration": {"Enabled": True, "Processors": [PROCESSOR]},
     "S3BackupMode": "Disabled",
     "DataFormatConversionConfiguration": {"Enabled": False},
-    "DynamicPartitioningConfiguration": {"Enabled": False},
+    "DynamicPartitioningConfiguration": {
+        "Enabled": False, "RetryOptions": {"DurationInSeconds": 300},
+    },
     "FileExtension": ".log",
     "CustomTimeZone": "UTC",
 }
@@ -138,15 +140,11 @@ CREATE, CHANGE = "ExtendedS3DestinationConfiguration", "ExtendedS3DestinationUpd
 
 def not_served(destination):
     """(path, value) of what an extended S3 destination may ask for in vain."""
-    processors = ["ProcessingConfiguration", "Processors", 0]
     key = {"AWSKMSKeyARN": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/a"}
     yield [destination, "EncryptionConfiguration"], {"KMSEncryptionConfig": key}
-    for kind in ["RecordDeAggregation", "MetadataExtraction"]:
-        yield [destination, *processors, "Type"], kind
     yield [destination, "DataFormatConversionConfiguration"], {"Enabled": True}
     # It is in force unless it says otherwise.
     yield [destination, "DataFormatConversionConfiguration"], {}
-    yield [destination, "DynamicPartitioningConfiguration"], {"Enabled": True}
     yield [destination, "CustomTimeZone"], "Europe/Atlantis"
 
 
