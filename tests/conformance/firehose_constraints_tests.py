@@ -63,6 +63,20 @@ SPLUNK = {
     "CloudWatchLoggingOptions": {"Enabled": True, "LogGroupName": "g", "LogStreamName": "s"},
     "BufferingHints": {"SizeInMBs": 5, "IntervalInSeconds": 60},
 }
+CLUSTER = {
+    "RoleARN": ROLE,
+    "DomainARN": f"arn:aws:es:{REGION}:{ACCOUNT}:domain/logs",
+    "ClusterEndpoint": "https://search.example",
+    "IndexName": "logs",
+    "TypeName": "line",
+    "IndexRotationPeriod": "OneDay",
+    "BufferingHints": {"SizeInMBs": 5, "IntervalInSeconds": 300},
+    "RetryOptions": {"DurationInSeconds": 300},
+    "ProcessingConfiguration": {"Enabled": True, "Processors": [PROCESSOR]},
+    "CloudWatchLoggingOptions": {"Enabled": True, "LogGroupName": "g", "LogStreamName": "s"},
+    "DocumentIdOptions": {"DefaultDocumentIdFormat": "FIREHOSE_DEFAULT"},
+}
+CLUSTER_MADE = {**CLUSTER, "S3BackupMode": "AllDocuments"}
 ENCRYPTION = {
     "KeyARN": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/a",
     "KeyType": "CUSTOMER_MANAGED_CMK",
@@ -71,14 +85,14 @@ UPDATE = {**NAME, "CurrentDeliveryStreamVersionId": "1", "DestinationId": "desti
 
 # What is not served, and how it is asked for. Nothing is said of what it holds.
 OTHER_DESTINATIONS = [
-    "Redshift", "Elasticsearch", "Amazonopensearchservice",
-    "AmazonOpenSearchServerless", "Snowflake", "Iceberg",
+    "Redshift", "AmazonOpenSearchServerless", "Snowflake", "Iceberg",
 ]
 LEFT_OUT = {
     **{f"{name}DestinationConfiguration": "not served" for name in OTHER_DESTINATIONS},
     **{f"{name}DestinationUpdate": "not served" for name in OTHER_DESTINATIONS},
     "MSKSourceConfiguration": "a source that is not served",
     "DatabaseSourceConfiguration": "a source that is not served",
+    "VpcConfiguration": "refused by name",
     "KMSEncryptionConfig": "objects are not encrypted with keys of KMS",
     "SchemaConfiguration": "part of a conversion, which is refused where it is enabled",
     "InputFormatConfiguration": "part of a conversion, which is refused where it is enabled",
@@ -103,6 +117,10 @@ FIREHOSE = Service(
             "ExtendedS3DestinationConfiguration": {**EXTENDED_S3, "S3BackupConfiguration": S3},
             "HttpEndpointDestinationConfiguration": {**HTTP_ENDPOINT, "S3Configuration": S3},
             "SplunkDestinationConfiguration": {**SPLUNK, "S3Configuration": S3},
+            "ElasticsearchDestinationConfiguration": {**CLUSTER_MADE, "S3Configuration": S3},
+            "AmazonopensearchserviceDestinationConfiguration": {
+                **CLUSTER_MADE, "S3Configuration": S3,
+            },
             "Tags": [{"Key": "key", "Value": "value"}],
             "DeliveryStreamEncryptionConfigurationInput": ENCRYPTION,
         },
@@ -130,6 +148,8 @@ FIREHOSE = Service(
             "ExtendedS3DestinationUpdate": {**EXTENDED_S3, "S3BackupUpdate": S3},
             "HttpEndpointDestinationUpdate": {**HTTP_ENDPOINT, "S3Update": S3},
             "SplunkDestinationUpdate": {**SPLUNK, "S3Update": S3},
+            "ElasticsearchDestinationUpdate": {**CLUSTER, "S3Update": S3},
+            "AmazonopensearchserviceDestinationUpdate": {**CLUSTER, "S3Update": S3},
         },
     },
     left_out=LEFT_OUT,

@@ -177,14 +177,6 @@ async fn what_is_not_served_is_refused_by_name_and_not_ignored() {
     for (member, what) in [
         ("RedshiftDestinationConfiguration", "A Redshift destination"),
         (
-            "ElasticsearchDestinationConfiguration",
-            "An Elasticsearch destination",
-        ),
-        (
-            "AmazonopensearchserviceDestinationConfiguration",
-            "An OpenSearch Service destination",
-        ),
-        (
             "AmazonOpenSearchServerlessDestinationConfiguration",
             "An OpenSearch Serverless destination",
         ),

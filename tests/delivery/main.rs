@@ -1,13 +1,14 @@
 //! Every operation of Data Firehose over HTTP, one file each, as in `host/delivery/src/ops`, and
 //! what becomes of the records: `deliver` and `deliver_stream` without a transform, `transform`,
 //! `swap`, `life` and `restart` with one, `processors` what they become before it, `prefixes` where
-//! they lie, `partitioning` by keys of their own, `http_endpoint` at an endpoint, and `splunk` at a
-//! double of an event collector.
+//! they lie, `partitioning` by keys of their own, `http_endpoint` at an endpoint, `splunk` at a
+//! double of an event collector, and `search` at one of a cluster.
 #![expect(
     clippy::unwrap_used,
     reason = "an answer without its members fails the test"
 )]
 
+mod cluster;
 mod collector;
 mod counted;
 mod create_delivery_stream;
@@ -34,6 +35,7 @@ mod put_record;
 mod put_record_batch;
 mod refused_settings;
 mod restart;
+mod search;
 mod source_backup;
 mod splunk;
 mod start_delivery_stream_encryption;

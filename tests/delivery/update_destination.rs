@@ -250,8 +250,6 @@ async fn exactly_one_served_destination_is_changed() {
     }
     for member in [
         "RedshiftDestinationUpdate",
-        "ElasticsearchDestinationUpdate",
-        "AmazonopensearchserviceDestinationUpdate",
         "AmazonOpenSearchServerlessDestinationUpdate",
         "SnowflakeDestinationUpdate",
         "IcebergDestinationUpdate",
@@ -260,8 +258,8 @@ async fn exactly_one_served_destination_is_changed() {
         for change in [json!({member: {}}), with_s3] {
             let refusal = client.refusal(UPDATE, from_version("1", change)).await;
             assert_eq!(refusal.code, "InvalidArgumentException", "{member}");
-            let wanted =
-                "Only S3, extended S3, HTTP endpoint and Splunk destinations are supported.";
+            let wanted = "Only S3, extended S3, HTTP endpoint, Splunk, OpenSearch Service and \
+                          Elasticsearch destinations are supported.";
             assert_eq!(refusal.message, wanted, "{member}");
         }
     }

@@ -1,10 +1,14 @@
 //! What a destination has said of the pieces of an open cut, as far as later tries go by it. Pure:
 //! told the time, it reads no clock.
 
+pub mod records;
+
 use std::time::Duration;
 
 use bincode::{Decode, Encode};
 use types::Timestamp;
+
+use self::records::{RecordFault, RefusedRecords};
 
 /// Stretches of refused pieces that are noted each in its own words; further ones have none, and
 /// the number of tries and the time of the first of them, so that the row has room for as many as
@@ -27,6 +31,9 @@ pub struct Answers {
     pub refused: Vec<Refused>,
     /// The piece that was handed over last and not taken, if the time for it is counted.
     pub trying: Option<Trying>,
+    /// Records of pieces that are refused for good while all others of these were taken, in order
+    /// of the pieces: they go to the error output, and the piece is there without them.
+    pub records: Vec<RefusedRecords>,
 }
 
 /// Pieces that are refused for good, for one reason.
@@ -95,6 +102,38 @@ impl Answers {
     /// gone costs a cut its time once.
     #[must_use]
     pub fn after_failure(&self, failed: Failed<'_>, now: Timestamp) -> Self {
+        let (trying, is_over) = self.tried(failed, now);
+        let mut after = Self {
+            trying: Some(trying),
+            ..self.clone()
+        };
+        if is_over {
+            after.refuse(failed.part, failed.fault, (trying.attempts, now));
+        }
+        after
+    }
+
+    /// The same where only these records of the piece were not taken, and all others were.
+    #[must_use]
+    pub fn after_failure_of(
+        &self,
+        failed: Failed<'_>,
+        faults: &[RecordFault],
+        now: Timestamp,
+    ) -> Self {
+        let (trying, is_over) = self.tried(failed, now);
+        let mut after = Self {
+            trying: Some(trying),
+            ..self.clone()
+        };
+        if is_over {
+            after.refuse_records(failed.part, faults, (trying.attempts, now));
+        }
+        after
+    }
+
+    /// The piece that was tried, once that has failed, and whether its time is over.
+    fn tried(&self, failed: Failed<'_>, now: Timestamp) -> (Trying, bool) {
         let Failed { part, .. } = failed;
         let before = self.trying.filter(|trying| self.goes_on(*trying, part));
         let trying = match before {
@@ -113,29 +152,52 @@ impl Answers {
                 failed_at_ms: now.0,
             },
         };
-        let mut after = Self {
-            trying: Some(trying),
-            ..self.clone()
-        };
-        if Duration::from_millis(trying.spent_ms) >= failed.retry_time {
-            after.refuse(part, failed.fault, (trying.attempts, now));
-        }
-        after
+        let is_over = Duration::from_millis(trying.spent_ms) >= failed.retry_time;
+        (trying, is_over)
     }
 
     /// What is known once a piece was refused for good.
     #[must_use]
     pub fn after_refusal(&self, part: u16, fault: &Fault, now: Timestamp) -> Self {
-        let attempts = match self.trying {
-            Some(trying) if trying.part == part => trying.attempts.saturating_add(1),
-            _ => 1,
-        };
+        let attempts = self.attempts_with(part);
         let mut after = Self {
             trying: None,
             ..self.clone()
         };
         after.refuse(part, fault, (attempts, now));
         after
+    }
+
+    /// What is known once these records of a piece were refused for good, and all others taken.
+    #[must_use]
+    pub fn after_refusal_of(&self, part: u16, faults: &[RecordFault], now: Timestamp) -> Self {
+        let attempts = self.attempts_with(part);
+        let mut after = Self {
+            trying: None,
+            ..self.clone()
+        };
+        after.refuse_records(part, faults, (attempts, now));
+        after
+    }
+
+    /// The refused records of a piece of which others were taken, if there are any.
+    pub fn records_of(&self, part: u16) -> Option<&RefusedRecords> {
+        self.records.iter().find(|refused| refused.part == part)
+    }
+
+    /// How often a piece was handed over, with the last time.
+    fn attempts_with(&self, part: u16) -> u32 {
+        match self.trying {
+            Some(trying) if trying.part == part => trying.attempts.saturating_add(1),
+            _ => 1,
+        }
+    }
+
+    fn refuse_records(&mut self, part: u16, faults: &[RecordFault], tries: (u32, Timestamp)) {
+        let kept: usize = self.records.iter().map(RefusedRecords::with_words).sum();
+        let words_max = WORDS_MAX.saturating_sub(kept);
+        self.records
+            .push(RefusedRecords::of(part, faults, tries, words_max));
     }
 
     /// Whether the time of what was tried last is that of a piece.

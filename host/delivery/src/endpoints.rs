@@ -12,7 +12,7 @@ use types::Invalid;
 /// How long an endpoint has to answer (developer guide, "HTTP endpoint delivery request and
 /// response specifications"). After that its answer is not waited for.
 pub const ANSWER_TIME_MAX: Duration = Duration::from_secs(3 * 60);
-/// Bytes of an answer (the same page). Of one with more nothing is read any further.
+/// Bytes of an answer (the same page).
 pub const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 
 /// A request, whole.
@@ -26,6 +26,8 @@ pub struct EndpointRequest {
     pub body: Vec<Bytes>,
     /// The address that it goes to, if the name still leads there and it may be called.
     pub address: Option<IpAddr>,
+    /// Bytes of an answer. Of one with more nothing is read any further.
+    pub answer_bytes_max: usize,
 }
 
 /// What an endpoint answered.
@@ -58,7 +60,7 @@ pub enum NoReply {
     Broken(String),
     /// It took longer than [`ANSWER_TIME_MAX`].
     Late,
-    /// The answer has more than [`ANSWER_BYTES_MAX`].
+    /// The answer has more bytes than it may.
     TooLarge,
 }
 
@@ -77,7 +79,7 @@ pub trait Endpoints: Send + Sync {
     /// that and that may be called.
     ///
     /// # Errors
-    /// When there is no answer within [`ANSWER_TIME_MAX`] and [`ANSWER_BYTES_MAX`].
+    /// When there is no answer within [`ANSWER_TIME_MAX`], and its bytes.
     async fn post(&self, request: EndpointRequest) -> Result<Reply, NoReply>;
 }
 

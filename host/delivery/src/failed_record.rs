@@ -18,14 +18,32 @@ pub struct Failure<'a> {
     pub attempts: u32,
 }
 
-/// Appends the line of a record. `ended_at` is the same whenever the line is written again; the
-/// function is that of the transform that failed the record, if one did.
+/// What failed a record.
+#[derive(Clone, Copy, Debug)]
+pub enum Origin<'a> {
+    /// The function of its transform, or an operator where it has no name.
+    Function(&'a str),
+    /// The cluster that it was to be a document of (developer guide, "OpenSearch Service data
+    /// delivery failure handling").
+    Cluster {
+        /// The index.
+        index: &'a str,
+        /// The id of the document, if it has one.
+        id: Option<&'a str>,
+        /// Its type; empty where there are none.
+        type_name: &'a str,
+    },
+    /// Another destination.
+    Destination,
+}
+
+/// Appends the line of a record. `ended_at` is the same whenever the line is written again.
 pub fn write_line(
     out: &mut Vec<u8>,
     record: (&[u8], Timestamp),
     failure: Failure<'_>,
     ended_at: Timestamp,
-    function_arn: Option<&str>,
+    origin: Origin<'_>,
 ) {
     let (data, arrival) = record;
     let head = format!(
@@ -44,9 +62,22 @@ pub fn write_line(
         out.extend_from_slice(b",\"reason\":");
         write_string(out, reason);
     }
-    if let Some(arn) = function_arn {
-        out.extend_from_slice(b",\"lambdaARN\":");
-        write_string(out, arn);
+    let mut member = |name: &[u8], value: &str| {
+        out.extend_from_slice(name);
+        write_string(out, value);
+    };
+    match origin {
+        Origin::Function(arn) => member(b",\"lambdaARN\":", arn),
+        Origin::Cluster {
+            index,
+            id,
+            type_name,
+        } => {
+            member(b",\"esDocumentId\":", id.unwrap_or_default());
+            member(b",\"esIndexName\":", index);
+            member(b",\"esTypeName\":", type_name);
+        }
+        Origin::Destination => {}
     }
     out.extend_from_slice(b"}\n");
 }
@@ -69,7 +100,7 @@ mod tests {
             (b"\xffraw", Timestamp(7)),
             failure,
             Timestamp(9),
-            Some("arn:x"),
+            Origin::Function("arn:x"),
         );
         assert_eq!(out.iter().filter(|byte| **byte == b'\n').count(), 1);
         let line: serde_json::Value = serde_json::from_slice(&out).unwrap();

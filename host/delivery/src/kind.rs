@@ -4,6 +4,7 @@ use bincode::{Decode, Encode};
 
 use crate::fallback::Fallback;
 use crate::http_endpoint::HttpEndpoint;
+use crate::search::{Product, Search};
 use crate::splunk::Splunk;
 
 /// Where delivered records go. It never changes for a delivery stream. Rows hold it: a new variant
@@ -16,6 +17,9 @@ pub enum Kind {
     HttpEndpoint(Box<HttpEndpoint>),
     /// To a Splunk HTTP event collector. What it refuses goes into the bucket.
     Splunk(Box<Splunk>),
+    /// Into an index of an OpenSearch or Elasticsearch cluster. What it refuses goes into the
+    /// bucket.
+    Search(Box<Search>),
 }
 
 impl Kind {
@@ -25,6 +29,7 @@ impl Kind {
             Self::Bucket => None,
             Self::HttpEndpoint(endpoint) => Some(&endpoint.fallback),
             Self::Splunk(splunk) => Some(&splunk.fallback),
+            Self::Search(search) => Some(&search.fallback),
         }
     }
 
@@ -39,6 +44,7 @@ impl Kind {
             Self::Bucket => None,
             Self::HttpEndpoint(endpoint) => Some(&endpoint.url),
             Self::Splunk(splunk) => Some(&splunk.url),
+            Self::Search(search) => Some(&search.url),
         }
     }
 
@@ -49,6 +55,10 @@ impl Kind {
             Self::Bucket => None,
             Self::HttpEndpoint(_) => Some("http-endpoint-failed"),
             Self::Splunk(_) => Some("splunk-failed"),
+            Self::Search(search) => Some(match search.product {
+                Product::Elasticsearch => "elasticsearch-failed",
+                Product::OpenSearch => "AmazonOpenSearchService-failed",
+            }),
         }
     }
 
@@ -58,6 +68,7 @@ impl Kind {
             Self::Bucket => "S3",
             Self::HttpEndpoint(_) => "an HTTP endpoint",
             Self::Splunk(_) => "Splunk",
+            Self::Search(search) => search.product.name(),
         }
     }
 }

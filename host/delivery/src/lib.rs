@@ -54,6 +54,7 @@ mod replayed;
 mod retained;
 mod rows;
 mod running;
+mod search;
 mod secret;
 mod settled;
 mod shares;

@@ -7,7 +7,6 @@ use crate::compression::Compression;
 use crate::content::{BACKUP_OBJECT_BYTES_MAX, CHUNK_BYTES, FAILED_OBJECT_BYTES_MAX};
 use crate::cut::{Cut, OBJECT_BYTES_MAX};
 use crate::delivery_stream::Destination;
-use crate::endpoints::ANSWER_BYTES_MAX;
 use crate::open_cut::WHY_CHARS_MAX;
 use crate::packed::zstandard;
 use crate::partitions::BEGUN_BYTES_MAX;
@@ -82,7 +81,7 @@ impl Need {
                 };
                 packed.min(object_bytes_max(cut, destination))
             }
-            Some(envelope) => request_bytes(cut, envelope),
+            Some(envelope) => request_bytes(cut, &envelope),
         };
         let becomes = becomes + backup_bytes(cut, destination);
         let begun = BEGUN_BYTES + compressor_bytes(destination.compression);
@@ -123,7 +122,7 @@ impl Need {
         let batch = batch + unpacked_bytes_max(destination);
         let pieces = match Envelope::of(destination) {
             None => object_bytes_max(cut, destination) + backup_bytes_max(destination),
-            Some(_) => {
+            Some(envelope) => {
                 let body = BODY_BYTES_MAX as u64;
                 // A refused request is lines instead, and what comes of one record waits beside.
                 let lines = cut.records.saturating_mul(skipped_line_bytes_max(0));
@@ -131,7 +130,7 @@ impl Need {
                 body.max(base64_bytes(cut.bytes) + lines)
                     + 2 * base64_bytes(batch)
                     + backup_bytes_max(destination)
-                    + ANSWER_BYTES_MAX as u64
+                    + envelope.answer_bytes_max() as u64
             }
         };
         let begun = BEGUN_BYTES + compressor_bytes(destination.compression);
@@ -208,8 +207,8 @@ fn unpacking_bytes_max(destination: &Destination) -> u64 {
 
 /// Bytes of the requests of a cut that are in memory at a time, if its records become about what
 /// they are, and of an answer.
-fn request_bytes(cut: &Cut, envelope: Envelope) -> u64 {
-    ANSWER_BYTES_MAX as u64 + envelope.bytes_likely((cut.records, cut.bytes))
+fn request_bytes(cut: &Cut, envelope: &Envelope) -> u64 {
+    envelope.answer_bytes_max() as u64 + envelope.bytes_likely((cut.records, cut.bytes))
 }
 
 /// Bytes that the records of a cut are packed to, if they become about what they are.

@@ -19,6 +19,7 @@ mod asked;
 mod configure;
 mod configure_http;
 mod configure_requests;
+mod configure_search;
 mod configure_splunk;
 mod described;
 mod encryption;
@@ -30,6 +31,7 @@ mod partitioning;
 mod processing;
 mod request_shapes;
 mod s3_shapes;
+mod search_shapes;
 mod shapes;
 mod splunk_shapes;
 

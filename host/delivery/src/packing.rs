@@ -14,7 +14,7 @@ use crate::counts::Counts;
 use crate::deaggregation::Deaggregation;
 use crate::decompression::Decompression;
 use crate::encoder::Encoder;
-use crate::failed_record::{self, Failure};
+use crate::failed_record::{self, Failure, Origin};
 use crate::metadata::Provenance;
 use crate::output::Output;
 use crate::piece::{Piece, PieceKind};
@@ -340,8 +340,8 @@ impl Packing {
             ..
         } = &self.task;
         self.line.clear();
-        let arn = Some(function_arn.as_str());
-        failed_record::write_line(&mut self.line, record, failure, *decided_at, arn);
+        let origin = Origin::Function(function_arn);
+        failed_record::write_line(&mut self.line, record, failure, *decided_at, origin);
         self.failed.write(&self.line);
         self.counts.failed += 1;
         self.in_failed.records_in += 1;
@@ -379,13 +379,7 @@ impl Packing {
             };
             let part = self.parts;
             self.parts = self.after(part);
-            self.end(Piece {
-                part,
-                kind: PieceKind::Delivered,
-                content,
-                holds,
-                partition: None,
-            });
+            self.end(Piece::new(part, PieceKind::Delivered, content, holds));
         }
     }
 
@@ -400,13 +394,7 @@ impl Packing {
             let part = self.failed_parts;
             self.failed_parts = self.after(part);
             let content = std::mem::take(&mut self.failed).finish();
-            self.end(Piece {
-                part,
-                kind: PieceKind::Failed,
-                content,
-                holds,
-                partition: None,
-            });
+            self.end(Piece::new(part, PieceKind::Failed, content, holds));
         }
     }
 
@@ -416,13 +404,9 @@ impl Packing {
         if let Some(content) = content {
             let part = self.backup_parts;
             self.backup_parts = self.after(part);
-            self.ready.push(Piece {
-                part,
-                kind: PieceKind::Backup,
-                content,
-                holds: Counts::default(),
-                partition: None,
-            });
+            let holds = Counts::default();
+            self.ready
+                .push(Piece::new(part, PieceKind::Backup, content, holds));
         }
     }
 

@@ -337,6 +337,7 @@ impl Partitions {
                     ..holds
                 },
                 partition: Some(partition.values),
+                records: Vec::new(),
             });
         }
         ready

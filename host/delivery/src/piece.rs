@@ -45,4 +45,21 @@ pub struct Piece {
     pub holds: Counts,
     /// The partition that its records are of, if they are of one.
     pub partition: Option<Values>,
+    /// Of which record of the request each of its parts is, from 0, where the destination answers
+    /// for each.
+    pub records: Vec<u16>,
+}
+
+impl Piece {
+    /// A piece that is an object, or a request that is answered as a whole.
+    pub fn new(part: u16, kind: PieceKind, content: PutPayload, holds: Counts) -> Self {
+        Self {
+            part,
+            kind,
+            content,
+            holds,
+            partition: None,
+            records: Vec::new(),
+        }
+    }
 }

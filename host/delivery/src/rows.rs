@@ -1,11 +1,13 @@
 //! What delivery streams and lanes look like in the tables.
 
 mod destination_1;
+mod destination_2;
 pub mod encryption;
 mod lane_row;
 mod layout_1;
 mod layout_2;
 mod layout_3;
+mod layout_4;
 mod put_1;
 mod stream_row;
 

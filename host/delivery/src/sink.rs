@@ -19,8 +19,11 @@
 //! what is settled: so the first so many that are known to be there stay the first so many.
 
 mod bucket;
+mod cluster;
+mod cluster_reply;
 mod collector;
 mod collector_reply;
+pub mod documents;
 mod endpoint;
 pub mod envelope;
 mod events;
@@ -34,6 +37,7 @@ mod verdict;
 use std::time::Duration;
 
 use crate::answers::Fault;
+use crate::answers::records::RecordFault;
 use crate::delivery_stream::DeliveryStream;
 use crate::object_name::Place;
 use crate::piece::{Piece, PieceKind};
@@ -65,10 +69,23 @@ pub enum Answer {
         /// How long that is.
         retry_time: Duration,
     },
+    /// Some of its records are not taken, and all others are there.
+    InPart(InPart),
     /// Never, whatever anybody does. Nothing of the piece is there.
     Refused(Fault),
     /// Something else has its name. An operator decides; this says about what.
     Undecided(String),
+}
+
+/// What a place says to a piece of which it takes each record by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InPart {
+    /// What happened, to which piece.
+    pub why: String,
+    /// The records that were not taken, each once, in order.
+    pub faults: Vec<RecordFault>,
+    /// Why they may be taken later, and how long that is tried, if one of them may.
+    pub again: Option<(Fault, Duration)>,
 }
 
 /// Where the pieces of one cut go.

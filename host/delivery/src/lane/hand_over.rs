@@ -19,7 +19,7 @@ use crate::orders::{self, Obeyed, Order, Outcome};
 use crate::piece::{Piece, PieceKind};
 use crate::settled::Settled;
 use crate::shares::Room;
-use crate::sink::{Answer, Bucket, Remote, Sending, Sink};
+use crate::sink::{Answer, Bucket, InPart, Remote, Sending, Sink};
 
 /// The pieces of a cut on their way, one after the other.
 pub(super) struct HandOver<'a> {
@@ -290,11 +290,15 @@ impl<'a> HandOver<'a> {
                 };
                 self.fails_for_now(failed, why).await
             }
+            Answer::InPart(in_part) => {
+                let waited = began.elapsed();
+                self.is_taken_in_part((part, waited), in_part).await
+            }
             Answer::Refused(fault) => {
                 lane.puts.untouched = false;
                 let answers = &self.open.answers;
                 let answers = answers.after_refusal(part, &fault, lane.work.tools.clock.now());
-                lane.keep_answers(answers).await?;
+                lane.keep_answers(answers, None).await?;
                 Err(Halt::Refused)
             }
             Answer::Again { why, is_refused } => {
@@ -312,12 +316,44 @@ impl<'a> HandOver<'a> {
         let answers = &self.open.answers;
         let answers = answers.after_failure(failed, lane.work.tools.clock.now());
         let is_over = answers.refused(part).is_some();
-        lane.keep_answers(answers).await?;
+        lane.keep_answers(answers, None).await?;
         if is_over {
             Err(Halt::Refused)
         } else {
             Err(StepError::Failed(why).into())
         }
+    }
+
+    /// Some records of a piece were not taken, and all others are there. Once none of them may be
+    /// any more, the piece is there without them.
+    async fn is_taken_in_part(
+        &mut self,
+        (part, waited): (u16, Duration),
+        in_part: InPart,
+    ) -> Result<(), Halt> {
+        let lane = &mut *self.lane;
+        lane.puts.untouched = false;
+        let InPart { why, faults, again } = in_part;
+        let (answers, now) = (&self.open.answers, lane.work.tools.clock.now());
+        let answers = match &again {
+            None => answers.after_refusal_of(part, &faults, now),
+            Some((fault, retry_time)) => {
+                let failed = Failed {
+                    part,
+                    fault,
+                    waited,
+                    retry_time: *retry_time,
+                };
+                answers.after_failure_of(failed, &faults, now)
+            }
+        };
+        if answers.records_of(part).is_some() {
+            lane.keep_answers(answers, Some(part)).await?;
+            return Err(Halt::Refused);
+        }
+        lane.puts.is_timed = true;
+        lane.keep_answers(answers, None).await?;
+        Err(StepError::Failed(why).into())
     }
 
     /// Whether an endpoint is known to have taken a piece: it is not sent again. That goes by its

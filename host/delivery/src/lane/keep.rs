@@ -94,9 +94,14 @@ impl LaneStep {
     }
 
     /// Keeps what the destination has said of a piece of the open cut, before anything is done
-    /// about it.
-    pub(super) async fn keep_answers(&mut self, answers: Answers) -> Result<(), StepError> {
+    /// about it. A piece that it has taken, as far as it ever will, is not handed over again.
+    pub(super) async fn keep_answers(
+        &mut self,
+        answers: Answers,
+        taken: Option<u16>,
+    ) -> Result<(), StepError> {
         let put = self.known_to_be_there();
+        let put = taken.map_or(put, |part| put.with_request(part));
         let mut lane = self.lane.clone();
         let Some(open) = lane.open.as_mut() else {
             let why = "a piece was handed over of a cut that is not kept";

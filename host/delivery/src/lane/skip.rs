@@ -12,7 +12,7 @@ use super::{Halt, LaneStep, Undone};
 use crate::content::Chunks;
 use crate::counts::{Became, Counts};
 use crate::deaggregation::Deaggregation;
-use crate::failed_record::{self, Failure};
+use crate::failed_record::{self, Failure, Origin};
 use crate::metadata::Provenance;
 use crate::need::{self, Need};
 use crate::open_cut::{OpenCut, Skip};
@@ -124,7 +124,8 @@ impl Skipping {
         self.line.clear();
         self.line
             .reserve_exact(line_bytes.map_err(|error| StepError::Failed(error.to_string()))?);
-        failed_record::write_line(&mut self.line, record, failure, self.skipped_at, Some(""));
+        let origin = Origin::Function("");
+        failed_record::write_line(&mut self.line, record, failure, self.skipped_at, origin);
         self.lines.write(&self.line);
         let division = self.division.as_ref();
         let count = division.map_or(1, |division| division.count(data));
@@ -149,13 +150,8 @@ impl Skipping {
             ..std::mem::take(&mut self.in_object)
         };
         self.counts = self.counts.and(holds);
-        Ok(Some(Piece {
-            part,
-            kind: PieceKind::Failed,
-            content: std::mem::take(&mut self.lines).finish(),
-            holds,
-            partition: None,
-        }))
+        let content = std::mem::take(&mut self.lines).finish();
+        Ok(Some(Piece::new(part, PieceKind::Failed, content, holds)))
     }
 }
 

@@ -67,7 +67,7 @@ impl FailedRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::failed_record::{Failure, write_line};
+    use crate::failed_record::{Failure, Origin, write_line};
 
     #[test]
     fn what_is_written_reads_back_and_so_does_what_aws_writes() {
@@ -80,7 +80,13 @@ mod tests {
                 attempts: 4,
             };
             let record = (&b"\xff\n"[..], Timestamp(7));
-            write_line(&mut line, record, failure, Timestamp(9), Some("arn:x"));
+            write_line(
+                &mut line,
+                record,
+                failure,
+                Timestamp(9),
+                Origin::Function("arn:x"),
+            );
             let read = FailedRecord::read(&line).unwrap();
             let history = History {
                 arrival: Timestamp(7),

@@ -5,10 +5,12 @@ use wire::ApiError;
 
 use super::http_shapes::HttpEndpoint;
 use super::s3_shapes::{ExtendedS3, S3};
+use super::search_shapes::Search;
 use super::splunk_shapes::Splunk;
-use super::{configure, configure_http, configure_splunk, error};
+use super::{configure, configure_http, configure_search, configure_splunk, error};
 use crate::Delivery;
 use crate::delivery_stream::Destination;
+use crate::search::Product;
 
 /// A destination as it is described, when it is made or when it is changed.
 #[derive(Clone, Copy)]
@@ -17,6 +19,7 @@ pub enum Asked<'s, 'a> {
     ExtendedS3(&'s ExtendedS3<'a>),
     HttpEndpoint(&'s HttpEndpoint<'a>),
     Splunk(&'s Splunk<'a>),
+    Search(Product, &'s Search<'a>),
 }
 
 impl Asked<'_, '_> {
@@ -55,6 +58,9 @@ impl Asked<'_, '_> {
                 configure_http::http_endpoint(delivery, caller, before, said)
             }
             Self::Splunk(said) => configure_splunk::splunk(delivery, caller, before, said),
+            Self::Search(product, said) => {
+                configure_search::search(delivery, caller, before, (product, said))
+            }
         }
     }
 
@@ -63,6 +69,7 @@ impl Asked<'_, '_> {
             Self::S3(_) | Self::ExtendedS3(_) => "S3",
             Self::HttpEndpoint(_) => "an HTTP endpoint",
             Self::Splunk(_) => "Splunk",
+            Self::Search(product, _) => product.name(),
         };
         let is = before.kind.name();
         if is == said {

@@ -14,6 +14,7 @@ use super::asked::Asked;
 use super::encryption::{Wanted, asked};
 use super::http_shapes::HttpEndpoint;
 use super::s3_shapes::{ExtendedS3, Made, S3};
+use super::search_shapes::Search;
 use super::shapes::{self, NAME, TAGS, TYPE, Tag, Unserved, required};
 use super::splunk_shapes::Splunk;
 use super::{enter, error, object_names};
@@ -21,6 +22,7 @@ use crate::Delivery;
 use crate::arn::{DeliveryStreamArn, DeliveryStreamName};
 use crate::catalog::{ChangeError, NewDeliveryStream};
 use crate::delivery_stream::Destination;
+use crate::search::Product;
 
 const STREAM_ARN: TextRule = TextRule::chars(1, 512).matching(pattern::KINESIS_STREAM_ARN);
 const ROLE_ARN: TextRule = TextRule::chars(1, 512).matching(pattern::ROLE_ARN);
@@ -43,8 +45,10 @@ struct Input<'a> {
     #[serde(borrow, rename = "ExtendedS3DestinationConfiguration")]
     extended_s3: Option<Structure<Made<ExtendedS3<'a>>>>,
     redshift_destination_configuration: Option<Unserved>,
-    elasticsearch_destination_configuration: Option<Unserved>,
-    amazonopensearchservice_destination_configuration: Option<Unserved>,
+    #[serde(borrow)]
+    elasticsearch_destination_configuration: Option<Structure<Made<Search<'a>>>>,
+    #[serde(borrow)]
+    amazonopensearchservice_destination_configuration: Option<Structure<Made<Search<'a>>>>,
     #[serde(borrow)]
     splunk_destination_configuration: Option<Structure<Made<Splunk<'a>>>>,
     #[serde(borrow)]
@@ -110,6 +114,14 @@ impl Shape for Input<'_> {
         check.optional("HttpEndpointDestinationConfiguration", http, Fields);
         let splunk = &self.splunk_destination_configuration;
         check.optional("SplunkDestinationConfiguration", splunk, Fields);
+        let elastic = &self.elasticsearch_destination_configuration;
+        check.optional("ElasticsearchDestinationConfiguration", elastic, Fields);
+        let open = &self.amazonopensearchservice_destination_configuration;
+        check.optional(
+            "AmazonopensearchserviceDestinationConfiguration",
+            open,
+            Fields,
+        );
         check.optional("Tags", &self.tags, TAGS);
     }
 }
@@ -237,6 +249,10 @@ fn destination(
 ) -> Result<Destination, ApiError> {
     let http = &input.http_endpoint_destination_configuration;
     let splunk = input.splunk_destination_configuration.as_ref();
+    let elastic = input.elasticsearch_destination_configuration.as_ref();
+    let open = input
+        .amazonopensearchservice_destination_configuration
+        .as_ref();
     let s3 = input.s3.as_ref();
     let extended = input.extended_s3.as_ref();
     let asked = Asked::the_one([
@@ -245,6 +261,8 @@ fn destination(
         http.as_ref()
             .map(|Structure(Made(said))| Asked::HttpEndpoint(said)),
         splunk.map(|Structure(Made(said))| Asked::Splunk(said)),
+        elastic.map(|Structure(Made(said))| Asked::Search(Product::Elasticsearch, said)),
+        open.map(|Structure(Made(said))| Asked::Search(Product::OpenSearch, said)),
     ])?;
     asked.configured(delivery, caller, None)
 }
@@ -255,14 +273,6 @@ fn refuse_what_is_not_served(input: &Input<'_>) -> Result<(), ApiError> {
         (
             &input.redshift_destination_configuration,
             "A Redshift destination",
-        ),
-        (
-            &input.elasticsearch_destination_configuration,
-            "An Elasticsearch destination",
-        ),
-        (
-            &input.amazonopensearchservice_destination_configuration,
-            "An OpenSearch Service destination",
         ),
         (
             &input.amazon_open_search_serverless_destination_configuration,

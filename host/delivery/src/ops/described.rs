@@ -6,6 +6,7 @@ use crate::delivery_stream::{Destination, INTERVAL_SECONDS_DEFAULT, Processor, S
 use crate::fallback::Fallback;
 use crate::http_endpoint::HttpEndpoint;
 use crate::kind::Kind;
+use crate::search::{Product, Search};
 use crate::splunk::Splunk;
 
 /// The id of the one destination that a delivery stream has, as AWS gives it.
@@ -23,6 +24,10 @@ pub struct DestinationDescription {
     http_endpoint_destination_description: Option<HttpEndpointDescription>,
     #[serde(skip_serializing_if = "Option::is_none")]
     splunk_destination_description: Option<SplunkDescription>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    elasticsearch_destination_description: Option<SearchDescription>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    amazonopensearchservice_destination_description: Option<SearchDescription>,
 }
 
 #[derive(Clone, Serialize)]
@@ -75,6 +80,33 @@ struct HttpEndpointDescription {
     s3_backup_mode: &'static str,
     #[serde(rename = "S3DestinationDescription")]
     s3_destination_description: S3Description,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct SearchDescription {
+    #[serde(rename = "RoleARN")]
+    role_arn: String,
+    cluster_endpoint: String,
+    index_name: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    type_name: String,
+    index_rotation_period: &'static str,
+    buffering_hints: Hints,
+    retry_options: RetryOptions,
+    s3_backup_mode: &'static str,
+    #[serde(rename = "S3DestinationDescription")]
+    s3_destination_description: S3Description,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    processing_configuration: Option<Processing>,
+    cloud_watch_logging_options: Logging,
+    document_id_options: DocumentIds,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct DocumentIds {
+    default_document_id_format: &'static str,
 }
 
 /// The token is told, as AWS tells it.
@@ -190,6 +222,8 @@ pub fn destination(destination: &Destination) -> DestinationDescription {
         extended_s3_destination_description: None,
         http_endpoint_destination_description: None,
         splunk_destination_description: None,
+        elasticsearch_destination_description: None,
+        amazonopensearchservice_destination_description: None,
     };
     match &destination.kind {
         Kind::Bucket => {
@@ -223,6 +257,15 @@ pub fn destination(destination: &Destination) -> DestinationDescription {
         Kind::Splunk(collector) => {
             let collector = splunk(destination, collector);
             described.splunk_destination_description = Some(collector);
+        }
+        Kind::Search(cluster) => {
+            let described = match cluster.product {
+                Product::Elasticsearch => &mut described.elasticsearch_destination_description,
+                Product::OpenSearch => {
+                    &mut described.amazonopensearchservice_destination_description
+                }
+            };
+            *described = Some(search(destination, cluster));
         }
     }
     described
@@ -292,6 +335,35 @@ fn splunk(destination: &Destination, splunk: &Splunk) -> SplunkDescription {
         processing_configuration: destination.processing.as_ref().map(processing),
         cloud_watch_logging_options: logging(destination.logging.clone()),
         buffering_hints: hints(destination),
+    }
+}
+
+fn search(destination: &Destination, search: &Search) -> SearchDescription {
+    SearchDescription {
+        role_arn: destination.role_arn.clone(),
+        cluster_endpoint: search.url.clone(),
+        index_name: search.index.name.clone(),
+        type_name: search.index.type_name.clone(),
+        index_rotation_period: search.index.rotation.as_str(),
+        buffering_hints: hints(destination),
+        retry_options: RetryOptions {
+            duration_in_seconds: search.fallback.retry_seconds,
+        },
+        s3_backup_mode: if search.fallback.backs_up_all {
+            "AllDocuments"
+        } else {
+            "FailedDocumentsOnly"
+        },
+        s3_destination_description: beside(destination, &search.fallback),
+        processing_configuration: destination.processing.as_ref().map(processing),
+        cloud_watch_logging_options: logging(destination.logging.clone()),
+        document_id_options: DocumentIds {
+            default_document_id_format: if search.gives_ids {
+                "FIREHOSE_DEFAULT"
+            } else {
+                "NO_DOCUMENT_ID"
+            },
+        },
     }
 }
 

@@ -11,12 +11,14 @@ use super::asked::Asked;
 use super::described::DESTINATION;
 use super::http_shapes::HttpEndpoint;
 use super::s3_shapes::{Changed, ExtendedS3, S3};
+use super::search_shapes::Search;
 use super::shapes::{NAME, Unserved, required};
 use super::splunk_shapes::Splunk;
 use super::{error, find, object_names};
 use crate::Delivery;
 use crate::catalog::Edit;
 use crate::delivery_stream::Destination;
+use crate::search::Product;
 
 const VERSION_ID: TextRule = TextRule::chars(1, 50).matching(pattern::VERSION_ID);
 const DESTINATION_ID: TextRule = TextRule::chars(1, 100).matching(pattern::DESTINATION_ID);
@@ -35,8 +37,10 @@ struct Input<'a> {
     #[serde(borrow, rename = "ExtendedS3DestinationUpdate")]
     extended_s3: Option<Structure<Changed<ExtendedS3<'a>>>>,
     redshift_destination_update: Option<Unserved>,
-    elasticsearch_destination_update: Option<Unserved>,
-    amazonopensearchservice_destination_update: Option<Unserved>,
+    #[serde(borrow)]
+    elasticsearch_destination_update: Option<Structure<Changed<Search<'a>>>>,
+    #[serde(borrow)]
+    amazonopensearchservice_destination_update: Option<Structure<Changed<Search<'a>>>>,
     #[serde(borrow)]
     splunk_destination_update: Option<Structure<Changed<Splunk<'a>>>>,
     #[serde(borrow)]
@@ -58,6 +62,10 @@ impl Shape for Input<'_> {
         check.optional("HttpEndpointDestinationUpdate", http, Fields);
         let splunk = &self.splunk_destination_update;
         check.optional("SplunkDestinationUpdate", splunk, Fields);
+        let elastic = &self.elasticsearch_destination_update;
+        check.optional("ElasticsearchDestinationUpdate", elastic, Fields);
+        let open = &self.amazonopensearchservice_destination_update;
+        check.optional("AmazonopensearchserviceDestinationUpdate", open, Fields);
     }
 }
 
@@ -65,8 +73,6 @@ impl Input<'_> {
     fn is_served(&self) -> bool {
         [
             &self.redshift_destination_update,
-            &self.elasticsearch_destination_update,
-            &self.amazonopensearchservice_destination_update,
             &self.amazon_open_search_serverless_destination_update,
             &self.snowflake_destination_update,
             &self.iceberg_destination_update,
@@ -108,11 +114,14 @@ fn changed(
 ) -> Result<Destination, ApiError> {
     if !input.is_served() {
         return Err(error::invalid_argument(
-            "Only S3, extended S3, HTTP endpoint and Splunk destinations are supported.",
+            "Only S3, extended S3, HTTP endpoint, Splunk, OpenSearch Service and Elasticsearch \
+             destinations are supported.",
         ));
     }
     let http = &input.http_endpoint_destination_update;
     let splunk = input.splunk_destination_update.as_ref();
+    let elastic = input.elasticsearch_destination_update.as_ref();
+    let open = input.amazonopensearchservice_destination_update.as_ref();
     let s3 = input.s3.as_ref();
     let extended = input.extended_s3.as_ref();
     let asked = Asked::the_one([
@@ -121,6 +130,8 @@ fn changed(
         http.as_ref()
             .map(|Structure(Changed(said))| Asked::HttpEndpoint(said)),
         splunk.map(|Structure(Changed(said))| Asked::Splunk(said)),
+        elastic.map(|Structure(Changed(said))| Asked::Search(Product::Elasticsearch, said)),
+        open.map(|Structure(Changed(said))| Asked::Search(Product::OpenSearch, said)),
     ])?;
     asked.configured(delivery, caller, Some(before))
 }

@@ -9,6 +9,7 @@ use wasm::ContentHash;
 use super::layout_1::{self, FirstLaneRow};
 use super::layout_2::{self, SecondLaneRow};
 use super::layout_3::{self, ThirdLaneRow};
+use super::layout_4::{self, FourthLaneRow};
 use super::{Lane, damaged};
 use crate::answers::Answers;
 use crate::counts::{Counts, VersionCounts};
@@ -67,8 +68,9 @@ pub(super) struct CutRow {
 }
 
 /// The layout in which lanes' rows are written. Those of the ones before it are read, too.
-const LANE_LAYOUT: u8 = 4;
-const _: () = assert!(LANE_LAYOUT > layout_3::LAYOUT && layout_3::LAYOUT > layout_2::LAYOUT);
+const LANE_LAYOUT: u8 = 5;
+const _: () = assert!(LANE_LAYOUT > layout_4::LAYOUT && layout_4::LAYOUT > layout_3::LAYOUT);
+const _: () = assert!(layout_3::LAYOUT > layout_2::LAYOUT);
 const _: () = assert!(layout_2::LAYOUT > layout_1::LAYOUT);
 
 /// Reads the row of a lane, in whichever layout it lies.
@@ -83,6 +85,9 @@ pub(super) fn read_lane(row: &[u8]) -> Result<Lane, StoreError> {
         }
         Some(layout_3::LAYOUT) => {
             codec::decode_in::<ThirdLaneRow>(layout_3::LAYOUT, TABLE, row)?.in_force()
+        }
+        Some(layout_4::LAYOUT) => {
+            codec::decode_in::<FourthLaneRow>(layout_4::LAYOUT, TABLE, row)?.in_force()
         }
         _ => codec::decode_in(LANE_LAYOUT, TABLE, row)?,
     };

@@ -8,15 +8,17 @@ use types::{Invalid, StreamArn, Timestamp};
 
 use super::damaged;
 use super::destination_1::FirstDestination;
+use super::destination_2::SecondDestination;
 use crate::arn::DeliveryStreamArn;
 use crate::delivery_stream::{DeliveryStream, DeliveryStreamId, Destination, Origin, Status};
 use crate::tables::{self, DELIVERY_STREAMS};
 
 const TABLE: &str = "delivery streams";
-/// The layout in which rows are written. The destination's kind is in it.
-const LAYOUT: u8 = 2;
-/// The one before it, which is read, too.
+/// The layout in which rows are written. How records are divided is in it.
+const LAYOUT: u8 = 3;
+/// Those before it, which are read, too. The second has the destination's kind.
 const FIRST_LAYOUT: u8 = 1;
+const SECOND_LAYOUT: u8 = 2;
 
 #[derive(Encode, Decode)]
 struct StreamRow {
@@ -48,6 +50,34 @@ struct FirstStreamRow {
     tags: Vec<(String, String)>,
 }
 
+#[derive(Decode)]
+struct SecondStreamRow {
+    id: u64,
+    status: u8,
+    created_at_ms: u64,
+    updated_at_ms: Option<u64>,
+    version_id: u64,
+    origin: OriginRow,
+    destination: SecondDestination,
+    tags: Vec<(String, String)>,
+}
+
+impl SecondStreamRow {
+    /// The same in the layout that is written.
+    fn in_force(self) -> StreamRow {
+        StreamRow {
+            id: self.id,
+            status: self.status,
+            created_at_ms: self.created_at_ms,
+            updated_at_ms: self.updated_at_ms,
+            version_id: self.version_id,
+            origin: self.origin,
+            destination: self.destination.in_force(),
+            tags: self.tags,
+        }
+    }
+}
+
 impl FirstStreamRow {
     /// The same in the layout that is written.
     fn in_force(self) -> StreamRow {
@@ -72,6 +102,9 @@ pub(super) fn read_stream(
     let row: StreamRow = match codec::layout_of(&versioned.value) {
         Some(FIRST_LAYOUT) => {
             codec::decode_in::<FirstStreamRow>(FIRST_LAYOUT, TABLE, &versioned.value)?.in_force()
+        }
+        Some(SECOND_LAYOUT) => {
+            codec::decode_in::<SecondStreamRow>(SECOND_LAYOUT, TABLE, &versioned.value)?.in_force()
         }
         _ => codec::decode_in(LAYOUT, TABLE, &versioned.value)?,
     };

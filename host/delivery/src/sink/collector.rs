@@ -23,7 +23,7 @@ use super::collector_reply::{self as reply, Acknowledged};
 use super::remote::Sending;
 use super::route::Route;
 use super::verdict::Verdict;
-use crate::endpoints::{EndpointRequest, Endpoints, NoReply, Reply};
+use crate::endpoints::{ANSWER_BYTES_MAX, EndpointRequest, Endpoints, NoReply, Reply};
 use crate::object_name::{NamingKey, Place};
 use crate::piece::Piece;
 use crate::splunk::{EventForm, Splunk};
@@ -174,6 +174,7 @@ impl Collector {
             headers,
             body,
             address: route.address,
+            answer_bytes_max: ANSWER_BYTES_MAX,
         };
         let answered = self.endpoints.post(request).await;
         if let Ok(reply) = &answered {

@@ -7,7 +7,7 @@ use super::Answer;
 use super::remote::Sending;
 use super::reply::judge;
 use crate::arn::DeliveryStreamArn;
-use crate::endpoints::{EndpointRequest, Endpoints};
+use crate::endpoints::{ANSWER_BYTES_MAX, EndpointRequest, Endpoints};
 use crate::http_endpoint::HttpEndpoint;
 use crate::object_name::{NamingKey, Place};
 use crate::piece::Piece;
@@ -57,6 +57,7 @@ impl Endpoint {
             headers: self.headers(&id),
             body: piece.content.into_iter().collect(),
             address: None,
+            answer_bytes_max: ANSWER_BYTES_MAX,
         };
         let answered = self.endpoints.post(request).await;
         let retry_time = self.endpoint.fallback.retry_time();

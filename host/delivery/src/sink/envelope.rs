@@ -1,13 +1,18 @@
 //! How records stand in the body of a request, by the kind of the destination. Pure.
 
-use types::Timestamp;
+use std::borrow::Cow;
+
+use types::{Invalid, Timestamp};
 use wire::json::{write_base64, write_string};
 
 use crate::compression::Compression;
 use crate::delivery_stream::Destination;
+use crate::endpoints::ANSWER_BYTES_MAX;
 use crate::kind::Kind;
+use crate::sink::cluster_reply::{Wrong, code_of};
 use crate::sink::collector_reply::{INVALID_DATA_FORMAT, SERVER_ERROR};
-use crate::sink::events;
+use crate::sink::documents::{self, Documents, Placed};
+use crate::sink::{cluster, events};
 use crate::splunk::EventForm;
 
 /// Records of one request (developer guide, "HTTP endpoint delivery request and response
@@ -24,8 +29,11 @@ const RECORD_END: &[u8] = b"\"}";
 /// Bytes of a record of a body besides its data in base64, with the comma before it.
 pub const RECORD_BYTES: usize = RECORD_BEGIN.len() + RECORD_END.len() + 1;
 
+/// About what a document has before it.
+const DOCUMENT_BYTES: u64 = 128;
+
 /// What the bodies of a destination look like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Envelope {
     /// Of an HTTP endpoint:
     /// `{"requestId":"<id>","timestamp":<ms>,"records":[{"data":"<base64>"},...]}`
@@ -35,11 +43,40 @@ pub enum Envelope {
     },
     /// Of a Splunk event collector: one record after the other, as they are.
     Collector(EventForm),
+    /// Of a cluster: documents, with what is done with each.
+    Documents(Documents),
 }
 
-/// Bytes of what a Splunk event collector gets at once: the most that records wait for (model,
-/// SplunkBufferingSizeInMBs). What one record becomes may be more.
-const COLLECTOR_BYTES_USUAL: usize = 5 * 1024 * 1024;
+/// Something that a record becomes, on its way into a body.
+#[derive(Clone, Copy, Debug)]
+pub struct Written<'a> {
+    /// What it is.
+    pub data: &'a [u8],
+    /// What it ends with.
+    pub delimiter: &'a [u8],
+    /// When the record arrived.
+    pub arrival: Timestamp,
+    /// What no other cut is called.
+    pub of_cut: &'a str,
+    /// Which record of the cut, and what of it.
+    pub number: (u64, usize),
+}
+
+impl<'a> Written<'a> {
+    /// All of it, which ends with the delimiter once.
+    fn text(&self) -> Cow<'a, [u8]> {
+        if self.delimiter.is_empty() || self.data.ends_with(self.delimiter) {
+            Cow::Borrowed(self.data)
+        } else {
+            Cow::Owned([self.data, self.delimiter].concat())
+        }
+    }
+}
+
+/// Bytes of what a Splunk event collector or a cluster gets at once: the most that records wait for
+/// (model, SplunkBufferingSizeInMBs), and half of what the smallest clusters take. What one record
+/// becomes may be more.
+const BYTES_USUAL: usize = 5 * 1024 * 1024;
 
 impl Envelope {
     /// That of a destination, if it gets requests.
@@ -50,46 +87,54 @@ impl Envelope {
                 packs: endpoint.packs,
             }),
             Kind::Splunk(splunk) => Some(Self::Collector(splunk.form)),
+            Kind::Search(search) => Some(Self::Documents(Documents::of(search))),
         }
     }
 
     /// How bodies are packed.
-    pub fn compression(self) -> Compression {
+    pub fn compression(&self) -> Compression {
         match self {
             Self::Endpoint { packs: true } => Compression::Gzip,
-            Self::Endpoint { packs: false } | Self::Collector(_) => Compression::Uncompressed,
+            Self::Endpoint { packs: false } | Self::Collector(_) | Self::Documents(_) => {
+                Compression::Uncompressed
+            }
         }
     }
 
     /// Bytes of a body after which another begins, unless what one record becomes is more.
-    pub fn body_bytes_usual(self) -> usize {
+    pub fn body_bytes_usual(&self) -> usize {
         match self {
             Self::Endpoint { .. } => BODY_BYTES_MAX,
-            Self::Collector(_) => COLLECTOR_BYTES_USUAL,
+            Self::Collector(_) | Self::Documents(_) => BYTES_USUAL,
         }
     }
 
     /// AWS's word for why requests were not taken, where there is no better one.
-    pub fn exception(self) -> &'static str {
+    pub fn exception(&self) -> &'static str {
         match self {
             Self::Endpoint { .. } => "HttpEndpoint.DestinationException",
             Self::Collector(_) => SERVER_ERROR,
+            Self::Documents(documents) => code_of(documents.product(), Wrong::Service),
         }
     }
 
     /// AWS's word for a record that the destination never takes, and why it does not, if that is
     /// certain of what stands in the body: others are not to be refused with it.
-    pub fn fault(self, written: &[u8]) -> Option<(&'static str, String)> {
+    pub fn fault(&self, written: &Written<'_>) -> Option<(&'static str, String)> {
         match self {
             Self::Endpoint { .. } | Self::Collector(EventForm::Raw) => None,
             Self::Collector(EventForm::Event) => {
-                events::fault(written).map(|why| (INVALID_DATA_FORMAT, why))
+                events::fault(&written.text()).map(|why| (INVALID_DATA_FORMAT, why))
+            }
+            Self::Documents(documents) => {
+                let code = code_of(documents.product(), Wrong::Document);
+                documents::fault(&written.text()).map(|why| (code, why))
             }
         }
     }
 
     /// What stands before the records of the request of this id.
-    pub fn head(self, id: &str, made_at: Timestamp) -> Vec<u8> {
+    pub fn head(&self, id: &str, made_at: Timestamp) -> Vec<u8> {
         match self {
             Self::Endpoint { .. } => {
                 let mut head = b"{\"requestId\":".to_vec();
@@ -98,59 +143,76 @@ impl Envelope {
                 head.extend_from_slice(rest.as_bytes());
                 head
             }
-            Self::Collector(_) => Vec::new(),
+            Self::Collector(_) | Self::Documents(_) => Vec::new(),
         }
     }
 
     /// What stands between two records.
-    pub fn between(self) -> &'static [u8] {
+    pub fn between(&self) -> &'static [u8] {
         match self {
             Self::Endpoint { .. } => b",",
-            Self::Collector(_) => b"",
+            Self::Collector(_) | Self::Documents(_) => b"",
         }
     }
 
     /// What stands after the last record.
-    pub fn end(self) -> &'static [u8] {
+    pub fn end(&self) -> &'static [u8] {
         match self {
             Self::Endpoint { .. } => b"]}",
-            Self::Collector(_) => b"",
+            Self::Collector(_) | Self::Documents(_) => b"",
         }
     }
 
-    /// Writes a record, which ends with the delimiter once.
-    pub fn write(self, out: &mut Vec<u8>, data: &[u8], delimiter: &[u8]) {
-        let has_end = delimiter.is_empty() || data.ends_with(delimiter);
+    /// Writes something that a record becomes. Where it goes, if each goes to a place of its own.
+    ///
+    /// # Errors
+    /// When that cannot be said.
+    pub fn write(
+        &self,
+        out: &mut Vec<u8>,
+        written: &Written<'_>,
+    ) -> Result<Option<Placed>, Invalid> {
+        let text = written.text();
         match self {
             Self::Endpoint { .. } => {
                 out.extend_from_slice(RECORD_BEGIN);
-                if has_end {
-                    write_base64(out, data);
-                } else {
-                    write_base64(out, &[data, delimiter].concat());
-                }
+                write_base64(out, &text);
                 out.extend_from_slice(RECORD_END);
             }
-            Self::Collector(_) => {
-                out.extend_from_slice(data);
-                if !has_end {
-                    out.extend_from_slice(delimiter);
-                }
+            Self::Collector(_) => out.extend_from_slice(&text),
+            Self::Documents(documents) => {
+                let (arrival, of_cut) = (written.arrival, written.of_cut);
+                let placed = documents.place(arrival, of_cut, written.number)?;
+                placed.write(out, &text);
+                return Ok(Some(placed));
             }
+        }
+        Ok(None)
+    }
+
+    /// Bytes of an answer to a request.
+    pub fn answer_bytes_max(&self) -> usize {
+        match self {
+            Self::Endpoint { .. } | Self::Collector(_) => ANSWER_BYTES_MAX,
+            Self::Documents(_) => cluster::ANSWER_BYTES_MAX,
         }
     }
 
     /// Bytes that the records of a cut of so many become in bodies, at least, before they are
     /// packed.
-    pub fn bytes_likely(self, (records, bytes): (u64, u64)) -> u64 {
+    pub fn bytes_likely(&self, (records, bytes): (u64, u64)) -> u64 {
         match self {
             Self::Endpoint { packs } => {
                 let besides = records.saturating_mul(RECORD_BYTES as u64);
                 let bodies = (bytes.div_ceil(3) * 4).saturating_add(besides);
                 let bodies = bodies.min(2 * BODY_BYTES_MAX as u64);
-                if packs { bodies / 2 } else { bodies }
+                if *packs { bodies / 2 } else { bodies }
             }
-            Self::Collector(_) => bytes.min(2 * COLLECTOR_BYTES_USUAL as u64),
+            Self::Collector(_) => bytes.min(2 * BYTES_USUAL as u64),
+            Self::Documents(_) => {
+                let besides = records.saturating_mul(DOCUMENT_BYTES);
+                bytes.saturating_add(besides).min(2 * BYTES_USUAL as u64)
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use types::{Clock, Invalid};
 
 use super::Answer;
+use super::cluster::Cluster;
 use super::collector::Collector;
 use super::endpoint::Endpoint;
 use crate::delivery_stream::{DeliveryStream, Destination};
@@ -59,6 +60,8 @@ pub enum Remote {
     Endpoint(Endpoint),
     /// To a Splunk event collector.
     Collector(Collector),
+    /// To a cluster.
+    Cluster(Cluster),
 }
 
 impl Remote {
@@ -82,6 +85,10 @@ impl Remote {
                 let collector = Collector::begin(sending, (of_cut, now));
                 Ok(Some(Self::Collector(collector)))
             }
+            (Kind::Search(of_cut), Kind::Search(now)) => {
+                let cluster = Cluster::begin(sending, (of_cut, now));
+                Ok(Some(Self::Cluster(cluster)))
+            }
             (of_cut, now) => Err(Invalid(format!(
                 "a cut is for {}, and the delivery stream has {} by now",
                 of_cut.name(),
@@ -95,7 +102,8 @@ impl Remote {
         match (self, &stream.destination.kind) {
             (Self::Endpoint(endpoint), Kind::HttpEndpoint(now)) => endpoint.is_in_force(now),
             (Self::Collector(collector), Kind::Splunk(now)) => collector.is_in_force(now),
-            (Self::Endpoint(_) | Self::Collector(_), _) => false,
+            (Self::Cluster(cluster), Kind::Search(now)) => cluster.is_in_force(now),
+            (Self::Endpoint(_) | Self::Collector(_) | Self::Cluster(_), _) => false,
         }
     }
 
@@ -104,6 +112,7 @@ impl Remote {
         match self {
             Self::Endpoint(endpoint) => endpoint.hand(piece, place).await,
             Self::Collector(collector) => collector.hand(piece, place).await,
+            Self::Cluster(cluster) => cluster.hand(piece, place).await,
         }
     }
 
@@ -121,7 +130,7 @@ impl Remote {
     /// Whether what was taken is taken once more when it is sent once more.
     pub fn knows_nothing_again(&self) -> bool {
         match self {
-            Self::Endpoint(_) => false,
+            Self::Endpoint(_) | Self::Cluster(_) => false,
             Self::Collector(_) => true,
         }
     }

@@ -7,17 +7,19 @@
 //! good become lines in its place. Pure.
 
 use object_store::PutPayload;
-use types::Timestamp;
+use types::{Invalid, Timestamp};
 
+use crate::answers::records::RefusedRecords;
 use crate::answers::{Answers, Refused};
 use crate::content::{Chunks, FAILED_OBJECT_BYTES_MAX};
 use crate::counts::Counts;
 use crate::encoder::Encoder;
-use crate::failed_record::{self, Failure};
+use crate::failed_record::{self, Failure, Origin};
 use crate::object_name::{NamingKey, Place};
 use crate::piece::{Piece, PieceKind};
 use crate::replayed::History;
-use crate::sink::envelope::{BODY_BYTES_MAX, ENVELOPE_BYTES_MAX, Envelope, RECORDS_MAX};
+use crate::sink::documents::Placed;
+use crate::sink::envelope::{BODY_BYTES_MAX, ENVELOPE_BYTES_MAX, Envelope, RECORDS_MAX, Written};
 
 /// Why a record is failed that becomes more than one request can hold.
 pub const TOO_LARGE: &str = "Millrace.TooLarge";
@@ -58,6 +60,9 @@ pub struct Requests {
     source: Option<Source>,
     /// Records that the destination would refuse with all others of their request.
     faulty: Lines,
+    /// What no other cut is called, and records of this one so far.
+    of_cut: String,
+    sources: u64,
     /// Numbers of the next request, and of the next object of refused records.
     part: u16,
     refused_part: u16,
@@ -74,6 +79,12 @@ struct Open {
     holds: Counts,
     /// Where it was refused: why, and what became of its records so far.
     refused: Option<(Refused, Lines)>,
+    /// Where some of its records were refused: which, and what became of them so far.
+    in_part: Option<(RefusedRecords, Lines)>,
+    /// Records of it so far, as they came in.
+    sources: u16,
+    /// Of which of them each document is that was written.
+    written: Vec<u16>,
 }
 
 /// Records that the destination does not take, as lines.
@@ -95,6 +106,8 @@ struct Source {
     delivered_bytes: u64,
     /// Why the destination would never take it: one of AWS's words, and what is wrong.
     fault: Option<(&'static str, String)>,
+    /// Where the first of what it becomes goes, if each goes to a place of its own.
+    placed: Option<Placed>,
 }
 
 /// A record that becomes more than one request can hold.
@@ -110,6 +123,8 @@ impl Requests {
     pub fn begin(terms: Terms) -> Self {
         Self {
             encoder: Encoder::new(terms.envelope.compression()),
+            of_cut: terms.naming.uuid(terms.place),
+            sources: 0,
             terms,
             open: None,
             source: None,
@@ -125,6 +140,7 @@ impl Requests {
 
     /// Begins with a record; the one before has ended.
     pub fn begin_source(&mut self, record: Record<'_>) {
+        self.sources += 1;
         self.source = Some(Source {
             data: record.data.to_vec(),
             history: record.history,
@@ -132,6 +148,7 @@ impl Requests {
             records: 0,
             delivered_bytes: 0,
             fault: None,
+            placed: None,
         });
     }
 
@@ -141,16 +158,23 @@ impl Requests {
             self.broken = Some("something came of no record".to_owned());
             return;
         };
-        let envelope = self.terms.envelope;
+        let envelope = &self.terms.envelope;
         if source.records > 0 {
             source.fragment.extend_from_slice(envelope.between());
         }
-        let from = source.fragment.len();
-        envelope.write(&mut source.fragment, data, delimiter);
+        let written = Written {
+            data,
+            delimiter,
+            arrival: source.history.arrival,
+            of_cut: &self.of_cut,
+            number: (self.sources, source.records),
+        };
+        match envelope.write(&mut source.fragment, &written) {
+            Ok(placed) => source.placed = source.placed.take().or(placed),
+            Err(Invalid(why)) => self.broken = Some(why),
+        }
         if source.fault.is_none() {
-            // It was written there just now.
-            let written = source.fragment.get(from..).unwrap_or_default();
-            source.fault = envelope.fault(written);
+            source.fault = envelope.fault(&written);
         }
         source.records += 1;
         source.delivered_bytes += data.len() as u64;
@@ -163,7 +187,7 @@ impl Requests {
             self.leave_out(&source, (code, why));
             return None;
         }
-        let envelope = self.terms.envelope;
+        let envelope = &self.terms.envelope;
         let bytes = source.fragment.len() + envelope.between().len();
         if source.records > RECORDS_MAX || ENVELOPE_BYTES_MAX + bytes > BODY_BYTES_MAX {
             return Some(TooLarge {
@@ -190,6 +214,8 @@ impl Requests {
     fn begin_request(&mut self) -> Open {
         let refused = self.terms.answers.refused(self.part);
         let refused = refused.map(|why| (why.clone(), Lines::default()));
+        let in_part = self.terms.answers.records_of(self.part);
+        let in_part = in_part.map(|records| (records.clone(), Lines::default()));
         let place = Place {
             part: self.part,
             ..self.terms.place
@@ -204,39 +230,61 @@ impl Requests {
             records: 0,
             holds: Counts::default(),
             refused,
+            in_part,
+            sources: 0,
+            written: Vec::new(),
         }
     }
 
     fn put(&mut self, open: &mut Open, source: &Source) {
-        let between: &[u8] = if open.records > 0 {
+        let between: &[u8] = if open.holds.delivered > 0 {
             self.terms.envelope.between()
         } else {
             b""
         };
-        open.body_bytes += between.len() + source.fragment.len();
+        // As if all of them were taken: where the request ends is the same in every try.
+        let counted = if open.records > 0 {
+            self.terms.envelope.between().len()
+        } else {
+            0
+        };
+        open.body_bytes += counted + source.fragment.len();
         open.records += source.records;
-        match &mut open.refused {
-            None => {
-                self.encoder.write(between);
-                self.encoder.write(&source.fragment);
-                open.holds = open.holds.and(Counts {
-                    delivered: 1,
-                    bytes_delivered: source.delivered_bytes,
-                    ..source.counted()
-                });
+        // Each has one part of the request at least, of which there are no more than that.
+        let record = open.sources;
+        open.sources = record.saturating_add(1);
+        let usual = self.terms.envelope.exception();
+        let left_out = match (&mut open.refused, &mut open.in_part) {
+            (Some((why, lines)), _) => {
+                let tries = (why.attempts, why.ended_at_ms);
+                Some((why.words(usual), tries, lines))
             }
-            Some((why, lines)) => {
-                let (code, message) = why.words(self.terms.envelope.exception());
-                let failure = Failure {
-                    code,
-                    message,
-                    reason: None,
-                    attempts: why.attempts.saturating_add(source.history.attempts),
-                };
-                let ended_at = Timestamp(why.ended_at_ms);
-                lines.write(source, (failure, ended_at), &mut self.line);
+            (None, Some((records, lines))) => {
+                let tries = (records.attempts, records.ended_at_ms);
+                let words = records.words(record, usual);
+                words.map(|words| (words, tries, lines))
             }
-        }
+            (None, None) => None,
+        };
+        let Some(((code, message), (attempts, ended_at_ms), lines)) = left_out else {
+            self.encoder.write(between);
+            self.encoder.write(&source.fragment);
+            open.written
+                .extend(std::iter::repeat_n(record, source.records));
+            open.holds = open.holds.and(Counts {
+                delivered: 1,
+                bytes_delivered: source.delivered_bytes,
+                ..source.counted()
+            });
+            return;
+        };
+        let failure = Failure {
+            code,
+            message,
+            reason: None,
+            attempts: attempts.saturating_add(source.history.attempts),
+        };
+        lines.write(source, (failure, Timestamp(ended_at_ms)), &mut self.line);
     }
 
     /// A record goes into the error output by itself, which no request is the worse for.
@@ -278,22 +326,33 @@ impl Requests {
     fn end_open(&mut self, open: Open) {
         let part = self.part;
         self.part = self.after(part);
-        match open.refused {
-            None => {
-                self.encoder.write(self.terms.envelope.end());
-                let holds = Counts {
-                    objects: 1,
-                    ..open.holds
-                };
-                match self.encoder.finish() {
-                    Some(content) => self.end((part, PieceKind::Delivered), content, holds),
-                    None => self.broken = Some(format!("request {part} has no content")),
+        if let Some((_, mut lines)) = open.refused {
+            lines.end();
+            self.end_lines(lines.ended);
+            return;
+        }
+        if open.holds.delivered > 0 {
+            self.encoder.write(self.terms.envelope.end());
+            let holds = Counts {
+                objects: 1,
+                ..open.holds
+            };
+            match self.encoder.finish() {
+                Some(content) => {
+                    self.end((part, PieceKind::Delivered), content, holds);
+                    if let Some(piece) = self.ready.last_mut() {
+                        piece.records = open.written;
+                    }
                 }
+                None => self.broken = Some(format!("request {part} has no content")),
             }
-            Some((_, mut lines)) => {
-                lines.end();
-                self.end_lines(lines.ended);
-            }
+        } else {
+            // All of its records were refused, one by one.
+            self.encoder.forget();
+        }
+        if let Some((_, mut lines)) = open.in_part {
+            lines.end();
+            self.end_lines(lines.ended);
         }
     }
 
@@ -304,13 +363,7 @@ impl Requests {
             bytes_in: 0,
             ..holds
         });
-        self.ready.push(Piece {
-            part,
-            kind,
-            content,
-            holds,
-            partition: None,
-        });
+        self.ready.push(Piece::new(part, kind, content, holds));
     }
 
     /// The number that comes after this one. Two pieces of one number would be one piece.
@@ -338,6 +391,8 @@ impl Requests {
         });
         let refused = self.open.as_ref().and_then(|open| open.refused.as_ref());
         let lines = refused.map_or(0, |(_, lines)| lines.held_bytes());
+        let in_part = self.open.as_ref().and_then(|open| open.in_part.as_ref());
+        let lines = lines + in_part.map_or(0, |(_, lines)| lines.held_bytes());
         let lines = lines + self.faulty.held_bytes();
         source + lines + self.line.capacity() + self.encoder.held_bytes()
     }
@@ -384,7 +439,15 @@ impl Lines {
     ) {
         let record = (&source.data[..], source.history.arrival);
         line.clear();
-        failed_record::write_line(line, record, failure, ended_at, None);
+        let origin = match &source.placed {
+            Some(placed) => Origin::Cluster {
+                index: &placed.index,
+                id: placed.id.as_deref(),
+                type_name: &placed.type_name,
+            },
+            None => Origin::Destination,
+        };
+        failed_record::write_line(line, record, failure, ended_at, origin);
         self.lines.write(line);
         self.holds = self.holds.and(Counts {
             failed: 1,

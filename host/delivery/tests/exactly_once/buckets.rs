@@ -234,6 +234,30 @@ impl Buckets {
         took
     }
 
+    /// The same of several contents that come together.
+    pub async fn take_all(&self, bucket: &str, contents: Vec<(String, Bytes)>) -> Took {
+        let make = || {
+            for (name, content) in &contents {
+                self.make((bucket.to_owned(), name.clone()), content.clone());
+            }
+        };
+        let took = match self.begin(bucket) {
+            Does::Well | Does::HangBefore | Does::HangAfter => {
+                make();
+                Took::Well(Created::New)
+            }
+            Does::FailBefore => Took::Not,
+            Does::FailAfter => {
+                make();
+                Took::Broken
+            }
+            Does::Refuse => Took::Never,
+            Does::MakeAnother => Took::Misconfigured,
+        };
+        self.ended.send_modify(|ended| *ended += 1);
+        took
+    }
+
     /// The same of content that has no name: what comes once more is found by what it holds.
     pub async fn take_anew(&self, bucket: &str, content: Bytes) -> Took {
         let name = {

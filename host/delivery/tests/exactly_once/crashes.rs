@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 
 use crate::buckets::{Buckets, Does, Put};
 use crate::check::{Through, check};
+use crate::cluster::cluster_destination;
 use crate::collector::splunk_destination;
 use crate::endpoint::{ENDPOINT, http_destination};
 use crate::ledger::{Kind, Ledger, any_kind, any_weight};
@@ -37,6 +38,7 @@ const SURVIVORS_MAX: usize = 8;
 enum To {
     Endpoint,
     Splunk,
+    Cluster,
 }
 
 /// What is recorded.
@@ -162,6 +164,7 @@ async fn record(ground: Ground, case: Case) -> Run {
         first = match to {
             To::Endpoint => http_destination("first", case.plugin),
             To::Splunk => splunk_destination("first", case.plugin),
+            To::Cluster => cluster_destination("first", case.plugin),
         };
         ground
             .buckets
@@ -194,6 +197,11 @@ async fn record(ground: Ground, case: Case) -> Run {
                 Some(To::Splunk) => {
                     let other = json!({"S3Update": {"CompressionFormat": "GZIP"}});
                     world.update_as("SplunkDestinationUpdate", 1, &other).await
+                }
+                Some(To::Cluster) => {
+                    let other = json!({"IndexRotationPeriod": "OneHour"});
+                    let member = "AmazonopensearchserviceDestinationUpdate";
+                    world.update_as(member, 1, &other).await
                 }
                 None => world.update(1, &second).await,
             };
@@ -449,6 +457,17 @@ async fn a_crash_anywhere_sends_splunk_each_record_in_one_request_that_may_come_
         };
         println!("{}", crash_everywhere(&components, case).await);
     }
+}
+
+/// What is no line is no document either, and of those that are some are refused.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_anywhere_makes_each_record_one_document_or_puts_it_into_the_error_output() {
+    let components = Components::of(&["parse-access-log"]);
+    let case = Case {
+        to: Some(To::Cluster),
+        ..Case::of(Origin::Direct, Some("parse-access-log"))
+    };
+    println!("{}", crash_everywhere(&components, case).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use types::Invalid;
 
 use crate::buckets::{Buckets, Took};
-use crate::collector;
 use crate::world::{destination, processing};
+use crate::{cluster, collector};
 
 /// Where requests lie.
 pub const ENDPOINT: &str = "endpoint";
@@ -97,6 +97,9 @@ impl Endpoints for Buckets {
     }
 
     async fn post(&self, request: EndpointRequest) -> Result<Reply, NoReply> {
+        if cluster::is_asked(&request) {
+            return cluster::answer(self, request).await;
+        }
         if collector::is_asked(&request) {
             return collector::answer(self, request).await;
         }

@@ -8,6 +8,7 @@ use store::{Expect, TableId, TableWrite, Transaction};
 use crate::aggregates::aggregate;
 use crate::buckets::Does;
 use crate::check::{Through, check};
+use crate::endpoint::http_destination;
 use crate::ledger::{Kind, Ledger};
 use crate::world::{Components, Ground, NAME, Origin, SOURCE, World, call, destination, engine};
 
@@ -53,6 +54,23 @@ const THIRD_LAYOUT_OF_AGGREGATE: &str = "
     697273740102612f0001000000000001010117417070656e6444656c696d69746572546f5265636f
     7264000001010a000100000000000000000000000000000000000000000000000000000000000000
     0000000000000000";
+
+/// A lane of three records with an open cut, as it lay in the data directory of a build of the
+/// fourth layout: for an HTTP endpoint that has refused its one request, whose lines the bucket
+/// does not take.
+const FOURTH_LAYOUT: &str = "
+    040001000003fd0068e5cf8b010000fd0068e5cf8b0100000300fb7f020100001261726e3a617773
+    3a73333a3a3a66697273740102612f0001000000000001010117417070656e6444656c696d697465
+    72546f5265636f7264000001010a00012468747470733a2f2f656e64706f696e742e6578616d706c
+    652f74616b653f69743d616c6c01046d696e6501096c6574206d6520696e0000fb2c01002261726e
+    3a6177733a69616d3a3a3030303030303030303030303a726f6c652f616e79010100000000000001
+    00000000000000000000000000000000000000000000000100002148747470456e64706f696e742e
+    44657374696e6174696f6e457863657074696f6ea054686520666f6c6c6f77696e6720726573706f
+    6e7365207761732072656365697665642066726f6d2074686520656e64706f696e74206465737469
+    6e6174696f6e2e203431333a207b226572726f724d657373616765223a22746f6c64222c22726571
+    756573744964223a2230303030303030302d303030302d383030302d393336362d30336663393334
+    6165336161222c2274696d657374616d70223a317d01fd0068e5cf8b010000000000000000000000
+    00000000000000000000";
 
 fn bytes_of(digits: &str) -> Bytes {
     let digits: Vec<u32> = digits
@@ -383,5 +401,33 @@ async fn a_delivery_stream_whose_row_cannot_be_read_is_shown_keeps_its_name_and_
             .await
     );
     assert!(world.flush().await, "{:?}", world.status());
+    world.close().await;
+}
+
+/// The fourth layout knew no requests of which some records are refused.
+#[tokio::test]
+async fn an_open_cut_of_a_build_whose_requests_were_refused_whole_goes_on() {
+    let world = World::open(Components::none().ground(1)).await;
+    world
+        .create(Origin::Direct, &http_destination("first", None))
+        .await;
+    let (ledger, buckets) = (Ledger::default(), world.ground.buckets.clone());
+    buckets.rule(|_, _| Does::Refuse);
+    assert!(
+        world
+            .put(&ledger, Origin::Direct, &[Kind::Line; 3], 0)
+            .await
+    );
+    world.until_trouble("no access to bucket first").await;
+    let ground = world.close().await;
+    let row = (LANES, lane(u64::MAX, 0), Some(bytes_of(FOURTH_LAYOUT)));
+    let ground = with_rows(&ground, vec![row]).await;
+    buckets.release();
+    let world = World::open(ground).await;
+    assert!(world.flush().await, "{:?}", world.status());
+    let status = world.status().unwrap();
+    check(&ledger, &buckets, &status, Through::Skipped);
+    // It is not asked again.
+    assert_eq!((status.delivered, status.failed), (0, 3));
     world.close().await;
 }

@@ -15,6 +15,7 @@ mod backlog;
 mod buckets;
 mod check;
 mod closed_shards;
+mod cluster;
 mod collector;
 mod crashes;
 mod damaged;

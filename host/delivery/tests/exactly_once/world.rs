@@ -335,6 +335,8 @@ impl World {
             "HttpEndpointDestinationConfiguration"
         } else if destination.get("HECEndpoint").is_some() {
             "SplunkDestinationConfiguration"
+        } else if destination.get("ClusterEndpoint").is_some() {
+            "AmazonopensearchserviceDestinationConfiguration"
         } else {
             "ExtendedS3DestinationConfiguration"
         };

@@ -10,9 +10,7 @@ use std::task::{Context, Poll};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use delivery::endpoints::{
-    ANSWER_BYTES_MAX, ANSWER_TIME_MAX, EndpointRequest, Endpoints, NoReply, Reply,
-};
+use delivery::endpoints::{ANSWER_TIME_MAX, EndpointRequest, Endpoints, NoReply, Reply};
 use http::header::{
     CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, SET_COOKIE, USER_AGENT,
 };
@@ -93,13 +91,14 @@ impl EndpointCalls {
         let stream = connect(&found, url.port()).await;
         let stream = stream.map_err(not_sent)?;
         let address = stream.peer_addr().ok().map(|peer| peer.ip());
+        let bytes_max = request.answer_bytes_max;
         let request = post(&url, request)?;
         let reply = if url.is_https() {
             let tls = self.tls.get_or_try_init(native_tls).await?;
             let secured = secure(tls, &url, stream).await.map_err(not_sent)?;
-            ask(secured, request).await?
+            ask(secured, request, bytes_max).await?
         } else {
-            ask(stream, request).await?
+            ask(stream, request, bytes_max).await?
         };
         Ok(Reply { address, ..reply })
     }
@@ -165,17 +164,18 @@ fn post(url: &HttpUrl, request: EndpointRequest) -> Result<Request<Pieces>, NoRe
     Ok(post)
 }
 
-/// Sends the request and takes its answer.
+/// Sends the request and takes its answer of up to so many bytes.
 async fn ask(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     request: Request<Pieces>,
+    bytes_max: usize,
 ) -> Result<Reply, NoReply> {
     let sent = send(stream, request).await;
     let (answered, _connection) = sent.map_err(|error| NoReply::Broken(error.to_string()))?;
-    read(answered).await
+    read(answered, bytes_max).await
 }
 
-async fn read(answered: Response<Incoming>) -> Result<Reply, NoReply> {
+async fn read(answered: Response<Incoming>, bytes_max: usize) -> Result<Reply, NoReply> {
     let (head, mut body) = answered.into_parts();
     let kind = head.headers.get(CONTENT_TYPE);
     let kind = kind.and_then(|kind| kind.to_str().ok());
@@ -197,7 +197,7 @@ async fn read(answered: Response<Incoming>) -> Result<Reply, NoReply> {
         let Ok(data) = frame.into_data() else {
             continue;
         };
-        if reply.body.len() + data.len() > ANSWER_BYTES_MAX {
+        if reply.body.len() + data.len() > bytes_max {
             return Err(NoReply::TooLarge);
         }
         reply.body.extend_from_slice(&data);
@@ -277,6 +277,7 @@ mod tests {
             headers: Vec::new(),
             body: vec![Bytes::from_static(b"one"), Bytes::from_static(b"two")],
             address: None,
+            answer_bytes_max: 1024,
         }
     }
 

@@ -1,9 +1,11 @@
 use bytes::Bytes;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::*;
-use crate::answers::Failed;
-use crate::answers::Fault;
+use crate::answers::records::RecordFault;
+use crate::answers::{Failed, Fault};
+use crate::search::{Product, Search};
+use crate::sink::documents::Documents;
 
 fn terms(answers: Answers) -> Terms {
     Terms {
@@ -41,7 +43,7 @@ fn pieces(terms: Terms, records: &[(&[u8], usize)]) -> (Vec<Piece>, Counts, usiz
     (requests.take_ready(), requests.counts(), too_large)
 }
 
-fn json(piece: &Piece) -> Value {
+fn parsed(piece: &Piece) -> Value {
     serde_json::from_slice(&Bytes::from(piece.content.clone())).unwrap()
 }
 
@@ -69,7 +71,7 @@ fn refused(parts: &[u16]) -> Answers {
 fn a_body_is_what_the_contract_says() {
     let (pieces, counts, _) = pieces(terms(Answers::default()), &[(b"a", 1), (b"b\n", 2)]);
     let [piece] = &pieces[..] else { panic!() };
-    let body = json(piece);
+    let body = parsed(piece);
     let id = NamingKey([7; 32]).uuid(terms(Answers::default()).place);
     assert_eq!(body["requestId"], id.as_str());
     assert_eq!(body["timestamp"], 1_700_000_000_000_u64);
@@ -99,7 +101,7 @@ fn no_request_has_more_than_ten_thousand_records_and_none_is_divided() {
     let (pieces, counts, too_large) = pieces(terms(Answers::default()), &records);
     let sizes: Vec<_> = pieces
         .iter()
-        .map(|piece| json(piece)["records"].as_array().unwrap().len())
+        .map(|piece| parsed(piece)["records"].as_array().unwrap().len())
         .collect();
     assert_eq!(sizes, [9_999, 2, RECORDS_MAX, 1]);
     let holds: Vec<_> = pieces.iter().map(|piece| piece.holds.delivered).collect();
@@ -116,7 +118,7 @@ fn no_body_is_longer_than_64_mebibytes() {
         .iter()
         .map(|piece| {
             (
-                json(piece)["records"].as_array().unwrap().len(),
+                parsed(piece)["records"].as_array().unwrap().len(),
                 piece.content.content_length(),
             )
         })
@@ -148,7 +150,7 @@ fn whatever_was_refused_the_other_requests_are_the_same() {
             assert_eq!(piece.holds.records_in, 1);
             if parts.contains(&place) {
                 assert_eq!(piece.kind, PieceKind::Refused);
-                let line = json(piece);
+                let line = parsed(piece);
                 assert_eq!(line["attemptsMade"], 2);
                 assert_eq!(line["errorCode"], "HttpEndpoint.DestinationException");
                 assert_eq!(line["rawData"], "cmVjb3Jk");
@@ -163,5 +165,79 @@ fn whatever_was_refused_the_other_requests_are_the_same() {
                 );
             }
         }
+    }
+}
+
+/// The lines of a body.
+fn lines(piece: &Piece) -> Vec<String> {
+    let body = Bytes::from(piece.content.clone());
+    let body = String::from_utf8(body.to_vec()).unwrap();
+    body.lines().map(str::to_owned).collect()
+}
+
+fn documents(answers: Answers) -> Terms {
+    let mut search = Search::blank(Product::OpenSearch);
+    search.index.name = "logs".to_owned();
+    Terms {
+        envelope: Envelope::Documents(Documents::of(&search)),
+        ..terms(answers)
+    }
+}
+
+#[test]
+fn records_that_are_refused_by_themselves_leave_all_others_as_they_were() {
+    let records: Vec<String> = (0..5).map(|number| format!("{{\"a\":{number}}}")).collect();
+    let records: Vec<_> = records.iter().map(|it| (it.as_bytes(), 1)).collect();
+    let (whole, ..) = pieces(documents(Answers::default()), &records);
+    assert_eq!(whole.len(), 1);
+    assert_eq!(whole[0].records, [0, 1, 2, 3, 4]);
+    let all = lines(&whole[0]);
+    for set in 1_u16..32 {
+        let is_refused = |record: u16| set >> record & 1 == 1;
+        let faults: Vec<_> = (0..5)
+            .filter(|record| is_refused(*record))
+            .map(|record| RecordFault {
+                record,
+                code: "400".to_owned(),
+                message: format!("no {record}"),
+            })
+            .collect();
+        let answers = Answers::default().after_refusal_of(0, &faults, Timestamp(9));
+        let (pieces, counts, _) = pieces(documents(answers), &records);
+        let taken: Vec<u16> = (0..5).filter(|record| !is_refused(*record)).collect();
+        let (delivered, refused) = pieces.split_at(usize::from(!taken.is_empty()));
+        if let [request] = delivered {
+            assert_eq!(
+                (request.kind, &request.records),
+                (PieceKind::Delivered, &taken)
+            );
+            let wanted = taken.iter().flat_map(|record| {
+                let at = usize::from(*record) * 2;
+                all[at..at + 2].to_vec()
+            });
+            assert_eq!(lines(request), wanted.collect::<Vec<_>>());
+        }
+        let [refused] = refused else {
+            panic!("{refused:?}");
+        };
+        assert_eq!((refused.kind, refused.part), (PieceKind::Refused, 0));
+        for (line, fault) in lines(refused).iter().zip(&faults) {
+            let line: Value = serde_json::from_str(line).unwrap();
+            assert_eq!(line["errorMessage"], fault.message);
+            assert_eq!(
+                (&line["errorCode"], &line["attemptsMade"]),
+                (&json!("400"), &json!(2))
+            );
+            assert_eq!(line["esIndexName"], "logs-1970-01-01");
+            let action = &all[usize::from(fault.record) * 2];
+            assert!(action.contains(line["esDocumentId"].as_str().unwrap()));
+        }
+        let counted = (counts.delivered, counts.failed, counts.objects);
+        let wanted = (
+            taken.len() as u64,
+            faults.len() as u64,
+            u64::from(!taken.is_empty()),
+        );
+        assert_eq!(counted, wanted);
     }
 }

@@ -96,6 +96,7 @@ fn pieces(own: &Own, settled: &Settled, records: &[String]) -> Vec<Left> {
                 content,
                 holds,
                 partition,
+                ..
             } = piece;
             counts = (counts.0 + holds.delivered, counts.1 + holds.failed);
             let partition = partition.map(|values| values.concat());

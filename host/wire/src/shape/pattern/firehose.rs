@@ -68,6 +68,33 @@ pub const ENDPOINT_URL: Pattern = Pattern {
     },
 };
 
+/// Addresses of clusters. Plain ones are only served where the operator of this server says so,
+/// which is for the operation to look at.
+pub const CLUSTER_ENDPOINT: Pattern = Pattern {
+    text: "https:.*",
+    matches: |text| {
+        !text.contains(is_line_end) && (text.starts_with("https:") || text.starts_with("http:"))
+    },
+};
+
+/// ARNs of domains.
+pub const DOMAIN_ARN: Pattern = Pattern {
+    text: r"arn:.*:es:[a-zA-Z0-9\-]+:\d{12}:domain/[a-z][-0-9a-z]{2,27}",
+    matches: |text| {
+        ends_like(text, ":es:", |rest| {
+            let Some((region, rest)) = rest.split_once(':') else {
+                return false;
+            };
+            let name = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+            all(region, |b| b.is_ascii_alphanumeric() || b == b'-')
+                && after_account(rest, ":domain/").is_some_and(|domain| {
+                    let begins = domain.starts_with(|it: char| it.is_ascii_lowercase());
+                    begins && (3..=28).contains(&domain.len()) && all(domain, name)
+                })
+        })
+    },
+};
+
 /// Names of log groups.
 pub const LOG_GROUP: Pattern = Pattern {
     text: r"[\.\-_/#A-Za-z0-9]*",
@@ -228,6 +255,20 @@ mod tests {
                 "arn:aws:kms:eu-west-1:00000000000:key/a",
             ],
         );
+        expect(
+            DOMAIN_ARN,
+            &["arn:aws:es:eu-west-1:000000000000:domain/logs-1"],
+            &[
+                "",
+                "arn:aws:es:eu-west-1:000000000000:domain/1logs",
+                "arn:aws:es:eu-west-1:000000000000:domain/lo",
+                "arn:aws:es:eu_west:000000000000:domain/logs",
+                "arn:aws:es:eu-west-1:00000000000:domain/logs",
+                "arn:aws:es:eu-west-1:000000000000:domain/Logs",
+            ],
+        );
+        let urls = ["https://a.example", "http://127.0.0.1:9200"];
+        expect(CLUSTER_ENDPOINT, &urls, &["", "ftp://a", "https:a\n"]);
         expect(
             KINESIS_STREAM_ARN,
             &["arn:aws:kinesis:eu-west-1:000000000000:stream/clicks"],
