@@ -1,10 +1,8 @@
 """DynamoDB's operations by boto3: the same requests here and to DynamoDB Local, answered alike."""
 
-import contextlib
 import itertools
 import os
 import re
-import subprocess
 import unittest
 from decimal import Decimal
 from pathlib import Path
@@ -12,28 +10,18 @@ from pathlib import Path
 import table_requests
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from java_program import listening
 from server import Server
 
 SEEDS = [1, 2, 3]
 REQUESTS = 400
-PROGRAM = Path(__file__).parent / "java/DynamoDbLocal.java"
 
 
-@contextlib.contextmanager
 def dynamodb_local():
     """The endpoint of DynamoDB Local, at 127.0.0.1, for as long as it is wanted."""
     libraries = os.environ["DYNAMODB_LOCAL"]
-    command = ["java", f"-Dsqlite4java.library.path={libraries}"]
-    command += ["--class-path", f"{libraries}/*", str(PROGRAM)]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as process:
-        for line in process.stdout:
-            if found := re.match(r"ready (http://127\.0\.0\.1:\d+)", line):
-                yield found.group(1)
-                break
-        # Its standard input ends, and so does it.
-        process.communicate(timeout=30)
+    native = f"-Dsqlite4java.library.path={libraries}"
+    return listening("DynamoDbLocal.java", libraries, options=[native])
 
 
 def plain(value):

@@ -1,5 +1,5 @@
-// A node of Elasticsearch as a program that listens at 127.0.0.1 alone, at a port that is free, which it
-// prints. What it keeps is in the folder that it is told. It ends when its standard input does.
+// A node of Elasticsearch as a program that listens at 127.0.0.1 alone, at a port that is free, which
+// it prints. What it keeps is in the folder that it is told. It ends when its standard input does.
 
 import java.nio.file.Path;
 import java.util.List;

@@ -1,5 +1,5 @@
-// A node of OpenSearch as a program that listens at 127.0.0.1 alone, at a port that is free, which it
-// prints. What it keeps is in the folder that it is told. It ends when its standard input does.
+// A node of OpenSearch as a program that listens at 127.0.0.1 alone, at a port that is free, which
+// it prints. What it keeps is in the folder that it is told. It ends when its standard input does.
 
 import java.nio.file.Path;
 import java.util.List;
@@ -8,13 +8,13 @@ import org.opensearch.common.settings.Settings;
 import org.opensearch.http.HttpServerTransport;
 import org.opensearch.node.InternalSettingsPreparer;
 import org.opensearch.node.Node;
-import org.opensearch.transport.Netty4ModulePlugin;
+import org.opensearch.transport.Netty4Plugin;
 
 public final class OpenSearchNode extends Node {
     private OpenSearchNode(Settings settings) {
         super(
             InternalSettingsPreparer.prepareEnvironment(settings, Map.of(), null, () -> "node"),
-            List.of(Netty4ModulePlugin.class),
+            List.of(Netty4Plugin.class),
             false
         );
     }

@@ -88,6 +88,11 @@ fn python(workspace: &Workspace) -> Result<Step, String> {
         .current_dir(workspace.conformance())
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("DYNAMODB_LOCAL", tools::java(workspace, LIBRARIES)?)
+        .env("OPENSEARCH", tools::java(workspace, "opensearch.xml")?)
+        .env(
+            "ELASTICSEARCH",
+            tools::java(workspace, "elasticsearch.xml")?,
+        )
         .env("S3_SERVER", workspace.example("debug", "s3-server"))
         .env("COMPONENTS", components)
         // What the command installs for plugin authors.
