@@ -37,6 +37,8 @@ pub const TOO_MANY_MESSAGE: &str =
 /// and the map, and the heads of its values.
 const PARTITION_BYTES: usize = 512;
 const VALUE_BYTES: usize = 64;
+/// What the least content takes.
+const CONTENT_BYTES_MIN: usize = 256;
 /// No less than a record takes in the list of those that are in several partitions, and its place
 /// in that of each of these. Lists that grow have room for as many again.
 const SPREAD_BYTES: usize = 256;
@@ -138,7 +140,8 @@ impl Partitions {
         let new = outputs
             .iter()
             .filter(|(_, values)| !self.places.contains_key(values));
-        let bytes: usize = new.map(|(_, values)| partition_bytes(values)).sum();
+        let bytes = new.map(|(_, values)| partition_bytes(values) + CONTENT_BYTES_MIN);
+        let bytes: usize = bytes.sum();
         self.begun_bytes + bytes <= BEGUN_BYTES_MAX
     }
 
@@ -225,7 +228,7 @@ impl Partitions {
         let place = self.open.len();
         self.places.insert(Values::clone(values), place);
         let partition = Partition::new(Values::clone(values), self.round);
-        self.begun_bytes += partition.held_bytes();
+        self.begun_bytes += partition.held_bytes() + CONTENT_BYTES_MIN;
         self.open_bytes += partition.held_bytes();
         self.open.push(partition);
         place
