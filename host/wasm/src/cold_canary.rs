@@ -131,16 +131,79 @@ impl Control {
         if canary_hash(&change.life) != Some(hash) {
             return Ok(false);
         }
-        // Before anybody hears of it.
+        self.note_no_canary(&mut change, name, Why::CanaryEnded)?;
+        // It is noted, and nobody has heard of it.
         self.cold_canaries.gives_up(name, hash);
-        self.end_canary_for(&mut change, name, Why::CanaryEnded)?;
+        self.tell_no_canary(name);
         Ok(true)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::sync::Arc;
+
+    use types::ManualClock;
+
     use super::*;
+    use crate::guard;
+    use crate::life::{Coming, How};
+    use crate::limits::Limits;
+    use crate::loader::Loader;
+    use crate::options::Options;
+    use crate::registry::Registry;
+    use crate::rollout::RolloutRules;
+    use crate::signature::SignatureRules;
+
+    /// Its last words were passed over though it still was the canary.
+    #[test]
+    fn a_canary_is_given_up_once_its_end_is_noted_and_not_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let options = Options {
+            directory: None,
+            keep: dir.path().join("keep"),
+            limits: Limits::default(),
+            rollout: RolloutRules::default(),
+            signatures: SignatureRules::default(),
+            grants: Arc::default(),
+            cache_key: [7; 32],
+            compiler: None,
+        };
+        let clock = Arc::new(ManualClock::new(Timestamp(0)));
+        let registry = Arc::new(Registry::new(clock.clone()));
+        let loader = Arc::new(Loader::open(&options).unwrap());
+        let control = Control::new(registry, loader, clock.clone(), guard::bell().0);
+        let name = PluginName::parse("counter").unwrap();
+        let [first, second] = [1, 2].map(|byte| Coming {
+            hash: ContentHash([byte; 32]),
+            component: ContentHash([byte; 32]),
+            label: String::new(),
+        });
+        let canary = second.hash;
+        let mut change = control.loader.lives.change(&name).unwrap();
+        change.life.take(first, How::File, Timestamp(0));
+        change.life.begin_canary(second, 50, Timestamp(0));
+        change.keep().unwrap();
+        drop(change);
+        let is_canary = || {
+            let life = control.loader.lives.of(&name).unwrap();
+            canary_hash(&life) == Some(canary)
+        };
+        let fails = || control.was_wanted((&name, canary), &Err::<(), _>("it is gone".to_owned()));
+        // A folder that is not empty lies where the note should go.
+        let note = options.keep.join("lives").join(name.as_str());
+        fs::remove_file(&note).unwrap();
+        fs::create_dir_all(note.join("in the way")).unwrap();
+        fails();
+        clock.advance(TIME_MIN);
+        fails();
+        fails();
+        assert!(is_canary() && !control.gave_up(&name, canary));
+        fs::remove_dir_all(&note).unwrap();
+        fails();
+        assert!(!is_canary() && control.gave_up(&name, canary));
+    }
 
     #[test]
     fn a_canary_is_given_up_after_some_tries_and_some_time_and_another_one_begins_anew() {

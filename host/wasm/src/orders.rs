@@ -337,15 +337,31 @@ impl Control {
         name: &PluginName,
         why: Why,
     ) -> Result<(), OrderError> {
+        self.note_no_canary(change, name, why)?;
+        self.tell_no_canary(name);
+        Ok(())
+    }
+
+    /// The same, noted and told to nobody.
+    pub(crate) fn note_no_canary(
+        &self,
+        change: &mut Change<'_>,
+        name: &PluginName,
+        why: Why,
+    ) -> Result<(), OrderError> {
         change.life.canary = None;
         if change.life.set_aside.is_none() {
             self.set_aside_what_lies(change, name, why);
         }
         keep(change)?;
+        Ok(())
+    }
+
+    /// Tells everybody that what was noted is so.
+    pub(crate) fn tell_no_canary(&self, name: &PluginName) {
         tracing::info!(plugin = %name, "a version is no canary any more");
         self.note_shown(name);
         self.registry.changed(name);
-        Ok(())
     }
 
     /// A version that was kept, held ready or loaded now. It came to life.
