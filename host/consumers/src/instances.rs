@@ -65,8 +65,12 @@ struct Place<'a> {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        // The last of its kind may have been in the way of others.
-        if one_less(&mut self.instances.lock().waiting, self.whose) {
+        let mut kept = self.instances.lock();
+        one_less(&mut kept.waiting, self.whose);
+        let has_room_for_others = kept.has_room_for_any();
+        drop(kept);
+        // They may have waited for this one alone: what they looked at was its account's turn.
+        if has_room_for_others {
             self.instances.freed.notify_waiters();
         }
     }
@@ -178,6 +182,12 @@ impl Kept {
             && self.at_work(|_| true) < INSTANCES_KEPT_MAX
     }
 
+    /// Whether anybody who waits could have one more. Of all those it is the turn of somebody.
+    fn has_room_for_any(&self) -> bool {
+        let has_room = self.at_work(|_| true) < INSTANCES_KEPT_MAX;
+        has_room && self.waiting.keys().any(|whose| self.has_room(whose))
+    }
+
     /// Whether an account waits that has fewer at work, and could have one more.
     fn is_turn_of_another(&self, whose: &Whose) -> bool {
         let mine = self.of_account(whose.account);
@@ -215,17 +225,15 @@ fn is_of(at_rest: &AtRest, plugin: &PluginName) -> bool {
     at_rest.consumer.version().name() == plugin
 }
 
-/// Counts one less. Whether none is left.
-fn one_less(counts: &mut BTreeMap<Whose, usize>, whose: &Whose) -> bool {
+/// Counts one less.
+fn one_less(counts: &mut BTreeMap<Whose, usize>, whose: &Whose) {
     let Some(count) = counts.get_mut(whose) else {
-        return true;
+        return;
     };
     *count = count.saturating_sub(1);
-    let is_last = *count == 0;
-    if is_last {
+    if *count == 0 {
         counts.remove(whose);
     }
-    is_last
 }
 
 impl Slot {
@@ -277,7 +285,8 @@ impl Drop for Slot {
 #[cfg(test)]
 mod tests {
     use std::pin::pin;
-    use std::task::{Context, Poll, Waker};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Context, Poll, Wake, Waker};
 
     use super::*;
     use crate::application::ApplicationId;
@@ -351,6 +360,47 @@ mod tests {
         first.pop();
         assert!(look(of_first.as_mut()).is_some(), "nobody else waits");
         drop((second, third));
+    }
+
+    /// How often somebody was woken.
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Two places were free. One went to the account with fewest, whose other shard may not have
+    /// the second one. Nobody told that to the account that could have had it.
+    #[test]
+    fn who_yields_to_an_account_that_can_take_but_one_of_two_gets_the_other() {
+        let instances = Arc::new(Instances::default());
+        let mut second = Vec::new();
+        while second.len() < INSTANCES_KEPT_PER_PLUGIN_MAX * 3 / 4 - 1 {
+            second.extend(look(pin!(instances.slot(key(), whose(2, 50)))));
+        }
+        let mut first = taken(&instances, 1, 0..9);
+        first.truncate(second.len() + 9);
+        let mut third = taken(&instances, 3, 60..69);
+        third.extend(taken(&instances, 4, 70..79));
+        assert_eq!(instances.count(), INSTANCES_KEPT_MAX);
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        let mut of_first = pin!(instances.slot(key(), whose(1, 8)));
+        let mut ask_first = || of_first.as_mut().poll(&mut Context::from_waker(&waker));
+        assert!(ask_first().is_pending());
+        let mut one = pin!(instances.slot(key(), whose(2, 50)));
+        let mut other = pin!(instances.slot(key(), whose(2, 50)));
+        assert!(look(one.as_mut()).is_none() && look(other.as_mut()).is_none());
+        third.truncate(third.len() - 2);
+        assert!(ask_first().is_pending(), "it has more");
+        woken.0.store(0, Ordering::Relaxed);
+        let one = look(one.as_mut());
+        assert!(one.is_some() && look(other.as_mut()).is_none());
+        assert!(woken.0.load(Ordering::Relaxed) > 0);
+        assert!(ask_first().is_ready());
     }
 
     #[test]
