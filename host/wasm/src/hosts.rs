@@ -68,12 +68,12 @@ impl HostPattern {
 
     /// Whether it stands for this host, which is in lower case, and this port.
     pub fn matches(&self, host: &str, port: u16) -> bool {
-        let is_it = match self.is_below {
-            false => host == self.host,
-            true => host
-                .strip_suffix(&self.host)
-                .and_then(|above| above.strip_suffix('.'))
-                .is_some_and(|label| !label.is_empty()),
+        let is_it = if self.is_below {
+            let above = host.strip_suffix(&self.host);
+            let label = above.and_then(|above| above.strip_suffix('.'));
+            label.is_some_and(|label| !label.is_empty())
+        } else {
+            host == self.host
         };
         is_it && port == self.port
     }

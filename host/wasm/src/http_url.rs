@@ -51,9 +51,10 @@ impl HttpUrl {
             return Err("a URL with a user or a password in it".to_owned());
         }
         let (host, port) = host_and_port(authority, is_https)?;
-        let path_and_query = match path.starts_with('/') {
-            true => path.to_owned(),
-            false => format!("/{path}"),
+        let path_and_query = if path.starts_with('/') {
+            path.to_owned()
+        } else {
+            format!("/{path}")
         };
         Ok(Self {
             is_https,

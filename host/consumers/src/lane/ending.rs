@@ -197,10 +197,11 @@ impl Lane {
             return Ok(Handed::Nothing);
         };
         let told = self.told(LastWords::ShardEnded, (turn, memory, slot), effects);
-        match told.await? {
-            true => Ok(Handed::End),
-            false => Ok(Handed::Nothing),
-        }
+        Ok(if told.await? {
+            Handed::End
+        } else {
+            Handed::Nothing
+        })
     }
 
     /// Tells an instance, and hands over what it wants done. `false` if the stop comes before.

@@ -34,9 +34,10 @@ impl AccessArgs {
         for (place, (name, _)) in self.secrets.iter().enumerate() {
             if !grants.secrets.contains(name) {
                 let asked: Vec<_> = grants.secrets.iter().map(ToString::to_string).collect();
-                let asked = match asked.is_empty() {
-                    true => "it asks for no secrets".to_owned(),
-                    false => format!("it asks for {}", asked.join(", ")),
+                let asked = if asked.is_empty() {
+                    "it asks for no secrets".to_owned()
+                } else {
+                    format!("it asks for {}", asked.join(", "))
                 };
                 return Err(format!(
                     "--secret {name}: the manifest of {plugin} does not ask for the secret {name}: \
