@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use types::Invalid;
+use types::{Invalid, Timestamp};
 
 use super::Answer;
 use crate::arn::{BucketName, DeliveryStreamName};
 use crate::compression::Compression;
-use crate::cut::Cut;
 use crate::delivery_stream::{Destination, Plan};
 use crate::object_name::{Label, NamingKey, Place};
 use crate::objects::{Created, ObjectError, Objects};
@@ -21,33 +20,29 @@ use crate::zone::{Clocks, Local};
 pub struct Bucket {
     objects: Arc<dyn Objects>,
     naming: NamingKey,
-    bucket: BucketName,
-    prefixes: Prefixes,
+    main: Site,
     /// What stands before names of records that the destination refused.
     refused: Prefix,
-    extension: String,
-    /// How delivered objects are packed.
-    compression: Compression,
     /// Where records go as they came in, if that is another place.
-    backup: Option<Backup>,
+    backup: Option<Site>,
     /// What the names of this cut say.
     stream: DeliveryStreamName,
     version: u64,
-    local: Local,
 }
 
-/// Where the records of one cut go as they came in.
+/// One of the places where objects of a cut go.
 #[derive(Clone)]
-struct Backup {
+struct Site {
     bucket: BucketName,
-    prefix: Prefix,
+    prefixes: Prefixes,
     extension: String,
+    /// How objects are packed, but for those of failed records.
     compression: Compression,
     local: Local,
 }
 
-impl Backup {
-    fn begin(destination: &Destination, cut: &Cut) -> Result<Self, Invalid> {
+impl Site {
+    fn of(destination: &Destination, oldest: Timestamp, clocks: Clocks) -> Result<Self, Invalid> {
         let Plan {
             bucket,
             prefixes,
@@ -56,11 +51,10 @@ impl Backup {
         } = destination.plan()?;
         Ok(Self {
             bucket,
-            prefix: prefixes.delivered,
+            prefixes,
             extension: destination.extension().to_owned(),
             compression: destination.compression,
-            // It is in UTC, which no rules change.
-            local: zone.local(cut.oldest, Clocks::UTC)?,
+            local: zone.local(oldest, clocks)?,
         })
     }
 }
@@ -81,45 +75,38 @@ impl Bucket {
             clocks,
             ..
         } = open;
-        let Plan {
-            bucket,
-            prefixes,
-            zone,
-            ..
-        } = destination.plan()?;
+        let main = Site::of(destination, cut.oldest, *clocks)?;
+        let backup = destination.backup.as_deref();
+        // A backup is in UTC, which no rules change.
+        let backup = backup.map(|backup| Site::of(backup, cut.oldest, Clocks::UTC));
+        let failed = &main.prefixes.failed;
         Ok(Self {
             objects: Arc::clone(objects),
             naming: naming.clone(),
-            bucket,
             refused: match destination.kind.refused_under() {
-                Some(what) => prefixes.failed.filed_under(what),
+                Some(what) => failed.filed_under(what),
                 // A bucket refuses no piece for good.
-                None => prefixes.failed.clone(),
+                None => failed.clone(),
             },
-            prefixes,
-            extension: destination.extension().to_owned(),
-            compression: destination.compression,
-            backup: destination
-                .backup
-                .as_deref()
-                .map(|backup| Backup::begin(backup, cut))
-                .transpose()?,
+            main,
+            backup: backup.transpose()?,
             stream: stream.clone(),
             version: cut.version_id,
-            local: zone.local(cut.oldest, *clocks)?,
         })
     }
 
     /// Puts a piece that has this place.
     pub async fn hand(&self, piece: Piece, place: Place) -> Answer {
         let key = self.key(place, piece.partition.as_deref().unwrap_or_default());
-        let (bucket, compression) = match (piece.kind, &self.backup) {
-            (PieceKind::Backup, Some(backup)) => (&backup.bucket, backup.compression),
-            (PieceKind::Delivered | PieceKind::Backup, _) => (&self.bucket, self.compression),
+        let Site {
+            bucket,
+            compression,
+            ..
+        } = self.site_of(piece.kind);
+        let compression = match piece.kind {
+            PieceKind::Delivered | PieceKind::Backup => *compression,
             // Failed records are not packed.
-            (PieceKind::Failed | PieceKind::Refused, _) => {
-                (&self.bucket, Compression::Uncompressed)
-            }
+            PieceKind::Failed | PieceKind::Refused => Compression::Uncompressed,
         };
         let create = self
             .objects
@@ -145,22 +132,33 @@ impl Bucket {
         }
     }
 
+    /// Where pieces of a kind go.
+    fn site_of(&self, kind: PieceKind) -> &Site {
+        match (kind, &self.backup) {
+            (PieceKind::Backup, Some(backup)) => backup,
+            (
+                PieceKind::Delivered | PieceKind::Backup | PieceKind::Failed | PieceKind::Refused,
+                _,
+            ) => &self.main,
+        }
+    }
+
     fn key(&self, place: Place, values: &[String]) -> String {
-        let (prefix, extension, local) = match (place.kind, &self.backup) {
-            (PieceKind::Backup, Some(backup)) => {
-                (&backup.prefix, backup.extension.as_str(), backup.local)
-            }
-            (PieceKind::Delivered | PieceKind::Backup, _) => {
-                let extension = self.extension.as_str();
-                (&self.prefixes.delivered, extension, self.local)
-            }
-            (PieceKind::Failed, _) => (&self.prefixes.failed, "", self.local),
-            (PieceKind::Refused, _) => (&self.refused, "", self.local),
+        let Site {
+            prefixes,
+            extension,
+            local,
+            ..
+        } = self.site_of(place.kind);
+        let (prefix, extension) = match place.kind {
+            PieceKind::Delivered | PieceKind::Backup => (&prefixes.delivered, extension.as_str()),
+            PieceKind::Failed => (&prefixes.failed, ""),
+            PieceKind::Refused => (&self.refused, ""),
         };
         let label = Label {
             stream: self.stream.as_str(),
             version: self.version,
-            local,
+            local: *local,
             extension,
             values,
         };
