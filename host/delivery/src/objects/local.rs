@@ -3,10 +3,12 @@
 //! An object is written below `<root>/.staging` and synced there, then linked to its name: the
 //! link is made once, by whoever comes first, and what it names is whole.
 
+use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path as FilePath, PathBuf};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -15,6 +17,7 @@ use object_store::path::Path;
 use object_store::{
     CopyMode, CopyOptions, Error, ObjectStore, ObjectStoreExt, PutOptions, PutPayload,
 };
+use tokio::runtime::Handle;
 use types::Invalid;
 
 use super::comparison::Comparison;
@@ -39,7 +42,7 @@ pub struct LocalObjects {
     /// Makes names durable.
     store: LocalFileSystem,
     /// Does not: whatever is staged when the machine stops is taken away.
-    staging: LocalFileSystem,
+    staging: Arc<LocalFileSystem>,
     root: PathBuf,
 }
 
@@ -67,7 +70,7 @@ impl LocalObjects {
         };
         Ok(Self {
             store: below(root)?.with_fsync(true),
-            staging: below(root)?,
+            staging: Arc::new(below(root)?),
             root: root.to_owned(),
         })
     }
@@ -83,14 +86,25 @@ impl LocalObjects {
         Ok(self.root.join(target.as_ref()))
     }
 
-    async fn sync_staged(&self, name: &str) -> Result<(), ObjectError> {
-        let path = self.root.join(STAGING).join(name);
-        let synced = tokio::task::spawn_blocking(move || std::fs::File::open(path)?.sync_all());
-        let failed = |error: &dyn std::fmt::Display| {
-            ObjectError::Failed(format!("sync a staged object: {error}"))
+    /// Writes an object aside, durably. It is done to its end, and taken away, also if nobody waits
+    /// for it any more: what the disk is at cannot be given up.
+    async fn stage(&self, content: PutPayload) -> Result<Staged, ObjectError> {
+        let staged = Staged {
+            folder: self.root.join(STAGING),
+            name: random_name()?,
+            is_there: true,
         };
-        let synced = synced.await.map_err(|error| failed(&error))?;
-        synced.map_err(|error| failed(&error))
+        let staging = Arc::clone(&self.staging);
+        let writing = tokio::spawn(async move {
+            let path = staged.path();
+            let put = staging.put_opts(&path, content, PutOptions::default());
+            put.await.map_err(|error| failed(&error))?;
+            let file = staged.file();
+            blocking("sync a staged object", || File::open(file)?.sync_all()).await?;
+            Ok(staged)
+        });
+        let written = writing.await;
+        written.map_err(|error| ObjectError::Failed(format!("stage an object: {error}")))?
     }
 
     /// Makes the name of an object durable: the process that made it may have died before that.
@@ -100,7 +114,7 @@ impl LocalObjects {
             let folders = path.ancestors().skip(1);
             folders
                 .take_while(|folder| folder.starts_with(&root))
-                .try_for_each(|folder| std::fs::File::open(folder)?.sync_all())
+                .try_for_each(|folder| File::open(folder)?.sync_all())
         });
         let failed = |error: &dyn std::fmt::Display| {
             ObjectError::Failed(format!("sync the folder of an object: {error}"))
@@ -155,20 +169,11 @@ impl Objects for LocalObjects {
             Err(Error::NotFound { .. }) => {}
             Err(error) => return Err(failed(&error)),
         }
-        let name = random_name()?;
-        let staged = Path::from(format!("{STAGING}/{name}"));
-        let put = self
-            .staging
-            .put_opts(&staged, content.clone(), PutOptions::default())
-            .await;
-        put.map_err(|error| failed(&error))?;
-        self.sync_staged(&name).await?;
+        let staged = self.stage(content.clone()).await?;
         let options = CopyOptions::new().with_mode(CopyMode::Create);
-        let linked = self.store.copy_opts(&staged, &target, options).await;
-        if let Err(error) = self.store.delete(&staged).await {
-            // The next start takes it away.
-            tracing::debug!(%error, "a staged object is left over");
-        }
+        let path = staged.path();
+        let linked = self.store.copy_opts(&path, &target, options).await;
+        staged.take_away().await;
         match linked {
             Ok(()) => Ok(Created::New),
             Err(Error::AlreadyExists { .. }) => self.there(&target, (content, compression)).await,
@@ -225,6 +230,46 @@ impl Objects for LocalObjects {
             local_walk::read(&file, &found, range)
         })
         .await
+    }
+}
+
+/// A file of the staging folder, which is taken away with this.
+struct Staged {
+    folder: PathBuf,
+    name: String,
+    is_there: bool,
+}
+
+impl Staged {
+    /// Where it lies in the directory of buckets.
+    fn path(&self) -> Path {
+        Path::from(format!("{STAGING}/{}", self.name))
+    }
+
+    fn file(&self) -> PathBuf {
+        self.folder.join(&self.name)
+    }
+
+    async fn take_away(mut self) {
+        self.is_there = false;
+        let file = self.file();
+        let removed = blocking("remove a staged object", || std::fs::remove_file(file)).await;
+        if let Err(error) = removed {
+            // The next start takes it away.
+            tracing::debug!(%error, "a staged object is left over");
+        }
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        if self.is_there
+            && let Ok(runtime) = Handle::try_current()
+        {
+            let file = self.file();
+            // One that was not written is not there. The next start takes away what is left over.
+            runtime.spawn_blocking(move || std::fs::remove_file(file));
+        }
     }
 }
 
@@ -299,7 +344,7 @@ fn holds(path: &FilePath, mut comparison: Comparison) -> std::io::Result<bool> {
     if !std::fs::metadata(path)?.is_file() {
         return Ok(false);
     }
-    let mut file = std::fs::File::open(path)?;
+    let mut file = File::open(path)?;
     let mut chunk = vec![0; CHUNK_BYTES];
     loop {
         let read = file.read(&mut chunk)?;
@@ -473,6 +518,40 @@ mod tests {
             .create(&bucket, "key", content, Compression::Uncompressed)
             .await;
         assert_eq!(created, Ok(Created::Different));
+    }
+
+    /// A delivery that is given up, as by an order, left the file there until the next start.
+    #[tokio::test]
+    async fn a_put_that_is_given_up_leaves_nothing_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        let objects = LocalObjects::open(dir.path()).unwrap();
+        let bucket = BucketName::parse("logs").unwrap();
+        let staged = || std::fs::read_dir(dir.path().join(STAGING)).unwrap().count();
+        let mut given_up = 0;
+        for polls in 0..40 {
+            let content = PutPayload::from(vec![b'x'; 64 << 10]);
+            let key = format!("a/{polls}");
+            let put = objects.create(&bucket, &key, content, Compression::Uncompressed);
+            let mut put = std::pin::pin!(put);
+            for _ in 0..polls {
+                let waited = std::future::poll_fn(|context| {
+                    std::task::Poll::Ready(put.as_mut().poll(context).is_pending())
+                });
+                if !waited.await {
+                    break;
+                }
+                given_up += 1;
+                tokio::task::yield_now().await;
+            }
+        }
+        assert!(given_up > 0);
+        let taken_away = async {
+            while staged() > 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        let time = std::time::Duration::from_secs(30);
+        tokio::time::timeout(time, taken_away).await.unwrap();
     }
 
     #[tokio::test]
