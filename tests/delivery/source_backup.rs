@@ -167,6 +167,17 @@ async fn a_backup_is_described_updated_by_members_and_never_switched_off() {
         let code = client.code(UPDATE, update("1", changes.clone())).await;
         assert_eq!(code, "InvalidArgumentException", "{changes}");
     }
+    // It says which of the two places it means.
+    let long = "x".repeat(300);
+    for (prefix, told) in [
+        ("a/../b/", "In the backup, "),
+        (long.as_str(), "The backup's Prefix: "),
+    ] {
+        let backup = backup(json!({"Prefix": prefix}));
+        let changes = json!({"S3BackupMode": "Enabled", "S3BackupUpdate": backup});
+        let refusal = client.refusal(UPDATE, update("1", changes)).await;
+        assert!(refusal.message.starts_with(told), "{refusal:?}");
+    }
     let changes = json!({"S3BackupMode": "Enabled", "S3BackupUpdate": backup(json!({}))});
     client.call(UPDATE, update("1", changes)).await;
     let changes = json!({"S3BackupUpdate": {"Prefix": "p/", "CompressionFormat": "Snappy"}});

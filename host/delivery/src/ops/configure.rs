@@ -78,7 +78,8 @@ fn set_backup(destination: &mut Destination, said: &ExtendedS3<'_>) -> Result<()
     let mut backup = backup.cloned().unwrap_or_else(Destination::blank);
     if let Some(s3) = of_bucket {
         basic(&mut backup, &s3.members())?;
-        backup = checked(backup)?;
+        let checked = check(&backup);
+        checked.map_err(|Invalid(why)| invalid_argument(format!("In the backup, {why}")))?;
     }
     if !is_enabled {
         return Ok(());
@@ -157,10 +158,13 @@ fn refuse_what_is_not_served(said: &ExtendedS3<'_>) -> Result<(), ApiError> {
 /// InvalidArgumentException: a name of a bucket or a prefix that cannot be, or partitions that
 /// cannot be found.
 pub fn checked(destination: Destination) -> Result<Destination, ApiError> {
-    // Only here: what was kept before a rule is kept.
-    let planned = destination.plan();
-    let checked = planned.and_then(|plan| plan.prefixes.check_paths(&plan.zone));
-    checked.map_err(|Invalid(why)| invalid_argument(why))?;
+    check(&destination).map_err(|Invalid(why)| invalid_argument(why))?;
     partitioning::check(&destination)?;
     Ok(destination)
+}
+
+/// Only here: what was kept before a rule is kept.
+fn check(destination: &Destination) -> Result<(), Invalid> {
+    let plan = destination.plan()?;
+    plan.prefixes.check_paths(&plan.zone)
 }

@@ -28,10 +28,19 @@ pub async fn check(
     stream: &DeliveryStreamName,
     destination: &Destination,
 ) -> Result<(), ApiError> {
-    if let Some(backup) = &destination.backup {
-        Box::pin(check(delivery, stream, backup)).await?;
+    if let Some(backup) = destination.backup.as_deref() {
+        check_place(delivery, stream, (backup, "The backup's ")).await?;
     }
-    let wrong = |Invalid(why)| invalid_argument(format!("{why}."));
+    check_place(delivery, stream, (destination, "")).await
+}
+
+/// Refuses one place that objects go to. What is said of it names it so.
+async fn check_place(
+    delivery: &Delivery,
+    stream: &DeliveryStreamName,
+    (destination, whose): (&Destination, &str),
+) -> Result<(), ApiError> {
+    let wrong = |Invalid(why)| invalid_argument(format!("{whose}{why}."));
     let plan = destination.plan().map_err(wrong)?;
     let Plan {
         bucket,
@@ -58,13 +67,14 @@ pub async fn check(
             .fold(0, |longest, key: &String| longest.max(key.len()));
         if bytes > OBJECT_KEY_BYTES_MAX {
             return Err(invalid_argument(format!(
-                "{member} is too long: with the name of an object it has up to {bytes} bytes, and \
+                "{whose}{member} is too long: with the name of an object it has up to {bytes} bytes, and \
                  the key of an object can have {OBJECT_KEY_BYTES_MAX}."
             )));
         }
         for key in keys {
             let can_hold = delivery.tools.objects.can_hold(bucket, &key).await;
-            can_hold.map_err(|Invalid(why)| invalid_argument(format!("{member}: {why}.")))?;
+            can_hold
+                .map_err(|Invalid(why)| invalid_argument(format!("{whose}{member}: {why}.")))?;
         }
     }
     Ok(())
