@@ -375,8 +375,20 @@ impl<'a> HandOver<'a> {
     /// Waits for a put. One that takes longer than quick ones counts as slow from then on. Once
     /// others wait for room, what was worked on ahead is forgotten, and if those that are slow hold
     /// as much as they may, the put is given up. So it is if an operator decides, or another
-    /// endpoint is configured.
+    /// endpoint is configured. What was shown of one that hung is shown no longer than it does.
     async fn in_room<T>(
+        &mut self,
+        put: impl Future<Output = T>,
+        quick: (Duration, bool),
+    ) -> Result<T, Halt> {
+        let answered = self.until_answered(put, quick).await;
+        if matches!(answered, Ok(_) | Err(Halt::Anew | Halt::SlowPut)) {
+            self.lane.state.has_no_stuck_cut();
+        }
+        answered
+    }
+
+    async fn until_answered<T>(
         &mut self,
         put: impl Future<Output = T>,
         (quick_max, is_request): (Duration, bool),
@@ -402,10 +414,7 @@ impl<'a> HandOver<'a> {
                 self.takes_long_since(&shown);
             }
             tokio::select! {
-                created = &mut put => {
-                    self.lane.state.has_no_stuck_cut();
-                    return Ok(created);
-                }
+                created = &mut put => return Ok(created),
                 () = tokio::time::sleep(WANTED_LOOK) => {}
             }
         }

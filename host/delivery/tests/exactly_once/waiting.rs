@@ -22,6 +22,40 @@ async fn order(world: &World, order: Order) -> (Outcome, u64) {
     (*outcome, *records)
 }
 
+/// The page went on saying for how long the put that was given up had not been answered.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_put_that_hung_and_was_tried_again_is_not_shown_as_one_that_hangs() {
+    let world = World::open(Components::none().ground(1)).await;
+    let (ledger, buckets) = (Ledger::default(), world.ground.buckets.clone());
+    world
+        .create(Origin::Direct, &destination("first", "a/"))
+        .await;
+    buckets.rule(|_, _| Does::HangBefore);
+    assert!(
+        world
+            .put(&ledger, Origin::Direct, &[Kind::Line; 2], 0)
+            .await
+    );
+    world.until_trouble("has not answered for").await;
+    assert_eq!(order(&world, Order::Retry).await, (Outcome::Done, 2));
+    let is_well = |status: Option<delivery::DeliveryStatus>| {
+        status.is_some_and(|status| status.trouble.is_none() && status.stuck.is_empty())
+    };
+    world.until(is_well).await;
+    assert_eq!(world.status().unwrap().waiting_records, 2);
+    // That one hangs, too.
+    world.until_trouble("has not answered for").await;
+    buckets.release();
+    assert!(world.flush().await, "{:?}", world.status());
+    check(
+        &ledger,
+        &buckets,
+        &world.status().unwrap(),
+        Through::Nothing,
+    );
+    world.close().await;
+}
+
 /// The page went on showing the cut that was forgotten, as if an order could still reach it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cut_that_was_moved_is_not_shown_as_stuck_while_its_records_wait_for_their_plugin() {
