@@ -2,9 +2,12 @@
 //! its place.
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use http::Method;
 use millrace_tests::{ACCOUNT, REGION, Setting, base64};
 use serde_json::{Value, json};
@@ -48,6 +51,11 @@ async fn ground_with(rules: RolloutRules, records: &[&str]) -> Ground {
 
 /// The same of a server that is set up otherwise.
 async fn ground_within(setting: Setting, records: &[&str]) -> Ground {
+    ground_after(&[], setting, records).await
+}
+
+/// The same where records go through other processors before it.
+async fn ground_after(before: &[Value], setting: Setting, records: &[impl AsRef<[u8]>]) -> Ground {
     let directory = tempfile::tempdir().unwrap();
     put(directory.path(), 1, "", &Guest::default());
     let ground = Ground::start_with(directory, setting).await;
@@ -55,7 +63,8 @@ async fn ground_within(setting: Setting, records: &[&str]) -> Ground {
     client.create("clicks", 1).await;
     let function = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:own");
     let parameters = json!([{"ParameterName": "LambdaArn", "ParameterValue": function}]);
-    let processors = json!([{"Type": "Lambda", "Parameters": parameters}]);
+    let own = json!({"Type": "Lambda", "Parameters": parameters});
+    let processors = [before, &[own]].concat();
     let more = json!({"ProcessingConfiguration": {"Enabled": true, "Processors": processors}});
     client.create_delivery_of("own", "clicks", more).await;
     let lanes = |page: &Value| page["lanes"].as_array().is_some_and(|it| !it.is_empty());
@@ -159,6 +168,83 @@ async fn a_version_that_does_well_comes_into_force_with_its_report() {
         (&json!([]), &Value::Null)
     );
     assert_eq!(other["new"]["failed"], 1);
+}
+
+fn gzip(data: &[u8]) -> Vec<u8> {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::best());
+    packed.write_all(data).unwrap();
+    packed.finish().unwrap()
+}
+
+/// It saw records as they are stored: versions were refused that cannot read gzip, and any was
+/// taken that fails on what it would be handed.
+#[tokio::test]
+async fn a_version_is_run_on_what_it_would_be_handed_of_records_that_are_compressed() {
+    let plain = ["old", "a", "b", "!", "c", "d", "!!", "e", "f", "g"];
+    let mut records: Vec<_> = plain.iter().map(|it| gzip(it.as_bytes())).collect();
+    // It never sees what cannot be decompressed.
+    records.push(b"no gzip!".to_vec());
+    let decompression = json!({"Type": "Decompression"});
+    let setting = Setting::default();
+    let ground = ground_after(&[decompression], setting, &records).await;
+    put(ground.directory.path(), 2, SHADOW, &trapping());
+    let page = ground.plugin_when_refused("own").await;
+    assert!(refusal(&page).contains("2 of 9 records failed"), "{page}");
+    let sample = &page["shadow"]["samples"][1];
+    let input = (&sample["record"], &sample["input"]["bytes"]);
+    assert_eq!(input, (&json!(5), &json!(2)));
+    // So it is for files that are not deployed.
+    let manifest = "name = 'own'\nversion = '2'\n";
+    let body = [manifest.as_bytes(), &trapping().component()].concat();
+    let asked = "plugins/own/shadow?delivery=own";
+    let (status, answer) = ground.client.send_page(Method::POST, asked, body).await;
+    assert_eq!(status, 200, "{answer}");
+    let shadow = &answer["shadow"];
+    assert_eq!(
+        (&shadow["records"], &shadow["new"]["failed"]),
+        (&json!(10), &json!(2))
+    );
+    put(ground.directory.path(), 3, SHADOW, &Guest::default());
+    let page = ground.plugin_when("own", |page| page["number"] == 2).await;
+    assert_eq!(page["shadow"]["records"], 9);
+}
+
+/// Records of CloudWatch Logs are the lines of their messages, and one of no logs is none.
+#[tokio::test]
+async fn a_version_is_run_on_the_messages_of_log_records() {
+    let logs = |messages: &[&str]| {
+        let events = messages
+            .iter()
+            .map(|it| json!({"id": "1", "timestamp": 1, "message": it}));
+        let record = json!({
+            "messageType": "DATA_MESSAGE", "owner": "1", "logGroup": "g", "logStream": "s",
+            "subscriptionFilters": ["f"], "logEvents": events.collect::<Vec<_>>(),
+        });
+        gzip(record.to_string().as_bytes())
+    };
+    let control = json!({
+        "messageType": "CONTROL_MESSAGE", "owner": "CloudwatchLogs", "logGroup": "",
+        "logStream": "", "subscriptionFilters": [],
+        "logEvents": [{"id": "", "timestamp": 1, "message": "CWL CONTROL MESSAGE!"}],
+    });
+    let records = [
+        logs(&["one", "two"]),
+        gzip(control.to_string().as_bytes()),
+        logs(&["three!"]),
+        logs(&["four"]),
+    ];
+    let processors = [
+        json!({"Type": "Decompression"}),
+        json!({"Type": "CloudWatchLogProcessing", "Parameters": [
+            {"ParameterName": "DataMessageExtraction", "ParameterValue": "true"},
+        ]}),
+    ];
+    let ground = ground_after(&processors, Setting::default(), &records).await;
+    put(ground.directory.path(), 2, SHADOW, &trapping());
+    let page = ground.plugin_when_refused("own").await;
+    assert!(refusal(&page).contains("1 of 3 records failed"), "{page}");
+    let sample = &page["shadow"]["samples"][0];
+    assert_eq!(sample["input"]["bytes"], "three!\n".len());
 }
 
 #[tokio::test]

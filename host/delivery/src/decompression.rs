@@ -89,9 +89,8 @@ pub enum Fault {
 /// The unpacking of one record after the other. Its memory is used again.
 pub struct Unpacking {
     terms: Decompression,
-    /// The first `plain_bytes` of it are what came out of the record.
+    /// What came out of the record.
     plain: Vec<u8>,
-    plain_bytes: usize,
     lines: Vec<u8>,
     /// What became of a record that was not taken yet.
     waiting: Option<Unpacked>,
@@ -102,7 +101,6 @@ impl Unpacking {
         Self {
             terms,
             plain: Vec::new(),
-            plain_bytes: 0,
             lines: Vec::new(),
             waiting: None,
         }
@@ -117,8 +115,7 @@ impl Unpacking {
         let unpacked = match self.inflate(data, may_hold) {
             Err(unpacked) => unpacked,
             Ok(()) if self.terms.extracts_messages => {
-                let plain = self.plain.get(..self.plain_bytes).unwrap_or_default();
-                match log_messages::extract(plain, &mut self.lines) {
+                match log_messages::extract(&self.plain, &mut self.lines) {
                     Some(Extracted::Messages) => Unpacked::Data,
                     Some(Extracted::NoLogs) => Unpacked::Nothing,
                     None => Unpacked::Failed(Fault::NoLogs),
@@ -135,12 +132,17 @@ impl Unpacking {
         self.waiting = None;
     }
 
+    /// Bytes that came out of the record that was unpacked last, whether or not it failed.
+    pub fn plain_bytes(&self) -> usize {
+        self.plain.len()
+    }
+
     /// What the record became that was unpacked last.
     pub fn data(&self) -> &[u8] {
         if self.terms.extracts_messages {
             &self.lines
         } else {
-            self.plain.get(..self.plain_bytes).unwrap_or_default()
+            &self.plain
         }
     }
 
@@ -167,7 +169,7 @@ impl Unpacking {
         data: &[u8],
         mut may_hold: impl FnMut(usize) -> bool,
     ) -> Result<(), Unpacked> {
-        self.plain_bytes = 0;
+        self.plain.clear();
         if !data.starts_with(&GZIP) {
             return Err(Unpacked::Failed(Fault::NotGzip));
         }
@@ -175,22 +177,26 @@ impl Unpacking {
         let most = most.map_err(|_| Unpacked::NoRoom)?;
         let mut packed = MultiGzDecoder::new(data);
         loop {
-            if self.plain_bytes == self.plain.len() {
+            if self.plain.len() == self.plain.capacity() {
                 // One byte more tells that there is too much.
-                let wanted = (2 * self.plain_bytes).max(STEP_BYTES).min(most + 1);
+                let wanted = (2 * self.plain.len()).max(STEP_BYTES).min(most + 1);
                 if !may_hold(wanted.saturating_mul(HELD_PER_BYTE)) {
                     return Err(Unpacked::NoRoom);
                 }
-                self.plain.reserve_exact(wanted - self.plain_bytes);
-                self.plain.resize(wanted, 0);
+                self.plain.reserve_exact(wanted - self.plain.len());
             }
-            let free = self.plain.get_mut(self.plain_bytes..).unwrap_or_default();
-            match packed.read(free) {
+            // No more than there is room for, so that nothing but this grows it.
+            let free = self.plain.capacity() - self.plain.len();
+            let read = packed
+                .by_ref()
+                .take(free as u64)
+                .read_to_end(&mut self.plain);
+            match read {
                 Ok(0) => return Ok(()),
-                Ok(more) => self.plain_bytes += more,
+                Ok(_) => {}
                 Err(_) => return Err(Unpacked::Failed(Fault::Damaged)),
             }
-            if self.plain_bytes > most {
+            if self.plain.len() > most {
                 return Err(Unpacked::Failed(Fault::TooLarge));
             }
         }

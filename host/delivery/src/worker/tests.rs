@@ -239,6 +239,23 @@ fn a_record_that_does_not_fit_into_its_room_once_it_is_unpacked_is_let_go() {
     assert_eq!(contents(&mut worker), Vec::<Bytes>::new());
 }
 
+/// The ledger is asked for all that a bomb is unpacked in before it is.
+#[test]
+fn a_bomb_fails_within_the_room_that_the_ledger_gives_and_is_let_go_with_a_byte_less() {
+    let terms = Decompression::new(false);
+    let bomb = gzip(&vec![0; 20 << 20]);
+    let works = |room_bytes: u64| {
+        let mut worker = worker_that(Some(terms), "", (1 << 30, room_bytes));
+        worker.add(vec![frame(std::slice::from_ref(&bomb))]);
+        worker.add_no_more();
+        let worked = worker.work(|_| false);
+        (worked, worker.became().counts.failed)
+    };
+    assert_eq!(works(terms.bytes_max() - 1), (Err(Halted::NoRoom), 0));
+    let lines_too = terms.bytes_max() + (4 << 20);
+    assert_eq!(works(lines_too), (Ok(()), 1));
+}
+
 /// What does not come out of a frame is missed where records are counted, and never passed over.
 #[test]
 fn a_frame_that_ends_early_does_not_count_as_all_of_its_records() {
