@@ -1,6 +1,6 @@
 //! Holds what lies in the buckets, and what the service says, against what producers were told.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::Read;
 
 use delivery::DeliveryStatus;
@@ -28,6 +28,11 @@ pub enum Through {
     /// `parse-access-log`, and an endpoint refuses some.
     Refused,
 }
+
+/// The bucket of records as they came in, if they go into one.
+pub const BACKUP: &str = "backup";
+/// What every member of gzip begins with.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// What stands in the names of objects of records that a destination refused.
 const REFUSED: [&str; 3] = [
@@ -79,6 +84,7 @@ pub fn found(entries: &BTreeMap<Id, Entry>, buckets: &Buckets) -> Found {
     let mut delivered: HashMap<Way, Vec<Id>> = HashMap::new();
     let mut failed: HashMap<Way, Vec<Id>> = HashMap::new();
     let mut objects: Vec<_> = buckets.objects().into_iter().collect();
+    objects.retain(|((bucket, _), _)| bucket != BACKUP);
     objects.sort_by_key(|(name, _)| order(name));
     for ((bucket, key), content) in objects {
         let is_failed = key.contains("processing-failed/") || is_refused(&key);
@@ -128,6 +134,53 @@ fn check_partition(folder: &str, ids: &[Id]) -> String {
         assert_eq!(folder, format!("{PARTITION}{}", id % 10));
     }
     folder.to_owned()
+}
+
+/// The bucket `BACKUP` has every record once, in the order of its shard and as it came in: gzip
+/// where it was that, and one after the other with nothing between.
+pub fn check_backup(ledger: &Ledger, buckets: &Buckets) {
+    let entries = ledger.entries();
+    let mut objects: Vec<_> = buckets.objects().into_iter().collect();
+    objects.retain(|((bucket, _), _)| bucket == BACKUP);
+    objects.sort_by_key(|(name, _)| order(name));
+    let mut lanes: HashMap<u32, Vec<Id>> = HashMap::new();
+    for (_, content) in &objects {
+        for id in ids_of_backup(content) {
+            lanes.entry(entries[&id].lane).or_default().push(id);
+        }
+    }
+    let mut seen = HashSet::new();
+    for ids in lanes.values() {
+        check_order(&entries, ids);
+        for id in ids {
+            assert!(seen.insert(*id), "record {id} is backed up twice");
+        }
+    }
+    for (id, entry) in &entries {
+        let is_sure = entry.acknowledged.is_some();
+        assert!(!is_sure || seen.contains(id), "record {id}, {entry:?}");
+    }
+}
+
+/// The records of an object of a backup. What is no gzip is text up to the next that is.
+fn ids_of_backup(mut content: &[u8]) -> Vec<Id> {
+    let mut ids = Vec::new();
+    while !content.is_empty() {
+        let mut text = String::new();
+        if content.starts_with(&GZIP) {
+            let mut packed = flate2::bufread::GzDecoder::new(content);
+            packed.read_to_string(&mut text).unwrap();
+            content = packed.into_inner();
+        } else {
+            let end = content.windows(GZIP.len()).position(|it| it == GZIP);
+            let (plain, rest) = content.split_at(end.unwrap_or(content.len()));
+            text.push_str(std::str::from_utf8(plain).unwrap());
+            content = rest;
+        }
+        let found = text.match_indices("id=");
+        ids.extend(found.map(|(at, _)| id_in(&text[at..])));
+    }
+    ids
 }
 
 fn unpacked(key: &str, content: &[u8]) -> String {

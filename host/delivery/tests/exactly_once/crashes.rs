@@ -17,7 +17,7 @@ use store::disk::simulated::{
 use tokio::task::JoinSet;
 
 use crate::buckets::{Buckets, Does, Put};
-use crate::check::{Through, check};
+use crate::check::{BACKUP, Through, check, check_backup};
 use crate::cluster::cluster_destination;
 use crate::collector::splunk_destination;
 use crate::endpoint::{ENDPOINT, http_destination};
@@ -62,6 +62,10 @@ pub struct Case {
     /// Records go to partitions by the last digit of their number, two in a record where they go
     /// through no plugin.
     partitions: bool,
+    /// The same, and each is what CloudWatch Logs sends of one log event, which is extracted.
+    extracts: bool,
+    /// All records go into another bucket as they came in, too.
+    backs_up: bool,
 }
 
 impl Case {
@@ -76,6 +80,8 @@ impl Case {
             to: None,
             decompresses: false,
             partitions: false,
+            extracts: false,
+            backs_up: false,
         }
     }
 
@@ -153,9 +159,22 @@ async fn record(ground: Ground, case: Case) -> Run {
     let world = World::open(ground.clone()).await;
     let mut first = destination("first", "a/");
     first["ProcessingConfiguration"] = processing(case.plugin);
+    let processors = first["ProcessingConfiguration"]["Processors"].as_array_mut();
+    let processors = processors.unwrap();
     if case.decompresses {
-        let processors = first["ProcessingConfiguration"]["Processors"].as_array_mut();
-        processors.unwrap().push(json!({"Type": "Decompression"}));
+        processors.push(json!({"Type": "Decompression"}));
+    }
+    if case.extracts {
+        let extraction = json!([
+            {"ParameterName": "DataMessageExtraction", "ParameterValue": "true"},
+        ]);
+        processors.push(json!({"Type": "CloudWatchLogProcessing", "Parameters": extraction}));
+    }
+    if case.backs_up {
+        first["S3BackupMode"] = json!("Enabled");
+        first["S3BackupConfiguration"] = destination(BACKUP, "in/");
+        let members = first["S3BackupConfiguration"].as_object_mut().unwrap();
+        members.remove("ProcessingConfiguration");
     }
     if case.partitions {
         first = partitioned("first", case.plugin);
@@ -187,6 +206,9 @@ async fn record(ground: Ground, case: Case) -> Run {
             if case.partitions {
                 second["Prefix"] = json!("b/k=!{partitionKeyFromQuery:k}/");
                 second["BufferingHints"]["SizeInMBs"] = json!(64);
+            }
+            if case.backs_up {
+                second["S3BackupUpdate"] = json!({"Prefix": "into/"});
             }
             let updated = match case.to {
                 Some(To::Endpoint) => {
@@ -222,6 +244,9 @@ async fn record(ground: Ground, case: Case) -> Run {
     assert!(world.flush().await);
     let status = world.status().unwrap();
     check(&ledger, &ground.buckets, &status, case.through());
+    if case.backs_up {
+        check_backup(&ledger, &ground.buckets);
+    }
     world.close().await;
     let puts = ground.buckets.made();
     Run {
@@ -316,6 +341,7 @@ pub async fn crash_between(components: &Components, then: &Components, case: Cas
         packs: true,
         gzips: case.decompresses,
         wraps: case.partitions && case.plugin.is_none(),
+        sends_logs: case.extracts,
         ..components.ground(1)
     };
     let run = match case.order {
@@ -419,6 +445,9 @@ async fn finish(ground: Ground, ledger: Ledger, case: Case, place: (usize, usize
     assert!(world.flush().await);
     let status = world.status().unwrap();
     check(&ledger, &buckets, &status, case.through());
+    if case.backs_up {
+        check_backup(&ledger, &buckets);
+    }
     world.close().await;
 }
 
@@ -499,6 +528,49 @@ async fn a_crash_anywhere_neither_loses_nor_repeats_a_record_of_a_partition() {
         let case = Case {
             partitions: true,
             ..Case::of(origin, plugin)
+        };
+        println!("{}", crash_everywhere(&components, case).await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_anywhere_neither_loses_nor_repeats_a_log_event() {
+    for plugin in [None, Some("parse-access-log")] {
+        let components = Components::of(&["parse-access-log"]);
+        let case = Case {
+            decompresses: true,
+            extracts: true,
+            ..Case::of(Origin::Direct, plugin)
+        };
+        println!("{}", crash_everywhere(&components, case).await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_anywhere_backs_up_each_record_once_as_it_came_in() {
+    for (origin, plugin) in [
+        (Origin::Direct, None),
+        (Origin::Stream, Some("parse-access-log")),
+    ] {
+        let components = Components::of(&["parse-access-log"]);
+        let case = Case {
+            backs_up: true,
+            ..Case::of(origin, plugin)
+        };
+        println!("{}", crash_everywhere(&components, case).await);
+    }
+}
+
+/// The backup has it compressed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_anywhere_backs_up_each_record_that_is_decompressed_once_as_it_came_in() {
+    for extracts in [false, true] {
+        let components = Components::of(&["parse-access-log"]);
+        let case = Case {
+            decompresses: true,
+            extracts,
+            backs_up: true,
+            ..Case::of(Origin::Direct, Some("parse-access-log"))
         };
         println!("{}", crash_everywhere(&components, case).await);
     }

@@ -66,6 +66,8 @@ pub struct Ground {
     /// Whether producers put records into objects of JSON, and two of these into a record of the
     /// delivery stream where they can, but for those that are no line.
     pub wraps: bool,
+    /// Whether that is what CloudWatch Logs sends, with one message.
+    pub sends_logs: bool,
 }
 
 /// Plugins of a test, and where they lie.
@@ -160,6 +162,7 @@ impl Components {
             packs: false,
             gzips: false,
             wraps: false,
+            sends_logs: false,
         }
     }
 }
@@ -472,7 +475,12 @@ impl World {
                     let line = String::from_utf8(data).unwrap();
                     return (id, json!({"line": line}).to_string().into_bytes());
                 }
-                (id, if is_packed { gzip(&data) } else { data })
+                let data = match (is_packed, self.ground.sends_logs) {
+                    (true, true) => gzip(&log_record(data)),
+                    (true, false) => gzip(&data),
+                    (false, _) => data,
+                };
+                (id, data)
             })
             .collect();
         match origin {
@@ -557,6 +565,17 @@ fn joined(records: &[(Id, Vec<u8>)]) -> Vec<Vec<u8>> {
         }
     }
     joined
+}
+
+/// What CloudWatch Logs sends of one log event.
+fn log_record(message: Vec<u8>) -> Vec<u8> {
+    let message = String::from_utf8(message).unwrap();
+    let record = json!({
+        "messageType": "DATA_MESSAGE", "owner": "000000000000", "logGroup": "group",
+        "logStream": "stream", "subscriptionFilters": ["all"],
+        "logEvents": [{"id": "1", "timestamp": 1, "message": message}],
+    });
+    record.to_string().into_bytes()
 }
 
 fn gzip(data: &[u8]) -> Vec<u8> {
