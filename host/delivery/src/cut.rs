@@ -43,19 +43,23 @@ pub struct Cut {
     pub divided: u64,
     /// Bytes of their frames.
     pub bytes: u64,
+    /// Packed bytes after which an object of delivered records ends. It is kept with the decision:
+    /// another build may have less room for an object, and ends it where this one did all the same.
+    pub object_bytes_max: u64,
     /// The version of the delivery stream's configuration that it is delivered by.
     pub version_id: u64,
     /// The version of the plugin that its records go through, if they go through one.
     pub plugin: Option<Pins>,
 }
 
-impl Cut {
-    /// Packed bytes after which an object of delivered records ends.
-    pub fn object_bytes_max(&self) -> u64 {
-        let bytes = self.bytes.saturating_mul(OBJECT_BYTES_PER_BYTE);
-        bytes.clamp(OBJECT_BYTES_MIN, OBJECT_BYTES_MAX)
-    }
+/// Packed bytes after which an object of a cut of so many bytes ends, where nothing else has its
+/// room within that of the largest object.
+pub fn object_bytes_max(bytes: u64) -> u64 {
+    let bytes = bytes.saturating_mul(OBJECT_BYTES_PER_BYTE);
+    bytes.clamp(OBJECT_BYTES_MIN, OBJECT_BYTES_MAX)
+}
 
+impl Cut {
     /// How many records it has more than the log has places for them.
     pub fn extra(&self) -> u64 {
         self.unpacked.unwrap_or(0) + self.divided

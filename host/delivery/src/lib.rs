@@ -29,6 +29,7 @@ mod lane;
 mod lane_quota;
 mod lane_state;
 mod ledger;
+mod let_go;
 mod letters;
 mod log_messages;
 mod metadata;

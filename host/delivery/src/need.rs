@@ -5,11 +5,12 @@ use types::limits::DATA_BYTES_MAX;
 
 use crate::compression::Compression;
 use crate::content::{BACKUP_OBJECT_BYTES_MAX, CHUNK_BYTES, FAILED_OBJECT_BYTES_MAX};
-use crate::cut::{Cut, OBJECT_BYTES_MAX};
+use crate::cut::{self, Cut, OBJECT_BYTES_MAX};
 use crate::delivery_stream::Destination;
 use crate::open_cut::WHY_CHARS_MAX;
 use crate::packed::zstandard;
 use crate::partitions::BEGUN_BYTES_MAX;
+use crate::pins::Pins;
 use crate::sink::envelope::{BODY_BYTES_MAX, Envelope, RECORDS_MAX};
 use crate::worker::UNPACKED_BYTES_AT_ONCE;
 
@@ -79,7 +80,7 @@ impl Need {
                     Some(_) => cut.bytes + cut.bytes / 2,
                     None => packed_bytes(cut, destination.compression),
                 };
-                packed.min(object_bytes_max(cut, destination))
+                packed.min(cut.object_bytes_max)
             }
             Some(envelope) => request_bytes(cut, &envelope),
         };
@@ -121,7 +122,7 @@ impl Need {
         };
         let batch = batch + unpacked_bytes_max(destination);
         let pieces = match Envelope::of(destination) {
-            None => object_bytes_max(cut, destination) + backup_bytes_max(destination),
+            None => cut.object_bytes_max + backup_bytes_max(destination),
             Some(envelope) => {
                 let body = BODY_BYTES_MAX as u64;
                 // A refused request is lines instead, and what comes of one record waits beside.
@@ -134,29 +135,32 @@ impl Need {
             }
         };
         let begun = BEGUN_BYTES + compressor_bytes(destination.compression);
-        let partitioning = partitioning_bytes_max(cut, destination);
+        let partitioning = partitioning_bytes_max(cut.plugin.as_ref(), destination);
         frames + begun + pieces + batch + unpacking_bytes_max(destination) + partitioning
     }
 }
 
-/// Bytes at which an object of a cut ends. What is put of all records as they came in, too, has its
-/// room within that of the largest object.
-pub fn object_bytes_max(cut: &Cut, destination: &Destination) -> u64 {
-    let besides = backup_bytes_max(destination) + partitioning_bytes_max(cut, destination);
+/// Bytes at which an object ends of a cut that is decided now, of so many bytes and for a version
+/// of a plugin. What is put of all records as they came in, too, has its room within that of the
+/// largest object.
+pub fn object_bytes_max(
+    (cut_bytes, plugin): (u64, Option<&Pins>),
+    destination: &Destination,
+) -> u64 {
+    let besides = backup_bytes_max(destination) + partitioning_bytes_max(plugin, destination);
     let largest = OBJECT_BYTES_MAX.saturating_sub(besides);
-    cut.object_bytes_max()
-        .min(largest.max(PARTITIONS_BYTES_MIN))
+    cut::object_bytes_max(cut_bytes).min(largest.max(PARTITIONS_BYTES_MIN))
 }
 
 /// No less than what it takes to find the partitions of records, and what partitions take besides
 /// what is in them before any of them can end: content that grows has up to twice its bytes.
-fn partitioning_bytes_max(cut: &Cut, destination: &Destination) -> u64 {
+fn partitioning_bytes_max(plugin: Option<&Pins>, destination: &Destination) -> u64 {
     let Some(partitioning) = &destination.partitioning else {
         return 0;
     };
     let query = partitioning.query.as_ref();
     let query = query.map_or(0, |_| partitioning.query_bytes_max);
-    match cut.plugin {
+    match plugin {
         Some(pins) => query + BEGUN_BYTES_MAX as u64 + pins.limits.output_bytes_max as u64,
         None => query + DATA_BYTES_MAX as u64,
     }

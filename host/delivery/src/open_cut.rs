@@ -3,7 +3,6 @@
 use bincode::{Decode, Encode};
 use store::Position;
 use types::Invalid;
-use wasm::ContentHash;
 
 use crate::answers::Answers;
 use crate::counts::{Counts, VersionCounts};
@@ -72,16 +71,6 @@ impl Moved {
     pub fn given_up(&self, from: Position) -> Result<Counts, Invalid> {
         given_up(self.before.holds, (from, self.to), self.extra)
     }
-}
-
-/// Records that name a version and that an operator does not let wait for it: those before a
-/// position. They go by the configuration in force; what is replayed later waits as ever.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LetGo {
-    /// The version that they name.
-    pub version: ContentHash,
-    /// Where the last of them ends.
-    pub to: Position,
 }
 
 /// What is known to be in objects stays there, and the rest of what lies between two positions is

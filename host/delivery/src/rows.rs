@@ -26,7 +26,8 @@ pub use self::stream_row::stream_write;
 use crate::arn::DeliveryStreamArn;
 use crate::counts::{self, Counts, VersionCounts};
 use crate::delivery_stream::{DeliveryStream, DeliveryStreamId};
-use crate::open_cut::{LetGo, Moved, OpenCut};
+use crate::let_go::AllLetGo;
+use crate::open_cut::{Moved, OpenCut};
 use crate::settled::Settled;
 use crate::tables::{self, DELIVERY_STREAMS, LANES, LaneKey, NUMBERS, SETTINGS};
 
@@ -45,7 +46,7 @@ pub struct Lane {
     /// What was put of records from the lane's position on that an operator moved.
     pub moved: Option<Moved>,
     /// Records that an operator does not let wait for the version that they name.
-    pub let_go: Option<LetGo>,
+    pub let_go: AllLetGo,
     /// What became of the records of all cuts that are done.
     pub counts: Counts,
     /// The same by version of the transform.

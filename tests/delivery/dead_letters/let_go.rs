@@ -6,7 +6,7 @@ use http::Method;
 use millrace_tests::{BUCKET, Client};
 use serde_json::{Value, json};
 
-use super::{Failed, RECORDS, order};
+use super::{CARD, Failed, RECORDS, order};
 
 const COMMAND: &str = "`millrace delivery move clicks --lane replays`";
 const MOVE: &str = "delivery-streams/clicks/move/replays";
@@ -70,6 +70,64 @@ async fn what_waits_for_a_version_that_cannot_be_had_is_let_go_by_an_order_also_
     let page = failed.client.delivery("clicks").await;
     let counts = ["waitingRecords", "lost"].map(|it| page[it].clone());
     assert_eq!(counts, [0, 0].map(|it| json!(it)));
+    failed.service.stop().await;
+}
+
+/// The second order, about the first of the records, took the rest of them back.
+#[tokio::test]
+async fn what_was_let_go_stays_so_when_the_first_of_it_is_moved_once_more() {
+    let mut failed = Failed::begin().await;
+    let small = failed.failed();
+    // Two such records are as much as goes together.
+    let update = json!({
+        "DeliveryStreamName": "clicks",
+        "CurrentDeliveryStreamVersionId": "1",
+        "DestinationId": "destinationId-000000000001",
+        "ExtendedS3DestinationUpdate": {
+            "BufferingHints": {"SizeInMBs": 1, "IntervalInSeconds": 300},
+        },
+    });
+    failed
+        .client
+        .call("Firehose.UpdateDestination", update)
+        .await;
+    let large = ["a", "b"].map(|it| format!("no line {CARD} {}", it.repeat(600_000)));
+    for _ in 0..2 {
+        failed.client.put_delivery("clicks", &large).await;
+        failed.client.flush("clicks").await;
+    }
+    let mut keys = failed.failed();
+    keys.retain(|key| !small.contains(key));
+    assert_eq!(keys.len(), 2);
+    failed.goes_through("2", super::through("mask")).await;
+    let version = failed.client.read_page("plugins/mask").await["hash"].clone();
+    // It would go through that at once.
+    let paused = failed.client.page(Method::POST, "plugins/mask/pause").await;
+    assert_eq!(paused.status(), 200, "{:?}", paused.body());
+    for key in &keys {
+        replay_through(&failed.client, key, &version).await;
+    }
+    failed.goes_through("3", json!({"Enabled": false})).await;
+    waits(&failed.client).await;
+    // A file lies where the folder should be.
+    let file = failed.service.buckets().join(BUCKET).join("2023");
+    fs::write(&file, "").unwrap();
+    assert_eq!(moved(&failed.client, MOVE).await, "done");
+    let refused = |page: &Value| page.to_string().contains("put 2023/");
+    let page = "delivery-streams/clicks";
+    let page = failed.client.page_until(page, refused).await;
+    assert_eq!(page["waitingRecords"], 4, "{page}");
+    assert_eq!(moved(&failed.client, MOVE).await, "done");
+    failed.service = failed
+        .service
+        .restart_after(|| fs::remove_file(&file).unwrap())
+        .await;
+    failed.client = failed.service.client();
+    failed
+        .client
+        .delivery_until("clicks", |page| page["waitingRecords"] == 0)
+        .await;
+    assert_eq!(failed.delivered(), [large.concat(), large.concat()]);
     failed.service.stop().await;
 }
 

@@ -55,7 +55,7 @@ impl LaneStep {
         lane.settled = Settled::default();
         // Of those that were moved and are behind it, nobody knows what was put.
         lane.moved = None;
-        lane.let_go = lane.let_go.filter(|let_go| cut.to < let_go.to);
+        lane.let_go.pass(cut.to);
         lane.next_cut = cut.number + 1;
         lane.counts = lane.counts.and(done);
         let by_version = open.by_version(done, self.label.clone());

@@ -13,6 +13,7 @@ use super::work::{Done, Looked, Work};
 use super::{BYTES_PER_MIB, Halt, LaneStep, Phase};
 use crate::cut::{Cut, Gathering, Hints};
 use crate::delivery_stream::DeliveryStream;
+use crate::need;
 use crate::open_cut::OpenCut;
 use crate::pins::Pins;
 use crate::shares::Room;
@@ -208,6 +209,10 @@ impl Making {
             unpacked: gathering.unpacked(self.work.unpacks()),
             divided: gathering.extra.divided,
             bytes: gathering.bytes,
+            object_bytes_max: need::object_bytes_max(
+                (gathering.bytes, next.plugin.as_ref()),
+                &self.stream.destination,
+            ),
             ..next
         }
     }
@@ -219,6 +224,10 @@ async fn hold(work: &Work, next: &Cut, stream: &DeliveryStream) -> Option<Held> 
     let hints = Hints::of(&stream.plan);
     let likely = Cut {
         bytes: hints.size_bytes,
+        object_bytes_max: need::object_bytes_max(
+            (hints.size_bytes, next.plugin.as_ref()),
+            &stream.destination,
+        ),
         ..next.clone()
     };
     let room = work.spare_room(&likely, &stream.destination)?;

@@ -11,6 +11,7 @@ use super::work::Looked;
 use super::{LaneStep, failed};
 use crate::cut::{Cut, Gathering, Hints};
 use crate::delivery_stream::{DeliveryStream, NotChosen};
+use crate::need;
 use crate::open_cut::OpenCut;
 use crate::pins::Pins;
 
@@ -61,7 +62,7 @@ impl LaneStep {
         if let Some(open) = self.decided_ahead(from).await {
             return Ok(Some(self.with_what_was_moved(open)));
         }
-        self.work.named = self.work.named_at(from, self.lane.let_go).await?;
+        self.work.named = self.work.named_at(from, &self.lane.let_go).await?;
         while let Some((stream, plugin)) = self.ready(Some(from)).await? {
             let plugin = plugin.as_ref();
             match self.gather_by(from, (&stream, plugin)).await? {
@@ -118,6 +119,7 @@ impl LaneStep {
                 (Woken::Stop, _) => return Ok(Gathered::Nothing),
                 (Woken::Reconfigured, _) => return Ok(Gathered::Reconfigured),
                 (Woken::Close, Some(oldest)) => {
+                    let plugin = plugin.map(|version| Pins::of(version, &stream.destination));
                     return Ok(Gathered::Cut(Cut {
                         number: self.lane.next_cut,
                         from: gathering.from,
@@ -128,8 +130,12 @@ impl LaneStep {
                         unpacked: gathering.unpacked(self.work.unpacks()),
                         divided: gathering.extra.divided,
                         bytes: gathering.bytes,
+                        object_bytes_max: need::object_bytes_max(
+                            (gathering.bytes, plugin.as_ref()),
+                            &stream.destination,
+                        ),
                         version_id: stream.version_id,
-                        plugin: plugin.map(|version| Pins::of(version, &stream.destination)),
+                        plugin,
                     }));
                 }
                 // Nothing waits that could go by the version before.

@@ -8,7 +8,8 @@ use super::deliver::Puts;
 use super::{Barrier, LaneStep, Phase, Stuck, failed};
 use crate::answers::Answers;
 use crate::counts::{Became, Counts};
-use crate::open_cut::{LetGo, Moved, OpenCut, Put, Skip, Way};
+use crate::let_go::{AllLetGo, LetGo};
+use crate::open_cut::{Moved, OpenCut, Put, Skip, Way};
 use crate::orders::{Asked, Obeyed, Order, Outcome};
 use crate::rows::Lane;
 use crate::settled::Settled;
@@ -77,8 +78,9 @@ impl LaneStep {
             return Ok(Obeyed::not(Outcome::NothingStuck));
         };
         let to = self.work.tip().map_err(|error| failed(&error))?;
+        let let_go = self.and_let_go(LetGo { version, to });
         self.write(Lane {
-            let_go: Some(LetGo { version, to }),
+            let_go,
             ..self.lane.clone()
         })
         .await?;
@@ -87,6 +89,18 @@ impl LaneStep {
             records: 0,
             objects: 0,
         })
+    }
+
+    /// What is let go with this.
+    fn and_let_go(&self, more: LetGo) -> AllLetGo {
+        let mut all = self.lane.let_go.clone();
+        if let Some(LetGo { version, to }) = all.add(more) {
+            let stream = self.signals.stream.borrow().arn.to_string();
+            let lane = self.work.key.lane_name();
+            let why = "too many versions are let go";
+            tracing::warn!(stream, lane, ?version, %to, why, "records wait for a version again");
+        }
+        all
     }
 
     async fn obey_about_cut(
@@ -183,11 +197,14 @@ impl LaneStep {
     /// Forgets a cut. Its number is not used again: objects of it may be there. Its records do not
     /// go through the version that they name any more, if they name one.
     async fn forget(&mut self, open: &OpenCut) -> Result<(), StepError> {
-        let named = self.work.named_at(open.cut.from, None).await?;
-        let let_go = named.map(|named| LetGo {
-            version: named.version,
-            to: open.cut.to,
-        });
+        let named = self.work.named_at(open.cut.from, &self.lane.let_go).await?;
+        let let_go = match named {
+            Some(named) => self.and_let_go(LetGo {
+                version: named.version,
+                to: open.cut.to,
+            }),
+            None => self.lane.let_go.clone(),
+        };
         let before = self.as_known(open).as_before();
         let known = self.lane.moved;
         let known = known.filter(|moved| moved.before.holds.records_in > before.holds.records_in);
@@ -202,7 +219,7 @@ impl LaneStep {
             open: None,
             settled: Settled::default(),
             moved: known.or(Some(moved)),
-            let_go: let_go.or(self.lane.let_go),
+            let_go,
             ..self.lane.clone()
         })
         .await

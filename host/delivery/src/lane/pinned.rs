@@ -8,7 +8,7 @@ use wasm::ContentHash;
 use super::failed;
 use super::work::Work;
 use crate::cut::Gathering;
-use crate::open_cut::LetGo;
+use crate::let_go::AllLetGo;
 use crate::replayed::Former;
 
 /// The version that records name.
@@ -29,7 +29,7 @@ impl Work {
     pub(super) async fn named_at(
         &self,
         from: Position,
-        let_go: Option<LetGo>,
+        let_go: &AllLetGo,
     ) -> Result<Option<Named>, StepError> {
         if !self.key.is_of_replays() {
             return Ok(None);
@@ -45,9 +45,7 @@ impl Work {
         };
         Ok(version_of(frame)?.map(|version| Named {
             version,
-            let_go_to: let_go
-                .filter(|let_go| let_go.version == version && frame.position < let_go.to)
-                .map(|let_go| let_go.to),
+            let_go_to: let_go.end_of(version, frame.position),
         }))
     }
 

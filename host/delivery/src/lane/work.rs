@@ -20,7 +20,7 @@ use crate::cut::{Cut, Extra, Gathering, Hints};
 use crate::deaggregation::Deaggregation;
 use crate::delivery_stream::{DeliveryStream, Destination, Transform};
 use crate::metadata::Provenance;
-use crate::need::{self, Need, READ_BYTES};
+use crate::need::{Need, READ_BYTES};
 use crate::object_name::{Label, Place};
 use crate::open_cut::OpenCut;
 use crate::packing::{Allowance, Halted, Task};
@@ -238,7 +238,7 @@ impl Work {
         // Without one nothing is between records, and without a transform no line names it.
         let delimiter = destination.delimiter.clone().unwrap_or_default();
         let arn = transform.as_ref().map(|transform| transform.arn.clone());
-        let object_bytes_max = usize::try_from(need::object_bytes_max(cut, destination));
+        let object_bytes_max = usize::try_from(cut.object_bytes_max);
         let task = Task {
             delimiter: delimiter.into_bytes(),
             function_arn: arn.unwrap_or_default(),

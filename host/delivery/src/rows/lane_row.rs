@@ -15,7 +15,8 @@ use crate::answers::Answers;
 use crate::counts::{Counts, VersionCounts};
 use crate::cut::Cut;
 use crate::delivery_stream::Destination;
-use crate::open_cut::{Before, LetGo, Moved, OpenCut, Put, Way};
+use crate::let_go::{AllLetGo, LetGo};
+use crate::open_cut::{Before, Moved, OpenCut, Put, Way};
 use crate::pins::PinsRow;
 use crate::settled::Settled;
 use crate::tables::{LANES, LaneKey};
@@ -27,7 +28,7 @@ pub(super) struct LaneRow {
     pub(super) open: Option<CutRow>,
     pub(super) settled: Settled,
     pub(super) moved: Option<MovedRow>,
-    pub(super) let_go: Option<LetGoRow>,
+    pub(super) let_go: Vec<LetGoRow>,
     pub(super) counts: Counts,
     pub(super) by_version: Vec<VersionCounts>,
 }
@@ -56,6 +57,7 @@ pub(super) struct CutRow {
     pub(super) unpacked: Option<u64>,
     pub(super) divided: u64,
     pub(super) bytes: u64,
+    pub(super) object_bytes_max: u64,
     pub(super) version_id: u64,
     pub(super) plugin: Option<PinsRow>,
     pub(super) destination: Destination,
@@ -100,13 +102,26 @@ pub(super) fn read_lane(row: &[u8]) -> Result<Lane, StoreError> {
             extra: moved.extra,
             before: moved.before,
         }),
-        let_go: row.let_go.map(|let_go| LetGo {
-            version: ContentHash(let_go.version),
-            to: Position(let_go.to),
-        }),
+        let_go: AllLetGo::kept(row.let_go.iter().map(LetGoRow::read).collect()),
         counts: row.counts,
         by_version: row.by_version,
     })
+}
+
+impl LetGoRow {
+    fn of(let_go: &LetGo) -> Self {
+        Self {
+            version: let_go.version.0,
+            to: let_go.to.0,
+        }
+    }
+
+    fn read(&self) -> LetGo {
+        LetGo {
+            version: ContentHash(self.version),
+            to: Position(self.to),
+        }
+    }
 }
 
 impl CutRow {
@@ -123,6 +138,7 @@ impl CutRow {
             unpacked: cut.unpacked,
             divided: cut.divided,
             bytes: cut.bytes,
+            object_bytes_max: cut.object_bytes_max,
             version_id: cut.version_id,
             plugin: pins.map_err(|error| damaged(&format!("a limit: {error}")))?,
             destination: open.destination.clone(),
@@ -147,6 +163,7 @@ impl CutRow {
             unpacked: self.unpacked,
             divided: self.divided,
             bytes: self.bytes,
+            object_bytes_max: self.object_bytes_max,
             version_id: self.version_id,
             plugin: pins.map_err(|error| damaged(&format!("a limit: {error}")))?,
         };
@@ -174,10 +191,7 @@ pub fn lane_write(key: LaneKey, lane: &Lane) -> Result<TableWrite, StoreError> {
             extra: moved.extra,
             before: moved.before,
         }),
-        let_go: lane.let_go.map(|let_go| LetGoRow {
-            version: let_go.version.0,
-            to: let_go.to.0,
-        }),
+        let_go: lane.let_go.all().iter().map(LetGoRow::of).collect(),
         counts: lane.counts,
         by_version: lane.by_version.clone(),
     };
@@ -187,4 +201,53 @@ pub fn lane_write(key: LaneKey, lane: &Lane) -> Result<TableWrite, StoreError> {
         value: Some(codec::encode_in(LANE_LAYOUT, &row)?),
         expect: Expect::Any,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery_stream::DeliveryStreamId;
+    use crate::zone::Zone;
+
+    #[test]
+    fn a_lane_with_all_that_it_may_have_is_read_as_it_was_written() {
+        let cut = Cut {
+            number: 7,
+            from: Position(1 << 40),
+            to: Position((1 << 40) + 5),
+            oldest: Timestamp(1),
+            decided_at: Timestamp(2),
+            records: 6,
+            unpacked: Some(1),
+            divided: 2,
+            bytes: 3,
+            object_bytes_max: 4,
+            version_id: 5,
+            plugin: None,
+        };
+        let mut let_go = AllLetGo::default();
+        for number in [1, 2] {
+            let version = ContentHash([number; 32]);
+            let to = Position(u64::from(number) << 40);
+            assert_eq!(let_go.add(LetGo { version, to }), None);
+        }
+        let lane = Lane {
+            next_cut: 7,
+            open: Some(OpenCut::decided(cut, Destination::blank(), &Zone::utc())),
+            moved: Some(Moved {
+                to: Position(9),
+                extra: 1,
+                before: Before::default(),
+            }),
+            let_go,
+            ..Lane::default()
+        };
+        let key = LaneKey {
+            delivery_stream: DeliveryStreamId(1),
+            stream: 2,
+            shard: 3,
+        };
+        let write = lane_write(key, &lane).unwrap();
+        assert_eq!(read_lane(&write.value.unwrap()).unwrap(), lane);
+    }
 }

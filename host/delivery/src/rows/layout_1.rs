@@ -7,6 +7,7 @@ use super::destination_1::FirstDestination;
 use super::lane_row::{CutRow, LaneRow};
 use crate::answers::Answers;
 use crate::counts::{Counts, VersionCounts};
+use crate::cut;
 use crate::open_cut::{Before, Put, Skip, Way};
 use crate::pins::PinsRow;
 use crate::settled::Settled;
@@ -53,7 +54,7 @@ impl FirstLaneRow {
             open: self.open.map(FirstCutRow::in_force),
             settled: self.settled,
             moved: None,
-            let_go: None,
+            let_go: Vec::new(),
             counts: self.counts,
             by_version: self.by_version,
         }
@@ -72,6 +73,7 @@ impl FirstCutRow {
             unpacked: None,
             divided: 0,
             bytes: self.bytes,
+            object_bytes_max: cut::object_bytes_max(self.bytes),
             version_id: self.version_id,
             plugin: self.plugin,
             destination: self.destination.in_force(),

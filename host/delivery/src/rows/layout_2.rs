@@ -8,6 +8,7 @@ use super::lane_row::{CutRow, LaneRow, MovedRow};
 use super::put_1::FirstPut;
 use crate::answers::Answers;
 use crate::counts::{Counts, VersionCounts};
+use crate::cut;
 use crate::open_cut::{Before, Way};
 use crate::pins::PinsRow;
 use crate::settled::Settled;
@@ -56,7 +57,7 @@ impl SecondLaneRow {
                 extra: 0,
                 before,
             }),
-            let_go: None,
+            let_go: Vec::new(),
             counts: self.counts,
             by_version: self.by_version,
         }
@@ -75,6 +76,7 @@ impl SecondCutRow {
             unpacked: None,
             divided: 0,
             bytes: self.bytes,
+            object_bytes_max: cut::object_bytes_max(self.bytes),
             version_id: self.version_id,
             plugin: self.plugin,
             destination: self.destination.in_force(),

@@ -9,6 +9,7 @@ use super::lane_row::{CutRow, LaneRow, MovedRow};
 use super::put_1::FirstPut;
 use crate::answers::Answers;
 use crate::counts::{Counts, VersionCounts};
+use crate::cut;
 use crate::open_cut::{Before, Way};
 use crate::pins::PinsRow;
 use crate::settled::Settled;
@@ -53,7 +54,7 @@ impl ThirdLaneRow {
             open: self.open.map(ThirdCutRow::in_force),
             settled: self.settled,
             moved: self.moved,
-            let_go: None,
+            let_go: Vec::new(),
             counts: self.counts,
             by_version: self.by_version,
         }
@@ -72,6 +73,7 @@ impl ThirdCutRow {
             unpacked: self.unpacked,
             divided: 0,
             bytes: self.bytes,
+            object_bytes_max: cut::object_bytes_max(self.bytes),
             version_id: self.version_id,
             plugin: self.plugin,
             destination: self.destination.in_force(),

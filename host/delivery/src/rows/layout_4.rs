@@ -7,6 +7,7 @@ use super::destination_2::SecondDestination;
 use super::lane_row::{CutRow, LaneRow, LetGoRow, MovedRow};
 use crate::answers::{Answers, Refused, Trying};
 use crate::counts::{Counts, VersionCounts};
+use crate::need;
 use crate::open_cut::{Before, Put, Way};
 use crate::pins::PinsRow;
 use crate::settled::Settled;
@@ -60,7 +61,7 @@ impl FourthLaneRow {
             open: self.open.map(FourthCutRow::in_force),
             settled: self.settled,
             moved: self.moved,
-            let_go: self.let_go,
+            let_go: self.let_go.into_iter().collect(),
             counts: self.counts,
             by_version: self.by_version,
         }
@@ -69,6 +70,7 @@ impl FourthLaneRow {
 
 impl FourthCutRow {
     fn in_force(self) -> CutRow {
+        let destination = self.destination.in_force();
         CutRow {
             number: self.number,
             from: self.from,
@@ -79,9 +81,10 @@ impl FourthCutRow {
             unpacked: self.unpacked,
             divided: 0,
             bytes: self.bytes,
+            object_bytes_max: need::object_bytes_max((self.bytes, None), &destination),
             version_id: self.version_id,
             plugin: self.plugin,
-            destination: self.destination.in_force(),
+            destination,
             clocks: self.clocks,
             way: self.way,
             objects: self.objects,

@@ -293,6 +293,45 @@ async fn an_open_cut_of_a_build_that_knew_no_time_zones_has_its_names_in_utc() {
     world.close().await;
 }
 
+/// Where an object ends followed from what the build at work takes of memory, so that another build
+/// put other content by the names of the cut that it found.
+#[tokio::test]
+async fn an_open_cut_ends_its_objects_where_the_build_did_that_decided_it() {
+    let world = World::open(Components::none().ground(1)).await;
+    let into = destination("third", "c/");
+    world.create(Origin::Direct, &into).await;
+    let (ledger, buckets) = (Ledger::default(), world.ground.buckets.clone());
+    buckets.rule(|_, _| Does::FailBefore);
+    assert!(
+        world
+            .put(&ledger, Origin::Direct, &[Kind::Line; 10], 0)
+            .await
+    );
+    buckets.until_ended(1).await;
+    let ground = world.close().await;
+    let engine = engine(&ground.disk.after_kill()).await;
+    let kept = engine.get(LANES, &lane(u64::MAX, 0)).await.unwrap();
+    engine.close().await.unwrap();
+    let kept = kept.unwrap().value;
+    // 16 MiB and 600 bytes, as bincode writes them.
+    let (here, there) = ([0xfc, 0, 0, 0, 1], [0xfb, 88, 2]);
+    let mut places = kept.windows(here.len()).enumerate();
+    let (at, _) = places.find(|(_, bytes)| *bytes == here).unwrap();
+    assert!(places.all(|(_, bytes)| bytes != here), "{kept:?}");
+    let row = [&kept[..at], &there, &kept[at + here.len()..]].concat();
+    let row = (LANES, lane(u64::MAX, 0), Some(Bytes::from(row)));
+    let ground = with_rows(&ground, vec![row]).await;
+    buckets.release();
+    let world = World::open(ground).await;
+    assert!(world.flush().await, "{:?}", world.status());
+    let status = world.status().unwrap();
+    check(&ledger, &buckets, &status, Through::Nothing);
+    // Each line is longer than 400 bytes.
+    let ends: Vec<_> = buckets.objects().into_values().map(|it| it.len()).collect();
+    assert_eq!(status.objects, 5, "{ends:?}");
+    world.close().await;
+}
+
 /// Older builds wrote the row of a lane with its first cut and not with its beginning.
 #[tokio::test]
 async fn a_lane_that_an_older_build_began_behind_the_first_record_goes_on_from_there() {

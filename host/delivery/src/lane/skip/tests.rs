@@ -41,6 +41,7 @@ fn open(frames: &[Frame]) -> OpenCut {
         unpacked: Some(0),
         divided: 0,
         bytes,
+        object_bytes_max: 1 << 20,
         version_id: 1,
         plugin: None,
     };
