@@ -16,6 +16,8 @@ pub(crate) struct Activity {
     head_since: AtomicU64,
     /// When something last moved: a request came, a part of an answer was taken.
     moved: AtomicU64,
+    /// Requests whose headers were complete so far.
+    requests: AtomicUsize,
     /// Requests that are received or handled.
     serving: AtomicUsize,
     /// Answers that are being sent.
@@ -47,6 +49,7 @@ impl Activity {
             accepted: Instant::now(),
             head_since: AtomicU64::new(NEVER),
             moved: AtomicU64::new(0),
+            requests: AtomicUsize::new(0),
             serving: AtomicUsize::new(0),
             answering: AtomicUsize::new(0),
             unread: AtomicBool::new(false),
@@ -55,6 +58,7 @@ impl Activity {
 
     /// A request's headers are complete.
     pub(crate) fn serves(&self) -> Serving<'_> {
+        self.requests.fetch_add(1, Ordering::Relaxed);
         self.serving.fetch_add(1, Ordering::Relaxed);
         self.head_since.store(NEVER, Ordering::Relaxed);
         Serving(self)
@@ -64,6 +68,16 @@ impl Activity {
     pub(crate) fn answers(self: &Arc<Self>) -> Answering {
         self.answering.fetch_add(1, Ordering::Relaxed);
         Answering(Arc::clone(self))
+    }
+
+    /// How many requests came whose headers were complete.
+    pub(crate) fn requests(&self) -> usize {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// Whether none of them is received or handled, and no answer is made.
+    pub(crate) fn has_answered(&self) -> bool {
+        self.serving.load(Ordering::Relaxed) == 0 && self.answering.load(Ordering::Relaxed) == 0
     }
 
     /// The request at hand is answered without being read to its end.
@@ -90,9 +104,7 @@ impl Activity {
 
     /// When something last moved, if nothing is received, handled or sent now.
     pub(crate) fn still_since(&self) -> Option<u64> {
-        let is_still = self.serving.load(Ordering::Relaxed) == 0
-            && self.answering.load(Ordering::Relaxed) == 0
-            && self.head_since.load(Ordering::Relaxed) == NEVER;
+        let is_still = self.has_answered() && self.head_since.load(Ordering::Relaxed) == NEVER;
         is_still.then(|| self.moved.load(Ordering::Relaxed))
     }
 

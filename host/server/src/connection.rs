@@ -252,6 +252,7 @@ impl Connection {
             activity: Arc::clone(&self.activity),
             ending: Arc::clone(&self.ending),
             refusal: None,
+            answered: Some(0),
             signs_of_life: protocol == Protocol::H1,
         }
     }

@@ -24,6 +24,10 @@ pub(super) struct Watched {
     pub(super) ending: Arc<Ending>,
     /// What goes out in the place of a refusal without a body.
     pub(super) refusal: Option<Refusal>,
+    /// How many requests had come when all answers to them had gone out. Until the next one comes,
+    /// whatever is written is hyper's own; at any other time it may be bytes of a record, which can
+    /// look like anything.
+    pub(super) answered: Option<usize>,
     /// Over HTTP/1.1 bytes are signs of life; over HTTP/2 they are not, because pings and windows
     /// move them, too.
     pub(super) signs_of_life: bool,
@@ -39,7 +43,8 @@ impl Watched {
 
     /// Writes a refusal with its body where it is one without that is written; `None`: it is none.
     fn refuse(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Option<Poll<io::Result<usize>>> {
-        if self.refusal.is_none() && self.signs_of_life {
+        let is_hypers = self.answered == Some(self.activity.requests());
+        if self.refusal.is_none() && self.signs_of_life && is_hypers {
             self.refusal = Refusal::in_place_of(bytes, || self.router.ids.next());
         }
         self.refusal.is_some().then(|| self.write_refusal(cx))
@@ -138,7 +143,11 @@ impl AsyncWrite for Watched {
         self.transport.is_write_vectored()
     }
 
+    /// hyper flushes once all that it had was written.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.activity.has_answered() {
+            self.answered = Some(self.activity.requests());
+        }
         let flushed = Pin::new(&mut self.transport).poll_flush(cx);
         // TLS takes more than its socket does: until that has all of it, nothing may rest.
         match &flushed {

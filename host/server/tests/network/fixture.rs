@@ -294,13 +294,18 @@ impl Socket {
             body: String::new(),
         };
         let length = answer.header("content-length").unwrap().parse().unwrap();
-        let mut body = vec![0; length];
-        timeout(PATIENCE, self.0.read_exact(&mut body))
+        answer.body = String::from_utf8(self.bytes(length).await).unwrap();
+        answer
+    }
+
+    /// Reads so many bytes.
+    pub async fn bytes(&mut self, count: usize) -> Vec<u8> {
+        let mut bytes = vec![0; count];
+        timeout(PATIENCE, self.0.read_exact(&mut bytes))
             .await
             .unwrap()
             .unwrap();
-        answer.body = String::from_utf8(body).unwrap();
-        answer
+        bytes
     }
 
     /// Reads that the server has taken the headers and wants the body.

@@ -5,6 +5,7 @@ mod answers;
 mod connections;
 mod deadlines;
 mod fixture;
+mod forged;
 mod http2;
 mod metrics;
 mod origins;
