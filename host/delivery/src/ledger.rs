@@ -17,8 +17,9 @@
 //! most, however many they are: a store that hangs or is slow leaves room for deliveries to others.
 //! Of that half one account has three quarters at most, so that the slow of another get on as well;
 //! but one cut of an account that holds nothing else of the slow may be as large as its delivery
-//! stream allows, even if that is all of the half. Of the slow cuts of an account, too, only so
-//! many pass one that needs more.
+//! stream allows, even if that is all of the half. Of the slow cuts, too, only so many pass one
+//! that needs more; but where it would not fit in without them either, because of what came before
+//! it or hangs, they go on passing it: else one destination that hangs would stop all others.
 
 mod holding;
 mod limits;
@@ -78,6 +79,8 @@ struct Seat {
     asker: Asker,
     bytes: u64,
     does: Does,
+    /// Its destination has not answered for long, so that nobody knows when it is given back.
+    hangs: bool,
 }
 
 /// What a cut with a seat does.
@@ -194,8 +197,13 @@ impl Ledger {
                 None => return Some((id, passed)),
                 Some(Obstacle::Own) => {}
                 Some(Obstacle::All) if waiting.passed >= PASSED_MAX => return None,
-                Some(Obstacle::Slow) if waiting.passed >= PASSED_MAX => slow_may_pass = false,
-                Some(Obstacle::Account) if waiting.passed >= PASSED_MAX => {
+                Some(obstacle @ (Obstacle::Slow | Obstacle::Account))
+                    if waiting.passed >= PASSED_MAX
+                        && self.fits_without_those_after(id, asker, waiting.bytes) =>
+                {
+                    if obstacle == Obstacle::Slow {
+                        slow_may_pass = false;
+                    }
                     full_accounts.insert(asker.account);
                 }
                 Some(Obstacle::All | Obstacle::Slow | Obstacle::Account) => passed.push(id),
@@ -309,6 +317,13 @@ impl Ledger {
         self.obstacle(asker, 0).is_none()
     }
 
+    /// Whether the destination of a seat's cut has not answered for long.
+    pub fn hangs(&mut self, id: SeatId, hangs: bool) {
+        if let Some(seat) = self.seats.get_mut(&id) {
+            seat.hangs = hangs;
+        }
+    }
+
     /// Whether a cut that is not slow waits for what others hold.
     pub fn is_wanted(&self) -> bool {
         let going_on = self.going_on.iter().filter_map(|id| self.seats.get(id));
@@ -321,7 +336,10 @@ impl Ledger {
     /// The party of a seat was found slow. Whether it can keep the seat: if slow parties hold as
     /// much as they may, it must ask for one anew.
     pub fn turn_slow(&mut self, id: SeatId) -> bool {
-        let Some(Seat { asker, bytes, does }) = self.seats.get(&id) else {
+        let Some(Seat {
+            asker, bytes, does, ..
+        }) = self.seats.get(&id)
+        else {
             return false;
         };
         if asker.is_slow {
@@ -398,6 +416,7 @@ impl Ledger {
             asker,
             bytes,
             does: Does::Work,
+            hangs: false,
         };
         self.book(&seat, |held, part| *held = held.with(part));
         self.seats.insert(id, seat);

@@ -178,6 +178,15 @@ impl Room {
         self.shares.lock().ledger.is_wanted()
     }
 
+    /// Whether the cut's destination has not answered for long.
+    pub fn hangs(&self, hangs: bool) {
+        self.shares.lock().ledger.hangs(self.seat, hangs);
+        if hangs {
+            // Others need not wait for it any more.
+            self.shares.give();
+        }
+    }
+
     /// Its party was found slow. Whether the cut may go on with this room.
     pub fn turn_slow(&self) -> bool {
         self.shares.lock().ledger.turn_slow(self.seat)

@@ -382,6 +382,7 @@ impl<'a> HandOver<'a> {
         quick: (Duration, bool),
     ) -> Result<T, Halt> {
         let answered = self.until_answered(put, quick).await;
+        self.room.hangs(false);
         if matches!(answered, Ok(_) | Err(Halt::Anew | Halt::SlowPut)) {
             self.lane.state.has_no_stuck_cut();
         }
@@ -393,7 +394,7 @@ impl<'a> HandOver<'a> {
         put: impl Future<Output = T>,
         (quick_max, is_request): (Duration, bool),
     ) -> Result<T, Halt> {
-        let begun = Instant::now();
+        let (begun, mut hangs) = (Instant::now(), false);
         let mut put = std::pin::pin!(put);
         tokio::select! {
             created = &mut put => return Ok(created),
@@ -412,6 +413,9 @@ impl<'a> HandOver<'a> {
             }
             if let Some(shown) = self.sink.hangs(begun.elapsed()) {
                 self.takes_long_since(&shown);
+                if !std::mem::replace(&mut hangs, true) {
+                    self.room.hangs(true);
+                }
             }
             tokio::select! {
                 created = &mut put => return Ok(created),

@@ -2,7 +2,7 @@
 
 use super::{
     Asker, CUTS_MAX, CUTS_PER_PLUGIN_MAX, CUTS_PER_STREAM_MAX, Ledger, SLOW_CUTS_PER_ACCOUNT_MAX,
-    SLOW_PART,
+    SLOW_PART, Seat, SeatId,
 };
 
 /// What stands in the way of a seat.
@@ -27,6 +27,24 @@ impl Ledger {
 
     pub(super) fn slow_bytes_max(&self) -> u64 {
         self.limits.bytes_max() / SLOW_PART as u64
+    }
+
+    /// Whether a slow cut that waits would find a seat with so many bytes if those that are slow
+    /// and asked after it had none, but for those that hang: nobody knows when they end.
+    pub(super) fn fits_without_those_after(&self, id: SeatId, asker: &Asker, bytes: u64) -> bool {
+        let after = |(seat, it): &(&SeatId, &Seat)| **seat > id && it.asker.is_slow && !it.hangs;
+        let (mut of_account, mut of_all) = (self.of_account(asker.account), self.all);
+        for (_, seat) in self.seats.iter().filter(after) {
+            let part = seat.holding();
+            of_all = of_all.without(part);
+            if seat.asker.account == asker.account {
+                of_account = of_account.without(part);
+            }
+        }
+        of_account.slow_cuts < SLOW_CUTS_PER_ACCOUNT_MAX
+            && self.may_be_slow_beside(of_account.slow_bytes, bytes)
+            && of_all.slow_cuts < CUTS_MAX / SLOW_PART
+            && of_all.slow_bytes + bytes <= self.slow_bytes_max()
     }
 
     /// What stands in the way of a seat with so many bytes, if anything does.

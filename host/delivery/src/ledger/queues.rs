@@ -57,7 +57,7 @@ impl Queues {
         let queue = self.askers.get(&id);
         let queue = queue.and_then(|asker| self.by_asker.get_mut(asker));
         if let Some(waiting) = queue.and_then(|queue| queue.get_mut(&id)) {
-            waiting.passed += 1;
+            waiting.passed = waiting.passed.saturating_add(1);
         }
     }
 

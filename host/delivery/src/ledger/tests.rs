@@ -235,6 +235,33 @@ fn a_large_slow_cut_is_passed_by_slow_ones_of_its_account_only_so_often() {
     assert_eq!(ledger.give(), [large]);
 }
 
+/// One of 50 bytes waited for one of 30 that hung, and after 64 others nobody passed it: the small
+/// ones stood still for as long as the other one hung.
+#[test]
+fn slow_cuts_go_on_passing_one_that_waits_for_a_cut_which_hangs() {
+    for it_came_after in [false, true] {
+        let mut ledger = ledger();
+        let before = ledger.ask(slow_of("000000000000", 1), 30);
+        assert_eq!(ledger.give(), [before]);
+        let large = ledger.ask(slow_of("000000000000", 2), 50);
+        let mut holder = before;
+        if it_came_after {
+            holder = ledger.ask(slow_of("000000000000", 3), 5);
+            assert_eq!(ledger.give(), [holder]);
+            ledger.leave(before);
+            assert_eq!(ledger.give(), []);
+        }
+        ledger.hangs(holder, true);
+        for stream in 10..10 + 3 * u64::from(PASSED_MAX) {
+            let small = ledger.ask(slow_of("000000000000", stream), 1);
+            assert_eq!(ledger.give(), [small], "stream {stream}");
+            ledger.leave(small);
+        }
+        ledger.leave(holder);
+        assert_eq!(ledger.give(), [large]);
+    }
+}
+
 #[test]
 fn a_delivery_stream_whose_cuts_do_not_end_leaves_places_to_others() {
     let mut ledger = ledger();
