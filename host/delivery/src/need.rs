@@ -135,19 +135,30 @@ impl Need {
             }
         };
         let begun = BEGUN_BYTES + compressor_bytes(destination.compression);
-        let partitioning = partitioning_bytes_max(cut.plugin.as_ref(), destination);
-        frames + begun + pieces + batch + unpacking_bytes_max(destination) + partitioning
+        let plugin = cut.plugin.as_ref();
+        let partitioning = partitioning_bytes_max(plugin, destination);
+        let unpacking = unpacking_bytes_max(plugin, destination);
+        frames + begun + pieces + batch + unpacking + partitioning
     }
 }
 
 /// Bytes at which an object ends of a cut that is decided now, of so many bytes and for a version
-/// of a plugin. What is put of all records as they came in, too, has its room within that of the
-/// largest object.
+/// of a plugin. What is put of all records as they came in, too, and what records are unpacked in
+/// have their room within that of the largest object.
 pub fn object_bytes_max(
     (cut_bytes, plugin): (u64, Option<&Pins>),
     destination: &Destination,
 ) -> u64 {
-    let besides = backup_bytes_max(destination) + partitioning_bytes_max(plugin, destination);
+    let unpacking = unpacked_bytes_max(destination) + unpacking_bytes_max(plugin, destination);
+    // Without a plugin its failed records need no room.
+    let spared = match plugin {
+        Some(_) => 0,
+        None => FAILED_OBJECT_BYTES_MAX as u64 + FAILED_BATCH_BYTES_MAX,
+    };
+    let besides = backup_bytes_max(destination)
+        + partitioning_bytes_max(plugin, destination)
+        + unpacking.saturating_sub(spared);
+    // Another build may have kept that a record becomes more.
     let largest = OBJECT_BYTES_MAX.saturating_sub(besides);
     cut::object_bytes_max(cut_bytes).min(largest.max(PARTITIONS_BYTES_MIN))
 }
@@ -201,12 +212,15 @@ fn unpacked_bytes_max(destination: &Destination) -> u64 {
     unpacked.map_or(0, |it| it.record_bytes_max + UNPACKED_BYTES_AT_ONCE as u64)
 }
 
-/// No less than what one record is unpacked in, and lines of those that cannot be unpacked.
-fn unpacking_bytes_max(destination: &Destination) -> u64 {
+/// No less than what one record is unpacked in, and lines of those that cannot be unpacked. They
+/// are in one object with those that a plugin fails.
+fn unpacking_bytes_max(plugin: Option<&Pins>, destination: &Destination) -> u64 {
+    let object = match plugin {
+        Some(_) => 0,
+        None => FAILED_OBJECT_BYTES_MAX as u64,
+    };
     let unpacked = destination.decompression.as_ref();
-    unpacked.map_or(0, |it| {
-        it.bytes_max() + FAILED_OBJECT_BYTES_MAX as u64 + FAILED_BATCH_BYTES_MAX
-    })
+    unpacked.map_or(0, |it| it.bytes_max() + object + FAILED_BATCH_BYTES_MAX)
 }
 
 /// Bytes of the requests of a cut that are in memory at a time, if its records become about what
@@ -268,4 +282,114 @@ pub fn stream_bytes_min(output_bytes_max: usize) -> u64 {
         + output / OUTPUT_HEAD_BYTES
         + FAILED_OBJECT_BYTES_MAX as u64
         + FAILED_BATCH_BYTES_MAX
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use types::Timestamp;
+    use wasm::{CallLimits, ContentHash};
+
+    use super::*;
+    use crate::decompression::Decompression;
+    use crate::kind::Kind;
+    use crate::pins::Pins;
+
+    const MIB: u64 = 1024 * 1024;
+
+    fn destination(
+        compression: Compression,
+        backup: Option<Compression>,
+        extracts: Option<bool>,
+    ) -> Destination {
+        Destination {
+            role_arn: String::new(),
+            bucket_arn: String::new(),
+            prefix: None,
+            error_output_prefix: None,
+            size_mib: 128,
+            interval_seconds: 60,
+            compression,
+            file_extension: None,
+            custom_time_zone: None,
+            logging: None,
+            processing: None,
+            transform: None,
+            delimiter: Some("\n".to_owned()),
+            decompression: extracts.map(Decompression::new),
+            deaggregation: None,
+            partitioning: None,
+            kind: Kind::Bucket,
+            backup: backup.map(|compression| Box::new(destination(compression, None, None))),
+        }
+    }
+
+    fn cut(bytes: u64, output_bytes_max: Option<usize>, destination: &Destination) -> Cut {
+        let plugin = output_bytes_max.map(|output_bytes_max| Pins {
+            hash: ContentHash([7; 32]),
+            limits: CallLimits {
+                memory_bytes_max: 64 << 20,
+                table_elements_max: 1,
+                handles_max: 1,
+                output_bytes_max,
+                host_calls_max: 1,
+                random_bytes_max: 1,
+                batch_time_max: Duration::from_secs(1),
+            },
+            batch_records_max: 1_000,
+            batch_bytes_max: 1 << 20,
+        });
+        Cut {
+            number: 0,
+            from: store::Position(0),
+            to: store::Position(0),
+            oldest: Timestamp(0),
+            decided_at: Timestamp(0),
+            records: bytes / 1_000,
+            unpacked: None,
+            divided: 0,
+            bytes,
+            object_bytes_max: object_bytes_max((bytes, plugin.as_ref()), destination),
+            version_id: 1,
+            plugin,
+        }
+    }
+
+    /// A lane stood still for ever at the smallest limit that is taken, with 61 MiB of records that
+    /// were unpacked and kept as they came in.
+    #[test]
+    fn the_most_that_a_cut_for_a_bucket_can_need_fits_into_the_smallest_limit_that_is_taken() {
+        let compressions = [
+            Compression::Uncompressed,
+            Compression::Gzip,
+            Compression::Zstd,
+        ];
+        let backups = [
+            None,
+            Some(Compression::Uncompressed),
+            Some(Compression::Zstd),
+        ];
+        for output in [1 << 20, 16 << 20, 64 << 20] {
+            let least = stream_bytes_min(output);
+            for compression in compressions {
+                for backup in backups {
+                    for extracts in [None, Some(false), Some(true)] {
+                        for plugin in [None, Some(output)] {
+                            let destination = destination(compression, backup, extracts);
+                            let cut = cut(160 * MIB, plugin, &destination);
+                            let most = Need::most(&cut, &destination, plugin);
+                            assert!(
+                                most <= least,
+                                "{} of {} MiB: {compression:?} {backup:?} {extracts:?} {plugin:?}",
+                                most / MIB,
+                                least / MIB
+                            );
+                            assert!(cut.object_bytes_max >= 16 * MIB);
+                        }
+                    }
+                }
+            }
+        }
+    }
 }
