@@ -5,6 +5,11 @@ use std::thread;
 use types::Invalid;
 
 use crate::limits::{GUEST_THREADS_MAX, GUEST_THREADS_MIN, GUEST_THREADS_PER_PROCESSOR};
+use crate::turns::ByPace;
+
+/// Of so many threads that are not for slow guests, one is for those alone who use little of the
+/// processors, if there are two.
+const OTHERS_PER_LIGHT: usize = 3;
 
 /// How many threads guests run on, and how many of these are for guests that were found slow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,9 +53,22 @@ impl GuestThreadLimits {
         self.slow
     }
 
+    /// Threads for those alone who use little of the processors.
+    pub fn light(&self) -> usize {
+        match self.all - self.slow {
+            0 | 1 => 0,
+            others => (others / OTHERS_PER_LIGHT).max(1),
+        }
+    }
+
     /// The others.
     pub fn quick(&self) -> usize {
-        self.all - self.slow
+        self.all - self.slow - self.light()
+    }
+
+    /// Threads of each group.
+    pub(crate) fn by_pace(&self) -> ByPace<usize> {
+        ByPace::of(self.light(), self.quick(), self.slow())
     }
 }
 
@@ -81,7 +99,10 @@ mod tests {
     fn slow_guests_have_half_of_the_threads_at_most_and_leave_a_processor() {
         let by_default = GuestThreadLimits::default();
         for limits in (2..100).map(|all| GuestThreadLimits::of(all).unwrap()) {
-            assert!(limits.slow() >= 1 && limits.slow() <= limits.quick());
+            let others = limits.light() + limits.quick();
+            assert!(limits.slow() >= 1 && limits.slow() <= others);
+            assert_eq!(limits.slow() + others, limits.all());
+            assert!(limits.quick() >= 1 && limits.light() <= limits.quick());
         }
         assert!(by_default.slow() < processors().max(2));
         for (all, slow) in [(1, 1), (2, 0), (2, 2), (0, 0)] {

@@ -16,8 +16,8 @@ use types::AccountId;
 use crate::call_clock::processor_time;
 use crate::cpu_shares::{CpuRules, CpuShare};
 use crate::guest_thread_limits::GuestThreadLimits;
-use crate::guest_turns::{Job, Shared, Turn, set_turn, step_back};
-use crate::limits::{GUEST_NICENESS, SLOW_NICENESS, SPAWN_PAUSE};
+use crate::guest_turns::{Job, Shared, Turn, niceness, set_turn, step_back};
+use crate::limits::SPAWN_PAUSE;
 use crate::name::PluginName;
 use crate::turns::{Next, Pace, Party};
 
@@ -44,6 +44,10 @@ impl std::error::Error for TurnLost {}
 /// What the threads do at the moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct GuestThreadCounts {
+    /// Threads for those alone who use little of the processors.
+    pub light_max: usize,
+    /// Turns on them.
+    pub light: usize,
     /// Threads of which a turn takes one until it is found slow.
     pub quick_max: usize,
     /// Turns on them.
@@ -91,13 +95,11 @@ impl GuestThreads {
     /// # Errors
     /// When the machine gives no more threads.
     pub fn start_sharing(limits: GuestThreadLimits, rules: CpuRules) -> std::io::Result<Self> {
-        let (quick_max, slow_max) = (limits.quick(), limits.slow());
-        let threads = Self(Arc::new(Shared::new(quick_max, slow_max, rules)));
-        for _ in 0..quick_max {
-            spawn(&threads.0, Pace::Quick)?;
-        }
-        for _ in 0..slow_max {
-            spawn(&threads.0, Pace::Slow)?;
+        let threads = Self(Arc::new(Shared::new(limits, rules)));
+        for pace in Pace::ALL {
+            for _ in 0..limits.by_pace()[pace] {
+                spawn(&threads.0, pace)?;
+            }
         }
         let shared = Arc::clone(&threads.0);
         let keeper = thread::Builder::new().name("millrace-guests".to_owned());
@@ -133,7 +135,8 @@ impl GuestThreads {
             if state.is_closed {
                 return Err(TurnLost::Closed);
             }
-            state.turns.ask(party.clone(), is_slow, job);
+            let now = self.0.now();
+            state.turns.ask(party.clone(), is_slow, job, now);
         }
         self.0.wake();
         told.await.map_err(|_| {
@@ -184,13 +187,16 @@ impl GuestThreads {
 
     /// What the threads do at the moment.
     pub fn counts(&self) -> GuestThreadCounts {
-        let (quick, slow, waiting) = self.0.lock().turns.counts();
+        let limits = self.0.limits;
+        let turns = &self.0.lock().turns;
         GuestThreadCounts {
-            quick_max: self.0.quick_max,
-            quick,
-            slow_max: self.0.slow_max,
-            slow,
-            waiting,
+            light_max: limits.light(),
+            light: turns.running(Pace::Light),
+            quick_max: limits.quick(),
+            quick: turns.running(Pace::Quick),
+            slow_max: limits.slow(),
+            slow: turns.running(Pace::Slow),
+            waiting: turns.waiting(),
         }
     }
 
@@ -205,8 +211,9 @@ impl GuestThreads {
         drop(state);
         // Outside of the lock: whoever waits for one hears of it here.
         drop(waiting);
-        self.0.wake_quick.notify_all();
-        self.0.wake_slow.notify_all();
+        for pace in Pace::ALL {
+            self.0.wake_next[pace].notify_all();
+        }
         self.0.wake_keeper.notify_all();
     }
 }
@@ -222,23 +229,19 @@ impl Drop for GuestThreads {
 fn keep(shared: &Arc<Shared>) {
     let mut state = shared.lock();
     while !state.is_closed {
-        let pace = match (state.missing, state.missing_slow) {
-            (0, 0) => None,
-            (0, _) => Some(Pace::Slow),
-            _ => Some(Pace::Quick),
-        };
-        let Some(pace) = pace else {
+        let missing = |pace: &Pace| state.missing[*pace] > 0;
+        let Some(pace) = Pace::ALL.into_iter().find(missing) else {
             let waited = shared.wake_keeper.wait(state);
             state = waited.unwrap_or_else(PoisonError::into_inner);
             continue;
         };
-        *state.missing_of(pace) -= 1;
+        state.missing[pace] -= 1;
         drop(state);
         let spawned = spawn(shared, pace);
         state = shared.lock();
         if let Err(error) = spawned {
             tracing::warn!(%error, "start a thread of plugins; it will be tried again");
-            *state.missing_of(pace) += 1;
+            state.missing[pace] += 1;
             let waited = shared.wake_keeper.wait_timeout(state, SPAWN_PAUSE);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
@@ -249,10 +252,7 @@ fn spawn(shared: &Arc<Shared>, pace: Pace) -> std::io::Result<()> {
     let shared = Arc::clone(shared);
     let thread = thread::Builder::new().name("millrace-guest".to_owned());
     thread.spawn(move || {
-        step_back(match pace {
-            Pace::Quick => GUEST_NICENESS,
-            Pace::Slow => SLOW_NICENESS,
-        });
+        step_back(niceness(pace));
         while let Some(next) = shared.next(pace) {
             let Next { party, job, .. } = next;
             let Job { turn, work } = job;
@@ -361,14 +361,10 @@ mod tests {
     /// Guests whose deadlines were shortened are stopped before a call is found slow.
     #[tokio::test]
     async fn a_slow_turn_steps_back_before_it_begins_and_no_quick_one_inherits_that() {
-        let threads = GuestThreads::start(GuestThreadLimits::new(2, 1).unwrap()).unwrap();
+        let threads = GuestThreads::start(GuestThreadLimits::new(3, 1).unwrap()).unwrap();
         for is_slow in [false, true, true, false, true, false] {
-            let expected = if is_slow {
-                SLOW_NICENESS
-            } else {
-                GUEST_NICENESS
-            };
-            assert_eq!(behind(&threads, is_slow).await, expected);
+            let pace = if is_slow { Pace::Slow } else { Pace::Light };
+            assert_eq!(behind(&threads, is_slow).await, niceness(pace));
         }
     }
 }

@@ -9,21 +9,21 @@ use std::time::{Duration, Instant};
 use types::AccountId;
 
 use crate::cpu_shares::CpuRules;
-use crate::limits::{GUEST_NICENESS, RETURN_LOOK, SLOW_CALL, SLOW_NICENESS, TURN_TIME};
-use crate::turns::{Ended, Next, Pace, Party, Turns};
+use crate::guest_thread_limits::GuestThreadLimits;
+use crate::limits::{
+    LIGHT_NICENESS, QUICK_NICENESS, RETURN_LOOK, SLOW_CALL, SLOW_NICENESS, TURN_TIME,
+};
+use crate::turns::{ByPace, Ended, Next, Pace, Party, Turns};
 
 pub(crate) struct Shared {
     state: Mutex<State>,
-    /// A quick turn may begin, or the threads shall end.
-    pub(crate) wake_quick: Condvar,
-    /// The same for slow ones.
-    pub(crate) wake_slow: Condvar,
+    /// A turn of each pace may begin, or the threads shall end.
+    pub(crate) wake_next: ByPace<Condvar>,
     /// A thread is missing, or all shall end.
     pub(crate) wake_keeper: Condvar,
     /// A turn that was away may have a place again.
     wake_returning: Condvar,
-    pub(crate) quick_max: usize,
-    pub(crate) slow_max: usize,
+    pub(crate) limits: GuestThreadLimits,
     /// What shares of the processors' time are counted from.
     started: Instant,
 }
@@ -33,11 +33,9 @@ pub(crate) struct State {
     pub(crate) is_closed: bool,
     /// The turns that have a thread.
     pub(crate) running: Vec<Arc<Turn>>,
-    /// Quick threads that have stepped back with a turn that became slow, or are away, and have no
+    /// Threads that have stepped back with a turn that became slow, or are away, and have no
     /// successor yet.
-    pub(crate) missing: usize,
-    /// Slow threads that are away, and have no successor yet.
-    pub(crate) missing_slow: usize,
+    pub(crate) missing: ByPace<usize>,
 }
 
 pub(crate) struct Job {
@@ -142,23 +140,24 @@ impl Turn {
         if self.was_slow.swap(true, Ordering::Relaxed) {
             return !self.was_cut_short();
         }
-        let steps_back = self.lock().pace == Pace::Quick;
+        let pace = self.lock().pace;
+        let steps_back = pace != Pace::Slow;
         if steps_back {
-            step_back(SLOW_NICENESS - GUEST_NICENESS);
+            step_back(SLOW_NICENESS - niceness(pace));
         }
         {
             let mut state = self.shared.lock();
             let mut begun = self.lock();
-            if begun.pace == Pace::Slow {
+            if !steps_back {
                 state.turns.distrust(&self.party);
-            } else if state.turns.turn_slow(&self.party) {
+            } else if state.turns.turn_slow(&self.party, pace) {
                 begun.pace = Pace::Slow;
             } else {
                 self.was_cut_short.store(true, Ordering::Relaxed);
             }
             if steps_back && !self.has_successor.swap(true, Ordering::Relaxed) {
                 // It cannot step forward again, and may have its thread for minutes.
-                state.missing += 1;
+                state.missing[pace] += 1;
             }
         }
         if steps_back {
@@ -176,10 +175,7 @@ impl Turn {
             let pace = self.lock().pace;
             state.turns.leave(pace);
             if !self.has_successor.swap(true, Ordering::Relaxed) {
-                match pace {
-                    Pace::Quick => state.missing += 1,
-                    Pace::Slow => state.missing_slow += 1,
-                }
+                state.missing[pace] += 1;
             }
             pace
         };
@@ -246,32 +242,20 @@ impl Drop for Away<'_> {
     }
 }
 
-impl State {
-    pub(crate) fn missing_of(&mut self, pace: Pace) -> &mut usize {
-        match pace {
-            Pace::Quick => &mut self.missing,
-            Pace::Slow => &mut self.missing_slow,
-        }
-    }
-}
-
 impl Shared {
     /// For so many threads of each group.
-    pub(crate) fn new(quick_max: usize, slow_max: usize, rules: CpuRules) -> Self {
+    pub(crate) fn new(limits: GuestThreadLimits, rules: CpuRules) -> Self {
         Self {
             state: Mutex::new(State {
-                turns: Turns::new(quick_max, slow_max, rules),
+                turns: Turns::new(limits.by_pace(), rules),
                 is_closed: false,
                 running: Vec::new(),
-                missing: 0,
-                missing_slow: 0,
+                missing: ByPace::default(),
             }),
-            wake_quick: Condvar::new(),
-            wake_slow: Condvar::new(),
+            wake_next: ByPace::default(),
             wake_keeper: Condvar::new(),
             wake_returning: Condvar::new(),
-            quick_max,
-            slow_max,
+            limits,
             started: Instant::now(),
         }
     }
@@ -285,17 +269,15 @@ impl Shared {
     /// whoever wakes would wait for it, and a thread that has stepped back may not run for long
     /// enough to give it back.
     pub(crate) fn wake(&self) {
-        self.wake_quick.notify_one();
-        self.wake_slow.notify_one();
+        for pace in Pace::ALL {
+            self.wake_next[pace].notify_one();
+        }
         self.wake_returning.notify_all();
     }
 
     /// The next turn of this pace; `None` once the threads shall end.
     pub(crate) fn next(&self, pace: Pace) -> Option<Next<Job>> {
-        let wake = match pace {
-            Pace::Quick => &self.wake_quick,
-            Pace::Slow => &self.wake_slow,
-        };
+        let wake = &self.wake_next[pace];
         let mut state = self.lock();
         loop {
             if state.is_closed {
@@ -309,6 +291,12 @@ impl Shared {
                     pace: next.pace,
                 };
                 state.running.push(turn);
+                let more_wait = state.turns.waiting() > 0;
+                drop(state);
+                if pace == Pace::Light && more_wait {
+                    // With this place taken, a quick thread may have what it has just left to it.
+                    self.wake_next[Pace::Quick].notify_one();
+                }
                 return Some(next);
             }
             state = match state.turns.opens_at(pace, now) {
@@ -346,6 +334,15 @@ impl Shared {
         }
         // It may have had a thread of the other group.
         self.wake();
+    }
+}
+
+/// How much threads of a group step back behind those that serve clients.
+pub(crate) fn niceness(pace: Pace) -> i32 {
+    match pace {
+        Pace::Light => LIGHT_NICENESS,
+        Pace::Quick => QUICK_NICENESS,
+        Pace::Slow => SLOW_NICENESS,
     }
 }
 

@@ -15,10 +15,17 @@ pub(crate) const TICK: Duration = Duration::from_millis(5);
 pub(crate) const GUEST_THREADS_PER_PROCESSOR: usize = 2;
 pub(crate) const GUEST_THREADS_MIN: usize = 4;
 pub(crate) const GUEST_THREADS_MAX: usize = 64;
-/// How much guests step back behind the threads that serve clients (`nice`), and how much the slow
-/// ones do, whose deadline is in processor time.
-pub(crate) const GUEST_NICENESS: i32 = 5;
+/// How much guests step back behind the threads that serve clients (`nice`): those of parties that
+/// use little, those whose calls are quick, and the slow ones, whose deadline is in processor time.
+pub(crate) const LIGHT_NICENESS: i32 = 1;
+pub(crate) const QUICK_NICENESS: i32 = 6;
 pub(crate) const SLOW_NICENESS: i32 = 15;
+/// How much of a processor a party may have to be a light one: so many milliseconds a second, and
+/// so much at once. More of it is remembered up to a bound, so that who used much becomes light
+/// again within two seconds of using nothing.
+pub(crate) const LIGHT_MS_PER_SECOND: u32 = 150;
+pub(crate) const LIGHT_BURST: Duration = Duration::from_millis(100);
+pub(crate) const LIGHT_USE_MAX: Duration = Duration::from_millis(400);
 /// How long a call may take on a quick thread. One that takes longer counts for the slow threads
 /// from then on, or is stopped and done again if all of these are taken; the next turns of its
 /// party wait for a slow one.

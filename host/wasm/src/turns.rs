@@ -1,20 +1,25 @@
 //! Whose turn it is on the threads of guests. Pure: it is told how long a turn took and reads no
 //! clock.
 //!
-//! Threads are in two groups. A party whose calls are quick waits for one of the quick threads, one
-//! that was found slow for one of the slow ones, so that any number of guests that run into their
-//! deadlines leaves the quick threads to the others. Within a group the next turn goes to the
+//! Threads are in three groups. A party whose calls are quick waits for one of the quick threads,
+//! one that was found slow for one of the slow ones, so that any number of guests that run into
+//! their deadlines leaves the quick threads to the others. Who uses little of the processors has
+//! threads of its own beside the quick ones, so that it does not wait for the end of a turn of
+//! those who use much. Within a group the next turn goes to the
 //! account that has the fewest turns at the moment and was served least, and within it to the party
 //! whose plugin, and then which itself, has the fewest turns, and of these to the one that was
 //! served least. Who has used its share of the processors' time is passed over: see `cpu_shares`.
 
 use std::collections::{HashMap, VecDeque};
+use std::ops::{Index, IndexMut};
 use std::time::Duration;
 
 use types::AccountId;
 
 use crate::cpu_shares::{CpuRules, CpuShares};
-use crate::limits::{PARTIES_KEPT_MAX, QUICK_TURNS_TO_BE_TRUSTED};
+use crate::limits::{
+    LIGHT_BURST, LIGHT_MS_PER_SECOND, LIGHT_USE_MAX, PARTIES_KEPT_MAX, QUICK_TURNS_TO_BE_TRUSTED,
+};
 use crate::name::PluginName;
 
 /// For whom work is done: those who share the threads.
@@ -31,8 +36,49 @@ pub struct Party {
 /// Which threads a turn takes one of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pace {
+    /// Those for parties that use little of the processors.
+    Light,
+    /// Those for all parties whose calls are quick; a light one takes one if no light one is free.
     Quick,
+    /// Those for parties that were found slow.
     Slow,
+}
+
+impl Pace {
+    pub(crate) const ALL: [Self; 3] = [Self::Light, Self::Quick, Self::Slow];
+}
+
+/// One for each group of threads.
+#[derive(Debug, Default)]
+pub(crate) struct ByPace<T>([T; 3]);
+
+impl<T> ByPace<T> {
+    pub(crate) fn of(light: T, quick: T, slow: T) -> Self {
+        Self([light, quick, slow])
+    }
+}
+
+impl<T> Index<Pace> for ByPace<T> {
+    type Output = T;
+
+    fn index(&self, pace: Pace) -> &T {
+        &self.0[pace as usize]
+    }
+}
+
+impl<T> IndexMut<Pace> for ByPace<T> {
+    fn index_mut(&mut self, pace: Pace) -> &mut T {
+        &mut self.0[pace as usize]
+    }
+}
+
+/// The places of a group.
+#[derive(Debug, Default)]
+struct Places {
+    max: usize,
+    taken: usize,
+    /// Turns that were away and want their places back: they come before new ones.
+    returning: usize,
 }
 
 /// A turn that may begin.
@@ -66,6 +112,27 @@ struct Standing {
     served: Duration,
     /// Quick turns that it still needs until it is trusted to be quick; 0 for one that is.
     distrust: u32,
+    recent: RecentUse,
+}
+
+/// How much of a processor somebody had lately, beyond what a light party may have: it flows off
+/// at that rate.
+#[derive(Debug, Default)]
+struct RecentUse {
+    level: Duration,
+    at: Duration,
+}
+
+impl RecentUse {
+    fn level(&self, now: Duration) -> Duration {
+        let flowed_off = now.saturating_sub(self.at) * LIGHT_MS_PER_SECOND / 1_000;
+        self.level.saturating_sub(flowed_off)
+    }
+
+    fn add(&mut self, cpu: Duration, now: Duration) {
+        self.level = (self.level(now) + cpu).min(LIGHT_USE_MAX);
+        self.at = now;
+    }
 }
 
 /// What is known of an account that has turns or waits for one.
@@ -82,17 +149,32 @@ struct AccountStanding {
 struct Waiting<J> {
     party: Party,
     job: J,
+    /// Its party used little when it came.
+    is_light: bool,
     /// Since when it was passed over because of its party's share.
     held_back_at: Option<Duration>,
 }
 
-impl Standing {
-    fn pace(&self) -> Pace {
-        if self.distrust == 0 {
-            Pace::Quick
-        } else {
+impl<J> Waiting<J> {
+    /// Which threads it is for, with its party standing so.
+    fn wants(&self, standing: &Standing) -> Pace {
+        if standing.is_slow() {
             Pace::Slow
+        } else if self.is_light {
+            Pace::Light
+        } else {
+            Pace::Quick
         }
+    }
+}
+
+impl Standing {
+    fn is_light(&self, now: Duration) -> bool {
+        self.recent.level(now) <= LIGHT_BURST
+    }
+
+    fn is_slow(&self) -> bool {
+        self.distrust > 0
     }
 
     fn is_idle(&self) -> bool {
@@ -103,12 +185,7 @@ impl Standing {
 /// Threads, the turns that have one, and those that wait for one.
 #[derive(Debug)]
 pub(crate) struct Turns<J> {
-    quick_max: usize,
-    slow_max: usize,
-    quick: usize,
-    slow: usize,
-    /// Turns that were away and want their places back: they come before new ones.
-    returning: [usize; 2],
+    places: ByPace<Places>,
     parties: HashMap<Party, Standing>,
     by_plugin: HashMap<PluginName, usize>,
     by_account: HashMap<AccountId, AccountStanding>,
@@ -122,13 +199,13 @@ pub(crate) struct Turns<J> {
 
 impl<J> Turns<J> {
     /// So many threads of each group.
-    pub(crate) fn new(quick_max: usize, slow_max: usize, rules: CpuRules) -> Self {
+    pub(crate) fn new(threads: ByPace<usize>, rules: CpuRules) -> Self {
+        let places = threads.0.map(|max| Places {
+            max,
+            ..Places::default()
+        });
         Self {
-            quick_max,
-            slow_max,
-            quick: 0,
-            slow: 0,
-            returning: [0; 2],
+            places: ByPace(places),
             parties: HashMap::new(),
             by_plugin: HashMap::new(),
             by_account: HashMap::new(),
@@ -140,7 +217,7 @@ impl<J> Turns<J> {
     }
 
     /// Asks for a turn; a slow one if its party was found slow, or `is_slow`.
-    pub(crate) fn ask(&mut self, party: Party, is_slow: bool, job: J) {
+    pub(crate) fn ask(&mut self, party: Party, is_slow: bool, job: J, now: Duration) {
         let served_last = self.served_last;
         let standing = self.parties.entry(party.clone()).or_default();
         if standing.is_idle() {
@@ -150,6 +227,7 @@ impl<J> Turns<J> {
         if is_slow {
             standing.distrust = QUICK_TURNS_TO_BE_TRUSTED;
         }
+        let is_light = standing.is_light(now);
         let served_last = self.account_served_last;
         let account = self.by_account.entry(party.account).or_default();
         if account.running == 0 && account.waiting == 0 {
@@ -159,6 +237,7 @@ impl<J> Turns<J> {
         self.waiting.push_back(Waiting {
             party,
             job,
+            is_light,
             held_back_at: None,
         });
     }
@@ -169,10 +248,14 @@ impl<J> Turns<J> {
         if !self.has_thread(pace) {
             return None;
         }
+        let lends = pace == Pace::Quick && !self.has_thread(Pace::Light);
         let mut first = None;
         for (index, waiting) in self.waiting.iter_mut().enumerate() {
             let party = &waiting.party;
-            let standing = self.parties.get(party).filter(|it| it.pace() == pace);
+            let standing = self.parties.get(party).filter(|standing| {
+                let wanted = waiting.wants(standing);
+                wanted == pace || lends && wanted == Pace::Light
+            });
             let (Some(standing), Some(account)) = (standing, self.by_account.get(&party.account))
             else {
                 continue;
@@ -207,7 +290,7 @@ impl<J> Turns<J> {
         account.waiting -= 1;
         account.running += 1;
         self.account_served_last = account.served;
-        *self.count(pace) += 1;
+        self.places[pace].taken += 1;
         self.shares
             .begin(&party, held_back.unwrap_or_default(), now);
         if let Some(plugin) = &party.plugin {
@@ -222,55 +305,59 @@ impl<J> Turns<J> {
         if !self.has_thread(pace) {
             return None;
         }
-        let of_pace = |party: &&Party| {
-            let standing = self.parties.get(party);
-            standing.is_some_and(|standing| standing.pace() == pace)
+        // What waits for a light thread is looked for by the quick ones, too: they have it if no
+        // light one is free.
+        let of_pace = |waiting: &&Waiting<J>| {
+            let standing = self.parties.get(&waiting.party);
+            standing.is_some_and(|standing| match waiting.wants(standing) {
+                Pace::Light => pace != Pace::Slow,
+                wanted => wanted == pace,
+            })
         };
-        let parties = self.waiting.iter().map(|waiting| &waiting.party);
-        let parties = parties.filter(of_pace);
-        parties.map(|party| self.shares.opens_at(party, now)).min()
+        let waiting = self.waiting.iter().filter(of_pace);
+        waiting
+            .map(|waiting| self.shares.opens_at(&waiting.party, now))
+            .min()
     }
 
     /// A turn waits for somebody else, and has no place meanwhile.
     pub(crate) fn leave(&mut self, pace: Pace) {
-        *self.count(pace) -= 1;
+        self.places[pace].taken -= 1;
     }
 
     /// It wants its place back.
     pub(crate) fn wants_back(&mut self, pace: Pace) {
-        self.returning[pace as usize] += 1;
+        self.places[pace].returning += 1;
     }
 
     /// Whether a turn that wants it can have a place.
     pub(crate) fn has_place(&self, pace: Pace) -> bool {
-        match pace {
-            Pace::Quick => self.quick < self.quick_max,
-            Pace::Slow => self.slow < self.slow_max,
-        }
+        let places = &self.places[pace];
+        places.taken < places.max
     }
 
     /// It has its place again, or ends as nobody waits for it.
     pub(crate) fn come_back(&mut self, pace: Pace) {
-        self.returning[pace as usize] -= 1;
-        *self.count(pace) += 1;
+        let places = &mut self.places[pace];
+        places.returning -= 1;
+        places.taken += 1;
     }
 
     /// Whether a new turn can have a place.
     fn has_thread(&self, pace: Pace) -> bool {
-        self.has_place(pace) && self.returning[pace as usize] == 0
+        self.has_place(pace) && self.places[pace].returning == 0
     }
 
-    /// A quick turn has become slow. Whether it has gone over to the slow threads: if all of them
-    /// are taken it has the quick one until it ends, which it should at once.
-    pub(crate) fn turn_slow(&mut self, party: &Party) -> bool {
+    /// A turn of another pace has become slow. Whether it has gone over to the slow threads: if all
+    /// of them are taken it has its own until it ends, which it should at once.
+    pub(crate) fn turn_slow(&mut self, party: &Party, from: Pace) -> bool {
         self.distrust(party);
-        if self.slow < self.slow_max {
-            self.quick -= 1;
-            self.slow += 1;
-            true
-        } else {
-            false
+        let goes_over = self.has_place(Pace::Slow);
+        if goes_over {
+            self.places[from].taken -= 1;
+            self.places[Pace::Slow].taken += 1;
         }
+        goes_over
     }
 
     /// A call of a party took long, so that its next turns are slow ones.
@@ -285,7 +372,7 @@ impl<J> Turns<J> {
         let Ended {
             took, was_quick, ..
         } = ended;
-        *self.count(pace) -= 1;
+        self.places[pace].taken -= 1;
         self.shares.end(party, (ended.cpu, ended.asked), now);
         if let Some(account) = self.by_account.get_mut(&party.account) {
             account.running -= 1;
@@ -307,12 +394,11 @@ impl<J> Turns<J> {
         };
         standing.running -= 1;
         standing.served += took;
+        standing.recent.add(ended.cpu, now);
         if was_quick {
             standing.distrust = standing.distrust.saturating_sub(1);
         }
-        if standing.is_idle() && standing.pace() == Pace::Quick {
-            self.parties.remove(party);
-        } else if self.parties.len() > PARTIES_KEPT_MAX {
+        if self.parties.len() > PARTIES_KEPT_MAX {
             self.parties.retain(|_, standing| !standing.is_idle());
         }
     }
@@ -331,7 +417,7 @@ impl<J> Turns<J> {
     /// Whether a party was found to be slow and has not shown since that it is not.
     pub(crate) fn is_slow(&self, party: &Party) -> bool {
         let standing = self.parties.get(party);
-        standing.is_some_and(|standing| standing.pace() == Pace::Slow)
+        standing.is_some_and(Standing::is_slow)
     }
 
     /// Turns that a delivery stream has at the moment.
@@ -341,16 +427,14 @@ impl<J> Turns<J> {
         of_it.map(|(_, standing)| standing.running).sum()
     }
 
-    /// Turns on quick threads, turns on slow threads, and turns that wait.
-    pub(crate) fn counts(&self) -> (usize, usize, usize) {
-        (self.quick, self.slow, self.waiting.len())
+    /// Turns on the threads of a group.
+    pub(crate) fn running(&self, pace: Pace) -> usize {
+        self.places[pace].taken
     }
 
-    fn count(&mut self, pace: Pace) -> &mut usize {
-        match pace {
-            Pace::Quick => &mut self.quick,
-            Pace::Slow => &mut self.slow,
-        }
+    /// Turns that wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.len()
     }
 }
 
@@ -361,8 +445,15 @@ mod tests {
     /// When everything happens, where shares have no bounds.
     const NOW: Duration = Duration::ZERO;
 
-    fn turns(quick_max: usize, slow_max: usize) -> Turns<u32> {
-        Turns::new(quick_max, slow_max, CpuRules::default())
+    /// Without threads for light parties.
+    fn turns(quick: usize, slow: usize) -> Turns<u32> {
+        Turns::new(ByPace::of(0, quick, slow), CpuRules::default())
+    }
+
+    /// Turns on light, quick and slow threads, and those that wait.
+    fn counts(turns: &Turns<u32>) -> [usize; 4] {
+        let [light, quick, slow] = Pace::ALL.map(|pace| turns.running(pace));
+        [light, quick, slow, turns.waiting()]
     }
 
     fn ended(took: Duration, was_quick: bool) -> Ended {
@@ -382,11 +473,14 @@ mod tests {
         }
     }
 
-    /// A turn of either pace.
+    /// A turn of any pace.
     fn begin(turns: &mut Turns<u32>) -> Option<Next<u32>> {
-        turns
-            .begin(Pace::Quick, NOW)
-            .or_else(|| turns.begin(Pace::Slow, NOW))
+        begin_at(turns, NOW)
+    }
+
+    fn begin_at(turns: &mut Turns<u32>, now: Duration) -> Option<Next<u32>> {
+        let mut paces = Pace::ALL.into_iter();
+        paces.find_map(|pace| turns.begin(pace, now))
     }
 
     fn order(turns: &mut Turns<u32>) -> Vec<u32> {
@@ -409,10 +503,10 @@ mod tests {
     fn parties_take_turns_however_much_one_of_them_asks() {
         let mut turns = turns(1, 1);
         for job in 0..4 {
-            turns.ask(party(1, "a"), false, job);
+            turns.ask(party(1, "a"), false, job, NOW);
         }
-        turns.ask(party(2, "a"), false, 10);
-        turns.ask(party(2, "a"), false, 11);
+        turns.ask(party(2, "a"), false, 10, NOW);
+        turns.ask(party(2, "a"), false, 11, NOW);
         assert_eq!(one_after_the_other(&mut turns), [0, 10, 1, 11, 2, 3]);
     }
 
@@ -420,14 +514,14 @@ mod tests {
     fn who_comes_after_a_pause_has_saved_up_nothing() {
         let mut turns = turns(1, 1);
         for job in 0..5 {
-            turns.ask(party(1, "a"), false, job);
+            turns.ask(party(1, "a"), false, job, NOW);
         }
         for _ in 0..3 {
             let Next { party, pace, .. } = begin(&mut turns).unwrap();
             turns.end(&party, pace, ended(MOMENT, true), NOW);
         }
         for job in 10..13 {
-            turns.ask(party(2, "a"), false, job);
+            turns.ask(party(2, "a"), false, job, NOW);
         }
         assert_eq!(one_after_the_other(&mut turns), [10, 3, 11, 4, 12]);
     }
@@ -436,9 +530,14 @@ mod tests {
     fn threads_are_shared_out_by_plugin_before_by_delivery_stream() {
         let mut turns = turns(3, 1);
         for stream in 1..=3 {
-            turns.ask(party(stream, "many"), false, u32::try_from(stream).unwrap());
+            turns.ask(
+                party(stream, "many"),
+                false,
+                u32::try_from(stream).unwrap(),
+                NOW,
+            );
         }
-        turns.ask(party(9, "one"), false, 9);
+        turns.ask(party(9, "one"), false, 9, NOW);
         assert_eq!(order(&mut turns), [1, 9, 2], "three threads");
     }
 
@@ -446,18 +545,18 @@ mod tests {
     fn slow_turns_leave_the_quick_threads_to_others() {
         let mut turns = turns(2, 2);
         for stream in 1..=2 {
-            turns.ask(party(stream, "loops"), false, 0);
+            turns.ask(party(stream, "loops"), false, 0, NOW);
             let next = begin(&mut turns).unwrap();
             assert_eq!(next.pace, Pace::Quick);
-            assert!(turns.turn_slow(&next.party));
+            assert!(turns.turn_slow(&next.party, next.pace));
         }
-        assert_eq!(turns.counts(), (0, 2, 0));
-        turns.ask(party(1, "loops"), false, 1);
-        turns.ask(party(2, "loops"), false, 2);
-        turns.ask(party(9, "victim"), false, 9);
-        turns.ask(party(9, "victim"), false, 10);
+        assert_eq!(counts(&turns), [0, 0, 2, 0]);
+        turns.ask(party(1, "loops"), false, 1, NOW);
+        turns.ask(party(2, "loops"), false, 2, NOW);
+        turns.ask(party(9, "victim"), false, 9, NOW);
+        turns.ask(party(9, "victim"), false, 10, NOW);
         assert_eq!(order(&mut turns), [9, 10], "both quick threads");
-        assert_eq!(turns.counts(), (2, 2, 2));
+        assert_eq!(counts(&turns), [0, 2, 2, 2]);
         turns.end(&party(2, "loops"), Pace::Slow, ended(MOMENT, false), NOW);
         assert_eq!(order(&mut turns), [2], "who has no turn comes first");
     }
@@ -466,30 +565,87 @@ mod tests {
     fn a_turn_that_becomes_slow_while_all_slow_threads_are_taken_does_not_go_over() {
         let mut turns = turns(1, 1);
         for (stream, goes_over) in [(1, true), (2, false)] {
-            turns.ask(party(stream, "loops"), false, 0);
+            turns.ask(party(stream, "loops"), false, 0, NOW);
             let next = begin(&mut turns).unwrap();
-            assert_eq!(turns.turn_slow(&next.party), goes_over);
+            assert_eq!(turns.turn_slow(&next.party, next.pace), goes_over);
         }
-        assert_eq!(turns.counts(), (1, 1, 0));
+        assert_eq!(counts(&turns), [0, 1, 1, 0]);
     }
 
     #[test]
     fn who_was_slow_is_trusted_again_after_enough_quick_turns() {
         let mut turns = turns(1, 1);
         let slow = party(1, "sometimes");
-        turns.ask(slow.clone(), false, 0);
+        turns.ask(slow.clone(), false, 0, NOW);
         begin(&mut turns).unwrap();
-        assert!(turns.turn_slow(&slow));
+        assert!(turns.turn_slow(&slow, Pace::Quick));
         turns.end(&slow, Pace::Slow, ended(MOMENT, false), NOW);
         for turn in 0..QUICK_TURNS_TO_BE_TRUSTED {
             assert!(turns.is_slow(&slow));
-            turns.ask(slow.clone(), false, turn);
+            turns.ask(slow.clone(), false, turn, NOW);
             assert_eq!(begin(&mut turns).unwrap().pace, Pace::Slow);
             turns.end(&slow, Pace::Slow, ended(MOMENT, true), NOW);
         }
         assert!(!turns.is_slow(&slow));
-        turns.ask(slow, false, 0);
+        turns.ask(slow, false, 0, NOW);
         assert_eq!(begin(&mut turns).unwrap().pace, Pace::Quick);
+    }
+
+    /// A party whose turns had a processor for so long, until now.
+    fn used(turns: &mut Turns<u32>, party: &Party, cpu: Duration, now: Duration) {
+        turns.ask(party.clone(), false, 0, now);
+        let next = begin_at(turns, now).unwrap();
+        turns.end(party, next.pace, ended(cpu, true), now);
+    }
+
+    #[test]
+    fn who_uses_little_finds_a_thread_while_those_who_use_much_have_all_others() {
+        let mut turns = Turns::new(ByPace::of(1, 2, 1), CpuRules::default());
+        for stream in 1..=3 {
+            used(&mut turns, &party(stream, "busy"), LIGHT_BURST * 2, NOW);
+        }
+        for stream in 1..=3 {
+            turns.ask(party(stream, "busy"), false, 1, NOW);
+        }
+        assert_eq!(
+            order(&mut turns),
+            [1, 1],
+            "both quick threads, not the light one"
+        );
+        turns.ask(party(9, "victim"), false, 9, NOW);
+        assert_eq!(begin(&mut turns).unwrap().pace, Pace::Light);
+        assert_eq!(counts(&turns), [1, 2, 0, 1]);
+    }
+
+    #[test]
+    fn those_who_use_little_have_the_quick_threads_too_where_the_light_ones_are_taken() {
+        let mut turns = Turns::new(ByPace::of(1, 2, 1), CpuRules::default());
+        for stream in 1..=4 {
+            turns.ask(party(stream, "light"), false, 1, NOW);
+        }
+        assert!(
+            turns.begin(Pace::Quick, NOW).is_none(),
+            "while a light thread is free it is for that one"
+        );
+        assert_eq!(order(&mut turns), [1, 1, 1]);
+        assert_eq!(counts(&turns), [1, 2, 0, 1]);
+    }
+
+    #[test]
+    fn who_used_much_uses_little_again_after_a_pause() {
+        let mut turns = Turns::new(ByPace::of(1, 1, 1), CpuRules::default());
+        let busy = party(1, "busy");
+        used(&mut turns, &busy, Duration::from_secs(60), NOW);
+        let pace_at = |turns: &mut Turns<u32>, now| {
+            turns.ask(busy.clone(), false, 0, now);
+            let next = begin_at(turns, now).unwrap();
+            turns.end(&busy, next.pace, ended(Duration::ZERO, true), now);
+            next.pace
+        };
+        let pause = (LIGHT_USE_MAX - LIGHT_BURST) * 1_000 / LIGHT_MS_PER_SECOND;
+        assert_eq!(pace_at(&mut turns, NOW), Pace::Quick);
+        assert_eq!(pace_at(&mut turns, pause - MOMENT * 20), Pace::Quick);
+        assert_eq!(pace_at(&mut turns, pause + MOMENT * 20), Pace::Light);
     }
 
     /// A small generator of numbers that repeat for a seed.
@@ -544,7 +700,7 @@ mod tests {
                             return Some(self.now - from);
                         }
                         let more = self.of_greedy();
-                        self.turns.ask(more, false, GREEDY);
+                        self.turns.ask(more, false, GREEDY, self.now);
                     }
                 }
                 let ends = self.running.iter().map(|(end, ..)| *end);
@@ -582,7 +738,7 @@ mod tests {
                 account_ms_per_second: if seed % 2 == 0 { 0 } else { 300 },
             };
             let mut world = Simulation {
-                turns: Turns::new(threads, 1, rules),
+                turns: Turns::new(ByPace::of(0, threads, 1), rules),
                 seed,
                 now: NOW,
                 running: Vec::new(),
@@ -590,12 +746,14 @@ mod tests {
             };
             for _ in 0..50 {
                 let more = world.of_greedy();
-                world.turns.ask(more, false, GREEDY);
+                world.turns.ask(more, false, GREEDY, world.now);
             }
             for _ in 0..200 {
                 let pause = MOMENT * u32::try_from(1 + random(&mut world.seed, 300)).unwrap();
                 assert_eq!(world.run(pause), None);
-                world.turns.ask(of("222222222222", 99), false, VICTIM);
+                world
+                    .turns
+                    .ask(of("222222222222", 99), false, VICTIM, world.now);
                 let waited = world.run(10 * LONGEST);
                 let waited = waited.unwrap_or_else(|| panic!("seed {seed}: it waits"));
                 assert!(waited <= LONGEST, "seed {seed}: it waited for {waited:?}");

@@ -62,6 +62,16 @@ pub(super) fn work(out: &mut String, surroundings: &Surroundings<'_>) {
         &work.waiting,
     );
     one(
+        "guest_threads_light",
+        "Threads at work for those alone who use little of the processors.",
+        &threads.light,
+    );
+    one(
+        "guest_threads_light_max",
+        "All of these.",
+        &threads.light_max,
+    );
+    one(
         "guest_threads_quick",
         "Threads of plugins at work.",
         &threads.quick,
