@@ -39,6 +39,8 @@ pub(crate) const TURN_TIME: Duration = Duration::from_millis(20);
 /// times a version remembers. If there are more, those that have nothing to do are forgotten, and
 /// start as quick ones.
 pub(crate) const PARTIES_KEPT_MAX: usize = 10_000;
+/// Parties that are remembered before those that used nothing lately are looked for.
+pub(crate) const LOOKED_OVER_MIN: usize = 256;
 /// How often a turn that was away, and waits for its place, looks whether it is stopped.
 pub(crate) const RETURN_LOOK: Duration = Duration::from_millis(20);
 /// How long after a thread could not be started that is tried again.

@@ -11,6 +11,7 @@
 //! served least. Who has used its share of the processors' time is passed over: see `cpu_shares`.
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
 use std::ops::{Index, IndexMut};
 use std::time::Duration;
 
@@ -18,7 +19,8 @@ use types::AccountId;
 
 use crate::cpu_shares::{CpuRules, CpuShares};
 use crate::limits::{
-    LIGHT_BURST, LIGHT_MS_PER_SECOND, LIGHT_USE_MAX, PARTIES_KEPT_MAX, QUICK_TURNS_TO_BE_TRUSTED,
+    LIGHT_BURST, LIGHT_MS_PER_SECOND, LIGHT_USE_MAX, LOOKED_OVER_MIN, PARTIES_KEPT_MAX,
+    QUICK_TURNS_TO_BE_TRUSTED,
 };
 use crate::name::PluginName;
 
@@ -177,8 +179,22 @@ impl Standing {
         self.distrust > 0
     }
 
+    fn is_to_be_remembered(&self, now: Duration) -> bool {
+        self.is_slow() || !self.recent.level(now).is_zero()
+    }
+
     fn is_idle(&self) -> bool {
         self.running == 0 && self.waiting == 0
+    }
+}
+
+/// Counts a turn less; who has none is not noted.
+fn one_less<K: Hash + Eq>(running: &mut HashMap<K, usize>, of: &K) {
+    if let Some(count) = running.get_mut(of) {
+        *count -= 1;
+        if *count == 0 {
+            running.remove(of);
+        }
     }
 }
 
@@ -187,7 +203,10 @@ impl Standing {
 pub(crate) struct Turns<J> {
     places: ByPace<Places>,
     parties: HashMap<Party, Standing>,
+    /// So many of them are remembered before those that need not be are looked for.
+    look_over_at: usize,
     by_plugin: HashMap<PluginName, usize>,
+    by_delivery_stream: HashMap<u64, usize>,
     by_account: HashMap<AccountId, AccountStanding>,
     pub(crate) shares: CpuShares,
     /// In the order in which they came.
@@ -207,7 +226,9 @@ impl<J> Turns<J> {
         Self {
             places: ByPace(places),
             parties: HashMap::new(),
+            look_over_at: LOOKED_OVER_MIN,
             by_plugin: HashMap::new(),
+            by_delivery_stream: HashMap::new(),
             by_account: HashMap::new(),
             shares: CpuShares::new(rules),
             waiting: VecDeque::new(),
@@ -293,6 +314,8 @@ impl<J> Turns<J> {
         self.places[pace].taken += 1;
         self.shares
             .begin(&party, held_back.unwrap_or_default(), now);
+        let of_stream = self.by_delivery_stream.entry(party.delivery_stream);
+        *of_stream.or_default() += 1;
         if let Some(plugin) = &party.plugin {
             *self.by_plugin.entry(plugin.clone()).or_default() += 1;
         }
@@ -381,14 +404,10 @@ impl<J> Turns<J> {
                 self.by_account.remove(&party.account);
             }
         }
-        if let Some(plugin) = &party.plugin
-            && let Some(running) = self.by_plugin.get_mut(plugin)
-        {
-            *running -= 1;
-            if *running == 0 {
-                self.by_plugin.remove(plugin);
-            }
+        if let Some(plugin) = &party.plugin {
+            one_less(&mut self.by_plugin, plugin);
         }
+        one_less(&mut self.by_delivery_stream, &party.delivery_stream);
         let Some(standing) = self.parties.get_mut(party) else {
             return;
         };
@@ -398,9 +417,22 @@ impl<J> Turns<J> {
         if was_quick {
             standing.distrust = standing.distrust.saturating_sub(1);
         }
+        self.look_over(now);
+    }
+
+    /// Forgets parties that have nothing to do, were not slow and used nothing lately; if that
+    /// leaves too many, all that have nothing to do.
+    fn look_over(&mut self, now: Duration) {
+        if self.parties.len() < self.look_over_at {
+            return;
+        }
+        self.parties
+            .retain(|_, standing| !standing.is_idle() || standing.is_to_be_remembered(now));
         if self.parties.len() > PARTIES_KEPT_MAX {
             self.parties.retain(|_, standing| !standing.is_idle());
         }
+        // So that all are looked at only once there are twice as many.
+        self.look_over_at = (self.parties.len() * 2).max(LOOKED_OVER_MIN);
     }
 
     /// Takes out every turn that waits.
@@ -422,9 +454,9 @@ impl<J> Turns<J> {
 
     /// Turns that a delivery stream has at the moment.
     pub(crate) fn running_of(&self, delivery_stream: u64) -> usize {
-        let of_it = self.parties.iter();
-        let of_it = of_it.filter(|(party, _)| party.delivery_stream == delivery_stream);
-        of_it.map(|(_, standing)| standing.running).sum()
+        let running = self.by_delivery_stream.get(&delivery_stream);
+        // Only who has one is noted.
+        running.copied().unwrap_or_default()
     }
 
     /// Turns on the threads of a group.
@@ -646,6 +678,25 @@ mod tests {
         assert_eq!(pace_at(&mut turns, NOW), Pace::Quick);
         assert_eq!(pace_at(&mut turns, pause - MOMENT * 20), Pace::Quick);
         assert_eq!(pace_at(&mut turns, pause + MOMENT * 20), Pace::Light);
+    }
+
+    #[test]
+    fn parties_that_used_nothing_lately_are_forgotten_and_busy_ones_are_not() {
+        let mut turns = Turns::new(ByPace::of(1, 1, 1), CpuRules::default());
+        let busy = party(1, "busy");
+        used(&mut turns, &busy, LIGHT_USE_MAX, NOW);
+        for stream in 2..5_000 {
+            let now = MOMENT * u32::try_from(stream).unwrap() / 10;
+            used(&mut turns, &party(stream, "light"), MOMENT / 100, now);
+            assert!(turns.parties.len() <= 3 * LOOKED_OVER_MIN);
+            assert_eq!(turns.running_of(stream), 0);
+        }
+        turns.ask(busy, false, 0, MOMENT * 500);
+        assert_eq!(
+            begin_at(&mut turns, MOMENT * 500).unwrap().pace,
+            Pace::Quick
+        );
+        assert_eq!((turns.running_of(1), turns.running_of(2)), (1, 0));
     }
 
     /// A small generator of numbers that repeat for a seed.
