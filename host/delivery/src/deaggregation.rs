@@ -93,7 +93,7 @@ impl Deaggregation {
                 return Err(Undivided::NotJson);
             }
             let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<IgnoredAny>();
-            if !values.next().is_some_and(|value| value.is_ok()) {
+            if values.next().is_none_or(|value| value.is_err()) {
                 return Err(Undivided::NotJson);
             }
             self.has_room(&found)?;

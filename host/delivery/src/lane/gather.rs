@@ -36,7 +36,7 @@ enum Woken {
 /// What came of gathering by one configuration.
 enum Gathered {
     /// Records that go together.
-    Cut(Cut),
+    Cut(Box<Cut>),
     /// Another configuration is in force, by which they are gathered anew.
     Reconfigured,
     /// There is nothing to gather any more, or the lane ends.
@@ -68,7 +68,7 @@ impl LaneStep {
             match self.gather_by(from, (&stream, plugin)).await? {
                 Gathered::Cut(cut) => {
                     let destination = stream.destination.clone();
-                    let open = OpenCut::decided(cut, destination, &stream.plan.zone);
+                    let open = OpenCut::decided(*cut, destination, &stream.plan.zone);
                     return Ok(Some(self.with_what_was_moved(open)));
                 }
                 Gathered::Nothing => return Ok(None),
@@ -120,7 +120,7 @@ impl LaneStep {
                 (Woken::Reconfigured, _) => return Ok(Gathered::Reconfigured),
                 (Woken::Close, Some(oldest)) => {
                     let plugin = plugin.map(|version| Pins::of(version, &stream.destination));
-                    return Ok(Gathered::Cut(Cut {
+                    return Ok(Gathered::Cut(Box::new(Cut {
                         number: self.lane.next_cut,
                         from: gathering.from,
                         to: gathering.to,
@@ -136,7 +136,7 @@ impl LaneStep {
                         ),
                         version_id: stream.version_id,
                         plugin,
-                    }));
+                    })));
                 }
                 // Nothing waits that could go by the version before.
                 (Woken::Close, None) => return Ok(Gathered::Reconfigured),

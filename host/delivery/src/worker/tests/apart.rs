@@ -168,7 +168,7 @@ fn many() -> Vec<Frame> {
             )
         })
         .collect();
-    records.chunks(500).map(|some| frame(some)).collect()
+    records.chunks(500).map(frame).collect()
 }
 
 #[test]
