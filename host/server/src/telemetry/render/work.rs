@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use delivery::DeliveryStatus;
+use wasm::GuestThreadCounts;
 
 use super::{Surroundings, gauge, head, line};
 
@@ -26,6 +27,41 @@ const OF_WORK: [OfWork; 3] = [
         |d| d.threads as u64,
     ),
 ];
+
+fn guest_threads(out: &mut String, threads: GuestThreadCounts) {
+    let mut one = |name: &str, help: &str, value: &dyn Display| gauge(out, name, help, value);
+    one(
+        "guest_threads_light",
+        "Threads at work for those alone who use little of the processors.",
+        &threads.light,
+    );
+    one(
+        "guest_threads_light_max",
+        "All of these.",
+        &threads.light_max,
+    );
+    one(
+        "guest_threads_quick",
+        "Threads of plugins at work.",
+        &threads.quick,
+    );
+    one(
+        "guest_threads_quick_max",
+        "All of these.",
+        &threads.quick_max,
+    );
+    one(
+        "guest_threads_slow",
+        "Threads at work for plugins that were found slow.",
+        &threads.slow,
+    );
+    one("guest_threads_slow_max", "All of these.", &threads.slow_max);
+    one(
+        "guest_turns_waiting",
+        "Batches that wait for a thread.",
+        &threads.waiting,
+    );
+}
 
 pub(super) fn work(out: &mut String, surroundings: &Surroundings<'_>) {
     let work = &surroundings.work;
@@ -61,37 +97,7 @@ pub(super) fn work(out: &mut String, surroundings: &Surroundings<'_>) {
         "Cuts that wait for memory or a place.",
         &work.waiting,
     );
-    one(
-        "guest_threads_light",
-        "Threads at work for those alone who use little of the processors.",
-        &threads.light,
-    );
-    one(
-        "guest_threads_light_max",
-        "All of these.",
-        &threads.light_max,
-    );
-    one(
-        "guest_threads_quick",
-        "Threads of plugins at work.",
-        &threads.quick,
-    );
-    one(
-        "guest_threads_quick_max",
-        "All of these.",
-        &threads.quick_max,
-    );
-    one(
-        "guest_threads_slow",
-        "Threads at work for plugins that were found slow.",
-        &threads.slow,
-    );
-    one("guest_threads_slow_max", "All of these.", &threads.slow_max);
-    one(
-        "guest_turns_waiting",
-        "Batches that wait for a thread.",
-        &threads.waiting,
-    );
+    guest_threads(out, threads);
     if surroundings.deliveries.is_empty() {
         return;
     }
