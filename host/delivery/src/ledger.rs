@@ -171,7 +171,7 @@ impl Ledger {
     fn give_one(&mut self) -> Option<SeatId> {
         let (id, passed) = self.choose()?;
         for id in passed {
-            self.waiting.pass(id);
+            self.waiting.pass(id, self.next);
         }
         let (asker, waiting) = self.waiting.remove(id)?;
         self.seat(id, asker, waiting.bytes);
@@ -198,8 +198,7 @@ impl Ledger {
                 Some(Obstacle::Own) => {}
                 Some(Obstacle::All) if waiting.passed >= PASSED_MAX => return None,
                 Some(obstacle @ (Obstacle::Slow | Obstacle::Account))
-                    if waiting.passed >= PASSED_MAX
-                        && self.fits_without_those_after(id, asker, waiting.bytes) =>
+                    if self.fits_without_those_after(id, asker, waiting) =>
                 {
                     if obstacle == Obstacle::Slow {
                         slow_may_pass = false;

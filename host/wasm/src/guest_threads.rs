@@ -239,9 +239,14 @@ fn keep(shared: &Arc<Shared>) {
         drop(state);
         let spawned = spawn(shared, pace);
         state = shared.lock();
+        if pace == Pace::Light {
+            state.turns.lacks_light(spawned.is_err());
+        }
         if let Err(error) = spawned {
             tracing::warn!(%error, "start a thread of plugins; it will be tried again");
             state.missing[pace] += 1;
+            // For what only the missing thread would have looked at.
+            shared.wake_next[Pace::Quick].notify_one();
             let waited = shared.wake_keeper.wait_timeout(state, SPAWN_PAUSE);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }

@@ -205,6 +205,9 @@ impl Turn {
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         state.turns.come_back(pace);
+        drop(state);
+        // A place may be left that was kept for it.
+        self.shared.wake();
     }
 
     /// For whom it is.

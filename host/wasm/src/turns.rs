@@ -205,6 +205,8 @@ pub(crate) struct Turns<J> {
     parties: HashMap<Party, Standing>,
     /// So many of them are remembered before those that need not be are looked for.
     look_over_at: usize,
+    /// A light thread is missing for longer, so that a free place says nothing.
+    lacks_light: bool,
     by_plugin: HashMap<PluginName, usize>,
     by_delivery_stream: HashMap<u64, usize>,
     by_account: HashMap<AccountId, AccountStanding>,
@@ -227,6 +229,7 @@ impl<J> Turns<J> {
             places: ByPace(places),
             parties: HashMap::new(),
             look_over_at: LOOKED_OVER_MIN,
+            lacks_light: false,
             by_plugin: HashMap::new(),
             by_delivery_stream: HashMap::new(),
             by_account: HashMap::new(),
@@ -269,7 +272,7 @@ impl<J> Turns<J> {
         if !self.has_thread(pace) {
             return None;
         }
-        let lends = pace == Pace::Quick && !self.has_thread(Pace::Light);
+        let lends = self.lends(pace);
         let mut first = None;
         for (index, waiting) in self.waiting.iter_mut().enumerate() {
             let party = &waiting.party;
@@ -328,13 +331,12 @@ impl<J> Turns<J> {
         if !self.has_thread(pace) {
             return None;
         }
-        // What waits for a light thread is looked for by the quick ones, too: they have it if no
-        // light one is free.
+        let lends = self.lends(pace);
         let of_pace = |waiting: &&Waiting<J>| {
             let standing = self.parties.get(&waiting.party);
-            standing.is_some_and(|standing| match waiting.wants(standing) {
-                Pace::Light => pace != Pace::Slow,
-                wanted => wanted == pace,
+            standing.is_some_and(|standing| {
+                let wanted = waiting.wants(standing);
+                wanted == pace || lends && wanted == Pace::Light
             })
         };
         let waiting = self.waiting.iter().filter(of_pace);
@@ -364,6 +366,16 @@ impl<J> Turns<J> {
         let places = &mut self.places[pace];
         places.returning -= 1;
         places.taken += 1;
+    }
+
+    /// Whether light turns may have these threads: the quick ones, where no light one is free.
+    fn lends(&self, pace: Pace) -> bool {
+        pace == Pace::Quick && (!self.has_thread(Pace::Light) || self.lacks_light)
+    }
+
+    /// A thread for light turns could not be started, or could again.
+    pub(crate) fn lacks_light(&mut self, lacks: bool) {
+        self.lacks_light = lacks;
     }
 
     /// Whether a new turn can have a place.
@@ -661,6 +673,19 @@ mod tests {
         );
         assert_eq!(order(&mut turns), [1, 1, 1]);
         assert_eq!(counts(&turns), [1, 2, 0, 1]);
+    }
+
+    /// A quick thread looked for it again and again without a pause.
+    #[test]
+    fn a_quick_thread_does_not_wait_for_a_turn_that_it_may_not_have() {
+        let mut turns = Turns::new(ByPace::of(1, 1, 1), CpuRules::default());
+        turns.ask(party(1, "light"), false, 1, NOW);
+        assert!(turns.begin(Pace::Quick, NOW).is_none());
+        assert_eq!(turns.opens_at(Pace::Quick, NOW), None);
+        assert!(turns.opens_at(Pace::Light, NOW).is_some());
+        turns.lacks_light(true);
+        assert!(turns.opens_at(Pace::Quick, NOW).is_some());
+        assert_eq!(turns.begin(Pace::Quick, NOW).unwrap().job, 1);
     }
 
     #[test]

@@ -39,6 +39,8 @@ pub(super) struct HandOver<'a> {
     room: Arc<Room>,
     /// Whether a put of it was slow.
     pub(super) was_slow: bool,
+    /// It is shown that the destination does not answer.
+    is_shown: bool,
 }
 
 /// Objects of partitions that are put at the same time.
@@ -83,6 +85,7 @@ impl<'a> HandOver<'a> {
             is_slow: false,
             room,
             was_slow: false,
+            is_shown: false,
         })
     }
 
@@ -382,9 +385,12 @@ impl<'a> HandOver<'a> {
         quick: (Duration, bool),
     ) -> Result<T, Halt> {
         let answered = self.until_answered(put, quick).await;
-        self.room.hangs(false);
-        if matches!(answered, Ok(_) | Err(Halt::Anew | Halt::SlowPut)) {
-            self.lane.state.has_no_stuck_cut();
+        // What else is shown of the cut stays: an operator may be about to decide.
+        if std::mem::replace(&mut self.is_shown, false) {
+            self.room.hangs(false);
+            if matches!(answered, Ok(_) | Err(Halt::Anew | Halt::SlowPut)) {
+                self.lane.state.has_no_stuck_cut();
+            }
         }
         answered
     }
@@ -394,7 +400,7 @@ impl<'a> HandOver<'a> {
         put: impl Future<Output = T>,
         (quick_max, is_request): (Duration, bool),
     ) -> Result<T, Halt> {
-        let (begun, mut hangs) = (Instant::now(), false);
+        let begun = Instant::now();
         let mut put = std::pin::pin!(put);
         tokio::select! {
             created = &mut put => return Ok(created),
@@ -413,7 +419,7 @@ impl<'a> HandOver<'a> {
             }
             if let Some(shown) = self.sink.hangs(begun.elapsed()) {
                 self.takes_long_since(&shown);
-                if !std::mem::replace(&mut hangs, true) {
+                if !std::mem::replace(&mut self.is_shown, true) {
                     self.room.hangs(true);
                 }
             }

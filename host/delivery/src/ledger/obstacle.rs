@@ -4,6 +4,7 @@ use super::{
     Asker, CUTS_MAX, CUTS_PER_PLUGIN_MAX, CUTS_PER_STREAM_MAX, Ledger, SLOW_CUTS_PER_ACCOUNT_MAX,
     SLOW_PART, Seat, SeatId,
 };
+use crate::ledger::queues::Waiting;
 
 /// What stands in the way of a seat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,10 +30,21 @@ impl Ledger {
         self.limits.bytes_max() / SLOW_PART as u64
     }
 
-    /// Whether a slow cut that waits would find a seat with so many bytes if those that are slow
-    /// and asked after it had none, but for those that hang: nobody knows when they end.
-    pub(super) fn fits_without_those_after(&self, id: SeatId, asker: &Asker, bytes: u64) -> bool {
-        let after = |(seat, it): &(&SeatId, &Seat)| **seat > id && it.asker.is_slow && !it.hangs;
+    /// Whether a slow cut that waits was passed often enough, and would find a seat if those that are
+    /// slow and asked after it had none. Those do not count that hang, as nobody knows when they
+    /// end; but of those that had not asked by then, all do, so that it does not go on for ever.
+    pub(super) fn fits_without_those_after(
+        &self,
+        id: SeatId,
+        asker: &Asker,
+        waiting: &Waiting,
+    ) -> bool {
+        let (bytes, Some(enough_at)) = (waiting.bytes, waiting.enough_at) else {
+            return false;
+        };
+        let after = |(seat, it): &(&SeatId, &Seat)| {
+            **seat > id && it.asker.is_slow && !(it.hangs && **seat < enough_at)
+        };
         let (mut of_account, mut of_all) = (self.of_account(asker.account), self.all);
         for (_, seat) in self.seats.iter().filter(after) {
             let part = seat.holding();

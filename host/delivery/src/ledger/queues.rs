@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 
-use super::{Asker, SeatId};
+use super::{Asker, PASSED_MAX, SeatId};
 
 /// One who waits.
 #[derive(Debug)]
@@ -13,6 +13,8 @@ pub(super) struct Waiting {
     pub(super) bytes: u64,
     /// How many others have passed it.
     pub(super) passed: u32,
+    /// Who had asked when that were enough: the first that had not.
+    pub(super) enough_at: Option<SeatId>,
 }
 
 /// In the order in which they came.
@@ -31,7 +33,11 @@ impl Queues {
 
     /// Puts one at the end of its queue. Each comes with a higher number than those before.
     pub(super) fn push(&mut self, id: SeatId, asker: Asker, bytes: u64) {
-        let waiting = Waiting { bytes, passed: 0 };
+        let waiting = Waiting {
+            bytes,
+            passed: 0,
+            enough_at: None,
+        };
         let queue = self.by_asker.entry(asker.clone()).or_default();
         queue.insert(id, waiting);
         self.askers.insert(id, asker);
@@ -52,12 +58,15 @@ impl Queues {
         Some((asker, waiting))
     }
 
-    /// One was passed by another.
-    pub(super) fn pass(&mut self, id: SeatId) {
+    /// One was passed by another; `next` asks next.
+    pub(super) fn pass(&mut self, id: SeatId, next: SeatId) {
         let queue = self.askers.get(&id);
         let queue = queue.and_then(|asker| self.by_asker.get_mut(asker));
         if let Some(waiting) = queue.and_then(|queue| queue.get_mut(&id)) {
             waiting.passed = waiting.passed.saturating_add(1);
+            if waiting.passed >= PASSED_MAX {
+                waiting.enough_at.get_or_insert(next);
+            }
         }
     }
 

@@ -1,3 +1,5 @@
+use std::collections::VecDeque;
+
 use super::*;
 
 const MIB: u64 = 1024 * 1024;
@@ -260,6 +262,34 @@ fn slow_cuts_go_on_passing_one_that_waits_for_a_cut_which_hangs() {
         ledger.leave(holder);
         assert_eq!(ledger.give(), [large]);
     }
+}
+
+/// Each that passed it hung for a while, too, so that it was passed for ever.
+#[test]
+fn those_that_begin_to_hang_later_do_not_pass_a_large_slow_cut_for_ever() {
+    let mut ledger = ledger();
+    let before = ledger.ask(slow_of("000000000000", 1), 30);
+    assert_eq!(ledger.give(), [before]);
+    let large = ledger.ask(slow_of("000000000000", 2), 50);
+    let mut holders = VecDeque::from([before]);
+    for stream in 10..1_000 {
+        let small = ledger.ask(slow_of("000000000000", stream), 1);
+        let given = ledger.give();
+        if given.is_empty() {
+            break;
+        }
+        assert_eq!(given, [small]);
+        ledger.hangs(small, true);
+        holders.push_back(small);
+        if holders.len() > 3 {
+            ledger.leave(holders.pop_front().unwrap());
+        }
+    }
+    for holder in holders {
+        assert!(!ledger.give().contains(&large));
+        ledger.leave(holder);
+    }
+    assert_eq!(ledger.give()[..1], [large]);
 }
 
 #[test]
