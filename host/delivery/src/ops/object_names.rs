@@ -67,8 +67,8 @@ async fn check_place(
             .fold(0, |longest, key: &String| longest.max(key.len()));
         if bytes > OBJECT_KEY_BYTES_MAX {
             return Err(invalid_argument(format!(
-                "{whose}{member} is too long: with the name of an object it has up to {bytes} bytes, \
-                 and the key of an object can have {OBJECT_KEY_BYTES_MAX}."
+                "{whose}{member} is too long: with the name of an object it has up to {bytes} \
+                 bytes, and the key of an object can have {OBJECT_KEY_BYTES_MAX}."
             )));
         }
         for key in keys {
