@@ -242,6 +242,37 @@ async fn a_stream_gives_its_records_and_each_shard_has_objects_of_its_partitions
     service.stop().await;
 }
 
+fn change(version: &str, more: Value) -> Value {
+    json!({
+        "DeliveryStreamName": "events",
+        "CurrentDeliveryStreamVersionId": version,
+        "DestinationId": "destinationId-000000000001",
+        "ExtendedS3DestinationUpdate": more,
+    })
+}
+
+/// Changes of a delivery stream with partitions, and what is said of each.
+fn refused_changes() -> [(Value, &'static str); 4] {
+    [
+        (
+            json!({"DynamicPartitioningConfiguration": {"Enabled": false}}),
+            "cannot be disabled",
+        ),
+        (
+            json!({"Prefix": "plain/"}),
+            "S3 Prefix should contain Dynamic Partitioning",
+        ),
+        (
+            json!({"ProcessingConfiguration": {"Enabled": false}}),
+            "!{partitionKeyFromQuery:customer}",
+        ),
+        (
+            json!({"BufferingHints": {"SizeInMBs": 5, "IntervalInSeconds": 60}}),
+            "BufferingHints.SizeInMBs must be at least 64 when Dynamic Partitioning is enabled.",
+        ),
+    ]
+}
+
 #[tokio::test]
 async fn what_was_configured_is_described_and_partitioning_is_neither_begun_nor_ended_later() {
     let mut more = partitioned(PREFIX, QUERY, &[DEAGGREGATION]);
@@ -269,14 +300,6 @@ async fn what_was_configured_is_described_and_partitioning_is_neither_begun_nor_
         partitioning(60)
     );
     assert_eq!(destination["BufferingHints"]["SizeInMBs"], 64);
-    let change = |version: &str, more: Value| {
-        json!({
-            "DeliveryStreamName": "events",
-            "CurrentDeliveryStreamVersionId": version,
-            "DestinationId": "destinationId-000000000001",
-            "ExtendedS3DestinationUpdate": more,
-        })
-    };
     let longer = json!({"DynamicPartitioningConfiguration": {
         "RetryOptions": {"DurationInSeconds": 7_200}
     }});
@@ -286,24 +309,7 @@ async fn what_was_configured_is_described_and_partitioning_is_neither_begun_nor_
         destination["DynamicPartitioningConfiguration"],
         partitioning(7_200)
     );
-    for (more, told) in [
-        (
-            json!({"DynamicPartitioningConfiguration": {"Enabled": false}}),
-            "cannot be disabled",
-        ),
-        (
-            json!({"Prefix": "plain/"}),
-            "S3 Prefix should contain Dynamic Partitioning",
-        ),
-        (
-            json!({"ProcessingConfiguration": {"Enabled": false}}),
-            "!{partitionKeyFromQuery:customer}",
-        ),
-        (
-            json!({"BufferingHints": {"SizeInMBs": 5, "IntervalInSeconds": 60}}),
-            "BufferingHints.SizeInMBs must be at least 64 when Dynamic Partitioning is enabled.",
-        ),
-    ] {
+    for (more, told) in refused_changes() {
         let refusal = client.refusal(UPDATE, change("2", more.clone())).await;
         assert_eq!(refusal.code, "InvalidArgumentException", "{more}");
         assert!(refusal.message.contains(told), "{more}: {refusal:?}");
@@ -325,36 +331,29 @@ async fn what_was_configured_is_described_and_partitioning_is_neither_begun_nor_
     service.stop().await;
 }
 
-#[tokio::test]
-async fn partitions_that_cannot_be_found_are_refused_before_there_is_a_record() {
-    let service = Service::start().await;
-    let client = service.client();
-    let with = |prefix: &str, processors: &[(&str, &[(&str, &str)])]| {
-        json!({
-            "Prefix": prefix,
-            "ErrorOutputPrefix": "failed/",
-            "DynamicPartitioningConfiguration": {"Enabled": true},
-            "ProcessingConfiguration": processing(processors),
-        })
-    };
+const ONE_KEY: &str = "!{partitionKeyFromQuery:a}/";
+
+fn with(prefix: &str, processors: &[(&str, &[(&str, &str)])]) -> Value {
+    json!({
+        "Prefix": prefix,
+        "ErrorOutputPrefix": "failed/",
+        "DynamicPartitioningConfiguration": {"Enabled": true},
+        "ProcessingConfiguration": processing(processors),
+    })
+}
+
+/// Prefixes and queries that do not fit, and what is said of each.
+fn refused_prefixes() -> Vec<(Value, &'static str)> {
     let query = extraction("{a: .a}");
     let extracts = ("MetadataExtraction", &query[..]);
-    let one = "!{partitionKeyFromQuery:a}/";
-    let delimited = |text| [("SubRecordType", "DELIMITED"), ("Delimiter", text)];
-    let (good, bad) = (delimited("IyMjIw=="), delimited("####"));
-    let other_engine = [
-        ("MetadataExtractionQuery", "."),
-        ("JsonParsingEngine", "JQ-1.7"),
-    ];
-    let of_engine = [("JsonParsingEngine", "JQ-1.6")];
-    let (wrong, unknown) = (extraction("{a: .a"), extraction("{a: now}"));
+    let one = ONE_KEY;
     let more_keys = extraction("{a: .a, b: .b}");
     let mut no_error_prefix = with(one, &[extracts]);
     no_error_prefix
         .as_object_mut()
         .unwrap()
         .remove("ErrorOutputPrefix");
-    for (more, told) in [
+    vec![
         (
             with("plain/", &[extracts]),
             "S3 Prefix should contain Dynamic Partitioning namespaces when Dynamic Partitioning is \
@@ -378,6 +377,23 @@ async fn partitions_that_cannot_be_found_are_refused_before_there_is_a_record() 
             "MetaDataExtraction JQ Query can't contain keys that are not present in the S3 Prefix \
              expression",
         ),
+    ]
+}
+
+/// Processors that cannot be, and what is said of each.
+fn refused_processors() -> Vec<(Value, &'static str)> {
+    let query = extraction("{a: .a}");
+    let extracts = ("MetadataExtraction", &query[..]);
+    let one = ONE_KEY;
+    let delimited = |text| [("SubRecordType", "DELIMITED"), ("Delimiter", text)];
+    let (good, bad) = (delimited("IyMjIw=="), delimited("####"));
+    let other_engine = [
+        ("MetadataExtractionQuery", "."),
+        ("JsonParsingEngine", "JQ-1.7"),
+    ];
+    let of_engine = [("JsonParsingEngine", "JQ-1.6")];
+    let (wrong, unknown) = (extraction("{a: .a"), extraction("{a: now}"));
+    vec![
         (
             with(one, &[("MetadataExtraction", &other_engine)]),
             "MetaDataExtraction JSON Parsing Engine has to be one of JQ-1.6",
@@ -427,7 +443,14 @@ async fn partitions_that_cannot_be_found_are_refused_before_there_is_a_record() 
             ),
             "RecordDeAggregation beside Decompression is not supported.",
         ),
-    ] {
+    ]
+}
+
+#[tokio::test]
+async fn partitions_that_cannot_be_found_are_refused_before_there_is_a_record() {
+    let service = Service::start().await;
+    let client = service.client();
+    for (more, told) in [refused_prefixes(), refused_processors()].concat() {
         let input = json!({
             "DeliveryStreamName": "new",
             "ExtendedS3DestinationConfiguration": destination(more.clone()),

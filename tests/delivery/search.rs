@@ -54,17 +54,18 @@ async fn each_record_is_a_document_of_the_index_of_its_day() {
         cluster.documents(),
         [r#"{"a":1}"#, r#"{"a":2}"#, r#"{"a":2}"#]
     );
-    let state = cluster.state();
-    assert_eq!(state.sizes, [3]);
-    let mut ids = BTreeSet::new();
-    for action in &state.actions {
-        // The clock of these tests.
-        assert_eq!(action["create"]["_index"], "logs-2023-11-14");
-        assert!(action["create"].get("_type").is_none());
-        ids.insert(action["create"]["_id"].as_str().unwrap());
+    {
+        let state = cluster.state();
+        assert_eq!(state.sizes, [3]);
+        let mut ids = BTreeSet::new();
+        for action in &state.actions {
+            // The clock of these tests.
+            assert_eq!(action["create"]["_index"], "logs-2023-11-14");
+            assert!(action["create"].get("_type").is_none());
+            ids.insert(action["create"]["_id"].as_str().unwrap());
+        }
+        assert_eq!(ids.len(), 3);
     }
-    assert_eq!(ids.len(), 3);
-    drop(state);
     let page = client.delivery(NAME).await;
     assert_eq!(
         (counts(&page), &page["endpoint"]),
@@ -118,8 +119,7 @@ async fn a_document_that_does_not_fit_is_alone_in_the_error_output() {
     );
     assert_eq!(line["errorMessage"], "mapper_parsing_exception: so it is");
     assert_eq!(line["rawData"], base64(bad));
-    let state = cluster.state();
-    let of_bad = &state.actions[1]["create"];
+    let of_bad = cluster.state().actions[1]["create"].clone();
     assert_eq!(
         (
             &line["esDocumentId"],
@@ -128,7 +128,6 @@ async fn a_document_that_does_not_fit_is_alone_in_the_error_output() {
         ),
         (&of_bad["_id"], &of_bad["_index"], &json!(""))
     );
-    drop(state);
     let page = client.delivery(NAME).await;
     assert_eq!(counts(&page), [3, 2, 1, 0, 0]);
     assert_eq!(

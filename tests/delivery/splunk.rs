@@ -221,7 +221,8 @@ async fn what_may_pass_is_tried_again() {
 /// Records would be indexed again and again where nothing acknowledges them.
 #[tokio::test]
 async fn a_token_that_does_not_do_pauses_until_that_is_changed_here_or_there() {
-    let turns: [(&str, fn(&Collector, bool)); 3] = [
+    type Turn = fn(&Collector, bool);
+    let turns: [(&str, Turn); 3] = [
         ("Splunk.DisabledToken", |it, is| it.state().is_disabled = is),
         ("Splunk.DisabledAck", |it, is| it.state().acknowledges = !is),
         ("Splunk.InvalidToken", |it, is| {
