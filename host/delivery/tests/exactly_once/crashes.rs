@@ -15,6 +15,7 @@ use store::disk::simulated::{
     AfterFailedSync, Call, Failure, Fault, Random, Replay, SimulatedDisk, Survival,
 };
 use tokio::task::JoinSet;
+use wire::ApiError;
 
 use crate::buckets::{Buckets, Does, Put};
 use crate::check::{BACKUP, Through, check, check_backup};
@@ -150,13 +151,18 @@ fn partitioned(bucket: &str, plugin: Option<&str>) -> Value {
     destination
 }
 
-/// Records a run in which several producers put while cuts are made, with another destination
-/// half way.
-async fn record(ground: Ground, case: Case) -> Run {
-    let ledger = Ledger::default();
-    ground.disk.record();
-    ground.buckets.note_changes_of(&ground.disk);
-    let world = World::open(ground.clone()).await;
+/// What a run begins with.
+fn first_destination(case: Case) -> Value {
+    if let Some(to) = case.to {
+        return match to {
+            To::Endpoint => http_destination("first", case.plugin),
+            To::Splunk => splunk_destination("first", case.plugin),
+            To::Cluster => cluster_destination("first", case.plugin),
+        };
+    }
+    if case.partitions {
+        return partitioned("first", case.plugin);
+    }
     let mut first = destination("first", "a/");
     first["ProcessingConfiguration"] = processing(case.plugin);
     let processors = first["ProcessingConfiguration"]["Processors"].as_array_mut();
@@ -176,15 +182,49 @@ async fn record(ground: Ground, case: Case) -> Run {
         let members = first["S3BackupConfiguration"].as_object_mut().unwrap();
         members.remove("ProcessingConfiguration");
     }
+    first
+}
+
+/// Configures another destination of its kind.
+async fn change_destination(world: &World, case: Case) -> Result<(), ApiError> {
+    let mut second = json!({
+        "Prefix": "b/", "CompressionFormat": "UNCOMPRESSED",
+        "BufferingHints": {"SizeInMBs": 1, "IntervalInSeconds": 900},
+    });
     if case.partitions {
-        first = partitioned("first", case.plugin);
+        second["Prefix"] = json!("b/k=!{partitionKeyFromQuery:k}/");
+        second["BufferingHints"]["SizeInMBs"] = json!(64);
     }
-    if let Some(to) = case.to {
-        first = match to {
-            To::Endpoint => http_destination("first", case.plugin),
-            To::Splunk => splunk_destination("first", case.plugin),
-            To::Cluster => cluster_destination("first", case.plugin),
-        };
+    if case.backs_up {
+        second["S3BackupUpdate"] = json!({"Prefix": "into/"});
+    }
+    match case.to {
+        Some(To::Endpoint) => {
+            let packed = json!({"RequestConfiguration": {"ContentEncoding": "GZIP"}});
+            let member = "HttpEndpointDestinationUpdate";
+            world.update_as(member, 1, &packed).await
+        }
+        Some(To::Splunk) => {
+            let other = json!({"S3Update": {"CompressionFormat": "GZIP"}});
+            world.update_as("SplunkDestinationUpdate", 1, &other).await
+        }
+        Some(To::Cluster) => {
+            let other = json!({"IndexRotationPeriod": "OneHour"});
+            let member = "AmazonopensearchserviceDestinationUpdate";
+            world.update_as(member, 1, &other).await
+        }
+        None => world.update(1, &second).await,
+    }
+}
+
+/// Records a run in which several producers put while cuts are made, with another destination
+/// half way.
+async fn record(ground: Ground, case: Case) -> Run {
+    let ledger = Ledger::default();
+    ground.disk.record();
+    ground.buckets.note_changes_of(&ground.disk);
+    let world = World::open(ground.clone()).await;
+    if case.to.is_some() {
         ground
             .buckets
             .rule(|call, bucket| match (bucket, call % 6) {
@@ -194,39 +234,13 @@ async fn record(ground: Ground, case: Case) -> Run {
                 _ => Does::Well,
             });
     }
+    let first = first_destination(case);
     world.create(case.origin, &first).await;
     let from = case.failing_sync.map_or(0, |_| ground.disk.recorded());
     let rounds = plan_failure(&ground, case);
     for round in 0..rounds {
         if round == rounds / 2 {
-            let mut second = json!({
-                "Prefix": "b/", "CompressionFormat": "UNCOMPRESSED",
-                "BufferingHints": {"SizeInMBs": 1, "IntervalInSeconds": 900},
-            });
-            if case.partitions {
-                second["Prefix"] = json!("b/k=!{partitionKeyFromQuery:k}/");
-                second["BufferingHints"]["SizeInMBs"] = json!(64);
-            }
-            if case.backs_up {
-                second["S3BackupUpdate"] = json!({"Prefix": "into/"});
-            }
-            let updated = match case.to {
-                Some(To::Endpoint) => {
-                    let packed = json!({"RequestConfiguration": {"ContentEncoding": "GZIP"}});
-                    let member = "HttpEndpointDestinationUpdate";
-                    world.update_as(member, 1, &packed).await
-                }
-                Some(To::Splunk) => {
-                    let other = json!({"S3Update": {"CompressionFormat": "GZIP"}});
-                    world.update_as("SplunkDestinationUpdate", 1, &other).await
-                }
-                Some(To::Cluster) => {
-                    let other = json!({"IndexRotationPeriod": "OneHour"});
-                    let member = "AmazonopensearchserviceDestinationUpdate";
-                    world.update_as(member, 1, &other).await
-                }
-                None => world.update(1, &second).await,
-            };
+            let updated = change_destination(&world, case).await;
             assert!(updated.is_ok() || case.failing_sync.is_some());
         }
         let producer = async |number: u32| {
