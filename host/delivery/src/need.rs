@@ -52,6 +52,8 @@ const PARTITIONS_BYTES_MIN: u64 = 8 * 1024 * 1024;
 pub struct Need {
     /// Frames that were read, and the batch that is made of them.
     pub records: u64,
+    /// An answer, which is read while the request is there: none where nothing is sent.
+    pub answer: u64,
     /// All of it, if it becomes what most cuts become.
     pub likely: u64,
 }
@@ -73,7 +75,10 @@ impl Need {
         let batch = batch.min(cut.bytes);
         let records = frames + batch;
         let cut = &as_unpacked(cut, destination);
-        let becomes = match Envelope::of(destination) {
+        let envelope = Envelope::of(destination);
+        let answer = envelope.as_ref().map(Envelope::answer_bytes_max);
+        let answer = answer.map_or(0, |bytes| bytes as u64);
+        let becomes = match envelope {
             None => {
                 let packed = match destination.partitioning {
                     // They are packed when they end.
@@ -82,13 +87,14 @@ impl Need {
                 };
                 packed.min(cut.object_bytes_max)
             }
-            Some(envelope) => request_bytes(cut, &envelope),
+            Some(envelope) => envelope.bytes_likely((cut.records, cut.bytes)),
         };
         let becomes = becomes + backup_bytes(cut, destination);
         let begun = BEGUN_BYTES + compressor_bytes(destination.compression);
         Self {
             records,
-            likely: records + begun + becomes,
+            answer,
+            likely: records + begun + becomes + answer,
         }
     }
 
@@ -221,12 +227,6 @@ fn unpacking_bytes_max(plugin: Option<&Pins>, destination: &Destination) -> u64 
     };
     let unpacked = destination.decompression.as_ref();
     unpacked.map_or(0, |it| it.bytes_max() + object + FAILED_BATCH_BYTES_MAX)
-}
-
-/// Bytes of the requests of a cut that are in memory at a time, if its records become about what
-/// they are, and of an answer.
-fn request_bytes(cut: &Cut, envelope: &Envelope) -> u64 {
-    envelope.answer_bytes_max() as u64 + envelope.bytes_likely((cut.records, cut.bytes))
 }
 
 /// Bytes that the records of a cut are packed to, if they become about what they are.

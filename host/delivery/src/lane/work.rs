@@ -37,7 +37,8 @@ use crate::user_records;
 use crate::worker::Worker;
 
 impl Done {
-    /// What a cut became that is worked on to its end. The room is as large as what is left of it.
+    /// What a cut became that is worked on to its end. The room is as large as what is left of it,
+    /// with an answer to it.
     fn of(working: Working) -> Self {
         let mut worker = working.worker;
         let done = Self {
@@ -46,7 +47,7 @@ impl Done {
             settled: worker.settled().cloned(),
             label: working.label,
         };
-        working.room.end_work(done.bytes());
+        working.room.end_work(done.bytes() + working.answer_bytes);
         done
     }
 
@@ -107,8 +108,9 @@ struct Working {
     worker: Worker,
     party: Party,
     room: Arc<Room>,
-    /// The most that it can need.
+    /// The most that it can need, and bytes of an answer within that.
     most: u64,
+    answer_bytes: u64,
     label: String,
     /// A call of an earlier try of it was cut short, so that it waits for slow threads to its end:
     /// however quick what comes before that call is, it must not come to it on a quick thread
@@ -127,8 +129,8 @@ impl Work {
         handing: &mut HandOver<'_>,
     ) -> Result<Done, Halt> {
         let (cut, destination) = (&open.cut, &open.destination);
-        let besides = Need::of(cut, destination).records;
-        let mut working = self.begin(open, past, room, besides).await?;
+        let need = Need::of(cut, destination);
+        let mut working = self.begin(open, past, room, need).await?;
         working.is_slow = handing.is_slow;
         let mut read = self.read_on(cut.from).await?;
         loop {
@@ -190,8 +192,8 @@ impl Work {
         open: &OpenCut,
         room: &Arc<Room>,
     ) -> Result<Done, Halt> {
-        let besides = Need::of_held(&open.cut, &open.destination).records;
-        let mut working = self.begin(open, Past::default(), room, besides).await?;
+        let need = Need::of_held(&open.cut, &open.destination);
+        let mut working = self.begin(open, Past::default(), room, need).await?;
         working.worker.add(frames);
         working.worker.add_no_more();
         while working.worker.has_more() {
@@ -231,7 +233,7 @@ impl Work {
         open: &OpenCut,
         past: Past,
         room: &Arc<Room>,
-        besides: u64,
+        need: Need,
     ) -> Result<Working, StepError> {
         let (cut, destination) = (&open.cut, &open.destination);
         let transform = destination.transform.clone();
@@ -252,7 +254,7 @@ impl Work {
         };
         let allowance = Allowance {
             room: Arc::clone(room),
-            besides,
+            besides: need.records + need.answer,
         };
         let partitions = self.partitions(open, task.object_bytes_max)?;
         let Past { settled, answers } = past;
@@ -274,6 +276,7 @@ impl Work {
                 party: self.party(destination)?,
                 room: Arc::clone(room),
                 most,
+                answer_bytes: need.answer,
                 label,
                 is_slow: false,
             })
