@@ -8,6 +8,7 @@ mod layout_1;
 mod layout_2;
 mod layout_3;
 mod layout_4;
+mod object_bytes;
 mod put_1;
 mod stream_row;
 

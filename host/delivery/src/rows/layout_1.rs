@@ -5,9 +5,9 @@ use bincode::Decode;
 
 use super::destination_1::FirstDestination;
 use super::lane_row::{CutRow, LaneRow};
+use super::object_bytes;
 use crate::answers::Answers;
 use crate::counts::{Counts, VersionCounts};
-use crate::cut;
 use crate::open_cut::{Before, Put, Skip, Way};
 use crate::pins::PinsRow;
 use crate::settled::Settled;
@@ -73,7 +73,7 @@ impl FirstCutRow {
             unpacked: None,
             divided: 0,
             bytes: self.bytes,
-            object_bytes_max: cut::object_bytes_max(self.bytes),
+            object_bytes_max: object_bytes::without_backup(self.bytes),
             version_id: self.version_id,
             plugin: self.plugin,
             destination: self.destination.in_force(),

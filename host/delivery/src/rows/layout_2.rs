@@ -5,10 +5,10 @@ use bincode::Decode;
 
 use super::destination_1::FirstDestination;
 use super::lane_row::{CutRow, LaneRow, MovedRow};
+use super::object_bytes;
 use super::put_1::FirstPut;
 use crate::answers::Answers;
 use crate::counts::{Counts, VersionCounts};
-use crate::cut;
 use crate::open_cut::{Before, Way};
 use crate::pins::PinsRow;
 use crate::settled::Settled;
@@ -76,7 +76,7 @@ impl SecondCutRow {
             unpacked: None,
             divided: 0,
             bytes: self.bytes,
-            object_bytes_max: cut::object_bytes_max(self.bytes),
+            object_bytes_max: object_bytes::without_backup(self.bytes),
             version_id: self.version_id,
             plugin: self.plugin,
             destination: self.destination.in_force(),

@@ -5,9 +5,9 @@ use bincode::Decode;
 
 use super::destination_2::SecondDestination;
 use super::lane_row::{CutRow, LaneRow, LetGoRow, MovedRow};
+use super::object_bytes;
 use crate::answers::{Answers, Refused, Trying};
 use crate::counts::{Counts, VersionCounts};
-use crate::need;
 use crate::open_cut::{Before, Put, Way};
 use crate::pins::PinsRow;
 use crate::settled::Settled;
@@ -81,7 +81,7 @@ impl FourthCutRow {
             unpacked: self.unpacked,
             divided: 0,
             bytes: self.bytes,
-            object_bytes_max: need::object_bytes_max((self.bytes, None), &destination),
+            object_bytes_max: object_bytes::of(self.bytes, &destination),
             version_id: self.version_id,
             plugin: self.plugin,
             destination,
