@@ -229,7 +229,7 @@ impl<'a> HandOver<'a> {
 
     async fn hand(&mut self, piece: Piece) -> Result<(), Halt> {
         if self.is_taken(&piece) {
-            self.there = self.there.and(piece.holds);
+            self.is_there(piece.part, piece.holds, true);
             return Ok(());
         }
         let quick_max = quick_put_max(piece.content.content_length())?;
@@ -261,11 +261,8 @@ impl<'a> HandOver<'a> {
         let lane = &mut *self.lane;
         match answer {
             Answer::Delivered(name) => {
-                self.there = self.there.and(holds);
-                if is_request {
-                    self.there = self.there.with_request(part);
-                }
-                lane.puts.there = lane.puts.there.or(self.there);
+                self.is_there(part, holds, is_request);
+                let lane = &mut *self.lane;
                 lane.puts.untouched = false;
                 lane.state.put(name);
                 if is_request && self.sink.knows_nothing_again() {
@@ -310,6 +307,16 @@ impl<'a> HandOver<'a> {
                 Err(StepError::Failed(why).into())
             }
         }
+    }
+
+    /// A piece is known to be there. What it holds is not lost if the rest is given up.
+    fn is_there(&mut self, part: u16, holds: Counts, is_request: bool) {
+        self.there = self.there.and(holds);
+        if is_request {
+            self.there = self.there.with_request(part);
+        }
+        let puts = &mut self.lane.puts;
+        puts.there = puts.there.or(self.there);
     }
 
     /// A piece was not taken: it is tried again while there is time for that, and refused after it.
