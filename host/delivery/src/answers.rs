@@ -204,7 +204,12 @@ impl Answers {
     fn goes_on(&self, trying: Trying, part: u16) -> bool {
         let is_refused =
             |last: &Refused| last.to == trying.part && last.to.checked_add(1) == Some(part);
-        trying.part == part || self.refused.last().is_some_and(is_refused)
+        let is_in_part = |last: &RefusedRecords| {
+            last.part == trying.part && last.part.checked_add(1) == Some(part)
+        };
+        trying.part == part
+            || self.refused.last().is_some_and(is_refused)
+            || self.records.last().is_some_and(is_in_part)
     }
 
     fn refuse(&mut self, part: u16, fault: &Fault, (attempts, now): (u32, Timestamp)) {
@@ -343,6 +348,31 @@ mod tests {
         // Another one was taken meanwhile.
         let answers = answers.after_failure(failed(3, &no), Timestamp(300_002));
         assert_eq!(answers.refused(3), None);
+    }
+
+    #[test]
+    fn a_cluster_that_takes_some_records_costs_a_cut_its_time_once() {
+        let busy = fault("busy");
+        let some = [RecordFault {
+            record: 2,
+            code: "429".to_owned(),
+            message: "busy".to_owned(),
+        }];
+        let mut answers = Answers::default();
+        for attempt in 1..=5 {
+            assert_eq!(answers.records_of(0), None);
+            let now = Timestamp(attempt * 60_000);
+            answers = answers.after_failure_of(failed(0, &busy), &some, now);
+        }
+        assert_eq!(answers.records_of(0).unwrap().attempts, 5);
+        let now = Timestamp(300_001);
+        let in_part = answers.after_failure_of(failed(1, &busy), &some, now);
+        assert_eq!(in_part.records_of(1).unwrap().attempts, 1);
+        let whole = answers.after_failure(failed(1, &busy), now);
+        assert_eq!(whole.refused(1).unwrap().attempts, 1);
+        // Another one was taken meanwhile.
+        let later = answers.after_failure_of(failed(3, &busy), &some, now);
+        assert_eq!(later.records_of(3), None);
     }
 
     #[test]
