@@ -164,6 +164,7 @@ async fn a_collector_that_restarts_gets_once_more_what_it_has_not_acknowledged()
 async fn what_is_not_taken_or_acknowledged_in_the_time_for_it_is_in_the_error_output() {
     for (does, code, is_passed) in [
         (Does::LoseAck, "Splunk.AckTimeout", true),
+        (Does::NoNumber, "Splunk.AcknowledgementsDisabled", false),
         (Does::Nothing, "Splunk.ConnectionClosed", false),
         (Does::Refuse(503, 9), "Splunk.IndexerBusy", false),
         (Does::Refuse(500, 8), "Splunk.ServerError", false),
@@ -256,27 +257,6 @@ async fn a_token_that_does_not_do_pauses_until_that_is_changed_here_or_there() {
         assert_eq!(service.objects(BUCKET), []);
         assert_eq!(counts(&client.delivery(NAME).await), [1, 1, 0, 0, 0]);
     }
-}
-
-#[tokio::test]
-async fn acknowledgements_that_are_turned_off_meanwhile_pause_after_one_request() {
-    let collector = Collector::doing(&[Does::NoNumber]).await;
-    let (_service, client) = collector.server(Setting::default()).await;
-    collector.create(&client, retry(0)).await;
-    client.put_delivery(NAME, &["one"]).await;
-    let changing = async {
-        collector.until_taken(&client, 1).await;
-        let told = |page: &Value| {
-            let trouble = page["trouble"].as_str().unwrap_or_default();
-            trouble.contains("Splunk.AcknowledgementsDisabled")
-        };
-        client.delivery_until(NAME, told).await;
-        let retry = format!("delivery-streams/{NAME}/retry");
-        client.page(Method::POST, &retry).await;
-    };
-    tokio::join!(client.flush(NAME), changing);
-    assert_eq!(collector.bodies(), ["one", "one"]);
-    assert_eq!(counts(&client.delivery(NAME).await), [1, 1, 0, 0, 0]);
 }
 
 /// More than the ten thousand records of one request, and the second one is not acknowledged.

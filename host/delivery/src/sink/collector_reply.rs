@@ -15,6 +15,8 @@ pub const SERVER_ERROR: &str = "Splunk.ServerError";
 /// The word for records that are no events.
 pub const INVALID_DATA_FORMAT: &str = "Splunk.InvalidDataFormat";
 const INDEXER_BUSY: &str = "Splunk.IndexerBusy";
+const ACKNOWLEDGEMENTS_DISABLED: &str = "Splunk.AcknowledgementsDisabled";
+const ACK_TIMEOUT: &str = "Splunk.AckTimeout";
 
 /// How a question for an acknowledgement was answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,7 +79,8 @@ pub fn sent(answered: &Result<Reply, NoReply>, form: EventForm) -> Result<u64, V
         .map_err(|error| Verdict::Again(not_understood(&error.to_string())))?;
     match (told.code, told.ack_id) {
         (0, Some(ack_id)) => Ok(ack_id),
-        (0, None) => Err(misconfigured("Splunk.AcknowledgementsDisabled", reply)),
+        // They were taken, and are there once more with each try: that is done for its time only.
+        (0, None) => Err(Verdict::Again(fault(ACKNOWLEDGEMENTS_DISABLED, reply))),
         _ => Err(refusal(reply, form)),
     }
 }
@@ -92,13 +95,13 @@ pub fn acknowledged(
         Err(no_reply) => {
             return match judge_none(no_reply) {
                 Verdict::Again(fault) => Acknowledged::NotYet(Some(fault.message)),
-                other => Acknowledged::Unknown(other),
+                other => Acknowledged::Unknown(taken_already(other)),
             };
         }
     };
     if reply.status != 200 {
         return match refusal(reply, form) {
-            wrong @ Verdict::Misconfigured(_) => Acknowledged::Unknown(wrong),
+            wrong @ Verdict::Misconfigured(_) => Acknowledged::Unknown(taken_already(wrong)),
             _ => Acknowledged::NotYet(Some(said(reply))),
         };
     }
@@ -109,11 +112,23 @@ pub fn acknowledged(
     }
 }
 
+/// What becomes of records that were taken when they cannot be asked about any more. They are there
+/// once more with each try: that is done for its time only.
+fn taken_already(verdict: Verdict) -> Verdict {
+    match verdict {
+        Verdict::Misconfigured(message) => Verdict::Again(Fault {
+            code: ACK_TIMEOUT,
+            message,
+        }),
+        other => other,
+    }
+}
+
 /// What becomes of records for which no acknowledgement came within so many seconds.
 pub fn not_acknowledged(seconds: u64, instead: Option<&str>) -> Verdict {
     let told = instead.map_or(String::new(), |told| format!(" The last answer: {told}"));
     Verdict::Again(Fault {
-        code: "Splunk.AckTimeout",
+        code: ACK_TIMEOUT,
         message: format!(
             "Did not receive an acknowledgement from HEC before the acknowledgement timeout of \
              {seconds} s expired. Despite that it's possible the data was indexed successfully in \
@@ -211,7 +226,7 @@ fn sentence(code: &str) -> &'static str {
             "Indexer acknowledgement is disabled for the HEC token. Enable indexer \
              acknowledgement and try again."
         }
-        "Splunk.AcknowledgementsDisabled" => {
+        ACKNOWLEDGEMENTS_DISABLED => {
             "Could not get acknowledgements on POST. Make sure that acknowledgements are enabled \
              on HEC endpoint."
         }
@@ -248,13 +263,11 @@ mod tests {
             &reply(200, r#"{"text":"Success","code":0}"#),
             EventForm::Raw,
         );
-        let Err(Verdict::Misconfigured(why)) = without else {
+        // It has them: they are not sent for as long as it takes.
+        let Err(Verdict::Again(fault)) = without else {
             panic!("{without:?}");
         };
-        assert!(
-            why.starts_with("Splunk.AcknowledgementsDisabled: "),
-            "{why}"
-        );
+        assert_eq!(fault.code, "Splunk.AcknowledgementsDisabled");
         for body in ["", "ok", "{}", r#"{"ackId":7}"#] {
             let Err(Verdict::Again(fault)) = sent(&reply(200, body), EventForm::Raw) else {
                 panic!("{body}");
@@ -359,7 +372,13 @@ mod tests {
             let told = of(&other);
             assert!(matches!(told, Acknowledged::NotYet(Some(_))), "{other:?}");
         }
-        let revoked = of(&reply(403, r#"{"text":"Invalid token","code":4}"#));
-        assert!(matches!(revoked, Acknowledged::Unknown(_)), "{revoked:?}");
+        // It has the records: they are not sent for as long as it takes.
+        for status in [401, 403, 404] {
+            let revoked = of(&reply(status, r#"{"text":"no","code":4}"#));
+            let Acknowledged::Unknown(Verdict::Again(fault)) = revoked else {
+                panic!("{revoked:?}");
+            };
+            assert_eq!(fault.code, "Splunk.AckTimeout");
+        }
     }
 }
