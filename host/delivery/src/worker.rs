@@ -321,12 +321,13 @@ impl Worker {
         }
     }
 
-    /// Delivers a record that no plugin sees. After one with which partitions end, or queries have
-    /// taken many steps, no more is wanted for now.
+    /// Delivers a record that no plugin sees. After one with which something is ready, partitions
+    /// end, or queries have taken many steps, no more is wanted for now: a frame of very many small
+    /// records becomes many requests, which must not wait for each other.
     fn deliver_whole(&mut self, record: Record<'_>, data: &[u8]) -> Offered {
         self.packing.deliver_whole(record, data);
         self.steps += self.packing.take_steps();
-        if self.packing.is_ending() || self.steps >= STEPS_AT_ONCE {
+        if self.has_ready() || self.packing.is_ending() || self.steps >= STEPS_AT_ONCE {
             self.steps = 0;
             return Offered::TakenLast;
         }

@@ -112,6 +112,22 @@ fn objects_end_at_the_same_records_however_often_the_work_pauses() {
     assert_eq!(whole.concat().len(), 2 * (0..100).sum::<usize>());
 }
 
+/// All that a frame became was ready at once, which no room was for: the lane stood still for ever.
+#[test]
+fn a_frame_waits_with_its_records_once_something_is_ready() {
+    let records = vec![&b"0123456789"[..]; 1_000];
+    let mut worker = worker("", 100, 1 << 30);
+    worker.add(vec![frame(&records)]);
+    let mut objects = 0;
+    while worker.has_more() {
+        worker.work(Worker::has_ready).unwrap();
+        let ready = worker.take_ready().len();
+        assert!(ready <= 1, "{ready} are ready at once");
+        objects += ready;
+    }
+    assert_eq!(objects, 100);
+}
+
 #[test]
 fn a_record_counts_for_the_object_with_the_last_of_it() {
     let mut worker = worker("", 10, 1 << 30);
