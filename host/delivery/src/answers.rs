@@ -32,7 +32,8 @@ pub struct Answers {
     /// The piece that was handed over last and not taken, if the time for it is counted.
     pub trying: Option<Trying>,
     /// Records of pieces that are refused for good while all others of these were taken, in order
-    /// of the pieces: they go to the error output, and the piece is there without them.
+    /// of the pieces: they go to the error output, and the piece is there without them. At the end
+    /// those of a piece that is tried again.
     pub records: Vec<RefusedRecords>,
 }
 
@@ -107,8 +108,13 @@ impl Answers {
             trying: Some(trying),
             ..self.clone()
         };
-        if is_over {
-            after.refuse(failed.part, failed.fault, (trying.attempts, now));
+        match after.take_left(failed.part) {
+            Some(left) if is_over => {
+                after.records.push(left.finally((trying.attempts, now)));
+            }
+            Some(left) => after.records.push(left),
+            None if is_over => after.refuse(failed.part, failed.fault, (trying.attempts, now)),
+            None => {}
         }
         after
     }
@@ -126,9 +132,11 @@ impl Answers {
             trying: Some(trying),
             ..self.clone()
         };
-        if is_over {
-            after.refuse_records(failed.part, faults, (trying.attempts, now));
-        }
+        let left = after.left_of(failed.part, faults);
+        // Where none is left, all of them are there.
+        let is_over = is_over || left.is_empty();
+        let attempts = if is_over { trying.attempts } else { 0 };
+        after.refuse_records(failed.part, &left, (attempts, now));
         after
     }
 
@@ -164,7 +172,10 @@ impl Answers {
             trying: None,
             ..self.clone()
         };
-        after.refuse(part, fault, (attempts, now));
+        match after.take_left(part) {
+            Some(left) => after.records.push(left.finally((attempts, now))),
+            None => after.refuse(part, fault, (attempts, now)),
+        }
         after
     }
 
@@ -176,13 +187,37 @@ impl Answers {
             trying: None,
             ..self.clone()
         };
-        after.refuse_records(part, faults, (attempts, now));
+        let left = after.left_of(part, faults);
+        after.refuse_records(part, &left, (attempts, now));
         after
     }
 
     /// The refused records of a piece of which others were taken, if there are any.
     pub fn records_of(&self, part: u16) -> Option<&RefusedRecords> {
-        self.records.iter().find(|refused| refused.part == part)
+        let is_of = |refused: &&RefusedRecords| refused.part == part && refused.is_final();
+        self.records.iter().find(is_of)
+    }
+
+    /// Whether no more is tried of a piece: it is refused for good, or some records of it are.
+    pub fn is_over(&self, part: u16) -> bool {
+        self.refused(part).is_some() || self.records_of(part).is_some()
+    }
+
+    /// The records of a piece that no try so far has had taken, if one had some taken. Those of
+    /// another piece are forgotten: that was taken meanwhile.
+    fn take_left(&mut self, part: u16) -> Option<RefusedRecords> {
+        let left = self.records.pop_if(|last| !last.is_final());
+        left.filter(|left| left.part == part)
+    }
+
+    /// Those of the faults whose records no try before has had taken.
+    fn left_of(&mut self, part: u16, faults: &[RecordFault]) -> Vec<RecordFault> {
+        let before = self.take_left(part);
+        let is_left = |fault: &&RecordFault| {
+            let before = before.as_ref();
+            before.is_none_or(|before| before.has(fault.record))
+        };
+        faults.iter().filter(is_left).cloned().collect()
     }
 
     /// How often a piece was handed over, with the last time.
@@ -205,7 +240,7 @@ impl Answers {
         let is_refused =
             |last: &Refused| last.to == trying.part && last.to.checked_add(1) == Some(part);
         let is_in_part = |last: &RefusedRecords| {
-            last.part == trying.part && last.part.checked_add(1) == Some(part)
+            last.is_final() && last.part == trying.part && last.part.checked_add(1) == Some(part)
         };
         trying.part == part
             || self.refused.last().is_some_and(is_refused)
@@ -373,6 +408,66 @@ mod tests {
         // Another one was taken meanwhile.
         let later = answers.after_failure_of(failed(3, &busy), &some, now);
         assert_eq!(later.records_of(3), None);
+    }
+
+    fn not_taken(records: &[u16]) -> Vec<RecordFault> {
+        let fault = |record: &u16| RecordFault {
+            record: *record,
+            code: "429".to_owned(),
+            message: "busy".to_owned(),
+        };
+        records.iter().map(fault).collect()
+    }
+
+    fn refused_of(answers: &Answers, part: u16) -> Vec<u16> {
+        let refused = answers.records_of(part);
+        let is_refused = |record: &u16| refused.is_some_and(|it| it.has(*record));
+        (0..100).filter(is_refused).collect()
+    }
+
+    /// All records went to the error output where the last try failed as a whole.
+    #[test]
+    fn a_record_that_one_try_had_taken_is_refused_by_none_that_comes_after() {
+        let (busy, now) = (fault("busy"), |attempt: u64| Timestamp(attempt * 60_000));
+        let mut answers = Answers::default();
+        for (attempt, records) in [(1, [1, 2, 9]), (2, [2, 3, 9])] {
+            let some = not_taken(&records);
+            answers = answers.after_failure_of(failed(4, &busy), &some, now(attempt));
+            assert!(!answers.is_over(4));
+        }
+        answers = answers.after_failure(failed(4, &busy), now(3));
+        assert!(!answers.is_over(4));
+        // Refused at once, at the end of its time, and some of it at once.
+        let never = answers.after_refusal(4, &busy, now(4));
+        let in_part = answers.after_refusal_of(4, &not_taken(&[1, 9]), now(4));
+        for attempt in 4..=5 {
+            answers = answers.after_failure(failed(4, &busy), now(attempt));
+        }
+        assert_eq!(refused_of(&never, 4), [2, 9]);
+        assert_eq!(refused_of(&in_part, 4), [9]);
+        assert_eq!(refused_of(&answers, 4), [2, 9]);
+        assert_eq!((answers.refused(4), never.refused(4)), (None, None));
+        assert_eq!(answers.records_of(4).unwrap().attempts, 5);
+        let words = answers.records_of(4).unwrap().words(2, "usual");
+        assert_eq!(words, Some(("429", "busy")));
+    }
+
+    #[test]
+    fn what_is_left_of_a_piece_says_nothing_of_another() {
+        let (busy, now) = (fault("busy"), Timestamp(60_000));
+        let left = Answers::default().after_failure_of(failed(4, &busy), &not_taken(&[1]), now);
+        // It was taken, and the next one fails.
+        let after = left.after_failure(failed(5, &busy), now);
+        assert_eq!(after.records, []);
+        let none = Failed {
+            retry_time: Duration::ZERO,
+            ..failed(5, &busy)
+        };
+        let after = left.after_failure(none, now);
+        assert!(after.refused(5).is_some() && after.records.is_empty());
+        // What is not taken now was before: all of it is there.
+        let all = left.after_failure_of(failed(4, &busy), &not_taken(&[0, 2]), now);
+        assert!(all.is_over(4) && refused_of(&all, 4).is_empty());
     }
 
     #[test]

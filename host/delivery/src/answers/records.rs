@@ -21,7 +21,8 @@ pub struct RecordFault {
 pub struct RefusedRecords {
     /// Which piece of delivered records.
     pub part: u16,
-    /// How often it was handed over.
+    /// How often it was handed over. Never: it is tried again, and these records were not taken by
+    /// any try so far.
     pub attempts: u32,
     /// When it was handed over last, in milliseconds since 1970.
     pub ended_at_ms: u64,
@@ -65,12 +66,31 @@ impl RefusedRecords {
     /// The code and the words of a record, if it is refused. Where they were not kept, the code is
     /// the usual one of the destination.
     pub fn words<'a>(&'a self, record: u16, usual: &'a str) -> Option<(&'a str, &'a str)> {
-        let (byte, bit) = place(record);
-        let is_refused = self.bits.get(byte).is_some_and(|byte| byte & bit != 0);
         let mut kept = self.words.iter();
         let kept = kept.find(|(known, ..)| *known == record);
         let words = kept.map(|(_, code, message)| (code.as_str(), message.as_str()));
-        is_refused.then(|| words.unwrap_or((usual, WORDS_LEFT_OUT)))
+        self.has(record)
+            .then(|| words.unwrap_or((usual, WORDS_LEFT_OUT)))
+    }
+
+    /// Whether these records are refused for good, and no try comes after.
+    pub fn is_final(&self) -> bool {
+        self.attempts > 0
+    }
+
+    /// The same once no try comes after so many, the last of which was then.
+    pub fn finally(self, (attempts, now): (u32, Timestamp)) -> Self {
+        Self {
+            attempts,
+            ended_at_ms: now.0,
+            ..self
+        }
+    }
+
+    /// Whether a record is among them.
+    pub fn has(&self, record: u16) -> bool {
+        let (byte, bit) = place(record);
+        self.bits.get(byte).is_some_and(|byte| byte & bit != 0)
     }
 
     /// How many of them have words.

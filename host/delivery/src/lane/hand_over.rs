@@ -298,7 +298,8 @@ impl<'a> HandOver<'a> {
                 lane.puts.untouched = false;
                 let answers = &self.open.answers;
                 let answers = answers.after_refusal(part, &fault, lane.work.tools.clock.now());
-                lane.keep_answers(answers, None).await?;
+                let taken = answers.records_of(part).map(|_| part);
+                lane.keep_answers(answers, taken).await?;
                 Err(Halt::Refused)
             }
             Answer::Again { why, is_refused } => {
@@ -325,8 +326,10 @@ impl<'a> HandOver<'a> {
         (lane.puts.untouched, lane.puts.is_timed) = (false, true);
         let answers = &self.open.answers;
         let answers = answers.after_failure(failed, lane.work.tools.clock.now());
-        let is_over = answers.refused(part).is_some();
-        lane.keep_answers(answers, None).await?;
+        let is_over = answers.is_over(part);
+        // It is there without some of its records.
+        let taken = answers.records_of(part).map(|_| part);
+        lane.keep_answers(answers, taken).await?;
         if is_over {
             Err(Halt::Refused)
         } else {
