@@ -387,6 +387,8 @@ fn refused_processors() -> Vec<(Value, &'static str)> {
     let one = ONE_KEY;
     let delimited = |text| [("SubRecordType", "DELIMITED"), ("Delimiter", text)];
     let (good, bad) = (delimited("IyMjIw=="), delimited("####"));
+    let long = "IyMj".repeat(342);
+    let long = delimited(&long);
     let other_engine = [
         ("MetadataExtractionQuery", "."),
         ("JsonParsingEngine", "JQ-1.7"),
@@ -431,6 +433,10 @@ fn refused_processors() -> Vec<(Value, &'static str)> {
         (
             with(one, &[extracts, ("RecordDeAggregation", &bad)]),
             "Delimiter must be one or more bytes in base64",
+        ),
+        (
+            with(one, &[extracts, ("RecordDeAggregation", &long)]),
+            "Delimiter is longer than 1024 bytes.",
         ),
         (
             with(

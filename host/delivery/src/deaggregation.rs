@@ -9,6 +9,7 @@
 use std::ops::Range;
 
 use bincode::{Decode, Encode};
+use memchr::memmem::Finder;
 use serde::de::IgnoredAny;
 
 /// Records that one may become (the same page: "capped at 500 per record").
@@ -104,11 +105,11 @@ impl Deaggregation {
     }
 
     fn between(&self, delimiter: &[u8], data: &[u8]) -> Result<Vec<Range<usize>>, Undivided> {
-        let mut found = Vec::new();
-        let mut at = 0;
+        let (mut found, mut at) = (Vec::new(), 0);
+        let delimiters = Finder::new(delimiter);
         while at < data.len() {
             let rest = data.get(at..).unwrap_or_default();
-            let end = find(rest, delimiter).unwrap_or(rest.len());
+            let end = delimiters.find(rest).unwrap_or(rest.len());
             if end > 0 {
                 self.has_room(&found)?;
                 found.push(at..at + end);
@@ -131,20 +132,6 @@ impl Deaggregation {
             }
         };
         (NOT_DEAGGREGATED, what)
-    }
-}
-
-/// Where bytes are first found. They are few, and not empty.
-fn find(data: &[u8], bytes: &[u8]) -> Option<usize> {
-    let first = *bytes.first()?;
-    let mut at = 0;
-    loop {
-        let rest = data.get(at..)?;
-        at += rest.iter().position(|byte| *byte == first)?;
-        if data.get(at..)?.starts_with(bytes) {
-            return Some(at);
-        }
-        at += 1;
     }
 }
 

@@ -21,6 +21,8 @@ pub const DEAGGREGATION: &str = "RecordDeAggregation";
 pub const EXTRACTION: &str = "MetadataExtraction";
 const SUB_RECORD_TYPE: &str = "SubRecordType";
 const DELIMITER: &str = "Delimiter";
+/// Bytes of a delimiter. A longer one is refused; ours.
+const DELIMITER_BYTES_MAX: usize = 1_024;
 const QUERY: &str = "MetadataExtractionQuery";
 const ENGINE: &str = "JsonParsingEngine";
 const JQ: &str = "JQ-1.6";
@@ -207,7 +209,13 @@ pub fn deaggregation(
             let bytes = base64_simd::STANDARD.decode_to_vec(text);
             let bytes = bytes.ok().filter(|bytes| !bytes.is_empty());
             let wrong = || invalid_argument("Delimiter must be one or more bytes in base64");
-            SubRecords::Delimited(bytes.ok_or_else(wrong)?)
+            let bytes = bytes.ok_or_else(wrong)?;
+            if bytes.len() > DELIMITER_BYTES_MAX {
+                return Err(invalid_argument(format!(
+                    "Delimiter is longer than {DELIMITER_BYTES_MAX} bytes."
+                )));
+            }
+            SubRecords::Delimited(bytes)
         }
         (Some(_) | None, _) => {
             return Err(invalid_argument(
