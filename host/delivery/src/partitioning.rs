@@ -24,6 +24,9 @@ const QUERY_STEPS_MAX: u64 = 50_000;
 /// Bytes of memory that a query may take for one record, which is read into it: some seven bytes
 /// for each of most records, up to thirty for one of short numbers alone; ours.
 const QUERY_BYTES_MAX: u64 = 24 * 1024 * 1024;
+/// Of what a plugin makes of a batch at once, this often all the steps that a query may take for
+/// one record are left, which is two seconds. What is behind these fails.
+const BATCH_QUERIES: u64 = 4_000;
 /// Bytes of a folder's name, as a file system has it: objects are files where buckets are folders,
 /// and may be copied into some elsewhere.
 const FOLDER_BYTES_MAX: usize = 255;
@@ -106,6 +109,11 @@ impl Partitioner {
         })
     }
 
+    /// Steps that queries may take for all that a plugin makes of a batch.
+    pub fn batch_steps_max(&self) -> u64 {
+        self.terms.query_steps_max.saturating_mul(BATCH_QUERIES)
+    }
+
     /// Steps that queries took since the last call.
     pub fn take_steps(&mut self) -> u64 {
         std::mem::take(&mut self.steps)
@@ -126,7 +134,10 @@ impl Partitioner {
                 // A byte that is read is no step of the query.
                 let reading = data.len() as u64;
                 let mut meter = Meter::new(steps_max + reading, bytes_max, may_hold);
-                let found = query.members(data, &mut meter);
+                let names = self.prefix.keys().iter();
+                let names = names.filter(|key| key.source == KeySource::Query);
+                let names: Vec<&str> = names.map(|key| key.name.as_str()).collect();
+                let found = query.members(data, (&names, OBJECT_KEY_BYTES_MAX), &mut meter);
                 self.steps += (steps_max + reading).saturating_sub(meter.steps_left());
                 found.map_err(|failed| unplaced(failed, &self.terms))?
             }
@@ -144,6 +155,7 @@ impl Partitioner {
                             let what = format!("partition key {name} is an array or an object");
                             return Err(Unplaced::Failed(NOT_EXTRACTED, what));
                         }
+                        Some(Member::Long(bytes)) => return Err(too_long(name, *bytes)),
                     }
                 }
                 KeySource::Lambda => {
@@ -152,6 +164,9 @@ impl Partitioner {
                 }
             };
             match value {
+                Some(value) if value.len() > OBJECT_KEY_BYTES_MAX => {
+                    Err(too_long(name, value.len()))
+                }
                 Some(value) if !value.is_empty() => Ok(value.to_owned()),
                 _ => Err(Unplaced::Failed(NOT_EXTRACTED, MISSING.to_owned())),
             }
@@ -219,6 +234,13 @@ impl Partitioner {
         }
         Ok(())
     }
+}
+
+/// No name has room for the value of a key.
+fn too_long(name: &str, bytes: usize) -> Unplaced {
+    let most = OBJECT_KEY_BYTES_MAX;
+    let what = format!("partition key {name} has {bytes} bytes, not up to {most}");
+    Unplaced::Failed(NOT_NAMED, what)
 }
 
 fn unplaced(failed: Failed, terms: &Partitioning) -> Unplaced {
@@ -360,7 +382,11 @@ mod tests {
             ("a\nb", "control character"),
             (&"a".repeat(256), "256 bytes, not up to 255"),
             (&"é/".repeat(260), "523 characters"),
-            (&"\u{1f600}/".repeat(250), "1333 bytes, not up to 1024"),
+            (&"\u{1f600}/".repeat(200), "1083 bytes, not up to 1024"),
+            (
+                &"a".repeat(1025),
+                "partition key k has 1025 bytes, not up to 1024",
+            ),
         ] {
             let told = told(value).unwrap_err();
             assert!(told.starts_with(NOT_NAMED) && told.contains(what), "{told}");
@@ -389,6 +415,19 @@ mod tests {
         let much = format!("[{}1]", "1,".repeat(1024 * 1024));
         let told = place(&mut of, &much, &[]).unwrap_err();
         assert!(told.contains("more than 25165824 bytes"), "{told}");
+    }
+
+    /// The members share one text, which is not copied for each of them.
+    #[test]
+    fn members_that_no_key_asks_for_and_texts_that_no_name_holds_are_not_copied() {
+        let query = "(\"x\"*1000000) as $x|{b:.b,c:\"y\"}+\
+                     ([range(1000)|{key:tostring,value:$x}]|from_entries)";
+        let mut of = partitioner("!{partitionKeyFromQuery:b}/", Some(query));
+        assert_eq!(place(&mut of, "{\"b\":1}", &[]), Ok(vec!["1".to_owned()]));
+        let long = format!("{{\"b\":\"{}\"}}", "x".repeat(1025));
+        let told = place(&mut of, &long, &[]).unwrap_err();
+        let what = "partition key b has 1025 bytes, not up to 1024";
+        assert_eq!(told, format!("{NOT_NAMED}: {what}"));
     }
 
     #[test]

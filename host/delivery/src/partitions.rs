@@ -11,7 +11,7 @@
 //! number of them: what there is no room for ends earlier, in the same places in every try. Only
 //! within what a plugin gives at once nothing ends, so that there they are bounded.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use object_store::PutPayload;
 
@@ -33,6 +33,10 @@ pub const BEGUN_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub const TOO_MANY: &str = "Millrace.TooManyPartitions";
 pub const TOO_MANY_MESSAGE: &str =
     "What came of the record, with those before it, goes to too many partitions at once";
+/// The code of a record of a batch that queries took too many steps for, and its sentence; ours.
+pub const TOO_MANY_STEPS: &str = "Millrace.TooManyQuerySteps";
+pub const TOO_MANY_STEPS_MESSAGE: &str =
+    "What came of the record, with those before it, takes the query too many steps at once";
 /// No less than what a partition takes besides its content and its values: its places in the list
 /// and the map, and the heads of its values.
 const PARTITION_BYTES: usize = 512;
@@ -65,6 +69,10 @@ pub struct Partitions {
     broken: Option<String>,
     /// Bytes of the partitions that began with the batch at work, besides their content.
     begun_bytes: usize,
+    /// Steps that were taken to find partitions since they were asked for.
+    steps: u64,
+    /// The same for the batch at work.
+    batch_steps: u64,
 }
 
 /// A partition, or an object of it.
@@ -127,27 +135,32 @@ impl Partitions {
             spread: Vec::new(),
             broken: None,
             begun_bytes: 0,
+            steps: 0,
+            batch_steps: 0,
         }
     }
 
     /// Another batch begins.
     pub fn begin_batch(&mut self) {
-        self.begun_bytes = 0;
+        (self.begun_bytes, self.batch_steps) = (0, 0);
     }
 
     /// Whether a record may begin the partitions among these that are not there.
     pub fn has_room_for(&self, outputs: &[(&[u8], Values)]) -> bool {
-        let new = outputs
+        let new = outputs.iter().map(|(_, values)| values);
+        let new: HashSet<&Values> = new
+            .filter(|values| !self.places.contains_key(*values))
+            .collect();
+        let bytes = new
             .iter()
-            .filter(|(_, values)| !self.places.contains_key(values));
-        let bytes = new.map(|(_, values)| partition_bytes(values) + CONTENT_BYTES_MIN);
+            .map(|values| partition_bytes(values) + CONTENT_BYTES_MIN);
         let bytes: usize = bytes.sum();
         self.begun_bytes + bytes <= BEGUN_BYTES_MAX
     }
 
     /// Steps that were taken to find partitions since the last call.
     pub fn take_steps(&mut self) -> u64 {
-        self.partitioner.take_steps()
+        std::mem::take(&mut self.steps)
     }
 
     /// The partition of what is delivered, of which the plugin has said this.
@@ -157,7 +170,15 @@ impl Partitions {
         said: &[(&str, &str)],
         may_hold: &mut dyn FnMut(usize) -> bool,
     ) -> Result<Values, Unplaced> {
-        let values = self.partitioner.values(data, said, may_hold)?;
+        if self.batch_steps >= self.partitioner.batch_steps_max() {
+            let what = TOO_MANY_STEPS_MESSAGE.to_owned();
+            return Err(Unplaced::Failed(TOO_MANY_STEPS, what));
+        }
+        let values = self.partitioner.values(data, said, may_hold);
+        let steps = self.partitioner.take_steps();
+        self.steps += steps;
+        self.batch_steps += steps;
+        let values = values?;
         if !self.places.contains_key(&values) {
             self.partitioner.check(&values)?;
         }

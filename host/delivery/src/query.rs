@@ -54,6 +54,8 @@ pub enum Failed {
 pub enum Member {
     /// Its text: of a string, a number or a boolean.
     Text(String),
+    /// It is a string of so many bytes, more than a name may have.
+    Long(usize),
     /// It is null.
     Null,
     /// It is an array or an object.
@@ -74,30 +76,38 @@ impl Query {
         self.0.keys()
     }
 
-    /// The members of the object that it gives for a record of JSON; the first one counts where it
-    /// gives several.
+    /// Those members of these names of the object that it gives for a record of JSON; the first
+    /// object counts where it gives several. Texts of more bytes than this are not copied.
     ///
     /// # Errors
     /// When the record is no JSON, or the query fails with it, gives no object, or takes too much.
     pub fn members(
         &self,
         data: &[u8],
+        (names, bytes_max): (&[&str], usize),
         meter: &mut Meter<'_>,
     ) -> Result<Vec<(String, Member)>, Failed> {
         match eval::first(&self.0, data, meter)? {
             Some(Value::Object(object)) => {
-                let members = object.entries().iter();
-                let members = members.map(|(name, value)| {
+                let mut members = Vec::new();
+                for (name, value) in object.entries() {
+                    if !names.contains(&&**name) {
+                        continue;
+                    }
                     let member = match value {
                         Value::Null => Member::Null,
                         Value::Array(_) | Value::Object(_) => Member::Nested,
-                        Value::Text(text) => Member::Text(text.to_string()),
+                        Value::Text(text) if text.len() > bytes_max => Member::Long(text.len()),
+                        Value::Text(text) => {
+                            meter.hold(text.len()).map_err(Failed::Spent)?;
+                            Member::Text(text.to_string())
+                        }
                         Value::Bool(is) => Member::Text(is.to_string()),
                         Value::Number(number) => Member::Text(number::to_text(*number)),
                     };
-                    (name.to_string(), member)
-                });
-                Ok(members.collect())
+                    members.push((name.to_string(), member));
+                }
+                Ok(members)
             }
             Some(other) => {
                 let kind = other.kind();

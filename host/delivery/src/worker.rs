@@ -325,6 +325,8 @@ impl Worker {
     /// end, or queries have taken many steps, no more is wanted for now: a frame of very many small
     /// records becomes many requests, which must not wait for each other.
     fn deliver_whole(&mut self, record: Record<'_>, data: &[u8]) -> Offered {
+        // What there is no room for has ended since the record before it.
+        self.packing.begin_batch();
         self.packing.deliver_whole(record, data);
         self.steps += self.packing.take_steps();
         if self.has_ready() || self.packing.is_ending() || self.steps >= STEPS_AT_ONCE {

@@ -211,3 +211,45 @@ fn what_is_given_at_once_begins_only_so_many_partitions() {
     partitions.begin_batch();
     assert!(partitions.has_room_for(&outputs[16_000..24_000]));
 }
+
+#[test]
+fn a_record_that_goes_to_one_new_partition_many_times_begins_it_once() {
+    let mut partitions = partitions(Compression::Uncompressed, 1 << 30);
+    let values = partitions.place(b"x", &[("k", "a")], &mut |_| true);
+    let values = values.unwrap();
+    let many = vec![(b"x".as_slice(), values); 100_000];
+    assert!(partitions.has_room_for(&many));
+}
+
+#[test]
+fn what_comes_of_a_batch_takes_a_bounded_number_of_steps() {
+    let prefix = "k=!{partitionKeyFromQuery:k}/";
+    let prefixes = Prefixes::parse(Some(prefix), Some("e/"), true).unwrap();
+    let (zone, at) = (Zone::utc(), Timestamp(5));
+    let local = zone.local(at, zone.clocks_at(at)).unwrap();
+    let terms = Partitioning {
+        query: Some("{k:last(range(50))}".to_owned()),
+        query_steps_max: 100,
+        ..Partitioning::new(300)
+    };
+    let partitioner = Partitioner::begin(&terms, &prefixes.delivered, (local, 80)).unwrap();
+    let mut partitions = Partitions::begin(partitioner, Compression::Uncompressed, 1 << 20);
+    let mut placed = || {
+        let mut count = 0;
+        loop {
+            match partitions.place(b"{}", &[], &mut |_| true) {
+                Ok(_) => count += 1,
+                Err(Unplaced::Failed(code, _)) => {
+                    assert_eq!(code, TOO_MANY_STEPS);
+                    break;
+                }
+                Err(Unplaced::NoRoom) => panic!("there is room"),
+            }
+        }
+        partitions.begin_batch();
+        count
+    };
+    let first = placed();
+    assert!((4_000..10_000).contains(&first), "{first}");
+    assert_eq!(placed(), first);
+}

@@ -3,7 +3,7 @@
 use super::number;
 use super::run::{Env, Flow, MESSAGE_CHARS_MAX, Run, Sink, Stop};
 use super::syntax::Expr;
-use super::value::Value;
+use super::value::{VALUE_BYTES, Value};
 
 impl<'m> Run<'m, '_> {
     /// Members and items; where they cannot be had that fails, unless it is optional.
@@ -96,10 +96,10 @@ impl<'m> Run<'m, '_> {
         let bound = |value: &Value, none: usize, round: fn(f64) -> f64| match value {
             Value::Null => Some(none),
             Value::Number(number) => {
-                let place = number::to_whole(round(*number))?;
-                let from_end = i64::try_from(count).ok()?.checked_add(place)?;
+                let place = number::to_nearest_whole(round(*number));
+                let from_end = i64::try_from(count).ok()?.saturating_add(place);
                 let place = if place < 0 { from_end.max(0) } else { place };
-                Some(usize::try_from(place).ok()?.min(count))
+                Some(usize::try_from(place).map_or(count, |place| place.min(count)))
             }
             _ => None,
         };
@@ -112,7 +112,8 @@ impl<'m> Run<'m, '_> {
             }
             Value::Array(array) => {
                 let items = array.items().get(start..end).unwrap_or_default();
-                Value::array(items.to_vec(), self.meter)?
+                self.meter.hold(VALUE_BYTES * items.len())?;
+                Value::counted_array(items.to_vec(), self.meter)?
             }
             _ => Value::Null,
         })

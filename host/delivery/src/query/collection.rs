@@ -6,7 +6,7 @@ use super::compare::compare;
 use super::meter::Meter;
 use super::run::Stop;
 use super::text;
-use super::value::Value;
+use super::value::{VALUE_BYTES, Value};
 
 /// The first of the least, or the last of the greatest, by keys; null of none.
 pub fn extreme(
@@ -54,7 +54,8 @@ pub fn flatten(
     flat: &mut Vec<Value>,
     meter: &mut Meter<'_>,
 ) -> Result<(), Stop> {
-    meter.hold(16 * items.len())?;
+    // Twice, as a list that grows is copied.
+    meter.hold(2 * VALUE_BYTES * items.len())?;
     for item in items {
         match item {
             Value::Array(array) if levels > 0.0 => {
@@ -97,22 +98,65 @@ pub fn split(text: &str, with: &str, meter: &mut Meter<'_>) -> Result<Value, Sto
     Ok(Value::array(parts, meter)?)
 }
 
-pub fn join(items: &[Value], between: &str, meter: &mut Meter<'_>) -> Result<Value, Stop> {
+/// The texts of all with a value between each two of them, which is a string unless there is
+/// nothing to add it to, or null.
+pub fn join<'a>(
+    items: impl Iterator<Item = &'a Value>,
+    between: &Value,
+    meter: &mut Meter<'_>,
+) -> Result<Value, Stop> {
     let mut out = String::new();
-    for (place, item) in items.iter().enumerate() {
-        meter.hold(between.len())?;
-        if place > 0 {
-            out.push_str(between);
+    for (place, item) in items.enumerate() {
+        match between {
+            _ if place == 0 => {}
+            Value::Null => {}
+            Value::Text(between) => {
+                meter.hold(between.len())?;
+                out.push_str(between);
+            }
+            other => return Err(not_joined(other)),
         }
         match item {
             Value::Null => {}
-            Value::Array(_) | Value::Object(_) => {
-                return Err(Stop::error("an array or an object cannot be joined"));
-            }
+            Value::Array(_) | Value::Object(_) => return Err(not_joined(item)),
             other => out.push_str(&text::to_text(other, meter)?),
         }
     }
     Ok(Value::text(&out, meter)?)
+}
+
+fn not_joined(value: &Value) -> Stop {
+    let kind = value.kind();
+    Stop::error(&format!("a value of type {kind} cannot be joined"))
+}
+
+/// Where a stretch of items stands first, or last.
+pub fn place_of(
+    whole: &[Value],
+    part: &[Value],
+    is_last: bool,
+    meter: &mut Meter<'_>,
+) -> Result<Option<usize>, Stop> {
+    let mut found = None;
+    if part.is_empty() {
+        return Ok(found);
+    }
+    for (place, stretch) in whole.windows(part.len()).enumerate() {
+        let mut is_it = true;
+        for (one, other) in stretch.iter().zip(part) {
+            is_it = compare(one, other, meter)? == Ordering::Equal;
+            if !is_it {
+                break;
+            }
+        }
+        if is_it {
+            found = Some(place);
+            if !is_last {
+                break;
+            }
+        }
+    }
+    Ok(found)
 }
 
 pub fn contains(whole: &Value, part: &Value, meter: &mut Meter<'_>) -> Result<bool, Stop> {

@@ -198,6 +198,16 @@ impl<'m> Run<'m, '_> {
         Ok(found)
     }
 
+    /// What a filter gives that gives one value at most.
+    fn only(&mut self, expr: &Expr, env: &Env, input: &Value) -> Result<Option<Value>, Stop> {
+        let mut found = None;
+        self.eval(expr, env, input.clone(), &mut |_, value| {
+            found = Some(value);
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
     /// Runs until this has enough.
     pub(super) fn until_enough(&mut self, what: impl FnOnce(&mut Self, u64) -> Flow) -> Flow {
         let enough = self.next;
@@ -267,24 +277,37 @@ impl<'m> Run<'m, '_> {
     fn object(
         &mut self,
         members: &[(Expr, Expr)],
-        (begun, env): (Vec<(Rc<str>, Value)>, &Env),
+        (mut begun, env): (Vec<(Rc<str>, Value)>, &Env),
         input: &Value,
         sink: Sink<'_, 'm>,
     ) -> Flow {
+        let mut members = members;
+        // The next ones are no deeper than these.
+        while let Some(((name, value), rest)) = members.split_first() {
+            if !name.gives_one() || !value.gives_one() {
+                break;
+            }
+            let Some(name) = self.only(name, env, input)? else {
+                return Ok(());
+            };
+            let name = key(&name)?;
+            let Some(value) = self.only(value, env, input)? else {
+                return Ok(());
+            };
+            self.meter.step(begun.len() / 8)?;
+            self.meter.hold(128)?;
+            set(&mut begun, name, value);
+            members = rest;
+        }
         let Some(((name, value), rest)) = members.split_first() else {
             let object = Value::object(begun, self.meter)?;
             return sink(self, object);
         };
         self.eval(name, env, input.clone(), &mut |run, name| {
-            let Value::Text(name) = name else {
-                let kind = name.kind();
-                return Err(Stop::error(&format!(
-                    "a value of type {kind} cannot be a key"
-                )));
-            };
+            let name = key(&name)?;
             run.eval(value, env, input.clone(), &mut |run, value| {
-                let mut begun = begun.clone();
                 run.meter.hold(64 * (begun.len() + 1))?;
+                let mut begun = begun.clone();
                 set(&mut begun, Rc::clone(&name), value);
                 run.object(rest, (begun, env), input, sink)
             })
@@ -403,5 +426,17 @@ impl<'m> Run<'m, '_> {
             })?;
             sink(run, state)
         })
+    }
+}
+
+/// The name of a member.
+fn key(name: &Value) -> Result<Rc<str>, Stop> {
+    match name {
+        Value::Text(name) => Ok(Rc::clone(name)),
+        other => {
+            let kind = other.kind();
+            let what = format!("a value of type {kind} cannot be a key");
+            Err(Stop::error(&what))
+        }
     }
 }

@@ -187,6 +187,7 @@ impl Reader<'_, '_, '_> {
             .ok_or(Unread::NotJson)?;
         self.meter.take(plain + 2 * VALUE_BYTES)?;
         let begin = rest.get(..plain).unwrap_or_default();
+        self.takes_replaced(begin)?;
         // What is no UTF-8 is replaced, as by jq.
         let mut out = String::from_utf8_lossy(begin).into_owned();
         self.at += plain;
@@ -209,11 +210,20 @@ impl Reader<'_, '_, '_> {
                         .ok_or(Unread::NotJson)?;
                     self.meter.take(plain)?;
                     let more = rest.get(..plain).unwrap_or_default();
+                    self.takes_replaced(more)?;
                     out.push_str(&String::from_utf8_lossy(more));
                     self.at += plain;
                 }
             }
         }
+    }
+
+    /// Each byte that is no UTF-8 becomes three, and text that grows is copied.
+    fn takes_replaced(&mut self, bytes: &[u8]) -> Result<(), Unread> {
+        if std::str::from_utf8(bytes).is_err() {
+            self.meter.take(6 * bytes.len())?;
+        }
+        Ok(())
     }
 
     fn escape(&mut self) -> Result<char, Unread> {

@@ -54,6 +54,14 @@ pub fn to_text(number: f64) -> String {
     out
 }
 
+/// The number that a string is, with white space around it. What JSON does not have, jq does: a
+/// plus, and a point without digits on one side.
+pub fn read(text: &str) -> Option<f64> {
+    let text = text.trim_matches([' ', '\t', '\r', '\n']);
+    let is_part = |it: char| it.is_ascii_digit() || "+-.eE".contains(it);
+    text.chars().all(is_part).then(|| text.parse().ok())?
+}
+
 /// A number that is a whole one, cut where it is not; `None` if there is no such.
 pub fn to_whole(number: f64) -> Option<i64> {
     // Doubles within are exact as whole numbers of this width.
@@ -65,8 +73,24 @@ pub fn to_whole(number: f64) -> Option<i64> {
     format!("{whole:.0}").parse().ok()
 }
 
+/// A number cut to a whole one, and the nearest that there is where it is beyond all of them: what
+/// C's cast gives on processors that say so. What is none is zero.
+pub fn to_nearest_whole(number: f64) -> i64 {
+    // The least and the greatest that doubles have among whole numbers of this width.
+    const LEAST: f64 = -9_223_372_036_854_775_808.0;
+    const GREATEST: f64 = 9_223_372_036_854_774_784.0;
+    if number.is_nan() {
+        return 0;
+    }
+    if number > GREATEST {
+        return i64::MAX;
+    }
+    let whole = number.trunc().max(LEAST);
+    format!("{whole:.0}").parse().unwrap_or(i64::MIN)
+}
+
 /// A whole number as jq has it.
 pub fn of_whole(whole: i64) -> f64 {
-    // All that is computed here is far below what a double counts exactly.
+    // The nearest double, where it is beyond what these count exactly.
     whole.to_string().parse().unwrap_or(f64::NAN)
 }

@@ -56,6 +56,7 @@ fn add(one: &Value, other: &Value, meter: &mut Meter<'_>) -> Result<Value, Stop>
             Value::array(items.cloned().collect(), meter)?
         }
         (Value::Object(one), Value::Object(other)) => {
+            meter.hold(2 * VALUE_BYTES * (one.entries().len() + other.entries().len()))?;
             let mut entries = one.entries().to_vec();
             for (name, value) in other.entries() {
                 meter.step(1 + entries.len() / 8)?;
@@ -71,6 +72,7 @@ fn subtract(one: &Value, other: &Value, meter: &mut Meter<'_>) -> Result<Value, 
     Ok(match (one, other) {
         (Value::Number(one), Value::Number(other)) => Value::Number(one - other),
         (Value::Array(one), Value::Array(other)) => {
+            meter.hold(VALUE_BYTES * one.items().len())?;
             let mut left = Vec::new();
             for item in one.items() {
                 let mut is_in = false;
@@ -100,6 +102,7 @@ fn multiply(one: &Value, other: &Value, meter: &mut Meter<'_>) -> Result<Value, 
             Value::text(&text.repeat(times), meter)?
         }
         (Value::Object(one), Value::Object(other)) => {
+            meter.hold(2 * VALUE_BYTES * (one.entries().len() + other.entries().len()))?;
             let mut entries = one.entries().to_vec();
             for (name, value) in other.entries() {
                 meter.step(1 + entries.len() / 8)?;
@@ -138,9 +141,15 @@ fn remainder(one: &Value, other: &Value) -> Result<Value, Stop> {
     let (Value::Number(number), Value::Number(by)) = (one, other) else {
         return Err(none_between("divided", one, other));
     };
-    let number = number::to_whole(*number).ok_or_else(wrong)?;
-    let by = number::to_whole(*by).ok_or_else(wrong)?;
-    let rest = number.checked_rem(by).ok_or_else(wrong)?;
+    let (number, by) = (
+        number::to_nearest_whole(*number),
+        number::to_nearest_whole(*by),
+    );
+    if by == 0 {
+        return Err(wrong());
+    }
+    // The least by -1 has no rest.
+    let rest = number.wrapping_rem(by);
     Ok(Value::Number(number::of_whole(rest)))
 }
 

@@ -4,11 +4,17 @@ mod term;
 
 use types::Invalid;
 
+use super::meter::DEPTH_MAX;
 use super::syntax::{Expr, Operator, Piece};
 use super::text::Format;
 
 /// Levels of a query's text. One that is deeper is refused.
 const LEVELS_MAX: usize = 48;
+/// Operators in a row, or suffixes: each is nested in the next one. No record could be evaluated
+/// with more, and they are refused.
+const CHAIN_MAX: usize = DEPTH_MAX;
+/// The same of all of a query: what is nested is let go level by level, on a thread's stack.
+const LINKS_MAX: usize = 1_024;
 /// Bytes of a query (model, ProcessorParameterValue, counts characters).
 const BYTES_MAX: usize = 4 * 5_120;
 
@@ -22,6 +28,8 @@ pub struct Parser<'a> {
     text: &'a str,
     at: usize,
     level: usize,
+    /// Operators and suffixes so far.
+    links: usize,
     /// Names of the variables that are defined.
     variables: Vec<String>,
 }
@@ -38,6 +46,7 @@ impl<'a> Parser<'a> {
             text,
             at: 0,
             level: 0,
+            links: 0,
             variables: Vec::new(),
         };
         let expr = parser.pipe()?;
@@ -134,6 +143,22 @@ impl<'a> Parser<'a> {
         read
     }
 
+    /// Another one in a row of these.
+    fn link(&mut self, chain: &mut usize, of: &str) -> Result<(), Invalid> {
+        *chain += 1;
+        self.links += 1;
+        if *chain > CHAIN_MAX {
+            return Err(Invalid(format!(
+                "has more than {CHAIN_MAX} in a row of {of}"
+            )));
+        }
+        if self.links > LINKS_MAX {
+            let what = format!("has more than {LINKS_MAX} operators and suffixes");
+            return Err(Invalid(what));
+        }
+        Ok(())
+    }
+
     /// `… | …`.
     fn pipe(&mut self) -> Parsed {
         self.deeper(|parser| {
@@ -156,8 +181,9 @@ impl<'a> Parser<'a> {
     }
 
     fn comma(&mut self) -> Parsed {
-        let mut expr = self.alternative()?;
+        let (mut expr, mut chain) = (self.alternative()?, 0);
         while self.takes(",") {
+            self.link(&mut chain, "','")?;
             let next = self.alternative()?;
             expr = Expr::Comma(Box::new(expr), Box::new(next));
         }
@@ -185,16 +211,18 @@ impl<'a> Parser<'a> {
     }
 
     fn or(&mut self) -> Parsed {
-        let mut expr = self.and()?;
+        let (mut expr, mut chain) = (self.and()?, 0);
         while self.takes_word("or") {
+            self.link(&mut chain, "'or'")?;
             expr = Expr::Or(Box::new(expr), Box::new(self.and()?));
         }
         Ok(expr)
     }
 
     fn and(&mut self) -> Parsed {
-        let mut expr = self.comparison()?;
+        let (mut expr, mut chain) = (self.comparison()?, 0);
         while self.takes_word("and") {
+            self.link(&mut chain, "'and'")?;
             expr = Expr::And(Box::new(expr), Box::new(self.comparison()?));
         }
         Ok(expr)
@@ -234,9 +262,10 @@ impl<'a> Parser<'a> {
     }
 
     fn sum(&mut self) -> Parsed {
-        let mut expr = self.product()?;
+        let (mut expr, mut chain) = (self.product()?, 0);
         let symbols = [("+", Operator::Add), ("-", Operator::Subtract)];
         while let Some(operator) = self.operator(&symbols) {
+            self.link(&mut chain, "'+' or '-'")?;
             let other = self.product()?;
             expr = Expr::Binary(operator, Box::new(expr), Box::new(other));
         }
@@ -244,13 +273,14 @@ impl<'a> Parser<'a> {
     }
 
     fn product(&mut self) -> Parsed {
-        let mut expr = self.unary()?;
+        let (mut expr, mut chain) = (self.unary()?, 0);
         let symbols = [
             ("*", Operator::Multiply),
             ("/", Operator::Divide),
             ("%", Operator::Remainder),
         ];
         while let Some(operator) = self.operator(&symbols) {
+            self.link(&mut chain, "'*', '/' or '%'")?;
             let other = self.unary()?;
             expr = Expr::Binary(operator, Box::new(expr), Box::new(other));
         }
@@ -287,7 +317,9 @@ impl<'a> Parser<'a> {
             "reduce" => self.deeper(Self::reduce)?,
             _ => self.term()?,
         };
+        let mut chain = 0;
         while self.has_suffix() {
+            self.link(&mut chain, "'?', '[' or '.'")?;
             expr = self.suffix(Box::new(expr))?;
         }
         Ok(expr)

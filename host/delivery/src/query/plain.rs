@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::rc::Rc;
 
-use super::collection::{contains, entry, extreme, firsts, flatten, join, split};
+use super::collection::{contains, entry, extreme, firsts, flatten, join, place_of, split};
 use super::compare::sort;
 use super::json::{self, Unread};
 use super::meter::Meter;
@@ -12,7 +12,7 @@ use super::operator::sum;
 use super::run::Stop;
 use super::text;
 use super::time::Parts;
-use super::value::{Value, set};
+use super::value::{VALUE_BYTES, Value, set};
 
 /// What jq says of what is no time.
 const NO_TIME: &str = "strftime/1 requires parsed datetime inputs";
@@ -170,11 +170,10 @@ impl Plain {
             Self::Length => Value::count(text.chars().count()),
             Self::Utf8ByteLength => Value::count(text.len()),
             Self::ToText => Value::Text(Rc::clone(text)),
-            Self::ToNumber => match json::read(text.as_bytes(), meter) {
-                Ok(number @ Value::Number(_)) => number,
-                Err(Unread::Spent(spent)) => return Err(spent.into()),
-                _ => return Err(Stop::error("a string is no number")),
-            },
+            Self::ToNumber => {
+                let number = number::read(text);
+                Value::Number(number.ok_or_else(|| Stop::error("a string is no number"))?)
+            }
             Self::FromJson => match json::read(text.as_bytes(), meter) {
                 Ok(value) => value,
                 Err(Unread::Spent(spent)) => return Err(spent.into()),
@@ -183,9 +182,10 @@ impl Plain {
             Self::Downcase => Value::text(&text.to_ascii_lowercase(), meter)?,
             Self::Upcase => Value::text(&text.to_ascii_uppercase(), meter)?,
             Self::Explode => {
+                meter.hold(VALUE_BYTES * text.chars().count())?;
                 let codes = text.chars();
                 let codes = codes.map(|it| Value::Number(f64::from(u32::from(it))));
-                Value::array(codes.collect(), meter)?
+                Value::counted_array(codes.collect(), meter)?
             }
             _ => return self.of_other(&Value::Text(Rc::clone(text)), meter),
         })
@@ -213,8 +213,9 @@ impl Plain {
                 Value::array(names.collect(), meter)?
             }
             (Self::Keys | Self::KeysUnsorted, Value::Array(array)) => {
+                meter.hold(VALUE_BYTES * array.items().len())?;
                 let places = (0..array.items().len()).map(Value::count);
-                Value::array(places.collect(), meter)?
+                Value::counted_array(places.collect(), meter)?
             }
             (Self::Add, Value::Object(object)) => {
                 sum(object.entries().iter().map(|(_, value)| value), meter)?
@@ -239,6 +240,7 @@ impl Plain {
             }
             (Self::Flatten, Value::Object(object)) => {
                 let mut flat = Vec::new();
+                meter.hold(VALUE_BYTES * object.entries().len())?;
                 let values: Vec<Value> = object
                     .entries()
                     .iter()
@@ -265,7 +267,8 @@ impl Plain {
         input: &Value,
         meter: &mut Meter<'_>,
     ) -> Result<Value, Stop> {
-        meter.hold(16 * items.len())?;
+        // All that is made of them here is no more than a list of pairs.
+        meter.hold(2 * VALUE_BYTES * items.len())?;
         let keyed = || -> Vec<(Value, Value)> {
             let both = items.iter().map(|item| (item.clone(), item.clone()));
             both.collect()
@@ -338,15 +341,32 @@ impl Plain {
             (Self::TrimStart | Self::TrimEnd, input, _) => input.clone(),
             (Self::Contains, input, within) => Value::Bool(contains(input, within, meter)?),
             (Self::Inside, input, whole) => Value::Bool(contains(whole, input, meter)?),
-            (Self::Index | Self::LastIndex, Value::Null, _) => Value::Null,
+            (
+                Self::Index | Self::LastIndex,
+                Value::Null,
+                Value::Text(_) | Value::Number(_) | Value::Object(_),
+            ) => Value::Null,
+            (Self::Index | Self::LastIndex, Value::Array(whole), part) => {
+                let part = match part {
+                    Value::Array(part) => part.items(),
+                    other => std::slice::from_ref(other),
+                };
+                let place = place_of(whole.items(), part, self == Self::LastIndex, meter)?;
+                place.map_or(Value::Null, Value::count)
+            }
             (Self::Flatten, Value::Array(array), Value::Number(levels)) if *levels >= 0.0 => {
                 let mut flat = Vec::new();
                 flatten(array.items(), *levels, &mut flat, meter)?;
                 Value::array(flat, meter)?
             }
-            (Self::Join, Value::Array(array), Value::Text(between)) => {
-                join(array.items(), between, meter)?
+            (Self::Join, Value::Array(array), between) => {
+                join(array.items().iter(), between, meter)?
             }
+            (Self::Join, Value::Object(object), between) => join(
+                object.entries().iter().map(|(_, item)| item),
+                between,
+                meter,
+            )?,
             (Self::StrFTime, input, Value::Text(format)) => {
                 let parts = match input {
                     Value::Number(seconds) => Parts::of_seconds(*seconds),

@@ -94,6 +94,50 @@ pub enum Function {
 }
 
 impl Expr {
+    /// Whether it gives one value at most, and catches no error of what comes next.
+    pub fn gives_one(&self) -> bool {
+        match self {
+            Self::Identity
+            | Self::Null
+            | Self::Bool(_)
+            | Self::Number(_)
+            | Self::Format(_)
+            | Self::Variable(_)
+            | Self::Array(_) => true,
+            Self::Text(pieces, _) => pieces.iter().all(|piece| match piece {
+                Piece::Text(_) => true,
+                Piece::Value(of) => of.gives_one(),
+            }),
+            Self::Object(members) => members
+                .iter()
+                .all(|(name, value)| name.gives_one() && value.gives_one()),
+            Self::Slice(of, from, to) => {
+                let bounds = from.iter().chain(to);
+                of.gives_one() && bounds.into_iter().all(|bound| bound.gives_one())
+            }
+            Self::Optional(of) => {
+                matches!(**of, Self::Index(..) | Self::Slice(..)) && of.gives_one()
+            }
+            Self::Index(one, other)
+            | Self::Pipe(one, other)
+            | Self::Binary(_, one, other)
+            | Self::And(one, other)
+            | Self::Or(one, other)
+            | Self::Alternative(one, other)
+            | Self::Bind(one, _, other) => one.gives_one() && other.gives_one(),
+            Self::Negate(of) | Self::Reduce(_, _, of, _) => of.gives_one(),
+            Self::If(condition, then, otherwise) => {
+                condition.gives_one() && then.gives_one() && otherwise.gives_one()
+            }
+            Self::Plain(_, arguments) => arguments.iter().all(Self::gives_one),
+            Self::Call(function, _) => {
+                use Function as Is;
+                !matches!(function, Is::Recurse | Is::Limit | Is::Range)
+            }
+            Self::Iterate(_) | Self::Try(..) | Self::Comma(..) => false,
+        }
+    }
+
     /// The names of the members that what it gives has, where its text says them.
     pub fn keys(&self) -> Option<Vec<String>> {
         match self {

@@ -242,6 +242,65 @@ fn what_is_no_query_or_is_not_known_is_refused_by_name() {
     assert!(told.contains("nested too deeply"), "{told}");
 }
 
+#[test]
+fn what_hangs_together_without_an_end_is_refused_by_name() {
+    let nested = format!(
+        "{}.{}",
+        "(".repeat(40),
+        format!("{})", "?".repeat(100)).repeat(40)
+    );
+    for (query, what) in [
+        (
+            format!(".{}", "?".repeat(5_119)),
+            "more than 192 in a row of '?', '[' or '.'",
+        ),
+        (
+            format!(".{}", "[]".repeat(2_500)),
+            "more than 192 in a row of '?', '[' or '.'",
+        ),
+        (vec!["1"; 2_500].join(","), "more than 192 in a row of ','"),
+        (
+            vec!["1"; 2_500].join("-"),
+            "more than 192 in a row of '+' or '-'",
+        ),
+        (
+            vec!["1"; 2_500].join("*"),
+            "more than 192 in a row of '*', '/' or '%'",
+        ),
+        (
+            vec!["1"; 1_250].join(" or "),
+            "more than 192 in a row of 'or'",
+        ),
+        (
+            vec!["1"; 1_000].join(" and "),
+            "more than 192 in a row of 'and'",
+        ),
+        (nested, "more than 1024 operators and suffixes"),
+    ] {
+        let Err(Invalid(told)) = Query::parse(&query) else {
+            panic!("{query} is taken");
+        };
+        assert!(told.contains(what), "{told}");
+    }
+}
+
+#[test]
+fn members_that_stand_beside_each_other_are_not_nested() {
+    let members: Vec<String> = (0..200).map(|n| format!("k{n}:(.a.b|tostring)")).collect();
+    let found = evaluate(
+        &format!("{{{}}}|length", members.join(",")),
+        r#"{"a":{"b":1}}"#,
+    );
+    assert_eq!(found, [Some("200".to_owned())]);
+    // What gives several, or catches what comes next, is as before.
+    let found = evaluate("{a:(1,2),b:3,c:(empty,4)}|[.a,.b,.c]", "null");
+    let wanted = ["[1,3,4]", "[2,3,4]"].map(|it| Some(it.to_owned()));
+    assert_eq!(found, wanted);
+    assert!(evaluate("{a:(1?),b:error}", "null").is_empty());
+    assert_eq!(evaluate("{a:1,b:error}", "\"x\""), [None]);
+    assert!(evaluate("{a:numbers,b:1}", "\"x\"").is_empty());
+}
+
 /// What a query may use for a record here.
 fn spent(query: &str, data: &[u8]) -> Spent {
     let query = Query::parse(query).unwrap();
@@ -251,7 +310,7 @@ fn spent(query: &str, data: &[u8]) -> Spent {
         true
     };
     let mut meter = Meter::new(50_000, 8 << 20, &mut may_hold);
-    match query.members(data, &mut meter) {
+    match query.members(data, (&[], 0), &mut meter) {
         Err(Failed::Spent(spent)) => {
             assert!(held <= (8 << 20) + (64 << 10), "{held}");
             spent
@@ -300,7 +359,7 @@ fn memory_that_is_not_there_is_not_taken() {
     let mut may_hold = |bytes| bytes <= 200_000;
     let mut meter = Meter::new(1 << 40, usize::MAX, &mut may_hold);
     let data = format!("[{}1]", "1,".repeat(100_000));
-    let found = query.members(data.as_bytes(), &mut meter);
+    let found = query.members(data.as_bytes(), (&[], 0), &mut meter);
     assert_eq!(found, Err(Failed::Spent(Spent::NoRoom)));
 }
 
@@ -324,7 +383,7 @@ fn what_is_no_number_is_sorted_somewhere_and_breaks_nothing() {
         };
         let mut may_hold = |_| true;
         let mut meter = Meter::new(100 + 40 * count as u64, 1 << 26, &mut may_hold);
-        let ended = query.members(b"null", &mut meter);
+        let ended = query.members(b"null", (&[], 0), &mut meter);
         assert!(ended.is_err());
     }
 }
@@ -380,7 +439,7 @@ fn garbage_is_no_query_and_no_record_and_harms_nobody() {
         if let Ok(query) = Query::parse(&text) {
             let mut may_hold = |_| true;
             let mut meter = Meter::new(1_000, 1 << 20, &mut may_hold);
-            let _ = query.members(br#"{"a":[1,"b",{"c":null}]}"#, &mut meter);
+            let _ = query.members(br#"{"a":[1,"b",{"c":null}]}"#, (&["a"], 9), &mut meter);
         }
         let mut may_hold = |_| true;
         let mut meter = Meter::new(10_000, 1 << 20, &mut may_hold);

@@ -42,15 +42,43 @@ impl Format {
             Self::Text | Self::Json => text,
             Self::Base64 => base64_simd::STANDARD.encode_to_string(text),
             Self::Base64d => {
-                let bare = text.trim_end_matches('=');
-                let decoded = base64_simd::STANDARD_NO_PAD.decode_to_vec(bare);
-                let wrong = |_| Stop::error("a string is not valid base64 data");
-                String::from_utf8_lossy(&decoded.map_err(wrong)?).into_owned()
+                let wrong = || Stop::error("a string is not valid base64 data");
+                let decoded = base64_decoded(&text).ok_or_else(wrong)?;
+                String::from_utf8_lossy(&decoded).into_owned()
             }
             Self::Uri => uri(&text),
             Self::Html => html(&text),
         })
     }
+}
+
+/// What is up to the first padding, as in jq 1.6: what is behind it does not count, nor do bits of
+/// which there is no whole byte.
+fn base64_decoded(text: &str) -> Option<Vec<u8>> {
+    let bare = text.split('=').next().unwrap_or_default();
+    // One digit alone is no byte.
+    if bare.len() % 4 == 1 {
+        return None;
+    }
+    let (mut out, mut held, mut bits) = (Vec::new(), 0_u32, 0);
+    for digit in bare.bytes() {
+        let value = match digit {
+            b'A'..=b'Z' => digit - b'A',
+            b'a'..=b'z' => digit - b'a' + 26,
+            b'0'..=b'9' => digit - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return None,
+        };
+        held = (held << 6) | u32::from(value);
+        bits += 6;
+        if bits >= 8 {
+            bits -= 8;
+            out.push(u8::try_from((held >> bits) & 0xff).unwrap_or_default());
+            held &= (1 << bits) - 1;
+        }
+    }
+    Some(out)
 }
 
 fn uri(text: &str) -> String {

@@ -210,3 +210,12 @@ fn what_does_not_fit_into_its_room_is_let_go_with_its_partitions() {
     query.add(vec![frame(&[long])]);
     assert_eq!(query.work(|_| false), Err(Halted::NoRoom));
 }
+
+#[test]
+fn a_cut_goes_to_any_number_of_partitions() {
+    let records: Vec<String> = (0..32_000).map(|n| format!("{{\"k\":{n}}}")).collect();
+    let mut worker = worker(None, Some(64 << 20), 1 << 30);
+    let frames = records.chunks(500).map(frame).collect();
+    let (_, counts) = work(&mut worker, frames, false);
+    assert_eq!((counts.delivered, counts.failed), (32_000, 0));
+}
