@@ -421,7 +421,7 @@ mod tests {
     #[test]
     fn members_that_no_key_asks_for_and_texts_that_no_name_holds_are_not_copied() {
         let query = "(\"x\"*1000000) as $x|{b:.b,c:\"y\"}+\
-                     ([range(1000)|{key:tostring,value:$x}]|from_entries)";
+                     ([range(100)|{key:tostring,value:$x}]|from_entries)";
         let mut of = partitioner("!{partitionKeyFromQuery:b}/", Some(query));
         assert_eq!(place(&mut of, "{\"b\":1}", &[]), Ok(vec!["1".to_owned()]));
         let long = format!("{{\"b\":\"{}\"}}", "x".repeat(1025));
