@@ -31,8 +31,8 @@ impl Ledger {
     }
 
     /// Whether a slow cut that waits was passed often enough, and would find a seat if those that
-    /// are slow and asked after it had none. Those do not count that hang, as nobody knows when they
-    /// end; but of those that had not asked by then, all do, so that it does not go on for ever.
+    /// are slow and asked after it had none. Those do not count that hang, as nobody knows when
+    /// they end; but of those that had not asked by then, all do: it would go on for ever.
     pub(super) fn fits_without_those_after(
         &self,
         id: SeatId,

@@ -1,6 +1,6 @@
-//! Where an object of a cut ends whose row does not say it: all builds that wrote such rows reckoned
-//! it so. Nothing here may follow what a cut is decided with today, or an object that was put before
-//! would be another one.
+//! Where an object of a cut ends whose row does not say it: all builds that wrote such rows
+//! reckoned it so. Nothing here may follow what a cut is decided with today, or an object that was
+//! put before would be another one.
 
 use crate::compression::Compression;
 use crate::delivery_stream::Destination;
