@@ -1,6 +1,7 @@
 """The README's walks, executed as they are written. Only the port is another one, so that a server
 on the usual port is no hindrance."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -9,7 +10,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from deliveries import wait_until
+from deliveries import ROLE, wait_until
 from server import REPOSITORY, Server
 
 PORT = "127.0.0.1:4567"
@@ -66,9 +67,12 @@ class Readme(unittest.TestCase):
         server = self.start(start)
         printed = None
         for language, text in rest:
-            self.assertIn(language, ("sh", "python", "text", "toml"))
+            self.assertIn(language, ("sh", "python", "text", "toml", "json"))
             if language == "toml":
                 self.take(text)
+                continue
+            if language == "json":
+                self.create(server, text)
                 continue
             if language == "text":
                 for line in text.splitlines():
@@ -83,6 +87,14 @@ class Readme(unittest.TestCase):
 
     def test_the_walk_into_objects_does_what_it_says(self):
         self.walk(DELIVERY, exports("".join(text for _, text in blocks(STREAMS))))
+
+    def create(self, server, members):
+        """A delivery stream is made with these members of its S3 destination."""
+        configuration = {"RoleARN": ROLE, "BucketARN": "arn:aws:s3:::events"}
+        server.firehose().create_delivery_stream(
+            DeliveryStreamName="with-members",
+            ExtendedS3DestinationConfiguration=configuration | json.loads("{" + members + "}"),
+        )
 
     def take(self, configuration):
         """A server starts with the configuration, and answers."""
