@@ -9,7 +9,7 @@
 use std::ops::Range;
 
 use bincode::{Decode, Encode};
-use memchr::memmem::Finder;
+use memchr::memmem;
 use serde::de::IgnoredAny;
 
 /// Records that one may become (the same page: "capped at 500 per record").
@@ -81,15 +81,8 @@ impl Deaggregation {
 
     fn objects(&self, data: &[u8]) -> Result<Vec<Range<usize>>, Undivided> {
         let mut found = Vec::new();
-        let mut at = 0;
-        loop {
-            let rest = data.get(at..).unwrap_or_default();
-            let space = rest.iter().take_while(|byte| byte.is_ascii_whitespace());
-            at += space.count();
-            let rest = data.get(at..).unwrap_or_default();
-            if rest.is_empty() {
-                return Ok(found);
-            }
+        let mut rest = data.trim_ascii_start();
+        while !rest.is_empty() {
             if !rest.starts_with(b"{") {
                 return Err(Undivided::NotJson);
             }
@@ -98,23 +91,23 @@ impl Deaggregation {
                 return Err(Undivided::NotJson);
             }
             self.has_room(&found)?;
-            let end = at + values.byte_offset();
-            found.push(at..end);
-            at = end;
+            let begin = data.len() - rest.len();
+            let (object, behind) = rest.split_at(values.byte_offset());
+            found.push(begin..begin + object.len());
+            rest = behind.trim_ascii_start();
         }
+        Ok(found)
     }
 
     fn between(&self, delimiter: &[u8], data: &[u8]) -> Result<Vec<Range<usize>>, Undivided> {
-        let (mut found, mut at) = (Vec::new(), 0);
-        let delimiters = Finder::new(delimiter);
-        while at < data.len() {
-            let rest = data.get(at..).unwrap_or_default();
-            let end = delimiters.find(rest).unwrap_or(rest.len());
-            if end > 0 {
+        let (mut found, mut begin) = (Vec::new(), 0);
+        let delimiters = memmem::find_iter(data, delimiter);
+        for end in delimiters.chain([data.len()]) {
+            if begin < end {
                 self.has_room(&found)?;
-                found.push(at..at + end);
+                found.push(begin..end);
             }
-            at += end + delimiter.len();
+            begin = end + delimiter.len();
         }
         Ok(found)
     }

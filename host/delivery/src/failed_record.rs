@@ -73,7 +73,8 @@ pub fn write_line(
             id,
             type_name,
         } => {
-            member(b",\"esDocumentId\":", id.unwrap_or_default());
+            // Where the cluster gives ids, one that it refused has none.
+            member(b",\"esDocumentId\":", id.unwrap_or(""));
             member(b",\"esIndexName\":", index);
             member(b",\"esTypeName\":", type_name);
         }

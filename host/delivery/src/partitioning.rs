@@ -129,8 +129,8 @@ impl Partitioner {
     ) -> Result<Values, Unplaced> {
         let members = match &self.query {
             Some(query) => {
-                let bytes_max = usize::try_from(self.terms.query_bytes_max).unwrap_or(usize::MAX);
-                let steps_max = self.terms.query_steps_max;
+                let (steps_max, bytes_max) =
+                    (self.terms.query_steps_max, self.terms.query_bytes_max);
                 // A byte that is read is no step of the query.
                 let reading = data.len() as u64;
                 let mut meter = Meter::new(steps_max + reading, bytes_max, may_hold);

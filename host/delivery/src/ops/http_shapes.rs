@@ -7,12 +7,11 @@ use wire::shape::{Check, Fields, ListRule, NumberRule, Shape, TextRule};
 
 use super::request_shapes::{self, Members, RetryOptions, Secrets};
 use super::s3_shapes::{Changed, Logging, Made, Processing, S3};
+use super::shapes::HintsUpTo;
 
 const URL: TextRule = TextRule::chars(1, 1_000).matching(pattern::ENDPOINT_URL);
 const ENDPOINT_NAME: TextRule = TextRule::chars(1, 256).matching(pattern::PARAMETER_VALUE);
 const ACCESS_KEY: TextRule = TextRule::chars(0, 4_096).matching(pattern::LINE);
-const SIZE: NumberRule = NumberRule::within(1, 64);
-const INTERVAL: NumberRule = NumberRule::within(0, 900);
 const ENCODING: TextRule = TextRule::one_of(&["NONE", "GZIP"]);
 const ATTRIBUTES: ListRule<Fields> = ListRule::of(0, 50, Fields);
 const ATTRIBUTE_NAME: TextRule = TextRule::chars(1, 256).matching(pattern::PARAMETER_VALUE);
@@ -41,20 +40,7 @@ impl Shape for EndpointConfiguration<'_> {
 }
 
 /// `HttpEndpointBufferingHints`.
-#[derive(Deserialize)]
-pub struct Hints {
-    #[serde(rename = "SizeInMBs")]
-    pub size: Option<Integer>,
-    #[serde(rename = "IntervalInSeconds")]
-    pub interval: Option<Integer>,
-}
-
-impl Shape for Hints {
-    fn check(&self, check: &mut Check) {
-        check.optional("SizeInMBs", &self.size, SIZE);
-        check.optional("IntervalInSeconds", &self.interval, INTERVAL);
-    }
-}
+pub type Hints = HintsUpTo<64, 900>;
 
 /// `RequestConfiguration`.
 #[derive(Deserialize)]
@@ -119,12 +105,8 @@ pub struct HttpEndpoint<'a> {
 impl<'a> HttpEndpoint<'a> {
     /// What all destinations of requests are told.
     pub fn members(&self) -> Members<'_, 'a> {
-        let hints = self.buffering_hints.as_ref();
         Members {
-            hints: hints.map(|Structure(hints)| request_shapes::Hints {
-                size: hints.size,
-                interval: hints.interval,
-            }),
+            hints: request_shapes::hints(&self.buffering_hints),
             logging: &self.cloud_watch_logging_options,
             processing: &self.processing_configuration,
             retry_options: &self.retry_options,

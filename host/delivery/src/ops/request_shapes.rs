@@ -5,6 +5,7 @@ use wire::members::{Boolean, Integer, Structure};
 use wire::shape::{Anything, Check, Fields, NumberRule, Shape};
 
 use super::s3_shapes::{Changed, Logging, Made, Processing, S3};
+use super::shapes::HintsUpTo;
 
 const DURATION: NumberRule = NumberRule::within(0, 7_200);
 
@@ -39,6 +40,17 @@ impl Shape for Secrets {
 pub struct Hints {
     pub size: Option<Integer>,
     pub interval: Option<Integer>,
+}
+
+/// What stands in hints, whatever their limits.
+pub fn hints<const SIZE_MAX: i64, const INTERVAL_MAX: i64>(
+    said: &Option<Structure<HintsUpTo<SIZE_MAX, INTERVAL_MAX>>>,
+) -> Option<Hints> {
+    let said = said.as_ref();
+    said.map(|Structure(HintsUpTo { size, interval })| Hints {
+        size: *size,
+        interval: *interval,
+    })
 }
 
 /// What all of these destinations are told.

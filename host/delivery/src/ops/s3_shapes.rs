@@ -5,14 +5,12 @@ use wire::members::{Boolean, Integer, List, Structure, Text};
 use wire::shape::pattern::firehose as pattern;
 use wire::shape::{Anything, Check, Fields, ListRule, NumberRule, Shape, TextRule};
 
-use super::shapes::Unserved;
+use super::shapes::{HintsUpTo, Unserved};
 use crate::compression::Compression;
 
 const ROLE_ARN: TextRule = TextRule::chars(1, 512).matching(pattern::ROLE_ARN);
 const BUCKET_ARN: TextRule = TextRule::chars(1, 2_048).matching(pattern::BUCKET_ARN);
 const PREFIX: TextRule = TextRule::chars(0, 1_024).matching(pattern::LINE);
-const SIZE: NumberRule = NumberRule::within(1, 128);
-const INTERVAL: NumberRule = NumberRule::within(0, 900);
 const RETRY: NumberRule = NumberRule::within(0, 7_200);
 const COMPRESSION: TextRule =
     TextRule::one_of(&["UNCOMPRESSED", "GZIP", "ZIP", "Snappy", "HADOOP_SNAPPY"]);
@@ -49,20 +47,7 @@ const PROCESSORS: ListRule<Fields> = ListRule::of(0, 100, Fields);
 const PARAMETERS: ListRule<Fields> = ListRule::of(0, 100, Fields);
 
 /// `BufferingHints`.
-#[derive(Deserialize)]
-pub struct BufferingHints {
-    #[serde(rename = "SizeInMBs")]
-    pub size: Option<Integer>,
-    #[serde(rename = "IntervalInSeconds")]
-    pub interval: Option<Integer>,
-}
-
-impl Shape for BufferingHints {
-    fn check(&self, check: &mut Check) {
-        check.optional("SizeInMBs", &self.size, SIZE);
-        check.optional("IntervalInSeconds", &self.interval, INTERVAL);
-    }
-}
+pub type BufferingHints = HintsUpTo<128, 900>;
 
 /// `EncryptionConfiguration`.
 #[derive(Deserialize)]

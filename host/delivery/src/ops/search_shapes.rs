@@ -8,7 +8,7 @@ use wire::shape::{Check, Fields, NumberRule, Shape, TextRule};
 
 use super::request_shapes::{self, Members, RetryOptions};
 use super::s3_shapes::{Changed, Logging, Made, Processing, S3};
-use super::shapes::Unserved;
+use super::shapes::{HintsUpTo, Unserved};
 
 const ROLE_ARN: TextRule = TextRule::chars(1, 512).matching(pattern::ROLE_ARN);
 const DOMAIN_ARN: TextRule = TextRule::chars(1, 512).matching(pattern::DOMAIN_ARN);
@@ -17,26 +17,11 @@ const INDEX_NAME: TextRule = TextRule::chars(1, 80).matching(pattern::LINE);
 const TYPE_NAME: TextRule = TextRule::chars(0, 100).matching(pattern::LINE);
 const ROTATION: TextRule =
     TextRule::one_of(&["NoRotation", "OneHour", "OneDay", "OneWeek", "OneMonth"]);
-const SIZE: NumberRule = NumberRule::within(1, 100);
-const INTERVAL: NumberRule = NumberRule::within(0, 900);
 const BACKUP_MODE: TextRule = TextRule::one_of(&["FailedDocumentsOnly", "AllDocuments"]);
 const ID_FORMAT: TextRule = TextRule::one_of(&["FIREHOSE_DEFAULT", "NO_DOCUMENT_ID"]);
 
 /// `ElasticsearchBufferingHints` and `AmazonopensearchserviceBufferingHints`.
-#[derive(Deserialize)]
-pub struct Hints {
-    #[serde(rename = "SizeInMBs")]
-    pub size: Option<Integer>,
-    #[serde(rename = "IntervalInSeconds")]
-    pub interval: Option<Integer>,
-}
-
-impl Shape for Hints {
-    fn check(&self, check: &mut Check) {
-        check.optional("SizeInMBs", &self.size, SIZE);
-        check.optional("IntervalInSeconds", &self.interval, INTERVAL);
-    }
-}
+pub type Hints = HintsUpTo<100, 900>;
 
 /// `DocumentIdOptions`.
 #[derive(Deserialize)]
@@ -91,12 +76,8 @@ pub struct Search<'a> {
 impl<'a> Search<'a> {
     /// What all destinations of requests are told.
     pub fn members(&self) -> Members<'_, 'a> {
-        let hints = self.buffering_hints.as_ref();
         Members {
-            hints: hints.map(|Structure(hints)| request_shapes::Hints {
-                size: hints.size,
-                interval: hints.interval,
-            }),
+            hints: request_shapes::hints(&self.buffering_hints),
             logging: &self.cloud_watch_logging_options,
             processing: &self.processing_configuration,
             retry_options: &self.retry_options,

@@ -9,7 +9,7 @@ use types::limits::DELIVERY_RECORD_BYTES_MAX;
 use wire::ApiError;
 use wire::members::{Blob, Integer, List, Structure, Text};
 use wire::shape::pattern::firehose::{TAG_KEY as TAG_KEY_PATTERN, TAG_VALUE};
-use wire::shape::{BlobRule, Check, Fields, ListRule, Shape, TextRule, pattern};
+use wire::shape::{BlobRule, Check, Fields, ListRule, NumberRule, Shape, TextRule, pattern};
 
 use crate::arn::DELIVERY_STREAM_NAME_CHARS_MAX;
 
@@ -28,6 +28,27 @@ const VALUE: TextRule = TextRule::chars(0, 256).matching(TAG_VALUE);
 
 /// A structure whose members nobody here looks at: only whether it is there counts.
 pub type Unserved = IgnoredAny;
+
+/// Size in mebibytes, from 1 on, and interval in seconds, up to the limits of a kind of destination
+/// (model, `BufferingHints`, `HttpEndpointBufferingHints` and their like).
+#[derive(Clone, Copy, Deserialize)]
+pub struct HintsUpTo<const SIZE_MAX: i64, const INTERVAL_MAX: i64> {
+    #[serde(rename = "SizeInMBs")]
+    pub size: Option<Integer>,
+    #[serde(rename = "IntervalInSeconds")]
+    pub interval: Option<Integer>,
+}
+
+impl<const SIZE_MAX: i64, const INTERVAL_MAX: i64> Shape for HintsUpTo<SIZE_MAX, INTERVAL_MAX> {
+    fn check(&self, check: &mut Check) {
+        let (size, interval) = (
+            NumberRule::within(1, SIZE_MAX),
+            NumberRule::within(0, INTERVAL_MAX),
+        );
+        check.optional("SizeInMBs", &self.size, size);
+        check.optional("IntervalInSeconds", &self.interval, interval);
+    }
+}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]

@@ -7,30 +7,16 @@ use wire::shape::{Check, Fields, NumberRule, Shape, TextRule};
 
 use super::request_shapes::{self, Members, RetryOptions, Secrets};
 use super::s3_shapes::{Changed, Logging, Made, Processing, S3};
+use super::shapes::HintsUpTo;
 
 const ENDPOINT: TextRule = TextRule::chars(0, 2_048).matching(pattern::LINE);
 const ENDPOINT_TYPE: TextRule = TextRule::one_of(&["Raw", "Event"]);
 const TOKEN: TextRule = TextRule::chars(0, 2_048).matching(pattern::LINE);
 const ACKNOWLEDGMENT: NumberRule = NumberRule::within(180, 600);
-const SIZE: NumberRule = NumberRule::within(1, 5);
-const INTERVAL: NumberRule = NumberRule::within(0, 60);
 const BACKUP_MODE: TextRule = TextRule::one_of(&["FailedEventsOnly", "AllEvents"]);
 
 /// `SplunkBufferingHints`.
-#[derive(Deserialize)]
-pub struct Hints {
-    #[serde(rename = "SizeInMBs")]
-    pub size: Option<Integer>,
-    #[serde(rename = "IntervalInSeconds")]
-    pub interval: Option<Integer>,
-}
-
-impl Shape for Hints {
-    fn check(&self, check: &mut Check) {
-        check.optional("SizeInMBs", &self.size, SIZE);
-        check.optional("IntervalInSeconds", &self.interval, INTERVAL);
-    }
-}
+pub type Hints = HintsUpTo<5, 60>;
 
 /// `SplunkDestinationConfiguration` and `SplunkDestinationUpdate`.
 #[derive(Deserialize)]
@@ -63,12 +49,8 @@ pub struct Splunk<'a> {
 impl<'a> Splunk<'a> {
     /// What all destinations of requests are told.
     pub fn members(&self) -> Members<'_, 'a> {
-        let hints = self.buffering_hints.as_ref();
         Members {
-            hints: hints.map(|Structure(hints)| request_shapes::Hints {
-                size: hints.size,
-                interval: hints.interval,
-            }),
+            hints: request_shapes::hints(&self.buffering_hints),
             logging: &self.cloud_watch_logging_options,
             processing: &self.processing_configuration,
             retry_options: &self.retry_options,

@@ -23,7 +23,7 @@ pub enum Spent {
 pub struct Meter<'a> {
     steps_left: u64,
     bytes: usize,
-    bytes_max: usize,
+    bytes_max: u64,
     /// Bytes that are known to be there.
     granted: usize,
     may_hold: &'a mut dyn FnMut(usize) -> bool,
@@ -32,11 +32,7 @@ pub struct Meter<'a> {
 impl<'a> Meter<'a> {
     /// An evaluation may take so many steps and bytes. `may_hold` says whether there may be so many
     /// bytes of memory in use for it.
-    pub fn new(
-        steps_max: u64,
-        bytes_max: usize,
-        may_hold: &'a mut dyn FnMut(usize) -> bool,
-    ) -> Self {
+    pub fn new(steps_max: u64, bytes_max: u64, may_hold: &'a mut dyn FnMut(usize) -> bool) -> Self {
         Self {
             steps_left: steps_max,
             bytes: 0,
@@ -71,7 +67,7 @@ impl<'a> Meter<'a> {
     /// Takes memory.
     pub fn take(&mut self, bytes: usize) -> Result<(), Spent> {
         self.bytes = self.bytes.saturating_add(bytes);
-        if self.bytes > self.bytes_max {
+        if self.bytes as u64 > self.bytes_max {
             return Err(Spent::Bytes);
         }
         if self.bytes > self.granted {

@@ -357,7 +357,7 @@ fn a_query_that_has_no_end_or_grows_is_stopped() {
 fn memory_that_is_not_there_is_not_taken() {
     let query = Query::parse("{a: .}").unwrap();
     let mut may_hold = |bytes| bytes <= 200_000;
-    let mut meter = Meter::new(1 << 40, usize::MAX, &mut may_hold);
+    let mut meter = Meter::new(1 << 40, u64::MAX, &mut may_hold);
     let data = format!("[{}1]", "1,".repeat(100_000));
     let found = query.members(data.as_bytes(), (&[], 0), &mut meter);
     assert_eq!(found, Err(Failed::Spent(Spent::NoRoom)));
