@@ -83,7 +83,10 @@ async fn a_client_that_never_stops_changing_a_row_does_not_keep_an_application_f
         put(&client, &all[1..]).await;
         until_done(&client, 301).await;
         // Those of a commit are shown once the store has answered, after the records are.
-        until(&client, |app| app["shards"][0]["batches"].as_u64() > Some(1)).await
+        until(&client, |app| {
+            app["shards"][0]["batches"].as_u64() > Some(1)
+        })
+        .await
     };
     let app = tokio::select! {
         () = write_the_hot_row(&client) => unreachable!("it does not end"),

@@ -1,9 +1,9 @@
 //! The model's structures of an HTTP endpoint destination, as it is made and as it is changed.
 
 use serde::Deserialize;
-use wire::members::{Integer, List, Structure, Text};
+use wire::members::{List, Structure, Text};
 use wire::shape::pattern::firehose as pattern;
-use wire::shape::{Check, Fields, ListRule, NumberRule, Shape, TextRule};
+use wire::shape::{Check, Fields, ListRule, Shape, TextRule};
 
 use super::request_shapes::{self, Members, RetryOptions, Secrets};
 use super::s3_shapes::{Changed, Logging, Made, Processing, S3};

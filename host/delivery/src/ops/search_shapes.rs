@@ -2,9 +2,9 @@
 //! changed: they have the same members and the same limits.
 
 use serde::Deserialize;
-use wire::members::{Integer, Structure, Text};
+use wire::members::{Structure, Text};
 use wire::shape::pattern::firehose as pattern;
-use wire::shape::{Check, Fields, NumberRule, Shape, TextRule};
+use wire::shape::{Check, Fields, Shape, TextRule};
 
 use super::request_shapes::{self, Members, RetryOptions};
 use super::s3_shapes::{Changed, Logging, Made, Processing, S3};
