@@ -7,7 +7,7 @@ use wire::members::{Boolean, Structure, Text};
 use super::error::invalid_argument;
 use super::partitioning;
 use super::processing;
-use super::s3_shapes::{Changed, ExtendedS3, Logging, Made, Members, S3};
+use super::s3_shapes::{ExtendedS3, Logging, Members, S3, one_of};
 use super::shapes::within;
 use crate::Delivery;
 use crate::compression::Compression;
@@ -52,18 +52,33 @@ pub fn extended_s3(
         let role = destination.role_arn.clone();
         processing::set(delivery, caller, &mut destination, (&role, configuration))?;
     }
-    set_backup(&mut destination, said)?;
+    let backup = SourceBackup {
+        mode: said.s3_backup_mode.as_ref(),
+        bucket: one_of(&said.s3_backup_configuration, &said.s3_backup_update),
+    };
+    set_backup(&mut destination, backup)?;
     checked(destination)
+}
+
+/// What is said of where records go as they came in, too.
+#[derive(Clone, Copy)]
+pub struct SourceBackup<'s, 'a> {
+    /// `S3BackupMode`.
+    pub mode: Option<&'s Text<'a>>,
+    /// The bucket.
+    pub bucket: Option<&'s S3<'a>>,
 }
 
 /// Reads where records go as they came in, too. What is said of that bucket while nothing goes
 /// there is checked, and counts for nothing.
-fn set_backup(destination: &mut Destination, said: &ExtendedS3<'_>) -> Result<(), ApiError> {
-    let of_bucket = match (&said.s3_backup_configuration, &said.s3_backup_update) {
-        (Some(Structure(Made(s3))), _) | (None, Some(Structure(Changed(s3)))) => Some(s3),
-        (None, None) => None,
-    };
-    let is_enabled = match said.s3_backup_mode.as_ref().map(Text::as_str) {
+///
+/// # Errors
+/// InvalidArgumentException: what is not served, no bucket, and the way back.
+pub fn set_backup(
+    destination: &mut Destination,
+    said: SourceBackup<'_, '_>,
+) -> Result<(), ApiError> {
+    let is_enabled = match said.mode.map(Text::as_str) {
         None => destination.backup.is_some(),
         Some("Enabled") => true,
         Some(_) if destination.backup.is_some() => {
@@ -76,7 +91,7 @@ fn set_backup(destination: &mut Destination, said: &ExtendedS3<'_>) -> Result<()
     };
     let backup = destination.backup.as_deref();
     let mut backup = backup.cloned().unwrap_or_else(Destination::blank);
-    if let Some(s3) = of_bucket {
+    if let Some(s3) = said.bucket {
         basic(&mut backup, &s3.members())?;
         let checked = check(&backup);
         checked.map_err(|Invalid(why)| invalid_argument(format!("In the backup, {why}")))?;

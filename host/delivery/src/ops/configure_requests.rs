@@ -8,7 +8,7 @@ use super::configure::{basic, logging};
 use super::error::invalid_argument;
 use super::processing;
 use super::request_shapes::{Members, Secrets};
-use super::s3_shapes::{Changed, Made, S3};
+use super::s3_shapes::{S3, one_of};
 use super::shapes::within;
 use crate::Delivery;
 use crate::delivery_stream::{Destination, INTERVAL_SECONDS_DEFAULT, SIZE_MIB_DEFAULT};
@@ -33,11 +33,7 @@ pub fn common(
     said: &Members<'_, '_>,
     defaults: Defaults,
 ) -> Result<(), ApiError> {
-    let bucket = match (said.s3_configuration, said.s3_update) {
-        (Some(Structure(Made(s3))), _) | (None, Some(Structure(Changed(s3)))) => Some(s3),
-        (None, None) => None,
-    };
-    if let Some(s3) = bucket {
+    if let Some(s3) = one_of(said.s3_configuration, said.s3_update) {
         beside(destination, &mut fallback.bucket, s3)?;
     }
     if let Some(hints) = said.hints {

@@ -17,7 +17,8 @@ const COMPRESSION: TextRule =
 const NO_ENCRYPTION: TextRule = TextRule::one_of(&["NoEncryption"]);
 const LOG_GROUP: TextRule = TextRule::chars(0, 512).matching(pattern::LOG_GROUP);
 const LOG_STREAM: TextRule = TextRule::chars(0, 512).matching(pattern::LOG_STREAM);
-const BACKUP_MODE: TextRule = TextRule::one_of(&["Disabled", "Enabled"]);
+/// `S3BackupMode` and `RedshiftS3BackupMode`.
+pub const BACKUP_MODE: TextRule = TextRule::one_of(&["Disabled", "Enabled"]);
 const FILE_EXTENSION: TextRule = TextRule::chars(0, 128).matching(pattern::FILE_EXTENSION);
 const TIME_ZONE: TextRule = TextRule::chars(0, 50).matching(pattern::TIME_ZONE);
 const PROCESSOR_TYPE: TextRule = TextRule::one_of(&[
@@ -314,6 +315,18 @@ pub struct Made<T>(pub T);
 #[derive(Deserialize)]
 #[serde(transparent)]
 pub struct Changed<T>(pub T);
+
+/// What is said of a bucket, where a request that makes has one member for it and a request that
+/// changes another.
+pub fn one_of<'s, 'a>(
+    made: &'s Option<Structure<Made<S3<'a>>>>,
+    changed: &'s Option<Structure<Changed<S3<'a>>>>,
+) -> Option<&'s S3<'a>> {
+    match (made, changed) {
+        (Some(Structure(Made(s3))), _) | (None, Some(Structure(Changed(s3)))) => Some(s3),
+        (None, None) => None,
+    }
+}
 
 impl Shape for Made<S3<'_>> {
     fn check(&self, check: &mut Check) {

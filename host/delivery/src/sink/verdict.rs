@@ -25,7 +25,7 @@ pub enum Verdict {
 impl Verdict {
     /// What becomes of the request of this id, which is tried again for so long.
     pub fn answer(self, id: &str, retry_time: Duration) -> Answer {
-        let why = |what: &str| format!("send request {id} to the endpoint: {what}");
+        let why = |what: &str| why(id, what);
         match self {
             Self::Taken => Answer::Delivered(format!("request {id}")),
             Self::Again(fault) => Answer::AgainForItsTime {
@@ -34,15 +34,28 @@ impl Verdict {
                 retry_time,
             },
             Self::Never(fault) => Answer::Refused(fault),
-            Self::Misconfigured(what) => Answer::Again {
-                why: why(&format!(
-                    "{what}. Nothing is dropped: it is tried again until the endpoint or the \
-                     configuration is changed"
-                )),
-                is_refused: false,
-            },
+            Self::Misconfigured(what) => misconfigured(id, &what, false),
         }
     }
+}
+
+/// A request of this id is not taken until somebody changes the configuration, here or there.
+/// Whether it is certain that nothing of it is there.
+pub fn misconfigured(id: &str, what: &str, is_refused: bool) -> Answer {
+    Answer::Again {
+        why: why(
+            id,
+            &format!(
+                "{what}. Nothing is dropped: it is tried again until the endpoint or the \
+                 configuration is changed"
+            ),
+        ),
+        is_refused,
+    }
+}
+
+fn why(id: &str, what: &str) -> String {
+    format!("send request {id} to the endpoint: {what}")
 }
 
 /// An answer in one line.
