@@ -76,6 +76,19 @@ CLUSTER = {
     "CloudWatchLoggingOptions": {"Enabled": True, "LogGroupName": "g", "LogStreamName": "s"},
     "DocumentIdOptions": {"DefaultDocumentIdFormat": "FIREHOSE_DEFAULT"},
 }
+REDSHIFT = {
+    "RoleARN": ROLE,
+    "ClusterJDBCURL": "jdbc:postgresql://c.x.eu-west-1.redshift.amazonaws.com:5439/dev",
+    "CopyCommand": {
+        "DataTableName": "events", "DataTableColumns": "id,word", "CopyOptions": "CSV",
+    },
+    "Username": "loader",
+    "Password": "password",
+    "RetryOptions": {"DurationInSeconds": 3600},
+    "ProcessingConfiguration": {"Enabled": True, "Processors": [PROCESSOR]},
+    "S3BackupMode": "Enabled",
+    "CloudWatchLoggingOptions": {"Enabled": True, "LogGroupName": "g", "LogStreamName": "s"},
+}
 CLUSTER_MADE = {**CLUSTER, "S3BackupMode": "AllDocuments"}
 ENCRYPTION = {
     "KeyARN": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/a",
@@ -84,9 +97,7 @@ ENCRYPTION = {
 UPDATE = {**NAME, "CurrentDeliveryStreamVersionId": "1", "DestinationId": "destinationId-1"}
 
 # What is not served, and how it is asked for. Nothing is said of what it holds.
-OTHER_DESTINATIONS = [
-    "Redshift", "AmazonOpenSearchServerless", "Snowflake", "Iceberg",
-]
+OTHER_DESTINATIONS = ["AmazonOpenSearchServerless", "Snowflake", "Iceberg"]
 LEFT_OUT = {
     **{f"{name}DestinationConfiguration": "not served" for name in OTHER_DESTINATIONS},
     **{f"{name}DestinationUpdate": "not served" for name in OTHER_DESTINATIONS},
@@ -117,6 +128,9 @@ FIREHOSE = Service(
             "ExtendedS3DestinationConfiguration": {**EXTENDED_S3, "S3BackupConfiguration": S3},
             "HttpEndpointDestinationConfiguration": {**HTTP_ENDPOINT, "S3Configuration": S3},
             "SplunkDestinationConfiguration": {**SPLUNK, "S3Configuration": S3},
+            "RedshiftDestinationConfiguration": {
+                **REDSHIFT, "S3Configuration": S3, "S3BackupConfiguration": S3,
+            },
             "ElasticsearchDestinationConfiguration": {**CLUSTER_MADE, "S3Configuration": S3},
             "AmazonopensearchserviceDestinationConfiguration": {
                 **CLUSTER_MADE, "S3Configuration": S3,
@@ -148,6 +162,7 @@ FIREHOSE = Service(
             "ExtendedS3DestinationUpdate": {**EXTENDED_S3, "S3BackupUpdate": S3},
             "HttpEndpointDestinationUpdate": {**HTTP_ENDPOINT, "S3Update": S3},
             "SplunkDestinationUpdate": {**SPLUNK, "S3Update": S3},
+            "RedshiftDestinationUpdate": {**REDSHIFT, "S3Update": S3, "S3BackupUpdate": S3},
             "ElasticsearchDestinationUpdate": {**CLUSTER, "S3Update": S3},
             "AmazonopensearchserviceDestinationUpdate": {**CLUSTER, "S3Update": S3},
         },

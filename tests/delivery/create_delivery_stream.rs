@@ -175,7 +175,6 @@ async fn what_is_not_served_is_refused_by_name_and_not_ignored() {
     let service = Service::start().await;
     let client = service.client();
     for (member, what) in [
-        ("RedshiftDestinationConfiguration", "A Redshift destination"),
         (
             "AmazonOpenSearchServerlessDestinationConfiguration",
             "An OpenSearch Serverless destination",

@@ -2,7 +2,7 @@
 //! what becomes of the records: `deliver` and `deliver_stream` without a transform, `transform`,
 //! `swap`, `life` and `restart` with one, `processors` what they become before it, `prefixes` where
 //! they lie, `partitioning` by keys of their own, `http_endpoint` at an endpoint, `splunk` at a
-//! double of an event collector, and `search` at one of a cluster.
+//! double of an event collector, `search` at one of a cluster, and `redshift` in a real PostgreSQL.
 #![expect(
     clippy::unwrap_used,
     reason = "an answer without its members fails the test"
@@ -12,6 +12,7 @@ mod cluster;
 mod collector;
 mod counted;
 mod create_delivery_stream;
+mod database;
 mod dead_letters;
 mod delete_delivery_stream;
 mod deliver;
@@ -33,6 +34,7 @@ mod prefixes;
 mod processors;
 mod put_record;
 mod put_record_batch;
+mod redshift;
 mod refused_settings;
 mod restart;
 mod search;

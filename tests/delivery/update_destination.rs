@@ -249,7 +249,6 @@ async fn exactly_one_served_destination_is_changed() {
         assert_eq!(refusal.message, wanted);
     }
     for member in [
-        "RedshiftDestinationUpdate",
         "AmazonOpenSearchServerlessDestinationUpdate",
         "SnowflakeDestinationUpdate",
         "IcebergDestinationUpdate",
@@ -258,8 +257,8 @@ async fn exactly_one_served_destination_is_changed() {
         for change in [json!({member: {}}), with_s3] {
             let refusal = client.refusal(UPDATE, from_version("1", change)).await;
             assert_eq!(refusal.code, "InvalidArgumentException", "{member}");
-            let wanted = "Only S3, extended S3, HTTP endpoint, Splunk, OpenSearch Service and \
-                          Elasticsearch destinations are supported.";
+            let wanted = "Only S3, extended S3, HTTP endpoint, Splunk, OpenSearch Service, \
+                          Elasticsearch and Redshift destinations are supported.";
             assert_eq!(refusal.message, wanted, "{member}");
         }
     }

@@ -12,6 +12,7 @@ mod credentials;
 mod delivery_streams;
 mod events;
 pub mod keys;
+pub mod postgres;
 mod service;
 
 pub use client::{Client, Refusal};

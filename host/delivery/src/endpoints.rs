@@ -1,12 +1,13 @@
-//! HTTP endpoints of destinations: the boundary between delivery and whoever sends requests. What a
-//! request holds and what an answer means is decided here; which addresses may be called, and how
-//! bytes come there, is for whoever implements [`Endpoints`].
+//! HTTP endpoints and databases of destinations: the boundary between delivery and whoever opens
+//! connections. What a request holds and what an answer means is decided here; which addresses may
+//! be called, and how bytes come there, is for whoever implements [`Endpoints`].
 
 use std::net::IpAddr;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite};
 use types::Invalid;
 
 /// How long an endpoint has to answer (developer guide, "HTTP endpoint delivery request and
@@ -64,7 +65,34 @@ pub enum NoReply {
     TooLarge,
 }
 
-/// Sends requests.
+/// A server of databases that speaks PostgreSQL's protocol.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatabaseServer {
+    /// A name, or an address; one of IPv6 in brackets.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// What protects the way to it.
+    pub security: Security,
+}
+
+/// What protects the way to a database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Security {
+    /// Nothing.
+    Plain,
+    /// TLS, with whoever answers.
+    Encrypted,
+    /// TLS with whom the system's certificates vouch for by that name.
+    Verified,
+}
+
+/// A connection, over which something else speaks.
+pub trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Socket for S {}
+
+/// Sends requests, and opens connections to databases.
 #[async_trait]
 pub trait Endpoints: Send + Sync {
     /// Whether requests may be sent to a URL, as far as that can be known before its name is
@@ -81,6 +109,25 @@ pub trait Endpoints: Send + Sync {
     /// # Errors
     /// When there is no answer within [`ANSWER_TIME_MAX`], and its bytes.
     async fn post(&self, request: EndpointRequest) -> Result<Reply, NoReply>;
+
+    /// Whether a server of databases may be connected to, as far as that can be known before its
+    /// name is looked up. One that cannot be reached is none.
+    ///
+    /// # Errors
+    /// A sentence that says why not, and what an operator would do about it.
+    fn permits_database(&self, _: &DatabaseServer) -> Result<(), Invalid> {
+        Err(Invalid(SENDS_NOTHING.to_owned()))
+    }
+
+    /// Opens a connection to a server of databases. The name is looked up once, and the connection
+    /// made to an address that came of that and that may be called; TLS, where it is asked for, is
+    /// agreed on before anything else is sent.
+    ///
+    /// # Errors
+    /// When there is no such connection in a time that is bounded.
+    async fn connect(&self, _: &DatabaseServer) -> Result<Box<dyn Socket>, NoReply> {
+        Err(NoReply::Forbidden(SENDS_NOTHING.to_owned()))
+    }
 }
 
 /// Sends nothing: delivery without HTTP endpoints.

@@ -4,6 +4,7 @@ use bincode::{Decode, Encode};
 
 use crate::fallback::Fallback;
 use crate::http_endpoint::HttpEndpoint;
+use crate::redshift::Redshift;
 use crate::search::{Product, Search};
 use crate::splunk::Splunk;
 
@@ -20,6 +21,8 @@ pub enum Kind {
     /// Into an index of an OpenSearch or Elasticsearch cluster. What it refuses goes into the
     /// bucket.
     Search(Box<Search>),
+    /// Into a table of a database. What it refuses goes into the bucket.
+    Redshift(Box<Redshift>),
 }
 
 impl Kind {
@@ -30,6 +33,7 @@ impl Kind {
             Self::HttpEndpoint(endpoint) => Some(&endpoint.fallback),
             Self::Splunk(splunk) => Some(&splunk.fallback),
             Self::Search(search) => Some(&search.fallback),
+            Self::Redshift(redshift) => Some(&redshift.fallback),
         }
     }
 
@@ -45,11 +49,13 @@ impl Kind {
             Self::HttpEndpoint(endpoint) => Some(&endpoint.url),
             Self::Splunk(splunk) => Some(&splunk.url),
             Self::Search(search) => Some(&search.url),
+            Self::Redshift(redshift) => Some(&redshift.url),
         }
     }
 
     /// What records are filed under that the destination refused (developer guide, "Custom prefixes
-    /// for Amazon S3 objects", error-output-type). A bucket refuses none for good.
+    /// for Amazon S3 objects", error-output-type; the one of databases is ours, since AWS leaves
+    /// manifests of whole batches instead). A bucket refuses none for good.
     pub fn refused_under(&self) -> Option<&'static str> {
         match self {
             Self::Bucket => None,
@@ -59,6 +65,7 @@ impl Kind {
                 Product::Elasticsearch => "elasticsearch-failed",
                 Product::OpenSearch => "AmazonOpenSearchService-failed",
             }),
+            Self::Redshift(_) => Some("redshift-failed"),
         }
     }
 
@@ -69,6 +76,7 @@ impl Kind {
             Self::HttpEndpoint(_) => "an HTTP endpoint",
             Self::Splunk(_) => "Splunk",
             Self::Search(search) => search.product.name(),
+            Self::Redshift(_) => "Redshift",
         }
     }
 }

@@ -51,6 +51,7 @@ mod pruning;
 mod put;
 mod put_rates;
 mod query;
+mod redshift;
 mod replayed;
 mod retained;
 mod rows;

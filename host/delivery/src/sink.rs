@@ -18,11 +18,13 @@
 //! Which pieces there are, in which order, and what they hold is a function of the cut, the log and
 //! what is settled: so the first so many that are known to be there stay the first so many.
 
+mod body;
 mod bucket;
 mod cluster;
 mod cluster_reply;
 mod collector;
 mod collector_reply;
+mod database;
 pub mod documents;
 mod endpoint;
 pub mod envelope;
@@ -32,6 +34,7 @@ mod remote;
 mod reply;
 pub mod requests;
 mod route;
+mod rows;
 mod verdict;
 
 use std::time::Duration;

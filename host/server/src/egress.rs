@@ -1,11 +1,12 @@
-//! The calls that plugins make over HTTP, and the requests of deliveries (`endpoints`). What
-//! plugins may call, and how their requests must look, is decided in `wasm`; here a name becomes an
-//! address, once, a connection is made to that very address, and no more of the answer is taken
-//! than may be.
+//! The calls that plugins make over HTTP, and the requests (`endpoints`) and the connections to
+//! databases (`databases`) of deliveries. What plugins may call, and how their requests must look,
+//! is decided in `wasm`; here a name becomes an address, once, a connection is made to that very
+//! address, and no more of the answer is taken than may be.
 //!
 //! Each call has a connection of its own, which ends with it: none is shared between plugins, and
 //! none outlives what its name led to.
 
+mod databases;
 mod endpoints;
 mod places;
 mod resolve;
@@ -23,9 +24,9 @@ use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1;
 use hyper_rustls::ConfigBuilderExt;
 use hyper_util::rt::TokioIo;
-use rustls::ClientConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ConfigBuilder, WantsVerifier};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
@@ -101,11 +102,16 @@ impl Egress {
 
 /// TLS with the certificates that the system trusts. Blocks.
 fn connector() -> io::Result<TlsConnector> {
+    let config = client_config()?.with_native_roots()?;
+    Ok(TlsConnector::from(Arc::new(config.with_no_client_auth())))
+}
+
+/// What all TLS here has in common.
+fn client_config() -> io::Result<ConfigBuilder<ClientConfig, WantsVerifier>> {
     let provider = Arc::new(ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider);
     let config = config.with_safe_default_protocol_versions();
-    let config = config.map_err(io::Error::other)?.with_native_roots()?;
-    Ok(TlsConnector::from(Arc::new(config.with_no_client_auth())))
+    config.map_err(io::Error::other)
 }
 
 /// The addresses that may be called, of those that a host leads to at this moment.

@@ -30,6 +30,7 @@ fn main() -> ExitCode {
         "demo" => tools::make().and_then(|()| demo(&workspace, &rest)),
         "test" => tools::make()
             .and_then(|()| tools::jq())
+            .and_then(|()| tools::postgres())
             .and_then(|()| test::run(&workspace)),
         "plugins" => plugins::build(&workspace).map(|()| true),
         "bench" => tools::make().and_then(|()| bench(&workspace, &rest)),

@@ -32,6 +32,14 @@ pub fn jq() -> Result<(), String> {
     }
 }
 
+/// What delivery streams that deliver into a database are held against.
+pub fn postgres() -> Result<(), String> {
+    if Path::new("/usr/lib/postgresql").is_dir() {
+        return Ok(());
+    }
+    install_with_apt(&["postgresql"])
+}
+
 /// A Python environment with the pinned packages of the conformance tests. Returns the directory
 /// of its programs.
 pub fn python(workspace: &Workspace) -> Result<PathBuf, String> {

@@ -4,10 +4,13 @@ use types::Caller;
 use wire::ApiError;
 
 use super::http_shapes::HttpEndpoint;
+use super::redshift_shapes::Redshift;
 use super::s3_shapes::{ExtendedS3, S3};
 use super::search_shapes::Search;
 use super::splunk_shapes::Splunk;
-use super::{configure, configure_http, configure_search, configure_splunk, error};
+use super::{
+    configure, configure_http, configure_redshift, configure_search, configure_splunk, error,
+};
 use crate::Delivery;
 use crate::delivery_stream::Destination;
 use crate::search::Product;
@@ -20,6 +23,7 @@ pub enum Asked<'s, 'a> {
     HttpEndpoint(&'s HttpEndpoint<'a>),
     Splunk(&'s Splunk<'a>),
     Search(Product, &'s Search<'a>),
+    Redshift(&'s Redshift<'a>),
 }
 
 impl Asked<'_, '_> {
@@ -61,6 +65,7 @@ impl Asked<'_, '_> {
             Self::Search(product, said) => {
                 configure_search::search(delivery, caller, before, (product, said))
             }
+            Self::Redshift(said) => configure_redshift::redshift(delivery, caller, before, said),
         }
     }
 
@@ -70,6 +75,7 @@ impl Asked<'_, '_> {
             Self::HttpEndpoint(_) => "an HTTP endpoint",
             Self::Splunk(_) => "Splunk",
             Self::Search(product, _) => product.name(),
+            Self::Redshift(_) => "Redshift",
         };
         let is = before.kind.name();
         if is == said {

@@ -13,6 +13,7 @@ use wire::{Action, Answer, ApiError, Call, Requester, Target};
 use super::asked::Asked;
 use super::encryption::{Wanted, asked};
 use super::http_shapes::HttpEndpoint;
+use super::redshift_shapes::Redshift;
 use super::s3_shapes::{ExtendedS3, Made, S3};
 use super::search_shapes::Search;
 use super::shapes::{self, NAME, TAGS, TYPE, Tag, Unserved, required};
@@ -44,7 +45,8 @@ struct Input<'a> {
     s3: Option<Structure<Made<S3<'a>>>>,
     #[serde(borrow, rename = "ExtendedS3DestinationConfiguration")]
     extended_s3: Option<Structure<Made<ExtendedS3<'a>>>>,
-    redshift_destination_configuration: Option<Unserved>,
+    #[serde(borrow)]
+    redshift_destination_configuration: Option<Structure<Made<Redshift<'a>>>>,
     #[serde(borrow)]
     elasticsearch_destination_configuration: Option<Structure<Made<Search<'a>>>>,
     #[serde(borrow)]
@@ -114,6 +116,8 @@ impl Shape for Input<'_> {
         check.optional("HttpEndpointDestinationConfiguration", http, Fields);
         let splunk = &self.splunk_destination_configuration;
         check.optional("SplunkDestinationConfiguration", splunk, Fields);
+        let redshift = &self.redshift_destination_configuration;
+        check.optional("RedshiftDestinationConfiguration", redshift, Fields);
         let elastic = &self.elasticsearch_destination_configuration;
         check.optional("ElasticsearchDestinationConfiguration", elastic, Fields);
         let open = &self.amazonopensearchservice_destination_configuration;
@@ -249,6 +253,7 @@ fn destination(
 ) -> Result<Destination, ApiError> {
     let http = &input.http_endpoint_destination_configuration;
     let splunk = input.splunk_destination_configuration.as_ref();
+    let redshift = input.redshift_destination_configuration.as_ref();
     let elastic = input.elasticsearch_destination_configuration.as_ref();
     let open = input
         .amazonopensearchservice_destination_configuration
@@ -261,6 +266,7 @@ fn destination(
         http.as_ref()
             .map(|Structure(Made(said))| Asked::HttpEndpoint(said)),
         splunk.map(|Structure(Made(said))| Asked::Splunk(said)),
+        redshift.map(|Structure(Made(said))| Asked::Redshift(said)),
         elastic.map(|Structure(Made(said))| Asked::Search(Product::Elasticsearch, said)),
         open.map(|Structure(Made(said))| Asked::Search(Product::OpenSearch, said)),
     ])?;
@@ -270,10 +276,6 @@ fn destination(
 /// What the model knows and this server does not do is refused, not taken and ignored.
 fn refuse_what_is_not_served(input: &Input<'_>) -> Result<(), ApiError> {
     let unserved = [
-        (
-            &input.redshift_destination_configuration,
-            "A Redshift destination",
-        ),
         (
             &input.amazon_open_search_serverless_destination_configuration,
             "An OpenSearch Serverless destination",

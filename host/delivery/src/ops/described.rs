@@ -1,5 +1,7 @@
 //! What DescribeDeliveryStream tells of a destination, by its kind.
 
+mod redshift;
+
 use serde::Serialize;
 
 use crate::delivery_stream::{Destination, INTERVAL_SECONDS_DEFAULT, Processor, SIZE_MIB_DEFAULT};
@@ -8,6 +10,7 @@ use crate::http_endpoint::HttpEndpoint;
 use crate::kind::Kind;
 use crate::search::{Product, Search};
 use crate::splunk::Splunk;
+use redshift::RedshiftDescription;
 
 /// The id of the one destination that a delivery stream has, as AWS gives it.
 pub const DESTINATION: &str = "destinationId-000000000001";
@@ -28,6 +31,8 @@ pub struct DestinationDescription {
     elasticsearch_destination_description: Option<SearchDescription>,
     #[serde(skip_serializing_if = "Option::is_none")]
     amazonopensearchservice_destination_description: Option<SearchDescription>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redshift_destination_description: Option<RedshiftDescription>,
 }
 
 #[derive(Clone, Serialize)]
@@ -224,6 +229,7 @@ pub fn destination(destination: &Destination) -> DestinationDescription {
         splunk_destination_description: None,
         elasticsearch_destination_description: None,
         amazonopensearchservice_destination_description: None,
+        redshift_destination_description: None,
     };
     match &destination.kind {
         Kind::Bucket => {
@@ -231,10 +237,7 @@ pub fn destination(destination: &Destination) -> DestinationDescription {
             let extended = ExtendedS3Description {
                 basic: basic.clone(),
                 processing_configuration: destination.processing.as_ref().map(processing),
-                s3_backup_mode: match destination.backup {
-                    Some(_) => "Enabled",
-                    None => "Disabled",
-                },
+                s3_backup_mode: source_backup_mode(destination),
                 s3_backup_description: destination.backup.as_deref().map(s3),
                 dynamic_partitioning_configuration: destination.partitioning.as_ref().map(|it| {
                     DynamicPartitioning {
@@ -266,6 +269,10 @@ pub fn destination(destination: &Destination) -> DestinationDescription {
                 }
             };
             *described = Some(search(destination, cluster));
+        }
+        Kind::Redshift(database) => {
+            let database = redshift::redshift(destination, database);
+            described.redshift_destination_description = Some(database);
         }
     }
     described
@@ -364,6 +371,14 @@ fn search(destination: &Destination, search: &Search) -> SearchDescription {
                 "NO_DOCUMENT_ID"
             },
         },
+    }
+}
+
+/// Whether records go into a bucket of their own as they came in, too.
+fn source_backup_mode(destination: &Destination) -> &'static str {
+    match destination.backup {
+        Some(_) => "Enabled",
+        None => "Disabled",
     }
 }
 

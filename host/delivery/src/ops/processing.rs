@@ -123,7 +123,9 @@ fn processed(
         if kind == LAMBDA {
             let size = match before.kind {
                 Kind::Splunk(_) => SIZE_DEFAULT_OF_SPLUNK,
-                Kind::Bucket | Kind::HttpEndpoint(_) | Kind::Search(_) => SIZE_DEFAULT,
+                Kind::Bucket | Kind::HttpEndpoint(_) | Kind::Search(_) | Kind::Redshift(_) => {
+                    SIZE_DEFAULT
+                }
             };
             let lambda = Lambda::of(parameters, (role_arn, size))?;
             if is_enabled {

@@ -10,6 +10,7 @@ use wire::{Answer, ApiError, Call};
 use super::asked::Asked;
 use super::described::DESTINATION;
 use super::http_shapes::HttpEndpoint;
+use super::redshift_shapes::Redshift;
 use super::s3_shapes::{Changed, ExtendedS3, S3};
 use super::search_shapes::Search;
 use super::shapes::{NAME, Unserved, required};
@@ -36,7 +37,8 @@ struct Input<'a> {
     s3: Option<Structure<Changed<S3<'a>>>>,
     #[serde(borrow, rename = "ExtendedS3DestinationUpdate")]
     extended_s3: Option<Structure<Changed<ExtendedS3<'a>>>>,
-    redshift_destination_update: Option<Unserved>,
+    #[serde(borrow)]
+    redshift_destination_update: Option<Structure<Changed<Redshift<'a>>>>,
     #[serde(borrow)]
     elasticsearch_destination_update: Option<Structure<Changed<Search<'a>>>>,
     #[serde(borrow)]
@@ -62,6 +64,8 @@ impl Shape for Input<'_> {
         check.optional("HttpEndpointDestinationUpdate", http, Fields);
         let splunk = &self.splunk_destination_update;
         check.optional("SplunkDestinationUpdate", splunk, Fields);
+        let redshift = &self.redshift_destination_update;
+        check.optional("RedshiftDestinationUpdate", redshift, Fields);
         let elastic = &self.elasticsearch_destination_update;
         check.optional("ElasticsearchDestinationUpdate", elastic, Fields);
         let open = &self.amazonopensearchservice_destination_update;
@@ -72,7 +76,6 @@ impl Shape for Input<'_> {
 impl Input<'_> {
     fn is_served(&self) -> bool {
         [
-            &self.redshift_destination_update,
             &self.amazon_open_search_serverless_destination_update,
             &self.snowflake_destination_update,
             &self.iceberg_destination_update,
@@ -114,12 +117,13 @@ fn changed(
 ) -> Result<Destination, ApiError> {
     if !input.is_served() {
         return Err(error::invalid_argument(
-            "Only S3, extended S3, HTTP endpoint, Splunk, OpenSearch Service and Elasticsearch \
-             destinations are supported.",
+            "Only S3, extended S3, HTTP endpoint, Splunk, OpenSearch Service, Elasticsearch and \
+             Redshift destinations are supported.",
         ));
     }
     let http = &input.http_endpoint_destination_update;
     let splunk = input.splunk_destination_update.as_ref();
+    let redshift = input.redshift_destination_update.as_ref();
     let elastic = input.elasticsearch_destination_update.as_ref();
     let open = input.amazonopensearchservice_destination_update.as_ref();
     let s3 = input.s3.as_ref();
@@ -130,6 +134,7 @@ fn changed(
         http.as_ref()
             .map(|Structure(Changed(said))| Asked::HttpEndpoint(said)),
         splunk.map(|Structure(Changed(said))| Asked::Splunk(said)),
+        redshift.map(|Structure(Changed(said))| Asked::Redshift(said)),
         elastic.map(|Structure(Changed(said))| Asked::Search(Product::Elasticsearch, said)),
         open.map(|Structure(Changed(said))| Asked::Search(Product::OpenSearch, said)),
     ])?;

@@ -12,7 +12,7 @@ use crate::kind::Kind;
 use crate::sink::cluster_reply::{Wrong, code_of};
 use crate::sink::collector_reply::{INVALID_DATA_FORMAT, SERVER_ERROR};
 use crate::sink::documents::{self, Documents, Placed};
-use crate::sink::{cluster, events};
+use crate::sink::{body, cluster, database, events};
 use crate::splunk::EventForm;
 
 /// Records of one request (developer guide, "HTTP endpoint delivery request and response
@@ -45,6 +45,8 @@ pub enum Envelope {
     Collector(EventForm),
     /// Of a cluster: documents, with what is done with each.
     Documents(Documents),
+    /// Of a database: what becomes rows, each with its length before it (`body`).
+    Rows,
 }
 
 /// Something that a record becomes, on its way into a body.
@@ -73,9 +75,9 @@ impl<'a> Written<'a> {
     }
 }
 
-/// Bytes of what a Splunk event collector or a cluster gets at once: the most that records wait for
-/// (model, SplunkBufferingSizeInMBs), and half of what the smallest clusters take. What one record
-/// becomes may be more.
+/// Bytes of what a Splunk event collector, a cluster or a database gets at once: the most that
+/// records wait for (model, SplunkBufferingSizeInMBs), and half of what the smallest clusters take.
+/// What one record becomes may be more.
 const BYTES_USUAL: usize = 5 * 1024 * 1024;
 
 impl Envelope {
@@ -88,6 +90,7 @@ impl Envelope {
             }),
             Kind::Splunk(splunk) => Some(Self::Collector(splunk.form)),
             Kind::Search(search) => Some(Self::Documents(Documents::of(search))),
+            Kind::Redshift(_) => Some(Self::Rows),
         }
     }
 
@@ -95,9 +98,10 @@ impl Envelope {
     pub fn compression(&self) -> Compression {
         match self {
             Self::Endpoint { packs: true } => Compression::Gzip,
-            Self::Endpoint { packs: false } | Self::Collector(_) | Self::Documents(_) => {
-                Compression::Uncompressed
-            }
+            Self::Endpoint { packs: false }
+            | Self::Collector(_)
+            | Self::Documents(_)
+            | Self::Rows => Compression::Uncompressed,
         }
     }
 
@@ -105,7 +109,7 @@ impl Envelope {
     pub fn body_bytes_usual(&self) -> usize {
         match self {
             Self::Endpoint { .. } => BODY_BYTES_MAX,
-            Self::Collector(_) | Self::Documents(_) => BYTES_USUAL,
+            Self::Collector(_) | Self::Documents(_) | Self::Rows => BYTES_USUAL,
         }
     }
 
@@ -115,6 +119,7 @@ impl Envelope {
             Self::Endpoint { .. } => "HttpEndpoint.DestinationException",
             Self::Collector(_) => SERVER_ERROR,
             Self::Documents(documents) => code_of(documents.product(), Wrong::Service),
+            Self::Rows => database::LOAD_FAILED,
         }
     }
 
@@ -122,7 +127,8 @@ impl Envelope {
     /// certain of what stands in the body: others are not to be refused with it.
     pub fn fault(&self, written: &Written<'_>) -> Option<(&'static str, String)> {
         match self {
-            Self::Endpoint { .. } | Self::Collector(EventForm::Raw) => None,
+            // Whether a database takes something is known by nobody else.
+            Self::Endpoint { .. } | Self::Collector(EventForm::Raw) | Self::Rows => None,
             Self::Collector(EventForm::Event) => {
                 events::fault(&written.text()).map(|why| (INVALID_DATA_FORMAT, why))
             }
@@ -143,7 +149,7 @@ impl Envelope {
                 head.extend_from_slice(rest.as_bytes());
                 head
             }
-            Self::Collector(_) | Self::Documents(_) => Vec::new(),
+            Self::Collector(_) | Self::Documents(_) | Self::Rows => Vec::new(),
         }
     }
 
@@ -151,7 +157,7 @@ impl Envelope {
     pub fn between(&self) -> &'static [u8] {
         match self {
             Self::Endpoint { .. } => b",",
-            Self::Collector(_) | Self::Documents(_) => b"",
+            Self::Collector(_) | Self::Documents(_) | Self::Rows => b"",
         }
     }
 
@@ -159,7 +165,7 @@ impl Envelope {
     pub fn end(&self) -> &'static [u8] {
         match self {
             Self::Endpoint { .. } => b"]}",
-            Self::Collector(_) | Self::Documents(_) => b"",
+            Self::Collector(_) | Self::Documents(_) | Self::Rows => b"",
         }
     }
 
@@ -180,6 +186,7 @@ impl Envelope {
                 out.extend_from_slice(RECORD_END);
             }
             Self::Collector(_) => out.extend_from_slice(&text),
+            Self::Rows => body::write(out, &text)?,
             Self::Documents(documents) => {
                 let (arrival, of_cut) = (written.arrival, written.of_cut);
                 let placed = documents.place(arrival, of_cut, written.number)?;
@@ -195,6 +202,7 @@ impl Envelope {
         match self {
             Self::Endpoint { .. } | Self::Collector(_) => ANSWER_BYTES_MAX,
             Self::Documents(_) => cluster::ANSWER_BYTES_MAX,
+            Self::Rows => database::MEMORY_BYTES,
         }
     }
 
@@ -211,6 +219,10 @@ impl Envelope {
             Self::Collector(_) => bytes.min(2 * BYTES_USUAL as u64),
             Self::Documents(_) => {
                 let besides = records.saturating_mul(DOCUMENT_BYTES);
+                bytes.saturating_add(besides).min(2 * BYTES_USUAL as u64)
+            }
+            Self::Rows => {
+                let besides = records.saturating_mul(body::LENGTH_BYTES as u64);
                 bytes.saturating_add(besides).min(2 * BYTES_USUAL as u64)
             }
         }

@@ -8,6 +8,7 @@ use types::{Clock, Invalid};
 use super::Answer;
 use super::cluster::Cluster;
 use super::collector::Collector;
+use super::database::Database;
 use super::endpoint::Endpoint;
 use crate::delivery_stream::{DeliveryStream, Destination};
 use crate::endpoints::Endpoints;
@@ -62,6 +63,8 @@ pub enum Remote {
     Collector(Collector),
     /// To a cluster.
     Cluster(Cluster),
+    /// To a database.
+    Database(Database),
 }
 
 impl Remote {
@@ -89,6 +92,10 @@ impl Remote {
                 let cluster = Cluster::begin(sending, (of_cut, now));
                 Ok(Some(Self::Cluster(cluster)))
             }
+            (Kind::Redshift(of_cut), Kind::Redshift(now)) => {
+                let database = Database::begin(sending, (of_cut, now));
+                Ok(Some(Self::Database(database)))
+            }
             (of_cut, now) => Err(Invalid(format!(
                 "a cut is for {}, and the delivery stream has {} by now",
                 of_cut.name(),
@@ -103,7 +110,10 @@ impl Remote {
             (Self::Endpoint(endpoint), Kind::HttpEndpoint(now)) => endpoint.is_in_force(now),
             (Self::Collector(collector), Kind::Splunk(now)) => collector.is_in_force(now),
             (Self::Cluster(cluster), Kind::Search(now)) => cluster.is_in_force(now),
-            (Self::Endpoint(_) | Self::Collector(_) | Self::Cluster(_), _) => false,
+            (Self::Database(database), Kind::Redshift(now)) => database.is_in_force(now),
+            (Self::Endpoint(_) | Self::Collector(_) | Self::Cluster(_) | Self::Database(_), _) => {
+                false
+            }
         }
     }
 
@@ -113,6 +123,7 @@ impl Remote {
             Self::Endpoint(endpoint) => endpoint.hand(piece, place).await,
             Self::Collector(collector) => collector.hand(piece, place).await,
             Self::Cluster(cluster) => cluster.hand(piece, place).await,
+            Self::Database(database) => database.hand(piece, place).await,
         }
     }
 
@@ -130,7 +141,7 @@ impl Remote {
     /// Whether what was taken is taken once more when it is sent once more.
     pub fn knows_nothing_again(&self) -> bool {
         match self {
-            Self::Endpoint(_) | Self::Cluster(_) => false,
+            Self::Endpoint(_) | Self::Cluster(_) | Self::Database(_) => false,
             Self::Collector(_) => true,
         }
     }

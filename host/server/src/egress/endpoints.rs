@@ -1,6 +1,6 @@
-//! The requests of deliveries to HTTP endpoints. They go to the internet at large over TLS, and
-//! elsewhere only where the operator names host and port; each over a connection of its own, to an
-//! address that its name led to at that moment.
+//! The requests of deliveries to HTTP endpoints, and who may be connected to. They go to the
+//! internet at large over TLS, and elsewhere only where the operator names host and port; each over
+//! a connection of its own, to an address that its name led to at that moment.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -10,7 +10,9 @@ use std::task::{Context, Poll};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use delivery::endpoints::{ANSWER_TIME_MAX, EndpointRequest, Endpoints, NoReply, Reply};
+use delivery::endpoints::{
+    ANSWER_TIME_MAX, DatabaseServer, EndpointRequest, Endpoints, NoReply, Reply, Socket,
+};
 use http::header::{
     CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, SET_COOKIE, USER_AGENT,
 };
@@ -18,10 +20,12 @@ use http::{HeaderValue, Method, Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use types::Invalid;
 use wasm::{CallError, HostPattern, HttpUrl, address_kind};
 
@@ -65,7 +69,7 @@ impl EndpointCalls {
         Some(format!("it leads to {address}, {kind}; {}", way_out(url)))
     }
 
-    fn permits_url(&self, url: &HttpUrl) -> Result<(), String> {
+    pub(super) fn permits_url(&self, url: &HttpUrl) -> Result<(), String> {
         if !url.is_https() && !self.is_named(url) {
             let way_out = way_out(url);
             return Err(format!(
@@ -79,23 +83,40 @@ impl EndpointCalls {
         }
     }
 
-    async fn exchange(&self, request: EndpointRequest) -> Result<Reply, NoReply> {
-        let url = HttpUrl::parse(&request.url).map_err(NoReply::Forbidden)?;
+    /// A connection to the place of a URL: to this address, if the name still leads there.
+    pub(super) async fn connect_to(
+        &self,
+        url: &HttpUrl,
+        address: Option<IpAddr>,
+    ) -> Result<TcpStream, NoReply> {
         // It was permitted when it was configured, and may not be since the last start.
-        self.permits_url(&url).map_err(NoReply::Forbidden)?;
-        let forbids = |address| self.forbids(&url, address);
+        self.permits_url(url).map_err(NoReply::Forbidden)?;
+        let forbids = |address| self.forbids(url, address);
         let found = addresses(&*self.resolver, url.host(), forbids).await;
         let mut found = found.map_err(not_sent)?;
         // The order of the others stays.
-        found.sort_by_key(|address| Some(*address) != request.address);
-        let stream = connect(&found, url.port()).await;
-        let stream = stream.map_err(not_sent)?;
+        found.sort_by_key(|found| Some(*found) != address);
+        connect(&found, url.port()).await.map_err(not_sent)
+    }
+
+    /// TLS with whom the system's certificates vouch for.
+    pub(super) async fn secured(
+        &self,
+        url: &HttpUrl,
+        stream: TcpStream,
+    ) -> Result<TlsStream<TcpStream>, NoReply> {
+        let tls = self.tls.get_or_try_init(native_tls).await?;
+        secure(tls, url, stream).await.map_err(not_sent)
+    }
+
+    async fn exchange(&self, request: EndpointRequest) -> Result<Reply, NoReply> {
+        let url = HttpUrl::parse(&request.url).map_err(NoReply::Forbidden)?;
+        let stream = self.connect_to(&url, request.address).await?;
         let address = stream.peer_addr().ok().map(|peer| peer.ip());
         let bytes_max = request.answer_bytes_max;
         let request = post(&url, request)?;
         let reply = if url.is_https() {
-            let tls = self.tls.get_or_try_init(native_tls).await?;
-            let secured = secure(tls, &url, stream).await.map_err(not_sent)?;
+            let secured = self.secured(&url, stream).await?;
             ask(secured, request, bytes_max).await?
         } else {
             ask(stream, request, bytes_max).await?
@@ -118,7 +139,7 @@ async fn native_tls() -> Result<TlsConnector, NoReply> {
     })
 }
 
-fn not_sent(error: CallError) -> NoReply {
+pub(super) fn not_sent(error: CallError) -> NoReply {
     match error {
         CallError::Refused(why) => NoReply::Forbidden(why),
         CallError::Failed(why) => NoReply::NotConnected(why),
@@ -137,6 +158,14 @@ impl Endpoints for EndpointCalls {
     async fn post(&self, request: EndpointRequest) -> Result<Reply, NoReply> {
         let exchanged = timeout(ANSWER_TIME_MAX, self.exchange(request)).await;
         exchanged.unwrap_or(Err(NoReply::Late))
+    }
+
+    fn permits_database(&self, server: &DatabaseServer) -> Result<(), Invalid> {
+        self.permits_server(server).map_err(Invalid)
+    }
+
+    async fn connect(&self, server: &DatabaseServer) -> Result<Box<dyn Socket>, NoReply> {
+        self.open_database(server).await
     }
 }
 

@@ -77,6 +77,19 @@ pub const CLUSTER_ENDPOINT: Pattern = Pattern {
     },
 };
 
+/// URLs of databases. Those of PostgreSQL are served wherever they are, which is for the operation
+/// to look at.
+pub const JDBC_URL: Pattern = Pattern {
+    text: concat!(
+        r"jdbc:(redshift|postgresql)://((?!-)[A-Za-z0-9-]{1,63}(?<!-)\.)+(redshift(-serverless)?)",
+        r"\.([a-zA-Z0-9\.\-]+):\d{1,5}/[a-zA-Z0-9_$-]+",
+    ),
+    matches: |text| {
+        let begins = |with| text.starts_with(with);
+        !text.contains(is_line_end) && (begins("jdbc:redshift://") || begins("jdbc:postgresql://"))
+    },
+};
+
 /// ARNs of domains.
 pub const DOMAIN_ARN: Pattern = Pattern {
     text: r"arn:.*:es:[a-zA-Z0-9\-]+:\d{12}:domain/[a-z][-0-9a-z]{2,27}",
@@ -269,6 +282,12 @@ mod tests {
         );
         let urls = ["https://a.example", "http://127.0.0.1:9200"];
         expect(CLUSTER_ENDPOINT, &urls, &["", "ftp://a", "https:a\n"]);
+        let urls = [
+            "jdbc:redshift://a.b.eu-west-1.redshift.amazonaws.com:5439/dev",
+            "jdbc:postgresql://127.0.0.1:5432/dev?sslmode=disable",
+        ];
+        let others = ["", "postgresql://a:1/b", "jdbc:postgresql://a:1/b\n"];
+        expect(JDBC_URL, &urls, &others);
         expect(
             KINESIS_STREAM_ARN,
             &["arn:aws:kinesis:eu-west-1:000000000000:stream/clicks"],

@@ -1,0 +1,153 @@
+//! Pieces become transactions of a PostgreSQL database: a row in the ledger and the rows of the
+//! records become durable together, or not at all.
+//!
+//! ```text
+//! connect, find the table and the ledger beside it, which is made where it is missing
+//! BEGIN
+//!   the ledger gets the piece's name; where it has it, the piece was delivered: nothing is done
+//!   COPY; where records are refused, by halves until each is alone that is
+//!   the ledger gets what was refused
+//! COMMIT
+//! ```
+//!
+//! The name is the same in every try and after a restart, and the database lets a second try wait
+//! for the first. So each row is there once, whoever ends when.
+
+mod ledger;
+mod load;
+mod login;
+mod session;
+mod table;
+mod trouble;
+
+use std::sync::Arc;
+
+use types::Invalid;
+
+use super::body::Body;
+use super::remote::Sending;
+use super::verdict::misconfigured;
+use super::{Answer, InPart};
+use crate::answers::records::RecordFault;
+use crate::endpoints::{ANSWER_BYTES_MAX, Endpoints};
+use crate::object_name::{NamingKey, Place};
+use crate::piece::Piece;
+use crate::redshift::Redshift;
+use crate::redshift::jdbc_url::JdbcUrl;
+use ledger::{Entry, Ledger};
+use load::{COPIED_AT_ONCE_BYTES, Load};
+use session::Session;
+use table::Table;
+use trouble::Trouble;
+
+/// AWS's word for records that a database does not take (developer guide, "Amazon Redshift data
+/// delivery errors").
+pub const LOAD_FAILED: &str = "Redshift.DataLoadFailed";
+/// What one request takes besides itself: what is copied at the moment, on its way through the
+/// connection, and what the database answers. What one record becomes may be more than is copied at
+/// once: its room is that in which it became part of the request.
+pub const MEMORY_BYTES: usize = 4 * COPIED_AT_ONCE_BYTES + ANSWER_BYTES_MAX;
+
+/// Where the requests of one cut go.
+#[derive(Clone)]
+pub struct Database {
+    endpoints: Arc<dyn Endpoints>,
+    naming: NamingKey,
+    /// As it is configured now, but for the table and its rows, which are those of the cut's time:
+    /// so the ledger is the same one in every try.
+    redshift: Redshift,
+    /// What names all requests of the lane.
+    lane: String,
+}
+
+/// What became of a piece.
+enum Became {
+    /// It is there, without these of its records.
+    There(Vec<RecordFault>),
+    /// Another one of its name is.
+    Another,
+}
+
+impl Database {
+    /// Begins with a cut of the first of two configurations, whose requests go where the second one
+    /// says.
+    pub fn begin(sending: Sending<'_>, (of_cut, now): (&Redshift, &Redshift)) -> Self {
+        Self {
+            endpoints: Arc::clone(sending.endpoints),
+            naming: sending.naming.clone(),
+            redshift: Redshift {
+                copy: of_cut.copy.clone(),
+                ..now.clone()
+            },
+            lane: sending.naming.channel(sending.lane),
+        }
+    }
+
+    /// Whether database and user are those of the configuration of now.
+    pub fn is_in_force(&self, now: &Redshift) -> bool {
+        let of = |it: &Redshift| (it.url.clone(), it.user.clone(), it.password.clone());
+        of(now) == of(&self.redshift)
+    }
+
+    /// Delivers a piece that has this place.
+    pub async fn hand(&self, piece: Piece, place: Place) -> Answer {
+        let id = self.naming.uuid(place);
+        let body = match Body::of(piece.content, &piece.records) {
+            Ok(body) => body,
+            Err(Invalid(why)) => return not_meant(&id, &why),
+        };
+        let entry = Entry::of(&id, &self.lane, place.cut, &body);
+        match self.deliver(&body, &entry).await {
+            Ok(Became::There(faults)) if faults.is_empty() => {
+                Answer::Delivered(format!("request {id}"))
+            }
+            Ok(Became::There(faults)) => {
+                let (count, first) = (faults.len(), faults.first());
+                let first = first.map_or("", |fault| fault.message.as_str());
+                Answer::InPart(InPart {
+                    why: format!(
+                        "send request {id} to the database: {count} records were not taken, the \
+                         first of them for {first}"
+                    ),
+                    faults,
+                    again: None,
+                })
+            }
+            Ok(Became::Another) => Answer::Undecided(format!(
+                "send request {id} to the database: its ledger has this request with other \
+                 records. It may be that these are not there, and nothing after them is delivered. \
+                 Take the row out of {} if it is not ours, or decide what becomes of the delivery",
+                ledger::NAME
+            )),
+            Err(trouble) => trouble.answer(&id, self.redshift.fallback.retry_time()),
+        }
+    }
+
+    async fn deliver(&self, body: &Body, entry: &Entry<'_>) -> Result<Became, Trouble> {
+        let url = JdbcUrl::parse(&self.redshift.url)?;
+        let session = Session::open(&self.endpoints, &url, &self.redshift).await?;
+        let table = Table::find(&session, &self.redshift.copy).await?;
+        let ledger = Ledger::beside(&session, &table).await?;
+        session.begin().await?;
+        if let Some(known) = ledger.enter(&session, entry).await? {
+            session.batch("ROLLBACK").await?;
+            return Ok(if known.is_of(entry) {
+                Became::There(known.faults)
+            } else {
+                Became::Another
+            });
+        }
+        let faults = Load::new(&session, &table, body).await?.run().await?;
+        if !faults.is_empty() {
+            ledger.note(&session, entry, &faults).await?;
+        }
+        session.batch("COMMIT").await?;
+        Ok(Became::There(faults))
+    }
+}
+
+/// What is kept of the configuration or of the request cannot be meant: it is as it was whenever it
+/// is tried.
+fn not_meant(id: &str, why: &str) -> Answer {
+    misconfigured(id, why, false)
+}

@@ -1,0 +1,205 @@
+//! A connection to a database for one request. It ends when this is dropped, wherever that is: what
+//! the database was doing then comes to nothing, or is found in the ledger.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::SinkExt;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_postgres::config::SslMode;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Config, NoTls, Row};
+
+use super::login::Login;
+use super::trouble::Trouble;
+use crate::endpoints::{ANSWER_BYTES_MAX, ANSWER_TIME_MAX, Endpoints, NoReply, Socket};
+use crate::redshift::Redshift;
+use crate::redshift::jdbc_url::JdbcUrl;
+
+/// How long a database may take to let a user in. Then the connection is given up.
+const LOGIN_TIME_MAX: Duration = Duration::from_secs(30);
+/// A server that knows the setting looks now and then whether somebody is still there, so that what
+/// waits for a lock for nobody ends (PostgreSQL, "Connections and Authentication").
+const LOOK_FOR_CLIENT: &str = "\
+    SELECT pg_catalog.set_config(name, '1000', false) FROM pg_catalog.pg_settings \
+    WHERE name = 'client_connection_check_interval'";
+/// What is committed lasts: a database that answers earlier than that would lose what is known to
+/// be there (PostgreSQL, "Write Ahead Log").
+const COMMITS_LAST: &str = "\
+    SELECT pg_catalog.set_config(name, 'on', false) FROM pg_catalog.pg_settings \
+    WHERE name = 'synchronous_commit' AND setting = 'off'";
+/// A second try must see what the first one has committed while it waited for it; and what is
+/// checked at the end is checked with each statement, so that it is known which records it is of.
+const BEGIN: &str = "\
+    BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET CONSTRAINTS ALL IMMEDIATE";
+
+/// A connection.
+pub struct Session {
+    client: Client,
+    /// Bytes that may still be read of the answer to a statement.
+    left: Arc<AtomicUsize>,
+    /// Ends with it.
+    _connection: JoinSet<()>,
+}
+
+/// A socket of which no more is read than may be.
+struct Bounded {
+    socket: Box<dyn Socket>,
+    left: Arc<AtomicUsize>,
+    login: Login,
+}
+
+impl Session {
+    /// Connects as the user, to the database.
+    ///
+    /// # Errors
+    /// When the server cannot be reached in time, or does not let the user in.
+    pub async fn open(
+        endpoints: &Arc<dyn Endpoints>,
+        url: &JdbcUrl,
+        redshift: &Redshift,
+    ) -> Result<Self, Trouble> {
+        let socket = endpoints.connect(&url.server).await;
+        let socket = socket.map_err(Trouble::NotConnected)?;
+        let left = Arc::new(AtomicUsize::new(ANSWER_BYTES_MAX));
+        let bounded = Bounded {
+            socket,
+            left: Arc::clone(&left),
+            login: Login::default(),
+        };
+        let mut config = Config::new();
+        config
+            .user(&redshift.user)
+            .password(&redshift.password.0)
+            .dbname(&url.database)
+            .application_name("millrace")
+            // TLS is agreed on by whoever made the connection.
+            .ssl_mode(SslMode::Disable);
+        let login = timeout(LOGIN_TIME_MAX, config.connect_raw(bounded, NoTls)).await;
+        let login = login.map_err(|_| Trouble::NotConnected(NoReply::Late))?;
+        let (client, connection) = login?;
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            if let Err(error) = connection.await {
+                // Whoever waits for an answer gets none, and says so.
+                tracing::debug!(%error, "a connection to a database ended");
+            }
+        });
+        let session = Self {
+            client,
+            left,
+            _connection: tasks,
+        };
+        match session.batch(LOOK_FOR_CLIENT).await {
+            // Some machines cannot look.
+            Ok(()) | Err(Trouble::Refused { .. }) => {}
+            Err(trouble) => return Err(trouble),
+        }
+        session.batch(COMMITS_LAST).await?;
+        Ok(session)
+    }
+
+    /// Begins a transaction.
+    pub async fn begin(&self) -> Result<(), Trouble> {
+        self.batch(BEGIN).await
+    }
+
+    /// Does statements of which nothing is to be known.
+    pub async fn batch(&self, statements: &str) -> Result<(), Trouble> {
+        self.within(self.client.batch_execute(statements)).await
+    }
+
+    /// Does a statement; how many rows it was about.
+    pub async fn execute(
+        &self,
+        statement: &str,
+        values: &[&(dyn ToSql + Sync)],
+    ) -> Result<u64, Trouble> {
+        self.within(self.client.execute(statement, values)).await
+    }
+
+    /// The rows of a statement.
+    pub async fn query(
+        &self,
+        statement: &str,
+        values: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, Trouble> {
+        self.within(self.client.query(statement, values)).await
+    }
+
+    /// Copies lines in the text format. The first error among them ends it.
+    pub async fn copy(
+        &self,
+        statement: &str,
+        lines: impl Iterator<Item = Result<Bytes, Trouble>>,
+    ) -> Result<(), Trouble> {
+        let sink = self.within(self.client.copy_in(statement)).await?;
+        let mut sink = std::pin::pin!(sink);
+        for text in lines {
+            self.within(sink.send(text?)).await?;
+        }
+        self.within(sink.finish()).await?;
+        Ok(())
+    }
+
+    /// What comes of something that the database is asked for, if that comes in time.
+    async fn within<T>(
+        &self,
+        asked: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, Trouble> {
+        self.left.store(ANSWER_BYTES_MAX, Ordering::Relaxed);
+        match timeout(ANSWER_TIME_MAX, asked).await {
+            Ok(answered) => Ok(answered?),
+            Err(_) => {
+                let seconds = ANSWER_TIME_MAX.as_secs();
+                Err(Trouble::Lost(format!(
+                    "it has not answered for {seconds} s"
+                )))
+            }
+        }
+    }
+}
+
+impl AsyncRead for Bounded {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        to: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = to.filled().len();
+        ready!(Pin::new(&mut self.socket).poll_read(cx, to))?;
+        let read = to.filled().get(before..).unwrap_or_default();
+        let left = self.left.load(Ordering::Relaxed).checked_sub(read.len());
+        let Some(left) = left else {
+            let why = format!("the database answers more than {ANSWER_BYTES_MAX} bytes");
+            return Poll::Ready(Err(io::Error::other(why)));
+        };
+        self.left.store(left, Ordering::Relaxed);
+        Poll::Ready(self.login.sees(read).map_err(io::Error::other))
+    }
+}
+
+impl AsyncWrite for Bounded {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,186 @@
+//! Why a transaction did not go through, and what that means for its records. Pure but for the
+//! error of the client that it is read from.
+
+use std::time::Duration;
+
+use types::Invalid;
+
+use super::LOAD_FAILED;
+use crate::answers::Fault;
+use crate::endpoints::NoReply;
+use crate::sink::Answer;
+use crate::sink::verdict::{misconfigured, words};
+
+/// Why a transaction did not go through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// There is no connection.
+    NotConnected(NoReply),
+    /// The database refused something. Nothing of the transaction is there.
+    Refused {
+        /// Its code (PostgreSQL, "PostgreSQL Error Codes").
+        code: String,
+        /// What it says, after the code.
+        message: String,
+    },
+    /// The connection ended, or was given up. Where that was at the end, the transaction may be
+    /// there.
+    Lost(String),
+    /// What is kept of the configuration or of the request cannot be meant.
+    NotMeant(String),
+}
+
+impl From<Invalid> for Trouble {
+    fn from(Invalid(why): Invalid) -> Self {
+        Self::NotMeant(why)
+    }
+}
+
+impl From<tokio_postgres::Error> for Trouble {
+    fn from(error: tokio_postgres::Error) -> Self {
+        if let Some(said) = error.as_db_error() {
+            let detail = said.detail().map(|it| format!(" ({it})"));
+            let text = format!("{}{}", said.message(), detail.unwrap_or_default());
+            return Self::refused(said.code().code(), &text);
+        }
+        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+        Self::Lost(format!("{error}{}", cause.unwrap_or_default()))
+    }
+}
+
+impl Trouble {
+    /// A refusal in the database's own form.
+    pub fn refused(code: &str, text: &str) -> Self {
+        Self::Refused {
+            code: code.to_owned(),
+            message: format!("{code}: {}", words(text)),
+        }
+    }
+
+    /// What the database says, if it refuses records and nothing else: data that it cannot take
+    /// (classes 22 and 23), what is too large or too deep for it (54), a view or a trigger that
+    /// says no (44000, P0001).
+    pub fn of_records(&self) -> Option<&str> {
+        let Self::Refused { code, message } = self else {
+            return None;
+        };
+        let is_of_records = match code.get(..2) {
+            Some("22" | "23" | "54") => true,
+            _ => matches!(code.as_str(), "44000" | "P0001"),
+        };
+        is_of_records.then_some(message)
+    }
+
+    /// What becomes of the request of this id, which is tried again for so long.
+    pub fn answer(self, id: &str, retry_time: Duration) -> Answer {
+        match self {
+            Self::NotConnected(NoReply::Forbidden(why)) => misconfigured(id, &why, true),
+            Self::Refused { code, message } if is_of_configuration(&code) => {
+                misconfigured(id, &message, true)
+            }
+            Self::NotMeant(why) => misconfigured(id, &why, false),
+            Self::Refused { code, message } => again(id, word_for(&code), message, retry_time),
+            Self::NotConnected(no_reply) => {
+                let why = match no_reply {
+                    NoReply::NotConnected(why) | NoReply::Broken(why) | NoReply::Forbidden(why) => {
+                        words(&why)
+                    }
+                    NoReply::Late => "it did not answer".to_owned(),
+                    NoReply::TooLarge => "it answered too much".to_owned(),
+                };
+                let message = format!("Unable to connect to the database: {why}");
+                again(id, CONNECTION_FAILED, message, retry_time)
+            }
+            Self::Lost(why) => {
+                let why = words(&why);
+                let message = format!("The connection to the database ended: {why}");
+                again(id, CONNECTION_FAILED, message, retry_time)
+            }
+        }
+    }
+}
+
+/// AWS's words (developer guide, "Amazon Redshift data delivery errors").
+const CONNECTION_FAILED: &str = "Redshift.ConnectionFailed";
+const DISK_FULL: &str = "Redshift.DiskFull";
+const READ_ONLY: &str = "Redshift.ReadOnlyCluster";
+
+fn again(id: &str, code: &'static str, message: String, retry_time: Duration) -> Answer {
+    Answer::AgainForItsTime {
+        why: format!("send request {id} to the database: {message}"),
+        fault: Fault { code, message },
+        retry_time,
+    }
+}
+
+fn word_for(code: &str) -> &'static str {
+    match code {
+        "53100" => DISK_FULL,
+        "25006" => READ_ONLY,
+        _ if code.starts_with("08") => CONNECTION_FAILED,
+        _ => LOAD_FAILED,
+    }
+}
+
+/// Whether a refusal lasts until somebody changes the configuration, here or there: who asks (28,
+/// 0P), which database or schema (3D, 3F), which table, columns and rights (42), what the database
+/// cannot do (0A).
+fn is_of_configuration(code: &str) -> bool {
+    matches!(code.get(..2), Some("28" | "0P" | "3D" | "3F" | "42" | "0A"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TIME: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn data_costs_its_records_and_the_configuration_none() {
+        for code in [
+            "22P02", "22001", "23505", "23502", "54000", "P0001", "44000",
+        ] {
+            let trouble = Trouble::refused(code, "no\nwell");
+            let said = format!("{code}: no well");
+            assert_eq!(trouble.of_records(), Some(said.as_str()), "{code}");
+        }
+        for code in [
+            "28P01", "28000", "3D000", "3F000", "42P01", "42703", "42501", "0A000",
+        ] {
+            let trouble = Trouble::refused(code, "no");
+            assert_eq!(trouble.of_records(), None, "{code}");
+            let Answer::Again { why, is_refused } = trouble.answer("x", TIME) else {
+                panic!("{code}");
+            };
+            assert!(is_refused && why.contains("Nothing is dropped"), "{why}");
+        }
+    }
+
+    #[test]
+    fn what_may_pass_is_tried_for_its_time() {
+        for (trouble, word) in [
+            (Trouble::refused("53100", "full"), DISK_FULL),
+            (Trouble::refused("25006", "standby"), READ_ONLY),
+            (Trouble::refused("08006", "gone"), CONNECTION_FAILED),
+            (Trouble::refused("40P01", "deadlock"), LOAD_FAILED),
+            (Trouble::refused("57014", "timeout"), LOAD_FAILED),
+            (Trouble::refused("XX000", "bug"), LOAD_FAILED),
+            (Trouble::Lost("reset".to_owned()), CONNECTION_FAILED),
+            (Trouble::NotConnected(NoReply::Late), CONNECTION_FAILED),
+        ] {
+            assert_eq!(trouble.of_records(), None);
+            let Answer::AgainForItsTime { fault, .. } = trouble.clone().answer("x", TIME) else {
+                panic!("{trouble:?}");
+            };
+            assert_eq!(fault.code, word, "{trouble:?}");
+        }
+        let forbidden = Trouble::NotConnected(NoReply::Forbidden("no".to_owned()));
+        assert!(matches!(
+            forbidden.answer("x", TIME),
+            Answer::Again {
+                is_refused: true,
+                ..
+            }
+        ));
+    }
+}
