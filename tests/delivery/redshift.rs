@@ -600,20 +600,22 @@ async fn a_destination_is_described_without_its_password_and_updated_member_by_m
     assert!(refused.message.contains(told), "{refused:?}");
 }
 
+fn creation(database: &Database, more: Value) -> Value {
+    json!({
+        "DeliveryStreamName": NAME,
+        "RedshiftDestinationConfiguration": database.destination(more),
+    })
+}
+
+fn command(more: Value) -> Value {
+    let usual = json!({"DataTableName": "events"});
+    json!({"CopyCommand": millrace_tests::over(usual, more)})
+}
+
 #[tokio::test]
-async fn numbers_and_words_are_held_to_the_model_and_what_is_not_served_is_refused() {
+async fn numbers_and_words_are_held_to_the_model() {
     let database = Database::new("refusals").await;
     let (_service, client) = database.server().await;
-    let input = |more: Value| {
-        json!({
-            "DeliveryStreamName": NAME,
-            "RedshiftDestinationConfiguration": database.destination(more),
-        })
-    };
-    let command = |more: Value| {
-        let usual = json!({"DataTableName": "events"});
-        json!({"CopyCommand": millrace_tests::over(usual, more)})
-    };
     for (more, member) in [
         (retry(7_201), "durationInSeconds"),
         (json!({"S3BackupMode": "AllData"}), "s3BackupMode"),
@@ -633,11 +635,17 @@ async fn numbers_and_words_are_held_to_the_model_and_what_is_not_served_is_refus
         (json!({"Password": "short"}), "password"),
         (json!({"Username": ""}), "username"),
     ] {
-        let refused = client.refusal(CREATE, input(more)).await;
+        let refused = client.refusal(CREATE, creation(&database, more)).await;
         let message = &refused.message;
         assert_eq!(refused.code, "ValidationException", "{member}: {message}");
         assert!(message.contains(member), "{member}: {message}");
     }
+}
+
+#[tokio::test]
+async fn what_is_not_served_or_cannot_be_meant_is_refused_by_name() {
+    let database = Database::new("not_served").await;
+    let (_service, client) = database.server().await;
     let s3 = |more: Value| {
         let usual = database.destination(json!({}))["S3Configuration"].clone();
         json!({"S3Configuration": millrace_tests::over(usual, more)})
@@ -693,7 +701,7 @@ async fn numbers_and_words_are_held_to_the_model_and_what_is_not_served_is_refus
         ),
         (json!({"S3BackupMode": "Enabled"}), "needs a BucketARN"),
     ] {
-        let refused = client.refusal(CREATE, input(more)).await;
+        let refused = client.refusal(CREATE, creation(&database, more)).await;
         assert_eq!(refused.code, "InvalidArgumentException", "{told}");
         assert!(
             refused.message.contains(told),

@@ -20,9 +20,10 @@ const VERSIONS: &str = "/usr/lib/postgresql";
 const OWNER: &str = "postgres";
 /// Who delivery streams are, with the password.
 pub const LOADER: (&str, &str) = ("loader", "the loader's password");
-/// Runs what it is told until its input ends, and ends it at once then: no process stays behind a
-/// test that is ended itself.
-const WATCH: &str = r#""$@" & pid=$!; read -r _; kill -QUIT $pid; wait $pid"#;
+/// Runs what it is told until there is a line of input, or no more, and ends it at once then. Where
+/// there is no more, the test has ended without a word, and the directory goes, too.
+const WATCH: &str = r#"home=$1; shift; "$@" & pid=$!; read -r _ || gone=1; kill -QUIT $pid
+wait $pid; [ -z "$gone" ] || rm -rf "$home""#;
 
 /// A server with its directory.
 pub struct Postgres {
@@ -101,7 +102,8 @@ impl Postgres {
             "shared_buffers=16MB",
             "max_connections=60",
         ];
-        watched.args(["-c", WATCH, "sh"]).arg(program("postgres"));
+        watched.args(["-c", WATCH, "sh"]).arg(self.home.path());
+        watched.arg(program("postgres"));
         watched.arg("-D").arg(self.home.path().join("data"));
         for setting in settings {
             watched.args(["-c", setting]);

@@ -43,6 +43,13 @@ pub fn write(out: &mut Vec<u8>, text: &[u8]) -> Result<(), Invalid> {
     Ok(())
 }
 
+impl Record {
+    /// Bytes of the body that it takes.
+    pub fn bytes(&self) -> usize {
+        self.at.len()
+    }
+}
+
 impl Body {
     /// Finds the records; `numbers` says of which record each part of the body is.
     ///

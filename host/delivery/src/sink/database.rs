@@ -5,7 +5,8 @@
 //! connect, find the table and the ledger beside it, which is made where it is missing
 //! BEGIN
 //!   the ledger gets the piece's name; where it has it, the piece was delivered: nothing is done
-//!   COPY; where records are refused, by halves until each is alone that is
+//!   COPY, or INSERT of objects of JSON, of some records at a time; where records are refused, by
+//!   halves until each is alone that is
 //!   the ledger gets what was refused
 //! COMMIT
 //! ```
@@ -35,7 +36,7 @@ use crate::piece::Piece;
 use crate::redshift::Redshift;
 use crate::redshift::jdbc_url::JdbcUrl;
 use ledger::{Entry, Ledger};
-use load::{COPIED_AT_ONCE_BYTES, Load};
+use load::{AT_ONCE_BYTES, Load};
 use session::Session;
 use table::Table;
 use trouble::Trouble;
@@ -43,10 +44,10 @@ use trouble::Trouble;
 /// AWS's word for records that a database does not take (developer guide, "Amazon Redshift data
 /// delivery errors").
 pub const LOAD_FAILED: &str = "Redshift.DataLoadFailed";
-/// What one request takes besides itself: what is copied at the moment, on its way through the
-/// connection, and what the database answers. What one record becomes may be more than is copied at
-/// once: its room is that in which it became part of the request.
-pub const MEMORY_BYTES: usize = 4 * COPIED_AT_ONCE_BYTES + ANSWER_BYTES_MAX;
+/// What one request takes besides itself: the rows of some records, where each byte may be two,
+/// once more on their way through the connection, and what the database answers. What one record
+/// becomes may be more than goes at once: its room is that in which it became part of the request.
+pub const MEMORY_BYTES: usize = 4 * AT_ONCE_BYTES + ANSWER_BYTES_MAX;
 
 /// Where the requests of one cut go.
 #[derive(Clone)]

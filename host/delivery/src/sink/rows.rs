@@ -1,6 +1,7 @@
 //! What a record becomes, as lines of COPY's text format (PostgreSQL, "COPY", "Text Format"), with
-//! a tab between fields and `\N` for no value. Fields are found here, as Redshift finds them, so
-//! that the database sees one format, whatever records look like. Pure.
+//! a tab between fields and `\N` for no value, or as objects of JSON one after the other. Fields
+//! are found here, as Redshift finds them, so that the database sees one format, whatever lines
+//! look like. Pure.
 
 use serde::de::IgnoredAny;
 
@@ -12,7 +13,7 @@ const NO_VALUE: &[u8] = b"\\N";
 /// How what records become is made rows of.
 #[derive(Clone, Debug)]
 pub enum Filling {
-    /// Each object of JSON is a row of two fields, its number and itself.
+    /// Each object of JSON is a row.
     Objects,
     /// Each line is a row of these fields.
     Fields {
@@ -23,13 +24,11 @@ pub enum Filling {
     },
 }
 
-/// Lines for COPY.
+/// Rows for the database.
 #[derive(Default)]
 pub struct Rows {
-    /// The lines.
+    /// Lines, or objects with a comma after each.
     pub text: Vec<u8>,
-    /// Rows so far.
-    pub count: u32,
 }
 
 /// A field as it was found.
@@ -52,6 +51,19 @@ impl Rows {
         }
     }
 
+    /// All objects, as one array of JSON.
+    ///
+    /// # Errors
+    /// When they are no text, which is looked at before they are added.
+    pub fn objects(self) -> Result<String, String> {
+        let mut text = self.text;
+        text.insert(0, b'[');
+        if let Some(last) = text.last_mut() {
+            *last = b']';
+        }
+        String::from_utf8(text).map_err(|error| error.to_string())
+    }
+
     fn add_objects(&mut self, document: &[u8]) -> Result<(), String> {
         std::str::from_utf8(document).map_err(|error| format!("it is no text: {error}"))?;
         let mut rest = document.trim_ascii();
@@ -67,12 +79,8 @@ impl Rows {
                 return Err(format!("it is no JSON: {error}"));
             }
             let (object, after) = rest.split_at(values.byte_offset());
-            self.begin();
-            self.text
-                .extend_from_slice(self.count.to_string().as_bytes());
-            self.text.push(b'\t');
-            self.write(object);
-            self.text.push(b'\n');
+            self.text.extend_from_slice(object);
+            self.text.push(b',');
             rest = after.trim_ascii_start();
         }
         Ok(())
@@ -99,7 +107,6 @@ impl Rows {
                     "a line has {found} fields, and {wanted} columns are to be filled"
                 ));
             }
-            self.begin();
             for (place, (field, is_text)) in fields.iter().zip(holds_text).enumerate() {
                 if place > 0 {
                     self.text.push(b'\t');
@@ -114,10 +121,6 @@ impl Rows {
             self.text.push(b'\n');
         }
         Ok(())
-    }
-
-    fn begin(&mut self) {
-        self.count = self.count.saturating_add(1);
     }
 
     /// Writes a value so that COPY reads it as it is.
@@ -316,10 +319,14 @@ mod tests {
     }
 
     #[test]
-    fn objects_are_rows_of_their_number_and_themselves() {
-        let found = rows("JSON 'auto'", 9, b" {\"a\":\"\\n\"}{}\n{\"b\":\n{}} ");
-        let wanted = "1\t{\"a\":\"\\\\n\"}\n2\t{}\n3\t{\"b\":\\n{}}\n";
-        assert_eq!(found.as_deref(), Ok(wanted));
+    fn objects_are_told_apart_and_become_one_array() {
+        let found = rows("JSON 'auto'", 9, b" {\"a\":\"\\n\"}{}\n{\"b\":\n{}} ").unwrap();
+        assert_eq!(found, "{\"a\":\"\\n\"},{},{\"b\":\n{}},");
+        let array = Rows {
+            text: found.into_bytes(),
+        };
+        let array: serde_json::Value = serde_json::from_str(&array.objects().unwrap()).unwrap();
+        assert_eq!(array, serde_json::json!([{"a": "\n"}, {}, {"b": {}}]));
         let deep = "{\"a\":".repeat(100_000) + "1" + &"}".repeat(100_000);
         assert!(rows("JSON 'auto'", 1, deep.as_bytes()).is_ok());
     }

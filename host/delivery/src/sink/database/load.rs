@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use bytes::Bytes;
+use tokio_postgres::Statement;
+use types::Invalid;
 
 use super::LOAD_FAILED;
 use super::session::Session;
@@ -14,27 +15,21 @@ use crate::answers::records::RecordFault;
 use crate::sink::body::{Body, Record};
 use crate::sink::rows::{Filling, Rows};
 
-/// Bytes of lines that are handed to the connection at once, or what one record becomes if that is
-/// more.
-pub const COPIED_AT_ONCE_BYTES: usize = 256 * 1024;
+/// Bytes of records that go into the table with one statement, or one record if that is more.
+pub const AT_ONCE_BYTES: usize = 256 * 1024;
 
-/// Where objects of JSON lie before they become rows: what the database makes of one it says only
-/// when it is asked to. It goes with the transaction, and nobody else sees it.
-const CREATE_STAGE: &str = "\
-    CREATE TEMPORARY TABLE millrace_stage (number pg_catalog.int8, document pg_catalog.text) \
-    ON COMMIT DROP";
-const COPY_INTO_STAGE: &str = "COPY pg_temp.millrace_stage FROM STDIN";
-const EMPTY_STAGE: &str = "TRUNCATE pg_temp.millrace_stage";
+/// What a statement did is kept, or undone, before the next one.
+const SAVE: &str = "SAVEPOINT millrace";
+const KEEP: &str = "RELEASE SAVEPOINT millrace; SAVEPOINT millrace";
+const UNDO: &str = "ROLLBACK TO SAVEPOINT millrace";
 
 /// A request on its way into the table.
 pub struct Load<'a> {
     session: &'a Session,
     body: &'a Body,
     filling: &'a Filling,
-    /// What copies lines.
-    copy: String,
-    /// What makes rows of objects that were copied, where lines are no rows.
-    insert: Option<String>,
+    /// What takes the rows of some records.
+    statement: Statement,
     faults: BTreeMap<u16, RecordFault>,
 }
 
@@ -42,7 +37,7 @@ impl<'a> Load<'a> {
     /// Begins with a request.
     ///
     /// # Errors
-    /// When the database makes no room for objects of JSON.
+    /// When nothing can be put into the table.
     pub async fn new(
         session: &'a Session,
         table: &'a Table,
@@ -54,25 +49,19 @@ impl<'a> Load<'a> {
             filling,
             ..
         } = table;
-        let (copy, insert) = match filling {
-            Filling::Fields { .. } => (format!("COPY {quoted} ({columns}) FROM STDIN"), None),
-            Filling::Objects => {
-                session.batch(CREATE_STAGE).await?;
-                let insert = format!(
-                    "INSERT INTO {quoted} ({columns}) SELECT {columns} FROM (SELECT r.* FROM \
-                     pg_temp.millrace_stage s CROSS JOIN LATERAL \
-                     pg_catalog.json_populate_record(NULL::{quoted}, \
-                     s.document::pg_catalog.json) r ORDER BY s.number) r"
-                );
-                (COPY_INTO_STAGE.to_owned(), Some(insert))
-            }
+        let statement = match filling {
+            Filling::Fields { .. } => format!("COPY {quoted} ({columns}) FROM STDIN"),
+            Filling::Objects => format!(
+                "INSERT INTO {quoted} ({columns}) SELECT {columns} FROM \
+                 pg_catalog.json_populate_recordset(NULL::{quoted}, \
+                 $1::pg_catalog.text::pg_catalog.json) r"
+            ),
         };
         Ok(Self {
             session,
             body,
             filling,
-            copy,
-            insert,
+            statement: session.prepare(&statement).await?,
             faults: BTreeMap::new(),
         })
     }
@@ -82,21 +71,17 @@ impl<'a> Load<'a> {
     /// # Errors
     /// When the database does not do it for another reason than its records.
     pub async fn run(mut self) -> Result<Vec<RecordFault>, Trouble> {
-        let mut ranges = vec![0..self.body.records().len()];
+        let mut ranges = self.ranges();
+        self.session.batch(SAVE).await?;
         while let Some(range) = ranges.pop() {
-            if range.is_empty() {
-                continue;
-            }
-            self.session.batch("SAVEPOINT millrace").await?;
             let Err(trouble) = self.try_range(range.clone()).await else {
-                self.session.batch("RELEASE SAVEPOINT millrace").await?;
+                self.session.batch(KEEP).await?;
                 continue;
             };
             let Some(message) = trouble.of_records() else {
                 return Err(trouble);
             };
-            let back = "ROLLBACK TO SAVEPOINT millrace; RELEASE SAVEPOINT millrace";
-            self.session.batch(back).await?;
+            self.session.batch(UNDO).await?;
             if range.len() > 1 {
                 let middle = range.start + range.len() / 2;
                 // The one that is taken next is the last one.
@@ -110,70 +95,47 @@ impl<'a> Load<'a> {
         Ok(self.faults.into_values().collect())
     }
 
-    /// Loads some of the records as a whole.
+    /// All records, those that go together beside each other, the first ones last.
+    fn ranges(&self) -> Vec<Range<usize>> {
+        let (mut ranges, mut start, mut bytes) = (Vec::new(), 0, 0);
+        let records = self.body.records();
+        for (place, record) in records.iter().enumerate() {
+            if bytes > 0 && bytes + record.bytes() > AT_ONCE_BYTES {
+                ranges.push(start..place);
+                (start, bytes) = (place, 0);
+            }
+            bytes += record.bytes();
+        }
+        ranges.push(start..records.len());
+        ranges.reverse();
+        ranges
+    }
+
+    /// Loads some of the records as a whole, but for those that have no rows.
     async fn try_range(&mut self, range: Range<usize>) -> Result<(), Trouble> {
-        let lines = Lines {
-            body: self.body,
-            filling: self.filling,
-            records: self.body.records().get(range).unwrap_or_default(),
-            number: 0,
-            faults: &mut self.faults,
-        };
-        self.session.copy(&self.copy, lines).await?;
-        if let Some(insert) = &self.insert {
-            self.session.execute(insert, &[]).await?;
-            self.session.batch(EMPTY_STAGE).await?;
+        let mut rows = Rows::default();
+        for record in self.body.records().get(range).unwrap_or_default() {
+            let before = rows.text.len();
+            for part in self.body.parts(record)? {
+                if let Err(why) = rows.add(self.filling, &part) {
+                    // None of its rows is there, or all are.
+                    rows.text.truncate(before);
+                    self.faults.insert(record.number, fault(record, why));
+                    break;
+                }
+            }
         }
-        Ok(())
-    }
-}
-
-/// The lines of records, some at a time.
-struct Lines<'a> {
-    body: &'a Body,
-    filling: &'a Filling,
-    /// Those that are left.
-    records: &'a [Record],
-    /// Rows so far.
-    number: u32,
-    /// Records that have no rows.
-    faults: &'a mut BTreeMap<u16, RecordFault>,
-}
-
-impl Lines<'_> {
-    /// Adds the rows of a record, all of them or none.
-    fn add(&mut self, rows: &mut Rows, record: &Record) -> Result<(), Trouble> {
-        let (bytes, count) = (rows.text.len(), rows.count);
-        for part in self.body.parts(record)? {
-            if let Err(why) = rows.add(self.filling, &part) {
-                rows.text.truncate(bytes);
-                rows.count = count;
-                self.faults.insert(record.number, fault(record, why));
-                return Ok(());
+        if rows.text.is_empty() {
+            return Ok(());
+        }
+        match self.filling {
+            Filling::Fields { .. } => self.session.copy(&self.statement, rows.text).await?,
+            Filling::Objects => {
+                let objects = rows.objects().map_err(Invalid)?;
+                self.session.execute(&self.statement, &[&objects]).await?;
             }
         }
         Ok(())
-    }
-}
-
-impl Iterator for Lines<'_> {
-    type Item = Result<Bytes, Trouble>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let mut rows = Rows {
-            text: Vec::new(),
-            count: self.number,
-        };
-        while rows.text.len() < COPIED_AT_ONCE_BYTES
-            && let Some((record, rest)) = self.records.split_first()
-        {
-            self.records = rest;
-            if let Err(trouble) = self.add(&mut rows, record) {
-                return Some(Err(trouble));
-            }
-        }
-        self.number = rows.count;
-        (!rows.text.is_empty()).then(|| Ok(rows.text.into()))
     }
 }
 

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Config, NoTls, Row};
+use tokio_postgres::{Client, Config, NoTls, Row, Statement, ToStatement};
 
 use super::login::Login;
 use super::trouble::Trouble;
@@ -116,10 +116,15 @@ impl Session {
         self.within(self.client.batch_execute(statements)).await
     }
 
+    /// Has a statement ready that is done more than once.
+    pub async fn prepare(&self, statement: &str) -> Result<Statement, Trouble> {
+        self.within(self.client.prepare(statement)).await
+    }
+
     /// Does a statement; how many rows it was about.
-    pub async fn execute(
+    pub async fn execute<S: ?Sized + ToStatement + Sync>(
         &self,
-        statement: &str,
+        statement: &S,
         values: &[&(dyn ToSql + Sync)],
     ) -> Result<u64, Trouble> {
         self.within(self.client.execute(statement, values)).await
@@ -134,17 +139,11 @@ impl Session {
         self.within(self.client.query(statement, values)).await
     }
 
-    /// Copies lines in the text format. The first error among them ends it.
-    pub async fn copy(
-        &self,
-        statement: &str,
-        lines: impl Iterator<Item = Result<Bytes, Trouble>>,
-    ) -> Result<(), Trouble> {
+    /// Copies lines in the text format.
+    pub async fn copy(&self, statement: &Statement, lines: Vec<u8>) -> Result<(), Trouble> {
         let sink = self.within(self.client.copy_in(statement)).await?;
         let mut sink = std::pin::pin!(sink);
-        for text in lines {
-            self.within(sink.send(text?)).await?;
-        }
+        self.within(sink.send(Bytes::from(lines))).await?;
         self.within(sink.finish()).await?;
         Ok(())
     }

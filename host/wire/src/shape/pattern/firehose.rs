@@ -282,12 +282,6 @@ mod tests {
         );
         let urls = ["https://a.example", "http://127.0.0.1:9200"];
         expect(CLUSTER_ENDPOINT, &urls, &["", "ftp://a", "https:a\n"]);
-        let urls = [
-            "jdbc:redshift://a.b.eu-west-1.redshift.amazonaws.com:5439/dev",
-            "jdbc:postgresql://127.0.0.1:5432/dev?sslmode=disable",
-        ];
-        let others = ["", "postgresql://a:1/b", "jdbc:postgresql://a:1/b\n"];
-        expect(JDBC_URL, &urls, &others);
         expect(
             KINESIS_STREAM_ARN,
             &["arn:aws:kinesis:eu-west-1:000000000000:stream/clicks"],
@@ -298,6 +292,16 @@ mod tests {
                 "arn:aws:kinesis:eu-west-1:000000000000:topic/a",
             ],
         );
+    }
+
+    #[test]
+    fn urls_of_databases_match_also_where_they_are_no_redshift() {
+        let urls = [
+            "jdbc:redshift://a.b.eu-west-1.redshift.amazonaws.com:5439/dev",
+            "jdbc:postgresql://127.0.0.1:5432/dev?sslmode=disable",
+        ];
+        let others = ["", "postgresql://a:1/b", "jdbc:postgresql://a:1/b\n"];
+        expect(JDBC_URL, &urls, &others);
     }
 
     #[test]
