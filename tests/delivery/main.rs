@@ -24,6 +24,7 @@ mod http_endpoint;
 mod life;
 mod list_delivery_streams;
 mod list_tags_for_delivery_stream;
+mod logs;
 mod naming;
 mod object_names;
 mod pages;

@@ -1,5 +1,6 @@
 //! A client of the API: one connection, one request at a time.
 
+mod query;
 mod target;
 
 use std::fmt;
@@ -22,6 +23,7 @@ use tokio::time::timeout;
 use types::{Clock, SystemClock};
 use wire::sigv4::Signer;
 
+pub(crate) use query::encoded;
 pub(crate) use target::{Target, TargetArgs};
 
 /// How long a request may take unless more is known of it.

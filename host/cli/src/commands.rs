@@ -5,6 +5,7 @@ mod compile_worker;
 pub(crate) mod delivery;
 mod demo;
 mod letters;
+mod log_reader;
 mod plugin;
 mod serve;
 mod stream;

@@ -121,7 +121,7 @@ impl CatalogTask {
         for stream in loaded.streams {
             let (arn, status) = (stream.arn.clone(), stream.status);
             let is_changing = stream.encryption.coming.is_some();
-            let running = Running::new(stream);
+            let running = Running::new(stream, &tools.clock);
             let shown = running.show_lanes(&tools, &streams).await;
             tools
                 .lane_quota
@@ -322,7 +322,7 @@ impl CatalogTask {
         self.next_id = id + 1;
         self.next_id_version = Some(version);
         stream.row_version = version;
-        self.directory.put(Running::new(stream));
+        self.directory.put(Running::new(stream, &self.tools.clock));
         Ok(())
     }
 

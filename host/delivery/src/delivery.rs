@@ -8,7 +8,7 @@ use store::{Engine, StoreError};
 use streams::kms::KeyOwner;
 use streams::{Counter, Streams};
 use tokio::task::JoinHandle;
-use types::{AccountId, Caller, Clock, Timestamp};
+use types::{AccountId, Caller, Clock, LogFrom, LogPart, Timestamp};
 use wasm::{Absence, GuestThreadCounts, GuestThreads, Plugins};
 use wire::{ApiError, Requester};
 
@@ -17,6 +17,7 @@ use crate::catalog::{Catalog, CatalogTask};
 use crate::delivery_stream::NotChosen;
 use crate::directory::Directory;
 use crate::endpoints::Endpoints;
+use crate::error_log::DeliveryError;
 use crate::gone;
 use crate::lane::Tools;
 use crate::lane_quota::LaneQuota;
@@ -308,6 +309,18 @@ impl Delivery {
     pub fn describe(&self, caller: &Caller, name: &str) -> Option<DeliveryDescription> {
         let running = self.find(caller, name)?;
         Some(DeliveryDescription::of(&running, &self.tools))
+    }
+
+    /// What went wrong with a delivery stream lately, the oldest first, at most so many; `None` if
+    /// there is no such delivery stream.
+    pub fn errors(
+        &self,
+        caller: &Caller,
+        name: &str,
+        (from, errors_max): (&LogFrom, usize),
+    ) -> Option<LogPart<DeliveryError>> {
+        let running = self.find(caller, name)?;
+        Some(running.errors().read(from, errors_max))
     }
 
     /// Delivers everything that waits in a delivery stream without waiting for more. Answers what

@@ -124,7 +124,7 @@ impl Directory {
 mod tests {
     use store::{LogId, Version};
     use streams::encryption::Encryption;
-    use types::{Region, Timestamp};
+    use types::{Clock, ManualClock, Region, Timestamp};
 
     use super::*;
     use crate::delivery_stream::{DeliveryStream, DeliveryStreamId, Destination, Origin, Status};
@@ -134,7 +134,7 @@ mod tests {
             bucket_arn: "arn:aws:s3:::bucket".to_owned(),
             ..Destination::blank()
         };
-        Running::new(DeliveryStream {
+        let stream = DeliveryStream {
             id: DeliveryStreamId(1),
             arn: DeliveryStreamArn {
                 owner: Caller {
@@ -153,7 +153,9 @@ mod tests {
             tags: BTreeMap::new(),
             encryption: Encryption::default(),
             row_version: Version(0),
-        })
+        };
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(Timestamp(0)));
+        Running::new(stream, &clock)
     }
 
     /// Any name is a region, so an account had its limit as often as it had ideas for names.

@@ -24,6 +24,7 @@ mod obey;
 mod pinned;
 mod seat;
 mod skip;
+mod telling;
 mod work;
 
 use std::sync::Arc;
@@ -47,6 +48,7 @@ use self::work::Work;
 use crate::counts::Became;
 use crate::delivery_stream::DeliveryStream;
 use crate::endpoints::Endpoints;
+use crate::error_log::ErrorLog;
 use crate::lane_quota::LaneQuota;
 use crate::lane_state::{LaneState, StuckCut};
 use crate::metadata::Provenance;
@@ -139,6 +141,8 @@ pub struct LaneSignals {
     pub plugins: watch::Receiver<u64>,
     /// What an operator wants of it.
     pub orders: mpsc::Receiver<Asked>,
+    /// Where it is noted what goes wrong.
+    pub errors: Arc<ErrorLog>,
 }
 
 /// The log that a lane reads.
@@ -206,6 +210,8 @@ pub struct LaneStep {
     /// force by the time it is done.
     label: String,
     puts: Puts,
+    /// AWS's word for why the destination did not take what was handed over last.
+    code: Option<&'static str>,
     /// Whether an object is on its way.
     is_putting: Arc<AtomicBool>,
     /// Whether a put of the cut that was delivered last was slow.
@@ -266,6 +272,7 @@ impl LaneStep {
             promised: None,
             label: String::new(),
             puts: Puts::default(),
+            code: None,
             is_putting: Arc::default(),
             puts_slowly: false,
             ahead: None,
@@ -431,7 +438,7 @@ impl Step for LaneStep {
 
     fn committed(&mut self, _: Version) {
         if let Some(after) = self.after.take() {
-            let lost = after.lane.counts.lost - self.lane.counts.lost;
+            self.tell_outcome(&after);
             self.lane = after.lane;
             self.stands_at = after.position;
             let by_version = self.lane.by_version.clone();
@@ -440,11 +447,6 @@ impl Step for LaneStep {
             self.lacks = None;
             self.goes_on_from(self.stands_at);
             self.puts = Puts::default();
-            if lost > 0 {
-                let stream = self.signals.stream.borrow().arn.to_string();
-                let (shard, why) = (self.work.key.shard, after.loss);
-                tracing::warn!(stream, shard, lost, why, "records are lost");
-            }
         }
     }
 
@@ -473,16 +475,7 @@ impl Step for LaneStep {
             return Retry::GiveUp;
         }
         let why = error.to_string();
-        if attempt.is_power_of_two() {
-            let stream = self.signals.stream.borrow().arn.to_string();
-            tracing::warn!(
-                stream,
-                shard = self.work.key.shard,
-                attempt,
-                why,
-                "a delivery failed"
-            );
-        }
+        self.tell_failure(&why, attempt);
         let stuck = match &self.phase {
             Phase::Stuck(stuck) => Some(StuckCut::of(&stuck.open)),
             Phase::Damaged(damage) => Some(self.stuck_before(damage)),

@@ -20,6 +20,7 @@ mod delivery_stream;
 mod directory;
 mod encoder;
 pub mod endpoints;
+mod error_log;
 mod failed_record;
 mod fallback;
 mod gone;
@@ -74,6 +75,7 @@ mod zone;
 pub use delivery::{
     Delivery, FLUSH_TIME_MAX, Foundations, Metrics, ORDER_TIME_MAX, OpenError, WorkStatus,
 };
+pub use error_log::DeliveryError;
 pub use ledger::{Holding, WorkLimits};
 pub use letters::{
     LetterError, LetterObject, LetterPage, LetterRecord, LetterText, Replayed, Wanted, Way,

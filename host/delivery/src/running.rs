@@ -14,11 +14,13 @@ use store::{Engine, LogId, Position, StoreError};
 use streams::SourceMark;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
+use types::Clock;
 
 pub use self::flush::Flushed;
 pub(crate) use self::replays::NotBegun;
 pub(crate) use self::shards::{Begins, Begun, Wanted};
 use crate::delivery_stream::DeliveryStream;
+use crate::error_log::ErrorLog;
 use crate::gone::Folded;
 use crate::lane::{LaneSignals, Tools};
 use crate::lane_state::{LaneState, LaneStatus};
@@ -40,6 +42,8 @@ pub struct Running {
     replays: watch::Sender<bool>,
     /// Why it does not work, if something that it needs to begin cannot be read.
     stands_still: OnceLock<String>,
+    /// What went wrong lately.
+    errors: Arc<ErrorLog>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -101,7 +105,7 @@ impl Lane {
 
 impl Running {
     /// A delivery stream that does not work yet.
-    pub fn new(stream: DeliveryStream) -> Arc<Self> {
+    pub fn new(stream: DeliveryStream, clock: &Arc<dyn Clock>) -> Arc<Self> {
         let put_rates = PutRates::of(&stream.arn.owner.region);
         Arc::new(Self {
             stream: watch::channel(Arc::new(stream)).0,
@@ -111,6 +115,7 @@ impl Running {
             put_rates: Mutex::new(put_rates),
             replays: watch::channel(false).0,
             stands_still: OnceLock::new(),
+            errors: Arc::new(ErrorLog::new(Arc::clone(clock))),
             task: Mutex::default(),
         })
     }
@@ -130,6 +135,17 @@ impl Running {
         let waiting = changes.wait_for(|stream| is_so(stream));
         let waited = tokio::time::timeout(time, waiting).await;
         waited.ok()?.ok().map(|stream| Arc::clone(&stream))
+    }
+
+    /// What went wrong with it lately.
+    pub(crate) fn errors(&self) -> &ErrorLog {
+        &self.errors
+    }
+
+    /// Notes what went wrong with a lane, or with all of it.
+    pub(crate) fn note(&self, lane: Option<LaneKey>, why: &str) {
+        let lane = lane.map(|key| key.lane_name());
+        self.errors.note(&self.stream(), lane, (None, why));
     }
 
     /// What is left of the limits of direct puts.
@@ -349,6 +365,7 @@ impl Running {
             stop: self.stop.subscribe(),
             plugins: tools.plugins.changes(),
             orders: inbox,
+            errors: Arc::clone(&self.errors),
         }
     }
 

@@ -191,6 +191,7 @@ impl Supervisor {
         if let Some(why) = &why {
             let arn = &self.running.stream().arn;
             tracing::warn!(stream = %arn, why, "a delivery waits for lanes");
+            self.running.note(None, why);
         }
         self.running.has_trouble(why);
         self.room_at = is_over.then(|| Instant::now() + ROOM_PERIOD);
@@ -269,6 +270,7 @@ impl Supervisor {
         if let Some(state) = self.running.state(key) {
             state.is_unreadable(error);
         }
+        self.running.note(Some(key), &error.to_string());
         self.unreadable.insert(key);
     }
 
@@ -359,6 +361,7 @@ impl Supervisor {
                 if let Some(state) = self.running.state(key) {
                     state.has_trouble(Some(error.to_string()));
                 }
+                self.running.note(Some(key), &error.to_string());
             }
             Err(error) => {
                 tracing::error!(stream = %arn, shard = key.shard, %error, "a lane ended badly");

@@ -2,9 +2,11 @@
 
 mod api;
 mod apps;
+mod delivery_logs;
 mod health;
 mod history;
 mod letters;
+mod log_query;
 mod metrics;
 mod observed;
 mod pages;

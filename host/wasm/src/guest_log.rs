@@ -9,8 +9,8 @@ use std::time::Instant;
 use crate::bindings::context::Level;
 use crate::grant_book::GrantBook;
 use crate::limits::{COUNTER_NAME_CHARS_MAX, COUNTERS_MAX, Limits, REASON_BYTES_MAX};
-use crate::log_ring::{LogRing, Sink};
 use crate::name::PluginName;
+use crate::plugin_log::{PluginLog, Sink};
 use crate::printable::printable;
 use crate::workplace::{Workplace, WorksFor};
 
@@ -64,7 +64,7 @@ impl GuestLog {
     }
 
     /// From now on its lines are kept in the ring of its plugin, too.
-    pub(crate) fn attach(&self, ring: &Arc<LogRing>) {
+    pub(crate) fn attach(&self, ring: &Arc<PluginLog>) {
         lock(&self.sink).attach(ring, &self.version);
     }
 

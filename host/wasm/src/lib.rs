@@ -63,7 +63,6 @@ mod limits;
 mod lives;
 mod loaded;
 mod loader;
-mod log_ring;
 mod manifest;
 mod memory_limits;
 mod moment;
@@ -76,6 +75,7 @@ mod outputs;
 mod patience;
 mod placing;
 mod plugin_costs;
+mod plugin_log;
 mod plugins;
 mod printable;
 mod printed;
@@ -135,7 +135,6 @@ pub use limits::{
     CallLimits, INSTANCES_MAX, INSTANCES_PER_PLUGIN_MAX, Limits, MANIFEST_BYTES_MAX,
     STATE_BYTES_MAX,
 };
-pub use log_ring::{LogAsked, LogLevel, LogLine, LogRead};
 pub use manifest::Manifest;
 pub use moment::Moment;
 pub use name::PluginName;
@@ -146,6 +145,7 @@ pub use outbound::{Answer, AnswerRoom, Call, CallError, Outbound};
 pub use outputs::{Output, Outputs, Status};
 pub use patience::Patience;
 pub use plugin_costs::{AccountCosts, PluginCosts};
+pub use plugin_log::{LogAsked, LogLevel, LogLine};
 pub use plugins::Plugins;
 pub use profiling::{NotProfiled, Profile, ProfileUnderWay};
 pub use qualifier::{AliasName, Qualifier};

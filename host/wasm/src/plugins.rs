@@ -9,7 +9,7 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 
 use tokio::sync::watch;
-use types::{AccountId, Clock};
+use types::{AccountId, Clock, LogPart};
 
 use crate::choice::{Absence, Choice};
 use crate::control::Control;
@@ -19,12 +19,12 @@ use crate::hash::ContentHash;
 use crate::life::{Life, Numbered, Why};
 use crate::limits::Limits;
 use crate::loader::Loader;
-use crate::log_ring::{LogAsked, LogRead};
 use crate::manifest::Manifest;
 use crate::name::PluginName;
 use crate::offline::Files;
 use crate::options::{OpenError, Options};
 use crate::orders::OrderError;
+use crate::plugin_log::{LogAsked, LogLine};
 use crate::profiling::{NotProfiled, ProfileUnderWay};
 use crate::qualifier::{AliasName, Qualifier};
 use crate::registry::{Ignored, Plugin, Registry};
@@ -192,7 +192,12 @@ impl Plugins {
 
     /// Lines that a plugin logged, the oldest first, at most so many; `None`: there is no such
     /// plugin. The last thousand are there, or 256 KiB of them.
-    pub fn log(&self, name: &PluginName, asked: &LogAsked, lines_max: usize) -> Option<LogRead> {
+    pub fn log(
+        &self,
+        name: &PluginName,
+        asked: &LogAsked,
+        lines_max: usize,
+    ) -> Option<LogPart<LogLine>> {
         self.control.registry.log(name, asked, lines_max)
     }
 

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use tokio::sync::watch;
-use types::{Clock, Timestamp};
+use types::{Clock, LogPart, Timestamp};
 
 use crate::hash::ContentHash;
 use crate::life::{How, Life};
-use crate::log_ring::{LogAsked, LogRead, LogRing};
 use crate::name::PluginName;
 use crate::plugin_costs::PluginCosts;
+use crate::plugin_log::{LogAsked, LogLine, PluginLog};
 use crate::printable::printable;
 use crate::refusal::Refusal;
 use crate::shadow::ShadowReport;
@@ -81,7 +81,7 @@ struct Entry {
     /// What was read of the plugins directory last.
     lies: Option<ContentHash>,
     /// The last lines of all its versions.
-    log: Arc<LogRing>,
+    log: Arc<PluginLog>,
     costs: Arc<PluginCosts>,
 }
 
@@ -325,7 +325,7 @@ impl Registry {
         name: &PluginName,
         asked: &LogAsked,
         lines_max: usize,
-    ) -> Option<LogRead> {
+    ) -> Option<LogPart<LogLine>> {
         self.read(name, |entry| entry.log.read(asked, lines_max))
     }
 
@@ -366,7 +366,7 @@ impl Entry {
             shadow: None,
             warm: Warm::default(),
             lies: None,
-            log: Arc::new(LogRing::new(Arc::clone(clock))),
+            log: Arc::new(PluginLog::new(Arc::clone(clock))),
             costs: Arc::default(),
         }
     }

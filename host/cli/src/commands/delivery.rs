@@ -4,6 +4,7 @@ mod create;
 mod describe;
 mod flush;
 mod list;
+mod logs;
 mod order;
 mod shapes;
 
@@ -23,6 +24,8 @@ pub(crate) enum DeliveryCommand {
     Create(create::CreateArgs),
     /// Show all that is known of one delivery stream
     Describe(describe::DescribeArgs),
+    /// Show what went wrong with a delivery stream lately
+    Logs(logs::LogsArgs),
     /// Deliver everything that waits, and return when it is delivered
     Flush(flush::FlushArgs),
     /// Try at once what a lane does not get rid of
@@ -48,6 +51,7 @@ impl DeliveryCommand {
             Self::List(args) => list::run(&args).await,
             Self::Create(args) => create::run(&args).await,
             Self::Describe(args) => describe::run(&args).await,
+            Self::Logs(args) => logs::run(&args).await,
             Self::Flush(args) => flush::run(&args).await,
             Self::Retry(args) => order::run("retry", &args).await,
             Self::Move(args) => order::run("move", &args).await,

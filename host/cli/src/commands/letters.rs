@@ -5,14 +5,13 @@ mod objects;
 mod readers;
 mod shapes;
 
-use std::fmt::Write;
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 pub(crate) use objects::{ObjectsArgs, run as objects_of_delivery};
 pub(crate) use readers::{ReadersArgs, run as of_readers};
 
-use crate::client::{Client, Method};
+use crate::client::{Client, Method, encoded};
 use crate::commands::app::Done;
 use crate::failure::Failure;
 use crate::output;
@@ -177,21 +176,6 @@ fn table(objects: &[shapes::Object]) -> String {
         ]);
     }
     output::table(&rows)
-}
-
-/// A value as queries write it.
-fn encoded(value: &str) -> String {
-    let mut out = String::new();
-    for byte in value.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                out.push(char::from(byte));
-            }
-            // Writing to a string does not fail.
-            byte => drop(write!(out, "%{byte:02X}")),
-        }
-    }
-    out
 }
 
 #[cfg(test)]

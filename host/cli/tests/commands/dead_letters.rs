@@ -40,6 +40,21 @@ fn listed(server: &Server) -> String {
 }
 
 #[test]
+fn what_failed_is_in_the_log_of_the_delivery_stream() {
+    let data = tempdir().unwrap();
+    let server = start(&data);
+    let printed = printed(ask(&server, &["delivery", "logs", "logs"]));
+    let mut lines = printed.lines();
+    let line = lines.next().unwrap();
+    let said = "shardId-000000000000 arn:aws:s3:::logs 1 of 1 records failed and are in the error \
+                output";
+    assert!(line.ends_with(said), "{printed}");
+    assert_eq!(lines.next(), None, "{printed}");
+    let told = complaint(ask(&server, &["delivery", "logs", "none"]), 1);
+    assert!(told.contains("no such delivery stream none"), "{told}");
+}
+
+#[test]
 fn what_failed_is_shown_to_those_who_ask_the_delivery_stream_its_stream_or_its_plugin() {
     let data = tempdir().unwrap();
     let server = start(&data);

@@ -184,9 +184,10 @@ impl LaneStep {
                 Err(why) => {
                     let why = why.map(|why| self.with_way_out(&stream, why));
                     // One that is left alone for now is in the same trouble as before.
-                    if why.is_some() && told != why {
+                    if let Some(new) = why.as_deref().filter(|_| told != why) {
                         let (stream, shard) = (stream.arn.to_string(), self.work.key.shard);
                         tracing::warn!(stream, shard, why, "a delivery waits for its plugin");
+                        self.note(None, new);
                         self.state.has_trouble(why.clone());
                         told = why;
                     }

@@ -259,6 +259,7 @@ impl<'a> HandOver<'a> {
         began: Instant,
     ) -> Result<(), Halt> {
         let lane = &mut *self.lane;
+        lane.code = None;
         match answer {
             Answer::Delivered(name) => {
                 self.is_there(part, holds, is_request);
@@ -288,6 +289,7 @@ impl<'a> HandOver<'a> {
                     waited: began.elapsed(),
                     retry_time,
                 };
+                lane.code = Some(fault.code);
                 self.fails_for_now(failed, why).await
             }
             Answer::InPart(in_part) => {
@@ -296,6 +298,7 @@ impl<'a> HandOver<'a> {
             }
             Answer::Refused(fault) => {
                 lane.puts.untouched = false;
+                lane.tell_refusal(&fault);
                 let answers = &self.open.answers;
                 let answers = answers.after_refusal(part, &fault, lane.work.tools.clock.now());
                 let taken = answers.records_of(part).map(|_| part);
@@ -331,6 +334,7 @@ impl<'a> HandOver<'a> {
         let taken = answers.records_of(part).map(|_| part);
         lane.keep_answers(answers, taken).await?;
         if is_over {
+            lane.tell_refusal(failed.fault);
             Err(Halt::Refused)
         } else {
             Err(StepError::Failed(why).into())
@@ -361,10 +365,12 @@ impl<'a> HandOver<'a> {
             }
         };
         if answers.records_of(part).is_some() {
+            lane.tell_refusal_of(&faults);
             lane.keep_answers(answers, Some(part)).await?;
             return Err(Halt::Refused);
         }
         lane.puts.is_timed = true;
+        lane.code = again.map(|(fault, _)| fault.code);
         lane.keep_answers(answers, None).await?;
         Err(StepError::Failed(why).into())
     }
@@ -430,6 +436,7 @@ impl<'a> HandOver<'a> {
             if let Some(shown) = self.sink.hangs(begun.elapsed()) {
                 self.takes_long_since(&shown);
                 if !std::mem::replace(&mut self.is_shown, true) {
+                    self.lane.note(None, &shown);
                     self.room.hangs(true);
                 }
             }

@@ -62,7 +62,7 @@ use super::letters::LettersPage;
 use super::plugin_orders::{self, PluginOrder};
 use super::plugins::{self, Deployers};
 use super::viewer::Viewer;
-use super::{plugin_logs, plugin_profile, shadow_trial};
+use super::{delivery_logs, plugin_logs, plugin_profile, shadow_trial};
 
 /// Bytes of the body of a page that has no use for one.
 const BODY_BYTES_MAX: usize = 4 * 1024;
@@ -100,6 +100,7 @@ enum Page<'a> {
     PluginComponent(&'a str),
     DeliveryStreams,
     DeliveryStream(&'a str),
+    DeliveryLogs(&'a str),
     Flush(&'a str),
     Order(&'a str, Order, Option<&'a str>),
     Letters(LettersPage<'a>),
@@ -131,6 +132,7 @@ impl<'a> Page<'a> {
             }
             ["delivery-streams"] => Some(Self::DeliveryStreams),
             ["delivery-streams", name] => Some(Self::DeliveryStream(name)),
+            ["delivery-streams", name, "logs"] => Some(Self::DeliveryLogs(name)),
             ["delivery-streams", name, "flush"] => Some(Self::Flush(name)),
             ["delivery-streams", name, what] => Some(Self::Order(name, order(what)?, None)),
             ["delivery-streams", name, what, lane] => {
@@ -160,6 +162,7 @@ impl<'a> Page<'a> {
             Self::PluginComponent(_) => "GetPluginComponent",
             Self::DeliveryStreams => "ListDeliveryStreams",
             Self::DeliveryStream(_) => "DescribeDeliveryStream",
+            Self::DeliveryLogs(_) => "GetDeliveryLogs",
             Self::Flush(_) => "FlushDeliveryStream",
             Self::Order(_, Order::Retry, _) => "RetryDelivery",
             Self::Order(_, Order::Skip, _) => "SkipDelivery",
@@ -191,7 +194,10 @@ impl<'a> Page<'a> {
             | Self::PluginComponent(name) => {
                 format!("arn:{partition}:{POLICY_SERVICE}:{region}:{account}:plugin/{name}")
             }
-            Self::DeliveryStream(name) | Self::Flush(name) | Self::Order(name, ..) => {
+            Self::DeliveryStream(name)
+            | Self::DeliveryLogs(name)
+            | Self::Flush(name)
+            | Self::Order(name, ..) => {
                 return pages.delivery.permit(by, name);
             }
             Self::Letters(page) => return page.permit(by, pages.delivery),
@@ -319,6 +325,10 @@ impl Pages<'_> {
                 Some(described) => json::answer(&described),
                 None => Err(no_delivery_stream(name)),
             },
+            Page::DeliveryLogs(name) => {
+                delivery_logs::logs(self.delivery, caller, (name, uri.query()))?
+                    .ok_or_else(|| no_delivery_stream(name))
+            }
             Page::Order(name, order, lane) => self.order(caller, name, order, lane).await,
             Page::Flush(name) => self.flush(caller, name).await,
             Page::Letters(page) => page.answer(self, caller, (uri.query(), &body)).await,

@@ -15,13 +15,12 @@
 use std::borrow::Cow;
 
 use serde::Serialize;
+use types::LogEntry;
 use wasm::{LogAsked, LogLevel, LogLine, PluginName, Plugins, WorksFor};
 use wire::{Answer, ApiError, form, json};
 
 use super::api::not_found;
-
-/// Lines of a log that one answer has; more are there for the next request.
-const LINES_MAX: usize = 200;
+use super::log_query;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -52,14 +51,15 @@ struct LinePage {
 }
 
 impl LinePage {
-    fn of(line: LogLine) -> Self {
+    fn of(entry: LogEntry<LogLine>) -> Self {
+        let line = entry.what;
         let at = line.at_work.as_deref();
         let name = |of: &WorksFor| of.name().to_owned();
         let is_application = |of: &&WorksFor| matches!(of, WorksFor::Application(_));
         let of = at.map(|at| &at.of);
         Self {
-            number: line.number,
-            at_ms: line.at.0,
+            number: entry.number,
+            at_ms: entry.at.0,
             version: line.version.to_string(),
             level: line.level.as_str(),
             account: at.map(|at| at.account.to_string()),
@@ -76,14 +76,14 @@ pub(super) fn logs(plugins: &Plugins, name: &str, query: Option<&str>) -> Result
     let asked = asked(query.unwrap_or_default())?;
     let found = PluginName::parse(name).ok();
     let found = found.and_then(|name| {
-        let read = plugins.log(&name, &asked, LINES_MAX)?;
+        let read = plugins.log(&name, &asked, log_query::ENTRIES_MAX)?;
         Some((read, plugins.find(&name)?))
     });
     let (read, plugin) = found.ok_or_else(|| not_found(&format!("plugin {name}")))?;
     let held = plugin.version.iter().chain(&plugin.others);
     json::answer(&LogPage {
         run: read.run,
-        lines: read.lines.into_iter().map(LinePage::of).collect(),
+        lines: read.entries.into_iter().map(LinePage::of).collect(),
         next: read.next,
         missed: read.missed,
         left_out: held.map(|version| version.log_lines_left_out()).sum(),
@@ -92,21 +92,13 @@ pub(super) fn logs(plugins: &Plugins, name: &str, query: Option<&str>) -> Result
 
 fn asked(query: &str) -> Result<LogAsked, ApiError> {
     let given = |name| form::parameter(query, name);
-    let invalid = |what: &str| ApiError::new("InvalidArgumentException", what.to_owned());
-    let after = match given("after") {
-        None => 0,
-        Some(after) => after
-            .parse()
-            .map_err(|_| invalid("The parameter after is the number of a line."))?,
-    };
     let level = match given("level") {
         None => LogLevel::Trace,
         Some(level) => LogLevel::parse(&level)
-            .ok_or_else(|| invalid("The level is trace, debug, info, warn or error."))?,
+            .ok_or_else(|| log_query::invalid("The level is trace, debug, info, warn or error."))?,
     };
     Ok(LogAsked {
-        after,
-        run: given("run").map(Cow::into_owned),
+        from: log_query::from(query)?,
         version: given("version").map(Cow::into_owned),
         shard: given("shard").map(Cow::into_owned),
         level,

@@ -9,8 +9,9 @@ use super::found;
 use super::stage::Stage;
 use crate::client::{Client, Method};
 use crate::commands::delivery::DeliveryStream;
+use crate::commands::log_reader::Reader;
 use crate::commands::plugin::Plugin;
-use crate::commands::plugin::logs::Reader;
+use crate::commands::plugin::logs;
 use crate::failure::Failure;
 use crate::output;
 
@@ -20,7 +21,7 @@ const COUNTS_EVERY: Duration = Duration::from_secs(5);
 /// What was told last.
 pub(super) struct News {
     client: Client,
-    log: Reader,
+    log: Reader<logs::Line>,
     counters: BTreeMap<String, u64>,
     delivered: Option<String>,
     trouble: Option<String>,
@@ -32,7 +33,7 @@ impl News {
     pub(super) fn new(stage: &Stage) -> Self {
         Self {
             client: stage.client(),
-            log: Reader::new(stage.plugin().as_str()),
+            log: Reader::new(logs::page(stage.plugin().as_str())),
             counters: BTreeMap::new(),
             delivered: None,
             trouble: None,
