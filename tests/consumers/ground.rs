@@ -81,7 +81,12 @@ impl Plugins {
 
     /// A server with this directory and the streams `text`, of so many shards, and `alerts`.
     pub async fn serve(&self, shards: u32) -> Service {
-        let service = Service::start_with(self.setting()).await;
+        self.serve_as(self.setting(), shards).await
+    }
+
+    /// The same with a server that is set up otherwise.
+    pub async fn serve_as(&self, setting: Setting, shards: u32) -> Service {
+        let service = Service::start_with(setting).await;
         let client = service.client();
         client.create(TEXT, shards).await;
         client.create("alerts", 1).await;

@@ -1,5 +1,9 @@
 //! What is refused, and what pages and metrics say.
 
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
 use millrace_tests::{Service, Setting};
 use serde_json::{Value, json};
 
@@ -138,6 +142,49 @@ async fn an_application_whose_grants_were_taken_away_waits_and_has_no_dead_lette
     let service = service.restart_granting(granted).await;
     let app = until_done(&service.client(), 21).await;
     assert_eq!(app["deadLetters"], 0);
+    service.stop().await;
+}
+
+const GRANTED: &str =
+    "[[plugin_grants]]\nname = 'counter'\ntables = ['words']\nemit = ['alerts']\n";
+
+/// Writes a configuration file as a careful operator does: nobody sees half of it.
+fn write(file: &Path, text: &str) {
+    let staged = file.with_extension("staged");
+    fs::write(&staged, text).unwrap();
+    fs::rename(staged, file).unwrap();
+}
+
+#[tokio::test]
+async fn what_the_configuration_file_grants_or_takes_holds_without_a_restart() {
+    let manifest = "name = 'counter'\nversion = '1'\n\
+                    [grants]\ntables = ['words']\nemit = ['alerts']\n";
+    let plugins = Plugins::with_manifest(&counter(), manifest);
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("millrace.toml");
+    write(&file, GRANTED);
+    let mut setting = plugins.setting();
+    setting.grants_file = Some(file.clone());
+    setting.limits.certificate_period = Duration::from_millis(1);
+    let service = plugins.serve_as(setting, 1).await;
+    let client = service.client();
+    create_app(&client).await;
+    write(&file, "");
+    let grants = |app: &Value| app["tables"].as_array().unwrap().len();
+    until(&client, |app| grants(app) == 0).await;
+    put(&client, &vec!["a".to_owned(); 20]).await;
+    let app = until(&client, |app| app["trouble"].is_string()).await;
+    assert_eq!(
+        (&app["waiting"], &app["processed"]),
+        (&json!(20), &json!(0))
+    );
+    write(&file, GRANTED);
+    until_done(&client, 20).await;
+    // What cannot be read grants and takes nothing.
+    write(&file, "[[plugin_grants]]\nname = 'counter'\ntables = ");
+    put(&client, &["b".to_owned()]).await;
+    let app = until_done(&client, 21).await;
+    assert_eq!((&app["deadLetters"], grants(&app)), (&json!(0), 1));
     service.stop().await;
 }
 

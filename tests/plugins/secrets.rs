@@ -57,6 +57,15 @@ fn granting(file: Option<PathBuf>) -> BTreeMap<PluginName, GrantSettings> {
 /// A server with the guest, this manifest, and this file of the secret. Files of secrets are looked
 /// at all the time.
 async fn ground_with(guest: &Guest, manifest: &str, file: Option<PathBuf>) -> Ground {
+    let setting = Setting {
+        plugin_access: granting(file),
+        ..Setting::default()
+    };
+    ground_as(guest, manifest, setting).await
+}
+
+/// The same with a server that is set up so.
+async fn ground_as(guest: &Guest, manifest: &str, setting: Setting) -> Ground {
     let directory = tempfile::tempdir().unwrap();
     let folder = directory.path().join("own");
     fs::create_dir_all(&folder).unwrap();
@@ -66,11 +75,7 @@ async fn ground_with(guest: &Guest, manifest: &str, file: Option<PathBuf>) -> Gr
         certificate_period: Duration::from_millis(1),
         ..server::Limits::default()
     };
-    let setting = Setting {
-        plugin_access: granting(file),
-        limits,
-        ..Setting::default()
-    };
+    let setting = Setting { limits, ..setting };
     let ground = Ground::start_with(directory, setting).await;
     ground.stream("own").await;
     ground
@@ -102,6 +107,31 @@ async fn a_secret_that_changes_is_another_one_from_the_next_call_on() {
     while ground.delivered("own").last().unwrap() != "the-second-value" {
         ground.deliver("own", &["!"]).await;
     }
+}
+
+#[tokio::test]
+async fn a_secret_that_the_configuration_file_grants_is_had_without_a_restart() {
+    let secrets = tempfile::tempdir().unwrap();
+    let (file, configuration) = (secrets.path().join("key"), secrets.path().join("toml"));
+    write(&file, VALUE);
+    fs::write(&configuration, "").unwrap();
+    let setting = Setting {
+        grants_file: Some(configuration.clone()),
+        ..Setting::default()
+    };
+    let ground = ground_as(&guest(ANSWER), ASKING, setting).await;
+    let lacks = ground.plugin("own").await["lacks"].clone();
+    assert!(
+        lacks.as_str().unwrap().contains("key = \"FILE\""),
+        "{lacks}"
+    );
+    let granted = format!("[[plugin_grants]]\nname = 'own'\nsecrets = {{ key = {file:?} }}\n");
+    let staged = secrets.path().join("staged");
+    fs::write(&staged, granted).unwrap();
+    fs::rename(&staged, &configuration).unwrap();
+    while !ground.plugin("own").await["lacks"].is_null() {}
+    ground.deliver("own", &["!"]).await;
+    assert_eq!(ground.delivered("own"), [VALUE]);
 }
 
 #[tokio::test]

@@ -58,6 +58,9 @@ pub struct Service {
 /// How a server is set up; the default is one without limits per shard and without plugins.
 #[derive(Clone, Default)]
 pub struct Setting {
+    /// The file that grants to plugins are read from while the server runs, if it is not this that
+    /// says them.
+    pub grants_file: Option<PathBuf>,
     /// Enforce AWS's limits per shard.
     pub throttle: bool,
     /// The plugins directory.
@@ -211,6 +214,7 @@ impl Service {
         });
         let credentials = credentials.chain(setting.credentials.iter().cloned());
         let config = Config {
+            file: setting.grants_file.clone(),
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             data: data.path().to_owned(),
             throttle: setting.throttle,

@@ -19,6 +19,7 @@ use crate::catalog::{self, ChangeError, NewApplication};
 use crate::dead_letters::{self, Content, LetterKey};
 use crate::directory::{Directory, NotMade};
 use crate::effects::Grants;
+use crate::granted::Granted;
 use crate::ground::Ground;
 use crate::instances::Instances;
 use crate::limits::DEAD_LETTERS_LISTED_MAX;
@@ -113,7 +114,7 @@ impl Consumers {
             threads,
             budget: Budget::new(options.work_bytes),
             instances: Arc::new(Instances::default()),
-            grants: options.grants,
+            grants: Arc::new(Granted::new(options.grants)),
             runtime: Handle::current(),
         });
         let directory = Arc::new(Directory::default());
@@ -127,6 +128,12 @@ impl Consumers {
             stop,
             task: Mutex::new(Some(tokio::spawn(supervisor.run(stopped)))),
         }))
+    }
+
+    /// What plugins may do with tables and streams from now on. An application that waits for that
+    /// goes on with its next step.
+    pub fn grant(&self, grants: BTreeMap<PluginName, Grants>) {
+        self.ground.grants.change(grants);
     }
 
     /// Ends all lanes after what they have begun, and the worker with them.

@@ -15,6 +15,7 @@ use types::{Caller, PartitionKey, StreamName};
 use wasm::{EffectError, Effects, PluginName, Slab};
 
 use crate::desk::{Desk, RowName};
+use crate::granted::Granted;
 
 /// How long a read of a table may take. After that the batch is tried again later.
 const READ_TIME_MAX: Duration = Duration::from_secs(10);
@@ -67,8 +68,8 @@ pub struct Sources {
     pub owner: Caller,
     /// The plugin.
     pub plugin: PluginName,
-    /// What it may use.
-    pub grants: Grants,
+    /// What plugins may use.
+    pub grants: Arc<Granted>,
 }
 
 /// What an instance's calls go to.
@@ -118,6 +119,7 @@ impl BatchEffects {
             grants,
             ..
         } = &self.sources;
+        let grants = grants.of(plugin);
         if !grants.tables.contains(name) {
             let asked = Grants {
                 tables: BTreeSet::from([name.to_owned()]),
@@ -210,6 +212,7 @@ impl Effects for BatchEffects {
 
     fn emit(&mut self, stream: &str, keys: Slab, data: Slab) -> Result<(), EffectError> {
         let Sources { plugin, grants, .. } = &self.sources;
+        let grants = grants.of(plugin);
         if !grants.emit.contains(stream) {
             let asked = Grants {
                 emit: BTreeSet::from([stream.to_owned()]),

@@ -1,6 +1,5 @@
 //! What everything in this crate works with.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use store::Engine;
@@ -13,6 +12,7 @@ use wasm::{GuestThreads, Manifest, Party, PluginName, Plugins};
 use crate::application::Application;
 use crate::budget::Budget;
 use crate::effects::{Grants, Sources};
+use crate::granted::Granted;
 use crate::instances::Instances;
 use crate::manifests;
 
@@ -39,7 +39,7 @@ pub struct Ground {
     /// Instances that live on.
     pub instances: Arc<Instances>,
     /// What the operator lets plugins do.
-    pub grants: BTreeMap<PluginName, Grants>,
+    pub grants: Arc<Granted>,
     /// What the operations of tables run on, for calls from the threads of guests.
     pub runtime: Handle,
 }
@@ -51,8 +51,8 @@ impl Ground {
     }
 
     /// What a plugin may do.
-    pub fn grants_of(&self, plugin: &PluginName) -> Grants {
-        self.grants.get(plugin).cloned().unwrap_or_default()
+    pub fn grants_of(&self, plugin: &PluginName) -> Arc<Grants> {
+        self.grants.of(plugin)
     }
 
     /// Who an application is among those that share the threads.
@@ -71,7 +71,7 @@ impl Ground {
             runtime: self.runtime.clone(),
             owner: application.owner.clone(),
             plugin: application.plugin.clone(),
-            grants: self.grants_of(&application.plugin),
+            grants: Arc::clone(&self.grants),
         }
     }
 

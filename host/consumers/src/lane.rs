@@ -20,12 +20,12 @@ use store::{LogId, Position, StoreError, Transaction, Version};
 use streams::emit::{Emission, Targets};
 use streams::pump::{Batch as Stretch, Damage, Retry, Step, StepError, row};
 use tokio::sync::watch;
-use wasm::{Assignment, ContentHash, PluginName};
+use wasm::{Assignment, PluginName};
 
 use self::commits::Pending;
 use self::kept::Kept;
 use self::letters::Condemned;
-use self::versions::{Chosen, Endings};
+use self::versions::{Chosen, Endings, Unfit};
 use crate::batch::Origin;
 use crate::contention::Contention;
 use crate::desk::Desk;
@@ -71,7 +71,7 @@ pub struct Lane {
     /// The version at work.
     version: Option<Arc<wasm::Version>>,
     /// One that was not swapped in, and is not tried again.
-    refused: Option<ContentHash>,
+    refused: Option<Unfit>,
     /// How the version at work took it that another is to take its place.
     endings: Endings,
     plan: Plan,

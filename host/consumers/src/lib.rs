@@ -17,6 +17,7 @@ mod dead_letters;
 mod desk;
 mod directory;
 mod effects;
+mod granted;
 mod ground;
 mod instances;
 mod lane;

@@ -392,7 +392,7 @@ mod tests {
             threads: Arc::new(GuestThreads::start(GuestThreadLimits::default()).unwrap()),
             budget: Budget::new(MEMORY),
             instances: Arc::new(Instances::default()),
-            grants: std::collections::BTreeMap::new(),
+            grants: Arc::default(),
             runtime: Handle::current(),
             engine,
             clock,

@@ -359,8 +359,8 @@ impl ApplicationDescription {
                 ..ApplicationStatus::of(running, ground).summary()
             },
             created_at_ms: application.created_at.0,
-            tables: grants.tables.into_iter().collect(),
-            emit: grants.emit.into_iter().collect(),
+            tables: grants.tables.iter().cloned().collect(),
+            emit: grants.emit.iter().cloned().collect(),
             cpu_ms_per_second: of_plugin.ms_per_second,
             account_cpu_ms_per_second: of_account.ms_per_second,
             held_back_us: of_plugin.held_back_us,

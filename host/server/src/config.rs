@@ -42,6 +42,9 @@ pub const PORT_DEFAULT: u16 = 4567;
 /// What a server is started with.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// The file that it was read from. What is granted to plugins is read from it again when it
+    /// changes; all else holds as it was at the start.
+    pub file: Option<PathBuf>,
     /// Where to listen; port 0 takes any free one.
     pub listen: SocketAddr,
     /// Where to listen for TLS; `None`: nowhere.
@@ -98,6 +101,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
+            file: None,
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), PORT_DEFAULT),
             tls_listen: None,
             tls: None,

@@ -1,14 +1,18 @@
-//! What plugins are granted besides tables and streams: secrets, whose files are looked at as long
-//! as the server lives, and calls over HTTP.
+//! What plugins are granted: tables and streams, secrets, and calls over HTTP. The configuration
+//! file and the files of secrets are looked at as long as the server lives, so that an operator who
+//! grants something stops nobody.
 
+use std::collections::BTreeMap;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use consumers::{Consumers, Grants};
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
-use wasm::GrantBook;
+use wasm::{GrantBook, GrantSettings, PluginName};
 
 use crate::config::Config;
 use crate::egress::Egress;
@@ -21,25 +25,112 @@ pub(crate) async fn open_grants(config: &Config) -> io::Result<Arc<GrantBook>> {
     let (settings, runtime) = (config.plugin_access.clone(), Handle::current());
     let opened = spawn_blocking(move || {
         let grants = GrantBook::open(settings);
-        if !grants.grants_calls() {
-            return Ok(Arc::new(grants));
+        if grants.grants_calls() {
+            grants.calls_by(|| Ok(Arc::new(Egress::open(runtime)?)))?;
         }
-        let egress = Egress::open(runtime)?;
-        Ok(Arc::new(grants.calling(Arc::new(egress))))
+        Ok(Arc::new(grants))
     });
     opened.await.map_err(io::Error::other)?
 }
 
-/// Looks at the files of plugins' secrets again and again, for ever.
-pub(crate) async fn look_at_secrets(grants: Arc<GrantBook>, period: Duration) {
-    // An interval of zero panics.
-    let mut looks = interval(period.max(Duration::from_millis(1)));
-    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        looks.tick().await;
-        let grants = Arc::clone(&grants);
-        if let Err(error) = spawn_blocking(move || grants.look()).await {
-            tracing::error!(%error, "look at the secrets of plugins");
+/// What is granted, and to whom it is told.
+pub(crate) struct Granting {
+    book: Arc<GrantBook>,
+    consumers: Arc<Consumers>,
+    runtime: Handle,
+    /// The configuration file; `None`: there is none.
+    file: Option<PathBuf>,
+    /// What it says of plugins.
+    said: Said,
+    /// What was wrong with it when it was looked at last.
+    fault: Option<String>,
+}
+
+/// What the configuration grants to plugins.
+#[derive(PartialEq, Eq)]
+struct Said {
+    grants: BTreeMap<PluginName, Grants>,
+    access: BTreeMap<PluginName, GrantSettings>,
+}
+
+impl Said {
+    fn by(config: &Config) -> Self {
+        Self {
+            grants: config.plugin_grants.clone(),
+            access: config.plugin_access.clone(),
         }
+    }
+}
+
+impl Granting {
+    /// What `config` says is granted to these.
+    pub(crate) fn new(book: Arc<GrantBook>, consumers: Arc<Consumers>, config: &Config) -> Self {
+        Self {
+            book,
+            consumers,
+            runtime: Handle::current(),
+            file: config.file.clone(),
+            said: Said::by(config),
+            fault: None,
+        }
+    }
+
+    /// Looks at the files again and again, for ever.
+    pub(crate) async fn keep(mut self, period: Duration) {
+        // An interval of zero panics.
+        let mut looks = interval(period.max(Duration::from_millis(1)));
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            looks.tick().await;
+            let looked = spawn_blocking(move || {
+                self.look();
+                self
+            });
+            match looked.await {
+                Ok(looked) => self = looked,
+                Err(error) => {
+                    tracing::error!(%error, "look at what is granted to plugins: it stays so");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Blocks.
+    fn look(&mut self) {
+        if let Some(file) = &self.file {
+            let loaded = Config::load(file).map_err(|error| error.to_string());
+            let changed = loaded.and_then(|config| self.grants_as(Said::by(&config)));
+            let fault = changed.err();
+            if let Some(why) = fault
+                .as_ref()
+                .filter(|why| self.fault.as_ref() != Some(why))
+            {
+                tracing::warn!(
+                    why,
+                    "read what is granted to plugins; what was granted stays so"
+                );
+            }
+            self.fault = fault;
+        }
+        self.book.look();
+    }
+
+    fn grants_as(&mut self, said: Said) -> Result<(), String> {
+        if said == self.said {
+            return Ok(());
+        }
+        if said.access.values().any(|access| !access.http.is_empty()) {
+            let runtime = self.runtime.clone();
+            let outbound = || Ok::<_, io::Error>(Arc::new(Egress::open(runtime)?) as _);
+            let made = self.book.calls_by(outbound);
+            made.map_err(|error| format!("no calls can be made: {error}"))?;
+        }
+        self.book.change(said.access.clone());
+        // Last: whoever waits for a grant looks again once these have changed.
+        self.consumers.grant(said.grants.clone());
+        tracing::info!("what is granted to plugins was read anew");
+        self.said = said;
+        Ok(())
     }
 }

@@ -27,7 +27,7 @@ use crate::budget::{Budget, answer_bytes_max};
 use crate::config::Config;
 use crate::cors::Cors;
 use crate::egress::EndpointCalls;
-use crate::granting::{look_at_secrets, open_grants};
+use crate::granting::{Granting, open_grants};
 use crate::listen::{Addresses, Listener};
 use crate::operations::Services;
 use crate::read_turns::read_turns;
@@ -131,12 +131,13 @@ pub async fn start(
         threads: Arc::clone(&threads),
     };
     let consumers = open_consumers(foundations, config.plugin_grants.clone()).await?;
+    let granting = Granting::new(grants, Arc::clone(&consumers), &config);
     let deployers = deployers(&config);
     let (skew_max, metrics_token) = (config.clock_skew_max, config.metrics_token);
     let budget = Arc::new(Budget::new(&config.limits, Arc::clone(&clock)));
     let loops = vec![
         tokio::spawn(keep_pace(Arc::clone(&budget), config.limits.answer_grace)),
-        tokio::spawn(look_at_secrets(grants, config.limits.certificate_period)),
+        tokio::spawn(granting.keep(config.limits.certificate_period)),
     ];
     let router = Arc::new(Router {
         services: Services {

@@ -4,8 +4,9 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
 use crate::addresses::AddressRange;
 use crate::call_counts::CallCounts;
@@ -20,6 +21,8 @@ use crate::secret::{Secret, SecretName};
 /// Values that a secret had before and that are still taken out of logs, since instances may hold
 /// them. The oldest goes first.
 const RETIRED_MAX: usize = 4;
+/// The same of secrets that a plugin is not granted any more.
+const TAKEN_MAX: usize = 16;
 
 /// What the configuration grants to one plugin: see `[[plugin_grants]]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,7 +40,7 @@ pub struct GrantSettings {
 pub struct GrantBook {
     granted: RwLock<BTreeMap<PluginName, Granted>>,
     /// Without it no calls are made.
-    outbound: Option<Arc<dyn Outbound>>,
+    outbound: OnceLock<Arc<dyn Outbound>>,
     counts: Mutex<BTreeMap<PluginName, Arc<CallCounts>>>,
     /// Nothing here is an operator's: see [`GrantBook::of_an_author`].
     is_of_an_author: bool,
@@ -49,6 +52,9 @@ struct Granted {
     secrets: BTreeMap<SecretName, Held>,
     http: Vec<HostPattern>,
     addresses: Vec<AddressRange>,
+    /// Values of secrets that it had and has no more. Its instances may hold them, so that they are
+    /// taken out of its logs. The oldest goes first.
+    taken: Vec<(SecretName, Secret)>,
 }
 
 /// A secret with its file.
@@ -89,30 +95,63 @@ impl GrantBook {
     /// Reads what the configuration grants. A file that gives no secret is logged, and keeps
     /// nobody but the plugin from working that asks for it. Blocks.
     pub fn open(settings: BTreeMap<PluginName, GrantSettings>) -> Self {
-        let all = settings.into_iter().map(|(plugin, settings)| {
-            let secrets = settings.secrets.into_iter().map(|(name, file)| {
-                let held = Held::read(&plugin, &name, file);
-                (name, held)
-            });
-            let granted = Granted {
-                secrets: secrets.collect(),
-                http: settings.http,
-                addresses: settings.addresses,
-            };
-            (plugin, granted)
-        });
-        Self {
-            granted: RwLock::new(all.collect()),
-            ..Self::default()
-        }
+        let book = Self::default();
+        book.change(settings);
+        book
     }
 
-    /// The same where calls over HTTP are made.
-    #[must_use]
-    pub fn calling(self, outbound: Arc<dyn Outbound>) -> Self {
-        Self {
-            outbound: Some(outbound),
-            ..self
+    /// Calls over HTTP are made by this from now on, if nobody makes them yet.
+    pub fn calls_by(
+        &self,
+        outbound: impl FnOnce() -> io::Result<Arc<dyn Outbound>>,
+    ) -> io::Result<()> {
+        if self.outbound.get().is_none() {
+            // Who comes second finds one that is as good.
+            let _ = self.outbound.set(outbound()?);
+        }
+        Ok(())
+    }
+
+    /// From the next call on this is granted and nothing else. A secret whose file gives no value
+    /// keeps the one that it had. Blocks.
+    pub fn change(&self, settings: BTreeMap<PluginName, GrantSettings>) {
+        // Outside of the lock: a disk that hangs keeps no plugin from what it has.
+        let read = settings.into_iter().map(|(plugin, settings)| {
+            let secrets = settings.secrets.into_iter();
+            let secrets = secrets.map(|(name, file)| (name, Secret::read(&file), file));
+            let secrets: Vec<_> = secrets.collect();
+            (plugin, secrets, settings.http, settings.addresses)
+        });
+        let read: Vec<_> = read.collect();
+        let mut all = self.granted.write().unwrap_or_else(PoisonError::into_inner);
+        for granted in all.values_mut() {
+            (granted.http, granted.addresses) = (Vec::new(), Vec::new());
+        }
+        let mut before: BTreeMap<PluginName, BTreeMap<SecretName, Held>> = all
+            .iter_mut()
+            .map(|(plugin, granted)| (plugin.clone(), std::mem::take(&mut granted.secrets)))
+            .collect();
+        for (plugin, secrets, http, addresses) in read {
+            let mut had = before.remove(&plugin).unwrap_or_default();
+            let granted = all.entry(plugin.clone()).or_default();
+            (granted.http, granted.addresses) = (http, addresses);
+            for (name, value, file) in secrets {
+                let held = match had.remove(&name) {
+                    Some(mut held) => {
+                        held.file = file;
+                        held.renew(&plugin, &name, value);
+                        held
+                    }
+                    None => Held::new(&plugin, &name, (file, value)),
+                };
+                granted.secrets.insert(name, held);
+            }
+            granted.take(had);
+        }
+        for (plugin, had) in before {
+            if let Some(granted) = all.get_mut(&plugin) {
+                granted.take(had);
+            }
         }
     }
 
@@ -206,7 +245,7 @@ impl GrantBook {
                  = \"{plugin}\" http = [\"{url}\"]"
             ));
         };
-        let outbound = self.outbound.clone();
+        let outbound = self.outbound.get().cloned();
         Ok(CallGrant {
             outbound: outbound.ok_or("no calls are made here")?,
             ranges: granted.addresses.clone(),
@@ -253,6 +292,11 @@ impl GrantBook {
             let texts = values.flat_map(Secret::texts);
             found.extend(texts.filter(|it| text.contains(it)).map(|it| (it, name)));
         }
+        let taken = all.get(plugin).map(|granted| granted.taken.iter());
+        for (name, value) in taken.into_iter().flatten() {
+            let texts = value.texts();
+            found.extend(texts.filter(|it| text.contains(it)).map(|it| (it, name)));
+        }
         if found.is_empty() {
             return Cow::Borrowed(text);
         }
@@ -268,7 +312,8 @@ impl GrantBook {
     /// Whether a text of a plugin may have the value of a secret in it.
     pub(crate) fn has_secrets(&self, plugin: &PluginName) -> bool {
         let all = self.lock();
-        all.get(plugin).is_some_and(|it| !it.secrets.is_empty())
+        let granted = all.get(plugin);
+        granted.is_some_and(|it| !it.secrets.is_empty() || !it.taken.is_empty())
     }
 
     fn lock(&self) -> RwLockReadGuard<'_, BTreeMap<PluginName, Granted>> {
@@ -277,9 +322,25 @@ impl GrantBook {
     }
 }
 
+impl Granted {
+    /// Secrets are not granted any more.
+    fn take(&mut self, had: BTreeMap<SecretName, Held>) {
+        for (name, held) in had {
+            let values = held.value.into_iter().chain(held.retired);
+            let values = values.map(|value| (name.clone(), value));
+            self.taken.extend(values);
+        }
+        let too_many = self.taken.len().saturating_sub(TAKEN_MAX);
+        self.taken.drain(..too_many);
+    }
+}
+
 impl Held {
-    fn read(plugin: &PluginName, name: &SecretName, file: PathBuf) -> Self {
-        let value = Secret::read(&file);
+    fn new(
+        plugin: &PluginName,
+        name: &SecretName,
+        (file, value): (PathBuf, Result<Secret, String>),
+    ) -> Self {
         let fault = value.as_ref().err().cloned();
         if let Some(why) = &fault {
             let file = file.display();
@@ -408,6 +469,47 @@ mod tests {
         );
         let nobody = GrantBook::default();
         assert!(matches!(nobody.secret(&asking, "key"), Asked::Refused(_)));
+    }
+
+    #[test]
+    fn what_is_granted_anew_holds_at_once_and_what_is_taken_is_still_no_word_for_a_log() {
+        let directory = tempfile::tempdir().unwrap();
+        let files = ["one", "two"].map(|it| directory.path().join(it));
+        write(&files[0], "hush-hush");
+        write(&files[1], "sealed-lips");
+        let book = book(&[("key", &files[0])]);
+        let asking = manifest("[grants]\nsecrets = ['key', 'third']\nhttp = ['a.example:443']\n");
+        let grant = |secrets: &[(&str, &Path)], http: &[&str]| {
+            let secrets = secrets
+                .iter()
+                .map(|(it, file)| (name(it), (*file).to_owned()));
+            let hosts = http.iter().map(|host| HostPattern::parse(host).unwrap());
+            let settings = GrantSettings {
+                secrets: secrets.collect(),
+                http: hosts.collect(),
+                addresses: Vec::new(),
+            };
+            book.change(BTreeMap::from([(plugin(), settings)]));
+        };
+        assert!(matches!(book.secret(&asking, "third"), Asked::Refused(_)));
+        let hosts = ["a.example:443"];
+        grant(&[("key", &files[0]), ("third", &files[1])], &hosts);
+        assert_eq!(value(&book.secret(&asking, "third")), "sealed-lips");
+        assert_eq!(book.lacking(&asking), None);
+        assert!(book.grants_calls());
+        // The file of one that is granted on gives nothing now.
+        fs::remove_file(&files[0]).unwrap();
+        grant(&[("key", &files[0])], &[]);
+        assert_eq!(value(&book.secret(&asking, "key")), "hush-hush");
+        assert!(matches!(book.secret(&asking, "third"), Asked::Refused(_)));
+        assert!(!book.grants_calls());
+        let clean = book.clean(&plugin(), "hush-hush, sealed-lips");
+        assert_eq!(clean, "[secret key], [secret third]");
+        book.change(BTreeMap::new());
+        assert!(matches!(book.secret(&asking, "key"), Asked::Refused(_)));
+        assert!(book.has_secrets(&plugin()));
+        let clean = book.clean(&plugin(), "hush-hush, sealed-lips");
+        assert_eq!(clean, "[secret key], [secret third]");
     }
 
     #[test]

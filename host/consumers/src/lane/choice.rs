@@ -147,7 +147,7 @@ impl Lane {
             return false;
         };
         let wanted = self.wants().map(|choice| choice.hash());
-        wanted.is_ok_and(|hash| hash != at_work && self.refused != Some(hash))
+        wanted.is_ok_and(|hash| hash != at_work && !self.refuses(hash))
     }
 
     /// Whether a record is on its way to the dead letters and no other version is to try it before.
@@ -156,7 +156,7 @@ impl Lane {
             return false;
         };
         match self.wants().map(|choice| choice.hash()) {
-            Ok(hash) => hash == condemned.version.hash() || self.refused == Some(hash),
+            Ok(hash) => hash == condemned.version.hash() || self.refuses(hash),
             // To keep it apart takes no plugin.
             Err(_) => true,
         }

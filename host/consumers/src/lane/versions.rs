@@ -8,7 +8,7 @@ use store::{Position, Transaction};
 use streams::pump::{Here, Pump, PumpError, Retry, Step, StepError};
 use tokio::sync::watch;
 use tokio::time::Instant;
-use wasm::{Consumer, Fault, Role, Version};
+use wasm::{Consumer, ContentHash, Fault, Role, Version};
 
 use super::Lane;
 use super::attempt::Unready;
@@ -71,7 +71,22 @@ struct Swapped {
     instance: Consumer,
 }
 
+/// A version that was not swapped in.
+#[derive(Clone, Copy)]
+pub(super) struct Unfit {
+    version: ContentHash,
+    /// What was granted then: with more it may be fit.
+    grants: u64,
+}
+
 impl Lane {
+    /// Whether a version was not swapped in, and would not be now.
+    pub(super) fn refuses(&self, version: ContentHash) -> bool {
+        let grants = self.ground.grants.changes();
+        let unfit = self.refused.as_ref();
+        unfit.is_some_and(|unfit| unfit.version == version && unfit.grants == grants)
+    }
+
     /// Takes the version that is wanted. Where that is another than the one at work, hands over
     /// what the one before wants done at its end.
     pub(super) async fn choose_version(
@@ -89,7 +104,7 @@ impl Lane {
             // An operator who takes a plugin away does not want it to go on.
             Err(why) => return Err(self.waits(why)),
         };
-        let is_refused = self.refused == Some(wanted.hash());
+        let is_refused = self.refuses(wanted.hash());
         if self.endings.are_heard() {
             match self.loads_before(wanted.hash()).await {
                 Ok(true) => {}
@@ -143,7 +158,10 @@ impl Lane {
         let name = self.of.running.application().name.clone();
         let (shard, version) = (&self.of.origin.shard, wanted.hash());
         tracing::warn!(application = %name, shard, ?version, why, "a version was not swapped in");
-        self.refused = Some(wanted.hash());
+        self.refused = Some(Unfit {
+            version: wanted.hash(),
+            grants: self.ground.grants.changes(),
+        });
         self.endings = Endings::default();
         let why = format!("version {}: {why}", wanted.hash().short());
         self.shard.show(|shown| shown.swap_refused = Some(why));

@@ -44,7 +44,9 @@ impl Config {
             what,
         };
         let text = std::fs::read_to_string(path).map_err(|e| in_file(None, e.to_string()))?;
-        parse(&text).map_err(|wrong| in_file(wrong.line, wrong.what))
+        let mut config = parse(&text).map_err(|wrong| in_file(wrong.line, wrong.what))?;
+        config.file = Some(path.to_owned());
+        Ok(config)
     }
 }
 
