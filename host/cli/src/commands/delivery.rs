@@ -1,12 +1,14 @@
 //! `millrace delivery …`: the delivery streams of a server, from a terminal.
 
 mod create;
+mod delete;
 mod describe;
 mod flush;
 mod list;
 mod logs;
 mod order;
 mod shapes;
+mod update;
 
 use clap::Subcommand;
 
@@ -22,6 +24,10 @@ pub(crate) enum DeliveryCommand {
     List(list::ListArgs),
     /// Deliver the records of a stream into objects, through a plugin
     Create(create::CreateArgs),
+    /// Change where and how the records of a delivery stream are delivered
+    Update(update::UpdateArgs),
+    /// Delete a delivery stream; what it has delivered stays
+    Delete(delete::DeleteArgs),
     /// Show all that is known of one delivery stream
     Describe(describe::DescribeArgs),
     /// Show what went wrong with a delivery stream lately
@@ -50,6 +56,8 @@ impl DeliveryCommand {
         match self {
             Self::List(args) => list::run(&args).await,
             Self::Create(args) => create::run(&args).await,
+            Self::Update(args) => update::run(&args).await,
+            Self::Delete(args) => delete::run(&args).await,
             Self::Describe(args) => describe::run(&args).await,
             Self::Logs(args) => logs::run(&args).await,
             Self::Flush(args) => flush::run(&args).await,

@@ -168,3 +168,87 @@ fn a_flush_whose_records_are_left_out_says_so_and_fails() {
     let lost = "not delivered: 1 of the records that waited are lost, and 0 still wait";
     assert!(told.contains(lost), "{told}");
 }
+
+#[test]
+fn a_delivery_stream_is_changed_in_part_and_deleted_once_nothing_waits() {
+    let dir = tempdir().unwrap();
+    let server = Server::start(dir.path(), &[]);
+    let mut stream = millrace(&["stream", "create", "clicks", "--endpoint", &server.endpoint]);
+    printed(stream.output().unwrap());
+    printed(delivery(&server, &["create", "logs", "--stream", "clicks"]));
+    let nothing = complaint(delivery(&server, &["update", "logs"]), 2);
+    assert!(nothing.contains("--prefix"), "{nothing}");
+    let update = [
+        "update",
+        "logs",
+        "--prefix",
+        "new/",
+        "--compression",
+        "GZIP",
+    ];
+    let told = printed(delivery(&server, &update));
+    assert_eq!(told, "logs goes by version 2 of its configuration\n");
+    let told = printed(delivery(&server, &update));
+    assert_eq!(told, "logs is so already, since version 2\n");
+    let told = complaint(
+        delivery(&server, &["update", "logs", "--to", "https://a.b/"]),
+        1,
+    );
+    assert!(told.contains("it delivers to S3"), "{told}");
+    let put = r#"{"StreamName": "clicks", "Data": "eA==", "PartitionKey": "a"}"#;
+    fixture::call(&server.endpoint, "Kinesis_20131202.PutRecord", put);
+    let told = complaint(delivery(&server, &["delete", "logs"]), 1);
+    assert!(told.starts_with("1 records wait"), "{told}");
+    printed(delivery(&server, &["flush", "logs"]));
+    let described = until_described(&server, "new/");
+    assert!(described.contains(".gz"), "{described}");
+    let told = printed(delivery(&server, &["delete", "logs"]));
+    assert_eq!(told, "logs is being deleted\n");
+    let told = complaint(delivery(&server, &["delete", "none"]), 1);
+    assert!(told.contains("no such delivery stream none"), "{told}");
+}
+
+/// What is said of an endpoint, of its requests or of processing replaces all of it, so that the
+/// command says again what is to stay.
+#[test]
+fn an_update_of_an_endpoint_leaves_what_it_does_not_name() {
+    let dir = tempdir().unwrap();
+    let server = Server::start(dir.path(), &[]);
+    let mut stream = millrace(&["stream", "create", "clicks", "--endpoint", &server.endpoint]);
+    printed(stream.output().unwrap());
+    let url = "https://collector.example.com/take";
+    let create = ["create", "logs", "--stream", "clicks", "--to", url];
+    printed(delivery(&server, &create));
+    let processing = r#"{"DeliveryStreamName": "logs", "CurrentDeliveryStreamVersionId": "1",
+        "DestinationId": "destinationId-000000000001", "HttpEndpointDestinationUpdate": {
+            "RequestConfiguration": {"CommonAttributes": [
+                {"AttributeName": "team", "AttributeValue": "a"}]},
+            "ProcessingConfiguration": {"Enabled": true, "Processors": [
+                {"Type": "AppendDelimiterToRecord", "Parameters": []}]}}}"#;
+    call(&server, "UpdateDestination", processing);
+    for update in [
+        &["--plugin", "tidy"][..],
+        &["--compression", "GZIP"],
+        &["--size", "2", "--interval", "30", "--error-prefix", "bad/"],
+    ] {
+        printed(delivery(&server, &[&["update", "logs"], update].concat()));
+    }
+    let name = r#"{"DeliveryStreamName": "logs"}"#;
+    let described = call(&server, "DescribeDeliveryStream", name);
+    for told in [
+        "AppendDelimiterToRecord",
+        "function:tidy",
+        r#""AttributeName":"team""#,
+        r#""ContentEncoding":"GZIP""#,
+        r#""SizeInMBs":2"#,
+        "bad/",
+        url,
+        r#""VersionId":"5""#,
+    ] {
+        assert!(described.contains(told), "{told}: {described}");
+    }
+    printed(delivery(&server, &["update", "logs", "--no-plugin"]));
+    let described = call(&server, "DescribeDeliveryStream", name);
+    assert!(!described.contains("function:tidy"), "{described}");
+    assert!(described.contains("AppendDelimiterToRecord"), "{described}");
+}

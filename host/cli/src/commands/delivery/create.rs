@@ -1,6 +1,6 @@
 //! `millrace delivery create`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -123,18 +123,61 @@ fn endpoint(args: &CreateArgs) -> Result<Option<Endpoint<'_>>, Failure> {
     let Some(url) = &args.to else {
         return Ok(None);
     };
-    let read = |file: &PathBuf| {
-        let text = std::fs::read_to_string(file);
-        let text = text.map_err(|error| format!("read {}: {error}", file.display()))?;
-        Ok::<_, String>(text.trim_end_matches(['\r', '\n']).to_owned())
-    };
-    let access_key = args.access_key_file.as_ref().map(read).transpose()?;
+    let access_key = args.access_key_file.as_deref();
+    let access_key = access_key.map(access_key_in).transpose()?;
     Ok(Some(Endpoint { url, access_key }))
+}
+
+/// The access key in a file, without the end of its line.
+pub(super) fn access_key_in(file: &Path) -> Result<String, String> {
+    let text = std::fs::read_to_string(file);
+    let text = text.map_err(|error| format!("read {}: {error}", file.display()))?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// Whose streams are where.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) partition: &'a str,
+    pub(super) region: &'a str,
+    pub(super) account: &'a str,
+}
+
+impl<'a> Place<'a> {
+    /// That of an ARN.
+    pub(super) fn of(arn: &'a str) -> Result<Self, String> {
+        let parts: Vec<&str> = arn.split(':').collect();
+        let [_, partition, _, region, account, ..] = parts[..] else {
+            return Err(format!("'{arn}' is no ARN"));
+        };
+        Ok(Self {
+            partition,
+            region,
+            account,
+        })
+    }
+
+    /// What stands in a processing configuration for a plugin.
+    pub(super) fn processor(self, plugin: &str) -> Value {
+        let Self {
+            partition,
+            region,
+            account,
+        } = self;
+        let function = format!("arn:{partition}:lambda:{region}:{account}:function:{plugin}");
+        let parameter = json!({"ParameterName": "LambdaArn", "ParameterValue": function});
+        json!({"Type": "Lambda", "Parameters": [parameter]})
+    }
+
+    /// What the model calls a bucket.
+    pub(super) fn bucket_arn(self, bucket: &str) -> String {
+        format!("arn:{}:s3:::{bucket}", self.partition)
+    }
 }
 
 /// A delivery stream through a consumer would wait for a transform for ever. Whatever else there is
 /// to say of the plugin the server says.
-async fn check_world(target: &Arc<Target>, plugin: &str) -> Result<(), Failure> {
+pub(super) async fn check_world(target: &Arc<Target>, plugin: &str) -> Result<(), Failure> {
     let page = format!("plugins/{plugin}");
     let found: Result<Plugin, _> = Client::new(target).page(Method::GET, &page).await;
     let world = found.ok().and_then(|plugin| plugin.world);
@@ -174,10 +217,10 @@ pub(crate) async fn create(target: &Arc<Target>, new: &NewDelivery<'_>) -> Resul
 /// The input of CreateDeliveryStream. The role is one that nobody looks at: the caller's own rights
 /// hold.
 fn request(new: &NewDelivery<'_>, stream_arn: &str) -> Result<Value, String> {
-    let parts: Vec<&str> = stream_arn.split(':').collect();
-    let [_, partition, _, region, account, ..] = parts[..] else {
-        return Err(format!("'{stream_arn}' is no ARN"));
-    };
+    let place = Place::of(stream_arn)?;
+    let Place {
+        partition, account, ..
+    } = place;
     let role = format!("arn:{partition}:iam::{account}:role/any");
     let hints = json!({
         "SizeInMBs": new.size_mib,
@@ -185,7 +228,7 @@ fn request(new: &NewDelivery<'_>, stream_arn: &str) -> Result<Value, String> {
     });
     let bucket = json!({
         "RoleARN": role,
-        "BucketARN": format!("arn:{partition}:s3:::{}", new.bucket),
+        "BucketARN": place.bucket_arn(new.bucket),
         "Prefix": new.prefix,
         "ErrorOutputPrefix": new.error_prefix,
         "BufferingHints": hints,
@@ -199,11 +242,8 @@ fn request(new: &NewDelivery<'_>, stream_arn: &str) -> Result<Value, String> {
         }
     };
     if let Some(plugin) = new.plugin {
-        let function = format!("arn:{partition}:lambda:{region}:{account}:function:{plugin}");
-        let parameter = json!({"ParameterName": "LambdaArn", "ParameterValue": function});
-        let processor = json!({"Type": "Lambda", "Parameters": [parameter]});
         destination["ProcessingConfiguration"] =
-            json!({"Enabled": true, "Processors": [processor]});
+            json!({"Enabled": true, "Processors": [place.processor(plugin)]});
     }
     Ok(json!({
         "DeliveryStreamName": new.name,
@@ -221,15 +261,20 @@ fn to_endpoint(new: &NewDelivery<'_>, to: &Endpoint<'_>, (bucket, hints): (Value
     if let Some(key) = &to.access_key {
         endpoint["AccessKey"] = json!(key);
     }
-    let encoding = if new.compression == "GZIP" {
-        "GZIP"
-    } else {
-        "NONE"
-    };
+    let encoding = encoding(new.compression);
     json!({
         "EndpointConfiguration": endpoint,
         "BufferingHints": hints,
         "RequestConfiguration": {"ContentEncoding": encoding},
         "S3Configuration": bucket,
     })
+}
+
+/// How requests are packed where objects are packed so.
+pub(super) fn encoding(compression: &str) -> &'static str {
+    if compression == "GZIP" {
+        "GZIP"
+    } else {
+        "NONE"
+    }
 }
