@@ -7,7 +7,7 @@ import unittest
 
 from botocore.exceptions import ClientError
 
-from deliveries import extended_s3
+from deliveries import extended_s3, wait_until
 from server import Server
 
 CONFIGURATION = """
@@ -116,6 +116,13 @@ class Signatures(unittest.TestCase):
                 DeliveryStreamName="mine",
                 ExtendedS3DestinationConfiguration=extended_s3("bucket"),
             )
+
+        def is_active():
+            answer = one.describe_delivery_stream(DeliveryStreamName="mine")
+            return answer["DeliveryStreamDescription"]["DeliveryStreamStatus"] == "ACTIVE"
+
+        # Another one is not deleted.
+        wait_until(is_active, "mine is ACTIVE")
         one.delete_delivery_stream(DeliveryStreamName="mine")
         answer = other.describe_delivery_stream(DeliveryStreamName="mine")
         arn = answer["DeliveryStreamDescription"]["DeliveryStreamARN"]
