@@ -85,16 +85,20 @@ async fn a_log_is_read_on_from_where_one_was_and_begins_anew_with_a_restart() {
 
 #[tokio::test]
 async fn a_delivery_that_waits_for_its_plugin_says_so_once() {
-    let service = PluginFiles::with(&["drop-bots"]).start().await;
+    let files = PluginFiles::with(&["drop-bots"]);
+    let service = files.start().await;
     let client = service.client();
-    client.create_delivery("calls", through("missing")).await;
+    client.create_delivery("calls", through("drop-bots")).await;
+    files.remove("drop-bots");
+    let gone = |page: &Value| page["plugins"].as_array().unwrap().is_empty();
+    client.page_until("plugins", gone).await;
     client.put_delivery("calls", &["one"]).await;
     let has_some = |page: &Value| !said(page).is_empty();
     let page = client.page_until(LOGS, has_some).await;
     let [(None, why)] = said(&page)[..] else {
         panic!("{page}")
     };
-    assert!(why.contains("missing"), "{page}");
+    assert_eq!(why, "the plugin drop-bots is not there");
     let bucket = page["lines"][0]["destination"].as_str().unwrap();
     assert!(bucket.starts_with("arn:aws:s3:::"), "{page}");
 }

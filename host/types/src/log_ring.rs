@@ -139,11 +139,12 @@ impl<T: Clone> LogRing<T> {
     }
 }
 
-/// What no other ring has, of this process or of one before it.
+/// What no other ring has: of this process because of its number, of one before because of the
+/// time.
 fn new_run(now: Timestamp) -> String {
     static RINGS: AtomicU64 = AtomicU64::new(0);
     let ring = RINGS.fetch_add(1, Ordering::Relaxed);
-    format!("{:x}-{:x}-{ring:x}", now.0, std::process::id())
+    format!("{:x}-{ring:x}", now.0)
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! Reading a log of a server on: the lines since the look before, also over a restart of the server.
+//! Reading a log of a server on: the lines since the look before, also over a restart of the
+//! server.
 
 use std::marker::PhantomData;
 use std::time::Duration;

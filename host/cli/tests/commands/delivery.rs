@@ -198,7 +198,10 @@ fn a_delivery_stream_is_changed_in_part_and_deleted_once_nothing_waits() {
     let put = r#"{"StreamName": "clicks", "Data": "eA==", "PartitionKey": "a"}"#;
     fixture::call(&server.endpoint, "Kinesis_20131202.PutRecord", put);
     let told = complaint(delivery(&server, &["delete", "logs"]), 1);
-    assert!(told.starts_with("1 records wait"), "{told}");
+    assert!(
+        told.contains("records wait that logs has not delivered (1)"),
+        "{told}"
+    );
     printed(delivery(&server, &["flush", "logs"]));
     let described = until_described(&server, "new/");
     assert!(described.contains(".gz"), "{described}");
@@ -213,7 +216,9 @@ fn a_delivery_stream_is_changed_in_part_and_deleted_once_nothing_waits() {
 #[test]
 fn an_update_of_an_endpoint_leaves_what_it_does_not_name() {
     let dir = tempdir().unwrap();
-    let server = Server::start(dir.path(), &[]);
+    let plugins = fixture::plugins_with(dir.path(), "parse-access-log");
+    let server = Server::start(dir.path(), &["--plugins", plugins.to_str().unwrap()]);
+    fixture::until(&server, &["plugin", "list"], "running");
     let mut stream = millrace(&["stream", "create", "clicks", "--endpoint", &server.endpoint]);
     printed(stream.output().unwrap());
     let url = "https://collector.example.com/take";
@@ -227,7 +232,7 @@ fn an_update_of_an_endpoint_leaves_what_it_does_not_name() {
                 {"Type": "AppendDelimiterToRecord", "Parameters": []}]}}}"#;
     call(&server, "UpdateDestination", processing);
     for update in [
-        &["--plugin", "tidy"][..],
+        &["--plugin", "parse-access-log"][..],
         &["--compression", "GZIP"],
         &["--size", "2", "--interval", "30", "--error-prefix", "bad/"],
     ] {
@@ -237,7 +242,7 @@ fn an_update_of_an_endpoint_leaves_what_it_does_not_name() {
     let described = call(&server, "DescribeDeliveryStream", name);
     for told in [
         "AppendDelimiterToRecord",
-        "function:tidy",
+        "function:parse-access-log",
         r#""AttributeName":"team""#,
         r#""ContentEncoding":"GZIP""#,
         r#""SizeInMBs":2"#,
@@ -249,6 +254,9 @@ fn an_update_of_an_endpoint_leaves_what_it_does_not_name() {
     }
     printed(delivery(&server, &["update", "logs", "--no-plugin"]));
     let described = call(&server, "DescribeDeliveryStream", name);
-    assert!(!described.contains("function:tidy"), "{described}");
+    assert!(
+        !described.contains("function:parse-access-log"),
+        "{described}"
+    );
     assert!(described.contains("AppendDelimiterToRecord"), "{described}");
 }

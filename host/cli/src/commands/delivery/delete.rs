@@ -28,7 +28,7 @@ pub(crate) async fn run(args: &DeleteArgs) -> Result<(), Failure> {
         if stream.waiting_records > 0 {
             let waiting = output::count(stream.waiting_records);
             return Err(Failure::Text(format!(
-                "{waiting} records wait that {name} has not delivered: `millrace delivery flush \
+                "records wait that {name} has not delivered ({waiting}): `millrace delivery flush \
                  {name}` delivers them, and --with-waiting deletes it all the same"
             )));
         }
