@@ -88,11 +88,17 @@ async fn a_delivery_that_waits_for_its_plugin_says_so_once() {
     let files = PluginFiles::with(&["drop-bots"]);
     let service = files.start().await;
     let client = service.client();
-    client.create_delivery("calls", through("drop-bots")).await;
-    files.remove("drop-bots");
-    let gone = |page: &Value| page["plugins"].as_array().unwrap().is_empty();
-    client.page_until("plugins", gone).await;
+    let more = json!({"ProcessingConfiguration": through("drop-bots")});
+    client.create_delivery("calls", more).await;
+    // What is gathered goes through the version that was there, once that is gone.
     client.put_delivery("calls", &["one"]).await;
+    let is_gathered = |page: &Value| page["waitingBytes"] != 0;
+    client.delivery_until("calls", is_gathered).await;
+    files.remove("drop-bots");
+    client
+        .delivery_until("calls", |page| page["waitingRecords"] == 0)
+        .await;
+    client.put_delivery("calls", &["two"]).await;
     let has_some = |page: &Value| !said(page).is_empty();
     let page = client.page_until(LOGS, has_some).await;
     let [(None, why)] = said(&page)[..] else {
