@@ -26,12 +26,19 @@ pub enum Does {
     LoseAck,
     /// It takes them, and the connection ends without an answer.
     Nothing,
+    /// It takes them and would acknowledge them, and the connection ends without an answer.
+    IndexUnheard,
+    /// It takes them, says a number, and ends before it has indexed them: the load balancer goes on
+    /// with another one.
+    Die,
     /// It takes them, and says no number: acknowledgements were turned off.
     NoNumber,
     /// It says this status and code, and takes nothing.
     Refuse(u16, u64),
     /// Something on the way answers a page of HTML with this status.
     Html(u16),
+    /// The same, and the page repeats what it was sent.
+    Repeat(u16),
 }
 
 /// Events that were taken.
@@ -42,6 +49,8 @@ pub struct Taken {
     pub channel: String,
     pub body: String,
     pub headers: BTreeMap<String, String>,
+    /// It was asked for its acknowledgement.
+    is_asked_for: bool,
 }
 
 /// What is known of a channel by a node.
@@ -66,6 +75,8 @@ pub struct State {
     /// Servers behind the one address. Which one a cookie says.
     pub nodes: usize,
     next_node: usize,
+    /// Those of the nodes that are gone.
+    dead: BTreeSet<usize>,
 }
 
 /// A collector on loopback.
@@ -88,6 +99,7 @@ impl Collector {
             channels: BTreeMap::new(),
             nodes: 1,
             next_node: 0,
+            dead: BTreeSet::new(),
         }));
         let served = Arc::clone(&state);
         tokio::spawn(async move {
@@ -119,6 +131,18 @@ impl Collector {
     /// Waits until so many requests with events were taken.
     pub async fn until_taken(&self, client: &Client, count: usize) {
         while self.taken().len() < count {
+            client.delivery(NAME).await;
+        }
+    }
+
+    /// The same, and the last of them was asked about: what is waited for from then on is its
+    /// acknowledgement.
+    pub async fn until_asked_about(&self, client: &Client, count: usize) {
+        while !self
+            .taken()
+            .get(count - 1)
+            .is_some_and(|it| it.is_asked_for)
+        {
             client.delivery(NAME).await;
         }
     }
@@ -210,10 +234,13 @@ impl State {
     fn answer(&mut self, posted: &Posted) -> Option<Answer> {
         let known = posted.header("cookie");
         let known = known.map(|it| it.strip_prefix("node=").unwrap().parse().unwrap());
-        let node = known.unwrap_or_else(|| {
+        let mut node = known.unwrap_or_else(|| {
             self.next_node = (self.next_node + 1) % self.nodes;
             self.next_node
         });
+        while self.dead.contains(&node) {
+            node = (node + 1) % self.nodes;
+        }
         let answered = match self.checked(posted) {
             Ok((what, channel)) if what == "ack" => self.acks(&posted.body, (node, channel)),
             Ok((what, channel)) => self.takes(&what, posted, (node, channel))?,
@@ -276,6 +303,9 @@ impl State {
     fn acks(&mut self, body: &[u8], of: (usize, String)) -> Result<Value, (u16, Value)> {
         let asked: Value = serde_json::from_slice(body).map_err(|_| refusal(400, 6))?;
         let numbers = asked["acks"].as_array().ok_or_else(|| refusal(400, 6))?;
+        for taken in self.taken.iter_mut().filter(|it| it.channel == of.1) {
+            taken.is_asked_for = true;
+        }
         let channel = self.channels.entry(of).or_default();
         let mut acks = serde_json::Map::new();
         for number in numbers {
@@ -303,19 +333,32 @@ impl State {
         match does {
             Does::Refuse(status, code) => return Some(Err(refusal(status, code))),
             Does::Html(status) => return Some(Err((status, json!("<html>")))),
-            Does::Index | Does::LoseAck | Does::Nothing | Does::NoNumber => {}
+            Does::Repeat(status) => {
+                let authorization = posted.header("authorization").unwrap_or_default();
+                let page = json!(format!("you said {authorization}"));
+                return Some(Err((status, page)));
+            }
+            Does::Die => {
+                self.dead.insert(of.0);
+            }
+            Does::Index | Does::IndexUnheard | Does::LoseAck | Does::Nothing | Does::NoNumber => {}
         }
         self.taken.push(Taken {
             what: what.to_owned(),
             channel: of.1.clone(),
             body: String::from_utf8(posted.body.clone()).unwrap(),
             headers: posted.headers.clone(),
+            is_asked_for: false,
         });
         let channel = self.channels.entry(of).or_default();
         let number = channel.next;
         channel.next += 1;
         match does {
             Does::Nothing => return None,
+            Does::IndexUnheard => {
+                channel.ready.insert(number);
+                return None;
+            }
             Does::NoNumber => return Some(Ok(json!({"text": "Success", "code": 0}))),
             Does::Index => {
                 channel.ready.insert(number);

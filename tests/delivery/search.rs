@@ -434,6 +434,15 @@ async fn numbers_and_words_are_held_to_the_model_and_what_is_not_served_is_refus
         ),
         (json!({"IndexName": "Logs"}), "IndexName Logs is none"),
         (json!({"IndexName": "_logs"}), "IndexName _logs is none"),
+        // A letter of titles, which is no capital one.
+        (
+            json!({"IndexName": "\u{1c5}"}),
+            "is none that an index can have",
+        ),
+        (
+            json!({"IndexName": "\u{1d41a}".repeat(80), "IndexRotationPeriod": "OneHour"}),
+            "IndexName has 334 bytes",
+        ),
         (json!({"IndexName": "a*"}), "IndexName a* is none"),
     ] {
         let refused = client.refusal(CREATE, input(more)).await;

@@ -59,10 +59,10 @@ async fn records_are_sent_as_they_are_and_count_once_they_are_acknowledged() {
     let page = client.delivery(NAME).await;
     assert_eq!(counts(&page), [3, 3, 0, 0, 0]);
     assert_eq!(page["endpoint"], collector.url());
-    // The same channel for all of a lane.
+    // Numbers of one request are none of another's.
     client.put_delivery(NAME, &["three"]).await;
     client.flush(NAME).await;
-    assert_eq!(collector.taken()[1].channel, request.channel);
+    assert_ne!(collector.taken()[1].channel, request.channel);
     assert!(collector.state().codes.is_empty());
     assert_eq!(service.objects(BUCKET), []);
 }
@@ -129,7 +129,7 @@ async fn what_is_not_acknowledged_in_its_time_is_sent_again() {
     collector.create(&client, json!({})).await;
     client.put_delivery(NAME, &["one", "two"]).await;
     let passing = async {
-        collector.until_taken(&client, 1).await;
+        collector.until_asked_about(&client, 1).await;
         assert_eq!(counts(&client.delivery(NAME).await), [2, 0, 0, 0, 2]);
         service.pass(TOO_LONG);
     };
@@ -151,7 +151,7 @@ async fn a_collector_that_restarts_gets_once_more_what_it_has_not_acknowledged()
     client.flush(NAME).await;
     client.put_delivery(NAME, &["two"]).await;
     let passing = async {
-        collector.until_taken(&client, 2).await;
+        collector.until_asked_about(&client, 2).await;
         collector.restarts();
         service.pass(TOO_LONG);
     };
@@ -178,7 +178,7 @@ async fn what_is_not_taken_or_acknowledged_in_the_time_for_it_is_in_the_error_ou
         client.put_delivery(NAME, &["one", "two"]).await;
         let passing = async {
             if is_passed {
-                collector.until_taken(&client, 1).await;
+                collector.until_asked_about(&client, 1).await;
                 service.pass(TOO_LONG);
             }
         };
@@ -333,6 +333,49 @@ async fn all_requests_of_an_exchange_go_to_the_server_that_a_load_balancer_chose
     }
 }
 
+/// The node that is asked instead of one that is gone has indexed another request by the same
+/// number, and nobody has asked for that: it is no answer.
+#[tokio::test]
+async fn what_another_server_says_of_a_number_of_its_own_acknowledges_nothing() {
+    let collector = Collector::doing(&[Does::IndexUnheard, Does::Die]).await;
+    collector.state().nodes = 2;
+    let (service, client) = collector.server(Setting::default()).await;
+    collector.create(&client, json!({})).await;
+    client.put_delivery(NAME, &["one"]).await;
+    let passing = async {
+        collector.until_asked_about(&client, 2).await;
+        assert_eq!(counts(&client.delivery(NAME).await), [1, 0, 0, 0, 1]);
+        service.pass(TOO_LONG);
+    };
+    tokio::join!(client.flush(NAME), passing);
+    assert_eq!(collector.bodies(), ["one", "one", "one"]);
+    assert_eq!(counts(&client.delivery(NAME).await), [1, 1, 0, 0, 0]);
+}
+
+#[tokio::test]
+async fn a_token_that_an_answer_repeats_is_in_nothing_that_is_shown() {
+    let collector = Collector::doing(&[Does::Repeat(500), Does::Repeat(403)]).await;
+    let (service, client) = collector.server(Setting::default()).await;
+    let at_once = json!({"BufferingHints": {"SizeInMBs": 1, "IntervalInSeconds": 0}});
+    collector.create(&client, at_once).await;
+    client.put_delivery(NAME, &["one"]).await;
+    let refused = |page: &Value| {
+        page["trouble"]
+            .as_str()
+            .is_some_and(|it| it.contains("403"))
+    };
+    let page = client.delivery_until(NAME, refused).await;
+    let logs = client
+        .read_page(&format!("delivery-streams/{NAME}/logs"))
+        .await;
+    for shown in [page, logs] {
+        let shown = shown.to_string();
+        assert!(shown.contains("you said Splunk [secret]"), "{shown}");
+        assert!(!shown.contains(TOKEN), "{shown}");
+    }
+    drop(service);
+}
+
 #[tokio::test]
 async fn what_is_not_acknowledged_for_long_is_shown_and_goes_elsewhere_when_somebody_says_so() {
     let collector = Collector::doing(&[Does::LoseAck]).await;
@@ -340,7 +383,7 @@ async fn what_is_not_acknowledged_for_long_is_shown_and_goes_elsewhere_when_some
     let at_once = json!({"BufferingHints": {"SizeInMBs": 1, "IntervalInSeconds": 0}});
     collector.create(&client, at_once).await;
     client.put_delivery(NAME, &["one"]).await;
-    collector.until_taken(&client, 1).await;
+    collector.until_asked_about(&client, 1).await;
     assert_eq!(client.delivery(NAME).await["trouble"], Value::Null);
     service.pass(Duration::from_secs(61));
     let told = |page: &Value| {

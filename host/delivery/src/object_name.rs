@@ -94,9 +94,8 @@ impl NamingKey {
         uuid(place, &self.hash(place, &[]))
     }
 
-    /// What the requests of a lane, of a delivery stream, are kept apart by from all others, if
-    /// anybody numbers them: a UUID, the same for as long as there is the lane. Its cut and its
-    /// part are ones that no object has.
+    /// What all requests of a lane, of a delivery stream, are known by: a UUID, the same for as long
+    /// as there is the lane. Its cut and its part are ones that no object has.
     pub fn channel(&self, (delivery_stream, lane): (u64, (u64, u32))) -> String {
         self.uuid(Place {
             delivery_stream,
@@ -140,6 +139,19 @@ impl NamingKey {
 }
 
 /// RFC 9562, version 8.
+/// The UUID of random bits (RFC 9562, version 4).
+pub fn random_uuid(head: u64, tail: u64) -> String {
+    let tail = tail >> 2 | 0x8000_0000_0000_0000;
+    format!(
+        "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
+        head >> 32,
+        head >> 16 & 0xffff,
+        head & 0xfff,
+        tail >> 48,
+        tail & 0xffff_ffff_ffff
+    )
+}
+
 fn uuid(place: Place, hash: &[u8; 32]) -> String {
     let cut = place.cut & 0xffff_ffff_ffff;
     let part = u64::from(place.part & 0xfff);

@@ -106,6 +106,20 @@ impl Rotation {
     }
 }
 
+impl Rotation {
+    /// Bytes that it adds to the name of an index.
+    pub fn suffix_bytes(self) -> usize {
+        let suffix = match self {
+            Self::None => "",
+            Self::Hour => "-yyyy-MM-dd-HH",
+            Self::Day => "-yyyy-MM-dd",
+            Self::Week => "-yyyy-wNN",
+            Self::Month => "-yyyy-MM",
+        };
+        suffix.len()
+    }
+}
+
 impl Index {
     /// Its name for a record that arrived then (developer guide, "Index rotation for the OpenSearch
     /// Service destination").
@@ -159,6 +173,7 @@ mod tests {
             (Rotation::Month, "logs-2018-08"),
         ] {
             assert_eq!(index(rotation, at), name);
+            assert_eq!("logs".len() + rotation.suffix_bytes(), name.len());
             assert_eq!(Rotation::parse(rotation.as_str()), Some(rotation));
         }
         assert_eq!(Rotation::parse("OneYear"), None);

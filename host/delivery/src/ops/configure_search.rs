@@ -16,6 +16,8 @@ use crate::search::{Product, RETRY_SECONDS_DEFAULT, Rotation, Search};
 
 /// What is in no name of an index, besides white space and capital letters.
 const INDEX_NAME_HAS_NOT: [char; 11] = ['\\', '/', '*', '?', '"', '<', '>', '|', ',', '#', ':'];
+/// Bytes of the name of an index (OpenSearch, "Create index", index naming restrictions).
+const INDEX_NAME_BYTES_MAX: usize = 255;
 
 const DEFAULTS: Defaults = Defaults {
     interval_seconds: INTERVAL_SECONDS_DEFAULT,
@@ -94,6 +96,13 @@ fn set_index(search: &mut Search, said: &Said<'_>) -> Result<(), ApiError> {
         let unknown = || invalid_argument(format!("IndexRotationPeriod {period} is unknown."));
         search.index.rotation = Rotation::parse(period).ok_or_else(unknown)?;
     }
+    let bytes = search.index.name.len() + search.index.rotation.suffix_bytes();
+    if bytes > INDEX_NAME_BYTES_MAX {
+        return Err(invalid_argument(format!(
+            "IndexName has {bytes} bytes with what its rotation adds, and an index has \
+             {INDEX_NAME_BYTES_MAX} at most."
+        )));
+    }
     if let Some(Structure(ids)) = &said.document_id_options {
         let format = required(&ids.default_document_id_format)?;
         search.gives_ids = format.as_str() == "FIREHOSE_DEFAULT";
@@ -104,9 +113,11 @@ fn set_index(search: &mut Search, said: &Said<'_>) -> Result<(), ApiError> {
 /// Refuses names that no cluster takes for those of an index (OpenSearch, "Create index", index
 /// naming restrictions): every document would fail.
 fn check_index(name: &str) -> Result<(), ApiError> {
-    let is_wrong = |it: char| it.is_uppercase() || it.is_whitespace() || it.is_control();
+    let is_wrong = |it: char| it.is_whitespace() || it.is_control();
     let begins = name.starts_with(['_', '-', '+']) || name == "." || name == "..";
-    if begins || name.contains(is_wrong) || name.contains(INDEX_NAME_HAS_NOT) {
+    // Letters of titles are neither small nor capital ones.
+    let is_small = name.to_lowercase() == name;
+    if begins || !is_small || name.contains(is_wrong) || name.contains(INDEX_NAME_HAS_NOT) {
         return Err(invalid_argument(format!(
             "IndexName {name} is none that an index can have: lower-case letters, no white space \
              and none of \\ / * ? \" < > | , # :, and no _, - or + first."

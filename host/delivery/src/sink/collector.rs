@@ -8,7 +8,9 @@
 //! ```
 //!
 //! A request that was not acknowledged in time is sent again, and Splunk does not know it by then:
-//! at least once. All requests of an exchange go to one server, which alone knows its numbers.
+//! at least once. All requests of an exchange go to one server, which alone knows its numbers. Each
+//! exchange has a channel of its own: a server that counted others on the same one, or the server
+//! itself after a restart, would say of another request that this one is indexed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,7 +26,7 @@ use super::remote::Sending;
 use super::route::Route;
 use super::verdict::Verdict;
 use crate::endpoints::{ANSWER_BYTES_MAX, EndpointRequest, Endpoints, NoReply, Reply};
-use crate::object_name::{NamingKey, Place};
+use crate::object_name::{NamingKey, Place, random_uuid};
 use crate::piece::Piece;
 use crate::splunk::{EventForm, Splunk};
 
@@ -39,6 +41,25 @@ const ANY_NUMBER: u64 = 0;
 /// What stands for no time.
 const NOTHING_SENT: u64 = u64::MAX;
 
+/// The requests of one try, and where they go.
+struct Exchange {
+    /// What the collector keeps its numbers apart by from all others.
+    channel: String,
+    route: Route,
+}
+
+impl Exchange {
+    /// # Errors
+    /// When the system gives no random number.
+    fn begin() -> Result<Self, getrandom::Error> {
+        let (head, tail) = (getrandom::u64()?, getrandom::u64()?);
+        Ok(Self {
+            channel: random_uuid(head, tail),
+            route: Route::default(),
+        })
+    }
+}
+
 /// Where the requests of one cut go.
 #[derive(Clone)]
 pub struct Collector {
@@ -49,8 +70,6 @@ pub struct Collector {
     splunk: Splunk,
     /// What the records of the cut are.
     form: EventForm,
-    /// What the collector keeps our numbers apart by from those of others: one for each lane.
-    channel: String,
     /// Milliseconds of the clock at which it took what it has not acknowledged.
     taken_at_ms: Arc<AtomicU64>,
 }
@@ -65,7 +84,6 @@ impl Collector {
             clock: Arc::clone(sending.clock),
             splunk: now.clone(),
             form: of_cut.form,
-            channel: sending.naming.channel(sending.lane),
             taken_at_ms: Arc::new(AtomicU64::new(NOTHING_SENT)),
         }
     }
@@ -99,15 +117,25 @@ impl Collector {
             // Records without a byte: there is nothing to send, and nothing is missing there.
             Verdict::Taken
         } else {
-            self.send(piece.content.into_iter().collect()).await
+            match Exchange::begin() {
+                Ok(exchange) => {
+                    self.send(exchange, piece.content.into_iter().collect())
+                        .await
+                }
+                Err(error) => {
+                    return Answer::Again {
+                        why: format!("the system gives no random number: {error}"),
+                        is_refused: true,
+                    };
+                }
+            }
         };
         self.taken_at_ms.store(NOTHING_SENT, Ordering::Relaxed);
         verdict.answer(&id, self.splunk.fallback.retry_time())
     }
 
-    async fn send(&self, body: Vec<Bytes>) -> Verdict {
-        let mut route = Route::default();
-        let asked = self.ask(&mut route, ANY_NUMBER).await;
+    async fn send(&self, mut exchange: Exchange, body: Vec<Bytes>) -> Verdict {
+        let asked = self.ask(&mut exchange, ANY_NUMBER).await;
         if let Err(verdict) = reply::answers(&asked, self.form) {
             return verdict;
         }
@@ -115,14 +143,14 @@ impl Collector {
             EventForm::Raw => "raw",
             EventForm::Event => "event",
         };
-        let sent = self.post(&mut route, what, body).await;
+        let sent = self.post(&mut exchange, what, body).await;
         match reply::sent(&sent, self.form) {
-            Ok(ack_id) => self.until_acknowledged(&mut route, ack_id).await,
+            Ok(ack_id) => self.until_acknowledged(&mut exchange, ack_id).await,
             Err(verdict) => verdict,
         }
     }
 
-    async fn until_acknowledged(&self, route: &mut Route, ack_id: u64) -> Verdict {
+    async fn until_acknowledged(&self, exchange: &mut Exchange, ack_id: u64) -> Verdict {
         let begun = self.clock.uptime();
         // What does not fit is later than any time.
         let taken_at = u64::try_from(begun.as_millis()).unwrap_or(NOTHING_SENT);
@@ -130,7 +158,7 @@ impl Collector {
         let mut pause = QUESTION_PAUSE_FIRST;
         loop {
             sleep(pause).await;
-            let asked = self.ask(route, ack_id).await;
+            let asked = self.ask(exchange, ack_id).await;
             let instead = match reply::acknowledged(&asked, (ack_id, self.form)) {
                 Acknowledged::Yes => return Verdict::Taken,
                 Acknowledged::Unknown(verdict) => return verdict,
@@ -145,20 +173,20 @@ impl Collector {
     }
 
     /// Asks for an acknowledgement.
-    async fn ask(&self, route: &mut Route, ack_id: u64) -> Result<Reply, NoReply> {
+    async fn ask(&self, exchange: &mut Exchange, ack_id: u64) -> Result<Reply, NoReply> {
         let question = Bytes::from(format!("{{\"acks\":[{ack_id}]}}"));
-        let asked = self.post(route, "ack", vec![question]);
+        let asked = self.post(exchange, "ack", vec![question]);
         let asked = timeout(QUESTION_TIME_MAX, asked).await;
         asked.unwrap_or(Err(NoReply::Late))
     }
 
     async fn post(
         &self,
-        route: &mut Route,
+        Exchange { channel, route }: &mut Exchange,
         what: &str,
         body: Vec<Bytes>,
     ) -> Result<Reply, NoReply> {
-        let (at, channel) = (self.splunk.url.trim_end_matches('/'), &self.channel);
+        let at = self.splunk.url.trim_end_matches('/');
         let mut headers = vec![
             ("authorization", format!("Splunk {}", self.splunk.token.0)),
             ("x-splunk-request-channel", channel.clone()),
@@ -176,9 +204,10 @@ impl Collector {
             address: route.address,
             answer_bytes_max: ANSWER_BYTES_MAX,
         };
-        let answered = self.endpoints.post(request).await;
-        if let Ok(reply) = &answered {
+        let mut answered = self.endpoints.post(request).await;
+        if let Ok(reply) = &mut answered {
             route.follow(reply);
+            self.splunk.token.cross_out(&mut reply.body);
         }
         answered
     }

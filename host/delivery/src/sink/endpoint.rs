@@ -59,7 +59,10 @@ impl Endpoint {
             address: None,
             answer_bytes_max: ANSWER_BYTES_MAX,
         };
-        let answered = self.endpoints.post(request).await;
+        let mut answered = self.endpoints.post(request).await;
+        if let (Ok(reply), Some(key)) = (&mut answered, &self.endpoint.access_key) {
+            key.cross_out(&mut reply.body);
+        }
         let retry_time = self.endpoint.fallback.retry_time();
         judge(&answered, &id).answer(&id, retry_time)
     }

@@ -12,12 +12,53 @@ use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 /// Why bytes are not events, one after the other: for certain not, and a sentence for it.
 pub fn fault(bytes: &[u8]) -> Option<String> {
-    let mut events = serde_json::Deserializer::from_slice(bytes).into_iter::<Event>();
-    let fault = events.find_map(Result::err)?;
+    let fault = match std::str::from_utf8(bytes) {
+        // Within what is passed over the reader of JSON does not look at it.
+        Err(error) => error.to_string(),
+        Ok(text) => {
+            let mut events = serde_json::Deserializer::from_str(text).into_iter::<Events>();
+            events.find_map(Result::err)?.to_string()
+        }
+    };
     Some(format!("The record is no event: {fault}"))
 }
 
-/// Something that may be an event.
+/// An event, or several in a list.
+struct Events;
+
+impl<'de> Deserialize<'de> for Events {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(OfEvents)
+    }
+}
+
+struct OfEvents;
+
+impl<'de> Visitor<'de> for OfEvents {
+    type Value = Events;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Events, A::Error> {
+        OfEvent.visit_map(map).map(|Event| Events)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Events, A::Error> {
+        let mut is_empty = true;
+        while list.next_element::<Event>()?.is_some() {
+            is_empty = false;
+        }
+        if is_empty {
+            Err(de::Error::custom("its list has no event"))
+        } else {
+            Ok(Events)
+        }
+    }
+}
+
+/// An object with an event.
 struct Event;
 
 impl<'de> Deserialize<'de> for Event {
@@ -51,15 +92,9 @@ impl<'de> Visitor<'de> for OfEvent {
             Err(de::Error::custom("it has no event field"))
         }
     }
-
-    // Several in a list: whether it takes these the collector says.
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Event, A::Error> {
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Event)
-    }
 }
 
-/// What stands in an event: anything but an empty text.
+/// What stands in an event: anything but nothing and an empty text.
 struct Content;
 
 impl<'de> Deserialize<'de> for Content {
@@ -101,9 +136,8 @@ impl<'de> Visitor<'de> for OfContent {
         Ok(Content)
     }
 
-    // Whether that is blank the collector says.
-    fn visit_unit<E>(self) -> Result<Content, E> {
-        Ok(Content)
+    fn visit_unit<E: de::Error>(self) -> Result<Content, E> {
+        Err(de::Error::custom("its event field is blank"))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Content, A::Error> {
@@ -131,7 +165,8 @@ mod tests {
             r#"{"event":1}{"event":false} {"event":[]}"#,
             "{\"event\":\"a\"}\n",
             r#"[{"event":"a"}]"#,
-            r#"{"event":null}"#,
+            r#"[{"event":"a"},{"event":{}}] [{"event":1}]"#,
+            "{\"event\":{\"m\":\"caf\u{e9}\"}}",
         ] {
             assert_eq!(fault(good.as_bytes()), None, "{good}");
         }
@@ -146,10 +181,22 @@ mod tests {
             (r#"{"event":""}"#, "its event field is blank"),
             ("12", "an object"),
             ("\"a\"", "an object"),
+            (r#"{"event":null}"#, "its event field is blank"),
+            ("[]", "its list has no event"),
+            ("[1]", "an object"),
+            (r#"[{"event":"a"},{"a":1}]"#, "it has no event field"),
+            (r#"[[{"event":"a"}]]"#, "an object"),
         ] {
             let fault = fault(bad.as_bytes()).expect(bad);
             assert!(fault.contains(why), "{bad}: {fault}");
         }
-        assert!(fault(b"\xff").is_some());
+        for bad in [
+            &b"\xff"[..],
+            b"{\"event\":\"a\",\"host\":\"\xff\"}",
+            b"{\"event\":{\"m\":\"caf\xe9\"}}",
+        ] {
+            let fault = fault(bad).unwrap();
+            assert!(fault.contains("utf-8"), "{fault}");
+        }
     }
 }
