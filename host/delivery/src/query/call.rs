@@ -31,12 +31,13 @@ impl<'m> Run<'m, '_> {
                 None => Ok(()),
             },
             (Function::Last, [of]) => {
-                let mut last = None;
+                // Of nothing it is null, and not nothing.
+                let mut last = Value::Null;
                 self.eval(of, env, input, &mut |_, value| {
-                    last = Some(value);
+                    last = value;
                     Ok(())
                 })?;
-                last.map_or(Ok(()), |value| sink(self, value))
+                sink(self, last)
             }
             (Function::Limit, [count, of]) => {
                 let whole = input.clone();
