@@ -94,8 +94,8 @@ impl NamingKey {
         uuid(place, &self.hash(place, &[]))
     }
 
-    /// What all requests of a lane, of a delivery stream, are known by: a UUID, the same for as long
-    /// as there is the lane. Its cut and its part are ones that no object has.
+    /// What all requests of a lane, of a delivery stream, are known by: a UUID, the same for as
+    /// long as there is the lane. Its cut and its part are ones that no object has.
     pub fn channel(&self, (delivery_stream, lane): (u64, (u64, u32))) -> String {
         self.uuid(Place {
             delivery_stream,
