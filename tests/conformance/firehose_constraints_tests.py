@@ -26,17 +26,42 @@ PROCESSOR = {
     "Type": "AppendDelimiterToRecord",
     "Parameters": [{"ParameterName": "Delimiter", "ParameterValue": "\\n"}],
 }
+OPENX = {"OpenXJsonSerDe": {
+    "ConvertDotsInJsonKeysToUnderscores": True, "CaseInsensitive": True,
+    "ColumnToJsonKeyMappings": {"column": "key"},
+}}
+HIVE = {"HiveJsonSerDe": {"TimestampFormats": ["millis"]}}
+
+
+def conversion(deserializer):
+    parquet = {
+        "BlockSizeBytes": 67108864, "PageSizeBytes": 65536, "Compression": "GZIP",
+        "EnableDictionaryCompression": True, "MaxPaddingBytes": 0, "WriterVersion": "V1",
+    }
+    return {
+        "SchemaConfiguration": {
+            "RoleARN": ROLE, "CatalogId": ACCOUNT, "DatabaseName": "d", "TableName": "t",
+            "Region": REGION, "VersionId": "LATEST",
+        },
+        "InputFormatConfiguration": {"Deserializer": deserializer},
+        "OutputFormatConfiguration": {"Serializer": {"ParquetSerDe": parquet}},
+        "Enabled": False,
+    }
+
+
 EXTENDED_S3 = {
     **S3,
     "ProcessingConfiguration": {"Enabled": True, "Processors": [PROCESSOR]},
     "S3BackupMode": "Disabled",
-    "DataFormatConversionConfiguration": {"Enabled": False},
+    "DataFormatConversionConfiguration": conversion(OPENX),
     "DynamicPartitioningConfiguration": {
         "Enabled": False, "RetryOptions": {"DurationInSeconds": 300},
     },
     "FileExtension": ".log",
     "CustomTimeZone": "UTC",
 }
+# One deserializer of each kind, which is one too many, but breaks no constraint.
+OF_ALL = {**EXTENDED_S3, "DataFormatConversionConfiguration": conversion({**OPENX, **HIVE})}
 HTTP_ENDPOINT = {
     "EndpointConfiguration": {
         "Url": "https://endpoint.example/", "Name": "mine", "AccessKey": "key",
@@ -105,9 +130,7 @@ LEFT_OUT = {
     "DatabaseSourceConfiguration": "a source that is not served",
     "VpcConfiguration": "refused by name",
     "KMSEncryptionConfig": "objects are not encrypted with keys of KMS",
-    "SchemaConfiguration": "part of a conversion, which is refused where it is enabled",
-    "InputFormatConfiguration": "part of a conversion, which is refused where it is enabled",
-    "OutputFormatConfiguration": "part of a conversion, which is refused where it is enabled",
+    "OrcSerDe": "refused by name",
     "SecretsManagerConfiguration": "refused where it is enabled",
     "RetryOptions": "part of dynamic partitioning, which is refused where it is enabled",
 }
@@ -125,7 +148,7 @@ FIREHOSE = Service(
                 "RoleARN": ROLE,
             },
             "S3DestinationConfiguration": S3,
-            "ExtendedS3DestinationConfiguration": {**EXTENDED_S3, "S3BackupConfiguration": S3},
+            "ExtendedS3DestinationConfiguration": {**OF_ALL, "S3BackupConfiguration": S3},
             "HttpEndpointDestinationConfiguration": {**HTTP_ENDPOINT, "S3Configuration": S3},
             "SplunkDestinationConfiguration": {**SPLUNK, "S3Configuration": S3},
             "RedshiftDestinationConfiguration": {
@@ -159,7 +182,7 @@ FIREHOSE = Service(
         "UpdateDestination": {
             **UPDATE,
             "S3DestinationUpdate": S3,
-            "ExtendedS3DestinationUpdate": {**EXTENDED_S3, "S3BackupUpdate": S3},
+            "ExtendedS3DestinationUpdate": {**OF_ALL, "S3BackupUpdate": S3},
             "HttpEndpointDestinationUpdate": {**HTTP_ENDPOINT, "S3Update": S3},
             "SplunkDestinationUpdate": {**SPLUNK, "S3Update": S3},
             "RedshiftDestinationUpdate": {**REDSHIFT, "S3Update": S3, "S3BackupUpdate": S3},
@@ -177,9 +200,8 @@ def not_served(destination):
     """(path, value) of what an extended S3 destination may ask for in vain."""
     key = {"AWSKMSKeyARN": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/a"}
     yield [destination, "EncryptionConfiguration"], {"KMSEncryptionConfig": key}
-    yield [destination, "DataFormatConversionConfiguration"], {"Enabled": True}
-    # It is in force unless it says otherwise.
-    yield [destination, "DataFormatConversionConfiguration"], {}
+    orc = {"OutputFormatConfiguration": {"Serializer": {"OrcSerDe": {}}}}
+    yield [destination, "DataFormatConversionConfiguration"], orc
     yield [destination, "CustomTimeZone"], "Europe/Atlantis"
 
 

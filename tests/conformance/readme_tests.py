@@ -16,6 +16,7 @@ from server import REPOSITORY, Server
 PORT = "127.0.0.1:4567"
 STREAMS = "## Five minutes"
 DELIVERY = "## Into objects, through a component"
+ROWS = "## Rows of Parquet files"
 
 
 def blocks(heading):
@@ -64,7 +65,9 @@ class Readme(unittest.TestCase):
 
     def walk(self, heading, before=""):
         (_, start), *rest = blocks(heading)
-        server = self.start(start)
+        self.walk_on(self.start(start), rest, before)
+
+    def walk_on(self, server, rest, before):
         printed = None
         for language, text in rest:
             self.assertIn(language, ("sh", "python", "text", "toml", "json"))
@@ -87,6 +90,20 @@ class Readme(unittest.TestCase):
 
     def test_the_walk_into_objects_does_what_it_says(self):
         self.walk(DELIVERY, exports("".join(text for _, text in blocks(STREAMS))))
+
+    def test_the_walk_into_rows_does_what_it_says(self):
+        (_, table), (_, configuration), *rest = blocks(ROWS)
+        with tempfile.TemporaryDirectory(prefix="millrace-conformance-") as directory:
+            database = Path(directory, "tables/shop")
+            database.mkdir(parents=True)
+            (database / "orders.json").write_text(table)
+            path = Path(directory, "millrace.toml")
+            tables = f'directory = "{directory}/tables"'
+            path.write_text(configuration.replace('directory = "tables"', tables))
+            server = Server("--config", str(path), "--data", "millrace-data")
+            self.addCleanup(server.stop)
+            before = exports("".join(text for _, text in blocks(STREAMS)))
+            self.walk_on(server, rest, before)
 
     def create(self, server, members):
         """A delivery stream is made with these members of its S3 destination."""

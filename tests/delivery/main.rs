@@ -1,8 +1,9 @@
 //! Every operation of Data Firehose over HTTP, one file each, as in `host/delivery/src/ops`, and
 //! what becomes of the records: `deliver` and `deliver_stream` without a transform, `transform`,
 //! `swap`, `life` and `restart` with one, `processors` what they become before it, `prefixes` where
-//! they lie, `partitioning` by keys of their own, `http_endpoint` at an endpoint, `splunk` at a
-//! double of an event collector, `search` at one of a cluster, and `redshift` in a real PostgreSQL.
+//! they lie, `partitioning` by keys of their own, `conversion` as rows, `http_endpoint` at an
+//! endpoint, `splunk` at a double of an event collector, `search` at one of a cluster, and
+//! `redshift` in a real PostgreSQL.
 #![expect(
     clippy::unwrap_used,
     reason = "an answer without its members fails the test"
@@ -10,6 +11,7 @@
 
 mod cluster;
 mod collector;
+mod conversion;
 mod counted;
 mod create_delivery_stream;
 mod database;

@@ -203,16 +203,10 @@ async fn what_names_no_time_zone_is_refused() {
 #[tokio::test]
 async fn what_is_not_served_is_refused_by_name_and_not_ignored() {
     let (service, client) = with_old().await;
-    for (more, what) in [
-        (
-            json!({"EncryptionConfiguration": {"KMSEncryptionConfig": {"AWSKMSKeyARN": "x"}}}),
-            "KMSEncryptionConfig",
-        ),
-        (
-            json!({"DataFormatConversionConfiguration": {}}),
-            "DataFormatConversionConfiguration",
-        ),
-    ] {
+    for (more, what) in [(
+        json!({"EncryptionConfiguration": {"KMSEncryptionConfig": {"AWSKMSKeyARN": "x"}}}),
+        "KMSEncryptionConfig",
+    )] {
         let told = format!("{what} is not supported.");
         are_refused(&client, more, "InvalidArgumentException", &told).await;
     }

@@ -192,6 +192,28 @@ impl Service {
         self.data.path().join("s3")
     }
 
+    /// Makes or changes the newest version of a table that records can become rows of, with these
+    /// names and types of columns.
+    pub fn write_table(&self, database: &str, table: &str, columns: &[(&str, &str)]) {
+        let directory = self.data.path().join("glue").join(database);
+        std::fs::create_dir_all(&directory).unwrap();
+        let columns = columns.iter();
+        let columns = columns.map(|(name, kind)| json!({"Name": name, "Type": kind}));
+        let columns: Vec<Value> = columns.collect();
+        let answer = json!({"Table": {
+            "Name": table,
+            "DatabaseName": database,
+            "StorageDescriptor": {"Columns": columns},
+        }});
+        std::fs::write(directory.join(format!("{table}.json")), answer.to_string()).unwrap();
+    }
+
+    /// Takes a table away.
+    pub fn remove_table(&self, database: &str, table: &str) {
+        let directory = self.data.path().join("glue").join(database);
+        std::fs::remove_file(directory.join(format!("{table}.json"))).unwrap();
+    }
+
     /// Stops the server; fails when it does not stop well.
     pub async fn stop(self) {
         self.running.shut_down().await.unwrap();
@@ -231,6 +253,7 @@ impl Service {
             s3: setting.s3.clone(),
             kms: setting.kms.clone(),
             egress_allow: setting.egress_allow.clone(),
+            glue_directory: Some(data.path().join("glue")),
             limits: setting.limits.clone(),
             credentials: credentials.collect(),
             ..Config::default()

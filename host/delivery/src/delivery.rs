@@ -1,6 +1,7 @@
 //! The service: what all operations work on.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use crate::delivery_stream::NotChosen;
 use crate::directory::Directory;
 use crate::endpoints::Endpoints;
 use crate::error_log::DeliveryError;
+use crate::glue_files::GlueTables;
 use crate::gone;
 use crate::lane::Tools;
 use crate::lane_quota::LaneQuota;
@@ -83,6 +85,8 @@ pub struct Foundations {
     pub objects: Arc<dyn Objects>,
     /// Where requests go.
     pub endpoints: Arc<dyn Endpoints>,
+    /// The directory of tables that records become rows of, if there is one.
+    pub glue_directory: Option<PathBuf>,
     /// Whether direct puts are held to AWS's quotas.
     pub throttle: bool,
     /// What objects are named with; the same for as long as the data directory lives.
@@ -147,6 +151,7 @@ impl Delivery {
             lanes_per_account_max,
             objects,
             endpoints,
+            glue_directory,
             throttle,
             naming_key,
         } = foundations;
@@ -163,6 +168,7 @@ impl Delivery {
             plugins,
             objects,
             endpoints,
+            tables: GlueTables::new(glue_directory),
             naming: NamingKey(naming_key),
             lane_quota: LaneQuota::new(lanes_per_account_max),
             shares: WorkShares::new(work_limits),

@@ -12,6 +12,7 @@ use wasm::{Absence, Choice, PluginName, Plugins, Qualifier};
 
 use crate::arn::{BucketName, DeliveryStreamArn, FunctionArn};
 use crate::compression::Compression;
+use crate::conversion::{self, Conversion};
 use crate::deaggregation::Deaggregation;
 use crate::decompression::Decompression;
 use crate::kind::Kind;
@@ -181,6 +182,8 @@ pub struct Destination {
     /// S3BackupMode). What is said of it besides where objects go and how they are packed and named
     /// is only given back: records go there with their cut.
     pub backup: Option<Box<Destination>>,
+    /// How records are converted to rows of a table, if that was ever configured.
+    pub conversion: Option<Box<Conversion>>,
 }
 
 /// What a destination's configuration comes to.
@@ -220,6 +223,7 @@ impl Destination {
             partitioning: None,
             kind: Kind::Bucket,
             backup: None,
+            conversion: None,
         }
     }
 
@@ -247,8 +251,26 @@ impl Destination {
 
     /// What names of delivered objects end in.
     pub fn extension(&self) -> &str {
-        let default = self.compression.extension();
+        let default = if self.converts().is_some() {
+            conversion::EXTENSION
+        } else {
+            self.compression.extension()
+        };
         self.file_extension.as_deref().unwrap_or(default)
+    }
+
+    /// How records are converted, if they are.
+    pub fn converts(&self) -> Option<&Conversion> {
+        let conversion = self.conversion.as_deref();
+        conversion.filter(|conversion| conversion.is_enabled)
+    }
+
+    /// What records are filed under that fail for good where they are to go: those that the
+    /// destination refuses, or that no row can be made of.
+    pub fn refused_under(&self) -> Option<&'static str> {
+        let by_kind = self.kind.refused_under();
+        let converted = self.conversion.as_ref().map(|_| conversion::FAILED_UNDER);
+        by_kind.or(converted)
     }
 }
 

@@ -33,6 +33,9 @@ pub enum Origin<'a> {
         /// Its type; empty where there are none.
         type_name: &'a str,
     },
+    /// The table that it was to be a row of: `dataCatalogTable`, as JSON (developer guide, "Error
+    /// handling for data format conversion").
+    Table(&'a [u8]),
     /// Another destination.
     Destination,
 }
@@ -46,13 +49,19 @@ pub fn write_line(
     origin: Origin<'_>,
 ) {
     let (data, arrival) = record;
+    let [code, message] = match origin {
+        Origin::Table(_) => ["lastErrorCode", "lastErrorMessage"],
+        Origin::Function(_) | Origin::Cluster { .. } | Origin::Destination => {
+            ["errorCode", "errorMessage"]
+        }
+    };
     let head = format!(
-        "{{\"attemptsMade\":{},\"arrivalTimestamp\":{},\"errorCode\":",
+        "{{\"attemptsMade\":{},\"arrivalTimestamp\":{},\"{code}\":",
         failure.attempts, arrival.0
     );
     out.extend_from_slice(head.as_bytes());
     write_string(out, failure.code);
-    out.extend_from_slice(b",\"errorMessage\":");
+    out.extend_from_slice(format!(",\"{message}\":").as_bytes());
     write_string(out, failure.message);
     out.extend_from_slice(format!(",\"attemptEndingTimestamp\":{}", ended_at.0).as_bytes());
     out.extend_from_slice(b",\"rawData\":\"");
@@ -62,21 +71,25 @@ pub fn write_line(
         out.extend_from_slice(b",\"reason\":");
         write_string(out, reason);
     }
-    let mut member = |name: &[u8], value: &str| {
+    let member = |out: &mut Vec<u8>, name: &[u8], value: &str| {
         out.extend_from_slice(name);
         write_string(out, value);
     };
     match origin {
-        Origin::Function(arn) => member(b",\"lambdaARN\":", arn),
+        Origin::Function(arn) => member(out, b",\"lambdaARN\":", arn),
         Origin::Cluster {
             index,
             id,
             type_name,
         } => {
             // Where the cluster gives ids, one that it refused has none.
-            member(b",\"esDocumentId\":", id.unwrap_or(""));
-            member(b",\"esIndexName\":", index);
-            member(b",\"esTypeName\":", type_name);
+            member(out, b",\"esDocumentId\":", id.unwrap_or(""));
+            member(out, b",\"esIndexName\":", index);
+            member(out, b",\"esTypeName\":", type_name);
+        }
+        Origin::Table(table) => {
+            out.extend_from_slice(b",\"dataCatalogTable\":");
+            out.extend_from_slice(table);
         }
         Origin::Destination => {}
     }

@@ -14,6 +14,7 @@
 
 mod after;
 mod ahead;
+mod apart;
 mod damaged;
 mod deliver;
 mod gather;
@@ -49,6 +50,7 @@ use crate::counts::Became;
 use crate::delivery_stream::DeliveryStream;
 use crate::endpoints::Endpoints;
 use crate::error_log::ErrorLog;
+use crate::glue_files::GlueTables;
 use crate::lane_quota::LaneQuota;
 use crate::lane_state::{LaneState, StuckCut};
 use crate::metadata::Provenance;
@@ -71,6 +73,7 @@ pub struct Tools {
     pub plugins: Arc<Plugins>,
     pub objects: Arc<dyn Objects>,
     pub endpoints: Arc<dyn Endpoints>,
+    pub tables: GlueTables,
     pub naming: NamingKey,
     /// How many lanes accounts may have.
     pub lane_quota: LaneQuota,

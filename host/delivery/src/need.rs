@@ -1,5 +1,7 @@
 //! How much memory a cut needs while it is worked on. Pure.
 
+use store::Position;
+use types::Timestamp;
 use types::aggregate::USER_RECORD_BYTES_MIN;
 use types::limits::DATA_BYTES_MAX;
 
@@ -38,6 +40,9 @@ const OUTPUT_HEAD_BYTES: u64 = 12;
 /// What a byte of a record that was packed likely becomes. Where it becomes more, the cut is worked
 /// on anew with more memory.
 const UNPACKED_PER_BYTE: u64 = 8;
+
+/// Bytes of columns that most objects of rows have in memory at a time.
+const ROWS_BYTES_LIKELY: usize = 16 * 1024 * 1024;
 
 /// No less than what a line of a skipped record has besides the record and the reason.
 const SKIPPED_LINE_BYTES: u64 = 512;
@@ -91,10 +96,11 @@ impl Need {
         };
         let becomes = becomes + backup_bytes(cut, destination);
         let begun = BEGUN_BYTES + compressor_bytes(destination.compression);
+        let rows = rows_bytes(cut.bytes, destination);
         Self {
             records,
             answer,
-            likely: records + begun + becomes + answer,
+            likely: records + begun + becomes + rows + answer,
         }
     }
 
@@ -141,11 +147,32 @@ impl Need {
             }
         };
         let begun = BEGUN_BYTES + compressor_bytes(destination.compression);
-        let plugin = cut.plugin.as_ref();
-        let partitioning = partitioning_bytes_max(plugin, destination);
-        let unpacking = unpacking_bytes_max(plugin, destination);
-        frames + begun + pieces + batch + unpacking + partitioning
+        let partitioning = partitioning_bytes_max(output_bytes_max, destination);
+        let lines = lines_bytes_max(output_bytes_max, destination);
+        let besides = partitioning + lines + unpacking_bytes_max(destination);
+        frames + begun + pieces + batch + besides + rows_bytes_max(destination)
     }
+}
+
+/// The most that any cut of a destination can need, where a plugin may give so many bytes for a
+/// batch, if there is one.
+pub fn most_of_any(destination: &Destination, output_bytes_max: Option<usize>) -> u64 {
+    let bytes = u64::from(destination.size_mib) * 1024 * 1024 + FRAME_BYTES_MAX;
+    let cut = Cut {
+        number: 0,
+        from: Position(0),
+        to: Position(0),
+        oldest: Timestamp(0),
+        decided_at: Timestamp(0),
+        records: bytes,
+        unpacked: None,
+        divided: 0,
+        bytes,
+        object_bytes_max: object_bytes_max_with((bytes, output_bytes_max), destination),
+        version_id: 0,
+        plugin: None,
+    };
+    Need::most(&cut, destination, output_bytes_max)
 }
 
 /// Bytes at which an object ends of a cut that is decided now, of so many bytes and for a version
@@ -155,30 +182,56 @@ pub fn object_bytes_max(
     (cut_bytes, plugin): (u64, Option<&Pins>),
     destination: &Destination,
 ) -> u64 {
-    let unpacking = unpacked_bytes_max(destination) + unpacking_bytes_max(plugin, destination);
+    let output = plugin.map(|pins| pins.limits.output_bytes_max);
+    object_bytes_max_with((cut_bytes, output), destination)
+}
+
+fn object_bytes_max_with(
+    (cut_bytes, output_bytes_max): (u64, Option<usize>),
+    destination: &Destination,
+) -> u64 {
+    let unpacking = unpacked_bytes_max(destination)
+        + unpacking_bytes_max(destination)
+        + lines_bytes_max(output_bytes_max, destination);
     // Without a plugin its failed records need no room.
-    let spared = match plugin {
+    let spared = match output_bytes_max {
         Some(_) => 0,
         None => FAILED_OBJECT_BYTES_MAX as u64 + FAILED_BATCH_BYTES_MAX,
     };
     let besides = backup_bytes_max(destination)
-        + partitioning_bytes_max(plugin, destination)
+        + partitioning_bytes_max(output_bytes_max, destination)
+        + rows_bytes_max(destination)
         + unpacking.saturating_sub(spared);
     // Another build may have kept that a record becomes more.
     let largest = OBJECT_BYTES_MAX.saturating_sub(besides);
     cut::object_bytes_max(cut_bytes).min(largest.max(PARTITIONS_BYTES_MIN))
 }
 
+/// The most that an object of rows takes besides its bytes, while it is made.
+fn rows_bytes_max(destination: &Destination) -> u64 {
+    destination
+        .converts()
+        .map_or(0, |_| formats::file_bytes_besides())
+}
+
+/// What it likely takes of a cut of so many bytes. They are about as many in columns, of which
+/// those of the row group that is open are there.
+fn rows_bytes(cut_bytes: u64, destination: &Destination) -> u64 {
+    let columns = usize::try_from(cut_bytes).unwrap_or(usize::MAX);
+    let likely = formats::file_bytes_besides_of(columns.min(ROWS_BYTES_LIKELY));
+    rows_bytes_max(destination).min(likely as u64)
+}
+
 /// No less than what it takes to find the partitions of records, and what partitions take besides
 /// what is in them before any of them can end: content that grows has up to twice its bytes.
-fn partitioning_bytes_max(plugin: Option<&Pins>, destination: &Destination) -> u64 {
+fn partitioning_bytes_max(output_bytes_max: Option<usize>, destination: &Destination) -> u64 {
     let Some(partitioning) = &destination.partitioning else {
         return 0;
     };
     let query = partitioning.query.as_ref();
     let query = query.map_or(0, |_| partitioning.query_bytes_max);
-    match plugin {
-        Some(pins) => query + BEGUN_BYTES_MAX as u64 + pins.limits.output_bytes_max as u64,
+    match output_bytes_max {
+        Some(output) => query + BEGUN_BYTES_MAX as u64 + output as u64,
         None => query + DATA_BYTES_MAX as u64,
     }
 }
@@ -218,15 +271,33 @@ fn unpacked_bytes_max(destination: &Destination) -> u64 {
     unpacked.map_or(0, |it| it.record_bytes_max + UNPACKED_BYTES_AT_ONCE as u64)
 }
 
-/// No less than what one record is unpacked in, and lines of those that cannot be unpacked. They
-/// are in one object with those that a plugin fails.
-fn unpacking_bytes_max(plugin: Option<&Pins>, destination: &Destination) -> u64 {
-    let object = match plugin {
-        Some(_) => 0,
-        None => FAILED_OBJECT_BYTES_MAX as u64,
-    };
+/// No less than what one record is unpacked in.
+fn unpacking_bytes_max(destination: &Destination) -> u64 {
     let unpacked = destination.decompression.as_ref();
-    unpacked.map_or(0, |it| it.bytes_max() + object + FAILED_BATCH_BYTES_MAX)
+    unpacked.map_or(0, |it| it.bytes_max())
+}
+
+/// No less than the lines of records that cannot be unpacked or that no row can be made of, besides
+/// those that a plugin fails. The first are in one object with these, the others in one of their
+/// own; each record has one line.
+fn lines_bytes_max(output_bytes_max: Option<usize>, destination: &Destination) -> u64 {
+    let object = FAILED_OBJECT_BYTES_MAX as u64;
+    let (unpacks, converts) = (
+        destination.decompression.is_some(),
+        destination.converts().is_some(),
+    );
+    let has_plugin = output_bytes_max.is_some();
+    let mut lines = 0;
+    if unpacks && !has_plugin {
+        lines += object;
+    }
+    if converts {
+        lines += object;
+    }
+    if unpacks || converts && !has_plugin {
+        lines += FAILED_BATCH_BYTES_MAX;
+    }
+    lines
 }
 
 /// Bytes that the records of a cut are packed to, if they become about what they are.
@@ -288,12 +359,14 @@ pub fn stream_bytes_min(output_bytes_max: usize) -> u64 {
 mod tests {
     use std::time::Duration;
 
-    use types::Timestamp;
     use wasm::{CallLimits, ContentHash};
 
     use super::*;
+    use crate::conversion::Conversion;
     use crate::decompression::Decompression;
+    use crate::delivery_stream::Transform;
     use crate::kind::Kind;
+    use crate::partitioning::Partitioning;
     use crate::pins::Pins;
 
     const MIB: u64 = 1024 * 1024;
@@ -321,6 +394,7 @@ mod tests {
             deaggregation: None,
             partitioning: None,
             kind: Kind::Bucket,
+            conversion: None,
             backup: backup.map(|compression| Box::new(destination(compression, None, None))),
         }
     }
@@ -353,6 +427,32 @@ mod tests {
             object_bytes_max: object_bytes_max((bytes, plugin.as_ref()), destination),
             version_id: 1,
             plugin,
+        }
+    }
+
+    #[test]
+    fn what_becomes_rows_fits_into_the_smallest_limit_but_with_partitions_and_a_backup() {
+        for output in [None, Some(6 << 20)] {
+            for backup in [None, Some(Compression::Gzip)] {
+                let mut destination = destination(Compression::Uncompressed, backup, None);
+                destination.transform = output.map(|_| Transform {
+                    arn: String::new(),
+                    plugin: String::new(),
+                    retries: 3,
+                });
+                let least = stream_bytes_min(6 << 20);
+                let without = most_of_any(&destination, output);
+                assert!(without <= least, "{output:?} {backup:?}");
+                destination.conversion = Some(Box::new(Conversion {
+                    is_enabled: true,
+                    ..Conversion::default()
+                }));
+                let most = most_of_any(&destination, output);
+                assert!(most <= least, "{} {output:?} {backup:?}", most / MIB);
+                destination.partitioning = Some(Partitioning::new(300));
+                let most = most_of_any(&destination, output);
+                assert_eq!(most <= least, backup.is_none(), "{} {output:?}", most / MIB);
+            }
         }
     }
 

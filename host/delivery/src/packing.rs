@@ -4,17 +4,19 @@
 //! let go, to be made again with more.
 
 mod apart;
+mod lines;
+mod rows;
 
 use std::sync::Arc;
 
 use types::Timestamp;
 
-use crate::content::{BACKUP_OBJECT_BYTES_MAX, CHUNK_BYTES, Chunks, FAILED_OBJECT_BYTES_MAX};
+use crate::content::{BACKUP_OBJECT_BYTES_MAX, CHUNK_BYTES, Chunks};
 use crate::counts::Counts;
 use crate::deaggregation::Deaggregation;
 use crate::decompression::Decompression;
 use crate::encoder::Encoder;
-use crate::failed_record::{self, Failure, Origin};
+use crate::failed_record::Failure;
 use crate::metadata::Provenance;
 use crate::output::Output;
 use crate::piece::{Piece, PieceKind};
@@ -79,20 +81,24 @@ pub struct Packing {
     has_no_room: bool,
     delivered: Form,
     failed: Chunks,
+    /// Lines of records that no row can be made of.
+    unconverted: Chunks,
     /// All records as they came in, where they are wanted.
     backup: Option<Encoder>,
     /// The line of a failed record.
     line: Vec<u8>,
     parts: u16,
     failed_parts: u16,
+    unconverted_parts: u16,
     backup_parts: u16,
     /// The last record of the batch that was counted as delivered.
     last_source: Option<usize>,
     counts: Counts,
     /// What the object of delivered records holds that is begun.
     in_delivered: Counts,
-    /// The same of failed records.
+    /// The same of failed records, and of those that no row can be made of.
     in_failed: Counts,
+    in_unconverted: Counts,
     ready: Vec<Piece>,
     /// An object has become ready since that was noted.
     has_ended: bool,
@@ -110,15 +116,18 @@ impl Packing {
             has_no_room: false,
             delivered: forms.delivered,
             failed: Chunks::default(),
+            unconverted: Chunks::default(),
             backup: forms.backup,
             line: Vec::new(),
             parts: 0,
             failed_parts: 0,
+            unconverted_parts: 0,
             backup_parts: 0,
             last_source: None,
             counts: Counts::default(),
             in_delivered: Counts::default(),
             in_failed: Counts::default(),
+            in_unconverted: Counts::default(),
             ready: Vec::new(),
             has_ended: false,
             broken: None,
@@ -174,7 +183,9 @@ impl Packing {
                 self.goes_on_with(record.data.len());
                 self.deliver_data(data);
             }
-            Form::Partitions(_) => self.deliver_apart(record, &[Output::plain(data)]),
+            Form::Partitions(_) | Form::Rows(_) => {
+                self.deliver_together(record, &[Output::plain(data)]);
+            }
         }
     }
 
@@ -189,7 +200,9 @@ impl Packing {
                 self.count_delivered(record.data.len());
                 self.deliver_data(data);
             }
-            Form::Partitions(_) => self.deliver_apart(record, &[Output::plain(data)]),
+            Form::Partitions(_) | Form::Rows(_) => {
+                self.deliver_together(record, &[Output::plain(data)]);
+            }
         }
     }
 
@@ -260,7 +273,7 @@ impl Packing {
     /// What became of the records so far.
     pub fn counts(&self) -> Counts {
         match &self.delivered {
-            Form::Object(_) | Form::Partitions(_) => self.counts,
+            Form::Object(_) | Form::Partitions(_) | Form::Rows(_) => self.counts,
             Form::Requests(requests) => self.counts.and(requests.counts()),
         }
     }
@@ -329,35 +342,12 @@ impl Packing {
         self.grow();
     }
 
-    /// A record could not be worked on.
-    pub fn fail(&mut self, record: (&[u8], Timestamp), failure: Failure<'_>) {
-        if self.has_no_room {
-            return;
-        }
-        let Task {
-            function_arn,
-            decided_at,
-            ..
-        } = &self.task;
-        self.line.clear();
-        let origin = Origin::Function(function_arn);
-        failed_record::write_line(&mut self.line, record, failure, *decided_at, origin);
-        self.failed.write(&self.line);
-        self.counts.failed += 1;
-        self.in_failed.records_in += 1;
-        self.in_failed.bytes_in += record.0.len() as u64;
-        self.in_failed.failed += 1;
-        if self.failed.len() >= FAILED_OBJECT_BYTES_MAX {
-            self.end_failed();
-        }
-        self.grow();
-    }
-
     /// Ends the object or the request of delivered records that is begun.
     pub fn end_delivered(&mut self) {
         self.end_source();
         let ended = match &mut self.delivered {
             Form::Object(object) => object.finish(),
+            Form::Rows(rows) => rows.finish(),
             Form::Requests(requests) => {
                 requests.end_request();
                 self.take_requests();
@@ -380,21 +370,6 @@ impl Packing {
             let part = self.parts;
             self.parts = self.after(part);
             self.end(Piece::new(part, PieceKind::Delivered, content, holds));
-        }
-    }
-
-    /// Ends the object of failed records that is begun.
-    pub fn end_failed(&mut self) {
-        if !self.failed.is_empty() {
-            self.counts.failed_objects += 1;
-            let holds = Counts {
-                failed_objects: 1,
-                ..std::mem::take(&mut self.in_failed)
-            };
-            let part = self.failed_parts;
-            self.failed_parts = self.after(part);
-            let content = std::mem::take(&mut self.failed).finish();
-            self.end(Piece::new(part, PieceKind::Failed, content, holds));
         }
     }
 
@@ -428,7 +403,8 @@ impl Packing {
         let ready = self.ready.iter();
         let ready: usize = ready.map(|object| object.content.content_length()).sum();
         let backup = self.backup.as_ref().map_or(0, Encoder::held_bytes);
-        ready + backup + self.delivered.held_bytes() + self.failed.held_bytes()
+        let lines = self.failed.held_bytes() + self.unconverted.held_bytes();
+        ready + backup + self.delivered.held_bytes() + lines
     }
 
     /// Makes the room as large as what is held. If it cannot be, all of that is let go: it will be
@@ -449,6 +425,7 @@ impl Packing {
             self.has_no_room = true;
             self.ready.clear();
             self.failed = Chunks::default();
+            self.unconverted = Chunks::default();
             self.delivered.forget();
             if let Some(backup) = &mut self.backup {
                 backup.forget();

@@ -10,6 +10,7 @@
 use std::sync::Arc;
 
 use bincode::{Decode, Encode};
+use formats::Refusal;
 use types::Invalid;
 use types::limits::OBJECT_KEY_BYTES_MAX;
 
@@ -72,8 +73,12 @@ pub type Values = Arc<[String]>;
 pub enum Unplaced {
     /// It never has: code and sentence of its line.
     Failed(&'static str, String),
+    /// It has one, and no row can be made of it.
+    Unconverted(Refusal),
     /// There is no memory to find it.
     NoRoom,
+    /// It cannot be known, through no fault of the record.
+    Broken(String),
 }
 
 /// Says which partition each record of a cut goes to.
@@ -292,7 +297,7 @@ mod tests {
         match values {
             Ok(values) => Ok(values.to_vec()),
             Err(Unplaced::Failed(code, what)) => Err(format!("{code}: {what}")),
-            Err(Unplaced::NoRoom) => Err("no room".to_owned()),
+            Err(other) => Err(format!("{other:?}")),
         }
     }
 

@@ -13,10 +13,14 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
+use formats::Unconverted;
 use object_store::PutPayload;
+use types::Invalid;
 
 use crate::compression::Compression;
 use crate::content::Chunks;
+use crate::conversion;
+use crate::converted::{self, Probe};
 use crate::counts::Counts;
 use crate::encoder::Encoder;
 use crate::partitioning::{Partitioner, Unplaced, Values};
@@ -52,6 +56,8 @@ const PLACE_BYTES: usize = 16;
 pub struct Partitions {
     partitioner: Partitioner,
     compression: Compression,
+    /// How records become rows, if they do. What is staged then is records with their lengths.
+    rows: Option<RowsOf>,
     /// Bytes in memory of those that are open, at which the largest of them end.
     open_bytes_max: usize,
     places: HashMap<Values, usize>,
@@ -73,6 +79,12 @@ pub struct Partitions {
     steps: u64,
     /// The same for the batch at work.
     batch_steps: u64,
+}
+
+/// How records become rows.
+struct RowsOf {
+    terms: conversion::Terms,
+    probe: Probe,
 }
 
 /// A partition, or an object of it.
@@ -125,6 +137,7 @@ impl Partitions {
         Self {
             partitioner,
             compression,
+            rows: None,
             open_bytes_max,
             places: HashMap::new(),
             open: Vec::new(),
@@ -138,6 +151,47 @@ impl Partitions {
             steps: 0,
             batch_steps: 0,
         }
+    }
+
+    /// The same, with records that become rows by these terms.
+    ///
+    /// # Errors
+    /// When these cannot be meant.
+    pub fn as_rows(mut self, terms: conversion::Terms) -> Result<Self, Invalid> {
+        let probe = Probe::new(&terms)?;
+        self.rows = Some(RowsOf { terms, probe });
+        Ok(self)
+    }
+
+    /// Whether rows can be made of what is delivered, where they are.
+    pub fn can_convert(
+        &mut self,
+        data: &[u8],
+        may_hold: &mut dyn FnMut(usize) -> bool,
+    ) -> Result<(), Unplaced> {
+        let Some(rows) = &mut self.rows else {
+            return Ok(());
+        };
+        rows.probe.check(data, may_hold).map_err(|why| match why {
+            Unconverted::Refused(refusal) => Unplaced::Unconverted(refusal),
+            Unconverted::NoRoom => Unplaced::NoRoom,
+            Unconverted::Broken(why) => Unplaced::Broken(why),
+        })
+    }
+
+    /// What lines say of the table, if there is one.
+    pub fn catalog_table(&self) -> &[u8] {
+        let rows = self.rows.as_ref();
+        rows.map_or(&[], |rows| rows.probe.catalog_table())
+    }
+
+    /// No less than what packing the next ones takes besides what they are.
+    pub fn packing_bytes(&self) -> usize {
+        let Some(_) = &self.rows else {
+            return 0;
+        };
+        let largest = self.ending.iter().map(|it| it.content.len()).max();
+        converted::bytes_besides(largest.unwrap_or(0))
     }
 
     /// Another batch begins.
@@ -196,10 +250,15 @@ impl Partitions {
                 return;
             };
             let before = partition.held_bytes();
-            partition.content.write(data);
-            // A record that brings the delimiter along does not get it twice.
-            if !data.ends_with(delimiter) {
-                partition.content.write(delimiter);
+            if self.rows.is_some() {
+                partition.content.write(&data.len().to_le_bytes());
+                partition.content.write(data);
+            } else {
+                partition.content.write(data);
+                // A record that brings the delimiter along does not get it twice.
+                if !data.ends_with(delimiter) {
+                    partition.content.write(delimiter);
+                }
             }
             partition.holds.bytes_delivered += data.len() as u64;
             match (first, spread) {
@@ -370,6 +429,13 @@ impl Partitions {
     /// Packs what a partition has. It is let go while it is packed, so that both take little more
     /// than one.
     fn pack(&mut self, mut content: Chunks) -> PutPayload {
+        if let Some(rows) = &self.rows {
+            let packed = converted::pack(&rows.terms, content);
+            return packed.unwrap_or_else(|why| {
+                self.broken = Some(why);
+                PutPayload::new()
+            });
+        }
         if self.compression == Compression::Uncompressed {
             return content.finish();
         }

@@ -2,12 +2,14 @@
 
 mod destination_1;
 mod destination_2;
+mod destination_3;
 pub mod encryption;
 mod lane_row;
 mod layout_1;
 mod layout_2;
 mod layout_3;
 mod layout_4;
+mod layout_5;
 mod object_bytes;
 mod put_1;
 mod stream_row;

@@ -159,6 +159,7 @@ impl Worker {
         }
         self.packing.end_delivered();
         self.packing.end_failed();
+        self.packing.end_unconverted();
         self.packing.end_backup();
         self.is_over = true;
         self.mark()
@@ -424,7 +425,7 @@ impl Outlet for BatchOutlet<'_> {
     }
 
     fn deliver_all(&mut self, source: usize, outputs: &[Output<'_>]) {
-        if !self.packing.has_partitions() {
+        if !self.packing.takes_together() {
             for output in outputs {
                 self.deliver(source, output.data);
             }
@@ -436,7 +437,7 @@ impl Outlet for BatchOutlet<'_> {
                     data: record,
                     history: *history,
                 };
-                self.packing.deliver_apart(record, outputs);
+                self.packing.deliver_together(record, outputs);
             }
             _ => self.packing.breaks(self.not_of_batch(source)),
         }

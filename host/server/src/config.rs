@@ -9,6 +9,7 @@ mod delivery_limits;
 mod egress;
 mod entry;
 mod file;
+mod glue;
 mod kms;
 mod plugin_grants;
 mod plugins;
@@ -79,6 +80,9 @@ pub struct Config {
     /// Hosts with their ports that delivery streams may call besides the internet at large over
     /// TLS: plainly, and at loopback and private addresses.
     pub egress_allow: Vec<HostPattern>,
+    /// The directory of tables that records become rows of: `DATABASE/TABLE.json`, as Glue tells
+    /// them; `None`: there are none.
+    pub glue_directory: Option<PathBuf>,
     /// Where delivered objects go; `None`: into buckets below the data directory.
     pub s3: Option<S3Config>,
     /// Master keys of encrypted streams. Those that a service has by itself lie below the data
@@ -112,6 +116,7 @@ impl Default for Config {
             plugin_grants: BTreeMap::new(),
             plugin_access: BTreeMap::new(),
             egress_allow: Vec::new(),
+            glue_directory: None,
             plugin_rollout: wasm::RolloutRules::default(),
             plugin_signatures: wasm::SignatureRules::default(),
             delivery_limits: DeliveryLimits::default(),

@@ -9,11 +9,13 @@ use std::time::{Duration, Instant};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use formats::{Codec, ParquetFile, ParquetSettings, ReadingSettings, Table, WriterVersion};
 use store::Records;
 use wasm::{Instance, Slab, Status, Version};
 
 use crate::Failure;
 use crate::bench::Bench;
+use crate::destination::COLUMNS;
 use crate::events::Frames;
 use crate::transforms::MOMENT;
 use crate::usage::thread_cpu;
@@ -80,6 +82,43 @@ pub fn compress(frames: &Frames, bytes: usize, object_bytes: usize) -> Result<To
     }
     objects.end()?;
     Ok(begin.took(objects.bytes_in, objects.bytes_out))
+}
+
+/// Records as rows of Parquet files, each of so many bytes of records.
+pub fn rows(frames: &Frames, bytes: usize, object_bytes: usize) -> Result<Took, Failure> {
+    let columns = COLUMNS.iter();
+    let columns = columns.map(|(name, kind)| ((*name).to_owned(), (*kind).to_owned()));
+    let table = Table::parse(&columns.collect::<Vec<_>>())?;
+    let reading = ReadingSettings::OpenX {
+        ignores_case: true,
+        replaces_dots: false,
+        mappings: Vec::new(),
+    };
+    let settings = ParquetSettings {
+        codec: Codec::Snappy,
+        block_bytes: 256 << 20,
+        page_bytes: 1 << 20,
+        has_dictionaries: true,
+        version: WriterVersion::V1,
+    };
+    let open = || ParquetFile::begin(&table, &reading, &settings, Vec::new());
+    let begin = Begin::now();
+    let (mut file, mut of_file) = (open()?, 0);
+    let (mut bytes_in, mut bytes_out) = (0, 0);
+    for (body, _) in frames.up_to(bytes) {
+        for record in Records::new(body) {
+            let added = file.add(&[record.data], &mut |_| true);
+            added.map_err(|why| format!("{why:?}"))?;
+            bytes_in += record.data.len();
+            of_file += record.data.len();
+        }
+        if of_file >= object_bytes {
+            bytes_out += std::mem::replace(&mut file, open()?).finish()?.len();
+            of_file = 0;
+        }
+    }
+    bytes_out += file.finish()?.len();
+    Ok(begin.took(bytes_in, bytes_out))
 }
 
 /// Records through a component, and what came out compressed.

@@ -1,6 +1,6 @@
 //! Streams and deliveries put together in this process as the server does it, without its HTTP.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ use wire::{Call, Codec};
 
 use crate::Failure;
 use crate::components;
-use crate::destination::{Destination, NAME, STREAM};
+use crate::destination::{self, Destination, NAME, STREAM};
 use crate::engine::append;
 use crate::events::Frames;
 use crate::requests::{ACCOUNT, REGION};
@@ -39,6 +39,8 @@ pub struct Assembled {
     streams: Arc<Streams>,
     plugins: Arc<Plugins>,
     objects: Arc<LocalObjects>,
+    /// Where tables lie that records become rows of.
+    glue: PathBuf,
 }
 
 impl Assembled {
@@ -53,7 +55,10 @@ impl Assembled {
         let streams = Streams::open(engine.clone(), Arc::new(SystemClock), options);
         let streams = streams.await.map_err(|error| format!("{error:?}"))?;
         let plugins = components::open(plugins.map(Path::to_owned), &dir.join("keep"))?;
+        let glue = dir.join("glue");
+        destination::write_table(&glue)?;
         Ok(Self {
+            glue,
             engine,
             streams,
             plugins: Arc::new(plugins),
@@ -110,6 +115,7 @@ impl Assembled {
             lanes_per_account_max: types::limits::LANES_PER_ACCOUNT_MAX,
             objects: Arc::clone(&self.objects) as _,
             endpoints: Arc::new(NoEndpoints),
+            glue_directory: Some(self.glue.clone()),
             throttle: false,
             naming_key: NAMING_KEY,
         };

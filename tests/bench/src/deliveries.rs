@@ -18,6 +18,8 @@ const BYTES: usize = 512 * MIB;
 const MIB: usize = 1024 * 1024;
 /// `SizeInMBs`: one that is large, and the default.
 const SIZES_MIB: [usize; 2] = [64, 5];
+/// `SizeInMBs` of a delivery stream that makes rows, at least.
+const ROWS_SIZE_MIB: usize = 64;
 /// What delivery must reach of the speed of its slowest part alone.
 const SHARE_GOAL: f64 = 0.9;
 const PLUGIN: &str = "parse-access-log";
@@ -32,12 +34,28 @@ pub fn uncompressed(bench: &Bench) -> Result<Vec<Line>, Failure> {
             size_mib,
             compression: "UNCOMPRESSED",
             plugin: None,
+            converts: false,
         };
         let delivered = backlog(bench, &frames, &destination, None)?;
         let row = format!("delivery_uncompressed/{size_mib}");
         lines.extend(delivered.beside(&row, "copy_alone", &alone));
     }
     Ok(lines)
+}
+
+/// Events as rows of Parquet files; beside what writes these.
+pub fn parquet(bench: &Bench) -> Result<Vec<Line>, Failure> {
+    let frames = Frames::of_events()?;
+    let alone = alone::rows(&frames, BYTES, ROWS_SIZE_MIB * MIB)?;
+    let destination = Destination {
+        size_mib: ROWS_SIZE_MIB,
+        compression: "UNCOMPRESSED",
+        plugin: None,
+        converts: true,
+    };
+    let delivered = backlog(bench, &frames, &destination, None)?;
+    let row = format!("delivery_parquet/{ROWS_SIZE_MIB}");
+    Ok(delivered.beside(&row, "writer_alone", &alone).into())
 }
 
 /// Events in gzip; beside the compressor.
@@ -50,6 +68,7 @@ pub fn gzip(bench: &Bench) -> Result<Vec<Line>, Failure> {
             size_mib,
             compression: "GZIP",
             plugin: None,
+            converts: false,
         };
         let delivered = backlog(bench, &frames, &destination, None)?;
         let row = format!("delivery_gzip/{size_mib}");
@@ -72,6 +91,7 @@ pub fn transform_gzip(bench: &Bench) -> Result<Vec<Line>, Failure> {
             size_mib,
             compression: "GZIP",
             plugin: Some(PLUGIN),
+            converts: false,
         };
         let plugins = folder.plugins();
         let delivered = backlog(bench, &frames, &destination, Some(&plugins))?;

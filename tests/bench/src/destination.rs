@@ -29,6 +29,41 @@ pub struct Destination<'a> {
     pub compression: &'static str,
     /// The plugin that records go through.
     pub plugin: Option<&'a str>,
+    /// Whether records become rows of the table of [`write_table`].
+    pub converts: bool,
+}
+
+const DATABASE: &str = "bench";
+const TABLE: &str = "events";
+/// The columns of an event.
+pub const COLUMNS: [(&str, &str); 10] = [
+    ("event_id", "string"),
+    ("customer_id", "string"),
+    ("type", "string"),
+    ("time", "timestamp"),
+    ("session", "string"),
+    ("ip", "string"),
+    ("user_agent", "string"),
+    (
+        "items",
+        "array<struct<sku:string,quantity:int,price_cents:int>>",
+    ),
+    ("signature", "string"),
+    ("note", "string"),
+];
+
+/// Writes the table of events into a directory of tables.
+pub fn write_table(directory: &Path) -> Result<(), Failure> {
+    let columns = COLUMNS.iter();
+    let columns = columns.map(|(name, kind)| json!({"Name": name, "Type": kind}));
+    let columns: Vec<Value> = columns.collect();
+    let table = json!({"Table": {"StorageDescriptor": {"Columns": columns}}});
+    fs::create_dir_all(directory.join(DATABASE))?;
+    fs::write(
+        directory.join(DATABASE).join(format!("{TABLE}.json")),
+        table.to_string(),
+    )?;
+    Ok(())
 }
 
 impl Destination<'_> {
@@ -41,6 +76,14 @@ impl Destination<'_> {
         };
         let role = format!("arn:aws:iam::{ACCOUNT}:role/bench");
         let processors: Vec<Value> = self.plugin.map(lambda).into_iter().collect();
+        let conversion = json!({
+            "Enabled": self.converts,
+            "SchemaConfiguration": {
+                "RoleARN": role, "DatabaseName": DATABASE, "TableName": TABLE,
+            },
+            "InputFormatConfiguration": {"Deserializer": {"OpenXJsonSerDe": {}}},
+            "OutputFormatConfiguration": {"Serializer": {"ParquetSerDe": {}}},
+        });
         json!({
             "DeliveryStreamName": NAME,
             "DeliveryStreamType": "KinesisStreamAsSource",
@@ -55,6 +98,7 @@ impl Destination<'_> {
                 "ErrorOutputPrefix": ERROR_PREFIX,
                 "BufferingHints": {"SizeInMBs": self.size_mib, "IntervalInSeconds": 0},
                 "CompressionFormat": self.compression,
+                "DataFormatConversionConfiguration": conversion,
                 "ProcessingConfiguration": {
                     "Enabled": self.plugin.is_some(),
                     "Processors": processors,

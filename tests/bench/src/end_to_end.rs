@@ -43,6 +43,7 @@ fn start(bench: &Bench) -> Result<Delivering, Failure> {
         size_mib: 64,
         compression: "GZIP",
         plugin: Some(PLUGIN),
+        converts: false,
     };
     Delivering::start(
         bench,

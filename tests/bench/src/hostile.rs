@@ -176,6 +176,7 @@ fn beside(bench: &Bench, attacks: &[(&str, &str)]) -> Result<Line, Failure> {
         size_mib: 64,
         compression: "GZIP",
         plugin: Some(VICTIM),
+        converts: false,
     };
     let delivering = Delivering::start(bench, folder, &destination)?;
     let address = delivering.server.address;
@@ -258,6 +259,7 @@ fn victim(bench: &Bench, loops: usize) -> Result<Line, Failure> {
         size_mib: 64,
         compression: "GZIP",
         plugin: Some(VICTIM),
+        converts: false,
     };
     let delivering = Delivering::start(bench, folder, &destination)?;
     let address = delivering.server.address;

@@ -243,6 +243,11 @@ pub const ROWS: &[Row] = &[
         deliveries::uncompressed,
     ),
     row(
+        "delivery_parquet",
+        "a backlog as rows of Parquet files",
+        deliveries::parquet,
+    ),
+    row(
         "delivery_gzip",
         "a backlog into compressed objects",
         deliveries::gzip,

@@ -33,6 +33,7 @@ pub fn run(bench: &Bench) -> Result<Vec<Line>, Failure> {
         size_mib: 64,
         compression: "GZIP",
         plugin: Some(PLUGIN),
+        converts: false,
     };
     let delivering = Delivering::start(bench, folder, &destination)?;
     let address = delivering.server.address;

@@ -6,11 +6,12 @@ use toml::{Table, Value};
 use crate::repository::{File, Repository};
 
 /// The directories below `host/` with their layers, lowest first. A new crate is a line here.
-const LAYERS: [(&str, u8); 10] = [
+const LAYERS: [(&str, u8); 11] = [
     ("types", 0),
     ("wire", 1),
     ("store", 1),
     ("wasm", 1),
+    ("formats", 1),
     ("streams", 2),
     ("tables", 2),
     ("delivery", 3),

@@ -23,8 +23,8 @@ const OWNED: &[Owned] = &[
         words: &["std::fs", "tokio::fs", "rustix", "redb"],
         // The server reads its configuration file and keeps a certificate; the command makes
         // temporary directories; plugins and what is made of them lie in files of their own, and
-        // buckets in a directory. Master keys lie in files that the operator can keep elsewhere
-        // than the data.
+        // buckets in a directory, and so do the tables of records. Master keys lie in files that
+        // the operator can keep elsewhere than the data.
         owners: &[
             "host/store/",
             "host/server/src/config",
@@ -32,6 +32,7 @@ const OWNED: &[Owned] = &[
             "host/cli/",
             "host/wasm/",
             "host/delivery/src/objects/local",
+            "host/delivery/src/glue_files.rs",
             "host/streams/src/kms/files.rs",
         ],
         about: HOST,
@@ -52,6 +53,17 @@ const OWNED: &[Owned] = &[
         ],
         about: HOST,
         rule: "only the S3 client of delivery, the calls of plugins and the command dial out",
+    },
+    Owned {
+        words: &[
+            "parquet::arrow",
+            "parquet::file",
+            "parquet::basic",
+            "arrow_array",
+        ],
+        owners: &["host/formats/"],
+        about: HOST,
+        rule: "only formats names the crates of Arrow and Parquet",
     },
     Owned {
         words: &["wasmtime"],

@@ -66,6 +66,8 @@ impl LaneStep {
         let is_stuck = matches!(self.phase, Phase::Stuck(_))
             || self.puts_slowly
             || self.work.key.is_of_replays();
+        // The table that records become rows of is looked at when a cut is decided.
+        let is_stuck = is_stuck || stream.destination.converts().is_some();
         if is_stuck || stream.version_id != after.version_id || *self.signals.stop.borrow() {
             return None;
         }

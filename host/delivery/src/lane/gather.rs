@@ -8,9 +8,9 @@ use streams::pump::StepError;
 use wasm::{Absence, Choice, Version};
 
 use super::work::Looked;
-use super::{LaneStep, failed};
+use super::{LaneStep, Tools, failed};
 use crate::cut::{Cut, Gathering, Hints};
-use crate::delivery_stream::{DeliveryStream, NotChosen};
+use crate::delivery_stream::{DeliveryStream, Destination, NotChosen};
 use crate::need;
 use crate::open_cut::OpenCut;
 use crate::pins::Pins;
@@ -67,7 +67,12 @@ impl LaneStep {
             let plugin = plugin.as_ref();
             match self.gather_by(from, (&stream, plugin)).await? {
                 Gathered::Cut(cut) => {
+                    // What waits for its table is gathered anew.
+                    let tools = Arc::clone(&self.work.tools);
                     let destination = stream.destination.clone();
+                    let Ok(destination) = with_table(tools, destination).await else {
+                        continue;
+                    };
                     let open = OpenCut::decided(*cut, destination, &stream.plan.zone);
                     return Ok(Some(self.with_what_was_moved(open)));
                 }
@@ -170,10 +175,16 @@ impl LaneStep {
                 Err(NoPlugin::Paused(why) | NoPlugin::Lacks(why)) => Err(Some(why)),
             };
             // Another version would be paused, too.
-            self.lacks = self
-                .work
-                .waits_for()
-                .filter(|_| loaded.is_err() && !is_paused);
+            let lacks_plugin = loaded.is_err();
+            let loaded = match loaded {
+                Ok(plugin) => {
+                    let tools = Arc::clone(&self.work.tools);
+                    let found = with_table(tools, stream.destination.clone()).await;
+                    found.map(|_| plugin).map_err(Some)
+                }
+                Err(why) => Err(why),
+            };
+            self.lacks = self.work.waits_for().filter(|_| lacks_plugin && !is_paused);
             match loaded {
                 Ok(plugin) => {
                     if told.is_some() {
@@ -186,7 +197,8 @@ impl LaneStep {
                     // One that is left alone for now is in the same trouble as before.
                     if let Some(new) = why.as_deref().filter(|_| told != why) {
                         let (stream, shard) = (stream.arn.to_string(), self.work.key.shard);
-                        tracing::warn!(stream, shard, why, "a delivery waits for its plugin");
+                        let what = if lacks_plugin { "plugin" } else { "table" };
+                        tracing::warn!(stream, shard, why, "a delivery waits for its {what}");
                         self.note(None, new);
                         self.state.has_trouble(why.clone());
                         told = why;
@@ -333,4 +345,20 @@ impl LaneStep {
             tracing::debug!(%error, "trim what is delivered");
         }
     }
+}
+
+/// A destination with the columns of its table as they are now, if records become rows of one:
+/// what a cut goes by is decided with it.
+///
+/// # Errors
+/// Why the table cannot be had, as a sentence.
+async fn with_table(tools: Arc<Tools>, destination: Destination) -> Result<Destination, String> {
+    let mut destination = destination;
+    if destination.converts().is_some()
+        && let Some(conversion) = &mut destination.conversion
+    {
+        let columns = tools.tables.columns(&conversion.schema).await?;
+        conversion.columns = Some(columns);
+    }
+    Ok(destination)
 }

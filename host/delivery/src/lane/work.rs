@@ -15,17 +15,16 @@ use super::pinned::Named;
 use super::seat::holds_less;
 use super::{Halt, Tools, Undone, failed};
 use crate::arn::DeliveryStreamName;
+use crate::conversion::Conversion;
 use crate::counts::Became;
 use crate::cut::{Cut, Extra, Gathering, Hints};
 use crate::deaggregation::Deaggregation;
 use crate::delivery_stream::{DeliveryStream, Destination, Transform};
 use crate::metadata::Provenance;
 use crate::need::{Need, READ_BYTES};
-use crate::object_name::{Label, Place};
+use crate::object_name::Place;
 use crate::open_cut::OpenCut;
 use crate::packing::{Allowance, Halted, Task};
-use crate::partitioning::Partitioner;
-use crate::partitions::Partitions;
 use crate::piece::{Piece, PieceKind};
 use crate::settled::Settled;
 use crate::shares::Room;
@@ -256,7 +255,10 @@ impl Work {
             room: Arc::clone(room),
             besides: need.records + need.answer,
         };
-        let partitions = self.partitions(open, task.object_bytes_max)?;
+        let conversion = destination.converts().map(Conversion::terms).transpose();
+        let conversion = conversion.map_err(|Invalid(why)| StepError::Failed(why))?;
+        let conversion = conversion.flatten();
+        let partitions = self.partitions(open, task.object_bytes_max, conversion.as_ref())?;
         let Past { settled, answers } = past;
         let requests = |envelope| RequestTerms {
             naming: self.tools.naming.clone(),
@@ -265,7 +267,7 @@ impl Work {
             envelope,
             answers,
         };
-        let mut forms = Forms::of(destination, requests, partitions);
+        let mut forms = Forms::of(destination, requests, (partitions, conversion));
         if self.key.is_of_replays() {
             // They went there when they came in.
             forms.backup = None;
@@ -306,36 +308,6 @@ impl Work {
         let transformer = Transformer::new(version, Arc::clone(&self.workplace), terms, settled);
         let most = Need::most(cut, destination, Some(output));
         working(Some(transformer), most, label)
-    }
-
-    /// The partitions of a cut whose destination has some.
-    fn partitions(
-        &self,
-        open: &OpenCut,
-        open_bytes_max: usize,
-    ) -> Result<Option<Partitions>, StepError> {
-        let destination = &open.destination;
-        let Some(terms) = &destination.partitioning else {
-            return Ok(None);
-        };
-        let begun = destination.plan().and_then(|plan| {
-            let label = Label {
-                stream: self.name.as_str(),
-                version: open.cut.version_id,
-                local: plan.zone.local(open.cut.oldest, open.clocks)?,
-                extension: destination.extension(),
-                values: &[],
-            };
-            let named = (label.local, label.name_bytes());
-            Partitioner::begin(terms, &plan.prefixes.delivered, named)
-        });
-        let partitioner = begun.map_err(|Invalid(why)| StepError::Failed(why))?;
-        let compression = destination.compression;
-        Ok(Some(Partitions::begin(
-            partitioner,
-            compression,
-            open_bytes_max,
-        )))
     }
 
     /// Loads the version that the lane goes by, and has it held ready for the cuts to come.

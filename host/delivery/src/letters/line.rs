@@ -30,9 +30,9 @@ pub struct FailedRecord {
 struct Line<'a> {
     attempts_made: u32,
     arrival_timestamp: u64,
-    #[serde(borrow)]
+    #[serde(borrow, alias = "lastErrorCode")]
     error_code: Cow<'a, str>,
-    #[serde(default, borrow)]
+    #[serde(default, borrow, alias = "lastErrorMessage")]
     error_message: Cow<'a, str>,
     #[serde(default)]
     attempt_ending_timestamp: Option<u64>,

@@ -1,6 +1,7 @@
 //! Whether an object that is there is the one that was to be put, chunk by chunk, so that it need
 //! not be in memory. Of two that are packed only what is in them counts: another build may pack the
-//! same records into other bytes.
+//! same records into other bytes. Two files of rows are the same if they say in their ends that
+//! they were made of the same records.
 
 use std::io::{self, Write};
 
@@ -29,6 +30,9 @@ pub(super) struct Comparison {
 enum SoFar {
     /// They are so many bytes of ours.
     Same(usize),
+    /// Ours is a file of rows with this digest, and they are another, which may end in the same
+    /// one: the last of its bytes, and how many it has.
+    MayBeRows([u8; 64], Vec<u8>, u64),
     /// They are packed otherwise, and hold the same; so many bytes.
     HoldTheSame(Box<Unpack<Against>>, u64),
     Different,
@@ -50,6 +54,7 @@ impl Comparison {
         self.so_far = match so_far {
             SoFar::Same(length) => self.compare(length, chunk),
             SoFar::HoldTheSame(unpack, length) => unpacked(unpack, length, chunk),
+            SoFar::MayBeRows(digest, end, length) => self.end_of_rows((digest, end), length, chunk),
             SoFar::Different => SoFar::Different,
         };
         !matches!(self.so_far, SoFar::Different)
@@ -60,6 +65,7 @@ impl Comparison {
         match self.so_far {
             SoFar::Same(length) => length == self.ours.len(),
             SoFar::HoldTheSame(unpack, _) => unpack.finish().is_ok_and(Against::has_ended),
+            SoFar::MayBeRows(digest, end, _) => formats::digest_of(&end) == Some(digest),
             SoFar::Different => false,
         }
     }
@@ -68,6 +74,13 @@ impl Comparison {
         let (before, rest) = self.ours.split_at(length);
         if rest.starts_with(chunk) {
             return SoFar::Same(length + chunk.len());
+        }
+        if self.compression == Compression::Uncompressed
+            && let Some(digest) = formats::digest_of(&self.ours)
+        {
+            let from = length.saturating_sub(formats::END_BYTES);
+            let end = before.get(from..).unwrap_or_default().to_vec();
+            return self.end_of_rows((digest, end), length as u64, chunk);
         }
         let unpack = Against::new(self.ours.clone(), self.compression).and_then(|against| {
             against
@@ -83,6 +96,28 @@ impl Comparison {
             SoFar::HoldTheSame(unpack, length) => unpacked(unpack, length, chunk),
             other => other,
         }
+    }
+}
+
+impl Comparison {
+    /// What is known once another chunk comes behind the end so far of so many bytes.
+    fn end_of_rows(
+        &self,
+        (digest, mut end): ([u8; 64], Vec<u8>),
+        length: u64,
+        chunk: &[u8],
+    ) -> SoFar {
+        let length = length + chunk.len() as u64;
+        let most = self.ours.len() as u64 * PACKED_TIMES_MAX + PACKED_BESIDES_BYTES_MAX;
+        if length > most {
+            return SoFar::Different;
+        }
+        let kept = formats::END_BYTES.saturating_sub(chunk.len());
+        let from = end.len().saturating_sub(kept);
+        end.drain(..from);
+        let from = chunk.len().saturating_sub(formats::END_BYTES);
+        end.extend_from_slice(chunk.get(from..).unwrap_or_default());
+        SoFar::MayBeRows(digest, end, length)
     }
 }
 
@@ -311,6 +346,50 @@ mod tests {
                     "{compression:?}"
                 );
             }
+        }
+    }
+
+    /// A file of rows of these numbers.
+    fn rows_of(numbers: std::ops::Range<u32>, codec: formats::Codec) -> Bytes {
+        let table = formats::Table::parse(&[("n".to_owned(), "int".to_owned())]).unwrap();
+        let settings = formats::ParquetSettings {
+            codec,
+            block_bytes: 1 << 26,
+            page_bytes: 1 << 16,
+            has_dictionaries: false,
+            version: formats::WriterVersion::V1,
+        };
+        let reading = formats::ReadingSettings::Hive(Vec::new());
+        let file = formats::ParquetFile::begin(&table, &reading, &settings, Vec::new());
+        let mut file = file.unwrap();
+        for number in numbers {
+            let record = format!("{{\"n\":{number}}}");
+            file.add(&[record.as_bytes()], &mut |_| true).unwrap();
+        }
+        Bytes::from(file.finish().unwrap())
+    }
+
+    /// Another build may write them otherwise, which another codec stands for here.
+    #[test]
+    fn files_of_rows_are_the_same_if_they_were_made_of_the_same_records() {
+        use formats::Codec::{Gzip, Snappy};
+        let same = |ours: &Bytes, theirs: &Bytes| {
+            holds_the_same_in(Compression::Uncompressed, ours, theirs)
+        };
+        let (ours, theirs) = (rows_of(0..3_000, Snappy), rows_of(0..3_000, Gzip));
+        assert_ne!(ours, theirs);
+        assert!(same(&ours, &theirs) && same(&theirs, &ours) && same(&ours, &ours));
+        for other in [
+            rows_of(1..3_000, Gzip),
+            rows_of(0..2_999, Snappy),
+            theirs.slice(..theirs.len() - 1),
+            theirs.slice(1..theirs.len() - 1),
+            Bytes::from([&theirs[..], b"x"].concat()),
+            Bytes::from_static(b"PAR1"),
+            Bytes::new(),
+        ] {
+            assert!(!same(&ours, &other));
+            assert!(!same(&other, &ours));
         }
     }
 }

@@ -5,10 +5,9 @@ use wire::ApiError;
 use wire::members::{Boolean, Structure, Text};
 
 use super::error::invalid_argument;
-use super::partitioning;
-use super::processing;
 use super::s3_shapes::{ExtendedS3, Logging, Members, S3, one_of};
 use super::shapes::within;
+use super::{conversion, partitioning, processing};
 use crate::Delivery;
 use crate::compression::Compression;
 use crate::delivery_stream::{Destination, INTERVAL_SECONDS_DEFAULT, SIZE_MIB_DEFAULT};
@@ -30,14 +29,17 @@ pub fn extended_s3(
 ) -> Result<Destination, ApiError> {
     let mut destination = before.cloned().unwrap_or_else(Destination::blank);
     basic(&mut destination, &said.members())?;
-    refuse_what_is_not_served(said)?;
+    if let Some(Structure(said)) = &said.data_format_conversion_configuration {
+        conversion::set(&mut destination, said)?;
+    }
     if let Some(Structure(said)) = &said.dynamic_partitioning_configuration {
         partitioning::set(&mut destination, said, before.is_none())?;
     }
     if let (None, None, Some(size)) = (
         before,
         &said.buffering_hints,
-        partitioning::size_mib_default(&destination),
+        conversion::size_mib_default(&destination)
+            .or_else(|| partitioning::size_mib_default(&destination)),
     ) {
         destination.size_mib = size;
     }
@@ -156,25 +158,15 @@ pub fn logging(said: &Logging<'_>) -> (bool, Option<String>, Option<String>) {
     (enabled, group, said.log_stream_name.as_ref().map(owned))
 }
 
-/// What the model knows and this server does not do is refused, not taken and ignored.
-fn refuse_what_is_not_served(said: &ExtendedS3<'_>) -> Result<(), ApiError> {
-    let refuse = |what: &str| Err(invalid_argument(format!("{what} is not supported.")));
-    // It is in force unless it says otherwise (model, DataFormatConversionConfiguration).
-    let conversion = said.data_format_conversion_configuration.as_ref();
-    if conversion.is_some_and(|Structure(c)| !matches!(c.enabled, Some(Boolean(false)))) {
-        return refuse("DataFormatConversionConfiguration");
-    }
-    Ok(())
-}
-
 /// A destination that can be meant.
 ///
 /// # Errors
-/// InvalidArgumentException: a name of a bucket or a prefix that cannot be, or partitions that
-/// cannot be found.
+/// InvalidArgumentException: a name of a bucket or a prefix that cannot be, partitions that cannot
+/// be found, or a conversion that is not whole.
 pub fn checked(destination: Destination) -> Result<Destination, ApiError> {
     check(&destination).map_err(|Invalid(why)| invalid_argument(why))?;
     partitioning::check(&destination)?;
+    conversion::check(&destination)?;
     Ok(destination)
 }
 

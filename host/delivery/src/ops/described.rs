@@ -4,6 +4,7 @@ mod redshift;
 
 use serde::Serialize;
 
+use super::described_conversion::{self, ConversionDescription};
 use crate::delivery_stream::{Destination, INTERVAL_SECONDS_DEFAULT, Processor, SIZE_MIB_DEFAULT};
 use crate::fallback::Fallback;
 use crate::http_endpoint::HttpEndpoint;
@@ -68,6 +69,8 @@ struct ExtendedS3Description {
     file_extension: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     custom_time_zone: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data_format_conversion_configuration: Option<ConversionDescription>,
 }
 
 #[derive(Serialize)]
@@ -249,6 +252,10 @@ pub fn destination(destination: &Destination) -> DestinationDescription {
                 }),
                 file_extension: destination.file_extension.clone(),
                 custom_time_zone: destination.custom_time_zone.clone(),
+                data_format_conversion_configuration: destination
+                    .conversion
+                    .as_deref()
+                    .map(described_conversion::conversion),
             };
             described.s3_destination_description = Some(basic);
             described.extended_s3_destination_description = Some(extended);

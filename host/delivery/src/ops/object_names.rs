@@ -48,7 +48,7 @@ async fn check_place(
         zone,
         ..
     } = &plan;
-    let refused = destination.kind.refused_under();
+    let refused = destination.refused_under();
     let refused = refused.map(|what| prefixes.failed.filed_under(what));
     let mut named = vec![
         ("Prefix", &prefixes.delivered, destination.extension()),

@@ -5,6 +5,7 @@ use wire::members::{Boolean, Integer, List, Structure, Text};
 use wire::shape::pattern::firehose as pattern;
 use wire::shape::{Anything, Check, Fields, ListRule, NumberRule, Shape, TextRule};
 
+use super::conversion_shapes::Conversion;
 use super::shapes::{HintsUpTo, Unserved};
 use crate::compression::Compression;
 
@@ -160,13 +161,6 @@ impl Shape for RetryOptions {
     }
 }
 
-/// `DataFormatConversionConfiguration`, of which only counts whether it is in force.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Switch {
-    pub enabled: Option<Boolean>,
-}
-
 /// `S3DestinationConfiguration` and `S3DestinationUpdate`.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -216,7 +210,8 @@ pub struct ExtendedS3<'a> {
     pub s3_backup_configuration: Option<Structure<Made<S3<'a>>>>,
     #[serde(borrow)]
     pub s3_backup_update: Option<Structure<Changed<S3<'a>>>>,
-    pub data_format_conversion_configuration: Option<Structure<Switch>>,
+    #[serde(borrow)]
+    pub data_format_conversion_configuration: Option<Structure<Conversion<'a>>>,
     pub dynamic_partitioning_configuration: Option<Structure<DynamicPartitioning>>,
     #[serde(borrow)]
     pub file_extension: Option<Text<'a>>,
@@ -269,6 +264,8 @@ impl<'a> ExtendedS3<'a> {
         let processing = &self.processing_configuration;
         check.optional("ProcessingConfiguration", processing, Fields);
         check.optional("S3BackupMode", &self.s3_backup_mode, BACKUP_MODE);
+        let conversion = &self.data_format_conversion_configuration;
+        check.optional("DataFormatConversionConfiguration", conversion, Fields);
         let partitioning = &self.dynamic_partitioning_configuration;
         check.optional("DynamicPartitioningConfiguration", partitioning, Fields);
         check.optional("FileExtension", &self.file_extension, FILE_EXTENSION);

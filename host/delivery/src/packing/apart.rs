@@ -10,14 +10,23 @@ use crate::sink::Form;
 use crate::sink::requests::Record;
 
 impl Packing {
-    /// Whether what is delivered goes to partitions, by all that comes of a record.
-    pub fn has_partitions(&self) -> bool {
-        matches!(self.delivered, Form::Partitions(_))
+    /// Whether all that comes of a record is delivered together: to partitions, or as rows.
+    pub fn takes_together(&self) -> bool {
+        matches!(self.delivered, Form::Partitions(_) | Form::Rows(_))
+    }
+
+    /// A record becomes all this, or fails as a whole.
+    pub fn deliver_together(&mut self, record: Record<'_>, outputs: &[Output<'_>]) {
+        match self.delivered {
+            Form::Partitions(_) => self.deliver_apart(record, outputs),
+            Form::Rows(_) => self.deliver_rows(record, outputs),
+            Form::Object(_) | Form::Requests(_) => {}
+        }
     }
 
     /// A record becomes all this, each of it in its partition. It fails as a whole where that
     /// cannot be found for all of it: no record is delivered in part.
-    pub fn deliver_apart(&mut self, record: Record<'_>, outputs: &[Output<'_>]) {
+    fn deliver_apart(&mut self, record: Record<'_>, outputs: &[Output<'_>]) {
         let Form::Partitions(partitions) = &mut self.delivered else {
             return;
         };
@@ -29,6 +38,7 @@ impl Packing {
         let mut may_hold = |bytes: usize| room.grow(held + bytes as u64);
         let placed = outputs.iter().map(|output| {
             let values = partitions.place(output.data, &output.keys, &mut may_hold)?;
+            partitions.can_convert(output.data, &mut may_hold)?;
             Ok((output.data, values))
         });
         let placed: Result<Vec<(&[u8], Values)>, Unplaced> = placed.collect();
@@ -43,7 +53,9 @@ impl Packing {
             }
             Ok(_) => self.fail_apart(record, partitions::TOO_MANY, partitions::TOO_MANY_MESSAGE),
             Err(Unplaced::Failed(code, message)) => self.fail_apart(record, code, &message),
+            Err(Unplaced::Unconverted(refusal)) => self.is_unconverted(record, &refusal),
             Err(Unplaced::NoRoom) => self.has_no_room = true,
+            Err(Unplaced::Broken(why)) => self.broken = Some(why),
         }
         self.grow();
     }
@@ -73,12 +85,19 @@ impl Packing {
     pub fn is_ending(&self) -> bool {
         match &self.delivered {
             Form::Partitions(partitions) => partitions.is_ending(),
-            Form::Object(_) | Form::Requests(_) => false,
+            Form::Object(_) | Form::Requests(_) | Form::Rows(_) => false,
         }
     }
 
     /// Makes objects of some of the partitions that have ended.
     pub fn take_ended(&mut self) {
+        let beside = match &self.delivered {
+            Form::Partitions(partitions) => partitions.packing_bytes(),
+            Form::Object(_) | Form::Requests(_) | Form::Rows(_) => 0,
+        };
+        if !self.holds_beside(beside) {
+            return;
+        }
         if let Form::Partitions(partitions) = &mut self.delivered {
             let ready = partitions.take_ready();
             self.counts.objects += ready.len() as u64;
@@ -91,7 +110,7 @@ impl Packing {
     pub fn take_steps(&mut self) -> u64 {
         match &mut self.delivered {
             Form::Partitions(partitions) => partitions.take_steps(),
-            Form::Object(_) | Form::Requests(_) => 0,
+            Form::Object(_) | Form::Requests(_) | Form::Rows(_) => 0,
         }
     }
 }

@@ -45,6 +45,7 @@ impl FirstDestination {
             partitioning: None,
             kind: Kind::Bucket,
             backup: None,
+            conversion: None,
         }
     }
 }

@@ -50,6 +50,7 @@ impl SecondDestination {
             partitioning: None,
             kind: self.kind,
             backup: self.backup.map(|backup| Box::new(backup.in_force())),
+            conversion: None,
         }
     }
 }

@@ -10,6 +10,7 @@ use super::layout_1::{self, FirstLaneRow};
 use super::layout_2::{self, SecondLaneRow};
 use super::layout_3::{self, ThirdLaneRow};
 use super::layout_4::{self, FourthLaneRow};
+use super::layout_5::{self, FifthLaneRow};
 use super::{Lane, damaged};
 use crate::answers::Answers;
 use crate::counts::{Counts, VersionCounts};
@@ -70,8 +71,9 @@ pub(super) struct CutRow {
 }
 
 /// The layout in which lanes' rows are written. Those of the ones before it are read, too.
-const LANE_LAYOUT: u8 = 5;
-const _: () = assert!(LANE_LAYOUT > layout_4::LAYOUT && layout_4::LAYOUT > layout_3::LAYOUT);
+const LANE_LAYOUT: u8 = 6;
+const _: () = assert!(LANE_LAYOUT > layout_5::LAYOUT && layout_5::LAYOUT > layout_4::LAYOUT);
+const _: () = assert!(layout_4::LAYOUT > layout_3::LAYOUT);
 const _: () = assert!(layout_3::LAYOUT > layout_2::LAYOUT);
 const _: () = assert!(layout_2::LAYOUT > layout_1::LAYOUT);
 
@@ -90,6 +92,9 @@ pub(super) fn read_lane(row: &[u8]) -> Result<Lane, StoreError> {
         }
         Some(layout_4::LAYOUT) => {
             codec::decode_in::<FourthLaneRow>(layout_4::LAYOUT, TABLE, row)?.in_force()
+        }
+        Some(layout_5::LAYOUT) => {
+            codec::decode_in::<FifthLaneRow>(layout_5::LAYOUT, TABLE, row)?.in_force()
         }
         _ => codec::decode_in(LANE_LAYOUT, TABLE, row)?,
     };

@@ -9,16 +9,19 @@ use types::{Invalid, StreamArn, Timestamp};
 use super::damaged;
 use super::destination_1::FirstDestination;
 use super::destination_2::SecondDestination;
+use super::destination_3::ThirdDestination;
 use crate::arn::DeliveryStreamArn;
 use crate::delivery_stream::{DeliveryStream, DeliveryStreamId, Destination, Origin, Status};
 use crate::tables::{self, DELIVERY_STREAMS};
 
 const TABLE: &str = "delivery streams";
-/// The layout in which rows are written. How records are divided is in it.
-const LAYOUT: u8 = 3;
-/// Those before it, which are read, too. The second has the destination's kind.
+/// The layout in which rows are written. How records are converted is in it.
+const LAYOUT: u8 = 4;
+/// Those before it, which are read, too. The second has the destination's kind, the third how
+/// records are divided.
 const FIRST_LAYOUT: u8 = 1;
 const SECOND_LAYOUT: u8 = 2;
+const THIRD_LAYOUT: u8 = 3;
 
 #[derive(Encode, Decode)]
 struct StreamRow {
@@ -38,33 +41,22 @@ enum OriginRow {
     Stream { arn: String, role_arn: String },
 }
 
+/// A row whose destination lies in a layout of its own.
 #[derive(Decode)]
-struct FirstStreamRow {
+struct OldStreamRow<D> {
     id: u64,
     status: u8,
     created_at_ms: u64,
     updated_at_ms: Option<u64>,
     version_id: u64,
     origin: OriginRow,
-    destination: FirstDestination,
+    destination: D,
     tags: Vec<(String, String)>,
 }
 
-#[derive(Decode)]
-struct SecondStreamRow {
-    id: u64,
-    status: u8,
-    created_at_ms: u64,
-    updated_at_ms: Option<u64>,
-    version_id: u64,
-    origin: OriginRow,
-    destination: SecondDestination,
-    tags: Vec<(String, String)>,
-}
-
-impl SecondStreamRow {
+impl<D> OldStreamRow<D> {
     /// The same in the layout that is written.
-    fn in_force(self) -> StreamRow {
+    fn in_force(self, destination: impl FnOnce(D) -> Destination) -> StreamRow {
         StreamRow {
             id: self.id,
             status: self.status,
@@ -72,23 +64,7 @@ impl SecondStreamRow {
             updated_at_ms: self.updated_at_ms,
             version_id: self.version_id,
             origin: self.origin,
-            destination: self.destination.in_force(),
-            tags: self.tags,
-        }
-    }
-}
-
-impl FirstStreamRow {
-    /// The same in the layout that is written.
-    fn in_force(self) -> StreamRow {
-        StreamRow {
-            id: self.id,
-            status: self.status,
-            created_at_ms: self.created_at_ms,
-            updated_at_ms: self.updated_at_ms,
-            version_id: self.version_id,
-            origin: self.origin,
-            destination: self.destination.in_force(),
+            destination: destination(self.destination),
             tags: self.tags,
         }
     }
@@ -99,14 +75,22 @@ pub(super) fn read_stream(
     arn: DeliveryStreamArn,
     versioned: &store::Versioned,
 ) -> Result<DeliveryStream, StoreError> {
-    let row: StreamRow = match codec::layout_of(&versioned.value) {
+    let value = &versioned.value;
+    let row: StreamRow = match codec::layout_of(value) {
         Some(FIRST_LAYOUT) => {
-            codec::decode_in::<FirstStreamRow>(FIRST_LAYOUT, TABLE, &versioned.value)?.in_force()
+            let row: OldStreamRow<FirstDestination> = codec::decode_in(FIRST_LAYOUT, TABLE, value)?;
+            row.in_force(FirstDestination::in_force)
         }
         Some(SECOND_LAYOUT) => {
-            codec::decode_in::<SecondStreamRow>(SECOND_LAYOUT, TABLE, &versioned.value)?.in_force()
+            let row: OldStreamRow<SecondDestination> =
+                codec::decode_in(SECOND_LAYOUT, TABLE, value)?;
+            row.in_force(SecondDestination::in_force)
         }
-        _ => codec::decode_in(LAYOUT, TABLE, &versioned.value)?,
+        Some(THIRD_LAYOUT) => {
+            let row: OldStreamRow<ThirdDestination> = codec::decode_in(THIRD_LAYOUT, TABLE, value)?;
+            row.in_force(ThirdDestination::in_force)
+        }
+        _ => codec::decode_in(LAYOUT, TABLE, value)?,
     };
     let plan = row
         .destination

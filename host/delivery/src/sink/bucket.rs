@@ -83,9 +83,9 @@ impl Bucket {
         Ok(Self {
             objects: Arc::clone(objects),
             naming: naming.clone(),
-            refused: match destination.kind.refused_under() {
+            refused: match destination.refused_under() {
                 Some(what) => failed.filed_under(what),
-                // A bucket refuses no piece for good.
+                // A bucket refuses no piece for good, and all records can be written as they are.
                 None => failed.clone(),
             },
             main,

@@ -4,6 +4,8 @@ use crate::encoder::Encoder;
 
 use super::envelope::Envelope;
 use super::requests::{Requests, Terms};
+use crate::conversion;
+use crate::converted::Converted;
 use crate::delivery_stream::Destination;
 use crate::partitions::Partitions;
 
@@ -15,6 +17,8 @@ pub enum Form {
     Requests(Box<Requests>),
     /// Objects of each partition.
     Partitions(Box<Partitions>),
+    /// Rows in one object after another.
+    Rows(Box<Converted>),
 }
 
 /// What the records of one cut are written into.
@@ -27,21 +31,22 @@ pub struct Forms {
 
 impl Forms {
     /// What the destination of a cut asks for; `terms` are those of requests, and partitions those
-    /// of a destination that has some.
+    /// of a destination that has some. `conversion` is what records become rows by.
     pub fn of(
         destination: &Destination,
         terms: impl FnOnce(Envelope) -> Terms,
-        partitions: Option<Partitions>,
+        (partitions, conversion): (Option<Partitions>, Option<conversion::Terms>),
     ) -> Self {
         let encoder = || Encoder::new(destination.compression);
         let all = destination.kind.fallback();
         let all = all.filter(|fallback| fallback.backs_up_all);
         let backup = destination.backup.as_ref();
         Self {
-            delivered: match (Envelope::of(destination), partitions) {
-                (None, None) => Form::Object(encoder()),
-                (None, Some(partitions)) => Form::Partitions(Box::new(partitions)),
-                (Some(envelope), _) => Form::Requests(Box::new(Requests::begin(terms(envelope)))),
+            delivered: match (Envelope::of(destination), partitions, conversion) {
+                (Some(envelope), ..) => Form::Requests(Box::new(Requests::begin(terms(envelope)))),
+                (None, Some(partitions), _) => Form::Partitions(Box::new(partitions)),
+                (None, None, Some(terms)) => Form::Rows(Box::new(Converted::new(terms))),
+                (None, None, None) => Form::Object(encoder()),
             },
             backup: all
                 .map(|_| encoder())
@@ -57,6 +62,7 @@ impl Form {
             Self::Object(encoder) => encoder.held_bytes(),
             Self::Requests(requests) => requests.held_bytes(),
             Self::Partitions(partitions) => partitions.held_bytes(),
+            Self::Rows(rows) => rows.held_bytes(),
         }
     }
 
@@ -66,6 +72,7 @@ impl Form {
             Self::Object(encoder) => encoder.forget(),
             Self::Requests(requests) => requests.forget(),
             Self::Partitions(partitions) => partitions.forget(),
+            Self::Rows(rows) => rows.forget(),
         }
     }
 
@@ -81,6 +88,7 @@ impl Form {
             }
             Self::Requests(requests) => requests.check(),
             Self::Partitions(partitions) => partitions.check(),
+            Self::Rows(rows) => rows.check(),
         }
     }
 }

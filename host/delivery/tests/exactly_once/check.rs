@@ -8,6 +8,7 @@ use delivery::DeliveryStatus;
 use crate::buckets::{Buckets, Name};
 use crate::endpoint::{ENDPOINT, records_of};
 use crate::ledger::{Entry, Id, Kind, Ledger, id_in};
+use crate::rows;
 use crate::world::NAME;
 
 /// Which plugins records went through.
@@ -35,7 +36,8 @@ pub const BACKUP: &str = "backup";
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// What stands in the names of objects of records that a destination refused.
-const REFUSED: [&str; 3] = [
+const REFUSED: [&str; 4] = [
+    "format-conversion-failed/",
     "http-endpoint-failed/",
     "splunk-failed/",
     "AmazonOpenSearchService-failed/",
@@ -99,7 +101,12 @@ pub fn found(entries: &BTreeMap<Id, Entry>, buckets: &Buckets) -> Found {
                     id_in(line)
                 }
             };
-            unpacked(&key, &content).lines().map(of_line).collect()
+            if key.ends_with(rows::EXTENSION) {
+                let texts = rows::texts(&content);
+                texts.iter().map(|text| id_in(text)).collect()
+            } else {
+                unpacked(&key, &content).lines().map(of_line).collect()
+            }
         };
         let lane = entries[ids.first().expect("no object is empty")].lane;
         let strange = ids.iter().find(|id| entries[*id].lane != lane);

@@ -23,6 +23,7 @@ use crate::cluster::cluster_destination;
 use crate::collector::splunk_destination;
 use crate::endpoint::{ENDPOINT, http_destination};
 use crate::ledger::{Kind, Ledger, any_kind, any_weight};
+use crate::rows;
 use crate::world::{Components, Ground, NAME, Origin, World, caller, destination, processing};
 
 /// Puts and flushes of a run at the same time, so many times.
@@ -67,6 +68,8 @@ pub struct Case {
     extracts: bool,
     /// All records go into another bucket as they came in, too.
     backs_up: bool,
+    /// Records become rows of the table `db.lines`, which is another one half way.
+    converts: bool,
 }
 
 impl Case {
@@ -83,6 +86,7 @@ impl Case {
             partitions: false,
             extracts: false,
             backs_up: false,
+            converts: false,
         }
     }
 
@@ -105,7 +109,7 @@ impl Case {
     fn through(self) -> Through {
         match self.plugin {
             // What is no line is no gzip either, and no JSON.
-            _ if self.decompresses || self.partitions => Through::Parser,
+            _ if self.decompresses || self.partitions || self.converts => Through::Parser,
             None if self.order == Some(Order::Skip) || self.to.is_some() => Through::Skipped,
             None => Through::Nothing,
             Some(_) if self.to.is_some() => Through::Refused,
@@ -161,7 +165,12 @@ fn first_destination(case: Case) -> Value {
         };
     }
     if case.partitions {
-        return partitioned("first", case.plugin);
+        let mut first = partitioned("first", case.plugin);
+        if case.converts {
+            first["CompressionFormat"] = json!("UNCOMPRESSED");
+            first["DataFormatConversionConfiguration"] = rows::conversion();
+        }
+        return first;
     }
     let mut first = destination("first", "a/");
     first["ProcessingConfiguration"] = processing(case.plugin);
@@ -175,6 +184,11 @@ fn first_destination(case: Case) -> Value {
             {"ParameterName": "DataMessageExtraction", "ParameterValue": "true"},
         ]);
         processors.push(json!({"Type": "CloudWatchLogProcessing", "Parameters": extraction}));
+    }
+    if case.converts {
+        first["BufferingHints"]["SizeInMBs"] = json!(64);
+        first["CompressionFormat"] = json!("UNCOMPRESSED");
+        first["DataFormatConversionConfiguration"] = rows::conversion();
     }
     if case.backs_up {
         first["S3BackupMode"] = json!("Enabled");
@@ -193,7 +207,12 @@ async fn change_destination(world: &World, case: Case) -> Result<(), ApiError> {
     });
     if case.partitions {
         second["Prefix"] = json!("b/k=!{partitionKeyFromQuery:k}/");
+    }
+    if case.partitions || case.converts {
         second["BufferingHints"]["SizeInMBs"] = json!(64);
+    }
+    if case.converts {
+        rows::change_table(&world.ground);
     }
     if case.backs_up {
         second["S3BackupUpdate"] = json!({"Prefix": "into/"});
@@ -354,7 +373,8 @@ pub async fn crash_between(components: &Components, then: &Components, case: Cas
     let ground = Ground {
         packs: true,
         gzips: case.decompresses,
-        wraps: case.partitions && case.plugin.is_none(),
+        wraps: (case.partitions || case.converts) && case.plugin.is_none(),
+        glue: case.converts.then(rows::tables),
         sends_logs: case.extracts,
         ..components.ground(1)
     };
@@ -541,6 +561,25 @@ async fn a_crash_anywhere_neither_loses_nor_repeats_a_record_of_a_partition() {
         let components = Components::of(&["parse-access-log"]);
         let case = Case {
             partitions: true,
+            ..Case::of(origin, plugin)
+        };
+        println!("{}", crash_everywhere(&components, case).await);
+    }
+}
+
+/// Between a crash and the process after it the table may be another one: what was begun goes by
+/// the one that it was begun by.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_anywhere_neither_loses_nor_repeats_a_record_that_becomes_a_row() {
+    for (origin, plugin, partitions) in [
+        (Origin::Direct, None, true),
+        (Origin::Stream, Some("parse-access-log"), false),
+        (Origin::Stream, None, false),
+    ] {
+        let components = Components::of(&["parse-access-log"]);
+        let case = Case {
+            partitions,
+            converts: true,
             ..Case::of(origin, plugin)
         };
         println!("{}", crash_everywhere(&components, case).await);

@@ -38,6 +38,7 @@ mod outcomes;
 mod patience;
 mod replayed;
 mod resharded;
+mod rows;
 #[path = "../../../../tests/hostile/simple.rs"]
 mod simple;
 mod skipped;

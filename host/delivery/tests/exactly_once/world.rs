@@ -2,7 +2,7 @@
 //! below it outlives it: the disk, the buckets, the plugins and the clock.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -68,6 +68,8 @@ pub struct Ground {
     pub wraps: bool,
     /// Whether that is what CloudWatch Logs sends, with one message.
     pub sends_logs: bool,
+    /// The directory of tables that records become rows of.
+    pub glue: Option<PathBuf>,
 }
 
 /// Plugins of a test, and where they lie.
@@ -163,6 +165,7 @@ impl Components {
             gzips: false,
             wraps: false,
             sends_logs: false,
+            glue: None,
         }
     }
 }
@@ -262,6 +265,7 @@ impl World {
                 .with_skipped_objects_of(ground.skipped_object_bytes_max),
             objects: Arc::new(ground.buckets.clone()),
             endpoints: Arc::new(ground.buckets.clone()),
+            glue_directory: ground.glue.clone(),
             throttle: false,
             naming_key: streams.derived_key("names of objects"),
         };

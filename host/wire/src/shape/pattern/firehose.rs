@@ -53,6 +53,12 @@ pub const KMS_KEY_ARN: Pattern = Pattern {
     },
 };
 
+/// A text without any space.
+pub const NO_SPACE: Pattern = Pattern {
+    text: r"^\S+$",
+    matches: |text| !text.is_empty() && !text.contains(is_java_space),
+};
+
 /// Any text on one line.
 pub const LINE: Pattern = Pattern {
     text: ".*",
