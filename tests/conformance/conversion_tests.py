@@ -157,7 +157,7 @@ class Conversion(Deliveries, unittest.TestCase):
                 self.put_json(ORDER, {})
                 self.flush()
                 [content] = self.files()
-                table = pq.read_table(io.BytesIO(content), maps_as_pydicts=None)
+                table = pq.read_table(io.BytesIO(content))
                 read, empty = table.to_pylist()
                 read["counts"] = dict(read["counts"])
                 self.assertEqual(read, ROW)
@@ -220,7 +220,7 @@ class Conversion(Deliveries, unittest.TestCase):
             {"at": "2026-11-30 12:34:56"},
         )
         self.flush()
-        rows = self.with_duckdb("SELECT at, day FROM {files}")
+        rows = self.with_duckdb('SELECT "at", day FROM {files}')
         moment = datetime(2026, 11, 30, 12, 34, 56)
         self.assertEqual([row[1] for row in rows], [date(2026, 11, 30), None, None])
         self.assertEqual(rows[0][0], moment)

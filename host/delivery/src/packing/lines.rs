@@ -4,7 +4,7 @@ use formats::Refusal;
 use types::Timestamp;
 
 use super::{Packing, Task};
-use crate::content::{Chunks, FAILED_OBJECT_BYTES_MAX};
+use crate::content::FAILED_OBJECT_BYTES_MAX;
 use crate::counts::Counts;
 use crate::failed_record::{self, Failure, Origin};
 use crate::piece::{Piece, PieceKind};
