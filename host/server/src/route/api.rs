@@ -326,8 +326,7 @@ impl Pages<'_> {
                 None => Err(no_delivery_stream(name)),
             },
             Page::DeliveryLogs(name) => {
-                delivery_logs::logs(self.delivery, caller, (name, uri.query()))?
-                    .ok_or_else(|| no_delivery_stream(name))
+                delivery_logs::logs(self.delivery, caller, (name, uri.query()))
             }
             Page::Order(name, order, lane) => self.order(caller, name, order, lane).await,
             Page::Flush(name) => self.flush(caller, name).await,
@@ -411,7 +410,7 @@ impl Pages<'_> {
     }
 }
 
-fn no_delivery_stream(name: &str) -> ApiError {
+pub(super) fn no_delivery_stream(name: &str) -> ApiError {
     not_found(&format!("delivery stream {name}"))
 }
 

@@ -10,6 +10,7 @@ use serde::Serialize;
 use types::{Caller, LogEntry, LogPart};
 use wire::{Answer, ApiError, json};
 
+use super::api::no_delivery_stream;
 use super::log_query;
 
 #[derive(Serialize)]
@@ -55,22 +56,20 @@ impl LinePage {
     }
 }
 
-/// What went wrong, from where it is read on; `None`: there is no such delivery stream.
+/// What went wrong, from where it is read on.
 pub(super) fn logs(
     delivery: &Delivery,
     caller: &Caller,
     (name, query): (&str, Option<&str>),
-) -> Result<Option<Answer>, ApiError> {
+) -> Result<Answer, ApiError> {
     let from = log_query::from(query.unwrap_or_default())?;
-    let Some(read) = delivery.errors(caller, name, (&from, log_query::ENTRIES_MAX)) else {
-        return Ok(None);
-    };
+    let read = delivery.errors(caller, name, (&from, log_query::ENTRIES_MAX));
     let LogPart {
         run,
         entries,
         next,
         missed,
-    } = read;
+    } = read.ok_or_else(|| no_delivery_stream(name))?;
     let lines = entries.into_iter().map(LinePage::of).collect();
     json::answer(&LogPage {
         run,
@@ -78,5 +77,4 @@ pub(super) fn logs(
         next,
         missed,
     })
-    .map(Some)
 }
