@@ -432,18 +432,6 @@ async fn numbers_and_words_are_held_to_the_model_and_what_is_not_served_is_refus
             json!({"VpcConfiguration": {}}),
             "VpcConfiguration is not supported",
         ),
-        (json!({"IndexName": "Logs"}), "IndexName Logs is none"),
-        (json!({"IndexName": "_logs"}), "IndexName _logs is none"),
-        // A letter of titles, which is no capital one.
-        (
-            json!({"IndexName": "\u{1c5}"}),
-            "is none that an index can have",
-        ),
-        (
-            json!({"IndexName": "\u{1d41a}".repeat(80), "IndexRotationPeriod": "OneHour"}),
-            "IndexName has 334 bytes",
-        ),
-        (json!({"IndexName": "a*"}), "IndexName a* is none"),
     ] {
         let refused = client.refusal(CREATE, input(more)).await;
         assert_eq!(refused.code, "InvalidArgumentException", "{told}");
@@ -452,5 +440,30 @@ async fn numbers_and_words_are_held_to_the_model_and_what_is_not_served_is_refus
             "{told}: {}",
             refused.message
         );
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_no_index_can_have_is_refused() {
+    let cluster = Cluster::doing(&[]).await;
+    let (_service, client) = cluster.server().await;
+    let long = "\u{1d41a}".repeat(80);
+    for (name, told) in [
+        ("Logs", "IndexName Logs is none"),
+        ("_logs", "IndexName _logs is none"),
+        // A letter of titles, which is no capital one.
+        ("\u{1c5}", "is none that an index can have"),
+        ("a*", "IndexName a* is none"),
+        (&long, "IndexName has 334 bytes"),
+    ] {
+        let more = json!({"IndexName": name, "IndexRotationPeriod": "OneHour"});
+        let input = json!({
+            "DeliveryStreamName": NAME,
+            "AmazonopensearchserviceDestinationConfiguration": cluster.destination(more),
+        });
+        let refused = client.refusal(CREATE, input).await;
+        assert_eq!(refused.code, "InvalidArgumentException", "{told}");
+        let message = &refused.message;
+        assert!(message.contains(told), "{told}: {message}");
     }
 }
