@@ -157,7 +157,7 @@ impl Partitions {
     ///
     /// # Errors
     /// When these cannot be meant.
-    pub fn as_rows(mut self, terms: conversion::Terms) -> Result<Self, Invalid> {
+    pub fn with_rows(mut self, terms: conversion::Terms) -> Result<Self, Invalid> {
         let probe = Probe::new(&terms)?;
         self.rows = Some(RowsOf { terms, probe });
         Ok(self)

@@ -39,8 +39,8 @@ impl Work {
         let Some(terms) = conversion else {
             return Ok(Some(partitions));
         };
-        let as_rows = partitions.as_rows(terms.clone());
-        as_rows
+        let with_rows = partitions.with_rows(terms.clone());
+        with_rows
             .map(Some)
             .map_err(|Invalid(why)| StepError::Failed(why))
     }

@@ -15,7 +15,7 @@ use super::pinned::Named;
 use super::seat::holds_less;
 use super::{Halt, Tools, Undone, failed};
 use crate::arn::DeliveryStreamName;
-use crate::conversion::Conversion;
+use crate::conversion::{Conversion, Terms as ConversionTerms};
 use crate::counts::Became;
 use crate::cut::{Cut, Extra, Gathering, Hints};
 use crate::deaggregation::Deaggregation;
@@ -115,6 +115,13 @@ struct Working {
     /// however quick what comes before that call is, it must not come to it on a quick thread
     /// again.
     is_slow: bool,
+}
+
+/// What records are converted by, if they are.
+fn conversion_of(destination: &Destination) -> Result<Option<ConversionTerms>, StepError> {
+    let conversion = destination.converts().map(Conversion::terms).transpose();
+    let conversion = conversion.map_err(|Invalid(why)| StepError::Failed(why))?;
+    Ok(conversion.flatten())
 }
 
 impl Work {
@@ -255,9 +262,7 @@ impl Work {
             room: Arc::clone(room),
             besides: need.records + need.answer,
         };
-        let conversion = destination.converts().map(Conversion::terms).transpose();
-        let conversion = conversion.map_err(|Invalid(why)| StepError::Failed(why))?;
-        let conversion = conversion.flatten();
+        let conversion = conversion_of(destination)?;
         let partitions = self.partitions(open, task.object_bytes_max, conversion.as_ref())?;
         let Past { settled, answers } = past;
         let requests = |envelope| RequestTerms {
@@ -293,15 +298,11 @@ impl Work {
         let version = loaded.map_err(StepError::Failed)?;
         let label = version.label().to_owned();
         let output = pins.limits.output_bytes_max;
+        let (now, place) = (cut.decided_at, self.place(cut, 0, PieceKind::Delivered));
+        let seed = self.tools.naming.seed(place);
         let terms = Terms {
             pins,
-            moment: Moment {
-                now: cut.decided_at,
-                seed: self
-                    .tools
-                    .naming
-                    .seed(self.place(cut, 0, PieceKind::Delivered)),
-            },
+            moment: Moment { now, seed },
             retries: transform.retries,
             delivery_stream: self.key.delivery_stream.0,
         };
