@@ -97,11 +97,7 @@ pub async fn start(
 ) -> Result<Running, StartError> {
     let ports = open_ports(&config, &clock).await?;
     let process = getrandom::u64().map_err(|error| StartError::Random(error.to_string()))?;
-    let options = stream_options(&config);
-    let kms = open_kms(&config).await?;
-    let streams = Streams::open_with(Arc::clone(&engine), Arc::clone(&clock), options, kms)
-        .await
-        .map_err(StartError::Streams)?;
+    let streams = open_streams(&config, &engine, &clock).await?;
     let grants = open_grants(&config).await.map_err(StartError::Egress)?;
     let plugins = open_plugins(&config, &streams, &grants, &clock).await?;
     hold_plugins(&config, &plugins, &*engine).await?;
@@ -193,6 +189,16 @@ async fn open_delivery(foundations: Foundations) -> Result<Arc<Delivery>, StartE
     let delivery = delivery.map_err(StartError::Delivery)?;
     plugins.records_come_from(RecordsOfDeliveries::of(&delivery, Handle::current()));
     Ok(delivery)
+}
+
+async fn open_streams(
+    config: &Config,
+    engine: &Arc<dyn Engine>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Arc<Streams>, StartError> {
+    let (options, kms) = (stream_options(config), open_kms(config).await?);
+    let opened = Streams::open_with(Arc::clone(engine), Arc::clone(clock), options, kms);
+    opened.await.map_err(StartError::Streams)
 }
 
 fn stream_options(config: &Config) -> Options {
