@@ -335,29 +335,53 @@ async fn a_conversion_is_described_as_it_was_given_and_its_members_are_changed_o
     service.stop().await;
 }
 
-#[tokio::test]
-async fn what_cannot_be_converted_is_refused_when_it_is_asked_for() {
+/// The members that make a conversion, with `more` over the usual ones.
+fn with(more: Value) -> Value {
+    json!({"DataFormatConversionConfiguration": over(conversion(), more)})
+}
+
+fn without(name: &str) -> Value {
+    let mut conversion = conversion();
+    conversion.as_object_mut().unwrap().remove(name);
+    json!({"DataFormatConversionConfiguration": conversion})
+}
+
+/// The same with another member of the schema.
+fn schema(name: &str, value: Value) -> Value {
+    let mut schema = conversion()["SchemaConfiguration"].clone();
+    schema[name] = value;
+    with(json!({"SchemaConfiguration": schema}))
+}
+
+fn reads(deserializer: Value) -> Value {
+    with(json!({"InputFormatConfiguration": {"Deserializer": deserializer}}))
+}
+
+fn writes(serializer: Value) -> Value {
+    with(json!({"OutputFormatConfiguration": {"Serializer": serializer}}))
+}
+
+/// A server with tables knows none of these for a conversion, and says why.
+async fn are_refused<const N: usize>(code: &str, cases: [(Value, &str); N]) {
     let service = Service::start().await;
     service.write_table("shop", "orders", &COLUMNS);
     service.write_table("shop", "wrong", &[("a", "uniontype<int,string>")]);
     let client = service.client();
-    let without = |name: &str| {
-        let mut conversion = conversion();
-        conversion.as_object_mut().unwrap().remove(name);
-        json!({"DataFormatConversionConfiguration": conversion})
-    };
-    let with = |more: Value| json!({"DataFormatConversionConfiguration": over(conversion(), more)});
-    let schema = |name: &str, value: Value| {
-        let mut schema = conversion()["SchemaConfiguration"].clone();
-        schema[name] = value;
-        with(json!({"SchemaConfiguration": schema}))
-    };
-    let reads = |deserializer: Value| {
-        with(json!({"InputFormatConfiguration": {"Deserializer": deserializer}}))
-    };
-    let writes =
-        |serializer: Value| with(json!({"OutputFormatConfiguration": {"Serializer": serializer}}));
-    for (more, told) in [
+    for (more, told) in cases {
+        let input = json!({
+            "DeliveryStreamName": "events",
+            "ExtendedS3DestinationConfiguration": millrace_tests::destination(converting(more)),
+        });
+        let refusal = client.refusal(CREATE, input).await;
+        assert_eq!(refusal.code, code, "{told}");
+        assert!(refusal.message.contains(told), "{}", refusal.message);
+    }
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn members_that_make_no_conversion_are_refused_when_it_is_asked_for() {
+    are_refused("InvalidArgumentException", [
         (
             json!({"CompressionFormat": "GZIP"}),
             "The S3 destination's compression format must be set to UNCOMPRESSED when data format \
@@ -391,71 +415,72 @@ async fn what_cannot_be_converted_is_refused_when_it_is_asked_for() {
         ),
         (writes(json!({"OrcSerDe": {}})), "OrcSerDe is not supported"),
         (
-            schema("RoleARN", Value::Null),
-            "SchemaConfiguration.RoleArn must not be null or empty",
-        ),
-        (
-            schema("DatabaseName", Value::Null),
-            "SchemaConfiguration.DatabaseName must not be null or empty",
-        ),
-        (
-            schema("TableName", Value::Null),
-            "SchemaConfiguration.TableName must not be null or empty",
-        ),
-        (
-            schema("TableName", json!("none")),
-            "The table shop.none (version LATEST) is not there.",
-        ),
-        (
-            schema("VersionId", json!("7")),
-            "The table shop.orders (version 7) is not there.",
-        ),
-        (
-            schema("DatabaseName", json!("../shop")),
-            "has no name of 1 to 200 bytes",
-        ),
-        (
-            schema("TableName", json!("wrong")),
-            "has a column a of type uniontype<int,string>, which is not known",
-        ),
-        (
             reads(json!({"HiveJsonSerDe": {"TimestampFormats": ["yyyy-ww"]}})),
             "TimestampFormats: the pattern yyyy-ww has the letter w",
         ),
-    ] {
-        let input = json!({
-            "DeliveryStreamName": "events",
-            "ExtendedS3DestinationConfiguration": millrace_tests::destination(converting(more)),
-        });
-        let refusal = client.refusal(CREATE, input).await;
-        assert_eq!(refusal.code, "InvalidArgumentException", "{told}");
-        assert!(refusal.message.contains(told), "{}", refusal.message);
-    }
-    for (more, told) in [
-        (
-            writes(json!({"ParquetSerDe": {"BlockSizeBytes": 1}})),
-            "Member must have value greater than or equal to 67108864",
-        ),
-        (
-            writes(json!({"ParquetSerDe": {"PageSizeBytes": 1}})),
-            "Member must have value greater than or equal to 65536",
-        ),
-        (
-            writes(json!({"ParquetSerDe": {"Compression": "ZSTD"}})),
-            "Member must satisfy enum value set",
-        ),
-        (
-            schema("TableName", json!("a b")),
-            "Member must satisfy regular expression pattern: ^\\S+$",
-        ),
-    ] {
-        let input = json!({
-            "DeliveryStreamName": "events",
-            "ExtendedS3DestinationConfiguration": millrace_tests::destination(converting(more)),
-        });
-        let refusal = client.refusal(CREATE, input).await;
-        assert_eq!(refusal.code, "ValidationException", "{told}");
-        assert!(refusal.message.contains(told), "{}", refusal.message);
-    }
-    service.stop().await;
+    ]).await;
+}
+
+#[tokio::test]
+async fn a_table_that_rows_cannot_be_made_by_is_refused_when_it_is_asked_for() {
+    are_refused(
+        "InvalidArgumentException",
+        [
+            (
+                schema("RoleARN", Value::Null),
+                "SchemaConfiguration.RoleArn must not be null or empty",
+            ),
+            (
+                schema("DatabaseName", Value::Null),
+                "SchemaConfiguration.DatabaseName must not be null or empty",
+            ),
+            (
+                schema("TableName", Value::Null),
+                "SchemaConfiguration.TableName must not be null or empty",
+            ),
+            (
+                schema("TableName", json!("none")),
+                "The table shop.none (version LATEST) is not there.",
+            ),
+            (
+                schema("VersionId", json!("7")),
+                "The table shop.orders (version 7) is not there.",
+            ),
+            (
+                schema("DatabaseName", json!("../shop")),
+                "has no name of 1 to 200 bytes",
+            ),
+            (
+                schema("TableName", json!("wrong")),
+                "has a column a of type uniontype<int,string>, which is not known",
+            ),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn numbers_and_words_of_a_conversion_are_held_to_the_model() {
+    are_refused(
+        "ValidationException",
+        [
+            (
+                writes(json!({"ParquetSerDe": {"BlockSizeBytes": 1}})),
+                "Member must have value greater than or equal to 67108864",
+            ),
+            (
+                writes(json!({"ParquetSerDe": {"PageSizeBytes": 1}})),
+                "Member must have value greater than or equal to 65536",
+            ),
+            (
+                writes(json!({"ParquetSerDe": {"Compression": "ZSTD"}})),
+                "Member must satisfy enum value set",
+            ),
+            (
+                schema("TableName", json!("a b")),
+                "Member must satisfy regular expression pattern: ^\\S+$",
+            ),
+        ],
+    )
+    .await;
 }
