@@ -441,9 +441,8 @@ fn the_same_records_are_the_same_bytes_and_the_end_says_what_they_were() {
 
 #[test]
 fn a_row_group_ends_when_it_is_large_and_the_rows_are_all_there() {
-    let text: String = (0..500)
-        .map(|n| char::from(b'a' + (n * 7 % 26) as u8))
-        .collect();
+    let letter = |n: u32| char::from_u32(u32::from('a') + n * 7 % 26).unwrap();
+    let text: String = (0..500).map(letter).collect();
     let count = 50_000;
     let mut file = begin(
         &table(&[("n", "int"), ("x", "string")]),

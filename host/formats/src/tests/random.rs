@@ -16,6 +16,12 @@ impl Random {
         (self.0 >> 33) % count
     }
 
+    /// One of these.
+    fn of<T: Copy, const N: usize>(&mut self, all: [T; N]) -> T {
+        let count = u64::try_from(N).unwrap();
+        all[usize::try_from(self.below(count)).unwrap()]
+    }
+
     fn text(&mut self) -> String {
         let signs = [
             'a',
@@ -29,9 +35,7 @@ impl Random {
             '{',
             ',',
         ];
-        (0..self.below(12))
-            .map(|_| signs[self.below(10) as usize])
-            .collect()
+        (0..self.below(12)).map(|_| self.of(signs)).collect()
     }
 }
 
@@ -57,7 +61,7 @@ fn kind(random: &mut Random, depth: u64) -> String {
                 .map(|number| format!("f{number}:{}", kind(random, depth + 1)));
             format!("struct<{}>", fields.collect::<Vec<_>>().join(","))
         }
-        place => simple[place as usize].to_owned(),
+        _ => random.of(simple).to_owned(),
     }
 }
 
@@ -97,7 +101,7 @@ fn value(random: &mut Random, kind: &str) -> (Value, Value) {
         }
         return (given.into(), wanted.into());
     }
-    let number = random.below(1 << 31) as i64 - (1 << 30);
+    let number = i64::try_from(random.below(1 << 31)).unwrap() - (1 << 30);
     match kind {
         "boolean" => same(json!(number % 2 == 0)),
         "tinyint" => same(json!(number % 128)),
@@ -113,7 +117,7 @@ fn value(random: &mut Random, kind: &str) -> (Value, Value) {
         "date" => {
             let day = number.rem_euclid(20_000);
             let date = chrono::NaiveDate::from_ymd_opt(1970, 1, 1).unwrap();
-            let date = date + chrono::Days::new(day as u64);
+            let date = date + chrono::Days::new(u64::try_from(day).unwrap());
             (json!(date.format("%Y-%m-%d").to_string()), json!(day))
         }
         "timestamp" => (json!(number), json!(number * 1_000_000)),
@@ -164,9 +168,9 @@ fn whatever_the_table_and_the_records_are_the_file_holds_those_that_fit() {
             .zip(kinds.iter().map(String::as_str));
         let columns: Vec<(&str, &str)> = columns.collect();
         let settings = ParquetSettings {
-            codec: [Codec::Uncompressed, Codec::Gzip, Codec::Snappy][random.below(3) as usize],
+            codec: random.of([Codec::Uncompressed, Codec::Gzip, Codec::Snappy]),
             has_dictionaries: random.below(2) == 0,
-            version: [WriterVersion::V1, WriterVersion::V2][random.below(2) as usize],
+            version: random.of([WriterVersion::V1, WriterVersion::V2]),
             ..settings()
         };
         let mut file = begin(&table(&columns), &openx(), &settings);
