@@ -34,7 +34,12 @@ pub fn jq() -> Result<(), String> {
 
 /// What delivery streams that deliver into a database are held against.
 pub fn postgres() -> Result<(), String> {
-    if Path::new("/usr/lib/postgresql").is_dir() {
+    // A client alone has the same directory.
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
+    let mut servers = versions
+        .flatten()
+        .map(|version| version.path().join("bin/postgres"));
+    if servers.any(|server| server.exists()) {
         return Ok(());
     }
     install_with_apt(&["postgresql"])
