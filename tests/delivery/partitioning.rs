@@ -179,6 +179,25 @@ async fn a_record_whose_keys_cannot_be_had_is_kept_with_awss_code_and_the_others
     service.stop().await;
 }
 
+/// Who knows what an object is called stopped the lane of all others with it.
+#[tokio::test]
+async fn a_record_whose_partition_would_lie_below_an_object_fails_alone() {
+    let (service, client) = started(partitioned(PREFIX, QUERY, &[DELIMITER])).await;
+    client.put_delivery("events", &[event("a", IN_2015)]).await;
+    client.flush("events").await;
+    let object = service.objects(BUCKET).remove(0).key;
+    let below = object.strip_prefix("c=").unwrap();
+    let records = [event(below, IN_2015), event("b", IN_2015)];
+    client.put_delivery("events", &records).await;
+    client.flush("events").await;
+    assert_counts(&client.delivery("events").await, [2, 0, 1]);
+    let line = failed(&service).remove(0);
+    assert_eq!(line["errorCode"], "Millrace.PartitionNotNamed");
+    assert_eq!(line["rawData"], base64(&records[0]));
+    assert_eq!(by_folder(&service).len(), 2);
+    service.stop().await;
+}
+
 #[tokio::test]
 async fn records_that_come_several_in_one_count_and_are_delivered_each_for_itself() {
     let more = partitioned(PREFIX, QUERY, &[DEAGGREGATION, DELIMITER]);

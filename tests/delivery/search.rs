@@ -239,6 +239,56 @@ async fn who_may_not_write_and_an_index_that_is_not_there_pause_and_drop_nothing
     }
 }
 
+/// Documents that were taken counted as lost with the one that was not.
+#[tokio::test]
+async fn what_is_left_out_of_a_request_is_what_the_cluster_has_not_taken() {
+    let (cluster, _service, client) = with(&[Does::IsBusy(1); 100], json!({})).await;
+    let documents = [r#"{"a":1}"#, r#"{"a":2}"#, r#"{"a":3}"#];
+    client.put_delivery(NAME, &documents).await;
+    let leaving_out = async {
+        let is_stuck = |page: &Value| page["stuck"][0]["records"] == 3;
+        client.delivery_until(NAME, is_stuck).await;
+        let order = format!("delivery-streams/{NAME}/leave-out");
+        let answer = client.page(http::Method::POST, &order).await;
+        let answer: Value = serde_json::from_slice(answer.body()).unwrap();
+        assert_eq!(answer["lanes"][0]["outcome"], "done", "{answer}");
+    };
+    tokio::join!(client.flush(NAME), leaving_out);
+    assert_eq!(cluster.documents(), documents[..2]);
+    let page = client.delivery(NAME).await;
+    assert_eq!(counts(&page), [2, 2, 0, 1, 0]);
+    assert_eq!(page["leftOut"], 1, "{page}");
+}
+
+/// What waited stayed with the index of its time, and only an order moved it.
+#[tokio::test]
+async fn another_index_is_enough_for_what_waits_where_nothing_of_it_is_there() {
+    for does in [Does::Status(404), Does::EachStatus(404)] {
+        let (cluster, service, client) = with(&[does; 100], retry(0)).await;
+        client.put_delivery(NAME, &[r#"{"a":1}"#]).await;
+        let changing = async {
+            let told = |page: &Value| {
+                let trouble = page["trouble"].as_str().unwrap_or_default();
+                trouble.contains("Nothing is dropped")
+            };
+            client.delivery_until(NAME, told).await;
+            let update = json!({
+                "DeliveryStreamName": NAME, "CurrentDeliveryStreamVersionId": "1",
+                "DestinationId": "destinationId-000000000001",
+                "AmazonopensearchserviceDestinationUpdate": {"IndexName": "other"},
+            });
+            client.call("Firehose.UpdateDestination", update).await;
+            cluster.state().script.clear();
+        };
+        tokio::join!(client.flush(NAME), changing);
+        let last = cluster.state().actions.last().cloned().unwrap();
+        assert_eq!(last["create"]["_index"], "other-2023-11-14", "{does:?}");
+        assert_eq!(cluster.documents(), [r#"{"a":1}"#]);
+        assert_eq!(service.objects(BUCKET), []);
+        assert_eq!(counts(&client.delivery(NAME).await), [1, 1, 0, 0, 0]);
+    }
+}
+
 /// The cluster takes none of a request for one that is no line of JSON.
 #[tokio::test]
 async fn what_is_no_document_is_never_sent() {

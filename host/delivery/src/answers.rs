@@ -198,6 +198,13 @@ impl Answers {
         self.records.iter().find(is_of)
     }
 
+    /// How many records of a piece no try so far has had taken, of one that is tried again and had
+    /// some taken.
+    pub fn left_in(&self, part: u16) -> u64 {
+        let left = self.records.last().filter(|last| last.part == part);
+        left.map_or(0, RefusedRecords::count)
+    }
+
     /// Whether no more is tried of a piece: it is refused for good, or some records of it are.
     pub fn is_over(&self, part: u16) -> bool {
         self.refused(part).is_some() || self.records_of(part).is_some()

@@ -59,6 +59,15 @@ pub struct Became {
 }
 
 impl Counts {
+    /// So many delivered ones of these records. How many bytes they have is not known.
+    pub fn delivered(count: u64) -> Self {
+        Self {
+            records_in: count,
+            delivered: count,
+            ..Self::default()
+        }
+    }
+
     /// The same without these records, which were among those that are delivered.
     pub fn without_records(self, delivered: Self) -> Self {
         Self {

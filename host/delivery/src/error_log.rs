@@ -16,10 +16,25 @@ const BOUNDS: LogBounds = LogBounds {
 /// Bytes of one message; the rest of a longer one is cut off.
 const MESSAGE_BYTES_MAX: usize = 1_000;
 
+/// What kind of thing went wrong. One that happens with each delivery leaves room for the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wrong {
+    /// Something is not done, and tried again.
+    Trouble,
+    /// A destination refuses records for good.
+    Refusal,
+    /// Records are in the error output.
+    Failed,
+    /// Records are lost.
+    Lost,
+}
+
 /// Something that went wrong: the members of a log event of Firehose (developer guide, "Monitor
 /// with CloudWatch Logs"), and the lane.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveryError {
+    /// What kind of thing it is.
+    pub(crate) wrong: Wrong,
     /// Which lane it concerns; `None`: all of the delivery stream.
     pub lane: Option<String>,
     /// The version of the configuration that was in force.
@@ -37,7 +52,14 @@ pub struct ErrorLog(LogRing<DeliveryError>);
 
 impl ErrorLog {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self(LogRing::new(clock, BOUNDS))
+        Self(LogRing::of_kinds(clock, BOUNDS, |error| {
+            match error.wrong {
+                Wrong::Trouble => 0,
+                Wrong::Refusal => 1,
+                Wrong::Failed => 2,
+                Wrong::Lost => 3,
+            }
+        }))
     }
 
     /// Notes what went wrong with a lane, or with all of the delivery stream.
@@ -45,11 +67,12 @@ impl ErrorLog {
         &self,
         stream: &DeliveryStream,
         lane: Option<String>,
-        (code, message): (Option<&str>, &str),
+        (wrong, code, message): (Wrong, Option<&str>, &str),
     ) {
         let destination = &stream.destination;
         let bucket = destination.bucket_arn.as_str();
         let error = DeliveryError {
+            wrong,
             lane,
             version_id: stream.version_id,
             destination: destination.kind.url().unwrap_or(bucket).to_owned(),

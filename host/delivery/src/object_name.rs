@@ -138,7 +138,6 @@ impl NamingKey {
     }
 }
 
-/// RFC 9562, version 8.
 /// The UUID of random bits (RFC 9562, version 4).
 pub fn random_uuid(head: u64, tail: u64) -> String {
     let tail = tail >> 2 | 0x8000_0000_0000_0000;
@@ -152,6 +151,7 @@ pub fn random_uuid(head: u64, tail: u64) -> String {
     )
 }
 
+/// RFC 9562, version 8.
 fn uuid(place: Place, hash: &[u8; 32]) -> String {
     let cut = place.cut & 0xffff_ffff_ffff;
     let part = u64::from(place.part & 0xfff);
@@ -175,6 +175,21 @@ pub fn place_in(uuid: &str) -> Option<(u64, u16)> {
     let cut = u64::from_str_radix(&format!("{high}{low}"), 16).ok()?;
     let part = u16::from_str_radix(part.strip_prefix('8')?, 16).ok()?;
     Some((cut, part))
+}
+
+/// What a name has between those of its delivery stream and its extension: `0` stands for any digit
+/// and `x` for one in hexadecimal.
+const TIME_AND_UUID: &[u8] = b"-0000-00-00-00-00-00-xxxxxxxx-xxxx-8xxx-xxxx-xxxxxxxxxxxx";
+
+/// Whether a text has somewhere what tells the names that objects get: a time and a UUID.
+pub fn has_form_of_a_name(text: &str) -> bool {
+    let is_like = |(byte, like): (&u8, &u8)| match like {
+        b'0' => byte.is_ascii_digit(),
+        b'x' => byte.is_ascii_hexdigit(),
+        like => byte == like,
+    };
+    let mut windows = text.as_bytes().windows(TIME_AND_UUID.len());
+    windows.any(|window| window.iter().zip(TIME_AND_UUID).all(is_like))
 }
 
 #[cfg(test)]
@@ -226,6 +241,8 @@ mod tests {
         assert_eq!(uuid, NamingKey([7; 32]).uuid(PLACE));
         assert_eq!(place_in(uuid), Some((PLACE.cut, PLACE.part)));
         assert_eq!(place_in("no uuid"), None);
+        let file = first.rsplit_once('/').unwrap().1;
+        assert!(has_form_of_a_name(file) && !has_form_of_a_name(&file.replace("-8005-", "-")));
     }
 
     #[test]

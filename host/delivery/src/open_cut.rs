@@ -116,6 +116,14 @@ impl Put {
         }
     }
 
+    /// These and so much of the object that comes next.
+    pub fn and_in_part(self, holds: Counts) -> Self {
+        Self {
+            holds: self.holds.and(holds),
+            ..self
+        }
+    }
+
     /// These, of which the last is the request of this number.
     pub fn with_request(self, part: u16) -> Self {
         Self {

@@ -14,6 +14,7 @@ use formats::Refusal;
 use types::Invalid;
 use types::limits::OBJECT_KEY_BYTES_MAX;
 
+use crate::object_name::has_form_of_a_name;
 use crate::prefix::{EVALUATED_CHARS_MAX, KeyName, KeySource, Moment, Prefix, RANDOM_BYTES};
 use crate::query::{Failed, Member, Meter, Query, Spent};
 use crate::zone::Local;
@@ -208,17 +209,25 @@ impl Partitioner {
         if text.chars().any(char::is_control) {
             return wrong("the prefix has a control character".to_owned());
         }
-        let nameless = |text: &str| {
+        let count = |text: &str, is_meant: &dyn Fn(&str) -> bool| {
             let folders = text.rsplit_once('/').map(|(folders, _)| folders.split('/'));
-            folders.map_or(0, |folders| folders.filter(|it| it.is_empty()).count())
+            folders.map_or(0, |folders| folders.filter(|it| is_meant(it)).count())
         };
         let plain = self.prefix.any_values();
         let plain = self.prefix.evaluate_whole(Moment {
             values: &plain,
             ..moment
         });
-        if nameless(&text) > nameless(&plain) {
+        // Those that the prefix itself has are no fault of a record.
+        let has_more =
+            |is_meant: &dyn Fn(&str) -> bool| count(&text, is_meant) > count(&plain, is_meant);
+        if has_more(&str::is_empty) {
             return wrong("the prefix has a folder without a name".to_owned());
+        }
+        // An object may be there that is called so, and where objects are files nothing can lie
+        // below one.
+        if has_more(&has_form_of_a_name) {
+            return wrong("the prefix has a folder with a name like an object's".to_owned());
         }
         let mut folders = text.split('/').peekable();
         while let Some(folder) = folders.next() {
@@ -385,6 +394,8 @@ mod tests {
             ("a/", "a folder without a name"),
             ("a//b", "a folder without a name"),
             ("a\nb", "control character"),
+            (OBJECT, "a name like an object's"),
+            (&format!("a/x{OBJECT}.gz/b"), "a name like an object's"),
             (&"a".repeat(256), "256 bytes, not up to 255"),
             (&"é/".repeat(260), "523 characters"),
             (&"\u{1f600}/".repeat(200), "1083 bytes, not up to 1024"),
@@ -396,6 +407,26 @@ mod tests {
             let told = told(value).unwrap_err();
             assert!(told.starts_with(NOT_NAMED) && told.contains(what), "{told}");
         }
+    }
+
+    /// What an object is called.
+    const OBJECT: &str = "clicks-3-2018-08-27-10-30-05-00000000-0004-8005-a012-123456789abc";
+
+    #[test]
+    fn what_only_looks_a_little_like_an_object_is_a_folder() {
+        let mut of = partitioner("x/!{partitionKeyFromLambda:k}/", None);
+        for value in [
+            &OBJECT[..OBJECT.len() - 1],
+            &OBJECT.replace("-8005-", "-4005-"),
+            &OBJECT.replace("2018", "year"),
+            "00000000-0004-8005-a012-123456789abc",
+        ] {
+            let placed = place(&mut of, "any", &[("k", value)]);
+            assert_eq!(placed, Ok(vec![value.to_owned()]));
+        }
+        let mut of = partitioner(&format!("{OBJECT}/!{{partitionKeyFromLambda:k}}/"), None);
+        let placed = place(&mut of, "any", &[("k", "a")]);
+        assert_eq!(placed, Ok(vec!["a".to_owned()]));
     }
 
     #[test]

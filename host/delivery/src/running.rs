@@ -20,7 +20,7 @@ pub use self::flush::Flushed;
 pub(crate) use self::replays::NotBegun;
 pub(crate) use self::shards::{Begins, Begun, Wanted};
 use crate::delivery_stream::DeliveryStream;
-use crate::error_log::ErrorLog;
+use crate::error_log::{ErrorLog, Wrong};
 use crate::gone::Folded;
 use crate::lane::{LaneSignals, Tools};
 use crate::lane_state::{LaneState, LaneStatus};
@@ -145,7 +145,8 @@ impl Running {
     /// Notes what went wrong with a lane, or with all of it.
     pub(crate) fn note(&self, lane: Option<LaneKey>, why: &str) {
         let lane = lane.map(|key| key.lane_name());
-        self.errors.note(&self.stream(), lane, (None, why));
+        self.errors
+            .note(&self.stream(), lane, (Wrong::Trouble, None, why));
     }
 
     /// What is left of the limits of direct puts.

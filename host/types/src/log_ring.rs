@@ -1,5 +1,6 @@
 //! The last things that somebody said, for whoever asks and reads on from where they were. It is
-//! bounded, in memory, and begins anew with each process.
+//! bounded, in memory, and begins anew with each process. Where several kinds of things are said,
+//! what is said often takes the place of nothing but its own kind.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::{Clock, Timestamp};
 
-/// How much a ring keeps; the oldest entries go first.
+/// How much a ring keeps; the oldest entries go first, of the kind that has most of them.
 #[derive(Clone, Copy, Debug)]
 pub struct LogBounds {
     /// Entries.
@@ -56,6 +57,8 @@ pub struct LogRing<T> {
     run: String,
     bounds: LogBounds,
     clock: Arc<dyn Clock>,
+    /// Of which kind an entry is, if there are several.
+    kind_of: Option<fn(&T) -> u8>,
     kept: Mutex<Kept<T>>,
 }
 
@@ -73,11 +76,20 @@ impl<T: Clone> LogRing<T> {
             run: new_run(clock.now()),
             bounds,
             clock,
+            kind_of: None,
             kept: Mutex::new(Kept {
                 entries: VecDeque::new(),
                 bytes: 0,
                 last: 0,
             }),
+        }
+    }
+
+    /// A ring of entries of several kinds, none of which takes the place of one that is rarer.
+    pub fn of_kinds(clock: Arc<dyn Clock>, bounds: LogBounds, kind_of: fn(&T) -> u8) -> Self {
+        Self {
+            kind_of: Some(kind_of),
+            ..Self::new(clock, bounds)
         }
     }
 
@@ -95,7 +107,8 @@ impl<T: Clone> LogRing<T> {
             bytes_max,
         } = self.bounds;
         while kept.entries.len() > entries_max || kept.bytes > bytes_max {
-            let Some((_, bytes)) = kept.entries.pop_front() else {
+            let oldest = self.oldest_of_most(&kept.entries);
+            let Some((_, bytes)) = kept.entries.remove(oldest) else {
                 break;
             };
             kept.bytes -= bytes;
@@ -117,10 +130,9 @@ impl<T: Clone> LogRing<T> {
         } else {
             0
         };
-        let oldest = kept.entries.front();
-        let oldest = oldest.map_or(kept.last + 1, |(entry, _)| entry.number);
         let later = kept.entries.partition_point(|(it, _)| it.number <= after);
         let later = kept.entries.range(later..).map(|(entry, _)| entry);
+        let gone = later.clone().fold(kept.last - after, |gone, _| gone - 1);
         let wanted = later.filter(|entry| is_wanted(&entry.what));
         let entries: Vec<_> = wanted.take(entries_max).cloned().collect();
         let is_full = entries.len() == entries_max;
@@ -128,9 +140,24 @@ impl<T: Clone> LogRing<T> {
         LogPart {
             run: self.run.clone(),
             next: read_to.unwrap_or(kept.last),
-            missed: oldest.saturating_sub(after + 1),
+            missed: gone,
             entries,
         }
+    }
+
+    /// Where the oldest entry is of the kind that has most of them.
+    fn oldest_of_most(&self, entries: &VecDeque<(LogEntry<T>, usize)>) -> usize {
+        let Some(kind_of) = self.kind_of else {
+            return 0;
+        };
+        let kinds = || entries.iter().map(|(entry, _)| kind_of(&entry.what));
+        let mut counts = [0_usize; 256];
+        for kind in kinds() {
+            counts[usize::from(kind)] += 1;
+        }
+        let most = counts.iter().max();
+        let is_most = |kind: u8| Some(&counts[usize::from(kind)]) == most;
+        kinds().position(is_most).unwrap_or(0)
     }
 
     fn lock(&self) -> MutexGuard<'_, Kept<T>> {
@@ -186,6 +213,30 @@ mod tests {
         let part = ring.read(&after(0), 99, |_| true);
         assert_eq!(part.entries[0].at, Timestamp(7));
         assert_eq!(part.entries[0].what, 'a');
+    }
+
+    #[test]
+    fn what_is_said_often_takes_the_place_of_its_own_kind() {
+        let clock = Arc::new(ManualClock::new(Timestamp(7)));
+        let ring = LogRing::of_kinds(clock, BOUNDS, |what: &char| u8::from(what.is_uppercase()));
+        for what in ['A', 'b', 'C']
+            .into_iter()
+            .chain("dddddddddddddddd".chars())
+        {
+            ring.push(what, 1);
+        }
+        // Numbers 1 and 3, and the last of the others.
+        let (numbers, next, missed) = read(&ring, &after(0), 99);
+        assert_eq!(numbers, [1, 3, 12, 13, 14, 15, 16, 17, 18, 19]);
+        assert_eq!((next, missed), (19, 9));
+        assert_eq!(read(&ring, &after(3), 99).2, 8);
+        assert_eq!(read(&ring, &after(12), 99).2, 0);
+        for _ in 0..9 {
+            ring.push('E', 1);
+        }
+        let part = ring.read(&after(0), 99, |_| true);
+        let said: String = part.entries.iter().map(|entry| entry.what).collect();
+        assert_eq!(said, "dddddEEEEE");
     }
 
     #[test]

@@ -29,9 +29,14 @@ pub struct RefusedRecords {
     /// A bit for each record, the lowest of the first byte for the first: whether it is refused.
     bits: Vec<u8>,
     /// What was said of the first of them, with their codes. Further ones have no words, so that
-    /// the row has room for as many as there can be.
+    /// the row has room for as many as there can be: a code without words is that of this one and
+    /// of all that come after it until the next.
     words: Vec<(u16, String, String)>,
 }
+
+/// Times that the code changes from one record without words to the next, and is kept. After that
+/// the code is the usual one of the destination.
+const CODES_MAX: usize = 8;
 
 impl RefusedRecords {
     /// Those of a request that was handed over so often, the last time then. So many have words.
@@ -51,26 +56,36 @@ impl RefusedRecords {
                 *byte |= bit;
             }
         }
-        let said = faults.iter().take(words_max.min(WORDS_MAX));
+        let (said, further) = faults.split_at(faults.len().min(words_max.min(WORDS_MAX)));
+        let said = said.iter();
+        let said = said.map(|fault| (fault.record, fault.code.clone(), fault.message.clone()));
+        let mut words: Vec<_> = said.collect();
+        words.extend(codes_of(further));
         Self {
             part,
             attempts,
             ended_at_ms: now.0,
             bits,
-            words: said
-                .map(|fault| (fault.record, fault.code.clone(), fault.message.clone()))
-                .collect(),
+            words,
         }
     }
 
     /// The code and the words of a record, if it is refused. Where they were not kept, the code is
     /// the usual one of the destination.
     pub fn words<'a>(&'a self, record: u16, usual: &'a str) -> Option<(&'a str, &'a str)> {
-        let mut kept = self.words.iter();
-        let kept = kept.find(|(known, ..)| *known == record);
-        let words = kept.map(|(_, code, message)| (code.as_str(), message.as_str()));
-        self.has(record)
-            .then(|| words.unwrap_or((usual, WORDS_LEFT_OUT)))
+        if !self.has(record) {
+            return None;
+        }
+        let before = self.words.partition_point(|(known, ..)| *known <= record);
+        let last = before.checked_sub(1).and_then(|last| self.words.get(last));
+        Some(match last {
+            Some((_, code, message)) if message.is_empty() && code.is_empty() => {
+                (usual, WORDS_LEFT_OUT)
+            }
+            Some((_, code, message)) if message.is_empty() => (code, WORDS_LEFT_OUT),
+            Some((known, code, message)) if *known == record => (code, message),
+            _ => (usual, WORDS_LEFT_OUT),
+        })
     }
 
     /// Whether these records are refused for good, and no try comes after.
@@ -93,10 +108,36 @@ impl RefusedRecords {
         self.bits.get(byte).is_some_and(|byte| byte & bit != 0)
     }
 
+    /// How many they are.
+    pub fn count(&self) -> u64 {
+        self.bits
+            .iter()
+            .map(|byte| u64::from(byte.count_ones()))
+            .sum()
+    }
+
     /// How many of them have words.
     pub fn with_words(&self) -> usize {
-        self.words.len()
+        let has_words = |(.., message): &&(u16, String, String)| !message.is_empty();
+        self.words.iter().filter(has_words).count()
     }
+}
+
+/// The codes of records whose words are not kept, each with the first record of those that have it
+/// one after the other; no code where there are too many of them.
+fn codes_of(faults: &[RecordFault]) -> Vec<(u16, String, String)> {
+    let mut codes: Vec<(u16, String, String)> = Vec::new();
+    for RecordFault { record, code, .. } in faults {
+        if codes.last().is_some_and(|(_, last, _)| last == code) {
+            continue;
+        }
+        if codes.len() == CODES_MAX {
+            codes.push((*record, String::new(), String::new()));
+            break;
+        }
+        codes.push((*record, code.clone(), String::new()));
+    }
+    codes
 }
 
 /// The byte and the bit of a record.
@@ -125,15 +166,40 @@ mod tests {
         }
         let (code, message) = refused.words(3, "usual").unwrap();
         assert!(code == "400" && message.starts_with("no 3x"), "{message}");
-        assert_eq!(
-            refused.words(9_999, "usual"),
-            Some(("usual", WORDS_LEFT_OUT))
-        );
+        assert_eq!(refused.words(9_999, "usual"), Some(("400", WORDS_LEFT_OUT)));
         assert_eq!(refused.words(u16::MAX, "usual"), None);
         assert_eq!(refused.with_words(), WORDS_MAX);
         let none = RefusedRecords::of(7, &faults, (2, Timestamp(9)), 0);
         assert_eq!(none.with_words(), 0);
+        assert_eq!(none.words(0, "usual"), Some(("400", WORDS_LEFT_OUT)));
         let row = streams::codec::encode(&refused).unwrap();
         assert!(row.len() < 32 << 10, "{} bytes", row.len());
+    }
+
+    #[test]
+    fn records_without_words_keep_their_codes_unless_these_are_too_many() {
+        let fault = |(record, code): (u16, &str)| RecordFault {
+            record,
+            code: code.to_owned(),
+            message: "no".to_owned(),
+        };
+        let faults: Vec<_> = (0..20)
+            .map(|record| match record {
+                0..5 => "400",
+                5..10 => "404",
+                _ => ["400", "413"][usize::from(record % 2)],
+            })
+            .zip(0..)
+            .map(|(code, record)| fault((record, code)))
+            .collect();
+        let refused = RefusedRecords::of(7, &faults, (2, Timestamp(9)), 2);
+        let told = (0..20).map(|record| refused.words(record, "usual").unwrap());
+        let mut wanted = vec![("400", "no"); 2];
+        wanted.extend([("400", WORDS_LEFT_OUT); 3]);
+        wanted.extend([("404", WORDS_LEFT_OUT); 5]);
+        wanted.extend([("400", WORDS_LEFT_OUT), ("413", WORDS_LEFT_OUT)].repeat(3));
+        wanted.extend([("usual", WORDS_LEFT_OUT); 4]);
+        assert_eq!(told.collect::<Vec<_>>(), wanted);
+        assert_eq!(refused.with_words(), 2);
     }
 }

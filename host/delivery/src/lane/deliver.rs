@@ -8,7 +8,7 @@ use streams::pump::StepError;
 use super::hand_over::HandOver;
 use super::{BYTES_PER_MIB, Halt, LaneStep, Phase, Undone};
 use crate::answers::Answers;
-use crate::counts::Became;
+use crate::counts::{Became, Counts};
 use crate::cut::Cut;
 use crate::open_cut::{OpenCut, Put, Way};
 use crate::settled::Settled;
@@ -26,6 +26,9 @@ pub(super) struct Puts {
     pub(super) is_timed: bool,
     /// What is there of the cut, by the try that got furthest.
     pub(super) there: Put,
+    /// What is there of the piece that comes after these, of which some records were not taken so
+    /// far.
+    pub(super) in_part: Counts,
 }
 
 /// What earlier tries of a cut have come to, and no later one may change.

@@ -11,6 +11,7 @@ use super::work::Looked;
 use super::{LaneStep, Tools, failed};
 use crate::cut::{Cut, Gathering, Hints};
 use crate::delivery_stream::{DeliveryStream, Destination, NotChosen};
+use crate::error_log::Wrong;
 use crate::need;
 use crate::open_cut::OpenCut;
 use crate::pins::Pins;
@@ -199,7 +200,7 @@ impl LaneStep {
                         let (stream, shard) = (stream.arn.to_string(), self.work.key.shard);
                         let what = if lacks_plugin { "plugin" } else { "table" };
                         tracing::warn!(stream, shard, why, "a delivery waits for its {what}");
-                        self.note(None, new);
+                        self.note(Wrong::Trouble, None, new);
                         self.state.has_trouble(why.clone());
                         told = why;
                     }

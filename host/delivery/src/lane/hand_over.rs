@@ -12,6 +12,7 @@ use types::Invalid;
 use super::{BYTES_PER_MIB, Halt, LaneStep, Undone};
 use crate::answers::Failed;
 use crate::counts::Counts;
+use crate::error_log::Wrong;
 use crate::lane_state::StuckCut;
 use crate::object_name::{PARTS_PER_CUT_MAX, Place};
 use crate::open_cut::{OpenCut, Put};
@@ -294,7 +295,7 @@ impl<'a> HandOver<'a> {
             }
             Answer::InPart(in_part) => {
                 let waited = began.elapsed();
-                self.is_taken_in_part((part, waited), in_part).await
+                self.is_taken_in_part((part, holds, waited), in_part).await
             }
             Answer::Refused(fault) => {
                 lane.puts.untouched = false;
@@ -321,6 +322,7 @@ impl<'a> HandOver<'a> {
         }
         let puts = &mut self.lane.puts;
         puts.there = puts.there.or(self.there);
+        puts.in_part = Counts::default();
     }
 
     /// A piece was not taken: it is tried again while there is time for that, and refused after it.
@@ -345,7 +347,7 @@ impl<'a> HandOver<'a> {
     /// any more, the piece is there without them.
     async fn is_taken_in_part(
         &mut self,
-        (part, waited): (u16, Duration),
+        (part, holds, waited): (u16, Counts, Duration),
         in_part: InPart,
     ) -> Result<(), Halt> {
         let lane = &mut *self.lane;
@@ -370,6 +372,7 @@ impl<'a> HandOver<'a> {
             return Err(Halt::Refused);
         }
         lane.puts.is_timed = true;
+        lane.puts.in_part = Counts::delivered(holds.delivered - answers.left_in(part));
         lane.code = again.map(|(fault, _)| fault.code);
         lane.keep_answers(answers, None).await?;
         Err(StepError::Failed(why).into())
@@ -436,7 +439,7 @@ impl<'a> HandOver<'a> {
             if let Some(shown) = self.sink.hangs(begun.elapsed()) {
                 self.takes_long_since(&shown);
                 if !std::mem::replace(&mut self.is_shown, true) {
-                    self.lane.note(None, &shown);
+                    self.lane.note(Wrong::Trouble, None, &shown);
                     self.room.hangs(true);
                 }
             }

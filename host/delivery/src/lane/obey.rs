@@ -189,7 +189,7 @@ impl LaneStep {
     /// A cut that is stuck, with what is known to be there of it.
     fn as_known(&self, open: &OpenCut) -> OpenCut {
         OpenCut {
-            put: self.known_to_be_there(),
+            put: self.known_to_be_there().and_in_part(self.puts.in_part),
             ..open.clone()
         }
     }

@@ -3,6 +3,7 @@
 use super::{After, LaneStep};
 use crate::answers::Fault;
 use crate::answers::records::RecordFault;
+use crate::error_log::Wrong;
 
 impl LaneStep {
     /// A delivery failed and is tried again. Of tries that fail one after the other fewer and fewer
@@ -13,7 +14,7 @@ impl LaneStep {
             let stream = self.signals.stream.borrow().arn.to_string();
             let shard = self.work.key.shard;
             tracing::warn!(stream, shard, attempt, why, "a delivery failed");
-            self.note(code, why);
+            self.note(Wrong::Trouble, code, why);
         }
     }
 
@@ -24,34 +25,38 @@ impl LaneStep {
         if failed > 0 {
             let all = now.records_in - before.records_in;
             let what = format!("{failed} of {all} records failed and are in the error output");
-            self.note(None, &what);
+            self.note(Wrong::Failed, None, &what);
         }
         let lost = now.lost - before.lost;
         if lost > 0 {
             let stream = self.signals.stream.borrow().arn.to_string();
             let (shard, why) = (self.work.key.shard, after.loss);
             tracing::warn!(stream, shard, lost, why, "records are lost");
-            self.note(None, &format!("{lost} records are lost: {why}"));
+            self.note(
+                Wrong::Lost,
+                None,
+                &format!("{lost} records are lost: {why}"),
+            );
         }
     }
 
     /// The destination refuses all records of a piece for good.
     pub(super) fn tell_refusal(&self, fault: &Fault) {
-        self.note(Some(fault.code), &fault.message);
+        self.note(Wrong::Refusal, Some(fault.code), &fault.message);
     }
 
     /// The destination refuses some records of a piece for good.
     pub(super) fn tell_refusal_of(&self, faults: &[RecordFault]) {
         if let Some(first) = faults.first() {
             let what = format!("{} records are refused: {}", faults.len(), first.message);
-            self.note(Some(&first.code), &what);
+            self.note(Wrong::Refusal, Some(&first.code), &what);
         }
     }
 
     /// Notes what went wrong, with AWS's word for it, if it has one.
-    pub(super) fn note(&self, code: Option<&str>, message: &str) {
+    pub(super) fn note(&self, wrong: Wrong, code: Option<&str>, message: &str) {
         let lane = self.work.key.lane_name();
         let (stream, errors) = (self.signals.stream.borrow(), &self.signals.errors);
-        errors.note(&stream, Some(lane), (code, message));
+        errors.note(&stream, Some(lane), (wrong, code, message));
     }
 }

@@ -49,8 +49,18 @@ struct Told {
     documents: usize,
     faults: Vec<RecordFault>,
     again: Option<Fault>,
+    /// One of them is there.
+    is_any_there: bool,
     /// What becomes of all records, whatever is told of other documents.
-    whole: Option<Verdict>,
+    whole: Option<Whole>,
+}
+
+/// What one document says of all.
+enum Whole {
+    /// Nobody may write, or there is no place to write to.
+    Misconfigured(String),
+    /// The answer is none.
+    Untold(Fault),
 }
 
 /// The whole of an answer.
@@ -140,8 +150,15 @@ impl Told {
     }
 
     fn judged(self) -> Judged {
-        if let Some(verdict) = self.whole {
-            return Judged::Whole(verdict);
+        match self.whole {
+            Some(Whole::Misconfigured(what)) if self.is_any_there => {
+                return Judged::Whole(Verdict::MisconfiguredInPart(what));
+            }
+            Some(Whole::Misconfigured(what)) => {
+                return Judged::Whole(Verdict::Misconfigured(what));
+            }
+            Some(Whole::Untold(fault)) => return Judged::Whole(Verdict::Again(fault)),
+            None => {}
         }
         if self.faults.is_empty() {
             return Judged::Whole(Verdict::Taken);
@@ -155,23 +172,25 @@ impl Told {
     /// Takes in what is told of the next document, which is of this record.
     fn add(&mut self, item: Option<&Item>, record: u16, sent: Sent<'_>) {
         self.documents += 1;
-        if self.whole.is_some() {
-            return;
-        }
         let Some(item) = item else {
             let message = "The response tells nothing of a document".to_owned();
             let code = code_of(sent.product, Wrong::Answer);
-            self.whole = Some(Verdict::Again(Fault { code, message }));
+            let untold = Whole::Untold(Fault { code, message });
+            self.whole.get_or_insert(untold);
             return;
         };
+        // A document of this id is there: it is this one, taken before.
+        let is_there = matches!(item.status, 200..=299 | 409);
+        self.is_any_there |= is_there;
+        if is_there || self.whole.is_some() {
+            return;
+        }
         let message = item.message();
         match item.status {
-            // A document of this id is there: it is this one, taken before.
-            200..=299 | 409 => return,
             // It is tried for as long as it takes, which would make documents without ids again and
             // again.
             401 | 403 | 404 if sent.has_ids => {
-                self.whole = Some(Verdict::Misconfigured(message));
+                self.whole = Some(Whole::Misconfigured(message));
                 return;
             }
             401 | 403 | 404 | 429 | 500..=599 => {
@@ -377,7 +396,17 @@ mod tests {
         assert!(matches!(never, Judged::InPart { again: None, .. }));
         // It holds for all: the index, or who may write there.
         for status in [401, 403, 404] {
-            let judged = of(200, &body(&[(201, ""), (status, "no")]), &[0, 1]);
+            for there in [201, 409] {
+                for items in [[(there, ""), (status, "no")], [(status, "no"), (there, "")]] {
+                    let Judged::Whole(verdict) = of(200, &body(&items), &[0, 1]) else {
+                        panic!("it is told of each");
+                    };
+                    let what = "t: no".to_owned();
+                    assert_eq!(verdict, Verdict::MisconfiguredInPart(what));
+                }
+            }
+            // Nothing of it is there, so that the next configuration may say where it goes.
+            let judged = of(200, &body(&[(400, "bad"), (status, "no")]), &[0, 1]);
             assert!(matches!(judged, Judged::Whole(Verdict::Misconfigured(_))));
         }
     }

@@ -18,8 +18,11 @@ pub enum Verdict {
     Again(Fault),
     /// They never are.
     Never(Fault),
-    /// Nothing is taken until somebody changes the configuration, here or there.
+    /// Nothing of it was taken, nor is anything until somebody changes the configuration, here or
+    /// there.
     Misconfigured(String),
+    /// The same, but for some of it that is there.
+    MisconfiguredInPart(String),
 }
 
 impl Verdict {
@@ -34,7 +37,8 @@ impl Verdict {
                 retry_time,
             },
             Self::Never(fault) => Answer::Refused(fault),
-            Self::Misconfigured(what) => misconfigured(id, &what, false),
+            Self::Misconfigured(what) => misconfigured(id, &what, true),
+            Self::MisconfiguredInPart(what) => misconfigured(id, &what, false),
         }
     }
 }

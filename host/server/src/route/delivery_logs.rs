@@ -43,6 +43,7 @@ impl LinePage {
             destination,
             code,
             message,
+            ..
         } = entry.what;
         Self {
             number: entry.number,
