@@ -55,7 +55,10 @@ impl Worker {
         };
         let mut is_enough = false;
         while let Some(range) = left.front() {
-            let data = record.data.get(range.clone()).unwrap_or_default();
+            let data = record.data.get(range.clone()).ok_or_else(|| {
+                let (bytes, end) = (record.data.len(), range.end);
+                Stopped::ForNow(format!("a record in one of {bytes} bytes ends at {end}"))
+            })?;
             let offered = if is_enough {
                 Offered::Left
             } else {

@@ -114,7 +114,9 @@ impl<'a> Load<'a> {
     /// Loads some of the records as a whole, but for those that have no rows.
     async fn try_range(&mut self, range: Range<usize>) -> Result<(), Trouble> {
         let mut rows = Rows::default();
-        for record in self.body.records().get(range).unwrap_or_default() {
+        let records = self.body.records().get(range.clone());
+        let none = || Trouble::NotMeant(format!("a request has no records {range:?}"));
+        for record in records.ok_or_else(none)? {
             let before = rows.text.len();
             for part in self.body.parts(record)? {
                 if let Err(why) = rows.add(self.filling, &part) {
