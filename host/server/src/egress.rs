@@ -8,6 +8,7 @@
 
 mod databases;
 mod endpoints;
+mod heard;
 mod places;
 mod resolve;
 
@@ -37,6 +38,7 @@ use tokio_rustls::client::TlsStream;
 use wasm::{Answer, AnswerRoom, Call, CallError, HttpUrl, Outbound};
 
 pub(crate) use endpoints::EndpointCalls;
+use heard::Heard;
 use places::{Held, Place, Places};
 pub(crate) use resolve::Resolve;
 use resolve::SystemResolver;
@@ -198,11 +200,12 @@ async fn connect(addresses: &[IpAddr], port: u16) -> Result<TcpStream, CallError
     Err(CallError::Failed(format!("connect: {last}")))
 }
 
-/// Sends a request over a connection of its own. That ends when what is given back beside the
-/// answer is dropped.
+/// Sends a request over a connection of its own, to which the answer has a body of up to so many
+/// bytes. That ends when what is given back beside the answer is dropped.
 async fn send<B>(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     request: Request<B>,
+    body_bytes_max: usize,
 ) -> hyper::Result<(Response<Incoming>, JoinSet<hyper::Result<()>>)>
 where
     B: Body + Send + 'static,
@@ -213,6 +216,7 @@ where
     builder
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEADERS_MAX);
+    let stream = Heard::new(stream, body_bytes_max);
     let (mut sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
     let mut tasks = JoinSet::new();
     tasks.spawn(connection);
@@ -226,7 +230,7 @@ async fn ask(
     call: &Call<'_>,
     place: &Place,
 ) -> Result<Answer, CallError> {
-    let sent = send(stream, request(call)?).await;
+    let sent = send(stream, request(call)?, call.answer_bytes_max).await;
     let (answered, _connection) = sent.map_err(|error| CallError::Failed(error.to_string()))?;
     let (head, body) = answered.into_parts();
     let head_bytes = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len();

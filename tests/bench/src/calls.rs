@@ -32,7 +32,30 @@ pub fn call_of(
     operation: &str,
     input: &Value,
 ) -> Result<Value, Failure> {
+    call_as(As::Bench, (service, address), operation, input)
+}
+
+/// Whose key a call is signed with.
+#[derive(Clone, Copy, Debug)]
+pub enum As {
+    /// That of nearly all calls.
+    Bench,
+    /// That of another account.
+    Other,
+}
+
+/// One call of any service, by an account.
+pub fn call_as(
+    who: As,
+    (service, address): (Service, SocketAddr),
+    operation: &str,
+    input: &Value,
+) -> Result<Value, Failure> {
     let signer = Signer::new(address, service)?;
+    let signer = match who {
+        As::Bench => signer,
+        As::Other => signer.of_other_account(),
+    };
     let request = signer.request(operation, &serde_json::to_vec(input)?)?;
     exchange(address, operation, &request)
 }

@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 use crate::Failure;
 use crate::bench::Bench;
 use crate::calls;
-use crate::requests::{ACCESS_KEY_ID, ACCOUNT, SECRET_ACCESS_KEY};
+use crate::requests::{
+    ACCESS_KEY_ID, ACCOUNT, OTHER_ACCESS_KEY_ID, OTHER_ACCOUNT, SECRET_ACCESS_KEY,
+};
 use crate::usage::{self, Resident};
 
 /// How long a server may take until it is ready.
@@ -85,6 +87,8 @@ impl Server {
             format!(
                 "[[credentials]]\naccess_key_id = \"{ACCESS_KEY_ID}\"\n\
                  secret_access_key = \"{SECRET_ACCESS_KEY}\"\naccount = \"{ACCOUNT}\"\n\
+                 [[credentials]]\naccess_key_id = \"{OTHER_ACCESS_KEY_ID}\"\n\
+                 secret_access_key = \"{SECRET_ACCESS_KEY}\"\naccount = \"{OTHER_ACCOUNT}\"\n\
                  [metrics]\ntoken = \"{METRICS_TOKEN}\"\n"
             ),
         )?;

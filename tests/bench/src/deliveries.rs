@@ -35,6 +35,7 @@ pub fn uncompressed(bench: &Bench) -> Result<Vec<Line>, Failure> {
             compression: "UNCOMPRESSED",
             plugin: None,
             converts: false,
+            partitions: false,
         };
         let delivered = backlog(bench, &frames, &destination, None)?;
         let row = format!("delivery_uncompressed/{size_mib}");
@@ -52,6 +53,7 @@ pub fn parquet(bench: &Bench) -> Result<Vec<Line>, Failure> {
         compression: "UNCOMPRESSED",
         plugin: None,
         converts: true,
+        partitions: false,
     };
     let delivered = backlog(bench, &frames, &destination, None)?;
     let row = format!("delivery_parquet/{ROWS_SIZE_MIB}");
@@ -69,6 +71,7 @@ pub fn gzip(bench: &Bench) -> Result<Vec<Line>, Failure> {
             compression: "GZIP",
             plugin: None,
             converts: false,
+            partitions: false,
         };
         let delivered = backlog(bench, &frames, &destination, None)?;
         let row = format!("delivery_gzip/{size_mib}");
@@ -92,6 +95,7 @@ pub fn transform_gzip(bench: &Bench) -> Result<Vec<Line>, Failure> {
             compression: "GZIP",
             plugin: Some(PLUGIN),
             converts: false,
+            partitions: false,
         };
         let plugins = folder.plugins();
         let delivered = backlog(bench, &frames, &destination, Some(&plugins))?;

@@ -17,6 +17,7 @@ pub const STREAM: &str = "bench";
 const BUCKET: &str = "bench";
 /// Delivered objects lie in one folder, whenever they are made.
 const PREFIX: &str = "!{timestamp:'records'}/";
+const PARTITIONED: &str = "records/!{partitionKeyFromQuery:key}/";
 const FOLDER: &str = "records";
 const ERROR_PREFIX: &str = "failed/!{firehose:error-output-type}/";
 
@@ -31,6 +32,8 @@ pub struct Destination<'a> {
     pub plugin: Option<&'a str>,
     /// Whether records become rows of the table of [`write_table`].
     pub converts: bool,
+    /// Whether records go to partitions by their key.
+    pub partitions: bool,
 }
 
 const DATABASE: &str = "bench";
@@ -75,7 +78,16 @@ impl Destination<'_> {
             json!({"Type": "Lambda", "Parameters": [parameter]})
         };
         let role = format!("arn:aws:iam::{ACCOUNT}:role/bench");
-        let processors: Vec<Value> = self.plugin.map(lambda).into_iter().collect();
+        let query = |name, value| json!({"ParameterName": name, "ParameterValue": value});
+        let extraction = json!({
+            "Type": "MetadataExtraction",
+            "Parameters": [
+                query("MetadataExtractionQuery", "{key: .key}"),
+                query("JsonParsingEngine", "JQ-1.6"),
+            ],
+        });
+        let mut processors: Vec<Value> = self.plugin.map(lambda).into_iter().collect();
+        processors.extend(self.partitions.then_some(extraction));
         let conversion = json!({
             "Enabled": self.converts,
             "SchemaConfiguration": {
@@ -94,13 +106,14 @@ impl Destination<'_> {
             "ExtendedS3DestinationConfiguration": {
                 "RoleARN": role,
                 "BucketARN": format!("arn:aws:s3:::{BUCKET}"),
-                "Prefix": PREFIX,
+                "Prefix": if self.partitions { PARTITIONED } else { PREFIX },
+                "DynamicPartitioningConfiguration": {"Enabled": self.partitions},
                 "ErrorOutputPrefix": ERROR_PREFIX,
                 "BufferingHints": {"SizeInMBs": self.size_mib, "IntervalInSeconds": 0},
                 "CompressionFormat": self.compression,
                 "DataFormatConversionConfiguration": conversion,
                 "ProcessingConfiguration": {
-                    "Enabled": self.plugin.is_some(),
+                    "Enabled": !processors.is_empty(),
                     "Processors": processors,
                 },
             },

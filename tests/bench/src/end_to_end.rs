@@ -44,6 +44,7 @@ fn start(bench: &Bench) -> Result<Delivering, Failure> {
         compression: "GZIP",
         plugin: Some(PLUGIN),
         converts: false,
+        partitions: false,
     };
     Delivering::start(
         bench,

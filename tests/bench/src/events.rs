@@ -15,6 +15,8 @@ const NUMBER_DIGITS: usize = 10;
 /// Bytes of records before the same ones come again: far more than gzip looks back.
 const DIFFERENT_BYTES: usize = 16 * 1024 * 1024;
 const FRAME_RECORDS: usize = 500;
+/// Events with keys that are alike but for these: what is in them is no matter there.
+const EVENTS_ALIKE: u64 = 100;
 /// Digits of an event's signature.
 const HEX_DIGITS: usize = 128;
 /// The words that an event is filled up with.
@@ -146,9 +148,28 @@ impl Frames {
         Self::of(|number| visit(number, &mut random))
     }
 
-    fn of(mut record: impl FnMut(u64) -> String) -> Result<Self, Failure> {
+    /// Frames of events with one of so many keys each, the same ones not before so many bytes.
+    pub fn of_keys(keys: u64, bytes: usize) -> Result<Self, Failure> {
+        let mut random = Random::new(13);
+        let mut text = event(&mut random);
+        Self::of_different(bytes, |number| {
+            if number % EVENTS_ALIKE == 0 {
+                text = event(&mut random);
+            }
+            format!("{{\"key\":{},{}", number % keys, &text[1..])
+        })
+    }
+
+    fn of(record: impl FnMut(u64) -> String) -> Result<Self, Failure> {
+        Self::of_different(DIFFERENT_BYTES, record)
+    }
+
+    fn of_different(
+        different_bytes: usize,
+        mut record: impl FnMut(u64) -> String,
+    ) -> Result<Self, Failure> {
         let (mut different, mut data_bytes, mut number) = (Vec::new(), 0, 0);
-        while data_bytes < DIFFERENT_BYTES {
+        while data_bytes < different_bytes {
             let mut body = BodyBuilder::default();
             for _ in 0..FRAME_RECORDS {
                 let text = record(number);

@@ -177,6 +177,7 @@ fn beside(bench: &Bench, attacks: &[(&str, &str)]) -> Result<Line, Failure> {
         compression: "GZIP",
         plugin: Some(VICTIM),
         converts: false,
+        partitions: false,
     };
     let delivering = Delivering::start(bench, folder, &destination)?;
     let address = delivering.server.address;
@@ -260,6 +261,7 @@ fn victim(bench: &Bench, loops: usize) -> Result<Line, Failure> {
         compression: "GZIP",
         plugin: Some(VICTIM),
         converts: false,
+        partitions: false,
     };
     let delivering = Delivering::start(bench, folder, &destination)?;
     let address = delivering.server.address;

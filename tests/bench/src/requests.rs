@@ -13,10 +13,14 @@ use crate::random::Random;
 
 /// The key that the servers under measurement know.
 pub const ACCESS_KEY_ID: &str = "AKIDBENCH";
-/// Its secret.
+/// That of another account, with the same secret.
+pub const OTHER_ACCESS_KEY_ID: &str = "AKIDOTHER";
+/// The secret of both.
 pub const SECRET_ACCESS_KEY: &str = "bench-secret";
 /// Its account.
 pub const ACCOUNT: &str = "000000000000";
+/// The other account.
+pub const OTHER_ACCOUNT: &str = "000000000001";
 /// The region that requests are signed for.
 pub const REGION: &str = "us-east-1";
 
@@ -48,6 +52,7 @@ impl Service {
 #[derive(Clone, Debug)]
 pub struct Signer {
     service: Service,
+    access_key_id: &'static str,
     host: String,
     date_time: String,
     scope: String,
@@ -68,11 +73,20 @@ impl Signer {
         }
         Ok(Self {
             service,
+            access_key_id: ACCESS_KEY_ID,
             host: address.to_string(),
             date_time: format!("{date}T{hour:02}{minute:02}{:02}Z", second % 60),
             scope: format!("{date}/{REGION}/{}/aws4_request", service.name),
             key,
         })
+    }
+
+    /// The same for the other account.
+    pub fn of_other_account(self) -> Self {
+        Self {
+            access_key_id: OTHER_ACCESS_KEY_ID,
+            ..self
+        }
     }
 
     /// A whole request for one operation, with a body in JSON.
@@ -139,8 +153,9 @@ impl Signer {
         );
         let signature = hex(&hmac(&self.key, to_sign.as_bytes())?);
         head += &format!(
-            "authorization: AWS4-HMAC-SHA256 Credential={ACCESS_KEY_ID}/{}, \
+            "authorization: AWS4-HMAC-SHA256 Credential={}/{}, \
              SignedHeaders={names}, Signature={signature}\r\ncontent-length: {}\r\n\r\n",
+            self.access_key_id,
             self.scope,
             body.len()
         );

@@ -4,8 +4,9 @@ use crate::bench::Bench;
 use crate::report::Line;
 use crate::{
     Failure, application_swap, applications, bare, bare_append, ceiling, deliveries, end_to_end,
-    engine, engine_reads, fanout, hostile, http, idle, languages, machine, many_plugins, reader,
-    reshard, restart, rollback, shards, split_pause, swap, tail, transforms, unavoidable, versions,
+    engine, engine_reads, fanout, hostile, http, idle, idle_deliveries, languages, machine,
+    many_plugins, partitions, reader, reshard, restart, rollback, shards, split_pause, swap, tail,
+    transforms, unavoidable, versions,
 };
 
 /// Something to measure.
@@ -247,6 +248,22 @@ pub const ROWS: &[Row] = &[
         "a backlog as rows of Parquet files",
         deliveries::parquet,
     ),
+    Row {
+        once: true,
+        ..row(
+            "idle_deliveries",
+            "10,000 delivery streams with next to nothing to deliver",
+            idle_deliveries::run,
+        )
+    },
+    Row {
+        once: true,
+        ..row(
+            "delivery_partitions",
+            "a backlog into 1, 1,000 and 100,000 partitions",
+            partitions::run,
+        )
+    },
     row(
         "delivery_gzip",
         "a backlog into compressed objects",

@@ -34,6 +34,7 @@ pub fn run(bench: &Bench) -> Result<Vec<Line>, Failure> {
         compression: "GZIP",
         plugin: Some(PLUGIN),
         converts: false,
+        partitions: false,
     };
     let delivering = Delivering::start(bench, folder, &destination)?;
     let address = delivering.server.address;

@@ -59,7 +59,24 @@ pub fn bytes_read_by(process: u32) -> Result<u64, Failure> {
     Ok(read.ok_or("no rchar in io")?.parse()?)
 }
 
-/// Memory of another process.
+/// The most memory that this process takes from a moment on.
+#[derive(Debug)]
+pub struct Peak(());
+
+impl Peak {
+    /// From now on (proc(5), `clear_refs`).
+    pub fn begin() -> Result<Self, Failure> {
+        std::fs::write("/proc/self/clear_refs", "5")?;
+        Ok(Self(()))
+    }
+
+    /// How much it was, in megabytes.
+    pub fn end(self) -> Result<f64, Failure> {
+        Ok(resident_of(std::process::id())?.peak_mb)
+    }
+}
+
+/// Memory of a process.
 pub fn resident_of(process: u32) -> Result<Resident, Failure> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
     let megabytes = |name: &str| -> Result<f64, Failure> {

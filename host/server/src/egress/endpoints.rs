@@ -199,7 +199,7 @@ async fn ask(
     request: Request<Pieces>,
     bytes_max: usize,
 ) -> Result<Reply, NoReply> {
-    let sent = send(stream, request).await;
+    let sent = send(stream, request, bytes_max).await;
     let (answered, _connection) = sent.map_err(|error| NoReply::Broken(error.to_string()))?;
     read(answered, bytes_max).await
 }

@@ -334,3 +334,29 @@ async fn over_tls_the_certificate_must_be_of_the_name_that_is_called_and_trusted
     let told = why(call("good.test").of(&with(RootCertStore::empty())).await);
     assert!(told.starts_with("failed: TLS: "), "{told}");
 }
+
+/// It took a processor for as long as a call may take.
+#[tokio::test]
+async fn a_server_that_says_for_ever_that_its_answer_follows_is_hung_up_on() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let told = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut bytes = 0;
+        loop {
+            let follows = b"HTTP/1.1 102 Processing\r\n\r\n".repeat(1_000);
+            if stream.write_all(&follows).await.is_err() {
+                return bytes;
+            }
+            bytes += follows.len();
+        }
+    });
+    let egress = egress(&resolver(&[&["127.0.0.1"]]));
+    let call = Made::to(&format!("http://127.0.0.1:{port}/"), &["127.0.0.1/32"]);
+    let CallError::Failed(why) = call.of(&egress).await.unwrap_err() else {
+        panic!("it is called and does not answer");
+    };
+    assert!(!why.contains("no whole answer"), "{why}");
+    drop(egress);
+    told.await.unwrap();
+}
