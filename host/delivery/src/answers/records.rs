@@ -183,7 +183,7 @@ mod tests {
             code: code.to_owned(),
             message: "no".to_owned(),
         };
-        let faults: Vec<_> = (0..20)
+        let faults: Vec<_> = (0..20_u16)
             .map(|record| match record {
                 0..5 => "400",
                 5..10 => "404",
