@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use http::Method;
 use millrace_tests::postgres::{Database as Connected, LOADER, Postgres};
 use millrace_tests::{BUCKET, Client, ROLE, Service, Setting, over};
 use serde_json::{Value, json};
@@ -116,6 +117,38 @@ impl Database {
     }
 }
 
+/// What a page says of its records: in, delivered, failed, lost and waiting.
+pub fn counts(page: &Value) -> [u64; 5] {
+    ["recordsIn", "delivered", "failed", "lost", "waitingRecords"]
+        .map(|name| page[name].as_u64().unwrap())
+}
+
+/// Tells the lane to try again whenever it has failed, until a flush has delivered everything.
+pub async fn flush_at_once(client: &Client, name: &str) {
+    let retry = format!("delivery-streams/{name}/retry");
+    let mut flushing = std::pin::pin!(client.flush(name));
+    let mut seen = 0;
+    loop {
+        let failed = client.delivery_until(name, |page| page["retries"].as_u64() > Some(seen));
+        let page = tokio::select! {
+            biased;
+            () = &mut flushing => return,
+            page = failed => page,
+        };
+        seen = page["retries"].as_u64().unwrap();
+        client.page(Method::POST, &retry).await;
+    }
+}
+
+/// An update of a delivery stream to a database.
+pub fn update_of(name: &str, version: &str, changes: Value) -> Value {
+    json!({
+        "DeliveryStreamName": name, "CurrentDeliveryStreamVersionId": version,
+        "DestinationId": "destinationId-000000000001",
+        "RedshiftDestinationUpdate": changes,
+    })
+}
+
 /// Where a relay breaks off, once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cut {
@@ -123,7 +156,9 @@ pub enum Cut {
     Before(usize),
     /// Once the server has done what the message of this number asks for, and before the answer.
     After(usize),
-    /// The same of the first message with this text.
+    /// Before it passes on the first message with this text.
+    BeforeText(&'static str),
+    /// Once the server has done what that message asks for, and before the answer.
     AfterText(&'static str),
 }
 
@@ -137,14 +172,20 @@ struct Seen {
     kinds: Vec<u8>,
 }
 
-/// Passes on what a client and the shared PostgreSQL say to each other, without TLS.
+/// Passes on what a client and a server say to each other, without TLS.
 pub struct Relay {
     pub port: u16,
     seen: Arc<Mutex<Seen>>,
 }
 
 impl Relay {
+    /// One before the shared PostgreSQL.
     pub async fn cutting(cut: Option<Cut>) -> Self {
+        Self::before(Postgres::shared().port, cut).await
+    }
+
+    /// One before the server at a port.
+    pub async fn before(server: u16, cut: Option<Cut>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let seen = Arc::new(Mutex::new(Seen {
@@ -157,7 +198,7 @@ impl Relay {
         };
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(pass_on(client, Arc::clone(&seen)));
+                tokio::spawn(pass_on((client, server), Arc::clone(&seen)));
             }
         });
         relay
@@ -200,6 +241,7 @@ impl Seen {
         let fate = match &self.cut {
             Some(Cut::Before(at)) if *at == number => Fate::Lost,
             Some(Cut::After(at)) if *at == number => Fate::PassedUnanswered,
+            Some(Cut::BeforeText(text)) if has(text) => Fate::Lost,
             Some(Cut::AfterText(text)) if has(text) => Fate::PassedUnanswered,
             _ => return Fate::Passed,
         };
@@ -209,8 +251,8 @@ impl Seen {
 }
 
 /// One connection, until one side or the cut ends it.
-async fn pass_on(client: TcpStream, seen: Arc<Mutex<Seen>>) {
-    let server = TcpStream::connect((Ipv4Addr::LOCALHOST, Postgres::shared().port)).await;
+async fn pass_on((client, server): (TcpStream, u16), seen: Arc<Mutex<Seen>>) {
+    let server = TcpStream::connect((Ipv4Addr::LOCALHOST, server)).await;
     let (mut from_server, mut to_server) = server.unwrap().into_split();
     let (mut from_client, to_client) = client.into_split();
     let is_muted = Arc::new(AtomicBool::new(false));

@@ -2,8 +2,8 @@
 //! what becomes of the records: `deliver` and `deliver_stream` without a transform, `transform`,
 //! `swap`, `life` and `restart` with one, `processors` what they become before it, `prefixes` where
 //! they lie, `partitioning` by keys of their own, `conversion` as rows, `http_endpoint` at an
-//! endpoint, `splunk` at a double of an event collector, `search` at one of a cluster, and
-//! `redshift` in a real PostgreSQL.
+//! endpoint, `splunk` at a double of an event collector, `search` at one of a cluster, `redshift`
+//! in a real PostgreSQL, and `warehouse` in a double of Redshift that has its rows kept by one.
 #![expect(
     clippy::unwrap_used,
     reason = "an answer without its members fails the test"
@@ -50,6 +50,7 @@ mod tag_delivery_stream;
 mod transform;
 mod untag_delivery_stream;
 mod update_destination;
+mod warehouse;
 
 use millrace_tests::{ACCOUNT, REGION};
 use serde_json::{Value, json};

@@ -7,7 +7,7 @@ use millrace_tests::{BUCKET, Client, ROLE, Service, base64};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::database::{Cut, Database, NAME, Relay};
+use crate::database::{Cut, Database, NAME, Relay, counts, flush_at_once, update_of};
 use crate::processing;
 
 const CREATE: &str = "Firehose.CreateDeliveryStream";
@@ -40,11 +40,6 @@ fn lines(service: &Service) -> Vec<Value> {
     lines.collect()
 }
 
-fn counts(page: &Value) -> [u64; 5] {
-    ["recordsIn", "delivered", "failed", "lost", "waitingRecords"]
-        .map(|name| page[name].as_u64().unwrap())
-}
-
 fn retry(seconds: u32) -> Value {
     json!({"RetryOptions": {"DurationInSeconds": seconds}})
 }
@@ -58,23 +53,6 @@ async fn with(name: &str, more: Value) -> (Database, Service, Client) {
     let (service, client) = database.server().await;
     database.create(&client, NAME, more).await;
     (database, service, client)
-}
-
-/// Tells the lane to try again whenever it has failed, until a flush has delivered everything.
-async fn flush_at_once(client: &Client, name: &str) {
-    let retry = format!("delivery-streams/{name}/retry");
-    let mut flushing = std::pin::pin!(client.flush(name));
-    let mut seen = 0;
-    loop {
-        let failed = client.delivery_until(name, |page| page["retries"].as_u64() > Some(seen));
-        let page = tokio::select! {
-            biased;
-            () = &mut flushing => return,
-            page = failed => page,
-        };
-        seen = page["retries"].as_u64().unwrap();
-        client.page(Method::POST, &retry).await;
-    }
 }
 
 #[tokio::test]
@@ -414,14 +392,6 @@ async fn what_the_configuration_is_wrong_about_pauses_and_drops_nothing() {
     service.stop().await;
 }
 
-fn update_of(name: &str, version: &str, changes: Value) -> Value {
-    json!({
-        "DeliveryStreamName": name, "CurrentDeliveryStreamVersionId": version,
-        "DestinationId": "destinationId-000000000001",
-        "RedshiftDestinationUpdate": changes,
-    })
-}
-
 #[tokio::test]
 async fn what_cannot_be_reached_is_in_the_error_output_after_its_time() {
     let database = Database::new("unreachable").await;
@@ -652,10 +622,6 @@ async fn what_is_not_served_or_cannot_be_meant_is_refused_by_name() {
     };
     let url = |url: &str| json!({"ClusterJDBCURL": url});
     for (more, told) in [
-        (
-            url("jdbc:redshift://c.x.eu-west-1.redshift.amazonaws.com:5439/dev"),
-            "jdbc:redshift:// is not supported",
-        ),
         (url("jdbc:postgresql://10.0.0.1:5432/dev"), "[egress] allow"),
         (
             url("jdbc:postgresql://db.example:5432/dev?sslmode=disable"),

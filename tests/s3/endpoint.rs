@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
@@ -161,6 +162,11 @@ impl Endpoint {
         }
         objects.sort_by(|a, b| a.key.cmp(&b.key));
         objects
+    }
+
+    /// The folder whose folders are the buckets.
+    pub fn folder(&self) -> PathBuf {
+        self.root.path().to_owned()
     }
 
     /// How the endpoint is reached.

@@ -15,3 +15,4 @@ mod endpoint;
 mod hanging;
 mod stuck;
 mod trouble;
+mod warehouse;

@@ -13,6 +13,7 @@ mod delivery_streams;
 mod events;
 pub mod keys;
 pub mod postgres;
+pub mod redshift;
 mod service;
 
 pub use client::{Client, Refusal};

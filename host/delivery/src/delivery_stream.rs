@@ -268,9 +268,16 @@ impl Destination {
     /// What records are filed under that fail for good where they are to go: those that the
     /// destination refuses, or that no row can be made of.
     pub fn refused_under(&self) -> Option<&'static str> {
-        let by_kind = self.kind.refused_under();
-        let converted = self.conversion.as_ref().map(|_| conversion::FAILED_UNDER);
-        by_kind.or(converted)
+        self.kind.refused_under().or(self.unconverted_under())
+    }
+
+    /// The same where those are lines of records, which can be read and replayed.
+    pub fn refused_lines_under(&self) -> Option<&'static str> {
+        self.kind.refused_lines_under().or(self.unconverted_under())
+    }
+
+    fn unconverted_under(&self) -> Option<&'static str> {
+        self.conversion.as_ref().map(|_| conversion::FAILED_UNDER)
     }
 }
 

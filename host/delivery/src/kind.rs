@@ -21,7 +21,7 @@ pub enum Kind {
     /// Into an index of an OpenSearch or Elasticsearch cluster. What it refuses goes into the
     /// bucket.
     Search(Box<Search>),
-    /// Into a table of a database. What it refuses goes into the bucket.
+    /// Into a table of a database. What it refuses goes into the bucket, or stays there.
     Redshift(Box<Redshift>),
 }
 
@@ -54,8 +54,8 @@ impl Kind {
     }
 
     /// What records are filed under that the destination refused (developer guide, "Custom prefixes
-    /// for Amazon S3 objects", error-output-type; the one of databases is ours, since AWS leaves
-    /// manifests of whole batches instead). A bucket refuses none for good.
+    /// for Amazon S3 objects", error-output-type). Redshift leaves manifests of whole batches; the
+    /// word for databases that rows are sent to is ours. A bucket refuses none for good.
     pub fn refused_under(&self) -> Option<&'static str> {
         match self {
             Self::Bucket => None,
@@ -65,8 +65,15 @@ impl Kind {
                 Product::Elasticsearch => "elasticsearch-failed",
                 Product::OpenSearch => "AmazonOpenSearchService-failed",
             }),
+            Self::Redshift(redshift) if redshift.fetches() => Some("errors/manifests"),
             Self::Redshift(_) => Some("redshift-failed"),
         }
+    }
+
+    /// The same where those are lines of records, which can be read and replayed.
+    pub fn refused_lines_under(&self) -> Option<&'static str> {
+        let is_staged = matches!(self, Self::Redshift(redshift) if redshift.fetches());
+        self.refused_under().filter(|_| !is_staged)
     }
 
     /// Its name in a sentence.

@@ -195,6 +195,18 @@ impl Prefix {
         }
     }
 
+    /// The same with a folder before its first expression: before the hour, where it has no other.
+    pub fn with_folder(&self, folder: &str) -> Self {
+        let mut parts = self.parts.clone();
+        let is_expression = |part: &Part| !matches!(part, Part::Text(_));
+        let at = parts.iter().position(is_expression).unwrap_or(parts.len());
+        parts.insert(at, Part::Text(folder.to_owned()));
+        Self {
+            parts,
+            keys: self.keys.clone(),
+        }
+    }
+
     fn has_expressions(&self) -> bool {
         self.parts.iter().any(|part| !matches!(part, Part::Text(_)))
     }

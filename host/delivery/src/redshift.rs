@@ -1,13 +1,17 @@
 //! A database as a destination, as `RedshiftDestinationConfiguration` says it: PostgreSQL, by a URL
-//! that begins with `jdbc:postgresql://`. It is kept as the client gave it; what its texts mean is
-//! in the files below.
+//! that begins with `jdbc:postgresql://`, or Amazon Redshift, by one with `jdbc:redshift://`. It is
+//! kept as the client gave it; what its texts mean is in the files below.
 
 pub mod copy_options;
 pub mod identifiers;
 pub mod jdbc_url;
+pub mod load_options;
+pub mod manifest;
+mod tokens;
 
 use bincode::{Decode, Encode};
 
+use self::jdbc_url::Dialect;
 use crate::fallback::Fallback;
 use crate::secret::Secret;
 
@@ -41,6 +45,11 @@ pub struct CopyTerms {
 }
 
 impl Redshift {
+    /// Whether it fetches what is staged for it, as Redshift does; else rows are sent to it.
+    pub fn fetches(&self) -> bool {
+        Dialect::of(&self.url) == Some(Dialect::Redshift)
+    }
+
     /// A database before anything is said of it. It has no URL and no table.
     pub fn blank() -> Self {
         Self {

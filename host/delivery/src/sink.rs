@@ -36,6 +36,7 @@ pub mod requests;
 mod route;
 mod rows;
 mod verdict;
+mod warehouse;
 
 use std::time::Duration;
 
@@ -44,12 +45,14 @@ use crate::answers::records::RecordFault;
 use crate::delivery_stream::DeliveryStream;
 use crate::object_name::Place;
 use crate::piece::{Piece, PieceKind};
-pub use bucket::Bucket;
+pub use bucket::{Bucket, manifests_of};
 pub use form::{Form, Forms};
 pub use remote::{Remote, Sending};
 
 /// How long an answer is waited for before that is shown.
 const SHOWN_AFTER: Duration = Duration::from_secs(5);
+/// The same where an object is loaded as a whole, after the loads that came before it.
+const LOAD_SHOWN_AFTER: Duration = Duration::from_secs(60);
 
 /// What a place says to a piece that was handed over.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,7 +111,10 @@ impl Sink {
     /// Hands over a piece that has this place.
     pub async fn hand(&self, piece: Piece, place: Place) -> Answer {
         match (&self.remote, piece.kind) {
-            (Some(remote), PieceKind::Delivered) => remote.hand(piece, place).await,
+            (Some(remote), PieceKind::Delivered) => remote.hand(&self.bucket, piece, place).await,
+            (Some(remote), PieceKind::Refused) if remote.fetches() => {
+                remote.hand(&self.bucket, piece, place).await
+            }
             (None, PieceKind::Delivered)
             | (_, PieceKind::Failed | PieceKind::Refused | PieceKind::Backup) => {
                 self.bucket.hand(piece, place).await
@@ -132,7 +138,13 @@ impl Sink {
         }
         let seconds = since.as_secs();
         let shown = || format!("the destination has not answered for {seconds} s");
-        (since >= SHOWN_AFTER).then(shown)
+        let fetches = self.remote.as_ref().is_some_and(Remote::fetches);
+        let after = if fetches {
+            LOAD_SHOWN_AFTER
+        } else {
+            SHOWN_AFTER
+        };
+        (since >= after).then(shown)
     }
 
     /// Whether what was taken is taken once more when it is sent once more.

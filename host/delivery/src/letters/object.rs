@@ -48,7 +48,7 @@ pub fn uuid_in<'a>(key: &'a str, prefix: &Prefix, name: &str) -> Option<&'a str>
 pub fn first_texts(stream: &DeliveryStream) -> Vec<String> {
     let failed = &stream.plan.prefixes.failed;
     let mut texts = vec![failed.first_text()];
-    if let Some(what) = stream.destination.refused_under() {
+    if let Some(what) = stream.destination.refused_lines_under() {
         texts.push(failed.filed_under(what).first_text());
     }
     apart(texts)
@@ -68,7 +68,7 @@ fn apart(mut texts: Vec<String>) -> Vec<String> {
 pub fn is_of(delivery: &Delivery, running: &Running, key: &str) -> bool {
     let stream = running.stream();
     let failed = &stream.plan.prefixes.failed;
-    let refused = stream.destination.refused_under();
+    let refused = stream.destination.refused_lines_under();
     let refused = refused.map(|what| failed.filed_under(what));
     let refused = refused.as_ref().map(|prefix| (PieceKind::Refused, prefix));
     let mut kinds = [Some((PieceKind::Failed, failed)), refused]

@@ -16,7 +16,9 @@ use crate::delivery_stream::{Destination, INTERVAL_SECONDS_DEFAULT};
 use crate::kind::Kind;
 use crate::redshift::copy_options::RowForm;
 use crate::redshift::identifiers::{self, TableName};
-use crate::redshift::jdbc_url::JdbcUrl;
+use crate::redshift::jdbc_url::{Dialect, JdbcUrl};
+use crate::redshift::load_options::LoadOptions;
+use crate::redshift::manifest::check_quotable;
 use crate::redshift::{CopyTerms, RETRY_SECONDS_DEFAULT, Redshift};
 use crate::secret::Secret;
 
@@ -57,9 +59,9 @@ pub fn redshift(
     }
     set_database(delivery, &mut redshift, said)?;
     if let Some(Structure(command)) = &said.copy_command {
-        redshift.copy = copy(command)?;
+        redshift.copy = copy(command, redshift.fetches())?;
     }
-    refuse_what_no_copy_reads(&destination)?;
+    refuse_what_no_copy_reads(&destination, &redshift)?;
     let backup = SourceBackup {
         mode: said.s3_backup_mode.as_ref(),
         bucket: one_of(&said.s3_backup_configuration, &said.s3_backup_update),
@@ -78,6 +80,7 @@ fn set_database(
     if let Some(url) = said.url.as_ref().map(Text::as_str) {
         let wrong = |Invalid(why)| invalid_argument(format!("ClusterJDBCURL: {why}."));
         let parsed = JdbcUrl::parse(url).map_err(wrong)?;
+        refuse_other_dialect(&redshift.url, parsed.dialect)?;
         let permitted = delivery.tools.endpoints.permits_database(&parsed.server);
         permitted.map_err(wrong)?;
         if redshift.url != url {
@@ -110,8 +113,23 @@ fn set_database(
     Ok(())
 }
 
+/// What a delivery stream has begun is rows for one and objects for the other: it cannot change
+/// from one to the other.
+fn refuse_other_dialect(before: &str, now: Dialect) -> Result<(), ApiError> {
+    match Dialect::of(before) {
+        Some(dialect) if dialect != now => {
+            let (before, now) = (dialect.scheme(), now.scheme());
+            Err(invalid_argument(format!(
+                "ClusterJDBCURL: it begins with {before} and cannot be changed to {now}. Another \
+                 delivery stream can deliver there."
+            )))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
 /// What a `CopyCommand` says. It is kept as it is said, and must be one that can be meant.
-fn copy(said: &CopyCommand<'_>) -> Result<CopyTerms, ApiError> {
+fn copy(said: &CopyCommand<'_>, fetches: bool) -> Result<CopyTerms, ApiError> {
     let owned = |text: &Option<Text<'_>>| {
         let text = text.as_ref().map(|text| text.as_str().to_owned());
         text.filter(|text| !text.is_empty())
@@ -124,19 +142,31 @@ fn copy(said: &CopyCommand<'_>) -> Result<CopyTerms, ApiError> {
         columns: owned(&said.data_table_columns),
         options: owned(&said.copy_options),
     };
-    TableName::parse(&copy.table).map_err(wrong("DataTableName"))?;
+    let dialect = if fetches {
+        Dialect::Redshift
+    } else {
+        Dialect::PostgreSql
+    };
+    TableName::parse(&copy.table, dialect).map_err(wrong("DataTableName"))?;
     if let Some(columns) = &copy.columns {
-        identifiers::columns(columns).map_err(wrong("DataTableColumns"))?;
+        identifiers::columns(columns, dialect).map_err(wrong("DataTableColumns"))?;
     }
     if let Some(options) = &copy.options {
-        RowForm::parse(options).map_err(wrong("CopyOptions"))?;
+        let read = match dialect {
+            Dialect::Redshift => LoadOptions::parse(options).map(|_| ()),
+            Dialect::PostgreSql => RowForm::parse(options).map(|_| ()),
+        };
+        read.map_err(wrong("CopyOptions"))?;
     }
     Ok(copy)
 }
 
 /// What stands in the bucket is what Redshift copies (model, CompressionFormat), and where it is
 /// does not follow from times (developer guide, "Custom prefixes for Amazon S3 objects").
-fn refuse_what_no_copy_reads(destination: &Destination) -> Result<(), ApiError> {
+fn refuse_what_no_copy_reads(
+    destination: &Destination,
+    redshift: &Redshift,
+) -> Result<(), ApiError> {
     match destination.compression {
         Compression::Zip | Compression::Snappy | Compression::HadoopSnappy => {
             return Err(invalid_argument(
@@ -152,6 +182,15 @@ fn refuse_what_no_copy_reads(destination: &Destination) -> Result<(), ApiError> 
         return Err(invalid_argument(
             "Prefix has an expression, which is not supported for Amazon Redshift destinations.",
         ));
+    }
+    if redshift.fetches() {
+        let said = |member| move |Invalid(why)| invalid_argument(format!("{member}: {why}."));
+        check_quotable(prefix).map_err(said("Prefix"))?;
+        check_quotable(&destination.role_arn).map_err(said("RoleARN"))?;
+        let options = redshift.copy.options.as_deref().unwrap_or_default();
+        let packing = LoadOptions::parse(options)
+            .and_then(|options| options.check_packing(destination.compression));
+        packing.map_err(said("CopyOptions"))?;
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ use crate::delivery_stream::{Destination, Plan};
 use crate::object_name::{Label, Place};
 use crate::piece::PieceKind;
 use crate::prefix::Prefix;
+use crate::sink::manifests_of;
 use crate::zone::{Local, Zone};
 
 /// Wednesday, 2026-09-30 22:30:30.999: every field of a time is as long as it can be.
@@ -56,6 +57,10 @@ async fn check_place(
     ];
     if let Some(refused) = &refused {
         named.push(("ErrorOutputPrefix", refused, ""));
+    }
+    let manifests = manifests_of(destination, prefixes);
+    if let Some(manifests) = &manifests {
+        named.push(("Prefix", manifests, ""));
     }
     for (member, prefix, extension) in named {
         let mut keys = Vec::new();

@@ -4,6 +4,8 @@
 
 use types::Invalid;
 
+use super::tokens::{Token, tokens};
+
 /// What stands between the fields of a row where nobody says (the same page, DELIMITER and CSV).
 const DELIMITER_DEFAULT: u8 = b'|';
 const DELIMITER_DEFAULT_OF_CSV: u8 = b',';
@@ -35,15 +37,6 @@ pub struct Lines {
     pub skips_blank: bool,
     /// Whether a text of nothing is no value.
     pub empty_is_null: bool,
-}
-
-/// One of the things that the text is made of.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Token {
-    /// A word, in capital letters.
-    Word(String),
-    /// What stood between quotes.
-    Text(String),
 }
 
 /// What was said so far.
@@ -180,47 +173,6 @@ fn one_byte(option: &str, text: &str) -> Result<u8, Invalid> {
     let is_usable = |it: &u8| it.is_ascii() && !matches!(it, 0 | b'\n' | b'\r');
     byte.filter(is_usable)
         .ok_or_else(|| Invalid(format!("{option} is not one character of ASCII")))
-}
-
-fn tokens(text: &str) -> Result<Vec<Token>, Invalid> {
-    let mut tokens = Vec::new();
-    let text = text.trim_end().trim_end_matches(';');
-    let mut rest = text.trim();
-    while let Some(first) = rest.chars().next() {
-        if first == '\'' {
-            let (token, after) = quoted(&rest[1..])?;
-            tokens.push(Token::Text(token));
-            rest = after.trim_start();
-            continue;
-        }
-        let is_of_word = |it: char| it.is_ascii_alphanumeric() || it == '_';
-        let end = rest.find(|it| !is_of_word(it)).unwrap_or(rest.len());
-        if end == 0 {
-            return Err(Invalid(format!("{first} is not expected there")));
-        }
-        tokens.push(Token::Word(rest[..end].to_ascii_uppercase()));
-        rest = rest[end..].trim_start();
-    }
-    Ok(tokens)
-}
-
-/// What stands before the quote that is not doubled, and what comes after it.
-fn quoted(text: &str) -> Result<(String, &str), Invalid> {
-    let mut token = String::new();
-    let mut rest = text;
-    loop {
-        let Some((before, after)) = rest.split_once('\'') else {
-            return Err(Invalid("a quote is not closed".to_owned()));
-        };
-        token.push_str(before);
-        match after.strip_prefix('\'') {
-            Some(after) => {
-                token.push('\'');
-                rest = after;
-            }
-            None => return Ok((token, after)),
-        }
-    }
 }
 
 #[cfg(test)]

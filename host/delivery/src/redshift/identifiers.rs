@@ -5,10 +5,14 @@ use std::collections::HashSet;
 
 use types::Invalid;
 
+use super::jdbc_url::Dialect;
+
 /// Bytes of a name (PostgreSQL, "Identifiers and Key Words"). Of a longer one the database would
 /// silently take the first so many.
 const NAME_BYTES_MAX: usize = 63;
-/// Columns of a table (PostgreSQL, "Limits").
+/// The same of Redshift (Amazon Redshift, "Names and identifiers").
+const NAME_BYTES_MAX_OF_REDSHIFT: usize = 127;
+/// Columns of a table (PostgreSQL, "Limits"; Amazon Redshift, CREATE TABLE, has as many).
 const COLUMNS_MAX: usize = 1_600;
 
 /// A name as the database has it.
@@ -41,8 +45,8 @@ impl TableName {
     ///
     /// # Errors
     /// A sentence that says what is wrong.
-    pub fn parse(text: &str) -> Result<Self, Invalid> {
-        let mut names = Names::of(text);
+    pub fn parse(text: &str, dialect: Dialect) -> Result<Self, Invalid> {
+        let mut names = Names::of(text, dialect);
         let first = names.next()?;
         if names.is_at_end() {
             return Ok(Self {
@@ -72,8 +76,8 @@ impl TableName {
 ///
 /// # Errors
 /// A sentence that says what is wrong, also where a column is there twice.
-pub fn columns(text: &str) -> Result<Vec<Identifier>, Invalid> {
-    let mut names = Names::of(text);
+pub fn columns(text: &str, dialect: Dialect) -> Result<Vec<Identifier>, Invalid> {
+    let mut names = Names::of(text, dialect);
     let mut columns = vec![names.next()?];
     while !names.is_at_end() {
         names.passes(',')?;
@@ -92,11 +96,18 @@ pub fn columns(text: &str) -> Result<Vec<Identifier>, Invalid> {
 /// Names that are read one after the other.
 struct Names<'a> {
     rest: &'a str,
+    name_bytes_max: usize,
 }
 
 impl<'a> Names<'a> {
-    fn of(text: &'a str) -> Self {
-        Self { rest: text.trim() }
+    fn of(text: &'a str, dialect: Dialect) -> Self {
+        Self {
+            rest: text.trim(),
+            name_bytes_max: match dialect {
+                Dialect::PostgreSql => NAME_BYTES_MAX,
+                Dialect::Redshift => NAME_BYTES_MAX_OF_REDSHIFT,
+            },
+        }
     }
 
     fn is_at_end(&self) -> bool {
@@ -124,12 +135,13 @@ impl<'a> Names<'a> {
             self.plain()?
         };
         self.rest = self.rest.trim_start();
-        match name.len() {
-            0 => Err(Invalid("a name is empty".to_owned())),
-            1..=NAME_BYTES_MAX => Ok(Identifier(name)),
-            _ => Err(Invalid(format!(
-                "{name} has more than {NAME_BYTES_MAX} bytes"
-            ))),
+        let bytes_max = self.name_bytes_max;
+        if name.is_empty() {
+            Err(Invalid("a name is empty".to_owned()))
+        } else if name.len() > bytes_max {
+            Err(Invalid(format!("{name} has more than {bytes_max} bytes")))
+        } else {
+            Ok(Identifier(name))
         }
     }
 
@@ -198,7 +210,8 @@ mod tests {
             ("_a$1", "\"_a$1\""),
             ("größe", "\"größe\""),
         ] {
-            assert_eq!(TableName::parse(text).unwrap().quoted(), quoted, "{text}");
+            let parsed = TableName::parse(text, Dialect::PostgreSql).unwrap();
+            assert_eq!(parsed.quoted(), quoted, "{text}");
         }
     }
 
@@ -222,14 +235,22 @@ mod tests {
             "a(b)",
             &long,
         ] {
-            assert!(TableName::parse(text).is_err(), "{text}");
+            assert!(
+                TableName::parse(text, Dialect::PostgreSql).is_err(),
+                "{text}"
+            );
+        }
+        // Redshift has longer ones.
+        for (bytes, is_fine) in [(NAME_BYTES_MAX + 1, true), (127, true), (128, false)] {
+            let parsed = TableName::parse(&"a".repeat(bytes), Dialect::Redshift);
+            assert_eq!(parsed.is_ok(), is_fine, "{bytes}");
         }
     }
 
     #[test]
     fn columns_are_names_between_commas_each_once() {
         let names = |text| {
-            let columns = columns(text)?;
+            let columns = columns(text, Dialect::Redshift)?;
             Ok::<_, Invalid>(columns.iter().map(Identifier::quoted).collect::<Vec<_>>())
         };
         let wanted = ["\"a\"", "\"B, c\"", "\"d\""];

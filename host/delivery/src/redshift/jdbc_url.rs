@@ -1,15 +1,43 @@
 //! URLs of databases as JDBC has them: `jdbc:postgresql://host:port/database?sslmode=verify-full`
-//! (the PostgreSQL JDBC driver, "Connecting to the Database"). Pure.
+//! (the PostgreSQL JDBC driver, "Connecting to the Database"), and the same with `redshift` (Amazon
+//! Redshift, "Getting the JDBC URL"). Pure.
 
 use types::Invalid;
 
 use crate::endpoints::{DatabaseServer, Security};
 
-const POSTGRESQL: &str = "jdbc:postgresql://";
+/// What a database is, as its URL says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// PostgreSQL: rows are sent to it.
+    PostgreSql,
+    /// Amazon Redshift: it fetches objects.
+    Redshift,
+}
+
+impl Dialect {
+    const ALL: [Self; 2] = [Self::PostgreSql, Self::Redshift];
+
+    /// What URLs of it begin with.
+    pub fn scheme(self) -> &'static str {
+        match self {
+            Self::PostgreSql => "jdbc:postgresql://",
+            Self::Redshift => "jdbc:redshift://",
+        }
+    }
+
+    /// That of a URL; `None`: it is another one's, or no URL.
+    pub fn of(url: &str) -> Option<Self> {
+        let is_of = |dialect: &Self| url.starts_with(dialect.scheme());
+        Self::ALL.into_iter().find(is_of)
+    }
+}
 
 /// A database, and the server that it is on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JdbcUrl {
+    /// What it is.
+    pub dialect: Dialect,
     /// The server, and what protects the way to it.
     pub server: DatabaseServer,
     /// The database's name.
@@ -23,17 +51,13 @@ impl JdbcUrl {
     /// A sentence that says what is wrong. No text of the URL's parameters is in it: there may be
     /// a password.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
-        if text.starts_with("jdbc:redshift://") {
-            return Err(Invalid(
-                "jdbc:redshift:// is not supported: nothing here speaks to Amazon Redshift. \
-                 jdbc:postgresql:// delivers to a PostgreSQL"
-                    .to_owned(),
-            ));
-        }
-        let rest = text.strip_prefix(POSTGRESQL);
-        let rest = rest.ok_or_else(|| Invalid(format!("it does not begin with {POSTGRESQL}")))?;
+        let schemes = Dialect::ALL.map(Dialect::scheme).join(" or ");
+        let dialect = Dialect::of(text);
+        let dialect = dialect.ok_or_else(|| Invalid(format!("it begins with no {schemes}")))?;
+        let scheme = dialect.scheme();
+        let rest = text.strip_prefix(scheme).unwrap_or_default();
         let (place, parameters) = rest.split_once('?').unwrap_or((rest, ""));
-        let not_whole = || Invalid(format!("it is not {POSTGRESQL}host:port/database"));
+        let not_whole = || Invalid(format!("it is not {scheme}host:port/database"));
         let (authority, database) = place.split_once('/').ok_or_else(not_whole)?;
         let (host, port) = authority.rsplit_once(':').ok_or_else(not_whole)?;
         let port = port.parse().ok().filter(|port| *port > 0);
@@ -49,6 +73,7 @@ impl JdbcUrl {
             return Err(Invalid("its host is none".to_owned()));
         }
         Ok(Self {
+            dialect,
             server: DatabaseServer {
                 host: host.to_owned(),
                 port: port.ok_or_else(not_whole)?,
@@ -92,6 +117,8 @@ fn security(parameters: &str) -> Result<Security, Invalid> {
 mod tests {
     use super::*;
 
+    const POSTGRESQL: &str = "jdbc:postgresql://";
+
     #[test]
     fn a_url_names_server_database_and_what_protects_the_way() {
         for (rest, host, port, security) in [
@@ -110,13 +137,16 @@ mod tests {
             ),
             ("a:1/dev?sslmode=verify-full", "a", 1, Security::Verified),
         ] {
-            let url = JdbcUrl::parse(&format!("{POSTGRESQL}{rest}")).unwrap();
-            let wanted = DatabaseServer {
-                host: host.to_owned(),
-                port,
-                security,
-            };
-            assert_eq!((url.server, url.database.as_str()), (wanted, "dev"));
+            for dialect in Dialect::ALL {
+                let url = JdbcUrl::parse(&format!("{}{rest}", dialect.scheme())).unwrap();
+                let wanted = DatabaseServer {
+                    host: host.to_owned(),
+                    port,
+                    security,
+                };
+                assert_eq!((url.dialect, url.server), (dialect, wanted));
+                assert_eq!(url.database, "dev");
+            }
         }
     }
 
@@ -141,8 +171,6 @@ mod tests {
             let Invalid(why) = JdbcUrl::parse(&format!("{POSTGRESQL}{rest}")).unwrap_err();
             assert!(!why.contains("hidden"), "{why}");
         }
-        let Invalid(why) = JdbcUrl::parse("jdbc:redshift://a:1/dev").unwrap_err();
-        assert!(why.contains("jdbc:redshift:// is not supported"), "{why}");
         assert!(JdbcUrl::parse("jdbc:mysql://a:1/dev").is_err());
     }
 }

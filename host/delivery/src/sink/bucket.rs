@@ -1,18 +1,22 @@
-//! Pieces become objects of a bucket, each made once and whole.
+//! Pieces become objects of a bucket, each made once and whole. What Redshift fetches is staged in
+//! the same way, with a manifest of each object.
 
 use std::sync::Arc;
 
+use object_store::PutPayload;
 use types::{Invalid, Timestamp};
 
 use super::Answer;
 use crate::arn::{BucketName, DeliveryStreamName};
 use crate::compression::Compression;
 use crate::delivery_stream::{Destination, Plan};
+use crate::kind::Kind;
 use crate::object_name::{Label, NamingKey, Place};
 use crate::objects::{Created, ObjectError, Objects};
 use crate::open_cut::OpenCut;
 use crate::piece::{Piece, PieceKind};
 use crate::prefix::{Prefix, Prefixes};
+use crate::redshift::manifest::S3Url;
 use crate::zone::{Clocks, Local};
 
 /// Where the objects of one cut go, and how they are named.
@@ -23,11 +27,43 @@ pub struct Bucket {
     main: Site,
     /// What stands before names of records that the destination refused.
     refused: Prefix,
+    /// What stands before names of manifests of what is staged.
+    manifests: Prefix,
     /// Where records go as they came in, if that is another place.
     backup: Option<Site>,
     /// What the names of this cut say.
     stream: DeliveryStreamName,
     version: u64,
+}
+
+/// Below which folder manifests lie of objects that Redshift is told to fetch; below `errors/` lie
+/// those of objects that it did not (developer guide, "Handle data delivery failures").
+const MANIFESTS: &str = "manifests/";
+
+/// What stands before names of manifests, if a destination has some.
+pub fn manifests_of(destination: &Destination, prefixes: &Prefixes) -> Option<Prefix> {
+    let is_staged = matches!(&destination.kind, Kind::Redshift(it) if it.fetches());
+    is_staged.then(|| prefixes.delivered.with_folder(MANIFESTS))
+}
+
+/// What a manifest is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Staging {
+    /// An object that is to be fetched.
+    ToFetch,
+    /// One that was not, and is for people now.
+    GivenUp,
+}
+
+/// An object that is there to be fetched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Staged {
+    /// Its name below the bucket.
+    pub key: String,
+    /// Where it is.
+    pub url: S3Url,
+    /// How long it is.
+    pub bytes: u64,
 }
 
 /// One of the places where objects of a cut go.
@@ -88,6 +124,7 @@ impl Bucket {
                 // A bucket refuses no piece for good, and all records can be written as they are.
                 None => failed.clone(),
             },
+            manifests: main.prefixes.delivered.with_folder(MANIFESTS),
             main,
             backup: backup.transpose()?,
             stream: stream.clone(),
@@ -108,26 +145,101 @@ impl Bucket {
             // Failed records are not packed.
             PieceKind::Failed | PieceKind::Refused => Compression::Uncompressed,
         };
-        let create = self
-            .objects
-            .create(bucket, &key, piece.content, compression);
+        match self
+            .create((bucket, &key), piece.content, compression)
+            .await
+        {
+            Ok(_) => Answer::Delivered(key),
+            Err(answer) => answer,
+        }
+    }
+
+    /// Puts the content of a request that has this place, for somebody else to fetch.
+    ///
+    /// # Errors
+    /// What the store answers, if it is not there.
+    pub async fn stage(&self, content: PutPayload, place: Place) -> Result<Staged, Answer> {
+        let key = self.key(place, &[]);
+        let Site {
+            bucket,
+            compression,
+            ..
+        } = &self.main;
+        let bytes = content.content_length() as u64;
+        let created = self.create((bucket, &key), content, *compression).await?;
+        let bytes = match (created, compression) {
+            // Another build may have packed what is there.
+            (Created::There, packed) if *packed != Compression::Uncompressed => {
+                self.bytes_of(bucket, &key).await?
+            }
+            _ => bytes,
+        };
+        Ok(Staged {
+            url: S3Url::of(bucket.as_str(), &key),
+            key,
+            bytes,
+        })
+    }
+
+    async fn bytes_of(&self, bucket: &BucketName, key: &str) -> Result<u64, Answer> {
+        let again = |what: String| Answer::Again {
+            why: format!("look for {key} in {bucket}: {what}"),
+            is_refused: false,
+        };
+        match self.objects.find(bucket, key).await {
+            Ok(Some(found)) => Ok(found.bytes),
+            Ok(None) => Err(again("it was there and is not any more".to_owned())),
+            Err(error) => Err(again(error.to_string())),
+        }
+    }
+
+    /// Puts the manifest of the object of a request that has this place: it has the same name in
+    /// another folder. Where it is.
+    ///
+    /// # Errors
+    /// What the store answers, if it is not there.
+    pub async fn put_manifest(
+        &self,
+        (staging, place): (Staging, Place),
+        manifest: String,
+    ) -> Result<S3Url, Answer> {
+        let prefix = match staging {
+            Staging::ToFetch => &self.manifests,
+            Staging::GivenUp => &self.refused,
+        };
+        let key = self.name(&self.main, (prefix, ""), (place, &[]));
+        let bucket = &self.main.bucket;
+        let content = PutPayload::from(manifest);
+        self.create((bucket, &key), content, Compression::Uncompressed)
+            .await?;
+        Ok(S3Url::of(bucket.as_str(), &key))
+    }
+
+    /// Makes an object, unless it is there.
+    async fn create(
+        &self,
+        (bucket, key): (&BucketName, &str),
+        content: PutPayload,
+        compression: Compression,
+    ) -> Result<Created, Answer> {
+        let create = self.objects.create(bucket, key, content, compression);
         match create.await {
-            Ok(Created::New | Created::There) => Answer::Delivered(key),
-            Ok(Created::Different) => Answer::Undecided(format!(
+            Ok(created @ (Created::New | Created::There)) => Ok(created),
+            Ok(Created::Different) => Err(Answer::Undecided(format!(
                 "put {key} into {bucket}: an object of this name is there that holds something \
                  else. It is left as it is, and nothing after it is delivered. Take it away if it \
                  is not ours, or decide what becomes of the delivery"
-            )),
+            ))),
             Err(error) => {
                 let refused = match error {
                     ObjectError::Impossible(_) => " is refused for good",
                     ObjectError::Refused(_) => " is refused",
                     ObjectError::Failed(_) => "",
                 };
-                Answer::Again {
+                Err(Answer::Again {
                     why: format!("put {key} into {bucket}{refused}: {error}"),
                     is_refused: !refused.is_empty(),
-                }
+                })
             }
         }
     }
@@ -144,21 +256,28 @@ impl Bucket {
     }
 
     fn key(&self, place: Place, values: &[String]) -> String {
-        let Site {
-            prefixes,
-            extension,
-            local,
-            ..
-        } = self.site_of(place.kind);
-        let (prefix, extension) = match place.kind {
-            PieceKind::Delivered | PieceKind::Backup => (&prefixes.delivered, extension.as_str()),
-            PieceKind::Failed => (&prefixes.failed, ""),
+        let site = self.site_of(place.kind);
+        let prefixed = match place.kind {
+            PieceKind::Delivered | PieceKind::Backup => {
+                (&site.prefixes.delivered, site.extension.as_str())
+            }
+            PieceKind::Failed => (&site.prefixes.failed, ""),
             PieceKind::Refused => (&self.refused, ""),
         };
+        self.name(site, prefixed, (place, values))
+    }
+
+    /// What an object of a place is called, behind one of its prefixes.
+    fn name(
+        &self,
+        site: &Site,
+        (prefix, extension): (&Prefix, &str),
+        (place, values): (Place, &[String]),
+    ) -> String {
         let label = Label {
             stream: self.stream.as_str(),
             version: self.version,
-            local: *local,
+            local: site.local,
             extension,
             values,
         };

@@ -17,9 +17,9 @@
 mod ledger;
 mod load;
 mod login;
-mod session;
+pub(super) mod session;
 mod table;
-mod trouble;
+pub(super) mod trouble;
 
 use std::sync::Arc;
 

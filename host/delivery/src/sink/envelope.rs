@@ -47,6 +47,11 @@ pub enum Envelope {
     Documents(Documents),
     /// Of a database: what becomes rows, each with its length before it (`body`).
     Rows,
+    /// Of Redshift, which fetches an object: one record after the other, as they are.
+    Staged {
+        /// How the object is packed.
+        compression: Compression,
+    },
 }
 
 /// Something that a record becomes, on its way into a body.
@@ -90,6 +95,9 @@ impl Envelope {
             }),
             Kind::Splunk(splunk) => Some(Self::Collector(splunk.form)),
             Kind::Search(search) => Some(Self::Documents(Documents::of(search))),
+            Kind::Redshift(redshift) if redshift.fetches() => Some(Self::Staged {
+                compression: destination.compression,
+            }),
             Kind::Redshift(_) => Some(Self::Rows),
         }
     }
@@ -102,13 +110,31 @@ impl Envelope {
             | Self::Collector(_)
             | Self::Documents(_)
             | Self::Rows => Compression::Uncompressed,
+            Self::Staged { compression } => *compression,
         }
+    }
+
+    /// Records of one body. Nothing is kept of each that lies in an object and is answered with all
+    /// others: there the bytes alone are a limit.
+    pub fn records_max(&self) -> usize {
+        match self {
+            Self::Endpoint { .. } | Self::Collector(_) | Self::Documents(_) | Self::Rows => {
+                RECORDS_MAX
+            }
+            Self::Staged { .. } => usize::MAX,
+        }
+    }
+
+    /// Whether what is refused stays one object in the place where it was staged, and its records
+    /// become no lines.
+    pub fn stays_staged(&self) -> bool {
+        matches!(self, Self::Staged { .. })
     }
 
     /// Bytes of a body after which another begins, unless what one record becomes is more.
     pub fn body_bytes_usual(&self) -> usize {
         match self {
-            Self::Endpoint { .. } => BODY_BYTES_MAX,
+            Self::Endpoint { .. } | Self::Staged { .. } => BODY_BYTES_MAX,
             Self::Collector(_) | Self::Documents(_) | Self::Rows => BYTES_USUAL,
         }
     }
@@ -119,7 +145,7 @@ impl Envelope {
             Self::Endpoint { .. } => "HttpEndpoint.DestinationException",
             Self::Collector(_) => SERVER_ERROR,
             Self::Documents(documents) => code_of(documents.product(), Wrong::Service),
-            Self::Rows => database::LOAD_FAILED,
+            Self::Rows | Self::Staged { .. } => database::LOAD_FAILED,
         }
     }
 
@@ -128,7 +154,10 @@ impl Envelope {
     pub fn fault(&self, written: &Written<'_>) -> Option<(&'static str, String)> {
         match self {
             // Whether a database takes something is known by nobody else.
-            Self::Endpoint { .. } | Self::Collector(EventForm::Raw) | Self::Rows => None,
+            Self::Endpoint { .. }
+            | Self::Collector(EventForm::Raw)
+            | Self::Rows
+            | Self::Staged { .. } => None,
             Self::Collector(EventForm::Event) => {
                 events::fault(&written.text()).map(|why| (INVALID_DATA_FORMAT, why))
             }
@@ -149,7 +178,9 @@ impl Envelope {
                 head.extend_from_slice(rest.as_bytes());
                 head
             }
-            Self::Collector(_) | Self::Documents(_) | Self::Rows => Vec::new(),
+            Self::Collector(_) | Self::Documents(_) | Self::Rows | Self::Staged { .. } => {
+                Vec::new()
+            }
         }
     }
 
@@ -157,7 +188,7 @@ impl Envelope {
     pub fn between(&self) -> &'static [u8] {
         match self {
             Self::Endpoint { .. } => b",",
-            Self::Collector(_) | Self::Documents(_) | Self::Rows => b"",
+            Self::Collector(_) | Self::Documents(_) | Self::Rows | Self::Staged { .. } => b"",
         }
     }
 
@@ -165,7 +196,7 @@ impl Envelope {
     pub fn end(&self) -> &'static [u8] {
         match self {
             Self::Endpoint { .. } => b"]}",
-            Self::Collector(_) | Self::Documents(_) | Self::Rows => b"",
+            Self::Collector(_) | Self::Documents(_) | Self::Rows | Self::Staged { .. } => b"",
         }
     }
 
@@ -185,7 +216,7 @@ impl Envelope {
                 write_base64(out, &text);
                 out.extend_from_slice(RECORD_END);
             }
-            Self::Collector(_) => out.extend_from_slice(&text),
+            Self::Collector(_) | Self::Staged { .. } => out.extend_from_slice(&text),
             Self::Rows => body::write(out, &text)?,
             Self::Documents(documents) => {
                 let (arrival, of_cut) = (written.arrival, written.of_cut);
@@ -200,7 +231,7 @@ impl Envelope {
     /// Bytes of an answer to a request.
     pub fn answer_bytes_max(&self) -> usize {
         match self {
-            Self::Endpoint { .. } | Self::Collector(_) => ANSWER_BYTES_MAX,
+            Self::Endpoint { .. } | Self::Collector(_) | Self::Staged { .. } => ANSWER_BYTES_MAX,
             Self::Documents(_) => cluster::ANSWER_BYTES_MAX,
             Self::Rows => database::MEMORY_BYTES,
         }
@@ -224,6 +255,13 @@ impl Envelope {
             Self::Rows => {
                 let besides = records.saturating_mul(body::LENGTH_BYTES as u64);
                 bytes.saturating_add(besides).min(2 * BYTES_USUAL as u64)
+            }
+            Self::Staged { compression } => {
+                let bodies = bytes.min(2 * BODY_BYTES_MAX as u64);
+                match compression {
+                    Compression::Uncompressed => bodies,
+                    _ => bodies / 2,
+                }
             }
         }
     }

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use types::{Clock, Invalid};
 
-use super::Answer;
 use super::cluster::Cluster;
 use super::collector::Collector;
 use super::database::Database;
 use super::endpoint::Endpoint;
+use super::warehouse::Warehouse;
+use super::{Answer, Bucket};
 use crate::delivery_stream::{DeliveryStream, Destination};
 use crate::endpoints::Endpoints;
 use crate::kind::Kind;
@@ -65,6 +66,8 @@ pub enum Remote {
     Cluster(Cluster),
     /// To a database.
     Database(Database),
+    /// Into objects that Redshift fetches.
+    Warehouse(Warehouse),
 }
 
 impl Remote {
@@ -92,6 +95,11 @@ impl Remote {
                 let cluster = Cluster::begin(sending, (of_cut, now));
                 Ok(Some(Self::Cluster(cluster)))
             }
+            (Kind::Redshift(of_cut), Kind::Redshift(now)) if of_cut.fetches() => {
+                let role_arn = stream.destination.role_arn.as_str();
+                let warehouse = Warehouse::begin(sending, of_cut, (now, role_arn));
+                Ok(Some(Self::Warehouse(warehouse)))
+            }
             (Kind::Redshift(of_cut), Kind::Redshift(now)) => {
                 let database = Database::begin(sending, (of_cut, now));
                 Ok(Some(Self::Database(database)))
@@ -111,19 +119,33 @@ impl Remote {
             (Self::Collector(collector), Kind::Splunk(now)) => collector.is_in_force(now),
             (Self::Cluster(cluster), Kind::Search(now)) => cluster.is_in_force(now),
             (Self::Database(database), Kind::Redshift(now)) => database.is_in_force(now),
-            (Self::Endpoint(_) | Self::Collector(_) | Self::Cluster(_) | Self::Database(_), _) => {
-                false
+            (Self::Warehouse(warehouse), Kind::Redshift(now)) => {
+                warehouse.is_in_force((now, &stream.destination.role_arn))
             }
+            (
+                Self::Endpoint(_)
+                | Self::Collector(_)
+                | Self::Cluster(_)
+                | Self::Database(_)
+                | Self::Warehouse(_),
+                _,
+            ) => false,
         }
     }
 
-    /// Sends the request of a piece that has this place.
-    pub async fn hand(&self, piece: Piece, place: Place) -> Answer {
+    /// Whether it fetches what is staged for it, and leaves there what it does not take.
+    pub fn fetches(&self) -> bool {
+        matches!(self, Self::Warehouse(_))
+    }
+
+    /// Sends the request of a piece that has this place; what is fetched lies in the bucket.
+    pub async fn hand(&self, bucket: &Bucket, piece: Piece, place: Place) -> Answer {
         match self {
             Self::Endpoint(endpoint) => endpoint.hand(piece, place).await,
             Self::Collector(collector) => collector.hand(piece, place).await,
             Self::Cluster(cluster) => cluster.hand(piece, place).await,
             Self::Database(database) => database.hand(piece, place).await,
+            Self::Warehouse(warehouse) => warehouse.hand(bucket, piece, place).await,
         }
     }
 
@@ -141,7 +163,7 @@ impl Remote {
     /// Whether what was taken is taken once more when it is sent once more.
     pub fn knows_nothing_again(&self) -> bool {
         match self {
-            Self::Endpoint(_) | Self::Cluster(_) | Self::Database(_) => false,
+            Self::Endpoint(_) | Self::Cluster(_) | Self::Database(_) | Self::Warehouse(_) => false,
             Self::Collector(_) => true,
         }
     }

@@ -4,22 +4,24 @@
 //! All that a record becomes is in one request. Where a request ends follows from the records
 //! before, and not from what became of other requests: so the requests of a cut are the same in
 //! every try, whichever of them were refused meanwhile. The records of one that was refused for
-//! good become lines in its place. Pure.
+//! good become lines in its place, or stay one object where that is staged. Pure.
+
+mod lines;
 
 use object_store::PutPayload;
 use types::{Invalid, Timestamp};
 
+use self::lines::Lines;
 use crate::answers::records::RefusedRecords;
 use crate::answers::{Answers, Refused};
-use crate::content::{Chunks, FAILED_OBJECT_BYTES_MAX};
 use crate::counts::Counts;
 use crate::encoder::Encoder;
-use crate::failed_record::{self, Failure, Origin};
+use crate::failed_record::Failure;
 use crate::object_name::{NamingKey, Place};
 use crate::piece::{Piece, PieceKind};
 use crate::replayed::History;
 use crate::sink::documents::Placed;
-use crate::sink::envelope::{BODY_BYTES_MAX, ENVELOPE_BYTES_MAX, Envelope, RECORDS_MAX, Written};
+use crate::sink::envelope::{BODY_BYTES_MAX, ENVELOPE_BYTES_MAX, Envelope, Written};
 
 /// Why a record is failed that becomes more than one request can hold.
 pub const TOO_LARGE: &str = "Millrace.TooLarge";
@@ -79,21 +81,14 @@ struct Open {
     holds: Counts,
     /// Where it was refused: why, and what became of its records so far.
     refused: Option<(Refused, Lines)>,
+    /// It was refused, and stays where it is staged.
+    is_given_up: bool,
     /// Where some of its records were refused: which, and what became of them so far.
     in_part: Option<(RefusedRecords, Lines)>,
     /// Records of it so far, as they came in.
     sources: u16,
     /// Of which of them each document is that was written.
     written: Vec<u16>,
-}
-
-/// Records that the destination does not take, as lines.
-#[derive(Default)]
-struct Lines {
-    lines: Chunks,
-    /// What the lines hold of the object that has begun.
-    holds: Counts,
-    ended: Vec<(PutPayload, Counts)>,
 }
 
 /// A record, and all that it becomes.
@@ -189,14 +184,14 @@ impl Requests {
         }
         let envelope = &self.terms.envelope;
         let bytes = source.fragment.len() + envelope.between().len();
-        if source.records > RECORDS_MAX || ENVELOPE_BYTES_MAX + bytes > BODY_BYTES_MAX {
+        if source.records > envelope.records_max() || ENVELOPE_BYTES_MAX + bytes > BODY_BYTES_MAX {
             return Some(TooLarge {
                 data: source.data,
                 history: source.history,
             });
         }
         let fits = |open: &Open| {
-            open.records + source.records <= RECORDS_MAX
+            open.records.saturating_add(source.records) <= envelope.records_max()
                 && open.body_bytes + bytes + envelope.end().len() <= envelope.body_bytes_usual()
         };
         if self.open.as_ref().is_some_and(|open| !fits(open)) {
@@ -213,6 +208,8 @@ impl Requests {
 
     fn begin_request(&mut self) -> Open {
         let refused = self.terms.answers.refused(self.part);
+        let is_given_up = refused.is_some() && self.terms.envelope.stays_staged();
+        let refused = refused.filter(|_| !is_given_up);
         let refused = refused.map(|why| (why.clone(), Lines::default()));
         let in_part = self.terms.answers.records_of(self.part);
         let in_part = in_part.map(|records| (records.clone(), Lines::default()));
@@ -230,6 +227,7 @@ impl Requests {
             records: 0,
             holds: Counts::default(),
             refused,
+            is_given_up,
             in_part,
             sources: 0,
             written: Vec::new(),
@@ -269,8 +267,11 @@ impl Requests {
         let Some(((code, message), (attempts, ended_at_ms), lines)) = left_out else {
             self.encoder.write(between);
             self.encoder.write(&source.fragment);
-            open.written
-                .extend(std::iter::repeat_n(record, source.records));
+            // What stays one object is answered as one.
+            if !self.terms.envelope.stays_staged() {
+                open.written
+                    .extend(std::iter::repeat_n(record, source.records));
+            }
             open.holds = open.holds.and(Counts {
                 delivered: 1,
                 bytes_delivered: source.delivered_bytes,
@@ -333,13 +334,14 @@ impl Requests {
         }
         if open.holds.delivered > 0 {
             self.encoder.write(self.terms.envelope.end());
-            let holds = Counts {
-                objects: 1,
-                ..open.holds
+            let (kind, holds) = if open.is_given_up {
+                (PieceKind::Refused, given_up(open.holds))
+            } else {
+                (PieceKind::Delivered, one_request(open.holds))
             };
             match self.encoder.finish() {
                 Some(content) => {
-                    self.end((part, PieceKind::Delivered), content, holds);
+                    self.end((part, kind), content, holds);
                     if let Some(piece) = self.ready.last_mut() {
                         piece.records = open.written;
                     }
@@ -418,6 +420,25 @@ impl Requests {
     }
 }
 
+/// What a request holds of these records, once it is delivered.
+fn one_request(holds: Counts) -> Counts {
+    Counts {
+        objects: 1,
+        ..holds
+    }
+}
+
+/// What becomes of the same records where the request is not taken and stays where it is staged.
+fn given_up(holds: Counts) -> Counts {
+    Counts {
+        delivered: 0,
+        bytes_delivered: 0,
+        failed: holds.delivered,
+        failed_objects: 1,
+        ..holds
+    }
+}
+
 impl Source {
     /// The record, as one that came in.
     fn counted(&self) -> Counts {
@@ -426,56 +447,6 @@ impl Source {
             bytes_in: self.data.len() as u64,
             ..Counts::default()
         }
-    }
-}
-
-impl Lines {
-    /// Writes the line of a record that failed for the last time then.
-    fn write(
-        &mut self,
-        source: &Source,
-        (failure, ended_at): (Failure<'_>, Timestamp),
-        line: &mut Vec<u8>,
-    ) {
-        let record = (&source.data[..], source.history.arrival);
-        line.clear();
-        let origin = match &source.placed {
-            Some(placed) => Origin::Cluster {
-                index: &placed.index,
-                id: placed.id.as_deref(),
-                type_name: &placed.type_name,
-            },
-            None => Origin::Destination,
-        };
-        failed_record::write_line(line, record, failure, ended_at, origin);
-        self.lines.write(line);
-        self.holds = self.holds.and(Counts {
-            failed: 1,
-            ..source.counted()
-        });
-        if self.lines.len() >= FAILED_OBJECT_BYTES_MAX {
-            self.end();
-        }
-    }
-
-    /// Ends the object that has begun.
-    fn end(&mut self) {
-        if self.lines.is_empty() {
-            return;
-        }
-        let content = std::mem::take(&mut self.lines).finish();
-        let holds = Counts {
-            failed_objects: 1,
-            ..std::mem::take(&mut self.holds)
-        };
-        self.ended.push((content, holds));
-    }
-
-    /// Bytes of memory that they take.
-    fn held_bytes(&self) -> usize {
-        let ended = self.ended.iter();
-        let ended: usize = ended.map(|(content, _)| content.content_length()).sum();
-        ended + self.lines.held_bytes()
     }
 }
 

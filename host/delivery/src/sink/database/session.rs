@@ -1,5 +1,5 @@
-//! A connection to a database for one request. It ends when this is dropped, wherever that is: what
-//! the database was doing then comes to nothing, or is found in the ledger.
+//! A connection to a database, or to Redshift, for one request. It ends when this is dropped,
+//! wherever that is: what the database was doing then comes to nothing, or is found in the ledger.
 
 use std::io;
 use std::pin::Pin;
@@ -15,7 +15,9 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Config, NoTls, Row, Statement, ToStatement};
+use tokio_postgres::{
+    Client, Config, NoTls, Row, SimpleQueryMessage, SimpleQueryRow, Statement, ToStatement,
+};
 
 use super::login::Login;
 use super::trouble::Trouble;
@@ -57,11 +59,30 @@ struct Bounded {
 }
 
 impl Session {
-    /// Connects as the user, to the database.
+    /// Connects as the user, to the database, and sees to it that what is committed lasts.
     ///
     /// # Errors
     /// When the server cannot be reached in time, or does not let the user in.
     pub async fn open(
+        endpoints: &Arc<dyn Endpoints>,
+        url: &JdbcUrl,
+        redshift: &Redshift,
+    ) -> Result<Self, Trouble> {
+        let session = Self::connect(endpoints, url, redshift).await?;
+        match session.batch(LOOK_FOR_CLIENT).await {
+            // Some machines cannot look.
+            Ok(()) | Err(Trouble::Refused { .. }) => {}
+            Err(trouble) => return Err(trouble),
+        }
+        session.batch(COMMITS_LAST).await?;
+        Ok(session)
+    }
+
+    /// Connects as the user, to the database, and says nothing else.
+    ///
+    /// # Errors
+    /// When the server cannot be reached in time, or does not let the user in.
+    pub async fn connect(
         endpoints: &Arc<dyn Endpoints>,
         url: &JdbcUrl,
         redshift: &Redshift,
@@ -92,18 +113,11 @@ impl Session {
                 tracing::debug!(%error, "a connection to a database ended");
             }
         });
-        let session = Self {
+        Ok(Self {
             client,
             left,
             _connection: tasks,
-        };
-        match session.batch(LOOK_FOR_CLIENT).await {
-            // Some machines cannot look.
-            Ok(()) | Err(Trouble::Refused { .. }) => {}
-            Err(trouble) => return Err(trouble),
-        }
-        session.batch(COMMITS_LAST).await?;
-        Ok(session)
+        })
     }
 
     /// Begins a transaction.
@@ -114,6 +128,22 @@ impl Session {
     /// Does statements of which nothing is to be known.
     pub async fn batch(&self, statements: &str) -> Result<(), Trouble> {
         self.within(self.client.batch_execute(statements)).await
+    }
+
+    /// Does one statement by the simple protocol, within this time; its rows, as text.
+    pub async fn ask(
+        &self,
+        statement: &str,
+        time_max: Duration,
+    ) -> Result<Vec<SimpleQueryRow>, Trouble> {
+        let asked = self.client.simple_query(statement);
+        let answer = self.within_time(asked, time_max).await?;
+        let rows = answer.into_iter().filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some(row),
+            // How many there are, and what they are called.
+            _ => None,
+        });
+        Ok(rows.collect())
     }
 
     /// Has a statement ready that is done more than once.
@@ -153,15 +183,18 @@ impl Session {
         &self,
         asked: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T, Trouble> {
+        self.within_time(asked, ANSWER_TIME_MAX).await
+    }
+
+    async fn within_time<T>(
+        &self,
+        asked: impl Future<Output = Result<T, tokio_postgres::Error>>,
+        time_max: Duration,
+    ) -> Result<T, Trouble> {
         self.left.store(ANSWER_BYTES_MAX, Ordering::Relaxed);
-        match timeout(ANSWER_TIME_MAX, asked).await {
+        match timeout(time_max, asked).await {
             Ok(answered) => Ok(answered?),
-            Err(_) => {
-                let seconds = ANSWER_TIME_MAX.as_secs();
-                Err(Trouble::Lost(format!(
-                    "it has not answered for {seconds} s"
-                )))
-            }
+            Err(_) => Err(Trouble::Late(time_max)),
         }
     }
 }

@@ -5,6 +5,7 @@ use super::trouble::Trouble;
 use crate::redshift::CopyTerms;
 use crate::redshift::copy_options::RowForm;
 use crate::redshift::identifiers::{self, Identifier, TableName};
+use crate::redshift::jdbc_url::Dialect;
 use crate::sink::rows::Filling;
 
 /// The schema and the name of a table, if there is one of that name.
@@ -46,7 +47,7 @@ impl Table {
     /// # Errors
     /// When there is none of them.
     pub async fn find(session: &Session, copy: &CopyTerms) -> Result<Self, Trouble> {
-        let named = TableName::parse(&copy.table)?.quoted();
+        let named = TableName::parse(&copy.table, Dialect::PostgreSql)?.quoted();
         let place = session.query(PLACE, &[&named]).await?;
         let Some(place) = place.first() else {
             let why = format!("relation {named} does not exist");
@@ -93,7 +94,7 @@ impl Table {
 /// Those of the columns that are named, in that order.
 fn chosen<'a>(all: &'a [Column], names: &str, table: &str) -> Result<Vec<&'a Column>, Trouble> {
     let mut chosen = Vec::new();
-    for name in identifiers::columns(names)? {
+    for name in identifiers::columns(names, Dialect::PostgreSql)? {
         let Some(column) = all.iter().find(|column| column.name == name) else {
             let name = name.quoted();
             let why = format!("column {name} of {table} does not exist");

@@ -26,6 +26,8 @@ pub enum Trouble {
     /// The connection ended, or was given up. Where that was at the end, the transaction may be
     /// there.
     Lost(String),
+    /// The same, since there was no answer for so long.
+    Late(Duration),
     /// What is kept of the configuration or of the request cannot be meant.
     NotMeant(String),
 }
@@ -81,29 +83,38 @@ impl Trouble {
             Self::NotMeant(why) => misconfigured(id, &why, false),
             Self::Refused { code, message } => again(id, word_for(&code), message, retry_time),
             Self::NotConnected(no_reply) => {
-                let why = match no_reply {
-                    NoReply::NotConnected(why) | NoReply::Broken(why) | NoReply::Forbidden(why) => {
-                        words(&why)
-                    }
-                    NoReply::Late => "it did not answer".to_owned(),
-                    NoReply::TooLarge => "it answered too much".to_owned(),
-                };
-                let message = format!("Unable to connect to the database: {why}");
-                again(id, CONNECTION_FAILED, message, retry_time)
+                again(id, CONNECTION_FAILED, not_connected(no_reply), retry_time)
             }
-            Self::Lost(why) => {
-                let why = words(&why);
-                let message = format!("The connection to the database ended: {why}");
-                again(id, CONNECTION_FAILED, message, retry_time)
-            }
+            Self::Lost(why) => again(id, CONNECTION_FAILED, ended(&why), retry_time),
+            Self::Late(time) => again(id, CONNECTION_FAILED, ended(&late(time)), retry_time),
         }
     }
 }
 
+/// Why there is no connection, as a sentence.
+pub fn not_connected(no_reply: NoReply) -> String {
+    let why = match no_reply {
+        NoReply::NotConnected(why) | NoReply::Broken(why) | NoReply::Forbidden(why) => words(&why),
+        NoReply::Late => "it did not answer".to_owned(),
+        NoReply::TooLarge => "it answered too much".to_owned(),
+    };
+    format!("Unable to connect to the database: {why}")
+}
+
+/// That a connection ended, as a sentence.
+pub fn ended(why: &str) -> String {
+    format!("The connection to the database ended: {}", words(why))
+}
+
+/// Why it was ended where there was no answer for so long.
+pub fn late(time: Duration) -> String {
+    format!("it has not answered for {} s", time.as_secs())
+}
+
 /// AWS's words (developer guide, "Amazon Redshift data delivery errors").
-const CONNECTION_FAILED: &str = "Redshift.ConnectionFailed";
-const DISK_FULL: &str = "Redshift.DiskFull";
-const READ_ONLY: &str = "Redshift.ReadOnlyCluster";
+pub const CONNECTION_FAILED: &str = "Redshift.ConnectionFailed";
+pub const DISK_FULL: &str = "Redshift.DiskFull";
+pub const READ_ONLY: &str = "Redshift.ReadOnlyCluster";
 
 fn again(id: &str, code: &'static str, message: String, retry_time: Duration) -> Answer {
     Answer::AgainForItsTime {

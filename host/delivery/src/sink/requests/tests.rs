@@ -4,8 +4,10 @@ use serde_json::{Value, json};
 use super::*;
 use crate::answers::records::RecordFault;
 use crate::answers::{Failed, Fault};
+use crate::compression::Compression;
 use crate::search::{Product, Search};
 use crate::sink::documents::Documents;
+use crate::sink::envelope::RECORDS_MAX;
 
 fn terms(answers: Answers) -> Terms {
     Terms {
@@ -240,4 +242,60 @@ fn records_that_are_refused_by_themselves_leave_all_others_as_they_were() {
         );
         assert_eq!(counted, wanted);
     }
+}
+
+fn staged(compression: Compression, answers: Answers) -> Terms {
+    Terms {
+        envelope: Envelope::Staged { compression },
+        ..terms(answers)
+    }
+}
+
+#[test]
+fn what_is_staged_is_records_as_they_are_in_one_object_however_many() {
+    let records = vec![(&b"a"[..], 1); RECORDS_MAX + 1];
+    let terms = staged(Compression::Uncompressed, Answers::default());
+    let (whole, counts, _) = pieces(terms, &records);
+    let [piece] = &whole[..] else { panic!() };
+    let content = Bytes::from(piece.content.clone());
+    assert_eq!(content, "a\n".repeat(RECORDS_MAX + 1));
+    assert!(piece.records.is_empty());
+    let all = RECORDS_MAX as u64 + 1;
+    assert_eq!((counts.delivered, counts.failed), (all, 0));
+}
+
+#[test]
+fn what_is_staged_and_refused_stays_the_same_object_and_counts_as_failed() {
+    let large = vec![b'x'; BODY_BYTES_MAX / 2 - 1_000];
+    let small = vec![b'a'; 3_000];
+    let records: [(&[u8], usize); 3] = [(&small, 1), (b"", 2), (&large, 2)];
+    let of = |compression, answers, records: &[(&[u8], usize)]| {
+        let (pieces, counts, _) = pieces(staged(compression, answers), records);
+        let contents = pieces.iter().map(|it| Bytes::from(it.content.clone()));
+        let contents: Vec<Bytes> = contents.collect();
+        (pieces, contents, counts)
+    };
+    let plain = Compression::Uncompressed;
+    let (whole, contents, _) = of(plain, Answers::default(), &records);
+    let held: Vec<_> = whole.iter().map(|piece| piece.holds.delivered).collect();
+    assert_eq!(held, [2, 1]);
+    for (part, failed) in [(0, 2), (1, 1)] {
+        let (pieces, again, counts) = of(plain, refused(&[part]), &records);
+        assert_eq!((counts.failed, counts.delivered), (failed, 3 - failed));
+        assert_eq!((counts.failed_objects, counts.objects), (1, 1));
+        assert!(again == contents, "{part}");
+        for (number, (piece, whole)) in (0..).zip(pieces.iter().zip(&whole)) {
+            let kind = if number == part {
+                PieceKind::Refused
+            } else {
+                PieceKind::Delivered
+            };
+            assert_eq!((piece.kind, piece.part), (kind, number));
+            assert_eq!(piece.holds.records_in, whole.holds.records_in);
+        }
+    }
+    let few = &records[..2];
+    let (_, packed, _) = of(Compression::Gzip, Answers::default(), few);
+    let (pieces, again, _) = of(Compression::Gzip, refused(&[0]), few);
+    assert_eq!((pieces[0].kind, again), (PieceKind::Refused, packed));
 }
