@@ -12,6 +12,7 @@
 mod cluster;
 mod collector;
 mod conversion;
+mod conversion_orc;
 mod counted;
 mod create_delivery_stream;
 mod database;

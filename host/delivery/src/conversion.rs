@@ -2,18 +2,12 @@
 //! format"): as it was configured, and what that comes to.
 
 use bincode::{Decode, Encode};
-use formats::{Codec, ParquetSettings, Reading, ReadingSettings, Table, WriterVersion};
+use formats::{Format, Reading, ReadingSettings, Table};
 use types::Invalid;
 use wire::json::write_string;
 
-/// Bytes of a row group and of a page, where nothing is said of them (model, ParquetSerDe).
-const BLOCK_BYTES_DEFAULT: u64 = 256 * 1024 * 1024;
-const PAGE_BYTES_DEFAULT: usize = 1024 * 1024;
-/// Bytes of a page at most, whatever is said: a page is in memory as a whole. Ours.
-const PAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
+use crate::serializer::Serializer;
 
-/// What names of objects of rows end in.
-pub const EXTENSION: &str = ".parquet";
 /// What records are filed under that cannot be converted (developer guide, "Custom prefixes for
 /// Amazon S3 objects", error-output-type).
 pub const FAILED_UNDER: &str = "format-conversion-failed";
@@ -31,7 +25,7 @@ pub struct Conversion {
     /// How records are read.
     pub deserializer: Option<Deserializer>,
     /// How files are written.
-    pub serializer: Option<Parquet>,
+    pub serializer: Serializer,
     /// Names and types of the table's columns, in Glue's words, that a cut goes by. Only a cut has
     /// them: they are kept with it, and what the table becomes later is no matter of it.
     pub columns: Option<Columns>,
@@ -78,23 +72,6 @@ pub enum Deserializer {
     },
 }
 
-/// `ParquetSerDe`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
-pub struct Parquet {
-    /// `BlockSizeBytes`.
-    pub block_bytes: Option<u32>,
-    /// `PageSizeBytes`.
-    pub page_bytes: Option<u32>,
-    /// `Compression`.
-    pub compression: Option<String>,
-    /// `EnableDictionaryCompression`.
-    pub has_dictionaries: Option<bool>,
-    /// `MaxPaddingBytes`. There is no padding.
-    pub padding_bytes_max: Option<u32>,
-    /// `WriterVersion`.
-    pub version: Option<String>,
-}
-
 impl Schema {
     /// The version that is meant.
     pub fn version(&self) -> &str {
@@ -119,42 +96,12 @@ impl Deserializer {
         }
     }
 
-    /// Whether it can be meant.
+    /// Whether it can be meant, for files of a format.
     ///
     /// # Errors
     /// A sentence that says which format of times is not known.
-    pub fn check(&self) -> Result<(), Invalid> {
-        Reading::new(&self.settings()).map(|_| ())
-    }
-}
-
-impl Parquet {
-    /// What it comes to.
-    ///
-    /// # Errors
-    /// For a word that no configuration can have.
-    fn settings(&self) -> Result<ParquetSettings, Invalid> {
-        let unknown = |word: &str| Err(Invalid(format!("the word {word} is not known")));
-        let page = self
-            .page_bytes
-            .and_then(|bytes| usize::try_from(bytes).ok());
-        Ok(ParquetSettings {
-            codec: match self.compression.as_deref() {
-                None | Some("SNAPPY") => Codec::Snappy,
-                Some("GZIP") => Codec::Gzip,
-                Some("UNCOMPRESSED") => Codec::Uncompressed,
-                Some(other) => return unknown(other),
-            },
-            block_bytes: self.block_bytes.map_or(BLOCK_BYTES_DEFAULT, u64::from),
-            page_bytes: page.unwrap_or(PAGE_BYTES_DEFAULT).min(PAGE_BYTES_MAX),
-            // Parquet's own writer has them.
-            has_dictionaries: self.has_dictionaries.unwrap_or(true),
-            version: match self.version.as_deref() {
-                None | Some("V1") => WriterVersion::V1,
-                Some("V2") => WriterVersion::V2,
-                Some(other) => return unknown(other),
-            },
-        })
+    pub fn check(&self, format: &Format) -> Result<(), Invalid> {
+        Reading::new(&self.settings(), format).map(|_| ())
     }
 }
 
@@ -166,7 +113,7 @@ pub struct Terms {
     /// How records are read.
     pub reading: ReadingSettings,
     /// How files are written.
-    pub settings: ParquetSettings,
+    pub format: Format,
     /// What lines of records say that cannot be converted: `dataCatalogTable`, as JSON.
     pub catalog_table: Vec<u8>,
 }
@@ -184,13 +131,12 @@ impl Conversion {
         let columns = self.columns.as_ref().ok_or_else(|| missing("table"))?;
         let deserializer = self.deserializer.as_ref();
         let deserializer = deserializer.ok_or_else(|| missing("deserializer"))?;
-        let serializer = self.serializer.as_ref();
-        let serializer = serializer.ok_or_else(|| missing("serializer"))?;
+        let format = self.serializer.format()?;
         Ok(Some(Terms {
             table: Table::parse(columns)
                 .map_err(|Invalid(why)| Invalid(format!("the table of the records {why}")))?,
             reading: deserializer.settings(),
-            settings: serializer.settings()?,
+            format: format.ok_or_else(|| missing("serializer"))?,
             catalog_table: self.catalog_table(),
         }))
     }

@@ -1,6 +1,6 @@
 //! Records become objects of rows: files of columns, one after the other. Pure.
 
-use formats::{ParquetFile, Rows, Unconverted};
+use formats::{RowFile, Rows, Unconverted};
 use object_store::PutPayload;
 use types::limits::DATA_BYTES_MAX;
 
@@ -18,7 +18,7 @@ pub struct Converted {
 }
 
 struct Open {
-    file: ParquetFile<Chunks>,
+    file: RowFile<Chunks>,
     /// Something is in it.
     has_rows: bool,
 }
@@ -117,10 +117,10 @@ impl Open {
         let Terms {
             table,
             reading,
-            settings,
+            format,
             ..
         } = terms;
-        let file = ParquetFile::begin(table, reading, settings, content);
+        let file = RowFile::begin(table, reading, format, content);
         Ok(Self {
             file: file.map_err(|error| Unconverted::Broken(error.to_string()))?,
             has_rows: false,
@@ -141,7 +141,7 @@ impl Probe {
     /// # Errors
     /// When they cannot be meant.
     pub fn new(terms: &Terms) -> Result<Self, types::Invalid> {
-        let reading = formats::Reading::new(&terms.reading)?;
+        let reading = formats::Reading::new(&terms.reading, &terms.format)?;
         Ok(Self {
             rows: Rows::new(&terms.table, reading),
             catalog_table: terms.catalog_table.clone(),

@@ -251,10 +251,9 @@ impl Destination {
 
     /// What names of delivered objects end in.
     pub fn extension(&self) -> &str {
-        let default = if self.converts().is_some() {
-            conversion::EXTENSION
-        } else {
-            self.compression.extension()
+        let default = match self.converts() {
+            Some(conversion) => conversion.serializer.extension(),
+            None => self.compression.extension(),
         };
         self.file_extension.as_deref().unwrap_or(default)
     }

@@ -62,6 +62,7 @@ mod rows;
 mod running;
 mod search;
 mod secret;
+pub mod serializer;
 mod settled;
 mod shares;
 mod sink;

@@ -166,6 +166,7 @@ impl Column {
             Type::Double => Values::Double(Vec::new()),
             Type::Decimal(precision, scale) => Values::Decimal(Vec::new(), *precision, *scale),
             Type::Text(chars_max) => Values::Text(Texts::new(), *chars_max),
+            Type::Char(chars_max) => Values::Text(Texts::new(), Some(*chars_max)),
             Type::Binary => Values::Binary(Texts::new()),
             Type::Date => Values::Date(Vec::new()),
             Type::Timestamp => Values::Timestamp(Vec::new()),
@@ -399,7 +400,7 @@ pub fn data_type(kind: &Type) -> DataType {
         Type::Decimal(precision, scale) => {
             DataType::Decimal128(*precision, i8::try_from(*scale).unwrap_or(i8::MAX))
         }
-        Type::Text(_) => DataType::Utf8,
+        Type::Text(_) | Type::Char(_) => DataType::Utf8,
         Type::Binary => DataType::Binary,
         Type::Date => DataType::Date32,
         Type::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),

@@ -7,6 +7,8 @@ use types::Invalid;
 
 use crate::date;
 use crate::joda::TimeFormat;
+use crate::orc;
+use crate::settings::Format;
 use crate::table::Column;
 
 /// What is said of a deserializer.
@@ -34,14 +36,17 @@ pub struct Reading {
     /// What stands where another type is wanted is made that type, where it can be.
     is_lenient: bool,
     formats: Vec<TimeFormat>,
+    /// Moments are those of ORC files, which do not have all of them.
+    is_for_orc: bool,
 }
 
 impl Reading {
-    /// A reading by these settings.
+    /// A reading by these settings, for files of this format.
     ///
     /// # Errors
     /// A sentence that says which format of times is not known.
-    pub fn new(settings: &ReadingSettings) -> Result<Self, Invalid> {
+    pub fn new(settings: &ReadingSettings, format: &Format) -> Result<Self, Invalid> {
+        let is_for_orc = matches!(format, Format::Orc(_));
         Ok(match settings {
             ReadingSettings::OpenX {
                 ignores_case,
@@ -53,6 +58,7 @@ impl Reading {
                 mappings: mappings.iter().cloned().collect(),
                 is_lenient: true,
                 formats: Vec::new(),
+                is_for_orc,
             },
             ReadingSettings::Hive(formats) => Self {
                 ignores_case: true,
@@ -63,6 +69,7 @@ impl Reading {
                     .iter()
                     .map(|format| TimeFormat::parse(format))
                     .collect::<Result<_, _>>()?,
+                is_for_orc,
             },
         })
     }
@@ -99,6 +106,11 @@ impl Reading {
             (self.key(key).into_owned(), place)
         });
         places.collect()
+    }
+
+    /// Whether files have a moment.
+    pub(crate) fn has_moment(&self, micros: i64) -> bool {
+        !self.is_for_orc || orc::can_be_written(micros)
     }
 
     /// The moment that a text is, in microseconds.

@@ -31,8 +31,10 @@ pub enum Type {
     Double,
     /// `decimal(precision,scale)`.
     Decimal(u8, u8),
-    /// `string`, `char(n)`, `varchar(n)`: of so many characters at most, where that is said.
+    /// `string`, `varchar(n)`: of so many characters at most, where that is said.
     Text(Option<usize>),
+    /// `char(n)`: of so many characters at most.
+    Char(usize),
     /// `binary`: the bytes of a text.
     Binary,
     /// `date`.
@@ -249,8 +251,8 @@ impl<'a> Parser<'a> {
             "double" => Type::Double,
             "decimal" | "numeric" => self.decimal()?,
             "string" => Type::Text(None),
-            "char" => self.text(CHAR_CHARS_MAX)?,
-            "varchar" => self.text(VARCHAR_CHARS_MAX)?,
+            "char" => Type::Char(self.chars(CHAR_CHARS_MAX)?),
+            "varchar" => Type::Text(Some(self.chars(VARCHAR_CHARS_MAX)?)),
             "binary" => Type::Binary,
             "date" => Type::Date,
             "timestamp" => Type::Timestamp,
@@ -310,14 +312,14 @@ impl<'a> Parser<'a> {
         Ok(Type::Decimal(precision, scale))
     }
 
-    fn text(&mut self, chars_max: usize) -> Result<Type, Invalid> {
+    fn chars(&mut self, chars_max: usize) -> Result<usize, Invalid> {
         self.wants('(')?;
         let chars: usize = self.number()?;
         self.wants(')')?;
         if !(1..=chars_max).contains(&chars) {
             return Err(Invalid(format!("has not 1 to {chars_max} characters")));
         }
-        Ok(Type::Text(Some(chars)))
+        Ok(chars)
     }
 
     fn number<T: std::str::FromStr>(&mut self) -> Result<T, Invalid> {

@@ -1,7 +1,9 @@
-//! What is written is read by the reader of the Parquet project, and held against the JSON that it
-//! was made of.
+//! What is written is read by the reader of the Parquet project, or by one of ORC that knows nothing of
+//! the writer, and held against the JSON that it was made of.
 
 mod memory;
+mod orc;
+mod orc_reader;
 mod random;
 
 use std::sync::Arc;
@@ -18,7 +20,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    Codec, ParquetFile, ParquetSettings, ReadingSettings, Refusal, Table, Unconverted,
+    Codec, Format, ParquetSettings, ReadingSettings, Refusal, RowFile, Table, Unconverted,
     WriterVersion, digest_of,
 };
 
@@ -50,8 +52,8 @@ pub fn begin(
     table: &Table,
     reading: &ReadingSettings,
     settings: &ParquetSettings,
-) -> ParquetFile<Vec<u8>> {
-    ParquetFile::begin(table, reading, settings, Vec::new()).unwrap()
+) -> RowFile<Vec<u8>> {
+    RowFile::begin(table, reading, &Format::Parquet(*settings), Vec::new()).unwrap()
 }
 
 /// A value of a column as JSON, in the words of the tests: decimals, days and moments are numbers.
@@ -109,8 +111,12 @@ fn object(array: &StructArray, row: usize) -> Value {
     Value::Object(members.collect())
 }
 
-/// The rows of a file, and how many row groups it has.
+/// The rows of a file, and how many row groups or stripes it has.
 pub fn rows_of(content: Vec<u8>) -> (Vec<Value>, usize) {
+    if content.starts_with(b"ORC") {
+        let file = orc_reader::read(&content);
+        return (file.rows, file.stripes);
+    }
     let builder = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(content)).unwrap();
     let groups = builder.metadata().num_row_groups();
     let mut rows = Vec::new();
@@ -466,7 +472,8 @@ fn a_row_group_ends_when_it_is_large_and_the_rows_are_all_there() {
 
 #[test]
 fn schemas_are_shared_by_all_that_use_them() {
-    let rows = crate::Rows::new(&table(&ALL), crate::Reading::new(&openx()).unwrap());
+    let reading = crate::Reading::new(&openx(), &Format::Parquet(settings())).unwrap();
+    let rows = crate::Rows::new(&table(&ALL), reading);
     assert_eq!(Arc::strong_count(rows.schema()), 1);
     assert_eq!(rows.schema().fields().len(), ALL.len());
 }

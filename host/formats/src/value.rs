@@ -299,7 +299,12 @@ fn push_scalar(
                 Kind::Number => reading.micros_of_number(text),
                 _ => None,
             };
-            values.push(micros.ok_or_else(refused)?);
+            let micros = micros.ok_or_else(refused)?;
+            if !reading.has_moment(micros) {
+                let what = "ORC has no moments of the last second before 1970";
+                return Err(Refusal::mismatch(what).into());
+            }
+            values.push(micros);
         }
         Values::Text(..)
         | Values::Binary(_)

@@ -28,12 +28,14 @@
 
 mod blob;
 mod collections;
+mod double;
 mod scalars;
 
 use serde::Serialize;
 
 pub use blob::Blob;
 pub use collections::{LIST_MEMBERS_KEPT, List, MAP_ENTRIES_KEPT, Map, Structure};
+pub use double::Double;
 pub(crate) use scalars::TIME;
 pub use scalars::{Boolean, Integer, Text, Time};
 

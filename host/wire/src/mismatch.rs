@@ -51,6 +51,7 @@ pub(crate) fn text_where<E: Error>(wanted: &dyn Expected) -> E {
 /// What the visitors say that they expect; the articles are AWS's.
 pub(crate) const TEXT: &str = "an String";
 pub(crate) const INTEGER: &str = "an Integer";
+pub(crate) const DOUBLE: &str = "a Double";
 pub(crate) const BOOLEAN: &str = "an Boolean";
 pub(crate) const TIMESTAMP: &str = "a Timestamp";
 pub(crate) const BLOB: &str = "a Blob";

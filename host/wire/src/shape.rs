@@ -24,7 +24,7 @@ use crate::ApiError;
 use crate::bounded::bounded;
 use crate::members::Blob;
 
-pub use rules::{Anything, BlobRule, Fields, ListRule, MapRule, NumberRule, TextRule};
+pub use rules::{Anything, BlobRule, Fields, ListRule, MapRule, NumberRule, Proportion, TextRule};
 
 /// Violations that one answer names; AWS stops counting there.
 pub const VIOLATIONS_MAX: usize = 10;

@@ -196,6 +196,7 @@ impl Write for Against {
 #[cfg(test)]
 mod tests {
     use flate2::write::GzEncoder;
+    use formats::Format;
     use snap::write::FrameEncoder;
 
     use super::*;
@@ -349,18 +350,29 @@ mod tests {
         }
     }
 
-    /// A file of rows of these numbers.
-    fn rows_of(numbers: std::ops::Range<u32>, codec: formats::Codec) -> Bytes {
-        let table = formats::Table::parse(&[("n".to_owned(), "int".to_owned())]).unwrap();
-        let settings = formats::ParquetSettings {
+    fn parquet(codec: formats::Codec) -> Format {
+        Format::Parquet(formats::ParquetSettings {
             codec,
             block_bytes: 1 << 26,
             page_bytes: 1 << 16,
             has_dictionaries: false,
             version: formats::WriterVersion::V1,
-        };
+        })
+    }
+
+    fn orc(codec: formats::OrcCodec) -> Format {
+        Format::Orc(formats::OrcSettings {
+            codec,
+            stripe_bytes: 1 << 23,
+            version: formats::OrcVersion::V0_12,
+        })
+    }
+
+    /// A file of rows of these numbers.
+    fn rows_of(numbers: std::ops::Range<u32>, format: &Format) -> Bytes {
+        let table = formats::Table::parse(&[("n".to_owned(), "int".to_owned())]).unwrap();
         let reading = formats::ReadingSettings::Hive(Vec::new());
-        let file = formats::ParquetFile::begin(&table, &reading, &settings, Vec::new());
+        let file = formats::RowFile::begin(&table, &reading, format, Vec::new());
         let mut file = file.unwrap();
         for number in numbers {
             let record = format!("{{\"n\":{number}}}");
@@ -372,24 +384,30 @@ mod tests {
     /// Another build may write them otherwise, which another codec stands for here.
     #[test]
     fn files_of_rows_are_the_same_if_they_were_made_of_the_same_records() {
-        use formats::Codec::{Gzip, Snappy};
+        use formats::{Codec, OrcCodec};
         let same = |ours: &Bytes, theirs: &Bytes| {
             holds_the_same_in(Compression::Uncompressed, ours, theirs)
         };
-        let (ours, theirs) = (rows_of(0..3_000, Snappy), rows_of(0..3_000, Gzip));
-        assert_ne!(ours, theirs);
-        assert!(same(&ours, &theirs) && same(&theirs, &ours) && same(&ours, &ours));
-        for other in [
-            rows_of(1..3_000, Gzip),
-            rows_of(0..2_999, Snappy),
-            theirs.slice(..theirs.len() - 1),
-            theirs.slice(1..theirs.len() - 1),
-            Bytes::from([&theirs[..], b"x"].concat()),
-            Bytes::from_static(b"PAR1"),
-            Bytes::new(),
+        for (one, another) in [
+            (parquet(Codec::Snappy), parquet(Codec::Gzip)),
+            (orc(OrcCodec::Snappy), orc(OrcCodec::Zlib)),
         ] {
-            assert!(!same(&ours, &other));
-            assert!(!same(&other, &ours));
+            let (ours, theirs) = (rows_of(0..3_000, &one), rows_of(0..3_000, &another));
+            assert_ne!(ours, theirs);
+            assert!(same(&ours, &theirs) && same(&theirs, &ours) && same(&ours, &ours));
+            for other in [
+                rows_of(1..3_000, &another),
+                rows_of(0..2_999, &one),
+                theirs.slice(..theirs.len() - 1),
+                theirs.slice(1..theirs.len() - 1),
+                Bytes::from([&theirs[..], b"x"].concat()),
+                Bytes::from_static(b"PAR1"),
+                Bytes::from_static(b"ORC\x03"),
+                Bytes::new(),
+            ] {
+                assert!(!same(&ours, &other));
+                assert!(!same(&other, &ours));
+            }
         }
     }
 }

@@ -4,16 +4,17 @@
 
 use types::Invalid;
 use wire::ApiError;
-use wire::members::{Boolean, Integer, Structure, Text};
+use wire::members::{Boolean, Double, Integer, List, Structure, Text};
 
 use super::conversion_shapes as shapes;
 use super::error::invalid_argument;
 use super::shapes::within;
 use crate::Delivery;
 use crate::compression::Compression;
-use crate::conversion::{Conversion, Deserializer, Parquet, Schema};
+use crate::conversion::{Conversion, Deserializer, Schema};
 use crate::delivery_stream::Destination;
 use crate::need;
+use crate::serializer::{Orc, Parquet, Proportion, Serializer};
 
 /// Mebibytes that go together at least where records are converted, and where nothing is said of
 /// it (model, BufferingHints; AWS documents both).
@@ -49,8 +50,8 @@ pub fn set(destination: &mut Destination, said: &shapes::Conversion<'_>) -> Resu
     }
     if let Some(Structure(said)) = &said.output_format_configuration {
         let said = said.serializer.as_ref().map(|Structure(said)| said);
-        conversion.serializer = said.map(serializer).transpose()?.flatten();
-        if conversion.is_enabled && conversion.serializer.is_none() {
+        conversion.serializer = said.map(serializer).transpose()?.unwrap_or_default();
+        if conversion.is_enabled && conversion.serializer.is_unsaid() {
             return Err(invalid_argument("Serializer must not be null"));
         }
     }
@@ -102,31 +103,57 @@ fn deserializer(said: &shapes::Deserializer<'_>) -> Result<Option<Deserializer>,
     })
 }
 
-fn serializer(said: &shapes::Serializer<'_>) -> Result<Option<Parquet>, ApiError> {
-    if said.parquet.is_some() && said.orc.is_some() {
-        return Err(invalid_argument(
-            "More than one serializer specified. Only one may be chosen.",
-        ));
-    }
-    if said.orc.is_some() {
-        // Ours.
-        return Err(invalid_argument("OrcSerDe is not supported."));
-    }
-    let Some(Structure(said)) = &said.parquet else {
-        return Ok(None);
-    };
-    let word = |text: &Option<Text<'_>>| text.as_ref().map(|text| text.as_str().to_owned());
-    let bytes = |number: Option<Integer>| -> Result<Option<u32>, ApiError> {
-        number.map(|number| within(Some(number), 0)).transpose()
-    };
-    Ok(Some(Parquet {
-        block_bytes: bytes(said.block_size_bytes)?,
-        page_bytes: bytes(said.page_size_bytes)?,
+fn serializer(said: &shapes::Serializer<'_>) -> Result<Serializer, ApiError> {
+    Ok(match (&said.parquet, &said.orc) {
+        (None, None) => Serializer::Unsaid,
+        (Some(_), Some(_)) => {
+            return Err(invalid_argument(
+                "More than one serializer specified. Only one may be chosen.",
+            ));
+        }
+        (Some(Structure(said)), None) => Serializer::Parquet(parquet(said)?),
+        (None, Some(Structure(said))) => Serializer::Orc(orc(said)?),
+    })
+}
+
+fn word(text: &Option<Text<'_>>) -> Option<String> {
+    text.as_ref().map(|text| text.as_str().to_owned())
+}
+
+/// A number as it is kept.
+fn size(number: Option<Integer>) -> Result<Option<u32>, ApiError> {
+    number.map(|number| within(Some(number), 0)).transpose()
+}
+
+fn parquet(said: &shapes::Parquet<'_>) -> Result<Parquet, ApiError> {
+    Ok(Parquet {
+        block_bytes: size(said.block_size_bytes)?,
+        page_bytes: size(said.page_size_bytes)?,
         compression: word(&said.compression),
         has_dictionaries: said.enable_dictionary_compression.map(|Boolean(is)| is),
-        padding_bytes_max: bytes(said.max_padding_bytes)?,
+        padding_bytes_max: size(said.max_padding_bytes)?,
         version: word(&said.writer_version),
-    }))
+    })
+}
+
+fn orc(said: &shapes::Orc<'_>) -> Result<Orc, ApiError> {
+    let proportion = |said: Option<Double>| said.map(|Double(number)| Proportion::new(number));
+    let words = |list: &List<Text<'_>>| {
+        let words = list.iter().map(|word| word.as_str().to_owned());
+        words.collect()
+    };
+    Ok(Orc {
+        stripe_bytes: size(said.stripe_size_bytes)?,
+        block_bytes: size(said.block_size_bytes)?,
+        stride_rows: size(said.row_index_stride)?,
+        has_padding: said.enable_padding.map(|Boolean(is)| is),
+        padding_tolerance: proportion(said.padding_tolerance),
+        compression: word(&said.compression),
+        bloom_columns: said.bloom_filter_columns.as_ref().map(words),
+        bloom_probability: proportion(said.bloom_filter_false_positive_probability),
+        dictionary_threshold: proportion(said.dictionary_key_threshold),
+        version: word(&said.format_version),
+    })
 }
 
 /// As much goes together, where nothing is said of it.
@@ -161,7 +188,10 @@ pub fn check(destination: &Destination) -> Result<(), ApiError> {
             conversion.deserializer.is_some(),
             "InputFormatConfiguration",
         ),
-        (conversion.serializer.is_some(), "OutputFormatConfiguration"),
+        (
+            !conversion.serializer.is_unsaid(),
+            "OutputFormatConfiguration",
+        ),
         (schema.is_given, "SchemaConfiguration"),
     ] {
         if !is_there {
@@ -179,12 +209,15 @@ pub fn check(destination: &Destination) -> Result<(), ApiError> {
             )));
         }
     }
-    let checked = conversion.deserializer.as_ref().map(Deserializer::check);
-    // Ours.
-    checked
-        .transpose()
-        .map(|_| ())
-        .map_err(|Invalid(why)| invalid_argument(format!("TimestampFormats: {why}.")))
+    let internal = |Invalid(why)| ApiError::internal(format!("A serializer: {why}."));
+    let format = conversion.serializer.format().map_err(internal)?;
+    if let (Some(deserializer), Some(format)) = (&conversion.deserializer, format) {
+        // Ours.
+        let checked = deserializer.check(&format);
+        return checked
+            .map_err(|Invalid(why)| invalid_argument(format!("TimestampFormats: {why}.")));
+    }
+    Ok(())
 }
 
 /// Whether the table of a conversion can be had, and whether there is memory for what records may

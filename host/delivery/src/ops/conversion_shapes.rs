@@ -1,11 +1,11 @@
 //! The model's structures of record format conversion, as it is made and as it is changed.
 
 use serde::Deserialize;
-use wire::members::{Boolean, Integer, List, Map, Structure, Text};
+use wire::members::{Boolean, Double, Integer, List, Map, Structure, Text};
 use wire::shape::pattern::firehose as pattern;
-use wire::shape::{Anything, Check, Fields, ListRule, MapRule, NumberRule, Shape, TextRule};
-
-use super::shapes::Unserved;
+use wire::shape::{
+    Anything, Check, Fields, ListRule, MapRule, NumberRule, Proportion, Shape, TextRule,
+};
 
 const WORD: TextRule = TextRule::chars(1, 1_024).matching(pattern::NO_SPACE);
 const TEXT: TextRule = TextRule::chars(1, 1_024).matching(pattern::PARAMETER_VALUE);
@@ -17,6 +17,12 @@ const PAGE_BYTES: NumberRule = NumberRule::at_least(64 * 1024);
 const PADDING_BYTES: NumberRule = NumberRule::at_least(0);
 const COMPRESSION: TextRule = TextRule::one_of(&["UNCOMPRESSED", "GZIP", "SNAPPY"]);
 const VERSION: TextRule = TextRule::one_of(&["V1", "V2"]);
+const STRIPE_BYTES: NumberRule = NumberRule::at_least(8 * 1024 * 1024);
+const STRIDE_ROWS: NumberRule = NumberRule::at_least(1_000);
+const ORC_COMPRESSION: TextRule = TextRule::one_of(&["NONE", "ZLIB", "SNAPPY"]);
+const ORC_VERSION: TextRule = TextRule::one_of(&["V0_11", "V0_12"]);
+/// As [`FORMATS`].
+const BLOOM_COLUMNS: ListRule<TextRule> = ListRule::of(0, 100, WORD);
 
 /// `DataFormatConversionConfiguration`.
 #[derive(Deserialize)]
@@ -155,13 +161,14 @@ impl Shape for OutputFormat<'_> {
 pub struct Serializer<'a> {
     #[serde(borrow, rename = "ParquetSerDe")]
     pub parquet: Option<Structure<Parquet<'a>>>,
-    #[serde(rename = "OrcSerDe")]
-    pub orc: Option<Unserved>,
+    #[serde(borrow, rename = "OrcSerDe")]
+    pub orc: Option<Structure<Orc<'a>>>,
 }
 
 impl Shape for Serializer<'_> {
     fn check(&self, check: &mut Check) {
         check.optional("ParquetSerDe", &self.parquet, Fields);
+        check.optional("OrcSerDe", &self.orc, Fields);
     }
 }
 
@@ -188,5 +195,46 @@ impl Shape for Parquet<'_> {
         let dictionaries = &self.enable_dictionary_compression;
         check.optional("EnableDictionaryCompression", dictionaries, Anything);
         check.optional("WriterVersion", &self.writer_version, VERSION);
+    }
+}
+
+/// `OrcSerDe`.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Orc<'a> {
+    pub stripe_size_bytes: Option<Integer>,
+    pub block_size_bytes: Option<Integer>,
+    pub row_index_stride: Option<Integer>,
+    pub enable_padding: Option<Boolean>,
+    pub padding_tolerance: Option<Double>,
+    #[serde(borrow)]
+    pub compression: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub bloom_filter_columns: Option<List<Text<'a>>>,
+    pub bloom_filter_false_positive_probability: Option<Double>,
+    pub dictionary_key_threshold: Option<Double>,
+    #[serde(borrow)]
+    pub format_version: Option<Text<'a>>,
+}
+
+impl Shape for Orc<'_> {
+    fn check(&self, check: &mut Check) {
+        check.optional("RowIndexStride", &self.row_index_stride, STRIDE_ROWS);
+        check.optional("PaddingTolerance", &self.padding_tolerance, Proportion);
+        check.optional("StripeSizeBytes", &self.stripe_size_bytes, STRIPE_BYTES);
+        check.optional("BlockSizeBytes", &self.block_size_bytes, BLOCK_BYTES);
+        check.optional("EnablePadding", &self.enable_padding, Anything);
+        check.optional("Compression", &self.compression, ORC_COMPRESSION);
+        let columns = &self.bloom_filter_columns;
+        check.optional("BloomFilterColumns", columns, BLOOM_COLUMNS);
+        let probability = &self.bloom_filter_false_positive_probability;
+        check.optional(
+            "BloomFilterFalsePositiveProbability",
+            probability,
+            Proportion,
+        );
+        let threshold = &self.dictionary_key_threshold;
+        check.optional("DictionaryKeyThreshold", threshold, Proportion);
+        check.optional("FormatVersion", &self.format_version, ORC_VERSION);
     }
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::conversion::{Conversion, Deserializer, Parquet, Schema};
+use crate::conversion::{Conversion, Deserializer, Schema};
+use crate::serializer::{Orc, Parquet, Proportion, Serializer};
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -78,6 +79,8 @@ struct Output {
 enum SerializerDescription {
     #[serde(rename = "ParquetSerDe")]
     Parquet(ParquetDescription),
+    #[serde(rename = "OrcSerDe")]
+    Orc(OrcDescription),
 }
 
 #[derive(Serialize)]
@@ -97,6 +100,31 @@ struct ParquetDescription {
     writer_version: Option<String>,
 }
 
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct OrcDescription {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stripe_size_bytes: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    block_size_bytes: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    row_index_stride: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    enable_padding: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    padding_tolerance: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compression: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bloom_filter_columns: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bloom_filter_false_positive_probability: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dictionary_key_threshold: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    format_version: Option<String>,
+}
+
 /// The description of a conversion.
 pub fn conversion(conversion: &Conversion) -> ConversionDescription {
     let Conversion {
@@ -111,9 +139,8 @@ pub fn conversion(conversion: &Conversion) -> ConversionDescription {
         input_format_configuration: deserializer.map(|it| Input {
             deserializer: described_deserializer(it),
         }),
-        output_format_configuration: serializer.map(|it| Output {
-            serializer: SerializerDescription::Parquet(described_parquet(it)),
-        }),
+        output_format_configuration: described_serializer(serializer)
+            .map(|serializer| Output { serializer }),
         enabled: is_enabled,
     }
 }
@@ -143,6 +170,31 @@ fn described_deserializer(deserializer: Deserializer) -> DeserializerDescription
         Deserializer::Hive { formats } => DeserializerDescription::Hive(Hive {
             timestamp_formats: formats,
         }),
+    }
+}
+
+fn described_serializer(serializer: Serializer) -> Option<SerializerDescription> {
+    match serializer {
+        Serializer::Unsaid => None,
+        Serializer::Parquet(parquet) => {
+            Some(SerializerDescription::Parquet(described_parquet(parquet)))
+        }
+        Serializer::Orc(orc) => Some(SerializerDescription::Orc(described_orc(orc))),
+    }
+}
+
+fn described_orc(orc: Orc) -> OrcDescription {
+    OrcDescription {
+        stripe_size_bytes: orc.stripe_bytes,
+        block_size_bytes: orc.block_bytes,
+        row_index_stride: orc.stride_rows,
+        enable_padding: orc.has_padding,
+        padding_tolerance: orc.padding_tolerance.map(Proportion::number),
+        compression: orc.compression,
+        bloom_filter_columns: orc.bloom_columns,
+        bloom_filter_false_positive_probability: orc.bloom_probability.map(Proportion::number),
+        dictionary_key_threshold: orc.dictionary_threshold.map(Proportion::number),
+        format_version: orc.version,
     }
 }
 

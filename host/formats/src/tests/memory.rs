@@ -75,7 +75,7 @@ fn nothing_is_added_that_there_is_no_room_for() {
 fn a_record_is_looked_at_without_being_kept() {
     let mut rows = Rows::new(
         &table(&[("a", "int")]),
-        crate::Reading::new(&openx()).unwrap(),
+        crate::Reading::new(&openx(), &crate::Format::Parquet(settings())).unwrap(),
     );
     for _ in 0..3 {
         rows.check(b"{\"a\":1}", &mut |_| true).unwrap();

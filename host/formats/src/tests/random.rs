@@ -2,8 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{begin, openx, rows_of, settings, table};
-use crate::{Codec, ParquetSettings, Unconverted, WriterVersion};
+use super::{openx, rows_of, settings, table};
+use crate::{
+    Codec, Format, OrcCodec, OrcSettings, OrcVersion, ParquetSettings, RowFile, Unconverted,
+    WriterVersion,
+};
 
 struct Random(u64);
 
@@ -152,10 +155,26 @@ fn split(fields: &str) -> Vec<&str> {
     found
 }
 
+fn format(random: &mut Random) -> Format {
+    if random.below(2) == 0 {
+        return Format::Orc(OrcSettings {
+            codec: random.of([OrcCodec::Uncompressed, OrcCodec::Zlib, OrcCodec::Snappy]),
+            stripe_bytes: 8 << 20,
+            version: random.of([OrcVersion::V0_11, OrcVersion::V0_12]),
+        });
+    }
+    Format::Parquet(ParquetSettings {
+        codec: random.of([Codec::Uncompressed, Codec::Gzip, Codec::Snappy]),
+        has_dictionaries: random.below(2) == 0,
+        version: random.of([WriterVersion::V1, WriterVersion::V2]),
+        ..settings()
+    })
+}
+
 #[test]
 fn whatever_the_table_and_the_records_are_the_file_holds_those_that_fit() {
     let mut random = Random(7);
-    for run in 0..150 {
+    for run in 0..300 {
         let kinds: Vec<String> = (0..=random.below(5))
             .map(|_| kind(&mut random, 0))
             .collect();
@@ -167,13 +186,8 @@ fn whatever_the_table_and_the_records_are_the_file_holds_those_that_fit() {
             .map(String::as_str)
             .zip(kinds.iter().map(String::as_str));
         let columns: Vec<(&str, &str)> = columns.collect();
-        let settings = ParquetSettings {
-            codec: random.of([Codec::Uncompressed, Codec::Gzip, Codec::Snappy]),
-            has_dictionaries: random.below(2) == 0,
-            version: random.of([WriterVersion::V1, WriterVersion::V2]),
-            ..settings()
-        };
-        let mut file = begin(&table(&columns), &openx(), &settings);
+        let format = format(&mut random);
+        let mut file = RowFile::begin(&table(&columns), &openx(), &format, Vec::new()).unwrap();
         let mut rows = Vec::new();
         for _ in 0..random.below(60) {
             let (mut given, mut wanted) = (Map::new(), Map::new());
@@ -190,10 +204,10 @@ fn whatever_the_table_and_the_records_are_the_file_holds_those_that_fit() {
             match file.add(&[record.as_bytes()], &mut |_| true) {
                 Ok(()) => rows.push(Value::Object(wanted)),
                 Err(Unconverted::Refused(_)) if is_cut => {}
-                Err(other) => panic!("{run}: {columns:?}: {record}: {other:?}"),
+                Err(other) => panic!("{run}: {format:?}: {columns:?}: {record}: {other:?}"),
             }
         }
         let (found, _) = rows_of(file.finish().unwrap());
-        assert_eq!(found, rows, "{run}: {columns:?}");
+        assert_eq!(found, rows, "{run}: {format:?}: {columns:?}");
     }
 }

@@ -4,7 +4,8 @@ use super::pattern::Pattern;
 use super::{Check, Rule, Shape};
 use crate::bounded::{VALUE_CHARS_MAX, bounded};
 use crate::members::{
-    Blob, Boolean, Integer, LIST_MEMBERS_KEPT, List, MAP_ENTRIES_KEPT, Map, Structure, Text, Time,
+    Blob, Boolean, Double, Integer, LIST_MEMBERS_KEPT, List, MAP_ENTRIES_KEPT, Map, Structure,
+    Text, Time,
 };
 
 /// What a string may be: its length in characters, its pattern, its values.
@@ -144,6 +145,25 @@ impl Rule<Integer> for NumberRule {
             let constraint = format!("Member must have value less than or equal to {}", self.max);
             check.violation(Some(&number.to_string()), &constraint);
         }
+    }
+}
+
+/// A number of 0 to 1, both allowed.
+#[derive(Clone, Copy, Debug)]
+pub struct Proportion;
+
+impl Rule<Double> for Proportion {
+    fn check(&self, value: &Double, check: &mut Check) {
+        let Double(number) = *value;
+        // No number at all is less than none, for want of another answer.
+        let constraint = if number > 1.0 {
+            "Member must have value less than or equal to 1"
+        } else if number >= 0.0 {
+            return;
+        } else {
+            "Member must have value greater than or equal to 0"
+        };
+        check.violation(Some(&number.to_string()), constraint);
     }
 }
 
