@@ -24,7 +24,7 @@ pub fn conversion() -> Value {
     })
 }
 
-fn converting(more: Value) -> Value {
+pub fn converting(more: Value) -> Value {
     let members = json!({
         "Prefix": "orders/",
         "ErrorOutputPrefix": "failed/!{firehose:error-output-type}/",

@@ -99,38 +99,42 @@ async fn each_partition_is_an_orc_file() {
 
 #[tokio::test]
 async fn numbers_and_words_of_orc_files_are_held_to_the_model() {
-    are_refused("ValidationException", [
-        (
-            writes(json!({"OrcSerDe": {"StripeSizeBytes": 8_388_607}})),
-            "Member must have value greater than or equal to 8388608",
-        ),
-        (
-            writes(json!({"OrcSerDe": {"RowIndexStride": 999}})),
-            "Member must have value greater than or equal to 1000",
-        ),
-        (
-            writes(json!({"OrcSerDe": {"BlockSizeBytes": 1}})),
-            "Member must have value greater than or equal to 67108864",
-        ),
-        (
-            writes(json!({"OrcSerDe": {"PaddingTolerance": 1.5}})),
-            "Member must have value less than or equal to 1",
-        ),
-        (
-            writes(json!({"OrcSerDe": {"DictionaryKeyThreshold": -1}})),
-            "Member must have value greater than or equal to 0",
-        ),
-        (
-            writes(json!({"OrcSerDe": {"Compression": "GZIP"}})),
-            "Member must satisfy enum value set: [NONE, ZLIB, SNAPPY]",
-        ),
-        (
-            writes(json!({"OrcSerDe": {"FormatVersion": "V1"}})),
-            "Member must satisfy enum value set: [V0_11, V0_12]",
-        ),
-        (
-            writes(json!({"OrcSerDe": {"BloomFilterColumns": ["a b"]}})),
-            "Member must satisfy constraint: [",
-        ),
-    ]).await;
+    are_refused(
+        "ValidationException",
+        [
+            (
+                writes(json!({"OrcSerDe": {"StripeSizeBytes": 8_388_607}})),
+                "Member must have value greater than or equal to 8388608",
+            ),
+            (
+                writes(json!({"OrcSerDe": {"RowIndexStride": 999}})),
+                "Member must have value greater than or equal to 1000",
+            ),
+            (
+                writes(json!({"OrcSerDe": {"BlockSizeBytes": 1}})),
+                "Member must have value greater than or equal to 67108864",
+            ),
+            (
+                writes(json!({"OrcSerDe": {"PaddingTolerance": 1.5}})),
+                "Member must have value less than or equal to 1",
+            ),
+            (
+                writes(json!({"OrcSerDe": {"DictionaryKeyThreshold": -1}})),
+                "Member must have value greater than or equal to 0",
+            ),
+            (
+                writes(json!({"OrcSerDe": {"Compression": "GZIP"}})),
+                "Member must satisfy enum value set: [NONE, ZLIB, SNAPPY]",
+            ),
+            (
+                writes(json!({"OrcSerDe": {"FormatVersion": "V1"}})),
+                "Member must satisfy enum value set: [V0_11, V0_12]",
+            ),
+            (
+                writes(json!({"OrcSerDe": {"BloomFilterColumns": ["a b"]}})),
+                "Member must satisfy constraint: [",
+            ),
+        ],
+    )
+    .await;
 }

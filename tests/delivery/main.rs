@@ -22,6 +22,7 @@ mod deliver;
 mod deliver_stream;
 mod describe_delivery_stream;
 mod endpoint;
+mod glue;
 mod health;
 mod http_endpoint;
 mod life;

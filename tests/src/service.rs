@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use consumers::Grants;
+use delivery::glue::Glue;
 use serde_json::{Value, json};
 use server::{Config, Credential, DeliveryLimits, Running};
 use store::disk::Disk;
@@ -87,6 +88,8 @@ pub struct Setting {
     pub kms: KmsSettings,
     /// Whom delivery streams may call besides the internet at large.
     pub egress_allow: Vec<wasm::HostPattern>,
+    /// Where tables of conversions are, if not where [`Service::write_table`] writes them.
+    pub glue: Glue,
     /// Who may call beside [`Service::client`] and [`Service::other_client`].
     pub credentials: Vec<Credential>,
 }
@@ -253,7 +256,10 @@ impl Service {
             s3: setting.s3.clone(),
             kms: setting.kms.clone(),
             egress_allow: setting.egress_allow.clone(),
-            glue_directory: Some(data.path().join("glue")),
+            glue: match setting.glue.clone() {
+                Glue::None => Glue::Directory(data.path().join("glue")),
+                glue => glue,
+            },
             limits: setting.limits.clone(),
             credentials: credentials.collect(),
             ..Config::default()

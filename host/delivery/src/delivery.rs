@@ -1,7 +1,6 @@
 //! The service: what all operations work on.
 
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,7 +18,7 @@ use crate::delivery_stream::NotChosen;
 use crate::directory::Directory;
 use crate::endpoints::Endpoints;
 use crate::error_log::DeliveryError;
-use crate::glue_files::GlueTables;
+use crate::glue::{Glue, GlueTables};
 use crate::gone;
 use crate::lane::Tools;
 use crate::lane_quota::LaneQuota;
@@ -85,8 +84,8 @@ pub struct Foundations {
     pub objects: Arc<dyn Objects>,
     /// Where requests go.
     pub endpoints: Arc<dyn Endpoints>,
-    /// The directory of tables that records become rows of, if there is one.
-    pub glue_directory: Option<PathBuf>,
+    /// Where tables are that records become rows of.
+    pub glue: Glue,
     /// Whether direct puts are held to AWS's quotas.
     pub throttle: bool,
     /// What objects are named with; the same for as long as the data directory lives.
@@ -151,7 +150,7 @@ impl Delivery {
             lanes_per_account_max,
             objects,
             endpoints,
-            glue_directory,
+            glue,
             throttle,
             naming_key,
         } = foundations;
@@ -162,13 +161,14 @@ impl Delivery {
         kms.refuse_those_of_others(engine.keys(), &owners.collect());
         let pruning = tokio::spawn(pruning::run(Arc::clone(&engine), Arc::clone(&plugins)));
         let sweeping = tokio::spawn(gone::sweep(Arc::clone(&engine)));
+        let tables = GlueTables::new(glue, Arc::clone(&endpoints), Arc::clone(&clock));
         let tools = Arc::new(Tools {
             engine,
             clock,
             plugins,
             objects,
             endpoints,
-            tables: GlueTables::new(glue_directory),
+            tables,
             naming: NamingKey(naming_key),
             lane_quota: LaneQuota::new(lanes_per_account_max),
             shares: WorkShares::new(work_limits),

@@ -3,7 +3,7 @@
 //! version N. They are read each time that one is needed, so that a change is seen at once.
 
 use std::io::{ErrorKind, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use formats::Table;
 use types::Invalid;
@@ -15,38 +15,17 @@ const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// Bytes of a name, as file systems have it.
 const NAME_BYTES_MAX: usize = 200;
 
-/// Where tables are.
-#[derive(Clone, Debug, Default)]
-pub struct GlueTables {
-    directory: Option<PathBuf>,
-}
-
-impl GlueTables {
-    /// Tables of a directory; `None`: there are none.
-    pub fn new(directory: Option<PathBuf>) -> Self {
-        Self { directory }
-    }
-
-    /// The columns of a table as it is now.
-    ///
-    /// # Errors
-    /// A sentence that says which table, and why it cannot be used.
-    pub async fn columns(&self, of: &Schema) -> Result<Columns, String> {
-        let name = |part: &Option<String>| part.clone().unwrap_or_default();
-        let (database, table) = (name(&of.database), name(&of.table));
-        let version = of.version().to_owned();
-        let wrong = format!("The table {database}.{table} (version {version})");
-        let Some(directory) = self.directory.clone() else {
-            return Err(format!(
-                "{wrong} cannot be found: this server has no [glue] directory in its configuration"
-            ));
-        };
-        let reading = move || read(&directory, (&database, &table), &version);
-        let read = tokio::task::spawn_blocking(reading).await;
-        let read = read.map_err(|error| Invalid(format!("cannot be read: {error}")));
-        read.and_then(|read| read)
-            .map_err(|Invalid(why)| format!("{wrong} {why}"))
-    }
+/// The columns of a table of a directory as it is now.
+///
+/// # Errors
+/// The end of a sentence that says why it cannot be used.
+pub async fn columns(directory: &Path, of: &Schema) -> Result<Columns, Invalid> {
+    let name = |part: &Option<String>| part.clone().unwrap_or_default();
+    let (database, table) = (name(&of.database), name(&of.table));
+    let (directory, version) = (directory.to_owned(), of.version().to_owned());
+    let reading = move || read(&directory, (&database, &table), &version);
+    let read = tokio::task::spawn_blocking(reading).await;
+    read.map_err(|error| Invalid(format!("cannot be read: {error}")))?
 }
 
 fn read(
@@ -122,20 +101,20 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let database = directory.path().join("db");
         std::fs::create_dir(&database).unwrap();
-        let tables = GlueTables::new(Some(directory.path().to_owned()));
+        let directory = directory.path();
         let (latest, third) = (schema("db", "t", None), schema("db", "t", Some("3")));
-        let told = tables.columns(&latest).await.unwrap_err();
-        assert_eq!(told, "The table db.t (version LATEST) is not there");
+        let told = columns(directory, &latest).await.unwrap_err();
+        assert_eq!(told, Invalid("is not there".to_owned()));
         std::fs::write(database.join("t.3.json"), answer("three")).unwrap();
         for column in ["first", "second"] {
             std::fs::write(database.join("t.json"), answer(column)).unwrap();
-            let found = tables.columns(&latest).await.unwrap();
+            let found = columns(directory, &latest).await.unwrap();
             assert_eq!(found, [(column.to_owned(), "int".to_owned())]);
         }
-        let found = tables.columns(&third).await.unwrap();
+        let found = columns(directory, &third).await.unwrap();
         assert_eq!(found[0].0, "three");
         std::fs::write(database.join("t.json"), "{}").unwrap();
-        let told = tables.columns(&latest).await.unwrap_err();
+        let Invalid(told) = columns(directory, &latest).await.unwrap_err();
         assert!(told.contains("has no Table"), "{told}");
     }
 
@@ -145,7 +124,6 @@ mod tests {
         let inner = directory.path().join("inner");
         std::fs::create_dir(&inner).unwrap();
         std::fs::write(directory.path().join("t.json"), answer("a")).unwrap();
-        let tables = GlueTables::new(Some(inner));
         for (database, table, version) in [
             ("..", "t", None),
             (".", "../t", None),
@@ -155,8 +133,8 @@ mod tests {
             ("a", "t", Some("/../../t")),
             ("a\0", "t", None),
         ] {
-            let told = tables.columns(&schema(database, table, version)).await;
-            let told = told.unwrap_err();
+            let told = columns(&inner, &schema(database, table, version)).await;
+            let Invalid(told) = told.unwrap_err();
             assert!(told.contains("has no name of"), "{told}");
         }
     }

@@ -146,14 +146,22 @@ impl GlueService {
         };
         signer.sign(&mut parts, &body, now)?;
         let header = |name: &'static str| {
-            let value = parts.headers.get(name).and_then(|value| value.to_str().ok());
+            let value = parts
+                .headers
+                .get(name)
+                .and_then(|value| value.to_str().ok());
             (name, value.unwrap_or_default().to_owned())
         };
         Ok(EndpointRequest {
             url,
-            headers: ["content-type", "x-amz-target", "x-amz-date", "authorization"]
-                .map(header)
-                .to_vec(),
+            headers: [
+                "content-type",
+                "x-amz-target",
+                "x-amz-date",
+                "authorization",
+            ]
+            .map(header)
+            .to_vec(),
             body: vec![Bytes::from(body)],
             address: None,
             answer_bytes_max: ANSWER_BYTES_MAX,
@@ -226,7 +234,11 @@ mod tests {
                 "cannot be had: Glue answers AccessDeniedException: no",
             ),
             (503, "<html>", "cannot be had: Glue answers status 503"),
-            (200, "{}", "has no Table with a StorageDescriptor and Columns"),
+            (
+                200,
+                "{}",
+                "has no Table with a StorageDescriptor and Columns",
+            ),
             (200, "x", "is no answer of Glue"),
             (400, &long, "yyy"),
         ] {
@@ -252,7 +264,9 @@ mod tests {
             ..Schema::default()
         };
         let sent = |schema: &Schema| {
-            let request = service.request(schema, Timestamp(1_700_000_000_000)).unwrap();
+            let request = service
+                .request(schema, Timestamp(1_700_000_000_000))
+                .unwrap();
             let headers: std::collections::BTreeMap<_, _> = request.headers.into_iter().collect();
             assert_eq!(headers["content-type"], "application/x-amz-json-1.1");
             assert_eq!(headers["x-amz-date"], "20231114T221320Z");

@@ -50,7 +50,7 @@ use crate::counts::Became;
 use crate::delivery_stream::DeliveryStream;
 use crate::endpoints::Endpoints;
 use crate::error_log::ErrorLog;
-use crate::glue_files::GlueTables;
+use crate::glue::GlueTables;
 use crate::lane_quota::LaneQuota;
 use crate::lane_state::{LaneState, StuckCut};
 use crate::metadata::Provenance;

@@ -24,6 +24,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use consumers::Grants;
+use delivery::glue::Glue;
 use delivery::objects::S3Config;
 use streams::kms::KmsSettings;
 use types::{AccountId, Timestamp};
@@ -80,9 +81,9 @@ pub struct Config {
     /// Hosts with their ports that delivery streams may call besides the internet at large over
     /// TLS: plainly, and at loopback and private addresses.
     pub egress_allow: Vec<HostPattern>,
-    /// The directory of tables that records become rows of: `DATABASE/TABLE.json`, as Glue tells
-    /// them; `None`: there are none.
-    pub glue_directory: Option<PathBuf>,
+    /// Where tables are that records become rows of: in a directory, as `DATABASE/TABLE.json`, or
+    /// where Glue tells them.
+    pub glue: Glue,
     /// Where delivered objects go; `None`: into buckets below the data directory.
     pub s3: Option<S3Config>,
     /// Master keys of encrypted streams. Those that a service has by itself lie below the data
@@ -116,7 +117,7 @@ impl Default for Config {
             plugin_grants: BTreeMap::new(),
             plugin_access: BTreeMap::new(),
             egress_allow: Vec::new(),
-            glue_directory: None,
+            glue: Glue::None,
             plugin_rollout: wasm::RolloutRules::default(),
             plugin_signatures: wasm::SignatureRules::default(),
             delivery_limits: DeliveryLimits::default(),

@@ -112,7 +112,7 @@ pub async fn start(
         plugins: Arc::clone(&plugins),
         objects: open_objects(&config).await?,
         endpoints: Arc::new(EndpointCalls::new(config.egress_allow.clone())),
-        glue_directory: config.glue_directory.clone(),
+        glue: config.glue.clone(),
         throttle: config.throttle,
         naming_key: streams.derived_key("names of objects"),
     };

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use delivery::endpoints::NoEndpoints;
+use delivery::glue::Glue;
 use delivery::objects::LocalObjects;
 use delivery::{Delivery, DeliveryStatus, Foundations, WorkLimits};
 use serde_json::{Value, json};
@@ -115,7 +116,7 @@ impl Assembled {
             lanes_per_account_max: types::limits::LANES_PER_ACCOUNT_MAX,
             objects: Arc::clone(&self.objects) as _,
             endpoints: Arc::new(NoEndpoints),
-            glue_directory: Some(self.glue.clone()),
+            glue: Glue::Directory(self.glue.clone()),
             throttle: false,
             naming_key: NAMING_KEY,
         };

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use delivery::glue::Glue;
 use delivery::{Delivery, DeliveryStatus, Flushed, Foundations, WorkLimits};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -265,7 +266,7 @@ impl World {
                 .with_skipped_objects_of(ground.skipped_object_bytes_max),
             objects: Arc::new(ground.buckets.clone()),
             endpoints: Arc::new(ground.buckets.clone()),
-            glue_directory: ground.glue.clone(),
+            glue: ground.glue.clone().map_or(Glue::None, Glue::Directory),
             throttle: false,
             naming_key: streams.derived_key("names of objects"),
         };

@@ -348,6 +348,10 @@ mod tests {
 
     #[test]
     fn a_column_takes_no_more_than_is_reckoned_for_it() {
-        assert!(size_of::<Column>() <= COLUMN_BYTES, "{}", size_of::<Column>());
+        assert!(
+            size_of::<Column>() <= COLUMN_BYTES,
+            "{}",
+            size_of::<Column>()
+        );
     }
 }

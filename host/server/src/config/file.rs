@@ -73,7 +73,7 @@ fn parse(text: &str) -> Result<Config, Wrong> {
             }
             "metrics" => config.metrics_token = Some(sections::metrics_token(&entry)?),
             "s3" => config.s3 = Some(sections::s3(&entry)?),
-            "glue" => config.glue_directory = Some(glue::glue(&entry)?),
+            "glue" => config.glue = glue::glue(&entry)?,
             "egress" => config.egress_allow = egress::egress(&entry)?,
             "tls" => config.tls = Some(sections::tls(&entry)?),
             "kms" => config.kms = kms::kms(&entry)?,
@@ -342,6 +342,19 @@ mod tests {
         ),
         ("[tls]\nkey = \"hush-hush\"", 1, "has no certificate"),
         ("[tls]\ncertificate = \"c.pem\"", 1, "has no key"),
+        ("[glue]\n", 1, "has no directory and no endpoint"),
+        ("[glue]\ndirectory = \"\"", 2, "is empty"),
+        ("[glue]\nendpoint = \"hush-hush\"", 2, "is not a URL"),
+        (
+            "[glue]\nendpoint = \"https://a\"\naccess_key_id = \"hush-hush\"",
+            1,
+            "has no secret_access_key",
+        ),
+        (
+            "[glue]\ndirectory = \"a\"\nsecret_access_key = \"hush-hush\"",
+            1,
+            "has a directory and what is for an endpoint",
+        ),
         ("throttle = \"no\"", 1, "'throttle' is not true or false"),
         ("limits = 1", 1, "write [limits]"),
         ("[credentials]\naccount = \"1\"", 1, "write [[credentials]]"),

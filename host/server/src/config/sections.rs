@@ -17,7 +17,7 @@ const S3_KEYS: &str = "endpoint, region, access_key_id, secret_access_key and pa
 const TLS_KEYS: &str = "certificate and key";
 /// Characters of a token at least: a shorter one could be guessed.
 const TOKEN_CHARS_MIN: usize = 16;
-const REGION_DEFAULT: &str = "us-east-1";
+pub(super) const REGION_DEFAULT: &str = "us-east-1";
 /// Mebibytes that a component may have at most. More is refused here; a component with more than is
 /// configured is refused when it is loaded.
 const COMPONENT_MIB_MAX: u64 = 256;
@@ -139,7 +139,8 @@ pub(super) fn tls(section: &Entry<'_>) -> Result<TlsFiles, Wrong> {
     })
 }
 
-fn url(entry: &Entry<'_>) -> Result<String, Wrong> {
+/// A URL without a slash at its end.
+pub(super) fn url(entry: &Entry<'_>) -> Result<String, Wrong> {
     let text = entry.string()?;
     let is_url = ["http://", "https://"].iter().any(|scheme| {
         text.strip_prefix(scheme)
