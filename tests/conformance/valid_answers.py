@@ -6,7 +6,7 @@ from server import model
 
 TYPES = {
     "string": str, "integer": int, "long": int, "boolean": bool, "blob": bytes,
-    "timestamp": datetime, "list": list, "map": dict, "structure": dict,
+    "timestamp": datetime, "list": list, "map": dict, "structure": dict, "double": float,
 }
 
 
