@@ -179,7 +179,8 @@ class Orc(Deliveries, unittest.TestCase):
             if roll == 10:
                 return f"map<string,{kind(depth + 1)}>"
             if roll > 10:
-                fields = [f"f{number}:{kind(depth + 1)}" for number in range(chance.randrange(1, 4))]
+                count = chance.randrange(1, 4)
+                fields = [f"f{number}:{kind(depth + 1)}" for number in range(count)]
                 return f"struct<{','.join(fields)}>"
             return ["boolean", "tinyint", "int", "bigint", "double", "string", "date",
                     "timestamp", "decimal(20,3)"][roll]

@@ -101,7 +101,7 @@ pub fn found(entries: &BTreeMap<Id, Entry>, buckets: &Buckets) -> Found {
                     id_in(line)
                 }
             };
-            if key.ends_with(rows::EXTENSION) {
+            if rows::is_file(&key) {
                 let texts = rows::texts(&content);
                 texts.iter().map(|text| id_in(text)).collect()
             } else {

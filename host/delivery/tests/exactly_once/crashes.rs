@@ -23,7 +23,7 @@ use crate::cluster::cluster_destination;
 use crate::collector::splunk_destination;
 use crate::endpoint::{ENDPOINT, http_destination};
 use crate::ledger::{Kind, Ledger, any_kind, any_weight};
-use crate::rows;
+use crate::rows::{self, Files};
 use crate::world::{Components, Ground, NAME, Origin, World, caller, destination, processing};
 
 /// Puts and flushes of a run at the same time, so many times.
@@ -69,7 +69,7 @@ pub struct Case {
     /// All records go into another bucket as they came in, too.
     backs_up: bool,
     /// Records become rows of the table `db.lines`, which is another one half way.
-    converts: bool,
+    converts: Option<rows::Files>,
 }
 
 impl Case {
@@ -86,7 +86,7 @@ impl Case {
             partitions: false,
             extracts: false,
             backs_up: false,
-            converts: false,
+            converts: None,
         }
     }
 
@@ -109,7 +109,7 @@ impl Case {
     fn through(self) -> Through {
         match self.plugin {
             // What is no line is no gzip either, and no JSON.
-            _ if self.decompresses || self.partitions || self.converts => Through::Parser,
+            _ if self.decompresses || self.partitions || self.converts.is_some() => Through::Parser,
             None if self.order == Some(Order::Skip) || self.to.is_some() => Through::Skipped,
             None => Through::Nothing,
             Some(_) if self.to.is_some() => Through::Refused,
@@ -166,9 +166,9 @@ fn first_destination(case: Case) -> Value {
     }
     if case.partitions {
         let mut first = partitioned("first", case.plugin);
-        if case.converts {
+        if let Some(files) = case.converts {
             first["CompressionFormat"] = json!("UNCOMPRESSED");
-            first["DataFormatConversionConfiguration"] = rows::conversion();
+            first["DataFormatConversionConfiguration"] = rows::conversion(files);
         }
         return first;
     }
@@ -185,10 +185,10 @@ fn first_destination(case: Case) -> Value {
         ]);
         processors.push(json!({"Type": "CloudWatchLogProcessing", "Parameters": extraction}));
     }
-    if case.converts {
+    if let Some(files) = case.converts {
         first["BufferingHints"]["SizeInMBs"] = json!(64);
         first["CompressionFormat"] = json!("UNCOMPRESSED");
-        first["DataFormatConversionConfiguration"] = rows::conversion();
+        first["DataFormatConversionConfiguration"] = rows::conversion(files);
     }
     if case.backs_up {
         first["S3BackupMode"] = json!("Enabled");
@@ -208,10 +208,10 @@ async fn change_destination(world: &World, case: Case) -> Result<(), ApiError> {
     if case.partitions {
         second["Prefix"] = json!("b/k=!{partitionKeyFromQuery:k}/");
     }
-    if case.partitions || case.converts {
+    if case.partitions || case.converts.is_some() {
         second["BufferingHints"]["SizeInMBs"] = json!(64);
     }
-    if case.converts {
+    if case.converts.is_some() {
         rows::change_table(&world.ground);
     }
     if case.backs_up {
@@ -373,8 +373,8 @@ pub async fn crash_between(components: &Components, then: &Components, case: Cas
     let ground = Ground {
         packs: true,
         gzips: case.decompresses,
-        wraps: (case.partitions || case.converts) && case.plugin.is_none(),
-        glue: case.converts.then(rows::tables),
+        wraps: (case.partitions || case.converts.is_some()) && case.plugin.is_none(),
+        glue: case.converts.map(|_| rows::tables()),
         sends_logs: case.extracts,
         ..components.ground(1)
     };
@@ -571,15 +571,18 @@ async fn a_crash_anywhere_neither_loses_nor_repeats_a_record_of_a_partition() {
 /// the one that it was begun by.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crash_anywhere_neither_loses_nor_repeats_a_record_that_becomes_a_row() {
-    for (origin, plugin, partitions) in [
-        (Origin::Direct, None, true),
-        (Origin::Stream, Some("parse-access-log"), false),
-        (Origin::Stream, None, false),
+    let parser = Some("parse-access-log");
+    for (origin, plugin, partitions, files) in [
+        (Origin::Direct, None, true, Files::Parquet),
+        (Origin::Stream, parser, false, Files::Parquet),
+        (Origin::Stream, None, false, Files::Parquet),
+        (Origin::Direct, None, true, Files::Orc),
+        (Origin::Stream, parser, false, Files::Orc),
     ] {
         let components = Components::of(&["parse-access-log"]);
         let case = Case {
             partitions,
-            converts: true,
+            converts: Some(files),
             ..Case::of(origin, plugin)
         };
         println!("{}", crash_everywhere(&components, case).await);

@@ -1,5 +1,5 @@
-//! Records that become rows of Parquet files, and how these are read: by the reader of the Parquet
-//! project.
+//! Records that become rows of files, and how these are read: by the reader of the Parquet project, and
+//! by that of the tests of ORC files.
 
 use std::path::PathBuf;
 
@@ -11,18 +11,35 @@ use serde_json::{Value, json};
 
 use crate::world::Ground;
 
-/// What names of files end in.
-pub const EXTENSION: &str = ".parquet";
+#[path = "../../../formats/src/tests/orc_reader.rs"]
+#[expect(dead_code, reason = "the tests of the format look at more than rows")]
+mod orc_reader;
+
+/// Which files rows are in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Files {
+    Parquet,
+    Orc,
+}
+
+/// Whether an object is a file of rows, by its name.
+pub fn is_file(key: &str) -> bool {
+    key.ends_with(".parquet") || key.ends_with(".orc")
+}
 
 /// A conversion by the table `db.lines`.
-pub fn conversion() -> Value {
+pub fn conversion(files: Files) -> Value {
+    let serializer = match files {
+        Files::Parquet => json!({"ParquetSerDe": {}}),
+        Files::Orc => json!({"OrcSerDe": {"Compression": "ZLIB"}}),
+    };
     json!({
         "SchemaConfiguration": {
             "RoleARN": "arn:aws:iam::000000000000:role/any",
             "DatabaseName": "db", "TableName": "lines",
         },
         "InputFormatConfiguration": {"Deserializer": {"OpenXJsonSerDe": {}}},
-        "OutputFormatConfiguration": {"Serializer": {"ParquetSerDe": {}}},
+        "OutputFormatConfiguration": {"Serializer": serializer},
     })
 }
 
@@ -50,6 +67,15 @@ fn write(directory: &std::path::Path, columns: &[&str]) {
 
 /// The texts of the rows of a file that have a number, in order.
 pub fn texts(content: &[u8]) -> Vec<String> {
+    if content.starts_with(b"ORC") {
+        let rows = orc_reader::read(content).rows.into_iter();
+        let texts = rows.map(|row| {
+            let mut values = row.as_object().unwrap().values().filter_map(Value::as_str);
+            let text = values.find(|text| text.contains("id="));
+            text.expect("a row has a number").to_owned()
+        });
+        return texts.collect();
+    }
     let builder = ParquetRecordBatchReaderBuilder::try_new(Bytes::copy_from_slice(content));
     let mut texts = Vec::new();
     for batch in builder.unwrap().build().unwrap() {
