@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use delivery::glue::Glue;
 use delivery::glue_service::GlueSettings;
 use http::HeaderMap;
-use millrace_tests::{BUCKET, Client, Service, Setting};
+use millrace_tests::{BUCKET, Client, Service, Setting, destination};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
@@ -270,7 +270,7 @@ async fn a_glue_that_cannot_be_asked_is_told_when_the_conversion_is_configured()
         let service = Service::start_with(setting).await;
         let input = json!({
             "DeliveryStreamName": "events",
-            "ExtendedS3DestinationConfiguration": millrace_tests::destination(converting(json!({}))),
+            "ExtendedS3DestinationConfiguration": destination(converting(json!({}))),
         });
         let refusal = service.client().refusal(CREATE, input).await;
         assert_eq!(refusal.code, "InvalidArgumentException");

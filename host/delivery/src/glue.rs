@@ -1,5 +1,5 @@
-//! Tables that records become rows of, as Glue's Data Catalog has them: files of the operator's, or what
-//! Glue tells.
+//! Tables that records become rows of, as Glue's Data Catalog has them: files of the operator's, or
+//! what Glue tells.
 
 use std::path::PathBuf;
 use std::sync::Arc;

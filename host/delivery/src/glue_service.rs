@@ -1,6 +1,6 @@
 //! Tables of Glue's Data Catalog that Glue itself tells, or what speaks as it does: JSON 1.1 over
-//! HTTP, signed (AWS Glue, Web API Reference, GetTable and GetTableVersion). A table is asked for each
-//! time that one is needed, so that a change is seen at once.
+//! HTTP, signed (AWS Glue, Web API Reference, GetTable and GetTableVersion). A table is asked for
+//! each time that one is needed, so that a change is seen at once.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! How the files of a conversion are written (model, Serializer): as it was given, and what that comes
-//! to.
+//! How the files of a conversion are written (model, Serializer): as it was given, and what that
+//! comes to.
 
 use bincode::{Decode, Encode};
 use formats::{Codec, Format, OrcCodec, OrcSettings, OrcVersion, ParquetSettings, WriterVersion};
@@ -13,8 +13,8 @@ const PAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Bytes of a stripe, where nothing is said of them (model, OrcSerDe).
 const STRIPE_BYTES_DEFAULT: u64 = 64 * 1024 * 1024;
 
-/// `Serializer`, as it was given. Rows of builds that knew `ParquetSerDe` alone hold a choice of that
-/// or nothing, which lies in the same bytes: no variant may come before these.
+/// `Serializer`, as it was given. Rows of builds that knew `ParquetSerDe` alone hold a choice of
+/// that or nothing, which lies in the same bytes: no variant may come before these.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub enum Serializer {
     /// None.
@@ -43,8 +43,8 @@ pub struct Parquet {
     pub version: Option<String>,
 }
 
-/// `OrcSerDe`. Only what files are packed with, their version and the bytes of stripes are acted on;
-/// the rest is kept and told.
+/// `OrcSerDe`. Only what files are packed with, their version and the bytes of stripes are acted
+/// on; the rest is kept and told.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct Orc {
     /// `StripeSizeBytes`.

@@ -1,5 +1,5 @@
-//! Rows become a file. The same records give the same bytes in every try of one build. Another build
-//! may write the same rows otherwise, so that the file says in its end what it was made of:
+//! Rows become a file. The same records give the same bytes in every try of one build. Another
+//! build may write the same rows otherwise, so that the file says in its end what it was made of:
 //! `millrace.rows`, a digest of the table and of the records.
 
 use std::fmt::Write as _;

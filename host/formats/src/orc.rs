@@ -1,6 +1,6 @@
-//! Rows become an ORC file (Apache ORC, specification v1): a head, stripes, and a tail that says where
-//! they are. There are no indexes of rows, no dictionaries and no bloom filters, which readers do
-//! without: what a stripe and the file hold at least and at most is told.
+//! Rows become an ORC file (Apache ORC, specification v1): a head, stripes, and a tail that says
+//! where they are. There are no indexes of rows, no dictionaries and no bloom filters, which
+//! readers do without: what a stripe and the file hold at least and at most is told.
 //!
 //! ```text
 //! column      what a column has in the stripe that is open; values make an array's values that
@@ -43,8 +43,8 @@ pub use moment::can_be_written;
 
 /// What a file begins with, and what stands before its last byte.
 const MAGIC: &[u8] = b"ORC";
-/// Numbers of writers' versions that have no number of their own begin here; from here on moments in
-/// statistics are those of UTC.
+/// Numbers of writers' versions that have no number of their own begin here; from here on moments
+/// in statistics are those of UTC.
 const WRITER_VERSION: u64 = 6;
 /// The calendar without a gap in 1582.
 const PROLEPTIC_GREGORIAN: u64 = 2;

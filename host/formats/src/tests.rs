@@ -1,5 +1,5 @@
-//! What is written is read by the reader of the Parquet project, or by one of ORC that knows nothing of
-//! the writer, and held against the JSON that it was made of.
+//! What is written is read by the reader of the Parquet project, or by one of ORC that knows
+//! nothing of the writer, and held against the JSON that it was made of.
 
 mod memory;
 mod orc;

@@ -1,5 +1,5 @@
-//! Records that become rows of files, and how these are read: by the reader of the Parquet project, and
-//! by that of the tests of ORC files.
+//! Records that become rows of files, and how these are read: by the reader of the Parquet project,
+//! and by that of the tests of ORC files.
 
 use std::path::PathBuf;
 

@@ -1,5 +1,5 @@
-//! What one column has in the stripe that is open, and how values become that (ORC specification v1,
-//! "Column Encodings").
+//! What one column has in the stripe that is open, and how values become that (ORC specification
+//! v1, "Column Encodings").
 
 use std::io;
 
