@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use formats::{Codec, ParquetFile, ParquetSettings, ReadingSettings, Table, WriterVersion};
+use formats::{Codec, Format, ParquetSettings, ReadingSettings, RowFile, Table, WriterVersion};
 use store::Records;
 use wasm::{Instance, Slab, Status, Version};
 
@@ -94,14 +94,14 @@ pub fn rows(frames: &Frames, bytes: usize, object_bytes: usize) -> Result<Took, 
         replaces_dots: false,
         mappings: Vec::new(),
     };
-    let settings = ParquetSettings {
+    let format = Format::Parquet(ParquetSettings {
         codec: Codec::Snappy,
         block_bytes: 256 << 20,
         page_bytes: 1 << 20,
         has_dictionaries: true,
         version: WriterVersion::V1,
-    };
-    let open = || ParquetFile::begin(&table, &reading, &settings, Vec::new());
+    });
+    let open = || RowFile::begin(&table, &reading, &format, Vec::new());
     let begin = Begin::now();
     let (mut file, mut of_file) = (open()?, 0);
     let (mut bytes_in, mut bytes_out) = (0, 0);
