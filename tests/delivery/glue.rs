@@ -232,7 +232,7 @@ async fn a_delivery_waits_while_glue_has_no_table_for_it_and_says_why() {
         (
             Says::Error("EntityNotFoundException", "Table orders not found."),
             "The table shop.orders (version LATEST) is not there: Glue answers \
-             EntityNotFoundException: Table orders not found.",
+             EntityNotFoundException: Table orders not found",
         ),
         (
             Says::Error(

@@ -197,7 +197,9 @@ fn columns_of(reply: &Reply) -> Result<Columns, Invalid> {
         (kind, "") => kind.to_owned(),
         (kind, message) => format!("{kind}: {message}"),
     };
-    let said: String = said.chars().take(SAID_CHARS_MAX).collect();
+    // It stands within a sentence.
+    let said = said.trim_end_matches('.').chars();
+    let said: String = said.take(SAID_CHARS_MAX).collect();
     let what = if kind == NOT_FOUND {
         "is not there"
     } else {
@@ -226,7 +228,7 @@ mod tests {
             (
                 400,
                 r#"{"__type":"EntityNotFoundException","Message":"Table t not found."}"#,
-                "is not there: Glue answers EntityNotFoundException: Table t not found.",
+                "is not there: Glue answers EntityNotFoundException: Table t not found",
             ),
             (
                 400,
