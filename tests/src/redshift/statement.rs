@@ -5,7 +5,8 @@ use super::Refusal;
 
 /// Statements but for COPY, with `n` for a name in double quotes, `s` for a text and `0` for a
 /// number.
-const FORMS: [&str; 7] = [
+const FORMS: [&str; 8] = [
+    "SELECT pg_backend_pid ( )",
     "SET statement_timeout TO 0",
     "LOCK TABLE n . millrace_deliveries",
     "SELECT cut FROM n . millrace_deliveries WHERE cut < 0",
@@ -20,7 +21,7 @@ const FORMS: [&str; 7] = [
 /// Why the data of the COPY before was refused.
 const REASON: &str = "\
     SELECT line_number , TRIM ( colname ) , TRIM ( err_reason ) FROM stl_load_errors WHERE session \
-    = pg_backend_pid ( ) ORDER BY starttime DESC LIMIT 0";
+    = 0 ORDER BY starttime DESC LIMIT 0";
 
 /// One that is taken.
 pub(super) enum Statement {

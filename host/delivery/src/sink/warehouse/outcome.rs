@@ -14,6 +14,7 @@ use crate::sink::database::session::Session;
 use crate::sink::database::trouble::{
     CONNECTION_FAILED, DISK_FULL, READ_ONLY, Trouble, ended, late, not_connected,
 };
+use crate::sink::verdict::words;
 
 /// When something went wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,11 +60,9 @@ const MISSING_FILE: &str = "Redshift.MissingS3File";
 
 /// What ended a statement that took longer than it may.
 const CANCELLED: &str = "57014";
-/// Why data was refused, for a table that Redshift keeps of that (Amazon Redshift,
-/// STL_LOAD_ERRORS). What stood there is a record's, and is not asked for.
-const REASON: &str = "\
-    SELECT line_number, TRIM(colname), TRIM(err_reason) FROM stl_load_errors \
-    WHERE session = pg_backend_pid() ORDER BY starttime DESC LIMIT 1";
+/// Who asks. It is asked for by itself, since the function is one of the leader node, which no
+/// statement about a table may name (Amazon Redshift, "Leader node-only functions").
+const OWN_SESSION: &str = "SELECT pg_backend_pid()";
 
 impl Failed {
     /// What becomes of the object of this manifest, whose load is tried again for so long.
@@ -190,22 +189,28 @@ pub async fn with_reason(session: &Session, trouble: Trouble) -> Trouble {
     if !is_of_data || session.ask("ROLLBACK", ANSWER_TIME_MAX).await.is_err() {
         return trouble;
     }
-    let Ok(rows) = session.ask(REASON, ANSWER_TIME_MAX).await else {
-        return trouble;
-    };
-    let Some(row) = rows.first() else {
-        return trouble;
-    };
-    let text = |column: usize| row.try_get(column).ok().flatten().unwrap_or_default();
-    Trouble::Refused {
-        code: code.clone(),
-        message: format!(
-            "{message} (line {}, column {}: {})",
-            text(0).trim(),
-            crate::sink::verdict::words(text(1)),
-            crate::sink::verdict::words(text(2))
-        ),
+    match noted(session).await {
+        Some([line, column, reason]) => Trouble::Refused {
+            code: code.clone(),
+            message: format!("{message} (line {line}, column {column}: {reason})"),
+        },
+        None => trouble,
     }
+}
+
+/// Line, column and reason of what was refused last, as Redshift has noted them (Amazon Redshift,
+/// STL_LOAD_ERRORS). What stood there is a record's, and is not asked for.
+async fn noted(session: &Session) -> Option<[String; 3]> {
+    let own = session.ask(OWN_SESSION, ANSWER_TIME_MAX).await.ok()?;
+    let own: u32 = own.first()?.try_get(0).ok()??.parse().ok()?;
+    let select = format!(
+        "SELECT line_number, TRIM(colname), TRIM(err_reason) FROM stl_load_errors WHERE session = \
+         {own} ORDER BY starttime DESC LIMIT 1"
+    );
+    let rows = session.ask(&select, ANSWER_TIME_MAX).await.ok()?;
+    let row = rows.first()?;
+    let text = |column| row.try_get(column).ok().flatten().map(words);
+    Some([text(0)?, text(1)?, text(2)?])
 }
 
 #[cfg(test)]
