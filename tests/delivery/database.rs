@@ -14,6 +14,8 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use wasm::HostPattern;
 
+/// Deliveries at the same time of which each is broken off once.
+const CUTS_AT_ONCE: usize = 30;
 /// The delivery stream of most tests.
 pub const NAME: &str = "rows";
 
@@ -175,6 +177,7 @@ struct Seen {
 /// Passes on what a client and a server say to each other, without TLS.
 pub struct Relay {
     pub port: u16,
+    server: u16,
     seen: Arc<Mutex<Seen>>,
 }
 
@@ -194,6 +197,7 @@ impl Relay {
         }));
         let relay = Self {
             port,
+            server,
             seen: Arc::clone(&seen),
         };
         tokio::spawn(async move {
@@ -202,6 +206,19 @@ impl Relay {
             }
         });
         relay
+    }
+
+    /// Relays before the same server for some of the cuts, which are taken away: one that does not
+    /// break off where `is_first`, to find out what there is to break, and in the end none.
+    pub async fn next_round(&self, is_first: bool, cuts: &mut Vec<Cut>) -> Vec<Self> {
+        if is_first {
+            return vec![Self::before(self.server, None).await];
+        }
+        let mut relays = Vec::new();
+        for cut in cuts.split_off(cuts.len().saturating_sub(CUTS_AT_ONCE)) {
+            relays.push(Self::before(self.server, Some(cut)).await);
+        }
+        relays
     }
 
     /// Whether it has broken off.

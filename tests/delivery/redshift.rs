@@ -12,8 +12,6 @@ use crate::processing;
 
 const CREATE: &str = "Firehose.CreateDeliveryStream";
 const UPDATE: &str = "Firehose.UpdateDestination";
-/// Deliveries at the same time of which each is broken off once.
-const CUTS_AT_ONCE: usize = 30;
 
 fn object(id: impl std::fmt::Display) -> String {
     format!("{{\"id\":{id},\"word\":\"w{id}\"}}")
@@ -236,33 +234,23 @@ async fn wherever_the_connection_breaks_each_record_is_there_once() {
     let database = Database::new("cuts").await;
     let (bad, plain) = ("{\"id\":\"x\"}".to_owned(), Relay::cutting(None).await);
     let mut cuts = Vec::new();
+    // The first round finds out what there is to break.
     for round in 0_usize.. {
-        // The first round finds out what there is to break.
-        let relays = if round == 0 {
-            vec![(None, plain.port)]
-        } else {
-            let mut relays = Vec::new();
-            for cut in cuts.split_off(cuts.len().saturating_sub(CUTS_AT_ONCE)) {
-                let relay = Relay::cutting(Some(cut)).await;
-                let port = relay.port;
-                relays.push((Some(relay), port));
-            }
-            relays
-        };
+        let relays = plain.next_round(round == 0, &mut cuts).await;
         if relays.is_empty() {
             break;
         }
-        let ports: Vec<u16> = relays.iter().map(|(_, port)| *port).collect();
+        let ports: Vec<u16> = relays.iter().map(|relay| relay.port).collect();
         let (service, client) = database.server_to(&ports).await;
         let mut deliveries = JoinSet::new();
-        for (number, (relay, port)) in relays.into_iter().enumerate() {
+        for (number, relay) in relays.into_iter().enumerate() {
             let name = format!("t_{round}_{number}");
             let table = format!("{name}.events");
             // A ledger of its own is made, too.
             let made = format!("CREATE SCHEMA {name}; CREATE TABLE {table} (LIKE public.events)");
             database.run(&made).await;
             let more = json!({
-                "ClusterJDBCURL": database.url_at(port),
+                "ClusterJDBCURL": database.url_at(relay.port),
                 "CopyCommand": {"DataTableName": table, "CopyOptions": "JSON 'auto'"},
             });
             database.create(&client, &name, more).await;
@@ -276,15 +264,15 @@ async fn wherever_the_connection_breaks_each_record_is_there_once() {
         }
         while let Some(delivered) = deliveries.join_next().await {
             let (name, relay) = delivered.unwrap();
-            assert!(relay.is_none_or(|relay| relay.has_cut()), "{name}");
+            assert!(relay.has_cut(), "{name}");
+            if round == 0 {
+                cuts = relay.cuts();
+                assert!(cuts.len() > 40, "{cuts:?}");
+            }
             let ids = format!("SELECT id FROM {name}.events ORDER BY id");
             assert_eq!(database.texts(&ids).await, ["0", "1"], "{name}");
             let page = client.delivery(&name).await;
             assert_eq!(counts(&page), [3, 2, 1, 0, 0], "{name}");
-        }
-        if round == 0 {
-            cuts = plain.cuts();
-            assert!(cuts.len() > 40, "{cuts:?}");
         }
         service.stop().await;
     }

@@ -16,8 +16,6 @@ use crate::processing;
 
 const CREATE: &str = "Firehose.CreateDeliveryStream";
 const UPDATE: &str = "Firehose.UpdateDestination";
-/// Deliveries at the same time of which each is broken off once.
-const CUTS_AT_ONCE: usize = 30;
 
 /// A double of Redshift, and the database that has its rows.
 struct Cluster {
@@ -259,33 +257,23 @@ async fn wherever_the_connection_breaks_each_record_is_there_once() {
     let cluster = Cluster::new("breaks").await;
     let plain = Relay::before(cluster.redshift.port, None).await;
     let mut cuts = Vec::new();
+    // The first round finds out what there is to break.
     for round in 0_usize.. {
-        // The first round finds out what there is to break.
-        let relays = if round == 0 {
-            vec![(None, plain.port)]
-        } else {
-            let mut relays = Vec::new();
-            for cut in cuts.split_off(cuts.len().saturating_sub(CUTS_AT_ONCE)) {
-                let relay = Relay::before(cluster.redshift.port, Some(cut)).await;
-                let port = relay.port;
-                relays.push((Some(relay), port));
-            }
-            relays
-        };
+        let relays = plain.next_round(round == 0, &mut cuts).await;
         if relays.is_empty() {
             break;
         }
-        let ports: Vec<u16> = relays.iter().map(|(_, port)| *port).collect();
+        let ports: Vec<u16> = relays.iter().map(|relay| relay.port).collect();
         let (service, client) = cluster.server_to(&ports).await;
         let mut deliveries = JoinSet::new();
-        for (number, (relay, port)) in relays.into_iter().enumerate() {
+        for (number, relay) in relays.into_iter().enumerate() {
             let name = format!("t_{round}_{number}");
             let table = format!("{name}.events");
             // A ledger of its own is made, too.
             let made = format!("CREATE SCHEMA {name}; CREATE TABLE {table} (LIKE public.events)");
             cluster.rows.run(&made).await;
             let more = over(
-                json!({"ClusterJDBCURL": cluster.url_at(port)}),
+                json!({"ClusterJDBCURL": cluster.url_at(relay.port)}),
                 copying(&table, "JSON 'auto'"),
             );
             cluster.create(&client, &name, more).await;
@@ -298,15 +286,15 @@ async fn wherever_the_connection_breaks_each_record_is_there_once() {
         }
         while let Some(delivered) = deliveries.join_next().await {
             let (name, relay) = delivered.unwrap();
-            assert!(relay.is_none_or(|relay| relay.has_cut()), "{name}");
+            assert!(relay.has_cut(), "{name}");
+            if round == 0 {
+                cuts = relay.cuts();
+                assert!(cuts.len() > 15, "{cuts:?}");
+            }
             let ids = format!("SELECT id FROM {name}.events ORDER BY id");
             assert_eq!(cluster.rows.texts(&ids).await, ["0", "1"], "{name}");
             let page = client.delivery(&name).await;
             assert_eq!(counts(&page), [2, 2, 0, 0, 0], "{name}");
-        }
-        if round == 0 {
-            cuts = plain.cuts();
-            assert!(cuts.len() > 15, "{cuts:?}");
         }
         service.stop().await;
     }
