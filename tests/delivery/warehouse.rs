@@ -308,7 +308,7 @@ async fn what_ends_around_the_commit_is_there_once_also_after_a_restart() {
         ("unloaded", Cut::BeforeText("LOCK TABLE"), 0),
         ("uncopied", Cut::BeforeText("COPY "), 0),
         ("uncommitted", Cut::BeforeText("COMMIT\0"), 0),
-        ("unanswered", Cut::AfterText("COMMIT\0"), 3),
+        ("untold", Cut::AfterText("COMMIT\0"), 3),
     ] {
         let cluster = Cluster::new(name).await;
         let is_at_commit = matches!(

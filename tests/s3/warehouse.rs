@@ -1,9 +1,14 @@
 //! What is staged for Redshift in a real S3 server: each delivery is loaded once, wherever between
 //! its objects the server that delivers ends.
 
+use std::io::{Read, Write};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
 use http::Method;
 use millrace_tests::postgres::{Database, LOADER, Postgres};
 use millrace_tests::redshift::Redshift;
@@ -80,10 +85,16 @@ impl Staged {
     }
 
     /// Restarts the server once a put was not answered well, before a store that works again.
-    async fn restart(mut self) -> Self {
+    async fn restart(self) -> Self {
+        self.restart_after(|_| ()).await
+    }
+
+    /// The same after something was done with the bucket.
+    async fn restart_after(mut self, meanwhile: impl FnOnce(&Path)) -> Self {
         let has_failed = |page: &Value| page["retries"].as_u64() > Some(0);
         self.client.delivery_until("logs", has_failed).await;
-        self.service = self.service.restart().await;
+        let bucket = self.endpoint.folder().join(BUCKET);
+        self.service = self.service.restart_after(|| meanwhile(&bucket)).await;
         self.endpoint.rule(|_, _| Does::Well);
         self.client = self.service.client();
         self.client.flush("logs").await;
@@ -154,4 +165,33 @@ async fn what_ends_before_the_manifest_of_a_failed_load_leaves_that_after_a_rest
         assert_eq!(staged.ids().await, [3], "{name}");
         staged.service.stop().await;
     }
+}
+
+/// Another build had packed the object otherwise, and ended before its manifest.
+#[tokio::test]
+async fn a_manifest_says_how_long_the_object_is_that_is_there() {
+    let staged = staged("repacked").await;
+    staged.ends_from(2, Does::Close);
+    staged.client.put_delivery("logs", &["1\n", "2\n"]).await;
+    let has_failed = |page: &Value| page["retries"].as_u64() > Some(0);
+    staged.client.delivery_until("logs", has_failed).await;
+    let key = staged.endpoint.objects(BUCKET).remove(0).key;
+    let staged = staged
+        .restart_after(|bucket| {
+            let path = bucket.join(&key);
+            let packed = std::fs::read(&path).unwrap();
+            let mut content = Vec::new();
+            GzDecoder::new(&packed[..])
+                .read_to_end(&mut content)
+                .unwrap();
+            let mut again = GzEncoder::new(Vec::new(), Compression::none());
+            again.write_all(&content).unwrap();
+            let again = again.finish().unwrap();
+            assert_ne!(again.len(), packed.len());
+            std::fs::write(&path, again).unwrap();
+        })
+        .await;
+    // The double refuses a manifest with another length.
+    assert_eq!(staged.ids().await, [1, 2]);
+    assert_eq!(staged.objects(), (2, 0));
 }
