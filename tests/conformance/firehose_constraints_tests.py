@@ -62,7 +62,13 @@ EXTENDED_S3 = {
 }
 # One deserializer of each kind, which is one too many, but breaks no constraint.
 OF_ALL = {**EXTENDED_S3, "DataFormatConversionConfiguration": conversion({**OPENX, **HIVE})}
+SECRET = {
+    "SecretARN": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:a",
+    "RoleARN": ROLE,
+    "Enabled": True,
+}
 HTTP_ENDPOINT = {
+    "SecretsManagerConfiguration": SECRET,
     "EndpointConfiguration": {
         "Url": "https://endpoint.example/", "Name": "mine", "AccessKey": "key",
     },
@@ -78,6 +84,7 @@ HTTP_ENDPOINT = {
     "S3BackupMode": "AllData",
 }
 SPLUNK = {
+    "SecretsManagerConfiguration": SECRET,
     "HECEndpoint": "https://splunk.example:8088",
     "HECEndpointType": "Raw",
     "HECToken": "token",
@@ -102,6 +109,7 @@ CLUSTER = {
     "DocumentIdOptions": {"DefaultDocumentIdFormat": "FIREHOSE_DEFAULT"},
 }
 REDSHIFT = {
+    "SecretsManagerConfiguration": SECRET,
     "RoleARN": ROLE,
     "ClusterJDBCURL": "jdbc:postgresql://c.x.eu-west-1.redshift.amazonaws.com:5439/dev",
     "CopyCommand": {
@@ -131,7 +139,6 @@ LEFT_OUT = {
     "VpcConfiguration": "refused by name",
     "KMSEncryptionConfig": "objects are not encrypted with keys of KMS",
     "OrcSerDe": "refused by name",
-    "SecretsManagerConfiguration": "refused where it is enabled",
     "RetryOptions": "part of dynamic partitioning, which is refused where it is enabled",
 }
 

@@ -3,7 +3,8 @@
 //! `swap`, `life` and `restart` with one, `processors` what they become before it, `prefixes` where
 //! they lie, `partitioning` by keys of their own, `conversion` as rows, `http_endpoint` at an
 //! endpoint, `splunk` at a double of an event collector, `search` at one of a cluster, `redshift`
-//! in a real PostgreSQL, and `warehouse` in a double of Redshift that has its rows kept by one.
+//! in a real PostgreSQL, and `warehouse` in a double of Redshift that has its rows kept by one;
+//! `secrets` what these know the server by.
 #![expect(
     clippy::unwrap_used,
     reason = "an answer without its members fails the test"
@@ -43,6 +44,7 @@ mod redshift;
 mod refused_settings;
 mod restart;
 mod search;
+mod secrets;
 mod source_backup;
 mod splunk;
 mod start_delivery_stream_encryption;

@@ -627,7 +627,7 @@ async fn what_is_not_served_or_cannot_be_meant_is_refused_by_name() {
         (json!({"Password": null}), "Password must be provided"),
         (
             json!({"SecretsManagerConfiguration": {"Enabled": true}}),
-            "SecretsManagerConfiguration is not supported",
+            "SecretARN must be provided",
         ),
         (
             command(json!({"DataTableName": "events; DROP TABLE events"})),

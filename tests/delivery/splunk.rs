@@ -585,7 +585,7 @@ async fn numbers_and_words_are_held_to_the_model_and_what_is_not_served_is_refus
         ),
         (
             json!({"SecretsManagerConfiguration": {"Enabled": true}}),
-            "SecretsManagerConfiguration is not supported",
+            "SecretARN must be provided",
         ),
     ] {
         let message = refused(&client, input(more)).await;

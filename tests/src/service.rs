@@ -86,6 +86,8 @@ pub struct Setting {
     pub limits: server::Limits,
     /// Master keys.
     pub kms: KmsSettings,
+    /// Secrets that destinations may name.
+    pub secrets: Vec<delivery::SecretSetting>,
     /// Whom delivery streams may call besides the internet at large.
     pub egress_allow: Vec<wasm::HostPattern>,
     /// Where tables of conversions are, if not where [`Service::write_table`] writes them.
@@ -260,6 +262,7 @@ impl Service {
                 Glue::None => Glue::Directory(data.path().join("glue")),
                 glue => glue,
             },
+            secrets: setting.secrets.clone(),
             limits: setting.limits.clone(),
             credentials: credentials.collect(),
             ..Config::default()

@@ -31,6 +31,7 @@ use crate::orders::{LaneAnswer, Order};
 use crate::pruning;
 use crate::rows::{self, UnreadableStream};
 use crate::running::{Flushed, Running};
+use crate::secrets::Secrets;
 use crate::shares::WorkShares;
 use crate::status::{DeliveryDescription, DeliveryStatus};
 use crate::tables::LaneKey;
@@ -86,6 +87,8 @@ pub struct Foundations {
     pub endpoints: Arc<dyn Endpoints>,
     /// Where tables are that records become rows of.
     pub glue: Glue,
+    /// What destinations may be known by.
+    pub secrets: Arc<Secrets>,
     /// Whether direct puts are held to AWS's quotas.
     pub throttle: bool,
     /// What objects are named with; the same for as long as the data directory lives.
@@ -151,6 +154,7 @@ impl Delivery {
             objects,
             endpoints,
             glue,
+            secrets,
             throttle,
             naming_key,
         } = foundations;
@@ -169,6 +173,7 @@ impl Delivery {
             objects,
             endpoints,
             tables,
+            secrets,
             naming: NamingKey(naming_key),
             lane_quota: LaneQuota::new(lanes_per_account_max),
             shares: WorkShares::new(work_limits),

@@ -18,6 +18,7 @@ use crate::decompression::Decompression;
 use crate::kind::Kind;
 use crate::partitioning::Partitioning;
 use crate::prefix::Prefixes;
+use crate::secrets::NamedSecret;
 use crate::tables::LaneKey;
 use crate::zone::Zone;
 
@@ -184,6 +185,8 @@ pub struct Destination {
     pub backup: Option<Box<Destination>>,
     /// How records are converted to rows of a table, if that was ever configured.
     pub conversion: Option<Box<Conversion>>,
+    /// The secret that what the destination knows us by is read from, if one was ever named.
+    pub secret: Option<NamedSecret>,
 }
 
 /// What a destination's configuration comes to.
@@ -224,6 +227,7 @@ impl Destination {
             kind: Kind::Bucket,
             backup: None,
             conversion: None,
+            secret: None,
         }
     }
 
@@ -262,6 +266,11 @@ impl Destination {
     pub fn converts(&self) -> Option<&Conversion> {
         let conversion = self.conversion.as_deref();
         conversion.filter(|conversion| conversion.is_enabled)
+    }
+
+    /// The secret that what the destination knows us by is read from, if that is in force.
+    pub fn names_secret(&self) -> Option<&NamedSecret> {
+        self.secret.as_ref().filter(|secret| secret.is_enabled)
     }
 
     /// What records are filed under that fail for good where they are to go: those that the

@@ -59,6 +59,7 @@ use crate::objects::Objects;
 use crate::open_cut::OpenCut;
 use crate::orders::{self, Asked, Obeyed};
 use crate::rows::{self, Lane};
+use crate::secrets::Secrets;
 use crate::shares::WorkShares;
 use crate::tables::LaneKey;
 
@@ -74,6 +75,8 @@ pub struct Tools {
     pub objects: Arc<dyn Objects>,
     pub endpoints: Arc<dyn Endpoints>,
     pub tables: GlueTables,
+    /// What destinations may be known by.
+    pub secrets: Arc<Secrets>,
     pub naming: NamingKey,
     /// How many lanes accounts may have.
     pub lane_quota: LaneQuota,

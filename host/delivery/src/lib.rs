@@ -65,6 +65,8 @@ mod running;
 mod search;
 mod secret;
 pub mod serializer;
+mod secret_arn;
+mod secrets;
 mod settled;
 mod shares;
 mod sink;
@@ -89,4 +91,6 @@ pub use letters::{
 pub use need::stream_bytes_min;
 pub use orders::{LaneAnswer, Order, Outcome};
 pub use running::Flushed;
+pub use secret_arn::ManagedSecretName;
+pub use secrets::{SecretSetting, Secrets};
 pub use status::{DeliveryDescription, DeliveryStatus, LaneDescription, StuckLane, VersionStatus};

@@ -395,6 +395,7 @@ mod tests {
             partitioning: None,
             kind: Kind::Bucket,
             conversion: None,
+            secret: None,
             backup: backup.map(|compression| Box::new(destination(compression, None, None))),
         }
     }

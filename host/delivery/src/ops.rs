@@ -37,6 +37,7 @@ mod redshift_shapes;
 mod request_shapes;
 mod s3_shapes;
 mod search_shapes;
+mod secrets;
 mod shapes;
 mod splunk_shapes;
 

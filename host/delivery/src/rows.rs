@@ -3,6 +3,7 @@
 mod destination_1;
 mod destination_2;
 mod destination_3;
+mod destination_4;
 pub mod encryption;
 mod lane_row;
 mod layout_1;
@@ -10,6 +11,7 @@ mod layout_2;
 mod layout_3;
 mod layout_4;
 mod layout_5;
+mod layout_6;
 mod object_bytes;
 mod put_1;
 mod stream_row;

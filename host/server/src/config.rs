@@ -13,6 +13,7 @@ mod glue;
 mod kms;
 mod plugin_grants;
 mod plugins;
+mod secrets;
 mod sections;
 
 use std::collections::BTreeMap;
@@ -25,6 +26,7 @@ use std::time::Duration;
 
 use consumers::Grants;
 use delivery::glue::Glue;
+use delivery::SecretSetting;
 use delivery::objects::S3Config;
 use streams::kms::KmsSettings;
 use types::{AccountId, Timestamp};
@@ -44,8 +46,8 @@ pub const PORT_DEFAULT: u16 = 4567;
 /// What a server is started with.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The file that it was read from. What is granted to plugins is read from it again when it
-    /// changes; all else holds as it was at the start.
+    /// The file that it was read from. What is granted to plugins, and the secrets of destinations,
+    /// are read from it again when it changes; all else holds as it was at the start.
     pub file: Option<PathBuf>,
     /// Where to listen; port 0 takes any free one.
     pub listen: SocketAddr,
@@ -84,6 +86,8 @@ pub struct Config {
     /// Where tables are that records become rows of: in a directory, as `DATABASE/TABLE.json`, or
     /// where Glue tells them.
     pub glue: Glue,
+    /// Secrets that destinations may name.
+    pub secrets: Vec<SecretSetting>,
     /// Where delivered objects go; `None`: into buckets below the data directory.
     pub s3: Option<S3Config>,
     /// Master keys of encrypted streams. Those that a service has by itself lie below the data
@@ -118,6 +122,7 @@ impl Default for Config {
             plugin_access: BTreeMap::new(),
             egress_allow: Vec::new(),
             glue: Glue::None,
+            secrets: Vec::new(),
             plugin_rollout: wasm::RolloutRules::default(),
             plugin_signatures: wasm::SignatureRules::default(),
             delivery_limits: DeliveryLimits::default(),

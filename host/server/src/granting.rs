@@ -1,6 +1,6 @@
-//! What plugins are granted: tables and streams, secrets, and calls over HTTP. The configuration
-//! file and the files of secrets are looked at as long as the server lives, so that an operator who
-//! grants something stops nobody.
+//! What plugins are granted: tables and streams, secrets, and calls over HTTP; and which secrets
+//! destinations may name. The configuration file and the files of plugins' secrets are looked at as
+//! long as the server lives, so that an operator who grants something stops nobody.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use consumers::{Consumers, Grants};
+use delivery::{SecretSetting, Secrets};
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
@@ -37,18 +38,20 @@ pub(crate) async fn open_grants(config: &Config) -> io::Result<Arc<GrantBook>> {
 pub(crate) struct Granting {
     book: Arc<GrantBook>,
     consumers: Arc<Consumers>,
+    secrets: Arc<Secrets>,
     runtime: Handle,
     /// The configuration file; `None`: there is none.
     file: Option<PathBuf>,
-    /// What it says of plugins.
+    /// What it says of them.
     said: Said,
     /// What was wrong with it when it was looked at last.
     fault: Option<String>,
 }
 
-/// What the configuration grants to plugins.
+/// What the configuration grants.
 #[derive(PartialEq, Eq)]
 struct Said {
+    secrets: Vec<SecretSetting>,
     grants: BTreeMap<PluginName, Grants>,
     access: BTreeMap<PluginName, GrantSettings>,
 }
@@ -56,6 +59,7 @@ struct Said {
 impl Said {
     fn by(config: &Config) -> Self {
         Self {
+            secrets: config.secrets.clone(),
             grants: config.plugin_grants.clone(),
             access: config.plugin_access.clone(),
         }
@@ -64,10 +68,16 @@ impl Said {
 
 impl Granting {
     /// What `config` says is granted to these.
-    pub(crate) fn new(book: Arc<GrantBook>, consumers: Arc<Consumers>, config: &Config) -> Self {
+    pub(crate) fn new(
+        book: Arc<GrantBook>,
+        consumers: Arc<Consumers>,
+        secrets: Arc<Secrets>,
+        config: &Config,
+    ) -> Self {
         Self {
             book,
             consumers,
+            secrets,
             runtime: Handle::current(),
             file: config.file.clone(),
             said: Said::by(config),
@@ -125,6 +135,10 @@ impl Granting {
             let outbound = || Ok::<_, io::Error>(Arc::new(Egress::open(runtime)?) as _);
             let made = self.book.calls_by(outbound);
             made.map_err(|error| format!("no calls can be made: {error}"))?;
+        }
+        if said.secrets != self.said.secrets {
+            self.secrets.change(said.secrets.clone());
+            tracing::info!("which secrets destinations may name was read anew");
         }
         self.book.change(said.access.clone());
         // Last: whoever waits for a grant looks again once these have changed.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use consumers::Consumers;
 use delivery::objects::{LocalObjects, Objects, S3Objects};
-use delivery::{Delivery, Foundations};
+use delivery::{Delivery, Foundations, Secrets};
 use store::Engine;
 use streams::kms::Kms;
 use streams::{AccountLimits, Options, Streams};
@@ -28,6 +28,7 @@ use crate::config::Config;
 use crate::cors::Cors;
 use crate::egress::EndpointCalls;
 use crate::granting::{Granting, open_grants};
+use crate::limits::Limits;
 use crate::listen::{Addresses, Listener};
 use crate::operations::Services;
 use crate::read_turns::read_turns;
@@ -102,6 +103,7 @@ pub async fn start(
     let plugins = open_plugins(&config, &streams, &grants, &clock).await?;
     hold_plugins(&config, &plugins, &*engine).await?;
     let threads = start_threads(&config)?;
+    let secrets = Arc::new(Secrets::new(config.secrets.clone()));
     let foundations = Foundations {
         threads: Arc::clone(&threads),
         work_limits: config.delivery_limits.work,
@@ -113,6 +115,7 @@ pub async fn start(
         objects: open_objects(&config).await?,
         endpoints: Arc::new(EndpointCalls::new(config.egress_allow.clone())),
         glue: config.glue.clone(),
+        secrets: Arc::clone(&secrets),
         throttle: config.throttle,
         naming_key: streams.derived_key("names of objects"),
     };
@@ -128,14 +131,11 @@ pub async fn start(
         threads: Arc::clone(&threads),
     };
     let consumers = open_consumers(foundations, config.plugin_grants.clone()).await?;
-    let granting = Granting::new(grants, Arc::clone(&consumers), &config);
+    let granting = Granting::new(grants, Arc::clone(&consumers), secrets, &config);
     let deployers = deployers(&config);
     let (skew_max, metrics_token) = (config.clock_skew_max, config.metrics_token);
     let budget = Arc::new(Budget::new(&config.limits, Arc::clone(&clock)));
-    let loops = vec![
-        tokio::spawn(keep_pace(Arc::clone(&budget), config.limits.answer_grace)),
-        tokio::spawn(granting.keep(config.limits.certificate_period)),
-    ];
+    let loops = begin_loops(&budget, granting, &config.limits);
     let router = Arc::new(Router {
         services: Services {
             streams,
@@ -317,6 +317,14 @@ async fn bind(
     let socket = TcpListener::bind(wanted).await.map_err(refused)?;
     let address = socket.local_addr().map_err(refused)?;
     Ok((socket, address))
+}
+
+/// Begins what goes on for ever beside the requests.
+fn begin_loops(budget: &Arc<Budget>, granting: Granting, limits: &Limits) -> Vec<JoinHandle<()>> {
+    vec![
+        tokio::spawn(keep_pace(Arc::clone(budget), limits.answer_grace)),
+        tokio::spawn(granting.keep(limits.certificate_period)),
+    ]
 }
 
 /// Ends answers whose clients are too slow, for ever. One is noticed up to an eighth of the grace

@@ -16,7 +16,7 @@ use crate::limits::PARTIES_KEPT_MAX;
 use crate::manifest::Manifest;
 use crate::name::PluginName;
 use crate::outbound::Outbound;
-use crate::secret::{Secret, SecretName};
+use crate::secret::{SecretName, SecretValue};
 
 /// Values that a secret had before and that are still taken out of logs, since instances may hold
 /// them. The oldest goes first.
@@ -54,7 +54,7 @@ struct Granted {
     addresses: Vec<AddressRange>,
     /// Values of secrets that it had and has no more. Its instances may hold them, so that they are
     /// taken out of its logs. The oldest goes first.
-    taken: Vec<(SecretName, Secret)>,
+    taken: Vec<(SecretName, SecretValue)>,
 }
 
 /// A secret with its file.
@@ -62,11 +62,11 @@ struct Granted {
 struct Held {
     file: PathBuf,
     /// The value in force, or why there has been none yet.
-    value: Result<Secret, String>,
+    value: Result<SecretValue, String>,
     /// Why the file gives no value now, if it does not: told once.
     fault: Option<String>,
     /// Values of before.
-    retired: Vec<Secret>,
+    retired: Vec<SecretValue>,
 }
 
 /// Who makes a call, and to which addresses besides the internet at large.
@@ -78,7 +78,7 @@ pub(crate) struct CallGrant {
 /// What became of a plugin's question for a secret.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Asked {
-    Value(Secret),
+    Value(SecretValue),
     /// It may not have it: what must be written where.
     Refused(String),
     /// It may, and the file gives none.
@@ -118,7 +118,7 @@ impl GrantBook {
         // Outside of the lock: a disk that hangs keeps no plugin from what it has.
         let read = settings.into_iter().map(|(plugin, settings)| {
             let secrets = settings.secrets.into_iter();
-            let secrets = secrets.map(|(name, file)| (name, Secret::read(&file), file));
+            let secrets = secrets.map(|(name, file)| (name, SecretValue::read(&file), file));
             let secrets: Vec<_> = secrets.collect();
             (plugin, secrets, settings.http, settings.addresses)
         });
@@ -182,7 +182,7 @@ impl GrantBook {
             .collect();
         // Outside of the lock: a disk that hangs keeps no plugin from what it has.
         for (plugin, name, file) in files {
-            let read = Secret::read(&file);
+            let read = SecretValue::read(&file);
             let mut all = self.granted.write().unwrap_or_else(PoisonError::into_inner);
             let granted = all.get_mut(&plugin);
             if let Some(held) = granted.and_then(|granted| granted.secrets.get_mut(&name)) {
@@ -205,7 +205,7 @@ impl GrantBook {
             ));
         }
         if self.is_of_an_author {
-            let made = Secret::of(format!("secret {name}").as_bytes());
+            let made = SecretValue::of(format!("secret {name}").as_bytes());
             return made.map_or_else(Asked::Unread, Asked::Value);
         }
         let all = self.lock();
@@ -289,7 +289,7 @@ impl GrantBook {
         let mut found: Vec<(&str, &SecretName)> = Vec::new();
         for (name, held) in secrets.into_iter().flatten() {
             let values = held.value.iter().chain(&held.retired);
-            let texts = values.flat_map(Secret::texts);
+            let texts = values.flat_map(SecretValue::texts);
             found.extend(texts.filter(|it| text.contains(it)).map(|it| (it, name)));
         }
         let taken = all.get(plugin).map(|granted| granted.taken.iter());
@@ -339,7 +339,7 @@ impl Held {
     fn new(
         plugin: &PluginName,
         name: &SecretName,
-        (file, value): (PathBuf, Result<Secret, String>),
+        (file, value): (PathBuf, Result<SecretValue, String>),
     ) -> Self {
         let fault = value.as_ref().err().cloned();
         if let Some(why) = &fault {
@@ -354,7 +354,7 @@ impl Held {
         }
     }
 
-    fn renew(&mut self, plugin: &PluginName, name: &SecretName, read: Result<Secret, String>) {
+    fn renew(&mut self, plugin: &PluginName, name: &SecretName, read: Result<SecretValue, String>) {
         let file = self.file.display();
         match read {
             Ok(new) if self.value.as_ref() == Ok(&new) => self.fault = None,

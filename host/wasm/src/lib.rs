@@ -152,7 +152,7 @@ pub use qualifier::{AliasName, Qualifier};
 pub use registry::{Ignored, Plugin, Refused};
 pub use role::Role;
 pub use rollout::{Rollout, RolloutRules, SHADOW_RECORDS_MAX};
-pub use secret::SecretName;
+pub use secret::{SecretName, SecretValue};
 pub use shadow::{
     RecordsOf, Retained, RetainedRecords, SHADOW_BYTES_MAX, ShadowReport, ShadowSample, ShadowSide,
     Shown,

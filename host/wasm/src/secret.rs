@@ -1,5 +1,5 @@
-//! Secrets of plugins: what they are called, and their values, which are wiped once nobody holds
-//! them any more.
+//! Secrets: what plugins call theirs, and values of files, which are wiped once nobody holds them
+//! any more.
 
 use std::fmt;
 use std::fs::File;
@@ -60,15 +60,15 @@ impl fmt::Display for SecretName {
 
 /// A value. Clones share its bytes, which are overwritten when the last of them goes.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Secret(Arc<Zeroizing<Vec<u8>>>);
+pub struct SecretValue(Arc<Zeroizing<Vec<u8>>>);
 
-impl Secret {
+impl SecretValue {
     /// Reads a value from its file: all of it, but an end of line at its end, which editors and
     /// shells write. Blocks.
     ///
     /// # Errors
     /// A sentence that says why the file gives none; never with bytes of it.
-    pub(crate) fn read(path: &Path) -> Result<Self, String> {
+    pub fn read(path: &Path) -> Result<Self, String> {
         let unread = |error: std::io::Error| format!("it cannot be read: {error}");
         // A pipe would be waited for until somebody writes into it.
         if !path.metadata().map_err(unread)?.is_file() {
@@ -117,7 +117,7 @@ impl Secret {
     }
 
     /// Its bytes.
-    pub(crate) fn bytes(&self) -> &[u8] {
+    pub fn bytes(&self) -> &[u8] {
         &self.0
     }
 
@@ -132,9 +132,9 @@ impl Secret {
     }
 }
 
-impl fmt::Debug for Secret {
+impl fmt::Debug for SecretValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret")
+        f.write_str("SecretValue")
     }
 }
 
@@ -150,7 +150,7 @@ mod tests {
         let path = directory.path().join("key");
         fs::write(&path, content).unwrap();
         fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
-        Secret::read(&path).map(|secret| secret.bytes().to_vec())
+        SecretValue::read(&path).map(|secret| secret.bytes().to_vec())
     }
 
     #[test]
@@ -174,18 +174,18 @@ mod tests {
     #[test]
     fn what_is_no_file_gives_no_value_and_is_not_waited_for() {
         let directory = tempfile::tempdir().unwrap();
-        assert!(Secret::read(directory.path()).is_err());
-        assert!(Secret::read(&directory.path().join("none")).is_err());
+        assert!(SecretValue::read(directory.path()).is_err());
+        assert!(SecretValue::read(&directory.path().join("none")).is_err());
         let pipe = directory.path().join("pipe");
         let made = std::process::Command::new("mkfifo").arg(&pipe).status();
         assert!(made.unwrap().success());
-        assert_eq!(Secret::read(&pipe).unwrap_err(), "it is no file");
+        assert_eq!(SecretValue::read(&pipe).unwrap_err(), "it is no file");
     }
 
     #[test]
     fn a_secret_is_shown_nowhere() {
-        let secret = Secret::of(b"hush-hush").unwrap();
-        assert_eq!(format!("{secret:?}"), "Secret");
+        let secret = SecretValue::of(b"hush-hush").unwrap();
+        assert_eq!(format!("{secret:?}"), "SecretValue");
     }
 
     #[test]

@@ -117,6 +117,7 @@ impl Assembled {
             objects: Arc::clone(&self.objects) as _,
             endpoints: Arc::new(NoEndpoints),
             glue: Glue::Directory(self.glue.clone()),
+            secrets: Arc::default(),
             throttle: false,
             naming_key: NAMING_KEY,
         };

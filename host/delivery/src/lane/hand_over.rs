@@ -72,6 +72,7 @@ impl<'a> HandOver<'a> {
             endpoints: &tools.endpoints,
             naming: &tools.naming,
             clock: &tools.clock,
+            secrets: &tools.secrets,
             lane: (stream.id.0, (lane.work.key.stream, lane.work.key.shard)),
         };
         let remote = Remote::begin(sending, &stream, &open.destination).map_err(not_meant)?;

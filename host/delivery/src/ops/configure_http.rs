@@ -7,7 +7,7 @@ use wire::ApiError;
 use wire::members::{Structure, Text};
 
 use super::configure::checked;
-use super::configure_requests::{Defaults, common, refuse_secrets, set_processing};
+use super::configure_requests::{Defaults, common, set_processing};
 use super::error::invalid_argument;
 use super::http_shapes::{EndpointConfiguration, HttpEndpoint as Said, RequestConfiguration};
 use super::shapes::required;
@@ -38,10 +38,6 @@ pub fn http_endpoint(
         Kind::HttpEndpoint(before) => (**before).clone(),
         _ => HttpEndpoint::blank(),
     };
-    refuse_secrets(
-        &said.secrets_manager_configuration,
-        "The access key can be given as AccessKey.",
-    )?;
     let members = said.members();
     common(&mut destination, &mut endpoint.fallback, &members, DEFAULTS)?;
     if let Some(arn) = &said.role_arn {

@@ -5,7 +5,7 @@ use wire::ApiError;
 use wire::members::{Structure, Text};
 
 use super::configure::{SourceBackup, checked, set_backup};
-use super::configure_requests::{Defaults, common, refuse_secrets, set_processing};
+use super::configure_requests::{Defaults, common, set_processing};
 use super::error::invalid_argument;
 use super::redshift_shapes::{CopyCommand, Redshift as Said};
 use super::s3_shapes::one_of;
@@ -44,10 +44,6 @@ pub fn redshift(
         Kind::Redshift(before) => (**before).clone(),
         _ => Redshift::blank(),
     };
-    refuse_secrets(
-        &said.secrets_manager_configuration,
-        "User and password can be given as Username and Password.",
-    )?;
     let members = said.members();
     common(&mut destination, &mut redshift.fallback, &members, DEFAULTS)?;
     // The hints of the bucket are those of the delivery: objects of it are what Redshift copies.
@@ -58,6 +54,9 @@ pub fn redshift(
         destination.role_arn = arn.as_str().to_owned();
     }
     set_database(delivery, &mut redshift, said)?;
+    if destination.names_secret().is_none() {
+        check_user(&redshift)?;
+    }
     if let Some(Structure(command)) = &said.copy_command {
         redshift.copy = copy(command, redshift.fetches())?;
     }
@@ -102,6 +101,11 @@ fn set_database(
         }
         redshift.password = Secret(password.to_owned());
     }
+    Ok(())
+}
+
+/// There is a user with a password.
+fn check_user(redshift: &Redshift) -> Result<(), ApiError> {
     if redshift.user.is_empty() {
         return Err(invalid_argument("Username must be provided."));
     }

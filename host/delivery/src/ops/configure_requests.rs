@@ -1,18 +1,19 @@
 //! What destinations of requests have in common, from its members to the destination that is kept.
 
-use types::Caller;
+use types::{Caller, Invalid};
 use wire::ApiError;
-use wire::members::{Boolean, Structure};
+use wire::members::{Boolean, Structure, Text};
 
 use super::configure::{basic, logging};
 use super::error::invalid_argument;
 use super::processing;
-use super::request_shapes::{Members, Secrets};
+use super::request_shapes::{Members, Secret};
 use super::s3_shapes::{S3, one_of};
 use super::shapes::within;
 use crate::Delivery;
 use crate::delivery_stream::{Destination, INTERVAL_SECONDS_DEFAULT, SIZE_MIB_DEFAULT};
 use crate::fallback::{Beside, Fallback};
+use crate::secrets::NamedSecret;
 
 /// What holds where a member of a structure is not said.
 #[derive(Clone, Copy)]
@@ -23,7 +24,7 @@ pub struct Defaults {
     pub retry_seconds: u32,
 }
 
-/// Reads the bucket, the hints, the logging and how long is tried again.
+/// Reads the bucket, the hints, the logging, how long is tried again, and which secret is named.
 ///
 /// # Errors
 /// InvalidArgumentException: what is not served.
@@ -45,6 +46,9 @@ pub fn common(
     }
     if let Some(Structure(options)) = said.retry_options {
         fallback.retry_seconds = within(options.duration_in_seconds, defaults.retry_seconds)?;
+    }
+    if let Some(Structure(said)) = said.secret {
+        destination.secret = Some(secret(said)?);
     }
     Ok(())
 }
@@ -72,17 +76,26 @@ pub fn set_processing(
     processing::set(delivery, caller, destination, (&role, configuration))
 }
 
-/// Refuses secrets that lie elsewhere; `instead` says where one can be given.
-///
-/// # Errors
-/// InvalidArgumentException, if such a secret is in force.
-pub fn refuse_secrets(said: &Option<Structure<Secrets>>, instead: &str) -> Result<(), ApiError> {
-    match said {
-        Some(Structure(it)) if matches!(it.enabled, Some(Boolean(true))) => Err(invalid_argument(
-            format!("SecretsManagerConfiguration is not supported. {instead}"),
-        )),
-        _ => Ok(()),
+/// A secret as it is named. What is in force names one that can be (model,
+/// SecretsManagerConfiguration).
+fn secret(said: &Secret<'_>) -> Result<NamedSecret, ApiError> {
+    let owned = |text: &Option<Text<'_>>| text.as_ref().map(|text| text.as_str().to_owned());
+    let named = NamedSecret {
+        is_enabled: matches!(said.enabled, Some(Boolean(true))),
+        arn: owned(&said.secret_arn),
+        role_arn: owned(&said.role_arn),
+    };
+    if !named.is_enabled {
+        return Ok(named);
     }
+    if named.arn.is_none() {
+        return Err(invalid_argument(
+            "SecretARN must be provided when SecretsManagerConfiguration is enabled.",
+        ));
+    }
+    let wrong = |Invalid(why)| invalid_argument(format!("SecretARN: {why}."));
+    named.arn().map_err(wrong)?;
+    Ok(named)
 }
 
 /// Reads what is said of the bucket. Hints, logging and role of the destination are its own, and

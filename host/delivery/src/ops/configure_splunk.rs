@@ -5,7 +5,7 @@ use wire::ApiError;
 use wire::members::Text;
 
 use super::configure::checked;
-use super::configure_requests::{Defaults, common, refuse_secrets, set_processing};
+use super::configure_requests::{Defaults, common, set_processing};
 use super::error::invalid_argument;
 use super::shapes::within;
 use super::splunk_shapes::Splunk as Said;
@@ -42,13 +42,10 @@ pub fn splunk(
         Kind::Splunk(before) => (**before).clone(),
         _ => Splunk::blank(),
     };
-    refuse_secrets(
-        &said.secrets_manager_configuration,
-        "The token can be given as HECToken.",
-    )?;
     let members = said.members();
     common(&mut destination, &mut splunk.fallback, &members, DEFAULTS)?;
     set_collector(delivery, &mut splunk, said)?;
+    check_secret(&destination, &splunk)?;
     set_backup(&mut splunk, said)?;
     destination.kind = Kind::Splunk(Box::new(splunk));
     set_processing(delivery, caller, &mut destination, &members)?;
@@ -84,14 +81,23 @@ fn set_collector(
         }
         splunk.token = Secret(token.to_owned());
     }
-    if splunk.token.0.is_empty() {
-        return Err(invalid_argument("HECToken must be provided."));
-    }
     if said.acknowledgment_timeout.is_some() {
         let default = ACKNOWLEDGED_WITHIN_SECONDS_DEFAULT;
         splunk.acknowledged_within_seconds = within(said.acknowledgment_timeout, default)?;
     }
     Ok(())
+}
+
+/// There is a token, here or in a secret; for that Splunk has no role but the one that is named
+/// with it (model, SecretsManagerConfiguration).
+fn check_secret(destination: &Destination, splunk: &Splunk) -> Result<(), ApiError> {
+    match destination.names_secret() {
+        Some(secret) if secret.role_arn.is_none() => Err(invalid_argument(
+            "RoleARN must be provided with the SecretARN of a Splunk destination.",
+        )),
+        None if splunk.token.0.is_empty() => Err(invalid_argument("HECToken must be provided.")),
+        _ => Ok(()),
+    }
 }
 
 fn set_backup(splunk: &mut Splunk, said: &Said<'_>) -> Result<(), ApiError> {

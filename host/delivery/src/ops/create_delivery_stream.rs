@@ -18,7 +18,7 @@ use super::s3_shapes::{ExtendedS3, Made, S3};
 use super::search_shapes::Search;
 use super::shapes::{self, NAME, TAGS, TYPE, Tag, Unserved, required};
 use super::splunk_shapes::Splunk;
-use super::{conversion, enter, error, object_names};
+use super::{conversion, enter, error, object_names, secrets};
 use crate::Delivery;
 use crate::arn::{DeliveryStreamArn, DeliveryStreamName};
 use crate::catalog::{ChangeError, NewDeliveryStream};
@@ -180,6 +180,7 @@ pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError>
     };
     object_names::check(delivery, &arn.name, &new.destination).await?;
     conversion::check_ground(delivery, &new.destination).await?;
+    secrets::check(delivery, &call.caller, (None, &new.destination)).await?;
     let made = delivery.catalog.create(new).await;
     made.map_err(|error| error::change(error, &arn))?;
     call.answer(&Output {

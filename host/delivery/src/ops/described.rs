@@ -1,6 +1,7 @@
 //! What DescribeDeliveryStream tells of a destination, by its kind.
 
 mod redshift;
+mod secret;
 
 use serde::Serialize;
 
@@ -12,6 +13,7 @@ use crate::kind::Kind;
 use crate::search::{Product, Search};
 use crate::splunk::Splunk;
 use redshift::RedshiftDescription;
+use secret::SecretDescription;
 
 /// The id of the one destination that a delivery stream has, as AWS gives it.
 pub const DESTINATION: &str = "destinationId-000000000001";
@@ -81,6 +83,8 @@ struct HttpEndpointDescription {
     cloud_watch_logging_options: Logging,
     request_configuration: RequestConfiguration,
     #[serde(skip_serializing_if = "Option::is_none")]
+    secrets_manager_configuration: Option<SecretDescription>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     processing_configuration: Option<Processing>,
     #[serde(rename = "RoleARN", skip_serializing_if = "String::is_empty")]
     role_arn: String,
@@ -125,7 +129,7 @@ struct SplunkDescription {
     endpoint: String,
     #[serde(rename = "HECEndpointType")]
     endpoint_type: &'static str,
-    #[serde(rename = "HECToken")]
+    #[serde(rename = "HECToken", skip_serializing_if = "String::is_empty")]
     token: String,
     #[serde(rename = "HECAcknowledgmentTimeoutInSeconds")]
     acknowledgment_timeout: u32,
@@ -137,6 +141,8 @@ struct SplunkDescription {
     processing_configuration: Option<Processing>,
     cloud_watch_logging_options: Logging,
     buffering_hints: Hints,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secrets_manager_configuration: Option<SecretDescription>,
 }
 
 /// The access key is never told.
@@ -317,6 +323,7 @@ fn http_endpoint(destination: &Destination, endpoint: &HttpEndpoint) -> HttpEndp
             content_encoding: if endpoint.packs { "GZIP" } else { "NONE" },
             common_attributes: attributes.collect(),
         },
+        secrets_manager_configuration: SecretDescription::of(destination),
         processing_configuration: destination.processing.as_ref().map(processing),
         role_arn: destination.role_arn.clone(),
         retry_options: RetryOptions {
@@ -349,6 +356,7 @@ fn splunk(destination: &Destination, splunk: &Splunk) -> SplunkDescription {
         processing_configuration: destination.processing.as_ref().map(processing),
         cloud_watch_logging_options: logging(destination.logging.clone()),
         buffering_hints: hints(destination),
+        secrets_manager_configuration: SecretDescription::of(destination),
     }
 }
 

@@ -5,7 +5,7 @@ use wire::members::{Structure, Text};
 use wire::shape::pattern::firehose as pattern;
 use wire::shape::{Check, Fields, Shape, TextRule};
 
-use super::request_shapes::{Members, RetryOptions, Secrets};
+use super::request_shapes::{Members, RetryOptions, Secret};
 use super::s3_shapes::{BACKUP_MODE, Changed, Logging, Made, Processing, S3};
 
 const ROLE_ARN: TextRule = TextRule::chars(1, 512).matching(pattern::ROLE_ARN);
@@ -57,7 +57,8 @@ pub struct Redshift<'a> {
     pub s3_backup_mode: Option<Text<'a>>,
     #[serde(borrow)]
     pub cloud_watch_logging_options: Option<Structure<Logging<'a>>>,
-    pub secrets_manager_configuration: Option<Structure<Secrets>>,
+    #[serde(borrow)]
+    pub secrets_manager_configuration: Option<Structure<Secret<'a>>>,
     /// Of one that is made; one that is changed has the others.
     #[serde(borrow, rename = "S3Configuration")]
     pub s3_configuration: Option<Structure<Made<S3<'a>>>>,
@@ -78,6 +79,7 @@ impl<'a> Redshift<'a> {
             logging: &self.cloud_watch_logging_options,
             processing: &self.processing_configuration,
             retry_options: &self.retry_options,
+            secret: self.secrets_manager_configuration.as_ref(),
             s3_configuration: &self.s3_configuration,
             s3_update: &self.s3_update,
         }

@@ -1,13 +1,16 @@
 //! The model's structures that destinations of requests have in common.
 
 use serde::Deserialize;
-use wire::members::{Boolean, Integer, Structure};
-use wire::shape::{Anything, Check, Fields, NumberRule, Shape};
+use wire::members::{Boolean, Integer, Structure, Text};
+use wire::shape::pattern::firehose as pattern;
+use wire::shape::{Anything, Check, Fields, NumberRule, Shape, TextRule};
 
 use super::s3_shapes::{Changed, Logging, Made, Processing, S3};
 use super::shapes::HintsUpTo;
 
 const DURATION: NumberRule = NumberRule::within(0, 7_200);
+const SECRET_ARN: TextRule = TextRule::chars(1, 2_048).matching(pattern::SECRET_ARN);
+const ROLE_ARN: TextRule = TextRule::chars(1, 512).matching(pattern::ROLE_ARN);
 
 /// `RetryOptions`.
 #[derive(Deserialize)]
@@ -22,15 +25,21 @@ impl Shape for RetryOptions {
     }
 }
 
-/// `SecretsManagerConfiguration`, of which only counts whether it is in force.
+/// `SecretsManagerConfiguration`.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Secrets {
+pub struct Secret<'a> {
+    #[serde(borrow, rename = "SecretARN")]
+    pub secret_arn: Option<Text<'a>>,
+    #[serde(borrow, rename = "RoleARN")]
+    pub role_arn: Option<Text<'a>>,
     pub enabled: Option<Boolean>,
 }
 
-impl Shape for Secrets {
+impl Shape for Secret<'_> {
     fn check(&self, check: &mut Check) {
+        check.optional("SecretARN", &self.secret_arn, SECRET_ARN);
+        check.optional("RoleARN", &self.role_arn, ROLE_ARN);
         check.required("Enabled", &self.enabled, Anything);
     }
 }
@@ -59,6 +68,8 @@ pub struct Members<'s, 'a> {
     pub logging: &'s Option<Structure<Logging<'a>>>,
     pub processing: &'s Option<Structure<Processing<'a>>>,
     pub retry_options: &'s Option<Structure<RetryOptions>>,
+    /// Only some have it.
+    pub secret: Option<&'s Structure<Secret<'a>>>,
     /// Of one that is made; one that is changed has the other.
     pub s3_configuration: &'s Option<Structure<Made<S3<'a>>>>,
     pub s3_update: &'s Option<Structure<Changed<S3<'a>>>>,

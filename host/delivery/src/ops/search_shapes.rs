@@ -81,6 +81,7 @@ impl<'a> Search<'a> {
             logging: &self.cloud_watch_logging_options,
             processing: &self.processing_configuration,
             retry_options: &self.retry_options,
+            secret: None,
             s3_configuration: &self.s3_configuration,
             s3_update: &self.s3_update,
         }

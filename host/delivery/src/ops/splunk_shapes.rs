@@ -5,7 +5,7 @@ use wire::members::{Integer, Structure, Text};
 use wire::shape::pattern::firehose as pattern;
 use wire::shape::{Check, Fields, NumberRule, Shape, TextRule};
 
-use super::request_shapes::{self, Members, RetryOptions, Secrets};
+use super::request_shapes::{self, Members, RetryOptions, Secret};
 use super::s3_shapes::{Changed, Logging, Made, Processing, S3};
 use super::shapes::HintsUpTo;
 
@@ -38,7 +38,8 @@ pub struct Splunk<'a> {
     #[serde(borrow)]
     pub cloud_watch_logging_options: Option<Structure<Logging<'a>>>,
     pub buffering_hints: Option<Structure<Hints>>,
-    pub secrets_manager_configuration: Option<Structure<Secrets>>,
+    #[serde(borrow)]
+    pub secrets_manager_configuration: Option<Structure<Secret<'a>>>,
     /// Of one that is made; one that is changed has the other.
     #[serde(borrow, rename = "S3Configuration")]
     pub s3_configuration: Option<Structure<Made<S3<'a>>>>,
@@ -54,6 +55,7 @@ impl<'a> Splunk<'a> {
             logging: &self.cloud_watch_logging_options,
             processing: &self.processing_configuration,
             retry_options: &self.retry_options,
+            secret: self.secrets_manager_configuration.as_ref(),
             s3_configuration: &self.s3_configuration,
             s3_update: &self.s3_update,
         }

@@ -15,7 +15,7 @@ use super::s3_shapes::{Changed, ExtendedS3, S3};
 use super::search_shapes::Search;
 use super::shapes::{NAME, Unserved, required};
 use super::splunk_shapes::Splunk;
-use super::{conversion, error, find, object_names};
+use super::{conversion, error, find, object_names, secrets};
 use crate::Delivery;
 use crate::catalog::Edit;
 use crate::delivery_stream::Destination;
@@ -100,6 +100,8 @@ pub async fn handle(delivery: &Delivery, call: Call) -> Result<Answer, ApiError>
     let destination = changed(delivery, &call.caller, &input, &stream.destination)?;
     object_names::check(delivery, &stream.arn.name, &destination).await?;
     conversion::check_ground(delivery, &destination).await?;
+    let changed = (Some(&stream.destination), &destination);
+    secrets::check(delivery, &call.caller, changed).await?;
     let of_version = required(&input.current_delivery_stream_version_id)?;
     let edit = Edit::Destination {
         of_version: of_version.as_str().to_owned(),

@@ -46,6 +46,7 @@ impl FirstDestination {
             kind: Kind::Bucket,
             backup: None,
             conversion: None,
+            secret: None,
         }
     }
 }

@@ -51,6 +51,7 @@ impl SecondDestination {
             kind: self.kind,
             backup: self.backup.map(|backup| Box::new(backup.in_force())),
             conversion: None,
+            secret: None,
         }
     }
 }

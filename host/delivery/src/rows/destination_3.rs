@@ -54,6 +54,7 @@ impl ThirdDestination {
             kind: self.kind,
             backup: self.backup.map(|backup| Box::new(backup.in_force())),
             conversion: None,
+            secret: None,
         }
     }
 }

@@ -11,6 +11,7 @@ use super::layout_2::{self, SecondLaneRow};
 use super::layout_3::{self, ThirdLaneRow};
 use super::layout_4::{self, FourthLaneRow};
 use super::layout_5::{self, FifthLaneRow};
+use super::layout_6::{self, SixthLaneRow};
 use super::{Lane, damaged};
 use crate::answers::Answers;
 use crate::counts::{Counts, VersionCounts};
@@ -71,8 +72,9 @@ pub(super) struct CutRow {
 }
 
 /// The layout in which lanes' rows are written. Those of the ones before it are read, too.
-const LANE_LAYOUT: u8 = 6;
-const _: () = assert!(LANE_LAYOUT > layout_5::LAYOUT && layout_5::LAYOUT > layout_4::LAYOUT);
+const LANE_LAYOUT: u8 = 7;
+const _: () = assert!(LANE_LAYOUT > layout_6::LAYOUT && layout_6::LAYOUT > layout_5::LAYOUT);
+const _: () = assert!(layout_5::LAYOUT > layout_4::LAYOUT);
 const _: () = assert!(layout_4::LAYOUT > layout_3::LAYOUT);
 const _: () = assert!(layout_3::LAYOUT > layout_2::LAYOUT);
 const _: () = assert!(layout_2::LAYOUT > layout_1::LAYOUT);
@@ -95,6 +97,9 @@ pub(super) fn read_lane(row: &[u8]) -> Result<Lane, StoreError> {
         }
         Some(layout_5::LAYOUT) => {
             codec::decode_in::<FifthLaneRow>(layout_5::LAYOUT, TABLE, row)?.in_force()
+        }
+        Some(layout_6::LAYOUT) => {
+            codec::decode_in::<SixthLaneRow>(layout_6::LAYOUT, TABLE, row)?.in_force()
         }
         _ => codec::decode_in(LANE_LAYOUT, TABLE, row)?,
     };
@@ -212,6 +217,7 @@ pub fn lane_write(key: LaneKey, lane: &Lane) -> Result<TableWrite, StoreError> {
 mod tests {
     use super::*;
     use crate::delivery_stream::DeliveryStreamId;
+    use crate::secrets::NamedSecret;
     use crate::zone::Zone;
 
     #[test]
@@ -254,5 +260,55 @@ mod tests {
         };
         let write = lane_write(key, &lane).unwrap();
         assert_eq!(read_lane(&write.value.unwrap()).unwrap(), lane);
+    }
+
+    /// A row of that build is one of this without the byte that says that no secret is named.
+    #[test]
+    fn a_cut_of_a_build_that_knew_no_secrets_is_read() {
+        let cut = Cut {
+            number: 7,
+            from: Position(3),
+            to: Position(5),
+            oldest: Timestamp(1),
+            decided_at: Timestamp(2),
+            records: 2,
+            unpacked: None,
+            divided: 0,
+            bytes: 3,
+            object_bytes_max: 4,
+            version_id: 5,
+            plugin: None,
+        };
+        let named = NamedSecret {
+            is_enabled: true,
+            arn: None,
+            role_arn: None,
+        };
+        let lanes = [None, Some(named)].map(|secret| {
+            let destination = Destination {
+                secret,
+                ..Destination::blank()
+            };
+            let open = OpenCut::decided(cut.clone(), destination, &Zone::utc());
+            Lane {
+                open: Some(open),
+                ..Lane::default()
+            }
+        });
+        let key = LaneKey {
+            delivery_stream: DeliveryStreamId(1),
+            stream: 2,
+            shard: 3,
+        };
+        let rows = lanes.each_ref().map(|lane| {
+            let write = lane_write(key, lane).unwrap();
+            write.value.unwrap().to_vec()
+        });
+        let mut pairs = rows[0].iter().zip(&rows[1]);
+        let at = pairs.position(|(without, with)| without != with).unwrap();
+        let mut row = rows[0].clone();
+        assert_eq!((row.remove(at), row[0]), (0, LANE_LAYOUT));
+        row[0] = layout_6::LAYOUT;
+        assert_eq!(read_lane(&row).unwrap(), lanes[0]);
     }
 }

@@ -10,18 +10,20 @@ use super::damaged;
 use super::destination_1::FirstDestination;
 use super::destination_2::SecondDestination;
 use super::destination_3::ThirdDestination;
+use super::destination_4::FourthDestination;
 use crate::arn::DeliveryStreamArn;
 use crate::delivery_stream::{DeliveryStream, DeliveryStreamId, Destination, Origin, Status};
 use crate::tables::{self, DELIVERY_STREAMS};
 
 const TABLE: &str = "delivery streams";
-/// The layout in which rows are written. How records are converted is in it.
-const LAYOUT: u8 = 4;
+/// The layout in which rows are written. The secret of the destination is in it.
+const LAYOUT: u8 = 5;
 /// Those before it, which are read, too. The second has the destination's kind, the third how
-/// records are divided.
+/// records are divided, the fourth how they are converted.
 const FIRST_LAYOUT: u8 = 1;
 const SECOND_LAYOUT: u8 = 2;
 const THIRD_LAYOUT: u8 = 3;
+const FOURTH_LAYOUT: u8 = 4;
 
 #[derive(Encode, Decode)]
 struct StreamRow {
@@ -89,6 +91,11 @@ pub(super) fn read_stream(
         Some(THIRD_LAYOUT) => {
             let row: OldStreamRow<ThirdDestination> = codec::decode_in(THIRD_LAYOUT, TABLE, value)?;
             row.in_force(ThirdDestination::in_force)
+        }
+        Some(FOURTH_LAYOUT) => {
+            let row: OldStreamRow<FourthDestination> =
+                codec::decode_in(FOURTH_LAYOUT, TABLE, value)?;
+            row.in_force(FourthDestination::in_force)
         }
         _ => codec::decode_in(LAYOUT, TABLE, value)?,
     };

@@ -24,10 +24,12 @@ use super::Answer;
 use super::collector_reply::{self as reply, Acknowledged};
 use super::remote::Sending;
 use super::route::Route;
-use super::verdict::Verdict;
+use super::verdict::{Verdict, misconfigured};
 use crate::endpoints::{ANSWER_BYTES_MAX, EndpointRequest, Endpoints, NoReply, Reply};
 use crate::object_name::{NamingKey, Place, random_uuid};
 use crate::piece::Piece;
+use crate::secret::Secret;
+use crate::secrets::{Credentials, OF_SPLUNK};
 use crate::splunk::{EventForm, Splunk};
 
 /// The pause before an acknowledgement is asked for, and the longest; in between it doubles.
@@ -43,6 +45,8 @@ const NOTHING_SENT: u64 = u64::MAX;
 
 /// The requests of one try, and where they go.
 struct Exchange {
+    /// What the collector knows us by.
+    token: Secret,
     /// What the collector keeps its numbers apart by from all others.
     channel: String,
     route: Route,
@@ -51,9 +55,10 @@ struct Exchange {
 impl Exchange {
     /// # Errors
     /// When the system gives no random number.
-    fn begin() -> Result<Self, getrandom::Error> {
+    fn begin(token: Secret) -> Result<Self, getrandom::Error> {
         let (head, tail) = (getrandom::u64()?, getrandom::u64()?);
         Ok(Self {
+            token,
             channel: random_uuid(head, tail),
             route: Route::default(),
         })
@@ -110,14 +115,19 @@ impl Collector {
     }
 
     /// Sends the request of a piece that has this place, and waits until it is acknowledged.
-    pub async fn hand(&self, piece: Piece, place: Place) -> Answer {
+    pub async fn hand(&self, piece: Piece, place: Place, known_by: &Credentials) -> Answer {
         let id = self.naming.uuid(place);
+        let token = match known_by.members(OF_SPLUNK).await {
+            Ok(Some([token])) => token,
+            Ok(None) => self.splunk.token.clone(),
+            Err(why) => return misconfigured(&id, &why, true),
+        };
         self.taken_at_ms.store(NOTHING_SENT, Ordering::Relaxed);
         let verdict = if piece.content.content_length() == 0 {
             // Records without a byte: there is nothing to send, and nothing is missing there.
             Verdict::Taken
         } else {
-            match Exchange::begin() {
+            match Exchange::begin(token) {
                 Ok(exchange) => {
                     self.send(exchange, piece.content.into_iter().collect())
                         .await
@@ -182,13 +192,17 @@ impl Collector {
 
     async fn post(
         &self,
-        Exchange { channel, route }: &mut Exchange,
+        Exchange {
+            token,
+            channel,
+            route,
+        }: &mut Exchange,
         what: &str,
         body: Vec<Bytes>,
     ) -> Result<Reply, NoReply> {
         let at = self.splunk.url.trim_end_matches('/');
         let mut headers = vec![
-            ("authorization", format!("Splunk {}", self.splunk.token.0)),
+            ("authorization", format!("Splunk {}", token.0)),
             ("x-splunk-request-channel", channel.clone()),
         ];
         if what != "raw" {
@@ -207,7 +221,7 @@ impl Collector {
         let mut answered = self.endpoints.post(request).await;
         if let Ok(reply) = &mut answered {
             route.follow(reply);
-            self.splunk.token.cross_out(&mut reply.body);
+            token.cross_out(&mut reply.body);
         }
         answered
     }

@@ -35,6 +35,8 @@ use crate::object_name::{NamingKey, Place};
 use crate::piece::Piece;
 use crate::redshift::Redshift;
 use crate::redshift::jdbc_url::JdbcUrl;
+use crate::secret::Secret;
+use crate::secrets::Credentials;
 use ledger::{Entry, Ledger};
 use load::{AT_ONCE_BYTES, Load};
 use session::Session;
@@ -91,14 +93,18 @@ impl Database {
     }
 
     /// Delivers a piece that has this place.
-    pub async fn hand(&self, piece: Piece, place: Place) -> Answer {
+    pub async fn hand(&self, piece: Piece, place: Place, known_by: &Credentials) -> Answer {
         let id = self.naming.uuid(place);
+        let login = match known_by.login(&self.redshift).await {
+            Ok(login) => login,
+            Err(why) => return misconfigured(&id, &why, true),
+        };
         let body = match Body::of(piece.content, &piece.records) {
             Ok(body) => body,
             Err(Invalid(why)) => return not_meant(&id, &why),
         };
         let entry = Entry::of(&id, &self.lane, place.cut, &body);
-        match self.deliver(&body, &entry).await {
+        match self.deliver((&body, &entry), &login).await {
             Ok(Became::There(faults)) if faults.is_empty() => {
                 Answer::Delivered(format!("request {id}"))
             }
@@ -124,9 +130,13 @@ impl Database {
         }
     }
 
-    async fn deliver(&self, body: &Body, entry: &Entry<'_>) -> Result<Became, Trouble> {
+    async fn deliver(
+        &self,
+        (body, entry): (&Body, &Entry<'_>),
+        login: &(String, Secret),
+    ) -> Result<Became, Trouble> {
         let url = JdbcUrl::parse(&self.redshift.url)?;
-        let session = Session::open(&self.endpoints, &url, &self.redshift).await?;
+        let session = Session::open(&self.endpoints, &url, login).await?;
         let table = Table::find(&session, &self.redshift.copy).await?;
         let ledger = Ledger::beside(&session, &table).await?;
         session.begin().await?;

@@ -6,11 +6,14 @@ use std::sync::Arc;
 use super::Answer;
 use super::remote::Sending;
 use super::reply::judge;
+use super::verdict::misconfigured;
 use crate::arn::DeliveryStreamArn;
 use crate::endpoints::{ANSWER_BYTES_MAX, EndpointRequest, Endpoints};
 use crate::http_endpoint::HttpEndpoint;
 use crate::object_name::{NamingKey, Place};
 use crate::piece::Piece;
+use crate::secret::Secret;
+use crate::secrets::{Credentials, OF_ENDPOINT};
 
 /// Where the requests of one cut go.
 #[derive(Clone)]
@@ -50,31 +53,36 @@ impl Endpoint {
     }
 
     /// Sends the request of a piece that has this place.
-    pub async fn hand(&self, piece: Piece, place: Place) -> Answer {
+    pub async fn hand(&self, piece: Piece, place: Place, known_by: &Credentials) -> Answer {
         let id = self.naming.uuid(place);
+        let key = match known_by.members(OF_ENDPOINT).await {
+            Ok(Some([key])) => Some(key),
+            Ok(None) => self.endpoint.access_key.clone(),
+            Err(why) => return misconfigured(&id, &why, true),
+        };
         let request = EndpointRequest {
             url: self.endpoint.url.clone(),
-            headers: self.headers(&id),
+            headers: self.headers(&id, key.as_ref()),
             body: piece.content.into_iter().collect(),
             address: None,
             answer_bytes_max: ANSWER_BYTES_MAX,
         };
         let mut answered = self.endpoints.post(request).await;
-        if let (Ok(reply), Some(key)) = (&mut answered, &self.endpoint.access_key) {
+        if let (Ok(reply), Some(key)) = (&mut answered, &key) {
             key.cross_out(&mut reply.body);
         }
         let retry_time = self.endpoint.fallback.retry_time();
         judge(&answered, &id).answer(&id, retry_time)
     }
 
-    fn headers(&self, id: &str) -> Vec<(&'static str, String)> {
+    fn headers(&self, id: &str, key: Option<&Secret>) -> Vec<(&'static str, String)> {
         let mut headers = vec![
             ("content-type", "application/json".to_owned()),
             ("x-amz-firehose-protocol-version", "1.0".to_owned()),
             ("x-amz-firehose-request-id", id.to_owned()),
             ("x-amz-firehose-source-arn", self.source_arn.clone()),
         ];
-        if let Some(key) = &self.endpoint.access_key {
+        if let Some(key) = key {
             headers.push(("x-amz-firehose-access-key", key.0.clone()));
         }
         if let Some(attributes) = &self.attributes {

@@ -16,6 +16,7 @@ use crate::endpoints::Endpoints;
 use crate::kind::Kind;
 use crate::object_name::{NamingKey, Place};
 use crate::piece::Piece;
+use crate::secrets::{Credentials, Secrets};
 
 /// What requests are sent with.
 #[derive(Clone, Copy)]
@@ -26,6 +27,8 @@ pub struct Sending<'a> {
     pub naming: &'a NamingKey,
     /// What is waited by.
     pub clock: &'a Arc<dyn Clock>,
+    /// Who tells secrets that are named.
+    pub secrets: &'a Arc<Secrets>,
     /// The numbers of the delivery stream and of the lane.
     pub lane: (u64, (u64, u32)),
 }
@@ -55,9 +58,15 @@ impl Unacknowledged {
     }
 }
 
-/// Where the requests of one cut go.
+/// Where the requests of one cut go, and what they are known by there.
 #[derive(Clone)]
-pub enum Remote {
+pub struct Remote {
+    kind: RemoteKind,
+    credentials: Credentials,
+}
+
+#[derive(Clone)]
+enum RemoteKind {
     /// To an HTTP endpoint.
     Endpoint(Endpoint),
     /// To a Splunk event collector.
@@ -81,77 +90,83 @@ impl Remote {
         stream: &DeliveryStream,
         destination: &Destination,
     ) -> Result<Option<Self>, Invalid> {
-        match (&destination.kind, &stream.destination.kind) {
-            (Kind::Bucket, _) => Ok(None),
+        let kind = match (&destination.kind, &stream.destination.kind) {
+            (Kind::Bucket, _) => return Ok(None),
             (Kind::HttpEndpoint(of_cut), Kind::HttpEndpoint(now)) => {
-                let endpoint = Endpoint::begin(sending, &stream.arn, (of_cut, now));
-                Ok(Some(Self::Endpoint(endpoint)))
+                RemoteKind::Endpoint(Endpoint::begin(sending, &stream.arn, (of_cut, now)))
             }
             (Kind::Splunk(of_cut), Kind::Splunk(now)) => {
-                let collector = Collector::begin(sending, (of_cut, now));
-                Ok(Some(Self::Collector(collector)))
+                RemoteKind::Collector(Collector::begin(sending, (of_cut, now)))
             }
             (Kind::Search(of_cut), Kind::Search(now)) => {
-                let cluster = Cluster::begin(sending, (of_cut, now));
-                Ok(Some(Self::Cluster(cluster)))
+                RemoteKind::Cluster(Cluster::begin(sending, (of_cut, now)))
             }
             (Kind::Redshift(of_cut), Kind::Redshift(now)) if of_cut.fetches() => {
                 let role_arn = stream.destination.role_arn.as_str();
-                let warehouse = Warehouse::begin(sending, of_cut, (now, role_arn));
-                Ok(Some(Self::Warehouse(warehouse)))
+                RemoteKind::Warehouse(Warehouse::begin(sending, of_cut, (now, role_arn)))
             }
             (Kind::Redshift(of_cut), Kind::Redshift(now)) => {
-                let database = Database::begin(sending, (of_cut, now));
-                Ok(Some(Self::Database(database)))
+                RemoteKind::Database(Database::begin(sending, (of_cut, now)))
             }
-            (of_cut, now) => Err(Invalid(format!(
-                "a cut is for {}, and the delivery stream has {} by now",
-                of_cut.name(),
-                now.name()
-            ))),
-        }
+            (of_cut, now) => {
+                return Err(Invalid(format!(
+                    "a cut is for {}, and the delivery stream has {} by now",
+                    of_cut.name(),
+                    now.name()
+                )));
+            }
+        };
+        Ok(Some(Self {
+            kind,
+            credentials: Credentials::of(sending.secrets, stream),
+        }))
     }
 
     /// Whether requests go where they would go by the configuration of now.
     pub fn is_in_force(&self, stream: &DeliveryStream) -> bool {
-        match (self, &stream.destination.kind) {
-            (Self::Endpoint(endpoint), Kind::HttpEndpoint(now)) => endpoint.is_in_force(now),
-            (Self::Collector(collector), Kind::Splunk(now)) => collector.is_in_force(now),
-            (Self::Cluster(cluster), Kind::Search(now)) => cluster.is_in_force(now),
-            (Self::Database(database), Kind::Redshift(now)) => database.is_in_force(now),
-            (Self::Warehouse(warehouse), Kind::Redshift(now)) => {
+        let goes_there = match (&self.kind, &stream.destination.kind) {
+            (RemoteKind::Endpoint(endpoint), Kind::HttpEndpoint(now)) => endpoint.is_in_force(now),
+            (RemoteKind::Collector(collector), Kind::Splunk(now)) => collector.is_in_force(now),
+            (RemoteKind::Cluster(cluster), Kind::Search(now)) => cluster.is_in_force(now),
+            (RemoteKind::Database(database), Kind::Redshift(now)) => database.is_in_force(now),
+            (RemoteKind::Warehouse(warehouse), Kind::Redshift(now)) => {
                 warehouse.is_in_force((now, &stream.destination.role_arn))
             }
             (
-                Self::Endpoint(_)
-                | Self::Collector(_)
-                | Self::Cluster(_)
-                | Self::Database(_)
-                | Self::Warehouse(_),
+                RemoteKind::Endpoint(_)
+                | RemoteKind::Collector(_)
+                | RemoteKind::Cluster(_)
+                | RemoteKind::Database(_)
+                | RemoteKind::Warehouse(_),
                 _,
             ) => false,
-        }
+        };
+        goes_there && self.credentials.is_in_force(stream)
     }
 
     /// Whether it fetches what is staged for it, and leaves there what it does not take.
     pub fn fetches(&self) -> bool {
-        matches!(self, Self::Warehouse(_))
+        matches!(self.kind, RemoteKind::Warehouse(_))
     }
 
-    /// Sends the request of a piece that has this place; what is fetched lies in the bucket.
+    /// Sends the request of a piece that has this place; what is fetched lies in the bucket. Where
+    /// the secret that is named has no value nothing is sent, and the piece waits.
     pub async fn hand(&self, bucket: &Bucket, piece: Piece, place: Place) -> Answer {
-        match self {
-            Self::Endpoint(endpoint) => endpoint.hand(piece, place).await,
-            Self::Collector(collector) => collector.hand(piece, place).await,
-            Self::Cluster(cluster) => cluster.hand(piece, place).await,
-            Self::Database(database) => database.hand(piece, place).await,
-            Self::Warehouse(warehouse) => warehouse.hand(bucket, piece, place).await,
+        let known_by = &self.credentials;
+        match &self.kind {
+            RemoteKind::Endpoint(endpoint) => endpoint.hand(piece, place, known_by).await,
+            RemoteKind::Collector(collector) => collector.hand(piece, place, known_by).await,
+            RemoteKind::Cluster(cluster) => cluster.hand(piece, place).await,
+            RemoteKind::Database(database) => database.hand(piece, place, known_by).await,
+            RemoteKind::Warehouse(warehouse) => {
+                warehouse.hand((bucket, known_by), piece, place).await
+            }
         }
     }
 
     /// A request that was taken, and of which more is to be heard.
     pub fn unacknowledged(&self) -> Option<Unacknowledged> {
-        let Self::Collector(collector) = self else {
+        let RemoteKind::Collector(collector) = &self.kind else {
             return None;
         };
         Some(Unacknowledged {
@@ -162,9 +177,12 @@ impl Remote {
 
     /// Whether what was taken is taken once more when it is sent once more.
     pub fn knows_nothing_again(&self) -> bool {
-        match self {
-            Self::Endpoint(_) | Self::Cluster(_) | Self::Database(_) | Self::Warehouse(_) => false,
-            Self::Collector(_) => true,
+        match &self.kind {
+            RemoteKind::Endpoint(_)
+            | RemoteKind::Cluster(_)
+            | RemoteKind::Database(_)
+            | RemoteKind::Warehouse(_) => false,
+            RemoteKind::Collector(_) => true,
         }
     }
 }

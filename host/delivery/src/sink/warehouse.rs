@@ -31,6 +31,7 @@ use super::bucket::{Bucket, Staging};
 use super::database::session::Session;
 use super::database::trouble::Trouble;
 use super::remote::Sending;
+use super::verdict::misconfigured;
 use crate::endpoints::{ANSWER_TIME_MAX, Endpoints};
 use crate::object_name::{NamingKey, Place};
 use crate::piece::{Piece, PieceKind};
@@ -38,6 +39,8 @@ use crate::redshift::identifiers::{Identifier, TableName};
 use crate::redshift::jdbc_url::{Dialect, JdbcUrl};
 use crate::redshift::manifest::{S3Url, manifest};
 use crate::redshift::{CopyTerms, Redshift};
+use crate::secret::Secret;
+use crate::secrets::Credentials;
 use ledger::{Entry, Ledger};
 use outcome::{During, Failed, is_of_configuration};
 use statements::Copy;
@@ -102,7 +105,12 @@ impl Warehouse {
     }
 
     /// Stages a piece that has this place, and has it loaded, unless it was given up.
-    pub async fn hand(&self, bucket: &Bucket, piece: Piece, place: Place) -> Answer {
+    pub async fn hand(
+        &self,
+        (bucket, known_by): (&Bucket, &Credentials),
+        piece: Piece,
+        place: Place,
+    ) -> Answer {
         let is_given_up = piece.kind == PieceKind::Refused;
         let place = Place {
             kind: PieceKind::Delivered,
@@ -128,6 +136,11 @@ impl Warehouse {
             return Answer::Delivered(object.key);
         }
         let id = self.naming.uuid(place);
+        let login = match known_by.login(&self.now).await {
+            Ok(login) => login,
+            // What it would fetch is staged.
+            Err(why) => return misconfigured(&id, &why, false),
+        };
         let entry = Entry {
             piece: &id,
             lane: &self.lane,
@@ -135,7 +148,7 @@ impl Warehouse {
             manifest: &manifest,
             loaded_at: self.clock.now(),
         };
-        match self.load(&entry).await {
+        match self.load(&entry, &login).await {
             Ok(Became::Loaded) => Answer::Delivered(object.key),
             Ok(Became::Another(other)) => Answer::Undecided(format!(
                 "load {}: the ledger has this delivery as {other}. It may be that these records \
@@ -148,10 +161,14 @@ impl Warehouse {
         }
     }
 
-    async fn load(&self, entry: &Entry<'_>) -> Result<Became, Failed> {
+    async fn load(
+        &self,
+        entry: &Entry<'_>,
+        login: &(String, Secret),
+    ) -> Result<Became, Failed> {
         let url = JdbcUrl::parse(&self.now.url)?;
         let copy = self.copy(entry.manifest)?;
-        let session = Session::connect(&self.endpoints, &url, &self.now).await?;
+        let session = Session::connect(&self.endpoints, &url, login).await?;
         // What nobody waits for any more ends there, too.
         ask(&session, &statements::time_max(ANSWER_TIME_MAX)).await?;
         let ledger = self.ledger(&session).await?;

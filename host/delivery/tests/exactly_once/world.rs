@@ -267,6 +267,7 @@ impl World {
             objects: Arc::new(ground.buckets.clone()),
             endpoints: Arc::new(ground.buckets.clone()),
             glue: ground.glue.clone().map_or(Glue::None, Glue::Directory),
+            secrets: Arc::default(),
             throttle: false,
             naming_key: streams.derived_key("names of objects"),
         };

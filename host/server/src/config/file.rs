@@ -9,7 +9,7 @@ use toml::de::DeTable;
 use super::entry::{Entry, Wrong, line_of};
 use super::{
     Config, ConfigError, credentials, delivery_limits, egress, glue, kms, plugin_grants, plugins,
-    sections,
+    secrets, sections,
 };
 use crate::limits::Limits;
 use crate::web_origin::WebOrigin;
@@ -30,7 +30,7 @@ const KEY_FAULTS: [&str; 2] = ["duplicate key", "cannot extend value"];
 const KEYS: &str = "listen, tls_listen, data, plugins, plugin_accounts, throttle, \
                     clock_skew_minutes, cors_origins, [plugins], [limits], [plugin_limits], \
                     [delivery_limits], [metrics], [s3], [egress], [glue], [tls], \
-                    [kms], [[plugin_grants]] and [[credentials]]";
+                    [kms], [[secrets]], [[plugin_grants]] and [[credentials]]";
 const LIMIT_KEYS: &str = "connections_max, connections_per_address_max, request_bytes_max, \
                           in_flight_bytes_max, streams_per_account_max, shards_per_account_max, \
                           lanes_per_account_max and policy_bytes_per_account_max";
@@ -77,6 +77,7 @@ fn parse(text: &str) -> Result<Config, Wrong> {
             "egress" => config.egress_allow = egress::egress(&entry)?,
             "tls" => config.tls = Some(sections::tls(&entry)?),
             "kms" => config.kms = kms::kms(&entry)?,
+            "secrets" => config.secrets = secrets::secrets(&entry)?,
             "plugin_grants" => {
                 plugin_grants::plugin_grants(&entry, &mut config)?;
             }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::secret::SecretDescription;
 use super::{Logging, Processing, RetryOptions, S3Description, beside, logging, processing, s3};
 use crate::delivery_stream::Destination;
 use crate::redshift::{CopyTerms, Redshift};
@@ -14,6 +15,7 @@ pub(super) struct RedshiftDescription {
     #[serde(rename = "ClusterJDBCURL")]
     url: String,
     copy_command: CopyCommand,
+    #[serde(skip_serializing_if = "String::is_empty")]
     username: String,
     retry_options: RetryOptions,
     #[serde(rename = "S3DestinationDescription")]
@@ -27,6 +29,8 @@ pub(super) struct RedshiftDescription {
     )]
     s3_backup_description: Option<S3Description>,
     cloud_watch_logging_options: Logging,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secrets_manager_configuration: Option<SecretDescription>,
 }
 
 #[derive(Serialize)]
@@ -63,5 +67,6 @@ pub(super) fn redshift(destination: &Destination, redshift: &Redshift) -> Redshi
         s3_backup_mode: super::source_backup_mode(destination),
         s3_backup_description: destination.backup.as_deref().map(s3),
         cloud_watch_logging_options: logging(destination.logging.clone()),
+        secrets_manager_configuration: SecretDescription::of(destination),
     }
 }

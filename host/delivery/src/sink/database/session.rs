@@ -22,8 +22,8 @@ use tokio_postgres::{
 use super::login::Login;
 use super::trouble::Trouble;
 use crate::endpoints::{ANSWER_BYTES_MAX, ANSWER_TIME_MAX, Endpoints, NoReply, Socket};
-use crate::redshift::Redshift;
 use crate::redshift::jdbc_url::JdbcUrl;
+use crate::secret::Secret;
 
 /// How long a database may take to let a user in. Then the connection is given up.
 const LOGIN_TIME_MAX: Duration = Duration::from_secs(30);
@@ -66,9 +66,9 @@ impl Session {
     pub async fn open(
         endpoints: &Arc<dyn Endpoints>,
         url: &JdbcUrl,
-        redshift: &Redshift,
+        login: &(String, Secret),
     ) -> Result<Self, Trouble> {
-        let session = Self::connect(endpoints, url, redshift).await?;
+        let session = Self::connect(endpoints, url, login).await?;
         match session.batch(LOOK_FOR_CLIENT).await {
             // Some machines cannot look.
             Ok(()) | Err(Trouble::Refused { .. }) => {}
@@ -85,7 +85,7 @@ impl Session {
     pub async fn connect(
         endpoints: &Arc<dyn Endpoints>,
         url: &JdbcUrl,
-        redshift: &Redshift,
+        (user, password): &(String, Secret),
     ) -> Result<Self, Trouble> {
         let socket = endpoints.connect(&url.server).await;
         let socket = socket.map_err(Trouble::NotConnected)?;
@@ -97,8 +97,8 @@ impl Session {
         };
         let mut config = Config::new();
         config
-            .user(&redshift.user)
-            .password(&redshift.password.0)
+            .user(user)
+            .password(&password.0)
             .dbname(&url.database)
             .application_name("millrace")
             // TLS is agreed on by whoever made the connection.

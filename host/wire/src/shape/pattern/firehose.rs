@@ -53,6 +53,22 @@ pub const KMS_KEY_ARN: Pattern = Pattern {
     },
 };
 
+/// ARNs of secrets.
+pub const SECRET_ARN: Pattern = Pattern {
+    text: r"arn:.*:secretsmanager:[a-zA-Z0-9\-]+:\d{12}:secret:[a-zA-Z0-9\-/_+=.@!]+",
+    matches: |text| {
+        ends_like(text, ":secretsmanager:", |rest| {
+            let Some((region, rest)) = rest.split_once(':') else {
+                return false;
+            };
+            let named = |b: u8| b.is_ascii_alphanumeric() || b"-/_+=.@!".contains(&b);
+            let name = after_account(rest, ":secret:");
+            all(region, |b| b.is_ascii_alphanumeric() || b == b'-')
+                && name.is_some_and(|name| all(name, named))
+        })
+    },
+};
+
 /// A text without any space.
 pub const NO_SPACE: Pattern = Pattern {
     text: r"^\S+$",
@@ -256,6 +272,22 @@ mod tests {
                 "arn:aws:s3:::",
                 "arn:aws:s3:::a/b",
                 "arn:aws:s3::x:logs",
+            ],
+        );
+        expect(
+            SECRET_ARN,
+            &[
+                "arn:aws:secretsmanager:eu-west-1:000000000000:secret:a-b1c2d3",
+                "arn:x:y:secretsmanager:eu-west-1:000000000000:secret:a/b+=.@!-_",
+            ],
+            &[
+                "",
+                "a",
+                "arn:aws:secretsmanager:eu-west-1:000000000000:secret:",
+                "arn:aws:secretsmanager:eu-west-1:000000000000:secret:a:b",
+                "arn:aws:secretsmanager:eu-west-1:000000000000:secret:a b",
+                "arn:aws:secretsmanager::000000000000:secret:a",
+                "arn:aws:secretsmanager:eu-west-1:00000000000:secret:a",
             ],
         );
         expect(
