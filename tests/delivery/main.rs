@@ -40,6 +40,7 @@ mod prefixes;
 mod processors;
 mod put_record;
 mod put_record_batch;
+mod redeliver;
 mod redshift;
 mod refused_settings;
 mod restart;

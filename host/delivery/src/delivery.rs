@@ -29,6 +29,7 @@ use crate::objects::Objects;
 use crate::ops;
 use crate::orders::{LaneAnswer, Order};
 use crate::pruning;
+use crate::redeliveries::{self, Shares};
 use crate::rows::{self, UnreadableStream};
 use crate::running::{Flushed, Running};
 use crate::secrets::Secrets;
@@ -130,6 +131,8 @@ pub struct Delivery {
     metrics: Metrics,
     /// Who works with dead letters.
     pub(crate) letter_calls: LetterCalls,
+    /// Orders of each account that are at work.
+    pub(crate) redelivery_shares: Shares,
     task: Mutex<Option<JoinHandle<()>>>,
     /// Deletes old versions of plugins.
     pruning: JoinHandle<()>,
@@ -187,7 +190,7 @@ impl Delivery {
             loaded,
         )
         .await?;
-        Ok(Arc::new(Self {
+        let delivery = Arc::new(Self {
             tools,
             streams,
             directory,
@@ -195,10 +198,13 @@ impl Delivery {
             throttle,
             metrics: Metrics::default(),
             letter_calls: LetterCalls::default(),
+            redelivery_shares: Shares::default(),
             task: Mutex::new(Some(tokio::spawn(task.run()))),
             pruning,
             sweeping,
-        }))
+        });
+        redeliveries::resume(&delivery).await?;
+        Ok(delivery)
     }
 
     /// Ends all lanes after what they have begun. What waits is delivered after the next start.

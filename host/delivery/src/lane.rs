@@ -21,6 +21,7 @@ mod gather;
 mod grace;
 mod hand_over;
 mod keep;
+mod log;
 mod obey;
 mod pinned;
 mod seat;
@@ -33,8 +34,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use store::{Engine, LogId, Position, StoreError, Transaction, Version};
-use streams::Numbering;
+use store::{Engine, Position, StoreError, Transaction, Version};
 use streams::pump::Damage;
 use streams::pump::{Batch, Retry, Step, StepError};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -45,6 +45,7 @@ use self::after::{After, RETENTION_TOOK_THEM};
 use self::ahead::{Ahead, Held, Made};
 use self::deliver::Puts;
 use self::grace::{is_gone, stopped_for_long};
+pub use self::log::{LaneLog, Ordered};
 use self::work::Work;
 use crate::counts::Became;
 use crate::delivery_stream::DeliveryStream;
@@ -61,7 +62,6 @@ use crate::orders::{self, Asked, Obeyed};
 use crate::rows::{self, Lane};
 use crate::secrets::Secrets;
 use crate::shares::WorkShares;
-use crate::tables::LaneKey;
 
 const BYTES_PER_MIB: u64 = 1024 * 1024;
 /// How long a lane that failed waits at most while an order is there to be obeyed.
@@ -151,15 +151,6 @@ pub struct LaneSignals {
     pub errors: Arc<ErrorLog>,
 }
 
-/// The log that a lane reads.
-#[derive(Clone, Copy, Debug)]
-pub struct LaneLog {
-    pub key: LaneKey,
-    pub log: LogId,
-    /// What the sequence numbers of its records are made of; `None` for what is put directly.
-    pub numbering: Option<Numbering>,
-}
-
 /// What the lane does about the records that come next.
 enum Phase {
     /// They are gathered or on their way.
@@ -238,6 +229,7 @@ impl LaneStep {
             key,
             log,
             numbering,
+            ordered,
         }: LaneLog,
         (signals, at): (LaneSignals, Position),
         state: Arc<LaneState>,
@@ -264,6 +256,7 @@ impl LaneStep {
             workplace: Arc::new(workplace),
             provenance: Arc::new(provenance),
             named: None,
+            ordered,
         };
         let mut step = Self {
             work,

@@ -57,6 +57,7 @@ mod pruning;
 mod put;
 mod put_rates;
 mod query;
+mod redeliveries;
 mod redshift;
 mod replayed;
 mod retained;
@@ -90,6 +91,7 @@ pub use letters::{
 };
 pub use need::stream_bytes_min;
 pub use orders::{LaneAnswer, Order, Outcome};
+pub use redeliveries::{RedeliveredShard, RedeliveryOrder, RedeliveryStatus};
 pub use running::Flushed;
 pub use secret_arn::ManagedSecretName;
 pub use secrets::{SecretSetting, Secrets};

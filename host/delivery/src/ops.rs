@@ -33,6 +33,7 @@ mod log_processing;
 mod object_names;
 mod partitioning;
 mod processing;
+pub(crate) mod redelivered;
 mod redshift_shapes;
 mod request_shapes;
 mod s3_shapes;

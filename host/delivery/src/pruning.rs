@@ -8,6 +8,7 @@ use tokio::task::spawn_blocking;
 use wasm::{ContentHash, Plugins};
 
 use crate::letters::notes;
+use crate::redeliveries::row as redelivery;
 use crate::rows;
 
 /// Looks at the start and whenever another version comes into force. Ends with the plugins, or
@@ -37,9 +38,11 @@ async fn prune(engine: &dyn Engine, plugins: &Arc<Plugins>) -> Result<(), String
     pruned.map_err(|error| error.to_string())
 }
 
-/// The versions that open cuts are finished with, and those that replayed records go through.
+/// The versions that open cuts are finished with, those that replayed records go
+/// through, and those that are named by what is delivered once more.
 async fn pinned(engine: &dyn Engine) -> Result<Vec<ContentHash>, StoreError> {
     let mut pinned = notes::pinned(engine).await?;
+    pinned.extend(redelivery::pinned(engine).await?);
     for (_, lane) in rows::load_lanes(engine, None).await? {
         // Of a lane that cannot be read it is not known what it needs: nothing is deleted.
         let open = lane?.open;

@@ -26,6 +26,7 @@ use crate::lane::{LaneSignals, Tools};
 use crate::lane_state::{LaneState, LaneStatus};
 use crate::orders::{Asked, LaneAnswer, ORDERS_WAITING_MAX, Obeyed, Order, Outcome};
 use crate::put_rates::PutRates;
+use crate::redeliveries::Redeliveries;
 use crate::rows;
 use crate::sums::Sum;
 use crate::tables::LaneKey;
@@ -44,6 +45,8 @@ pub struct Running {
     stands_still: OnceLock<String>,
     /// What went wrong lately.
     errors: Arc<ErrorLog>,
+    /// What was ordered to be delivered once more.
+    pub(crate) redeliveries: Redeliveries,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -116,6 +119,7 @@ impl Running {
             replays: watch::channel(false).0,
             stands_still: OnceLock::new(),
             errors: Arc::new(ErrorLog::new(Arc::clone(clock))),
+            redeliveries: Redeliveries::default(),
             task: Mutex::default(),
         })
     }
@@ -140,6 +144,11 @@ impl Running {
     /// What went wrong with it lately.
     pub(crate) fn errors(&self) -> &ErrorLog {
         &self.errors
+    }
+
+    /// The same for whoever notes more.
+    pub(crate) fn errors_kept(&self) -> Arc<ErrorLog> {
+        Arc::clone(&self.errors)
     }
 
     /// Notes what went wrong with a lane, or with all of it.
@@ -186,6 +195,10 @@ impl Running {
     /// be asked again.
     pub async fn stop(&self, time: Duration) -> bool {
         self.stop.send_replace(true);
+        self.end_lanes(time).await & self.redeliveries.end(time).await
+    }
+
+    async fn end_lanes(&self, time: Duration) -> bool {
         let Some(mut task) = self.lock_task().take() else {
             return true;
         };

@@ -6,6 +6,7 @@ use crate::counts::{Counts, VersionCounts};
 use crate::delivery_stream::{Origin, Status};
 use crate::lane::Tools;
 use crate::lane_state::LaneStatus;
+use crate::redeliveries::RedeliveryStatus;
 use crate::rows::{self, UnreadableStream};
 use crate::running::Running;
 use crate::tables::LaneKey;
@@ -85,6 +86,9 @@ pub struct DeliveryDescription {
     /// All of it together.
     #[serde(flatten)]
     pub status: DeliveryStatus,
+    /// What was ordered to be delivered once more, the newest last. It counts by itself.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub redeliveries: Vec<RedeliveryStatus>,
     /// Its lanes, in the order of their shards. Those of deleted streams are only in the sums.
     pub lanes: Vec<LaneDescription>,
 }
@@ -154,6 +158,7 @@ impl DeliveryDescription {
         let of_lane = |(key, lane): &(LaneKey, LaneStatus)| LaneDescription::of(key, lane);
         Self {
             status: DeliveryStatus::of_lanes(running, tools, (&lanes, &over)),
+            redeliveries: running.redeliveries.statuses(),
             lanes: lanes.iter().map(of_lane).collect(),
         }
     }

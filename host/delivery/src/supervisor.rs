@@ -299,6 +299,7 @@ impl Supervisor {
                 key,
                 log: wanted.log,
                 numbering: wanted.numbering,
+                ordered: None,
             };
             let task = self.lanes.spawn(keep_going(tools, running, lane, state));
             self.at_work.insert(task.id(), lane);
@@ -326,6 +327,7 @@ impl Supervisor {
             key,
             log,
             numbering,
+            ..
         }) = self.at_work.remove(&id)
         else {
             return;

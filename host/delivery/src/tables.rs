@@ -27,11 +27,17 @@ pub const NOTES: TableId = TableId(20);
 /// What was replayed, one row for each delivery stream that ever did: see [`sum_key`].
 pub const REPLAYS: TableId = TableId(21);
 
+/// What was ordered to be delivered once more from what streams retain, one row for each order: see
+/// [`redelivery_key`].
+pub const REDELIVERIES: TableId = TableId(22);
+
 /// How delivery streams are encrypted, one row for each that is or was: see [`encryption_key`].
 pub const ENCRYPTIONS: TableId = TableId(31);
 
 /// The row of [`SETTINGS`] with the next number.
 pub const NUMBERS: &[u8] = b"numbers";
+/// The same of orders to deliver something once more.
+pub const REDELIVERY_NUMBERS: &[u8] = b"redeliveries";
 
 /// The logs of delivery streams that are put to directly have the numbers from here on, by the
 /// number of their delivery stream; those below belong to streams.
@@ -45,6 +51,31 @@ const REPLAY_LOGS_FIRST: u64 = LOGS_FIRST + (1 << 47);
 /// is first needed.
 pub fn replay_log(id: DeliveryStreamId) -> LogId {
     LogId(REPLAY_LOGS_FIRST.saturating_add(id.0))
+}
+
+/// Lanes of orders to deliver something once more belong to numbers from here on, by the number of
+/// their order; those below are delivery streams.
+const REDELIVERIES_FIRST: u64 = 1 << 62;
+
+/// What stands in the place of a delivery stream's number in the lanes of an order.
+pub fn lanes_of_redelivery(number: u64) -> DeliveryStreamId {
+    DeliveryStreamId(REDELIVERIES_FIRST.saturating_add(number))
+}
+
+/// `delivery stream u64 BE | id of the order`.
+pub fn redelivery_key(id: DeliveryStreamId, order: &str) -> Bytes {
+    Bytes::from([&id.0.to_be_bytes()[..], order.as_bytes()].concat())
+}
+
+/// The delivery stream of [`redelivery_key`].
+pub fn parse_redelivery_key(key: &[u8]) -> Option<DeliveryStreamId> {
+    let (id, _) = key.split_first_chunk::<8>()?;
+    Some(DeliveryStreamId(u64::from_be_bytes(*id)))
+}
+
+/// The orders of a delivery stream: from this key to before the other.
+pub fn redeliveries_of(id: DeliveryStreamId) -> (Bytes, Bytes) {
+    LaneKey::rows_of(id)
 }
 
 /// Bytes of a digest in a key.
@@ -152,6 +183,11 @@ impl LaneKey {
         self.stream == Self::REPLAYS
     }
 
+    /// Whether it delivers something once more that was ordered.
+    pub fn is_of_redelivery(&self) -> bool {
+        self.delivery_stream.0 >= REDELIVERIES_FIRST
+    }
+
     /// Whether its log is the delivery stream's own, and nobody else's.
     pub fn owns_log(&self) -> bool {
         self.stream == Self::NO_STREAM || self.is_of_replays()
@@ -182,8 +218,12 @@ impl LaneKey {
         (key(id.0), key(id.0.saturating_add(1)))
     }
 
-    /// What an operator calls it: the id of the shard that it reads, `direct` or `replays`.
+    /// What an operator calls it: the id of the shard that it reads, `direct` or `replays`; of what
+    /// was ordered once more, that with the shard.
     pub fn lane_name(&self) -> String {
+        if self.is_of_redelivery() {
+            return format!("redelivery of {}", ShardId(self.shard));
+        }
         match self.stream {
             Self::NO_STREAM => "direct".to_owned(),
             Self::REPLAYS => "replays".to_owned(),

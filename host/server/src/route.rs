@@ -16,6 +16,7 @@ mod plugin_logs;
 mod plugin_orders;
 mod plugin_profile;
 mod plugins;
+mod redeliveries;
 mod refusals;
 mod reply;
 mod request;

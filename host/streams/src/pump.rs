@@ -97,6 +97,7 @@ pub struct Pump {
     rest_after: Option<Duration>,
     gives_frames: bool,
     purpose: Purpose,
+    end: Option<Position>,
     owner: u64,
     position: Position,
     version: Version,
@@ -150,6 +151,7 @@ impl Pump {
             rest_after: None,
             gives_frames: true,
             purpose: Purpose::Keep,
+            end: None,
             owner,
             position,
             // The row is not written yet; the commit below gives its version.
@@ -193,6 +195,11 @@ impl Pump {
         self.purpose = purpose;
     }
 
+    /// Takes the log for one that is sealed at this position, at which a frame begins or nothing.
+    pub fn set_end(&mut self, end: Position) {
+        self.end = Some(end);
+    }
+
     /// Ends with [`Ended::Idle`] when nothing has come for so long, instead of waiting on.
     pub fn set_rest_after(&mut self, time: Duration) {
         self.rest_after = Some(time);
@@ -216,6 +223,9 @@ impl Pump {
         stop: &mut watch::Receiver<bool>,
     ) -> Result<Ended, PumpError> {
         while !is_stopped(stop) {
+            if self.end.is_some_and(|end| self.position >= end) {
+                return Ok(Ended::LogEnd);
+            }
             let read = self.engine.read(self.log, self.position, self.batch_bytes);
             let read = match read.await {
                 Ok(read) => read,
@@ -228,6 +238,7 @@ impl Pump {
             let first = read.frames.first();
             let begins = first.map_or(read.next, |frame| frame.position);
             if begins > self.position {
+                let begins = self.end.map_or(begins, |end| begins.min(end));
                 self.pass_over(step, begins, stop).await?;
                 continue;
             }

@@ -7,6 +7,7 @@ mod flush;
 mod list;
 mod logs;
 mod order;
+mod redeliver;
 mod shapes;
 mod update;
 
@@ -47,6 +48,10 @@ pub(crate) enum DeliveryCommand {
     /// error prefix takes nothing either, the lane tries for as long as it takes; another skip
     /// begins anew with the error prefix in force, and `--leave-out` puts the records nowhere.
     Skip(order::SkipArgs),
+    /// Deliver once more what the stream still retains, below a prefix of its own
+    Redeliver(redeliver::RedeliverArgs),
+    /// Show what was ordered to be delivered once more, or cancel it
+    Redeliveries(redeliver::RedeliveriesArgs),
     /// Work with records that failed: the objects below the error prefix
     DeadLetters(letters::ObjectsArgs),
 }
@@ -64,6 +69,8 @@ impl DeliveryCommand {
             Self::Retry(args) => order::run("retry", &args).await,
             Self::Move(args) => order::run("move", &args).await,
             Self::Skip(args) => order::skip(&args).await,
+            Self::Redeliver(args) => redeliver::run(&args).await,
+            Self::Redeliveries(args) => redeliver::list(&args).await,
             Self::DeadLetters(args) => letters::objects_of_delivery(&args).await,
         }
     }

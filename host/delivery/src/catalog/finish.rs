@@ -12,9 +12,13 @@ use crate::delivery_stream::{Origin, Status};
 use crate::gone::LANES_PER_COMMIT;
 use crate::lane::Tools;
 use crate::letters::notes;
+use crate::redeliveries;
 use crate::rows;
 use crate::running::{Begins, Begun, Running};
 use crate::tables::{self, LaneKey};
+
+/// Rows that are removed together; the next ones follow at once.
+const ROWS_PER_COMMIT: usize = 1_000;
 
 /// Prepares a delivery stream that is being made or deleted for the last step of that.
 ///
@@ -78,6 +82,10 @@ async fn take_away(running: &Running, tools: &Tools) -> Result<(), ChangeError> 
             break;
         }
         commit(engine, removals, Purpose::MakeRoom).await?;
+    }
+    let ordered = redeliveries::take_away(tools, &stream).await?;
+    for writes in ordered.chunks(ROWS_PER_COMMIT) {
+        commit(engine, writes.to_vec(), Purpose::MakeRoom).await?;
     }
     let kept = rows::load_lanes(engine, Some(LaneKey::rows_of(stream.id))).await?;
     // A lane that never delivered anything has a pump all the same.

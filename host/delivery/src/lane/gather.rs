@@ -213,7 +213,8 @@ impl LaneStep {
 
     /// What stands in the way of records that name a version, and the command that lets go of it.
     fn with_way_out(&self, stream: &DeliveryStream, why: String) -> String {
-        if self.lacks.is_none() {
+        // What was ordered is cancelled and not moved.
+        if self.lacks.is_none() || self.work.ordered.is_some() {
             return why;
         }
         let (name, lane) = (&stream.arn.name, self.work.key.lane_name());

@@ -51,6 +51,9 @@ impl Work {
 
     /// The version that what is gathered waits for, whatever is in force.
     pub(super) fn waits_for(&self) -> Option<ContentHash> {
+        if let Some(version) = self.ordered.and_then(|ordered| ordered.version) {
+            return Some(version);
+        }
         let waits = self.named.filter(|named| named.let_go_to.is_none());
         waits.map(|named| named.version)
     }

@@ -13,7 +13,7 @@ use super::deliver::Past;
 use super::hand_over::HandOver;
 use super::pinned::Named;
 use super::seat::holds_less;
-use super::{Halt, Tools, Undone, failed};
+use super::{Halt, Ordered, Tools, Undone, failed};
 use crate::arn::DeliveryStreamName;
 use crate::conversion::{Conversion, Terms as ConversionTerms};
 use crate::counts::Became;
@@ -75,6 +75,8 @@ pub(super) struct Work {
     /// The version that those which are gathered name. Only records that are delivered once more
     /// name one.
     pub(super) named: Option<Named>,
+    /// What of the log it is about, if not all of it.
+    pub(super) ordered: Option<Ordered>,
 }
 
 /// How far the log was looked at.
@@ -432,7 +434,8 @@ impl Work {
 
     /// The place that the next frame of the log will have at least.
     pub(super) fn tip(&self) -> Result<Position, StoreError> {
-        self.tools.engine.tip(self.log)
+        let tip = self.tools.engine.tip(self.log)?;
+        Ok(self.ordered.map_or(tip, |ordered| tip.min(ordered.to)))
     }
 
     /// Reads what begins at `from`, where a cut is at work. What is settled of it counts records
@@ -467,7 +470,16 @@ impl Work {
         }))
     }
 
+    /// Reads on. What lies behind the end of an order is not there.
     async fn read(&self, from: Position) -> Result<ReadBatch, StoreError> {
-        self.tools.engine.read(self.log, from, READ_BYTES).await
+        let mut read = self.tools.engine.read(self.log, from, READ_BYTES).await?;
+        if let Some(Ordered { to, .. }) = self.ordered
+            && read.tip >= to
+        {
+            read.frames.retain(|frame| frame.position < to);
+            (read.next, read.tip) = (read.next.min(to), to);
+            read.sealed = true;
+        }
+        Ok(read)
     }
 }

@@ -36,6 +36,7 @@ mod moved;
 mod names;
 mod outcomes;
 mod patience;
+mod redelivered;
 mod replayed;
 mod resharded;
 mod rows;

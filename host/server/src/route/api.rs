@@ -17,6 +17,7 @@
 //! | `POST /_millrace/delivery-streams/NAME/flush` | `{"delivered": true}` once all is delivered |
 //! | `GET /_millrace/{delivery-streams,streams,plugins}/NAME/dead-letters…` | see `letters` |
 //! | `POST /_millrace/{delivery-streams,streams,plugins}/NAME/dead-letters/…` | the same |
+//! | `… /_millrace/delivery-streams/NAME/{redeliver,redeliveries…}` | see `redeliveries` |
 //! | `POST /_millrace/delivery-streams/NAME/ORDER` | `{"lanes": [...]}`: what each did |
 //! | `POST /_millrace/delivery-streams/NAME/ORDER/LANE` | the same of one lane |
 //! | `GET /_millrace/tables` | `{"tables": [...]}`, the caller's, in order of their names |
@@ -62,7 +63,7 @@ use super::letters::LettersPage;
 use super::plugin_orders::{self, PluginOrder};
 use super::plugins::{self, Deployers};
 use super::viewer::Viewer;
-use super::{delivery_logs, plugin_logs, plugin_profile, shadow_trial};
+use super::{delivery_logs, plugin_logs, plugin_profile, redeliveries, shadow_trial};
 
 /// Bytes of the body of a page that has no use for one.
 const BODY_BYTES_MAX: usize = 4 * 1024;
@@ -102,6 +103,7 @@ enum Page<'a> {
     DeliveryStream(&'a str),
     DeliveryLogs(&'a str),
     Flush(&'a str),
+    Redeliveries(&'a str, redeliveries::What),
     Order(&'a str, Order, Option<&'a str>),
     Letters(LettersPage<'a>),
     Tables,
@@ -134,6 +136,15 @@ impl<'a> Page<'a> {
             ["delivery-streams", name] => Some(Self::DeliveryStream(name)),
             ["delivery-streams", name, "logs"] => Some(Self::DeliveryLogs(name)),
             ["delivery-streams", name, "flush"] => Some(Self::Flush(name)),
+            ["delivery-streams", name, "redeliver"] => {
+                Some(Self::Redeliveries(name, redeliveries::What::Order))
+            }
+            ["delivery-streams", name, "redeliveries"] => {
+                Some(Self::Redeliveries(name, redeliveries::What::List))
+            }
+            ["delivery-streams", name, "redeliveries", "cancel"] => {
+                Some(Self::Redeliveries(name, redeliveries::What::Cancel))
+            }
             ["delivery-streams", name, what] => Some(Self::Order(name, order(what)?, None)),
             ["delivery-streams", name, what, lane] => {
                 Some(Self::Order(name, order(what)?, Some(lane)))
@@ -164,6 +175,7 @@ impl<'a> Page<'a> {
             Self::DeliveryStream(_) => "DescribeDeliveryStream",
             Self::DeliveryLogs(_) => "GetDeliveryLogs",
             Self::Flush(_) => "FlushDeliveryStream",
+            Self::Redeliveries(_, what) => what.operation(),
             Self::Order(_, Order::Retry, _) => "RetryDelivery",
             Self::Order(_, Order::Skip, _) => "SkipDelivery",
             Self::Order(_, Order::LeaveOut, _) => "LeaveOutDelivery",
@@ -197,6 +209,7 @@ impl<'a> Page<'a> {
             Self::DeliveryStream(name)
             | Self::DeliveryLogs(name)
             | Self::Flush(name)
+            | Self::Redeliveries(name, _)
             | Self::Order(name, ..) => {
                 return pages.delivery.permit(by, name);
             }
@@ -214,6 +227,7 @@ impl<'a> Page<'a> {
             }
             Self::Plugin(_) | Self::DeployPlugin(_) => "GET, HEAD, PUT",
             Self::Letters(page) => page.methods(),
+            Self::Redeliveries(_, what) => what.methods(),
             Self::Apps(page) => page.methods(),
             _ => "GET, HEAD",
         }
@@ -330,6 +344,9 @@ impl Pages<'_> {
             }
             Page::Order(name, order, lane) => self.order(caller, name, order, lane).await,
             Page::Flush(name) => self.flush(caller, name).await,
+            Page::Redeliveries(name, what) => {
+                what.answer(self.delivery, caller, (name, &body)).await
+            }
             Page::Letters(page) => page.answer(self, caller, (uri.query(), &body)).await,
             Page::Tables => json::answer(&TableList {
                 tables: self.tables.summaries(caller),
