@@ -20,6 +20,7 @@ mod database;
 mod dead_letters;
 mod delete_delivery_stream;
 mod deliver;
+mod deliveries;
 mod deliver_stream;
 mod describe_delivery_stream;
 mod endpoint;

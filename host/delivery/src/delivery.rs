@@ -14,6 +14,7 @@ use wire::{ApiError, Requester};
 
 use crate::arn::{DeliveryStreamArn, DeliveryStreamName};
 use crate::catalog::{Catalog, CatalogTask};
+use crate::delivered_log::Delivered;
 use crate::delivery_stream::NotChosen;
 use crate::directory::Directory;
 use crate::endpoints::Endpoints;
@@ -338,6 +339,19 @@ impl Delivery {
     ) -> Option<LogPart<DeliveryError>> {
         let running = self.find(caller, name)?;
         Some(running.errors().read(from, errors_max))
+    }
+
+    /// What a delivery stream has delivered lately, the oldest first, at most so many; `None` if
+    /// there is no such delivery stream.
+    pub fn delivered(
+        &self,
+        caller: &Caller,
+        name: &str,
+        (from, entries_max): (&LogFrom, usize),
+    ) -> Option<LogPart<Delivered>> {
+        let running = self.find(caller, name)?;
+        let (_, delivered) = running.both_logs();
+        Some(delivered.read(from, entries_max))
     }
 
     /// Delivers everything that waits in a delivery stream without waiting for more. Answers what

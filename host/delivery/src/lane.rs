@@ -48,6 +48,7 @@ use self::grace::{is_gone, stopped_for_long};
 pub use self::log::{LaneLog, Ordered};
 use self::work::Work;
 use crate::counts::Became;
+use crate::delivered_log::DeliveredLog;
 use crate::delivery_stream::DeliveryStream;
 use crate::endpoints::Endpoints;
 use crate::error_log::ErrorLog;
@@ -149,6 +150,8 @@ pub struct LaneSignals {
     pub orders: mpsc::Receiver<Asked>,
     /// Where it is noted what goes wrong.
     pub errors: Arc<ErrorLog>,
+    /// Where it is noted what is delivered.
+    pub delivered: Arc<DeliveredLog>,
 }
 
 /// What the lane does about the records that come next.

@@ -17,6 +17,7 @@ mod counts;
 mod cut;
 mod deaggregation;
 mod decompression;
+mod delivered_log;
 mod delivery;
 mod delivery_stream;
 mod directory;
@@ -81,6 +82,7 @@ mod user_records;
 mod worker;
 mod zone;
 
+pub use delivered_log::Delivered;
 pub use delivery::{
     Delivery, FLUSH_TIME_MAX, Foundations, Metrics, ORDER_TIME_MAX, OpenError, WorkStatus,
 };

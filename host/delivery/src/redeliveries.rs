@@ -27,7 +27,7 @@ mod work;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use store::{CommitError, Expect, RowCheck, StoreError, Transaction, Version};
+use store::{CommitError, Expect, RowCheck, StoreError, Transaction};
 use streams::pump::row as pumps;
 use types::{Caller, Invalid};
 use wasm::ContentHash;
@@ -47,7 +47,6 @@ use crate::tables::{self, DELIVERY_STREAMS, SETTINGS};
 use self::entry::Entry;
 use self::limits::{ID_CHARS_MAX, KEPT_MAX, NUMBER_TRIES_MAX, PER_ACCOUNT_MAX};
 use self::row::{Asked, Kept, Moment, Redelivery, State};
-use self::shares::Share;
 pub(crate) use self::shares::Shares;
 
 /// What shall be delivered once more, as it is asked for.

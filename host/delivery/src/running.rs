@@ -19,6 +19,7 @@ use types::Clock;
 pub use self::flush::Flushed;
 pub(crate) use self::replays::NotBegun;
 pub(crate) use self::shards::{Begins, Begun, Wanted};
+use crate::delivered_log::DeliveredLog;
 use crate::delivery_stream::DeliveryStream;
 use crate::error_log::{ErrorLog, Wrong};
 use crate::gone::Folded;
@@ -45,6 +46,8 @@ pub struct Running {
     stands_still: OnceLock<String>,
     /// What went wrong lately.
     errors: Arc<ErrorLog>,
+    /// What was delivered lately.
+    delivered: Arc<DeliveredLog>,
     /// What was ordered to be delivered once more.
     pub(crate) redeliveries: Redeliveries,
     task: Mutex<Option<JoinHandle<()>>>,
@@ -119,6 +122,7 @@ impl Running {
             replays: watch::channel(false).0,
             stands_still: OnceLock::new(),
             errors: Arc::new(ErrorLog::new(Arc::clone(clock))),
+            delivered: Arc::new(DeliveredLog::new(Arc::clone(clock))),
             redeliveries: Redeliveries::default(),
             task: Mutex::default(),
         })
@@ -146,9 +150,9 @@ impl Running {
         &self.errors
     }
 
-    /// The same for whoever notes more.
-    pub(crate) fn errors_kept(&self) -> Arc<ErrorLog> {
-        Arc::clone(&self.errors)
+    /// The same, and what was delivered lately, for whoever notes more.
+    pub(crate) fn both_logs(&self) -> (Arc<ErrorLog>, Arc<DeliveredLog>) {
+        (Arc::clone(&self.errors), Arc::clone(&self.delivered))
     }
 
     /// Notes what went wrong with a lane, or with all of it.
@@ -380,6 +384,7 @@ impl Running {
             plugins: tools.plugins.changes(),
             orders: inbox,
             errors: Arc::clone(&self.errors),
+            delivered: Arc::clone(&self.delivered),
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod api;
 mod apps;
+mod deliveries;
 mod delivery_logs;
 mod health;
 mod history;

@@ -9,6 +9,7 @@ mod logs;
 mod order;
 mod redeliver;
 mod shapes;
+mod tail;
 mod update;
 
 use clap::Subcommand;
@@ -33,6 +34,8 @@ pub(crate) enum DeliveryCommand {
     Describe(describe::DescribeArgs),
     /// Show what went wrong with a delivery stream lately
     Logs(logs::LogsArgs),
+    /// Follow what a delivery stream delivers: objects and requests as they appear
+    Tail(tail::TailArgs),
     /// Deliver everything that waits, and return when it is delivered
     Flush(flush::FlushArgs),
     /// Try at once what a lane does not get rid of
@@ -65,6 +68,7 @@ impl DeliveryCommand {
             Self::Delete(args) => delete::run(&args).await,
             Self::Describe(args) => describe::run(&args).await,
             Self::Logs(args) => logs::run(&args).await,
+            Self::Tail(args) => tail::run(&args).await,
             Self::Flush(args) => flush::run(&args).await,
             Self::Retry(args) => order::run("retry", &args).await,
             Self::Move(args) => order::run("move", &args).await,

@@ -260,3 +260,41 @@ fn an_update_of_an_endpoint_leaves_what_it_does_not_name() {
     );
     assert!(described.contains("AppendDelimiterToRecord"), "{described}");
 }
+
+#[test]
+fn what_is_delivered_is_followed_and_what_is_retained_is_delivered_once_more() {
+    let dir = tempdir().unwrap();
+    let server = Server::start(dir.path(), &[]);
+    let endpoint = ["--endpoint", &server.endpoint];
+    let run = |arguments: &[&str]| millrace(arguments).args(endpoint).output().unwrap();
+    printed(run(&["stream", "create", "clicks"]));
+    printed(run(&["delivery", "create", "logs", "--stream", "clicks", "--bucket", "logs"]));
+    fixture::call(
+        &server.endpoint,
+        "Kinesis_20131202.PutRecord",
+        r#"{"StreamName": "clicks", "Data": "eA==", "PartitionKey": "a"}"#,
+    );
+    printed(delivery(&server, &["flush", "logs"]));
+    let told = printed(delivery(&server, &["tail", "logs", "--no-follow"]));
+    assert!(told.contains(" shardId-000000000000 "), "{told}");
+    assert!(told.contains(": 1 records, "), "{told}");
+    let order = ["redeliver", "logs", "--from", "1h", "--prefix", "again/"];
+    let ordered = printed(delivery(&server, &order));
+    assert!(ordered.starts_with("again/ "), "{ordered}");
+    let begun = Instant::now();
+    loop {
+        let listed = printed(delivery(&server, &["redeliveries", "logs"]));
+        if listed.starts_with("again/ DONE to again/ at ") {
+            assert!(listed.contains("1 of 1 records: delivered 1,"), "{listed}");
+            break;
+        }
+        assert!(begun.elapsed().as_secs() < 60, "{listed}");
+    }
+    assert!(dir.path().join("s3/logs/again").is_dir());
+    // Who orders the same is told that it is done.
+    let ended = printed(delivery(&server, &["redeliveries", "logs", "--cancel", "again/"]));
+    assert!(ended.starts_with("again/ DONE"), "{ended}");
+    let refused = delivery(&server, &[&order[..3], &["soon", "--prefix", "x/"]].concat());
+    let refused = complaint(refused, 1);
+    assert!(refused.contains("--from: it is neither how long ago"), "{refused}");
+}

@@ -267,6 +267,7 @@ impl<'a> HandOver<'a> {
                 self.is_there(part, holds, is_request);
                 let lane = &mut *self.lane;
                 lane.puts.untouched = false;
+                lane.tell_delivery(&name, holds);
                 lane.state.put(name);
                 if is_request && self.sink.knows_nothing_again() {
                     // A crash sends as little once more as can be.

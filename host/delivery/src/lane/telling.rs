@@ -1,8 +1,10 @@
-//! What goes wrong with a lane is told in the server's log and in that of its delivery stream.
+//! What goes wrong with a lane is told in the server's log and in that of its delivery stream, and
+//! what is delivered in another one of that.
 
 use super::{After, LaneStep};
 use crate::answers::Fault;
 use crate::answers::records::RecordFault;
+use crate::counts::Counts;
 use crate::error_log::Wrong;
 
 impl LaneStep {
@@ -38,6 +40,12 @@ impl LaneStep {
                 &format!("{lost} records are lost: {why}"),
             );
         }
+    }
+
+    /// Something is there that holds these records.
+    pub(super) fn tell_delivery(&self, name: &str, holds: Counts) {
+        let lane = self.work.key.lane_name();
+        self.signals.delivered.note(lane, name, holds);
     }
 
     /// The destination refuses all records of a piece for good.

@@ -210,8 +210,8 @@ pub async fn find(
     of: DeliveryStreamId,
     id: &str,
 ) -> Result<Option<Kept>, StoreError> {
-    let row = engine.get(REDELIVERIES, &tables::redelivery_key(of, id));
-    let row = row.await?;
+    let key = tables::redelivery_key(of, id);
+    let row = engine.get(REDELIVERIES, &key).await?;
     let read = row.map(|row| {
         let redelivery = codec::decode_in(LAYOUT, TABLE, &row.value)?;
         Ok((redelivery, row.version))

@@ -150,13 +150,15 @@ impl Work {
         // Both ends live as long as the lane: what it is to do is all there.
         let (_flush, flush) = watch::channel(stretch.to());
         let (_orders, orders) = mpsc::channel(ORDERS_WAITING_MAX);
+        let (errors, delivered) = self.running.both_logs();
         let signals = LaneSignals {
             stream: self.entry.stream.subscribe(),
             flush,
             stop: stop.clone(),
             plugins: self.tools.plugins.changes(),
             orders,
-            errors: self.running.errors_kept(),
+            errors,
+            delivered,
         };
         let log = LaneLog {
             key: lane.key,

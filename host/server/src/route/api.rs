@@ -14,6 +14,7 @@
 //! | `GET /_millrace/plugins/NAME/component` | the component of the version in force |
 //! | `GET /_millrace/delivery-streams` | `{"deliveryStreams": [...]}`, the caller's |
 //! | `GET /_millrace/delivery-streams/NAME` | one of them |
+//! | `GET /_millrace/delivery-streams/NAME/deliveries?after=N` | see `deliveries` |
 //! | `POST /_millrace/delivery-streams/NAME/flush` | `{"delivered": true}` once all is delivered |
 //! | `GET /_millrace/{delivery-streams,streams,plugins}/NAME/dead-letters…` | see `letters` |
 //! | `POST /_millrace/{delivery-streams,streams,plugins}/NAME/dead-letters/…` | the same |
@@ -63,7 +64,7 @@ use super::letters::LettersPage;
 use super::plugin_orders::{self, PluginOrder};
 use super::plugins::{self, Deployers};
 use super::viewer::Viewer;
-use super::{delivery_logs, plugin_logs, plugin_profile, redeliveries, shadow_trial};
+use super::{deliveries, delivery_logs, plugin_logs, plugin_profile, redeliveries, shadow_trial};
 
 /// Bytes of the body of a page that has no use for one.
 const BODY_BYTES_MAX: usize = 4 * 1024;
@@ -102,6 +103,7 @@ enum Page<'a> {
     DeliveryStreams,
     DeliveryStream(&'a str),
     DeliveryLogs(&'a str),
+    Deliveries(&'a str),
     Flush(&'a str),
     Redeliveries(&'a str, redeliveries::What),
     Order(&'a str, Order, Option<&'a str>),
@@ -135,6 +137,7 @@ impl<'a> Page<'a> {
             ["delivery-streams"] => Some(Self::DeliveryStreams),
             ["delivery-streams", name] => Some(Self::DeliveryStream(name)),
             ["delivery-streams", name, "logs"] => Some(Self::DeliveryLogs(name)),
+            ["delivery-streams", name, "deliveries"] => Some(Self::Deliveries(name)),
             ["delivery-streams", name, "flush"] => Some(Self::Flush(name)),
             ["delivery-streams", name, "redeliver"] => {
                 Some(Self::Redeliveries(name, redeliveries::What::Order))
@@ -174,6 +177,7 @@ impl<'a> Page<'a> {
             Self::DeliveryStreams => "ListDeliveryStreams",
             Self::DeliveryStream(_) => "DescribeDeliveryStream",
             Self::DeliveryLogs(_) => "GetDeliveryLogs",
+            Self::Deliveries(_) => "GetDeliveries",
             Self::Flush(_) => "FlushDeliveryStream",
             Self::Redeliveries(_, what) => what.operation(),
             Self::Order(_, Order::Retry, _) => "RetryDelivery",
@@ -208,6 +212,7 @@ impl<'a> Page<'a> {
             }
             Self::DeliveryStream(name)
             | Self::DeliveryLogs(name)
+            | Self::Deliveries(name)
             | Self::Flush(name)
             | Self::Redeliveries(name, _)
             | Self::Order(name, ..) => {
@@ -341,6 +346,9 @@ impl Pages<'_> {
             },
             Page::DeliveryLogs(name) => {
                 delivery_logs::logs(self.delivery, caller, (name, uri.query()))
+            }
+            Page::Deliveries(name) => {
+                deliveries::deliveries(self.delivery, caller, (name, uri.query()))
             }
             Page::Order(name, order, lane) => self.order(caller, name, order, lane).await,
             Page::Flush(name) => self.flush(caller, name).await,
