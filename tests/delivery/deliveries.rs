@@ -9,7 +9,10 @@ const PAGE: &str = "delivery-streams/copy/deliveries";
 fn lines(page: &Value) -> Vec<(String, u64, u64)> {
     let lines = page["lines"].as_array().unwrap().iter();
     let facts = lines.map(|line| {
-        assert_eq!((&line["lane"], &line["failed"]), (&json!("direct"), &json!(0)));
+        assert_eq!(
+            (&line["lane"], &line["failed"]),
+            (&json!("direct"), &json!(0))
+        );
         let number = |name: &str| line[name].as_u64().unwrap();
         let name = line["name"].as_str().unwrap().to_owned();
         (name, number("delivered"), number("bytes"))
@@ -36,12 +39,20 @@ async fn each_object_is_told_once_with_what_it_holds() {
     let told = lines(&first);
     assert_eq!(told.len(), 1);
     let (run, next) = (first["run"].as_str().unwrap(), &first["next"]);
-    let later = client.read_page(&format!("{PAGE}?run={run}&after={next}")).await;
+    let later = client
+        .read_page(&format!("{PAGE}?run={run}&after={next}"))
+        .await;
     let all = [told, lines(&later)].concat();
-    let counts: Vec<_> = all.iter().map(|(_, records, bytes)| (*records, *bytes)).collect();
+    let counts: Vec<_> = all
+        .iter()
+        .map(|(_, records, bytes)| (*records, *bytes))
+        .collect();
     assert_eq!(counts, [(2, 6), (1, 5)]);
     for (name, ..) in &all {
-        assert!(keys.iter().any(|key| name.ends_with(key.as_str())), "{name}: {keys:?}");
+        assert!(
+            keys.iter().any(|key| name.ends_with(key.as_str())),
+            "{name}: {keys:?}"
+        );
     }
     // The last 32 are kept.
     for _ in 0..40 {

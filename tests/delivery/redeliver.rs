@@ -2,6 +2,7 @@
 //! named, to a prefix of its own, once, over restarts, and as nobody's counts but its own.
 
 use std::fs;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use millrace_tests::{ACCOUNT, BUCKET, Client, Service, Setting, base64, statement, user};
@@ -35,6 +36,18 @@ fn below(service: &Service, prefix: &str) -> Vec<String> {
     let objects = service.objects(BUCKET).into_iter();
     let below = objects.filter(|object| object.key.starts_with(prefix));
     below.map(|object| object.text().to_owned()).collect()
+}
+
+/// A file where the folder of the day is to be on which the records arrived: objects below the
+/// prefix are not taken. The name is looked at when it is ordered, on the day after.
+fn obstacle(service: &Service, prefix: &str) -> PathBuf {
+    service.pass(Duration::from_secs(2 * 60 * 60));
+    let folder = service.buckets().join(BUCKET).join(prefix);
+    let folder = folder.join("2023/11");
+    fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("14");
+    fs::write(&file, "").unwrap();
+    file
 }
 
 /// Gives an order that must be taken.
@@ -100,20 +113,22 @@ async fn a_stretch_lies_between_times_or_sequence_numbers() {
     let now = service.now().0;
     // Each record came a second after the one before.
     let at = |place: u64| json!((now - 1_000 * (4 - place)).to_string());
-    for (from, to, wanted) in [
+    let stretches = [
         (number(1), Value::Null, "1234"),
         (number(1), number(2), "12"),
         (at(3), Value::Null, "34"),
         (at(1), at(3), "12"),
         (json!("TRIM_HORIZON"), number(0), "0"),
-    ] {
-        let mut ordered = json!({"from": from, "prefix": format!("{wanted}/")});
+    ];
+    for (place, (from, to, wanted)) in stretches.into_iter().enumerate() {
+        let prefix = format!("{place}-{wanted}/");
+        let mut ordered = json!({"from": from, "prefix": prefix});
         if !to.is_null() {
             ordered["to"] = to;
         }
         order(&client, ordered).await;
-        until_done(&client, &format!("{wanted}/")).await;
-        assert_eq!(below(&service, &format!("{wanted}/")).concat(), wanted);
+        until_done(&client, &prefix).await;
+        assert_eq!(below(&service, &prefix).concat(), wanted);
     }
     for (ordered, told) in [
         (
@@ -130,11 +145,11 @@ async fn a_stretch_lies_between_times_or_sequence_numbers() {
             "be another one",
         ),
         (
-            json!({"from": "TRIM_HORIZON", "prefix": ""}),
+            json!({"from": "TRIM_HORIZON", "prefix": "", "id": "x"}),
             "be another one",
         ),
         (
-            json!({"from": at(3), "prefix": "12/"}),
+            json!({"from": at(3), "prefix": "1-12/"}),
             "that of another order",
         ),
         (json!({"from": at(3), "prefix": "!{timestamp:q"}), "refix"),
@@ -184,14 +199,12 @@ async fn records_go_through_the_version_that_is_named() {
     assert!(below(&service, "c/").concat().contains('#'));
 }
 
-/// A file lies where a folder should be, so that the bucket takes no object of the order.
 #[tokio::test]
 async fn an_order_that_is_stuck_goes_on_after_a_restart_or_is_cancelled() {
     let service = Service::start().await;
     let client = service.client();
     delivered(&service, &client, &["one ", "two "]).await;
-    let obstacle = service.buckets().join(BUCKET).join("again");
-    fs::write(&obstacle, "").unwrap();
+    let in_the_way = obstacle(&service, "again");
     let ordered = json!({"from": "TRIM_HORIZON", "prefix": "again/", "id": "first"});
     order(&client, ordered.clone()).await;
     let stuck = |it: &Value| it["trouble"].is_string();
@@ -207,12 +220,11 @@ async fn an_order_that_is_stuck_goes_on_after_a_restart_or_is_cancelled() {
     let service = service.restart().await;
     let client = service.client();
     until(&client, "first", stuck).await;
-    fs::remove_file(&obstacle).unwrap();
+    fs::remove_file(&in_the_way).unwrap();
     until_done(&client, "first").await;
     assert_eq!(below(&service, "again/").concat(), "one two ");
     // Another one is cancelled while it is stuck.
-    let obstacle = service.buckets().join(BUCKET).join("other");
-    fs::write(&obstacle, "").unwrap();
+    let in_the_way = obstacle(&service, "other");
     order(&client, other.clone()).await;
     until(&client, "other/", stuck).await;
     let (status, answer) = client.post_page(CANCEL, &json!({"id": "other/"})).await;
@@ -223,7 +235,7 @@ async fn an_order_that_is_stuck_goes_on_after_a_restart_or_is_cancelled() {
         (&answer["state"], counts),
         (&json!("CANCELLED"), [3, 0, 0, 0, 3])
     );
-    fs::remove_file(&obstacle).unwrap();
+    fs::remove_file(&in_the_way).unwrap();
     // It is not begun anew by its id, and another id is another order.
     assert_eq!(order(&client, other).await["state"], "CANCELLED");
     let anew = json!({"from": "TRIM_HORIZON", "prefix": "other/", "id": "anew"});
@@ -239,12 +251,12 @@ async fn a_delivery_stream_with_an_order_is_deleted_and_its_id_is_free() {
     let service = Service::start().await;
     let client = service.client();
     delivered(&service, &client, &["one "]).await;
-    fs::write(service.buckets().join(BUCKET).join("again"), "").unwrap();
+    let in_the_way = obstacle(&service, "again");
     let ordered = json!({"from": "TRIM_HORIZON", "prefix": "again/"});
     order(&client, ordered.clone()).await;
     until(&client, "again/", |it| it["trouble"].is_string()).await;
     client.delete_delivery(NAME).await;
-    fs::remove_file(service.buckets().join(BUCKET).join("again")).unwrap();
+    fs::remove_file(&in_the_way).unwrap();
     client
         .create_delivery_of(NAME, "orders", json!({"Prefix": "first/"}))
         .await;

@@ -38,6 +38,7 @@ mod lane_state;
 mod ledger;
 mod let_go;
 mod letters;
+mod lineage;
 mod log_messages;
 mod metadata;
 mod need;
@@ -66,9 +67,9 @@ mod rows;
 mod running;
 mod search;
 mod secret;
-pub mod serializer;
 mod secret_arn;
 mod secrets;
+pub mod serializer;
 mod settled;
 mod shares;
 mod sink;
@@ -91,6 +92,7 @@ pub use ledger::{Holding, WorkLimits};
 pub use letters::{
     LetterError, LetterObject, LetterPage, LetterRecord, LetterText, Replayed, Wanted, Way,
 };
+pub use lineage::Lineage;
 pub use need::stream_bytes_min;
 pub use orders::{LaneAnswer, Order, Outcome};
 pub use redeliveries::{RedeliveredShard, RedeliveryOrder, RedeliveryStatus};

@@ -39,6 +39,11 @@ impl Provenance {
         }
     }
 
+    /// What sequence numbers of its records are made of; `None` for what is put directly.
+    pub fn numbering(&self) -> Option<Numbering> {
+        self.numbering
+    }
+
     /// What was before with a record of the lane that has this partition key in the log, in a frame
     /// that arrived then.
     ///

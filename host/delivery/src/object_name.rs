@@ -119,11 +119,31 @@ impl NamingKey {
             .fold(0, |seed, byte| seed << 8 | u64::from(*byte))
     }
 
-    fn hash(&self, place: Place, values: &[String]) -> [u8; 32] {
+    /// A keyed hash of texts, each of which is told from the others, in hexadecimal. It is none of
+    /// those in names, which begin with a number.
+    pub fn seal(&self, texts: [&str; 2]) -> String {
+        let mut mac = self.mac();
+        mac.update(b"millrace seal");
+        for text in texts {
+            mac.update(&(text.len() as u64).to_be_bytes());
+            mac.update(text.as_bytes());
+        }
+        let hash: [u8; 32] = mac.finalize().into_bytes().into();
+        hash.iter()
+            .take(16)
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    }
+
+    fn mac(&self) -> Hmac<Sha256> {
         // HMAC fills a key that is shorter than its block with zeros.
         let mut block = [0; 64];
         block[..32].copy_from_slice(&self.0);
-        let mut mac = Hmac::<Sha256>::new(&block.into());
+        Hmac::<Sha256>::new(&block.into())
+    }
+
+    fn hash(&self, place: Place, values: &[String]) -> [u8; 32] {
+        let mut mac = self.mac();
         mac.update(&place.delivery_stream.to_be_bytes());
         mac.update(&place.lane.0.to_be_bytes());
         mac.update(&place.lane.1.to_be_bytes());

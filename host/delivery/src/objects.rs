@@ -108,6 +108,28 @@ pub trait Objects: Send + Sync {
         compression: Compression,
     ) -> Result<Created, ObjectError>;
 
+    /// The same with a short text beside the object, where the store has a place for one. It is
+    /// none of its content: an object that is there keeps its own.
+    async fn create_marked(
+        &self,
+        bucket: &BucketName,
+        key: &str,
+        content: PutPayload,
+        (compression, mark): (Compression, &str),
+    ) -> Result<Created, ObjectError> {
+        let _ = mark;
+        self.create(bucket, key, content, compression).await
+    }
+
+    /// The text beside an object; `None`: there is no such object, or no text.
+    ///
+    /// # Errors
+    /// When the store does not say.
+    async fn mark_of(&self, bucket: &BucketName, key: &str) -> Result<Option<String>, ObjectError> {
+        let _ = (bucket, key);
+        Ok(None)
+    }
+
     /// Whether an object could have this key, as far as that can be known before it is put.
     ///
     /// # Errors

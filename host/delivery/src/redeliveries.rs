@@ -13,8 +13,8 @@
 //! ```
 //!
 //! Names of objects follow from the number of the order, the shard and the cut, so that a crash
-//! repeats work and no object. An order is known by its id: whoever gives it again is told how far it
-//! is.
+//! repeats work and no object. An order is known by its id: whoever gives it again is told how far
+//! it is.
 
 mod entry;
 mod limits;
@@ -37,7 +37,7 @@ pub use self::status::{RedeliveredShard, RedeliveryStatus};
 use crate::Delivery;
 use crate::counts::Counts;
 use crate::delivery::ORDER_TIME_MAX;
-use crate::delivery_stream::{DeliveryStream, Status};
+use crate::delivery_stream::{DeliveryStream, DeliveryStreamId, Status};
 use crate::lane::Tools;
 use crate::ops::redelivered;
 use crate::rows;
@@ -89,6 +89,13 @@ impl Redeliveries {
         all.into_iter().find(|entry| entry.redelivery().id == id)
     }
 
+    /// What the order is called whose lanes have this number.
+    pub(crate) fn id_of(&self, lanes: DeliveryStreamId) -> Option<String> {
+        let all = self.all();
+        let mut orders = all.iter().map(|entry| entry.redelivery());
+        orders.find(|it| it.lanes_id() == lanes).map(|it| it.id)
+    }
+
     /// How each is, the newest last.
     pub(crate) fn statuses(&self) -> Vec<RedeliveryStatus> {
         let all = self.all();
@@ -122,7 +129,16 @@ pub(crate) async fn resume(delivery: &Delivery) -> Result<(), StoreError> {
             let is_at_work = kept.0.is_at_work();
             let account = stream.arn.owner.account;
             let share = is_at_work.then(|| delivery.redelivery_shares.keep(account));
-            let entry = Entry::load(engine, &stream, (kept, share)).await?;
+            let id = kept.0.id.clone();
+            let entry = match Entry::load(engine, &stream, (kept, share)).await {
+                Ok(entry) => entry,
+                // Another build wrote rows of its lanes: it stands still alone.
+                Err(error @ StoreError::Unreadable { .. }) => {
+                    tracing::error!(stream = %stream.arn, id, %error, "a redelivery stands still");
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             running.redeliveries.lock().push(Arc::clone(&entry));
             if is_at_work && stream.status == Status::Active {
                 work::start(&running, &delivery.tools, &entry);
@@ -153,9 +169,9 @@ pub(crate) async fn take_away(
 }
 
 impl Delivery {
-    /// Delivers once more what the source of a delivery stream retains, to a prefix of its own. It is
-    /// durable when this answers. An order that was given before is not done again: how it is is
-    /// answered.
+    /// Delivers once more what the source of a delivery stream retains, to a prefix of its own. The
+    /// order is durable when this answers. One that was given before is not done again: how it is
+    /// is answered.
     ///
     /// # Errors
     /// InvalidArgumentException: it cannot be done. LimitExceededException: another one is at work.

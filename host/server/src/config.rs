@@ -25,8 +25,8 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use consumers::Grants;
-use delivery::glue::Glue;
 use delivery::SecretSetting;
+use delivery::glue::Glue;
 use delivery::objects::S3Config;
 use streams::kms::KmsSettings;
 use types::{AccountId, Timestamp};

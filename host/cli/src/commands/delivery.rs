@@ -4,6 +4,7 @@ mod create;
 mod delete;
 mod describe;
 mod flush;
+mod lineage;
 mod list;
 mod logs;
 mod order;
@@ -36,6 +37,8 @@ pub(crate) enum DeliveryCommand {
     Logs(logs::LogsArgs),
     /// Follow what a delivery stream delivers: objects and requests as they appear
     Tail(tail::TailArgs),
+    /// Show what an object was made of: which records, by which versions
+    Lineage(lineage::LineageArgs),
     /// Deliver everything that waits, and return when it is delivered
     Flush(flush::FlushArgs),
     /// Try at once what a lane does not get rid of
@@ -69,6 +72,7 @@ impl DeliveryCommand {
             Self::Describe(args) => describe::run(&args).await,
             Self::Logs(args) => logs::run(&args).await,
             Self::Tail(args) => tail::run(&args).await,
+            Self::Lineage(args) => lineage::run(&args).await,
             Self::Flush(args) => flush::run(&args).await,
             Self::Retry(args) => order::run("retry", &args).await,
             Self::Move(args) => order::run("move", &args).await,

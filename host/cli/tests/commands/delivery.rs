@@ -268,7 +268,9 @@ fn what_is_delivered_is_followed_and_what_is_retained_is_delivered_once_more() {
     let endpoint = ["--endpoint", &server.endpoint];
     let run = |arguments: &[&str]| millrace(arguments).args(endpoint).output().unwrap();
     printed(run(&["stream", "create", "clicks"]));
-    printed(run(&["delivery", "create", "logs", "--stream", "clicks", "--bucket", "logs"]));
+    printed(run(&[
+        "delivery", "create", "logs", "--stream", "clicks", "--bucket", "logs",
+    ]));
     fixture::call(
         &server.endpoint,
         "Kinesis_20131202.PutRecord",
@@ -292,9 +294,18 @@ fn what_is_delivered_is_followed_and_what_is_retained_is_delivered_once_more() {
     }
     assert!(dir.path().join("s3/logs/again").is_dir());
     // Who orders the same is told that it is done.
-    let ended = printed(delivery(&server, &["redeliveries", "logs", "--cancel", "again/"]));
+    let ended = printed(delivery(
+        &server,
+        &["redeliveries", "logs", "--cancel", "again/"],
+    ));
     assert!(ended.starts_with("again/ DONE"), "{ended}");
-    let refused = delivery(&server, &[&order[..3], &["soon", "--prefix", "x/"]].concat());
+    let refused = delivery(
+        &server,
+        &[&order[..3], &["soon", "--prefix", "x/"]].concat(),
+    );
     let refused = complaint(refused, 1);
-    assert!(refused.contains("--from: it is neither how long ago"), "{refused}");
+    assert!(
+        refused.contains("--from: it is neither how long ago"),
+        "{refused}"
+    );
 }

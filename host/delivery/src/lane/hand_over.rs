@@ -65,7 +65,8 @@ impl<'a> HandOver<'a> {
     ) -> Result<Self, StepError> {
         let stream = Arc::clone(&lane.signals.stream.borrow());
         let tools = &lane.work.tools;
-        let bucket = Bucket::begin((&tools.objects, &tools.naming), &stream.arn.name, open);
+        let of = (&stream.arn.name, lane.work.provenance.numbering());
+        let bucket = Bucket::begin((&tools.objects, &tools.naming), of, open);
         let not_meant = |Invalid(why)| StepError::Failed(why);
         let bucket = bucket.map_err(not_meant)?;
         let sending = Sending {

@@ -17,6 +17,7 @@ use object_store::path::Path;
 use object_store::{
     CopyMode, CopyOptions, Error, ObjectStore, ObjectStoreExt, PutOptions, PutPayload,
 };
+use rustix::fs::{XattrFlags, getxattr, setxattr};
 use tokio::runtime::Handle;
 use types::Invalid;
 
@@ -30,6 +31,10 @@ use crate::compression::Compression;
 const FILE_NAME_BYTES_MAX: usize = 255;
 /// Not the name of any bucket.
 const STAGING: &str = ".staging";
+/// The attribute of a file in which the text beside an object lies, and the bytes that it has at
+/// most. A longer one is none of ours, and not read.
+const MARK: &str = "user.millrace.made-of";
+const MARK_BYTES_MAX: usize = 1_024;
 /// Why a bucket takes no objects that is a mount, or a link to another disk.
 const OTHER_FILE_SYSTEM: &str = "the bucket's directory lies on another file system than the \
      directory of buckets, and a finished object is linked from there: put all of the directory of \
@@ -88,7 +93,11 @@ impl LocalObjects {
 
     /// Writes an object aside, durably. It is done to its end, and taken away, also if nobody waits
     /// for it any more: what the disk is at cannot be given up.
-    async fn stage(&self, content: PutPayload) -> Result<Staged, ObjectError> {
+    async fn stage(
+        &self,
+        content: PutPayload,
+        mark: Option<String>,
+    ) -> Result<Staged, ObjectError> {
         let staged = Staged {
             folder: self.root.join(STAGING),
             name: random_name()?,
@@ -100,7 +109,13 @@ impl LocalObjects {
             let put = staging.put_opts(&path, content, PutOptions::default());
             put.await.map_err(|error| failed(&error))?;
             let file = staged.file();
-            blocking("sync a staged object", || File::open(file)?.sync_all()).await?;
+            let sync = move || {
+                if let Some(mark) = mark {
+                    set_mark(&file, &mark);
+                }
+                File::open(file)?.sync_all()
+            };
+            blocking("sync a staged object", sync).await?;
             Ok(staged)
         });
         let written = writing.await;
@@ -151,16 +166,13 @@ impl LocalObjects {
             Ok(Created::Different)
         }
     }
-}
 
-#[async_trait]
-impl Objects for LocalObjects {
-    async fn create(
+    /// Makes an object, maybe with a text beside it.
+    async fn make(
         &self,
-        bucket: &BucketName,
-        key: &str,
+        (bucket, key): (&BucketName, &str),
         content: PutPayload,
-        compression: Compression,
+        (compression, mark): (Compression, Option<&str>),
     ) -> Result<Created, ObjectError> {
         let target = path(&format!("{bucket}/{key}"))?;
         // Before the work of writing it: a delivery that is done again finds most of its objects.
@@ -169,7 +181,7 @@ impl Objects for LocalObjects {
             Err(Error::NotFound { .. }) => {}
             Err(error) => return Err(failed(&error)),
         }
-        let staged = self.stage(content.clone()).await?;
+        let staged = self.stage(content.clone(), mark.map(str::to_owned)).await?;
         let options = CopyOptions::new().with_mode(CopyMode::Create);
         let path = staged.path();
         let linked = self.store.copy_opts(&path, &target, options).await;
@@ -183,6 +195,35 @@ impl Objects for LocalObjects {
             }
             Err(error) => Err(failed(&error)),
         }
+    }
+}
+
+#[async_trait]
+impl Objects for LocalObjects {
+    async fn create(
+        &self,
+        bucket: &BucketName,
+        key: &str,
+        content: PutPayload,
+        compression: Compression,
+    ) -> Result<Created, ObjectError> {
+        self.make((bucket, key), content, (compression, None)).await
+    }
+
+    async fn create_marked(
+        &self,
+        bucket: &BucketName,
+        key: &str,
+        content: PutPayload,
+        (compression, mark): (Compression, &str),
+    ) -> Result<Created, ObjectError> {
+        self.make((bucket, key), content, (compression, Some(mark)))
+            .await
+    }
+
+    async fn mark_of(&self, bucket: &BucketName, key: &str) -> Result<Option<String>, ObjectError> {
+        let file = self.file(bucket, key)?;
+        blocking("look beside an object", move || Ok(mark_of(&file))).await
     }
 
     async fn can_hold(&self, bucket: &BucketName, key: &str) -> Result<(), Invalid> {
@@ -282,6 +323,21 @@ async fn blocking<T: Send + 'static>(
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|error| failed(&error))?
         .map_err(|error| failed(&error))
+}
+
+/// Writes a text beside an object that is staged. Not every file system has a place for one: then
+/// the object is as good without. Blocks.
+fn set_mark(file: &FilePath, mark: &str) {
+    if let Err(error) = setxattr(file, MARK, mark.as_bytes(), XattrFlags::empty()) {
+        tracing::debug!(%error, "the file system keeps no text beside an object");
+    }
+}
+
+/// The text beside an object, if there is one. Blocks.
+fn mark_of(file: &FilePath) -> Option<String> {
+    let mut mark = [0_u8; MARK_BYTES_MAX];
+    let bytes = getxattr(file, MARK, &mut mark).ok()?;
+    String::from_utf8(mark.get(..bytes)?.to_vec()).ok()
 }
 
 /// Makes a folder, without what was in it. Blocks.

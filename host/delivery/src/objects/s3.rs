@@ -30,6 +30,8 @@ use crate::compression::Compression;
 const BUCKETS_KEPT_MAX: usize = 1_000;
 /// Bytes of an object that is there that are read at once.
 const CHUNK_BYTES: u64 = 4 * 1024 * 1024;
+/// The metadata in which the text beside an object lies.
+const MARK: &str = "millrace-made-of";
 /// What the service says of every object: records are any bytes.
 const CONTENT_TYPE: &str = "application/octet-stream";
 /// Characters of an endpoint's answer that an error repeats.
@@ -117,6 +119,42 @@ impl S3Objects {
         buckets.insert(name.clone(), bucket.clone());
         Ok(bucket)
     }
+
+    /// Makes an object, maybe with a text beside it.
+    async fn make(
+        &self,
+        (bucket, key): (&BucketName, &str),
+        content: PutPayload,
+        (compression, mark): (Compression, Option<&str>),
+    ) -> Result<Created, ObjectError> {
+        let store = self.bucket(bucket)?;
+        let path = path(key)?;
+        let mut attributes = attributes(compression.content_encoding());
+        if let Some(mark) = mark {
+            attributes.insert(Attribute::Metadata(MARK.into()), mark.to_owned().into());
+        }
+        let options = PutOptions {
+            mode: PutMode::Create,
+            attributes,
+            ..PutOptions::default()
+        };
+        match store.put_opts(&path, content.clone(), options).await {
+            Ok(_) => Ok(Created::New),
+            Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => {
+                // It is there: not to be allowed to look at it is no refusal of the put.
+                let is_same = holds(&store, &path, (Bytes::from(content), compression)).await;
+                if is_same.map_err(|error| ObjectError::Failed(told(&error)))? {
+                    Ok(Created::There)
+                } else {
+                    Ok(Created::Different)
+                }
+            }
+            Err(error) => match cause::<NoTag>(&error) {
+                Some(no_tag) => found_after(&store, &path, (*no_tag, content, compression)).await,
+                None => Err(failed(error)),
+            },
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -140,28 +178,32 @@ impl Objects for S3Objects {
         content: PutPayload,
         compression: Compression,
     ) -> Result<Created, ObjectError> {
-        let store = self.bucket(bucket)?;
-        let path = path(key)?;
-        let options = PutOptions {
-            mode: PutMode::Create,
-            attributes: attributes(compression.content_encoding()),
-            ..PutOptions::default()
+        self.make((bucket, key), content, (compression, None)).await
+    }
+
+    async fn create_marked(
+        &self,
+        bucket: &BucketName,
+        key: &str,
+        content: PutPayload,
+        (compression, mark): (Compression, &str),
+    ) -> Result<Created, ObjectError> {
+        self.make((bucket, key), content, (compression, Some(mark)))
+            .await
+    }
+
+    async fn mark_of(&self, bucket: &BucketName, key: &str) -> Result<Option<String>, ObjectError> {
+        let options = GetOptions {
+            head: true,
+            ..GetOptions::default()
         };
-        match store.put_opts(&path, content.clone(), options).await {
-            Ok(_) => Ok(Created::New),
-            Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => {
-                // It is there: not to be allowed to look at it is no refusal of the put.
-                let is_same = holds(&store, &path, (Bytes::from(content), compression)).await;
-                if is_same.map_err(|error| ObjectError::Failed(told(&error)))? {
-                    Ok(Created::There)
-                } else {
-                    Ok(Created::Different)
-                }
+        match self.bucket(bucket)?.get_opts(&path(key)?, options).await {
+            Ok(found) => {
+                let mark = found.attributes.get(&Attribute::Metadata(MARK.into()));
+                Ok(mark.map(|mark| mark.to_string()))
             }
-            Err(error) => match cause::<NoTag>(&error) {
-                Some(no_tag) => found_after(&store, &path, (*no_tag, content, compression)).await,
-                None => Err(failed(error)),
-            },
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(failed(error)),
         }
     }
 

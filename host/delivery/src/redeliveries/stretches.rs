@@ -1,5 +1,5 @@
-//! Which stretches of which logs an order is about: whole frames, that is all records of a call that
-//! it touches, so that cuts begin and end where frames do.
+//! Which stretches of which logs an order is about: whole frames, that is all records of a call
+//! that it touches, so that cuts begin and end where frames do.
 
 use store::{Engine, Frame, LogId, Position, StoreError};
 use streams::SourceShard;

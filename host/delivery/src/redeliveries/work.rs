@@ -1,8 +1,8 @@
-//! The task of an order: some of its lanes at a time are at work until each has come to its end, and
-//! then the order is done, in one transaction.
+//! The task of an order: some of its lanes at a time are at work until each has come to its end,
+//! and then the order is done, in one transaction.
 //!
 //! ```text
-//! lane:   read -> cut -> deliver -> counts, position        as any lane, up to the end of its stretch
+//! lane:   read -> cut -> deliver -> counts, position    as any lane, up to the end of its stretch
 //! order:  all lanes at their ends -> counts of all, DONE; rows of lanes are gone
 //! ```
 

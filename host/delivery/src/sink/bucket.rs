@@ -4,13 +4,16 @@
 use std::sync::Arc;
 
 use object_store::PutPayload;
+use streams::Numbering;
 use types::{Invalid, Timestamp};
 
 use super::Answer;
 use crate::arn::{BucketName, DeliveryStreamName};
 use crate::compression::Compression;
+use crate::cut::Cut;
 use crate::delivery_stream::{Destination, Plan};
 use crate::kind::Kind;
+use crate::lineage::Made;
 use crate::object_name::{Label, NamingKey, Place};
 use crate::objects::{Created, ObjectError, Objects};
 use crate::open_cut::OpenCut;
@@ -33,7 +36,9 @@ pub struct Bucket {
     backup: Option<Site>,
     /// What the names of this cut say.
     stream: DeliveryStreamName,
-    version: u64,
+    /// What its objects say of themselves.
+    cut: Cut,
+    numbering: Option<Numbering>,
 }
 
 /// Below which folder manifests lie of objects that Redshift is told to fetch; below `errors/` lie
@@ -102,7 +107,7 @@ impl Bucket {
     /// When what is kept of the destination, or of the cut, cannot be meant.
     pub fn begin(
         (objects, naming): (&Arc<dyn Objects>, &NamingKey),
-        stream: &DeliveryStreamName,
+        (stream, numbering): (&DeliveryStreamName, Option<Numbering>),
         open: &OpenCut,
     ) -> Result<Self, Invalid> {
         let OpenCut {
@@ -128,7 +133,8 @@ impl Bucket {
             main,
             backup: backup.transpose()?,
             stream: stream.clone(),
-            version: cut.version_id,
+            cut: cut.clone(),
+            numbering,
         })
     }
 
@@ -146,7 +152,7 @@ impl Bucket {
             PieceKind::Failed | PieceKind::Refused => Compression::Uncompressed,
         };
         match self
-            .create((bucket, &key), piece.content, compression)
+            .create((bucket, &key), piece.content, (compression, place))
             .await
         {
             Ok(_) => Answer::Delivered(key),
@@ -166,7 +172,9 @@ impl Bucket {
             ..
         } = &self.main;
         let bytes = content.content_length() as u64;
-        let created = self.create((bucket, &key), content, *compression).await?;
+        let created = self
+            .create((bucket, &key), content, (*compression, place))
+            .await?;
         let bytes = match (created, compression) {
             // Another build may have packed what is there.
             (Created::There, packed) if *packed != Compression::Uncompressed => {
@@ -210,7 +218,7 @@ impl Bucket {
         let key = self.name(&self.main, (prefix, ""), (place, &[]));
         let bucket = &self.main.bucket;
         let content = PutPayload::from(manifest);
-        self.create((bucket, &key), content, Compression::Uncompressed)
+        self.create((bucket, &key), content, (Compression::Uncompressed, place))
             .await?;
         Ok(S3Url::of(bucket.as_str(), &key))
     }
@@ -220,9 +228,11 @@ impl Bucket {
         &self,
         (bucket, key): (&BucketName, &str),
         content: PutPayload,
-        compression: Compression,
+        (compression, place): (Compression, Place),
     ) -> Result<Created, Answer> {
-        let create = self.objects.create(bucket, key, content, compression);
+        let mark = Made::of(&self.cut, place, self.numbering).write(&self.naming, key);
+        let beside = (compression, mark.as_str());
+        let create = self.objects.create_marked(bucket, key, content, beside);
         match create.await {
             Ok(created @ (Created::New | Created::There)) => Ok(created),
             Ok(Created::Different) => Err(Answer::Undecided(format!(
@@ -276,7 +286,7 @@ impl Bucket {
     ) -> String {
         let label = Label {
             stream: self.stream.as_str(),
-            version: self.version,
+            version: self.cut.version_id,
             local: site.local,
             extension,
             values,

@@ -161,11 +161,7 @@ impl Warehouse {
         }
     }
 
-    async fn load(
-        &self,
-        entry: &Entry<'_>,
-        login: &(String, Secret),
-    ) -> Result<Became, Failed> {
+    async fn load(&self, entry: &Entry<'_>, login: &(String, Secret)) -> Result<Became, Failed> {
         let url = JdbcUrl::parse(&self.now.url)?;
         let copy = self.copy(entry.manifest)?;
         let session = Session::connect(&self.endpoints, &url, login).await?;

@@ -15,6 +15,7 @@
 //! | `GET /_millrace/delivery-streams` | `{"deliveryStreams": [...]}`, the caller's |
 //! | `GET /_millrace/delivery-streams/NAME` | one of them |
 //! | `GET /_millrace/delivery-streams/NAME/deliveries?after=N` | see `deliveries` |
+//! | `GET /_millrace/delivery-streams/NAME/lineage?object=KEY` | what an object was made of |
 //! | `POST /_millrace/delivery-streams/NAME/flush` | `{"delivered": true}` once all is delivered |
 //! | `GET /_millrace/{delivery-streams,streams,plugins}/NAME/dead-letters…` | see `letters` |
 //! | `POST /_millrace/{delivery-streams,streams,plugins}/NAME/dead-letters/…` | the same |
@@ -104,6 +105,7 @@ enum Page<'a> {
     DeliveryStream(&'a str),
     DeliveryLogs(&'a str),
     Deliveries(&'a str),
+    Lineage(&'a str),
     Flush(&'a str),
     Redeliveries(&'a str, redeliveries::What),
     Order(&'a str, Order, Option<&'a str>),
@@ -138,6 +140,7 @@ impl<'a> Page<'a> {
             ["delivery-streams", name] => Some(Self::DeliveryStream(name)),
             ["delivery-streams", name, "logs"] => Some(Self::DeliveryLogs(name)),
             ["delivery-streams", name, "deliveries"] => Some(Self::Deliveries(name)),
+            ["delivery-streams", name, "lineage"] => Some(Self::Lineage(name)),
             ["delivery-streams", name, "flush"] => Some(Self::Flush(name)),
             ["delivery-streams", name, "redeliver"] => {
                 Some(Self::Redeliveries(name, redeliveries::What::Order))
@@ -178,6 +181,7 @@ impl<'a> Page<'a> {
             Self::DeliveryStream(_) => "DescribeDeliveryStream",
             Self::DeliveryLogs(_) => "GetDeliveryLogs",
             Self::Deliveries(_) => "GetDeliveries",
+            Self::Lineage(_) => "GetLineage",
             Self::Flush(_) => "FlushDeliveryStream",
             Self::Redeliveries(_, what) => what.operation(),
             Self::Order(_, Order::Retry, _) => "RetryDelivery",
@@ -213,6 +217,7 @@ impl<'a> Page<'a> {
             Self::DeliveryStream(name)
             | Self::DeliveryLogs(name)
             | Self::Deliveries(name)
+            | Self::Lineage(name)
             | Self::Flush(name)
             | Self::Redeliveries(name, _)
             | Self::Order(name, ..) => {
@@ -350,6 +355,7 @@ impl Pages<'_> {
             Page::Deliveries(name) => {
                 deliveries::deliveries(self.delivery, caller, (name, uri.query()))
             }
+            Page::Lineage(name) => self.lineage(caller, (name, uri.query())).await,
             Page::Order(name, order, lane) => self.order(caller, name, order, lane).await,
             Page::Flush(name) => self.flush(caller, name).await,
             Page::Redeliveries(name, what) => {
@@ -425,6 +431,16 @@ impl Pages<'_> {
             Some(page) => json::answer(&page),
             None => Err(not_found(&format!("table {name}"))),
         }
+    }
+
+    async fn lineage(
+        &self,
+        caller: &Caller,
+        (name, query): (&str, Option<&str>),
+    ) -> Result<Answer, ApiError> {
+        let object = form::parameter(query.unwrap_or_default(), "object");
+        let object = object.ok_or_else(|| ApiError::validation("The object is not named."))?;
+        json::answer(&self.delivery.lineage(caller, name, &object).await?)
     }
 
     async fn flush(&self, caller: &Caller, name: &str) -> Result<Answer, ApiError> {

@@ -6,8 +6,9 @@
 //! | `GET redeliveries` | `{"redeliveries": [...]}`: how all orders are that are kept |
 //! | `POST redeliveries/cancel` | of `{"id"}`: how it is |
 //!
-//! `from` is `TRIM_HORIZON`, milliseconds since 1970 or a sequence number, in quotes; `to` is one of
-//! the latter. Only `from` and `prefix` must be there. Without an `id` an order goes by its prefix.
+//! `from` is `TRIM_HORIZON`, milliseconds since 1970 or a sequence number, in quotes; `to` is one
+//! of the latter. Only `from` and `prefix` must be there. Without an `id` an order goes by its
+//! prefix.
 
 use std::borrow::Cow;
 

@@ -18,8 +18,8 @@ use crate::output;
 pub(crate) struct RedeliverArgs {
     /// The delivery stream's name
     name: String,
-    /// How long ago (2h), a time (2026-11-29T13:05:00Z), `TRIM_HORIZON`, or a sequence number, which
-    /// means its shard alone
+    /// How long ago (2h), a time (2026-11-29T13:05:00Z), `TRIM_HORIZON`, or a sequence number,
+    /// which means its shard alone
     #[arg(long)]
     from: String,
     /// Before which time, or up to which sequence number [default: where the stream ends now]
