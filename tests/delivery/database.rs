@@ -162,12 +162,16 @@ pub enum Cut {
     BeforeText(&'static str),
     /// Once the server has done what that message asks for, and before the answer.
     AfterText(&'static str),
+    /// Before it passes on anything more.
+    Next,
 }
 
 /// What a relay does and has seen.
 #[derive(Default)]
 struct Seen {
     cut: Option<Cut>,
+    /// Where it breaks off after that.
+    then: Option<Cut>,
     /// Messages of the client that it has passed on, or broken off at.
     messages: usize,
     /// Of what kind each of them is.
@@ -221,6 +225,12 @@ impl Relay {
         relays
     }
 
+    /// Breaks off there, too, once it has broken off.
+    pub fn then(self, cut: Cut) -> Self {
+        self.seen.lock().unwrap().then = Some(cut);
+        self
+    }
+
     /// Whether it has broken off.
     pub fn has_cut(&self) -> bool {
         self.seen.lock().unwrap().cut.is_none()
@@ -260,9 +270,10 @@ impl Seen {
             Some(Cut::After(at)) if *at == number => Fate::PassedUnanswered,
             Some(Cut::BeforeText(text)) if has(text) => Fate::Lost,
             Some(Cut::AfterText(text)) if has(text) => Fate::PassedUnanswered,
+            Some(Cut::Next) => Fate::Lost,
             _ => return Fate::Passed,
         };
-        self.cut = None;
+        self.cut = self.then.take();
         fate
     }
 }

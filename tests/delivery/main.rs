@@ -44,6 +44,7 @@ mod put_record;
 mod put_record_batch;
 mod redeliver;
 mod redshift;
+mod redshift_refusals;
 mod refused_settings;
 mod restart;
 mod search;

@@ -21,6 +21,14 @@ impl fmt::Debug for Secret {
 }
 
 impl Secret {
+    /// A text without the secret.
+    pub fn crossed_out_of(&self, text: String) -> String {
+        let mut bytes = text.into_bytes();
+        self.cross_out(&mut bytes);
+        // It is text as it was, unless the secret begins or ends within a sign.
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
     /// Takes the secret out of what a destination answered. One that repeats the request, as pages
     /// of proxies do, would have it in logs and in lines of failed records.
     pub fn cross_out(&self, answer: &mut Vec<u8>) {

@@ -74,7 +74,12 @@ pub enum Answer {
         fault: Fault,
         /// How long that is.
         retry_time: Duration,
+        /// The place knows what is there, and could not be asked. Where an earlier try may have
+        /// left the piece there, it is not given up before that is known.
+        is_unasked: bool,
     },
+    /// The piece may be there: that is found out by the next try.
+    MayBeThere(String),
     /// Some of its records are not taken, and all others are there.
     InPart(InPart),
     /// Never, whatever anybody does. Nothing of the piece is there.
@@ -136,6 +141,8 @@ impl Sink {
         if let Some(unacknowledged) = unacknowledged {
             return unacknowledged.shown();
         }
+        let remote = self.remote.as_ref();
+        let since = remote.map_or(since, |remote| remote.quiet_for(since));
         let seconds = since.as_secs();
         let shown = || format!("the destination has not answered for {seconds} s");
         let fetches = self.remote.as_ref().is_some_and(Remote::fetches);

@@ -22,6 +22,10 @@ pub(super) struct Puts {
     pub(super) untouched: bool,
     /// The store refused the object that was put last.
     pub(super) refused: bool,
+    /// The first piece of the cut was handed over by this process.
+    pub(super) begun_here: bool,
+    /// A try of the piece that was handed over last may have left it there.
+    pub(super) may_be_there: bool,
     /// The piece that was handed over last is tried for the time that is configured.
     pub(super) is_timed: bool,
     /// What is there of the cut, by the try that got furthest.

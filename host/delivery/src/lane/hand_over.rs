@@ -286,6 +286,7 @@ impl<'a> HandOver<'a> {
                 why,
                 fault,
                 retry_time,
+                is_unasked,
             } => {
                 let failed = Failed {
                     part,
@@ -294,7 +295,11 @@ impl<'a> HandOver<'a> {
                     retry_time,
                 };
                 lane.code = Some(fault.code);
-                self.fails_for_now(failed, why).await
+                self.fails_for_now(failed, (why, is_unasked)).await
+            }
+            Answer::MayBeThere(why) => {
+                (lane.puts.untouched, lane.puts.may_be_there) = (false, true);
+                Err(StepError::Failed(why).into())
             }
             Answer::InPart(in_part) => {
                 let waited = began.elapsed();
@@ -326,15 +331,29 @@ impl<'a> HandOver<'a> {
         let puts = &mut self.lane.puts;
         puts.there = puts.there.or(self.there);
         puts.in_part = Counts::default();
+        puts.may_be_there = false;
     }
 
     /// A piece was not taken: it is tried again while there is time for that, and refused after it.
-    async fn fails_for_now(&mut self, failed: Failed<'_>, why: String) -> Result<(), Halt> {
+    async fn fails_for_now(
+        &mut self,
+        failed: Failed<'_>,
+        (why, is_unasked): (String, bool),
+    ) -> Result<(), Halt> {
         let (lane, part) = (&mut *self.lane, failed.part);
         (lane.puts.untouched, lane.puts.is_timed) = (false, true);
         let answers = &self.open.answers;
         let answers = answers.after_failure(failed, lane.work.tools.clock.now());
         let is_over = answers.is_over(part);
+        // Tries of processes before this one are not known.
+        let may_be_there = lane.puts.may_be_there || !lane.puts.begun_here;
+        if is_over && is_unasked && may_be_there {
+            let why = format!(
+                "{why}. The time for it is over; it may be there since a try before, and is not \
+                 given up before that is known"
+            );
+            return Err(StepError::Failed(why).into());
+        }
         // It is there without some of its records.
         let taken = answers.records_of(part).map(|_| part);
         lane.keep_answers(answers, taken).await?;

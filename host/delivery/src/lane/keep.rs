@@ -45,7 +45,7 @@ impl LaneStep {
         }
         self.write(lane).await?;
         if is_first {
-            self.puts.untouched = true;
+            (self.puts.untouched, self.puts.begun_here) = (true, true);
         }
         Ok(())
     }

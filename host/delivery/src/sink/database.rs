@@ -22,6 +22,7 @@ mod table;
 pub(super) mod trouble;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use types::Invalid;
 
@@ -38,10 +39,10 @@ use crate::redshift::jdbc_url::JdbcUrl;
 use crate::secret::Secret;
 use crate::secrets::Credentials;
 use ledger::{Entry, Ledger};
-use load::{AT_ONCE_BYTES, Load};
-use session::Session;
+use load::{AT_ONCE_BYTES, Apart, Load};
+use session::{Heard, Session};
 use table::Table;
-use trouble::Trouble;
+use trouble::{During, Failed, Trouble};
 
 /// AWS's word for records that a database does not take (developer guide, "Amazon Redshift data
 /// delivery errors").
@@ -61,6 +62,7 @@ pub struct Database {
     redshift: Redshift,
     /// What names all requests of the lane.
     lane: String,
+    heard: Heard,
 }
 
 /// What became of a piece.
@@ -83,6 +85,7 @@ impl Database {
                 ..now.clone()
             },
             lane: sending.naming.channel(sending.lane),
+            heard: Heard::default(),
         }
     }
 
@@ -126,16 +129,41 @@ impl Database {
                  Take the row out of {} if it is not ours, or decide what becomes of the delivery",
                 ledger::NAME
             )),
-            Err(trouble) => trouble.answer(&id, self.redshift.fallback.retry_time()),
+            Err(Failed(during, trouble)) => {
+                trouble.answer(&id, (during, self.redshift.fallback.retry_time()))
+            }
         }
     }
 
+    /// How long the database has said nothing of a request that was handed over so long ago.
+    pub fn quiet_for(&self, since: Duration) -> Duration {
+        self.heard.since().map_or(since, |heard| heard.min(since))
+    }
+
+    /// Delivers a request. Where the database says too much about some of its records, that ends
+    /// the connection, and it is done once more with these apart, until each is known.
     async fn deliver(
+        &self,
+        request: (&Body, &Entry<'_>),
+        login: &(String, Secret),
+    ) -> Result<Became, Failed> {
+        let mut apart = Apart::default();
+        loop {
+            match self.try_to(request, login, &mut apart).await {
+                Err(Failed(During::Loading, Trouble::TooMuch)) if apart.has_more() => {}
+                done => return done,
+            }
+        }
+    }
+
+    async fn try_to(
         &self,
         (body, entry): (&Body, &Entry<'_>),
         login: &(String, Secret),
-    ) -> Result<Became, Trouble> {
+        apart: &mut Apart,
+    ) -> Result<Became, Failed> {
         let url = JdbcUrl::parse(&self.redshift.url)?;
+        let login = (login, &self.heard);
         let session = Session::open(&self.endpoints, &url, login).await?;
         let table = Table::find(&session, &self.redshift.copy).await?;
         let ledger = Ledger::beside(&session, &table).await?;
@@ -148,13 +176,28 @@ impl Database {
                 Became::Another
             });
         }
-        let faults = Load::new(&session, &table, body).await?.run().await?;
-        if !faults.is_empty() {
-            ledger.note(&session, entry, &faults).await?;
-        }
-        session.batch("COMMIT").await?;
+        let loaded = load_all((&session, &table), (body, apart), (&ledger, entry)).await;
+        let faults = loaded.map_err(|trouble| Failed(During::Loading, trouble))?;
+        let committed = session.batch("COMMIT").await;
+        committed.map_err(|trouble| Failed(During::Committing, trouble))?;
         Ok(Became::There(faults))
     }
+}
+
+/// Puts the records of a request into the table, and notes which of them are not there.
+async fn load_all(
+    (session, table): (&Session, &Table),
+    (body, apart): (&Body, &mut Apart),
+    (ledger, entry): (&Ledger, &Entry<'_>),
+) -> Result<Vec<RecordFault>, Trouble> {
+    let faults = Load::new(session, table, (body, apart))
+        .await?
+        .run()
+        .await?;
+    if !faults.is_empty() {
+        ledger.note(session, entry, &faults).await?;
+    }
+    Ok(faults)
 }
 
 /// What is kept of the configuration or of the request cannot be meant: it is as it was whenever it

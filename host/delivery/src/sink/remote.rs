@@ -164,6 +164,14 @@ impl Remote {
         }
     }
 
+    /// How long nothing was heard about a piece that was handed over so long ago.
+    pub fn quiet_for(&self, since: Duration) -> Duration {
+        match self {
+            Self::Database(database) => database.quiet_for(since),
+            Self::Endpoint(_) | Self::Collector(_) | Self::Cluster(_) | Self::Warehouse(_) => since,
+        }
+    }
+
     /// A request that was taken, and of which more is to be heard.
     pub fn unacknowledged(&self) -> Option<Unacknowledged> {
         let RemoteKind::Collector(collector) = &self.kind else {

@@ -37,6 +37,8 @@ struct Field {
     value: Vec<u8>,
     /// It stands for no value.
     is_null: bool,
+    /// It stands between quotes.
+    is_quoted: bool,
 }
 
 impl Rows {
@@ -96,8 +98,11 @@ impl Rows {
             rest: document,
             lines,
         };
+        let mut has_lines = lines.skips_blank;
         while let Some(fields) = reader.line()? {
-            let is_blank = matches!(&fields[..], [only] if only.value.is_empty());
+            has_lines = true;
+            let is_blank =
+                matches!(&fields[..], [only] if only.value.is_empty() && !only.is_quoted);
             if is_blank && lines.skips_blank {
                 continue;
             }
@@ -120,7 +125,11 @@ impl Rows {
             }
             self.text.push(b'\n');
         }
-        Ok(())
+        if has_lines {
+            Ok(())
+        } else {
+            Err("it holds no line".to_owned())
+        }
     }
 
     /// Writes a value so that COPY reads it as it is.
@@ -193,7 +202,12 @@ impl Reader<'_> {
             if let Some(end) = self.end() {
                 let raw = whole.get(..whole.len() - left).unwrap_or_default();
                 let is_null = raw == &self.lines.null[..];
-                return Ok((Field { value, is_null }, end));
+                let field = Field {
+                    value,
+                    is_null,
+                    is_quoted: false,
+                };
+                return Ok((field, end));
             }
             match self.rest {
                 [b'\\', escaped, ..] if self.lines.escapes => {
@@ -238,8 +252,12 @@ impl Reader<'_> {
         }
         let end = self.end();
         let end = end.ok_or_else(|| "a quote is in the middle of a field".to_owned())?;
-        let is_null = false;
-        Ok((Field { value, is_null }, end))
+        let field = Field {
+            value,
+            is_null: false,
+            is_quoted: true,
+        };
+        Ok((field, end))
     }
 }
 

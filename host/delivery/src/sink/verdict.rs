@@ -35,6 +35,7 @@ impl Verdict {
                 why: why(&fault.message),
                 fault,
                 retry_time,
+                is_unasked: false,
             },
             Self::Never(fault) => Answer::Refused(fault),
             Self::Misconfigured(what) => misconfigured(id, &what, true),

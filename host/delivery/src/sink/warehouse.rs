@@ -28,8 +28,8 @@ use types::{Clock, Invalid};
 
 use super::Answer;
 use super::bucket::{Bucket, Staging};
-use super::database::session::Session;
-use super::database::trouble::Trouble;
+use super::database::session::{Heard, Session};
+use super::database::trouble::{During, Failed, Trouble};
 use super::remote::Sending;
 use super::verdict::misconfigured;
 use crate::endpoints::{ANSWER_TIME_MAX, Endpoints};
@@ -42,7 +42,7 @@ use crate::redshift::{CopyTerms, Redshift};
 use crate::secret::Secret;
 use crate::secrets::Credentials;
 use ledger::{Entry, Ledger};
-use outcome::{During, Failed, is_of_configuration};
+use outcome::is_of_configuration;
 use statements::Copy;
 
 /// How long a COPY may take. Redshift itself gives up reading from S3 after so long (Amazon
@@ -66,6 +66,7 @@ pub struct Warehouse {
     role_arn: String,
     /// What names all objects of the lane.
     lane: String,
+    heard: Heard,
 }
 
 /// What became of an object.
@@ -92,6 +93,7 @@ impl Warehouse {
             now: now.clone(),
             role_arn: role_arn.to_owned(),
             lane: sending.naming.channel(sending.lane),
+            heard: Heard::default(),
         }
     }
 
@@ -164,6 +166,7 @@ impl Warehouse {
     async fn load(&self, entry: &Entry<'_>, login: &(String, Secret)) -> Result<Became, Failed> {
         let url = JdbcUrl::parse(&self.now.url)?;
         let copy = self.copy(entry.manifest)?;
+        let login = (login, &self.heard);
         let session = Session::connect(&self.endpoints, &url, login).await?;
         // What nobody waits for any more ends there, too.
         ask(&session, &statements::time_max(ANSWER_TIME_MAX)).await?;
@@ -180,8 +183,11 @@ impl Warehouse {
                 Became::Another(known)
             });
         }
-        ledger.enter(&session, entry).await?;
-        ask(&session, &statements::time_max(COPY_TIME_MAX)).await?;
+        let loading = |trouble| Failed(During::Loading, trouble);
+        let entered = ledger.enter(&session, entry).await;
+        entered.map_err(|Failed(_, trouble)| loading(trouble))?;
+        let longer = ask(&session, &statements::time_max(COPY_TIME_MAX)).await;
+        longer.map_err(loading)?;
         if let Err(trouble) = session.ask(&copy, COPY_TIME_MAX).await {
             let trouble = outcome::with_reason(&session, trouble).await;
             return Err(Failed(During::Loading, trouble));

@@ -3,10 +3,10 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::SinkExt;
@@ -32,6 +32,8 @@ const LOGIN_TIME_MAX: Duration = Duration::from_secs(30);
 const LOOK_FOR_CLIENT: &str = "\
     SELECT pg_catalog.set_config(name, '1000', false) FROM pg_catalog.pg_settings \
     WHERE name = 'client_connection_check_interval'";
+/// What is left where an answer had more than is read of one.
+const MORE_THAN_IS_READ: usize = usize::MAX;
 /// What is committed lasts: a database that answers earlier than that would lose what is known to
 /// be there (PostgreSQL, "Write Ahead Log").
 const COMMITS_LAST: &str = "\
@@ -42,9 +44,33 @@ const COMMITS_LAST: &str = "\
 const BEGIN: &str = "\
     BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET CONSTRAINTS ALL IMMEDIATE";
 
+/// What a trigger tells for people is for nobody here, and more of it than is read of an answer would
+/// end the connection.
+const TELLS_NOTHING: &str = "\
+    SELECT pg_catalog.set_config('client_min_messages', 'error', false)";
+
+/// When a database answered last.
+#[derive(Clone, Default)]
+pub struct Heard(Arc<Mutex<Option<Instant>>>);
+
+impl Heard {
+    fn now(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// How long ago that is; `None`: it has not answered yet.
+    pub fn since(&self) -> Option<Duration> {
+        let last = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        last.map(|last| last.elapsed())
+    }
+}
+
 /// A connection.
 pub struct Session {
     client: Client,
+    heard: Heard,
+    /// What no error repeats.
+    password: Secret,
     /// Bytes that may still be read of the answer to a statement.
     left: Arc<AtomicUsize>,
     /// Ends with it.
@@ -66,7 +92,7 @@ impl Session {
     pub async fn open(
         endpoints: &Arc<dyn Endpoints>,
         url: &JdbcUrl,
-        login: &(String, Secret),
+        login: (&(String, Secret), &Heard),
     ) -> Result<Self, Trouble> {
         let session = Self::connect(endpoints, url, login).await?;
         match session.batch(LOOK_FOR_CLIENT).await {
@@ -75,6 +101,7 @@ impl Session {
             Err(trouble) => return Err(trouble),
         }
         session.batch(COMMITS_LAST).await?;
+        session.batch(TELLS_NOTHING).await?;
         Ok(session)
     }
 
@@ -85,7 +112,7 @@ impl Session {
     pub async fn connect(
         endpoints: &Arc<dyn Endpoints>,
         url: &JdbcUrl,
-        (user, password): &(String, Secret),
+        ((user, password), heard): (&(String, Secret), &Heard),
     ) -> Result<Self, Trouble> {
         let socket = endpoints.connect(&url.server).await;
         let socket = socket.map_err(Trouble::NotConnected)?;
@@ -105,7 +132,9 @@ impl Session {
             .ssl_mode(SslMode::Disable);
         let login = timeout(LOGIN_TIME_MAX, config.connect_raw(bounded, NoTls)).await;
         let login = login.map_err(|_| Trouble::NotConnected(NoReply::Late))?;
+        let login = login.map_err(|error| Trouble::told(&error, Some(password)));
         let (client, connection) = login?;
+        heard.now();
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             if let Err(error) = connection.await {
@@ -115,6 +144,8 @@ impl Session {
         });
         Ok(Self {
             client,
+            heard: heard.clone(),
+            password: password.clone(),
             left,
             _connection: tasks,
         })
@@ -192,10 +223,14 @@ impl Session {
         time_max: Duration,
     ) -> Result<T, Trouble> {
         self.left.store(ANSWER_BYTES_MAX, Ordering::Relaxed);
-        match timeout(time_max, asked).await {
-            Ok(answered) => Ok(answered?),
-            Err(_) => Err(Trouble::Late(time_max)),
-        }
+        let Ok(answered) = timeout(time_max, asked).await else {
+            return Err(Trouble::Late(time_max));
+        };
+        self.heard.now();
+        answered.map_err(|error| match self.left.load(Ordering::Relaxed) {
+            MORE_THAN_IS_READ => Trouble::TooMuch,
+            _ => Trouble::told(&error, Some(&self.password)),
+        })
     }
 }
 
@@ -210,6 +245,7 @@ impl AsyncRead for Bounded {
         let read = to.filled().get(before..).unwrap_or_default();
         let left = self.left.load(Ordering::Relaxed).checked_sub(read.len());
         let Some(left) = left else {
+            self.left.store(MORE_THAN_IS_READ, Ordering::Relaxed);
             let why = format!("the database answers more than {ANSWER_BYTES_MAX} bytes");
             return Poll::Ready(Err(io::Error::other(why)));
         };

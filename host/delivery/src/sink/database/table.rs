@@ -13,12 +13,14 @@ const PLACE: &str = "\
     SELECT n.nspname::pg_catalog.text, c.relname::pg_catalog.text \
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
     WHERE c.oid = pg_catalog.to_regclass($1::pg_catalog.text)";
-/// Its columns in order: the name, whether it holds text, and whether the database alone gives it
-/// its values.
+/// Its columns in order: the name, whether it holds text, whether it is the database that gives it
+/// its values, and whether that takes them from a sequence where it is given none.
 const COLUMNS: &str = "\
     SELECT a.attname::pg_catalog.text, t.typcategory = 'S', \
-    a.attgenerated <> '' OR a.attidentity = 'a' \
+    a.attgenerated <> '' OR a.attidentity <> '', \
+    COALESCE(pg_catalog.pg_get_expr(d.adbin, d.adrelid) LIKE 'nextval(%', false) \
     FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
+    LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum \
     WHERE a.attrelid = pg_catalog.to_regclass($1::pg_catalog.text) \
     AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
 
@@ -38,6 +40,7 @@ struct Column {
     name: Identifier,
     holds_text: bool,
     is_given: bool,
+    is_counted: bool,
 }
 
 impl Table {
@@ -64,10 +67,16 @@ impl Table {
                 name: Identifier::known(row.try_get(0)?),
                 holds_text: row.try_get(1)?,
                 is_given: row.try_get(2)?,
+                is_counted: row.try_get(3)?,
             });
         }
+        let options = copy.options.as_deref().unwrap_or_default();
+        let form = RowForm::parse(options)?;
+        // A line has a field for it; an object that has none would say that there is no value.
+        let is_counted = |column: &Column| column.is_counted && matches!(form, RowForm::Json);
+        let is_filled = |column: &&Column| !column.is_given && !is_counted(column);
         let filled = match &copy.columns {
-            None => all.iter().filter(|column| !column.is_given).collect(),
+            None => all.iter().filter(is_filled).collect(),
             Some(names) => chosen(&all, names, &quoted)?,
         };
         let names: Vec<_> = filled.iter().map(|column| column.name.quoted()).collect();
@@ -75,12 +84,11 @@ impl Table {
             let why = format!("{quoted} has no column that is filled");
             return Err(Trouble::refused("42703", &why));
         }
-        let options = copy.options.as_deref().unwrap_or_default();
         Ok(Self {
             schema: place.schema.map_or_else(String::new, |it| it.quoted()),
             quoted,
             columns: names.join(", "),
-            filling: match RowForm::parse(options)? {
+            filling: match form {
                 RowForm::Json => Filling::Objects,
                 RowForm::Lines(lines) => Filling::Fields {
                     lines,

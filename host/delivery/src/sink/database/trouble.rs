@@ -7,9 +7,39 @@ use types::Invalid;
 
 use super::LOAD_FAILED;
 use crate::answers::Fault;
-use crate::endpoints::NoReply;
+use crate::endpoints::{ANSWER_BYTES_MAX, NoReply};
+use crate::secret::Secret;
 use crate::sink::Answer;
 use crate::sink::verdict::{misconfigured, words};
+
+/// When something went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum During {
+    /// Before the ledger was asked for.
+    Unasked,
+    /// Before the ledger was had: whoever has it is loading something else.
+    Waiting,
+    /// Before it was asked for that what was loaded lasts. Nothing is there.
+    Loading,
+    /// While it was. If the answer was lost it may be there.
+    Committing,
+}
+
+/// When something went wrong, and what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failed(pub During, pub Trouble);
+
+impl From<Trouble> for Failed {
+    fn from(trouble: Trouble) -> Self {
+        Self(During::Unasked, trouble)
+    }
+}
+
+impl From<Invalid> for Failed {
+    fn from(invalid: Invalid) -> Self {
+        Trouble::from(invalid).into()
+    }
+}
 
 /// Why a transaction did not go through.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +53,11 @@ pub enum Trouble {
         /// What it says, after the code.
         message: String,
     },
+    /// The database refuses all of the records that were tried by themselves. That may be for
+    /// their data or not.
+    Unexplained(String),
+    /// The database answered more than is read. The connection has ended.
+    TooMuch,
     /// The connection ended, or was given up. Where that was at the end, the transaction may be
     /// there.
     Lost(String),
@@ -40,17 +75,26 @@ impl From<Invalid> for Trouble {
 
 impl From<tokio_postgres::Error> for Trouble {
     fn from(error: tokio_postgres::Error) -> Self {
-        if let Some(said) = error.as_db_error() {
-            let detail = said.detail().map(|it| format!(" ({it})"));
-            let text = format!("{}{}", said.message(), detail.unwrap_or_default());
-            return Self::refused(said.code().code(), &text);
-        }
-        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
-        Self::Lost(format!("{error}{}", cause.unwrap_or_default()))
+        Self::told(&error, None)
     }
 }
 
 impl Trouble {
+    /// What an error says, without the password that it may repeat.
+    pub fn told(error: &tokio_postgres::Error, password: Option<&Secret>) -> Self {
+        let clean = |text: String| match password {
+            Some(password) => password.crossed_out_of(text),
+            None => text,
+        };
+        if let Some(said) = error.as_db_error() {
+            let detail = said.detail().map(|it| format!(" ({it})"));
+            let text = format!("{}{}", said.message(), detail.unwrap_or_default());
+            return Self::refused(said.code().code(), &clean(text));
+        }
+        let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
+        Self::Lost(clean(format!("{error}{}", cause.unwrap_or_default())))
+    }
+
     /// A refusal in the database's own form.
     pub fn refused(code: &str, text: &str) -> Self {
         Self::Refused {
@@ -73,20 +117,62 @@ impl Trouble {
         is_of_records.then_some(message)
     }
 
+    /// What the database says, if it may refuse records, of which it is not sure by its code: a
+    /// text that its type cannot read has the code of a wrong statement (42601, 42P01, 42704,
+    /// XX000), and a trigger may give any. It is not what is sure to be about something else: the
+    /// connection (08), who asks and what he may do (28, 0P, 42501), the database and the schema
+    /// (3D, 3F), and what may pass: a deadlock (40), a lock (55), a disk or memory that is full
+    /// (53), a shutdown or a cancellation (57), files (58, XX001, XX002), a standby (25).
+    pub fn may_be_of_records(&self) -> Option<&str> {
+        let Self::Refused { code, message } = self else {
+            return None;
+        };
+        let class = code.get(..2)?;
+        let is_other = matches!(
+            class,
+            "08" | "25" | "28" | "0P" | "3D" | "3F" | "40" | "53" | "55" | "57" | "58"
+        ) || matches!(code.as_str(), "42501" | "XX001" | "XX002");
+        (!is_other).then_some(message)
+    }
+
     /// What becomes of the request of this id, which is tried again for so long.
-    pub fn answer(self, id: &str, retry_time: Duration) -> Answer {
-        match self {
-            Self::NotConnected(NoReply::Forbidden(why)) => misconfigured(id, &why, true),
-            Self::Refused { code, message } if is_of_configuration(&code) => {
+    pub fn answer(self, id: &str, (during, retry_time): (During, Duration)) -> Answer {
+        let again = |code: &'static str, message: String| Answer::AgainForItsTime {
+            why: format!("send request {id} to the database: {message}"),
+            fault: Fault { code, message },
+            retry_time,
+            is_unasked: during == During::Unasked,
+        };
+        match (during, self) {
+            (During::Committing, trouble @ (Self::Lost(_) | Self::Late(_) | Self::TooMuch)) => {
+                let why = trouble.of_connection();
+                Answer::MayBeThere(format!(
+                    "send request {id} to the database: {why}, before it was known whether it is \
+                     there. That is looked for in the ledger"
+                ))
+            }
+            (_, Self::NotConnected(NoReply::Forbidden(why))) => misconfigured(id, &why, true),
+            (_, Self::Refused { code, message }) if is_of_configuration(&code) => {
                 misconfigured(id, &message, true)
             }
-            Self::NotMeant(why) => misconfigured(id, &why, false),
-            Self::Refused { code, message } => again(id, word_for(&code), message, retry_time),
-            Self::NotConnected(no_reply) => {
-                again(id, CONNECTION_FAILED, not_connected(no_reply), retry_time)
+            (_, Self::NotMeant(why)) => misconfigured(id, &why, false),
+            (_, Self::Refused { code, message }) => again(word_for(&code), message),
+            (_, Self::Unexplained(message)) => again(LOAD_FAILED, message),
+            (_, Self::NotConnected(no_reply)) => again(CONNECTION_FAILED, not_connected(no_reply)),
+            (_, trouble @ (Self::Lost(_) | Self::Late(_) | Self::TooMuch)) => {
+                again(CONNECTION_FAILED, trouble.of_connection())
             }
-            Self::Lost(why) => again(id, CONNECTION_FAILED, ended(&why), retry_time),
-            Self::Late(time) => again(id, CONNECTION_FAILED, ended(&late(time)), retry_time),
+        }
+    }
+
+    /// What happened to a connection, as a sentence.
+    pub fn of_connection(&self) -> String {
+        match self {
+            Self::Late(time) => ended(&format!("it has not answered for {} s", time.as_secs())),
+            Self::TooMuch => ended(&format!("it answers more than {ANSWER_BYTES_MAX} bytes")),
+            Self::Lost(why) | Self::NotMeant(why) | Self::Unexplained(why) => ended(why),
+            Self::Refused { message, .. } => ended(message),
+            Self::NotConnected(no_reply) => not_connected(no_reply.clone()),
         }
     }
 }
@@ -101,28 +187,14 @@ pub fn not_connected(no_reply: NoReply) -> String {
     format!("Unable to connect to the database: {why}")
 }
 
-/// That a connection ended, as a sentence.
-pub fn ended(why: &str) -> String {
+fn ended(why: &str) -> String {
     format!("The connection to the database ended: {}", words(why))
-}
-
-/// Why it was ended where there was no answer for so long.
-pub fn late(time: Duration) -> String {
-    format!("it has not answered for {} s", time.as_secs())
 }
 
 /// AWS's words (developer guide, "Amazon Redshift data delivery errors").
 pub const CONNECTION_FAILED: &str = "Redshift.ConnectionFailed";
 pub const DISK_FULL: &str = "Redshift.DiskFull";
 pub const READ_ONLY: &str = "Redshift.ReadOnlyCluster";
-
-fn again(id: &str, code: &'static str, message: String, retry_time: Duration) -> Answer {
-    Answer::AgainForItsTime {
-        why: format!("send request {id} to the database: {message}"),
-        fault: Fault { code, message },
-        retry_time,
-    }
-}
 
 fn word_for(code: &str) -> &'static str {
     match code {
@@ -160,7 +232,8 @@ mod tests {
         ] {
             let trouble = Trouble::refused(code, "no");
             assert_eq!(trouble.of_records(), None, "{code}");
-            let Answer::Again { why, is_refused } = trouble.answer("x", TIME) else {
+            let Answer::Again { why, is_refused } = trouble.answer("x", (During::Loading, TIME))
+            else {
                 panic!("{code}");
             };
             assert!(is_refused && why.contains("Nothing is dropped"), "{why}");
@@ -180,14 +253,16 @@ mod tests {
             (Trouble::NotConnected(NoReply::Late), CONNECTION_FAILED),
         ] {
             assert_eq!(trouble.of_records(), None);
-            let Answer::AgainForItsTime { fault, .. } = trouble.clone().answer("x", TIME) else {
+            let Answer::AgainForItsTime { fault, .. } =
+                trouble.clone().answer("x", (During::Loading, TIME))
+            else {
                 panic!("{trouble:?}");
             };
             assert_eq!(fault.code, word, "{trouble:?}");
         }
         let forbidden = Trouble::NotConnected(NoReply::Forbidden("no".to_owned()));
         assert!(matches!(
-            forbidden.answer("x", TIME),
+            forbidden.answer("x", (During::Unasked, TIME)),
             Answer::Again {
                 is_refused: true,
                 ..

@@ -13,12 +13,11 @@
 
 use types::{Invalid, Timestamp};
 
-use super::outcome::{During, Failed};
 use crate::endpoints::ANSWER_TIME_MAX;
 use crate::redshift::identifiers::Identifier;
 use crate::redshift::manifest::{S3Url, quoted};
 use crate::sink::database::session::Session;
-use crate::sink::database::trouble::Trouble;
+use crate::sink::database::trouble::{During, Failed, Trouble};
 
 /// What the table is called.
 pub const NAME: &str = "millrace_deliveries";

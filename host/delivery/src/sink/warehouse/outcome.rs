@@ -4,44 +4,15 @@
 
 use std::time::Duration;
 
-use types::Invalid;
-
 use crate::answers::Fault;
 use crate::endpoints::{ANSWER_TIME_MAX, NoReply};
 use crate::sink::Answer;
 use crate::sink::database::LOAD_FAILED;
 use crate::sink::database::session::Session;
 use crate::sink::database::trouble::{
-    CONNECTION_FAILED, DISK_FULL, READ_ONLY, Trouble, ended, late, not_connected,
+    CONNECTION_FAILED, DISK_FULL, During, Failed, READ_ONLY, Trouble, not_connected,
 };
 use crate::sink::verdict::words;
-
-/// When something went wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum During {
-    /// Before the ledger was had: whoever has it is loading something else.
-    Waiting,
-    /// Before it was asked for that what was loaded lasts. Nothing is there.
-    Loading,
-    /// While it was. If the answer was lost it may be there.
-    Committing,
-}
-
-/// When an object was not loaded, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failed(pub During, pub Trouble);
-
-impl From<Trouble> for Failed {
-    fn from(trouble: Trouble) -> Self {
-        Self(During::Loading, trouble)
-    }
-}
-
-impl From<Invalid> for Failed {
-    fn from(invalid: Invalid) -> Self {
-        Trouble::from(invalid).into()
-    }
-}
 
 /// AWS's words for what lasts until somebody changes something, here or there (developer guide,
 /// "Amazon Redshift data delivery errors").
@@ -74,11 +45,11 @@ impl Failed {
             is_refused: false,
         };
         match (during, &trouble) {
-            (During::Committing, Trouble::Lost(_) | Trouble::Late(_)) => {
-                return again(
-                    "the connection ended before it was known whether it is there. That is looked \
-                     for in the ledger",
-                );
+            (During::Committing, Trouble::Lost(_) | Trouble::Late(_) | Trouble::TooMuch) => {
+                return Answer::MayBeThere(format!(
+                    "load {manifest}: the connection ended before it was known whether it is \
+                     there. That is looked for in the ledger"
+                ));
             }
             (During::Waiting, Trouble::Late(_)) => return again(ANOTHER_LOADS),
             (During::Waiting, Trouble::Refused { code, .. }) if code == CANCELLED => {
@@ -98,6 +69,7 @@ impl Failed {
             why: format!("load {manifest}: {message}"),
             fault: Fault { code, message },
             retry_time,
+            is_unasked: matches!(during, During::Unasked | During::Waiting),
         }
     }
 }
@@ -109,7 +81,11 @@ pub fn is_of_configuration(trouble: &Trouble) -> bool {
     match trouble {
         Trouble::NotConnected(NoReply::Forbidden(_)) | Trouble::NotMeant(_) => true,
         Trouble::Refused { code, message } => lasting(code, message).is_some(),
-        Trouble::NotConnected(_) | Trouble::Lost(_) | Trouble::Late(_) => false,
+        Trouble::NotConnected(_)
+        | Trouble::Lost(_)
+        | Trouble::Late(_)
+        | Trouble::TooMuch
+        | Trouble::Unexplained(_) => false,
     }
 }
 
@@ -122,8 +98,10 @@ fn told(trouble: Trouble) -> (&'static str, String) {
             (word, message)
         }
         Trouble::NotConnected(no_reply) => (CONNECTION_FAILED, not_connected(no_reply)),
-        Trouble::Lost(why) => (CONNECTION_FAILED, ended(&why)),
-        Trouble::Late(time) => (CONNECTION_FAILED, ended(&late(time))),
+        trouble @ (Trouble::Lost(_) | Trouble::Late(_) | Trouble::TooMuch) => {
+            (CONNECTION_FAILED, trouble.of_connection())
+        }
+        Trouble::Unexplained(why) => (LOAD_FAILED, why),
         Trouble::NotMeant(why) => (INCORRECT_OPTIONS, why),
     }
 }
@@ -290,13 +268,8 @@ mod tests {
     fn neither_waiting_for_others_nor_a_lost_answer_costs_time() {
         let cancelled = Trouble::refused(CANCELLED, "timeout");
         let lost = Trouble::Lost("reset".to_owned());
-        for (during, trouble) in [
-            (During::Waiting, Trouble::Late(TIME)),
-            (During::Waiting, cancelled.clone()),
-            (During::Committing, lost.clone()),
-            (During::Committing, Trouble::Late(TIME)),
-        ] {
-            let answered = answer(during, trouble.clone());
+        for trouble in [Trouble::Late(TIME), cancelled.clone()] {
+            let answered = answer(During::Waiting, trouble.clone());
             let is_untimed = matches!(
                 answered,
                 Answer::Again {
@@ -304,12 +277,23 @@ mod tests {
                     ..
                 }
             );
-            assert!(is_untimed, "{during:?} {trouble:?}: {answered:?}");
+            assert!(is_untimed, "{trouble:?}: {answered:?}");
+        }
+        for trouble in [lost.clone(), Trouble::Late(TIME)] {
+            let answered = answer(During::Committing, trouble);
+            assert!(matches!(answered, Answer::MayBeThere(_)), "{answered:?}");
         }
         // A refused COMMIT is an answer: nothing is there.
-        for (during, trouble) in [(During::Committing, cancelled), (During::Waiting, lost)] {
-            let answered = answer(during, trouble);
-            assert!(matches!(answered, Answer::AgainForItsTime { .. }));
+        for (during, trouble, wanted) in [
+            (During::Committing, cancelled.clone(), false),
+            (During::Loading, cancelled, false),
+            (During::Waiting, lost.clone(), true),
+            (During::Unasked, lost, true),
+        ] {
+            let Answer::AgainForItsTime { is_unasked, .. } = answer(during, trouble) else {
+                panic!("{during:?}");
+            };
+            assert_eq!(is_unasked, wanted, "{during:?}");
         }
     }
 }
