@@ -226,6 +226,8 @@ fn an_update_of_an_endpoint_leaves_what_it_does_not_name() {
     printed(delivery(&server, &create));
     let processing = r#"{"DeliveryStreamName": "logs", "CurrentDeliveryStreamVersionId": "1",
         "DestinationId": "destinationId-000000000001", "HttpEndpointDestinationUpdate": {
+            "EndpointConfiguration": {
+                "Url": "https://collector.example.com/take", "Name": "my collector"},
             "RequestConfiguration": {"CommonAttributes": [
                 {"AttributeName": "team", "AttributeValue": "a"}]},
             "ProcessingConfiguration": {"Enabled": true, "Processors": [
@@ -259,6 +261,37 @@ fn an_update_of_an_endpoint_leaves_what_it_does_not_name() {
         "{described}"
     );
     assert!(described.contains("AppendDelimiterToRecord"), "{described}");
+    let other = "https://collector.example.com/other";
+    printed(delivery(&server, &["update", "logs", "--to", other]));
+    let described = call(&server, "DescribeDeliveryStream", name);
+    for told in [other, r#""Name":"my collector""#] {
+        assert!(described.contains(told), "{told}: {described}");
+    }
+    complaint(
+        delivery(&server, &["update", "logs", "--compression", "ZIP"]),
+        1,
+    );
+}
+
+/// What was switched off was on again without its plugin.
+#[test]
+fn processing_that_is_switched_off_stays_off_whatever_plugin_it_has() {
+    let dir = tempdir().unwrap();
+    let server = Server::start(dir.path(), &[]);
+    let mut stream = millrace(&["stream", "create", "clicks", "--endpoint", &server.endpoint]);
+    printed(stream.output().unwrap());
+    let create = ["create", "logs", "--stream", "clicks", "--bucket", "logs"];
+    printed(delivery(&server, &create));
+    let processing = r#"{"DeliveryStreamName": "logs", "CurrentDeliveryStreamVersionId": "1",
+        "DestinationId": "destinationId-000000000001", "ExtendedS3DestinationUpdate": {
+            "ProcessingConfiguration": {"Enabled": false, "Processors": [
+                {"Type": "AppendDelimiterToRecord", "Parameters": []}]}}}"#;
+    call(&server, "UpdateDestination", processing);
+    printed(delivery(&server, &["update", "logs", "--no-plugin"]));
+    let name = r#"{"DeliveryStreamName": "logs"}"#;
+    let described = call(&server, "DescribeDeliveryStream", name);
+    let is_off = r#""ProcessingConfiguration":{"Enabled":false"#;
+    assert!(described.contains(is_off), "{described}");
 }
 
 #[test]

@@ -146,7 +146,7 @@ impl Changes {
         if let Some(described) = &to.http_endpoint_destination_description {
             let mut update = self.to_endpoint(described, bucket)?;
             update.extend(hints.map(|hints| ("BufferingHints".to_owned(), hints)));
-            update.extend(self.processing(described, place));
+            update.extend(self.processing(described, place)?);
             return Ok(("HttpEndpointDestinationUpdate", Value::Object(update)));
         }
         let Some(described) = &to.bucket else {
@@ -159,7 +159,7 @@ impl Changes {
         }
         put("BufferingHints", hints);
         put("CompressionFormat", compression.map(Value::from));
-        bucket.extend(self.processing(described, place));
+        bucket.extend(self.processing(described, place)?);
         Ok(("ExtendedS3DestinationUpdate", Value::Object(bucket)))
     }
 
@@ -175,33 +175,50 @@ impl Changes {
             update.insert("S3Update".to_owned(), Value::Object(bucket));
         }
         if let Some(compression) = &self.compression {
+            if !matches!(compression.as_str(), "GZIP" | "UNCOMPRESSED") {
+                let why = format!("requests are packed as GZIP, or UNCOMPRESSED: {compression}");
+                return Err(why);
+            }
             let mut requests = described["RequestConfiguration"].clone();
             requests["ContentEncoding"] = json!(encoding(compression));
             update.insert("RequestConfiguration".to_owned(), requests);
         }
         if self.to.is_some() || self.access_key_file.is_some() {
-            let mut endpoint = Map::new();
-            let url = self.to.clone().map(Value::from);
-            let url = url.unwrap_or_else(|| described["EndpointConfiguration"]["Url"].clone());
-            endpoint.insert("Url".to_owned(), url);
-            if let Some(file) = &self.access_key_file {
-                endpoint.insert("AccessKey".to_owned(), json!(access_key_in(file)?));
+            let mut endpoint = described["EndpointConfiguration"].clone();
+            if let Some(url) = &self.to {
+                endpoint["Url"] = json!(url);
             }
-            update.insert("EndpointConfiguration".to_owned(), Value::Object(endpoint));
+            if let Some(file) = &self.access_key_file {
+                endpoint["AccessKey"] = json!(access_key_in(file)?);
+            }
+            update.insert("EndpointConfiguration".to_owned(), endpoint);
         }
         Ok(update)
     }
 
-    /// The processing with another plugin, or none; `None`: it stays. Other processors stay.
-    fn processing(&self, described: &Value, place: Place<'_>) -> Option<(String, Value)> {
+    /// The processing with another plugin, or none; `None`: it stays. Other processors stay as they
+    /// are, also where they are switched off.
+    fn processing(
+        &self,
+        described: &Value,
+        place: Place<'_>,
+    ) -> Result<Option<(String, Value)>, String> {
         if self.plugin.is_none() && !self.no_plugin {
-            return None;
+            return Ok(None);
         }
-        let processors = described["ProcessingConfiguration"]["Processors"].as_array();
+        let processing = &described["ProcessingConfiguration"];
+        let processors = processing["Processors"].as_array();
         let others = processors.into_iter().flatten().cloned();
         let mut all: Vec<Value> = others.filter(|it| it["Type"] != "Lambda").collect();
+        let is_on = processing["Enabled"] == true;
+        if self.plugin.is_some() && !is_on && !all.is_empty() {
+            let why = "its processing is switched off, and would be switched on with other \
+                       processors: `aws firehose update-destination` says which";
+            return Err(why.to_owned());
+        }
         all.extend(self.plugin.as_deref().map(|it| place.processor(it)));
-        let processing = json!({"Enabled": !all.is_empty(), "Processors": all});
-        Some(("ProcessingConfiguration".to_owned(), processing))
+        let is_on = self.plugin.is_some() || (is_on && !all.is_empty());
+        let processing = json!({"Enabled": is_on, "Processors": all});
+        Ok(Some(("ProcessingConfiguration".to_owned(), processing)))
     }
 }
