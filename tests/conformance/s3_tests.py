@@ -14,22 +14,16 @@ from deliveries import (
     WAIT_SECONDS_MAX, Deliveries, PluginsDirectory, extended_s3, lambda_processor, unpacked,
     wait_until,
 )
-from s3_server import BEFORE_THE_ANSWER, HALF_THE_BODY, S3Server, Relay
-from server import REGION, Server
+from doubles import BEFORE_THE_ANSWER, HALF_THE_BODY
+from relays import HttpRelay
+from s3_server import S3Server
+from server import Server
 
 PARSE = "parse-access-log"
 # Every so many lines is one that does not parse.
 BROKEN_EVERY = 7
 LINE = '192.0.2.7 - - [10/Oct/2026:13:55:36 +0000] "GET /{} HTTP/1.1" 200 1 "-" "curl/8"'
 AT_ONCE = {"SizeInMBs": 1, "IntervalInSeconds": 0}
-CONFIGURATION = """
-[s3]
-endpoint = "http://{address}"
-region = "{region}"
-access_key_id = "{key_id}"
-secret_access_key = "{secret}"
-path_style = true
-"""
 
 
 def is_broken(number):
@@ -54,7 +48,7 @@ class S3Deliveries(Deliveries):
 
     def setUp(self):
         self.store = S3Server()
-        self.addCleanup(self.store.stop)
+        self.addCleanup(self.store.close)
         self.s3 = self.store.client()
         directory = tempfile.TemporaryDirectory(prefix="millrace-conformance-")
         self.addCleanup(directory.cleanup)
@@ -66,14 +60,8 @@ class S3Deliveries(Deliveries):
     def start(self, address=None, secret=s3_server.SECRET):
         """millrace on the data that this test's earlier ones left."""
         configuration = self.directory / "millrace.toml"
-        configuration.write_text(
-            CONFIGURATION.format(
-                address=address or self.store.address,
-                region=REGION,
-                key_id=s3_server.KEY_ID,
-                secret=secret,
-            )
-        )
+        address = address or self.store.address
+        configuration.write_text(s3_server.configuration(address, secret))
         self.server = Server(
             "--no-throttle",
             *("--plugins", str(self.plugins.path)),
@@ -84,9 +72,7 @@ class S3Deliveries(Deliveries):
         self.firehose, self.kinesis = self.server.firehose(), self.server.kinesis()
 
     def make_bucket(self):
-        self.s3.create_bucket(
-            Bucket=self.bucket, CreateBucketConfiguration={"LocationConstraint": REGION}
-        )
+        self.store.make_bucket(self.bucket)
 
     def destination(self, **members):
         prefixes = {"Prefix": "log/", "ErrorOutputPrefix": "failed/"}
@@ -113,16 +99,7 @@ class S3Deliveries(Deliveries):
 
     def objects(self, prefix=""):
         """(key, content) of the bucket's objects below `prefix`, in order of their keys."""
-        pages = self.s3.get_paginator("list_objects_v2").paginate(
-            Bucket=self.bucket, Prefix=prefix
-        )
-        listed = [item for page in pages for item in page.get("Contents", [])]
-        found = []
-        for item in listed:
-            answer = self.s3.get_object(Bucket=self.bucket, Key=item["Key"])
-            content = answer["Body"].read()
-            self.assertEqual(len(content), item["Size"])
-            found.append((item["Key"], content))
+        found = list(self.store.objects(self.bucket, prefix))
         self.assertEqual(found, sorted(found))
         return found
 
@@ -254,7 +231,7 @@ class Killed(S3Deliveries, unittest.TestCase):
     def setUp(self):
         super().setUp()
         self.make_bucket()
-        self.relay = Relay(self.store.address)
+        self.relay = HttpRelay(self.store.address)
         self.addCleanup(self.relay.stop)
 
     def kill_in_the_middle(self, put, where, puts_before=0):
