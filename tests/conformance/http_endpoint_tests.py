@@ -2,36 +2,13 @@
 was written by AWS's page and nothing else takes what comes."""
 
 import base64
-import gzip
 import json
 import tempfile
-import threading
 import unittest
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from deliveries import ROLE, Deliveries
+from http_endpoint import ACCESS_KEY, Endpoint, message
 from server import ACCOUNT, REGION, Server
-
-
-class Endpoint(BaseHTTPRequestHandler):
-    """Takes every request that conforms, and keeps it."""
-
-    protocol_version = "HTTP/1.1"
-    taken = []
-
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.taken.append((dict(self.headers.items()), body))
-        request_id = self.headers["X-Amz-Firehose-Request-Id"]
-        answer = json.dumps({"requestId": request_id, "timestamp": 1}).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
-
-    def log_message(self, *_):
-        pass
 
 
 class HttpEndpoint(Deliveries, unittest.TestCase):
@@ -39,14 +16,10 @@ class HttpEndpoint(Deliveries, unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.endpoint = ThreadingHTTPServer(("127.0.0.1", 0), Endpoint)
-        threading.Thread(target=cls.endpoint.serve_forever, daemon=True).start()
-        cls.addClassCleanup(cls.endpoint.server_close)
-        cls.addClassCleanup(cls.endpoint.shutdown)
-        port = cls.endpoint.server_port
-        cls.url = f"http://127.0.0.1:{port}/take"
+        cls.endpoint = Endpoint()
+        cls.addClassCleanup(cls.endpoint.stop)
         with tempfile.NamedTemporaryFile("w", suffix=".toml") as config:
-            config.write(f'[egress]\nallow = ["127.0.0.1:{port}"]\n')
+            config.write(f'[egress]\nallow = ["{cls.endpoint.address}"]\n')
             config.flush()
             cls.server = Server("--no-throttle", "--config", config.name)
         cls.addClassCleanup(cls.server.stop)
@@ -54,7 +27,9 @@ class HttpEndpoint(Deliveries, unittest.TestCase):
 
     def destination(self):
         return {
-            "EndpointConfiguration": {"Url": self.url, "Name": "mine", "AccessKey": "key"},
+            "EndpointConfiguration": {
+                "Url": self.endpoint.url, "Name": "mine", "AccessKey": ACCESS_KEY,
+            },
             "BufferingHints": {"SizeInMBs": 64, "IntervalInSeconds": 900},
             "CloudWatchLoggingOptions": {
                 "Enabled": True, "LogGroupName": "g", "LogStreamName": "s",
@@ -108,15 +83,13 @@ class HttpEndpoint(Deliveries, unittest.TestCase):
         self.flush()
         arn = f"arn:aws:firehose:{REGION}:{ACCOUNT}:deliverystream/{self.name}"
         [(headers, body)] = [
-            taken for taken in Endpoint.taken if taken[0]["x-amz-firehose-source-arn"] == arn
+            taken for taken in self.endpoint.taken if taken[0]["x-amz-firehose-source-arn"] == arn
         ]
-        self.assertEqual(headers["x-amz-firehose-access-key"], "key")
         attributes = json.loads(headers["x-amz-firehose-common-attributes"])
         self.assertEqual(attributes, {"commonAttributes": {"a": "b"}})
         self.assertEqual(headers["content-encoding"], "gzip")
-        body = json.loads(gzip.decompress(body))
-        self.assertEqual(body["requestId"], headers["x-amz-firehose-request-id"])
-        data = [base64.b64decode(record["data"], validate=True) for record in body["records"]]
+        records = message(headers, body)["records"]
+        data = [base64.b64decode(record["data"], validate=True) for record in records]
         self.assertEqual(data, [b"one|", b"two|", b"\xff\x00|"])
         [(_, backup)] = self.objects()
         self.assertEqual(backup, b"onetwo|\xff\x00")
