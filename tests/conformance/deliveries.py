@@ -2,6 +2,7 @@
 delivered, and waiting for what happens by itself."""
 
 import gzip
+import json
 import os
 import tempfile
 import threading
@@ -16,7 +17,8 @@ WAIT_SECONDS_MAX = 30
 
 
 def wait_until(is_so, what, seconds_max=WAIT_SECONDS_MAX):
-    """Asks again and again; the last answer that is not false."""
+    """Asks again and again; the last answer that is not false. What is waited for is a text, or is
+    asked when it was waited for in vain."""
     deadline = time.monotonic() + seconds_max
     pause = threading.Event()
     while True:
@@ -24,7 +26,8 @@ def wait_until(is_so, what, seconds_max=WAIT_SECONDS_MAX):
         if found:
             return found
         if deadline < time.monotonic():
-            raise AssertionError(f"waited for {seconds_max} s: {what}")
+            told = what() if callable(what) else what
+            raise AssertionError(f"waited for {seconds_max} s: {told}")
         pause.wait(0.02)
 
 
@@ -162,14 +165,14 @@ class Deliveries(ValidAnswers):
             KinesisStreamSourceConfiguration=source,
         )
 
-    def wait_until_active(self):
+    def wait_until_active(self, name=None):
         def is_active():
-            return self.describe()["DeliveryStreamStatus"] == "ACTIVE"
+            return self.describe(name)["DeliveryStreamStatus"] == "ACTIVE"
 
-        wait_until(is_active, f"{self.name} is ACTIVE")
+        wait_until(is_active, f"{name or self.name} is ACTIVE")
 
-    def describe(self):
-        answer = self.firehose.describe_delivery_stream(DeliveryStreamName=self.name)
+    def describe(self, name=None):
+        answer = self.firehose.describe_delivery_stream(DeliveryStreamName=name or self.name)
         return answer["DeliveryStreamDescription"]
 
     def put(self, *data):
@@ -185,9 +188,9 @@ class Deliveries(ValidAnswers):
         answer = self.server.page(f"delivery-streams/{self.name}/flush", "POST")
         self.assertEqual(answer, (200, {"delivered": True}))
 
-    def status(self):
+    def status(self, name=None):
         """The server's own page of the delivery stream."""
-        status, page = self.server.page(f"delivery-streams/{self.name}")
+        status, page = self.server.page(f"delivery-streams/{name or self.name}")
         self.assertEqual(status, 200, page)
         return page
 
@@ -207,6 +210,10 @@ class Deliveries(ValidAnswers):
     def lines(self, prefix=""):
         """All lines of the objects below `prefix`, unpacked."""
         return [line for _, content in self.objects(prefix) for line in unpacked(content)]
+
+    def letters(self):
+        """What is said of each failed record, where all objects are of these."""
+        return [json.loads(line) for line in self.lines()]
 
 
 def unpacked(content):

@@ -55,6 +55,7 @@ class Postgres:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
+        self.address = f"127.0.0.1:{self.port}"
         self.start()
 
     def start(self):
@@ -66,19 +67,19 @@ class Postgres:
         )
         subprocess.run(command, check=True, cwd="/", stdin=subprocess.DEVNULL)
 
-    def stop(self, mode="immediate"):
+    def kill(self):
         """Ends it in the middle of what it does."""
         command = as_owner(
-            program("pg_ctl"), "stop", "--silent", "--pgdata", self.data, "--mode", mode,
+            program("pg_ctl"), "stop", "--silent", "--pgdata", self.data, "--mode", "immediate",
         )
         subprocess.run(command, check=True, cwd="/")
 
     def close(self):
-        self.stop()
+        self.kill()
         self.directory.cleanup()
 
-    def url(self, database="postgres", sslmode="disable"):
-        return f"jdbc:postgresql://127.0.0.1:{self.port}/{database}?sslmode={sslmode}"
+    def url(self, sslmode="disable", address=None):
+        return f"jdbc:postgresql://{address or self.address}/postgres?sslmode={sslmode}"
 
     def run(self, statements):
         """What psql says: a line for each row, with a | between columns."""

@@ -24,7 +24,7 @@ class Databases(Deliveries):
         cls.addClassCleanup(cls.postgres.close)
         cls.config = tempfile.NamedTemporaryFile("w", suffix=".toml")
         cls.addClassCleanup(cls.config.close)
-        cls.config.write(f'[egress]\nallow = ["127.0.0.1:{cls.postgres.port}"]\n')
+        cls.config.write(f'[egress]\nallow = ["{cls.postgres.address}"]\n')
         cls.config.flush()
         cls.start()
         cls.addClassCleanup(lambda: cls.server.stop())
@@ -71,10 +71,6 @@ class Databases(Deliveries):
 
     def rows(self):
         return self.postgres.run(f"SELECT id, word FROM {self.name} ORDER BY id")
-
-    def letters(self):
-        lines = [line for _, content in self.objects() for line in content.splitlines()]
-        return [json.loads(line) for line in lines]
 
     def update(self, version, **changes):
         self.firehose.update_destination(
@@ -170,7 +166,7 @@ class Killed(Databases, unittest.TestCase):
             count += RECORDS_PER_ROUND
             self.put(b"no json")
             if number % 2:
-                self.postgres.stop()
+                self.postgres.kill()
                 self.server.kill()
                 self.postgres.start()
             else:
@@ -210,7 +206,7 @@ class Encrypted(Databases, unittest.TestCase):
             os.chown(path, owner.st_uid, owner.st_gid)
             os.chmod(path, 0o600)
         cls.postgres.run("ALTER SYSTEM SET ssl = on")
-        cls.postgres.stop()
+        cls.postgres.kill()
         cls.postgres.start()
 
     def test_records_go_over_tls_with_whoever_answers_where_that_is_asked_for(self):
