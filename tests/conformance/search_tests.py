@@ -3,17 +3,12 @@ Apache-2.0: each once, and those that a node refuses into the error output."""
 
 import base64
 import json
-import os
 import tempfile
 import unittest
-import urllib.request
-from contextlib import ExitStack
 
 from deliveries import ROLE, Deliveries, wait_until
-from java_program import listening
+from search_node import ELASTICSEARCH, OPENSEARCH, SearchNode
 from server import Server
-
-SMALL = ["-Xms256m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
 
 
 class Nodes(Deliveries):
@@ -21,13 +16,10 @@ class Nodes(Deliveries):
 
     @classmethod
     def setUpClass(cls):
-        things = ExitStack()
-        cls.addClassCleanup(things.close)
-        home = things.enter_context(tempfile.TemporaryDirectory(prefix="millrace-conformance-"))
-        libraries = os.environ[cls.libraries]
-        cls.node = things.enter_context(listening(cls.source, libraries, home, options=SMALL))
+        cls.node = SearchNode(cls.software)
+        cls.addClassCleanup(cls.node.close)
         with tempfile.NamedTemporaryFile("w", suffix=".toml") as config:
-            config.write(f'[egress]\nallow = ["{cls.node.removeprefix("http://")}"]\n')
+            config.write(f'[egress]\nallow = ["{cls.node.address}"]\n')
             config.flush()
             cls.server = Server("--no-throttle", "--config", config.name)
         cls.addClassCleanup(cls.server.stop)
@@ -36,7 +28,7 @@ class Nodes(Deliveries):
     def destination(self, **members):
         return {
             "RoleARN": ROLE,
-            "ClusterEndpoint": self.node,
+            "ClusterEndpoint": self.node.url,
             "IndexName": self.name.lower(),
             "IndexRotationPeriod": "NoRotation",
             "BufferingHints": {"SizeInMBs": 100, "IntervalInSeconds": 900},
@@ -63,30 +55,12 @@ class Nodes(Deliveries):
         self.firehose.put_record_batch(DeliveryStreamName=self.name, Records=records)
         self.flush()
 
-    def ask(self, path, body=None, method=None):
-        """What the node answers."""
-        headers = {"Content-Type": "application/json"}
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.node + path, data, headers, method=method)
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.load(answer)
-
-    def found(self, index):
-        """The documents of an index, with their ids."""
-        self.ask(f"/{index}/_refresh", method="POST")
-        hits = self.ask(f"/{index}/_search?size=1000")["hits"]["hits"]
-        return {hit["_id"]: hit["_source"] for hit in hits}
-
-    def letters(self):
-        lines = [line for _, content in self.objects() for line in content.splitlines()]
-        return [json.loads(line) for line in lines]
-
     def test_documents_are_there_and_those_that_do_not_fit_in_the_error_output(self):
         self.make()
         bad = [b'{"number":"text"}', b"no json", b'{"number":\n3}']
         self.put(b'{"number":1}', bad[0], b'{"number":2}\n', bad[1], bad[2])
         index = self.name.lower()
-        found = self.found(index)
+        found = self.node.found(index)
         self.assertEqual(sorted(it["number"] for it in found.values()), [1, 2])
         letters = self.letters()
         self.assertEqual(
@@ -105,13 +79,13 @@ class Nodes(Deliveries):
             IndexRotationPeriod="OneMonth",
         )
         self.put(b'{"a":1}', b'{"a":1}')
-        found = self.found(self.name.lower() + "-*")
+        found = self.node.found(self.name.lower() + "-*")
         self.assertEqual(list(found.values()), [{"a": 1}, {"a": 1}])
 
     def test_an_index_that_is_blocked_pauses_the_delivery(self):
         self.make(BufferingHints={"SizeInMBs": 1, "IntervalInSeconds": 0})
         index = self.name.lower()
-        self.ask(f"/{index}", {"settings": {"index.blocks.write": True}}, "PUT")
+        self.node.ask(f"/{index}", {"settings": {"index.blocks.write": True}}, "PUT")
         self.firehose.put_record(DeliveryStreamName=self.name, Record={"Data": b'{"a":1}'})
 
         def is_told():
@@ -119,9 +93,9 @@ class Nodes(Deliveries):
 
         wait_until(is_told, "the block is told")
         settings = {"index.blocks.write": False}
-        self.ask(f"/{index}/_settings", settings, "PUT")
+        self.node.ask(f"/{index}/_settings", settings, "PUT")
         self.flush()
-        self.assertEqual(list(self.found(index).values()), [{"a": 1}])
+        self.assertEqual(list(self.node.found(index).values()), [{"a": 1}])
         self.assertEqual(self.objects(), [])
 
     def test_it_is_described_as_it_was_made_and_changed_member_by_member(self):
@@ -145,26 +119,21 @@ class Nodes(Deliveries):
 class OpenSearch(Nodes, unittest.TestCase):
     """2.19.6."""
 
-    libraries, source = "OPENSEARCH", "OpenSearchNode.java"
+    software = OPENSEARCH
     kind, below = "Amazonopensearchservice", "AmazonOpenSearchService-failed/"
 
 
 class Elasticsearch(Nodes, unittest.TestCase):
     """7.10.2, which has types of documents still."""
 
-    libraries, source = "ELASTICSEARCH", "ElasticsearchNode.java"
+    software = ELASTICSEARCH
     kind, below = "Elasticsearch", "elasticsearch-failed/"
 
     def test_a_document_may_have_a_type(self):
         self.make(TypeName="line")
         self.put(b'{"a":1}')
-        hits = self.ask_hits()
+        hits = self.node.hits(self.name.lower())
         self.assertEqual([hit["_type"] for hit in hits], ["line"])
-
-    def ask_hits(self):
-        index = self.name.lower()
-        self.ask(f"/{index}/_refresh", method="POST")
-        return self.ask(f"/{index}/_search")["hits"]["hits"]
 
 
 if __name__ == "__main__":
