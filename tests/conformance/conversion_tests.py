@@ -13,7 +13,8 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 
-from deliveries import ROLE, Deliveries, extended_s3
+from deliveries import Deliveries, extended_s3
+from glue import glue_answer, rows_of
 from server import Server
 
 COLUMNS = {
@@ -73,22 +74,6 @@ ROW = {
 }
 
 
-def glue_answer(columns):
-    """What `aws glue get-table` prints."""
-    columns = [{"Name": name, "Type": kind, "Comment": ""} for name, kind in columns.items()]
-    table = {
-        "Name": "orders",
-        "DatabaseName": "shop",
-        "StorageDescriptor": {
-            "Columns": columns,
-            "Location": "s3://bucket/orders/",
-            "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
-        },
-        "PartitionKeys": [{"Name": "day_of_month", "Type": "string"}],
-    }
-    return json.dumps({"Table": table})
-
-
 class Conversion(Deliveries, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -107,16 +92,7 @@ class Conversion(Deliveries, unittest.TestCase):
         (self.database / f"{table}.json").write_text(glue_answer(columns))
 
     def conversion(self, parquet=None, deserializer=None):
-        return {
-            "SchemaConfiguration": {
-                "RoleARN": ROLE, "DatabaseName": "shop", "TableName": "orders",
-            },
-            "InputFormatConfiguration": {
-                "Deserializer": deserializer or {"OpenXJsonSerDe": {}},
-            },
-            "OutputFormatConfiguration": {"Serializer": {"ParquetSerDe": parquet or {}}},
-            "Enabled": True,
-        }
+        return rows_of("shop", "orders", parquet, deserializer)
 
     def make(self, conversion=None, **members):
         members = {
