@@ -4,24 +4,18 @@ version of a consumer hands its state to the next, and secrets and calls over HT
 grants."""
 
 import json
-import os
 import re
 import shutil
 import socket
-import subprocess
-import tempfile
 import threading
 import unittest
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from deliveries import Deliveries, extended_s3, lambda_processor, wait_until
-from server import PROGRAM, REGION, REPOSITORY
+from deliveries import extended_s3, lambda_processor, wait_until
+from server import REGION, REPOSITORY
+from workshop import LIMITS, Workshop
 
-# Compiling CPython takes a debug build of the server half a minute of processor time, and twice:
-# the code that counts what is executed is another.
-LIMITS = "compile_seconds = 120"
-BUILD_SECONDS_MAX = 900
 # What blocks of an SDK's README are, in their order, and the world of those that are checked: that
 # compiles them, and another transform would show nothing more.
 README_BLOCKS = {"transform": "transformer-simple", "lookup": None, "state": "consumer-simple"}
@@ -94,13 +88,10 @@ def unheard():
     return bound
 
 
-class Authors(Deliveries, unittest.TestCase):
+class Authors(Workshop, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.workshop = tempfile.TemporaryDirectory(prefix="millrace-conformance-")
-        cls.addClassCleanup(cls.workshop.cleanup)
-        cls.config = Path(cls.workshop.name, "millrace.toml")
-        cls.config.write_text(f"[plugin_limits]\n{LIMITS}\n")
+        cls.open_workshop()
         cls.target = Target()
         cls.addClassCleanup(cls.target.stop)
         secret = Path(cls.workshop.name, "api_key")
@@ -120,33 +111,12 @@ class Authors(Deliveries, unittest.TestCase):
         cls.plugin_limits = f"{LIMITS}\n{GRANTS}{grants}"
         super().setUpClass()
 
-    def millrace(self, *arguments, code=0):
-        """The command line in the workshop; what it printed."""
-        environment = self.server.environment()
-        cache = os.environ.get("MILLRACE_CACHE", os.path.join(self.workshop.name, "cache"))
-        ended = subprocess.run(
-            [str(PROGRAM), "plugin", *arguments],
-            env={**environment, "MILLRACE_CACHE": cache},
-            cwd=self.workshop.name,
-            capture_output=True,
-            text=True,
-            timeout=BUILD_SECONDS_MAX,
-        )
-        self.assertEqual(ended.returncode, code, f"{ended.stdout}{ended.stderr}")
-        return ended.stdout
-
     def built(self, language, kind):
         name = f"{language}-{kind}"
         flags = ("consumer", "--state") if kind == "state" else (kind,)
         self.millrace("new", name, "--lang", language, "--world", *flags)
         print(self.millrace("build", name).strip())
         return name
-
-    def runs_fixtures(self, name, records):
-        printed = self.millrace("test", name, "--config", str(self.config))
-        self.assertIn(f"{records} records as expected, 0 not", printed)
-        for cost in ("fuel", "memory", "host calls", "output bytes"):
-            self.assertIn(cost, printed)
 
     def delivers(self, language):
         name = self.built(language, "transform")
