@@ -92,6 +92,16 @@ export function text(data) {
   return out;
 }
 
+/** The strings of a slab: their bytes back to back, and where each ends. */
+export function strings({ bytes: all, ends }) {
+  let start = 0;
+  return ends.map((end) => {
+    const string = text(all.slice(start, end));
+    start = end;
+    return string;
+  });
+}
+
 /** Characters that are made at once: more arguments do not fit onto the stack. */
 const CHARACTERS_MAX = 4096;
 

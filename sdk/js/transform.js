@@ -2,7 +2,7 @@
 // exports of a component of it.
 
 import * as columns from "millrace:plugin/records@0.1.0";
-import { Retry, answered, bytes, lifecycle, reason, text } from "./millrace.js";
+import { Retry, answered, bytes, lifecycle, reason, strings, text } from "./millrace.js";
 
 export { NoAnswer, fetch } from "./http.js";
 export { Retry, config, counter, log, nowMs, secret, secretText } from "./millrace.js";
@@ -115,13 +115,3 @@ const out = (index, status, data, { partitionKeys = {}, target = null } = {}) =>
   partitionKeys: Object.entries(partitionKeys),
   target,
 });
-
-/** The strings of a slab: their bytes back to back, and where each ends. */
-function strings({ bytes: all, ends }) {
-  let start = 0;
-  return ends.map((end) => {
-    const string = text(all.slice(start, end));
-    start = end;
-    return string;
-  });
-}
