@@ -3,8 +3,12 @@
 use super::templates::{File, Sources, file};
 
 const JS_SDK: &[File] = &[
+    file!("millrace/sdk/js/call.js", "sdk/js/call.js"),
     file!("millrace/sdk/js/http.js", "sdk/js/http.js"),
+    file!("millrace/sdk/js/lambda.js", "sdk/js/lambda.js"),
     file!("millrace/sdk/js/millrace.js", "sdk/js/millrace.js"),
+    file!("millrace/sdk/js/node.js", "sdk/js/node.js"),
+    file!("millrace/sdk/js/promise.js", "sdk/js/promise.js"),
     file!("millrace/sdk/js/transform.js", "sdk/js/transform.js"),
     file!("millrace/sdk/js/consumer.js", "sdk/js/consumer.js"),
 ];
