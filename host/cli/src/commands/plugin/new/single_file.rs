@@ -31,6 +31,10 @@ const PYTHON_SDK: &[File] = &[
         "sdk/python/millrace/__init__.py"
     ),
     file!(
+        "millrace/sdk/python/millrace/aws_lambda.py",
+        "sdk/python/millrace/aws_lambda.py"
+    ),
+    file!(
         "millrace/sdk/python/millrace/transform.py",
         "sdk/python/millrace/transform.py"
     ),
