@@ -247,8 +247,10 @@ class Authors(Workshop, unittest.TestCase):
         """The blocks of code of an SDK's README, as they stand there."""
         readme = (REPOSITORY / "sdk" / language / "README.md").read_text()
         blocks = re.findall(rf"```{language}\n(.*?)```", readme, re.DOTALL)
-        self.assertEqual(len(blocks), len(README_BLOCKS))
-        for block, (kind, world) in zip(blocks, README_BLOCKS.items()):
+        # C has no functions for Lambda.
+        worlds = README_BLOCKS if language == "c" else {**README_BLOCKS, "lambda": None}
+        self.assertEqual(len(blocks), len(worlds))
+        for block, (kind, world) in zip(blocks, worlds.items()):
             name = f"{language}-readme-{kind}"
             flags = ("consumer", "--state") if kind == "state" else ("transform",)
             self.millrace("new", name, "--lang", language, "--world", *flags)

@@ -27,7 +27,7 @@ class Workshop(Deliveries):
         cls.config.write_text(f"[plugin_limits]\n{LIMITS}\n")
 
     def millrace(self, *arguments, code=0):
-        """The command line in the workshop; what it printed."""
+        """The command line in the workshop; what it printed, or complained of."""
         environment = self.server.environment()
         cache = os.environ.get("MILLRACE_CACHE", os.path.join(self.workshop.name, "cache"))
         ended = subprocess.run(
@@ -39,7 +39,7 @@ class Workshop(Deliveries):
             timeout=BUILD_SECONDS_MAX,
         )
         self.assertEqual(ended.returncode, code, f"{ended.stdout}{ended.stderr}")
-        return ended.stdout
+        return ended.stdout if code == 0 else ended.stderr
 
     def runs_fixtures(self, name, records):
         printed = self.millrace("test", name, "--config", str(self.config))
