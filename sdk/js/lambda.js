@@ -213,7 +213,7 @@ function decoded(data) {
   }
 }
 
-/** Names and values. Empty ones are left out: the delivery stream misses them, in AWS's words. */
+/** Names and values. Empty ones are left out: the delivery stream says that it misses them. */
 function partitionKeys(keys) {
   const pairs = Object.entries(keys ?? {});
   const wrong = pairs.find(([, value]) => value !== null && typeof value !== "string");

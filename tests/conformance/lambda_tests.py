@@ -12,8 +12,8 @@ import unittest
 from pathlib import Path
 
 from deliveries import extended_s3, function_arn, lambda_processor
-from server import REPOSITORY
-from workshop import LIMITS, Workshop
+from server import PROGRAM, REPOSITORY
+from workshop import BUILD_SECONDS_MAX, LIMITS, Workshop
 
 COMPONENTS = REPOSITORY / "tests/conformance/components/lambda"
 README = "## Code that was a Lambda function"
@@ -273,7 +273,7 @@ class LambdaFunctions(Workshop, unittest.TestCase):
     def test_an_answer_to_the_callback_is_taken(self):
         handler = (
             "export const handler = (event, context, callback) => {\n"
-            "  const records = event.records.flatMap((record) => answers(record, event, context));\n"
+            "  const records = event.records.flatMap((it) => answers(it, event, context));\n"
             "  callback(null, { records });\n};\n"
         )
         self.takes_every_answer(self.variant("js-callback", handler))
@@ -374,6 +374,52 @@ class LambdaFunctions(Workshop, unittest.TestCase):
         self.assertEqual(len(expected), len(data))
         for found, wanted in zip(self.delivered().splitlines(), expected, strict=True):
             self.assertEqual(json.loads(found), json.loads(wanted))
+
+    def test_the_readme_makes_a_plugin_of_a_function(self):
+        section = (REPOSITORY / "README.md").read_text().split(f"\n{README}\n", 1)[1]
+        section = section.split("\n## ", 1)[0]
+        found = re.findall(r"^```(\w+)\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
+        languages = [language for language, _ in found]
+        self.assertEqual(languages, ["js", "sh", "js", "json", "json", "sh", "python"])
+        handler, new, plugin, records, expected, rest, python = (text for _, text in found)
+        folder = Path(self.workshop.name)
+        (folder / "handler.js").write_text(handler)
+        self.runs(new)
+        (folder / "orders/plugin.js").write_text(plugin)
+        (folder / "orders/tests/greetings.in.jsonl").write_text(records)
+        (folder / "orders/tests/greetings.out.jsonl").write_text(expected)
+        self.name, self.bucket = "orders", "orders"
+        self.stream(shards=1)
+        self.assertIn("2 records as expected, 0 not", self.runs(rest))
+        for line in records.splitlines():
+            data = json.loads(line)["data"]
+            self.kinesis.put_record(StreamName="orders", Data=data, PartitionKey="a")
+        self.flush()
+        outcomes = [json.loads(line) for line in expected.splitlines()]
+        lines = "".join(outcome.get("data", "") for outcome in outcomes)
+        self.assertEqual([content for _, content in self.objects()], [lines.encode()])
+        # What is tried here with all answers.
+        in_python = (COMPONENTS / "plugin.py").read_text().replace("answers", "orders")
+        self.assertIn(python, in_python)
+
+    def runs(self, text):
+        """Commands of the README; what they printed."""
+        programs = Path(self.workshop.name, "programs")
+        programs.mkdir(exist_ok=True)
+        if not (programs / "millrace").exists():
+            (programs / "millrace").symlink_to(PROGRAM)
+        environment = self.environment()
+        environment["PATH"] = f"{programs}:{environment['PATH']}"
+        ended = subprocess.run(
+            ["bash", "-euc", text],
+            env=environment,
+            cwd=self.workshop.name,
+            capture_output=True,
+            text=True,
+            timeout=BUILD_SECONDS_MAX,
+        )
+        self.assertEqual(ended.returncode, 0, f"{ended.stdout}{ended.stderr}")
+        return ended.stdout
 
     def test_wrong_answers_in_python_fail_their_records_alone(self):
         self.divides_wrong_answers("python")

@@ -26,13 +26,16 @@ class Workshop(Deliveries):
         cls.config = Path(cls.workshop.name, "millrace.toml")
         cls.config.write_text(f"[plugin_limits]\n{LIMITS}\n")
 
+    def environment(self):
+        """What the command line needs to find the server, and what it installs."""
+        cache = os.environ.get("MILLRACE_CACHE", os.path.join(self.workshop.name, "cache"))
+        return {**self.server.environment(), "MILLRACE_CACHE": cache}
+
     def millrace(self, *arguments, code=0):
         """The command line in the workshop; what it printed, or complained of."""
-        environment = self.server.environment()
-        cache = os.environ.get("MILLRACE_CACHE", os.path.join(self.workshop.name, "cache"))
         ended = subprocess.run(
             [str(PROGRAM), "plugin", *arguments],
-            env={**environment, "MILLRACE_CACHE": cache},
+            env=self.environment(),
             cwd=self.workshop.name,
             capture_output=True,
             text=True,

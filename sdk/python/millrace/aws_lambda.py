@@ -225,7 +225,7 @@ def _decoded(data):
 
 
 def _partition_keys(metadata):
-    """Names and values. Empty ones are left out: the delivery stream misses them, in AWS's words."""
+    """Names and values. Empty ones are left out: the delivery stream says that it misses them."""
     keys = metadata.get("partitionKeys") if isinstance(metadata, dict) else None
     pairs = keys.items() if isinstance(keys, dict) else []
     for name, value in pairs:
